@@ -1,0 +1,31 @@
+package scim
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+)
+
+// ErrReadOnly is the answer of a ReadOnly transport to anything but a GET.
+var ErrReadOnly = errors.New("read-only: only GET is allowed")
+
+// ReadOnly returns a transport that passes GET requests on to next and refuses
+// all others before they leave. Nil means http.DefaultTransport.
+func ReadOnly(next http.RoundTripper) http.RoundTripper {
+	if next == nil {
+		next = http.DefaultTransport
+	}
+	return readOnly{next}
+}
+
+type readOnly struct{ next http.RoundTripper }
+
+func (t readOnly) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Method != http.MethodGet {
+		if req.Body != nil {
+			_ = req.Body.Close() // a RoundTripper must, on errors too
+		}
+		return nil, fmt.Errorf("%s: %w", req.Method, ErrReadOnly)
+	}
+	return t.next.RoundTrip(req)
+}
