@@ -1,0 +1,62 @@
+package awssim
+
+import (
+	"context"
+	"math"
+	"time"
+)
+
+// Latency is how long the server waits before it acts on a call. The zero value does not wait.
+type Latency struct {
+	// Fixed is waited for each call.
+	Fixed time.Duration
+	// Median and P99 draw more from a log-normal distribution, which is what answering times look like: half of the calls
+	// wait less than Median, one in a hundred longer than P99. No wait is longer than four times P99.
+	Median, P99 time.Duration
+}
+
+// z99 is the 99th percentile of the standard normal distribution.
+const z99 = 2.3263478740408408
+
+// draw takes one latency; normal draws from the standard normal distribution.
+func (l Latency) draw(normal func() float64) time.Duration {
+	d := l.Fixed
+	if l.Median > 0 {
+		sigma := 0.0
+		if l.P99 > l.Median {
+			sigma = math.Log(float64(l.P99)/float64(l.Median)) / z99
+		}
+		drawn := time.Duration(float64(l.Median) * math.Exp(sigma*normal()))
+		d += min(drawn, 4*max(l.P99, l.Median))
+	}
+	return d
+}
+
+func (r *random) normal() float64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.rng.NormFloat64()
+}
+
+// delay waits for the call's latency, and for the fault slow. It ends early when the caller goes.
+func (s *Server) delay(c *call) error {
+	d := s.Options.Latency.draw(s.random.normal)
+	if f, hit := c.hits.get(FaultSlow); hit {
+		d += pick(f.Delay, 5*time.Second)
+	}
+	return sleep(c.ctx, d)
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}

@@ -1,0 +1,487 @@
+package awssim
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// patchOp is one operation of a PATCH, RFC 7644 section 3.5.2.
+type patchOp struct {
+	op       string // "add", "replace", "remove"
+	path     patchPath
+	hasPath  bool
+	value    any
+	hasValue bool
+}
+
+// patchOps reads the body of a PATCH. Operation names may be in any case, as CloudTrail's records suggest.
+func (c *call) patchOps() ([]patchOp, error) {
+	if c.r.UserAgent() == "" && !c.ru.standard && !c.ru.opt.AllowNoUserAgent {
+		return nil, invalid("", "a PATCH without the header User-Agent is refused")
+	}
+	doc, err := c.document()
+	if err != nil {
+		return nil, err
+	}
+	return parsePatch(doc, c.ru)
+}
+
+func parsePatch(doc document, ru *rules) ([]patchOp, error) {
+	var ops []patchOp
+	schemas := false
+	for _, m := range doc {
+		list, isList := m.value.([]any)
+		switch {
+		case m.name == "schemas" && isList && len(list) == 1 && list[0] == urnPatch:
+			schemas = true
+		case m.name == "schemas":
+			return nil, invalid(typeSyntax, "schemas is not [%q]", urnPatch)
+		case m.name == "Operations" && isList && len(list) > 0:
+			for _, v := range list {
+				op, err := parsePatchOp(v, ru)
+				if err != nil {
+					return nil, err
+				}
+				ops = append(ops, op)
+			}
+		case m.name == "Operations":
+			return nil, invalid(typeSyntax, "Operations is not an array of operations")
+		default:
+			return nil, invalid(typeSyntax, "a PATCH has schemas and Operations, no %s", m.name)
+		}
+	}
+	if !schemas || ops == nil {
+		return nil, invalid(typeSyntax, "a PATCH has schemas [%q] and Operations", urnPatch)
+	}
+	return ops, nil
+}
+
+func parsePatchOp(v any, ru *rules) (patchOp, error) {
+	doc, ok := v.(document)
+	if !ok {
+		return patchOp{}, invalid(typeSyntax, "an operation is not an object")
+	}
+	var op patchOp
+	for _, m := range doc {
+		text, isText := m.value.(string)
+		switch {
+		case m.name == "op" && isText:
+			op.op = strings.ToLower(text)
+		case m.name == "path" && isText && text != "":
+			path, err := parsePath(text, ru.exactNames)
+			if err != nil {
+				return op, invalid(typePath, "path: %v", err)
+			}
+			op.path, op.hasPath = path, true
+		case m.name == "value":
+			op.value, op.hasValue = m.value, m.value != nil
+		default:
+			return op, invalid(typeSyntax, "an operation cannot hold %s: %v", m.name, m.value)
+		}
+	}
+	switch {
+	case op.op != "add" && op.op != "replace" && op.op != "remove":
+		return op, invalid(typeSyntax, "the op %q is none of add, replace, remove", op.op)
+	case op.op == "remove" && !op.hasPath:
+		return op, invalid(typeTarget, "%s", detailMissingPath).says(detailMissingPath).saidBefore()
+	}
+	return op, nil
+}
+
+// spread turns an operation without a path into one for each attribute of its value. AWS allows one attribute, beside
+// which an id does not count.
+func (op patchOp) spread(ru *rules) ([]patchOp, error) {
+	core := op.path.attr == "" && op.path.urn != "" && op.path.urn != urnEnterprise
+	if op.hasPath && !(core && ru.standard) {
+		return []patchOp{op}, nil
+	}
+	doc, ok := op.value.(document)
+	if !ok {
+		return nil, invalid(typeValue, "an operation without path has an object as its value")
+	}
+	var out []patchOp
+	for _, m := range doc {
+		if m.name == "id" || ru.standard && (m.name == "schemas" || m.name == "meta") {
+			continue
+		}
+		path := patchPath{attrPath: attrPath{attr: m.name}}
+		if strings.EqualFold(m.name, urnEnterprise) {
+			path.attrPath = attrPath{urn: urnEnterprise}
+		}
+		out = append(out, patchOp{op: op.op, path: path, hasPath: true, value: m.value, hasValue: m.value != nil})
+	}
+	if len(out) != 1 && !ru.standard {
+		return nil, invalid(typeValue, "%s", detailPathless).says(detailPathless).saidBefore()
+	}
+	return out, nil
+}
+
+// patcher applies operations to objects.
+type patcher struct {
+	ru  *rules
+	r   *resource
+	dec *decoder
+}
+
+func newPatcher(ru *rules, r *resource) *patcher {
+	return &patcher{ru: ru, r: r, dec: &decoder{ru: ru, words: !ru.standard, partial: true}}
+}
+
+// target finds the row that op changes, and the complex attribute around it: nil at the top, or the extension.
+func (p *patcher) target(op patchOp) (around, a *attribute, err error) {
+	attrs := p.r.attrs
+	path := op.path
+	switch {
+	case path.urn == "" || p.dec.same(path.urn, p.r.urn) && p.ru.standard:
+	case p.r.extension != nil && p.dec.same(path.urn, p.r.extension.name):
+		if path.attr == "" {
+			return nil, p.r.extension, nil
+		}
+		around, attrs = p.r.extension, p.r.extension.subs
+	default:
+		return nil, nil, invalid(typePath, "path: a %s has no schema %s", p.r.name, path.urn)
+	}
+	a = find(attrs, path.attr, p.ru.exactNames)
+	switch {
+	case a == nil && p.dec.readOnly(path.attr):
+		return nil, nil, invalid(typeMutability, "path: %s cannot be changed", path.attrPath)
+	case a == nil:
+		return nil, nil, invalid(typePath, "path: a %s has no attribute %s", p.r.name, path.attrPath)
+	case a.readOnly:
+		return nil, nil, invalid(typeMutability, "path: %s cannot be changed", path.attrPath)
+	case a.unpatched:
+		return nil, nil, invalid(typePath, "path: PATCH cannot change %s: PUT can", path.attrPath)
+	}
+	return around, a, nil
+}
+
+// apply makes one operation with a path on o.
+func (p *patcher) apply(o object, op patchOp) (object, error) {
+	around, a, err := p.target(op)
+	if err != nil {
+		return nil, err
+	}
+	if op.op != "remove" && !op.hasValue {
+		return nil, invalid(typeValue, "the %s of %s has no value", op.op, op.path.attrPath)
+	}
+	if op.op == "remove" && op.hasValue && !p.ru.standard {
+		return nil, invalid(typeValue, "the remove of %s has a value", op.path.attrPath)
+	}
+	box := o
+	if around != nil {
+		box, _ = o.get(around).(object)
+	}
+	v, err := p.changed(a, box.get(a), op)
+	if err != nil {
+		return nil, err
+	}
+	if a.writeOnly {
+		return o, nil
+	}
+	box = box.with(a, v)
+	switch {
+	case around == nil:
+		return box, nil
+	case len(box) == 0:
+		return o.with(around, nil), nil
+	}
+	return o.with(around, box), nil
+}
+
+// changed is the value of a after op; nil: none.
+func (p *patcher) changed(a *attribute, now any, op patchOp) (any, error) {
+	name := op.path.attrPath.String()
+	switch {
+	case a.many:
+		return p.changedList(a, now, op)
+	case op.path.of != nil:
+		return nil, invalid(typePath, "path: %s has one value: nothing to choose from", name)
+	case a.kind == kindComplex:
+		return p.changedComplex(a, now, op)
+	case op.path.sub != "":
+		return nil, invalid(typePath, "path: %s has no parts", a.name)
+	case op.op == "remove":
+		return nil, nil
+	}
+	return p.dec.value(a, op.value, name)
+}
+
+// changedComplex lays the sub-attributes that are given on those that are there, RFC 7644 sections 3.5.2.1 and 3.5.2.3.
+func (p *patcher) changedComplex(a *attribute, now any, op patchOp) (any, error) {
+	cur, _ := now.(object)
+	if op.path.sub == "" && op.op == "remove" {
+		return nil, nil
+	}
+	if op.path.sub == "" {
+		v, err := p.dec.value(a, op.value, op.path.attrPath.String())
+		given, _ := v.(object)
+		if merged := p.merge(cur, given); len(merged) > 0 {
+			return merged, err
+		}
+		return nil, err
+	}
+	out, err := p.setSub(a, cur, op)
+	if err != nil || len(out) == 0 {
+		return nil, err
+	}
+	return out, nil
+}
+
+// merge lays given on cur; complex sub-attributes (the extension's manager) are merged too.
+func (p *patcher) merge(cur, given object) object {
+	for _, f := range given {
+		if sub, ok := f.value.(object); ok {
+			was, _ := cur.get(f.attr).(object)
+			cur = cur.with(f.attr, p.merge(was, sub))
+			continue
+		}
+		cur = cur.with(f.attr, f.value)
+	}
+	return cur
+}
+
+// setSub sets or removes the sub-attribute that the path ends in.
+func (p *patcher) setSub(a *attribute, o object, op patchOp) (object, error) {
+	sub := find(a.subs, op.path.sub, p.ru.exactNames)
+	if sub == nil {
+		return nil, invalid(typePath, "path: %s has no part %s", a.name, op.path.sub)
+	}
+	if sub.readOnly {
+		return nil, invalid(typeMutability, "path: %s cannot be changed", op.path.attrPath)
+	}
+	if op.op == "remove" {
+		return o.with(sub, nil), nil
+	}
+	v, err := p.dec.value(sub, op.value, op.path.attrPath.String())
+	if err != nil {
+		return nil, err
+	}
+	return o.with(sub, v), nil
+}
+
+func (p *patcher) changedList(a *attribute, now any, op patchOp) (any, error) {
+	cur, _ := now.([]object)
+	var list []object
+	var err error
+	if op.path.of == nil && op.path.sub == "" {
+		list, err = p.wholeList(a, cur, op)
+	} else {
+		list, err = p.chosen(a, cur, op)
+	}
+	if err != nil || len(list) == 0 {
+		return nil, err
+	}
+	if a.limit > 0 && len(list) > a.limit {
+		text := "List attribute " + a.name + " exceeds allowed limit of 1"
+		return nil, invalid(typeValue, "%s", text).says(text)
+	}
+	return list, p.dec.primaries(a, list, a.name)
+}
+
+// wholeList adds values, or sets or removes all.
+func (p *patcher) wholeList(a *attribute, cur []object, op patchOp) ([]object, error) {
+	if op.op == "remove" {
+		return nil, nil
+	}
+	if doc, single := op.value.(document); single && p.ru.standard {
+		op.value = []any{doc}
+	}
+	v, err := p.dec.value(a, op.value, a.name)
+	if err != nil {
+		return nil, err
+	}
+	given, _ := v.([]object)
+	if op.op == "replace" {
+		return given, nil
+	}
+	list := slices.Clone(cur)
+	for _, o := range given {
+		if slices.ContainsFunc(list, func(have object) bool { return equalValue(have, o) }) {
+			continue
+		}
+		if primary, _ := o.named("primary").(bool); primary && p.ru.standard {
+			list = withoutPrimary(a, list)
+		}
+		list = append(list, o)
+	}
+	return list, nil
+}
+
+// withoutPrimary makes room for a new primary value, RFC 7644 section 3.5.2.
+func withoutPrimary(a *attribute, list []object) []object {
+	primary := find(a.subs, "primary", true)
+	out := slices.Clone(list)
+	for i, o := range out {
+		if was, _ := o.get(primary).(bool); was {
+			out[i] = o.with(primary, false)
+		}
+	}
+	return out
+}
+
+// chosen changes the values that the path's filter chooses, or a part of all.
+func (p *patcher) chosen(a *attribute, cur []object, op patchOp) ([]object, error) {
+	if op.path.of != nil {
+		if err := checkValues(a, op.path.of); err != nil {
+			return nil, invalid(typePath, "path: %v", err)
+		}
+		if _, ok := clauses(onlyEquals(op.path.of)); !ok && !p.ru.standard {
+			return nil, invalid(typePath, "path: AWS knows eq and and alone")
+		}
+	}
+	var out []object
+	hit := false
+	for _, o := range cur {
+		if op.path.of != nil && !matchValue(a, op.path.of, o) {
+			out = append(out, o)
+			continue
+		}
+		hit = true
+		changed, err := p.chosenOne(a, o, op)
+		if err != nil {
+			return nil, err
+		}
+		if len(changed) > 0 {
+			out = append(out, changed)
+		}
+	}
+	if !hit {
+		return nil, invalid(typeTarget, "path: no value of %s is meant", a.name)
+	}
+	return out, nil
+}
+
+func (p *patcher) chosenOne(a *attribute, o object, op patchOp) (object, error) {
+	switch {
+	case op.path.sub != "":
+		return p.setSub(a, o, op)
+	case op.op == "remove":
+		return nil, nil
+	}
+	v, err := p.dec.single(a, op.value, a.name)
+	if err != nil {
+		return nil, err
+	}
+	given, _ := v.(object)
+	if op.op == "replace" {
+		return given, nil
+	}
+	return o.merge(given), nil
+}
+
+// onlyEquals lets clauses judge a bracket, where booleans are compared too.
+func onlyEquals(f filter) filter {
+	switch f := f.(type) {
+	case comparison:
+		if _, ok := f.value.(bool); ok {
+			f.value = ""
+		}
+		return f
+	case junction:
+		return junction{f.or, onlyEquals(f.left), onlyEquals(f.right)}
+	}
+	return f
+}
+
+// finish checks the whole object after all operations.
+func (p *patcher) finish(o object) error {
+	if err := p.dec.verdict(); err != nil {
+		return err
+	}
+	return p.complete(p.r.attrs, o, "")
+}
+
+// complete checks required attributes at every level.
+func (p *patcher) complete(attrs []*attribute, o object, path string) error {
+	whole := &decoder{ru: p.ru}
+	if err := whole.complete(attrs, o, path); err != nil {
+		return err
+	}
+	for _, f := range o {
+		switch v := f.value.(type) {
+		case object:
+			if err := p.complete(f.attr.subs, v, join(path, f.attr.name)); err != nil {
+				return err
+			}
+		case []object:
+			for _, e := range v {
+				if err := p.complete(f.attr.subs, e, join(path, f.attr.name)); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (c *call) patchUser() (reply, error) {
+	ops, err := c.patchOps()
+	if err != nil {
+		return reply{}, err
+	}
+	if err := c.onceEach(ops); err != nil {
+		return reply{}, err
+	}
+	return c.write(func(d *directory) (reply, error) {
+		u, err := c.findUser(d)
+		if err != nil {
+			return reply{}, err
+		}
+		o := u.attrs
+		for i, op := range ops {
+			next, err := c.patchedUser(o, op)
+			if err != nil && i > 0 && c.ru.opt.PartialPatch {
+				if _, early := c.overwrite(d, u, o); early != nil {
+					return reply{}, early
+				}
+			}
+			if err != nil {
+				return reply{}, err
+			}
+			o = next
+		}
+		return c.overwrite(d, u, o)
+	})
+}
+
+// patchedUser is o after one operation.
+func (c *call) patchedUser(o object, op patchOp) (object, error) {
+	p := newPatcher(c.ru, c.ru.user)
+	parts, err := op.spread(c.ru)
+	if err != nil {
+		return nil, err
+	}
+	for _, part := range parts {
+		if o, err = p.apply(o, part); err != nil {
+			return nil, err
+		}
+	}
+	return o, p.finish(o)
+}
+
+// onceEach refuses several operations on userName or active in one request, which AWS does not support.
+func (c *call) onceEach(ops []patchOp) error {
+	if c.ru.standard {
+		return nil
+	}
+	seen := map[string]bool{}
+	for _, op := range ops {
+		parts, err := op.spread(c.ru)
+		if err != nil {
+			return err
+		}
+		name := parts[0].path.attrPath.String()
+		if name != "userName" && name != "active" {
+			continue
+		}
+		if op.op == "remove" {
+			return &problem{status: http.StatusBadRequest, reason: name + " cannot be removed"}
+		}
+		if seen[name] {
+			return &problem{status: http.StatusBadRequest, reason: "several operations change " + name}
+		}
+		seen[name] = true
+	}
+	return nil
+}

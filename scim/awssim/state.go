@@ -1,0 +1,413 @@
+package awssim
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"slices"
+	"time"
+)
+
+// State is the whole directory, for assertions and snapshots: users by userName, groups by displayName, members by id.
+type State struct {
+	Users  []User  `json:"users"`
+	Groups []Group `json:"groups"`
+}
+
+// User is a user with all that is kept of one, in the names of SCIM.
+type User struct {
+	ID                string      `json:"id,omitempty"`
+	ExternalID        string      `json:"externalId,omitempty"`
+	UserName          string      `json:"userName"`
+	Name              *Name       `json:"name,omitempty"`
+	DisplayName       string      `json:"displayName,omitempty"`
+	NickName          string      `json:"nickName,omitempty"`
+	ProfileURL        string      `json:"profileUrl,omitempty"`
+	Title             string      `json:"title,omitempty"`
+	UserType          string      `json:"userType,omitempty"`
+	PreferredLanguage string      `json:"preferredLanguage,omitempty"`
+	Locale            string      `json:"locale,omitempty"`
+	Timezone          string      `json:"timezone,omitempty"`
+	Active            bool        `json:"active"`
+	Emails            []Value     `json:"emails,omitempty"`
+	Addresses         []Address   `json:"addresses,omitempty"`
+	PhoneNumbers      []Value     `json:"phoneNumbers,omitempty"`
+	Roles             []Value     `json:"roles,omitempty"`
+	Enterprise        *Enterprise `json:"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User,omitempty"`
+
+	// The rfc profile alone has these.
+	IMs              []Value `json:"ims,omitempty"`
+	Photos           []Value `json:"photos,omitempty"`
+	Entitlements     []Value `json:"entitlements,omitempty"`
+	X509Certificates []Value `json:"x509Certificates,omitempty"`
+
+	Meta Meta `json:"meta,omitzero"`
+}
+
+// Name is the parts of a person's name.
+type Name struct {
+	Formatted       string `json:"formatted,omitempty"`
+	FamilyName      string `json:"familyName,omitempty"`
+	GivenName       string `json:"givenName,omitempty"`
+	MiddleName      string `json:"middleName,omitempty"`
+	HonorificPrefix string `json:"honorificPrefix,omitempty"`
+	HonorificSuffix string `json:"honorificSuffix,omitempty"`
+}
+
+// Value is one value of a multi-valued attribute.
+type Value struct {
+	Value   string `json:"value,omitempty"`
+	Display string `json:"display,omitempty"`
+	Type    string `json:"type,omitempty"`
+	Primary bool   `json:"primary,omitempty"`
+}
+
+// Address is a postal address.
+type Address struct {
+	Formatted     string `json:"formatted,omitempty"`
+	StreetAddress string `json:"streetAddress,omitempty"`
+	Locality      string `json:"locality,omitempty"`
+	Region        string `json:"region,omitempty"`
+	PostalCode    string `json:"postalCode,omitempty"`
+	Country       string `json:"country,omitempty"`
+	Type          string `json:"type,omitempty"`
+	Primary       bool   `json:"primary,omitempty"`
+}
+
+// Enterprise is the enterprise extension.
+type Enterprise struct {
+	EmployeeNumber string   `json:"employeeNumber,omitempty"`
+	CostCenter     string   `json:"costCenter,omitempty"`
+	Organization   string   `json:"organization,omitempty"`
+	Division       string   `json:"division,omitempty"`
+	Department     string   `json:"department,omitempty"`
+	Manager        *Manager `json:"manager,omitempty"`
+}
+
+// Manager is a reference to a user's manager.
+type Manager struct {
+	Value string `json:"value,omitempty"`
+	Ref   string `json:"$ref,omitempty"`
+}
+
+// Meta is when an object was made and changed.
+type Meta struct {
+	Created      time.Time `json:"created,omitzero"`
+	LastModified time.Time `json:"lastModified,omitzero"`
+}
+
+// Group is a group with its members.
+type Group struct {
+	ID          string `json:"id,omitempty"`
+	ExternalID  string `json:"externalId,omitempty"`
+	DisplayName string `json:"displayName"`
+	// Members are ids of users. Where a state is loaded, a userName will do too.
+	Members []string `json:"members"`
+	Meta    Meta     `json:"meta,omitzero"`
+}
+
+// User returns the user with this userName.
+func (st State) User(userName string) (User, bool) {
+	i := slices.IndexFunc(st.Users, func(u User) bool { return u.UserName == userName })
+	if i < 0 {
+		return User{}, false
+	}
+	return st.Users[i], true
+}
+
+// Group returns the group with this displayName.
+func (st State) Group(displayName string) (Group, bool) {
+	i := slices.IndexFunc(st.Groups, func(g Group) bool { return g.DisplayName == displayName })
+	if i < 0 {
+		return Group{}, false
+	}
+	return st.Groups[i], true
+}
+
+// MemberNames are the userNames of the group with this displayName, sorted; nil without such a group.
+func (st State) MemberNames(displayName string) []string {
+	g, ok := st.Group(displayName)
+	if !ok {
+		return nil
+	}
+	byID := make(map[string]string, len(st.Users))
+	for _, u := range st.Users {
+		byID[u.ID] = u.UserName
+	}
+	names := make([]string, 0, len(g.Members))
+	for _, id := range g.Members {
+		names = append(names, byID[id])
+	}
+	slices.Sort(names)
+	return names
+}
+
+// State copies the directory.
+func (s *Server) State() State {
+	s.init()
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	st := State{Users: []User{}, Groups: []Group{}}
+	for u := range s.dir.userOrder.after(0) {
+		st.Users = append(st.Users, s.public(u))
+	}
+	for g := range s.dir.groupSort.after(0) {
+		st.Groups = append(st.Groups, s.publicGroup(g))
+	}
+	slices.SortStableFunc(st.Users, func(a, b User) int { return cmp.Compare(a.UserName, b.UserName) })
+	slices.SortStableFunc(st.Groups, func(a, b Group) int { return cmp.Compare(a.DisplayName, b.DisplayName) })
+	return st
+}
+
+// public makes a User by way of its JSON, which has the same names.
+func (s *Server) public(u *user) User {
+	b := appendBraced(nil, u.attrs, viewFull)
+	out := User{}
+	if err := json.Unmarshal(b, &out); err != nil { // names and types agree by the tests
+		out = User{UserName: u.attrs.text(s.rules.user.userName)}
+	}
+	out.ID = u.id
+	out.Meta = Meta{u.created.UTC(), u.modified.UTC()}
+	return out
+}
+
+func (s *Server) publicGroup(g *group) Group {
+	out := Group{
+		ID: g.id, ExternalID: g.attrs.text(s.rules.group.externalID), DisplayName: g.attrs.text(s.rules.group.displayName),
+		Members: memberIDs(g), Meta: Meta{g.created.UTC(), g.modified.UTC()},
+	}
+	slices.Sort(out.Members)
+	return out
+}
+
+// userObject reads a User without the service's constraints: what was made by other means need not keep them.
+func (s *Server) userObject(u User) (object, error) {
+	u.ID, u.Meta = "", Meta{}
+	b, err := json.Marshal(u)
+	if err != nil {
+		return nil, err
+	}
+	return s.readObject(s.rules.user, b)
+}
+
+func (s *Server) readObject(r *resource, b []byte) (object, error) {
+	doc, err := parseDocument(b)
+	if err != nil {
+		return nil, err
+	}
+	dec := &decoder{ru: s.rules, lenient: true}
+	return dec.resource(r, doc)
+}
+
+func (s *Server) groupObject(g Group) object {
+	r := s.rules.group
+	o := object{}.with(r.displayName, g.DisplayName)
+	if g.ExternalID != "" {
+		o = o.with(r.externalID, g.ExternalID)
+	}
+	return o
+}
+
+// behind makes changes that no client asked for: no counters, no throttle, no faults.
+func (s *Server) behind(what string, f func(d *directory) error) error {
+	s.init()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := f(s.dir); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
+}
+
+// exists turns the refusal of a name that is taken into [fs.ErrExist].
+func exists(err error) error {
+	if p, ok := err.(*problem); ok && p.status == 409 {
+		return fmt.Errorf("%s: %w", p.reason, fs.ErrExist)
+	}
+	return err
+}
+
+// PutUser creates or overwrites a user behind the client's back, as the console or another API would, and returns the id.
+// Without an ID it makes one. A name that is taken is [fs.ErrExist]. The service's lengths and patterns are not asked for.
+func (s *Server) PutUser(u User) (id string, err error) {
+	err = s.behind("put user "+u.UserName, func(d *directory) error {
+		o, err := s.userObject(u)
+		if err != nil {
+			return err
+		}
+		if err := exists(s.rules.takenUser(d, o, u.ID)); err != nil {
+			return err
+		}
+		id = s.orNewID(u.ID)
+		now := s.clock.now()
+		return s.commit(change{
+			kind: changePutUser, id: id, attrs: o, at: pick(u.Meta.LastModified, now), created: pick(u.Meta.Created, now),
+		})
+	})
+	return id, err
+}
+
+func (s *Server) orNewID(id string) string {
+	if id != "" {
+		return id
+	}
+	return s.random.id(s.Options.IDPrefix)
+}
+
+// DeleteUser deletes a user and the memberships behind the client's back. An unknown id is [fs.ErrNotExist].
+func (s *Server) DeleteUser(id string) error {
+	return s.behind("delete user "+id, func(d *directory) error {
+		if d.users[id] == nil {
+			return fs.ErrNotExist
+		}
+		return s.commit(change{kind: changeDeleteUser, id: id, at: s.clock.now()})
+	})
+}
+
+// PutGroup creates or overwrites a group behind the client's back and returns the id. Members are set unless they are nil.
+func (s *Server) PutGroup(g Group) (id string, err error) {
+	err = s.behind("put group "+g.DisplayName, func(d *directory) error {
+		o := s.groupObject(g)
+		if err := exists(s.rules.takenGroup(d, o, g.ID)); err != nil {
+			return err
+		}
+		members, err := s.membersOf(d, g)
+		if err != nil {
+			return err
+		}
+		id = s.orNewID(g.ID)
+		now := s.clock.now()
+		put := change{
+			kind: changePutGroup, id: id, attrs: o, at: pick(g.Meta.LastModified, now), created: pick(g.Meta.Created, now),
+		}
+		steps := []change{put}
+		if was := d.groups[id]; was != nil && g.Members != nil && len(was.members) > 0 {
+			steps = append(steps, change{kind: changeRemove, id: id, at: put.at, members: memberIDs(was)})
+		}
+		if len(members) > 0 {
+			steps = append(steps, change{kind: changeAdd, id: id, at: put.at, members: members})
+		}
+		return s.commit(steps...)
+	})
+	return id, err
+}
+
+// membersOf finds the members that a group names by id or userName.
+func (s *Server) membersOf(d *directory, g Group) ([]string, error) {
+	var ids []string
+	for _, name := range g.Members {
+		id := ""
+		if d.users[name] != nil {
+			id = name
+		}
+		for u := range d.userNames.all(fold(name)) {
+			if id == "" && u.attrs.text(d.user.userName) == name {
+				id = u.id
+			}
+		}
+		if id == "" {
+			return nil, fmt.Errorf("member %s of group %s: %w", name, g.DisplayName, fs.ErrNotExist)
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
+}
+
+// DeleteGroup deletes a group behind the client's back. An unknown id is [fs.ErrNotExist].
+func (s *Server) DeleteGroup(id string) error {
+	return s.behind("delete group "+id, func(d *directory) error {
+		if d.groups[id] == nil {
+			return fs.ErrNotExist
+		}
+		return s.commit(change{kind: changeDeleteGroup, id: id, at: s.clock.now()})
+	})
+}
+
+// AddMember makes the users members of the group behind the client's back. An unknown id is [fs.ErrNotExist].
+func (s *Server) AddMember(groupID string, userIDs ...string) error {
+	return s.behind("add members", func(d *directory) error { return s.member(d, changeAdd, groupID, userIDs) })
+}
+
+// RemoveMember ends memberships behind the client's back. An unknown id is [fs.ErrNotExist]; somebody who is no member is
+// passed over.
+func (s *Server) RemoveMember(groupID string, userIDs ...string) error {
+	return s.behind("remove members", func(d *directory) error { return s.member(d, changeRemove, groupID, userIDs) })
+}
+
+func (s *Server) member(d *directory, kind changeKind, groupID string, userIDs []string) error {
+	if d.groups[groupID] == nil {
+		return fmt.Errorf("group %s: %w", groupID, fs.ErrNotExist)
+	}
+	for _, id := range userIDs {
+		if d.users[id] == nil {
+			return fmt.Errorf("user %s: %w", id, fs.ErrNotExist)
+		}
+	}
+	return s.commit(change{kind: kind, id: groupID, at: s.clock.now(), members: userIDs})
+}
+
+// Load replaces the directory by st. What has no id gets one; members may be ids or userNames. On an error nothing changes.
+func (s *Server) Load(st State) error {
+	s.init()
+	fresh, err := s.build(st)
+	if err != nil {
+		return fmt.Errorf("load state: %w", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.journal.rewrite(s, fresh); err != nil {
+		return fmt.Errorf("load state: %w", err)
+	}
+	s.dir = fresh
+	if s.replica != nil {
+		s.replica = &replica{dir: fresh.clone(s.rules), lag: s.replica.lag}
+	}
+	return nil
+}
+
+// build makes a directory of st.
+func (s *Server) build(st State) (*directory, error) {
+	d := newDirectory(s.rules)
+	now := s.clock.now()
+	for _, u := range st.Users {
+		o, err := s.userObject(u)
+		if err == nil {
+			err = exists(s.rules.takenUser(d, o, ""))
+		}
+		if err == nil && d.users[u.ID] != nil {
+			err = fmt.Errorf("the id %s: %w", u.ID, fs.ErrExist)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("user %s: %w", u.UserName, err)
+		}
+		d.apply(change{
+			kind: changePutUser, id: s.orNewID(u.ID), attrs: o,
+			at: pick(u.Meta.LastModified, now), created: pick(u.Meta.Created, now),
+		})
+	}
+	for _, g := range st.Groups {
+		if err := s.buildGroup(d, g, now); err != nil {
+			return nil, fmt.Errorf("group %s: %w", g.DisplayName, err)
+		}
+	}
+	return d, nil
+}
+
+func (s *Server) buildGroup(d *directory, g Group, now time.Time) error {
+	o := s.groupObject(g)
+	if err := exists(s.rules.takenGroup(d, o, "")); err != nil {
+		return err
+	}
+	if d.groups[g.ID] != nil {
+		return fmt.Errorf("the id %s: %w", g.ID, fs.ErrExist)
+	}
+	members, err := s.membersOf(d, g)
+	if err != nil {
+		return err
+	}
+	id, at := s.orNewID(g.ID), pick(g.Meta.LastModified, now)
+	d.apply(change{kind: changePutGroup, id: id, attrs: o, at: at, created: pick(g.Meta.Created, now)})
+	d.apply(change{kind: changeAdd, id: id, at: at, members: members})
+	return nil
+}
