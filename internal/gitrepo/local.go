@@ -1,0 +1,38 @@
+package gitrepo
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/go-git/go-git/v5/plumbing/transport"
+)
+
+// startLocal runs git's server side on a repository of this machine, hooks
+// included, as `git push file://...` does.
+func startLocal(ctx context.Context, path, service string) (*pipeSession, error) {
+	ctx, kill := context.WithCancel(ctx)
+	cmd := gitCommand(ctx, strings.TrimPrefix(service, "git-"), path)
+	said := &tailBuffer{}
+	cmd.Stderr = said
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		kill()
+		return nil, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		kill()
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		kill()
+		return nil, fmt.Errorf("start %s: %w", service, err)
+	}
+	return &pipeSession{service: service, in: in, out: out, stderr: said, kill: kill, wait: cmd.Wait}, nil
+}
+
+var (
+	_ transport.UploadPackSession  = (*pipeSession)(nil)
+	_ transport.ReceivePackSession = (*pipeSession)(nil)
+)

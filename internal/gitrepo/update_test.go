@@ -1,0 +1,180 @@
+package gitrepo
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+func TestUpdateMakesACommitThatGitAccepts(t *testing.T) {
+	r := newWorkingCopy(t)
+	main := head(t, r, "main")
+	first, err := r.Update(t.Context(), "roster/audit", Hash{}, map[string][]byte{"reports/a/1.json": []byte("1"), "status/a.json": []byte("s")}, meta("start\n\nbody"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := r.Update(t.Context(), "roster/audit", first, map[string][]byte{"reports/a/1.json": nil, "reports/b/2.json": []byte("2"), "absent": nil}, meta("next"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := r.WorkTree()
+	fsck(t, dir)
+	if got := runGit(t, dir, "log", "--format=%H %an %ae %cn %ad %s", "--date=iso", "roster/audit"); got != fmt.Sprintf(
+		"%s Alice Ng alice@example.com Alice Ng 2026-11-23 09:00:00 +0100 next\n%s Alice Ng alice@example.com Alice Ng 2026-11-23 09:00:00 +0100 start", second, first) {
+		t.Errorf("log:\n%s", got)
+	}
+	if got := runGit(t, dir, "ls-tree", "-r", "--name-only", "roster/audit"); got != "reports/b/2.json\nstatus/a.json" {
+		t.Errorf("files:\n%s", got)
+	}
+	if got := runGit(t, dir, "status", "--porcelain"); got != "" {
+		t.Errorf("the working copy changed:\n%s", got)
+	}
+	if now := head(t, r, "main"); now != main {
+		t.Errorf("main moved to %s", now)
+	}
+	if again, err := r.Update(t.Context(), "roster/audit", second, map[string][]byte{"status/a.json": []byte("s")}, meta("nothing")); err != nil || again != second {
+		t.Errorf("an update that changes nothing: %v, %v", again, err)
+	}
+}
+
+func TestUpdateIsRefused(t *testing.T) {
+	r := newWorkingCopy(t)
+	main := head(t, r, "main")
+	put := map[string][]byte{"a": []byte("a")}
+	runGit(t, r.WorkTree(), "branch", "side")
+	side, err := r.Update(t.Context(), "side", main, put, meta("side"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	runGit(t, r.WorkTree(), "worktree", "add", "-q", "-b", "linked", filepath.Join(t.TempDir(), "linked"), "side")
+	var refused *RefusedError
+	isRefused := func(err error) bool { return errors.As(err, &refused) }
+	isStale := func(err error) bool { return errors.Is(err, ErrStale) }
+	says := func(words string) func(error) bool {
+		return func(err error) bool { return err != nil && strings.Contains(err.Error(), words) }
+	}
+	for _, tt := range []struct {
+		name   string
+		branch string
+		base   Hash
+		edits  map[string][]byte
+		want   func(error) bool
+	}{
+		{"when the branch is checked out", "main", main, put, isRefused},
+		{"when the branch is checked out in a linked working copy", "linked", side, put, isRefused},
+		{"when the branch does not exist and a base is named", "other", main, put, isStale},
+		{"when the branch exists and none was expected", "side", Hash{}, put, isStale},
+		{"when the base is another commit", "side", main, put, isStale},
+		{"when the branch's name is no name", "a..b", Hash{}, put, says("cannot be the name of a branch")},
+		{"when it would not be on a branch", "refs/tags/v1", Hash{}, put, says("cannot be the name of a branch")},
+		{"when a path leaves the tree", "new", Hash{}, map[string][]byte{"../x": nil}, says("want a relative path")},
+		{"when a path is Git's own", "new", Hash{}, map[string][]byte{"a/.GIT/config": []byte("x")}, says("cannot be in a repository")},
+		{"when a file stands where a folder is wanted", "new2", Hash{}, map[string][]byte{"a": []byte("x"), "a/b": []byte("y")}, says("is not a folder")},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if tt.name == "when a file stands where a folder is wanted" {
+				if _, err := r.Update(t.Context(), "file", Hash{}, put, meta("x")); err != nil {
+					t.Fatal(err)
+				}
+				tt.branch, tt.base, tt.edits = "file", head(t, r, "file"), map[string][]byte{"a/b": []byte("y")}
+			}
+			h, err := r.Update(t.Context(), tt.branch, tt.base, tt.edits, meta("m"))
+			if !tt.want(err) || !h.IsZero() {
+				t.Errorf("got %v, %v", h, err)
+			}
+		})
+	}
+}
+
+func TestUpdateSurvivesGitAtWork(t *testing.T) {
+	r := newWorkingCopy(t)
+	base := head(t, r, "main")
+	runGit(t, r.WorkTree(), "branch", "side")
+	h, err := r.Update(t.Context(), "side", base, map[string][]byte{"a": []byte("a")}, meta("m"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lock := filepath.Join(r.GitDir(), "refs", "heads", "side.lock")
+	if err := os.WriteFile(lock, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, err = r.Update(t.Context(), "side", h, map[string][]byte{"a": []byte("b")}, meta("m"))
+	if err == nil || errors.Is(err, ErrStale) || !strings.Contains(err.Error(), "side.lock") {
+		t.Errorf("a lock left behind: %v", err)
+	}
+	if err := os.Remove(lock); err != nil {
+		t.Fatal(err)
+	}
+	runGit(t, r.WorkTree(), "gc", "-q", "--prune=now")
+	if _, err = r.Update(t.Context(), "side", h, map[string][]byte{"a": []byte("b")}, meta("m")); err != nil {
+		t.Errorf("after git gc: %v", err)
+	}
+	fsck(t, r.WorkTree())
+}
+
+// race lets n writers add k files each to a branch, retrying when stale, and
+// checks that history is linear and nothing was lost.
+func race(t *testing.T, n, k int, branch string, open func() *Repo, check string) {
+	t.Helper()
+	var wg sync.WaitGroup
+	for w := range n {
+		r := open()
+		wg.Go(func() {
+			for i := range k {
+				if err := addFile(t, r, branch, fmt.Sprintf("w%d/f%d", w, i)); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	fsck(t, check)
+	if got := runGit(t, check, "rev-list", "--count", "--no-merges", branch); got != fmt.Sprint(n*k) {
+		t.Errorf("%s commits, want %d", got, n*k)
+	}
+	if got := len(strings.Fields(runGit(t, check, "ls-tree", "-r", "--name-only", branch))); got != n*k {
+		t.Errorf("%d files, want %d", got, n*k)
+	}
+}
+
+func addFile(t *testing.T, r *Repo, branch, name string) error {
+	for range 500 {
+		base, _, err := r.Head(branch)
+		if err != nil {
+			return err
+		}
+		_, err = r.Update(t.Context(), branch, base, map[string][]byte{name: []byte(name)}, meta("add "+name))
+		if !errors.Is(err, ErrStale) {
+			return err
+		}
+		if r.URL() != "" {
+			if err := r.Fetch(t.Context(), branch); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+	}
+	return errors.New("stale 500 times")
+}
+
+func TestRacingWritersInOneRepository(t *testing.T) {
+	work := newWorkingCopy(t)
+	race(t, 8, 5, "roster/audit", func() *Repo {
+		r, err := Open(work.WorkTree())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { r.Close() })
+		return r
+	}, work.WorkTree())
+}
+
+func TestRacingWritersThroughMirrors(t *testing.T) {
+	dir := newServer(t)
+	race(t, 8, 3, "roster/audit", func() *Repo { return fetched(t, "file://"+dir, Auth{}) }, dir)
+}

@@ -1,0 +1,130 @@
+package gitrepo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Dirty lists the files of the working copy that differ from HEAD, staged,
+// unstaged or untracked (but for ignored ones), by their path from the root,
+// sorted. It is empty for a bare repository. It asks `git status`, which knows
+// about line endings, filters and ignore files.
+func (r *Repo) Dirty(ctx context.Context) ([]string, error) {
+	if r.workTree == "" {
+		return nil, nil
+	}
+	out, err := git(ctx, r.workTree, nil, "-c", "core.fsmonitor=false", "status", "--porcelain", "-z", "--no-renames", "--untracked-files=all")
+	if err != nil {
+		return nil, fmt.Errorf("look for uncommitted changes: %w", err)
+	}
+	var files []string
+	for line := range strings.SplitSeq(string(out), "\x00") {
+		if len(line) > 3 { // "XY path"
+			files = append(files, line[3:])
+		}
+	}
+	slices.Sort(files)
+	return files, nil
+}
+
+// Init makes a working copy in dir, which must be empty or absent
+// (fs.ErrExist otherwise), with the files of content in one commit on the branch
+// main. An Author left empty is whoever the user's Git configuration names, else
+// roster itself. It uses the git program, so that index and settings are as the
+// user's own git expects them; neither hooks nor ignore files of the user apply.
+func Init(ctx context.Context, dir string, content fs.FS, meta CommitMeta) (*Repo, error) {
+	if err := initWorkingCopy(ctx, dir, content, meta); err != nil {
+		return nil, fmt.Errorf("make repository %s: %w", dir, err)
+	}
+	return Open(dir)
+}
+
+func initWorkingCopy(ctx context.Context, dir string, content fs.FS, meta CommitMeta) error {
+	if meta.Sign != nil {
+		return errors.New("the first commit cannot be signed")
+	}
+	if meta.When.IsZero() {
+		return errors.New("commit needs a date")
+	}
+	if err := makeEmptyDir(dir); err != nil {
+		return err
+	}
+	if err := os.CopyFS(dir, content); err != nil {
+		return fmt.Errorf("write files: %w", err)
+	}
+	if _, err := git(ctx, dir, nil, "init", "-q", "--template=", "--initial-branch=main"); err != nil {
+		return err
+	}
+	if _, err := git(ctx, dir, nil, "-c", "core.autocrlf=false", "add", "--force", "--all", "."); err != nil {
+		return err
+	}
+	return firstCommit(ctx, dir, meta)
+}
+
+func makeEmptyDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	names, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	if len(names) > 0 {
+		return fmt.Errorf("the folder is not empty, it has %s: name a new one: %w", names[0].Name(), fs.ErrExist)
+	}
+	return nil
+}
+
+// firstCommit commits what is staged.
+func firstCommit(ctx context.Context, dir string, meta CommitMeta) error {
+	author := meta.Author
+	if author == (Person{}) {
+		author = configuredPerson(ctx, dir)
+	}
+	args := []string{"-c", "commit.gpgsign=false", "-c", "core.hooksPath=" + os.DevNull, "-c", "user.name=" + ident(author.Name), "-c", "user.email=" + ident(author.Email),
+		"commit", "-q", "--allow-empty", "--cleanup=verbatim", "-F", "-"}
+	cmd := gitCommand(ctx, args...)
+	cmd.Dir = dir
+	cmd.Stdin = strings.NewReader(strings.TrimRight(meta.Message, "\n") + "\n")
+	date := fmt.Sprintf("%d %s", meta.When.Unix(), meta.When.Format("-0700"))
+	cmd.Env = append(slices.DeleteFunc(cmd.Env, func(kv string) bool {
+		return strings.HasPrefix(kv, "GIT_AUTHOR_") || strings.HasPrefix(kv, "GIT_COMMITTER_")
+	}), "GIT_AUTHOR_DATE="+date, "GIT_COMMITTER_DATE="+date)
+	if _, err := cmd.Output(); err != nil {
+		return gitError(args, err)
+	}
+	return nil
+}
+
+// configuredPerson is who the user's Git configuration says the user is.
+func configuredPerson(ctx context.Context, dir string) Person {
+	name, err1 := git(ctx, dir, nil, "config", "user.name")
+	email, err2 := git(ctx, dir, nil, "config", "user.email")
+	p := Person{strings.TrimSpace(string(name)), strings.TrimSpace(string(email))}
+	if err1 != nil || err2 != nil || p.Name == "" || p.Email == "" {
+		return Person{"roster", "roster@localhost"}
+	}
+	return p
+}
+
+// InitBare makes an empty bare repository with the default branch main, as a
+// server keeps one. The folder must be empty or absent.
+func InitBare(ctx context.Context, dir string) (*Repo, error) {
+	abs, err := filepath.Abs(dir)
+	if err == nil {
+		err = makeEmptyDir(abs)
+	}
+	if err == nil {
+		_, err = git(ctx, abs, nil, "init", "-q", "--bare", "--initial-branch=main")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("make repository %s: %w", dir, err)
+	}
+	return Open(abs)
+}
