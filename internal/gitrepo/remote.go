@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
 	"github.com/go-git/go-git/v5/plumbing/transport"
 	githttp "github.com/go-git/go-git/v5/plumbing/transport/http"
@@ -162,6 +163,10 @@ func describe(err error) string {
 	var hostname x509.HostnameError
 	var status *githttp.Err
 	var exit *ssh.ExitError
+	var unexpected *plumbing.UnexpectedError
+	if errors.As(err, &unexpected) { // it hides its cause
+		err = unexpected.Err
+	}
 	var u *url.Error
 	if errors.As(err, &u) { // its text repeats the URL
 		err = u.Err

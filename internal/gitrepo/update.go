@@ -117,7 +117,7 @@ func (r *Repo) commitLocal(ctx context.Context, ref string, base, h Hash, object
 	}
 	// Other writers hold the lock for milliseconds; one left by a crash is
 	// reported in Git's words, with its path.
-	_, err := git(ctx, r.commonDir, nil, "-c", "core.filesRefLockTimeout=3000", "--git-dir="+r.commonDir,
+	_, err := git(ctx, r.commonDir, nil, "-c", "core.filesRefLockTimeout=1500", "--git-dir="+r.commonDir,
 		"update-ref", "-m", "commit: roster", ref, h.String(), base.String())
 	if err == nil {
 		return nil

@@ -173,8 +173,3 @@ func TestRacingWritersInOneRepository(t *testing.T) {
 		return r
 	}, work.WorkTree())
 }
-
-func TestRacingWritersThroughMirrors(t *testing.T) {
-	dir := newServer(t)
-	race(t, 8, 3, "roster/audit", func() *Repo { return fetched(t, "file://"+dir, Auth{}) }, dir)
-}
