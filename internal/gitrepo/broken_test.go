@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -26,7 +27,22 @@ type cutter struct {
 	backend http.Handler
 	// spoil is given the whole answer and returns how much of it to send
 	// before the connection breaks; nil sends all.
-	spoil func(r *http.Request, answer []byte) (send int, cut bool)
+	spoil spoiler
+	mu    sync.Mutex
+}
+
+type spoiler = func(r *http.Request, answer []byte) (send int, cut bool)
+
+func (c *cutter) set(s spoiler) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.spoil = s
+}
+
+func (c *cutter) get() spoiler {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.spoil
 }
 
 func (c *cutter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -36,12 +52,13 @@ func (c *cutter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header()[k] = v
 	}
 	answer := rec.Body.Bytes()
-	if c.spoil == nil {
+	spoil := c.get()
+	if spoil == nil {
 		w.WriteHeader(rec.Code)
 		w.Write(answer)
 		return
 	}
-	n, cut := c.spoil(r, answer)
+	n, cut := spoil(r, answer)
 	if n > 0 || !cut {
 		w.WriteHeader(rec.Code)
 		w.Write(answer[:n])
@@ -73,18 +90,20 @@ func TestAnAnswerCutShortChangesNothing(t *testing.T) {
 	must(writer.Update(t.Context(), "second", before, map[string][]byte{"y": []byte("y")}, meta("third")))
 	for _, what := range []string{"info/refs", "git-upload-pack"} {
 		for _, breaks := range []bool{true, false} {
-			length, tried := 1, 0
-			for n := 0; n < length; n += 1 + length/60 {
-				c.spoil = func(req *http.Request, answer []byte) (int, bool) {
+			var length atomic.Int64
+			length.Store(1)
+			tried := 0
+			for n := 0; n < int(length.Load()); n += 1 + int(length.Load())/60 {
+				c.set(func(req *http.Request, answer []byte) (int, bool) {
 					if !strings.HasSuffix(req.URL.Path, what) {
 						return len(answer), false
 					}
-					length = len(answer)
-					return min(n, length-1), breaks
-				}
+					length.Store(int64(len(answer)))
+					return min(n, len(answer)-1), breaks
+				})
 				err := r.Fetch(t.Context())
 				if err == nil || errors.Is(err, fs.ErrNotExist) {
-					t.Fatalf("%s cut at %d of %d: %v", what, n, length, err)
+					t.Fatalf("%s cut at %d of %d: %v", what, n, length.Load(), err)
 				}
 				tried++
 			}
@@ -100,7 +119,7 @@ func TestAnAnswerCutShortChangesNothing(t *testing.T) {
 	if left := must(filepath.Glob(filepath.Join(r.GitDir(), "objects", "pack", "tmp*"))); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
-	c.spoil = nil
+	c.set(nil)
 	if err := r.Fetch(t.Context()); err != nil {
 		t.Errorf("afterwards: %v", err)
 	}
@@ -114,10 +133,7 @@ func TestAPushWhoseAnswerIsLost(t *testing.T) {
 		dir := newServer(t)
 		c, server := newCutter(t)
 		r := fetched(t, server.URL+dir, Auth{})
-		c.spoil = func(req *http.Request, answer []byte) (int, bool) {
-			return 0, strings.HasSuffix(req.URL.Path, "git-receive-pack")
-		}
-		c.spoil = onPush(c.spoil)
+		c.set(onPush(func(*http.Request, []byte) (int, bool) { return 0, true }))
 		h, err := r.Update(t.Context(), "main", head(t, r, "main"), put, meta("m"))
 		if err != nil {
 			t.Fatalf("it is on the branch, but: %v", err)
@@ -131,11 +147,11 @@ func TestAPushWhoseAnswerIsLost(t *testing.T) {
 		c, server := newCutter(t)
 		r := fetched(t, server.URL+dir, Auth{})
 		other := newMirror(t, dir, Auth{})
-		c.spoil = onPush(func(*http.Request, []byte) (int, bool) {
+		c.set(onPush(func(*http.Request, []byte) (int, bool) {
 			must(0, other.Fetch(context.Background()))
 			must(other.Update(context.Background(), "main", head(t, other, "main"), map[string][]byte{"y": []byte("y")}, meta("other")))
 			return 0, true
-		})
+		}))
 		h, err := r.Update(t.Context(), "main", head(t, r, "main"), put, meta("m"))
 		if err != nil {
 			t.Fatalf("it is in history, but: %v", err)
@@ -163,14 +179,16 @@ func TestAPushWhoseAnswerIsLost(t *testing.T) {
 		dir := newServer(t)
 		c, server := newCutter(t)
 		r := fetched(t, server.URL+dir, Auth{})
-		pushed := false
-		c.spoil = func(req *http.Request, answer []byte) (int, bool) {
-			pushed = pushed || strings.HasSuffix(req.URL.Path, "/git-receive-pack")
-			if pushed {
+		var pushed atomic.Bool
+		c.set(func(req *http.Request, answer []byte) (int, bool) {
+			if strings.HasSuffix(req.URL.Path, "/git-receive-pack") {
+				pushed.Store(true)
+			}
+			if pushed.Load() {
 				return 0, true
 			}
 			return len(answer), false
-		}
+		})
 		_, err := r.Update(t.Context(), "main", head(t, r, "main"), put, meta("m"))
 		if err == nil || !strings.Contains(err.Error(), "unknown whether the commit arrived") {
 			t.Errorf("got %v", err)
@@ -181,10 +199,10 @@ func TestAPushWhoseAnswerIsLost(t *testing.T) {
 		c, server := newCutter(t)
 		r := fetched(t, server.URL+dir, Auth{})
 		ctx, cancel := context.WithCancel(t.Context())
-		c.spoil = onPush(func(_ *http.Request, answer []byte) (int, bool) {
+		c.set(onPush(func(_ *http.Request, answer []byte) (int, bool) {
 			cancel()
 			return len(answer), true
-		})
+		}))
 		h, err := r.Update(ctx, "main", head(t, r, "main"), put, meta("m"))
 		if got := runGit(t, dir, "rev-parse", "main"); err == nil && got != h.String() || err != nil && !errors.Is(err, context.Canceled) {
 			t.Errorf("server %s, got %s, %v", got, h, err)
@@ -192,7 +210,7 @@ func TestAPushWhoseAnswerIsLost(t *testing.T) {
 	})
 }
 
-func onPush(spoil func(*http.Request, []byte) (int, bool)) func(*http.Request, []byte) (int, bool) {
+func onPush(spoil spoiler) spoiler {
 	return func(r *http.Request, answer []byte) (int, bool) {
 		if strings.HasSuffix(r.URL.Path, "/git-receive-pack") {
 			return spoil(r, answer)

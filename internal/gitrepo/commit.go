@@ -116,9 +116,13 @@ func (c *Commit) header(key, value string) (err error) {
 		p, err = ParseHash(value)
 		c.Parents = append(c.Parents, p)
 	case "author":
-		c.Author = parseStamp(value)
+		if c.Author == (Stamp{}) { // the first counts, as for Git
+			c.Author = parseStamp(value)
+		}
 	case "committer":
-		c.Committer = parseStamp(value)
+		if c.Committer == (Stamp{}) {
+			c.Committer = parseStamp(value)
+		}
 	}
 	return err
 }

@@ -65,7 +65,9 @@ func TestHTTPSFailuresSayWhatToDo(t *testing.T) {
 	}{
 		{"a wrong token", server.url(dir), with(func(a *Auth) { a.Token = token("wr0ng-s3cret") }), isAuth, "the token is wrong, expired or was revoked"},
 		{"no token", server.url(dir), with(func(a *Auth) { a.Token = nil }), isAuth, "none are configured"},
-		{"a token that cannot be had", server.url(dir), with(func(a *Auth) { a.Token = func(context.Context) (string, error) { return "", errors.New("app is suspended") } }), isRemote, "get token: app is suspended"},
+		{"a token that cannot be had", server.url(dir), with(func(a *Auth) {
+			a.Token = func(context.Context) (string, error) { return "", errors.New("app is suspended") }
+		}), isRemote, "get token: app is suspended"},
 		{"no such repository", server.url(dir + "-nowhere"), good, isMissing, "there is no such repository"},
 		{"an authority that is not trusted", server.url(dir), with(func(a *Auth) { a.CAFile = "" }), isRemote, "authority that is not trusted"},
 		{"nobody listening", closed.URL + dir, Auth{Token: good.Token}, isRemote, "cannot be reached"},

@@ -8,6 +8,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/cgi"
@@ -38,7 +39,9 @@ const testToken = "ghp_s3cr3tT0ken"
 // httpsServer serves repositories with git http-backend over TLS, for whoever
 // knows testToken.
 func httpsServer(t testing.TB) testServer {
-	server := httptest.NewTLSServer(requireToken(gitHTTPBackend(t)))
+	server := httptest.NewUnstartedServer(requireToken(gitHTTPBackend(t)))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // clients that refuse the certificate
+	server.StartTLS()
 	t.Cleanup(server.Close)
 	return testServer{
 		url:  func(dir string) string { return server.URL + dir },
@@ -48,8 +51,9 @@ func httpsServer(t testing.TB) testServer {
 
 func gitHTTPBackend(t testing.TB) http.Handler {
 	return &cgi.Handler{
-		Path: filepath.Join(runGit(t, "/", "--exec-path"), "git-http-backend"),
-		Env:  []string{"GIT_PROJECT_ROOT=/", "GIT_HTTP_EXPORT_ALL=1", "REMOTE_USER=alice", "HOME=" + os.Getenv("HOME")},
+		Path:   filepath.Join(runGit(t, "/", "--exec-path"), "git-http-backend"),
+		Stderr: io.Discard, // it says there what it answers anyway
+		Env:    []string{"GIT_PROJECT_ROOT=/", "GIT_HTTP_EXPORT_ALL=1", "REMOTE_USER=alice", "HOME=" + os.Getenv("HOME")},
 	}
 }
 
