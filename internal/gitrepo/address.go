@@ -84,14 +84,14 @@ func isLoopback(host string) bool {
 // String returns a URL to show and to store: without password, and without
 // the user of https, which may be a token.
 func (a address) String() string {
+	u := url.URL{Scheme: a.scheme, Host: a.host, Path: a.path}
 	switch {
-	case a.scheme == "file":
-		return "file://" + a.path
 	case a.scheme == "ssh" && !strings.HasPrefix(a.path, "/"):
 		return strings.TrimPrefix(a.user+"@", "@") + a.host + ":" + a.path
 	case a.scheme == "ssh" && a.user != "":
-		return "ssh://" + a.user + "@" + a.host + a.path
-	default:
-		return a.scheme + "://" + a.host + a.path
+		u.User = url.User(a.user)
+	case a.scheme == "http" || a.scheme == "https":
+		return a.scheme + "://" + a.host + a.path // escaped already
 	}
+	return u.String()
 }

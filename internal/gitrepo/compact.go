@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
 )
@@ -24,6 +25,14 @@ const (
 // there, which finds deltas, else by copying. Either keeps every object, also
 // those that a forced push left behind.
 func (s *objectStore) compact(ctx context.Context) error {
+	if small, err := s.smallPacks(); err != nil || len(small) <= maxPacks {
+		return err
+	}
+	unlock, ok := lockFile(filepath.Join(s.dir, "roster-compact.lock"))
+	if !ok {
+		return nil // another process is at it
+	}
+	defer unlock()
 	small, err := s.smallPacks()
 	if err != nil || len(small) <= maxPacks {
 		return err
@@ -34,6 +43,23 @@ func (s *objectStore) compact(ctx context.Context) error {
 	}
 	return s.joinPacks(small)
 }
+
+// lockFile makes a file that means "mine". One that is hours old was left by a
+// crash.
+func lockFile(name string) (unlock func(), ok bool) {
+	if info, err := os.Stat(name); err == nil && time.Since(info.ModTime()) > leftover {
+		os.Remove(name)
+	}
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return nil, false
+	}
+	f.Close()
+	return func() { os.Remove(name) }, true
+}
+
+// leftover is the age at which a temporary file must be somebody's who died.
+const leftover = 6 * time.Hour
 
 // joinPacks copies the objects of packs into one new pack and removes the old
 // ones.

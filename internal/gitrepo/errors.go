@@ -82,3 +82,12 @@ type RefusedError struct {
 func (e *RefusedError) Error() string {
 	return fmt.Sprintf("the repository refused a commit on branch %s: %s", e.Branch, e.Message)
 }
+
+// plain drops fs.ErrNotExist from an error: a missing key file or a vanished
+// cache must not pass for a missing branch.
+func plain(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return errors.New(err.Error())
+	}
+	return err
+}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
@@ -65,6 +66,9 @@ func prepareCache(dir, url string) error {
 		return err
 	}
 	before := conf.Section("roster").Option("cacheOf")
+	if before != "" {
+		removeLeftovers(dir)
+	}
 	if before == url {
 		return nil
 	}
@@ -96,6 +100,19 @@ func prepareCache(dir, url string) error {
 	return writeFileAtomic(filepath.Join(dir, "config"), []byte(cacheConfig(url)), 0o644)
 }
 
+// removeLeftovers deletes what a process left that died in the middle of a
+// fetch. Failing to is harmless.
+func removeLeftovers(dir string) {
+	for _, pattern := range []string{"objects/pack/tmp_pack_*", "objects/pack/.tmp-*", "refs/heads/.tmp-*", ".tmp-*"} {
+		names, _ := filepath.Glob(filepath.Join(dir, pattern))
+		for _, name := range names {
+			if info, err := os.Stat(name); err == nil && time.Since(info.ModTime()) > leftover {
+				os.Remove(name)
+			}
+		}
+	}
+}
+
 // URL returns where the remote repository is, without credentials; "" if the
 // repository was opened by Open.
 func (r *Repo) URL() string {
@@ -121,7 +138,7 @@ func (r *Repo) Fetch(ctx context.Context, branches ...string) error {
 		return fmt.Errorf("fetch %s: %w", r.remote.address, ref)
 	}
 	if err != nil {
-		return fmt.Errorf("fetch: %w", err)
+		return fmt.Errorf("fetch: %w", plain(err))
 	}
 	return nil
 }
@@ -233,6 +250,10 @@ func (r *Repo) fetchObjects(ctx context.Context, session transport.UploadPackSes
 		pack = sideband.NewDemuxer(sideband.Sideband, res)
 	}
 	if err := r.objects.install(pack); err != nil {
+		var local *fs.PathError // a full disk, not the server's fault
+		if errors.As(err, &local) {
+			return err
+		}
 		return r.remote.explain(ctx, err)
 	}
 	for _, want := range req.Wants {

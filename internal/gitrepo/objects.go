@@ -276,25 +276,22 @@ func (s *objectStore) refresh() error {
 	s.alternates = alternates(s.dir, 0)
 	present := map[string]bool{}
 	for _, dir := range append([]string{s.dir}, s.alternates...) {
-		names, err := filepath.Glob(filepath.Join(dir, "pack", "pack-*.idx"))
+		bases, err := listPacks(filepath.Join(dir, "pack"))
 		if err != nil {
-			return err
+			return fmt.Errorf("list packs: %w", plain(err))
 		}
-		for _, name := range names {
-			base := strings.TrimSuffix(name, ".idx")
+		for _, base := range bases {
+			if s.packs[base] == nil {
+				p, err := openPack(base, s.cache)
+				if errors.Is(err, fs.ErrNotExist) {
+					continue // removed while we looked
+				}
+				if err != nil {
+					return fmt.Errorf("open pack %s: %w", base, err)
+				}
+				s.packs[base] = p
+			}
 			present[base] = true
-			if s.packs[base] != nil {
-				continue
-			}
-			p, err := openPack(base, s.cache)
-			if errors.Is(err, fs.ErrNotExist) {
-				delete(present, base) // removed while we looked
-				continue
-			}
-			if err != nil {
-				return fmt.Errorf("open pack %s: %w", base, err)
-			}
-			s.packs[base] = p
 		}
 	}
 	for base, p := range s.packs {
@@ -304,6 +301,24 @@ func (s *objectStore) refresh() error {
 		}
 	}
 	return nil
+}
+
+// listPacks returns the paths of the indexed packs in a folder, without suffix.
+func listPacks(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, e := range entries {
+		if base, ok := strings.CutSuffix(e.Name(), ".idx"); ok && strings.HasPrefix(base, "pack-") {
+			out = append(out, filepath.Join(dir, base))
+		}
+	}
+	return out, nil
 }
 
 func openPack(base string, objects cache.Object) (*pack, error) {

@@ -105,8 +105,18 @@ func (s *objectStore) install(r io.Reader) error {
 	return s.refresh()
 }
 
-// indexPack reads a pack from its start and returns its index and checksum.
-func indexPack(f *os.File) ([]byte, Hash, error) {
+// indexPack reads a pack and returns its index and checksum.
+func indexPack(f *os.File) (index []byte, sum Hash, err error) {
+	// The parser takes memory for as many objects as the pack says it has, and
+	// is not proof against every malformed one.
+	if err := checkPack(f); err != nil {
+		return nil, Hash{}, err
+	}
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("malformed pack: %v", cause)
+		}
+	}()
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return nil, Hash{}, err
 	}
@@ -115,18 +125,58 @@ func indexPack(f *os.File) ([]byte, Hash, error) {
 	if err != nil {
 		return nil, Hash{}, err
 	}
-	sum, err := parser.Parse()
-	if err == nil && sum.IsZero() { // the parser lets a pack without its checksum pass
+	parsed, err := parser.Parse()
+	if err == nil && parsed.IsZero() { // the parser lets a pack without its checksum pass
 		err = io.ErrUnexpectedEOF
 	}
 	if err != nil {
 		return nil, Hash{}, err
 	}
-	index, err := w.Index()
+	made, err := w.Index()
 	if err != nil {
 		return nil, Hash{}, err
 	}
 	var buf bytes.Buffer
-	_, err = idxfile.NewEncoder(&buf).Encode(index)
-	return buf.Bytes(), Hash(sum), err
+	_, err = idxfile.NewEncoder(&buf).Encode(made)
+	return buf.Bytes(), Hash(parsed), err
+}
+
+const (
+	packHeader = 12 // "PACK", version, number of objects
+	minEntry   = 9  // a type and size, and the shortest zlib stream
+)
+
+// checkPack compares a pack with its checksum, and its number of objects with
+// its length.
+func checkPack(f *os.File) error {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	body := info.Size() - int64(len(Hash{}))
+	switch {
+	case info.Size() == 0:
+		return packfile.ErrEmptyPackfile
+	case body < packHeader:
+		return io.ErrUnexpectedEOF
+	}
+	sum := sha1.New() //nolint:gosec // see above
+	if _, err := io.Copy(sum, io.NewSectionReader(f, 0, body)); err != nil {
+		return err
+	}
+	var header [packHeader]byte
+	var want Hash
+	if _, err := f.ReadAt(header[:], 0); err != nil {
+		return err
+	}
+	if _, err := f.ReadAt(want[:], body); err != nil {
+		return err
+	}
+	if Hash(sum.Sum(nil)) != want {
+		return errors.New("the pack is cut short or damaged: its checksum is wrong")
+	}
+	if count := int64(binary.BigEndian.Uint32(header[8:])); count > (body-packHeader)/minEntry {
+		return fmt.Errorf("the pack cannot hold %d objects in %d bytes", count, body)
+	}
+	return nil
 }

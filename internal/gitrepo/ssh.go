@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -156,14 +155,6 @@ func knownHostsFiles(auth Auth) ([]string, error) {
 		return nil, fmt.Errorf("SSH needs the server's host key, and neither %s exists: ask the server's owner for it and write it there", strings.Join(candidates, " nor "))
 	}
 	return files, nil
-}
-
-// plain drops the sentinel of an error: a missing key file is not a missing branch.
-func plain(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return errors.New(err.Error())
-	}
-	return err
 }
 
 // sshMethod reads the private key, or asks the agent.

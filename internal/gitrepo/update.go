@@ -29,7 +29,7 @@ import (
 func (r *Repo) Update(ctx context.Context, branch string, base Hash, edits map[string][]byte, meta CommitMeta) (Hash, error) {
 	h, err := r.update(ctx, branchRef(branch), base, edits, meta)
 	if err != nil {
-		return Hash{}, fmt.Errorf("commit on branch %s: %w", strings.TrimPrefix(branch, branchPrefix), err)
+		return Hash{}, fmt.Errorf("commit on branch %s: %w", strings.TrimPrefix(branch, branchPrefix), plain(err))
 	}
 	return h, nil
 }
