@@ -35,7 +35,7 @@ func (r *Repo) FS(h Hash, sub string) (fs.FS, error) {
 	if err != nil {
 		return nil, err
 	}
-	root := &treeFS{repo: r, root: c.Tree, when: c.Committer.When, cache: &treeCache{trees: map[Hash][]treeEntry{}}}
+	root := r.treeFS(c.Tree, c.Committer.When)
 	if sub = strings.Trim(sub, "/"); sub == "" || sub == "." {
 		return root, nil
 	}
@@ -44,6 +44,10 @@ func (r *Repo) FS(h Hash, sub string) (fs.FS, error) {
 		return nil, fmt.Errorf("open commit %s: %w", h.Short(), err)
 	}
 	return below, nil
+}
+
+func (r *Repo) treeFS(tree Hash, when time.Time) *treeFS {
+	return &treeFS{repo: r, root: tree, when: when, cache: &treeCache{trees: map[Hash][]treeEntry{}}}
 }
 
 // A treeFS is a tree as a file system.
@@ -78,6 +82,11 @@ func (f *treeFS) entries(h Hash) ([]treeEntry, error) {
 		return nil, err
 	}
 	slices.SortFunc(list, compareNames)
+	for i := range max(0, len(list)-1) { // one reader would see the first, another the second
+		if list[i].name == list[i+1].name {
+			return nil, fmt.Errorf("tree %s is malformed: it has %q twice", h, list[i].name)
+		}
+	}
 	f.cache.trees[h] = list
 	return list, nil
 }

@@ -140,15 +140,28 @@ func (r *remote) explain(ctx context.Context, err error) error {
 
 func (r *remote) authAdvice(err error) string {
 	switch {
+	case r.address.scheme == "ssh" && r.auth.SSHKeyFile == "":
+		return "the server accepts none of the SSH agent's keys: add one of them there, or name a key file"
 	case r.address.scheme == "ssh":
 		return "the server does not accept the " + r.auth.String() + ": add its public key there, or name another key"
 	case r.auth.Token == nil && r.auth.Password == "":
 		return "the server asks for credentials and none are configured: give a token"
 	case errors.Is(err, transport.ErrAuthorizationFailed):
-		return "the server knows the credentials but forbids this (403): give the token read access, and write access if roster is to push"
+		return join("the server knows the credentials but forbids this (403): give the token read access, and write access if roster is to push", r.said(err))
 	default:
-		return "the server refuses the credentials (401): the token is wrong, expired or was revoked"
+		return join("the server refuses the credentials (401): the token is wrong, expired or was revoked", r.said(err))
 	}
+}
+
+// said returns what the server wrote beside a status, such as GitHub's word on
+// single sign-on; pages are left out.
+func (r *remote) said(err error) string {
+	_, text, _ := strings.Cut(err.Error(), ": ")
+	text = r.hide(printable(text))
+	if len(text) > 300 || strings.ContainsAny(text, "<{") {
+		return ""
+	}
+	return text
 }
 
 func isSSHAuthFailure(err error) bool {

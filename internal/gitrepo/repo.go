@@ -15,9 +15,14 @@
 // has happened. On a mirror the commit is pushed with exactly the objects that
 // it adds, so the cost does not grow with the repository.
 //
+// The git program is needed where it alone can do the job safely: Init, InitBare,
+// Dirty, Merge, Update of a local repository (it moves the branch under Git's own
+// locks) and file:// remotes (it runs their hooks). Mirrors over HTTPS and SSH do
+// without.
+//
 // Errors name what to do. Where the caller needs to branch they are values:
-// ErrStale, RefError (fs.ErrNotExist), RefusedError, MissingObjectError,
-// AuthError, HostKeyError, RemoteError. No error, and no value of this package
+// ErrStale, RefError (fs.ErrNotExist), RefusedError, ConflictError, MissingObjectError,
+// AuthError, HostKeyError, RemoteError, SignatureError. No error, and no value of this package
 // when printed, holds a credential.
 package gitrepo
 
@@ -31,7 +36,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/format/config"
 )
 
@@ -259,136 +263,4 @@ func branchRef(branch string) string {
 		return branch
 	}
 	return branchPrefix + branch
-}
-
-// Resolve returns the commit that ref names: HEAD, a branch, a tag, a branch of
-// a remote ("origin/main"), a full reference name, or a hash of at least four
-// digits; each may be followed by ~N, the Nth first parent. What names nothing
-// is a *RefError, which is fs.ErrNotExist.
-func (r *Repo) Resolve(ref string) (Hash, error) {
-	name, back, err := splitAncestor(ref)
-	if err != nil {
-		return Hash{}, fmt.Errorf("resolve %q: %w", ref, err)
-	}
-	h, err := r.resolveName(name)
-	if err != nil {
-		return Hash{}, fmt.Errorf("resolve %q: %w", ref, err)
-	}
-	for range back {
-		c, err := r.Commit(h)
-		if err != nil {
-			return Hash{}, fmt.Errorf("resolve %q: %w", ref, err)
-		}
-		if len(c.Parents) == 0 {
-			return Hash{}, fmt.Errorf("resolve %q: history starts at %s: %w", ref, h.Short(), fs.ErrNotExist)
-		}
-		h = c.Parents[0]
-	}
-	return h, nil
-}
-
-// splitAncestor splits "main~2" and "main^" into the name and the number of
-// steps back.
-func splitAncestor(ref string) (name string, back int, err error) {
-	if base, ok := strings.CutSuffix(ref, "^"); ok {
-		name, back, err = splitAncestor(base)
-		return name, back + 1, err
-	}
-	name, steps, ok := strings.Cut(ref, "~")
-	if !ok {
-		return ref, 0, nil
-	}
-	if steps == "" {
-		return name, 1, nil
-	}
-	back, err = strconv.Atoi(steps)
-	if err != nil || back < 0 {
-		return "", 0, fmt.Errorf("%q after ~ is not a number of commits", steps)
-	}
-	return name, back, nil
-}
-
-// resolveName follows gitrevisions(7): references first, in Git's order, then
-// hashes.
-func (r *Repo) resolveName(name string) (Hash, error) {
-	for _, pattern := range []string{"%s", "refs/%s", "refs/tags/%s", "refs/heads/%s", "refs/remotes/%s", "refs/remotes/%s/HEAD"} {
-		full := fmt.Sprintf(pattern, name)
-		if full != "HEAD" && !strings.HasPrefix(full, "refs/") {
-			continue
-		}
-		h, ok, err := r.refs.read(full)
-		if err != nil {
-			return Hash{}, err
-		}
-		if ok {
-			return r.peel(h)
-		}
-	}
-	if isHashPrefix(name) {
-		return r.resolveHash(name)
-	}
-	return Hash{}, r.noRef(name)
-}
-
-func (r *Repo) resolveHash(digits string) (Hash, error) {
-	if h, err := ParseHash(digits); err == nil {
-		ok, err := r.objects.has(h)
-		if err != nil {
-			return Hash{}, err
-		}
-		if !ok {
-			return Hash{}, r.noRef(digits)
-		}
-		return r.peel(h)
-	}
-	found, err := r.objects.withPrefix(digits, 100)
-	if err != nil {
-		return Hash{}, err
-	}
-	var commits []Hash
-	for _, h := range found {
-		if kind, _, err := r.objects.readAny(h); err != nil {
-			return Hash{}, err
-		} else if kind == plumbing.CommitObject || kind == plumbing.TagObject {
-			commits = append(commits, h)
-		}
-	}
-	switch len(commits) {
-	case 0:
-		return Hash{}, r.noRef(digits)
-	case 1:
-		return r.peel(commits[0])
-	default:
-		return Hash{}, fmt.Errorf("%d commits start with %s: give more digits", len(commits), digits)
-	}
-}
-
-func (r *Repo) noRef(name string) error {
-	branches, err := r.refs.branches()
-	if err != nil {
-		return err
-	}
-	return &RefError{Ref: name, Branches: branches}
-}
-
-// peel follows annotated tags to the commit.
-func (r *Repo) peel(h Hash) (Hash, error) {
-	for range maxSymref {
-		kind, data, err := r.objects.readAny(h)
-		if err != nil {
-			return Hash{}, err
-		}
-		switch kind {
-		case plumbing.CommitObject:
-			return h, nil
-		case plumbing.TagObject:
-			line, _, _ := strings.Cut(string(data), "\n")
-			if h, err = ParseHash(strings.TrimPrefix(line, "object ")); err != nil {
-				return Hash{}, fmt.Errorf("read tag: %w", err)
-			}
-		default:
-			return Hash{}, fmt.Errorf("object %s is a %s, not a commit", h.Short(), kind)
-		}
-	}
-	return Hash{}, errors.New("too many nested tags")
 }
