@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"iter"
 	"net/http"
+	"slices"
+	"strings"
 )
 
 // GetGroup reads a group by id.
@@ -27,9 +29,15 @@ func (c *Client) FindGroup(ctx context.Context, f Filter) (*Group, error) {
 	return only("find group", f, c.Groups(ctx, f))
 }
 
-// IsMember asks whether a user is a member of a group, with one call. The error
-// is fs.ErrNotExist when IAM Identity Center does not know the user.
+// IsMember asks whether a user is a member of a group, with one call: the pair
+// filter of IAM Identity Center, or the members that another server shows. The
+// error is fs.ErrNotExist when IAM Identity Center does not know the user, or
+// another server the group.
 func (c *Client) IsMember(ctx context.Context, groupID, userID string) (bool, error) {
+	if c.Profile.showsMembers() {
+		g, err := c.GetGroup(ctx, groupID)
+		return err == nil && slices.ContainsFunc(g.Members, func(m Member) bool { return m.Value == userID }), err
+	}
 	_, err := only("ask for member", Filter{}, c.Groups(ctx, MembershipEq(groupID, userID)))
 	if errors.Is(err, errNone) {
 		return false, nil
@@ -86,35 +94,43 @@ func (e *PartialError) Unwrap() error { return e.Err }
 // makes none. The server answers without a body: only reading the memberships
 // tells how they are.
 //
-// IAM Identity Center refuses to remove all memberships of a group in one
-// request. Whether a list of all members by id falls under that is not
-// documented, so a refused request of nothing but removals is tried once more in
-// two halves.
+// A refused removal is rephrased once. IAM Identity Center refuses to remove all
+// memberships of a group in one request; whether a list of all members by id
+// falls under that is not documented, so it is sent again as two: all but one,
+// and that one. Other servers may refuse to remove somebody who is no member
+// (noTarget), so the members are read and only those removed who are.
 func (c *Client) PatchGroup(ctx context.Context, id string, p GroupPatch) error {
 	path, err := objectPath("/Groups", id)
 	if err != nil {
 		return fmt.Errorf("patch group: %w", err)
 	}
 	var applied GroupPatch
-	for i, part := range p.split(MaxMembers) {
+	parts, again := p.split(MaxMembers), false
+	for len(parts) > 0 {
+		part := parts[0]
 		err := c.patchGroup(ctx, path, part)
-		if Status(err) == http.StatusBadRequest && c.Profile == AWS && part.onlyRemoves() && len(part.Remove) > 1 {
-			half := (len(part.Remove) + 1) / 2
-			first, second := GroupPatch{Remove: part.Remove[:half]}, GroupPatch{Remove: part.Remove[half:]}
-			if err = c.patchGroup(ctx, path, first); err == nil {
-				applied, part, i = applied.with(first), second, i+1
-				err = c.patchGroup(ctx, path, second)
+		if Status(err) == http.StatusBadRequest && !again {
+			again = true
+			rest, retry := c.rephrase(ctx, id, part, err)
+			if retry {
+				parts = append(rest, parts[1:]...)
+				continue
 			}
 		}
-		if err != nil && i > 0 {
-			return &PartialError{Applied: applied, Err: err}
-		}
 		if err != nil {
-			return err
+			return partial(applied, err)
 		}
-		applied = applied.with(part)
+		applied, parts = applied.with(part), parts[1:]
 	}
 	return nil
+}
+
+// partial wraps the failure of a request in what went before it.
+func partial(applied GroupPatch, err error) error {
+	if applied.DisplayName == nil && applied.ExternalID == nil && len(applied.Add)+len(applied.Remove) == 0 {
+		return err
+	}
+	return &PartialError{Applied: applied, Err: err}
 }
 
 func (c *Client) patchGroup(ctx context.Context, path string, p GroupPatch) error {
@@ -146,8 +162,36 @@ func (p GroupPatch) split(size int) []GroupPatch {
 	}
 }
 
-func (p GroupPatch) onlyRemoves() bool {
-	return p.DisplayName == nil && p.ExternalID == nil && len(p.Add) == 0
+// rephrase finds other words for a part of a patch that was refused. It does not
+// if the refusal must have another reason.
+func (c *Client) rephrase(ctx context.Context, id string, part GroupPatch, refusal error) ([]GroupPatch, bool) {
+	last := len(part.Remove) - 1
+	switch {
+	case c.Profile == AWS:
+		if last < 1 || len(part.Add) > 0 || part.DisplayName != nil || part.ExternalID != nil {
+			return nil, false
+		}
+		return []GroupPatch{{Remove: part.Remove[:last]}, {Remove: part.Remove[last:]}}, true
+	case last < 0 || !isNoTarget(refusal):
+		return nil, false
+	}
+	g, err := c.GetGroup(ctx, id)
+	if err != nil {
+		return nil, false
+	}
+	members := map[string]bool{}
+	for _, m := range g.Members {
+		members[m.Value] = true
+	}
+	part.Remove = slices.DeleteFunc(slices.Clone(part.Remove), func(user string) bool { return !members[user] })
+	return part.split(MaxMembers), true
+}
+
+// isNoTarget reports the refusal of a path that matches nothing (RFC 7644
+// section 3.12).
+func isNoTarget(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && strings.EqualFold(e.ScimType, "noTarget")
 }
 
 // with returns the sum of two parts of a patch.

@@ -1,0 +1,166 @@
+package foreign
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+//go:embed npm/package.json npm/package-lock.json npm/scimmy.mjs npm/patch.mjs
+var sources embed.FS
+
+// installed returns a directory that holds the scripts and their npm packages.
+// Its name is the hash of the scripts and the lock file, so a directory that
+// exists is complete and right.
+func installed(t testing.TB) string {
+	t.Helper()
+	node, err := exec.LookPath("node")
+	if err != nil {
+		t.Fatal("node is not installed: this test runs SCIM software from npm (Debian packages nodejs and npm)")
+	}
+	files, err := sources.ReadDir("npm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	hash := sha256.New()
+	for _, f := range files {
+		data, err := sources.ReadFile("npm/" + f.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(hash, "%s %d\n%s", f.Name(), len(data), data)
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		cache = os.TempDir()
+	}
+	parent := filepath.Join(cache, "roster-foreign-scim")
+	dir := filepath.Join(parent, hex.EncodeToString(hash.Sum(nil)[:8]))
+	if _, err := os.Stat(dir); err == nil {
+		return dir
+	}
+	if err := install(parent, dir); err != nil {
+		t.Fatalf("install the npm packages of scim/foreign (node is %s): %v", node, err)
+	}
+	return dir
+}
+
+// install prepares the directory under another name and moves it into place, so
+// that two tests at once do no harm.
+func install(parent, dir string) error {
+	if err := os.MkdirAll(parent, 0o755); err != nil {
+		return err
+	}
+	work, err := os.MkdirTemp(parent, "new-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
+	for _, name := range []string{"package.json", "package-lock.json", "scimmy.mjs", "patch.mjs"} {
+		data, err := sources.ReadFile("npm/" + name)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(work, name), data, 0o644)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	npm := exec.Command("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
+	npm.Dir = work
+	if out, err := npm.CombinedOutput(); err != nil {
+		return fmt.Errorf("npm ci: %w\n%s", err, out)
+	}
+	if err := os.Rename(work, dir); err != nil {
+		if _, missing := os.Stat(dir); missing != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// process is a script that runs until the test ends.
+type process struct {
+	in  io.Writer
+	out *bufio.Reader
+}
+
+func run(t testing.TB, script string, args ...string) process {
+	t.Helper()
+	cmd := exec.Command("node", append([]string{script}, args...)...)
+	cmd.Dir = installed(t)
+	stderr := new(strings.Builder)
+	cmd.Stderr = stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("start %s: %v", script, err)
+	}
+	t.Cleanup(func() {
+		_ = in.Close() // the scripts end with their input
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("%s: %v\n%s", script, err, stderr)
+		}
+	})
+	return process{in, bufio.NewReader(out)}
+}
+
+// line reads a line that the script wrote.
+func (p process) line() (string, error) {
+	s, err := p.out.ReadString('\n')
+	return strings.TrimSpace(s), err
+}
+
+// SCIMMY starts a SCIM server made of SCIMMY and returns its endpoint. It is
+// empty, takes the given bearer token, and ends with the test.
+//
+// Its ways: filters match with case and cannot read a quotation mark in a value,
+// no Location on create, a PATCH that changes nothing answers 204, a member added
+// twice is kept twice, and index paging is all it has.
+func SCIMMY(t testing.TB, token string) string {
+	t.Helper()
+	p := run(t, "scimmy.mjs", token)
+	port, err := p.line()
+	if err != nil {
+		t.Fatalf("start SCIMMY: %v", err)
+	}
+	return "http://127.0.0.1:" + port + "/scim/v2"
+}
+
+// PatchJudge is npm's scim-patch, asked whether PATCH bodies are valid.
+type PatchJudge struct{ process }
+
+// StartPatchJudge starts the judge; it ends with the test. Not for use by
+// several goroutines at once.
+func StartPatchJudge(t testing.TB) *PatchJudge {
+	t.Helper()
+	return &PatchJudge{run(t, "patch.mjs")}
+}
+
+// Judge returns nil if scim-patch finds a body of a PATCH request valid.
+func (j *PatchJudge) Judge(body []byte) error {
+	if _, err := fmt.Fprintf(j.in, "%s\n", strings.ReplaceAll(string(body), "\n", " ")); err != nil {
+		return fmt.Errorf("ask scim-patch: %w", err)
+	}
+	verdict, err := j.line()
+	if err != nil {
+		return fmt.Errorf("ask scim-patch: %w", err)
+	}
+	if verdict != "ok" {
+		return fmt.Errorf("scim-patch: %s", verdict)
+	}
+	return nil
+}
