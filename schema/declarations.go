@@ -175,6 +175,8 @@ type Provisioner struct {
 	DriftBound   time.Duration
 	Rate         Rate
 	Previously   []string
+
+	identity string
 }
 
 // Auth says how a provisioner authenticates: exactly one field is set.

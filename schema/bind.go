@@ -1,0 +1,212 @@
+package schema
+
+import (
+	"time"
+	_ "time/tzdata" // the same zones on every machine
+)
+
+// bind turns the checked nodes into Declarations. What was refused is bound as far as it goes, so that the checks over the whole can still be made.
+func (l *loader) bind() *Declarations {
+	d := &Declarations{
+		Timezone:       time.UTC,
+		AttributeTypes: map[string]*AttributeType{}, Users: map[string]*User{}, Groups: map[string]*Group{}, Mappings: map[string]*Mapping{},
+		Apps: map[string]*App{}, Provisioners: map[string]*Provisioner{}, Assertions: map[string]*Assertion{}, Approvals: map[string]*Approval{},
+	}
+	if n := l.root.child("timezone"); n != nil {
+		d.Timezone = l.zone(n, "timezone", time.UTC)
+	}
+	b := &binder{loader: l, d: d}
+	each := func(kind string, bind func(key string, at Pos, n *node)) {
+		if records := l.root.child(kind); records != nil {
+			for _, f := range records.fields {
+				bind(f.name, f.at.pos(), f.value)
+			}
+		}
+	}
+	each("attributeTypes", b.attributeType)
+	each("users", b.user)
+	each("groups", b.group)
+	each("apps", b.app)
+	each("provisioners", b.provisioner)
+	each("assertions", b.assertion)
+	each("approvals", b.approval)
+	for _, key := range keysOf(l.mapped) {
+		d.Mappings[key] = l.mapping(l.mapped[key])
+	}
+	return d
+}
+
+// binder fills in one Declarations.
+type binder struct {
+	*loader
+	d *Declarations
+}
+
+// zone returns a timezone by name.
+func (l *loader) zone(n *node, path string, otherwise *time.Location) *time.Location {
+	name := n.string()
+	if name == "" {
+		return otherwise
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil || name == "Local" {
+		l.report(Problem{Pos: n.at.pos(), Code: badTimezone.id, Path: path, Message: "no such timezone", Value: quote(name), Advice: badTimezone.advice})
+		return otherwise
+	}
+	return zone
+}
+
+// date returns the date that a node holds, nil if none. The compiled schema has refused what is none.
+func (b *binder) date(n *node) *Date {
+	text := n.string()
+	if text == "" {
+		return nil
+	}
+	if day, err := time.ParseInLocation(time.DateOnly, text, b.d.Timezone); err == nil {
+		return &Date{Text: text, Start: day, End: time.Date(day.Year(), day.Month(), day.Day()+1, 0, 0, 0, 0, b.d.Timezone)}
+	}
+	if moment, err := time.Parse(time.RFC3339Nano, text); err == nil {
+		return &Date{Text: text, Start: moment, End: moment}
+	}
+	return nil
+}
+
+func (b *binder) attributeType(key string, at Pos, n *node) {
+	b.d.AttributeTypes[key] = &AttributeType{Key: key, Pos: at, Type: n.child("type").string(), Redact: n.child("redact").bool()}
+}
+
+func (b *binder) user(key string, at Pos, n *node) {
+	u := &User{Key: key, Pos: at}
+	for _, f := range n.fields {
+		switch v := f.value; f.name {
+		case "userId":
+			u.UserID = v.string()
+		case "firstName":
+			u.FirstName = v.string()
+		case "lastName":
+			u.LastName = v.string()
+		case "email":
+			u.Email = v.string()
+		case "state":
+			u.State = UserState(v.string())
+		case "validFrom":
+			u.ValidFrom = b.date(v)
+		case "validUntil":
+			u.ValidUntil = b.date(v)
+		case "attributes":
+			u.Attributes = make(map[string]any, len(v.fields))
+			for _, a := range v.fields {
+				if x := a.value.plain(); x != nil {
+					u.Attributes[a.name] = x
+				}
+			}
+		}
+	}
+	b.d.Users[key] = u
+}
+
+func (b *binder) group(key string, at Pos, n *node) {
+	g := &Group{Key: key, Pos: at, Members: map[string]*GroupMember{}, Include: map[string]Pos{}}
+	for _, f := range n.fields {
+		switch v := f.value; f.name {
+		case "displayName":
+			g.DisplayName = v.string()
+		case "description":
+			g.Description = v.string()
+		case "members":
+			g.Members = make(map[string]*GroupMember, len(v.fields))
+			members := make([]GroupMember, len(v.fields))
+			for i, m := range v.fields {
+				members[i] = GroupMember{Pos: m.at.pos(), Until: b.date(m.value.child("until")), Reason: m.value.child("reason").string()}
+				g.Members[m.name] = &members[i]
+			}
+		case "include":
+			g.Include = v.positions()
+		case "where":
+			g.Where = bindRule(f)
+		case "previously":
+			g.Previously = keysOf(v.positions())
+		}
+	}
+	b.d.Groups[key] = g
+}
+
+func bindRule(f field) *Rule {
+	r := &Rule{Pos: f.at.pos(), Fields: make(map[string][]any, len(f.value.fields))}
+	for _, c := range f.value.fields {
+		if c.value.kind != listNode {
+			r.Fields[c.name] = []any{c.value.plain()}
+			continue
+		}
+		for _, e := range c.value.fields {
+			r.Fields[c.name] = append(r.Fields[c.name], e.value.plain())
+		}
+	}
+	return r
+}
+
+// positions returns the names of a struct's fields, with their places.
+func (n *node) positions() map[string]Pos {
+	out := map[string]Pos{}
+	if n != nil {
+		for _, f := range n.fields {
+			out[f.name] = f.at.pos()
+		}
+	}
+	return out
+}
+
+func (n *node) bool() bool { return n != nil && n.kind == boolNode && n.text == "true" }
+
+// plain returns a scalar as string, bool or int64, and a list of strings as []string; nil for anything else.
+func (n *node) plain() any {
+	switch n.kind {
+	case stringNode:
+		return n.text
+	case boolNode:
+		return n.text == "true"
+	case intNode:
+		if i, ok := n.int64(); ok {
+			return i
+		}
+	case listNode:
+		return n.strings()
+	}
+	return nil
+}
+
+// strings returns the strings of a list; nil if n is nil.
+func (n *node) strings() []string {
+	if n == nil || n.kind != listNode {
+		return nil
+	}
+	out := make([]string, len(n.fields))
+	for i, f := range n.fields {
+		out[i] = f.value.string()
+	}
+	return out
+}
+
+func (n *node) int() *int {
+	if i, ok := n.int64(); ok {
+		x := int(i)
+		return &x
+	}
+	return nil
+}
+
+func (n *node) float() *float64 {
+	if r, ok := n.number(); ok {
+		x, _ := r.Float64()
+		return &x
+	}
+	return nil
+}
+
+// pos returns where n stands, or otherwise if there is no n.
+func (n *node) pos(otherwise Pos) Pos {
+	if n == nil || n.at.src == nil {
+		return otherwise
+	}
+	return n.at.pos()
+}

@@ -1,0 +1,261 @@
+package schema
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/robfig/cron/v3"
+)
+
+func (c *crosser) provisioners() {
+	identities := map[string]*Provisioner{}
+	for _, key := range keysOf(c.d.Provisioners) {
+		p := c.d.Provisioners[key]
+		k := &provisionerCheck{c, p, c.node("provisioners", key), join("provisioners", key)}
+		if p.App != "" {
+			unknown(c, k.at("app"), k.path+".app", "app", p.App, c.d.Apps)
+		}
+		if p.Mapping != "" {
+			unknown(c, k.at("mapping"), k.path+".mapping", "mapping", p.Mapping, c.d.Mappings)
+		}
+		k.groups()
+		k.endpoint()
+		k.schedules()
+		k.policies()
+		k.limits()
+		k.auth()
+		if p.identity == "" {
+			continue
+		}
+		if first := identities[p.identity]; first != nil {
+			k.report(sameIdentity, "endpoint", fmt.Sprintf("provisioner %s (%s) has the same tenant, %s", quote(first.Key), first.EndpointPos, p.identity), quote(p.Endpoint), "")
+		} else {
+			identities[p.identity] = p
+		}
+	}
+	c.previous("provisioners", keysOf(c.d.Provisioners), func(key string) []string { return c.d.Provisioners[key].Previously })
+}
+
+// provisionerCheck checks one provisioner.
+type provisionerCheck struct {
+	*crosser
+	p    *Provisioner
+	n    *node
+	path string
+}
+
+func (k *provisionerCheck) at(names ...string) Pos { return k.n.find(names...).pos(k.p.Pos) }
+
+func (k *provisionerCheck) report(c code, field, message, value, advice string) {
+	if advice == "" {
+		advice = c.advice
+	}
+	k.crosser.report(Problem{Pos: k.at(strings.Split(field, ".")...), Code: c.id, Path: k.path + "." + field, Message: message, Value: value, Advice: advice})
+}
+
+func (k *provisionerCheck) groups() {
+	list := k.n.child("groups")
+	for i, group := range k.p.Groups {
+		at := list.fields[i].at.pos()
+		path := fmt.Sprintf("%s.groups[%d]", k.path, i)
+		unknown(k.crosser, at, path, "group", group, k.d.Groups)
+		if slices.Contains(k.p.Groups[:i], group) {
+			k.crosser.report(Problem{Pos: at, Code: emptyGroups.id, Path: path, Message: "the group is named twice", Value: quote(group), Advice: "name each group once"})
+		}
+	}
+	for user, at := range k.p.Protect.Users {
+		unknown(k.crosser, at, k.path+".protect.users", "user", user, k.d.Users)
+	}
+	for group, at := range k.p.Protect.Groups {
+		unknown(k.crosser, at, k.path+".protect.groups", "group", group, k.d.Groups)
+	}
+}
+
+var (
+	// AWS's hosts: IPv4, dual stack (api.aws, since January 2026), China.
+	awsHost = regexp.MustCompile(`^scim\.([a-z]{2}(?:-[a-z]+)+-[0-9]{1,2})\.(?:amazonaws\.com|amazonaws\.com\.cn|api\.aws)$`)
+	// A tenant is a UUID whose first group may be longer; towards other hosts it may be any name.
+	awsTenant   = regexp.MustCompile(`^[A-Za-z0-9]{8,11}(-[A-Za-z0-9]{4}){3}-[A-Za-z0-9]{12}$`)
+	otherTenant = regexp.MustCompile(`^[A-Za-z0-9._~-]{1,128}$`)
+)
+
+// endpoint checks the endpoint and derives the identity.
+func (k *provisionerCheck) endpoint() {
+	p := k.p
+	if p.Endpoint == "" {
+		return
+	}
+	refuse := func(c code, message, advice string) { k.report(c, "endpoint", message, quote(p.Endpoint), advice) }
+	u, err := url.Parse(p.Endpoint)
+	switch {
+	case err != nil:
+		refuse(badEndpoint, "is not a URL", "")
+		return
+	case u.User != nil:
+		k.report(secretLiteral, "endpoint", "has a user name or password in it", "", secretLiteral.advice)
+		return
+	case u.RawQuery != "" || u.Fragment != "" || u.ForceQuery:
+		refuse(badEndpoint, "has a query or fragment", "")
+		return
+	case u.Scheme == "http" && !loopback(u.Hostname()):
+		refuse(plainHTTP, "sends the token in the clear", plainHTTP.advice)
+		return
+	}
+	tenant, ok := strings.CutSuffix(strings.Trim(u.EscapedPath(), "/"), "/scim/v2")
+	region := awsHost.FindStringSubmatch(strings.ToLower(u.Host))
+	switch {
+	case !ok:
+		refuse(badEndpoint, "does not end in /<tenant>/scim/v2", "")
+	case region != nil && !awsTenant.MatchString(tenant):
+		refuse(badEndpoint, fmt.Sprintf("%s is not the form of a tenant id", quote(tenant)), "")
+	case !otherTenant.MatchString(tenant):
+		refuse(badEndpoint, fmt.Sprintf("%s is not a tenant id", quote(tenant)), "")
+	case region != nil:
+		p.identity = region[1] + "/" + strings.ToLower(tenant)
+	case strings.Contains(strings.ToLower(u.Hostname()), ".amazonaws.") || strings.HasSuffix(strings.ToLower(u.Hostname()), ".api.aws"):
+		refuse(badEndpoint, fmt.Sprintf("%s is not the host of a SCIM endpoint", quote(u.Host)), "")
+	default:
+		p.identity = hostPort(u) + "/" + tenant
+	}
+	if p.Rate.PerSecond == 0 && !loopback(u.Hostname()) {
+		k.report(unlimited, "rate.perSecond", "is unlimited, though the endpoint is not on this machine", "", "")
+	}
+}
+
+func hostPort(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	return net.JoinHostPort(strings.ToLower(u.Hostname()), port)
+}
+
+func loopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}
+
+// Identity is what the provisioner provisions to, whatever its endpoint's host is called: the region and tenant of AWS, or the host, port and tenant of
+// another server; for example "us-east-1/<tenant>" or "127.0.0.1:8740/<tenant>".
+func (p *Provisioner) Identity() string { return p.identity }
+
+func (k *provisionerCheck) schedules() {
+	for field, spec := range map[string]string{"schedule": k.p.Schedule, "fullRead": k.p.FullRead} {
+		if spec == "" {
+			continue
+		}
+		if err := CheckSchedule(spec); err != nil {
+			k.report(badSchedule, field, err.Error(), quote(spec), "")
+		}
+	}
+	if text := k.n.child("driftBound").string(); text != "" && (k.p.DriftBound < time.Minute || k.p.DriftBound > 366*24*time.Hour) {
+		k.report(badDuration, "driftBound", "is too short or too long", quote(text), "between a minute and a year")
+	}
+	for name, w := range k.p.Windows {
+		if w.From == w.To && w.From != "" {
+			k.report(badPolicy, "windows."+name, "opens and closes at the same time", quote(w.From), "leave the window out if it is always open")
+		}
+	}
+}
+
+// CheckSchedule returns an error if spec is no cron expression of five fields or descriptor such as @daily, or if it never comes.
+// It accepts what ParseSchedule does.
+func CheckSchedule(spec string) error {
+	_, err := ParseSchedule(spec, time.UTC)
+	return err
+}
+
+// ParseSchedule parses a cron expression of five fields, or a descriptor such as @daily, in a timezone. It is robfig/cron's parser without its traps: no
+// timezone in the expression, no @every, no step beyond its range, and no date that never comes.
+func ParseSchedule(spec string, zone *time.Location) (cron.Schedule, error) {
+	if strings.Contains(spec, "TZ=") {
+		return nil, fmt.Errorf("has a timezone in it; use the field `timezone`")
+	}
+	if strings.HasPrefix(spec, "@every") || strings.HasPrefix(spec, "@reboot") {
+		return nil, fmt.Errorf("is not a schedule of times; use for example \"*/10 * * * *\"")
+	}
+	for i, f := range strings.Fields(spec) {
+		if err := checkStep(f, i); err != nil {
+			return nil, err
+		}
+	}
+	s, err := cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor).Parse(spec)
+	if err != nil {
+		return nil, fmt.Errorf("is no cron expression: %w", err)
+	}
+	if spec, ok := s.(*cron.SpecSchedule); ok {
+		spec.Location = zone
+	}
+	if s.Next(time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)).IsZero() {
+		return nil, fmt.Errorf("never comes")
+	}
+	return s, nil
+}
+
+// checkStep refuses steps that never come a second time, which the parser takes for the beginning of the range.
+func checkStep(f string, i int) error {
+	span := []int{60, 24, 31, 12, 7}
+	for part := range strings.SplitSeq(f, ",") {
+		if _, step, ok := strings.Cut(part, "/"); ok && i < len(span) {
+			var n int
+			if _, err := fmt.Sscanf(step, "%d", &n); err == nil && n >= span[i] {
+				return fmt.Errorf("has the step /%d in a range of %d", n, span[i])
+			}
+		}
+	}
+	return nil
+}
+
+func (k *provisionerCheck) policies() {
+	if d := k.p.Deprovision; d.DeleteAfterDays != nil && d.Mode != "deactivate" {
+		k.report(badPolicy, "deprovision.deleteAfterDays", "means nothing with mode "+quote(d.Mode), "", "keep one of them")
+	}
+}
+
+func (k *provisionerCheck) limits() {
+	for _, name := range keysOf(k.p.Limits) {
+		l := k.p.Limits[name]
+		switch tuned := l.Min != nil || l.Percent != nil || l.Max != nil; {
+		case l.Off && l.Reason == "" && k.n.find("limits", name, "min") == nil && !tuned && countedGate(name):
+			k.report(offReason, "limits."+name, "the gate is turned off without a reason", "", "say why, in `reason`")
+		case l.Off && tuned:
+			k.report(offReason, "limits."+name, "the gate is turned off and tuned at once", "", "keep one of them")
+		case !l.Off && !tuned && countedGate(name):
+			k.report(offReason, "limits."+name, "nothing is said about the gate", "", "give min, percent or max, or off and reason")
+		}
+	}
+}
+
+// countedGate reports whether a gate counts. The schema itself demands a reason for turning off the others.
+func countedGate(name string) bool {
+	return slices.Contains([]string{"maxRemovals", "memberRemovals", "signInNames", "updates"}, name)
+}
+
+func (k *provisionerCheck) auth() {
+	k.secretFile(k.p.Auth.Token, k.path+".auth.token")
+	o := k.p.Auth.OAuth2
+	if o == nil {
+		return
+	}
+	k.secretFile(o.ClientSecret, k.path+".auth.oauth2.clientSecret")
+	if o.Grant == "authorizationCode" && o.AuthorizeURL == "" {
+		k.report(badPolicy, "auth.oauth2", "the grant authorizationCode needs authorizeURL", "", "add it")
+	}
+	if o.Grant == "clientCredentials" && o.ClientSecret == nil {
+		k.report(badPolicy, "auth.oauth2", "the grant clientCredentials needs clientSecret", "", "add a reference to it")
+	}
+	for field, text := range map[string]string{"tokenURL": o.TokenURL, "authorizeURL": o.AuthorizeURL} {
+		if u, err := url.Parse(text); err == nil && u.Scheme == "http" && !loopback(u.Hostname()) {
+			k.report(plainHTTP, "auth.oauth2."+field, "sends credentials in the clear", quote(text), plainHTTP.advice)
+		}
+	}
+}

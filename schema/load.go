@@ -1,0 +1,108 @@
+package schema
+
+import (
+	"context"
+	"io/fs"
+	"slices"
+	"time"
+)
+
+// Load reads every .cue file below fsys as one configuration, and .yaml, .yml, .json, .jsonl and .csv files below users/ and groups/ as data. Hidden files
+// and folders, and cue.mod, are no part of it.
+//
+// The error is Problems, all of them at once and sorted, or an error of reading fsys. Load looks at no clock, no environment and no file outside fsys.
+func Load(fsys fs.FS) (*Declarations, error) {
+	return load(fsys, standardLimits())
+}
+
+// loader is the state of one Load.
+type loader struct {
+	limits   limits
+	schema   *compiled
+	problems Problems
+	warnings Problems
+	fsys     fs.FS
+
+	literals map[string]*builder // records that are data, by kind
+	cells    []*node             // structs with cellNodes
+	dynamic  *dynamic            // what CUE must evaluate
+	root     *node               // everything, checked and with defaults
+	mapped   map[string]*mappingSource
+}
+
+func load(fsys fs.FS, limits limits) (*Declarations, error) {
+	schema, err := compileSchema()
+	if err != nil {
+		return nil, err
+	}
+	l := &loader{limits: limits, schema: schema, fsys: fsys, literals: map[string]*builder{}, dynamic: newDynamic()}
+	tree, err := l.scan(fsys)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.readAll(tree); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(limits.evalMillis)*time.Millisecond)
+	defer cancel()
+	l.evaluate(ctx)
+	l.check(ctx)
+	d := l.bind()
+	l.cross(d)
+	if len(l.problems) > 0 {
+		return nil, l.found()
+	}
+	l.warnings.sort()
+	d.Warnings = slices.Compact(l.warnings)
+	return d, nil
+}
+
+// found returns the problems, sorted and each once.
+func (l *loader) found() Problems {
+	l.problems.sort()
+	return slices.Compact(l.problems)
+}
+
+func (l *loader) report(p Problem) { l.problems = append(l.problems, p) }
+func (l *loader) warn(p Problem)   { l.warnings = append(l.warnings, p) }
+
+// readAll reads the files into literals and dynamic.
+func (l *loader) readAll(t *tree) error {
+	for _, name := range t.cue {
+		b, err := fs.ReadFile(t.fsys, name)
+		if err != nil {
+			return err
+		}
+		l.readCUE(&source{name}, b)
+	}
+	for _, name := range t.data {
+		b, err := fs.ReadFile(t.fsys, name)
+		if err != nil {
+			return err
+		}
+		l.readData(&source{name}, b)
+	}
+	l.typeCells()
+	return nil
+}
+
+// record adds a literal record of a kind, such as users, unifying it with what is there of that key.
+func (l *loader) record(kind string, f field) {
+	b := l.literals[kind]
+	if b == nil {
+		b = newBuilder(f.at, 0)
+		l.literals[kind] = b
+	}
+	b.add(f, l.conflict)
+}
+
+// conflict reports two values that cannot both be.
+func (l *loader) conflict(a, b *node) {
+	message := "is declared twice with different values"
+	if v := a.quote(); v != "" && a.kind < structNode {
+		message += ": " + v + " at " + a.at.pos().String()
+	} else {
+		message += ": first at " + a.at.pos().String()
+	}
+	l.report(Problem{Pos: b.at.pos(), Code: conflict.id, Message: message, Value: b.quote(), Advice: "keep one of them"})
+}

@@ -1,0 +1,223 @@
+package schema
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
+)
+
+// mappingSource is one mapping on its way to a Mapping: what people wrote, and what CUE made of it.
+type mappingSource struct {
+	key     string
+	at      spot
+	parts   []mappingPart // the declarations that it is made of
+	value   cue.Value
+	ifEmpty *node
+	samples *node // examples
+}
+
+// mappingPart is one declaration of a mapping and the imports of its file.
+type mappingPart struct {
+	expr    ast.Expr
+	imports map[string]string
+	src     *source
+}
+
+func (s *splitter) mappingSource(kind, key string, f *ast.Field) {
+	if kind != "mappings" {
+		return
+	}
+	if s.mapped == nil {
+		s.mapped = map[string]*mappingSource{}
+	}
+	m := s.mapped[key]
+	if m == nil {
+		m = &mappingSource{key: key, at: s.reader.at(f.Label)}
+		s.mapped[key] = m
+	}
+	m.parts = append(m.parts, mappingPart{f.Value, s.guard.imports, s.reader.src})
+}
+
+// mapping returns the compiled schema of a mapping.
+func (c *compiled) mapping() *structRule {
+	return c.roots["mappings"].rule.(*structRule).values.(*structRule)
+}
+
+// takeMappings takes what CUE made of the mappings.
+func (l *loader) takeMappings(e *evaluation) {
+	if !e.full.Exists() {
+		return
+	}
+	it, err := e.full.LookupPath(cue.ParsePath("mappings")).Fields()
+	if err != nil {
+		return
+	}
+	for it.Next() {
+		key := it.Selector().Unquoted()
+		if l.mapped == nil {
+			l.mapped = map[string]*mappingSource{}
+		}
+		m := l.mapped[key]
+		if m == nil {
+			m = &mappingSource{key: key, at: l.dynamic.spots["mappings"]}
+			l.mapped[key] = m
+		}
+		m.value = it.Value()
+		m.ifEmpty = l.mappingField(m, "ifEmpty")
+		m.samples = l.mappingField(m, "examples")
+	}
+}
+
+// mappingField extracts and checks one field of a mapping that is data.
+func (l *loader) mappingField(m *mappingSource, name string) *node {
+	v := m.value.LookupPath(cue.MakePath(cue.Str(name)))
+	if !v.Exists() {
+		return nil
+	}
+	path := join(join("mappings", m.key), name)
+	x := &extractor{loader: l}
+	n := x.value(v, path, m.at, nil)
+	if f := l.schema.mapping().field(name); !f.rule.check(n, nil) {
+		f.rule.check(n, &witness{path: path, report: l.report})
+	}
+	return n
+}
+
+// mapping makes the Mapping.
+func (l *loader) mapping(src *mappingSource) *Mapping {
+	m := &Mapping{Key: src.key, Pos: src.at.pos(), catalog: newCatalog(l.schema), ifEmpty: map[string]string{}, positions: map[string]Pos{}}
+	base := join("mappings", m.Key)
+	for _, a := range m.catalog {
+		for i := range a.keys {
+			if s, ok := l.dynamic.spots[attributeSpot(join(base, "scim"), a.keys[:i+1])]; ok {
+				m.positions[scimPath(a.keys[:i+1])] = s.pos()
+			} else if s, ok := l.dynamic.spots[attributeSpot(join(base, "onCreate"), a.keys[:i+1])]; ok {
+				m.positions[scimPath(a.keys[:i+1])] = s.pos()
+			}
+		}
+	}
+	if src.ifEmpty != nil {
+		for _, f := range src.ifEmpty.fields {
+			if !m.known(f.name) {
+				l.report(m.badPath(f, base+".ifEmpty"))
+			}
+			m.ifEmpty[f.name] = f.value.string()
+		}
+	}
+	if !src.value.Exists() {
+		return m
+	}
+	p := newCUEProgram(src.value, m.catalog)
+	m.program = p
+	m.sets, m.creates = src.sets("scim", p.scim, m), src.sets("onCreate", p.onCreate, m)
+	for i, a := range m.catalog {
+		if m.sets[i] && m.creates[i] {
+			l.report(Problem{Pos: m.AttributePos(a.path), Code: badPolicy.id, Path: base + ".onCreate", Message: a.path + " is both in scim and in onCreate", Advice: "keep one of them"})
+		}
+	}
+	l.checkUserField(src, base)
+	return m
+}
+
+// sets tells which attributes a mapping sets: those that its declarations name, those that CUE knows of, and those that ifEmpty speaks of.
+func (src *mappingSource) sets(base string, paths []cue.Path, m *Mapping) []bool {
+	named := map[string]bool{}
+	for _, part := range src.parts {
+		fieldsNamed(part.expr, "", func(path string) { named[path] = true })
+	}
+	out := make([]bool, len(m.catalog))
+	for i, a := range m.catalog {
+		policy, spoken := m.ifEmpty[a.path]
+		out[i] = named["."+base+"."+strings.Join(a.keys, ".")] || src.value.LookupPath(paths[i]).Exists() || base == "scim" && spoken && policy != "skip"
+	}
+	return out
+}
+
+// fieldsNamed calls yield with the path of each field that an expression names outright, under conditions or not.
+func fieldsNamed(x ast.Node, path string, yield func(string)) {
+	switch x := x.(type) {
+	case *ast.BinaryExpr:
+		fieldsNamed(x.X, path, yield)
+		fieldsNamed(x.Y, path, yield)
+	case *ast.ParenExpr:
+		fieldsNamed(x.X, path, yield)
+	case *ast.EmbedDecl:
+		fieldsNamed(x.Expr, path, yield)
+	case *ast.Comprehension:
+		fieldsNamed(x.Value, path, yield)
+	case *ast.StructLit:
+		for _, d := range x.Elts {
+			f, ok := d.(*ast.Field)
+			if !ok {
+				fieldsNamed(d, path, yield)
+				continue
+			}
+			if name, ok := label(f.Label); ok {
+				yield(path + "." + name)
+				fieldsNamed(f.Value, path+"."+name, yield)
+			}
+		}
+	case *ast.ListLit:
+		for _, e := range x.Elts {
+			fieldsNamed(e, path+".0", yield)
+		}
+	}
+}
+
+// checkUserField demands `user: #User`, without which the expressions refer to something else than the user.
+func (l *loader) checkUserField(src *mappingSource, base string) {
+	if v := src.value.LookupPath(cue.ParsePath("user")); !v.Exists() {
+		l.report(Problem{Pos: src.at.pos(), Code: wrongMapping.id, Path: base, Message: "the mapping has no `user`", Advice: "begin it with `user: #User`"})
+	}
+}
+
+// known reports whether a path names an attribute of AWS, or what holds some.
+func (m *Mapping) known(path string) bool {
+	return slices.ContainsFunc(m.catalog, func(a attribute) bool {
+		return a.path == path || strings.HasPrefix(a.path, path+".") || path == EnterpriseUser && strings.HasPrefix(a.path, path)
+	})
+}
+
+func (m *Mapping) badPath(f field, path string) Problem {
+	var names []string
+	for _, a := range m.catalog {
+		names = append(names, a.path)
+	}
+	p := Problem{Pos: f.at.pos(), Code: badPath.id, Path: join(path, f.name), Message: "no SCIM attribute " + quote(f.name), Advice: "use a path such as \"title\" or \"name.middleName\""}
+	if guess := nearest(f.name, names); guess != "" {
+		p.Advice = fmt.Sprintf("did you mean %q?", guess)
+	}
+	return p
+}
+
+// attributeSpot is the path under which the position of an attribute's expression is known.
+func attributeSpot(base string, keys []string) string {
+	for _, k := range keys {
+		if k == "0" {
+			base += "[0]"
+		} else {
+			base = join(base, k)
+		}
+	}
+	return base
+}
+
+// scimPath writes the fields that lead to an attribute in SCIM's notation.
+func scimPath(keys []string) string {
+	var b strings.Builder
+	for i, k := range keys {
+		switch {
+		case k == "0":
+			continue
+		case i > 0 && keys[i-1] == EnterpriseUser:
+			b.WriteByte(':')
+		case i > 0:
+			b.WriteByte('.')
+		}
+		b.WriteString(k)
+	}
+	return b.String()
+}

@@ -1,0 +1,153 @@
+package schema
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Membership is who belongs to which group at one moment: nesting flattened, rules applied, memberships that have ended left out. The validity of users plays
+// no part in it.
+type Membership struct {
+	groups map[string][]EffectiveMember
+	users  map[string][]string
+}
+
+// EffectiveMember is one user's membership in a group, by the shortest way that leads to it.
+type EffectiveMember struct {
+	User string
+	Pos  Pos // of the declaration
+	// Via is "" for a direct member, `include "sre"` for one of a nested group, "where" for one that a rule selects.
+	Via    string
+	Until  *Date // nil if the membership has no end
+	Reason string
+}
+
+// Group returns the members of a group, sorted by user key. The caller must not change them.
+func (m *Membership) Group(key string) []EffectiveMember { return m.groups[key] }
+
+// GroupsOf returns the keys of a user's groups, sorted. The caller must not change them.
+func (m *Membership) GroupsOf(user string) []string { return m.users[user] }
+
+// Membership returns who belongs to which group at now.
+func (d *Declarations) Membership(now time.Time) *Membership {
+	return d.membership(func(until *Date) bool { return until == nil || !until.Over(now) })
+}
+
+// everMembers returns who belongs to which group whatever the clock says.
+func (d *Declarations) everMembers() *Membership {
+	return d.membership(func(*Date) bool { return true })
+}
+
+func (d *Declarations) membership(lasts func(*Date) bool) *Membership {
+	f := &flattening{d: d, lasts: lasts, done: make(map[string][]EffectiveMember, len(d.Groups))}
+	f.selected()
+	m := &Membership{groups: f.done, users: make(map[string][]string, len(d.Users))}
+	for _, key := range keysOf(d.Groups) {
+		f.group(key)
+		for _, e := range f.done[key] {
+			m.users[e.User] = append(m.users[e.User], key) // sorted, since the groups are
+		}
+	}
+	return m
+}
+
+// flattening computes the members of each group after those that it includes.
+type flattening struct {
+	d     *Declarations
+	lasts func(*Date) bool
+	rules map[string][]string // the users that each group's rule selects, sorted
+	done  map[string][]EffectiveMember
+}
+
+// selected applies the rules, in one pass over the users.
+func (f *flattening) selected() {
+	f.rules = map[string][]string{}
+	var ruled []*Group
+	for _, key := range keysOf(f.d.Groups) {
+		if g := f.d.Groups[key]; g.Where != nil {
+			ruled = append(ruled, g)
+		}
+	}
+	if len(ruled) == 0 {
+		return
+	}
+	for _, key := range keysOf(f.d.Users) {
+		for _, g := range ruled {
+			if g.Where.Matches(f.d.Users[key]) {
+				f.rules[g.Key] = append(f.rules[g.Key], key)
+			}
+		}
+	}
+}
+
+// group returns the members of a group. Load has refused cycles; what is under way has no members yet.
+func (f *flattening) group(key string) []EffectiveMember {
+	if have, ok := f.done[key]; ok {
+		return have
+	}
+	f.done[key] = nil
+	g := f.d.Groups[key]
+	if g == nil {
+		return nil
+	}
+	members := make([]EffectiveMember, 0, len(g.Members)+len(f.rules[key]))
+	for user, m := range g.Members {
+		if f.lasts(m.Until) && f.d.Users[user] != nil {
+			members = append(members, EffectiveMember{User: user, Pos: m.Pos, Until: m.Until, Reason: m.Reason})
+		}
+	}
+	for _, user := range f.rules[key] {
+		members = append(members, EffectiveMember{User: user, Pos: g.Where.Pos, Via: "where"})
+	}
+	for _, nested := range keysOf(g.Include) {
+		via := fmt.Sprintf("include %q", nested)
+		for _, e := range f.group(nested) {
+			members = append(members, EffectiveMember{User: e.User, Pos: g.Include[nested], Via: via, Until: e.Until, Reason: e.Reason})
+		}
+	}
+	// The first of several ways counts: direct, rule, nested. The end of a direct membership is not the end if another way goes on.
+	slices.SortStableFunc(members, func(a, b EffectiveMember) int { return strings.Compare(a.User, b.User) })
+	out := members[:0]
+	for _, e := range members {
+		if n := len(out); n > 0 && out[n-1].User == e.User {
+			if out[n-1].Until != nil && (e.Until == nil || e.Until.End.After(out[n-1].Until.End)) {
+				out[n-1].Until = e.Until
+			}
+			continue
+		}
+		out = append(out, e)
+	}
+	f.done[key] = out
+	return out
+}
+
+// Matches reports whether a user has one of the values in every field of the rule.
+func (r *Rule) Matches(u *User) bool {
+	for name, values := range r.Fields {
+		have := u.ruleField(name)
+		if have == nil || !slices.ContainsFunc(values, func(v any) bool { return equalOrIn(v, have) }) {
+			return false
+		}
+	}
+	return true
+}
+
+func equalOrIn(want, have any) bool {
+	if list, ok := have.([]string); ok {
+		s, ok := want.(string)
+		return ok && slices.Contains(list, s)
+	}
+	return want == have
+}
+
+// ruleFields are the fields that a rule may name besides custom attributes.
+var ruleFields = []string{"email", "emailDomain", "emailLocal", "firstName", "lastName", "state", "userId"}
+
+func (u *User) ruleField(name string) any {
+	if slices.Contains(ruleFields, name) {
+		return (&subject{user: u}).field(name)
+	}
+	return u.Attributes[name]
+}

@@ -1,0 +1,446 @@
+package schema
+
+import (
+	"fmt"
+	"math/big"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// rule is one piece of the compiled schema. check reports whether it holds of n; with a witness it also says what is wrong, and without one it only decides.
+// It fills in defaults of structs as CUE does, so n may change.
+type rule interface {
+	check(n *node, w *witness) bool
+}
+
+// witness writes down what a rule finds, and where.
+type witness struct {
+	path   string
+	report func(Problem)
+	secret bool // values must not be shown
+}
+
+func (w *witness) at(name string) *witness {
+	if w == nil {
+		return nil
+	}
+	below := *w
+	below.path = join(w.path, name)
+	return &below
+}
+
+func (w *witness) index(i int) *witness {
+	if w == nil {
+		return nil
+	}
+	below := *w
+	below.path = fmt.Sprintf("%s[%d]", w.path, i)
+	return &below
+}
+
+// say reports a finding at n and returns false.
+func (w *witness) say(n *node, c code, message, advice string) bool {
+	if w == nil || n.kind == badNode {
+		return false
+	}
+	p := Problem{Pos: n.at.pos(), Code: c.id, Path: w.path, Message: message, Value: n.quote(), Advice: advice}
+	if w.secret && n.kind < structNode {
+		p.Value = ""
+	}
+	w.report(p)
+	return false
+}
+
+// typeRule accepts every value of some kinds.
+type typeRule struct {
+	kinds []kind
+	name  string
+}
+
+func (r *typeRule) check(n *node, w *witness) bool {
+	if slices.Contains(r.kinds, n.kind) {
+		return true
+	}
+	return w.say(n, wrongType, "must be "+r.name, "")
+}
+
+// anyRule accepts everything.
+type anyRule struct{}
+
+func (anyRule) check(*node, *witness) bool { return true }
+
+// constRule accepts one scalar.
+type constRule struct {
+	kind kind
+	text string
+}
+
+func (r *constRule) check(n *node, w *witness) bool {
+	if n.kind == r.kind && n.text == r.text {
+		return true
+	}
+	return w.say(n, notAllowed, "must be "+r.quote(), "")
+}
+
+func (r *constRule) quote() string { return (&node{kind: r.kind, text: r.text}).quote() }
+
+// patternRule accepts strings that a regular expression matches.
+type patternRule struct {
+	re  *regexp.Regexp
+	doc string // what it means to people
+}
+
+func (r *patternRule) check(n *node, w *witness) bool {
+	if n.kind != stringNode {
+		return w.say(n, wrongType, "must be a string", r.doc)
+	}
+	if r.re.MatchString(n.text) {
+		return true
+	}
+	return w.say(n, badFormat, "has the wrong form", r.doc)
+}
+
+// runesRule bounds the length of a string.
+type runesRule struct{ min, max int }
+
+func (r *runesRule) check(n *node, w *witness) bool {
+	if n.kind != stringNode {
+		return w.say(n, wrongType, "must be a string", "")
+	}
+	if len(n.text) >= r.min && len(n.text) <= r.max && r.min <= 1 {
+		return true
+	}
+	count := utf8.RuneCountInString(n.text)
+	switch {
+	case count < r.min && r.min == 1:
+		return w.say(n, badLength, "must not be empty", "")
+	case count < r.min:
+		return w.say(n, badLength, fmt.Sprintf("must have at least %d characters", r.min), "")
+	case count > r.max:
+		return w.say(n, badLength, fmt.Sprintf("has %d characters", count), fmt.Sprintf("at most %d", r.max))
+	}
+	return true
+}
+
+// boundRule compares a number.
+type boundRule struct {
+	op    string
+	limit *big.Rat
+	text  string
+}
+
+func (r *boundRule) check(n *node, w *witness) bool {
+	x, ok := n.number()
+	if !ok {
+		return w.say(n, wrongType, "must be a number", "")
+	}
+	c := x.Cmp(r.limit)
+	if r.op == ">=" && c >= 0 || r.op == "<=" && c <= 0 {
+		return true
+	}
+	word := map[string]string{">=": "at least", "<=": "at most"}[r.op]
+	return w.say(n, outOfRange, "must be "+word+" "+r.text, "")
+}
+
+// timeRule accepts times in a layout, as package time of CUE does.
+type timeRule struct{ layout string }
+
+func (r *timeRule) check(n *node, w *witness) bool {
+	if n.kind != stringNode {
+		return w.say(n, wrongType, "must be a string", badDate.advice)
+	}
+	if _, err := time.ParseInLocation(r.layout, n.text, time.UTC); err == nil {
+		return true
+	}
+	return w.say(n, badDate, "is not a date", badDate.advice)
+}
+
+// allRule is &: every rule must hold. What the first refuses, the others are not asked.
+type allRule []rule
+
+func (r allRule) check(n *node, w *witness) bool {
+	for _, x := range r {
+		if !x.check(n, w) {
+			return false
+		}
+	}
+	return true
+}
+
+// eitherRule is |: one rule must hold.
+type eitherRule []rule
+
+func (r eitherRule) check(n *node, w *witness) bool {
+	for _, x := range r {
+		if x.check(n, nil) {
+			return true
+		}
+	}
+	if w == nil {
+		return false
+	}
+	if consts := r.constants(); consts != nil {
+		advice := ""
+		if guess := nearest(n.text, consts); guess != "" && n.kind == stringNode && !w.secret {
+			advice = fmt.Sprintf("did you mean %q?", guess)
+		}
+		return w.say(n, notAllowed, "must be one of "+strings.Join(quoted(consts), ", "), advice)
+	}
+	return r.closest(n).check(n, w)
+}
+
+// constants returns the strings that the alternatives are, or nil if they are anything else.
+func (r eitherRule) constants() []string {
+	var names []string
+	for _, x := range r {
+		c, ok := x.(*constRule)
+		if !ok || c.kind != stringNode {
+			return nil
+		}
+		names = append(names, c.text)
+	}
+	return names
+}
+
+// closest returns the alternative that a refused value was probably meant to be: the struct with whose fields it has most in common, or else the first that
+// is of its kind.
+func (r eitherRule) closest(n *node) rule {
+	best, most := r[0], -1
+	for _, x := range r {
+		score := 0
+		if s, ok := x.(*structRule); ok && n.kind == structNode {
+			score = 1
+			for _, f := range n.fields {
+				if s.field(f.name) != nil {
+					score += 2
+				}
+			}
+		} else if _, ok := x.(*listRule); ok && n.kind == listNode {
+			score = 1
+		}
+		if score > most {
+			best, most = x, score
+		}
+	}
+	if s, ok := best.(*structRule); ok && n.kind == structNode && most <= 1 && len(r) > 1 {
+		return &choiceRule{r, s}
+	}
+	return best
+}
+
+// choiceRule explains a struct that resembles none of several alternatives.
+type choiceRule struct {
+	of    eitherRule
+	first *structRule
+}
+
+func (r *choiceRule) check(n *node, w *witness) bool {
+	var names []string
+	for _, x := range r.of {
+		if s, ok := x.(*structRule); ok {
+			for _, f := range s.fields {
+				if f.required {
+					names = append(names, f.name)
+				}
+			}
+		}
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	if len(n.fields) == 0 {
+		return w.say(n, missingField, "must have one of the fields "+strings.Join(names, ", "), "")
+	}
+	for _, f := range n.fields {
+		advice := "one of the fields " + strings.Join(names, ", ") + " is expected"
+		if guess := nearest(f.name, names); guess != "" {
+			advice = fmt.Sprintf("did you mean %q?", guess)
+		}
+		w.at(f.name).say(&node{at: f.at, kind: nullNode}, unknownField, "unknown field "+quote(f.name), advice)
+	}
+	return false
+}
+
+// listRule accepts lists: the first elements one by one, the rest by one rule, nil if there must be no rest.
+type listRule struct {
+	first []rule
+	rest  rule
+}
+
+func (r *listRule) check(n *node, w *witness) bool {
+	if n.kind != listNode {
+		return w.say(n, wrongType, "must be a list", "")
+	}
+	if len(n.fields) < len(r.first) || r.rest == nil && len(n.fields) > len(r.first) {
+		word := "at least"
+		if r.rest == nil {
+			word = "exactly"
+		}
+		return w.say(n, badLength, fmt.Sprintf("must have %s %d element%s, has %d", word, len(r.first), plural(len(r.first)), len(n.fields)), "")
+	}
+	fine := true
+	for i, f := range n.fields {
+		x := r.rest
+		if i < len(r.first) {
+			x = r.first[i]
+		}
+		if !x.check(f.value, w.index(i)) {
+			if fine = false; w == nil {
+				return false
+			}
+		}
+	}
+	return fine
+}
+
+// fieldRule is one field of a struct.
+type fieldRule struct {
+	name     string
+	required bool  // with !
+	optional bool  // with ?
+	fill     *node // what CUE puts where the field is missing; nil for nothing
+	secret   bool  // holds references to secrets: values must not be shown
+	rule     rule
+	doc      string
+}
+
+// structRule accepts closed structs.
+type structRule struct {
+	fields []fieldRule
+	keys   rule // of the fields beyond those; nil if there must be none
+	values rule
+	open   bool // any other field may be there
+}
+
+func (r *structRule) field(name string) *fieldRule {
+	for i := range r.fields {
+		if r.fields[i].name == name {
+			return &r.fields[i]
+		}
+	}
+	return nil
+}
+
+func (r *structRule) check(n *node, w *witness) bool {
+	if n.kind != structNode {
+		if w != nil && w.secret {
+			return w.say(n, secretLiteral, "must be a reference to a secret, not the secret itself", secretLiteral.advice)
+		}
+		return w.say(n, wrongType, "must be a struct", "")
+	}
+	fine := true
+	var seen uint64
+	for i := range n.fields {
+		if !r.checkField(&n.fields[i], &seen, w) {
+			if fine = false; w == nil {
+				return false
+			}
+		}
+	}
+	for i := range r.fields {
+		f := &r.fields[i]
+		switch {
+		case seen&(1<<i) != 0 || f.optional:
+		case f.required:
+			fine = false
+			if w == nil {
+				return false
+			}
+			w.say(&node{at: n.at, kind: structNode}, missingField, "field "+quote(f.name)+" is missing", firstSentence(f.doc))
+		case f.fill != nil:
+			value := f.fill.copy(n.at)
+			n.fields = append(n.fields[:len(n.fields):len(n.fields)], field{name: f.name, at: n.at, value: value})
+			f.rule.check(value, nil) // fills what is below
+		}
+	}
+	return fine
+}
+
+func (r *structRule) checkField(have *field, seen *uint64, w *witness) bool {
+	for i := range r.fields {
+		if f := &r.fields[i]; f.name == have.name {
+			*seen |= 1 << i
+			below := w.at(have.name)
+			if below != nil && f.secret {
+				below.secret = true
+			}
+			return f.rule.check(have.value, below)
+		}
+	}
+	if r.keys != nil {
+		if key := (&node{kind: stringNode, text: have.name, at: have.at}); !r.keys.check(key, nil) {
+			return w.at(have.name).say(key, badKey, "is not a key", r.keyAdvice())
+		}
+		return r.values.check(have.value, w.at(have.name))
+	}
+	if r.open {
+		return true
+	}
+	if w == nil {
+		return false
+	}
+	advice := ""
+	if guess := nearest(have.name, r.names()); guess != "" {
+		advice = fmt.Sprintf("did you mean %q?", guess)
+	} else if names := r.names(); len(names) > 0 && len(names) <= 12 {
+		advice = "known fields: " + strings.Join(names, ", ")
+	}
+	return w.at(have.name).say(&node{at: have.at, kind: structNode}, unknownField, "unknown field "+quote(have.name), advice)
+}
+
+func (r *structRule) keyAdvice() string {
+	if p, ok := r.keys.(*patternRule); ok && p.doc != "" {
+		return p.doc
+	}
+	return badKey.advice
+}
+
+func (r *structRule) names() []string {
+	names := make([]string, len(r.fields))
+	for i, f := range r.fields {
+		names[i] = f.name
+	}
+	return names
+}
+
+// attributesRule accepts the custom attributes that are declared, each with the type that is.
+type attributesRule struct {
+	types  map[string]string
+	values map[string]rule
+}
+
+func (r *attributesRule) check(n *node, w *witness) bool {
+	if n.kind != structNode {
+		return w.say(n, wrongType, "must be a struct", "")
+	}
+	fine := true
+	for _, f := range n.fields {
+		typ, ok := r.types[f.name]
+		switch {
+		case ok && r.values[typ] == nil: // the type itself is wrong, and said to be
+		case ok:
+			fine = r.values[typ].check(f.value, w.at(f.name)) && fine
+		default:
+			fine = false
+			if w == nil {
+				return false
+			}
+			advice := "declare it: attributeTypes: " + join("", f.name) + ": type: \"string\""
+			if guess := nearest(f.name, keysOf(r.types)); guess != "" {
+				advice = fmt.Sprintf("did you mean %q?", guess)
+			}
+			w.at(f.name).say(&node{at: f.at, kind: structNode}, unknownField, "unknown attribute "+quote(f.name), advice)
+		}
+	}
+	return fine
+}
+
+func (n *node) copy(at spot) *node {
+	c := &node{kind: n.kind, text: n.text, at: at}
+	for _, f := range n.fields {
+		c.fields = append(c.fields, field{name: f.name, at: at, value: f.value.copy(at)})
+	}
+	return c
+}

@@ -1,0 +1,128 @@
+package schema
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+)
+
+// limits bound what one configuration may cost. They are far above what an organisation of 100,000 people needs.
+type limits struct {
+	fileBytes  int64 // of one file
+	treeBytes  int64 // of all files that are read
+	files      int   // how many files are read
+	folders    int   // how deep folders may nest
+	depth      int   // how deep values may nest
+	loops      int   // how many for clauses may stand inside each other
+	repeat     int64 // how often list.Repeat, list.Range and strings.Repeat may repeat
+	evalMillis int   // how long CUE may take
+}
+
+func standardLimits() limits {
+	return limits{
+		fileBytes: 256 << 20, treeBytes: 2 << 30, files: 500_000, folders: 64,
+		depth: 100, loops: 2, repeat: 10_000, evalMillis: 120_000,
+	}
+}
+
+// tree is the configuration's files, read but for their contents.
+type tree struct {
+	fsys fs.FS
+	cue  []string // configuration
+	data []string // data files below users/ and groups/
+}
+
+// scan finds the files that belong to the configuration. Hidden files and folders, and cue.mod, do not.
+func (l *loader) scan(fsys fs.FS) (*tree, error) {
+	t := &tree{fsys: fsys}
+	var bytes int64
+	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return fmt.Errorf("read %s: %w", name, err)
+		}
+		base := path.Base(name)
+		if d.IsDir() {
+			switch {
+			case name == ".":
+				return nil
+			case strings.HasPrefix(base, ".") || name == "cue.mod":
+				return fs.SkipDir
+			case strings.Count(name, "/") >= l.limits.folders:
+				l.report(Problem{Pos: Pos{File: name}, Code: tooLarge.id, Message: "folders nest too deeply", Advice: fmt.Sprintf("at most %d levels", l.limits.folders)})
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if !l.belongs(t, name, base, d) {
+			return nil
+		}
+		info, err := d.Info()
+		if err != nil {
+			return fmt.Errorf("read %s: %w", name, err)
+		}
+		if info.Size() > l.limits.fileBytes {
+			l.report(Problem{Pos: Pos{File: name}, Code: tooLarge.id, Message: "the file is too large", Advice: fmt.Sprintf("at most %d MiB; split it", l.limits.fileBytes>>20)})
+			return nil
+		}
+		bytes += info.Size()
+		if path.Ext(name) == ".cue" {
+			t.cue = append(t.cue, name)
+		} else {
+			t.data = append(t.data, name)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if n := len(t.cue) + len(t.data); n > l.limits.files || bytes > l.limits.treeBytes {
+		l.report(Problem{Code: tooLarge.id, Message: fmt.Sprintf("the configuration has %d files of %d MiB together", n, bytes>>20),
+			Advice: fmt.Sprintf("at most %d files of %d MiB", l.limits.files, l.limits.treeBytes>>20)})
+		return nil, l.problems
+	}
+	return t, nil
+}
+
+// belongs reports whether a file is part of the configuration, and refuses those that only seem to be.
+func (l *loader) belongs(t *tree, name, base string, d fs.DirEntry) bool {
+	top, _, below := strings.Cut(name, "/")
+	inData := below && (top == "users" || top == "groups")
+	ext := strings.ToLower(path.Ext(base))
+	switch {
+	case strings.HasPrefix(base, "."):
+		return false
+	case ext == ".cue":
+		if name == schemaFile && l.isSchemaFile(t.fsys) {
+			return false
+		}
+		if strings.HasPrefix(base, "_") || strings.HasSuffix(base, "_tool.cue") || strings.HasSuffix(base, "_test.cue") {
+			l.report(Problem{Pos: Pos{File: name}, Code: toolFile.id, Message: "the name makes it a file that the cue command reads differently", Advice: toolFile.advice})
+			return false
+		}
+	case inData && (ext == ".yaml" || ext == ".yml" || ext == ".json" || ext == ".jsonl" || ext == ".csv"):
+	case inData && ext != ".md" && ext != ".txt" && ext != "":
+		l.warn(Problem{Pos: Pos{File: name}, Code: ignoredFile.id, Message: "the file is not read", Advice: ignoredFile.advice})
+		return false
+	default:
+		return false
+	}
+	if !d.Type().IsRegular() {
+		l.report(Problem{Pos: Pos{File: name}, Code: syntaxError.id, Message: "not a regular file", Advice: "replace the link by the file itself"})
+		return false
+	}
+	return true
+}
+
+// isSchemaFile reports whether the tree's schema.cue is roster's own, and warns when it is another version's.
+func (l *loader) isSchemaFile(fsys fs.FS) bool {
+	have, err := fs.ReadFile(fsys, schemaFile)
+	if err != nil || !strings.HasPrefix(string(have), generated) {
+		return false
+	}
+	want, err := fs.ReadFile(Files(), schemaFile)
+	if err == nil && string(want) != string(have) {
+		l.warn(Problem{Pos: Pos{File: schemaFile, Line: 1, Column: 1}, Code: otherSchema.id, Message: "the file is not as this roster writes it", Advice: otherSchema.advice})
+	}
+	return true
+}

@@ -1,0 +1,145 @@
+package schema
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// yamlReader turns YAML 1.2 into nodes. Aliases are followed, but not for ever; merge keys and tags of one's own are refused.
+type yamlReader struct {
+	file   *dataFile
+	depth  int
+	budget int // nodes that aliases may still unfold to
+	failed bool
+}
+
+var yamlLine = regexp.MustCompile(`line (\d+): (.*)`)
+
+func (f *dataFile) yaml(text []byte) {
+	dec := yaml.NewDecoder(bytes.NewReader(text))
+	budget := 1000 + len(text)
+	for {
+		var doc yaml.Node
+		err := dec.Decode(&doc)
+		if errors.Is(err, io.EOF) {
+			return
+		}
+		if err != nil {
+			at, message := spot{f.src, 1, 1}, strings.TrimPrefix(err.Error(), "yaml: ")
+			if m := yamlLine.FindStringSubmatch(message); m != nil {
+				line, _ := strconv.Atoi(m[1])
+				at.line, message = int32(min(line, math.MaxInt32)), m[2]
+			}
+			f.wrong(at, syntaxError, message, "", "")
+			return
+		}
+		r := &yamlReader{file: f, depth: f.limits.depth, budget: budget}
+		n := r.node(&doc)
+		if r.failed {
+			return
+		}
+		budget = r.budget
+		f.document(n)
+	}
+}
+
+func (r *yamlReader) spot(y *yaml.Node) spot {
+	return spot{r.file.src, int32(y.Line), int32(y.Column)}
+}
+
+func (r *yamlReader) fail(y *yaml.Node, c code, message, advice string) *node {
+	if !r.failed {
+		r.file.wrong(r.spot(y), c, message, "", advice)
+	}
+	r.failed = true
+	return &node{kind: badNode, at: r.spot(y)}
+}
+
+func (r *yamlReader) node(y *yaml.Node) *node {
+	if r.failed {
+		return &node{kind: badNode}
+	}
+	r.depth--
+	r.budget--
+	defer func() { r.depth++ }()
+	switch {
+	case r.depth < 0:
+		return r.fail(y, tooLarge, "values nest too deeply", "")
+	case r.budget < 0:
+		return r.fail(y, tooLarge, "aliases unfold to too much", "write the values out")
+	}
+	switch y.Kind {
+	case yaml.DocumentNode:
+		return r.node(y.Content[0])
+	case yaml.AliasNode:
+		return r.node(y.Alias)
+	case yaml.MappingNode:
+		return r.mapping(y)
+	case yaml.SequenceNode:
+		n := &node{kind: listNode, at: r.spot(y)}
+		for _, e := range y.Content {
+			value := r.node(e)
+			n.fields = append(n.fields, field{at: value.at, value: value})
+		}
+		return n
+	}
+	return r.scalar(y)
+}
+
+func (r *yamlReader) mapping(y *yaml.Node) *node {
+	b := newBuilder(r.spot(y), len(y.Content)/2)
+	for i := 0; i+1 < len(y.Content); i += 2 {
+		key := y.Content[i]
+		if key.Kind == yaml.AliasNode {
+			key = key.Alias
+		}
+		switch {
+		case key.ShortTag() == "!!merge":
+			return r.fail(key, dataShape, "merge keys (<<) are not supported", "write the fields out")
+		case key.Kind != yaml.ScalarNode || key.ShortTag() != "!!str":
+			return r.fail(key, dataShape, "the key is not a string", "write it in quotes")
+		}
+		value := r.node(y.Content[i+1])
+		if have := b.lookup(key.Value); have != nil {
+			r.file.wrong(r.spot(key), duplicateKey, fmt.Sprintf("the name is given twice, first on line %d", have.at.line), quote(key.Value), "remove one")
+			continue
+		}
+		b.add(field{name: key.Value, at: r.spot(key), value: value}, nil)
+	}
+	return b.n
+}
+
+func (r *yamlReader) scalar(y *yaml.Node) *node {
+	n := &node{at: r.spot(y)}
+	switch tag := y.ShortTag(); tag {
+	case "!!str", "!!timestamp":
+		n.kind, n.text = stringNode, y.Value
+	case "!!null":
+		n.kind = nullNode
+	case "!!bool":
+		n.kind, n.text = boolNode, strings.ToLower(y.Value)
+	case "!!int":
+		var i int64
+		if err := y.Decode(&i); err != nil {
+			return r.fail(y, wrongType, "the integer is too large", "write it in quotes if it is a name or a number to be read")
+		}
+		n.kind, n.text = intNode, strconv.FormatInt(i, 10)
+	case "!!float":
+		var x float64
+		if err := y.Decode(&x); err != nil || math.IsNaN(x) || math.IsInf(x, 0) {
+			return r.fail(y, wrongType, "not a number", "")
+		}
+		n.kind, n.text = floatNode, strconv.FormatFloat(x, 'f', -1, 64)
+	default:
+		return r.fail(y, dataShape, "tag "+tag+" is not supported", "remove it")
+	}
+	return n
+}
