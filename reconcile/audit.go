@@ -38,6 +38,9 @@ type Past struct {
 	Interrupted *Interrupted
 	// Open is an intent without a report whose journal is not on this machine; nil when there is none.
 	Open *Intent
+	// Distrust says why the audit branch cannot be trusted to be what was left on it; empty when it can. Gate audit holds what takes
+	// access away until it is empty.
+	Distrust string
 }
 
 // Interrupted is a run that ended without a conclusion.
@@ -87,7 +90,7 @@ type Status struct {
 	Provisioner string `json:"provisioner"`
 	Identity    string `json:"identity"`
 	// Applied is the commit and time at which no intended change remained; nil until then.
-	Applied *Applied `json:"applied,omitempty"`
+	Applied *AppliedAt `json:"applied,omitempty"`
 	// EverEnabled says that a run in mode enabled was once concluded.
 	EverEnabled bool `json:"everEnabled,omitempty"`
 
@@ -104,8 +107,8 @@ type Status struct {
 	Spent map[string]time.Time `json:"spent,omitempty"`
 }
 
-// Applied is a commit with the time that its declarations were evaluated at.
-type Applied struct {
+// AppliedAt is a commit with the time that its declarations were evaluated at.
+type AppliedAt struct {
 	Commit string    `json:"commit"`
 	Time   time.Time `json:"time"`
 }
@@ -128,6 +131,8 @@ type Conclusion struct {
 	Report *Report
 	Ledger *Ledger
 	Status *Status
+	// Trust says that somebody approved what Distrust held: the branch is trusted from here on.
+	Trust bool
 }
 
 // Receipt says where a conclusion went.

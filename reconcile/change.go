@@ -36,10 +36,10 @@ const (
 // Dependencies between changes beat it.
 var ranks = map[Kind]int{
 	AdoptUser: 0, AdoptGroup: 0,
-	CreateUser: 1,
-	UpdateUser: 2, ActivateUser: 2, RenameUser: 2,
-	CreateGroup: 3,
-	UpdateGroup: 4, RenameGroup: 4,
+	CreateUser:   1,
+	SetAsideUser: 2, UpdateUser: 2, ActivateUser: 2, RenameUser: 2,
+	CreateGroup:   3,
+	SetAsideGroup: 4, UpdateGroup: 4, RenameGroup: 4,
 	AddMember:      5,
 	RemoveMember:   6,
 	DeactivateUser: 7,
@@ -50,7 +50,7 @@ var ranks = map[Kind]int{
 // OfUser reports whether the change's object is a user.
 func (k Kind) OfUser() bool {
 	switch k {
-	case AdoptUser, CreateUser, ActivateUser, RenameUser, UpdateUser, DeactivateUser, DeleteUser:
+	case AdoptUser, CreateUser, SetAsideUser, ActivateUser, RenameUser, UpdateUser, DeactivateUser, DeleteUser:
 		return true
 	}
 	return false
@@ -93,6 +93,8 @@ type Change struct {
 	On []Ref `json:"on,omitempty"`
 	// Held says which gates hold the change; empty means released.
 	Held []Hold `json:"held,omitempty"`
+	// Waiting says that the provisioner's mode does not send the change; empty means that it does.
+	Waiting string `json:"waiting,omitempty"`
 }
 
 // AttributeChange is the change of one value; an empty Old means that it was absent, an empty New that it will be.
@@ -107,6 +109,8 @@ type Reason struct {
 	Text string `json:"text"`           // for example `member of "platform"`, or "changed outside"
 	At   string `json:"at,omitempty"`   // file:line:column of the declaration
 	Rule string `json:"rule,omitempty"` // how a membership came about: "", `include "sre"`, "where"
+	// Leaves says that the person is no longer in scope: the wait for deletion begins.
+	Leaves bool `json:"leaves,omitempty"`
 }
 
 // Hold is one gate's word against a change.

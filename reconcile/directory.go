@@ -27,7 +27,8 @@ type Finder interface {
 type Writer interface {
 	// CreateUser creates a user; attributes include userName, active and externalId.
 	CreateUser(ctx context.Context, attributes Attributes) (RemoteUser, CallReceipt, error)
-	UpdateUser(ctx context.Context, id string, changes []AttributeChange) (RemoteUser, CallReceipt, error)
+	// UpdateUser brings a user from what was read to what is wanted, in one request.
+	UpdateUser(ctx context.Context, have RemoteUser, want Attributes) (RemoteUser, CallReceipt, error)
 	DeleteUser(ctx context.Context, id string) (CallReceipt, error)
 	// CreateGroup creates a group with at most 100 members.
 	CreateGroup(ctx context.Context, g NewGroup) (RemoteGroup, CallReceipt, error)

@@ -56,6 +56,9 @@ type Report struct {
 	Warnings    []string  `json:"warnings,omitempty"`
 	// Repeats is how many runs since the previous report ended like it and were not committed.
 	Repeats int `json:"repeats,omitempty"`
+	// Ledger is the digest of the ledger that the run left: the SHA-256 of what `sha256sum ledger/<provisioner>/*.json` prints. Filled in
+	// by Conclude, like Repeats and Previous.
+	Ledger string `json:"ledger,omitempty"`
 	// Previous is the report before this one in the provisioner's chain; nil for the first.
 	Previous *ReportLink `json:"previous"`
 	Roster   string      `json:"roster"`

@@ -1,0 +1,120 @@
+package secret
+
+import (
+	"cmp"
+	"fmt"
+	"net"
+	"net/url"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/seed-d64a251c/roster/schema"
+)
+
+// Policy says what declarations may name. The zero value allows no files and no commands, ROSTER_* of the environment, and the hosts of
+// AWS and this machine.
+type Policy struct {
+	Env        []string // patterns of environment names, as path.Match reads them; nil means DefaultEnv
+	SecretsDir string   // secret files must lie below it; empty allows none
+	Commands   []string // exact commands that may be run; empty allows none
+	Hosts      []string // patterns of endpoint hosts, without ports; nil means DefaultHosts. Loopback addresses always match "loopback".
+}
+
+// DefaultEnv and DefaultHosts are what a Policy allows unless it says otherwise.
+var (
+	defaultEnv   = []string{"ROSTER_*"}
+	defaultHosts = []string{"scim.*.amazonaws.com", "scim.*.api.aws", "loopback"}
+)
+
+// refuses returns why a reference may not be used, or "".
+func (p Policy) refuses(ref *schema.SecretRef) string {
+	switch {
+	case ref.Env != "":
+		if patterns := or(p.Env, defaultEnv); !matches(patterns, ref.Env) {
+			return fmt.Sprintf("declarations may not read %s from the environment; allowed: %s (--allow-env changes that, Git does not)",
+				ref.Env, strings.Join(patterns, ", "))
+		}
+	case ref.File != "":
+		if p.SecretsDir == "" {
+			return "declarations may not read secret files: no --secrets-dir is set"
+		}
+		if rel, err := filepath.Rel(p.SecretsDir, p.path(ref.File)); err != nil || rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
+			return fmt.Sprintf("secret file %s is not below --secrets-dir %s", ref.File, p.SecretsDir)
+		}
+	case len(ref.Exec) > 0:
+		if !slices.Contains(p.Commands, ref.Exec[0]) {
+			return fmt.Sprintf("declarations may not run %q; --allow-command lists what they may", ref.Exec[0])
+		}
+	}
+	return ""
+}
+
+// path resolves a file reference against the secrets directory.
+func (p Policy) path(name string) string {
+	if filepath.IsAbs(name) {
+		return filepath.Clean(name)
+	}
+	return filepath.Join(p.SecretsDir, name)
+}
+
+// refusesURL returns why an endpoint may not be called, or "".
+func (p Policy) refusesURL(endpoint string) string {
+	u, err := url.Parse(endpoint)
+	if err != nil || u.Hostname() == "" {
+		return "not a URL with a host"
+	}
+	patterns, host := or(p.Hosts, defaultHosts), u.Hostname()
+	loopback := host == "localhost" || net.ParseIP(host).IsLoopback()
+	if matches(patterns, host) || loopback && slices.Contains(patterns, "loopback") {
+		return ""
+	}
+	return fmt.Sprintf("declarations may not send to host %s; allowed: %s (--allow-host changes that, Git does not)", host, strings.Join(patterns, ", "))
+}
+
+// Check lists everything in a configuration that the policy refuses, sorted by position.
+func (p Policy) Check(d *schema.Declarations) schema.Problems {
+	var out schema.Problems
+	add := func(pos schema.Pos, path, message string) {
+		if message != "" {
+			out = append(out, schema.Problem{Pos: pos, Code: "R4900", Path: path, Message: message})
+		}
+	}
+	for key, pr := range d.Provisioners {
+		at := fmt.Sprintf("provisioners.%q", key)
+		add(pr.EndpointPos, at+".endpoint", p.refusesURL(pr.Endpoint))
+		if pr.Auth.Token != nil {
+			add(pr.Auth.Token.Pos, at+".auth.token", p.refuses(pr.Auth.Token))
+		}
+		if o := pr.Auth.OAuth2; o != nil {
+			add(o.Pos, at+".auth.oauth2.tokenURL", p.refusesURL(o.TokenURL))
+			if o.ClientSecret != nil {
+				add(o.ClientSecret.Pos, at+".auth.oauth2.clientSecret", p.refuses(o.ClientSecret))
+			}
+		}
+	}
+	for key, app := range d.Apps {
+		if app.SAML == nil || app.SAML.IdentityProvider == nil {
+			continue
+		}
+		for name, k := range app.SAML.IdentityProvider.Signing {
+			if k.Key != nil {
+				add(k.Key.Pos, fmt.Sprintf("apps.%q.saml.identityProvider.signing.%q.key", key, name), p.refuses(k.Key))
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b schema.Problem) int { return cmp.Or(a.Pos.Compare(b.Pos), strings.Compare(a.Path, b.Path)) })
+	return out
+}
+
+func matches(patterns []string, name string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool { ok, _ := path.Match(p, name); return ok })
+}
+
+func or(list, standard []string) []string {
+	if list == nil {
+		return standard
+	}
+	return list
+}

@@ -1,0 +1,269 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"sync"
+	"time"
+)
+
+// applier carries out the released changes of one plan. Each change ends done, failed or skipped; nothing is dropped.
+type applier struct {
+	dir      Directory
+	journal  journal
+	plan     *Plan
+	graph    *graph
+	ledger   *Ledger // updated as writes succeed
+	run      string
+	now      func() time.Time
+	workers  int
+	grace    time.Duration // for calls in flight when the run is told to stop
+	progress func(done, total int)
+
+	mu       sync.Mutex
+	results  []Done
+	ids      map[string]string     // of users by key, and of strangers by reference
+	asides   map[string]Attributes // what users have become on the way to their final values
+	groupIDs map[string]string
+	sequence int
+	sent     int   // changes that have a result
+	fatal    error // why nothing more is sent
+}
+
+// journal is the part of Audit that encloses writes.
+type journal interface {
+	Begin(Entry) error
+	End(Entry) error
+}
+
+// write is one call to the directory, with the changes that it carries out.
+type write struct {
+	changes []int // indexes into the plan
+	needs   []int // writes of the same stage that must have succeeded before
+	follows []int // writes of the same stage that must have ended before
+	do      func(ctx context.Context) (CallReceipt, error)
+}
+
+// stages is the order in which writes are sent: all of one end before the next begins. Each builds its writes when its turn comes, from
+// what has succeeded until then.
+var stages = []func(*applier) []write{
+	(*applier).userWrites,
+	(*applier).groupWrites,
+	(*applier).shrinkingGroupWrites,
+	(*applier).deactivations,
+	(*applier).groupDeletions,
+	(*applier).userDeletions,
+}
+
+// apply sends what the plan releases. It returns an error only for what stopped the whole run; the results are complete either way.
+func (a *applier) apply(ctx context.Context) error {
+	a.prepare()
+	for _, stage := range stages {
+		a.runStage(ctx, stage(a))
+		if a.stopped(ctx) != nil {
+			break
+		}
+	}
+	err := a.stopped(ctx)
+	for i := range a.results {
+		if a.results[i].Result == "" {
+			a.results[i].Result = ResultSkipped
+			if err != nil {
+				a.results[i].Error = "not sent: " + err.Error()
+			}
+		}
+	}
+	return err
+}
+
+func (a *applier) prepare() {
+	a.graph = newGraph(a.plan.Changes)
+	a.results = make([]Done, len(a.plan.Changes))
+	a.ids, a.groupIDs, a.asides = map[string]string{}, map[string]string{}, map[string]Attributes{}
+	for i := range a.plan.Changes {
+		c := &a.plan.Changes[i]
+		a.results[i].Change = *c
+		switch {
+		case c.Waiting != "":
+			a.results[i].Result = ResultWaiting
+		case len(c.Held) > 0:
+			a.results[i].Result = ResultHeld
+		}
+	}
+	for key, u := range a.plan.linking.State.Users {
+		a.ids[key] = u.ID
+	}
+	for ref := range a.plan.linking.Strangers {
+		a.ids[ref] = ref[1:]
+	}
+	for key, g := range a.plan.linking.State.Groups {
+		a.groupIDs[key] = g.ID
+	}
+}
+
+// stopped returns why nothing more may be sent, or nil.
+func (a *applier) stopped(ctx context.Context) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.fatal != nil {
+		return a.fatal
+	}
+	return context.Cause(ctx)
+}
+
+func (a *applier) stop(err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.fatal == nil {
+		a.fatal = err
+	}
+}
+
+// runStage runs writes with bounded concurrency, each as soon as what it waits for has ended, in their order.
+func (a *applier) runStage(ctx context.Context, writes []write) {
+	if len(writes) == 0 {
+		return
+	}
+	s := newSchedule(writes)
+	var workers sync.WaitGroup
+	for range max(1, min(a.workers, len(writes))) {
+		workers.Go(func() {
+			for {
+				i, ok := s.next()
+				if !ok {
+					return
+				}
+				s.ended(i, a.attempt(ctx, &writes[i], s.failed(i)))
+			}
+		})
+	}
+	workers.Wait()
+}
+
+// attempt sends one write between its two journal entries and reports whether it succeeded.
+func (a *applier) attempt(ctx context.Context, w *write, blocked bool) bool {
+	if blocked {
+		a.finish(w, ResultSkipped, "what it stands on failed", CallReceipt{}, 0)
+		return false
+	}
+	if a.stopped(ctx) != nil {
+		return false
+	}
+	entry := a.entry(w)
+	if err := a.journal.Begin(entry); err != nil {
+		a.stop(fmt.Errorf("write the journal: %w", err))
+		return false
+	}
+	call, cancel := inFlight(ctx, a.grace)
+	began := a.now()
+	receipt, err := w.do(call)
+	cancel()
+	took := a.now().Sub(began)
+	if err != nil {
+		a.finish(w, ResultFailed, err.Error(), receipt, took)
+		if errors.Is(err, ErrUnauthorized) {
+			a.stop(err)
+		}
+	} else {
+		a.finish(w, ResultDone, "", receipt, took)
+		a.own(w)
+	}
+	entry.Ended, entry.Time, entry.Changes = true, a.now(), a.collect(w)
+	if err := a.journal.End(entry); err != nil {
+		a.stop(fmt.Errorf("write the journal: %w", err))
+	}
+	return err == nil
+}
+
+// inFlight is a context for a call that has begun: it outlives a stop by the grace time, so that no answer is lost needlessly.
+func inFlight(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
+	call, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	unhook := context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
+	return call, func() { unhook(); cancel() }
+}
+
+func (a *applier) entry(w *write) Entry {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.sequence++
+	e := Entry{Run: a.run, Provisioner: a.plan.Provisioner, Seq: a.sequence, Time: a.now()}
+	for _, i := range w.changes {
+		e.Changes = append(e.Changes, a.results[i])
+	}
+	return e
+}
+
+func (a *applier) collect(w *write) []Done {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	out := make([]Done, 0, len(w.changes))
+	for _, i := range w.changes {
+		out = append(out, a.results[i])
+	}
+	return out
+}
+
+func (a *applier) finish(w *write, result Result, text string, receipt CallReceipt, took time.Duration) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, i := range w.changes {
+		d := &a.results[i]
+		d.Result, d.Error, d.RequestID, d.Took = result, text, receipt.RequestID, took
+		if d.ID == "" { // a creation has its id now
+			if d.Kind.OfUser() {
+				d.ID = a.ids[d.Key]
+			} else {
+				d.ID = a.groupIDs[d.Key]
+			}
+		}
+	}
+	a.sent += len(w.changes)
+	if a.progress != nil {
+		a.progress(a.sent, a.plan.Released())
+	}
+}
+
+// own enters in the ledger what a write has made ours, or no longer ours.
+func (a *applier) own(w *write) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, i := range w.changes {
+		if d := &a.results[i]; d.Member == "" {
+			a.ledger.record(&d.Change, d.ID, a.plan.target.Left[d.Key], a.now())
+		}
+	}
+}
+
+// record enters a change that has taken effect.
+func (l *Ledger) record(c *Change, id string, left leaving, now time.Time) {
+	switch c.Kind {
+	case CreateUser, AdoptUser:
+		l.Users[c.Key] = Owned{ID: id}
+	case DeactivateUser:
+		if left == leavingDeactivated {
+			l.Users[c.Key] = Owned{ID: id, Left: &now}
+		}
+	case DeleteUser:
+		delete(l.Users, c.Key)
+	case CreateGroup, AdoptGroup:
+		l.Groups[c.Key] = Owned{ID: id}
+	case DeleteGroup:
+		delete(l.Groups, c.Key)
+	}
+}
+
+// skip leaves a change out because what it stands on was not done.
+func (a *applier) skip(i int) {
+	a.results[i].Result, a.results[i].Error = ResultSkipped, "what it stands on was not done"
+	a.sent++
+}
+
+// gone makes deleting what is gone succeed.
+func gone(r CallReceipt, err error) (CallReceipt, error) {
+	if errors.Is(err, fs.ErrNotExist) {
+		return r, nil
+	}
+	return r, err
+}

@@ -1,0 +1,226 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/seed-d64a251c/roster/schema"
+)
+
+// settle returns the ledger as the plan leaves it before anything is sent: renamed keys follow, people who returned or left without a
+// call are noted, and what is released or has vanished for good is dropped.
+func settle(ledger *Ledger, plan *Plan, now time.Time) *Ledger {
+	l := ledger.Clone()
+	if plan.Mode == ModePaused || plan.Mode == ModeNeverEnabled {
+		return l
+	}
+	for key, old := range plan.linking.Moved {
+		l.Groups[key] = l.Groups[old]
+		delete(l.Groups, old)
+	}
+	for key, owned := range l.Users {
+		have, left := plan.linking.State.Users[key], plan.target.Left[key]
+		wanted := left == "" && plan.target.State.Users[key] != nil
+		switch {
+		case wanted && have != nil && owned.Left != nil && have.Active():
+			owned.Left = nil
+			l.Users[key] = owned
+		case have != nil && left == leavingDeactivated && owned.Left == nil && !have.Active():
+			owned.Left = &now
+			l.Users[key] = owned
+		case have == nil && !wanted: // a complete listing did not have it, and nobody wants it
+			delete(l.Users, key)
+		}
+	}
+	for key := range l.Groups {
+		if plan.linking.State.Groups[key] == nil && plan.target.State.Groups[key] == nil {
+			delete(l.Groups, key)
+		}
+	}
+	if plan.Mode == ModeEnabled {
+		for _, key := range plan.target.ReleasedUsers {
+			delete(l.Users, key)
+		}
+		for _, key := range plan.target.ReleasedGroups {
+			delete(l.Groups, key)
+		}
+	}
+	return l
+}
+
+// report sums a run up. stopped is what ended it early, or nil.
+func (s *session) report(results []Done, stopped error) *Report {
+	plan := s.out.Plan
+	r := s.blankReport()
+	r.Digest, r.Changes, r.Counts, r.Warnings = plan.Digest, results, plan.Counts, plan.Notices
+	r.HeldDigest = heldAtTheEnd(plan, results)
+	r.count()
+	r.Outcome = r.judge()
+	if stopped != nil {
+		r.Errors = append(r.Errors, stopped.Error())
+		switch {
+		case errors.Is(stopped, ErrUnauthorized):
+			r.Outcome = RunFailed
+		case errors.Is(stopped, context.Canceled), errors.Is(stopped, ErrSuperseded), errors.Is(stopped, ErrLeaseLost):
+			r.Outcome = RunInterrupted
+		default:
+			r.Outcome = RunFailed
+		}
+	}
+	return r
+}
+
+func (s *session) blankReport() *Report {
+	return &Report{Version: 1, Run: s.id(), Provisioner: s.provisioner.Key, Identity: s.provisioner.Identity(), Trigger: s.req.Trigger,
+		Commit: s.req.Commit, Started: s.started, Finished: s.now(), Changes: []Done{}, Roster: s.Version}
+}
+
+// heldAtTheEnd is the digest of what is held, with the ids that the run has assigned.
+func heldAtTheEnd(plan *Plan, results []Done) string {
+	var held []Change
+	for i := range results {
+		if results[i].Result == ResultHeld {
+			held = append(held, results[i].Change)
+		}
+	}
+	if len(held) == 0 {
+		return ""
+	}
+	return digest(plan.Identity, held, func(*Change) bool { return true })
+}
+
+func (r *Report) count() {
+	c := &r.Counts
+	c.Done, c.Held, c.Skipped, c.Failed, c.Waiting, c.Unknown = 0, 0, 0, 0, 0, 0
+	for i := range r.Changes {
+		switch r.Changes[i].Result {
+		case ResultDone:
+			c.Done++
+		case ResultHeld:
+			c.Held++
+		case ResultSkipped:
+			c.Skipped++
+		case ResultFailed:
+			c.Failed++
+		case ResultWaiting:
+			c.Waiting++
+		case ResultUnknown:
+			c.Unknown++
+		}
+	}
+}
+
+// judge names the run after its worst part.
+func (r *Report) judge() Outcome {
+	c := r.Counts
+	switch {
+	case c.Failed+c.Skipped+c.Unknown > 0:
+		return RunPartial
+	case c.Held > 0:
+		return RunHeld
+	case c.Done > 0:
+		return RunApplied
+	}
+	return RunInSync
+}
+
+// conclude publishes the report with what follows from it.
+func (s *session) conclude(ctx context.Context, r *Report, ledger *Ledger) error {
+	status := s.status(r)
+	s.out.Report = r
+	// A stopped run still owes its report.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer cancel()
+	receipt, err := s.Audit.Conclude(ctx, Conclusion{Report: r, Ledger: ledger, Status: status})
+	if err != nil {
+		return fmt.Errorf("publish the report: %w", err)
+	}
+	s.out.Receipt = receipt
+	return nil
+}
+
+// status follows from the report and the status before it.
+func (s *session) status(r *Report) *Status {
+	st := &Status{Version: 1, Provisioner: r.Provisioner, Identity: r.Identity, Run: r.Run, Outcome: r.Outcome, Commit: r.Commit,
+		Finished: r.Finished, Digest: r.Digest, HeldDigest: r.HeldDigest}
+	if before := s.past.Status; before != nil {
+		st.Applied, st.EverEnabled = before.Applied, before.EverEnabled
+		st.Spent = maps.Clone(before.Spent)
+		for _, removal := range before.Removals {
+			if r.Finished.Sub(removal.Time) < 24*time.Hour {
+				st.Removals = append(st.Removals, removal)
+			}
+		}
+	}
+	st.Removals = append(st.Removals, r.removals()...)
+	if plan := s.out.Plan; plan != nil && r.Run == s.runID {
+		st.EverEnabled = st.EverEnabled || plan.Mode == ModeEnabled
+		if len(r.Errors) == 0 && r.complete() {
+			st.Applied = &AppliedAt{Commit: r.Commit.ID, Time: s.started}
+		}
+		for _, spent := range plan.spent {
+			if st.Spent == nil {
+				st.Spent = map[string]time.Time{}
+			}
+			st.Spent[spent] = r.Finished
+		}
+	}
+	return st
+}
+
+// complete reports whether every intended change is done; drift never keeps the status back.
+func (r *Report) complete() bool {
+	return !slices.ContainsFunc(r.Changes, func(d Done) bool { return d.Origin == Intended && d.Result != ResultDone })
+}
+
+// removals counts what the run took away, for the gates that look back 24 hours.
+func (r *Report) removals() []Removal {
+	users, groups := 0, map[string]int{}
+	for i := range r.Changes {
+		d := &r.Changes[i]
+		if d.Result != ResultDone && d.Result != ResultUnknown {
+			continue
+		}
+		switch d.Kind {
+		case DeactivateUser, DeleteUser:
+			users++
+		case RemoveMember:
+			groups[d.Key]++
+		}
+	}
+	var out []Removal
+	if users > 0 {
+		out = append(out, Removal{Time: r.Finished, Count: users})
+	}
+	for _, key := range sortedKeys(groups) {
+		out = append(out, Removal{Time: r.Finished, Group: key, Count: groups[key]})
+	}
+	return out
+}
+
+// concludeFailure reports a run that came to no plan.
+func (s *session) concludeFailure(ctx context.Context, failure error) error {
+	r := s.blankReport()
+	r.Outcome = RunFailed
+	r.Errors = []string{failure.Error()}
+	return s.conclude(ctx, r, s.past.Ledger)
+}
+
+// Refuse reports that a commit's declarations are invalid, in the chain of a provisioner that an earlier commit declared. Nothing is
+// read or sent.
+func (r *Runner) Refuse(ctx context.Context, p *schema.Provisioner, commit CommitRef, trigger string, problems error) (*RunResult, error) {
+	past, err := r.Audit.Past(ctx, p.Key)
+	if err != nil {
+		return nil, fmt.Errorf("read what earlier runs left: %w", err)
+	}
+	s := &session{Runner: r, req: Request{Provisioner: p.Key, Commit: commit, Trigger: trigger, Apply: true}, provisioner: p, past: past,
+		started: r.now(), out: &RunResult{}}
+	if past.Interrupted != nil {
+		return s.out, nil // the next valid run completes that one; its report must come first
+	}
+	return s.out, s.concludeFailure(ctx, problems)
+}

@@ -1,0 +1,157 @@
+package reconcile
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/seed-d64a251c/roster/schema"
+)
+
+// Desired is what a provisioner's directory should hold: a pure function of declarations and time.
+type Desired struct {
+	Users    map[string]*DesiredUser
+	Groups   map[string]*DesiredGroup
+	AllUsers bool // no groups are selected: everybody is in scope
+
+	membership *schema.Membership
+}
+
+// DesiredUser is somebody in scope.
+type DesiredUser struct {
+	Key        string
+	At         schema.Pos
+	Attributes Attributes // managed ones; an empty value means that the attribute must be absent
+	OnCreate   Attributes
+	Active     bool
+}
+
+// DesiredGroup is a group that is pushed.
+type DesiredGroup struct {
+	Key         string
+	At          schema.Pos
+	DisplayName string
+	Members     []string // sorted user keys
+	Previously  []string
+}
+
+// Desire computes what provisioner p should hold at now. The error is schema.Problems: somebody whom the mapping cannot map.
+func Desire(d *schema.Declarations, p *schema.Provisioner, now time.Time) (*Desired, error) {
+	mapping := d.Mappings[p.Mapping]
+	if mapping == nil {
+		return nil, fmt.Errorf("provisioner %q: there is no mapping %q", p.Key, p.Mapping)
+	}
+	out := &Desired{Users: map[string]*DesiredUser{}, Groups: map[string]*DesiredGroup{}, AllUsers: p.AllUsers, membership: d.Membership(now)}
+	selected := p.Groups
+	if p.AllUsers {
+		selected = sortedKeys(d.Groups)
+	}
+	scope := out.scope(d, p, selected)
+	var problems schema.Problems
+	for _, key := range scope {
+		u, err := desireUser(d.Users[key], mapping, out.membership.GroupsOf(key), now)
+		var ps schema.Problems
+		switch {
+		case errors.As(err, &ps):
+			problems = append(problems, ps...)
+		case err != nil:
+			return nil, fmt.Errorf("map user %q: %w", key, err)
+		default:
+			out.Users[key] = u
+		}
+	}
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	if p.PushGroups {
+		for _, key := range selected {
+			out.Groups[key] = out.desireGroup(d.Groups[key])
+		}
+	}
+	return out, nil
+}
+
+// scope returns the sorted keys of the people whom the provisioner is for.
+func (d *Desired) scope(decls *schema.Declarations, p *schema.Provisioner, selected []string) []string {
+	if p.AllUsers {
+		return sortedKeys(decls.Users)
+	}
+	var keys []string
+	for _, group := range selected {
+		for _, m := range d.membership.Group(group) {
+			keys = append(keys, m.User)
+		}
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
+
+// desireUser maps one person. Outside of their dates people are inactive, whatever their state.
+func desireUser(u *schema.User, mapping *schema.Mapping, groups []string, now time.Time) (*DesiredUser, error) {
+	if u.ValidFrom != nil && !u.ValidFrom.Begun(now) || u.ValidUntil != nil && u.ValidUntil.Over(now) {
+		away := *u
+		away.State = schema.Inactive
+		u = &away
+	}
+	mapped, err := mapping.Map(u, groups)
+	if err != nil {
+		return nil, err
+	}
+	active, _ := mapped.Attributes.Get("active")
+	return &DesiredUser{Key: u.Key, At: u.Pos, Attributes: mapped.Attributes, OnCreate: mapped.OnCreate, Active: active == "true"}, nil
+}
+
+func (d *Desired) desireGroup(g *schema.Group) *DesiredGroup {
+	effective := d.membership.Group(g.Key)
+	members := make([]string, 0, len(effective))
+	for _, m := range effective {
+		members = append(members, m.User)
+	}
+	return &DesiredGroup{Key: g.Key, At: g.Pos, DisplayName: g.DisplayName, Members: members, Previously: g.Previously}
+}
+
+// has reports whether user is to be a member of group.
+func (d *Desired) has(group, user string) bool {
+	g := d.Groups[group]
+	if g == nil {
+		return false
+	}
+	_, found := slices.BinarySearch(g.Members, user)
+	return found
+}
+
+// member returns how user comes to be in group.
+func (d *Desired) member(group, user string) (schema.EffectiveMember, bool) {
+	members := d.membership.Group(group)
+	i, found := slices.BinarySearchFunc(members, user, func(m schema.EffectiveMember, key string) int { return strings.Compare(m.User, key) })
+	if !found {
+		return schema.EffectiveMember{}, false
+	}
+	return members[i], true
+}
+
+// merge returns two sorted attribute lists as one; where both have a path, over wins. An empty value in over removes the path.
+func merge(under, over Attributes) Attributes {
+	out := make(Attributes, 0, len(under)+len(over))
+	put := func(a schema.Attribute) {
+		if a.Value != "" {
+			out = append(out, a)
+		}
+	}
+	for len(under) > 0 || len(over) > 0 {
+		switch {
+		case len(over) == 0 || len(under) > 0 && under[0].Path < over[0].Path:
+			put(under[0])
+			under = under[1:]
+		case len(under) == 0 || over[0].Path < under[0].Path:
+			put(over[0])
+			over = over[1:]
+		default:
+			put(over[0])
+			under, over = under[1:], over[1:]
+		}
+	}
+	return out
+}

@@ -1,0 +1,155 @@
+package reconcile
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/seed-d64a251c/roster/schema"
+)
+
+func attribute(path, value string) schema.Attribute {
+	return schema.Attribute{Path: path, Value: value}
+}
+
+// Diff returns the changes that turn a into b, in the order in which they are carried out. It is pure and total: Diff(a, a) is empty and
+// After(Diff(a, b), a) equals b but for the ids of what is created. Origins, reasons and holds are left to Plan.
+func Diff(a, b State) []Change {
+	var changes []Change
+	changes = diffUsers(changes, a, b)
+	changes = diffGroups(changes, a, b)
+	changes = setAside(changes, a)
+	return order(changes)
+}
+
+func diffUsers(changes []Change, a, b State) []Change {
+	for _, key := range sortedKeys(b.Users) {
+		want, have := b.Users[key], a.Users[key]
+		if have == nil {
+			changes = append(changes, Change{Kind: CreateUser, Key: key, Name: want.Name(), Attributes: diffAttributes(nil, want.Attributes)})
+			continue
+		}
+		attributes := diffAttributes(have.Attributes, want.Attributes)
+		claim := have.Unclaimed && !want.Unclaimed
+		if len(attributes) == 0 && !claim {
+			continue
+		}
+		kind := userKind(attributes)
+		if claim {
+			kind = AdoptUser
+		}
+		changes = append(changes, Change{Kind: kind, Key: key, ID: have.ID, Name: have.Name(), Attributes: attributes})
+	}
+	for _, key := range sortedKeys(a.Users) {
+		if b.Users[key] == nil {
+			have := a.Users[key]
+			changes = append(changes, Change{Kind: DeleteUser, Key: key, ID: have.ID, Name: have.Name()})
+		}
+	}
+	return changes
+}
+
+// userKind names an update after its gravest part.
+func userKind(attributes []AttributeChange) Kind {
+	kind := UpdateUser
+	for _, c := range attributes {
+		switch {
+		case c.Path == "active" && c.New != "true":
+			return DeactivateUser
+		case c.Path == "active":
+			kind = ActivateUser
+		case c.Path == "userName" && kind == UpdateUser:
+			kind = RenameUser
+		}
+	}
+	return kind
+}
+
+func diffAttributes(a, b Attributes) []AttributeChange {
+	var out []AttributeChange
+	for len(a) > 0 || len(b) > 0 {
+		switch {
+		case len(b) == 0 || len(a) > 0 && a[0].Path < b[0].Path:
+			out = append(out, AttributeChange{Path: a[0].Path, Old: a[0].Value})
+			a = a[1:]
+		case len(a) == 0 || b[0].Path < a[0].Path:
+			out = append(out, AttributeChange{Path: b[0].Path, New: b[0].Value})
+			b = b[1:]
+		default:
+			if a[0].Value != b[0].Value {
+				out = append(out, AttributeChange{Path: b[0].Path, Old: a[0].Value, New: b[0].Value})
+			}
+			a, b = a[1:], b[1:]
+		}
+	}
+	return out
+}
+
+func diffGroups(changes []Change, a, b State) []Change {
+	for _, key := range sortedKeys(b.Groups) {
+		want, have := b.Groups[key], a.Groups[key]
+		if have == nil {
+			have = &Group{}
+			changes = append(changes, Change{Kind: CreateGroup, Key: key, Name: want.DisplayName, Attributes: groupAttributes(have, want)})
+		} else if attributes := groupAttributes(have, want); have.Unclaimed && !want.Unclaimed {
+			changes = append(changes, Change{Kind: AdoptGroup, Key: key, ID: have.ID, Name: have.DisplayName, Attributes: attributes})
+		} else if len(attributes) > 0 {
+			kind := UpdateGroup
+			if have.DisplayName != want.DisplayName {
+				kind = RenameGroup
+			}
+			changes = append(changes, Change{Kind: kind, Key: key, ID: have.ID, Name: have.DisplayName, Attributes: attributes})
+		}
+		changes = diffMembers(changes, a, b, have, want)
+	}
+	for _, key := range sortedKeys(a.Groups) {
+		if b.Groups[key] == nil { // not emptied first: one call, and nothing lost if it is held
+			have := a.Groups[key]
+			changes = append(changes, Change{Kind: DeleteGroup, Key: key, ID: have.ID, Name: have.DisplayName})
+		}
+	}
+	return changes
+}
+
+func groupAttributes(a, b *Group) []AttributeChange {
+	var out []AttributeChange
+	if a.DisplayName != b.DisplayName {
+		out = append(out, AttributeChange{Path: "displayName", Old: a.DisplayName, New: b.DisplayName})
+	}
+	if a.ExternalID != b.ExternalID {
+		out = append(out, AttributeChange{Path: "externalId", Old: a.ExternalID, New: b.ExternalID})
+	}
+	return out
+}
+
+// diffMembers merges two sorted lists: an unchanged group costs nothing but the walk.
+func diffMembers(changes []Change, a, b State, have, want *Group) []Change {
+	x, y := have.Members, want.Members
+	member := func(kind Kind, m string, s State) {
+		c := Change{Kind: kind, Key: want.Key, ID: have.ID, Name: want.DisplayName, Member: m}
+		if u := s.Users[m]; u != nil {
+			c.MemberName = u.Name()
+		}
+		changes = append(changes, c)
+	}
+	for len(x) > 0 || len(y) > 0 {
+		switch {
+		case len(y) == 0 || len(x) > 0 && x[0] < y[0]:
+			if gone := a.Users[x[0]] != nil && b.Users[x[0]] == nil; !gone { // a deletion takes its memberships along
+				member(RemoveMember, x[0], a)
+			}
+			x = x[1:]
+		case len(x) == 0 || y[0] < x[0]:
+			member(AddMember, y[0], b)
+			y = y[1:]
+		default:
+			x, y = x[1:], y[1:]
+		}
+	}
+	return changes
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// fold is how names are compared for uniqueness: AWS does not say whether it minds case, so we assume that it does not.
+func fold(name string) string { return strings.ToLower(name) }

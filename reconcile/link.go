@@ -1,0 +1,231 @@
+package reconcile
+
+import (
+	"slices"
+)
+
+// Situation says how a key stands to the directory.
+type Situation string
+
+// The situations. What follows from each is decided in one place, the table in Link's comment.
+const (
+	LinkedTo  Situation = "linked"    // the ledger has it, the directory has it
+	Unmatched Situation = "unmatched" // neither the ledger nor the directory has it
+	Deleted   Situation = "deleted"   // the ledger has it, the directory has lost it
+	Unlinked  Situation = "unlinked"  // the directory has an object of that externalId, or of that name without one
+	Disputed  Situation = "disputed"  // the directory's object of that name has somebody else's externalId
+	Collision Situation = "collision" // the name is held by an object of ours that does not give it up
+)
+
+// Linking is an observed directory in terms of our keys.
+type Linking struct {
+	// State holds what is ours, and as unclaimed what adoption would make ours.
+	State State
+	// Situations of the desired keys that are not simply linked or unmatched.
+	Users, Groups map[string]Situation
+	// Holders says, for the situations unlinked, disputed and collision, which object stands in the way.
+	Holders map[string]Holder // by "user/" or "group/" and key
+	// Names of users who are not ours, by member reference.
+	Strangers map[string]string
+	Foreign   int // objects that are neither ours nor wanted
+	// Moved maps the new key of a renamed group to the key under which the ledger has it.
+	Moved map[string]string
+}
+
+// Holder is an object in the directory that a desired one meets.
+type Holder struct {
+	ID, Name, ExternalID, Key string // Key is empty unless it is ours
+}
+
+// Link joins what was observed with what is ours and what is wanted.
+//
+//	situation  | adopt never              | adopt match         | adopt take-over
+//	-----------+--------------------------+---------------------+----------------
+//	linked     | compared                 | same                | same
+//	unmatched  | created, if active       | same                | same
+//	deleted    | a user is created again; a group is held (vanished)
+//	unlinked   | equal: counted; else held| adopted             | adopted
+//	disputed   | held                     | held                | adopted, held until approved
+//	collision  | held                     | held                | held
+//	(foreign)  | left alone and counted
+func Link(o *Observed, ledger *Ledger, want *Desired) *Linking {
+	l := &Linking{State: NewState(), Users: map[string]Situation{}, Groups: map[string]Situation{}, Holders: map[string]Holder{},
+		Strangers: map[string]string{}, Moved: moved(ledger, want)}
+	byID := l.linkUsers(o, ledger, want)
+	l.linkGroups(o, ledger, want, byID)
+	return l
+}
+
+// moved finds groups whose key was renamed: the ledger has the old key only.
+func moved(ledger *Ledger, want *Desired) map[string]string {
+	out := map[string]string{}
+	for key, g := range want.Groups {
+		if _, ours := ledger.Groups[key]; ours {
+			continue
+		}
+		for _, old := range g.Previously {
+			if _, ours := ledger.Groups[old]; ours && want.Groups[old] == nil {
+				out[key] = old
+				break
+			}
+		}
+	}
+	return out
+}
+
+// linkUsers fills in the users and returns the member reference of each AWS id.
+func (l *Linking) linkUsers(o *Observed, ledger *Ledger, want *Desired) map[string]string {
+	keyOf := make(map[string]string, len(ledger.Users))
+	for key, owned := range ledger.Users {
+		keyOf[owned.ID] = key
+	}
+	index := newNameIndex(len(o.Users))
+	refs := make(map[string]string, len(o.Users))
+	for i := range o.Users {
+		u := &o.Users[i]
+		if key, ours := keyOf[u.ID]; ours {
+			l.State.Users[key] = &User{Key: key, ID: u.ID, Attributes: u.Attributes}
+			refs[u.ID] = key
+		} else {
+			refs[u.ID] = stranger(u.ID)
+		}
+		index.add(i, u.ExternalID(), u.UserName())
+	}
+	taken := map[int]bool{} // foreign objects that a desired key meets
+	for _, key := range sortedKeys(want.Users) {
+		if l.State.Users[key] != nil {
+			continue
+		}
+		if _, ours := ledger.Users[key]; ours {
+			l.Users[key] = Deleted
+		}
+		name, _ := want.Users[key].Attributes.Get("userName")
+		i, situation := index.find(key, name)
+		if situation == Unmatched {
+			continue
+		}
+		u := &o.Users[i]
+		holder := Holder{ID: u.ID, Name: u.UserName(), ExternalID: u.ExternalID(), Key: keyOf[u.ID]}
+		if holder.Key != "" {
+			l.Holders["user/"+key] = holder // a collision unless the holder gives the name up, which the target tells
+			l.Users[key] = Collision
+			continue
+		}
+		if taken[i] {
+			situation = Disputed
+		}
+		taken[i] = true
+		l.Users[key], l.Holders["user/"+key] = situation, holder
+		l.State.Users[key] = &User{Key: key, ID: u.ID, Attributes: u.Attributes, Unclaimed: true}
+		refs[u.ID] = key
+	}
+	for i := range o.Users {
+		if u := &o.Users[i]; keyOf[u.ID] == "" {
+			l.Strangers[stranger(u.ID)] = u.UserName()
+			if !taken[i] {
+				l.Foreign++
+			}
+		}
+	}
+	return refs
+}
+
+func (l *Linking) linkGroups(o *Observed, ledger *Ledger, want *Desired, refs map[string]string) {
+	keyOf := make(map[string]string, len(ledger.Groups))
+	for key, owned := range ledger.Groups {
+		keyOf[owned.ID] = key
+	}
+	for key, old := range l.Moved {
+		keyOf[ledger.Groups[old].ID] = key
+	}
+	index := newNameIndex(len(o.Groups))
+	add := func(key string, g *RemoteGroup, unclaimed bool) {
+		l.State.Groups[key] = &Group{Key: key, ID: g.ID, ExternalID: g.ExternalID, DisplayName: g.DisplayName,
+			Members: memberRefs(o.Members[g.ID], refs), Unclaimed: unclaimed}
+	}
+	for i := range o.Groups {
+		g := &o.Groups[i]
+		if key, ours := keyOf[g.ID]; ours {
+			add(key, g, false)
+		}
+		index.add(i, g.ExternalID, g.DisplayName)
+	}
+	taken := map[int]bool{}
+	for _, key := range sortedKeys(want.Groups) {
+		if l.State.Groups[key] != nil {
+			continue
+		}
+		if _, ours := ledger.Groups[key]; ours {
+			l.Groups[key] = Deleted
+		}
+		i, situation := index.find(key, want.Groups[key].DisplayName)
+		if situation == Unmatched {
+			continue
+		}
+		g := &o.Groups[i]
+		holder := Holder{ID: g.ID, Name: g.DisplayName, ExternalID: g.ExternalID, Key: keyOf[g.ID]}
+		l.Holders["group/"+key] = holder
+		if holder.Key != "" {
+			l.Groups[key] = Collision
+			continue
+		}
+		if taken[i] {
+			situation = Disputed
+		}
+		taken[i] = true
+		l.Groups[key] = situation
+		add(key, g, true)
+	}
+	for i := range o.Groups {
+		if keyOf[o.Groups[i].ID] == "" && !taken[i] {
+			l.Foreign++
+		}
+	}
+}
+
+func memberRefs(ids []string, refs map[string]string) []string {
+	out := make([]string, 0, len(ids))
+	for _, id := range ids {
+		if ref, ok := refs[id]; ok {
+			out = append(out, ref)
+		} else { // created between the two listings
+			out = append(out, stranger(id))
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// nameIndex finds the object that a desired key meets: by our externalId first, then by name.
+type nameIndex struct {
+	byExternalID, byName map[string]int
+	externalID           map[int]string
+}
+
+func newNameIndex(n int) *nameIndex {
+	return &nameIndex{byExternalID: make(map[string]int, n), byName: make(map[string]int, n), externalID: make(map[int]string, n)}
+}
+
+func (x *nameIndex) add(i int, externalID, name string) {
+	x.byName[fold(name)] = i
+	x.externalID[i] = externalID
+	if externalID != "" {
+		x.byExternalID[externalID] = i
+	}
+}
+
+func (x *nameIndex) find(key, name string) (int, Situation) {
+	byKey, hasKey := x.byExternalID[key]
+	byName, hasName := x.byName[fold(name)]
+	switch {
+	case hasKey && hasName && byKey != byName:
+		return byName, Disputed // one object has our externalId, another our name
+	case hasKey:
+		return byKey, Unlinked
+	case hasName && x.externalID[byName] == "":
+		return byName, Unlinked
+	case hasName:
+		return byName, Disputed
+	}
+	return 0, Unmatched
+}

@@ -1,0 +1,145 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Observed is one complete look at a directory.
+type Observed struct {
+	At     time.Time     `json:"at"`
+	Users  []RemoteUser  `json:"users"`
+	Groups []RemoteGroup `json:"groups"`
+	// Members holds the sorted user ids of each group that was asked for, by group id.
+	Members map[string][]string `json:"members"`
+}
+
+// Look says what Observe has to read.
+type Look struct {
+	Groups bool // list the groups at all
+	// Wanted selects the groups whose members are read; nil selects all.
+	Wanted func(RemoteGroup) bool
+	// Sizes estimates a group's members by its displayName, to choose the cheaper way of reading memberships. May be nil.
+	Sizes func(RemoteGroup) int
+	// Concurrency bounds the listings that run at once; at least 1.
+	Concurrency int
+	// Progress, if set, is told how many of the listings are done.
+	Progress func(done, total int)
+}
+
+// Observe reads users, groups and memberships. It fails as a whole: what could not be read to its end is never taken for absent.
+func Observe(ctx context.Context, r Reader, look Look, now time.Time) (*Observed, error) {
+	o := &Observed{At: now, Members: map[string][]string{}}
+	for u, err := range r.Users(ctx) {
+		if err != nil {
+			return nil, fmt.Errorf("list users: %w", err)
+		}
+		o.Users = append(o.Users, u)
+	}
+	if !look.Groups {
+		return o, nil
+	}
+	for g, err := range r.Groups(ctx) {
+		if err != nil {
+			return nil, fmt.Errorf("list groups: %w", err)
+		}
+		o.Groups = append(o.Groups, g)
+	}
+	if err := o.readMembers(ctx, r, look); err != nil {
+		return nil, err
+	}
+	for _, ids := range o.Members {
+		slices.Sort(ids)
+	}
+	return o, nil
+}
+
+// readMembers chooses between asking each group for its users and asking each user for their groups: whichever takes fewer calls.
+func (o *Observed) readMembers(ctx context.Context, r Reader, look Look) error {
+	byGroup := 0
+	for _, g := range o.Groups {
+		if look.Wanted != nil && !look.Wanted(g) {
+			continue
+		}
+		o.Members[g.ID] = nil
+		size := 1
+		if look.Sizes != nil {
+			size = look.Sizes(g)
+		}
+		byGroup += max(1, pages(size))
+	}
+	if byGroup > len(o.Users) {
+		return o.membersByUser(ctx, r, look)
+	}
+	return o.membersByGroup(ctx, r, look)
+}
+
+func (o *Observed) membersByGroup(ctx context.Context, r Reader, look Look) error {
+	ids := sortedKeys(o.Members)
+	return each(ctx, ids, look, func(ctx context.Context, id string) ([]string, error) {
+		var members []string
+		for user, err := range r.Members(ctx, id) {
+			if err != nil {
+				return nil, fmt.Errorf("list members of group %s: %w", id, err)
+			}
+			members = append(members, user)
+		}
+		return members, nil
+	}, func(id string, members []string) { o.Members[id] = members })
+}
+
+func (o *Observed) membersByUser(ctx context.Context, r Reader, look Look) error {
+	ids := make([]string, len(o.Users))
+	for i, u := range o.Users {
+		ids[i] = u.ID
+	}
+	return each(ctx, ids, look, func(ctx context.Context, id string) ([]string, error) {
+		var groups []string
+		for group, err := range r.GroupsOf(ctx, id) {
+			if err != nil {
+				return nil, fmt.Errorf("list groups of user %s: %w", id, err)
+			}
+			groups = append(groups, group)
+		}
+		return groups, nil
+	}, func(id string, groups []string) {
+		for _, g := range groups {
+			if _, wanted := o.Members[g]; wanted {
+				o.Members[g] = append(o.Members[g], id)
+			}
+		}
+	})
+}
+
+// each reads a list for every id, some at a time; keep is called serially.
+func each(ctx context.Context, ids []string, look Look, read func(context.Context, string) ([]string, error), keep func(string, []string)) error {
+	var mu sync.Mutex
+	done := 0
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(max(1, look.Concurrency))
+	for _, id := range ids {
+		group.Go(func() error {
+			list, err := read(ctx, id)
+			if err != nil {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			keep(id, list)
+			done++
+			if look.Progress != nil {
+				look.Progress(done, len(ids))
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// pages is how many pages of 100 hold n results.
+func pages(n int) int { return (n + 99) / 100 }

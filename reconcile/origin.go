@@ -1,0 +1,143 @@
+package reconcile
+
+import (
+	"fmt"
+
+	"github.com/seed-d64a251c/roster/schema"
+)
+
+// reasons says for each change who asked for it: Git, since what was last applied, or something outside.
+type reasons struct {
+	want, last *Desired // last is nil when nothing was ever applied
+	linking    *Linking
+	target     *target
+	mapping    *schema.Mapping
+}
+
+func (r *reasons) explain(c *Change) {
+	c.Origin, c.Reason = Intended, Reason{}
+	switch c.Kind {
+	case AddMember, RemoveMember:
+		r.member(c)
+	case CreateGroup, RenameGroup, UpdateGroup, AdoptGroup, DeleteGroup, SetAsideGroup:
+		r.group(c)
+	default:
+		r.user(c)
+	}
+}
+
+func (r *reasons) user(c *Change) {
+	want := r.want.Users[c.Key]
+	if want == nil {
+		r.leaver(c)
+		return
+	}
+	c.Reason.At = want.At.String()
+	switch {
+	case r.linking.Users[c.Key] == Deleted:
+		c.Origin, c.Reason.Text = Drift, "deleted outside"
+		return
+	case c.Kind == CreateUser:
+		c.Reason.Text = "in scope"
+	case c.Kind == AdoptUser:
+		c.Reason.Text = "in the directory, not ours yet"
+	case c.Kind == SetAsideUser:
+		c.Reason.Text = "makes way: names change places"
+	default:
+		c.Reason.Text = "declared values"
+		if !want.Active && c.Kind == DeactivateUser {
+			c.Reason.Text = "declared inactive"
+		}
+	}
+	if r.last == nil || c.Kind == AdoptUser || c.Kind == SetAsideUser {
+		return
+	}
+	before := r.last.Users[c.Key]
+	if before == nil {
+		return
+	}
+	if c.Kind == CreateUser {
+		if !before.Active { // not created until now
+			return
+		}
+		c.Origin, c.Reason.Text = Drift, "deleted outside"
+		return
+	}
+	for _, a := range c.Attributes {
+		now, _ := want.Attributes.Get(a.Path)
+		then, _ := before.Attributes.Get(a.Path)
+		if now != then {
+			return
+		}
+	}
+	c.Origin, c.Reason.Text = Drift, "changed outside"
+}
+
+func (r *reasons) leaver(c *Change) {
+	c.Reason.Text, c.Reason.Leaves = "left the scope", true
+	if c.Kind == DeleteUser && r.target.Left[c.Key] == leavingDeleted {
+		c.Reason.Text = "left the scope; deletion is due"
+	}
+	if r.last != nil && r.last.Users[c.Key] == nil && c.Kind != DeleteUser {
+		c.Origin, c.Reason.Text = Drift, "left the scope, changed outside since"
+	}
+}
+
+func (r *reasons) group(c *Change) {
+	want := r.want.Groups[c.Key]
+	if want == nil {
+		c.Reason.Text = "no longer declared for this provisioner"
+		return
+	}
+	c.Reason.At = want.At.String()
+	switch {
+	case r.linking.Groups[c.Key] == Deleted:
+		c.Origin, c.Reason.Text = Drift, "deleted outside"
+		return
+	case c.Kind == CreateGroup:
+		c.Reason.Text = "declared"
+	case c.Kind == AdoptGroup:
+		c.Reason.Text = "in the directory, not ours yet"
+	case c.Kind == SetAsideGroup:
+		c.Reason.Text = "makes way: names change places"
+	case r.linking.Moved[c.Key] != "":
+		c.Reason.Text = fmt.Sprintf("key was %q", r.linking.Moved[c.Key])
+	default:
+		c.Reason.Text = "declared values"
+	}
+	if r.last == nil || c.Kind == AdoptGroup || c.Kind == SetAsideGroup || r.linking.Moved[c.Key] != "" {
+		return
+	}
+	if before := r.last.Groups[c.Key]; before != nil && before.DisplayName == want.DisplayName {
+		c.Origin, c.Reason.Text = Drift, "changed outside"
+	}
+}
+
+func (r *reasons) member(c *Change) {
+	if c.Kind == AddMember {
+		if m, ok := r.want.member(c.Key, c.Member); ok {
+			c.Reason = Reason{Text: "declared member", At: m.Pos.String(), Rule: m.Via}
+		}
+		if r.last != nil && r.last.has(c.Key, c.Member) && r.last.Users[c.Member] != nil && r.last.Users[c.Member].Active {
+			c.Origin, c.Reason.Text = Drift, "removed outside"
+		}
+		return
+	}
+	if g := r.want.Groups[c.Key]; g != nil {
+		c.Reason.At = g.At.String()
+	}
+	switch {
+	case c.Member[0] == '#':
+		c.Origin, c.Reason.Text = Drift, "added outside; not one of ours"
+		c.MemberName = r.linking.Strangers[c.Member]
+	case r.target.Left[c.Member] != "":
+		c.Reason.Text = "left the scope"
+		if r.last != nil && r.last.Users[c.Member] == nil {
+			c.Origin, c.Reason.Text = Drift, "added outside; left the scope"
+		}
+	case r.last != nil && !r.last.has(c.Key, c.Member):
+		c.Origin, c.Reason.Text = Drift, "added outside"
+	default:
+		c.Reason.Text = "no longer a member"
+	}
+}

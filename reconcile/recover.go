@@ -1,0 +1,106 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"slices"
+)
+
+// recover completes the report of a run that a crash cut off: what its journal says was done enters the ledger, what was under way is
+// looked up where that can be known, and the report says interrupted.
+func (s *session) recover(ctx context.Context) error {
+	cut := s.past.Interrupted
+	dir, err := s.Open(ctx, s.provisioner, false)
+	if err != nil {
+		return fmt.Errorf("connect to %s: %w", s.provisioner.Identity(), err)
+	}
+	s.dir = dir
+	ledger := s.past.Ledger.Clone()
+	changes, err := resolve(ctx, dir, cut.Entries)
+	if err != nil {
+		return err
+	}
+	for i := range changes {
+		if d := &changes[i]; d.Result == ResultDone && d.Member == "" {
+			ledger.record(&d.Change, d.ID, leavingIf(d), s.now())
+		}
+	}
+	r := &Report{Version: 1, Run: cut.Intent.Run, Provisioner: cut.Intent.Provisioner, Identity: cut.Intent.Identity, Outcome: RunInterrupted,
+		Trigger: cut.Intent.Trigger, Commit: cut.Intent.Commit, Started: cut.Intent.Started, Finished: s.now(), Digest: cut.Intent.Digest,
+		Changes: changes, Roster: s.Version}
+	r.Errors = []string{fmt.Sprintf("the run ended without a report: %d of %d changes had been begun; completed from the journal by the next run",
+		len(changes), cut.Intent.Changes)}
+	r.count()
+	status := s.status(r)
+	if _, err := s.Audit.Conclude(ctx, Conclusion{Report: r, Ledger: ledger, Status: status}); err != nil {
+		return fmt.Errorf("publish its report: %w", err)
+	}
+	s.out.Recovered = r
+	s.past, err = s.Audit.Past(ctx, s.provisioner.Key)
+	return err
+}
+
+func leavingIf(d *Done) leaving {
+	if d.Kind == DeactivateUser && d.Reason.Leaves {
+		return leavingDeactivated
+	}
+	return ""
+}
+
+// resolve folds a journal into results: a write's last entry counts. A creation without an end is looked up by externalId; other writes
+// without an end stay unknown, for the next plan compares them anyway.
+func resolve(ctx context.Context, f Finder, entries []Entry) ([]Done, error) {
+	last := map[int]Entry{}
+	for _, e := range entries {
+		last[e.Seq] = e
+	}
+	var out []Done
+	for _, seq := range sortedInts(last) {
+		e := last[seq]
+		for _, d := range e.Changes {
+			if !e.Ended {
+				d.Result = ResultUnknown
+				if err := lookUp(ctx, f, &d); err != nil {
+					return nil, err
+				}
+			}
+			out = append(out, d)
+		}
+	}
+	if out == nil {
+		out = []Done{}
+	}
+	return out, nil
+}
+
+func lookUp(ctx context.Context, f Finder, d *Done) error {
+	found := func(id string, ok bool, err error) error {
+		switch {
+		case err != nil:
+			return fmt.Errorf("look up %s: %w", d.Ref(), err)
+		case ok:
+			d.Result, d.ID = ResultDone, id
+		default:
+			d.Result, d.Error = ResultFailed, "not there when looked up after the interruption"
+		}
+		return nil
+	}
+	switch d.Kind {
+	case CreateUser:
+		u, ok, err := f.UserByExternalID(ctx, d.Key)
+		return found(u.ID, ok, err)
+	case CreateGroup:
+		g, ok, err := f.GroupByExternalID(ctx, d.Key)
+		return found(g.ID, ok, err)
+	}
+	return nil
+}
+
+func sortedInts[V any](m map[int]V) []int {
+	out := make([]int, 0, len(m))
+	for k := range m {
+		out = append(out, k)
+	}
+	slices.Sort(out)
+	return out
+}

@@ -1,0 +1,102 @@
+package reconcile
+
+import (
+	"slices"
+	"time"
+
+	"github.com/seed-d64a251c/roster/schema"
+)
+
+// target is the state that a run works towards, with what does not show in it.
+type target struct {
+	State State
+	// Left are our people who are no longer in scope, by key, with what becomes of them.
+	Left map[string]leaving
+	// Released leave the ledger without any change in the directory.
+	ReleasedUsers, ReleasedGroups []string
+}
+
+type leaving string
+
+const (
+	leavingDeactivated leaving = "deactivated"
+	leavingDeleted     leaving = "deleted"
+	leavingKept        leaving = "kept"
+)
+
+// aim overlays what is desired on what is linked: whatever roster does not manage stays as it is, so that Diff never has to be told
+// what to leave alone.
+func aim(l *Linking, want *Desired, ledger *Ledger, p *schema.Provisioner, now time.Time) *target {
+	t := &target{State: NewState(), Left: map[string]leaving{}}
+	for key, have := range l.State.Users {
+		if want.Users[key] == nil {
+			t.leave(have, ledger.Users[key], p.Deprovision, now)
+		}
+	}
+	for _, u := range want.Users {
+		t.addUser(l, u)
+	}
+	t.addGroups(l, want, p)
+	return t
+}
+
+func (t *target) addUser(l *Linking, want *DesiredUser) {
+	have := l.State.Users[want.Key]
+	ours := Attributes{attribute("externalId", want.Key)}
+	switch {
+	case have != nil:
+		t.State.Users[want.Key] = &User{Key: want.Key, ID: have.ID, Attributes: merge(have.Attributes, merge(want.Attributes, ours))}
+	case want.Active: // somebody inactive or not yet valid is never created
+		attributes := merge(want.OnCreate, merge(want.Attributes, ours))
+		t.State.Users[want.Key] = &User{Key: want.Key, Attributes: attributes}
+	}
+}
+
+// leave decides what becomes of somebody of ours who is not in scope any more.
+func (t *target) leave(have *User, owned Owned, policy schema.Deprovision, now time.Time) {
+	switch policy.Mode {
+	case "keep":
+		t.Left[have.Key] = leavingKept
+		t.ReleasedUsers = append(t.ReleasedUsers, have.Key)
+		t.State.Users[have.Key] = have
+		return
+	case "delete":
+		t.Left[have.Key] = leavingDeleted
+		return
+	}
+	if due(owned, policy, now) && !have.Active() {
+		t.Left[have.Key] = leavingDeleted
+		return
+	}
+	t.Left[have.Key] = leavingDeactivated
+	t.State.Users[have.Key] = &User{Key: have.Key, ID: have.ID,
+		Attributes: merge(have.Attributes, Attributes{attribute("active", "false")})}
+}
+
+// due reports whether somebody's wait for deletion is over.
+func due(owned Owned, policy schema.Deprovision, now time.Time) bool {
+	return policy.DeleteAfterDays != nil && owned.Left != nil && !now.Before(owned.Left.AddDate(0, 0, *policy.DeleteAfterDays))
+}
+
+func (t *target) addGroups(l *Linking, want *Desired, p *schema.Provisioner) {
+	for key, g := range want.Groups {
+		out := &Group{Key: key, ExternalID: key, DisplayName: g.DisplayName, Members: make([]string, 0, len(g.Members))}
+		if have := l.State.Groups[key]; have != nil {
+			out.ID = have.ID
+		}
+		for _, m := range g.Members {
+			if t.State.Users[m] != nil {
+				out.Members = append(out.Members, m)
+			}
+		}
+		t.State.Groups[key] = out
+	}
+	for key, have := range l.State.Groups {
+		if want.Groups[key] == nil && !p.PushGroups {
+			t.ReleasedGroups = append(t.ReleasedGroups, key)
+			t.State.Groups[key] = have
+		}
+	}
+	slices.Sort(t.ReleasedUsers)
+	slices.Sort(t.ReleasedGroups)
+}

@@ -1,0 +1,145 @@
+package reconcile
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"time"
+)
+
+// Paint colours a text by its tone; nil leaves it plain.
+type Paint func(Tone, string) string
+
+// mostLines is how many lines of one section a terminal is shown; the rest is counted. JSON has them all.
+const mostLines = 40
+
+// WriteText prints a plan for people: the verdict first, then the riskiest changes first.
+func (p *Plan) WriteText(w io.Writer, paint Paint) error {
+	t := &textWriter{w: bufio.NewWriter(w), paint: paint}
+	changes := undone(p.Changes)
+	sentence, tone := verdict(changes)
+	t.line("%s: %s", t.tone(Plain, p.Provisioner), t.tone(tone, sentence))
+	t.line("%s", t.tone(Faint, p.facts()))
+	if p.Dirty {
+		t.line("%s", t.tone(Caution, "made from files that are not committed: apply will refuse them"))
+	}
+	for _, n := range p.Notices {
+		t.line("%s %s", t.tone(Caution, "note:"), n)
+	}
+	t.sections(changes)
+	if len(p.Changes) > 0 {
+		t.line("")
+		t.line("digest %s", p.Digest)
+	}
+	t.held(changes, p.HeldDigest)
+	return t.w.Flush()
+}
+
+func (p *Plan) facts() string {
+	scope := p.Scope
+	if scope == "all users" {
+		scope = "ALL USERS"
+	}
+	return fmt.Sprintf("%s; commit %.7s; %s; desired %s and %s; read %s: %s and %s; %d not ours", p.Identity, cmpCommit(p.Commit), scope,
+		plural(p.Counts.DesiredUsers, "user"), plural(p.Counts.DesiredGroups, "group"), p.At.Format(time.RFC3339),
+		plural(p.Counts.ObservedUsers, "user"), plural(p.Counts.ObservedGroups, "group"), p.Counts.Foreign)
+}
+
+func cmpCommit(c CommitRef) string {
+	if c.ID == "" {
+		return "(none)"
+	}
+	return c.ID
+}
+
+// WriteText prints a report for people.
+func (r *Report) WriteText(w io.Writer, paint Paint) error {
+	t := &textWriter{w: bufio.NewWriter(w), paint: paint}
+	t.line("%s: %s", t.tone(Plain, r.Provisioner), t.tone(r.Outcome.tone(), r.sentence()))
+	t.line("%s", t.tone(Faint, fmt.Sprintf("run %s; commit %.7s; %s", r.Run, cmpCommit(r.Commit), r.Finished.Format(time.RFC3339))))
+	for _, e := range r.Errors {
+		t.line("%s %s", t.tone(Alarm, "error:"), e)
+	}
+	for _, n := range r.Warnings {
+		t.line("%s %s", t.tone(Caution, "note:"), n)
+	}
+	t.sections(r.Changes)
+	t.held(r.Changes, r.HeldDigest)
+	return t.w.Flush()
+}
+
+func (o Outcome) tone() Tone {
+	switch o {
+	case RunInSync, RunApplied:
+		return Good
+	case RunHeld, RunPartial:
+		return Caution
+	}
+	return Alarm
+}
+
+// sentence is the outcome with its counts.
+func (r *Report) sentence() string {
+	s := string(r.Outcome)
+	for _, part := range []struct {
+		n    int
+		word string
+	}{{r.Counts.Done, "done"}, {r.Counts.Held, "held"}, {r.Counts.Failed, "failed"}, {r.Counts.Skipped, "skipped"},
+		{r.Counts.Unknown, "unknown"}, {r.Counts.Waiting, "waiting"}} {
+		if part.n > 0 {
+			s += fmt.Sprintf(", %d %s", part.n, part.word)
+		}
+	}
+	return s
+}
+
+type textWriter struct {
+	w     *bufio.Writer
+	paint Paint
+}
+
+func (t *textWriter) tone(tone Tone, s string) string {
+	if t.paint == nil {
+		return s
+	}
+	return t.paint(tone, s)
+}
+
+func (t *textWriter) line(format string, args ...any) { fmt.Fprintf(t.w, format+"\n", args...) }
+
+func (t *textWriter) sections(changes []Done) {
+	for _, s := range sections(changes) {
+		t.line("")
+		t.line("%s", t.tone(s.tone, fmt.Sprintf("%s (%d)", s.title, len(s.items))))
+		for i, it := range s.items {
+			if i == mostLines {
+				t.line("  %s", t.tone(Faint, fmt.Sprintf("... and %d more; --format json has them all", len(s.items)-i)))
+				break
+			}
+			if it.detail != "" {
+				t.line("  %s  %s", t.tone(it.tone, it.text), t.tone(Faint, it.detail))
+			} else {
+				t.line("  %s", t.tone(it.tone, it.text))
+			}
+		}
+	}
+}
+
+func (t *textWriter) held(changes []Done, heldDigest string) {
+	reasons := holds(changes)
+	if len(reasons) == 0 {
+		return
+	}
+	t.line("")
+	t.line("%s", t.tone(Caution, "Held by"))
+	for i, h := range reasons {
+		if i == mostLines {
+			t.line("  ... and %d more reasons", len(reasons)-i)
+			break
+		}
+		t.line("  %s: %s", h.Gate, h.Why)
+	}
+	if heldDigest != "" {
+		t.line("to release exactly this, commit: %s", approval(heldDigest))
+	}
+}
