@@ -1,6 +1,7 @@
 package awssim
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -109,9 +110,12 @@ func (f Fault) MarshalJSON() ([]byte, error) {
 func (f *Fault) UnmarshalJSON(data []byte) error {
 	var in struct {
 		faultJSON
-		Delay string `json:"delay"`
+		Delay  string `json:"delay"`
+		Struck int    `json:"struck"` // as it is written, of no effect
 	}
-	if err := json.Unmarshal(data, &in); err != nil {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&in); err != nil {
 		return err
 	}
 	*f = Fault(in.faultJSON)
@@ -300,14 +304,12 @@ func (c *call) refused() error {
 	return nil
 }
 
-// ending is how the reply leaves, after the call took effect. It waits where the fault says so.
+// ending is how the reply leaves, after the call took effect.
 func (c *call) ending() ending {
 	switch {
 	case c.hits.has(FaultResetBefore), c.hits.has(FaultResetAfter):
 		return endReset
 	case c.hits.has(FaultReplyLost):
-		f, _ := c.hits.get(FaultReplyLost)
-		_ = sleep(c.ctx, f.Delay) // a caller who has gone misses nothing
 		return endSilence
 	case c.hits.has(FaultTruncate):
 		return endTruncate

@@ -74,7 +74,7 @@ func (c *call) write(f func(d *directory) (reply, error)) (reply, error) {
 
 // commit makes changes: first in the journal, then in the directory. The server is locked.
 func (s *Server) commit(changes ...change) error {
-	if err := s.journal.append(s.dir, changes); err != nil {
+	if err := s.journal.append(changes); err != nil {
 		return err
 	}
 	for _, c := range changes {

@@ -58,6 +58,8 @@ func (rep reply) send(w http.ResponseWriter, c *call, end ending) {
 	case endReset:
 		hangUp(w, true)
 	case endSilence:
+		f, _ := c.hits.get(FaultReplyLost)
+		_ = sleep(c.ctx, f.Delay) // a caller who has gone misses nothing
 		hangUp(w, false)
 	}
 	h := w.Header()
