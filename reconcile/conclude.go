@@ -120,7 +120,7 @@ func (r *Report) judge() Outcome {
 	switch {
 	case c.Failed+c.Skipped+c.Unknown > 0:
 		return RunPartial
-	case c.Held > 0:
+	case c.Held+c.Waiting > 0:
 		return RunHeld
 	case c.Done > 0:
 		return RunApplied

@@ -359,17 +359,20 @@ func holdCollision(in *gateInput, _ *schema.Limit) map[int]string {
 var controlTower = []string{"AWSAccountFactory", "AWSAuditAccountAdmins", "AWSControlTowerAdmins", "AWSLogArchiveAdmins", "AWSLogArchiveViewers",
 	"AWSSecurityAuditPowerUsers", "AWSSecurityAuditors", "AWSServiceCatalogAdmins"}
 
+// holdProtected holds whatever touches a protected object that is there already; what this very plan creates is not protected yet.
 func holdProtected(in *gateInput, _ *schema.Limit) map[int]string {
+	user := func(key string) bool {
+		_, named := in.policy.Protect.Users[key]
+		return named && in.linking.State.Users[key] != nil
+	}
 	out := map[int]string{}
 	for i := range in.changes {
 		c := &in.changes[i]
-		_, group := in.policy.Protect.Groups[c.Key]
-		_, user := in.policy.Protect.Users[c.Key]
-		_, member := in.policy.Protect.Users[c.Member]
+		_, named := in.policy.Protect.Groups[c.Key]
 		switch {
-		case !c.Kind.OfUser() && (group || slices.Contains(controlTower, c.Name)):
+		case !c.Kind.OfUser() && c.Kind != CreateGroup && (named || slices.Contains(controlTower, c.Name)) && in.linking.State.Groups[c.Key] != nil:
 			out[i] = fmt.Sprintf("group %q is protected", c.Name)
-		case c.Kind.OfUser() && user, member:
+		case c.Kind.OfUser() && user(c.Key), c.Member != "" && user(c.Member):
 			out[i] = fmt.Sprintf("user %q is protected", cmp.Or(c.MemberName, c.Name))
 		}
 	}

@@ -46,6 +46,8 @@ type Request struct {
 	Trigger      string // "command", "commit", "schedule"
 	// Apply sends what the plan releases; without it nothing but reading happens.
 	Apply bool
+	// Dormant lets a provisioner that was never enabled sleep: not even its directory is read.
+	Dormant bool
 	// Digest, if set, refuses any plan but that one. It never approves anything.
 	Digest string
 }
@@ -85,6 +87,9 @@ func (r *Runner) Run(ctx context.Context, req Request) (*RunResult, error) {
 			p.EndpointPos, p.Key, past.Status.Identity, p.Identity())
 	}
 	out := &RunResult{}
+	if req.Dormant && !p.Enabled && (past.Status == nil || !past.Status.EverEnabled) {
+		return out, nil
+	}
 	s := &session{Runner: r, req: req, provisioner: p, past: past, started: r.now(), out: out}
 	if req.Apply && past.Interrupted != nil {
 		if err := s.recover(ctx); err != nil {

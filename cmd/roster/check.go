@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seed-d64a251c/roster/schema"
+)
+
+func (a *app) checkCommand() *cobra.Command {
+	var p place
+	c := &cobra.Command{Use: "check [DIR]", Short: "Validate declarations: every problem at once, with file, line and column",
+		Long: "check reads the declarations below DIR as they are on disk, or those of --repo, and lists every problem. Nothing is sent anywhere.",
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := p.take(args); err != nil {
+				return err
+			}
+			return a.check(cmd.Context(), &p)
+		}}
+	p.register(c)
+	return c
+}
+
+func (a *app) check(ctx context.Context, p *place) error {
+	decls, err := a.loadForCheck(ctx, p)
+	if err == nil {
+		if problems := a.policy.Check(decls); len(problems) > 0 {
+			err = problems
+		}
+	}
+	var problems schema.Problems
+	if err != nil && !errors.As(err, &problems) {
+		return err
+	}
+	var warnings schema.Problems
+	if decls != nil {
+		warnings = append(warnings, decls.Warnings...)
+		warnings = append(warnings, decls.Warn(time.Now())...)
+	}
+	if a.format == "json" {
+		if err := a.json(map[string]any{"version": 1, "problems": problemsJSON(problems), "warnings": problemsJSON(warnings)}); err != nil {
+			return err
+		}
+		if len(problems) > 0 {
+			return exit(exitError)
+		}
+		return nil
+	}
+	a.printProblems(a.stderr, warnings)
+	if len(problems) > 0 {
+		return err
+	}
+	fmt.Fprintf(a.stdout, "valid: %s\n", summary(decls))
+	return nil
+}
+
+func summary(d *schema.Declarations) string {
+	return fmt.Sprintf("%d users, %d groups, %d mappings, %d apps, %d provisioners", len(d.Users), len(d.Groups), len(d.Mappings), len(d.Apps),
+		len(d.Provisioners))
+}
+
+func (a *app) loadForCheck(ctx context.Context, p *place) (*schema.Declarations, error) {
+	if p.repo != "" {
+		w, err := a.open(ctx, p, false)
+		if err != nil {
+			return nil, err
+		}
+		return w.source.Declarations(ctx, w.commit.ID)
+	}
+	dir := filepath.Join(p.dir, p.path)
+	if info, err := os.Stat(dir); err != nil {
+		return nil, fmt.Errorf("read declarations: %w", err)
+	} else if !info.IsDir() {
+		return nil, fmt.Errorf("read declarations: %s is not a folder", dir)
+	}
+	return schema.Load(os.DirFS(dir))
+}

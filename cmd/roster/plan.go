@@ -1,0 +1,172 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/schema"
+)
+
+func (a *app) planCommand() *cobra.Command {
+	var p place
+	var out string
+	c := &cobra.Command{Use: "plan [DIR]", Short: "Show what apply would change, and what would be held",
+		Long: `plan compares what DIR declares with what AWS holds and shows the changes, the riskiest first. It sends nothing but GET.
+Uncommitted changes are planned and marked. Exit code: 0 in sync, 2 changes pending, 3 something is held.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := p.take(args); err != nil {
+				return err
+			}
+			return a.plan(cmd.Context(), &p, out)
+		}}
+	p.register(c)
+	c.Flags().StringVar(&p.provisioner, "provisioner", "", "only this one (default: all)")
+	c.Flags().StringVar(&out, "out", "", "write the plan to a file instead of standard output")
+	return c
+}
+
+func (a *app) plan(ctx context.Context, p *place, out string) error {
+	w, err := a.open(ctx, p, false)
+	if err != nil {
+		return err
+	}
+	w.book.ReadOnly = true
+	keys, err := w.selected(ctx)
+	if err != nil {
+		return err
+	}
+	var plans []*reconcile.Plan
+	var failed []error
+	for _, key := range keys {
+		result, err := w.runner().Run(ctx, reconcile.Request{Provisioner: key, Declarations: w.decls, Commit: w.commit, Dirty: w.dirty, Trigger: "command"})
+		if err != nil {
+			failed = append(failed, fmt.Errorf("%s: %w", key, err))
+			continue
+		}
+		plans = append(plans, result.Plan)
+	}
+	if err := a.writePlans(plans, out); err != nil {
+		return err
+	}
+	if len(failed) > 0 {
+		return errors.Join(failed...)
+	}
+	return worst(plans, func(p *reconcile.Plan) int {
+		switch {
+		case p.Counts.Held > 0:
+			return exitHeld
+		case len(p.Changes) > 0:
+			return exitPending
+		}
+		return exitDone
+	})
+}
+
+// selected loads the declarations and names the provisioners to work on.
+func (w *workspace) selected(ctx context.Context) ([]string, error) {
+	decls, err := w.declarations(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if key := w.place.provisioner; key != "" {
+		if decls.Provisioners[key] == nil {
+			return nil, fmt.Errorf("there is no provisioner %q; declared: %s", key, names(decls))
+		}
+		return []string{key}, nil
+	}
+	if len(decls.Provisioners) == 0 {
+		return nil, errors.New("no provisioner is declared")
+	}
+	return sorted(decls.Provisioners), nil
+}
+
+// one is selected for commands that work on exactly one provisioner.
+func (w *workspace) one(ctx context.Context) (*schema.Provisioner, error) {
+	keys, err := w.selected(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(keys) > 1 {
+		return nil, usageError{fmt.Errorf("name the provisioner: %s", names(w.decls))}
+	}
+	return w.decls.Provisioners[keys[0]], nil
+}
+
+func names(d *schema.Declarations) string {
+	out := ""
+	for i, key := range sorted(d.Provisioners) {
+		if i > 0 {
+			out += ", "
+		}
+		out += fmt.Sprintf("%q", key)
+	}
+	if out == "" {
+		return "none"
+	}
+	return out
+}
+
+func sorted[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// worst returns the exit code that outranks the others: 1, 3, 4, 2.
+func worst[T any](list []T, code func(T) int) error {
+	rank := []int{exitDone, exitPending, exitPartial, exitHeld, exitError}
+	top := 0
+	for _, x := range list {
+		top = max(top, slices.Index(rank, code(x)))
+	}
+	if rank[top] == exitDone {
+		return nil
+	}
+	return exit(rank[top])
+}
+
+func (a *app) writePlans(plans []*reconcile.Plan, out string) (err error) {
+	w := a.stdout
+	paint := a.paintOut()
+	if out != "" {
+		f, err := os.Create(out)
+		if err != nil {
+			return fmt.Errorf("write the plan: %w", err)
+		}
+		defer func() { err = errors.Join(err, f.Close()) }()
+		w, paint = f, nil
+	}
+	switch a.format {
+	case "json":
+		b := *a
+		b.stdout = w
+		return b.json(map[string]any{"version": 1, "plans": plans})
+	case "markdown":
+		for _, p := range plans {
+			if _, err := io.WriteString(w, p.Markdown()); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for i, p := range plans {
+		if i > 0 {
+			fmt.Fprintln(w)
+		}
+		if err := p.WriteText(w, paint); err != nil {
+			return err
+		}
+	}
+	return nil
+}

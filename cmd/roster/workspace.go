@@ -1,0 +1,338 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seed-d64a251c/roster/internal/audit"
+	"github.com/seed-d64a251c/roster/internal/directory"
+	"github.com/seed-d64a251c/roster/internal/gitrepo"
+	"github.com/seed-d64a251c/roster/internal/secret"
+	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/schema"
+	"github.com/seed-d64a251c/roster/scim"
+)
+
+// place is where a command finds declarations and leaves evidence.
+type place struct {
+	dir, repo, ref, remote     string
+	path                       string
+	auditRepo, auditBranch     string
+	stateDir                   string
+	gitTokenEnv, gitUsername   string
+	sshKey, knownHosts, caFile string
+	provisioner                string
+	dirFlag                    bool
+}
+
+// register adds the flags that choose a place.
+func (p *place) register(c *cobra.Command) {
+	f := c.Flags()
+	f.StringVar(&p.repo, "repo", "", "URL of a repository to use instead of DIR (https, ssh, file)")
+	f.StringVar(&p.ref, "ref", "", "branch, tag or commit of --repo (default: its default branch)")
+	f.StringVar(&p.path, "path", "", "folder of the repository that holds the declarations (default: DIR, or the whole repository)")
+	f.StringVar(&p.remote, "remote", "origin", "remote of DIR that holds the audit branch")
+	f.StringVar(&p.auditRepo, "audit-repo", "", "URL of another repository for the audit branch")
+	f.StringVar(&p.auditBranch, "audit-branch", "roster/audit", "branch for status, ledger and reports")
+	f.StringVar(&p.stateDir, "state-dir", "", "folder for journal and caches (default: <git dir>/roster, or the user's cache)")
+	f.StringVar(&p.gitTokenEnv, "git-token-env", "ROSTER_GIT_TOKEN", "environment name of the token for HTTPS repositories")
+	f.StringVar(&p.gitUsername, "git-username", "", "user name that goes with the token")
+	f.StringVar(&p.sshKey, "ssh-key", "", "private key file for SSH repositories (default: the agent)")
+	f.StringVar(&p.knownHosts, "known-hosts", "", "known_hosts file for SSH repositories (default: the user's)")
+	f.StringVar(&p.caFile, "git-ca", "", "further certificate authorities for HTTPS repositories (PEM)")
+}
+
+// registerC adds -C for commands whose argument is not DIR.
+func (p *place) registerC(c *cobra.Command) {
+	p.register(c)
+	c.Flags().StringVarP(&p.dir, "dir", "C", ".", "folder of the repository")
+}
+
+// take reads DIR from the arguments.
+func (p *place) take(args []string) error {
+	p.dir = "."
+	if len(args) > 0 {
+		if p.repo != "" {
+			return usageError{errors.New("DIR and --repo exclude each other")}
+		}
+		p.dir = args[0]
+	}
+	return nil
+}
+
+// workspace is an opened place.
+type workspace struct {
+	app    *app
+	place  *place
+	source *source
+	book   *audit.Book
+	log    *slog.Logger
+	commit reconcile.CommitRef
+	decls  *schema.Declarations
+	dirty  bool
+
+	limiters sync.Map // identity -> *scim.Limiter
+}
+
+func (a *app) auth(p *place) gitrepo.Auth {
+	auth := gitrepo.Auth{Username: p.gitUsername, SSHKeyFile: p.sshKey, CAFile: p.caFile}
+	if p.knownHosts != "" {
+		auth.KnownHostsFiles = []string{p.knownHosts}
+	}
+	if token, ok := a.env(p.gitTokenEnv); ok && token != "" {
+		auth.Token = func(context.Context) (string, error) { return token, nil }
+	}
+	return auth
+}
+
+// open finds the repository, the commit and the audit branch. committed demands that nothing is uncommitted.
+func (a *app) open(ctx context.Context, p *place, committed bool) (*workspace, error) {
+	w := &workspace{app: a, place: p, log: a.logger(slog.LevelWarn)}
+	var err error
+	if p.repo != "" {
+		err = w.openRemote(ctx)
+	} else {
+		err = w.openDir(ctx, committed)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+func (w *workspace) openRemote(ctx context.Context) error {
+	p := w.place
+	state, err := p.remoteState(p.repo)
+	if err != nil {
+		return err
+	}
+	repo, err := gitrepo.Mirror(filepath.Join(state, "source.git"), p.repo, w.app.auth(p))
+	if err != nil {
+		return err
+	}
+	if err := repo.Fetch(ctx); err != nil {
+		return err
+	}
+	w.source = &source{repo: repo, path: p.path}
+	ref := p.ref
+	if ref == "" {
+		ref = "HEAD"
+	}
+	if err := w.resolve(ctx, ref); err != nil {
+		return err
+	}
+	return w.openBook(state, repo, false)
+}
+
+func (w *workspace) openDir(ctx context.Context, committed bool) error {
+	p := w.place
+	repo, err := gitrepo.Open(p.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s is not in a Git repository; roster init makes one, --repo URL uses another", p.dir)
+	}
+	if err != nil {
+		return err
+	}
+	if p.ref != "" {
+		return usageError{errors.New("--ref goes with --repo; DIR is taken at HEAD")}
+	}
+	w.source = &source{repo: repo, path: filepath.ToSlash(filepath.Join(repo.Prefix(), p.path))}
+	changed, err := repo.Dirty(ctx)
+	if err != nil {
+		return err
+	}
+	changed = relevant(changed, w.source.path)
+	if committed && len(changed) > 0 {
+		return fmt.Errorf("there are uncommitted changes (%s); commit them first: what is applied must be in Git", some(changed))
+	}
+	if err := w.resolve(ctx, "HEAD"); err != nil {
+		return fmt.Errorf("%w; is there a commit yet?", err)
+	}
+	if branch, ok, err := repo.HeadBranch(); err == nil && ok {
+		w.commit.Branch = branch
+	}
+	if len(changed) > 0 {
+		w.dirty = true
+		if w.decls, err = schema.Load(os.DirFS(filepath.Join(p.dir, p.path))); err != nil {
+			return err
+		}
+	}
+	state := p.stateDir
+	if state == "" {
+		state = filepath.Join(repo.GitDir(), "roster")
+	}
+	return w.openBook(state, repo, committed)
+}
+
+// relevant drops what is not below path.
+func relevant(files []string, path string) []string {
+	if path == "" || path == "." {
+		return files
+	}
+	var out []string
+	for _, f := range files {
+		if strings.HasPrefix(f, path+"/") {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+func some(files []string) string {
+	if len(files) > 3 {
+		return fmt.Sprintf("%s and %d more", strings.Join(files[:3], ", "), len(files)-3)
+	}
+	return strings.Join(files, ", ")
+}
+
+// resolve loads the declarations at ref.
+func (w *workspace) resolve(_ context.Context, ref string) error {
+	h, err := w.source.repo.Resolve(ref)
+	if err != nil {
+		return err
+	}
+	w.commit, err = w.source.describe(h)
+	return err
+}
+
+// declarations loads what the commit (or the dirty tree) declares and checks it against the policy.
+func (w *workspace) declarations(ctx context.Context) (*schema.Declarations, error) {
+	if w.decls == nil {
+		decls, err := w.source.Declarations(ctx, w.commit.ID)
+		if err != nil {
+			return nil, err
+		}
+		w.decls = decls
+	}
+	if problems := w.app.policy.Check(w.decls); len(problems) > 0 {
+		return nil, problems
+	}
+	return w.decls, nil
+}
+
+// openBook finds the audit branch: in the repository itself, or where its remote is.
+func (w *workspace) openBook(state string, repo *gitrepo.Repo, contained bool) error {
+	p := w.place
+	store := repo
+	url := p.auditRepo
+	if url == "" && p.repo == "" {
+		remote, ok, err := repo.RemoteURL(p.remote)
+		if err != nil {
+			return err
+		}
+		if ok {
+			url = absoluteURL(remote, repo.WorkTree())
+		}
+	}
+	if url != "" {
+		var err error
+		if store, err = gitrepo.Mirror(filepath.Join(state, "audit.git"), url, w.app.auth(p)); err != nil {
+			return err
+		}
+	}
+	if err := os.MkdirAll(state, 0o700); err != nil {
+		return fmt.Errorf("make the state directory: %w", err)
+	}
+	host, _ := os.Hostname()
+	w.book = &audit.Book{Store: &branchStore{repo: store, branch: p.auditBranch, remote: store != repo || p.repo != ""}, StateDir: state, Host: host,
+		Log: w.log, Markdown: reconcile.ReportMarkdown}
+	if contained && url != "" && p.auditRepo == "" {
+		return w.published(store)
+	}
+	return nil
+}
+
+// absoluteURL makes a remote that is a relative path absolute: the mirror lives elsewhere.
+func absoluteURL(remote, workTree string) string {
+	if strings.Contains(remote, ":") || filepath.IsAbs(remote) {
+		return remote
+	}
+	return filepath.Join(workTree, remote)
+}
+
+// published refuses a HEAD that the remote's branch does not contain: others could not see what was applied.
+func (w *workspace) published(remote *gitrepo.Repo) error {
+	branch := w.commit.Branch
+	if branch == "" {
+		branch = "HEAD"
+	}
+	ctx := context.Background()
+	if err := remote.Fetch(ctx, branch); err != nil {
+		return fmt.Errorf("look for HEAD in %s: %w", w.place.remote, err)
+	}
+	head, err := gitrepo.ParseHash(w.commit.ID)
+	if err != nil {
+		return err
+	}
+	tip, err := remote.Resolve(branch)
+	if err != nil {
+		return err
+	}
+	if ok, err := remote.IsAncestor(head, tip); err != nil && !errors.Is(err, fs.ErrNotExist) || !ok {
+		return fmt.Errorf("branch %s of %s does not contain HEAD (%.7s); push it first: what is applied must be where others can see it", branch,
+			w.place.remote, w.commit.ID)
+	}
+	return nil
+}
+
+// remoteState is the state directory for a remote repository.
+func (p *place) remoteState(url string) (string, error) {
+	if p.stateDir != "" {
+		return p.stateDir, nil
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("find a state directory (or set --state-dir): %w", err)
+	}
+	sum := sha256.Sum256([]byte(url))
+	return filepath.Join(cache, "roster", hex.EncodeToString(sum[:8])), nil
+}
+
+// runner wires the parts of a run together.
+func (w *workspace) runner() *reconcile.Runner {
+	return &reconcile.Runner{Audit: w.book, Source: w.source, Open: w.connect, RunID: newRunID, Host: w.book.Host, Version: version(),
+		Progress: w.app.progress(), Log: w.log}
+}
+
+func newRunID() string {
+	return time.Now().UTC().Format("20060102T150405Z") + "-" + randomHex(4)
+}
+
+// connect makes the directory of a provisioner: one limiter for each endpoint over all callers.
+func (w *workspace) connect(_ context.Context, p *schema.Provisioner, readOnly bool) (reconcile.Directory, error) {
+	client, err := w.client(p, readOnly)
+	if err != nil {
+		return nil, err
+	}
+	return &directory.Directory{Client: client}, nil
+}
+
+func (w *workspace) client(p *schema.Provisioner, readOnly bool) (*scim.Client, error) {
+	if p.Auth.Token == nil {
+		return nil, fmt.Errorf("%s: provisioner %q has no auth.token", p.Pos, p.Key)
+	}
+	resolver := &secret.Resolver{Policy: w.app.policy, Getenv: w.app.env}
+	limiter, _ := w.limiters.LoadOrStore(p.Identity(), &scim.Limiter{PerSecond: p.Rate.PerSecond, Concurrency: p.Rate.Concurrency})
+	client := &scim.Client{Endpoint: p.Endpoint, Limiter: limiter.(*scim.Limiter), UserAgent: "roster/" + version(), Log: w.log,
+		HTTP: pooled(p.Rate.Concurrency, readOnly),
+		Token: func(ctx context.Context) (string, error) {
+			v, err := resolver.Resolve(ctx, p.Auth.Token)
+			return v.Reveal(), err
+		}}
+	if _, err := client.Token(context.Background()); err != nil {
+		return nil, err
+	}
+	return client, nil
+}

@@ -1,0 +1,164 @@
+// Package daemon keeps directories as declared: it polls a repository, runs each provisioner at every new commit and on its schedule,
+// and lets a newer commit supersede a run under way. It decides when to run, never what to change.
+package daemon
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/schema"
+)
+
+// Daemon is one repository under watch. All fields but the optional ones are required before Run.
+type Daemon struct {
+	// Head asks the repository for the newest commit.
+	Head func(context.Context) (reconcile.CommitRef, error)
+	// Load reads and checks a commit: schema.Problems if it is invalid.
+	Load func(ctx context.Context, commit string) (*schema.Declarations, error)
+	// Runner carries a run out.
+	Runner *reconcile.Runner
+	// Poll is how often Head is asked, with a tenth of jitter; after errors up to ten times as long.
+	Poll time.Duration
+	// Jitter is how much later than scheduled a run may begin.
+	Jitter time.Duration
+	Log    *slog.Logger
+	// Done, if set, is told of each run that came to a report or an error.
+	Done func(provisioner string, result *reconcile.RunResult, err error)
+
+	mu      sync.Mutex
+	commit  reconcile.CommitRef  // the newest seen
+	decls   *schema.Declarations // of the newest valid commit
+	valid   reconcile.CommitRef
+	invalid error // why the newest commit is not the valid one
+	polled  time.Time
+	pollErr error
+	workers map[string]*worker
+	last    map[string]Last
+}
+
+// Last is how a provisioner's last run went.
+type Last struct {
+	Report *reconcile.Report `json:"report,omitempty"`
+	Error  string            `json:"error,omitempty"`
+	Time   time.Time         `json:"time"`
+}
+
+// State is what the daemon knows, for people.
+type State struct {
+	Commit  reconcile.CommitRef `json:"commit"`
+	Valid   reconcile.CommitRef `json:"valid"`
+	Invalid string              `json:"invalid,omitempty"`
+	Polled  time.Time           `json:"polled,omitzero"`
+	PollErr string              `json:"pollError,omitempty"`
+	Last    map[string]Last     `json:"provisioners"`
+}
+
+// State returns a copy.
+func (d *Daemon) State() State {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := State{Commit: d.commit, Valid: d.valid, Polled: d.polled, Last: map[string]Last{}}
+	if d.invalid != nil {
+		s.Invalid = d.invalid.Error()
+	}
+	if d.pollErr != nil {
+		s.PollErr = d.pollErr.Error()
+	}
+	for key := range d.workers {
+		s.Last[key] = d.last[key]
+	}
+	return s
+}
+
+// Run watches until the context ends, then waits for the calls in flight and their reports.
+func (d *Daemon) Run(ctx context.Context) error {
+	d.workers, d.last = map[string]*worker{}, map[string]Last{}
+	var running sync.WaitGroup
+	defer running.Wait()
+	for failures := 0; ; {
+		err := d.poll(ctx, &running)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			failures++
+			d.Log.Error("poll failed", "error", err)
+		} else {
+			failures = 0
+		}
+		wait := d.Poll * time.Duration(min(10, 1+failures))
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(wait + rand.N(max(1, wait/10))):
+		}
+	}
+}
+
+// poll asks for the newest commit and, if there is one, hands it to the workers.
+func (d *Daemon) poll(ctx context.Context, running *sync.WaitGroup) error {
+	head, err := d.Head(ctx)
+	d.mu.Lock()
+	d.polled, d.pollErr = d.Runner.Clock(), err
+	same := err == nil && head.ID == d.commit.ID
+	d.mu.Unlock()
+	if err != nil || same {
+		return err
+	}
+	decls, err := d.Load(ctx, head.ID)
+	var problems schema.Problems
+	if err != nil && !errors.As(err, &problems) {
+		return err // not read: asked for again at the next poll
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.commit, d.invalid = head, err
+	if err != nil {
+		d.Log.Error("commit refused: the declarations are invalid", "commit", head.ID, "problems", len(problems), "first", problems[0].String())
+		for _, w := range d.workers {
+			w.refuse(head, err)
+		}
+		return nil
+	}
+	d.Log.Info("new commit", "commit", head.ID, "subject", head.Subject)
+	d.decls, d.valid = decls, head
+	for key, p := range decls.Provisioners {
+		w := d.workers[key]
+		if w == nil {
+			w = newWorker(d, key)
+			d.workers[key] = w
+			running.Go(func() { w.run(ctx) })
+		}
+		w.assign(p, decls, head)
+	}
+	for key, w := range d.workers {
+		if decls.Provisioners[key] == nil {
+			w.retire()
+		}
+	}
+	return nil
+}
+
+func (d *Daemon) finished(key string, result *reconcile.RunResult, err error) {
+	last := Last{Time: d.Runner.Clock()}
+	if result != nil && result.Report != nil {
+		last.Report = result.Report
+		d.Log.Info("run ended", "provisioner", key, "outcome", result.Report.Outcome, "done", result.Report.Counts.Done, "held", result.Report.Counts.Held,
+			"failed", result.Report.Counts.Failed, "audit", result.Receipt.Commit)
+	}
+	if err != nil {
+		last.Error = err.Error()
+		d.Log.Error("run failed", "provisioner", key, "error", err)
+	}
+	d.mu.Lock()
+	d.last[key] = last
+	d.mu.Unlock()
+	if d.Done != nil {
+		d.Done(key, result, err)
+	}
+}
