@@ -1,7 +1,6 @@
 package schema
 
 import (
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,11 +19,12 @@ type dynamic struct {
 	keys   map[string]map[string]bool // records of which it says something, by kind
 	spots  map[string]spot            // where the fields are that it names outright, by path
 	srcs   map[string]*source         // its files by name
+	consts map[string]*node           // hidden fields and definitions that are data; nil for what is declared twice
 	failed bool                       // there are errors that would make evaluation pointless
 }
 
 func newDynamic() *dynamic {
-	return &dynamic{names: map[string]bool{}, kinds: map[string]bool{}, keys: map[string]map[string]bool{}, spots: map[string]spot{}, srcs: map[string]*source{}}
+	return &dynamic{names: map[string]bool{}, kinds: map[string]bool{}, keys: map[string]map[string]bool{}, spots: map[string]spot{}, srcs: map[string]*source{}, consts: map[string]*node{}}
 }
 
 // readCUE parses a file and parts what is data from what must be evaluated.
@@ -182,6 +182,8 @@ func (s *splitter) irregular(d ast.Decl) ast.Decl {
 	case *ast.Field:
 		if id, ok := d.Label.(*ast.Ident); !ok || d.Alias != nil || id.Name == "" || id.Name[0] != '_' && id.Name[0] != '#' {
 			s.everything()
+		} else {
+			s.constant(id.Name, d)
 		}
 	default:
 		s.everything()
@@ -191,6 +193,15 @@ func (s *splitter) irregular(d ast.Decl) ast.Decl {
 		return nil
 	}
 	return d
+}
+
+// constant notes a hidden field or definition that is data, for mappings to look things up in.
+func (s *splitter) constant(name string, f *ast.Field) {
+	n := s.reader.node(f.Value)
+	if _, twice := s.dynamic.consts[name]; twice || f.Constraint != token.ILLEGAL {
+		n = nil
+	}
+	s.dynamic.consts[name] = n
 }
 
 func (s *splitter) everything() {
@@ -236,13 +247,4 @@ func (s *splitter) locateIn(path string, x ast.Expr) {
 // moves reports whether a literal record must be evaluated after all, because something that is evaluated refers to it or adds to it.
 func (d *dynamic) moves(kind, key string) bool {
 	return d.kinds[kind] || d.names[kind] || d.names[key] || d.keys[kind][key]
-}
-
-// touched returns the kinds of which CUE evaluates something, sorted.
-func (d *dynamic) touched() []string {
-	kinds := maps.Clone(d.kinds)
-	for kind := range d.keys {
-		kinds[kind] = true
-	}
-	return slices.Sorted(maps.Keys(kinds))
 }

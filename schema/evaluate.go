@@ -100,7 +100,12 @@ func buildInstance(ctx *cue.Context, constraints bool, files []*ast.File) (cue.V
 		}
 		inst := bctx.NewInstance(importPath, nil)
 		inst.ImportPath = importPath
-		if err := inst.AddFile(definitionsFile, schemaText(definitionsFile)); err != nil {
+		definitions, err := parser.ParseFile(definitionsFile, schemaText(definitionsFile))
+		if err != nil {
+			inst.ReportError(errors.Promote(err, "parse schema"))
+			return inst
+		}
+		if err := inst.AddSyntax(definitions); err != nil {
 			inst.ReportError(errors.Promote(err, "add schema"))
 		}
 		if err := inst.Complete(); err != nil {
@@ -304,6 +309,15 @@ func (x *extractor) list(n *node, v cue.Value, path string, known *node) {
 
 // explain reports what CUE found wrong: in the words of the schema where the value itself is wrong, and in CUE's where it is not that simple.
 func (l *loader) explain(e *evaluation) {
+	wrong := map[Pos]bool{}
+	for _, key := range keysOf(l.mapped) {
+		n := len(l.problems)
+		l.lintMapping(l.mapped[key])
+		l.mapped[key].broken = len(l.problems) > n
+		for _, p := range l.problems[n:] {
+			wrong[p.Pos] = true
+		}
+	}
 	if len(e.errs) == 0 {
 		return
 	}
@@ -315,7 +329,7 @@ func (l *loader) explain(e *evaluation) {
 	}
 	for _, err := range e.errs {
 		path := cuePath(err.Path())
-		if covered(path, said) {
+		if covered(path, said) || slices.ContainsFunc(l.positions(err), func(p Pos) bool { return wrong[p] }) {
 			continue
 		}
 		said[path] = true
@@ -362,10 +376,8 @@ func covered(path string, said map[string]bool) bool {
 
 // positionOf finds where in the repository an error of CUE arose.
 func (l *loader) positionOf(err errors.Error, path string) Pos {
-	for _, p := range append([]token.Pos{err.Position()}, err.InputPositions()...) {
-		if src := l.dynamic.srcs[p.Filename()]; src != nil {
-			return at(src, p).pos()
-		}
+	if own := l.positions(err); len(own) > 0 {
+		return own[0]
 	}
 	for path != "" {
 		if s, ok := l.dynamic.spots[path]; ok {
@@ -374,6 +386,17 @@ func (l *loader) positionOf(err errors.Error, path string) Pos {
 		path = path[:max(0, strings.LastIndexAny(path, ".["))]
 	}
 	return Pos{}
+}
+
+// positions returns the places in the repository that an error of CUE names.
+func (l *loader) positions(err errors.Error) []Pos {
+	var own []Pos
+	for _, p := range append([]token.Pos{err.Position()}, err.InputPositions()...) {
+		if src := l.dynamic.srcs[p.Filename()]; src != nil {
+			own = append(own, at(src, p).pos())
+		}
+	}
+	return own
 }
 
 // cuePath renders a path of CUE as roster does, without the definitions that it went through.

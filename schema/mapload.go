@@ -17,6 +17,7 @@ type mappingSource struct {
 	value   cue.Value
 	ifEmpty *node
 	samples *node // examples
+	broken  bool  // its expressions are wrong, and said to be
 }
 
 // mappingPart is one declaration of a mapping and the imports of its file.
@@ -111,7 +112,13 @@ func (l *loader) mapping(src *mappingSource) *Mapping {
 		return m
 	}
 	p := newCUEProgram(src.value, m.catalog)
-	m.program = p
+	switch compiled := compileMapping(src, l.dynamic.consts, p); {
+	case src.broken:
+	case compiled != nil:
+		m.program = compiled
+	default:
+		m.program = p
+	}
 	m.sets, m.creates = src.sets("scim", p.scim, m), src.sets("onCreate", p.onCreate, m)
 	for i, a := range m.catalog {
 		if m.sets[i] && m.creates[i] {

@@ -1,0 +1,270 @@
+package schema
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/token"
+)
+
+// compiledProgram is a mapping as closures. What fails in it is run again by CUE, which knows why.
+type compiledProgram struct {
+	catalog  []attribute
+	scim     [][]guarded // the expressions for each attribute of the catalog
+	onCreate [][]guarded
+	cue      *cueProgram
+}
+
+// guarded is an expression for an attribute, under a condition unless that is nil.
+type guarded struct{ when, is expr }
+
+// compileMapping compiles a mapping that is written in one piece within the subset, or returns nil.
+func compileMapping(src *mappingSource, constants map[string]*node, p *cueProgram) *compiledProgram {
+	if len(src.parts) != 1 {
+		return nil
+	}
+	part := src.parts[0]
+	body, ok := part.expr.(*ast.StructLit)
+	if !ok {
+		return nil
+	}
+	c := &mappingCompiler{
+		exprCompiler: exprCompiler{imports: part.imports, constants: constants, scope: map[string]expr{}, shadowed: map[string]bool{}},
+		out:          &compiledProgram{catalog: p.catalog, cue: p, scim: make([][]guarded, len(p.catalog)), onCreate: make([][]guarded, len(p.catalog))},
+	}
+	if !c.mapping(body) {
+		return nil
+	}
+	return c.out
+}
+
+// mappingCompiler compiles one mapping.
+type mappingCompiler struct {
+	exprCompiler
+	out *compiledProgram
+}
+
+func (c *mappingCompiler) mapping(body *ast.StructLit) bool {
+	if !c.names(body) {
+		return false
+	}
+	for _, d := range body.Elts {
+		name, f, ok := regular(d)
+		if !ok {
+			if _, isLet := d.(*ast.LetClause); isLet {
+				continue
+			}
+			return false
+		}
+		var into [][]guarded
+		switch name {
+		case "scim":
+			into = c.out.scim
+		case "onCreate":
+			into = c.out.onCreate
+		default:
+			continue // checked as data
+		}
+		fields, ok := f.Value.(*ast.StructLit)
+		if !ok || !c.structure(fields, nil, nil, into) {
+			return false
+		}
+	}
+	return true
+}
+
+// names takes the let clauses of a struct into the scope, and notes its fields, which hide what is outside. It refuses what refers onward.
+func (c *mappingCompiler) names(body *ast.StructLit) bool {
+	for _, d := range body.Elts {
+		switch d := d.(type) {
+		case *ast.LetClause:
+			e := c.compile(d.Expr)
+			if e == nil || d.Ident.Name == "user" {
+				return false
+			}
+			c.scope[d.Ident.Name] = e
+		case *ast.Field:
+			if d.Alias != nil {
+				return false
+			}
+			if id, ok := d.Label.(*ast.Ident); ok && id.Name != "user" {
+				if c.scope[id.Name] != nil {
+					return false
+				}
+				c.shadowed[id.Name] = true
+			}
+		}
+	}
+	return true
+}
+
+// structure compiles the fields of scim or onCreate, or of what they hold.
+func (c *mappingCompiler) structure(body *ast.StructLit, path []string, when expr, into [][]guarded) bool {
+	if !c.names(body) {
+		return false
+	}
+	for _, d := range body.Elts {
+		switch x := d.(type) {
+		case *ast.CommentGroup, *ast.LetClause:
+			continue
+		case *ast.Comprehension:
+			cond := c.conditions(x)
+			inner, ok := x.Value.(*ast.StructLit)
+			if cond == nil || !ok || !c.structure(inner, path, both2(when, cond), into) {
+				return false
+			}
+			continue
+		}
+		name, f, ok := regular(d)
+		if !ok || name == "user" || !c.member(f.Value, append(slices.Clone(path), name), when, into) {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *mappingCompiler) member(x ast.Expr, path []string, when expr, into [][]guarded) bool {
+	switch v := x.(type) {
+	case *ast.StructLit:
+		return c.structure(v, path, when, into)
+	case *ast.ListLit:
+		if len(v.Elts) == 1 {
+			if s, ok := v.Elts[0].(*ast.StructLit); ok {
+				return c.structure(s, append(path, "0"), when, into)
+			}
+		}
+	}
+	i := slices.IndexFunc(c.out.catalog, func(a attribute) bool { return slices.Equal(a.keys, path) })
+	e := c.compile(x)
+	if i < 0 || e == nil {
+		return false
+	}
+	into[i] = append(into[i], guarded{when, e})
+	return true
+}
+
+// both2 is one condition after another.
+func both2(a, b expr) expr {
+	if a == nil {
+		return b
+	}
+	return func(s *subject) value {
+		if v := a(s); v.is != isBool || !v.b {
+			return v
+		}
+		return b(s)
+	}
+}
+
+func (p *compiledProgram) run(s *subject) (scim, onCreate []any, err error) {
+	scim, fine := p.values(p.scim, s)
+	onCreate, okay := p.values(p.onCreate, s)
+	if !fine || !okay {
+		return p.cue.run(s)
+	}
+	return scim, onCreate, nil
+}
+
+// values evaluates the attributes. It reports false if CUE must have a look.
+func (p *compiledProgram) values(exprs [][]guarded, s *subject) ([]any, bool) {
+	out := make([]any, len(exprs))
+	for i, alternatives := range exprs {
+		for _, g := range alternatives {
+			if g.when != nil {
+				if v := g.when(s); v.is == isBool && !v.b {
+					continue
+				} else if v.is != isBool {
+					return nil, false
+				}
+			}
+			v := g.is(s)
+			var x any
+			switch {
+			case v.is == undefined:
+				continue
+			case v.is == isBool && p.catalog[i].bool:
+				x = v.b
+			case v.is == isString && !p.catalog[i].bool:
+				x = v.s
+			default:
+				return nil, false
+			}
+			if out[i] != nil && out[i] != x {
+				return nil, false
+			}
+			out[i] = x
+		}
+	}
+	return out, true
+}
+
+// mappingLint finds what CUE would let pass: a field that users do not have inside a test for presence, and defaults that would hide every error.
+type mappingLint struct {
+	*loader
+	src  *source
+	path string
+}
+
+// lintMapping reports what is wrong with the expressions of a mapping, and returns where.
+func (l *loader) lintMapping(m *mappingSource) {
+	for _, part := range m.parts {
+		lint := &mappingLint{l, part.src, join("mappings", m.key)}
+		body, ok := part.expr.(*ast.StructLit)
+		if !ok {
+			lint.walk(part.expr)
+			continue
+		}
+		for _, d := range body.Elts {
+			if name, _, ok := regular(d); ok && name != "scim" && name != "onCreate" {
+				continue
+			}
+			lint.walk(d)
+		}
+	}
+}
+
+func (m *mappingLint) walk(n ast.Node) {
+	ast.Walk(n, func(n ast.Node) bool {
+		switch x := n.(type) {
+		case *ast.BinaryExpr:
+			if x.Op == token.OR {
+				m.report(Problem{Pos: at(m.src, x.Pos()).pos(), Code: swallowing.id, Path: m.path, Message: "a | in a mapping hides every error of what stands before it", Advice: "for the first that is there, " + swallowing.advice})
+			}
+		case *ast.SelectorExpr:
+			m.field(x, x.Sel)
+		case *ast.IndexExpr:
+			m.field(x, x.Index)
+		}
+		return true
+	}, nil)
+}
+
+// field checks user.x and user.attributes.x.
+func (m *mappingLint) field(x ast.Expr, where ast.Node) {
+	base, name := attributeSelector(x)
+	if name == "" {
+		return
+	}
+	if id, ok := base.(*ast.Ident); ok && id.Name == "user" {
+		if _, known := subjectFields[name]; !known && name != "attributes" {
+			m.unknown(where, name, keysOf(subjectFields), "users have no field")
+		}
+		return
+	}
+	outer, between := attributeSelector(base)
+	if id, ok := outer.(*ast.Ident); ok && id.Name == "user" && between == "attributes" {
+		if _, known := m.schema.types[name]; !known {
+			m.unknown(where, name, keysOf(m.schema.types), "users have no attribute")
+		}
+	}
+}
+
+func (m *mappingLint) unknown(where ast.Node, name string, known []string, what string) {
+	advice := "known: " + strings.Join(known, ", ")
+	if guess := nearest(name, known); guess != "" {
+		advice = fmt.Sprintf("did you mean %q?", guess)
+	}
+	m.report(Problem{Pos: at(m.src, where.Pos()).pos(), Code: noAttribute.id, Path: m.path, Message: what + " " + quote(name), Advice: advice})
+}
