@@ -135,6 +135,7 @@ func TestBrokenWallIsFound(t *testing.T) {
 	}{
 		{"schema may import CUE", "schema/a.go", `package schema; import "cuelang.org/go/cue"`, ""},
 		{"reconcile may not import CUE", "reconcile/a.go", `package reconcile; import _ "cuelang.org/go/cue/ast"`, "reconcile imports cuelang.org/go/cue/ast"},
+		{"directory may not import CUE", "internal/directory/a.go", `package directory; import "cuelang.org/go/cue"`, "internal/directory imports cuelang.org/go/cue"},
 		{"a path that only begins alike is another module", "scim/awssim/a.go", `package awssim; import "cuelang.org/golang"`, ""},
 		{"cmd may not import go-git", "cmd/roster/a.go", `package main; import "github.com/go-git/go-billy/v5"`, "cmd/roster imports github.com/go-git/go-billy/v5"},
 		{"gitrepo may import go-git", "internal/gitrepo/a.go", `package gitrepo; import "github.com/go-git/go-git/v5/plumbing"`, ""},

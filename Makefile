@@ -1,0 +1,55 @@
+# make         builds bin/roster
+# make test    is all that CI runs
+# make demo    shows roster at work, on loopback only
+
+FUZZTIME ?= 1m
+
+.PHONY: build test lint vuln demo bench fuzz golden
+
+build:
+	go build -o bin/roster ./cmd/roster
+
+test: lint vuln
+	go test -race -timeout 15m ./...
+
+# gofmt is taken from the toolchain that go.mod names, not from PATH.
+lint:
+	@files=$$("$$(go env GOROOT)/bin/gofmt" -l .) || exit 1; \
+	if [ -n "$$files" ]; then echo "not formatted, run gofmt -w on:" >&2; echo "$$files" >&2; exit 1; fi
+	go vet ./...
+	go tool staticcheck ./...
+
+# A vulnerability that roster's code reaches is an error, and so is any failure of
+# govulncheck but one: without its database (GOVULNDB) it cannot run at all.
+vuln:
+	@echo "go tool govulncheck ./..."; \
+	out=$$(go tool govulncheck ./... 2>&1) && code=0 || code=$$?; \
+	case "$$code $$out" in \
+	0*) ;; \
+	1*"fetching vulnerabilities:"*) echo "govulncheck was NOT run: its vulnerability database cannot be reached" >&2 ;; \
+	*) echo "$$out" >&2; exit "$$code" ;; \
+	esac
+
+demo:
+	go run ./cmd/roster demo
+
+# Each package that has benchmarks, one after the other: they share the machine.
+bench:
+	@dirs=$$(grep -rlE --include='*_test.go' '^func Benchmark' . | xargs -n 1 dirname | sort -u); \
+	go test -p 1 -run '^$$' -bench . -benchmem -timeout 60m $$dirs
+
+# FUZZTIME for each target: go test fuzzes one at a time.
+fuzz:
+	@set -e; for package in $$(go list ./...); do \
+		targets=$$(go test -list '^Fuzz' "$$package"); \
+		for target in $$(echo "$$targets" | grep '^Fuzz' || true); do \
+			echo "$$package $$target"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package"; \
+		done; \
+	done
+
+# Writes the golden files anew. Read the difference before you commit it.
+golden:
+	@dirs=$$(grep -rlE --include='*_test.go' 'flag\.Bool.*"update"' . | xargs -r -n 1 dirname | sort -u); \
+	if [ -z "$$dirs" ]; then echo "no package has golden files" >&2; exit 1; fi; \
+	for dir in $$dirs; do go test "$$dir" -update || exit 1; done
