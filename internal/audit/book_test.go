@@ -1,0 +1,259 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-d64a251c/roster/reconcile"
+)
+
+const prov = "aws-prod"
+
+// directory is what the writes of a run reach: keys to ids, and who wrote what.
+type directory struct {
+	users map[string]string
+	wrote []string // "run key"
+}
+
+func (d *directory) create(run, key string) string {
+	if d.users == nil {
+		d.users = map[string]string{}
+	}
+	d.users[key] = "id-" + key
+	d.wrote = append(d.wrote, run+" "+key)
+	return d.users[key]
+}
+
+// runner does what a run does, as far as evidence is concerned.
+type runner struct {
+	book  *Book
+	aws   *directory
+	trust bool
+}
+
+func newBook(t *testing.T, s Store, dir string) *Book {
+	t.Helper()
+	b := &Book{Store: s, StateDir: dir, Host: filepath.Base(dir), Markdown: func(r *reconcile.Report) string { return "# " + r.Run + "\n" }}
+	t.Cleanup(func() { b.Close() })
+	return b
+}
+
+func intentOf(run string, n int) reconcile.Intent {
+	return reconcile.Intent{Version: 1, Run: run, Provisioner: prov, Identity: "us-east-1/t", Digest: "sha256:" + run, Changes: n,
+		Commit: reconcile.CommitRef{ID: "abcdef0123456789"}, Trigger: "test", Started: time.Now()}
+}
+
+func reportOf(run string, outcome reconcile.Outcome, changes []reconcile.Done) *reconcile.Report {
+	r := &reconcile.Report{Version: 1, Run: run, Provisioner: prov, Identity: "us-east-1/t", Outcome: outcome, Trigger: "test",
+		Commit: reconcile.CommitRef{ID: "abcdef0123456789"}, Started: time.Now(), Finished: time.Now(), Digest: "sha256:" + run, Changes: changes}
+	for i := range changes {
+		switch changes[i].Result {
+		case reconcile.ResultDone:
+			r.Counts.Done++
+		case reconcile.ResultHeld:
+			r.Counts.Held++
+		}
+	}
+	return r
+}
+
+func statusOf(r *reconcile.Report, before *reconcile.Status) *reconcile.Status {
+	s := &reconcile.Status{Version: 1, Provisioner: r.Provisioner, Identity: r.Identity, Run: r.Run, Outcome: r.Outcome, Commit: r.Commit,
+		Finished: r.Finished, Digest: r.Digest, HeldDigest: r.HeldDigest}
+	if before != nil {
+		s.Spent, s.Removals, s.Applied, s.EverEnabled = before.Spent, before.Removals, before.Applied, before.EverEnabled
+	}
+	return s
+}
+
+// run creates users, between an intent and a report.
+func (r *runner) run(ctx context.Context, run string, keys ...string) (reconcile.Receipt, error) {
+	past, err := r.recover(ctx)
+	if err != nil {
+		return reconcile.Receipt{}, err
+	}
+	if err := r.book.Intend(ctx, intentOf(run, len(keys))); err != nil {
+		return reconcile.Receipt{}, err
+	}
+	ledger := past.Ledger.Clone()
+	var done []reconcile.Done
+	var stopped error
+	for i, key := range keys {
+		d := reconcile.Done{Change: reconcile.Change{Kind: reconcile.CreateUser, Key: key}}
+		e := reconcile.Entry{Run: run, Provisioner: prov, Seq: i + 1, Changes: []reconcile.Done{d}}
+		if stopped = r.book.Begin(e); stopped != nil {
+			break
+		}
+		d.ID, d.Result = r.aws.create(run, key), reconcile.ResultDone
+		ledger.Users[key] = reconcile.Owned{ID: d.ID}
+		done = append(done, d)
+		e.Changes = []reconcile.Done{d}
+		if stopped = r.book.End(e); stopped != nil {
+			break
+		}
+	}
+	outcome := reconcile.RunApplied
+	if stopped != nil {
+		outcome = reconcile.RunPartial
+	}
+	report := reportOf(run, outcome, done)
+	receipt, err := r.book.Conclude(ctx, reconcile.Conclusion{Report: report, Ledger: ledger, Status: statusOf(report, past.Status), Trust: r.trust})
+	return receipt, errors.Join(err, stopped)
+}
+
+// recover reads the past and completes the report of an interrupted run.
+func (r *runner) recover(ctx context.Context) (*reconcile.Past, error) {
+	past, err := r.book.Past(ctx, prov)
+	if err != nil || past.Interrupted == nil {
+		return past, err
+	}
+	cut, ledger := past.Interrupted, past.Ledger.Clone()
+	last := map[int]reconcile.Done{}
+	for _, e := range cut.Entries {
+		last[e.Seq] = e.Changes[0]
+	}
+	var done []reconcile.Done
+	for _, seq := range slices.Sorted(maps.Keys(last)) {
+		d := last[seq]
+		if id, ok := r.aws.users[d.Key]; ok {
+			d.ID, d.Result = id, reconcile.ResultDone
+			ledger.Users[d.Key] = reconcile.Owned{ID: id}
+		} else {
+			d.Result = reconcile.ResultFailed
+		}
+		done = append(done, d)
+	}
+	report := reportOf(cut.Intent.Run, reconcile.RunInterrupted, done)
+	report.Started = cut.Intent.Started
+	if _, err := r.book.Conclude(ctx, reconcile.Conclusion{Report: report, Ledger: ledger, Status: statusOf(report, past.Status)}); err != nil {
+		return nil, err
+	}
+	return r.book.Past(ctx, prov)
+}
+
+// say concludes a run without writes.
+func (r *runner) say(ctx context.Context, run string, outcome reconcile.Outcome, digest string) (reconcile.Receipt, error) {
+	past, err := r.recover(ctx)
+	if err != nil {
+		return reconcile.Receipt{}, err
+	}
+	report := reportOf(run, outcome, nil)
+	report.Digest = digest
+	return r.book.Conclude(ctx, reconcile.Conclusion{Report: report, Ledger: past.Ledger, Status: statusOf(report, past.Status), Trust: r.trust})
+}
+
+func TestARunLeavesItsEvidenceInTwoCommits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, dir := &memStore{}, t.TempDir()
+		r := &runner{book: newBook(t, store, dir), aws: &directory{}}
+		receipt, err := r.run(t.Context(), "run-1", "u-1", "u-2")
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []string{"roster: aws-prod intends 2 changes (abcdef0)", "roster: aws-prod applied, 2 changes (abcdef0)"}
+		if got := store.messages(); !slices.Equal(got, want) {
+			t.Errorf("commits are %q, want %q", got, want)
+		}
+		files := store.now()
+		if receipt.Commit != store.head || receipt.Report.Path != "reports/aws-prod/2000/01/01/20000101T000000Z-abcdef0.json" {
+			t.Errorf("receipt is %+v, head is %s", receipt, store.head)
+		}
+		if got := sum(files[receipt.Report.Path].Data); got != receipt.Report.SHA256 {
+			t.Errorf("the receipt names %s, the report is %s", receipt.Report.SHA256, got)
+		}
+		if got := string(files["reports/aws-prod/2000/01/01/20000101T000000Z-abcdef0.md"].Data); got != "# run-1\n" {
+			t.Errorf("markdown is %q", got)
+		}
+		if _, err := fs.Stat(files, intentsPath(prov)); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("the intent is still there: %v", err)
+		}
+		past, err := r.book.Past(t.Context(), prov)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if past.Status.Run != "run-1" || past.Status.Report != receipt.Report || len(past.Ledger.Users) != 2 || past.Ledger.Users["u-2"].ID != "id-u-2" ||
+			past.Interrupted != nil || past.Open != nil || past.Distrust != "" {
+			t.Errorf("past is %+v", past)
+		}
+		for _, name := range []string{"journal/aws-prod.jsonl", "pending/aws-prod.json"} {
+			if _, err := os.Stat(filepath.Join(dir, name)); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("%s is left: %v", name, err)
+			}
+		}
+	})
+}
+
+func TestReportsNameTheOneBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &memStore{}
+		r := &runner{book: newBook(t, store, t.TempDir()), aws: &directory{}}
+		first, err := r.run(t.Context(), "run-1", "u-1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		second, err := r.run(t.Context(), "run-2", "u-2") // in the same second
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasSuffix(second.Report.Path, "-abcdef0-2.json") {
+			t.Errorf("the second report is %s", second.Report.Path)
+		}
+		report, _, err := readReport(store.now(), second.Report.Path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if report.Previous == nil || *report.Previous != first.Report {
+			t.Errorf("it names %v, want %v", report.Previous, first.Report)
+		}
+		report, _, err = readReport(store.now(), first.Report.Path)
+		if err != nil || report.Previous != nil {
+			t.Errorf("the first names %v, %v", report.Previous, err)
+		}
+	})
+}
+
+func TestARunThatSaysTheSameIsCountedNotCommitted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, dir := &memStore{}, t.TempDir()
+		r := &runner{book: newBook(t, store, dir), aws: &directory{}}
+		first, err := r.say(t.Context(), "run-0", reconcile.RunInSync, "d")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 3 {
+			r.book = newBook(t, store, dir) // the count survives the process
+			again, err := r.say(t.Context(), fmt.Sprint("again-", i), reconcile.RunInSync, "d")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if again.Commit != "" || again.Repeats != i+1 || again.Report != first.Report {
+				t.Errorf("receipt is %+v", again)
+			}
+		}
+		if n := len(store.messages()); n != 1 {
+			t.Errorf("there are %d commits, want 1: %q", n, store.messages())
+		}
+		other, err := r.say(t.Context(), "other", reconcile.RunHeld, "d")
+		if err != nil {
+			t.Fatal(err)
+		}
+		report, _, err := readReport(store.now(), other.Report.Path)
+		if err != nil || report.Repeats != 3 {
+			t.Errorf("the next report carries %d, %v", report.Repeats, err)
+		}
+		again, err := r.say(t.Context(), "other-again", reconcile.RunHeld, "d")
+		if err != nil || again.Repeats != 1 {
+			t.Errorf("counting starts at %+v, %v", again, err)
+		}
+	})
+}

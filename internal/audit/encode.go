@@ -1,0 +1,77 @@
+package audit
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+)
+
+// version is of every file that this package writes. A file of another version
+// is an error: guessing at what it means could take something for absent.
+const version = 1
+
+// encode is JSON as it is stored: indented, keys in a fixed order, one newline
+// at the end, no escapes but those that JSON needs.
+func encode(v any) ([]byte, error) {
+	var buf bytes.Buffer
+	e := json.NewEncoder(&buf)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return buf.Bytes(), nil
+}
+
+// decode reads what encode wrote, and nothing else: an unknown field, a second
+// value or another version is an error.
+func decode(data []byte, v any) error {
+	var head struct {
+		Version int `json:"version"`
+	}
+	if err := json.Unmarshal(data, &head); err != nil {
+		return err
+	}
+	if head.Version != version {
+		return fmt.Errorf("it is of version %d, this roster reads version %d", head.Version, version)
+	}
+	return decodeStrictly(data, v)
+}
+
+func decodeStrictly(data []byte, v any) error {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		return err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("there is more after the end of the JSON value")
+	}
+	return nil
+}
+
+// readFile decodes a file of the branch; ok is false when there is none.
+func readFile(files fs.FS, name string, v any) (ok bool, err error) {
+	data, err := fs.ReadFile(files, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if err := decode(data, v); err != nil {
+		return false, fmt.Errorf("%s on the audit branch cannot be read: %w", name, err)
+	}
+	return true, nil
+}
+
+func exists(files fs.FS, name string) (bool, error) {
+	_, err := fs.Stat(files, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}

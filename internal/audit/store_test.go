@@ -1,0 +1,164 @@
+package audit
+
+import (
+	"context"
+	"crypto/sha1"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"sync"
+	"testing/fstest"
+	"time"
+)
+
+// memStore is a branch in memory. Its zero value is a branch that does not exist
+// yet.
+type memStore struct {
+	mu      sync.Mutex
+	head    string
+	commits map[string]memCommit
+
+	// fault, if set, is asked before and after each call; its error is
+	// returned. After a commit that means that the answer was lost.
+	fault func(op string, after bool) error
+	calls map[string]int
+}
+
+type memCommit struct {
+	parent, message string
+	when            time.Time
+	files           map[string][]byte
+}
+
+var (
+	errRefused = errors.New("the remote refused")
+	errDown    = errors.New("the remote is not there")
+)
+
+func (s *memStore) ask(op string, after bool) error {
+	s.mu.Lock()
+	fault := s.fault
+	if s.calls == nil {
+		s.calls = map[string]int{}
+	}
+	if !after {
+		s.calls[op]++
+	}
+	s.mu.Unlock()
+	if fault == nil {
+		return nil
+	}
+	return fault(op, after)
+}
+
+func (s *memStore) setFault(f func(op string, after bool) error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fault = f
+}
+
+func (s *memStore) Head(ctx context.Context) (string, error) {
+	if err := errors.Join(ctx.Err(), s.ask("head", false)); err != nil {
+		return "", err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.head, nil
+}
+
+func (s *memStore) Files(_ context.Context, commit string) (fs.FS, error) {
+	if err := s.ask("files", false); err != nil {
+		return nil, err
+	}
+	return s.at(commit), nil
+}
+
+func (s *memStore) at(commit string) fstest.MapFS {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := fstest.MapFS{}
+	for name, content := range s.commits[commit].files {
+		out[name] = &fstest.MapFile{Data: content, Mode: 0o644}
+	}
+	return out
+}
+
+// now is the tree of the branch's head.
+func (s *memStore) now() fstest.MapFS {
+	s.mu.Lock()
+	head := s.head
+	s.mu.Unlock()
+	return s.at(head)
+}
+
+func (s *memStore) Commit(ctx context.Context, base string, edits map[string][]byte, message string, when time.Time) (string, error) {
+	if err := errors.Join(ctx.Err(), s.ask("commit", false)); err != nil {
+		return "", err
+	}
+	id, err := s.commit(base, edits, message, when)
+	if err != nil {
+		return "", err
+	}
+	return id, s.ask("commit", true)
+}
+
+func (s *memStore) commit(base string, edits map[string][]byte, message string, when time.Time) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if base != s.head {
+		return "", fmt.Errorf("commit on the branch: %w", ErrStale)
+	}
+	if s.commits == nil {
+		s.commits = map[string]memCommit{}
+	}
+	files := maps.Clone(s.commits[base].files)
+	if files == nil {
+		files = map[string][]byte{}
+	}
+	for name, content := range edits {
+		if content == nil {
+			delete(files, name)
+		} else {
+			files[name] = content
+		}
+	}
+	id := fmt.Sprintf("%x", sha1.Sum(fmt.Appendf(nil, "%s %d %s", base, len(s.commits), message)))
+	s.commits[id] = memCommit{parent: base, message: message, when: when, files: files}
+	s.head = id
+	return id, nil
+}
+
+func (s *memStore) IsAncestor(_ context.Context, a, b string) (bool, error) {
+	if err := s.ask("ancestor", false); err != nil {
+		return false, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for at := b; at != ""; at = s.commits[at].parent {
+		if at == a {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// messages are the commits' first lines, oldest first.
+func (s *memStore) messages() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []string
+	for at := s.head; at != ""; at = s.commits[at].parent {
+		out = append([]string{firstLine(s.commits[at].message)}, out...)
+	}
+	return out
+}
+
+func firstLine(s string) string {
+	for i := range s {
+		if s[i] == '\n' {
+			return s[:i]
+		}
+	}
+	return s
+}
