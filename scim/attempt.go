@@ -39,7 +39,8 @@ func (c *Client) try(ctx context.Context, r request, call *Call) trial {
 	}
 	call.Attempts++
 	res, err := c.exchange(ctx, r, base, token)
-	call.Status, call.RequestID = res.status, requestID(res.header)
+	res.id = requestID(res.header, token)
+	call.Status, call.RequestID = res.status, res.id
 	throttled, wait := res.status == http.StatusTooManyRequests, time.Duration(0)
 	if throttled || res.status == http.StatusServiceUnavailable {
 		wait = retryAfter(res.header.Get("Retry-After"), c.now())
@@ -128,7 +129,7 @@ func (r request) failed(err error) *Error {
 // unanswered judges a request whose answer did not come, or not whole.
 func (c *Client) unanswered(ctx context.Context, r request, res answer, err error) trial {
 	e := r.failed(err)
-	e.Status, e.RequestID = res.status, requestID(res.header)
+	e.Status, e.RequestID = res.status, res.id
 	t := trial{err: e, again: !hopeless(err)}
 	t.maybe = r.method != http.MethodGet && !failedBeforeSending(err) && !hopeless(err)
 	if ctx.Err() != nil {
@@ -142,7 +143,7 @@ func (c *Client) unanswered(ctx context.Context, r request, res answer, err erro
 // judge decides what an answer means.
 func (r request) judge(res answer, token string) trial {
 	e := r.failed(nil)
-	e.Status, e.RequestID = res.status, requestID(res.header)
+	e.Status, e.RequestID = res.status, res.id
 	if res.status >= 200 && res.status < 300 {
 		if r.decode == nil {
 			return trial{}
@@ -166,10 +167,10 @@ func (r request) judge(res answer, token string) trial {
 }
 
 // requestID returns the server's name for a request.
-func requestID(h http.Header) string {
+func requestID(h http.Header, token string) string {
 	for _, name := range []string{"X-Amzn-Requestid", "X-Request-Id"} {
 		if id := h.Get(name); id != "" {
-			return tidy(id, "")
+			return tidy(id, token)
 		}
 	}
 	return ""

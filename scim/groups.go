@@ -39,7 +39,7 @@ func (c *Client) IsMember(ctx context.Context, groupID, userID string) (bool, er
 		return err == nil && slices.ContainsFunc(g.Members, func(m Member) bool { return m.Value == userID }), err
 	}
 	_, err := only("ask for member", Filter{}, c.Groups(ctx, MembershipEq(groupID, userID)))
-	if errors.Is(err, errNone) {
+	if errors.As(err, new(noMatch)) {
 		return false, nil
 	}
 	return err == nil, err
@@ -228,8 +228,11 @@ func (p Profile) intoGroup(into **Group, id string) func(answer) error {
 	}
 }
 
-// errNone is a lookup that the server answered with nothing.
-var errNone = fmt.Errorf("none: %w", fs.ErrNotExist)
+// noMatch is a lookup that the server answered with nothing.
+type noMatch struct{}
+
+func (noMatch) Error() string        { return "no match" }
+func (noMatch) Is(target error) bool { return target == fs.ErrNotExist }
 
 // only returns the one object of a listing.
 func only[T any](op string, f Filter, objects iter.Seq2[*T, error]) (*T, error) {
@@ -244,7 +247,7 @@ func only[T any](op string, f Filter, objects iter.Seq2[*T, error]) (*T, error) 
 		found = o
 	}
 	if found == nil {
-		return nil, fmt.Errorf("%s where %s: %w", op, f, errNone)
+		return nil, fmt.Errorf("%s where %s: %w", op, f, noMatch{})
 	}
 	return found, nil
 }

@@ -2,7 +2,6 @@ package scim
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 )
 
@@ -25,7 +24,7 @@ func (t readOnly) RoundTrip(req *http.Request) (*http.Response, error) {
 		if req.Body != nil {
 			_ = req.Body.Close() // a RoundTripper must, on errors too
 		}
-		return nil, fmt.Errorf("%s: %w", req.Method, ErrReadOnly)
+		return nil, ErrReadOnly
 	}
 	return t.next.RoundTrip(req)
 }

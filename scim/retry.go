@@ -82,6 +82,7 @@ type answer struct {
 	status int
 	header http.Header
 	body   []byte
+	id     string // the server's name for the request
 }
 
 var errNoTwin = errors.New("no object with our externalId is there")

@@ -165,6 +165,11 @@ func walkGroups(t *testing.T, c *scim.Client) {
 	must(0, c.PatchGroup(ctx, g.ID, scim.GroupPatch{Remove: []string{ids[0], ids[1]}}))(t) // one is not there
 	inGroup(t, c, g.ID, ids, ids[2], ids[3], ids[4])
 	must(0, c.DeleteUser(ctx, ids[4]))(t)
+	if strings.HasSuffix(t.Name(), "simulated_AWS") {
+		if _, err := idsOf(c.Groups(ctx, scim.MembersValueEq(ids[4])), func(g *scim.Group) string { return g.ID }); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("groups of a deleted user: %v, want fs.ErrNotExist", err)
+		}
+	}
 	inGroup(t, c, g.ID, ids[:4], ids[2], ids[3])
 	must(0, c.PatchGroup(ctx, g.ID, scim.GroupPatch{Remove: []string{ids[2], ids[3]}}))(t)
 	inGroup(t, c, g.ID, ids[:4])
