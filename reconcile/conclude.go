@@ -135,12 +135,17 @@ func (s *session) conclude(ctx context.Context, r *Report, ledger *Ledger) error
 	// A stopped run still owes its report.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
-	receipt, err := s.Audit.Conclude(ctx, Conclusion{Report: r, Ledger: ledger, Status: status})
+	receipt, err := s.Audit.Conclude(ctx, Conclusion{Report: r, Ledger: ledger, Status: status, Trust: s.trusts()})
 	if err != nil {
 		return fmt.Errorf("publish the report: %w", err)
 	}
 	s.out.Receipt = receipt
 	return nil
+}
+
+// trusts reports whether somebody has approved what the audit gate held: from here on the branch is trusted again.
+func (s *session) trusts() bool {
+	return s.past.Distrust != "" && s.out.Plan != nil && len(s.out.Plan.spent) > 0
 }
 
 // status follows from the report and the status before it.

@@ -9,7 +9,7 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// situationOf is everything that gates look at. Gates are pure.
+// gateInput is everything that gates look at. Gates are pure.
 type gateInput struct {
 	changes []Change
 	want    *Desired
@@ -20,6 +20,8 @@ type gateInput struct {
 	status  *Status // nil: no run was ever concluded
 	policy  *schema.Provisioner
 	now     time.Time
+	// rewound and distrust say why the commit or the audit branch is not the successor of what was seen before; empty when they are.
+	rewound, distrust string
 }
 
 // gate holds changes. It returns why it holds each, by index; whole-plan gates return every index.
@@ -31,6 +33,8 @@ type gate struct {
 // gates is the table of DESIGN section 6: nothing is dropped, it is held, with the reason.
 var gates = []gate{
 	{"firstContact", holdFirstContact},
+	{"history", holdHistory},
+	{"audit", holdAudit},
 	{"emptySource", holdEmptySource},
 	{"scopeFlip", holdScopeFlip},
 	{"maxRemovals", holdMaxRemovals},
@@ -170,6 +174,20 @@ func holdFirstContact(in *gateInput, _ *schema.Limit) map[int]string {
 	}
 	return in.where(func(c *Change) bool { return c.Kind == AdoptUser || c.Kind == AdoptGroup },
 		"first run of this provisioner: adopting what the directory already has needs a word")
+}
+
+func holdHistory(in *gateInput, _ *schema.Limit) map[int]string {
+	if in.rewound == "" {
+		return nil
+	}
+	return in.all(in.rewound)
+}
+
+func holdAudit(in *gateInput, _ *schema.Limit) map[int]string {
+	if in.distrust == "" || in.status == nil {
+		return nil
+	}
+	return in.where(func(c *Change) bool { return c.Kind.TakesAccess() }, in.distrust)
 }
 
 func holdEmptySource(in *gateInput, _ *schema.Limit) map[int]string {

@@ -54,6 +54,9 @@ type PlanInput struct {
 	Approvals   map[string]*schema.Approval
 	Commit      CommitRef
 	Now         time.Time
+	// Rewound says why Commit does not descend from what was last applied, Distrust why the audit branch cannot be trusted; empty when
+	// all is well.
+	Rewound, Distrust string
 }
 
 // NewPlan decides what has to change. Same input, same plan and digest.
@@ -69,7 +72,7 @@ func NewPlan(in PlanInput) *Plan {
 		why.explain(&p.Changes[i])
 	}
 	p.Notices = applyGates(&gateInput{changes: p.Changes, want: in.Want, last: in.Last, linking: linking, target: target,
-		ledger: in.Ledger, status: in.Status, policy: in.Provisioner, now: in.Now})
+		ledger: in.Ledger, status: in.Status, policy: in.Provisioner, now: in.Now, rewound: in.Rewound, distrust: in.Distrust})
 	p.approve(in)
 	p.wait()
 	p.Counts = Counts{DesiredUsers: len(in.Want.Users), DesiredGroups: len(in.Want.Groups), ObservedUsers: len(in.Observed.Users),

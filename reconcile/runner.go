@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"time"
 
@@ -161,7 +162,11 @@ func (s *session) plan(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read %s: %w", p.Identity(), err)
 	}
-	s.out.Plan = NewPlan(PlanInput{Provisioner: p, Want: want, Last: last, Observed: observed, Ledger: s.past.Ledger, Status: s.past.Status,
+	rewound, err := s.rewound(ctx)
+	if err != nil {
+		return err
+	}
+	s.out.Plan = NewPlan(PlanInput{Rewound: rewound, Distrust: s.past.Distrust, Provisioner: p, Want: want, Last: last, Observed: observed, Ledger: s.past.Ledger, Status: s.past.Status,
 		Approvals: s.req.Declarations.Approvals, Commit: s.req.Commit, Now: now})
 	s.out.Plan.Dirty = s.req.Dirty
 	if notice != "" {
@@ -215,6 +220,24 @@ func (s *session) lastApplied(ctx context.Context) (*Desired, string, error) {
 		return nil, fmt.Sprintf("what was last applied (commit %.7s) cannot be recomputed: %v; every change counts as intended", applied.Commit, err), nil
 	}
 	return last, "", nil
+}
+
+// rewound says why the commit does not descend from the one that the status names, or "".
+func (s *session) rewound(ctx context.Context) (string, error) {
+	if s.past.Status == nil || s.past.Status.Applied == nil || s.req.Dirty {
+		return "", nil
+	}
+	applied := s.past.Status.Applied.Commit
+	ok, err := s.Source.IsAncestor(ctx, applied, s.req.Commit.ID)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Sprintf("the repository no longer has commit %.7s, which was last applied", applied), nil
+	case err != nil:
+		return "", fmt.Errorf("compare with what was last applied: %w", err)
+	case !ok:
+		return fmt.Sprintf("commit %.7s does not descend from %.7s, which was last applied: was the branch force-pushed?", s.req.Commit.ID, applied), nil
+	}
+	return "", nil
 }
 
 // apply sends what the plan releases, between an intent and a report.

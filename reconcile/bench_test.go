@@ -1,0 +1,104 @@
+package reconcile_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/seed-d64a251c/roster/reconcile"
+)
+
+// sizes are people with a tenth as many groups of a hundred members.
+var sizes = []int{1_000, 10_000}
+
+// organisation declares n people as data and n/10 groups of 100 members each.
+func organisation(n int) (cue string, files []string) {
+	var users, groups strings.Builder
+	for i := 1; i <= n; i++ {
+		fmt.Fprintf(&users, `{"key": "u%d", "userId": "name%d", "firstName": "First", "lastName": "Last", "email": "name%d@example.com", "state": "ACTIVE"}`+"\n", i, i, i)
+	}
+	for g := range n / 10 {
+		groups.WriteString(group(fmt.Sprintf("g%d", g), fmt.Sprintf("Group %d", g), g*10%(n-100)+1, g*10%(n-100)+100))
+	}
+	return groups.String(), []string{"users/all.jsonl", users.String()}
+}
+
+func BenchmarkDesired(b *testing.B) {
+	for _, n := range sizes {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			w := newWorld(b)
+			cue, files := organisation(n)
+			w.commit("enabled: true", cue, files...)
+			decls := w.commits[0]
+			for b.Loop() {
+				if _, err := reconcile.Desire(decls, decls.Provisioners["aws"], w.now); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkDiff(b *testing.B) {
+	for _, n := range sizes {
+		for _, changed := range []int{0, n / 100, n} {
+			b.Run(fmt.Sprintf("%d/%d changed", n, changed), func(b *testing.B) {
+				have, want := states(n, 0), states(n, changed)
+				b.ReportAllocs()
+				for b.Loop() {
+					if d := reconcile.Diff(have, want); len(d) != changed {
+						b.Fatalf("%d changes, want %d", len(d), changed)
+					}
+				}
+			})
+		}
+	}
+}
+
+// states has n users, the first changed ones with another title, and n/10 groups of 100 members.
+func states(n, changed int) reconcile.State {
+	s := reconcile.NewState()
+	keys := make([]string, n)
+	for i := range n {
+		keys[i] = fmt.Sprintf("u%06d", i)
+		title := "Engineer"
+		if i < changed {
+			title = "Architect"
+		}
+		s.Users[keys[i]] = &reconcile.User{Key: keys[i], ID: "id-" + keys[i], Attributes: reconcile.Attributes{{Path: "active", Value: "true"},
+			{Path: "externalId", Value: keys[i]}, {Path: "title", Value: title}, {Path: "userName", Value: keys[i] + "@example.com"}}}
+	}
+	for g := range n / 10 {
+		key := fmt.Sprintf("g%05d", g)
+		from := g * 10 % (n - 100)
+		s.Groups[key] = &reconcile.Group{Key: key, ID: "id-" + key, ExternalID: key, DisplayName: key, Members: keys[from : from+100]}
+	}
+	return s
+}
+
+// BenchmarkRun is a whole run against the simulator over HTTP, without limits on its rate: a first sync, and a run that changes nothing.
+func BenchmarkRun(b *testing.B) {
+	for _, n := range sizes {
+		cue, files := organisation(n)
+		b.Run(fmt.Sprintf("first sync/%d", n), func(b *testing.B) {
+			for b.Loop() {
+				b.StopTimer()
+				w := newWorld(b)
+				w.commit("enabled: true", cue, files...)
+				b.StartTimer()
+				w.apply(reconcile.RunApplied)
+				b.ReportMetric(float64(w.sim.Calls().Total), "calls")
+			}
+		})
+		b.Run(fmt.Sprintf("in sync/%d", n), func(b *testing.B) {
+			w := newWorld(b)
+			w.commit("enabled: true", cue, files...)
+			w.apply(reconcile.RunApplied)
+			for b.Loop() {
+				w.sim.ResetCalls()
+				w.apply(reconcile.RunInSync)
+			}
+			b.ReportMetric(float64(w.sim.Calls().Total), "calls")
+		})
+	}
+}

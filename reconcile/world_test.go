@@ -1,0 +1,231 @@
+package reconcile_test
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/seed-d64a251c/roster/internal/directory"
+	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/schema"
+	"github.com/seed-d64a251c/roster/scim"
+	"github.com/seed-d64a251c/roster/scim/awssim"
+)
+
+// world is a simulated AWS over real HTTP, a history of declarations and an audit in memory, with a clock that the test moves.
+type world struct {
+	t       testing.TB
+	sim     *awssim.Server
+	server  *httptest.Server
+	runner  *reconcile.Runner
+	audit   *memoryAudit
+	now     time.Time
+	commits []*schema.Declarations
+	runs    int
+}
+
+func newWorld(t testing.TB) *world {
+	w := &world{t: t, sim: &awssim.Server{Tenant: "t0000000-0000-4000-8000-000000000001"}, now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)}
+	w.sim.Options.Throttle.Unlimited = true
+	w.sim.Options.RemoveAllMembers = true
+	w.server = httptest.NewServer(w.sim)
+	t.Cleanup(w.server.Close)
+	w.audit = &memoryAudit{past: map[string]*reconcile.Past{}}
+	limiter := &scim.Limiter{Concurrency: 5}
+	w.runner = &reconcile.Runner{Audit: w.audit, Source: w, Version: "test", Now: func() time.Time { return w.now },
+		RunID: func() string { w.runs++; return fmt.Sprintf("run-%d", w.runs) },
+		Open: func(_ context.Context, _ *schema.Provisioner, readOnly bool) (reconcile.Directory, error) {
+			client := &scim.Client{Endpoint: w.server.URL + w.sim.Path(), Token: scim.StaticToken(w.sim.Token()), Limiter: limiter,
+				Sleep: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }}
+			if readOnly {
+				http := *w.server.Client()
+				http.Transport = scim.ReadOnly(http.Transport)
+				client.HTTP = &http
+			}
+			return &directory.Directory{Client: client}, nil
+		}}
+	return w
+}
+
+func (w *world) Declarations(_ context.Context, commit string) (*schema.Declarations, error) {
+	var n int
+	if _, err := fmt.Sscanf(commit, "commit-%d", &n); err != nil || n < 1 || n > len(w.commits) {
+		return nil, fs.ErrNotExist
+	}
+	return w.commits[n-1], nil
+}
+
+func (w *world) IsAncestor(_ context.Context, a, b string) (bool, error) {
+	var x, y int
+	_, errA := fmt.Sscanf(a, "commit-%d", &x)
+	_, errB := fmt.Sscanf(b, "commit-%d", &y)
+	if errA != nil || errB != nil {
+		return false, fs.ErrNotExist
+	}
+	return x <= y, nil
+}
+
+// commit adds a commit whose provisioner "aws" has the extra fields given, with further CUE.
+func (w *world) commit(provisioner, cue string, files ...string) {
+	w.t.Helper()
+	tree := fstest.MapFS{"base.cue": {Data: []byte(strings.NewReplacer("ENDPOINT", w.server.URL+w.sim.Path(), "PROVISIONER", provisioner).Replace(base))},
+		"more.cue": {Data: []byte("package roster\n" + cue)}}
+	for i := 0; i+1 < len(files); i += 2 {
+		tree[files[i]] = &fstest.MapFile{Data: []byte(files[i+1])}
+	}
+	decls, err := schema.Load(tree)
+	if err != nil {
+		w.t.Fatalf("load commit-%d:\n%v", len(w.commits)+1, err)
+	}
+	w.commits = append(w.commits, decls)
+}
+
+const base = `package roster
+mappings: m: {
+	user: #User
+	scim: {
+		userName: user.email
+		displayName: user.userId
+		name: {givenName: user.firstName, familyName: user.lastName}
+		active: user.state == "ACTIVE"
+		emails: [{value: user.email, type: "work", primary: true}]
+	}
+}
+apps: app: displayName: "AWS"
+provisioners: aws: {
+	app: "app", mapping: "m", endpoint: "ENDPOINT", auth: token: {env: "ROSTER_AWS_TOKEN"}
+	PROVISIONER
+}
+`
+
+func user(key, name string) string {
+	return fmt.Sprintf("users: %q: {userId: %q, firstName: %q, lastName: \"Test\", email: \"%s@example.com\"}\n", key, name, name, name)
+}
+
+// people declares users u1..un.
+func people(n int) string {
+	var b strings.Builder
+	for i := 1; i <= n; i++ {
+		b.WriteString(user(fmt.Sprintf("u%d", i), fmt.Sprintf("name%d", i)))
+	}
+	return b.String()
+}
+
+// group declares a group of the users numbered from..to.
+func group(key, name string, from, to int) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "groups: %q: {displayName: %q, members: {", key, name)
+	for i := from; i <= to; i++ {
+		fmt.Fprintf(&b, "u%d: {}, ", i)
+	}
+	b.WriteString("}}\n")
+	return b.String()
+}
+
+// run does one round with the newest commit.
+func (w *world) run(apply bool) (*reconcile.RunResult, error) {
+	w.t.Helper()
+	n := len(w.commits)
+	w.now = w.now.Add(time.Minute)
+	return w.runner.Run(w.t.Context(), reconcile.Request{Provisioner: "aws", Declarations: w.commits[n-1], Trigger: "test", Apply: apply,
+		Commit: reconcile.CommitRef{ID: fmt.Sprintf("commit-%d", n)}})
+}
+
+// apply runs and insists on the outcome.
+func (w *world) apply(want reconcile.Outcome) *reconcile.Report {
+	w.t.Helper()
+	result, err := w.run(true)
+	if err != nil {
+		w.t.Fatalf("apply: %v", err)
+	}
+	if result.Report.Outcome != want {
+		var text strings.Builder
+		_ = result.Report.WriteText(&text, nil)
+		w.t.Fatalf("outcome %q, want %q\n%s", result.Report.Outcome, want, text.String())
+	}
+	return result.Report
+}
+
+// calls returns the calls of one run by operation, and resets the counters.
+func (w *world) calls() map[string]int {
+	c := w.sim.Calls()
+	w.sim.ResetCalls()
+	return c.ByOperation
+}
+
+// memoryAudit is reconcile.Audit without durability. It insists on the order: intent, entries in pairs, conclusion.
+type memoryAudit struct {
+	mu      sync.Mutex
+	past    map[string]*reconcile.Past
+	reports []*reconcile.Report
+	intent  *reconcile.Intent
+	entries []reconcile.Entry
+	// failBegin makes the journal refuse the n-th entry; 0 never.
+	failBegin int
+	// loseConclusion makes the next Conclude fail as a crash would.
+	loseConclusion bool
+}
+
+func (m *memoryAudit) Past(_ context.Context, provisioner string) (*reconcile.Past, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	p := m.past[provisioner]
+	if p == nil {
+		p = &reconcile.Past{Ledger: reconcile.NewLedger()}
+	}
+	out := *p
+	out.Ledger = p.Ledger.Clone()
+	if m.intent != nil {
+		out.Interrupted = &reconcile.Interrupted{Intent: *m.intent, Entries: m.entries}
+	}
+	return &out, nil
+}
+
+func (m *memoryAudit) Intend(_ context.Context, in reconcile.Intent) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.intent != nil {
+		return reconcile.ErrLeased
+	}
+	m.intent, m.entries = &in, nil
+	return nil
+}
+
+func (m *memoryAudit) Begin(e reconcile.Entry) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.intent == nil {
+		return fmt.Errorf("entry %d without an intent", e.Seq)
+	}
+	if m.failBegin > 0 && len(m.entries) >= m.failBegin {
+		return fmt.Errorf("journal: no space left")
+	}
+	m.entries = append(m.entries, e)
+	return nil
+}
+
+func (m *memoryAudit) End(e reconcile.Entry) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.entries = append(m.entries, e)
+	return nil
+}
+
+func (m *memoryAudit) Conclude(_ context.Context, c reconcile.Conclusion) (reconcile.Receipt, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.loseConclusion {
+		m.loseConclusion = false
+		return reconcile.Receipt{}, fmt.Errorf("the power went out")
+	}
+	m.intent, m.entries = nil, nil
+	m.past[c.Report.Provisioner] = &reconcile.Past{Status: c.Status, Ledger: c.Ledger.Clone()}
+	m.reports = append(m.reports, c.Report)
+	return reconcile.Receipt{Commit: fmt.Sprintf("audit-%d", len(m.reports))}, nil
+}
