@@ -35,7 +35,7 @@ func tooDeep(src []byte, limit int) bool {
 			sum++
 		case token.RPAREN, token.RBRACK, token.RBRACE:
 			if n := len(open); n > 0 {
-				sum -= run
+				sum -= run + 1 // the opening one, too
 				run, open = open[n-1], open[:n-1]
 			}
 			run, sum = run+1, sum+1
@@ -64,14 +64,16 @@ func (g *guard) refuse(n ast.Node, c code, message, value string) {
 	g.report(Problem{Pos: at(g.src, n.Pos()).pos(), Code: c.id, Message: message, Value: value, Advice: c.advice})
 }
 
-// checkImports refuses imports of anything but CUE's standard library.
-func (g *guard) checkImports(f *ast.File) {
+// checkImports refuses imports of anything but CUE's standard library. It reports whether there were none.
+func (g *guard) checkImports(f *ast.File) bool {
 	g.imports = map[string]string{}
+	fine := true
 	for spec := range f.ImportSpecs() {
 		name, err := literal.Unquote(spec.Path.Value)
 		first, _, _ := strings.Cut(name, "/")
 		if err != nil || strings.Contains(first, ".") || first == "tool" || strings.Contains(name, ":") || first == "" {
 			g.refuse(spec.Path, badImport, "import of something outside CUE's standard library", spec.Path.Value)
+			fine = false
 			continue
 		}
 		local := name[strings.LastIndex(name, "/")+1:]
@@ -80,6 +82,7 @@ func (g *guard) checkImports(f *ast.File) {
 		}
 		g.imports[local] = name
 	}
+	return fine
 }
 
 // inert are the attributes that have no effect on evaluation.
