@@ -17,7 +17,7 @@ func (l *loader) bind() *Declarations {
 	}
 	b := &binder{loader: l, d: d}
 	each := func(kind string, bind func(key string, at Pos, n *node)) {
-		if records := l.root.child(kind); records != nil {
+		if records := l.root.child(kind); records != nil && records.kind == structNode {
 			for _, f := range records.fields {
 				bind(f.name, f.at.pos(), f.value)
 			}

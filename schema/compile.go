@@ -100,6 +100,7 @@ func (c *compiler) field(f *ast.Field, scope string) (*fieldRule, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
+	document(x, comment(f))
 	out := &fieldRule{name: name, rule: x, doc: comment(f), required: f.Constraint == token.NOT, optional: f.Constraint == token.OPTION, secret: refersToSecret(f.Value)}
 	if f.Constraint == token.ILLEGAL {
 		out.fill = c.fill(f.Value, scope)
@@ -128,7 +129,7 @@ func (c *compiler) fill(x ast.Expr, scope string) *node {
 			r := reader{depth: 10}
 			return r.node(x.X)
 		}
-	case *ast.StructLit:
+	case *ast.StructLit, *ast.CallExpr:
 		return &node{kind: structNode}
 	case *ast.Ident, *ast.SelectorExpr:
 		if d, ok := c.definitions[reference(x, scope)]; ok {
@@ -166,7 +167,7 @@ func (c *compiler) expr(x ast.Expr, scope string) (rule, error) {
 			return &constRule{n.kind, n.text}, nil
 		}
 	case *ast.CallExpr:
-		return c.call(x)
+		return c.call(x, scope)
 	case *ast.StructLit:
 		return c.structure(x, scope)
 	case *ast.ListLit:
@@ -216,6 +217,9 @@ func (c *compiler) named(x ast.Expr, scope string) (rule, error) {
 func document(r rule, doc string) {
 	switch r := r.(type) {
 	case *patternRule:
+		if r.doc != "" {
+			return
+		}
 		r.doc = lowerFirst(firstSentence(doc))
 	case allRule:
 		for _, x := range r {
@@ -327,8 +331,11 @@ func (c *compiler) unary(x *ast.UnaryExpr, scope string) (rule, error) {
 	return nil, fmt.Errorf("operator %v is not supported", x.Op)
 }
 
-func (c *compiler) call(x *ast.CallExpr) (rule, error) {
+func (c *compiler) call(x *ast.CallExpr, scope string) (rule, error) {
 	name := reference(x.Fun, "")
+	if name == "close" && len(x.Args) == 1 {
+		return c.expr(x.Args[0], scope)
+	}
 	if len(x.Args) == 1 {
 		if lit, ok := x.Args[0].(*ast.BasicLit); ok {
 			switch name {

@@ -47,7 +47,9 @@ func (l *loader) readCUE(src *source, text []byte) {
 		return
 	}
 	g := &guard{src: src, limits: l.limits, report: l.report, names: l.dynamic.names}
-	g.checkImports(file)
+	if !g.checkImports(file) {
+		l.dynamic.failed = true
+	}
 	s := &splitter{loader: l, reader: &reader{src: src, depth: l.limits.depth, conflict: l.conflict}, guard: g}
 	rest := &ast.File{Filename: file.Filename, LanguageVersion: file.LanguageVersion}
 	for _, d := range file.Decls {
@@ -94,7 +96,7 @@ func (s *splitter) declaration(d ast.Decl) ast.Decl {
 		if guess := nearest(name, s.schema.order); guess != "" {
 			advice = "did you mean \"" + guess + "\"?"
 		}
-		s.report(Problem{Pos: s.reader.at(f.Label).pos(), Code: unknownField.id, Path: name, Message: "unknown field " + quote(name), Advice: advice})
+		s.report(Problem{Pos: s.reader.at(f.Label).pos(), Code: unknownField.id, Path: name, Message: "unknown field", Advice: advice})
 		return nil
 	}
 	records, ok := f.Value.(*ast.StructLit)

@@ -78,6 +78,7 @@ func (c *crosser) mappings() {
 	c.examples()
 	ever := c.d.everMembers()
 	mapped := map[string]map[string]Mapped{} // by mapping and user
+	counts := map[string]map[string]int{}    // of problems, by mapping and code
 	for _, key := range keysOf(c.d.Provisioners) {
 		p := c.d.Provisioners[key]
 		m := c.d.Mappings[p.Mapping]
@@ -86,6 +87,7 @@ func (c *crosser) mappings() {
 		}
 		if mapped[m.Key] == nil {
 			mapped[m.Key] = map[string]Mapped{}
+			counts[m.Key] = map[string]int{}
 		}
 		names := &unique{c: c, code: dupUserName, message: "provisioner " + quote(key) + " maps user %s (%s) to the same userName"}
 		emails := &unique{c: c, code: dupMapEmail, message: "provisioner " + quote(key) + " maps user %s (%s) to the same e-mail address"}
@@ -95,7 +97,7 @@ func (c *crosser) mappings() {
 			if !done {
 				var err error
 				if out, err = m.Map(u, ever.GroupsOf(user)); err != nil {
-					c.mapProblems(err)
+					c.mapProblems(err, counts[m.Key])
 				}
 				mapped[m.Key][user] = out
 			}
@@ -109,16 +111,35 @@ func (c *crosser) mappings() {
 			}
 		}
 	}
+	for _, key := range keysOf(counts) {
+		c.mapCounts(c.d.Mappings[key], counts[key])
+	}
 	c.dropRepeats()
 }
 
-// mapProblems reports what Map found, a hundred at most for each mapping: one wrong expression may be wrong for everybody.
-func (c *crosser) mapProblems(err error) {
+// mostMapped is how many problems of one kind a mapping may have before the rest is counted: one wrong expression may be wrong for everybody.
+const mostMapped = 100
+
+// mapProblems reports what Map found.
+func (c *crosser) mapProblems(err error, counts map[string]int) {
 	problems, ok := err.(Problems)
 	if !ok {
 		return
 	}
-	c.problems = append(c.problems, problems...)
+	for _, p := range problems {
+		if counts[p.Code]++; counts[p.Code] <= mostMapped {
+			c.report(p)
+		}
+	}
+}
+
+// mapCounts reports how many problems were left out.
+func (c *crosser) mapCounts(m *Mapping, counts map[string]int) {
+	for _, id := range keysOf(counts) {
+		if n := counts[id] - mostMapped; n > 0 {
+			c.report(Problem{Pos: m.Pos, Code: id, Path: join("mappings", m.Key), Message: fmt.Sprintf("%d more problems of this kind are not shown", n)})
+		}
+	}
 }
 
 // dropRepeats leaves out duplicates of mapped values where the declared values are duplicates already.

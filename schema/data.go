@@ -48,7 +48,7 @@ func (l *loader) readData(src *source, text []byte) {
 }
 
 func (f *dataFile) wrong(at spot, c code, message, value, advice string) {
-	f.report(Problem{Pos: at.pos(), Code: c.id, Path: f.kind, Message: message, Value: value, Advice: advice})
+	f.report(Problem{Pos: at.pos(), Code: c.id, Message: message, Value: value, Advice: advice})
 }
 
 // document takes a record with a key, a list of them, or a map from key to record.

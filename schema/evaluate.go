@@ -48,10 +48,7 @@ func (l *loader) evaluate(ctx context.Context) {
 	for name, n := range l.attributeTypes() {
 		l.schema.types[name] = n.child("type").string()
 	}
-	if e != nil {
-		l.explain(e)
-		l.takeMappings(e)
-	}
+	l.evaluated = e
 }
 
 // moved returns the literal records that must be evaluated as well, as a file. The custom attributes always are.
@@ -308,7 +305,11 @@ func (x *extractor) list(n *node, v cue.Value, path string, known *node) {
 }
 
 // explain reports what CUE found wrong: in the words of the schema where the value itself is wrong, and in CUE's where it is not that simple.
-func (l *loader) explain(e *evaluation) {
+func (l *loader) explain() {
+	e := l.evaluated
+	if e == nil {
+		return
+	}
 	wrong := map[Pos]bool{}
 	for _, key := range keysOf(l.mapped) {
 		n := len(l.problems)
@@ -324,7 +325,7 @@ func (l *loader) explain(e *evaluation) {
 	own := l.rawProblems(e)
 	l.problems = append(l.problems, own...)
 	said := map[string]bool{}
-	for _, p := range own {
+	for _, p := range l.problems {
 		said[p.Path] = true
 	}
 	for _, err := range e.errs {
@@ -333,6 +334,9 @@ func (l *loader) explain(e *evaluation) {
 			continue
 		}
 		said[path] = true
+		if path == "" && len(l.positions(err)) == 0 && len(l.problems) > 0 {
+			continue // a consequence of what was said
+		}
 		p := Problem{Pos: l.positionOf(err, path), Code: cueError.id, Path: path, Message: scrub(message(err))}
 		if secretPath(path) {
 			p.Code, p.Message, p.Advice = secretLiteral.id, "is not a reference to a secret", secretLiteral.advice
@@ -349,7 +353,14 @@ func (l *loader) rawProblems(e *evaluation) Problems {
 	}
 	for _, kind := range l.schema.order {
 		v := e.raw.LookupPath(cue.MakePath(cue.Str(kind)))
-		if !v.Exists() || kind == "mappings" {
+		if !v.Exists() {
+			continue
+		}
+		if kind == "mappings" {
+			for _, key := range keysOf(l.mapped) {
+				m := v.LookupPath(cue.MakePath(cue.Str(key)))
+				own = append(own, l.rawMapping(m, key)...)
+			}
 			continue
 		}
 		x := &extractor{loader: l, literal: l.literals[kind], lenient: true}
@@ -357,6 +368,21 @@ func (l *loader) rawProblems(e *evaluation) Problems {
 		if x.records(out, v, kind) {
 			l.schema.roots[kind].rule.check(out, &witness{path: kind, report: func(p Problem) { own = append(own, p) }})
 		}
+	}
+	return own
+}
+
+// rawMapping checks the fields of a mapping that are data.
+func (l *loader) rawMapping(m cue.Value, key string) (own Problems) {
+	for _, name := range []string{"ifEmpty", "examples"} {
+		v := m.LookupPath(cue.MakePath(cue.Str(name)))
+		if !v.Exists() {
+			continue
+		}
+		x := &extractor{loader: l, lenient: true}
+		path := join(join("mappings", key), name)
+		n := x.value(v, path, spot{}, nil)
+		l.schema.mapping().field(name).rule.check(n, &witness{path: path, report: func(p Problem) { own = append(own, p) }})
 	}
 	return own
 }

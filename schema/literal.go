@@ -12,7 +12,7 @@ import (
 type reader struct {
 	src      *source
 	depth    int // what is left of the limit
-	conflict func(a, b *node)
+	conflict conflictFunc
 }
 
 func (r *reader) at(n ast.Node) spot { return at(r.src, n.Pos()) }

@@ -23,11 +23,12 @@ type loader struct {
 	warnings Problems
 	fsys     fs.FS
 
-	literals map[string]*builder // records that are data, by kind
-	cells    []*node             // structs with cellNodes
-	dynamic  *dynamic            // what CUE must evaluate
-	root     *node               // everything, checked and with defaults
-	mapped   map[string]*mappingSource
+	literals  map[string]*builder // records that are data, by kind
+	cells     []*node             // structs with cellNodes
+	dynamic   *dynamic            // what CUE must evaluate
+	evaluated *evaluation         // what CUE made of it; nil if there was nothing
+	root      *node               // everything, checked and with defaults
+	mapped    map[string]*mappingSource
 }
 
 func load(fsys fs.FS, limits limits) (*Declarations, error) {
@@ -47,6 +48,8 @@ func load(fsys fs.FS, limits limits) (*Declarations, error) {
 	defer cancel()
 	l.evaluate(ctx)
 	l.check(ctx)
+	l.explain()
+	l.takeMappings()
 	d := l.bind()
 	l.cross(d)
 	if len(l.problems) > 0 {
@@ -97,8 +100,8 @@ func (l *loader) record(kind string, f field) {
 }
 
 // conflict reports two values that cannot both be.
-func (l *loader) conflict(a, b *node) {
-	message := "is declared twice with different values"
+func (l *loader) conflict(name string, a, b *node) {
+	message := name + " is declared twice with different values"
 	if v := a.quote(); v != "" && a.kind < structNode {
 		message += ": " + v + " at " + a.at.pos().String()
 	} else {

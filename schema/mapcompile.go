@@ -1,12 +1,9 @@
 package schema
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 
 	"cuelang.org/go/cue/ast"
-	"cuelang.org/go/cue/token"
 )
 
 // compiledProgram is a mapping as closures. What fails in it is run again by CUE, which knows why.
@@ -198,73 +195,4 @@ func (p *compiledProgram) values(exprs [][]guarded, s *subject) ([]any, bool) {
 		}
 	}
 	return out, true
-}
-
-// mappingLint finds what CUE would let pass: a field that users do not have inside a test for presence, and defaults that would hide every error.
-type mappingLint struct {
-	*loader
-	src  *source
-	path string
-}
-
-// lintMapping reports what is wrong with the expressions of a mapping, and returns where.
-func (l *loader) lintMapping(m *mappingSource) {
-	for _, part := range m.parts {
-		lint := &mappingLint{l, part.src, join("mappings", m.key)}
-		body, ok := part.expr.(*ast.StructLit)
-		if !ok {
-			lint.walk(part.expr)
-			continue
-		}
-		for _, d := range body.Elts {
-			if name, _, ok := regular(d); ok && name != "scim" && name != "onCreate" {
-				continue
-			}
-			lint.walk(d)
-		}
-	}
-}
-
-func (m *mappingLint) walk(n ast.Node) {
-	ast.Walk(n, func(n ast.Node) bool {
-		switch x := n.(type) {
-		case *ast.BinaryExpr:
-			if x.Op == token.OR {
-				m.report(Problem{Pos: at(m.src, x.Pos()).pos(), Code: swallowing.id, Path: m.path, Message: "a | in a mapping hides every error of what stands before it", Advice: "for the first that is there, " + swallowing.advice})
-			}
-		case *ast.SelectorExpr:
-			m.field(x, x.Sel)
-		case *ast.IndexExpr:
-			m.field(x, x.Index)
-		}
-		return true
-	}, nil)
-}
-
-// field checks user.x and user.attributes.x.
-func (m *mappingLint) field(x ast.Expr, where ast.Node) {
-	base, name := attributeSelector(x)
-	if name == "" {
-		return
-	}
-	if id, ok := base.(*ast.Ident); ok && id.Name == "user" {
-		if _, known := subjectFields[name]; !known && name != "attributes" {
-			m.unknown(where, name, keysOf(subjectFields), "users have no field")
-		}
-		return
-	}
-	outer, between := attributeSelector(base)
-	if id, ok := outer.(*ast.Ident); ok && id.Name == "user" && between == "attributes" {
-		if _, known := m.schema.types[name]; !known {
-			m.unknown(where, name, keysOf(m.schema.types), "users have no attribute")
-		}
-	}
-}
-
-func (m *mappingLint) unknown(where ast.Node, name string, known []string, what string) {
-	advice := "known: " + strings.Join(known, ", ")
-	if guess := nearest(name, known); guess != "" {
-		advice = fmt.Sprintf("did you mean %q?", guess)
-	}
-	m.report(Problem{Pos: at(m.src, where.Pos()).pos(), Code: noAttribute.id, Path: m.path, Message: what + " " + quote(name), Advice: advice})
 }

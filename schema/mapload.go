@@ -48,8 +48,9 @@ func (c *compiled) mapping() *structRule {
 }
 
 // takeMappings takes what CUE made of the mappings.
-func (l *loader) takeMappings(e *evaluation) {
-	if !e.full.Exists() {
+func (l *loader) takeMappings() {
+	e := l.evaluated
+	if e == nil || !e.full.Exists() {
 		return
 	}
 	it, err := e.full.LookupPath(cue.ParsePath("mappings")).Fields()
@@ -126,7 +127,27 @@ func (l *loader) mapping(src *mappingSource) *Mapping {
 		}
 	}
 	l.checkUserField(src, base)
+	l.checkRequired(m, base)
 	return m
+}
+
+// checkRequired demands an expression for each attribute that AWS requires, and that an e-mail address is the primary one.
+func (l *loader) checkRequired(m *Mapping, base string) {
+	email := false
+	for i, a := range m.catalog {
+		email = email || a.path == "emails.value" && m.sets[i]
+		if a.required && !m.sets[i] {
+			at := m.Pos
+			if s, ok := l.dynamic.spots[base+".scim"]; ok {
+				at = s.pos()
+			}
+			l.report(Problem{Pos: at, Code: missingField.id, Path: base + ".scim." + strings.Join(a.keys, "."), Message: "is missing", Advice: "AWS requires it"})
+		}
+	}
+	primary := slices.IndexFunc(m.catalog, func(a attribute) bool { return a.path == "emails.primary" })
+	if email && !m.sets[primary] {
+		l.report(Problem{Pos: m.AttributePos("emails"), Code: missingField.id, Path: base + ".scim.emails[0].primary", Message: "is missing", Advice: "write primary: true, as AWS requires"})
+	}
 }
 
 // sets tells which attributes a mapping sets: those that its declarations name, those that CUE knows of, and those that ifEmpty speaks of.

@@ -153,10 +153,13 @@ func (b *builder) lookup(name string) *field {
 	return nil
 }
 
-// add adds a field, or unifies it with the one that is there; it calls conflict for each pair of values that CUE could not unify.
-func (b *builder) add(f field, conflict func(a, b *node)) {
+// conflictFunc is told of two values of one field that CUE could not unify.
+type conflictFunc func(name string, a, b *node)
+
+// add adds a field, or unifies it with the one that is there.
+func (b *builder) add(f field, conflict conflictFunc) {
 	if have := b.lookup(f.name); have != nil {
-		have.value = unify(have.value, f.value, conflict)
+		have.value = unify(f.name, have.value, f.value, conflict)
 		return
 	}
 	b.n.fields = append(b.n.fields, f)
@@ -166,7 +169,7 @@ func (b *builder) add(f field, conflict func(a, b *node)) {
 }
 
 // unify is CUE's & on concrete data. It may change a.
-func unify(a, b *node, conflict func(a, b *node)) *node {
+func unify(name string, a, b *node, conflict conflictFunc) *node {
 	switch {
 	case a.kind == badNode || b.kind == badNode:
 		return &node{kind: badNode, at: a.at}
@@ -181,13 +184,13 @@ func unify(a, b *node, conflict func(a, b *node)) *node {
 		return a
 	case a.kind == listNode && b.kind == listNode && len(a.fields) == len(b.fields):
 		for i := range a.fields {
-			a.fields[i].value = unify(a.fields[i].value, b.fields[i].value, conflict)
+			a.fields[i].value = unify(name, a.fields[i].value, b.fields[i].value, conflict)
 		}
 		return a
 	case a.kind == b.kind && a.kind < structNode && sameScalar(a, b):
 		return a
 	}
-	conflict(a, b)
+	conflict(name, a, b)
 	return a
 }
 

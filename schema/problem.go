@@ -29,10 +29,17 @@ func (p Pos) Compare(q Pos) int {
 	return cmp.Or(strings.Compare(p.File, q.File), cmp.Compare(p.Line, q.Line), cmp.Compare(p.Column, q.Column))
 }
 
-// String is one line: position, code, message, value, advice.
+// String is one line: position, code, path, message, value, advice.
 func (p Problem) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s: %s", p.Pos, p.Code, p.Message)
+	if at := p.Pos.String(); at != "" {
+		fmt.Fprintf(&b, "%s: ", at)
+	}
+	fmt.Fprintf(&b, "%s: ", p.Code)
+	if p.Path != "" {
+		fmt.Fprintf(&b, "%s: ", p.Path)
+	}
+	b.WriteString(p.Message)
 	if p.Value != "" {
 		fmt.Fprintf(&b, " (got %s)", p.Value)
 	}
@@ -55,6 +62,6 @@ func (ps Problems) Error() string {
 
 func (ps Problems) sort() {
 	slices.SortFunc(ps, func(a, b Problem) int {
-		return cmp.Or(a.Pos.Compare(b.Pos), strings.Compare(a.Code, b.Code), strings.Compare(a.Message, b.Message))
+		return cmp.Or(a.Pos.Compare(b.Pos), strings.Compare(a.Code, b.Code), strings.Compare(a.Path, b.Path), strings.Compare(a.Message, b.Message), strings.Compare(a.Value, b.Value))
 	})
 }

@@ -46,9 +46,9 @@ func (w *witness) say(n *node, c code, message, advice string) bool {
 	if w == nil || n.kind == badNode {
 		return false
 	}
-	p := Problem{Pos: n.at.pos(), Code: c.id, Path: w.path, Message: message, Value: n.quote(), Advice: advice}
-	if w.secret && n.kind < structNode {
-		p.Value = ""
+	p := Problem{Pos: n.at.pos(), Code: c.id, Path: w.path, Message: message, Advice: advice}
+	if c == wrongType && n.kind >= structNode || n.kind < structNode && !w.secret {
+		p.Value = n.quote()
 	}
 	w.report(p)
 	return false
@@ -258,7 +258,7 @@ func (r *choiceRule) check(n *node, w *witness) bool {
 		if guess := nearest(f.name, names); guess != "" {
 			advice = fmt.Sprintf("did you mean %q?", guess)
 		}
-		w.at(f.name).say(&node{at: f.at, kind: nullNode}, unknownField, "unknown field "+quote(f.name), advice)
+		w.at(f.name).say(&node{at: f.at, kind: structNode}, unknownField, "unknown field", advice)
 	}
 	return false
 }
@@ -348,7 +348,7 @@ func (r *structRule) check(n *node, w *witness) bool {
 			if w == nil {
 				return false
 			}
-			w.say(&node{at: n.at, kind: structNode}, missingField, "field "+quote(f.name)+" is missing", firstSentence(f.doc))
+			w.at(f.name).say(&node{at: n.at, kind: structNode}, missingField, "is missing", lowerFirst(firstSentence(f.doc)))
 		case f.fill != nil:
 			value := f.fill.copy(n.at)
 			n.fields = append(n.fields[:len(n.fields):len(n.fields)], field{name: f.name, at: n.at, value: value})
@@ -387,7 +387,7 @@ func (r *structRule) checkField(have *field, seen *uint64, w *witness) bool {
 	} else if names := r.names(); len(names) > 0 && len(names) <= 12 {
 		advice = "known fields: " + strings.Join(names, ", ")
 	}
-	return w.at(have.name).say(&node{at: have.at, kind: structNode}, unknownField, "unknown field "+quote(have.name), advice)
+	return w.at(have.name).say(&node{at: have.at, kind: structNode}, unknownField, "unknown field", advice)
 }
 
 func (r *structRule) keyAdvice() string {
@@ -431,7 +431,7 @@ func (r *attributesRule) check(n *node, w *witness) bool {
 			if guess := nearest(f.name, keysOf(r.types)); guess != "" {
 				advice = fmt.Sprintf("did you mean %q?", guess)
 			}
-			w.at(f.name).say(&node{at: f.at, kind: structNode}, unknownField, "unknown attribute "+quote(f.name), advice)
+			w.at(f.name).say(&node{at: f.at, kind: structNode}, unknownField, "unknown attribute", advice)
 		}
 	}
 	return fine

@@ -22,7 +22,9 @@ func (l *loader) check(ctx context.Context) {
 			l.root.fields = append(l.root.fields, field{name: kind, value: value})
 		case have == nil:
 		case have.value.kind != structNode || root.fill.kind != structNode:
-			root.rule.check(have.value, &witness{path: kind, report: l.report})
+			if !root.rule.check(have.value, &witness{path: kind, report: l.report}) && root.fill.kind == structNode {
+				l.dynamic.failed = true // what it should hold would seem to be missing
+			}
 		default:
 			for i := range have.value.fields {
 				if found := checkRecord(root.rule.(*structRule), &have.value.fields[i], kind); len(found) > 0 {
@@ -54,7 +56,12 @@ func checkRecord(kind *structRule, f *field, name string) Problems {
 		return nil
 	}
 	var found Problems
-	kind.check(single, &witness{path: name, report: func(p Problem) { found = append(found, p) }})
+	kind.check(single, &witness{path: name, report: func(p Problem) {
+		if p.Code == badLength.id && name == "provisioners" && p.Path == join(join(name, f.name), "groups") {
+			p.Code, p.Message, p.Advice = emptyGroups.id, "the list of groups is empty", emptyGroups.advice
+		}
+		found = append(found, p)
+	}})
 	return found
 }
 

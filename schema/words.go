@@ -14,20 +14,20 @@ func nearest(name string, names []string) string {
 		if strings.EqualFold(candidate, name) && candidate != name {
 			return candidate
 		}
-		if diff := len(candidate) - len(name); diff >= least || -diff >= least {
+		if diff := len(candidate) - len(name); diff > least || -diff > least {
 			continue
 		}
-		if d := distance(strings.ToLower(name), strings.ToLower(candidate), least); d < least || d == least && best != "" && candidate < best {
+		if d := distance(strings.ToLower(name), strings.ToLower(candidate)); d < least || d == least && best != "" && candidate < best {
 			best, least = candidate, d
 		}
 	}
 	return best
 }
 
-// distance counts the insertions, deletions, substitutions and swaps of neighbours between two words, or returns limit if there are that many.
-func distance(a, b string, limit int) int {
+// distance counts the insertions, deletions, substitutions and swaps of neighbours between two words.
+func distance(a, b string) int {
 	if len(a) > 128 || len(b) > 128 {
-		return limit
+		return max(len(a), len(b))
 	}
 	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range last {
@@ -47,7 +47,7 @@ func distance(a, b string, limit int) int {
 		}
 		before, last, row = last, row, before
 	}
-	return min(last[len(b)], limit)
+	return last[len(b)]
 }
 
 func quoted(names []string) []string {
