@@ -75,6 +75,9 @@ func NewPlan(in PlanInput) *Plan {
 		ledger: in.Ledger, status: in.Status, policy: in.Provisioner, now: in.Now, rewound: in.Rewound, distrust: in.Distrust})
 	p.approve(in)
 	p.wait()
+	if notice := modeNotice(p.Mode, in.Provisioner); notice != "" {
+		p.Notices = append(p.Notices, notice)
+	}
 	p.Counts = Counts{DesiredUsers: len(in.Want.Users), DesiredGroups: len(in.Want.Groups), ObservedUsers: len(in.Observed.Users),
 		ObservedGroups: len(in.Observed.Groups), Foreign: linking.Foreign, Unlinked: unlinked}
 	for i := range p.Changes {
@@ -101,6 +104,23 @@ func modeOf(in PlanInput) Mode {
 		return ModeDisabled
 	}
 	return ModeNeverEnabled
+}
+
+// modeNotice says why a provisioner sends less than everything; empty when it does not.
+func modeNotice(m Mode, p *schema.Provisioner) string {
+	switch m {
+	case ModePaused:
+		until := ""
+		if p.Paused.Until != nil {
+			until = " until " + p.Paused.Until.Text
+		}
+		return fmt.Sprintf("paused%s: %s; nothing is sent", until, p.Paused.Reason)
+	case ModeDisabled:
+		return "disabled: only people of ours who left or became inactive lose their access; everything else waits for enabled: true"
+	case ModeNeverEnabled:
+		return "disabled, and never enabled yet: nothing is sent until enabled: true"
+	}
+	return ""
 }
 
 func scopeOf(p *schema.Provisioner) string {
