@@ -1,0 +1,52 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestMain lets the test binary be roster when it is called by that name.
+func TestMain(m *testing.M) {
+	if _, err := exec.LookPath("git"); err != nil {
+		fmt.Fprintln(os.Stderr, "these tests need the git program: apt-get install git")
+		os.Exit(1)
+	}
+	testscript.Main(m, map[string]func(){"roster": main})
+}
+
+// TestScripts runs testdata/script: roster as a process of its own, against simulators and Git servers in this one.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 filepath.Join("..", "..", "testdata", "script"),
+		Setup:               func(e *testscript.Env) error { return newStage(e) },
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"simulator":   simulatorCmd,
+			"fault":       faultCmd,
+			"calls":       callsCmd,
+			"outside":     outsideCmd,
+			"org":         orgCmd,
+			"edit":        editCmd,
+			"commit":      commitCmd,
+			"code":        codeCmd,
+			"applydigest": applyDigestCmd,
+			"leaks":       leaksCmd,
+			"gitserver":   gitServerCmd,
+		},
+	})
+}
+
+// gitEnv gives every git of these tests the same settings, and none of the machine's.
+func gitEnv(home string) map[string]string {
+	return map[string]string{
+		"HOME": home, "XDG_CONFIG_HOME": home, "XDG_CACHE_HOME": filepath.Join(home, "cache"), "GIT_CONFIG_NOSYSTEM": "1",
+		"GIT_AUTHOR_NAME": "Bob", "GIT_AUTHOR_EMAIL": "bob@example.com", "GIT_COMMITTER_NAME": "Bob", "GIT_COMMITTER_EMAIL": "bob@example.com",
+		"SSH_AUTH_SOCK": "", "NO_COLOR": "1",
+	}
+}
