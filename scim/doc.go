@@ -16,7 +16,8 @@
 //     is absent.
 //   - Members of a group are never shown. A nil [Group.Members] means unknown,
 //     not empty; memberships are read with [GroupsValueEq] (the members of a
-//     group) or [MembersValueEq] (the groups of a user), whichever costs less.
+//     group) or [MembersValueEq] (the groups of a user). [Client.Memberships]
+//     takes whichever costs less.
 //   - Members are added and removed, never replaced, at most [MaxMembers] in one
 //     request. [Client.PatchGroup] splits a larger change itself.
 //   - The service allows 20 calls a second, over all callers of an instance.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"strings"
 	"testing"
 
@@ -78,5 +79,16 @@ func TestTheClientPrintsNoToken(t *testing.T) {
 	c := &scim.Client{Endpoint: "https://192.0.2.1/t/scim/v2", Token: scim.StaticToken(secret)}
 	if dump := fmt.Sprintf("%v %+v %#v", c, c, c); strings.Contains(dump, secret) {
 		t.Errorf("the token shows: %s", dump)
+	}
+}
+
+func TestTheLogShowsCallsAndNoToken(t *testing.T) {
+	var out strings.Builder
+	s := play(t, reply{status: 429, body: secret}, reply{status: 200, body: alice})
+	c := s.client(t, nil)
+	c.Log = slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	must(c.GetUser(t.Context(), "u1"))(t)
+	if log := out.String(); strings.Contains(log, secret) || !strings.Contains(log, "path=/Users/u1 status=200 attempts=2") || strings.Contains(log, "level=INFO") {
+		t.Errorf("log:\n%s", log)
 	}
 }

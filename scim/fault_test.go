@@ -125,7 +125,7 @@ func TestFaults(t *testing.T) {
 		awssim.FaultError503:      {fault: awssim.Fault{Times: 3}},
 		awssim.FaultAfter500:      {fault: awssim.Fault{Times: 2}},
 		awssim.FaultGateway:       {fault: awssim.Fault{Times: 3}},
-		awssim.FaultSlow:          {fault: awssim.Fault{Delay: 150 * time.Millisecond}, client: func(c *scim.Client) { c.Timeout = 50 * time.Millisecond }},
+		awssim.FaultSlow:          {fault: awssim.Fault{Delay: 2 * time.Second}, client: func(c *scim.Client) { c.Timeout = 150 * time.Millisecond }},
 		awssim.FaultResetBefore:   {fault: awssim.Fault{Times: 3}},
 		awssim.FaultResetAfter:    {fault: awssim.Fault{Times: 2}},
 		awssim.FaultReplyLost:     {fault: awssim.Fault{Times: 2, Delay: time.Millisecond}},

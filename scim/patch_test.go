@@ -11,6 +11,7 @@ import (
 	parser "github.com/scim2/filter-parser/v2"
 
 	"github.com/seed-d64a251c/roster/scim"
+	"github.com/seed-d64a251c/roster/scim/awssim"
 	"github.com/seed-d64a251c/roster/scim/foreign"
 )
 
@@ -266,7 +267,7 @@ func TestGroupPatchThatFailsHalfway(t *testing.T) {
 	add := slices.Repeat([]string{"u"}, 150)
 	err := s.client(t, nil).PatchGroup(t.Context(), "g1", scim.GroupPatch{Add: add})
 	var part *scim.PartialError
-	if !errors.As(err, &part) || len(part.Applied.Add) != 100 || !scim.IsForbidden(err) {
+	if !errors.As(err, &part) || len(part.Applied.Add) != 100 || !scim.IsForbidden(err) || !strings.Contains(err.Error(), "100 additions and 0 removals done, then: patch group:") {
 		t.Errorf("error %v, want a PartialError of 100 additions and a 403", err)
 	}
 	s = play(t, reply{status: 403})
@@ -344,5 +345,20 @@ func TestIdsThatAddressSomethingElse(t *testing.T) {
 	}
 	if _, err := c.CreateGroup(t.Context(), &scim.Group{DisplayName: "x", Members: make([]scim.Member, 101)}); err == nil || !strings.Contains(err.Error(), "101 members") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestRolesGoByPUT changes what PATCH cannot reach on AWS.
+func TestRolesGoByPUT(t *testing.T) {
+	sim := &awssim.Server{}
+	c := simulated(t, sim)
+	have := must(c.CreateUser(t.Context(), person(1)))(t)
+	want := *have
+	want.Roles = []scim.Role{{Value: "auditor", Primary: true}}
+	have = must(c.UpdateUser(t.Context(), have, &want))(t)
+	sameUser(t, must(c.GetUser(t.Context(), have.ID))(t), &want)
+	must(c.UpdateUser(t.Context(), have, &want))(t) // nothing to do
+	if got := sim.Calls().ByMethod; got["PUT"] != 1 || got["PATCH"] != 0 {
+		t.Errorf("calls %v, want one PUT", got)
 	}
 }

@@ -35,6 +35,13 @@ func TestRetries(t *testing.T) {
 		}
 		return err
 	}
+	team := func(ctx context.Context, c *scim.Client) error {
+		g, err := c.CreateGroup(ctx, &scim.Group{DisplayName: "Team", ExternalID: "g-1", Members: []scim.Member{{Value: "u1"}}})
+		if err == nil && g.ID != "g1" {
+			return errors.New("not the group")
+		}
+		return err
+	}
 	anonymous := func(ctx context.Context, c *scim.Client) error {
 		_, err := c.CreateUser(ctx, &scim.User{UserName: "alice"})
 		return err
@@ -99,6 +106,9 @@ func TestRetries(t *testing.T) {
 		"on other servers a lost create is searched":  {do: create, profile: scim.RFC, replies: []reply{oops, {status: 200, body: found(alice)}}, asked: []string{post, "GET /Users?cursor&count=100&filter=externalId+eq+%22u-1001%22"}},
 		"and repeated only if it is not there":        {do: create, profile: scim.RFC, replies: []reply{oops, none, none, made}, asked: []string{post, "GET /Users?cursor&count=100&filter=externalId+eq+%22u-1001%22", "GET /Users?cursor&count=100&filter=userName+eq+%22alice%22", post}},
 		"and not repeated if nobody can tell":         {do: create, profile: scim.RFC, replies: []reply{oops, {status: 403}}, asked: []string{post, "GET /Users?cursor&count=100&filter=externalId+eq+%22u-1001%22"}, status: 500, is: fs.ErrPermission, maybe: true},
+
+		"a group whose reply is lost is found, too": {do: team, replies: []reply{oops, taken, none, {status: 200, body: found(`{"id":"g1","externalId":"g-1","displayName":"team"}`)}},
+			asked: []string{"POST /Groups", "POST /Groups", "GET /Groups?cursor&filter=externalId+eq+%22g-1%22", "GET /Groups?cursor&filter=displayName+eq+%22Team%22"}},
 
 		"deleting what is gone succeeds":              {do: remove, replies: []reply{{status: 404}}, asked: []string{deletion}},
 		"a delete whose reply is lost succeeds":       {do: remove, replies: []reply{oops, {status: 404, body: `{"status":"404"}`}}, asked: []string{deletion, deletion}},
