@@ -28,7 +28,7 @@ const (
 	FaultTruncate      FaultName = "truncated-body"  // half of the body, then the connection closes
 	FaultCursorExpired FaultName = "expired-cursor"  // 400 to a cursor that is good
 	FaultEmptyPage     FaultName = "empty-page"      // no results, and a nextCursor to what would have been here
-	FaultShortPage     FaultName = "short-page"      // half of the results, and a nextCursor to the others
+	FaultShortPage     FaultName = "short-page"      // half of the results, at least one, and a nextCursor to the others
 	FaultRepeatPage    FaultName = "repeated-page"   // the page, and a nextCursor to the same page
 	FaultRevoke        FaultName = "token-revoked"   // the token that the caller uses is deleted: 401 from now on
 	FaultQuota         FaultName = "quota-reached"   // a create finds the directory full

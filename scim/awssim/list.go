@@ -203,7 +203,7 @@ func fill[T sequenced](c *call, p page, find finder[T]) (items []T, next string)
 	case c.hits.has(FaultEmptyPage):
 		items, more = nil, true
 	case c.hits.has(FaultShortPage):
-		items, more = items[:len(items)/2], true
+		items, more = items[:(len(items)+1)/2], true
 	}
 	after := p.after
 	if n := len(items); n > 0 && !c.hits.has(FaultRepeatPage) {

@@ -125,6 +125,9 @@ type call struct {
 	query url.Values
 	token string // id of the token that was presented
 	hits  hits
+
+	body    []byte
+	bodyErr error
 }
 
 func (c *call) operation() string {
@@ -137,6 +140,7 @@ func (c *call) operation() string {
 // answer takes the request through every gate: latency, path, faults of the network, tenant and token, throttle, faults of
 // the service, and the operation itself.
 func (c *call) answer() (reply, error) {
+	c.readBody()
 	routing := c.route()
 	c.hits = c.s.faults.draw(c, &c.s.random)
 	if err := c.s.delay(c); err != nil {

@@ -10,7 +10,16 @@ import (
 // maxBody is the largest body, ServiceProviderConfig's bulk.maxPayloadSize.
 const maxBody = 1 << 20
 
-// document reads the request's body.
+// readBody takes the body in, or the first byte too many of it. It comes before any waiting: net/http notices that a caller
+// has gone only when the body is read.
+func (c *call) readBody() {
+	if c.r.Body == nil { // of a request that no server made
+		return
+	}
+	c.body, c.bodyErr = io.ReadAll(io.LimitReader(c.r.Body, maxBody+1))
+}
+
+// document parses the request's body.
 func (c *call) document() (document, error) {
 	if h := c.r.Header.Get("Content-Type"); h != "" || c.ru.standard {
 		media, params, err := mime.ParseMediaType(h)
@@ -23,18 +32,17 @@ func (c *call) document() (document, error) {
 			return nil, p
 		}
 	}
-	body, err := io.ReadAll(io.LimitReader(c.r.Body, maxBody+1))
-	if err != nil {
-		return nil, invalid(typeSyntax, "the body cannot be read: %v", err)
+	if c.bodyErr != nil {
+		return nil, invalid(typeSyntax, "the body cannot be read: %v", c.bodyErr)
 	}
-	if len(body) > maxBody {
+	if len(c.body) > maxBody {
 		p := invalid("", "the body is larger than %d bytes", maxBody)
 		if c.ru.standard {
 			p.status = http.StatusRequestEntityTooLarge
 		}
 		return nil, p
 	}
-	doc, err := parseDocument(body)
+	doc, err := parseDocument(c.body)
 	if err != nil {
 		return nil, invalid(typeSyntax, "%v", err).says(detailJSON)
 	}

@@ -1,0 +1,277 @@
+package awssim_test
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/seed-d64a251c/roster/scim/awssim"
+)
+
+// inject fails the test on a fault that is refused.
+func (s *server) inject(f awssim.Fault) {
+	s.t.Helper()
+	if err := s.Inject(f); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func TestFaultsOfAWrite(t *testing.T) {
+	for _, c := range []struct {
+		fault   awssim.FaultName
+		status  int // 0: no answer
+		took    bool
+		problem func(error) bool
+	}{
+		{fault: awssim.FaultThrottle, status: 429},
+		{fault: awssim.FaultError500, status: 500},
+		{fault: awssim.FaultError503, status: 503},
+		{fault: awssim.FaultAfter500, status: 500, took: true},
+		{fault: awssim.FaultGateway, status: 502},
+		{fault: awssim.FaultQuota, status: 400},
+		{fault: awssim.FaultRevoke, status: 401},
+		{fault: awssim.FaultResetBefore, problem: func(err error) bool { return errors.Is(err, syscall.ECONNRESET) }},
+		{fault: awssim.FaultResetAfter, took: true, problem: func(err error) bool { return errors.Is(err, syscall.ECONNRESET) }},
+		{fault: awssim.FaultReplyLost, took: true, problem: func(err error) bool { return errors.Is(err, io.EOF) }},
+		{fault: awssim.FaultTruncate, took: true, problem: func(err error) bool { return errors.Is(err, io.ErrUnexpectedEOF) }},
+	} {
+		t.Run(string(c.fault), func(t *testing.T) {
+			s := serve(t, awssim.ProfileAWS, awssim.Options{})
+			s.inject(awssim.Fault{Name: c.fault, Operation: "CreateUser", Nth: 2})
+			s.addUser("first")
+			a, err := s.try("POST", "/Users", userJSON("second"))
+			switch {
+			case c.status != 0 && err != nil:
+				t.Fatal(err)
+			case c.status != 0 && a.status != c.status:
+				t.Errorf("status %d, want %d", a.status, c.status)
+			case c.status == 0 && err == nil:
+				t.Errorf("answered %d", a.status)
+			case c.status == 0 && !c.problem(err):
+				t.Errorf("error %v", err)
+			}
+			if _, took := s.State().User("second"); took != c.took {
+				t.Errorf("took effect: %v, want %v", took, c.took)
+			}
+			if c.fault == awssim.FaultGateway && (a.header.Get("Content-Type") != "text/html" || json.Valid([]byte(a.text))) {
+				t.Errorf("the gateway's answer is %s %s", a.header.Get("Content-Type"), a.text)
+			}
+			if c.fault == awssim.FaultRevoke {
+				s.want(401, s.call("GET", "/Users", ""))
+				return
+			}
+			s.addUser("third")
+			if calls := s.Calls(); calls.Total != 3 || calls.ByStatus[0] != map[bool]int{true: 1}[c.status == 0 && c.fault != awssim.FaultTruncate] {
+				t.Errorf("calls %+v", calls)
+			}
+		})
+	}
+}
+
+func TestFaultsOfPages(t *testing.T) {
+	// walk reads all pages, at most 20, and returns every name seen.
+	walk := func(s *server) (names []string, err error) {
+		cursor := ""
+		for range 20 {
+			a := s.call("GET", "/Users"+query("cursor", cursor, "count", "2"), "")
+			if a.status != 200 {
+				return names, fmt.Errorf("status %d", a.status)
+			}
+			for _, u := range a.resources() {
+				names = append(names, u["userName"].(string))
+			}
+			if cursor = a.str("nextCursor"); cursor == "" {
+				return names, nil
+			}
+		}
+		return names, errors.New("no end")
+	}
+	for _, c := range []struct {
+		fault awssim.Fault
+		want  string
+		err   string
+	}{
+		{awssim.Fault{Name: awssim.FaultEmptyPage, Nth: 2}, "[a b c d e]", ""},
+		{awssim.Fault{Name: awssim.FaultShortPage, Nth: 1}, "[a b c d e]", ""},
+		{awssim.Fault{Name: awssim.FaultShortPage}, "[a b c d e]", ""},
+		{awssim.Fault{Name: awssim.FaultRepeatPage, Nth: 2}, "[a b c d c d e]", ""},
+		{awssim.Fault{Name: awssim.FaultRepeatPage}, "", "no end"},
+		{awssim.Fault{Name: awssim.FaultCursorExpired, Nth: 2}, "[a b c d]", "status 400"},
+	} {
+		t.Run(fmt.Sprint(c.fault.Name, " ", c.fault.Nth), func(t *testing.T) {
+			s := serve(t, awssim.ProfileAWS, awssim.Options{})
+			for _, name := range []string{"a", "b", "c", "d", "e"} {
+				s.addUser(name)
+			}
+			s.inject(c.fault)
+			names, err := walk(s)
+			if got := fmt.Sprint(names); c.want != "" && got != c.want {
+				t.Errorf("names %v, want %v", got, c.want)
+			}
+			if got := fmt.Sprint(err); got != cmp.Or(c.err, "<nil>") {
+				t.Errorf("error %v, want %q", err, c.err)
+			}
+		})
+	}
+}
+
+func TestStaleReadsLagBehind(t *testing.T) {
+	s := serve(t, awssim.ProfileAWS, awssim.Options{})
+	alice := s.addUser("alice")
+	sre := s.addGroup("sre", alice)
+	s.inject(awssim.Fault{Name: awssim.FaultStale, Delay: 2 * time.Second})
+	bob := s.addUser("bob")
+	s.want(204, s.call("PATCH", "/Groups/"+sre, patch(`{"op":"add","path":"members","value":`+values(bob)+`}`)))
+	s.want(404, s.call("GET", "/Users/"+bob, ""))
+	members := "/Users" + filter(`groups.value eq "`+sre+`"`)
+	if got := len(s.want(200, s.call("GET", members, "")).resources()); got != 1 {
+		t.Errorf("%d members are seen at once, want 1", got)
+	}
+	s.now = s.now.Add(2 * time.Second)
+	s.want(200, s.call("GET", "/Users/"+bob, ""))
+	if got := len(s.want(200, s.call("GET", members, "")).resources()); got != 2 {
+		t.Errorf("%d members are seen after two seconds, want 2", got)
+	}
+	s.want(204, s.call("DELETE", "/Users/"+bob, ""))
+	s.want(200, s.call("GET", "/Users/"+bob, ""))
+	s.ClearFaults()
+	s.want(404, s.call("GET", "/Users/"+bob, ""))
+}
+
+func TestConflictLeavesTheObjectAlone(t *testing.T) {
+	s := serve(t, awssim.ProfileAWS, awssim.Options{})
+	id := s.addUser("alice")
+	before := s.State()
+	s.inject(awssim.Fault{Name: awssim.FaultConflict, Times: 1})
+	s.want(409, s.call("PATCH", "/Users/"+id, patch(`{"op":"replace","path":"title","value":"x"}`)))
+	if diff := gocmp.Diff(before, s.State()); diff != "" {
+		t.Error(diff)
+	}
+	s.want(200, s.call("PATCH", "/Users/"+id, patch(`{"op":"replace","path":"title","value":"x"}`)))
+}
+
+func TestFaultsStrikeWhenTheyShould(t *testing.T) {
+	struck := func(s *server) string {
+		var b strings.Builder
+		for range 8 {
+			b.WriteByte(map[int]byte{200: '.', 500: 'X'}[s.call("GET", "/Users", "").status])
+		}
+		return b.String()
+	}
+	for _, c := range []struct {
+		name  string
+		fault awssim.Fault
+		want  string
+	}{
+		{"always", awssim.Fault{}, "XXXXXXXX"},
+		{"three times", awssim.Fault{Times: 3}, "XXX....."},
+		{"the third", awssim.Fault{Nth: 3}, "..X....."},
+		{"the third and the fourth", awssim.Fault{Nth: 3, Times: 2}, "..XX...."},
+		{"at a rate of 1", awssim.Fault{Rate: 1}, "XXXXXXXX"},
+		{"twice at a rate of 1", awssim.Fault{Rate: 1, Times: 2}, "XX......"},
+		{"another operation", awssim.Fault{Operation: "CreateUser"}, "........"},
+		{"this operation", awssim.Fault{Operation: "ListUsers", Nth: 8}, ".......X"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := serve(t, awssim.ProfileAWS, awssim.Options{})
+			c.fault.Name = awssim.FaultError500
+			s.inject(c.fault)
+			if got := struck(s); got != c.want {
+				t.Errorf("struck %s, want %s", got, c.want)
+			}
+			if got, want := s.Faults()[0].Struck(), strings.Count(c.want, "X"); got != want {
+				t.Errorf("struck %d times by its own count, want %d", got, want)
+			}
+		})
+	}
+	s := serve(t, awssim.ProfileAWS, awssim.Options{})
+	s.inject(awssim.Fault{Name: awssim.FaultError500, Rate: 0.3})
+	n := 0
+	for range 500 {
+		if s.call("GET", "/Users", "").status == 500 {
+			n++
+		}
+	}
+	if n < 100 || n > 200 { // 150 expected, standard deviation 10
+		t.Errorf("a rate of 0.3 struck %d of 500 calls", n)
+	}
+}
+
+func TestFaultsThatCannotStrikeAreRefused(t *testing.T) {
+	for _, f := range []awssim.Fault{
+		{Name: "nothing"},
+		{Name: awssim.FaultQuota, Operation: "ListUsers"},
+		{Name: awssim.FaultError500, Operation: "NoSuchThing"},
+		{Name: awssim.FaultError500, Operation: "PutGroup"}, // the rfc profile's
+		{Name: awssim.FaultError500, Rate: 1.5},
+		{Name: awssim.FaultError500, Nth: -1},
+		{Name: awssim.FaultError500, Nth: 1, Rate: 0.5},
+	} {
+		if err := new(awssim.Server).Inject(f); err == nil {
+			t.Errorf("%+v is accepted", f)
+		}
+	}
+}
+
+func TestFaultsInJSON(t *testing.T) {
+	var f awssim.Fault
+	if err := json.Unmarshal([]byte(`{"name":"slow","operation":"ListUsers","nth":2,"delay":"1.5s"}`), &f); err != nil {
+		t.Fatal(err)
+	}
+	if f.Name != awssim.FaultSlow || f.Nth != 2 || f.Delay != 1500*time.Millisecond {
+		t.Errorf("read %+v", f)
+	}
+	b, err := json.Marshal(f)
+	if err != nil || string(b) != `{"name":"slow","operation":"ListUsers","nth":2,"delay":"1.5s","struck":0}` {
+		t.Errorf("wrote %s, %v", b, err)
+	}
+	for _, bad := range []string{`{"name":"slow","dealy":"1s"}`, `{"delay":5}`, `{"delay":"soon"}`} {
+		if err := json.Unmarshal([]byte(bad), &f); err == nil {
+			t.Errorf("%s is accepted", bad)
+		}
+	}
+}
+
+func TestSlowCallsEndWhenTheCallerGoes(t *testing.T) {
+	s := serve(t, awssim.ProfileAWS, awssim.Options{})
+	s.inject(awssim.Fault{Name: awssim.FaultSlow, Delay: time.Hour})
+	s.http.Client().Timeout = 20 * time.Millisecond
+	if _, err := s.try("POST", "/Users", userJSON("alice")); err == nil {
+		t.Error("answered")
+	}
+	s.http.Client().CloseIdleConnections()
+	if n := len(s.State().Users); n != 0 {
+		t.Errorf("%d users were made after the caller had gone", n)
+	}
+}
+
+// TestHangUpWithoutANetwork: a recorder cannot be hung up on, so the handler ends in net/http's own way.
+func TestHangUpWithoutANetwork(t *testing.T) {
+	s := serve(t, awssim.ProfileAWS, awssim.Options{})
+	s.inject(awssim.Fault{Name: awssim.FaultResetBefore})
+	defer func() {
+		if v := recover(); v != http.ErrAbortHandler {
+			t.Errorf("recovered %v", v)
+		}
+	}()
+	req, err := http.NewRequestWithContext(t.Context(), "GET", s.Path()+"/Users", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.ServeHTTP(discard{}, req)
+}
+
+type discard struct{}
+
+func (discard) Header() http.Header         { return http.Header{} }
+func (discard) Write(b []byte) (int, error) { return len(b), nil }
+func (discard) WriteHeader(int)             {}
