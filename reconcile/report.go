@@ -52,8 +52,10 @@ type Report struct {
 	HeldDigest  string    `json:"heldDigest,omitempty"`
 	Counts      Counts    `json:"counts"`
 	Changes     []Done    `json:"changes"`
-	Errors      []string  `json:"errors,omitempty"` // of the run, not of a change
-	Warnings    []string  `json:"warnings,omitempty"`
+	// Parts are the files that hold the changes of a long report, in order; Changes is empty then. Filled in by Conclude.
+	Parts    []ReportLink `json:"parts,omitempty"`
+	Errors   []string     `json:"errors,omitempty"` // of the run, not of a change
+	Warnings []string     `json:"warnings,omitempty"`
 	// Repeats is how many runs since the previous report ended like it and were not committed.
 	Repeats int `json:"repeats,omitempty"`
 	// Ledger is the digest of the ledger that the run left: the SHA-256 of what `sha256sum ledger/<provisioner>/*.json` prints. Filled in

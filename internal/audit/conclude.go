@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"path"
 	"slices"
-	"time"
 
 	"github.com/seed-d64a251c/roster/reconcile"
 )
@@ -257,7 +256,7 @@ func (b *Book) compose(w *world, p *pending) (*composition, error) {
 	if edits[intentsPath(provisioner)], err = open.encode(); err != nil {
 		return nil, err
 	}
-	out.edit = edit{files: edits, message: reportMessage(&report, out.link)}
+	out.edit = edit{files: edits, message: reportMessage(p.Report, out.link)}
 	return out, nil
 }
 
@@ -267,17 +266,16 @@ func (b *Book) addReport(files fs.FS, edits map[string][]byte, r *reconcile.Repo
 	if err != nil {
 		return reconcile.ReportLink{}, err
 	}
+	if b.Markdown != nil {
+		edits[name+".md"] = []byte(b.Markdown(r))
+	}
+	if err := addParts(edits, name, r); err != nil {
+		return reconcile.ReportLink{}, err
+	}
 	content, err := encode(r)
 	if err != nil {
 		return reconcile.ReportLink{}, err
 	}
 	edits[name+".json"] = content
-	if b.Markdown != nil {
-		edits[name+".md"] = []byte(b.Markdown(r))
-	}
 	return reconcile.ReportLink{Path: path.Clean(name + ".json"), SHA256: sum(content)}, nil
 }
-
-// slack is how far the clocks of machines that share a branch may differ when a
-// report is looked for.
-const slack = 24 * time.Hour

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,9 +14,6 @@ import (
 // aside, synced, renamed, and the folder synced.
 func writeDurably(name string, content []byte) (err error) {
 	dir := filepath.Dir(name)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
 	f, err := os.CreateTemp(dir, "."+filepath.Base(name)+"-*")
 	if err != nil {
 		return err
@@ -88,12 +86,12 @@ func readState(name string, v any) (ok bool, err error) {
 }
 
 func writeState(name string, v any) error {
-	data, err := encode(v)
+	data, err := json.Marshal(v)
 	if err != nil {
 		return err
 	}
 	if err := makeDir(filepath.Dir(name)); err != nil {
 		return err
 	}
-	return writeDurably(name, data)
+	return writeDurably(name, append(data, '\n'))
 }

@@ -63,10 +63,25 @@ func readFile(files fs.FS, name string, v any) (ok bool, err error) {
 		return false, err
 	}
 	if err := decode(data, v); err != nil {
-		return false, fmt.Errorf("%s on the audit branch cannot be read: %w", name, err)
+		return false, &MalformedError{File: name, Err: err}
 	}
 	return true, nil
 }
+
+// MalformedError says that a file of the audit branch is not what roster writes
+// there. Nothing is guessed from it.
+type MalformedError struct {
+	File string
+	Err  error
+}
+
+func (e *MalformedError) Error() string {
+	return fmt.Sprintf("%s on the audit branch is not as roster writes it: %v; put back what was committed there before", e.File, e.Err)
+}
+
+func (e *MalformedError) Unwrap() error { return e.Err }
+
+func malformed(err error) bool { return errors.As(err, new(*MalformedError)) }
 
 func exists(files fs.FS, name string) (bool, error) {
 	_, err := fs.Stat(files, name)

@@ -39,14 +39,14 @@ func readLedger(files fs.FS, provisioner string) (l *reconcile.Ledger, digest st
 	for _, e := range entries {
 		name := path.Join(dir, e.Name())
 		if !shardName.MatchString(e.Name()) || !e.Type().IsRegular() {
-			return nil, "", fmt.Errorf("%s on the audit branch is not a part of a ledger", name)
+			return nil, "", &MalformedError{File: name, Err: errors.New("it is no part of a ledger")}
 		}
 		data, err := fs.ReadFile(files, name)
 		if err != nil {
 			return nil, "", err
 		}
 		if err := readShard(name, data, l); err != nil {
-			return nil, "", fmt.Errorf("%s on the audit branch cannot be read: %w", name, err)
+			return nil, "", &MalformedError{File: name, Err: err}
 		}
 		sums[name] = sum(data)
 	}

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"fmt"
 	"io/fs"
 	"maps"
 	"time"
@@ -13,6 +14,9 @@ func readStatus(files fs.FS, provisioner string) (*reconcile.Status, error) {
 	ok, err := readFile(files, statusPath(provisioner), s)
 	if err != nil || !ok {
 		return nil, err
+	}
+	if s.Provisioner != provisioner {
+		return nil, &MalformedError{File: statusPath(provisioner), Err: fmt.Errorf("it is the status of %q", s.Provisioner)}
 	}
 	return s, nil
 }
