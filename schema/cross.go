@@ -122,7 +122,7 @@ func (c *crosser) people() {
 		n, path := c.node("users", key), join("users", key)
 		emails.claim(u.Email, key, n.child("email").pos(u.Pos), path+".email")
 		ids.claim(u.UserID, key, n.child("userId").pos(u.Pos), path+".userId")
-		if u.ValidFrom != nil && u.ValidUntil != nil && u.ValidUntil.End.Before(u.ValidFrom.Start) {
+		if u.ValidFrom != nil && u.ValidUntil != nil && !u.ValidUntil.End.After(u.ValidFrom.Start) {
 			c.report(Problem{Pos: n.child("validUntil").pos(u.Pos), Code: dateOrder.id, Path: path + ".validUntil", Message: "is before validFrom, " + u.ValidFrom.Text, Value: quote(u.ValidUntil.Text), Advice: "swap or correct them"})
 		}
 	}

@@ -49,8 +49,11 @@ func (w *warner) ends(date *Date, days int, at Pos, c code, path, what string) {
 	case date.Over(w.now):
 		w.warn(at, c, path, what+" has ended", date)
 	case date.Over(w.now.AddDate(0, 0, days)):
-		left := int(date.End.Sub(w.now).Hours() / 24)
-		w.warn(at, c, path, fmt.Sprintf("%s ends in %d day%s", what, left, plural(left)), date)
+		left := "within a day"
+		if days := int(date.End.Sub(w.now).Hours() / 24); days > 0 {
+			left = fmt.Sprintf("in %d day%s", days, plural(days))
+		}
+		w.warn(at, c, path, what+" ends "+left, date)
 	}
 }
 
