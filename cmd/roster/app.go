@@ -29,6 +29,8 @@ type app struct {
 	color   string // auto, always, never
 	verbose bool
 
+	attempts int // requests in all for a SCIM call that fails for the moment; 0: as many as suit what is done
+
 	policy secret.Policy
 }
 
@@ -61,6 +63,7 @@ Exit codes: 0 in sync or done, 1 error, 2 changes pending, 3 held, 4 partial, 64
 	f.StringVar(&a.format, "format", "text", "text, json or (plan) markdown")
 	f.StringVar(&a.color, "color", "auto", "auto, always or never")
 	f.BoolVarP(&a.verbose, "verbose", "v", false, "log what is being done")
+	f.IntVar(&a.attempts, "attempts", 0, "how often a SCIM call is made that meets 429, 5xx or a dead network (default: 4 if nothing but reading is done, else 8)")
 	f.StringSliceVar(&a.policy.Env, "allow-env", []string{"ROSTER_*"}, "environment names that declarations may read")
 	f.StringVar(&a.policy.SecretsDir, "secrets-dir", "", "folder below which declarations may name secret files")
 	f.StringSliceVar(&a.policy.Commands, "allow-command", nil, "commands that declarations may run")
@@ -117,6 +120,8 @@ func (a *app) settle(cmd *cobra.Command, _ []string) error {
 		return usageError{fmt.Errorf("--format %q: want text or json%s", a.format, map[bool]string{true: " or markdown"}[cmd.Name() == "plan"])}
 	case a.color != "auto" && a.color != "always" && a.color != "never":
 		return usageError{fmt.Errorf("--color %q: want auto, always or never", a.color)}
+	case a.attempts < 0:
+		return usageError{fmt.Errorf("--attempts %d: want 1 or more, or 0 for the default", a.attempts)}
 	}
 	if a.policy.SecretsDir != "" {
 		dir, err := filepath.Abs(a.policy.SecretsDir)

@@ -36,6 +36,7 @@ func TestScripts(t *testing.T) {
 			"commit":      commitCmd,
 			"code":        codeCmd,
 			"applydigest": applyDigestCmd,
+			"within":      withinCmd,
 			"leaks":       leaksCmd,
 			"gitserver":   gitServerCmd,
 		},

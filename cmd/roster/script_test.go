@@ -188,6 +188,18 @@ func codeCmd(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// withinCmd is code, bounded by a time that nobody should have to wait longer than.
+func withinCmd(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, neg, len(args) >= 4 && args[1] == "code", "within DURATION code N COMMAND [ARG...]")
+	limit, err := time.ParseDuration(args[0])
+	ts.Check(err)
+	began := time.Now()
+	codeCmd(ts, false, args[2:])
+	if took := time.Since(began); took > limit {
+		ts.Fatalf("it took %s; want at most %s", took.Round(time.Millisecond), limit)
+	}
+}
+
 // applyDigestCmd applies a directory with the digest of a plan in JSON, and checks the exit code.
 func applyDigestCmd(ts *testscript.TestScript, neg bool, args []string) {
 	want(ts, neg, len(args) == 3, "applydigest DIR PLAN CODE")

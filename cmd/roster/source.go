@@ -150,6 +150,17 @@ func (s *branchStore) IsAncestor(_ context.Context, a, b string) (bool, error) {
 	return ok, err
 }
 
+// retry is how patient calls are: somebody who looks would rather know soon, somebody who changes would rather be done.
+func (a *app) retry(readOnly bool) scim.Retry {
+	switch {
+	case a.attempts > 0:
+		return scim.Retry{Attempts: a.attempts}
+	case readOnly:
+		return scim.Retry{Attempts: 4}
+	}
+	return scim.Retry{Attempts: 8}
+}
+
 // pooled is an HTTP client that keeps as many connections as there are calls at once.
 func pooled(connections int, readOnly bool) *http.Client {
 	t := http.DefaultTransport.(*http.Transport).Clone()

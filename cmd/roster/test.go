@@ -37,7 +37,6 @@ func (a *app) test(ctx context.Context, p *place) error {
 	if err != nil {
 		return err
 	}
-	client.Retry.Attempts = 3
 	config, err := client.ServiceProviderConfig(ctx)
 	if err != nil {
 		return fmt.Errorf("%s at %s: %w%s", pr.Key, pr.Identity(), err, remedy(err))

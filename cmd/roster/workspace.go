@@ -326,7 +326,7 @@ func (w *workspace) client(p *schema.Provisioner, readOnly bool) (*scim.Client, 
 	resolver := &secret.Resolver{Policy: w.app.policy, Getenv: w.app.env}
 	limiter, _ := w.limiters.LoadOrStore(p.Identity(), &scim.Limiter{PerSecond: p.Rate.PerSecond, Concurrency: p.Rate.Concurrency})
 	client := &scim.Client{Endpoint: p.Endpoint, Limiter: limiter.(*scim.Limiter), UserAgent: "roster/" + version(), Log: w.log,
-		HTTP: pooled(p.Rate.Concurrency, readOnly),
+		HTTP: pooled(p.Rate.Concurrency, readOnly), Retry: w.app.retry(readOnly),
 		Token: func(ctx context.Context) (string, error) {
 			v, err := resolver.Resolve(ctx, p.Auth.Token)
 			return v.Reveal(), err
