@@ -176,6 +176,7 @@ func (p *parser) expression() (filter, error) {
 	if !p.accept(" ") {
 		return nil, p.fail("a space and an operator")
 	}
+	at := p.pos
 	op := p.word()
 	if !p.exact {
 		op = strings.ToLower(op)
@@ -184,7 +185,7 @@ func (p *parser) expression() (filter, error) {
 	case op == "pr":
 		return comparison{path: path, op: op}, nil
 	case !slices.Contains([]string{"eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le"}, op):
-		p.pos -= len(op)
+		p.pos = at
 		return nil, p.fail("an operator")
 	case !p.accept(" "):
 		return nil, p.fail("a space and a value")
@@ -195,14 +196,14 @@ func (p *parser) expression() (filter, error) {
 
 // value reads a JSON string, number, boolean or null.
 func (p *parser) value() (any, error) {
-	rest := p.text[p.pos:]
-	dec := json.NewDecoder(strings.NewReader(p.scalar(rest)))
+	text := scalar(p.text[p.pos:])
+	dec := json.NewDecoder(strings.NewReader(text))
 	dec.UseNumber()
 	var v any
-	if err := dec.Decode(&v); err != nil {
+	if err := dec.Decode(&v); err != nil || !json.Valid([]byte(text)) {
 		return nil, p.fail("a value")
 	}
-	p.pos += len(p.scalar(rest))
+	p.pos += len(text)
 	if s, ok := v.(string); ok {
 		return s, checkText(s)
 	}
@@ -210,7 +211,7 @@ func (p *parser) value() (any, error) {
 }
 
 // scalar is the text of the JSON scalar that s starts with.
-func (p *parser) scalar(s string) string {
+func scalar(s string) string {
 	if !strings.HasPrefix(s, `"`) {
 		if i := strings.IndexAny(s, " )]"); i >= 0 {
 			s = s[:i]
@@ -246,11 +247,26 @@ func (p *parser) attrPath() (attrPath, error) {
 func splitAttrPath(word string) (attrPath, bool) {
 	var path attrPath
 	if i := strings.LastIndexByte(word, ':'); i >= 0 {
+		if !urn(word[:i]) {
+			return path, false
+		}
 		path.urn, word = word[:i], word[i+1:]
 	}
 	path.attr, path.sub, _ = strings.Cut(word, ".")
 	ok := attrName(path.attr) && (path.sub == "" && !strings.HasSuffix(word, ".") || attrName(path.sub))
 	return path, ok
+}
+
+// urn is whether s can be the URN of a schema: letters, digits, hyphens and dots between colons.
+func urn(s string) bool {
+	for part := range strings.SplitSeq(s, ":") {
+		if part == "" || strings.ContainsFunc(part, func(r rune) bool {
+			return r != '.' && r != '-' && (r < '0' || r > '9') && (r|0x20 < 'a' || r|0x20 > 'z')
+		}) {
+			return false
+		}
+	}
+	return len(s) > 4 && strings.EqualFold(s[:4], "urn:")
 }
 
 // attrName is the ABNF's ATTRNAME, and $ref.
