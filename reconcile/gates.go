@@ -377,7 +377,8 @@ func holdCollision(in *gateInput, _ *schema.Limit) map[int]string {
 var controlTower = []string{"AWSAccountFactory", "AWSAuditAccountAdmins", "AWSControlTowerAdmins", "AWSLogArchiveAdmins", "AWSLogArchiveViewers",
 	"AWSSecurityAuditPowerUsers", "AWSSecurityAuditors", "AWSServiceCatalogAdmins"}
 
-// holdProtected holds whatever touches a protected object that is there already; what this very plan creates is not protected yet.
+// holdProtected holds whatever touches a protected object that is there already; what this very plan creates is not protected yet. A
+// membership is its group's: a protected user may be given one, so that a first sync that was cut off can go on, but keeps those there are.
 func holdProtected(in *gateInput, _ *schema.Limit) map[int]string {
 	user := func(key string) bool {
 		_, named := in.policy.Protect.Users[key]
@@ -390,7 +391,7 @@ func holdProtected(in *gateInput, _ *schema.Limit) map[int]string {
 		switch {
 		case !c.Kind.OfUser() && c.Kind != CreateGroup && (named || slices.Contains(controlTower, c.Name)) && in.linking.State.Groups[c.Key] != nil:
 			out[i] = fmt.Sprintf("group %q is protected", c.Name)
-		case c.Kind.OfUser() && user(c.Key), c.Member != "" && user(c.Member):
+		case c.Kind.OfUser() && user(c.Key), c.Kind == RemoveMember && user(c.Member):
 			out[i] = fmt.Sprintf("user %q is protected", cmp.Or(c.MemberName, c.Name))
 		}
 	}

@@ -7,10 +7,11 @@ import (
 )
 
 // recover completes the report of a run that a crash cut off: what its journal says was done enters the ledger, what was under way is
-// looked up where that can be known, and the report says interrupted.
+// looked up where that can be known, and the report says interrupted. When nothing is to be applied, the ledger is completed for the plan
+// alone.
 func (s *session) recover(ctx context.Context) error {
 	cut := s.past.Interrupted
-	dir, err := s.Open(ctx, s.provisioner, false)
+	dir, err := s.Open(ctx, s.provisioner, !s.req.Apply)
 	if err != nil {
 		return fmt.Errorf("connect to %s: %w", s.provisioner.Identity(), err)
 	}
@@ -24,6 +25,14 @@ func (s *session) recover(ctx context.Context) error {
 		if d := &changes[i]; d.Result == ResultDone && d.Member == "" {
 			ledger.record(&d.Change, d.ID, leavingIf(d), s.now())
 		}
+	}
+	if !s.req.Apply {
+		past := *s.past
+		past.Ledger = ledger
+		s.past = &past
+		s.cutOff = fmt.Sprintf("run %s was interrupted after %d of %d changes had been begun; apply completes its report first", cut.Intent.Run,
+			len(changes), cut.Intent.Changes)
+		return nil
 	}
 	r := &Report{Version: 1, Run: cut.Intent.Run, Provisioner: cut.Intent.Provisioner, Identity: cut.Intent.Identity, Outcome: RunInterrupted,
 		Trigger: cut.Intent.Trigger, Commit: cut.Intent.Commit, Started: cut.Intent.Started, Finished: s.now(), Digest: cut.Intent.Digest,

@@ -92,7 +92,7 @@ func (r *Runner) Run(ctx context.Context, req Request) (*RunResult, error) {
 		return out, nil
 	}
 	s := &session{Runner: r, req: req, provisioner: p, past: past, started: r.now(), out: out}
-	if req.Apply && past.Interrupted != nil {
+	if past.Interrupted != nil {
 		if err := s.recover(ctx); err != nil {
 			return out, fmt.Errorf("complete the interrupted run %s: %w", past.Interrupted.Intent.Run, err)
 		}
@@ -140,6 +140,7 @@ type session struct {
 	dir         Directory
 	out         *RunResult
 	runID       string
+	cutOff      string // what a plan says of an interrupted run that apply will report
 }
 
 // plan observes the directory and decides what has to change.
@@ -169,8 +170,10 @@ func (s *session) plan(ctx context.Context) error {
 	s.out.Plan = NewPlan(PlanInput{Rewound: rewound, Distrust: s.past.Distrust, Provisioner: p, Want: want, Last: last, Observed: observed, Ledger: s.past.Ledger, Status: s.past.Status,
 		Approvals: s.req.Declarations.Approvals, Commit: s.req.Commit, Now: now})
 	s.out.Plan.Dirty = s.req.Dirty
-	if notice != "" {
-		s.out.Plan.Notices = append(s.out.Plan.Notices, notice)
+	for _, n := range []string{notice, s.cutOff} {
+		if n != "" {
+			s.out.Plan.Notices = append(s.out.Plan.Notices, n)
+		}
 	}
 	return nil
 }
