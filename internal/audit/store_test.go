@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"maps"
 	"sync"
 	"testing/fstest"
@@ -161,4 +162,18 @@ func firstLine(s string) string {
 		}
 	}
 	return s
+}
+
+// history yields the branch's commits, the newest first.
+func (s *memStore) history() iter.Seq2[Snapshot, error] {
+	return func(yield func(Snapshot, error) bool) {
+		s.mu.Lock()
+		at := s.head
+		s.mu.Unlock()
+		for at != "" && yield(Snapshot{Commit: at, Files: s.at(at)}, nil) {
+			s.mu.Lock()
+			at = s.commits[at].parent
+			s.mu.Unlock()
+		}
+	}
 }

@@ -1,0 +1,318 @@
+package audit
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/seed-d64a251c/roster/reconcile"
+)
+
+func entryOf(run string, seq int, ended bool) record {
+	return record{Entry: &reconcile.Entry{Run: run, Provisioner: prov, Seq: seq, Ended: ended, Time: time.Unix(0, 0).UTC(),
+		Changes: []reconcile.Done{{Change: reconcile.Change{Kind: reconcile.CreateUser, Key: fmt.Sprint("u-", seq), Name: "a \"b\"\n"}}}}}
+}
+
+// writtenJournal is a journal with an intent and n entries, as bytes.
+func writtenJournal(t testing.TB, n int) (name string, content []byte) {
+	t.Helper()
+	name = filepath.Join(t.TempDir(), "journal", "j.jsonl")
+	in := intentOf("run-1", n)
+	j, err := createJournal(name, &in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range n {
+		if err := j.append(entryOf("run-1", i/2+1, i%2 == 1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := j.close(); err != nil {
+		t.Fatal(err)
+	}
+	if content, err = os.ReadFile(name); err != nil {
+		t.Fatal(err)
+	}
+	return name, content
+}
+
+func TestJournalReadsWhatWasWritten(t *testing.T) {
+	name, content := writtenJournal(t, 7)
+	if lines := bytes.Count(content, []byte("\n")); lines != 8 {
+		t.Errorf("the file has %d lines, want 8", lines)
+	}
+	got, err := readJournal(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Intent.Run != "run-1" || len(got.Entries) != 7 {
+		t.Fatalf("read %d entries of %q", len(got.Entries), got.Intent.Run)
+	}
+	for i, e := range got.Entries {
+		if e.Seq != i/2+1 || e.Ended != (i%2 == 1) || e.Changes[0].Name != "a \"b\"\n" {
+			t.Errorf("entry %d is %+v", i, e)
+		}
+	}
+	if _, err := createJournal(name, &got.Intent); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("creating it again: %v", err)
+	}
+	if got, err := readJournal(name + "x"); got != nil || err != nil {
+		t.Errorf("no journal reads as %v, %v", got, err)
+	}
+}
+
+// A crash may leave any beginning of the file. All that was whole is read, in
+// order, and nothing else.
+func TestJournalCutAnywhereKeepsItsBeginning(t *testing.T) {
+	_, content := writtenJournal(t, 5)
+	for end := range len(content) + 1 {
+		got, err := parseJournal("j", bytes.NewReader(content[:end]))
+		if err != nil {
+			t.Fatalf("cut at %d: %v", end, err)
+		}
+		whole := bytes.Count(content[:end], []byte("\n"))
+		if whole == 0 {
+			if got != nil {
+				t.Fatalf("cut at %d: read %v", end, got)
+			}
+			continue
+		}
+		if got == nil || len(got.Entries) != whole-1 {
+			t.Fatalf("cut at %d: %d lines are whole, read %+v", end, whole, got)
+		}
+	}
+}
+
+// Damage before the last line cannot come from a crash: each line was on disk
+// before the next was written.
+func TestJournalDamageInTheMiddleIsAnError(t *testing.T) {
+	_, content := writtenJournal(t, 4)
+	lastLine := bytes.LastIndexByte(content[:len(content)-1], '\n') + 1
+	for at := range lastLine - 1 { // without the newline before it, the last line is part of the damage
+		damaged := bytes.Clone(content)
+		damaged[at] ^= 1
+		_, err := parseJournal("/state/journal/p.jsonl", bytes.NewReader(damaged))
+		var corrupt *CorruptError
+		if !errors.As(err, &corrupt) {
+			t.Fatalf("byte %d (%q): %v", at, content[at], err)
+		}
+		if want := bytes.Count(content[:at], []byte("\n")) + 1; corrupt.Line != want || !strings.Contains(err.Error(), fmt.Sprintf("/state/journal/p.jsonl:%d:", want)) {
+			t.Fatalf("byte %d: the error names line %d, want %d: %v", at, corrupt.Line, want, err)
+		}
+	}
+}
+
+func TestJournalOddLines(t *testing.T) {
+	in, other := intentOf("run-1", 2), intentOf("run-2", 2)
+	enc := func(rs ...record) string {
+		var out []byte
+		for _, r := range rs {
+			r.Synced = int64(len(out))
+			l, err := encodeLine(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out = append(out, l...)
+		}
+		return string(out)
+	}
+	// Three entries in one batch: none of them had been synced when any was written.
+	batch := func(damage int) string {
+		out := enc(record{Intent: &in})
+		synced := int64(len(out))
+		for i := range 3 {
+			r := entryOf("run-1", i+1, false)
+			r.Synced = synced
+			l, _ := encodeLine(r)
+			if i == damage {
+				l = append(bytes.Repeat([]byte{0}, len(l)-1), '\n')
+			}
+			out += string(l)
+		}
+		return out
+	}
+	for _, row := range []struct {
+		name, text string
+		entries    int // -1: nothing to read
+		err        string
+	}{
+		{"an empty file is a journal that never began", "", -1, ""},
+		{"zeros where the first line should be", strings.Repeat("\x00", 100), -1, ""},
+		{"the first of a torn batch is lost", batch(0), 2, ""},
+		{"the middle of a torn batch is lost", batch(1), 2, ""},
+		{"zeros at the end", enc(record{Intent: &in}, entryOf("run-1", 1, false)) + "\x00\x00\x00", 1, ""},
+		{"an entry without an intent", enc(entryOf("run-1", 1, false)), -1, "does not belong"},
+		{"two intents", enc(record{Intent: &in}, record{Intent: &other}), -1, "does not belong"},
+		{"an entry of another run", enc(record{Intent: &in}, entryOf("run-2", 1, false)), -1, "does not belong"},
+		{"a line taken out", enc(record{Intent: &in}) + strings.SplitAfter(enc(record{Intent: &in}, entryOf("run-1", 1, false), entryOf("run-1", 1, true)), "\n")[2], -1, "missing"},
+		{"an empty line before the end", strings.Replace(enc(record{Intent: &in}, entryOf("run-1", 1, false)), "\n", "\n\n", 1), 1, ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			got, err := parseJournal("j", strings.NewReader(row.text))
+			switch {
+			case row.err != "":
+				if err == nil || !strings.Contains(err.Error(), row.err) {
+					t.Fatalf("error is %v, want %q", err, row.err)
+				}
+			case err != nil:
+				t.Fatal(err)
+			case row.entries < 0 && got != nil, row.entries >= 0 && (got == nil || len(got.Entries) != row.entries):
+				t.Fatalf("read %+v, want %d entries", got, row.entries)
+			}
+		})
+	}
+}
+
+func TestJournalTakesManyWritersAtOnce(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "j.jsonl")
+	in := intentOf("run-1", 0)
+	j, err := createJournal(name, &in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var writers sync.WaitGroup
+	for w := range 5 {
+		writers.Go(func() {
+			for i := range 40 {
+				if err := errors.Join(j.append(entryOf("run-1", w*1000+i, false)), j.append(entryOf("run-1", w*1000+i, true))); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	writers.Wait()
+	if err := j.close(); err != nil {
+		t.Fatal(err)
+	}
+	got, err := readJournal(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := map[int]int{}
+	for _, e := range got.Entries {
+		writer, want := e.Seq/1000, e.Seq%1000*2
+		if e.Ended {
+			want++
+		}
+		if next[writer] != want {
+			t.Fatalf("writer %d has entry %d before %d", writer, want, next[writer])
+		}
+		next[writer]++
+	}
+	if len(got.Entries) != 400 {
+		t.Errorf("read %d entries, want 400", len(got.Entries))
+	}
+}
+
+func TestJournalSharesOneWriteAmongThoseWhoWait(t *testing.T) {
+	in := intentOf("run-1", 0)
+	j, err := createJournal(filepath.Join(t.TempDir(), "j.jsonl"), &in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.close()
+	j.writing.Lock() // the disk is busy
+	var writers sync.WaitGroup
+	for i := range 5 {
+		writers.Go(func() {
+			if err := j.append(entryOf("run-1", i+1, false)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	for waiting := 0; waiting < 5; {
+		j.mu.Lock()
+		waiting = len(j.next.records)
+		j.mu.Unlock()
+	}
+	before := j.end
+	j.writing.Unlock()
+	writers.Wait()
+	content, err := os.ReadFile(j.name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := bytes.Count(content, fmt.Appendf(nil, `{"synced":%d,`, before)), 5; got != want {
+		t.Errorf("%d lines were written together, want %d", got, want)
+	}
+}
+
+// When the disk refuses, the entry fails; what was written before stays, and
+// once there is room again the journal goes on.
+func TestJournalGoesOnAfterADiskThatWasFull(t *testing.T) {
+	in := intentOf("run-1", 0)
+	j, err := createJournal(filepath.Join(t.TempDir(), "j.jsonl"), &in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := j.append(entryOf("run-1", 1, false)); err != nil {
+		t.Fatal(err)
+	}
+	disk := j.f
+	full, err := os.OpenFile(j.name, os.O_RDONLY, 0) // takes no writes, and cannot be cut
+	if err != nil {
+		t.Fatal(err)
+	}
+	j.f = full
+	if err := j.append(entryOf("run-1", 2, false)); err == nil {
+		t.Fatal("an entry went to a disk that takes none")
+	}
+	j.f = disk
+	if err := j.append(entryOf("run-1", 2, false)); err == nil || !strings.Contains(err.Error(), "unknown state") {
+		t.Errorf("after a failure that could not be undone: %v", err)
+	}
+	j.broken = nil // had the cut succeeded
+	if err := j.append(entryOf("run-1", 2, false)); err != nil {
+		t.Fatal(err)
+	}
+	full.Close()
+	if err := j.close(); err != nil {
+		t.Fatal(err)
+	}
+	got, err := readJournal(j.name)
+	if err != nil || len(got.Entries) != 2 {
+		t.Errorf("read %+v, %v", got, err)
+	}
+}
+
+func FuzzJournal(f *testing.F) {
+	in := intentOf("run-1", 2)
+	in.Started = time.Unix(0, 0).UTC()
+	var content []byte
+	for _, r := range []record{{Intent: &in}, entryOf("run-1", 1, false), entryOf("run-1", 1, true)} {
+		r.Synced = int64(len(content))
+		l, err := encodeLine(r)
+		if err != nil {
+			f.Fatal(err)
+		}
+		content = append(content, l...)
+	}
+	f.Add(content)
+	f.Add(content[:len(content)-7])
+	f.Add([]byte("{\"sum\":\"00000000\",\"record\":null}\n"))
+	f.Fuzz(func(t *testing.T, content []byte) {
+		got, err := parseJournal("j", bytes.NewReader(content))
+		if err != nil && got != nil {
+			t.Fatalf("both %v and %v", got, err)
+		}
+		if got == nil {
+			return
+		}
+		for _, e := range got.Entries { // what is read can be written, and is read the same
+			l, err := encodeLine(record{Entry: &e})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := decodeLine(l); err != nil {
+				t.Fatalf("%s: %v", l, err)
+			}
+		}
+	})
+}
