@@ -41,7 +41,7 @@ func (b *Book) past(ctx context.Context, provisioner string, d *desk) (*reconcil
 		}
 		waiting = nil
 	}
-	w, err := b.read(ctx, provisioner, waiting)
+	w, err := b.read(ctx, provisioner)
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +49,7 @@ func (b *Book) past(ctx context.Context, provisioner string, d *desk) (*reconcil
 	if err != nil {
 		return nil, err
 	}
-	past := &reconcile.Past{Status: w.status, Ledger: w.ledger.Clone()}
+	past := &reconcile.Past{}
 	if past.Distrust, err = b.distrust(ctx, memory, w); err != nil {
 		return nil, err
 	}
@@ -58,13 +58,21 @@ func (b *Book) past(ctx context.Context, provisioner string, d *desk) (*reconcil
 			return nil, err
 		}
 	}
-	cut, err := b.interrupted(provisioner, w, ours)
+	cut, err := b.interrupted(provisioner, w, waiting, ours)
 	if err != nil {
 		return nil, err
 	}
 	if ours && d.run == nil {
 		past.Interrupted = cut
 	}
+	if waiting != nil { // for who only looks it is as good as published
+		later, err := b.compose(w, waiting)
+		if err != nil {
+			return nil, err
+		}
+		w.status, w.ledger = later.status, later.ledger
+	}
+	past.Status, past.Ledger = w.status, w.ledger.Clone()
 	foreign := w.intents.foreign(runOf(cut, waiting))
 	if len(foreign) > 0 {
 		past.Open = &foreign[0]
@@ -120,9 +128,8 @@ type world struct {
 	intents *intents
 }
 
-// read reads a provisioner's part of the branch; a conclusion that waits for its
-// publication is taken for published.
-func (b *Book) read(ctx context.Context, provisioner string, waiting *pending) (*world, error) {
+// read reads a provisioner's part of the branch.
+func (b *Book) read(ctx context.Context, provisioner string) (*world, error) {
 	head, err := b.Store.Head(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read the audit branch: %w", err)
@@ -136,13 +143,6 @@ func (b *Book) read(ctx context.Context, provisioner string, waiting *pending) (
 		return nil, err
 	}
 	w.head = head
-	if waiting != nil {
-		merged, err := b.compose(w, waiting)
-		if err != nil {
-			return nil, err
-		}
-		w.status, w.ledger = merged.status, merged.ledger
-	}
 	return w, nil
 }
 
@@ -174,13 +174,13 @@ func stateDigest(status []byte, ledger string) string { return sum([]byte(sum(st
 
 // interrupted returns the run of the journal on this machine, unless its report
 // is on the branch: then only the journal's removal was missing.
-func (b *Book) interrupted(provisioner string, w *world, ours bool) (*reconcile.Interrupted, error) {
+func (b *Book) interrupted(provisioner string, w *world, waiting *pending, ours bool) (*reconcile.Interrupted, error) {
 	name := b.journalPath(provisioner)
 	cut, err := readJournal(name)
 	if err != nil {
 		return nil, err
 	}
-	if cut != nil {
+	if cut != nil && (waiting == nil || waiting.Report.Run != cut.Intent.Run) {
 		if cut.Intent.Provisioner != provisioner {
 			return nil, fmt.Errorf("%s is the journal of %q", name, cut.Intent.Provisioner)
 		}
