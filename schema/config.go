@@ -17,14 +17,15 @@ type dynamic struct {
 	names  map[string]bool            // identifiers that it refers to
 	kinds  map[string]bool            // kinds of which it says something about every record
 	keys   map[string]map[string]bool // records of which it says something, by kind
-	spots  map[string]spot            // where the fields are that it names outright, by path
+	spots  map[string]spot            // where the values stand of the fields that it names outright, by path
+	labels map[string]spot            // and where their names stand
 	srcs   map[string]*source         // its files by name
 	consts map[string]*node           // hidden fields and definitions that are data; nil for what is declared twice
 	failed bool                       // there are errors that would make evaluation pointless
 }
 
 func newDynamic() *dynamic {
-	return &dynamic{names: map[string]bool{}, kinds: map[string]bool{}, keys: map[string]map[string]bool{}, spots: map[string]spot{}, srcs: map[string]*source{}, consts: map[string]*node{}}
+	return &dynamic{names: map[string]bool{}, kinds: map[string]bool{}, keys: map[string]map[string]bool{}, spots: map[string]spot{}, labels: map[string]spot{}, srcs: map[string]*source{}, consts: map[string]*node{}}
 }
 
 // readCUE parses a file and parts what is data from what must be evaluated.
@@ -219,7 +220,7 @@ func (s *splitter) locate(path string, f *ast.Field) {
 		where = s.reader.at(f.Label)
 	}
 	if _, have := s.dynamic.spots[path]; !have {
-		s.dynamic.spots[path] = where
+		s.dynamic.spots[path], s.dynamic.labels[path] = where, s.reader.at(f.Label)
 	}
 	s.locateIn(path, f.Value)
 }

@@ -13,7 +13,8 @@ import (
 // crosser checks what holds between declarations.
 type crosser struct {
 	*loader
-	d *Declarations
+	d       *Declarations
+	records map[string]map[string]*node // by kind and key
 }
 
 // cross checks the whole. With files that could not be read or evaluated it does not, since what is in them would seem to be missing.
@@ -23,7 +24,7 @@ func (l *loader) cross(d *Declarations) {
 	}) {
 		return
 	}
-	c := &crosser{l, d}
+	c := &crosser{loader: l, d: d, records: map[string]map[string]*node{}}
 	c.keys()
 	c.types()
 	c.people()
@@ -90,7 +91,18 @@ func fold(s string) string {
 	return s
 }
 
-func (c *crosser) node(names ...string) *node { return c.root.find(names...) }
+// node returns what was declared of a record, or of something in it.
+func (c *crosser) node(kind, key string, below ...string) *node {
+	if c.records[kind] == nil {
+		c.records[kind] = map[string]*node{}
+		if all := c.root.child(kind); all != nil {
+			for _, f := range all.fields {
+				c.records[kind][f.name] = f.value
+			}
+		}
+	}
+	return c.records[kind][key].find(below...)
+}
 
 // keys refuses keys of one kind that differ only in case.
 func (c *crosser) keys() {

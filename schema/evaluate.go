@@ -190,24 +190,25 @@ func (x *extractor) records(out *node, v cue.Value, kind string) bool {
 		if !x.dynamic.moves(kind, key) {
 			continue
 		}
-		var known *node
+		var known field
 		if x.literal != nil {
 			if f := x.literal.lookup(key); f != nil {
-				known = f.value
+				known = *f
 			}
 		}
 		path := join(kind, key)
-		value := x.value(it.Value(), path, spot{}, known)
-		out.fields = append(out.fields, field{name: key, at: x.keySpot(path, value, known), value: value})
+		value := x.value(it.Value(), path, spot{}, known.value)
+		out.fields = append(out.fields, field{name: key, at: x.keySpot(path, value, known.at), value: value})
 	}
 	return true
 }
 
-func (x *extractor) keySpot(path string, value, known *node) spot {
-	if known != nil {
-		return known.at
+// keySpot returns where the name of a field stands.
+func (x *extractor) keySpot(path string, value *node, known spot) spot {
+	if known.src != nil {
+		return known
 	}
-	if s, ok := x.dynamic.spots[path]; ok {
+	if s, ok := x.dynamic.labels[path]; ok {
 		return s
 	}
 	return value.at
@@ -275,16 +276,12 @@ func (x *extractor) structure(n *node, v cue.Value, path string, known *node) {
 	for it.Next() {
 		name := it.Selector().Unquoted()
 		below := join(path, name)
-		var field_ *node
-		f := field{name: name}
-		if have := known.get(name); have != nil {
-			f.at, field_ = have.at, have.value
+		var have field
+		if f := known.get(name); f != nil {
+			have = *f
 		}
-		f.value = x.value(it.Value(), below, n.at, field_)
-		if f.at.src == nil {
-			f.at = x.keySpot(below, f.value, nil)
-		}
-		n.fields = append(n.fields, f)
+		value := x.value(it.Value(), below, n.at, have.value)
+		n.fields = append(n.fields, field{name: name, at: x.keySpot(below, value, have.at), value: value})
 	}
 }
 

@@ -76,9 +76,10 @@ func (l *loader) confirm(ctx context.Context, refused map[string]map[string]Prob
 		file.Decls = append(file.Decls, &ast.Field{Label: ast.NewIdent(kind), Value: &ast.StructLit{Elts: []ast.Decl{record}}})
 	}
 	asked := 0
+	find := &crosser{loader: l, records: map[string]map[string]*node{}}
 	for _, kind := range l.schema.order {
 		for _, key := range keysOf(refused[kind]) {
-			if n := l.root.find(kind, key); asked < mostConfirmed && n != nil && !n.bad() {
+			if n := find.node(kind, key); asked < mostConfirmed && n != nil && !n.bad() {
 				asked++
 				add(kind, key, n)
 				continue

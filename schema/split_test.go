@@ -1,0 +1,132 @@
+package schema
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"cuelang.org/go/cue/format"
+)
+
+// throughCUE adds a declaration that may touch everything, so that CUE evaluates the literal records too.
+func throughCUE(files fstest.MapFS) fstest.MapFS {
+	out := maps.Clone(files)
+	out["touch.cue"] = &fstest.MapFile{Data: []byte("package roster\n\nif true {_touched: true}\n")}
+	return out
+}
+
+// tree copies a folder into memory.
+func treeOf(t testing.TB, dir string) fstest.MapFS {
+	t.Helper()
+	files := fstest.MapFS{}
+	scanned := &loader{limits: standardLimits()}
+	tr, err := scanned.scan(os.DirFS(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range append(append(tr.cue, tr.data...), "saml/aws-sp.xml") {
+		b, err := os.ReadFile(dir + "/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[name] = &fstest.MapFile{Data: b, Mode: 0o644}
+	}
+	return files
+}
+
+func TestLiteralRecordsAreWhatCUEMakesOfThem(t *testing.T) {
+	for name, files := range map[string]fstest.MapFS{"example": treeOf(t, "../testdata/example"), "base": base(t)} {
+		fast, err := Load(files)
+		if err != nil {
+			t.Fatal(err)
+		}
+		slow, err := Load(throughCUE(files))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for kind, pair := range map[string][2]any{
+			"attributeTypes": {fast.AttributeTypes, slow.AttributeTypes}, "users": {fast.Users, slow.Users}, "groups": {fast.Groups, slow.Groups}, "apps": {fast.Apps, slow.Apps},
+			"provisioners": {fast.Provisioners, slow.Provisioners}, "assertions": {fast.Assertions, slow.Assertions}, "timezone": {fast.Timezone.String(), slow.Timezone.String()},
+		} {
+			if !reflect.DeepEqual(pair[0], pair[1]) {
+				t.Errorf("%s: %s differ:\n%+v\n%+v", name, kind, pair[0], pair[1])
+			}
+		}
+	}
+}
+
+// TestRecordsInPiecesUnifyAsInCUE declares records in two files, some of whose fields are in both, alike or not.
+func TestRecordsInPiecesUnifyAsInCUE(t *testing.T) {
+	j := newJudge(t)
+	r := rand.New(rand.NewPCG(6, 7))
+	refused := 0
+	for i := range 60 {
+		files := base(t)
+		user := j.parse(`{"userId": "c", "firstName": "C", "lastName": "D", "email": "c@example.com", "state": "LOCKED", "attributes": {"department": "x", "skills": ["go", "cue"], "level": 3}}`)
+		group := j.parse(`{"displayName": "G", "members": {"u-1": {"until": "2026-12-31", "reason": "x"}, "u-2": {}}, "where": {"department": ["x", "y"], "level": 1}}`)
+		var parts [2]strings.Builder
+		for k := range parts {
+			fmt.Fprintf(&parts[k], "package roster\n\nusers: \"u-3\": %s\ngroups: g: %s\n", cueText(t, piece(r, user, k)), cueText(t, piece(r, group, k)))
+			files[fmt.Sprintf("part%d.cue", k)] = &fstest.MapFile{Data: []byte(parts[k].String())}
+		}
+		fast, fastErr := Load(files)
+		slow, slowErr := Load(throughCUE(files))
+		if (fastErr == nil) != (slowErr == nil) {
+			t.Errorf("%d: %v\nCUE: %v\n%s\n%s", i, fastErr, slowErr, parts[0].String(), parts[1].String())
+			continue
+		}
+		if fastErr != nil {
+			refused++
+			continue
+		}
+		if !reflect.DeepEqual(plainUser(fast), plainUser(slow)) {
+			t.Errorf("%d: %+v\nCUE: %+v", i, plainUser(fast), plainUser(slow))
+		}
+	}
+	if refused == 0 || refused == 60 {
+		t.Errorf("%d of 60 were refused, which tries little", refused)
+	}
+}
+
+// plainUser is what was declared in pieces, without places.
+func plainUser(d *Declarations) []any {
+	u, g := *d.Users["u-3"], *d.Groups["g"]
+	u.Pos, g.Pos = Pos{}, Pos{}
+	out := []any{u, g.DisplayName, g.Where.Fields}
+	for _, key := range keysOf(g.Members) {
+		m := *g.Members[key]
+		m.Pos = Pos{}
+		out = append(out, key, m)
+	}
+	return out
+}
+
+// piece leaves out fields at random and, rarely, changes one. What the first piece has not, the second has.
+func piece(r *rand.Rand, n *node, k int) *node {
+	c := &node{kind: n.kind, text: n.text}
+	for i, f := range n.fields {
+		switch {
+		case n.kind == structNode && (i+k)%2 == 0 && r.IntN(3) > 0:
+			continue
+		case r.IntN(60) == 0 && f.value.kind == stringNode:
+			f.value = &node{kind: stringNode, text: f.value.text + "x"}
+		}
+		f.value = piece(r, f.value, k)
+		c.fields = append(c.fields, f)
+	}
+	return c
+}
+
+func cueText(t *testing.T, n *node) string {
+	t.Helper()
+	b, err := format.Node(n.syntax())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
