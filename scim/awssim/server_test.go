@@ -32,6 +32,12 @@ func serve(t *testing.T, profile awssim.Profile, opt awssim.Options) *server {
 		opt.Throttle.Unlimited = true
 	}
 	opt.Seed = 1
+	return serveExactly(t, profile, opt)
+}
+
+// serveExactly is serve with the options as they are.
+func serveExactly(t *testing.T, profile awssim.Profile, opt awssim.Options) *server {
+	t.Helper()
 	s := &server{t: t, now: start()}
 	s.Server = &awssim.Server{
 		Profile: profile, Tenant: "tenant", Tokens: []awssim.Token{{ID: "first", Secret: "secret"}},
@@ -71,6 +77,22 @@ func (s *server) try(method, path, body string) (answer, error) {
 		req.Header.Set("Content-Type", "application/scim+json")
 	}
 	return s.do(req)
+}
+
+// agentless is a call without a User-Agent, with another token if one is given.
+func (s *server) agentless(method, path string, token ...string) answer {
+	s.t.Helper()
+	req, err := http.NewRequestWithContext(s.t.Context(), method, s.http.URL+s.Path()+path, strings.NewReader(patch(`{"op":"replace","path":"title","value":"x"}`)))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	req.Header["User-Agent"] = nil
+	req.Header.Set("Authorization", "Bearer "+strings.Join(append(token, "secret")[:1], ""))
+	a, err := s.do(req)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return a
 }
 
 func (s *server) do(req *http.Request) (answer, error) {

@@ -2,7 +2,6 @@ package awssim_test
 
 import (
 	"fmt"
-	"net/http"
 	"strings"
 	"testing"
 
@@ -304,27 +303,6 @@ func TestWhatAWSLacks(t *testing.T) {
 	}
 	if got := len(s.want(200, s.call("GET", "/ResourceTypes", "")).resources()); got != 2 {
 		t.Errorf("%d resource types", got)
-	}
-}
-
-func TestPatchNeedsAUserAgent(t *testing.T) {
-	for _, c := range []struct {
-		opt    awssim.Options
-		status int
-	}{{awssim.Options{}, 400}, {awssim.Options{AllowNoUserAgent: true}, 200}} {
-		s := serve(t, awssim.ProfileAWS, c.opt)
-		id := s.addUser("alice")
-		req, err := http.NewRequestWithContext(t.Context(), "PATCH", s.http.URL+s.Path()+"/Users/"+id, strings.NewReader(patch(`{"op":"replace","path":"title","value":"x"}`)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Authorization", "Bearer secret")
-		req.Header["User-Agent"] = nil
-		a, err := s.do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.want(c.status, a)
 	}
 }
 
