@@ -139,7 +139,7 @@ func (a *app) logger(level slog.Level) *slog.Logger {
 		level = slog.LevelDebug
 	}
 	if terminal(a.stderr) {
-		return slog.New(tint.NewHandler(a.stderr, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !a.colored(a.stderr)}))
+		return slog.New(tint.NewTextHandler(a.stderr, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !a.colored(a.stderr)}))
 	}
 	return slog.New(slog.NewJSONHandler(a.stderr, &slog.HandlerOptions{Level: level}))
 }

@@ -75,7 +75,7 @@ func (a *app) demo(ctx context.Context, d demonstration) (err error) {
 	}
 	began := time.Now()
 	stage, err := demo.Open(ctx, demo.Setting{Dir: dir, Content: content, Serve: a.serveDemo, Deadline: d.deadline, Between: d.between,
-		Voice: demo.Voice{Out: a.stdout, Colour: a.colored(a.stdout)}})
+		Program: program(), Voice: demo.Voice{Out: a.stdout, Colour: a.colored(a.stdout)}})
 	if err != nil {
 		return err
 	}
@@ -139,4 +139,12 @@ func lastLines(file string, n int) []string {
 	}
 	lines := strings.Split(strings.TrimSpace(string(b)), "\n")
 	return lines[max(0, len(lines)-n):]
+}
+
+// program is how this program was called; go run's is gone by the time that somebody types it again.
+func program() string {
+	if exe, err := os.Executable(); err == nil && strings.Contains(exe, string(filepath.Separator)+"go-build") {
+		return "roster"
+	}
+	return os.Args[0]
 }

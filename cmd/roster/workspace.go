@@ -34,7 +34,6 @@ type place struct {
 	gitTokenEnv, gitUsername   string
 	sshKey, knownHosts, caFile string
 	provisioner                string
-	dirFlag                    bool
 }
 
 // register adds the flags that choose a place.
