@@ -303,7 +303,7 @@ func TestThrottleLetsTwentyThrough(t *testing.T) {
 	if a.header.Get("Retry-After") != "" {
 		t.Errorf("Retry-After %q", a.header.Get("Retry-After"))
 	}
-	s.now = s.now.Add(50 * 1e6)
+	s.AdvanceClock(50 * 1e6)
 	s.want(200, s.call("GET", "/Users", ""))
 	s.want(429, s.call("GET", "/Users", ""))
 	if got := s.Calls().ByStatus[429]; got != 2 {

@@ -136,7 +136,7 @@ func TestStaleReadsLagBehind(t *testing.T) {
 	if got := len(s.want(200, s.call("GET", members, "")).resources()); got != 1 {
 		t.Errorf("%d members are seen at once, want 1", got)
 	}
-	s.now = s.now.Add(2 * time.Second)
+	s.AdvanceClock(2 * time.Second)
 	s.want(200, s.call("GET", "/Users/"+bob, ""))
 	if got := len(s.want(200, s.call("GET", members, "")).resources()); got != 2 {
 		t.Errorf("%d members are seen after two seconds, want 2", got)

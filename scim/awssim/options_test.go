@@ -157,7 +157,7 @@ func secondPage(s *server, count string, later time.Duration) int {
 		s.addUser(name)
 	}
 	next := s.call("GET", "/Users?cursor&count="+count, "").str("nextCursor")
-	s.now = s.now.Add(later)
+	s.AdvanceClock(later)
 	return s.call("GET", "/Users"+query("cursor", next, "count", "2"), "").status
 }
 

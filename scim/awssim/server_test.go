@@ -1,6 +1,7 @@
 package awssim_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -20,9 +21,9 @@ func start() time.Time { return time.Date(2026, 11, 23, 9, 30, 15, 160_000_000, 
 // server is a simulator on loopback and a caller of it.
 type server struct {
 	*awssim.Server
-	t    *testing.T
-	http *httptest.Server
-	now  time.Time
+	t      *testing.T
+	http   *httptest.Server
+	secret string // "": the newest token
 }
 
 // serve starts a simulator with a fixed clock, a known tenant and token, and no throttle unless opt sets one.
@@ -38,12 +39,19 @@ func serve(t *testing.T, profile awssim.Profile, opt awssim.Options) *server {
 // serveExactly is serve with the options as they are.
 func serveExactly(t *testing.T, profile awssim.Profile, opt awssim.Options) *server {
 	t.Helper()
-	s := &server{t: t, now: start()}
-	s.Server = &awssim.Server{
+	now := start()
+	s := serveThis(t, &awssim.Server{
 		Profile: profile, Tenant: "tenant", Tokens: []awssim.Token{{ID: "first", Secret: "secret"}},
-		Now: func() time.Time { return s.now }, Options: opt,
-	}
-	s.http = httptest.NewServer(s.Server)
+		Now: func() time.Time { return now }, Options: opt,
+	})
+	s.secret = "secret"
+	return s
+}
+
+// serveThis puts a server on loopback.
+func serveThis(t *testing.T, sim *awssim.Server) *server {
+	t.Helper()
+	s := &server{t: t, Server: sim, http: httptest.NewServer(sim)}
 	t.Cleanup(s.http.Close)
 	return s
 }
@@ -72,7 +80,7 @@ func (s *server) try(method, path, body string) (answer, error) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	req.Header.Set("Authorization", "Bearer secret")
+	req.Header.Set("Authorization", "Bearer "+cmp.Or(s.secret, s.Token()))
 	if body != "" {
 		req.Header.Set("Content-Type", "application/scim+json")
 	}

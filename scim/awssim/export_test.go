@@ -1,0 +1,8 @@
+package awssim
+
+// BreakJournal closes the file under the journal, so that nothing can be written.
+func BreakJournal(s *Server) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_ = s.journal.file.Close()
+}

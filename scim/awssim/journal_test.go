@@ -1,0 +1,193 @@
+package awssim_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed-d64a251c/roster/scim/awssim"
+)
+
+// reopen starts another server on the file.
+func reopen(t *testing.T, file string, profile awssim.Profile) *server {
+	t.Helper()
+	s := &awssim.Server{Profile: profile, Now: start, Options: awssim.Options{Throttle: awssim.Throttle{Unlimited: true}}}
+	if err := s.Open(file); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return serveThis(t, s)
+}
+
+func TestAFileSurvivesARestart(t *testing.T) {
+	for _, profile := range []awssim.Profile{awssim.ProfileAWS, awssim.ProfileRFC} {
+		t.Run(profile.String(), func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "directory")
+			s := reopen(t, file, profile)
+			alice, err := s.PutUser(awssim.User{UserName: "alice", DisplayName: "A", ProfileURL: "https://x", Active: true, Emails: []awssim.Value{{Value: "a@b", Primary: true}},
+				Enterprise: &awssim.Enterprise{Manager: &awssim.Manager{Value: "m", Ref: "../m"}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			bob, err := s.PutUser(awssim.User{UserName: "bob"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			gone, err := s.PutUser(awssim.User{UserName: "gone"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			sre, err := s.PutGroup(awssim.Group{DisplayName: "sre", ExternalID: "g1", Members: []string{alice, bob, gone}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.want(204, s.call("DELETE", "/Users/"+gone, ""))
+			if err := s.RemoveMember(sre, bob); err != nil {
+				t.Fatal(err)
+			}
+			second, err := s.CreateToken(awssim.Token{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := s.DeleteToken(s.AccessTokens()[0].ID); err != nil {
+				t.Fatal(err)
+			}
+			want, path := s.State(), s.Path()
+			for range 2 { // replayed from its changes, and from what compaction made of them
+				s = reopen(t, file, profile)
+				if diff := cmp.Diff(want, s.State()); diff != "" {
+					t.Error(diff)
+				}
+				if s.Path() != path || s.Token() != second.Secret || len(s.AccessTokens()) != 1 {
+					t.Errorf("path %s, %d tokens", s.Path(), len(s.AccessTokens()))
+				}
+			}
+			if again, err := s.PutUser(awssim.User{UserName: "gone"}); err != nil || again == gone {
+				t.Errorf("the id %s is used again, %v", again, err)
+			}
+			info, err := os.Stat(file)
+			if err != nil || info.Mode().Perm() != 0o600 {
+				t.Errorf("the file with the tokens has mode %v, %v", info.Mode(), err)
+			}
+		})
+	}
+}
+
+func TestAFileThatWasCutOff(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "directory")
+	s := reopen(t, file, awssim.ProfileAWS)
+	for _, name := range []string{"alice", "bob"} {
+		if _, err := s.PutUser(awssim.User{UserName: name}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, _, _ := strings.Cut(string(data), `{"changes"`)
+	for cut := len(before); cut < len(data); cut++ {
+		if err := os.WriteFile(file, data[:cut], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		whole := strings.Count(string(data[:cut]), "\n") - 1
+		if n := len(reopen(t, file, awssim.ProfileAWS).State().Users); n != whole {
+			t.Fatalf("cut off at %d: %d users, want %d", cut, n, whole)
+		}
+	}
+}
+
+func TestFilesThatAreNoJournal(t *testing.T) {
+	for name, text := range map[string]string{
+		"text":                  "hello\n",
+		"JSON of another kind":  "{}\n",
+		"another version":       `{"awssim":2}` + "\n",
+		"damage in the middle":  `{"awssim":1}` + "\nx\n" + `{"changes":[]}` + "\n",
+		"a change nobody knows": `{"awssim":1}` + "\n" + `{"changes":[{"do":"paint"}]}` + "\n",
+		"an unknown attribute":  `{"awssim":1}` + "\n" + `{"changes":[{"do":"putUser","id":"a","attributes":{"shoeSize":"44"}}]}` + "\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "directory")
+			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := new(awssim.Server).Open(file); err == nil {
+				t.Error("it is opened")
+			}
+			if got, err := os.ReadFile(file); err != nil || string(got) != text {
+				t.Errorf("the file was changed: %q, %v", got, err)
+			}
+		})
+	}
+}
+
+func TestAWriteThatCannotBeKeptDoesNotHappen(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "directory")
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s := reopen(t, file, awssim.ProfileAWS)
+	awssim.BreakJournal(s.Server)
+	s.want(500, s.call("POST", "/Users", userJSON("alice")))
+	if n := len(s.State().Users); n != 0 {
+		t.Errorf("%d users", n)
+	}
+	if err := s.Close(); err == nil {
+		t.Error("closing says nothing")
+	}
+}
+
+func TestTokens(t *testing.T) {
+	s := serve(t, awssim.ProfileAWS, awssim.Options{})
+	second, err := s.CreateToken(awssim.Token{Secret: "second", Expires: start().Add(time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.CreateToken(awssim.Token{}); !errors.Is(err, awssim.ErrTokens) {
+		t.Errorf("a third token: %v", err)
+	}
+	s.want(200, s.call("GET", "/Users", ""))
+	if s.agentless("GET", "/Users", "second").status != 200 || s.agentless("GET", "/Users", "third").status != 401 {
+		t.Error("the second token is not good, or a third is")
+	}
+	if s.Token() != "second" {
+		t.Errorf("the newest token is %q", s.Token())
+	}
+	s.AdvanceClock(time.Hour)
+	if s.agentless("GET", "/Users", "second").status != 401 || s.Token() != "secret" {
+		t.Error("an expired token is good")
+	}
+	if err := s.DeleteToken(second.ID); err != nil {
+		t.Fatal(err)
+	}
+	s.AdvanceClock(365 * 24 * time.Hour)
+	s.want(401, s.call("GET", "/Users", ""))
+	if s.Token() != "" {
+		t.Error("there is a token after a year")
+	}
+	for _, text := range []string{fmt.Sprint(second), fmt.Sprintf("%+v %#v", second, second)} {
+		if strings.Contains(text, "second") {
+			t.Errorf("a token shows its secret: %s", text)
+		}
+	}
+}
+
+func TestTheZeroValueWorks(t *testing.T) {
+	s := serveThis(t, &awssim.Server{})
+	s.want(200, s.call("GET", "/Users?cursor", ""))
+	if n := len(s.Token()); n < 500 || n > 620 {
+		t.Errorf("a token of %d characters", n)
+	}
+	if first, _, _ := strings.Cut(strings.TrimPrefix(s.Path(), "/"), "-"); len(first) != 11 {
+		t.Errorf("path %s", s.Path())
+	}
+}
