@@ -2,8 +2,6 @@ package reconcile
 
 import (
 	"fmt"
-
-	"github.com/seed-d64a251c/roster/schema"
 )
 
 // reasons says for each change who asked for it: Git, since what was last applied, or something outside.
@@ -11,7 +9,6 @@ type reasons struct {
 	want, last *Desired // last is nil when nothing was ever applied
 	linking    *Linking
 	target     *target
-	mapping    *schema.Mapping
 }
 
 func (r *reasons) explain(c *Change) {

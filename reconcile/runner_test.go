@@ -202,11 +202,11 @@ func TestAnInterruptedRunIsReportedAndFinished(t *testing.T) {
 		t.Run(fmt.Sprintf("cut at journal entry %d", n), func(t *testing.T) {
 			w := newWorld(t)
 			w.commit("enabled: true", people(5)+group("g", "Group", 1, 5))
-			w.audit.failBegin, w.audit.loseConclusion = n, true
+			w.audit.FailBegin, w.audit.LoseConclusion = n, true
 			if _, err := w.run(true); err == nil {
 				t.Fatal("the run did not notice")
 			}
-			w.audit.failBegin = 0
+			w.audit.FailBegin = 0
 			result, err := w.run(true)
 			if err != nil {
 				t.Fatal(err)

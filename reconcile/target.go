@@ -45,9 +45,9 @@ func (t *target) addUser(l *Linking, want *DesiredUser) {
 	ours := Attributes{attribute("externalId", want.Key)}
 	switch {
 	case have != nil:
-		t.State.Users[want.Key] = &User{Key: want.Key, ID: have.ID, Attributes: merge(have.Attributes, merge(want.Attributes, ours))}
+		t.State.Users[want.Key] = &User{Key: want.Key, ID: have.ID, Attributes: merge(merge(have.Attributes, want.Attributes), ours)}
 	case want.Active: // somebody inactive or not yet valid is never created
-		attributes := merge(want.OnCreate, merge(want.Attributes, ours))
+		attributes := merge(merge(want.OnCreate, want.Attributes), ours)
 		t.State.Users[want.Key] = &User{Key: want.Key, Attributes: attributes}
 	}
 }

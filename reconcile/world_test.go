@@ -6,13 +6,13 @@ import (
 	"io/fs"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
 
 	"github.com/seed-d64a251c/roster/internal/directory"
 	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/reconciletest"
 	"github.com/seed-d64a251c/roster/schema"
 	"github.com/seed-d64a251c/roster/scim"
 	"github.com/seed-d64a251c/roster/scim/awssim"
@@ -24,7 +24,7 @@ type world struct {
 	sim     *awssim.Server
 	server  *httptest.Server
 	runner  *reconcile.Runner
-	audit   *memoryAudit
+	audit   *reconciletest.Audit
 	now     time.Time
 	commits []*schema.Declarations
 	runs    int
@@ -36,7 +36,7 @@ func newWorld(t testing.TB) *world {
 	w.sim.Options.RemoveAllMembers = true
 	w.server = httptest.NewServer(w.sim)
 	t.Cleanup(w.server.Close)
-	w.audit = &memoryAudit{past: map[string]*reconcile.Past{}}
+	w.audit = &reconciletest.Audit{}
 	limiter := &scim.Limiter{Concurrency: 5}
 	w.runner = &reconcile.Runner{Audit: w.audit, Source: w, Version: "test", Now: func() time.Time { return w.now },
 		RunID: func() string { w.runs++; return fmt.Sprintf("run-%d", w.runs) },
@@ -157,75 +157,4 @@ func (w *world) calls() map[string]int {
 	c := w.sim.Calls()
 	w.sim.ResetCalls()
 	return c.ByOperation
-}
-
-// memoryAudit is reconcile.Audit without durability. It insists on the order: intent, entries in pairs, conclusion.
-type memoryAudit struct {
-	mu      sync.Mutex
-	past    map[string]*reconcile.Past
-	reports []*reconcile.Report
-	intent  *reconcile.Intent
-	entries []reconcile.Entry
-	// failBegin makes the journal refuse the n-th entry; 0 never.
-	failBegin int
-	// loseConclusion makes the next Conclude fail as a crash would.
-	loseConclusion bool
-}
-
-func (m *memoryAudit) Past(_ context.Context, provisioner string) (*reconcile.Past, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	p := m.past[provisioner]
-	if p == nil {
-		p = &reconcile.Past{Ledger: reconcile.NewLedger()}
-	}
-	out := *p
-	out.Ledger = p.Ledger.Clone()
-	if m.intent != nil {
-		out.Interrupted = &reconcile.Interrupted{Intent: *m.intent, Entries: m.entries}
-	}
-	return &out, nil
-}
-
-func (m *memoryAudit) Intend(_ context.Context, in reconcile.Intent) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.intent != nil {
-		return reconcile.ErrLeased
-	}
-	m.intent, m.entries = &in, nil
-	return nil
-}
-
-func (m *memoryAudit) Begin(e reconcile.Entry) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.intent == nil {
-		return fmt.Errorf("entry %d without an intent", e.Seq)
-	}
-	if m.failBegin > 0 && len(m.entries) >= m.failBegin {
-		return fmt.Errorf("journal: no space left")
-	}
-	m.entries = append(m.entries, e)
-	return nil
-}
-
-func (m *memoryAudit) End(e reconcile.Entry) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.entries = append(m.entries, e)
-	return nil
-}
-
-func (m *memoryAudit) Conclude(_ context.Context, c reconcile.Conclusion) (reconcile.Receipt, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.loseConclusion {
-		m.loseConclusion = false
-		return reconcile.Receipt{}, fmt.Errorf("the power went out")
-	}
-	m.intent, m.entries = nil, nil
-	m.past[c.Report.Provisioner] = &reconcile.Past{Status: c.Status, Ledger: c.Ledger.Clone()}
-	m.reports = append(m.reports, c.Report)
-	return reconcile.Receipt{Commit: fmt.Sprintf("audit-%d", len(m.reports))}, nil
 }

@@ -1,0 +1,92 @@
+package reconciletest
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/seed-d64a251c/roster/reconcile"
+)
+
+var _ reconcile.Audit = (*Audit)(nil)
+
+// Audit is reconcile.Audit in memory, for tests of what runs leave. It insists on the order: intent, entries, conclusion. The zero value is
+// ready.
+type Audit struct {
+	mu      sync.Mutex
+	past    map[string]*reconcile.Past
+	intent  *reconcile.Intent
+	entries []reconcile.Entry
+	// Reports are those that were concluded, in order.
+	Reports []*reconcile.Report
+	// FailBegin makes the journal refuse whatever comes after so many entries; 0 never.
+	FailBegin int
+	// LoseConclusion makes the next Conclude fail as a crash would.
+	LoseConclusion bool
+}
+
+// Past returns what the last conclusion left.
+func (m *Audit) Past(_ context.Context, provisioner string) (*reconcile.Past, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	p := m.past[provisioner]
+	if p == nil {
+		p = &reconcile.Past{Ledger: reconcile.NewLedger()}
+	}
+	out := *p
+	out.Ledger = p.Ledger.Clone()
+	if m.intent != nil {
+		out.Interrupted = &reconcile.Interrupted{Intent: *m.intent, Entries: m.entries}
+	}
+	return &out, nil
+}
+
+// Intend opens a run.
+func (m *Audit) Intend(_ context.Context, in reconcile.Intent) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.intent != nil {
+		return reconcile.ErrLeased
+	}
+	m.intent, m.entries = &in, nil
+	return nil
+}
+
+// Begin notes the beginning of a write.
+func (m *Audit) Begin(e reconcile.Entry) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.intent == nil {
+		return fmt.Errorf("entry %d without an intent", e.Seq)
+	}
+	if m.FailBegin > 0 && len(m.entries) >= m.FailBegin {
+		return fmt.Errorf("journal: no space left")
+	}
+	m.entries = append(m.entries, e)
+	return nil
+}
+
+// End notes its end.
+func (m *Audit) End(e reconcile.Entry) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.entries = append(m.entries, e)
+	return nil
+}
+
+// Conclude closes the run.
+func (m *Audit) Conclude(_ context.Context, c reconcile.Conclusion) (reconcile.Receipt, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.LoseConclusion {
+		m.LoseConclusion = false
+		return reconcile.Receipt{}, fmt.Errorf("the power went out")
+	}
+	m.intent, m.entries = nil, nil
+	if m.past == nil {
+		m.past = map[string]*reconcile.Past{}
+	}
+	m.past[c.Report.Provisioner] = &reconcile.Past{Status: c.Status, Ledger: c.Ledger.Clone()}
+	m.Reports = append(m.Reports, c.Report)
+	return reconcile.Receipt{Commit: fmt.Sprintf("audit-%d", len(m.Reports))}, nil
+}
