@@ -152,12 +152,12 @@ func TestDemoOnceExitsWith1IfAStepDidNotHappen(t *testing.T) {
 		"the gates are off, and people lose access": {step: 5, want: `the outcome "held"`, seen: `"applied"`,
 			told: demonstration{content: altered(t, "provisioners/aws.cue", enabled,
 				enabled+"	limits: {maxRemovals: {off: true, reason: \"test\"}, memberRemovals: {off: true, reason: \"test\"}}\n")}},
-		"AWS forgets changes of groups": {step: 2, want: "+ priya@example.com in Platform", seen: "AWS has changed by\n          + priya@example.com\n   the daemon",
-			told: demonstration{between: forgets(http.MethodPatch, "/Groups/"), deadline: 4 * time.Second}},
-		"somebody more is declared than there should be": {step: 1, want: "AWS to have the example's people", seen: "finn@example.com",
-			told: demonstration{content: altered(t, "users/platform.cue", `"LOCKED"`, `"ACTIVE"`), deadline: 4 * time.Second}},
-		"AWS is down": {step: 1, want: "AWS to have the example's people", seen: "0 users",
-			told: demonstration{deadline: 4 * time.Second, between: func(http.Handler) http.Handler {
+		"AWS forgets changes of groups": {step: 2, want: "+ priya@example.com in Platform", seen: "AWS changed by\n          + priya@example.com\n   the daemon",
+			told: demonstration{between: forgets(http.MethodPatch, "/Groups/")}},
+		"somebody more is declared than there should be": {step: 1, want: "AWS with the people and groups of the example", seen: "finn@example.com",
+			told: demonstration{content: altered(t, "users/platform.cue", `"LOCKED"`, `"ACTIVE"`)}},
+		"AWS is down": {step: 1, want: "a report of commit", seen: "0 users",
+			told: demonstration{deadline: 2 * time.Second, between: func(http.Handler) http.Handler {
 				return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) })
 			}}},
 	} {

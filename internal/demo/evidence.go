@@ -51,7 +51,7 @@ type change struct {
 	Reason struct {
 		Text string `json:"text"`
 	} `json:"reason"`
-	Held   []struct {
+	Held []struct {
 		Gate string `json:"gate"`
 		Why  string `json:"why"`
 	} `json:"held"`

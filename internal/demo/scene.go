@@ -42,56 +42,26 @@ func (s *Stage) writes() int {
 	return calls.Total - calls.ByMethod["GET"]
 }
 
-// await looks, again and again until the deadline, whether what is expected has happened. look returns "" when it has, and otherwise
-// what there is to see instead. A Mismatch from look ends the wait.
-func (s *scene) await(expected string, look func() (seen string, err error)) error {
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	last := "nothing"
-	for {
-		seen, err := look()
-		switch {
-		case err == nil && seen == "":
-			return nil
-		case err == nil:
-			last = seen
-		case s.ctx.Err() == nil:
-			return err
-		}
-		select {
-		case <-tick.C:
-		case <-s.ctx.Done():
-			if cause := context.Cause(s.ctx); !errors.Is(cause, context.DeadlineExceeded) {
-				return cause
-			}
-			return &Mismatch{expected, fmt.Sprintf("%s (after %v)", last, s.Deadline)}
-		}
-	}
-}
-
-// changes awaits that AWS has changed since the scene began by exactly these lines of difference; none is "unchanged".
-func (s *scene) changes(lines ...string) error {
+// changed demands that AWS has changed since the scene began by exactly these lines of difference; none is "unchanged".
+func (s *scene) changed(lines ...string) error {
+	seen := difference(s.before, s.simulator.State())
 	slices.Sort(lines)
-	expected := "AWS to be as before"
-	if len(lines) > 0 {
-		expected = "AWS to have changed by\n" + strings.Join(lines, "\n")
+	if slices.Equal(seen, lines) {
+		return nil
 	}
-	return s.await(expected, func() (string, error) {
-		seen := difference(s.before, s.simulator.State())
-		switch {
-		case slices.Equal(seen, lines):
-			return "", nil
-		case len(seen) == 0:
-			return "AWS as before", nil
+	told := func(lines []string) string {
+		if len(lines) == 0 {
+			return "AWS as it was"
 		}
-		return "AWS has changed by\n" + strings.Join(seen, "\n"), nil
-	})
+		return "AWS changed by\n" + strings.Join(lines, "\n")
+	}
+	return &Mismatch{told(lines), told(seen)}
 }
 
 // untouched demands that AWS is as it was and took no call that could have changed it.
 func (s *scene) untouched() error {
-	if seen := difference(s.before, s.simulator.State()); len(seen) > 0 {
-		return &Mismatch{"AWS to be as before", "AWS has changed by\n" + strings.Join(seen, "\n")}
+	if err := s.changed(); err != nil {
+		return err
 	}
 	if n := s.writes() - s.taken; n != 0 {
 		return &Mismatch{"no call to AWS that writes", fmt.Sprintf("%d", n)}
@@ -100,20 +70,10 @@ func (s *scene) untouched() error {
 	return nil
 }
 
-// reported awaits the report of a commit and demands one of these outcomes.
+// reported awaits the report of a commit and demands one of these outcomes. The report is a run's last act: from here on AWS is as the
+// run left it.
 func (s *scene) reported(commit string, outcomes ...string) (report, error) {
-	var r report
-	err := s.await(fmt.Sprintf("a report of commit %.7s on branch %s", commit, auditBranch), func() (string, error) {
-		list, err := s.evidence.read(s.ctx)
-		if err != nil {
-			return "", err
-		}
-		found := false
-		if r, found = of(list, commit); !found {
-			return fmt.Sprintf("%d reports, none of it", len(list)), nil
-		}
-		return "", nil
-	})
+	r, err := s.await(commit)
 	if err != nil {
 		return r, err
 	}
@@ -124,6 +84,30 @@ func (s *scene) reported(commit string, outcomes ...string) (report, error) {
 	}
 	s.pushed = append(s.pushed, pushed{commit, r.Outcome})
 	return r, nil
+}
+
+// await looks for the report of a commit until it is there or the step's deadline has come.
+func (s *scene) await(commit string) (report, error) {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		list, err := s.evidence.read(s.ctx)
+		if err != nil && s.ctx.Err() == nil {
+			return report{}, err
+		}
+		if r, found := of(list, commit); found {
+			return r, nil
+		}
+		select {
+		case <-tick.C:
+		case <-s.ctx.Done():
+			if cause := context.Cause(s.ctx); !errors.Is(cause, context.DeadlineExceeded) {
+				return report{}, cause
+			}
+			return report{}, &Mismatch{fmt.Sprintf("a report of commit %.7s on branch %s", commit, auditBranch),
+				fmt.Sprintf("none of it after %v; %d others; in AWS %s", s.Deadline, len(s.evidence.list), summary(s.simulator.State()))}
+		}
+	}
 }
 
 // fresh returns the changes in reports that came since the scene began, without what a run left to the one that superseded it.
@@ -155,7 +139,7 @@ func sent(changes []change, origin string, want ...string) error {
 	slices.Sort(seen)
 	slices.Sort(want)
 	if !slices.Equal(seen, want) {
-		return &Mismatch{"the reports to say\n" + strings.Join(want, "\n"), "\n" + strings.Join(seen, "\n")}
+		return &Mismatch{"reports that say\n" + strings.Join(want, "\n"), "\n" + strings.Join(seen, "\n")}
 	}
 	return nil
 }

@@ -25,10 +25,12 @@ type Setting struct {
 	Content fs.FS
 	// Serve runs the daemon until the context ends, and tells started where its pages are.
 	Serve func(ctx context.Context, d Daemon, started func(address string)) error
-	// Deadline is how long one step of the story may take; 0 is 20 seconds.
+	// Deadline is how long one step of the story may take; 0 is 30 seconds.
 	Deadline time.Duration
 	// Between, if set, stands between the daemon and the simulator, to spoil what passes.
 	Between func(http.Handler) http.Handler
+	// Program is how the commands that are shown call roster.
+	Program string
 	Voice   Voice
 }
 
@@ -64,7 +66,7 @@ type pushed struct{ commit, outcome string }
 func Open(ctx context.Context, in Setting) (*Stage, error) {
 	s := &Stage{Setting: in, token: "demo-" + rand.Text(), ended: make(chan struct{})}
 	if s.Deadline == 0 {
-		s.Deadline = 20 * time.Second
+		s.Deadline = 30 * time.Second
 	}
 	s.evidence = evidence{repo: s.Repository(), known: map[string]report{}}
 	if err := s.open(ctx); err != nil {

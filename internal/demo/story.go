@@ -68,17 +68,15 @@ func (s *scene) firstSync() error {
 		return err
 	}
 	s.Voice.say("The daemon finds a repository with 40 people and 8 groups, and nobody in AWS.")
-	want := expectedAt(today())
-	err = s.await("AWS to have the example's people and groups", func() (string, error) { return unequal(s.simulator.State(), want), nil })
-	if err != nil {
-		return err
-	}
-	st := s.simulator.State()
-	s.Voice.fact("AWS", "", fmt.Sprintf("%s, in %d calls that write\n(who is locked or inactive is not created)", summary(st), s.writes()-s.taken))
 	r, err := s.reported(commit, "applied")
 	if err != nil {
 		return err
 	}
+	st := s.simulator.State()
+	if seen := unequal(st, expectedAt(today())); seen != "" {
+		return &Mismatch{"AWS with the people and groups of the example", seen}
+	}
+	s.Voice.fact("AWS", "", fmt.Sprintf("%s, in %d calls that write\n(who is locked or inactive is not created)", summary(st), s.writes()-s.taken))
 	if n := len(difference(s.before, st)); n != len(r.Changes) {
 		return &Mismatch{fmt.Sprintf("a report of the %d changes in AWS", n), fmt.Sprint(len(r.Changes))}
 	}
@@ -123,15 +121,15 @@ func (s *scene) merge() error {
 		return err
 	}
 	lines := []string{"+ priya@example.com", "+ priya@example.com in Platform", "+ priya@example.com in Site Reliability"}
-	if err := s.changes(lines...); err != nil {
-		return err
-	}
-	s.Voice.fact("AWS", "", strings.Join(lines, "\n"))
-	s.Voice.say("Platform includes Site Reliability; AWS knows no nested groups, so she is in both.")
 	r, err := s.reported(commit, "applied")
 	if err != nil {
 		return err
 	}
+	if err := s.changed(lines...); err != nil {
+		return err
+	}
+	s.Voice.fact("AWS", "", strings.Join(lines, "\n"))
+	s.Voice.say("Platform includes Site Reliability; AWS knows no nested groups, so she is in both.")
 	return sent(r.Changes, "intended", "create-user u-1041", "add-member sre u-1041", "add-member platform u-1041")
 }
 
@@ -156,7 +154,7 @@ func (s *scene) drift() error {
 	if _, err := s.reported(commit, "applied", "in sync"); err != nil { // in sync if the full minute was first
 		return err
 	}
-	if err := s.changes(); err != nil {
+	if err := s.changed(); err != nil {
 		return err
 	}
 	all, err := s.fresh()
@@ -238,7 +236,7 @@ func (s *scene) revert() error {
 	if _, err := s.reported(commit, "in sync"); err != nil {
 		return err
 	}
-	return s.changes()
+	return s.changed()
 }
 
 func (s *scene) massDeletion() error {
@@ -298,7 +296,7 @@ func (s *scene) held(r report, people []string) error {
 	why := ""
 	for _, c := range r.Changes {
 		if c.Result != "held" {
-			return &Mismatch{"every change to be held", fmt.Sprintf("%s is %s", c, c.Result)}
+			return &Mismatch{"every change held", fmt.Sprintf("%s is %s", c, c.Result)}
 		}
 		for _, h := range c.Held {
 			if c.Kind == "deactivate-user" && h.Gate == "maxRemovals" {
@@ -309,7 +307,7 @@ func (s *scene) held(r report, people []string) error {
 	slices.Sort(gated)
 	slices.Sort(people)
 	if !slices.Equal(gated, people) {
-		return &Mismatch{fmt.Sprintf("gate maxRemovals to hold %q", people), fmt.Sprintf("%q", gated)}
+		return &Mismatch{fmt.Sprintf("%q held by gate maxRemovals", people), fmt.Sprintf("%q", gated)}
 	}
 	s.Voice.fact("gate", yellow, why)
 	return nil
@@ -322,7 +320,7 @@ func (s *scene) reports() error {
 		}
 	}
 	if broken := unchained(s.past); broken != "" {
-		return &Mismatch{"each report to name the SHA-256 of the one before it", broken}
+		return &Mismatch{"the SHA-256 of the report before in each", broken}
 	}
 	s.Voice.shell("git", "-C", s.Repository(), "log", "--oneline", auditBranch, "--", "reports")
 	for _, r := range slices.Backward(s.past) {
@@ -330,7 +328,7 @@ func (s *scene) reports() error {
 	}
 	for _, r := range s.past {
 		if _, err := git(s.ctx, s.Repository(), "cat-file", "-e", auditBranch+":"+readable(r.path)); err != nil {
-			return &Mismatch{"each report to have a readable form", err.Error()}
+			return &Mismatch{"a readable form of each report", err.Error()}
 		}
 	}
 	newest := s.past[len(s.past)-1]

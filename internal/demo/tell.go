@@ -36,19 +36,26 @@ func (s *Stage) Fail(err error, log []string) {
 
 // Invite says what there is to try while the stage stays up.
 func (s *Stage) Invite() {
-	v := s.Voice
+	v, clone := s.Voice, quote(s.Clone())
 	v.line("\n%s", v.tone(bold, "All of it stays up until Ctrl-C. In another terminal:"))
-	for _, c := range []struct{ about, command string }{
-		{"what the daemon did last, for people and for programs", "curl " + s.pages + "\ncurl " + s.pages + "api/v1/status"},
-		{"change something: AWS follows within a second", "cd " + s.Clone() + "\ngit commit -a && git push"},
-		{"who is in AWS", "export ROSTER_AWS_TOKEN=" + s.token + "\nroster show -C " + s.Clone() + " users"},
-		{"the same, as the simulator sees it; and what else it can do", "curl " + s.manage + "state\ncurl " + s.manage},
-		{"empty AWS behind roster's back, and see what the next full minute brings", "curl -X DELETE " + s.manage + "state"},
-		{"what the daemon is doing", "tail -f " + s.Log()},
-	} {
-		v.line("   %s", v.tone(faint, "# "+c.about))
-		for l := range strings.SplitSeq(c.command, "\n") {
-			v.line("   %s", v.tone(cyan, l))
-		}
+	v.try("what the daemon did last, for people and for programs", "curl "+s.pages, "curl "+s.pages+"api/v1/status")
+	v.try("change something: AWS follows within a second", "$EDITOR "+quote(s.Clone()+"/groups/technology.cue"),
+		"git -C "+clone+" commit -a && git -C "+clone+" push")
+	st := s.simulator.State()
+	group, known := st.Group("Break Glass")
+	user, found := st.User("farid@example.com")
+	if known && found {
+		v.try("give Farid the keys behind roster's back, and see them taken at the next full minute",
+			"curl -X PUT "+s.manage+"groups/"+group.ID+"/members/"+user.ID)
+	}
+	v.try("AWS as the simulator sees it, and what else it can do", "curl "+s.manage+"state", "curl "+s.manage)
+	v.try("AWS as roster sees it", "export ROSTER_AWS_TOKEN="+s.token, quote(s.Program)+" show -C "+clone)
+	v.try("what the daemon is doing", "tail -f "+quote(s.Log()))
+}
+
+func (v Voice) try(about string, commands ...string) {
+	v.line("   %s", v.tone(faint, "# "+about))
+	for _, c := range commands {
+		v.line("   %s", v.tone(cyan, c))
 	}
 }

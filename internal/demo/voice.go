@@ -52,14 +52,19 @@ func (v Voice) say(format string, args ...any) { v.line("   "+format, args...) }
 func (v Voice) shell(args ...string) {
 	quoted := make([]string, len(args))
 	for i, a := range args {
-		if strings.ContainsAny(a, " '\"") {
-			a = "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
-		}
-		quoted[i] = a
+		quoted[i] = quote(a)
 	}
 	v.fact("$", faint, strings.Join(quoted, " "))
 }
 
 func (v Voice) passed(took time.Duration) {
 	v.line("   %s", v.tone(green, fmt.Sprintf("ok     after %.1f s", took.Seconds())))
+}
+
+// quote writes a word as a shell takes it.
+func quote(word string) string {
+	if strings.ContainsAny(word, " '\"$&;()") {
+		return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+	}
+	return word
 }
