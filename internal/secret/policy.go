@@ -16,13 +16,13 @@ import (
 // Policy says what declarations may name. The zero value allows no files and no commands, ROSTER_* of the environment, and the hosts of
 // AWS and this machine.
 type Policy struct {
-	Env        []string // patterns of environment names, as path.Match reads them; nil means DefaultEnv
+	Env        []string // patterns of environment names, as path.Match reads them; nil means ROSTER_*
 	SecretsDir string   // secret files must lie below it; empty allows none
 	Commands   []string // exact commands that may be run; empty allows none
-	Hosts      []string // patterns of endpoint hosts, without ports; nil means DefaultHosts. Loopback addresses always match "loopback".
+	Hosts      []string // patterns of endpoint hosts, without ports, where * stays within one label; nil means AWS's and this machine. Loopback addresses match "loopback".
 }
 
-// DefaultEnv and DefaultHosts are what a Policy allows unless it says otherwise.
+// What a Policy allows unless it says otherwise.
 var (
 	defaultEnv   = []string{"ROSTER_*"}
 	defaultHosts = []string{"scim.*.amazonaws.com", "scim.*.api.aws", "loopback"}
@@ -65,9 +65,12 @@ func (p Policy) refusesURL(endpoint string) string {
 	if err != nil || u.Hostname() == "" {
 		return "not a URL with a host"
 	}
-	patterns, host := or(p.Hosts, defaultHosts), u.Hostname()
+	patterns, host := or(p.Hosts, defaultHosts), strings.ToLower(u.Hostname())
 	loopback := host == "localhost" || net.ParseIP(host).IsLoopback()
-	if matches(patterns, host) || loopback && slices.Contains(patterns, "loopback") {
+	switch {
+	case u.Scheme != "https" && !(u.Scheme == "http" && loopback):
+		return fmt.Sprintf("the secret may not be sent by %q: want https (http is for loopback only)", u.Scheme)
+	case loopback && slices.Contains(patterns, "loopback"), slices.ContainsFunc(patterns, func(p string) bool { return matchesHost(p, host) }):
 		return ""
 	}
 	return fmt.Sprintf("declarations may not send to host %s; allowed: %s (--allow-host changes that, Git does not)", host, strings.Join(patterns, ", "))
@@ -110,6 +113,12 @@ func (p Policy) Check(d *schema.Declarations) schema.Problems {
 
 func matches(patterns []string, name string) bool {
 	return slices.ContainsFunc(patterns, func(p string) bool { ok, _ := path.Match(p, name); return ok })
+}
+
+// matchesHost matches label by label: *.example.com is a.example.com, not a.b.example.com.
+func matchesHost(pattern, host string) bool {
+	want, have := strings.Split(strings.ToLower(pattern), "."), strings.Split(host, ".")
+	return slices.EqualFunc(want, have, func(p, label string) bool { ok, _ := path.Match(p, label); return ok })
 }
 
 func or(list, standard []string) []string {

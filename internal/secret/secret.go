@@ -16,14 +16,20 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// Value is a secret. Only Reveal gives it away.
-type Value struct{ text string }
+// Value is a secret. Only Reveal gives it away. It holds a pointer, because fmt prints what unexported fields of structs hold without
+// asking their methods.
+type Value struct{ text *string }
 
 // NewValue wraps a secret text.
-func NewValue(text string) Value { return Value{text} }
+func NewValue(text string) Value { return Value{&text} }
 
-// Reveal returns the secret. Its result must go nowhere but into a request.
-func (v Value) Reveal() string { return v.text }
+// Reveal returns the secret, "" of the zero value. Its result must go nowhere but into a request.
+func (v Value) Reveal() string {
+	if v.text == nil {
+		return ""
+	}
+	return *v.text
+}
 
 const hidden = "[secret]"
 
@@ -65,7 +71,7 @@ func (r *Resolver) Resolve(_ context.Context, ref *schema.SecretRef) (Value, err
 	if err != nil {
 		return Value{}, fmt.Errorf("%s: %w", ref.Pos, err)
 	}
-	return Value{text}, nil
+	return NewValue(text), nil
 }
 
 func (r *Resolver) env(name string) (string, error) {
