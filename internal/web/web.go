@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"html/template"
 	"net/http"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -17,8 +16,6 @@ import (
 // Surface serves what a daemon knows.
 type Surface struct {
 	State func() daemon.State
-	// Now is the clock; nil means time.Now.
-	Now func() time.Time
 }
 
 // Handler returns the surface's routes.

@@ -1,0 +1,121 @@
+package web
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seed-d64a251c/roster/internal/daemon"
+	"github.com/seed-d64a251c/roster/reconcile"
+)
+
+var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+// busy is the state of a daemon with a run behind it, a refused commit and a repository that is away.
+func busy() daemon.State {
+	valid := reconcile.CommitRef{ID: "0123456789abcdef", Subject: "<script>alert(1)</script>", Author: "Eve <eve@example.com>"}
+	return daemon.State{Commit: reconcile.CommitRef{ID: "ffff"}, Valid: valid, Invalid: "groups/a.cue:1:1: R2001: <b>no such user</b>", Polled: noon,
+		PollErr: "fetch: no route", Last: map[string]daemon.Last{
+			"aws":   {Report: &reconcile.Report{Outcome: reconcile.RunPartial, Counts: reconcile.Counts{Done: 3, Failed: 2, Held: 1}}, Time: noon},
+			"fails": {Error: "list users: 401 <i>", Time: noon},
+			"new":   {},
+		}}
+}
+
+func get(t *testing.T, state daemon.State, method, path string) *http.Response {
+	t.Helper()
+	w := httptest.NewRecorder()
+	(&Surface{State: func() daemon.State { return state }}).Handler().ServeHTTP(w, httptest.NewRequest(method, path, nil))
+	return w.Result()
+}
+
+func body(t *testing.T, r *http.Response) string {
+	t.Helper()
+	var b strings.Builder
+	if err := r.Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestStatuses(t *testing.T) {
+	for _, test := range []struct {
+		name, method, path string
+		state              daemon.State
+		want               int
+	}{
+		{"alive before anything is known", "GET", "/healthz", daemon.State{}, 200},
+		{"not ready before a valid commit", "GET", "/readyz", daemon.State{Commit: reconcile.CommitRef{ID: "ff"}, Invalid: "bad"}, 503},
+		{"ready while a newer commit is refused", "GET", "/readyz", busy(), 200},
+		{"nothing is behind other paths", "GET", "/etc/passwd", busy(), 404},
+		{"pages take no POST", "POST", "/", busy(), 405},
+		{"the status takes no POST", "POST", "/api/v1/status", busy(), 405},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if r := get(t, test.state, test.method, test.path); r.StatusCode != test.want {
+				t.Errorf("%s %s: %s; want %d", test.method, test.path, r.Status, test.want)
+			}
+		})
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	out := body(t, get(t, busy(), "GET", "/metrics"))
+	for _, line := range []string{
+		`roster_last_run_outcome{outcome="partial",provisioner="aws"} 1`,
+		`roster_last_run_outcome{outcome="in sync",provisioner="aws"} 0`,
+		`roster_last_run_changes{provisioner="aws",result="done"} 3`,
+		`roster_last_run_changes{provisioner="aws",result="failed"} 2`,
+		`roster_last_run_changes{provisioner="aws",result="unknown"} 0`,
+		`roster_last_run_timestamp_seconds{provisioner="fails"} 1.7954352e+09`,
+		`roster_last_poll_timestamp_seconds 1.7954352e+09`,
+		"roster_poll_failing 1",
+		"roster_commit_refused 1",
+	} {
+		if !strings.Contains(out, "\n"+line+"\n") && !strings.Contains(out, "\n"+line+"\r\n") {
+			t.Errorf("there is no metric %s", line)
+		}
+	}
+	for _, text := range []string{`provisioner="new"`, `outcome="partial",provisioner="fails"`} {
+		if strings.Contains(out, text) {
+			t.Errorf("there is a metric with %s, of which nothing is known", text)
+		}
+	}
+	if out := body(t, get(t, daemon.State{}, "GET", "/metrics")); strings.Contains(out, "roster_last_poll") || !strings.Contains(out, "roster_poll_failing 0") {
+		t.Errorf("before the first poll the metrics are\n%s", out)
+	}
+}
+
+func TestPageShowsWhatPeopleWroteAsText(t *testing.T) {
+	r := get(t, busy(), "GET", "/")
+	if policy := r.Header.Get("Content-Security-Policy"); !strings.HasPrefix(policy, "default-src 'none'") {
+		t.Errorf("the page's policy is %q", policy)
+	}
+	out := body(t, r)
+	for _, text := range []string{"0123456", "&lt;script&gt;", "&lt;b&gt;no such user", "fetch: no route", "<td>partial</td><td>3</td><td>1</td><td>2</td>", "401 &lt;i&gt;",
+		"none yet", "2026-11-23 12:00:00Z"} {
+		if !strings.Contains(out, text) {
+			t.Errorf("the page does not hold %q", text)
+		}
+	}
+	for _, text := range []string{"<script", "<b>", "<i>"} {
+		if strings.Contains(out, text) {
+			t.Errorf("the page holds %q", text)
+		}
+	}
+}
+
+func TestStatusIsTheState(t *testing.T) {
+	var have daemon.State
+	r := get(t, busy(), "GET", "/api/v1/status")
+	if err := json.NewDecoder(r.Body).Decode(&have); err != nil {
+		t.Fatal(err)
+	}
+	want := busy()
+	if have.Valid != want.Valid || have.Invalid != want.Invalid || have.Last["aws"].Report.Outcome != reconcile.RunPartial || have.Last["fails"].Error == "" {
+		t.Errorf("the status is %+v; want %+v", have, want)
+	}
+}
