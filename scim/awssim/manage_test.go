@@ -1,0 +1,185 @@
+package awssim_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed-d64a251c/roster/scim/awssim"
+)
+
+// manager calls the management of a server.
+func (s *server) manager() func(method, path, body string) answer {
+	m := httptest.NewServer(s.Manage())
+	s.t.Cleanup(m.Close)
+	return func(method, path, body string) answer {
+		s.t.Helper()
+		req, err := http.NewRequestWithContext(s.t.Context(), method, m.URL+path, strings.NewReader(body))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		a, err := s.do(req)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		return a
+	}
+}
+
+func TestManagementChangesTheDirectory(t *testing.T) {
+	s := serve(t, awssim.ProfileAWS, awssim.Options{})
+	manage := s.manager()
+	alice := s.want(200, manage("POST", "/users", `{"userName":"alice","displayName":"Alice","active":true}`)).str("id")
+	bob := s.want(200, manage("POST", "/users", `{"userName":"bob","emails":[{"value":"bob@example.com","primary":true}]}`)).str("id")
+	sre := s.want(200, manage("POST", "/groups", `{"displayName":"sre","members":["alice"]}`)).str("id")
+	s.want(204, manage("PUT", "/groups/"+sre+"/members/"+bob, ""))
+	s.want(204, manage("DELETE", "/groups/"+sre+"/members/"+alice, ""))
+	s.want(200, manage("PUT", "/users/"+bob, `{"userName":"robert"}`))
+	s.want(200, manage("PUT", "/groups/"+sre, `{"displayName":"SRE"}`))
+	if got := fmt.Sprint(s.State().MemberNames("SRE")); got != "[robert]" {
+		t.Errorf("members %s", got)
+	}
+	for _, c := range []struct {
+		method, path, body string
+		status             int
+	}{
+		{"POST", "/users", `{"userName":"Alice"}`, 409},
+		{"POST", "/users", `{"usrName":"x"}`, 400},
+		{"POST", "/users", `{`, 400},
+		{"POST", "/groups", `{"displayName":"sre"}`, 409},
+		{"POST", "/groups", `{"displayName":"x","members":["nobody"]}`, 404},
+		{"DELETE", "/users/none", "", 404},
+		{"DELETE", "/groups/none", "", 404},
+		{"PUT", "/groups/none/members/" + bob, "", 404},
+		{"PUT", "/groups/" + sre + "/members/none", "", 404},
+		{"POST", "/faults", `{"name":"earthquake"}`, 400},
+		{"POST", "/faults", `{"name":"slow","delay":"soon"}`, 400},
+		{"POST", "/clock", `{"advance":"tomorrow"}`, 400},
+		{"DELETE", "/tokens/none", "", 404},
+		{"GET", "/none", "", 404},
+	} {
+		a := manage(c.method, c.path, c.body)
+		if a.status != c.status || c.path != "/none" && a.str("error") == "" {
+			t.Errorf("%s %s %s: %d %s, want %d", c.method, c.path, c.body, a.status, a.text, c.status)
+		}
+	}
+	s.want(204, manage("DELETE", "/users/"+alice, ""))
+	s.want(204, manage("DELETE", "/groups/"+sre, ""))
+	if st := s.State(); len(st.Users) != 1 || len(st.Groups) != 0 {
+		t.Errorf("left: %+v", st)
+	}
+	if s.Calls().Total != 0 {
+		t.Errorf("management was counted: %+v", s.Calls())
+	}
+}
+
+func TestSnapshotsAreSavedAndLoaded(t *testing.T) {
+	s := serve(t, awssim.ProfileAWS, awssim.Options{})
+	manage := s.manager()
+	alice := s.addUser("alice")
+	s.addGroup("sre", alice, s.addUser("bob"))
+	saved, want := s.want(200, manage("GET", "/state", "")).text, s.State()
+	s.want(204, manage("DELETE", "/state", ""))
+	if st := s.State(); len(st.Users)+len(st.Groups) != 0 {
+		t.Error("something is left")
+	}
+	s.want(204, manage("PUT", "/state", saved))
+	if diff := cmp.Diff(want, s.State()); diff != "" {
+		t.Error(diff)
+	}
+	s.want(200, s.call("GET", "/Users/"+alice, ""))
+	for _, bad := range []string{
+		`{"users":[{"userName":"a"},{"userName":"A"}]}`,
+		`{"users":[{"id":"1","userName":"a"},{"id":"1","userName":"b"}]}`,
+		`{"groups":[{"displayName":"g","members":["nobody"]}]}`,
+		`{"groups":[{"displayName":"g"},{"displayName":"g"}]}`,
+		`{"people":[]}`,
+	} {
+		if a := manage("PUT", "/state", bad); a.status < 400 {
+			t.Errorf("%s is loaded", bad)
+		}
+		if diff := cmp.Diff(want, s.State()); diff != "" {
+			t.Errorf("%s changed the directory: %s", bad, diff)
+		}
+	}
+}
+
+func TestManagementOfEverythingElse(t *testing.T) {
+	s := serve(t, awssim.ProfileAWS, awssim.Options{})
+	manage := s.manager()
+	if a := s.want(200, manage("GET", "/endpoint", "")); a.str("path") != "/tenant/scim/v2" || a.str("profile") != "aws" {
+		t.Errorf("endpoint %s", a.text)
+	}
+	s.want(201, manage("POST", "/faults", `{"name":"error-500","operation":"GetUser","times":1}`))
+	s.want(500, s.call("GET", "/Users/none", ""))
+	s.want(404, s.call("GET", "/Users/none", ""))
+	faults, _ := s.want(200, manage("GET", "/faults", "")).body["faults"].([]any)
+	if len(faults) != 1 || faults[0].(map[string]any)["struck"] != 1.0 {
+		t.Errorf("faults %v", faults)
+	}
+	s.want(204, manage("DELETE", "/faults", ""))
+	counts := s.want(200, manage("GET", "/counts", "")).body
+	if counts["total"] != 2.0 || counts["byOperation"].(map[string]any)["GetUser"] != 2.0 || counts["byStatus"].(map[string]any)["404"] != 1.0 {
+		t.Errorf("counts %v", counts)
+	}
+	if a := manage("GET", "/requests", ""); !strings.Contains(a.text, `"reason": "there is no user none"`) || strings.Contains(a.text, "secret") {
+		t.Errorf("requests %s", a.text)
+	}
+	s.want(204, manage("DELETE", "/counts", ""))
+	if s.Calls().Total != 0 || len(s.Requests()) != 0 {
+		t.Error("the counters are not reset")
+	}
+
+	made := s.want(201, manage("POST", "/tokens", `{"expires":"2026-11-24T00:00:00Z"}`))
+	if len(made.str("secret")) < 500 || made.str("expires") != "2026-11-24T00:00:00Z" {
+		t.Errorf("token %s", made.text)
+	}
+	s.want(409, manage("POST", "/tokens", ""))
+	if a := manage("GET", "/tokens", ""); strings.Contains(a.text, "secret") || strings.Contains(a.text, made.str("secret")) {
+		t.Errorf("tokens %s", a.text)
+	}
+	s.want(204, manage("DELETE", "/tokens/first", ""))
+	s.want(401, s.call("GET", "/Users", ""))
+
+	s.secret = made.str("secret")
+	s.want(200, s.call("GET", "/Users", ""))
+	if a := s.want(200, manage("POST", "/clock", `{"set":"2026-11-24T00:00:00Z"}`)); a.str("now") != "2026-11-24T00:00:00Z" {
+		t.Errorf("clock %s", a.text)
+	}
+	s.want(401, s.call("GET", "/Users", ""))
+	s.want(200, manage("POST", "/clock", `{"advance":"-1s"}`))
+	s.want(200, s.call("GET", "/Users", ""))
+
+	s.addUser("alice")
+	s.inject(awssim.Fault{Name: awssim.FaultError503})
+	s.want(204, manage("POST", "/reset", ""))
+	if len(s.State().Users)+s.Calls().Total+len(s.Faults()) != 0 {
+		t.Error("reset left something")
+	}
+	if help := s.want(200, manage("GET", "/", "")).body; len(help) < 20 || help["POST /reset"] == "" {
+		t.Errorf("help %v", help)
+	}
+}
+
+func TestRequestsAreARing(t *testing.T) {
+	now := start()
+	s := &awssim.Server{Tenant: "t", Now: func() time.Time { return now }}
+	for i := range 1005 {
+		req := httptest.NewRequestWithContext(t.Context(), "GET", fmt.Sprintf("/t/scim/v2/Users/%d", i), nil)
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, req)
+		if _, err := io.Copy(io.Discard, w.Body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list := s.Requests()
+	if len(list) != 1000 || list[0].Target != "/t/scim/v2/Users/5" || list[999].Target != "/t/scim/v2/Users/1004" {
+		t.Errorf("%d requests from %s to %s", len(list), list[0].Target, list[len(list)-1].Target)
+	}
+}
