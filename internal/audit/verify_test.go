@@ -1,0 +1,338 @@
+package audit
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-d64a251c/roster/reconcile"
+)
+
+// fiveRuns is a branch with five reports, one a minute; the paths are oldest
+// first.
+func fiveRuns(t *testing.T) (store *memStore, paths []string) {
+	t.Helper()
+	store = &memStore{}
+	r := &runner{book: newBook(t, store, t.TempDir()), aws: &directory{}}
+	for i := range 5 {
+		receipt, err := r.run(t.Context(), fmt.Sprint("run-", i+1), fmt.Sprint("u-", i+1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		paths = append(paths, receipt.Report.Path)
+		time.Sleep(time.Minute)
+	}
+	return store, paths
+}
+
+func markdown(r *reconcile.Report) string { return "# " + r.Run + "\n" }
+
+func TestVerifyProvesAWholeChain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, paths := fiveRuns(t)
+		proof, err := Verify(t.Context(), Check{Provisioner: prov, Files: store.now()})
+		if err != nil || proof.Err() != nil {
+			t.Fatal(err, proof.Err())
+		}
+		if proof.Reports != 5 || proof.Newest.Path != paths[4] || proof.Oldest.Path != paths[0] {
+			t.Errorf("the proof is %+v", proof)
+		}
+		for _, want := range []string{"cut off at the end", "made the whole branch anew", "source commits", "had once", "spent approvals"} {
+			if !strings.Contains(strings.Join(proof.Unproven, "\n"), want) {
+				t.Errorf("it does not say that %q is unproven: %q", want, proof.Unproven)
+			}
+		}
+		proof, err = Verify(t.Context(), Check{Provisioner: prov, Files: store.now(), History: store.history(), Markdown: markdown,
+			Anchor: store.head, Descends: func(ctx context.Context, a string) (bool, error) { return store.IsAncestor(ctx, a, store.head) },
+			Signed: func(context.Context) error { return nil }, Source: func(context.Context, string) (bool, error) { return true, nil }})
+		if err != nil || proof.Err() != nil {
+			t.Fatal(err, proof.Err())
+		}
+		if len(proof.Unproven) != 1 {
+			t.Errorf("with everything given, unproven is %q", proof.Unproven)
+		}
+	})
+}
+
+func TestVerifyFindsTampering(t *testing.T) {
+	type files = fstest.MapFS
+	edit := func(f files, name, from, to string) {
+		data := bytes.Replace(f[name].Data, []byte(from), []byte(to), 1)
+		if bytes.Equal(data, f[name].Data) {
+			panic(fmt.Sprintf("%q is not in %s", from, name))
+		}
+		f[name] = &fstest.MapFile{Data: data, Mode: 0o644}
+	}
+	for _, row := range []struct {
+		name    string
+		do      func(f files, p []string)
+		at      int    // index into the paths; -1: why says where
+		why     string // in the first thing that does not hold
+		reports int    // that are still proven
+	}{
+		{"a report changed", func(f files, p []string) { edit(f, p[2], `"u-3"`, `"u-9"`) }, 2, "names this report, but its SHA-256 is", 2},
+		{"the newest report changed", func(f files, p []string) { edit(f, p[4], `"u-5"`, `"u-9"`) }, 4, statusPath(prov) + " names this report, but its SHA-256", 0},
+		{"the oldest report changed", func(f files, p []string) { edit(f, p[0], `"u-1"`, `"u-9"`) }, 0, "its SHA-256", 4},
+		{"a report changed into something else", func(f files, p []string) { f[p[2]] = &fstest.MapFile{Data: []byte("[]")} }, 2, "it is not a report", 2},
+		{"a report removed", func(f files, p []string) { delete(f, p[2]) }, 2, "it is not there", 2},
+		{"a report removed and the link mended", func(f files, p []string) {
+			third, _, _ := readReport(f, p[2])
+			delete(f, p[2])
+			edit(f, p[3], p[2], third.Previous.Path)
+		}, 3, "its SHA-256", 1},
+		{"two reports swapped", func(f files, p []string) { f[p[1]], f[p[2]] = f[p[2]], f[p[1]] }, 2, "its SHA-256", 2},
+		{"a report inserted", func(f files, p []string) {
+			name := reportsDir(prov) + "/2000/01/01/20000101T000130Z-abcdef0.json"
+			f[name] = f[p[1]]
+		}, -1, "it was inserted", 5},
+		{"a report inserted into the chain", func(f files, p []string) {
+			name := reportsDir(prov) + "/2000/01/01/20000101T000130Z-abcdef0.json"
+			f[name] = f[p[1]]
+			edit(f, p[2], p[1], name)
+		}, 2, "its SHA-256", 2},
+		{"the newest report cut off", func(f files, p []string) {
+			delete(f, p[4])
+			edit(f, statusPath(prov), p[4], p[3])
+		}, 3, statusPath(prov) + " names this report, but its SHA-256", 0},
+		{"a report of another provisioner", func(f files, p []string) { edit(f, statusPath(prov), p[4], "reports/other/2000/01/01/x.json") }, -1, "not the path of a report", 0},
+		{"a chain that bites its tail", func(f files, p []string) { edit(f, p[2], p[1], p[3]) }, 2, "its SHA-256", 2},
+		{"the status removed", func(f files, _ []string) { delete(f, statusPath(prov)) }, -1, "there are no reports", 0},
+		{"the status unreadable", func(f files, _ []string) { edit(f, statusPath(prov), "{", "[") }, -1, "not as roster writes it", 0},
+		{"the status says another outcome", func(f files, _ []string) { edit(f, statusPath(prov), `"applied"`, `"in sync"`) }, -1, "its outcome is in sync, the report of run run-5 says applied", 5},
+		{"the status says another run", func(f files, _ []string) { edit(f, statusPath(prov), `"run-5"`, `"run-9"`) }, -1, "no report in the chain", 5},
+		{"an entry forged in the ledger", func(f files, _ []string) { edit(f, shardPath(prov, "u-2"), "id-u-2", "id-admin") }, -1, "the newest report left a ledger", 5},
+		{"an entry forged into the wrong file", func(f files, _ []string) { edit(f, shardPath(prov, "u-2"), `"u-2"`, `"u-3"`) }, -1, "belongs in", 5},
+		{"a file of the ledger removed", func(f files, _ []string) { delete(f, shardPath(prov, "u-2")) }, -1, "the newest report left a ledger", 5},
+		{"a file that does not belong in the ledger", func(f files, _ []string) { f[ledgerDir(prov)+"/extra"] = &fstest.MapFile{} }, -1, "no part of a ledger", 5},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store, paths := fiveRuns(t)
+				files := store.now()
+				row.do(files, paths)
+				proof, err := Verify(t.Context(), Check{Provisioner: prov, Files: files})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if proof.Reports != row.reports {
+					t.Errorf("%d reports are proven, want %d", proof.Reports, row.reports)
+				}
+				if len(proof.Broken) == 0 {
+					t.Fatal("nothing was found")
+				}
+				first := proof.Broken[0]
+				if row.at >= 0 && first.At != paths[row.at] || !strings.Contains(first.Why, row.why) {
+					t.Errorf("the first is %s: %s\nwant %q", first.At, first.Why, row.why)
+				}
+				if !strings.Contains(proof.Err().Error(), first.At) {
+					t.Errorf("the error does not name it: %v", proof.Err())
+				}
+			})
+		})
+	}
+}
+
+// A whole chain made anew holds together. Only what is outside of the files
+// shows it.
+func TestVerifyFindsABranchMadeAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, paths := fiveRuns(t)
+		anchor := store.head
+		forged := store.now()
+		forge(t, forged, paths[1:], "u-2", "u-9")
+		check := Check{Provisioner: prov, Files: forged}
+		proof, err := Verify(t.Context(), check)
+		if err != nil || proof.Err() != nil || proof.Reports != 5 {
+			t.Fatalf("the forgery does not hold together: %v, %+v", err, proof)
+		}
+		edits := map[string][]byte{}
+		for name, f := range forged {
+			edits[name] = f.Data
+		}
+		on := &memStore{head: store.head, commits: maps.Clone(store.commits)}
+		if _, err := on.commit(on.head, edits, "forged on top", time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		anew := &memStore{}
+		if _, err := anew.commit("", edits, "forged from the ground", time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		for _, row := range []struct {
+			name  string
+			store *memStore
+			check func(c *Check, s *memStore)
+			why   string
+		}{
+			{"on top of the old branch, by its history", on, func(c *Check, s *memStore) { c.History = s.history() }, "is not in the chain"},
+			{"from the ground, by a commit that it must have", anew, func(c *Check, s *memStore) {
+				c.Anchor, c.Descends = anchor, func(ctx context.Context, a string) (bool, error) { return s.IsAncestor(ctx, a, s.head) }
+			}, "is not in it any more"},
+			{"from the ground, by its signatures", anew, func(c *Check, _ *memStore) {
+				c.Signed = func(context.Context) error { return errors.New("commit 123 is not signed") }
+			}, "is not signed"},
+			{"with other source commits", anew, func(c *Check, _ *memStore) {
+				c.Source = func(context.Context, string) (bool, error) { return false, nil }
+			}, "source commit abcdef0123456789 is not in the repository"},
+		} {
+			c := check
+			row.check(&c, row.store)
+			proof, err := Verify(t.Context(), c)
+			if err != nil || proof.Err() == nil || !strings.Contains(proof.Err().Error(), row.why) {
+				t.Errorf("%s: found %v, %v, want %q", row.name, proof.Err(), err, row.why)
+			}
+		}
+	})
+}
+
+// forge rewrites a report and all links after it; paths begin with it.
+func forge(t *testing.T, files fstest.MapFS, paths []string, from, to string) {
+	t.Helper()
+	old := map[string]string{}
+	for _, p := range paths {
+		old[p] = sum(files[p].Data)
+	}
+	set := func(name string, data []byte) { files[name] = &fstest.MapFile{Data: data, Mode: 0o644} }
+	set(paths[0], bytes.ReplaceAll(files[paths[0]].Data, []byte(from), []byte(to)))
+	for i, p := range paths {
+		next := statusPath(prov)
+		if i+1 < len(paths) {
+			next = paths[i+1]
+		}
+		set(next, bytes.Replace(files[next].Data, []byte(old[p]), []byte(sum(files[p].Data)), 1))
+	}
+}
+
+func TestVerifyFindsABranchThatWasWoundBackByACommit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, _ := fiveRuns(t)
+		// The files as they were after the third run, committed again on top.
+		at := store.head
+		for range 4 {
+			at = store.commits[at].parent
+		}
+		edits := map[string][]byte{}
+		for name := range store.commits[store.head].files {
+			edits[name] = nil
+		}
+		maps.Copy(edits, store.commits[at].files)
+		if _, err := store.commit(store.head, edits, "revert", time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		proof, err := Verify(t.Context(), Check{Provisioner: prov, Files: store.now()})
+		if err != nil || proof.Err() != nil || proof.Reports != 3 {
+			t.Fatalf("%+v, %v", proof, err)
+		}
+		proof, err = Verify(t.Context(), Check{Provisioner: prov, Files: store.now(), History: store.history()})
+		if err != nil || proof.Err() == nil || !strings.Contains(proof.Err().Error(), "is not in the chain") {
+			t.Errorf("found %v, %v", proof.Err(), err)
+		}
+	})
+}
+
+func TestVerifyNamesRunsWithoutAReport(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, _ := fiveRuns(t)
+		b := newBook(t, store, t.TempDir())
+		if err := intend(t, b, "run-lost"); err != nil {
+			t.Fatal(err)
+		}
+		proof, err := Verify(t.Context(), Check{Provisioner: prov, Files: store.now(), History: store.history()})
+		if err != nil || proof.Err() != nil {
+			t.Fatal(err, proof.Err())
+		}
+		if !slices.ContainsFunc(proof.Unproven, func(s string) bool { return strings.Contains(s, "run-lost") && strings.Contains(s, "3 changes") }) {
+			t.Errorf("unproven is %q", proof.Unproven)
+		}
+	})
+}
+
+func TestVerifyOfNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, _ := fiveRuns(t)
+		if _, err := Verify(t.Context(), Check{Provisioner: "nobody", Files: store.now()}); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("the error is %v", err)
+		}
+		if _, err := Verify(t.Context(), Check{Provisioner: "../x", Files: store.now()}); err == nil {
+			t.Error("a path was taken for a name")
+		}
+		if got, err := Provisioners(store.now()); err != nil || !slices.Equal(got, []string{prov}) {
+			t.Errorf("there are %v, %v", got, err)
+		}
+	})
+}
+
+func TestVerifyComparesRenderings(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, paths := fiveRuns(t)
+		files := store.now()
+		files[strings.TrimSuffix(paths[1], ".json")+".md"] = &fstest.MapFile{Data: []byte("nothing happened")}
+		delete(files, strings.TrimSuffix(paths[2], ".json")+".md")
+		proof, err := Verify(t.Context(), Check{Provisioner: prov, Files: files, Markdown: markdown})
+		if err != nil || proof.Err() != nil {
+			t.Fatal(err, proof.Err())
+		}
+		said := strings.Join(proof.Unproven, "\n")
+		if !strings.Contains(said, "is missing; the report itself") || !strings.Contains(said, "not what this version of roster makes") {
+			t.Errorf("unproven is %q", proof.Unproven)
+		}
+	})
+}
+
+func TestALongReportIsSpreadOverFiles(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &memStore{}
+		b := newBook(t, store, t.TempDir())
+		past, err := b.Past(t.Context(), prov)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var changes []reconcile.Done
+		for i := range 2*maxChanges + 1 {
+			changes = append(changes, reconcile.Done{Change: reconcile.Change{Kind: reconcile.CreateUser, Key: fmt.Sprint("u-", i)}, Result: reconcile.ResultDone})
+		}
+		report := reportOf("run-1", reconcile.RunApplied, changes)
+		receipt, err := b.Conclude(t.Context(), reconcile.Conclusion{Report: report, Ledger: past.Ledger, Status: statusOf(report, nil)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		files := store.now()
+		head, _, err := readReport(files, receipt.Report.Path)
+		if err != nil || len(head.Parts) != 3 || len(head.Changes) != 0 {
+			t.Fatalf("the report has %d parts, %v", len(head.Parts), err)
+		}
+		if got := store.messages()[0]; got != "roster: aws-prod applied, 10001 changes (abcdef0)" {
+			t.Errorf("the message is %q", got)
+		}
+		whole, err := ReadReport(files, receipt.Report.Path)
+		if err != nil || len(whole.Changes) != len(changes) || whole.Changes[10000].Key != "u-10000" {
+			t.Errorf("it is read with %d changes, %v", len(whole.Changes), err)
+		}
+		proveChain(t, store, "run-1")
+		for _, row := range []struct {
+			name string
+			data []byte
+			why  string
+		}{{"changed", []byte("{}"), "its SHA-256"}, {"removed", nil, "not there"}} {
+			tampered := maps.Clone(files)
+			if delete(tampered, head.Parts[1].Path); row.data != nil {
+				tampered[head.Parts[1].Path] = &fstest.MapFile{Data: row.data}
+			}
+			proof, err := Verify(t.Context(), Check{Provisioner: prov, Files: tampered})
+			if err != nil || proof.Err() == nil || !strings.Contains(proof.Err().Error(), row.why) || proof.Broken[0].At != head.Parts[1].Path {
+				t.Errorf("a part %s: %v, %v", row.name, proof.Err(), err)
+			}
+			if _, err := ReadReport(tampered, receipt.Report.Path); err == nil {
+				t.Errorf("a part %s: the report was read all the same", row.name)
+			}
+		}
+	})
+}
