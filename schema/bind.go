@@ -120,6 +120,7 @@ func (b *binder) group(key string, at Pos, n *node) {
 				members[i] = GroupMember{Pos: m.at.pos(), Until: b.date(m.value.child("until")), Reason: m.value.child("reason").string()}
 				g.Members[m.name] = &members[i]
 			}
+			v.fields = nil // there may be a million of them, and nobody looks at them again
 		case "include":
 			g.Include = v.positions()
 		case "where":

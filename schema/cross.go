@@ -66,19 +66,21 @@ type claim struct {
 	at  Pos
 }
 
-func (u *unique) claim(value, key string, at Pos, path string) {
+// claim takes a value for the record of that key. The path is asked for if there is a problem.
+func (u *unique) claim(value, key string, at Pos, path func() string) {
 	if value == "" {
 		return
 	}
 	if u.seen == nil {
-		u.seen = map[string]claim{}
+		u.seen = make(map[string]claim, len(u.c.d.Users))
 	}
 	folded := fold(value)
-	if first, ok := u.seen[folded]; ok {
-		u.c.report(Problem{Pos: at, Code: u.code.id, Path: path, Message: fmt.Sprintf(u.message, quote(first.key), first.at), Value: quote(value), Advice: u.code.advice})
+	first, taken := u.seen[folded]
+	if !taken {
+		u.seen[folded] = claim{key, at}
 		return
 	}
-	u.seen[folded] = claim{key, at}
+	u.c.report(Problem{Pos: at, Code: u.code.id, Path: path(), Message: fmt.Sprintf(u.message, quote(first.key), first.at), Value: quote(value), Advice: u.code.advice})
 }
 
 // fold makes texts equal that differ only in case.
@@ -113,7 +115,7 @@ func (c *crosser) keys() {
 		}
 		u := &unique{c: c, code: caseClash, message: "the key differs from %s (%s) only in case"}
 		for _, f := range records.fields {
-			u.claim(f.name, f.name, f.at.pos(), join(kind, f.name))
+			u.claim(f.name, f.name, f.at.pos(), func() string { return join(kind, f.name) })
 		}
 	}
 }
@@ -131,11 +133,11 @@ func (c *crosser) people() {
 	ids := &unique{c: c, code: dupUserID, message: "user %s (%s) has the same userId"}
 	for _, key := range keysOf(c.d.Users) {
 		u := c.d.Users[key]
-		n, path := c.node("users", key), join("users", key)
-		emails.claim(u.Email, key, n.child("email").pos(u.Pos), path+".email")
-		ids.claim(u.UserID, key, n.child("userId").pos(u.Pos), path+".userId")
+		n := c.node("users", key)
+		emails.claim(u.Email, key, n.child("email").pos(u.Pos), func() string { return join("users", key) + ".email" })
+		ids.claim(u.UserID, key, n.child("userId").pos(u.Pos), func() string { return join("users", key) + ".userId" })
 		if u.ValidFrom != nil && u.ValidUntil != nil && !u.ValidUntil.End.After(u.ValidFrom.Start) {
-			c.report(Problem{Pos: n.child("validUntil").pos(u.Pos), Code: dateOrder.id, Path: path + ".validUntil", Message: "is before validFrom, " + u.ValidFrom.Text, Value: quote(u.ValidUntil.Text), Advice: "swap or correct them"})
+			c.report(Problem{Pos: n.child("validUntil").pos(u.Pos), Code: dateOrder.id, Path: join("users", key) + ".validUntil", Message: "is before validFrom, " + u.ValidFrom.Text, Value: quote(u.ValidUntil.Text), Advice: "swap or correct them"})
 		}
 	}
 }
@@ -146,14 +148,16 @@ func (c *crosser) groups() {
 		g := c.d.Groups[key]
 		path := join("groups", key)
 		at := c.node("groups", key, "displayName").pos(g.Pos)
-		names.claim(g.DisplayName, key, at, path+".displayName")
+		names.claim(g.DisplayName, key, at, func() string { return path + ".displayName" })
 		if reserved(g.DisplayName) {
 			c.report(Problem{Pos: at, Code: reservedName.id, Path: path + ".displayName", Message: "is a name that AWS reserves", Value: quote(g.DisplayName), Advice: "use another"})
 		} else if bad := badRune(g.DisplayName, true, false, false); bad >= 0 {
 			c.report(Problem{Pos: at, Code: groupName.id, Path: path + ".displayName", Message: fmt.Sprintf("has the character %q", bad), Value: quote(g.DisplayName), Advice: characterAdvice(true)})
 		}
 		for user, m := range g.Members {
-			unknown(c, m.Pos, path+".members", "user", user, c.d.Users)
+			if c.d.Users[user] == nil {
+				unknown(c, m.Pos, path+".members", "user", user, c.d.Users)
+			}
 		}
 		for nested, at := range g.Include {
 			unknown(c, at, path+".include", "group", nested, c.d.Groups)

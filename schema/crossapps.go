@@ -29,7 +29,7 @@ func (c *crosser) apps() {
 func (c *crosser) identityProvider(p *IdentityProvider, n *node, path string) {
 	seen := &unique{c: c, code: badDomain, message: "the domain is given twice, first as %s (%s)"}
 	for i, domain := range p.Domains {
-		seen.claim(domain, domain, n.child("domains").fields[i].at.pos(), fmt.Sprintf("%s.domains[%d]", path, i))
+		seen.claim(domain, domain, n.child("domains").fields[i].at.pos(), func() string { return fmt.Sprintf("%s.domains[%d]", path, i) })
 	}
 	for name, url := range map[string]string{"post": p.SingleSignOnPost, "redirect": p.SingleSignOnRedirect} {
 		if len(p.Domains) > 1 && url != "" && !strings.Contains(url, domainMark) {
@@ -77,8 +77,8 @@ func (c *crosser) secretFile(s *SecretRef, path string) {
 func (c *crosser) mappings() {
 	c.examples()
 	ever := c.d.everMembers()
-	mapped := map[string]map[string]Mapped{} // by mapping and user
-	counts := map[string]map[string]int{}    // of problems, by mapping and code
+	mapped := map[string]map[string]names{} // by mapping and user
+	counts := map[string]map[string]int{}   // of problems, by mapping and code
 	for _, key := range keysOf(c.d.Provisioners) {
 		p := c.d.Provisioners[key]
 		m := c.d.Mappings[p.Mapping]
@@ -86,29 +86,26 @@ func (c *crosser) mappings() {
 			continue
 		}
 		if mapped[m.Key] == nil {
-			mapped[m.Key] = map[string]Mapped{}
+			mapped[m.Key] = make(map[string]names, len(c.d.Users))
 			counts[m.Key] = map[string]int{}
 		}
-		names := &unique{c: c, code: dupUserName, message: "provisioner " + quote(key) + " maps user %s (%s) to the same userName"}
+		userNames := &unique{c: c, code: dupUserName, message: "provisioner " + quote(key) + " maps user %s (%s) to the same userName"}
 		emails := &unique{c: c, code: dupMapEmail, message: "provisioner " + quote(key) + " maps user %s (%s) to the same e-mail address"}
 		for _, user := range c.scope(p, ever) {
 			u := c.d.Users[user]
 			out, done := mapped[m.Key][user]
 			if !done {
-				var err error
-				if out, err = m.Map(u, ever.GroupsOf(user)); err != nil {
+				attributes, err := m.Map(u, ever.GroupsOf(user))
+				if err != nil {
 					c.mapProblems(err, counts[m.Key])
 				}
+				out.userName, _ = attributes.Attributes.Get("userName")
+				out.email, _ = attributes.Attributes.Get("emails.value")
 				mapped[m.Key][user] = out
 			}
-			if v, _ := out.Attributes.Get("userName"); v != "" {
-				names.claim(v, user, u.Pos, join("users", user))
-			}
-			if v, _ := out.Attributes.Get("emails.value"); v != "" && fold(v) != fold(u.Email) {
-				emails.claim(v, user, u.Pos, join("users", user))
-			} else if v != "" {
-				emails.claim(v, user, c.node("users", user, "email").pos(u.Pos), join("users", user))
-			}
+			path := func() string { return join("users", user) }
+			userNames.claim(out.userName, user, u.Pos, path)
+			emails.claim(out.email, user, u.Pos, path)
 		}
 	}
 	for _, key := range keysOf(counts) {
@@ -116,6 +113,9 @@ func (c *crosser) mappings() {
 	}
 	c.dropRepeats()
 }
+
+// names are what must be unique of a mapped user.
+type names struct{ userName, email string }
 
 // mostMapped is how many problems of one kind a mapping may have before the rest is counted: one wrong expression may be wrong for everybody.
 const mostMapped = 100

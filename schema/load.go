@@ -50,6 +50,7 @@ func load(fsys fs.FS, limits limits) (*Declarations, error) {
 	l.check(ctx)
 	l.explain()
 	l.takeMappings()
+	l.literals, l.dynamic.files, l.evaluated = nil, nil, nil // what is left is in the root
 	d := l.bind()
 	l.cross(d)
 	if len(l.problems) > 0 {
