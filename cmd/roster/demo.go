@@ -8,8 +8,10 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -55,6 +57,8 @@ func (a *app) checkDemo() error {
 }
 
 func (a *app) demo(ctx context.Context, d demonstration) (err error) {
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP, syscall.SIGPIPE) // the audience left: clean up all the same
+	defer stop()
 	dir, remove, err := d.folder()
 	if err != nil {
 		return err
