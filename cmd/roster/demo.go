@@ -57,8 +57,12 @@ func (a *app) checkDemo() error {
 }
 
 func (a *app) demo(ctx context.Context, d demonstration) (err error) {
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP, syscall.SIGPIPE) // the audience left: clean up all the same
-	defer stop()
+	ctx, leave := signal.NotifyContext(ctx, syscall.SIGHUP)
+	defer leave()
+	broken := make(chan os.Signal, 1)
+	signal.Notify(broken, syscall.SIGPIPE) // so that writing to nobody is an error, not the end
+	defer signal.Stop(broken)
+	out := audience{a.stdout, leave}
 	dir, remove, err := d.folder()
 	if err != nil {
 		return err
@@ -66,9 +70,9 @@ func (a *app) demo(ctx context.Context, d demonstration) (err error) {
 	defer func() {
 		if remove {
 			err = errors.Join(err, os.RemoveAll(dir))
-			fmt.Fprintf(a.stdout, "\nremoved %s\n", dir)
+			fmt.Fprintf(out, "\nremoved %s\n", dir)
 		} else {
-			fmt.Fprintf(a.stdout, "\nkept %s\n", dir)
+			fmt.Fprintf(out, "\nkept %s\n", dir)
 		}
 	}()
 	content := d.content
@@ -79,7 +83,7 @@ func (a *app) demo(ctx context.Context, d demonstration) (err error) {
 	}
 	began := time.Now()
 	stage, err := demo.Open(ctx, demo.Setting{Dir: dir, Content: content, Serve: a.serveDemo, Deadline: d.deadline, Between: d.between,
-		Program: program(), Voice: demo.Voice{Out: a.stdout, Colour: a.colored(a.stdout)}})
+		Program: program(), Voice: demo.Voice{Out: out, Colour: a.colored(a.stdout)}})
 	if err != nil {
 		return err
 	}
@@ -91,12 +95,26 @@ func (a *app) demo(ctx context.Context, d demonstration) (err error) {
 		stage.Fail(err, lastLines(stage.Log(), 15))
 		return exit(exitError)
 	}
-	fmt.Fprintf(a.stdout, "\nEach step happened, in %.1f s.\n", time.Since(began).Seconds())
+	fmt.Fprintf(out, "\nEach step happened, in %.1f s.\n", time.Since(began).Seconds())
 	if d.once {
 		return nil
 	}
 	stage.Invite()
 	return stage.Stay(ctx)
+}
+
+// audience calls leave when nobody listens any more: what was set up is cleaned up all the same.
+type audience struct {
+	io.Writer
+	leave func()
+}
+
+func (w audience) Write(b []byte) (int, error) {
+	n, err := w.Writer.Write(b)
+	if err != nil {
+		w.leave()
+	}
+	return n, err
 }
 
 // folder makes the folder of the demo and says whether it goes at the end: a folder that somebody named is theirs.

@@ -116,6 +116,25 @@ func TestDemoStaysUpUntilItIsInterruptedAndKeepsTheFolderThatWasNamed(t *testing
 	}
 }
 
+func TestDemoCleansUpWhenNobodyListensAnyMore(t *testing.T) {
+	temp := t.TempDir()
+	t.Setenv("TMPDIR", temp)
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer writer.Close()
+	if err := reader.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if code := run(t.Context(), []string{"demo"}, nobody, strings.NewReader(""), writer, io.Discard); code != exitError {
+		t.Errorf("exit %d, want %d", code, exitError)
+	}
+	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v %v", left, err)
+	}
+}
+
 func TestDemoRefusesWhatItCannotDo(t *testing.T) {
 	for _, args := range [][]string{{"demo", "--format", "json"}, {"demo", "--color", "blue"}, {"demo", "somewhere"}, {"demo", "--twice"}} {
 		if code := run(t.Context(), args, nobody, strings.NewReader(""), io.Discard, io.Discard); code != exitUsage {
