@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -42,67 +42,87 @@ func parseDocument(data []byte) (document, error) {
 	if !json.Valid(data) {
 		return nil, errors.New("the body is not one JSON value")
 	}
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.UseNumber()
-	v, err := parseValue(dec, 0)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := dec.Token(); err != io.EOF {
-		return nil, errors.New("the body holds more than one JSON value")
-	}
-	d, ok := v.(document)
-	if !ok {
+	r := &reader{data: data}
+	if r.peek() != '{' {
 		return nil, errors.New("the body is not a JSON object")
 	}
-	return d, nil
+	return r.object(0)
 }
 
-func parseValue(dec *json.Decoder, depth int) (any, error) {
+// reader walks through JSON that is known to be valid.
+type reader struct {
+	data []byte
+	pos  int
+}
+
+// peek skips white space and returns the byte there.
+func (r *reader) peek() byte {
+	for {
+		switch c := r.data[r.pos]; c {
+		case ' ', '\t', '\r', '\n':
+			r.pos++
+		default:
+			return c
+		}
+	}
+}
+
+// after skips white space and a byte, and is whether it was c.
+func (r *reader) after(c byte) bool {
+	if r.peek() != c {
+		return false
+	}
+	r.pos++
+	return true
+}
+
+func (r *reader) value(depth int) (any, error) {
 	if depth > maxDepth {
 		return nil, fmt.Errorf("the body nests deeper than %d levels", maxDepth)
 	}
-	tok, err := dec.Token()
-	if err != nil {
-		return nil, fmt.Errorf("read JSON: %w", err)
+	switch r.peek() {
+	case '{':
+		return r.object(depth)
+	case '[':
+		return r.array(depth)
+	case '"':
+		return r.text()
 	}
-	switch t := tok.(type) {
-	case json.Delim:
-		if t == '[' {
-			return parseArray(dec, depth)
-		}
-		return parseObject(dec, depth)
-	case string:
-		return t, checkText(t)
+	start := r.pos
+	for r.pos < len(r.data) && strings.IndexByte(",]} \t\r\n", r.data[r.pos]) < 0 {
+		r.pos++
 	}
-	return tok, nil
+	switch word := string(r.data[start:r.pos]); word {
+	case "true", "false":
+		return word == "true", nil
+	case "null":
+		return nil, nil
+	default:
+		return json.Number(word), nil
+	}
 }
 
-func parseArray(dec *json.Decoder, depth int) (any, error) {
+func (r *reader) array(depth int) ([]any, error) {
 	list := []any{}
-	for dec.More() {
-		v, err := parseValue(dec, depth+1)
+	r.after('[')
+	for !r.after(']') {
+		v, err := r.value(depth + 1)
 		if err != nil {
 			return nil, err
 		}
 		list = append(list, v)
+		r.after(',')
 	}
-	_, err := dec.Token()
-	return list, err
+	return list, nil
 }
 
-func parseObject(dec *json.Decoder, depth int) (any, error) {
+func (r *reader) object(depth int) (document, error) {
 	d := document{}
-	for dec.More() {
-		tok, err := dec.Token()
+	r.after('{')
+	for !r.after('}') {
+		r.peek()
+		name, err := r.text()
 		if err != nil {
-			return nil, fmt.Errorf("read JSON: %w", err)
-		}
-		name, ok := tok.(string)
-		if !ok {
-			return nil, fmt.Errorf("read JSON: %v where a key belongs", tok)
-		}
-		if err := checkText(name); err != nil {
 			return nil, err
 		}
 		if len(d) == maxKeys {
@@ -111,17 +131,39 @@ func parseObject(dec *json.Decoder, depth int) (any, error) {
 		if _, twice := d.get(name); twice {
 			return nil, fmt.Errorf("the key %q is given twice", name)
 		}
-		v, err := parseValue(dec, depth+1)
+		r.after(':')
+		v, err := r.value(depth + 1)
 		if err != nil {
 			return nil, err
 		}
 		d = append(d, member{name, v})
+		r.after(',')
 	}
-	_, err := dec.Token()
-	return d, err
+	return d, nil
 }
 
-// checkText refuses U+FFFD, which is what the decoder makes of a lone surrogate, and NUL.
+// text reads a string. Most hold no escapes.
+func (r *reader) text() (string, error) {
+	start := r.pos
+	escaped := false
+	for r.pos++; r.data[r.pos] != '"'; r.pos++ {
+		if r.data[r.pos] == '\\' {
+			escaped = true
+			r.pos++
+		}
+	}
+	r.pos++
+	if !escaped {
+		return string(r.data[start+1 : r.pos-1]), nil
+	}
+	var s string
+	if err := json.Unmarshal(r.data[start:r.pos], &s); err != nil {
+		return "", fmt.Errorf("read string: %w", err)
+	}
+	return s, checkText(s)
+}
+
+// checkText refuses NUL, and U+FFFD, which is what encoding/json makes of the escape of a lone surrogate.
 func checkText(s string) error {
 	for _, r := range s {
 		if r == utf8.RuneError || r == 0 {
