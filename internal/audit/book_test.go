@@ -23,9 +23,35 @@ const prov = "aws-prod"
 type directory struct {
 	users map[string]string
 	wrote []string // "run key"
+	file  string   // where it is kept, if processes share it
 }
 
 func (d *directory) create(run, key string) string {
+	if d.file != "" {
+		f, err := os.OpenFile(d.file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+		if err == nil {
+			_, err = fmt.Fprintln(f, run, key)
+		}
+		if err = errors.Join(err, f.Close()); err != nil {
+			panic(err)
+		}
+	}
+	return d.enter(run, key)
+}
+
+// load reads what processes wrote.
+func (d *directory) load() {
+	content, err := os.ReadFile(d.file)
+	if err != nil {
+		panic(err)
+	}
+	for l := range strings.Lines(string(content)) {
+		run, key, _ := strings.Cut(strings.TrimSpace(l), " ")
+		d.enter(run, key)
+	}
+}
+
+func (d *directory) enter(run, key string) string {
 	if d.users == nil {
 		d.users = map[string]string{}
 	}

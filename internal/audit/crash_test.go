@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,9 +20,29 @@ import (
 // machine is one host that runs and dies.
 type machine struct {
 	t     *testing.T
-	store *memStore
+	store branchStore
 	dir   string
 	aws   *directory
+}
+
+// branchStore is a Store that a test looks into.
+type branchStore interface {
+	Store
+	history(t *testing.T) iter.Seq2[Snapshot, error]
+}
+
+// now is the tree of the branch's head.
+func (m *machine) now() fs.FS {
+	m.t.Helper()
+	head, err := m.store.Head(m.t.Context())
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	files, err := m.store.Files(m.t.Context(), head)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return files
 }
 
 // crashed is what a test's crash panics with.
@@ -58,8 +79,8 @@ func (m *machine) live(dieAt int, step func(*runner) error) (point string, err e
 // over.
 func (m *machine) settled() {
 	m.t.Helper()
-	files := m.store.now()
-	proof, err := Verify(m.t.Context(), Check{Provisioner: prov, Files: files, History: m.store.history()})
+	files := m.now()
+	proof, err := Verify(m.t.Context(), Check{Provisioner: prov, Files: files, History: m.store.history(m.t)})
 	if err != nil {
 		m.t.Fatal(err)
 	}
@@ -201,12 +222,13 @@ func TestAStoreThatFailsAtEachCallLosesNothing(t *testing.T) {
 			for failAt := 1; failAt < 100; failAt++ {
 				reached := false
 				synctest.Test(t, func(t *testing.T) {
-					m := &machine{t: t, store: &memStore{}, dir: t.TempDir(), aws: &directory{}}
+					store := &memStore{}
+					m := &machine{t: t, store: store, dir: t.TempDir(), aws: &directory{}}
 					if _, err := m.live(0, m.first); err != nil {
 						t.Fatal(err)
 					}
 					since, n := time.Time{}, 0
-					m.store.setFault(func(op string, at bool) error {
+					store.setFault(func(op string, at bool) error {
 						if at == after {
 							n++
 						}
@@ -225,7 +247,7 @@ func TestAStoreThatFailsAtEachCallLosesNothing(t *testing.T) {
 					_, _ = m.live(0, m.second)
 					wrote := len(m.aws.wrote)
 					if !reached {
-						m.store.setFault(nil)
+						store.setFault(nil)
 					}
 					for range 6 { // every ten minutes the daemon tries again
 						past, err := m.past()
@@ -265,7 +287,8 @@ func (m *machine) past() (past *reconcile.Past, err error) {
 
 func TestAReportThatWaitsIsPublishedFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := &machine{t: t, store: &memStore{}, dir: t.TempDir(), aws: &directory{}}
+		store := &memStore{}
+		m := &machine{t: t, store: store, dir: t.TempDir(), aws: &directory{}}
 		_, err := m.live(0, func(r *runner) error {
 			if err := intend(t, r.book, "run-1"); err != nil {
 				return err
@@ -273,7 +296,7 @@ func TestAReportThatWaitsIsPublishedFirst(t *testing.T) {
 			if err := begin(r.book, "run-1", 1); err != nil {
 				return err
 			}
-			m.store.setFault(func(string, bool) error { return errDown })
+			store.setFault(func(string, bool) error { return errDown })
 			report := reportOf("run-1", reconcile.RunPartial, nil)
 			_, err := r.book.Conclude(t.Context(), reconcile.Conclusion{Report: report, Ledger: reconcile.NewLedger(), Status: statusOf(report, nil)})
 			if !errors.Is(err, errDown) {
@@ -285,7 +308,7 @@ func TestAReportThatWaitsIsPublishedFirst(t *testing.T) {
 			if _, err := r.book.Past(t.Context(), prov); !errors.Is(err, errDown) {
 				t.Errorf("past while the store is down: %v", err)
 			}
-			m.store.setFault(func(op string, _ bool) error {
+			store.setFault(func(op string, _ bool) error {
 				if op == "commit" {
 					return errRefused
 				}
@@ -306,19 +329,20 @@ func TestAReportThatWaitsIsPublishedFirst(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m.store.setFault(nil)
+		store.setFault(nil)
 		past, err := m.past()
 		if err != nil || past.Status.Run != "run-1" || past.Interrupted != nil || past.Open != nil {
 			t.Errorf("past is %+v, %v", past, err)
 		}
-		proveChain(t, m.store, "run-1")
+		proveChain(t, store, "run-1")
 	})
 }
 
 func TestADiskThatTakesNothingStopsARunBeforeItBegins(t *testing.T) {
 	for _, dir := range []string{"lock", "journal"} {
 		synctest.Test(t, func(t *testing.T) {
-			m := &machine{t: t, store: &memStore{}, dir: t.TempDir(), aws: &directory{}}
+			store := &memStore{}
+			m := &machine{t: t, store: store, dir: t.TempDir(), aws: &directory{}}
 			blocked := filepath.Join(m.dir, dir)
 			if err := os.WriteFile(blocked, nil, 0o600); err != nil { // a file where a folder should be
 				t.Fatal(err)
@@ -326,8 +350,8 @@ func TestADiskThatTakesNothingStopsARunBeforeItBegins(t *testing.T) {
 			if _, err := m.live(0, m.second); err == nil {
 				t.Errorf("%s cannot be written, and the run went on", dir)
 			}
-			if len(m.aws.wrote) > 0 || len(m.store.messages()) > 0 {
-				t.Errorf("it wrote %v and committed %v", m.aws.wrote, m.store.messages())
+			if len(m.aws.wrote) > 0 || len(store.messages()) > 0 {
+				t.Errorf("it wrote %v and committed %v", m.aws.wrote, store.messages())
 			}
 			if err := os.Remove(blocked); err != nil {
 				t.Fatal(err)

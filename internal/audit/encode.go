@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"reflect"
 )
 
 // version is of every file that this package writes. A file of another version
@@ -26,25 +27,32 @@ func encode(v any) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// decode reads what encode wrote, and nothing else: an unknown field, a second
-// value or another version is an error.
+// decode reads what encode wrote into a struct with a field Version, and nothing
+// else: an unknown field, a second value or another version is an error.
 func decode(data []byte, v any) error {
-	var head struct {
-		Version int `json:"version"`
+	err := decodeStrictly(data, v)
+	have := int(reflect.ValueOf(v).Elem().FieldByName("Version").Int())
+	if err != nil { // which may be why there is a version
+		var head struct {
+			Version int `json:"version"`
+		}
+		if json.Unmarshal(data, &head) != nil {
+			return err
+		}
+		have = head.Version
 	}
-	if err := json.Unmarshal(data, &head); err != nil {
-		return err
+	if have != version {
+		return fmt.Errorf("it is of version %d, this roster reads version %d", have, version)
 	}
-	if head.Version != version {
-		return fmt.Errorf("it is of version %d, this roster reads version %d", head.Version, version)
-	}
-	return decodeStrictly(data, v)
+	return err
 }
 
 func decodeStrictly(data []byte, v any) error {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
-	if err := d.Decode(v); err != nil {
+	if err := d.Decode(v); errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return errors.New("it ends too early")
+	} else if err != nil {
 		return err
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {

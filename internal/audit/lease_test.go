@@ -387,7 +387,7 @@ func failFrom(op string, after bool) func(string, bool) error {
 // proveChain checks the chain and the order of its runs, oldest first.
 func proveChain(t *testing.T, store *memStore, runs ...string) {
 	t.Helper()
-	proof, err := Verify(t.Context(), Check{Provisioner: prov, Files: store.now(), History: store.history()})
+	proof, err := Verify(t.Context(), Check{Provisioner: prov, Files: store.now(), History: store.history(t)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"iter"
 	"maps"
 	"sync"
+	"testing"
 	"testing/fstest"
 	"time"
 )
@@ -165,7 +166,7 @@ func firstLine(s string) string {
 }
 
 // history yields the branch's commits, the newest first.
-func (s *memStore) history() iter.Seq2[Snapshot, error] {
+func (s *memStore) history(*testing.T) iter.Seq2[Snapshot, error] {
 	return func(yield func(Snapshot, error) bool) {
 		s.mu.Lock()
 		at := s.head

@@ -51,7 +51,7 @@ func TestVerifyProvesAWholeChain(t *testing.T) {
 				t.Errorf("it does not say that %q is unproven: %q", want, proof.Unproven)
 			}
 		}
-		proof, err = Verify(t.Context(), Check{Provisioner: prov, Files: store.now(), History: store.history(), Markdown: markdown,
+		proof, err = Verify(t.Context(), Check{Provisioner: prov, Files: store.now(), History: store.history(t), Markdown: markdown,
 			Anchor: store.head, Descends: func(ctx context.Context, a string) (bool, error) { return store.IsAncestor(ctx, a, store.head) },
 			Signed: func(context.Context) error { return nil }, Source: func(context.Context, string) (bool, error) { return true, nil }})
 		if err != nil || proof.Err() != nil {
@@ -172,7 +172,7 @@ func TestVerifyFindsABranchMadeAnew(t *testing.T) {
 			check func(c *Check, s *memStore)
 			why   string
 		}{
-			{"on top of the old branch, by its history", on, func(c *Check, s *memStore) { c.History = s.history() }, "is not in the chain"},
+			{"on top of the old branch, by its history", on, func(c *Check, s *memStore) { c.History = s.history(t) }, "is not in the chain"},
 			{"from the ground, by a commit that it must have", anew, func(c *Check, s *memStore) {
 				c.Anchor, c.Descends = anchor, func(ctx context.Context, a string) (bool, error) { return s.IsAncestor(ctx, a, s.head) }
 			}, "is not in it any more"},
@@ -231,7 +231,7 @@ func TestVerifyFindsABranchThatWasWoundBackByACommit(t *testing.T) {
 		if err != nil || proof.Err() != nil || proof.Reports != 3 {
 			t.Fatalf("%+v, %v", proof, err)
 		}
-		proof, err = Verify(t.Context(), Check{Provisioner: prov, Files: store.now(), History: store.history()})
+		proof, err = Verify(t.Context(), Check{Provisioner: prov, Files: store.now(), History: store.history(t)})
 		if err != nil || proof.Err() == nil || !strings.Contains(proof.Err().Error(), "is not in the chain") {
 			t.Errorf("found %v, %v", proof.Err(), err)
 		}
@@ -245,7 +245,7 @@ func TestVerifyNamesRunsWithoutAReport(t *testing.T) {
 		if err := intend(t, b, "run-lost"); err != nil {
 			t.Fatal(err)
 		}
-		proof, err := Verify(t.Context(), Check{Provisioner: prov, Files: store.now(), History: store.history()})
+		proof, err := Verify(t.Context(), Check{Provisioner: prov, Files: store.now(), History: store.history(t)})
 		if err != nil || proof.Err() != nil {
 			t.Fatal(err, proof.Err())
 		}

@@ -1,0 +1,364 @@
+package audit
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-d64a251c/roster/reconcile"
+)
+
+func owned(id string) *reconcile.Owned { return &reconcile.Owned{ID: id} }
+
+func leaving(id string) *reconcile.Owned {
+	at := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
+	return &reconcile.Owned{ID: id, Left: &at}
+}
+
+func TestStepsOnALedgerThatMovedOn(t *testing.T) {
+	for _, row := range []struct {
+		name      string
+		from, to  *reconcile.Owned // what the run did
+		now, then *reconcile.Owned // what it meets, and what it leaves
+	}{
+		{"a new entry", nil, owned("1"), nil, owned("1")},
+		{"a new entry that another run has made too", nil, owned("1"), leaving("1"), leaving("1")},
+		{"a new entry where another run has another object", nil, owned("1"), owned("2"), owned("2")},
+		{"a change", owned("1"), leaving("1"), owned("1"), leaving("1")},
+		{"a change of what another run has changed", owned("1"), leaving("1"), &reconcile.Owned{ID: "1", Covered: "x"}, &reconcile.Owned{ID: "1", Covered: "x"}},
+		{"a change of what another run has removed", owned("1"), leaving("1"), nil, nil},
+		{"a change of what another run has replaced", owned("1"), leaving("1"), owned("2"), owned("2")},
+		{"a replacement of what another run has removed", owned("1"), owned("2"), nil, owned("2")},
+		{"a removal", owned("1"), nil, owned("1"), nil},
+		{"a removal of what another run has changed", owned("1"), nil, leaving("1"), nil},
+		{"a removal of what another run has removed", owned("1"), nil, nil, nil},
+		{"a removal of what another run has replaced", owned("1"), nil, owned("2"), owned("2")},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			l := map[string]reconcile.Owned{"other": {ID: "o"}}
+			want := maps.Clone(l)
+			if row.now != nil {
+				l["k"] = *row.now
+			}
+			if row.then != nil {
+				want["k"] = *row.then
+			}
+			step{From: row.from, To: row.to}.apply(l, "k")
+			if !reflect.DeepEqual(l, want) {
+				t.Errorf("it leaves %v, want %v", l, want)
+			}
+		})
+	}
+}
+
+// bigLedger has n users and n/10 groups.
+func bigLedger(n int) *reconcile.Ledger {
+	l := reconcile.NewLedger()
+	for i := range n {
+		l.Users[fmt.Sprint("u-", i)] = reconcile.Owned{ID: fmt.Sprint("id-", i)}
+		if i%10 == 0 {
+			l.Groups[fmt.Sprint("g-", i)] = *leaving(fmt.Sprint("gid-", i))
+		}
+	}
+	return l
+}
+
+func apply(files fstest.MapFS, edits map[string][]byte) {
+	for name, content := range edits {
+		if delete(files, name); content != nil {
+			files[name] = &fstest.MapFile{Data: content, Mode: 0o644}
+		}
+	}
+}
+
+func TestALedgerIsReadAsItWasWritten(t *testing.T) {
+	files, want := fstest.MapFS{}, bigLedger(2000)
+	edits, digest, err := ledgerEdits(files, prov, reconcile.NewLedger(), want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(edits) != 256 {
+		t.Errorf("it is in %d files, want 256", len(edits))
+	}
+	apply(files, edits)
+	got, have, err := readLedger(files, prov)
+	if err != nil || !reflect.DeepEqual(got, want) || have != digest {
+		t.Fatalf("it is read as something else: %v; digest %s, want %s", err, have, digest)
+	}
+	// A change writes the file that it is in, and no other.
+	next := want.Clone()
+	next.Users["u-7"] = *leaving("id-7")
+	edits, digest, err = ledgerEdits(files, prov, want, next)
+	if err != nil || len(edits) != 1 || edits[shardPath(prov, "u-7")] == nil {
+		t.Fatalf("one change edits %v, %v", slices.Collect(maps.Keys(edits)), err)
+	}
+	apply(files, edits)
+	if got, have, err = readLedger(files, prov); err != nil || !reflect.DeepEqual(got, next) || have != digest {
+		t.Fatalf("after a change it is read as something else: %v", err)
+	}
+	// Nothing is left of an empty one.
+	edits, digest, err = ledgerEdits(files, prov, next, reconcile.NewLedger())
+	if err != nil {
+		t.Fatal(err)
+	}
+	apply(files, edits)
+	if len(files) != 0 || digest != ledgerDigest(nil) {
+		t.Errorf("%d files are left", len(files))
+	}
+}
+
+// What the page for auditors says about the digest must hold with plain tools.
+func TestTheDigestIsWhatSha256sumSays(t *testing.T) {
+	if _, err := exec.LookPath("sha256sum"); err != nil {
+		t.Fatal("this test needs sha256sum (GNU coreutils):", err)
+	}
+	files := fstest.MapFS{}
+	edits, digest, err := ledgerEdits(files, prov, reconcile.NewLedger(), bigLedger(300))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for name, content := range edits {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.Command("sh", "-c", "LC_ALL=C; sha256sum ledger/"+prov+"/*.json | sha256sum")
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.HasPrefix(string(out), digest+" ") {
+		t.Errorf("sha256sum says %s, %v; the digest is %s", out, err, digest)
+	}
+}
+
+func TestStatusesOfRunsThatDidNotKnowOfEachOther(t *testing.T) {
+	at := func(minute int) time.Time { return time.Date(2026, 3, 1, 9, minute, 0, 0, time.UTC) }
+	earlier := &reconcile.Status{Run: "a", Finished: at(1), EverEnabled: true, Applied: &reconcile.AppliedAt{Commit: "c1", Time: at(1)},
+		Removals: []reconcile.Removal{{Time: at(0), Count: 2}, {Time: at(1), Group: "g", Count: 3}}, Spent: map[string]time.Time{"x": at(1)}}
+	later := &reconcile.Status{Run: "b", Finished: at(2), Removals: []reconcile.Removal{{Time: at(0), Count: 2}, {Time: at(2), Count: 1}},
+		Spent: map[string]time.Time{"y": at(2)}}
+	for _, pair := range [2][2]*reconcile.Status{{earlier, later}, {later, earlier}} {
+		got := mergeStatus(pair[0], pair[1])
+		if got.Run != "b" || !got.EverEnabled || got.Applied == nil || got.Applied.Commit != "c1" || len(got.Spent) != 2 {
+			t.Errorf("joined they are %+v", got)
+		}
+		counts := 0
+		for _, r := range got.Removals {
+			counts += r.Count
+		}
+		if len(got.Removals) != 3 || counts != 6 {
+			t.Errorf("the removals are %+v", got.Removals)
+		}
+	}
+	if len(later.Removals) != 2 || len(later.Spent) != 1 || later.Applied != nil {
+		t.Errorf("joining changed what was joined: %+v", later)
+	}
+}
+
+// A machine loses its lease in the middle of its work. Another takes over and
+// concludes first; what the first one did is not lost for that.
+func TestTwoRunsAtOnceLoseNothingOfEither(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, dir := &memStore{}, t.TempDir()
+		a, b := newBook(t, store, filepath.Join(dir, "alpha")), newBook(t, store, filepath.Join(dir, "beta"))
+		aws := &directory{}
+		if _, err := (&runner{book: a, aws: aws}).run(t.Context(), "run-1", "u-1", "u-2"); err != nil {
+			t.Fatal(err)
+		}
+		past, err := a.Past(t.Context(), prov)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := a.Intend(t.Context(), intentOf("run-a", 2)); err != nil {
+			t.Fatal(err)
+		}
+		mine := past.Ledger.Clone()
+		mine.Users["u-3"] = reconcile.Owned{ID: aws.create("run-a", "u-3")}
+		delete(mine.Users, "u-1")
+		store.setFault(func(string, bool) error { return errDown })
+		time.Sleep(20 * time.Minute)
+		store.setFault(nil)
+		if _, err := (&runner{book: b, aws: aws}).run(t.Context(), "run-b", "u-4"); err != nil {
+			t.Fatal(err)
+		}
+		report := reportOf("run-a", reconcile.RunPartial, nil)
+		status := statusOf(report, past.Status)
+		status.Spent = map[string]time.Time{"approval": time.Now()}
+		if _, err := a.Conclude(t.Context(), reconcile.Conclusion{Report: report, Ledger: mine, Status: status}); err != nil {
+			t.Fatal(err)
+		}
+		proveChain(t, store, "run-1", "run-b", "run-a")
+		got, err := b.Past(t.Context(), prov)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]reconcile.Owned{"u-2": {ID: "id-u-2"}, "u-3": {ID: "id-u-3"}, "u-4": {ID: "id-u-4"}}
+		if !reflect.DeepEqual(got.Ledger.Users, want) {
+			t.Errorf("the ledger has %v, want %v", got.Ledger.Users, want)
+		}
+		if _, spent := got.Status.Spent["approval"]; !spent || got.Open != nil {
+			t.Errorf("the status is %+v, open is %+v", got.Status, got.Open)
+		}
+	})
+}
+
+func TestWhatARunMustSayIsNotOnlyCounted(t *testing.T) {
+	now := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
+	base := func() (*reconcile.Status, *reconcile.Conclusion) {
+		r := reportOf("run-2", reconcile.RunHeld, nil)
+		r.HeldDigest = "h"
+		last := statusOf(r, nil)
+		return last, &reconcile.Conclusion{Report: r, Status: statusOf(r, nil)}
+	}
+	for _, row := range []struct {
+		name   string
+		change func(last *reconcile.Status, c *reconcile.Conclusion)
+		same   bool
+	}{
+		{"the same again", func(*reconcile.Status, *reconcile.Conclusion) {}, true},
+		{"later applied, of the same commit", func(last *reconcile.Status, c *reconcile.Conclusion) {
+			last.Applied, c.Status.Applied = &reconcile.AppliedAt{Commit: "c", Time: now}, &reconcile.AppliedAt{Commit: "c", Time: now.Add(1)}
+		}, true},
+		{"old removals forgotten", func(last *reconcile.Status, _ *reconcile.Conclusion) { last.Removals = []reconcile.Removal{{Count: 1}} }, true},
+		{"another outcome", func(_ *reconcile.Status, c *reconcile.Conclusion) { c.Report.Outcome = reconcile.RunFailed }, false},
+		{"another digest", func(_ *reconcile.Status, c *reconcile.Conclusion) { c.Report.Digest = "x" }, false},
+		{"another held digest", func(_ *reconcile.Status, c *reconcile.Conclusion) { c.Report.HeldDigest = "x" }, false},
+		{"another commit", func(_ *reconcile.Status, c *reconcile.Conclusion) { c.Report.Commit.ID = "x" }, false},
+		{"something done", func(_ *reconcile.Status, c *reconcile.Conclusion) { c.Report.Counts.Done = 1 }, false},
+		{"something unknown", func(_ *reconcile.Status, c *reconcile.Conclusion) { c.Report.Counts.Unknown = 1 }, false},
+		{"a commit applied at last", func(_ *reconcile.Status, c *reconcile.Conclusion) {
+			c.Status.Applied = &reconcile.AppliedAt{Commit: "c"}
+		}, false},
+		{"enabled for the first time", func(_ *reconcile.Status, c *reconcile.Conclusion) { c.Status.EverEnabled = true }, false},
+		{"an approval spent", func(_ *reconcile.Status, c *reconcile.Conclusion) { c.Status.Spent = map[string]time.Time{"a": now} }, false},
+		{"another identity", func(_ *reconcile.Status, c *reconcile.Conclusion) { c.Status.Identity = "x" }, false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			last, c := base()
+			row.change(last, c)
+			if got := repeats(last, c); got != row.same {
+				t.Errorf("repeats: %v, want %v", got, row.same)
+			}
+		})
+	}
+	if _, c := base(); repeats(nil, c) {
+		t.Error("the first run repeats nothing")
+	}
+}
+
+func TestFilesThatWeDidNotWriteAreErrors(t *testing.T) {
+	for _, row := range []struct{ name, file, content, err string }{
+		{"a status of a later version", statusPath(prov), `{"version": 2}`, "version 2"},
+		{"a status with an unknown field", statusPath(prov), `{"version": 1, "provisioner": "aws-prod", "admin": true}`, `"admin"`},
+		{"a status of somebody else", statusPath(prov), `{"version": 1, "provisioner": "other"}`, `"other"`},
+		{"a status cut off", statusPath(prov), `{"version": 1, "provis`, "ends too early"},
+		{"two statuses", statusPath(prov), `{"version": 1, "provisioner": "aws-prod"} {}`, "after"},
+		{"an empty file of the ledger", ledgerDir(prov) + "/00.json", ``, "ends too early"},
+		{"an entry without an id", shardPath(prov, "u-1"), `{"version": 1, "users": {"u-1": {"id": ""}}}`, "no id"},
+		{"a folder in the ledger", ledgerDir(prov) + "/00.json/x", ``, "no part of a ledger"},
+		{"intents that are none", intentsPath(prov), `[]`, "cannot unmarshal"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store := &memStore{}
+				if _, err := store.commit("", map[string][]byte{row.file: []byte(row.content)}, "x", time.Now()); err != nil {
+					t.Fatal(err)
+				}
+				past, err := newBook(t, store, t.TempDir()).Past(t.Context(), prov)
+				if err == nil || past != nil || !strings.Contains(err.Error(), row.err) || !strings.Contains(err.Error(), strings.TrimSuffix(row.file, "/x")) {
+					t.Errorf("past is %+v, %v; want an error with %q and the file's name", past, err, row.err)
+				}
+			})
+		})
+	}
+}
+
+func FuzzBranch(f *testing.F) {
+	f.Add([]byte(`{"version":1,"provisioner":"aws-prod","report":{"path":"reports/aws-prod/x.json","sha256":"0"}}`), []byte(`{"version":1,"users":{"u-1":{"id":"a"}}}`),
+		[]byte(`{"version":1,"lease":{"intent":{"run":"r"},"base":""}}`), []byte(`{"run":"r","previous":{"path":"reports/aws-prod/x.json"}}`))
+	f.Fuzz(func(t *testing.T, status, ledger, intents, report []byte) {
+		files := fstest.MapFS{statusPath(prov): {Data: status}, shardPath(prov, "u-1"): {Data: ledger}, intentsPath(prov): {Data: intents},
+			"reports/aws-prod/x.json": {Data: report}}
+		w, err := readWorld(files, prov)
+		if err == nil {
+			if edits, _, err := ledgerEdits(files, prov, reconcile.NewLedger(), w.ledger); err != nil || len(w.ledger.Users) > 0 && len(edits) != 1 {
+				t.Errorf("what was read cannot be written: %v, %v", edits, err)
+			}
+			if again, err := w.intents.encode(); err != nil {
+				t.Errorf("%s: %v", again, err)
+			}
+		} else if !malformed(err) {
+			t.Errorf("unexpected kind of error: %v", err)
+		}
+		proof, err := Verify(context.Background(), Check{Provisioner: prov, Files: files})
+		if err != nil || proof == nil {
+			t.Errorf("verify cannot say anything: %v", err)
+		}
+	})
+}
+
+// maps of a file in a fixed order: the same ledger is the same bytes.
+func TestEncodingIsStable(t *testing.T) {
+	var first []byte
+	for range 20 {
+		edits, _, err := ledgerEdits(fstest.MapFS{}, prov, reconcile.NewLedger(), bigLedger(400))
+		if err != nil {
+			t.Fatal(err)
+		}
+		content := edits[shardPath(prov, "u-7")]
+		if first == nil {
+			first = content
+		}
+		if !bytes.Equal(first, content) {
+			t.Fatalf("%s, then %s", first, content)
+		}
+	}
+}
+
+func BenchmarkConclude(b *testing.B) {
+	store := &memStore{}
+	book := &Book{Store: store, StateDir: b.TempDir()}
+	ledger := bigLedger(100_000)
+	for n := 0; b.Loop(); n++ {
+		past, err := book.Past(b.Context(), prov)
+		if err != nil {
+			b.Fatal(err)
+		}
+		ledger.Users["u-7"] = reconcile.Owned{ID: fmt.Sprint("id-", n)}
+		r := reportOf(fmt.Sprint("run-", n), reconcile.RunApplied, nil)
+		if _, err := book.Conclude(b.Context(), reconcile.Conclusion{Report: r, Ledger: ledger, Status: statusOf(r, past.Status)}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkJournal(b *testing.B) {
+	in := intentOf("run-1", 0)
+	j, err := createJournal(filepath.Join(b.TempDir(), "j.jsonl"), &in)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer j.close()
+	b.SetParallelism(5)
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if err := j.append(entryOf("run-1", 1, false)); err != nil {
+				b.Error(err)
+			}
+		}
+	})
+}
