@@ -279,10 +279,10 @@ func TestServeStopped(t *testing.T) {
 	c, stop := newCloud("aws", awssim.Options{})
 	stop()
 	var writes atomic.Int32
-	var w *watch
+	started := make(chan *os.Process, 1)
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && writes.Add(1) == 10 {
-			if err := w.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			if err := (<-started).Signal(syscall.SIGTERM); err != nil {
 				t.Error(err)
 			}
 		}
@@ -290,8 +290,9 @@ func TestServeStopped(t *testing.T) {
 	}))
 	defer server.Close()
 	c.endpoint = server.URL + c.Path()
-	w = newWatch(t, c)
+	w := newWatch(t, c)
 	w.start()
+	started <- w.cmd.Process
 	w.wantOutcome(reconcile.RunInterrupted)
 	w.ended()
 

@@ -77,7 +77,9 @@ func (d *Daemon) State() State {
 
 // Run watches until the context ends, then waits for the calls in flight and their reports.
 func (d *Daemon) Run(ctx context.Context) error {
+	d.mu.Lock()
 	d.workers, d.last = map[string]*worker{}, map[string]Last{}
+	d.mu.Unlock()
 	var running sync.WaitGroup
 	defer running.Wait()
 	for failures := 0; ; {
