@@ -91,7 +91,11 @@ func (k *provisionerCheck) endpoint() {
 	if p.Endpoint == "" {
 		return
 	}
-	refuse := func(c code, message, advice string) { k.report(c, "endpoint", message, quote(p.Endpoint), advice) }
+	shown := quote(p.Endpoint)
+	if strings.ContainsAny(p.Endpoint, "@?#") {
+		shown = "" // a secret may be in it
+	}
+	refuse := func(c code, message, advice string) { k.report(c, "endpoint", message, shown, advice) }
 	u, err := url.Parse(p.Endpoint)
 	switch {
 	case err != nil:

@@ -103,10 +103,16 @@ func (l *loader) record(kind string, f field) {
 // conflict reports two values that cannot both be.
 func (l *loader) conflict(name string, a, b *node) {
 	message := name + " is declared twice with different values"
-	if v := a.quote(); v != "" && a.kind < structNode {
+	shown := b.quote()
+	if slices.Contains(secretFields, name) {
+		message, shown = message+": first at "+a.at.pos().String(), ""
+	} else if v := a.quote(); v != "" && a.kind < structNode {
 		message += ": " + v + " at " + a.at.pos().String()
 	} else {
 		message += ": first at " + a.at.pos().String()
 	}
-	l.report(Problem{Pos: b.at.pos(), Code: conflict.id, Message: message, Value: b.quote(), Advice: "keep one of them"})
+	l.report(Problem{Pos: b.at.pos(), Code: conflict.id, Message: message, Value: shown, Advice: "keep one of them"})
 }
+
+// secretFields are those in whose place somebody may have written a secret itself.
+var secretFields = []string{"auth", "token", "oauth2", "clientSecret", "key", "env", "file", "exec", "age"}

@@ -126,9 +126,33 @@ func (l *loader) mapping(src *mappingSource) *Mapping {
 			l.report(Problem{Pos: m.AttributePos(a.path), Code: badPolicy.id, Path: base + ".onCreate", Message: a.path + " is both in scim and in onCreate", Advice: "keep one of them"})
 		}
 	}
+	if src.outright() {
+		l.checkIfEmpty(m, src, base)
+	}
 	l.checkUserField(src, base)
 	l.checkRequired(m, base)
 	return m
+}
+
+// checkIfEmpty refuses policies for attributes that the mapping does not set.
+func (l *loader) checkIfEmpty(m *Mapping, src *mappingSource, base string) {
+	if src.ifEmpty == nil {
+		return
+	}
+	for _, f := range src.ifEmpty.fields {
+		set := false
+		for i, a := range m.catalog {
+			set = set || (m.sets[i] || m.creates[i]) && holds(f.name, a.path)
+		}
+		if !set && m.known(f.name) {
+			l.report(Problem{Pos: f.at.pos(), Code: badPath.id, Path: join(base+".ifEmpty", f.name), Message: "the mapping does not set this attribute", Advice: "set it, or remove the policy"})
+		}
+	}
+}
+
+// holds reports whether a path is that of an attribute, or of what holds it.
+func holds(path, attribute string) bool {
+	return attribute == path || strings.HasPrefix(attribute, path+".") || path == EnterpriseUser && strings.HasPrefix(attribute, path)
 }
 
 // checkRequired demands an expression for each attribute that AWS requires, and that an e-mail address is the primary one.
@@ -150,7 +174,17 @@ func (l *loader) checkRequired(m *Mapping, base string) {
 	}
 }
 
-// sets tells which attributes a mapping sets: those that its declarations name, those that CUE knows of, and those that ifEmpty speaks of.
+// outright reports whether the mapping is written in one piece, so that its declaration names every attribute that it may set.
+func (src *mappingSource) outright() bool {
+	if len(src.parts) != 1 {
+		return false
+	}
+	_, ok := src.parts[0].expr.(*ast.StructLit)
+	return ok
+}
+
+// sets tells which attributes a mapping sets: those that its declarations name and those that CUE knows of. Where more may come of expressions, those that
+// ifEmpty speaks of too.
 func (src *mappingSource) sets(base string, paths []cue.Path, m *Mapping) []bool {
 	named := map[string]bool{}
 	for _, part := range src.parts {
@@ -159,7 +193,8 @@ func (src *mappingSource) sets(base string, paths []cue.Path, m *Mapping) []bool
 	out := make([]bool, len(m.catalog))
 	for i, a := range m.catalog {
 		policy, spoken := m.ifEmpty[a.path]
-		out[i] = named["."+base+"."+strings.Join(a.keys, ".")] || src.value.LookupPath(paths[i]).Exists() || base == "scim" && spoken && policy != "skip"
+		hidden := !src.outright() && base == "scim" && spoken && policy != "skip"
+		out[i] = named["."+base+"."+strings.Join(a.keys, ".")] || src.value.LookupPath(paths[i]).Exists() || hidden
 	}
 	return out
 }
@@ -204,9 +239,7 @@ func (l *loader) checkUserField(src *mappingSource, base string) {
 
 // known reports whether a path names an attribute of AWS, or what holds some.
 func (m *Mapping) known(path string) bool {
-	return slices.ContainsFunc(m.catalog, func(a attribute) bool {
-		return a.path == path || strings.HasPrefix(a.path, path+".") || path == EnterpriseUser && strings.HasPrefix(a.path, path)
-	})
+	return slices.ContainsFunc(m.catalog, func(a attribute) bool { return holds(path, a.path) })
 }
 
 func (m *Mapping) badPath(f field, path string) Problem {

@@ -2,6 +2,9 @@ package schema
 
 import (
 	"reflect"
+	"runtime"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -25,6 +28,92 @@ func TestMapping(t *testing.T) {
 			t.Errorf("user %s: compiled %v %v, CUE %v %v", key, scim, onCreate, wantSCIM, wantOnCreate)
 		}
 	}
-	got, err := m.Map(d.Users["u-1009"], nil)
-	t.Log(got, err)
+}
+
+func TestMappingsMayBeUsedConcurrently(t *testing.T) {
+	d := example(t)
+	slow := *d.Mappings["aws"]
+	slow.program = slow.program.(*compiledProgram).cue
+	var wg sync.WaitGroup
+	for _, m := range []*Mapping{d.Mappings["aws"], &slow} {
+		for range 4 {
+			wg.Go(func() {
+				for _, u := range d.Users {
+					if _, err := m.Map(u, nil); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+	}
+	wg.Wait()
+}
+
+func TestMapAppliesIfEmpty(t *testing.T) {
+	d := withCase(t, `
+mappings: "m": {
+	user: #User
+	scim: {
+		userName: user.email, displayName: user.userId, active: user.state == "ACTIVE"
+		name: {givenName: user.firstName, familyName: user.lastName}
+		title: user.attributes.department
+		nickName: user.attributes.department
+		emails: [{value: user.email, type: "work", primary: true}]
+		phoneNumbers: [{value: user.attributes.department, type: "work"}]
+		"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": {division: user.attributes.department, manager: value: user.attributes.department}
+	}
+	onCreate: {locale: "en", userType: user.attributes.department}
+	ifEmpty: {title: "clear", phoneNumbers: "clear", "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": "clear", userType: "clear"}
+}
+`)
+	m := d.Mappings["m"]
+	for user, want := range map[string]string{
+		"u-1": `active=true displayName=alice emails.primary=true emails.type=work emails.value=alice@example.com name.familyName=Ng name.givenName=Alice nickName=Platform phoneNumbers.type=work phoneNumbers.value=Platform title=Platform ` +
+			EnterpriseUser + `:division=Platform ` + EnterpriseUser + `:manager.value=Platform userName=alice@example.com | locale=en userType=Platform`,
+		"u-2": `active=true displayName=bob emails.primary=true emails.type=work emails.value=bob@example.com name.familyName=Ray name.givenName=Bob phoneNumbers.type= phoneNumbers.value= title= ` +
+			EnterpriseUser + `:division= ` + EnterpriseUser + `:manager.value= userName=bob@example.com | locale=en`,
+	} {
+		got, err := m.Map(d.Users[user], nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var parts []string
+		for _, a := range got.Attributes {
+			parts = append(parts, a.Path+"="+a.Value)
+		}
+		parts = append(parts, "|")
+		for _, a := range got.OnCreate {
+			parts = append(parts, a.Path+"="+a.Value)
+		}
+		if text := strings.Join(parts, " "); text != want {
+			t.Errorf("%s:\n got %s\nwant %s", user, text, want)
+		}
+	}
+	if at := m.AttributePos("emails.value"); at.File != "case.cue" || at.Line != 11 {
+		t.Errorf("the expression of emails.value stands at %v", at)
+	}
+	if at := m.AttributePos(EnterpriseUser + ":manager.value"); at.Line != 13 {
+		t.Errorf("the expression of the manager stands at %v", at)
+	}
+}
+
+// TestLoadsLeaveNothingBehind loads again and again, as a daemon does.
+func TestLoadsLeaveNothingBehind(t *testing.T) {
+	files := base(t)
+	heap := func(loads int) uint64 {
+		for range loads {
+			if _, err := Load(files); err != nil {
+				t.Fatal(err)
+			}
+		}
+		runtime.GC()
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := heap(20)
+	if after := heap(100); after > before+2<<20 {
+		t.Errorf("the heap grew from %d to %d bytes in 100 loads", before, after)
+	}
 }

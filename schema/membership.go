@@ -14,7 +14,7 @@ type Membership struct {
 	users  map[string][]string
 }
 
-// EffectiveMember is one user's membership in a group, by the shortest way that leads to it.
+// EffectiveMember is one user's membership in a group, by the way that lasts longest of those that lead to it; the most direct of them.
 type EffectiveMember struct {
 	User string
 	Pos  Pos // of the declaration
@@ -107,13 +107,13 @@ func (f *flattening) group(key string) []EffectiveMember {
 			members = append(members, EffectiveMember{User: e.User, Pos: g.Include[nested], Via: via, Until: e.Until, Reason: e.Reason})
 		}
 	}
-	// The first of several ways counts: direct, rule, nested. The end of a direct membership is not the end if another way goes on.
+	// Of several ways the one that lasts longest counts, and of those the first: direct, rule, nested.
 	slices.SortStableFunc(members, func(a, b EffectiveMember) int { return strings.Compare(a.User, b.User) })
 	out := members[:0]
 	for _, e := range members {
 		if n := len(out); n > 0 && out[n-1].User == e.User {
 			if out[n-1].Until != nil && (e.Until == nil || e.Until.End.After(out[n-1].Until.End)) {
-				out[n-1].Until = e.Until
+				out[n-1] = e
 			}
 			continue
 		}
