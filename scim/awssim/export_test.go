@@ -6,3 +6,12 @@ func BreakJournal(s *Server) {
 	defer s.mu.Unlock()
 	_ = s.journal.file.Close()
 }
+
+// OperationNames are the names of all operations.
+func OperationNames() []string {
+	var names []string
+	for _, op := range operations() {
+		names = append(names, op.name)
+	}
+	return names
+}

@@ -206,7 +206,7 @@ func operations() []operation {
 		{name: "PutUser", method: "PUT", path: "Users/", run: (*call).putUser, writes: true},
 		{name: "DeleteUser", method: "DELETE", path: "Users/", run: (*call).deleteUser, writes: true},
 		{name: "DeleteGroup", method: "DELETE", path: "Groups/", run: (*call).deleteGroup, writes: true},
-		{name: "GetServiceProviderConfig", method: "GET", path: "ServiceProviderConfig", run: (*call).serviceProviderConfig},
+		{name: "ServiceProviderConfig", method: "GET", path: "ServiceProviderConfig", run: (*call).serviceProviderConfig},
 		{name: "ListResourceTypes", method: "GET", path: "ResourceTypes", run: (*call).listResourceTypes},
 		{name: "GetResourceType", method: "GET", path: "ResourceTypes/", run: (*call).getResourceType, standard: true},
 		{name: "ListSchemas", method: "GET", path: "Schemas", run: (*call).listSchemas},
