@@ -349,7 +349,7 @@ func loadMapping(t *testing.T, fsys fs.FS, key string) *Mapping {
 func TestCompiledMappingsAgreeWithCUE(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	compiled := 0
-	for range 300 {
+	for range 150 {
 		if mappingAgrees(t, phrases{r}.mapping()) {
 			compiled++
 		}
@@ -357,9 +357,9 @@ func TestCompiledMappingsAgreeWithCUE(t *testing.T) {
 			return
 		}
 	}
-	t.Logf("%d of 300 mappings were compiled", compiled)
-	if compiled < 100 {
-		t.Errorf("only %d of 300 mappings were compiled", compiled)
+	t.Logf("%d of 150 mappings were compiled", compiled)
+	if compiled < 40 {
+		t.Errorf("only %d of 150 mappings were compiled", compiled)
 	}
 }
 
