@@ -32,12 +32,6 @@ func (l Latency) draw(normal func() float64) time.Duration {
 	return d
 }
 
-func (r *random) normal() float64 {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.rng.NormFloat64()
-}
-
 // delay waits for the call's latency, and for the fault slow. It ends early when the caller goes.
 func (s *Server) delay(c *call) error {
 	d := s.Options.Latency.draw(s.random.normal)

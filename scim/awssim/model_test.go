@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -306,5 +307,65 @@ func TestAgainstAModel(t *testing.T) {
 				})
 			})
 		})
+	}
+}
+
+// TestManyCallersAtOnce lets readers, writers, management and faults meet, for the race detector and the indexes.
+func TestManyCallersAtOnce(t *testing.T) {
+	s := &Server{Tenant: "t", Tokens: []Token{{Secret: "secret"}}, Options: Options{Throttle: Throttle{Unlimited: true}}}
+	if err := s.Open(t.TempDir() + "/directory"); err != nil {
+		t.Fatal(err)
+	}
+	send := func(method, path, body string) int {
+		r := httptest.NewRequestWithContext(t.Context(), method, s.Path()+path, strings.NewReader(body))
+		r.Header.Set("Authorization", "Bearer secret")
+		r.Header.Set("User-Agent", "test")
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		return w.Code
+	}
+	team, err := s.PutGroup(Group{DisplayName: "team"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for worker := range 4 {
+		wg.Go(func() {
+			for i := range 25 {
+				name := fmt.Sprintf("user-%d-%d", worker, i)
+				id, err := s.PutUser(User{UserName: name})
+				if err != nil {
+					t.Error(err)
+				}
+				steps := []int{
+					send("PATCH", "/Groups/"+team, `{"schemas":["`+urnPatch+`"],"Operations":[{"op":"add","path":"members","value":`+memberList([]string{id})+`}]}`),
+					send("GET", "/Users?cursor&count=7", ""),
+					send("GET", "/Users?cursor&filter="+url.QueryEscape(`groups.value eq "`+team+`"`), ""),
+				}
+				if i%2 == 0 {
+					steps = append(steps, send("DELETE", "/Users/"+id, ""))
+				}
+				for _, code := range steps {
+					if code >= 300 {
+						t.Errorf("status %d", code)
+					}
+				}
+				s.State()
+				s.Calls()
+				if err := s.Inject(Fault{Name: FaultStale, Times: 1}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if broken := s.dir.broken(); broken != nil {
+		t.Error(strings.Join(broken, "\n"))
+	}
+	if n := len(s.State().MemberNames("team")); n != 4*12 {
+		t.Errorf("%d members, want 48", n)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
 	}
 }

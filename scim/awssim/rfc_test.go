@@ -326,3 +326,10 @@ func TestRFCMediaTypes(t *testing.T) {
 		}
 	}
 }
+
+func TestRFCHasNoThrottleOfItsOwn(t *testing.T) {
+	s := serveExactly(t, awssim.ProfileRFC, awssim.Options{})
+	if n := burst(s, 50); n != 50 {
+		t.Errorf("%d of 50 calls are let through", n)
+	}
+}

@@ -1,0 +1,102 @@
+package awssim
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// operation is one of the calls that the endpoint answers, by the name that AWS gives it.
+type operation struct {
+	name     string
+	method   string
+	path     string // "Users", "Users/" for one of them
+	run      func(*call) (reply, error)
+	writes   bool
+	standard bool // the rfc profile alone has it
+}
+
+func operations() []operation {
+	return []operation{
+		{name: "ListUsers", method: "GET", path: "Users", run: (*call).listUsers},
+		{name: "GetUser", method: "GET", path: "Users/", run: (*call).getUser},
+		{name: "ListGroups", method: "GET", path: "Groups", run: (*call).listGroups},
+		{name: "GetGroup", method: "GET", path: "Groups/", run: (*call).getGroup},
+		{name: "PatchGroup", method: "PATCH", path: "Groups/", run: (*call).patchGroup, writes: true},
+		{name: "PatchUser", method: "PATCH", path: "Users/", run: (*call).patchUser, writes: true},
+		{name: "CreateUser", method: "POST", path: "Users", run: (*call).createUser, writes: true},
+		{name: "CreateGroup", method: "POST", path: "Groups", run: (*call).createGroup, writes: true},
+		{name: "PutUser", method: "PUT", path: "Users/", run: (*call).putUser, writes: true},
+		{name: "DeleteUser", method: "DELETE", path: "Users/", run: (*call).deleteUser, writes: true},
+		{name: "DeleteGroup", method: "DELETE", path: "Groups/", run: (*call).deleteGroup, writes: true},
+		{name: "ServiceProviderConfig", method: "GET", path: "ServiceProviderConfig", run: (*call).serviceProviderConfig},
+		{name: "ListResourceTypes", method: "GET", path: "ResourceTypes", run: (*call).listResourceTypes},
+		{name: "GetResourceType", method: "GET", path: "ResourceTypes/", run: (*call).getResourceType, standard: true},
+		{name: "ListSchemas", method: "GET", path: "Schemas", run: (*call).listSchemas},
+		{name: "GetSchema", method: "GET", path: "Schemas/", run: (*call).getSchema},
+		{name: "PutGroup", method: "PUT", path: "Groups/", run: (*call).putGroup, writes: true, standard: true},
+		{name: "SearchUsers", method: "POST", path: "Users/.search", run: (*call).searchUsers, standard: true},
+		{name: "SearchGroups", method: "POST", path: "Groups/.search", run: (*call).searchGroups, standard: true},
+	}
+}
+
+// route finds the operation. The path must be exact: a doubled, missing or trailing slash is another path.
+func (c *call) route() error {
+	parts := strings.Split(c.r.URL.Path, "/")
+	if len(parts) < 5 || parts[0] != "" || parts[2] != "scim" || parts[3] != "v2" {
+		return unknownResource("there is nothing at %s: paths start with /<tenant>/scim/v2/", c.r.URL.Path)
+	}
+	path := parts[4]
+	switch {
+	case len(parts) == 6 && parts[5] == ".search":
+		path += "/.search"
+	case len(parts) == 6 && parts[5] != "":
+		path, c.id = path+"/", parts[5]
+	case len(parts) != 5:
+		return unknownResource("there is nothing at %s", c.r.URL.Path)
+	}
+	var allowed []string
+	for _, op := range c.ru.operations {
+		if op.path != path {
+			continue
+		}
+		if op.method == c.r.Method {
+			c.op = &op
+			return c.readQuery()
+		}
+		allowed = append(allowed, op.method)
+	}
+	if allowed == nil {
+		return unknownResource("there is nothing at %s", c.r.URL.Path)
+	}
+	return c.unsupported(path, allowed)
+}
+
+// unsupported answers a method that the path does not have.
+func (c *call) unsupported(path string, allowed []string) error {
+	p := invalid("", "%s is not supported here; there is %s", c.r.Method, strings.Join(allowed, ", "))
+	switch {
+	case c.ru.standard:
+		p.status, p.allow = http.StatusMethodNotAllowed, strings.Join(allowed, ", ")
+	case path == "Groups/" && c.r.Method == http.MethodPut:
+		p.status = pick(c.ru.opt.PutGroupStatus, p.status)
+	default:
+		p.status = pick(c.ru.opt.UnsupportedStatus, p.status)
+	}
+	return p
+}
+
+// readQuery parses the query strictly, and refuses a parameter given twice.
+func (c *call) readQuery() error {
+	q, err := url.ParseQuery(c.r.URL.RawQuery)
+	if err != nil {
+		return invalid(typeValue, "the query cannot be parsed: %v", err)
+	}
+	for name, values := range q {
+		if len(values) > 1 {
+			return invalid(typeValue, "the parameter %s is given %d times", name, len(values))
+		}
+	}
+	c.query = q
+	return nil
+}
