@@ -186,6 +186,8 @@ func (b *Book) change(ctx context.Context, build func(head string, files fs.FS) 
 			return commit, nil
 		case errors.As(err, &final):
 			return "", final.err
+		case errors.Is(err, ErrRefused):
+			return "", err
 		case errors.Is(err, ErrStale):
 			if stale++; stale == staleTries {
 				return "", err

@@ -155,7 +155,7 @@ func TestACrashAtEachPointLosesNothing(t *testing.T) {
 		for dieAt := 1; ; dieAt++ {
 			var point string
 			synctest.Test(t, func(t *testing.T) {
-				m := &machine{t: t, store: &memStore{}, dir: t.TempDir(), aws: &directory{}}
+				m := &machine{t: t, store: &memStore{}, dir: stateDir(t), aws: &directory{}}
 				if later {
 					if _, err := m.live(0, m.first); err != nil {
 						t.Fatal(err)
@@ -190,7 +190,7 @@ func TestACrashWhileRecoveringFromACrashLosesNothing(t *testing.T) {
 		for second := 1; ; second++ {
 			var died [2]string
 			synctest.Test(t, func(t *testing.T) {
-				m := &machine{t: t, store: &memStore{}, dir: t.TempDir(), aws: &directory{}}
+				m := &machine{t: t, store: &memStore{}, dir: stateDir(t), aws: &directory{}}
 				var err error
 				if died[0], err = m.live(first, m.second); err != nil {
 					t.Fatal(err)
@@ -223,7 +223,7 @@ func TestAStoreThatFailsAtEachCallLosesNothing(t *testing.T) {
 				reached := false
 				synctest.Test(t, func(t *testing.T) {
 					store := &memStore{}
-					m := &machine{t: t, store: store, dir: t.TempDir(), aws: &directory{}}
+					m := &machine{t: t, store: store, dir: stateDir(t), aws: &directory{}}
 					if _, err := m.live(0, m.first); err != nil {
 						t.Fatal(err)
 					}
@@ -288,7 +288,7 @@ func (m *machine) past() (past *reconcile.Past, err error) {
 func TestAReportThatWaitsIsPublishedFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &memStore{}
-		m := &machine{t: t, store: store, dir: t.TempDir(), aws: &directory{}}
+		m := &machine{t: t, store: store, dir: stateDir(t), aws: &directory{}}
 		_, err := m.live(0, func(r *runner) error {
 			if err := intend(t, r.book, "run-1"); err != nil {
 				return err
@@ -342,7 +342,7 @@ func TestADiskThatTakesNothingStopsARunBeforeItBegins(t *testing.T) {
 	for _, dir := range []string{"lock", "journal"} {
 		synctest.Test(t, func(t *testing.T) {
 			store := &memStore{}
-			m := &machine{t: t, store: store, dir: t.TempDir(), aws: &directory{}}
+			m := &machine{t: t, store: store, dir: stateDir(t), aws: &directory{}}
 			blocked := filepath.Join(m.dir, dir)
 			if err := os.WriteFile(blocked, nil, 0o600); err != nil { // a file where a folder should be
 				t.Fatal(err)
@@ -366,7 +366,7 @@ func TestADiskThatTakesNothingStopsARunBeforeItBegins(t *testing.T) {
 
 func TestADiskThatFailsDuringARunStopsIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := &machine{t: t, store: &memStore{}, dir: t.TempDir(), aws: &directory{}}
+		m := &machine{t: t, store: &memStore{}, dir: stateDir(t), aws: &directory{}}
 		_, err := m.live(0, func(r *runner) error {
 			n := 0
 			r.book.crash = func(at string) {
@@ -390,7 +390,7 @@ func TestADiskThatFailsDuringARunStopsIt(t *testing.T) {
 
 func TestAConclusionThatCannotBeStoredIsCompletedFromTheJournal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := &machine{t: t, store: &memStore{}, dir: t.TempDir(), aws: &directory{}}
+		m := &machine{t: t, store: &memStore{}, dir: stateDir(t), aws: &directory{}}
 		blocked := filepath.Join(m.dir, "pending")
 		if err := os.WriteFile(blocked, nil, 0o600); err != nil {
 			t.Fatal(err)
@@ -410,7 +410,7 @@ func TestAConclusionThatCannotBeStoredIsCompletedFromTheJournal(t *testing.T) {
 
 func TestAnInterruptedRunIsReportedBeforeAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := &machine{t: t, store: &memStore{}, dir: t.TempDir(), aws: &directory{}}
+		m := &machine{t: t, store: &memStore{}, dir: stateDir(t), aws: &directory{}}
 		if _, err := m.live(0, func(r *runner) error { return intend(t, r.book, "run-1") }); err != nil {
 			t.Fatal(err)
 		}
@@ -437,7 +437,7 @@ func TestAnInterruptedRunIsReportedBeforeAnother(t *testing.T) {
 
 func TestPointsHaveNames(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := &machine{t: t, store: &memStore{}, dir: t.TempDir(), aws: &directory{}}
+		m := &machine{t: t, store: &memStore{}, dir: stateDir(t), aws: &directory{}}
 		var points []string
 		_, err := m.live(0, func(r *runner) error {
 			r.book.crash = func(at string) { points = append(points, at) }

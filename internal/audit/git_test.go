@@ -63,8 +63,11 @@ func (s *gitStore) Commit(ctx context.Context, base string, edits map[string][]b
 	}
 	h, err := s.repo.Update(ctx, branch, parent, edits, gitrepo.CommitMeta{Message: message, When: when, Sign: s.sign,
 		Author: gitrepo.Person{Name: "roster", Email: "roster@example.com"}})
-	if errors.Is(err, gitrepo.ErrStale) {
+	switch {
+	case errors.Is(err, gitrepo.ErrStale):
 		err = errors.Join(ErrStale, err)
+	case errors.As(err, new(*gitrepo.RefusedError)):
+		err = errors.Join(ErrRefused, err)
 	}
 	return h.String(), err
 }
@@ -269,6 +272,7 @@ func TestARemoteThatRefusesStopsTheRunBeforeItBegins(t *testing.T) {
 }
 
 func TestTwoMachinesRaceForARemote(t *testing.T) {
+	t.Parallel()
 	dir, bare := bareRepository(t)
 	done := make(chan error)
 	for _, name := range []string{"p-a", "p-b"} {

@@ -54,13 +54,14 @@ func die(order []string) error {
 
 // The real thing: a process that is killed, a real repository, real files.
 func TestAKillAtEachPointLosesNothing(t *testing.T) {
+	t.Parallel()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for at := 1; ; at++ {
 		dir, store := bareRepository(t)
-		state, file := t.TempDir(), filepath.Join(t.TempDir(), "aws")
+		state, file := stateDir(t), filepath.Join(t.TempDir(), "aws")
 		m := &machine{t: t, store: store, dir: state, aws: &directory{file: file}}
 		if _, err := m.live(0, m.first); err != nil {
 			t.Fatal(err)

@@ -33,7 +33,7 @@ func intend(t *testing.T, b *Book, run string) error {
 func TestALiveLeaseKeepsOthersAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &memStore{}
-		dir := t.TempDir()
+		dir := stateDir(t)
 		a, b := newBook(t, store, filepath.Join(dir, "alpha")), newBook(t, store, filepath.Join(dir, "beta"))
 		if err := intend(t, a, "run-a"); err != nil {
 			t.Fatal(err)
@@ -67,7 +67,7 @@ func TestALiveLeaseKeepsOthersAway(t *testing.T) {
 func TestALeaseIsRenewedWhileTheRunLasts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &memStore{}
-		dir := t.TempDir()
+		dir := stateDir(t)
 		a, b := newBook(t, store, filepath.Join(dir, "alpha")), newBook(t, store, filepath.Join(dir, "beta"))
 		if err := intend(t, a, "run-a"); err != nil {
 			t.Fatal(err)
@@ -91,7 +91,7 @@ func TestALeaseIsRenewedWhileTheRunLasts(t *testing.T) {
 func TestADeadLeaseIsTakenOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &memStore{}
-		dir := t.TempDir()
+		dir := stateDir(t)
 		a, b := newBook(t, store, filepath.Join(dir, "alpha")), newBook(t, store, filepath.Join(dir, "beta"))
 		if err := intend(t, a, "run-a"); err != nil {
 			t.Fatal(err)
@@ -129,7 +129,7 @@ func TestADeadLeaseIsTakenOver(t *testing.T) {
 func TestAHolderThatCannotRenewStopsBeforeOthersBegin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &memStore{}
-		a := newBook(t, store, t.TempDir())
+		a := newBook(t, store, stateDir(t))
 		if err := intend(t, a, "run-a"); err != nil {
 			t.Fatal(err)
 		}
@@ -169,7 +169,7 @@ func TestAHolderFindsThatItWasTakenOver(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store := &memStore{}
-				a := newBook(t, store, t.TempDir())
+				a := newBook(t, store, stateDir(t))
 				if err := intend(t, a, "run-a"); err != nil {
 					t.Fatal(err)
 				}
@@ -196,7 +196,7 @@ func TestAHolderFindsThatItWasTakenOver(t *testing.T) {
 func TestALeaseSurvivesAShortOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &memStore{}
-		a := newBook(t, store, t.TempDir())
+		a := newBook(t, store, stateDir(t))
 		if err := intend(t, a, "run-a"); err != nil {
 			t.Fatal(err)
 		}
@@ -213,7 +213,7 @@ func TestALeaseSurvivesAShortOutage(t *testing.T) {
 
 func TestTheClockCountsNotTheTimer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // a machine that slept: no timer fired, but the time has passed
-		a := newBook(t, &memStore{}, t.TempDir())
+		a := newBook(t, &memStore{}, stateDir(t))
 		var slept time.Duration
 		a.Now = func() time.Time { return time.Now().Add(slept) }
 		if err := intend(t, a, "run-a"); err != nil {
@@ -228,7 +228,7 @@ func TestTheClockCountsNotTheTimer(t *testing.T) {
 
 func TestTwoProcessesOnOneStateDirectory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store, dir := &memStore{}, t.TempDir()
+		store, dir := &memStore{}, stateDir(t)
 		a, b := newBook(t, store, dir), newBook(t, store, dir)
 		if err := intend(t, a, "run-a"); err != nil {
 			t.Fatal(err)
@@ -251,7 +251,7 @@ func TestTwoProcessesOnOneStateDirectory(t *testing.T) {
 
 func TestAnotherRunSinceThePastWasRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store, dir := &memStore{}, t.TempDir()
+		store, dir := &memStore{}, stateDir(t)
 		a, b := newBook(t, store, filepath.Join(dir, "a")), newBook(t, store, filepath.Join(dir, "b"))
 		if _, err := a.Past(t.Context(), prov); err != nil {
 			t.Fatal(err)
@@ -270,7 +270,7 @@ func TestAnotherRunSinceThePastWasRead(t *testing.T) {
 
 func TestManyProvisionersShareABranch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store, dir := &memStore{}, t.TempDir()
+		store, dir := &memStore{}, stateDir(t)
 		var all sync.WaitGroup
 		for i := range 8 {
 			all.Go(func() {
@@ -328,7 +328,7 @@ func TestIntentsThatDoNotGetThrough(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store := &memStore{}
-				b := newBook(t, store, t.TempDir())
+				b := newBook(t, store, stateDir(t))
 				if _, err := b.Past(t.Context(), prov); err != nil {
 					t.Fatal(err)
 				}

@@ -18,16 +18,21 @@ type Store interface {
 	Files(ctx context.Context, commit string) (fs.FS, error)
 	// Commit puts one commit on top of base ("" makes the branch): edits are
 	// whole files by path, a nil value deletes. ErrStale when the branch is not
-	// at base any more; after any other error it may or may not have moved.
+	// at base any more, ErrRefused when it must not move; after any other error
+	// it may or may not have moved.
 	Commit(ctx context.Context, base string, edits map[string][]byte, message string, when time.Time) (commit string, err error)
 	// IsAncestor reports whether b descends from a, or is a. A commit that is
 	// not there any more is nobody's ancestor.
 	IsAncestor(ctx context.Context, a, b string) (bool, error)
 }
 
-// ErrStale says that the branch has moved since base: read it again, rebuild,
-// try again.
-var ErrStale = errors.New("the audit branch has moved")
+// What a Store's Commit may say.
+var (
+	// ErrStale: the branch has moved since base. Read it again, rebuild, retry.
+	ErrStale = errors.New("the audit branch has moved")
+	// ErrRefused: a rule or a hook forbids the commit. To retry does not help.
+	ErrRefused = errors.New("the audit branch does not take the commit")
+)
 
 // tree is the files of a commit, none for "".
 func (b *Book) tree(ctx context.Context, commit string) (fs.FS, error) {

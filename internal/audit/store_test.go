@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"iter"
 	"maps"
+	"os"
 	"sync"
 	"testing"
 	"testing/fstest"
@@ -177,4 +178,20 @@ func (s *memStore) history(*testing.T) iter.Seq2[Snapshot, error] {
 			s.mu.Unlock()
 		}
 	}
+}
+
+// stateDir is a fresh state directory, in memory if the system has such a place:
+// these tests kill processes, not machines, and so need no disk to wait for.
+func stateDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "roster-audit-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
 }

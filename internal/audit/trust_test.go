@@ -93,7 +93,7 @@ func TestTrustInTheBranch(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				store, dir := &memStore{}, filepath.Join(t.TempDir(), "state")
+				store, dir := &memStore{}, filepath.Join(stateDir(t), "state")
 				r := &runner{book: newBook(t, store, dir), aws: &directory{}}
 				for _, run := range []string{"run-1", "run-2", "run-3"} {
 					if _, err := r.run(t.Context(), run, "u-"+run); err != nil {
@@ -116,7 +116,7 @@ func TestTrustInTheBranch(t *testing.T) {
 // Distrust does not wear off by running: only a word of somebody ends it.
 func TestDistrustLastsUntilSomebodyApproves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store, dir := &memStore{}, t.TempDir()
+		store, dir := &memStore{}, stateDir(t)
 		if _, err := (&runner{book: newBook(t, store, filepath.Join(dir, "old")), aws: &directory{}}).run(t.Context(), "run-1", "u-1"); err != nil {
 			t.Fatal(err)
 		}
@@ -153,7 +153,7 @@ func TestDistrustLastsUntilSomebodyApproves(t *testing.T) {
 // An approval is for what was seen. What slips in while the run lasts is not.
 func TestAForgeryDuringARunIsNotTrusted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store, dir := &memStore{}, t.TempDir()
+		store, dir := &memStore{}, stateDir(t)
 		r := &runner{book: newBook(t, store, dir), aws: &directory{}, trust: true}
 		if _, err := r.run(t.Context(), "run-1", "u-1"); err != nil {
 			t.Fatal(err)
@@ -180,7 +180,7 @@ func TestAForgeryDuringARunIsNotTrusted(t *testing.T) {
 
 func TestSignaturesStandInForMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store, dir := &memStore{}, t.TempDir()
+		store, dir := &memStore{}, stateDir(t)
 		signed := func(b *Book, bad string) *Book {
 			b.Signed = func(ctx context.Context, since, head string) error {
 				for at := head; at != since && at != ""; at = store.commits[at].parent {
@@ -230,7 +230,7 @@ func TestSignaturesStandInForMemory(t *testing.T) {
 
 func TestAReaderChangesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store, dir := &memStore{}, t.TempDir()
+		store, dir := &memStore{}, stateDir(t)
 		b := newBook(t, store, filepath.Join(dir, "a"))
 		if _, err := (&runner{book: b, aws: &directory{}}).run(t.Context(), "run-1", "u-1"); err != nil {
 			t.Fatal(err)

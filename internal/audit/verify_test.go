@@ -22,7 +22,7 @@ import (
 func fiveRuns(t *testing.T) (store *memStore, paths []string) {
 	t.Helper()
 	store = &memStore{}
-	r := &runner{book: newBook(t, store, t.TempDir()), aws: &directory{}}
+	r := &runner{book: newBook(t, store, stateDir(t)), aws: &directory{}}
 	for i := range 5 {
 		receipt, err := r.run(t.Context(), fmt.Sprint("run-", i+1), fmt.Sprint("u-", i+1))
 		if err != nil {
@@ -241,7 +241,7 @@ func TestVerifyFindsABranchThatWasWoundBackByACommit(t *testing.T) {
 func TestVerifyNamesRunsWithoutAReport(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, _ := fiveRuns(t)
-		b := newBook(t, store, t.TempDir())
+		b := newBook(t, store, stateDir(t))
 		if err := intend(t, b, "run-lost"); err != nil {
 			t.Fatal(err)
 		}
@@ -290,7 +290,7 @@ func TestVerifyComparesRenderings(t *testing.T) {
 func TestALongReportIsSpreadOverFiles(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &memStore{}
-		b := newBook(t, store, t.TempDir())
+		b := newBook(t, store, stateDir(t))
 		past, err := b.Past(t.Context(), prov)
 		if err != nil {
 			t.Fatal(err)
