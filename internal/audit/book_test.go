@@ -283,3 +283,31 @@ func TestARunThatSaysTheSameIsCountedNotCommitted(t *testing.T) {
 		}
 	})
 }
+
+func TestAFailureForAnotherReasonIsNotOnlyCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, dir := &memStore{}, stateDir(t)
+		for _, row := range []struct {
+			err     string
+			repeats int
+		}{
+			{"read tcp 10.0.0.5:39482: connection refused", 0},
+			{"read tcp 10.0.0.5:41007: connection refused", 1},
+			{"read tcp 10.0.0.5:41010: connection refused", 2},
+			{"the directory does not accept our credentials", 0},
+			{"the directory does not accept our credentials", 1},
+		} {
+			b := newBook(t, store, dir)
+			past, err := b.Past(t.Context(), prov)
+			if err != nil {
+				t.Fatal(err)
+			}
+			report := reportOf("run "+row.err, reconcile.RunFailed, nil)
+			report.Digest, report.Errors = "", []string{row.err}
+			receipt, err := b.Conclude(t.Context(), reconcile.Conclusion{Report: report, Ledger: past.Ledger, Status: statusOf(report, past.Status)})
+			if err != nil || receipt.Repeats != row.repeats || (receipt.Commit == "") != (row.repeats > 0) {
+				t.Errorf("%s: %+v, %v, want %d repeats", row.err, receipt, err, row.repeats)
+			}
+		}
+	})
+}

@@ -91,8 +91,8 @@ func (b *Book) conclude(ctx context.Context, d *desk, c *reconcile.Conclusion) (
 		return reconcile.Receipt{}, err
 	}
 	p := d.seen.pending(c, memory)
-	if cut == nil && len(p.Settled) == 0 && p.Ledger.empty() && repeats(d.seen.status, c) {
-		return b.count(provisioner, memory, d.seen)
+	if cut == nil && len(p.Settled) == 0 && p.Ledger.empty() && repeats(d.seen.status, c) && memory.said(link(d.seen.status), c.Report.Errors) {
+		return b.count(c, memory, link(d.seen.status))
 	}
 	b.at("before the conclusion is stored")
 	if err := writeState(b.pendingPath(provisioner), p); err != nil {
@@ -115,6 +115,9 @@ func (b *Book) conclude(ctx context.Context, d *desk, c *reconcile.Conclusion) (
 func (s *seen) pending(c *reconcile.Conclusion, m *memory) *pending {
 	report, status := *c.Report, *c.Status
 	report.Version, status.Version = version, version
+	if report.Changes == nil {
+		report.Changes = []reconcile.Done{}
+	}
 	report.Started, report.Finished, status.Finished = stamp(report.Started), stamp(report.Finished), stamp(status.Finished)
 	p := &pending{Version: version, Report: &report, Status: &status, Ledger: diffLedgers(s.ledger, c.Ledger), Since: link(s.status),
 		Repeats: m.repeatsOf(link(s.status)), State: s.state, Trust: s.trusted || c.Trust}
@@ -133,10 +136,13 @@ func settles(r *reconcile.Report) bool {
 }
 
 // count notes that a run said what the last report said.
-func (b *Book) count(provisioner string, m *memory, s *seen) (reconcile.Receipt, error) {
-	last := link(s.status)
-	m.Repeats, m.After = m.repeatsOf(last)+1, last.SHA256
-	if err := writeState(b.memoryPath(provisioner), m); err != nil {
+func (b *Book) count(c *reconcile.Conclusion, m *memory, last reconcile.ReportLink) (reconcile.Receipt, error) {
+	n := m.repeatsOf(last) + 1
+	if m.After != last.SHA256 {
+		m.reported(last, c.Report.Errors)
+	}
+	m.Repeats = n
+	if err := writeState(b.memoryPath(c.Report.Provisioner), m); err != nil {
 		return reconcile.Receipt{}, fmt.Errorf("count the run: %w", err)
 	}
 	return reconcile.Receipt{Report: last, Repeats: m.Repeats}, nil
@@ -178,10 +184,12 @@ func (b *Book) publish(ctx context.Context, provisioner string, p *pending, poli
 		return reconcile.Receipt{}, err
 	}
 	b.at("report committed")
+	m.reported(out.link, p.Report.Errors)
 	if trust {
-		if err := b.remember(provisioner, m, commit, out.state); err != nil {
-			return reconcile.Receipt{}, err
-		}
+		m.Head, m.State, m.Next = commit, out.state, ""
+	}
+	if err := writeState(b.memoryPath(provisioner), m); err != nil {
+		return reconcile.Receipt{}, err
 	}
 	b.at("anchor moved")
 	if err := removeDurably(b.journalPath(provisioner)); err != nil {

@@ -158,6 +158,9 @@ func (b *Book) publishIntent(ctx context.Context, in reconcile.Intent, s *seen) 
 		if have := link(status); have != link(s.status) {
 			return edit{}, fmt.Errorf("%w: run %s has ended since the past was read", reconcile.ErrLeased, status.Run)
 		}
+		if dead := open.Lease; dead != nil {
+			b.log().Warn("taking over from a run that left no report", "provisioner", in.Provisioner, "run", dead.Intent.Run, "host", dead.Intent.Host)
+		}
 		until = now.Add(b.leaseFor())
 		open.open(&lease{Intent: in, Base: head, Renewed: now, Until: until})
 		return open.edit(in.Provisioner, intentMessage(&in))

@@ -2,6 +2,8 @@ package audit
 
 import (
 	"path/filepath"
+	"regexp"
+	"strings"
 
 	"github.com/seed-d64a251c/roster/reconcile"
 )
@@ -19,8 +21,11 @@ type memory struct {
 	State string `json:"state,omitempty"`
 	Next  string `json:"next,omitempty"`
 
+	// After is the SHA-256 of the newest report, Said the gist of its errors, and
+	// Repeats how many runs said the same since.
+	After   string `json:"after,omitempty"`
+	Said    string `json:"said,omitempty"`
 	Repeats int    `json:"repeats,omitempty"`
-	After   string `json:"after,omitempty"` // the SHA-256 of the report that they repeat
 }
 
 // repeatsOf is how often a report was repeated.
@@ -29,6 +34,28 @@ func (m *memory) repeatsOf(l reconcile.ReportLink) int {
 		return 0
 	}
 	return m.Repeats
+}
+
+// said reports whether the errors are those of the newest report, as far as this
+// machine knows.
+func (m *memory) said(l reconcile.ReportLink, errors []string) bool {
+	return len(errors) == 0 || m.After == l.SHA256 && m.Said == gist(errors)
+}
+
+// reported notes the newest report.
+func (m *memory) reported(l reconcile.ReportLink, errors []string) {
+	m.After, m.Said, m.Repeats = l.SHA256, gist(errors), 0
+}
+
+var changing = regexp.MustCompile(`[0-9a-f]*[0-9][0-9a-f]*`)
+
+// gist is the digest of errors without what differs each time: numbers, ports,
+// times, request ids.
+func gist(errors []string) string {
+	if len(errors) == 0 {
+		return ""
+	}
+	return sum([]byte(changing.ReplaceAllString(strings.Join(errors, "\n"), "#")))
 }
 
 // pending is a conclusion on its way to the branch.

@@ -39,6 +39,7 @@ func (b *Book) past(ctx context.Context, provisioner string, d *desk) (*reconcil
 		if _, err := b.publish(ctx, provisioner, waiting, false); err != nil {
 			return nil, fmt.Errorf("publish the report of run %s, which has been waiting: %w", waiting.Report.Run, err)
 		}
+		b.log().Info("published a report that was waiting", "provisioner", provisioner, "run", waiting.Report.Run)
 		waiting = nil
 	}
 	w, err := b.read(ctx, provisioner)

@@ -238,6 +238,36 @@ func TestVerifyFindsABranchThatWasWoundBackByACommit(t *testing.T) {
 	})
 }
 
+// A forged ledger that a later run has built upon is in that run's report. The
+// history shows where it came in.
+func TestVerifyFindsALedgerForgedBetweenReports(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, _ := fiveRuns(t)
+		content, err := encode(&shard{Version: 1, Users: map[string]reconcile.Owned{"mallory": {ID: "id-admin"}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		forged, err := store.commit(store.head, map[string][]byte{shardPath(prov, "mallory"): content}, "forged", time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := &runner{book: newBook(t, store, stateDir(t)), aws: &directory{}}
+		for _, run := range []string{"run-6", "run-7"} {
+			if _, err := r.run(t.Context(), run, "u-"+run); err != nil {
+				t.Fatal(err)
+			}
+		}
+		proof, err := Verify(t.Context(), Check{Provisioner: prov, Files: store.now()})
+		if err != nil || proof.Err() != nil || proof.Reports != 7 {
+			t.Fatalf("the files do not hold together: %v, %+v", err, proof)
+		}
+		proof, err = Verify(t.Context(), Check{Provisioner: prov, Files: store.now(), History: store.history(t)})
+		if err != nil || len(proof.Broken) != 1 || proof.Broken[0].At != "commit "+forged || !strings.Contains(proof.Broken[0].Why, "its ledger") {
+			t.Errorf("found %+v, %v, want commit %s", proof.Broken, err, forged)
+		}
+	})
+}
+
 func TestVerifyNamesRunsWithoutAReport(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, _ := fiveRuns(t)
