@@ -63,6 +63,14 @@ func TestRFCErrors(t *testing.T) {
 		{"a path to nothing", "PATCH", "/Users/" + id, patch(`{"op":"replace","path":"shoeSize","value":"44"}`), 400, "invalidPath"},
 		{"a remove without path", "PATCH", "/Users/" + id, patch(`{"op":"remove"}`), 400, "noTarget"},
 		{"a filter that meets nothing", "PATCH", "/Users/" + id, patch(`{"op":"replace","path":"emails[type eq \"work\"].value","value":"x"}`), 400, "noTarget"},
+		{"a part that there is not", "PATCH", "/Users/" + id, patch(`{"op":"replace","path":"emails[type eq \"work\"].size","value":"x"}`), 400, "noTarget"},
+		{"a filter on a part that there is not", "PATCH", "/Users/" + id, patch(`{"op":"remove","path":"emails[size eq \"x\"]"}`), 400, "invalidPath"},
+		{"a filter of what has one value", "PATCH", "/Users/" + id, patch(`{"op":"remove","path":"name[givenName eq \"x\"]"}`), 400, "invalidPath"},
+		{"brackets behind what has one value", "GET", "/Users" + filter(`name[givenName eq "x"]`), "", 400, "invalidFilter"},
+		{"brackets within brackets", "GET", "/Users" + filter(`not (title pr) or emails[type[x pr]]`), "", 400, "invalidFilter"},
+		{"a search of nothing known", "POST", "/Groups/.search", `{"schemas":["urn:x"]}`, 400, "invalidSyntax"},
+		{"a member nobody knows by PUT", "PUT", "/Groups/" + group, fmt.Sprintf(`{"schemas":[%q],"displayName":"g","members":[{"value":"x"}]}`, coreGroup), 400, "invalidValue"},
+		{"a group that there is not by PUT", "PUT", "/Groups/none", fmt.Sprintf(`{"schemas":[%q],"displayName":"g"}`, coreGroup), 404, ""},
 		{"a change of id", "PATCH", "/Users/" + id, patch(`{"op":"replace","path":"id","value":"x"}`), 400, "mutability"},
 		{"a change of groups", "PATCH", "/Users/" + id, patch(`{"op":"add","path":"groups","value":[{"value":"x"}]}`), 400, "mutability"},
 		{"a change of a member", "PATCH", "/Groups/" + group, patch(`{"op":"replace","path":"members.value","value":"x"}`), 400, "mutability"},
@@ -275,6 +283,9 @@ func TestRFCPatchUser(t *testing.T) {
 		{"the same email again", patch(`{"op":"add","path":"emails","value":[{"value":"a@b","type":"work","primary":true}]}`), `"emails":[{"value":"a@b","type":"work","primary":true}]}`},
 		{"one email", patch(`{"op":"remove","path":"emails[type eq \"work\"]"}`), `"userName":"alice"}`},
 		{"a part of one", patch(`{"op":"remove","path":"emails[type eq \"work\"].type"}`), `"emails":[{"value":"a@b","primary":true}]`},
+		{"one email is replaced", patch(`{"op":"replace","path":"emails[type eq \"work\" and primary eq true]","value":{"value":"new@c"}}`), `"emails":[{"value":"new@c"}]`},
+		{"one email is added to", patch(`{"op":"add","path":"emails[not (type eq \"home\") and (value ew \"b\" or value pr)]","value":{"display":"d"}}`), `"emails":[{"value":"a@b","display":"d","type":"work","primary":true}]`},
+		{"a part of all", patch(`{"op":"replace","path":"emails.type","value":"other"}`), `"emails":[{"value":"a@b","type":"other","primary":true}]`},
 		{"a full name", patch(`{"op":"add","path":"` + coreUser + `:name.givenName","value":"G"}`), `"name":{"givenName":"G"}`},
 		{"a name in another case", patch(`{"op":"add","path":"NAME.GIVENNAME","value":"G"}`), `"name":{"givenName":"G"}`},
 		{"roles", patch(`{"op":"add","path":"roles","value":[{"value":"r"}]}`), `"roles":[{"value":"r"}]`},
@@ -331,5 +342,32 @@ func TestRFCHasNoThrottleOfItsOwn(t *testing.T) {
 	s := serveExactly(t, awssim.ProfileRFC, awssim.Options{})
 	if n := burst(s, 50); n != 50 {
 		t.Errorf("%d of 50 calls are let through", n)
+	}
+}
+
+func TestRFCGroupsMayShareAName(t *testing.T) {
+	s := serve(t, awssim.ProfileRFC, awssim.Options{})
+	var ids []string
+	for range 3 {
+		ids = append(ids, s.team("same"))
+	}
+	search := func() string {
+		a := s.want(200, s.call("POST", "/Groups/.search", `{"schemas":["urn:ietf:params:scim:api:messages:2.0:SearchRequest"],"filter":"displayName eq \"same\"","excludedAttributes":["members"]}`))
+		var found []string
+		for _, g := range a.resources() {
+			found = append(found, fmt.Sprint(slices.Index(ids, g["id"].(string))))
+		}
+		return strings.Join(found, "")
+	}
+	if got := search(); got != "012" {
+		t.Errorf("found %s", got)
+	}
+	s.want(204, s.call("DELETE", "/Groups/"+ids[1], ""))
+	if got := search(); got != "02" {
+		t.Errorf("found %s", got)
+	}
+	s.want(200, s.call("PATCH", "/Groups/"+ids[0], patch(`{"op":"replace","path":"displayName","value":"other"}`)))
+	if got := search(); got != "2" {
+		t.Errorf("found %s", got)
 	}
 }
