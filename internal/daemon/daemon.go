@@ -155,7 +155,11 @@ func (d *Daemon) finished(key string, result *reconcile.RunResult, err error) {
 	}
 	if err != nil {
 		last.Error = err.Error()
-		d.Log.Error("run failed", "provisioner", key, "error", err)
+		if errors.Is(err, reconcile.ErrSuperseded) || errors.Is(err, context.Canceled) {
+			d.Log.Info("run stopped", "provisioner", key, "reason", err)
+		} else {
+			d.Log.Error("run failed", "provisioner", key, "error", err)
+		}
 	}
 	d.mu.Lock()
 	d.last[key] = last
