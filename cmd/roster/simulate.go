@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,6 +23,7 @@ type simulation struct {
 	perSecond                                    float64
 	burst                                        int
 	retryAfter, latency                          time.Duration
+	options                                      []string // name=value
 }
 
 func (a *app) simulateCommand() *cobra.Command {
@@ -38,10 +40,11 @@ It prints the endpoint and the line that sets the token, and runs until it is in
 	f.StringVar(&s.token, "token", "", "access token (default: a random one)")
 	f.StringVar(&s.profile, "profile", "aws", "aws, aws-2024 or rfc")
 	f.StringVar(&s.file, "file", "", "keep the directory in this file over restarts")
-	f.Float64Var(&s.perSecond, "per-second", 20, "calls a second that are let through; 0 for no limit")
+	f.Float64Var(&s.perSecond, "per-second", -1, "calls a second that are let through; 0 for no limit (default: what the profile has, 20 for aws)")
 	f.IntVar(&s.burst, "burst", 0, "calls at once from rest (default: one second's worth)")
 	f.DurationVar(&s.retryAfter, "retry-after", 0, "Retry-After of a 429 (default: no such header)")
 	f.DurationVar(&s.latency, "latency", 0, "how long each answer takes")
+	f.StringArrayVar(&s.options, "set", nil, "an option by name, such as ActiveByDefault=true; may be repeated. Options: "+strings.Join(awssim.OptionNames(), ", "))
 	return c
 }
 
@@ -51,8 +54,17 @@ func (a *app) simulate(ctx context.Context, s simulation) error {
 		return usageError{err}
 	}
 	server := &awssim.Server{Profile: profile, Tenant: s.tenant}
-	server.Options.Throttle = awssim.Throttle{Unlimited: s.perSecond <= 0, PerSecond: s.perSecond, Burst: s.burst, RetryAfter: s.retryAfter}
+	server.Options.Throttle = awssim.Throttle{Unlimited: s.perSecond == 0, PerSecond: max(0, s.perSecond), Burst: s.burst, RetryAfter: s.retryAfter}
 	server.Options.Latency.Fixed = s.latency
+	for _, option := range s.options {
+		name, value, ok := strings.Cut(option, "=")
+		if !ok {
+			return usageError{fmt.Errorf("--set %s: want name=value", option)}
+		}
+		if err := server.Options.Set(name, value); err != nil {
+			return usageError{err}
+		}
+	}
 	if s.token != "" {
 		server.Tokens = []awssim.Token{{Secret: s.token}}
 	}

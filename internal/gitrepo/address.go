@@ -70,7 +70,7 @@ func parseShortAddress(s string) (address, error) {
 	if !ok {
 		user, name = "", host
 	}
-	if name == "" || name[0] == '-' || path == "" || path[0] == '-' {
+	if ok && user == "" || strings.Contains(name, "@") || name == "" || name[0] == '-' || path == "" || path[0] == '-' {
 		return address{}, fmt.Errorf("%q names no repository: want user@host:path", s)
 	}
 	return address{scheme: "ssh", user: user, host: name, path: path}, nil

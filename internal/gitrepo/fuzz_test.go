@@ -51,7 +51,7 @@ func FuzzParseCommit(f *testing.F) {
 }
 
 func FuzzParseAddress(f *testing.F) {
-	for _, s := range []string{"https://u:p@h/x", "ssh://git@h:22/~a/x", "git@h:x/y", "file:///x", "/x", "x", "http://localhost/x", "https://[::1]:8/x", "a@-oProxyCommand=x:y"} {
+	for _, s := range []string{"https://u:p@h/x", "ssh://git@h:22/~a/x", "git@h:x/y", "file:///x", "/x", "x", "http://localhost/x", "https://[::1]:8/x", "a@-oProxyCommand=x:y", "@@0:0"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
