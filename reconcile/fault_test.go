@@ -100,3 +100,29 @@ func ids(st awssim.State) map[string]string {
 	}
 	return out
 }
+
+// TestARevokedTokenStopsTheRunAtOnce: nothing more is sent, the report says so, and a new token finishes the work.
+func TestARevokedTokenStopsTheRunAtOnce(t *testing.T) {
+	w := newWorld(t)
+	w.commit("enabled: true\ngroups: [\"g\", \"h\"]", people(12)+group("g", "Group", 1, 10)+group("h", "Half", 6, 12))
+	if err := w.sim.Inject(awssim.Fault{Name: awssim.FaultRevoke, Operation: "CreateUser", Nth: 4}); err != nil {
+		t.Fatal(err)
+	}
+	result, err := w.run(true)
+	if !errors.Is(err, reconcile.ErrUnauthorized) {
+		t.Fatalf("the run ended with %v, want ErrUnauthorized", err)
+	}
+	if r := result.Report; r == nil || r.Outcome != reconcile.RunFailed || r.Counts.Done != len(w.sim.State().Users) {
+		t.Errorf("the report says %+v; the directory has %d users", r, len(w.sim.State().Users))
+	}
+	if n := w.sim.Calls().ByOperation["CreateGroup"]; n != 0 {
+		t.Errorf("%d groups were still sent", n)
+	}
+	w.sim.ClearFaults()
+	if _, err := w.sim.CreateToken(awssim.Token{}); err != nil {
+		t.Fatal(err)
+	}
+	w.apply(reconcile.RunApplied)
+	w.holds(12, 10, 7, nil)
+	w.apply(reconcile.RunInSync)
+}
