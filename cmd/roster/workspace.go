@@ -210,6 +210,9 @@ func (w *workspace) resolve(_ context.Context, ref string) error {
 func (w *workspace) declarations(ctx context.Context) (*schema.Declarations, error) {
 	if w.decls == nil {
 		decls, err := w.source.Declarations(ctx, w.commit.ID)
+		if path := w.source.path; errors.Is(err, fs.ErrNotExist) && path != "" && path != "." {
+			return nil, fmt.Errorf("commit %.7s has no folder %s", w.commit.ID, path)
+		}
 		if err != nil {
 			return nil, err
 		}
