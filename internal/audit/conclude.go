@@ -76,15 +76,14 @@ func (b *Book) conclude(ctx context.Context, d *desk, c *reconcile.Conclusion) (
 	if waiting, err := b.readPending(provisioner); err != nil {
 		return reconcile.Receipt{}, err
 	} else if waiting != nil {
-		receipt, err := b.publish(ctx, provisioner, waiting, false)
-		if err != nil {
-			return receipt, fmt.Errorf("publish the report of run %s, which has been waiting: %w", waiting.Report.Run, err)
+		receipt, err := b.publishWaiting(ctx, waiting)
+		if err == nil {
+			d.seen = nil // the caller does not know what this has changed
 		}
-		d.seen = nil // the caller does not know what this has changed
-		if waiting.Report.Run == c.Report.Run {
-			return receipt, nil
+		if err == nil && waiting.Report.Run != c.Report.Run {
+			err = fmt.Errorf("%w: run %s was concluded since the past was read", reconcile.ErrLeased, waiting.Report.Run)
 		}
-		return receipt, fmt.Errorf("%w: run %s was concluded since the past was read", reconcile.ErrLeased, waiting.Report.Run)
+		return receipt, err
 	}
 	memory, err := b.readMemory(provisioner)
 	if err != nil {
@@ -99,7 +98,7 @@ func (b *Book) conclude(ctx context.Context, d *desk, c *reconcile.Conclusion) (
 		return reconcile.Receipt{}, fmt.Errorf("store the report: %w", err)
 	}
 	b.at("conclusion stored")
-	receipt, err := b.publish(ctx, provisioner, p, cut == nil)
+	receipt, err := b.publish(ctx, p, cut == nil)
 	if errors.Is(err, reconcile.ErrLeased) {
 		return receipt, errors.Join(err, removeDurably(b.pendingPath(provisioner)))
 	}
@@ -148,10 +147,21 @@ func (b *Book) count(c *reconcile.Conclusion, m *memory, last reconcile.ReportLi
 	return reconcile.Receipt{Report: last, Repeats: m.Repeats}, nil
 }
 
+// publishWaiting publishes a conclusion that an earlier attempt has left.
+func (b *Book) publishWaiting(ctx context.Context, p *pending) (reconcile.Receipt, error) {
+	receipt, err := b.publish(ctx, p, false)
+	if err != nil {
+		return receipt, fmt.Errorf("publish the report of run %s, which has been waiting: %w", p.Report.Run, err)
+	}
+	b.log().Info("published a report that was waiting", "provisioner", p.Report.Provisioner, "run", p.Report.Run)
+	return receipt, nil
+}
+
 // publish puts a stored conclusion on the branch and clears it away. It may be
 // repeated at any time. polite makes it fail with reconcile.ErrLeased while
 // another run has the lease.
-func (b *Book) publish(ctx context.Context, provisioner string, p *pending, polite bool) (reconcile.Receipt, error) {
+func (b *Book) publish(ctx context.Context, p *pending, polite bool) (reconcile.Receipt, error) {
+	provisioner := p.Report.Provisioner
 	m, err := b.readMemory(provisioner)
 	if err != nil {
 		return reconcile.Receipt{}, err
@@ -163,15 +173,14 @@ func (b *Book) publish(ctx context.Context, provisioner string, p *pending, poli
 		if err != nil {
 			return edit{}, err
 		}
-		if polite {
-			if err := w.intents.alive(p.Report.Run, b.now()); err != nil {
-				return edit{}, err
-			}
-		}
-		if out, err = b.compose(w, p); err != nil {
+		if out, err = b.compose(w, p); err != nil || len(out.edit.files) == 0 {
+			trust = false
 			return edit{}, err
 		}
-		if trust = p.Trust && b.untouched(ctx, m, head, w, p) && len(out.edit.files) > 0; trust {
+		if err := w.intents.alive(p.Report.Run, b.now()); polite && err != nil {
+			return edit{}, err
+		}
+		if trust = p.Trust && b.untouched(ctx, m, head, w, p); trust {
 			m.Next = out.state
 			if err := writeState(b.memoryPath(provisioner), m); err != nil {
 				return edit{}, err
@@ -192,15 +201,20 @@ func (b *Book) publish(ctx context.Context, provisioner string, p *pending, poli
 		return reconcile.Receipt{}, err
 	}
 	b.at("anchor moved")
+	return reconcile.Receipt{Commit: commit, Report: out.link}, b.clear(provisioner)
+}
+
+// clear removes what is on this machine of a run whose report is on the branch.
+func (b *Book) clear(provisioner string) error {
 	if err := removeDurably(b.journalPath(provisioner)); err != nil {
-		return reconcile.Receipt{}, err
+		return err
 	}
 	b.at("journal removed")
 	if err := removeDurably(b.pendingPath(provisioner)); err != nil {
-		return reconcile.Receipt{}, err
+		return err
 	}
 	b.at("conclusion cleared away")
-	return reconcile.Receipt{Commit: commit, Report: out.link}, nil
+	return nil
 }
 
 // untouched reports whether the branch is as the run found it, or signed: only

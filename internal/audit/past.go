@@ -36,28 +36,18 @@ func (b *Book) past(ctx context.Context, provisioner string, d *desk) (*reconcil
 		return nil, err
 	}
 	if waiting != nil && ours && !b.ReadOnly {
-		if _, err := b.publish(ctx, provisioner, waiting, false); err != nil {
-			return nil, fmt.Errorf("publish the report of run %s, which has been waiting: %w", waiting.Report.Run, err)
+		if _, err := b.publishWaiting(ctx, waiting); err != nil {
+			return nil, err
 		}
-		b.log().Info("published a report that was waiting", "provisioner", provisioner, "run", waiting.Report.Run)
 		waiting = nil
 	}
 	w, err := b.read(ctx, provisioner)
 	if err != nil {
 		return nil, err
 	}
-	memory, err := b.readMemory(provisioner)
-	if err != nil {
-		return nil, err
-	}
 	past := &reconcile.Past{}
-	if past.Distrust, err = b.distrust(ctx, memory, w); err != nil {
+	if past.Distrust, err = b.trust(ctx, provisioner, w, ours && !b.ReadOnly); err != nil {
 		return nil, err
-	}
-	if past.Distrust == "" && ours && !b.ReadOnly {
-		if err := b.remember(provisioner, memory, w.head, w.state); err != nil {
-			return nil, err
-		}
 	}
 	cut, err := b.interrupted(provisioner, w, waiting, ours)
 	if err != nil {
@@ -194,6 +184,19 @@ func (b *Book) interrupted(provisioner string, w *world, waiting *pending, ours 
 		return nil, nil
 	}
 	return nil, removeDurably(name)
+}
+
+// trust says why the branch cannot be trusted, or "". If it can, and anchor is
+// set, this machine remembers the branch as it is.
+func (b *Book) trust(ctx context.Context, provisioner string, w *world, anchor bool) (distrust string, err error) {
+	m, err := b.readMemory(provisioner)
+	if err != nil {
+		return "", err
+	}
+	if distrust, err = b.distrust(ctx, m, w); err != nil || distrust != "" || !anchor {
+		return distrust, err
+	}
+	return "", b.remember(provisioner, m, w.head, w.state)
 }
 
 // distrust says why the branch cannot be trusted to be what we left, or "".
