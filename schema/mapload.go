@@ -90,7 +90,8 @@ func (l *loader) mappingField(m *mappingSource, name string) *node {
 
 // mapping makes the Mapping.
 func (l *loader) mapping(src *mappingSource) *Mapping {
-	m := &Mapping{Key: src.key, Pos: src.at.pos(), catalog: newCatalog(l.schema), ifEmpty: map[string]string{}, positions: map[string]Pos{}}
+	m := &Mapping{Key: src.key, Pos: src.at.pos(), catalog: newCatalog(l.schema), ifEmpty: map[string]string{}, positions: map[string]Pos{},
+		fingerprint: src.fingerprint(l.dynamic.consts)}
 	base := join("mappings", m.Key)
 	for _, a := range m.catalog {
 		for i := range a.keys {

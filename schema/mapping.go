@@ -16,6 +16,8 @@ type Mapping struct {
 	program   program
 	sets      []bool // which attributes of the catalog scim sets
 	creates   []bool // which onCreate sets
+
+	fingerprint string
 }
 
 // Mapped is what a mapping says of one user.
