@@ -247,8 +247,10 @@ func (l *Ledger) record(c *Change, id string, left leaving, now time.Time) {
 		}
 	case DeleteUser:
 		delete(l.Users, c.Key)
-	case CreateGroup, AdoptGroup:
+	case CreateGroup:
 		l.Groups[c.Key] = Owned{ID: id}
+	case AdoptGroup:
+		l.Groups[c.Key] = Owned{ID: id, Adopted: true}
 	case DeleteGroup:
 		delete(l.Groups, c.Key)
 	}

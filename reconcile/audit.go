@@ -22,6 +22,14 @@ type Audit interface {
 	Conclude(ctx context.Context, c Conclusion) (Receipt, error)
 }
 
+// Archive answers what earlier runs have left. It may be called concurrently.
+type Archive interface {
+	// Provisioners names those that have a status, sorted.
+	Provisioners(ctx context.Context) ([]string, error)
+	// HeldReport finds the report that printed a held digest, in a chain that verifies up to it: fs.ErrNotExist when there is none.
+	HeldReport(ctx context.Context, provisioner, digest string) (*Report, error)
+}
+
 // Errors of Audit that a run branches on.
 var (
 	// ErrLeased says that another process's intent for this provisioner is alive.
@@ -103,8 +111,11 @@ type Status struct {
 	Report     ReportLink `json:"report"` // filled in by Conclude
 	// Removals are the removals of the last 24 hours, for the gates that count them.
 	Removals []Removal `json:"removals,omitempty"`
-	// Spent are approvals that were used, by digest.
+	// Spent are approvals that were used, by digest; Seen is when those that are declared were first seen.
 	Spent map[string]time.Time `json:"spent,omitempty"`
+	Seen  map[string]time.Time `json:"seen,omitempty"`
+	// Retired says that the provisioner was removed from Git and that nothing is left to be done for it.
+	Retired bool `json:"retired,omitempty"`
 }
 
 // AppliedAt is a commit with the time that its declarations were evaluated at.

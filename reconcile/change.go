@@ -93,6 +93,8 @@ type Change struct {
 	On []Ref `json:"on,omitempty"`
 	// Held says which gates hold the change; empty means released.
 	Held []Hold `json:"held,omitempty"`
+	// Approved is the digest of the approval that released the change; empty when nothing held it.
+	Approved string `json:"approved,omitempty"`
 	// Waiting says that the provisioner's mode does not send the change; empty means that it does.
 	Waiting string `json:"waiting,omitempty"`
 }
@@ -117,6 +119,8 @@ type Reason struct {
 type Hold struct {
 	Gate string `json:"gate"`
 	Why  string `json:"why"`
+	// Final says that no approval releases it: another declaration has to.
+	Final bool `json:"final,omitempty"`
 }
 
 // Ref identifies a change within its plan.

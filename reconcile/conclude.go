@@ -36,7 +36,17 @@ func settle(ledger *Ledger, plan *Plan, now time.Time) *Ledger {
 			delete(l.Users, key)
 		}
 	}
-	for key := range l.Groups {
+	shrinking := map[string]bool{}
+	for i := range plan.Changes {
+		if c := &plan.Changes[i]; c.Kind == RemoveMember {
+			shrinking[c.Key] = true
+		}
+	}
+	for key, owned := range l.Groups {
+		if owned.Adopted && !shrinking[key] { // whoever was in it before is wanted, or gone
+			owned.Adopted = false
+			l.Groups[key] = owned
+		}
 		if plan.linking.State.Groups[key] == nil && plan.target.State.Groups[key] == nil {
 			delete(l.Groups, key)
 		}
@@ -57,6 +67,7 @@ func (s *session) report(results []Done, stopped error) *Report {
 	plan := s.out.Plan
 	r := s.blankReport()
 	r.Digest, r.Changes, r.Counts, r.Warnings = plan.Digest, results, plan.Counts, plan.Notices
+	r.Approvals = plan.Approvals
 	r.HeldDigest = heldAtTheEnd(plan, results)
 	r.count()
 	r.Outcome = r.judge()
@@ -130,7 +141,7 @@ func (r *Report) judge() Outcome {
 
 // conclude publishes the report with what follows from it.
 func (s *session) conclude(ctx context.Context, r *Report, ledger *Ledger) error {
-	status := s.status(r)
+	status := s.status(r, ledger)
 	s.out.Report = r
 	// A stopped run still owes its report.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
@@ -145,16 +156,16 @@ func (s *session) conclude(ctx context.Context, r *Report, ledger *Ledger) error
 
 // trusts reports whether somebody has approved what the audit gate held: from here on the branch is trusted again.
 func (s *session) trusts() bool {
-	return s.past.Distrust != "" && s.out.Plan != nil && len(s.out.Plan.spent) > 0
+	return s.past.Distrust != "" && s.out.Plan != nil && slices.ContainsFunc(s.out.Plan.overruled, func(h Hold) bool { return h.Gate == "audit" })
 }
 
 // status follows from the report and the status before it.
-func (s *session) status(r *Report) *Status {
+func (s *session) status(r *Report, ledger *Ledger) *Status {
 	st := &Status{Version: 1, Provisioner: r.Provisioner, Identity: r.Identity, Run: r.Run, Outcome: r.Outcome, Commit: r.Commit,
 		Finished: r.Finished, Digest: r.Digest, HeldDigest: r.HeldDigest}
 	if before := s.past.Status; before != nil {
 		st.Applied, st.EverEnabled = before.Applied, before.EverEnabled
-		st.Spent = maps.Clone(before.Spent)
+		st.Spent, st.Seen = maps.Clone(before.Spent), before.Seen
 		for _, removal := range before.Removals {
 			if r.Finished.Sub(removal.Time) < 24*time.Hour {
 				st.Removals = append(st.Removals, removal)
@@ -164,17 +175,26 @@ func (s *session) status(r *Report) *Status {
 	st.Removals = append(st.Removals, r.removals()...)
 	if plan := s.out.Plan; plan != nil && r.Run == s.runID {
 		st.EverEnabled = st.EverEnabled || plan.Mode == ModeEnabled
-		if len(r.Errors) == 0 && r.complete() {
+		st.Seen, st.Retired = seen(st.Seen, s.req.Declarations.Approvals, s.started), s.retired(r, ledger)
+		if len(r.Errors) == 0 && r.complete() && !plan.removed {
 			st.Applied = &AppliedAt{Commit: r.Commit.ID, Time: s.started}
 		}
-		for _, spent := range plan.spent {
+		for _, approved := range plan.Approvals {
+			if !r.carried(approved.Digest) {
+				continue
+			}
 			if st.Spent == nil {
 				st.Spent = map[string]time.Time{}
 			}
-			st.Spent[spent] = r.Finished
+			st.Spent[approved.Digest] = r.Finished
 		}
 	}
 	return st
+}
+
+// carried reports whether everything that an approval released is done: until then it goes on counting.
+func (r *Report) carried(approval string) bool {
+	return !slices.ContainsFunc(r.Changes, func(d Done) bool { return d.Approved == approval && d.Result != ResultDone })
 }
 
 // complete reports whether every intended change is done; drift never keeps the status back.
@@ -182,12 +202,12 @@ func (r *Report) complete() bool {
 	return !slices.ContainsFunc(r.Changes, func(d Done) bool { return d.Origin == Intended && d.Result != ResultDone })
 }
 
-// removals counts what the run took away, for the gates that look back 24 hours.
+// removals counts what the run took away without an approval, for the gates that look back 24 hours.
 func (r *Report) removals() []Removal {
 	users, groups := 0, map[string]int{}
 	for i := range r.Changes {
 		d := &r.Changes[i]
-		if d.Result != ResultDone && d.Result != ResultUnknown {
+		if d.Result != ResultDone && d.Result != ResultUnknown || d.Approved != "" { // what had a word does not count against the next
 			continue
 		}
 		switch d.Kind {

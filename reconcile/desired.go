@@ -15,7 +15,10 @@ type Desired struct {
 	Users    map[string]*DesiredUser
 	Groups   map[string]*DesiredGroup
 	AllUsers bool // no groups are selected: everybody is in scope
+	// Removed says that the provisioner is no longer declared: its people leave, its groups stay.
+	Removed bool
 
+	selected   []string // keys of the groups that choose who is in scope, or of all groups
 	membership *schema.Membership
 }
 
@@ -26,6 +29,7 @@ type DesiredUser struct {
 	Attributes Attributes // managed ones; an empty value means that the attribute must be absent
 	OnCreate   Attributes
 	Active     bool
+	Until      *schema.Date // the person's last day; nil: none is declared
 }
 
 // DesiredGroup is a group that is pushed.
@@ -48,6 +52,7 @@ func Desire(d *schema.Declarations, p *schema.Provisioner, now time.Time) (*Desi
 	if p.AllUsers {
 		selected = sortedKeys(d.Groups)
 	}
+	out.selected = selected
 	scope := out.scope(d, p, selected)
 	var problems schema.Problems
 	for _, key := range scope {
@@ -88,19 +93,24 @@ func (d *Desired) scope(decls *schema.Declarations, p *schema.Provisioner, selec
 	return slices.Compact(keys)
 }
 
-// desireUser maps one person. Outside of their dates people are inactive, whatever their state.
-func desireUser(u *schema.User, mapping *schema.Mapping, groups []string, now time.Time) (*DesiredUser, error) {
+// asOf is a person as of now: outside of their dates people are inactive, whatever their state.
+func asOf(u *schema.User, now time.Time) *schema.User {
 	if u.ValidFrom != nil && !u.ValidFrom.Begun(now) || u.ValidUntil != nil && u.ValidUntil.Over(now) {
 		away := *u
 		away.State = schema.Inactive
-		u = &away
+		return &away
 	}
-	mapped, err := mapping.Map(u, groups)
+	return u
+}
+
+func desireUser(u *schema.User, mapping *schema.Mapping, groups []string, now time.Time) (*DesiredUser, error) {
+	mapped, err := mapping.Map(asOf(u, now), groups)
 	if err != nil {
 		return nil, err
 	}
 	active, _ := mapped.Attributes.Get("active")
-	return &DesiredUser{Key: u.Key, At: u.Pos, Attributes: mapped.Attributes, OnCreate: mapped.OnCreate, Active: active == "true"}, nil
+	return &DesiredUser{Key: u.Key, At: u.Pos, Attributes: mapped.Attributes, OnCreate: mapped.OnCreate, Active: active == "true",
+		Until: u.ValidUntil}, nil
 }
 
 func (d *Desired) desireGroup(g *schema.Group) *DesiredGroup {

@@ -22,32 +22,39 @@ type gateInput struct {
 	now     time.Time
 	// rewound and distrust say why the commit or the audit branch is not the successor of what was seen before; empty when they are.
 	rewound, distrust string
+	lost              *Intent // a run whose journal is lost; nil: none
+	observed          *Observed
 }
 
-// gate holds changes. It returns why it holds each, by index; whole-plan gates return every index.
+// gate holds changes. holds returns why it holds each, by index; whole-plan gates return every index. final, if set, tells which of them no
+// approval releases: another declaration has to.
 type gate struct {
 	name  string
 	holds func(in *gateInput, limit *schema.Limit) map[int]string
+	final func(in *gateInput, c *Change) bool
 }
 
 // gates is the table of DESIGN section 6: nothing is dropped, it is held, with the reason.
 var gates = []gate{
-	{"firstContact", holdFirstContact},
-	{"history", holdHistory},
-	{"audit", holdAudit},
-	{"emptySource", holdEmptySource},
-	{"scopeFlip", holdScopeFlip},
-	{"maxRemovals", holdMaxRemovals},
-	{"groupDeletes", holdGroupDeletes},
-	{"memberRemovals", holdMemberRemovals},
-	{"signInNames", holdSignInNames},
-	{"updates", holdUpdates},
-	{"vanished", holdVanished},
-	{"adopt", holdUnadopted},
-	{"disputed", holdDisputed},
-	{"collision", holdCollision},
-	{"protected", holdProtected},
+	{"firstContact", holdFirstContact, nil},
+	{"removed", holdRemoved, nil},
+	{"history", holdHistory, nil},
+	{"audit", holdAudit, nil},
+	{"emptySource", holdEmptySource, nil},
+	{"scopeFlip", holdScopeFlip, nil},
+	{"maxRemovals", holdMaxRemovals, nil},
+	{"groupDeletes", holdGroupDeletes, nil},
+	{"memberRemovals", holdMemberRemovals, nil},
+	{"signInNames", holdSignInNames, nil},
+	{"updates", holdUpdates, nil},
+	{"vanished", holdVanished, nil},
+	{"adopt", holdUnadopted, always},
+	{"disputed", holdDisputed, unlessTakenOver},
+	{"collision", holdCollision, unlessMakingWay},
+	{"protected", holdProtected, nil},
 }
+
+func always(*gateInput, *Change) bool { return true }
 
 // applyGates marks what is held, first by the gates, then because it stands on what is held. It returns notices about gates that are off.
 func applyGates(in *gateInput) []string {
@@ -59,7 +66,8 @@ func applyGates(in *gateInput) []string {
 			continue
 		}
 		for i, why := range g.holds(in, limit) {
-			in.changes[i].Held = append(in.changes[i].Held, Hold{Gate: g.name, Why: why})
+			c := &in.changes[i]
+			c.Held = append(c.Held, Hold{Gate: g.name, Why: why, Final: g.final != nil && g.final(in, c)})
 		}
 	}
 	holdDependants(in.changes)
@@ -168,14 +176,6 @@ func (in *gateInput) recent(group string) int {
 	return n
 }
 
-func holdFirstContact(in *gateInput, _ *schema.Limit) map[int]string {
-	if in.status != nil {
-		return nil
-	}
-	return in.where(func(c *Change) bool { return c.Kind == AdoptUser || c.Kind == AdoptGroup },
-		"first run of this provisioner: adopting what the directory already has needs a word")
-}
-
 func holdHistory(in *gateInput, _ *schema.Limit) map[int]string {
 	if in.rewound == "" {
 		return nil
@@ -190,7 +190,18 @@ func holdAudit(in *gateInput, _ *schema.Limit) map[int]string {
 	return in.where(func(c *Change) bool { return c.Kind.TakesAccess() }, in.distrust)
 }
 
+// holdRemoved holds everything of a provisioner that Git no longer has: its people lose their access only with a word.
+func holdRemoved(in *gateInput, _ *schema.Limit) map[int]string {
+	if !in.want.Removed {
+		return nil
+	}
+	return in.all(fmt.Sprintf("provisioner %q is no longer declared; its people would lose their access", in.policy.Key))
+}
+
 func holdEmptySource(in *gateInput, _ *schema.Limit) map[int]string {
+	if in.want.Removed { // nothing is declared on purpose, and gate removed says so
+		return nil
+	}
 	check := func(what string, want, have int) map[int]string {
 		switch {
 		case have == 0 || want*2 >= have:
@@ -217,160 +228,6 @@ func holdScopeFlip(in *gateInput, _ *schema.Limit) map[int]string {
 		return in.all("the selection went from groups to all users")
 	}
 	return in.all("the selection went from all users to groups")
-}
-
-func holdMaxRemovals(in *gateInput, limit *schema.Limit) map[int]string {
-	removal := func(c *Change) bool { return c.Kind == DeactivateUser || c.Kind == DeleteUser && !in.covered(c) }
-	n, recent := in.count(removal), in.recent("")
-	allowed := bound(limit, 5, 10, 50, in.staying())
-	if n+recent <= allowed {
-		return nil
-	}
-	why := fmt.Sprintf("%d people would lose their access, at most %d of %d may", n, allowed, in.staying())
-	if recent > 0 {
-		why = fmt.Sprintf("%d people would lose their access after %d in the last 24 hours, at most %d of %d may", n, recent, allowed, in.staying())
-	}
-	return in.where(removal, why)
-}
-
-// covered reports whether a deletion was already decided when the person was deactivated.
-func (in *gateInput) covered(c *Change) bool { return in.ledger.Users[c.Key].Left != nil }
-
-func holdGroupDeletes(in *gateInput, _ *schema.Limit) map[int]string {
-	return in.where(func(c *Change) bool { return c.Kind == DeleteGroup },
-		"a deleted group takes its account assignments along for good")
-}
-
-func holdMemberRemovals(in *gateInput, limit *schema.Limit) map[int]string {
-	removed := map[string]int{} // by group, deletions of users included
-	for i := range in.changes {
-		switch c := &in.changes[i]; c.Kind {
-		case RemoveMember:
-			removed[c.Key]++
-		case DeleteUser:
-			for key, g := range in.linking.State.Groups {
-				if _, found := slices.BinarySearch(g.Members, c.Key); found && in.target.State.Groups[key] != nil {
-					removed[key]++
-				}
-			}
-		}
-	}
-	out := map[int]string{}
-	for _, key := range sortedKeys(removed) {
-		have, left := len(in.linking.State.Groups[key].Members), len(in.target.State.Groups[key].Members)
-		allowed, recent := bound(limit, 5, 30, 100, have), in.recent(key)
-		why := ""
-		switch {
-		case left == 0:
-			why = fmt.Sprintf("group %q would be left without members", key)
-		case removed[key]+recent > allowed:
-			why = fmt.Sprintf("group %q would lose %d of %d members, at most %d may go in 24 hours", key, removed[key]+recent, have, allowed)
-		default:
-			continue
-		}
-		for i := range in.changes {
-			c := &in.changes[i]
-			_, member := slices.BinarySearch(in.linking.State.Groups[key].Members, c.Key)
-			if c.Kind == RemoveMember && c.Key == key || c.Kind == DeleteUser && member {
-				out[i] = why
-			}
-		}
-	}
-	return out
-}
-
-func holdSignInNames(in *gateInput, limit *schema.Limit) map[int]string {
-	renames := func(c *Change) bool {
-		return c.Kind != CreateUser && c.Kind != SetAsideUser && c.Kind.OfUser() &&
-			slices.ContainsFunc(c.Attributes, func(a AttributeChange) bool { return a.Path == "userName" })
-	}
-	n, allowed := in.count(renames), bound(limit, 5, 1, unbounded, in.staying())
-	if n <= allowed {
-		return nil
-	}
-	return in.where(renames, fmt.Sprintf("%d people would sign in by another name, at most %d may", n, allowed))
-}
-
-func holdUpdates(in *gateInput, limit *schema.Limit) map[int]string {
-	updates := func(c *Change) bool { return c.Kind == UpdateUser || c.Kind == RenameUser || c.Kind == ActivateUser }
-	n, allowed := in.count(updates), bound(limit, 5, 50, unbounded, in.staying())
-	if n <= allowed {
-		return nil
-	}
-	return in.where(updates, fmt.Sprintf("%d users would change, at most %d may: was a mapping edited?", n, allowed))
-}
-
-func holdVanished(in *gateInput, _ *schema.Limit) map[int]string {
-	return in.where(func(c *Change) bool { return c.Kind == CreateGroup && in.linking.Groups[c.Key] == Deleted },
-		"the group was deleted outside, and its account assignments with it; a new one starts without them")
-}
-
-func holdUnadopted(in *gateInput, _ *schema.Limit) map[int]string {
-	out := map[int]string{}
-	for i := range in.changes {
-		situation, holder := in.meets(&in.changes[i])
-		if situation == Unlinked && in.policy.Adopt == "never" {
-			out[i] = fmt.Sprintf("the directory already has %q (id %s), which is not ours; adopt: \"match\" would take it over", holder.Name, holder.ID)
-		}
-	}
-	return out
-}
-
-func holdDisputed(in *gateInput, _ *schema.Limit) map[int]string {
-	out := map[int]string{}
-	for i := range in.changes {
-		situation, holder := in.meets(&in.changes[i])
-		if situation != Disputed {
-			continue
-		}
-		out[i] = fmt.Sprintf("the directory's %q (id %s) has the externalId %q of somebody else", holder.Name, holder.ID, holder.ExternalID)
-		if in.policy.Adopt != "take-over" {
-			out[i] += "; only adopt: \"take-over\" can take it"
-		}
-	}
-	return out
-}
-
-func (in *gateInput) meets(c *Change) (Situation, Holder) {
-	switch c.Kind {
-	case AdoptUser:
-		return in.linking.Users[c.Key], in.linking.Holders["user/"+c.Key]
-	case AdoptGroup:
-		return in.linking.Groups[c.Key], in.linking.Holders["group/"+c.Key]
-	}
-	return "", Holder{}
-}
-
-// holdCollision holds a creation whose name somebody of ours keeps, for example while waiting for deletion.
-func holdCollision(in *gateInput, _ *schema.Limit) map[int]string {
-	out := map[int]string{}
-	keptUsers, keptGroups := map[string]string{}, map[string]string{}
-	for key, u := range in.target.State.Users {
-		if in.linking.State.Users[key] != nil {
-			keptUsers[fold(u.Name())] = key
-		}
-	}
-	for key, g := range in.target.State.Groups {
-		if in.linking.State.Groups[key] != nil {
-			keptGroups[fold(g.DisplayName)] = key
-		}
-	}
-	for i := range in.changes {
-		c := &in.changes[i]
-		for _, a := range c.Attributes {
-			kept := keptUsers
-			if c.Kind == CreateGroup || c.Kind == RenameGroup {
-				kept = keptGroups
-			}
-			if a.Path != "userName" && !(a.Path == "displayName" && !c.Kind.OfUser()) {
-				continue
-			}
-			if holder, ok := kept[fold(a.New)]; ok && holder != c.Key {
-				out[i] = fmt.Sprintf("the name %q is held by %q", a.New, holder)
-			}
-		}
-	}
-	return out
 }
 
 // controlTower are the groups that AWS Control Tower makes and relies on.

@@ -16,8 +16,8 @@ type Owned struct {
 	ID string `json:"id"`
 	// Left is when somebody's deactivation for leaving the scope was confirmed; the wait for deletion counts from it.
 	Left *time.Time `json:"left,omitempty"`
-	// Covered is the digest of the approval that covers the later deletion, if one was needed.
-	Covered string `json:"covered,omitempty"`
+	// Adopted says that a group was taken over and that who was in it before is still to be decided on.
+	Adopted bool `json:"adopted,omitempty"`
 }
 
 // NewLedger returns an empty ledger.

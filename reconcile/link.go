@@ -1,7 +1,9 @@
 package reconcile
 
 import (
+	"cmp"
 	"slices"
+	"strings"
 )
 
 // Situation says how a key stands to the directory.
@@ -27,10 +29,24 @@ type Linking struct {
 	Holders map[string]Holder // by "user/" or "group/" and key
 	// Names of users who are not ours, by member reference.
 	Strangers map[string]string
-	Foreign   int // objects that are neither ours nor wanted
+	// Foreign are the objects that are neither ours nor wanted, users first, each by name.
+	Foreign []Foreign
+	// claimed are the ids of the objects in State.
+	claimed map[string]bool
 	// Moved maps the new key of a renamed group to the key under which the ledger has it.
 	Moved map[string]string
 }
+
+// Foreign is an object of the directory that is not ours and that nothing declared meets.
+type Foreign struct {
+	Kind       string `json:"kind"` // "user" or "group"
+	ID         string `json:"id"`
+	Name       string `json:"name"`
+	ExternalID string `json:"externalId,omitempty"`
+}
+
+// foreign reports whether an object is neither ours nor one that something declared meets.
+func (l *Linking) foreign(id string) bool { return !l.claimed[id] }
 
 // Holder is an object in the directory that a desired one meets.
 type Holder struct {
@@ -46,13 +62,16 @@ type Holder struct {
 //	deleted    | a user is created again; a group is held (vanished)
 //	unlinked   | equal: counted; else held| adopted             | adopted
 //	disputed   | held                     | held                | adopted, held until approved
-//	collision  | held                     | held                | held
-//	(foreign)  | left alone and counted
+//	collision  | held, until the holder's deletion is approved if it waits for that
+//	(foreign)  | left alone and listed
 func Link(o *Observed, ledger *Ledger, want *Desired) *Linking {
 	l := &Linking{State: NewState(), Users: map[string]Situation{}, Groups: map[string]Situation{}, Holders: map[string]Holder{},
-		Strangers: map[string]string{}, Moved: moved(ledger, want)}
+		Strangers: map[string]string{}, Moved: moved(ledger, want), claimed: make(map[string]bool, len(o.Users)+len(o.Groups))}
 	byID := l.linkUsers(o, ledger, want)
 	l.linkGroups(o, ledger, want, byID)
+	slices.SortFunc(l.Foreign, func(a, b Foreign) int {
+		return cmp.Or(strings.Compare(b.Kind, a.Kind), strings.Compare(a.Name, b.Name), strings.Compare(a.ID, b.ID))
+	})
 	return l
 }
 
@@ -85,13 +104,12 @@ func (l *Linking) linkUsers(o *Observed, ledger *Ledger, want *Desired) map[stri
 		u := &o.Users[i]
 		if key, ours := keyOf[u.ID]; ours {
 			l.State.Users[key] = &User{Key: key, ID: u.ID, Attributes: u.Attributes}
-			refs[u.ID] = key
+			refs[u.ID], l.claimed[u.ID] = key, true
 		} else {
 			refs[u.ID] = stranger(u.ID)
 		}
 		index.add(i, u.ExternalID(), u.UserName())
 	}
-	taken := map[int]bool{} // foreign objects that a desired key meets
 	for _, key := range sortedKeys(want.Users) {
 		if l.State.Users[key] != nil {
 			continue
@@ -106,25 +124,22 @@ func (l *Linking) linkUsers(o *Observed, ledger *Ledger, want *Desired) map[stri
 		}
 		u := &o.Users[i]
 		holder := Holder{ID: u.ID, Name: u.UserName(), ExternalID: u.ExternalID(), Key: keyOf[u.ID]}
-		if holder.Key != "" {
-			l.Holders["user/"+key] = holder // a collision unless the holder gives the name up, which the target tells
+		l.Holders["user/"+key] = holder
+		if l.claimed[u.ID] { // by its owner, or by another key that meets it: a collision unless that one gives the name up
 			l.Users[key] = Collision
 			continue
 		}
-		if taken[i] {
-			situation = Disputed
-		}
-		taken[i] = true
-		l.Users[key], l.Holders["user/"+key] = situation, holder
+		l.Users[key] = situation
 		l.State.Users[key] = &User{Key: key, ID: u.ID, Attributes: u.Attributes, Unclaimed: true}
-		refs[u.ID] = key
+		refs[u.ID], l.claimed[u.ID] = key, true
 	}
 	for i := range o.Users {
-		if u := &o.Users[i]; keyOf[u.ID] == "" {
+		u := &o.Users[i]
+		if keyOf[u.ID] == "" {
 			l.Strangers[stranger(u.ID)] = u.UserName()
-			if !taken[i] {
-				l.Foreign++
-			}
+		}
+		if l.foreign(u.ID) {
+			l.Foreign = append(l.Foreign, Foreign{Kind: "user", ID: u.ID, Name: u.UserName(), ExternalID: u.ExternalID()})
 		}
 	}
 	return refs
@@ -140,6 +155,7 @@ func (l *Linking) linkGroups(o *Observed, ledger *Ledger, want *Desired, refs ma
 	}
 	index := newNameIndex(len(o.Groups))
 	add := func(key string, g *RemoteGroup, unclaimed bool) {
+		l.claimed[g.ID] = true
 		l.State.Groups[key] = &Group{Key: key, ID: g.ID, ExternalID: g.ExternalID, DisplayName: g.DisplayName,
 			Members: memberRefs(o.Members[g.ID], refs), Unclaimed: unclaimed}
 	}
@@ -150,7 +166,6 @@ func (l *Linking) linkGroups(o *Observed, ledger *Ledger, want *Desired, refs ma
 		}
 		index.add(i, g.ExternalID, g.DisplayName)
 	}
-	taken := map[int]bool{}
 	for _, key := range sortedKeys(want.Groups) {
 		if l.State.Groups[key] != nil {
 			continue
@@ -165,20 +180,16 @@ func (l *Linking) linkGroups(o *Observed, ledger *Ledger, want *Desired, refs ma
 		g := &o.Groups[i]
 		holder := Holder{ID: g.ID, Name: g.DisplayName, ExternalID: g.ExternalID, Key: keyOf[g.ID]}
 		l.Holders["group/"+key] = holder
-		if holder.Key != "" {
+		if l.claimed[g.ID] {
 			l.Groups[key] = Collision
 			continue
 		}
-		if taken[i] {
-			situation = Disputed
-		}
-		taken[i] = true
 		l.Groups[key] = situation
 		add(key, g, true)
 	}
-	for i := range o.Groups {
-		if keyOf[o.Groups[i].ID] == "" && !taken[i] {
-			l.Foreign++
+	for _, g := range o.Groups {
+		if l.foreign(g.ID) {
+			l.Foreign = append(l.Foreign, Foreign{Kind: "group", ID: g.ID, Name: g.DisplayName, ExternalID: g.ExternalID})
 		}
 	}
 }
@@ -218,9 +229,7 @@ func (x *nameIndex) find(key, name string) (int, Situation) {
 	byKey, hasKey := x.byExternalID[key]
 	byName, hasName := x.byName[fold(name)]
 	switch {
-	case hasKey && hasName && byKey != byName:
-		return byName, Disputed // one object has our externalId, another our name
-	case hasKey:
+	case hasKey: // whoever else has the name keeps it: gate collision
 		return byKey, Unlinked
 	case hasName && x.externalID[byName] == "":
 		return byName, Unlinked

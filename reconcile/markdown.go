@@ -24,6 +24,7 @@ func (p *Plan) Markdown() string {
 	}
 	m.held(changes, p.HeldDigest)
 	cut := m.sections(changes)
+	m.list("Ends by itself within 30 days", lines(p.Expiring))
 	if len(p.Changes) > 0 {
 		m.line("\nDigest `%s`", p.Digest)
 	}
@@ -90,7 +91,7 @@ func (m *markdown) held(changes []Done, digest string) {
 		}
 		m.line("- `%s`: %s", h.Gate, escape(h.Why))
 	}
-	if digest != "" {
+	if digest != "" && releasable(changes) {
 		m.line("\nTo release exactly this, commit:\n\n```cue\n%s\n```", approval(digest))
 	}
 }
@@ -115,6 +116,22 @@ func (m *markdown) sections(changes []Done) (cut int) {
 		}
 	}
 	return cut
+}
+
+// list prints lines below a heading with their count, as long as there is room.
+func (m *markdown) list(title string, lines []string) {
+	const most = 20
+	if len(lines) == 0 {
+		return
+	}
+	m.line("\n#### %s (%d)\n", title, len(lines))
+	for i, line := range lines {
+		if i == most || m.b.Len()+len(line) > MaxMarkdown-500 {
+			m.line("- ... and %d more", len(lines)-i)
+			return
+		}
+		m.line("- %s", escape(line))
+	}
 }
 
 var escaper = strings.NewReplacer("\\", "\\\\", "`", "\\`", "*", "\\*", "_", "\\_", "<", "&lt;", ">", "&gt;", "[", "\\[", "]", "\\]", "@", "&#64;",

@@ -1,10 +1,7 @@
 package reconcile
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"io"
 	"slices"
 	"time"
 
@@ -37,10 +34,21 @@ type Plan struct {
 	Counts      Counts    `json:"counts"`
 	Changes     []Change  `json:"changes"`
 	Notices     []string  `json:"notices,omitempty"`
+	// Approvals are those that released something.
+	Approvals []Approved `json:"approvals,omitempty"`
+	// Expiring lists what ends by itself within the next 30 days, the soonest first.
+	Expiring []Expiry `json:"expiring,omitempty"`
+	// Foreign are the objects of the directory that are not ours and stay as they are.
+	Foreign []Foreign `json:"foreign,omitempty"`
 
-	linking *Linking
-	target  *target
-	spent   []string // approvals that released something
+	linking   *Linking
+	target    *target
+	overruled []Hold // what approvals released
+	removed   bool   // the provisioner is no longer declared
+}
+
+func (p *Plan) notice(format string, args ...any) {
+	p.Notices = append(p.Notices, fmt.Sprintf(format, args...))
 }
 
 // PlanInput is what a plan is a function of.
@@ -52,8 +60,14 @@ type PlanInput struct {
 	Ledger      *Ledger
 	Status      *Status // nil: no run was ever concluded
 	Approvals   map[string]*schema.Approval
+	// HeldReports are the reports that printed the digests which approvals name, as far as a verified chain has them.
+	HeldReports map[string]*Report
 	Commit      CommitRef
 	Now         time.Time
+	// Lost is an interrupted run whose journal is lost: what it made has our externalId and is not in the ledger. Nil when there is none.
+	Lost *Intent
+	// Edit says what an edited mapping touches; nil when none was edited since what was last applied.
+	Edit *MappingEdit
 	// Rewound says why Commit does not descend from what was last applied, Distrust why the audit branch cannot be trusted; empty when
 	// all is well.
 	Rewound, Distrust string
@@ -64,22 +78,26 @@ func NewPlan(in PlanInput) *Plan {
 	linking := Link(in.Observed, in.Ledger, in.Want)
 	target := aim(linking, in.Want, in.Ledger, in.Provisioner, in.Now)
 	p := &Plan{Version: 1, Provisioner: in.Provisioner.Key, Identity: in.Provisioner.Identity(), Commit: in.Commit, At: in.Observed.At,
-		Mode: modeOf(in), Scope: scopeOf(in.Provisioner), linking: linking, target: target}
-	unlinked := settleUnlinked(linking, target, in.Provisioner)
+		Mode: modeOf(in), Scope: scopeOf(in.Provisioner), linking: linking, target: target, removed: in.Want.Removed}
+	unlinked := settleUnlinked(linking, target, in)
 	p.Changes = Diff(linking.State, target.State)
 	why := &reasons{want: in.Want, last: in.Last, linking: linking, target: target}
 	for i := range p.Changes {
 		why.explain(&p.Changes[i])
 	}
 	p.Notices = applyGates(&gateInput{changes: p.Changes, want: in.Want, last: in.Last, linking: linking, target: target,
-		ledger: in.Ledger, status: in.Status, policy: in.Provisioner, now: in.Now, rewound: in.Rewound, distrust: in.Distrust})
+		ledger: in.Ledger, status: in.Status, policy: in.Provisioner, now: in.Now, rewound: in.Rewound, distrust: in.Distrust, lost: in.Lost,
+		observed: in.Observed})
 	p.approve(in)
-	p.wait()
-	if notice := modeNotice(p.Mode, in.Provisioner); notice != "" {
-		p.Notices = append(p.Notices, notice)
+	p.wait(in)
+	p.Notices = append(p.Notices, overQuota(in.Want)...)
+	if in.Edit != nil {
+		p.notice("%s", in.Edit)
 	}
+	p.Expiring = expiring(in.Want, in.Now)
 	p.Counts = Counts{DesiredUsers: len(in.Want.Users), DesiredGroups: len(in.Want.Groups), ObservedUsers: len(in.Observed.Users),
-		ObservedGroups: len(in.Observed.Groups), Foreign: linking.Foreign, Unlinked: unlinked}
+		ObservedGroups: len(in.Observed.Groups), Foreign: len(linking.Foreign), Unlinked: unlinked}
+	p.Foreign = linking.Foreign
 	for i := range p.Changes {
 		switch c := &p.Changes[i]; {
 		case c.Waiting != "":
@@ -132,8 +150,8 @@ func scopeOf(p *schema.Provisioner) string {
 
 // settleUnlinked drops the adoptions that nobody asked for and that would change nothing: with adopt "never", an object that already
 // equals what is desired is counted and otherwise left alone.
-func settleUnlinked(l *Linking, t *target, p *schema.Provisioner) int {
-	if p.Adopt != "never" && p.Adopt != "" {
+func settleUnlinked(l *Linking, t *target, in PlanInput) int {
+	if in.Provisioner.Adopt != "never" && in.Provisioner.Adopt != "" || in.Lost != nil { // what a lost run has made is proposed, not counted
 		return 0
 	}
 	n := 0
@@ -158,10 +176,20 @@ func settleUnlinked(l *Linking, t *target, p *schema.Provisioner) int {
 	return n
 }
 
-// wait keeps back what the provisioner's mode does not send.
-func (p *Plan) wait() {
+// wait keeps back what the provisioner's mode does not send, and everything outside of its windows.
+func (p *Plan) wait(in PlanInput) {
+	if notice := modeNotice(p.Mode, in.Provisioner); notice != "" {
+		p.notice("%s", notice)
+	}
+	open, opens := in.Provisioner.WindowOpen(in.Now)
+	if !open && p.Mode != ModePaused && p.Mode != ModeNeverEnabled {
+		p.notice("outside of its windows: nothing is sent until %s", opens.Format(time.RFC3339))
+	}
 	for i := range p.Changes {
 		c := &p.Changes[i]
+		if !open {
+			c.Waiting = "outside of its windows"
+		}
 		switch p.Mode {
 		case ModePaused:
 			c.Waiting = "paused"
@@ -193,73 +221,6 @@ func (c *Change) Released() bool { return len(c.Held) == 0 && c.Waiting == "" }
 
 // Released counts the changes that may be sent.
 func (p *Plan) Released() int { return len(p.Changes) - p.Counts.Held - p.Counts.Waiting }
-
-// heldDigest is the digest of what gates hold, or "".
-func (p *Plan) heldDigest() string {
-	held := func(c *Change) bool { return len(c.Held) > 0 && c.Waiting == "" }
-	if !slices.ContainsFunc(p.Changes, func(c Change) bool { return held(&c) }) {
-		return ""
-	}
-	return digest(p.Identity, p.Changes, held)
-}
-
-// approve releases the held changes if a live approval names exactly their digest.
-func (p *Plan) approve(in PlanInput) {
-	held := p.heldDigest()
-	a := in.Approvals[held]
-	if held == "" || a == nil || a.Expires != nil && a.Expires.Over(in.Now) {
-		return
-	}
-	if in.Status != nil && !in.Status.Spent[held].IsZero() {
-		p.Notices = append(p.Notices, fmt.Sprintf("approval %s was used up at %s", held, in.Status.Spent[held].Format(time.RFC3339)))
-		return
-	}
-	for i := range p.Changes {
-		if c := &p.Changes[i]; len(c.Held) > 0 && approvable(c) {
-			c.Held = nil
-		}
-	}
-	holdDependants(p.Changes)
-	p.spent = append(p.spent, held)
-	p.Notices = append(p.Notices, fmt.Sprintf("approved: %s (%s)", a.Reason, a.Pos))
-}
-
-// approvable reports whether a word in Git is enough: what adopt forbids and names that are taken need another declaration.
-func approvable(c *Change) bool {
-	return !slices.ContainsFunc(c.Held, func(h Hold) bool { return h.Gate == "adopt" || h.Gate == "collision" })
-}
-
-// digest is SHA-256 over the sorted set of (provisioner identity, kind, key, AWS id, attribute, new value) of the selected changes. Reasons,
-// lines, commits and times are not in it: the same effect has the same digest.
-func digest(identity string, changes []Change, selected func(*Change) bool) string {
-	order := make([]int, 0, len(changes))
-	for i := range changes {
-		if selected(&changes[i]) {
-			order = append(order, i)
-		}
-	}
-	slices.SortFunc(order, func(i, j int) int { return changes[i].Ref().Compare(changes[j].Ref()) })
-	h := sha256.New()
-	line := func(c *Change, attribute, value string) {
-		for _, field := range [...]string{identity, string(c.Kind), c.Key, c.ID, attribute, value} {
-			io.WriteString(h, field)
-			h.Write([]byte{0})
-		}
-	}
-	for _, i := range order {
-		c := &changes[i]
-		switch {
-		case c.Member != "":
-			line(c, "members", c.Member)
-		case len(c.Attributes) == 0:
-			line(c, "", "")
-		}
-		for _, a := range c.Attributes {
-			line(c, a.Path, a.New)
-		}
-	}
-	return "sha256:" + hex.EncodeToString(h.Sum(nil))
-}
 
 func quoteList(names []string) string {
 	out := ""

@@ -40,7 +40,7 @@ func (s *session) recover(ctx context.Context) error {
 	r.Errors = []string{fmt.Sprintf("the run ended without a report: %d of %d changes had been begun; completed from the journal by the next run",
 		len(changes), cut.Intent.Changes)}
 	r.count()
-	status := s.status(r)
+	status := s.status(r, ledger)
 	if _, err := s.Audit.Conclude(ctx, Conclusion{Report: r, Ledger: ledger, Status: status}); err != nil {
 		return fmt.Errorf("publish its report: %w", err)
 	}

@@ -104,6 +104,9 @@ func describe(d *Done) item {
 	if d.Reason.At != "" {
 		detail = append(detail, d.Reason.At)
 	}
+	if d.Approved != "" {
+		detail = append(detail, "approved")
+	}
 	switch d.Result {
 	case ResultFailed:
 		detail = append(detail, "FAILED: "+d.Error)
@@ -194,6 +197,13 @@ func verdict(changes []Done) (string, Tone) {
 	return strings.Join(parts, ", "), Plain
 }
 
+// releasable reports whether an approval would release anything of what is held.
+func releasable(changes []Done) bool {
+	return slices.ContainsFunc(changes, func(d Done) bool {
+		return len(d.Held) > 0 && d.Waiting == "" && d.approvable() && d.Held[0].Gate != "dependency"
+	})
+}
+
 // holds groups the reasons of gates, with the number of changes that each holds.
 func holds(changes []Done) []Hold {
 	counts, order := map[Hold]int{}, []Hold{}
@@ -213,6 +223,9 @@ func holds(changes []Done) []Hold {
 	}
 	for i, h := range order {
 		order[i].Why = fmt.Sprintf("%s (%s)", h.Why, plural(counts[h], "change"))
+		if h.Final {
+			order[i].Why += "; no approval releases it"
+		}
 	}
 	return order
 }
@@ -222,11 +235,6 @@ func plural(n int, noun string) string {
 		return "1 " + noun
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
-}
-
-// approval is the text to commit to release what is held.
-func approval(digest string) string {
-	return fmt.Sprintf("approvals: %q: {reason: \"...\", expires: \"...\"}", digest)
 }
 
 // undone wraps planned changes as ones without a result.

@@ -56,6 +56,8 @@ type Report struct {
 	Parts    []ReportLink `json:"parts,omitempty"`
 	Errors   []string     `json:"errors,omitempty"` // of the run, not of a change
 	Warnings []string     `json:"warnings,omitempty"`
+	// Approvals are those that released something.
+	Approvals []Approved `json:"approvals,omitempty"`
 	// Repeats is how many runs since the previous report ended like it and were not committed.
 	Repeats int `json:"repeats,omitempty"`
 	// Ledger is the digest of the ledger that the run left: the SHA-256 of what `sha256sum ledger/<provisioner>/*.json` prints. Filled in

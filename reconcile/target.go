@@ -12,6 +12,8 @@ type target struct {
 	State State
 	// Left are our people who are no longer in scope, by key, with what becomes of them.
 	Left map[string]leaving
+	// MakesWay are those among them who are deleted before their time because the key given needs their name.
+	MakesWay map[string]string
 	// Released leave the ledger without any change in the directory.
 	ReleasedUsers, ReleasedGroups []string
 }
@@ -27,7 +29,7 @@ const (
 // aim overlays what is desired on what is linked: whatever roster does not manage stays as it is, so that Diff never has to be told
 // what to leave alone.
 func aim(l *Linking, want *Desired, ledger *Ledger, p *schema.Provisioner, now time.Time) *target {
-	t := &target{State: NewState(), Left: map[string]leaving{}}
+	t := &target{State: NewState(), Left: map[string]leaving{}, MakesWay: map[string]string{}}
 	for key, have := range l.State.Users {
 		if want.Users[key] == nil {
 			t.leave(have, ledger.Users[key], p.Deprovision, now)
@@ -36,8 +38,39 @@ func aim(l *Linking, want *Desired, ledger *Ledger, p *schema.Provisioner, now t
 	for _, u := range want.Users {
 		t.addUser(l, u)
 	}
+	t.makeWay(l, want, ledger)
 	t.addGroups(l, want, p)
 	return t
+}
+
+// makeWay deletes who waits for deletion and holds a name that somebody wanted takes. Gate collision holds it until approved.
+func (t *target) makeWay(l *Linking, want *Desired, ledger *Ledger) {
+	waiting := map[string]string{} // name -> who waits
+	names := func(u *User, name func(string)) {
+		mail, _ := u.Attributes.Get("emails.value")
+		name("userName/" + fold(u.Name()))
+		if mail != "" {
+			name("emails.value/" + fold(mail))
+		}
+	}
+	for key, what := range t.Left {
+		if what == leavingDeactivated && ledger.Users[key].Left != nil && !l.State.Users[key].Active() {
+			names(l.State.Users[key], func(name string) { waiting[name] = key })
+		}
+	}
+	if len(waiting) == 0 {
+		return
+	}
+	for key := range want.Users {
+		if u := t.State.Users[key]; u != nil {
+			names(u, func(name string) {
+				if holder := waiting[name]; holder != "" {
+					t.MakesWay[holder], t.Left[holder] = key, leavingDeleted
+					delete(t.State.Users, holder)
+				}
+			})
+		}
+	}
 }
 
 func (t *target) addUser(l *Linking, want *DesiredUser) {
@@ -92,7 +125,13 @@ func (t *target) addGroups(l *Linking, want *Desired, p *schema.Provisioner) {
 		t.State.Groups[key] = out
 	}
 	for key, have := range l.State.Groups {
-		if want.Groups[key] == nil && !p.PushGroups {
+		switch {
+		case want.Groups[key] != nil:
+		case want.Removed:
+			left := *have
+			left.Members = slices.DeleteFunc(slices.Clone(have.Members), func(m string) bool { return t.Left[m] != "" && t.Left[m] != leavingKept })
+			t.State.Groups[key] = &left
+		case !p.PushGroups:
 			t.ReleasedGroups = append(t.ReleasedGroups, key)
 			t.State.Groups[key] = have
 		}

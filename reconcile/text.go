@@ -27,6 +27,7 @@ func (p *Plan) WriteText(w io.Writer, paint Paint) error {
 		t.line("%s %s", t.tone(Caution, "note:"), n)
 	}
 	t.sections(changes)
+	t.list("Ends by itself within 30 days", lines(p.Expiring))
 	if len(p.Changes) > 0 {
 		t.line("")
 		t.line("digest %s", p.Digest)
@@ -35,14 +36,52 @@ func (p *Plan) WriteText(w io.Writer, paint Paint) error {
 	return t.w.Flush()
 }
 
+// list prints lines below a heading with their count; nothing when there are none.
+func (t *textWriter) list(title string, lines []string) {
+	if len(lines) == 0 {
+		return
+	}
+	t.line("")
+	t.line("%s", t.tone(Faint, fmt.Sprintf("%s (%d)", title, len(lines))))
+	for i, line := range lines {
+		if i == mostLines {
+			t.line("  %s", t.tone(Faint, fmt.Sprintf("... and %d more; --format json has them all", len(lines)-i)))
+			break
+		}
+		t.line("  %s", line)
+	}
+}
+
+// lines says one thing a line.
+func lines[T fmt.Stringer](list []T) []string {
+	out := make([]string, len(list))
+	for i, x := range list {
+		out[i] = x.String()
+	}
+	return out
+}
+
 func (p *Plan) facts() string {
 	scope := p.Scope
 	if scope == "all users" {
 		scope = "ALL USERS"
 	}
-	return fmt.Sprintf("%s; commit %.7s; %s; desired %s and %s; read %s: %s and %s; %d not ours", p.Identity, cmpCommit(p.Commit), scope,
+	return fmt.Sprintf("%s; commit %.7s; %s; desired %s and %s; read %s: %s and %s; %s", p.Identity, cmpCommit(p.Commit), scope,
 		plural(p.Counts.DesiredUsers, "user"), plural(p.Counts.DesiredGroups, "group"), p.At.Format(time.RFC3339),
-		plural(p.Counts.ObservedUsers, "user"), plural(p.Counts.ObservedGroups, "group"), p.Counts.Foreign)
+		plural(p.Counts.ObservedUsers, "user"), plural(p.Counts.ObservedGroups, "group"), p.notOurs())
+}
+
+// notOurs counts what is left alone, and names the first of it.
+func (p *Plan) notOurs() string {
+	s := fmt.Sprintf("%d not ours", p.Counts.Foreign)
+	if len(p.Foreign) == 0 {
+		return s
+	}
+	names := make([]string, len(p.Foreign))
+	for i, f := range p.Foreign {
+		names[i] = f.Name
+	}
+	return s + " and left alone: " + someOf(names)
 }
 
 func cmpCommit(c CommitRef) string {
@@ -139,7 +178,7 @@ func (t *textWriter) held(changes []Done, heldDigest string) {
 		}
 		t.line("  %s: %s", h.Gate, h.Why)
 	}
-	if heldDigest != "" {
+	if heldDigest != "" && releasable(changes) {
 		t.line("to release exactly this, commit: %s", approval(heldDigest))
 	}
 }

@@ -38,7 +38,7 @@ func newWorld(t testing.TB) *world {
 	t.Cleanup(w.server.Close)
 	w.audit = &reconciletest.Audit{}
 	limiter := &scim.Limiter{Concurrency: 5}
-	w.runner = &reconcile.Runner{Audit: w.audit, Source: w, Version: "test", Now: func() time.Time { return w.now },
+	w.runner = &reconcile.Runner{Audit: w.audit, Archive: w.audit, Source: w, Version: "test", Now: func() time.Time { return w.now },
 		RunID: func() string { w.runs++; return fmt.Sprintf("run-%d", w.runs) },
 		Open: func(_ context.Context, _ *schema.Provisioner, readOnly bool) (reconcile.Directory, error) {
 			client := &scim.Client{Endpoint: w.server.URL + w.sim.Path(), Token: scim.StaticToken(w.sim.Token()), Limiter: limiter,

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -76,16 +77,22 @@ func (w *workspace) selected(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	if key := w.place.provisioner; key != "" {
-		if decls.Provisioners[key] == nil {
-			return nil, fmt.Errorf("there is no provisioner %q; declared: %s", key, names(decls))
-		}
+	if key := w.place.provisioner; decls.Provisioners[key] != nil {
 		return []string{key}, nil
 	}
-	if len(decls.Provisioners) == 0 {
-		return nil, errors.New("no provisioner is declared")
+	if w.removed, err = w.runner().Removed(ctx, decls); err != nil {
+		return nil, err
 	}
-	return sorted(decls.Provisioners), nil
+	switch key := w.place.provisioner; {
+	case key == "" && len(decls.Provisioners)+len(w.removed) == 0:
+		return nil, errors.New("no provisioner is declared")
+	case key == "":
+		return slices.Concat(sorted(decls.Provisioners), sorted(w.removed)), nil
+	case w.removed[key] == nil:
+		return nil, fmt.Errorf("there is no provisioner %q; declared: %s", key, names(decls))
+	default:
+		return []string{key}, nil
+	}
 }
 
 // one is selected for commands that work on exactly one provisioner.
@@ -97,7 +104,7 @@ func (w *workspace) one(ctx context.Context) (*schema.Provisioner, error) {
 	if len(keys) > 1 {
 		return nil, usageError{fmt.Errorf("name the provisioner: %s", names(w.decls))}
 	}
-	return w.decls.Provisioners[keys[0]], nil
+	return cmp.Or(w.decls.Provisioners[keys[0]], w.removed[keys[0]]), nil
 }
 
 func names(d *schema.Declarations) string {

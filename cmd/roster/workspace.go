@@ -81,6 +81,8 @@ type workspace struct {
 	commit reconcile.CommitRef
 	decls  *schema.Declarations
 	dirty  bool
+	// removed are the provisioners that the declarations no longer have and that still have people to deprovision.
+	removed map[string]*schema.Provisioner
 
 	limiters sync.Map // identity -> *scim.Limiter
 }
@@ -304,7 +306,7 @@ func (p *place) remoteState(url string) (string, error) {
 
 // runner wires the parts of a run together.
 func (w *workspace) runner() *reconcile.Runner {
-	return &reconcile.Runner{Audit: w.book, Source: w.source, Open: w.connect, RunID: newRunID, Host: w.book.Host, Version: version(),
+	return &reconcile.Runner{Audit: w.book, Archive: w.book, Source: w.source, Open: w.connect, RunID: newRunID, Host: w.book.Host, Version: version(),
 		Progress: w.app.progress(), Log: w.log}
 }
 

@@ -36,7 +36,7 @@ func TestStepsOnALedgerThatMovedOn(t *testing.T) {
 		{"a new entry that another run has made too", nil, owned("1"), leaving("1"), leaving("1")},
 		{"a new entry where another run has another object", nil, owned("1"), owned("2"), owned("2")},
 		{"a change", owned("1"), leaving("1"), owned("1"), leaving("1")},
-		{"a change of what another run has changed", owned("1"), leaving("1"), &reconcile.Owned{ID: "1", Covered: "x"}, &reconcile.Owned{ID: "1", Covered: "x"}},
+		{"a change of what another run has changed", owned("1"), leaving("1"), &reconcile.Owned{ID: "1", Adopted: true}, &reconcile.Owned{ID: "1", Adopted: true}},
 		{"a change of what another run has removed", owned("1"), leaving("1"), nil, nil},
 		{"a change of what another run has replaced", owned("1"), leaving("1"), owned("2"), owned("2")},
 		{"a replacement of what another run has removed", owned("1"), owned("2"), nil, owned("2")},

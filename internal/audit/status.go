@@ -52,6 +52,12 @@ func mergeStatus(a, b *reconcile.Status) *reconcile.Status {
 		maps.Copy(out.Spent, a.Spent)
 		maps.Copy(out.Spent, b.Spent)
 	}
+	for digest, first := range a.Seen { // an approval is as old as whoever saw it first says
+		if later, ok := out.Seen[digest]; ok && first.Before(later) {
+			out.Seen = maps.Clone(out.Seen)
+			out.Seen[digest] = first
+		}
+	}
 	return &out
 }
 
@@ -71,7 +77,8 @@ func repeats(last *reconcile.Status, c *reconcile.Conclusion) bool {
 	r, s := c.Report, c.Status
 	return last != nil && last.Outcome == r.Outcome && last.Digest == r.Digest && last.HeldDigest == r.HeldDigest &&
 		last.Commit.ID == r.Commit.ID && last.Identity == s.Identity && last.EverEnabled == s.EverEnabled &&
-		r.Counts.Done == 0 && r.Counts.Unknown == 0 && appliedCommit(last) == appliedCommit(s) && knows(last.Spent, s.Spent)
+		r.Counts.Done == 0 && r.Counts.Unknown == 0 && appliedCommit(last) == appliedCommit(s) && last.Retired == s.Retired &&
+		knows(last.Spent, s.Spent) && knows(last.Seen, s.Seen)
 }
 
 func appliedCommit(s *reconcile.Status) string {

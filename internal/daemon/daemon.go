@@ -117,6 +117,12 @@ func (d *Daemon) poll(ctx context.Context, running *sync.WaitGroup) error {
 	if err != nil && !errors.As(err, &problems) {
 		return err // not read: asked for again at the next poll
 	}
+	var removed map[string]*schema.Provisioner
+	if err == nil {
+		if removed, err = d.Runner.Removed(ctx, decls); err != nil {
+			return err
+		}
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.commit, d.invalid = head, err
@@ -130,20 +136,29 @@ func (d *Daemon) poll(ctx context.Context, running *sync.WaitGroup) error {
 	d.Log.Info("new commit", "commit", head.ID, "subject", head.Subject)
 	d.decls, d.valid = decls, head
 	for key, p := range decls.Provisioners {
-		w := d.workers[key]
-		if w == nil {
-			w = newWorker(d, key)
-			d.workers[key] = w
-			running.Go(func() { w.run(ctx) })
-		}
-		w.assign(p, decls, head)
+		d.worker(ctx, key, running).assign(p, decls, head)
+	}
+	for key, p := range removed {
+		d.Log.Warn("provisioner is no longer declared: what its people lose is held for approval", "provisioner", key)
+		d.worker(ctx, key, running).assign(p, decls, head)
 	}
 	for key, w := range d.workers {
-		if decls.Provisioners[key] == nil {
+		if decls.Provisioners[key] == nil && removed[key] == nil {
 			w.retire()
 		}
 	}
 	return nil
+}
+
+// worker returns the worker of a provisioner, started if it is new. d.mu is held.
+func (d *Daemon) worker(ctx context.Context, key string, running *sync.WaitGroup) *worker {
+	w := d.workers[key]
+	if w == nil {
+		w = newWorker(d, key)
+		d.workers[key] = w
+		running.Go(func() { w.run(ctx) })
+	}
+	return w
 }
 
 func (d *Daemon) finished(key string, result *reconcile.RunResult, err error) {

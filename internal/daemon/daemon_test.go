@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"iter"
 	"log/slog"
 	"slices"
@@ -78,6 +79,19 @@ func (b *book) Past(context.Context, string) (*reconcile.Past, error) {
 		past.Ledger = b.ledger.Clone()
 	}
 	return past, nil
+}
+
+func (b *book) Provisioners(context.Context) ([]string, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.status == nil {
+		return nil, nil
+	}
+	return []string{b.status.Provisioner}, nil
+}
+
+func (b *book) HeldReport(context.Context, string, string) (*reconcile.Report, error) {
+	return nil, fs.ErrNotExist
 }
 
 func (b *book) Intend(context.Context, reconcile.Intent) error { return nil }
@@ -186,7 +200,7 @@ func watch(t *testing.T, first string, do func(s *station)) {
 		runs := 0
 		s.Daemon = &Daemon{Head: s.forge.head, Load: s.forge.Declarations, Poll: 30 * time.Second, Jitter: 5 * time.Second,
 			Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
-			Runner: &reconcile.Runner{Audit: s.book, Source: s.forge, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+			Runner: &reconcile.Runner{Audit: s.book, Archive: s.book, Source: s.forge, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 				Open:  func(context.Context, *schema.Provisioner, bool) (reconcile.Directory, error) { return s.aws, nil },
 				RunID: func() string { runs++; return fmt.Sprint("run-", runs) }}}
 		ctx, cancel := context.WithCancel(t.Context())
@@ -295,19 +309,17 @@ func TestNewerCommitSupersedesARunUnderWay(t *testing.T) {
 	})
 }
 
-func TestWhatIsNoLongerDeclaredIsLeftAlone(t *testing.T) {
+func TestWhatIsNoLongerDeclaredIsHeld(t *testing.T) {
 	watch(t, declared(2, `schedule: "*/10 * * * *"`), func(s *station) {
 		s.forge.push("package roster\n")
 		after(time.Minute)
-		reads := s.aws.reads
-		after(24 * time.Hour)
-		s.wantRuns(t, "commit 0: applied")
-		if s.aws.reads != reads {
-			t.Errorf("the directory was read %d times more", s.aws.reads-reads)
+		s.wantRuns(t, "commit 0: applied", "commit 1: held")
+		if n := len(s.aws.users); n != 2 {
+			t.Errorf("%d users are left of 2", n)
 		}
 		s.forge.push(declared(3, ""))
 		after(time.Minute)
-		s.wantRuns(t, "commit 0: applied", "commit 2: applied")
+		s.wantRuns(t, "commit 0: applied", "commit 1: held", "commit 2: applied")
 	})
 }
 

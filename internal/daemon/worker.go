@@ -53,12 +53,12 @@ func (w *worker) refuse(commit reconcile.CommitRef, problems error) {
 	w.nudge()
 }
 
-// retire stops the schedule of a provisioner that is no longer declared. Nothing is sent for it.
+// retire stops the schedule of a provisioner that is no longer declared, and for which nothing is left to be done.
 func (w *worker) retire() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.provisioner != nil {
-		w.daemon.Log.Warn("provisioner is no longer declared: nothing is sent for it", "provisioner", w.key)
+		w.daemon.Log.Info("provisioner is no longer declared, and nothing is left to be done for it", "provisioner", w.key)
 	}
 	w.provisioner = nil
 }

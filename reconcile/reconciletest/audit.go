@@ -3,12 +3,18 @@ package reconciletest
 import (
 	"context"
 	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
-var _ reconcile.Audit = (*Audit)(nil)
+var (
+	_ reconcile.Audit   = (*Audit)(nil)
+	_ reconcile.Archive = (*Audit)(nil)
+)
 
 // Audit is reconcile.Audit in memory, for tests of what runs leave. It insists on the order: intent, entries, conclusion. The zero value is
 // ready.
@@ -21,6 +27,8 @@ type Audit struct {
 	Reports []*reconcile.Report
 	// FailBegin makes the journal refuse whatever comes after so many entries; 0 never.
 	FailBegin int
+	// LoseHeldReports makes the archive forget what it printed.
+	LoseHeldReports bool
 	// LoseConclusion makes the next Conclude fail as a crash would.
 	LoseConclusion bool
 }
@@ -39,6 +47,25 @@ func (m *Audit) Past(_ context.Context, provisioner string) (*reconcile.Past, er
 		out.Interrupted = &reconcile.Interrupted{Intent: *m.intent, Entries: m.entries}
 	}
 	return &out, nil
+}
+
+// Provisioners names those that a run was concluded for.
+func (m *Audit) Provisioners(context.Context) ([]string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Sorted(maps.Keys(m.past)), nil
+}
+
+// HeldReport returns the newest report that printed a held digest.
+func (m *Audit) HeldReport(_ context.Context, provisioner, digest string) (*reconcile.Report, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, r := range slices.Backward(m.Reports) {
+		if r.Provisioner == provisioner && r.HeldDigest == digest && !m.LoseHeldReports {
+			return r, nil
+		}
+	}
+	return nil, fs.ErrNotExist
 }
 
 // Intend opens a run.

@@ -181,7 +181,7 @@ func (w *walker) run(t *testing.T) reconcile.Outcome {
 	n := len(w.commits) - 1
 	w.now = w.now.Add(time.Minute)
 	runs := 0
-	runner := &reconcile.Runner{Audit: w.audit, Source: w, Version: "walk", Now: func() time.Time { return w.now },
+	runner := &reconcile.Runner{Audit: w.audit, Archive: w.audit, Source: w, Version: "walk", Now: func() time.Time { return w.now },
 		RunID: func() string { runs++; return fmt.Sprintf("run-%d-%d", n, runs) },
 		Open:  func(context.Context, *schema.Provisioner, bool) (reconcile.Directory, error) { return w.dir, nil }}
 	result, err := runner.Run(t.Context(), reconcile.Request{Provisioner: "p", Declarations: w.commits[n], Trigger: "walk", Apply: true,

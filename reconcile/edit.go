@@ -1,0 +1,59 @@
+package reconcile
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/seed-d64a251c/roster/schema"
+)
+
+// MappingEdit is what becomes of an edited mapping: whom it gives other values than before.
+type MappingEdit struct {
+	Mapping    string   `json:"mapping"`
+	At         string   `json:"at"` // file:line:column
+	Touched    int      `json:"touched"`
+	Of         int      `json:"of"`                   // people in scope
+	Attributes []string `json:"attributes,omitempty"` // that differ for somebody
+}
+
+func (e *MappingEdit) String() string {
+	if e.Touched == 0 {
+		return fmt.Sprintf("mapping %q (%s) was edited; nobody gets other values by it", e.Mapping, e.At)
+	}
+	return fmt.Sprintf("mapping %q (%s) was edited: %d of %d people get other values (%s)", e.Mapping, e.At, e.Touched, e.Of, strings.Join(e.Attributes, ", "))
+}
+
+// mappingEdit maps everybody in scope by the mapping of before and by that of now, and counts the difference. Nil when neither the mapping
+// nor the choice of it was edited.
+func (s *session) mappingEdit(last applied, want *Desired) *MappingEdit {
+	if last.provisioner == nil || want.Removed {
+		return nil
+	}
+	before, now := last.decls.Mappings[last.provisioner.Mapping], s.req.Declarations.Mappings[s.provisioner.Mapping]
+	if before == nil || now == nil || before.SameAs(now) {
+		return nil
+	}
+	return editOf(before, now, s.req.Declarations, want, s.started)
+}
+
+func editOf(before, now *schema.Mapping, d *schema.Declarations, want *Desired, at time.Time) *MappingEdit {
+	e := &MappingEdit{Mapping: now.Key, At: now.Pos.String(), Of: len(want.Users)}
+	differ := map[string]bool{}
+	for key, u := range want.Users {
+		mapped, err := before.Map(asOf(d.Users[key], at), want.membership.GroupsOf(key))
+		if err != nil { // the old one fails for them: whatever comes now is new
+			e.Touched++
+			continue
+		}
+		changes := diffAttributes(mapped.Attributes, u.Attributes)
+		if len(changes) > 0 {
+			e.Touched++
+		}
+		for _, c := range changes {
+			differ[c.Path] = true
+		}
+	}
+	e.Attributes = sortedKeys(differ)
+	return e
+}

@@ -1,0 +1,115 @@
+package reconcile
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/seed-d64a251c/roster/schema"
+)
+
+// forecastDays is how far ahead a plan looks for what ends by itself.
+const forecastDays = 30
+
+// Expiry is access that ends on its date without another commit.
+type Expiry struct {
+	Date  string    `json:"date"` // as declared
+	Ends  time.Time `json:"ends"`
+	User  string    `json:"user"`
+	Name  string    `json:"name"`            // userName
+	Group string    `json:"group,omitempty"` // the membership that ends; empty: all access of the person
+	At    string    `json:"at"`              // file:line:column of the declaration
+}
+
+// String says what ends and when.
+func (e Expiry) String() string {
+	what := "all access"
+	if e.Group != "" {
+		what = fmt.Sprintf("membership in %q", e.Group)
+	}
+	return fmt.Sprintf("%s  %s of %s; %s", e.Date, what, e.Name, e.At)
+}
+
+// expiring lists the memberships and people of d that end after now and within the next 30 days, the soonest first.
+func expiring(d *Desired, now time.Time) []Expiry {
+	var out []Expiry
+	horizon := now.AddDate(0, 0, forecastDays)
+	add := func(date *schema.Date, at schema.Pos, user, group string) {
+		u := d.Users[user]
+		if date == nil || u == nil || date.Over(now) || date.End.After(horizon) {
+			return
+		}
+		name, _ := u.Attributes.Get("userName")
+		out = append(out, Expiry{Date: date.Text, Ends: date.End, User: user, Name: name, Group: group, At: at.String()})
+	}
+	for _, u := range d.Users {
+		add(u.Until, u.At, u.Key, "")
+	}
+	for _, key := range d.selected {
+		for _, m := range d.membership.Group(key) {
+			add(m.Until, m.Pos, m.User, key)
+		}
+	}
+	slices.SortFunc(out, func(a, b Expiry) int {
+		return cmp.Or(a.Ends.Compare(b.Ends), strings.Compare(a.User, b.User), strings.Compare(a.Group, b.Group))
+	})
+	return out
+}
+
+// What IAM Identity Center takes (AWS, "IAM Identity Center quotas").
+const (
+	mostUsers         = 100_000 // can be raised
+	mostGroups        = 100_000
+	mostGroupsOfAUser = 1_000 // that count when one person's permissions are worked out
+)
+
+// overQuota says where the desired state goes beyond AWS's quotas.
+func overQuota(d *Desired) []string {
+	var out []string
+	if n := len(d.Users); n > mostUsers {
+		out = append(out, fmt.Sprintf("%d users are in scope; AWS takes %d unless the quota was raised", n, mostUsers))
+	}
+	if n := len(d.Groups); n > mostGroups {
+		out = append(out, fmt.Sprintf("%d groups are to exist; AWS takes %d", n, mostGroups))
+	}
+	var over []string
+	for user := range d.Users {
+		if all := d.membership.GroupsOf(user); len(all) > mostGroupsOfAUser && d.pushed(all) > mostGroupsOfAUser {
+			over = append(over, user)
+		}
+	}
+	if len(over) > 0 {
+		slices.Sort(over)
+		out = append(out, fmt.Sprintf("%s in more than %d groups (%s): AWS evaluates no more of one person", areIn(len(over)), mostGroupsOfAUser, someOf(over)))
+	}
+	return out
+}
+
+// pushed counts the groups that are to exist in AWS.
+func (d *Desired) pushed(groups []string) int {
+	n := 0
+	for _, key := range groups {
+		if d.Groups[key] != nil {
+			n++
+		}
+	}
+	return n
+}
+
+func areIn(n int) string {
+	if n == 1 {
+		return "1 person is"
+	}
+	return fmt.Sprintf("%d people are", n)
+}
+
+// someOf is the first few of a list.
+func someOf(list []string) string {
+	const few = 5
+	if len(list) > few {
+		return fmt.Sprintf("%s and %d more", strings.Join(list[:few], ", "), len(list)-few)
+	}
+	return strings.Join(list, ", ")
+}

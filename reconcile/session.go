@@ -1,0 +1,186 @@
+package reconcile
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/seed-d64a251c/roster/schema"
+)
+
+// session is one run under way.
+type session struct {
+	*Runner
+	req         Request
+	provisioner *schema.Provisioner
+	past        *Past
+	started     time.Time
+	dir         Directory
+	out         *RunResult
+	was         string // the key under which earlier runs left their past; empty unless the provisioner was renamed
+	runID       string
+	cutOff      string // what a plan says of an interrupted run that apply will report
+}
+
+// plan observes the directory and decides what has to change.
+func (s *session) plan(ctx context.Context) error {
+	p, now := s.provisioner, s.started
+	want, err := s.desire(now)
+	if err != nil {
+		return err
+	}
+	last, err := s.lastApplied(ctx)
+	if err != nil {
+		return err
+	}
+	printed, err := s.heldReports(ctx)
+	if err != nil {
+		return err
+	}
+	if s.dir == nil {
+		if s.dir, err = s.Open(ctx, p, !s.req.Apply); err != nil {
+			return fmt.Errorf("connect to %s: %w", p.Identity(), err)
+		}
+	}
+	observed, err := Observe(ctx, s.dir, s.look(want), now)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", p.Identity(), err)
+	}
+	rewound, err := s.rewound(ctx)
+	if err != nil {
+		return err
+	}
+	s.out.Plan = NewPlan(PlanInput{Rewound: rewound, Distrust: s.past.Distrust, Provisioner: p, Want: want, Last: last.desired, Observed: observed,
+		Ledger: s.past.Ledger, Status: s.past.Status, Approvals: s.req.Declarations.Approvals, HeldReports: printed, Lost: s.past.Open,
+		Edit: s.mappingEdit(last, want), Commit: s.req.Commit, Now: now})
+	s.out.Plan.Dirty = s.req.Dirty
+	for _, n := range []string{last.notice, s.cutOff} {
+		if n != "" {
+			s.out.Plan.notice("%s", n)
+		}
+	}
+	if s.was != "" {
+		s.out.Plan.notice("the provisioner was %q: its ledger and status go on under the new name", s.was)
+	}
+	return nil
+}
+
+func (s *session) desire(now time.Time) (*Desired, error) {
+	if s.req.Declarations.Provisioners[s.provisioner.Key] == nil {
+		return nobody(s.provisioner), nil
+	}
+	return Desire(s.req.Declarations, s.provisioner, now)
+}
+
+// applied is what was last applied: the zero value when nothing was, or when it cannot be known any more, which the notice says.
+type applied struct {
+	provisioner *schema.Provisioner
+	decls       *schema.Declarations
+	desired     *Desired
+	notice      string
+}
+
+// look asks for the members of our groups and of those that we might adopt; other people's groups stay unread.
+func (s *session) look(want *Desired) Look {
+	ours := map[string]bool{}
+	for _, owned := range s.past.Ledger.Groups {
+		ours[owned.ID] = true
+	}
+	sizes := map[string]int{} // by folded name and by externalId
+	for key, g := range want.Groups {
+		sizes["name/"+fold(g.DisplayName)], sizes["key/"+key] = len(g.Members), len(g.Members)
+	}
+	size := func(g RemoteGroup) (int, bool) {
+		if n, ok := sizes["name/"+fold(g.DisplayName)]; ok {
+			return n, true
+		}
+		n, ok := sizes["key/"+g.ExternalID]
+		return n, ok
+	}
+	return Look{Groups: s.provisioner.PushGroups, Concurrency: s.provisioner.Rate.Concurrency, Progress: s.progress("read memberships"),
+		Wanted: func(g RemoteGroup) bool { _, wanted := size(g); return wanted || ours[g.ID] },
+		Sizes:  func(g RemoteGroup) int { n, _ := size(g); return n }}
+}
+
+// lastApplied recomputes what was desired at the commit and time of the last complete run.
+func (s *session) lastApplied(ctx context.Context) (applied, error) {
+	if s.past.Status == nil || s.past.Status.Applied == nil {
+		return applied{}, nil
+	}
+	at := s.past.Status.Applied
+	decls, err := s.Source.Declarations(ctx, at.Commit)
+	if err != nil {
+		if ctx.Err() != nil {
+			return applied{}, err
+		}
+		return applied{notice: fmt.Sprintf("what was last applied (commit %.7s) cannot be read: %v; every change counts as intended", at.Commit, err)}, nil
+	}
+	p := decls.Provisioners[cmp.Or(s.was, s.provisioner.Key)]
+	if p == nil { // renamed before, and complete since then only under the earlier name
+		for _, old := range s.provisioner.Previously {
+			p = cmp.Or(p, decls.Provisioners[old])
+		}
+	}
+	if p == nil {
+		return applied{}, nil
+	}
+	last, err := Desire(decls, p, at.Time)
+	if err != nil {
+		return applied{notice: fmt.Sprintf("what was last applied (commit %.7s) cannot be recomputed: %v; every change counts as intended", at.Commit, err)}, nil
+	}
+	return applied{provisioner: p, decls: decls, desired: last}, nil
+}
+
+// rewound says why the commit does not descend from the one that the status names, or "".
+func (s *session) rewound(ctx context.Context) (string, error) {
+	if s.past.Status == nil || s.req.Dirty {
+		return "", nil
+	}
+	applied := s.past.Status.Commit.ID
+	if s.past.Status.Applied != nil {
+		applied = s.past.Status.Applied.Commit
+	}
+	ok, err := s.Source.IsAncestor(ctx, applied, s.req.Commit.ID)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Sprintf("the repository no longer has commit %.7s, which was last applied", applied), nil
+	case err != nil:
+		return "", fmt.Errorf("compare with what was last applied: %w", err)
+	case !ok:
+		return fmt.Sprintf("commit %.7s does not descend from %.7s, which was last applied: was the branch force-pushed?", s.req.Commit.ID, applied), nil
+	}
+	return "", nil
+}
+
+// apply sends what the plan releases, between an intent and a report.
+func (s *session) apply(ctx context.Context) error {
+	plan := s.out.Plan
+	ledger := settle(s.past.Ledger, plan, s.started)
+	a := &applier{dir: s.dir, journal: s.Audit, plan: plan, ledger: ledger, now: s.now, workers: s.provisioner.Rate.Concurrency,
+		grace: s.Grace, progress: s.progress("apply"), run: s.id()}
+	if a.grace == 0 {
+		a.grace = 10 * time.Second
+	}
+	var stopped error
+	if plan.Released() > 0 {
+		intent := Intent{Version: 1, Run: s.id(), Provisioner: plan.Provisioner, Identity: plan.Identity, Digest: plan.Digest,
+			Changes: plan.Released(), Commit: s.req.Commit, Trigger: s.req.Trigger, Started: s.started, Host: s.Host, Roster: s.Version}
+		if err := s.Audit.Intend(ctx, intent); err != nil {
+			return fmt.Errorf("publish the intent: %w", err)
+		}
+		stopped = a.apply(ctx)
+	} else {
+		a.prepare()
+	}
+	return errors.Join(stopped, s.conclude(ctx, s.report(a.results, stopped), ledger))
+}
+
+func (s *session) id() string {
+	if s.runID == "" {
+		s.runID = s.RunID()
+	}
+	return s.runID
+}
