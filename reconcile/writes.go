@@ -196,9 +196,15 @@ func (a *applier) memberWrites(shrinking bool) []write {
 		writes = a.single(named)
 	}
 	before := map[string][]int{} // the writes that name a group, by its key
-	for n, w := range writes {
-		key := a.plan.Changes[w.changes[0]].Key
-		before[key] = append(before[key], n)
+	for n := range writes {
+		c := &a.plan.Changes[writes[n].changes[0]]
+		before[c.Key] = append(before[c.Key], n)
+		if c.Kind == CreateGroup { // it takes a name that somebody gives up, and its first members along
+			w := work[c.Key]
+			first := w.adds[:min(len(w.adds), MaxMembers)]
+			writes[n].do, writes[n].changes = a.createGroup(w.object, first), append(writes[n].changes, first...)
+			w.adds = w.adds[len(first):]
+		}
 	}
 	for _, key := range keys {
 		w := work[key]

@@ -25,6 +25,10 @@ type Audit struct {
 	entries []reconcile.Entry
 	// Reports are those that were concluded, in order.
 	Reports []*reconcile.Report
+	// Open is an intent of a run that is lost; Distrust is what there is against the branch. Past hands both on until a conclusion trusts
+	// the branch, or leaves nothing undecided.
+	Open     *reconcile.Intent
+	Distrust string
 	// FailBegin makes the journal refuse whatever comes after so many entries; 0 never.
 	FailBegin int
 	// LoseHeldReports makes the archive forget what it printed.
@@ -42,7 +46,7 @@ func (m *Audit) Past(_ context.Context, provisioner string) (*reconcile.Past, er
 		p = &reconcile.Past{Ledger: reconcile.NewLedger()}
 	}
 	out := *p
-	out.Ledger = p.Ledger.Clone()
+	out.Ledger, out.Open, out.Distrust = p.Ledger.Clone(), m.Open, m.Distrust
 	if m.intent != nil {
 		out.Interrupted = &reconcile.Interrupted{Intent: *m.intent, Entries: m.entries}
 	}
@@ -110,6 +114,12 @@ func (m *Audit) Conclude(_ context.Context, c reconcile.Conclusion) (reconcile.R
 		return reconcile.Receipt{}, fmt.Errorf("the power went out")
 	}
 	m.intent, m.entries = nil, nil
+	if c.Report.Outcome == reconcile.RunInSync || c.Report.Outcome == reconcile.RunApplied {
+		m.Open = nil
+	}
+	if c.Trust {
+		m.Distrust = ""
+	}
 	if m.past == nil {
 		m.past = map[string]*reconcile.Past{}
 	}

@@ -1,0 +1,314 @@
+package reconcile_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/reconciletest"
+	"github.com/seed-d64a251c/roster/scim/awssim"
+)
+
+// brief lists a report's changes as "kind key", with what became of each, and the gates that hold it.
+func brief(r *reconcile.Report) []string {
+	out := []string{}
+	for i := range r.Changes {
+		d := &r.Changes[i]
+		line := d.Ref().String() + ": " + string(d.Result)
+		for n, h := range d.Held {
+			line += map[bool]string{true: " by ", false: ", "}[n == 0] + h.Gate
+			if h.Final {
+				line += "!"
+			}
+		}
+		if d.Waiting != "" {
+			line += " " + d.Waiting
+		}
+		out = append(out, line)
+	}
+	return out
+}
+
+func wantBrief(t *testing.T, r *reconcile.Report, want ...string) {
+	t.Helper()
+	if have := brief(r); !slices.Equal(have, want) {
+		t.Errorf("the run did:\n  %s\nwant:\n  %s", strings.Join(have, "\n  "), strings.Join(want, "\n  "))
+	}
+}
+
+// once runs and returns the report, whatever its outcome.
+func (w *world) once() *reconcile.Report {
+	w.t.Helper()
+	result, err := w.run(true)
+	if err != nil {
+		w.t.Fatalf("run: %v", err)
+	}
+	return result.Report
+}
+
+func (w *world) makeUser(name, externalID string, more ...func(*awssim.User)) string {
+	w.t.Helper()
+	u := awssim.User{UserName: name + "@example.com", ExternalID: externalID, DisplayName: name, Name: &awssim.Name{GivenName: name, FamilyName: "Test"}, Active: true,
+		Emails: []awssim.Value{{Value: name + "@example.com", Type: "work", Primary: true}}}
+	for _, f := range more {
+		f(&u)
+	}
+	id, err := w.sim.PutUser(u)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return id
+}
+
+// TestSituations has a row for each row of the table in Link's comment and each column: what is declared meets what AWS and the ledger have.
+// u1 and g were applied before; the row then declares u2 or h, or changes AWS.
+func TestSituations(t *testing.T) {
+	const selected = "enabled: true, groups: [\"g\", \"h\"]\n\t"
+	both := people(2) + group("g", "Group", 1, 2) + "groups: h: displayName: \"Half\"\n"
+	one := people(2) + group("g", "Group", 1, 1) + "groups: h: displayName: \"Half\"\n"
+	noH := people(2) + group("g", "Group", 1, 1) + "groups: h2: displayName: \"Other\"\n"
+	type row struct {
+		name          string
+		before, after string // declared, of provisioners that select groups g and h (or h2)
+		outside       func(w *world)
+		never         []string // what a run with adopt "never" does
+		match         []string // nil: the same
+		takeOver      []string // nil: as match
+	}
+	for _, tt := range []row{
+		{name: "linked and equal: nothing", before: both, after: both},
+		{name: "linked and different: updated", before: one, after: strings.Replace(one, `lastName: "Test"`, `lastName: "Tested"`, 1), never: []string{"update-user u1: done"}},
+		{name: "unmatched and active: created", before: one, after: both, never: []string{"create-user u2: done", "add-member g u2: done"}},
+		{name: "unmatched and inactive: not created", before: one, after: both + "users: u2: state: \"INACTIVE\"\n"},
+		{name: "unmatched and not yet valid: not created", before: one, after: both + "users: u2: validFrom: \"2027-01-01\"\n"},
+		{name: "a deleted user is created again", before: both, after: both, outside: func(w *world) { w.deleteUser("name2@example.com") },
+			never: []string{"create-user u2: done", "add-member g u2: done"}},
+		{name: "a deleted group is held", before: both, after: both, outside: func(w *world) { w.deleteGroup("Group") },
+			never: []string{"create-group g: held by vanished", "add-member g u1: held by dependency", "add-member g u2: held by dependency"}},
+		{name: "unlinked by name, equal: counted", before: one, after: people(2) + group("g", "Group", 1, 1) + group("h", "Half", 2, 2),
+			outside: func(w *world) { w.makeUser("name2", "") },
+			never:   []string{"add-member h u2: done"}, match: []string{"adopt-user u2: done", "add-member h u2: done"}},
+		{name: "unlinked by name, different: held or adopted", before: one, after: both,
+			outside: func(w *world) {
+				w.makeUser("name2", "", func(u *awssim.User) { u.Title = "Boss"; u.DisplayName = "Else" })
+			},
+			never: []string{"adopt-user u2: held by adopt!", "add-member g u2: held by dependency"},
+			match: []string{"adopt-user u2: done", "add-member g u2: done"}},
+		{name: "unlinked by our externalId under another name", before: one, after: both,
+			outside: func(w *world) { w.makeUser("other", "u2") },
+			never:   []string{"adopt-user u2: held by adopt!", "add-member g u2: held by dependency"},
+			match:   []string{"adopt-user u2: done", "add-member g u2: done"}},
+		{name: "disputed: somebody else's externalId", before: one, after: both,
+			outside:  func(w *world) { w.makeUser("name2", "theirs") },
+			never:    []string{"adopt-user u2: held by disputed!", "add-member g u2: held by dependency"},
+			takeOver: []string{"adopt-user u2: held by disputed", "add-member g u2: held by dependency"}},
+		{name: "a collision with a foreign e-mail address is explained, not tried", before: one, after: both,
+			outside: func(w *world) {
+				w.makeUser("other", "", func(u *awssim.User) { u.Emails[0].Value = "name2@example.com" })
+			},
+			never: []string{"create-user u2: held by collision!", "add-member g u2: held by dependency"}},
+		{name: "a group of ours may not take a foreign group's name", before: both, after: strings.Replace(both, `"Group"`, `"Foreign"`, 1),
+			outside: func(w *world) { w.makeGroup("Foreign") },
+			never:   []string{"rename-group g: held by collision!"}},
+		{name: "an unlinked group with strangers", before: noH, after: both,
+			outside: func(w *world) { w.makeGroup("Half", w.makeUser("zoe", "")) },
+			never:   []string{"adopt-group h: held by adopt!", "create-user u2: done", "add-member g u2: done", "remove-member h #ZOE: held by firstContact, memberRemovals"},
+			match:   []string{"adopt-group h: done", "create-user u2: done", "add-member g u2: done", "remove-member h #ZOE: held by firstContact, memberRemovals"}},
+		{name: "a foreign user and a foreign group: left alone and listed", before: both, after: both,
+			outside: func(w *world) { w.makeGroup("Theirs", w.makeUser("zoe", "theirs")) }},
+	} {
+		for _, adopt := range []string{"never", "match", "take-over"} {
+			want := tt.never
+			if adopt != "never" && tt.match != nil {
+				want = tt.match
+			}
+			if adopt == "take-over" && tt.takeOver != nil {
+				want = tt.takeOver
+			}
+			t.Run(tt.name+", adopt "+adopt, func(t *testing.T) {
+				w := newWorld(t)
+				p := selected + fmt.Sprintf("adopt: %q", adopt)
+				if strings.Contains(tt.before, "h2:") {
+					w.commit("enabled: true, groups: [\"g\", \"h2\"]\n\tlimits: groupDeletes: {off: true, reason: \"test\"}", tt.before)
+				} else {
+					w.commit(p, tt.before)
+				}
+				w.apply(reconcile.RunApplied)
+				if tt.outside != nil {
+					tt.outside(w)
+				}
+				if strings.Contains(tt.before, "h2:") {
+					p += "\n\tlimits: groupDeletes: {off: true, reason: \"test\"}"
+					want = append(slices.Clone(want), "delete-group h2: done")
+				}
+				w.commit(p, tt.after)
+				r := w.once()
+				have := brief(r)
+				for i := range have {
+					if u, ok := w.sim.State().User("zoe@example.com"); ok {
+						have[i] = strings.ReplaceAll(have[i], u.ID, "ZOE")
+					}
+				}
+				if !slices.Equal(have, want) {
+					t.Errorf("the run did:\n  %s\nwant:\n  %s", strings.Join(have, "\n  "), strings.Join(want, "\n  "))
+				}
+			})
+		}
+	}
+}
+
+func (w *world) deleteUser(userName string) {
+	w.t.Helper()
+	u, _ := w.sim.State().User(userName)
+	if err := w.sim.DeleteUser(u.ID); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) groupID(displayName string) string {
+	for _, g := range w.sim.State().Groups {
+		if g.DisplayName == displayName {
+			return g.ID
+		}
+	}
+	w.t.Fatalf("there is no group %q", displayName)
+	return ""
+}
+
+func (w *world) deleteGroup(displayName string) {
+	w.t.Helper()
+	if err := w.sim.DeleteGroup(w.groupID(displayName)); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) makeGroup(displayName string, members ...string) {
+	w.t.Helper()
+	id, err := w.sim.PutGroup(awssim.Group{DisplayName: displayName})
+	if err == nil && len(members) > 0 {
+		err = w.sim.AddMember(id, members...)
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// TestALostLedgerMakesNothingDeletable: without the audit branch everything is unlinked, and only a word makes it ours again.
+func TestALostLedgerMakesNothingDeletable(t *testing.T) {
+	w := newWorld(t)
+	w.commit("enabled: true, adopt: \"match\"", people(3)+group("g", "Group", 1, 3))
+	w.apply(reconcile.RunApplied)
+	before := ids(w.sim.State())
+	w.audit = &reconciletest.Audit{}
+	w.runner.Audit, w.runner.Archive = w.audit, w.audit
+	w.commit("enabled: true, adopt: \"match\"", people(1)+group("g", "Group", 1, 1))
+	r := w.apply(reconcile.RunHeld)
+	strangers := []string{before["user u2"], before["user u3"]}
+	slices.Sort(strangers)
+	wantBrief(t, r, "adopt-group g: held by firstContact", "adopt-user u1: held by firstContact",
+		"remove-member g #"+strangers[0]+": held by firstContact", "remove-member g #"+strangers[1]+": held by firstContact")
+	if n := len(w.sim.State().MemberNames("Group")); n != 3 {
+		t.Errorf("%d members are left of 3", n)
+	}
+}
+
+// TestWhatALostRunMadeIsProposed: an intent without a report whose journal is gone may have made what has our externalId.
+func TestWhatALostRunMadeIsProposed(t *testing.T) {
+	w := newWorld(t)
+	w.commit("enabled: true", people(2))
+	w.apply(reconcile.RunApplied)
+	w.makeUser("name3", "u3")
+	w.makeUser("name4", "")
+	w.audit.Open = &reconcile.Intent{Run: "run-lost"}
+	w.commit("enabled: true", people(4))
+	r := w.apply(reconcile.RunHeld)
+	wantBrief(t, r, "adopt-user u3: held by firstContact", "adopt-user u4: held by adopt!")
+	w.commit("enabled: true", people(4)+approve(r.HeldDigest))
+	wantBrief(t, w.apply(reconcile.RunHeld), "adopt-user u3: done", "adopt-user u4: held by adopt!")
+}
+
+func approve(digest string) string {
+	return fmt.Sprintf("approvals: %q: {reason: \"wanted\", expires: \"2026-12-31\"}\n", digest)
+}
+
+// TestATakenOverGroupKeepsItsPeopleUntilAWord: adopting a group does not by itself remove who was in it, in that run or a later one.
+func TestATakenOverGroupKeepsItsPeopleUntilAWord(t *testing.T) {
+	w := newWorld(t)
+	const p = "enabled: true, adopt: \"match\""
+	w.commit(p, people(1))
+	w.apply(reconcile.RunApplied)
+	zoe := w.makeUser("zoe", "")
+	w.makeGroup("Group", zoe)
+	w.commit(p, people(1)+group("g", "Group", 1, 1))
+	held := "remove-member g #" + zoe + ": held by firstContact"
+	wantBrief(t, w.apply(reconcile.RunHeld), "adopt-group g: done", "add-member g u1: done", held)
+	r := w.apply(reconcile.RunHeld)
+	wantBrief(t, r, held)
+	w.commit(p, people(1)+group("g", "Group", 1, 1)+approve(r.HeldDigest))
+	wantBrief(t, w.apply(reconcile.RunApplied), "remove-member g #"+zoe+": done")
+	w.apply(reconcile.RunInSync)
+	if err := w.sim.AddMember(w.groupID("Group"), zoe); err != nil {
+		t.Fatal(err)
+	}
+	wantBrief(t, w.apply(reconcile.RunApplied), "remove-member g #"+zoe+": done") // by now it is drift like any other
+}
+
+// TestWhoWaitsForDeletionMakesWay: a name held by a leaver is given up only with a word.
+func TestWhoWaitsForDeletionMakesWay(t *testing.T) {
+	w := newWorld(t)
+	const p = "enabled: true\n\tdeprovision: {mode: \"deactivate\", deleteAfterDays: 30}"
+	w.commit(p, people(3))
+	w.apply(reconcile.RunApplied)
+	old := ids(w.sim.State())["user u3"]
+	w.commit(p, people(2)+user("u9", "name3"))
+	wantBrief(t, w.apply(reconcile.RunHeld), "create-user u9: held by collision!", "deactivate-user u3: done")
+	r := w.apply(reconcile.RunHeld)
+	wantBrief(t, r, "delete-user u3: held by collision", "create-user u9: held by dependency")
+	w.commit(p, people(2)+user("u9", "name3")+approve(r.HeldDigest))
+	wantBrief(t, w.apply(reconcile.RunApplied), "delete-user u3: done", "create-user u9: done")
+	if id := ids(w.sim.State())["user u9"]; id == "" || id == old {
+		t.Errorf("u9 has id %q, and u3 had %q", id, old)
+	}
+	w.apply(reconcile.RunInSync)
+}
+
+// TestAGroupMayTakeTheNameOfADeletedOne: re-declared under another key, it is another group, and the word for the deletion is asked for.
+func TestAGroupMayTakeTheNameOfADeletedOne(t *testing.T) {
+	w := newWorld(t)
+	w.commit("enabled: true", people(3)+group("g", "Group", 1, 3)+group("h", "Half", 1, 2))
+	w.apply(reconcile.RunApplied)
+	cue := people(3) + group("g", "Group", 1, 3) + group("k", "Half", 1, 3)
+	w.commit("enabled: true", cue)
+	r := w.apply(reconcile.RunHeld)
+	w.commit("enabled: true", cue+approve(r.HeldDigest))
+	w.sim.ResetCalls()
+	w.apply(reconcile.RunApplied)
+	if c := w.calls(); c["CreateGroup"] != 1 || c["PatchGroup"] != 0 || c["DeleteGroup"] != 1 {
+		t.Errorf("the calls were %v, want one creation with its members and one deletion", c)
+	}
+	w.apply(reconcile.RunInSync)
+}
+
+// TestTheGraceOfLeavers walks through deleteAfterDays: held off, deleted on its day, or back under the same id.
+func TestTheGraceOfLeavers(t *testing.T) {
+	w := newWorld(t)
+	const p = "enabled: true\n\tdeprovision: {mode: \"deactivate\", deleteAfterDays: 30}"
+	w.commit(p, people(5))
+	w.apply(reconcile.RunApplied)
+	before := ids(w.sim.State())
+	w.commit(p, people(3))
+	wantBrief(t, w.apply(reconcile.RunApplied), "deactivate-user u4: done", "deactivate-user u5: done")
+	w.now = w.now.Add(29 * 24 * time.Hour)
+	w.apply(reconcile.RunInSync)
+	w.commit(p, people(4))
+	wantBrief(t, w.apply(reconcile.RunApplied), "activate-user u4: done")
+	w.now = w.now.Add(24 * time.Hour)
+	wantBrief(t, w.apply(reconcile.RunApplied), "delete-user u5: done")
+	if after := ids(w.sim.State()); after["user u4"] != before["user u4"] || after["user u5"] != "" {
+		t.Errorf("after: %v, before: %v", after, before)
+	}
+	w.apply(reconcile.RunInSync)
+}
