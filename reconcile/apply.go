@@ -68,10 +68,12 @@ func (a *applier) apply(ctx context.Context) error {
 	}
 	err := a.stopped(ctx)
 	for i := range a.results {
-		if a.results[i].Result == "" {
-			a.results[i].Result = ResultSkipped
+		d := &a.results[i]
+		a.identify(d) // what is held is approved by the ids that the next plan knows
+		if d.Result == "" {
+			d.Result = ResultSkipped
 			if err != nil {
-				a.results[i].Error = "not sent: " + err.Error()
+				d.Error = "not sent: " + err.Error()
 			}
 		}
 	}
@@ -211,17 +213,22 @@ func (a *applier) finish(w *write, result Result, text string, receipt CallRecei
 	for _, i := range w.changes {
 		d := &a.results[i]
 		d.Result, d.Error, d.RequestID, d.Took = result, text, receipt.RequestID, took
-		if d.ID == "" { // a creation has its id now
-			if d.Kind.OfUser() {
-				d.ID = a.ids[d.Key]
-			} else {
-				d.ID = a.groupIDs[d.Key]
-			}
-		}
+		a.identify(d)
 	}
 	a.sent += len(w.changes)
 	if a.progress != nil {
 		a.progress(a.sent, a.plan.Released())
+	}
+}
+
+// identify gives a change the id that a creation of this run has assigned to its object.
+func (a *applier) identify(d *Done) {
+	switch {
+	case d.ID != "":
+	case d.Kind.OfUser():
+		d.ID = a.ids[d.Key]
+	default:
+		d.ID = a.groupIDs[d.Key]
 	}
 }
 

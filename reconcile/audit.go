@@ -101,6 +101,8 @@ type Status struct {
 	Applied *AppliedAt `json:"applied,omitempty"`
 	// EverEnabled says that a run in mode enabled was once concluded.
 	EverEnabled bool `json:"everEnabled,omitempty"`
+	// Contacted says that what the directory had before us was decided on: nothing remained held by gate firstContact.
+	Contacted bool `json:"contacted,omitempty"`
 
 	Run        string     `json:"run"`
 	Outcome    Outcome    `json:"outcome"`

@@ -164,7 +164,7 @@ func (s *session) status(r *Report, ledger *Ledger) *Status {
 	st := &Status{Version: 1, Provisioner: r.Provisioner, Identity: r.Identity, Run: r.Run, Outcome: r.Outcome, Commit: r.Commit,
 		Finished: r.Finished, Digest: r.Digest, HeldDigest: r.HeldDigest}
 	if before := s.past.Status; before != nil {
-		st.Applied, st.EverEnabled = before.Applied, before.EverEnabled
+		st.Applied, st.EverEnabled, st.Contacted = before.Applied, before.EverEnabled, before.Contacted
 		st.Spent, st.Seen = maps.Clone(before.Spent), before.Seen
 		for _, removal := range before.Removals {
 			if r.Finished.Sub(removal.Time) < 24*time.Hour {
@@ -175,6 +175,7 @@ func (s *session) status(r *Report, ledger *Ledger) *Status {
 	st.Removals = append(st.Removals, r.removals()...)
 	if plan := s.out.Plan; plan != nil && r.Run == s.runID {
 		st.EverEnabled = st.EverEnabled || plan.Mode == ModeEnabled
+		st.Contacted = st.Contacted || plan.Mode == ModeEnabled && len(r.Errors) == 0 && !slices.ContainsFunc(r.Changes, heldAtContact)
 		st.Seen, st.Retired = seen(st.Seen, s.req.Declarations.Approvals, s.started), s.retired(r, ledger)
 		if len(r.Errors) == 0 && r.complete() && !plan.removed {
 			st.Applied = &AppliedAt{Commit: r.Commit.ID, Time: s.started}
@@ -190,6 +191,10 @@ func (s *session) status(r *Report, ledger *Ledger) *Status {
 		}
 	}
 	return st
+}
+
+func heldAtContact(d Done) bool {
+	return slices.ContainsFunc(d.Held, func(h Hold) bool { return h.Gate == "firstContact" })
 }
 
 // carried reports whether everything that an approval released is done: until then it goes on counting.

@@ -19,8 +19,8 @@ func holdFirstContact(in *gateInput, _ *schema.Limit) map[int]string {
 			if c.Kind == AdoptGroup {
 				adopting[c.Key] = true
 			}
-			if in.status == nil {
-				out[i] = "first run of this provisioner: adopting what the directory already has needs a word"
+			if in.status == nil || !in.status.Contacted {
+				out[i] = "first contact with this directory: adopting what the directory already has needs a word"
 			} else if in.fromLost(c) {
 				out[i] = fmt.Sprintf("it has our externalId; run %s, whose journal is lost, may have made it", in.lost.Run)
 			}

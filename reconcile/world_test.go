@@ -74,10 +74,20 @@ func (w *world) IsAncestor(_ context.Context, a, b string) (bool, error) {
 // commit adds a commit whose provisioner "aws" has the extra fields given, with further CUE.
 func (w *world) commit(provisioner, cue string, files ...string) {
 	w.t.Helper()
+	w.declare(base, cue, append([]string{provisioner}, files...)...)
+}
+
+// declare adds a commit with another base. The first of more is the provisioner's fields, then come names and contents of files.
+func (w *world) declare(base, cue string, more ...string) {
+	w.t.Helper()
+	provisioner := ""
+	if len(more) > 0 {
+		provisioner, more = more[0], more[1:]
+	}
 	tree := fstest.MapFS{"base.cue": {Data: []byte(strings.NewReplacer("ENDPOINT", w.server.URL+w.sim.Path(), "PROVISIONER", provisioner).Replace(base))},
 		"more.cue": {Data: []byte("package roster\n" + cue)}}
-	for i := 0; i+1 < len(files); i += 2 {
-		tree[files[i]] = &fstest.MapFile{Data: []byte(files[i+1])}
+	for i := 0; i+1 < len(more); i += 2 {
+		tree[more[i]] = &fstest.MapFile{Data: []byte(more[i+1])}
 	}
 	decls, err := schema.Load(tree)
 	if err != nil {

@@ -37,7 +37,7 @@ func mergeStatus(a, b *reconcile.Status) *reconcile.Status {
 		a, b = b, a
 	}
 	out := *b
-	out.EverEnabled = a.EverEnabled || b.EverEnabled
+	out.EverEnabled, out.Contacted = a.EverEnabled || b.EverEnabled, a.Contacted || b.Contacted
 	if out.Applied == nil || a.Applied != nil && a.Applied.Time.After(out.Applied.Time) {
 		out.Applied = a.Applied
 	}
@@ -76,7 +76,7 @@ func hasRemoval(list []reconcile.Removal, r reconcile.Removal) bool {
 func repeats(last *reconcile.Status, c *reconcile.Conclusion) bool {
 	r, s := c.Report, c.Status
 	return last != nil && last.Outcome == r.Outcome && last.Digest == r.Digest && last.HeldDigest == r.HeldDigest &&
-		last.Commit.ID == r.Commit.ID && last.Identity == s.Identity && last.EverEnabled == s.EverEnabled &&
+		last.Commit.ID == r.Commit.ID && last.Identity == s.Identity && last.EverEnabled == s.EverEnabled && last.Contacted == s.Contacted &&
 		r.Counts.Done == 0 && r.Counts.Unknown == 0 && appliedCommit(last) == appliedCommit(s) && last.Retired == s.Retired &&
 		knows(last.Spent, s.Spent) && knows(last.Seen, s.Seen)
 }
