@@ -164,7 +164,7 @@ func (a *applier) attempt(ctx context.Context, w *write, blocked bool) bool {
 	cancel()
 	took := a.now().Sub(began)
 	if err != nil {
-		a.finish(w, ResultFailed, err.Error(), receipt, took)
+		a.finish(w, ResultFailed, explained(&a.plan.Changes[w.changes[0]], err), receipt, took)
 		if errors.Is(err, ErrUnauthorized) {
 			a.stop(err)
 		}
@@ -177,6 +177,19 @@ func (a *applier) attempt(ctx context.Context, w *write, blocked bool) bool {
 		a.stop(fmt.Errorf("write the journal: %w", err))
 	}
 	return err == nil
+}
+
+// explained says what a refusal means where AWS does not.
+func explained(c *Change, err error) string {
+	takes, _ := c.names()
+	if !errors.Is(err, fs.ErrExist) || len(takes) == 0 {
+		return err.Error()
+	}
+	what := "displayName or externalId"
+	if c.Kind.OfUser() {
+		what = "userName, e-mail address or externalId; AWS does not say which, and SCIM cannot look an e-mail address up"
+	}
+	return fmt.Sprintf("%v: since the directory was read somebody else has taken the %s. It is not tried again in this run; the next one compares it with everybody", err, what)
 }
 
 // inFlight is a context for a call that has begun: it outlives a stop by the grace time, so that no answer is lost needlessly.

@@ -1,14 +1,17 @@
 package reconcile_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/reconcile/reconciletest"
+	"github.com/seed-d64a251c/roster/schema"
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
@@ -311,4 +314,40 @@ func TestTheGraceOfLeavers(t *testing.T) {
 		t.Errorf("after: %v, before: %v", after, before)
 	}
 	w.apply(reconcile.RunInSync)
+}
+
+// TestAConflictIsExplainedNotRetried: somebody takes an e-mail address between the look and the write.
+func TestAConflictIsExplainedNotRetried(t *testing.T) {
+	w := newWorld(t)
+	open := w.runner.Open
+	var once sync.Once
+	w.runner.Open = func(ctx context.Context, p *schema.Provisioner, readOnly bool) (reconcile.Directory, error) {
+		d, err := open(ctx, p, readOnly)
+		return racing{d, func() {
+			once.Do(func() {
+				w.makeUser("else", "", func(u *awssim.User) { u.Emails[0].Value = "name1@example.com" })
+			})
+		}}, err
+	}
+	w.commit("enabled: true", people(2))
+	w.sim.ResetCalls()
+	r := w.apply(reconcile.RunPartial)
+	if n := w.calls()["CreateUser"]; n != 2 {
+		t.Errorf("%d creations were sent, want one for each", n)
+	}
+	if text := r.Changes[0].Error; !strings.Contains(text, "SCIM cannot look an e-mail address up") {
+		t.Errorf("the report says %q", text)
+	}
+	wantBrief(t, w.apply(reconcile.RunHeld), "create-user u1: held by collision!")
+}
+
+// racing is a directory in which something happens before the first creation.
+type racing struct {
+	reconcile.Directory
+	before func()
+}
+
+func (r racing) CreateUser(ctx context.Context, a reconcile.Attributes) (reconcile.RemoteUser, reconcile.CallReceipt, error) {
+	r.before()
+	return r.Directory.CreateUser(ctx, a)
 }
