@@ -68,10 +68,7 @@ func ReportMarkdown(r *Report) string {
 }
 
 func head(title, verdict string, cut int) string {
-	if cut > 0 {
-		verdict += fmt.Sprintf(" (%s not listed below)", plural(cut, "change"))
-	}
-	return fmt.Sprintf("### %s\n\n**%s**\n", escape(title), escape(verdict))
+	return fmt.Sprintf("### %s\n\n**%s**\n", escape(title), escape(verdict+notListed(cut, "")))
 }
 
 type markdown struct{ b strings.Builder }
@@ -98,18 +95,18 @@ func (m *markdown) held(changes []Done, digest string) {
 
 // sections lists the changes, the riskiest first, as long as there is room, and returns how many were left out.
 func (m *markdown) sections(changes []Done) (cut int) {
-	const tail = 2_000 // room for the headings and counts of what does not fit
+	const tail = 5_000 // room for the headings and counts of what does not fit
 	for _, s := range sections(changes) {
-		m.line("\n#### %s (%d)\n", s.title, len(s.items))
-		for i, it := range s.items {
-			text := "- " + escape(it.text)
+		m.line("\n#### %s (%d)\n", s.title, len(s.changes))
+		for i, d := range s.changes {
+			it := describe(d)
+			text := fmt.Sprintf("- `%s` %s", it.sign, escape(it.text))
 			if it.detail != "" {
 				text += " <sub>" + escape(it.detail) + "</sub>"
 			}
 			if m.b.Len()+len(text) > MaxMarkdown-tail {
-				left := len(s.items) - i
-				m.line("- ... %s more", plural(left, "line"))
-				cut += left
+				m.line("- %s", escape(more(s.changes[i:])))
+				cut += len(s.changes) - i
 				break
 			}
 			m.line("%s", text)

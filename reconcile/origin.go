@@ -9,6 +9,7 @@ type reasons struct {
 	want, last *Desired // last is nil when nothing was ever applied
 	linking    *Linking
 	target     *target
+	ledger     *Ledger
 }
 
 func (r *reasons) explain(c *Change) {
@@ -45,6 +46,10 @@ func (r *reasons) user(c *Change) {
 		if !want.Active && c.Kind == DeactivateUser {
 			c.Reason.Text = "declared inactive"
 		}
+	}
+	if c.Kind == ActivateUser && r.ledger.Users[c.Key].Left != nil { // it was us who deactivated them, whether or not that commit was completed
+		c.Reason.Text = "back in scope"
+		return
 	}
 	if r.last == nil || c.Kind == AdoptUser || c.Kind == SetAsideUser {
 		return

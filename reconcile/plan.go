@@ -81,7 +81,7 @@ func NewPlan(in PlanInput) *Plan {
 		Mode: modeOf(in), Scope: scopeOf(in.Provisioner), linking: linking, target: target, removed: in.Want.Removed}
 	unlinked := settleUnlinked(linking, target, in)
 	p.Changes = Diff(linking.State, target.State)
-	why := &reasons{want: in.Want, last: in.Last, linking: linking, target: target}
+	why := &reasons{want: in.Want, last: in.Last, linking: linking, target: target, ledger: in.Ledger}
 	for i := range p.Changes {
 		why.explain(&p.Changes[i])
 	}

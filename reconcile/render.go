@@ -9,15 +9,16 @@ import (
 
 // A page of changes is the same in every rendering: a verdict, then sections, the riskiest first, each with its count.
 
-// section is a heading with what belongs below it.
+// section is a heading with the changes that belong below it.
 type section struct {
-	title string
-	tone  Tone
-	items []item
+	title   string
+	tone    Tone
+	changes []*Done
 }
 
 // item is one change as a line.
 type item struct {
+	sign   string // "+", "-" or "~"
 	text   string // what happens to whom
 	detail string // values, reason, where it is declared, what holds it
 	tone   Tone
@@ -54,41 +55,92 @@ var risks = []struct {
 	{[]Kind{AddMember}, "Memberships added", Good},
 }
 
-// sections sorts changes into what is held, what goes ahead and what waits, each by risk.
+// parts are what is held, what goes ahead and what waits: each is a page of risks of its own.
+var parts = [...]string{"Held: ", "", "Waiting: "}
+
+func partOf(d *Done) int {
+	switch {
+	case d.Waiting != "":
+		return 2
+	case len(d.Held) > 0:
+		return 0
+	}
+	return 1
+}
+
+// sections sorts changes into parts, each by risk.
 func sections(changes []Done) []section {
-	var out []section
-	for _, part := range []struct {
-		prefix string
-		match  func(*Done) bool
-	}{
-		{"Held: ", func(d *Done) bool { return len(d.Held) > 0 && d.Waiting == "" }},
-		{"", func(d *Done) bool { return len(d.Held) == 0 && d.Waiting == "" }},
-		{"Waiting: ", func(d *Done) bool { return d.Waiting != "" }},
-	} {
-		for _, risk := range risks {
-			s := section{title: part.prefix + risk.title, tone: risk.tone}
-			for i := range changes {
-				if d := &changes[i]; part.match(d) && slices.Contains(risk.kinds, d.Kind) {
-					s.items = append(s.items, describe(d))
-				}
-			}
-			if len(s.items) == 0 {
-				continue
-			}
-			if part.prefix != "" {
-				s.title = part.prefix + strings.ToLower(risk.title[:1]) + risk.title[1:]
-			}
-			if part.prefix == "Held: " {
-				s.tone = Caution
-			}
-			out = append(out, s)
+	riskOf := map[Kind]int{}
+	for i, risk := range risks {
+		for _, kind := range risk.kinds {
+			riskOf[kind] = i
 		}
+	}
+	sorted := make([][]*Done, len(parts)*len(risks))
+	for i := range changes {
+		d := &changes[i]
+		at := partOf(d)*len(risks) + riskOf[d.Kind]
+		sorted[at] = append(sorted[at], d)
+	}
+	var out []section
+	for at, list := range sorted {
+		if len(list) == 0 {
+			continue
+		}
+		part, risk := parts[at/len(risks)], risks[at%len(risks)]
+		s := section{title: risk.title, tone: risk.tone, changes: list}
+		if part != "" {
+			s.title = part + strings.ToLower(risk.title[:1]) + risk.title[1:]
+		}
+		if part == parts[0] {
+			s.tone = Caution
+		}
+		out = append(out, s)
 	}
 	return out
 }
 
+// more counts changes that are not listed: of memberships, how many each group has, the most first.
+func more(left []*Done) string {
+	const few, longest = 8, 60
+	text := fmt.Sprintf("... and %d more", len(left))
+	if k := left[0].Kind; k != RemoveMember && k != AddMember {
+		return text
+	}
+	counts, names := map[string]int{}, map[string]string{}
+	for _, d := range left {
+		counts[d.Key]++
+		names[d.Key] = d.Name
+	}
+	groups := sortedKeys(counts)
+	slices.SortStableFunc(groups, func(a, b string) int { return cmp.Compare(counts[b], counts[a]) })
+	word := map[Kind]string{RemoveMember: "from", AddMember: "in"}[left[0].Kind]
+	listed := make([]string, 0, few)
+	for _, key := range groups[:min(few, len(groups))] {
+		name := []rune(names[key])
+		if len(name) > longest {
+			name = append(name[:longest-3], '.', '.', '.')
+		}
+		listed = append(listed, fmt.Sprintf("%d %s %s", counts[key], word, string(name)))
+	}
+	text += ": " + strings.Join(listed, ", ")
+	if n := len(groups) - few; n > 0 {
+		text += fmt.Sprintf(", and those of %s", plural(n, "more group"))
+	}
+	return text
+}
+
+// notListed is what a verdict says about the changes that are only counted.
+func notListed(cut int, where string) string {
+	if cut == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (%s not listed below%s)", plural(cut, "change"), where)
+}
+
 func describe(d *Done) item {
-	it := item{text: subject(&d.Change)}
+	it := item{}
+	it.sign, it.text = subject(&d.Change)
 	var detail []string
 	if values := values(&d.Change); values != "" {
 		detail = append(detail, values)
@@ -122,15 +174,15 @@ func describe(d *Done) item {
 	return it
 }
 
-func subject(c *Change) string {
+func subject(c *Change) (sign, text string) {
 	switch c.Kind {
 	case AddMember:
-		return fmt.Sprintf("+ %s in %s", cmp.Or(c.MemberName, c.Member), c.Name)
+		return "+", fmt.Sprintf("%s in %s", cmp.Or(c.MemberName, c.Member), c.Name)
 	case RemoveMember:
-		return fmt.Sprintf("- %s from %s", cmp.Or(c.MemberName, c.Member), c.Name)
+		return "-", fmt.Sprintf("%s from %s", cmp.Or(c.MemberName, c.Member), c.Name)
 	}
-	sign := map[Kind]string{CreateUser: "+", CreateGroup: "+", DeleteUser: "-", DeleteGroup: "-", DeactivateUser: "-"}[c.Kind]
-	return fmt.Sprintf("%s %s (%s)", cmp.Or(sign, "~"), c.Name, c.Key)
+	sign = map[Kind]string{CreateUser: "+", CreateGroup: "+", DeleteUser: "-", DeleteGroup: "-", DeactivateUser: "-"}[c.Kind]
+	return cmp.Or(sign, "~"), fmt.Sprintf("%s (%s)", c.Name, c.Key)
 }
 
 // values shows old and new of what changes; a creation's values are its declaration's business.
@@ -153,48 +205,70 @@ func values(c *Change) string {
 	return strings.Join(out, ", ")
 }
 
-// verdict is the sentence at the top: what happens to people's access.
+// toll counts what is taken from people.
+type toll struct{ groups, people, members int }
+
+// take counts a change that takes access; false for any other.
+func (t *toll) take(k Kind) bool {
+	switch k {
+	case DeleteGroup:
+		t.groups++
+	case DeactivateUser, DeleteUser:
+		t.people++
+	case RemoveMember:
+		t.members++
+	default:
+		return false
+	}
+	return true
+}
+
+// verdict is the sentence at the top: what happens to people's access, and what would if nothing was held.
 func verdict(changes []Done) (string, Tone) {
-	people, members, groups, held, waiting, other := 0, 0, 0, 0, 0, 0
+	var taken, kept toll
+	held, waiting, other := 0, 0, 0
 	for i := range changes {
 		switch d := &changes[i]; {
 		case d.Waiting != "":
 			waiting++
 		case len(d.Held) > 0:
 			held++
-		case d.Kind == DeactivateUser, d.Kind == DeleteUser:
-			people++
-		case d.Kind == RemoveMember:
-			members++
-		case d.Kind == DeleteGroup:
-			groups++
-		default:
+			kept.take(d.Kind)
+		case !taken.take(d.Kind):
 			other++
 		}
 	}
-	var parts []string
+	var words []string
 	add := func(n int, one, many string) {
 		if n == 1 {
-			parts = append(parts, "1 "+one)
+			words = append(words, "1 "+one)
 		} else if n > 1 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, many))
+			words = append(words, fmt.Sprintf("%d %s", n, many))
 		}
 	}
-	add(held, "change is held", "changes are held")
-	add(groups, "group is deleted", "groups are deleted")
-	add(people, "person loses all access", "people lose all access")
-	add(members, "membership is removed", "memberships are removed")
+	add(kept.groups, "group would be deleted", "groups would be deleted")
+	add(kept.people, "person would lose all access", "people would lose all access")
+	add(kept.members, "membership would be removed", "memberships would be removed")
+	would := ""
+	if len(words) > 0 {
+		would = " (" + strings.Join(words, ", ") + ")"
+	}
+	words = nil
+	add(held, "change is held"+would, "changes are held"+would)
+	add(taken.groups, "group is deleted", "groups are deleted")
+	add(taken.people, "person loses all access", "people lose all access")
+	add(taken.members, "membership is removed", "memberships are removed")
 	add(other, "other change", "other changes")
 	add(waiting, "change waits", "changes wait")
 	switch {
-	case len(parts) == 0:
+	case len(words) == 0:
 		return "in sync: nothing to change", Good
-	case groups+people+members > 0:
-		return strings.Join(parts, ", "), Alarm
+	case taken != toll{}:
+		return strings.Join(words, ", "), Alarm
 	case held > 0:
-		return strings.Join(parts, ", "), Caution
+		return strings.Join(words, ", "), Caution
 	}
-	return strings.Join(parts, ", "), Plain
+	return strings.Join(words, ", "), Plain
 }
 
 // releasable reports whether an approval would release anything of what is held.

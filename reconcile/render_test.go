@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -84,19 +86,59 @@ func anonymous(t *testing.T, p *reconcile.Plan, url string) *reconcile.Plan {
 	return p
 }
 
-func TestMarkdownFitsACommentHoweverLargeThePlan(t *testing.T) {
+// TestPlansOfEverySize shows what the one who has to decide sees, however much there is to decide. Of a JSON too long to read, head, tail
+// and length are kept.
+func TestPlansOfEverySize(t *testing.T) {
 	for _, n := range []int{3, 300, 30_000} {
-		plan := &reconcile.Plan{Provisioner: "aws", Identity: "us-east-1/t", Changes: make([]reconcile.Change, n), HeldDigest: "sha256:x"}
-		for i := range plan.Changes {
-			plan.Changes[i] = reconcile.Change{Kind: reconcile.DeactivateUser, Key: fmt.Sprintf("u%d", i), Name: fmt.Sprintf("name%d@example.com", i),
-				Reason: reconcile.Reason{Text: "left the scope"}, Held: []reconcile.Hold{{Gate: "maxRemovals", Why: "too many"}}}
+		plan := sized(n)
+		var text strings.Builder
+		if err := plan.WriteText(&text, nil); err != nil {
+			t.Fatal(err)
 		}
+		golden(t, fmt.Sprintf("plan-%d.txt", n), text.String())
 		md := plan.Markdown()
+		golden(t, fmt.Sprintf("plan-%d.md", n), md)
 		if len(md) > reconcile.MaxMarkdown {
-			t.Errorf("%d changes: %d bytes, want at most %d", n, len(md), reconcile.MaxMarkdown)
+			t.Errorf("%d changes: %d bytes of Markdown, want at most %d", n, len(md), reconcile.MaxMarkdown)
 		}
-		if cut := strings.Contains(md, "not listed below"); cut != (n == 30_000) {
-			t.Errorf("%d changes: the verdict says that something is cut: %v", n, cut)
+		b, err := json.MarshalIndent(plan, "", "  ")
+		if err != nil {
+			t.Fatal(err)
 		}
+		lines := strings.Split(string(b), "\n")
+		if count := strings.Count(string(b), "\n      \"kind\": "); count != n {
+			t.Errorf("the JSON of %d changes has %d", n, count)
+		}
+		if ends := 40; len(lines) > 4*ends {
+			lines = slices.Concat(lines[:ends], []string{fmt.Sprintf("[%d lines]", len(lines)-2*ends)}, lines[len(lines)-ends:])
+		}
+		golden(t, fmt.Sprintf("plan-%d.json", n), strings.Join(lines, "\n")+"\n")
 	}
+}
+
+// sized is a plan with n changes: half of them take access, and who would be deactivated is held.
+func sized(n int) *reconcile.Plan {
+	plan := &reconcile.Plan{Version: 1, Provisioner: "aws", Identity: "us-east-1/t0000000", Scope: `groups "everybody"`, Mode: reconcile.ModeEnabled,
+		Commit: reconcile.CommitRef{ID: "0123456789abcdef"}, At: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC),
+		Digest: "sha256:" + strings.Repeat("0", 64), HeldDigest: "sha256:" + strings.Repeat("1", 64),
+		Counts: reconcile.Counts{DesiredUsers: n, DesiredGroups: 20, ObservedUsers: n, ObservedGroups: 20, Held: (n + 3) / 6}}
+	kinds := []reconcile.Kind{reconcile.RemoveMember, reconcile.UpdateUser, reconcile.DeactivateUser, reconcile.AddMember, reconcile.CreateUser, reconcile.RemoveMember}
+	for i := range n {
+		name := fmt.Sprintf("name%d@example.com", i)
+		c := reconcile.Change{Kind: kinds[i%len(kinds)], Key: fmt.Sprintf("u-%d", i), ID: fmt.Sprintf("id-%d", i), Name: name, Origin: reconcile.Intended,
+			Reason: reconcile.Reason{Text: "declared values", At: fmt.Sprintf("users/all.csv:%d:1", i+2)}}
+		switch c.Kind {
+		case reconcile.RemoveMember, reconcile.AddMember:
+			group := i * i % 19
+			c.Member, c.MemberName, c.Key, c.ID, c.Name = c.Key, name, fmt.Sprintf("team-%d", group), fmt.Sprintf("id-of-team-%d", group), fmt.Sprintf("Team %d", group)
+		case reconcile.DeactivateUser:
+			c.Reason.Text = "left the scope"
+			c.Attributes = []reconcile.AttributeChange{{Path: "active", Old: "true", New: "false"}}
+			c.Held = []reconcile.Hold{{Gate: "maxRemovals", Why: fmt.Sprintf("%d people would lose their access, at most 5 may", (n+3)/6)}}
+		case reconcile.UpdateUser:
+			c.Attributes = []reconcile.AttributeChange{{Path: "title", Old: "Engineer", New: "Senior Engineer"}}
+		}
+		plan.Changes = append(plan.Changes, c)
+	}
+	return plan
 }

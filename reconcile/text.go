@@ -17,8 +17,9 @@ const mostLines = 40
 func (p *Plan) WriteText(w io.Writer, paint Paint) error {
 	t := &textWriter{w: bufio.NewWriter(w), paint: paint}
 	changes := undone(p.Changes)
+	page := sections(changes)
 	sentence, tone := verdict(changes)
-	t.line("%s: %s", t.tone(Plain, p.Provisioner), t.tone(tone, sentence))
+	t.line("%s: %s", t.tone(Plain, p.Provisioner), t.tone(tone, sentence+notOnPage(page)))
 	t.line("%s", t.tone(Faint, p.facts()))
 	if p.Dirty {
 		t.line("%s", t.tone(Caution, "made from files that are not committed: apply will refuse them"))
@@ -26,7 +27,7 @@ func (p *Plan) WriteText(w io.Writer, paint Paint) error {
 	for _, n := range p.Notices {
 		t.line("%s %s", t.tone(Caution, "note:"), n)
 	}
-	t.sections(changes)
+	t.sections(page)
 	t.list("Ends by itself within 30 days", lines(p.Expiring))
 	if len(p.Changes) > 0 {
 		t.line("")
@@ -94,7 +95,8 @@ func cmpCommit(c CommitRef) string {
 // WriteText prints a report for people.
 func (r *Report) WriteText(w io.Writer, paint Paint) error {
 	t := &textWriter{w: bufio.NewWriter(w), paint: paint}
-	t.line("%s: %s", t.tone(Plain, r.Provisioner), t.tone(r.Outcome.tone(), r.sentence()))
+	page := sections(r.Changes)
+	t.line("%s: %s", t.tone(Plain, r.Provisioner), t.tone(r.Outcome.tone(), r.sentence()+notOnPage(page)))
 	t.line("%s", t.tone(Faint, fmt.Sprintf("run %s; commit %.7s; %s", r.Run, cmpCommit(r.Commit), r.Finished.Format(time.RFC3339))))
 	for _, e := range r.Errors {
 		t.line("%s %s", t.tone(Alarm, "error:"), e)
@@ -102,7 +104,7 @@ func (r *Report) WriteText(w io.Writer, paint Paint) error {
 	for _, n := range r.Warnings {
 		t.line("%s %s", t.tone(Caution, "note:"), n)
 	}
-	t.sections(r.Changes)
+	t.sections(page)
 	t.held(r.Changes, r.HeldDigest)
 	return t.w.Flush()
 }
@@ -146,20 +148,29 @@ func (t *textWriter) tone(tone Tone, s string) string {
 
 func (t *textWriter) line(format string, args ...any) { fmt.Fprintf(t.w, format+"\n", args...) }
 
-func (t *textWriter) sections(changes []Done) {
-	for _, s := range sections(changes) {
+// notOnPage says in the verdict how much is only counted.
+func notOnPage(page []section) string {
+	cut := 0
+	for _, s := range page {
+		cut += max(0, len(s.changes)-mostLines)
+	}
+	return notListed(cut, "; --format json has them all")
+}
+
+func (t *textWriter) sections(page []section) {
+	for _, s := range page {
 		t.line("")
-		t.line("%s", t.tone(s.tone, fmt.Sprintf("%s (%d)", s.title, len(s.items))))
-		for i, it := range s.items {
-			if i == mostLines {
-				t.line("  %s", t.tone(Faint, fmt.Sprintf("... and %d more; --format json has them all", len(s.items)-i)))
-				break
-			}
+		t.line("%s", t.tone(s.tone, fmt.Sprintf("%s (%d)", s.title, len(s.changes))))
+		for _, d := range s.changes[:min(mostLines, len(s.changes))] {
+			it := describe(d)
+			line := t.tone(it.tone, it.sign+" "+it.text)
 			if it.detail != "" {
-				t.line("  %s  %s", t.tone(it.tone, it.text), t.tone(Faint, it.detail))
-			} else {
-				t.line("  %s", t.tone(it.tone, it.text))
+				line += "  " + t.tone(Faint, it.detail)
 			}
+			t.line("  %s", line)
+		}
+		if len(s.changes) > mostLines {
+			t.line("  %s", t.tone(Faint, more(s.changes[mostLines:])))
 		}
 	}
 }

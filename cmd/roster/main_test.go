@@ -31,6 +31,7 @@ func TestScripts(t *testing.T) {
 			"fault":       faultCmd,
 			"calls":       callsCmd,
 			"outside":     outsideCmd,
+			"approve":     approveCmd,
 			"org":         orgCmd,
 			"edit":        editCmd,
 			"commit":      commitCmd,

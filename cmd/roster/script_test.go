@@ -32,6 +32,7 @@ func newStage(e *testscript.Env) error {
 	for name, value := range gitEnv(home) {
 		e.Setenv(name, value)
 	}
+	e.Setenv("LATER", strings.ToLower(time.Now().AddDate(0, 0, 3).Weekday().String())) // a day of the week that is neither today's nor next
 	return os.MkdirAll(home, 0o755)
 }
 
@@ -115,35 +116,6 @@ func callsCmd(ts *testscript.TestScript, neg bool, args []string) {
 		if have != count {
 			ts.Fatalf("%s received %s %d times; want %d (all: %v)", args[0], key, have, count, n.ByOperation)
 		}
-	}
-}
-
-// outsideCmd changes a directory behind roster's back, or with "is" checks a user: outside aws is alice@example.com active.
-func outsideCmd(ts *testscript.TestScript, neg bool, args []string) {
-	const usage = "outside NAME is USERNAME active|inactive|absent, outside NAME title USERNAME TITLE, outside NAME count USERS GROUPS"
-	want(ts, neg, len(args) == 4, usage)
-	c := stageOf(ts).cloud(ts, args[0])
-	u, found := c.State().User(args[2])
-	switch args[1] {
-	case "is":
-		have := map[bool]string{true: "active", false: "inactive"}[u.Active]
-		if !found {
-			have = "absent"
-		}
-		if have != args[3] {
-			ts.Fatalf("%s is %s; want %s", args[2], have, args[3])
-		}
-	case "title":
-		u.Title = args[3]
-		_, err := c.PutUser(u)
-		ts.Check(err)
-	case "count":
-		st := c.State()
-		if have := fmt.Sprint(len(st.Users), " ", len(st.Groups)); have != args[2]+" "+args[3] {
-			ts.Fatalf("the directory has %s users and groups; want %s %s", have, args[2], args[3])
-		}
-	default:
-		ts.Fatalf("usage: %s", usage)
 	}
 }
 

@@ -17,7 +17,8 @@ import (
 // cloud is a simulated IAM Identity Center on loopback.
 type cloud struct {
 	*awssim.Server
-	endpoint string
+	endpoint   string
+	remembered awssim.State
 }
 
 // canary is the start of every token in these tests. It must appear nowhere but in requests.
@@ -28,7 +29,7 @@ func newCloud(name string, options awssim.Options) (*cloud, func()) {
 	options.Throttle.Unlimited = true
 	sim := &awssim.Server{Tokens: []awssim.Token{{Secret: canary + name}}, Options: options}
 	server := httptest.NewServer(sim)
-	return &cloud{sim, server.URL + sim.Path()}, server.Close
+	return &cloud{Server: sim, endpoint: server.URL + sim.Path()}, server.Close
 }
 
 func (c *cloud) writes() int {
@@ -51,7 +52,7 @@ func (c *cloud) settle(ctx context.Context, dir string) error {
 	if err := replace(pick, "	enabled: true\n", "	enabled: true\n	rate: {perSecond: 0, concurrency: 4}\n"); err != nil {
 		return err
 	}
-	for _, ends := range []string{"users/platform.cue", "groups/technology.cue"} {
+	for _, ends := range []string{"users/platform.cue", "groups/technology.cue", "groups/security.yaml"} {
 		name := filepath.Join(dir, filepath.FromSlash(ends))
 		b, err := os.ReadFile(name)
 		if err != nil {
