@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -38,8 +39,11 @@ func Find(kind, word string, d *schema.Declarations, ledgers []*Ledger, wants []
 		}
 		return "", &notFoundError{fmt.Sprintf("no %s %q, declared or in the ledger%s", what, word, hint)}
 	}
-	return "", fmt.Errorf("%q names several: %s; use a key", word, quoteList(found))
+	return "", fmt.Errorf("%q %w: %s; use a key", word, ErrAmbiguous, quoteList(found))
 }
+
+// ErrAmbiguous says that a word is the name of more than one user or group.
+var ErrAmbiguous = errors.New("names several")
 
 type notFoundError struct{ text string }
 

@@ -14,7 +14,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seed-d64a251c/roster/internal/audit"
+	"github.com/seed-d64a251c/roster/internal/daemon"
 	"github.com/seed-d64a251c/roster/internal/gitrepo"
+	"github.com/seed-d64a251c/roster/internal/web"
 	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/schema"
 )
@@ -95,6 +97,29 @@ func (w *workspace) reachable(ctx context.Context) (note string, err error) {
 	}
 	w.book.Store = local
 	return fmt.Sprintf("the audit branch is as it was last fetched: %v", err), nil
+}
+
+// explainer answers for the newest valid commit that a daemon knows.
+func (w *workspace) explainer(d *daemon.Daemon) web.Explainer {
+	return func(ctx context.Context, kind, word, provisioner string) ([]*reconcile.Explanation, error) {
+		valid := d.State().Valid
+		if valid.ID == "" {
+			return nil, fmt.Errorf("there is no valid commit yet: %w", fs.ErrNotExist)
+		}
+		decls, err := w.source.Declarations(ctx, valid.ID)
+		if err != nil {
+			return nil, err
+		}
+		keys := sorted(decls.Provisioners)
+		if provisioner != "" {
+			if decls.Provisioners[provisioner] == nil {
+				return nil, fmt.Errorf("there is no provisioner %q; declared: %s: %w", provisioner, names(decls), fs.ErrNotExist)
+			}
+			keys = []string{provisioner}
+		}
+		q := inquiry{source: w.source, book: w.book.Reader(), decls: decls, commit: valid, now: d.Runner.Clock()}
+		return q.answer(ctx, kind, word, keys)
+	}
 }
 
 // inquiry is what questions about one commit are answered from.
