@@ -113,15 +113,15 @@ func (x *explainer) user() {
 	x.ownership(owned, ours)
 	switch {
 	case ours && want != nil && want.Active:
-		x.answer("is in AWS and may sign in%s.", x.throughGroups())
+		x.answer("is in AWS and may sign in%s%s.", x.throughGroups(), x.pending())
 	case ours && want != nil:
-		x.answer("is in AWS but is to be inactive there: %s.", x.condition(u))
+		x.answer("is in AWS but is to be inactive there: %s%s.", x.condition(u), x.pending())
 	case ours && owned.Left != nil:
 		x.answer("has left: inactive in AWS since %s%s.", owned.Left.Format(time.DateOnly), x.deletion(owned))
 	case ours && u == nil:
-		x.answer("is still in AWS, but is not declared any more: to be taken away (deprovision: %s).", x.Provisioner.Deprovision.Mode)
+		x.answer("is still in AWS, but is not declared any more: to be taken away (deprovision: %s)%s.", x.Provisioner.Deprovision.Mode, x.pending())
 	case ours:
-		x.answer("is still in AWS, but in no group that provisioner %q selects: to be taken away (deprovision: %s).", x.Provisioner.Key, x.Provisioner.Deprovision.Mode)
+		x.answer("is still in AWS, but in no group that provisioner %q selects: to be taken away (deprovision: %s)%s.", x.Provisioner.Key, x.Provisioner.Deprovision.Mode, x.pending())
 	case u == nil:
 		x.answer("is not in AWS: not declared.")
 	case want == nil:
@@ -318,6 +318,29 @@ func (x *explainer) obstacle(kinds ...Kind) string {
 		return "no run was ever made"
 	}
 	return fmt.Sprintf("the last run, at %s of commit %.7s, did not know of it", x.Status.Finished.Format(time.RFC3339), cmpCommit(x.Status.Commit))
+}
+
+// pending says what the newest report that names the person could not do for them, the first of it; "" when it did everything.
+func (x *explainer) pending() string {
+	if x.Report == nil {
+		return ""
+	}
+	var open []string
+	for i := range x.Report.Changes {
+		d := &x.Report.Changes[i]
+		if !Concerns(x.Kind, x.Key, &d.Change) || d.Result == ResultDone {
+			continue
+		}
+		what := string(d.Kind)
+		if d.Member != "" {
+			what += fmt.Sprintf(" %q", d.Key)
+		}
+		open = append(open, fmt.Sprintf("; %s was %s", what, outcome(d)))
+	}
+	if len(open) > 1 {
+		return fmt.Sprintf("%s (and %d more)", open[0], len(open)-1)
+	}
+	return strings.Join(open, "")
 }
 
 // outcome is what became of a change.

@@ -53,6 +53,12 @@ func TestExplanationsAnswerInOneSentence(t *testing.T) {
 		tune                       func(*reconcile.ExplainInput)
 	}{
 		{"somebody who is there", org, "user", "u1", `name1@example.com (u1) is in AWS and may sign in, in "a".`, ours("u1")},
+		{"a membership that a gate holds", org, "user", "u1", `is in AWS and may sign in, in "a"; add-member "a" was held by gate protected: because.`, func(in *reconcile.ExplainInput) {
+			ours("u1")(in)
+			in.Report = &reconcile.Report{Changes: []reconcile.Done{
+				{Change: reconcile.Change{Kind: reconcile.AddMember, Key: "a", Member: "u2"}, Result: reconcile.ResultFailed},
+				{Change: reconcile.Change{Kind: reconcile.AddMember, Key: "a", Member: "u1", Held: []reconcile.Hold{{Gate: "protected", Why: "because"}}}, Result: reconcile.ResultHeld}}}
+		}},
 		{"before the first run", org, "user", "u1", `is not in AWS yet: no run was ever made.`, nil},
 		{"since the last run", org, "user", "u1", `is not in AWS yet: the last run, at 2026-11-01T00:00:00Z of commit (none), did not know of it.`, ours()},
 		{"held by a gate", org, "user", "u1", `is not in AWS yet: held by gate firstContact: because.`, said(reconcile.AdoptUser, reconcile.ResultHeld, "firstContact")},
