@@ -85,7 +85,11 @@ func (e *Explanation) WriteText(w io.Writer, paint Paint) error {
 	for _, s := range e.Sections() {
 		t.line("")
 		t.line("%s", s.Title)
-		for _, f := range s.Facts {
+		for i, f := range s.Facts {
+			if i == mostLines {
+				t.line("  %s", t.tone(Faint, fmt.Sprintf("... and %d more; --format json has them all", len(s.Facts)-i)))
+				break
+			}
 			if where := f.Where(); where != "" {
 				t.line("  %s  %s", f, t.tone(Faint, where))
 			} else {

@@ -140,6 +140,7 @@ func (q *inquiry) answer(ctx context.Context, kind, word string, provisioners []
 	var ledgers []*reconcile.Ledger
 	var wants []*reconcile.Desired
 	var inputs []reconcile.ExplainInput
+	distrust := map[string][]string{}
 	for _, name := range provisioners {
 		p := q.decls.Provisioners[name]
 		if p == nil { // removed from Git: nothing is declared for it that could be explained
@@ -153,6 +154,9 @@ func (q *inquiry) answer(ctx context.Context, kind, word string, provisioners []
 		if err != nil {
 			return nil, err
 		}
+		if past.Distrust != "" {
+			distrust[name] = []string{"the audit branch is not to be trusted: " + past.Distrust}
+		}
 		ledgers, wants = append(ledgers, past.Ledger), append(wants, want)
 		inputs = append(inputs, reconcile.ExplainInput{Kind: kind, Declarations: q.decls, Provisioner: p, Want: want, Ledger: past.Ledger, Status: past.Status,
 			Commit: q.commit, Now: q.now})
@@ -165,12 +169,16 @@ func (q *inquiry) answer(ctx context.Context, kind, word string, provisioners []
 	var out []*reconcile.Explanation
 	for _, in := range inputs {
 		in.Key = key
+		notes := distrust[in.Provisioner.Key]
 		if in.Report, in.Path, err = q.book.Mention(ctx, in.Provisioner.Key, mentioned, func(d *reconcile.Done) bool {
 			return reconcile.Concerns(kind, key, &d.Change)
-		}); err != nil {
+		}); errors.Is(err, audit.ErrBroken) {
+			notes = append(notes, err.Error())
+		} else if err != nil {
 			return nil, err
 		}
 		e := reconcile.Explain(in)
+		e.Notes = notes
 		if err := touched.note(e); err != nil {
 			var missing *gitrepo.MissingObjectError
 			if !errors.As(err, &missing) {

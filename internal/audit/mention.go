@@ -9,8 +9,11 @@ import (
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
+// ErrBroken says that a chain of reports is not what was left.
+var ErrBroken = errors.New("the chain of reports is broken")
+
 // Mention finds the newest of a provisioner's last reports (at most as many as are asked for) whose changes match, with its path. Nil when
-// none does. Only the chain from the status back counts.
+// none does. Only the chain from the status back counts: ErrBroken when it is broken before one is found.
 func (b *Book) Mention(ctx context.Context, provisioner string, reports int, match func(*reconcile.Done) bool) (*reconcile.Report, string, error) {
 	head, err := b.Store.Head(ctx)
 	if err != nil {
@@ -21,11 +24,13 @@ func (b *Book) Mention(ctx context.Context, provisioner string, reports int, mat
 		return nil, "", fmt.Errorf("read the audit branch: %w", err)
 	}
 	for l, err := range Chain(files, provisioner) {
-		if errors.Is(err, fs.ErrNotExist) || err == nil && (l.Broken != "" || reports == 0) {
+		switch {
+		case errors.Is(err, fs.ErrNotExist), err == nil && reports == 0:
 			return nil, "", nil
-		}
-		if err != nil {
+		case err != nil:
 			return nil, "", err
+		case l.Broken != "":
+			return nil, "", fmt.Errorf("report %s: %s: %w", l.Path, l.Broken, ErrBroken)
 		}
 		reports--
 		r, err := ReadReport(files, l.Path)
