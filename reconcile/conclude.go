@@ -67,7 +67,7 @@ func (s *session) report(results []Done, stopped error) *Report {
 	plan := s.out.Plan
 	r := s.blankReport()
 	r.Digest, r.Changes, r.Counts, r.Warnings = plan.Digest, results, plan.Counts, plan.Notices
-	r.Approvals = plan.Approvals
+	r.Approvals, r.Assertions = plan.Approvals, plan.Assertions
 	r.HeldDigest = heldAtTheEnd(plan, results)
 	r.count()
 	r.Outcome = r.judge()

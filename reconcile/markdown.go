@@ -19,6 +19,7 @@ func (p *Plan) Markdown() string {
 	if p.Dirty {
 		m.line("\nMade from files that are not committed.")
 	}
+	m.assertions(p.Assertions)
 	for _, n := range p.Notices {
 		m.line("\n> %s", escape(n))
 	}
@@ -59,6 +60,7 @@ func ReportMarkdown(r *Report) string {
 	for _, e := range r.Errors {
 		m.line("\n**Error:** %s", escape(e))
 	}
+	m.assertions(r.Assertions)
 	for _, n := range r.Warnings {
 		m.line("\n> %s", escape(n))
 	}
@@ -72,6 +74,16 @@ func head(title, verdict string, cut int) string {
 }
 
 type markdown struct{ b strings.Builder }
+
+func (m *markdown) assertions(violations []Violation) {
+	for i, v := range violations {
+		if i == mostLines {
+			m.line("\n**%s more do not hold.**", plural(len(violations)-i, "assertion"))
+			return
+		}
+		m.line("\n**Assertion:** %s", escape(v.String()))
+	}
+}
 
 func (m *markdown) line(format string, args ...any) { fmt.Fprintf(&m.b, format+"\n", args...) }
 

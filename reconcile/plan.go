@@ -36,6 +36,8 @@ type Plan struct {
 	Notices     []string  `json:"notices,omitempty"`
 	// Approvals are those that released something.
 	Approvals []Approved `json:"approvals,omitempty"`
+	// Assertions are those that do not hold, on what is declared or on what AWS holds.
+	Assertions []Violation `json:"assertions,omitempty"`
 	// Expiring lists what ends by itself within the next 30 days, the soonest first.
 	Expiring []Expiry `json:"expiring,omitempty"`
 	// Foreign are the objects of the directory that are not ours and stay as they are.

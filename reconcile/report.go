@@ -53,9 +53,11 @@ type Report struct {
 	Counts      Counts    `json:"counts"`
 	Changes     []Done    `json:"changes"`
 	// Parts are the files that hold the changes of a long report, in order; Changes is empty then. Filled in by Conclude.
-	Parts    []ReportLink `json:"parts,omitempty"`
-	Errors   []string     `json:"errors,omitempty"` // of the run, not of a change
-	Warnings []string     `json:"warnings,omitempty"`
+	Parts []ReportLink `json:"parts,omitempty"`
+	// Assertions are those that did not hold when the run looked, on what is declared or on what AWS held.
+	Assertions []Violation `json:"assertions,omitempty"`
+	Errors     []string    `json:"errors,omitempty"` // of the run, not of a change
+	Warnings   []string    `json:"warnings,omitempty"`
 	// Approvals are those that released something.
 	Approvals []Approved `json:"approvals,omitempty"`
 	// Repeats is how many runs since the previous report ended like it and were not committed.

@@ -57,6 +57,7 @@ func (s *session) plan(ctx context.Context) error {
 		Ledger: s.past.Ledger, Status: s.past.Status, Approvals: s.req.Declarations.Approvals, HeldReports: printed, Lost: s.past.Open,
 		Edit: s.mappingEdit(last, want), Commit: s.req.Commit, Now: now})
 	s.out.Plan.Dirty = s.req.Dirty
+	s.out.Plan.Assertions = append(AssertDeclared(s.req.Declarations, now, want), AssertObserved(s.req.Declarations, observed, s.out.Plan.linking)...)
 	for _, n := range []string{last.notice, s.cutOff} {
 		if n != "" {
 			s.out.Plan.notice("%s", n)

@@ -24,6 +24,7 @@ func (p *Plan) WriteText(w io.Writer, paint Paint) error {
 	if p.Dirty {
 		t.line("%s", t.tone(Caution, "made from files that are not committed: apply will refuse them"))
 	}
+	t.assertions(p.Assertions)
 	for _, n := range p.Notices {
 		t.line("%s %s", t.tone(Caution, "note:"), n)
 	}
@@ -35,6 +36,12 @@ func (p *Plan) WriteText(w io.Writer, paint Paint) error {
 	}
 	t.held(changes, p.HeldDigest)
 	return t.w.Flush()
+}
+
+func (t *textWriter) assertions(violations []Violation) {
+	for _, v := range violations {
+		t.line("%s %s", t.tone(Alarm, "assertion:"), v)
+	}
 }
 
 // list prints lines below a heading with their count; nothing when there are none.
@@ -101,6 +108,7 @@ func (r *Report) WriteText(w io.Writer, paint Paint) error {
 	for _, e := range r.Errors {
 		t.line("%s %s", t.tone(Alarm, "error:"), e)
 	}
+	t.assertions(r.Assertions)
 	for _, n := range r.Warnings {
 		t.line("%s %s", t.tone(Caution, "note:"), n)
 	}

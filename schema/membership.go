@@ -134,6 +134,20 @@ func (r *Rule) Matches(u *User) bool {
 	return true
 }
 
+// Misses returns the fields of the rule in which a user has none of the values, sorted.
+func (r *Rule) Misses(u *User) []string {
+	var out []string
+	for _, name := range keysOf(r.Fields) {
+		if one := (&Rule{Fields: map[string][]any{name: r.Fields[name]}}); !one.Matches(u) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// Field returns what a user has in a field that a rule may name: string, bool, int64, []string, or nil.
+func (u *User) Field(name string) any { return u.ruleField(name) }
+
 func equalOrIn(want, have any) bool {
 	if list, ok := have.([]string); ok {
 		s, ok := want.(string)

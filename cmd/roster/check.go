@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/schema"
 )
 
@@ -41,8 +42,14 @@ func (a *app) check(ctx context.Context, p *place) error {
 	}
 	var warnings schema.Problems
 	if decls != nil {
+		now := time.Now()
+		broken, dated := assess(decls, now)
+		if problems = append(problems, broken...); len(problems) > 0 {
+			err = problems
+		}
 		warnings = append(warnings, decls.Warnings...)
-		warnings = append(warnings, decls.Warn(time.Now())...)
+		warnings = append(warnings, decls.Warn(now)...)
+		warnings = append(warnings, dated...)
 	}
 	if a.format == "json" {
 		if err := a.json(map[string]any{"version": 1, "problems": problemsJSON(problems), "warnings": problemsJSON(warnings)}); err != nil {
@@ -59,6 +66,25 @@ func (a *app) check(ctx context.Context, p *place) error {
 	}
 	fmt.Fprintf(a.stdout, "valid: %s\n", summary(decls))
 	return nil
+}
+
+// assess says which assertions do not hold on what is declared: whatever the date is, and because of the date.
+func assess(d *schema.Declarations, now time.Time) (broken, dated schema.Problems) {
+	var wants []*reconcile.Desired
+	for _, key := range sorted(d.Provisioners) {
+		if want, err := reconcile.Desire(d, d.Provisioners[key], now); err == nil { // whom a mapping cannot map, Load has told
+			wants = append(wants, want)
+		}
+	}
+	for _, v := range reconcile.AssertDeclared(d, now, wants...) {
+		problem := d.Assertions[v.Assertion].Violated(v.Sentence(), v.Dated)
+		if v.Dated {
+			dated = append(dated, problem)
+		} else {
+			broken = append(broken, problem)
+		}
+	}
+	return broken, dated
 }
 
 func summary(d *schema.Declarations) string {

@@ -68,7 +68,7 @@ func (a *app) serve(ctx context.Context, s *service, started func(address string
 			started(listener.Addr().String())
 		}
 		go func() {
-			failed <- serveAll(ctx, []served{{listener, (&web.Surface{State: d.State}).Handler()}})
+			failed <- serveAll(ctx, []served{{listener, (&web.Surface{State: d.State, Explain: w.explainer(d)}).Handler()}})
 			cancel()
 		}()
 	} else {

@@ -255,6 +255,9 @@ func checkPages(t *testing.T, w *watch) {
 		{"/metrics", []string{`roster_last_run_outcome{outcome="applied",provisioner="aws"} 1`, `roster_last_run_outcome{outcome="failed",provisioner="aws"} 0`,
 			`roster_last_run_changes{provisioner="aws",result="done"} 88`, "roster_commit_refused 0", "roster_poll_failing 0"}},
 		{"/api/v1/status", []string{`"outcome": "applied"`, `"subject": "Point at this test's directory"`}},
+		{"/api/v1/explain/user/BRAM?provisioner=aws", []string{`"answer": "bram@example.com (u-1002) is in AWS and may sign in, in \"platform\"."`, `"subject": "Start with the example organisation"`}},
+		{"/api/v1/explain/group/Platform", []string{`"answer": "Platform (platform) is in AWS, with `}},
+		{"/explain?kind=user&key=u-1002", []string{"bram@example.com (u-1002) is in AWS", "groups/technology.cue:11"}},
 		{"/", []string{"<td>aws</td>", "<td>applied</td>", "Point at this test&#39;s directory"}},
 	} {
 		status, body := w.get(test.path)

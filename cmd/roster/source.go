@@ -87,8 +87,12 @@ func (s *source) describe(h gitrepo.Hash) (reconcile.CommitRef, error) {
 	if err != nil {
 		return reconcile.CommitRef{}, err
 	}
+	return describe(c), nil
+}
+
+func describe(c gitrepo.Commit) reconcile.CommitRef {
 	subject, _, _ := strings.Cut(strings.TrimSpace(c.Message), "\n")
-	return reconcile.CommitRef{ID: h.String(), Subject: subject, Author: c.Author.Name + " <" + c.Author.Email + ">", Time: c.Author.When.UTC()}, nil
+	return reconcile.CommitRef{ID: c.Hash.String(), Subject: subject, Author: c.Author.Name + " <" + c.Author.Email + ">", Time: c.Author.When.UTC()}
 }
 
 // branchStore is the audit branch of a repository.

@@ -16,6 +16,8 @@ import (
 // Surface serves what a daemon knows.
 type Surface struct {
 	State func() daemon.State
+	// Explain answers why; nil means that nothing is explained.
+	Explain Explainer
 }
 
 // Handler returns the surface's routes.
@@ -28,6 +30,7 @@ func (s *Surface) Handler() http.Handler {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /api/v1/status", s.status)
 	mux.HandleFunc("GET /{$}", s.page)
+	s.explains(mux)
 	return mux
 }
 

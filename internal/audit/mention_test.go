@@ -1,0 +1,44 @@
+package audit
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+
+	"github.com/seed-d64a251c/roster/reconcile"
+)
+
+func TestMentionFindsTheNewestReportThatNamesSomebody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, paths := fiveRuns(t)
+		b := newBook(t, store, stateDir(t)).Reader()
+		of := func(key string) func(*reconcile.Done) bool {
+			return func(d *reconcile.Done) bool { return d.Key == key }
+		}
+		for _, test := range []struct {
+			name, key string
+			reports   int
+			want      string
+		}{
+			{"in the last report", "u-5", 10, paths[4]},
+			{"in an earlier one", "u-2", 10, paths[1]},
+			{"in the last of those that are searched", "u-4", 2, paths[3]},
+			{"before those that are searched", "u-3", 2, ""},
+			{"never", "u-9", 10, ""},
+		} {
+			r, path, err := b.Mention(t.Context(), prov, test.reports, of(test.key))
+			if err != nil || path != test.want || (r != nil) != (test.want != "") {
+				t.Errorf("%s: %v in %q, %v; want %q", test.name, r, path, err, test.want)
+			}
+		}
+		if r, path, err := b.Mention(t.Context(), "nobody", 10, of("u-1")); r != nil || path != "" || err != nil {
+			t.Errorf("a provisioner without reports: %v %q %v", r, path, err)
+		}
+		if _, err := store.Commit(t.Context(), store.head, map[string][]byte{paths[2]: nil}, "delete", b.now()); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := b.Mention(t.Context(), prov, 10, of("u-1")); !errors.Is(err, ErrBroken) {
+			t.Errorf("behind a broken link: %v", err)
+		}
+	})
+}

@@ -1,0 +1,112 @@
+package reconcile_test
+
+import (
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/schema"
+	"github.com/seed-d64a251c/roster/scim/awssim"
+)
+
+// declare loads the base world's provisioner with further CUE.
+func declare(t testing.TB, cue string) *schema.Declarations {
+	t.Helper()
+	text := strings.NewReplacer("ENDPOINT", "http://127.0.0.1:8740/t0000000-0000-4000-8000-000000000001/scim/v2", "PROVISIONER", "enabled: true").Replace(base)
+	decls, err := schema.Load(fstest.MapFS{"base.cue": {Data: []byte(text)}, "more.cue": {Data: []byte("package roster\n" + cue)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return decls
+}
+
+func TestAssertionsOnWhatIsDeclared(t *testing.T) {
+	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	for _, test := range []struct {
+		name, cue string
+		want      string // a part of the violation; empty: it holds
+		dated     bool
+	}{
+		{"nobody is in both groups", people(2) + group("deploy", "Deploy", 1, 1) + group("audit", "Audit", 2, 2) + `assertions: a: disjoint: ["deploy", "audit"]`, "", false},
+		{"somebody is in both groups, and how is told", people(2) + group("deploy", "Deploy", 1, 1) + group("audit", "Audit", 1, 2) + `assertions: a: {disjoint: ["deploy", "audit"], reason: "four eyes"}`,
+			`name1@example.com (u1) is in "deploy" (more.cue:4:`, false},
+		{"somebody comes into the second group by an included one", people(2) + group("deploy", "Deploy", 1, 1) + group("inner", "Inner", 1, 1) +
+			`groups: audit: {displayName: "Audit", include: inner: {}}` + "\n" + `assertions: a: disjoint: ["deploy", "audit"]`, `is in "audit" by include "inner"`, false},
+		{"a membership that has ended breaks nothing", people(2) + group("deploy", "Deploy", 1, 1) + `groups: audit: {displayName: "Audit", members: u1: until: "2026-11-20"}` + "\n" + `assertions: a: disjoint: ["deploy", "audit"]`, "", false},
+		{"a membership that will end is an error all the same", people(2) + group("deploy", "Deploy", 1, 1) + `groups: audit: {displayName: "Audit", members: u1: until: "2026-12-20"}` + "\n" + `assertions: a: disjoint: ["deploy", "audit"]`, `until 2026-12-20`, false},
+		{"there are enough active members", people(2) + group("bg", "BG", 1, 2) + `assertions: a: atLeast: {group: "bg", active: 2}`, "", false},
+		{"there were never enough active members", people(2) + group("bg", "BG", 1, 1) + `assertions: a: atLeast: {group: "bg", active: 2}`, `group "bg" has 1 active member, and needs 2: name1@example.com`, false},
+		{"somebody locked does not count", people(2) + `users: u2: state: "LOCKED"` + "\n" + group("bg", "BG", 1, 2) + `assertions: a: atLeast: {group: "bg", active: 2}`, `has 1 active member`, false},
+		{"a date alone leaves too few members", people(2) + `groups: bg: {displayName: "BG", members: {u1: {}, u2: until: "2026-11-20"}}` + "\n" + `assertions: a: atLeast: {group: "bg", active: 2}`, `has 1 active member`, true},
+		{"a validity that has ended leaves too few members", people(2) + `users: u2: validUntil: "2026-11-20"` + "\n" + group("bg", "BG", 1, 2) + `assertions: a: atLeast: {group: "bg", active: 2}`, `has 1 active member`, true},
+		{"only the right people match", people(2) + `assertions: a: only: {attribute: "userName", pattern: "^name1@", where: userId: "name1"}`, "", false},
+		{"somebody matches without the right to it", people(2) + `assertions: a: only: {attribute: "userName", pattern: "^name", where: userId: "name1"}`,
+			`the userName of 1 person matches "^name" without the right to it: name2@example.com (u2) declared at more.cue:3:8, with another userId`, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			d := declare(t, test.cue)
+			want, err := reconcile.Desire(d, d.Provisioners["aws"], now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			violations := reconcile.AssertDeclared(d, now, want)
+			if test.want == "" {
+				if len(violations) > 0 {
+					t.Fatalf("does not hold: %v", violations)
+				}
+				return
+			}
+			if len(violations) != 1 || !strings.Contains(violations[0].String(), test.want) || violations[0].Dated != test.dated {
+				t.Fatalf("got %v (dated %v)\nwant %s (dated %v)", violations, len(violations) == 1 && violations[0].Dated, test.want, test.dated)
+			}
+		})
+	}
+}
+
+func TestAssertionsOnWhatAWSHolds(t *testing.T) {
+	w := newWorld(t)
+	w.commit(`enabled: true`, people(3)+group("deploy", "Deploy", 1, 1)+group("audit", "Audit", 2, 2)+
+		`assertions: sod: {disjoint: ["deploy", "audit"], reason: "four eyes"}
+assertions: two: {atLeast: {group: "deploy", active: 1}}
+assertions: ext: {only: {attribute: "userName", pattern: "@ext\\.example\\.com$", where: userId: "name3"}}`)
+	if r := w.apply(reconcile.RunApplied); len(r.Assertions) > 0 {
+		t.Fatalf("a first run says %v", r.Assertions)
+	}
+	stranger, err := w.sim.PutUser(awssim.User{UserName: "eve@ext.example.com", DisplayName: "Eve", Name: &awssim.Name{GivenName: "Eve", FamilyName: "Outside"}, Active: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"Deploy", "Audit"} {
+		g, _ := w.sim.State().Group(name)
+		g.Members = append(g.Members, stranger)
+		if _, err := w.sim.PutGroup(g); err != nil {
+			t.Fatal(err)
+		}
+	}
+	result, err := w.run(true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := result.Report
+	var said []string
+	for _, v := range r.Assertions {
+		said = append(said, v.String())
+	}
+	text := strings.Join(said, "\n")
+	for _, part := range []string{`"sod" does not hold as AWS is now: 1 person is in more than one of "deploy", "audit": eve@ext.example.com is in "deploy" and is in "audit" (four eyes); more.cue:`,
+		`"ext" does not hold as AWS is now: the userName of 1 person matches "@ext\\.example\\.com$" without the right to it: eve@ext.example.com is not declared`} {
+		if !strings.Contains(text, part) {
+			t.Errorf("the report does not say %s:\n%s", part, text)
+		}
+	}
+	if strings.Contains(text, "as declared") {
+		t.Errorf("what is declared was blamed: %s", text)
+	}
+	for _, page := range []string{reconcile.ReportMarkdown(r)} {
+		if !strings.Contains(page, "**Assertion:**") {
+			t.Errorf("the page is silent:\n%s", page)
+		}
+	}
+}

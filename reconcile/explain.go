@@ -1,0 +1,470 @@
+package reconcile
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/seed-d64a251c/roster/schema"
+)
+
+// Explanation says why a user or group is in a provisioner's directory as it is, or is not.
+type Explanation struct {
+	Version     int       `json:"version"`
+	Kind        string    `json:"kind"` // "user" or "group"
+	Key         string    `json:"key"`
+	Name        string    `json:"name"`
+	Provisioner string    `json:"provisioner"`
+	Commit      CommitRef `json:"commit"`
+	At          time.Time `json:"at"` // the time that dates were judged at
+	// Answer is the whole matter in one sentence.
+	Answer string `json:"answer"`
+	Facts  []Fact `json:"facts"`
+	// Notes say what could not be found out.
+	Notes []string `json:"notes,omitempty"`
+}
+
+// Fact is one reason or circumstance. Topic sorts it: "declared", "state", "scope", "member" (of a group), "not a member", "value",
+// "directory" (what the ledger knows), "run" (what a report says) or "mode".
+type Fact struct {
+	Topic   string `json:"topic"`
+	Subject string `json:"subject,omitempty"` // the group, user or SCIM attribute that it is about
+	Text    string `json:"text"`
+	Until   string `json:"until,omitempty"` // as declared
+	File    string `json:"file,omitempty"`
+	Line    int    `json:"line,omitempty"`
+	Column  int    `json:"column,omitempty"`
+	// Touched is the commit that last changed the line; nil when it is not known.
+	Touched *CommitRef `json:"touched,omitempty"`
+}
+
+// ExplainInput is what an explanation is a function of.
+type ExplainInput struct {
+	Kind, Key    string // as Find gave it
+	Declarations *schema.Declarations
+	Provisioner  *schema.Provisioner
+	Want         *Desired
+	Ledger       *Ledger
+	Status       *Status // nil: no run was ever concluded
+	// Report is the newest report that names the user or group, and Path where it is; nil when there is none.
+	Report *Report
+	Path   string
+	Commit CommitRef
+	Now    time.Time
+}
+
+// Concerns reports whether a change is about a user or group.
+func Concerns(kind, key string, c *Change) bool {
+	if kind == "user" {
+		return c.Kind.OfUser() && c.Key == key || c.Member == key
+	}
+	return !c.Kind.OfUser() && c.Key == key
+}
+
+// Explain answers why. It is pure: the same input, the same explanation.
+func Explain(in ExplainInput) *Explanation {
+	e := &Explanation{Version: 1, Kind: in.Kind, Key: in.Key, Name: in.Key, Provisioner: in.Provisioner.Key, Commit: in.Commit, At: in.Now, Facts: []Fact{}}
+	x := &explainer{ExplainInput: in, out: e}
+	if in.Kind == "user" {
+		x.user()
+	} else {
+		x.group()
+	}
+	x.run()
+	x.mode()
+	return e
+}
+
+type explainer struct {
+	ExplainInput
+	out *Explanation
+}
+
+func (x *explainer) fact(topic, subject string, at schema.Pos, format string, args ...any) *Fact {
+	x.out.Facts = append(x.out.Facts, Fact{Topic: topic, Subject: subject, Text: fmt.Sprintf(format, args...), File: at.File, Line: at.Line, Column: at.Column})
+	return &x.out.Facts[len(x.out.Facts)-1]
+}
+
+func (x *explainer) answer(format string, args ...any) {
+	x.out.Answer = fmt.Sprintf("%s (%s) ", x.out.Name, x.Key) + fmt.Sprintf(format, args...)
+}
+
+// user explains a person.
+func (x *explainer) user() {
+	u, want := x.Declarations.Users[x.Key], x.Want.Users[x.Key]
+	owned, ours := x.Ledger.Users[x.Key]
+	if u == nil {
+		x.fact("declared", "", schema.Pos{}, "not declared (any more)")
+	} else {
+		x.out.Name = u.Email
+		x.fact("declared", "", u.Pos, "%s %s, userId %q, e-mail %q", u.FirstName, u.LastName, u.UserID, u.Email)
+		x.fact("state", "", u.Pos, "%s", x.condition(u))
+		x.scope(u, want)
+		x.memberships(u)
+	}
+	if want != nil {
+		if name, _ := want.Attributes.Get("userName"); name != "" {
+			x.out.Name = name
+		}
+		x.values(u, want)
+	}
+	x.ownership(owned, ours)
+	switch {
+	case ours && want != nil && want.Active:
+		x.answer("is in AWS and may sign in%s%s.", x.throughGroups(), x.pending())
+	case ours && want != nil:
+		x.answer("is in AWS but is to be inactive there: %s%s.", x.condition(u), x.pending())
+	case ours && owned.Left != nil:
+		x.answer("has left: inactive in AWS since %s%s.", owned.Left.Format(time.DateOnly), x.deletion(owned))
+	case ours && u == nil:
+		x.answer("is still in AWS, but is not declared any more: to be taken away (deprovision: %s)%s.", x.Provisioner.Deprovision.Mode, x.pending())
+	case ours:
+		x.answer("is still in AWS, but in no group that provisioner %q selects: to be taken away (deprovision: %s)%s.", x.Provisioner.Key, x.Provisioner.Deprovision.Mode, x.pending())
+	case u == nil:
+		x.answer("is not in AWS: not declared.")
+	case want == nil:
+		x.answer("is not in AWS: in none of the groups that provisioner %q selects.", x.Provisioner.Key)
+	case !want.Active:
+		x.answer("is not in AWS: %s, and somebody inactive is never created.", x.condition(u))
+	default:
+		x.answer("is not in AWS yet: %s.", x.obstacle(CreateUser, AdoptUser))
+	}
+}
+
+// condition is a person's state with what their dates say.
+func (x *explainer) condition(u *schema.User) string {
+	text := "state " + string(u.State)
+	if why := away(u, x.Now); why != "" {
+		return text + ", " + why
+	}
+	if u.ValidUntil != nil {
+		text += ", valid until " + u.ValidUntil.Text
+	}
+	return text
+}
+
+// scope says which of the selected groups bring the person in, or what would.
+func (x *explainer) scope(u *schema.User, want *DesiredUser) {
+	switch {
+	case x.Want.AllUsers:
+		x.fact("scope", "", x.Provisioner.Pos, "in scope: provisioner %q has no groups, so it is for everybody", x.Provisioner.Key)
+	case want == nil:
+		x.fact("scope", "", x.Provisioner.GroupsPos, "not in scope: a membership in one of %s would bring %s in", quoteList(x.Provisioner.Groups), u.Email)
+	default:
+		x.fact("scope", "", x.Provisioner.GroupsPos, "in scope through %s", quoteList(x.selectedGroups()))
+	}
+}
+
+// selectedGroups are the groups of the person that the provisioner selects.
+func (x *explainer) selectedGroups() []string {
+	return slices.DeleteFunc(slices.Clone(x.Want.membership.GroupsOf(x.Key)), func(key string) bool {
+		return !slices.Contains(x.Want.selected, key)
+	})
+}
+
+func (x *explainer) throughGroups() string {
+	groups := x.selectedGroups()
+	if len(groups) == 0 {
+		return ", in no group"
+	}
+	return ", in " + quoteList(groups)
+}
+
+// memberships says how the person comes to be in each group, and why not in the other groups that are selected.
+func (x *explainer) memberships(u *schema.User) {
+	for _, key := range sortedKeys(x.Declarations.Groups) {
+		g := x.Declarations.Groups[key]
+		selected := slices.Contains(x.Want.selected, key)
+		if m, in := x.Want.member(key, u.Key); in {
+			text := x.path(key, u.Key)
+			if !selected {
+				text += "; not a group of this provisioner"
+			}
+			if f := x.fact("member", key, m.Pos, "%s", text); m.Until != nil {
+				f.Until = m.Until.Text
+			}
+		} else if selected {
+			at, text := x.absence(g, u)
+			x.fact("not a member", key, at, "%s", text)
+		}
+	}
+}
+
+// path is the way from a group down to the declaration that makes somebody a member.
+func (x *explainer) path(group, user string) string {
+	m, _ := x.Want.member(group, user)
+	text := ""
+	switch nested, included := strings.CutPrefix(m.Via, "include "); {
+	case included:
+		nested = strings.Trim(nested, `"`)
+		text = fmt.Sprintf("includes %q, there: %s", nested, x.path(nested, user))
+		if inner, _ := x.Want.member(nested, user); inner.Pos.File != "" {
+			text += " (" + inner.Pos.String() + ")"
+		}
+		return text
+	case m.Via == "where":
+		text = "the rule selects " + x.rule(x.Declarations.Groups[group].Where, nil)
+	default:
+		text = "declared member"
+	}
+	if m.Reason != "" {
+		text += fmt.Sprintf(" (%s)", m.Reason)
+	}
+	return text
+}
+
+// absence says why somebody is not in a group, and at which line.
+func (x *explainer) absence(g *schema.Group, u *schema.User) (schema.Pos, string) {
+	if m := g.Members[u.Key]; m != nil && m.Until != nil {
+		return m.Pos, fmt.Sprintf("the membership ended on %s", m.Until.Text)
+	}
+	for _, nested := range sortedKeys(g.Include) {
+		if m := x.Declarations.Groups[nested].Members[u.Key]; m != nil && m.Until != nil {
+			return m.Pos, fmt.Sprintf("the membership in the included %q ended on %s", nested, m.Until.Text)
+		}
+	}
+	if g.Where != nil {
+		return g.Where.Pos, fmt.Sprintf("not a declared member, and the rule does not match: %s", x.rule(g.Where, u))
+	}
+	return g.Pos, fmt.Sprintf("not a member; groups: %q: members: %q: {} would make one", g.Key, u.Key)
+}
+
+// rule tells a rule's conditions, or, for somebody, those that they do not meet.
+func (x *explainer) rule(r *schema.Rule, u *schema.User) string {
+	fields := sortedKeys(r.Fields)
+	if u != nil {
+		fields = r.Misses(u)
+	}
+	var out []string
+	for _, name := range fields {
+		var values []string
+		for _, v := range r.Fields[name] {
+			values = append(values, fmt.Sprintf("%#v", v))
+		}
+		text := fmt.Sprintf("%s %s", name, strings.Join(values, " or "))
+		if u != nil {
+			have := "nothing"
+			if v := u.Field(name); v != nil {
+				have = fmt.Sprintf("%#v", v)
+			}
+			if t := x.Declarations.AttributeTypes[name]; t != nil && t.Redact {
+				have = "(redacted)"
+			}
+			text = fmt.Sprintf("wants %s, has %s", text, have)
+		}
+		out = append(out, text)
+	}
+	return strings.Join(out, " and ")
+}
+
+// values tells each mapped value and where its expression stands. What equals a redacted attribute of the person is not shown.
+func (x *explainer) values(u *schema.User, want *DesiredUser) {
+	mapping := x.Declarations.Mappings[x.Provisioner.Mapping]
+	hidden := map[string]bool{}
+	for name, v := range u.Attributes {
+		if t := x.Declarations.AttributeTypes[name]; t != nil && t.Redact {
+			hidden[fmt.Sprint(v)] = true
+		}
+	}
+	for _, a := range want.Attributes {
+		text := fmt.Sprintf("%q", a.Value)
+		switch {
+		case a.Value == "":
+			text = "must be absent (ifEmpty: clear)"
+		case hidden[a.Value]:
+			text = "(redacted)"
+		}
+		x.fact("value", a.Path, mapping.AttributePos(a.Path), "%s", text)
+	}
+}
+
+// ownership tells what the ledger says.
+func (x *explainer) ownership(owned Owned, ours bool) {
+	switch {
+	case !ours:
+		x.fact("directory", "", schema.Pos{}, "not in the ledger: nothing in AWS is ours under this key")
+	case owned.Left != nil:
+		x.fact("directory", owned.ID, schema.Pos{}, "ours; left the scope on %s%s", owned.Left.Format(time.DateOnly), x.deletion(owned))
+	default:
+		x.fact("directory", owned.ID, schema.Pos{}, "ours")
+	}
+}
+
+func (x *explainer) deletion(owned Owned) string {
+	if days := x.Provisioner.Deprovision.DeleteAfterDays; days != nil && owned.Left != nil {
+		return fmt.Sprintf(", to be deleted after %s", owned.Left.AddDate(0, 0, *days).Format(time.DateOnly))
+	}
+	return ""
+}
+
+// obstacle says why something that is wanted is not there: what the newest report says of making it, or that there was no run.
+func (x *explainer) obstacle(kinds ...Kind) string {
+	if mode := x.modeText(); mode != "" && x.status() != ModeDisabled {
+		return mode
+	}
+	if x.Report != nil {
+		for i := range x.Report.Changes {
+			if d := &x.Report.Changes[i]; d.Key == x.Key && slices.Contains(kinds, d.Kind) && d.Result != ResultDone {
+				return outcome(d)
+			}
+		}
+	}
+	if mode := x.modeText(); mode != "" {
+		return mode
+	}
+	if x.Status == nil {
+		return "no run was ever made"
+	}
+	return fmt.Sprintf("the last run, at %s of commit %.7s, did not know of it", x.Status.Finished.Format(time.RFC3339), cmpCommit(x.Status.Commit))
+}
+
+// pending says what the newest report that names the person could not do for them, the first of it; "" when it did everything.
+func (x *explainer) pending() string {
+	if x.Report == nil {
+		return ""
+	}
+	var open []string
+	for i := range x.Report.Changes {
+		d := &x.Report.Changes[i]
+		if !Concerns(x.Kind, x.Key, &d.Change) || d.Result == ResultDone {
+			continue
+		}
+		what := string(d.Kind)
+		if d.Member != "" {
+			what += fmt.Sprintf(" %q", d.Key)
+		}
+		open = append(open, fmt.Sprintf("; %s was %s", what, outcome(d)))
+	}
+	if len(open) > 1 {
+		return fmt.Sprintf("%s (and %d more)", open[0], len(open)-1)
+	}
+	return strings.Join(open, "")
+}
+
+// outcome is what became of a change.
+func outcome(d *Done) string {
+	switch d.Result {
+	case ResultHeld:
+		var why []string
+		for _, h := range d.Held {
+			why = append(why, fmt.Sprintf("gate %s: %s", h.Gate, h.Why))
+		}
+		return "held by " + strings.Join(why, "; ")
+	case ResultWaiting:
+		return cmp.Or(d.Waiting, "waiting")
+	case ResultFailed, ResultSkipped:
+		return fmt.Sprintf("%s: %s", d.Result, d.Error)
+	}
+	return string(d.Result)
+}
+
+// run tells how the last run ended, and what the newest report that names the user or group said.
+func (x *explainer) run() {
+	if x.Status == nil {
+		x.fact("run", "", schema.Pos{}, "no run was ever concluded")
+		return
+	}
+	st := x.Status
+	x.fact("run", st.Run, schema.Pos{}, "the last run ended %s: %s, at commit %.7s; %s", st.Finished.Format(time.RFC3339), st.Outcome, cmpCommit(st.Commit), st.Report.Path)
+	if x.Report == nil {
+		x.fact("run", "", schema.Pos{}, "no recent report names this %s", x.Kind)
+		return
+	}
+	said := 0
+	for i := range x.Report.Changes {
+		d := &x.Report.Changes[i]
+		if !Concerns(x.Kind, x.Key, &d.Change) {
+			continue
+		}
+		if said++; said > mostLines {
+			continue
+		}
+		x.fact("run", x.Report.Run, schema.Pos{}, "%s %s: %s; %s", d.Kind, strings.TrimLeft(subject(&d.Change), "+-~ "), outcome(d), x.Path)
+	}
+	if said > mostLines {
+		x.fact("run", x.Report.Run, schema.Pos{}, "%s more; %s", plural(said-mostLines, "change"), x.Path)
+	}
+}
+
+func (x *explainer) status() Mode {
+	return modeOf(PlanInput{Provisioner: x.Provisioner, Status: x.Status, Now: x.Now})
+}
+
+func (x *explainer) modeText() string { return modeNotice(x.status(), x.Provisioner) }
+
+func (x *explainer) mode() {
+	if text := x.modeText(); text != "" {
+		x.fact("mode", "", x.Provisioner.Pos, "%s", text)
+	}
+}
+
+// group explains a group.
+func (x *explainer) group() {
+	g, want := x.Declarations.Groups[x.Key], x.Want.Groups[x.Key]
+	owned, ours := x.Ledger.Groups[x.Key]
+	if g == nil {
+		x.fact("declared", "", schema.Pos{}, "not declared (any more)")
+	} else {
+		x.out.Name = g.DisplayName
+		x.fact("declared", "", g.Pos, "displayName %q", g.DisplayName)
+		x.selection(want)
+		for _, m := range x.Want.membership.Group(x.Key) {
+			if f := x.fact("member", m.User, m.Pos, "%s%s", x.path(x.Key, m.User), x.inScope(m.User)); m.Until != nil {
+				f.Until = m.Until.Text
+			}
+		}
+		for _, key := range sortedKeys(g.Members) {
+			if _, in := x.Want.member(x.Key, key); !in && g.Members[key].Until != nil {
+				x.fact("not a member", key, g.Members[key].Pos, "the membership ended on %s", g.Members[key].Until.Text)
+			}
+		}
+	}
+	x.ownership(owned, ours)
+	n := plural(len(x.Want.membership.Group(x.Key)), "member")
+	switch {
+	case ours && want != nil:
+		x.answer("is in AWS, with %s declared.", n)
+	case ours && !x.Provisioner.PushGroups:
+		x.answer("is in AWS and left alone there: provisioner %q does not push groups.", x.Provisioner.Key)
+	case ours:
+		x.answer("is still in AWS, but provisioner %q does not select it any more: to be deleted, after approval.", x.Provisioner.Key)
+	case g == nil:
+		x.answer("is not in AWS: not declared.")
+	case !x.Provisioner.PushGroups:
+		x.answer("is not in AWS: provisioner %q does not push groups.", x.Provisioner.Key)
+	case want == nil:
+		x.answer("is not in AWS: provisioner %q does not select it.", x.Provisioner.Key)
+	default:
+		x.answer("is not in AWS yet: %s.", x.obstacle(CreateGroup, AdoptGroup))
+	}
+}
+
+func (x *explainer) selection(want *DesiredGroup) {
+	switch {
+	case want != nil && x.Want.AllUsers:
+		x.fact("scope", "", x.Provisioner.Pos, "pushed: provisioner %q has no groups, so it pushes all", x.Provisioner.Key)
+	case want != nil:
+		x.fact("scope", "", x.Provisioner.GroupsPos, "pushed: provisioner %q selects it", x.Provisioner.Key)
+	case !x.Provisioner.PushGroups:
+		x.fact("scope", "", x.Provisioner.Pos, "not pushed: pushGroups is false")
+	default:
+		x.fact("scope", "", x.Provisioner.GroupsPos, "not pushed: provisioner %q selects %s", x.Provisioner.Key, quoteList(x.Provisioner.Groups))
+	}
+}
+
+// inScope says what keeps a member of the group out of it in AWS, or nothing.
+func (x *explainer) inScope(user string) string {
+	want := x.Want.Users[user]
+	_, ours := x.Ledger.Users[user]
+	switch {
+	case want == nil:
+		return "; not in scope of this provisioner"
+	case !want.Active && ours:
+		return "; inactive: " + x.condition(x.Declarations.Users[user])
+	case !want.Active:
+		return "; not in AWS: " + x.condition(x.Declarations.Users[user])
+	}
+	return ""
+}

@@ -1,0 +1,20 @@
+package schema
+
+import "testing"
+
+func TestAViolationIsAnErrorUnlessADateAloneHasMadeIt(t *testing.T) {
+	a := &Assertion{Key: "sod", Pos: Pos{"a.cue", 3, 2}}
+	for _, c := range []struct {
+		name, want string
+		dated      bool
+	}{
+		{"whatever the date is", `a.cue:3:2: R2020: assertions.sod: does not hold: both; ` + violated.advice, false},
+		{"since a date has passed", `a.cue:3:2: W2003: assertions.sod: does not hold: both; ` + violatedByDate.advice, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := a.Violated("both", c.dated).String(); got != c.want {
+				t.Errorf("got  %s\nwant %s", got, c.want)
+			}
+		})
+	}
+}
