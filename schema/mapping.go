@@ -13,6 +13,7 @@ type Mapping struct {
 	catalog   []attribute
 	ifEmpty   map[string]string // "skip", "clear" or "error" by SCIM path
 	positions map[string]Pos    // of the expressions, by SCIM path
+	redacted  []string          // SCIM paths that are not to be shown
 	program   program
 	sets      []bool // which attributes of the catalog scim sets
 	creates   []bool // which onCreate sets
