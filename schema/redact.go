@@ -2,6 +2,7 @@ package schema
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"cuelang.org/go/cue/ast"
@@ -21,14 +22,64 @@ type redaction struct {
 	paths   [][]string            // of what is secret, by fields, each below scim or onCreate
 }
 
-// redacted finds the attributes of the catalog that are not to be shown.
-func (src *mappingSource) redacted(types map[string]*node, consts map[string]*node, catalog []attribute) []string {
-	r := &redaction{secret: map[string]bool{}, imports: map[string]string{}, consts: consts, defs: map[string][]ast.Node{}, asking: map[string]bool{}}
+// secretAttributes are the attributes with redact: true.
+func secretAttributes(types map[string]*node) map[string]bool {
+	out := map[string]bool{}
 	for name, n := range types {
 		if n.child("redact").bool() {
-			r.secret[name] = true
+			out[name] = true
 		}
 	}
+	return out
+}
+
+// conceal takes the values of secret attributes out of findings: those go into reports, too.
+func (l *loader) conceal(found Problems) {
+	for name := range secretAttributes(l.attributeTypes()) {
+		for i := range found {
+			p := &found[i]
+			below := ".attributes." + join("", name)
+			if strings.HasSuffix(p.Path, below) || strings.Contains(p.Path, below+"[") {
+				p.Value = ""
+			}
+			if what, _, ok := strings.Cut(p.Message, " is declared twice"); ok && (what == name || strings.HasSuffix(what, below)) {
+				p.Value, p.Message = "", what+" is declared twice with different values"
+			}
+		}
+	}
+}
+
+// concealed is the text of an error without the secrets of a user, when the mapping reads any.
+func (m *Mapping) concealed(text string, u *User) string {
+	if m.redacted == nil {
+		return text
+	}
+	for name := range m.secrets {
+		for _, value := range texts(u.Attributes[name]) {
+			text = strings.ReplaceAll(text, value, "(redacted)")
+		}
+	}
+	return text
+}
+
+// texts are the forms in which an attribute's value shows in an error.
+func texts(v any) []string {
+	switch v := v.(type) {
+	case string:
+		if v != "" {
+			return []string{v}
+		}
+	case int64:
+		return []string{strconv.FormatInt(v, 10)}
+	case []string:
+		return slices.DeleteFunc(slices.Clone(v), func(s string) bool { return s == "" })
+	}
+	return nil
+}
+
+// redacted finds the attributes of the catalog that are not to be shown.
+func (src *mappingSource) redacted(secret map[string]bool, consts map[string]*node, catalog []attribute) []string {
+	r := &redaction{secret: secret, imports: map[string]string{}, consts: consts, defs: map[string][]ast.Node{}, asking: map[string]bool{}}
 	if len(r.secret) == 0 {
 		return nil
 	}

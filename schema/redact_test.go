@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 )
 
 // plainSCIM is what every mapping in these tests sets without secrets.
@@ -121,5 +122,40 @@ mappings: "m": _base
 `)
 	if got := d.Mappings["m"].Redacted(); got != nil {
 		t.Errorf("redacted are %q", got)
+	}
+}
+
+func TestProblemsShowNoSecret(t *testing.T) {
+	for _, c := range []struct{ name, text string }{
+		{"of the wrong type", `users: "u-1": attributes: salary: 987654321`},
+		{"declared twice", `users: "u-1": attributes: salary: "987654321a"
+users: "u-1": attributes: salary: "987654321b"`},
+		{"refused by AWS after the mapping", `users: "u-1": attributes: salary: "987654321\n<>"
+mappings: "m": {user: #User, scim: {` + plainSCIM + `, title: user.attributes.salary}}
+provisioners: "p": {app: "aws", mapping: "m", groups: ["g"], endpoint: "http://127.0.0.1:1/t0000000-0000-4000-8000-000000000001/scim/v2", auth: token: env: "ROSTER_T"}
+apps: "aws": displayName: "AWS"
+groups: "g": {displayName: "G", members: "u-1": {}}`},
+		{"in a mapping that fails", `import "strconv"
+users: "u-1": attributes: salary: "987654321x"
+mappings: "m": {user: #User, scim: {` + plainSCIM + `, title: "\(strconv.Atoi(user.attributes.salary))"}}
+provisioners: "p": {app: "aws", mapping: "m", groups: ["g"], endpoint: "http://127.0.0.1:1/t0000000-0000-4000-8000-000000000001/scim/v2", auth: token: env: "ROSTER_T"}
+apps: "aws": displayName: "AWS"
+groups: "g": {displayName: "G", members: "u-1": {}}`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			head, rest := "", c.text
+			if after, ok := strings.CutPrefix(c.text, "import \"strconv\"\n"); ok {
+				head, rest = "import \"strconv\"\n", after
+			}
+			files := base(t)
+			files["case.cue"] = &fstest.MapFile{Data: []byte("package roster\n\n" + head + `attributeTypes: salary: {type: "string", redact: true}` + "\n" + rest)}
+			_, err := Load(files)
+			if err == nil {
+				t.Fatal("there is no problem")
+			}
+			if strings.Contains(err.Error(), "987654321") {
+				t.Errorf("the problem shows the secret: %v", err)
+			}
+		})
 	}
 }
