@@ -62,6 +62,7 @@ type PlanInput struct {
 	Approvals   map[string]*schema.Approval
 	// HeldReports are the reports that printed the digests which approvals name, as far as a verified chain has them.
 	HeldReports map[string]*Report
+	veil        *veil // as those reports were written
 	Commit      CommitRef
 	Now         time.Time
 	// Lost is an interrupted run whose journal is lost: what it made has our externalId and is not in the ledger. Nil when there is none.

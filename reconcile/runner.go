@@ -23,6 +23,8 @@ type Runner struct {
 	RunID func() string
 	// Host and Version are written into intents and reports.
 	Host, Version string
+	// RedactKey is what values of attributes with redact: true are hashed with, wherever they would be shown; without it they are left out.
+	RedactKey []byte
 	// Grace is how long calls in flight may take when a run is told to stop; 0 means 10 seconds.
 	Grace time.Duration
 	// Progress, if set, follows reads and writes: what is being done, and how much of it is.
@@ -94,6 +96,7 @@ func (r *Runner) Run(ctx context.Context, req Request) (*RunResult, error) {
 		return out, nil
 	}
 	s := &session{Runner: r, req: req, provisioner: p, past: past, was: was, started: r.now(), out: out}
+	defer func() { out.Plan = s.veil.plan(out.Plan) }()
 	if past.Interrupted != nil {
 		if err := s.recover(ctx); err != nil {
 			return out, fmt.Errorf("complete the interrupted run %s: %w", past.Interrupted.Intent.Run, err)
