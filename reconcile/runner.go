@@ -23,6 +23,9 @@ type Runner struct {
 	RunID func() string
 	// Host and Version are written into intents and reports.
 	Host, Version string
+	// Signed, if set, checks that every commit after since ("" for all of history) up to head is signed by somebody who may. Its error
+	// names the first that is not; nothing of that commit is planned or sent.
+	Signed func(ctx context.Context, since, head string) error
 	// RedactKey is what values of attributes with redact: true are hashed with, wherever they would be shown; without it they are left out.
 	RedactKey []byte
 	// Grace is how long calls in flight may take when a run is told to stop; 0 means 10 seconds.

@@ -29,6 +29,9 @@ type session struct {
 // plan observes the directory and decides what has to change.
 func (s *session) plan(ctx context.Context) error {
 	p, now := s.provisioner, s.started
+	if err := s.signed(ctx); err != nil {
+		return err
+	}
 	want, err := s.desire(now)
 	if err != nil {
 		return err

@@ -83,11 +83,11 @@ func (a *app) serve(ctx context.Context, s *service, started func(address string
 // openMirror opens the cache of the repository and insists that the branch can be read: a daemon that cannot start says so at once.
 func (w *workspace) openMirror(ctx context.Context, branch string) error {
 	p := w.place
-	p.ref = branch
-	if err := w.openRemote(ctx); err != nil {
-		return err
+	if branch == p.auditBranch && p.auditRepo == "" {
+		return usageError{fmt.Errorf("--branch and --audit-branch are both %s: reports would be taken for declarations", branch)}
 	}
-	return nil
+	p.ref = branch
+	return w.openRemote(ctx, true)
 }
 
 func (w *workspace) newest(ctx context.Context, branch string) (reconcile.CommitRef, error) {
