@@ -120,7 +120,7 @@ func callsCmd(ts *testscript.TestScript, neg bool, args []string) {
 
 // outsideCmd changes a directory behind roster's back, or with "is" checks a user: outside aws is alice@example.com active.
 func outsideCmd(ts *testscript.TestScript, neg bool, args []string) {
-	const usage = "outside NAME is USERNAME active|inactive|absent, outside NAME title USERNAME TITLE, outside NAME count USERS GROUPS"
+	const usage = "outside NAME is USERNAME active|inactive|absent, outside NAME title USERNAME TITLE, outside NAME user USERNAME ID, outside NAME count USERS GROUPS"
 	want(ts, neg, len(args) == 4, usage)
 	c := stageOf(ts).cloud(ts, args[0])
 	u, found := c.State().User(args[2])
@@ -136,6 +136,9 @@ func outsideCmd(ts *testscript.TestScript, neg bool, args []string) {
 	case "title":
 		u.Title = args[3]
 		_, err := c.PutUser(u)
+		ts.Check(err)
+	case "user":
+		_, err := c.PutUser(awssim.User{ID: args[3], UserName: args[2], DisplayName: args[2], Name: &awssim.Name{GivenName: "V", FamilyName: "V"}, Active: true})
 		ts.Check(err)
 	case "count":
 		st := c.State()
