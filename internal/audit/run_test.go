@@ -132,6 +132,9 @@ func obey(text string) error {
 	if err := json.Unmarshal([]byte(text), &o); err != nil {
 		return err
 	}
+	if err := limitFiles(); err != nil {
+		return err
+	}
 	n, mu := 0, sync.Mutex{}
 	_, err := o.do(context.Background(), nil, func(string) {
 		mu.Lock()
@@ -159,8 +162,11 @@ func newStage(t *testing.T) *stage {
 	s.sim.Options.Throttle.Unlimited = true
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
-	remote, _ := bareRepository(t)
 	dir := stateDir(t)
+	remote := filepath.Join(dir, "remote.git")
+	if _, err := gitrepo.InitBare(t.Context(), remote); err != nil {
+		t.Fatal(err)
+	}
 	s.order = order{Remote: remote, Mirror: filepath.Join(dir, "mirror.git"), State: filepath.Join(dir, "state"), Endpoint: server.URL + s.sim.Path(),
 		Token: s.sim.Token(), Commit: 1}
 	return s
@@ -199,7 +205,33 @@ func (s *stage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // child runs the order in a process of its own. It reports whether that was killed.
-func (s *stage) child(at int, env ...string) bool {
+func (s *stage) child(at int) bool {
+	s.t.Helper()
+	out, err := s.process(at)
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.Sys().(syscall.WaitStatus).Signal() == syscall.SIGKILL {
+		return true
+	}
+	if err != nil {
+		s.t.Fatalf("the child: %v\n%s", err, out)
+	}
+	return false
+}
+
+// fails runs the order in a process that may fail, and returns what it said then.
+func (s *stage) fails(env ...string) string {
+	s.t.Helper()
+	out, err := s.process(0, env...)
+	if err == nil {
+		return ""
+	}
+	if strings.Contains(out, "panic:") || strings.Contains(out, "SIG") {
+		s.t.Errorf("the child: %v\n%s", err, out)
+	}
+	return out
+}
+
+func (s *stage) process(at int, env ...string) (string, error) {
 	s.t.Helper()
 	o := s.order
 	o.At = at
@@ -214,14 +246,7 @@ func (s *stage) child(at int, env ...string) bool {
 	cmd := exec.Command(self)
 	cmd.Env = append(append(os.Environ(), wholeRun+"="+string(text)), env...)
 	out, err := cmd.CombinedOutput()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) && exit.Sys().(syscall.WaitStatus).Signal() == syscall.SIGKILL {
-		return true
-	}
-	if err != nil {
-		s.t.Fatalf("the child: %v\n%s", err, out)
-	}
-	return false
+	return string(out), err
 }
 
 // converge runs until all is in sync, and asserts I1, I6 and I7: what was written is in the reports, once; the directory is as declared; the
@@ -332,6 +357,7 @@ func TestARunKilledAtEachPoint(t *testing.T) {
 					t.Fatalf("... after a kill at point %d", at)
 				}
 				if !killed {
+					t.Logf("killed at %d points", at-1)
 					if at < 40 {
 						t.Errorf("there are only %d points", at-1)
 					}
