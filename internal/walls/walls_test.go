@@ -78,6 +78,15 @@ var walls = []wall{
 		reason: "audit keeps what reconcile decided and did; it neither reads declarations nor speaks to anybody",
 	},
 	{
+		before: []string{"./internal/forge"}, closed: []string{"./..."},
+		reason: "forge speaks to GitHub, GitLab and Gitea: what is proposed and what is made of it are not its business",
+	},
+	{
+		before: everybody, except: []string{"./internal/forge"},
+		closed: []string{"github.com/google/go-github/...", "gitlab.com/gitlab-org/...", "code.gitea.io/...", "github.com/golang-jwt/..."},
+		reason: "only forge knows the forges' APIs: all else sees pull requests",
+	},
+	{
 		before: []string{"./internal/secret"}, closed: []string{"./..."}, gates: []string{"./schema"},
 		reason: "few hands touch a secret: from its reference, which schema parses, to its value",
 	},
