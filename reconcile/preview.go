@@ -75,6 +75,9 @@ func NewPreview(in PreviewInput) (*Preview, error) {
 	base, merged := input, input
 	base.Provisioner, base.Want, base.Commit, base.Approvals = before, was, in.BaseCommit, in.Base.Approvals
 	merged.Provisioner, merged.Want, merged.Commit, merged.Approvals = after, will, in.HeadCommit, in.Merged.Approvals
+	if old, edited := in.Base.Mappings[before.Mapping], in.Merged.Mappings[after.Mapping]; old != nil && edited != nil && !old.SameAs(edited) {
+		merged.Edit = editOf(old, edited, in.Merged, will, in.Now)
+	}
 	p.compare(NewPlan(base), NewPlan(merged))
 	p.Endings = endings(in, was, will)
 	if in.Snapshot != nil {
@@ -197,4 +200,9 @@ func beyond(changes, others []Change) []Change {
 		}
 	}
 	return out
+}
+
+// SameConnection reports whether two declarations of a provisioner reach the same directory in the same way.
+func SameConnection(a, b *schema.Provisioner) bool {
+	return a.Endpoint == b.Endpoint && sameAuth(a.Auth, b.Auth)
 }
