@@ -85,6 +85,7 @@ func NewPreview(in PreviewInput) (*Preview, error) {
 	} else {
 		p.Notices = append(p.Notices, "AWS was not read: this is what the declarations differ in, not what AWS holds")
 	}
+	p.redact(in, was, will)
 	return p, nil
 }
 

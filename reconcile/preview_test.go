@@ -249,3 +249,32 @@ func TestPreviewOfAnythingFitsAComment(t *testing.T) {
 		t.Errorf("the verdict is %q", verdict)
 	}
 }
+
+func TestPreviewHidesRedactedValues(t *testing.T) {
+	w := newWorld(t)
+	mapping := "mappings: m: {user: #User, scim: \"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User\": {employeeNumber: user.attributes.number, department: user.attributes.department}}\n" +
+		"attributeTypes: {number: {type: \"string\", redact: true}, department: type: \"string\"}\n"
+	with := func(number, department string) string {
+		return people(2) + mapping + fmt.Sprintf("users: u1: attributes: {number: %q, department: %q}\n", number, department)
+	}
+	w.commit("enabled: true", with("canary-1", "Old"))
+	w.apply(reconcile.RunApplied)
+	w.commit("enabled: true", with("canary-2", "New"))
+	w.commit("enabled: true", people(2)+mapping)
+	for head, want := range map[int][]string{2: {`department: "Old" -> "New"`, `employeeNumber: "(redacted)" -> "(redacted)"`}, 3: {}} {
+		p := w.preview(1, head, false)
+		b, err := json.Marshal(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := reconcile.PreviewsMarkdown([]*reconcile.Preview{p})
+		if strings.Contains(string(b)+text, "canary") {
+			t.Errorf("commit %d shows a redacted value:\n%s", head, text)
+		}
+		for _, part := range want {
+			if !strings.Contains(strings.ReplaceAll(text, "-&gt;", "->"), part) {
+				t.Errorf("commit %d lacks %s:\n%s", head, part, text)
+			}
+		}
+	}
+}

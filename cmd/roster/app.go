@@ -123,6 +123,15 @@ func (a *app) settle(cmd *cobra.Command, _ []string) error {
 	case a.attempts < 0:
 		return usageError{fmt.Errorf("--attempts %d: want 1 or more, or 0 for the default", a.attempts)}
 	}
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { // the forge's token is not for an endpoint that a pull request names
+		switch values, list := f.Value.(pflag.SliceValue); {
+		case !strings.HasSuffix(f.Name, "-token-env") && !strings.HasSuffix(f.Name, "-secret-env"):
+		case list:
+			a.policy.Own = append(a.policy.Own, values.GetSlice()...)
+		default:
+			a.policy.Own = append(a.policy.Own, f.Value.String())
+		}
+	})
 	if a.policy.SecretsDir != "" {
 		dir, err := filepath.Abs(a.policy.SecretsDir)
 		if err != nil {
