@@ -115,6 +115,9 @@ func Open(c Config) (Forge, error) {
 }
 
 func open(c Config) (Forge, error) {
+	if c.Kind != KindGitHub && c.Kind != KindGitLab && c.Kind != KindGitea {
+		return nil, fmt.Errorf("there is no forge %q: want github, gitlab or gitea (Forgejo is gitea)", c.Kind)
+	}
 	u, err := url.Parse(c.Repository)
 	path := ""
 	if err == nil {
@@ -129,10 +132,8 @@ func open(c Config) (Forge, error) {
 		return newGitHub(c, site, path)
 	case KindGitLab:
 		return newGitLab(c, site, path)
-	case KindGitea:
-		return newGitea(c, site, path)
 	}
-	return nil, fmt.Errorf("there is no forge %q: want github, gitlab or gitea (Forgejo is gitea)", c.Kind)
+	return newGitea(c, site, path)
 }
 
 // split cuts owner/name, for forges that have no deeper folders.
