@@ -78,6 +78,7 @@ func NewPreview(in PreviewInput) (*Preview, error) {
 	if old, edited := in.Base.Mappings[before.Mapping], in.Merged.Mappings[after.Mapping]; old != nil && edited != nil && !old.SameAs(edited) {
 		merged.Edit = editOf(old, edited, in.Merged, will, in.Now)
 	}
+	p.Notices = append(p.Notices, policyNotices(before, after)...)
 	p.compare(NewPlan(base), NewPlan(merged))
 	p.Endings = endings(in, was, will)
 	if in.Snapshot != nil {
@@ -175,6 +176,52 @@ func (p *Preview) compare(base, merged *Plan) {
 		p.Notices = append(p.Notices, fmt.Sprintf("the base itself still has %s before it, which merging does not bring: they are left out here",
 			plural(pending, "change")))
 	}
+}
+
+// policyNotices tells which of a provisioner's rules a merge changes: what is planned today need not show it.
+func policyNotices(before, after *schema.Provisioner) []string {
+	var out []string
+	rule := func(name string, was, is any) {
+		if fmt.Sprint(was) != fmt.Sprint(is) {
+			out = append(out, fmt.Sprintf("%s goes from %v to %v", name, was, is))
+		}
+	}
+	wait := func(p *schema.Provisioner) string {
+		if p.Deprovision.DeleteAfterDays == nil {
+			return "never"
+		}
+		return fmt.Sprintf("after %d days", *p.Deprovision.DeleteAfterDays)
+	}
+	rule("review", before.Review, after.Review)
+	rule("adopt", before.Adopt, after.Adopt)
+	rule("pushGroups", before.PushGroups, after.PushGroups)
+	rule("deprovision", before.Deprovision.Mode, after.Deprovision.Mode)
+	rule("deletion of people who left", wait(before), wait(after))
+	for _, name := range sortedKeys(before.Limits) {
+		if after.Limits[name] == nil {
+			out = append(out, fmt.Sprintf("the gate %s goes back to its default", name))
+		}
+	}
+	for _, name := range sortedKeys(after.Limits) {
+		if was := before.Limits[name]; was == nil || !sameLimit(was, after.Limits[name]) {
+			out = append(out, fmt.Sprintf("the gate %s is tuned (%s)", name, after.Limits[name].Pos))
+		}
+	}
+	for what, sides := range map[string][2]map[string]schema.Pos{"user": {before.Protect.Users, after.Protect.Users}, "group": {before.Protect.Groups, after.Protect.Groups}} {
+		for _, key := range sortedKeys(sides[0]) {
+			if _, still := sides[1][key]; !still {
+				out = append(out, fmt.Sprintf("the %s %q is no longer protected", what, key))
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func sameLimit(a, b *schema.Limit) bool {
+	x, y := *a, *b
+	x.Pos, y.Pos = schema.Pos{}, schema.Pos{}
+	return reflect.DeepEqual(x, y)
 }
 
 // beyond returns what changes have and others have not: effects, and the same effects with another fate.

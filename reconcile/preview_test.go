@@ -97,6 +97,8 @@ func TestPreviewIsWhatMergingBrings(t *testing.T) {
 		{name: "one value of somebody whose other value the base changes", before: strings.Replace(base, `userId: "name1"`, `userId: "old1"`, 1),
 			head: strings.Replace(base, `lastName: "Test", email: "name1@`, `lastName: "New", email: "name1@`, 1), want: []string{"update-user u1 name.familyName=New"},
 			notices: []string{"the base itself still has 1 change before it, which merging does not bring: they are left out here"}},
+		{name: "rules that change", becomes: all + "\nreview: \"required\", adopt: \"match\", deprovision: {mode: \"delete\"}, limits: updates: {max: 9}", head: base, want: []string{},
+			notices: []string{"adopt goes from never to match", "deprovision goes from deactivate to delete", "review goes from off to required", "the gate updates is tuned (base.cue:17:76)"}},
 		{name: "a provisioner that is turned on sends what waited", provisioner: "groups: [\"dev\"]", becomes: all, head: base,
 			want: []string{"create-user u1", "create-user u2", "create-user u3", "create-user u4", "create-group dev", "add-member dev u1", "add-member dev u2",
 				"add-member dev u3", "add-member dev u4"}, assumed: []string{},
