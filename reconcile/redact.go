@@ -134,6 +134,23 @@ func (v *veil) plan(p *Plan) *Plan {
 	return &shown
 }
 
+// redact hides the values that pull requests must not show, by the mappings on both sides.
+func (p *Preview) redact(in PreviewInput) {
+	mappings := []*schema.Mapping{}
+	for _, d := range []*schema.Declarations{in.Base, in.Merged} {
+		if provisioner := d.Provisioners[in.Provisioner]; provisioner != nil {
+			mappings = append(mappings, d.Mappings[provisioner.Mapping])
+		}
+	}
+	v := newVeil(in.RedactKey, mappings...)
+	for i, c := range p.Changes {
+		p.Changes[i] = v.change(c)
+	}
+	for i, c := range p.Settled {
+		p.Settled[i] = v.change(c)
+	}
+}
+
 // effects are those of a change as a report shows them.
 func (v *veil) effects(c *Change) []effect {
 	effects := c.effects()

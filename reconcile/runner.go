@@ -15,6 +15,8 @@ type Runner struct {
 	Audit   Audit
 	Archive Archive
 	Source  Source
+	// Review says what people approved, for provisioners that require a review; nil: there is no forge, and none of it counts.
+	Review Reviewer
 	// Open connects to a provisioner's directory. With readOnly set, the connection must refuse everything that writes.
 	Open func(ctx context.Context, p *schema.Provisioner, readOnly bool) (Directory, error)
 	// Now is the clock; nil means time.Now.

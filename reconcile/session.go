@@ -58,9 +58,13 @@ func (s *session) plan(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.out.Plan = NewPlan(PlanInput{Rewound: rewound, Distrust: s.past.Distrust, Provisioner: p, Want: want, Last: last.desired, Observed: observed,
+	in := PlanInput{Rewound: rewound, Distrust: s.past.Distrust, Provisioner: p, Want: want, Last: last.desired, Observed: observed,
 		Ledger: s.past.Ledger, Status: s.past.Status, Approvals: s.req.Declarations.Approvals, HeldReports: printed, veil: s.veil, Lost: s.past.Open,
-		Edit: s.mappingEdit(last, want), Commit: s.req.Commit, Now: now})
+		Edit: s.mappingEdit(last, want), Commit: s.req.Commit, Now: now}
+	if in.Reviewed, err = s.reviewed(ctx, in); err != nil {
+		return err
+	}
+	s.out.Plan = NewPlan(in)
 	s.out.Plan.Dirty = s.req.Dirty
 	for _, n := range []string{last.notice, s.cutOff} {
 		if n != "" {

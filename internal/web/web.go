@@ -16,6 +16,8 @@ import (
 // Surface serves what a daemon knows.
 type Surface struct {
 	State func() daemon.State
+	// Webhooks, if set, hears forges below /webhooks/. It checks what it is told itself.
+	Webhooks http.Handler
 }
 
 // Handler returns the surface's routes.
@@ -28,6 +30,9 @@ func (s *Surface) Handler() http.Handler {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /api/v1/status", s.status)
 	mux.HandleFunc("GET /{$}", s.page)
+	if s.Webhooks != nil {
+		mux.Handle("/webhooks/", s.Webhooks)
+	}
 	return mux
 }
 
