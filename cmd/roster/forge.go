@@ -48,13 +48,13 @@ func (h *hosting) open(a *app, repo string, git *credentials) (forge.Forge, erro
 	if c.Repository == "" {
 		c.Repository = repo
 	}
-	if c.Token, _ = a.env(h.tokenEnv); c.Token == "" && c.Kind == forge.KindGitHub {
+	if c.Kind == forge.KindGitHub {
 		var err error
 		if c.App, err = git.readApp(); err != nil {
 			return nil, err
 		}
 	}
-	if c.Token == "" && c.App == nil {
+	if c.Token, _ = a.env(h.tokenEnv); c.Token == "" && c.App == nil {
 		return nil, fmt.Errorf("the forge needs a token: set %s, or name another with --forge-token-env", h.tokenEnv)
 	}
 	return forge.Open(c)

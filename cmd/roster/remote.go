@@ -17,10 +17,10 @@ import (
 
 // credentials are who roster is to a Git server.
 type credentials struct {
-	tokenEnv, username            string
-	sshKey, passphraseEnv         string
-	appID, appInstallation        int64
-	appKey                        string
+	tokenEnv, username     string
+	sshKey, passphraseEnv  string
+	appID, appInstallation int64
+	appKey                 string
 }
 
 // register adds the flags, each beginning with prefix.

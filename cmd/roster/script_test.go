@@ -238,10 +238,7 @@ func leaksCmd(ts *testscript.TestScript, neg bool, args []string) {
 // reading alone to whoever knows read-token. Its address is in $GIT_SERVER.
 func gitServerCmd(ts *testscript.TestScript, neg bool, args []string) {
 	want(ts, neg, len(args) == 0, "gitserver")
-	path, err := exec.Command("git", "--exec-path").Output()
-	ts.Check(err)
-	backend := &cgi.Handler{Path: filepath.Join(strings.TrimSpace(string(path)), "git-http-backend"), Stderr: io.Discard,
-		Env: []string{"GIT_PROJECT_ROOT=" + ts.Getenv("WORK"), "GIT_HTTP_EXPORT_ALL=1", "REMOTE_USER=bob", "HOME=" + ts.Getenv("HOME")}}
+	backend := gitBackend(ts)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, password, _ := r.BasicAuth()
 		switch {
@@ -256,4 +253,12 @@ func gitServerCmd(ts *testscript.TestScript, neg bool, args []string) {
 	}))
 	ts.Defer(server.Close)
 	ts.Setenv("GIT_SERVER", server.URL)
+}
+
+// gitBackend is Git's own server over HTTP, for whatever is below $WORK.
+func gitBackend(ts *testscript.TestScript) http.Handler {
+	path, err := exec.Command("git", "--exec-path").Output()
+	ts.Check(err)
+	return &cgi.Handler{Path: filepath.Join(strings.TrimSpace(string(path)), "git-http-backend"), Stderr: io.Discard,
+		Env: []string{"GIT_PROJECT_ROOT=" + ts.Getenv("WORK"), "GIT_HTTP_EXPORT_ALL=1", "REMOTE_USER=bob", "HOME=" + ts.Getenv("HOME")}}
 }
