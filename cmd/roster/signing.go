@@ -70,23 +70,30 @@ func (w *workspace) signedCommits() (func(ctx context.Context, since, head strin
 	}, nil
 }
 
-// unsignedUntil is the commit whose history is not looked at: what was last applied, else where signing began.
+// unsignedUntil is the commit whose history is not looked at: what was last applied, or what an operator vouches for, whichever is later.
 func (w *workspace) unsignedUntil(since string) (gitrepo.Hash, error) {
 	repo := w.source.repo
+	var applied, vouched gitrepo.Hash
+	var err error
 	if since != "" {
-		h, err := repo.Resolve(since)
-		if !errors.Is(err, fs.ErrNotExist) { // not there any more: gate history speaks of that
-			return h, err
+		if applied, err = repo.Resolve(since); err != nil && !errors.Is(err, fs.ErrNotExist) { // not there any more: gate history speaks of that
+			return applied, err
 		}
 	}
 	if w.place.signedSince == "" {
-		return gitrepo.Hash{}, nil
+		return applied, nil
 	}
-	h, err := repo.Resolve(w.place.signedSince)
-	if err != nil {
-		return h, fmt.Errorf("--signed-since: %w", err)
+	if vouched, err = repo.Resolve(w.place.signedSince); err != nil {
+		return vouched, fmt.Errorf("--signed-since: %w", err)
 	}
-	return h, nil
+	if applied.IsZero() {
+		return vouched, nil
+	}
+	earlier, err := repo.IsAncestor(vouched, applied)
+	if err != nil || earlier {
+		return applied, err
+	}
+	return vouched, nil
 }
 
 // auditSignatures returns what signs the commits of the audit branch and what checks them; either may be nil.
