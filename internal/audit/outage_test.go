@@ -51,17 +51,19 @@ func TestPushesAreRefusedForAnHour(t *testing.T) {
 			if s.child(0) {
 				t.Fatal("the first run died")
 			}
-			s.order.Commit, s.written = 2, nil
+			s.calls()
+			s.order.Commit = 2
 			accept := s.refuse(c.but)
 			at := time.Now()
 			now := func() time.Time { return at }
+			var writes []string
 			for range 7 { // every ten minutes
 				result, err := s.order.do(t.Context(), now, nil)
 				if err == nil || !strings.Contains(err.Error(), "frozen for an hour") {
 					t.Fatalf("at %s the run came to %+v, %v", at, result, err)
 				}
-				if len(s.written) != c.writes {
-					t.Fatalf("at %s there were %d writes, want %d: %q", at, len(s.written), c.writes, s.written)
+				if writes = append(writes, s.calls()...); len(writes) != c.writes {
+					t.Fatalf("at %s there were %d writes, want %d: %q", at, len(writes), c.writes, writes)
 				}
 				at = at.Add(10 * time.Minute)
 			}
@@ -104,10 +106,11 @@ func TestADiskThatFillsUp(t *testing.T) {
 			t.Parallel()
 			s := newStage(t)
 			s.child(0)
-			s.order.Commit, s.written = 2, nil
+			s.calls()
+			s.order.Commit = 2
 			failed := s.fails(fmt.Sprintf("%s=%d", fileLimit, limit))
-			if limit == 0 && (failed == "" || len(s.written) > 0) {
-				t.Errorf("with no disk at all it came to %q and wrote %q", failed, s.written)
+			if writes := s.calls(); limit == 0 && (failed == "" || len(writes) > 0) {
+				t.Errorf("with no disk at all it came to %q and wrote %q", failed, writes)
 			}
 			s.converge()
 		})

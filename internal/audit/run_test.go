@@ -153,21 +153,24 @@ type stage struct {
 	order order
 	sim   *awssim.Server
 
+	remote, state string // of every order
+
 	mu      sync.Mutex
 	written []string // "METHOD path" of each call that changed something
+	told    int      // how many of them calls has told
 }
 
 func newStage(t *testing.T) *stage {
 	s := &stage{t: t, sim: &awssim.Server{Tenant: "t0000000-0000-4000-8000-000000000001"}}
 	s.sim.Options.Throttle.Unlimited = true
-	server := httptest.NewServer(s)
-	t.Cleanup(server.Close)
 	dir := stateDir(t)
-	remote := filepath.Join(dir, "remote.git")
-	if _, err := gitrepo.InitBare(t.Context(), remote); err != nil {
+	s.remote, s.state = filepath.Join(dir, "remote.git"), filepath.Join(dir, "state")
+	if _, err := gitrepo.InitBare(t.Context(), s.remote); err != nil {
 		t.Fatal(err)
 	}
-	s.order = order{Remote: remote, Mirror: filepath.Join(dir, "mirror.git"), State: filepath.Join(dir, "state"), Endpoint: server.URL + s.sim.Path(),
+	server := httptest.NewServer(s)
+	t.Cleanup(server.Close)
+	s.order = order{Remote: s.remote, Mirror: filepath.Join(dir, "mirror.git"), State: s.state, Endpoint: server.URL + s.sim.Path(),
 		Token: s.sim.Token(), Commit: 1}
 	return s
 }
@@ -183,10 +186,10 @@ func (s *stage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.t.Error(err)
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	if out, err := exec.Command("git", "-C", s.order.Remote, "cat-file", "-e", "refs/heads/"+branch+":"+intentsPath(prov)).CombinedOutput(); err != nil {
+	if out, err := exec.Command("git", "-C", s.remote, "cat-file", "-e", "refs/heads/"+branch+":"+intentsPath(prov)).CombinedOutput(); err != nil {
 		s.t.Errorf("%s %s is sent without an intent: %v %s", r.Method, r.URL.Path, err, out)
 	}
-	cut, err := readJournal(filepath.Join(s.order.State, "journal", prov+".jsonl"))
+	cut, err := readJournal(filepath.Join(s.state, "journal", prov+".jsonl"))
 	if err != nil || cut == nil || len(cut.Entries) == 0 || cut.Entries[len(cut.Entries)-1].Ended {
 		s.t.Errorf("%s %s is sent without an entry in the journal: %v", r.Method, r.URL.Path, err)
 	}
@@ -202,6 +205,15 @@ func (s *stage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.WriteHeader(answer.Code)
 	_, _ = w.Write(answer.Body.Bytes()) // nobody may be there any more
+}
+
+// calls are those that changed something since the last time.
+func (s *stage) calls() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := s.written[s.told:]
+	s.told = len(s.written)
+	return slices.Clone(out)
 }
 
 // child runs the order in a process of its own. It reports whether that was killed.
