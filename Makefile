@@ -4,7 +4,7 @@
 
 FUZZTIME ?= 1m
 
-.PHONY: build test lint vuln demo bench fuzz golden
+.PHONY: build test lint vuln demo bench fuzz golden e2e-forge
 
 build:
 	go build -o bin/roster ./cmd/roster
@@ -53,3 +53,14 @@ golden:
 	@dirs=$$(grep -rlE --include='*_test.go' 'flag\.Bool.*"update"' . | xargs -r -n 1 dirname | sort -u); \
 	if [ -z "$$dirs" ]; then echo "no package has golden files" >&2; exit 1; fi; \
 	for dir in $$dirs; do go test "$$dir" -update || exit 1; done
+
+# A real Gitea, built from its Go module (some ten minutes of CPU the first time), plays a pull request's whole life with the daemon.
+GITEA_VERSION ?= v1.26.4
+GITEA = bin/gitea-$(GITEA_VERSION)
+GITEA_MODULE = $$(go mod download -json code.gitea.io/gitea@$(GITEA_VERSION) | sed -n 's/^.*"Dir": "\(.*\)".*$$/\1/p')
+
+$(GITEA):
+	dir=$(GITEA_MODULE) && cd "$$dir" && go build -tags "sqlite sqlite_unlock_notify" -o "$(CURDIR)/$@" .
+
+e2e-forge: $(GITEA)
+	ROSTER_GITEA="$(CURDIR)/$(GITEA)" ROSTER_GITEA_STATIC="$(GITEA_MODULE)" go test -tags e2e -count 1 -v -timeout 15m -run '^TestForgeStory$$' ./cmd/roster

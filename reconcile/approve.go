@@ -37,7 +37,7 @@ func (p *Plan) approve(in PlanInput) {
 		if printed := in.HeldReports[key]; printed != nil {
 			named := heldEffects(printed)
 			covers = func(c *Change) bool {
-				return !slices.ContainsFunc(c.effects(), func(e effect) bool { return !named[e] })
+				return exact || !slices.ContainsFunc(in.veil.effects(c), func(e effect) bool { return !named[e] })
 			}
 		}
 		if p.release(key, covers) {

@@ -142,6 +142,7 @@ func (r *Report) judge() Outcome {
 // conclude publishes the report with what follows from it.
 func (s *session) conclude(ctx context.Context, r *Report, ledger *Ledger) error {
 	status := s.status(r, ledger)
+	r.Changes = s.veil.done(r.Changes)
 	s.out.Report = r
 	// A stopped run still owes its report.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)

@@ -381,7 +381,8 @@ func (x *explainer) run() {
 		if said++; said > mostLines {
 			continue
 		}
-		x.fact("run", x.Report.Run, schema.Pos{}, "%s %s: %s; %s", d.Kind, strings.TrimLeft(subject(&d.Change), "+-~ "), outcome(d), x.Path)
+		_, text := subject(&d.Change)
+		x.fact("run", x.Report.Run, schema.Pos{}, "%s %s: %s; %s", d.Kind, text, outcome(d), x.Path)
 	}
 	if said > mostLines {
 		x.fact("run", x.Report.Run, schema.Pos{}, "%s more; %s", plural(said-mostLines, "change"), x.Path)

@@ -24,6 +24,7 @@ type gateInput struct {
 	rewound, distrust string
 	lost              *Intent // a run whose journal is lost; nil: none
 	observed          *Observed
+	reviewed          *Reviewed // nil: no review is required
 }
 
 // gate holds changes. holds returns why it holds each, by index; whole-plan gates return every index. final, if set, tells which of them no
@@ -52,6 +53,7 @@ var gates = []gate{
 	{"disputed", holdDisputed, unlessTakenOver},
 	{"collision", holdCollision, unlessMakingWay},
 	{"protected", holdProtected, nil},
+	{"unreviewed", holdUnreviewed, nil},
 }
 
 func always(*gateInput, *Change) bool { return true }

@@ -64,6 +64,7 @@ type PlanInput struct {
 	Approvals   map[string]*schema.Approval
 	// HeldReports are the reports that printed the digests which approvals name, as far as a verified chain has them.
 	HeldReports map[string]*Report
+	veil        *veil // as those reports were written
 	Commit      CommitRef
 	Now         time.Time
 	// Lost is an interrupted run whose journal is lost: what it made has our externalId and is not in the ledger. Nil when there is none.
@@ -73,6 +74,7 @@ type PlanInput struct {
 	// Rewound says why Commit does not descend from what was last applied, Distrust why the audit branch cannot be trusted; empty when
 	// all is well.
 	Rewound, Distrust string
+	Reviewed          *Reviewed // what was approved; nil where no review is required
 }
 
 // NewPlan decides what has to change. Same input, same plan and digest.
@@ -89,7 +91,7 @@ func NewPlan(in PlanInput) *Plan {
 	}
 	p.Notices = applyGates(&gateInput{changes: p.Changes, want: in.Want, last: in.Last, linking: linking, target: target,
 		ledger: in.Ledger, status: in.Status, policy: in.Provisioner, now: in.Now, rewound: in.Rewound, distrust: in.Distrust, lost: in.Lost,
-		observed: in.Observed})
+		observed: in.Observed, reviewed: in.Reviewed})
 	p.approve(in)
 	p.wait(in)
 	p.Notices = append(p.Notices, overQuota(in.Want)...)

@@ -15,6 +15,8 @@ type Runner struct {
 	Audit   Audit
 	Archive Archive
 	Source  Source
+	// Review says what people approved, for provisioners that require a review; nil: there is no forge, and none of it counts.
+	Review Reviewer
 	// Open connects to a provisioner's directory. With readOnly set, the connection must refuse everything that writes.
 	Open func(ctx context.Context, p *schema.Provisioner, readOnly bool) (Directory, error)
 	// Now is the clock; nil means time.Now.
@@ -23,6 +25,11 @@ type Runner struct {
 	RunID func() string
 	// Host and Version are written into intents and reports.
 	Host, Version string
+	// Signed, if set, checks that every commit after since ("" for all of history) up to head is signed by somebody who may. Its error
+	// names the first that is not; nothing of that commit is planned or sent.
+	Signed func(ctx context.Context, since, head string) error
+	// RedactKey is what values of attributes with redact: true are hashed with, wherever they would be shown; without it they are left out.
+	RedactKey []byte
 	// Grace is how long calls in flight may take when a run is told to stop; 0 means 10 seconds.
 	Grace time.Duration
 	// Progress, if set, follows reads and writes: what is being done, and how much of it is.
@@ -94,6 +101,7 @@ func (r *Runner) Run(ctx context.Context, req Request) (*RunResult, error) {
 		return out, nil
 	}
 	s := &session{Runner: r, req: req, provisioner: p, past: past, was: was, started: r.now(), out: out}
+	defer func() { out.Plan = s.veil.plan(out.Plan) }()
 	if past.Interrupted != nil {
 		if err := s.recover(ctx); err != nil {
 			return out, fmt.Errorf("complete the interrupted run %s: %w", past.Interrupted.Intent.Run, err)

@@ -20,6 +20,7 @@ type session struct {
 	started     time.Time
 	dir         Directory
 	out         *RunResult
+	veil        *veil
 	was         string // the key under which earlier runs left their past; empty unless the provisioner was renamed
 	runID       string
 	cutOff      string // what a plan says of an interrupted run that apply will report
@@ -28,6 +29,9 @@ type session struct {
 // plan observes the directory and decides what has to change.
 func (s *session) plan(ctx context.Context) error {
 	p, now := s.provisioner, s.started
+	if err := s.signed(ctx); err != nil {
+		return err
+	}
 	want, err := s.desire(now)
 	if err != nil {
 		return err
@@ -36,6 +40,7 @@ func (s *session) plan(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.veil = s.veilOf(last)
 	printed, err := s.heldReports(ctx)
 	if err != nil {
 		return err
@@ -53,9 +58,13 @@ func (s *session) plan(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.out.Plan = NewPlan(PlanInput{Rewound: rewound, Distrust: s.past.Distrust, Provisioner: p, Want: want, Last: last.desired, Observed: observed,
-		Ledger: s.past.Ledger, Status: s.past.Status, Approvals: s.req.Declarations.Approvals, HeldReports: printed, Lost: s.past.Open,
-		Edit: s.mappingEdit(last, want), Commit: s.req.Commit, Now: now})
+	in := PlanInput{Rewound: rewound, Distrust: s.past.Distrust, Provisioner: p, Want: want, Last: last.desired, Observed: observed,
+		Ledger: s.past.Ledger, Status: s.past.Status, Approvals: s.req.Declarations.Approvals, HeldReports: printed, veil: s.veil, Lost: s.past.Open,
+		Edit: s.mappingEdit(last, want), Commit: s.req.Commit, Now: now}
+	if in.Reviewed, err = s.reviewed(ctx, in); err != nil {
+		return err
+	}
+	s.out.Plan = NewPlan(in)
 	s.out.Plan.Dirty = s.req.Dirty
 	s.out.Plan.Assertions = append(AssertDeclared(s.req.Declarations, now, want), AssertObserved(s.req.Declarations, observed, s.out.Plan.linking)...)
 	for _, n := range []string{last.notice, s.cutOff} {
@@ -160,7 +169,7 @@ func (s *session) rewound(ctx context.Context) (string, error) {
 func (s *session) apply(ctx context.Context) error {
 	plan := s.out.Plan
 	ledger := settle(s.past.Ledger, plan, s.started)
-	a := &applier{dir: s.dir, journal: s.Audit, plan: plan, ledger: ledger, now: s.now, workers: s.provisioner.Rate.Concurrency,
+	a := &applier{dir: s.dir, journal: veiledJournal{s.Audit, s.veil}, plan: plan, ledger: ledger, now: s.now, workers: s.provisioner.Rate.Concurrency,
 		grace: s.Grace, progress: s.progress("apply"), run: s.id()}
 	if a.grace == 0 {
 		a.grace = 10 * time.Second

@@ -81,4 +81,5 @@ var (
 	noTokenEnd     = code{"W4003", "A token without tokenExpires.", "AWS's tokens live for a year: declare when this one ends, so that roster can warn you"}
 	pauseEnded     = code{"W4004", "A pause has ended. It has no effect any more.", "remove it, or extend it"}
 	approvalEnded  = code{"W4005", "An approval has expired. It has no effect any more.", "remove it"}
+	reviewNeeded   = code{"W4006", "A provisioner requires a review. The daemon asks the forge what was approved; without a forge every intended change is held.", "run the daemon with --forge"}
 )

@@ -56,6 +56,7 @@ func load(fsys fs.FS, limits limits) (*Declarations, error) {
 	if len(l.problems) > 0 {
 		return nil, l.found()
 	}
+	l.conceal(l.warnings)
 	l.warnings.sort()
 	d.Warnings = slices.Compact(l.warnings)
 	return d, nil
@@ -63,6 +64,7 @@ func load(fsys fs.FS, limits limits) (*Declarations, error) {
 
 // found returns the problems, sorted and each once.
 func (l *loader) found() Problems {
+	l.conceal(l.problems)
 	l.problems.sort()
 	return slices.Compact(l.problems)
 }

@@ -92,6 +92,8 @@ func (l *loader) mappingField(m *mappingSource, name string) *node {
 func (l *loader) mapping(src *mappingSource) *Mapping {
 	m := &Mapping{Key: src.key, Pos: src.at.pos(), catalog: newCatalog(l.schema), ifEmpty: map[string]string{}, positions: map[string]Pos{},
 		fingerprint: src.fingerprint(l.dynamic.consts)}
+	m.secrets = secretAttributes(l.attributeTypes())
+	m.redacted = src.redacted(m.secrets, l.dynamic.consts, m.catalog)
 	base := join("mappings", m.Key)
 	for _, a := range m.catalog {
 		for i := range a.keys {

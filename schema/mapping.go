@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -13,6 +14,8 @@ type Mapping struct {
 	catalog   []attribute
 	ifEmpty   map[string]string // "skip", "clear" or "error" by SCIM path
 	positions map[string]Pos    // of the expressions, by SCIM path
+	secrets   map[string]bool   // attributes of users with redact: true
+	redacted  []string          // SCIM paths that may show one of them
 	program   program
 	sets      []bool // which attributes of the catalog scim sets
 	creates   []bool // which onCreate sets
@@ -50,12 +53,12 @@ func (m *Mapping) Map(u *User, groups []string) (Mapped, error) {
 	scim, onCreate, err := m.program.run(newSubject(u, groups))
 	if err != nil {
 		return Mapped{}, Problems{{Pos: u.Pos, Code: mapFailed.id, Path: join("users", u.Key),
-			Message: fmt.Sprintf("mapping %q (%s) fails: %s", m.Key, m.Pos, scrub(err.Error())), Advice: "correct the mapping, or the user"}}
+			Message: fmt.Sprintf("mapping %q (%s) fails: %s", m.Key, m.Pos, m.concealed(scrub(err.Error()), u)), Advice: "correct the mapping, or the user"}}
 	}
 	var found Problems
 	report := func(c code, path, message, value, advice string) {
 		p := Problem{Pos: u.Pos, Code: c.id, Path: join("users", u.Key), Message: fmt.Sprintf("mapping %q: %s %s", m.Key, path, message), Advice: advice}
-		if value != "" {
+		if value != "" && !slices.Contains(m.redacted, path) {
 			p.Value = quote(value)
 		}
 		found = append(found, p)

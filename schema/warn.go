@@ -22,6 +22,10 @@ func (d *Declarations) Warn(now time.Time) Problems {
 		if p.TokenExpires != nil && p.TokenExpires.Start.After(now.AddDate(1, 0, 1)) {
 			w.warn(p.Pos, tokenEnds, path+".tokenExpires", fmt.Sprintf("the token of %q is said to expire more than a year from now", key), p.TokenExpires)
 		}
+		if p.Review == "required" {
+			w.found = append(w.found, Problem{Pos: p.Pos, Code: reviewNeeded.id, Path: path + ".review", Advice: reviewNeeded.advice,
+				Message: fmt.Sprintf("only what was approved is applied by %q: where no forge is asked, every intended change is held", key)})
+		}
 		if p.Paused != nil {
 			w.ends(p.Paused.Until, 0, p.Paused.Pos, pauseEnded, path+".paused", fmt.Sprintf("the pause of %q", key))
 		}

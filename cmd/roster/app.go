@@ -69,7 +69,7 @@ Exit codes: 0 in sync or done, 1 error, 2 changes pending, 3 held, 4 partial, 64
 	f.StringSliceVar(&a.policy.Commands, "allow-command", nil, "commands that declarations may run")
 	f.StringSliceVar(&a.policy.Hosts, "allow-host", []string{"scim.*.amazonaws.com", "scim.*.api.aws", "loopback"}, "hosts that declarations may send to")
 	root.AddCommand(a.initCommand(), a.checkCommand(), a.planCommand(), a.applyCommand(), a.serveCommand(), a.demoCommand(),
-		a.simulateCommand(), a.testCommand(), a.showCommand(), a.explainCommand())
+		a.simulateCommand(), a.testCommand(), a.showCommand(), a.explainCommand(), a.auditCommand())
 	for _, c := range root.Commands() {
 		c.Args = usageArgs(c.Args)
 	}
@@ -123,6 +123,18 @@ func (a *app) settle(cmd *cobra.Command, _ []string) error {
 	case a.attempts < 0:
 		return usageError{fmt.Errorf("--attempts %d: want 1 or more, or 0 for the default", a.attempts)}
 	}
+	// Our own secrets are not for an endpoint that a pull request names: those that a flag names, and the usual ones also where a command
+	// has no such flag, so that check says what the daemon would.
+	a.policy.Own = []string{"ROSTER_GIT_TOKEN", "ROSTER_FORGE_TOKEN", "ROSTER_WEBHOOK_SECRET"}
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		switch values, list := f.Value.(pflag.SliceValue); {
+		case !strings.HasSuffix(f.Name, "-token-env") && !strings.HasSuffix(f.Name, "-secret-env"):
+		case list:
+			a.policy.Own = append(a.policy.Own, values.GetSlice()...)
+		default:
+			a.policy.Own = append(a.policy.Own, f.Value.String())
+		}
+	})
 	if a.policy.SecretsDir != "" {
 		dir, err := filepath.Abs(a.policy.SecretsDir)
 		if err != nil {

@@ -40,6 +40,7 @@ func TestScripts(t *testing.T) {
 			"within":      withinCmd,
 			"leaks":       leaksCmd,
 			"gitserver":   gitServerCmd,
+			"github":      githubCmd,
 		},
 	})
 }

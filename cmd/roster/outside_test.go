@@ -23,6 +23,7 @@ var outside = map[string]struct {
 	"count":    {"count USERS GROUPS", countOutside},
 	"title":    {"title USERNAME TITLE", titleOutside},
 	"add":      {"add user|group NAME [MEMBER...]", addOutside},
+	"user":     {"user USERNAME ID: somebody with that id", userOutside},
 	"join":     {"join GROUP USERNAME", joinOutside},
 	"delete":   {"delete user|group NAME", deleteOutside},
 	"remember": {"remember: what kept compares with", rememberOutside},
@@ -95,6 +96,11 @@ func addOutside(c *cloud, args []string) error {
 	}
 	_, err := c.PutUser(awssim.User{UserName: args[1], DisplayName: args[1], Active: true, Name: &awssim.Name{GivenName: "Some", FamilyName: "Body"},
 		Emails: []awssim.Value{{Value: args[1], Type: "work", Primary: true}}})
+	return err
+}
+
+func userOutside(c *cloud, args []string) error {
+	_, err := c.PutUser(awssim.User{ID: args[1], UserName: args[0], DisplayName: args[0], Name: &awssim.Name{GivenName: "V", FamilyName: "V"}, Active: true})
 	return err
 }
 

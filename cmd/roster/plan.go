@@ -18,19 +18,31 @@ import (
 func (a *app) planCommand() *cobra.Command {
 	var p place
 	var out string
+	var two comparison
 	c := &cobra.Command{Use: "plan [DIR]", Short: "Show what apply would change, and what would be held",
 		Long: `plan compares what DIR declares with what AWS holds and shows the changes, the riskiest first. It sends nothing but GET.
-Uncommitted changes are planned and marked. Exit code: 0 in sync, 2 changes pending, 3 something is held.`,
+Uncommitted changes are planned and marked.
+
+With --base it shows instead what merging --head into it would bring, as a preview of a pull request does. Then AWS is not asked and no
+token is needed: the base is taken for what AWS holds, or a snapshot that the daemon writes (serve --snapshots) says what it does.
+
+Exit code: 0 in sync, 2 changes pending, 3 something is held.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := p.take(args); err != nil {
 				return err
+			}
+			if two.asked() {
+				return a.compare(cmd.Context(), &p, two, out)
 			}
 			return a.plan(cmd.Context(), &p, out)
 		}}
 	p.register(c)
 	c.Flags().StringVar(&p.provisioner, "provisioner", "", "only this one (default: all)")
 	c.Flags().StringVar(&out, "out", "", "write the plan to a file instead of standard output")
+	c.Flags().StringVar(&two.base, "base", "", "compare with this commit instead of with AWS: what is merged into")
+	c.Flags().StringVar(&two.head, "head", "", "what is merged into --base (default: HEAD)")
+	c.Flags().StringArrayVar(&two.observed, "observed", nil, "file with what AWS holds, as the daemon writes it; one for each provisioner")
 	return c
 }
 

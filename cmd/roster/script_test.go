@@ -203,22 +203,31 @@ func leaksCmd(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// gitServerCmd serves the bare repositories below $WORK over HTTP with Git's own server, to whoever knows the token git-token. Its
-// address is in $GIT_SERVER.
+// gitServerCmd serves the bare repositories below $WORK over HTTP with Git's own server, to whoever knows the token git-token, and for
+// reading alone to whoever knows read-token. Its address is in $GIT_SERVER.
 func gitServerCmd(ts *testscript.TestScript, neg bool, args []string) {
 	want(ts, neg, len(args) == 0, "gitserver")
-	path, err := exec.Command("git", "--exec-path").Output()
-	ts.Check(err)
-	backend := &cgi.Handler{Path: filepath.Join(strings.TrimSpace(string(path)), "git-http-backend"), Stderr: io.Discard,
-		Env: []string{"GIT_PROJECT_ROOT=" + ts.Getenv("WORK"), "GIT_HTTP_EXPORT_ALL=1", "REMOTE_USER=bob", "HOME=" + ts.Getenv("HOME")}}
+	backend := gitBackend(ts)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, password, ok := r.BasicAuth(); !ok || password != "git-token" {
+		_, password, _ := r.BasicAuth()
+		switch {
+		case password == "read-token" && strings.Contains(r.URL.String(), "receive-pack"):
+			http.Error(w, "forbidden", http.StatusForbidden)
+		case password != "git-token" && password != "read-token":
 			w.Header().Set("WWW-Authenticate", `Basic realm="git"`)
 			http.Error(w, "who are you?", http.StatusUnauthorized)
-			return
+		default:
+			backend.ServeHTTP(w, r)
 		}
-		backend.ServeHTTP(w, r)
 	}))
 	ts.Defer(server.Close)
 	ts.Setenv("GIT_SERVER", server.URL)
+}
+
+// gitBackend is Git's own server over HTTP, for whatever is below $WORK.
+func gitBackend(ts *testscript.TestScript) http.Handler {
+	path, err := exec.Command("git", "--exec-path").Output()
+	ts.Check(err)
+	return &cgi.Handler{Path: filepath.Join(strings.TrimSpace(string(path)), "git-http-backend"), Stderr: io.Discard,
+		Env: []string{"GIT_PROJECT_ROOT=" + ts.Getenv("WORK"), "GIT_HTTP_EXPORT_ALL=1", "REMOTE_USER=bob", "HOME=" + ts.Getenv("HOME")}}
 }

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/seed-d64a251c/roster/internal/daemon"
+	"github.com/seed-d64a251c/roster/internal/preview"
 	"github.com/seed-d64a251c/roster/internal/web"
 	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/schema"
@@ -21,13 +23,17 @@ type service struct {
 	place
 	branch, listen string
 	poll, jitter   time.Duration
+	hosting        hosting
 }
 
 func (a *app) serveCommand() *cobra.Command {
 	var s service
 	c := &cobra.Command{Use: "serve --repo URL", Short: "The daemon: keep AWS as the repository declares",
 		Long: `serve polls the repository, applies each new commit, and runs each enabled provisioner on its schedule. Reports are pushed to the
-audit branch. SIGTERM and Ctrl-C end it after the calls in flight.`,
+audit branch. SIGTERM and Ctrl-C end it after the calls in flight.
+
+With --forge it also shows on each open pull request what merging it would do, and knows what was approved where a provisioner requires a
+review. With a webhook secret, /webhooks/github, /webhooks/gitlab and /webhooks/gitea make it look sooner.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if s.repo == "" {
@@ -36,6 +42,7 @@ audit branch. SIGTERM and Ctrl-C end it after the calls in flight.`,
 			return a.serve(cmd.Context(), &s, nil)
 		}}
 	s.register(c)
+	s.hosting.register(c)
 	f := c.Flags()
 	_ = f.MarkHidden("ref")
 	f.StringVar(&s.branch, "branch", "main", "branch to apply")
@@ -53,11 +60,32 @@ func (a *app) serve(ctx context.Context, s *service, started func(address string
 	}
 	runner := w.runner()
 	runner.Progress = nil
+	host, err := s.hosting.open(a, s.repo, &s.place.git)
+	if err != nil {
+		return err
+	}
+	if host != nil {
+		runner.Review = &preview.Reviewer{Forge: host, Git: w.proposals(), Branch: s.branch}
+	}
+	commits, pulls := make(bell, 1), make(bell, 1)
 	d := &daemon.Daemon{Head: func(ctx context.Context) (reconcile.CommitRef, error) { return w.newest(ctx, s.branch) }, Load: w.load, Runner: runner,
-		Poll: s.poll, Jitter: s.jitter, Log: w.log}
+		Poll: s.poll, Jitter: s.jitter, Log: w.log, Wake: commits}
 	failed := make(chan error, 1)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	previewing := func() {}
+	if previewer := w.previews(s, host, runner, pulls); previewer != nil {
+		d.Done = func(_ string, result *reconcile.RunResult, _ error) {
+			if result != nil && result.Report != nil && result.Report.Counts.Done > 0 {
+				previewer.Moved()
+				pulls.ring()
+			}
+		}
+		var running sync.WaitGroup
+		running.Go(func() { previewer.Run(ctx) })
+		previewing = running.Wait
+	}
+	webhooks := s.hosting.webhooks(a, w, func() { commits.ring(); pulls.ring() })
 	if s.listen != "" {
 		listener, err := net.Listen("tcp", s.listen)
 		if err != nil {
@@ -68,14 +96,15 @@ func (a *app) serve(ctx context.Context, s *service, started func(address string
 			started(listener.Addr().String())
 		}
 		go func() {
-			failed <- serveAll(ctx, []served{{listener, (&web.Surface{State: d.State, Explain: w.explainer(d)}).Handler()}})
+			failed <- serveAll(ctx, []served{{listener, (&web.Surface{State: d.State, Explain: w.explainer(d), Webhooks: webhooks}).Handler()}})
 			cancel()
 		}()
 	} else {
 		failed <- nil
 	}
-	err := d.Run(ctx)
+	err = d.Run(ctx)
 	cancel()
+	previewing()
 	w.log.Info("stopped")
 	return errors.Join(err, <-failed)
 }
@@ -83,11 +112,11 @@ func (a *app) serve(ctx context.Context, s *service, started func(address string
 // openMirror opens the cache of the repository and insists that the branch can be read: a daemon that cannot start says so at once.
 func (w *workspace) openMirror(ctx context.Context, branch string) error {
 	p := w.place
-	p.ref = branch
-	if err := w.openRemote(ctx); err != nil {
-		return err
+	if branch == p.auditBranch && p.auditRepo == "" {
+		return usageError{fmt.Errorf("--branch and --audit-branch are both %s: reports would be taken for declarations", branch)}
 	}
-	return nil
+	p.ref = branch
+	return w.openRemote(ctx, true)
 }
 
 func (w *workspace) newest(ctx context.Context, branch string) (reconcile.CommitRef, error) {

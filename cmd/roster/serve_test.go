@@ -30,6 +30,7 @@ type watch struct {
 	home       string
 	work, bare string
 	cmd        *exec.Cmd
+	env        []string            // that it gets besides
 	lines      chan map[string]any // of its log
 	address    string
 }
@@ -48,13 +49,14 @@ func newWatch(t *testing.T, c *cloud) *watch {
 	return w
 }
 
-// start starts the daemon and waits until it serves its pages.
-func (w *watch) start() {
+// start starts the daemon, told more than usual or not, and waits until it serves its pages.
+func (w *watch) start(more ...string) {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), 2*patience)
 	w.t.Cleanup(cancel)
-	w.cmd = roster(ctx, w.home, "serve", "--repo", "file://"+w.bare, "--listen", "127.0.0.1:0", "--poll", "20ms", "--jitter", "1ms", "-v",
-		"--state-dir", filepath.Join(w.home, "state"))
+	w.cmd = roster(ctx, w.home, append([]string{"serve", "--repo", "file://" + w.bare, "--listen", "127.0.0.1:0", "--poll", "20ms", "--jitter", "1ms", "-v",
+		"--state-dir", filepath.Join(w.home, "state")}, more...)...)
+	w.cmd.Env = append(w.cmd.Env, w.env...)
 	log, err := w.cmd.StderrPipe()
 	if err != nil {
 		w.t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/http"
 	"strings"
@@ -99,7 +100,8 @@ func describe(c gitrepo.Commit) reconcile.CommitRef {
 type branchStore struct {
 	repo   *gitrepo.Repo
 	branch string
-	remote bool // ask the remote before answering
+	remote bool                         // ask the remote before answering
+	sign   func([]byte) ([]byte, error) // nil: commits are not signed
 }
 
 var _ audit.Store = (*branchStore)(nil)
@@ -136,9 +138,13 @@ func (s *branchStore) Commit(ctx context.Context, base string, edits map[string]
 		}
 	}
 	h, err := s.repo.Update(ctx, s.branch, parent, edits, gitrepo.CommitMeta{Message: message, When: when,
-		Author: gitrepo.Person{Name: "roster", Email: "roster@localhost"}})
-	if errors.Is(err, gitrepo.ErrStale) {
+		Author: gitrepo.Person{Name: "roster", Email: "roster@localhost"}, Sign: s.sign})
+	var refused *gitrepo.RefusedError
+	switch {
+	case errors.Is(err, gitrepo.ErrStale):
 		return "", errors.Join(audit.ErrStale, err)
+	case errors.As(err, &refused):
+		return "", fmt.Errorf("%w: %w", audit.ErrRefused, err)
 	}
 	if err != nil {
 		return "", err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -27,13 +28,15 @@ import (
 
 // place is where a command finds declarations and leaves evidence.
 type place struct {
-	dir, repo, ref, remote     string
-	path                       string
-	auditRepo, auditBranch     string
-	stateDir                   string
-	gitTokenEnv, gitUsername   string
-	sshKey, knownHosts, caFile string
-	provisioner                string
+	dir, repo, ref, remote string
+	path                   string
+	auditRepo, auditBranch string
+	stateDir               string
+	provisioner            string
+
+	git, auditGit credentials
+	network
+	signatures
 }
 
 // register adds the flags that choose a place.
@@ -46,11 +49,10 @@ func (p *place) register(c *cobra.Command) {
 	f.StringVar(&p.auditRepo, "audit-repo", "", "URL of another repository for the audit branch")
 	f.StringVar(&p.auditBranch, "audit-branch", "roster/audit", "branch for status, ledger and reports")
 	f.StringVar(&p.stateDir, "state-dir", "", "folder for journal and caches (default: <git dir>/roster, or the user's cache)")
-	f.StringVar(&p.gitTokenEnv, "git-token-env", "ROSTER_GIT_TOKEN", "environment name of the token for HTTPS repositories")
-	f.StringVar(&p.gitUsername, "git-username", "", "user name that goes with the token")
-	f.StringVar(&p.sshKey, "ssh-key", "", "private key file for SSH repositories (default: the agent)")
-	f.StringVar(&p.knownHosts, "known-hosts", "", "known_hosts file for SSH repositories (default: the user's)")
-	f.StringVar(&p.caFile, "git-ca", "", "further certificate authorities for HTTPS repositories (PEM)")
+	p.git.register(f, "", "", "repositories")
+	p.auditGit.register(f, "audit-", "AUDIT_", "the audit branch (default: as for reading)")
+	p.network.register(f)
+	p.signatures.register(f)
 }
 
 // registerC adds -C for commands whose argument is not DIR.
@@ -81,21 +83,13 @@ type workspace struct {
 	commit reconcile.CommitRef
 	decls  *schema.Declarations
 	dirty  bool
+
+	signed    func(ctx context.Context, since, head string) error
+	redactKey []byte
 	// removed are the provisioners that the declarations no longer have and that still have people to deprovision.
 	removed map[string]*schema.Provisioner
 
 	limiters sync.Map // identity -> *scim.Limiter
-}
-
-func (a *app) auth(p *place) gitrepo.Auth {
-	auth := gitrepo.Auth{Username: p.gitUsername, SSHKeyFile: p.sshKey, CAFile: p.caFile}
-	if p.knownHosts != "" {
-		auth.KnownHostsFiles = []string{p.knownHosts}
-	}
-	if token, ok := a.env(p.gitTokenEnv); ok && token != "" {
-		auth.Token = func(context.Context) (string, error) { return token, nil }
-	}
-	return auth
 }
 
 // open finds the repository, the commit and the audit branch. committed demands that nothing is uncommitted.
@@ -103,7 +97,7 @@ func (a *app) open(ctx context.Context, p *place, committed bool) (*workspace, e
 	w := &workspace{app: a, place: p, log: a.logger(slog.LevelWarn)}
 	var err error
 	if p.repo != "" {
-		err = w.openRemote(ctx)
+		err = w.openRemote(ctx, committed)
 	} else {
 		err = w.openDir(ctx, committed)
 	}
@@ -113,28 +107,25 @@ func (a *app) open(ctx context.Context, p *place, committed bool) (*workspace, e
 	return w, nil
 }
 
-func (w *workspace) openRemote(ctx context.Context) error {
+func (w *workspace) openRemote(ctx context.Context, committed bool) error {
 	p := w.place
 	state, err := p.remoteState(p.repo)
 	if err != nil {
 		return err
 	}
-	repo, err := gitrepo.Mirror(filepath.Join(state, "source.git"), p.repo, w.app.auth(p))
+	repo, err := w.mirror(filepath.Join(state, "source.git"), p.repo, &p.git)
 	if err != nil {
 		return err
 	}
-	if err := repo.Fetch(ctx); err != nil {
+	ref := cmp.Or(p.ref, "HEAD")
+	if err := fetch(ctx, repo, ref); err != nil {
 		return err
 	}
 	w.source = &source{repo: repo, path: p.path}
-	ref := p.ref
-	if ref == "" {
-		ref = "HEAD"
-	}
 	if err := w.resolve(ctx, ref); err != nil {
 		return err
 	}
-	return w.openBook(state, repo, false)
+	return w.openBook(state, repo, committed)
 }
 
 func (w *workspace) openDir(ctx context.Context, committed bool) error {
@@ -226,11 +217,14 @@ func (w *workspace) declarations(ctx context.Context) (*schema.Declarations, err
 	return w.decls, nil
 }
 
-// openBook finds the audit branch: in the repository itself, or where its remote is.
-func (w *workspace) openBook(state string, repo *gitrepo.Repo, contained bool) error {
+// openBook finds the audit branch: in the repository itself, or where its remote is. writes says that evidence is to be left there.
+func (w *workspace) openBook(state string, repo *gitrepo.Repo, writes bool) error {
 	p := w.place
 	store := repo
 	url := p.auditRepo
+	if url == "" && p.repo != "" && p.auditGit.given(w.app) {
+		url = p.repo // the same repository, by somebody who may write
+	}
 	if url == "" && p.repo == "" {
 		remote, ok, err := repo.RemoteURL(p.remote)
 		if err != nil {
@@ -242,17 +236,27 @@ func (w *workspace) openBook(state string, repo *gitrepo.Repo, contained bool) e
 	}
 	if url != "" {
 		var err error
-		if store, err = gitrepo.Mirror(filepath.Join(state, "audit.git"), url, w.app.auth(p)); err != nil {
+		if store, err = w.mirror(filepath.Join(state, "audit.git"), url, w.auditCredentials()); err != nil {
 			return err
 		}
 	}
 	if err := os.MkdirAll(state, 0o700); err != nil {
 		return fmt.Errorf("make the state directory: %w", err)
 	}
+	sign, signed, err := w.auditSignatures(store, writes)
+	if err != nil {
+		return err
+	}
+	if w.signed, err = w.signedCommits(); err != nil {
+		return err
+	}
+	if w.redactKey, err = p.readRedactKey(state); err != nil {
+		return err
+	}
 	host, _ := os.Hostname()
-	w.book = &audit.Book{Store: &branchStore{repo: store, branch: p.auditBranch, remote: store != repo || p.repo != ""}, StateDir: state, Host: host,
-		Log: w.log, Markdown: reconcile.ReportMarkdown}
-	if contained && url != "" && p.auditRepo == "" {
+	w.book = &audit.Book{Store: &branchStore{repo: store, branch: p.auditBranch, remote: store != repo || p.repo != "", sign: sign}, StateDir: state, Host: host,
+		Log: w.log, Markdown: reconcile.ReportMarkdown, Signed: signed}
+	if writes && url != "" && p.repo == "" && p.auditRepo == "" {
 		return w.published(store)
 	}
 	return nil
@@ -307,7 +311,7 @@ func (p *place) remoteState(url string) (string, error) {
 // runner wires the parts of a run together.
 func (w *workspace) runner() *reconcile.Runner {
 	return &reconcile.Runner{Audit: w.book, Archive: w.book, Source: w.source, Open: w.connect, RunID: newRunID, Host: w.book.Host, Version: version(),
-		Progress: w.app.progress(), Log: w.log}
+		Progress: w.app.progress(), Log: w.log, Signed: w.signed, RedactKey: w.redactKey}
 }
 
 func newRunID() string {

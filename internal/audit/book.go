@@ -43,7 +43,7 @@ type Book struct {
 
 	mu    sync.Mutex
 	desks map[string]*desk
-	crash func(point string) // set by tests; called between any two effects
+	crash crashPoint
 }
 
 var _ reconcile.Audit = (*Book)(nil)
@@ -152,11 +152,7 @@ func (b *Book) log() *slog.Logger {
 func (b *Book) leaseFor() time.Duration   { return cmp.Or(b.LeaseFor, 15*time.Minute) }
 func (b *Book) renewEvery() time.Duration { return cmp.Or(b.RenewEvery, 5*time.Minute) }
 
-func (b *Book) at(point string) {
-	if b.crash != nil {
-		b.crash(point)
-	}
-}
+func (b *Book) at(point string) { b.crash.at(point) }
 
 // errReadOnly is what a read-only Book answers to everything but Past.
 var errReadOnly = errors.New("the audit is opened for reading only")

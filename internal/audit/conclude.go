@@ -94,7 +94,7 @@ func (b *Book) conclude(ctx context.Context, d *desk, c *reconcile.Conclusion) (
 		return b.count(c, memory, link(d.seen.status))
 	}
 	b.at("before the conclusion is stored")
-	if err := writeState(b.pendingPath(provisioner), p); err != nil {
+	if err := b.writeState(b.pendingPath(provisioner), p); err != nil {
 		return reconcile.Receipt{}, fmt.Errorf("store the report: %w", err)
 	}
 	b.at("conclusion stored")
@@ -141,7 +141,7 @@ func (b *Book) count(c *reconcile.Conclusion, m *memory, last reconcile.ReportLi
 		m.reported(last, c.Report.Errors)
 	}
 	m.Repeats = n
-	if err := writeState(b.memoryPath(c.Report.Provisioner), m); err != nil {
+	if err := b.writeState(b.memoryPath(c.Report.Provisioner), m); err != nil {
 		return reconcile.Receipt{}, fmt.Errorf("count the run: %w", err)
 	}
 	return reconcile.Receipt{Report: last, Repeats: m.Repeats}, nil
@@ -182,7 +182,7 @@ func (b *Book) publish(ctx context.Context, p *pending, polite bool) (reconcile.
 		}
 		if trust = p.Trust && b.untouched(ctx, m, head, w, p); trust {
 			m.Next = out.state
-			if err := writeState(b.memoryPath(provisioner), m); err != nil {
+			if err := b.writeState(b.memoryPath(provisioner), m); err != nil {
 				return edit{}, err
 			}
 		}
@@ -197,7 +197,7 @@ func (b *Book) publish(ctx context.Context, p *pending, polite bool) (reconcile.
 	if trust {
 		m.Head, m.State, m.Next = commit, out.state, ""
 	}
-	if err := writeState(b.memoryPath(provisioner), m); err != nil {
+	if err := b.writeState(b.memoryPath(provisioner), m); err != nil {
 		return reconcile.Receipt{}, err
 	}
 	b.at("anchor moved")

@@ -446,12 +446,13 @@ func TestPointsHaveNames(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := []string{"before the journal is created", "journal created", "intent committed"}
+		file := []string{"state file written", "state file synced", "state file renamed"}
+		want := []string{"before the journal is created", "journal opened", "journal written", "journal created", "intent committed"}
 		for range 2 {
-			want = append(want, "before an entry begins", "entry begun", "before an entry ends", "entry ended")
+			want = append(want, "before an entry begins", "journal written", "entry begun", "before an entry ends", "journal written", "entry ended")
 		}
-		want = append(want, "before the conclusion is stored", "conclusion stored", "before the report is committed", "report committed",
-			"anchor moved", "journal removed", "conclusion cleared away")
+		want = slices.Concat(want, []string{"before the conclusion is stored"}, file, []string{"conclusion stored"}, file, []string{"before the report is committed",
+			"report committed"}, file, []string{"anchor moved", "journal removed", "conclusion cleared away"})
 		if fmt.Sprint(points) != fmt.Sprint(want) {
 			t.Errorf("the points are\n%q, want\n%q", points, want)
 		}

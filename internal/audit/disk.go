@@ -12,7 +12,7 @@ import (
 
 // writeDurably puts content in a file that is there whole or not at all: written
 // aside, synced, renamed, and the folder synced.
-func writeDurably(name string, content []byte) (err error) {
+func writeDurably(name string, content []byte, crash crashPoint) (err error) {
 	dir := filepath.Dir(name)
 	f, err := os.CreateTemp(dir, "."+filepath.Base(name)+"-*")
 	if err != nil {
@@ -24,13 +24,35 @@ func writeDurably(name string, content []byte) (err error) {
 		}
 	}()
 	_, err = f.Write(content)
+	crash.at("state file written")
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
+	crash.at("state file synced")
 	if err := os.Rename(f.Name(), name); err != nil {
 		return err
 	}
+	crash.at("state file renamed")
 	return syncDir(dir)
+}
+
+// crashPoint is told where a process could die, between any two effects. Nil but in tests.
+type crashPoint func(point string)
+
+func (c crashPoint) at(point string) {
+	if c != nil {
+		c(point)
+	}
+}
+
+// sweep removes what a process left aside that died while it wrote a file. Only
+// who holds the lock may: nobody else is writing then.
+func sweep(name string) error {
+	left, err := filepath.Glob(filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+"-*"))
+	for _, file := range left {
+		err = errors.Join(err, os.Remove(file))
+	}
+	return err
 }
 
 // removeDurably removes a file; one that is not there is no error.
@@ -85,7 +107,8 @@ func readState(name string, v any) (ok bool, err error) {
 	return true, nil
 }
 
-func writeState(name string, v any) error {
+// writeState encodes a file of the state directory.
+func (b *Book) writeState(name string, v any) error {
 	data, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -93,5 +116,5 @@ func writeState(name string, v any) error {
 	if err := makeDir(filepath.Dir(name)); err != nil {
 		return err
 	}
-	return writeDurably(name, append(data, '\n'))
+	return writeDurably(name, append(data, '\n'), b.crash)
 }

@@ -202,12 +202,12 @@ func TestSignedCommitsAreTrustedByAnotherMachine(t *testing.T) {
 		t.Fatal(err)
 	}
 	policy := &gitrepo.Policy{}
-	if err := policy.AllowSSH([]byte("roster@example.com " + string(ssh.MarshalAuthorizedKey(pub)))); err != nil {
+	if err := policy.Allow([]byte("roster@example.com " + string(ssh.MarshalAuthorizedKey(pub)))); err != nil {
 		t.Fatal(err)
 	}
 	machine := func(name string) *Book {
 		b := newBook(t, store, filepath.Join(dir, "..", name))
-		b.Signed = func(_ context.Context, since, head string) error {
+		b.Signed = func(ctx context.Context, since, head string) error {
 			var without gitrepo.Hash
 			if since != "" {
 				if without, err = gitrepo.ParseHash(since); err != nil {
@@ -218,7 +218,7 @@ func TestSignedCommitsAreTrustedByAnotherMachine(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			return store.repo.VerifyLog(from, without, policy)
+			return store.repo.VerifyLog(ctx, from, without, policy)
 		}
 		return b
 	}

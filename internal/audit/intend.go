@@ -118,7 +118,7 @@ func (b *Book) intend(ctx context.Context, in reconcile.Intent, s *seen) (*run, 
 		return nil, fmt.Errorf("the report of run %s waits to be published first", waiting.Report.Run)
 	}
 	b.at("before the journal is created")
-	j, err := createJournal(b.journalPath(in.Provisioner), &in)
+	j, err := createJournal(b.journalPath(in.Provisioner), &in, b.crash)
 	if errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("the run in %s is to be concluded first", b.journalPath(in.Provisioner))
 	}

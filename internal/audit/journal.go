@@ -18,6 +18,8 @@ type journal struct {
 	name string
 	f    *os.File
 
+	crash crashPoint
+
 	mu   sync.Mutex
 	next *batch // what the next write to the file takes
 
@@ -54,7 +56,7 @@ func checksum(record []byte) string { return fmt.Sprintf("%08x", crc32.Checksum(
 
 // createJournal makes the file, with the intent as its durable first line.
 // fs.ErrExist if there is one.
-func createJournal(name string, intent *reconcile.Intent) (*journal, error) {
+func createJournal(name string, intent *reconcile.Intent, crash crashPoint) (*journal, error) {
 	if err := makeDir(filepath.Dir(name)); err != nil {
 		return nil, err
 	}
@@ -62,7 +64,8 @@ func createJournal(name string, intent *reconcile.Intent) (*journal, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &journal{name: name, f: f, next: &batch{}}
+	crash.at("journal opened")
+	j := &journal{name: name, f: f, next: &batch{}, crash: crash}
 	err = j.append(record{Intent: intent})
 	if err == nil {
 		err = syncDir(filepath.Dir(name))
@@ -114,6 +117,7 @@ func (j *journal) write(records []record) error {
 		}
 		return err
 	}
+	j.crash.at("journal written")
 	if err := j.f.Sync(); err != nil {
 		j.broken = fmt.Errorf("journal %s is in an unknown state: %w", j.name, err)
 		return j.broken

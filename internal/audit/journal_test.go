@@ -25,7 +25,7 @@ func writtenJournal(t testing.TB, n int) (name string, content []byte) {
 	t.Helper()
 	name = filepath.Join(t.TempDir(), "journal", "j.jsonl")
 	in := intentOf("run-1", n)
-	j, err := createJournal(name, &in)
+	j, err := createJournal(name, &in, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func TestJournalReadsWhatWasWritten(t *testing.T) {
 			t.Errorf("entry %d is %+v", i, e)
 		}
 	}
-	if _, err := createJournal(name, &got.Intent); !errors.Is(err, fs.ErrExist) {
+	if _, err := createJournal(name, &got.Intent, nil); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("creating it again: %v", err)
 	}
 	if got, err := readJournal(name + "x"); got != nil || err != nil {
@@ -173,7 +173,7 @@ func TestJournalOddLines(t *testing.T) {
 func TestJournalTakesManyWritersAtOnce(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "j.jsonl")
 	in := intentOf("run-1", 0)
-	j, err := createJournal(name, &in)
+	j, err := createJournal(name, &in, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,7 +213,7 @@ func TestJournalTakesManyWritersAtOnce(t *testing.T) {
 
 func TestJournalSharesOneWriteAmongThoseWhoWait(t *testing.T) {
 	in := intentOf("run-1", 0)
-	j, err := createJournal(filepath.Join(t.TempDir(), "j.jsonl"), &in)
+	j, err := createJournal(filepath.Join(t.TempDir(), "j.jsonl"), &in, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -248,7 +248,7 @@ func TestJournalSharesOneWriteAmongThoseWhoWait(t *testing.T) {
 // once there is room again the journal goes on.
 func TestJournalGoesOnAfterADiskThatWasFull(t *testing.T) {
 	in := intentOf("run-1", 0)
-	j, err := createJournal(filepath.Join(t.TempDir(), "j.jsonl"), &in)
+	j, err := createJournal(filepath.Join(t.TempDir(), "j.jsonl"), &in, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,13 @@ import (
 const dieAt = "ROSTER_AUDIT_TEST_DIE"
 
 func TestMain(m *testing.M) {
+	if order, ok := os.LookupEnv(wholeRun); ok {
+		if err := obey(order); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	if order, ok := os.LookupEnv(dieAt); ok {
 		if err := die(strings.Split(order, "\n")); err != nil {
 			fmt.Fprintln(os.Stderr, err)

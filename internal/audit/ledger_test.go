@@ -348,7 +348,7 @@ func BenchmarkConclude(b *testing.B) {
 
 func BenchmarkJournal(b *testing.B) {
 	in := intentOf("run-1", 0)
-	j, err := createJournal(filepath.Join(b.TempDir(), "j.jsonl"), &in)
+	j, err := createJournal(filepath.Join(b.TempDir(), "j.jsonl"), &in, nil)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -31,6 +31,11 @@ func (b *Book) past(ctx context.Context, provisioner string, d *desk) (*reconcil
 		return nil, err
 	}
 	defer release()
+	if ours && !b.ReadOnly {
+		if err := errors.Join(sweep(b.pendingPath(provisioner)), sweep(b.memoryPath(provisioner))); err != nil {
+			return nil, fmt.Errorf("clear away what a crash left: %w", err)
+		}
+	}
 	waiting, err := b.readPending(provisioner)
 	if err != nil {
 		return nil, err
@@ -250,7 +255,7 @@ func (b *Book) remember(provisioner string, m *memory, head, state string) error
 		return nil
 	}
 	m.Head, m.State, m.Next = head, state, ""
-	return writeState(b.memoryPath(provisioner), m)
+	return b.writeState(b.memoryPath(provisioner), m)
 }
 
 // Anchor returns the last commit of the audit branch that this machine trusted

@@ -23,18 +23,19 @@ func distrustOf(t *testing.T, store Store, dir string) string {
 	return past.Distrust
 }
 
-func TestTrustInTheBranch(t *testing.T) {
-	// forgery puts somebody's account into the ledger.
-	forgery := func(t *testing.T, s *memStore) {
-		t.Helper()
-		content, err := encode(&shard{Version: 1, Users: map[string]reconcile.Owned{"mallory": {ID: "id-admin"}}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := s.commit(s.head, map[string][]byte{shardPath(prov, "mallory"): content}, "forged", time.Now()); err != nil {
-			t.Fatal(err)
-		}
+// forgery puts somebody's account into the ledger.
+func forgery(t *testing.T, s *memStore) {
+	t.Helper()
+	content, err := encode(&shard{Version: 1, Users: map[string]reconcile.Owned{"mallory": {ID: "id-admin"}}})
+	if err != nil {
+		t.Fatal(err)
 	}
+	if _, err := s.commit(s.head, map[string][]byte{shardPath(prov, "mallory"): content}, "forged", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestTrustInTheBranch(t *testing.T) {
 	back := func(s *memStore, n int) {
 		for range n {
 			s.head = s.commits[s.head].parent

@@ -27,6 +27,8 @@ type Daemon struct {
 	// Jitter is how much later than scheduled a run may begin.
 	Jitter time.Duration
 	Log    *slog.Logger
+	// Wake, if set, makes the next poll come at once.
+	Wake <-chan struct{}
 	// Done, if set, is told of each run that came to a report or an error.
 	Done func(provisioner string, result *reconcile.RunResult, err error)
 
@@ -97,6 +99,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-d.Wake:
 		case <-time.After(wait + rand.N(max(1, wait/10))):
 		}
 	}

@@ -191,14 +191,15 @@ type station struct {
 	forge *forge
 	book  *book
 	aws   *people
+	wake  chan struct{}
 }
 
 // watch runs a daemon within a bubble until do returns.
 func watch(t *testing.T, first string, do func(s *station)) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &station{forge: &forge{commits: []string{first}}, book: &book{}, aws: &people{}}
+		s := &station{forge: &forge{commits: []string{first}}, book: &book{}, aws: &people{}, wake: make(chan struct{}, 1)}
 		runs := 0
-		s.Daemon = &Daemon{Head: s.forge.head, Load: s.forge.Declarations, Poll: 30 * time.Second, Jitter: 5 * time.Second,
+		s.Daemon = &Daemon{Wake: s.wake, Head: s.forge.head, Load: s.forge.Declarations, Poll: 30 * time.Second, Jitter: 5 * time.Second,
 			Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 			Runner: &reconcile.Runner{Audit: s.book, Archive: s.book, Source: s.forge, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 				Open:  func(context.Context, *schema.Provisioner, bool) (reconcile.Directory, error) { return s.aws, nil },
@@ -330,6 +331,18 @@ func TestNeverEnabledIsNotEvenRead(t *testing.T) {
 		if s.aws.reads != 0 {
 			t.Errorf("the directory was read %d times", s.aws.reads)
 		}
+	})
+}
+
+func TestWokenDaemonPollsAtOnce(t *testing.T) {
+	watch(t, declared(1, ""), func(s *station) {
+		s.wantRuns(t, "commit 0: applied")
+		s.forge.push(declared(2, ""))
+		after(time.Second)
+		s.wantRuns(t, "commit 0: applied")
+		s.wake <- struct{}{}
+		synctest.Wait()
+		s.wantRuns(t, "commit 0: applied", "commit 1: applied")
 	})
 }
 

@@ -78,7 +78,7 @@ func FuzzAllowedSigners(f *testing.F) {
 	f.Add("\"")
 	f.Fuzz(func(t *testing.T, file string) {
 		p := &Policy{}
-		if p.AllowSSH([]byte(file)) == nil && len(p.ssh) > strings.Count(file, "\n")+1 {
+		if p.Allow([]byte(file)) == nil && len(p.ssh) > strings.Count(file, "\n")+1 {
 			t.Fatal("more keys than lines")
 		}
 	})

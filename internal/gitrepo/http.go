@@ -51,6 +51,16 @@ func newHTTPClient(auth Auth) (*http.Client, error) {
 	}}}, nil
 }
 
+// Transport carries other requests the same way: with the certificate authorities
+// and the proxy, without the credentials.
+func (a Auth) Transport() (http.RoundTripper, error) {
+	client, err := newHTTPClient(a)
+	if err != nil {
+		return nil, err
+	}
+	return client.Transport, nil
+}
+
 // errorBodies bounds the bodies of error pages, which go-git reads whole.
 type errorBodies struct{ http.RoundTripper }
 

@@ -15,6 +15,9 @@ import (
 type Policy struct {
 	ssh []sshSigner
 	pgp []pgpSigner
+
+	merges         *Policy // of merge commits without changes of their own
+	unsignedMerges bool
 }
 
 // A period is when a key counts; a zero end is open.
@@ -96,29 +99,6 @@ func (s sshSigner) accepts(key ssh.PublicKey, at time.Time) (bool, error) {
 		}
 	}
 	return false, errors.New("whose certificate names nobody who is allowed")
-}
-
-// AllowSSH adds the lines of an allowed signers file (ssh-keygen(1), ALLOWED
-// SIGNERS), with the options cert-authority, namespaces, valid-after and
-// valid-before. Times without Z are UTC. A line that cannot be read is an error
-// with its number: a policy is not guessed at.
-func (p *Policy) AllowSSH(file []byte) error {
-	n := 0
-	for line := range strings.Lines(string(file)) {
-		n++
-		line = strings.TrimSpace(line)
-		if line == "" || line[0] == '#' {
-			continue
-		}
-		s, forGit, err := parseSigner(line)
-		if err != nil {
-			return fmt.Errorf("allowed signers, line %d: %w", n, err)
-		}
-		if forGit {
-			p.ssh = append(p.ssh, s)
-		}
-	}
-	return nil
 }
 
 // parseSigner reads "principals [options] type key [comment]"; forGit is false

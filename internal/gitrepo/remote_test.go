@@ -16,6 +16,10 @@ func TestEveryTransport(t *testing.T) {
 		"file":  fileServer,
 		"https": httpsServer,
 		"ssh":   func(t testing.TB) testServer { return sshServer(t).testServer },
+		"openssh": func(t testing.TB) testServer {
+			server, _ := opensshServer(t)
+			return server
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := start(t)

@@ -2,6 +2,7 @@ package gitrepo
 
 import (
 	"bytes"
+	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -41,21 +42,26 @@ func (e *SignatureError) Error() string {
 func Verify(c Commit, p *Policy) (Signer, error) {
 	who, err := verify(c, p)
 	if err != nil {
-		author := c.Author.Email
-		if author == "" {
-			author = "nobody"
-		}
-		return Signer{}, &SignatureError{Commit: c.Hash, Author: author, Reason: err.Error()}
+		return Signer{}, &SignatureError{Commit: c.Hash, Author: c.author(), Reason: err.Error()}
 	}
 	return who, nil
 }
 
+// author is whom an error names.
+func (c Commit) author() string {
+	if c.Author.Email == "" {
+		return "nobody"
+	}
+	return c.Author.Email
+}
+
 // VerifyLog verifies every commit reachable from "from" but not from "without"
-// (zero: the whole history). The first that fails is the error.
-func (r *Repo) VerifyLog(from, without Hash, p *Policy) error {
+// (zero: the whole history), each on its own: nobody's signature speaks for the
+// commits before. The newest that fails is the error.
+func (r *Repo) VerifyLog(ctx context.Context, from, without Hash, p *Policy) error {
 	for c, err := range r.Log(from, without) {
 		if err == nil {
-			_, err = Verify(c, p)
+			err = r.verifyCommit(ctx, c, p)
 		}
 		if err != nil {
 			return err

@@ -21,7 +21,7 @@ func allowedLine(key ssh.PublicKey, options string) string {
 func policy(t testing.TB, lines ...string) *Policy {
 	t.Helper()
 	p := &Policy{}
-	if err := p.AllowSSH([]byte("# who may\n\n" + strings.Join(lines, ""))); err != nil {
+	if err := p.Allow([]byte("# who may\n\n" + strings.Join(lines, ""))); err != nil {
 		t.Fatal(err)
 	}
 	return p
@@ -80,10 +80,10 @@ func TestSSHSignaturesAreThoseOfGit(t *testing.T) {
 	if _, err := Verify(merge, policy(t, allowedLine(key, ""))); err != nil || len(merge.Parents) != 2 {
 		t.Errorf("a merge of a signed tag: %v, %d parents", err, len(merge.Parents))
 	}
-	if err := r.VerifyLog(merge.Hash, must(r.Resolve("main~1")), policy(t, allowedLine(key, ""))); err != nil {
+	if err := r.VerifyLog(t.Context(), merge.Hash, must(r.Resolve("main~1")), policy(t, allowedLine(key, ""))); err != nil {
 		t.Errorf("all of it: %v", err)
 	}
-	if err := r.VerifyLog(merge.Hash, Hash{}, policy(t, allowedLine(key, ""))); !refused(err, "is not signed") || !strings.Contains(err.Error(), must(r.Resolve("main~1")).String()) {
+	if err := r.VerifyLog(t.Context(), merge.Hash, Hash{}, policy(t, allowedLine(key, ""))); !refused(err, "is not signed") || !strings.Contains(err.Error(), must(r.Resolve("main~1")).String()) {
 		t.Errorf("with the unsigned first one: %v", err)
 	}
 }
@@ -147,7 +147,7 @@ func TestAllowedSignersThatCannotBeRead(t *testing.T) {
 		allowedLine(key, "no-touch-required"):         `unknown option "no-touch-required"`,
 		"# fine\n\n\"alice " + plainKey:               "line 3: the quotes",
 	} {
-		if err := (&Policy{}).AllowSSH([]byte(line)); err == nil || !strings.Contains(err.Error(), says) {
+		if err := (&Policy{}).Allow([]byte(line)); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%q: %v, want %q", line, err, says)
 		}
 	}

@@ -17,6 +17,7 @@ import (
 // AWS and this machine.
 type Policy struct {
 	Env        []string // patterns of environment names, as path.Match reads them; nil means ROSTER_*
+	Own        []string // environment names of our own secrets, which no pattern allows
 	SecretsDir string   // secret files must lie below it; empty allows none
 	Commands   []string // exact commands that may be run; empty allows none
 	Hosts      []string // patterns of endpoint hosts, without ports, where * stays within one label; nil means AWS's and this machine. Loopback addresses match "loopback".
@@ -31,6 +32,8 @@ var (
 // refuses returns why a reference may not be used, or "".
 func (p Policy) refuses(ref *schema.SecretRef) string {
 	switch {
+	case ref.Env != "" && slices.Contains(p.Own, ref.Env):
+		return fmt.Sprintf("declarations may not read %s from the environment: it holds a secret of roster's own", ref.Env)
 	case ref.Env != "":
 		if patterns := or(p.Env, defaultEnv); !matches(patterns, ref.Env) {
 			return fmt.Sprintf("declarations may not read %s from the environment; allowed: %s (--allow-env changes that, Git does not)",

@@ -49,13 +49,14 @@ func TestPolicyOfHosts(t *testing.T) {
 }
 
 func TestPolicyOfNames(t *testing.T) {
-	policy := Policy{Env: []string{"ROSTER_*", "CI_TOKEN"}, Commands: []string{"vault"}}
+	policy := Policy{Env: []string{"ROSTER_*", "CI_TOKEN"}, Own: []string{"ROSTER_FORGE_TOKEN"}, Commands: []string{"vault"}}
 	for _, test := range []struct {
 		ref     schema.SecretRef
 		allowed bool
 	}{
 		{schema.SecretRef{Env: "ROSTER_AWS_TOKEN"}, true},
 		{schema.SecretRef{Env: "CI_TOKEN"}, true},
+		{schema.SecretRef{Env: "ROSTER_FORGE_TOKEN"}, false},
 		{schema.SecretRef{Env: "CI_TOKEN_2"}, false},
 		{schema.SecretRef{Env: "AWS_SECRET_ACCESS_KEY"}, false},
 		{schema.SecretRef{Env: "MY_ROSTER_TOKEN"}, false},

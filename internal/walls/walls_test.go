@@ -78,6 +78,19 @@ var walls = []wall{
 		reason: "audit keeps what reconcile decided and did; it neither reads declarations nor speaks to anybody",
 	},
 	{
+		before: []string{"./internal/forge"}, closed: []string{"./..."},
+		reason: "forge speaks to GitHub, GitLab and Gitea: what is proposed and what is made of it are not its business",
+	},
+	{
+		before: []string{"./internal/preview"}, closed: []string{"./..."}, gates: []string{"./internal/forge", "./internal/gitrepo", "./reconcile", "./schema"},
+		reason: "preview shows proposals what reconcile makes of them: it neither speaks to a directory nor reads a secret",
+	},
+	{
+		before: everybody, except: []string{"./internal/forge"},
+		closed: []string{"github.com/google/go-github/...", "gitlab.com/gitlab-org/...", "code.gitea.io/...", "github.com/golang-jwt/..."},
+		reason: "only forge knows the forges' APIs: all else sees pull requests",
+	},
+	{
 		before: []string{"./internal/secret"}, closed: []string{"./..."}, gates: []string{"./schema"},
 		reason: "few hands touch a secret: from its reference, which schema parses, to its value",
 	},

@@ -18,6 +18,8 @@ type Surface struct {
 	State func() daemon.State
 	// Explain answers why; nil means that nothing is explained.
 	Explain Explainer
+	// Webhooks, if set, hears forges below /webhooks/. It checks what it is told itself.
+	Webhooks http.Handler
 }
 
 // Handler returns the surface's routes.
@@ -31,6 +33,9 @@ func (s *Surface) Handler() http.Handler {
 	mux.HandleFunc("GET /api/v1/status", s.status)
 	mux.HandleFunc("GET /{$}", s.page)
 	s.explains(mux)
+	if s.Webhooks != nil {
+		mux.Handle("/webhooks/", s.Webhooks)
+	}
 	return mux
 }
 

@@ -119,3 +119,16 @@ func TestStatusIsTheState(t *testing.T) {
 		t.Errorf("the status is %+v; want %+v", have, want)
 	}
 }
+
+func TestWebhooksAreHeardOnlyWhereThereAreSome(t *testing.T) {
+	ask := func(s *Surface) int {
+		w := httptest.NewRecorder()
+		s.Handler().ServeHTTP(w, httptest.NewRequest("POST", "/webhooks/gitea", nil))
+		return w.Code
+	}
+	state := func() daemon.State { return daemon.State{} }
+	heard := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusAccepted) })
+	if without, with := ask(&Surface{State: state}), ask(&Surface{State: state, Webhooks: heard}); without != 404 && without != 405 || with != 202 {
+		t.Errorf("without webhooks %d, with them %d", without, with)
+	}
+}

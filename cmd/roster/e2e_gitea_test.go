@@ -1,0 +1,195 @@
+//go:build e2e
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// gitea is a real Gitea on loopback, with its repositories in a folder of the test.
+type gitea struct {
+	t      *testing.T
+	url    string
+	binary string
+	config string
+	tokens map[string]string
+}
+
+const giteaConfig = `
+I_AM_BEING_UNSAFE_RUNNING_AS_ROOT = true
+WORK_PATH = @dir@
+[server]
+STATIC_ROOT_PATH = @static@
+HTTP_ADDR = 127.0.0.1
+HTTP_PORT = @port@
+ROOT_URL = http://127.0.0.1:@port@/
+DISABLE_SSH = true
+OFFLINE_MODE = true
+[database]
+DB_TYPE = sqlite3
+PATH = @dir@/gitea.db
+[repository]
+ROOT = @dir@/repositories
+[security]
+INSTALL_LOCK = true
+PASSWORD_HASH_ALGO = pbkdf2_v1
+[webhook]
+ALLOWED_HOST_LIST = loopback
+[log]
+LEVEL = Warn
+[service]
+DISABLE_REGISTRATION = true
+[mailer]
+ENABLED = false
+`
+
+// startGitea needs ROSTER_GITEA, the program, and ROSTER_GITEA_STATIC, the folder of its module; make e2e-forge sets both.
+func startGitea(t *testing.T, users ...string) *gitea {
+	binary, static := os.Getenv("ROSTER_GITEA"), os.Getenv("ROSTER_GITEA_STATIC")
+	if binary == "" || static == "" {
+		t.Fatal("run this by make e2e-forge: it builds Gitea, and says where it is")
+	}
+	dir, port := t.TempDir(), freePort(t)
+	g := &gitea{t: t, url: "http://127.0.0.1:" + port, binary: binary, config: filepath.Join(dir, "app.ini"), tokens: map[string]string{}}
+	text := strings.NewReplacer("@dir@", dir, "@static@", static, "@port@", port).Replace(giteaConfig)
+	if err := os.WriteFile(g.config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	g.admin("migrate")
+	for i, name := range users {
+		args := []string{"admin", "user", "create", "--username", name, "--password", canary + "password", "--email", name + "@example.com", "--must-change-password=false"}
+		if i == 0 {
+			args = append(args, "--admin")
+		}
+		g.admin(args...)
+		lines := strings.Fields(g.admin("admin", "user", "generate-access-token", "--username", name, "--token-name", "test", "--scopes", "all", "--raw"))
+		g.tokens[name] = lines[len(lines)-1]
+	}
+	var log bytes.Buffer
+	server := exec.Command(binary, "web", "--config", g.config)
+	server.Stdout, server.Stderr = &log, &log
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = server.Process.Signal(os.Interrupt)
+		_ = server.Wait()
+		if t.Failed() {
+			t.Logf("Gitea said:\n%s", log.String())
+		}
+	})
+	eventually(t, "Gitea answers", func() bool {
+		res, err := http.Get(g.url + "/api/v1/version")
+		if err != nil {
+			return false
+		}
+		defer res.Body.Close()
+		body, _ := io.ReadAll(res.Body)
+		if res.StatusCode == 200 {
+			t.Logf("Gitea %s", strings.TrimSpace(string(body)))
+		}
+		return res.StatusCode == 200
+	})
+	return g
+}
+
+func (g *gitea) admin(args ...string) string {
+	g.t.Helper()
+	out, err := exec.Command(g.binary, append(args, "--config", g.config)...).CombinedOutput()
+	if err != nil {
+		g.t.Fatalf("gitea %v: %v\n%s", args[:2], err, out)
+	}
+	return string(out)
+}
+
+// call asks the API as somebody and insists on success, unless the status is one that may be answered for a while.
+func (g *gitea) call(as, method, path string, body, answer any, patient ...int) {
+	g.t.Helper()
+	eventually(g.t, method+" "+path, func() bool {
+		var sent bytes.Buffer
+		if body != nil {
+			if err := json.NewEncoder(&sent).Encode(body); err != nil {
+				g.t.Fatal(err)
+			}
+		}
+		req, err := http.NewRequest(method, g.url+"/api/v1"+path, &sent)
+		if err != nil {
+			g.t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "token "+g.tokens[as])
+		req.Header.Set("Content-Type", "application/json")
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			g.t.Fatal(err)
+		}
+		defer res.Body.Close()
+		data, err := io.ReadAll(res.Body)
+		if err != nil {
+			g.t.Fatal(err)
+		}
+		for _, status := range patient {
+			if res.StatusCode == status {
+				return false
+			}
+		}
+		if res.StatusCode/100 != 2 {
+			g.t.Fatalf("%s %s as %s: %s\n%s", method, path, as, res.Status, data)
+		}
+		if answer != nil {
+			if err := json.Unmarshal(data, answer); err != nil {
+				g.t.Fatalf("%s %s: %v\n%s", method, path, err, data)
+			}
+		}
+		return true
+	})
+}
+
+// eventually waits for something that happens elsewhere, in another process.
+func eventually(t *testing.T, what string, happens func() bool) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); !happens(); {
+		if time.Now().After(end) {
+			t.Fatalf("within a minute it did not come about that: %s", what)
+		}
+		<-time.After(200 * time.Millisecond)
+	}
+}
+
+func freePort(t *testing.T) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return fmt.Sprint(l.Addr().(*net.TCPAddr).Port)
+}
+
+// safeBuffer is a log that is read while it is written.
+type safeBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *safeBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *safeBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}

@@ -1,0 +1,232 @@
+package forge
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"code.gitea.io/sdk/gitea"
+)
+
+// giteaRepo is a repository on Gitea or Forgejo.
+type giteaRepo struct {
+	config      Config
+	http        *http.Client
+	site        string
+	owner, name string
+	me          login
+	ours        placed
+}
+
+func newGitea(c Config, site url.URL, path string) (*giteaRepo, error) {
+	owner, name, err := split(path)
+	if err != nil {
+		return nil, err
+	}
+	g := &giteaRepo{config: c, site: c.API, owner: owner, name: name}
+	if g.site == "" {
+		g.site = site.String()
+	}
+	g.http, _ = newClient(c)
+	return g, nil
+}
+
+// client makes a client for one call: this library ties the context to the client. Naming a version keeps it from asking for the
+// server's each time.
+func (g *giteaRepo) client(ctx context.Context) (*gitea.Client, error) {
+	return gitea.NewClient(g.site, gitea.SetGiteaVersion(""), gitea.SetToken(g.config.Token), gitea.SetHTTPClient(g.http), gitea.SetContext(ctx),
+		gitea.SetUserAgent(g.config.UserAgent))
+}
+
+// pageSize is what every server allows by default (MAX_RESPONSE_ITEMS).
+const pageSize = 50
+
+func (g *giteaRepo) PullRequests(ctx context.Context, branch string) ([]PullRequest, error) {
+	client, err := g.client(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []PullRequest
+	for page := 1; page != 0; {
+		list, res, err := client.ListRepoPullRequests(g.owner, g.name, gitea.ListPullRequestsOptions{State: gitea.StateOpen, Sort: "recentupdate",
+			ListOptions: gitea.ListOptions{Page: page, PageSize: pageSize}})
+		if err != nil {
+			return nil, fmt.Errorf("list pull requests: %w", err)
+		}
+		for _, pr := range list {
+			if pr.Base != nil && pr.Base.Ref == branch {
+				out = append(out, g.pullRequest(pr))
+			}
+		}
+		page = res.NextPage
+	}
+	return out, nil
+}
+
+func (g *giteaRepo) pullRequest(in *gitea.PullRequest) PullRequest {
+	pr := PullRequest{Number: int(in.Index), Title: in.Title, URL: in.HTMLURL, Draft: in.Draft, HeadRef: fmt.Sprintf("refs/pull/%d/head", in.Index), Fork: true}
+	if in.Poster != nil {
+		pr.Author = in.Poster.UserName
+	}
+	if in.Head != nil {
+		pr.Head = in.Head.Sha
+		pr.Fork = in.Base == nil || in.Head.RepoID != in.Base.RepoID
+	}
+	if in.Updated != nil {
+		pr.Updated = *in.Updated
+	}
+	return pr
+}
+
+func (g *giteaRepo) Comment(ctx context.Context, number int, body string) error {
+	return g.ours.place(ctx, g, number, body)
+}
+
+func (g *giteaRepo) self(ctx context.Context) (string, error) {
+	return g.me.get(func() (string, error) {
+		client, err := g.client(ctx)
+		if err != nil {
+			return "", err
+		}
+		u, _, err := client.GetMyUserInfo()
+		if err != nil {
+			return "", err
+		}
+		return u.UserName, nil
+	})
+}
+
+// page returns all comments as one: Gitea does not page them.
+func (g *giteaRepo) page(ctx context.Context, number, _ int) ([]note, int, error) {
+	client, err := g.client(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	list, _, err := client.ListIssueComments(g.owner, g.name, int64(number), gitea.ListIssueCommentOptions{})
+	if err != nil {
+		return nil, 0, err
+	}
+	var notes []note
+	for _, c := range list {
+		if c.Poster != nil {
+			notes = append(notes, note{c.ID, c.Poster.UserName, c.Body})
+		}
+	}
+	return notes, 0, nil
+}
+
+func (g *giteaRepo) create(ctx context.Context, number int, body string) (int64, error) {
+	client, err := g.client(ctx)
+	if err != nil {
+		return 0, err
+	}
+	c, _, err := client.CreateIssueComment(g.owner, g.name, int64(number), gitea.CreateIssueCommentOption{Body: body})
+	if err != nil {
+		return 0, err
+	}
+	return c.ID, nil
+}
+
+func (g *giteaRepo) edit(ctx context.Context, _ int, id int64, body string) (bool, error) {
+	client, err := g.client(ctx)
+	if err != nil {
+		return false, err
+	}
+	_, res, err := client.EditIssueComment(g.owner, g.name, id, gitea.EditIssueCommentOption{Body: body})
+	if err != nil && res != nil && res.Response != nil && res.StatusCode == http.StatusNotFound {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func (g *giteaRepo) SetStatus(ctx context.Context, commit string, s Status) error {
+	client, err := g.client(ctx)
+	if err != nil {
+		return err
+	}
+	_, _, err = client.CreateStatus(g.owner, g.name, commit, gitea.CreateStatusOption{State: gitea.StatusState(s.State), Context: Context,
+		Description: short(s.Description, 255), TargetURL: s.URL})
+	if err != nil {
+		return fmt.Errorf("set the status of %.7s: %w", commit, err)
+	}
+	return nil
+}
+
+func (g *giteaRepo) Merged(ctx context.Context, branch, commit string) (PullRequest, bool, error) {
+	client, err := g.client(ctx)
+	if err != nil {
+		return PullRequest{}, false, err
+	}
+	pr, res, err := client.GetCommitPullRequest(g.owner, g.name, commit)
+	switch {
+	case err != nil && res != nil && res.Response != nil && res.StatusCode == http.StatusNotFound:
+		return PullRequest{}, false, nil
+	case err != nil:
+		return PullRequest{}, false, fmt.Errorf("look for the pull request of %.7s: %w", commit, err)
+	case !pr.HasMerged || pr.Base == nil || pr.Base.Ref != branch:
+		return PullRequest{}, false, nil
+	}
+	return g.pullRequest(pr), true, nil
+}
+
+func (g *giteaRepo) Approval(ctx context.Context, pr PullRequest) (Approval, error) {
+	client, err := g.client(ctx)
+	if err != nil {
+		return Approval{}, err
+	}
+	var reviews []review
+	for page := 1; page != 0; {
+		list, res, err := client.ListPullReviews(g.owner, g.name, int64(pr.Number), gitea.ListPullReviewsOptions{ListOptions: gitea.ListOptions{Page: page, PageSize: pageSize}})
+		if err != nil {
+			return Approval{}, fmt.Errorf("read the reviews of #%d: %w", pr.Number, err)
+		}
+		for _, r := range list {
+			if r.Reviewer == nil || r.Dismissed || !r.Official { // official: from somebody whose word counts
+				continue
+			}
+			v := review{by: r.Reviewer.UserName, head: r.CommitID, at: r.Submitted}
+			switch r.State {
+			case gitea.ReviewStateApproved:
+				v.approves = true
+			case gitea.ReviewStateRequestChanges:
+			default:
+				continue
+			}
+			reviews = append(reviews, v)
+		}
+		page = res.NextPage
+	}
+	return standing(reviews, pr.Author), nil
+}
+
+// review is somebody's word on a pull request.
+type review struct {
+	by, head string
+	at       time.Time
+	approves bool // else it asks for changes, or was dismissed
+}
+
+// standing reads reviews, the last word of each person: one that asks for changes outweighs all, else the newest approval counts.
+func standing(reviews []review, author string) Approval {
+	last := map[string]review{}
+	for _, r := range reviews {
+		if before, ok := last[r.by]; r.by != author && (!ok || !r.at.Before(before.at)) {
+			last[r.by] = r
+		}
+	}
+	var newest review
+	for _, r := range last {
+		switch {
+		case !r.approves && r.head != "":
+			return Approval{Why: r.by + " asks for changes"}
+		case r.approves && r.at.After(newest.at):
+			newest = r
+		}
+	}
+	if newest.head == "" {
+		return Approval{Why: "nobody but its author approved it"}
+	}
+	return Approval{Head: newest.head}
+}

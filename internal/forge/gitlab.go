@@ -1,0 +1,183 @@
+package forge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	gitlab "gitlab.com/gitlab-org/api/client-go/v2"
+)
+
+// gitLab is a project on GitLab.
+type gitLab struct {
+	client  *gitlab.Client
+	project string
+	me      login
+	ours    placed
+}
+
+func newGitLab(c Config, site url.URL, path string) (*gitLab, error) {
+	api := c.API
+	if api == "" {
+		api = site.String()
+	}
+	client, _ := newClient(c)
+	g, err := gitlab.NewClient(c.Token, gitlab.WithBaseURL(api), gitlab.WithHTTPClient(client), gitlab.WithoutRetries(), gitlab.WithUserAgent(c.UserAgent))
+	if err != nil {
+		return nil, err
+	}
+	return &gitLab{client: g, project: path}, nil
+}
+
+func (g *gitLab) PullRequests(ctx context.Context, branch string) ([]PullRequest, error) {
+	var out []PullRequest
+	opt := &gitlab.ListProjectMergeRequestsOptions{State: new("opened"), TargetBranch: &branch, OrderBy: new("updated_at"), Sort: new("desc"),
+		ListOptions: gitlab.ListOptions{PerPage: 100, Page: 1}}
+	for opt.Page != 0 {
+		list, res, err := g.client.MergeRequests.ListProjectMergeRequests(g.project, opt, gitlab.WithContext(ctx))
+		if err != nil {
+			return nil, fmt.Errorf("list merge requests: %w", err)
+		}
+		for _, mr := range list {
+			out = append(out, g.pullRequest(mr))
+		}
+		opt.Page = res.NextPage
+	}
+	return out, nil
+}
+
+func (g *gitLab) pullRequest(mr *gitlab.BasicMergeRequest) PullRequest {
+	pr := PullRequest{Number: int(mr.IID), Title: mr.Title, URL: mr.WebURL, Head: mr.SHA, Draft: mr.Draft, Fork: mr.SourceProjectID != mr.TargetProjectID,
+		HeadRef: fmt.Sprintf("refs/merge-requests/%d/head", mr.IID), MergeRef: fmt.Sprintf("refs/merge-requests/%d/merge", mr.IID)}
+	if mr.Author != nil {
+		pr.Author = mr.Author.Username
+	}
+	if mr.UpdatedAt != nil {
+		pr.Updated = *mr.UpdatedAt
+	}
+	return pr
+}
+
+func (g *gitLab) Comment(ctx context.Context, number int, body string) error {
+	return g.ours.place(ctx, g, number, body)
+}
+
+func (g *gitLab) self(ctx context.Context) (string, error) {
+	return g.me.get(func() (string, error) {
+		u, _, err := g.client.Users.CurrentUser(gitlab.WithContext(ctx))
+		if err != nil {
+			return "", err
+		}
+		return u.Username, nil
+	})
+}
+
+func (g *gitLab) page(ctx context.Context, number, page int) ([]note, int, error) {
+	list, res, err := g.client.Notes.ListMergeRequestNotes(g.project, int64(number), &gitlab.ListMergeRequestNotesOptions{
+		ListOptions: gitlab.ListOptions{PerPage: 100, Page: int64(page)}, OrderBy: new("created_at"), Sort: new("asc")}, gitlab.WithContext(ctx))
+	if err != nil {
+		return nil, 0, err
+	}
+	var notes []note
+	for _, n := range list {
+		if !n.System {
+			notes = append(notes, note{n.ID, n.Author.Username, n.Body})
+		}
+	}
+	return notes, int(res.NextPage), nil
+}
+
+func (g *gitLab) create(ctx context.Context, number int, body string) (int64, error) {
+	n, _, err := g.client.Notes.CreateMergeRequestNote(g.project, int64(number), &gitlab.CreateMergeRequestNoteOptions{Body: &body}, gitlab.WithContext(ctx))
+	if err != nil {
+		return 0, err
+	}
+	return n.ID, nil
+}
+
+func (g *gitLab) edit(ctx context.Context, number int, id int64, body string) (bool, error) {
+	_, res, err := g.client.Notes.UpdateMergeRequestNote(g.project, int64(number), id, &gitlab.UpdateMergeRequestNoteOptions{Body: &body}, gitlab.WithContext(ctx))
+	if err != nil && res != nil && res.StatusCode == http.StatusNotFound {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func (g *gitLab) SetStatus(ctx context.Context, commit string, s Status) error {
+	state := map[State]gitlab.BuildStateValue{Pending: gitlab.Pending, Success: gitlab.Success, Failure: gitlab.Failed, Error: gitlab.Failed}[s.State]
+	opt := &gitlab.SetCommitStatusOptions{State: state, Name: new(Context), Description: new(short(s.Description, 255))}
+	if s.URL != "" {
+		opt.TargetURL = &s.URL
+	}
+	_, _, err := g.client.Commits.SetCommitStatus(g.project, commit, opt, gitlab.WithContext(ctx))
+	var refused *gitlab.ErrorResponse
+	if errors.As(err, &refused) && strings.Contains(refused.Message, "Cannot transition status") {
+		return nil // GitLab does not take the state that a status has already
+	}
+	if err != nil {
+		return fmt.Errorf("set the status of %.7s: %w", commit, err)
+	}
+	return nil
+}
+
+func (g *gitLab) Merged(ctx context.Context, branch, commit string) (PullRequest, bool, error) {
+	list, _, err := g.client.Commits.ListMergeRequestsByCommit(g.project, commit, gitlab.WithContext(ctx))
+	if err != nil {
+		return PullRequest{}, false, fmt.Errorf("list merge requests with %.7s: %w", commit, err)
+	}
+	var found *gitlab.BasicMergeRequest
+	for _, mr := range list {
+		if mr.State != "merged" || mr.TargetBranch != branch {
+			continue
+		}
+		if found == nil || mr.MergeCommitSHA == commit || mr.SquashCommitSHA == commit {
+			found = mr
+		}
+	}
+	if found == nil {
+		return PullRequest{}, false, nil
+	}
+	return g.pullRequest(found), true, nil
+}
+
+// Approval finds the version that was newest when somebody approved: GitLab says when, not what.
+func (g *gitLab) Approval(ctx context.Context, pr PullRequest) (Approval, error) {
+	a, _, err := g.client.MergeRequestApprovals.GetConfiguration(g.project, int64(pr.Number), gitlab.WithContext(ctx))
+	if err != nil {
+		return Approval{}, fmt.Errorf("read the approvals of !%d: %w", pr.Number, err)
+	}
+	var at time.Time
+	for _, by := range a.ApprovedBy {
+		if by.User != nil && by.User.Username != pr.Author && by.ApprovedAt != nil && by.ApprovedAt.After(at) {
+			at = *by.ApprovedAt
+		}
+	}
+	switch {
+	case at.IsZero():
+		return Approval{Why: "nobody but its author approved it"}, nil
+	case !a.Approved:
+		return Approval{Why: "it lacks approvals that its rules demand"}, nil
+	}
+	var newest *gitlab.MergeRequestDiffVersion
+	opt := &gitlab.GetMergeRequestDiffVersionsOptions{ListOptions: gitlab.ListOptions{PerPage: 100, Page: 1}}
+	for opt.Page != 0 {
+		list, res, err := g.client.MergeRequests.GetMergeRequestDiffVersions(g.project, int64(pr.Number), opt, gitlab.WithContext(ctx))
+		if err != nil {
+			return Approval{}, fmt.Errorf("read the versions of !%d: %w", pr.Number, err)
+		}
+		for _, v := range list {
+			if v.CreatedAt != nil && !v.CreatedAt.After(at) && (newest == nil || v.CreatedAt.After(*newest.CreatedAt)) {
+				newest = v
+			}
+		}
+		opt.Page = res.NextPage
+	}
+	if newest == nil {
+		return Approval{Why: "no version of it is as old as its approval"}, nil
+	}
+	return Approval{Head: newest.HeadCommitSHA}, nil
+}

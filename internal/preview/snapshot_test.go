@@ -1,0 +1,65 @@
+package preview
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed-d64a251c/roster/reconcile"
+)
+
+func TestSnapshotsAreForTheirOwnerAndComeBackWhole(t *testing.T) {
+	w := newWorld(t, "ann bob")
+	decls, err := w.declarations(t.Context(), w.sees)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := w.look(t.Context(), decls.Provisioners["aws"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "snapshots")
+	for range 2 { // the second replaces the first
+		if err := WriteSnapshot(dir, s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	name := filepath.Join(dir, "aws.json")
+	info, err := os.Stat(name)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v; want a file for its owner alone", info.Mode(), err)
+	}
+	if names, err := os.ReadDir(dir); err != nil || len(names) != 1 {
+		t.Errorf("%v, %v in the folder; want the one file", names, err)
+	}
+	have, err := ReadSnapshot(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(s, have); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestWhatIsNoSnapshotIsRefused(t *testing.T) {
+	for _, test := range []struct{ name, text string }{
+		{"not JSON", "users:"}, {"a plan", `{"version": 1, "plans": []}`}, {"of a later version", `{"version": 2, "provisioner": "aws"}`}, {"empty", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			name := filepath.Join(t.TempDir(), "s.json")
+			if err := os.WriteFile(name, []byte(test.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := ReadSnapshot(name); !errors.Is(err, reconcile.ErrSnapshot) {
+				t.Errorf("%v; want that it is no snapshot", err)
+			}
+		})
+	}
+	if _, err := ReadSnapshot(filepath.Join(t.TempDir(), "absent")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%v; want that it does not exist", err)
+	}
+}

@@ -1,0 +1,282 @@
+package reconcile_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/schema"
+)
+
+// preview compares two commits of a world, on a fresh look at its directory unless assumed.
+func (w *world) preview(base, head int, assumed bool) *reconcile.Preview {
+	w.t.Helper()
+	in := reconcile.PreviewInput{Provisioner: "aws", Base: w.commits[base-1], Merged: w.commits[head-1], Now: w.now,
+		BaseCommit: reconcile.CommitRef{ID: fmt.Sprintf("commit-%d", base)}, HeadCommit: reconcile.CommitRef{ID: fmt.Sprintf("commit-%d", head)}}
+	if !assumed {
+		var err error
+		if in.Snapshot, err = w.runner.Snapshot(w.t.Context(), in.Base.Provisioners["aws"]); err != nil {
+			w.t.Fatal(err)
+		}
+		written, err := json.Marshal(in.Snapshot) // what a file holds serves as well
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		in.Snapshot = &reconcile.Snapshot{}
+		if err := json.Unmarshal(written, in.Snapshot); err != nil {
+			w.t.Fatal(err)
+		}
+		if err := in.Snapshot.Check(); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	p, err := reconcile.NewPreview(in)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return p
+}
+
+// told lists changes as lines: what, and whether it is held or waits.
+func told(changes []reconcile.Change) []string {
+	out := []string{}
+	for i := range changes {
+		c := &changes[i]
+		line := c.Ref().String()
+		for _, a := range c.Attributes {
+			if c.Kind != reconcile.CreateUser && c.Kind != reconcile.CreateGroup {
+				line += fmt.Sprintf(" %s=%s", a.Path, a.New)
+			}
+		}
+		if c.Waiting != "" {
+			line += " waits"
+		} else if len(c.Held) > 0 {
+			line += " held by " + c.Held[0].Gate
+		}
+		out = append(out, line)
+	}
+	return out
+}
+
+func wantLines(t *testing.T, what string, have []string, want ...string) {
+	t.Helper()
+	if !slices.Equal(have, want) {
+		t.Errorf("%s:\n  %s\nwant\n  %s", what, strings.Join(have, "\n  "), strings.Join(want, "\n  "))
+	}
+}
+
+func TestPreviewIsWhatMergingBrings(t *testing.T) {
+	const all, dev = "enabled: true\ngroups: [\"dev\"]", "groups: dev: displayName: \"Dev\"\n"
+	member := func(keys ...string) string { return "groups: dev: members: {" + strings.Join(keys, ", ") + "}\n" }
+	base := people(6) + dev + member("u1: {}", "u2: {}", "u3: {}", "u4: {}")
+	for _, test := range []struct {
+		name                 string
+		before               string // what is applied; empty: the base
+		head                 string
+		provisioner, becomes string
+		want, assumed        []string // assumed is want unless set
+		settled, notices     []string
+	}{
+		{name: "nothing, if the merge changes nothing", head: base},
+		{name: "a joiner", head: base + member("u5: {}"), want: []string{"create-user u5", "add-member dev u5"}},
+		{name: "what the base has before it is not the merge's", before: people(6) + dev + member("u1: {}", "u2: {}", "u3: {}"), head: base + member("u5: {}"),
+			want:    []string{"create-user u5", "add-member dev u5"},
+			notices: []string{"the base itself still has 2 changes before it, which merging does not bring: they are left out here"}},
+		{name: "what the merge takes back is told apart", before: people(6) + dev + member("u1: {}", "u2: {}", "u3: {}"),
+			head: people(6) + dev + member("u1: {}", "u2: {}", "u3: {}"), want: []string{}, assumed: []string{"deactivate-user u4 active=false", "remove-member dev u4"},
+			settled: []string{"create-user u4", "add-member dev u4"},
+			notices: []string{"the base itself still has 2 changes before it, which merging does not bring: they are left out here"}},
+		{name: "gates that would hold", head: people(6) + dev,
+			want: []string{"deactivate-user u1 active=false held by emptySource", "remove-member dev u1 held by emptySource",
+				"deactivate-user u2 active=false held by emptySource", "remove-member dev u2 held by emptySource",
+				"deactivate-user u3 active=false held by emptySource", "remove-member dev u3 held by emptySource",
+				"deactivate-user u4 active=false held by emptySource", "remove-member dev u4 held by emptySource"}},
+		{name: "one value of somebody whose other value the base changes", before: strings.Replace(base, `userId: "name1"`, `userId: "old1"`, 1),
+			head: strings.Replace(base, `lastName: "Test", email: "name1@`, `lastName: "New", email: "name1@`, 1), want: []string{"update-user u1 name.familyName=New"},
+			notices: []string{"the base itself still has 1 change before it, which merging does not bring: they are left out here"}},
+		{name: "rules that change", becomes: all + "\nreview: \"required\", adopt: \"match\", deprovision: {mode: \"delete\"}, limits: updates: {max: 9}", head: base, want: []string{},
+			notices: []string{"adopt goes from never to match", "deprovision goes from deactivate to delete", "review goes from off to required", "the gate updates is tuned (base.cue:17:76)"}},
+		{name: "a provisioner that is turned on sends what waited", provisioner: "groups: [\"dev\"]", becomes: all, head: base,
+			want: []string{"create-user u1", "create-user u2", "create-user u3", "create-user u4", "create-group dev", "add-member dev u1", "add-member dev u2",
+				"add-member dev u3", "add-member dev u4"}, assumed: []string{},
+			notices: []string{"the provisioner goes from never enabled to enabled", "the base itself still has 9 changes before it, which merging does not bring: they are left out here"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t)
+			provisioner, becomes := all, all
+			if test.provisioner != "" {
+				provisioner = test.provisioner
+			}
+			if test.becomes != "" {
+				becomes = test.becomes
+			}
+			before := test.before
+			if before == "" {
+				before = base
+			}
+			w.commit(provisioner, before)
+			if _, err := w.run(true); err != nil {
+				t.Fatal(err)
+			}
+			w.commit(provisioner, base)
+			w.commit(becomes, test.head)
+			have := w.preview(2, 3, false)
+			wantLines(t, "changes", told(have.Changes), test.want...)
+			assumed := test.want
+			if test.assumed != nil {
+				assumed = test.assumed
+			}
+			wantLines(t, "changes without a look at the directory", told(w.preview(2, 3, true).Changes), assumed...)
+			wantLines(t, "settled", told(have.Settled), test.settled...)
+			wantLines(t, "notices", have.Notices, test.notices...)
+		})
+	}
+}
+
+func TestPreviewUsesOnlyTheConnectionOfTheBase(t *testing.T) {
+	w := newWorld(t)
+	w.commit("enabled: true", people(2))
+	w.apply(reconcile.RunApplied)
+	base := w.commits[0]
+	edit := func(change func(p *schema.Provisioner)) *schema.Declarations {
+		d, p := *base, *base.Provisioners["aws"]
+		d.Provisioners = map[string]*schema.Provisioner{"aws": &p}
+		change(&p)
+		return &d
+	}
+	without := *base
+	without.Provisioners = nil
+	snapshot, err := w.runner.Snapshot(t.Context(), base.Provisioners["aws"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name         string
+		base, merged *schema.Declarations
+		snapshot     *reconcile.Snapshot
+		want         string
+	}{
+		{"the same connection", base, edit(func(p *schema.Provisioner) { p.Schedule = "@daily" }), snapshot, ""},
+		{"a token's reference that only moved to another line", base, edit(func(p *schema.Provisioner) {
+			token := *p.Auth.Token
+			token.Pos.Line++
+			p.Auth.Token = &token
+		}), snapshot, ""},
+		{"another endpoint", base, edit(func(p *schema.Provisioner) { p.Endpoint += "/" }), snapshot, "cannot be previewed: its endpoint changes"},
+		{"another endpoint, without a look", base, edit(func(p *schema.Provisioner) { p.Endpoint += "/" }), nil, "cannot be previewed: its endpoint changes"},
+		{"another token", base, edit(func(p *schema.Provisioner) { p.Auth.Token = &schema.SecretRef{Env: "ROSTER_OTHER"} }), snapshot, "cannot be previewed: its auth changes"},
+		{"a new provisioner", &without, base, snapshot, "cannot be previewed: it is new"},
+		{"a new provisioner, without a look", &without, base, nil, ""},
+		{"a provisioner that goes", base, &without, snapshot, "the merge removes it"},
+		{"a snapshot of somewhere else", base, base, &reconcile.Snapshot{Identity: "elsewhere", Observed: snapshot.Observed, Ledger: snapshot.Ledger}, "the snapshot is of elsewhere"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p, err := reconcile.NewPreview(reconcile.PreviewInput{Provisioner: "aws", Base: test.base, Merged: test.merged, Snapshot: test.snapshot, Now: w.now})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if test.want == "" && p.Refused != "" || !strings.HasPrefix(p.Refused, test.want) {
+				t.Errorf("refused: %q; want %q", p.Refused, test.want)
+			}
+		})
+	}
+}
+
+// After a preview of a base in sync, the merge applies exactly what was shown.
+func TestPreviewHasTheDigestOfTheMerge(t *testing.T) {
+	w := newWorld(t)
+	w.commit("enabled: true", people(4)+group("dev", "Dev", 1, 3))
+	w.apply(reconcile.RunApplied)
+	w.commit("enabled: true", strings.Replace(people(5), "name2", "new2", 3)+group("dev", "Dev", 2, 4))
+	preview := w.preview(1, 2, false)
+	if report := w.apply(reconcile.RunApplied); report.Digest != preview.Digest {
+		t.Errorf("the run's digest is %s, the preview's %s", report.Digest, preview.Digest)
+	}
+}
+
+func TestPreviewTellsWhatEndsByItself(t *testing.T) {
+	w := newWorld(t)
+	w.commit("enabled: true", people(4)+"groups: dev: {displayName: \"Dev\", members: {u1: {}, u2: {until: \"2027-01-31\"}, u3: {until: \"2027-01-31\"}}}\n")
+	w.commit("enabled: true", people(4)+`groups: dev: {displayName: "Dev", members: {u1: {until: "2027-02-28"}, u2: {until: "2027-03-31"}, u3: {}, u4: {until: "2026-12-24"}}}
+users: u2: validUntil: "2027-06-30"
+`)
+	var have []string
+	for _, e := range w.preview(1, 2, true).Endings {
+		have = append(have, e.String())
+	}
+	wantLines(t, "endings", have, "access of name2@example.com ends on 2027-06-30", "name1@example.com in Dev ends on 2027-02-28",
+		"name2@example.com in Dev ends on 2027-03-31 instead of 2027-01-31", "name3@example.com in Dev no longer ends on 2027-01-31",
+		"name4@example.com in Dev ends on 2026-12-24")
+}
+
+func TestPreviewRenderings(t *testing.T) {
+	w := newWorld(t)
+	w.commit("enabled: true\ngroups: [\"dev\", \"ops\"]", people(12)+group("dev", "Developers", 1, 9)+group("ops", "Operators", 5, 12))
+	w.apply(reconcile.RunApplied)
+	w.commit("enabled: true\ngroups: [\"dev\"]", strings.Replace(people(14), "name2", "renamed2", 2)+group("dev", "Developers & friends", 1, 8)+
+		"groups: dev: members: {u13: {until: \"2027-01-31\"}, u14: {}}\n"+group("ops", "Operators", 5, 12))
+	list := []*reconcile.Preview{w.preview(1, 2, false), w.preview(1, 2, true), {Provisioner: "new", Refused: "cannot be previewed: it is *new*"}}
+	for _, p := range list {
+		p.Identity, p.Digest = "us-east-1/t0000000-0000-4000-8000-000000000001", strings.Repeat("0", len(p.Digest))
+	}
+	golden(t, "previews.md", reconcile.PreviewsMarkdown(list))
+	var text strings.Builder
+	if err := list[0].WriteText(&text, nil); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "preview.txt", text.String())
+}
+
+func TestPreviewOfAnythingFitsAComment(t *testing.T) {
+	var list []*reconcile.Preview
+	for i := range 300 {
+		p := &reconcile.Preview{Provisioner: fmt.Sprintf("aws-%d", i), Identity: "here"}
+		for j := range 300 {
+			p.Changes = append(p.Changes, reconcile.Change{Kind: reconcile.RemoveMember, Key: "g", Name: strings.Repeat("g", 200), Member: fmt.Sprint(j),
+				Held: []reconcile.Hold{{Gate: "memberRemovals", Why: strings.Repeat("w", 100) + fmt.Sprint(j)}}})
+			p.Endings = append(p.Endings, reconcile.Ending{User: strings.Repeat("u", 100), Until: "2027-01-31"})
+			p.Notices = append(p.Notices, strings.Repeat("n", 100))
+		}
+		list = append(list, p)
+	}
+	text := reconcile.PreviewsMarkdown(list)
+	if len(text) > reconcile.MaxMarkdown {
+		t.Errorf("the page has %d bytes; want at most %d", len(text), reconcile.MaxMarkdown)
+	}
+	verdict, _, _ := strings.Cut(text, "\n")
+	if !strings.Contains(verdict, "90000 changes are held") || !strings.Contains(verdict, "not listed below") {
+		t.Errorf("the verdict is %q", verdict)
+	}
+}
+
+func TestPreviewHidesRedactedValues(t *testing.T) {
+	w := newWorld(t)
+	mapping := "mappings: m: {user: #User, scim: \"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User\": {employeeNumber: user.attributes.number, department: user.attributes.department}}\n" +
+		"attributeTypes: {number: {type: \"string\", redact: true}, department: type: \"string\"}\n"
+	with := func(number, department string) string {
+		return people(2) + mapping + fmt.Sprintf("users: u1: attributes: {number: %q, department: %q}\n", number, department)
+	}
+	w.commit("enabled: true", with("canary-1", "Old"))
+	w.apply(reconcile.RunApplied)
+	w.commit("enabled: true", with("canary-2", "New"))
+	w.commit("enabled: true", people(2)+mapping)
+	for head, want := range map[int][]string{2: {`department: "Old" -> "New"`, `employeeNumber: "(redacted)" -> "(redacted)"`}, 3: {}} {
+		p := w.preview(1, head, false)
+		b, err := json.Marshal(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := reconcile.PreviewsMarkdown([]*reconcile.Preview{p})
+		if strings.Contains(string(b)+text, "canary") {
+			t.Errorf("commit %d shows a redacted value:\n%s", head, text)
+		}
+		for _, part := range want {
+			if !strings.Contains(strings.ReplaceAll(text, "-&gt;", "->"), part) {
+				t.Errorf("commit %d lacks %s:\n%s", head, part, text)
+			}
+		}
+	}
+}

@@ -1,0 +1,142 @@
+package reconcile
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// PreviewsMarkdown renders the previews of one pull request as one page of at most MaxMarkdown bytes: the verdict over all of them
+// first, then each provisioner, the riskiest changes first. What does not fit is counted, and the verdict says so.
+func PreviewsMarkdown(list []*Preview) string {
+	m := &markdown{}
+	cut := 0
+	for i, p := range list {
+		if m.b.Len() > MaxMarkdown-2_500 {
+			m.line("\n... and %s more", plural(len(list)-i, "provisioner"))
+			for _, rest := range list[i:] {
+				cut += len(rest.Changes)
+			}
+			break
+		}
+		cut += p.markdown(m)
+	}
+	sentence := PreviewsVerdict(list)
+	if cut > 0 {
+		sentence += fmt.Sprintf(" (%s not listed below)", plural(cut, "change"))
+	}
+	return fmt.Sprintf("**roster: %s**\n", escape(sentence)) + m.b.String()
+}
+
+// PreviewsVerdict is the sentence at the top: what merging does to people's access.
+func PreviewsVerdict(list []*Preview) string {
+	var all []Done
+	refused, ends := 0, 0
+	for _, p := range list {
+		all = append(all, undone(p.Changes)...)
+		ends += len(p.Endings)
+		if p.Refused != "" {
+			refused++
+		}
+	}
+	var parts []string
+	if len(all) > 0 {
+		sentence, _ := verdict(all)
+		parts = append(parts, sentence)
+	}
+	if ends > 0 {
+		parts = append(parts, plural(ends, "end date")+" set or moved")
+	}
+	if refused > 0 {
+		parts = append(parts, plural(refused, "provisioner")+" without a preview")
+	}
+	if len(parts) == 0 {
+		return "merging changes nothing in AWS"
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (p *Preview) facts() string {
+	read := "AWS not read"
+	if p.At != nil {
+		read = "AWS read " + p.At.Format(time.RFC3339)
+	}
+	return fmt.Sprintf("%s; base %.7s; head %.7s; %s", p.Identity, cmpCommit(p.Base), cmpCommit(p.Head), read)
+}
+
+// markdown writes one provisioner's part and returns how many changes it left out.
+func (p *Preview) markdown(m *markdown) (cut int) {
+	m.line("\n### %s\n", escape(p.Provisioner))
+	if p.Refused != "" {
+		m.line("%s", escape(p.Refused))
+		return 0
+	}
+	changes := undone(p.Changes)
+	sentence := "nothing to change"
+	if len(changes) > 0 {
+		sentence, _ = verdict(changes)
+	}
+	m.line("%s\n\n%s", escape(sentence), escape(p.facts()))
+	for i, n := range p.Notices {
+		if i == mostLines {
+			m.line("\n> ... and %s more", plural(len(p.Notices)-i, "notice"))
+			break
+		}
+		m.line("\n> %s", escape(n))
+	}
+	if reasons := holds(changes); len(reasons) > 0 {
+		m.line("\n#### Would be held by\n")
+		for i, h := range reasons {
+			if i == mostLines {
+				m.line("- ... and %d more reasons", len(reasons)-i)
+				break
+			}
+			m.line("- `%s`: %s", h.Gate, escape(h.Why))
+		}
+	}
+	cut = m.sections(changes)
+	m.list("Ends by itself", lines(p.Endings))
+	m.list("No longer needed", subjects(p.Settled))
+	if p.Digest != "" && len(p.Changes) > 0 {
+		m.line("\nDigest `%s`", p.Digest)
+	}
+	return cut
+}
+
+// WriteText prints a preview for people.
+func (p *Preview) WriteText(w io.Writer, paint Paint) error {
+	t := &textWriter{w: bufio.NewWriter(w), paint: paint}
+	sentence, tone := PreviewsVerdict([]*Preview{p}), Good
+	changes := undone(p.Changes)
+	if len(changes) > 0 {
+		_, tone = verdict(changes)
+	}
+	t.line("%s: %s", t.tone(Plain, p.Provisioner), t.tone(tone, sentence))
+	if p.Refused != "" {
+		t.line("%s", t.tone(Caution, p.Refused))
+		return t.w.Flush()
+	}
+	t.line("%s", t.tone(Faint, p.facts()))
+	for _, n := range p.Notices {
+		t.line("%s %s", t.tone(Caution, "note:"), n)
+	}
+	t.sections(sections(changes))
+	t.list("Ends by itself", lines(p.Endings))
+	t.list("No longer needed", subjects(p.Settled))
+	if p.Digest != "" && len(p.Changes) > 0 {
+		t.line("\ndigest %s", p.Digest)
+	}
+	t.held(changes, "")
+	return t.w.Flush()
+}
+
+func subjects(changes []Change) []string {
+	out := make([]string, len(changes))
+	for i := range changes {
+		sign, text := subject(&changes[i])
+		out[i] = sign + " " + text
+	}
+	return out
+}
