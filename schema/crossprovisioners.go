@@ -39,7 +39,8 @@ func (c *crosser) provisioners() {
 			identities[p.identity] = p
 		}
 	}
-	c.previous("provisioners", keysOf(c.d.Provisioners), func(key string) []string { return c.d.Provisioners[key].Previously })
+	declared := func(key string) bool { return c.d.Provisioners[key] != nil }
+	c.previous("provisioners", keysOf(c.d.Provisioners), declared, func(key string) []string { return c.d.Provisioners[key].Previously })
 }
 
 // provisionerCheck checks one provisioner.

@@ -98,10 +98,9 @@ func plainUser(d *Declarations) []any {
 	u, g := *d.Users["u-3"], *d.Groups["g"]
 	u.Pos, g.Pos = Pos{}, Pos{}
 	out := []any{u, g.DisplayName, g.Where.Fields}
-	for _, key := range keysOf(g.Members) {
-		m := *g.Members[key]
+	for _, m := range g.Members {
 		m.Pos = Pos{}
-		out = append(out, key, m)
+		out = append(out, m)
 	}
 	return out
 }

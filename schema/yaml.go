@@ -1,7 +1,6 @@
 package schema
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -23,8 +22,8 @@ type yamlReader struct {
 
 var yamlLine = regexp.MustCompile(`line (\d+): (.*)`)
 
-func (f *dataFile) yaml(text []byte) {
-	dec := yaml.NewDecoder(bytes.NewReader(text))
+func (f *dataFile) yaml(text string) {
+	dec := yaml.NewDecoder(strings.NewReader(text))
 	budget := 1000 + len(text)
 	for {
 		var doc yaml.Node
@@ -41,7 +40,7 @@ func (f *dataFile) yaml(text []byte) {
 			f.wrong(at, syntaxError, message, "", "")
 			return
 		}
-		r := &yamlReader{file: f, depth: f.limits.depth, budget: budget}
+		r := &yamlReader{file: f, depth: f.depth, budget: budget}
 		n := r.node(&doc)
 		if r.failed {
 			return

@@ -1,0 +1,302 @@
+package schema
+
+import (
+	"io/fs"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Most people and groups are data, each written in one place, and right. Those are settled file by file, without a look at the rest, and what came of a file
+// is kept for as long as the file stays as it is. All others are open: they go the way of everything else, through CUE where it must be.
+
+// unit is a file on its way.
+type unit struct {
+	src     *source
+	hash    string // of its content; "" if that is not known
+	isCUE   bool
+	mixed   bool     // a CUE file that holds more than people and groups that are data
+	records []record // of a CUE file that was read
+	blob    *blob    // what it settles to; nil until that is known
+}
+
+// settled holds the declarations that need no further look.
+type settled struct {
+	users  map[string]*User
+	groups map[string]*Group
+	open   map[recordKey]bool // declarations that do
+	joined map[*Group]joined
+}
+
+// joined is a group whose members stand in several places.
+type joined struct {
+	parts []*Group
+	whole *Group
+}
+
+// readAll reads the files: what is right by itself is settled, the rest goes into literals and dynamic.
+func (l *loader) readAll(t *tree) error {
+	var units []*unit
+	for _, name := range t.cue {
+		u := l.unit(name)
+		u.isCUE = true
+		if u.blob == nil {
+			if err := l.readConfiguration(u); err != nil {
+				return err
+			}
+		}
+		units = append(units, u)
+	}
+	for _, name := range t.data {
+		units = append(units, l.unit(name))
+	}
+	l.declareTypes()
+	if terms := l.terms(); terms != nil {
+		if err := l.settle(units, terms); err != nil {
+			return err
+		}
+		l.combine(units)
+		l.cache.keep(units, terms, l.settled.joined)
+	}
+	for _, u := range units {
+		if err := l.open(u); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// hashed is a file system that knows its files by their content, as a commit's does.
+type hashed interface {
+	Hash(name string) (string, error)
+}
+
+// unit begins a file, with what is known of it from an earlier Load.
+func (l *loader) unit(name string) *unit {
+	u := &unit{src: &source{name}}
+	if h, ok := l.fsys.(hashed); ok {
+		if hash, err := h.Hash(name); err == nil {
+			u.hash = hash
+			u.blob = l.cache.find(name, hash)
+		}
+	}
+	return u
+}
+
+// readConfiguration reads a CUE file.
+func (l *loader) readConfiguration(u *unit) error {
+	text, err := fs.ReadFile(l.fsys, u.src.path)
+	if err != nil {
+		return err
+	}
+	if u.records, u.mixed = l.readCUE(u.src, text); u.mixed {
+		l.mixed = append(l.mixed, u)
+	}
+	return nil
+}
+
+// declareTypes takes the types of custom attributes that are declared as data.
+func (l *loader) declareTypes() {
+	l.types = map[string]string{}
+	if b := l.literals["attributeTypes"]; b != nil {
+		for _, f := range b.n.fields {
+			l.types[f.name] = f.value.child("type").string()
+		}
+	}
+}
+
+// terms returns what people and groups are judged by, or nil if only CUE knows.
+func (l *loader) terms() *terms {
+	d := l.dynamic
+	for _, kind := range []string{"users", "groups", "attributeTypes", "timezone"} {
+		if d.kinds[kind] || d.names[kind] || kind == "attributeTypes" && len(d.keys[kind]) > 0 {
+			return nil
+		}
+	}
+	for name := range l.types {
+		if d.moves("attributeTypes", name) {
+			return nil
+		}
+	}
+	t := &terms{types: l.types, zone: time.UTC}
+	if b := l.literals[""]; b != nil {
+		for _, f := range b.n.fields {
+			if zone, err := time.LoadLocation(f.value.string()); f.name == "timezone" && err == nil && f.value.kind == stringNode {
+				t.zone = zone
+				continue
+			}
+			return nil // something is wrong
+		}
+	}
+	return t
+}
+
+// settle fills in the blobs that are missing.
+func (l *loader) settle(units []*unit, t *terms) error {
+	for _, u := range units {
+		if u.blob != nil && !l.cache.terms.equal(t) {
+			if u.blob = nil; u.isCUE {
+				if err := l.readConfiguration(u); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	l.schema.declare(l.types)
+	var next atomic.Int64
+	var wait sync.WaitGroup
+	errs := make([]error, min(len(units), runtime.GOMAXPROCS(0)))
+	for i := range errs {
+		wait.Go(func() {
+			s := newSettler(l.schema, t)
+			for errs[i] == nil {
+				k := int(next.Add(1)) - 1
+				if k >= len(units) {
+					return
+				}
+				if units[k].blob == nil {
+					units[k].blob, errs[i] = s.unit(units[k], l, t)
+				}
+			}
+		})
+	}
+	wait.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *settler) unit(u *unit, l *loader, t *terms) (*blob, error) {
+	if u.isCUE {
+		return s.cue(u.records), nil
+	}
+	text, err := fs.ReadFile(l.fsys, u.src.path)
+	if err != nil {
+		return nil, err
+	}
+	return s.data(u.src, string(text), t, l.limits), nil
+}
+
+// combine puts together what the files settle to. What comes twice, and what CUE has to do with, stays open.
+func (l *loader) combine(units []*unit) {
+	people, groups := 0, 0
+	for _, u := range units {
+		people, groups = people+len(u.blob.users), groups+len(u.blob.groups)
+	}
+	s := &settled{users: make(map[string]*User, people), groups: make(map[string]*Group, groups), open: map[recordKey]bool{}, joined: map[*Group]joined{}}
+	parts := map[string][]*Group{}
+	first := map[string]Pos{} // where a group that has parts is first spoken of
+	for _, u := range units {
+		for _, k := range u.blob.left {
+			s.open[k] = true
+		}
+		for _, x := range u.blob.users {
+			n := len(s.users)
+			if s.users[x.Key] = x; len(s.users) == n {
+				s.open[recordKey{"users", x.Key}] = true
+			}
+		}
+		for _, g := range u.blob.groups {
+			if s.groups[g.Key] != nil {
+				s.open[recordKey{"groups", g.Key}] = true
+			}
+			s.groups[g.Key] = g
+		}
+		for _, g := range u.blob.parts {
+			if parts[g.Key] == nil && s.groups[g.Key] == nil {
+				first[g.Key] = g.Pos
+			}
+			parts[g.Key] = append(parts[g.Key], g)
+		}
+	}
+	l.dynamic.touches(func(k recordKey) { s.open[k] = true })
+	for key, of := range parts {
+		if k := (recordKey{"groups", key}); !s.open[k] && !s.merge(key, of, first[key], l.cache) {
+			s.open[k] = true
+		}
+	}
+	for k := range s.open {
+		if k.kind == "users" {
+			delete(s.users, k.key)
+		} else {
+			delete(s.groups, k.key)
+		}
+	}
+	l.settled = s
+}
+
+// merge gives a group its members from elsewhere. It reports false if the group itself is missing, or somebody is a member twice.
+func (s *settled) merge(key string, parts []*Group, first Pos, c *Cache) bool {
+	g := s.groups[key]
+	if g == nil {
+		return false
+	}
+	whole := c.join(g, parts, first)
+	if whole == nil {
+		copied := *g
+		whole = &copied
+		if first.Line > 0 {
+			whole.Pos = first
+		}
+		if !whole.join(parts) {
+			return false
+		}
+	}
+	s.groups[key] = whole
+	s.joined[g] = joined{parts, whole}
+	return true
+}
+
+// touches calls yield with the people and groups that what CUE evaluates may have to do with, by their names.
+func (d *dynamic) touches(yield func(recordKey)) {
+	for _, kind := range []string{"users", "groups"} {
+		for name := range d.names {
+			yield(recordKey{kind, name})
+		}
+		for key := range d.keys[kind] {
+			yield(recordKey{kind, key})
+		}
+	}
+}
+
+// open reads what a file has that is not settled into literals, and reports what is wrong with the file.
+func (l *loader) open(u *unit) error {
+	if l.settled != nil && !u.blob.said {
+		closed := true
+		if len(l.settled.open) > 0 {
+			for k := range u.blob.keys {
+				closed = closed && !l.settled.open[k]
+			}
+		}
+		if closed {
+			return nil
+		}
+	}
+	if u.isCUE {
+		if u.records == nil {
+			if err := l.readConfiguration(u); err != nil {
+				return err
+			}
+		}
+		for _, r := range u.records {
+			l.record(r.kind, r.field)
+		}
+		return nil
+	}
+	text, err := fs.ReadFile(l.fsys, u.src.path)
+	if err != nil {
+		return err
+	}
+	l.readData(u.src, string(text))
+	return nil
+}
+
+// readData reads the records of a data file that are open.
+func (l *loader) readData(src *source, text string) {
+	f := &dataFile{src: src, types: l.types, depth: l.limits.depth, report: l.report, take: l.record, conflict: l.conflict, arena: &arena{}}
+	f.read(text)
+}
