@@ -212,7 +212,7 @@ func (c *crosser) group(key string, g *Group) {
 		unknown(c, at, path+".include", "group", nested, c.d.Groups)
 	}
 	if g.Where != nil {
-		c.rule(g.Where, c.node("groups", key, "where"), path+".where")
+		c.rule(g.Where, func() *node { return c.node("groups", key, "where") }, path+".where")
 	}
 }
 
@@ -237,18 +237,21 @@ func (c *crosser) previous(kind string, keys []string, declared func(key string)
 	}
 }
 
-// rule checks that a rule's fields exist and its values are of their types.
-func (c *crosser) rule(r *Rule, n *node, path string) {
+// rule checks that a rule's fields exist and its values are of their types. What was declared is asked for if there is a problem.
+func (c *crosser) rule(r *Rule, declared func() *node, path string) {
 	if len(r.Fields) == 0 {
 		c.report(Problem{Pos: r.Pos, Code: emptyRule.id, Path: path, Message: "the rule has no conditions", Advice: emptyRule.advice})
 	}
 	known := append(keysOf(c.d.AttributeTypes), ruleFields...)
 	for name, values := range r.Fields {
-		at := r.Pos
-		if f := n.get(name); f != nil {
-			at = f.at.pos()
+		report := func(p Problem) {
+			p.Pos, p.Code, p.Path = r.Pos, badRule.id, join(path, name)
+			if f := declared().get(name); f != nil {
+				p.Pos = f.at.pos()
+			}
+			c.report(p)
 		}
-		p := Problem{Pos: at, Code: badRule.id, Path: join(path, name)}
+		var p Problem
 		typ := "string"
 		if t := c.d.AttributeTypes[name]; t != nil {
 			typ = t.Type
@@ -259,13 +262,13 @@ func (c *crosser) rule(r *Rule, n *node, path string) {
 			} else {
 				p.Advice = "declare it in attributeTypes"
 			}
-			c.report(p)
+			report(p)
 			continue
 		}
 		for _, v := range values {
 			if message := ruleValue(name, typ, v); message != "" {
 				p.Message, p.Value = message, fmt.Sprintf("%#v", v)
-				c.report(p)
+				report(p)
 			}
 		}
 	}
@@ -374,7 +377,7 @@ func (c *crosser) assertions() {
 			c.report((&Mapping{catalog: catalog}).badPath(field{name: a.Only.Attribute, at: n.find("only", "attribute").at}, path+".only"))
 		}
 		if a.Only.Where != nil {
-			c.rule(a.Only.Where, n.find("only", "where"), path+".only.where")
+			c.rule(a.Only.Where, func() *node { return n.find("only", "where") }, path+".only.where")
 		}
 	}
 }

@@ -62,13 +62,15 @@ func (k *provisionerCheck) report(c code, field, message, value, advice string) 
 
 func (k *provisionerCheck) groups() {
 	list := k.n.child("groups")
+	named := map[string]bool{}
 	for i, group := range k.p.Groups {
 		at := list.fields[i].at.pos()
 		path := fmt.Sprintf("%s.groups[%d]", k.path, i)
 		unknown(k.crosser, at, path, "group", group, k.d.Groups)
-		if slices.Contains(k.p.Groups[:i], group) {
+		if named[group] {
 			k.crosser.report(Problem{Pos: at, Code: emptyGroups.id, Path: path, Message: "the group is named twice", Value: quote(group), Advice: "name each group once"})
 		}
+		named[group] = true
 	}
 	for user, at := range k.p.Protect.Users {
 		unknown(k.crosser, at, k.path+".protect.users", "user", user, k.d.Users)

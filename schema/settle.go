@@ -108,6 +108,9 @@ func (l *loader) declareTypes() {
 
 // terms returns what people and groups are judged by, or nil if only CUE knows.
 func (l *loader) terms() *terms {
+	if l.limits.settleNothing {
+		return nil
+	}
 	d := l.dynamic
 	for _, kind := range []string{"users", "groups", "attributeTypes", "timezone"} {
 		if d.kinds[kind] || d.names[kind] || kind == "attributeTypes" && len(d.keys[kind]) > 0 {

@@ -17,6 +17,8 @@ type limits struct {
 	loops      int   // how many for clauses may stand inside each other
 	repeat     int64 // how often list.Repeat, list.Range and strings.Repeat may repeat
 	evalMillis int   // how long CUE may take
+
+	settleNothing bool // everything goes the long way, for tests to compare
 }
 
 func standardLimits() limits {

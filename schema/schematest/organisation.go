@@ -28,7 +28,7 @@ func Big(n int, format string) Organisation {
 	return Organisation{Users: n, Groups: n / 10, Members: 100, Format: format, PerFile: 1000}
 }
 
-// settings are what is not people and groups: everybody belongs to the group "everyone" and is provisioned.
+// settings are what is not people and groups: everybody belongs to the group "everyone", and everybody and every group is provisioned.
 const settings = `package roster
 
 attributeTypes: {department: type: "string", level: type: "int"}
@@ -45,7 +45,7 @@ mappings: aws: {
 }
 apps: aws: displayName: "AWS"
 provisioners: prod: {
-	app: "aws", mapping: "aws", groups: ["everyone"%s]
+	app: "aws", mapping: "aws"
 	enabled: true
 	endpoint: "https://scim.us-east-1.amazonaws.com/f6a1c2d0-7b3e-4c55-9a81-2d0e5b6f7c18/scim/v2"
 	auth: token: env: "ROSTER_AWS_TOKEN"
@@ -53,14 +53,10 @@ provisioners: prod: {
 }
 `
 
-// Tree writes the organisation. Its provisioner pushes every group.
+// Tree writes the organisation.
 func (o Organisation) Tree() *Tree {
 	t := &Tree{MapFS: fstest.MapFS{}, hashes: map[string]string{}}
-	var groups strings.Builder
-	for g := range o.Groups {
-		fmt.Fprintf(&groups, ", %q", GroupKey(g))
-	}
-	t.Write("roster.cue", fmt.Sprintf(settings, groups.String()))
+	t.Write("roster.cue", settings)
 	o.files(t, "users", o.Users, o.PerFile, o.user)
 	perGroup := o.PerFile / 10
 	o.files(t, "groups", o.Groups, perGroup, o.group)
