@@ -158,7 +158,7 @@ func TestCacheReadsWhatChanged(t *testing.T) {
 // plainTree does not tell hashes.
 type plainTree struct{ tree *schematest.Tree }
 
-func (t plainTree) Open(name string) (fs.File, error)     { return t.tree.Open(name) }
+func (t plainTree) Open(name string) (fs.File, error)    { return t.tree.Open(name) }
 func (t plainTree) ReadFile(name string) ([]byte, error) { return t.tree.ReadFile(name) }
 
 func TestCacheWithoutHashesReadsEverything(t *testing.T) {

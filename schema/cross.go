@@ -26,7 +26,7 @@ func (l *loader) cross(d *Declarations) {
 		return
 	}
 	c := &crosser{loader: l, d: d, records: map[string]map[string]*node{}}
-	c.cache.past.begin(d)
+	c.cache.past.begin(d, l.settled)
 	c.keys()
 	c.types()
 	c.people()
@@ -112,6 +112,9 @@ func (l *loader) node(kind, key string) *node {
 // keys refuses keys of one kind that differ only in case.
 func (c *crosser) keys() {
 	for _, kind := range c.schema.order {
+		if kind == "users" && c.exact() && c.cache.people.keys.repeated == 0 {
+			continue
+		}
 		places := c.places(kind)
 		if !repeats(len(places), maps.Keys(places)) {
 			continue
@@ -122,6 +125,9 @@ func (c *crosser) keys() {
 		}
 	}
 }
+
+// exact reports whether the census is of everybody.
+func (c *crosser) exact() bool { return c.settled != nil && c.settled.roll != nil }
 
 // places returns where each record of a kind stands.
 func (c *crosser) places(kind string) map[string]Pos {
@@ -155,13 +161,20 @@ func (c *crosser) types() {
 
 func (c *crosser) people() {
 	users := maps.Values(c.d.Users)
-	if repeats(len(c.d.Users), each(users, func(u *User) string { return u.Email })) || repeats(len(c.d.Users), each(users, func(u *User) string { return u.UserID })) {
+	repeated := c.cache.people.mails.repeated+c.cache.people.ids.repeated > 0
+	if !c.exact() {
+		repeated = repeats(len(c.d.Users), each(users, func(u *User) string { return u.Email })) || repeats(len(c.d.Users), each(users, func(u *User) string { return u.UserID }))
+	}
+	if repeated {
 		c.repeatedPeople()
 	}
-	for key, u := range c.d.Users {
+	if delta := c.cache.past.delta; delta != nil {
+		users = slices.Values(delta.came)
+	}
+	for u := range users {
 		if u.ValidFrom != nil && u.ValidUntil != nil && !u.ValidUntil.End.After(u.ValidFrom.Start) {
-			at := c.node("users", key, "validUntil").pos(u.Pos)
-			c.report(Problem{Pos: at, Code: dateOrder.id, Path: join("users", key) + ".validUntil", Message: "is before validFrom, " + u.ValidFrom.Text, Value: quote(u.ValidUntil.Text), Advice: "swap or correct them"})
+			at := c.node("users", u.Key, "validUntil").pos(u.Pos)
+			c.report(Problem{Pos: at, Code: dateOrder.id, Path: join("users", u.Key) + ".validUntil", Message: "is before validFrom, " + u.ValidFrom.Text, Value: quote(u.ValidUntil.Text), Advice: "swap or correct them"})
 		}
 	}
 }

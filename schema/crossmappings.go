@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -21,79 +22,157 @@ func (c *crosser) mappings() {
 
 // mapsWell reports whether a provisioner's mapping can map everybody in its scope, to names that are unique.
 func (c *crosser) mapsWell(p *Provisioner, m *Mapping) bool {
-	known := c.cache.past.mapped[m.Key]
-	if known == nil {
-		known = make(map[*User]names, len(c.d.Users))
-		c.cache.past.mapped[m.Key] = known
+	v := c.cache.past.mapped[p.Key]
+	delete(c.cache.past.mapped, p.Key)
+	fine := false
+	if v == nil || m.ReadsGroups() {
+		v = newCoverage(c, m)
+		fine = v.begin(p)
+	} else {
+		v.c, v.m = c, m
+		fine = v.follow(p, c.cache.past.delta)
 	}
-	groups := func(string) []string { return nil }
+	if v.groups = nil; fine && v.names.repeated == 0 && v.mails.repeated == 0 {
+		v.c, v.m = nil, nil
+		c.cache.past.mapped[p.Key] = v
+		return true
+	}
+	return false
+}
+
+// coverage is who was mapped for a provisioner: everybody in its scope, and perhaps others who once were.
+type coverage struct {
+	c       *crosser
+	m       *Mapping
+	groups  *Membership // if the mapping reads it
+	users   map[string]mappedUser
+	reached map[string]*Group // the groups that people are in scope by
+	names   tally
+	mails   tally
+}
+
+// mappedUser is somebody with what must be unique.
+type mappedUser struct {
+	*User
+	names
+}
+
+func newCoverage(c *crosser, m *Mapping) *coverage {
+	n := len(c.d.Users)
+	v := &coverage{c: c, m: m, users: make(map[string]mappedUser, n), reached: map[string]*Group{}, names: newTally(n), mails: newTally(n)}
 	if m.ReadsGroups() {
-		clear(known)
-		groups = c.d.everMembers().GroupsOf
+		v.groups = c.d.everMembers()
 	}
-	scope := c.scope(p)
-	userNames, emails := make(map[string]struct{}, len(scope)), make(map[string]struct{}, len(scope))
-	mails := 0
-	for key, u := range scope {
-		have, ok := known[u]
-		if !ok {
-			out, err := m.Map(u, groups(key))
-			if err != nil {
-				return false
-			}
-			have.userName, _ = out.Attributes.Get("userName")
-			have.email, _ = out.Attributes.Get("emails.value")
-			known[u] = have
-		}
-		userNames[fold(have.userName)] = struct{}{}
-		if have.email != "" {
-			emails[fold(have.email)] = struct{}{}
-			mails++
-		}
-	}
-	return len(userNames) == len(scope) && len(emails) == mails
+	return v
 }
 
-// scope returns the users who may ever be in a provisioner's scope.
-func (c *crosser) scope(p *Provisioner) map[string]*User {
+// begin covers everybody in scope. It reports false if somebody cannot be mapped.
+func (v *coverage) begin(p *Provisioner) bool {
 	if p.AllUsers {
-		return c.d.Users
+		return v.coverAll(maps.Values(v.c.d.Users))
 	}
-	r := &reach{d: c.d, users: make(map[string]*User, len(c.d.Users)), groups: map[string]bool{}}
-	for _, group := range p.Groups {
-		r.group(group)
+	for _, key := range p.Groups {
+		if !v.group(key) {
+			return false
+		}
 	}
-	return r.users
+	return true
 }
 
-// reach collects the people of groups, whatever the date.
-type reach struct {
-	d      *Declarations
-	users  map[string]*User
-	groups map[string]bool
+// follow covers those who came since the last Load: in the place of somebody who was covered, or by a group.
+func (v *coverage) follow(p *Provisioner, d *delta) bool {
+	was := map[string]bool{}
+	for _, u := range d.gone {
+		if have, ok := v.users[u.Key]; ok && have.User == u {
+			v.count(have.names, -1)
+			delete(v.users, u.Key)
+			was[u.Key] = true
+		}
+	}
+	var rules []*Rule
+	var changed []string
+	for key, g := range v.reached {
+		if v.c.d.Groups[key] != g {
+			delete(v.reached, key)
+			changed = append(changed, key)
+		} else if g.Where != nil {
+			rules = append(rules, g.Where)
+		}
+	}
+	for _, u := range d.came {
+		in := p.AllUsers || was[u.Key] || slices.ContainsFunc(rules, func(r *Rule) bool { return r.Matches(u) })
+		if in && !v.cover(u) {
+			return false
+		}
+	}
+	for _, key := range changed {
+		if !v.group(key) {
+			return false
+		}
+	}
+	return true
 }
 
-func (r *reach) group(key string) {
-	g := r.d.Groups[key]
-	if g == nil || r.groups[key] || len(r.users) == len(r.d.Users) {
-		return
+// group covers the people of a group, whatever the date.
+func (v *coverage) group(key string) bool {
+	g := v.c.d.Groups[key]
+	if g == nil || v.reached[key] != nil {
+		return true
 	}
-	r.groups[key] = true
+	v.reached[key] = g
 	for i := range g.Members {
-		if u := r.d.Users[g.Members[i].User]; u != nil {
-			r.users[u.Key] = u
+		if u := v.c.d.Users[g.Members[i].User]; u != nil && !v.cover(u) {
+			return false
 		}
 	}
 	if g.Where != nil {
-		for key, u := range r.d.Users {
-			if g.Where.Matches(u) {
-				r.users[key] = u
+		for _, u := range v.c.d.Users {
+			if g.Where.Matches(u) && !v.cover(u) {
+				return false
 			}
 		}
 	}
 	for nested := range g.Include {
-		r.group(nested)
+		if !v.group(nested) {
+			return false
+		}
 	}
+	return true
+}
+
+func (v *coverage) coverAll(users iter.Seq[*User]) bool {
+	for u := range users {
+		if !v.cover(u) {
+			return false
+		}
+	}
+	return true
+}
+
+// cover maps somebody. It reports false if the mapping cannot.
+func (v *coverage) cover(u *User) bool {
+	if _, ok := v.users[u.Key]; ok {
+		return true
+	}
+	var groups []string
+	if v.groups != nil {
+		groups = v.groups.GroupsOf(u.Key)
+	}
+	out, err := v.m.Map(u, groups)
+	if err != nil {
+		return false
+	}
+	var n names
+	n.userName, _ = out.Attributes.Get("userName")
+	n.email, _ = out.Attributes.Get("emails.value")
+	v.users[u.Key] = mappedUser{u, n}
+	v.count(n, 1)
+	return true
+}
+
+func (v *coverage) count(n names, by int32) {
+	v.names.count(n.userName, by)
+	v.mails.count(n.email, by)
 }
 
 // explainMappings reports what is wrong with mapped users, in the order of their keys.
@@ -113,7 +192,7 @@ func (c *crosser) explainMappings() {
 		}
 		userNames := &unique{c: c, code: dupUserName, message: "provisioner " + quote(key) + " maps user %s (%s) to the same userName"}
 		emails := &unique{c: c, code: dupMapEmail, message: "provisioner " + quote(key) + " maps user %s (%s) to the same e-mail address"}
-		for _, user := range slices.Sorted(maps.Keys(c.scope(p))) {
+		for _, user := range c.scope(p, ever) {
 			u := c.d.Users[user]
 			out, done := mapped[m.Key][user]
 			if !done {
@@ -176,4 +255,19 @@ func (c *crosser) dropRepeats() {
 	c.problems = slices.DeleteFunc(c.problems, func(p Problem) bool {
 		return (p.Code == dupUserName.id || p.Code == dupMapEmail.id) && said[Pos{File: p.Path}]
 	})
+}
+
+// scope returns the users who may ever be in a provisioner's scope, sorted.
+func (c *crosser) scope(p *Provisioner, ever *Membership) []string {
+	if p.AllUsers {
+		return keysOf(c.d.Users)
+	}
+	in := map[string]bool{}
+	for _, group := range p.Groups {
+		for _, e := range ever.Group(group) {
+			in[e.User] = c.d.Users[e.User] != nil
+		}
+	}
+	maps.DeleteFunc(in, func(_ string, there bool) bool { return !there })
+	return keysOf(in)
 }

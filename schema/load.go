@@ -57,7 +57,7 @@ func load(fsys fs.FS, limits limits, cache *Cache) (*Declarations, error) {
 	l.literals, l.dynamic.files, l.evaluated = nil, nil, nil // what is left is in the root
 	d := l.bind()
 	l.cross(d)
-	l.cache.past.end(d, len(l.problems) == 0)
+	l.cache.past.end(d, l.settled, len(l.problems) == 0)
 	if len(l.problems) > 0 {
 		return nil, l.found()
 	}

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"io/fs"
+	"maps"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -27,6 +28,9 @@ type settled struct {
 	groups map[string]*Group
 	open   map[recordKey]bool // declarations that do
 	joined map[*Group]joined
+
+	roll  *roll  // users, if there are no others; nil if there are
+	delta *delta // what became of everybody since the last Load; nil if that is not known
 }
 
 // joined is a group whose members stand in several places.
@@ -186,23 +190,61 @@ func (s *settler) unit(u *unit, l *loader, t *terms) (*blob, error) {
 
 // combine puts together what the files settle to. What comes twice, and what CUE has to do with, stays open.
 func (l *loader) combine(units []*unit) {
-	people, groups := 0, 0
-	for _, u := range units {
-		people, groups = people+len(u.blob.users), groups+len(u.blob.groups)
-	}
-	s := &settled{users: make(map[string]*User, people), groups: make(map[string]*Group, groups), open: map[recordKey]bool{}, joined: map[*Group]joined{}}
-	parts := map[string][]*Group{}
-	first := map[string]Pos{} // where a group that has parts is first spoken of
+	s := &settled{groups: map[string]*Group{}, open: map[recordKey]bool{}, joined: map[*Group]joined{}}
+	l.settled = s
+	others := len(l.dynamic.keys["users"]) > 0 // there are people who do not settle
 	for _, u := range units {
 		for _, k := range u.blob.left {
 			s.open[k] = true
+			others = others || k.kind == "users"
 		}
+	}
+	s.delta = l.cache.people.advance(units)
+	if s.delta == nil {
+		s.users = s.everybody(units)
+	} else {
+		s.users, s.roll = l.cache.people.now.users, l.cache.people.now
+	}
+	s.combineGroups(units, l.cache)
+	l.dynamic.touches(func(k recordKey) {
+		if k.kind == "users" && s.users[k.key] != nil || k.kind == "groups" && s.groups[k.key] != nil {
+			s.open[k] = true
+		}
+	})
+	for k := range s.open {
+		others = others || k.kind == "users" && s.users[k.key] != nil
+	}
+	if others {
+		s.users, s.roll = maps.Clone(s.users), nil
+	}
+	for k := range s.open {
+		if k.kind == "users" {
+			delete(s.users, k.key)
+		} else {
+			delete(s.groups, k.key)
+		}
+	}
+}
+
+// everybody returns the people of all files. Whoever comes twice is open.
+func (s *settled) everybody(units []*unit) map[string]*User {
+	all := map[string]*User{}
+	for _, u := range units {
 		for _, x := range u.blob.users {
-			n := len(s.users)
-			if s.users[x.Key] = x; len(s.users) == n {
+			if all[x.Key] != nil {
 				s.open[recordKey{"users", x.Key}] = true
 			}
+			all[x.Key] = x
 		}
+	}
+	return all
+}
+
+// combineGroups takes the groups of all files, each with its members from all files.
+func (s *settled) combineGroups(units []*unit, c *Cache) {
+	parts := map[string][]*Group{}
+	first := map[string]Pos{} // where a group that has parts is first spoken of
+	for _, u := range units {
 		for _, g := range u.blob.groups {
 			if s.groups[g.Key] != nil {
 				s.open[recordKey{"groups", g.Key}] = true
@@ -216,20 +258,11 @@ func (l *loader) combine(units []*unit) {
 			parts[g.Key] = append(parts[g.Key], g)
 		}
 	}
-	l.dynamic.touches(func(k recordKey) { s.open[k] = true })
 	for key, of := range parts {
-		if k := (recordKey{"groups", key}); !s.open[k] && !s.merge(key, of, first[key], l.cache) {
+		if k := (recordKey{"groups", key}); !s.open[k] && !s.merge(key, of, first[key], c) {
 			s.open[k] = true
 		}
 	}
-	for k := range s.open {
-		if k.kind == "users" {
-			delete(s.users, k.key)
-		} else {
-			delete(s.groups, k.key)
-		}
-	}
-	l.settled = s
 }
 
 // merge gives a group its members from elsewhere. It reports false if the group itself is missing, or somebody is a member twice.
