@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -96,7 +97,7 @@ func TestCacheAgreesWithLoad(t *testing.T) {
 		names := slices.Sorted(maps.Keys(first))
 		var cache Cache
 		wrong, right := 0, 0
-		for step := range 60 {
+		for step := range 45 {
 			name := names[r.IntN(len(names))]
 			switch file := tree.MapFS[name]; {
 			case step == 0:
@@ -171,5 +172,43 @@ func TestCacheWithoutHashesReadsEverything(t *testing.T) {
 		if n := tree.Reads(); n < 3 {
 			t.Errorf("%d files were read, want 3", n)
 		}
+	}
+}
+
+// soak loads an organisation again and again, each time with one user changed, and returns the live heap early on and at the end.
+func soak(t testing.TB, o schematest.Organisation, loads int) (early, late uint64) {
+	tree := o.Tree()
+	var c Cache
+	for i := range loads {
+		editUser(o, tree, i*37%o.Users, fmt.Sprintf("New%d", i))
+		if i%10 == 9 { // and sometimes something is wrong
+			tree.Write("users/wrong.yaml", fmt.Sprintf("p-%06d: {userId: x}\n", i))
+			if _, err := c.Load(tree); err == nil {
+				t.Fatal("a user without a name was taken")
+			}
+			tree.Remove("users/wrong.yaml")
+		}
+		mustLoad(t, &c, tree)
+		if i == loads/4 {
+			early = liveHeap()
+		}
+	}
+	late = liveHeap()
+	runtime.KeepAlive(&c)
+	return early, late
+}
+
+func liveHeap() uint64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+func TestCacheDoesNotGrow(t *testing.T) {
+	early, late := soak(t, schematest.Organisation{Users: 500, Groups: 20, Members: 20, Format: "yaml", PerFile: 50}, 80)
+	if late > early+early/10+1<<20 {
+		t.Errorf("the heap grew from %d to %d kB", early>>10, late>>10)
 	}
 }

@@ -187,3 +187,12 @@ func BenchmarkMembership(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkSoak is two thousand Loads of a Cache, an edit between each two. It reports by how much the live heap grew in the last three quarters.
+func BenchmarkSoak(b *testing.B) {
+	for b.Loop() {
+		early, late := soak(b, schematest.Organisation{Users: 2000, Groups: 200, Members: 50, Format: "yaml", PerFile: 100}, 2000)
+		b.ReportMetric(float64(late)/(1<<20), "live-MiB")
+		b.ReportMetric(float64(int64(late)-int64(early))/(1<<20), "growth-MiB")
+	}
+}
