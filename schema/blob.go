@@ -55,7 +55,7 @@ func (s *settler) cue(records []record) *blob {
 func (s *settler) data(src *source, text string, t *terms, limits limits) *blob {
 	s.blob = &blob{}
 	s.arena.reset()
-	f := &dataFile{src: src, types: t.types, depth: limits.depth, take: s.take, reuse: true, arena: &s.arena,
+	f := &dataFile{src: src, types: t.types, depth: limits.depth, take: s.take, reuse: true, undo: func() { *s.blob = blob{} }, piece: limits.pieceBytes, arena: &s.arena,
 		report: func(Problem) { s.blob.said = true }, conflict: func(string, *node, *node) { s.blob.said = true }}
 	f.read(text)
 	return s.blob

@@ -21,6 +21,7 @@ type Cache struct {
 // kept is what is known of a file's content.
 type kept struct {
 	hash string
+	size int64
 	blob *blob
 }
 
@@ -45,11 +46,11 @@ func (c *Cache) find(path, hash string) *blob {
 }
 
 // keep remembers the files of a Load, and forgets all others.
-func (c *Cache) keep(units []*unit, t *terms, whole map[*Group]joined) {
+func (c *Cache) keep(units []*unit, sizes map[string]int64, t *terms, whole map[*Group]joined) {
 	c.terms, c.whole, c.files = t, whole, make(map[string]kept, len(units))
 	for _, u := range units {
 		if u.hash != "" && !u.mixed {
-			c.files[u.src.path] = kept{u.hash, u.blob}
+			c.files[u.src.path] = kept{u.hash, sizes[u.src.path], u.blob}
 		}
 	}
 }

@@ -18,6 +18,8 @@ type dataFile struct {
 	conflict conflictFunc               // is told of two memberships that cannot both be
 	take     func(kind string, f field) // is handed each record
 	reuse    bool                       // the nodes of a record may be forgotten when take returns
+	undo     func()                     // forgets all that was taken, if reuse is set
+	piece    int                        // how many bytes of a large file may be read at once, if reuse is set
 	arena    *arena
 	seen     map[string]spot // keys, each of which may come once
 }

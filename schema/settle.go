@@ -61,7 +61,7 @@ func (l *loader) readAll(t *tree) error {
 			return err
 		}
 		l.combine(units)
-		l.cache.keep(units, terms, l.settled.joined)
+		l.cache.keep(units, t.sizes, terms, l.settled.joined)
 	}
 	for _, u := range units {
 		if err := l.open(u); err != nil {
@@ -78,14 +78,21 @@ type hashed interface {
 
 // unit begins a file, with what is known of it from an earlier Load.
 func (l *loader) unit(name string) *unit {
-	u := &unit{src: &source{name}}
-	if h, ok := l.fsys.(hashed); ok {
-		if hash, err := h.Hash(name); err == nil {
-			u.hash = hash
-			u.blob = l.cache.find(name, hash)
-		}
+	u := &unit{src: &source{name}, hash: hashOf(l.fsys, name)}
+	if u.hash != "" {
+		u.blob = l.cache.find(name, u.hash)
 	}
 	return u
+}
+
+// hashOf returns the hash of a file, or "" if fsys does not know it.
+func hashOf(fsys fs.FS, name string) string {
+	if h, ok := fsys.(hashed); ok {
+		if hash, err := h.Hash(name); err == nil {
+			return hash
+		}
+	}
+	return ""
 }
 
 // readConfiguration reads a CUE file.

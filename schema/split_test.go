@@ -24,7 +24,7 @@ func throughCUE(files fstest.MapFS) fstest.MapFS {
 func treeOf(t testing.TB, dir string) fstest.MapFS {
 	t.Helper()
 	files := fstest.MapFS{}
-	scanned := &loader{limits: standardLimits()}
+	scanned := &loader{limits: standardLimits(), cache: &Cache{}}
 	tr, err := scanned.scan(os.DirFS(dir))
 	if err != nil {
 		t.Fatal(err)
