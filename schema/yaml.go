@@ -32,16 +32,22 @@ func (f *dataFile) yaml(text string) {
 }
 
 // topKey is a line that begins a record of a map from key to record.
-var topKey = regexp.MustCompile(`(?m)^("[A-Za-z0-9._-]+"|[A-Za-z0-9._-]+):\r?$`)
+var topKey = regexp.MustCompile(`(?m)^("[A-Za-z0-9._-]+"|[A-Za-z0-9][A-Za-z0-9._-]*):\r?$`)
 
 // pieces reads a map from key to record some records at a time, so that not all of its nodes are in memory at once. It reports false, and has taken nothing, if
 // the text cannot be parted so. What looks like the beginning of a record may stand in the middle of a text or a list: then what comes before has no end, which
 // is an error.
 func (f *dataFile) pieces(text string) bool {
+	begun := false
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, "\r\n")
-		if line != "" && line[0] != ' ' && line[0] != '#' && !topKey.MatchString(line) || strings.Trim(line, `"`) == `key:` || line == `"key":` {
+		switch {
+		case line == "" || line[0] == '#':
+		case line[0] == ' ' && begun || strings.TrimLeft(line, " ") == "":
+		case line == "key:" || line == `"key":` || !topKey.MatchString(line):
 			return false
+		default:
+			begun = true
 		}
 	}
 	fine := true

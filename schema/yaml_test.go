@@ -35,7 +35,7 @@ func FuzzYAMLPieces(f *testing.F) {
 	for _, text := range []string{
 		"u-1:\n  userId: a\nu-2:\n  userId: b\n", "u-1:\r\n  userId: a\r\n\"u-2\":\r\n  userId: b", "a:\n  b: \"x\nc:\n  d: y\"\n", "a:\n  b: {x: 1,\nc:\n  2}\n",
 		"a:\n  b: |\n    text\n# c\nd:\n\n  e: >\n    x\n", "a: &x\n  b: 1\nc:\n  d: *x\n", "a:\n  b: &x [1]\nc:\n  d: *x\n", "key:\n  x\nuserId:\n  y\n", "a:\nb:\n", "a:\n  b: 1\na:\n  b: 2\n",
-		"a:\n- b\nc:\n- d\n", "a:\n  <<: {b: 1}\nc:\n", "1:\n  b: 2\nc:\n", "# nothing\n", "a:\n  'b\nc:\n  d': 1\n", "true:\n  a: b\nc:\n",
+		"a:\n- b\nc:\n- d\n", "a:\n  <<: {b: 1}\nc:\n", "1:\n  b: 2\nc:\n", "# nothing\n", "a:\n  'b\nc:\n  d': 1\n", "true:\n  a: b\nc:\n", " A:\nB:",
 	} {
 		f.Add(text)
 	}
