@@ -3,9 +3,13 @@ package reconcile_test
 import (
 	"fmt"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/schema"
+	"github.com/seed-d64a251c/roster/schema/schematest"
 )
 
 // sizes are people with a tenth as many groups of a hundred members.
@@ -23,35 +27,61 @@ func organisation(n int) (cue string, files []string) {
 	return groups.String(), []string{"users/all.jsonl", users.String()}
 }
 
+// cpu returns the processor seconds that the process has used.
+func cpu() float64 {
+	var r syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &r)
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano()).Seconds()
+}
+
+// measure runs f and reports processor seconds for each time.
+func measure(b *testing.B, f func()) {
+	b.ReportAllocs()
+	begin := cpu()
+	for b.Loop() {
+		f()
+	}
+	b.ReportMetric((cpu()-begin)/float64(b.N), "cpu-s/op")
+}
+
+var bigSizes = []int{10_000, 100_000}
+
 func BenchmarkDesired(b *testing.B) {
-	for _, n := range sizes {
+	for _, n := range bigSizes {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			w := newWorld(b)
-			cue, files := organisation(n)
-			w.commit("enabled: true", cue, files...)
-			decls := w.commits[0]
-			for b.Loop() {
-				if _, err := reconcile.Desire(decls, decls.Provisioners["aws"], w.now); err != nil {
+			decls, err := schema.Load(schematest.Big(n, "jsonl").Tree())
+			if err != nil {
+				b.Fatal(err)
+			}
+			now := time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)
+			measure(b, func() {
+				if _, err := reconcile.Desire(decls, decls.Provisioners["prod"], now); err != nil {
 					b.Fatal(err)
 				}
-			}
+			})
 		})
 	}
 }
 
 func BenchmarkDiff(b *testing.B) {
-	for _, n := range sizes {
+	for _, n := range bigSizes {
 		for _, changed := range []int{0, n / 100, n} {
 			b.Run(fmt.Sprintf("%d/%d changed", n, changed), func(b *testing.B) {
 				have, want := states(n, 0), states(n, changed)
-				b.ReportAllocs()
-				for b.Loop() {
+				measure(b, func() {
 					if d := reconcile.Diff(have, want); len(d) != changed {
 						b.Fatalf("%d changes, want %d", len(d), changed)
 					}
-				}
+				})
 			})
 		}
+	}
+}
+
+func TestDiffOfWhatIsUnchangedAllocatesNextToNothing(t *testing.T) {
+	have, want := states(2_000, 0), states(2_000, 0) // with 200 groups and 20,000 memberships
+	if n := testing.AllocsPerRun(5, func() { reconcile.Diff(have, want) }); n > 100 {
+		t.Errorf("%v allocations", n)
 	}
 }
 

@@ -55,8 +55,12 @@ func Desire(d *schema.Declarations, p *schema.Provisioner, now time.Time) (*Desi
 	out.selected = selected
 	scope := out.scope(d, p, selected)
 	var problems schema.Problems
+	groups := func(string) []string { return nil }
+	if mapping.ReadsGroups() {
+		groups = out.membership.GroupsOf
+	}
 	for _, key := range scope {
-		u, err := desireUser(d.Users[key], mapping, out.membership.GroupsOf(key), now)
+		u, err := desireUser(d.Users[key], mapping, groups(key), now)
 		var ps schema.Problems
 		switch {
 		case errors.As(err, &ps):
@@ -83,14 +87,13 @@ func (d *Desired) scope(decls *schema.Declarations, p *schema.Provisioner, selec
 	if p.AllUsers {
 		return sortedKeys(decls.Users)
 	}
-	var keys []string
+	in := make(map[string]struct{}, len(decls.Users))
 	for _, group := range selected {
 		for _, m := range d.membership.Group(group) {
-			keys = append(keys, m.User)
+			in[m.User] = struct{}{}
 		}
 	}
-	slices.Sort(keys)
-	return slices.Compact(keys)
+	return sortedKeys(in)
 }
 
 // asOf is a person as of now: outside of their dates people are inactive, whatever their state.

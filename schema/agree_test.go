@@ -38,8 +38,8 @@ func newJudge(t testing.TB) *judge {
 // parse reads JSON as a data file would be read, or returns nil.
 func (j *judge) parse(text string) *node {
 	j.l.problems = nil
-	f := &dataFile{loader: j.l, src: &source{"x.json"}}
-	n := f.json([]byte(text), 1)
+	f := &dataFile{src: &source{"x.json"}, depth: j.l.limits.depth, report: j.l.report, arena: &arena{}}
+	n := f.json(text, 1)
 	if len(j.l.problems) > 0 {
 		return nil
 	}

@@ -15,7 +15,10 @@ func (l *loader) bind() *Declarations {
 	if n := l.root.child("timezone"); n != nil {
 		d.Timezone = l.zone(n, "timezone", time.UTC)
 	}
-	b := &binder{loader: l, d: d}
+	if l.settled != nil {
+		d.Users, d.Groups = l.settled.users, l.settled.groups
+	}
+	b := &binder{loader: l, d: d, dates: map[string]*Date{}}
 	each := func(kind string, bind func(key string, at Pos, n *node)) {
 		if records := l.root.child(kind); records != nil && records.kind == structNode {
 			for _, f := range records.fields {
@@ -24,8 +27,8 @@ func (l *loader) bind() *Declarations {
 		}
 	}
 	each("attributeTypes", b.attributeType)
-	each("users", b.user)
-	each("groups", b.group)
+	each("users", func(key string, at Pos, n *node) { d.Users[key] = b.user(key, at, n) })
+	each("groups", func(key string, at Pos, n *node) { d.Groups[key] = b.group(key, at, n) })
 	each("apps", b.app)
 	each("provisioners", b.provisioner)
 	each("assertions", b.assertion)
@@ -39,7 +42,8 @@ func (l *loader) bind() *Declarations {
 // binder fills in one Declarations.
 type binder struct {
 	*loader
-	d *Declarations
+	d     *Declarations
+	dates map[string]*Date // by text; a few dates end many memberships
 }
 
 // zone returns a timezone by name.
@@ -62,8 +66,18 @@ func (b *binder) date(n *node) *Date {
 	if text == "" {
 		return nil
 	}
-	if day, err := time.ParseInLocation(time.DateOnly, text, b.d.Timezone); err == nil {
-		return &Date{Text: text, Start: day, End: time.Date(day.Year(), day.Month(), day.Day()+1, 0, 0, 0, 0, b.d.Timezone)}
+	have, ok := b.dates[text]
+	if !ok {
+		have = newDate(text, b.d.Timezone)
+		b.dates[text] = have
+	}
+	return have
+}
+
+// newDate returns the date that a text is, or nil.
+func newDate(text string, zone *time.Location) *Date {
+	if day, err := time.ParseInLocation(time.DateOnly, text, zone); err == nil {
+		return &Date{Text: text, Start: day, End: time.Date(day.Year(), day.Month(), day.Day()+1, 0, 0, 0, 0, zone)}
 	}
 	if moment, err := time.Parse(time.RFC3339Nano, text); err == nil {
 		return &Date{Text: text, Start: moment, End: moment}
@@ -75,7 +89,7 @@ func (b *binder) attributeType(key string, at Pos, n *node) {
 	b.d.AttributeTypes[key] = &AttributeType{Key: key, Pos: at, Type: n.child("type").string(), Redact: n.child("redact").bool()}
 }
 
-func (b *binder) user(key string, at Pos, n *node) {
+func (b *binder) user(key string, at Pos, n *node) *User {
 	u := &User{Key: key, Pos: at}
 	for _, f := range n.fields {
 		switch v := f.value; f.name {
@@ -102,11 +116,11 @@ func (b *binder) user(key string, at Pos, n *node) {
 			}
 		}
 	}
-	b.d.Users[key] = u
+	return u
 }
 
-func (b *binder) group(key string, at Pos, n *node) {
-	g := &Group{Key: key, Pos: at, Members: map[string]*GroupMember{}, Include: map[string]Pos{}}
+func (b *binder) group(key string, at Pos, n *node) *Group {
+	g := &Group{Key: key, Pos: at}
 	for _, f := range n.fields {
 		switch v := f.value; f.name {
 		case "displayName":
@@ -114,13 +128,11 @@ func (b *binder) group(key string, at Pos, n *node) {
 		case "description":
 			g.Description = v.string()
 		case "members":
-			g.Members = make(map[string]*GroupMember, len(v.fields))
-			members := make([]GroupMember, len(v.fields))
+			g.Members = make([]GroupMember, len(v.fields))
 			for i, m := range v.fields {
-				members[i] = GroupMember{Pos: m.at.pos(), Until: b.date(m.value.child("until")), Reason: m.value.child("reason").string()}
-				g.Members[m.name] = &members[i]
+				g.Members[i] = GroupMember{User: m.name, Pos: m.at.pos(), Until: b.date(m.value.child("until")), Reason: m.value.child("reason").string()}
 			}
-			v.fields = nil // there may be a million of them, and nobody looks at them again
+			sortMembers(g.Members)
 		case "include":
 			g.Include = v.positions()
 		case "where":
@@ -129,7 +141,7 @@ func (b *binder) group(key string, at Pos, n *node) {
 			g.Previously = keysOf(v.positions())
 		}
 	}
-	b.d.Groups[key] = g
+	return g
 }
 
 func bindRule(f field) *Rule {

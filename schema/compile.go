@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -30,6 +31,9 @@ type definition struct {
 	doc     string
 	imports string // "schema." in the package itself, where #Key means schema.#Key
 }
+
+// declare sets the types of custom attributes.
+func (c *compiled) declare(types map[string]string) { maps.Copy(c.types, types) }
 
 // compileSchema compiles the embedded schema.
 func compileSchema() (*compiled, error) {

@@ -92,7 +92,7 @@ func (c *compiler) unary(x *ast.UnaryExpr, scope string) (rule, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &patternRule{re: re}, nil
+		return &patternRule{re: re, runs: simplePattern(n.text)}, nil
 	case token.GEQ, token.LEQ:
 		limit, ok := new(big.Rat).SetString(n.text)
 		if !ok {

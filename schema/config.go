@@ -28,12 +28,13 @@ func newDynamic() *dynamic {
 	return &dynamic{names: map[string]bool{}, kinds: map[string]bool{}, keys: map[string]map[string]bool{}, spots: map[string]spot{}, labels: map[string]spot{}, srcs: map[string]*source{}, consts: map[string]*node{}}
 }
 
-// readCUE parses a file and parts what is data from what must be evaluated.
-func (l *loader) readCUE(src *source, text []byte) {
+// readCUE parses a file and parts what is data from what must be evaluated. It returns people and groups that are data, and whether there is anything else in
+// the file, wrong or right.
+func (l *loader) readCUE(src *source, text []byte) (people []record, mixed bool) {
 	if tooDeep(text, 40*l.limits.depth) {
 		l.report(Problem{Pos: Pos{File: src.path}, Code: tooLarge.id, Message: "values nest too deeply"})
 		l.dynamic.failed = true
-		return
+		return nil, true
 	}
 	file, err := parser.ParseFile(src.path, text)
 	if err != nil {
@@ -41,12 +42,13 @@ func (l *loader) readCUE(src *source, text []byte) {
 			l.report(Problem{Pos: position(src, e.Position()), Code: syntaxError.id, Message: message(e), Advice: ""})
 		}
 		l.dynamic.failed = true
-		return
+		return nil, true
 	}
 	if name := file.PackageName(); name != "roster" {
 		l.report(Problem{Pos: Pos{src.path, 1, 1}, Code: wrongPackage.id, Message: "the file is not in package roster", Value: name, Advice: wrongPackage.advice})
-		return
+		return nil, true
 	}
+	found := len(l.problems)
 	g := &guard{src: src, limits: l.limits, report: l.report, names: l.dynamic.names}
 	if !g.checkImports(file) {
 		l.dynamic.failed = true
@@ -68,6 +70,7 @@ func (l *loader) readCUE(src *source, text []byte) {
 		l.dynamic.files = append(l.dynamic.files, rest)
 		l.dynamic.srcs[src.path] = src
 	}
+	return s.people, s.mixed || s.some || len(l.problems) > found
 }
 
 func position(src *source, p token.Pos) Pos {
@@ -83,6 +86,8 @@ type splitter struct {
 	reader *reader
 	guard  *guard
 	some   bool // there is something to evaluate
+	people []record
+	mixed  bool // there is data of another kind
 }
 
 // declaration keeps what is data, and returns what is left of a top-level declaration for CUE to evaluate, or nil.
@@ -122,6 +127,7 @@ func (s *splitter) declaration(d ast.Decl) ast.Decl {
 
 // scalar keeps a top-level value that is no struct: a timezone, or something wrong.
 func (s *splitter) scalar(name string, f *ast.Field, n *node) {
+	s.mixed = true
 	b := s.literals[""]
 	if b == nil {
 		b = newBuilder(n.at, 0)
@@ -145,7 +151,13 @@ func (s *splitter) entry(kind string, d ast.Decl) ast.Decl {
 		return d
 	}
 	if n := s.reader.node(f.Value); n != nil && kind != "mappings" {
-		s.record(kind, field{name: key, at: s.reader.at(f.Label), value: n})
+		x := field{name: key, at: s.reader.at(f.Label), value: n}
+		if kind == "users" || kind == "groups" {
+			s.people = append(s.people, record{kind, x})
+			return nil
+		}
+		s.mixed = true
+		s.record(kind, x)
 		return nil
 	}
 	if !s.guard.check(f.Value) {

@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
-	"unicode/utf8"
 )
 
 // crosser checks what holds between declarations.
@@ -15,6 +15,7 @@ type crosser struct {
 	*loader
 	d       *Declarations
 	records map[string]map[string]*node // by kind and key
+	again   map[string]*loader          // files that were read again for the places in them
 }
 
 // cross checks the whole. With files that could not be read or evaluated it does not, since what is in them would seem to be missing.
@@ -25,6 +26,7 @@ func (l *loader) cross(d *Declarations) {
 		return
 	}
 	c := &crosser{loader: l, d: d, records: map[string]map[string]*node{}}
+	c.cache.past.begin(d, l.settled)
 	c.keys()
 	c.types()
 	c.people()
@@ -53,46 +55,6 @@ func unknown[V any](c *crosser, at Pos, path, what, name string, declared map[st
 	c.report(Problem{Pos: at, Code: unknownRef.id, Path: path, Message: "no such " + what, Value: quote(name), Advice: advice})
 }
 
-// unique reports values that come twice, case aside. The position of the second is the problem's.
-type unique struct {
-	c       *crosser
-	code    code
-	message string // with %s for the first's key and position
-	seen    map[string]claim
-}
-
-type claim struct {
-	key string
-	at  Pos
-}
-
-// claim takes a value for the record of that key. The path is asked for if there is a problem.
-func (u *unique) claim(value, key string, at Pos, path func() string) {
-	if value == "" {
-		return
-	}
-	if u.seen == nil {
-		u.seen = make(map[string]claim, len(u.c.d.Users))
-	}
-	folded := fold(value)
-	first, taken := u.seen[folded]
-	if !taken {
-		u.seen[folded] = claim{key, at}
-		return
-	}
-	u.c.report(Problem{Pos: at, Code: u.code.id, Path: path(), Message: fmt.Sprintf(u.message, quote(first.key), first.at), Value: quote(value), Advice: u.code.advice})
-}
-
-// fold makes texts equal that differ only in case.
-func fold(s string) string {
-	for i := range len(s) {
-		if c := s[i]; c >= utf8.RuneSelf || 'A' <= c && c <= 'Z' {
-			return strings.ToLower(strings.ToUpper(s))
-		}
-	}
-	return s
-}
-
 // node returns what was declared of a record, or of something in it.
 func (c *crosser) node(kind, key string, below ...string) *node {
 	if c.records[kind] == nil {
@@ -103,21 +65,90 @@ func (c *crosser) node(kind, key string, below ...string) *node {
 			}
 		}
 	}
-	return c.records[kind][key].find(below...)
+	n := c.records[kind][key]
+	switch {
+	case n != nil || c.settled == nil:
+	case kind == "users" && c.d.Users[key] != nil:
+		n = c.readAgain(c.d.Users[key].Pos.File).node(kind, key)
+	case kind == "groups" && c.d.Groups[key] != nil:
+		n = c.readAgain(c.d.Groups[key].Pos.File).node(kind, key)
+	}
+	return n.find(below...)
+}
+
+// readAgain reads the records of a file that settled: what became of them does not say where each value stands.
+func (c *crosser) readAgain(file string) *loader {
+	l := c.again[file]
+	if l != nil {
+		return l
+	}
+	l = &loader{limits: c.limits, schema: c.schema, types: c.loader.types, dynamic: newDynamic(), literals: map[string]*builder{}}
+	if text, err := fs.ReadFile(c.fsys, file); err != nil { // the file was there before
+	} else if path.Ext(file) == ".cue" {
+		people, _ := l.readCUE(&source{file}, text)
+		for _, r := range people {
+			l.record(r.kind, r.field)
+		}
+	} else {
+		l.readData(&source{file}, string(text))
+	}
+	if c.again == nil {
+		c.again = map[string]*loader{}
+	}
+	c.again[file] = l
+	return l
+}
+
+// node returns a literal record, or nil.
+func (l *loader) node(kind, key string) *node {
+	if b := l.literals[kind]; b != nil {
+		if f := b.lookup(key); f != nil {
+			return f.value
+		}
+	}
+	return nil
 }
 
 // keys refuses keys of one kind that differ only in case.
 func (c *crosser) keys() {
 	for _, kind := range c.schema.order {
-		records := c.root.child(kind)
-		if records == nil || records.kind != structNode {
+		if kind == "users" && c.exact() && c.cache.people.keys.repeated == 0 {
+			continue
+		}
+		places := c.places(kind)
+		if !repeats(len(places), maps.Keys(places)) {
 			continue
 		}
 		u := &unique{c: c, code: caseClash, message: "the key differs from %s (%s) only in case"}
-		for _, f := range records.fields {
-			u.claim(f.name, f.name, f.at.pos(), func() string { return join(kind, f.name) })
+		for _, key := range keysOf(places) {
+			u.claim(key, key, places[key], func() string { return join(kind, key) })
 		}
 	}
+}
+
+// exact reports whether the census is of everybody.
+func (c *crosser) exact() bool { return c.settled != nil && c.settled.roll != nil }
+
+// places returns where each record of a kind stands.
+func (c *crosser) places(kind string) map[string]Pos {
+	out := map[string]Pos{}
+	if records := c.root.child(kind); records != nil && records.kind == structNode {
+		for _, f := range records.fields {
+			out[f.name] = f.at.pos()
+		}
+	}
+	switch {
+	case c.settled == nil:
+	case kind == "users":
+		for key, u := range c.d.Users {
+			out[key] = u.Pos
+		}
+	case kind == "groups":
+		for key, g := range c.d.Groups {
+			out[key] = g.Pos
+		}
+	}
+	return out
 }
 
 func (c *crosser) types() {
@@ -129,55 +160,85 @@ func (c *crosser) types() {
 }
 
 func (c *crosser) people() {
+	users := maps.Values(c.d.Users)
+	repeated := c.cache.people.mails.repeated+c.cache.people.ids.repeated > 0
+	if !c.exact() {
+		repeated = repeats(len(c.d.Users), each(users, func(u *User) string { return u.Email })) || repeats(len(c.d.Users), each(users, func(u *User) string { return u.UserID }))
+	}
+	if repeated {
+		c.repeatedPeople()
+	}
+	if delta := c.cache.past.delta; delta != nil {
+		users = slices.Values(delta.came)
+	}
+	for u := range users {
+		if u.ValidFrom != nil && u.ValidUntil != nil && !u.ValidUntil.End.After(u.ValidFrom.Start) {
+			at := c.node("users", u.Key, "validUntil").pos(u.Pos)
+			c.report(Problem{Pos: at, Code: dateOrder.id, Path: join("users", u.Key) + ".validUntil", Message: "is before validFrom, " + u.ValidFrom.Text, Value: quote(u.ValidUntil.Text), Advice: "swap or correct them"})
+		}
+	}
+}
+
+func (c *crosser) repeatedPeople() {
 	emails := &unique{c: c, code: dupEmail, message: "user %s (%s) has the same e-mail address"}
 	ids := &unique{c: c, code: dupUserID, message: "user %s (%s) has the same userId"}
 	for _, key := range keysOf(c.d.Users) {
 		u := c.d.Users[key]
-		n := c.node("users", key)
-		emails.claim(u.Email, key, n.child("email").pos(u.Pos), func() string { return join("users", key) + ".email" })
-		ids.claim(u.UserID, key, n.child("userId").pos(u.Pos), func() string { return join("users", key) + ".userId" })
-		if u.ValidFrom != nil && u.ValidUntil != nil && !u.ValidUntil.End.After(u.ValidFrom.Start) {
-			c.report(Problem{Pos: n.child("validUntil").pos(u.Pos), Code: dateOrder.id, Path: join("users", key) + ".validUntil", Message: "is before validFrom, " + u.ValidFrom.Text, Value: quote(u.ValidUntil.Text), Advice: "swap or correct them"})
-		}
+		at := func(name string) func() Pos { return func() Pos { return c.node("users", key, name).pos(u.Pos) } }
+		emails.claimAt(u.Email, key, at("email"), func() string { return join("users", key) + ".email" })
+		ids.claimAt(u.UserID, key, at("userId"), func() string { return join("users", key) + ".userId" })
 	}
 }
 
 func (c *crosser) groups() {
-	names := &unique{c: c, code: dupGroupName, message: "group %s (%s) has the same displayName"}
-	for _, key := range keysOf(c.d.Groups) {
-		g := c.d.Groups[key]
-		path := join("groups", key)
-		at := c.node("groups", key, "displayName").pos(g.Pos)
-		names.claim(g.DisplayName, key, at, func() string { return path + ".displayName" })
-		if reserved(g.DisplayName) {
-			c.report(Problem{Pos: at, Code: reservedName.id, Path: path + ".displayName", Message: "is a name that AWS reserves", Value: quote(g.DisplayName), Advice: "use another"})
-		} else if bad := badRune(g.DisplayName, true, false, false); bad >= 0 {
-			c.report(Problem{Pos: at, Code: groupName.id, Path: path + ".displayName", Message: fmt.Sprintf("has the character %q", bad), Value: quote(g.DisplayName), Advice: characterAdvice(true)})
-		}
-		for user, m := range g.Members {
-			if c.d.Users[user] == nil {
-				unknown(c, m.Pos, path+".members", "user", user, c.d.Users)
-			}
-		}
-		for nested, at := range g.Include {
-			unknown(c, at, path+".include", "group", nested, c.d.Groups)
-		}
-		if g.Where != nil {
-			c.rule(g.Where, c.node("groups", key, "where"), path+".where")
+	if repeats(len(c.d.Groups), each(maps.Values(c.d.Groups), func(g *Group) string { return g.DisplayName })) {
+		names := &unique{c: c, code: dupGroupName, message: "group %s (%s) has the same displayName"}
+		for _, key := range keysOf(c.d.Groups) {
+			g := c.d.Groups[key]
+			at := func() Pos { return c.node("groups", key, "displayName").pos(g.Pos) }
+			names.claimAt(g.DisplayName, key, at, func() string { return join("groups", key) + ".displayName" })
 		}
 	}
-	c.previous("groups", slices.Collect(maps.Keys(c.d.Groups)), func(key string) []string { return c.d.Groups[key].Previously })
+	for key, g := range c.d.Groups {
+		if !c.cache.past.same(g) {
+			c.group(key, g)
+		}
+	}
+	declared := func(key string) bool { return c.d.Groups[key] != nil }
+	c.previous("groups", slices.Collect(maps.Keys(c.d.Groups)), declared, func(key string) []string { return c.d.Groups[key].Previously })
+}
+
+func (c *crosser) group(key string, g *Group) {
+	path := join("groups", key)
+	at := func() Pos { return c.node("groups", key, "displayName").pos(g.Pos) }
+	if reserved(g.DisplayName) {
+		c.report(Problem{Pos: at(), Code: reservedName.id, Path: path + ".displayName", Message: "is a name that AWS reserves", Value: quote(g.DisplayName), Advice: "use another"})
+	} else if bad := badRune(g.DisplayName, true, false, false); bad >= 0 {
+		c.report(Problem{Pos: at(), Code: groupName.id, Path: path + ".displayName", Message: fmt.Sprintf("has the character %q", bad), Value: quote(g.DisplayName), Advice: characterAdvice(true)})
+	}
+	for i := range g.Members {
+		if m := &g.Members[i]; c.d.Users[m.User] == nil {
+			unknown(c, m.Pos, path+".members", "user", m.User, c.d.Users)
+		}
+	}
+	for nested, at := range g.Include {
+		unknown(c, at, path+".include", "group", nested, c.d.Groups)
+	}
+	if g.Where != nil {
+		c.rule(g.Where, func() *node { return c.node("groups", key, "where") }, path+".where")
+	}
 }
 
 // previous checks the earlier keys of a kind: none may be in use, none claimed twice.
-func (c *crosser) previous(kind string, keys []string, of func(key string) []string) {
+func (c *crosser) previous(kind string, keys []string, declared func(key string) bool, of func(key string) []string) {
+	keys = slices.DeleteFunc(keys, func(key string) bool { return len(of(key)) == 0 })
 	slices.Sort(keys)
 	claimed := map[string]string{}
 	for _, key := range keys {
 		for _, old := range of(key) {
 			at := c.node(kind, key, "previously").get(old).at.pos()
 			p := Problem{Pos: at, Code: badPrevious.id, Path: join(join(kind, key)+".previously", old), Value: quote(old), Advice: badPrevious.advice}
-			if slices.Contains(keys, old) {
+			if declared(old) {
 				p.Message = "is still the key of a declaration"
 				c.report(p)
 			} else if other, ok := claimed[old]; ok {
@@ -189,18 +250,21 @@ func (c *crosser) previous(kind string, keys []string, of func(key string) []str
 	}
 }
 
-// rule checks that a rule's fields exist and its values are of their types.
-func (c *crosser) rule(r *Rule, n *node, path string) {
+// rule checks that a rule's fields exist and its values are of their types. What was declared is asked for if there is a problem.
+func (c *crosser) rule(r *Rule, declared func() *node, path string) {
 	if len(r.Fields) == 0 {
 		c.report(Problem{Pos: r.Pos, Code: emptyRule.id, Path: path, Message: "the rule has no conditions", Advice: emptyRule.advice})
 	}
 	known := append(keysOf(c.d.AttributeTypes), ruleFields...)
 	for name, values := range r.Fields {
-		at := r.Pos
-		if f := n.get(name); f != nil {
-			at = f.at.pos()
+		report := func(p Problem) {
+			p.Pos, p.Code, p.Path = r.Pos, badRule.id, join(path, name)
+			if f := declared().get(name); f != nil {
+				p.Pos = f.at.pos()
+			}
+			c.report(p)
 		}
-		p := Problem{Pos: at, Code: badRule.id, Path: join(path, name)}
+		var p Problem
 		typ := "string"
 		if t := c.d.AttributeTypes[name]; t != nil {
 			typ = t.Type
@@ -211,13 +275,13 @@ func (c *crosser) rule(r *Rule, n *node, path string) {
 			} else {
 				p.Advice = "declare it in attributeTypes"
 			}
-			c.report(p)
+			report(p)
 			continue
 		}
 		for _, v := range values {
 			if message := ruleValue(name, typ, v); message != "" {
 				p.Message, p.Value = message, fmt.Sprintf("%#v", v)
-				c.report(p)
+				report(p)
 			}
 		}
 	}
@@ -326,7 +390,7 @@ func (c *crosser) assertions() {
 			c.report((&Mapping{catalog: catalog}).badPath(field{name: a.Only.Attribute, at: n.find("only", "attribute").at}, path+".only"))
 		}
 		if a.Only.Where != nil {
-			c.rule(a.Only.Where, n.find("only", "where"), path+".only.where")
+			c.rule(a.Only.Where, func() *node { return n.find("only", "where") }, path+".only.where")
 		}
 	}
 }

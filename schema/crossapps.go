@@ -73,103 +73,6 @@ func (c *crosser) secretFile(s *SecretRef, path string) {
 	}
 }
 
-// mappings maps everybody who may come into the scope of a provisioner, whatever the date, and checks what comes out.
-func (c *crosser) mappings() {
-	c.examples()
-	ever := c.d.everMembers()
-	mapped := map[string]map[string]names{} // by mapping and user
-	counts := map[string]map[string]int{}   // of problems, by mapping and code
-	for _, key := range keysOf(c.d.Provisioners) {
-		p := c.d.Provisioners[key]
-		m := c.d.Mappings[p.Mapping]
-		if m == nil || m.program == nil {
-			continue
-		}
-		if mapped[m.Key] == nil {
-			mapped[m.Key] = make(map[string]names, len(c.d.Users))
-			counts[m.Key] = map[string]int{}
-		}
-		userNames := &unique{c: c, code: dupUserName, message: "provisioner " + quote(key) + " maps user %s (%s) to the same userName"}
-		emails := &unique{c: c, code: dupMapEmail, message: "provisioner " + quote(key) + " maps user %s (%s) to the same e-mail address"}
-		for _, user := range c.scope(p, ever) {
-			u := c.d.Users[user]
-			out, done := mapped[m.Key][user]
-			if !done {
-				attributes, err := m.Map(u, ever.GroupsOf(user))
-				if err != nil {
-					c.mapProblems(err, counts[m.Key])
-				}
-				out.userName, _ = attributes.Attributes.Get("userName")
-				out.email, _ = attributes.Attributes.Get("emails.value")
-				mapped[m.Key][user] = out
-			}
-			path := func() string { return join("users", user) }
-			userNames.claim(out.userName, user, u.Pos, path)
-			emails.claim(out.email, user, u.Pos, path)
-		}
-	}
-	for _, key := range keysOf(counts) {
-		c.mapCounts(c.d.Mappings[key], counts[key])
-	}
-	c.dropRepeats()
-}
-
-// names are what must be unique of a mapped user.
-type names struct{ userName, email string }
-
-// mostMapped is how many problems of one kind a mapping may have before the rest is counted: one wrong expression may be wrong for everybody.
-const mostMapped = 100
-
-// mapProblems reports what Map found.
-func (c *crosser) mapProblems(err error, counts map[string]int) {
-	problems, ok := err.(Problems)
-	if !ok {
-		return
-	}
-	for _, p := range problems {
-		if counts[p.Code]++; counts[p.Code] <= mostMapped {
-			c.report(p)
-		}
-	}
-}
-
-// mapCounts reports how many problems were left out.
-func (c *crosser) mapCounts(m *Mapping, counts map[string]int) {
-	for _, id := range keysOf(counts) {
-		if n := counts[id] - mostMapped; n > 0 {
-			c.report(Problem{Pos: m.Pos, Code: id, Path: join("mappings", m.Key), Message: fmt.Sprintf("%d more problems of this kind are not shown", n)})
-		}
-	}
-}
-
-// dropRepeats leaves out duplicates of mapped values where the declared values are duplicates already.
-func (c *crosser) dropRepeats() {
-	said := map[Pos]bool{}
-	for _, p := range c.problems {
-		if p.Code == dupEmail.id || p.Code == dupUserID.id {
-			said[p.Pos] = true
-			said[Pos{File: p.Path[:strings.LastIndexByte(p.Path, '.')]}] = true
-		}
-	}
-	c.problems = slices.DeleteFunc(c.problems, func(p Problem) bool {
-		return (p.Code == dupUserName.id || p.Code == dupMapEmail.id) && said[Pos{File: p.Path}]
-	})
-}
-
-// scope returns the users who may ever be in a provisioner's scope, sorted.
-func (c *crosser) scope(p *Provisioner, ever *Membership) []string {
-	if p.AllUsers {
-		return keysOf(c.d.Users)
-	}
-	in := map[string]bool{}
-	for _, group := range p.Groups {
-		for _, e := range ever.Group(group) {
-			in[e.User] = true
-		}
-	}
-	return keysOf(in)
-}
-
 // examples checks what people wrote beside their mappings.
 func (c *crosser) examples() {
 	for _, key := range keysOf(c.d.Mappings) {
@@ -185,7 +88,7 @@ func (c *crosser) examples() {
 }
 
 func (c *crosser) example(m *Mapping, f field, path string) {
-	b := &binder{loader: c.loader, d: &Declarations{Timezone: c.d.Timezone, Users: map[string]*User{}}}
+	b := &binder{loader: c.loader, d: &Declarations{Timezone: c.d.Timezone}, dates: map[string]*Date{}}
 	key := f.name
 	if k := f.value.child("key").string(); k != "" {
 		key = k
@@ -194,9 +97,9 @@ func (c *crosser) example(m *Mapping, f field, path string) {
 	if input == nil || input.kind != structNode {
 		return
 	}
-	b.user(key, f.at.pos(), input)
+	user := b.user(key, f.at.pos(), input)
 	groups := slices.Sorted(slices.Values(f.value.child("groups").strings()))
-	out, err := m.Map(b.d.Users[key], groups)
+	out, err := m.Map(user, groups)
 	if problems, ok := err.(Problems); ok {
 		for _, p := range problems {
 			p.Pos, p.Path, p.Code = f.at.pos(), path, badExample.id

@@ -39,7 +39,8 @@ func (c *crosser) provisioners() {
 			identities[p.identity] = p
 		}
 	}
-	c.previous("provisioners", keysOf(c.d.Provisioners), func(key string) []string { return c.d.Provisioners[key].Previously })
+	declared := func(key string) bool { return c.d.Provisioners[key] != nil }
+	c.previous("provisioners", keysOf(c.d.Provisioners), declared, func(key string) []string { return c.d.Provisioners[key].Previously })
 }
 
 // provisionerCheck checks one provisioner.
@@ -61,13 +62,15 @@ func (k *provisionerCheck) report(c code, field, message, value, advice string) 
 
 func (k *provisionerCheck) groups() {
 	list := k.n.child("groups")
+	named := map[string]bool{}
 	for i, group := range k.p.Groups {
 		at := list.fields[i].at.pos()
 		path := fmt.Sprintf("%s.groups[%d]", k.path, i)
 		unknown(k.crosser, at, path, "group", group, k.d.Groups)
-		if slices.Contains(k.p.Groups[:i], group) {
+		if named[group] {
 			k.crosser.report(Problem{Pos: at, Code: emptyGroups.id, Path: path, Message: "the group is named twice", Value: quote(group), Advice: "name each group once"})
 		}
+		named[group] = true
 	}
 	for user, at := range k.p.Protect.Users {
 		unknown(k.crosser, at, k.path+".protect.users", "user", user, k.d.Users)

@@ -1,7 +1,6 @@
 package schema
 
 import (
-	"bytes"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -32,8 +31,8 @@ var (
 
 const attributePrefix = "attributes."
 
-func (f *dataFile) csv(text []byte) {
-	c := &csvReader{file: f, r: csv.NewReader(bytes.NewReader(text))}
+func (f *dataFile) csv(text string) {
+	c := &csvReader{file: f, r: csv.NewReader(strings.NewReader(text))}
 	c.r.ReuseRecord = true
 	header, err := c.r.Read()
 	if err != nil {
@@ -115,36 +114,40 @@ func (c *csvReader) header(columns []string) bool {
 }
 
 func (c *csvReader) record(cells []string) {
-	n := &node{kind: structNode, at: c.at(0)}
-	var attributes *node
+	arena := c.file.arena
+	fields := arena.members()
+	var custom []field
 	var key *node
 	for i, text := range cells {
 		name := c.columns[i]
 		at := c.at(i)
-		custom, isCustom := strings.CutPrefix(name, attributePrefix)
+		attribute, isCustom := strings.CutPrefix(name, attributePrefix)
 		switch {
 		case name == "key":
-			key = &node{kind: stringNode, at: at, text: text}
+			key = arena.node(stringNode, at, text)
 		case text == "":
 		case isCustom:
-			if attributes == nil {
-				attributes = &node{kind: structNode, at: at}
-			}
-			attributes.fields = append(attributes.fields, field{name: custom, at: at, value: &node{kind: cellNode, at: at, text: text}})
+			cell := arena.node(stringNode, at, text)
+			cell.cell(c.file.types[attribute])
+			custom = append(custom, field{name: attribute, at: at, value: cell})
 		default:
-			n.fields = append(n.fields, field{name: name, at: at, value: &node{kind: stringNode, at: at, text: text}})
+			fields.add(field{name: name, at: at, value: arena.node(stringNode, at, text)})
 		}
 	}
-	if attributes != nil {
-		n.fields = append(n.fields, field{name: "attributes", at: attributes.at, value: attributes})
-		c.file.cells = append(c.file.cells, attributes)
+	if custom != nil {
+		attributes := arena.node(structNode, custom[0].at, "")
+		attributes.fields = custom
+		fields.add(field{name: "attributes", at: attributes.at, value: attributes})
 	}
+	n := arena.node(structNode, c.at(0), "")
+	n.fields = fields.end()
 	c.file.add(key.text, key.at, n)
+	c.file.forget()
 }
 
 // membership adds one member to one group.
 func (c *csvReader) membership(cells []string) {
-	member := &node{kind: structNode, at: c.at(0)}
+	member := c.file.arena.node(structNode, c.at(0), "")
 	var group, user field
 	for i, text := range cells {
 		at := c.at(i)
@@ -155,7 +158,7 @@ func (c *csvReader) membership(cells []string) {
 			user = field{name: text, at: at, value: member}
 			member.at = at
 		case text != "":
-			member.fields = append(member.fields, field{name: name, at: at, value: &node{kind: stringNode, at: at, text: text}})
+			member.fields = append(member.fields, field{name: name, at: at, value: c.file.arena.node(stringNode, at, text)})
 		}
 	}
 	b := c.members[group.name]
@@ -174,32 +177,13 @@ func (c *csvReader) membership(cells []string) {
 // flush hands over the groups of which there were memberships.
 func (c *csvReader) flush() {
 	for _, g := range c.groups {
-		c.file.record("groups", g)
+		c.file.take("groups", g)
 	}
-}
-
-// typeCells gives the custom attributes that came from CSV, where all is text, the types that are declared.
-func (l *loader) typeCells() {
-	types := map[string]string{}
-	if b := l.literals["attributeTypes"]; b != nil {
-		for _, f := range b.n.fields {
-			types[f.name] = f.value.child("type").string()
-		}
-	}
-	for _, attributes := range l.cells {
-		for _, f := range attributes.fields {
-			if f.value.kind == cellNode {
-				f.value.cell(types[f.name])
-			}
-		}
-	}
-	l.cells = nil
 }
 
 // cell makes a value of a type from its text. Text that is none stays a string, and the schema refuses it.
 func (n *node) cell(typ string) {
 	text := n.text
-	n.kind = stringNode
 	switch typ {
 	case "bool":
 		if text == "true" || text == "false" {

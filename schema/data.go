@@ -1,42 +1,51 @@
 package schema
 
 import (
-	"bytes"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
 
 // dataFile is one file of records below users/ or groups/.
 type dataFile struct {
-	*loader
-	src  *source
-	kind string
-	seen map[string]spot // keys, each of which may come once
+	src      *source
+	kind     string
+	types    map[string]string // of custom attributes, for the cells of CSV
+	depth    int
+	report   func(Problem)
+	conflict conflictFunc               // is told of two memberships that cannot both be
+	take     func(kind string, f field) // is handed each record
+	reuse    bool                       // the nodes of a record may be forgotten when take returns
+	undo     func()                     // forgets all that was taken, if reuse is set
+	piece    int                        // how many bytes of a large file may be read at once, if reuse is set
+	arena    *arena
+	seen     map[string]spot // keys, each of which may come once
 }
 
-// readData reads a file of records into literals.
-func (l *loader) readData(src *source, text []byte) {
-	kind, _, _ := strings.Cut(src.path, "/")
-	f := &dataFile{loader: l, src: src, kind: kind, seen: map[string]spot{}}
-	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
-	if !utf8.Valid(text) {
-		l.report(Problem{Pos: Pos{File: src.path, Line: 1, Column: 1}, Code: syntaxError.id, Message: "the file is not UTF-8", Advice: "save it as UTF-8"})
+// read hands over the records of the file.
+func (f *dataFile) read(text string) {
+	f.kind, _, _ = strings.Cut(f.src.path, "/")
+	f.seen = map[string]spot{}
+	text = strings.TrimPrefix(text, "\xef\xbb\xbf")
+	if !utf8.ValidString(text) {
+		f.report(Problem{Pos: Pos{File: f.src.path, Line: 1, Column: 1}, Code: syntaxError.id, Message: "the file is not UTF-8", Advice: "save it as UTF-8"})
 		return
 	}
-	switch strings.ToLower(path.Ext(src.path)) {
+	switch strings.ToLower(path.Ext(f.src.path)) {
 	case ".json":
 		if n := f.json(text, 1); n != nil {
 			f.document(n)
 		}
 	case ".jsonl":
 		line := 1
-		for row := range bytes.Lines(text) {
-			if len(bytes.TrimSpace(row)) > 0 {
-				if n := f.json(bytes.TrimRight(row, "\r\n"), line); n != nil {
+		for row := range strings.Lines(text) {
+			if strings.TrimSpace(row) != "" {
+				if n := f.json(strings.TrimRight(row, "\r\n"), line); n != nil {
 					f.keyed(n)
 				}
+				f.forget()
 			}
 			line++
 		}
@@ -82,13 +91,8 @@ func (f *dataFile) keyed(n *node) {
 		return
 	}
 	name, at := key.value.text, key.value.at
-	rest := &node{kind: structNode, at: n.at}
-	for _, x := range n.fields {
-		if x.name != "key" {
-			rest.fields = append(rest.fields, x)
-		}
-	}
-	f.add(name, at, rest)
+	n.fields = slices.DeleteFunc(n.fields, func(x field) bool { return x.name == "key" })
+	f.add(name, at, n)
 }
 
 func (f *dataFile) add(key string, at spot, n *node) {
@@ -97,5 +101,12 @@ func (f *dataFile) add(key string, at spot, n *node) {
 		return
 	}
 	f.seen[key] = at
-	f.record(f.kind, field{name: key, at: at, value: n})
+	f.take(f.kind, field{name: key, at: at, value: n})
+}
+
+// forget makes room for the next record.
+func (f *dataFile) forget() {
+	if f.reuse {
+		f.arena.reset()
+	}
 }

@@ -1,6 +1,8 @@
 package schema
 
 import (
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -78,7 +80,8 @@ type Group struct {
 	Pos         Pos
 	DisplayName string
 	Description string
-	Members     map[string]*GroupMember
+	// Members are sorted by user key.
+	Members []GroupMember
 	// Include names nested groups whose effective members belong to this one too.
 	Include map[string]Pos
 	// Where selects members by their fields and attributes; nil selects nobody.
@@ -87,8 +90,18 @@ type Group struct {
 	Previously []string
 }
 
-// GroupMember is one declared membership, by user key.
+// Member returns the declared membership of a user, or nil.
+func (g *Group) Member(user string) *GroupMember {
+	i, ok := slices.BinarySearchFunc(g.Members, user, func(m GroupMember, user string) int { return strings.Compare(m.User, user) })
+	if !ok {
+		return nil
+	}
+	return &g.Members[i]
+}
+
+// GroupMember is one declared membership.
 type GroupMember struct {
+	User   string // key
 	Pos    Pos
 	Until  *Date
 	Reason string

@@ -50,6 +50,8 @@ type exprCompiler struct {
 	constants map[string]*node // hidden fields and definitions of the package that are data
 	scope     map[string]expr  // let clauses
 	shadowed  map[string]bool  // names of fields around the expression
+
+	readsGroups bool
 }
 
 // compile returns nil for what is outside the subset.
@@ -135,7 +137,7 @@ func (c *exprCompiler) selector(x *ast.SelectorExpr) expr {
 		return nil
 	}
 	if c.isUser(x.X) {
-		return userField(name)
+		return c.userField(name)
 	}
 	if c.isAttributes(x.X) {
 		return attributeField(name)
@@ -172,7 +174,8 @@ func attributeSelector(x ast.Expr) (base ast.Expr, name string) {
 	return nil, ""
 }
 
-func userField(name string) expr {
+func (c *exprCompiler) userField(name string) expr {
+	c.readsGroups = c.readsGroups || name == "groups"
 	if _, ok := subjectFields[name]; !ok {
 		return nil
 	}
@@ -205,7 +208,7 @@ func (c *exprCompiler) index(x *ast.IndexExpr) expr {
 	if _, name := attributeSelector(x); name != "" {
 		switch {
 		case c.isUser(x.X):
-			return userField(name)
+			return c.userField(name)
 		case c.isAttributes(x.X):
 			return attributeField(name)
 		}

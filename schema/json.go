@@ -4,13 +4,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
 // jsonReader parses JSON (RFC 8259) into nodes that know their line and column.
 type jsonReader struct {
 	file  *dataFile
-	text  []byte
+	text  string
 	i     int
 	line  int
 	begin int // where the line begins
@@ -19,8 +20,8 @@ type jsonReader struct {
 }
 
 // json parses one JSON value that begins on a line of the file, or reports why not.
-func (f *dataFile) json(text []byte, line int) *node {
-	r := &jsonReader{file: f, text: text, line: line, depth: f.limits.depth}
+func (f *dataFile) json(text string, line int) *node {
+	r := &jsonReader{file: f, text: text, line: line, depth: f.depth}
 	n := r.value()
 	if r.space(); r.err == "" && r.i < len(r.text) {
 		r.fail("unexpected text after the value")
@@ -73,15 +74,15 @@ func (r *jsonReader) value() *node {
 		return r.array(at)
 	case c == '"':
 		if s, ok := r.string(); ok {
-			return &node{kind: stringNode, at: at, text: s}
+			return r.file.arena.node(stringNode, at, s)
 		}
 		return nil
 	case c == '-' || c >= '0' && c <= '9':
 		return r.number(at)
 	case r.word("true"), r.word("false"):
-		return &node{kind: boolNode, at: at, text: strconv.FormatBool(c == 't')}
+		return r.file.arena.node(boolNode, at, strconv.FormatBool(c == 't'))
 	case r.word("null"):
-		return &node{kind: nullNode, at: at}
+		return r.file.arena.node(nullNode, at, "")
 	case r.i >= len(r.text):
 		return r.fail("unexpected end of the file")
 	}
@@ -89,12 +90,12 @@ func (r *jsonReader) value() *node {
 }
 
 func (r *jsonReader) rune() rune {
-	c, _ := utf8.DecodeRune(r.text[r.i:])
+	c, _ := utf8.DecodeRuneInString(r.text[r.i:])
 	return c
 }
 
 func (r *jsonReader) word(w string) bool {
-	if len(r.text)-r.i < len(w) || string(r.text[r.i:r.i+len(w)]) != w {
+	if !strings.HasPrefix(r.text[r.i:], w) {
 		return false
 	}
 	r.i += len(w)
@@ -106,7 +107,7 @@ func (r *jsonReader) object(at spot) *node {
 		return r.fail("values nest too deeply")
 	}
 	defer func() { r.depth++ }()
-	b := newBuilder(at, 8)
+	fields := r.file.arena.members()
 	r.i++
 	for first := true; ; first = false {
 		if r.space(); r.peek() == '}' && first {
@@ -128,10 +129,10 @@ func (r *jsonReader) object(at spot) *node {
 		if value == nil {
 			return nil
 		}
-		if have := b.lookup(name); have != nil {
+		if have := fields.find(name); have != nil {
 			r.file.wrong(nameAt, duplicateKey, fmt.Sprintf("the name is given twice, first on line %d", have.at.line), quote(name), "remove one")
 		} else {
-			b.add(field{name: name, at: nameAt, value: value}, nil)
+			fields.add(field{name: name, at: nameAt, value: value})
 		}
 		if r.space(); r.peek() == '}' {
 			break
@@ -142,7 +143,9 @@ func (r *jsonReader) object(at spot) *node {
 		r.i++
 	}
 	r.i++
-	return b.n
+	n := r.file.arena.node(structNode, at, "")
+	n.fields = fields.end()
+	return n
 }
 
 func (r *jsonReader) array(at spot) *node {
@@ -150,7 +153,7 @@ func (r *jsonReader) array(at spot) *node {
 		return r.fail("values nest too deeply")
 	}
 	defer func() { r.depth++ }()
-	n := &node{kind: listNode, at: at}
+	base := len(r.file.arena.stack)
 	r.i++
 	for first := true; ; first = false {
 		if r.space(); r.peek() == ']' && first {
@@ -160,7 +163,7 @@ func (r *jsonReader) array(at spot) *node {
 		if value == nil {
 			return nil
 		}
-		n.fields = append(n.fields, field{at: value.at, value: value})
+		r.file.arena.stack = append(r.file.arena.stack, field{at: value.at, value: value})
 		if r.space(); r.peek() == ']' {
 			break
 		}
@@ -170,6 +173,8 @@ func (r *jsonReader) array(at spot) *node {
 		r.i++
 	}
 	r.i++
+	n := r.file.arena.node(listNode, at, "")
+	n.fields = r.file.arena.pop(base)
 	return n
 }
 
@@ -182,10 +187,10 @@ func (r *jsonReader) string() (string, bool) {
 		case c == '"':
 			r.i++
 			if !escaped {
-				return string(r.text[begin+1 : r.i-1]), true
+				return r.text[begin+1 : r.i-1], true
 			}
 			var s string
-			if err := json.Unmarshal(r.text[begin:r.i], &s); err != nil {
+			if err := json.Unmarshal([]byte(r.text[begin:r.i]), &s); err != nil {
 				r.i = begin
 				r.fail("bad escape in a string")
 				return "", false
@@ -238,9 +243,9 @@ func (r *jsonReader) number(at spot) *node {
 			return r.fail("bad number")
 		}
 	}
-	text := string(r.text[begin:r.i])
+	text := r.text[begin:r.i]
 	if text == "-0" {
 		text = "0"
 	}
-	return &node{kind: kind, at: at, text: text}
+	return r.file.arena.node(kind, at, text)
 }

@@ -15,7 +15,7 @@ import (
 // codesOf returns the codes of what Load reports.
 func codesOf(t testing.TB, files fstest.MapFS, l limits) []string {
 	t.Helper()
-	_, err := load(files, l)
+	_, err := load(files, l, &Cache{})
 	var problems Problems
 	if err != nil && !errors.As(err, &problems) {
 		t.Fatal(err)

@@ -12,7 +12,7 @@ import (
 //
 // The error is Problems, all of them at once and sorted, or an error of reading fsys. Load looks at no clock, no environment and no file outside fsys.
 func Load(fsys fs.FS) (*Declarations, error) {
-	return load(fsys, standardLimits())
+	return load(fsys, standardLimits(), &Cache{})
 }
 
 // loader is the state of one Load.
@@ -22,21 +22,24 @@ type loader struct {
 	problems Problems
 	warnings Problems
 	fsys     fs.FS
+	cache    *Cache
 
-	literals  map[string]*builder // records that are data, by kind
-	cells     []*node             // structs with cellNodes
+	types     map[string]string   // of custom attributes, as far as they are data
+	mixed     []*unit             // CUE files that hold more than people and groups
+	settled   *settled            // people and groups that need no further look; nil if all do
+	literals  map[string]*builder // records that are data and not settled, by kind
 	dynamic   *dynamic            // what CUE must evaluate
 	evaluated *evaluation         // what CUE made of it; nil if there was nothing
-	root      *node               // everything, checked and with defaults
+	root      *node               // everything that is not settled, checked and with defaults
 	mapped    map[string]*mappingSource
 }
 
-func load(fsys fs.FS, limits limits) (*Declarations, error) {
+func load(fsys fs.FS, limits limits, cache *Cache) (*Declarations, error) {
 	schema, err := compileSchema()
 	if err != nil {
 		return nil, err
 	}
-	l := &loader{limits: limits, schema: schema, fsys: fsys, literals: map[string]*builder{}, dynamic: newDynamic()}
+	l := &loader{limits: limits, schema: schema, fsys: fsys, cache: cache, literals: map[string]*builder{}, dynamic: newDynamic()}
 	tree, err := l.scan(fsys)
 	if err != nil {
 		return nil, err
@@ -50,9 +53,11 @@ func load(fsys fs.FS, limits limits) (*Declarations, error) {
 	l.check(ctx)
 	l.explain()
 	l.takeMappings()
+	l.cache.past.set(l.setting())
 	l.literals, l.dynamic.files, l.evaluated = nil, nil, nil // what is left is in the root
 	d := l.bind()
 	l.cross(d)
+	l.cache.past.end(d, l.settled, len(l.problems) == 0)
 	if len(l.problems) > 0 {
 		return nil, l.found()
 	}
@@ -72,28 +77,11 @@ func (l *loader) found() Problems {
 func (l *loader) report(p Problem) { l.problems = append(l.problems, p) }
 func (l *loader) warn(p Problem)   { l.warnings = append(l.warnings, p) }
 
-// readAll reads the files into literals and dynamic.
-func (l *loader) readAll(t *tree) error {
-	for _, name := range t.cue {
-		b, err := fs.ReadFile(t.fsys, name)
-		if err != nil {
-			return err
-		}
-		l.readCUE(&source{name}, b)
-	}
-	for _, name := range t.data {
-		b, err := fs.ReadFile(t.fsys, name)
-		if err != nil {
-			return err
-		}
-		l.readData(&source{name}, b)
-	}
-	l.typeCells()
-	return nil
-}
-
-// record adds a literal record of a kind, such as users, unifying it with what is there of that key.
+// record adds a literal record of a kind, such as users, unifying it with what is there of that key. What is settled is left out.
 func (l *loader) record(kind string, f field) {
+	if l.settled != nil && (kind == "users" || kind == "groups") && !l.settled.open[recordKey{kind, f.name}] {
+		return
+	}
 	b := l.literals[kind]
 	if b == nil {
 		b = newBuilder(f.at, 0)

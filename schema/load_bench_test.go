@@ -1,132 +1,155 @@
 package schema
 
 import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
 	"fmt"
+	"io"
+	"os"
+	"path"
+	"runtime/debug"
 	"strings"
+	"syscall"
 	"testing"
-	"testing/fstest"
 	"time"
+
+	"cuelang.org/go/cue/parser"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/seed-d64a251c/roster/schema/schematest"
 )
 
-// company makes an organisation of n users, n/10 groups and 10 members a user, in a format: "jsonl", "csv", "yaml", "cue" (1000 records a file).
-func company(t testing.TB, n int, format string) fstest.MapFS {
-	files := base(t)
-	put := func(name, text string) { files[name] = &fstest.MapFile{Data: []byte(text), Mode: 0o644} }
-	var b strings.Builder
-	flush := func(name string) { put(name, b.String()); b.Reset() }
-	const chunk = 1000
-	for i := range n {
-		key, first, last, title := fmt.Sprintf("p-%06d", i), fmt.Sprintf("First%d", i), fmt.Sprintf("Last%d", i), fmt.Sprintf("dept-%d", i%97)
-		if i%chunk == 0 {
-			switch format {
-			case "cue":
-				b.WriteString("package roster\n\n")
-			case "csv":
-				b.WriteString("key,userId,firstName,lastName,email,state,attributes.department,attributes.level\n")
-			}
-		}
-		switch format {
-		case "cue":
-			fmt.Fprintf(&b, "users: %q: {userId: \"user%d\", firstName: %q, lastName: %q, email: \"user%d@example.com\", state: \"ACTIVE\", attributes: {department: %q, level: %d}}\n", key, i, first, last, i, title, i%9)
-		case "yaml":
-			fmt.Fprintf(&b, "%s:\n  userId: user%d\n  firstName: %s\n  lastName: %s\n  email: user%d@example.com\n  state: ACTIVE\n  attributes:\n    department: %s\n    level: %d\n", key, i, first, last, i, title, i%9)
-		case "csv":
-			fmt.Fprintf(&b, "%s,user%d,%s,%s,user%d@example.com,ACTIVE,%s,%d\n", key, i, first, last, i, title, i%9)
-		default:
-			fmt.Fprintf(&b, `{"key": %q, "userId": "user%d", "firstName": %q, "lastName": %q, "email": "user%d@example.com", "state": "ACTIVE", "attributes": {"department": %q, "level": %d}}`+"\n", key, i, first, last, i, title, i%9)
-		}
-		if i%chunk == chunk-1 || i == n-1 {
-			flush(fmt.Sprintf("users/%03d.%s", i/chunk, format))
-		}
-	}
-	groups := n / 10
-	for g := range groups {
-		if g%100 == 0 {
-			switch format {
-			case "cue":
-				b.WriteString("package roster\n\n")
-			case "csv":
-				b.WriteString("key,displayName\n")
-			}
-		}
-		var members []string
-		for k := range 100 {
-			members = append(members, fmt.Sprintf("p-%06d", (g*37+k*101)%n))
-		}
-		name := fmt.Sprintf("Group %d", g)
-		switch format {
-		case "cue":
-			fmt.Fprintf(&b, "groups: \"g-%d\": {displayName: %q, members: {\n", g, name)
-			for _, m := range members {
-				fmt.Fprintf(&b, "\t%q: {}\n", m)
-			}
-			b.WriteString("}}\n")
-		case "yaml":
-			fmt.Fprintf(&b, "g-%d:\n  displayName: %s\n  members:\n", g, name)
-			for _, m := range members {
-				fmt.Fprintf(&b, "    %s: {}\n", m)
-			}
-		case "csv":
-			fmt.Fprintf(&b, "g-%d,%s\n", g, name)
-		default:
-			fmt.Fprintf(&b, `{"key": "g-%d", "displayName": %q, "members": {`, g, name)
-			for i, m := range members {
-				if i > 0 {
-					b.WriteByte(',')
-				}
-				fmt.Fprintf(&b, "%q: {}", m)
-			}
-			b.WriteString("}}\n")
-		}
-		if g%100 == 99 || g == groups-1 {
-			flush(fmt.Sprintf("groups/%03d.%s", g/100, format))
-		}
-	}
-	if format == "csv" {
-		b.WriteString("group,user\n")
-		for g := range groups {
-			for k := range 100 {
-				fmt.Fprintf(&b, "g-%d,p-%06d\n", g, (g*37+k*101)%n)
-			}
-		}
-		flush("groups/members.csv")
-	}
-	put("everyone.cue", "package roster\n\ngroups: everyone: {displayName: \"Everyone\", where: state: [\"ACTIVE\", \"LOCKED\", \"INACTIVE\"]}\nprovisioners: prod: {}\n")
-	text := string(files["provisioners.cue"].Data)
-	put("provisioners.cue", strings.Replace(text, `groups: ["all"]`, `groups: ["everyone"]`, 1))
-	return files
+// cpu returns the processor time that the process has used, user and system.
+func cpu() time.Duration {
+	var r syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &r)
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
 
+// peak returns the largest resident size since forget, in MiB; where the system does not tell, 0.
+func peak() float64 {
+	status, _ := os.ReadFile("/proc/self/status")
+	_, rest, _ := strings.Cut(string(status), "VmHWM:")
+	var kib float64
+	_, _ = fmt.Sscan(rest, &kib)
+	return kib / 1024
+}
+
+func forget() {
+	debug.FreeOSMemory()
+	_ = os.WriteFile("/proc/self/clear_refs", []byte("5"), 0)
+}
+
+// measure runs f and reports processor seconds for each time, and the largest resident size.
+func measure(b *testing.B, f func()) {
+	forget()
+	begin := cpu()
+	for b.Loop() {
+		f()
+	}
+	b.ReportMetric((cpu()-begin).Seconds()/float64(b.N), "cpu-s/op")
+	b.ReportMetric(peak(), "peak-MiB")
+}
+
+// BenchmarkLoad loads organisations cold, and again after one user was edited; and decodes the same bytes plainly, for comparison.
 func BenchmarkLoad(b *testing.B) {
-	for _, n := range []int{1000, 10_000} {
-		for _, format := range []string{"jsonl", "csv", "yaml", "cue"} {
-			b.Run(fmt.Sprintf("users=%d/%s", n, format), func(b *testing.B) {
-				files := company(b, n, format)
-				b.ReportAllocs()
-				b.ResetTimer()
-				for b.Loop() {
-					if _, err := Load(files); err != nil {
-						b.Fatal(err)
-					}
+	for _, n := range []int{10_000, 100_000} {
+		for _, format := range []string{"jsonl", "json", "csv", "yaml", "cue"} {
+			for _, layout := range []string{"1000 a file", "one file"} {
+				o := schematest.Big(n, format)
+				if layout == "one file" {
+					o.PerFile = 0
 				}
-			})
+				b.Run(fmt.Sprintf("users=%d/%s/%s", n, format, layout), func(b *testing.B) { benchmarkLoad(b, o) })
+			}
+		}
+	}
+}
+
+func benchmarkLoad(b *testing.B, o schematest.Organisation) {
+	tree := o.Tree()
+	b.Run("plain decode", func(b *testing.B) {
+		measure(b, func() { decode(b, tree) })
+	})
+	b.Run("cold", func(b *testing.B) {
+		measure(b, func() { mustLoad(b, &Cache{}, tree) })
+	})
+	b.Run("one edit", func(b *testing.B) {
+		var c Cache
+		mustLoad(b, &c, tree)
+		i := 0
+		measure(b, func() {
+			i++
+			editUser(o, tree, i*37%o.Users, fmt.Sprintf("New%d", i))
+			mustLoad(b, &c, tree)
+		})
+	})
+}
+
+func mustLoad(t testing.TB, c *Cache, tree *schematest.Tree) *Declarations {
+	t.Helper()
+	d, err := c.Load(tree)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// editUser gives a user another first name.
+func editUser(o schematest.Organisation, tree *schematest.Tree, i int, name string) {
+	file := o.UserFile(i)
+	before, after, _ := strings.Cut(tree.Text(file), fmt.Sprintf("user%d@", i))
+	before, rest := before[:strings.LastIndex(before, schematest.UserKey(i))], before[strings.LastIndex(before, schematest.UserKey(i)):]
+	tree.Write(file, before+strings.Replace(rest, fmt.Sprintf("First%d", i), name, 1)+fmt.Sprintf("user%d@", i)+after)
+}
+
+// plainRecord is what the declarations look like to a decoder that knows no schema.
+type plainRecord struct {
+	Key, UserID, FirstName, LastName, Email, State, DisplayName string
+	Attributes                                                  map[string]any
+	Members                                                     map[string]struct{ Until, Reason string }
+}
+
+// decode reads every data file of the tree with the usual library.
+func decode(b *testing.B, tree *schematest.Tree) {
+	for name, file := range tree.MapFS {
+		var err error
+		switch path.Ext(name) {
+		case ".jsonl":
+			dec := json.NewDecoder(bytes.NewReader(file.Data))
+			for err == nil {
+				var r plainRecord
+				err = dec.Decode(&r)
+			}
+		case ".json":
+			var r []plainRecord
+			err = json.Unmarshal(file.Data, &r)
+		case ".csv":
+			_, err = csv.NewReader(bytes.NewReader(file.Data)).ReadAll()
+		case ".yaml":
+			var r map[string]plainRecord
+			err = yaml.Unmarshal(file.Data, &r)
+		case ".cue":
+			_, err = parser.ParseFile(name, file.Data)
+		}
+		if err != nil && err != io.EOF {
+			b.Fatal(err)
 		}
 	}
 }
 
 // BenchmarkLoadCUE is a Load that goes through CUE for every user, because each is computed.
 func BenchmarkLoadCUE(b *testing.B) {
-	files := company(b, 1000, "cue")
-	for name, f := range files {
+	tree := schematest.Big(1000, "cue").Tree()
+	for name := range tree.MapFS {
 		if strings.HasPrefix(name, "users/") {
-			f.Data = []byte(strings.ReplaceAll(string(f.Data), `": {userId`, `": _staff & {userId`))
+			tree.Write(name, strings.ReplaceAll(tree.Text(name), `": {userId`, `": _staff & {userId`))
 		}
 	}
-	files["staff.cue"] = &fstest.MapFile{Data: []byte("package roster\n\n_staff: state: \"ACTIVE\"\n")}
+	tree.Write("staff.cue", "package roster\n\n_staff: state: \"ACTIVE\"\n")
 	for b.Loop() {
-		if _, err := Load(files); err != nil {
-			b.Fatal(err)
-		}
+		mustLoad(b, &Cache{}, tree)
 	}
 }
 
@@ -155,12 +178,21 @@ func BenchmarkMap(b *testing.B) {
 }
 
 func BenchmarkMembership(b *testing.B) {
-	d, err := Load(company(b, 10_000, "jsonl"))
-	if err != nil {
-		b.Fatal(err)
+	for _, n := range []int{10_000, 100_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			d := mustLoad(b, &Cache{}, schematest.Big(n, "jsonl").Tree())
+			now := time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)
+			b.ReportAllocs()
+			measure(b, func() { d.Membership(now).GroupsOf("p-000000") })
+		})
 	}
-	now := time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)
+}
+
+// BenchmarkSoak is two thousand Loads of a Cache, an edit between each two. It reports by how much the live heap grew in the last three quarters.
+func BenchmarkSoak(b *testing.B) {
 	for b.Loop() {
-		d.Membership(now)
+		early, late := soak(b, schematest.Organisation{Users: 2000, Groups: 200, Members: 50, Format: "yaml", PerFile: 100}, 2000)
+		b.ReportMetric(float64(late)/(1<<20), "live-MiB")
+		b.ReportMetric(float64(int64(late)-int64(early))/(1<<20), "growth-MiB")
 	}
 }

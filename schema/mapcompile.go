@@ -12,6 +12,8 @@ type compiledProgram struct {
 	scim     [][]guarded // the expressions for each attribute of the catalog
 	onCreate [][]guarded
 	cue      *cueProgram
+
+	readsGroups bool
 }
 
 // guarded is an expression for an attribute, under a condition unless that is nil.
@@ -34,6 +36,7 @@ func compileMapping(src *mappingSource, constants map[string]*node, p *cueProgra
 	if !c.mapping(body) {
 		return nil
 	}
+	c.out.readsGroups = c.readsGroups
 	return c.out
 }
 

@@ -36,6 +36,12 @@ type program interface {
 	run(s *subject) (scim, onCreate []any, err error)
 }
 
+// ReadsGroups reports whether what Map returns may depend on the user's groups.
+func (m *Mapping) ReadsGroups() bool {
+	p, ok := m.program.(*compiledProgram)
+	return !ok || p.readsGroups
+}
+
 // AttributePos returns where the expression of a SCIM attribute stands, or where the mapping does.
 func (m *Mapping) AttributePos(path string) Pos {
 	for path != "" {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -11,7 +12,9 @@ import (
 // no part in it.
 type Membership struct {
 	groups map[string][]EffectiveMember
-	users  map[string][]string
+
+	turn  sync.Once
+	users map[string][]string // made when first asked for
 }
 
 // EffectiveMember is one user's membership in a group, by the way that lasts longest of those that lead to it; the most direct of them.
@@ -28,7 +31,44 @@ type EffectiveMember struct {
 func (m *Membership) Group(key string) []EffectiveMember { return m.groups[key] }
 
 // GroupsOf returns the keys of a user's groups, sorted. The caller must not change them.
-func (m *Membership) GroupsOf(user string) []string { return m.users[user] }
+func (m *Membership) GroupsOf(user string) []string {
+	m.turn.Do(m.turnRound)
+	return m.users[user]
+}
+
+// turnRound makes users from groups. All lists are parts of one.
+func (m *Membership) turnRound() {
+	numbers := map[string]int32{}
+	var counts []int32
+	total := 0
+	for _, members := range m.groups {
+		total += len(members)
+		for i := range members {
+			n, ok := numbers[members[i].User]
+			if !ok {
+				n = int32(len(counts))
+				numbers[members[i].User] = n
+				counts = append(counts, 0)
+			}
+			counts[n]++
+		}
+	}
+	all := make([]string, total)
+	lists := make([][]string, len(counts))
+	for i, n := range counts {
+		lists[i], all = all[:0:n], all[n:]
+	}
+	for _, key := range keysOf(m.groups) {
+		for i := range m.groups[key] {
+			n := numbers[m.groups[key][i].User]
+			lists[n] = append(lists[n], key) // sorted, since the groups are
+		}
+	}
+	m.users = make(map[string][]string, len(counts))
+	for user, n := range numbers {
+		m.users[user] = lists[n]
+	}
+}
 
 // Membership returns who belongs to which group at now.
 func (d *Declarations) Membership(now time.Time) *Membership {
@@ -43,14 +83,10 @@ func (d *Declarations) everMembers() *Membership {
 func (d *Declarations) membership(lasts func(*Date) bool) *Membership {
 	f := &flattening{d: d, lasts: lasts, done: make(map[string][]EffectiveMember, len(d.Groups))}
 	f.selected()
-	m := &Membership{groups: f.done, users: make(map[string][]string, len(d.Users))}
-	for _, key := range keysOf(d.Groups) {
+	for key := range d.Groups {
 		f.group(key)
-		for _, e := range f.done[key] {
-			m.users[e.User] = append(m.users[e.User], key) // sorted, since the groups are
-		}
 	}
-	return m
+	return &Membership{groups: f.done}
 }
 
 // flattening computes the members of each group after those that it includes.
@@ -65,8 +101,8 @@ type flattening struct {
 func (f *flattening) selected() {
 	f.rules = map[string][]string{}
 	var ruled []*Group
-	for _, key := range keysOf(f.d.Groups) {
-		if g := f.d.Groups[key]; g.Where != nil {
+	for _, g := range f.d.Groups {
+		if g.Where != nil {
 			ruled = append(ruled, g)
 		}
 	}
@@ -92,13 +128,26 @@ func (f *flattening) group(key string) []EffectiveMember {
 	if g == nil {
 		return nil
 	}
-	members := make([]EffectiveMember, 0, len(g.Members)+len(f.rules[key]))
-	for user, m := range g.Members {
-		if f.lasts(m.Until) && f.d.Users[user] != nil {
-			members = append(members, EffectiveMember{User: user, Pos: m.Pos, Until: m.Until, Reason: m.Reason})
+	n := len(g.Members) + len(f.rules[key])
+	for nested := range g.Include {
+		n += len(f.group(nested))
+	}
+	members := make([]EffectiveMember, 0, n)
+	for i := range g.Members {
+		if m := &g.Members[i]; f.lasts(m.Until) {
+			members = append(members, EffectiveMember{User: m.User, Pos: m.Pos, Until: m.Until, Reason: m.Reason})
 		}
 	}
-	for _, user := range f.rules[key] {
+	if n > len(g.Members) {
+		members = f.indirect(g, members)
+	}
+	f.done[key] = members
+	return members
+}
+
+// indirect adds the members by rule and nesting. Of several ways the one that lasts longest counts, and of those the first: direct, rule, nested.
+func (f *flattening) indirect(g *Group, members []EffectiveMember) []EffectiveMember {
+	for _, user := range f.rules[g.Key] {
 		members = append(members, EffectiveMember{User: user, Pos: g.Where.Pos, Via: "where"})
 	}
 	for _, nested := range keysOf(g.Include) {
@@ -107,7 +156,6 @@ func (f *flattening) group(key string) []EffectiveMember {
 			members = append(members, EffectiveMember{User: e.User, Pos: g.Include[nested], Via: via, Until: e.Until, Reason: e.Reason})
 		}
 	}
-	// Of several ways the one that lasts longest counts, and of those the first: direct, rule, nested.
 	slices.SortStableFunc(members, func(a, b EffectiveMember) int { return strings.Compare(a.User, b.User) })
 	out := members[:0]
 	for _, e := range members {
@@ -119,7 +167,6 @@ func (f *flattening) group(key string) []EffectiveMember {
 		}
 		out = append(out, e)
 	}
-	f.done[key] = out
 	return out
 }
 

@@ -19,12 +19,10 @@ const (
 	listNode
 	// badNode stands for a value that CUE could not make sense of, and has said so.
 	badNode
-	// cellNode is text from CSV whose type is not known yet.
-	cellNode
 )
 
 func (k kind) String() string {
-	return [...]string{"null", "a bool", "an integer", "a number", "a string", "a struct", "a list", "nothing", "a cell"}[k]
+	return [...]string{"null", "a bool", "an integer", "a number", "a string", "a struct", "a list", "nothing"}[k]
 }
 
 // source is one file of the configuration.

@@ -89,15 +89,25 @@ func (r *constRule) quote() string { return (&node{kind: r.kind, text: r.text}).
 
 // patternRule accepts strings that a regular expression matches.
 type patternRule struct {
-	re  *regexp.Regexp
-	doc string // what it means to people
+	re   *regexp.Regexp
+	runs runs   // the same for texts in ASCII, if it is simple enough; nil if not
+	doc  string // what it means to people
+}
+
+func (r *patternRule) match(text string) bool {
+	if r.runs != nil {
+		if fits, ok := r.runs.match(text); ok {
+			return fits
+		}
+	}
+	return r.re.MatchString(text)
 }
 
 func (r *patternRule) check(n *node, w *witness) bool {
 	if n.kind != stringNode {
 		return w.say(n, wrongType, "must be a string", r.doc)
 	}
-	if r.re.MatchString(n.text) {
+	if r.match(n.text) {
 		return true
 	}
 	return w.say(n, badFormat, "has the wrong form", r.doc)

@@ -24,7 +24,7 @@ func throughCUE(files fstest.MapFS) fstest.MapFS {
 func treeOf(t testing.TB, dir string) fstest.MapFS {
 	t.Helper()
 	files := fstest.MapFS{}
-	scanned := &loader{limits: standardLimits()}
+	scanned := &loader{limits: standardLimits(), cache: &Cache{}}
 	tr, err := scanned.scan(os.DirFS(dir))
 	if err != nil {
 		t.Fatal(err)
@@ -98,10 +98,9 @@ func plainUser(d *Declarations) []any {
 	u, g := *d.Users["u-3"], *d.Groups["g"]
 	u.Pos, g.Pos = Pos{}, Pos{}
 	out := []any{u, g.DisplayName, g.Where.Fields}
-	for _, key := range keysOf(g.Members) {
-		m := *g.Members[key]
+	for _, m := range g.Members {
 		m.Pos = Pos{}
-		out = append(out, key, m)
+		out = append(out, m)
 	}
 	return out
 }

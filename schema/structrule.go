@@ -80,8 +80,8 @@ func (r *structRule) checkField(have *field, seen *uint64, w *witness) bool {
 		}
 	}
 	if r.keys != nil {
-		if key := (&node{kind: stringNode, text: have.name, at: have.at}); !r.keys.check(key, nil) {
-			return w.at(have.name).say(key, badKey, "is not a key", r.keyAdvice())
+		if !r.takesKey(have.name) {
+			return w.at(have.name).say(&node{kind: stringNode, text: have.name, at: have.at}, badKey, "is not a key", r.keyAdvice())
 		}
 		return r.values.check(have.value, w.at(have.name))
 	}
@@ -98,6 +98,14 @@ func (r *structRule) checkField(have *field, seen *uint64, w *witness) bool {
 		advice = "known fields: " + strings.Join(names, ", ")
 	}
 	return w.at(have.name).say(&node{at: have.at, kind: structNode}, unknownField, "unknown field", advice)
+}
+
+// takesKey reports whether a field beyond those that are listed may have that name.
+func (r *structRule) takesKey(name string) bool {
+	if p, ok := r.keys.(*patternRule); ok {
+		return p.match(name)
+	}
+	return r.keys.check(&node{kind: stringNode, text: name}, nil)
 }
 
 func (r *structRule) keyAdvice() string {

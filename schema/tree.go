@@ -17,12 +17,15 @@ type limits struct {
 	loops      int   // how many for clauses may stand inside each other
 	repeat     int64 // how often list.Repeat, list.Range and strings.Repeat may repeat
 	evalMillis int   // how long CUE may take
+	pieceBytes int   // of a YAML file that are read at once
+
+	settleNothing bool // everything goes the long way, for tests to compare
 }
 
 func standardLimits() limits {
 	return limits{
 		fileBytes: 256 << 20, treeBytes: 2 << 30, files: 500_000, folders: 64,
-		depth: 100, loops: 2, repeat: 10_000, evalMillis: 120_000,
+		depth: 100, loops: 2, repeat: 10_000, evalMillis: 120_000, pieceBytes: 256 << 10,
 	}
 }
 
@@ -31,11 +34,13 @@ type tree struct {
 	fsys fs.FS
 	cue  []string // configuration
 	data []string // data files below users/ and groups/
+
+	sizes map[string]int64
 }
 
 // scan finds the files that belong to the configuration. Hidden files and folders, and cue.mod, do not.
 func (l *loader) scan(fsys fs.FS) (*tree, error) {
-	t := &tree{fsys: fsys}
+	t := &tree{fsys: fsys, sizes: map[string]int64{}}
 	var bytes int64
 	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -57,15 +62,16 @@ func (l *loader) scan(fsys fs.FS) (*tree, error) {
 		if !l.belongs(t, name, base, d) {
 			return nil
 		}
-		info, err := d.Info()
+		size, err := l.size(name, d)
 		if err != nil {
 			return fmt.Errorf("read %s: %w", name, err)
 		}
-		if info.Size() > l.limits.fileBytes {
+		if size > l.limits.fileBytes {
 			l.report(Problem{Pos: Pos{File: name}, Code: tooLarge.id, Message: "the file is too large", Advice: fmt.Sprintf("at most %d MiB; split it", l.limits.fileBytes>>20)})
 			return nil
 		}
-		bytes += info.Size()
+		bytes += size
+		t.sizes[name] = size
 		if path.Ext(name) == ".cue" {
 			t.cue = append(t.cue, name)
 		} else {
@@ -82,6 +88,18 @@ func (l *loader) scan(fsys fs.FS) (*tree, error) {
 		return nil, l.problems
 	}
 	return t, nil
+}
+
+// size returns the size of a file. It asks the file system only about files that changed: in a commit that is a look into the object store.
+func (l *loader) size(name string, d fs.DirEntry) (int64, error) {
+	if k, ok := l.cache.files[name]; ok && k.hash == hashOf(l.fsys, name) {
+		return k.size, nil
+	}
+	info, err := d.Info()
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
 }
 
 // belongs reports whether a file is part of the configuration, and refuses those that only seem to be.

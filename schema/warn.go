@@ -9,12 +9,16 @@ import (
 func (d *Declarations) Warn(now time.Time) Problems {
 	w := &warner{now: now}
 	for key, g := range d.Groups {
-		for user, m := range g.Members {
-			w.ends(m.Until, 30, m.Pos, memberEnds, join(join("groups", key)+".members", user), fmt.Sprintf("the membership of %q in %q", user, key))
+		for i := range g.Members {
+			if m := &g.Members[i]; m.Until != nil {
+				w.ends(m.Until, 30, m.Pos, memberEnds, join(join("groups", key)+".members", m.User), fmt.Sprintf("the membership of %q in %q", m.User, key))
+			}
 		}
 	}
 	for key, u := range d.Users {
-		w.ends(u.ValidUntil, 30, u.Pos, userEnds, join("users", key), fmt.Sprintf("the validity of %q", key))
+		if u.ValidUntil != nil {
+			w.ends(u.ValidUntil, 30, u.Pos, userEnds, join("users", key), fmt.Sprintf("the validity of %q", key))
+		}
 	}
 	for key, p := range d.Provisioners {
 		path := join("provisioners", key)

@@ -1,7 +1,6 @@
 package schema
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +15,7 @@ import (
 // yamlReader turns YAML 1.2 into nodes. Aliases are followed, but not for ever; merge keys and tags of one's own are refused.
 type yamlReader struct {
 	file   *dataFile
+	lines  int // before the text
 	depth  int
 	budget int // nodes that aliases may still unfold to
 	failed bool
@@ -23,8 +23,64 @@ type yamlReader struct {
 
 var yamlLine = regexp.MustCompile(`line (\d+): (.*)`)
 
-func (f *dataFile) yaml(text []byte) {
-	dec := yaml.NewDecoder(bytes.NewReader(text))
+// yaml takes the records of a YAML file. Where they need not be kept, a large file is read in pieces.
+func (f *dataFile) yaml(text string) {
+	if f.reuse && len(text) > f.piece && f.pieces(text) {
+		return
+	}
+	f.documents(text, 0)
+}
+
+// topKey is a line that begins a record of a map from key to record.
+var topKey = regexp.MustCompile(`(?m)^("[A-Za-z0-9._-]+"|[A-Za-z0-9][A-Za-z0-9._-]*):\r?$`)
+
+// pieces reads a map from key to record some records at a time, so that not all of its nodes are in memory at once. It reports false, and has taken nothing, if
+// the text cannot be parted so. What looks like the beginning of a record may stand in the middle of a text or a list: then what comes before has no end, which
+// is an error.
+func (f *dataFile) pieces(text string) bool {
+	begun := false
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, "\r\n")
+		switch {
+		case line == "" || line[0] == '#':
+		case line[0] == ' ' && begun || strings.TrimLeft(line, " ") == "":
+		case line == "key:" || line == `"key":` || !topKey.MatchString(line):
+			return false
+		default:
+			begun = true
+		}
+	}
+	fine := true
+	part := &dataFile{src: f.src, kind: f.kind, depth: f.depth, seen: map[string]spot{}, arena: f.arena, take: f.take, report: func(Problem) { fine = false }}
+	lines := 0
+	for text != "" && fine {
+		piece := text[:nextRecord(text, f.piece)]
+		part.documents(piece, lines)
+		lines += strings.Count(piece, "\n")
+		text = text[len(piece):]
+	}
+	if !fine {
+		f.undo()
+	}
+	return fine
+}
+
+// nextRecord returns where the first record begins that is at least n bytes on, or the length of the text.
+func nextRecord(text string, n int) int {
+	if n < len(text) {
+		if end := strings.IndexByte(text[n:], '\n'); end >= 0 {
+			from := n + end + 1
+			if at := topKey.FindStringIndex(text[from:]); at != nil {
+				return from + at[0]
+			}
+		}
+	}
+	return len(text)
+}
+
+// documents reads the documents of a text that begins after some lines of the file.
+func (f *dataFile) documents(text string, lines int) {
+	dec := yaml.NewDecoder(strings.NewReader(text))
 	budget := 1000 + len(text)
 	for {
 		var doc yaml.Node
@@ -41,7 +97,7 @@ func (f *dataFile) yaml(text []byte) {
 			f.wrong(at, syntaxError, message, "", "")
 			return
 		}
-		r := &yamlReader{file: f, depth: f.limits.depth, budget: budget}
+		r := &yamlReader{file: f, lines: lines, depth: f.depth, budget: budget}
 		n := r.node(&doc)
 		if r.failed {
 			return
@@ -52,7 +108,7 @@ func (f *dataFile) yaml(text []byte) {
 }
 
 func (r *yamlReader) spot(y *yaml.Node) spot {
-	return spot{r.file.src, int32(y.Line), int32(y.Column)}
+	return spot{r.file.src, int32(y.Line + r.lines), int32(y.Column)}
 }
 
 func (r *yamlReader) fail(y *yaml.Node, c code, message, advice string) *node {

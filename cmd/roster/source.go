@@ -19,12 +19,13 @@ import (
 	"github.com/seed-d64a251c/roster/scim"
 )
 
-// source is a repository of declarations. It keeps what it loaded last: the same commits are asked for again and again.
+// source is a repository of declarations. It keeps what it loaded last: the same commits are asked for again and again, and others differ little from them.
 type source struct {
 	repo *gitrepo.Repo
 	path string // of the configuration within the repository; "" or "." is all of it
 
 	mu     sync.Mutex
+	cache  schema.Cache
 	loaded []loadedCommit // the most recent last
 }
 
@@ -54,7 +55,7 @@ func (s *source) Declarations(_ context.Context, commit string) (*schema.Declara
 	if err != nil {
 		return nil, err
 	}
-	decls, err := schema.Load(tree)
+	decls, err := s.cache.Load(tree)
 	var problems schema.Problems
 	if err != nil && !errors.As(err, &problems) {
 		return nil, err // reading failed: the next time may go better

@@ -1,0 +1,214 @@
+package schema
+
+import (
+	"fmt"
+	"io/fs"
+	"maps"
+	"math/rand/v2"
+	"reflect"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/seed-d64a251c/roster/schema/schematest"
+)
+
+// said is what a Load came to, in a form that can be compared: mappings apart, which are functions.
+func said(t *testing.T, d *Declarations, err error) any {
+	t.Helper()
+	if d == nil {
+		return err
+	}
+	c := *d
+	c.Mappings = nil
+	out := []any{c}
+	for _, key := range keysOf(d.Mappings) {
+		m := d.Mappings[key]
+		out = append(out, m.Key, m.Pos, m.ifEmpty, m.positions, m.sets, m.creates)
+	}
+	return out
+}
+
+// words are what a random edit puts in the place of its like.
+var words = regexp.MustCompile(`p-0000\d\d|g-0000\d|user\d+|dept-\d|First\d+|ACTIVE|Group \d+|UTC|department|title|"int"|"string"|members|email\b`)
+
+func randomWord(r *rand.Rand, like string) string {
+	switch {
+	case strings.HasPrefix(like, "p-"):
+		return strings.Replace(schematest.UserKey(r.IntN(45)), "p", []string{"p", "p", "p", "P"}[r.IntN(4)], 1)
+	case strings.HasPrefix(like, "g-"):
+		return schematest.GroupKey(r.IntN(6))
+	case strings.HasPrefix(like, "user"):
+		return fmt.Sprintf("user%d", r.IntN(45))
+	case strings.HasPrefix(like, "dept"):
+		return fmt.Sprintf("dept-%d", r.IntN(99))
+	case strings.HasPrefix(like, "First"):
+		return []string{"Zoë", "Fi<rst", "First", ""}[r.IntN(4)]
+	case strings.HasPrefix(like, "Group"):
+		return fmt.Sprintf("Group %d", r.IntN(6))
+	}
+	return []string{"ACTIVE", "LOCKED", "UTC", "Europe/Amsterdam", "department", "level", "nickName", `"int"`, `"string"`, "members", "userId"}[r.IntN(11)]
+}
+
+// edit changes one place of a text.
+func edit(r *rand.Rand, text string) string {
+	lines := strings.SplitAfter(text, "\n")
+	i := r.IntN(len(lines))
+	switch places := words.FindAllStringIndex(text, -1); {
+	case len(places) > 0 && r.IntN(5) > 0:
+		p := places[r.IntN(len(places))]
+		return text[:p[0]] + randomWord(r, text[p[0]:p[1]]) + text[p[1]:]
+	case r.IntN(2) == 0:
+		return strings.Join(slices.Delete(lines, i, i+1), "")
+	}
+	return strings.Join(slices.Insert(lines, i, lines[i]), "")
+}
+
+// mixture is a small organisation in every format, with groups whose members stand in two files and a user whose fields do.
+func mixture() *schematest.Tree {
+	all := schematest.Organisation{Users: 10, Groups: 2, Members: 4, Format: "jsonl"}.Tree()
+	for _, format := range []string{"csv", "yaml", "cue", "json"} {
+		tree := schematest.Organisation{Users: 40, Groups: 6, Members: 5, Format: format, PerFile: 10}.Tree()
+		i := map[string]int{"csv": 1, "yaml": 2, "cue": 3, "json": 1}[format]
+		for _, name := range []string{fmt.Sprintf("users/%04d.%s", i, format), fmt.Sprintf("groups/%04d.%s", i+1, format), fmt.Sprintf("groups/members/%04d.%s", i+1, format)} {
+			if tree.MapFS[name] != nil && !(format == "json" && strings.HasPrefix(name, "users/")) && !(format == "json" && i == 1) {
+				all.Write(name, tree.Text(name))
+			}
+		}
+	}
+	all.Write("zone.cue", "package roster\n\ntimezone: \"UTC\"\n")
+	all.Write("groups/more.json", `{"g-00001": {"members": {"p-000009": {"until": "2026-12-31"}}}}`)
+	all.Write("users/pieces.cue", "package roster\n\nusers: \"p-000100\": {userId: \"pieces\", firstName: \"A\", lastName: \"B\"}\n")
+	all.Write("users/pieces.yaml", "p-000100:\n  email: pieces@example.com\n")
+	return all
+}
+
+// TestCacheAgreesWithLoad edits an organisation at random. A Cache that has seen all of it must say what a Load that knows nothing says, and what one says
+// that settles nothing file by file.
+func TestCacheAgreesWithLoad(t *testing.T) {
+	long := standardLimits()
+	long.settleNothing = true
+	for seed := range uint64(2) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		tree := mixture()
+		first := maps.Clone(tree.MapFS)
+		names := slices.Sorted(maps.Keys(first))
+		var cache Cache
+		wrong, right := 0, 0
+		for step := range 45 {
+			name := names[r.IntN(len(names))]
+			switch file := tree.MapFS[name]; {
+			case step == 0:
+			case file == nil || r.IntN(3) == 0:
+				tree.Write(name, string(first[name].Data))
+			case r.IntN(20) == 0:
+				tree.Remove(name)
+			default:
+				tree.Write(name, edit(r, string(file.Data)))
+			}
+			if wrong > 2*right {
+				for name, file := range first {
+					tree.Write(name, string(file.Data))
+				}
+			}
+			d, err := cache.Load(tree)
+			fresh, freshErr := Load(tree)
+			unsettled, unsettledErr := load(tree, long, &Cache{})
+			if err == nil {
+				right++
+			} else {
+				wrong++
+			}
+			have := said(t, d, err)
+			if want := said(t, fresh, freshErr); !reflect.DeepEqual(have, want) {
+				t.Fatalf("seed %d, step %d, %s: the cache says\n%v\nLoad says\n%v", seed, step, name, have, want)
+			}
+			if want := said(t, unsettled, unsettledErr); !reflect.DeepEqual(have, want) {
+				t.Fatalf("seed %d, step %d, %s: the cache says\n%v\nthe long way says\n%v", seed, step, name, have, want)
+			}
+		}
+		if wrong == 0 || right < 10 {
+			t.Errorf("%d right and %d wrong configurations try little", right, wrong)
+		}
+	}
+}
+
+func TestCacheReadsWhatChanged(t *testing.T) {
+	for _, format := range []string{"jsonl", "json", "csv", "yaml", "cue"} {
+		o := schematest.Organisation{Users: 200, Groups: 20, Members: 10, Format: format, PerFile: 10}
+		tree := o.Tree()
+		var c Cache
+		before := mustLoad(t, &c, tree)
+		tree.Reads()
+		editUser(o, tree, 42, "Zoe")
+		after := mustLoad(t, &c, tree)
+		if n := tree.Reads(); n != 2 { // the file, and the configuration that CUE evaluates
+			t.Errorf("%s: %d files were read", format, n)
+		}
+		if u := after.Users[schematest.UserKey(42)]; u.FirstName != "Zoe" {
+			t.Errorf("%s: the user is %q", format, u.FirstName)
+		}
+		if a, b := before.Users[schematest.UserKey(5)], after.Users[schematest.UserKey(5)]; a != b || a == nil {
+			t.Errorf("%s: users that did not change were made again", format)
+		}
+	}
+}
+
+// plainTree does not tell hashes.
+type plainTree struct{ tree *schematest.Tree }
+
+func (t plainTree) Open(name string) (fs.File, error)    { return t.tree.Open(name) }
+func (t plainTree) ReadFile(name string) ([]byte, error) { return t.tree.ReadFile(name) }
+
+func TestCacheWithoutHashesReadsEverything(t *testing.T) {
+	tree := schematest.Organisation{Users: 20, Groups: 2, Members: 3, Format: "yaml"}.Tree()
+	var c Cache
+	for range 2 {
+		if _, err := c.Load(plainTree{tree}); err != nil {
+			t.Fatal(err)
+		}
+		if n := tree.Reads(); n < 3 {
+			t.Errorf("%d files were read, want 3", n)
+		}
+	}
+}
+
+// soak loads an organisation again and again, each time with one user changed, and returns the live heap early on and at the end.
+func soak(t testing.TB, o schematest.Organisation, loads int) (early, late uint64) {
+	tree := o.Tree()
+	var c Cache
+	for i := range loads {
+		editUser(o, tree, i*37%o.Users, fmt.Sprintf("New%d", i))
+		if i%10 == 9 { // and sometimes something is wrong
+			tree.Write("users/wrong.yaml", fmt.Sprintf("p-%06d: {userId: x}\n", i))
+			if _, err := c.Load(tree); err == nil {
+				t.Fatal("a user without a name was taken")
+			}
+			tree.Remove("users/wrong.yaml")
+		}
+		mustLoad(t, &c, tree)
+		if i == loads/4 {
+			early = liveHeap()
+		}
+	}
+	late = liveHeap()
+	runtime.KeepAlive(&c)
+	return early, late
+}
+
+func liveHeap() uint64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+func TestCacheDoesNotGrow(t *testing.T) {
+	early, late := soak(t, schematest.Organisation{Users: 500, Groups: 20, Members: 20, Format: "yaml", PerFile: 50}, 80)
+	if late > early+early/10+1<<20 {
+		t.Errorf("the heap grew from %d to %d kB", early>>10, late>>10)
+	}
+}
