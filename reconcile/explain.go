@@ -217,11 +217,11 @@ func (x *explainer) path(group, user string) string {
 
 // absence says why somebody is not in a group, and at which line.
 func (x *explainer) absence(g *schema.Group, u *schema.User) (schema.Pos, string) {
-	if m := g.Members[u.Key]; m != nil && m.Until != nil {
+	if m := g.Member(u.Key); m != nil && m.Until != nil {
 		return m.Pos, fmt.Sprintf("the membership ended on %s", m.Until.Text)
 	}
 	for _, nested := range sortedKeys(g.Include) {
-		if m := x.Declarations.Groups[nested].Members[u.Key]; m != nil && m.Until != nil {
+		if m := x.Declarations.Groups[nested].Member(u.Key); m != nil && m.Until != nil {
 			return m.Pos, fmt.Sprintf("the membership in the included %q ended on %s", nested, m.Until.Text)
 		}
 	}
@@ -416,9 +416,10 @@ func (x *explainer) group() {
 				f.Until = m.Until.Text
 			}
 		}
-		for _, key := range sortedKeys(g.Members) {
-			if _, in := x.Want.member(x.Key, key); !in && g.Members[key].Until != nil {
-				x.fact("not a member", key, g.Members[key].Pos, "the membership ended on %s", g.Members[key].Until.Text)
+		for i := range g.Members {
+			m := &g.Members[i]
+			if _, in := x.Want.member(x.Key, m.User); !in && m.Until != nil {
+				x.fact("not a member", m.User, m.Pos, "the membership ended on %s", m.Until.Text)
 			}
 		}
 	}
