@@ -327,7 +327,7 @@ func (w *workspace) client(p *schema.Provisioner, readOnly bool) (*scim.Client, 
 	if p.Auth.Token == nil {
 		return nil, fmt.Errorf("%s: provisioner %q has no auth.token", p.Pos, p.Key)
 	}
-	resolver := &secret.Resolver{Policy: w.app.policy, Getenv: w.app.env}
+	resolver := &secret.Resolver{Policy: w.app.policy, Getenv: w.app.env, AgeIdentity: w.app.ageIdentity}
 	limiter, _ := w.limiters.LoadOrStore(p.Identity(), &scim.Limiter{PerSecond: p.Rate.PerSecond, Concurrency: p.Rate.Concurrency})
 	client := &scim.Client{Endpoint: p.Endpoint, Limiter: limiter.(*scim.Limiter), UserAgent: "roster/" + version(), Log: w.log,
 		HTTP: pooled(p.Rate.Concurrency, readOnly), Retry: w.app.retry(readOnly),

@@ -56,7 +56,7 @@ func TestValueHidesItself(t *testing.T) {
 func TestResolve(t *testing.T) {
 	dir := t.TempDir()
 	outside := filepath.Join(t.TempDir(), "outside")
-	for name, content := range map[string]string{"good": "  " + canary + "\n", "empty": " \n", "open": canary, "big": strings.Repeat("x", maxFile+1), "sub/deep": canary, outside: canary} {
+	for name, content := range map[string]string{"good": "  " + canary + "\n", "empty": " \n", "open": canary, "big": strings.Repeat("x", maxSecret+1), "sub/deep": canary, outside: canary} {
 		if !filepath.IsAbs(name) {
 			name = filepath.Join(dir, name)
 		}
