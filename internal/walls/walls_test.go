@@ -82,6 +82,10 @@ var walls = []wall{
 		reason: "few hands touch a secret: from its reference, which schema parses, to its value",
 	},
 	{
+		before: []string{"./internal/oauth"}, closed: []string{"./..."},
+		reason: "oauth speaks to an authorization server: it knows nothing of who wants the token, or what for",
+	},
+	{
 		before: []string{"./internal/directory"}, closed: []string{"./..."}, gates: []string{"./reconcile", "./schema", "./scim"},
 		reason: "directory puts reconcile's interface upon scim's client, and knows nothing else",
 	},
