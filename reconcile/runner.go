@@ -16,7 +16,10 @@ type Runner struct {
 	Archive Archive
 	Source  Source
 	// Open connects to a provisioner's directory. With readOnly set, the connection must refuse everything that writes.
+	// An ErrNeedsAuthorization is a run's outcome of its own.
 	Open func(ctx context.Context, p *schema.Provisioner, readOnly bool) (Directory, error)
+	// Test makes one harmless call with a provisioner's credentials; an auth that was changed in Git has to pass it. Nil tests nothing.
+	Test func(ctx context.Context, p *schema.Provisioner) error
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 	// RunID names runs; it must never repeat.

@@ -40,10 +40,8 @@ func (s *session) plan(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.dir == nil {
-		if s.dir, err = s.Open(ctx, p, !s.req.Apply); err != nil {
-			return fmt.Errorf("connect to %s: %w", p.Identity(), err)
-		}
+	if err := s.open(ctx); err != nil {
+		return err
 	}
 	observed, err := Observe(ctx, s.dir, s.look(want), now)
 	if err != nil {

@@ -72,7 +72,7 @@ func outcomeCode(r *reconcile.Report) int {
 		return exitHeld
 	case reconcile.RunPartial:
 		return exitPartial
-	case reconcile.RunFailed:
+	case reconcile.RunFailed, reconcile.RunNeedsAuthorization:
 		return exitError
 	}
 	return exitDone

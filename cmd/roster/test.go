@@ -33,7 +33,7 @@ func (a *app) test(ctx context.Context, p *place) error {
 	if err != nil {
 		return err
 	}
-	client, err := w.client(pr, true)
+	client, err := w.client(ctx, pr, true)
 	if err != nil {
 		return err
 	}

@@ -159,6 +159,24 @@ func (c *Client) Reject(token string) error {
 	return c.Store.save(c.Name, have)
 }
 
+// Watch wraps the way to a resource server: a token that it answers with 401 is rejected, so that whoever asks next gets another.
+func (c *Client) Watch(next http.RoundTripper) http.RoundTripper { return &watch{c, next} }
+
+type watch struct {
+	client *Client
+	next   http.RoundTripper
+}
+
+func (w *watch) RoundTrip(r *http.Request) (*http.Response, error) {
+	res, err := w.next.RoundTrip(r)
+	if err == nil && res.StatusCode == http.StatusUnauthorized {
+		if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+			_ = w.client.Reject(token) // a store in trouble is found by the next Token
+		}
+	}
+	return res, err
+}
+
 // good reports whether the access token has not expired.
 func (t tokens) good(now time.Time) bool { return t.Access != "" && now.Before(t.Expires) }
 

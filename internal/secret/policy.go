@@ -2,6 +2,7 @@ package secret
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -103,6 +104,15 @@ func (p Policy) refusesURL(endpoint string) string {
 		return ""
 	}
 	return fmt.Sprintf("declarations may not send to host %s; allowed: %s (--allow-host changes that, Git does not)", host, strings.Join(patterns, ", "))
+}
+
+// Sends returns why no credentials may be sent to an address, or nil. Check has said so of a commit's declarations before; declarations of
+// an older commit come this way.
+func (p Policy) Sends(address string) error {
+	if why := p.refusesURL(address); why != "" {
+		return errors.New(why)
+	}
+	return nil
 }
 
 // Check lists everything in a configuration that the policy refuses, sorted by position.

@@ -43,7 +43,8 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		if last.Report == nil {
 			continue
 		}
-		for _, o := range []reconcile.Outcome{reconcile.RunInSync, reconcile.RunApplied, reconcile.RunHeld, reconcile.RunPartial, reconcile.RunFailed, reconcile.RunInterrupted} {
+		for _, o := range []reconcile.Outcome{reconcile.RunInSync, reconcile.RunApplied, reconcile.RunHeld, reconcile.RunPartial, reconcile.RunFailed, reconcile.RunInterrupted,
+			reconcile.RunNeedsAuthorization} {
 			gauge(outcome, one(last.Report.Outcome == o), key, string(o))
 		}
 		n := last.Report.Counts
