@@ -391,7 +391,9 @@ func TestSynchronizesByItselfAfterAuthorization(t *testing.T) {
 
 // TestChangedAuthIsTriedFirst changes the declaration to credentials that do not work, and back.
 func TestChangedAuthIsTriedFirst(t *testing.T) {
-	other := func(users int) string { return strings.Replace(declared(users, ""), "ROSTER_AWS_TOKEN", "ROSTER_OTHER", 1) }
+	other := func(users int) string {
+		return strings.Replace(declared(users, ""), "ROSTER_AWS_TOKEN", "ROSTER_OTHER", 1)
+	}
 	watch(t, declared(2, ""), func(s *station) {
 		var tried []string
 		s.Runner.Test = func(_ context.Context, p *schema.Provisioner) error {
