@@ -46,8 +46,10 @@ type Request struct {
 	Provisioner  string
 	Declarations *schema.Declarations
 	Commit       CommitRef
-	Dirty        bool   // the declarations are not what is committed; never applied
-	Trigger      string // "command", "commit", "schedule"
+	Dirty        bool // the declarations are not what is committed; never applied
+	// Notices are what somebody else has to say about this run: deadlines. Plan and report repeat them.
+	Notices []string
+	Trigger string // "command", "commit", "schedule"
 	// Apply sends what the plan releases; without it nothing but reading happens.
 	Apply bool
 	// Dormant lets a provisioner that was never enabled sleep: not even its directory is read.

@@ -55,7 +55,7 @@ func (s *session) plan(ctx context.Context) error {
 		Ledger: s.past.Ledger, Status: s.past.Status, Approvals: s.req.Declarations.Approvals, HeldReports: printed, Lost: s.past.Open,
 		Edit: s.mappingEdit(last, want), Commit: s.req.Commit, Now: now})
 	s.out.Plan.Dirty = s.req.Dirty
-	for _, n := range []string{last.notice, s.cutOff} {
+	for _, n := range append([]string{last.notice, s.cutOff}, s.req.Notices...) {
 		if n != "" {
 			s.out.Plan.notice("%s", n)
 		}

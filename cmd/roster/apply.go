@@ -42,9 +42,13 @@ func (a *app) apply(ctx context.Context, p *place, digest string) error {
 		return usageError{errors.New("--digest goes with one provisioner: add --provisioner")}
 	}
 	var reports []*reconcile.Report
+	notices, err := w.notices(keys)
+	if err != nil {
+		return err
+	}
 	var failed []error
 	for _, key := range keys {
-		result, err := w.runner().Run(ctx, reconcile.Request{Provisioner: key, Declarations: w.decls, Commit: w.commit, Trigger: "command", Apply: true, Digest: digest})
+		result, err := w.runner().Run(ctx, reconcile.Request{Provisioner: key, Notices: notices[key], Declarations: w.decls, Commit: w.commit, Trigger: "command", Apply: true, Digest: digest})
 		if result != nil && result.Recovered != nil {
 			reports = append(reports, result.Recovered)
 		}

@@ -16,6 +16,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/seed-d64a251c/roster/internal/deadline"
 	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/schema"
 )
@@ -419,4 +420,29 @@ func TestChangedAuthIsTriedFirst(t *testing.T) {
 			t.Errorf("the runs are %q, with %d tries", told, len(tried))
 		}
 	})
+}
+
+// TestDeadlinesAreWarnedOfOnceAtEachStage lets a token of half a year run out.
+func TestDeadlinesAreWarnedOfOnceAtEachStage(t *testing.T) {
+	var log strings.Builder
+	now := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
+	ends := now.AddDate(0, 0, 100)
+	d := &Daemon{Log: slog.New(slog.NewTextHandler(&log, nil)), Runner: &reconcile.Runner{Now: func() time.Time { return now }},
+		ends: []deadline.Deadline{{Kind: deadline.Token, Subject: "aws", Path: "p", Ends: ends, Consequence: "nothing works"}}}
+	for range 110 {
+		now = now.AddDate(0, 0, 1)
+		d.warn()
+		d.warn()
+	}
+	var days []string
+	for line := range strings.Lines(log.String()) {
+		_, stage, _ := strings.Cut(line, "days=")
+		days = append(days, strings.TrimSpace(stage)+" "+strings.Fields(line)[1])
+	}
+	if want := []string{"90 level=WARN", "60 level=WARN", "30 level=WARN", "7 level=WARN", "1 level=WARN", "0 level=ERROR"}; !slices.Equal(days, want) {
+		t.Errorf("the warnings are %q; want %q", days, want)
+	}
+	if s := d.State(); len(s.Deadlines) != 1 || len(s.Ends) != 1 {
+		t.Errorf("the state has %v and %v", s.Deadlines, s.Ends)
+	}
 }

@@ -121,6 +121,7 @@ func (w *worker) work(ctx context.Context, trigger string) {
 	w.supersede = cancel
 	w.mu.Unlock()
 	defer cancel(nil)
+	req.Notices = w.daemon.notices(p)
 	if refused != nil {
 		result, err := w.daemon.Runner.Refuse(run, p, refused.commit, "commit", refused.problems)
 		w.daemon.finished(w.key, result, err)
