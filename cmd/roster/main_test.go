@@ -39,6 +39,8 @@ func TestScripts(t *testing.T) {
 			"within":      withinCmd,
 			"leaks":       leaksCmd,
 			"gitserver":   gitServerCmd,
+			"agefile":     ageFileCmd,
+			"awsstore":    awsStoreCmd,
 		},
 	})
 }
