@@ -38,6 +38,10 @@ func (s *Store) lock(name string) (unlock func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock the token store: %w", err)
 	}
+	left, _ := filepath.Glob(s.file(name) + ".draft-*") // by a process that was killed; the pattern is good
+	for _, draft := range left {
+		_ = os.Remove(draft) // it does no harm where it is
+	}
 	return unlock, nil
 }
 
@@ -118,7 +122,7 @@ func (s *Store) newKey(name string) (*age.X25519Identity, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the token store's key: %w", err)
 	}
-	draft, err := write(s.Dir, []byte(key.String()+"\n"))
+	draft, err := write(name, []byte(key.String()+"\n"))
 	if err != nil {
 		return nil, fmt.Errorf("make the token store's key: %w", err)
 	}
@@ -134,7 +138,7 @@ func (s *Store) newKey(name string) (*age.X25519Identity, error) {
 
 // replace puts content in a file's place at once.
 func replace(name string, content []byte) error {
-	draft, err := write(filepath.Dir(name), content)
+	draft, err := write(name, content)
 	if err != nil {
 		return err
 	}
@@ -144,9 +148,9 @@ func replace(name string, content []byte) error {
 	return syncDir(filepath.Dir(name))
 }
 
-// write makes a file for its owner alone that is on the disk when it returns.
-func write(dir string, content []byte) (name string, err error) {
-	f, err := os.CreateTemp(dir, ".draft-") // mode 0600
+// write makes a draft of a file, for its owner alone, that is on the disk when it returns.
+func write(name string, content []byte) (draft string, err error) {
+	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".draft-") // mode 0600
 	if err != nil {
 		return "", err
 	}
