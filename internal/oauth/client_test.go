@@ -344,7 +344,9 @@ func TestAnswersOfAllKinds(t *testing.T) {
 			_, _ = io.WriteString(w, `{"error":"invalid_scope"}`)
 		}, true, "the server does not give these scopes"},
 		{"a refusal without a code", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(403) }, true, "403"},
-		{"a redirect elsewhere", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://evil.example/", 307) }, false, "307"},
+		{"a redirect elsewhere", func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "https://evil.example/", http.StatusTemporaryRedirect)
+		}, false, "307"},
 		{"a server that repeats what it was sent", func(w http.ResponseWriter, r *http.Request) {
 			b, _ := io.ReadAll(r.Body)
 			_, secret, _ := r.BasicAuth()
