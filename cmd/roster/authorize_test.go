@@ -78,8 +78,8 @@ func active(t *testing.T, auth *foreign.AuthServer, token string) bool {
 func authorizeInBrowser(t *testing.T, home string, args ...string) (output string) {
 	t.Helper()
 	cmd := roster(t.Context(), home, append([]string{"authorize", "--listen", "127.0.0.1:0", "--timeout", "30s"}, args...)...)
-	out := &strings.Builder{}
-	cmd.Stdout = out
+	var out, told strings.Builder
+	cmd.Stdout = &out
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -99,13 +99,13 @@ func authorizeInBrowser(t *testing.T, home string, args ...string) (output strin
 			}
 			res.Body.Close()
 		} else {
-			out.WriteString(line + "\n")
+			told.WriteString(line + "\n")
 		}
 	}
 	if err := cmd.Wait(); err != nil {
-		t.Fatalf("roster authorize: %v\n%s", err, out)
+		t.Fatalf("roster authorize: %v\n%s%s", err, out.String(), told.String())
 	}
-	return out.String()
+	return out.String() + told.String()
 }
 
 // TestOAuth takes a provisioner through the life of an authorization: none, given, access token ended, refresh token ended, given again,
