@@ -104,6 +104,9 @@ type Status struct {
 	// Contacted says that what the directory had before us was decided on: nothing remained held by gate firstContact.
 	Contacted bool `json:"contacted,omitempty"`
 
+	// Auth is the AuthFingerprint of the credentials that last read the directory.
+	Auth string `json:"auth,omitempty"`
+
 	Run        string     `json:"run"`
 	Outcome    Outcome    `json:"outcome"`
 	Commit     CommitRef  `json:"commit"`

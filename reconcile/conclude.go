@@ -74,6 +74,8 @@ func (s *session) report(results []Done, stopped error) *Report {
 	if stopped != nil {
 		r.Errors = append(r.Errors, stopped.Error())
 		switch {
+		case errors.Is(stopped, ErrNeedsAuthorization):
+			r.Outcome = RunNeedsAuthorization
 		case errors.Is(stopped, ErrUnauthorized):
 			r.Outcome = RunFailed
 		case errors.Is(stopped, context.Canceled), errors.Is(stopped, ErrSuperseded), errors.Is(stopped, ErrLeaseLost):
@@ -166,6 +168,7 @@ func (s *session) status(r *Report, ledger *Ledger) *Status {
 		Finished: r.Finished, Digest: r.Digest, HeldDigest: r.HeldDigest}
 	if before := s.past.Status; before != nil {
 		st.Applied, st.EverEnabled, st.Contacted = before.Applied, before.EverEnabled, before.Contacted
+		st.Auth = before.Auth
 		st.Spent, st.Seen = maps.Clone(before.Spent), before.Seen
 		for _, removal := range before.Removals {
 			if r.Finished.Sub(removal.Time) < 24*time.Hour {
@@ -177,6 +180,7 @@ func (s *session) status(r *Report, ledger *Ledger) *Status {
 	if plan := s.out.Plan; plan != nil && r.Run == s.runID {
 		st.EverEnabled = st.EverEnabled || plan.Mode == ModeEnabled
 		st.Contacted = st.Contacted || plan.Mode == ModeEnabled && len(r.Errors) == 0 && !slices.ContainsFunc(r.Changes, heldAtContact)
+		st.Auth = AuthFingerprint(s.provisioner)
 		st.Seen, st.Retired = seen(st.Seen, s.req.Declarations.Approvals, s.started), s.retired(r, ledger)
 		if len(r.Errors) == 0 && r.complete() && !plan.removed {
 			st.Applied = &AppliedAt{Commit: r.Commit.ID, Time: s.started}
@@ -237,6 +241,9 @@ func (r *Report) removals() []Removal {
 func (s *session) concludeFailure(ctx context.Context, failure error) error {
 	r := s.blankReport()
 	r.Outcome = RunFailed
+	if errors.Is(failure, ErrNeedsAuthorization) {
+		r.Outcome = RunNeedsAuthorization
+	}
 	r.Errors = []string{failure.Error()}
 	return s.conclude(ctx, r, s.past.Ledger)
 }

@@ -11,13 +11,11 @@ import (
 // alone.
 func (s *session) recover(ctx context.Context) error {
 	cut := s.past.Interrupted
-	dir, err := s.Open(ctx, s.provisioner, !s.req.Apply)
-	if err != nil {
-		return fmt.Errorf("connect to %s: %w", s.provisioner.Identity(), err)
+	if err := s.open(ctx); err != nil {
+		return err
 	}
-	s.dir = dir
 	ledger := s.past.Ledger.Clone()
-	changes, err := resolve(ctx, dir, cut.Entries)
+	changes, err := resolve(ctx, s.dir, cut.Entries)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,8 @@ const (
 	RunPartial     Outcome = "partial"
 	RunFailed      Outcome = "failed"
 	RunInterrupted Outcome = "interrupted"
+	// RunNeedsAuthorization: no credentials could be had. Nothing was sent, or nothing more; a run after somebody authorized goes on.
+	RunNeedsAuthorization Outcome = "needs authorization"
 )
 
 // Result is how one change ended.

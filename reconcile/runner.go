@@ -18,7 +18,10 @@ type Runner struct {
 	// Review says what people approved, for provisioners that require a review; nil: there is no forge, and none of it counts.
 	Review Reviewer
 	// Open connects to a provisioner's directory. With readOnly set, the connection must refuse everything that writes.
+	// An ErrNeedsAuthorization is a run's outcome of its own.
 	Open func(ctx context.Context, p *schema.Provisioner, readOnly bool) (Directory, error)
+	// Test makes one harmless call with a provisioner's credentials; an auth that was changed in Git has to pass it. Nil tests nothing.
+	Test func(ctx context.Context, p *schema.Provisioner) error
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 	// RunID names runs; it must never repeat.
@@ -50,8 +53,10 @@ type Request struct {
 	Provisioner  string
 	Declarations *schema.Declarations
 	Commit       CommitRef
-	Dirty        bool   // the declarations are not what is committed; never applied
-	Trigger      string // "command", "commit", "schedule"
+	Dirty        bool // the declarations are not what is committed; never applied
+	// Notices are what somebody else has to say about this run: deadlines. Plan and report repeat them.
+	Notices []string
+	Trigger string // "command", "commit", "schedule"
 	// Apply sends what the plan releases; without it nothing but reading happens.
 	Apply bool
 	// Dormant lets a provisioner that was never enabled sleep: not even its directory is read.

@@ -45,10 +45,8 @@ func (s *session) plan(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.dir == nil {
-		if s.dir, err = s.Open(ctx, p, !s.req.Apply); err != nil {
-			return fmt.Errorf("connect to %s: %w", p.Identity(), err)
-		}
+	if err := s.open(ctx); err != nil {
+		return err
 	}
 	observed, err := Observe(ctx, s.dir, s.look(want), now)
 	if err != nil {
@@ -67,7 +65,7 @@ func (s *session) plan(ctx context.Context) error {
 	s.out.Plan = NewPlan(in)
 	s.out.Plan.Dirty = s.req.Dirty
 	s.out.Plan.Assertions = append(AssertDeclared(s.req.Declarations, now, want), AssertObserved(s.req.Declarations, observed, s.out.Plan.linking)...)
-	for _, n := range []string{last.notice, s.cutOff} {
+	for _, n := range append([]string{last.notice, s.cutOff}, s.req.Notices...) {
 		if n != "" {
 			s.out.Plan.notice("%s", n)
 		}

@@ -338,16 +338,16 @@ func (c *crosser) cycles() {
 	}
 }
 
-// file demands that a path names a regular file of the tree.
-func (c *crosser) file(name string, at Pos, path string) {
+// file demands that a path names a regular file of the tree, and reports whether it does.
+func (c *crosser) file(name string, at Pos, path string) bool {
 	if name == "" {
-		return
+		return false
 	}
 	p := Problem{Pos: at, Code: missingFile.id, Path: path, Value: quote(name), Advice: "paths begin at the root of the configuration"}
 	if !fs.ValidPath(name) {
 		p.Message = "is not a path below the root"
 		c.report(p)
-		return
+		return false
 	}
 	info, err := fs.Stat(c.fsys, name)
 	switch {
@@ -356,9 +356,10 @@ func (c *crosser) file(name string, at Pos, path string) {
 	case !info.Mode().IsRegular():
 		p.Message = "is not a file"
 	default:
-		return
+		return true
 	}
 	c.report(p)
+	return false
 }
 
 func (c *crosser) assertions() {

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 )
@@ -62,15 +63,40 @@ func (c *crosser) identityProvider(p *IdentityProvider, n *node, path string) {
 	}
 }
 
-// secretFile demands that the files of the repository which a reference to a secret names exist.
+// maxSealed is the largest encrypted file in bytes: a token has a few hundred, a sops file holds several.
+const maxSealed = 256 << 10
+
+// secretFile reads the file of the repository which a reference to a secret names, and demands that it is encrypted.
 func (c *crosser) secretFile(s *SecretRef, path string) {
+	var name string
+	var marks []string
 	switch {
 	case s == nil:
+		return
 	case s.Age != "":
-		c.file(s.Age, s.Pos, path+".age")
+		name, path, marks = s.Age, path+".age", []string{"age-encryption.org/v1\n", "-----BEGIN AGE ENCRYPTED FILE-----"}
 	case s.Sops != nil:
-		c.file(s.Sops.File, s.Pos, path+".sops.file")
+		name, path, marks = s.Sops.File, path+".sops.file", []string{"ENC[AES256_GCM,"}
+	default:
+		return
 	}
+	if !c.file(name, s.Pos, path) {
+		return
+	}
+	p := Problem{Pos: s.Pos, Code: missingFile.id, Path: path, Value: quote(name), Advice: missingFile.advice}
+	content, err := fs.ReadFile(c.fsys, name)
+	switch encrypted := slices.ContainsFunc(marks, func(mark string) bool { return strings.Contains(string(content), mark) }); {
+	case err != nil:
+		p.Message = "cannot be read: " + err.Error()
+	case len(content) > maxSealed:
+		p.Message = fmt.Sprintf("has %d bytes; at most %d are read", len(content), maxSealed)
+	case !encrypted:
+		p.Code, p.Message, p.Advice = secretLiteral.id, "is not encrypted; what it holds is not shown", secretLiteral.advice
+	default:
+		s.Sealed = content
+		return
+	}
+	c.report(p)
 }
 
 // examples checks what people wrote beside their mappings.

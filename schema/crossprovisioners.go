@@ -261,8 +261,27 @@ func (k *provisionerCheck) auth() {
 		k.report(badPolicy, "auth.oauth2", "the grant clientCredentials needs clientSecret", "", "add a reference to it")
 	}
 	for field, text := range map[string]string{"tokenURL": o.TokenURL, "authorizeURL": o.AuthorizeURL} {
-		if u, err := url.Parse(text); err == nil && u.Scheme == "http" && !loopback(u.Hostname()) {
-			k.report(plainHTTP, "auth.oauth2."+field, "sends credentials in the clear", quote(text), plainHTTP.advice)
-		}
+		k.oauthURL("auth.oauth2."+field, text)
+	}
+}
+
+// secretWords are in the names of query parameters that carry a secret.
+var secretWords = regexp.MustCompile(`(?i)secret|token|password|assertion|key`)
+
+// oauthURL checks an address of an authorization server. It may have a query, as some servers want it, but no secret in it.
+func (k *provisionerCheck) oauthURL(path, text string) {
+	if text == "" {
+		return
+	}
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Host == "":
+		k.report(badEndpoint, path, "is not a URL with a host", "", "want https://HOST/PATH")
+	case u.User != nil:
+		k.report(secretLiteral, path, "has a user name or password in it", "", secretLiteral.advice)
+	case slices.ContainsFunc(keysOf(u.Query()), secretWords.MatchString):
+		k.report(secretLiteral, path, "has a secret in its query", "", secretLiteral.advice)
+	case u.Scheme == "http" && !loopback(u.Hostname()):
+		k.report(plainHTTP, path, "sends credentials in the clear", quote(u.Scheme+"://"+u.Host+u.Path), plainHTTP.advice)
 	}
 }

@@ -209,7 +209,7 @@ type OAuth2 struct {
 	Scopes       []string
 }
 
-// SecretRef names a secret without holding it: exactly one of the fields but Pos is set.
+// SecretRef names a secret without holding it: exactly one of the fields but Pos and Sealed is set.
 type SecretRef struct {
 	Pos  Pos
 	Env  string
@@ -218,6 +218,8 @@ type SecretRef struct {
 	Age  string // path of an age-encrypted file below the configuration's root
 	Sops *SopsRef
 	AWS  *AWSRef
+	// Sealed is what the file of Age or Sops holds: encrypted, and so as public as the repository.
+	Sealed []byte
 }
 
 // SopsRef is a value in a file that the sops command decrypts.

@@ -31,7 +31,8 @@ type app struct {
 
 	attempts int // requests in all for a SCIM call that fails for the moment; 0: as many as suit what is done
 
-	policy secret.Policy
+	policy      secret.Policy
+	ageIdentity string // file
 }
 
 func (a *app) root() *cobra.Command {
@@ -66,10 +67,12 @@ Exit codes: 0 in sync or done, 1 error, 2 changes pending, 3 held, 4 partial, 64
 	f.IntVar(&a.attempts, "attempts", 0, "how often a SCIM call is made that meets 429, 5xx or a dead network (default: 4 if nothing but reading is done, else 8)")
 	f.StringSliceVar(&a.policy.Env, "allow-env", []string{"ROSTER_*"}, "environment names that declarations may read")
 	f.StringVar(&a.policy.SecretsDir, "secrets-dir", "", "folder below which declarations may name secret files")
-	f.StringSliceVar(&a.policy.Commands, "allow-command", nil, "commands that declarations may run")
+	f.StringSliceVar(&a.policy.Commands, "allow-command", nil, "commands that declarations may run, each with the arguments that it must begin with: \"op read\"; sops files need \"sops\"")
+	f.StringSliceVar(&a.policy.AWS, "allow-aws-secret", []string{"roster/*", "/roster/*"}, "names in AWS Secrets Manager and Parameter Store that declarations may read; a final * stands for any end")
+	f.StringVar(&a.ageIdentity, "age-identity", "", "file of the age identities that open age files of the repository")
 	f.StringSliceVar(&a.policy.Hosts, "allow-host", []string{"scim.*.amazonaws.com", "scim.*.api.aws", "loopback"}, "hosts that declarations may send to")
 	root.AddCommand(a.initCommand(), a.checkCommand(), a.planCommand(), a.applyCommand(), a.serveCommand(), a.demoCommand(),
-		a.simulateCommand(), a.testCommand(), a.showCommand(), a.explainCommand(), a.auditCommand())
+		a.simulateCommand(), a.testCommand(), a.authorizeCommand(), a.showCommand(), a.explainCommand(), a.deadlinesCommand(), a.auditCommand())
 	for _, c := range root.Commands() {
 		c.Args = usageArgs(c.Args)
 	}

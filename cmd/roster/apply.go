@@ -42,9 +42,13 @@ func (a *app) apply(ctx context.Context, p *place, digest string) error {
 		return usageError{errors.New("--digest goes with one provisioner: add --provisioner")}
 	}
 	var reports []*reconcile.Report
+	notices, err := w.notices(keys)
+	if err != nil {
+		return err
+	}
 	var failed []error
 	for _, key := range keys {
-		result, err := w.runner().Run(ctx, reconcile.Request{Provisioner: key, Declarations: w.decls, Commit: w.commit, Trigger: "command", Apply: true, Digest: digest})
+		result, err := w.runner().Run(ctx, reconcile.Request{Provisioner: key, Notices: notices[key], Declarations: w.decls, Commit: w.commit, Trigger: "command", Apply: true, Digest: digest})
 		if result != nil && result.Recovered != nil {
 			reports = append(reports, result.Recovered)
 		}
@@ -72,7 +76,7 @@ func outcomeCode(r *reconcile.Report) int {
 		return exitHeld
 	case reconcile.RunPartial:
 		return exitPartial
-	case reconcile.RunFailed:
+	case reconcile.RunFailed, reconcile.RunNeedsAuthorization:
 		return exitError
 	}
 	return exitDone

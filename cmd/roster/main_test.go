@@ -41,6 +41,8 @@ func TestScripts(t *testing.T) {
 			"leaks":       leaksCmd,
 			"gitserver":   gitServerCmd,
 			"github":      githubCmd,
+			"agefile":     ageFileCmd,
+			"awsstore":    awsStoreCmd,
 		},
 	})
 }

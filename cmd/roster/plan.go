@@ -57,9 +57,13 @@ func (a *app) plan(ctx context.Context, p *place, out string) error {
 		return err
 	}
 	var plans []*reconcile.Plan
+	notices, err := w.notices(keys)
+	if err != nil {
+		return err
+	}
 	var failed []error
 	for _, key := range keys {
-		result, err := w.runner().Run(ctx, reconcile.Request{Provisioner: key, Declarations: w.decls, Commit: w.commit, Dirty: w.dirty, Trigger: "command"})
+		result, err := w.runner().Run(ctx, reconcile.Request{Provisioner: key, Notices: notices[key], Declarations: w.decls, Commit: w.commit, Dirty: w.dirty, Trigger: "command"})
 		if err != nil {
 			failed = append(failed, fmt.Errorf("%s: %w", key, err))
 			continue

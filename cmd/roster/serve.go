@@ -68,7 +68,7 @@ func (a *app) serve(ctx context.Context, s *service, started func(address string
 		runner.Review = &preview.Reviewer{Forge: host, Git: w.proposals(), Branch: s.branch}
 	}
 	commits, pulls := make(bell, 1), make(bell, 1)
-	d := &daemon.Daemon{Head: func(ctx context.Context) (reconcile.CommitRef, error) { return w.newest(ctx, s.branch) }, Load: w.load, Runner: runner,
+	d := &daemon.Daemon{Head: func(ctx context.Context) (reconcile.CommitRef, error) { return w.newest(ctx, s.branch) }, Load: w.load, Deadlines: w.deadlines, Runner: runner,
 		Poll: s.poll, Jitter: s.jitter, Log: w.log, Wake: commits}
 	failed := make(chan error, 1)
 	ctx, cancel := context.WithCancel(ctx)

@@ -2,17 +2,22 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/seed-d64a251c/roster/internal/probe"
+	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/schema"
 	"github.com/seed-d64a251c/roster/scim"
 )
 
 func (a *app) testCommand() *cobra.Command {
 	var p place
-	c := &cobra.Command{Use: "test [P]", Short: "Make one harmless SCIM call with a provisioner's credentials",
+	c := &cobra.Command{Use: "test [P]", Short: "Make one harmless SCIM call with a provisioner's credentials, and say what is wrong",
+		Long: `test asks a provisioner's endpoint what it supports, which changes nothing, and says what the answer means: a wrong host, path or
+tenant, a token that expired or was revoked, a missing permission, trouble with TLS or the clock, and what to do.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -33,33 +38,64 @@ func (a *app) test(ctx context.Context, p *place) error {
 	if err != nil {
 		return err
 	}
-	client, err := w.client(pr, true)
+	known, err := w.known(ctx, pr)
 	if err != nil {
 		return err
 	}
-	config, err := client.ServiceProviderConfig(ctx)
+	client, err := w.client(ctx, pr, true)
 	if err != nil {
-		return fmt.Errorf("%s at %s: %w%s", pr.Key, pr.Identity(), err, remedy(err))
+		return err
 	}
+	clock := &probe.Clock{Next: client.HTTP.Transport}
+	client.HTTP.Transport = clock
+	config, err := client.ServiceProviderConfig(ctx)
+	known.Date, known.At = clock.Last()
+	found := probe.Diagnose(err, known, time.Now())
 	if a.format == "json" {
-		return a.json(map[string]any{"version": 1, "provisioner": pr.Key, "identity": pr.Identity(), "ok": true, "maxResults": config.MaxResults})
+		return a.testJSON(pr, config, found, err)
+	}
+	if err != nil {
+		return fmt.Errorf("%s at %s: %s: %w\n%s", pr.Key, pr.Identity(), found.Cause, err, found.Advice)
 	}
 	fmt.Fprintf(a.stdout, "%s: %s answers and accepts the token\n", pr.Key, pr.Identity())
+	if found.Advice != "" {
+		fmt.Fprintf(a.stderr, "%s\n", found.Advice)
+	}
 	return nil
 }
 
-// remedy says what to do about a call that failed.
-func remedy(err error) string {
-	var e *scim.Error
-	switch {
-	case scim.IsUnauthorized(err):
-		return "\nThe token is wrong, expired or revoked, or the tenant id in the endpoint is wrong: compare both with IAM Identity Center, Settings, Automatic provisioning."
-	case scim.IsForbidden(err):
-		return "\nThe token is known but may not do this: make a new one in IAM Identity Center, Settings, Automatic provisioning."
-	case scim.Status(err) == 404:
-		return "\nThe host answers, but not at this path: the endpoint ends in /<tenant>/scim/v2."
-	case errors.As(err, &e) && e.Status == 0:
-		return "\nNobody answers there: check the endpoint's host, the network and the proxy."
+func (a *app) testJSON(pr *schema.Provisioner, config *scim.ServiceProviderConfig, found probe.Finding, failed error) error {
+	out := map[string]any{"version": 1, "provisioner": pr.Key, "identity": pr.Identity(), "ok": failed == nil, "finding": found}
+	if failed != nil {
+		out["error"] = failed.Error()
+	} else {
+		out["maxResults"] = config.MaxResults
 	}
-	return ""
+	if err := a.json(out); err != nil {
+		return err
+	}
+	if failed != nil {
+		return exit(exitError)
+	}
+	return nil
+}
+
+// known gathers what helps to tell one refusal from another: what is declared, and what earlier runs saw.
+func (w *workspace) known(ctx context.Context, p *schema.Provisioner) (probe.Known, error) {
+	k := probe.Known{Endpoint: p.Endpoint, Identity: p.Identity(), OAuth: p.Auth.OAuth2 != nil}
+	if p.TokenExpires != nil {
+		k.Expires = p.TokenExpires.End
+	}
+	w.book.ReadOnly = true
+	past, err := w.book.Past(ctx, p.Key)
+	if err != nil {
+		return k, fmt.Errorf("read what earlier runs left: %w", err)
+	}
+	if s := past.Status; s != nil {
+		k.Before = s.Identity
+		if s.Applied != nil && s.Auth == reconcile.AuthFingerprint(p) {
+			k.Worked = s.Applied.Time
+		}
+	}
+	return k, nil
 }

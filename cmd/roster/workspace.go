@@ -20,10 +20,8 @@ import (
 	"github.com/seed-d64a251c/roster/internal/audit"
 	"github.com/seed-d64a251c/roster/internal/directory"
 	"github.com/seed-d64a251c/roster/internal/gitrepo"
-	"github.com/seed-d64a251c/roster/internal/secret"
 	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/schema"
-	"github.com/seed-d64a251c/roster/scim"
 )
 
 // place is where a command finds declarations and leaves evidence.
@@ -90,6 +88,7 @@ type workspace struct {
 	removed map[string]*schema.Provisioner
 
 	limiters sync.Map // identity -> *scim.Limiter
+	tokens   sync.Map // provisioner and fingerprint of its auth -> *oauth.Client
 }
 
 // open finds the repository, the commit and the audit branch. committed demands that nothing is uncommitted.
@@ -310,7 +309,7 @@ func (p *place) remoteState(url string) (string, error) {
 
 // runner wires the parts of a run together.
 func (w *workspace) runner() *reconcile.Runner {
-	return &reconcile.Runner{Audit: w.book, Archive: w.book, Source: w.source, Open: w.connect, RunID: newRunID, Host: w.book.Host, Version: version(),
+	return &reconcile.Runner{Audit: w.book, Archive: w.book, Source: w.source, Open: w.connect, Test: w.try, RunID: newRunID, Host: w.book.Host, Version: version(),
 		Progress: w.app.progress(), Log: w.log, Signed: w.signed, RedactKey: w.redactKey}
 }
 
@@ -319,28 +318,10 @@ func newRunID() string {
 }
 
 // connect makes the directory of a provisioner: one limiter for each endpoint over all callers.
-func (w *workspace) connect(_ context.Context, p *schema.Provisioner, readOnly bool) (reconcile.Directory, error) {
-	client, err := w.client(p, readOnly)
+func (w *workspace) connect(ctx context.Context, p *schema.Provisioner, readOnly bool) (reconcile.Directory, error) {
+	client, err := w.client(ctx, p, readOnly)
 	if err != nil {
 		return nil, err
 	}
 	return &directory.Directory{Client: client}, nil
-}
-
-func (w *workspace) client(p *schema.Provisioner, readOnly bool) (*scim.Client, error) {
-	if p.Auth.Token == nil {
-		return nil, fmt.Errorf("%s: provisioner %q has no auth.token", p.Pos, p.Key)
-	}
-	resolver := &secret.Resolver{Policy: w.app.policy, Getenv: w.app.env}
-	limiter, _ := w.limiters.LoadOrStore(p.Identity(), &scim.Limiter{PerSecond: p.Rate.PerSecond, Concurrency: p.Rate.Concurrency})
-	client := &scim.Client{Endpoint: p.Endpoint, Limiter: limiter.(*scim.Limiter), UserAgent: "roster/" + version(), Log: w.log,
-		HTTP: pooled(p.Rate.Concurrency, readOnly), Retry: w.app.retry(readOnly),
-		Token: func(ctx context.Context) (string, error) {
-			v, err := resolver.Resolve(ctx, p.Auth.Token)
-			return v.Reveal(), err
-		}}
-	if _, err := client.Token(context.Background()); err != nil {
-		return nil, err
-	}
-	return client, nil
 }

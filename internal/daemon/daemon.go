@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/seed-d64a251c/roster/internal/deadline"
 	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/schema"
 )
@@ -20,6 +21,8 @@ type Daemon struct {
 	Head func(context.Context) (reconcile.CommitRef, error)
 	// Load reads and checks a commit: schema.Problems if it is invalid.
 	Load func(ctx context.Context, commit string) (*schema.Declarations, error)
+	// Deadlines lists what ends by a commit's declarations and files; nil lists nothing.
+	Deadlines func(decls *schema.Declarations, commit reconcile.CommitRef) ([]deadline.Deadline, error)
 	// Runner carries a run out.
 	Runner *reconcile.Runner
 	// Poll is how often Head is asked, with a tenth of jitter; after errors up to ten times as long.
@@ -41,6 +44,8 @@ type Daemon struct {
 	pollErr error
 	workers map[string]*worker
 	last    map[string]Last
+	ends    []deadline.Deadline // of the newest valid commit
+	warned  map[string]int      // the stage that was last warned of, by path
 }
 
 // Last is how a provisioner's last run went.
@@ -58,6 +63,9 @@ type State struct {
 	Polled  time.Time           `json:"polled,omitzero"`
 	PollErr string              `json:"pollError,omitempty"`
 	Last    map[string]Last     `json:"provisioners"`
+	// Deadlines are those that a warning is due for; Ends are all but people's.
+	Deadlines []deadline.Deadline `json:"deadlines,omitempty"`
+	Ends      []deadline.Deadline `json:"-"`
 }
 
 // State returns a copy.
@@ -74,6 +82,12 @@ func (d *Daemon) State() State {
 	for key := range d.workers {
 		s.Last[key] = d.last[key]
 	}
+	s.Deadlines = deadline.Due(d.ends, d.Runner.Clock())
+	for _, e := range d.ends {
+		if e.Kind != deadline.Membership && e.Kind != deadline.Validity {
+			s.Ends = append(s.Ends, e)
+		}
+	}
 	return s
 }
 
@@ -86,6 +100,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	defer running.Wait()
 	for failures := 0; ; {
 		err := d.poll(ctx, &running)
+		d.warn()
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -138,6 +153,12 @@ func (d *Daemon) poll(ctx context.Context, running *sync.WaitGroup) error {
 	}
 	d.Log.Info("new commit", "commit", head.ID, "subject", head.Subject)
 	d.decls, d.valid = decls, head
+	d.ends = nil
+	if d.Deadlines != nil {
+		if d.ends, err = d.Deadlines(decls, head); err != nil {
+			d.Log.Error("deadlines are not known", "commit", head.ID, "error", err)
+		}
+	}
 	for key, p := range decls.Provisioners {
 		d.worker(ctx, key, running).assign(p, decls, head)
 	}
@@ -162,6 +183,35 @@ func (d *Daemon) worker(ctx context.Context, key string, running *sync.WaitGroup
 		running.Go(func() { w.run(ctx) })
 	}
 	return w
+}
+
+// warn logs each deadline once at each stage, and again when the daemon starts anew.
+func (d *Daemon) warn() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.warned == nil {
+		d.warned = map[string]int{}
+	}
+	now := d.Runner.Clock()
+	for _, e := range deadline.Due(d.ends, now) {
+		stage, _ := e.Stage(now)
+		if before, ok := d.warned[e.Path]; ok && before == stage {
+			continue
+		}
+		d.warned[e.Path] = stage
+		level := slog.LevelWarn
+		if stage == 0 && e.Kind != deadline.Membership && e.Kind != deadline.Validity { // that people leave is what was wanted
+			level = slog.LevelError
+		}
+		d.Log.Log(context.Background(), level, "deadline", "text", e.Text(now), "path", e.Path, "at", e.Pos.String(), "days", stage)
+	}
+}
+
+// notices are the deadlines that a run of a provisioner repeats.
+func (d *Daemon) notices(p *schema.Provisioner) []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return deadline.Notices(d.ends, p, d.Runner.Clock())
 }
 
 func (d *Daemon) finished(key string, result *reconcile.RunResult, err error) {

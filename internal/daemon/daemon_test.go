@@ -16,6 +16,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/seed-d64a251c/roster/internal/deadline"
 	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/schema"
 )
@@ -371,4 +372,90 @@ func TestPollsAreRarerWhileTheRepositoryIsAway(t *testing.T) {
 			t.Errorf("the repository was asked %d times in ten minutes; want about 19", n)
 		}
 	})
+}
+
+// TestSynchronizesByItselfAfterAuthorization has credentials missing for half an hour of a provisioner that runs once a day.
+func TestSynchronizesByItselfAfterAuthorization(t *testing.T) {
+	watch(t, declared(2, `schedule: "0 12 * * *"`), func(s *station) {
+		open := s.Runner.Open
+		missing := true
+		s.Runner.Open = func(ctx context.Context, p *schema.Provisioner, readOnly bool) (reconcile.Directory, error) {
+			if missing {
+				return nil, fmt.Errorf("%w: nobody has authorized it", reconcile.ErrNeedsAuthorization)
+			}
+			return open(ctx, p, readOnly)
+		}
+		s.wantRuns(t, "commit 0: applied")
+		s.forge.push(declared(3, `schedule: "0 12 * * *"`))
+		after(30 * time.Minute)
+		told := s.book.told()
+		if n := len(told); n < 29 || n > 32 || told[n-1] != "schedule 1: needs authorization" {
+			t.Errorf("there were %d runs; the last is %q", n, told[n-1])
+		}
+		missing = false
+		after(time.Minute)
+		if told := s.book.told(); told[len(told)-1] != "schedule 1: applied" {
+			t.Errorf("the last run is %q", told[len(told)-1])
+		}
+		n := len(s.book.told())
+		after(time.Hour)
+		s.wantRuns(t, s.book.told()[:n]...)
+	})
+}
+
+// TestChangedAuthIsTriedFirst changes the declaration to credentials that do not work, and back.
+func TestChangedAuthIsTriedFirst(t *testing.T) {
+	other := func(users int) string {
+		return strings.Replace(declared(users, ""), "ROSTER_AWS_TOKEN", "ROSTER_OTHER", 1)
+	}
+	watch(t, declared(2, ""), func(s *station) {
+		var tried []string
+		s.Runner.Test = func(_ context.Context, p *schema.Provisioner) error {
+			tried = append(tried, p.Auth.Token.Env)
+			if p.Auth.Token.Env == "ROSTER_OTHER" && len(tried) < 3 {
+				return reconcile.ErrUnauthorized
+			}
+			return nil
+		}
+		reads := s.aws.reads
+		s.forge.push(other(3))
+		after(time.Minute)
+		if told := s.book.told(); told[len(told)-1] != "commit 1: needs authorization" || s.aws.reads != reads {
+			t.Errorf("the runs are %q, with %d reads", told, s.aws.reads-reads)
+		}
+		after(3 * time.Minute)
+		if told := s.book.told(); told[len(told)-1] != "schedule 1: applied" || len(tried) != 3 {
+			t.Errorf("the runs are %q, with %d tries", told, len(tried))
+		}
+		s.forge.push(other(4))
+		after(time.Minute)
+		if told := s.book.told(); told[len(told)-1] != "commit 2: applied" || len(tried) != 3 {
+			t.Errorf("the runs are %q, with %d tries", told, len(tried))
+		}
+	})
+}
+
+// TestDeadlinesAreWarnedOfOnceAtEachStage lets a token of half a year run out.
+func TestDeadlinesAreWarnedOfOnceAtEachStage(t *testing.T) {
+	var log strings.Builder
+	now := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
+	ends := now.AddDate(0, 0, 100)
+	d := &Daemon{Log: slog.New(slog.NewTextHandler(&log, nil)), Runner: &reconcile.Runner{Now: func() time.Time { return now }},
+		ends: []deadline.Deadline{{Kind: deadline.Token, Subject: "aws", Path: "p", Ends: ends, Consequence: "nothing works"}}}
+	for range 110 {
+		now = now.AddDate(0, 0, 1)
+		d.warn()
+		d.warn()
+	}
+	var days []string
+	for line := range strings.Lines(log.String()) {
+		_, stage, _ := strings.Cut(line, "days=")
+		days = append(days, strings.TrimSpace(stage)+" "+strings.Fields(line)[1])
+	}
+	if want := []string{"90 level=WARN", "60 level=WARN", "30 level=WARN", "7 level=WARN", "1 level=WARN", "0 level=ERROR"}; !slices.Equal(days, want) {
+		t.Errorf("the warnings are %q; want %q", days, want)
+	}
+	if s := d.State(); len(s.Deadlines) != 1 || len(s.Ends) != 1 {
+		t.Errorf("the state has %v and %v", s.Deadlines, s.Ends)
+	}
 }

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -22,6 +23,7 @@ type worker struct {
 	commit      reconcile.CommitRef
 	fresh       bool // the commit has not been run yet
 	refused     *refusal
+	needy       bool                    // the last run ended for want of authorization
 	supersede   context.CancelCauseFunc // of the run under way; nil when there is none
 }
 
@@ -86,11 +88,14 @@ func (w *worker) run(ctx context.Context) {
 	}
 }
 
-// untilNext is how long until the schedule says to run; a day when there is none.
+// untilNext is how long until the schedule says to run; a day when there is none. Who waits for authorization looks for it each minute.
 func (w *worker) untilNext() time.Duration {
 	w.mu.Lock()
-	p := w.provisioner
+	p, needy := w.provisioner, w.needy
 	w.mu.Unlock()
+	if p != nil && needy {
+		return time.Minute
+	}
 	if p == nil || p.Schedule == "" {
 		return 24 * time.Hour
 	}
@@ -116,6 +121,7 @@ func (w *worker) work(ctx context.Context, trigger string) {
 	w.supersede = cancel
 	w.mu.Unlock()
 	defer cancel(nil)
+	req.Notices = w.daemon.notices(p)
 	if refused != nil {
 		result, err := w.daemon.Runner.Refuse(run, p, refused.commit, "commit", refused.problems)
 		w.daemon.finished(w.key, result, err)
@@ -123,6 +129,9 @@ func (w *worker) work(ctx context.Context, trigger string) {
 	if fresh || trigger == "schedule" {
 		result, err := w.daemon.Runner.Run(run, req)
 		w.daemon.finished(w.key, result, err)
+		w.mu.Lock()
+		w.needy = errors.Is(err, reconcile.ErrNeedsAuthorization)
+		w.mu.Unlock()
 	}
 	w.mu.Lock()
 	w.supersede = nil

@@ -49,7 +49,7 @@ func TestPolicyOfHosts(t *testing.T) {
 }
 
 func TestPolicyOfNames(t *testing.T) {
-	policy := Policy{Env: []string{"ROSTER_*", "CI_TOKEN"}, Own: []string{"ROSTER_FORGE_TOKEN"}, Commands: []string{"vault"}}
+	policy := Policy{Env: []string{"ROSTER_*", "CI_TOKEN"}, Own: []string{"ROSTER_FORGE_TOKEN"}, Commands: []string{"vault", "op read"}}
 	for _, test := range []struct {
 		ref     schema.SecretRef
 		allowed bool
@@ -63,6 +63,15 @@ func TestPolicyOfNames(t *testing.T) {
 		{schema.SecretRef{Exec: []string{"vault", "read"}}, true},
 		{schema.SecretRef{Exec: []string{"./vault"}}, false},
 		{schema.SecretRef{Exec: []string{"sh", "-c", "vault"}}, false},
+		{schema.SecretRef{Exec: []string{"op", "read", "op://it/aws"}}, true},
+		{schema.SecretRef{Exec: []string{"op", "item", "delete"}}, false},
+		{schema.SecretRef{Exec: []string{"op"}}, false},
+		{schema.SecretRef{Sops: &schema.SopsRef{File: "a", Key: "b"}}, false},
+		{schema.SecretRef{Age: "a.age"}, true},
+		{schema.SecretRef{AWS: &schema.AWSRef{SecretsManager: "roster/a/b"}}, true},
+		{schema.SecretRef{AWS: &schema.AWSRef{ParameterStore: "/roster/a"}}, true},
+		{schema.SecretRef{AWS: &schema.AWSRef{SecretsManager: "rosters/a"}}, false},
+		{schema.SecretRef{AWS: &schema.AWSRef{ParameterStore: "/prod/roster/a"}}, false},
 	} {
 		if why := policy.refuses(&test.ref); (why == "") != test.allowed {
 			t.Errorf("%+v: allowed %v, %q; want %v", test.ref, why == "", why, test.allowed)
@@ -76,7 +85,7 @@ func TestPolicyChecksEverySecret(t *testing.T) {
 	secret := func(line int) *schema.SecretRef { return &schema.SecretRef{Pos: at(line), Env: "PATH"} }
 	d := &schema.Declarations{
 		Provisioners: map[string]*schema.Provisioner{
-			"b": {Endpoint: "https://b.example", EndpointPos: at(4), Auth: schema.Auth{OAuth2: &schema.OAuth2{Pos: at(5), TokenURL: "https://t.example",
+			"b": {Endpoint: "https://b.example", EndpointPos: at(4), Auth: schema.Auth{OAuth2: &schema.OAuth2{Pos: at(5), TokenURL: "https://t.example", AuthorizeURL: "https://u.example",
 				ClientSecret: secret(6)}}},
 			"a": {Endpoint: "https://a.example", EndpointPos: at(2), Auth: schema.Auth{Token: secret(3)}},
 			"good": {Endpoint: "https://scim.us-east-1.amazonaws.com/t/scim/v2", EndpointPos: at(8),
@@ -99,6 +108,7 @@ func TestPolicyChecksEverySecret(t *testing.T) {
 all.cue:2:1 provisioners."a".endpoint
 all.cue:3:1 provisioners."a".auth.token
 all.cue:4:1 provisioners."b".endpoint
+all.cue:5:1 provisioners."b".auth.oauth2.authorizeURL
 all.cue:5:1 provisioners."b".auth.oauth2.tokenURL
 all.cue:6:1 provisioners."b".auth.oauth2.clientSecret`
 	if have := strings.Join(lines, "\n"); have != want {

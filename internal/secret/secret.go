@@ -8,10 +8,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/seed-d64a251c/roster/schema"
 )
@@ -40,84 +40,81 @@ func (Value) MarshalText() ([]byte, error) { return []byte(hidden), nil }
 // Format hides the value from every verb.
 func (Value) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(hidden)) }
 
-// Resolver finds the values behind references.
+// Resolver finds the values behind references. Its methods may be called concurrently.
 type Resolver struct {
 	Policy Policy
+	// AgeIdentity is the file of the age identities that open age files of the repository, as age-keygen writes it; empty opens none.
+	AgeIdentity string
 	// Getenv looks up the environment; nil means os.LookupEnv.
 	Getenv func(string) (string, bool)
+	// AWS configures the SDK for a region ("" is the SDK's own choice); nil means the SDK's usual sources.
+	AWS func(ctx context.Context, region string) (aws.Config, error)
 }
 
-// maxFile is the largest secret file in bytes: a token has a few hundred.
-const maxFile = 64 << 10
+// maxSecret is the largest secret in bytes: a token has a few hundred.
+const maxSecret = 64 << 10
+
+// patience is how long a command or a service may take to give a secret.
+const patience = 30 * time.Second
 
 // Resolve returns the value behind a reference. Errors name the reference and what to do, never a value.
-func (r *Resolver) Resolve(_ context.Context, ref *schema.SecretRef) (Value, error) {
+func (r *Resolver) Resolve(ctx context.Context, ref *schema.SecretRef) (Value, error) {
 	if ref == nil {
 		return Value{}, errors.New("no secret is declared")
 	}
 	if why := r.Policy.refuses(ref); why != "" {
 		return Value{}, fmt.Errorf("%s: %s", ref.Pos, why)
 	}
-	var text string
-	var err error
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	text, err := r.fetch(ctx, ref)
+	text = strings.TrimSpace(text)
 	switch {
-	case ref.Env != "":
-		text, err = r.env(ref.Env)
-	case ref.File != "":
-		text, err = r.file(ref.File)
-	default:
-		return Value{}, fmt.Errorf("%s: this kind of secret reference is not supported; use {env: \"ROSTER_...\"} or {file: \"...\"}", ref.Pos)
-	}
-	if err != nil {
+	case err != nil:
 		return Value{}, fmt.Errorf("%s: %w", ref.Pos, err)
+	case text == "":
+		return Value{}, fmt.Errorf("%s: %s is empty", ref.Pos, describe(ref))
+	case len(text) > maxSecret:
+		return Value{}, fmt.Errorf("%s: %s has %d bytes; at most %d are taken for a secret", ref.Pos, describe(ref), len(text), maxSecret)
 	}
 	return NewValue(text), nil
 }
 
-func (r *Resolver) env(name string) (string, error) {
-	getenv := r.Getenv
-	if getenv == nil {
-		getenv = os.LookupEnv
+func (r *Resolver) fetch(ctx context.Context, ref *schema.SecretRef) (string, error) {
+	switch {
+	case ref.Env != "":
+		return r.env(ref.Env)
+	case ref.File != "":
+		return r.file(ref.File)
+	case len(ref.Exec) > 0:
+		return r.command(ctx, ref.Exec)
+	case ref.Age != "":
+		return r.age(ref)
+	case ref.Sops != nil:
+		return r.sops(ctx, ref)
+	case ref.AWS != nil:
+		return r.aws(ctx, ref.AWS)
 	}
-	text, ok := getenv(name)
-	if !ok || strings.TrimSpace(text) == "" {
-		return "", fmt.Errorf("the environment has no %s; set it, for example: export %s=... (roster simulate prints the line for its own token)", name, name)
-	}
-	return strings.TrimSpace(text), nil
+	return "", errors.New("the reference names nothing")
 }
 
-// file reads a secret file below the secrets directory. Symbolic links must not lead out of it, and nobody but the owner and the group may
-// read it.
-func (r *Resolver) file(name string) (string, error) {
-	root, err := os.OpenRoot(r.Policy.SecretsDir)
-	if err != nil {
-		return "", fmt.Errorf("open the secrets directory: %w", err)
-	}
-	defer root.Close()
-	rel, err := filepath.Rel(r.Policy.SecretsDir, r.Policy.path(name))
-	if err != nil {
-		return "", fmt.Errorf("secret file %s: %w", name, err)
-	}
-	info, err := root.Stat(rel)
+// describe names what a reference stands for.
+func describe(ref *schema.SecretRef) string {
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return "", fmt.Errorf("secret file %s does not exist in %s", rel, r.Policy.SecretsDir)
-	case err != nil:
-		return "", fmt.Errorf("secret file %s: %w", rel, err)
-	case !info.Mode().IsRegular():
-		return "", fmt.Errorf("secret file %s is not a regular file", rel)
-	case info.Size() > maxFile:
-		return "", fmt.Errorf("secret file %s has %d bytes; at most %d are read", rel, info.Size(), maxFile)
-	case info.Mode().Perm()&0o007 != 0:
-		return "", fmt.Errorf("secret file %s may be read by everybody (mode %04o); chmod o-rwx it", rel, info.Mode().Perm())
+	case ref.Env != "":
+		return "environment " + ref.Env
+	case ref.File != "":
+		return "secret file " + ref.File
+	case len(ref.Exec) > 0:
+		return "what " + ref.Exec[0] + " prints"
+	case ref.Age != "":
+		return "age file " + ref.Age
+	case ref.Sops != nil:
+		return ref.Sops.Key + " of sops file " + ref.Sops.File
+	case ref.AWS != nil && ref.AWS.SecretsManager != "":
+		return "AWS secret " + ref.AWS.SecretsManager
+	case ref.AWS != nil:
+		return "AWS parameter " + ref.AWS.ParameterStore
 	}
-	b, err := root.ReadFile(rel)
-	if err != nil {
-		return "", fmt.Errorf("secret file %s: %w", rel, err)
-	}
-	text := strings.TrimSpace(string(b))
-	if text == "" {
-		return "", fmt.Errorf("secret file %s is empty", rel)
-	}
-	return text, nil
+	return "the secret"
 }

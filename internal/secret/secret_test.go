@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -56,7 +57,7 @@ func TestValueHidesItself(t *testing.T) {
 func TestResolve(t *testing.T) {
 	dir := t.TempDir()
 	outside := filepath.Join(t.TempDir(), "outside")
-	for name, content := range map[string]string{"good": "  " + canary + "\n", "empty": " \n", "open": canary, "big": strings.Repeat("x", maxFile+1), "sub/deep": canary, outside: canary} {
+	for name, content := range map[string]string{"good": "  " + canary + "\n", "empty": " \n", "open": canary, "big": strings.Repeat("x", maxSecret+1), "sub/deep": canary, outside: canary} {
 		if !filepath.IsAbs(name) {
 			name = filepath.Join(dir, name)
 		}
@@ -131,5 +132,29 @@ func TestPolicyWithoutSecretsDirectoryAllowsNoFile(t *testing.T) {
 	if _, err := (&Resolver{}).Resolve(t.Context(), &schema.SecretRef{File: "/etc/passwd"}); err == nil ||
 		!strings.Contains(err.Error(), "declarations may not read secret files: no --secrets-dir is set") {
 		t.Errorf("the error is %v", err)
+	}
+}
+
+// TestMain lets the test binary panic with a secret.
+func TestMain(m *testing.M) {
+	switch os.Getenv("ROSTER_TEST_PANIC") {
+	case "value":
+		panic(NewValue(os.Getenv("ROSTER_TEST_SECRET")))
+	case "holder":
+		panic(holder{hidden: NewValue(os.Getenv("ROSTER_TEST_SECRET"))})
+	case "error":
+		panic(fmt.Errorf("use %v: %w", NewValue(os.Getenv("ROSTER_TEST_SECRET")), os.ErrPermission))
+	}
+	os.Exit(m.Run())
+}
+
+func TestPanicsHideTheSecret(t *testing.T) {
+	for _, kind := range []string{"value", "holder", "error"} {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), "ROSTER_TEST_PANIC="+kind, "ROSTER_TEST_SECRET="+canary)
+		out, err := cmd.CombinedOutput()
+		if err == nil || !strings.Contains(string(out), "panic: ") || strings.Contains(string(out), canary) {
+			t.Errorf("the panic with %s ends with %v and prints\n%s", kind, err, out)
+		}
 	}
 }

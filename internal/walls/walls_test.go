@@ -95,6 +95,18 @@ var walls = []wall{
 		reason: "few hands touch a secret: from its reference, which schema parses, to its value",
 	},
 	{
+		before: []string{"./internal/oauth"}, closed: []string{"./..."},
+		reason: "oauth speaks to an authorization server: it knows nothing of who wants the token, or what for",
+	},
+	{
+		before: []string{"./internal/probe"}, closed: []string{"./..."}, gates: []string{"./scim"},
+		reason: "probe judges what a call to a SCIM endpoint came to, and knows no declarations",
+	},
+	{
+		before: []string{"./internal/deadline"}, closed: []string{"./...", "others"}, gates: []string{"./schema"},
+		reason: "deadlines follow from declarations and the clock alone",
+	},
+	{
 		before: []string{"./internal/directory"}, closed: []string{"./..."}, gates: []string{"./reconcile", "./schema", "./scim"},
 		reason: "directory puts reconcile's interface upon scim's client, and knows nothing else",
 	},

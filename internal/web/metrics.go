@@ -16,11 +16,12 @@ var (
 	changes   = prometheus.NewDesc("roster_last_run_changes", "Changes of the last run by result.", []string{"provisioner", "result"}, nil)
 	polled    = prometheus.NewDesc("roster_last_poll_timestamp_seconds", "When the repository was last asked for its newest commit.", nil, nil)
 	pollError = prometheus.NewDesc("roster_poll_failing", "1 while the repository cannot be read.", nil, nil)
+	ends      = prometheus.NewDesc("roster_deadline_timestamp_seconds", "When a token, certificate, metadata, pause or approval ends.", []string{"kind", "path"}, nil)
 	refused   = prometheus.NewDesc("roster_commit_refused", "1 while the newest commit's declarations are invalid.", nil, nil)
 )
 
 func (collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{lastRun, outcome, changes, polled, pollError, refused} {
+	for _, d := range []*prometheus.Desc{lastRun, outcome, changes, polled, pollError, refused, ends} {
 		ch <- d
 	}
 }
@@ -35,6 +36,9 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	gauge(pollError, one(st.PollErr != ""))
 	gauge(refused, one(st.Invalid != ""))
+	for _, e := range st.Ends {
+		gauge(ends, float64(e.Ends.Unix()), string(e.Kind), e.Path)
+	}
 	for key, last := range st.Last {
 		if last.Time.IsZero() {
 			continue
@@ -43,7 +47,8 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		if last.Report == nil {
 			continue
 		}
-		for _, o := range []reconcile.Outcome{reconcile.RunInSync, reconcile.RunApplied, reconcile.RunHeld, reconcile.RunPartial, reconcile.RunFailed, reconcile.RunInterrupted} {
+		for _, o := range []reconcile.Outcome{reconcile.RunInSync, reconcile.RunApplied, reconcile.RunHeld, reconcile.RunPartial, reconcile.RunFailed, reconcile.RunInterrupted,
+			reconcile.RunNeedsAuthorization} {
 			gauge(outcome, one(last.Report.Outcome == o), key, string(o))
 		}
 		n := last.Report.Counts

@@ -73,7 +73,8 @@ code { font-size: .9em } .bad { color: #a11; font-weight: 600 }
 <h1>roster</h1>
 <p>Applying <code>{{printf "%.7s" .Valid.ID}}</code> {{.Valid.Subject}}, by {{.Valid.Author}}.</p>
 {{with .Invalid}}<p class="bad">The newest commit is refused:</p><pre class="bad">{{.}}</pre>{{end}}
-{{with .PollErr}}<p class="bad">The repository cannot be read: {{.}}</p>{{end}}
+{{$now := .Polled}}{{range .Deadlines}}<p{{if not ($now.Before .Ends)}} class="bad"{{end}}>Deadline: {{.Text $now}}.</p>
+{{end}}{{with .PollErr}}<p class="bad">The repository cannot be read: {{.}}</p>{{end}}
 <table><thead><tr><th>Provisioner</th><th>Last run</th><th>Done</th><th>Held</th><th>Failed</th><th>At</th></tr></thead><tbody>
 {{range $key, $last := .Last}}<tr><td>{{$key}}</td>
 {{with $last.Report}}<td>{{.Outcome}}</td><td>{{.Counts.Done}}</td><td>{{.Counts.Held}}</td><td>{{.Counts.Failed}}</td>{{else}}<td colspan="4">none yet</td>{{end}}

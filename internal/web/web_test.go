@@ -2,6 +2,7 @@ package web
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/seed-d64a251c/roster/internal/daemon"
+	"github.com/seed-d64a251c/roster/internal/deadline"
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
@@ -130,5 +132,21 @@ func TestWebhooksAreHeardOnlyWhereThereAreSome(t *testing.T) {
 	heard := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusAccepted) })
 	if without, with := ask(&Surface{State: state}), ask(&Surface{State: state, Webhooks: heard}); without != 404 && without != 405 || with != 202 {
 		t.Errorf("without webhooks %d, with them %d", without, with)
+	}
+}
+
+func TestDeadlinesAreShownAndMeasured(t *testing.T) {
+	st := busy()
+	token := deadline.Deadline{Kind: deadline.Token, Subject: `provisioner "aws"`, Path: `provisioners."aws".tokenExpires`, Ends: noon.AddDate(0, 0, 5), Consequence: "nobody is added"}
+	st.Deadlines, st.Ends = []deadline.Deadline{token}, []deadline.Deadline{token}
+	if out := body(t, get(t, st, "GET", "/")); !strings.Contains(out, "the SCIM token of provisioner &#34;aws&#34; ends in 5 days") {
+		t.Errorf("the page is\n%s", out)
+	}
+	want := fmt.Sprintf(`roster_deadline_timestamp_seconds{kind="SCIM token",path="provisioners.\"aws\".tokenExpires"} %g`, float64(token.Ends.Unix()))
+	if out := body(t, get(t, st, "GET", "/metrics")); !strings.Contains(out, want) {
+		t.Errorf("the metrics are\n%s\nwant %s", out, want)
+	}
+	if out := body(t, get(t, st, "GET", "/api/v1/status")); !strings.Contains(out, `"consequence": "nobody is added"`) {
+		t.Errorf("the status is\n%s", out)
 	}
 }

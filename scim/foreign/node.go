@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-//go:embed npm/package.json npm/package-lock.json npm/scimmy.mjs npm/patch.mjs
+//go:embed npm/package.json npm/package-lock.json npm/scimmy.mjs npm/patch.mjs npm/authserver.mjs
 var sources embed.FS
 
 // installed returns a directory that holds the scripts and their npm packages.
@@ -24,7 +24,7 @@ func installed(t testing.TB) string {
 	t.Helper()
 	node, err := exec.LookPath("node")
 	if err != nil {
-		t.Fatal("node is not installed: this test runs SCIM software from npm (Debian packages nodejs and npm)")
+		t.Fatal("node is not installed: this test runs software from npm (Debian packages nodejs and npm)")
 	}
 	files, err := sources.ReadDir("npm")
 	if err != nil {
@@ -64,7 +64,7 @@ func install(parent, dir string) error {
 		return err
 	}
 	defer os.RemoveAll(work)
-	for _, name := range []string{"package.json", "package-lock.json", "scimmy.mjs", "patch.mjs"} {
+	for _, name := range []string{"package.json", "package-lock.json", "scimmy.mjs", "patch.mjs", "authserver.mjs"} {
 		data, err := sources.ReadFile("npm/" + name)
 		if err == nil {
 			err = os.WriteFile(filepath.Join(work, name), data, 0o644)

@@ -1,0 +1,135 @@
+package deadline
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"math/big"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/seed-d64a251c/roster/schema"
+)
+
+var now = time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
+
+func TestStages(t *testing.T) {
+	day := 24 * time.Hour
+	for _, test := range []struct {
+		name  string
+		kind  Kind
+		left  time.Duration
+		stage int // -1: none
+	}{
+		{"far away", Token, 91 * day, -1},
+		{"ninety days before", Token, 90 * day, 90},
+		{"a moment more than sixty days before", Token, 60*day + 1, 90},
+		{"sixty days before", Token, 60 * day, 60},
+		{"thirty days before", Certificate, 30 * day, 30},
+		{"a week before", Metadata, 7 * day, 7},
+		{"a day before", Token, day, 1},
+		{"a moment before", Token, 1, 1},
+		{"at the end", Token, 0, 0},
+		{"long ago", Token, -1000 * day, 0},
+		{"people come and go", Membership, 60 * day, -1},
+		{"people go soon", Validity, 30 * day, 30},
+		{"an approval is for a day", Approval, 2 * day, -1},
+		{"a pause ends within a week", Pause, 7 * day, 7},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			stage, ok := Deadline{Kind: test.kind, Ends: now.Add(test.left)}.Stage(now)
+			if !ok {
+				stage = -1
+			}
+			if stage != test.stage {
+				t.Errorf("the stage is %d; want %d", stage, test.stage)
+			}
+		})
+	}
+}
+
+func TestText(t *testing.T) {
+	d := Deadline{Kind: Token, Subject: `provisioner "aws"`, Consequence: "nobody is added"}
+	for left, want := range map[time.Duration]string{
+		50 * time.Hour:    `the SCIM token of provisioner "aws" ends in 2 days, on 2026-11-27 14:00 UTC; then nobody is added`,
+		25 * time.Hour:    `the SCIM token of provisioner "aws" ends in 1 day, on 2026-11-26 13:00 UTC; then nobody is added`,
+		30 * time.Minute:  `the SCIM token of provisioner "aws" ends in less than a day, on 2026-11-25 12:30 UTC; then nobody is added`,
+		-30 * time.Minute: `the SCIM token of provisioner "aws" ended on 2026-11-25 11:30 UTC: nobody is added`,
+	} {
+		d.Ends = now.Add(left)
+		if have := d.Text(now); have != want {
+			t.Errorf("%s before:\n%s\nwant\n%s", left, have, want)
+		}
+	}
+}
+
+const organisation = `package roster
+users: "u-1": {userId: "a", firstName: "A", lastName: "B", email: "a@example.com", state: "ACTIVE", validUntil: "2026-12-10"}
+users: "u-2": {userId: "b", firstName: "A", lastName: "B", email: "b@example.com", state: "ACTIVE"}
+groups: "g": {displayName: "G", members: "u-1": {}, members: "u-2": {until: "2026-12-01", reason: "x"}}
+mappings: "aws": {user: #User, scim: {userName: user.email, displayName: user.userId, name: {givenName: user.firstName, familyName: user.lastName}, active: user.state == "ACTIVE"}}
+apps: "aws": {displayName: "AWS", saml: serviceProviderMetadata: "sp.xml", saml: identityProvider: {
+	entityID: "https://login.example.com/idp", singleSignOn: post: "https://login.example.com/sso", domains: ["login.example.com"]
+	signing: "2026": {certificate: "idp.crt", phase: "active"}
+	signing: "old": {certificate: "old.crt", phase: "retired"}
+}}
+provisioners: "aws": {
+	app: "aws", mapping: "aws", groups: ["g"], tokenExpires: "2027-01-31", paused: {reason: "x", until: "2026-11-30"}
+	endpoint: "https://scim.us-east-1.amazonaws.com/11111111-1111-4111-8111-111111111111/scim/v2", auth: token: env: "ROSTER_T"
+}
+provisioners: "other": {
+	app: "other", mapping: "aws", groups: ["g"], tokenExpires: "2026-11-01"
+	endpoint: "https://scim.us-east-1.amazonaws.com/22222222-2222-4222-8222-222222222222/scim/v2", auth: token: env: "ROSTER_T"
+}
+apps: "other": displayName: "Other"
+`
+
+func TestListOfAnOrganisation(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: now.AddDate(-1, 0, 0), NotAfter: now.AddDate(0, 0, 20)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert := &fstest.MapFile{Data: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})}
+	tree := fstest.MapFS{"all.cue": {Data: []byte(organisation)}, "idp.crt": cert, "old.crt": cert, "sp.xml": {}}
+	d, err := schema.Load(tree)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := append(Of(d), Certificates(d, tree)...)
+	Sort(list)
+	var have []string
+	for _, e := range list {
+		have = append(have, e.Ends.Format("01-02")+" "+string(e.Kind)+" "+e.Path)
+	}
+	want := `11-02 SCIM token provisioners."other".tokenExpires
+12-01 pause provisioners."aws".paused
+12-02 membership groups."g".members."u-2"
+12-11 validity users."u-1"
+12-15 certificate apps."aws".saml.identityProvider.signing."2026"
+02-01 SCIM token provisioners."aws".tokenExpires`
+	if got := strings.Join(have, "\n"); got != want {
+		t.Errorf("the list is\n%s\nwant\n%s", got, want)
+	}
+	notices := strings.Join(Notices(list, d.Provisioners["aws"], now), "\n")
+	for _, part := range []string{`the pause of provisioner "aws" ends in 5 days`, `the certificate of app "aws", "2026" ends in 20 days`,
+		`the SCIM token of provisioner "aws" ends in 67 days`, "2 memberships or validities end within 30 days"} {
+		if !strings.Contains(notices, part) {
+			t.Errorf("the notices are\n%s\nwant %q", notices, part)
+		}
+	}
+	if strings.Contains(notices, "other") {
+		t.Errorf("the notices tell of another provisioner:\n%s", notices)
+	}
+	if other := Notices(list, d.Provisioners["other"], now); len(other) != 2 || !strings.Contains(other[0], "ended on 2026-11-02 00:00 UTC: AWS refuses every call") {
+		t.Errorf("the notices of the other are %q", other)
+	}
+}

@@ -1,0 +1,136 @@
+package oauth
+
+import (
+	"context"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+)
+
+// flow starts an authorization in the background and returns the address that it shows, and its end.
+func flow(t *testing.T, c *Client, f Flow) (address *url.URL, end <-chan error) {
+	t.Helper()
+	shown, ended := make(chan string, 1), make(chan error, 1)
+	f.Show = func(address string) { shown <- address }
+	if f.Listen == "" {
+		f.Listen = "127.0.0.1:0"
+	}
+	if f.Timeout == 0 {
+		f.Timeout = minute
+	}
+	go func() {
+		_, err := c.Authorize(t.Context(), f)
+		ended <- err
+	}()
+	u, err := url.Parse(<-shown)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u, ended
+}
+
+func TestForgedAnswersAreTurnedAway(t *testing.T) {
+	w := newWorld(t, AuthorizationCode, "roster")
+	address, end := flow(t, w.Client, Flow{})
+	q := address.Query()
+	back := q.Get("redirect_uri")
+	for name, target := range map[string]string{
+		"no state":        back + "?code=x",
+		"another state":   back + "?code=x&state=forged",
+		"an error":        back + "?error=access_denied",
+		"another path":    strings.TrimSuffix(back, "callback") + "?code=x&state=" + q.Get("state"),
+		"an empty answer": back,
+	} {
+		if status, page, _ := browse(t, target); status != http.StatusBadRequest && status != http.StatusNotFound || strings.Contains(page, "x&") {
+			t.Errorf("%s: %d %s", name, status, page)
+		}
+	}
+	w.wantAsked(t, 0)
+	if q.Get("code_challenge_method") != "S256" || len(q.Get("code_challenge")) != 43 || len(q.Get("state")) < 26 || q.Has("code_verifier") {
+		t.Errorf("the address asks with %v", q)
+	}
+	if status, page, _ := browse(t, address.String()); status != http.StatusOK {
+		t.Errorf("the real answer ends at %d %s", status, page)
+	}
+	if err := <-end; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestHeadlessMachine(t *testing.T) {
+	w := newWorld(t, AuthorizationCode, "roster")
+	pasted := make(chan string)
+	address, end := flow(t, w.Client, Flow{Pasted: pasted})
+	stop := stopAtLoopback{}
+	client := &http.Client{Jar: stop.jar(t), CheckRedirect: stop.check}
+	res, err := client.Get(address.String()) // a browser on another machine: the loopback address leads nowhere
+	if err == nil {
+		res.Body.Close()
+	}
+	if stop.address == "" {
+		t.Fatalf("the browser did not come to loopback: %v", err)
+	}
+	for _, line := range []string{"", "what?", "%zz", "http://127.0.0.1/callback?code=x&state=y", "  " + stop.address + "\n"} {
+		pasted <- line
+	}
+	if err := <-end; err != nil {
+		t.Error(err)
+	}
+	wantToken(t, w.Client)
+}
+
+func TestRefusalsOfTheFlow(t *testing.T) {
+	w := newWorld(t, AuthorizationCode, "roster")
+	address, end := flow(t, w.Client, Flow{})
+	browse(t, address.Query().Get("redirect_uri")+"?error=access_denied&error_description=Not+today&state="+address.Query().Get("state"))
+	wantError(t, <-end, true, "access_denied (Not today): the authorization was declined")
+
+	address, end = flow(t, w.Client, Flow{})
+	if status, _, _ := browse(t, address.Query().Get("redirect_uri")+"?code=made-up-code&state="+address.Query().Get("state")); status != http.StatusBadGateway {
+		t.Errorf("a made-up code ends at %d", status)
+	}
+	wantError(t, <-end, true, "invalid_grant", "made-up-code")
+
+	_, end = flow(t, w.Client, Flow{Timeout: 10 * time.Millisecond})
+	wantError(t, <-end, false, "nobody came back from the browser within 10ms")
+
+	_, err := w.Authorize(t.Context(), Flow{Listen: "0.0.0.0:0", Timeout: minute})
+	wantError(t, err, false, "is not a loopback address")
+
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err = w.Authorize(ctx, Flow{Listen: "127.0.0.1:0", Timeout: minute, Show: func(string) { cancel() }})
+	wantError(t, err, false, "canceled")
+}
+
+func TestServerWithoutRefreshTokens(t *testing.T) {
+	w := newWorld(t, AuthorizationCode, "roster-code-only")
+	if got := authorize(t, w.Client); got.Renews {
+		t.Errorf("the authorization is %+v", got)
+	}
+	wantToken(t, w.Client)
+	w.pass(t, 11*minute)
+	_, err := w.Token(t.Context())
+	wantError(t, err, true, "the server gave no refresh token")
+}
+
+// stopAtLoopback follows redirects until they lead back to roster.
+type stopAtLoopback struct{ address string }
+
+func (*stopAtLoopback) jar(t *testing.T) http.CookieJar {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return jar
+}
+
+func (e *stopAtLoopback) check(r *http.Request, _ []*http.Request) error {
+	if r.URL.Path == callbackPath {
+		e.address = r.URL.String()
+		return http.ErrUseLastResponse
+	}
+	return nil
+}

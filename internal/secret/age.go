@@ -1,0 +1,63 @@
+package secret
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"filippo.io/age"
+	"filippo.io/age/armor"
+
+	"github.com/seed-d64a251c/roster/schema"
+)
+
+// age decrypts a file of the repository, plain or armoured, with the identities of the process.
+func (r *Resolver) age(ref *schema.SecretRef) (string, error) {
+	if r.AgeIdentity == "" {
+		return "", fmt.Errorf("age file %s cannot be opened: no --age-identity is set", ref.Age)
+	}
+	identities, err := readIdentities(r.AgeIdentity)
+	if err != nil {
+		return "", err
+	}
+	var in io.Reader = bytes.NewReader(ref.Sealed)
+	if bytes.HasPrefix(bytes.TrimSpace(ref.Sealed), []byte(armor.Header)) {
+		in = armor.NewReader(in)
+	}
+	plain, err := age.Decrypt(in, identities...)
+	var none *age.NoIdentityMatchError
+	if errors.As(err, &none) {
+		return "", fmt.Errorf("age file %s is not encrypted for the identities in %s; encrypt it for their public keys (age-keygen -y)", ref.Age, r.AgeIdentity)
+	}
+	if err != nil {
+		return "", fmt.Errorf("decrypt age file %s: %w", ref.Age, err)
+	}
+	text, err := io.ReadAll(io.LimitReader(plain, maxSecret+1))
+	if err != nil {
+		return "", fmt.Errorf("decrypt age file %s: %w", ref.Age, err)
+	}
+	return string(text), nil
+}
+
+// readIdentities reads a file of age identities that nobody but its owner and group may read.
+func readIdentities(name string) ([]age.Identity, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("read the age identity: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("read the age identity: %w", err)
+	}
+	if info.Mode().Perm()&0o007 != 0 {
+		return nil, fmt.Errorf("age identity %s may be read by everybody (mode %04o); chmod o-rwx it", name, info.Mode().Perm())
+	}
+	identities, err := age.ParseIdentities(f)
+	if err != nil { // the error of age could repeat a line
+		return nil, fmt.Errorf("age identity %s is not a file of age identities; age-keygen -o writes one", name)
+	}
+	return identities, nil
+}

@@ -1,0 +1,39 @@
+package foreign
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+)
+
+// AuthServer is npm's oidc-provider: an OAuth 2.0 authorization server, on loopback, that lets everybody in. Its tokens last ten minutes,
+// its refresh tokens a day; they rotate, and one that is used twice ends the authorization.
+//
+// Its clients: "roster" shows its secret in the header, "roster-post" in the body, "roster-public" has none, and "roster-code-only" may
+// have no refresh token. They may come back to http://127.0.0.1/callback on any port.
+type AuthServer struct{ URL string }
+
+// StartAuthServer starts the server, with the secret of the clients; it ends with the test.
+func StartAuthServer(t testing.TB, secret string) *AuthServer {
+	t.Helper()
+	port, err := run(t, "authserver.mjs", secret).line()
+	if err != nil {
+		t.Fatalf("start oidc-provider: %v", err)
+	}
+	return &AuthServer{"http://127.0.0.1:" + port}
+}
+
+// Advance moves the server's clock.
+func (s *AuthServer) Advance(seconds int) error {
+	res, err := http.Post(fmt.Sprintf("%s/advance?seconds=%d", s.URL, seconds), "", nil)
+	if err != nil {
+		return err
+	}
+	return res.Body.Close()
+}
+
+// The endpoints.
+func (s *AuthServer) AuthorizeURL() string  { return s.URL + "/auth" }
+func (s *AuthServer) TokenURL() string      { return s.URL + "/token" }
+func (s *AuthServer) RevokeURL() string     { return s.URL + "/token/revocation" }
+func (s *AuthServer) IntrospectURL() string { return s.URL + "/token/introspection" }
