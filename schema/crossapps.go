@@ -19,6 +19,7 @@ func (c *crosser) apps() {
 			continue
 		}
 		n := c.node("apps", key, "saml")
+		c.nameIDField(a.SAML, n.child("nameID").pos(a.SAML.Pos), path+".saml.nameID")
 		c.file(a.SAML.ServiceProviderMetadata, n.child("serviceProviderMetadata").pos(a.SAML.Pos), path+".saml.serviceProviderMetadata")
 		if a.SAML.IdentityProvider != nil {
 			c.identityProvider(a.SAML.IdentityProvider, n.child("identityProvider"), path+".saml.identityProvider")
@@ -36,27 +37,21 @@ func (c *crosser) identityProvider(p *IdentityProvider, n *node, path string) {
 			c.report(Problem{Pos: n.find("singleSignOn", name).pos(p.Pos), Code: badDomain.id, Path: path + ".singleSignOn." + name, Message: "is the same for every domain", Value: quote(url), Advice: "write " + domainMark + " where the domain stands"})
 		}
 	}
-	active := 0
 	for _, name := range keysOf(p.Signing) {
 		key := p.Signing[name]
 		below := join(path+".signing", name)
-		if key.Phase == "active" {
-			active++
-		}
-		s := n.find("signing", name)
-		c.file(key.Certificate, s.child("certificate").pos(key.Pos), below+".certificate")
+		c.file(key.Certificate, n.find("signing", name).child("certificate").pos(key.Pos), below+".certificate")
 		c.secretFile(key.Key, below+".key")
 	}
-	if len(p.Signing) > 0 && active != 1 {
-		c.report(Problem{Pos: p.Pos, Code: badSigning.id, Path: path + ".signing", Message: fmt.Sprintf("%d certificates are active", active), Advice: badSigning.advice})
-	}
-	if len(p.Signing) == 0 {
-		c.report(Problem{Pos: p.Pos, Code: badSigning.id, Path: path + ".signing", Message: "there is no signing certificate", Advice: badSigning.advice})
-	}
+	c.rollover(p, path+".signing")
 	if s := p.SignMetadataWith; s != "" {
 		at := n.child("signMetadataWith").pos(p.Pos)
 		unknown(c, at, path+".signMetadataWith", "signing certificate", s, p.Signing)
-		if key := p.Signing[s]; key != nil && key.Key == nil {
+		key := p.Signing[s]
+		if key != nil && key.Phase == "retired" {
+			c.report(Problem{Pos: at, Code: badSigning.id, Path: path + ".signMetadataWith", Message: "the certificate is retired", Value: quote(s), Advice: "sign with one that is published"})
+		}
+		if key != nil && key.Key == nil {
 			c.report(Problem{Pos: at, Code: badSigning.id, Path: path + ".signMetadataWith", Message: "the certificate has no `key` to sign with", Value: quote(s), Advice: "give it a reference to its private key"})
 		}
 	}
@@ -77,6 +72,7 @@ func (c *crosser) secretFile(s *SecretRef, path string) {
 func (c *crosser) mappings() {
 	c.examples()
 	ever := c.d.everMembers()
+	c.access(ever)
 	mapped := map[string]map[string]names{} // by mapping and user
 	counts := map[string]map[string]int{}   // of problems, by mapping and code
 	for _, key := range keysOf(c.d.Provisioners) {
@@ -99,11 +95,15 @@ func (c *crosser) mappings() {
 				if err != nil {
 					c.mapProblems(err, counts[m.Key])
 				}
+				out.sound = err == nil
 				out.userName, _ = attributes.Attributes.Get("userName")
 				out.email, _ = attributes.Attributes.Get("emails.value")
 				mapped[m.Key][user] = out
 			}
 			path := func() string { return join("users", user) }
+			if out.sound {
+				c.nameID(p, u, out.userName, counts[m.Key])
+			}
 			userNames.claim(out.userName, user, u.Pos, path)
 			emails.claim(out.email, user, u.Pos, path)
 		}
@@ -114,8 +114,11 @@ func (c *crosser) mappings() {
 	c.dropRepeats()
 }
 
-// names are what must be unique of a mapped user.
-type names struct{ userName, email string }
+// names are what must be unique of a mapped user; sound if AWS takes all that was mapped.
+type names struct {
+	userName, email string
+	sound           bool
+}
 
 // mostMapped is how many problems of one kind a mapping may have before the rest is counted: one wrong expression may be wrong for everybody.
 const mostMapped = 100
