@@ -69,9 +69,12 @@ Exit codes: 0 in sync or done, 1 error, 2 changes pending, 3 held, 4 partial, 64
 	f.StringSliceVar(&a.policy.Commands, "allow-command", nil, "commands that declarations may run")
 	f.StringSliceVar(&a.policy.Hosts, "allow-host", []string{"scim.*.amazonaws.com", "scim.*.api.aws", "loopback"}, "hosts that declarations may send to")
 	root.AddCommand(a.initCommand(), a.checkCommand(), a.planCommand(), a.applyCommand(), a.serveCommand(), a.demoCommand(),
-		a.simulateCommand(), a.testCommand(), a.showCommand())
+		a.simulateCommand(), a.testCommand(), a.showCommand(), a.samlCommand())
 	for _, c := range root.Commands() {
 		c.Args = usageArgs(c.Args)
+		for _, below := range c.Commands() {
+			below.Args = usageArgs(below.Args)
+		}
 	}
 	return root
 }

@@ -68,7 +68,8 @@ func (a *app) serve(ctx context.Context, s *service, started func(address string
 			started(listener.Addr().String())
 		}
 		go func() {
-			failed <- serveAll(ctx, []served{{listener, (&web.Surface{State: d.State}).Handler()}})
+			metadata := &publisher{workspace: w, state: d.State, now: time.Now}
+			failed <- serveAll(ctx, []served{{listener, (&web.Surface{State: d.State, Metadata: metadata.metadata}).Handler()}})
 			cancel()
 		}()
 	} else {

@@ -16,6 +16,8 @@ import (
 // Surface serves what a daemon knows.
 type Surface struct {
 	State func() daemon.State
+	// Metadata, if set, serves the SAML metadata of apps.
+	Metadata MetadataOf
 }
 
 // Handler returns the surface's routes.
@@ -27,6 +29,9 @@ func (s *Surface) Handler() http.Handler {
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /api/v1/status", s.status)
+	if s.Metadata != nil {
+		mux.Handle("GET /saml/{app}/{domain}/metadata.xml", s.Metadata)
+	}
 	mux.HandleFunc("GET /{$}", s.page)
 	return mux
 }
