@@ -39,6 +39,7 @@ func TestScripts(t *testing.T) {
 			"within":      withinCmd,
 			"leaks":       leaksCmd,
 			"gitserver":   gitServerCmd,
+			"certificate": certificateCmd,
 		},
 	})
 }
