@@ -71,7 +71,7 @@ func ParseCertificate(name string, data []byte) (*Certificate, error) {
 	}
 	begin := bytes.Index(data, []byte("-----BEGIN "))
 	if n := utf8.RuneCount(bytes.TrimSpace(data[begin:])); n > maxPEM {
-		return nil, schema.Problems{pemTooLong.at(start, "", "has %d characters; AWS takes %d", n, maxPEM)}
+		return nil, schema.Problems{pemTooLong.at(start, "", "has %d characters", n)}
 	}
 	return newCertificate(lineOf(name, data, "-----BEGIN "), block.Bytes)
 }
