@@ -92,10 +92,15 @@ type gate struct {
 	foreign int // the depth of the Extensions that is open; 0 outside
 }
 
+// pos is where the decoder is. It says column 0 of a line that it has just looked into.
+func (g *gate) pos() schema.Pos {
+	line, column := g.decoder.InputPos()
+	return schema.Pos{File: g.doc.name, Line: line, Column: max(1, column)}
+}
+
 // token takes the next token in; done is true at the end of the file.
 func (g *gate) token() (done bool, err error) {
-	line, column := g.decoder.InputPos()
-	pos := schema.Pos{File: g.doc.name, Line: line, Column: column}
+	pos := g.pos()
 	refuse := func(format string, args ...any) error {
 		return schema.Problems{hostileXML.at(pos, "", format, args...)}
 	}
@@ -105,8 +110,7 @@ func (g *gate) token() (done bool, err error) {
 	case errors.Is(err, io.EOF):
 		return true, nil
 	case errors.As(err, &bad):
-		line, column = g.decoder.InputPos()
-		return false, schema.Problems{hostileXML.at(schema.Pos{File: g.doc.name, Line: line, Column: column}, "", "is not well-formed XML: %s", bad.Msg)}
+		return false, schema.Problems{hostileXML.at(g.pos(), "", "is not well-formed XML: %s", bad.Msg)}
 	case err != nil:
 		return false, schema.Problems{hostileXML.at(pos, "", "is not well-formed XML: %v", err)}
 	}
@@ -114,7 +118,7 @@ func (g *gate) token() (done bool, err error) {
 	case xml.Directive:
 		return false, refuse("has a DTD or another directive; SAML metadata has none")
 	case xml.ProcInst:
-		if t.Target != "xml" || line != 1 {
+		if t.Target != "xml" || pos.Line != 1 {
 			return false, refuse("has a processing instruction, %q; SAML metadata has none", t.Target)
 		}
 	case xml.CharData:
