@@ -15,17 +15,25 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// Check reads the files that the SAML sides of apps name, from the tree that holds the declarations. Problems make the commit invalid,
-// warnings do not; both are sorted. It needs no clock and no secret: Warn and Rendering have those.
-func Check(d *schema.Declarations, tree fs.FS) (problems, warnings schema.Problems) {
+// Check reads the files that the SAML sides of apps name, from the tree that holds the declarations. The error is schema.Problems, which make
+// the commit invalid, or one of reading the tree, which says nothing about the commit. All findings are sorted. It needs no clock and no
+// secret: Warn and Rendering have those.
+func Check(d *schema.Declarations, tree fs.FS) (warnings schema.Problems, err error) {
 	s := survey(d, tree)
-	return s.problems, s.warnings
+	switch {
+	case s.failed != nil:
+		return nil, s.failed
+	case len(s.problems) > 0:
+		return s.warnings, s.problems
+	}
+	return s.warnings, nil
 }
 
 // surveyed is what the files of all apps say.
 type surveyed struct {
 	apps               map[string]*appFiles
 	problems, warnings schema.Problems
+	failed             error // of reading the tree
 }
 
 // appFiles are the files of one app, as far as they could be read.
@@ -76,7 +84,7 @@ func (s *surveyed) take(err error, path string) {
 			s.problems = append(s.problems, p)
 		}
 	default:
-		s.problems = append(s.problems, notMetadata.at(schema.Pos{}, path, "%v", err))
+		s.failed = cmp.Or(s.failed, err)
 	}
 }
 
@@ -120,8 +128,8 @@ func ReadServiceProvider(tree fs.FS, name string) (*ServiceProvider, error) {
 	return ParseServiceProvider(name, data)
 }
 
-// Certificates reads the signing certificates of an identity provider, by name. The error is schema.Problems; those certificates that can be
-// read are returned with it.
+// Certificates reads the signing certificates of an identity provider, by name. The error is schema.Problems, with which those certificates
+// that are right are returned, or one of reading the tree.
 func Certificates(idp *schema.IdentityProvider, tree fs.FS) (map[string]*Certificate, error) {
 	out := map[string]*Certificate{}
 	var problems schema.Problems
@@ -129,8 +137,7 @@ func Certificates(idp *schema.IdentityProvider, tree fs.FS) (map[string]*Certifi
 		file := idp.Signing[name].Certificate
 		data, err := read(tree, file)
 		if err != nil {
-			problems = append(problems, badPEM.at(idp.Signing[name].Pos, "", "%v", err))
-			continue
+			return nil, err
 		}
 		c, err := ParseCertificate(file, data)
 		var found schema.Problems

@@ -1,6 +1,7 @@
 package samlmeta
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -68,10 +69,50 @@ func TestCheck(t *testing.T) {
 			if test.file != "" {
 				tree[test.file] = &fstest.MapFile{Data: []byte(test.content)}
 			}
-			problems, warnings := Check(load(t, tree), tree)
-			agree(t, "problems", problems, test.problems)
+			warnings, err := Check(load(t, tree), tree)
+			agree(t, "problems", problemsOf(t, err), test.problems)
 			agree(t, "warnings", warnings, test.warnings)
 		})
+	}
+}
+
+// problemsOf are the findings of an error.
+func problemsOf(t *testing.T, err error) schema.Problems {
+	t.Helper()
+	var problems schema.Problems
+	if err != nil && !errors.As(err, &problems) {
+		t.Fatal(err)
+	}
+	return problems
+}
+
+// away is a tree some of whose files cannot be read for the moment.
+type away struct {
+	fs.FS
+	name string
+}
+
+var errAway = errors.New("the disk is away")
+
+func (a away) Open(name string) (fs.File, error) {
+	if name == a.name {
+		return nil, errAway
+	}
+	return a.FS.Open(name)
+}
+
+func TestAFailedReadSaysNothingAboutTheCommit(t *testing.T) {
+	tree := organisation(t, identity(`"a": {certificate: "rsa.crt", phase: "active"}`))
+	d := load(t, tree)
+	for _, name := range []string{"aws-sp.xml", "rsa.crt"} {
+		warnings, err := Check(d, away{tree, name})
+		var problems schema.Problems
+		if !errors.Is(err, errAway) || errors.As(err, &problems) || warnings != nil {
+			t.Errorf("%s: %v, %v", name, warnings, err)
+		}
+	}
+	if err := Compare(d, away{tree, "rsa.crt"}, d, tree); !errors.Is(err, errAway) {
+		t.Errorf("compared with what cannot be read: %v", err)
 	}
 }
 
@@ -161,7 +202,7 @@ func TestCompare(t *testing.T) {
 		for _, to := range phases {
 			t.Run(from+" to "+to, func(t *testing.T) {
 				before, after := state(from), state(to)
-				problems := Compare(load(t, before), before, load(t, after), after)
+				problems := problemsOf(t, Compare(load(t, before), before, load(t, after), after))
 				allowed := from == to
 				for _, phase := range strings.Split(may[from], " ") {
 					allowed = allowed || phase == to && (phase != "" || from != "")
@@ -193,7 +234,7 @@ func TestCompareWholeConfigurations(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			before, after := organisation(t, test.before), organisation(t, test.after)
-			agree(t, "problems", Compare(load(t, before), before, load(t, after), after), test.want)
+			agree(t, "problems", problemsOf(t, Compare(load(t, before), before, load(t, after), after)), test.want)
 		})
 	}
 }

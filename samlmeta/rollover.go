@@ -26,8 +26,8 @@ var steps = map[string][]string{
 
 // Compare finds certificates that skip a phase of their rollover between two commits. What identifies a certificate is its content: one that
 // is renamed keeps its phase, and one whose file is replaced is another. An identity provider that was not there before, or that is gone, is
-// not compared. The findings stand in after.
-func Compare(before *schema.Declarations, beforeTree fs.FS, after *schema.Declarations, afterTree fs.FS) schema.Problems {
+// not compared. Both commits have passed Check. The error is schema.Problems, which stand in after, or one of reading a tree.
+func Compare(before *schema.Declarations, beforeTree fs.FS, after *schema.Declarations, afterTree fs.FS) error {
 	var out schema.Problems
 	for _, key := range slices.Sorted(maps.Keys(after.Apps)) {
 		old, new := identityOf(before, key), identityOf(after, key)
@@ -35,7 +35,14 @@ func Compare(before *schema.Declarations, beforeTree fs.FS, after *schema.Declar
 			continue
 		}
 		path := below("apps", key) + ".saml.identityProvider.signing"
-		was, is := standing(old, beforeTree), standing(new, afterTree)
+		was, err := standing(old, beforeTree)
+		if err != nil {
+			return err
+		}
+		is, err := standing(new, afterTree)
+		if err != nil {
+			return err
+		}
 		for _, print := range slices.Sorted(maps.Keys(merged(was, is))) {
 			from, to := was[print], is[print]
 			if from.phase == to.phase || slices.Contains(steps[from.phase], to.phase) {
@@ -43,6 +50,9 @@ func Compare(before *schema.Declarations, beforeTree fs.FS, after *schema.Declar
 			}
 			out = append(out, skipped(new, path, from, to))
 		}
+	}
+	if len(out) == 0 {
+		return nil
 	}
 	byPosition(out)
 	return out
@@ -67,13 +77,13 @@ type stand struct {
 }
 
 // standing returns the certificates of an identity provider by fingerprint.
-func standing(idp *schema.IdentityProvider, tree fs.FS) map[string]stand {
-	certificates, _ := Certificates(idp, tree) // what cannot be read is Check's to report
+func standing(idp *schema.IdentityProvider, tree fs.FS) (map[string]stand, error) {
+	certificates, err := Certificates(idp, tree)
 	out := map[string]stand{}
 	for name, c := range certificates {
 		out[c.Fingerprint] = stand{name, idp.Signing[name].Phase, idp.Signing[name].Pos}
 	}
-	return out
+	return out, err
 }
 
 func merged(a, b map[string]stand) map[string]stand {

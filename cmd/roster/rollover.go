@@ -19,9 +19,9 @@ func loadTree(tree fs.FS) (*schema.Declarations, error) {
 	if err != nil {
 		return nil, err
 	}
-	problems, warnings := samlmeta.Check(decls, tree)
-	if len(problems) > 0 {
-		return nil, problems
+	warnings, err := samlmeta.Check(decls, tree)
+	if err != nil {
+		return nil, err
 	}
 	decls.Warnings = append(decls.Warnings, warnings...) // nobody else has seen them yet
 	return decls, nil
@@ -49,10 +49,7 @@ func (a *app) compareRollover(ctx context.Context, p *place, base string, decls 
 	if err != nil {
 		return nil, err
 	}
-	if problems := samlmeta.Compare(old, before, decls, tree); len(problems) > 0 {
-		return nil, problems
-	}
-	return nil, nil
+	return nil, samlmeta.Compare(old, before, decls, tree)
 }
 
 // earlier finds the tree that what is checked is compared with; found is false if there is none, as with a first commit.
