@@ -20,6 +20,7 @@ const (
 	maxFile     = 256 << 10
 	maxDepth    = 32
 	maxElements = 5000
+	maxAttrs    = 64 // of one element
 )
 
 // The namespaces of SAML metadata.
@@ -140,6 +141,8 @@ func (g *gate) token() (done bool, err error) {
 			return false, refuse("nests elements more than %d deep", maxDepth)
 		case len(g.doc.elements) == maxElements:
 			return false, refuse("has more than %d elements", maxElements)
+		case len(t.Attr) > maxAttrs:
+			return false, refuse("has an element with more than %d attributes", maxAttrs)
 		case g.foreign == 0 && !slices.Contains([]string{metadataNS, assertionNS, signatureNS, encryptNS}, t.Name.Space):
 			return false, refuse("has the element %q of namespace %q, which is not one of SAML metadata's", t.Name.Local, t.Name.Space)
 		}

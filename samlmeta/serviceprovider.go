@@ -136,6 +136,7 @@ func (r *providerReader) consumers() []Consumer {
 		return nil
 	}
 	var out []Consumer
+	taken := map[int]bool{}
 	for i, acs := range r.role.AssertionConsumerServices {
 		e := elements[i]
 		c := Consumer{Pos: e.pos, Index: acs.Index, Default: yes(acs.IsDefault), Binding: acs.Binding, Location: e.attr("Location")}
@@ -145,11 +146,10 @@ func (r *providerReader) consumers() []Consumer {
 			p.Value = clip(c.Location)
 			r.problems = append(r.problems, p)
 		}
-		for _, before := range out {
-			if before.Index == c.Index {
-				r.odd = append(r.odd, oddAWS.at(e.pos, "", "two AssertionConsumerServices have the index %d", c.Index))
-			}
+		if taken[c.Index] {
+			r.odd = append(r.odd, oddAWS.at(e.pos, "", "two AssertionConsumerServices have the index %d", c.Index))
 		}
+		taken[c.Index] = true
 		out = append(out, c)
 	}
 	return out
@@ -158,8 +158,9 @@ func (r *providerReader) consumers() []Consumer {
 // certificates reads the signing certificates and refuses keys for encryption.
 func (r *providerReader) certificates() []*Certificate {
 	var out []*Certificate
+	elements := r.doc.all("KeyDescriptor")
 	for i, k := range r.role.KeyDescriptors {
-		pos := r.doc.all("KeyDescriptor")[min(i, len(r.doc.all("KeyDescriptor"))-1)].pos
+		pos := elements[min(i, len(elements)-1)].pos
 		if k.Use == "encryption" {
 			r.problems = append(r.problems, wantsEncrypted.at(pos, "", "the service provider asks for encrypted assertions"))
 			continue

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/seed-d64a251c/roster/schema"
 )
 
 // aws is service provider metadata of AWS's form, with something put into its elements.
@@ -169,6 +171,7 @@ func TestHostileFilesCostLittle(t *testing.T) {
 		{"a billion laughs", []byte(laughs + "]>" + aws("", "", "&y;")), "has a DTD"},
 		{"a file from this machine", []byte(`<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]>` + aws("", "", "&x;")), "has a DTD"},
 		{"deep nesting", []byte(strings.Repeat(`<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata">`, 3000)), "nests elements more than 32 deep"},
+		{"an element of attributes", []byte(aws(strings.Repeat(` a="" `, 30000), "", "")), "has an element with more than 64 attributes"},
 		{"a wide element", []byte(aws("", strings.Repeat("<NameIDFormat/>", 15000), "")), "has more than 5000 elements"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -187,6 +190,19 @@ func TestHostileFilesCostLittle(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestAFileOfManyFindings is within the gate's limits, and each of its elements is wrong.
+func TestAFileOfManyFindings(t *testing.T) {
+	acs := `<AssertionConsumerService Binding="x" Location="https://a" index="0"/>`
+	sp, err := ParseServiceProvider("m.xml", []byte(aws("", strings.Repeat(acs, 3000), "")))
+	if err != nil || len(sp.Odd) > 3*3001 {
+		t.Errorf("%d odd things, %v", len(sp.Odd), err)
+	}
+	_, err = ParseServiceProvider("m.xml", []byte(aws("", strings.Repeat(`<KeyDescriptor use="encryption"/>`, 4000), "")))
+	if problems, _ := err.(schema.Problems); len(problems) != 4000 {
+		t.Errorf("%d problems", len(problems))
 	}
 }
 
