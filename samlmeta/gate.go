@@ -143,8 +143,8 @@ func (g *gate) token() (done bool, err error) {
 			return false, refuse("has more than %d elements", maxElements)
 		case len(t.Attr) > maxAttrs:
 			return false, refuse("has an element with more than %d attributes", maxAttrs)
-		case g.foreign == 0 && !slices.Contains([]string{metadataNS, assertionNS, signatureNS, encryptNS}, t.Name.Space):
-			return false, refuse("has the element %q of namespace %q, which is not one of SAML metadata's", t.Name.Local, t.Name.Space)
+		case g.foreign == 0 && !belongs(t.Name):
+			return false, refuse("has the element %q of namespace %q, which has no place in SAML metadata", t.Name.Local, t.Name.Space)
 		}
 		if why := twice(t.Attr); why != "" {
 			return false, refuse("%s", why)
@@ -156,6 +156,20 @@ func (g *gate) token() (done bool, err error) {
 		g.above = len(g.doc.elements) - 1
 	}
 	return false, nil
+}
+
+// readByName are the elements that mean something here: none of another namespace may pass for one, since decoders do not all look at it.
+var readByName = append([]string{"EntityDescriptor", "EntitiesDescriptor", "KeyDescriptor", "NameIDFormat", "AssertionConsumerService", "SingleSignOnService", "Extensions"}, roles...)
+
+// belongs reports whether SAML metadata may have an element of that name.
+func belongs(name xml.Name) bool {
+	switch name.Space {
+	case metadataNS:
+		return true
+	case assertionNS, signatureNS, encryptNS:
+		return !slices.Contains(readByName, name.Local)
+	}
+	return false
 }
 
 // twice tells of an attribute that is given twice, which is not well-formed but which Go's decoder lets through.

@@ -86,6 +86,9 @@ func TestServiceProviderMetadata(t *testing.T) {
 		{"too many elements", aws("", strings.Repeat("<NameIDFormat/>", 6000), ""), "m.xml:2:", ""},
 		{"a foreign element that looks like one of SAML's", aws("", `<x:KeyDescriptor xmlns:x="urn:evil"/>`, ""), `m.xml:2:112: R5001: has the element "KeyDescriptor" of namespace "urn:evil"`, ""},
 
+		{"a key of the signature's namespace", aws("", `<KeyDescriptor xmlns="http://www.w3.org/2000/09/xmldsig#"/>`, ""), `m.xml:2:112: R5001: has the element "KeyDescriptor" of namespace "http://www.w3.org/2000/09/xmldsig#"`, ""},
+		{"an address of the assertion's namespace", aws("", `<AssertionConsumerService xmlns="urn:oasis:names:tc:SAML:2.0:assertion"/>`, ""), `m.xml:2:112: R5001: has the element "AssertionConsumerService"`, ""},
+
 		{"several entities", `<EntitiesDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata">` + aws("", "", "") + `</EntitiesDescriptor>`, "m.xml:1:1: R5002: describes several entities", ""},
 		{"an identity provider's metadata", strings.ReplaceAll(aws("", "", ""), "SPSSODescriptor", "IDPSSODescriptor"), "m.xml:2:1: R5002: has the role IDPSSODescriptor", ""},
 		{"both roles in one", aws("", "", `<IDPSSODescriptor protocolSupportEnumeration="x"/>`), "m.xml:5:19: R5002: has the role IDPSSODescriptor", ""},
