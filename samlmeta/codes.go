@@ -29,7 +29,7 @@ var (
 	metadataEnds   = code{"W5003", "Metadata has expired, or expires within 90 days.", "exchange it afresh"}
 	nameIDFormat   = code{"W5004", "A service provider that does not ask for NameIDs in the form of e-mail addresses.", "compare it with IAM Identity Center's console"}
 	oddCertificate = code{"W5005", "A certificate that some SAML software does not take.", "make one with keyUsage digitalSignature"}
-	notCompared    = code{"W5006", "The rollover of certificates could not be compared with the commit before.", "fetch the history: git fetch --unshallow"}
+	notCompared    = code{"W5006", "The rollover of certificates could not be compared with the commit before.", "give the clone its history (git fetch --unshallow), or name a commit: --base"}
 	futurePhase    = code{"W5007", "A phase whose date is still to come.", "correct the date, or merge this when the day has come"}
 )
 

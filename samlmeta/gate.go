@@ -29,7 +29,6 @@ const (
 	assertionNS = "urn:oasis:names:tc:SAML:2.0:assertion"
 	signatureNS = "http://www.w3.org/2000/09/xmldsig#"
 	encryptNS   = "http://www.w3.org/2001/04/xmlenc#"
-	xmlNS       = "http://www.w3.org/XML/1998/namespace"
 )
 
 // document is a file that has passed the gate.

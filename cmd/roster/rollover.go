@@ -38,6 +38,8 @@ func (a *app) compareRollover(ctx context.Context, p *place, base string, decls 
 	switch {
 	case errors.As(err, &missing) && base == "":
 		return schema.Problems{samlmeta.NotCompared("the parent commit is not in this clone")}, nil
+	case err != nil && base == "" && ctx.Err() == nil: // check does without Git, so Git's troubles do not fail it
+		return schema.Problems{samlmeta.NotCompared(err.Error())}, nil
 	case err != nil || !found:
 		return nil, err
 	}
