@@ -12,7 +12,7 @@ import (
 
 // Judges that share no code with roster: libxml2's xmllint over the OASIS schema, xmlsec1, and OneLogin's python3-saml.
 
-// debian python: the library comes with Debian's own interpreter.
+// python is Debian's own interpreter, for which Debian has the library.
 const python = "/usr/bin/python3"
 
 // tool finds a program that Debian brings.

@@ -19,7 +19,9 @@ func (a *app) checkCommand() *cobra.Command {
 	var p place
 	var base string
 	c := &cobra.Command{Use: "check [DIR]", Short: "Validate declarations: every problem at once, with file, line and column",
-		Long: "check reads the declarations below DIR as they are on disk, or those of --repo, and lists every problem. Nothing is sent anywhere.",
+		Long: "check reads the declarations below DIR as they are on disk, or those of --repo, and lists every problem, those of the\n" +
+			"metadata and certificates that they name included. Signing certificates that skip a phase since the commit before are refused. Nothing is\n" +
+			"sent anywhere.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := p.take(args); err != nil {
