@@ -8,8 +8,8 @@ func TestAViolationIsAnErrorUnlessADateAloneHasMadeIt(t *testing.T) {
 		name, want string
 		dated      bool
 	}{
-		{"whatever the date is", `a.cue:3:2: R2020: assertions.sod: does not hold: both; ` + violated.advice, false},
-		{"since a date has passed", `a.cue:3:2: W2003: assertions.sod: does not hold: both; ` + violatedByDate.advice, true},
+		{"whatever the date is", `a.cue:3:2: R2021: assertions.sod: does not hold: both; ` + violated.advice, false},
+		{"since a date has passed", `a.cue:3:2: W2005: assertions.sod: does not hold: both; ` + violatedByDate.advice, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := a.Violated("both", c.dated).String(); got != c.want {

@@ -13,7 +13,11 @@ func (b *binder) app(key string, at Pos, n *node) {
 		}
 	}
 	if s := n.get("saml"); s != nil {
-		a.SAML = &SAML{Pos: s.at.pos(), ServiceProviderMetadata: s.value.child("serviceProviderMetadata").string(), IdentityProvider: b.identityProvider(s.value.get("identityProvider"))}
+		file := s.value.child("serviceProviderMetadata")
+		a.SAML = &SAML{
+			Pos: s.at.pos(), ServiceProviderMetadata: file.string(), MetadataPos: file.pos(s.at.pos()), NameID: s.value.child("nameID").string(),
+			IdentityProvider: b.identityProvider(s.value.get("identityProvider")),
+		}
 	}
 	b.d.Apps[key] = a
 }
@@ -26,7 +30,7 @@ func (b *binder) identityProvider(f *field) *IdentityProvider {
 	p := &IdentityProvider{
 		Pos: f.at.pos(), EntityID: n.child("entityID").string(), Signing: map[string]*SigningKey{}, Domains: n.child("domains").strings(),
 		SingleSignOnPost: n.find("singleSignOn", "post").string(), SingleSignOnRedirect: n.find("singleSignOn", "redirect").string(),
-		CacheDuration: n.child("cacheDuration").string(), SignMetadataWith: n.child("signMetadataWith").string(),
+		CacheDuration: n.child("cacheDuration").string(), SignMetadataWith: n.child("signMetadataWith").string(), Uploaded: b.date(n.child("uploaded")),
 	}
 	if days := n.child("lifetimeDays").int(); days != nil {
 		p.LifetimeDays = *days
@@ -35,7 +39,12 @@ func (b *binder) identityProvider(f *field) *IdentityProvider {
 		for _, f := range signing.fields {
 			p.Signing[f.name] = &SigningKey{
 				Pos: f.at.pos(), Certificate: f.value.child("certificate").string(), Key: secret(f.value.get("key")),
-				Phase: f.value.child("phase").string(), Since: b.date(f.value.child("since")),
+				Phase: f.value.child("phase").string(), Dates: map[string]*Date{},
+			}
+			for _, phase := range Phases {
+				if date := b.date(f.value.find("dates", phase)); date != nil {
+					p.Signing[f.name].Dates[phase] = date
+				}
 			}
 		}
 	}

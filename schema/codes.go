@@ -45,8 +45,10 @@ var (
 	badAssertion  = code{"R2015", "An assertion that cannot be checked.", "correct it"}
 	badDomain     = code{"R2016", "A URL without {domain} though there are several domains, or a domain twice.", "write {domain} where the domain stands"}
 	badSigning    = code{"R2017", "Signing certificates without exactly one that is active, or a reference to none.", "give exactly one certificate the phase \"active\""}
+	badRollover   = code{"R2019", "A signing certificate whose dates do not show the phases that it has passed.", "give dates to every phase up to the present one, in order: next, uploaded, active, previous, retired"}
+	badNameID     = code{"R2020", "Somebody whose SAML NameID is not the userName that AWS has, or is no e-mail address: nobody of that name can sign in.", "let the mapping's userName and the app's `nameID` be the same field; AWS compares them exactly, case included"}
 	badDate       = code{"R2018", "A date that does not exist, or not in this timezone.", "write a day such as \"2026-12-31\", or an instant such as \"2026-12-31T18:00:00Z\""}
-	violated      = code{"R2020", "An assertion does not hold, whatever the date is.", "change what the people named have, or the assertion"}
+	violated      = code{"R2021", "An assertion does not hold, whatever the date is.", "change what the people named have, or the assertion"}
 	noAttribute   = code{"R3001", "A mapping uses a field that users do not have.", "correct it, or declare the attribute in attributeTypes"}
 	swallowing    = code{"R3002", "A mapping uses `*expr | default`, which would hide every error in expr.", "write [if user.title != _|_ {user.title}, \"none\"][0]"}
 	badPath       = code{"R3003", "The path of a SCIM attribute that AWS does not take, or that the mapping does not set.", "use the paths of the attributes in scim, for example \"name.middleName\""}
@@ -74,7 +76,9 @@ var (
 	otherSchema    = code{"W1002", "schema.cue is from another version of roster, or was edited. Load uses its own.", "write it afresh with `roster init`, and put rules of your own into another file"}
 	memberEnds     = code{"W2001", "A membership has ended, or ends within 30 days.", "extend it, or remove it"}
 	userEnds       = code{"W2002", "A user's validUntil has passed, or passes within 30 days.", "extend it, or set the state to INACTIVE"}
-	violatedByDate = code{"W2003", "An assertion does not hold any more, because something has ended or not begun.", "change what the people named have, or extend what has ended"}
+	noAccess       = code{"W2003", "A provisioned group whose people cannot sign in: no group of theirs has access to the app.", "add the group to the app's `access`, or do not provision it"}
+	notInScope     = code{"W2004", "Somebody who has access to the app and is not provisioned: AWS does not know them.", "add the group to a provisioner of the app, or remove it from `access`"}
+	violatedByDate = code{"W2005", "An assertion does not hold any more, because something has ended or not begun.", "change what the people named have, or extend what has ended"}
 	noEmails       = code{"W3001", "A mapping sends no e-mail address.", "AWS's own pages ask for a unique address for each user; map `emails`"}
 	everybody      = code{"W4001", "A provisioner without `groups`: everybody is in scope.", "name groups to narrow it"}
 	tokenEnds      = code{"W4002", "A SCIM token has expired, or expires within 90 days, or is said to live longer than AWS allows.", "create a second token in AWS's console, store it, and change tokenExpires"}

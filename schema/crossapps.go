@@ -20,6 +20,7 @@ func (c *crosser) apps() {
 			continue
 		}
 		n := c.node("apps", key, "saml")
+		c.nameIDField(a.SAML, n.child("nameID").pos(a.SAML.Pos), path+".saml.nameID")
 		c.file(a.SAML.ServiceProviderMetadata, n.child("serviceProviderMetadata").pos(a.SAML.Pos), path+".saml.serviceProviderMetadata")
 		if a.SAML.IdentityProvider != nil {
 			c.identityProvider(a.SAML.IdentityProvider, n.child("identityProvider"), path+".saml.identityProvider")
@@ -37,27 +38,21 @@ func (c *crosser) identityProvider(p *IdentityProvider, n *node, path string) {
 			c.report(Problem{Pos: n.find("singleSignOn", name).pos(p.Pos), Code: badDomain.id, Path: path + ".singleSignOn." + name, Message: "is the same for every domain", Value: quote(url), Advice: "write " + domainMark + " where the domain stands"})
 		}
 	}
-	active := 0
 	for _, name := range keysOf(p.Signing) {
 		key := p.Signing[name]
 		below := join(path+".signing", name)
-		if key.Phase == "active" {
-			active++
-		}
-		s := n.find("signing", name)
-		c.file(key.Certificate, s.child("certificate").pos(key.Pos), below+".certificate")
+		c.file(key.Certificate, n.find("signing", name).child("certificate").pos(key.Pos), below+".certificate")
 		c.secretFile(key.Key, below+".key")
 	}
-	if len(p.Signing) > 0 && active != 1 {
-		c.report(Problem{Pos: p.Pos, Code: badSigning.id, Path: path + ".signing", Message: fmt.Sprintf("%d certificates are active", active), Advice: badSigning.advice})
-	}
-	if len(p.Signing) == 0 {
-		c.report(Problem{Pos: p.Pos, Code: badSigning.id, Path: path + ".signing", Message: "there is no signing certificate", Advice: badSigning.advice})
-	}
+	c.rollover(p, path+".signing")
 	if s := p.SignMetadataWith; s != "" {
 		at := n.child("signMetadataWith").pos(p.Pos)
 		unknown(c, at, path+".signMetadataWith", "signing certificate", s, p.Signing)
-		if key := p.Signing[s]; key != nil && key.Key == nil {
+		key := p.Signing[s]
+		if key != nil && key.Phase == "retired" {
+			c.report(Problem{Pos: at, Code: badSigning.id, Path: path + ".signMetadataWith", Message: "the certificate is retired", Value: quote(s), Advice: "sign with one that is published"})
+		}
+		if key != nil && key.Key == nil {
 			c.report(Problem{Pos: at, Code: badSigning.id, Path: path + ".signMetadataWith", Message: "the certificate has no `key` to sign with", Value: quote(s), Advice: "give it a reference to its private key"})
 		}
 	}

@@ -11,6 +11,7 @@ import (
 // mappings maps everybody who may come into the scope of a provisioner, whatever the date, and checks what comes out.
 func (c *crosser) mappings() {
 	c.examples()
+	c.access()
 	for _, key := range keysOf(c.d.Provisioners) {
 		p := c.d.Provisioners[key]
 		if m := c.d.Mappings[p.Mapping]; m != nil && m.program != nil && !c.mapsWell(p, m) {
@@ -27,13 +28,14 @@ func (c *crosser) mapsWell(p *Provisioner, m *Mapping) bool {
 	fine := false
 	if v == nil || m.ReadsGroups() {
 		v = newCoverage(c, m)
+		v.p = p
 		fine = v.begin(p)
 	} else {
-		v.c, v.m = c, m
+		v.c, v.m, v.p = c, m, p
 		fine = v.follow(p, c.cache.past.delta)
 	}
 	if v.groups = nil; fine && v.names.repeated == 0 && v.mails.repeated == 0 {
-		v.c, v.m = nil, nil
+		v.c, v.m, v.p = nil, nil, nil
 		c.cache.past.mapped[p.Key] = v
 		return true
 	}
@@ -44,6 +46,7 @@ func (c *crosser) mapsWell(p *Provisioner, m *Mapping) bool {
 type coverage struct {
 	c       *crosser
 	m       *Mapping
+	p       *Provisioner
 	groups  *Membership // if the mapping reads it
 	users   map[string]mappedUser
 	reached map[string]*Group // the groups that people are in scope by
@@ -149,7 +152,7 @@ func (v *coverage) coverAll(users iter.Seq[*User]) bool {
 	return true
 }
 
-// cover maps somebody. It reports false if the mapping cannot.
+// cover maps somebody. It reports false if the mapping cannot, or if they could not sign in by what it makes.
 func (v *coverage) cover(u *User) bool {
 	if _, ok := v.users[u.Key]; ok {
 		return true
@@ -165,6 +168,9 @@ func (v *coverage) cover(u *User) bool {
 	var n names
 	n.userName, _ = out.Attributes.Get("userName")
 	n.email, _ = out.Attributes.Get("emails.value")
+	if _, wrong := v.c.nameID(v.p, u, n.userName); wrong {
+		return false
+	}
 	v.users[u.Key] = mappedUser{u, n}
 	v.count(n, 1)
 	return true
@@ -200,9 +206,13 @@ func (c *crosser) explainMappings() {
 				if err != nil {
 					c.mapProblems(err, counts[m.Key])
 				}
+				out.sound = err == nil
 				out.userName, _ = attributes.Attributes.Get("userName")
 				out.email, _ = attributes.Attributes.Get("emails.value")
 				mapped[m.Key][user] = out
+			}
+			if problem, wrong := c.nameID(p, u, out.userName); wrong && out.sound {
+				c.mapProblems(Problems{problem}, counts[m.Key])
 			}
 			path := func() string { return join("users", user) }
 			userNames.claim(out.userName, user, u.Pos, path)
@@ -215,8 +225,11 @@ func (c *crosser) explainMappings() {
 	c.dropRepeats()
 }
 
-// names are what must be unique of a mapped user.
-type names struct{ userName, email string }
+// names are what must be unique of a mapped user; sound if AWS takes all that was mapped.
+type names struct {
+	userName, email string
+	sound           bool
+}
 
 // mostMapped is how many problems of one kind a mapping may have before the rest is counted: one wrong expression may be wrong for everybody.
 const mostMapped = 100

@@ -133,7 +133,11 @@ type SAML struct {
 	Pos Pos
 	// ServiceProviderMetadata is the path of the file downloaded from AWS, relative to the configuration's root.
 	ServiceProviderMetadata string
-	IdentityProvider        *IdentityProvider
+	// MetadataPos is where that path stands.
+	MetadataPos Pos
+	// NameID is the field of a user that the identity provider sends as NameID: "email", "userId" or "attributes." and a custom attribute.
+	NameID           string
+	IdentityProvider *IdentityProvider
 }
 
 // IdentityProvider is what the rendered metadata says. {domain} in its URLs stands for each of Domains.
@@ -147,15 +151,21 @@ type IdentityProvider struct {
 	LifetimeDays         int
 	CacheDuration        string
 	SignMetadataWith     string
+	// Uploaded is when the rendered file was last uploaded to AWS; nil if it is not said.
+	Uploaded *Date
 }
+
+// Phases are those of a signing certificate, in the order in which it passes through them.
+var Phases = []string{"next", "uploaded", "active", "previous", "retired"}
 
 // SigningKey is one certificate of the identity provider and the reference to its private key.
 type SigningKey struct {
 	Pos         Pos
 	Certificate string // path of a PEM file, relative to the configuration's root
 	Key         *SecretRef
-	Phase       string // "next", "active", "retired"
-	Since       *Date
+	Phase       string // one of Phases
+	// Dates says when each phase began, by its name.
+	Dates map[string]*Date
 }
 
 // Provisioner connects declarations to one tenant of AWS IAM Identity Center.

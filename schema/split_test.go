@@ -29,7 +29,7 @@ func treeOf(t testing.TB, dir string) fstest.MapFS {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range append(append(tr.cue, tr.data...), "saml/aws-sp.xml") {
+	for _, name := range append(append(tr.cue, tr.data...), "saml/aws-sp.xml", "saml/idp-2026.crt") {
 		b, err := os.ReadFile(dir + "/" + name)
 		if err != nil {
 			t.Fatal(err)

@@ -72,9 +72,12 @@ Exit codes: 0 in sync or done, 1 error, 2 changes pending, 3 held, 4 partial, 64
 	f.StringVar(&a.ageIdentity, "age-identity", "", "file of the age identities that open age files of the repository")
 	f.StringSliceVar(&a.policy.Hosts, "allow-host", []string{"scim.*.amazonaws.com", "scim.*.api.aws", "loopback"}, "hosts that declarations may send to")
 	root.AddCommand(a.initCommand(), a.checkCommand(), a.planCommand(), a.applyCommand(), a.serveCommand(), a.demoCommand(),
-		a.simulateCommand(), a.testCommand(), a.authorizeCommand(), a.showCommand(), a.explainCommand(), a.deadlinesCommand(), a.auditCommand())
+		a.simulateCommand(), a.testCommand(), a.authorizeCommand(), a.showCommand(), a.explainCommand(), a.deadlinesCommand(), a.samlCommand(), a.auditCommand())
 	for _, c := range root.Commands() {
 		c.Args = usageArgs(c.Args)
+		for _, below := range c.Commands() {
+			below.Args = usageArgs(below.Args)
+		}
 	}
 	return root
 }

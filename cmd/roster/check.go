@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -11,26 +12,35 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/samlmeta"
 	"github.com/seed-d64a251c/roster/schema"
 )
 
 func (a *app) checkCommand() *cobra.Command {
 	var p place
+	var base string
 	c := &cobra.Command{Use: "check [DIR]", Short: "Validate declarations: every problem at once, with file, line and column",
-		Long: "check reads the declarations below DIR as they are on disk, or those of --repo, and lists every problem. Nothing is sent anywhere.",
+		Long: "check reads the declarations below DIR as they are on disk, or those of --repo, and lists every problem, those of the\n" +
+			"metadata and certificates that they name included. Signing certificates that skip a phase since the commit before are refused. Nothing is\n" +
+			"sent anywhere.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := p.take(args); err != nil {
 				return err
 			}
-			return a.check(cmd.Context(), &p)
+			return a.check(cmd.Context(), &p, base)
 		}}
 	p.register(c)
+	c.Flags().StringVar(&base, "base", "", "commit that the rollover of SAML certificates is compared with (default: the parent of what is checked)")
 	return c
 }
 
-func (a *app) check(ctx context.Context, p *place) error {
-	decls, err := a.loadForCheck(ctx, p)
+func (a *app) check(ctx context.Context, p *place, base string) error {
+	decls, tree, err := a.readPlace(ctx, p)
+	var late schema.Problems
+	if err == nil {
+		late, err = a.compareRollover(ctx, p, base, decls, tree)
+	}
 	if err == nil {
 		if problems := a.policy.Check(decls); len(problems) > 0 {
 			err = problems
@@ -50,6 +60,8 @@ func (a *app) check(ctx context.Context, p *place) error {
 		warnings = append(warnings, decls.Warnings...)
 		warnings = append(warnings, decls.Warn(now)...)
 		warnings = append(warnings, dated...)
+		warnings = append(warnings, late...)
+		warnings = append(warnings, samlmeta.Warn(decls, tree, now)...)
 	}
 	if a.format == "json" {
 		if err := a.json(map[string]any{"version": 1, "problems": problemsJSON(problems), "warnings": problemsJSON(warnings)}); err != nil {
@@ -92,19 +104,27 @@ func summary(d *schema.Declarations) string {
 		len(d.Provisioners))
 }
 
-func (a *app) loadForCheck(ctx context.Context, p *place) (*schema.Declarations, error) {
+// readPlace reads what is to be checked: the files below DIR as they are on disk, or a commit of --repo.
+func (a *app) readPlace(ctx context.Context, p *place) (*schema.Declarations, fs.FS, error) {
 	if p.repo != "" {
 		w, err := a.open(ctx, p, false)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		return w.source.Declarations(ctx, w.commit.ID)
+		tree, err := w.source.tree(w.commit.ID)
+		if err != nil {
+			return nil, nil, err
+		}
+		decls, err := w.source.Declarations(ctx, w.commit.ID)
+		return decls, tree, err
 	}
 	dir := filepath.Join(p.dir, p.path)
 	if info, err := os.Stat(dir); err != nil {
-		return nil, fmt.Errorf("read declarations: %w", err)
+		return nil, nil, fmt.Errorf("read declarations: %w", err)
 	} else if !info.IsDir() {
-		return nil, fmt.Errorf("read declarations: %s is not a folder", dir)
+		return nil, nil, fmt.Errorf("read declarations: %s is not a folder", dir)
 	}
-	return schema.Load(os.DirFS(dir))
+	tree := os.DirFS(dir)
+	decls, err := loadTree(tree, schema.Load)
+	return decls, tree, err
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/seed-d64a251c/roster/internal/deadline"
 	"github.com/seed-d64a251c/roster/internal/gitrepo"
 	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/samlmeta"
 	"github.com/seed-d64a251c/roster/schema"
 )
 
@@ -98,7 +99,15 @@ func (w *workspace) deadlines(decls *schema.Declarations, commit reconcile.Commi
 			return nil, fmt.Errorf("read commit %.7s: %w", commit.ID, err)
 		}
 	}
-	list := append(deadline.Of(decls), deadline.Certificates(decls, tree)...)
+	list := deadline.Of(decls)
+	for _, d := range samlmeta.Deadlines(decls, tree) {
+		kind := deadline.Certificate
+		if d.Kind == samlmeta.ServiceProviderMetadata || d.Kind == samlmeta.IdentityProviderMetadata {
+			kind = deadline.Metadata
+		}
+		list = append(list, deadline.Deadline{Kind: kind, Subject: fmt.Sprintf("app %q, %s %s", d.App, d.Kind, d.Name), Of: d.App, Pos: d.Pos, Path: d.Path,
+			Ends: d.Ends, Consequence: d.Consequence})
+	}
 	deadline.Sort(list)
 	return list, nil
 }

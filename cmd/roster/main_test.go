@@ -43,6 +43,7 @@ func TestScripts(t *testing.T) {
 			"github":      githubCmd,
 			"agefile":     ageFileCmd,
 			"awsstore":    awsStoreCmd,
+			"certificate": certificateCmd,
 		},
 	})
 }

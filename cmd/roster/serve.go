@@ -96,7 +96,9 @@ func (a *app) serve(ctx context.Context, s *service, started func(address string
 			started(listener.Addr().String())
 		}
 		go func() {
-			failed <- serveAll(ctx, []served{{listener, (&web.Surface{State: d.State, Explain: w.explainer(d), Webhooks: webhooks}).Handler()}})
+			metadata := &publisher{workspace: w, state: d.State, now: time.Now}
+			surface := &web.Surface{State: d.State, Explain: w.explainer(d), Webhooks: webhooks, Metadata: metadata.metadata}
+			failed <- serveAll(ctx, []served{{listener, surface.Handler()}})
 			cancel()
 		}()
 	} else {

