@@ -69,7 +69,6 @@ mappings: "aws": {user: #User, scim: {userName: user.email, displayName: user.us
 apps: "aws": {displayName: "AWS", saml: serviceProviderMetadata: "sp.xml", saml: identityProvider: {
 	entityID: "https://login.example.com/idp", singleSignOn: post: "https://login.example.com/sso", domains: ["login.example.com"]
 	signing: "2026": {certificate: "idp.crt", phase: "active"}
-	signing: "old": {certificate: "old.crt", phase: "retired"}
 }}
 provisioners: "aws": {
 	app: "aws", mapping: "aws", groups: ["g"], tokenExpires: "2027-01-31", paused: {reason: "x", until: "2026-11-30"}
@@ -83,7 +82,7 @@ apps: "other": displayName: "Other"
 `
 
 func TestListOfAnOrganisation(t *testing.T) {
-	tree := fstest.MapFS{"all.cue": {Data: []byte(organisation)}, "idp.crt": {}, "old.crt": {}, "sp.xml": {}}
+	tree := fstest.MapFS{"all.cue": {Data: []byte(organisation)}, "idp.crt": {}, "sp.xml": {}}
 	d, err := schema.Load(tree)
 	if err != nil {
 		t.Fatal(err)

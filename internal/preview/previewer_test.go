@@ -18,7 +18,7 @@ func TestPreviewFollowsHeadBranchAndAWS(t *testing.T) {
 	w.round(p)
 	head := w.propose(7, "ann bob cleo")
 	w.round(p, "comment 7", "status success")
-	w.says(7, "**roster: 1 other change**", "+ cleo", "base "+w.head("main")[:7], "head "+head[:7], "AWS read 2026-11-24T09:00:00Z", "Digest `sha256:")
+	w.says(7, "**roster: 1 other change**", "`+` cleo", "base "+w.head("main")[:7], "head "+head[:7], "AWS read 2026-11-24T09:00:00Z", "Digest `sha256:")
 	if s := w.board.statuses[head]; s.State != forge.Success || s.Description != "1 other change" {
 		t.Errorf("status %+v", s)
 	}
@@ -65,7 +65,7 @@ func TestStalePreviewSaysSo(t *testing.T) {
 	w.down = errAway
 	w.now = w.now.Add(time.Hour)
 	w.round(p, "comment 7", "status pending")
-	w.says(7, "> **Stale** (since 2026-11-24T10:00:00Z): `AWS cannot be read for \"aws\"; this is from the last look at it`", "+ cleo", "AWS read 2026-11-24T09:00:00Z")
+	w.says(7, "> **Stale** (since 2026-11-24T10:00:00Z): `AWS cannot be read for \"aws\"; this is from the last look at it`", "`+` cleo", "AWS read 2026-11-24T09:00:00Z")
 	if s := w.board.statuses[head]; s.State != forge.Pending {
 		t.Errorf("status %+v", s)
 	}
@@ -109,7 +109,7 @@ func TestPullRequestsThatGetNoOrdinaryPreview(t *testing.T) {
 		w.propose(7, "ann bob cleo")
 		w.board.open[0].Fork = true
 		w.round(p, "comment 7", "status success")
-		w.says(7, "+ cleo", "AWS not read", "It comes from a fork")
+		w.says(7, "`+` cleo", "AWS not read", "It comes from a fork")
 		if strings.Contains(w.board.comments[7], "dave") || strings.Contains(w.board.comments[7], "Digest") {
 			t.Errorf("the fork is shown what AWS holds:\n%s", w.board.comments[7])
 		}

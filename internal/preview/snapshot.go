@@ -46,7 +46,7 @@ func ReadSnapshot(name string) (*reconcile.Snapshot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read snapshot: %w", err)
 	}
-	s := &reconcile.Snapshot{}
+	s := &reconcile.Snapshot{Ledger: reconcile.NewLedger()} // an empty half of it is not in the file
 	if err := json.Unmarshal(b, s); err != nil {
 		return nil, fmt.Errorf("read snapshot %s: %w: %w", name, reconcile.ErrSnapshot, err)
 	}
