@@ -12,8 +12,8 @@ import (
 )
 
 // settle returns the ledger as the plan leaves it before anything is sent: renamed keys follow, people who returned or left without a
-// call are noted, and what is released or has vanished for good is dropped.
-func settle(ledger *Ledger, plan *Plan, now time.Time) *Ledger {
+// call are noted, and what is released, or vanished and confirmed to be gone, is dropped.
+func settle(ledger *Ledger, plan *Plan, gone missing, now time.Time) *Ledger {
 	l := ledger.Clone()
 	if plan.Mode == ModePaused || plan.Mode == ModeNeverEnabled {
 		return l
@@ -32,7 +32,7 @@ func settle(ledger *Ledger, plan *Plan, now time.Time) *Ledger {
 		case have != nil && left == leavingDeactivated && owned.Left == nil && !have.Active():
 			owned.Left = &now
 			l.Users[key] = owned
-		case have == nil && !wanted: // a complete listing did not have it, and nobody wants it
+		case gone.users[key]:
 			delete(l.Users, key)
 		}
 	}
@@ -47,7 +47,7 @@ func settle(ledger *Ledger, plan *Plan, now time.Time) *Ledger {
 			owned.Adopted = false
 			l.Groups[key] = owned
 		}
-		if plan.linking.State.Groups[key] == nil && plan.target.State.Groups[key] == nil {
+		if gone.groups[key] {
 			delete(l.Groups, key)
 		}
 	}
@@ -60,6 +60,36 @@ func settle(ledger *Ledger, plan *Plan, now time.Time) *Ledger {
 		}
 	}
 	return l
+}
+
+// missing are objects of ours that nobody wants any more and that the directory does not have.
+type missing struct{ users, groups map[string]bool }
+
+// confirmGone looks for what the ledger has, a listing had not, and nobody wants. Only what is not found a second time is gone: a ledger
+// that forgets somebody who waits for deletion on the word of one listing leaves them in AWS for ever. Groups that are no longer pushed were
+// not listed; they are released.
+func (s *session) confirmGone(ctx context.Context) missing {
+	plan, gone := s.out.Plan, missing{map[string]bool{}, map[string]bool{}}
+	if plan.Mode == ModePaused || plan.Mode == ModeNeverEnabled {
+		return gone
+	}
+	for key := range s.past.Ledger.Users {
+		if plan.linking.State.Users[key] == nil && plan.target.State.Users[key] == nil {
+			_, found, err := s.dir.UserByExternalID(ctx, key)
+			gone.users[key] = err == nil && !found
+		}
+	}
+	for key := range s.past.Ledger.Groups {
+		switch {
+		case plan.linking.State.Groups[key] != nil || plan.target.State.Groups[key] != nil || slices.Contains(slices.Collect(maps.Values(plan.linking.Moved)), key):
+		case !s.provisioner.PushGroups:
+			gone.groups[key] = plan.Mode == ModeEnabled
+		default:
+			_, found, err := s.dir.GroupByExternalID(ctx, key)
+			gone.groups[key] = err == nil && !found
+		}
+	}
+	return gone
 }
 
 // report sums a run up. stopped is what ended it early, or nil.

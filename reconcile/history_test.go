@@ -335,7 +335,7 @@ func (h *history) approve() {
 
 // observe makes one run and holds it against what really happened.
 func (h *history) observe() {
-	before, past := h.sim.State(), h.past()
+	before, past := h.sim.State(), h.remembered()
 	h.sim.ResetCalls()
 	first, errFirst := h.peek()
 	second, errSecond := h.peek()
@@ -351,7 +351,7 @@ func (h *history) observe() {
 	h.judge(before, past, result, err)
 }
 
-func (h *history) past() *reconcile.Past {
+func (h *history) remembered() *reconcile.Past {
 	past, err := h.audit.Past(context.Background(), "aws")
 	h.must(err)
 	return past
@@ -439,7 +439,7 @@ func (h *history) judgeOwnership(before, after awssim.State, past *reconcile.Pas
 			h.Fatalf("I3: group %s is not ours and became %s", show(g), later[g.ID])
 		}
 	}
-	now := h.past().Ledger
+	now := h.remembered().Ledger
 	for key, owned := range past.Ledger.Groups {
 		if next, still := now.Groups[key]; still && next.ID != owned.ID && slices.ContainsFunc(before.Groups, func(g awssim.Group) bool { return g.ID == owned.ID }) {
 			h.Fatalf("I4: group %q was %s, which was there, and is %s", key, owned.ID, next.ID)
@@ -593,7 +593,7 @@ func (h *history) converge() {
 	h.publish()
 	var last *reconcile.RunResult
 	for range 12 {
-		before, past := h.sim.State(), h.past()
+		before, past := h.sim.State(), h.remembered()
 		result, err := h.run(true)
 		if err != nil && !errors.Is(err, reconcile.ErrUnauthorized) {
 			h.Fatalf("I6: %v", err)

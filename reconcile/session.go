@@ -166,7 +166,7 @@ func (s *session) rewound(ctx context.Context) (string, error) {
 // apply sends what the plan releases, between an intent and a report.
 func (s *session) apply(ctx context.Context) error {
 	plan := s.out.Plan
-	ledger := settle(s.past.Ledger, plan, s.started)
+	ledger := settle(s.past.Ledger, plan, s.confirmGone(ctx), s.started)
 	a := &applier{dir: s.dir, journal: veiledJournal{s.Audit, s.veil}, plan: plan, ledger: ledger, now: s.now, workers: s.provisioner.Rate.Concurrency,
 		grace: s.Grace, progress: s.progress("apply"), run: s.id()}
 	if a.grace == 0 {

@@ -3,6 +3,7 @@ package reconcile_test
 import (
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"sync"
@@ -350,4 +351,56 @@ type racing struct {
 func (r racing) CreateUser(ctx context.Context, a reconcile.Attributes) (reconcile.RemoteUser, reconcile.CallReceipt, error) {
 	r.before()
 	return r.Directory.CreateUser(ctx, a)
+}
+
+// TestAnEmptyListingForgetsNobody: a listing that is complete and wrong takes nobody who waits for deletion out of the ledger.
+func TestAnEmptyListingForgetsNobody(t *testing.T) {
+	w := newWorld(t)
+	const p = "enabled: true, groups: [\"g\"]\n\tdeprovision: {mode: \"deactivate\", deleteAfterDays: 30}"
+	org := func(n int) string { return people(10) + group("g", "Group", 1, n) }
+	w.commit(p, org(10))
+	w.apply(reconcile.RunApplied)
+	w.commit(p, org(8))
+	w.apply(reconcile.RunApplied)
+	open := w.runner.Open
+	w.runner.Open = func(ctx context.Context, p *schema.Provisioner, readOnly bool) (reconcile.Directory, error) {
+		d, err := open(ctx, p, readOnly)
+		return forgetful{d}, err
+	}
+	w.once()
+	if n := len(w.past("aws").Ledger.Users); n != 10 {
+		t.Errorf("the ledger has %d people, want 10", n)
+	}
+	w.runner.Open = open
+	w.now = w.now.AddDate(0, 0, 31)
+	w.commit(p, org(8))
+	wantBrief(t, w.apply(reconcile.RunApplied), "delete-user u10: done", "delete-user u9: done")
+	w.deleteUser("name8@example.com")
+	w.commit(p, org(7))
+	w.once()
+	if _, there := w.past("aws").Ledger.Users["u8"]; there {
+		t.Error("who was deleted outside and is not wanted any more is still in the ledger")
+	}
+}
+
+func (w *world) past(provisioner string) *reconcile.Past {
+	w.t.Helper()
+	past, err := w.audit.Past(w.t.Context(), provisioner)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return past
+}
+
+// forgetful lists nobody who is inactive.
+type forgetful struct{ reconcile.Directory }
+
+func (f forgetful) Users(ctx context.Context) iter.Seq2[reconcile.RemoteUser, error] {
+	return func(yield func(reconcile.RemoteUser, error) bool) {
+		for u, err := range f.Directory.Users(ctx) {
+			if active, _ := u.Attributes.Get("active"); active == "true" && !yield(u, err) {
+				return
+			}
+		}
+	}
 }
