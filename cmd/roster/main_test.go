@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -16,14 +17,14 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "these tests need the git program: apt-get install git")
 		os.Exit(1)
 	}
-	testscript.Main(m, map[string]func(){"roster": main})
+	testscript.Main(m, map[string]func(){"roster": guarded})
 }
 
 // TestScripts runs testdata/script: roster as a process of its own, against simulators and Git servers in this one.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("..", "..", "testdata", "script"),
-		Setup:               func(e *testscript.Env) error { return newStage(e) },
+		Setup:               func(e *testscript.Env) error { return errors.Join(newStage(e), nothingKept(e)) },
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
