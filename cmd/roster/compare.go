@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -156,32 +154,6 @@ func readSnapshots(files []string) (map[string]*reconcile.Snapshot, error) {
 	return out, nil
 }
 
-func (a *app) writePreviews(list []*reconcile.Preview, out string) (err error) {
-	w, paint := a.stdout, a.paintOut()
-	if out != "" {
-		f, err := os.Create(out)
-		if err != nil {
-			return fmt.Errorf("write the preview: %w", err)
-		}
-		defer func() { err = errors.Join(err, f.Close()) }()
-		w, paint = f, nil
-	}
-	switch a.format {
-	case "json":
-		b := *a
-		b.stdout = w
-		return b.json(map[string]any{"version": 1, "previews": list})
-	case "markdown":
-		_, err := io.WriteString(w, reconcile.PreviewsMarkdown(list))
-		return err
-	}
-	for i, p := range list {
-		if i > 0 {
-			fmt.Fprintln(w)
-		}
-		if err := p.WriteText(w, paint); err != nil {
-			return err
-		}
-	}
-	return nil
+func (a *app) writePreviews(list []*reconcile.Preview, out string) error {
+	return write(a, "previews", list, out, func() string { return reconcile.PreviewsMarkdown(list) })
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -159,13 +160,25 @@ func worst[T any](list []T, code func(T) int) error {
 	return exit(rank[top])
 }
 
-func (a *app) writePlans(plans []*reconcile.Plan, out string) (err error) {
-	w := a.stdout
-	paint := a.paintOut()
+func (a *app) writePlans(plans []*reconcile.Plan, out string) error {
+	return write(a, "plans", plans, out, func() string {
+		var b strings.Builder
+		for _, p := range plans {
+			b.WriteString(p.Markdown())
+		}
+		return b.String()
+	})
+}
+
+// write renders plans, or what is like them, in the format asked for, on standard output or into the file out.
+func write[T interface {
+	WriteText(io.Writer, reconcile.Paint) error
+}](a *app, noun string, list []T, out string, markdown func() string) (err error) {
+	w, paint := a.stdout, a.paintOut()
 	if out != "" {
-		f, err := os.Create(out)
-		if err != nil {
-			return fmt.Errorf("write the plan: %w", err)
+		f, failed := os.Create(out)
+		if failed != nil {
+			return fmt.Errorf("write %s: %w", noun, failed)
 		}
 		defer func() { err = errors.Join(err, f.Close()) }()
 		w, paint = f, nil
@@ -174,16 +187,12 @@ func (a *app) writePlans(plans []*reconcile.Plan, out string) (err error) {
 	case "json":
 		b := *a
 		b.stdout = w
-		return b.json(map[string]any{"version": 1, "plans": plans})
+		return b.json(map[string]any{"version": 1, noun: list})
 	case "markdown":
-		for _, p := range plans {
-			if _, err := io.WriteString(w, p.Markdown()); err != nil {
-				return err
-			}
-		}
-		return nil
+		_, err := io.WriteString(w, markdown())
+		return err
 	}
-	for i, p := range plans {
+	for i, p := range list {
 		if i > 0 {
 			fmt.Fprintln(w)
 		}
