@@ -10,7 +10,7 @@ build:
 	go build -o bin/roster ./cmd/roster
 
 test: lint vuln
-	go test -race -timeout 15m ./...
+	go test -race -timeout 30m ./...
 
 # gofmt is taken from the toolchain that go.mod names, not from PATH.
 lint:
