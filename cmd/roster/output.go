@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
+	"time"
 
 	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/schema"
@@ -85,13 +87,38 @@ func (a *app) progress() func(phase string, done, total int) {
 	if !terminal(a.stderr) {
 		return nil
 	}
+	var current string
+	var began time.Time
 	return func(phase string, done, total int) {
 		if done == total {
 			fmt.Fprint(a.stderr, "\r\x1b[K")
 			return
 		}
-		fmt.Fprintf(a.stderr, "\r\x1b[K%s %d/%d", phase, done, total)
+		if phase != current {
+			current, began = phase, time.Now()
+		}
+		fmt.Fprintf(a.stderr, "\r\x1b[K%s %d/%d%s", phase, done, total, timeLeft(done, total, time.Since(began)))
 	}
+}
+
+// timeLeft estimates how long the rest takes at the pace so far; "" while too little is known.
+func timeLeft(done, total int, elapsed time.Duration) string {
+	if done <= 0 || elapsed < 3*time.Second {
+		return ""
+	}
+	left := time.Duration(float64(elapsed) / float64(done) * float64(total-done))
+	if left < time.Second {
+		return ""
+	}
+	unit := time.Second
+	if left > 10*time.Minute {
+		unit = time.Minute
+	}
+	text := left.Round(unit).String()
+	if whole, ok := strings.CutSuffix(text, "m0s"); ok {
+		text = whole + "m"
+	}
+	return fmt.Sprintf(", about %s left", text)
 }
 
 // phase is progress for one thing that is done.
