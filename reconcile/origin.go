@@ -120,7 +120,8 @@ func (r *reasons) member(c *Change) {
 		if m, ok := r.want.member(c.Key, c.Member); ok {
 			c.Reason = Reason{Text: "declared member", At: m.Pos.String(), Rule: m.Via}
 		}
-		if r.last != nil && r.last.has(c.Key, c.Member) && r.last.Users[c.Member] != nil && r.last.Users[c.Member].Active {
+		left := r.ledger.Users[c.Member].Left != nil // then it was us who removed them, whether or not that commit was completed
+		if r.last != nil && r.last.has(c.Key, c.Member) && r.last.Users[c.Member] != nil && r.last.Users[c.Member].Active && !left {
 			c.Origin, c.Reason.Text = Drift, "removed outside"
 		}
 		return

@@ -404,3 +404,21 @@ func (f forgetful) Users(ctx context.Context) iter.Seq2[reconcile.RemoteUser, er
 		}
 	}
 }
+
+// TestWhatWeTookOurselvesIsNoDrift: a commit that was carried out in part is taken back.
+func TestWhatWeTookOurselvesIsNoDrift(t *testing.T) {
+	w := newWorld(t)
+	cue := people(10) + group("g", "Group", 1, 10) + group("h", "Half", 1, 3)
+	w.commit("enabled: true, groups: [\"g\", \"h\"]", cue)
+	w.apply(reconcile.RunApplied)
+	w.commit("enabled: true, groups: [\"g\"]", people(10)+group("g", "Group", 1, 9)+group("h", "Half", 1, 3))
+	wantBrief(t, w.apply(reconcile.RunHeld), "deactivate-user u10: done", "remove-member g u10: done", "delete-group h: held by groupDeletes")
+	w.commit("enabled: true, groups: [\"g\", \"h\"]", cue)
+	r := w.apply(reconcile.RunApplied)
+	wantBrief(t, r, "activate-user u10: done", "add-member g u10: done")
+	for _, d := range r.Changes {
+		if d.Origin != reconcile.Intended {
+			t.Errorf("%s is %s (%s)", d.Ref(), d.Origin, d.Reason.Text)
+		}
+	}
+}
