@@ -388,6 +388,20 @@ func TestARemovedProvisioner(t *testing.T) {
 	removed(0)
 }
 
+// TestARemovedProvisionerThatNobodyKnowsAnyMore is told of, and does not keep others back.
+func TestARemovedProvisionerThatNobodyKnowsAnyMore(t *testing.T) {
+	w := newWorld(t)
+	w.commit("enabled: true", people(3))
+	w.apply(reconcile.RunApplied)
+	w.undeclare(people(3))
+	now := w.commits[1]
+	w.commits = nil // a force-push has lost what declared it
+	list, err := w.runner.Removed(t.Context(), now)
+	if list == nil || len(list) > 0 || err == nil || !strings.Contains(err.Error(), "which last declared it, cannot be read") {
+		t.Errorf("removed are %v, and the error is %v", list, err)
+	}
+}
+
 // TestARenamedProvisioner goes on with the ledger and status of its earlier key, if it says so.
 func TestARenamedProvisioner(t *testing.T) {
 	cue := people(3) + group("g", "Group", 1, 3)

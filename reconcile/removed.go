@@ -11,7 +11,8 @@ import (
 )
 
 // Removed returns the provisioners that a commit no longer declares and that still have people to deprovision, as they were last declared.
-// A renamed provisioner is not removed, nor is one whose tenant another provisioner has now.
+// A renamed provisioner is not removed, nor is one whose tenant another provisioner has now. One of which the past cannot be read is left out
+// and told of in the error; the map, nil only if nothing could be read at all, holds the others.
 func (r *Runner) Removed(ctx context.Context, decls *schema.Declarations) (map[string]*schema.Provisioner, error) {
 	known, err := r.Archive.Provisioners(ctx)
 	if err != nil {
@@ -22,23 +23,28 @@ func (r *Runner) Removed(ctx context.Context, decls *schema.Declarations) (map[s
 		tenants[p.Identity()] = true
 	}
 	out := map[string]*schema.Provisioner{}
+	var failed error
 	for _, key := range known {
 		if decls.Provisioners[key] != nil {
 			continue
 		}
 		past, err := r.Audit.Past(ctx, key)
 		if err != nil {
-			return nil, fmt.Errorf("read what earlier runs of %q left: %w", key, err)
+			failed = errors.Join(failed, fmt.Errorf("read what earlier runs of %q left: %w", key, err))
+			continue
 		}
 		s := past.Status
 		if s == nil || s.Retired || tenants[s.Identity] || !s.EverEnabled && len(past.Ledger.Users) == 0 {
 			continue
 		}
-		if out[key], err = r.lastDeclared(ctx, key, s); err != nil {
-			return nil, err
+		p, err := r.lastDeclared(ctx, key, s)
+		if err != nil {
+			failed = errors.Join(failed, err)
+			continue
 		}
+		out[key] = p
 	}
-	return out, nil
+	return out, failed
 }
 
 // lastDeclared is a removed provisioner as the last applied commit had it.

@@ -97,8 +97,10 @@ func (w *workspace) selected(ctx context.Context) ([]string, error) {
 	if key := w.place.provisioner; decls.Provisioners[key] != nil {
 		return []string{key}, nil
 	}
-	if w.removed, err = w.runner().Removed(ctx, decls); err != nil {
+	if w.removed, err = w.runner().Removed(ctx, decls); w.removed == nil {
 		return nil, err
+	} else if err != nil {
+		w.log.Warn("a provisioner that is no longer declared is left alone", "error", err)
 	}
 	switch key := w.place.provisioner; {
 	case key == "" && len(decls.Provisioners)+len(w.removed) == 0:

@@ -137,8 +137,11 @@ func (d *Daemon) poll(ctx context.Context, running *sync.WaitGroup) error {
 	}
 	var removed map[string]*schema.Provisioner
 	if err == nil {
-		if removed, err = d.Runner.Removed(ctx, decls); err != nil {
-			return err
+		var failed error
+		if removed, failed = d.Runner.Removed(ctx, decls); removed == nil {
+			return failed
+		} else if failed != nil { // the others go on
+			d.Log.Error("a provisioner that is no longer declared is left alone", "error", failed)
 		}
 	}
 	d.mu.Lock()
