@@ -79,9 +79,13 @@ func (s *session) confirmGone(ctx context.Context) missing {
 			gone.users[key] = err == nil && !found
 		}
 	}
+	renamed := map[string]bool{} // by their earlier keys
+	for _, old := range plan.linking.Moved {
+		renamed[old] = true
+	}
 	for key := range s.past.Ledger.Groups {
 		switch {
-		case plan.linking.State.Groups[key] != nil || plan.target.State.Groups[key] != nil || slices.Contains(slices.Collect(maps.Values(plan.linking.Moved)), key):
+		case renamed[key] || plan.linking.State.Groups[key] != nil || plan.target.State.Groups[key] != nil:
 		case !s.provisioner.PushGroups:
 			gone.groups[key] = plan.Mode == ModeEnabled
 		default:

@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seed-d64a251c/roster/internal/deadline"
-	"github.com/seed-d64a251c/roster/internal/gitrepo"
 	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/samlmeta"
 	"github.com/seed-d64a251c/roster/schema"
@@ -91,11 +90,8 @@ type deadlineJSON struct {
 func (w *workspace) deadlines(decls *schema.Declarations, commit reconcile.CommitRef) ([]deadline.Deadline, error) {
 	var tree fs.FS = os.DirFS(filepath.Join(w.place.dir, w.place.path))
 	if !w.dirty {
-		h, err := gitrepo.ParseHash(commit.ID)
-		if err != nil {
-			return nil, err
-		}
-		if tree, err = w.source.repo.FS(h, w.source.path); err != nil {
+		var err error
+		if tree, err = w.source.tree(commit.ID); err != nil {
 			return nil, fmt.Errorf("read commit %.7s: %w", commit.ID, err)
 		}
 	}
