@@ -22,6 +22,8 @@ type Runner struct {
 	Open func(ctx context.Context, p *schema.Provisioner, readOnly bool) (Directory, error)
 	// Test makes one harmless call with a provisioner's credentials; an auth that was changed in Git has to pass it. Nil tests nothing.
 	Test func(ctx context.Context, p *schema.Provisioner) error
+	// Author, if set, names who committed the line of a declaration, "" where history does not tell.
+	Author func(commit string, at schema.Pos) string
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 	// RunID names runs; it must never repeat.

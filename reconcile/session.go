@@ -64,6 +64,11 @@ func (s *session) plan(ctx context.Context) error {
 	}
 	s.out.Plan = NewPlan(in)
 	s.out.Plan.Dirty = s.req.Dirty
+	for i := range s.out.Plan.Approvals {
+		if a := &s.out.Plan.Approvals[i]; s.Author != nil && !s.req.Dirty {
+			a.By = s.Author(s.req.Commit.ID, s.req.Declarations.Approvals[a.Digest].Pos)
+		}
+	}
 	s.out.Plan.Assertions = append(AssertDeclared(s.req.Declarations, now, want), AssertObserved(s.req.Declarations, observed, s.out.Plan.linking)...)
 	for _, n := range append([]string{last.notice, s.cutOff}, s.req.Notices...) {
 		if n != "" {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
+	"path"
 	"strings"
 	"sync"
 	"time"
@@ -70,6 +71,20 @@ func (s *source) tree(commit string) (fs.FS, error) {
 		return nil, err
 	}
 	return s.repo.FS(h, s.path)
+}
+
+// author names who committed a line of a file, or nobody if that cannot be known.
+func (s *source) author(commit string, at schema.Pos) string {
+	h, err := gitrepo.ParseHash(commit)
+	if err != nil {
+		return ""
+	}
+	found, err := s.repo.Blame(h, path.Join(s.path, at.File), []int{at.Line})
+	c, ok := found[at.Line]
+	if err != nil || !ok {
+		return ""
+	}
+	return c.Author.Name + " <" + c.Author.Email + ">"
 }
 
 // IsAncestor reports whether b descends from a.

@@ -309,7 +309,7 @@ func (p *place) remoteState(url string) (string, error) {
 
 // runner wires the parts of a run together.
 func (w *workspace) runner() *reconcile.Runner {
-	return &reconcile.Runner{Audit: w.book, Archive: w.book, Source: w.source, Open: w.connect, Test: w.try, RunID: newRunID, Host: w.book.Host, Version: version(),
+	return &reconcile.Runner{Audit: w.book, Archive: w.book, Source: w.source, Author: w.source.author, Open: w.connect, Test: w.try, RunID: newRunID, Host: w.book.Host, Version: version(),
 		Progress: w.app.progress(), Log: w.log, Signed: w.signed, RedactKey: w.redactKey}
 }
 
