@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 	"testing/synctest"
@@ -378,9 +379,9 @@ func TestPollsAreRarerWhileTheRepositoryIsAway(t *testing.T) {
 func TestSynchronizesByItselfAfterAuthorization(t *testing.T) {
 	watch(t, declared(2, `schedule: "0 12 * * *"`), func(s *station) {
 		open := s.Runner.Open
-		missing := true
+		var authorized atomic.Bool // a run on schedule reads it, ordered by nothing but the clock
 		s.Runner.Open = func(ctx context.Context, p *schema.Provisioner, readOnly bool) (reconcile.Directory, error) {
-			if missing {
+			if !authorized.Load() {
 				return nil, fmt.Errorf("%w: nobody has authorized it", reconcile.ErrNeedsAuthorization)
 			}
 			return open(ctx, p, readOnly)
@@ -392,7 +393,7 @@ func TestSynchronizesByItselfAfterAuthorization(t *testing.T) {
 		if n := len(told); n < 29 || n > 32 || told[n-1] != "schedule 1: needs authorization" {
 			t.Errorf("there were %d runs; the last is %q", n, told[n-1])
 		}
-		missing = false
+		authorized.Store(true)
 		after(time.Minute)
 		if told := s.book.told(); told[len(told)-1] != "schedule 1: applied" {
 			t.Errorf("the last run is %q", told[len(told)-1])
