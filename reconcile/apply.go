@@ -24,12 +24,15 @@ type applier struct {
 
 	mu       sync.Mutex
 	results  []Done
-	ids      map[string]string     // of users by key, and of strangers by reference
+	ids      map[string]string     // of users by key
 	asides   map[string]Attributes // what users have become on the way to their final values
 	groupIDs map[string]string
-	sequence int
-	sent     int   // changes that have a result
-	fatal    error // why nothing more is sent
+	answers  map[string]RemoteUser // what the directory said that a user has become, by key
+	// uncertain are the changes of which nobody knows whether they took effect.
+	uncertain map[int]bool
+	sequence  int
+	sent      int   // changes that have a result
+	fatal     error // why nothing more is sent
 }
 
 // journal is the part of Audit that encloses writes.
@@ -84,6 +87,7 @@ func (a *applier) prepare() {
 	a.graph = newGraph(a.plan.Changes)
 	a.results = make([]Done, len(a.plan.Changes))
 	a.ids, a.groupIDs, a.asides = map[string]string{}, map[string]string{}, map[string]Attributes{}
+	a.answers, a.uncertain = map[string]RemoteUser{}, map[int]bool{}
 	for i := range a.plan.Changes {
 		c := &a.plan.Changes[i]
 		a.results[i].Change = *c
@@ -96,9 +100,6 @@ func (a *applier) prepare() {
 	}
 	for key, u := range a.plan.linking.State.Users {
 		a.ids[key] = u.ID
-	}
-	for ref := range a.plan.linking.Strangers {
-		a.ids[ref] = ref[1:]
 	}
 	for key, g := range a.plan.linking.State.Groups {
 		a.groupIDs[key] = g.ID
@@ -164,6 +165,7 @@ func (a *applier) attempt(ctx context.Context, w *write, blocked bool) bool {
 	cancel()
 	took := a.now().Sub(began)
 	if err != nil {
+		a.doubt(w, err)
 		a.finish(w, ResultFailed, explained(&a.plan.Changes[w.changes[0]], err), receipt, took)
 		if errors.Is(err, ErrUnauthorized) {
 			a.stop(err)
@@ -177,6 +179,16 @@ func (a *applier) attempt(ctx context.Context, w *write, blocked bool) bool {
 		a.stop(fmt.Errorf("write the journal: %w", err))
 	}
 	return err == nil
+}
+
+func (a *applier) doubt(w *write, err error) {
+	if errors.Is(err, ErrUncertain) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		for _, i := range w.changes {
+			a.uncertain[i] = true
+		}
+	}
 }
 
 // explained says what a refusal means where AWS does not.

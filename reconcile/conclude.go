@@ -185,9 +185,13 @@ func (s *session) conclude(ctx context.Context, r *Report, ledger *Ledger) error
 	defer cancel()
 	receipt, err := s.Audit.Conclude(ctx, Conclusion{Report: r, Ledger: ledger, Status: status, Trust: s.trusts()})
 	if err != nil {
+		if s.Memory != nil {
+			s.Memory.Keep(s.provisioner.Key, nil)
+		}
 		return fmt.Errorf("publish the report: %w", err)
 	}
 	s.out.Receipt = receipt
+	s.keep(r.Run, receipt)
 	return nil
 }
 
@@ -291,6 +295,7 @@ func (r *Runner) Refuse(ctx context.Context, p *schema.Provisioner, commit Commi
 	}
 	s := &session{Runner: r, req: Request{Provisioner: p.Key, Commit: commit, Trigger: trigger, Apply: true}, provisioner: p, past: past,
 		started: r.now(), out: &RunResult{}}
+	s.memory = s.recall()
 	if past.Interrupted != nil {
 		return s.out, nil // the next valid run completes that one; its report must come first
 	}

@@ -20,6 +20,14 @@ type Reader interface {
 type Finder interface {
 	UserByExternalID(ctx context.Context, externalID string) (u RemoteUser, ok bool, err error)
 	GroupByExternalID(ctx context.Context, externalID string) (g RemoteGroup, ok bool, err error)
+	UserByName(ctx context.Context, userName string) (u RemoteUser, ok bool, err error)
+	GroupByName(ctx context.Context, displayName string) (g RemoteGroup, ok bool, err error)
+}
+
+// Getter looks single objects up by the directory's ids. ok is false only when the directory said that there is none.
+type Getter interface {
+	User(ctx context.Context, id string) (u RemoteUser, ok bool, err error)
+	Group(ctx context.Context, id string) (g RemoteGroup, ok bool, err error)
 }
 
 // Writer changes a directory. Its methods may be called concurrently for different objects. Errors: ErrUnauthorized, fs.ErrExist for a
@@ -41,11 +49,15 @@ type Writer interface {
 type Directory interface {
 	Reader
 	Finder
+	Getter
 	Writer
 }
 
 // ErrUnauthorized says that the directory does not accept our credentials: nothing more is sent.
 var ErrUnauthorized = errors.New("the directory does not accept our credentials")
+
+// ErrUncertain says that a write may have taken effect although no answer proved it.
+var ErrUncertain = errors.New("may have taken effect")
 
 // MaxMembers is how many membership changes one request carries (AWS: CreateGroup, PatchGroup).
 const MaxMembers = 100

@@ -166,11 +166,13 @@ func (in *gateInput) staying() int {
 }
 
 // recent counts the removals of the last 24 hours: of users, or of one group's memberships.
-func (in *gateInput) recent(group string) int {
+func (in *gateInput) recent(group string) int { return in.status.recentRemovals(group, in.now) }
+
+func (s *Status) recentRemovals(group string, now time.Time) int {
 	n := 0
-	if in.status != nil {
-		for _, r := range in.status.Removals {
-			if r.Group == group && in.now.Sub(r.Time) < 24*time.Hour {
+	if s != nil {
+		for _, r := range s.Removals {
+			if r.Group == group && now.Sub(r.Time) < 24*time.Hour {
 				n += r.Count
 			}
 		}

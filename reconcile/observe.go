@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"sync"
 	"time"
@@ -35,20 +36,15 @@ type Look struct {
 // Observe reads users, groups and memberships. It fails as a whole: what could not be read to its end is never taken for absent.
 func Observe(ctx context.Context, r Reader, look Look, now time.Time) (*Observed, error) {
 	o := &Observed{At: now, Members: map[string][]string{}}
-	for u, err := range r.Users(ctx) {
-		if err != nil {
-			return nil, fmt.Errorf("list users: %w", err)
-		}
-		o.Users = append(o.Users, u)
+	var err error
+	if o.Users, err = collect(r.Users(ctx)); err != nil {
+		return nil, fmt.Errorf("list users: %w", err)
 	}
 	if !look.Groups {
 		return o, nil
 	}
-	for g, err := range r.Groups(ctx) {
-		if err != nil {
-			return nil, fmt.Errorf("list groups: %w", err)
-		}
-		o.Groups = append(o.Groups, g)
+	if o.Groups, err = collect(r.Groups(ctx)); err != nil {
+		return nil, fmt.Errorf("list groups: %w", err)
 	}
 	if err := o.readMembers(ctx, r, look); err != nil {
 		return nil, err
@@ -82,12 +78,9 @@ func (o *Observed) readMembers(ctx context.Context, r Reader, look Look) error {
 func (o *Observed) membersByGroup(ctx context.Context, r Reader, look Look) error {
 	ids := sortedKeys(o.Members)
 	return each(ctx, ids, look, func(ctx context.Context, id string) ([]string, error) {
-		var members []string
-		for user, err := range r.Members(ctx, id) {
-			if err != nil {
-				return nil, fmt.Errorf("list members of group %s: %w", id, err)
-			}
-			members = append(members, user)
+		members, err := collect(r.Members(ctx, id))
+		if err != nil {
+			return nil, fmt.Errorf("list members of group %s: %w", id, err)
 		}
 		return members, nil
 	}, func(id string, members []string) { o.Members[id] = members })
@@ -99,12 +92,9 @@ func (o *Observed) membersByUser(ctx context.Context, r Reader, look Look) error
 		ids[i] = u.ID
 	}
 	return each(ctx, ids, look, func(ctx context.Context, id string) ([]string, error) {
-		var groups []string
-		for group, err := range r.GroupsOf(ctx, id) {
-			if err != nil {
-				return nil, fmt.Errorf("list groups of user %s: %w", id, err)
-			}
-			groups = append(groups, group)
+		groups, err := collect(r.GroupsOf(ctx, id))
+		if err != nil {
+			return nil, fmt.Errorf("list groups of user %s: %w", id, err)
 		}
 		return groups, nil
 	}, func(id string, groups []string) {
@@ -114,6 +104,18 @@ func (o *Observed) membersByUser(ctx context.Context, r Reader, look Look) error
 			}
 		}
 	})
+}
+
+// collect returns what a listing yields, all of it or nothing.
+func collect[T any](listing iter.Seq2[T, error]) ([]T, error) {
+	var out []T
+	for x, err := range listing {
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, x)
+	}
+	return out, nil
 }
 
 // each reads a list for every id, some at a time; keep is called serially.

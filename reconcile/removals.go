@@ -48,7 +48,7 @@ func holdMemberRemovals(in *gateInput, limit *schema.Limit) map[int]string {
 	out := map[int]string{}
 	for _, key := range sortedKeys(removed) {
 		have, left := len(in.linking.State.Groups[key].Members), len(in.target.State.Groups[key].Members)
-		allowed, recent := bound(limit, 5, 30, 100, have), in.recent(key)
+		allowed, recent := membersMayGo(limit, have), in.recent(key)
 		why := ""
 		switch {
 		case left == 0:
@@ -68,6 +68,9 @@ func holdMemberRemovals(in *gateInput, limit *schema.Limit) map[int]string {
 	}
 	return out
 }
+
+// membersMayGo is how many members a group of some size may lose in 24 hours. It does not fall as the size grows.
+func membersMayGo(limit *schema.Limit, size int) int { return bound(limit, 5, 30, 100, size) }
 
 func holdSignInNames(in *gateInput, limit *schema.Limit) map[int]string {
 	renames := func(c *Change) bool {

@@ -37,6 +37,8 @@ type Runner struct {
 	RedactKey []byte
 	// Grace is how long calls in flight may take when a run is told to stop; 0 means 10 seconds.
 	Grace time.Duration
+	// Memory, if set, spares reading what was read before; without it each run reads everything.
+	Memory Memory
 	// Progress, if set, follows reads and writes: what is being done, and how much of it is.
 	Progress func(phase string, done, total int)
 	Log      *slog.Logger
@@ -108,6 +110,7 @@ func (r *Runner) Run(ctx context.Context, req Request) (*RunResult, error) {
 		return out, nil
 	}
 	s := &session{Runner: r, req: req, provisioner: p, past: past, was: was, started: r.now(), out: out}
+	s.memory = s.recall()
 	defer func() { out.Plan = s.veil.plan(out.Plan) }()
 	if past.Interrupted != nil {
 		if err := s.recover(ctx); err != nil {

@@ -21,7 +21,9 @@ type session struct {
 	dir         Directory
 	out         *RunResult
 	veil        *veil
-	was         string // the key under which earlier runs left their past; empty unless the provisioner was renamed
+	memory      *Recollection // of the directory, as far as it can be relied on; after apply, with what was written
+	sight       *sight        // what the plan rests on
+	was         string        // the key under which earlier runs left their past; empty unless the provisioner was renamed
 	runID       string
 	cutOff      string // what a plan says of an interrupted run that apply will report
 }
@@ -48,28 +50,23 @@ func (s *session) plan(ctx context.Context) error {
 	if err := s.open(ctx); err != nil {
 		return err
 	}
-	observed, err := Observe(ctx, s.dir, s.look(want), now)
-	if err != nil {
-		return fmt.Errorf("read %s: %w", p.Identity(), err)
-	}
 	rewound, err := s.rewound(ctx)
 	if err != nil {
 		return err
 	}
-	in := PlanInput{Rewound: rewound, Distrust: s.past.Distrust, Provisioner: p, Want: want, Last: last.desired, Observed: observed,
+	in := PlanInput{Rewound: rewound, Distrust: s.past.Distrust, Provisioner: p, Want: want, Last: last.desired,
 		Ledger: s.past.Ledger, Status: s.past.Status, Approvals: s.req.Declarations.Approvals, HeldReports: printed, veil: s.veil, Lost: s.past.Open,
 		Edit: s.mappingEdit(last, want), Commit: s.req.Commit, Now: now}
-	if in.Reviewed, err = s.reviewed(ctx, in); err != nil {
+	if s.out.Plan, err = s.see(ctx, in); err != nil {
 		return err
 	}
-	s.out.Plan = NewPlan(in)
 	s.out.Plan.Dirty = s.req.Dirty
 	for i := range s.out.Plan.Approvals {
 		if a := &s.out.Plan.Approvals[i]; s.Author != nil && !s.req.Dirty {
 			a.By = s.Author(s.req.Commit.ID, s.req.Declarations.Approvals[a.Digest].Pos)
 		}
 	}
-	s.out.Plan.Assertions = append(AssertDeclared(s.req.Declarations, now, want), AssertObserved(s.req.Declarations, observed, s.out.Plan.linking)...)
+	s.out.Plan.Assertions = append(AssertDeclared(s.req.Declarations, now, want), AssertObserved(s.req.Declarations, s.sight.Observed, s.out.Plan.linking)...)
 	for _, n := range append([]string{last.notice, s.cutOff}, s.req.Notices...) {
 		if n != "" {
 			s.out.Plan.notice("%s", n)
@@ -94,28 +91,6 @@ type applied struct {
 	decls       *schema.Declarations
 	desired     *Desired
 	notice      string
-}
-
-// look asks for the members of our groups and of those that we might adopt; other people's groups stay unread.
-func (s *session) look(want *Desired) Look {
-	ours := map[string]bool{}
-	for _, owned := range s.past.Ledger.Groups {
-		ours[owned.ID] = true
-	}
-	sizes := map[string]int{} // by folded name and by externalId
-	for key, g := range want.Groups {
-		sizes["name/"+fold(g.DisplayName)], sizes["key/"+key] = len(g.Members), len(g.Members)
-	}
-	size := func(g RemoteGroup) (int, bool) {
-		if n, ok := sizes["name/"+fold(g.DisplayName)]; ok {
-			return n, true
-		}
-		n, ok := sizes["key/"+g.ExternalID]
-		return n, ok
-	}
-	return Look{Groups: s.provisioner.PushGroups, Concurrency: s.provisioner.Rate.Concurrency, Progress: s.progress("read memberships"),
-		Wanted: func(g RemoteGroup) bool { _, wanted := size(g); return wanted || ours[g.ID] },
-		Sizes:  func(g RemoteGroup) int { n, _ := size(g); return n }}
 }
 
 // lastApplied recomputes what was desired at the commit and time of the last complete run.
@@ -188,6 +163,8 @@ func (s *session) apply(ctx context.Context) error {
 	} else {
 		a.prepare()
 	}
+	s.sight.remember(a)
+	s.memory = s.sight.Recollection
 	return errors.Join(stopped, s.conclude(ctx, s.report(a.results, stopped), ledger))
 }
 

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"maps"
 	"slices"
+	"strings"
 )
 
 // State is a directory in terms of our keys: as observed, or as it should become. Objects that are not ours are not in it.
@@ -38,6 +39,8 @@ func (u *User) Active() bool { v, _ := u.Attributes.Get("active"); return v == "
 
 // stranger is the member reference of an AWS user who is not ours. No key begins with "#".
 func stranger(id string) string { return "#" + id }
+
+func isStranger(member string) bool { return strings.HasPrefix(member, "#") }
 
 func (s State) clone() State {
 	c := State{Users: maps.Clone(s.Users), Groups: make(map[string]*Group, len(s.Groups))}

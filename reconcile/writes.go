@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"slices"
+	"strings"
 )
 
 // pending lists the released changes without a result that match, in plan order. What stands on something that was not done is skipped.
@@ -120,6 +121,7 @@ func (a *applier) call(i int) func(context.Context) (CallReceipt, error) {
 		return func(ctx context.Context) (CallReceipt, error) {
 			u, receipt, err := a.dir.CreateUser(ctx, patch(nil, c.Attributes))
 			a.assign(a.ids, c.Key, u.ID, err)
+			a.answered(c.Key, u, err)
 			return receipt, err
 		}
 	case DeleteUser:
@@ -146,7 +148,8 @@ func (a *applier) updateUser(ctx context.Context, c *Change) (CallReceipt, error
 	}
 	a.mu.Unlock()
 	want := patch(have.Attributes, c.Attributes)
-	_, receipt, err := a.dir.UpdateUser(ctx, have, want)
+	u, receipt, err := a.dir.UpdateUser(ctx, have, want)
+	a.answered(c.Key, u, err)
 	if err == nil && c.Kind == SetAsideUser {
 		a.mu.Lock()
 		a.asides[c.Key] = want
@@ -160,6 +163,14 @@ func (a *applier) assign(ids map[string]string, key, id string, err error) {
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		ids[key] = id
+	}
+}
+
+func (a *applier) answered(key string, u RemoteUser, err error) {
+	if err == nil {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.answers[key] = u
 	}
 }
 
@@ -340,7 +351,15 @@ func (a *applier) memberIDs(indexes []int) []string {
 	defer a.mu.Unlock()
 	out := make([]string, len(indexes))
 	for n, i := range indexes {
-		out[n] = a.ids[a.plan.Changes[i].Member]
+		out[n] = a.memberID(a.plan.Changes[i].Member)
 	}
 	return out
+}
+
+// memberID returns the id behind a member reference. a.mu is held, or nobody is at work.
+func (a *applier) memberID(member string) string {
+	if id, ok := strings.CutPrefix(member, "#"); ok {
+		return id
+	}
+	return a.ids[member]
 }

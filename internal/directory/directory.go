@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
+	"net/http"
 
 	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/scim"
@@ -72,25 +73,61 @@ func ifThere(in iter.Seq2[string, error]) iter.Seq2[string, error] {
 // UserByExternalID looks a user up.
 func (d *Directory) UserByExternalID(ctx context.Context, externalID string) (reconcile.RemoteUser, bool, error) {
 	u, err := d.Client.FindUser(ctx, scim.ExternalIDEq(externalID))
-	if errors.Is(err, fs.ErrNotExist) {
-		return reconcile.RemoteUser{}, false, nil
-	}
-	if err != nil {
-		return reconcile.RemoteUser{}, false, outward(err)
-	}
-	return remoteUser(u), true, nil
+	return matched(u, err, remoteUser)
+}
+
+// UserByName looks a user up.
+func (d *Directory) UserByName(ctx context.Context, userName string) (reconcile.RemoteUser, bool, error) {
+	u, err := d.Client.FindUser(ctx, scim.UserNameEq(userName))
+	return matched(u, err, remoteUser)
+}
+
+// User looks a user up.
+func (d *Directory) User(ctx context.Context, id string) (reconcile.RemoteUser, bool, error) {
+	u, err := d.Client.GetUser(ctx, id)
+	return found(u, err, remoteUser)
 }
 
 // GroupByExternalID looks a group up.
 func (d *Directory) GroupByExternalID(ctx context.Context, externalID string) (reconcile.RemoteGroup, bool, error) {
 	g, err := d.Client.FindGroup(ctx, scim.ExternalIDEq(externalID))
-	if errors.Is(err, fs.ErrNotExist) {
-		return reconcile.RemoteGroup{}, false, nil
+	return matched(g, err, remoteGroup)
+}
+
+// GroupByName looks a group up.
+func (d *Directory) GroupByName(ctx context.Context, displayName string) (reconcile.RemoteGroup, bool, error) {
+	g, err := d.Client.FindGroup(ctx, scim.DisplayNameEq(displayName))
+	return matched(g, err, remoteGroup)
+}
+
+// Group looks a group up.
+func (d *Directory) Group(ctx context.Context, id string) (reconcile.RemoteGroup, bool, error) {
+	g, err := d.Client.GetGroup(ctx, id)
+	return found(g, err, remoteGroup)
+}
+
+// matched tells absence from failure in what a filter selects. A 404 is a failure then: it is the endpoint that is not there.
+func matched[A, B any](a A, err error, f func(A) B) (B, bool, error) {
+	if scim.Status(err) == http.StatusNotFound {
+		return *new(B), false, &endpointGone{err}
 	}
-	if err != nil {
-		return reconcile.RemoteGroup{}, false, outward(err)
+	return found(a, err, f)
+}
+
+// endpointGone hides from callers that a missing endpoint looks like a missing object.
+type endpointGone struct{ err error }
+
+func (e *endpointGone) Error() string { return "the endpoint is not there: " + e.err.Error() }
+
+// found tells absence from failure.
+func found[A, B any](a A, err error, f func(A) B) (B, bool, error) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return *new(B), false, nil
+	case err != nil:
+		return *new(B), false, outward(err)
 	}
-	return remoteGroup(g), true, nil
+	return f(a), true, nil
 }
 
 // CreateUser creates a user.
@@ -176,6 +213,9 @@ func outward(err error) error {
 	if scim.IsUnauthorized(err) {
 		return fmt.Errorf("%w: %w", reconcile.ErrUnauthorized, err)
 	}
+	if half := (*scim.PartialError)(nil); scim.MaybeApplied(err) || errors.As(err, &half) {
+		return &uncertain{err}
+	}
 	return err
 }
 
@@ -186,3 +226,8 @@ func remoteUser(u *scim.User) reconcile.RemoteUser {
 func remoteGroup(g *scim.Group) reconcile.RemoteGroup {
 	return reconcile.RemoteGroup{ID: g.ID, ExternalID: g.ExternalID, DisplayName: g.DisplayName}
 }
+
+// uncertain is an error of a write that may have taken effect. The text says so already.
+type uncertain struct{ error }
+
+func (e *uncertain) Unwrap() []error { return []error{reconcile.ErrUncertain, e.error} }

@@ -84,24 +84,42 @@ func (d *Directory) GroupsOf(_ context.Context, user string) iter.Seq2[string, e
 
 // UserByExternalID looks a user up.
 func (d *Directory) UserByExternalID(_ context.Context, externalID string) (reconcile.RemoteUser, bool, error) {
-	defer d.lock()()
-	for _, u := range d.users {
-		if u.ExternalID() == externalID {
-			return u, true, nil
-		}
-	}
-	return reconcile.RemoteUser{}, false, nil
+	return find(d, func() map[string]reconcile.RemoteUser { return d.users }, func(u reconcile.RemoteUser) bool { return u.ExternalID() == externalID })
+}
+
+// UserByName looks a user up.
+func (d *Directory) UserByName(_ context.Context, userName string) (reconcile.RemoteUser, bool, error) {
+	return find(d, func() map[string]reconcile.RemoteUser { return d.users }, func(u reconcile.RemoteUser) bool { return strings.EqualFold(u.UserName(), userName) })
+}
+
+// User looks a user up.
+func (d *Directory) User(_ context.Context, id string) (reconcile.RemoteUser, bool, error) {
+	return find(d, func() map[string]reconcile.RemoteUser { return d.users }, func(u reconcile.RemoteUser) bool { return u.ID == id })
 }
 
 // GroupByExternalID looks a group up.
 func (d *Directory) GroupByExternalID(_ context.Context, externalID string) (reconcile.RemoteGroup, bool, error) {
+	return find(d, func() map[string]reconcile.RemoteGroup { return d.groups }, func(g reconcile.RemoteGroup) bool { return g.ExternalID == externalID })
+}
+
+// GroupByName looks a group up.
+func (d *Directory) GroupByName(_ context.Context, displayName string) (reconcile.RemoteGroup, bool, error) {
+	return find(d, func() map[string]reconcile.RemoteGroup { return d.groups }, func(g reconcile.RemoteGroup) bool { return strings.EqualFold(g.DisplayName, displayName) })
+}
+
+// Group looks a group up.
+func (d *Directory) Group(_ context.Context, id string) (reconcile.RemoteGroup, bool, error) {
+	return find(d, func() map[string]reconcile.RemoteGroup { return d.groups }, func(g reconcile.RemoteGroup) bool { return g.ID == id })
+}
+
+func find[V any](d *Directory, pick func() map[string]V, match func(V) bool) (V, bool, error) {
 	defer d.lock()()
-	for _, g := range d.groups {
-		if g.ExternalID == externalID {
-			return g, true, nil
+	for _, v := range pick() {
+		if match(v) {
+			return v, true, nil
 		}
 	}
-	return reconcile.RemoteGroup{}, false, nil
+	return *new(V), false, nil
 }
 
 // unique refuses a user whose userName, e-mail or externalId somebody else has.

@@ -1,0 +1,196 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// lookUp fulfils what a plan needs, in the cheapest way: who has many to look up lists them all, and memberships are read by group or by
+// user, whichever takes fewer calls. It fails as a whole: what could not be read is never taken for absent.
+func (s *session) lookUp(ctx context.Context, v *sight, n needs) error {
+	wishes := v.cheapest(n)
+	if err := s.list(ctx, v, wishes); err != nil {
+		return err
+	}
+	wishes = slices.DeleteFunc(wishes, v.has)
+	var mu sync.Mutex
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(max(1, s.provisioner.Rate.Concurrency))
+	progress, done := s.progress("look up"), 0
+	run := func(read func() (func(), error)) {
+		group.Go(func() error {
+			keep, err := read()
+			if err != nil {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			keep()
+			if done++; progress != nil {
+				progress(done, len(wishes)+len(n.counts))
+			}
+			return nil
+		})
+	}
+	for _, w := range wishes {
+		run(func() (func(), error) { return s.find(ctx, v, w) })
+	}
+	for _, id := range sortedKeys(n.counts) {
+		if !slices.Contains(wishes, wish{seeMembers, id}) {
+			run(func() (func(), error) { return s.countMembers(ctx, v, id, n.counts[id]) })
+		}
+	}
+	return group.Wait()
+}
+
+// cheapest turns memberships into wishes. Where members have to be counted, reading all of a small group does both.
+func (v *sight) cheapest(n needs) []wish {
+	byGroup, byUser := map[wish]bool{}, map[wish]bool{}
+	for _, m := range n.pairs {
+		byGroup[wish{seeMembers, m.group}], byUser[wish{seeGroupsOf, m.user}] = true, true
+	}
+	groups, users := 0, len(byUser)
+	for w := range byGroup {
+		groups += v.cost(w)
+		users += pages(n.counts[w.Of])
+	}
+	chosen := byUser
+	if groups <= users {
+		chosen = byGroup
+	}
+	wishes := slices.AppendSeq(slices.Clone(n.wishes), maps.Keys(chosen))
+	slices.SortFunc(wishes, wish.compare)
+	return slices.Compact(wishes)
+}
+
+// list reads all users, or all groups, when looking them up one by one would take more calls.
+func (s *session) list(ctx context.Context, v *sight, wishes []wish) error {
+	users, groups := 0, 0
+	for _, w := range wishes {
+		switch w.What {
+		case seeUser, seeUserKey, seeUserName:
+			users++
+		case seeGroup, seeGroupKey, seeGroupName:
+			groups++
+		}
+	}
+	if users > max(1, pages(len(v.Observed.Users))) {
+		if err := s.listUsers(ctx, v); err != nil {
+			return err
+		}
+	}
+	if groups > max(1, pages(len(v.Observed.Groups))) {
+		return s.listGroups(ctx, v)
+	}
+	return nil
+}
+
+func (s *session) listUsers(ctx context.Context, v *sight) error {
+	users, err := collect(s.dir.Users(ctx))
+	if err != nil {
+		return fmt.Errorf("list users: %w", err)
+	}
+	v.putUsers(users, s.started)
+	return nil
+}
+
+func (s *session) listGroups(ctx context.Context, v *sight) error {
+	groups, err := collect(s.dir.Groups(ctx))
+	if err != nil {
+		return fmt.Errorf("list groups: %w", err)
+	}
+	v.putGroups(groups, s.started)
+	return nil
+}
+
+// find makes one lookup and returns what is to be noted of it.
+func (s *session) find(ctx context.Context, v *sight, w wish) (keep func(), err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("look up %s %q: %w", w.What, w.Of, err)
+		}
+	}()
+	switch w.What {
+	case seeMembers:
+		members, err := collect(s.dir.Members(ctx, w.Of))
+		slices.Sort(members)
+		return func() { v.putMembers(w.Of, members, s.started); v.seen[w] = true }, err
+	case seeGroupsOf:
+		groups, err := collect(s.dir.GroupsOf(ctx, w.Of))
+		slices.Sort(groups)
+		return func() { v.putGroupsOf(w.Of, groups); v.seen[w] = true }, err
+	case seeGroup, seeGroupKey, seeGroupName:
+		g, ok, err := s.findGroup(ctx, w)
+		if err == nil && !ok && w.What == seeGroup {
+			err = s.confirm(ctx)
+		}
+		return func() { v.note(w, ok, g.ID, seeGroup, func() { v.putGroup(g) }, v.dropGroup) }, err
+	}
+	u, ok, err := s.findUser(ctx, w)
+	if err == nil && !ok && w.What == seeUser {
+		err = s.confirm(ctx)
+	}
+	return func() { v.note(w, ok, u.ID, seeUser, func() { v.putUser(u) }, v.dropUser) }, err
+}
+
+// note takes what a lookup has found, or that there is nothing.
+func (v *sight) note(w wish, ok bool, id string, byID wishKind, put func(), drop func(id string)) {
+	v.seen[w] = true
+	switch {
+	case ok:
+		put()
+		v.seen[wish{byID, id}] = true
+	case w.What == byID:
+		drop(w.Of)
+	}
+}
+
+// confirm asks for what no directory has, when it denied an object that we know: AWS answers the same when the whole endpoint is gone, and
+// nothing may follow from that.
+func (s *session) confirm(ctx context.Context) error {
+	_, _, err := s.dir.UserByExternalID(ctx, "#")
+	return err
+}
+
+func (s *session) findUser(ctx context.Context, w wish) (RemoteUser, bool, error) {
+	switch w.What {
+	case seeUserKey:
+		return s.dir.UserByExternalID(ctx, w.Of)
+	case seeUserName:
+		return s.dir.UserByName(ctx, w.Of)
+	}
+	return s.dir.User(ctx, w.Of)
+}
+
+func (s *session) findGroup(ctx context.Context, w wish) (RemoteGroup, bool, error) {
+	switch w.What {
+	case seeGroupKey:
+		return s.dir.GroupByExternalID(ctx, w.Of)
+	case seeGroupName:
+		return s.dir.GroupByName(ctx, w.Of)
+	}
+	return s.dir.Group(ctx, w.Of)
+}
+
+// countMembers reads members of a group until there are enough, or all.
+func (s *session) countMembers(ctx context.Context, v *sight, group string, enough int) (func(), error) {
+	var members []string
+	for id, err := range s.dir.Members(ctx, group) {
+		if err != nil {
+			return nil, fmt.Errorf("list members of group %s: %w", group, err)
+		}
+		if members = append(members, id); len(members) == enough {
+			return func() { v.atLeast[group] = enough }, nil
+		}
+	}
+	slices.Sort(members)
+	return func() {
+		v.putMembers(group, members, s.started)
+		v.seen[wish{seeMembers, group}] = true
+	}, nil
+}
