@@ -16,6 +16,7 @@ import (
 
 	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/reconcile/reconciletest"
+	"github.com/seed-d64a251c/roster/schema"
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
@@ -25,6 +26,15 @@ func TestHistories(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		h := &history{T: rt, world: newWorld(t), org: newOrg()}
 		defer h.server.Close()
+		if rapid.Bool().Draw(rt, "remembers") {
+			h.runner.Memory = &reconciletest.Memory{}
+		}
+		open := h.runner.Open
+		h.runner.Open = func(ctx context.Context, p *schema.Provisioner, readOnly bool) (reconcile.Directory, error) {
+			dir, err := open(ctx, p, readOnly)
+			h.eyes = &reconciletest.Eyewitness{Directory: dir}
+			return h.eyes, err
+		}
 		h.publish()
 		for range rapid.IntRange(4, 14).Draw(rt, "steps") {
 			step := rapid.SampledFrom(steps).Draw(rt, "step")
@@ -41,6 +51,7 @@ type history struct {
 	*world
 	org     *org
 	faulted bool
+	eyes    *reconciletest.Eyewitness // of the last run
 }
 
 func (h *history) logf(format string, args ...any) { h.T.Logf(format, args...) }
@@ -87,7 +98,8 @@ func newOrg() *org {
 
 func (o *org) cue() (provisioner, cue string) {
 	var p, b strings.Builder
-	fmt.Fprintf(&p, "enabled: %v, adopt: %q, pushGroups: %v\n\tdeprovision: {mode: %q", o.enabled, o.adopt, o.pushGroups, o.deprovision)
+	// At this rate a run on schedule can read almost nothing again.
+	fmt.Fprintf(&p, "enabled: %v, adopt: %q, pushGroups: %v, rate: perSecond: 0.01\n\tdeprovision: {mode: %q", o.enabled, o.adopt, o.pushGroups, o.deprovision)
 	if o.deleteAfter > 0 {
 		fmt.Fprintf(&p, ", deleteAfterDays: %d", o.deleteAfter)
 	}
@@ -345,6 +357,7 @@ func (h *history) observe() {
 	if n := h.sim.Calls().ByMethod; n["POST"]+n["PATCH"]+n["PUT"]+n["DELETE"] > 0 {
 		h.Fatalf("plan wrote: %v", n)
 	}
+	h.trigger = h.pick("trigger", []string{"commit", "schedule", "command"})
 	result, err := h.run(true)
 	h.sim.ClearFaults()
 	h.faulted = false
@@ -373,6 +386,9 @@ func (h *history) peek() (string, error) {
 func (h *history) judge(before awssim.State, past *reconcile.Past, result *reconcile.RunResult, failure error) {
 	after := h.sim.State()
 	facts := factsOf(before, after)
+	if len(h.eyes.Blind) > 0 {
+		h.Fatalf("I2: without a look: %v\n%s", h.eyes.Blind, said(result.Report))
+	}
 	if result == nil || result.Report == nil || result.Plan == nil {
 		if len(facts) > 0 {
 			h.Fatalf("I2: a run without a plan (%v) changed: %v", failure, facts)
@@ -591,6 +607,7 @@ func claims(d *reconcile.Done, before, after awssim.State) []string {
 func (h *history) converge() {
 	h.org.enabled, h.org.paused, h.org.adopt, h.org.pushGroups = true, "", "take-over", true
 	h.publish()
+	h.trigger = "command" // reads everything
 	var last *reconcile.RunResult
 	for range 12 {
 		before, past := h.sim.State(), h.remembered()

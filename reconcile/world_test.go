@@ -28,10 +28,11 @@ type world struct {
 	now     time.Time
 	commits []*schema.Declarations
 	runs    int
+	trigger string
 }
 
 func newWorld(t testing.TB) *world {
-	w := &world{t: t, sim: &awssim.Server{Tenant: "t0000000-0000-4000-8000-000000000001"}, now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)}
+	w := &world{t: t, trigger: "test", sim: &awssim.Server{Tenant: "t0000000-0000-4000-8000-000000000001"}, now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)}
 	w.sim.Options.Throttle.Unlimited = true
 	w.sim.Options.RemoveAllMembers = true
 	w.server = httptest.NewServer(w.sim)
@@ -143,7 +144,7 @@ func (w *world) run(apply bool) (*reconcile.RunResult, error) {
 	w.t.Helper()
 	n := len(w.commits)
 	w.now = w.now.Add(time.Minute)
-	return w.runner.Run(w.t.Context(), reconcile.Request{Provisioner: "aws", Declarations: w.commits[n-1], Trigger: "test", Apply: apply,
+	return w.runner.Run(w.t.Context(), reconcile.Request{Provisioner: "aws", Declarations: w.commits[n-1], Trigger: w.trigger, Apply: apply,
 		Commit: reconcile.CommitRef{ID: fmt.Sprintf("commit-%d", n)}})
 }
 
