@@ -295,7 +295,7 @@ func (r *Runner) Refuse(ctx context.Context, p *schema.Provisioner, commit Commi
 	}
 	s := &session{Runner: r, req: Request{Provisioner: p.Key, Commit: commit, Trigger: trigger, Apply: true}, provisioner: p, past: past,
 		started: r.now(), out: &RunResult{}}
-	s.memory = s.recall()
+	s.memory = r.recall(p, past)
 	if past.Interrupted != nil {
 		return s.out, nil // the next valid run completes that one; its report must come first
 	}

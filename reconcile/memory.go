@@ -1,6 +1,8 @@
 package reconcile
 
 import (
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -36,6 +38,17 @@ type Recollection struct {
 	Members map[string]time.Time `json:"members"`
 	// Doubts are what a write may have changed of which no answer came: looked up before anything is planned.
 	Doubts []wish `json:"doubts,omitempty"`
+}
+
+// Check refuses what is not a whole recollection of this version.
+func (r *Recollection) Check() error {
+	switch {
+	case r.Version != RecollectionVersion:
+		return fmt.Errorf("a recollection of version %d, want %d", r.Version, RecollectionVersion)
+	case r.Observed == nil || r.Observed.Members == nil || r.Members == nil:
+		return errors.New("a recollection without its parts")
+	}
+	return nil
 }
 
 // recollect begins the memory of what was read whole.

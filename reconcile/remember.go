@@ -4,25 +4,30 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"github.com/seed-d64a251c/roster/schema"
 )
 
 // recall returns what is remembered of the directory, nil if it cannot be relied on: another process has run since, a run was cut off, or
 // the audit branch is not what we left.
-func (s *session) recall() *Recollection {
-	if s.Memory == nil || s.past.Status == nil || s.past.Interrupted != nil || s.past.Open != nil || s.past.Distrust != "" {
+func (r *Runner) recall(p *schema.Provisioner, past *Past) *Recollection {
+	if r.Memory == nil || past.Status == nil || past.Interrupted != nil || past.Open != nil || past.Distrust != "" {
 		return nil
 	}
-	r := s.Memory.Recall(s.provisioner.Key)
-	if r == nil || r.Version != RecollectionVersion || r.Identity != s.provisioner.Identity() || r.Run != s.past.Status.Run {
+	known := r.Memory.Recall(p.Key)
+	if known == nil || known.Check() != nil || known.Identity != p.Identity() || known.Run != past.Status.Run {
 		return nil
 	}
-	return r
+	return known
 }
 
 // keep hands on what is known of the directory after a run: under the run that the status names from here on.
 func (s *session) keep(run string, receipt Receipt) {
 	if s.Memory == nil {
 		return
+	}
+	if s.was != "" {
+		s.Memory.Keep(s.was, nil)
 	}
 	if s.memory == nil {
 		s.Memory.Keep(s.provisioner.Key, nil)

@@ -110,7 +110,7 @@ func (r *Runner) Run(ctx context.Context, req Request) (*RunResult, error) {
 		return out, nil
 	}
 	s := &session{Runner: r, req: req, provisioner: p, past: past, was: was, started: r.now(), out: out}
-	s.memory = s.recall()
+	s.memory = r.recall(p, past)
 	defer func() { out.Plan = s.veil.plan(out.Plan) }()
 	if past.Interrupted != nil {
 		if err := s.recover(ctx); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -23,7 +24,7 @@ type Snapshot struct {
 }
 
 // Snapshot takes a look at a provisioner's directory, for previews: the members of every group, since a preview may want to take over any
-// of them. It sends nothing but reads.
+// of them. What runs remember of it is not read again. It sends nothing but reads.
 func (r *Runner) Snapshot(ctx context.Context, p *schema.Provisioner) (*Snapshot, error) {
 	past, err := r.Audit.Past(ctx, p.Key)
 	if err != nil {
@@ -33,12 +34,32 @@ func (r *Runner) Snapshot(ctx context.Context, p *schema.Provisioner) (*Snapshot
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", p.Identity(), err)
 	}
-	observed, err := Observe(ctx, dir, Look{Groups: p.PushGroups, Concurrency: p.Rate.Concurrency}, r.now())
+	observed, err := r.known(ctx, p, past, dir)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", p.Identity(), err)
 	}
 	return &Snapshot{Version: 1, Provisioner: p.Key, Identity: p.Identity(), Observed: observed, Ledger: past.Ledger, Status: past.Status,
 		Distrust: past.Distrust}, nil
+}
+
+// known is what runs remember of a directory, with the members of the groups that they have no use for; without a memory all of it is read.
+func (r *Runner) known(ctx context.Context, p *schema.Provisioner, past *Past, dir Directory) (*Observed, error) {
+	look := Look{Groups: p.PushGroups, Concurrency: p.Rate.Concurrency}
+	memory := r.recall(p, past)
+	if memory == nil || len(memory.Doubts) > 0 || p.PushGroups && memory.Groups.IsZero() {
+		return Observe(ctx, dir, look, r.now())
+	}
+	o := *memory.Observed
+	o.At, o.Members = memory.oldest(), maps.Clone(o.Members)
+	var unread []string
+	for _, g := range o.Groups {
+		if _, read := o.Members[g.ID]; !read {
+			unread = append(unread, g.ID)
+		}
+	}
+	err := each(ctx, unread, look, func(ctx context.Context, id string) ([]string, error) { return collect(dir.Members(ctx, id)) },
+		func(id string, members []string) { slices.Sort(members); o.Members[id] = members })
+	return &o, err
 }
 
 // ErrSnapshot says that a file is not a snapshot that this roster can read.

@@ -90,11 +90,9 @@ func share(total int, next, bound time.Duration) int {
 
 // untilNext is how long it takes until the schedule comes again, at most the drift bound.
 func untilNext(p *schema.Provisioner, now time.Time) time.Duration {
-	next := p.DriftBound
-	for _, spec := range []string{p.Schedule, p.FullRead} {
-		if s, err := schema.ParseSchedule(spec, p.Timezone); err == nil {
-			next = min(next, s.Next(now).Sub(now))
-		}
+	s, err := schema.ParseSchedule(p.Schedule, p.Timezone)
+	if err != nil { // there is none
+		return p.DriftBound
 	}
-	return next
+	return min(p.DriftBound, s.Next(now).Sub(now))
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -60,6 +61,9 @@ func (a *app) serve(ctx context.Context, s *service, started func(address string
 	}
 	runner := w.runner()
 	runner.Progress = nil
+	memory := &daemon.Memory{Dir: filepath.Join(w.state, "memory"), Log: w.log}
+	defer memory.Close()
+	runner.Memory = memory
 	host, err := s.hosting.open(a, s.repo, &s.place.git)
 	if err != nil {
 		return err

@@ -81,6 +81,7 @@ type workspace struct {
 	commit reconcile.CommitRef
 	decls  *schema.Declarations
 	dirty  bool
+	state  string // the folder for journal and caches
 
 	signed    func(ctx context.Context, since, head string) error
 	redactKey []byte
@@ -242,6 +243,7 @@ func (w *workspace) openBook(state string, repo *gitrepo.Repo, writes bool) erro
 	if err := os.MkdirAll(state, 0o700); err != nil {
 		return fmt.Errorf("make the state directory: %w", err)
 	}
+	w.state = state
 	sign, signed, err := w.auditSignatures(store, writes)
 	if err != nil {
 		return err

@@ -61,6 +61,9 @@ func (w *worker) retire() {
 	defer w.mu.Unlock()
 	if w.provisioner != nil {
 		w.daemon.Log.Info("provisioner is no longer declared, and nothing is left to be done for it", "provisioner", w.key)
+		if memory := w.daemon.Runner.Memory; memory != nil {
+			memory.Keep(w.key, nil)
+		}
 	}
 	w.provisioner = nil
 }
