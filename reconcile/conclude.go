@@ -101,7 +101,7 @@ func (s *session) report(results []Done, stopped error) *Report {
 	plan := s.out.Plan
 	r := s.blankReport()
 	r.Digest, r.Changes, r.Counts, r.Warnings = plan.Digest, results, plan.Counts, plan.Notices
-	r.Approvals, r.Assertions = plan.Approvals, plan.Assertions
+	r.Approvals, r.Assertions, r.Remembered = plan.Approvals, plan.Assertions, plan.Remembered
 	r.HeldDigest = heldAtTheEnd(plan, results)
 	r.count()
 	r.Outcome = r.judge()

@@ -46,6 +46,9 @@ func ReportMarkdown(r *Report) string {
 	row("commit", strings.TrimSpace(r.Commit.ID+" "+r.Commit.Subject))
 	row("author", r.Commit.Author)
 	row("trigger", r.Trigger)
+	if r.Remembered != nil {
+		row("AWS", r.Remembered.String())
+	}
 	row("began", r.Started.Format(time.RFC3339))
 	row("ended", r.Finished.Format(time.RFC3339))
 	row("digest", r.Digest)

@@ -64,6 +64,17 @@ func recollect(o *Observed, p *schema.Provisioner) *Recollection {
 	return r
 }
 
+// Remembered says on what a plan rests that did not read everything.
+type Remembered struct {
+	Since    time.Time `json:"since"`    // when the part was read that nobody has read for the longest time
+	LookedUp int       `json:"lookedUp"` // objects, names and lists of members looked up now: all that the changes touch
+}
+
+// String is one line for people.
+func (r *Remembered) String() string {
+	return fmt.Sprintf("read since %s, %s now", r.Since.Format(time.RFC3339), plural(r.LookedUp, "lookup"))
+}
+
 // copy returns one that can be brought up to date.
 func (r *Recollection) copy() *Recollection {
 	c := *r

@@ -85,12 +85,17 @@ func TestACommitCostsCallsForWhatItChangesAlone(t *testing.T) {
 				if len(tt.calls) == 0 {
 					want = reconcile.RunInSync
 				}
-				w.apply(want)
+				r := w.apply(want)
+				if r.Remembered == nil {
+					t.Error("the report does not say that it rests on memory")
+				}
 				if diff := cmp.Diff(tt.calls, w.calls()); diff != "" {
 					t.Errorf("calls:\n%s", diff)
 				}
 				w.trigger = "command" // and nothing was missed
-				w.apply(reconcile.RunInSync)
+				if r := w.apply(reconcile.RunInSync); r.Remembered != nil {
+					t.Errorf("after reading everything the report says %q", r.Remembered)
+				}
 			})
 		}
 	}
@@ -359,5 +364,44 @@ func TestWhereTheRateAllowsEachRunOnScheduleReadsEverything(t *testing.T) {
 	w.apply(reconcile.RunApplied) // at once, whatever the drift bound
 	if n := len(w.sim.State().MemberNames("Group")); n != 10 {
 		t.Errorf("%d members", n)
+	}
+}
+
+func TestPreviewsLookAtWhatRunsRemember(t *testing.T) {
+	cue := people(250) + group("g", "Group", 1, 10)
+	w := newRemembering(t, slow, cue)
+	foreign, err := w.sim.PutGroup(awssim.Group{DisplayName: "Foreign"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, _ := w.sim.State().User("name9@example.com")
+	if err := w.sim.AddMember(foreign, u.ID); err != nil {
+		t.Fatal(err)
+	}
+	w.trigger = "command"
+	w.apply(reconcile.RunInSync)
+	w.trigger = "commit"
+	w.commit(slow, strings.Replace(cue, "u5: {}, ", "", 1))
+	w.apply(reconcile.RunApplied)
+	w.sim.ResetCalls()
+	p := w.commits[0].Provisioners["aws"]
+	have, err := w.runner.Snapshot(t.Context(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]int{"ListUsers": 1}, w.calls()); diff != "" { // of the group that is not ours
+		t.Errorf("calls:\n%s", diff)
+	}
+	w.runner.Memory = nil
+	want, err := w.runner.Snapshot(t.Context(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !have.Observed.At.Before(want.Observed.At) {
+		t.Errorf("it says that it was read at %v", have.Observed.At)
+	}
+	want.Observed.At = have.Observed.At
+	if diff := cmp.Diff(want, have); diff != "" {
+		t.Error(diff)
 	}
 }

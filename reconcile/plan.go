@@ -26,14 +26,16 @@ type Plan struct {
 	Identity    string    `json:"identity"`
 	Commit      CommitRef `json:"commit"`
 	Dirty       bool      `json:"dirty,omitempty"` // made from files that are not committed
-	At          time.Time `json:"at"`              // when the directory was read
-	Mode        Mode      `json:"mode"`
-	Scope       string    `json:"scope"`
-	Digest      string    `json:"digest"`
-	HeldDigest  string    `json:"heldDigest,omitempty"`
-	Counts      Counts    `json:"counts"`
-	Changes     []Change  `json:"changes"`
-	Notices     []string  `json:"notices,omitempty"`
+	At          time.Time `json:"at"`              // when the directory was read, the oldest part of what is known of it
+	// Remembered says that not everything was read for this plan; nil when it was.
+	Remembered *Remembered `json:"remembered,omitempty"`
+	Mode       Mode        `json:"mode"`
+	Scope      string      `json:"scope"`
+	Digest     string      `json:"digest"`
+	HeldDigest string      `json:"heldDigest,omitempty"`
+	Counts     Counts      `json:"counts"`
+	Changes    []Change    `json:"changes"`
+	Notices    []string    `json:"notices,omitempty"`
 	// Approvals are those that released something.
 	Approvals []Approved `json:"approvals,omitempty"`
 	// Assertions are those that do not hold, on what is declared or on what AWS holds.

@@ -52,8 +52,10 @@ type Report struct {
 	Finished    time.Time `json:"finished"`
 	Digest      string    `json:"digest"`
 	HeldDigest  string    `json:"heldDigest,omitempty"`
-	Counts      Counts    `json:"counts"`
-	Changes     []Done    `json:"changes"`
+	// Remembered says that the run did not read everything; nil when it did.
+	Remembered *Remembered `json:"remembered,omitempty"`
+	Counts     Counts      `json:"counts"`
+	Changes    []Done      `json:"changes"`
 	// Parts are the files that hold the changes of a long report, in order; Changes is empty then. Filled in by Conclude.
 	Parts []ReportLink `json:"parts,omitempty"`
 	// Assertions are those that did not hold when the run looked, on what is declared or on what AWS held.

@@ -22,7 +22,11 @@ func (s *session) see(ctx context.Context, in PlanInput) (*Plan, error) {
 		}
 		plan := NewPlan(in)
 		missing := v.needsOf(plan, in)
-		if v.whole || missing.none() {
+		if v.whole {
+			return plan, nil
+		}
+		plan.Remembered = &Remembered{Since: in.Observed.At, LookedUp: len(v.seen)}
+		if missing.none() {
 			return plan, nil
 		}
 		if round == mostRounds {
@@ -31,6 +35,7 @@ func (s *session) see(ctx context.Context, in PlanInput) (*Plan, error) {
 		}
 		before := v.version
 		if err = s.lookUp(ctx, v, missing); err == nil && v.version == before { // all is as remembered
+			plan.Remembered.LookedUp = len(v.seen)
 			return plan, nil
 		}
 	}

@@ -74,8 +74,12 @@ func (p *Plan) facts() string {
 	if scope == "all users" {
 		scope = "ALL USERS"
 	}
-	return fmt.Sprintf("%s; commit %.7s; %s; desired %s and %s; read %s: %s and %s; %s", p.Identity, cmpCommit(p.Commit), scope,
-		plural(p.Counts.DesiredUsers, "user"), plural(p.Counts.DesiredGroups, "group"), p.At.Format(time.RFC3339),
+	read := "read " + p.At.Format(time.RFC3339)
+	if p.Remembered != nil {
+		read = p.Remembered.String()
+	}
+	return fmt.Sprintf("%s; commit %.7s; %s; desired %s and %s; %s: %s and %s; %s", p.Identity, cmpCommit(p.Commit), scope,
+		plural(p.Counts.DesiredUsers, "user"), plural(p.Counts.DesiredGroups, "group"), read,
 		plural(p.Counts.ObservedUsers, "user"), plural(p.Counts.ObservedGroups, "group"), p.notOurs())
 }
 
@@ -104,7 +108,11 @@ func (r *Report) WriteText(w io.Writer, paint Paint) error {
 	t := &textWriter{w: bufio.NewWriter(w), paint: paint}
 	page := sections(r.Changes)
 	t.line("%s: %s", t.tone(Plain, r.Provisioner), t.tone(r.Outcome.tone(), r.sentence()+notOnPage(page)))
-	t.line("%s", t.tone(Faint, fmt.Sprintf("run %s; commit %.7s; %s", r.Run, cmpCommit(r.Commit), r.Finished.Format(time.RFC3339))))
+	facts := fmt.Sprintf("run %s; commit %.7s; %s", r.Run, cmpCommit(r.Commit), r.Finished.Format(time.RFC3339))
+	if r.Remembered != nil {
+		facts += "; " + r.Remembered.String()
+	}
+	t.line("%s", t.tone(Faint, facts))
 	for _, e := range r.Errors {
 		t.line("%s %s", t.tone(Alarm, "error:"), e)
 	}
