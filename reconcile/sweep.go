@@ -1,6 +1,8 @@
 package reconcile
 
 import (
+	"cmp"
+	"math"
 	"slices"
 	"time"
 
@@ -18,8 +20,12 @@ type sweep struct {
 // enough for everything, each run on schedule reads everything.
 const sweepShare = 0.1
 
-// sweepOf decides what to read again. A run on schedule reads what has not been read for the longest time, at least so much that all of it
-// is read within the drift bound; any other run only what is already older than that. wanted are the ids of the groups that matter.
+// awsPerSecond is how many calls AWS takes in a second (AWS, "IAM Identity Center quotas").
+const awsPerSecond = 20
+
+// sweepOf decides what to read again. A read that takes no more than a second is made in every run. Beyond that a run on schedule reads
+// what has not been read for the longest time, at least so much that all of it is read within the drift bound; any other run only what is
+// already older than that. wanted are the ids of the groups that matter.
 func sweepOf(r *Recollection, p *schema.Provisioner, wanted []string, scheduled bool, now time.Time) sweep {
 	var next time.Duration
 	if scheduled {
@@ -30,6 +36,9 @@ func sweepOf(r *Recollection, p *schema.Provisioner, wanted []string, scheduled 
 	}
 	parts, total := r.parts(p, wanted)
 	allowance := 0
+	if second := cmp.Or(int(math.Ceil(p.Rate.PerSecond)), awsPerSecond); total <= second {
+		return sweep{whole: true}
+	}
 	if scheduled {
 		allowance = max(int(sweepShare*p.Rate.PerSecond*next.Seconds()), share(total, next, p.DriftBound))
 		if p.Rate.PerSecond == 0 || total <= allowance {

@@ -61,7 +61,7 @@ func (a *app) serve(ctx context.Context, s *service, started func(address string
 	}
 	runner := w.runner()
 	runner.Progress = nil
-	memory := &daemon.Memory{Dir: filepath.Join(w.state, "memory"), Log: w.log}
+	memory := &daemon.Memory{Dir: filepath.Join(w.state, "seen"), Log: w.log}
 	defer memory.Close()
 	runner.Memory = memory
 	host, err := s.hosting.open(a, s.repo, &s.place.git)
