@@ -74,6 +74,17 @@ type Report struct {
 	Roster   string      `json:"roster"`
 }
 
+// Seen is since when a change made outside would have been seen by the run; zero if it came to no plan.
+func (r *Report) Seen() time.Time {
+	switch {
+	case r.Digest == "":
+		return time.Time{}
+	case r.Remembered != nil:
+		return r.Remembered.Since
+	}
+	return r.Started
+}
+
 // Counts sums a run up.
 type Counts struct {
 	DesiredUsers   int `json:"desiredUsers"`

@@ -14,6 +14,7 @@ var (
 	lastRun   = prometheus.NewDesc("roster_last_run_timestamp_seconds", "When the last run of a provisioner ended.", []string{"provisioner"}, nil)
 	outcome   = prometheus.NewDesc("roster_last_run_outcome", "1 for the outcome of the last run, 0 for the others.", []string{"provisioner", "outcome"}, nil)
 	changes   = prometheus.NewDesc("roster_last_run_changes", "Changes of the last run by result.", []string{"provisioner", "result"}, nil)
+	seen      = prometheus.NewDesc("roster_directory_seen_timestamp_seconds", "Since when changes made outside would have been seen by the last run.", []string{"provisioner"}, nil)
 	polled    = prometheus.NewDesc("roster_last_poll_timestamp_seconds", "When the repository was last asked for its newest commit.", nil, nil)
 	pollError = prometheus.NewDesc("roster_poll_failing", "1 while the repository cannot be read.", nil, nil)
 	ends      = prometheus.NewDesc("roster_deadline_timestamp_seconds", "When a token, certificate, metadata, pause or approval ends.", []string{"kind", "path"}, nil)
@@ -21,7 +22,7 @@ var (
 )
 
 func (collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{lastRun, outcome, changes, polled, pollError, refused, ends} {
+	for _, d := range []*prometheus.Desc{lastRun, outcome, changes, seen, polled, pollError, refused, ends} {
 		ch <- d
 	}
 }
@@ -50,6 +51,9 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		for _, o := range []reconcile.Outcome{reconcile.RunInSync, reconcile.RunApplied, reconcile.RunHeld, reconcile.RunPartial, reconcile.RunFailed, reconcile.RunInterrupted,
 			reconcile.RunNeedsAuthorization} {
 			gauge(outcome, one(last.Report.Outcome == o), key, string(o))
+		}
+		if at := last.Report.Seen(); !at.IsZero() {
+			gauge(seen, float64(at.Unix()), key)
 		}
 		n := last.Report.Counts
 		for result, count := range map[reconcile.Result]int{reconcile.ResultDone: n.Done, reconcile.ResultHeld: n.Held, reconcile.ResultFailed: n.Failed,

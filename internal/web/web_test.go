@@ -21,7 +21,7 @@ func busy() daemon.State {
 	valid := reconcile.CommitRef{ID: "0123456789abcdef", Subject: "<script>alert(1)</script>", Author: "Eve <eve@example.com>"}
 	return daemon.State{Commit: reconcile.CommitRef{ID: "ffff"}, Valid: valid, Invalid: "groups/a.cue:1:1: R2001: <b>no such user</b>", Polled: noon,
 		PollErr: "fetch: no route", Last: map[string]daemon.Last{
-			"aws":   {Report: &reconcile.Report{Outcome: reconcile.RunPartial, Counts: reconcile.Counts{Done: 3, Failed: 2, Held: 1}}, Time: noon},
+			"aws":   {Report: &reconcile.Report{Outcome: reconcile.RunPartial, Digest: "sha256:x", Started: noon, Remembered: &reconcile.Remembered{Since: noon.Add(-time.Hour)}, Counts: reconcile.Counts{Done: 3, Failed: 2, Held: 1}}, Time: noon},
 			"fails": {Error: "list users: 401 <i>", Time: noon},
 			"new":   {},
 		}}
@@ -73,6 +73,7 @@ func TestMetrics(t *testing.T) {
 		`roster_last_run_changes{provisioner="aws",result="failed"} 2`,
 		`roster_last_run_changes{provisioner="aws",result="unknown"} 0`,
 		`roster_last_run_timestamp_seconds{provisioner="fails"} 1.7954352e+09`,
+		`roster_directory_seen_timestamp_seconds{provisioner="aws"} 1.7954316e+09`,
 		`roster_last_poll_timestamp_seconds 1.7954352e+09`,
 		"roster_poll_failing 1",
 		"roster_commit_refused 1",
