@@ -18,7 +18,7 @@ type applier struct {
 	ledger   *Ledger // updated as writes succeed
 	run      string
 	now      func() time.Time
-	workers  int
+	workers  int           // calls under way at once
 	grace    time.Duration // for calls in flight when the run is told to stop
 	progress func(done, total int)
 
@@ -123,14 +123,15 @@ func (a *applier) stop(err error) {
 	}
 }
 
-// runStage runs writes with bounded concurrency, each as soon as what it waits for has ended, in their order.
+// runStage runs writes with bounded concurrency, each as soon as what it waits for has ended. Half as many again write to the journal while
+// the others' calls are under way: how many those are, the directory's limiter sees to.
 func (a *applier) runStage(ctx context.Context, writes []write) {
 	if len(writes) == 0 {
 		return
 	}
 	s := newSchedule(writes)
 	var workers sync.WaitGroup
-	for range max(1, min(a.workers, len(writes))) {
+	for range max(1, min(a.workers+a.workers/2, len(writes))) {
 		workers.Go(func() {
 			for {
 				i, ok := s.next()
