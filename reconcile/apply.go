@@ -18,9 +18,9 @@ type applier struct {
 	ledger   *Ledger // updated as writes succeed
 	run      string
 	now      func() time.Time
-	workers  int           // calls under way at once
-	grace    time.Duration // for calls in flight when the run is told to stop
-	progress func(done, total int)
+	workers  int                   // calls under way at once
+	grace    time.Duration         // for calls in flight when the run is told to stop
+	progress func(done, total int) // in writes; may be nil
 
 	mu       sync.Mutex
 	results  []Done
@@ -28,7 +28,8 @@ type applier struct {
 	asides   map[string]Attributes // what users have become on the way to their final values
 	groupIDs map[string]string
 	sequence int
-	sent     int   // changes that have a result
+	ended    int   // writes
+	expected int   // writes, with those that have ended
 	fatal    error // why nothing more is sent
 }
 
@@ -61,12 +62,17 @@ var stages = []func(*applier) []write{
 func (a *applier) apply(ctx context.Context) error {
 	a.prepare()
 	for _, stage := range stages {
-		a.runStage(ctx, stage(a))
+		writes := stage(a)
+		a.expected = a.ended + a.remaining()
+		a.tell()
+		a.runStage(ctx, writes)
 		if a.stopped(ctx) != nil {
 			break
 		}
 	}
 	err := a.stopped(ctx)
+	a.expected = a.ended // nothing more comes, whatever has become of the rest
+	a.tell()
 	for i := range a.results {
 		d := &a.results[i]
 		a.identify(d) // what is held is approved by the ids that the next plan knows
@@ -229,10 +235,38 @@ func (a *applier) finish(w *write, result Result, text string, receipt CallRecei
 		d.Result, d.Error, d.RequestID, d.Took = result, text, receipt.RequestID, took
 		a.identify(d)
 	}
-	a.sent += len(w.changes)
+	a.ended++
+	a.expected = max(a.expected, a.ended)
+	a.tell()
+}
+
+func (a *applier) tell() {
 	if a.progress != nil {
-		a.progress(a.sent, a.plan.Released())
+		a.progress(a.ended, a.expected)
 	}
+}
+
+// remaining is how many writes the changes without a result take: one for each, but MaxMembers memberships of a group share one, and its own
+// change goes along.
+func (a *applier) remaining() int {
+	n := 0
+	own, members := map[string]int{}, map[string]int{} // by group
+	for i := range a.plan.Changes {
+		switch c := &a.plan.Changes[i]; {
+		case a.results[i].Result != "":
+		case c.Member != "":
+			members[c.Key]++
+			own[c.Key] += 0
+		case c.Kind.OfUser(), c.Kind == DeleteGroup:
+			n++
+		default:
+			own[c.Key]++
+		}
+	}
+	for key, k := range own {
+		n += max(k, pages(members[key]))
+	}
+	return n
 }
 
 // identify gives a change the id that a creation of this run has assigned to its object.
@@ -280,7 +314,6 @@ func (l *Ledger) record(c *Change, id string, left leaving, now time.Time) {
 // skip leaves a change out because what it stands on was not done.
 func (a *applier) skip(i int) {
 	a.results[i].Result, a.results[i].Error = ResultSkipped, "what it stands on was not done"
-	a.sent++
 }
 
 // gone makes deleting what is gone succeed.

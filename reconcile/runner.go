@@ -37,7 +37,8 @@ type Runner struct {
 	RedactKey []byte
 	// Grace is how long calls in flight may take when a run is told to stop; 0 means 10 seconds.
 	Grace time.Duration
-	// Progress, if set, follows reads and writes: what is being done, and how much of it is.
+	// Progress, if set, follows reads and writes: what is being done, and how many of the requests that it takes have ended. A phase ends
+	// with as many as there are.
 	Progress func(phase string, done, total int)
 	Log      *slog.Logger
 }
