@@ -7,13 +7,12 @@ import (
 )
 
 func TestALimiterIsSharedUntilTheRateChanges(t *testing.T) {
-	const endpoint = "https://scim.us-east-1.amazonaws.com/f6a1c2d0-7b3e-4c55-9a81-2d0e5b6f7c18/scim/v2"
 	var w workspace
-	first := w.limiter(&schema.Provisioner{Endpoint: endpoint, Rate: schema.Rate{PerSecond: 15, Concurrency: 5}})
-	if again := w.limiter(&schema.Provisioner{Endpoint: endpoint, Rate: schema.Rate{PerSecond: 15, Concurrency: 5}}); again != first {
+	first := w.limiter(&schema.Provisioner{Rate: schema.Rate{PerSecond: 15, Concurrency: 5}})
+	if again := w.limiter(&schema.Provisioner{Rate: schema.Rate{PerSecond: 15, Concurrency: 5}}); again != first {
 		t.Error("two runs at one endpoint do not share a limiter: together they would exceed the rate")
 	}
-	slower := w.limiter(&schema.Provisioner{Endpoint: endpoint, Rate: schema.Rate{PerSecond: 4, Concurrency: 2}})
+	slower := w.limiter(&schema.Provisioner{Rate: schema.Rate{PerSecond: 4, Concurrency: 2}})
 	if slower.PerSecond != 4 || slower.Concurrency != 2 {
 		t.Errorf("after a commit that asks for 4 a second, 2 at once, it is %v a second, %d at once", slower.PerSecond, slower.Concurrency)
 	}
