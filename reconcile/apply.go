@@ -18,20 +18,20 @@ type applier struct {
 	ledger   *Ledger // updated as writes succeed
 	run      string
 	now      func() time.Time
-	workers  int
-	grace    time.Duration // for calls in flight when the run is told to stop
-	progress func(done, total int)
+	workers  int                   // calls under way at once
+	grace    time.Duration         // for calls in flight when the run is told to stop
+	progress func(done, total int) // in writes; may be nil
 
 	mu       sync.Mutex
 	results  []Done
-	ids      map[string]string     // of users by key
-	asides   map[string]Attributes // what users have become on the way to their final values
+	ids      map[string]string // of users by key
 	groupIDs map[string]string
 	answers  map[string]RemoteUser // what the directory said that a user has become, by key
 	// uncertain are the changes of which nobody knows whether they took effect.
 	uncertain map[int]bool
 	sequence  int
-	sent      int   // changes that have a result
+	ended     int   // writes
+	expected  int   // writes, with those that have ended
 	fatal     error // why nothing more is sent
 }
 
@@ -64,12 +64,17 @@ var stages = []func(*applier) []write{
 func (a *applier) apply(ctx context.Context) error {
 	a.prepare()
 	for _, stage := range stages {
-		a.runStage(ctx, stage(a))
+		writes := stage(a)
+		a.expected = a.ended + a.remaining()
+		a.tell()
+		a.runStage(ctx, writes)
 		if a.stopped(ctx) != nil {
 			break
 		}
 	}
 	err := a.stopped(ctx)
+	a.expected = a.ended // nothing more comes, whatever has become of the rest
+	a.tell()
 	for i := range a.results {
 		d := &a.results[i]
 		a.identify(d) // what is held is approved by the ids that the next plan knows
@@ -86,8 +91,7 @@ func (a *applier) apply(ctx context.Context) error {
 func (a *applier) prepare() {
 	a.graph = newGraph(a.plan.Changes)
 	a.results = make([]Done, len(a.plan.Changes))
-	a.ids, a.groupIDs, a.asides = map[string]string{}, map[string]string{}, map[string]Attributes{}
-	a.answers, a.uncertain = map[string]RemoteUser{}, map[int]bool{}
+	a.ids, a.groupIDs, a.answers, a.uncertain = map[string]string{}, map[string]string{}, map[string]RemoteUser{}, map[int]bool{}
 	for i := range a.plan.Changes {
 		c := &a.plan.Changes[i]
 		a.results[i].Change = *c
@@ -124,14 +128,15 @@ func (a *applier) stop(err error) {
 	}
 }
 
-// runStage runs writes with bounded concurrency, each as soon as what it waits for has ended, in their order.
+// runStage runs writes with bounded concurrency, each as soon as what it waits for has ended. Half as many again write to the journal while
+// the others' calls are under way: how many those are, the directory's limiter sees to.
 func (a *applier) runStage(ctx context.Context, writes []write) {
 	if len(writes) == 0 {
 		return
 	}
 	s := newSchedule(writes)
 	var workers sync.WaitGroup
-	for range max(1, min(a.workers, len(writes))) {
+	for range max(1, min(a.workers+a.workers/2, len(writes))) {
 		workers.Go(func() {
 			for {
 				i, ok := s.next()
@@ -240,10 +245,38 @@ func (a *applier) finish(w *write, result Result, text string, receipt CallRecei
 		d.Result, d.Error, d.RequestID, d.Took = result, text, receipt.RequestID, took
 		a.identify(d)
 	}
-	a.sent += len(w.changes)
+	a.ended++
+	a.expected = max(a.expected, a.ended)
+	a.tell()
+}
+
+func (a *applier) tell() {
 	if a.progress != nil {
-		a.progress(a.sent, a.plan.Released())
+		a.progress(a.ended, a.expected)
 	}
+}
+
+// remaining is how many writes the changes without a result take: one for each, but MaxMembers memberships of a group share one, and its own
+// change goes along.
+func (a *applier) remaining() int {
+	n := 0
+	own, members := map[string]int{}, map[string]int{} // by group
+	for i := range a.plan.Changes {
+		switch c := &a.plan.Changes[i]; {
+		case a.results[i].Result != "":
+		case c.Member != "":
+			members[c.Key]++
+			own[c.Key] += 0
+		case c.Kind.OfUser(), c.Kind == DeleteGroup:
+			n++
+		default:
+			own[c.Key]++
+		}
+	}
+	for key, k := range own {
+		n += max(k, pages(members[key]))
+	}
+	return n
 }
 
 // identify gives a change the id that a creation of this run has assigned to its object.
@@ -291,7 +324,6 @@ func (l *Ledger) record(c *Change, id string, left leaving, now time.Time) {
 // skip leaves a change out because what it stands on was not done.
 func (a *applier) skip(i int) {
 	a.results[i].Result, a.results[i].Error = ResultSkipped, "what it stands on was not done"
-	a.sent++
 }
 
 // gone makes deleting what is gone succeed.

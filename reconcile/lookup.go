@@ -18,6 +18,10 @@ func (s *session) lookUp(ctx context.Context, v *sight, n needs) error {
 		return err
 	}
 	wishes = slices.DeleteFunc(wishes, v.has)
+	maps.DeleteFunc(n.counts, func(id string, _ int) bool { // who reads all of a group has counted it
+		_, read := slices.BinarySearchFunc(wishes, wish{seeMembers, id}, wish.compare)
+		return read
+	})
 	var mu sync.Mutex
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(max(1, s.provisioner.Rate.Concurrency))
@@ -41,9 +45,7 @@ func (s *session) lookUp(ctx context.Context, v *sight, n needs) error {
 		run(func() (func(), error) { return s.find(ctx, v, w) })
 	}
 	for _, id := range sortedKeys(n.counts) {
-		if !slices.Contains(wishes, wish{seeMembers, id}) {
-			run(func() (func(), error) { return s.countMembers(ctx, v, id, n.counts[id]) })
-		}
+		run(func() (func(), error) { return s.countMembers(ctx, v, id, n.counts[id]) })
 	}
 	return group.Wait()
 }

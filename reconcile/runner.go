@@ -39,7 +39,8 @@ type Runner struct {
 	Grace time.Duration
 	// Memory, if set, spares reading what was read before; without it each run reads everything.
 	Memory Memory
-	// Progress, if set, follows reads and writes: what is being done, and how much of it is.
+	// Progress, if set, follows reads and writes: what is being done, and how many of the requests that it takes have ended. A phase ends
+	// with as many as there are.
 	Progress func(phase string, done, total int)
 	Log      *slog.Logger
 }

@@ -142,19 +142,13 @@ func (a *applier) call(i int) func(context.Context) (CallReceipt, error) {
 
 func (a *applier) updateUser(ctx context.Context, c *Change) (CallReceipt, error) {
 	a.mu.Lock()
-	have := RemoteUser{ID: c.ID, Attributes: a.plan.linking.State.Users[c.Key].Attributes}
-	if aside, ok := a.asides[c.Key]; ok {
-		have.Attributes = aside
+	have, changed := a.answers[c.Key] // a temporary name, on the way to the final one
+	if !changed {
+		have = RemoteUser{ID: c.ID, Attributes: a.plan.linking.State.Users[c.Key].Attributes}
 	}
 	a.mu.Unlock()
-	want := patch(have.Attributes, c.Attributes)
-	u, receipt, err := a.dir.UpdateUser(ctx, have, want)
+	u, receipt, err := a.dir.UpdateUser(ctx, have, patch(have.Attributes, c.Attributes))
 	a.answered(c.Key, u, err)
-	if err == nil && c.Kind == SetAsideUser {
-		a.mu.Lock()
-		a.asides[c.Key] = want
-		a.mu.Unlock()
-	}
 	return receipt, err
 }
 

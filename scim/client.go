@@ -37,7 +37,8 @@ type Client struct {
 	// token that is renewed takes effect at once. Never logged.
 	Token func(context.Context) (string, error)
 
-	// HTTP sends the requests; nil means http.DefaultTransport. Redirects are
+	// HTTP sends the requests. Nil, or one without a Transport, means
+	// http.DefaultTransport with room for more idle connections. Redirects are
 	// never followed, whatever it says: a token must not travel elsewhere.
 	HTTP *http.Client
 
@@ -147,6 +148,9 @@ func (c *Client) doer() *http.Client {
 	var h http.Client
 	if c.HTTP != nil {
 		h = *c.HTTP
+	}
+	if h.Transport == nil {
+		h.Transport = transport()
 	}
 	h.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &h

@@ -9,10 +9,11 @@ import (
 var ErrReadOnly = errors.New("read-only: only GET is allowed")
 
 // ReadOnly returns a transport that passes GET requests on to next and refuses
-// all others before they leave. Nil means http.DefaultTransport.
+// all others before they leave. Nil means what a Client uses that has no
+// transport of its own.
 func ReadOnly(next http.RoundTripper) http.RoundTripper {
 	if next == nil {
-		next = http.DefaultTransport
+		next = transport()
 	}
 	return readOnly{next}
 }

@@ -18,8 +18,7 @@ func (w *workspace) client(ctx context.Context, p *schema.Provisioner, readOnly 
 	if err := w.app.policy.Sends(p.Endpoint); err != nil {
 		return nil, fmt.Errorf("%s: %w", p.EndpointPos, err)
 	}
-	limiter, _ := w.limiters.LoadOrStore(p.Identity(), &scim.Limiter{PerSecond: p.Rate.PerSecond, Concurrency: p.Rate.Concurrency})
-	client := &scim.Client{Endpoint: p.Endpoint, Limiter: limiter.(*scim.Limiter), UserAgent: "roster/" + version(), Log: w.log,
+	client := &scim.Client{Endpoint: p.Endpoint, Limiter: w.limiter(p), UserAgent: "roster/" + version(), Log: w.log,
 		HTTP: pooled(p.Rate.Concurrency, readOnly), Retry: w.app.retry(readOnly)}
 	if p.Auth.OAuth2 != nil {
 		tokens, err := w.oauth(p)
@@ -42,6 +41,17 @@ func (w *workspace) client(ctx context.Context, p *schema.Provisioner, readOnly 
 		return nil, err
 	}
 	return client, nil
+}
+
+// paced is who shares a limiter: all callers of an endpoint, until a commit changes the rate.
+type paced struct {
+	identity string
+	rate     schema.Rate
+}
+
+func (w *workspace) limiter(p *schema.Provisioner) *scim.Limiter {
+	l, _ := w.limiters.LoadOrStore(paced{p.Identity(), p.Rate}, &scim.Limiter{PerSecond: p.Rate.PerSecond, Concurrency: p.Rate.Concurrency})
+	return l.(*scim.Limiter)
 }
 
 func (w *workspace) resolver() *secret.Resolver {

@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"strings"
-	"time"
 
 	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/schema"
@@ -80,51 +78,4 @@ func (a *app) printProblems(w io.Writer, ps schema.Problems) {
 		}
 		fmt.Fprintln(w, p)
 	}
-}
-
-// progress prints what is being done on a terminal, over one line; elsewhere nothing.
-func (a *app) progress() func(phase string, done, total int) {
-	if !terminal(a.stderr) {
-		return nil
-	}
-	var current string
-	var began time.Time
-	return func(phase string, done, total int) {
-		if done == total {
-			fmt.Fprint(a.stderr, "\r\x1b[K")
-			return
-		}
-		if phase != current {
-			current, began = phase, time.Now()
-		}
-		fmt.Fprintf(a.stderr, "\r\x1b[K%s %d/%d%s", phase, done, total, timeLeft(done, total, time.Since(began)))
-	}
-}
-
-// timeLeft estimates how long the rest takes at the pace so far; "" while too little is known.
-func timeLeft(done, total int, elapsed time.Duration) string {
-	if done <= 0 || elapsed < 3*time.Second {
-		return ""
-	}
-	left := time.Duration(float64(elapsed) / float64(done) * float64(total-done))
-	if left < time.Second {
-		return ""
-	}
-	unit := time.Second
-	if left > 10*time.Minute {
-		unit = time.Minute
-	}
-	text := left.Round(unit).String()
-	if whole, ok := strings.CutSuffix(text, "m0s"); ok {
-		text = whole + "m"
-	}
-	return fmt.Sprintf(", about %s left", text)
-}
-
-// phase is progress for one thing that is done.
-func (a *app) phase(name string) func(done, total int) {
-	if p := a.progress(); p != nil {
-		return func(done, total int) { p(name, done, total) }
-	}
-	return nil
 }

@@ -66,12 +66,12 @@ func (b *Book) finish(d *desk, c *reconcile.Conclusion) (release func(), err err
 
 func (b *Book) conclude(ctx context.Context, d *desk, c *reconcile.Conclusion) (reconcile.Receipt, error) {
 	provisioner := c.Report.Provisioner
-	cut, err := readJournal(b.journalPath(provisioner))
+	cut, err := readIntent(b.journalPath(provisioner))
 	if err != nil {
 		return reconcile.Receipt{}, err
 	}
-	if cut != nil && cut.Intent.Run != c.Report.Run {
-		return reconcile.Receipt{}, fmt.Errorf("run %s is to be concluded first", cut.Intent.Run)
+	if cut != nil && cut.Run != c.Report.Run {
+		return reconcile.Receipt{}, fmt.Errorf("run %s is to be concluded first", cut.Run)
 	}
 	if waiting, err := b.readPending(provisioner); err != nil {
 		return reconcile.Receipt{}, err

@@ -41,6 +41,29 @@ func readJournal(name string) (*reconcile.Interrupted, error) {
 	return parseJournal(name, f)
 }
 
+// readIntent returns whose journal it is, without reading on: the entries of a
+// large run are megabytes. Nil as with readJournal.
+func readIntent(name string) (*reconcile.Intent, error) {
+	f, err := os.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if text, err := bufio.NewReader(f).ReadBytes('\n'); err == nil {
+		if rec, err := decodeLine(text); err == nil && rec.Intent != nil {
+			return rec.Intent, nil
+		}
+	}
+	cut, err := readJournal(name) // what a damaged first line means, the lines after it tell
+	if cut == nil {
+		return nil, err
+	}
+	return &cut.Intent, err
+}
+
 // journalReader gathers records and the first damaged line.
 type journalReader struct {
 	name    string

@@ -43,6 +43,43 @@ func writtenJournal(t testing.TB, n int) (name string, content []byte) {
 	return name, content
 }
 
+func TestTheIntentOfAJournalIsReadAlone(t *testing.T) {
+	allocations := func(entries int) float64 {
+		name, _ := writtenJournal(t, entries)
+		return testing.AllocsPerRun(20, func() {
+			if in, err := readIntent(name); err != nil || in.Run != "run-1" {
+				t.Fatalf("%+v, %v", in, err)
+			}
+		})
+	}
+	if few, many := allocations(2), allocations(400); many > few+1 {
+		t.Errorf("it takes %v allocations with 2 entries and %v with 400", few, many)
+	}
+	name, content := writtenJournal(t, 4)
+	first := bytes.IndexByte(content, '\n') + 1
+	for _, tt := range []struct {
+		name    string
+		content []byte
+		corrupt bool
+	}{
+		{"cut off in the first line", content[:first-9], false},
+		{"empty", nil, false},
+		{"damaged in the first line", append([]byte("x"), content[1:]...), true},
+	} {
+		if err := os.WriteFile(name, tt.content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		in, err := readIntent(name)
+		var corrupt *CorruptError
+		if in != nil || errors.As(err, &corrupt) != tt.corrupt || !tt.corrupt && err != nil {
+			t.Errorf("%s: %+v, %v", tt.name, in, err)
+		}
+	}
+	if in, err := readIntent(name + "x"); in != nil || err != nil {
+		t.Errorf("no journal has the intent %v, %v", in, err)
+	}
+}
+
 func TestJournalReadsWhatWasWritten(t *testing.T) {
 	name, content := writtenJournal(t, 7)
 	if lines := bytes.Count(content, []byte("\n")); lines != 8 {

@@ -112,7 +112,7 @@ func (r *Repo) build(base Hash, edits map[string][]byte, meta CommitMeta) ([]new
 
 // commitLocal stores the objects durably, then moves the reference.
 func (r *Repo) commitLocal(ctx context.Context, ref string, base, h Hash, objects []newObject) error {
-	if err := r.objects.writeLoose(objects); err != nil {
+	if err := r.objects.store(objects); err != nil {
 		return err
 	}
 	// Other writers hold the lock for milliseconds; one left by a crash is

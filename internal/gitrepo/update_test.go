@@ -42,6 +42,58 @@ func TestUpdateMakesACommitThatGitAccepts(t *testing.T) {
 	}
 }
 
+func TestACommitOfManyFilesIsOnePack(t *testing.T) {
+	r := newWorkingCopy(t)
+	objects := func() (loose, packs int) {
+		found, err := filepath.Glob(filepath.Join(r.GitDir(), "objects", "??", "*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		packed, err := filepath.Glob(filepath.Join(r.GitDir(), "objects", "pack", "*.idx"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(found), len(packed)
+	}
+	files := func(n int) map[string][]byte {
+		edits := map[string][]byte{}
+		for i := range n {
+			edits[fmt.Sprintf("ledger/%03d.json", i)] = fmt.Appendf(nil, "%d of %d", i, n)
+		}
+		return edits
+	}
+	var at Hash
+	for _, tt := range []struct {
+		name         string
+		files        int
+		loose, packs int // more of them
+	}{
+		{"few", 90, 90 + 3, 0}, // two trees and the commit
+		{"many", 250, 0, 1},
+	} {
+		looseBefore, packsBefore := objects()
+		var err error
+		if at, err = r.Update(t.Context(), "roster/audit", at, files(tt.files), meta(tt.name)); err != nil {
+			t.Fatal(err)
+		}
+		loose, packs := objects()
+		if loose-looseBefore != tt.loose || packs-packsBefore != tt.packs {
+			t.Errorf("%s: %d loose objects and %d packs more, want %d and %d", tt.name, loose-looseBefore, packs-packsBefore, tt.loose, tt.packs)
+		}
+	}
+	fsck(t, r.WorkTree())
+	if got := runGit(t, r.WorkTree(), "show", "roster/audit:ledger/249.json"); got != "249 of 250" {
+		t.Errorf("the last file is %q", got)
+	}
+	ledger, err := r.FS(at, "ledger")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if data, err := fs.ReadFile(ledger, "000.json"); err != nil || string(data) != "0 of 250" {
+		t.Errorf("this process reads %q, %v", data, err)
+	}
+}
+
 func TestUpdateIsRefused(t *testing.T) {
 	r := newWorkingCopy(t)
 	main := head(t, r, "main")

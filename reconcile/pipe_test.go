@@ -1,0 +1,122 @@
+package reconcile_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/reconciletest"
+	"github.com/seed-d64a251c/roster/schema"
+)
+
+// distant is a directory in memory whose writes take their time, so many at once, in the synthetic time of a test. It knows how long nothing
+// or too little was under way.
+type distant struct {
+	*reconciletest.Directory
+	latency time.Duration
+	places  chan struct{}
+
+	mu          sync.Mutex
+	calls, most int
+	first, last time.Time
+}
+
+func (d *distant) call() {
+	d.places <- struct{}{}
+	defer func() { <-d.places }()
+	d.mu.Lock()
+	d.calls++
+	d.most = max(d.most, len(d.places))
+	if d.first.IsZero() {
+		d.first = time.Now()
+	}
+	d.mu.Unlock()
+	time.Sleep(d.latency)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.last = time.Now()
+}
+
+// idle is how long the writes took beyond what so many calls, so many at once, have to take.
+func (d *distant) idle() time.Duration {
+	rounds := (d.calls + cap(d.places) - 1) / cap(d.places)
+	return d.last.Sub(d.first) - time.Duration(rounds)*d.latency
+}
+
+func (d *distant) CreateUser(ctx context.Context, a reconcile.Attributes) (reconcile.RemoteUser, reconcile.CallReceipt, error) {
+	d.call()
+	return d.Directory.CreateUser(ctx, a)
+}
+
+func (d *distant) CreateGroup(ctx context.Context, g reconcile.NewGroup) (reconcile.RemoteGroup, reconcile.CallReceipt, error) {
+	d.call()
+	return d.Directory.CreateGroup(ctx, g)
+}
+
+func (d *distant) UpdateGroup(ctx context.Context, id string, u reconcile.GroupUpdate) (reconcile.CallReceipt, error) {
+	d.call()
+	return d.Directory.UpdateGroup(ctx, id, u)
+}
+
+// slowDisk is an audit whose journal takes its time.
+type slowDisk struct {
+	*reconciletest.Audit
+	takes time.Duration
+}
+
+func (s *slowDisk) Begin(e reconcile.Entry) error {
+	time.Sleep(s.takes)
+	return s.Audit.Begin(e)
+}
+
+func (s *slowDisk) End(e reconcile.Entry) error {
+	time.Sleep(s.takes)
+	return s.Audit.End(e)
+}
+
+func TestWritesKeepThePipeFull(t *testing.T) {
+	const second = time.Second
+	for _, tt := range []struct {
+		name  string
+		cue   string
+		disk  time.Duration
+		calls int
+		idle  time.Duration // what may be lost where a stage begins or ends
+	}{
+		{"users one after the other", people(500), 0, 500, 0},
+		{"a journal that takes a while does not keep the calls waiting", people(500), second / 10, 500, second / 2},
+		{"a large group is filled while others are made", people(2000) + group("all", "Everybody", 1, 2000) + manyGroups(200), 0, 2000 + 20 + 200, second},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.commit("enabled: true, rate: {perSecond: 0, concurrency: 5}", tt.cue)
+			synctest.Test(t, func(t *testing.T) {
+				w.t = t
+				d := &distant{Directory: &reconciletest.Directory{}, latency: second, places: make(chan struct{}, 5)}
+				w.runner.Open = func(context.Context, *schema.Provisioner, bool) (reconcile.Directory, error) { return d, nil }
+				w.runner.Audit = &slowDisk{w.audit, tt.disk}
+				w.apply(reconcile.RunApplied)
+				if d.calls != tt.calls || d.most > 5 {
+					t.Errorf("%d calls, up to %d at once; want %d and 5", d.calls, d.most, tt.calls)
+				}
+				if d.idle() > tt.idle {
+					t.Errorf("the writes took %v longer than they have to, want at most %v", d.idle(), tt.idle)
+				}
+			})
+		})
+	}
+}
+
+// manyGroups declares n groups of two.
+func manyGroups(n int) string {
+	var b strings.Builder
+	for i := range n {
+		b.WriteString(group(fmt.Sprintf("g%03d", i), fmt.Sprintf("Group %d", i), i+1, i+2))
+	}
+	return b.String()
+}
