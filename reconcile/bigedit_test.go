@@ -8,20 +8,29 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/seed-d64a251c/roster/reconcile"
-	"github.com/seed-d64a251c/roster/reconcile/reconciletest"
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
-// settled is a world in which n people, and n/100 groups of ten, were synchronized long ago.
+// held is a memory that keeps what it is given as it is.
+type held struct{ *reconcile.Recollection }
+
+func (h *held) Recall(string) *reconcile.Recollection    { return h.Recollection }
+func (h *held) Keep(_ string, r *reconcile.Recollection) { h.Recollection = r }
+
+// settled is a world in which n people, a thousand a file, and n/100 groups of ten, were synchronized long ago.
 func settled(t testing.TB, n int) (w *world, files []string) {
 	w = newWorld(t)
-	w.runner.Memory = &reconciletest.Memory{}
+	w.runner.Memory = &held{}
 	var lines strings.Builder
 	st := awssim.State{Users: make([]awssim.User, n)}
 	ledger := reconcile.NewLedger()
 	for i := range n {
 		key, name, id := fmt.Sprintf("u%d", i), fmt.Sprintf("name%d", i), fmt.Sprintf("90000000-0000-4000-8000-%012d", i)
 		fmt.Fprintf(&lines, `{"key": %q, "userId": %q, "firstName": %q, "lastName": "Test", "email": "%s@example.com"}`+"\n", key, name, name, name)
+		if i%1000 == 999 {
+			files = append(files, fmt.Sprintf("users/%d.jsonl", i/1000), lines.String())
+			lines.Reset()
+		}
 		st.Users[i] = awssim.User{ID: id, ExternalID: key, UserName: name + "@example.com", DisplayName: name, Active: true,
 			Name: &awssim.Name{GivenName: name, FamilyName: "Test"}, Emails: []awssim.Value{{Value: name + "@example.com", Type: "work", Primary: true}}}
 		ledger.Users[key] = reconcile.Owned{ID: id}
@@ -42,7 +51,7 @@ func settled(t testing.TB, n int) (w *world, files []string) {
 	if err := w.sim.Load(st); err != nil {
 		t.Fatal(err)
 	}
-	files = []string{"users/all.jsonl", lines.String(), "groups/all.jsonl", groups.String()}
+	files = append(files, "groups/all.jsonl", groups.String())
 	w.commit(slow, "", files...)
 	status := &reconcile.Status{Version: 1, Provisioner: "aws", Identity: w.commits[0].Provisioners["aws"].Identity(), Run: "before", EverEnabled: true, Contacted: true,
 		Applied: &reconcile.AppliedAt{Commit: "commit-1", Time: w.now}, Commit: reconcile.CommitRef{ID: "commit-1"}}
@@ -60,7 +69,7 @@ func TestOneAttributeEditAmongAHundredThousandPeople(t *testing.T) {
 		t.Errorf("reading everything took %d calls", n)
 	}
 	w.sim.ResetCalls()
-	files[1] = strings.Replace(files[1], `"firstName": "name54321"`, `"firstName": "Changed"`, 1)
+	files[2*54+1] = strings.Replace(files[2*54+1], `"firstName": "name54321"`, `"firstName": "Changed"`, 1)
 	w.commit(slow, "", files...)
 	w.apply(reconcile.RunApplied)
 	if diff := cmp.Diff(map[string]int{"GetUser": 1, "PatchUser": 1}, w.calls()); diff != "" {

@@ -7,13 +7,13 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"testing/fstest"
 	"time"
 
 	"github.com/seed-d64a251c/roster/internal/directory"
 	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/reconcile/reconciletest"
 	"github.com/seed-d64a251c/roster/schema"
+	"github.com/seed-d64a251c/roster/schema/schematest"
 	"github.com/seed-d64a251c/roster/scim"
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
@@ -27,6 +27,7 @@ type world struct {
 	audit   *reconciletest.Audit
 	now     time.Time
 	commits []*schema.Declarations
+	cache   schema.Cache
 	runs    int
 	trigger string
 }
@@ -85,12 +86,13 @@ func (w *world) declare(base, cue string, more ...string) {
 	if len(more) > 0 {
 		provisioner, more = more[0], more[1:]
 	}
-	tree := fstest.MapFS{"base.cue": {Data: []byte(strings.NewReplacer("ENDPOINT", w.server.URL+w.sim.Path(), "PROVISIONER", provisioner).Replace(base))},
-		"more.cue": {Data: []byte("package roster\n" + cue)}}
+	tree := schematest.NewTree()
+	tree.Write("base.cue", strings.NewReplacer("ENDPOINT", w.server.URL+w.sim.Path(), "PROVISIONER", provisioner).Replace(base))
+	tree.Write("more.cue", "package roster\n"+cue)
 	for i := 0; i+1 < len(more); i += 2 {
-		tree[more[i]] = &fstest.MapFile{Data: []byte(more[i+1])}
+		tree.Write(more[i], more[i+1])
 	}
-	decls, err := schema.Load(tree)
+	decls, err := w.cache.Load(tree)
 	if err != nil {
 		w.t.Fatalf("load commit-%d:\n%v", len(w.commits)+1, err)
 	}

@@ -55,7 +55,7 @@ provisioners: prod: {
 
 // Tree writes the organisation.
 func (o Organisation) Tree() *Tree {
-	t := &Tree{MapFS: fstest.MapFS{}, hashes: map[string]string{}}
+	t := NewTree()
 	t.Write("roster.cue", settings)
 	o.files(t, "users", o.Users, o.PerFile, o.user)
 	perGroup := o.PerFile / 10
@@ -168,6 +168,9 @@ type Tree struct {
 	hashes map[string]string
 	reads  atomic.Int64
 }
+
+// NewTree returns an empty tree.
+func NewTree() *Tree { return &Tree{MapFS: fstest.MapFS{}, hashes: map[string]string{}} }
 
 // Write puts a file into the tree.
 func (t *Tree) Write(name, text string) {
