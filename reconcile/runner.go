@@ -68,6 +68,8 @@ type Request struct {
 	Dormant bool
 	// Digest, if set, refuses any plan but that one. It never approves anything.
 	Digest string
+	// Progress, if set, follows this run in the place of the Runner's.
+	Progress func(phase string, done, total int)
 }
 
 // Result is what a run came to. Report is nil when nothing was to be applied.
@@ -144,9 +146,13 @@ func (r *Runner) now() time.Time {
 	return time.Now().UTC()
 }
 
-func (r *Runner) progress(phase string) func(done, total int) {
-	if r.Progress == nil {
+func (s *session) progress(phase string) func(done, total int) {
+	tell := s.Progress
+	if s.req.Progress != nil {
+		tell = s.req.Progress
+	}
+	if tell == nil {
 		return nil
 	}
-	return func(done, total int) { r.Progress(phase, done, total) }
+	return func(done, total int) { tell(phase, done, total) }
 }

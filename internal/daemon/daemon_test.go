@@ -194,6 +194,7 @@ type station struct {
 	book  *book
 	aws   *people
 	wake  chan struct{}
+	log   strings.Builder
 }
 
 // watch runs a daemon within a bubble until do returns.
@@ -202,7 +203,7 @@ func watch(t *testing.T, first string, do func(s *station)) {
 		s := &station{forge: &forge{commits: []string{first}}, book: &book{}, aws: &people{}, wake: make(chan struct{}, 1)}
 		runs := 0
 		s.Daemon = &Daemon{Wake: s.wake, Head: s.forge.head, Load: s.forge.Declarations, Poll: 30 * time.Second, Jitter: 5 * time.Second,
-			Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+			Log: slog.New(slog.NewTextHandler(&s.log, nil)),
 			Runner: &reconcile.Runner{Audit: s.book, Archive: s.book, Source: s.forge, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 				Open:  func(context.Context, *schema.Provisioner, bool) (reconcile.Directory, error) { return s.aws, nil },
 				RunID: func() string { runs++; return fmt.Sprint("run-", runs) }}}
@@ -308,6 +309,25 @@ func TestNewerCommitSupersedesARunUnderWay(t *testing.T) {
 		}
 		if n := len(s.aws.users); n != 5 {
 			t.Errorf("there are %d users; want 5", n)
+		}
+	})
+}
+
+func TestLongRunsSayHowFarTheyAre(t *testing.T) {
+	watch(t, declared(0, ""), func(s *station) {
+		s.aws.enter = func() { time.Sleep(25 * time.Second) }
+		s.forge.push(declared(10, ""))
+		after(10 * time.Minute)
+		s.wantRuns(t, "commit 0: in sync", "commit 1: applied")
+		var told []string
+		for line := range strings.Lines(s.log.String()) {
+			if _, rest, ok := strings.Cut(line, `msg="run under way" `); ok {
+				told = append(told, strings.TrimSpace(rest))
+			}
+		}
+		want := []string{"provisioner=aws phase=apply done=3 of=10", "provisioner=aws phase=apply done=6 of=10", "provisioner=aws phase=apply done=9 of=10"}
+		if !slices.Equal(told, want) {
+			t.Errorf("the log says\n%s\nwant\n%s", strings.Join(told, "\n"), strings.Join(want, "\n"))
 		}
 	})
 }

@@ -124,7 +124,7 @@ func (w *worker) work(ctx context.Context, trigger string) {
 	w.supersede = cancel
 	w.mu.Unlock()
 	defer cancel(nil)
-	req.Notices = w.daemon.notices(p)
+	req.Notices, req.Progress = w.daemon.notices(p), w.progress()
 	if refused != nil {
 		result, err := w.daemon.Runner.Refuse(run, p, refused.commit, "commit", refused.problems)
 		w.daemon.finished(w.key, result, err)
@@ -139,4 +139,18 @@ func (w *worker) work(ctx context.Context, trigger string) {
 	w.mu.Lock()
 	w.supersede = nil
 	w.mu.Unlock()
+}
+
+// tellEvery is how often the log hears of a run that takes long.
+const tellEvery = time.Minute
+
+// progress logs how far a long run is.
+func (w *worker) progress() func(phase string, done, total int) {
+	told := w.daemon.Runner.Clock()
+	return func(phase string, done, total int) { // called by one at a time
+		if now := w.daemon.Runner.Clock(); now.Sub(told) >= tellEvery {
+			told = now
+			w.daemon.Log.Info("run under way", "provisioner", w.key, "phase", phase, "done", done, "of", total)
+		}
+	}
 }
