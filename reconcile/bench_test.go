@@ -13,21 +13,6 @@ import (
 	"github.com/seed-d64a251c/roster/schema/schematest"
 )
 
-// sizes are people with a tenth as many groups of a hundred members.
-var sizes = []int{1_000, 10_000}
-
-// organisation declares n people as data and n/10 groups of 100 members each.
-func organisation(n int) (cue string, files []string) {
-	var users, groups strings.Builder
-	for i := 1; i <= n; i++ {
-		fmt.Fprintf(&users, `{"key": "u%d", "userId": "name%d", "firstName": "First", "lastName": "Last", "email": "name%d@example.com", "state": "ACTIVE"}`+"\n", i, i, i)
-	}
-	for g := range n / 10 {
-		groups.WriteString(group(fmt.Sprintf("g%d", g), fmt.Sprintf("Group %d", g), g*10%(n-100)+1, g*10%(n-100)+100))
-	}
-	return groups.String(), []string{"users/all.jsonl", users.String()}
-}
-
 // cpu returns the processor seconds that the process has used.
 func cpu() float64 {
 	var r syscall.Rusage
@@ -105,33 +90,6 @@ func states(n, changed int) reconcile.State {
 		s.Groups[key] = &reconcile.Group{Key: key, ID: "id-" + key, ExternalID: key, DisplayName: key, Members: keys[from : from+100]}
 	}
 	return s
-}
-
-// BenchmarkRun is a whole run against the simulator over HTTP, without limits on its rate: a first sync, and a run that changes nothing.
-func BenchmarkRun(b *testing.B) {
-	for _, n := range sizes {
-		cue, files := organisation(n)
-		b.Run(fmt.Sprintf("first sync/%d", n), func(b *testing.B) {
-			for b.Loop() {
-				b.StopTimer()
-				w := newWorld(b)
-				w.commit("enabled: true", cue, files...)
-				b.StartTimer()
-				w.apply(reconcile.RunApplied)
-				b.ReportMetric(float64(w.sim.Calls().Total), "calls")
-			}
-		})
-		b.Run(fmt.Sprintf("in sync/%d", n), func(b *testing.B) {
-			w := newWorld(b)
-			w.commit("enabled: true", cue, files...)
-			w.apply(reconcile.RunApplied)
-			for b.Loop() {
-				w.sim.ResetCalls()
-				w.apply(reconcile.RunInSync)
-			}
-			b.ReportMetric(float64(w.sim.Calls().Total), "calls")
-		})
-	}
 }
 
 // inSync is a directory that holds what is desired, all of it ours.

@@ -69,6 +69,23 @@ func (c *Client) Groups(ctx context.Context, f Filter) iter.Seq2[*Group, error] 
 	})
 }
 
+// MemberIDs lists the ids of a group's members: Users, without reading the rest of
+// each, which is most of what a membership costs.
+func (c *Client) MemberIDs(ctx context.Context, groupID string) iter.Seq2[string, error] {
+	members := list(ctx, c, "list users", "/Users", GroupsValueEq(groupID), decodeID, func(o *wireID) object { return object{id: o.ID} })
+	return func(yield func(string, error) bool) {
+		for o, err := range members {
+			if err != nil {
+				yield("", err)
+				return
+			}
+			if !yield(o.ID, nil) {
+				return
+			}
+		}
+	}
+}
+
 func list[T any](ctx context.Context, c *Client, op, path string, f Filter,
 	decode func([]byte) (*T, error), read func(*T) object) iter.Seq2[*T, error] {
 	return func(yield func(*T, error) bool) {

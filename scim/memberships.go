@@ -66,11 +66,11 @@ func (c *Client) Memberships(ctx context.Context, q MembershipQuery) (map[string
 		})
 	default:
 		err = each(ctx, q.parallel(), q.Groups, func(ctx context.Context, group string) error {
-			for u, err := range c.Users(ctx, GroupsValueEq(group)) {
+			for user, err := range c.MemberIDs(ctx, group) {
 				if err != nil {
 					return unlessGone(err)
 				}
-				join(group, u.ID)
+				join(group, user)
 			}
 			return nil
 		})

@@ -101,3 +101,46 @@ func TestMembershipsAreAllOrNothing(t *testing.T) {
 		t.Error("an ended context gives a result")
 	}
 }
+
+// TestMemberIDsAreThoseOfUsers: the short way lists the same people, and leaves the rest of each alone.
+func TestMemberIDsAreThoseOfUsers(t *testing.T) {
+	c := simulated(t, &awssim.Server{})
+	var members []scim.Member
+	for i := range 130 {
+		members = append(members, scim.Member{Value: must(c.CreateUser(t.Context(), person(i)))(t).ID})
+	}
+	g := must(c.CreateGroup(t.Context(), &scim.Group{DisplayName: "G", Members: members[:100]}))(t)
+	if err := c.PatchGroup(t.Context(), g.ID, scim.GroupPatch{Add: []string{members[120].Value, members[110].Value}}); err != nil {
+		t.Fatal(err)
+	}
+	var long, short []string
+	byUsers := testing.AllocsPerRun(3, func() {
+		long = nil
+		for u, err := range c.Users(t.Context(), scim.GroupsValueEq(g.ID)) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			long = append(long, u.ID)
+		}
+	})
+	byIDs := testing.AllocsPerRun(3, func() {
+		short = nil
+		for id, err := range c.MemberIDs(t.Context(), g.ID) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			short = append(short, id)
+		}
+	})
+	if len(short) != 102 || !slices.Equal(short, long) {
+		t.Errorf("%d ids, %d users", len(short), len(long))
+	}
+	if byIDs > byUsers-10*102 { // both with what the simulator in this process takes
+		t.Errorf("%.0f allocations for ids, %.0f for users", byIDs, byUsers)
+	}
+	for _, err := range c.MemberIDs(t.Context(), "") {
+		if err == nil {
+			t.Error("a listing of no group's members began")
+		}
+	}
+}

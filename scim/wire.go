@@ -135,6 +135,22 @@ func decodeUser(data []byte) (*User, error) {
 	return w.user(), nil
 }
 
+// wireID is as much of an object as a membership needs.
+type wireID struct {
+	ID string `json:"id"`
+}
+
+func decodeID(data []byte) (*wireID, error) {
+	var w wireID
+	if err := json.Unmarshal(data, &w); err != nil {
+		return nil, err
+	}
+	if w.ID == "" {
+		return nil, errors.New("an object without id")
+	}
+	return &w, nil
+}
+
 // decodeGroup reads a group. A group without id is none.
 func (p Profile) decodeGroup(data []byte) (*Group, error) {
 	var w wireGroup

@@ -32,7 +32,26 @@ func guarded() {
 		os.Exit(exitLeak)
 	}
 	stdout, stderr := &guard{Writer: os.Stdout}, &guard{Writer: os.Stderr}
-	os.Exit(run(ctx, os.Args[1:], os.LookupEnv, os.Stdin, stdout, stderr))
+	code := run(ctx, os.Args[1:], os.LookupEnv, os.Stdin, stdout, stderr)
+	if file := os.Getenv(peakFile); file != "" {
+		if err := os.WriteFile(file, []byte(peak()), 0o644); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(exitError)
+		}
+	}
+	os.Exit(code)
+}
+
+// peakFile names a file in the environment of a roster of these tests, into which it writes the largest resident size that it had.
+const peakFile = "ROSTER_TEST_PEAK_FILE"
+
+// peak is the largest resident size of this process in MiB, "0" where the system does not tell.
+func peak() string {
+	status, _ := os.ReadFile("/proc/self/status")
+	_, rest, _ := strings.Cut(string(status), "VmHWM:")
+	var kib float64
+	_, _ = fmt.Sscan(rest, &kib)
+	return fmt.Sprint(kib / 1024)
 }
 
 // guard ends the process when a canary passes.

@@ -21,9 +21,9 @@ type cloud struct {
 	remembered awssim.State
 }
 
-// newCloud starts a simulator that lets every call through, as fast as it can.
+// newCloud starts a simulator that lets every call through, as fast as it can, unless the options have a throttle.
 func newCloud(name string, options awssim.Options) (*cloud, func()) {
-	options.Throttle.Unlimited = true
+	options.Throttle.Unlimited = options.Throttle == awssim.Throttle{}
 	sim := &awssim.Server{Tokens: []awssim.Token{{Secret: canary + name}}, Options: options}
 	server := httptest.NewServer(sim)
 	return &cloud{Server: sim, endpoint: server.URL + sim.Path()}, server.Close

@@ -33,7 +33,7 @@ func (d *Directory) Groups(ctx context.Context) iter.Seq2[reconcile.RemoteGroup,
 
 // Members lists the ids of a group's members.
 func (d *Directory) Members(ctx context.Context, groupID string) iter.Seq2[string, error] {
-	return ifThere(translate(d.Client.Users(ctx, scim.GroupsValueEq(groupID)), func(u *scim.User) string { return u.ID }))
+	return ifThere(translate(d.Client.MemberIDs(ctx, groupID), func(id string) string { return id }))
 }
 
 // GroupsOf lists the ids of a user's groups.
