@@ -35,6 +35,7 @@ type objectStore struct {
 	packs      map[string]*pack // by path of the pack, without suffix
 	alternates []string         // further objects folders
 	advice     string           // what to do about a missing object
+	reads      int              // objects read so far: what tests count
 	cache      cache.Object
 }
 
@@ -46,7 +47,7 @@ type pack struct {
 }
 
 // cacheBytes bounds the inflated objects kept as bases of deltas.
-const cacheBytes = 32 * cache.MiByte
+const cacheBytes = 8 * cache.MiByte
 
 func newObjectStore(dir string) *objectStore {
 	return &objectStore{dir: dir, packs: map[string]*pack{}, cache: cache.NewObjectLRU(cacheBytes)}
@@ -76,6 +77,7 @@ func (s *objectStore) readAny(h Hash) (plumbing.ObjectType, []byte, error) {
 // find looks in what is known, then looks at the folder again: another
 // process may have fetched or repacked since.
 func (s *objectStore) find(h Hash) (plumbing.ObjectType, []byte, error) {
+	s.reads++
 	kind, data, err := s.lookup(h)
 	if err == nil {
 		return kind, data, nil

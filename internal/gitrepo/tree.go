@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/go-git/go-git/v5/plumbing"
 )
@@ -33,24 +34,25 @@ type treeEntry struct {
 	hash Hash
 }
 
-// parseTree reads a tree object: "mode SP name NUL hash", repeated.
+// parseTree reads a tree object: "mode SP name NUL hash", repeated. The names
+// share one text.
 func parseTree(h Hash, data []byte) ([]treeEntry, error) {
 	var out []treeEntry
-	for len(data) > 0 {
-		sp, nul := bytes.IndexByte(data, ' '), bytes.IndexByte(data, 0)
-		if sp < 0 || nul < sp || len(data) < nul+1+len(Hash{}) {
+	for text := string(data); text != ""; {
+		sp, nul := strings.IndexByte(text, ' '), strings.IndexByte(text, 0)
+		if sp < 0 || nul < sp || len(text) < nul+1+len(Hash{}) {
 			return nil, fmt.Errorf("tree %s is malformed", h)
 		}
-		m, err := strconv.ParseUint(string(data[:sp]), 8, 32)
+		m, err := strconv.ParseUint(text[:sp], 8, 32)
 		if err != nil {
-			return nil, fmt.Errorf("tree %s is malformed: mode %q", h, data[:sp])
+			return nil, fmt.Errorf("tree %s is malformed: mode %q", h, text[:sp])
 		}
-		e := treeEntry{name: string(data[sp+1 : nul]), mode: mode(m), hash: Hash(data[nul+1 : nul+1+len(Hash{})])}
+		e := treeEntry{name: text[sp+1 : nul], mode: mode(m)}
+		text = text[nul+1+copy(e.hash[:], text[nul+1:]):]
 		if e.name == "." || !fs.ValidPath(e.name) || strings.Contains(e.name, "/") {
 			return nil, fmt.Errorf("tree %s holds a file that roster cannot name: %q", h, e.name)
 		}
 		out = append(out, e)
-		data = data[nul+1+len(Hash{}):]
 	}
 	return out, nil
 }
@@ -84,6 +86,65 @@ func (r *Repo) tree(h Hash) ([]treeEntry, error) {
 	}
 	return parseTree(h, data)
 }
+
+// A treeCache holds trees that were read lately, each sorted by name: two commits
+// that follow one another share nearly all of theirs. The zero value is empty.
+type treeCache struct {
+	mu         sync.Mutex
+	young, old map[Hash][]treeEntry
+	entries    int // of the trees in young
+}
+
+// maxCachedEntries is how many entries make the young trees old, and the old
+// ones forgotten: those of 100,000 files, a file for each person, and some.
+const maxCachedEntries = 1 << 17
+
+func (c *treeCache) get(h Hash) ([]treeEntry, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	list, ok := c.young[h]
+	if !ok {
+		if list, ok = c.old[h]; ok {
+			c.keep(h, list)
+		}
+	}
+	return list, ok
+}
+
+func (c *treeCache) put(h Hash, list []treeEntry) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.keep(h, list)
+}
+
+func (c *treeCache) keep(h Hash, list []treeEntry) {
+	if c.young == nil || c.entries > maxCachedEntries {
+		c.old, c.young, c.entries = c.young, map[Hash][]treeEntry{}, 0
+	}
+	c.young[h] = list
+	c.entries += len(list) + 1
+}
+
+// sortedTree returns the entries of a tree, sorted by name; they are shared.
+func (r *Repo) sortedTree(h Hash) ([]treeEntry, error) {
+	if list, ok := r.trees.get(h); ok {
+		return list, nil
+	}
+	list, err := r.tree(h)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(list, compareNames)
+	for i := range max(0, len(list)-1) { // one reader would see the first, another the second
+		if list[i].name == list[i+1].name {
+			return nil, fmt.Errorf("tree %s is malformed: it has %q twice", h, list[i].name)
+		}
+	}
+	r.trees.put(h, list)
+	return list, nil
+}
+
+func compareNames(a, b treeEntry) int { return strings.Compare(a.name, b.name) }
 
 // emptyTree is the tree without entries; repositories need not hold it.
 var emptyTree = hashObject(plumbing.TreeObject, nil)
