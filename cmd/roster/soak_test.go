@@ -119,6 +119,8 @@ func (v *vigil) watch(token string) {
 	runner := w.runner()
 	runner.Progress = nil
 	runner.Now, w.book.Now = now, now
+	memory := w.remember()
+	runner.Memory, memory.Now = memory, now
 	d := &daemon.Daemon{Head: func(ctx context.Context) (reconcile.CommitRef, error) { return w.newest(ctx, "main") }, Load: w.load, Deadlines: w.deadlines, Runner: runner,
 		Poll: time.Hour, Log: w.log, Wake: v.wake, Done: func(_ string, result *reconcile.RunResult, err error) {
 			e := ended{err: err}
@@ -128,7 +130,10 @@ func (v *vigil) watch(token string) {
 			v.ended <- e
 		}}
 	v.stop = cancel
-	go func() { v.stopped <- d.Run(ctx) }()
+	go func() {
+		defer memory.Close()
+		v.stopped <- d.Run(ctx)
+	}()
 	v.Cleanup(cancel)
 }
 
