@@ -147,6 +147,7 @@ func TestCostFollowsTheChange(t *testing.T) {
 					test.before(s)
 				}
 				c := s.of(func() { test.do(s) })
+				t.Logf("%+v", c)
 				all = append(all, c)
 				if c.objects > test.most.objects || c.out > test.most.out || c.in > test.most.in || c.processes > test.most.processes {
 					t.Errorf("it cost %+v; want at most %+v", c, test.most)
