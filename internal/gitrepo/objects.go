@@ -17,7 +17,6 @@ import (
 	"github.com/go-git/go-billy/v5/osfs"
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/cache"
-	"github.com/go-git/go-git/v5/plumbing/format/idxfile"
 	"github.com/go-git/go-git/v5/plumbing/format/objfile"
 	"github.com/go-git/go-git/v5/plumbing/format/packfile"
 )
@@ -41,7 +40,7 @@ type objectStore struct {
 
 // A pack is an open pack file with its index.
 type pack struct {
-	index *idxfile.MemoryIndex
+	index *packIndex
 	file  billy.File
 	data  *packfile.Packfile
 }
@@ -325,13 +324,8 @@ func listPacks(dir string) ([]string, error) {
 
 func openPack(base string, objects cache.Object) (*pack, error) {
 	dir := osfs.New(filepath.Dir(base))
-	idx, err := dir.Open(filepath.Base(base) + ".idx")
+	index, err := readPackIndex(base + ".idx")
 	if err != nil {
-		return nil, err
-	}
-	defer idx.Close()
-	index := idxfile.NewMemoryIndex()
-	if err := idxfile.NewDecoder(idx).Decode(index); err != nil {
 		return nil, err
 	}
 	file, err := dir.Open(filepath.Base(base) + ".pack")
