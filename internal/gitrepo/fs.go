@@ -46,14 +46,15 @@ func (r *Repo) FS(h Hash, sub string) (fs.FS, error) {
 }
 
 func (r *Repo) treeFS(tree Hash, when time.Time) *treeFS {
-	return &treeFS{repo: r, root: tree, when: when}
+	return &treeFS{repo: r, root: tree, when: when, trees: r.trees.open(tree)}
 }
 
 // A treeFS is a tree as a file system.
 type treeFS struct {
-	repo *Repo
-	root Hash
-	when time.Time
+	repo  *Repo
+	root  Hash
+	when  time.Time
+	trees *rootTrees
 }
 
 var (
@@ -79,7 +80,7 @@ func (f *treeFS) find(op, name string) (treeEntry, error) {
 		if at.mode != modeTree {
 			return at, &fs.PathError{Op: op, Path: name, Err: fs.ErrNotExist}
 		}
-		list, err := f.repo.sortedTree(at.hash)
+		list, err := f.repo.sortedTree(f.trees, at.hash)
 		if err != nil {
 			return at, &fs.PathError{Op: op, Path: name, Err: err}
 		}
@@ -122,7 +123,7 @@ func (f *treeFS) Sub(dir string) (fs.FS, error) {
 	if e.mode != modeTree {
 		return nil, &fs.PathError{Op: "sub", Path: dir, Err: errors.New("is not a folder")}
 	}
-	return f.repo.treeFS(e.hash, f.when), nil
+	return &treeFS{repo: f.repo, root: e.hash, when: f.when, trees: f.trees}, nil
 }
 
 // Stat describes a file. Its Size costs a look into the object store.
@@ -193,7 +194,7 @@ func (f *treeFS) list(name string, e treeEntry) ([]fs.DirEntry, error) {
 	if e.mode != modeTree {
 		return nil, &fs.PathError{Op: "readdir", Path: name, Err: errors.New("is not a folder")}
 	}
-	entries, err := f.repo.sortedTree(e.hash)
+	entries, err := f.repo.sortedTree(f.trees, e.hash)
 	if err != nil {
 		return nil, &fs.PathError{Op: "readdir", Path: name, Err: err}
 	}

@@ -46,7 +46,7 @@ type pack struct {
 }
 
 // cacheBytes bounds the inflated objects kept as bases of deltas.
-const cacheBytes = 8 * cache.MiByte
+const cacheBytes = 4 * cache.MiByte
 
 func newObjectStore(dir string) *objectStore {
 	return &objectStore{dir: dir, packs: map[string]*pack{}, cache: cache.NewObjectLRU(cacheBytes)}

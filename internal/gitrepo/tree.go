@@ -87,47 +87,66 @@ func (r *Repo) tree(h Hash) ([]treeEntry, error) {
 	return parseTree(h, data)
 }
 
-// A treeCache holds trees that were read lately, each sorted by name: two commits
-// that follow one another share nearly all of theirs. The zero value is empty.
+// A treeCache holds the trees of the commits that were looked at last, each tree
+// sorted by name: two commits that follow one another share nearly all of theirs.
+// The zero value is empty.
 type treeCache struct {
-	mu         sync.Mutex
-	young, old map[Hash][]treeEntry
-	entries    int // of the trees in young
+	mu    sync.Mutex
+	roots []*rootTrees // the most recent last
 }
 
-// maxCachedEntries is how many entries make the young trees old, and the old
-// ones forgotten: those of 100,000 files, a file for each person, and some.
-const maxCachedEntries = 1 << 17
+// rootTrees are the trees that were read of one commit.
+type rootTrees struct {
+	root  Hash
+	trees map[Hash][]treeEntry // over treeCache.mu
+}
 
-func (c *treeCache) get(h Hash) ([]treeEntry, bool) {
+// maxRoots is how many commits that is: of declarations and of several
+// provisioners' evidence in between.
+const maxRoots = 16
+
+// open returns what is known of a root.
+func (c *treeCache) open(root Hash) *rootTrees {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	list, ok := c.young[h]
-	if !ok {
-		if list, ok = c.old[h]; ok {
-			c.keep(h, list)
+	i := slices.IndexFunc(c.roots, func(t *rootTrees) bool { return t.root == root })
+	known := &rootTrees{root, map[Hash][]treeEntry{}}
+	if i >= 0 {
+		known = c.roots[i]
+		c.roots = slices.Delete(c.roots, i, i+1)
+	} else if len(c.roots) == maxRoots {
+		c.roots = slices.Delete(c.roots, 0, 1)
+	}
+	c.roots = append(c.roots, known)
+	return known
+}
+
+// get looks for a tree among those of a root, then among those of others.
+func (c *treeCache) get(of *rootTrees, h Hash) ([]treeEntry, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if list, ok := of.trees[h]; ok {
+		return list, true
+	}
+	for _, other := range slices.Backward(c.roots) {
+		if list, ok := other.trees[h]; ok {
+			of.trees[h] = list
+			return list, true
 		}
 	}
-	return list, ok
+	return nil, false
 }
 
-func (c *treeCache) put(h Hash, list []treeEntry) {
+func (c *treeCache) put(of *rootTrees, h Hash, list []treeEntry) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.keep(h, list)
+	of.trees[h] = list
 }
 
-func (c *treeCache) keep(h Hash, list []treeEntry) {
-	if c.young == nil || c.entries > maxCachedEntries {
-		c.old, c.young, c.entries = c.young, map[Hash][]treeEntry{}, 0
-	}
-	c.young[h] = list
-	c.entries += len(list) + 1
-}
-
-// sortedTree returns the entries of a tree, sorted by name; they are shared.
-func (r *Repo) sortedTree(h Hash) ([]treeEntry, error) {
-	if list, ok := r.trees.get(h); ok {
+// sortedTree returns the entries of a tree below a root, sorted by name; they are
+// shared.
+func (r *Repo) sortedTree(of *rootTrees, h Hash) ([]treeEntry, error) {
+	if list, ok := r.trees.get(of, h); ok {
 		return list, nil
 	}
 	list, err := r.tree(h)
@@ -140,7 +159,7 @@ func (r *Repo) sortedTree(h Hash) ([]treeEntry, error) {
 			return nil, fmt.Errorf("tree %s is malformed: it has %q twice", h, list[i].name)
 		}
 	}
-	r.trees.put(h, list)
+	r.trees.put(of, h, list)
 	return list, nil
 }
 
