@@ -265,6 +265,20 @@ func BenchmarkLogOneCommit(b *testing.B) {
 	})
 }
 
+// BenchmarkVerifyOneCommit verifies the signature of the one commit that is new.
+func BenchmarkVerifyOneCommit(b *testing.B) {
+	forExtents(b, func(b *testing.B, dir string) {
+		r := fetched(b, dir, Auth{})
+		keyFile, key := newKeyFile(b, "")
+		signed := meta("signed")
+		signed.Sign = must(SSHSigner(keyFile, ""))
+		before := head(b, r, "main")
+		after := must(r.Update(b.Context(), "main", before, map[string][]byte{"users/000/u-1.cue": []byte("x")}, signed))
+		allowed := policy(b, allowedLine(key, ""))
+		measure(b, func() { must(0, r.VerifyLog(b.Context(), after, before, allowed)) })
+	})
+}
+
 // BenchmarkBlameOldLine asks for a line that has stood since the first commit.
 func BenchmarkBlameOldLine(b *testing.B) {
 	forExtents(b, func(b *testing.B, dir string) {

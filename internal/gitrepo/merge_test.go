@@ -71,7 +71,9 @@ func TestWhatMergesLeaveDoesNotPileUp(t *testing.T) {
 	must(0, writer.Fetch(t.Context()))
 	must(writer.Update(t.Context(), "main", head(t, writer, "main"), map[string][]byte{"users/alice.cue": []byte("alice changed\n")}, meta("main")))
 	r := fetched(t, "file://"+dir, Auth{})
-	left := func(pattern string) int { return len(must(filepath.Glob(filepath.Join(r.GitDir(), "objects", pattern)))) }
+	left := func(pattern string) int {
+		return len(must(filepath.Glob(filepath.Join(r.GitDir(), "objects", pattern))))
+	}
 	most := 0
 	for i := range maxPacks + 10 {
 		must(writer.Update(t.Context(), "topic", head(t, writer, "topic"), map[string][]byte{"users/bob.cue": {byte('a' + i)}}, meta("topic")))
