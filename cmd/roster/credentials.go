@@ -19,7 +19,7 @@ func (w *workspace) client(ctx context.Context, p *schema.Provisioner, readOnly 
 		return nil, fmt.Errorf("%s: %w", p.EndpointPos, err)
 	}
 	client := &scim.Client{Endpoint: p.Endpoint, Limiter: w.limiter(p), UserAgent: "roster/" + version(), Log: w.log,
-		HTTP: pooled(p.Rate.Concurrency, readOnly), Retry: w.app.retry(readOnly)}
+		HTTP: w.pool.client(readOnly), Retry: w.app.retry(readOnly)}
 	if p.Auth.OAuth2 != nil {
 		tokens, err := w.oauth(p)
 		if err != nil {

@@ -17,3 +17,10 @@ func TestALimiterIsSharedUntilTheRateChanges(t *testing.T) {
 		t.Errorf("after a commit that asks for 4 a second, 2 at once, it is %v a second, %d at once", slower.PerSecond, slower.Concurrency)
 	}
 }
+
+func TestRunsShareTheirConnections(t *testing.T) {
+	var p pool
+	if p.client(false).Transport != p.client(false).Transport {
+		t.Error("each run has connections of its own, and leaves them behind")
+	}
+}

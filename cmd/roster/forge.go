@@ -98,7 +98,7 @@ func (w *workspace) previews(s *service, f forge.Forge, runner *reconcile.Runner
 // proposals is the repository as what merging would make of it.
 func (w *workspace) proposals() *preview.Git {
 	return &preview.Git{Repo: w.source.repo, Path: strings.TrimPrefix(w.source.path, "./"), Declarations: w.load, Check: w.app.policy.Check,
-		Load: func(tree fs.FS) (*schema.Declarations, error) { return loadTree(tree, schema.Load) }}
+		Load: func(tree fs.FS) (*schema.Declarations, error) { return loadTree(tree, w.source.cache.Load) }}
 }
 
 // bell is a channel that holds one ring.

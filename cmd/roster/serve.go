@@ -61,7 +61,7 @@ func (a *app) serve(ctx context.Context, s *service, started func(address string
 	}
 	runner := w.runner()
 	runner.Progress = nil
-	memory := &daemon.Memory{Dir: filepath.Join(w.state, "seen"), Log: w.log}
+	memory := w.remember()
 	defer memory.Close()
 	runner.Memory = memory
 	host, err := s.hosting.open(a, s.repo, &s.place.git)
@@ -123,6 +123,11 @@ func (w *workspace) openMirror(ctx context.Context, branch string) error {
 	}
 	p.ref = branch
 	return w.openRemote(ctx, true)
+}
+
+// remember keeps what directories were seen to hold beside what the audit keeps in the same folder.
+func (w *workspace) remember() *daemon.Memory {
+	return &daemon.Memory{Dir: filepath.Join(w.state, "seen"), Log: w.log}
 }
 
 func (w *workspace) newest(ctx context.Context, branch string) (reconcile.CommitRef, error) {

@@ -192,14 +192,25 @@ func (a *app) retry(readOnly bool) scim.Retry {
 	return scim.Retry{Attempts: 8}
 }
 
-// pooled is an HTTP client that keeps as many connections as there are calls at once.
-func pooled(connections int, readOnly bool) *http.Client {
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.MaxIdleConnsPerHost = max(2, connections)
+// pool keeps connections to directories from one run to the next. The zero value is empty.
+type pool struct {
+	once      sync.Once
+	transport *http.Transport
+}
+
+// maxConcurrency is the most calls at once that declarations may ask for.
+const maxConcurrency = 100
+
+// client is an HTTP client on the pool.
+func (p *pool) client(readOnly bool) *http.Client {
+	p.once.Do(func() {
+		p.transport = http.DefaultTransport.(*http.Transport).Clone()
+		p.transport.MaxIdleConns, p.transport.MaxIdleConnsPerHost = 0, maxConcurrency
+	})
 	if readOnly {
-		return &http.Client{Transport: scim.ReadOnly(t)}
+		return &http.Client{Transport: scim.ReadOnly(p.transport)}
 	}
-	return &http.Client{Transport: t}
+	return &http.Client{Transport: p.transport}
 }
 
 func randomHex(n int) string {

@@ -88,6 +88,7 @@ type workspace struct {
 	// removed are the provisioners that the declarations no longer have and that still have people to deprovision.
 	removed map[string]*schema.Provisioner
 
+	pool     pool
 	limiters sync.Map // paced -> *scim.Limiter
 	tokens   sync.Map // provisioner and fingerprint of its auth -> *oauth.Client
 }

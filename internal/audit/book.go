@@ -43,6 +43,7 @@ type Book struct {
 
 	mu    sync.Mutex
 	desks map[string]*desk
+	shelf *shelf // shared with Readers
 	crash crashPoint
 }
 
@@ -51,7 +52,18 @@ var _ reconcile.Audit = (*Book)(nil)
 // Reader returns a Book that only reads the same evidence. It does not disturb
 // the runs of this one.
 func (b *Book) Reader() *Book {
-	return &Book{Store: b.Store, StateDir: b.StateDir, Host: b.Host, Now: b.Now, Log: b.Log, Markdown: b.Markdown, Signed: b.Signed, ReadOnly: true}
+	return &Book{Store: b.Store, StateDir: b.StateDir, Host: b.Host, Now: b.Now, Log: b.Log, Markdown: b.Markdown, Signed: b.Signed, ReadOnly: true,
+		shelf: b.ledgers()}
+}
+
+// ledgers are those that were read last.
+func (b *Book) ledgers() *shelf {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.shelf == nil {
+		b.shelf = &shelf{}
+	}
+	return b.shelf
 }
 
 // desk is what a Book holds of one provisioner.

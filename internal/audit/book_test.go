@@ -67,7 +67,7 @@ type runner struct {
 	trust bool
 }
 
-func newBook(t *testing.T, s Store, dir string) *Book {
+func newBook(t testing.TB, s Store, dir string) *Book {
 	t.Helper()
 	b := &Book{Store: s, StateDir: dir, Host: filepath.Base(dir), Markdown: func(r *reconcile.Report) string { return "# " + r.Run + "\n" }}
 	t.Cleanup(func() { b.Close() })

@@ -169,7 +169,7 @@ func (b *Book) publish(ctx context.Context, p *pending, polite bool) (reconcile.
 	var out *composition
 	var trust bool
 	commit, err := b.change(ctx, func(head string, files fs.FS) (edit, error) {
-		w, err := readWorld(files, provisioner)
+		w, err := readWorld(files, provisioner, b.ledgers())
 		if err != nil {
 			return edit{}, err
 		}
@@ -254,7 +254,7 @@ func (b *Book) compose(w *world, p *pending) (*composition, error) {
 	}
 	ledger := w.ledger.Clone()
 	p.Ledger.apply(ledger)
-	edits, digest, err := ledgerEdits(w.files, provisioner, w.ledger, ledger)
+	edits, digest, err := w.kept.edits(w.files, provisioner, &p.Ledger)
 	if err != nil {
 		return nil, err
 	}

@@ -108,12 +108,12 @@ func (m *machine) settled() {
 			m.t.Errorf("%q was written, but no report says so; the chain has %v", w, runs)
 		}
 	}
-	ledger, _, err := readLedger(files, prov)
+	kept, err := (&shelf{}).read(files, prov)
 	if err != nil {
 		m.t.Fatal(err)
 	}
 	for key, id := range m.aws.users {
-		if ledger.Users[key].ID != id {
+		if kept.ledger.Users[key].ID != id {
 			m.t.Errorf("the ledger has lost %s", key)
 		}
 	}

@@ -104,7 +104,7 @@ func (s *gitStore) history(t *testing.T) iter.Seq2[Snapshot, error] {
 	}
 }
 
-func git(t *testing.T, dir string, args ...string) string {
+func git(t testing.TB, dir string, args ...string) string {
 	t.Helper()
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Fatal("this test needs git:", err)
@@ -121,7 +121,7 @@ func git(t *testing.T, dir string, args ...string) string {
 }
 
 // bareRepository makes an empty repository and opens it.
-func bareRepository(t *testing.T) (dir string, s *gitStore) {
+func bareRepository(t testing.TB) (dir string, s *gitStore) {
 	t.Helper()
 	dir = filepath.Join(t.TempDir(), "repo.git")
 	git(t, "/", "init", "--quiet", "--bare", dir)
@@ -134,7 +134,7 @@ func bareRepository(t *testing.T) (dir string, s *gitStore) {
 }
 
 // mirrorOf opens a bare repository as a remote one.
-func mirrorOf(t *testing.T, dir string) *gitStore {
+func mirrorOf(t testing.TB, dir string) *gitStore {
 	t.Helper()
 	repo, err := gitrepo.Mirror(filepath.Join(t.TempDir(), "mirror.git"), "file://"+dir, gitrepo.Auth{})
 	if err != nil {

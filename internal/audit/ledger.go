@@ -1,9 +1,7 @@
 package audit
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"path"
 	"regexp"
@@ -22,37 +20,7 @@ type shard struct {
 
 var shardName = regexp.MustCompile(`^[0-9a-f]{2}\.json$`)
 
-// readLedger reads every shard of a provisioner's ledger. A file that is not a
-// shard, or an entry in the wrong one, is an error: somebody else wrote there.
-// The digest is what ledgerDigest makes of the files.
-func readLedger(files fs.FS, provisioner string) (l *reconcile.Ledger, digest string, err error) {
-	l = reconcile.NewLedger()
-	sums := map[string]string{}
-	dir := ledgerDir(provisioner)
-	entries, err := fs.ReadDir(files, dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return l, ledgerDigest(sums), nil
-	}
-	if err != nil {
-		return nil, "", err
-	}
-	for _, e := range entries {
-		name := path.Join(dir, e.Name())
-		if !shardName.MatchString(e.Name()) || !e.Type().IsRegular() {
-			return nil, "", &MalformedError{File: name, Err: errors.New("it is no part of a ledger")}
-		}
-		data, err := fs.ReadFile(files, name)
-		if err != nil {
-			return nil, "", err
-		}
-		if err := readShard(name, data, l); err != nil {
-			return nil, "", &MalformedError{File: name, Err: err}
-		}
-		sums[name] = sum(data)
-	}
-	return l, ledgerDigest(sums), nil
-}
-
+// readShard reads the entries of a file.
 func readShard(name string, data []byte, into *reconcile.Ledger) error {
 	var s shard
 	if err := decode(data, &s); err != nil {
@@ -104,12 +72,20 @@ func diffLedgers(from, to *reconcile.Ledger) delta {
 
 func diffOwned(from, to map[string]reconcile.Owned) map[string]step {
 	out := map[string]step{}
+	in := 0 // both
 	for key, a := range from {
-		if b, ok := to[key]; !ok {
+		b, ok := to[key]
+		switch {
+		case !ok:
 			out[key] = step{From: &a}
-		} else if !sameOwned(a, b) {
+			continue
+		case !sameOwned(a, b):
 			out[key] = step{From: &a, To: &b}
 		}
+		in++
+	}
+	if in == len(to) {
+		return out
 	}
 	for key, b := range to {
 		if _, ok := from[key]; !ok {
@@ -151,62 +127,4 @@ func (d *delta) apply(l *reconcile.Ledger) {
 	for key, s := range d.Groups {
 		s.apply(l.Groups, key)
 	}
-}
-
-// ledgerEdits returns the files that differ between two ledgers, and the digest
-// of the whole.
-func ledgerEdits(files fs.FS, provisioner string, from, to *reconcile.Ledger) (edits map[string][]byte, digest string, err error) {
-	moved := diffLedgers(from, to)
-	shards := map[string]*shard{}
-	for _, steps := range []map[string]step{moved.Users, moved.Groups} {
-		for key := range steps {
-			shards[shardPath(provisioner, key)] = &shard{Version: version, Users: map[string]reconcile.Owned{}, Groups: map[string]reconcile.Owned{}}
-		}
-	}
-	for key, owned := range to.Users {
-		if s := shards[shardPath(provisioner, key)]; s != nil {
-			s.Users[key] = owned
-		}
-	}
-	for key, owned := range to.Groups {
-		if s := shards[shardPath(provisioner, key)]; s != nil {
-			s.Groups[key] = owned
-		}
-	}
-	edits = map[string][]byte{}
-	for name, s := range shards {
-		if edits[name] = nil; len(s.Users)+len(s.Groups) > 0 {
-			if edits[name], err = encode(s); err != nil {
-				return nil, "", err
-			}
-		}
-	}
-	digest, err = digestAfter(files, provisioner, edits)
-	return edits, digest, err
-}
-
-// digestAfter is the ledger's digest once edits are made.
-func digestAfter(files fs.FS, provisioner string, edits map[string][]byte) (string, error) {
-	sums := map[string]string{}
-	entries, err := fs.ReadDir(files, ledgerDir(provisioner))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return "", err
-	}
-	for _, e := range entries {
-		name := path.Join(ledgerDir(provisioner), e.Name())
-		if _, edited := edits[name]; edited {
-			continue
-		}
-		data, err := fs.ReadFile(files, name)
-		if err != nil {
-			return "", err
-		}
-		sums[name] = sum(data)
-	}
-	for name, content := range edits {
-		if content != nil {
-			sums[name] = sum(content)
-		}
-	}
-	return ledgerDigest(sums), nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
@@ -74,6 +75,24 @@ func bigLedger(n int) *reconcile.Ledger {
 	return l
 }
 
+// ledgerEdits is what a run that finds one ledger and leaves another does to the files of the first.
+func ledgerEdits(files fs.FS, from, to *reconcile.Ledger) (edits map[string][]byte, digest string, err error) {
+	k, err := (&shelf{}).read(files, prov)
+	if err != nil {
+		return nil, "", err
+	}
+	d := diffLedgers(from, to)
+	return k.edits(files, prov, &d)
+}
+
+func readLedger(files fs.FS) (*reconcile.Ledger, string, error) {
+	k, err := (&shelf{}).read(files, prov)
+	if err != nil {
+		return nil, "", err
+	}
+	return k.ledger, k.digest, nil
+}
+
 func apply(files fstest.MapFS, edits map[string][]byte) {
 	for name, content := range edits {
 		if delete(files, name); content != nil {
@@ -84,7 +103,7 @@ func apply(files fstest.MapFS, edits map[string][]byte) {
 
 func TestALedgerIsReadAsItWasWritten(t *testing.T) {
 	files, want := fstest.MapFS{}, bigLedger(2000)
-	edits, digest, err := ledgerEdits(files, prov, reconcile.NewLedger(), want)
+	edits, digest, err := ledgerEdits(files, reconcile.NewLedger(), want)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,23 +111,23 @@ func TestALedgerIsReadAsItWasWritten(t *testing.T) {
 		t.Errorf("it is in %d files, want 256", len(edits))
 	}
 	apply(files, edits)
-	got, have, err := readLedger(files, prov)
+	got, have, err := readLedger(files)
 	if err != nil || !reflect.DeepEqual(got, want) || have != digest {
 		t.Fatalf("it is read as something else: %v; digest %s, want %s", err, have, digest)
 	}
 	// A change writes the file that it is in, and no other.
 	next := want.Clone()
 	next.Users["u-7"] = *leaving("id-7")
-	edits, digest, err = ledgerEdits(files, prov, want, next)
+	edits, digest, err = ledgerEdits(files, want, next)
 	if err != nil || len(edits) != 1 || edits[shardPath(prov, "u-7")] == nil {
 		t.Fatalf("one change edits %v, %v", slices.Collect(maps.Keys(edits)), err)
 	}
 	apply(files, edits)
-	if got, have, err = readLedger(files, prov); err != nil || !reflect.DeepEqual(got, next) || have != digest {
+	if got, have, err = readLedger(files); err != nil || !reflect.DeepEqual(got, next) || have != digest {
 		t.Fatalf("after a change it is read as something else: %v", err)
 	}
 	// Nothing is left of an empty one.
-	edits, digest, err = ledgerEdits(files, prov, next, reconcile.NewLedger())
+	edits, digest, err = ledgerEdits(files, next, reconcile.NewLedger())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +143,7 @@ func TestTheDigestIsWhatSha256sumSays(t *testing.T) {
 		t.Fatal("this test needs sha256sum (GNU coreutils):", err)
 	}
 	files := fstest.MapFS{}
-	edits, digest, err := ledgerEdits(files, prov, reconcile.NewLedger(), bigLedger(300))
+	edits, digest, err := ledgerEdits(files, reconcile.NewLedger(), bigLedger(300))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -293,9 +312,9 @@ func FuzzBranch(f *testing.F) {
 	f.Fuzz(func(t *testing.T, status, ledger, intents, report []byte) {
 		files := fstest.MapFS{statusPath(prov): {Data: status}, shardPath(prov, "u-1"): {Data: ledger}, intentsPath(prov): {Data: intents},
 			"reports/aws-prod/x.json": {Data: report}}
-		w, err := readWorld(files, prov)
+		w, err := readWorld(files, prov, &shelf{})
 		if err == nil {
-			if edits, _, err := ledgerEdits(files, prov, reconcile.NewLedger(), w.ledger); err != nil || len(w.ledger.Users) > 0 && len(edits) != 1 {
+			if edits, _, err := ledgerEdits(fstest.MapFS{}, reconcile.NewLedger(), w.ledger); err != nil || len(w.ledger.Users) > 0 && len(edits) != 1 {
 				t.Errorf("what was read cannot be written: %v, %v", edits, err)
 			}
 			if again, err := w.intents.encode(); err != nil {
@@ -315,7 +334,7 @@ func FuzzBranch(f *testing.F) {
 func TestEncodingIsStable(t *testing.T) {
 	var first []byte
 	for range 20 {
-		edits, _, err := ledgerEdits(fstest.MapFS{}, prov, reconcile.NewLedger(), bigLedger(400))
+		edits, _, err := ledgerEdits(fstest.MapFS{}, reconcile.NewLedger(), bigLedger(400))
 		if err != nil {
 			t.Fatal(err)
 		}

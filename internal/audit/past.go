@@ -120,6 +120,7 @@ type world struct {
 	files   fs.FS
 	status  *reconcile.Status
 	ledger  *reconcile.Ledger
+	kept    *kept // the ledger with its files
 	state   string
 	intents *intents
 }
@@ -134,7 +135,7 @@ func (b *Book) read(ctx context.Context, provisioner string) (*world, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the audit branch: %w", err)
 	}
-	w, err := readWorld(files, provisioner)
+	w, err := readWorld(files, provisioner, b.ledgers())
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +143,7 @@ func (b *Book) read(ctx context.Context, provisioner string) (*world, error) {
 	return w, nil
 }
 
-func readWorld(files fs.FS, provisioner string) (*world, error) {
+func readWorld(files fs.FS, provisioner string, ledgers *shelf) (*world, error) {
 	w := &world{files: files}
 	var err error
 	if w.status, err = readStatus(files, provisioner); err != nil {
@@ -151,17 +152,17 @@ func readWorld(files fs.FS, provisioner string) (*world, error) {
 	if w.intents, err = readIntents(files, provisioner); err != nil {
 		return nil, err
 	}
-	var digest string
-	if w.ledger, digest, err = readLedger(files, provisioner); err != nil {
+	if w.kept, err = ledgers.read(files, provisioner); err != nil {
 		return nil, err
 	}
+	w.ledger = w.kept.ledger
 	status := []byte{}
 	if w.status != nil {
 		if status, err = fs.ReadFile(files, statusPath(provisioner)); err != nil {
 			return nil, err
 		}
 	}
-	w.state = stateDigest(status, digest)
+	w.state = stateDigest(status, w.kept.digest)
 	return w, nil
 }
 

@@ -237,7 +237,7 @@ func (v *verifier) strays(context.Context) error {
 
 // ledger compares the ledger with the digest in the newest report.
 func (v *verifier) ledger(context.Context) error {
-	_, digest, err := readLedger(v.Files, v.Provisioner)
+	found, err := (&shelf{}).read(v.Files, v.Provisioner)
 	switch {
 	case malformed(err):
 		v.proof.breaks(ledgerDir(v.Provisioner), "%v", err)
@@ -246,8 +246,8 @@ func (v *verifier) ledger(context.Context) error {
 	case len(v.links) == 0:
 	case v.links[0].Report.Ledger == "":
 		v.proof.cannot("the newest report does not say what ledger it left")
-	case v.links[0].Report.Ledger != digest:
-		v.proof.breaks(ledgerDir(v.Provisioner), "the newest report left a ledger with the digest %s, this one has %s", v.links[0].Report.Ledger, digest)
+	case v.links[0].Report.Ledger != found.digest:
+		v.proof.breaks(ledgerDir(v.Provisioner), "the newest report left a ledger with the digest %s, this one has %s", v.links[0].Report.Ledger, found.digest)
 	}
 	return nil
 }

@@ -192,16 +192,14 @@ func (d *Daemon) worker(ctx context.Context, key string, running *sync.WaitGroup
 func (d *Daemon) warn() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.warned == nil {
-		d.warned = map[string]int{}
-	}
-	now := d.Runner.Clock()
+	now, before := d.Runner.Clock(), d.warned
+	d.warned = map[string]int{} // what is no longer due is forgotten
 	for _, e := range deadline.Due(d.ends, now) {
 		stage, _ := e.Stage(now)
-		if before, ok := d.warned[e.Path]; ok && before == stage {
+		d.warned[e.Path] = stage
+		if said, ok := before[e.Path]; ok && said == stage {
 			continue
 		}
-		d.warned[e.Path] = stage
 		level := slog.LevelWarn
 		if stage == 0 && e.Kind != deadline.Membership && e.Kind != deadline.Validity { // that people leave is what was wanted
 			level = slog.LevelError

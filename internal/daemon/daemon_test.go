@@ -479,4 +479,8 @@ func TestDeadlinesAreWarnedOfOnceAtEachStage(t *testing.T) {
 	if s := d.State(); len(s.Deadlines) != 1 || len(s.Ends) != 1 {
 		t.Errorf("the state has %v and %v", s.Deadlines, s.Ends)
 	}
+	d.ends = nil
+	if d.warn(); len(d.warned) > 0 {
+		t.Errorf("what ended is kept in mind: %v", d.warned)
+	}
 }

@@ -3,6 +3,7 @@ package gitrepo
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/aymanbagabas/go-udiff"
@@ -17,7 +18,8 @@ const maxBlame = 50_000
 // renamed file begins anew. Commits that left the file alone are passed over by the hash of its content, so the cost is a few tree
 // reads for each of them. Where history ends early (a shallow clone) the answer is a MissingObjectError.
 func (r *Repo) Blame(at Hash, name string, lines []int) (map[int]Commit, error) {
-	b := &blame{repo: r, name: path.Clean(name), found: map[int]Commit{}, texts: map[Hash]string{}}
+	parts := strings.Split(path.Clean(name), "/")
+	b := &blame{repo: r, path: parts, steps: make([]step, len(parts)), found: map[int]Commit{}, texts: map[Hash]string{}}
 	c, err := r.Commit(at)
 	if err != nil {
 		return nil, err
@@ -56,9 +58,16 @@ type suspect struct {
 
 type blame struct {
 	repo  *Repo
-	name  string
+	path  []string
+	steps []step // along the path, in the commit last looked at
 	found map[int]Commit
 	texts map[Hash]string // of the blobs last compared
+}
+
+// step is what a folder has under the next name of a path.
+type step struct {
+	tree  Hash
+	entry treeEntry
 }
 
 func (b *blame) run(first suspect) error {
@@ -164,22 +173,20 @@ func lineCount(s string) int {
 	return n
 }
 
-// blob returns the hash of the file's content in a commit; zero if it has no such file.
+// blob returns the hash of the file's content in a commit; zero if it has no such file. A folder that is the same as in the commit looked at before
+// is not read again.
 func (b *blame) blob(c Commit) (Hash, error) {
 	at := c.Tree
-	parts := strings.Split(b.name, "/")
-	for i, part := range parts {
-		entries, err := b.repo.tree(at)
-		if err != nil {
-			return Hash{}, err
-		}
-		found := treeEntry{}
-		for _, e := range entries {
-			if e.name == part {
-				found = e
+	for i, part := range b.path {
+		if b.steps[i].tree != at {
+			found, err := b.repo.treeEntry(at, part)
+			if err != nil {
+				return Hash{}, err
 			}
+			b.steps[i] = step{at, found}
 		}
-		switch last := i == len(parts)-1; {
+		found := b.steps[i].entry
+		switch last := i == len(b.path)-1; {
 		case last && found.mode.isFile():
 			return found.hash, nil
 		case last || found.mode != modeTree:
@@ -188,6 +195,18 @@ func (b *blame) blob(c Commit) (Hash, error) {
 		at = found.hash
 	}
 	return Hash{}, nil
+}
+
+// treeEntry finds a name in a tree; the zero entry if it is not there.
+func (r *Repo) treeEntry(h Hash, name string) (treeEntry, error) {
+	entries, err := r.tree(h)
+	if err != nil {
+		return treeEntry{}, err
+	}
+	if i := slices.IndexFunc(entries, func(e treeEntry) bool { return e.name == name }); i >= 0 {
+		return entries[i], nil
+	}
+	return treeEntry{}, nil
 }
 
 func (b *blame) text(h Hash) (string, error) {

@@ -9,7 +9,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -47,7 +46,7 @@ func (r *Repo) FS(h Hash, sub string) (fs.FS, error) {
 }
 
 func (r *Repo) treeFS(tree Hash, when time.Time) *treeFS {
-	return &treeFS{repo: r, root: tree, when: when, cache: &treeCache{trees: map[Hash][]treeEntry{}}}
+	return &treeFS{repo: r, root: tree, when: when, trees: r.trees.open(tree)}
 }
 
 // A treeFS is a tree as a file system.
@@ -55,7 +54,7 @@ type treeFS struct {
 	repo  *Repo
 	root  Hash
 	when  time.Time
-	cache *treeCache
+	trees *rootTrees
 }
 
 var (
@@ -64,34 +63,6 @@ var (
 	_ fs.StatFS     = (*treeFS)(nil)
 	_ fs.SubFS      = (*treeFS)(nil)
 )
-
-// A treeCache holds the trees read so far, each sorted by name.
-type treeCache struct {
-	mu    sync.Mutex
-	trees map[Hash][]treeEntry
-}
-
-func (f *treeFS) entries(h Hash) ([]treeEntry, error) {
-	f.cache.mu.Lock()
-	defer f.cache.mu.Unlock()
-	if list, ok := f.cache.trees[h]; ok {
-		return list, nil
-	}
-	list, err := f.repo.tree(h)
-	if err != nil {
-		return nil, err
-	}
-	slices.SortFunc(list, compareNames)
-	for i := range max(0, len(list)-1) { // one reader would see the first, another the second
-		if list[i].name == list[i+1].name {
-			return nil, fmt.Errorf("tree %s is malformed: it has %q twice", h, list[i].name)
-		}
-	}
-	f.cache.trees[h] = list
-	return list, nil
-}
-
-func compareNames(a, b treeEntry) int { return strings.Compare(a.name, b.name) }
 
 // find walks from the root to the named entry.
 func (f *treeFS) find(op, name string) (treeEntry, error) {
@@ -109,7 +80,7 @@ func (f *treeFS) find(op, name string) (treeEntry, error) {
 		if at.mode != modeTree {
 			return at, &fs.PathError{Op: op, Path: name, Err: fs.ErrNotExist}
 		}
-		list, err := f.entries(at.hash)
+		list, err := f.repo.sortedTree(f.trees, at.hash)
 		if err != nil {
 			return at, &fs.PathError{Op: op, Path: name, Err: err}
 		}
@@ -152,7 +123,7 @@ func (f *treeFS) Sub(dir string) (fs.FS, error) {
 	if e.mode != modeTree {
 		return nil, &fs.PathError{Op: "sub", Path: dir, Err: errors.New("is not a folder")}
 	}
-	return &treeFS{repo: f.repo, root: e.hash, when: f.when, cache: f.cache}, nil
+	return &treeFS{repo: f.repo, root: e.hash, when: f.when, trees: f.trees}, nil
 }
 
 // Stat describes a file. Its Size costs a look into the object store.
@@ -223,7 +194,7 @@ func (f *treeFS) list(name string, e treeEntry) ([]fs.DirEntry, error) {
 	if e.mode != modeTree {
 		return nil, &fs.PathError{Op: "readdir", Path: name, Err: errors.New("is not a folder")}
 	}
-	entries, err := f.entries(e.hash)
+	entries, err := f.repo.sortedTree(f.trees, e.hash)
 	if err != nil {
 		return nil, &fs.PathError{Op: "readdir", Path: name, Err: err}
 	}

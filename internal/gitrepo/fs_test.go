@@ -192,3 +192,26 @@ func TestReadersMayBeConcurrentWithGitGC(t *testing.T) {
 	})
 	wg.Wait()
 }
+
+func TestTreesOfOldCommitsAreForgotten(t *testing.T) {
+	var c treeCache
+	first := c.open(Hash{0})
+	c.put(first, Hash{100}, []treeEntry{{name: "kept"}})
+	for i := range 3 * maxRoots {
+		at := c.open(Hash{byte(i)})
+		if _, ok := c.get(at, Hash{100}); !ok {
+			t.Fatalf("root %d does not know the tree that all have", i)
+		}
+		c.put(at, Hash{200, byte(i)}, []treeEntry{{name: "own"}})
+	}
+	if len(c.roots) != maxRoots {
+		t.Errorf("%d commits are kept; want %d", len(c.roots), maxRoots)
+	}
+	now := c.open(Hash{255})
+	if _, ok := c.get(now, Hash{200, 0}); ok {
+		t.Error("a tree is known that no recent commit has")
+	}
+	if _, ok := c.get(first, Hash{100}); !ok {
+		t.Error("who has a commit open has lost its trees")
+	}
+}

@@ -36,6 +36,7 @@ func TestMain(m *testing.M) {
 	}
 	code := m.Run()
 	os.RemoveAll(home)
+	os.RemoveAll(bigServers.root)
 	os.Exit(code)
 }
 

@@ -62,3 +62,29 @@ func TestATreeThatNamesAFileTwice(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// What a merge comes to is left in the cache as loose objects: they go with the packs when those are joined.
+func TestWhatMergesLeaveDoesNotPileUp(t *testing.T) {
+	dir := newServer(t)
+	writer := fetched(t, dir, Auth{})
+	runGit(t, dir, "branch", "topic", "main")
+	must(0, writer.Fetch(t.Context()))
+	must(writer.Update(t.Context(), "main", head(t, writer, "main"), map[string][]byte{"users/alice.cue": []byte("alice changed\n")}, meta("main")))
+	r := fetched(t, "file://"+dir, Auth{})
+	left := func(pattern string) int {
+		return len(must(filepath.Glob(filepath.Join(r.GitDir(), "objects", pattern))))
+	}
+	most := 0
+	for i := range maxPacks + 10 {
+		must(writer.Update(t.Context(), "topic", head(t, writer, "topic"), map[string][]byte{"users/bob.cue": {byte('a' + i)}}, meta("topic")))
+		must(0, r.Fetch(t.Context(), "topic"))
+		fsys := must(r.Merge(t.Context(), head(t, r, "main"), head(t, r, "topic")))
+		if got := string(must(fs.ReadFile(fsys, "users/bob.cue"))); got != string([]byte{byte('a' + i)}) {
+			t.Fatalf("merge %d has %q", i, got)
+		}
+		most = max(most, left("??/*"))
+	}
+	if now, packs := left("??/*"), left("pack/*.pack"); most < maxPacks || now > most/2 || packs > maxPacks {
+		t.Errorf("%d loose objects and %d packs are left; there were %d", now, packs, most)
+	}
+}

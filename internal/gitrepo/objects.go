@@ -17,7 +17,6 @@ import (
 	"github.com/go-git/go-billy/v5/osfs"
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/cache"
-	"github.com/go-git/go-git/v5/plumbing/format/idxfile"
 	"github.com/go-git/go-git/v5/plumbing/format/objfile"
 	"github.com/go-git/go-git/v5/plumbing/format/packfile"
 )
@@ -35,18 +34,19 @@ type objectStore struct {
 	packs      map[string]*pack // by path of the pack, without suffix
 	alternates []string         // further objects folders
 	advice     string           // what to do about a missing object
+	reads      int              // objects read so far: what tests count
 	cache      cache.Object
 }
 
 // A pack is an open pack file with its index.
 type pack struct {
-	index *idxfile.MemoryIndex
+	index *packIndex
 	file  billy.File
 	data  *packfile.Packfile
 }
 
 // cacheBytes bounds the inflated objects kept as bases of deltas.
-const cacheBytes = 32 * cache.MiByte
+const cacheBytes = 4 * cache.MiByte
 
 func newObjectStore(dir string) *objectStore {
 	return &objectStore{dir: dir, packs: map[string]*pack{}, cache: cache.NewObjectLRU(cacheBytes)}
@@ -76,6 +76,7 @@ func (s *objectStore) readAny(h Hash) (plumbing.ObjectType, []byte, error) {
 // find looks in what is known, then looks at the folder again: another
 // process may have fetched or repacked since.
 func (s *objectStore) find(h Hash) (plumbing.ObjectType, []byte, error) {
+	s.reads++
 	kind, data, err := s.lookup(h)
 	if err == nil {
 		return kind, data, nil
@@ -323,13 +324,8 @@ func listPacks(dir string) ([]string, error) {
 
 func openPack(base string, objects cache.Object) (*pack, error) {
 	dir := osfs.New(filepath.Dir(base))
-	idx, err := dir.Open(filepath.Base(base) + ".idx")
+	index, err := readPackIndex(base + ".idx")
 	if err != nil {
-		return nil, err
-	}
-	defer idx.Close()
-	index := idxfile.NewMemoryIndex()
-	if err := idxfile.NewDecoder(idx).Decode(index); err != nil {
 		return nil, err
 	}
 	file, err := dir.Open(filepath.Base(base) + ".pack")

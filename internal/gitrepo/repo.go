@@ -48,6 +48,7 @@ type Repo struct {
 	shallow   bool   // history may end early
 
 	objects *objectStore
+	trees   treeCache
 	refs    refStore
 	remote  *remote    // nil if opened by Open
 	writing sync.Mutex // over the references and packs of a mirror

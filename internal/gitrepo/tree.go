@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/go-git/go-git/v5/plumbing"
 )
@@ -33,24 +34,25 @@ type treeEntry struct {
 	hash Hash
 }
 
-// parseTree reads a tree object: "mode SP name NUL hash", repeated.
+// parseTree reads a tree object: "mode SP name NUL hash", repeated. The names
+// share one text.
 func parseTree(h Hash, data []byte) ([]treeEntry, error) {
 	var out []treeEntry
-	for len(data) > 0 {
-		sp, nul := bytes.IndexByte(data, ' '), bytes.IndexByte(data, 0)
-		if sp < 0 || nul < sp || len(data) < nul+1+len(Hash{}) {
+	for text := string(data); text != ""; {
+		sp, nul := strings.IndexByte(text, ' '), strings.IndexByte(text, 0)
+		if sp < 0 || nul < sp || len(text) < nul+1+len(Hash{}) {
 			return nil, fmt.Errorf("tree %s is malformed", h)
 		}
-		m, err := strconv.ParseUint(string(data[:sp]), 8, 32)
+		m, err := strconv.ParseUint(text[:sp], 8, 32)
 		if err != nil {
-			return nil, fmt.Errorf("tree %s is malformed: mode %q", h, data[:sp])
+			return nil, fmt.Errorf("tree %s is malformed: mode %q", h, text[:sp])
 		}
-		e := treeEntry{name: string(data[sp+1 : nul]), mode: mode(m), hash: Hash(data[nul+1 : nul+1+len(Hash{})])}
+		e := treeEntry{name: text[sp+1 : nul], mode: mode(m)}
+		text = text[nul+1+copy(e.hash[:], text[nul+1:]):]
 		if e.name == "." || !fs.ValidPath(e.name) || strings.Contains(e.name, "/") {
 			return nil, fmt.Errorf("tree %s holds a file that roster cannot name: %q", h, e.name)
 		}
 		out = append(out, e)
-		data = data[nul+1+len(Hash{}):]
 	}
 	return out, nil
 }
@@ -84,6 +86,84 @@ func (r *Repo) tree(h Hash) ([]treeEntry, error) {
 	}
 	return parseTree(h, data)
 }
+
+// A treeCache holds the trees of the commits that were looked at last, each tree
+// sorted by name: two commits that follow one another share nearly all of theirs.
+// The zero value is empty.
+type treeCache struct {
+	mu    sync.Mutex
+	roots []*rootTrees // the most recent last
+}
+
+// rootTrees are the trees that were read of one commit.
+type rootTrees struct {
+	root  Hash
+	trees map[Hash][]treeEntry // over treeCache.mu
+}
+
+// maxRoots is how many commits that is: of declarations and of several
+// provisioners' evidence in between.
+const maxRoots = 16
+
+// open returns what is known of a root.
+func (c *treeCache) open(root Hash) *rootTrees {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	i := slices.IndexFunc(c.roots, func(t *rootTrees) bool { return t.root == root })
+	known := &rootTrees{root, map[Hash][]treeEntry{}}
+	if i >= 0 {
+		known = c.roots[i]
+		c.roots = slices.Delete(c.roots, i, i+1)
+	} else if len(c.roots) == maxRoots {
+		c.roots = slices.Delete(c.roots, 0, 1)
+	}
+	c.roots = append(c.roots, known)
+	return known
+}
+
+// get looks for a tree among those of a root, then among those of others.
+func (c *treeCache) get(of *rootTrees, h Hash) ([]treeEntry, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if list, ok := of.trees[h]; ok {
+		return list, true
+	}
+	for _, other := range slices.Backward(c.roots) {
+		if list, ok := other.trees[h]; ok {
+			of.trees[h] = list
+			return list, true
+		}
+	}
+	return nil, false
+}
+
+func (c *treeCache) put(of *rootTrees, h Hash, list []treeEntry) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	of.trees[h] = list
+}
+
+// sortedTree returns the entries of a tree below a root, sorted by name; they are
+// shared.
+func (r *Repo) sortedTree(of *rootTrees, h Hash) ([]treeEntry, error) {
+	if list, ok := r.trees.get(of, h); ok {
+		return list, nil
+	}
+	list, err := r.tree(h)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(list, compareNames)
+	for i := range max(0, len(list)-1) { // one reader would see the first, another the second
+		if list[i].name == list[i+1].name {
+			return nil, fmt.Errorf("tree %s is malformed: it has %q twice", h, list[i].name)
+		}
+	}
+	r.trees.put(of, h, list)
+	return list, nil
+}
+
+func compareNames(a, b treeEntry) int { return strings.Compare(a.name, b.name) }
 
 // emptyTree is the tree without entries; repositories need not hold it.
 var emptyTree = hashObject(plumbing.TreeObject, nil)
