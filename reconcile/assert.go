@@ -321,7 +321,7 @@ func compiled(pattern string) func(string) bool {
 }
 
 // membershipText says how somebody comes to be in a group.
-func membershipText(group string, m schema.EffectiveMember) string {
+func membershipText(group string, m schema.GroupMember) string {
 	text := fmt.Sprintf("is in %q", group)
 	if m.Via != "" {
 		text += " by " + m.Via

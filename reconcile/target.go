@@ -14,6 +14,8 @@ type target struct {
 	Left map[string]leaving
 	// MakesWay are those among them who are deleted before their time because the key given needs their name.
 	MakesWay map[string]string
+	// absent are those in scope who are not to be created.
+	absent map[string]bool
 	// Released leave the ledger without any change in the directory.
 	ReleasedUsers, ReleasedGroups []string
 }
@@ -29,7 +31,8 @@ const (
 // aim overlays what is desired on what is linked: whatever roster does not manage stays as it is, so that Diff never has to be told
 // what to leave alone.
 func aim(l *Linking, want *Desired, ledger *Ledger, p *schema.Provisioner, now time.Time) *target {
-	t := &target{State: NewState(), Left: map[string]leaving{}, MakesWay: map[string]string{}}
+	t := &target{State: State{Users: make(map[string]*User, len(want.Users)), Groups: make(map[string]*Group, len(want.Groups))}, Left: map[string]leaving{},
+		MakesWay: map[string]string{}, absent: map[string]bool{}}
 	for key, have := range l.State.Users {
 		if want.Users[key] == nil {
 			t.leave(have, ledger.Users[key], p.Deprovision, now)
@@ -75,6 +78,10 @@ func (t *target) makeWay(l *Linking, want *Desired, ledger *Ledger) {
 
 func (t *target) addUser(l *Linking, want *DesiredUser) {
 	have := l.State.Users[want.Key]
+	if have != nil && !have.Unclaimed && have.as(want) {
+		t.State.Users[want.Key] = have
+		return
+	}
 	ours := Attributes{attribute("externalId", want.Key)}
 	switch {
 	case have != nil:
@@ -82,7 +89,31 @@ func (t *target) addUser(l *Linking, want *DesiredUser) {
 	case want.Active: // somebody inactive or not yet valid is never created
 		attributes := merge(merge(want.OnCreate, want.Attributes), ours)
 		t.State.Users[want.Key] = &User{Key: want.Key, Attributes: attributes}
+	default:
+		t.absent[want.Key] = true
 	}
+}
+
+// as reports whether the user has all that is wanted: merging it would change nothing.
+func (u *User) as(want *DesiredUser) bool {
+	if id, _ := u.Attributes.Get("externalId"); id != want.Key {
+		return false
+	}
+	have := u.Attributes
+	for i := range want.Attributes {
+		a := &want.Attributes[i]
+		for len(have) > 0 && have[0].Path < a.Path {
+			have = have[1:]
+		}
+		value := ""
+		if len(have) > 0 && have[0].Path == a.Path {
+			value = have[0].Value
+		}
+		if value != a.Value && a.Path != "externalId" {
+			return false
+		}
+	}
+	return true
 }
 
 // leave decides what becomes of somebody of ours who is not in scope any more.
@@ -113,14 +144,12 @@ func due(owned Owned, policy schema.Deprovision, now time.Time) bool {
 
 func (t *target) addGroups(l *Linking, want *Desired, p *schema.Provisioner) {
 	for key, g := range want.Groups {
-		out := &Group{Key: key, ExternalID: key, DisplayName: g.DisplayName, Members: make([]string, 0, len(g.Members))}
+		out := &Group{Key: key, ExternalID: key, DisplayName: g.DisplayName, Members: g.Members}
 		if have := l.State.Groups[key]; have != nil {
 			out.ID = have.ID
 		}
-		for _, m := range g.Members {
-			if t.State.Users[m] != nil {
-				out.Members = append(out.Members, m)
-			}
+		if len(t.absent) > 0 {
+			out.Members = slices.DeleteFunc(slices.Clone(g.Members), func(m string) bool { return t.absent[m] })
 		}
 		t.State.Groups[key] = out
 	}
