@@ -23,7 +23,8 @@ func Diff(a, b State) []Change {
 }
 
 func diffUsers(changes []Change, a, b State) []Change {
-	for _, key := range differing(b.Users, a.Users) {
+	keys, met := differing(b.Users, a.Users)
+	for _, key := range keys {
 		want, have := b.Users[key], a.Users[key]
 		if have == nil {
 			changes = append(changes, Change{Kind: CreateUser, Key: key, Name: want.Name(), Attributes: diffAttributes(nil, want.Attributes)})
@@ -40,28 +41,33 @@ func diffUsers(changes []Change, a, b State) []Change {
 		}
 		changes = append(changes, Change{Kind: kind, Key: key, ID: have.ID, Name: have.Name(), Attributes: attributes})
 	}
-	for _, key := range lacking(a.Users, b.Users) {
-		have := a.Users[key]
-		changes = append(changes, Change{Kind: DeleteUser, Key: key, ID: have.ID, Name: have.Name()})
+	if met < len(a.Users) {
+		for _, key := range lacking(a.Users, b.Users) {
+			have := a.Users[key]
+			changes = append(changes, Change{Kind: DeleteUser, Key: key, ID: have.ID, Name: have.Name()})
+		}
 	}
 	return changes
 }
 
-// differing returns the keys of those who are not in other as they are, sorted.
-func differing(users, other map[string]*User) []string {
-	var keys []string
+// differing returns the keys of those who are not in other as they are, sorted, and how many are in both.
+func differing(users, other map[string]*User) (keys []string, met int) {
 	for key, u := range users {
-		if o := other[key]; o != u && (o == nil || o.Unclaimed != u.Unclaimed || !slices.Equal(o.Attributes, u.Attributes)) {
+		o := other[key]
+		if o != nil {
+			met++
+		}
+		if o != u && (o == nil || o.Unclaimed != u.Unclaimed || !slices.Equal(o.Attributes, u.Attributes)) {
 			keys = append(keys, key)
 		}
 	}
 	slices.Sort(keys)
-	return keys
+	return keys, met
 }
 
 // lacking returns the keys that other has not, sorted.
 func lacking[A, B any](m map[string]A, other map[string]B) []string {
-	var keys []string
+	keys := make([]string, 0, max(0, len(m)-len(other)))
 	for key := range m {
 		if _, there := other[key]; !there {
 			keys = append(keys, key)

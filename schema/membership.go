@@ -99,12 +99,17 @@ func (f *flattening) selected() {
 	if len(ruled) == 0 {
 		return
 	}
+	selected := make([][]string, len(ruled))
 	for _, key := range keysOf(f.d.Users) {
-		for _, g := range ruled {
-			if g.Where.Matches(f.d.Users[key]) {
-				f.rules[g.Key] = append(f.rules[g.Key], key)
+		u := f.d.Users[key]
+		for i, g := range ruled {
+			if g.Where.Matches(u) {
+				selected[i] = append(selected[i], key)
 			}
 		}
+	}
+	for i, g := range ruled {
+		f.rules[g.Key] = selected[i]
 	}
 }
 
