@@ -74,17 +74,17 @@ func (d *Desired) desireUsers(decls *schema.Declarations, p *schema.Provisioner,
 	failed := map[string]schema.Problems{}
 	for key, u := range scope {
 		mapped, err := mapping.Map(asOf(u, now), groups(key))
-		var ps schema.Problems
-		switch {
-		case err == nil:
-			user := &users[len(d.Users)]
-			*user = desiredUser(u, mapped)
-			d.Users[key] = user
-		case errors.As(err, &ps):
-			failed[key] = ps
-		default:
-			return fmt.Errorf("map user %q: %w", key, err)
+		if err != nil {
+			var problems schema.Problems
+			if !errors.As(err, &problems) {
+				return fmt.Errorf("map user %q: %w", key, err)
+			}
+			failed[key] = problems
+			continue
 		}
+		user := &users[len(d.Users)]
+		*user = desiredUser(u, mapped)
+		d.Users[key] = user
 	}
 	var problems schema.Problems
 	for _, key := range sortedKeys(failed) {
