@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/seed-d64a251c/roster/schema"
@@ -82,8 +83,9 @@ func (v Violation) String() string {
 // AssertDeclared checks the assertions on the effective access that is declared at now. wants are what the provisioners desire, for
 // assertions about mapped attributes.
 func AssertDeclared(d *schema.Declarations, now time.Time, wants ...*Desired) []Violation {
+	membership := sync.OnceValue(func() *schema.Membership { return d.Membership(now) })
 	return judge(d, SeenDeclared, func(a *schema.Assertion) Violation {
-		v := declaredAccess{d: d, membership: d.Membership(now), wants: wants, now: now}.check(a)
+		v := declaredAccess{d: d, membership: membership(), wants: wants, now: now}.check(a)
 		if v.Text == "" || a.Only != nil {
 			return v
 		}
@@ -321,7 +323,7 @@ func compiled(pattern string) func(string) bool {
 }
 
 // membershipText says how somebody comes to be in a group.
-func membershipText(group string, m schema.EffectiveMember) string {
+func membershipText(group string, m schema.GroupMember) string {
 	text := fmt.Sprintf("is in %q", group)
 	if m.Via != "" {
 		text += " by " + m.Via

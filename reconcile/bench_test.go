@@ -2,8 +2,6 @@ package reconcile_test
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -90,59 +88,4 @@ func states(n, changed int) reconcile.State {
 		s.Groups[key] = &reconcile.Group{Key: key, ID: "id-" + key, ExternalID: key, DisplayName: key, Members: keys[from : from+100]}
 	}
 	return s
-}
-
-// inSync is a directory that holds what is desired, all of it ours.
-func inSync(want *reconcile.Desired, now time.Time) (*reconcile.Observed, *reconcile.Ledger) {
-	o, ledger := &reconcile.Observed{At: now, Members: map[string][]string{}}, reconcile.NewLedger()
-	for key, u := range want.Users {
-		attributes := append(slices.Clone(u.Attributes), schema.Attribute{Path: "externalId", Value: key})
-		slices.SortFunc(attributes, func(a, b schema.Attribute) int { return strings.Compare(a.Path, b.Path) })
-		attributes = slices.DeleteFunc(attributes, func(a schema.Attribute) bool { return a.Value == "" })
-		o.Users = append(o.Users, reconcile.RemoteUser{ID: "id-" + key, Attributes: attributes})
-		ledger.Users[key] = reconcile.Owned{ID: "id-" + key}
-	}
-	for key, g := range want.Groups {
-		o.Groups = append(o.Groups, reconcile.RemoteGroup{ID: "id-" + key, ExternalID: key, DisplayName: g.DisplayName})
-		ledger.Groups[key] = reconcile.Owned{ID: "id-" + key}
-		members := make([]string, len(g.Members))
-		for i, m := range g.Members {
-			members[i] = "id-" + m
-		}
-		o.Members["id-"+key] = members
-	}
-	return o, ledger
-}
-
-// BenchmarkPlan is what roster plan does on top of loading: what is desired, and the plan against a directory that holds all but one change.
-func BenchmarkPlan(b *testing.B) {
-	for _, n := range bigSizes {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			tree := schematest.Big(n, "jsonl").Tree()
-			decls, err := schema.Load(tree)
-			if err != nil {
-				b.Fatal(err)
-			}
-			now := time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)
-			p := decls.Provisioners["prod"]
-			want, err := reconcile.Desire(decls, p, now)
-			if err != nil {
-				b.Fatal(err)
-			}
-			o, ledger := inSync(want, now)
-			o.Users[7].Attributes = slices.Clone(o.Users[7].Attributes)
-			o.Users[7].Attributes[1].Value = "changed outside"
-			measure(b, func() {
-				want, err := reconcile.Desire(decls, p, now)
-				if err != nil {
-					b.Fatal(err)
-				}
-				plan := reconcile.NewPlan(reconcile.PlanInput{Provisioner: p, Want: want, Last: want, Observed: o, Ledger: ledger, Now: now,
-					Status: &reconcile.Status{EverEnabled: true, Contacted: true}})
-				if len(plan.Changes) != 1 {
-					b.Fatalf("%d changes", len(plan.Changes))
-				}
-			})
-		})
-	}
 }

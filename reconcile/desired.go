@@ -26,7 +26,7 @@ type Desired struct {
 type DesiredUser struct {
 	Key        string
 	At         schema.Pos
-	Attributes Attributes // managed ones; an empty value means that the attribute must be absent
+	Attributes Attributes // managed ones; an empty value means that the attribute must be absent. Shared: nobody may change them.
 	OnCreate   Attributes
 	Active     bool
 	Until      *schema.Date // the person's last day; nil: none is declared
@@ -47,53 +47,69 @@ func Desire(d *schema.Declarations, p *schema.Provisioner, now time.Time) (*Desi
 	if mapping == nil {
 		return nil, fmt.Errorf("provisioner %q: there is no mapping %q", p.Key, p.Mapping)
 	}
-	out := &Desired{Users: map[string]*DesiredUser{}, Groups: map[string]*DesiredGroup{}, AllUsers: p.AllUsers, membership: d.Membership(now)}
-	selected := p.Groups
+	out := &Desired{Groups: map[string]*DesiredGroup{}, AllUsers: p.AllUsers, selected: p.Groups, membership: d.Membership(now)}
 	if p.AllUsers {
-		selected = sortedKeys(d.Groups)
+		out.selected = sortedKeys(d.Groups)
 	}
-	out.selected = selected
-	scope := out.scope(d, p, selected)
-	var problems schema.Problems
-	groups := func(string) []string { return nil }
-	if mapping.ReadsGroups() {
-		groups = out.membership.GroupsOf
-	}
-	for _, key := range scope {
-		u, err := desireUser(d.Users[key], mapping, groups(key), now)
-		var ps schema.Problems
-		switch {
-		case errors.As(err, &ps):
-			problems = append(problems, ps...)
-		case err != nil:
-			return nil, fmt.Errorf("map user %q: %w", key, err)
-		default:
-			out.Users[key] = u
-		}
-	}
-	if len(problems) > 0 {
-		return nil, problems
+	if err := out.desireUsers(d, p, mapping, now); err != nil {
+		return nil, err
 	}
 	if p.PushGroups {
-		for _, key := range selected {
+		for _, key := range out.selected {
 			out.Groups[key] = out.desireGroup(d.Groups[key])
 		}
 	}
 	return out, nil
 }
 
-// scope returns the sorted keys of the people whom the provisioner is for.
-func (d *Desired) scope(decls *schema.Declarations, p *schema.Provisioner, selected []string) []string {
-	if p.AllUsers {
-		return sortedKeys(decls.Users)
+// desireUsers maps the people in scope.
+func (d *Desired) desireUsers(decls *schema.Declarations, p *schema.Provisioner, mapping *schema.Mapping, now time.Time) error {
+	scope := d.scope(decls, p)
+	d.Users = make(map[string]*DesiredUser, len(scope))
+	users := make([]DesiredUser, len(scope)) // one piece of memory instead of a hundred thousand
+	groups := func(string) []string { return nil }
+	if mapping.ReadsGroups() {
+		groups = d.membership.GroupsOf
 	}
-	in := make(map[string]struct{}, len(decls.Users))
-	for _, group := range selected {
+	failed := map[string]schema.Problems{}
+	for key, u := range scope {
+		mapped, err := mapping.Map(asOf(u, now), groups(key))
+		if err != nil {
+			var problems schema.Problems
+			if !errors.As(err, &problems) {
+				return fmt.Errorf("map user %q: %w", key, err)
+			}
+			failed[key] = problems
+			continue
+		}
+		user := &users[len(d.Users)]
+		*user = desiredUser(u, mapped)
+		d.Users[key] = user
+	}
+	var problems schema.Problems
+	for _, key := range sortedKeys(failed) {
+		problems = append(problems, failed[key]...)
+	}
+	if len(problems) > 0 {
+		return problems
+	}
+	return nil
+}
+
+// scope returns the people whom the provisioner is for, by key.
+func (d *Desired) scope(decls *schema.Declarations, p *schema.Provisioner) map[string]*schema.User {
+	if p.AllUsers {
+		return decls.Users
+	}
+	in := make(map[string]*schema.User, len(decls.Users))
+	for _, group := range d.selected {
 		for _, m := range d.membership.Group(group) {
-			in[m.User] = struct{}{}
+			if in[m.User] == nil {
+				in[m.User] = decls.Users[m.User]
+			}
 		}
 	}
-	return sortedKeys(in)
+	return in
 }
 
 // asOf is a person as of now: outside of their dates people are inactive, whatever their state.
@@ -106,21 +122,16 @@ func asOf(u *schema.User, now time.Time) *schema.User {
 	return u
 }
 
-func desireUser(u *schema.User, mapping *schema.Mapping, groups []string, now time.Time) (*DesiredUser, error) {
-	mapped, err := mapping.Map(asOf(u, now), groups)
-	if err != nil {
-		return nil, err
-	}
+func desiredUser(u *schema.User, mapped schema.Mapped) DesiredUser {
 	active, _ := mapped.Attributes.Get("active")
-	return &DesiredUser{Key: u.Key, At: u.Pos, Attributes: mapped.Attributes, OnCreate: mapped.OnCreate, Active: active == "true",
-		Until: u.ValidUntil}, nil
+	return DesiredUser{Key: u.Key, At: u.Pos, Attributes: mapped.Attributes, OnCreate: mapped.OnCreate, Active: active == "true", Until: u.ValidUntil}
 }
 
 func (d *Desired) desireGroup(g *schema.Group) *DesiredGroup {
 	effective := d.membership.Group(g.Key)
-	members := make([]string, 0, len(effective))
-	for _, m := range effective {
-		members = append(members, m.User)
+	members := make([]string, len(effective))
+	for i := range effective {
+		members[i] = effective[i].User
 	}
 	return &DesiredGroup{Key: g.Key, At: g.Pos, DisplayName: g.DisplayName, Members: members, Previously: g.Previously}
 }
@@ -136,11 +147,11 @@ func (d *Desired) has(group, user string) bool {
 }
 
 // member returns how user comes to be in group.
-func (d *Desired) member(group, user string) (schema.EffectiveMember, bool) {
+func (d *Desired) member(group, user string) (schema.GroupMember, bool) {
 	members := d.membership.Group(group)
-	i, found := slices.BinarySearchFunc(members, user, func(m schema.EffectiveMember, key string) int { return strings.Compare(m.User, key) })
+	i, found := slices.BinarySearchFunc(members, user, func(m schema.GroupMember, key string) int { return strings.Compare(m.User, key) })
 	if !found {
-		return schema.EffectiveMember{}, false
+		return schema.GroupMember{}, false
 	}
 	return members[i], true
 }

@@ -23,7 +23,8 @@ func Diff(a, b State) []Change {
 }
 
 func diffUsers(changes []Change, a, b State) []Change {
-	for _, key := range sortedKeys(b.Users) {
+	keys, met := differing(b.Users, a.Users)
+	for _, key := range keys {
 		want, have := b.Users[key], a.Users[key]
 		if have == nil {
 			changes = append(changes, Change{Kind: CreateUser, Key: key, Name: want.Name(), Attributes: diffAttributes(nil, want.Attributes)})
@@ -40,13 +41,40 @@ func diffUsers(changes []Change, a, b State) []Change {
 		}
 		changes = append(changes, Change{Kind: kind, Key: key, ID: have.ID, Name: have.Name(), Attributes: attributes})
 	}
-	for _, key := range sortedKeys(a.Users) {
-		if b.Users[key] == nil {
+	if met < len(a.Users) {
+		for _, key := range lacking(a.Users, b.Users) {
 			have := a.Users[key]
 			changes = append(changes, Change{Kind: DeleteUser, Key: key, ID: have.ID, Name: have.Name()})
 		}
 	}
 	return changes
+}
+
+// differing returns the keys of those who are not in other as they are, sorted, and how many are in both.
+func differing(users, other map[string]*User) (keys []string, met int) {
+	for key, u := range users {
+		o := other[key]
+		if o != nil {
+			met++
+		}
+		if o != u && (o == nil || o.Unclaimed != u.Unclaimed || !slices.Equal(o.Attributes, u.Attributes)) {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	return keys, met
+}
+
+// lacking returns the keys that other has not, sorted.
+func lacking[A, B any](m map[string]A, other map[string]B) []string {
+	keys := make([]string, 0, max(0, len(m)-len(other)))
+	for key := range m {
+		if _, there := other[key]; !there {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	return keys
 }
 
 // userKind names an update after its gravest part.
@@ -102,11 +130,9 @@ func diffGroups(changes []Change, a, b State) []Change {
 		}
 		changes = diffMembers(changes, a, b, have, want)
 	}
-	for _, key := range sortedKeys(a.Groups) {
-		if b.Groups[key] == nil { // not emptied first: one call, and nothing lost if it is held
-			have := a.Groups[key]
-			changes = append(changes, Change{Kind: DeleteGroup, Key: key, ID: have.ID, Name: have.DisplayName})
-		}
+	for _, key := range lacking(a.Groups, b.Groups) { // not emptied first: one call, and nothing lost if it is held
+		have := a.Groups[key]
+		changes = append(changes, Change{Kind: DeleteGroup, Key: key, ID: have.ID, Name: have.DisplayName})
 	}
 	return changes
 }

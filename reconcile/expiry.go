@@ -3,6 +3,8 @@ package reconcile
 import (
 	"cmp"
 	"fmt"
+	"hash/maphash"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -38,18 +40,23 @@ func expiring(d *Desired, now time.Time) []Expiry {
 	horizon := now.AddDate(0, 0, forecastDays)
 	add := func(date *schema.Date, at schema.Pos, user, group string) {
 		u := d.Users[user]
-		if date == nil || u == nil || date.Over(now) || date.End.After(horizon) {
+		if u == nil || date.Over(now) || date.End.After(horizon) {
 			return
 		}
 		name, _ := u.Attributes.Get("userName")
 		out = append(out, Expiry{Date: date.Text, Ends: date.End, User: user, Name: name, Group: group, At: at.String()})
 	}
 	for _, u := range d.Users {
-		add(u.Until, u.At, u.Key, "")
+		if u.Until != nil {
+			add(u.Until, u.At, u.Key, "")
+		}
 	}
 	for _, key := range d.selected {
-		for _, m := range d.membership.Group(key) {
-			add(m.Until, m.Pos, m.User, key)
+		members := d.membership.Group(key)
+		for i := range members {
+			if m := &members[i]; m.Until != nil {
+				add(m.Until, m.Pos, m.User, key)
+			}
 		}
 	}
 	slices.SortFunc(out, func(a, b Expiry) int {
@@ -74,28 +81,39 @@ func overQuota(d *Desired) []string {
 	if n := len(d.Groups); n > mostGroups {
 		out = append(out, fmt.Sprintf("%d groups are to exist; AWS takes %d", n, mostGroups))
 	}
-	var over []string
-	for user := range d.Users {
-		if all := d.membership.GroupsOf(user); len(all) > mostGroupsOfAUser && d.pushed(all) > mostGroupsOfAUser {
-			over = append(over, user)
-		}
-	}
-	if len(over) > 0 {
-		slices.Sort(over)
+	if over := d.inMoreThan(mostGroupsOfAUser); len(over) > 0 {
 		out = append(out, fmt.Sprintf("%s in more than %d groups (%s): AWS evaluates no more of one person", areIn(len(over)), mostGroupsOfAUser, someOf(over)))
 	}
 	return out
 }
 
-// pushed counts the groups that are to exist in AWS.
-func (d *Desired) pushed(groups []string) int {
-	n := 0
-	for _, key := range groups {
-		if d.Groups[key] != nil {
-			n++
+// inMoreThan returns who is in more than most of the groups that are to exist, sorted. To count for everybody would take longer than the rest of a plan:
+// people are counted together first, some at a time, and by themselves only where there are many.
+func (d *Desired) inMoreThan(most int) []string {
+	if len(d.Groups) <= most {
+		return nil
+	}
+	seed := maphash.MakeSeed()
+	var together [1 << 16]int32
+	each := func(f func(user string, count *int32)) {
+		for _, g := range d.Groups {
+			for _, user := range g.Members {
+				f(user, &together[maphash.String(seed, user)%uint64(len(together))])
+			}
 		}
 	}
-	return n
+	each(func(_ string, count *int32) { *count++ })
+	if int(slices.Max(together[:])) <= most {
+		return nil
+	}
+	alone := map[string]int{}
+	each(func(user string, count *int32) {
+		if int(*count) > most {
+			alone[user]++
+		}
+	})
+	maps.DeleteFunc(alone, func(_ string, n int) bool { return n <= most })
+	return sortedKeys(alone)
 }
 
 func areIn(n int) string {

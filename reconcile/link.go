@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Situation says how a key stands to the directory.
@@ -31,8 +32,8 @@ type Linking struct {
 	Strangers map[string]string
 	// Foreign are the objects that are neither ours nor wanted, users first, each by name.
 	Foreign []Foreign
-	// claimed are the ids of the objects in State.
-	claimed map[string]bool
+	// claimed has the keys of the objects in State, by id.
+	claimed map[string]string
 	// Moved maps the new key of a renamed group to the key under which the ledger has it.
 	Moved map[string]string
 }
@@ -46,7 +47,7 @@ type Foreign struct {
 }
 
 // foreign reports whether an object is neither ours nor one that something declared meets.
-func (l *Linking) foreign(id string) bool { return !l.claimed[id] }
+func (l *Linking) foreign(id string) bool { return l.claimed[id] == "" }
 
 // Holder is an object in the directory that a desired one meets.
 type Holder struct {
@@ -65,10 +66,10 @@ type Holder struct {
 //	collision  | held, until the holder's deletion is approved if it waits for that
 //	(foreign)  | left alone and listed
 func Link(o *Observed, ledger *Ledger, want *Desired) *Linking {
-	l := &Linking{State: NewState(), Users: map[string]Situation{}, Groups: map[string]Situation{}, Holders: map[string]Holder{},
-		Strangers: map[string]string{}, Moved: moved(ledger, want), claimed: make(map[string]bool, len(o.Users)+len(o.Groups))}
-	byID := l.linkUsers(o, ledger, want)
-	l.linkGroups(o, ledger, want, byID)
+	l := &Linking{State: State{Users: make(map[string]*User, len(o.Users)), Groups: make(map[string]*Group, len(o.Groups))}, Users: map[string]Situation{}, Groups: map[string]Situation{}, Holders: map[string]Holder{},
+		Strangers: map[string]string{}, Moved: moved(ledger, want), claimed: make(map[string]string, len(o.Users)+len(o.Groups))}
+	l.linkUsers(o, ledger, want)
+	l.linkGroups(o, ledger, want)
 	slices.SortFunc(l.Foreign, func(a, b Foreign) int {
 		return cmp.Or(strings.Compare(b.Kind, a.Kind), strings.Compare(a.Name, b.Name), strings.Compare(a.ID, b.ID))
 	})
@@ -92,60 +93,54 @@ func moved(ledger *Ledger, want *Desired) map[string]string {
 	return out
 }
 
-// linkUsers fills in the users and returns the member reference of each AWS id.
-func (l *Linking) linkUsers(o *Observed, ledger *Ledger, want *Desired) map[string]string {
+// linkUsers fills in the users.
+func (l *Linking) linkUsers(o *Observed, ledger *Ledger, want *Desired) {
 	keyOf := make(map[string]string, len(ledger.Users))
 	for key, owned := range ledger.Users {
 		keyOf[owned.ID] = key
 	}
-	index := newNameIndex(len(o.Users))
-	refs := make(map[string]string, len(o.Users))
+	users := make([]User, len(o.Users)) // one piece of memory instead of a hundred thousand
 	for i := range o.Users {
 		u := &o.Users[i]
 		if key, ours := keyOf[u.ID]; ours {
-			l.State.Users[key] = &User{Key: key, ID: u.ID, Attributes: u.Attributes}
-			refs[u.ID], l.claimed[u.ID] = key, true
+			users[i] = User{Key: key, ID: u.ID, Attributes: u.Attributes}
+			l.State.Users[key], l.claimed[u.ID] = &users[i], key
 		} else {
-			refs[u.ID] = stranger(u.ID)
+			l.Strangers[stranger(u.ID)] = u.UserName()
 		}
-		index.add(i, u.ExternalID(), u.UserName())
 	}
-	for _, key := range sortedKeys(want.Users) {
-		if l.State.Users[key] != nil {
-			continue
-		}
+	index := newNameIndex(len(o.Users), func(i int) (string, string) { return o.Users[i].ExternalID(), o.Users[i].UserName() })
+	for _, key := range lacking(want.Users, l.State.Users) {
 		if _, ours := ledger.Users[key]; ours {
 			l.Users[key] = Deleted
 		}
 		name, _ := want.Users[key].Attributes.Get("userName")
-		i, situation := index.find(key, name)
+		i, situation := index().find(key, name)
 		if situation == Unmatched {
 			continue
 		}
 		u := &o.Users[i]
 		holder := Holder{ID: u.ID, Name: u.UserName(), ExternalID: u.ExternalID(), Key: keyOf[u.ID]}
 		l.Holders["user/"+key] = holder
-		if l.claimed[u.ID] { // by its owner, or by another key that meets it: a collision unless that one gives the name up
+		if l.claimed[u.ID] != "" { // by its owner, or by another key that meets it: a collision unless that one gives the name up
 			l.Users[key] = Collision
 			continue
 		}
 		l.Users[key] = situation
-		l.State.Users[key] = &User{Key: key, ID: u.ID, Attributes: u.Attributes, Unclaimed: true}
-		refs[u.ID], l.claimed[u.ID] = key, true
+		users[i] = User{Key: key, ID: u.ID, Attributes: u.Attributes, Unclaimed: true}
+		l.State.Users[key], l.claimed[u.ID] = &users[i], key
+	}
+	if len(l.Strangers) == 0 {
+		return
 	}
 	for i := range o.Users {
-		u := &o.Users[i]
-		if keyOf[u.ID] == "" {
-			l.Strangers[stranger(u.ID)] = u.UserName()
-		}
-		if l.foreign(u.ID) {
+		if u := &o.Users[i]; l.foreign(u.ID) {
 			l.Foreign = append(l.Foreign, Foreign{Kind: "user", ID: u.ID, Name: u.UserName(), ExternalID: u.ExternalID()})
 		}
 	}
-	return refs
 }
 
-func (l *Linking) linkGroups(o *Observed, ledger *Ledger, want *Desired, refs map[string]string) {
+func (l *Linking) linkGroups(o *Observed, ledger *Ledger, want *Desired) {
 	keyOf := make(map[string]string, len(ledger.Groups))
 	for key, owned := range ledger.Groups {
 		keyOf[owned.ID] = key
@@ -153,34 +148,30 @@ func (l *Linking) linkGroups(o *Observed, ledger *Ledger, want *Desired, refs ma
 	for key, old := range l.Moved {
 		keyOf[ledger.Groups[old].ID] = key
 	}
-	index := newNameIndex(len(o.Groups))
 	add := func(key string, g *RemoteGroup, unclaimed bool) {
-		l.claimed[g.ID] = true
+		l.claimed[g.ID] = key
 		l.State.Groups[key] = &Group{Key: key, ID: g.ID, ExternalID: g.ExternalID, DisplayName: g.DisplayName,
-			Members: memberRefs(o.Members[g.ID], refs), Unclaimed: unclaimed}
+			Members: l.memberRefs(o.Members[g.ID]), Unclaimed: unclaimed}
 	}
 	for i := range o.Groups {
 		g := &o.Groups[i]
 		if key, ours := keyOf[g.ID]; ours {
 			add(key, g, false)
 		}
-		index.add(i, g.ExternalID, g.DisplayName)
 	}
-	for _, key := range sortedKeys(want.Groups) {
-		if l.State.Groups[key] != nil {
-			continue
-		}
+	index := newNameIndex(len(o.Groups), func(i int) (string, string) { return o.Groups[i].ExternalID, o.Groups[i].DisplayName })
+	for _, key := range lacking(want.Groups, l.State.Groups) {
 		if _, ours := ledger.Groups[key]; ours {
 			l.Groups[key] = Deleted
 		}
-		i, situation := index.find(key, want.Groups[key].DisplayName)
+		i, situation := index().find(key, want.Groups[key].DisplayName)
 		if situation == Unmatched {
 			continue
 		}
 		g := &o.Groups[i]
 		holder := Holder{ID: g.ID, Name: g.DisplayName, ExternalID: g.ExternalID, Key: keyOf[g.ID]}
 		l.Holders["group/"+key] = holder
-		if l.claimed[g.ID] {
+		if l.claimed[g.ID] != "" {
 			l.Groups[key] = Collision
 			continue
 		}
@@ -194,13 +185,11 @@ func (l *Linking) linkGroups(o *Observed, ledger *Ledger, want *Desired, refs ma
 	}
 }
 
-func memberRefs(ids []string, refs map[string]string) []string {
-	out := make([]string, 0, len(ids))
-	for _, id := range ids {
-		if ref, ok := refs[id]; ok {
-			out = append(out, ref)
-		} else { // created between the two listings
-			out = append(out, stranger(id))
+func (l *Linking) memberRefs(ids []string) []string {
+	out := make([]string, len(ids))
+	for i, id := range ids {
+		if out[i] = l.claimed[id]; out[i] == "" { // not ours, or created between the two listings
+			out[i] = stranger(id)
 		}
 	}
 	slices.Sort(out)
@@ -210,19 +199,22 @@ func memberRefs(ids []string, refs map[string]string) []string {
 // nameIndex finds the object that a desired key meets: by our externalId first, then by name.
 type nameIndex struct {
 	byExternalID, byName map[string]int
-	externalID           map[int]string
+	externalID           []string
 }
 
-func newNameIndex(n int) *nameIndex {
-	return &nameIndex{byExternalID: make(map[string]int, n), byName: make(map[string]int, n), externalID: make(map[int]string, n)}
-}
-
-func (x *nameIndex) add(i int, externalID, name string) {
-	x.byName[fold(name)] = i
-	x.externalID[i] = externalID
-	if externalID != "" {
-		x.byExternalID[externalID] = i
-	}
+// newNameIndex returns a function that makes the index of n objects when it is first called: nobody needs one while all that is desired is linked.
+func newNameIndex(n int, names func(i int) (externalID, name string)) func() *nameIndex {
+	return sync.OnceValue(func() *nameIndex {
+		x := &nameIndex{byExternalID: make(map[string]int, n), byName: make(map[string]int, n), externalID: make([]string, n)}
+		for i := range n {
+			externalID, name := names(i)
+			x.byName[fold(name)], x.externalID[i] = i, externalID
+			if externalID != "" {
+				x.byExternalID[externalID] = i
+			}
+		}
+		return x
+	})
 }
 
 func (x *nameIndex) find(key, name string) (int, Situation) {

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -14,6 +15,8 @@ type target struct {
 	Left map[string]leaving
 	// MakesWay are those among them who are deleted before their time because the key given needs their name.
 	MakesWay map[string]string
+	// absent are those in scope who are not to be created.
+	absent map[string]bool
 	// Released leave the ledger without any change in the directory.
 	ReleasedUsers, ReleasedGroups []string
 }
@@ -29,14 +32,21 @@ const (
 // aim overlays what is desired on what is linked: whatever roster does not manage stays as it is, so that Diff never has to be told
 // what to leave alone.
 func aim(l *Linking, want *Desired, ledger *Ledger, p *schema.Provisioner, now time.Time) *target {
-	t := &target{State: NewState(), Left: map[string]leaving{}, MakesWay: map[string]string{}}
+	t := &target{State: State{Users: maps.Clone(l.State.Users), Groups: make(map[string]*Group, len(want.Groups))}, Left: map[string]leaving{},
+		MakesWay: map[string]string{}, absent: map[string]bool{}}
+	met := 0
 	for key, have := range l.State.Users {
-		if want.Users[key] == nil {
+		if u := want.Users[key]; u != nil {
+			met++
+			t.keep(have, u)
+		} else {
 			t.leave(have, ledger.Users[key], p.Deprovision, now)
 		}
 	}
-	for _, u := range want.Users {
-		t.addUser(l, u)
+	if met < len(want.Users) {
+		for _, key := range lacking(want.Users, l.State.Users) {
+			t.create(want.Users[key])
+		}
 	}
 	t.makeWay(l, want, ledger)
 	t.addGroups(l, want, p)
@@ -73,16 +83,44 @@ func (t *target) makeWay(l *Linking, want *Desired, ledger *Ledger) {
 	}
 }
 
-func (t *target) addUser(l *Linking, want *DesiredUser) {
-	have := l.State.Users[want.Key]
-	ours := Attributes{attribute("externalId", want.Key)}
-	switch {
-	case have != nil:
+// keep gives somebody what is wanted. Who has it already is in the target as they are.
+func (t *target) keep(have *User, want *DesiredUser) {
+	if have.Unclaimed || !have.as(want) {
+		ours := Attributes{attribute("externalId", want.Key)}
 		t.State.Users[want.Key] = &User{Key: want.Key, ID: have.ID, Attributes: merge(merge(have.Attributes, want.Attributes), ours)}
-	case want.Active: // somebody inactive or not yet valid is never created
-		attributes := merge(merge(want.OnCreate, want.Attributes), ours)
-		t.State.Users[want.Key] = &User{Key: want.Key, Attributes: attributes}
 	}
+}
+
+// create adds somebody whom the directory has not. Somebody inactive or not yet valid is never created.
+func (t *target) create(want *DesiredUser) {
+	if !want.Active {
+		t.absent[want.Key] = true
+		return
+	}
+	ours := Attributes{attribute("externalId", want.Key)}
+	t.State.Users[want.Key] = &User{Key: want.Key, Attributes: merge(merge(want.OnCreate, want.Attributes), ours)}
+}
+
+// as reports whether the user has all that is wanted: merging it would change nothing.
+func (u *User) as(want *DesiredUser) bool {
+	if id, _ := u.Attributes.Get("externalId"); id != want.Key {
+		return false
+	}
+	have := u.Attributes
+	for i := range want.Attributes {
+		a := &want.Attributes[i]
+		for len(have) > 0 && have[0].Path < a.Path {
+			have = have[1:]
+		}
+		value := ""
+		if len(have) > 0 && have[0].Path == a.Path {
+			value = have[0].Value
+		}
+		if value != a.Value && a.Path != "externalId" {
+			return false
+		}
+	}
+	return true
 }
 
 // leave decides what becomes of somebody of ours who is not in scope any more.
@@ -91,19 +129,23 @@ func (t *target) leave(have *User, owned Owned, policy schema.Deprovision, now t
 	case "keep":
 		t.Left[have.Key] = leavingKept
 		t.ReleasedUsers = append(t.ReleasedUsers, have.Key)
-		t.State.Users[have.Key] = have
 		return
 	case "delete":
-		t.Left[have.Key] = leavingDeleted
+		t.delete(have)
 		return
 	}
 	if due(owned, policy, now) && !have.Active() {
-		t.Left[have.Key] = leavingDeleted
+		t.delete(have)
 		return
 	}
 	t.Left[have.Key] = leavingDeactivated
 	t.State.Users[have.Key] = &User{Key: have.Key, ID: have.ID,
 		Attributes: merge(have.Attributes, Attributes{attribute("active", "false")})}
+}
+
+func (t *target) delete(have *User) {
+	t.Left[have.Key] = leavingDeleted
+	delete(t.State.Users, have.Key)
 }
 
 // due reports whether somebody's wait for deletion is over.
@@ -113,14 +155,12 @@ func due(owned Owned, policy schema.Deprovision, now time.Time) bool {
 
 func (t *target) addGroups(l *Linking, want *Desired, p *schema.Provisioner) {
 	for key, g := range want.Groups {
-		out := &Group{Key: key, ExternalID: key, DisplayName: g.DisplayName, Members: make([]string, 0, len(g.Members))}
+		out := &Group{Key: key, ExternalID: key, DisplayName: g.DisplayName, Members: g.Members}
 		if have := l.State.Groups[key]; have != nil {
 			out.ID = have.ID
 		}
-		for _, m := range g.Members {
-			if t.State.Users[m] != nil {
-				out.Members = append(out.Members, m)
-			}
+		if len(t.absent) > 0 {
+			out.Members = slices.DeleteFunc(slices.Clone(g.Members), func(m string) bool { return t.absent[m] })
 		}
 		t.State.Groups[key] = out
 	}

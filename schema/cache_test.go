@@ -10,7 +10,10 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/seed-d64a251c/roster/schema/schematest"
 )
@@ -96,7 +99,7 @@ func TestCacheAgreesWithLoad(t *testing.T) {
 		first := maps.Clone(tree.MapFS)
 		names := slices.Sorted(maps.Keys(first))
 		var cache Cache
-		wrong, right := 0, 0
+		wrong, right, known := 0, 0, 0
 		for step := range 45 {
 			name := names[r.IntN(len(names))]
 			switch file := tree.MapFS[name]; {
@@ -118,6 +121,7 @@ func TestCacheAgreesWithLoad(t *testing.T) {
 			unsettled, unsettledErr := load(tree, long, &Cache{})
 			if err == nil {
 				right++
+				known += mapsAsBefore(t, d)
 			} else {
 				wrong++
 			}
@@ -131,6 +135,87 @@ func TestCacheAgreesWithLoad(t *testing.T) {
 		}
 		if wrong == 0 || right < 10 {
 			t.Errorf("%d right and %d wrong configurations try little", right, wrong)
+		}
+		if known < right*40 {
+			t.Errorf("of %d configurations with some 50 people each, %d people were known to their mapping", right, known)
+		}
+	}
+}
+
+// mapsAsBefore demands that what mappings know of people is what they would say. It returns how many they know.
+func mapsAsBefore(t *testing.T, d *Declarations) (known int) {
+	t.Helper()
+	for _, m := range d.Mappings {
+		for _, u := range d.Users {
+			have, err := m.Map(u, nil)
+			want, wantErr := m.evaluate(u, nil)
+			if !reflect.DeepEqual(have, want) || err != nil || wantErr != nil {
+				t.Fatalf("mapping %s knows of %s\n%v, %v\nand says\n%v, %v", m.Key, u.Key, have, err, want, wantErr)
+			}
+			for _, users := range m.covered {
+				if x := users[u.Key]; x != nil && x.User == u {
+					known++
+				}
+			}
+			away := *u
+			if away.State = Inactive; u.State == Inactive {
+				away.State = Active
+			}
+			if have, _ := m.Map(&away, nil); reflect.DeepEqual(have, want) {
+				t.Fatalf("mapping %s knows of %s in another state what it knows of them: %v", m.Key, u.Key, have)
+			}
+		}
+	}
+	return known
+}
+
+// TestOlderDeclarationsStayWhileOthersLoad maps the people of each Declarations while the Cache goes on to the next. The race detector looks on.
+func TestOlderDeclarationsStayWhileOthersLoad(t *testing.T) {
+	o := schematest.Organisation{Users: 60, Groups: 6, Members: 10, Format: "jsonl", PerFile: 10}
+	tree := o.Tree()
+	var c Cache
+	var wait sync.WaitGroup
+	var done atomic.Bool
+	for i := range 4 {
+		name := fmt.Sprintf("New%d", i)
+		editUser(o, tree, i, name)
+		d := mustLoad(t, &c, tree)
+		wait.Go(func() {
+			for first := true; first || !done.Load(); first = false {
+				d.Membership(time.Now())
+				for _, u := range d.Users {
+					out, _ := d.Mappings["aws"].Map(u, nil)
+					if got, _ := out.Attributes.Get("name.givenName"); got != u.FirstName {
+						t.Errorf("%s is %q, want %q", u.Key, got, u.FirstName)
+					}
+				}
+				if got := d.Users[schematest.UserKey(i)].FirstName; got != name {
+					t.Errorf("user %d is %q, want %q", i, got, name)
+				}
+			}
+		})
+	}
+	done.Store(true)
+	wait.Wait()
+}
+
+// TestMappingsThatReadGroupsKnowNobody: who is in a group follows the clock.
+func TestMappingsThatReadGroupsKnowNobody(t *testing.T) {
+	tree := schematest.Organisation{Users: 10, Groups: 1, Members: 5, Format: "jsonl"}.Tree()
+	tree.Write("roster.cue", strings.Replace(tree.Text("roster.cue"), "title: user.attributes.department", `if list.Contains(user.groups, "everyone") {title: "All"}`, 1))
+	tree.Write("roster.cue", strings.Replace(tree.Text("roster.cue"), "package roster\n", "package roster\n\nimport \"list\"\n", 1))
+	d := mustLoad(t, &Cache{}, tree)
+	m, u := d.Mappings["aws"], d.Users[schematest.UserKey(3)]
+	for _, c := range []struct {
+		groups []string
+		want   string
+	}{{[]string{"everyone"}, "All"}, {nil, ""}} {
+		out, err := m.Map(u, c.groups)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := out.Attributes.Get("title"); got != c.want {
+			t.Errorf("in %v: the title is %q, want %q", c.groups, got, c.want)
 		}
 	}
 }

@@ -37,6 +37,9 @@ func (c *crosser) mapsWell(p *Provisioner, m *Mapping) bool {
 	if v.groups = nil; fine && v.names.repeated == 0 && v.mails.repeated == 0 {
 		v.c, v.m, v.p = nil, nil, nil
 		c.cache.past.mapped[p.Key] = v
+		if !m.ReadsGroups() {
+			m.covered = append(m.covered, v.users)
+		}
 		return true
 	}
 	return false
@@ -47,22 +50,22 @@ type coverage struct {
 	c       *crosser
 	m       *Mapping
 	p       *Provisioner
-	groups  *Membership // if the mapping reads it
-	users   map[string]mappedUser
-	reached map[string]*Group // the groups that people are in scope by
+	groups  *Membership            // if the mapping reads it
+	users   map[string]*mappedUser // once the mapping knows it, it stays as it is
+	reached map[string]*Group      // the groups that people are in scope by
 	names   tally
 	mails   tally
 }
 
-// mappedUser is somebody with what must be unique.
+// mappedUser is somebody with what the mapping says.
 type mappedUser struct {
 	*User
-	names
+	Mapped
 }
 
 func newCoverage(c *crosser, m *Mapping) *coverage {
 	n := len(c.d.Users)
-	v := &coverage{c: c, m: m, users: make(map[string]mappedUser, n), reached: map[string]*Group{}, names: newTally(n), mails: newTally(n)}
+	v := &coverage{c: c, m: m, users: make(map[string]*mappedUser, n), reached: map[string]*Group{}, names: newTally(n), mails: newTally(n)}
 	if m.ReadsGroups() {
 		v.groups = c.d.everMembers()
 	}
@@ -84,10 +87,11 @@ func (v *coverage) begin(p *Provisioner) bool {
 
 // follow covers those who came since the last Load: in the place of somebody who was covered, or by a group.
 func (v *coverage) follow(p *Provisioner, d *delta) bool {
+	v.users = maps.Clone(v.users) // mappings of earlier Loads know the other
 	was := map[string]bool{}
 	for _, u := range d.gone {
-		if have, ok := v.users[u.Key]; ok && have.User == u {
-			v.count(have.names, -1)
+		if have := v.users[u.Key]; have != nil && have.User == u {
+			v.count(namesOf(have.Mapped), -1)
 			delete(v.users, u.Key)
 			was[u.Key] = true
 		}
@@ -165,13 +169,11 @@ func (v *coverage) cover(u *User) bool {
 	if err != nil {
 		return false
 	}
-	var n names
-	n.userName, _ = out.Attributes.Get("userName")
-	n.email, _ = out.Attributes.Get("emails.value")
+	n := namesOf(out)
 	if _, wrong := v.c.nameID(v.p, u, n.userName); wrong {
 		return false
 	}
-	v.users[u.Key] = mappedUser{u, n}
+	v.users[u.Key] = &mappedUser{u, out}
 	v.count(n, 1)
 	return true
 }
@@ -202,13 +204,12 @@ func (c *crosser) explainMappings() {
 			u := c.d.Users[user]
 			out, done := mapped[m.Key][user]
 			if !done {
-				attributes, err := m.Map(u, ever.GroupsOf(user))
+				all, err := m.Map(u, ever.GroupsOf(user))
 				if err != nil {
 					c.mapProblems(err, counts[m.Key])
 				}
+				out = namesOf(all)
 				out.sound = err == nil
-				out.userName, _ = attributes.Attributes.Get("userName")
-				out.email, _ = attributes.Attributes.Get("emails.value")
 				mapped[m.Key][user] = out
 			}
 			if problem, wrong := c.nameID(p, u, out.userName); wrong && out.sound {
@@ -229,6 +230,12 @@ func (c *crosser) explainMappings() {
 type names struct {
 	userName, email string
 	sound           bool
+}
+
+func namesOf(m Mapped) (n names) {
+	n.userName, _ = m.Attributes.Get("userName")
+	n.email, _ = m.Attributes.Get("emails.value")
+	return n
 }
 
 // mostMapped is how many problems of one kind a mapping may have before the rest is counted: one wrong expression may be wrong for everybody.

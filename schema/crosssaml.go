@@ -222,7 +222,7 @@ func (c *crosser) leftOut(app *App, scope map[string]bool, ever *Membership) {
 	}
 }
 
-func usersOf(members []EffectiveMember) []string {
+func usersOf(members []GroupMember) []string {
 	out := make([]string, len(members))
 	for i, m := range members {
 		out[i] = m.User

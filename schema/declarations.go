@@ -81,7 +81,7 @@ type Group struct {
 	DisplayName string
 	Description string
 	// Members are sorted by user key.
-	Members []GroupMember
+	Members []GroupMember // as declared, each with Via ""
 	// Include names nested groups whose effective members belong to this one too.
 	Include map[string]Pos
 	// Where selects members by their fields and attributes; nil selects nobody.
@@ -99,11 +99,14 @@ func (g *Group) Member(user string) *GroupMember {
 	return &g.Members[i]
 }
 
-// GroupMember is one declared membership.
+// GroupMember is one user's membership in a group: one that is declared, or, in a Membership, the way that lasts longest of those that lead to it, and of
+// those the most direct.
 type GroupMember struct {
-	User   string // key
-	Pos    Pos
-	Until  *Date
+	User string // key
+	Pos  Pos    // of the declaration
+	// Via is "" for a declared member, `include "sre"` for one of a nested group, "where" for one that a rule selects.
+	Via    string
+	Until  *Date // nil if the membership has no end
 	Reason string
 }
 

@@ -20,6 +20,8 @@ type Mapping struct {
 	sets      []bool // which attributes of the catalog scim sets
 	creates   []bool // which onCreate sets
 
+	covered []map[string]*mappedUser // whom Load mapped to check them, for each provisioner; none if groups play a part
+
 	fingerprint string
 }
 
@@ -54,8 +56,18 @@ func (m *Mapping) AttributePos(path string) Pos {
 }
 
 // Map evaluates the mapping for one user, whose effective groups are given by key and sorted. The result is one that AWS takes; the error is Problems, one
-// for each reason why it would not be, at the user's declaration.
+// for each reason why it would not be, at the user's declaration. Whom Load has mapped to check them is not mapped again, so the caller must not change the
+// attributes, nor the user.
 func (m *Mapping) Map(u *User, groups []string) (Mapped, error) {
+	for _, users := range m.covered {
+		if have := users[u.Key]; have != nil && have.User == u {
+			return have.Mapped, nil
+		}
+	}
+	return m.evaluate(u, groups)
+}
+
+func (m *Mapping) evaluate(u *User, groups []string) (Mapped, error) {
 	scim, onCreate, err := m.program.run(newSubject(u, groups))
 	if err != nil {
 		return Mapped{}, Problems{{Pos: u.Pos, Code: mapFailed.id, Path: join("users", u.Key),
@@ -84,7 +96,8 @@ func (m *Mapping) Map(u *User, groups []string) (Mapped, error) {
 
 // collect turns what came out into attributes, and applies ifEmpty and AWS's rules.
 func (m *Mapping) collect(sets []bool, values []any, report func(c code, path, message, value, advice string)) Attributes {
-	out := make(Attributes, 0, len(m.catalog)/2)
+	var room [40]Attribute // on the stack
+	out := Attributes(room[:0])
 	for i := range m.catalog {
 		a := &m.catalog[i]
 		text, ok := text(values[i])
@@ -110,7 +123,7 @@ func (m *Mapping) collect(sets []bool, values []any, report func(c code, path, m
 			out = append(out, Attribute{Path: a.path})
 		}
 	}
-	return out
+	return append(make(Attributes, 0, len(out)), out...) // no more than that: there may be one for each of a hundred thousand
 }
 
 // described reports whether an attribute that type or primary describes has a value.

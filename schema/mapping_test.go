@@ -39,7 +39,7 @@ func TestMappingsMayBeUsedConcurrently(t *testing.T) {
 		for range 4 {
 			wg.Go(func() {
 				for _, u := range d.Users {
-					if _, err := m.Map(u, nil); err != nil {
+					if _, err := m.evaluate(u, nil); err != nil {
 						t.Error(err)
 					}
 				}

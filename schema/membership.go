@@ -11,24 +11,14 @@ import (
 // Membership is who belongs to which group at one moment: nesting flattened, rules applied, memberships that have ended left out. The validity of users plays
 // no part in it.
 type Membership struct {
-	groups map[string][]EffectiveMember
+	groups map[string][]GroupMember
 
 	turn  sync.Once
 	users map[string][]string // made when first asked for
 }
 
-// EffectiveMember is one user's membership in a group, by the way that lasts longest of those that lead to it; the most direct of them.
-type EffectiveMember struct {
-	User string
-	Pos  Pos // of the declaration
-	// Via is "" for a direct member, `include "sre"` for one of a nested group, "where" for one that a rule selects.
-	Via    string
-	Until  *Date // nil if the membership has no end
-	Reason string
-}
-
 // Group returns the members of a group, sorted by user key. The caller must not change them.
-func (m *Membership) Group(key string) []EffectiveMember { return m.groups[key] }
+func (m *Membership) Group(key string) []GroupMember { return m.groups[key] }
 
 // GroupsOf returns the keys of a user's groups, sorted. The caller must not change them.
 func (m *Membership) GroupsOf(user string) []string {
@@ -72,7 +62,7 @@ func (m *Membership) turnRound() {
 
 // Membership returns who belongs to which group at now.
 func (d *Declarations) Membership(now time.Time) *Membership {
-	return d.membership(func(until *Date) bool { return until == nil || !until.Over(now) })
+	return d.membership(func(until *Date) bool { return !until.Over(now) })
 }
 
 // everMembers returns who belongs to which group whatever the clock says.
@@ -81,7 +71,7 @@ func (d *Declarations) everMembers() *Membership {
 }
 
 func (d *Declarations) membership(lasts func(*Date) bool) *Membership {
-	f := &flattening{d: d, lasts: lasts, done: make(map[string][]EffectiveMember, len(d.Groups))}
+	f := &flattening{d: d, lasts: lasts, done: make(map[string][]GroupMember, len(d.Groups))}
 	f.selected()
 	for key := range d.Groups {
 		f.group(key)
@@ -94,7 +84,7 @@ type flattening struct {
 	d     *Declarations
 	lasts func(*Date) bool
 	rules map[string][]string // the users that each group's rule selects, sorted
-	done  map[string][]EffectiveMember
+	done  map[string][]GroupMember
 }
 
 // selected applies the rules, in one pass over the users.
@@ -109,17 +99,22 @@ func (f *flattening) selected() {
 	if len(ruled) == 0 {
 		return
 	}
+	selected := make([][]string, len(ruled))
 	for _, key := range keysOf(f.d.Users) {
-		for _, g := range ruled {
-			if g.Where.Matches(f.d.Users[key]) {
-				f.rules[g.Key] = append(f.rules[g.Key], key)
+		u := f.d.Users[key]
+		for i, g := range ruled {
+			if g.Where.Matches(u) {
+				selected[i] = append(selected[i], key)
 			}
 		}
+	}
+	for i, g := range ruled {
+		f.rules[g.Key] = selected[i]
 	}
 }
 
 // group returns the members of a group. Load has refused cycles; what is under way has no members yet.
-func (f *flattening) group(key string) []EffectiveMember {
+func (f *flattening) group(key string) []GroupMember {
 	if have, ok := f.done[key]; ok {
 		return have
 	}
@@ -132,11 +127,9 @@ func (f *flattening) group(key string) []EffectiveMember {
 	for nested := range g.Include {
 		n += len(f.group(nested))
 	}
-	members := make([]EffectiveMember, 0, n)
-	for i := range g.Members {
-		if m := &g.Members[i]; f.lasts(m.Until) {
-			members = append(members, EffectiveMember{User: m.User, Pos: m.Pos, Until: m.Until, Reason: m.Reason})
-		}
+	members := g.Members // shared: most groups are as declared
+	if n > len(members) || slices.ContainsFunc(members, f.ended) {
+		members = slices.DeleteFunc(append(make([]GroupMember, 0, n), members...), f.ended)
 	}
 	if n > len(g.Members) {
 		members = f.indirect(g, members)
@@ -145,18 +138,20 @@ func (f *flattening) group(key string) []EffectiveMember {
 	return members
 }
 
+func (f *flattening) ended(m GroupMember) bool { return m.Until != nil && !f.lasts(m.Until) }
+
 // indirect adds the members by rule and nesting. Of several ways the one that lasts longest counts, and of those the first: direct, rule, nested.
-func (f *flattening) indirect(g *Group, members []EffectiveMember) []EffectiveMember {
+func (f *flattening) indirect(g *Group, members []GroupMember) []GroupMember {
 	for _, user := range f.rules[g.Key] {
-		members = append(members, EffectiveMember{User: user, Pos: g.Where.Pos, Via: "where"})
+		members = append(members, GroupMember{User: user, Pos: g.Where.Pos, Via: "where"})
 	}
 	for _, nested := range keysOf(g.Include) {
 		via := fmt.Sprintf("include %q", nested)
 		for _, e := range f.group(nested) {
-			members = append(members, EffectiveMember{User: e.User, Pos: g.Include[nested], Via: via, Until: e.Until, Reason: e.Reason})
+			members = append(members, GroupMember{User: e.User, Pos: g.Include[nested], Via: via, Until: e.Until, Reason: e.Reason})
 		}
 	}
-	slices.SortStableFunc(members, func(a, b EffectiveMember) int { return strings.Compare(a.User, b.User) })
+	slices.SortStableFunc(members, func(a, b GroupMember) int { return strings.Compare(a.User, b.User) })
 	out := members[:0]
 	for _, e := range members {
 		if n := len(out); n > 0 && out[n-1].User == e.User {

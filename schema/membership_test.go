@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -81,6 +82,31 @@ outermost: u-1 include "outer", u-3 include "inner" until 2026-11-30`},
 				t.Errorf("groups of u-3: %s", got)
 			}
 		})
+	}
+}
+
+func TestMembershipSharesWhatIsAsDeclared(t *testing.T) {
+	d := withCase(t, `
+groups: {
+	plain: {displayName: "Plain", members: {"u-1": {}, "u-2": {until: "2026-12-31"}}}
+	ended: {displayName: "Ended", members: {"u-1": {until: "2020-01-01"}, "u-2": {}}}
+	outer: {displayName: "Outer", include: {plain: {}, ended: {}}, members: "u-2": {until: "2026-12-01"}}
+}
+`)
+	before := map[string][]GroupMember{}
+	for key, g := range d.Groups {
+		before[key] = slices.Clone(g.Members)
+	}
+	m := d.Membership(time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC))
+	for key, want := range before {
+		if !slices.Equal(d.Groups[key].Members, want) {
+			t.Errorf("the declared members of %s are now %v", key, d.Groups[key].Members)
+		}
+	}
+	for key, shared := range map[string]bool{"plain": true, "ended": false, "outer": false} {
+		if got := &m.Group(key)[0] == &d.Groups[key].Members[0]; got != shared {
+			t.Errorf("%s: shared is %v", key, got)
+		}
 	}
 }
 
