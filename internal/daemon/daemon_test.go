@@ -325,7 +325,8 @@ func TestLongRunsSayHowFarTheyAre(t *testing.T) {
 				told = append(told, strings.TrimSpace(rest))
 			}
 		}
-		want := []string{"provisioner=aws phase=apply done=3 of=10", "provisioner=aws phase=apply done=6 of=10", "provisioner=aws phase=apply done=9 of=10"}
+		want := []string{`provisioner=aws phase=apply done=3 of=10 rest="about 2m55s left"`, `provisioner=aws phase=apply done=6 of=10 rest="about 1m40s left"`,
+			`provisioner=aws phase=apply done=9 of=10 rest="about 25s left"`}
 		if !slices.Equal(told, want) {
 			t.Errorf("the log says\n%s\nwant\n%s", strings.Join(told, "\n"), strings.Join(want, "\n"))
 		}

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/seed-d64a251c/roster/internal/pace"
 	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/schema"
 )
@@ -146,11 +147,12 @@ const tellEvery = time.Minute
 
 // progress logs how far a long run is.
 func (w *worker) progress() func(phase string, done, total int) {
-	told := w.daemon.Runner.Clock()
+	told, pace := w.daemon.Runner.Clock(), &pace.Pace{Now: w.daemon.Runner.Clock}
 	return func(phase string, done, total int) { // called by one at a time
+		rest := pace.Left(phase, done, total)
 		if now := w.daemon.Runner.Clock(); now.Sub(told) >= tellEvery {
 			told = now
-			w.daemon.Log.Info("run under way", "provisioner", w.key, "phase", phase, "done", done, "of", total)
+			w.daemon.Log.Info("run under way", "provisioner", w.key, "phase", phase, "done", done, "of", total, "rest", rest)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package pace
 
 import (
 	"fmt"
@@ -16,11 +16,11 @@ func TestTimeLeft(t *testing.T) {
 	}{
 		{"nothing is known yet", 0, 100, time.Minute, ""},
 		{"too soon to tell", 10, 90, 2 * time.Second, ""},
-		{"half way", 50, 50, 30 * time.Second, ", about 30s left"},
-		{"a quarter", 25, 75, 30 * time.Second, ", about 1m30s left"},
-		{"to the second below ten minutes", 10, 90, 61 * time.Second, ", about 9m9s left"},
-		{"to the minute above", 10, 990, 61 * time.Second, ", about 1h41m left"},
-		{"whole minutes have no seconds", 50, 50, 2 * time.Minute, ", about 2m left"},
+		{"half way", 50, 50, 30 * time.Second, "about 30s left"},
+		{"a quarter", 25, 75, 30 * time.Second, "about 1m30s left"},
+		{"to the second below ten minutes", 10, 90, 61 * time.Second, "about 9m9s left"},
+		{"to the minute above", 10, 990, 61 * time.Second, "about 1h41m left"},
+		{"whole minutes have no seconds", 50, 50, 2 * time.Minute, "about 2m left"},
 		{"no less than a second", 999, 1, 10 * time.Second, ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -55,7 +55,7 @@ func TestTimeLeftIsHonest(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			now := time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
-			p := &pace{now: func() time.Time { return now }}
+			p := &Pace{Now: func() time.Time { return now }}
 			said := 0
 			for i, s := range tt.way {
 				total, before := s.calls, 0 // of the phase
@@ -72,8 +72,8 @@ func TestTimeLeftIsHonest(t *testing.T) {
 					if n > 0 {
 						now = now.Add(s.each)
 					}
-					text := p.left(s.phase, before+n, total)
-					settled := before == 0 || now.Sub(begun) > paceWindow+time.Second
+					text := p.Left(s.phase, before+n, total)
+					settled := before == 0 || now.Sub(begun) > window+time.Second
 					if text == "" || !settled || before+s.calls < total {
 						continue
 					}
@@ -93,15 +93,15 @@ func TestTimeLeftIsHonest(t *testing.T) {
 
 func TestTimeLeftBeginsAnewWithTheNextProvisioner(t *testing.T) {
 	now := time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
-	p := &pace{now: func() time.Time { return now }}
+	p := &Pace{Now: func() time.Time { return now }}
 	text := ""
 	for _, each := range []time.Duration{time.Second, 100 * time.Millisecond} {
 		for done := range 101 {
-			text = p.left("apply", done, 200)
+			text = p.Left("apply", done, 200)
 			now = now.Add(each)
 		}
 	}
-	if want := ", about 10s left"; text != want {
+	if want := "about 10s left"; text != want {
 		t.Errorf("got %q, want %q", text, want)
 	}
 }
@@ -109,7 +109,7 @@ func TestTimeLeftBeginsAnewWithTheNextProvisioner(t *testing.T) {
 func parseLeft(t *testing.T, text string) time.Duration {
 	t.Helper()
 	var word string
-	if _, err := fmt.Sscanf(text, ", about %s left", &word); err != nil {
+	if _, err := fmt.Sscanf(text, "about %s left", &word); err != nil {
 		t.Fatalf("%q: %v", text, err)
 	}
 	d, err := time.ParseDuration(word)
