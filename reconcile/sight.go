@@ -79,27 +79,23 @@ func (v *sight) hasPair(group, user string) bool {
 }
 
 func (v *sight) user(id string) *RemoteUser {
-	if v.userAt == nil {
-		v.userAt = make(map[string]int, len(v.Observed.Users))
-		for i := range v.Observed.Users {
-			v.userAt[v.Observed.Users[i].ID] = i
-		}
-	}
-	if i, ok := v.userAt[id]; ok {
-		return &v.Observed.Users[i]
-	}
-	return nil
+	return place(&v.userAt, v.Observed.Users, func(u *RemoteUser) string { return u.ID }, id)
 }
 
 func (v *sight) group(id string) *RemoteGroup {
-	if v.groupAt == nil {
-		v.groupAt = make(map[string]int, len(v.Observed.Groups))
-		for i := range v.Observed.Groups {
-			v.groupAt[v.Observed.Groups[i].ID] = i
+	return place(&v.groupAt, v.Observed.Groups, func(g *RemoteGroup) string { return g.ID }, id)
+}
+
+// place finds an object of a list, nil if it is not there. Where each stands is noted the first time.
+func place[T any](at *map[string]int, list []T, idOf func(*T) string, id string) *T {
+	if *at == nil {
+		*at = make(map[string]int, len(list))
+		for i := range list {
+			(*at)[idOf(&list[i])] = i
 		}
 	}
-	if i, ok := v.groupAt[id]; ok {
-		return &v.Observed.Groups[i]
+	if i, ok := (*at)[id]; ok {
+		return &list[i]
 	}
 	return nil
 }
