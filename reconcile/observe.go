@@ -27,26 +27,48 @@ type Look struct {
 	Wanted func(RemoteGroup) bool
 	// Sizes estimates a group's members by its displayName, to choose the cheaper way of reading memberships. May be nil.
 	Sizes func(RemoteGroup) int
+	// Users estimates how many users there are; 0 if nothing is known.
+	Users int
 	// Concurrency bounds the listings that run at once; at least 1.
 	Concurrency int
 	// Progress, if set, is told how many of the listings are done.
 	Progress func(done, total int)
 }
 
-// Observe reads users, groups and memberships. It fails as a whole: what could not be read to its end is never taken for absent.
+// Observe reads users, groups and memberships, users beside the rest: a listing goes one page after the other, whatever the rate allows. It
+// fails as a whole: what could not be read to its end is never taken for absent.
 func Observe(ctx context.Context, r Reader, look Look, now time.Time) (*Observed, error) {
 	o := &Observed{At: now, Members: map[string][]string{}}
-	var err error
-	if o.Users, err = collect(r.Users(ctx)); err != nil {
-		return nil, fmt.Errorf("list users: %w", err)
+	members := false
+	listings, beside := errgroup.WithContext(ctx)
+	listings.Go(func() (err error) {
+		if o.Users, err = collect(r.Users(beside)); err != nil {
+			return fmt.Errorf("list users: %w", err)
+		}
+		return nil
+	})
+	if look.Groups {
+		listings.Go(func() (err error) {
+			if o.Groups, err = collect(r.Groups(beside)); err != nil {
+				return fmt.Errorf("list groups: %w", err)
+			}
+			if members = 2*o.callsByGroup(look) < look.Users; members { // cheaper than by user, however many there turn out to be
+				return o.membersByGroup(beside, r, look)
+			}
+			return nil
+		})
 	}
-	if !look.Groups {
-		return o, nil
+	err := listings.Wait()
+	switch {
+	case err != nil:
+		return nil, err
+	case !look.Groups || members:
+	case o.callsByGroup(look) > len(o.Users):
+		err = o.membersByUser(ctx, r, look)
+	default:
+		err = o.membersByGroup(ctx, r, look)
 	}
-	if o.Groups, err = collect(r.Groups(ctx)); err != nil {
-		return nil, fmt.Errorf("list groups: %w", err)
-	}
-	if err := o.readMembers(ctx, r, look); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	for _, ids := range o.Members {
@@ -55,9 +77,10 @@ func Observe(ctx context.Context, r Reader, look Look, now time.Time) (*Observed
 	return o, nil
 }
 
-// readMembers chooses between asking each group for its users and asking each user for their groups: whichever takes fewer calls.
-func (o *Observed) readMembers(ctx context.Context, r Reader, look Look) error {
-	byGroup := 0
+// callsByGroup is how many calls it takes to ask each group for its users. Asking each user for their groups takes one for each. The
+// groups that matter get their places.
+func (o *Observed) callsByGroup(look Look) int {
+	calls := 0
 	for _, g := range o.Groups {
 		if look.Wanted != nil && !look.Wanted(g) {
 			continue
@@ -67,12 +90,9 @@ func (o *Observed) readMembers(ctx context.Context, r Reader, look Look) error {
 		if look.Sizes != nil {
 			size = look.Sizes(g)
 		}
-		byGroup += max(1, pages(size))
+		calls += max(1, pages(size))
 	}
-	if byGroup > len(o.Users) {
-		return o.membersByUser(ctx, r, look)
-	}
-	return o.membersByGroup(ctx, r, look)
+	return calls
 }
 
 func (o *Observed) membersByGroup(ctx context.Context, r Reader, look Look) error {

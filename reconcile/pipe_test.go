@@ -3,6 +3,7 @@ package reconcile_test
 import (
 	"context"
 	"fmt"
+	"iter"
 	"strings"
 	"sync"
 	"testing"
@@ -119,4 +120,53 @@ func manyGroups(n int) string {
 		b.WriteString(group(fmt.Sprintf("g%03d", i), fmt.Sprintf("Group %d", i), i+1, i+2))
 	}
 	return b.String()
+}
+
+// patient is a directory whose listing of users does not end before somebody reads the members of a group.
+type patient struct {
+	*reconciletest.Directory
+	asked chan struct{}
+	once  sync.Once
+}
+
+func (p *patient) Users(ctx context.Context) iter.Seq2[reconcile.RemoteUser, error] {
+	return func(yield func(reconcile.RemoteUser, error) bool) {
+		select {
+		case <-p.asked:
+			p.Directory.Users(ctx)(yield)
+		case <-ctx.Done():
+			yield(reconcile.RemoteUser{}, ctx.Err())
+		}
+	}
+}
+
+func (p *patient) Members(ctx context.Context, group string) iter.Seq2[string, error] {
+	p.once.Do(func() { close(p.asked) })
+	return p.Directory.Members(ctx, group)
+}
+
+func TestMembersAreReadWhileUsersAreListed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &patient{Directory: &reconciletest.Directory{}, asked: make(chan struct{})}
+		var ids []string
+		for i := range 10 {
+			u, _, err := p.CreateUser(t.Context(), reconcile.Attributes{{Path: "userName", Value: fmt.Sprint("name", i)}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ids = append(ids, u.ID)
+		}
+		if _, _, err := p.CreateGroup(t.Context(), reconcile.NewGroup{DisplayName: "Group", Members: ids[:3]}); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // of the bubble's time: it passes when all wait
+		defer cancel()
+		o, err := reconcile.Observe(ctx, p, reconcile.Look{Groups: true, Users: 10, Concurrency: 2}, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(o.Users) != 10 || len(o.Groups) != 1 || len(o.Members[o.Groups[0].ID]) != 3 {
+			t.Errorf("%d users, %d groups, members %v", len(o.Users), len(o.Groups), o.Members)
+		}
+	})
 }

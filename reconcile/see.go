@@ -115,7 +115,8 @@ func (s *session) lookFor(want *Desired) Look {
 		n, ok := sizes["key/"+g.ExternalID]
 		return n, ok
 	}
-	return Look{Groups: s.provisioner.PushGroups, Concurrency: s.provisioner.Rate.Concurrency, Progress: s.progress("read memberships"),
-		Wanted: func(g RemoteGroup) bool { _, wanted := size(g); return wanted || ours[g.ID] },
-		Sizes:  func(g RemoteGroup) int { n, _ := size(g); return n }}
+	return Look{Groups: s.provisioner.PushGroups, Concurrency: s.provisioner.Rate.Concurrency, Users: min(len(want.Users), len(s.past.Ledger.Users)),
+		Progress: s.progress("read memberships"),
+		Wanted:   func(g RemoteGroup) bool { _, wanted := size(g); return wanted || ours[g.ID] },
+		Sizes:    func(g RemoteGroup) int { n, _ := size(g); return n }}
 }
