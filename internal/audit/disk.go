@@ -4,15 +4,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
 )
 
-// writeDurably puts content in a file that is there whole or not at all: written
-// aside, synced, renamed, and the folder synced.
-func writeDurably(name string, content []byte, crash crashPoint) (err error) {
+// writeDurably writes a file that is there whole or not at all: written aside,
+// synced, renamed, and the folder synced.
+func writeDurably(name string, write func(io.Writer) error, crash crashPoint) (err error) {
 	dir := filepath.Dir(name)
 	f, err := os.CreateTemp(dir, "."+filepath.Base(name)+"-*")
 	if err != nil {
@@ -23,7 +24,7 @@ func writeDurably(name string, content []byte, crash crashPoint) (err error) {
 			os.Remove(f.Name())
 		}
 	}()
-	_, err = f.Write(content)
+	err = write(f)
 	crash.at("state file written")
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
@@ -107,14 +108,11 @@ func readState(name string, v any) (ok bool, err error) {
 	return true, nil
 }
 
-// writeState encodes a file of the state directory.
+// writeState encodes a file of the state directory, straight into it: a large
+// run's report need not be in memory a second time.
 func (b *Book) writeState(name string, v any) error {
-	data, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
 	if err := makeDir(filepath.Dir(name)); err != nil {
 		return err
 	}
-	return writeDurably(name, append(data, '\n'), b.crash)
+	return writeDurably(name, func(w io.Writer) error { return json.NewEncoder(w).Encode(v) }, b.crash)
 }
