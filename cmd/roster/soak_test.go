@@ -86,12 +86,15 @@ func (v *vigil) simulate() (endpoint, token string) {
 	v.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	cmd := roster(ctx, v.home, "simulate", "--listen", "127.0.0.1:0", "--manage", "", "--per-second", "0")
+	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	v.do(err)
 	v.do(cmd.Start())
 	v.Cleanup(func() {
 		cancel()
-		_ = cmd.Wait()
+		if err := cmd.Wait(); err != nil && v.Failed() {
+			v.Logf("the simulator ended: %v", err)
+		}
 	})
 	for s := bufio.NewScanner(out); token == "" && s.Scan(); {
 		if _, at, ok := strings.Cut(s.Text(), "SCIM endpoint "); ok {
