@@ -71,11 +71,13 @@ func (p *bigPlan) plan(changes int) *reconcile.Plan {
 // inSync is a directory that holds what is desired, all of it ours.
 func inSync(want *reconcile.Desired, now time.Time) (*reconcile.Observed, *reconcile.Ledger) {
 	o, ledger := &reconcile.Observed{At: now, Members: map[string][]string{}}, reconcile.NewLedger()
+	ids := map[string]string{} // members share the text of their ids with the users, as they do in what is remembered
 	for key, u := range want.Users {
 		attributes := append(slices.Clone(u.Attributes), schema.Attribute{Path: "externalId", Value: key})
 		slices.SortFunc(attributes, func(a, b schema.Attribute) int { return strings.Compare(a.Path, b.Path) })
 		attributes = slices.DeleteFunc(attributes, func(a schema.Attribute) bool { return a.Value == "" })
-		o.Users = append(o.Users, reconcile.RemoteUser{ID: "id-" + key, Attributes: attributes})
+		ids[key] = "id-" + key
+		o.Users = append(o.Users, reconcile.RemoteUser{ID: ids[key], Attributes: attributes})
 		ledger.Users[key] = reconcile.Owned{ID: "id-" + key}
 	}
 	for key, g := range want.Groups {
@@ -83,7 +85,7 @@ func inSync(want *reconcile.Desired, now time.Time) (*reconcile.Observed, *recon
 		ledger.Groups[key] = reconcile.Owned{ID: "id-" + key}
 		members := make([]string, len(g.Members))
 		for i, m := range g.Members {
-			members[i] = "id-" + m
+			members[i] = ids[m]
 		}
 		o.Members["id-"+key] = members
 	}

@@ -160,16 +160,16 @@ func diffMembers(changes []Change, a, b State, have, want *Group) []Change {
 	}
 	for len(x) > 0 || len(y) > 0 {
 		switch {
+		case len(x) > 0 && len(y) > 0 && x[0] == y[0]: // most are
+			x, y = x[1:], y[1:]
 		case len(y) == 0 || len(x) > 0 && x[0] < y[0]:
 			if gone := a.Users[x[0]] != nil && b.Users[x[0]] == nil; !gone { // a deletion takes its memberships along
 				member(RemoveMember, x[0], a)
 			}
 			x = x[1:]
-		case len(x) == 0 || y[0] < x[0]:
+		default:
 			member(AddMember, y[0], b)
 			y = y[1:]
-		default:
-			x, y = x[1:], y[1:]
 		}
 	}
 	return changes
