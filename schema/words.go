@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -56,6 +57,35 @@ func quoted(names []string) []string {
 		out[i] = strconv.Quote(n)
 	}
 	return out
+}
+
+// Count returns a number with its noun: "1 user", "2 users". It adds "s" or, after "s", "sh", "ch"
+// and "x", "es", and turns a final consonant and "y" into "ies".
+func Count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return strconv.Itoa(n) + " " + plurals(noun)
+}
+
+func plurals(noun string) string {
+	for _, end := range []string{"s", "sh", "ch", "x"} {
+		if strings.HasSuffix(noun, end) {
+			return noun + "es"
+		}
+	}
+	if stem, ok := strings.CutSuffix(noun, "y"); ok && stem != "" && !strings.ContainsAny(stem[len(stem)-1:], "aeiou") {
+		return stem + "ies"
+	}
+	return noun + "s"
+}
+
+// ShortList joins at most limit names with commas and counts the rest: "a, b and 3 more".
+func ShortList(names []string, limit int) string {
+	if len(names) > limit {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:limit], ", "), len(names)-limit)
+	}
+	return strings.Join(names, ", ")
 }
 
 func keysOf[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
