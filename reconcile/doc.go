@@ -10,5 +10,5 @@
 //
 // Everything up to Plan is pure: it takes no context, no clock, no store and no logger. Only Observe, Apply and Runner have effects,
 // through the small interfaces that this package declares: Directory (SCIM), Audit (evidence) and Source (Git). The package knows no
-// Git, CUE, HTTP or SAML; a test holds that wall.
+// Git, CUE, HTTP or SAML; a test checks this.
 package reconcile

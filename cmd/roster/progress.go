@@ -3,7 +3,7 @@ package main
 import (
 	"fmt"
 
-	"github.com/seed-d64a251c/roster/internal/pace"
+	"github.com/seed-d64a251c/roster/internal/eta"
 )
 
 // progress prints what is being done on a terminal, over one line; elsewhere nothing.
@@ -11,9 +11,9 @@ func (a *app) progress() func(phase string, done, total int) {
 	if !terminal(a.stderr) {
 		return nil
 	}
-	p := &pace.Pace{}
+	estimator := &eta.Estimator{}
 	return func(phase string, done, total int) {
-		left := p.Left(phase, done, total)
+		left := estimator.Remaining(phase, done, total)
 		if left != "" {
 			left = ", " + left
 		}

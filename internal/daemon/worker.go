@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/seed-d64a251c/roster/internal/pace"
+	"github.com/seed-d64a251c/roster/internal/eta"
 	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/schema"
 )
@@ -147,9 +147,9 @@ const tellEvery = time.Minute
 
 // progress logs how far a long run is.
 func (w *worker) progress() func(phase string, done, total int) {
-	told, pace := w.daemon.Runner.Clock(), &pace.Pace{Now: w.daemon.Runner.Clock}
+	told, estimator := w.daemon.Runner.Clock(), &eta.Estimator{Now: w.daemon.Runner.Clock}
 	return func(phase string, done, total int) { // called by one at a time
-		rest := pace.Left(phase, done, total)
+		rest := estimator.Remaining(phase, done, total)
 		if now := w.daemon.Runner.Clock(); now.Sub(told) >= tellEvery {
 			told = now
 			w.daemon.Log.Info("run under way", "provisioner", w.key, "phase", phase, "done", done, "of", total, "rest", rest)

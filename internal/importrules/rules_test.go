@@ -1,0 +1,157 @@
+package importrules
+
+// rule states which imports some packages must not have.
+//
+// Patterns are those of the go command: "x/..." is x and every package below it. "./x" is a
+// package of roster. "others" is every package outside roster and the standard library.
+type rule struct {
+	packages  []string // the rule applies to these packages
+	except    []string // packages among them that the rule does not apply to
+	forbidden []string // imports that the rule forbids
+	allowed   []string // imports among them that the rule permits
+	reason    string
+}
+
+var allPackages = []string{"./..."}
+
+var rules = []rule{
+	{
+		packages: allPackages, except: []string{"./schema"},
+		forbidden: []string{"cuelang.org/go/..."},
+		reason:    "only schema reads CUE; all other packages use plain Go values",
+	},
+	{
+		packages: allPackages, except: []string{"./internal/gitrepo"},
+		forbidden: []string{"github.com/go-git/..."},
+		reason:    "only gitrepo uses Git's types; all other packages read a commit as an fs.FS",
+	},
+	{
+		packages: allPackages, except: []string{"./samlmeta"},
+		forbidden: []string{"github.com/crewjam/saml/..."},
+		reason:    "only samlmeta encodes and decodes SAML metadata",
+	},
+	{
+		packages:  []string{"./samlmeta"},
+		forbidden: []string{"./...", "net/http", "net/http/...", "os", "os/exec"},
+		allowed:   []string{"./schema"},
+		reason:    "samlmeta gets bytes and the time from its callers; it opens no file and makes no network call",
+	},
+	{
+		packages: allPackages, except: []string{"./samlmeta"},
+		forbidden: []string{"github.com/russellhaering/goxmldsig/...", "github.com/beevik/etree"},
+		reason:    "only samlmeta creates and verifies XML signatures",
+	},
+	{
+		packages:  []string{"./schema"},
+		forbidden: []string{"./..."},
+		reason:    "schema is the lowest layer; declarations do not depend on the packages that use them",
+	},
+	{
+		packages:  []string{"./reconcile"},
+		forbidden: []string{"./..."},
+		allowed:   []string{"./schema"},
+		reason:    "reconcile plans from declarations; everything else implements an interface that reconcile declares",
+	},
+	{
+		packages: []string{"./reconcile"},
+		forbidden: []string{
+			"net/...", "os/exec", "github.com/go-git/...", "cuelang.org/go/...",
+			"github.com/crewjam/saml/...", "github.com/russellhaering/goxmldsig/...",
+		},
+		reason: "decisions about access are pure; they must not depend on the network, Git, CUE or SAML",
+	},
+	{
+		packages:  []string{"./scim"},
+		forbidden: []string{"./...", "others"},
+		allowed:   []string{"golang.org/x/time/..."},
+		reason:    "the SCIM client must be usable outside this repository",
+	},
+	{
+		packages:  []string{"./scim/awssim"},
+		forbidden: []string{"./..."},
+		allowed:   []string{"./internal/atomicfile"},
+		reason:    "the simulator is an independent implementation; shared code would hide errors of the client",
+	},
+	{
+		packages:  allPackages,
+		forbidden: []string{"./scim/foreign"},
+		reason:    "the SCIM servers of other projects are for tests only and must not be in the binary",
+	},
+	{
+		packages:  []string{"./internal/audit"},
+		forbidden: []string{"./..."},
+		allowed:   []string{"./internal/atomicfile", "./reconcile"},
+		reason:    "audit stores the records of reconcile; it reads no declarations and calls no directory",
+	},
+	{
+		packages:  []string{"./internal/forge"},
+		forbidden: []string{"./..."},
+		reason:    "forge is a client of GitHub, GitLab and Gitea; it does not depend on what pull requests contain",
+	},
+	{
+		packages:  []string{"./internal/preview"},
+		forbidden: []string{"./..."},
+		allowed: []string{
+			"./internal/atomicfile", "./internal/forge", "./internal/gitrepo", "./reconcile", "./schema",
+		},
+		reason: "preview posts the plan of a pull request; it calls no directory and reads no secret",
+	},
+	{
+		packages: allPackages, except: []string{"./internal/forge"},
+		forbidden: []string{
+			"code.gitea.io/...", "github.com/golang-jwt/...", "github.com/google/go-github/...",
+			"gitlab.com/gitlab-org/...",
+		},
+		reason: "only forge uses the APIs of the forges; all other packages use its pull request type",
+	},
+	{
+		packages:  []string{"./internal/secret"},
+		forbidden: []string{"./..."},
+		allowed:   []string{"./schema"},
+		reason:    "as little code as possible handles secrets: secret resolves references, which schema parses",
+	},
+	{
+		packages:  []string{"./internal/oauth"},
+		forbidden: []string{"./..."},
+		allowed:   []string{"./internal/atomicfile"},
+		reason:    "oauth is a client of authorization servers; it does not depend on the use of a token",
+	},
+	{
+		packages:  []string{"./internal/probe"},
+		forbidden: []string{"./..."},
+		allowed:   []string{"./scim"},
+		reason:    "probe diagnoses the result of a SCIM call; it does not depend on declarations",
+	},
+	{
+		packages:  []string{"./internal/deadline"},
+		forbidden: []string{"./...", "others"},
+		allowed:   []string{"./schema"},
+		reason:    "deadlines depend on declarations and the clock only",
+	},
+	{
+		packages:  []string{"./internal/atomicfile"},
+		forbidden: []string{"./...", "others"},
+		reason:    "atomicfile does not depend on the content of the files",
+	},
+	{
+		packages:  []string{"./internal/eta"},
+		forbidden: []string{"./...", "others"},
+		reason:    "the remaining time depends on counts and the clock only",
+	},
+	{
+		packages:  []string{"./internal/directory"},
+		forbidden: []string{"./..."},
+		allowed:   []string{"./reconcile", "./schema", "./scim"},
+		reason:    "directory adapts the SCIM client to the interface of reconcile and does nothing else",
+	},
+	{
+		packages:  []string{"./internal/web"},
+		forbidden: []string{"./internal/gitrepo", "./scim/..."},
+		reason:    "web renders reports; it reads no repository and calls no directory",
+	},
+	{
+		packages: allPackages, except: []string{"./cmd/..."},
+		forbidden: []string{"./cmd/..."},
+		reason:    "commands are the top layer; no package may depend on them",
+	},
+}
