@@ -242,7 +242,7 @@ func (a *applier) finish(w *write, result Result, text string, receipt CallRecei
 	defer a.mu.Unlock()
 	for _, i := range w.changes {
 		d := &a.results[i]
-		d.Result, d.Error, d.RequestID, d.Took = result, text, receipt.RequestID, took
+		d.Result, d.Error, d.RequestID, d.Duration = result, text, receipt.RequestID, took
 		a.identify(d)
 	}
 	a.ended++
@@ -308,14 +308,14 @@ func (l *Ledger) record(c *Change, id string, left leaving, now time.Time) {
 		l.Users[c.Key] = Owned{ID: id}
 	case DeactivateUser:
 		if left == leavingDeactivated {
-			l.Users[c.Key] = Owned{ID: id, Left: &now}
+			l.Users[c.Key] = Owned{ID: id, LeftScopeAt: &now}
 		}
 	case DeleteUser:
 		delete(l.Users, c.Key)
 	case CreateGroup:
 		l.Groups[c.Key] = Owned{ID: id}
 	case AdoptGroup:
-		l.Groups[c.Key] = Owned{ID: id, Adopted: true}
+		l.Groups[c.Key] = Owned{ID: id, MembersUndecided: true}
 	case DeleteGroup:
 		delete(l.Groups, c.Key)
 	}

@@ -15,10 +15,10 @@ const approvalLife = 24 * time.Hour
 
 // Approved is an approval that released something.
 type Approved struct {
-	Digest string `json:"digest"`
-	Reason string `json:"reason"`
-	At     string `json:"at"`           // file:line:column of the declaration
-	By     string `json:"by,omitempty"` // who committed that line, where history tells
+	Digest   string `json:"digest"`
+	Reason   string `json:"reason"`
+	Position string `json:"position"`         // file:line:column of the declaration
+	Author   string `json:"author,omitempty"` // who committed that line, where history tells
 }
 
 // approve releases what live approvals name: the set that their held report printed, or any part of it; without that report only the set
@@ -41,7 +41,7 @@ func (p *Plan) approve(in PlanInput) {
 			}
 		}
 		if p.release(key, covers) {
-			p.Approvals = append(p.Approvals, Approved{Digest: key, Reason: a.Reason, At: a.Pos.String()})
+			p.Approvals = append(p.Approvals, Approved{Digest: key, Reason: a.Reason, Position: a.Pos.String()})
 			p.notice("approved: %s (%s)", a.Reason, a.Pos)
 		}
 	}
@@ -54,11 +54,11 @@ func (p *Plan) live(a *schema.Approval, in PlanInput) bool {
 	}
 	seen := in.Now
 	if s := in.Status; s != nil {
-		if spent, ok := s.Spent[a.Key]; ok {
+		if spent, ok := s.UsedApprovals[a.Key]; ok {
 			p.notice("the approval at %s was used up at %s; what is held now needs one of its own", a.Pos, spent.Format(time.RFC3339))
 			return false
 		}
-		if first, ok := s.Seen[a.Key]; ok {
+		if first, ok := s.ApprovalFirstSeen[a.Key]; ok {
 			seen = first
 		}
 	}
@@ -85,14 +85,14 @@ func (p *Plan) release(key string, covers func(*Change) bool) bool {
 	before := map[int][]Hold{}
 	for _, i := range released {
 		c := &p.Changes[i]
-		before[i], c.Held, c.Approved = c.Held, nil, key
+		before[i], c.Held, c.Approval = c.Held, nil, key
 	}
 	holdDependants(p.Changes)
 	any := false
 	for _, i := range released {
 		c := &p.Changes[i]
 		if len(c.Held) > 0 { // it stands on something that the approval does not cover: its own reasons count again
-			c.Held, c.Approved = append(before[i], c.Held...), ""
+			c.Held, c.Approval = append(before[i], c.Held...), ""
 			continue
 		}
 		any = true
@@ -103,7 +103,7 @@ func (p *Plan) release(key string, covers func(*Change) bool) bool {
 
 // approvable reports whether a word in Git is enough: what adopt forbids and names that others keep need another declaration.
 func (c *Change) approvable() bool {
-	return !slices.ContainsFunc(c.Held, func(h Hold) bool { return h.Final })
+	return !slices.ContainsFunc(c.Held, func(h Hold) bool { return h.NotApprovable })
 }
 
 // heldEffects is the set that a held report printed the digest of.

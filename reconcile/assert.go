@@ -14,15 +14,15 @@ import (
 // Violation is an assertion that does not hold, with the people who break it.
 type Violation struct {
 	Assertion string `json:"assertion"`
-	At        string `json:"at"` // file:line:column of the assertion
-	// Seen says where: in what is declared, or in what AWS holds.
-	Seen   Sight  `json:"seen"`
+	Position  string `json:"position"` // file:line:column of the assertion
+	// State is the state that violates it: the declared one or the observed one.
+	State  Sight  `json:"state"`
 	Text   string `json:"text"`
 	Reason string `json:"reason,omitempty"` // why the assertion was made
-	// Dated says that a date alone has made it so: when no membership and nobody's validity had an end, it would hold.
-	Dated bool `json:"dated,omitempty"`
-	// People break the assertion, or are all that is left to fulfil it, sorted by key.
-	People []Witness `json:"people,omitempty"`
+	// CausedByDate is true if the assertion would hold without end dates.
+	CausedByDate bool `json:"causedByDate,omitempty"`
+	// Users are the users that violate it, or the too few users that satisfy it; sorted by key.
+	Users []Witness `json:"users,omitempty"`
 }
 
 // Sight is where an assertion was checked.
@@ -36,9 +36,9 @@ const (
 
 // Witness is a person with how they come to be named by a violation.
 type Witness struct {
-	Key  string   `json:"key,omitempty"` // empty for somebody who is not ours
-	Name string   `json:"name"`          // userName, or the e-mail address of somebody who is in no scope
-	How  []string `json:"how,omitempty"`
+	Key   string   `json:"key,omitempty"` // empty for somebody who is not ours
+	Name  string   `json:"name"`          // userName, or the e-mail address of somebody who is in no scope
+	Paths []string `json:"paths,omitempty"`
 }
 
 // mostPeople is how many people a sentence names; JSON has them all.
@@ -47,17 +47,17 @@ const mostPeople = 5
 // Sentence says what is wrong and who is concerned.
 func (v Violation) Sentence() string {
 	var people []string
-	for i, w := range v.People {
+	for i, w := range v.Users {
 		if i == mostPeople {
-			people = append(people, fmt.Sprintf("and %d more", len(v.People)-i))
+			people = append(people, fmt.Sprintf("and %d more", len(v.Users)-i))
 			break
 		}
 		text := w.Name
 		if w.Key != "" && w.Key != w.Name {
 			text += " (" + w.Key + ")"
 		}
-		if len(w.How) > 0 {
-			text += " " + strings.Join(w.How, " and ")
+		if len(w.Paths) > 0 {
+			text += " " + strings.Join(w.Paths, " and ")
 		}
 		people = append(people, text)
 	}
@@ -70,14 +70,14 @@ func (v Violation) Sentence() string {
 // String is the violation as a line: which assertion, where it was looked for, what is wrong, why that matters and where it says so.
 func (v Violation) String() string {
 	where := "as declared"
-	if v.Seen == SeenObserved {
+	if v.State == SeenObserved {
 		where = "as AWS is now"
 	}
 	out := fmt.Sprintf("%q does not hold %s: %s", v.Assertion, where, v.Sentence())
 	if v.Reason != "" {
 		out += fmt.Sprintf(" (%s)", v.Reason)
 	}
-	return fmt.Sprintf("%s; %s", out, v.At)
+	return fmt.Sprintf("%s; %s", out, v.Position)
 }
 
 // AssertDeclared checks the assertions on the effective access that is declared at now. wants are what the provisioners desire, for
@@ -90,7 +90,7 @@ func AssertDeclared(d *schema.Declarations, now time.Time, wants ...*Desired) []
 			return v
 		}
 		// Before all time no membership has ended yet.
-		v.Dated = declaredAccess{d: d, membership: d.Membership(time.Time{}), ageless: true}.check(a).Text == ""
+		v.CausedByDate = declaredAccess{d: d, membership: d.Membership(time.Time{}), ageless: true}.check(a).Text == ""
 		return v
 	})
 }
@@ -109,8 +109,8 @@ func judge(d *schema.Declarations, seen Sight, check func(*schema.Assertion) Vio
 		if v.Text == "" {
 			continue
 		}
-		v.Assertion, v.At, v.Seen, v.Reason = key, a.Pos.String(), seen, a.Reason
-		slices.SortFunc(v.People, func(x, y Witness) int { return strings.Compare(x.Key+"\x00"+x.Name, y.Key+"\x00"+y.Name) })
+		v.Assertion, v.Position, v.State, v.Reason = key, a.Pos.String(), seen, a.Reason
+		slices.SortFunc(v.Users, func(x, y Witness) int { return strings.Compare(x.Key+"\x00"+x.Name, y.Key+"\x00"+y.Name) })
 		out = append(out, v)
 	}
 	return out
@@ -131,7 +131,7 @@ func (x declaredAccess) check(a *schema.Assertion) Violation {
 		return disjoint(a.Disjoint, func(group string) []Witness {
 			var in []Witness
 			for _, m := range x.membership.Group(group) {
-				in = append(in, Witness{Key: m.User, Name: x.name(m.User), How: []string{membershipText(group, m)}})
+				in = append(in, Witness{Key: m.User, Name: x.name(m.User), Paths: []string{membershipText(group, m)}})
 			}
 			return in
 		})
@@ -162,7 +162,7 @@ func (x declaredAccess) only(o *schema.Only) Violation {
 			if declared == nil || value == "" || !matches(value) || o.Where.Matches(declared) {
 				continue
 			}
-			found[key] = Witness{Key: key, Name: x.name(key), How: []string{"declared at " + u.At.String() + ", with another " + strings.Join(o.Where.Misses(declared), " and ")}}
+			found[key] = Witness{Key: key, Name: x.name(key), Paths: []string{"declared at " + u.At.String() + ", with another " + strings.Join(o.Where.Misses(declared), " and ")}}
 			dated = dated && o.Attribute == "active" && (declared.ValidFrom != nil || declared.ValidUntil != nil)
 		}
 	}
@@ -193,7 +193,7 @@ func (x observedAccess) check(a *schema.Assertion) Violation {
 			var in []Witness
 			for _, ref := range x.members(group) {
 				w := x.witness(ref)
-				w.How = []string{fmt.Sprintf("is in %q", group)}
+				w.Paths = []string{fmt.Sprintf("is in %q", group)}
 				in = append(in, w)
 			}
 			return in
@@ -237,9 +237,9 @@ func (x observedAccess) only(o *schema.Only) Violation {
 		declared := x.d.Users[key]
 		switch {
 		case declared == nil:
-			found[u.ID] = Witness{Key: key, Name: u.UserName(), How: []string{"is not declared"}}
+			found[u.ID] = Witness{Key: key, Name: u.UserName(), Paths: []string{"is not declared"}}
 		case !o.Where.Matches(declared):
-			found[u.ID] = Witness{Key: key, Name: u.UserName(), How: []string{"declared at " + declared.Pos.String() + ", with another " + strings.Join(o.Where.Misses(declared), " and ")}}
+			found[u.ID] = Witness{Key: key, Name: u.UserName(), Paths: []string{"declared at " + declared.Pos.String() + ", with another " + strings.Join(o.Where.Misses(declared), " and ")}}
 		}
 	}
 	return onlySome(o, found, false)
@@ -277,7 +277,7 @@ func disjoint(groups []string, members func(group string) []Witness) Violation {
 		for _, w := range members(group) {
 			id := w.Key + "\x00" + w.Name
 			if have := found[id]; have != nil {
-				have.How = append(have.How, w.How...)
+				have.Paths = append(have.Paths, w.Paths...)
 			} else {
 				found[id] = &w
 			}
@@ -285,11 +285,11 @@ func disjoint(groups []string, members func(group string) []Witness) Violation {
 	}
 	var v Violation
 	for _, w := range found {
-		if len(w.How) > 1 {
-			v.People = append(v.People, *w)
+		if len(w.Paths) > 1 {
+			v.Users = append(v.Users, *w)
 		}
 	}
-	if n := len(v.People); n > 0 {
+	if n := len(v.Users); n > 0 {
 		v.Text = fmt.Sprintf("%s in more than one of %s", count(n, "person is", "people are"), quoteList(groups))
 	}
 	return v
@@ -299,16 +299,16 @@ func atLeast(a *schema.AtLeast, active []Witness) Violation {
 	if len(active) >= a.Active {
 		return Violation{}
 	}
-	return Violation{Text: fmt.Sprintf("group %q has %s, and needs %d", a.Group, plural(len(active), "active member"), a.Active), People: active}
+	return Violation{Text: fmt.Sprintf("group %q has %s, and needs %d", a.Group, plural(len(active), "active member"), a.Active), Users: active}
 }
 
 func onlySome(o *schema.Only, found map[string]Witness, dated bool) Violation {
 	if len(found) == 0 {
 		return Violation{}
 	}
-	v := Violation{Text: fmt.Sprintf("the %s of %s matches %q without the right to it", o.Attribute, count(len(found), "person", "people"), o.Pattern), Dated: dated}
+	v := Violation{Text: fmt.Sprintf("the %s of %s matches %q without the right to it", o.Attribute, count(len(found), "person", "people"), o.Pattern), CausedByDate: dated}
 	for _, key := range sortedKeys(found) {
-		v.People = append(v.People, found[key])
+		v.Users = append(v.Users, found[key])
 	}
 	return v
 }

@@ -58,8 +58,8 @@ func TestAssertionsOnWhatIsDeclared(t *testing.T) {
 				}
 				return
 			}
-			if len(violations) != 1 || !strings.Contains(violations[0].String(), test.want) || violations[0].Dated != test.dated {
-				t.Fatalf("got %v (dated %v)\nwant %s (dated %v)", violations, len(violations) == 1 && violations[0].Dated, test.want, test.dated)
+			if len(violations) != 1 || !strings.Contains(violations[0].String(), test.want) || violations[0].CausedByDate != test.dated {
+				t.Fatalf("got %v (dated %v)\nwant %s (dated %v)", violations, len(violations) == 1 && violations[0].CausedByDate, test.want, test.dated)
 			}
 		})
 	}
@@ -71,8 +71,8 @@ func TestAssertionsOnWhatAWSHolds(t *testing.T) {
 		`assertions: sod: {disjoint: ["deploy", "audit"], reason: "four eyes"}
 assertions: two: {atLeast: {group: "deploy", active: 1}}
 assertions: ext: {only: {attribute: "userName", pattern: "@ext\\.example\\.com$", where: userId: "name3"}}`)
-	if r := w.apply(reconcile.RunApplied); len(r.Assertions) > 0 {
-		t.Fatalf("a first run says %v", r.Assertions)
+	if r := w.apply(reconcile.RunApplied); len(r.Violations) > 0 {
+		t.Fatalf("a first run says %v", r.Violations)
 	}
 	stranger, err := w.sim.PutUser(awssim.User{UserName: "eve@ext.example.com", DisplayName: "Eve", Name: &awssim.Name{GivenName: "Eve", FamilyName: "Outside"}, Active: true})
 	if err != nil {
@@ -91,7 +91,7 @@ assertions: ext: {only: {attribute: "userName", pattern: "@ext\\.example\\.com$"
 	}
 	r := result.Report
 	var said []string
-	for _, v := range r.Assertions {
+	for _, v := range r.Violations {
 		said = append(said, v.String())
 	}
 	text := strings.Join(said, "\n")

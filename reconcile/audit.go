@@ -10,7 +10,7 @@ import (
 // Begin and End may be called concurrently within it.
 type Audit interface {
 	// Past returns what earlier runs left. It fails rather than guess: an unreadable ledger is an error, never an empty one.
-	Past(ctx context.Context, provisioner string) (*Past, error)
+	Past(ctx context.Context, provisioner string) (*AuditState, error)
 	// Intend proves that evidence can be written: it opens the journal, then publishes the intent. ErrLeased when another's is alive.
 	Intend(ctx context.Context, in Intent) error
 	// Begin and End enclose one write. Begin returns only when the entry is on disk; without it the write must not happen.
@@ -38,17 +38,18 @@ var (
 	ErrLeaseLost = errors.New("the lease on this provisioner is lost")
 )
 
-// Past is what earlier runs of a provisioner left.
-type Past struct {
+// AuditState is what the audit holds of the earlier runs of a provisioner.
+type AuditState struct {
 	Status *Status // nil: no run has ever been concluded
 	Ledger *Ledger // never nil
 	// Interrupted is the run whose journal on this machine has no end; nil when there is none.
 	Interrupted *Interrupted
-	// Open is an intent without a report whose journal is not on this machine; nil when there is none.
-	Open *Intent
-	// Distrust says why the audit branch cannot be trusted to be what was left on it; empty when it can. Gate audit holds what takes
-	// access away until it is empty.
-	Distrust string
+	// OpenIntent is an intent without a report whose journal is not on this machine; nil if there is
+	// none.
+	OpenIntent *Intent
+	// DistrustReason says why the audit branch cannot be trusted; empty if it can. Until it is
+	// empty, gate audit holds the changes that remove access.
+	DistrustReason string
 }
 
 // Interrupted is a run that ended without a conclusion.
@@ -59,17 +60,17 @@ type Interrupted struct {
 
 // Intent is the record that a run is about to write.
 type Intent struct {
-	Version     int       `json:"version"`
-	Run         string    `json:"run"`
-	Provisioner string    `json:"provisioner"`
-	Identity    string    `json:"identity"`
-	Digest      string    `json:"digest"`  // of the plan
-	Changes     int       `json:"changes"` // released ones
-	Commit      CommitRef `json:"commit"`
-	Trigger     string    `json:"trigger"`
-	Started     time.Time `json:"started"`
-	Host        string    `json:"host,omitempty"`
-	Roster      string    `json:"roster"`
+	Version         int       `json:"version"`
+	Run             string    `json:"run"`
+	Provisioner     string    `json:"provisioner"`
+	Identity        string    `json:"identity"`
+	Digest          string    `json:"digest"`          // of the plan
+	ReleasedChanges int       `json:"releasedChanges"` // number of changes to be sent
+	Commit          CommitRef `json:"commit"`
+	Trigger         string    `json:"trigger"`
+	Started         time.Time `json:"started"`
+	Host            string    `json:"host,omitempty"`
+	RosterVersion   string    `json:"rosterVersion"`
 }
 
 // CommitRef names a commit of declarations.
@@ -85,27 +86,29 @@ type CommitRef struct {
 type Entry struct {
 	Run         string `json:"run"`
 	Provisioner string `json:"provisioner"`
-	Seq         int    `json:"seq"` // of the write within the run, from 1; Begin and End share it
-	// Changes are what the write carries out, with their outcomes once it has ended.
+	Seq         int    `json:"seq"` // number of the write within the run, from 1; the same for Begin and End
+	// Changes are the changes of the write, with their results once it has ended.
 	Changes []Done    `json:"changes,omitempty"`
 	Ended   bool      `json:"ended"`
 	Time    time.Time `json:"time"`
 }
 
-// Status is what is known of a provisioner after its last run.
+// Status is the state of a provisioner after its last run.
 type Status struct {
 	Version     int    `json:"version"`
 	Provisioner string `json:"provisioner"`
 	Identity    string `json:"identity"`
-	// Applied is the commit and time at which no intended change remained; nil until then.
-	Applied *AppliedAt `json:"applied,omitempty"`
-	// EverEnabled says that a run in mode enabled was once concluded.
+	// LastApplied is the last commit, with its time, of which no intended change remained; nil if
+	// there is none.
+	LastApplied *AppliedAt `json:"lastApplied,omitempty"`
+	// EverEnabled is true after the first reported run in mode enabled.
 	EverEnabled bool `json:"everEnabled,omitempty"`
-	// Contacted says that what the directory had before us was decided on: nothing remained held by gate firstContact.
-	Contacted bool `json:"contacted,omitempty"`
+	// AdoptionDecided is true once gate firstContact held nothing more: the initial adoption was
+	// approved or rejected.
+	AdoptionDecided bool `json:"adoptionDecided,omitempty"`
 
-	// Auth is the AuthFingerprint of the credentials that last read the directory.
-	Auth string `json:"auth,omitempty"`
+	// AuthFingerprint is the fingerprint of the credentials that last read the directory.
+	AuthFingerprint string `json:"authFingerprint,omitempty"`
 
 	Run        string     `json:"run"`
 	Outcome    Outcome    `json:"outcome"`
@@ -114,13 +117,15 @@ type Status struct {
 	Digest     string     `json:"digest"`
 	HeldDigest string     `json:"heldDigest,omitempty"`
 	Report     ReportLink `json:"report"` // filled in by Conclude
-	// Removals are the removals of the last 24 hours, for the gates that count them.
+	// Removals are the removals of the last 24 hours, which some gates count.
 	Removals []Removal `json:"removals,omitempty"`
-	// Spent are approvals that were used, by digest; Seen is when those that are declared were first seen.
-	Spent map[string]time.Time `json:"spent,omitempty"`
-	Seen  map[string]time.Time `json:"seen,omitempty"`
-	// Retired says that the provisioner was removed from Git and that nothing is left to be done for it.
-	Retired bool `json:"retired,omitempty"`
+	// UsedApprovals is when each approval was used, ApprovalFirstSeen when a run first saw each
+	// declared approval; both by digest.
+	UsedApprovals     map[string]time.Time `json:"usedApprovals,omitempty"`
+	ApprovalFirstSeen map[string]time.Time `json:"approvalFirstSeen,omitempty"`
+	// Deprovisioned is true if the provisioner was removed from Git and its deprovisioning is
+	// complete.
+	Deprovisioned bool `json:"deprovisioned,omitempty"`
 }
 
 // AppliedAt is a commit with the time that its declarations were evaluated at.
@@ -147,8 +152,9 @@ type Conclusion struct {
 	Report *Report
 	Ledger *Ledger
 	Status *Status
-	// Trust says that somebody approved what Distrust held: the branch is trusted from here on.
-	Trust bool
+	// TrustBranch is true if an approval released gate audit: the branch is trusted from this
+	// report on.
+	TrustBranch bool
 }
 
 // Receipt says where a conclusion went.

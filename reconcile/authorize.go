@@ -56,7 +56,7 @@ func (s *session) open(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("connect to %s: %w", p.Identity(), err)
 	}
-	if status := s.past.Status; s.Test != nil && status != nil && status.Auth != "" && status.Auth != AuthFingerprint(p) {
+	if status := s.past.Status; s.Test != nil && status != nil && status.AuthFingerprint != "" && status.AuthFingerprint != AuthFingerprint(p) {
 		if err := s.Test(ctx, p); err != nil {
 			if ctx.Err() != nil {
 				return err

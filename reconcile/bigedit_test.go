@@ -53,8 +53,8 @@ func settled(t testing.TB, n int) (w *world, files []string) {
 	}
 	files = append(files, "groups/all.jsonl", groups.String())
 	w.commit(slow, "", files...)
-	status := &reconcile.Status{Version: 1, Provisioner: "aws", Identity: w.commits[0].Provisioners["aws"].Identity(), Run: "before", EverEnabled: true, Contacted: true,
-		Applied: &reconcile.AppliedAt{Commit: "commit-1", Time: w.now}, Commit: reconcile.CommitRef{ID: "commit-1"}}
+	status := &reconcile.Status{Version: 1, Provisioner: "aws", Identity: w.commits[0].Provisioners["aws"].Identity(), Run: "before", EverEnabled: true, AdoptionDecided: true,
+		LastApplied: &reconcile.AppliedAt{Commit: "commit-1", Time: w.now}, Commit: reconcile.CommitRef{ID: "commit-1"}}
 	if _, err := w.audit.Conclude(t.Context(), reconcile.Conclusion{Report: &reconcile.Report{Provisioner: "aws"}, Ledger: ledger, Status: status}); err != nil {
 		t.Fatal(err)
 	}

@@ -28,7 +28,7 @@ func newBigPlan(t testing.TB, o schematest.Organisation) *bigPlan {
 	t.Helper()
 	p := &bigPlan{TB: t, Organisation: o, tree: o.Tree()}
 	p.first = p.tree.Text(p.UserFile(7))
-	p.in = reconcile.PlanInput{Now: time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC), Status: &reconcile.Status{EverEnabled: true, Contacted: true}}
+	p.in = reconcile.PlanInput{Now: time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC), Status: &reconcile.Status{EverEnabled: true, AdoptionDecided: true}}
 	p.desire(p.load())
 	p.in.Last = p.in.Want
 	p.in.Observed, p.in.Ledger = inSync(p.in.Want, p.in.Now)
@@ -70,7 +70,7 @@ func (p *bigPlan) plan(changes int) *reconcile.Plan {
 
 // inSync is a directory that holds what is desired, all of it ours.
 func inSync(want *reconcile.Desired, now time.Time) (*reconcile.Observed, *reconcile.Ledger) {
-	o, ledger := &reconcile.Observed{At: now, Members: map[string][]string{}}, reconcile.NewLedger()
+	o, ledger := &reconcile.Observed{ReadAt: now, Members: map[string][]string{}}, reconcile.NewLedger()
 	ids := map[string]string{} // members share the text of their ids with the users, as they do in what is remembered
 	for key, u := range want.Users {
 		attributes := append(slices.Clone(u.Attributes), schema.Attribute{Path: "externalId", Value: key})

@@ -89,13 +89,14 @@ type Change struct {
 
 	Origin Origin `json:"origin"`
 	Reason Reason `json:"reason"`
-	// On names the changes that this one stands on: held with them, skipped when they fail.
-	On []Ref `json:"on,omitempty"`
-	// Held says which gates hold the change; empty means released.
+	// DependsOn lists the changes that this one depends on. It is held with them, and skipped if one
+	// of them fails.
+	DependsOn []Ref `json:"dependsOn,omitempty"`
+	// Held lists the gates that hold the change; empty means released.
 	Held []Hold `json:"held,omitempty"`
-	// Approved is the digest of the approval that released the change; empty when nothing held it.
-	Approved string `json:"approved,omitempty"`
-	// Waiting says that the provisioner's mode does not send the change; empty means that it does.
+	// Approval is the digest of the approval that released the change; empty if there is none.
+	Approval string `json:"approval,omitempty"`
+	// Waiting is why the provisioner's mode or window does not send the change; empty if it does.
 	Waiting string `json:"waiting,omitempty"`
 }
 
@@ -108,19 +109,19 @@ type AttributeChange struct {
 
 // Reason says why a change is wanted.
 type Reason struct {
-	Text string `json:"text"`           // for example `member of "platform"`, or "changed outside"
-	At   string `json:"at,omitempty"`   // file:line:column of the declaration
-	Rule string `json:"rule,omitempty"` // how a membership came about: "", `include "sre"`, "where"
-	// Leaves says that the person is no longer in scope: the wait for deletion begins.
-	Leaves bool `json:"leaves,omitempty"`
+	Text     string `json:"text"`               // for example `member of "platform"`, or "changed outside"
+	Position string `json:"position,omitempty"` // file:line:column of the declaration
+	Via      string `json:"via,omitempty"`      // how a membership came about: "", `include "sre"`, "where"
+	// LeftScope is true if the user left the scope: deleteAfterDays begins to count.
+	LeftScope bool `json:"leftScope,omitempty"`
 }
 
-// Hold is one gate's word against a change.
+// Hold is a gate that holds a change, with its reason.
 type Hold struct {
-	Gate string `json:"gate"`
-	Why  string `json:"why"`
-	// Final says that no approval releases it: another declaration has to.
-	Final bool `json:"final,omitempty"`
+	Gate   string `json:"gate"`
+	Reason string `json:"reason"`
+	// NotApprovable is true if no approval releases it: the declarations must change.
+	NotApprovable bool `json:"notApprovable,omitempty"`
 }
 
 // Ref identifies a change within its plan.

@@ -26,11 +26,11 @@ func settle(ledger *Ledger, plan *Plan, gone missing, now time.Time) *Ledger {
 		have, left := plan.linking.State.Users[key], plan.target.Left[key]
 		wanted := left == "" && plan.target.State.Users[key] != nil
 		switch {
-		case wanted && have != nil && owned.Left != nil && have.Active():
-			owned.Left = nil
+		case wanted && have != nil && owned.LeftScopeAt != nil && have.Active():
+			owned.LeftScopeAt = nil
 			l.Users[key] = owned
-		case have != nil && left == leavingDeactivated && owned.Left == nil && !have.Active():
-			owned.Left = &now
+		case have != nil && left == leavingDeactivated && owned.LeftScopeAt == nil && !have.Active():
+			owned.LeftScopeAt = &now
 			l.Users[key] = owned
 		case gone.users[key]:
 			delete(l.Users, key)
@@ -43,8 +43,8 @@ func settle(ledger *Ledger, plan *Plan, gone missing, now time.Time) *Ledger {
 		}
 	}
 	for key, owned := range l.Groups {
-		if owned.Adopted && !shrinking[key] { // whoever was in it before is wanted, or gone
-			owned.Adopted = false
+		if owned.MembersUndecided && !shrinking[key] { // whoever was in it before is wanted, or gone
+			owned.MembersUndecided = false
 			l.Groups[key] = owned
 		}
 		if gone.groups[key] {
@@ -101,7 +101,7 @@ func (s *session) report(results []Done, stopped error) *Report {
 	plan := s.out.Plan
 	r := s.blankReport()
 	r.Digest, r.Changes, r.Counts, r.Warnings = plan.Digest, results, plan.Counts, plan.Notices
-	r.Approvals, r.Assertions, r.Remembered = plan.Approvals, plan.Assertions, plan.Remembered
+	r.Approvals, r.Violations, r.CachedRead = plan.Approvals, plan.Violations, plan.CachedRead
 	r.HeldDigest = heldAtTheEnd(plan, results)
 	r.count()
 	r.Outcome = r.judge()
@@ -123,7 +123,7 @@ func (s *session) report(results []Done, stopped error) *Report {
 
 func (s *session) blankReport() *Report {
 	return &Report{Version: 1, Run: s.id(), Provisioner: s.provisioner.Key, Identity: s.provisioner.Identity(), Trigger: s.req.Trigger,
-		Commit: s.req.Commit, Started: s.started, Finished: s.now(), Changes: []Done{}, Roster: s.Version}
+		Commit: s.req.Commit, Started: s.started, Finished: s.now(), Changes: []Done{}, RosterVersion: s.Version}
 }
 
 // heldAtTheEnd is the digest of what is held, with the ids that the run has assigned.
@@ -183,7 +183,7 @@ func (s *session) conclude(ctx context.Context, r *Report, ledger *Ledger) error
 	// A stopped run still owes its report.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
-	receipt, err := s.Audit.Conclude(ctx, Conclusion{Report: r, Ledger: ledger, Status: status, Trust: s.trusts()})
+	receipt, err := s.Audit.Conclude(ctx, Conclusion{Report: r, Ledger: ledger, Status: status, TrustBranch: s.trusts()})
 	if err != nil {
 		if s.Memory != nil {
 			s.Memory.Keep(s.provisioner.Key, nil)
@@ -197,7 +197,7 @@ func (s *session) conclude(ctx context.Context, r *Report, ledger *Ledger) error
 
 // trusts reports whether somebody has approved what the audit gate held: from here on the branch is trusted again.
 func (s *session) trusts() bool {
-	return s.past.Distrust != "" && s.out.Plan != nil && slices.ContainsFunc(s.out.Plan.overruled, func(h Hold) bool { return h.Gate == "audit" })
+	return s.past.DistrustReason != "" && s.out.Plan != nil && slices.ContainsFunc(s.out.Plan.overruled, func(h Hold) bool { return h.Gate == "audit" })
 }
 
 // status follows from the report and the status before it.
@@ -205,9 +205,9 @@ func (s *session) status(r *Report, ledger *Ledger) *Status {
 	st := &Status{Version: 1, Provisioner: r.Provisioner, Identity: r.Identity, Run: r.Run, Outcome: r.Outcome, Commit: r.Commit,
 		Finished: r.Finished, Digest: r.Digest, HeldDigest: r.HeldDigest}
 	if before := s.past.Status; before != nil {
-		st.Applied, st.EverEnabled, st.Contacted = before.Applied, before.EverEnabled, before.Contacted
-		st.Auth = before.Auth
-		st.Spent, st.Seen = maps.Clone(before.Spent), before.Seen
+		st.LastApplied, st.EverEnabled, st.AdoptionDecided = before.LastApplied, before.EverEnabled, before.AdoptionDecided
+		st.AuthFingerprint = before.AuthFingerprint
+		st.UsedApprovals, st.ApprovalFirstSeen = maps.Clone(before.UsedApprovals), before.ApprovalFirstSeen
 		for _, removal := range before.Removals {
 			if r.Finished.Sub(removal.Time) < 24*time.Hour {
 				st.Removals = append(st.Removals, removal)
@@ -217,20 +217,20 @@ func (s *session) status(r *Report, ledger *Ledger) *Status {
 	st.Removals = append(st.Removals, r.removals()...)
 	if plan := s.out.Plan; plan != nil && r.Run == s.runID {
 		st.EverEnabled = st.EverEnabled || plan.Mode == ModeEnabled
-		st.Contacted = st.Contacted || plan.Mode == ModeEnabled && len(r.Errors) == 0 && !slices.ContainsFunc(r.Changes, heldAtContact)
-		st.Auth = AuthFingerprint(s.provisioner)
-		st.Seen, st.Retired = seen(st.Seen, s.req.Declarations.Approvals, s.started), s.retired(r, ledger)
+		st.AdoptionDecided = st.AdoptionDecided || plan.Mode == ModeEnabled && len(r.Errors) == 0 && !slices.ContainsFunc(r.Changes, heldAtContact)
+		st.AuthFingerprint = AuthFingerprint(s.provisioner)
+		st.ApprovalFirstSeen, st.Deprovisioned = seen(st.ApprovalFirstSeen, s.req.Declarations.Approvals, s.started), s.retired(r, ledger)
 		if len(r.Errors) == 0 && r.complete() && !plan.removed {
-			st.Applied = &AppliedAt{Commit: r.Commit.ID, Time: s.started}
+			st.LastApplied = &AppliedAt{Commit: r.Commit.ID, Time: s.started}
 		}
 		for _, approved := range plan.Approvals {
 			if !r.carried(approved.Digest) {
 				continue
 			}
-			if st.Spent == nil {
-				st.Spent = map[string]time.Time{}
+			if st.UsedApprovals == nil {
+				st.UsedApprovals = map[string]time.Time{}
 			}
-			st.Spent[approved.Digest] = r.Finished
+			st.UsedApprovals[approved.Digest] = r.Finished
 		}
 	}
 	return st
@@ -242,7 +242,7 @@ func heldAtContact(d Done) bool {
 
 // carried reports whether everything that an approval released is done: until then it goes on counting.
 func (r *Report) carried(approval string) bool {
-	return !slices.ContainsFunc(r.Changes, func(d Done) bool { return d.Approved == approval && d.Result != ResultDone })
+	return !slices.ContainsFunc(r.Changes, func(d Done) bool { return d.Approval == approval && d.Result != ResultDone })
 }
 
 // complete reports whether every intended change is done; drift never keeps the status back.
@@ -255,7 +255,7 @@ func (r *Report) removals() []Removal {
 	users, groups := 0, map[string]int{}
 	for i := range r.Changes {
 		d := &r.Changes[i]
-		if d.Result != ResultDone && d.Result != ResultUnknown || d.Approved != "" { // what had a word does not count against the next
+		if d.Result != ResultDone && d.Result != ResultUnknown || d.Approval != "" { // what had a word does not count against the next
 			continue
 		}
 		switch d.Kind {

@@ -19,7 +19,7 @@ func holdFirstContact(in *gateInput, _ *schema.Limit) map[int]string {
 			if c.Kind == AdoptGroup {
 				adopting[c.Key] = true
 			}
-			if in.status == nil || !in.status.Contacted {
+			if in.status == nil || !in.status.AdoptionDecided {
 				out[i] = "first contact with this directory: adopting what the directory already has needs a word"
 			} else if in.fromLost(c) {
 				out[i] = fmt.Sprintf("it has our externalId; run %s, whose journal is lost, may have made it", in.lost.Run)
@@ -27,7 +27,7 @@ func holdFirstContact(in *gateInput, _ *schema.Limit) map[int]string {
 		}
 	}
 	for i := range in.changes {
-		if c := &in.changes[i]; c.Kind == RemoveMember && (adopting[c.Key] || in.ledger.Groups[c.Key].Adopted) {
+		if c := &in.changes[i]; c.Kind == RemoveMember && (adopting[c.Key] || in.ledger.Groups[c.Key].MembersUndecided) {
 			out[i] = "the group was taken over; who was in it before loses access only with a word"
 		}
 	}

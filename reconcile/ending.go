@@ -8,10 +8,10 @@ import (
 
 // Ending is an end that a merge sets, moves or lifts.
 type Ending struct {
-	Group string `json:"group,omitempty"` // its name; empty: the person's whole access
-	User  string `json:"user"`            // the userName
-	Was   string `json:"was,omitempty"`   // as declared before; empty: no end
-	Until string `json:"until,omitempty"` // as declared now; empty: no end any more
+	GroupName string `json:"groupName,omitempty"` // displayName; empty: all access of the user
+	UserName  string `json:"userName"`
+	Old       string `json:"old,omitempty"` // as declared; empty: no end
+	New       string `json:"new,omitempty"` // as declared; empty: no end
 }
 
 // endings compares the dates on which access ends by itself. What comes or goes altogether is among the changes; only a new end is told.
@@ -30,7 +30,7 @@ func endings(in PreviewInput, was, will *Desired) []Ending {
 			before = text(old.ValidUntil)
 		}
 		if before != until {
-			out = append(out, Ending{User: u.name(), Was: before, Until: until})
+			out = append(out, Ending{UserName: u.name(), Old: before, New: until})
 		}
 	}
 	for _, key := range sortedKeys(will.Groups) {
@@ -43,7 +43,7 @@ func endings(in PreviewInput, was, will *Desired) []Ending {
 				before = text(old.Until)
 			}
 			if until := text(m.Until); before != until {
-				out = append(out, Ending{Group: will.Groups[key].DisplayName, User: will.Users[m.User].name(), Was: before, Until: until})
+				out = append(out, Ending{GroupName: will.Groups[key].DisplayName, UserName: will.Users[m.User].name(), Old: before, New: until})
 			}
 		}
 	}
@@ -54,15 +54,15 @@ func (u *DesiredUser) name() string { v, _ := u.Attributes.Get("userName"); retu
 
 // String is a line for people.
 func (e Ending) String() string {
-	what := "access of " + e.User
-	if e.Group != "" {
-		what = e.User + " in " + e.Group
+	what := "access of " + e.UserName
+	if e.GroupName != "" {
+		what = e.UserName + " in " + e.GroupName
 	}
 	switch {
-	case e.Until == "":
-		return fmt.Sprintf("%s no longer ends on %s", what, e.Was)
-	case e.Was != "":
-		return fmt.Sprintf("%s ends on %s instead of %s", what, e.Until, e.Was)
+	case e.New == "":
+		return fmt.Sprintf("%s no longer ends on %s", what, e.Old)
+	case e.Old != "":
+		return fmt.Sprintf("%s ends on %s instead of %s", what, e.New, e.Old)
 	}
-	return fmt.Sprintf("%s ends on %s", what, e.Until)
+	return fmt.Sprintf("%s ends on %s", what, e.New)
 }

@@ -17,12 +17,12 @@ const forecastDays = 30
 
 // Expiry is access that ends on its date without another commit.
 type Expiry struct {
-	Date  string    `json:"date"` // as declared
-	Ends  time.Time `json:"ends"`
-	User  string    `json:"user"`
-	Name  string    `json:"name"`            // userName
-	Group string    `json:"group,omitempty"` // the membership that ends; empty: all access of the person
-	At    string    `json:"at"`              // file:line:column of the declaration
+	Date     string    `json:"date"` // as declared
+	EndsAt   time.Time `json:"endsAt"`
+	User     string    `json:"user"`
+	UserName string    `json:"userName"`        // userName
+	Group    string    `json:"group,omitempty"` // the membership that ends; empty: all access of the person
+	Position string    `json:"position"`        // file:line:column of the declaration
 }
 
 // String says what ends and when.
@@ -31,7 +31,7 @@ func (e Expiry) String() string {
 	if e.Group != "" {
 		what = fmt.Sprintf("membership in %q", e.Group)
 	}
-	return fmt.Sprintf("%s  %s of %s; %s", e.Date, what, e.Name, e.At)
+	return fmt.Sprintf("%s  %s of %s; %s", e.Date, what, e.UserName, e.Position)
 }
 
 // expiring lists the memberships and people of d that end after now and within the next 30 days, the soonest first.
@@ -44,7 +44,7 @@ func expiring(d *Desired, now time.Time) []Expiry {
 			return
 		}
 		name, _ := u.Attributes.Get("userName")
-		out = append(out, Expiry{Date: date.Text, Ends: date.End, User: user, Name: name, Group: group, At: at.String()})
+		out = append(out, Expiry{Date: date.Text, EndsAt: date.End, User: user, UserName: name, Group: group, Position: at.String()})
 	}
 	for _, u := range d.Users {
 		if u.Until != nil {
@@ -60,7 +60,7 @@ func expiring(d *Desired, now time.Time) []Expiry {
 		}
 	}
 	slices.SortFunc(out, func(a, b Expiry) int {
-		return cmp.Or(a.Ends.Compare(b.Ends), strings.Compare(a.User, b.User), strings.Compare(a.Group, b.Group))
+		return cmp.Or(a.EndsAt.Compare(b.EndsAt), strings.Compare(a.User, b.User), strings.Compare(a.Group, b.Group))
 	})
 	return out
 }

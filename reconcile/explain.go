@@ -17,7 +17,7 @@ type Explanation struct {
 	Name        string    `json:"name"`
 	Provisioner string    `json:"provisioner"`
 	Commit      CommitRef `json:"commit"`
-	At          time.Time `json:"at"` // the time that dates were judged at
+	EvaluatedAt time.Time `json:"evaluatedAt"` // the time at which dates were evaluated
 	// Answer is the whole matter in one sentence.
 	Answer string `json:"answer"`
 	Facts  []Fact `json:"facts"`
@@ -35,8 +35,8 @@ type Fact struct {
 	File    string `json:"file,omitempty"`
 	Line    int    `json:"line,omitempty"`
 	Column  int    `json:"column,omitempty"`
-	// Touched is the commit that last changed the line; nil when it is not known.
-	Touched *CommitRef `json:"touched,omitempty"`
+	// LastCommit is the commit that last changed the line; nil if unknown.
+	LastCommit *CommitRef `json:"lastCommit,omitempty"`
 }
 
 // ExplainInput is what an explanation is a function of.
@@ -64,7 +64,7 @@ func Concerns(kind, key string, c *Change) bool {
 
 // Explain answers why. It is pure: the same input, the same explanation.
 func Explain(in ExplainInput) *Explanation {
-	e := &Explanation{Version: 1, Kind: in.Kind, Key: in.Key, Name: in.Key, Provisioner: in.Provisioner.Key, Commit: in.Commit, At: in.Now, Facts: []Fact{}}
+	e := &Explanation{Version: 1, Kind: in.Kind, Key: in.Key, Name: in.Key, Provisioner: in.Provisioner.Key, Commit: in.Commit, EvaluatedAt: in.Now, Facts: []Fact{}}
 	x := &explainer{ExplainInput: in, out: e}
 	if in.Kind == "user" {
 		x.user()
@@ -115,8 +115,8 @@ func (x *explainer) user() {
 		x.answer("is in AWS and may sign in%s%s.", x.throughGroups(), x.pending())
 	case ours && want != nil:
 		x.answer("is in AWS but is to be inactive there: %s%s.", x.condition(u), x.pending())
-	case ours && owned.Left != nil:
-		x.answer("has left: inactive in AWS since %s%s.", owned.Left.Format(time.DateOnly), x.deletion(owned))
+	case ours && owned.LeftScopeAt != nil:
+		x.answer("has left: inactive in AWS since %s%s.", owned.LeftScopeAt.Format(time.DateOnly), x.deletion(owned))
 	case ours && u == nil:
 		x.answer("is still in AWS, but is not declared any more: to be taken away (deprovision: %s)%s.", x.Provisioner.Deprovision.Mode, x.pending())
 	case ours:

@@ -43,7 +43,7 @@ func TestExplanationsAnswerInOneSentence(t *testing.T) {
 			in.Status = ran
 			d := reconcile.Done{Change: reconcile.Change{Kind: kind, Key: in.Key, Name: "x"}, Result: result, Error: "400 no"}
 			if hold != "" {
-				d.Held = []reconcile.Hold{{Gate: hold, Why: "because"}}
+				d.Held = []reconcile.Hold{{Gate: hold, Reason: "because"}}
 			}
 			in.Report, in.Path = &reconcile.Report{Changes: []reconcile.Done{d}}, "reports/aws/r.json"
 		}
@@ -57,7 +57,7 @@ func TestExplanationsAnswerInOneSentence(t *testing.T) {
 			ours("u1")(in)
 			in.Report = &reconcile.Report{Changes: []reconcile.Done{
 				{Change: reconcile.Change{Kind: reconcile.AddMember, Key: "a", Member: "u2"}, Result: reconcile.ResultFailed},
-				{Change: reconcile.Change{Kind: reconcile.AddMember, Key: "a", Member: "u1", Held: []reconcile.Hold{{Gate: "protected", Why: "because"}}}, Result: reconcile.ResultHeld}}}
+				{Change: reconcile.Change{Kind: reconcile.AddMember, Key: "a", Member: "u1", Held: []reconcile.Hold{{Gate: "protected", Reason: "because"}}}, Result: reconcile.ResultHeld}}}
 		}},
 		{"before the first run", org, "user", "u1", `is not in AWS yet: no run was ever made.`, nil},
 		{"since the last run", org, "user", "u1", `is not in AWS yet: the last run, at 2026-11-01T00:00:00Z of commit (none), did not know of it.`, ours()},
@@ -76,7 +76,9 @@ func TestExplanationsAnswerInOneSentence(t *testing.T) {
 		{"not yet valid", org + `users: u1: validFrom: "2026-12-01"`, "user", "u1", `is not in AWS: state ACTIVE, not valid before 2026-12-01, and somebody inactive is never created.`, ours()},
 		{"not valid any more", org + `users: u1: validUntil: "2026-11-01"`, "user", "u1", `is in AWS but is to be inactive there: state ACTIVE, not valid any more since 2026-11-01.`, ours("u1")},
 		{"left, and waiting for deletion", org + `provisioners: aws: deprovision: deleteAfterDays: 30`, "user", "u9", `u9 (u9) has left: inactive in AWS since 2026-11-01, to be deleted after 2026-12-01.`,
-			func(in *reconcile.ExplainInput) { in.Ledger.Users["u9"] = reconcile.Owned{ID: "id", Left: &left} }},
+			func(in *reconcile.ExplainInput) {
+				in.Ledger.Users["u9"] = reconcile.Owned{ID: "id", LeftScopeAt: &left}
+			}},
 		{"not declared any more", org, "user", "u9", `is still in AWS, but is not declared any more: to be taken away (deprovision: deactivate).`, ours("u9")},
 		{"a group that is there", org, "group", "a", `A (a) is in AWS, with 2 members declared.`, ours("a")},
 		{"a group that is not selected", org, "group", "b", `is not in AWS: provisioner "aws" does not select it.`, ours()},

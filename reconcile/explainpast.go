@@ -15,16 +15,16 @@ func (x *explainer) ownership(owned Owned, ours bool) {
 	switch {
 	case !ours:
 		x.fact("directory", "", schema.Pos{}, "not in the ledger: nothing in AWS is ours under this key")
-	case owned.Left != nil:
-		x.fact("directory", owned.ID, schema.Pos{}, "ours; left the scope on %s%s", owned.Left.Format(time.DateOnly), x.deletion(owned))
+	case owned.LeftScopeAt != nil:
+		x.fact("directory", owned.ID, schema.Pos{}, "ours; left the scope on %s%s", owned.LeftScopeAt.Format(time.DateOnly), x.deletion(owned))
 	default:
 		x.fact("directory", owned.ID, schema.Pos{}, "ours")
 	}
 }
 
 func (x *explainer) deletion(owned Owned) string {
-	if days := x.Provisioner.Deprovision.DeleteAfterDays; days != nil && owned.Left != nil {
-		return fmt.Sprintf(", to be deleted after %s", owned.Left.AddDate(0, 0, *days).Format(time.DateOnly))
+	if days := x.Provisioner.Deprovision.DeleteAfterDays; days != nil && owned.LeftScopeAt != nil {
+		return fmt.Sprintf(", to be deleted after %s", owned.LeftScopeAt.AddDate(0, 0, *days).Format(time.DateOnly))
 	}
 	return ""
 }
@@ -79,7 +79,7 @@ func outcome(d *Done) string {
 	case ResultHeld:
 		var why []string
 		for _, h := range d.Held {
-			why = append(why, fmt.Sprintf("gate %s: %s", h.Gate, h.Why))
+			why = append(why, fmt.Sprintf("gate %s: %s", h.Gate, h.Reason))
 		}
 		return "held by " + strings.Join(why, "; ")
 	case ResultWaiting:

@@ -58,7 +58,7 @@ func (f Fact) Where() string {
 		return ""
 	}
 	text := fmt.Sprintf("%s:%d", f.File, f.Line)
-	if c := f.Touched; c != nil {
+	if c := f.LastCommit; c != nil {
 		name, _, _ := strings.Cut(c.Author, " <")
 		text += fmt.Sprintf(" (%.7s, %s, %s: %s)", c.ID, name, c.Time.Format(time.DateOnly), c.Subject)
 	}
@@ -69,7 +69,7 @@ func (f Fact) Where() string {
 func (e *Explanation) Touch(touched func(file string, line int) *CommitRef) {
 	for i := range e.Facts {
 		if f := &e.Facts[i]; f.File != "" && f.Line > 0 {
-			f.Touched = touched(f.File, f.Line)
+			f.LastCommit = touched(f.File, f.Line)
 		}
 	}
 }
@@ -78,7 +78,7 @@ func (e *Explanation) Touch(touched func(file string, line int) *CommitRef) {
 func (e *Explanation) WriteText(w io.Writer, paint Paint) error {
 	t := &textWriter{w: bufio.NewWriter(w), paint: paint}
 	t.line("%s", e.Answer)
-	t.line("%s", t.tone(Faint, fmt.Sprintf("provisioner %s; commit %.7s; dates judged at %s", e.Provisioner, cmpCommit(e.Commit), e.At.Format(time.RFC3339))))
+	t.line("%s", t.tone(Faint, fmt.Sprintf("provisioner %s; commit %.7s; dates judged at %s", e.Provisioner, cmpCommit(e.Commit), e.EvaluatedAt.Format(time.RFC3339))))
 	for _, n := range e.Notes {
 		t.line("%s %s", t.tone(Caution, "note:"), n)
 	}

@@ -69,7 +69,7 @@ func applyGates(in *gateInput) []string {
 		}
 		for i, why := range g.holds(in, limit) {
 			c := &in.changes[i]
-			c.Held = append(c.Held, Hold{Gate: g.name, Why: why, Final: g.final != nil && g.final(in, c)})
+			c.Held = append(c.Held, Hold{Gate: g.name, Reason: why, NotApprovable: g.final != nil && g.final(in, c)})
 		}
 	}
 	holdDependants(in.changes)
@@ -81,7 +81,7 @@ func holdDependants(changes []Change) {
 	g := newGraph(changes)
 	final := map[Ref]int{} // the change that a set-aside serves
 	for i := range changes {
-		for _, ref := range changes[i].On {
+		for _, ref := range changes[i].DependsOn {
 			if (ref.Kind == SetAsideUser || ref.Kind == SetAsideGroup) && ref.Key == changes[i].Key {
 				final[ref] = i
 			}
@@ -95,7 +95,7 @@ func holdDependants(changes []Change) {
 			}
 			stand := func(j int) {
 				if len(changes[j].Held) > 0 && len(changes[i].Held) == 0 {
-					changes[i].Held = []Hold{{Gate: "dependency", Why: "stands on " + changes[j].Ref().String()}}
+					changes[i].Held = []Hold{{Gate: "dependency", Reason: "stands on " + changes[j].Ref().String()}}
 					again = true
 				}
 			}
@@ -158,7 +158,7 @@ func (in *gateInput) count(match func(*Change) bool) int {
 func (in *gateInput) staying() int {
 	n := 0
 	for _, owned := range in.ledger.Users {
-		if owned.Left == nil {
+		if owned.LeftScopeAt == nil {
 			n++
 		}
 	}

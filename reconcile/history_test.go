@@ -364,7 +364,7 @@ func (h *history) observe() {
 	h.judge(before, past, result, err)
 }
 
-func (h *history) remembered() *reconcile.Past {
+func (h *history) remembered() *reconcile.AuditState {
 	past, err := h.audit.Past(context.Background(), "aws")
 	h.must(err)
 	return past
@@ -383,7 +383,7 @@ func (h *history) peek() (string, error) {
 }
 
 // judge holds a run against the directory before and after it.
-func (h *history) judge(before awssim.State, past *reconcile.Past, result *reconcile.RunResult, failure error) {
+func (h *history) judge(before awssim.State, past *reconcile.AuditState, result *reconcile.RunResult, failure error) {
 	after := h.sim.State()
 	facts := factsOf(before, after)
 	if len(h.eyes.Blind) > 0 {
@@ -424,7 +424,7 @@ func said(r *reconcile.Report) string {
 }
 
 // judgeOwnership: what is not ours is not changed but for adoption (I3), and groups keep their ids (I4).
-func (h *history) judgeOwnership(before, after awssim.State, past *reconcile.Past, result *reconcile.RunResult) {
+func (h *history) judgeOwnership(before, after awssim.State, past *reconcile.AuditState, result *reconcile.RunResult) {
 	ours := map[string]bool{}
 	for _, owned := range past.Ledger.Users {
 		ours[owned.ID] = true
@@ -640,7 +640,7 @@ func (h *history) giveWay(r *reconcile.Report) {
 	inTheWay := map[string]bool{}
 	for i := range r.Changes {
 		for _, hold := range r.Changes[i].Held {
-			if m := holder.FindStringSubmatch(hold.Why); m != nil {
+			if m := holder.FindStringSubmatch(hold.Reason); m != nil {
 				inTheWay[m[1]] = true
 			}
 		}

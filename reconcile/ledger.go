@@ -5,19 +5,22 @@ import (
 	"time"
 )
 
-// Ledger says which objects of a directory are ours: key to AWS id. What is not in it is never changed, but for adoption.
+// Ledger lists the objects of a directory that roster manages, by key. roster changes no other
+// object, except to adopt it.
 type Ledger struct {
 	Users  map[string]Owned `json:"users,omitempty"`
 	Groups map[string]Owned `json:"groups,omitempty"`
 }
 
-// Owned is one object of ours.
+// Owned is a managed object.
 type Owned struct {
 	ID string `json:"id"`
-	// Left is when somebody's deactivation for leaving the scope was confirmed; the wait for deletion counts from it.
-	Left *time.Time `json:"left,omitempty"`
-	// Adopted says that a group was taken over and that who was in it before is still to be decided on.
-	Adopted bool `json:"adopted,omitempty"`
+	// LeftScopeAt is when the deactivation of a user that left the scope was confirmed.
+	// deleteAfterDays counts from it. Nil for all other objects.
+	LeftScopeAt *time.Time `json:"leftScopeAt,omitempty"`
+	// MembersUndecided is true for an adopted group until the removal of its previous members was
+	// approved or rejected.
+	MembersUndecided bool `json:"membersUndecided,omitempty"`
 }
 
 // NewLedger returns an empty ledger.

@@ -59,7 +59,7 @@ func (v *sight) cheapest(n needs) []wish {
 	groups, users := 0, len(byUser)
 	for w := range byGroup {
 		groups += v.cost(w)
-		users += pages(n.counts[w.Of])
+		users += pages(n.counts[w.Value])
 	}
 	chosen := byUser
 	if groups <= users {
@@ -74,7 +74,7 @@ func (v *sight) cheapest(n needs) []wish {
 func (s *session) list(ctx context.Context, v *sight, wishes []wish) error {
 	users, groups := 0, 0
 	for _, w := range wishes {
-		switch w.What {
+		switch w.Kind {
 		case seeUser, seeUserKey, seeUserName:
 			users++
 		case seeGroup, seeGroupKey, seeGroupName:
@@ -114,27 +114,27 @@ func (s *session) listGroups(ctx context.Context, v *sight) error {
 func (s *session) find(ctx context.Context, v *sight, w wish) (keep func(), err error) {
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("look up %s %q: %w", w.What, w.Of, err)
+			err = fmt.Errorf("look up %s %q: %w", w.Kind, w.Value, err)
 		}
 	}()
-	switch w.What {
+	switch w.Kind {
 	case seeMembers:
-		members, err := collect(s.dir.Members(ctx, w.Of))
+		members, err := collect(s.dir.Members(ctx, w.Value))
 		slices.Sort(members)
-		return func() { v.putMembers(w.Of, members, s.started); v.seen[w] = true }, err
+		return func() { v.putMembers(w.Value, members, s.started); v.seen[w] = true }, err
 	case seeGroupsOf:
-		groups, err := collect(s.dir.GroupsOf(ctx, w.Of))
+		groups, err := collect(s.dir.GroupsOf(ctx, w.Value))
 		slices.Sort(groups)
-		return func() { v.putGroupsOf(w.Of, groups); v.seen[w] = true }, err
+		return func() { v.putGroupsOf(w.Value, groups); v.seen[w] = true }, err
 	case seeGroup, seeGroupKey, seeGroupName:
 		g, ok, err := s.findGroup(ctx, w)
-		if err == nil && !ok && w.What == seeGroup {
+		if err == nil && !ok && w.Kind == seeGroup {
 			err = s.confirm(ctx)
 		}
 		return func() { v.note(w, ok, g.ID, seeGroup, func() { v.putGroup(g) }, v.dropGroup) }, err
 	}
 	u, ok, err := s.findUser(ctx, w)
-	if err == nil && !ok && w.What == seeUser {
+	if err == nil && !ok && w.Kind == seeUser {
 		err = s.confirm(ctx)
 	}
 	return func() { v.note(w, ok, u.ID, seeUser, func() { v.putUser(u) }, v.dropUser) }, err
@@ -147,8 +147,8 @@ func (v *sight) note(w wish, ok bool, id string, byID wishKind, put func(), drop
 	case ok:
 		put()
 		v.seen[wish{byID, id}] = true
-	case w.What == byID:
-		drop(w.Of)
+	case w.Kind == byID:
+		drop(w.Value)
 	}
 }
 
@@ -160,23 +160,23 @@ func (s *session) confirm(ctx context.Context) error {
 }
 
 func (s *session) findUser(ctx context.Context, w wish) (RemoteUser, bool, error) {
-	switch w.What {
+	switch w.Kind {
 	case seeUserKey:
-		return s.dir.UserByExternalID(ctx, w.Of)
+		return s.dir.UserByExternalID(ctx, w.Value)
 	case seeUserName:
-		return s.dir.UserByName(ctx, w.Of)
+		return s.dir.UserByName(ctx, w.Value)
 	}
-	return s.dir.User(ctx, w.Of)
+	return s.dir.User(ctx, w.Value)
 }
 
 func (s *session) findGroup(ctx context.Context, w wish) (RemoteGroup, bool, error) {
-	switch w.What {
+	switch w.Kind {
 	case seeGroupKey:
-		return s.dir.GroupByExternalID(ctx, w.Of)
+		return s.dir.GroupByExternalID(ctx, w.Value)
 	case seeGroupName:
-		return s.dir.GroupByName(ctx, w.Of)
+		return s.dir.GroupByName(ctx, w.Value)
 	}
-	return s.dir.Group(ctx, w.Of)
+	return s.dir.Group(ctx, w.Value)
 }
 
 // countMembers reads members of a group until there are enough, or all.

@@ -19,7 +19,7 @@ func (p *Plan) Markdown() string {
 	if p.Dirty {
 		m.line("\nMade from files that are not committed.")
 	}
-	m.assertions(p.Assertions)
+	m.assertions(p.Violations)
 	for _, n := range p.Notices {
 		m.line("\n> %s", escape(n))
 	}
@@ -46,8 +46,8 @@ func ReportMarkdown(r *Report) string {
 	row("commit", strings.TrimSpace(r.Commit.ID+" "+r.Commit.Subject))
 	row("author", r.Commit.Author)
 	row("trigger", r.Trigger)
-	if r.Remembered != nil {
-		row("AWS", r.Remembered.String())
+	if r.CachedRead != nil {
+		row("AWS", r.CachedRead.String())
 	}
 	row("began", r.Started.Format(time.RFC3339))
 	row("ended", r.Finished.Format(time.RFC3339))
@@ -59,11 +59,11 @@ func ReportMarkdown(r *Report) string {
 	if r.Repeats > 0 {
 		row("runs like the previous report since", fmt.Sprint(r.Repeats))
 	}
-	row("roster", r.Roster)
+	row("roster", r.RosterVersion)
 	for _, e := range r.Errors {
 		m.line("\n**Error:** %s", escape(e))
 	}
-	m.assertions(r.Assertions)
+	m.assertions(r.Violations)
 	for _, n := range r.Warnings {
 		m.line("\n> %s", escape(n))
 	}
@@ -101,7 +101,7 @@ func (m *markdown) held(changes []Done, digest string) {
 			m.line("- ... and %d more reasons", len(reasons)-i)
 			break
 		}
-		m.line("- `%s`: %s", h.Gate, escape(h.Why))
+		m.line("- `%s`: %s", h.Gate, escape(h.Reason))
 	}
 	if digest != "" && releasable(changes) {
 		m.line("\nTo release exactly this, commit:\n\n```cue\n%s\n```", approval(digest))

@@ -30,14 +30,16 @@ type Recollection struct {
 	// Run is the one that the status must name: when another process has run since, nothing of this counts.
 	Run      string    `json:"run"`
 	Observed *Observed `json:"observed"`
-	// Full is when everything was read in one run, Users and Groups when each was listed whole. Zero: never.
-	Full   time.Time `json:"full"`
-	Users  time.Time `json:"users"`
-	Groups time.Time `json:"groups"`
-	// Members says when all members of a group were read, by group id.
-	Members map[string]time.Time `json:"members"`
-	// Doubts are what a write may have changed of which no answer came: looked up before anything is planned.
-	Doubts []wish `json:"doubts,omitempty"`
+	// FullReadAt is the time of the last run that read everything. UsersReadAt and GroupsReadAt are
+	// the times of the last complete listings. Zero means never.
+	FullReadAt   time.Time `json:"fullReadAt"`
+	UsersReadAt  time.Time `json:"usersReadAt"`
+	GroupsReadAt time.Time `json:"groupsReadAt"`
+	// MembersReadAt is the time when all members of a group were last read, by group id.
+	MembersReadAt map[string]time.Time `json:"membersReadAt"`
+	// Unverified lists what writes without an answer may have changed. The next run looks it up
+	// before it plans.
+	Unverified []wish `json:"unverified,omitempty"`
 }
 
 // Check refuses what is not a whole recollection of this version.
@@ -45,7 +47,7 @@ func (r *Recollection) Check() error {
 	switch {
 	case r.Version != RecollectionVersion:
 		return fmt.Errorf("a recollection of version %d, want %d", r.Version, RecollectionVersion)
-	case r.Observed == nil || r.Observed.Members == nil || r.Members == nil:
+	case r.Observed == nil || r.Observed.Members == nil || r.MembersReadAt == nil:
 		return errors.New("a recollection without its parts")
 	}
 	return nil
@@ -53,26 +55,26 @@ func (r *Recollection) Check() error {
 
 // recollect begins the memory of what was read whole.
 func recollect(o *Observed, p *schema.Provisioner) *Recollection {
-	r := &Recollection{Version: RecollectionVersion, Identity: p.Identity(), Observed: o, Full: o.At, Users: o.At, Members: make(map[string]time.Time, len(o.Members))}
+	r := &Recollection{Version: RecollectionVersion, Identity: p.Identity(), Observed: o, FullReadAt: o.ReadAt, UsersReadAt: o.ReadAt, MembersReadAt: make(map[string]time.Time, len(o.Members))}
 	if p.PushGroups {
-		r.Groups = o.At
+		r.GroupsReadAt = o.ReadAt
 	}
 	for id := range o.Members {
-		r.Members[id] = o.At
+		r.MembersReadAt[id] = o.ReadAt
 	}
 	o.intern()
 	return r
 }
 
-// Remembered says on what a plan rests that did not read everything.
+// Remembered describes a plan that is based in part on the cached directory.
 type Remembered struct {
-	Since    time.Time `json:"since"`    // when the part was read that nobody has read for the longest time
-	LookedUp int       `json:"lookedUp"` // objects, names and lists of members looked up now: all that the changes touch
+	OldestRead time.Time `json:"oldestRead"` // when the oldest part was read
+	Lookups    int       `json:"lookups"`    // number of objects, names and member lists that the run looked up
 }
 
 // String is one line for people.
 func (r *Remembered) String() string {
-	return fmt.Sprintf("read since %s, %s now", r.Since.Format(time.RFC3339), plural(r.LookedUp, "lookup"))
+	return fmt.Sprintf("read since %s, %s now", r.OldestRead.Format(time.RFC3339), plural(r.Lookups, "lookup"))
 }
 
 // copy returns one that can be brought up to date.
@@ -80,23 +82,23 @@ func (r *Recollection) copy() *Recollection {
 	c := *r
 	o := *r.Observed
 	o.Users, o.Groups, o.Members = slices.Clone(o.Users), slices.Clone(o.Groups), maps.Clone(o.Members)
-	c.Observed, c.Members, c.Doubts = &o, maps.Clone(r.Members), slices.Clone(r.Doubts)
+	c.Observed, c.MembersReadAt, c.Unverified = &o, maps.Clone(r.MembersReadAt), slices.Clone(r.Unverified)
 	return &c
 }
 
 // oldest is when the part was read that nobody has read for the longest time.
 func (r *Recollection) oldest() time.Time {
-	at := r.Users
+	at := r.UsersReadAt
 	older := func(t time.Time) {
 		if t.Before(at) {
 			at = t
 		}
 	}
-	if !r.Groups.IsZero() {
-		older(r.Groups)
+	if !r.GroupsReadAt.IsZero() {
+		older(r.GroupsReadAt)
 	}
 	for id := range r.Observed.Members {
-		older(r.Members[id])
+		older(r.MembersReadAt[id])
 	}
 	return at
 }

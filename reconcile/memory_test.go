@@ -86,15 +86,15 @@ func TestACommitCostsCallsForWhatItChangesAlone(t *testing.T) {
 					want = reconcile.RunInSync
 				}
 				r := w.apply(want)
-				if r.Remembered == nil {
+				if r.CachedRead == nil {
 					t.Error("the report does not say that it rests on memory")
 				}
 				if diff := cmp.Diff(tt.calls, w.calls()); diff != "" {
 					t.Errorf("calls:\n%s", diff)
 				}
 				w.trigger = "command" // and nothing was missed
-				if r := w.apply(reconcile.RunInSync); r.Remembered != nil {
-					t.Errorf("after reading everything the report says %q", r.Remembered)
+				if r := w.apply(reconcile.RunInSync); r.CachedRead != nil {
+					t.Errorf("after reading everything the report says %q", r.CachedRead)
 				}
 			})
 		}
@@ -397,10 +397,10 @@ func TestPreviewsLookAtWhatRunsRemember(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !have.Observed.At.Before(want.Observed.At) {
-		t.Errorf("it says that it was read at %v", have.Observed.At)
+	if !have.Observed.ReadAt.Before(want.Observed.ReadAt) {
+		t.Errorf("it says that it was read at %v", have.Observed.ReadAt)
 	}
-	want.Observed.At = have.Observed.At
+	want.Observed.ReadAt = have.Observed.ReadAt
 	if diff := cmp.Diff(want, have); diff != "" {
 		t.Error(diff)
 	}

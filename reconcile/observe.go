@@ -13,7 +13,7 @@ import (
 
 // Observed is one complete look at a directory.
 type Observed struct {
-	At     time.Time     `json:"at"`
+	ReadAt time.Time     `json:"readAt"`
 	Users  []RemoteUser  `json:"users"`
 	Groups []RemoteGroup `json:"groups"`
 	// Members holds the sorted user ids of each group that was asked for, by group id.
@@ -38,7 +38,7 @@ type Look struct {
 // Observe reads users, groups and memberships, users beside the rest: a listing goes one page after the other, whatever the rate allows. It
 // fails as a whole: what could not be read to its end is never taken for absent.
 func Observe(ctx context.Context, r Reader, look Look, now time.Time) (*Observed, error) {
-	o := &Observed{At: now, Members: map[string][]string{}}
+	o := &Observed{ReadAt: now, Members: map[string][]string{}}
 	members := false
 	listings, beside := errgroup.WithContext(ctx)
 	listings.Go(func() (err error) {

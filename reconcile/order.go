@@ -86,9 +86,9 @@ func setAside(changes []Change, a State) []Change {
 			if k := slices.Index(broken, j); k >= 0 {
 				ref = changes[len(changes)-len(broken)+k].Ref()
 			}
-			changes[i].On = append(changes[i].On, ref)
+			changes[i].DependsOn = append(changes[i].DependsOn, ref)
 		}
-		slices.SortFunc(changes[i].On, Ref.Compare)
+		slices.SortFunc(changes[i].DependsOn, Ref.Compare)
 	}
 	return changes
 }
@@ -138,7 +138,7 @@ func aside(c *Change) Change {
 		out.Attributes = append(out.Attributes, AttributeChange{Path: x.Path, Old: x.Old, New: temporary})
 		x.Old = temporary
 	}
-	c.On = append(c.On, out.Ref())
+	c.DependsOn = append(c.DependsOn, out.Ref())
 	return out
 }
 
@@ -207,7 +207,7 @@ func (g *graph) each(i int, f func(int)) {
 		visit(AdoptUser, c.Member)
 		visit(AdoptGroup, c.Key)
 	}
-	for _, ref := range c.On {
+	for _, ref := range c.DependsOn {
 		if j, ok := g.byRef[ref]; ok {
 			f(j)
 		}

@@ -30,7 +30,7 @@ func (r *reasons) user(c *Change) {
 		r.leaver(c)
 		return
 	}
-	c.Reason.At = want.At.String()
+	c.Reason.Position = want.At.String()
 	switch {
 	case r.linking.Users[c.Key] == Deleted:
 		c.Origin, c.Reason.Text = Drift, "deleted outside"
@@ -47,7 +47,7 @@ func (r *reasons) user(c *Change) {
 			c.Reason.Text = "declared inactive"
 		}
 	}
-	if c.Kind == ActivateUser && r.ledger.Users[c.Key].Left != nil { // it was us who deactivated them, whether or not that commit was completed
+	if c.Kind == ActivateUser && r.ledger.Users[c.Key].LeftScopeAt != nil { // it was us who deactivated them, whether or not that commit was completed
 		c.Reason.Text = "back in scope"
 		return
 	}
@@ -76,7 +76,7 @@ func (r *reasons) user(c *Change) {
 }
 
 func (r *reasons) leaver(c *Change) {
-	c.Reason.Text, c.Reason.Leaves = "left the scope", true
+	c.Reason.Text, c.Reason.LeftScope = "left the scope", true
 	if c.Kind == DeleteUser && r.target.Left[c.Key] == leavingDeleted {
 		c.Reason.Text = "left the scope; deletion is due"
 	}
@@ -91,7 +91,7 @@ func (r *reasons) group(c *Change) {
 		c.Reason.Text = "no longer declared for this provisioner"
 		return
 	}
-	c.Reason.At = want.At.String()
+	c.Reason.Position = want.At.String()
 	switch {
 	case r.linking.Groups[c.Key] == Deleted:
 		c.Origin, c.Reason.Text = Drift, "deleted outside"
@@ -118,16 +118,16 @@ func (r *reasons) group(c *Change) {
 func (r *reasons) member(c *Change) {
 	if c.Kind == AddMember {
 		if m, ok := r.want.member(c.Key, c.Member); ok {
-			c.Reason = Reason{Text: "declared member", At: m.Pos.String(), Rule: m.Via}
+			c.Reason = Reason{Text: "declared member", Position: m.Pos.String(), Via: m.Via}
 		}
-		left := r.ledger.Users[c.Member].Left != nil // then it was us who removed them, whether or not that commit was completed
+		left := r.ledger.Users[c.Member].LeftScopeAt != nil // then it was us who removed them, whether or not that commit was completed
 		if r.last != nil && r.last.has(c.Key, c.Member) && r.last.Users[c.Member] != nil && r.last.Users[c.Member].Active && !left {
 			c.Origin, c.Reason.Text = Drift, "removed outside"
 		}
 		return
 	}
 	if g := r.want.Groups[c.Key]; g != nil {
-		c.Reason.At = g.At.String()
+		c.Reason.Position = g.At.String()
 	}
 	switch {
 	case c.Member[0] == '#':

@@ -26,9 +26,10 @@ type Plan struct {
 	Identity    string    `json:"identity"`
 	Commit      CommitRef `json:"commit"`
 	Dirty       bool      `json:"dirty,omitempty"` // made from files that are not committed
-	At          time.Time `json:"at"`              // when the directory was read, the oldest part of what is known of it
-	// Remembered says that not everything was read for this plan; nil when it was.
-	Remembered *Remembered `json:"remembered,omitempty"`
+	ReadAt      time.Time `json:"readAt"`          // when the oldest part of the directory was read
+	// CachedRead is set if the plan is based in part on the cached directory; nil if everything was
+	// read.
+	CachedRead *Remembered `json:"cachedRead,omitempty"`
 	Mode       Mode        `json:"mode"`
 	Scope      string      `json:"scope"`
 	Digest     string      `json:"digest"`
@@ -36,14 +37,14 @@ type Plan struct {
 	Counts     Counts      `json:"counts"`
 	Changes    []Change    `json:"changes"`
 	Notices    []string    `json:"notices,omitempty"`
-	// Approvals are those that released something.
+	// Approvals are the approvals that released changes.
 	Approvals []Approved `json:"approvals,omitempty"`
-	// Assertions are those that do not hold, on what is declared or on what AWS holds.
-	Assertions []Violation `json:"assertions,omitempty"`
-	// Expiring lists what ends by itself within the next 30 days, the soonest first.
+	// Violations are the assertions that do not hold, on the declared or the observed state.
+	Violations []Violation `json:"violations,omitempty"`
+	// Expiring lists the access that ends within the next 30 days, the soonest first.
 	Expiring []Expiry `json:"expiring,omitempty"`
-	// Foreign are the objects of the directory that are not ours and stay as they are.
-	Foreign []Foreign `json:"foreign,omitempty"`
+	// Unmanaged are the objects of the directory that roster does not manage.
+	Unmanaged []Foreign `json:"unmanaged,omitempty"`
 
 	linking   *Linking
 	target    *target
@@ -75,15 +76,15 @@ type PlanInput struct {
 	Edit *MappingEdit
 	// Rewound says why Commit does not descend from what was last applied, Distrust why the audit branch cannot be trusted; empty when
 	// all is well.
-	Rewound, Distrust string
-	Reviewed          *Reviewed // what was approved; nil where no review is required
+	Rewound, DistrustReason string
+	Reviewed                *Reviewed // what was approved; nil where no review is required
 }
 
 // NewPlan decides what has to change. Same input, same plan and digest.
 func NewPlan(in PlanInput) *Plan {
 	linking := Link(in.Observed, in.Ledger, in.Want)
 	target := aim(linking, in.Want, in.Ledger, in.Provisioner, in.Now)
-	p := &Plan{Version: 1, Provisioner: in.Provisioner.Key, Identity: in.Provisioner.Identity(), Commit: in.Commit, At: in.Observed.At,
+	p := &Plan{Version: 1, Provisioner: in.Provisioner.Key, Identity: in.Provisioner.Identity(), Commit: in.Commit, ReadAt: in.Observed.ReadAt,
 		Mode: modeOf(in), Scope: scopeOf(in.Provisioner), linking: linking, target: target, removed: in.Want.Removed}
 	unlinked := settleUnlinked(linking, target, in)
 	p.Changes = Diff(linking.State, target.State)
@@ -92,7 +93,7 @@ func NewPlan(in PlanInput) *Plan {
 		why.explain(&p.Changes[i])
 	}
 	p.Notices = applyGates(&gateInput{changes: p.Changes, want: in.Want, last: in.Last, linking: linking, target: target,
-		ledger: in.Ledger, status: in.Status, policy: in.Provisioner, now: in.Now, rewound: in.Rewound, distrust: in.Distrust, lost: in.Lost,
+		ledger: in.Ledger, status: in.Status, policy: in.Provisioner, now: in.Now, rewound: in.Rewound, distrust: in.DistrustReason, lost: in.Lost,
 		observed: in.Observed, reviewed: in.Reviewed})
 	p.approve(in)
 	p.wait(in)
@@ -102,8 +103,8 @@ func NewPlan(in PlanInput) *Plan {
 	}
 	p.Expiring = expiring(in.Want, in.Now)
 	p.Counts = Counts{DesiredUsers: len(in.Want.Users), DesiredGroups: len(in.Want.Groups), ObservedUsers: len(in.Observed.Users),
-		ObservedGroups: len(in.Observed.Groups), Foreign: len(linking.Foreign), Unlinked: unlinked}
-	p.Foreign = linking.Foreign
+		ObservedGroups: len(in.Observed.Groups), Unmanaged: len(linking.Foreign), Adoptable: unlinked}
+	p.Unmanaged = linking.Foreign
 	for i := range p.Changes {
 		switch c := &p.Changes[i]; {
 		case c.Waiting != "":

@@ -17,20 +17,20 @@ type Preview struct {
 	Identity    string    `json:"identity"`
 	Base        CommitRef `json:"base"`
 	Head        CommitRef `json:"head"`
-	// At is when the directory was read; nil when it was not, and the base is taken for what it holds.
-	At   *time.Time `json:"at,omitempty"`
-	Mode Mode       `json:"mode"`
+	// ReadAt is when the directory was read; nil if it was not and is assumed to match the base.
+	ReadAt *time.Time `json:"readAt,omitempty"`
+	Mode   Mode       `json:"mode"`
 	// Digest is of Changes; a plan made after the merge has it too if the base was in sync. Empty when the directory was not read: the
 	// ids of its objects are part of a digest.
 	Digest  string   `json:"digest,omitempty"`
 	Changes []Change `json:"changes"`
-	// Settled are changes that the base still has before it, and that the merge makes needless.
-	Settled []Change `json:"settled,omitempty"`
-	// Endings are memberships and people whose end the merge sets, moves or lifts.
-	Endings []Ending `json:"endings,omitempty"`
-	Notices []string `json:"notices,omitempty"`
-	// Refused says why there is no preview of this provisioner; empty when there is one.
-	Refused string `json:"refused,omitempty"`
+	// NoLongerNeeded are pending changes of the base that the merge makes unnecessary.
+	NoLongerNeeded []Change `json:"noLongerNeeded,omitempty"`
+	// EndDateChanges are the end dates that the merge sets, moves or removes.
+	EndDateChanges []Ending `json:"endDateChanges,omitempty"`
+	Notices        []string `json:"notices,omitempty"`
+	// UnavailableReason says why there is no preview of this provisioner; empty if there is one.
+	UnavailableReason string `json:"unavailableReason,omitempty"`
 }
 
 // PreviewInput is what a preview is a function of.
@@ -50,7 +50,7 @@ type PreviewInput struct {
 func NewPreview(in PreviewInput) (*Preview, error) {
 	p := &Preview{Version: 1, Provisioner: in.Provisioner, Base: in.BaseCommit, Head: in.HeadCommit, Changes: []Change{}}
 	before, after := in.Base.Provisioners[in.Provisioner], in.Merged.Provisioners[in.Provisioner]
-	if p.Refused = refusedPreview(before, after, in.Snapshot); p.Refused != "" {
+	if p.UnavailableReason = refusedPreview(before, after, in.Snapshot); p.UnavailableReason != "" {
 		return p, nil
 	}
 	p.Identity = after.Identity()
@@ -66,9 +66,9 @@ func NewPreview(in PreviewInput) (*Preview, error) {
 	if snapshot == nil {
 		snapshot = assume(was, have, before, in.Now)
 	} else {
-		p.At = &snapshot.Observed.At
+		p.ReadAt = &snapshot.Observed.ReadAt
 	}
-	input := PlanInput{Observed: snapshot.Observed, Ledger: snapshot.Ledger, Status: snapshot.Status, Distrust: snapshot.Distrust,
+	input := PlanInput{Observed: snapshot.Observed, Ledger: snapshot.Ledger, Status: snapshot.Status, DistrustReason: snapshot.DistrustReason,
 		Last: was, Now: in.Now}
 	if before == nil {
 		input.Last = nil
@@ -82,7 +82,7 @@ func NewPreview(in PreviewInput) (*Preview, error) {
 	}
 	p.Notices = append(p.Notices, policyNotices(before, after)...)
 	p.compare(NewPlan(base), NewPlan(merged))
-	p.Endings = endings(in, was, will)
+	p.EndDateChanges = endings(in, was, will)
 	if in.Snapshot != nil {
 		p.Digest = digest(p.Identity, p.Changes, func(*Change) bool { return true })
 	} else {
@@ -160,7 +160,7 @@ func (p *Preview) compare(base, merged *Plan) {
 	remain := aimsOf(merged.Changes)
 	for _, c := range base.Changes {
 		if left, some := c.less(remain); some {
-			p.Settled = append(p.Settled, left)
+			p.NoLongerNeeded = append(p.NoLongerNeeded, left)
 		}
 	}
 	if base.Mode != merged.Mode {

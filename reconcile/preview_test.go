@@ -130,7 +130,7 @@ func TestPreviewIsWhatMergingBrings(t *testing.T) {
 				assumed = test.assumed
 			}
 			wantLines(t, "changes without a look at the directory", told(w.preview(2, 3, true).Changes), assumed...)
-			wantLines(t, "settled", told(have.Settled), test.settled...)
+			wantLines(t, "settled", told(have.NoLongerNeeded), test.settled...)
 			wantLines(t, "notices", have.Notices, test.notices...)
 		})
 	}
@@ -178,8 +178,8 @@ func TestPreviewUsesOnlyTheConnectionOfTheBase(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if test.want == "" && p.Refused != "" || !strings.HasPrefix(p.Refused, test.want) {
-				t.Errorf("refused: %q; want %q", p.Refused, test.want)
+			if test.want == "" && p.UnavailableReason != "" || !strings.HasPrefix(p.UnavailableReason, test.want) {
+				t.Errorf("refused: %q; want %q", p.UnavailableReason, test.want)
 			}
 		})
 	}
@@ -204,7 +204,7 @@ func TestPreviewTellsWhatEndsByItself(t *testing.T) {
 users: u2: validUntil: "2027-06-30"
 `)
 	var have []string
-	for _, e := range w.preview(1, 2, true).Endings {
+	for _, e := range w.preview(1, 2, true).EndDateChanges {
 		have = append(have, e.String())
 	}
 	wantLines(t, "endings", have, "access of name2@example.com ends on 2027-06-30", "name1@example.com in Dev ends on 2027-02-28",
@@ -218,7 +218,7 @@ func TestPreviewRenderings(t *testing.T) {
 	w.apply(reconcile.RunApplied)
 	w.commit("enabled: true\ngroups: [\"dev\"]", strings.Replace(people(14), "name2", "renamed2", 2)+group("dev", "Developers & friends", 1, 8)+
 		"groups: dev: members: {u13: {until: \"2027-01-31\"}, u14: {}}\n"+group("ops", "Operators", 5, 12))
-	list := []*reconcile.Preview{w.preview(1, 2, false), w.preview(1, 2, true), {Provisioner: "new", Refused: "cannot be previewed: it is *new*"}}
+	list := []*reconcile.Preview{w.preview(1, 2, false), w.preview(1, 2, true), {Provisioner: "new", UnavailableReason: "cannot be previewed: it is *new*"}}
 	for _, p := range list {
 		p.Identity, p.Digest = "us-east-1/t0000000-0000-4000-8000-000000000001", strings.Repeat("0", len(p.Digest))
 	}
@@ -236,8 +236,8 @@ func TestPreviewOfAnythingFitsAComment(t *testing.T) {
 		p := &reconcile.Preview{Provisioner: fmt.Sprintf("aws-%d", i), Identity: "here"}
 		for j := range 300 {
 			p.Changes = append(p.Changes, reconcile.Change{Kind: reconcile.RemoveMember, Key: "g", Name: strings.Repeat("g", 200), Member: fmt.Sprint(j),
-				Held: []reconcile.Hold{{Gate: "memberRemovals", Why: strings.Repeat("w", 100) + fmt.Sprint(j)}}})
-			p.Endings = append(p.Endings, reconcile.Ending{User: strings.Repeat("u", 100), Until: "2027-01-31"})
+				Held: []reconcile.Hold{{Gate: "memberRemovals", Reason: strings.Repeat("w", 100) + fmt.Sprint(j)}}})
+			p.EndDateChanges = append(p.EndDateChanges, reconcile.Ending{UserName: strings.Repeat("u", 100), New: "2027-01-31"})
 			p.Notices = append(p.Notices, strings.Repeat("n", 100))
 		}
 		list = append(list, p)

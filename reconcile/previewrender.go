@@ -36,8 +36,8 @@ func PreviewsVerdict(list []*Preview) string {
 	refused, ends := 0, 0
 	for _, p := range list {
 		all = append(all, undone(p.Changes)...)
-		ends += len(p.Endings)
-		if p.Refused != "" {
+		ends += len(p.EndDateChanges)
+		if p.UnavailableReason != "" {
 			refused++
 		}
 	}
@@ -60,8 +60,8 @@ func PreviewsVerdict(list []*Preview) string {
 
 func (p *Preview) facts() string {
 	read := "AWS not read"
-	if p.At != nil {
-		read = "AWS read " + p.At.Format(time.RFC3339)
+	if p.ReadAt != nil {
+		read = "AWS read " + p.ReadAt.Format(time.RFC3339)
 	}
 	return fmt.Sprintf("%s; base %.7s; head %.7s; %s", p.Identity, cmpCommit(p.Base), cmpCommit(p.Head), read)
 }
@@ -69,8 +69,8 @@ func (p *Preview) facts() string {
 // markdown writes one provisioner's part and returns how many changes it left out.
 func (p *Preview) markdown(m *markdown) (cut int) {
 	m.line("\n### %s\n", escape(p.Provisioner))
-	if p.Refused != "" {
-		m.line("%s", escape(p.Refused))
+	if p.UnavailableReason != "" {
+		m.line("%s", escape(p.UnavailableReason))
 		return 0
 	}
 	changes := undone(p.Changes)
@@ -93,12 +93,12 @@ func (p *Preview) markdown(m *markdown) (cut int) {
 				m.line("- ... and %d more reasons", len(reasons)-i)
 				break
 			}
-			m.line("- `%s`: %s", h.Gate, escape(h.Why))
+			m.line("- `%s`: %s", h.Gate, escape(h.Reason))
 		}
 	}
 	cut = m.sections(changes)
-	m.list("Ends by itself", lines(p.Endings))
-	m.list("No longer needed", subjects(p.Settled))
+	m.list("Ends by itself", lines(p.EndDateChanges))
+	m.list("No longer needed", subjects(p.NoLongerNeeded))
 	if p.Digest != "" && len(p.Changes) > 0 {
 		m.line("\nDigest `%s`", p.Digest)
 	}
@@ -114,8 +114,8 @@ func (p *Preview) WriteText(w io.Writer, paint Paint) error {
 		_, tone = verdict(changes)
 	}
 	t.line("%s: %s", t.tone(Plain, p.Provisioner), t.tone(tone, sentence))
-	if p.Refused != "" {
-		t.line("%s", t.tone(Caution, p.Refused))
+	if p.UnavailableReason != "" {
+		t.line("%s", t.tone(Caution, p.UnavailableReason))
 		return t.w.Flush()
 	}
 	t.line("%s", t.tone(Faint, p.facts()))
@@ -123,8 +123,8 @@ func (p *Preview) WriteText(w io.Writer, paint Paint) error {
 		t.line("%s %s", t.tone(Caution, "note:"), n)
 	}
 	t.sections(sections(changes))
-	t.list("Ends by itself", lines(p.Endings))
-	t.list("No longer needed", subjects(p.Settled))
+	t.list("Ends by itself", lines(p.EndDateChanges))
+	t.list("No longer needed", subjects(p.NoLongerNeeded))
 	if p.Digest != "" && len(p.Changes) > 0 {
 		t.line("\ndigest %s", p.Digest)
 	}

@@ -29,14 +29,14 @@ func (s *session) recover(ctx context.Context) error {
 		past.Ledger = ledger
 		s.past = &past
 		s.cutOff = fmt.Sprintf("run %s was interrupted after %d of %d changes had been begun; apply completes its report first", cut.Intent.Run,
-			len(changes), cut.Intent.Changes)
+			len(changes), cut.Intent.ReleasedChanges)
 		return nil
 	}
 	r := &Report{Version: 1, Run: cut.Intent.Run, Provisioner: cut.Intent.Provisioner, Identity: cut.Intent.Identity, Outcome: RunInterrupted,
 		Trigger: cut.Intent.Trigger, Commit: cut.Intent.Commit, Started: cut.Intent.Started, Finished: s.now(), Digest: cut.Intent.Digest,
-		Changes: changes, Roster: s.Version}
+		Changes: changes, RosterVersion: s.Version}
 	r.Errors = []string{fmt.Sprintf("the run ended without a report: %d of %d changes had been begun; completed from the journal by the next run",
-		len(changes), cut.Intent.Changes)}
+		len(changes), cut.Intent.ReleasedChanges)}
 	r.count()
 	status := s.status(r, ledger)
 	if _, err := s.Audit.Conclude(ctx, Conclusion{Report: r, Ledger: ledger, Status: status}); err != nil {
@@ -48,7 +48,7 @@ func (s *session) recover(ctx context.Context) error {
 }
 
 func leavingIf(d *Done) leaving {
-	if d.Kind == DeactivateUser && d.Reason.Leaves {
+	if d.Kind == DeactivateUser && d.Reason.LeftScope {
 		return leavingDeactivated
 	}
 	return ""

@@ -78,7 +78,7 @@ func (v *veil) change(c Change) Change {
 	shown.Reason.Text = v.text(c, c.Reason.Text)
 	shown.Held = slices.Clone(c.Held)
 	for i := range shown.Held {
-		shown.Held[i].Why = v.text(c, shown.Held[i].Why)
+		shown.Held[i].Reason = v.text(c, shown.Held[i].Reason)
 	}
 	return shown
 }
@@ -129,7 +129,7 @@ func (v *veil) plan(p *Plan) *Plan {
 	}
 	shown.Expiring = slices.Clone(p.Expiring)
 	for i := range shown.Expiring {
-		shown.Expiring[i].Name = v.value("userName", shown.Expiring[i].Name)
+		shown.Expiring[i].UserName = v.value("userName", shown.Expiring[i].UserName)
 	}
 	return &shown
 }
@@ -146,8 +146,8 @@ func (p *Preview) redact(in PreviewInput) {
 	for i, c := range p.Changes {
 		p.Changes[i] = v.change(c)
 	}
-	for i, c := range p.Settled {
-		p.Settled[i] = v.change(c)
+	for i, c := range p.NoLongerNeeded {
+		p.NoLongerNeeded[i] = v.change(c)
 	}
 }
 

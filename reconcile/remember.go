@@ -10,8 +10,8 @@ import (
 
 // recall returns what is remembered of the directory, nil if it cannot be relied on: another process has run since, a run was cut off, or
 // the audit branch is not what we left.
-func (r *Runner) recall(p *schema.Provisioner, past *Past) *Recollection {
-	if r.Memory == nil || past.Status == nil || past.Interrupted != nil || past.Open != nil || past.Distrust != "" {
+func (r *Runner) recall(p *schema.Provisioner, past *AuditState) *Recollection {
+	if r.Memory == nil || past.Status == nil || past.Interrupted != nil || past.OpenIntent != nil || past.DistrustReason != "" {
 		return nil
 	}
 	known := r.Memory.Recall(p.Key)
@@ -70,8 +70,8 @@ func (v *sight) remember(a *applier) {
 			return gone
 		})
 	}
-	slices.SortFunc(v.Doubts, wish.compare)
-	v.Doubts = slices.Compact(v.Doubts)
+	slices.SortFunc(v.Unverified, wish.compare)
+	v.Unverified = slices.Compact(v.Unverified)
 }
 
 func (v *sight) wroteUser(d *Done, answer RemoteUser) {
@@ -105,15 +105,15 @@ func (v *sight) doubt(d *Done) {
 	w := wish{seeGroup, d.ID}
 	switch {
 	case d.Member != "":
-		w.What = seeMembers
+		w.Kind = seeMembers
 	case d.Kind.OfUser():
-		w.What = seeUser
+		w.Kind = seeUser
 	}
 	if d.ID == "" { // a creation
 		w = wish{seeGroupKey, d.Key}
 		if d.Kind.OfUser() {
-			w.What = seeUserKey
+			w.Kind = seeUserKey
 		}
 	}
-	v.Doubts = append(v.Doubts, w)
+	v.Unverified = append(v.Unverified, w)
 }

@@ -24,7 +24,7 @@ func holdMaxRemovals(in *gateInput, limit *schema.Limit) map[int]string {
 }
 
 // covered reports whether a deletion was already decided when the person was deactivated.
-func (in *gateInput) covered(c *Change) bool { return in.ledger.Users[c.Key].Left != nil }
+func (in *gateInput) covered(c *Change) bool { return in.ledger.Users[c.Key].LeftScopeAt != nil }
 
 func holdGroupDeletes(in *gateInput, _ *schema.Limit) map[int]string {
 	return in.where(func(c *Change) bool { return c.Kind == DeleteGroup },

@@ -34,7 +34,7 @@ func (r *Runner) Removed(ctx context.Context, decls *schema.Declarations) (map[s
 			continue
 		}
 		s := past.Status
-		if s == nil || s.Retired || tenants[s.Identity] || !s.EverEnabled && len(past.Ledger.Users) == 0 {
+		if s == nil || s.Deprovisioned || tenants[s.Identity] || !s.EverEnabled && len(past.Ledger.Users) == 0 {
 			continue
 		}
 		p, err := r.lastDeclared(ctx, key, s)
@@ -53,8 +53,8 @@ func (r *Runner) lastDeclared(ctx context.Context, key string, s *Status) (*sche
 		return nil, fmt.Errorf("there is no provisioner %q", key)
 	}
 	commit := s.Commit.ID
-	if s.Applied != nil {
-		commit = s.Applied.Commit
+	if s.LastApplied != nil {
+		commit = s.LastApplied.Commit
 	}
 	decls, err := r.Source.Declarations(ctx, commit)
 	if err != nil {
@@ -81,7 +81,7 @@ func (s *session) retired(r *Report, ledger *Ledger) bool {
 		return true
 	}
 	for _, owned := range ledger.Users {
-		if owned.Left != nil { // has a date on which to be deleted
+		if owned.LeftScopeAt != nil { // has a date on which to be deleted
 			return false
 		}
 	}
@@ -89,7 +89,7 @@ func (s *session) retired(r *Report, ledger *Ledger) bool {
 }
 
 // pastOf returns what earlier runs of a provisioner left, under an earlier key if it was renamed.
-func (r *Runner) pastOf(ctx context.Context, key string, p *schema.Provisioner) (past *Past, was string, err error) {
+func (r *Runner) pastOf(ctx context.Context, key string, p *schema.Provisioner) (past *AuditState, was string, err error) {
 	past, err = r.Audit.Past(ctx, key)
 	if err != nil {
 		return nil, "", fmt.Errorf("read what earlier runs left: %w", err)
@@ -117,8 +117,8 @@ func (r *Runner) pastOf(ctx context.Context, key string, p *schema.Provisioner) 
 				p.Pos, key, old, len(before.Ledger.Users), len(before.Ledger.Groups), old)
 		case before.Interrupted != nil:
 			return nil, "", fmt.Errorf("a run of provisioner %q was interrupted; complete it under that name before it becomes %q", old, key)
-		case before.Distrust != "":
-			return nil, "", fmt.Errorf("what earlier runs of provisioner %q left cannot be trusted (%s); have it approved under that name before it becomes %q", old, before.Distrust, key)
+		case before.DistrustReason != "":
+			return nil, "", fmt.Errorf("what earlier runs of provisioner %q left cannot be trusted (%s); have it approved under that name before it becomes %q", old, before.DistrustReason, key)
 		default:
 			return before, old, nil
 		}
@@ -130,10 +130,10 @@ func (r *Runner) pastOf(ctx context.Context, key string, p *schema.Provisioner) 
 func (s *session) heldReports(ctx context.Context) (map[string]*Report, error) {
 	out := map[string]*Report{}
 	for key, a := range s.req.Declarations.Approvals {
-		if a.Expires == nil || a.Expires.Over(s.started) || s.past.Distrust != "" {
+		if a.Expires == nil || a.Expires.Over(s.started) || s.past.DistrustReason != "" {
 			continue
 		}
-		if st := s.past.Status; st != nil && !st.Spent[key].IsZero() {
+		if st := s.past.Status; st != nil && !st.UsedApprovals[key].IsZero() {
 			continue
 		}
 		for _, chain := range []string{s.provisioner.Key, s.was} {

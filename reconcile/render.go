@@ -150,13 +150,13 @@ func describe(d *Done) item {
 	} else if d.Reason.Text != "" {
 		detail = append(detail, d.Reason.Text)
 	}
-	if d.Reason.Rule != "" {
-		detail = append(detail, d.Reason.Rule)
+	if d.Reason.Via != "" {
+		detail = append(detail, d.Reason.Via)
 	}
-	if d.Reason.At != "" {
-		detail = append(detail, d.Reason.At)
+	if d.Reason.Position != "" {
+		detail = append(detail, d.Reason.Position)
 	}
-	if d.Approved != "" {
+	if d.Approval != "" {
 		detail = append(detail, "approved")
 	}
 	switch d.Result {
@@ -287,7 +287,7 @@ func holds(changes []Done) []Hold {
 		}
 		for _, h := range changes[i].Held {
 			if h.Gate == "dependency" {
-				h.Why = "stands on something that is held"
+				h.Reason = "stands on something that is held"
 			}
 			if counts[h] == 0 {
 				order = append(order, h)
@@ -296,9 +296,9 @@ func holds(changes []Done) []Hold {
 		}
 	}
 	for i, h := range order {
-		order[i].Why = fmt.Sprintf("%s (%s)", h.Why, plural(counts[h], "change"))
-		if h.Final {
-			order[i].Why += "; no approval releases it"
+		order[i].Reason = fmt.Sprintf("%s (%s)", h.Reason, plural(counts[h], "change"))
+		if h.NotApprovable {
+			order[i].Reason += "; no approval releases it"
 		}
 	}
 	return order

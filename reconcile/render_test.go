@@ -119,14 +119,14 @@ func TestPlansOfEverySize(t *testing.T) {
 // sized is a plan with n changes: half of them take access, and who would be deactivated is held.
 func sized(n int) *reconcile.Plan {
 	plan := &reconcile.Plan{Version: 1, Provisioner: "aws", Identity: "us-east-1/t0000000", Scope: `groups "everybody"`, Mode: reconcile.ModeEnabled,
-		Commit: reconcile.CommitRef{ID: "0123456789abcdef"}, At: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC),
+		Commit: reconcile.CommitRef{ID: "0123456789abcdef"}, ReadAt: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC),
 		Digest: "sha256:" + strings.Repeat("0", 64), HeldDigest: "sha256:" + strings.Repeat("1", 64),
 		Counts: reconcile.Counts{DesiredUsers: n, DesiredGroups: 20, ObservedUsers: n, ObservedGroups: 20, Held: (n + 3) / 6}}
 	kinds := []reconcile.Kind{reconcile.RemoveMember, reconcile.UpdateUser, reconcile.DeactivateUser, reconcile.AddMember, reconcile.CreateUser, reconcile.RemoveMember}
 	for i := range n {
 		name := fmt.Sprintf("name%d@example.com", i)
 		c := reconcile.Change{Kind: kinds[i%len(kinds)], Key: fmt.Sprintf("u-%d", i), ID: fmt.Sprintf("id-%d", i), Name: name, Origin: reconcile.Intended,
-			Reason: reconcile.Reason{Text: "declared values", At: fmt.Sprintf("users/all.csv:%d:1", i+2)}}
+			Reason: reconcile.Reason{Text: "declared values", Position: fmt.Sprintf("users/all.csv:%d:1", i+2)}}
 		switch c.Kind {
 		case reconcile.RemoveMember, reconcile.AddMember:
 			group := i * i % 19
@@ -134,7 +134,7 @@ func sized(n int) *reconcile.Plan {
 		case reconcile.DeactivateUser:
 			c.Reason.Text = "left the scope"
 			c.Attributes = []reconcile.AttributeChange{{Path: "active", Old: "true", New: "false"}}
-			c.Held = []reconcile.Hold{{Gate: "maxRemovals", Why: fmt.Sprintf("%d people would lose their access, at most 5 may", (n+3)/6)}}
+			c.Held = []reconcile.Hold{{Gate: "maxRemovals", Reason: fmt.Sprintf("%d people would lose their access, at most 5 may", (n+3)/6)}}
 		case reconcile.UpdateUser:
 			c.Attributes = []reconcile.AttributeChange{{Path: "title", Old: "Engineer", New: "Senior Engineer"}}
 		}

@@ -36,7 +36,7 @@ type Done struct {
 	Result    Result        `json:"result"`
 	Error     string        `json:"error,omitempty"`
 	RequestID string        `json:"requestId,omitempty"`
-	Took      time.Duration `json:"tookNs,omitempty"`
+	Duration  time.Duration `json:"durationNs,omitempty"`
 }
 
 // Report is the evidence of one run, as it is committed.
@@ -52,35 +52,37 @@ type Report struct {
 	Finished    time.Time `json:"finished"`
 	Digest      string    `json:"digest"`
 	HeldDigest  string    `json:"heldDigest,omitempty"`
-	// Remembered says that the run did not read everything; nil when it did.
-	Remembered *Remembered `json:"remembered,omitempty"`
+	// CachedRead is set if the run used the cached directory; nil if it read everything.
+	CachedRead *Remembered `json:"cachedRead,omitempty"`
 	Counts     Counts      `json:"counts"`
 	Changes    []Done      `json:"changes"`
-	// Parts are the files that hold the changes of a long report, in order; Changes is empty then. Filled in by Conclude.
+	// Parts are the files with the changes of a long report, in order; Changes is then empty.
+	// Conclude sets it.
 	Parts []ReportLink `json:"parts,omitempty"`
-	// Assertions are those that did not hold when the run looked, on what is declared or on what AWS held.
-	Assertions []Violation `json:"assertions,omitempty"`
+	// Violations are the assertions that did not hold, on the declared or the observed state.
+	Violations []Violation `json:"violations,omitempty"`
 	Errors     []string    `json:"errors,omitempty"` // of the run, not of a change
 	Warnings   []string    `json:"warnings,omitempty"`
-	// Approvals are those that released something.
+	// Approvals are the approvals that released changes.
 	Approvals []Approved `json:"approvals,omitempty"`
-	// Repeats is how many runs since the previous report ended like it and were not committed.
+	// Repeats is the number of runs that repeated the previous report and were not reported.
 	Repeats int `json:"repeats,omitempty"`
-	// Ledger is the digest of the ledger that the run left: the SHA-256 of what `sha256sum ledger/<provisioner>/*.json` prints. Filled in
-	// by Conclude, like Repeats and Previous.
-	Ledger string `json:"ledger,omitempty"`
+	// LedgerDigest is the digest of the ledger after the run: the SHA-256 of the output of
+	// `sha256sum ledger/<provisioner>/*.json`. Conclude sets LedgerDigest, Repeats and Previous.
+	LedgerDigest string `json:"ledgerDigest,omitempty"`
 	// Previous is the report before this one in the provisioner's chain; nil for the first.
-	Previous *ReportLink `json:"previous"`
-	Roster   string      `json:"roster"`
+	Previous      *ReportLink `json:"previous"`
+	RosterVersion string      `json:"rosterVersion"`
 }
 
-// Seen is since when a change made outside would have been seen by the run; zero if it came to no plan.
-func (r *Report) Seen() time.Time {
+// ObservedSince returns the time since which the run would have observed a change made outside
+// roster; zero if the run made no plan.
+func (r *Report) ObservedSince() time.Time {
 	switch {
 	case r.Digest == "":
 		return time.Time{}
-	case r.Remembered != nil:
-		return r.Remembered.Since
+	case r.CachedRead != nil:
+		return r.CachedRead.OldestRead
 	}
 	return r.Started
 }
@@ -91,8 +93,8 @@ type Counts struct {
 	DesiredGroups  int `json:"desiredGroups"`
 	ObservedUsers  int `json:"observedUsers"`
 	ObservedGroups int `json:"observedGroups"`
-	Foreign        int `json:"foreign"`  // objects that are not ours, left alone
-	Unlinked       int `json:"unlinked"` // objects that equal what is desired but are not ours yet
+	Unmanaged      int `json:"unmanaged"` // objects that roster does not manage
+	Adoptable      int `json:"adoptable"` // unmanaged objects that equal the desired state
 	Done           int `json:"done"`
 	Held           int `json:"held"`
 	Skipped        int `json:"skipped"`

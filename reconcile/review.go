@@ -35,8 +35,8 @@ type Reviewed struct {
 // commit cannot lift the rule for itself.
 func (s *session) reviewed(ctx context.Context, in PlanInput) (*Reviewed, error) {
 	var before *schema.Declarations
-	if s.past.Status != nil && s.past.Status.Applied != nil {
-		decls, err := s.Source.Declarations(ctx, s.past.Status.Applied.Commit)
+	if s.past.Status != nil && s.past.Status.LastApplied != nil {
+		decls, err := s.Source.Declarations(ctx, s.past.Status.LastApplied.Commit)
 		if ctx.Err() != nil {
 			return nil, err
 		}
@@ -54,14 +54,14 @@ func (s *session) reviewed(ctx context.Context, in PlanInput) (*Reviewed, error)
 	}
 	// What the last applied commit would change as well is drift, or a date that has come: no merge brought it.
 	out.allow(in, before, nil)
-	if s.past.Status.Applied.Commit == s.req.Commit.ID {
+	if s.past.Status.LastApplied.Commit == s.req.Commit.ID {
 		return out, nil
 	}
 	if s.Review == nil {
 		out.Missing = []string{"no forge is configured that could say what was approved"}
 		return out, nil
 	}
-	merges, err := s.Review.Approved(ctx, s.past.Status.Applied.Commit, s.req.Commit.ID)
+	merges, err := s.Review.Approved(ctx, s.past.Status.LastApplied.Commit, s.req.Commit.ID)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, err

@@ -97,7 +97,7 @@ func TestOnlyWhatWasApprovedIsApplied(t *testing.T) {
 			whys := ""
 			for _, c := range result.Plan.Changes {
 				for _, h := range c.Held {
-					whys += h.Why + "\n"
+					whys += h.Reason + "\n"
 				}
 			}
 			if !strings.Contains(whys, test.why) {
@@ -127,7 +127,7 @@ func TestFirstRunUnderReviewIsHeld(t *testing.T) {
 	w := newWorld(t)
 	w.commit("enabled: true\nreview: \"required\"", people(2))
 	report := w.apply(reconcile.RunHeld)
-	if report.Counts.Held != 2 || !strings.Contains(report.Changes[0].Held[0].Why, "nothing was applied before") {
+	if report.Counts.Held != 2 || !strings.Contains(report.Changes[0].Held[0].Reason, "nothing was applied before") {
 		t.Errorf("held: %d, %+v", report.Counts.Held, report.Changes[0].Held)
 	}
 }

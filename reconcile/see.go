@@ -16,7 +16,7 @@ func (s *session) see(ctx context.Context, in PlanInput) (*Plan, error) {
 	v, err := s.look(ctx, look)
 	for round := 0; err == nil; round++ {
 		s.sight, in.Observed = v, v.Observed
-		in.Observed.At = v.oldest()
+		in.Observed.ReadAt = v.oldest()
 		if in.Reviewed, err = s.reviewed(ctx, in); err != nil {
 			return nil, err
 		}
@@ -25,7 +25,7 @@ func (s *session) see(ctx context.Context, in PlanInput) (*Plan, error) {
 		if v.whole {
 			return plan, nil
 		}
-		plan.Remembered = &Remembered{Since: in.Observed.At, LookedUp: len(v.seen)}
+		plan.CachedRead = &Remembered{OldestRead: in.Observed.ReadAt, Lookups: len(v.seen)}
 		if missing.none() {
 			return plan, nil
 		}
@@ -35,7 +35,7 @@ func (s *session) see(ctx context.Context, in PlanInput) (*Plan, error) {
 		}
 		before := v.version
 		if err = s.lookUp(ctx, v, missing); err == nil && v.version == before { // all is as remembered
-			plan.Remembered.LookedUp = len(v.seen)
+			plan.CachedRead.Lookups = len(v.seen)
 			return plan, nil
 		}
 	}
@@ -49,7 +49,7 @@ func (s *session) look(ctx context.Context, look Look) (*sight, error) {
 	}
 	v := newSight(s.memory.copy())
 	due := sweepOf(v.Recollection, s.provisioner, v.wanted(look), s.req.Trigger == "schedule", s.started)
-	if due.whole || v.Users.IsZero() {
+	if due.whole || v.UsersReadAt.IsZero() {
 		return s.readAll(ctx, look)
 	}
 	if due.users {
@@ -57,12 +57,12 @@ func (s *session) look(ctx context.Context, look Look) (*sight, error) {
 			return nil, err
 		}
 	}
-	if s.provisioner.PushGroups && (due.groups || v.Groups.IsZero()) {
+	if s.provisioner.PushGroups && (due.groups || v.GroupsReadAt.IsZero()) {
 		if err := s.listGroups(ctx, v); err != nil {
 			return nil, err
 		}
 	}
-	n := needs{wishes: v.Doubts}
+	n := needs{wishes: v.Unverified}
 	if s.provisioner.PushGroups {
 		for _, id := range v.wanted(look) {
 			if _, read := v.Observed.Members[id]; !read || slices.Contains(due.members, id) {
@@ -73,7 +73,7 @@ func (s *session) look(ctx context.Context, look Look) (*sight, error) {
 	if err := s.lookUp(ctx, v, n); err != nil {
 		return nil, err
 	}
-	v.Doubts = nil
+	v.Unverified = nil
 	return v, nil
 }
 

@@ -16,7 +16,7 @@ type session struct {
 	*Runner
 	req         Request
 	provisioner *schema.Provisioner
-	past        *Past
+	past        *AuditState
 	started     time.Time
 	dir         Directory
 	out         *RunResult
@@ -54,8 +54,8 @@ func (s *session) plan(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	in := PlanInput{Rewound: rewound, Distrust: s.past.Distrust, Provisioner: p, Want: want, Last: last.desired,
-		Ledger: s.past.Ledger, Status: s.past.Status, Approvals: s.req.Declarations.Approvals, HeldReports: printed, veil: s.veil, Lost: s.past.Open,
+	in := PlanInput{Rewound: rewound, DistrustReason: s.past.DistrustReason, Provisioner: p, Want: want, Last: last.desired,
+		Ledger: s.past.Ledger, Status: s.past.Status, Approvals: s.req.Declarations.Approvals, HeldReports: printed, veil: s.veil, Lost: s.past.OpenIntent,
 		Edit: s.mappingEdit(last, want), Commit: s.req.Commit, Now: now}
 	if s.out.Plan, err = s.see(ctx, in); err != nil {
 		return err
@@ -63,10 +63,10 @@ func (s *session) plan(ctx context.Context) error {
 	s.out.Plan.Dirty = s.req.Dirty
 	for i := range s.out.Plan.Approvals {
 		if a := &s.out.Plan.Approvals[i]; s.Author != nil && !s.req.Dirty {
-			a.By = s.Author(s.req.Commit.ID, s.req.Declarations.Approvals[a.Digest].Pos)
+			a.Author = s.Author(s.req.Commit.ID, s.req.Declarations.Approvals[a.Digest].Pos)
 		}
 	}
-	s.out.Plan.Assertions = append(AssertDeclared(s.req.Declarations, now, want), AssertObserved(s.req.Declarations, s.sight.Observed, s.out.Plan.linking)...)
+	s.out.Plan.Violations = append(AssertDeclared(s.req.Declarations, now, want), AssertObserved(s.req.Declarations, s.sight.Observed, s.out.Plan.linking)...)
 	for _, n := range append([]string{last.notice, s.cutOff}, s.req.Notices...) {
 		if n != "" {
 			s.out.Plan.notice("%s", n)
@@ -95,10 +95,10 @@ type applied struct {
 
 // lastApplied recomputes what was desired at the commit and time of the last complete run.
 func (s *session) lastApplied(ctx context.Context) (applied, error) {
-	if s.past.Status == nil || s.past.Status.Applied == nil {
+	if s.past.Status == nil || s.past.Status.LastApplied == nil {
 		return applied{}, nil
 	}
-	at := s.past.Status.Applied
+	at := s.past.Status.LastApplied
 	decls, err := s.Source.Declarations(ctx, at.Commit)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -128,8 +128,8 @@ func (s *session) rewound(ctx context.Context) (string, error) {
 		return "", nil
 	}
 	applied := s.past.Status.Commit.ID
-	if s.past.Status.Applied != nil {
-		applied = s.past.Status.Applied.Commit
+	if s.past.Status.LastApplied != nil {
+		applied = s.past.Status.LastApplied.Commit
 	}
 	ok, err := s.Source.IsAncestor(ctx, applied, s.req.Commit.ID)
 	switch {
@@ -155,7 +155,7 @@ func (s *session) apply(ctx context.Context) error {
 	var stopped error
 	if plan.Released() > 0 {
 		intent := Intent{Version: 1, Run: s.id(), Provisioner: plan.Provisioner, Identity: plan.Identity, Digest: plan.Digest,
-			Changes: plan.Released(), Commit: s.req.Commit, Trigger: s.req.Trigger, Started: s.started, Host: s.Host, Roster: s.Version}
+			ReleasedChanges: plan.Released(), Commit: s.req.Commit, Trigger: s.req.Trigger, Started: s.started, Host: s.Host, RosterVersion: s.Version}
 		if err := s.Audit.Intend(ctx, intent); err != nil {
 			return fmt.Errorf("publish the intent: %w", err)
 		}

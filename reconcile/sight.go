@@ -24,8 +24,8 @@ type sight struct {
 
 // wish is one thing to be looked up.
 type wish struct {
-	What wishKind `json:"what"`
-	Of   string   `json:"of"`
+	Kind  wishKind `json:"kind"`
+	Value string   `json:"value"`
 }
 
 type wishKind string
@@ -43,13 +43,13 @@ const (
 )
 
 func (w wish) compare(o wish) int {
-	return cmp.Or(strings.Compare(string(w.What), string(o.What)), strings.Compare(w.Of, o.Of))
+	return cmp.Or(strings.Compare(string(w.Kind), string(o.Kind)), strings.Compare(w.Value, o.Value))
 }
 
 // cost is how many calls a wish takes.
 func (v *sight) cost(w wish) int {
-	if w.What == seeMembers {
-		return max(1, pages(len(v.Observed.Members[w.Of])))
+	if w.Kind == seeMembers {
+		return max(1, pages(len(v.Observed.Members[w.Value])))
 	}
 	return 1
 }
@@ -60,7 +60,7 @@ func newSight(r *Recollection) *sight {
 
 // has reports whether the run has looked something up.
 func (v *sight) has(w wish) bool {
-	switch w.What {
+	switch w.Kind {
 	case seeUser, seeUserKey, seeUserName:
 		if v.listedUsers {
 			return true
@@ -144,7 +144,7 @@ func (v *sight) dropGroup(id string) {
 	v.Observed.Groups = slices.DeleteFunc(v.Observed.Groups, func(g RemoteGroup) bool { return g.ID == id })
 	v.groupAt = nil
 	delete(v.Observed.Members, id)
-	delete(v.Members, id)
+	delete(v.MembersReadAt, id)
 	v.version++
 }
 
@@ -154,7 +154,7 @@ func (v *sight) putMembers(group string, members []string, at time.Time) {
 		v.Observed.Members[group] = members
 		v.version++
 	}
-	v.Members[group] = at
+	v.MembersReadAt[group] = at
 }
 
 // putGroupsOf takes the sorted groups of a user as the directory has them now. Groups whose members nobody asked for stay unread.
@@ -182,17 +182,17 @@ func (v *sight) putMember(group, user string, in bool) {
 
 // putUsers takes a listing of every user.
 func (v *sight) putUsers(users []RemoteUser, at time.Time) {
-	v.Observed.Users, v.Users, v.userAt, v.listedUsers = users, at, nil, true
+	v.Observed.Users, v.UsersReadAt, v.userAt, v.listedUsers = users, at, nil, true
 	v.version++
 }
 
 // putGroups takes a listing of every group; the members of those that are gone go with them.
 func (v *sight) putGroups(groups []RemoteGroup, at time.Time) {
-	v.Observed.Groups, v.Groups, v.groupAt, v.listedGroups = groups, at, nil, true
+	v.Observed.Groups, v.GroupsReadAt, v.groupAt, v.listedGroups = groups, at, nil, true
 	for id := range v.Observed.Members {
 		if v.group(id) == nil {
 			delete(v.Observed.Members, id)
-			delete(v.Members, id)
+			delete(v.MembersReadAt, id)
 		}
 	}
 	v.version++

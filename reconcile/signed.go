@@ -12,8 +12,8 @@ func (s *session) signed(ctx context.Context) error {
 		return nil
 	}
 	since := ""
-	if st := s.past.Status; st != nil && st.Applied != nil && s.past.Distrust == "" {
-		since = st.Applied.Commit
+	if st := s.past.Status; st != nil && st.LastApplied != nil && s.past.DistrustReason == "" {
+		since = st.LastApplied.Commit
 	}
 	if err := s.Signed(ctx, since, s.req.Commit.ID); err != nil {
 		return fmt.Errorf("verify who signed what is to be applied: %w", err)

@@ -24,7 +24,7 @@ func brief(r *reconcile.Report) []string {
 		line := d.Ref().String() + ": " + string(d.Result)
 		for n, h := range d.Held {
 			line += map[bool]string{true: " by ", false: ", "}[n == 0] + h.Gate
-			if h.Final {
+			if h.NotApprovable {
 				line += "!"
 			}
 		}
@@ -383,7 +383,7 @@ func TestAnEmptyListingForgetsNobody(t *testing.T) {
 	}
 }
 
-func (w *world) past(provisioner string) *reconcile.Past {
+func (w *world) past(provisioner string) *reconcile.AuditState {
 	w.t.Helper()
 	past, err := w.audit.Past(w.t.Context(), provisioner)
 	if err != nil {

@@ -14,13 +14,13 @@ import (
 
 // Snapshot is one look at a directory, with what is known of earlier runs: enough to plan without asking anybody.
 type Snapshot struct {
-	Version     int       `json:"version"`
-	Provisioner string    `json:"provisioner"`
-	Identity    string    `json:"identity"`
-	Observed    *Observed `json:"observed"`
-	Ledger      *Ledger   `json:"ledger"`
-	Status      *Status   `json:"status,omitempty"`
-	Distrust    string    `json:"distrust,omitempty"`
+	Version        int       `json:"version"`
+	Provisioner    string    `json:"provisioner"`
+	Identity       string    `json:"identity"`
+	Observed       *Observed `json:"observed"`
+	Ledger         *Ledger   `json:"ledger"`
+	Status         *Status   `json:"status,omitempty"`
+	DistrustReason string    `json:"distrustReason,omitempty"`
 }
 
 // Snapshot takes a look at a provisioner's directory, for previews: the members of every group, since a preview may want to take over any
@@ -39,18 +39,18 @@ func (r *Runner) Snapshot(ctx context.Context, p *schema.Provisioner) (*Snapshot
 		return nil, fmt.Errorf("read %s: %w", p.Identity(), err)
 	}
 	return &Snapshot{Version: 1, Provisioner: p.Key, Identity: p.Identity(), Observed: observed, Ledger: past.Ledger, Status: past.Status,
-		Distrust: past.Distrust}, nil
+		DistrustReason: past.DistrustReason}, nil
 }
 
 // known is what runs remember of a directory, with the members of the groups that they have no use for; without a memory all of it is read.
-func (r *Runner) known(ctx context.Context, p *schema.Provisioner, past *Past, dir Directory) (*Observed, error) {
+func (r *Runner) known(ctx context.Context, p *schema.Provisioner, past *AuditState, dir Directory) (*Observed, error) {
 	look := Look{Groups: p.PushGroups, Concurrency: p.Rate.Concurrency}
 	memory := r.recall(p, past)
-	if memory == nil || len(memory.Doubts) > 0 || p.PushGroups && memory.Groups.IsZero() {
+	if memory == nil || len(memory.Unverified) > 0 || p.PushGroups && memory.GroupsReadAt.IsZero() {
 		return Observe(ctx, dir, look, r.now())
 	}
 	o := *memory.Observed
-	o.At, o.Members = memory.oldest(), maps.Clone(o.Members)
+	o.ReadAt, o.Members = memory.oldest(), maps.Clone(o.Members)
 	var unread []string
 	for _, g := range o.Groups {
 		if _, read := o.Members[g.ID]; !read {
@@ -70,7 +70,7 @@ func (s *Snapshot) Check() error {
 	switch {
 	case s.Version != 1:
 		return fmt.Errorf("%w: version %d, want 1", ErrSnapshot, s.Version)
-	case s.Provisioner == "" || s.Observed == nil || s.Ledger == nil || s.Observed.At.IsZero():
+	case s.Provisioner == "" || s.Observed == nil || s.Ledger == nil || s.Observed.ReadAt.IsZero():
 		missing := []string{}
 		for name, lacks := range map[string]bool{"provisioner": s.Provisioner == "", "observed": s.Observed == nil, "ledger": s.Ledger == nil} {
 			if lacks {
@@ -85,7 +85,7 @@ func (s *Snapshot) Check() error {
 
 // assume is a directory that holds exactly what is desired, all of it ours.
 func assume(want *Desired, have map[string]bool, p *schema.Provisioner, now time.Time) *Snapshot {
-	s := &Snapshot{Observed: &Observed{At: now, Members: map[string][]string{}}, Ledger: NewLedger(), Status: &Status{EverEnabled: p != nil && p.Enabled}}
+	s := &Snapshot{Observed: &Observed{ReadAt: now, Members: map[string][]string{}}, Ledger: NewLedger(), Status: &Status{EverEnabled: p != nil && p.Enabled}}
 	if p == nil {
 		return s
 	}

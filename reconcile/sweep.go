@@ -30,7 +30,7 @@ func sweepOf(r *Recollection, p *schema.Provisioner, wanted []string, scheduled 
 	var next time.Duration
 	if scheduled {
 		next = untilNext(p, now)
-		if full, err := schema.ParseSchedule(p.FullRead, p.Timezone); err == nil && !full.Next(r.Full).After(now) {
+		if full, err := schema.ParseSchedule(p.FullRead, p.Timezone); err == nil && !full.Next(r.FullReadAt).After(now) {
 			return sweep{whole: true}
 		}
 	}
@@ -75,11 +75,11 @@ const partUsers, partGroups = "users", "groups" // no id of AWS is like that
 
 // parts lists what there is to read, that which was read the longest time ago first, and what all of it costs.
 func (r *Recollection) parts(p *schema.Provisioner, wanted []string) (parts []part, total int) {
-	parts = append(parts, part{partUsers, r.Users, max(1, pages(len(r.Observed.Users)))})
+	parts = append(parts, part{partUsers, r.UsersReadAt, max(1, pages(len(r.Observed.Users)))})
 	if p.PushGroups {
-		parts = append(parts, part{partGroups, r.Groups, max(1, pages(len(r.Observed.Groups)))})
+		parts = append(parts, part{partGroups, r.GroupsReadAt, max(1, pages(len(r.Observed.Groups)))})
 		for _, id := range wanted {
-			parts = append(parts, part{id, r.Members[id], max(1, pages(len(r.Observed.Members[id])))})
+			parts = append(parts, part{id, r.MembersReadAt[id], max(1, pages(len(r.Observed.Members[id])))})
 		}
 	}
 	slices.SortStableFunc(parts, func(a, b part) int { return a.at.Compare(b.at) })

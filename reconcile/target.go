@@ -64,7 +64,7 @@ func (t *target) makeWay(l *Linking, want *Desired, ledger *Ledger) {
 		}
 	}
 	for key, what := range t.Left {
-		if what == leavingDeactivated && ledger.Users[key].Left != nil && !l.State.Users[key].Active() {
+		if what == leavingDeactivated && ledger.Users[key].LeftScopeAt != nil && !l.State.Users[key].Active() {
 			names(l.State.Users[key], func(name string) { waiting[name] = key })
 		}
 	}
@@ -150,7 +150,7 @@ func (t *target) delete(have *User) {
 
 // due reports whether somebody's wait for deletion is over.
 func due(owned Owned, policy schema.Deprovision, now time.Time) bool {
-	return policy.DeleteAfterDays != nil && owned.Left != nil && !now.Before(owned.Left.AddDate(0, 0, *policy.DeleteAfterDays))
+	return policy.DeleteAfterDays != nil && owned.LeftScopeAt != nil && !now.Before(owned.LeftScopeAt.AddDate(0, 0, *policy.DeleteAfterDays))
 }
 
 func (t *target) addGroups(l *Linking, want *Desired, p *schema.Provisioner) {

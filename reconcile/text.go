@@ -24,7 +24,7 @@ func (p *Plan) WriteText(w io.Writer, paint Paint) error {
 	if p.Dirty {
 		t.line("%s", t.tone(Caution, "made from files that are not committed: apply will refuse them"))
 	}
-	t.assertions(p.Assertions)
+	t.assertions(p.Violations)
 	for _, n := range p.Notices {
 		t.line("%s %s", t.tone(Caution, "note:"), n)
 	}
@@ -74,9 +74,9 @@ func (p *Plan) facts() string {
 	if scope == "all users" {
 		scope = "ALL USERS"
 	}
-	read := "read " + p.At.Format(time.RFC3339)
-	if p.Remembered != nil {
-		read = p.Remembered.String()
+	read := "read " + p.ReadAt.Format(time.RFC3339)
+	if p.CachedRead != nil {
+		read = p.CachedRead.String()
 	}
 	return fmt.Sprintf("%s; commit %.7s; %s; desired %s and %s; %s: %s and %s; %s", p.Identity, cmpCommit(p.Commit), scope,
 		plural(p.Counts.DesiredUsers, "user"), plural(p.Counts.DesiredGroups, "group"), read,
@@ -85,12 +85,12 @@ func (p *Plan) facts() string {
 
 // notOurs counts what is left alone, and names the first of it.
 func (p *Plan) notOurs() string {
-	s := fmt.Sprintf("%d not ours", p.Counts.Foreign)
-	if len(p.Foreign) == 0 {
+	s := fmt.Sprintf("%d not ours", p.Counts.Unmanaged)
+	if len(p.Unmanaged) == 0 {
 		return s
 	}
-	names := make([]string, len(p.Foreign))
-	for i, f := range p.Foreign {
+	names := make([]string, len(p.Unmanaged))
+	for i, f := range p.Unmanaged {
 		names[i] = f.Name
 	}
 	return s + " and left alone: " + someOf(names)
@@ -109,14 +109,14 @@ func (r *Report) WriteText(w io.Writer, paint Paint) error {
 	page := sections(r.Changes)
 	t.line("%s: %s", t.tone(Plain, r.Provisioner), t.tone(r.Outcome.tone(), r.sentence()+notOnPage(page)))
 	facts := fmt.Sprintf("run %s; commit %.7s; %s", r.Run, cmpCommit(r.Commit), r.Finished.Format(time.RFC3339))
-	if r.Remembered != nil {
-		facts += "; " + r.Remembered.String()
+	if r.CachedRead != nil {
+		facts += "; " + r.CachedRead.String()
 	}
 	t.line("%s", t.tone(Faint, facts))
 	for _, e := range r.Errors {
 		t.line("%s %s", t.tone(Alarm, "error:"), e)
 	}
-	t.assertions(r.Assertions)
+	t.assertions(r.Violations)
 	for _, n := range r.Warnings {
 		t.line("%s %s", t.tone(Caution, "note:"), n)
 	}
@@ -203,7 +203,7 @@ func (t *textWriter) held(changes []Done, heldDigest string) {
 			t.line("  ... and %d more reasons", len(reasons)-i)
 			break
 		}
-		t.line("  %s: %s", h.Gate, h.Why)
+		t.line("  %s: %s", h.Gate, h.Reason)
 	}
 	if heldDigest != "" && releasable(changes) {
 		t.line("to release exactly this, commit: %s", approval(heldDigest))

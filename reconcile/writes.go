@@ -274,7 +274,7 @@ func (a *applier) nameChanges(work map[string]*groupWork) []int {
 	wanted := map[int]bool{}
 	pending := a.pending(func(c *Change) bool { return !c.Kind.OfUser() && c.Member == "" })
 	for _, i := range pending {
-		if len(a.plan.Changes[i].On) > 0 {
+		if len(a.plan.Changes[i].DependsOn) > 0 {
 			wanted[i] = true
 			a.graph.each(i, func(j int) { wanted[j] = true })
 		}

@@ -89,8 +89,8 @@ func assess(d *schema.Declarations, now time.Time) (broken, dated schema.Problem
 		}
 	}
 	for _, v := range reconcile.AssertDeclared(d, now, wants...) {
-		problem := d.Assertions[v.Assertion].Violated(v.Sentence(), v.Dated)
-		if v.Dated {
+		problem := d.Assertions[v.Assertion].Violated(v.Sentence(), v.CausedByDate)
+		if v.CausedByDate {
 			dated = append(dated, problem)
 		} else {
 			broken = append(broken, problem)

@@ -45,7 +45,7 @@ func (a *app) compare(ctx context.Context, p *place, c comparison, out string) e
 		switch {
 		case slices.ContainsFunc(p.Changes, func(c reconcile.Change) bool { return len(c.Held) > 0 && c.Waiting == "" }):
 			return exitHeld
-		case len(p.Changes) > 0 || p.Refused != "":
+		case len(p.Changes) > 0 || p.UnavailableReason != "":
 			return exitPending
 		}
 		return exitDone

@@ -51,11 +51,11 @@ func (a *app) deadlines(ctx context.Context, p *place, all bool) error {
 	now := time.Now()
 	shown := make([]deadlineJSON, 0, len(list))
 	for _, d := range list {
-		if !all && d.Kind != deadline.Token && d.Kind != deadline.Certificate && now.After(d.Ends.AddDate(0, 0, 30)) {
+		if !all && d.Kind != deadline.Token && d.Kind != deadline.Certificate && now.After(d.EndsAt.AddDate(0, 0, 30)) {
 			continue
 		}
 		_, due := d.Stage(now)
-		shown = append(shown, deadlineJSON{d, d.Pos.File, d.Pos.Line, due, !now.Before(d.Ends)})
+		shown = append(shown, deadlineJSON{d, d.Pos.File, d.Pos.Line, due, !now.Before(d.EndsAt)})
 	}
 	if a.format == "json" {
 		return a.json(map[string]any{"version": 1, "deadlines": shown})
@@ -73,7 +73,7 @@ func (a *app) deadlines(ctx context.Context, p *place, all bool) error {
 		case d.Due:
 			state = "soon"
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", d.Ends.Format("2006-01-02 15:04 MST"), state, d.Kind, d.Subject, d.Pos)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", d.EndsAt.Format("2006-01-02 15:04 MST"), state, d.Kind, d.Subject, d.Pos)
 	}
 	return t.Flush()
 }
@@ -101,8 +101,8 @@ func (w *workspace) deadlines(decls *schema.Declarations, commit reconcile.Commi
 		if d.Kind == samlmeta.ServiceProviderMetadata || d.Kind == samlmeta.IdentityProviderMetadata {
 			kind = deadline.Metadata
 		}
-		list = append(list, deadline.Deadline{Kind: kind, Subject: fmt.Sprintf("app %q, %s %s", d.App, d.Kind, d.Name), Of: d.App, Pos: d.Pos, Path: d.Path,
-			Ends: d.Ends, Consequence: d.Consequence})
+		list = append(list, deadline.Deadline{Kind: kind, Subject: fmt.Sprintf("app %q, %s %s", d.App, d.Kind, d.Name), Owner: d.App, Pos: d.Pos, Path: d.Path,
+			EndsAt: d.Ends, Consequence: d.Consequence})
 	}
 	deadline.Sort(list)
 	return list, nil

@@ -102,7 +102,7 @@ func (w *workspace) reachable(ctx context.Context) (note string, err error) {
 // explainer answers for the newest valid commit that a daemon knows.
 func (w *workspace) explainer(d *daemon.Daemon) web.Explainer {
 	return func(ctx context.Context, kind, word, provisioner string) ([]*reconcile.Explanation, error) {
-		valid := d.State().Valid
+		valid := d.State().ValidCommit
 		if valid.ID == "" {
 			return nil, fmt.Errorf("there is no valid commit yet: %w", fs.ErrNotExist)
 		}
@@ -154,8 +154,8 @@ func (q *inquiry) answer(ctx context.Context, kind, word string, provisioners []
 		if err != nil {
 			return nil, err
 		}
-		if past.Distrust != "" {
-			distrust[name] = []string{"the audit branch is not to be trusted: " + past.Distrust}
+		if past.DistrustReason != "" {
+			distrust[name] = []string{"the audit branch is not to be trusted: " + past.DistrustReason}
 		}
 		ledgers, wants = append(ledgers, past.Ledger), append(wants, want)
 		inputs = append(inputs, reconcile.ExplainInput{Kind: kind, Declarations: q.decls, Provisioner: p, Want: want, Ledger: past.Ledger, Status: past.Status,

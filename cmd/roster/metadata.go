@@ -33,7 +33,7 @@ type keptMetadata struct {
 func (p *publisher) metadata(ctx context.Context, app, domain string) (*web.Metadata, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	commit := p.state().Valid.ID
+	commit := p.state().ValidCommit.ID
 	if commit == "" {
 		return nil, errors.New("no valid commit yet")
 	}

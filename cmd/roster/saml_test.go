@@ -116,7 +116,7 @@ func TestPublisher(t *testing.T) {
 	var valid reconcile.CommitRef
 	a := &app{env: func(string) (string, bool) { return "", false }}
 	p := &publisher{workspace: &workspace{app: a, source: &source{repo: repo}, log: slog.New(slog.DiscardHandler)},
-		state: func() daemon.State { return daemon.State{Valid: valid} }, now: func() time.Time { return now }}
+		state: func() daemon.State { return daemon.State{ValidCommit: valid} }, now: func() time.Time { return now }}
 	ask := func() (string, error) {
 		m, err := p.metadata(context.Background(), "aws", "login.example.com")
 		if err != nil {

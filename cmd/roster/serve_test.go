@@ -213,7 +213,7 @@ func TestServe(t *testing.T) {
 	commit = w.push("Misspelt")
 	w.logged("commit refused: the declarations are invalid")
 	w.wantOutcome(reconcile.RunFailed)
-	if s := w.state(); !strings.Contains(s.Invalid, `did you mean "sre"?`) || s.Commit.ID != commit || s.Valid.ID == commit {
+	if s := w.state(); !strings.Contains(s.InvalidReason, `did you mean "sre"?`) || s.NewestCommit.ID != commit || s.ValidCommit.ID == commit {
 		t.Errorf("the state is %+v; want the refusal of %s", s, commit)
 	}
 	if _, metrics := w.get("/metrics"); !strings.Contains(metrics, "\nroster_commit_refused 1\n") {
@@ -247,7 +247,7 @@ func TestServe(t *testing.T) {
 
 func checkPages(t *testing.T, w *watch) {
 	t.Helper()
-	w.eventually("the run is in the state", func() bool { return w.state().Last["aws"].Report != nil })
+	w.eventually("the run is in the state", func() bool { return w.state().Provisioners["aws"].Report != nil })
 	for _, test := range []struct {
 		path string
 		want []string
@@ -327,8 +327,8 @@ func TestServeLeavesTheNeverEnabledAlone(t *testing.T) {
 	w.edit("provisioners/aws.cue", "enabled: true", "enabled: false")
 	w.push("Not yet")
 	w.start()
-	w.eventually("the worker has had its turn", func() bool { return !w.state().Last["aws"].Time.IsZero() })
-	if last := w.state().Last["aws"]; last.Report != nil || last.Error != "" {
+	w.eventually("the worker has had its turn", func() bool { return !w.state().Provisioners["aws"].Time.IsZero() })
+	if last := w.state().Provisioners["aws"]; last.Report != nil || last.Error != "" {
 		t.Errorf("a provisioner that was never enabled came to %+v", last)
 	}
 	w.end()
@@ -352,7 +352,7 @@ func TestServeWaitsForGit(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.logged("poll failed")
-	w.eventually("the state tells of the failing poll", func() bool { return w.state().PollErr != "" })
+	w.eventually("the state tells of the failing poll", func() bool { return w.state().PollError != "" })
 	if status, _ := w.get("/readyz"); status != http.StatusOK {
 		t.Errorf("a repository that is away for a while makes the daemon unready: %d", status)
 	}
@@ -366,6 +366,6 @@ func TestServeWaitsForGit(t *testing.T) {
 	if u, ok := c.State().User("mei@example.com"); !ok || u.Active {
 		t.Errorf("Mei is still active: %+v", u)
 	}
-	w.eventually("the poll is well again", func() bool { return w.state().PollErr == "" })
+	w.eventually("the poll is well again", func() bool { return w.state().PollError == "" })
 	w.end()
 }

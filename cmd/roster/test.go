@@ -93,8 +93,8 @@ func (w *workspace) known(ctx context.Context, p *schema.Provisioner) (probe.Kno
 	}
 	if s := past.Status; s != nil {
 		k.Before = s.Identity
-		if s.Applied != nil && s.Auth == reconcile.AuthFingerprint(p) {
-			k.Worked = s.Applied.Time
+		if s.LastApplied != nil && s.AuthFingerprint == reconcile.AuthFingerprint(p) {
+			k.Worked = s.LastApplied.Time
 		}
 	}
 	return k, nil

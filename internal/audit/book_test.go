@@ -75,7 +75,7 @@ func newBook(t testing.TB, s Store, dir string) *Book {
 }
 
 func intentOf(run string, n int) reconcile.Intent {
-	return reconcile.Intent{Version: 1, Run: run, Provisioner: prov, Identity: "us-east-1/t", Digest: "sha256:" + run, Changes: n,
+	return reconcile.Intent{Version: 1, Run: run, Provisioner: prov, Identity: "us-east-1/t", Digest: "sha256:" + run, ReleasedChanges: n,
 		Commit: reconcile.CommitRef{ID: "abcdef0123456789"}, Trigger: "test", Started: time.Now()}
 }
 
@@ -97,7 +97,7 @@ func statusOf(r *reconcile.Report, before *reconcile.Status) *reconcile.Status {
 	s := &reconcile.Status{Version: 1, Provisioner: r.Provisioner, Identity: r.Identity, Run: r.Run, Outcome: r.Outcome, Commit: r.Commit,
 		Finished: r.Finished, Digest: r.Digest, HeldDigest: r.HeldDigest}
 	if before != nil {
-		s.Spent, s.Removals, s.Applied, s.EverEnabled = before.Spent, before.Removals, before.Applied, before.EverEnabled
+		s.UsedApprovals, s.Removals, s.LastApplied, s.EverEnabled = before.UsedApprovals, before.Removals, before.LastApplied, before.EverEnabled
 	}
 	return s
 }
@@ -133,12 +133,12 @@ func (r *runner) run(ctx context.Context, run string, keys ...string) (reconcile
 		outcome = reconcile.RunPartial
 	}
 	report := reportOf(run, outcome, done)
-	receipt, err := r.book.Conclude(ctx, reconcile.Conclusion{Report: report, Ledger: ledger, Status: statusOf(report, past.Status), Trust: r.trust})
+	receipt, err := r.book.Conclude(ctx, reconcile.Conclusion{Report: report, Ledger: ledger, Status: statusOf(report, past.Status), TrustBranch: r.trust})
 	return receipt, errors.Join(err, stopped)
 }
 
 // recover reads the past and completes the report of an interrupted run.
-func (r *runner) recover(ctx context.Context) (*reconcile.Past, error) {
+func (r *runner) recover(ctx context.Context) (*reconcile.AuditState, error) {
 	past, err := r.book.Past(ctx, prov)
 	if err != nil || past.Interrupted == nil {
 		return past, err
@@ -175,7 +175,7 @@ func (r *runner) say(ctx context.Context, run string, outcome reconcile.Outcome,
 	}
 	report := reportOf(run, outcome, nil)
 	report.Digest = digest
-	return r.book.Conclude(ctx, reconcile.Conclusion{Report: report, Ledger: past.Ledger, Status: statusOf(report, past.Status), Trust: r.trust})
+	return r.book.Conclude(ctx, reconcile.Conclusion{Report: report, Ledger: past.Ledger, Status: statusOf(report, past.Status), TrustBranch: r.trust})
 }
 
 func TestARunLeavesItsEvidenceInTwoCommits(t *testing.T) {
@@ -208,7 +208,7 @@ func TestARunLeavesItsEvidenceInTwoCommits(t *testing.T) {
 			t.Fatal(err)
 		}
 		if past.Status.Run != "run-1" || past.Status.Report != receipt.Report || len(past.Ledger.Users) != 2 || past.Ledger.Users["u-2"].ID != "id-u-2" ||
-			past.Interrupted != nil || past.Open != nil || past.Distrust != "" {
+			past.Interrupted != nil || past.OpenIntent != nil || past.DistrustReason != "" {
 			t.Errorf("past is %+v", past)
 		}
 		for _, name := range []string{"journal/aws-prod.jsonl", "pending/aws-prod.json"} {

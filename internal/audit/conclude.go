@@ -119,7 +119,7 @@ func (s *seen) pending(c *reconcile.Conclusion, m *memory) *pending {
 	}
 	report.Started, report.Finished, status.Finished = stamp(report.Started), stamp(report.Finished), stamp(status.Finished)
 	p := &pending{Version: version, Report: &report, Status: &status, Ledger: diffLedgers(s.ledger, c.Ledger), Since: link(s.status),
-		Repeats: m.repeatsOf(link(s.status)), State: s.state, Trust: s.trusted || c.Trust}
+		Repeats: m.repeatsOf(link(s.status)), State: s.state, Trust: s.trusted || c.TrustBranch}
 	if settles(&report) {
 		p.Settled = s.open
 	}
@@ -258,7 +258,7 @@ func (b *Book) compose(w *world, p *pending) (*composition, error) {
 	if err != nil {
 		return nil, err
 	}
-	report.Ledger = digest
+	report.LedgerDigest = digest
 	out := &composition{ledger: ledger}
 	if out.link, err = b.addReport(w.files, edits, &report); err != nil {
 		return nil, err

@@ -127,7 +127,7 @@ func (m *machine) settled() {
 		}
 	}
 	past, err := newBook(m.t, m.store, m.dir).Past(m.t.Context(), prov)
-	if err != nil || past.Interrupted != nil || past.Open != nil || past.Distrust != "" {
+	if err != nil || past.Interrupted != nil || past.OpenIntent != nil || past.DistrustReason != "" {
 		m.t.Errorf("past is %+v, %v", past, err)
 	}
 }
@@ -277,7 +277,7 @@ func TestAStoreThatFailsAtEachCallLosesNothing(t *testing.T) {
 }
 
 // past is what a process sees that only looks and completes.
-func (m *machine) past() (past *reconcile.Past, err error) {
+func (m *machine) past() (past *reconcile.AuditState, err error) {
 	_, _ = m.live(0, func(r *runner) error {
 		past, err = r.recover(context.WithoutCancel(m.t.Context()))
 		return err
@@ -321,7 +321,7 @@ func TestAReportThatWaitsIsPublishedFirst(t *testing.T) {
 				t.Error("a new run could begin before the report of the last was published")
 			}
 			past, err := r.book.Reader().Past(t.Context(), prov) // who only looks sees what will be
-			if err != nil || past.Status == nil || past.Status.Run != "run-1" || past.Open != nil || past.Interrupted != nil {
+			if err != nil || past.Status == nil || past.Status.Run != "run-1" || past.OpenIntent != nil || past.Interrupted != nil {
 				t.Errorf("a reader sees %+v, %v", past, err)
 			}
 			return nil
@@ -331,7 +331,7 @@ func TestAReportThatWaitsIsPublishedFirst(t *testing.T) {
 		}
 		store.setFault(nil)
 		past, err := m.past()
-		if err != nil || past.Status.Run != "run-1" || past.Interrupted != nil || past.Open != nil {
+		if err != nil || past.Status.Run != "run-1" || past.Interrupted != nil || past.OpenIntent != nil {
 			t.Errorf("past is %+v, %v", past, err)
 		}
 		proveChain(t, store, "run-1")
@@ -416,7 +416,7 @@ func TestAnInterruptedRunIsReportedBeforeAnother(t *testing.T) {
 		}
 		_, err := m.live(0, func(r *runner) error {
 			past, err := r.book.Past(t.Context(), prov)
-			if err != nil || past.Interrupted == nil || past.Open != nil {
+			if err != nil || past.Interrupted == nil || past.OpenIntent != nil {
 				t.Fatalf("past is %+v, %v", past, err)
 			}
 			if err := r.book.Intend(t.Context(), intentOf("run-2", 1)); err == nil || !strings.Contains(err.Error(), "concluded first") {

@@ -225,8 +225,8 @@ func TestSignedCommitsAreTrustedByAnotherMachine(t *testing.T) {
 	for i, name := range []string{"a", "b", "a"} {
 		b := machine(name)
 		past, err := b.Past(t.Context(), prov)
-		if err != nil || past.Distrust != "" {
-			t.Fatalf("machine %s, run %d: %q, %v", name, i, past.Distrust, err)
+		if err != nil || past.DistrustReason != "" {
+			t.Fatalf("machine %s, run %d: %q, %v", name, i, past.DistrustReason, err)
 		}
 		if _, err := (&runner{book: b, aws: &directory{}}).run(t.Context(), fmt.Sprint("run-", i), "u-1"); err != nil {
 			t.Fatal(err)
@@ -235,8 +235,8 @@ func TestSignedCommitsAreTrustedByAnotherMachine(t *testing.T) {
 	blob := git(t, dir, "commit-tree", "-p", branch, "-m", "forged", branch+"^{tree}")
 	git(t, dir, "update-ref", "refs/heads/"+branch, blob)
 	past, err := machine("b").Past(t.Context(), prov)
-	if err != nil || !strings.Contains(past.Distrust, "is not signed") {
-		t.Errorf("distrust is %q, %v", past.Distrust, err)
+	if err != nil || !strings.Contains(past.DistrustReason, "is not signed") {
+		t.Errorf("distrust is %q, %v", past.DistrustReason, err)
 	}
 }
 

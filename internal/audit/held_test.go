@@ -25,7 +25,7 @@ func (r *runner) hold(ctx context.Context, run, digest string, n int) (reconcile
 	}
 	report := reportOf(run, reconcile.RunHeld, changes)
 	report.HeldDigest = digest
-	return r.book.Conclude(ctx, reconcile.Conclusion{Report: report, Ledger: past.Ledger, Status: statusOf(report, past.Status), Trust: r.trust})
+	return r.book.Conclude(ctx, reconcile.Conclusion{Report: report, Ledger: past.Ledger, Status: statusOf(report, past.Status), TrustBranch: r.trust})
 }
 
 func TestHeldReport(t *testing.T) {

@@ -52,7 +52,7 @@ func TestALiveLeaseKeepsOthersAway(t *testing.T) {
 			}
 		}
 		past, err := b.Past(t.Context(), prov)
-		if err != nil || past.Open == nil || past.Open.Run != "run-a" || past.Interrupted != nil {
+		if err != nil || past.OpenIntent == nil || past.OpenIntent.Run != "run-a" || past.Interrupted != nil {
 			t.Errorf("past is %+v, %v", past, err)
 		}
 		if _, err := (&runner{book: b, aws: &directory{}}).say(t.Context(), "run-c", reconcile.RunHeld, "d"); !errors.Is(err, reconcile.ErrLeased) {
@@ -109,7 +109,7 @@ func TestADeadLeaseIsTakenOver(t *testing.T) {
 			t.Fatalf("after the lease: %v", err)
 		}
 		past, err := b.Reader().Past(t.Context(), prov)
-		if err != nil || past.Open == nil || past.Open.Run != "run-a" {
+		if err != nil || past.OpenIntent == nil || past.OpenIntent.Run != "run-a" {
 			t.Errorf("the abandoned run is not open: %+v, %v", past, err)
 		}
 		// The machine comes back with its journal: its report comes late, but comes.
@@ -119,7 +119,7 @@ func TestADeadLeaseIsTakenOver(t *testing.T) {
 		}
 		back := newBook(t, store, filepath.Join(dir, "alpha"))
 		past, err = (&runner{book: back, aws: &directory{}}).recover(t.Context())
-		if err != nil || past.Status.Run != "run-a" || past.Interrupted != nil || past.Open != nil {
+		if err != nil || past.Status.Run != "run-a" || past.Interrupted != nil || past.OpenIntent != nil {
 			t.Errorf("after it came back: %+v, %v", past, err)
 		}
 		proveChain(t, store, "run-b", "run-a")
@@ -234,7 +234,7 @@ func TestTwoProcessesOnOneStateDirectory(t *testing.T) {
 			t.Fatal(err)
 		}
 		past, err := b.Past(t.Context(), prov)
-		if err != nil || past.Interrupted != nil || past.Open != nil {
+		if err != nil || past.Interrupted != nil || past.OpenIntent != nil {
 			t.Errorf("the other sees %+v, %v: a run that is alive is neither interrupted nor anybody else's", past, err)
 		}
 		time.Sleep(time.Hour) // however long
@@ -348,7 +348,7 @@ func TestIntentsThatDoNotGetThrough(t *testing.T) {
 					t.Error("a write could begin without an intent")
 				}
 				past, err := b.Past(t.Context(), prov)
-				if err != nil || (past.Interrupted != nil) != row.journal || past.Open != nil {
+				if err != nil || (past.Interrupted != nil) != row.journal || past.OpenIntent != nil {
 					t.Errorf("past is %+v, %v", past, err)
 				}
 			})

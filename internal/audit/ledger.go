@@ -96,8 +96,8 @@ func diffOwned(from, to map[string]reconcile.Owned) map[string]step {
 }
 
 func sameOwned(a, b reconcile.Owned) bool {
-	left := a.Left == nil && b.Left == nil || a.Left != nil && b.Left != nil && a.Left.Equal(*b.Left)
-	a.Left, b.Left = nil, nil
+	left := a.LeftScopeAt == nil && b.LeftScopeAt == nil || a.LeftScopeAt != nil && b.LeftScopeAt != nil && a.LeftScopeAt.Equal(*b.LeftScopeAt)
+	a.LeftScopeAt, b.LeftScopeAt = nil, nil
 	return left && a == b
 }
 

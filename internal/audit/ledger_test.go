@@ -24,7 +24,7 @@ func owned(id string) *reconcile.Owned { return &reconcile.Owned{ID: id} }
 
 func leaving(id string) *reconcile.Owned {
 	at := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
-	return &reconcile.Owned{ID: id, Left: &at}
+	return &reconcile.Owned{ID: id, LeftScopeAt: &at}
 }
 
 func TestStepsOnALedgerThatMovedOn(t *testing.T) {
@@ -37,7 +37,7 @@ func TestStepsOnALedgerThatMovedOn(t *testing.T) {
 		{"a new entry that another run has made too", nil, owned("1"), leaving("1"), leaving("1")},
 		{"a new entry where another run has another object", nil, owned("1"), owned("2"), owned("2")},
 		{"a change", owned("1"), leaving("1"), owned("1"), leaving("1")},
-		{"a change of what another run has changed", owned("1"), leaving("1"), &reconcile.Owned{ID: "1", Adopted: true}, &reconcile.Owned{ID: "1", Adopted: true}},
+		{"a change of what another run has changed", owned("1"), leaving("1"), &reconcile.Owned{ID: "1", MembersUndecided: true}, &reconcile.Owned{ID: "1", MembersUndecided: true}},
 		{"a change of what another run has removed", owned("1"), leaving("1"), nil, nil},
 		{"a change of what another run has replaced", owned("1"), leaving("1"), owned("2"), owned("2")},
 		{"a replacement of what another run has removed", owned("1"), owned("2"), nil, owned("2")},
@@ -166,13 +166,13 @@ func TestTheDigestIsWhatSha256sumSays(t *testing.T) {
 
 func TestStatusesOfRunsThatDidNotKnowOfEachOther(t *testing.T) {
 	at := func(minute int) time.Time { return time.Date(2026, 3, 1, 9, minute, 0, 0, time.UTC) }
-	earlier := &reconcile.Status{Run: "a", Finished: at(1), EverEnabled: true, Applied: &reconcile.AppliedAt{Commit: "c1", Time: at(1)},
-		Removals: []reconcile.Removal{{Time: at(0), Count: 2}, {Time: at(1), Group: "g", Count: 3}}, Spent: map[string]time.Time{"x": at(1)}}
+	earlier := &reconcile.Status{Run: "a", Finished: at(1), EverEnabled: true, LastApplied: &reconcile.AppliedAt{Commit: "c1", Time: at(1)},
+		Removals: []reconcile.Removal{{Time: at(0), Count: 2}, {Time: at(1), Group: "g", Count: 3}}, UsedApprovals: map[string]time.Time{"x": at(1)}}
 	later := &reconcile.Status{Run: "b", Finished: at(2), Removals: []reconcile.Removal{{Time: at(0), Count: 2}, {Time: at(2), Count: 1}},
-		Spent: map[string]time.Time{"y": at(2)}}
+		UsedApprovals: map[string]time.Time{"y": at(2)}}
 	for _, pair := range [2][2]*reconcile.Status{{earlier, later}, {later, earlier}} {
 		got := mergeStatus(pair[0], pair[1])
-		if got.Run != "b" || !got.EverEnabled || got.Applied == nil || got.Applied.Commit != "c1" || len(got.Spent) != 2 {
+		if got.Run != "b" || !got.EverEnabled || got.LastApplied == nil || got.LastApplied.Commit != "c1" || len(got.UsedApprovals) != 2 {
 			t.Errorf("joined they are %+v", got)
 		}
 		counts := 0
@@ -183,7 +183,7 @@ func TestStatusesOfRunsThatDidNotKnowOfEachOther(t *testing.T) {
 			t.Errorf("the removals are %+v", got.Removals)
 		}
 	}
-	if len(later.Removals) != 2 || len(later.Spent) != 1 || later.Applied != nil {
+	if len(later.Removals) != 2 || len(later.UsedApprovals) != 1 || later.LastApplied != nil {
 		t.Errorf("joining changed what was joined: %+v", later)
 	}
 }
@@ -216,7 +216,7 @@ func TestTwoRunsAtOnceLoseNothingOfEither(t *testing.T) {
 		}
 		report := reportOf("run-a", reconcile.RunPartial, nil)
 		status := statusOf(report, past.Status)
-		status.Spent = map[string]time.Time{"approval": time.Now()}
+		status.UsedApprovals = map[string]time.Time{"approval": time.Now()}
 		if _, err := a.Conclude(t.Context(), reconcile.Conclusion{Report: report, Ledger: mine, Status: status}); err != nil {
 			t.Fatal(err)
 		}
@@ -229,8 +229,8 @@ func TestTwoRunsAtOnceLoseNothingOfEither(t *testing.T) {
 		if !reflect.DeepEqual(got.Ledger.Users, want) {
 			t.Errorf("the ledger has %v, want %v", got.Ledger.Users, want)
 		}
-		if _, spent := got.Status.Spent["approval"]; !spent || got.Open != nil {
-			t.Errorf("the status is %+v, open is %+v", got.Status, got.Open)
+		if _, spent := got.Status.UsedApprovals["approval"]; !spent || got.OpenIntent != nil {
+			t.Errorf("the status is %+v, open is %+v", got.Status, got.OpenIntent)
 		}
 	})
 }
@@ -250,7 +250,7 @@ func TestWhatARunMustSayIsNotOnlyCounted(t *testing.T) {
 	}{
 		{"the same again", func(*reconcile.Status, *reconcile.Conclusion) {}, true},
 		{"later applied, of the same commit", func(last *reconcile.Status, c *reconcile.Conclusion) {
-			last.Applied, c.Status.Applied = &reconcile.AppliedAt{Commit: "c", Time: now}, &reconcile.AppliedAt{Commit: "c", Time: now.Add(1)}
+			last.LastApplied, c.Status.LastApplied = &reconcile.AppliedAt{Commit: "c", Time: now}, &reconcile.AppliedAt{Commit: "c", Time: now.Add(1)}
 		}, true},
 		{"old removals forgotten", func(last *reconcile.Status, _ *reconcile.Conclusion) { last.Removals = []reconcile.Removal{{Count: 1}} }, true},
 		{"another outcome", func(_ *reconcile.Status, c *reconcile.Conclusion) { c.Report.Outcome = reconcile.RunFailed }, false},
@@ -260,10 +260,12 @@ func TestWhatARunMustSayIsNotOnlyCounted(t *testing.T) {
 		{"something done", func(_ *reconcile.Status, c *reconcile.Conclusion) { c.Report.Counts.Done = 1 }, false},
 		{"something unknown", func(_ *reconcile.Status, c *reconcile.Conclusion) { c.Report.Counts.Unknown = 1 }, false},
 		{"a commit applied at last", func(_ *reconcile.Status, c *reconcile.Conclusion) {
-			c.Status.Applied = &reconcile.AppliedAt{Commit: "c"}
+			c.Status.LastApplied = &reconcile.AppliedAt{Commit: "c"}
 		}, false},
 		{"enabled for the first time", func(_ *reconcile.Status, c *reconcile.Conclusion) { c.Status.EverEnabled = true }, false},
-		{"an approval spent", func(_ *reconcile.Status, c *reconcile.Conclusion) { c.Status.Spent = map[string]time.Time{"a": now} }, false},
+		{"an approval spent", func(_ *reconcile.Status, c *reconcile.Conclusion) {
+			c.Status.UsedApprovals = map[string]time.Time{"a": now}
+		}, false},
 		{"another identity", func(_ *reconcile.Status, c *reconcile.Conclusion) { c.Status.Identity = "x" }, false},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 )
 
 func intentMessage(in *reconcile.Intent) string {
-	return fmt.Sprintf("roster: %s intends %s (%s)\n\nRun: %s\nTrigger: %s\nHost: %s\nPlan: %s\n", in.Provisioner, changes(in.Changes),
+	return fmt.Sprintf("roster: %s intends %s (%s)\n\nRun: %s\nTrigger: %s\nHost: %s\nPlan: %s\n", in.Provisioner, changes(in.ReleasedChanges),
 		short(in.Commit.ID), plain(in.Run), plain(in.Trigger), plain(in.Host), plain(in.Digest))
 }
 

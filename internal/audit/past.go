@@ -12,7 +12,7 @@ import (
 
 // Past returns what earlier runs left. It first publishes a report that could
 // not be published before, and fails if that fails again.
-func (b *Book) Past(ctx context.Context, provisioner string) (*reconcile.Past, error) {
+func (b *Book) Past(ctx context.Context, provisioner string) (*reconcile.AuditState, error) {
 	d, err := b.enter(ctx, provisioner)
 	if err != nil {
 		return nil, err
@@ -25,7 +25,7 @@ func (b *Book) Past(ctx context.Context, provisioner string) (*reconcile.Past, e
 	return past, nil
 }
 
-func (b *Book) past(ctx context.Context, provisioner string, d *desk) (*reconcile.Past, error) {
+func (b *Book) past(ctx context.Context, provisioner string, d *desk) (*reconcile.AuditState, error) {
 	ours, release, err := b.look(provisioner, d)
 	if err != nil {
 		return nil, err
@@ -50,8 +50,8 @@ func (b *Book) past(ctx context.Context, provisioner string, d *desk) (*reconcil
 	if err != nil {
 		return nil, err
 	}
-	past := &reconcile.Past{}
-	if past.Distrust, err = b.trust(ctx, provisioner, w, ours && !b.ReadOnly); err != nil {
+	past := &reconcile.AuditState{}
+	if past.DistrustReason, err = b.trust(ctx, provisioner, w, ours && !b.ReadOnly); err != nil {
 		return nil, err
 	}
 	cut, err := b.interrupted(provisioner, w, waiting, ours)
@@ -71,10 +71,10 @@ func (b *Book) past(ctx context.Context, provisioner string, d *desk) (*reconcil
 	past.Status, past.Ledger = w.status, w.ledger.Clone()
 	foreign := w.intents.foreign(runOf(cut, waiting))
 	if len(foreign) > 0 {
-		past.Open = &foreign[0]
+		past.OpenIntent = &foreign[0]
 	}
 	if d.run == nil { // an open run goes on from what it knew
-		d.seen = &seen{status: w.status, ledger: w.ledger, state: w.state, trusted: past.Distrust == ""}
+		d.seen = &seen{status: w.status, ledger: w.ledger, state: w.state, trusted: past.DistrustReason == ""}
 		for i := range foreign {
 			d.seen.open = append(d.seen.open, foreign[i].Run)
 		}

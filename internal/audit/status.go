@@ -37,9 +37,9 @@ func mergeStatus(a, b *reconcile.Status) *reconcile.Status {
 		a, b = b, a
 	}
 	out := *b
-	out.EverEnabled, out.Contacted = a.EverEnabled || b.EverEnabled, a.Contacted || b.Contacted
-	if out.Applied == nil || a.Applied != nil && a.Applied.Time.After(out.Applied.Time) {
-		out.Applied = a.Applied
+	out.EverEnabled, out.AdoptionDecided = a.EverEnabled || b.EverEnabled, a.AdoptionDecided || b.AdoptionDecided
+	if out.LastApplied == nil || a.LastApplied != nil && a.LastApplied.Time.After(out.LastApplied.Time) {
+		out.LastApplied = a.LastApplied
 	}
 	out.Removals = nil
 	for _, r := range append(append([]reconcile.Removal{}, a.Removals...), b.Removals...) {
@@ -47,15 +47,15 @@ func mergeStatus(a, b *reconcile.Status) *reconcile.Status {
 			out.Removals = append(out.Removals, r)
 		}
 	}
-	if len(a.Spent)+len(b.Spent) > 0 {
-		out.Spent = map[string]time.Time{}
-		maps.Copy(out.Spent, a.Spent)
-		maps.Copy(out.Spent, b.Spent)
+	if len(a.UsedApprovals)+len(b.UsedApprovals) > 0 {
+		out.UsedApprovals = map[string]time.Time{}
+		maps.Copy(out.UsedApprovals, a.UsedApprovals)
+		maps.Copy(out.UsedApprovals, b.UsedApprovals)
 	}
-	for digest, first := range a.Seen { // an approval is as old as whoever saw it first says
-		if later, ok := out.Seen[digest]; ok && first.Before(later) {
-			out.Seen = maps.Clone(out.Seen)
-			out.Seen[digest] = first
+	for digest, first := range a.ApprovalFirstSeen { // an approval is as old as whoever saw it first says
+		if later, ok := out.ApprovalFirstSeen[digest]; ok && first.Before(later) {
+			out.ApprovalFirstSeen = maps.Clone(out.ApprovalFirstSeen)
+			out.ApprovalFirstSeen[digest] = first
 		}
 	}
 	return &out
@@ -76,16 +76,16 @@ func hasRemoval(list []reconcile.Removal, r reconcile.Removal) bool {
 func repeats(last *reconcile.Status, c *reconcile.Conclusion) bool {
 	r, s := c.Report, c.Status
 	return last != nil && last.Outcome == r.Outcome && last.Digest == r.Digest && last.HeldDigest == r.HeldDigest &&
-		last.Commit.ID == r.Commit.ID && last.Identity == s.Identity && last.EverEnabled == s.EverEnabled && last.Contacted == s.Contacted &&
-		r.Counts.Done == 0 && r.Counts.Unknown == 0 && appliedCommit(last) == appliedCommit(s) && last.Retired == s.Retired &&
-		knows(last.Spent, s.Spent) && knows(last.Seen, s.Seen)
+		last.Commit.ID == r.Commit.ID && last.Identity == s.Identity && last.EverEnabled == s.EverEnabled && last.AdoptionDecided == s.AdoptionDecided &&
+		r.Counts.Done == 0 && r.Counts.Unknown == 0 && appliedCommit(last) == appliedCommit(s) && last.Deprovisioned == s.Deprovisioned &&
+		knows(last.UsedApprovals, s.UsedApprovals) && knows(last.ApprovalFirstSeen, s.ApprovalFirstSeen)
 }
 
 func appliedCommit(s *reconcile.Status) string {
-	if s.Applied == nil {
+	if s.LastApplied == nil {
 		return ""
 	}
-	return s.Applied.Commit
+	return s.LastApplied.Commit
 }
 
 // knows reports whether every key of b is in a.

@@ -20,7 +20,7 @@ func distrustOf(t *testing.T, store Store, dir string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return past.Distrust
+	return past.DistrustReason
 }
 
 // forgery puts somebody's account into the ledger.
@@ -195,8 +195,8 @@ func TestSignaturesStandInForMemory(t *testing.T) {
 		}
 		for _, name := range []string{"a", "b", "a", "c"} { // machines take turns
 			past, err := signed(newBook(t, store, filepath.Join(dir, name)), "").Past(t.Context(), prov)
-			if err != nil || past.Distrust != "" {
-				t.Errorf("machine %s: %q, %v", name, past.Distrust, err)
+			if err != nil || past.DistrustReason != "" {
+				t.Errorf("machine %s: %q, %v", name, past.DistrustReason, err)
 			}
 			r := &runner{book: signed(newBook(t, store, filepath.Join(dir, name)), ""), aws: &directory{}}
 			if _, err := r.run(t.Context(), "run-"+time.Now().String(), "u-1"); err != nil {
@@ -210,8 +210,8 @@ func TestSignaturesStandInForMemory(t *testing.T) {
 		here := filepath.Join(dir, "a")
 		for range 2 { // our own signed commit on top does not heal it
 			past, err := signed(newBook(t, store, here), "is not signed").Past(t.Context(), prov)
-			if err != nil || !strings.Contains(past.Distrust, "is not signed") {
-				t.Errorf("distrust is %q, %v", past.Distrust, err)
+			if err != nil || !strings.Contains(past.DistrustReason, "is not signed") {
+				t.Errorf("distrust is %q, %v", past.DistrustReason, err)
 			}
 			if _, err := (&runner{book: signed(newBook(t, store, here), "is not signed"), aws: &directory{}}).run(t.Context(), "run-"+time.Now().String(), "u-1"); err != nil {
 				t.Fatal(err)
@@ -223,8 +223,8 @@ func TestSignaturesStandInForMemory(t *testing.T) {
 			t.Fatal(err)
 		}
 		past, err := signed(newBook(t, store, here), "is not signed").Past(t.Context(), prov)
-		if err != nil || past.Distrust != "" {
-			t.Errorf("after an approval: %q, %v", past.Distrust, err)
+		if err != nil || past.DistrustReason != "" {
+			t.Errorf("after an approval: %q, %v", past.DistrustReason, err)
 		}
 	})
 }
@@ -239,7 +239,7 @@ func TestAReaderChangesNothing(t *testing.T) {
 		commits := len(store.messages())
 		reader := newBook(t, store, filepath.Join(dir, "nowhere")).Reader()
 		past, err := reader.Past(t.Context(), prov)
-		if err != nil || past.Status.Run != "run-1" || past.Distrust == "" {
+		if err != nil || past.Status.Run != "run-1" || past.DistrustReason == "" {
 			t.Errorf("past is %+v, %v", past, err)
 		}
 		report := reportOf("run-2", reconcile.RunHeld, nil)

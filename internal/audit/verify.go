@@ -244,10 +244,10 @@ func (v *verifier) ledger(context.Context) error {
 	case err != nil:
 		return err
 	case len(v.links) == 0:
-	case v.links[0].Report.Ledger == "":
+	case v.links[0].Report.LedgerDigest == "":
 		v.proof.cannot("the newest report does not say what ledger it left")
-	case v.links[0].Report.Ledger != found.digest:
-		v.proof.breaks(ledgerDir(v.Provisioner), "the newest report left a ledger with the digest %s, this one has %s", v.links[0].Report.Ledger, found.digest)
+	case v.links[0].Report.LedgerDigest != found.digest:
+		v.proof.breaks(ledgerDir(v.Provisioner), "the newest report left a ledger with the digest %s, this one has %s", v.links[0].Report.LedgerDigest, found.digest)
 	}
 	return nil
 }

@@ -48,7 +48,7 @@ func (v *verifier) history(ctx context.Context) error {
 		case place < at:
 			v.proof.breaks("commit "+snapshot.Commit, "its newest report %s came before one that the chain has after it", s.Report.Path)
 		default:
-			if err := ledgers.check(v, snapshot, v.links[place].Report.Ledger); err != nil {
+			if err := ledgers.check(v, snapshot, v.links[place].Report.LedgerDigest); err != nil {
 				return err
 			}
 		}
@@ -77,7 +77,7 @@ func (v *verifier) unreported(announced map[string]reconcile.Intent) {
 	for _, run := range slices.Sorted(maps.Keys(announced)) {
 		if _, ok := v.runs[run]; !ok {
 			in := announced[run]
-			v.proof.cannot("what run %s on %s, begun at %s, did of its %s: it has left no report", run, in.Host, in.Started.Format(time.RFC3339), changes(in.Changes))
+			v.proof.cannot("what run %s on %s, begun at %s, did of its %s: it has left no report", run, in.Host, in.Started.Format(time.RFC3339), changes(in.ReleasedChanges))
 		}
 	}
 }

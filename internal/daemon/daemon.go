@@ -57,12 +57,12 @@ type Last struct {
 
 // State is what the daemon knows, for people.
 type State struct {
-	Commit  reconcile.CommitRef `json:"commit"`
-	Valid   reconcile.CommitRef `json:"valid"`
-	Invalid string              `json:"invalid,omitempty"`
-	Polled  time.Time           `json:"polled,omitzero"`
-	PollErr string              `json:"pollError,omitempty"`
-	Last    map[string]Last     `json:"provisioners"`
+	NewestCommit  reconcile.CommitRef `json:"newestCommit"`
+	ValidCommit   reconcile.CommitRef `json:"validCommit"`
+	InvalidReason string              `json:"invalidReason,omitempty"`
+	PolledAt      time.Time           `json:"polledAt,omitzero"`
+	PollError     string              `json:"pollError,omitempty"`
+	Provisioners  map[string]Last     `json:"provisioners"`
 	// Deadlines are those that a warning is due for; Ends are all but people's.
 	Deadlines []deadline.Deadline `json:"deadlines,omitempty"`
 	Ends      []deadline.Deadline `json:"-"`
@@ -72,15 +72,15 @@ type State struct {
 func (d *Daemon) State() State {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	s := State{Commit: d.commit, Valid: d.valid, Polled: d.polled, Last: map[string]Last{}}
+	s := State{NewestCommit: d.commit, ValidCommit: d.valid, PolledAt: d.polled, Provisioners: map[string]Last{}}
 	if d.invalid != nil {
-		s.Invalid = d.invalid.Error()
+		s.InvalidReason = d.invalid.Error()
 	}
 	if d.pollErr != nil {
-		s.PollErr = d.pollErr.Error()
+		s.PollError = d.pollErr.Error()
 	}
 	for key := range d.workers {
-		s.Last[key] = d.last[key]
+		s.Provisioners[key] = d.last[key]
 	}
 	s.Deadlines = deadline.Due(d.ends, d.Runner.Clock())
 	for _, e := range d.ends {

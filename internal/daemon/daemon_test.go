@@ -73,10 +73,10 @@ type book struct {
 	ledger  *reconcile.Ledger
 }
 
-func (b *book) Past(context.Context, string) (*reconcile.Past, error) {
+func (b *book) Past(context.Context, string) (*reconcile.AuditState, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	past := &reconcile.Past{Status: b.status, Ledger: reconcile.NewLedger()}
+	past := &reconcile.AuditState{Status: b.status, Ledger: reconcile.NewLedger()}
 	if b.ledger != nil {
 		past.Ledger = b.ledger.Clone()
 	}
@@ -246,7 +246,7 @@ func TestRunsAtEachCommitAndOnSchedule(t *testing.T) {
 		if n := len(s.book.told()); n != 9 {
 			t.Errorf("after another hour there are %d runs; want 9", n)
 		}
-		if st := s.State(); st.Valid.ID != "1" || st.Last["aws"].Report.Outcome != reconcile.RunInSync {
+		if st := s.State(); st.ValidCommit.ID != "1" || st.Provisioners["aws"].Report.Outcome != reconcile.RunInSync {
 			t.Errorf("the state is %+v", st)
 		}
 	})
@@ -257,7 +257,7 @@ func TestInvalidCommitIsRefusedAndTheValidOneGoesOn(t *testing.T) {
 		s.forge.push(declared(2, `groups: ["nobody"]`))
 		after(5 * time.Minute)
 		s.wantRuns(t, "commit 0: applied", "commit 1: failed")
-		if st := s.State(); st.Commit.ID != "1" || st.Valid.ID != "0" || !strings.Contains(st.Invalid, "nobody") {
+		if st := s.State(); st.NewestCommit.ID != "1" || st.ValidCommit.ID != "0" || !strings.Contains(st.InvalidReason, "nobody") {
 			t.Errorf("the state is %+v", st)
 		}
 		after(6 * time.Minute)
@@ -265,7 +265,7 @@ func TestInvalidCommitIsRefusedAndTheValidOneGoesOn(t *testing.T) {
 		s.forge.push(declared(3, ""))
 		after(time.Minute)
 		s.wantRuns(t, "commit 0: applied", "commit 1: failed", "schedule 0: in sync", "commit 2: applied")
-		if st := s.State(); st.Valid.ID != "2" || st.Invalid != "" {
+		if st := s.State(); st.ValidCommit.ID != "2" || st.InvalidReason != "" {
 			t.Errorf("the state is %+v", st)
 		}
 	})
@@ -275,7 +275,7 @@ func TestDaemonThatStartsWithAnInvalidCommitWaits(t *testing.T) {
 	watch(t, "package roster\nusers: 1\n", func(s *station) {
 		after(time.Hour)
 		s.wantRuns(t)
-		if st := s.State(); st.Valid.ID != "" || st.Invalid == "" {
+		if st := s.State(); st.ValidCommit.ID != "" || st.InvalidReason == "" {
 			t.Errorf("the state is %+v", st)
 		}
 		s.forge.push(declared(1, ""))
@@ -373,7 +373,7 @@ func TestPollsAreRarerWhileTheRepositoryIsAway(t *testing.T) {
 	watch(t, declared(1, `schedule: "*/10 * * * *"`), func(s *station) {
 		s.forge.fail(errors.New("no route to host"))
 		after(time.Hour)
-		if st := s.State(); st.PollErr != "no route to host" || st.Valid.ID != "0" {
+		if st := s.State(); st.PollError != "no route to host" || st.ValidCommit.ID != "0" {
 			t.Errorf("the state is %+v", st)
 		}
 		if n := s.forge.asked; n < 15 || n > 25 {
@@ -463,7 +463,7 @@ func TestDeadlinesAreWarnedOfOnceAtEachStage(t *testing.T) {
 	now := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
 	ends := now.AddDate(0, 0, 100)
 	d := &Daemon{Log: slog.New(slog.NewTextHandler(&log, nil)), Runner: &reconcile.Runner{Now: func() time.Time { return now }},
-		ends: []deadline.Deadline{{Kind: deadline.Token, Subject: "aws", Path: "p", Ends: ends, Consequence: "nothing works"}}}
+		ends: []deadline.Deadline{{Kind: deadline.Token, Subject: "aws", Path: "p", EndsAt: ends, Consequence: "nothing works"}}}
 	for range 110 {
 		now = now.AddDate(0, 0, 1)
 		d.warn()

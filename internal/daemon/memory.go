@@ -61,7 +61,7 @@ func (m *Memory) of(provisioner string) *remembered {
 			m.Log.Warn("what was remembered cannot be read: the next run reads everything", "provisioner", provisioner, "error", err)
 		}
 		if k.recollection = r; r != nil {
-			k.full, k.saved = r.Full, m.now()
+			k.full, k.saved = r.FullReadAt, m.now()
 		}
 	}
 	return k
@@ -73,7 +73,7 @@ func (m *Memory) Keep(provisioner string, r *reconcile.Recollection) {
 	defer m.mu.Unlock()
 	k := m.of(provisioner)
 	k.recollection, k.dirty = r, true
-	if r == nil || !r.Full.Equal(k.full) || m.now().Sub(k.saved) >= saveEvery {
+	if r == nil || !r.FullReadAt.Equal(k.full) || m.now().Sub(k.saved) >= saveEvery {
 		m.save(provisioner, k)
 	}
 }
@@ -107,7 +107,7 @@ func (m *Memory) save(provisioner string, k *remembered) {
 	}
 	k.dirty, k.saved = false, m.now()
 	if k.recollection != nil {
-		k.full = k.recollection.Full
+		k.full = k.recollection.FullReadAt
 	}
 }
 

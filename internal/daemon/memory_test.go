@@ -14,8 +14,8 @@ import (
 )
 
 func recollection(full time.Time, run string) *reconcile.Recollection {
-	return &reconcile.Recollection{Version: reconcile.RecollectionVersion, Identity: "here", Run: run, Full: full, Users: full, Groups: full, Members: map[string]time.Time{"g": full},
-		Observed: &reconcile.Observed{At: full, Users: []reconcile.RemoteUser{{ID: "u", Attributes: reconcile.Attributes{{Path: "userName", Value: "ann"}}}},
+	return &reconcile.Recollection{Version: reconcile.RecollectionVersion, Identity: "here", Run: run, FullReadAt: full, UsersReadAt: full, GroupsReadAt: full, MembersReadAt: map[string]time.Time{"g": full},
+		Observed: &reconcile.Observed{ReadAt: full, Users: []reconcile.RemoteUser{{ID: "u", Attributes: reconcile.Attributes{{Path: "userName", Value: "ann"}}}},
 			Groups: []reconcile.RemoteGroup{{ID: "g", DisplayName: "Ops"}}, Members: map[string][]string{"g": {"u"}}}}
 }
 
@@ -38,7 +38,7 @@ func TestMemoryOutlivesTheProcess(t *testing.T) {
 		if have == nil || have.Run != run {
 			t.Fatalf("an earlier process left %+v, want run %q", have, run)
 		}
-		if diff := cmp.Diff(recollection(have.Full, run), have, cmp.AllowUnexported(reconcile.Recollection{})); diff != "" {
+		if diff := cmp.Diff(recollection(have.FullReadAt, run), have, cmp.AllowUnexported(reconcile.Recollection{})); diff != "" {
 			t.Error(diff)
 		}
 	}

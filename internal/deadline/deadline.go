@@ -30,11 +30,11 @@ type Deadline struct {
 	Kind Kind `json:"kind"`
 	// Subject is what ends, as people know it: a provisioner, an app's certificate, a person.
 	Subject string `json:"subject"`
-	// Of names the provisioner or app that is concerned; "" for none in particular.
-	Of          string     `json:"of,omitempty"`
+	// Owner is the key of the provisioner or app that it belongs to; "" for none.
+	Owner       string     `json:"owner,omitempty"`
 	Pos         schema.Pos `json:"-"`
 	Path        string     `json:"path"` // in the configuration
-	Ends        time.Time  `json:"ends"`
+	EndsAt      time.Time  `json:"endsAt"`
 	Consequence string     `json:"consequence"` // of its end, as a sentence's second half
 }
 
@@ -47,11 +47,11 @@ var horizon = map[Kind]int{Token: 90, Certificate: 90, Metadata: 90, Membership:
 
 // Stage is the last stage that has been reached at now: 90, 60, 30, 7 or 1 days before the end, 0 after it. ok is false before the first.
 func (d Deadline) Stage(now time.Time) (days int, ok bool) {
-	if !now.Before(d.Ends) {
+	if !now.Before(d.EndsAt) {
 		return 0, true
 	}
 	for _, days := range stages {
-		if days <= horizon[d.Kind] && !now.Before(d.Ends.AddDate(0, 0, -days)) {
+		if days <= horizon[d.Kind] && !now.Before(d.EndsAt.AddDate(0, 0, -days)) {
 			return days, true
 		}
 	}
@@ -61,12 +61,12 @@ func (d Deadline) Stage(now time.Time) (days int, ok bool) {
 // Text says what ends, when, and what then.
 func (d Deadline) Text(now time.Time) string {
 	what := string(d.Kind)
-	date := d.Ends.Format("2006-01-02 15:04 MST")
-	if !now.Before(d.Ends) {
+	date := d.EndsAt.Format("2006-01-02 15:04 MST")
+	if !now.Before(d.EndsAt) {
 		return fmt.Sprintf("the %s of %s ended on %s: %s", what, d.Subject, date, d.Consequence)
 	}
 	left := "in less than a day"
-	switch days := int(d.Ends.Sub(now).Hours() / 24); {
+	switch days := int(d.EndsAt.Sub(now).Hours() / 24); {
 	case days == 1:
 		left = "in 1 day"
 	case days > 1:
@@ -109,7 +109,7 @@ func Of(d *schema.Declarations) []Deadline {
 
 // Sort puts what ends first first.
 func Sort(list []Deadline) {
-	slices.SortFunc(list, func(a, b Deadline) int { return cmp.Or(a.Ends.Compare(b.Ends), cmp.Compare(a.Path, b.Path)) })
+	slices.SortFunc(list, func(a, b Deadline) int { return cmp.Or(a.EndsAt.Compare(b.EndsAt), cmp.Compare(a.Path, b.Path)) })
 }
 
 // Due returns what has reached a stage at now, in the same order.
@@ -130,10 +130,10 @@ func Notices(list []Deadline, p *schema.Provisioner, now time.Time) []string {
 	for _, d := range Due(list, now) {
 		switch {
 		case d.Kind == Membership, d.Kind == Validity:
-			if now.Before(d.Ends) {
+			if now.Before(d.EndsAt) {
 				people++
 			}
-		case d.Of == p.Key && d.Kind != Certificate && d.Kind != Metadata, d.Of == p.App && (d.Kind == Certificate || d.Kind == Metadata), d.Kind == Approval:
+		case d.Owner == p.Key && d.Kind != Certificate && d.Kind != Metadata, d.Owner == p.App && (d.Kind == Certificate || d.Kind == Metadata), d.Kind == Approval:
 			out = append(out, d.Text(now))
 		}
 	}

@@ -35,7 +35,7 @@ func TestStages(t *testing.T) {
 		{"a pause ends within a week", Pause, 7 * day, 7},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			stage, ok := Deadline{Kind: test.kind, Ends: now.Add(test.left)}.Stage(now)
+			stage, ok := Deadline{Kind: test.kind, EndsAt: now.Add(test.left)}.Stage(now)
 			if !ok {
 				stage = -1
 			}
@@ -54,7 +54,7 @@ func TestText(t *testing.T) {
 		30 * time.Minute:  `the SCIM token of provisioner "aws" ends in less than a day, on 2026-11-25 12:30 UTC; then nobody is added`,
 		-30 * time.Minute: `the SCIM token of provisioner "aws" ended on 2026-11-25 11:30 UTC: nobody is added`,
 	} {
-		d.Ends = now.Add(left)
+		d.EndsAt = now.Add(left)
 		if have := d.Text(now); have != want {
 			t.Errorf("%s before:\n%s\nwant\n%s", left, have, want)
 		}
@@ -87,12 +87,12 @@ func TestListOfAnOrganisation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	certificate := Deadline{Kind: Certificate, Subject: `app "aws", "2026"`, Of: "aws", Path: `apps."aws".saml`, Ends: now.AddDate(0, 0, 20), Consequence: "sign-ins are refused"}
+	certificate := Deadline{Kind: Certificate, Subject: `app "aws", "2026"`, Owner: "aws", Path: `apps."aws".saml`, EndsAt: now.AddDate(0, 0, 20), Consequence: "sign-ins are refused"}
 	list := append(Of(d), certificate)
 	Sort(list)
 	var have []string
 	for _, e := range list {
-		have = append(have, e.Ends.Format("01-02")+" "+string(e.Kind)+" "+e.Path)
+		have = append(have, e.EndsAt.Format("01-02")+" "+string(e.Kind)+" "+e.Path)
 	}
 	want := `11-02 SCIM token provisioners."other".tokenExpires
 12-01 pause provisioners."aws".paused

@@ -52,8 +52,8 @@ type change struct {
 		Text string `json:"text"`
 	} `json:"reason"`
 	Held []struct {
-		Gate string `json:"gate"`
-		Why  string `json:"why"`
+		Gate   string `json:"gate"`
+		Reason string `json:"reason"`
 	} `json:"held"`
 }
 

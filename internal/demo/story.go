@@ -300,7 +300,7 @@ func (s *scene) held(r report, people []string) error {
 		}
 		for _, h := range c.Held {
 			if c.Kind == "deactivate-user" && h.Gate == "maxRemovals" {
-				gated, why = append(gated, c.Key), h.Gate+": "+h.Why
+				gated, why = append(gated, c.Key), h.Gate+": "+h.Reason
 			}
 		}
 	}

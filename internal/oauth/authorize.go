@@ -160,5 +160,5 @@ func (v *visit) exchange(ctx context.Context, answer url.Values) (Authorization,
 		return Authorization{}, err
 	}
 	c.current = got
-	return Authorization{Expires: got.Expires, Renews: got.Refresh != ""}, nil
+	return Authorization{Expires: got.ExpiresAt, Renews: got.RefreshToken != ""}, nil
 }

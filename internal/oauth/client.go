@@ -58,7 +58,7 @@ func (c *Client) Token(ctx context.Context) (string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if now := c.now(); !c.unsaved && (c.current.fresh(now) || now.Before(c.again) && c.current.good(now)) {
-		return c.current.Access, nil
+		return c.current.AccessToken, nil
 	}
 	if c.Grant == ClientCredentials {
 		t, err := c.ask(ctx, "get an access token", byCredentials)
@@ -66,7 +66,7 @@ func (c *Client) Token(ctx context.Context) (string, error) {
 			return c.fallBack(c.current, err)
 		}
 		c.current = t
-		return t.Access, nil
+		return t.AccessToken, nil
 	}
 	return c.stored(ctx)
 }
@@ -90,15 +90,15 @@ func (c *Client) stored(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("%w: nobody has authorized client %s at %s yet", ErrNeedsAuthorization, c.ClientID, host(c.TokenURL))
 	case err != nil:
 		return "", err
-	case have.Client != c.fingerprint():
+	case have.ClientFingerprint != c.fingerprint():
 		return "", fmt.Errorf("%w: the authorization is for another client or server than %s at %s", ErrNeedsAuthorization, c.ClientID, host(c.TokenURL))
 	case have.fresh(c.now()):
 		c.current = have
-		return have.Access, nil
-	case have.Refused != "":
-		return "", fmt.Errorf("%w: %s", ErrNeedsAuthorization, have.Refused)
-	case have.Refresh == "":
-		return "", fmt.Errorf("%w: the access token expired at %s, and the server gave no refresh token", ErrNeedsAuthorization, have.Expires.Format(time.RFC3339))
+		return have.AccessToken, nil
+	case have.RefusedReason != "":
+		return "", fmt.Errorf("%w: %s", ErrNeedsAuthorization, have.RefusedReason)
+	case have.RefreshToken == "":
+		return "", fmt.Errorf("%w: the access token expired at %s, and the server gave no refresh token", ErrNeedsAuthorization, have.ExpiresAt.Format(time.RFC3339))
 	}
 	return c.refresh(ctx, have)
 }
@@ -108,23 +108,23 @@ func (c *Client) refresh(ctx context.Context, have tokens) (string, error) {
 	if err := c.Store.save(c.Name, have); err != nil {
 		return "", err
 	}
-	got, err := c.ask(ctx, "refresh the access token", byRefresh(have.Refresh), have.Refresh)
+	got, err := c.ask(ctx, "refresh the access token", byRefresh(have.RefreshToken), have.RefreshToken)
 	var refused *Error
 	if errors.As(err, &refused) && refused.Code == "invalid_grant" {
-		have.Access, have.Refresh, have.Refused = "", "", err.Error()
+		have.AccessToken, have.RefreshToken, have.RefusedReason = "", "", err.Error()
 		c.current = tokens{}
 		return "", errors.Join(err, c.Store.save(c.Name, have))
 	}
 	if err != nil {
 		return c.fallBack(have, err)
 	}
-	got.Refresh = cmp.Or(got.Refresh, have.Refresh) // a server that does not rotate sends none
+	got.RefreshToken = cmp.Or(got.RefreshToken, have.RefreshToken) // a server that does not rotate sends none
 	c.current = got
 	if err := c.Store.save(c.Name, got); err != nil {
 		c.unsaved = true // kept here, and tried again
 		return "", err
 	}
-	return got.Access, nil
+	return got.AccessToken, nil
 }
 
 // fallBack lives on the old token for as long as it is good, while the server is away; it is asked again after a while.
@@ -133,15 +133,15 @@ func (c *Client) fallBack(old tokens, err error) (string, error) {
 		return "", err
 	}
 	c.current, c.again = old, c.now().Add(30*time.Second)
-	return old.Access, nil
+	return old.AccessToken, nil
 }
 
 // Reject tells the client that a resource server does not take a token: it is not used again, and the next call of Token gets another.
 func (c *Client) Reject(token string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.current.Access == token {
-		c.current.Access = ""
+	if c.current.AccessToken == token {
+		c.current.AccessToken = ""
 	}
 	if c.Grant == ClientCredentials {
 		return nil
@@ -152,10 +152,10 @@ func (c *Client) Reject(token string) error {
 	}
 	defer unlock()
 	have, err := c.Store.load(c.Name)
-	if err != nil || have.Access != token {
+	if err != nil || have.AccessToken != token {
 		return err
 	}
-	have.Access = ""
+	have.AccessToken = ""
 	return c.Store.save(c.Name, have)
 }
 
@@ -178,11 +178,11 @@ func (w *watch) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // good reports whether the access token has not expired.
-func (t tokens) good(now time.Time) bool { return t.Access != "" && now.Before(t.Expires) }
+func (t tokens) good(now time.Time) bool { return t.AccessToken != "" && now.Before(t.ExpiresAt) }
 
 // fresh reports whether the access token is good for some time yet: a fifth of its life, and not more than five minutes.
 func (t tokens) fresh(now time.Time) bool {
-	return t.good(now.Add(min(t.Expires.Sub(t.Obtained)/5, 5*time.Minute)))
+	return t.good(now.Add(min(t.ExpiresAt.Sub(t.ObtainedAt)/5, 5*time.Minute)))
 }
 
 // request is one way to ask a token endpoint; config has the client in it.
@@ -237,9 +237,9 @@ func (c *Client) received(op string, got *oauth2.Token) (tokens, error) {
 		return tokens{}, fmt.Errorf("%s at %s: the server gives tokens of a type that SCIM does not take; want Bearer", op, host(c.TokenURL))
 	}
 	now := c.now()
-	t := tokens{Client: c.fingerprint(), Access: got.AccessToken, Refresh: got.RefreshToken, Obtained: now, Expires: now.Add(life)}
+	t := tokens{ClientFingerprint: c.fingerprint(), AccessToken: got.AccessToken, RefreshToken: got.RefreshToken, ObtainedAt: now, ExpiresAt: now.Add(life)}
 	if !got.Expiry.IsZero() { // on the machine's clock, which is not ours in tests
-		t.Expires = now.Add(time.Until(got.Expiry))
+		t.ExpiresAt = now.Add(time.Until(got.Expiry))
 	}
 	return t, nil
 }

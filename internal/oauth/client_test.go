@@ -179,7 +179,7 @@ func TestAuthorizationCode(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if second == first || after.Refresh == before.Refresh || after.Access != second {
+			if second == first || after.RefreshToken == before.RefreshToken || after.AccessToken != second {
 				t.Error("the token was not renewed, or the refresh token not rotated, or not stored")
 			}
 			w.wantAsked(t, 1)
@@ -237,10 +237,10 @@ func TestAuthorizationEnds(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			test.end(t, w, have.Refresh)
+			test.end(t, w, have.RefreshToken)
 			w.asked.Store(0)
 			_, err = w.Token(t.Context())
-			wantError(t, err, true, "invalid_grant", have.Refresh, have.Access)
+			wantError(t, err, true, "invalid_grant", have.RefreshToken, have.AccessToken)
 			w.wantAsked(t, 1)
 			for _, c := range []*Client{w.Client, w.twin()} { // nobody asks again with what was refused
 				_, err = c.Token(t.Context())
@@ -408,7 +408,7 @@ func TestStoreOnDisk(t *testing.T) {
 	for _, e := range entries {
 		name := filepath.Join(w.Store.Dir, e.Name())
 		b, err := os.ReadFile(name)
-		if err != nil || strings.Contains(string(b), have.Refresh) || strings.Contains(string(b), have.Access) {
+		if err != nil || strings.Contains(string(b), have.RefreshToken) || strings.Contains(string(b), have.AccessToken) {
 			t.Errorf("%s holds a token in the clear (%v)", e.Name(), err)
 		}
 		if info, err := e.Info(); err != nil || info.Mode().Perm() != 0o600 && !strings.HasSuffix(e.Name(), ".lock") {

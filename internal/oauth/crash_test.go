@@ -19,7 +19,7 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(storeOfWriter); dir != "" {
 		write := &Store{dir}
 		for n := 1; ; n++ {
-			if err := write.save("aws", tokens{Refresh: strconv.Itoa(n)}); err != nil {
+			if err := write.save("aws", tokens{RefreshToken: strconv.Itoa(n)}); err != nil {
 				fmt.Fprintln(os.Stderr, err)
 				os.Exit(1)
 			}
@@ -62,8 +62,8 @@ func TestKilledWriterLosesNothing(t *testing.T) {
 		if err != nil {
 			t.Fatalf("after %d tokens: %v", said, err)
 		}
-		if n, err := strconv.Atoi(have.Refresh); err != nil || n < said || n > said+1 {
-			t.Errorf("the store has token %s; %d were said to be kept", have.Refresh, said)
+		if n, err := strconv.Atoi(have.RefreshToken); err != nil || n < said || n > said+1 {
+			t.Errorf("the store has token %s; %d were said to be kept", have.RefreshToken, said)
 		}
 	}
 }
@@ -97,7 +97,7 @@ func TestDiskThatFails(t *testing.T) {
 	}
 	lose()
 	_, err = w.Token(t.Context())
-	wantError(t, err, false, "not a directory", before.Refresh)
+	wantError(t, err, false, "not a directory", before.RefreshToken)
 	w.wantAsked(t, 0)
 	restore()
 
@@ -107,14 +107,14 @@ func TestDiskThatFails(t *testing.T) {
 		return res, err
 	})
 	_, err = w.Token(t.Context())
-	wantError(t, err, false, "not a directory", before.Refresh)
+	wantError(t, err, false, "not a directory", before.RefreshToken)
 	w.wantAsked(t, 1)
 	restore()
 	w.HTTP.Transport = w
 	token := wantToken(t, w.Client)
 	w.wantAsked(t, 0)
 	after, err := w.Store.load("aws")
-	if err != nil || after.Access != token || after.Refresh == before.Refresh {
+	if err != nil || after.AccessToken != token || after.RefreshToken == before.RefreshToken {
 		t.Errorf("the store does not hold what the refresh brought (%v)", err)
 	}
 	w.pass(t, 9*minute)

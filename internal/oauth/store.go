@@ -21,12 +21,12 @@ type Store struct{ Dir string }
 
 // tokens is what a store holds of one authorization.
 type tokens struct {
-	Client   string    `json:"client"` // fingerprint of the client that it was given to
-	Access   string    `json:"access,omitempty"`
-	Refresh  string    `json:"refresh,omitempty"`
-	Obtained time.Time `json:"obtained"`
-	Expires  time.Time `json:"expires"`           // of the access token
-	Refused  string    `json:"refused,omitempty"` // why the server took the refresh token no more
+	ClientFingerprint string    `json:"clientFingerprint"` // fingerprint of the client that it was given to
+	AccessToken       string    `json:"accessToken,omitempty"`
+	RefreshToken      string    `json:"refreshToken,omitempty"`
+	ObtainedAt        time.Time `json:"obtainedAt"`
+	ExpiresAt         time.Time `json:"expiresAt"`               // of the access token
+	RefusedReason     string    `json:"refusedReason,omitempty"` // why the server took the refresh token no more
 }
 
 // lock takes the turn at an authorization, over all processes.

@@ -229,10 +229,10 @@ func (p *Previewer) lookAt(ctx context.Context, base *schema.Declarations) {
 // sumOf is the same for two looks that a preview cannot tell apart.
 func sumOf(s *reconcile.Snapshot) [sha256.Size]byte {
 	c, o := *s, *s.Observed
-	o.At = time.Time{}
+	o.ReadAt = time.Time{}
 	c.Observed = &o
 	if s.Status != nil { // when the last run was is not the matter; what it left is
-		c.Status = &reconcile.Status{EverEnabled: s.Status.EverEnabled, Removals: s.Status.Removals, Spent: s.Status.Spent, Seen: s.Status.Seen}
+		c.Status = &reconcile.Status{EverEnabled: s.Status.EverEnabled, Removals: s.Status.Removals, UsedApprovals: s.Status.UsedApprovals, ApprovalFirstSeen: s.Status.ApprovalFirstSeen}
 	}
 	b, err := json.Marshal(c)
 	if err != nil { // plain data always encodes
@@ -300,7 +300,7 @@ func (p *Previewer) compare(pr forge.PullRequest, base, merged *schema.Declarati
 			in.Snapshot = &reconcile.Snapshot{}
 		case l.snapshot == nil:
 			list = append(list, &reconcile.Preview{Version: 1, Provisioner: key, Base: p.base, Head: head,
-				Refused: "cannot be previewed: AWS could not be read; the daemon's log says why"})
+				UnavailableReason: "cannot be previewed: AWS could not be read; the daemon's log says why"})
 			continue
 		default:
 			in.Snapshot = l.snapshot

@@ -160,7 +160,7 @@ func (w *world) look(ctx context.Context, p *schema.Provisioner) (*reconcile.Sna
 		return nil, err
 	}
 	s := &reconcile.Snapshot{Version: 1, Provisioner: p.Key, Identity: p.Identity(), Ledger: reconcile.NewLedger(), Status: &reconcile.Status{EverEnabled: true},
-		Observed: &reconcile.Observed{At: w.now, Members: map[string][]string{}}}
+		Observed: &reconcile.Observed{ReadAt: w.now, Members: map[string][]string{}}}
 	for key, u := range want.Users {
 		attributes := append(slices.Clone(u.Attributes), schema.Attribute{Path: "externalId", Value: key})
 		slices.SortFunc(attributes, func(a, b schema.Attribute) int { return strings.Compare(a.Path, b.Path) })

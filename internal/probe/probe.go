@@ -60,7 +60,7 @@ type Known struct {
 type Finding struct {
 	Cause  Cause         `json:"cause"`
 	Advice string        `json:"advice,omitempty"`
-	Skew   time.Duration `json:"skewNanoseconds,omitempty"` // how much our clock is ahead; 0 when within tolerance
+	Skew   time.Duration `json:"skewNs,omitempty"` // how much our clock is ahead; 0 when within tolerance
 }
 
 // tolerance is how far clocks may be apart. Signed requests to AWS fail beyond five minutes, certificates and tokens at their edges.

@@ -88,7 +88,7 @@ small { color: #5a6475 } .bad { color: #a11; font-weight: 600 } .answer { font-s
 <label>Key or name <input name="key" value="{{.Key}}" required></label> <button>Explain</button></form>
 {{with .Error}}<p class="bad">{{.}}</p>{{end}}
 {{range .Answers}}<h2>{{.Provisioner}}</h2><p class="answer">{{.Answer}}</p>
-<p><small>commit {{printf "%.7s" .Commit.ID}}; dates judged at {{.At.Format "2006-01-02 15:04:05Z07:00"}}</small></p>
+<p><small>commit {{printf "%.7s" .Commit.ID}}; dates evaluated at {{.EvaluatedAt.Format "2006-01-02 15:04:05Z07:00"}}</small></p>
 {{range .Notes}}<p>{{.}}</p>{{end}}
 {{range .Sections}}<h3>{{.Title}}</h3><ul>{{range .Facts}}<li>{{.String}}{{with .Where}} <small>{{.}}</small>{{end}}</li>{{end}}</ul>{{end}}{{end}}
 </body></html>

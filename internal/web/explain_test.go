@@ -24,7 +24,7 @@ func TestExplanations(t *testing.T) {
 		}
 		return []*reconcile.Explanation{{Kind: kind, Key: word, Provisioner: provisioner, Answer: "<b>" + word + "</b> is in AWS.",
 			Facts: []reconcile.Fact{{Topic: "member", Subject: "sre", Text: "declared member", File: "groups/sre.cue", Line: 3,
-				Touched: &reconcile.CommitRef{ID: "0123456789", Author: "Eve <eve@example.com>", Subject: "<i>"}}}}}, nil
+				LastCommit: &reconcile.CommitRef{ID: "0123456789", Author: "Eve <eve@example.com>", Subject: "<i>"}}}}}, nil
 	}
 	for _, test := range []struct {
 		name, path string

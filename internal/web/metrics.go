@@ -32,15 +32,15 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
-	if !st.Polled.IsZero() {
-		gauge(polled, float64(st.Polled.Unix()))
+	if !st.PolledAt.IsZero() {
+		gauge(polled, float64(st.PolledAt.Unix()))
 	}
-	gauge(pollError, one(st.PollErr != ""))
-	gauge(refused, one(st.Invalid != ""))
+	gauge(pollError, one(st.PollError != ""))
+	gauge(refused, one(st.InvalidReason != ""))
 	for _, e := range st.Ends {
-		gauge(ends, float64(e.Ends.Unix()), string(e.Kind), e.Path)
+		gauge(ends, float64(e.EndsAt.Unix()), string(e.Kind), e.Path)
 	}
-	for key, last := range st.Last {
+	for key, last := range st.Provisioners {
 		if last.Time.IsZero() {
 			continue
 		}
@@ -52,7 +52,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 			reconcile.RunNeedsAuthorization} {
 			gauge(outcome, one(last.Report.Outcome == o), key, string(o))
 		}
-		if at := last.Report.Seen(); !at.IsZero() {
+		if at := last.Report.ObservedSince(); !at.IsZero() {
 			gauge(seen, float64(at.Unix()), key)
 		}
 		n := last.Report.Counts

@@ -47,7 +47,7 @@ func (s *Surface) Handler() http.Handler {
 // ready answers 200 once a valid commit is known.
 func (s *Surface) ready(w http.ResponseWriter, _ *http.Request) {
 	st := s.State()
-	if st.Valid.ID == "" {
+	if st.ValidCommit.ID == "" {
 		http.Error(w, "no valid commit yet", http.StatusServiceUnavailable)
 		return
 	}
@@ -76,12 +76,12 @@ code { font-size: .9em } .bad { color: #a11; font-weight: 600 }
 @media (prefers-color-scheme: dark) { body { color: #e6e9ef; background: #14181f } th, td { border-color: #333c4a } .bad { color: #f88 } }
 </style></head><body>
 <h1>roster</h1>
-<p>Applying <code>{{printf "%.7s" .Valid.ID}}</code> {{.Valid.Subject}}, by {{.Valid.Author}}.</p>
-{{with .Invalid}}<p class="bad">The newest commit is refused:</p><pre class="bad">{{.}}</pre>{{end}}
-{{$now := .Polled}}{{range .Deadlines}}<p{{if not ($now.Before .Ends)}} class="bad"{{end}}>Deadline: {{.Text $now}}.</p>
-{{end}}{{with .PollErr}}<p class="bad">The repository cannot be read: {{.}}</p>{{end}}
+<p>Applying <code>{{printf "%.7s" .ValidCommit.ID}}</code> {{.ValidCommit.Subject}}, by {{.ValidCommit.Author}}.</p>
+{{with .InvalidReason}}<p class="bad">The newest commit is refused:</p><pre class="bad">{{.}}</pre>{{end}}
+{{$now := .PolledAt}}{{range .Deadlines}}<p{{if not ($now.Before .EndsAt)}} class="bad"{{end}}>Deadline: {{.Text $now}}.</p>
+{{end}}{{with .PollError}}<p class="bad">The repository cannot be read: {{.}}</p>{{end}}
 <table><thead><tr><th>Provisioner</th><th>Last run</th><th>Done</th><th>Held</th><th>Failed</th><th>At</th></tr></thead><tbody>
-{{range $key, $last := .Last}}<tr><td>{{$key}}</td>
+{{range $key, $last := .Provisioners}}<tr><td>{{$key}}</td>
 {{with $last.Report}}<td>{{.Outcome}}</td><td>{{.Counts.Done}}</td><td>{{.Counts.Held}}</td><td>{{.Counts.Failed}}</td>{{else}}<td colspan="4">none yet</td>{{end}}
 <td>{{if not $last.Time.IsZero}}{{$last.Time.Format "2006-01-02 15:04:05Z07:00"}}{{end}}</td></tr>
 {{with $last.Error}}<tr><td colspan="6" class="bad">{{.}}</td></tr>{{end}}{{end}}

@@ -19,9 +19,9 @@ var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 // busy is the state of a daemon with a run behind it, a refused commit and a repository that is away.
 func busy() daemon.State {
 	valid := reconcile.CommitRef{ID: "0123456789abcdef", Subject: "<script>alert(1)</script>", Author: "Eve <eve@example.com>"}
-	return daemon.State{Commit: reconcile.CommitRef{ID: "ffff"}, Valid: valid, Invalid: "groups/a.cue:1:1: R2001: <b>no such user</b>", Polled: noon,
-		PollErr: "fetch: no route", Last: map[string]daemon.Last{
-			"aws":   {Report: &reconcile.Report{Outcome: reconcile.RunPartial, Digest: "sha256:x", Started: noon, Remembered: &reconcile.Remembered{Since: noon.Add(-time.Hour)}, Counts: reconcile.Counts{Done: 3, Failed: 2, Held: 1}}, Time: noon},
+	return daemon.State{NewestCommit: reconcile.CommitRef{ID: "ffff"}, ValidCommit: valid, InvalidReason: "groups/a.cue:1:1: R2001: <b>no such user</b>", PolledAt: noon,
+		PollError: "fetch: no route", Provisioners: map[string]daemon.Last{
+			"aws":   {Report: &reconcile.Report{Outcome: reconcile.RunPartial, Digest: "sha256:x", Started: noon, CachedRead: &reconcile.Remembered{OldestRead: noon.Add(-time.Hour)}, Counts: reconcile.Counts{Done: 3, Failed: 2, Held: 1}}, Time: noon},
 			"fails": {Error: "list users: 401 <i>", Time: noon},
 			"new":   {},
 		}}
@@ -50,7 +50,7 @@ func TestStatuses(t *testing.T) {
 		want               int
 	}{
 		{"alive before anything is known", "GET", "/healthz", daemon.State{}, 200},
-		{"not ready before a valid commit", "GET", "/readyz", daemon.State{Commit: reconcile.CommitRef{ID: "ff"}, Invalid: "bad"}, 503},
+		{"not ready before a valid commit", "GET", "/readyz", daemon.State{NewestCommit: reconcile.CommitRef{ID: "ff"}, InvalidReason: "bad"}, 503},
 		{"ready while a newer commit is refused", "GET", "/readyz", busy(), 200},
 		{"nothing is behind other paths", "GET", "/etc/passwd", busy(), 404},
 		{"pages take no POST", "POST", "/", busy(), 405},
@@ -118,7 +118,7 @@ func TestStatusIsTheState(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := busy()
-	if have.Valid != want.Valid || have.Invalid != want.Invalid || have.Last["aws"].Report.Outcome != reconcile.RunPartial || have.Last["fails"].Error == "" {
+	if have.ValidCommit != want.ValidCommit || have.InvalidReason != want.InvalidReason || have.Provisioners["aws"].Report.Outcome != reconcile.RunPartial || have.Provisioners["fails"].Error == "" {
 		t.Errorf("the status is %+v; want %+v", have, want)
 	}
 }
@@ -138,12 +138,12 @@ func TestWebhooksAreHeardOnlyWhereThereAreSome(t *testing.T) {
 
 func TestDeadlinesAreShownAndMeasured(t *testing.T) {
 	st := busy()
-	token := deadline.Deadline{Kind: deadline.Token, Subject: `provisioner "aws"`, Path: `provisioners."aws".tokenExpires`, Ends: noon.AddDate(0, 0, 5), Consequence: "nobody is added"}
+	token := deadline.Deadline{Kind: deadline.Token, Subject: `provisioner "aws"`, Path: `provisioners."aws".tokenExpires`, EndsAt: noon.AddDate(0, 0, 5), Consequence: "nobody is added"}
 	st.Deadlines, st.Ends = []deadline.Deadline{token}, []deadline.Deadline{token}
 	if out := body(t, get(t, st, "GET", "/")); !strings.Contains(out, "the SCIM token of provisioner &#34;aws&#34; ends in 5 days") {
 		t.Errorf("the page is\n%s", out)
 	}
-	want := fmt.Sprintf(`roster_deadline_timestamp_seconds{kind="SCIM token",path="provisioners.\"aws\".tokenExpires"} %g`, float64(token.Ends.Unix()))
+	want := fmt.Sprintf(`roster_deadline_timestamp_seconds{kind="SCIM token",path="provisioners.\"aws\".tokenExpires"} %g`, float64(token.EndsAt.Unix()))
 	if out := body(t, get(t, st, "GET", "/metrics")); !strings.Contains(out, want) {
 		t.Errorf("the metrics are\n%s\nwant %s", out, want)
 	}

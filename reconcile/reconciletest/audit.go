@@ -20,7 +20,7 @@ var (
 // ready.
 type Audit struct {
 	mu      sync.Mutex
-	past    map[string]*reconcile.Past
+	past    map[string]*reconcile.AuditState
 	intent  *reconcile.Intent
 	entries []reconcile.Entry
 	// Reports are those that were concluded, in order.
@@ -38,15 +38,15 @@ type Audit struct {
 }
 
 // Past returns what the last conclusion left.
-func (m *Audit) Past(_ context.Context, provisioner string) (*reconcile.Past, error) {
+func (m *Audit) Past(_ context.Context, provisioner string) (*reconcile.AuditState, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	p := m.past[provisioner]
 	if p == nil {
-		p = &reconcile.Past{Ledger: reconcile.NewLedger()}
+		p = &reconcile.AuditState{Ledger: reconcile.NewLedger()}
 	}
 	out := *p
-	out.Ledger, out.Open, out.Distrust = p.Ledger.Clone(), m.Open, m.Distrust
+	out.Ledger, out.OpenIntent, out.DistrustReason = p.Ledger.Clone(), m.Open, m.Distrust
 	if m.intent != nil {
 		out.Interrupted = &reconcile.Interrupted{Intent: *m.intent, Entries: m.entries}
 	}
@@ -117,13 +117,13 @@ func (m *Audit) Conclude(_ context.Context, c reconcile.Conclusion) (reconcile.R
 	if c.Report.Outcome == reconcile.RunInSync || c.Report.Outcome == reconcile.RunApplied {
 		m.Open = nil
 	}
-	if c.Trust {
+	if c.TrustBranch {
 		m.Distrust = ""
 	}
 	if m.past == nil {
-		m.past = map[string]*reconcile.Past{}
+		m.past = map[string]*reconcile.AuditState{}
 	}
-	m.past[c.Report.Provisioner] = &reconcile.Past{Status: c.Status, Ledger: c.Ledger.Clone()}
+	m.past[c.Report.Provisioner] = &reconcile.AuditState{Status: c.Status, Ledger: c.Ledger.Clone()}
 	m.Reports = append(m.Reports, c.Report)
 	return reconcile.Receipt{Commit: fmt.Sprintf("audit-%d", len(m.Reports))}, nil
 }
