@@ -76,7 +76,7 @@ func TestAuditorsCommands(t *testing.T) {
 		t.Fatalf("evidence that is whole: %v\n%s", err, out)
 	}
 	for _, row := range []struct{ name, tamper, says string }{
-		{"a report is changed", `sed -i s/karin@/bob@/ $(git ls-files 'reports/*.json' | head -1)`, "FAILED"},
+		{"a report is changed", `sed -i s/karin@/bob@/ $(git grep -l karin@ -- 'reports/*.json' | head -1)`, "FAILED"},
 		{"a report is removed", `git rm -q $(git ls-files 'reports/*.json' | head -1)`, "No such file"},
 		{"a report is inserted", `one=$(git ls-files 'reports/*.json' | head -1); cp $one ${one%.json}-2.json`, "> reports/aws/"},
 		{"the ledger is forged", `at=$(git ls-files ledger | head -1); sed -i 's/"id": "./"id": "x/' $at`, ""},
