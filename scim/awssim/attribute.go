@@ -226,9 +226,9 @@ func appendValue(b []byte, value any, v view) []byte {
 	case bool:
 		return strconv.AppendBool(b, x)
 	case object:
-		return appendBraced(b, x, v)
+		return appendObject(b, x, v)
 	case []object:
-		return appendList(b, x, func(b []byte, o object) []byte { return appendBraced(b, o, v) })
+		return appendList(b, x, func(b []byte, o object) []byte { return appendObject(b, o, v) })
 	case []string:
 		return appendList(b, x, quote)
 	}
@@ -246,7 +246,7 @@ func appendList[T any](b []byte, list []T, one func([]byte, T) []byte) []byte {
 	return append(b, ']')
 }
 
-func appendBraced(b []byte, o object, v view) []byte {
+func appendObject(b []byte, o object, v view) []byte {
 	start := len(b)
 	b = appendFields(b, o, v)
 	if len(b) == start {

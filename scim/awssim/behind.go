@@ -1,12 +1,13 @@
 package awssim
 
 import (
+	"cmp"
 	"fmt"
 	"io/fs"
 )
 
 // behind makes changes that no client asked for: no counters, no throttle, no faults.
-func (s *Server) behind(what string, f func(d *directory) error) error {
+func (s *Server) mutateDirectly(what string, f func(d *directory) error) error {
 	s.init()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -17,7 +18,7 @@ func (s *Server) behind(what string, f func(d *directory) error) error {
 }
 
 // exists turns the refusal of a name that is taken into [fs.ErrExist].
-func exists(err error) error {
+func asExistError(err error) error {
 	if p, ok := err.(*problem); ok && p.status == 409 {
 		return fmt.Errorf("%s: %w", p.reason, fs.ErrExist)
 	}
@@ -27,24 +28,24 @@ func exists(err error) error {
 // PutUser creates or overwrites a user behind the client's back, as the console or another API would, and returns the id.
 // Without an ID it makes one. A name that is taken is [fs.ErrExist]. The service's lengths and patterns are not asked for.
 func (s *Server) PutUser(u User) (id string, err error) {
-	err = s.behind("put user "+u.UserName, func(d *directory) error {
+	err = s.mutateDirectly("put user "+u.UserName, func(d *directory) error {
 		o, err := s.userObject(u)
 		if err != nil {
 			return err
 		}
-		if err := exists(s.rules.takenUser(d, o, u.ID)); err != nil {
+		if err := asExistError(s.rules.checkUserUnique(d, o, u.ID)); err != nil {
 			return err
 		}
-		id = s.orNewID(u.ID)
+		id = s.idOrNew(u.ID)
 		now := s.clock.now()
 		return s.commit(change{
-			kind: changePutUser, id: id, attrs: o, at: pick(u.Meta.LastModified, now), created: pick(u.Meta.Created, now),
+			kind: changePutUser, id: id, attrs: o, at: cmp.Or(u.Meta.LastModified, now), created: cmp.Or(u.Meta.Created, now),
 		})
 	})
 	return id, err
 }
 
-func (s *Server) orNewID(id string) string {
+func (s *Server) idOrNew(id string) string {
 	if id != "" {
 		return id
 	}
@@ -53,7 +54,7 @@ func (s *Server) orNewID(id string) string {
 
 // DeleteUser deletes a user and the memberships behind the client's back. An unknown id is [fs.ErrNotExist].
 func (s *Server) DeleteUser(id string) error {
-	return s.behind("delete user "+id, func(d *directory) error {
+	return s.mutateDirectly("delete user "+id, func(d *directory) error {
 		if d.users[id] == nil {
 			return fs.ErrNotExist
 		}
@@ -63,19 +64,19 @@ func (s *Server) DeleteUser(id string) error {
 
 // PutGroup creates or overwrites a group behind the client's back and returns the id. Members are set unless they are nil.
 func (s *Server) PutGroup(g Group) (id string, err error) {
-	err = s.behind("put group "+g.DisplayName, func(d *directory) error {
+	err = s.mutateDirectly("put group "+g.DisplayName, func(d *directory) error {
 		o := s.groupObject(g)
-		if err := exists(s.rules.takenGroup(d, o, g.ID)); err != nil {
+		if err := asExistError(s.rules.checkGroupUnique(d, o, g.ID)); err != nil {
 			return err
 		}
-		members, err := s.membersOf(d, g)
+		members, err := s.resolveMembers(d, g)
 		if err != nil {
 			return err
 		}
-		id = s.orNewID(g.ID)
+		id = s.idOrNew(g.ID)
 		now := s.clock.now()
 		put := change{
-			kind: changePutGroup, id: id, attrs: o, at: pick(g.Meta.LastModified, now), created: pick(g.Meta.Created, now),
+			kind: changePutGroup, id: id, attrs: o, at: cmp.Or(g.Meta.LastModified, now), created: cmp.Or(g.Meta.Created, now),
 		}
 		steps := []change{put}
 		if was := d.groups[id]; was != nil && g.Members != nil && len(was.members) > 0 {
@@ -89,8 +90,8 @@ func (s *Server) PutGroup(g Group) (id string, err error) {
 	return id, err
 }
 
-// membersOf finds the members that a group names by id or userName.
-func (s *Server) membersOf(d *directory, g Group) ([]string, error) {
+// resolveMembers finds the members that a group names by id or userName.
+func (s *Server) resolveMembers(d *directory, g Group) ([]string, error) {
 	var ids []string
 	for _, name := range g.Members {
 		id := ""
@@ -112,7 +113,7 @@ func (s *Server) membersOf(d *directory, g Group) ([]string, error) {
 
 // DeleteGroup deletes a group behind the client's back. An unknown id is [fs.ErrNotExist].
 func (s *Server) DeleteGroup(id string) error {
-	return s.behind("delete group "+id, func(d *directory) error {
+	return s.mutateDirectly("delete group "+id, func(d *directory) error {
 		if d.groups[id] == nil {
 			return fs.ErrNotExist
 		}
@@ -122,16 +123,16 @@ func (s *Server) DeleteGroup(id string) error {
 
 // AddMember makes the users members of the group behind the client's back. An unknown id is [fs.ErrNotExist].
 func (s *Server) AddMember(groupID string, userIDs ...string) error {
-	return s.behind("add members", func(d *directory) error { return s.member(d, changeAdd, groupID, userIDs) })
+	return s.mutateDirectly("add members", func(d *directory) error { return s.changeMembers(d, changeAdd, groupID, userIDs) })
 }
 
 // RemoveMember ends memberships behind the client's back. An unknown id is [fs.ErrNotExist]; somebody who is no member is
 // passed over.
 func (s *Server) RemoveMember(groupID string, userIDs ...string) error {
-	return s.behind("remove members", func(d *directory) error { return s.member(d, changeRemove, groupID, userIDs) })
+	return s.mutateDirectly("remove members", func(d *directory) error { return s.changeMembers(d, changeRemove, groupID, userIDs) })
 }
 
-func (s *Server) member(d *directory, kind changeKind, groupID string, userIDs []string) error {
+func (s *Server) changeMembers(d *directory, kind changeKind, groupID string, userIDs []string) error {
 	if d.groups[groupID] == nil {
 		return fmt.Errorf("group %s: %w", groupID, fs.ErrNotExist)
 	}

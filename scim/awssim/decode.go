@@ -11,7 +11,7 @@ import (
 // decoder turns JSON into objects by the rows of a schema. It stops at the first value of a wrong shape, and gathers broken
 // constraints, of which the service names all at once.
 type decoder struct {
-	ru     *rules
+	rules  *rules
 	broken []string // "Value at 'name.givenName' failed to satisfy constraint: ..."
 	// lenient skips what the service demands of requests (patterns, lengths, required attributes): for the directory's own
 	// snapshots and changes behind the client's back.
@@ -40,18 +40,18 @@ func (d *decoder) verdict() error {
 		return nil
 	}
 	text := fmt.Sprintf("%d validation errors detected: %s", len(d.broken), strings.Join(d.broken, "; "))
-	return invalid(typeValue, "%s", text).says(text)
+	return invalid(scimTypeValue, "%s", text).says(text)
 }
 
 // schemas checks the array of URNs. AWS's own examples send none, so it may be absent.
 func (d *decoder) schemas(r *resource, doc document) error {
 	v, ok := doc.get("schemas")
-	if d.lenient || !ok && !d.ru.standard {
+	if d.lenient || !ok && !d.rules.rfc {
 		return nil
 	}
 	list, ok := v.([]any)
 	if !ok {
-		return invalid(typeSyntax, "schemas is not an array of URNs")
+		return invalid(scimTypeSyntax, "schemas is not an array of URNs")
 	}
 	var core, extension bool
 	for _, e := range list {
@@ -62,37 +62,37 @@ func (d *decoder) schemas(r *resource, doc document) error {
 		case r.extension != nil && d.same(s, r.extension.name):
 			extension = true
 		default:
-			return invalid(typeSyntax, "schemas holds %v, which is no schema of a %s", e, r.name)
+			return invalid(scimTypeSyntax, "schemas holds %v, which is no schema of a %s", e, r.name)
 		}
 	}
 	if !core {
-		return invalid(typeSyntax, "schemas lacks %s", r.urn)
+		return invalid(scimTypeSyntax, "schemas lacks %s", r.urn)
 	}
-	if _, used := doc.get(urnEnterprise); used && !extension && !d.ru.standard {
-		return invalid(typeSyntax, "schemas lacks %s, whose attributes are sent", urnEnterprise)
+	if _, used := doc.get(urnEnterprise); used && !extension && !d.rules.rfc {
+		return invalid(scimTypeSyntax, "schemas lacks %s, whose attributes are sent", urnEnterprise)
 	}
 	return nil
 }
 
 func (d *decoder) same(a, b string) bool {
-	return a == b || !d.ru.exactNames && strings.EqualFold(a, b)
+	return a == b || !d.rules.exactNames && strings.EqualFold(a, b)
 }
 
 // object reads the members of doc by attrs. At the top, what the server alone writes is passed over.
 func (d *decoder) object(attrs []*attribute, doc document, path string, top bool) (object, error) {
 	var o object
 	for _, m := range doc {
-		a := find(attrs, m.name, d.ru.exactNames)
+		a := find(attrs, m.name, d.rules.exactNames)
 		switch {
 		case a == nil && top && d.readOnly(m.name):
 			continue
 		case a == nil:
-			return nil, invalid(typeSyntax, "there is no attribute %s", join(path, m.name))
+			return nil, invalid(scimTypeSyntax, "there is no attribute %s", join(path, m.name))
 		case a.readOnly || m.value == nil:
 			continue
 		}
 		if o.get(a) != nil {
-			return nil, invalid(typeSyntax, "the attribute %s is given twice", join(path, m.name))
+			return nil, invalid(scimTypeSyntax, "the attribute %s is given twice", join(path, m.name))
 		}
 		v, err := d.value(a, m.value, join(path, a.name))
 		if err != nil {
@@ -117,7 +117,7 @@ func (d *decoder) complete(attrs []*attribute, o object, path string) error {
 	}
 	for _, a := range attrs {
 		if a.required && o.get(a) == nil {
-			return invalid(typeValue, "the required attribute %s is missing", join(path, a.name))
+			return invalid(scimTypeValue, "the required attribute %s is missing", join(path, a.name))
 		}
 	}
 	return nil
@@ -137,15 +137,15 @@ func (d *decoder) value(a *attribute, v any, path string) (any, error) {
 	}
 	list, ok := v.([]any)
 	if !ok {
-		return nil, invalid(typeSyntax, "%s is not an array", path)
+		return nil, invalid(scimTypeSyntax, "%s is not an array", path)
 	}
 	if a.limit > 0 && len(list) > a.limit && !d.lenient {
 		text := fmt.Sprintf("List attribute %s exceeds allowed limit of %d", a.name, a.limit)
-		return nil, invalid(typeValue, "%s", text).says(text)
+		return nil, invalid(scimTypeValue, "%s", text).says(text)
 	}
 	if len(list) == 0 {
 		if a.limit > 0 && !d.lenient {
-			return nil, invalid(typeValue, "%s is an empty array", path)
+			return nil, invalid(scimTypeValue, "%s is an empty array", path)
 		}
 		return nil, nil
 	}
@@ -175,9 +175,9 @@ func (d *decoder) primaries(a *attribute, list []object, path string) error {
 	case d.lenient:
 		return nil
 	case n > 1:
-		return invalid(typeValue, "%s has %d primary values", path, n)
+		return invalid(scimTypeValue, "%s has %d primary values", path, n)
 	case n == 0 && primary != nil && primary.required && !d.partial:
-		return invalid(typeValue, "%s must be primary: true", path)
+		return invalid(scimTypeValue, "%s must be primary: true", path)
 	}
 	return nil
 }
@@ -187,7 +187,7 @@ func (d *decoder) single(a *attribute, v any, path string) (any, error) {
 	case kindComplex:
 		doc, ok := v.(document)
 		if !ok {
-			return nil, invalid(typeSyntax, "%s is not an object", path)
+			return nil, invalid(scimTypeSyntax, "%s is not an object", path)
 		}
 		o, err := d.object(a.subs, doc, path, false)
 		if err != nil || len(o) == 0 {
@@ -199,11 +199,11 @@ func (d *decoder) single(a *attribute, v any, path string) (any, error) {
 	}
 	s, ok := v.(string)
 	if !ok {
-		return nil, invalid(typeSyntax, "%s is not a string", path)
+		return nil, invalid(scimTypeSyntax, "%s is not a string", path)
 	}
 	if a.kind == kindBinary {
 		if _, err := base64.StdEncoding.DecodeString(s); err != nil {
-			return nil, invalid(typeValue, "%s is not base64", path)
+			return nil, invalid(scimTypeValue, "%s is not base64", path)
 		}
 	}
 	d.constrain(a.chars, s, path)
@@ -217,7 +217,7 @@ func (d *decoder) boolean(v any, path string) (any, error) {
 	if s, ok := v.(string); ok && d.words && (s == "true" || s == "false") {
 		return s == "true", nil
 	}
-	return nil, invalid(typeSyntax, "%s is not a boolean", path)
+	return nil, invalid(scimTypeSyntax, "%s is not a boolean", path)
 }
 
 // constrain notes where s breaks c, pattern before length as in the service's texts.

@@ -1,6 +1,7 @@
 package awssim
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -45,8 +46,8 @@ type directory struct {
 	groupNames, groupExternalIDs       index[*group]
 }
 
-func newDirectory(ru *rules) *directory {
-	return &directory{user: ru.user, group: ru.group, users: map[string]*user{}, groups: map[string]*group{}}
+func newDirectory(rules *rules) *directory {
+	return &directory{user: rules.user, group: rules.group, users: map[string]*user{}, groups: map[string]*group{}}
 }
 
 // fold is the form under which names are indexed: case never keeps two names apart in an index.
@@ -96,7 +97,7 @@ func (d *directory) putUser(c change) {
 	u := d.users[c.id]
 	if u == nil {
 		d.seq++
-		u = &user{seq: d.seq, id: c.id, created: pick(c.created, c.at)}
+		u = &user{seq: d.seq, id: c.id, created: cmp.Or(c.created, c.at)}
 		d.users[c.id] = u
 		d.userOrder.add(u)
 	} else {
@@ -129,7 +130,7 @@ func (d *directory) putGroup(c change) {
 	g := d.groups[c.id]
 	if g == nil {
 		d.seq++
-		g = &group{seq: d.seq, id: c.id, created: pick(c.created, c.at)}
+		g = &group{seq: d.seq, id: c.id, created: cmp.Or(c.created, c.at)}
 		d.groups[c.id] = g
 		d.groupSort.add(g)
 	} else {
@@ -212,8 +213,8 @@ func (g *group) has(u *user) bool {
 }
 
 // clone copies the directory; the objects' attributes are shared, since they never change.
-func (d *directory) clone(ru *rules) *directory {
-	out := newDirectory(ru)
+func (d *directory) clone(rules *rules) *directory {
+	out := newDirectory(rules)
 	for u := range d.userOrder.after(0) {
 		out.seq = u.seq - 1
 		out.putUser(change{id: u.id, attrs: u.attrs, at: u.modified, created: u.created})

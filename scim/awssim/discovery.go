@@ -27,24 +27,24 @@ const rfcConfig = `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:ServicePro
 	`"description":"Authentication scheme using the OAuth Bearer Token Standard","specUri":"https://www.rfc-editor.org/info/rfc6750","primary":true}],` +
 	`"meta":{"resourceType":"ServiceProviderConfig","location":%q}}`
 
-func (c *call) serviceProviderConfig() (reply, error) {
-	if c.ru.standard {
-		body := fmt.Sprintf(rfcConfig, int(c.ru.opt.cursorLifetime().Seconds()), c.writer(nil, viewRead).base+"/ServiceProviderConfig")
-		return reply{status: http.StatusOK, body: []byte(body)}, nil
+func (c *call) serviceProviderConfig() (response, error) {
+	if c.rules.rfc {
+		body := fmt.Sprintf(rfcConfig, int(c.rules.opt.cursorLifetime().Seconds()), c.newRenderer(nil, viewRead).base+"/ServiceProviderConfig")
+		return response{status: http.StatusOK, body: []byte(body)}, nil
 	}
-	return reply{status: http.StatusOK, body: []byte(awsConfig)}, nil
+	return response{status: http.StatusOK, body: []byte(awsConfig)}, nil
 }
 
 // listed wraps what there are a few of in a ListResponse.
-func listed(items ...[]byte) reply {
+func listed(items ...[]byte) response {
 	b := fmt.Appendf(nil, `{"totalResults":%d,"itemsPerPage":%d,"startIndex":1,"schemas":["%s"],"Resources":`, len(items), len(items), urnList)
 	b = appendList(b, items, func(b, item []byte) []byte { return append(b, item...) })
-	return reply{status: http.StatusOK, body: append(b, '}')}
+	return response{status: http.StatusOK, body: append(b, '}')}
 }
 
-func (c *call) resources() []*resource { return []*resource{c.ru.user, c.ru.group} }
+func (c *call) resources() []*resource { return []*resource{c.rules.user, c.rules.group} }
 
-func (c *call) listResourceTypes() (reply, error) {
+func (c *call) listResourceTypes() (response, error) {
 	var items [][]byte
 	for _, r := range c.resources() {
 		items = append(items, c.resourceType(r))
@@ -52,23 +52,23 @@ func (c *call) listResourceTypes() (reply, error) {
 	return listed(items...), nil
 }
 
-func (c *call) getResourceType() (reply, error) {
+func (c *call) getResourceType() (response, error) {
 	for _, r := range c.resources() {
 		if r.name == c.id {
-			return reply{status: http.StatusOK, body: c.resourceType(r)}, nil
+			return response{status: http.StatusOK, body: c.resourceType(r)}, nil
 		}
 	}
-	return reply{}, unknownResource("there is no resource type %s", c.id)
+	return response{}, unknownResource("there is no resource type %s", c.id)
 }
 
 func (c *call) resourceType(r *resource) []byte {
 	extensions := ""
 	if r.extension != nil {
-		extensions = fmt.Sprintf(`,"schemaExtensions":[{"schema":%q,"required":%t}]`, r.extension.name, !c.ru.standard)
+		extensions = fmt.Sprintf(`,"schemaExtensions":[{"schema":%q,"required":%t}]`, r.extension.name, !c.rules.rfc)
 	}
 	return fmt.Appendf(nil, `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:ResourceType"],"id":%q,"name":%q,"endpoint":"/%s",`+
 		`"description":%q,"schema":%q%s,"meta":{"resourceType":"ResourceType","location":%q}}`,
-		r.name, r.name, r.endpoint, r.about, r.urn, extensions, c.writer(nil, viewRead).base+"/ResourceTypes/"+r.name)
+		r.name, r.name, r.endpoint, r.about, r.urn, extensions, c.newRenderer(nil, viewRead).base+"/ResourceTypes/"+r.name)
 }
 
 // schema is one of the schemas that the endpoint has: a resource's own, or its extension.
@@ -78,7 +78,7 @@ type schema struct {
 }
 
 func (c *call) schemas() []schema {
-	u, g := c.ru.user, c.ru.group
+	u, g := c.rules.user, c.rules.group
 	core := make([]*attribute, 0, len(u.attrs))
 	for _, a := range u.attrs {
 		if a != u.extension {
@@ -92,7 +92,7 @@ func (c *call) schemas() []schema {
 	}
 }
 
-func (c *call) listSchemas() (reply, error) {
+func (c *call) listSchemas() (response, error) {
 	var items [][]byte
 	for _, s := range c.schemas() {
 		items = append(items, c.schema(s))
@@ -100,13 +100,13 @@ func (c *call) listSchemas() (reply, error) {
 	return listed(items...), nil
 }
 
-func (c *call) getSchema() (reply, error) {
+func (c *call) getSchema() (response, error) {
 	for _, s := range c.schemas() {
-		if s.urn == c.id || c.ru.standard && strings.EqualFold(s.urn, c.id) {
-			return reply{status: http.StatusOK, body: c.schema(s)}, nil
+		if s.urn == c.id || c.rules.rfc && strings.EqualFold(s.urn, c.id) {
+			return response{status: http.StatusOK, body: c.schema(s)}, nil
 		}
 	}
-	return reply{}, unknownResource("there is no schema %s", c.id)
+	return response{}, unknownResource("there is no schema %s", c.id)
 }
 
 func (c *call) schema(s schema) []byte {
@@ -119,7 +119,7 @@ func (c *call) schema(s schema) []byte {
 	b = append(b, `,"attributes":`...)
 	b = appendList(b, s.attrs, appendAttribute)
 	b = append(b, `,"meta":{"resourceType":"Schema","location":`...)
-	b = quote(b, c.writer(nil, viewRead).base+"/Schemas/"+s.urn)
+	b = quote(b, c.newRenderer(nil, viewRead).base+"/Schemas/"+s.urn)
 	return append(b, '}', '}')
 }
 

@@ -2,6 +2,7 @@ package awssim
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -36,8 +37,8 @@ const (
 	FaultConflict      FaultName = "conflict"        // 409 to a change, as to two at a time on one object; nothing done
 )
 
-// faultMeanings says of each fault what it does and which calls it can meet, in the order of the documentation.
-func faultMeanings() []faultMeaning {
+// faultTypes says of each fault what it does and which calls it can meet, in the order of the documentation.
+func faultTypes() []faultType {
 	any := func(*operation) bool { return true }
 	writes := func(op *operation) bool { return op != nil && op.writes }
 	lists := func(op *operation) bool {
@@ -46,7 +47,7 @@ func faultMeanings() []faultMeaning {
 	creates := func(op *operation) bool { return op != nil && strings.HasPrefix(op.name, "Create") }
 	reads := func(op *operation) bool { return op != nil && !op.writes }
 	changes := func(op *operation) bool { return op != nil && (op.method == "PATCH" || op.method == "PUT") }
-	return []faultMeaning{
+	return []faultType{
 		{FaultThrottle, any, "429, whatever the throttle says"},
 		{FaultError500, any, "500, and nothing is done"},
 		{FaultError503, any, "503, and nothing is done"},
@@ -68,10 +69,10 @@ func faultMeanings() []faultMeaning {
 	}
 }
 
-type faultMeaning struct {
-	name  FaultName
-	meets func(*operation) bool
-	about string
+type faultType struct {
+	name      FaultName
+	appliesTo func(*operation) bool
+	about     string
 }
 
 // Fault is something that goes wrong. Without Nth and Rate it meets each call that matches.
@@ -88,7 +89,7 @@ type Fault struct {
 	// Delay is what the fault's description says; in JSON a text such as "1.5s".
 	Delay time.Duration `json:"-"`
 
-	seen, struck int
+	seen, triggered int
 }
 
 type faultJSON Fault
@@ -101,17 +102,17 @@ func (f Fault) MarshalJSON() ([]byte, error) {
 	}
 	return json.Marshal(struct {
 		faultJSON
-		Delay  string `json:"delay,omitempty"`
-		Struck int    `json:"struck"`
-	}{faultJSON(f), delay, f.struck})
+		Delay     string `json:"delay,omitempty"`
+		Triggered int    `json:"triggered"`
+	}{faultJSON(f), delay, f.triggered})
 }
 
 // UnmarshalJSON reads Delay as text.
 func (f *Fault) UnmarshalJSON(data []byte) error {
 	var in struct {
 		faultJSON
-		Delay  string `json:"delay"`
-		Struck int    `json:"struck"` // as it is written, of no effect
+		Delay     string `json:"delay"`
+		Triggered int    `json:"triggered"` // as it is written, of no effect
 	}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
@@ -129,13 +130,13 @@ func (f *Fault) UnmarshalJSON(data []byte) error {
 
 // check refuses a fault that would never strike, or not as meant.
 func (f Fault) check(ops []operation) error {
-	meanings := faultMeanings()
-	i := slices.IndexFunc(meanings, func(m faultMeaning) bool { return m.name == f.Name })
+	meanings := faultTypes()
+	i := slices.IndexFunc(meanings, func(m faultType) bool { return m.name == f.Name })
 	if i < 0 {
 		return fmt.Errorf("there is no fault %q", f.Name)
 	}
 	if f.Operation != "" {
-		ok := slices.ContainsFunc(ops, func(op operation) bool { return op.name == f.Operation && meanings[i].meets(&op) })
+		ok := slices.ContainsFunc(ops, func(op operation) bool { return op.name == f.Operation && meanings[i].appliesTo(&op) })
 		if !ok {
 			return fmt.Errorf("the fault %s never meets an operation %q", f.Name, f.Operation)
 		}
@@ -152,34 +153,34 @@ func (f Fault) check(ops []operation) error {
 }
 
 // strikes counts a matching call, and is whether the fault meets it.
-func (f *Fault) strikes(r *random) bool {
+func (f *Fault) trigger(r *random) bool {
 	f.seen++
 	var hit bool
 	switch {
 	case f.Nth > 0:
 		hit = f.seen >= f.Nth && f.seen < f.Nth+max(1, f.Times)
-	case f.Times > 0 && f.struck >= f.Times:
+	case f.Times > 0 && f.triggered >= f.Times:
 	case f.Rate > 0:
 		hit = r.float() < f.Rate
 	default:
 		hit = true
 	}
 	if hit {
-		f.struck++
+		f.triggered++
 	}
 	return hit
 }
 
 // faults are those that were injected.
-type faults struct {
+type injectedFaults struct {
 	mu   sync.Mutex
 	list []*Fault
 }
 
 // hits are the faults that met one call.
-type hits []Fault
+type activeFaults []Fault
 
-func (h hits) get(name FaultName) (Fault, bool) {
+func (h activeFaults) get(name FaultName) (Fault, bool) {
 	i := slices.IndexFunc(h, func(f Fault) bool { return f.Name == name })
 	if i < 0 {
 		return Fault{}, false
@@ -187,12 +188,12 @@ func (h hits) get(name FaultName) (Fault, bool) {
 	return h[i], true
 }
 
-func (h hits) has(name FaultName) bool {
+func (h activeFaults) has(name FaultName) bool {
 	_, hit := h.get(name)
 	return hit
 }
 
-func (h hits) names() []string {
+func (h activeFaults) names() []string {
 	var names []string
 	for _, f := range h {
 		names = append(names, string(f.Name))
@@ -200,18 +201,18 @@ func (h hits) names() []string {
 	return names
 }
 
-func (fs *faults) draw(c *call, r *random) hits {
+func (fs *injectedFaults) activate(c *call, r *random) activeFaults {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	if len(fs.list) == 0 {
 		return nil
 	}
-	var h hits
-	meanings := faultMeanings()
+	var h activeFaults
+	meanings := faultTypes()
 	for _, f := range fs.list {
-		i := slices.IndexFunc(meanings, func(m faultMeaning) bool { return m.name == f.Name })
-		matches := meanings[i].meets(c.op) && (f.Operation == "" || f.Operation == c.operation()) && c.cursorFor(f.Name)
-		if matches && f.strikes(r) {
+		i := slices.IndexFunc(meanings, func(m faultType) bool { return m.name == f.Name })
+		matches := meanings[i].appliesTo(c.op) && (f.Operation == "" || f.Operation == c.operation()) && c.cursorFor(f.Name)
+		if matches && f.trigger(r) {
 			h = append(h, *f)
 		}
 	}
@@ -224,7 +225,7 @@ func (c *call) cursorFor(name FaultName) bool {
 	case FaultCursorExpired:
 		return c.query.Get("cursor") != ""
 	case FaultEmptyPage, FaultShortPage, FaultRepeatPage:
-		return c.ru.cursors && c.query.Has("cursor")
+		return c.rules.cursors && c.query.Has("cursor")
 	}
 	return true
 }
@@ -236,11 +237,11 @@ func (s *Server) Inject(f Fault) error {
 		return fmt.Errorf("inject fault: %w", err)
 	}
 	if f.Name == FaultStale {
-		s.follow(pick(f.Delay, 2*time.Second))
+		s.startReplica(cmp.Or(f.Delay, 2*time.Second))
 	}
 	s.faults.mu.Lock()
 	defer s.faults.mu.Unlock()
-	f.seen, f.struck = 0, 0
+	f.seen, f.triggered = 0, 0
 	s.faults.list = append(s.faults.list, &f)
 	return nil
 }
@@ -267,52 +268,52 @@ func (s *Server) Faults() []Fault {
 	return list
 }
 
-// Struck is how often the fault has met a call.
-func (f Fault) Struck() int { return f.struck }
+// Triggered is how often the fault has met a call.
+func (f Fault) Triggered() int { return f.triggered }
 
 // interrupted is the reply of what stands before the service, if a fault puts something there.
-func (c *call) interrupted() (reply, bool) {
+func (c *call) interrupted() (response, bool) {
 	switch {
-	case c.hits.has(FaultResetBefore):
-		return reply{reason: "fault"}, true
-	case c.hits.has(FaultGateway):
-		return reply{
+	case c.faults.has(FaultResetBefore):
+		return response{reason: "fault"}, true
+	case c.faults.has(FaultGateway):
+		return response{
 			status: http.StatusBadGateway, media: "text/html", reason: "fault",
 			body: []byte("<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<center><h1>502 Bad Gateway</h1></center>\r\n</body>\r\n</html>\r\n"),
 		}, true
 	}
-	return reply{}, false
+	return response{}, false
 }
 
 // refused is the error of a service that does nothing, if a fault makes it so.
 func (c *call) refused() error {
 	switch {
-	case c.hits.has(FaultRevoke):
+	case c.faults.has(FaultRevoke):
 		if err := c.s.DeleteToken(c.token); err != nil {
 			return err
 		}
 		return unauthorized("fault: the token has just been deleted")
-	case c.hits.has(FaultThrottle):
+	case c.faults.has(FaultThrottle):
 		return throttled()
-	case c.hits.has(FaultError500):
+	case c.faults.has(FaultError500):
 		return &problem{status: http.StatusInternalServerError, detail: detailInternal, reason: "fault"}
-	case c.hits.has(FaultError503):
+	case c.faults.has(FaultError503):
 		return &problem{status: http.StatusServiceUnavailable, detail: detailUnavailable, reason: "fault"}
-	case c.hits.has(FaultConflict):
+	case c.faults.has(FaultConflict):
 		return &problem{status: http.StatusConflict, detail: detailDuplicate, reason: "fault: another change to the object is under way"}
 	}
 	return nil
 }
 
-// ending is how the reply leaves, after the call took effect.
-func (c *call) ending() ending {
+// delivery is how the reply leaves, after the call took effect.
+func (c *call) delivery() delivery {
 	switch {
-	case c.hits.has(FaultResetBefore), c.hits.has(FaultResetAfter):
-		return endReset
-	case c.hits.has(FaultReplyLost):
-		return endSilence
-	case c.hits.has(FaultTruncate):
-		return endTruncate
+	case c.faults.has(FaultResetBefore), c.faults.has(FaultResetAfter):
+		return deliverReset
+	case c.faults.has(FaultReplyLost):
+		return deliverNothing
+	case c.faults.has(FaultTruncate):
+		return deliverHalf
 	}
-	return endWell
+	return deliverWhole
 }

@@ -160,7 +160,7 @@ func TestConflictLeavesTheObjectAlone(t *testing.T) {
 }
 
 func TestFaultsStrikeWhenTheyShould(t *testing.T) {
-	struck := func(s *server) string {
+	triggered := func(s *server) string {
 		var b strings.Builder
 		for range 8 {
 			b.WriteByte(map[int]byte{200: '.', 500: 'X'}[s.call("GET", "/Users", "").status])
@@ -185,11 +185,11 @@ func TestFaultsStrikeWhenTheyShould(t *testing.T) {
 			s := serve(t, awssim.ProfileAWS, awssim.Options{})
 			c.fault.Name = awssim.FaultError500
 			s.inject(c.fault)
-			if got := struck(s); got != c.want {
-				t.Errorf("struck %s, want %s", got, c.want)
+			if got := triggered(s); got != c.want {
+				t.Errorf("triggered %s, want %s", got, c.want)
 			}
-			if got, want := s.Faults()[0].Struck(), strings.Count(c.want, "X"); got != want {
-				t.Errorf("struck %d times by its own count, want %d", got, want)
+			if got, want := s.Faults()[0].Triggered(), strings.Count(c.want, "X"); got != want {
+				t.Errorf("triggered %d times by its own count, want %d", got, want)
 			}
 		})
 	}
@@ -202,7 +202,7 @@ func TestFaultsStrikeWhenTheyShould(t *testing.T) {
 		}
 	}
 	if n < 100 || n > 200 { // 150 expected, standard deviation 10
-		t.Errorf("a rate of 0.3 struck %d of 500 calls", n)
+		t.Errorf("a rate of 0.3 triggered %d of 500 calls", n)
 	}
 }
 
@@ -231,7 +231,7 @@ func TestFaultsInJSON(t *testing.T) {
 		t.Errorf("read %+v", f)
 	}
 	b, err := json.Marshal(f)
-	if err != nil || string(b) != `{"name":"slow","operation":"ListUsers","nth":2,"delay":"1.5s","struck":0}` {
+	if err != nil || string(b) != `{"name":"slow","operation":"ListUsers","nth":2,"delay":"1.5s","triggered":0}` {
 		t.Errorf("wrote %s, %v", b, err)
 	}
 	for _, bad := range []string{`{"name":"slow","dealy":"1s"}`, `{"delay":5}`, `{"delay":"soon"}`} {

@@ -3,6 +3,7 @@ package awssim
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -52,7 +53,7 @@ const journalVersion = 1
 func newRecord(c change) record {
 	r := record{Do: c.kind, ID: c.id, At: c.at, Created: c.created, Members: c.members}
 	if c.kind == changePutUser || c.kind == changePutGroup {
-		r.Attributes = appendBraced(nil, c.attrs, viewFull)
+		r.Attributes = appendObject(nil, c.attrs, viewFull)
 	}
 	return r
 }
@@ -173,7 +174,7 @@ func (s *Server) Open(path string) error {
 		return fmt.Errorf("open journal: %w", err)
 	}
 	if len(lines) > 0 {
-		s.Tenant = pick(s.Tenant, lines[0].Tenant)
+		s.Tenant = cmp.Or(s.Tenant, lines[0].Tenant)
 	}
 	if s.Tokens == nil {
 		s.Tokens = lastTokens(lines)

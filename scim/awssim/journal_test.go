@@ -152,7 +152,7 @@ func TestTokens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.CreateToken(awssim.Token{}); !errors.Is(err, awssim.ErrTokens) {
+	if _, err := s.CreateToken(awssim.Token{}); !errors.Is(err, awssim.ErrTokenLimit) {
 		t.Errorf("a third token: %v", err)
 	}
 	s.want(200, s.call("GET", "/Users", ""))

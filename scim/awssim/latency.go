@@ -1,6 +1,7 @@
 package awssim
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"time"
@@ -35,8 +36,8 @@ func (l Latency) draw(normal func() float64) time.Duration {
 // delay waits for the call's latency, and for the fault slow. It ends early when the caller goes.
 func (s *Server) delay(c *call) error {
 	d := s.Options.Latency.draw(s.random.normal)
-	if f, hit := c.hits.get(FaultSlow); hit {
-		d += pick(f.Delay, 5*time.Second)
+	if f, hit := c.faults.get(FaultSlow); hit {
+		d += cmp.Or(f.Delay, 5*time.Second)
 	}
 	return sleep(c.ctx, d)
 }

@@ -43,7 +43,7 @@ func TestReplacingMembersIn2024(t *testing.T) {
 	for name, start := range map[string]func(*testing.T) *server{
 		"profile aws-2024": func(t *testing.T) *server { return serve(t, awssim.ProfileAWS2024, awssim.Options{}) },
 		"an option of aws": func(t *testing.T) *server {
-			return serve(t, awssim.ProfileAWS, awssim.Options{OddMemberReplace: true})
+			return serve(t, awssim.ProfileAWS, awssim.Options{LegacyMemberReplace: true})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

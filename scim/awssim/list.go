@@ -15,11 +15,11 @@ import (
 
 // page is what a listing asks for.
 type page struct {
-	filter string
-	count  int
-	paged  bool   // with the parameter cursor
-	start  int    // startIndex, from 1; the rfc profile alone looks at it
-	after  uint64 // the number of the object before the page
+	filter   string
+	count    int
+	byCursor bool   // with the parameter cursor
+	start    int    // startIndex, from 1; the rfc profile alone looks at it
+	after    uint64 // the number of the object before the page
 }
 
 // cursor is the place where a listing goes on. It is sealed, so that nobody makes one up, and in characters that must be
@@ -33,7 +33,7 @@ type cursor struct {
 const cursorBody = 8 + 2 + 8
 
 // seal makes the text of a cursor that is good for one listing: an operation and a filter.
-func (s *Server) seal(cur cursor, listing string) string {
+func (s *Server) encodeCursor(cur cursor, listing string) string {
 	b := make([]byte, cursorBody, cursorBody+16)
 	binary.BigEndian.PutUint64(b, cur.after)
 	binary.BigEndian.PutUint16(b[8:], cur.count)
@@ -49,7 +49,7 @@ func (s *Server) sign(b []byte, listing string) []byte {
 }
 
 // open reads a cursor. One for another listing fails like one made up.
-func (s *Server) open(text, listing string) (cursor, bool) {
+func (s *Server) decodeCursor(text, listing string) (cursor, bool) {
 	b, err := base64.StdEncoding.DecodeString(text)
 	if err != nil || len(b) != cursorBody+16 || !hmac.Equal(b[cursorBody:], s.sign(b[:cursorBody], listing)) {
 		return cursor{}, false
@@ -63,100 +63,100 @@ func (s *Server) open(text, listing string) (cursor, bool) {
 
 // page reads the parameters of a listing.
 func (c *call) page() (page, error) {
-	p := page{filter: c.query.Get("filter"), count: c.ru.pageLimit, start: 1}
-	p.paged = c.ru.cursors && c.query.Has("cursor")
+	p := page{filter: c.query.Get("filter"), count: c.rules.pageLimit, start: 1}
+	p.byCursor = c.rules.cursors && c.query.Has("cursor")
 	if c.query.Has("filter") && p.filter == "" {
 		return p, badFilter("filter: empty")
 	}
 	if err := c.readCount(&p); err != nil {
 		return p, err
 	}
-	if c.ru.standard && c.query.Has("startIndex") && !p.paged {
+	if c.rules.rfc && c.query.Has("startIndex") && !p.byCursor {
 		n, err := strconv.Atoi(c.query.Get("startIndex"))
 		if err != nil {
-			return p, invalid(typeValue, "startIndex is no number")
+			return p, invalid(scimTypeValue, "startIndex is no number")
 		}
 		p.start = max(1, n)
 	}
 	text := c.query.Get("cursor")
-	if !p.paged || text == "" {
+	if !p.byCursor || text == "" {
 		return p, nil
 	}
-	cur, ok := c.s.open(text, c.listing(p.filter))
+	cur, ok := c.s.decodeCursor(text, c.cursorScope(p.filter))
 	switch {
 	case !ok:
-		return p, invalid(typeCursor, "the cursor is not one of this listing: it is made up, or the filter has changed")
-	case c.hits.has(FaultCursorExpired), c.now.Sub(cur.issued) > c.ru.opt.cursorLifetime():
-		return p, invalid(typeCursorExpired, "the cursor has expired")
-	case int(cur.count) != p.count && !c.ru.opt.CountMayChange && !c.ru.standard:
-		return p, invalid(typeCount, "count was %d and is now %d", cur.count, p.count)
+		return p, invalid(scimTypeCursor, "the cursor is not one of this listing: it is made up, or the filter has changed")
+	case c.faults.has(FaultCursorExpired), c.now.Sub(cur.issued) > c.rules.opt.cursorLifetime():
+		return p, invalid(scimTypeCursorExpired, "the cursor has expired")
+	case int(cur.count) != p.count && !c.rules.opt.CountMayChange && !c.rules.rfc:
+		return p, invalid(scimTypeCount, "count was %d and is now %d", cur.count, p.count)
 	}
 	p.after = cur.after
 	return p, nil
 }
 
 // listing names what a cursor is good for.
-func (c *call) listing(filter string) string { return c.op.path + "\x00" + filter }
+func (c *call) cursorScope(filter string) string { return c.op.path + "\x00" + filter }
 
 func (c *call) readCount(p *page) error {
 	if !c.query.Has("count") {
 		return nil
 	}
 	n, err := strconv.Atoi(c.query.Get("count"))
-	limit := c.ru.pageLimit
+	limit := c.rules.pageLimit
 	switch {
 	case err != nil:
-		return invalid(typeCount, "count is no number")
-	case c.ru.standard:
+		return invalid(scimTypeCount, "count is no number")
+	case c.rules.rfc:
 		p.count = min(max(n, 0), limit)
-		if p.paged {
+		if p.byCursor {
 			p.count = max(p.count, 1)
 		}
-	case (n < 1 || n > limit) && !c.ru.opt.ClampCount:
-		return invalid(typeCount, "count is %d: it goes from 1 to %d", n, limit)
+	case (n < 1 || n > limit) && !c.rules.opt.ClampCount:
+		return invalid(scimTypeCount, "count is %d: it goes from 1 to %d", n, limit)
 	default:
 		p.count = min(max(n, 1), limit)
 	}
 	return nil
 }
 
-func (c *call) listUsers() (reply, error) {
+func (c *call) listUsers() (response, error) {
 	p, err := c.page()
 	if err != nil {
-		return reply{}, err
+		return response{}, err
 	}
-	return c.read(func(d *directory) (reply, error) {
-		find, err := c.ru.findUsers(d, p.filter)
+	return c.read(func(d *directory) (response, error) {
+		find, err := c.rules.findUsers(d, p.filter)
 		if err != nil {
-			return reply{}, err
+			return response{}, err
 		}
-		return list(c, p, find, c.writer(d, viewRead).user), nil
+		return list(c, p, find, c.newRenderer(d, viewRead).user), nil
 	})
 }
 
-func (c *call) listGroups() (reply, error) {
+func (c *call) listGroups() (response, error) {
 	p, err := c.page()
 	if err != nil {
-		return reply{}, err
+		return response{}, err
 	}
-	return c.read(func(d *directory) (reply, error) {
-		find, err := c.ru.findGroups(d, p.filter)
+	return c.read(func(d *directory) (response, error) {
+		find, err := c.rules.findGroups(d, p.filter)
 		if err != nil {
-			return reply{}, err
+			return response{}, err
 		}
-		w := c.writer(d, viewRead)
+		w := c.newRenderer(d, viewRead)
 		w.empty = true
 		return list(c, p, find, w.group), nil
 	})
 }
 
 // list renders one page.
-func list[T sequenced](c *call, p page, find finder[T], render func([]byte, T) []byte) reply {
-	items, next := fill(c, p, find)
+func list[T sequenced](c *call, p page, find finder[T], render func([]byte, T) []byte) response {
+	items, next := fillPage(c, p, find)
 	b := append([]byte(nil), '{')
-	if c.ru.standard || !p.paged {
+	if c.rules.rfc || !p.byCursor {
 		total := len(items) // AWS counts what it returns, not what there is
-		if c.ru.standard {
+		if c.rules.rfc {
 			total = 0
 			for range find(0) {
 				total++
@@ -168,7 +168,7 @@ func list[T sequenced](c *call, p page, find finder[T], render func([]byte, T) [
 	}
 	b = append(b, `"itemsPerPage":`...)
 	b = strconv.AppendInt(b, int64(len(items)), 10)
-	if !p.paged {
+	if !p.byCursor {
 		b = append(b, `,"startIndex":`...)
 		b = strconv.AppendInt(b, int64(p.start), 10)
 	}
@@ -178,11 +178,11 @@ func list[T sequenced](c *call, p page, find finder[T], render func([]byte, T) [
 	}
 	b = append(b, `,"schemas":["`+urnList+`"],"Resources":`...)
 	b = appendList(b, items, render)
-	return reply{status: http.StatusOK, body: append(b, '}')}
+	return response{status: http.StatusOK, body: append(b, '}')}
 }
 
 // fill takes the objects of one page, and makes the cursor of the next if there is one.
-func fill[T sequenced](c *call, p page, find finder[T]) (items []T, next string) {
+func fillPage[T sequenced](c *call, p page, find finder[T]) (items []T, next string) {
 	skip, more := p.start-1, false
 	for v := range find(p.after) {
 		if skip > 0 {
@@ -195,36 +195,36 @@ func fill[T sequenced](c *call, p page, find finder[T]) (items []T, next string)
 		}
 		items = append(items, v)
 	}
-	if !p.paged {
+	if !p.byCursor {
 		return items, ""
 	}
 	switch {
 	case len(items) == 0: // there is nothing that a fault could keep back
-	case c.hits.has(FaultEmptyPage):
+	case c.faults.has(FaultEmptyPage):
 		items, more = nil, true
-	case c.hits.has(FaultShortPage):
+	case c.faults.has(FaultShortPage):
 		items, more = items[:(len(items)+1)/2], true
 	}
 	after := p.after
-	if n := len(items); n > 0 && !c.hits.has(FaultRepeatPage) {
+	if n := len(items); n > 0 && !c.faults.has(FaultRepeatPage) {
 		after = items[n-1].sequence()
 	}
-	if !more && !c.hits.has(FaultRepeatPage) {
+	if !more && !c.faults.has(FaultRepeatPage) {
 		return items, ""
 	}
-	return items, c.s.seal(cursor{after: after, count: uint16(p.count), issued: c.now}, c.listing(p.filter))
+	return items, c.s.encodeCursor(cursor{after: after, count: uint16(p.count), issued: c.now}, c.cursorScope(p.filter))
 }
 
-func (c *call) searchUsers() (reply, error) {
+func (c *call) searchUsers() (response, error) {
 	if err := c.readSearch(); err != nil {
-		return reply{}, err
+		return response{}, err
 	}
 	return c.listUsers()
 }
 
-func (c *call) searchGroups() (reply, error) {
+func (c *call) searchGroups() (response, error) {
 	if err := c.readSearch(); err != nil {
-		return reply{}, err
+		return response{}, err
 	}
 	return c.listGroups()
 }
@@ -243,7 +243,7 @@ func (c *call) readSearch() error {
 			c.query.Set(m.name, v.String())
 		case []any:
 			if m.name == "schemas" && !slices.Equal(v, []any{urnSearch}) {
-				return invalid(typeSyntax, "schemas is not [%q]", urnSearch)
+				return invalid(scimTypeSyntax, "schemas is not [%q]", urnSearch)
 			}
 			var names []string
 			for _, e := range v {
@@ -252,7 +252,7 @@ func (c *call) readSearch() error {
 			}
 			c.query.Set(m.name, strings.Join(names, ","))
 		default:
-			return invalid(typeSyntax, "a search has no %s: %v", m.name, m.value)
+			return invalid(scimTypeSyntax, "a search has no %s: %v", m.name, m.value)
 		}
 	}
 	return nil

@@ -1,6 +1,7 @@
 package awssim
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -89,7 +90,7 @@ func failed(err error) (int, any) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		status = http.StatusNotFound
-	case errors.Is(err, fs.ErrExist), errors.Is(err, ErrTokens):
+	case errors.Is(err, fs.ErrExist), errors.Is(err, ErrTokenLimit):
 		status = http.StatusConflict
 	}
 	return status, map[string]string{"error": err.Error()}
@@ -132,7 +133,7 @@ func (s *Server) loadState(r *http.Request) (int, any, error) {
 
 func (s *Server) showFaults(*http.Request) (int, any, error) {
 	kinds := map[string]string{}
-	for _, m := range faultMeanings() {
+	for _, m := range faultTypes() {
 		kinds[string(m.name)] = m.about
 	}
 	return http.StatusOK, map[string]any{"faults": s.Faults(), "kinds": kinds}, nil
@@ -191,7 +192,7 @@ func (s *Server) changeUser(r *http.Request) (int, any, error) {
 	if err := readInto(r, &u); err != nil {
 		return 0, nil, err
 	}
-	u.ID = pick(r.PathValue("id"), u.ID)
+	u.ID = cmp.Or(r.PathValue("id"), u.ID)
 	id, err := s.PutUser(u)
 	return http.StatusOK, map[string]string{"id": id}, err
 }
@@ -201,7 +202,7 @@ func (s *Server) changeGroup(r *http.Request) (int, any, error) {
 	if err := readInto(r, &g); err != nil {
 		return 0, nil, err
 	}
-	g.ID = pick(r.PathValue("id"), g.ID)
+	g.ID = cmp.Or(r.PathValue("id"), g.ID)
 	id, err := s.PutGroup(g)
 	return http.StatusOK, map[string]string{"id": id}, err
 }

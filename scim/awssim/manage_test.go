@@ -120,7 +120,7 @@ func TestManagementOfEverythingElse(t *testing.T) {
 	s.want(500, s.call("GET", "/Users/none", ""))
 	s.want(404, s.call("GET", "/Users/none", ""))
 	faults, _ := s.want(200, manage("GET", "/faults", "")).body["faults"].([]any)
-	if len(faults) != 1 || faults[0].(map[string]any)["struck"] != 1.0 {
+	if len(faults) != 1 || faults[0].(map[string]any)["triggered"] != 1.0 {
 		t.Errorf("faults %v", faults)
 	}
 	s.want(204, manage("DELETE", "/faults", ""))

@@ -70,7 +70,7 @@ func checkValues(a *attribute, f filter) error {
 }
 
 // common is the attributes that every resource has, RFC 7643 section 3.1.
-func common(name string) *attribute {
+func commonAttribute(name string) *attribute {
 	switch strings.ToLower(name) {
 	case "id":
 		return &attribute{name: "id", caseExact: true}
@@ -96,7 +96,7 @@ func (r *resource) resolve(p attrPath) (a, sub *attribute) {
 		return nil, nil
 	}
 	if a = find(attrs, p.attr, false); a == nil && p.urn == "" {
-		a = common(p.attr)
+		a = commonAttribute(p.attr)
 	}
 	if a != nil && p.sub != "" {
 		sub = find(a.subs, p.sub, false)

@@ -1,6 +1,9 @@
 package awssim
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Options decide what AWS does not document. Every zero value is the stricter answer, the one that a client has more trouble
 // with, so that a client which passes need not hope. None but Throttle, Latency, Seed and the quotas touches the rfc profile.
@@ -22,15 +25,15 @@ type Options struct {
 	// ActiveByDefault makes a user active who was created without the attribute. Not documented; the examples suggest
 	// inactive.
 	ActiveByDefault bool
-	// PutKeeps lets PUT keep externalId and active where the body leaves them out. The guide says that a user is
+	// PutKeepsOmitted lets PUT keep externalId and active where the body leaves them out. The guide says that a user is
 	// "overwritten", so the zero value clears the first and takes the default for the second.
-	PutKeeps bool
+	PutKeepsOmitted bool
 	// RequireEmail refuses users without an email address. The list of required attributes does not name it, so the
 	// zero value does not.
 	RequireEmail bool
-	// LooseChars allows the characters <>;:% in names. Older guides forbid them and users saw them refused; today's
+	// AllowSpecialChars allows the characters <>;:% in names. Older guides forbid them and users saw them refused; today's
 	// service model allows all punctuation.
-	LooseChars bool
+	AllowSpecialChars bool
 
 	// CaseSensitiveNames lets two names that differ in case only exist side by side: userName, email, displayName and
 	// externalId.
@@ -57,21 +60,21 @@ type Options struct {
 	MemberPathFilter bool
 	// UnknownMemberStatus answers a member that does not exist: 0 is 404 in PATCH and 400 in POST; 204 ignores it.
 	UnknownMemberStatus int
-	// RefuseNonMember answers 400 to the removal of somebody who is no member; the zero value ignores it, as clients in
+	// RejectNonMember answers 400 to the removal of somebody who is no member; the zero value ignores it, as clients in
 	// use expect.
-	RefuseNonMember bool
+	RejectNonMember bool
 	// RemoveAllMembers allows one request to remove every member of a group of two or more by id. The guide says that
 	// removing all memberships in a single request is refused; whether that means this too is not known.
 	RemoveAllMembers bool
 	// PartialPatch leaves the operations before a failed one in effect. In 2024 a refused request was seen to have had
 	// an effect.
 	PartialPatch bool
-	// OddMemberReplace makes the aws profile answer the replacement of members as the service did in April 2024; the
+	// LegacyMemberReplace makes the aws profile answer the replacement of members as the service did in April 2024; the
 	// aws-2024 profile always does.
-	OddMemberReplace bool
+	LegacyMemberReplace bool
 
-	// AllowNoUserAgent accepts PATCH without the header User-Agent, which the service was reported to refuse.
-	AllowNoUserAgent bool
+	// AllowMissingUserAgent accepts PATCH without the header User-Agent, which the service was reported to refuse.
+	AllowMissingUserAgent bool
 	// PlainErrors answers 401, 403, 429 and 500 as a gateway would, with {"message": "..."} and no SCIM.
 	PlainErrors bool
 	// IDPrefix is the identity store id without "d-", ten hexadecimal digits, which stands before each id as
@@ -88,12 +91,4 @@ type Throttle struct {
 	RetryAfter time.Duration // sent as Retry-After in whole seconds, rounded up; 0: no such header
 }
 
-func pick[T comparable](v, otherwise T) T {
-	var zero T
-	if v == zero {
-		return otherwise
-	}
-	return v
-}
-
-func (o Options) cursorLifetime() time.Duration { return pick(o.CursorLifetime, 5*time.Minute) }
+func (o Options) cursorLifetime() time.Duration { return cmp.Or(o.CursorLifetime, 5*time.Minute) }

@@ -27,7 +27,7 @@ func TestOptions(t *testing.T) {
 		"ActiveByDefault": {"true", func(s *server) any {
 			return s.call("POST", "/Users", with(`"active":true,`, ``)).body["active"]
 		}, false, true},
-		"PutKeeps": {"true", func(s *server) any {
+		"PutKeepsOmitted": {"true", func(s *server) any {
 			id := s.addUser("alice")
 			a := s.call("PUT", "/Users/"+id, `{"userName":"alice","displayName":"D","name":{"familyName":"F","givenName":"G"}}`)
 			return fmt.Sprint(a.body["externalId"], a.body["active"])
@@ -35,7 +35,7 @@ func TestOptions(t *testing.T) {
 		"RequireEmail": {"true", func(s *server) any {
 			return s.call("POST", "/Users", with(`,"emails":[{"value":"alice@example.com","type":"work","primary":true}]`, "")).status
 		}, 201, 400},
-		"LooseChars": {"true", func(s *server) any { return s.call("POST", "/Users", with("Given", "a:b")).status }, 400, 201},
+		"AllowSpecialChars": {"true", func(s *server) any { return s.call("POST", "/Users", with("Given", "a:b")).status }, 400, 201},
 		"CaseSensitiveNames": {"true", func(s *server) any {
 			s.addGroup("sre")
 			return s.call("POST", "/Groups", `{"displayName":"SRE"}`).status
@@ -57,7 +57,7 @@ func TestOptions(t *testing.T) {
 			alice, bob := users(s)
 			return s.call("PATCH", "/Groups/"+s.addGroup("sre", alice, bob), patch(`{"op":"remove","path":"members[value eq \"`+bob+`\"]"}`)).status
 		}, 400, 204},
-		"RefuseNonMember": {"true", func(s *server) any {
+		"RejectNonMember": {"true", func(s *server) any {
 			alice, bob := users(s)
 			return s.call("PATCH", "/Groups/"+s.addGroup("sre", alice), patch(`{"op":"remove","path":"members","value":`+values(bob)+`}`)).status
 		}, 204, 400},
@@ -72,11 +72,11 @@ func TestOptions(t *testing.T) {
 			u, _ := s.State().User("alice")
 			return fmt.Sprint(s.State().MemberNames("sre"), u.Title)
 		}, "[alice]", "[alice bob]T"},
-		"OddMemberReplace": {"true", func(s *server) any {
+		"LegacyMemberReplace": {"true", func(s *server) any {
 			return s.call("PATCH", "/Groups/"+s.addGroup("sre"), patch(`{"op":"replace","path":"members","value":[]}`)).status
 		}, 400, 204},
-		"AllowNoUserAgent": {"true", func(s *server) any { return s.agentless("PATCH", "/Users/none").status }, 400, 404},
-		"PlainErrors":      {"true", func(s *server) any { return s.agentless("GET", "/Users/", "wrong").body["schemas"] != nil }, true, false},
+		"AllowMissingUserAgent": {"true", func(s *server) any { return s.agentless("PATCH", "/Users/none").status }, 400, 404},
+		"PlainErrors":           {"true", func(s *server) any { return s.agentless("GET", "/Users/", "wrong").body["schemas"] != nil }, true, false},
 		"IDPrefix": {"0123456789", func(s *server) any {
 			return regexp.MustCompile(`^0123456789-[0-9a-f]{8}-`).MatchString(s.addUser("alice"))
 		}, false, true},
@@ -163,12 +163,12 @@ func secondPage(s *server, count string, later time.Duration) int {
 
 func TestSetRefuses(t *testing.T) {
 	var opt awssim.Options
-	for name, value := range map[string]string{"NoSuchOption": "1", "PutKeeps": "perhaps", "Throttle.Burst": "-1", "CursorLifetime": "5", "Latency.Fixed": "-1s", "Throttle": "1"} {
+	for name, value := range map[string]string{"NoSuchOption": "1", "PutKeepsOmitted": "perhaps", "Throttle.Burst": "-1", "CursorLifetime": "5", "Latency.Fixed": "-1s", "Throttle": "1"} {
 		if err := opt.Set(name, value); err == nil {
 			t.Errorf("%s=%s is accepted", name, value)
 		}
 	}
-	if !slices.IsSorted(awssim.OptionNames()) || reflect.ValueOf(opt).FieldByName("PutKeeps").Bool() {
+	if !slices.IsSorted(awssim.OptionNames()) || reflect.ValueOf(opt).FieldByName("PutKeepsOmitted").Bool() {
 		t.Error("an option was set, or the names are not sorted")
 	}
 }

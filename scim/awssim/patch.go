@@ -16,17 +16,17 @@ type patchOp struct {
 
 // patchOps reads the body of a PATCH. Operation names may be in any case, as CloudTrail's records suggest.
 func (c *call) patchOps() ([]patchOp, error) {
-	if c.r.UserAgent() == "" && !c.ru.standard && !c.ru.opt.AllowNoUserAgent {
+	if c.r.UserAgent() == "" && !c.rules.rfc && !c.rules.opt.AllowMissingUserAgent {
 		return nil, invalid("", "a PATCH without the header User-Agent is refused")
 	}
 	doc, err := c.document()
 	if err != nil {
 		return nil, err
 	}
-	return parsePatch(doc, c.ru)
+	return parsePatch(doc, c.rules)
 }
 
-func parsePatch(doc document, ru *rules) ([]patchOp, error) {
+func parsePatch(doc document, rules *rules) ([]patchOp, error) {
 	var ops []patchOp
 	schemas := false
 	for _, m := range doc {
@@ -35,31 +35,31 @@ func parsePatch(doc document, ru *rules) ([]patchOp, error) {
 		case m.name == "schemas" && isList && len(list) == 1 && list[0] == urnPatch:
 			schemas = true
 		case m.name == "schemas":
-			return nil, invalid(typeSyntax, "schemas is not [%q]", urnPatch)
+			return nil, invalid(scimTypeSyntax, "schemas is not [%q]", urnPatch)
 		case m.name == "Operations" && isList && len(list) > 0:
 			for _, v := range list {
-				op, err := parsePatchOp(v, ru)
+				op, err := parsePatchOp(v, rules)
 				if err != nil {
 					return nil, err
 				}
 				ops = append(ops, op)
 			}
 		case m.name == "Operations":
-			return nil, invalid(typeSyntax, "Operations is not an array of operations")
+			return nil, invalid(scimTypeSyntax, "Operations is not an array of operations")
 		default:
-			return nil, invalid(typeSyntax, "a PATCH has schemas and Operations, no %s", m.name)
+			return nil, invalid(scimTypeSyntax, "a PATCH has schemas and Operations, no %s", m.name)
 		}
 	}
 	if !schemas || ops == nil {
-		return nil, invalid(typeSyntax, "a PATCH has schemas [%q] and Operations", urnPatch)
+		return nil, invalid(scimTypeSyntax, "a PATCH has schemas [%q] and Operations", urnPatch)
 	}
 	return ops, nil
 }
 
-func parsePatchOp(v any, ru *rules) (patchOp, error) {
+func parsePatchOp(v any, rules *rules) (patchOp, error) {
 	doc, ok := v.(document)
 	if !ok {
-		return patchOp{}, invalid(typeSyntax, "an operation is not an object")
+		return patchOp{}, invalid(scimTypeSyntax, "an operation is not an object")
 	}
 	var op patchOp
 	for _, m := range doc {
@@ -68,40 +68,40 @@ func parsePatchOp(v any, ru *rules) (patchOp, error) {
 		case m.name == "op" && isText:
 			op.op = strings.ToLower(text)
 		case m.name == "path" && isText && text != "":
-			path, err := parsePath(text, ru.exactNames)
+			path, err := parsePath(text, rules.exactNames)
 			if err != nil {
-				return op, invalid(typePath, "path: %v", err)
+				return op, invalid(scimTypePath, "path: %v", err)
 			}
 			op.path, op.hasPath = path, true
 		case m.name == "value":
 			op.value, op.hasValue = m.value, m.value != nil
 		default:
-			return op, invalid(typeSyntax, "an operation cannot hold %s: %v", m.name, m.value)
+			return op, invalid(scimTypeSyntax, "an operation cannot hold %s: %v", m.name, m.value)
 		}
 	}
 	switch {
 	case op.op != "add" && op.op != "replace" && op.op != "remove":
-		return op, invalid(typeSyntax, "the op %q is none of add, replace, remove", op.op)
+		return op, invalid(scimTypeSyntax, "the op %q is none of add, replace, remove", op.op)
 	case op.op == "remove" && !op.hasPath:
-		return op, invalid(typeTarget, "%s", detailMissingPath).says(detailMissingPath).saidBefore()
+		return op, invalid(scimTypeTarget, "%s", detailMissingPath).says(detailMissingPath).saidBefore()
 	}
 	return op, nil
 }
 
 // spread turns an operation without a path into one for each attribute of its value. AWS allows one attribute, beside
 // which an id does not count.
-func (op patchOp) spread(ru *rules) ([]patchOp, error) {
+func (op patchOp) splitByAttribute(rules *rules) ([]patchOp, error) {
 	core := op.path.attr == "" && op.path.urn != "" && op.path.urn != urnEnterprise
-	if op.hasPath && !(core && ru.standard) {
+	if op.hasPath && !(core && rules.rfc) {
 		return []patchOp{op}, nil
 	}
 	doc, ok := op.value.(document)
 	if !ok {
-		return nil, invalid(typeValue, "an operation without path has an object as its value")
+		return nil, invalid(scimTypeValue, "an operation without path has an object as its value")
 	}
 	var out []patchOp
 	for _, m := range doc {
-		if m.name == "id" || ru.standard && (m.name == "schemas" || m.name == "meta") {
+		if m.name == "id" || rules.rfc && (m.name == "schemas" || m.name == "meta") {
 			continue
 		}
 		path := patchPath{attrPath: attrPath{attr: m.name}}
@@ -110,21 +110,21 @@ func (op patchOp) spread(ru *rules) ([]patchOp, error) {
 		}
 		out = append(out, patchOp{op: op.op, path: path, hasPath: true, value: m.value, hasValue: m.value != nil})
 	}
-	if len(out) != 1 && !ru.standard {
-		return nil, invalid(typeValue, "%s", detailPathless).says(detailPathless).saidBefore()
+	if len(out) != 1 && !rules.rfc {
+		return nil, invalid(scimTypeValue, "%s", detailPathless).says(detailPathless).saidBefore()
 	}
 	return out, nil
 }
 
 // patcher applies operations to objects.
 type patcher struct {
-	ru  *rules
-	r   *resource
-	dec *decoder
+	rules *rules
+	r     *resource
+	dec   *decoder
 }
 
-func newPatcher(ru *rules, r *resource) *patcher {
-	return &patcher{ru: ru, r: r, dec: &decoder{ru: ru, words: !ru.standard, partial: true}}
+func newPatcher(rules *rules, r *resource) *patcher {
+	return &patcher{rules: rules, r: r, dec: &decoder{rules: rules, words: !rules.rfc, partial: true}}
 }
 
 // target finds the row that op changes, and the complex attribute around it: nil at the top, or the extension.
@@ -132,25 +132,25 @@ func (p *patcher) target(op patchOp) (around, a *attribute, err error) {
 	attrs := p.r.attrs
 	path := op.path
 	switch {
-	case path.urn == "" || p.dec.same(path.urn, p.r.urn) && p.ru.standard:
+	case path.urn == "" || p.dec.same(path.urn, p.r.urn) && p.rules.rfc:
 	case p.r.extension != nil && p.dec.same(path.urn, p.r.extension.name):
 		if path.attr == "" {
 			return nil, p.r.extension, nil
 		}
 		around, attrs = p.r.extension, p.r.extension.subs
 	default:
-		return nil, nil, invalid(typePath, "path: a %s has no schema %s", p.r.name, path.urn)
+		return nil, nil, invalid(scimTypePath, "path: a %s has no schema %s", p.r.name, path.urn)
 	}
-	a = find(attrs, path.attr, p.ru.exactNames)
+	a = find(attrs, path.attr, p.rules.exactNames)
 	switch {
 	case a == nil && p.dec.readOnly(path.attr):
-		return nil, nil, invalid(typeMutability, "path: %s cannot be changed", path.attrPath)
+		return nil, nil, invalid(scimTypeMutability, "path: %s cannot be changed", path.attrPath)
 	case a == nil:
-		return nil, nil, invalid(typePath, "path: a %s has no attribute %s", p.r.name, path.attrPath)
+		return nil, nil, invalid(scimTypePath, "path: a %s has no attribute %s", p.r.name, path.attrPath)
 	case a.readOnly:
-		return nil, nil, invalid(typeMutability, "path: %s cannot be changed", path.attrPath)
+		return nil, nil, invalid(scimTypeMutability, "path: %s cannot be changed", path.attrPath)
 	case a.unpatched:
-		return nil, nil, invalid(typePath, "path: PATCH cannot change %s: PUT can", path.attrPath)
+		return nil, nil, invalid(scimTypePath, "path: PATCH cannot change %s: PUT can", path.attrPath)
 	}
 	return around, a, nil
 }
@@ -162,16 +162,16 @@ func (p *patcher) apply(o object, op patchOp) (object, error) {
 		return nil, err
 	}
 	if op.op != "remove" && !op.hasValue {
-		return nil, invalid(typeValue, "the %s of %s has no value", op.op, op.path.attrPath)
+		return nil, invalid(scimTypeValue, "the %s of %s has no value", op.op, op.path.attrPath)
 	}
-	if op.op == "remove" && op.hasValue && !p.ru.standard {
-		return nil, invalid(typeValue, "the remove of %s has a value", op.path.attrPath)
+	if op.op == "remove" && op.hasValue && !p.rules.rfc {
+		return nil, invalid(scimTypeValue, "the remove of %s has a value", op.path.attrPath)
 	}
 	box := o
 	if around != nil {
 		box, _ = o.get(around).(object)
 	}
-	v, err := p.changed(a, box.get(a), op)
+	v, err := p.newValue(a, box.get(a), op)
 	if err != nil {
 		return nil, err
 	}
@@ -189,25 +189,25 @@ func (p *patcher) apply(o object, op patchOp) (object, error) {
 }
 
 // changed is the value of a after op; nil: none.
-func (p *patcher) changed(a *attribute, now any, op patchOp) (any, error) {
+func (p *patcher) newValue(a *attribute, now any, op patchOp) (any, error) {
 	name := op.path.attrPath.String()
 	switch {
 	case a.many:
-		return p.changedList(a, now, op)
+		return p.newList(a, now, op)
 	case op.path.of != nil:
-		return nil, invalid(typePath, "path: %s has one value: nothing to choose from", name)
+		return nil, invalid(scimTypePath, "path: %s has one value: nothing to choose from", name)
 	case a.kind == kindComplex:
-		return p.changedComplex(a, now, op)
+		return p.newComplex(a, now, op)
 	case op.path.sub != "":
-		return nil, invalid(typePath, "path: %s has no parts", a.name)
+		return nil, invalid(scimTypePath, "path: %s has no parts", a.name)
 	case op.op == "remove":
 		return nil, nil
 	}
 	return p.dec.value(a, op.value, name)
 }
 
-// changedComplex lays the sub-attributes that are given on those that are there, RFC 7644 sections 3.5.2.1 and 3.5.2.3.
-func (p *patcher) changedComplex(a *attribute, now any, op patchOp) (any, error) {
+// newComplex lays the sub-attributes that are given on those that are there, RFC 7644 sections 3.5.2.1 and 3.5.2.3.
+func (p *patcher) newComplex(a *attribute, now any, op patchOp) (any, error) {
 	cur, _ := now.(object)
 	if op.path.sub == "" && op.op == "remove" {
 		return nil, nil
@@ -242,12 +242,12 @@ func (p *patcher) merge(cur, given object) object {
 
 // setSub sets or removes the sub-attribute that the path ends in.
 func (p *patcher) setSub(a *attribute, o object, op patchOp) (object, error) {
-	sub := find(a.subs, op.path.sub, p.ru.exactNames)
+	sub := find(a.subs, op.path.sub, p.rules.exactNames)
 	if sub == nil {
-		return nil, invalid(typePath, "path: %s has no part %s", a.name, op.path.sub)
+		return nil, invalid(scimTypePath, "path: %s has no part %s", a.name, op.path.sub)
 	}
 	if sub.readOnly {
-		return nil, invalid(typeMutability, "path: %s cannot be changed", op.path.attrPath)
+		return nil, invalid(scimTypeMutability, "path: %s cannot be changed", op.path.attrPath)
 	}
 	if op.op == "remove" {
 		return o.with(sub, nil), nil
@@ -269,7 +269,7 @@ func (p *patcher) finish(o object) error {
 
 // complete checks required attributes at every level.
 func (p *patcher) complete(attrs []*attribute, o object, path string) error {
-	whole := &decoder{ru: p.ru}
+	whole := &decoder{rules: p.rules}
 	if err := whole.complete(attrs, o, path); err != nil {
 		return err
 	}
@@ -290,29 +290,29 @@ func (p *patcher) complete(attrs []*attribute, o object, path string) error {
 	return nil
 }
 
-func (c *call) patchUser() (reply, error) {
+func (c *call) patchUser() (response, error) {
 	ops, err := c.patchOps()
 	if err != nil {
-		return reply{}, err
+		return response{}, err
 	}
-	if err := c.onceEach(ops); err != nil {
-		return reply{}, err
+	if err := c.checkOncePerPatch(ops); err != nil {
+		return response{}, err
 	}
-	return c.write(func(d *directory) (reply, error) {
+	return c.write(func(d *directory) (response, error) {
 		u, err := c.findUser(d)
 		if err != nil {
-			return reply{}, err
+			return response{}, err
 		}
 		o := u.attrs
 		for i, op := range ops {
-			next, err := c.patchedUser(o, op)
-			if err != nil && i > 0 && c.ru.opt.PartialPatch {
+			next, err := c.applyUserOp(o, op)
+			if err != nil && i > 0 && c.rules.opt.PartialPatch {
 				if _, early := c.overwrite(d, u, o); early != nil {
-					return reply{}, early
+					return response{}, early
 				}
 			}
 			if err != nil {
-				return reply{}, err
+				return response{}, err
 			}
 			o = next
 		}
@@ -320,10 +320,10 @@ func (c *call) patchUser() (reply, error) {
 	})
 }
 
-// patchedUser is o after one operation.
-func (c *call) patchedUser(o object, op patchOp) (object, error) {
-	p := newPatcher(c.ru, c.ru.user)
-	parts, err := op.spread(c.ru)
+// applyUserOp is o after one operation.
+func (c *call) applyUserOp(o object, op patchOp) (object, error) {
+	p := newPatcher(c.rules, c.rules.user)
+	parts, err := op.splitByAttribute(c.rules)
 	if err != nil {
 		return nil, err
 	}
@@ -335,14 +335,14 @@ func (c *call) patchedUser(o object, op patchOp) (object, error) {
 	return o, p.finish(o)
 }
 
-// onceEach refuses several operations on userName or active in one request, which AWS does not support.
-func (c *call) onceEach(ops []patchOp) error {
-	if c.ru.standard {
+// checkOncePerPatch refuses several operations on userName or active in one request, which AWS does not support.
+func (c *call) checkOncePerPatch(ops []patchOp) error {
+	if c.rules.rfc {
 		return nil
 	}
 	seen := map[string]bool{}
 	for _, op := range ops {
-		parts, err := op.spread(c.ru)
+		parts, err := op.splitByAttribute(c.rules)
 		if err != nil {
 			return err
 		}

@@ -89,66 +89,66 @@ func (p *pendingGroup) empties() bool {
 	return n > 1 && n == len(p.g.members)
 }
 
-func (c *call) patchGroup() (reply, error) {
+func (c *call) patchGroup() (response, error) {
 	ops, err := c.patchOps()
 	if err != nil {
-		return reply{}, err
+		return response{}, err
 	}
-	return c.write(func(d *directory) (reply, error) {
+	return c.write(func(d *directory) (response, error) {
 		g, err := c.findGroup(d)
 		if err != nil {
-			return reply{}, err
+			return response{}, err
 		}
 		p := newPendingGroup(d, g)
 		for _, op := range ops {
 			before := p.changes(c)
-			if err := c.patchOneGroup(p, op); err != nil {
-				if c.ru.opt.PartialPatch {
+			if err := c.applyGroupOp(p, op); err != nil {
+				if c.rules.opt.PartialPatch {
 					if failed := c.s.commit(before...); failed != nil {
-						return reply{}, failed
+						return response{}, failed
 					}
 				}
-				return reply{}, err
+				return response{}, err
 			}
 		}
 		if err := c.allowed(p); err != nil {
-			return reply{}, err
+			return response{}, err
 		}
 		if err := c.s.commit(p.changes(c)...); err != nil {
-			return reply{}, err
+			return response{}, err
 		}
-		if c.ru.standard {
+		if c.rules.rfc {
 			return c.groupReply(d, g, http.StatusOK), nil
 		}
-		return reply{status: http.StatusNoContent}, nil
+		return response{status: http.StatusNoContent}, nil
 	})
 }
 
 // allowed checks the request as a whole.
 func (c *call) allowed(p *pendingGroup) error {
 	switch {
-	case c.ru.standard:
+	case c.rules.rfc:
 		return nil
 	case p.count > maxMembers:
-		return invalid(typeValue, "%d membership changes are more than the %d of one request", p.count, maxMembers)
-	case !c.ru.opt.RemoveAllMembers && p.empties():
-		return invalid(typeValue, "removing all memberships of a group in one request is not supported")
+		return invalid(scimTypeValue, "%d membership changes are more than the %d of one request", p.count, maxMembers)
+	case !c.rules.opt.RemoveAllMembers && p.empties():
+		return invalid(scimTypeValue, "removing all memberships of a group in one request is not supported")
 	}
-	return c.ru.checkGroup(p.d, p.attrs, p.g.id)
+	return c.rules.checkGroupRules(p.d, p.attrs, p.g.id)
 }
 
-func (c *call) patchOneGroup(p *pendingGroup, op patchOp) error {
-	parts, err := op.spread(c.ru)
+func (c *call) applyGroupOp(p *pendingGroup, op patchOp) error {
+	parts, err := op.splitByAttribute(c.rules)
 	if err != nil {
 		return err
 	}
 	for _, part := range parts {
-		if part.path.attr == "" || !sameName(c.ru, part.path.attr, "members") {
-			patcher := newPatcher(c.ru, c.ru.group)
+		if part.path.attr == "" || !sameName(c.rules, part.path.attr, "members") {
+			patcher := newPatcher(c.rules, c.rules.group)
 			if p.attrs, err = patcher.apply(p.attrs, part); err == nil {
 				err = patcher.finish(p.attrs)
 			}
-		} else if c.ru.standard {
+		} else if c.rules.rfc {
 			err = c.patchMembers(p, part)
 		} else {
 			err = c.patchAWSMembers(p, part)
@@ -160,45 +160,45 @@ func (c *call) patchOneGroup(p *pendingGroup, op patchOp) error {
 	return nil
 }
 
-func sameName(ru *rules, a, b string) bool {
-	return (&decoder{ru: ru}).same(a, b)
+func sameName(rules *rules, a, b string) bool {
+	return (&decoder{rules: rules}).same(a, b)
 }
 
 // patchAWSMembers changes members in the service's own way: path "members" and a list of values, to add or to remove.
 func (c *call) patchAWSMembers(p *pendingGroup, op patchOp) error {
 	switch {
-	case op.op == "replace" && c.ru.oddReplace:
-		return c.oddReplace(p, op)
+	case op.op == "replace" && c.rules.legacyReplace:
+		return c.legacyReplace(p, op)
 	case op.op == "replace":
-		return invalid(typeValue, "%s", detailReplace).says(detailReplace)
+		return invalid(scimTypeValue, "%s", detailReplace).says(detailReplace)
 	case op.path.sub != "" || op.path.urn != "":
-		return invalid(typePath, "path: AWS knows members, not %s", op.path.attrPath)
+		return invalid(scimTypePath, "path: AWS knows members, not %s", op.path.attrPath)
 	}
-	ids, err := c.namedMembers(p, op)
+	ids, err := c.memberIDsIn(p, op)
 	if err != nil {
 		return err
 	}
 	if len(ids) == 0 {
-		return invalid(typeValue, "the %s of members names nobody", op.op)
+		return invalid(scimTypeValue, "the %s of members names nobody", op.op)
 	}
 	p.count += len(ids)
-	if ids, err = c.known(p.d, ids, http.StatusNotFound); err != nil {
+	if ids, err = c.existingMembers(p.d, ids, http.StatusNotFound); err != nil {
 		return err
 	}
 	for _, id := range ids {
-		if op.op == "remove" && c.ru.opt.RefuseNonMember && !p.has(id) {
-			return invalid(typeValue, "the user %s is no member", id)
+		if op.op == "remove" && c.rules.opt.RejectNonMember && !p.has(id) {
+			return invalid(scimTypeValue, "the user %s is no member", id)
 		}
 		p.set(id, op.op == "add")
 	}
 	return nil
 }
 
-// namedMembers are the ids in the value, or in the path where an option allows the RFC's form.
-func (c *call) namedMembers(p *pendingGroup, op patchOp) ([]string, error) {
+// memberIDsIn are the ids in the value, or in the path where an option allows the RFC's form.
+func (c *call) memberIDsIn(p *pendingGroup, op patchOp) ([]string, error) {
 	if op.path.of == nil {
-		dec := &decoder{ru: c.ru}
-		v, err := dec.value(c.ru.group.members, op.value, "members")
+		dec := &decoder{rules: c.rules}
+		v, err := dec.value(c.rules.group.members, op.value, "members")
 		if err != nil {
 			return nil, err
 		}
@@ -206,18 +206,18 @@ func (c *call) namedMembers(p *pendingGroup, op patchOp) ([]string, error) {
 	}
 	f, ok := op.path.of.(comparison)
 	id, text := f.value.(string)
-	if !c.ru.opt.MemberPathFilter || op.op != "remove" || op.hasValue || !ok || !text || f.op != "eq" || f.path.String() != "value" {
-		return nil, invalid(typePath, "path: AWS knows members, without brackets")
+	if !c.rules.opt.MemberPathFilter || op.op != "remove" || op.hasValue || !ok || !text || f.op != "eq" || f.path.String() != "value" {
+		return nil, invalid(scimTypePath, "path: AWS knows members, without brackets")
 	}
 	return []string{id}, nil
 }
 
 // oddReplace answers as users reported in April 2024: an empty or absent list changes nothing and succeeds, a list of one
 // empty value fails and empties the group.
-func (c *call) oddReplace(p *pendingGroup, op patchOp) error {
+func (c *call) legacyReplace(p *pendingGroup, op patchOp) error {
 	list, ok := op.value.([]any)
 	if op.hasValue && !ok {
-		return invalid(typeValue, "members is not an array")
+		return invalid(scimTypeValue, "members is not an array")
 	}
 	if len(list) == 0 {
 		return nil
@@ -228,16 +228,16 @@ func (c *call) oddReplace(p *pendingGroup, op patchOp) error {
 			if err := c.s.commit(p.changes(c)...); err != nil {
 				return err
 			}
-			return invalid(typeValue, "a member has no value")
+			return invalid(scimTypeValue, "a member has no value")
 		}
 	}
 	op.path.of = nil
-	ids, err := c.namedMembers(p, op)
+	ids, err := c.memberIDsIn(p, op)
 	if err != nil {
 		return err
 	}
 	p.count += len(ids)
-	if ids, err = c.known(p.d, ids, http.StatusNotFound); err != nil {
+	if ids, err = c.existingMembers(p.d, ids, http.StatusNotFound); err != nil {
 		return err
 	}
 	p.replace(ids)
@@ -247,26 +247,26 @@ func (c *call) oddReplace(p *pendingGroup, op patchOp) error {
 // patchMembers changes members as RFC 7644 section 3.5.2 says.
 func (c *call) patchMembers(p *pendingGroup, op patchOp) error {
 	if op.path.sub != "" {
-		return invalid(typeMutability, "path: %s cannot be changed: members are added and removed", op.path.attrPath)
+		return invalid(scimTypeMutability, "path: %s cannot be changed: members are added and removed", op.path.attrPath)
 	}
 	if op.path.of != nil {
-		return c.chosenMembers(p, op)
+		return c.removeSelected(p, op)
 	}
 	if op.op == "remove" {
 		p.replace(nil)
 		return nil
 	}
 	if !op.hasValue {
-		return invalid(typeValue, "the %s of members has no value", op.op)
+		return invalid(scimTypeValue, "the %s of members has no value", op.op)
 	}
 	if doc, single := op.value.(document); single {
 		op.value = []any{doc}
 	}
-	ids, err := c.namedMembers(p, op)
+	ids, err := c.memberIDsIn(p, op)
 	if err != nil {
 		return err
 	}
-	if ids, err = c.known(p.d, ids, http.StatusBadRequest); err != nil {
+	if ids, err = c.existingMembers(p.d, ids, http.StatusBadRequest); err != nil {
 		return err
 	}
 	if op.op == "replace" {
@@ -278,14 +278,14 @@ func (c *call) patchMembers(p *pendingGroup, op patchOp) error {
 	return nil
 }
 
-// chosenMembers removes the members that the path's filter chooses.
-func (c *call) chosenMembers(p *pendingGroup, op patchOp) error {
-	a := c.ru.group.members
+// removeSelected removes the members that the path's filter chooses.
+func (c *call) removeSelected(p *pendingGroup, op patchOp) error {
+	a := c.rules.group.members
 	if err := checkValues(a, op.path.of); err != nil {
-		return invalid(typePath, "path: %v", err)
+		return invalid(scimTypePath, "path: %v", err)
 	}
 	if op.op != "remove" {
-		return invalid(typeMutability, "path: members are added and removed, not changed")
+		return invalid(scimTypeMutability, "path: members are added and removed, not changed")
 	}
 	var chosen []string
 	consider := func(id string) {
@@ -303,7 +303,7 @@ func (c *call) chosenMembers(p *pendingGroup, op patchOp) error {
 		}
 	}
 	if len(chosen) == 0 {
-		return invalid(typeTarget, "path: no member is meant")
+		return invalid(scimTypeTarget, "path: no member is meant")
 	}
 	for _, id := range chosen {
 		p.set(id, false)

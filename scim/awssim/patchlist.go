@@ -4,31 +4,31 @@ import "slices"
 
 // This file changes multi-valued attributes by PATCH.
 
-func (p *patcher) changedList(a *attribute, now any, op patchOp) (any, error) {
+func (p *patcher) newList(a *attribute, now any, op patchOp) (any, error) {
 	cur, _ := now.([]object)
 	var list []object
 	var err error
 	if op.path.of == nil && op.path.sub == "" {
-		list, err = p.wholeList(a, cur, op)
+		list, err = p.changeWhole(a, cur, op)
 	} else {
-		list, err = p.chosen(a, cur, op)
+		list, err = p.changeSelected(a, cur, op)
 	}
 	if err != nil || len(list) == 0 {
 		return nil, err
 	}
 	if a.limit > 0 && len(list) > a.limit {
 		text := "List attribute " + a.name + " exceeds allowed limit of 1"
-		return nil, invalid(typeValue, "%s", text).says(text)
+		return nil, invalid(scimTypeValue, "%s", text).says(text)
 	}
 	return list, p.dec.primaries(a, list, a.name)
 }
 
-// wholeList adds values, or sets or removes all.
-func (p *patcher) wholeList(a *attribute, cur []object, op patchOp) ([]object, error) {
+// changeWhole adds values, or sets or removes all.
+func (p *patcher) changeWhole(a *attribute, cur []object, op patchOp) ([]object, error) {
 	if op.op == "remove" {
 		return nil, nil
 	}
-	if doc, single := op.value.(document); single && p.ru.standard {
+	if doc, single := op.value.(document); single && p.rules.rfc {
 		op.value = []any{doc}
 	}
 	v, err := p.dec.value(a, op.value, a.name)
@@ -44,7 +44,7 @@ func (p *patcher) wholeList(a *attribute, cur []object, op patchOp) ([]object, e
 		if slices.ContainsFunc(list, func(have object) bool { return equalValue(have, o) }) {
 			continue
 		}
-		if primary, _ := o.named("primary").(bool); primary && p.ru.standard {
+		if primary, _ := o.named("primary").(bool); primary && p.rules.rfc {
 			list = withoutPrimary(a, list)
 		}
 		list = append(list, o)
@@ -65,13 +65,13 @@ func withoutPrimary(a *attribute, list []object) []object {
 }
 
 // chosen changes the values that the path's filter chooses, or a part of all.
-func (p *patcher) chosen(a *attribute, cur []object, op patchOp) ([]object, error) {
+func (p *patcher) changeSelected(a *attribute, cur []object, op patchOp) ([]object, error) {
 	if op.path.of != nil {
 		if err := checkValues(a, op.path.of); err != nil {
-			return nil, invalid(typePath, "path: %v", err)
+			return nil, invalid(scimTypePath, "path: %v", err)
 		}
-		if _, ok := clauses(onlyEquals(op.path.of)); !ok && !p.ru.standard {
-			return nil, invalid(typePath, "path: AWS knows eq and and alone")
+		if _, ok := equalityClauses(boolsAsStrings(op.path.of)); !ok && !p.rules.rfc {
+			return nil, invalid(scimTypePath, "path: AWS knows eq and and alone")
 		}
 	}
 	var out []object
@@ -82,7 +82,7 @@ func (p *patcher) chosen(a *attribute, cur []object, op patchOp) ([]object, erro
 			continue
 		}
 		hit = true
-		changed, err := p.chosenOne(a, o, op)
+		changed, err := p.changeValue(a, o, op)
 		if err != nil {
 			return nil, err
 		}
@@ -91,12 +91,12 @@ func (p *patcher) chosen(a *attribute, cur []object, op patchOp) ([]object, erro
 		}
 	}
 	if !hit {
-		return nil, invalid(typeTarget, "path: no value of %s is meant", a.name)
+		return nil, invalid(scimTypeTarget, "path: no value of %s is meant", a.name)
 	}
 	return out, nil
 }
 
-func (p *patcher) chosenOne(a *attribute, o object, op patchOp) (object, error) {
+func (p *patcher) changeValue(a *attribute, o object, op patchOp) (object, error) {
 	switch {
 	case op.path.sub != "":
 		return p.setSub(a, o, op)
@@ -114,8 +114,8 @@ func (p *patcher) chosenOne(a *attribute, o object, op patchOp) (object, error) 
 	return o.merge(given), nil
 }
 
-// onlyEquals lets clauses judge a bracket, where booleans are compared too.
-func onlyEquals(f filter) filter {
+// boolsAsStrings lets clauses judge a bracket, where booleans are compared too.
+func boolsAsStrings(f filter) filter {
 	switch f := f.(type) {
 	case comparison:
 		if _, ok := f.value.(bool); ok {
@@ -123,7 +123,7 @@ func onlyEquals(f filter) filter {
 		}
 		return f
 	case junction:
-		return junction{f.or, onlyEquals(f.left), onlyEquals(f.right)}
+		return junction{f.or, boolsAsStrings(f.left), boolsAsStrings(f.right)}
 	}
 	return f
 }

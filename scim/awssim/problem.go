@@ -27,16 +27,16 @@ const (
 
 // The values of scimType, RFC 7644 section 3.12 and RFC 9865 section 3. Only the rfc profile sends them.
 const (
-	typeFilter        = "invalidFilter"
-	typeUniqueness    = "uniqueness"
-	typeMutability    = "mutability"
-	typeSyntax        = "invalidSyntax"
-	typePath          = "invalidPath"
-	typeTarget        = "noTarget"
-	typeValue         = "invalidValue"
-	typeCursor        = "invalidCursor"
-	typeCursorExpired = "expiredCursor"
-	typeCount         = "invalidCount"
+	scimTypeFilter        = "invalidFilter"
+	scimTypeUniqueness    = "uniqueness"
+	scimTypeMutability    = "mutability"
+	scimTypeSyntax        = "invalidSyntax"
+	scimTypePath          = "invalidPath"
+	scimTypeTarget        = "noTarget"
+	scimTypeValue         = "invalidValue"
+	scimTypeCursor        = "invalidCursor"
+	scimTypeCursorExpired = "expiredCursor"
+	scimTypeCount         = "invalidCount"
 )
 
 // problem is an answer other than success.
@@ -75,7 +75,7 @@ func unknownResource(format string, args ...any) *problem {
 }
 
 func duplicate(format string, args ...any) *problem {
-	return &problem{status: http.StatusConflict, scimType: typeUniqueness, detail: detailDuplicate, reason: fmt.Sprintf(format, args...)}
+	return &problem{status: http.StatusConflict, scimType: scimTypeUniqueness, detail: detailDuplicate, reason: fmt.Sprintf(format, args...)}
 }
 
 func unauthorized(format string, args ...any) *problem {
@@ -84,12 +84,12 @@ func unauthorized(format string, args ...any) *problem {
 
 // body renders the problem as the service does: both the misspelt "schema" and "schemas", a string status, no scimType and
 // no exception name.
-func (p *problem) body(ru *rules, requestID string, now time.Time) []byte {
-	if ru.standard {
-		return p.standardBody()
+func (p *problem) body(rules *rules, requestID string, now time.Time) []byte {
+	if rules.rfc {
+		return p.rfcBody()
 	}
 	detail := p.detail
-	if detail == "" || p.recent && !ru.detailed {
+	if detail == "" || p.recent && !rules.detailedErrors {
 		detail = detailGeneric
 	}
 	b := append([]byte(nil), `{"schema":["`+urnError+`"],"schemas":["`+urnError+`"],"detail":`...)
@@ -103,8 +103,8 @@ func (p *problem) body(ru *rules, requestID string, now time.Time) []byte {
 	return append(b, '}')
 }
 
-// standardBody is the error message of RFC 7644 section 3.12.
-func (p *problem) standardBody() []byte {
+// rfcBody is the error message of RFC 7644 section 3.12.
+func (p *problem) rfcBody() []byte {
 	b := append([]byte(nil), `{"schemas":["`+urnError+`"],"status":"`...)
 	b = strconv.AppendInt(b, int64(p.status), 10)
 	b = append(b, '"')

@@ -57,43 +57,43 @@ func (p *Profile) UnmarshalText(text []byte) error {
 type rules struct {
 	opt Options
 
-	standard      bool // an RFC server: media type, Location, scimType, members in reads, PUT groups, index paging, projection
-	cursors       bool // ?cursor pages
-	memberFilters bool // groups.value, members.value
-	detailed      bool // error texts of today
-	roles         bool // users have roles
-	oddReplace    bool // replacing members answers as in April 2024
-	exactNames    bool // attribute names, operators and schemas are compared with case
-	pageLimit     int
-	mediaType     string
+	rfc            bool // an RFC server: media type, Location, scimType, members in reads, PUT groups, index paging, projection
+	cursors        bool // ?cursor pages
+	memberFilters  bool // groups.value, members.value
+	detailedErrors bool // error texts of today
+	roles          bool // users have roles
+	legacyReplace  bool // replacing members answers as in April 2024
+	exactNames     bool // attribute names, operators and schemas are compared with case
+	pageLimit      int
+	mediaType      string
 
 	user, group *resource
 	operations  []operation
 }
 
 func newRules(p Profile, opt Options) *rules {
-	ru := newProfile(p, opt)
-	ru.operations = slices.DeleteFunc(operations(), func(op operation) bool { return op.standard && !ru.standard })
-	return ru
+	rules := newProfile(p, opt)
+	rules.operations = slices.DeleteFunc(operations(), func(op operation) bool { return op.rfcOnly && !rules.rfc })
+	return rules
 }
 
 func newProfile(p Profile, opt Options) *rules {
-	ru := &rules{opt: opt, pageLimit: 100, mediaType: "application/json", exactNames: true, memberFilters: true}
+	rules := &rules{opt: opt, pageLimit: 100, mediaType: "application/json", exactNames: true, memberFilters: true}
 	switch p {
 	case ProfileRFC:
-		ru.standard, ru.cursors, ru.detailed = true, true, true
-		ru.exactNames = false
-		ru.mediaType = "application/scim+json"
-		ru.user, ru.group = rfcUser(), rfcGroup()
-		return ru
+		rules.rfc, rules.cursors, rules.detailedErrors = true, true, true
+		rules.exactNames = false
+		rules.mediaType = "application/scim+json"
+		rules.user, rules.group = rfcUser(), rfcGroup()
+		return rules
 	case ProfileAWS2024:
-		ru.pageLimit = 50
-		ru.memberFilters = false
-		ru.oddReplace = true
+		rules.pageLimit = 50
+		rules.memberFilters = false
+		rules.legacyReplace = true
 	default:
-		ru.cursors, ru.detailed, ru.roles = true, true, true
-		ru.oddReplace = opt.OddMemberReplace
+		rules.cursors, rules.detailedErrors, rules.roles = true, true, true
+		rules.legacyReplace = opt.LegacyMemberReplace
 	}
-	ru.user, ru.group = awsUser(ru, opt), awsGroup(opt)
-	return ru
+	rules.user, rules.group = awsUser(rules, opt), awsGroup(opt)
+	return rules
 }

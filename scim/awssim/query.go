@@ -21,7 +21,7 @@ func one[T sequenced](v T, ok bool) finder[T] {
 
 // clauses are the comparisons of a filter that AWS may understand: attribute eq "value", at most two, joined by and.
 // The first is the one on id, if there is one.
-func clauses(f filter) ([]comparison, bool) {
+func equalityClauses(f filter) ([]comparison, bool) {
 	var list []comparison
 	switch f := f.(type) {
 	case comparison:
@@ -46,11 +46,11 @@ func clauses(f filter) ([]comparison, bool) {
 }
 
 func badFilter(format string, args ...any) *problem {
-	return invalid(typeFilter, format, args...).says(detailFilter)
+	return invalid(scimTypeFilter, format, args...).says(detailFilter)
 }
 
 // shape is the attributes of a filter in order, such as "id and manager".
-func shape(list []comparison) string {
+func attributeNames(list []comparison) string {
 	names := make([]string, len(list))
 	for i, c := range list {
 		names[i] = c.path.String()
@@ -65,30 +65,30 @@ func (c comparison) text() string {
 }
 
 // findUsers makes the finder for a filter, "" for all users.
-func (ru *rules) findUsers(d *directory, text string) (finder[*user], error) {
+func (rules *rules) findUsers(d *directory, text string) (finder[*user], error) {
 	if text == "" {
 		return d.userOrder.after, nil
 	}
-	f, err := parseFilter(text, ru.exactNames)
+	f, err := parseFilter(text, rules.exactNames)
 	if err != nil {
 		return nil, badFilter("filter: %v", err)
 	}
-	list, ok := clauses(f)
-	exact := !ru.opt.FilterIgnoresCase
-	switch form := shape(list); {
+	list, ok := equalityClauses(f)
+	exact := !rules.opt.FilterIgnoresCase
+	switch form := attributeNames(list); {
 	case ok && form == "userName":
-		return named(&d.userNames, d.user.userName, list[0].text(), exact && !ru.standard), nil
-	case ok && form == "externalId" && !ru.standard:
+		return named(&d.userNames, d.user.userName, list[0].text(), exact && !rules.rfc), nil
+	case ok && form == "externalId" && !rules.rfc:
 		return named(&d.userExternalIDs, d.user.externalID, list[0].text(), exact), nil
 	case ok && form == "id":
 		u, found := d.users[list[0].text()]
 		return one(u, found), nil
-	case ok && form == "id and manager" && !ru.standard:
+	case ok && form == "id and manager" && !rules.rfc:
 		u, found := d.users[list[0].text()]
 		return one(u, found && d.manager(u) == list[1].text()), nil
-	case ok && form == "groups.value" && ru.memberFilters:
+	case ok && form == "groups.value" && rules.memberFilters:
 		g, found := d.groups[list[0].text()]
-		if status := ru.opt.UnknownGroupStatus; !found && status >= 400 && !ru.standard {
+		if status := rules.opt.UnknownGroupStatus; !found && status >= 400 && !rules.rfc {
 			return nil, &problem{status: status, detail: detailNotFound, reason: "filter: there is no group " + list[0].text()}
 		}
 		return func(after uint64) iter.Seq[*user] {
@@ -97,41 +97,41 @@ func (ru *rules) findUsers(d *directory, text string) (finder[*user], error) {
 			}
 			return afterIn(g.members, after)
 		}, nil
-	case ru.standard:
+	case rules.rfc:
 		return scan(d.userOrder.after, d.user, f, func(u *user, p attrPath) []any { return d.userValues(u, p) })
 	}
 	return nil, badFilter("filter: IAM Identity Center has no such filter on users: %s", text)
 }
 
 // findGroups makes the finder for a filter, "" for all groups.
-func (ru *rules) findGroups(d *directory, text string) (finder[*group], error) {
+func (rules *rules) findGroups(d *directory, text string) (finder[*group], error) {
 	if text == "" {
 		return d.groupSort.after, nil
 	}
-	f, err := parseFilter(text, ru.exactNames)
+	f, err := parseFilter(text, rules.exactNames)
 	if err != nil {
 		return nil, badFilter("filter: %v", err)
 	}
-	list, ok := clauses(f)
-	exact := !ru.opt.FilterIgnoresCase
-	switch form := shape(list); {
-	case ok && form == "displayName" && !ru.standard:
+	list, ok := equalityClauses(f)
+	exact := !rules.opt.FilterIgnoresCase
+	switch form := attributeNames(list); {
+	case ok && form == "displayName" && !rules.rfc:
 		return named(&d.groupNames, d.group.displayName, list[0].text(), exact), nil
-	case ok && form == "externalId" && !ru.standard:
+	case ok && form == "externalId" && !rules.rfc:
 		return named(&d.groupExternalIDs, d.group.externalID, list[0].text(), exact), nil
 	case ok && form == "id":
 		g, found := d.groups[list[0].text()]
 		return one(g, found), nil
-	case ok && form == "id and members" && !ru.standard:
+	case ok && form == "id and members" && !rules.rfc:
 		g, found := d.groups[list[0].text()]
 		u, known := d.users[list[1].text()]
 		if !known {
 			return nil, unknownResource("filter: there is no user %s", list[1].text())
 		}
 		return one(g, found && g.has(u)), nil
-	case ok && form == "members.value" && ru.memberFilters:
+	case ok && form == "members.value" && rules.memberFilters:
 		u, known := d.users[list[0].text()]
-		if !known && !ru.standard {
+		if !known && !rules.rfc {
 			return nil, unknownResource("filter: there is no user %s", list[0].text())
 		}
 		return func(after uint64) iter.Seq[*group] {
@@ -140,7 +140,7 @@ func (ru *rules) findGroups(d *directory, text string) (finder[*group], error) {
 			}
 			return afterIn(u.groups, after)
 		}, nil
-	case ru.standard:
+	case rules.rfc:
 		return scan(d.groupSort.after, d.group, f, func(g *group, p attrPath) []any { return d.groupValues(g, p) })
 	}
 	return nil, badFilter("filter: IAM Identity Center has no such filter on groups: %s", text)

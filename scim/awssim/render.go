@@ -9,11 +9,11 @@ import (
 func scimTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }
 
 // writer renders users and groups for one call.
-type writer struct {
-	ru   *rules
-	d    *directory
-	base string // "https://host/tenant/scim/v2": for $ref and location of the rfc profile
-	view view
+type renderer struct {
+	rules *rules
+	d     *directory
+	base  string // "https://host/tenant/scim/v2": for $ref and location of the rfc profile
+	view  view
 	// empty renders "members": [] in groups, as the service's listings do.
 	empty bool
 	// keep is what the rfc profile's parameters attributes and excludedAttributes leave; nil: all.
@@ -21,7 +21,7 @@ type writer struct {
 }
 
 // head renders what every resource starts with: id, externalId, meta, schemas.
-func (w *writer) head(b []byte, r *resource, id string, o object, created, modified time.Time) []byte {
+func (w *renderer) appendHead(b []byte, r *resource, id string, o object, created, modified time.Time) []byte {
 	b = append(b, `{"id":`...)
 	b = quote(b, id)
 	if s := o.text(r.externalID); s != "" {
@@ -35,7 +35,7 @@ func (w *writer) head(b []byte, r *resource, id string, o object, created, modif
 	b = append(b, `","lastModified":"`...)
 	b = append(b, scimTime(modified)...)
 	b = append(b, '"')
-	if w.ru.standard {
+	if w.rules.rfc {
 		b = append(b, `,"location":`...)
 		b = quote(b, w.location(r, id))
 	}
@@ -48,48 +48,48 @@ func (w *writer) head(b []byte, r *resource, id string, o object, created, modif
 	return append(b, `"]`...)
 }
 
-func (w *writer) location(r *resource, id string) string {
+func (w *renderer) location(r *resource, id string) string {
 	return w.base + "/" + r.endpoint + "/" + id
 }
 
 // rest leaves out what head has rendered.
-func rest(o object, r *resource) object {
+func withoutExternalID(o object, r *resource) object {
 	if len(o) > 0 && o[0].attr == r.externalID {
 		return o[1:]
 	}
 	return o
 }
 
-func (w *writer) user(b []byte, u *user) []byte {
+func (w *renderer) user(b []byte, u *user) []byte {
 	start := len(b)
-	b = w.head(b, w.d.user, u.id, u.attrs, u.created, u.modified)
-	b = appendFields(b, rest(u.attrs, w.d.user), w.view)
-	if w.ru.standard && w.view != viewFull && len(u.groups) > 0 {
+	b = w.appendHead(b, w.d.user, u.id, u.attrs, u.created, u.modified)
+	b = appendFields(b, withoutExternalID(u.attrs, w.d.user), w.view)
+	if w.rules.rfc && w.view != viewFull && len(u.groups) > 0 {
 		b = append(b, `,"groups":`...)
 		b = appendList(b, u.groups, func(b []byte, g *group) []byte {
-			return w.reference(b, w.d.group, g.id, g.attrs.text(w.d.group.displayName), "direct")
+			return w.appendReference(b, w.d.group, g.id, g.attrs.text(w.d.group.displayName), "direct")
 		})
 	}
 	return w.keep.apply(append(b, '}'), start)
 }
 
-func (w *writer) group(b []byte, g *group) []byte {
+func (w *renderer) group(b []byte, g *group) []byte {
 	start := len(b)
-	b = w.head(b, w.d.group, g.id, g.attrs, g.created, g.modified)
-	b = appendFields(b, rest(g.attrs, w.d.group), w.view)
+	b = w.appendHead(b, w.d.group, g.id, g.attrs, g.created, g.modified)
+	b = appendFields(b, withoutExternalID(g.attrs, w.d.group), w.view)
 	switch {
-	case w.ru.standard && len(g.members) > 0 && w.keep.wants("members"):
+	case w.rules.rfc && len(g.members) > 0 && w.keep.wants("members"):
 		b = append(b, `,"members":`...)
 		b = appendList(b, g.members, func(b []byte, u *user) []byte {
-			return w.reference(b, w.d.user, u.id, u.attrs.text(w.d.user.displayName), "User")
+			return w.appendReference(b, w.d.user, u.id, u.attrs.text(w.d.user.displayName), "User")
 		})
-	case w.empty && !w.ru.standard:
+	case w.empty && !w.rules.rfc:
 		b = append(b, `,"members":[]`...)
 	}
 	return w.keep.apply(append(b, '}'), start)
 }
 
-func (w *writer) reference(b []byte, r *resource, id, display, kind string) []byte {
+func (w *renderer) appendReference(b []byte, r *resource, id, display, kind string) []byte {
 	b = append(b, `{"value":`...)
 	b = quote(b, id)
 	b = append(b, `,"$ref":`...)

@@ -9,16 +9,16 @@ import (
 type replica struct {
 	dir     *directory
 	lag     time.Duration
-	pending []lagging
+	pending []pendingChange
 }
 
-type lagging struct {
+type pendingChange struct {
 	change
 	made time.Time
 }
 
 // follow starts a replica, or changes the lag of the one there is.
-func (s *Server) follow(lag time.Duration) {
+func (s *Server) startReplica(lag time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.replica == nil {
@@ -28,13 +28,13 @@ func (s *Server) follow(lag time.Duration) {
 }
 
 // note remembers a change that the replica has not seen.
-func (r *replica) note(c change, now time.Time) {
-	r.pending = append(r.pending, lagging{c, now})
+func (r *replica) enqueue(c change, now time.Time) {
+	r.pending = append(r.pending, pendingChange{c, now})
 }
 
 // catchUp applies what is old enough.
 func (r *replica) catchUp(now time.Time) {
-	n := slices.IndexFunc(r.pending, func(l lagging) bool { return now.Sub(l.made) < r.lag })
+	n := slices.IndexFunc(r.pending, func(l pendingChange) bool { return now.Sub(l.made) < r.lag })
 	if n < 0 {
 		n = len(r.pending)
 	}
@@ -45,9 +45,9 @@ func (r *replica) catchUp(now time.Time) {
 }
 
 // read calls f with the directory that this call sees, locked.
-func (c *call) read(f func(d *directory) (reply, error)) (reply, error) {
+func (c *call) read(f func(d *directory) (response, error)) (response, error) {
 	s := c.s
-	if c.hits.has(FaultStale) {
+	if c.faults.has(FaultStale) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if s.replica != nil {
@@ -62,14 +62,14 @@ func (c *call) read(f func(d *directory) (reply, error)) (reply, error) {
 }
 
 // write calls f with the directory, locked for changes. A fault turns its success into an error afterwards.
-func (c *call) write(f func(d *directory) (reply, error)) (reply, error) {
+func (c *call) write(f func(d *directory) (response, error)) (response, error) {
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
-	rep, err := f(c.s.dir)
-	if err == nil && c.hits.has(FaultAfter500) {
+	resp, err := f(c.s.dir)
+	if err == nil && c.faults.has(FaultAfter500) {
 		err = &problem{status: 500, detail: detailInternal, reason: "fault: the call took effect all the same"}
 	}
-	return rep, err
+	return resp, err
 }
 
 // commit makes changes: first in the journal, then in the directory. The server is locked.
@@ -80,7 +80,7 @@ func (s *Server) commit(changes ...change) error {
 	for _, c := range changes {
 		s.dir.apply(c)
 		if s.replica != nil {
-			s.replica.note(c, s.clock.now())
+			s.replica.enqueue(c, s.clock.now())
 		}
 	}
 	return nil

@@ -1,6 +1,7 @@
 package awssim
 
 import (
+	"cmp"
 	"errors"
 	"math"
 	"net"
@@ -11,7 +12,7 @@ import (
 )
 
 // reply is an answer, whole before its first byte is sent.
-type reply struct {
+type response struct {
 	status   int
 	body     []byte
 	location string
@@ -22,78 +23,78 @@ type reply struct {
 }
 
 // failure makes the reply to a request that was refused.
-func (c *call) failure(err error) reply {
+func (c *call) failure(err error) response {
 	var p *problem
 	if !errors.As(err, &p) {
 		p = &problem{status: http.StatusInternalServerError, detail: detailInternal, reason: err.Error()}
 	}
-	rep := reply{status: p.status, reason: p.reason, allow: p.allow}
+	resp := response{status: p.status, reason: p.reason, allow: p.allow}
 	if p.status == http.StatusTooManyRequests {
-		rep.retry = c.ru.opt.Throttle.RetryAfter
+		resp.retry = c.rules.opt.Throttle.RetryAfter
 	}
-	if plain := c.ru.opt.PlainErrors && !c.ru.standard; plain {
+	if plain := c.rules.opt.PlainErrors && !c.rules.rfc; plain {
 		switch p.status {
 		case http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests, http.StatusInternalServerError:
-			rep.body = append(quote([]byte(`{"message":`), p.detail), '}')
-			return rep
+			resp.body = append(quote([]byte(`{"message":`), p.detail), '}')
+			return resp
 		}
 	}
-	rep.body = p.body(c.ru, c.requestID, c.now)
-	return rep
+	resp.body = p.body(c.rules, c.requestID, c.now)
+	return resp
 }
 
-// ending is how a reply reaches the caller.
-type ending uint8
+// delivery is how a reply reaches the caller.
+type delivery uint8
 
 const (
-	endWell     ending = iota
-	endReset           // the connection is reset
-	endSilence         // the connection is closed without a byte
-	endTruncate        // half of the body, then the connection is closed
+	deliverWhole   delivery = iota
+	deliverReset            // the connection is reset
+	deliverNothing          // the connection is closed without a byte
+	deliverHalf             // half of the body, then the connection is closed
 )
 
 // send writes the reply, or does not.
-func (rep reply) send(w http.ResponseWriter, c *call, end ending) {
+func (resp response) send(w http.ResponseWriter, c *call, end delivery) {
 	switch end {
-	case endReset:
+	case deliverReset:
 		hangUp(w, true)
-	case endSilence:
-		f, _ := c.hits.get(FaultReplyLost)
+	case deliverNothing:
+		f, _ := c.faults.get(FaultReplyLost)
 		_ = sleep(c.ctx, f.Delay) // a caller who has gone misses nothing
 		hangUp(w, false)
 	}
 	h := w.Header()
 	h["x-amzn-RequestId"] = []string{c.requestID}
-	h.Set("Content-Type", pick(rep.media, c.ru.mediaType))
+	h.Set("Content-Type", cmp.Or(resp.media, c.rules.mediaType))
 	h.Set("Date", c.now.UTC().Format(http.TimeFormat))
-	if rep.reason != "" {
-		h.Set("Awssim-Reason", oneLine(rep.reason))
+	if resp.reason != "" {
+		h.Set("Awssim-Reason", oneLine(resp.reason))
 	}
-	if names := c.hits.names(); len(names) > 0 {
+	if names := c.faults.names(); len(names) > 0 {
 		h.Set("Awssim-Fault", strings.Join(names, ", "))
 	}
-	if rep.location != "" {
-		h.Set("Location", rep.location)
+	if resp.location != "" {
+		h.Set("Location", resp.location)
 	}
-	if rep.allow != "" {
-		h.Set("Allow", rep.allow)
+	if resp.allow != "" {
+		h.Set("Allow", resp.allow)
 	}
-	if rep.retry > 0 {
-		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(rep.retry.Seconds()))))
+	if resp.retry > 0 {
+		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(resp.retry.Seconds()))))
 	}
-	if c.ru.standard && rep.status == http.StatusUnauthorized {
+	if c.rules.rfc && resp.status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", "Bearer")
 	}
-	if rep.status != http.StatusNoContent {
-		h.Set("Content-Length", strconv.Itoa(len(rep.body)))
+	if resp.status != http.StatusNoContent {
+		h.Set("Content-Length", strconv.Itoa(len(resp.body)))
 	}
-	w.WriteHeader(rep.status)
-	body := rep.body
-	if end == endTruncate {
+	w.WriteHeader(resp.status)
+	body := resp.body
+	if end == deliverHalf {
 		body = body[:len(body)/2]
 	}
 	_, _ = w.Write(body) // the caller may have gone
-	if end == endTruncate {
+	if end == deliverHalf {
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
 	}

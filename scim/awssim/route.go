@@ -1,6 +1,7 @@
 package awssim
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"strings"
@@ -8,12 +9,12 @@ import (
 
 // operation is one of the calls that the endpoint answers, by the name that AWS gives it.
 type operation struct {
-	name     string
-	method   string
-	path     string // "Users", "Users/" for one of them
-	run      func(*call) (reply, error)
-	writes   bool
-	standard bool // the rfc profile alone has it
+	name    string
+	method  string
+	path    string // "Users", "Users/" for one of them
+	run     func(*call) (response, error)
+	writes  bool
+	rfcOnly bool // the rfc profile alone has it
 }
 
 func operations() []operation {
@@ -31,12 +32,12 @@ func operations() []operation {
 		{name: "DeleteGroup", method: "DELETE", path: "Groups/", run: (*call).deleteGroup, writes: true},
 		{name: "ServiceProviderConfig", method: "GET", path: "ServiceProviderConfig", run: (*call).serviceProviderConfig},
 		{name: "ListResourceTypes", method: "GET", path: "ResourceTypes", run: (*call).listResourceTypes},
-		{name: "GetResourceType", method: "GET", path: "ResourceTypes/", run: (*call).getResourceType, standard: true},
+		{name: "GetResourceType", method: "GET", path: "ResourceTypes/", run: (*call).getResourceType, rfcOnly: true},
 		{name: "ListSchemas", method: "GET", path: "Schemas", run: (*call).listSchemas},
 		{name: "GetSchema", method: "GET", path: "Schemas/", run: (*call).getSchema},
-		{name: "PutGroup", method: "PUT", path: "Groups/", run: (*call).putGroup, writes: true, standard: true},
-		{name: "SearchUsers", method: "POST", path: "Users/.search", run: (*call).searchUsers, standard: true},
-		{name: "SearchGroups", method: "POST", path: "Groups/.search", run: (*call).searchGroups, standard: true},
+		{name: "PutGroup", method: "PUT", path: "Groups/", run: (*call).putGroup, writes: true, rfcOnly: true},
+		{name: "SearchUsers", method: "POST", path: "Users/.search", run: (*call).searchUsers, rfcOnly: true},
+		{name: "SearchGroups", method: "POST", path: "Groups/.search", run: (*call).searchGroups, rfcOnly: true},
 	}
 }
 
@@ -56,7 +57,7 @@ func (c *call) route() error {
 		return unknownResource("there is nothing at %s", c.r.URL.Path)
 	}
 	var allowed []string
-	for _, op := range c.ru.operations {
+	for _, op := range c.rules.operations {
 		if op.path != path {
 			continue
 		}
@@ -76,12 +77,12 @@ func (c *call) route() error {
 func (c *call) unsupported(path string, allowed []string) error {
 	p := invalid("", "%s is not supported here; there is %s", c.r.Method, strings.Join(allowed, ", "))
 	switch {
-	case c.ru.standard:
+	case c.rules.rfc:
 		p.status, p.allow = http.StatusMethodNotAllowed, strings.Join(allowed, ", ")
 	case path == "Groups/" && c.r.Method == http.MethodPut:
-		p.status = pick(c.ru.opt.PutGroupStatus, p.status)
+		p.status = cmp.Or(c.rules.opt.PutGroupStatus, p.status)
 	default:
-		p.status = pick(c.ru.opt.UnsupportedStatus, p.status)
+		p.status = cmp.Or(c.rules.opt.UnsupportedStatus, p.status)
 	}
 	return p
 }
@@ -90,11 +91,11 @@ func (c *call) unsupported(path string, allowed []string) error {
 func (c *call) readQuery() error {
 	q, err := url.ParseQuery(c.r.URL.RawQuery)
 	if err != nil {
-		return invalid(typeValue, "the query cannot be parsed: %v", err)
+		return invalid(scimTypeValue, "the query cannot be parsed: %v", err)
 	}
 	for name, values := range q {
 		if len(values) > 1 {
-			return invalid(typeValue, "the parameter %s is given %d times", name, len(values))
+			return invalid(scimTypeValue, "the parameter %s is given %d times", name, len(values))
 		}
 	}
 	c.query = q

@@ -42,9 +42,9 @@ func (r *resource) email(o object) string {
 
 // awsUser is the user of IAM Identity Center: the developer guide's CreateUser, PatchUser and limitations pages, the user
 // guide's table of supported attributes, and the lengths and patterns of the Identity Store service model.
-func awsUser(ru *rules, opt Options) *resource {
+func awsUser(rules *rules, opt Options) *resource {
 	forbid := "<>;:%"
-	if opt.LooseChars {
+	if opt.AllowSpecialChars {
 		forbid = ""
 	}
 	name := &charset{max: 128, forbid: forbid}
@@ -75,7 +75,7 @@ func awsUser(ru *rules, opt Options) *resource {
 			str("postalCode"), str("country"), str("type"), primary()),
 		one("phoneNumbers", must(str("value")), str("type"), primary()),
 	}
-	if ru.roles {
+	if rules.roles {
 		roles := one("roles", must(str("value")), str("type"), primary())
 		roles.unpatched = true
 		attrs = append(attrs, roles)
@@ -92,7 +92,7 @@ func awsUser(ru *rules, opt Options) *resource {
 // awsGroup is the group of IAM Identity Center.
 func awsGroup(opt Options) *resource {
 	forbid := "<>;:%"
-	if opt.LooseChars {
+	if opt.AllowSpecialChars {
 		forbid = ""
 	}
 	return newResource(resource{name: "Group", endpoint: "Groups", urn: urnGroup, about: "Group", attrs: []*attribute{

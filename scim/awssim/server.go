@@ -1,6 +1,7 @@
 package awssim
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -40,10 +41,10 @@ type Server struct {
 	replica *replica // what stale reads see; nil without that fault
 	journal *journal // nil without persistence
 
-	tokens   vault
+	tokens   tokenStore
 	bucket   bucket
 	counters counters
-	faults   faults
+	faults   injectedFaults
 }
 
 // init makes what the zero value lacks.
@@ -65,11 +66,11 @@ func (s *Server) init() {
 // throttle is the configured limit with its defaults.
 func (s *Server) throttle() Throttle {
 	t := s.Options.Throttle
-	if t == (Throttle{}) && s.rules.standard {
+	if t == (Throttle{}) && s.rules.rfc {
 		t.Unlimited = true
 	}
-	t.PerSecond = pick(t.PerSecond, 20)
-	t.Burst = pick(t.Burst, max(1, int(t.PerSecond)))
+	t.PerSecond = cmp.Or(t.PerSecond, 20)
+	t.Burst = cmp.Or(t.Burst, max(1, int(t.PerSecond)))
 	return t
 }
 
@@ -82,23 +83,23 @@ func (s *Server) Path() string {
 // ServeHTTP answers one call of the protocol.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.init()
-	c := &call{s: s, ru: s.rules, r: r, ctx: r.Context(), now: s.clock.now(), requestID: s.random.uuid()}
+	c := &call{s: s, rules: s.rules, r: r, ctx: r.Context(), now: s.clock.now(), requestID: s.random.uuid()}
 	started := time.Now()
-	rep, err := c.answer()
+	resp, err := c.answer()
 	if err != nil {
-		rep = c.failure(err)
+		resp = c.failure(err)
 	}
-	ending := c.ending()
-	status := rep.status
-	if ending == endReset || ending == endSilence {
+	delivery := c.delivery()
+	status := resp.status
+	if delivery == deliverReset || delivery == deliverNothing {
 		status = 0
 	}
 	s.counters.add(Request{
 		Time: c.now, ID: c.requestID, Method: r.Method, Target: r.URL.RequestURI(), Operation: c.operation(),
-		Status: status, Reason: rep.reason, Faults: c.hits.names(), Duration: time.Since(started),
+		Status: status, Reason: resp.reason, Faults: c.faults.names(), Duration: time.Since(started),
 	})
-	s.log(c, status, rep.reason)
-	rep.send(w, c, ending)
+	s.log(c, status, resp.reason)
+	resp.send(w, c, delivery)
 }
 
 func (s *Server) log(c *call, status int, reason string) {
@@ -106,23 +107,23 @@ func (s *Server) log(c *call, status int, reason string) {
 		return
 	}
 	s.Logger.DebugContext(c.ctx, "call", "operation", c.operation(), "status", status, "reason", reason,
-		"faults", c.hits.names(), "request", c.requestID)
+		"faults", c.faults.names(), "request", c.requestID)
 }
 
 // call is one request on its way.
 type call struct {
 	s         *Server
-	ru        *rules
+	rules     *rules
 	r         *http.Request
 	ctx       context.Context
 	now       time.Time
 	requestID string
 
-	op    *operation // nil where the request fits none
-	id    string     // of the object, or the schema
-	query url.Values
-	token string // id of the token that was presented
-	hits  hits
+	op     *operation // nil where the request fits none
+	id     string     // of the object, or the schema
+	query  url.Values
+	token  string // id of the token that was presented
+	faults activeFaults
 
 	body    []byte
 	bodyErr error
@@ -137,27 +138,27 @@ func (c *call) operation() string {
 
 // answer takes the request through every gate: latency, path, faults of the network, tenant and token, throttle, faults of
 // the service, and the operation itself.
-func (c *call) answer() (reply, error) {
+func (c *call) answer() (response, error) {
 	c.readBody()
 	routing := c.route()
-	c.hits = c.s.faults.draw(c, &c.s.random)
+	c.faults = c.s.faults.activate(c, &c.s.random)
 	if err := c.s.delay(c); err != nil {
-		return reply{}, err
+		return response{}, err
 	}
-	if rep, done := c.interrupted(); done {
-		return rep, nil
+	if resp, done := c.interrupted(); done {
+		return resp, nil
 	}
 	if err := c.authorize(); err != nil {
-		return reply{}, err
+		return response{}, err
 	}
 	if routing != nil {
-		return reply{}, routing
+		return response{}, routing
 	}
 	if !c.s.bucket.take(c.now) {
-		return reply{}, throttled()
+		return response{}, throttled()
 	}
 	if err := c.refused(); err != nil {
-		return reply{}, err
+		return response{}, err
 	}
 	return c.op.run(c)
 }

@@ -162,7 +162,7 @@ func (s *Server) State() State {
 
 // public makes a User by way of its JSON, which has the same names.
 func (s *Server) public(u *user) User {
-	b := appendBraced(nil, u.attrs, viewFull)
+	b := appendObject(nil, u.attrs, viewFull)
 	out := User{}
 	if err := json.Unmarshal(b, &out); err != nil { // names and types agree by the tests
 		out = User{UserName: u.attrs.text(s.rules.user.userName)}
@@ -196,7 +196,7 @@ func (s *Server) readObject(r *resource, b []byte) (object, error) {
 	if err != nil {
 		return nil, err
 	}
-	dec := &decoder{ru: s.rules, lenient: true}
+	dec := &decoder{rules: s.rules, lenient: true}
 	return dec.resource(r, doc)
 }
 
@@ -235,7 +235,7 @@ func (s *Server) build(st State) (*directory, error) {
 	for _, u := range st.Users {
 		o, err := s.userObject(u)
 		if err == nil {
-			err = exists(s.rules.takenUser(d, o, ""))
+			err = asExistError(s.rules.checkUserUnique(d, o, ""))
 		}
 		if err == nil && d.users[u.ID] != nil {
 			err = fmt.Errorf("the id %s: %w", u.ID, fs.ErrExist)
@@ -244,8 +244,8 @@ func (s *Server) build(st State) (*directory, error) {
 			return nil, fmt.Errorf("user %s: %w", u.UserName, err)
 		}
 		d.apply(change{
-			kind: changePutUser, id: s.orNewID(u.ID), attrs: o,
-			at: pick(u.Meta.LastModified, now), created: pick(u.Meta.Created, now),
+			kind: changePutUser, id: s.idOrNew(u.ID), attrs: o,
+			at: cmp.Or(u.Meta.LastModified, now), created: cmp.Or(u.Meta.Created, now),
 		})
 	}
 	for _, g := range st.Groups {
@@ -258,18 +258,18 @@ func (s *Server) build(st State) (*directory, error) {
 
 func (s *Server) buildGroup(d *directory, g Group, now time.Time) error {
 	o := s.groupObject(g)
-	if err := exists(s.rules.takenGroup(d, o, "")); err != nil {
+	if err := asExistError(s.rules.checkGroupUnique(d, o, "")); err != nil {
 		return err
 	}
 	if d.groups[g.ID] != nil {
 		return fmt.Errorf("the id %s: %w", g.ID, fs.ErrExist)
 	}
-	members, err := s.membersOf(d, g)
+	members, err := s.resolveMembers(d, g)
 	if err != nil {
 		return err
 	}
-	id, at := s.orNewID(g.ID), pick(g.Meta.LastModified, now)
-	d.apply(change{kind: changePutGroup, id: id, attrs: o, at: at, created: pick(g.Meta.Created, now)})
+	id, at := s.idOrNew(g.ID), cmp.Or(g.Meta.LastModified, now)
+	d.apply(change{kind: changePutGroup, id: id, attrs: o, at: at, created: cmp.Or(g.Meta.Created, now)})
 	d.apply(change{kind: changeAdd, id: id, at: at, members: members})
 	return nil
 }

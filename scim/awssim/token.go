@@ -1,6 +1,7 @@
 package awssim
 
 import (
+	"cmp"
 	"crypto/subtle"
 	"encoding/base64"
 	"errors"
@@ -11,14 +12,14 @@ import (
 	"time"
 )
 
-// tokenLife is how long a token is good for: a year, says the user guide.
-const tokenLife = 365 * 24 * time.Hour
+// tokenLifetime is how long a token is good for: a year, says the user guide.
+const tokenLifetime = 365 * 24 * time.Hour
 
 // maxTokens is how many tokens a directory may have at a time, for rotation.
 const maxTokens = 2
 
-// ErrTokens says that there are two tokens already.
-var ErrTokens = errors.New("there are two access tokens: delete one first")
+// ErrTokenLimit says that there are two tokens already.
+var ErrTokenLimit = errors.New("there are two access tokens: delete one first")
 
 // Token is an access token for the endpoint.
 type Token struct {
@@ -36,15 +37,15 @@ func (t Token) String() string {
 // GoString does not show the secret.
 func (t Token) GoString() string { return t.String() }
 
-// vault keeps the tokens.
-type vault struct {
+// tokenStore keeps the tokens.
+type tokenStore struct {
 	random *random
 
 	mu   sync.Mutex
 	list []Token
 }
 
-func (v *vault) start(list []Token, now time.Time, r *random) {
+func (v *tokenStore) start(list []Token, now time.Time, r *random) {
 	v.random = r
 	for _, t := range list[:min(len(list), maxTokens)] {
 		v.list = append(v.list, v.complete(t, now))
@@ -55,7 +56,7 @@ func (v *vault) start(list []Token, now time.Time, r *random) {
 }
 
 // complete fills in what a token lacks. A secret is some 530 characters, as the service's are.
-func (v *vault) complete(t Token, now time.Time) Token {
+func (v *tokenStore) complete(t Token, now time.Time) Token {
 	if t.ID == "" {
 		t.ID = v.random.uuid()
 	}
@@ -64,13 +65,13 @@ func (v *vault) complete(t Token, now time.Time) Token {
 		v.random.fill(b)
 		t.Secret = base64.StdEncoding.EncodeToString(b)
 	}
-	t.Created = pick(t.Created, now)
-	t.Expires = pick(t.Expires, t.Created.Add(tokenLife))
+	t.Created = cmp.Or(t.Created, now)
+	t.Expires = cmp.Or(t.Expires, t.Created.Add(tokenLifetime))
 	return t
 }
 
 // check returns the id of the token with this secret.
-func (v *vault) check(secret string, now time.Time) (string, error) {
+func (v *tokenStore) check(secret string, now time.Time) (string, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, t := range v.list {
@@ -84,24 +85,24 @@ func (v *vault) check(secret string, now time.Time) (string, error) {
 	return "", unauthorized("the token is not one of this endpoint's")
 }
 
-func (v *vault) all() []Token {
+func (v *tokenStore) all() []Token {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return slices.Clone(v.list)
 }
 
-func (v *vault) create(now time.Time, t Token) (Token, error) {
+func (v *tokenStore) create(now time.Time, t Token) (Token, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if len(v.list) >= maxTokens {
-		return Token{}, ErrTokens
+		return Token{}, ErrTokenLimit
 	}
 	t = v.complete(t, now)
 	v.list = append(v.list, t)
 	return t, nil
 }
 
-func (v *vault) delete(id string) error {
+func (v *tokenStore) delete(id string) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	n := len(v.list)
@@ -131,7 +132,7 @@ func (s *Server) AccessTokens() []Token {
 	return s.tokens.all()
 }
 
-// CreateToken makes a second token, to rotate to. What t leaves zero is made up. With two there it fails with [ErrTokens].
+// CreateToken makes a second token, to rotate to. What t leaves zero is made up. With two there it fails with [ErrTokenLimit].
 func (s *Server) CreateToken(t Token) (Token, error) {
 	s.init()
 	made, err := s.tokens.create(s.clock.now(), t)

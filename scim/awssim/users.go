@@ -1,6 +1,7 @@
 package awssim
 
 import (
+	"cmp"
 	"io"
 	"mime"
 	"net/http"
@@ -21,53 +22,53 @@ func (c *call) readBody() {
 
 // document parses the request's body.
 func (c *call) document() (document, error) {
-	if h := c.r.Header.Get("Content-Type"); h != "" || c.ru.standard {
+	if h := c.r.Header.Get("Content-Type"); h != "" || c.rules.rfc {
 		media, params, err := mime.ParseMediaType(h)
 		charset := params["charset"]
 		if err != nil || media != "application/scim+json" && media != "application/json" || charset != "" && !strings.EqualFold(charset, "utf-8") {
 			p := invalid("", "the Content-Type %q is neither application/scim+json nor application/json", h)
-			if c.ru.standard {
+			if c.rules.rfc {
 				p.status = http.StatusUnsupportedMediaType
 			}
 			return nil, p
 		}
 	}
 	if c.bodyErr != nil {
-		return nil, invalid(typeSyntax, "the body cannot be read: %v", c.bodyErr)
+		return nil, invalid(scimTypeSyntax, "the body cannot be read: %v", c.bodyErr)
 	}
 	if len(c.body) > maxBody {
 		p := invalid("", "the body is larger than %d bytes", maxBody)
-		if c.ru.standard {
+		if c.rules.rfc {
 			p.status = http.StatusRequestEntityTooLarge
 		}
 		return nil, p
 	}
 	doc, err := parseDocument(c.body)
 	if err != nil {
-		return nil, invalid(typeSyntax, "%v", err).says(detailJSON)
+		return nil, invalid(scimTypeSyntax, "%v", err).says(detailJSON)
 	}
 	return doc, nil
 }
 
-func (c *call) writer(d *directory, v view) *writer {
+func (c *call) newRenderer(d *directory, v view) *renderer {
 	scheme := "http"
 	if c.r.TLS != nil {
 		scheme = "https"
 	}
-	w := &writer{ru: c.ru, d: d, view: v, base: scheme + "://" + c.r.Host + c.s.Path()}
-	if c.ru.standard {
+	w := &renderer{rules: c.rules, d: d, view: v, base: scheme + "://" + c.r.Host + c.s.Path()}
+	if c.rules.rfc {
 		w.keep = newProjection(c.query.Get("attributes"), c.query.Get("excludedAttributes"))
 	}
 	return w
 }
 
-func (c *call) userReply(d *directory, u *user, status int, v view) reply {
-	w := c.writer(d, v)
-	rep := reply{status: status, body: w.user(nil, u)}
-	if c.ru.standard {
-		rep.location = w.location(d.user, u.id)
+func (c *call) userReply(d *directory, u *user, status int, v view) response {
+	w := c.newRenderer(d, v)
+	resp := response{status: status, body: w.user(nil, u)}
+	if c.rules.rfc {
+		resp.location = w.location(d.user, u.id)
 	}
-	return rep
+	return resp
 }
 
 func (c *call) findUser(d *directory) (*user, error) {
@@ -78,63 +79,63 @@ func (c *call) findUser(d *directory) (*user, error) {
 	return u, nil
 }
 
-func (c *call) getUser() (reply, error) {
-	return c.read(func(d *directory) (reply, error) {
+func (c *call) getUser() (response, error) {
+	return c.read(func(d *directory) (response, error) {
 		u, err := c.findUser(d)
 		if err != nil {
-			return reply{}, err
+			return response{}, err
 		}
 		return c.userReply(d, u, http.StatusOK, viewRead), nil
 	})
 }
 
-func (c *call) createUser() (reply, error) {
+func (c *call) createUser() (response, error) {
 	o, err := c.userBody()
 	if err != nil {
-		return reply{}, err
+		return response{}, err
 	}
-	return c.write(func(d *directory) (reply, error) {
-		if err := c.room(len(d.users), pick(c.ru.opt.MaxUsers, 100_000), "users"); err != nil {
-			return reply{}, err
+	return c.write(func(d *directory) (response, error) {
+		if err := c.checkQuota(len(d.users), cmp.Or(c.rules.opt.MaxUsers, 100_000), "users"); err != nil {
+			return response{}, err
 		}
-		o = c.withActive(o, nil)
-		if err := c.ru.checkUser(d, o, ""); err != nil {
-			return reply{}, err
+		o = c.withDefaultActive(o, nil)
+		if err := c.rules.checkUserRules(d, o, ""); err != nil {
+			return response{}, err
 		}
-		id := c.s.random.id(c.ru.opt.IDPrefix)
+		id := c.s.random.id(c.rules.opt.IDPrefix)
 		if err := c.s.commit(change{kind: changePutUser, id: id, at: c.now, attrs: o}); err != nil {
-			return reply{}, err
+			return response{}, err
 		}
 		return c.userReply(d, d.users[id], http.StatusCreated, viewCreate), nil
 	})
 }
 
-func (c *call) putUser() (reply, error) {
+func (c *call) putUser() (response, error) {
 	o, err := c.userBody()
 	if err != nil {
-		return reply{}, err
+		return response{}, err
 	}
-	return c.write(func(d *directory) (reply, error) {
+	return c.write(func(d *directory) (response, error) {
 		u, err := c.findUser(d)
 		if err != nil {
-			return reply{}, err
+			return response{}, err
 		}
-		if ext := u.attrs.text(d.user.externalID); ext != "" && c.ru.opt.PutKeeps && o.text(d.user.externalID) == "" {
+		if ext := u.attrs.text(d.user.externalID); ext != "" && c.rules.opt.PutKeepsOmitted && o.text(d.user.externalID) == "" {
 			o = o.with(d.user.externalID, ext)
 		}
-		o = c.withActive(o, u)
+		o = c.withDefaultActive(o, u)
 		return c.overwrite(d, u, o)
 	})
 }
 
 // overwrite gives u the attributes o, if they are allowed.
-func (c *call) overwrite(d *directory, u *user, o object) (reply, error) {
-	if err := c.ru.checkUser(d, o, u.id); err != nil {
-		return reply{}, err
+func (c *call) overwrite(d *directory, u *user, o object) (response, error) {
+	if err := c.rules.checkUserRules(d, o, u.id); err != nil {
+		return response{}, err
 	}
 	if !equalValue(u.attrs, o) {
 		if err := c.s.commit(change{kind: changePutUser, id: u.id, at: c.now, attrs: o}); err != nil {
-			return reply{}, err
+			return response{}, err
 		}
 	}
 	return c.userReply(d, u, http.StatusOK, viewRead), nil
@@ -145,64 +146,64 @@ func (c *call) userBody() (object, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &decoder{ru: c.ru}
-	return d.resource(c.ru.user, doc)
+	d := &decoder{rules: c.rules}
+	return d.resource(c.rules.user, doc)
 }
 
-// withActive gives o the default of active, where it has none. was is the user who is overwritten.
-func (c *call) withActive(o object, was *user) object {
-	a := c.ru.user.active
-	if c.ru.standard || o.get(a) != nil {
+// withDefaultActive gives o the default of active, where it has none. was is the user who is overwritten.
+func (c *call) withDefaultActive(o object, was *user) object {
+	a := c.rules.user.active
+	if c.rules.rfc || o.get(a) != nil {
 		return o
 	}
-	if was != nil && c.ru.opt.PutKeeps {
+	if was != nil && c.rules.opt.PutKeepsOmitted {
 		return o.with(a, was.attrs.get(a))
 	}
-	return o.with(a, c.ru.opt.ActiveByDefault)
+	return o.with(a, c.rules.opt.ActiveByDefault)
 }
 
-func (c *call) deleteUser() (reply, error) {
-	return c.write(func(d *directory) (reply, error) {
+func (c *call) deleteUser() (response, error) {
+	return c.write(func(d *directory) (response, error) {
 		u, err := c.findUser(d)
 		if err != nil {
-			return reply{}, err
+			return response{}, err
 		}
-		return reply{status: http.StatusNoContent}, c.s.commit(change{kind: changeDeleteUser, id: u.id, at: c.now})
+		return response{status: http.StatusNoContent}, c.s.commit(change{kind: changeDeleteUser, id: u.id, at: c.now})
 	})
 }
 
 // room is the error of a full directory.
-func (c *call) room(have, most int, what string) error {
-	if have < most && !c.hits.has(FaultQuota) {
+func (c *call) checkQuota(have, most int, what string) error {
+	if have < most && !c.faults.has(FaultQuota) {
 		return nil
 	}
-	if c.ru.standard {
+	if c.rules.rfc {
 		return &problem{status: http.StatusInsufficientStorage, reason: "the directory holds all the " + what + " it can"}
 	}
 	p := invalid("", "the quota of %d %s is reached", most, what)
-	p.status = pick(c.ru.opt.QuotaStatus, p.status)
+	p.status = cmp.Or(c.rules.opt.QuotaStatus, p.status)
 	return p
 }
 
-// checkUser checks what a schema cannot say: reserved names, and that nobody but id holds the names.
-func (ru *rules) checkUser(d *directory, o object, id string) error {
+// checkUserRules checks what a schema cannot say: reserved names, and that nobody but id holds the names.
+func (rules *rules) checkUserRules(d *directory, o object, id string) error {
 	name := o.text(d.user.userName)
 	switch {
-	case ru.standard:
+	case rules.rfc:
 	case reserved(name):
-		return invalid(typeValue, "the userName %q is reserved", name)
-	case ru.opt.RequireEmail && d.user.email(o) == "":
-		return invalid(typeValue, "the user has no email address")
+		return invalid(scimTypeValue, "the userName %q is reserved", name)
+	case rules.opt.RequireEmail && d.user.email(o) == "":
+		return invalid(scimTypeValue, "the user has no email address")
 	}
-	return ru.takenUser(d, o, id)
+	return rules.checkUserUnique(d, o, id)
 }
 
-// takenUser is the error if somebody other than id holds a name of o. In RFC 7643 the userName alone is unique.
-func (ru *rules) takenUser(d *directory, o object, id string) error {
+// checkUserUnique is the error if somebody other than id holds a name of o. In RFC 7643 the userName alone is unique.
+func (rules *rules) checkUserUnique(d *directory, o object, id string) error {
 	r := d.user
 	userName := func(o object) string { return o.text(r.userName) }
-	exact := ru.opt.CaseSensitiveNames
-	if ru.standard {
+	exact := rules.opt.CaseSensitiveNames
+	if rules.rfc {
 		return free(&d.userNames, "userName", o, id, false, userName)
 	}
 	if err := free(&d.userNames, "userName", o, id, exact, userName); err != nil {
