@@ -181,14 +181,14 @@ type view uint8
 const (
 	viewRead   view = iota // an ordinary answer
 	viewCreate             // the answer to a create
-	viewFull               // all that is kept: for snapshots
+	viewStored             // all that is kept: for snapshots
 )
 
 func (v view) shows(a *attribute) bool {
 	switch {
 	case a.writeOnly:
 		return false
-	case v == viewFull:
+	case v == viewStored:
 		return true
 	}
 	return !a.unread && !(v == viewCreate && a.uncreated)

@@ -80,10 +80,10 @@ func (s *Server) PutGroup(g Group) (id string, err error) {
 		}
 		steps := []change{put}
 		if was := d.groups[id]; was != nil && g.Members != nil && len(was.members) > 0 {
-			steps = append(steps, change{kind: changeRemove, id: id, at: put.at, members: memberIDs(was)})
+			steps = append(steps, change{kind: changeRemoveMembers, id: id, at: put.at, members: memberIDs(was)})
 		}
 		if len(members) > 0 {
-			steps = append(steps, change{kind: changeAdd, id: id, at: put.at, members: members})
+			steps = append(steps, change{kind: changeAddMembers, id: id, at: put.at, members: members})
 		}
 		return s.commit(steps...)
 	})
@@ -123,13 +123,13 @@ func (s *Server) DeleteGroup(id string) error {
 
 // AddMember makes the users members of the group behind the client's back. An unknown id is [fs.ErrNotExist].
 func (s *Server) AddMember(groupID string, userIDs ...string) error {
-	return s.mutateDirectly("add members", func(d *directory) error { return s.changeMembers(d, changeAdd, groupID, userIDs) })
+	return s.mutateDirectly("add members", func(d *directory) error { return s.changeMembers(d, changeAddMembers, groupID, userIDs) })
 }
 
 // RemoveMember ends memberships behind the client's back. An unknown id is [fs.ErrNotExist]; somebody who is no member is
 // passed over.
 func (s *Server) RemoveMember(groupID string, userIDs ...string) error {
-	return s.mutateDirectly("remove members", func(d *directory) error { return s.changeMembers(d, changeRemove, groupID, userIDs) })
+	return s.mutateDirectly("remove members", func(d *directory) error { return s.changeMembers(d, changeRemoveMembers, groupID, userIDs) })
 }
 
 func (s *Server) changeMembers(d *directory, kind changeKind, groupID string, userIDs []string) error {

@@ -36,11 +36,11 @@ func (g *group) key() (string, object) { return g.id, g.attrs }
 type directory struct {
 	user, group *resource
 
-	seq       uint64
-	users     map[string]*user
-	groups    map[string]*group
-	userOrder order[*user]
-	groupSort order[*group]
+	seq        uint64
+	users      map[string]*user
+	groups     map[string]*group
+	userOrder  order[*user]
+	groupOrder order[*group]
 
 	userNames, emails, userExternalIDs index[*user]
 	groupNames, groupExternalIDs       index[*group]
@@ -57,12 +57,12 @@ func fold(s string) string { return strings.ToLower(s) }
 type changeKind string
 
 const (
-	changePutUser     changeKind = "putUser" // creates or overwrites
-	changeDeleteUser  changeKind = "deleteUser"
-	changePutGroup    changeKind = "putGroup" // creates or overwrites; memberships stay
-	changeDeleteGroup changeKind = "deleteGroup"
-	changeAdd         changeKind = "addMembers"
-	changeRemove      changeKind = "removeMembers"
+	changePutUser       changeKind = "putUser" // creates or overwrites
+	changeDeleteUser    changeKind = "deleteUser"
+	changePutGroup      changeKind = "putGroup" // creates or overwrites; memberships stay
+	changeDeleteGroup   changeKind = "deleteGroup"
+	changeAddMembers    changeKind = "addMembers"
+	changeRemoveMembers changeKind = "removeMembers"
 )
 
 // change is one committed step of the directory. The journal holds changes, and what lags behind applies them late.
@@ -86,9 +86,9 @@ func (d *directory) apply(c change) {
 		d.putGroup(c)
 	case changeDeleteGroup:
 		d.deleteGroup(c.id)
-	case changeAdd:
+	case changeAddMembers:
 		d.addMembers(c)
-	case changeRemove:
+	case changeRemoveMembers:
 		d.removeMembers(c)
 	}
 }
@@ -132,7 +132,7 @@ func (d *directory) putGroup(c change) {
 		d.seq++
 		g = &group{seq: d.seq, id: c.id, created: cmp.Or(c.created, c.at)}
 		d.groups[c.id] = g
-		d.groupSort.add(g)
+		d.groupOrder.add(g)
 	} else {
 		d.indexGroup(g, (*index[*group]).remove)
 	}
@@ -154,7 +154,7 @@ func (d *directory) deleteGroup(id string) {
 		u.groups = removeAll(u.groups, []*group{g})
 	}
 	d.indexGroup(g, (*index[*group]).remove)
-	d.groupSort.remove(g)
+	d.groupOrder.remove(g)
 	delete(d.groups, id)
 }
 
@@ -219,7 +219,7 @@ func (d *directory) clone(rules *rules) *directory {
 		out.seq = u.seq - 1
 		out.putUser(change{id: u.id, attrs: u.attrs, at: u.modified, created: u.created})
 	}
-	for g := range d.groupSort.after(0) {
+	for g := range d.groupOrder.after(0) {
 		out.seq = g.seq - 1
 		out.putGroup(change{id: g.id, attrs: g.attrs, at: g.modified, created: g.created})
 		out.addMembers(change{id: g.id, members: memberIDs(g), at: g.modified})

@@ -54,7 +54,7 @@ func (c *call) createGroup() (response, error) {
 		id := c.s.random.id(c.rules.opt.IDPrefix)
 		changes := []change{{kind: changePutGroup, id: id, at: c.now, attrs: o}}
 		if len(members) > 0 {
-			changes = append(changes, change{kind: changeAdd, id: id, at: c.now, members: members})
+			changes = append(changes, change{kind: changeAddMembers, id: id, at: c.now, members: members})
 		}
 		if err := c.s.commit(changes...); err != nil {
 			return response{}, err

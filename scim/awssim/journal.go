@@ -10,37 +10,39 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
+
+	"github.com/seed-d64a251c/roster/internal/atomicfile"
 )
 
-// journal keeps the directory in a file of JSON lines: a first line that says what it is, then the tokens and every change,
-// each before it is made. Reading the lines again makes the directory again. The file is made compact when it is opened.
-// A nil journal keeps nothing.
+// journal keeps the directory in a file of JSON lines. The first line identifies the format. The
+// other lines hold the tokens and every change, each written before the change is applied. Replaying
+// the lines restores the directory. Opening the file compacts it. A nil journal writes nothing.
 type journal struct {
 	path string
 	file *os.File
-	err  error // a line that could not be written whole; nothing is written after it
+	err  error // of a write that failed: the file may end in a partial line, so later writes fail too
 }
 
-// line is one line of a journal.
-type line struct {
-	Version int           `json:"awssim,omitempty"` // of the first line: 1
-	Profile Profile       `json:"profile,omitempty"`
-	Tenant  string        `json:"tenant,omitempty"`
-	Tokens  []tokenRecord `json:"tokens,omitempty"`
-	Changes []record      `json:"changes,omitempty"` // of one call: all or none
+// journalLine is one line of a journal.
+type journalLine struct {
+	Version int            `json:"awssim,omitempty"` // of the format, on the first line only
+	Profile Profile        `json:"profile,omitempty"`
+	Tenant  string         `json:"tenant,omitempty"`
+	Tokens  []tokenRecord  `json:"tokens,omitempty"`
+	Changes []changeRecord `json:"changes,omitempty"` // of one call: all of them or none
 }
 
-// tokenRecord is a token with its secret. It may stand in the journal, which its owner alone can read.
+// tokenRecord is a token with its secret. Only the file's owner can read the journal, so the secret
+// may be in it.
 type tokenRecord struct {
 	Token
 	Secret string `json:"secret"`
 }
 
-// record is a change.
-type record struct {
-	Do         changeKind      `json:"do"`
+// changeRecord is a change.
+type changeRecord struct {
+	Kind       changeKind      `json:"kind"`
 	ID         string          `json:"id"`
 	At         time.Time       `json:"at"`
 	Created    time.Time       `json:"created,omitzero"`
@@ -50,26 +52,26 @@ type record struct {
 
 const journalVersion = 1
 
-func newRecord(c change) record {
-	r := record{Do: c.kind, ID: c.id, At: c.at, Created: c.created, Members: c.members}
+func newChangeRecord(c change) changeRecord {
+	r := changeRecord{Kind: c.kind, ID: c.id, At: c.at, Created: c.created, Members: c.members}
 	if c.kind == changePutUser || c.kind == changePutGroup {
-		r.Attributes = appendObject(nil, c.attrs, viewFull)
+		r.Attributes = appendObject(nil, c.attrs, viewStored)
 	}
 	return r
 }
 
-// change reads a record.
-func (r record) change(s *Server) (change, error) {
-	c := change{kind: r.Do, id: r.ID, at: r.At, created: r.Created, members: r.Members}
+// change decodes the record.
+func (r changeRecord) change(s *Server) (change, error) {
+	c := change{kind: r.Kind, id: r.ID, at: r.At, created: r.Created, members: r.Members}
 	var err error
-	switch r.Do {
+	switch r.Kind {
 	case changePutUser:
-		c.attrs, err = s.readObject(s.rules.user, r.Attributes)
+		c.attrs, err = s.decodeStored(s.rules.user, r.Attributes)
 	case changePutGroup:
-		c.attrs, err = s.readObject(s.rules.group, r.Attributes)
-	case changeDeleteUser, changeDeleteGroup, changeAdd, changeRemove:
+		c.attrs, err = s.decodeStored(s.rules.group, r.Attributes)
+	case changeDeleteUser, changeDeleteGroup, changeAddMembers, changeRemoveMembers:
 	default:
-		err = fmt.Errorf("there is no change %q", r.Do)
+		err = fmt.Errorf("unknown change %q", r.Kind)
 	}
 	return c, err
 }
@@ -79,14 +81,14 @@ func (j *journal) append(changes []change) error {
 	if j == nil || len(changes) == 0 {
 		return nil
 	}
-	var l line
+	var l journalLine
 	for _, c := range changes {
-		l.Changes = append(l.Changes, newRecord(c))
+		l.Changes = append(l.Changes, newChangeRecord(c))
 	}
 	return j.write(l)
 }
 
-func (j *journal) write(l line) error {
+func (j *journal) write(l journalLine) error {
 	if j.err != nil {
 		return j.err
 	}
@@ -100,14 +102,14 @@ func (j *journal) write(l line) error {
 	return j.err
 }
 
-// save writes the tokens.
-func (s *Server) save() error {
+// saveTokens writes the tokens to the journal.
+func (s *Server) saveTokens() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.journal == nil {
 		return nil
 	}
-	return s.journal.write(line{Tokens: s.tokenRecords()})
+	return s.journal.write(journalLine{Tokens: s.tokenRecords()})
 }
 
 func (s *Server) tokenRecords() []tokenRecord {
@@ -118,56 +120,52 @@ func (s *Server) tokenRecords() []tokenRecord {
 	return out
 }
 
-// rewrite replaces the file by a compact one that holds d. The old file is there until the new one is whole.
+// rewrite replaces the file with a compact one that holds d, and opens it for further changes. If it
+// fails before the new file is complete, the old file is unchanged.
 func (j *journal) rewrite(s *Server, d *directory) error {
 	if j == nil {
 		return nil
 	}
-	f, err := os.CreateTemp(filepath.Dir(j.path), filepath.Base(j.path)+".*")
+	err := atomicfile.Write(j.path, 0o600, func(w io.Writer) error { return writeDirectory(w, s, d) })
 	if err != nil {
 		return fmt.Errorf("rewrite journal: %w", err)
 	}
-	err = writeAll(f, s, d)
-	if err == nil {
-		err = f.Sync()
+	if j.file != nil {
+		_ = j.file.Close() // the file that was replaced; its content is no longer needed
 	}
-	if err == nil {
-		err = os.Rename(f.Name(), j.path)
-	}
+	j.file, err = os.OpenFile(j.path, os.O_WRONLY|os.O_APPEND, 0)
+	j.err = nil
 	if err != nil {
-		return fmt.Errorf("rewrite journal: %w", errors.Join(err, f.Close(), os.Remove(f.Name())))
+		j.err = fmt.Errorf("reopen journal: %w", err)
 	}
-	old := j.file
-	j.file, j.err = f, nil
-	if old != nil {
-		_ = old.Close() // replaced: nothing in it counts any more
-	}
-	return nil
+	return j.err
 }
 
-// writeAll writes the whole directory as the lines of a new journal.
-func writeAll(f io.Writer, s *Server, d *directory) error {
+// writeDirectory writes the whole directory as the lines of a new journal.
+func writeDirectory(f io.Writer, s *Server, d *directory) error {
 	w := bufio.NewWriter(f)
 	enc := json.NewEncoder(w)
-	err := enc.Encode(line{Version: journalVersion, Profile: s.Profile, Tenant: s.Tenant, Tokens: s.tokenRecords()})
+	err := enc.Encode(journalLine{Version: journalVersion, Profile: s.Profile, Tenant: s.Tenant, Tokens: s.tokenRecords()})
 	for u := range d.userOrder.after(0) {
-		c := change{kind: changePutUser, id: u.id, at: u.modified, created: u.created, attrs: u.attrs}
-		err = errors.Join(err, enc.Encode(line{Changes: []record{newRecord(c)}}))
+		put := change{kind: changePutUser, id: u.id, at: u.modified, created: u.created, attrs: u.attrs}
+		err = errors.Join(err, enc.Encode(journalLine{Changes: []changeRecord{newChangeRecord(put)}}))
 	}
-	for g := range d.groupSort.after(0) {
+	for g := range d.groupOrder.after(0) {
 		put := change{kind: changePutGroup, id: g.id, at: g.modified, created: g.created, attrs: g.attrs}
-		l := line{Changes: []record{newRecord(put)}}
+		l := journalLine{Changes: []changeRecord{newChangeRecord(put)}}
 		if len(g.members) > 0 {
-			l.Changes = append(l.Changes, newRecord(change{kind: changeAdd, id: g.id, at: g.modified, members: memberIDs(g)}))
+			add := change{kind: changeAddMembers, id: g.id, at: g.modified, members: memberIDs(g)}
+			l.Changes = append(l.Changes, newChangeRecord(add))
 		}
 		err = errors.Join(err, enc.Encode(l))
 	}
 	return errors.Join(err, w.Flush())
 }
 
-// Open keeps the directory in a file from now on: what the file holds is taken up, or the file is made. Call it before the
-// first use of the server, so that the tenant and tokens of last time stay, unless the fields say others. A last line that
-// was cut off by a crash is dropped; any other damage is an error, and the file stays as it is.
+// Open keeps the directory in a file from now on. It restores the directory from the file, or
+// creates the file. Call it before the first use of the server: then the tenant and the tokens are
+// those of the file, unless the fields set others. Open drops an incomplete last line, which a crash
+// leaves behind. Any other damage is an error, and the file stays unchanged.
 func (s *Server) Open(path string) error {
 	lines, err := readJournal(path)
 	if err != nil {
@@ -194,7 +192,8 @@ func (s *Server) Open(path string) error {
 	return nil
 }
 
-// Close ends the keeping of the directory in a file. Without a file it does nothing.
+// Close closes the file that [Server.Open] opened. Later changes are kept in memory only. Without a
+// file it does nothing.
 func (s *Server) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -206,8 +205,8 @@ func (s *Server) Close() error {
 	return errors.Join(j.err, j.file.Close())
 }
 
-// readJournal reads the lines of a file; there are none if there is no file.
-func readJournal(path string) ([]line, error) {
+// readJournal reads the lines of a file. It returns none if the file does not exist.
+func readJournal(path string) ([]journalLine, error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -215,27 +214,27 @@ func readJournal(path string) ([]line, error) {
 	if err != nil {
 		return nil, err
 	}
-	var lines []line
+	var lines []journalLine
 	for n := 1; len(data) > 0; n++ {
-		text, rest, whole := bytes.Cut(data, []byte("\n"))
-		if !whole {
-			break // cut off while it was written, and so never acted on
+		text, rest, complete := bytes.Cut(data, []byte("\n"))
+		if !complete {
+			break // the write was interrupted, so its change was not applied
 		}
 		data = rest
-		var l line
+		var l journalLine
 		if err := json.Unmarshal(text, &l); err != nil {
 			return nil, fmt.Errorf("%s:%d: %w", path, n, err)
 		}
 		if n == 1 && l.Version != journalVersion {
-			return nil, fmt.Errorf("%s:1: this is no journal of version %d", path, journalVersion)
+			return nil, fmt.Errorf("%s:1: not a journal of version %d", path, journalVersion)
 		}
 		lines = append(lines, l)
 	}
 	return lines, nil
 }
 
-// lastTokens are the tokens as they stood at the end.
-func lastTokens(lines []line) []Token {
+// lastTokens returns the tokens that the last line with tokens holds.
+func lastTokens(lines []journalLine) []Token {
 	var out []Token
 	for _, l := range lines {
 		if l.Tokens == nil {
@@ -250,8 +249,8 @@ func lastTokens(lines []line) []Token {
 	return out
 }
 
-// replay makes the directory that the lines tell of.
-func (s *Server) replay(lines []line) (*directory, error) {
+// replay applies the changes of the lines to an empty directory.
+func (s *Server) replay(lines []journalLine) (*directory, error) {
 	d := newDirectory(s.rules)
 	for n, l := range lines {
 		for _, r := range l.Changes {

@@ -79,6 +79,36 @@ func TestAFileSurvivesARestart(t *testing.T) {
 	}
 }
 
+// The golden file has every kind of change. A new version of the format needs a golden file of its
+// own, and this one must still be readable.
+func TestJournalOfVersion1IsReadable(t *testing.T) {
+	golden, err := os.ReadFile("testdata/journal-v1.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "directory")
+	if err := os.WriteFile(file, golden, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := reopen(t, file, awssim.ProfileAWS)
+	at := func(second int) time.Time { return time.Date(2026, 11, 23, 9, 30, second, 0, time.UTC) }
+	want := awssim.State{
+		Users: []awssim.User{
+			{ID: "u1", ExternalID: "x-alice", UserName: "alice", DisplayName: "Alice Ng", Active: true,
+				Name: &awssim.Name{FamilyName: "Ng", GivenName: "Alice"}, Meta: awssim.Meta{Created: at(16), LastModified: at(16)}},
+			{ID: "u2", UserName: "bob", Meta: awssim.Meta{Created: at(17), LastModified: at(17)}},
+		},
+		Groups: []awssim.Group{{ID: "g1", DisplayName: "sre", Members: []string{"u1"},
+			Meta: awssim.Meta{Created: at(18).AddDate(0, 0, -1), LastModified: at(21)}}},
+	}
+	if diff := cmp.Diff(want, s.State()); diff != "" {
+		t.Error(diff)
+	}
+	if s.Path() != "/tenant/scim/v2" || s.Token() != "second" || len(s.AccessTokens()) != 2 {
+		t.Errorf("path %s, newest token %q, %d tokens", s.Path(), s.Token(), len(s.AccessTokens()))
+	}
+}
+
 func TestAFileThatWasCutOff(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "directory")
 	s := reopen(t, file, awssim.ProfileAWS)
@@ -112,8 +142,8 @@ func TestFilesThatAreNoJournal(t *testing.T) {
 		"JSON of another kind":  "{}\n",
 		"another version":       `{"awssim":2}` + "\n",
 		"damage in the middle":  `{"awssim":1}` + "\nx\n" + `{"changes":[]}` + "\n",
-		"a change nobody knows": `{"awssim":1}` + "\n" + `{"changes":[{"do":"paint"}]}` + "\n",
-		"an unknown attribute":  `{"awssim":1}` + "\n" + `{"changes":[{"do":"putUser","id":"a","attributes":{"shoeSize":"44"}}]}` + "\n",
+		"a change nobody knows": `{"awssim":1}` + "\n" + `{"changes":[{"kind":"paint"}]}` + "\n",
+		"an unknown attribute":  `{"awssim":1}` + "\n" + `{"changes":[{"kind":"putUser","id":"a","attributes":{"shoeSize":"44"}}]}` + "\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "directory")

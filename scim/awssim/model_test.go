@@ -19,7 +19,7 @@ func (d *directory) broken() []string {
 	var out []string
 	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	users := slices.Collect(d.userOrder.after(0))
-	groups := slices.Collect(d.groupSort.after(0))
+	groups := slices.Collect(d.groupOrder.after(0))
 	if len(users) != len(d.users) || len(groups) != len(d.groups) {
 		say("%d and %d users, %d and %d groups", len(users), len(d.users), len(groups), len(d.groups))
 	}

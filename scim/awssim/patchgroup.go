@@ -67,10 +67,10 @@ func (p *pendingGroup) changes(c *call) []change {
 		out = append(out, change{kind: changePutGroup, id: p.g.id, at: c.now, attrs: p.attrs})
 	}
 	if len(add) > 0 {
-		out = append(out, change{kind: changeAdd, id: p.g.id, at: c.now, members: add})
+		out = append(out, change{kind: changeAddMembers, id: p.g.id, at: c.now, members: add})
 	}
 	if len(remove) > 0 {
-		out = append(out, change{kind: changeRemove, id: p.g.id, at: c.now, members: remove})
+		out = append(out, change{kind: changeRemoveMembers, id: p.g.id, at: c.now, members: remove})
 	}
 	return out
 }

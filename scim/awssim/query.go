@@ -106,7 +106,7 @@ func (rules *rules) findUsers(d *directory, text string) (finder[*user], error) 
 // findGroups makes the finder for a filter, "" for all groups.
 func (rules *rules) findGroups(d *directory, text string) (finder[*group], error) {
 	if text == "" {
-		return d.groupSort.after, nil
+		return d.groupOrder.after, nil
 	}
 	f, err := parseFilter(text, rules.exactNames)
 	if err != nil {
@@ -141,7 +141,7 @@ func (rules *rules) findGroups(d *directory, text string) (finder[*group], error
 			return afterIn(u.groups, after)
 		}, nil
 	case rules.rfc:
-		return scan(d.groupSort.after, d.group, f, func(g *group, p attrPath) []any { return d.groupValues(g, p) })
+		return scan(d.groupOrder.after, d.group, f, func(g *group, p attrPath) []any { return d.groupValues(g, p) })
 	}
 	return nil, badFilter("filter: IAM Identity Center has no such filter on groups: %s", text)
 }

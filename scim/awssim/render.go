@@ -64,7 +64,7 @@ func (w *renderer) user(b []byte, u *user) []byte {
 	start := len(b)
 	b = w.appendHead(b, w.d.user, u.id, u.attrs, u.created, u.modified)
 	b = appendFields(b, withoutExternalID(u.attrs, w.d.user), w.view)
-	if w.rules.rfc && w.view != viewFull && len(u.groups) > 0 {
+	if w.rules.rfc && w.view != viewStored && len(u.groups) > 0 {
 		b = append(b, `,"groups":`...)
 		b = appendList(b, u.groups, func(b []byte, g *group) []byte {
 			return w.appendReference(b, w.d.group, g.id, g.attrs.text(w.d.group.displayName), "direct")

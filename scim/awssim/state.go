@@ -152,7 +152,7 @@ func (s *Server) State() State {
 	for u := range s.dir.userOrder.after(0) {
 		st.Users = append(st.Users, s.public(u))
 	}
-	for g := range s.dir.groupSort.after(0) {
+	for g := range s.dir.groupOrder.after(0) {
 		st.Groups = append(st.Groups, s.publicGroup(g))
 	}
 	slices.SortStableFunc(st.Users, func(a, b User) int { return cmp.Compare(a.UserName, b.UserName) })
@@ -162,7 +162,7 @@ func (s *Server) State() State {
 
 // public makes a User by way of its JSON, which has the same names.
 func (s *Server) public(u *user) User {
-	b := appendObject(nil, u.attrs, viewFull)
+	b := appendObject(nil, u.attrs, viewStored)
 	out := User{}
 	if err := json.Unmarshal(b, &out); err != nil { // names and types agree by the tests
 		out = User{UserName: u.attrs.text(s.rules.user.userName)}
@@ -188,10 +188,10 @@ func (s *Server) userObject(u User) (object, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.readObject(s.rules.user, b)
+	return s.decodeStored(s.rules.user, b)
 }
 
-func (s *Server) readObject(r *resource, b []byte) (object, error) {
+func (s *Server) decodeStored(r *resource, b []byte) (object, error) {
 	doc, err := parseDocument(b)
 	if err != nil {
 		return nil, err
@@ -270,6 +270,6 @@ func (s *Server) buildGroup(d *directory, g Group, now time.Time) error {
 	}
 	id, at := s.idOrNew(g.ID), cmp.Or(g.Meta.LastModified, now)
 	d.apply(change{kind: changePutGroup, id: id, attrs: o, at: at, created: cmp.Or(g.Meta.Created, now)})
-	d.apply(change{kind: changeAdd, id: id, at: at, members: members})
+	d.apply(change{kind: changeAddMembers, id: id, at: at, members: members})
 	return nil
 }

@@ -139,7 +139,7 @@ func (s *Server) CreateToken(t Token) (Token, error) {
 	if err != nil {
 		return made, fmt.Errorf("create token: %w", err)
 	}
-	return made, s.save()
+	return made, s.saveTokens()
 }
 
 // DeleteToken revokes a token by its id. An unknown one is [fs.ErrNotExist].
@@ -148,5 +148,5 @@ func (s *Server) DeleteToken(id string) error {
 	if err := s.tokens.delete(id); err != nil {
 		return err
 	}
-	return s.save()
+	return s.saveTokens()
 }
