@@ -1,26 +1,36 @@
 # make         builds bin/roster
-# make test    is all that CI runs
+# make test    runs the linters and all tests, as CI does. It needs Debian packages, and installs
+#              them as root in CI, in a container, or with INSTALL=1 (scripts/prepare-tests)
 # make demo    shows roster at work, on loopback only
 
 FUZZTIME ?= 1m
 
-.PHONY: build test lint vuln demo bench fuzz golden e2e-forge
+.PHONY: build prepare test lint vuln demo bench fuzz golden e2e-forge
 
 build:
 	go build -o bin/roster ./cmd/roster
 
-test: lint vuln
+# The checkout may belong to another user than the one who tests. Git would then refuse to tell
+# the go command the commit, and the linters and tests would fail.
+prepare test lint vuln: export GOFLAGS := $(shell go env GOFLAGS 2>/dev/null) -buildvcs=false
+
+prepare:
+	scripts/prepare-tests
+
+# go test prints the time of each package.
+test: prepare
+	$(MAKE) --no-print-directory lint vuln
 	go test -race -timeout 30m ./...
 
-# gofmt is taken from the toolchain that go.mod names, not from PATH.
+# This uses the gofmt of the toolchain that go.mod names, not the one in PATH.
 lint:
 	@files=$$("$$(go env GOROOT)/bin/gofmt" -l .) || exit 1; \
 	if [ -n "$$files" ]; then echo "not formatted, run gofmt -w on:" >&2; echo "$$files" >&2; exit 1; fi
 	go vet ./...
 	go tool staticcheck ./...
 
-# A vulnerability that roster's code reaches is an error, and so is any failure of
-# govulncheck but one: without its database (GOVULNDB) it cannot run at all.
+# A vulnerability in code that roster calls is an error. So is every failure of govulncheck, with
+# one exception: without its database (GOVULNDB), govulncheck cannot run.
 vuln:
 	@echo "go tool govulncheck ./..."; \
 	out=$$(go tool govulncheck ./... 2>&1) && code=0 || code=$$?; \
@@ -33,12 +43,12 @@ vuln:
 demo:
 	go run ./cmd/roster demo
 
-# Each package that has benchmarks, one after the other: they share the machine.
+# Runs the benchmarks of one package at a time, because packages would slow down each other.
 bench:
 	@dirs=$$(grep -rlE --include='*_test.go' '^func Benchmark' . | xargs -n 1 dirname | sort -u); \
 	go test -p 1 -run '^$$' -bench . -benchmem -timeout 60m $$dirs
 
-# FUZZTIME for each target: go test fuzzes one at a time.
+# Runs each fuzz target for FUZZTIME, because go test can only fuzz one target at a time.
 fuzz:
 	@set -e; for package in $$(go list ./...); do \
 		targets=$$(go test -list '^Fuzz' "$$package"); \
@@ -48,13 +58,14 @@ fuzz:
 		done; \
 	done
 
-# Writes the golden files anew. Read the difference before you commit it.
+# Writes all golden files again. Read the diff before you commit it.
 golden:
 	@dirs=$$(grep -rlE --include='*_test.go' 'flag\.Bool.*"update"' . | xargs -r -n 1 dirname | sort -u); \
 	if [ -z "$$dirs" ]; then echo "no package has golden files" >&2; exit 1; fi; \
 	for dir in $$dirs; do go test "$$dir" -update || exit 1; done
 
-# A real Gitea, built from its Go module (some ten minutes of CPU the first time), plays a pull request's whole life with the daemon.
+# Tests the daemon on pull requests of a real Gitea, which is built from its Go module. The first
+# build takes about ten minutes of CPU time.
 GITEA_VERSION ?= v1.26.4
 GITEA = bin/gitea-$(GITEA_VERSION)
 GITEA_MODULE = $$(go mod download -json code.gitea.io/gitea@$(GITEA_VERSION) | sed -n 's/^.*"Dir": "\(.*\)".*$$/\1/p')

@@ -20,7 +20,7 @@ func tool(t testing.TB, name, pkg string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
-		t.Fatalf("%s is not installed: this test needs Debian's package %s (.ci/run installs it)", name, pkg)
+		t.Fatalf("%s is not installed: this test needs Debian's package %s (INSTALL=1 make test installs it)", name, pkg)
 	}
 	return path
 }
@@ -47,7 +47,7 @@ func xmllint(t testing.TB, data []byte) string {
 	t.Helper()
 	const schema = "/usr/share/xml/opensaml/saml-schema-metadata-2.0.xsd"
 	if _, err := os.Stat(schema); err != nil {
-		t.Fatalf("%v: this test needs Debian's packages opensaml-schemas and xmltooling-schemas (.ci/run installs them)", err)
+		t.Fatalf("%v: this test needs Debian's packages opensaml-schemas and xmltooling-schemas (INSTALL=1 make test installs them)", err)
 	}
 	cmd := exec.Command(tool(t, "xmllint", "libxml2-utils"), "--nonet", "--noout", "--schema", schema, written(t, "m.xml", data))
 	cmd.Env = append(os.Environ(), "XML_CATALOG_FILES="+written(t, "catalog.xml", []byte(catalog)))
@@ -104,7 +104,7 @@ func askPython(t testing.TB, answer, question any, args ...string) {
 	cmd.Stdin, cmd.Stderr = &in, &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("%s: %v: this test needs Debian's package python3-onelogin-saml2 (.ci/run installs it)\n%s", strings.Join(args, " "), err, &stderr)
+		t.Fatalf("%s: %v: this test needs Debian's package python3-onelogin-saml2 (INSTALL=1 make test installs it)\n%s", strings.Join(args, " "), err, &stderr)
 	}
 	if err := json.Unmarshal(out, answer); err != nil {
 		t.Fatalf("%s: %v in %s", strings.Join(args, " "), err, out)

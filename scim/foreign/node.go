@@ -24,7 +24,7 @@ func installed(t testing.TB) string {
 	t.Helper()
 	node, err := exec.LookPath("node")
 	if err != nil {
-		t.Fatal("node is not installed: this test runs software from npm (Debian packages nodejs and npm)")
+		t.Fatal("node is not installed: this test runs npm packages (INSTALL=1 make test installs nodejs and npm)")
 	}
 	files, err := sources.ReadDir("npm")
 	if err != nil {
