@@ -9,34 +9,52 @@ import (
 	"time"
 )
 
+// ApplyInput is a plan with all that is needed to apply it.
+type ApplyInput struct {
+	Directory Directory
+	Journal   Journal
+	Plan      *Plan
+	Ledger    *Ledger // updated as writes succeed
+	Run       string  // id of the run, for the journal
+	Now       func() time.Time
+	Workers   int                   // calls under way at once
+	Grace     time.Duration         // for calls in flight when the run is told to stop
+	Progress  func(done, total int) // in writes; may be nil
+}
+
+// Apply sends what the plan releases. It returns an error only for what stopped the whole run; the result is complete either way.
+func Apply(ctx context.Context, in ApplyInput) (*ApplyResult, error) {
+	a := newApplier(in)
+	err := a.apply(ctx)
+	return a.result, err
+}
+
+// ApplyNothing returns the result of a plan that releases no change.
+func ApplyNothing(in ApplyInput) *ApplyResult { return newApplier(in).result }
+
 // applier carries out the released changes of one plan. Each change ends done, failed or skipped; nothing is dropped.
 type applier struct {
 	dir      Directory
-	journal  journal
+	journal  Journal
 	plan     *Plan
 	graph    *graph
-	ledger   *Ledger // updated as writes succeed
 	run      string
 	now      func() time.Time
-	workers  int                   // calls under way at once
-	grace    time.Duration         // for calls in flight when the run is told to stop
-	progress func(done, total int) // in writes; may be nil
+	workers  int
+	grace    time.Duration
+	progress func(done, total int)
 
 	mu       sync.Mutex
-	results  []Done
-	ids      map[string]string // of users by key
+	result   *ApplyResult
 	groupIDs map[string]string
-	answers  map[string]RemoteUser // what the directory said that a user has become, by key
-	// uncertain are the changes of which nobody knows whether they took effect.
-	uncertain map[int]bool
-	sequence  int
-	ended     int   // writes
-	expected  int   // writes, with those that have ended
-	fatal     error // why nothing more is sent
+	sequence int
+	ended    int   // writes
+	expected int   // writes, with those that have ended
+	fatal    error // why nothing more is sent
 }
 
-// journal is the part of Audit that encloses writes.
-type journal interface {
+// Journal is the part of Audit that encloses writes.
+type Journal interface {
 	Begin(Entry) error
 	End(Entry) error
 }
@@ -60,9 +78,8 @@ var stages = []func(*applier) []write{
 	(*applier).userDeletions,
 }
 
-// apply sends what the plan releases. It returns an error only for what stopped the whole run; the results are complete either way.
+// apply sends what the plan releases.
 func (a *applier) apply(ctx context.Context) error {
-	a.prepare()
 	for _, stage := range stages {
 		writes := stage(a)
 		a.expected = a.ended + a.remaining()
@@ -75,8 +92,8 @@ func (a *applier) apply(ctx context.Context) error {
 	err := a.stopped(ctx)
 	a.expected = a.ended // nothing more comes, whatever has become of the rest
 	a.tell()
-	for i := range a.results {
-		d := &a.results[i]
+	for i := range a.result.Changes {
+		d := &a.result.Changes[i]
 		a.identify(d) // what is held is approved by the ids that the next plan knows
 		if d.Result == "" {
 			d.Result = ResultSkipped
@@ -88,26 +105,13 @@ func (a *applier) apply(ctx context.Context) error {
 	return err
 }
 
-func (a *applier) prepare() {
-	a.graph = newGraph(a.plan.Changes)
-	a.results = make([]Done, len(a.plan.Changes))
-	a.ids, a.groupIDs, a.answers, a.uncertain = map[string]string{}, map[string]string{}, map[string]RemoteUser{}, map[int]bool{}
-	for i := range a.plan.Changes {
-		c := &a.plan.Changes[i]
-		a.results[i].Change = *c
-		switch {
-		case c.Waiting != "":
-			a.results[i].Result = ResultWaiting
-		case len(c.Held) > 0:
-			a.results[i].Result = ResultHeld
-		}
-	}
-	for key, u := range a.plan.linking.State.Users {
-		a.ids[key] = u.ID
-	}
-	for key, g := range a.plan.linking.State.Groups {
+func newApplier(in ApplyInput) *applier {
+	a := &applier{dir: in.Directory, journal: in.Journal, plan: in.Plan, graph: newGraph(in.Plan.Changes), run: in.Run, now: in.Now,
+		workers: in.Workers, grace: in.Grace, progress: in.Progress, groupIDs: map[string]string{}, result: NewApplyResult(in.Plan, in.Ledger)}
+	for key, g := range in.Plan.Linking.State.Groups {
 		a.groupIDs[key] = g.ID
 	}
+	return a
 }
 
 // stopped returns why nothing more may be sent, or nil.
@@ -191,15 +195,14 @@ func (a *applier) doubt(w *write, err error) {
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		for _, i := range w.changes {
-			a.uncertain[i] = true
+			a.result.Uncertain[i] = true
 		}
 	}
 }
 
 // explained says what a refusal means where AWS does not.
 func explained(c *Change, err error) string {
-	takes, _ := c.names()
-	if !errors.Is(err, fs.ErrExist) || len(takes) == 0 {
+	if !errors.Is(err, fs.ErrExist) || !c.TakesName() {
 		return err.Error()
 	}
 	what := "displayName or externalId"
@@ -222,7 +225,7 @@ func (a *applier) entry(w *write) Entry {
 	a.sequence++
 	e := Entry{Run: a.run, Provisioner: a.plan.Provisioner, Seq: a.sequence, Time: a.now()}
 	for _, i := range w.changes {
-		e.Changes = append(e.Changes, a.results[i])
+		e.Changes = append(e.Changes, a.result.Changes[i])
 	}
 	return e
 }
@@ -232,7 +235,7 @@ func (a *applier) collect(w *write) []Done {
 	defer a.mu.Unlock()
 	out := make([]Done, 0, len(w.changes))
 	for _, i := range w.changes {
-		out = append(out, a.results[i])
+		out = append(out, a.result.Changes[i])
 	}
 	return out
 }
@@ -241,7 +244,7 @@ func (a *applier) finish(w *write, result Result, text string, receipt CallRecei
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, i := range w.changes {
-		d := &a.results[i]
+		d := &a.result.Changes[i]
 		d.Result, d.Error, d.RequestID, d.Duration = result, text, receipt.RequestID, took
 		a.identify(d)
 	}
@@ -263,7 +266,7 @@ func (a *applier) remaining() int {
 	own, members := map[string]int{}, map[string]int{} // by group
 	for i := range a.plan.Changes {
 		switch c := &a.plan.Changes[i]; {
-		case a.results[i].Result != "":
+		case a.result.Changes[i].Result != "":
 		case c.Member != "":
 			members[c.Key]++
 			own[c.Key] += 0
@@ -284,7 +287,7 @@ func (a *applier) identify(d *Done) {
 	switch {
 	case d.ID != "":
 	case d.Kind.OfUser():
-		d.ID = a.ids[d.Key]
+		d.ID = a.result.UserIDs[d.Key]
 	default:
 		d.ID = a.groupIDs[d.Key]
 	}
@@ -295,35 +298,15 @@ func (a *applier) own(w *write) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, i := range w.changes {
-		if d := &a.results[i]; d.Member == "" {
-			a.ledger.record(&d.Change, d.ID, a.plan.target.Left[d.Key], a.now())
+		if d := &a.result.Changes[i]; d.Member == "" {
+			a.result.Ledger.Record(&d.Change, d.ID, a.plan.Target.Left[d.Key], a.now())
 		}
-	}
-}
-
-// record enters a change that has taken effect.
-func (l *Ledger) record(c *Change, id string, left leaving, now time.Time) {
-	switch c.Kind {
-	case CreateUser, AdoptUser:
-		l.Users[c.Key] = Owned{ID: id}
-	case DeactivateUser:
-		if left == leavingDeactivated {
-			l.Users[c.Key] = Owned{ID: id, LeftScopeAt: &now}
-		}
-	case DeleteUser:
-		delete(l.Users, c.Key)
-	case CreateGroup:
-		l.Groups[c.Key] = Owned{ID: id}
-	case AdoptGroup:
-		l.Groups[c.Key] = Owned{ID: id, MembersUndecided: true}
-	case DeleteGroup:
-		delete(l.Groups, c.Key)
 	}
 }
 
 // skip leaves a change out because what it stands on was not done.
 func (a *applier) skip(i int) {
-	a.results[i].Result, a.results[i].Error = ResultSkipped, "what it stands on was not done"
+	a.result.Changes[i].Result, a.result.Changes[i].Error = ResultSkipped, "what it stands on was not done"
 }
 
 // gone makes deleting what is gone succeed.

@@ -3,7 +3,7 @@ package reconcile
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -27,7 +27,7 @@ func (p *Plan) approve(in PlanInput) {
 	if p.heldDigest() == "" {
 		return
 	}
-	for _, key := range sortedKeys(in.Approvals) {
+	for _, key := range slices.Sorted(maps.Keys(in.Approvals)) {
 		a := in.Approvals[key]
 		if !p.live(a, in) {
 			continue
@@ -78,7 +78,7 @@ func (p *Plan) live(a *schema.Approval, in PlanInput) bool {
 func (p *Plan) release(key string, covers func(*Change) bool) bool {
 	var released []int
 	for i := range p.Changes {
-		if c := &p.Changes[i]; len(c.Held) > 0 && c.approvable() && covers(c) {
+		if c := &p.Changes[i]; len(c.Held) > 0 && c.Approvable() && covers(c) {
 			released = append(released, i)
 		}
 	}
@@ -96,13 +96,13 @@ func (p *Plan) release(key string, covers func(*Change) bool) bool {
 			continue
 		}
 		any = true
-		p.overruled = append(p.overruled, before[i]...)
+		p.Overruled = append(p.Overruled, before[i]...)
 	}
 	return any
 }
 
-// approvable reports whether a word in Git is enough: what adopt forbids and names that others keep need another declaration.
-func (c *Change) approvable() bool {
+// Approvable reports whether a word in Git is enough: what adopt forbids and names that others keep need another declaration.
+func (c *Change) Approvable() bool {
 	return !slices.ContainsFunc(c.Held, func(h Hold) bool { return h.NotApprovable })
 }
 
@@ -186,9 +186,4 @@ func seen(before map[string]time.Time, declared map[string]*schema.Approval, now
 		}
 	}
 	return out
-}
-
-// approval is the text to commit to release what is held.
-func approval(digest string) string {
-	return fmt.Sprintf("approvals: %q: {reason: \"...\", expires: \"...\"}", digest)
 }

@@ -2,10 +2,10 @@ package reconcile
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/seed-d64a251c/roster/schema"
@@ -83,9 +83,12 @@ func (v Violation) String() string {
 // AssertDeclared checks the assertions on the effective access that is declared at now. wants are what the provisioners desire, for
 // assertions about mapped attributes.
 func AssertDeclared(d *schema.Declarations, now time.Time, wants ...*Desired) []Violation {
-	membership := sync.OnceValue(func() *schema.Membership { return d.Membership(now) })
+	if len(d.Assertions) == 0 { // the membership is costly
+		return nil
+	}
+	membership := d.Membership(now)
 	return judge(d, SeenDeclared, func(a *schema.Assertion) Violation {
-		v := declaredAccess{d: d, membership: membership(), wants: wants, now: now}.check(a)
+		v := declaredAccess{d: d, membership: membership, wants: wants, now: now}.check(a)
 		if v.Text == "" || a.Only != nil {
 			return v
 		}
@@ -103,7 +106,7 @@ func AssertObserved(d *schema.Declarations, o *Observed, l *Linking) []Violation
 
 func judge(d *schema.Declarations, seen Sight, check func(*schema.Assertion) Violation) []Violation {
 	var out []Violation
-	for _, key := range sortedKeys(d.Assertions) {
+	for _, key := range slices.Sorted(maps.Keys(d.Assertions)) {
 		a := d.Assertions[key]
 		v := check(a)
 		if v.Text == "" {
@@ -138,7 +141,7 @@ func (x declaredAccess) check(a *schema.Assertion) Violation {
 	case a.AtLeast != nil:
 		var active []Witness
 		for _, m := range x.membership.Group(a.AtLeast.Group) {
-			if u := x.d.Users[m.User]; u.State == schema.Active && (x.ageless || away(u, x.now) == "") {
+			if u := x.d.Users[m.User]; u.State == schema.Active && (x.ageless || InvalidReason(u, x.now) == "") {
 				active = append(active, Witness{Key: m.User, Name: x.name(m.User)})
 			}
 		}
@@ -290,7 +293,7 @@ func disjoint(groups []string, members func(group string) []Witness) Violation {
 		}
 	}
 	if n := len(v.Users); n > 0 {
-		v.Text = fmt.Sprintf("%s in more than one of %s", count(n, "person is", "people are"), quoteList(groups))
+		v.Text = fmt.Sprintf("%s in more than one of %s", count(n, "person is", "people are"), schema.QuoteList(groups))
 	}
 	return v
 }
@@ -299,7 +302,7 @@ func atLeast(a *schema.AtLeast, active []Witness) Violation {
 	if len(active) >= a.Active {
 		return Violation{}
 	}
-	return Violation{Text: fmt.Sprintf("group %q has %s, and needs %d", a.Group, plural(len(active), "active member"), a.Active), Users: active}
+	return Violation{Text: fmt.Sprintf("group %q has %s, and needs %d", a.Group, schema.Count(len(active), "active member"), a.Active), Users: active}
 }
 
 func onlySome(o *schema.Only, found map[string]Witness, dated bool) Violation {
@@ -307,7 +310,7 @@ func onlySome(o *schema.Only, found map[string]Witness, dated bool) Violation {
 		return Violation{}
 	}
 	v := Violation{Text: fmt.Sprintf("the %s of %s matches %q without the right to it", o.Attribute, count(len(found), "person", "people"), o.Pattern), CausedByDate: dated}
-	for _, key := range sortedKeys(found) {
+	for _, key := range slices.Sorted(maps.Keys(found)) {
 		v.Users = append(v.Users, found[key])
 	}
 	return v
@@ -334,8 +337,8 @@ func membershipText(group string, m schema.GroupMember) string {
 	return text + " (" + m.Pos.String() + ")"
 }
 
-// away says why a person is not valid at now, or "".
-func away(u *schema.User, now time.Time) string {
+// InvalidReason says why a user is not valid at now; "" for a valid user.
+func InvalidReason(u *schema.User, now time.Time) string {
 	switch {
 	case u.ValidFrom != nil && !u.ValidFrom.Begun(now):
 		return "not valid before " + u.ValidFrom.Text

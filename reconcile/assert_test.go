@@ -3,24 +3,12 @@ package reconcile_test
 import (
 	"strings"
 	"testing"
-	"testing/fstest"
 	"time"
 
 	"github.com/seed-d64a251c/roster/reconcile"
-	"github.com/seed-d64a251c/roster/schema"
+	"github.com/seed-d64a251c/roster/reconcile/reconciletest"
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
-
-// declare loads the base world's provisioner with further CUE.
-func declare(t testing.TB, cue string) *schema.Declarations {
-	t.Helper()
-	text := strings.NewReplacer("ENDPOINT", "http://127.0.0.1:8740/t0000000-0000-4000-8000-000000000001/scim/v2", "PROVISIONER", "enabled: true").Replace(base)
-	decls, err := schema.Load(fstest.MapFS{"base.cue": {Data: []byte(text)}, "more.cue": {Data: []byte("package roster\n" + cue)}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return decls
-}
 
 func TestAssertionsOnWhatIsDeclared(t *testing.T) {
 	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
@@ -29,24 +17,24 @@ func TestAssertionsOnWhatIsDeclared(t *testing.T) {
 		want      string // a part of the violation; empty: it holds
 		dated     bool
 	}{
-		{"nobody is in both groups", people(2) + group("deploy", "Deploy", 1, 1) + group("audit", "Audit", 2, 2) + `assertions: a: disjoint: ["deploy", "audit"]`, "", false},
-		{"somebody is in both groups, and how is told", people(2) + group("deploy", "Deploy", 1, 1) + group("audit", "Audit", 1, 2) + `assertions: a: {disjoint: ["deploy", "audit"], reason: "four eyes"}`,
+		{"nobody is in both groups", reconciletest.People(2) + reconciletest.Group("deploy", "Deploy", 1, 1) + reconciletest.Group("audit", "Audit", 2, 2) + `assertions: a: disjoint: ["deploy", "audit"]`, "", false},
+		{"somebody is in both groups, and how is told", reconciletest.People(2) + reconciletest.Group("deploy", "Deploy", 1, 1) + reconciletest.Group("audit", "Audit", 1, 2) + `assertions: a: {disjoint: ["deploy", "audit"], reason: "four eyes"}`,
 			`name1@example.com (u1) is in "deploy" (more.cue:4:`, false},
-		{"somebody comes into the second group by an included one", people(2) + group("deploy", "Deploy", 1, 1) + group("inner", "Inner", 1, 1) +
+		{"somebody comes into the second group by an included one", reconciletest.People(2) + reconciletest.Group("deploy", "Deploy", 1, 1) + reconciletest.Group("inner", "Inner", 1, 1) +
 			`groups: audit: {displayName: "Audit", include: inner: {}}` + "\n" + `assertions: a: disjoint: ["deploy", "audit"]`, `is in "audit" by include "inner"`, false},
-		{"a membership that has ended breaks nothing", people(2) + group("deploy", "Deploy", 1, 1) + `groups: audit: {displayName: "Audit", members: u1: until: "2026-11-20"}` + "\n" + `assertions: a: disjoint: ["deploy", "audit"]`, "", false},
-		{"a membership that will end is an error all the same", people(2) + group("deploy", "Deploy", 1, 1) + `groups: audit: {displayName: "Audit", members: u1: until: "2026-12-20"}` + "\n" + `assertions: a: disjoint: ["deploy", "audit"]`, `until 2026-12-20`, false},
-		{"there are enough active members", people(2) + group("bg", "BG", 1, 2) + `assertions: a: atLeast: {group: "bg", active: 2}`, "", false},
-		{"there were never enough active members", people(2) + group("bg", "BG", 1, 1) + `assertions: a: atLeast: {group: "bg", active: 2}`, `group "bg" has 1 active member, and needs 2: name1@example.com`, false},
-		{"somebody locked does not count", people(2) + `users: u2: state: "LOCKED"` + "\n" + group("bg", "BG", 1, 2) + `assertions: a: atLeast: {group: "bg", active: 2}`, `has 1 active member`, false},
-		{"a date alone leaves too few members", people(2) + `groups: bg: {displayName: "BG", members: {u1: {}, u2: until: "2026-11-20"}}` + "\n" + `assertions: a: atLeast: {group: "bg", active: 2}`, `has 1 active member`, true},
-		{"a validity that has ended leaves too few members", people(2) + `users: u2: validUntil: "2026-11-20"` + "\n" + group("bg", "BG", 1, 2) + `assertions: a: atLeast: {group: "bg", active: 2}`, `has 1 active member`, true},
-		{"only the right people match", people(2) + `assertions: a: only: {attribute: "userName", pattern: "^name1@", where: userId: "name1"}`, "", false},
-		{"somebody matches without the right to it", people(2) + `assertions: a: only: {attribute: "userName", pattern: "^name", where: userId: "name1"}`,
+		{"a membership that has ended breaks nothing", reconciletest.People(2) + reconciletest.Group("deploy", "Deploy", 1, 1) + `groups: audit: {displayName: "Audit", members: u1: until: "2026-11-20"}` + "\n" + `assertions: a: disjoint: ["deploy", "audit"]`, "", false},
+		{"a membership that will end is an error all the same", reconciletest.People(2) + reconciletest.Group("deploy", "Deploy", 1, 1) + `groups: audit: {displayName: "Audit", members: u1: until: "2026-12-20"}` + "\n" + `assertions: a: disjoint: ["deploy", "audit"]`, `until 2026-12-20`, false},
+		{"there are enough active members", reconciletest.People(2) + reconciletest.Group("bg", "BG", 1, 2) + `assertions: a: atLeast: {group: "bg", active: 2}`, "", false},
+		{"there were never enough active members", reconciletest.People(2) + reconciletest.Group("bg", "BG", 1, 1) + `assertions: a: atLeast: {group: "bg", active: 2}`, `group "bg" has 1 active member, and needs 2: name1@example.com`, false},
+		{"somebody locked does not count", reconciletest.People(2) + `users: u2: state: "LOCKED"` + "\n" + reconciletest.Group("bg", "BG", 1, 2) + `assertions: a: atLeast: {group: "bg", active: 2}`, `has 1 active member`, false},
+		{"a date alone leaves too few members", reconciletest.People(2) + `groups: bg: {displayName: "BG", members: {u1: {}, u2: until: "2026-11-20"}}` + "\n" + `assertions: a: atLeast: {group: "bg", active: 2}`, `has 1 active member`, true},
+		{"a validity that has ended leaves too few members", reconciletest.People(2) + `users: u2: validUntil: "2026-11-20"` + "\n" + reconciletest.Group("bg", "BG", 1, 2) + `assertions: a: atLeast: {group: "bg", active: 2}`, `has 1 active member`, true},
+		{"only the right people match", reconciletest.People(2) + `assertions: a: only: {attribute: "userName", pattern: "^name1@", where: userId: "name1"}`, "", false},
+		{"somebody matches without the right to it", reconciletest.People(2) + `assertions: a: only: {attribute: "userName", pattern: "^name", where: userId: "name1"}`,
 			`the userName of 1 person matches "^name" without the right to it: name2@example.com (u2) declared at more.cue:3:8, with another userId`, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			d := declare(t, test.cue)
+			d := reconciletest.Load(t, test.cue)
 			want, err := reconcile.Desire(d, d.Provisioners["aws"], now)
 			if err != nil {
 				t.Fatal(err)
@@ -66,26 +54,26 @@ func TestAssertionsOnWhatIsDeclared(t *testing.T) {
 }
 
 func TestAssertionsOnWhatAWSHolds(t *testing.T) {
-	w := newWorld(t)
-	w.commit(`enabled: true`, people(3)+group("deploy", "Deploy", 1, 1)+group("audit", "Audit", 2, 2)+
+	w := newEnv(t)
+	w.Commit(`enabled: true`, reconciletest.People(3)+reconciletest.Group("deploy", "Deploy", 1, 1)+reconciletest.Group("audit", "Audit", 2, 2)+
 		`assertions: sod: {disjoint: ["deploy", "audit"], reason: "four eyes"}
 assertions: two: {atLeast: {group: "deploy", active: 1}}
 assertions: ext: {only: {attribute: "userName", pattern: "@ext\\.example\\.com$", where: userId: "name3"}}`)
-	if r := w.apply(reconcile.RunApplied); len(r.Violations) > 0 {
+	if r := w.Apply(reconcile.RunApplied); len(r.Violations) > 0 {
 		t.Fatalf("a first run says %v", r.Violations)
 	}
-	stranger, err := w.sim.PutUser(awssim.User{UserName: "eve@ext.example.com", DisplayName: "Eve", Name: &awssim.Name{GivenName: "Eve", FamilyName: "Outside"}, Active: true})
+	stranger, err := w.Sim.PutUser(awssim.User{UserName: "eve@ext.example.com", DisplayName: "Eve", Name: &awssim.Name{GivenName: "Eve", FamilyName: "Outside"}, Active: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"Deploy", "Audit"} {
-		g, _ := w.sim.State().Group(name)
+		g, _ := w.Sim.State().Group(name)
 		g.Members = append(g.Members, stranger)
-		if _, err := w.sim.PutGroup(g); err != nil {
+		if _, err := w.Sim.PutGroup(g); err != nil {
 			t.Fatal(err)
 		}
 	}
-	result, err := w.run(true)
+	result, err := w.Run(true)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,34 +1,9 @@
 package reconcile
 
 import (
-	"context"
 	"errors"
 	"time"
 )
-
-// Audit is where runs leave their evidence: intents, a journal, a ledger, a status and reports. One provisioner has one run at a time;
-// Begin and End may be called concurrently within it.
-type Audit interface {
-	// Past returns what earlier runs left. It fails rather than guess: an unreadable ledger is an error, never an empty one.
-	Past(ctx context.Context, provisioner string) (*AuditState, error)
-	// Intend proves that evidence can be written: it opens the journal, then publishes the intent. ErrLeased when another's is alive.
-	Intend(ctx context.Context, in Intent) error
-	// Begin and End enclose one write. Begin returns only when the entry is on disk; without it the write must not happen.
-	// Both fail with ErrLeaseLost when the intent could not be renewed.
-	Begin(e Entry) error
-	End(e Entry) error
-	// Conclude publishes the report of a run with the ledger and status that follow from it, and closes its journal.
-	// A report that says what the last one said is counted, not published; Receipt.Commit is then empty.
-	Conclude(ctx context.Context, c Conclusion) (Receipt, error)
-}
-
-// Archive answers what earlier runs have left. It may be called concurrently.
-type Archive interface {
-	// Provisioners names those that have a status, sorted.
-	Provisioners(ctx context.Context) ([]string, error)
-	// HeldReport finds the report that printed a held digest, in a chain that verifies up to it: fs.ErrNotExist when there is none.
-	HeldReport(ctx context.Context, provisioner, digest string) (*Report, error)
-}
 
 // Errors of Audit that a run branches on.
 var (
@@ -80,6 +55,14 @@ type CommitRef struct {
 	Author  string    `json:"author,omitempty"` // "Name <email>"
 	Time    time.Time `json:"time,omitzero"`    // of the commit
 	Branch  string    `json:"branch,omitempty"`
+}
+
+// Short returns the first seven digits of the commit's id.
+func (c CommitRef) Short() string {
+	if c.ID == "" {
+		return "(none)"
+	}
+	return c.ID[:min(7, len(c.ID))]
 }
 
 // Entry is one line of the journal: a write that is about to happen, or how it ended.

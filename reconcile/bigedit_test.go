@@ -18,9 +18,9 @@ func (h *held) Recall(string) *reconcile.Recollection    { return h.Recollection
 func (h *held) Keep(_ string, r *reconcile.Recollection) { h.Recollection = r }
 
 // settled is a world in which n people, a thousand a file, and n/100 groups of ten, were synchronized long ago.
-func settled(t testing.TB, n int) (w *world, files []string) {
-	w = newWorld(t)
-	w.runner.Memory = &held{}
+func settled(t testing.TB, n int) (w *env, files []string) {
+	w = newEnv(t)
+	w.Runner.Memory = &held{}
 	var lines strings.Builder
 	st := awssim.State{Users: make([]awssim.User, n)}
 	ledger := reconcile.NewLedger()
@@ -48,14 +48,14 @@ func settled(t testing.TB, n int) (w *world, files []string) {
 		st.Groups = append(st.Groups, made)
 		ledger.Groups[key] = reconcile.Owned{ID: id}
 	}
-	if err := w.sim.Load(st); err != nil {
+	if err := w.Sim.Load(st); err != nil {
 		t.Fatal(err)
 	}
 	files = append(files, "groups/all.jsonl", groups.String())
-	w.commit(slow, "", files...)
-	status := &reconcile.Status{Version: 1, Provisioner: "aws", Identity: w.commits[0].Provisioners["aws"].Identity(), Run: "before", EverEnabled: true, AdoptionDecided: true,
-		LastApplied: &reconcile.AppliedAt{Commit: "commit-1", Time: w.now}, Commit: reconcile.CommitRef{ID: "commit-1"}}
-	if _, err := w.audit.Conclude(t.Context(), reconcile.Conclusion{Report: &reconcile.Report{Provisioner: "aws"}, Ledger: ledger, Status: status}); err != nil {
+	w.Commit(slow, "", files...)
+	status := &reconcile.Status{Version: 1, Provisioner: "aws", Identity: w.Commits[0].Provisioners["aws"].Identity(), Run: "before", EverEnabled: true, AdoptionDecided: true,
+		LastApplied: &reconcile.AppliedAt{Commit: "commit-1", Time: w.Now}, Commit: reconcile.CommitRef{ID: "commit-1"}}
+	if _, err := w.Audit.Conclude(t.Context(), reconcile.Conclusion{Report: &reconcile.Report{Provisioner: "aws"}, Ledger: ledger, Status: status}); err != nil {
 		t.Fatal(err)
 	}
 	return w, files
@@ -63,19 +63,19 @@ func settled(t testing.TB, n int) (w *world, files []string) {
 
 func TestOneAttributeEditAmongAHundredThousandPeople(t *testing.T) {
 	w, files := settled(t, 100_000)
-	w.trigger = "commit"
-	w.apply(reconcile.RunInSync) // and remembers
-	if n := w.sim.Calls().Total; n != 1_000+10+1_000 {
+	w.Trigger = "commit"
+	w.Apply(reconcile.RunInSync) // and remembers
+	if n := w.Sim.Calls().Total; n != 1_000+10+1_000 {
 		t.Errorf("reading everything took %d calls", n)
 	}
-	w.sim.ResetCalls()
+	w.Sim.ResetCalls()
 	files[2*54+1] = strings.Replace(files[2*54+1], `"firstName": "name54321"`, `"firstName": "Changed"`, 1)
-	w.commit(slow, "", files...)
-	w.apply(reconcile.RunApplied)
-	if diff := cmp.Diff(map[string]int{"GetUser": 1, "PatchUser": 1}, w.calls()); diff != "" {
+	w.Commit(slow, "", files...)
+	w.Apply(reconcile.RunApplied)
+	if diff := cmp.Diff(map[string]int{"GetUser": 1, "PatchUser": 1}, w.Calls()); diff != "" {
 		t.Error(diff)
 	}
-	if u, _ := w.sim.State().User("name54321@example.com"); u.Name.GivenName != "Changed" {
+	if u, _ := w.Sim.State().User("name54321@example.com"); u.Name.GivenName != "Changed" {
 		t.Errorf("the user is called %q", u.Name.GivenName)
 	}
 }

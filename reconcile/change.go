@@ -134,6 +134,17 @@ type Ref struct {
 // Ref returns the change's identity within its plan.
 func (c *Change) Ref() Ref { return Ref{c.Kind, c.Key, c.Member} }
 
+// Subject names what the change is about: a user with its key, a group with its key, or a membership.
+func (c *Change) Subject() string {
+	switch c.Kind {
+	case AddMember:
+		return fmt.Sprintf("%s in %s", cmp.Or(c.MemberName, c.Member), c.Name)
+	case RemoveMember:
+		return fmt.Sprintf("%s from %s", cmp.Or(c.MemberName, c.Member), c.Name)
+	}
+	return fmt.Sprintf("%s (%s)", c.Name, c.Key)
+}
+
 // String is a line for logs: kind, key, member.
 func (r Ref) String() string {
 	if r.Member != "" {

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -49,7 +50,7 @@ func Desire(d *schema.Declarations, p *schema.Provisioner, now time.Time) (*Desi
 	}
 	out := &Desired{Groups: map[string]*DesiredGroup{}, AllUsers: p.AllUsers, selected: p.Groups, membership: d.Membership(now)}
 	if p.AllUsers {
-		out.selected = sortedKeys(d.Groups)
+		out.selected = slices.Sorted(maps.Keys(d.Groups))
 	}
 	if err := out.desireUsers(d, p, mapping, now); err != nil {
 		return nil, err
@@ -87,7 +88,7 @@ func (d *Desired) desireUsers(decls *schema.Declarations, p *schema.Provisioner,
 		d.Users[key] = user
 	}
 	var problems schema.Problems
-	for _, key := range sortedKeys(failed) {
+	for _, key := range slices.Sorted(maps.Keys(failed)) {
 		problems = append(problems, failed[key]...)
 	}
 	if len(problems) > 0 {
@@ -154,6 +155,12 @@ func (d *Desired) member(group, user string) (schema.GroupMember, bool) {
 		return schema.GroupMember{}, false
 	}
 	return members[i], true
+}
+
+// DesiredOfRemoved returns what is desired for a removed provisioner: its people leave, its groups stay as they are.
+func DesiredOfRemoved(p *schema.Provisioner) *Desired {
+	return &Desired{Users: map[string]*DesiredUser{}, Groups: map[string]*DesiredGroup{}, AllUsers: p.AllUsers, Removed: true,
+		membership: &schema.Membership{}}
 }
 
 // merge returns two sorted attribute lists as one; where both have a path, over wins. An empty value in over removes the path.

@@ -114,7 +114,7 @@ func diffAttributes(a, b Attributes) []AttributeChange {
 }
 
 func diffGroups(changes []Change, a, b State) []Change {
-	for _, key := range sortedKeys(b.Groups) {
+	for _, key := range slices.Sorted(maps.Keys(b.Groups)) {
 		want, have := b.Groups[key], a.Groups[key]
 		if have == nil {
 			have = &Group{}
@@ -174,8 +174,6 @@ func diffMembers(changes []Change, a, b State, have, want *Group) []Change {
 	}
 	return changes
 }
-
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 // fold is how names are compared for uniqueness: AWS does not say whether it minds case, so we assume that it does not.
 func fold(name string) string { return strings.ToLower(name) }

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 
@@ -38,7 +39,7 @@ func genState(t *rapid.T, label string, ids bool) State {
 			continue
 		}
 		g := &Group{Key: key, ExternalID: key, DisplayName: groups[i]}
-		for _, m := range sortedKeys(s.Users) {
+		for _, m := range slices.Sorted(maps.Keys(s.Users)) {
 			if rapid.Bool().Draw(t, "member") {
 				g.Members = append(g.Members, m)
 			}
@@ -97,14 +98,14 @@ func checkNames(t *rapid.T, d []Change, a State) {
 	for i := range d {
 		s.apply(&d[i])
 		users, groups := map[string]string{}, map[string]string{}
-		for _, key := range sortedKeys(s.Users) {
+		for _, key := range slices.Sorted(maps.Keys(s.Users)) {
 			name := fold(s.Users[key].Name())
 			if other, taken := users[name]; taken {
 				t.Fatalf("after %s both %s and %s are called %q; plan:\n%s", d[i].Ref(), other, key, name, refs(d))
 			}
 			users[name] = key
 		}
-		for _, key := range sortedKeys(s.Groups) {
+		for _, key := range slices.Sorted(maps.Keys(s.Groups)) {
 			name := fold(s.Groups[key].DisplayName)
 			if other, taken := groups[name]; taken {
 				t.Fatalf("after %s both %s and %s are called %q; plan:\n%s", d[i].Ref(), other, key, name, refs(d))

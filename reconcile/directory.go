@@ -1,57 +1,6 @@
 package reconcile
 
-import (
-	"context"
-	"errors"
-	"iter"
-)
-
-// Reader reads a directory. Its methods may be called concurrently. A listing yields an error rather than end early: a sequence that
-// ends without one was ended by the directory explicitly.
-type Reader interface {
-	Users(ctx context.Context) iter.Seq2[RemoteUser, error]
-	Groups(ctx context.Context) iter.Seq2[RemoteGroup, error]
-	// Members yields the user ids of a group, GroupsOf the group ids of a user. An object that does not exist yields nothing.
-	Members(ctx context.Context, groupID string) iter.Seq2[string, error]
-	GroupsOf(ctx context.Context, userID string) iter.Seq2[string, error]
-}
-
-// Finder looks single objects up by what we named them. ok is false only when the directory said that there is none.
-type Finder interface {
-	UserByExternalID(ctx context.Context, externalID string) (u RemoteUser, ok bool, err error)
-	GroupByExternalID(ctx context.Context, externalID string) (g RemoteGroup, ok bool, err error)
-	UserByName(ctx context.Context, userName string) (u RemoteUser, ok bool, err error)
-	GroupByName(ctx context.Context, displayName string) (g RemoteGroup, ok bool, err error)
-}
-
-// Getter looks single objects up by the directory's ids. ok is false only when the directory said that there is none.
-type Getter interface {
-	User(ctx context.Context, id string) (u RemoteUser, ok bool, err error)
-	Group(ctx context.Context, id string) (g RemoteGroup, ok bool, err error)
-}
-
-// Writer changes a directory. Its methods may be called concurrently for different objects. Errors: ErrUnauthorized, fs.ErrExist for a
-// name that is taken, fs.ErrNotExist for an object that is gone; deleting what is gone is no error.
-type Writer interface {
-	// CreateUser creates a user; attributes include userName, active and externalId.
-	CreateUser(ctx context.Context, attributes Attributes) (RemoteUser, CallReceipt, error)
-	// UpdateUser brings a user from what was read to what is wanted, in one request.
-	UpdateUser(ctx context.Context, have RemoteUser, want Attributes) (RemoteUser, CallReceipt, error)
-	DeleteUser(ctx context.Context, id string) (CallReceipt, error)
-	// CreateGroup creates a group with at most 100 members.
-	CreateGroup(ctx context.Context, g NewGroup) (RemoteGroup, CallReceipt, error)
-	// UpdateGroup makes at most 100 membership changes, additions first, in one request.
-	UpdateGroup(ctx context.Context, id string, u GroupUpdate) (CallReceipt, error)
-	DeleteGroup(ctx context.Context, id string) (CallReceipt, error)
-}
-
-// Directory is one tenant's users and groups, read and written.
-type Directory interface {
-	Reader
-	Finder
-	Getter
-	Writer
-}
+import "errors"
 
 // ErrUnauthorized says that the directory does not accept our credentials: nothing more is sent.
 var ErrUnauthorized = errors.New("the directory does not accept our credentials")
@@ -91,6 +40,20 @@ type NewGroup struct {
 type GroupUpdate struct {
 	DisplayName, ExternalID string
 	Add, Remove             []string // user ids, together at most MaxMembers
+}
+
+// NewGroupUpdate returns the update that makes changes to a group's own attributes.
+func NewGroupUpdate(changes []AttributeChange) GroupUpdate {
+	var u GroupUpdate
+	for _, c := range changes {
+		switch c.Path {
+		case "displayName":
+			u.DisplayName = c.New
+		case "externalId":
+			u.ExternalID = c.New
+		}
+	}
+	return u
 }
 
 // CallReceipt is what the directory's answer leaves for the evidence.

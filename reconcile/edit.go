@@ -2,6 +2,8 @@ package reconcile
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,20 +26,8 @@ func (e *MappingEdit) String() string {
 	return fmt.Sprintf("mapping %q (%s) was edited: %d of %d people get other values (%s)", e.Mapping, e.Position, e.ChangedUsers, e.UsersInScope, strings.Join(e.Attributes, ", "))
 }
 
-// mappingEdit maps everybody in scope by the mapping of before and by that of now, and counts the difference. Nil when neither the mapping
-// nor the choice of it was edited.
-func (s *session) mappingEdit(last applied, want *Desired) *MappingEdit {
-	if last.provisioner == nil || want.Removed {
-		return nil
-	}
-	before, now := last.decls.Mappings[last.provisioner.Mapping], s.req.Declarations.Mappings[s.provisioner.Mapping]
-	if before == nil || now == nil || before.SameAs(now) {
-		return nil
-	}
-	return editOf(before, now, s.req.Declarations, want, s.started)
-}
-
-func editOf(before, now *schema.Mapping, d *schema.Declarations, want *Desired, at time.Time) *MappingEdit {
+// NewMappingEdit maps everybody in scope by the mapping of before and by that of now, and counts the difference.
+func NewMappingEdit(before, now *schema.Mapping, d *schema.Declarations, want *Desired, at time.Time) *MappingEdit {
 	e := &MappingEdit{Mapping: now.Key, Position: now.Pos.String(), UsersInScope: len(want.Users)}
 	differ := map[string]bool{}
 	for key, u := range want.Users {
@@ -54,6 +44,6 @@ func editOf(before, now *schema.Mapping, d *schema.Declarations, want *Desired, 
 			differ[c.Path] = true
 		}
 	}
-	e.Attributes = sortedKeys(differ)
+	e.Attributes = slices.Sorted(maps.Keys(differ))
 	return e
 }

@@ -2,6 +2,8 @@ package reconcile
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/seed-d64a251c/roster/schema"
 )
@@ -23,7 +25,7 @@ func endings(in PreviewInput, was, will *Desired) []Ending {
 		}
 		return d.Text
 	}
-	for _, key := range sortedKeys(will.Users) {
+	for _, key := range slices.Sorted(maps.Keys(will.Users)) {
 		u, until := will.Users[key], text(in.Merged.Users[key].ValidUntil)
 		before := ""
 		if old := in.Base.Users[key]; old != nil && was.Users[key] != nil {
@@ -33,7 +35,7 @@ func endings(in PreviewInput, was, will *Desired) []Ending {
 			out = append(out, Ending{UserName: u.name(), Old: before, New: until})
 		}
 	}
-	for _, key := range sortedKeys(will.Groups) {
+	for _, key := range slices.Sorted(maps.Keys(will.Groups)) {
 		for _, m := range will.membership.Group(key) {
 			if will.Users[m.User] == nil {
 				continue

@@ -82,7 +82,7 @@ func overQuota(d *Desired) []string {
 		out = append(out, fmt.Sprintf("%d groups are to exist; AWS takes %d", n, mostGroups))
 	}
 	if over := d.inMoreThan(mostGroupsOfAUser); len(over) > 0 {
-		out = append(out, fmt.Sprintf("%s in more than %d groups (%s): AWS evaluates no more of one person", areIn(len(over)), mostGroupsOfAUser, someOf(over)))
+		out = append(out, fmt.Sprintf("%s in more than %d groups (%s): AWS evaluates no more of one person", areIn(len(over)), mostGroupsOfAUser, schema.ShortList(over, 5)))
 	}
 	return out
 }
@@ -113,7 +113,7 @@ func (d *Desired) inMoreThan(most int) []string {
 		}
 	})
 	maps.DeleteFunc(alone, func(_ string, n int) bool { return n <= most })
-	return sortedKeys(alone)
+	return slices.Sorted(maps.Keys(alone))
 }
 
 func areIn(n int) string {
@@ -121,13 +121,4 @@ func areIn(n int) string {
 		return "1 person is"
 	}
 	return fmt.Sprintf("%d people are", n)
-}
-
-// someOf is the first few of a list.
-func someOf(list []string) string {
-	const few = 5
-	if len(list) > few {
-		return fmt.Sprintf("%s and %d more", strings.Join(list[:few], ", "), len(list)-few)
-	}
-	return strings.Join(list, ", ")
 }

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -135,7 +136,7 @@ func (x *explainer) user() {
 // condition is a person's state with what their dates say.
 func (x *explainer) condition(u *schema.User) string {
 	text := "state " + string(u.State)
-	if why := away(u, x.Now); why != "" {
+	if why := InvalidReason(u, x.Now); why != "" {
 		return text + ", " + why
 	}
 	if u.ValidUntil != nil {
@@ -150,9 +151,9 @@ func (x *explainer) scope(u *schema.User, want *DesiredUser) {
 	case x.Want.AllUsers:
 		x.fact("scope", "", x.Provisioner.Pos, "in scope: provisioner %q has no groups, so it is for everybody", x.Provisioner.Key)
 	case want == nil:
-		x.fact("scope", "", x.Provisioner.GroupsPos, "not in scope: a membership in one of %s would bring %s in", quoteList(x.Provisioner.Groups), u.Email)
+		x.fact("scope", "", x.Provisioner.GroupsPos, "not in scope: a membership in one of %s would bring %s in", schema.QuoteList(x.Provisioner.Groups), u.Email)
 	default:
-		x.fact("scope", "", x.Provisioner.GroupsPos, "in scope through %s", quoteList(x.selectedGroups()))
+		x.fact("scope", "", x.Provisioner.GroupsPos, "in scope through %s", schema.QuoteList(x.selectedGroups()))
 	}
 }
 
@@ -168,12 +169,12 @@ func (x *explainer) throughGroups() string {
 	if len(groups) == 0 {
 		return ", in no group"
 	}
-	return ", in " + quoteList(groups)
+	return ", in " + schema.QuoteList(groups)
 }
 
 // memberships says how the person comes to be in each group, and why not in the other groups that are selected.
 func (x *explainer) memberships(u *schema.User) {
-	for _, key := range sortedKeys(x.Declarations.Groups) {
+	for _, key := range slices.Sorted(maps.Keys(x.Declarations.Groups)) {
 		g := x.Declarations.Groups[key]
 		selected := slices.Contains(x.Want.selected, key)
 		if m, in := x.Want.member(key, u.Key); in {
@@ -219,7 +220,7 @@ func (x *explainer) absence(g *schema.Group, u *schema.User) (schema.Pos, string
 	if m := g.Member(u.Key); m != nil && m.Until != nil {
 		return m.Pos, fmt.Sprintf("the membership ended on %s", m.Until.Text)
 	}
-	for _, nested := range sortedKeys(g.Include) {
+	for _, nested := range slices.Sorted(maps.Keys(g.Include)) {
 		if m := x.Declarations.Groups[nested].Member(u.Key); m != nil && m.Until != nil {
 			return m.Pos, fmt.Sprintf("the membership in the included %q ended on %s", nested, m.Until.Text)
 		}
@@ -232,7 +233,7 @@ func (x *explainer) absence(g *schema.Group, u *schema.User) (schema.Pos, string
 
 // rule tells a rule's conditions, or, for somebody, those that they do not meet.
 func (x *explainer) rule(r *schema.Rule, u *schema.User) string {
-	fields := sortedKeys(r.Fields)
+	fields := slices.Sorted(maps.Keys(r.Fields))
 	if u != nil {
 		fields = r.Misses(u)
 	}

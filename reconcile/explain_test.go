@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/reconciletest"
 	"github.com/seed-d64a251c/roster/schema"
 )
 
@@ -27,7 +28,7 @@ func explained(t *testing.T, d *schema.Declarations, kind, key string, tune func
 }
 
 func TestExplanationsAnswerInOneSentence(t *testing.T) {
-	org := people(4) + group("a", "A", 1, 2) + group("b", "B", 3, 3) + "provisioners: aws: groups: [\"a\"]\n"
+	org := reconciletest.People(4) + reconciletest.Group("a", "A", 1, 2) + reconciletest.Group("b", "B", 3, 3) + "provisioners: aws: groups: [\"a\"]\n"
 	left := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 	ran := &reconcile.Status{EverEnabled: true, Outcome: reconcile.RunApplied, Finished: left}
 	ours := func(keys ...string) func(*reconcile.ExplainInput) {
@@ -86,7 +87,7 @@ func TestExplanationsAnswerInOneSentence(t *testing.T) {
 		{"a group that vanished", org, "group", "a", `is not in AWS yet: held by gate vanished: because.`, said(reconcile.CreateGroup, reconcile.ResultHeld, "vanished")},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if e := explained(t, declare(t, test.cue), test.kind, test.key, test.tune); !strings.Contains(e.Answer, test.want) {
+			if e := explained(t, reconciletest.Load(t, test.cue), test.kind, test.key, test.tune); !strings.Contains(e.Answer, test.want) {
 				t.Errorf("got  %s\nwant %s", e.Answer, test.want)
 			}
 		})
@@ -94,7 +95,7 @@ func TestExplanationsAnswerInOneSentence(t *testing.T) {
 }
 
 func TestExplanationsTellTheWayIntoAGroupOrWhyThereIsNone(t *testing.T) {
-	d := declare(t, people(3)+`
+	d := reconciletest.Load(t, reconciletest.People(3)+`
 attributeTypes: {team: {type: "string"}, pay: {type: "string", redact: true}}
 users: u1: attributes: {team: "red", pay: "canary-9"}
 groups: inner: {displayName: "Inner", members: u1: {until: "2026-12-31", reason: "cover"}}
@@ -108,7 +109,7 @@ groups: none: {displayName: "None"}
 `)
 	e := explained(t, d, "user", "u1", nil)
 	var text strings.Builder
-	if err := e.WriteText(&text, nil); err != nil {
+	if err := reconcile.ExplanationText(&text, e, nil); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
@@ -131,7 +132,7 @@ groups: none: {displayName: "None"}
 }
 
 func TestFindTakesKeysAndNames(t *testing.T) {
-	d := declare(t, people(2)+`
+	d := reconciletest.Load(t, reconciletest.People(2)+`
 users: clash: {userId: "U1", firstName: "C", lastName: "T", email: "clash@example.com"}
 groups: bg: {displayName: "Break Glass"}
 `)

@@ -47,7 +47,7 @@ func (x *explainer) obstacle(kinds ...Kind) string {
 	if x.Status == nil {
 		return "no run was ever made"
 	}
-	return fmt.Sprintf("the last run, at %s of commit %.7s, did not know of it", x.Status.Finished.Format(time.RFC3339), cmpCommit(x.Status.Commit))
+	return fmt.Sprintf("the last run, at %s of commit %s, did not know of it", x.Status.Finished.Format(time.RFC3339), x.Status.Commit.Short())
 }
 
 // pending says what the newest report that names the person could not do for them, the first of it; "" when it did everything.
@@ -90,6 +90,9 @@ func outcome(d *Done) string {
 	return string(d.Result)
 }
 
+// mostChanges is how many changes of a report an explanation lists; the rest is counted.
+const mostChanges = 40
+
 // run tells how the last run ended, and what the newest report that names the user or group said.
 func (x *explainer) run() {
 	if x.Status == nil {
@@ -97,7 +100,7 @@ func (x *explainer) run() {
 		return
 	}
 	st := x.Status
-	x.fact("run", st.Run, schema.Pos{}, "the last run ended %s: %s, at commit %.7s; %s", st.Finished.Format(time.RFC3339), st.Outcome, cmpCommit(st.Commit), st.Report.Path)
+	x.fact("run", st.Run, schema.Pos{}, "the last run ended %s: %s, at commit %s; %s", st.Finished.Format(time.RFC3339), st.Outcome, st.Commit.Short(), st.Report.Path)
 	if x.Report == nil {
 		x.fact("run", "", schema.Pos{}, "no recent report names this %s", x.Kind)
 		return
@@ -108,22 +111,21 @@ func (x *explainer) run() {
 		if !Concerns(x.Kind, x.Key, &d.Change) {
 			continue
 		}
-		if said++; said > mostLines {
+		if said++; said > mostChanges {
 			continue
 		}
-		_, text := subject(&d.Change)
-		x.fact("run", x.Report.Run, schema.Pos{}, "%s %s: %s; %s", d.Kind, text, outcome(d), x.Path)
+		x.fact("run", x.Report.Run, schema.Pos{}, "%s %s: %s; %s", d.Kind, d.Subject(), outcome(d), x.Path)
 	}
-	if said > mostLines {
-		x.fact("run", x.Report.Run, schema.Pos{}, "%s more; %s", plural(said-mostLines, "change"), x.Path)
+	if said > mostChanges {
+		x.fact("run", x.Report.Run, schema.Pos{}, "%s more; %s", schema.Count(said-mostChanges, "change"), x.Path)
 	}
 }
 
 func (x *explainer) status() Mode {
-	return modeOf(PlanInput{Provisioner: x.Provisioner, Status: x.Status, Now: x.Now})
+	return ModeOf(x.Provisioner, x.Status, x.Now)
 }
 
-func (x *explainer) modeText() string { return modeNotice(x.status(), x.Provisioner) }
+func (x *explainer) modeText() string { return x.status().Notice(x.Provisioner) }
 
 func (x *explainer) mode() {
 	if text := x.modeText(); text != "" {
@@ -154,7 +156,7 @@ func (x *explainer) group() {
 		}
 	}
 	x.ownership(owned, ours)
-	n := plural(len(x.Want.membership.Group(x.Key)), "member")
+	n := schema.Count(len(x.Want.membership.Group(x.Key)), "member")
 	switch {
 	case ours && want != nil:
 		x.answer("is in AWS, with %s declared.", n)
@@ -182,7 +184,7 @@ func (x *explainer) selection(want *DesiredGroup) {
 	case !x.Provisioner.PushGroups:
 		x.fact("scope", "", x.Provisioner.Pos, "not pushed: pushGroups is false")
 	default:
-		x.fact("scope", "", x.Provisioner.GroupsPos, "not pushed: provisioner %q selects %s", x.Provisioner.Key, quoteList(x.Provisioner.Groups))
+		x.fact("scope", "", x.Provisioner.GroupsPos, "not pushed: provisioner %q selects %s", x.Provisioner.Key, schema.QuoteList(x.Provisioner.Groups))
 	}
 }
 

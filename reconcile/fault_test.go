@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/reconciletest"
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
@@ -32,59 +33,59 @@ func strike(t *testing.T, fault awssim.Fault) {
 	if fault.Times > 1 { // from the n-th call on
 		fault.Nth, fault.Rate = 0, 1
 	}
-	w := newWorld(t)
+	w := newEnv(t)
 	p := "enabled: true\ngroups: [\"g\", \"h\"]"
-	w.commit(p, people(12)+group("g", "Group", 1, 10)+group("h", "Half", 6, 12))
+	w.Commit(p, reconciletest.People(12)+reconciletest.Group("g", "Group", 1, 10)+reconciletest.Group("h", "Half", 6, 12))
 	w.through(fault)
 	w.holds(12, 10, 7, nil)
-	before := ids(w.sim.State())
-	w.commit(p, strings.Replace(people(13), "name3@", "renamed3@", 1)+group("g", "Renamed", 1, 9)+group("h", "Half", 6, 13))
+	before := ids(w.Sim.State())
+	w.Commit(p, strings.Replace(reconciletest.People(13), "name3@", "renamed3@", 1)+reconciletest.Group("g", "Renamed", 1, 9)+reconciletest.Group("h", "Half", 6, 13))
 	w.through(fault)
 	w.holds(13, 9, 8, before)
 }
 
 // through runs until all is in sync: first with the fault, then without it.
-func (w *world) through(fault awssim.Fault) {
-	w.t.Helper()
-	if err := w.sim.Inject(fault); err != nil {
-		w.t.Fatal(err)
+func (w *env) through(fault awssim.Fault) {
+	w.T.Helper()
+	if err := w.Sim.Inject(fault); err != nil {
+		w.T.Fatal(err)
 	}
-	if result, err := w.run(true); err != nil && result != nil && result.Report == nil && !errors.Is(err, reconcile.ErrUnauthorized) {
-		w.t.Errorf("%+v: the run failed without a report: %v", fault, err)
+	if result, err := w.Run(true); err != nil && result != nil && result.Report == nil && !errors.Is(err, reconcile.ErrUnauthorized) {
+		w.T.Errorf("%+v: the run failed without a report: %v", fault, err)
 	}
-	w.sim.ClearFaults()
+	w.Sim.ClearFaults()
 	for range 3 {
-		result, err := w.run(true)
+		result, err := w.Run(true)
 		if err != nil {
-			w.t.Fatalf("%+v: a run after the fault: %v", fault, err)
+			w.T.Fatalf("%+v: a run after the fault: %v", fault, err)
 		}
 		if result.Report.Outcome == reconcile.RunInSync {
 			return
 		}
 	}
-	last := w.audit.Reports[len(w.audit.Reports)-1]
+	last := w.Audit.Reports[len(w.Audit.Reports)-1]
 	var text strings.Builder
-	_ = last.WriteText(&text, nil)
-	w.t.Fatalf("%+v: not in sync after three runs:\n%s", fault, text.String())
+	_ = reconcile.ReportText(&text, last, nil)
+	w.T.Fatalf("%+v: not in sync after three runs:\n%s", fault, text.String())
 }
 
 // holds checks the simulator's own state: so many users and members, and the ids of before unchanged.
-func (w *world) holds(users, first, second int, before map[string]string) {
-	w.t.Helper()
-	st := w.sim.State()
+func (w *env) holds(users, first, second int, before map[string]string) {
+	w.T.Helper()
+	st := w.Sim.State()
 	if len(st.Users) != users || len(st.Groups) != 2 {
-		w.t.Errorf("%d users and %d groups, want %d and 2", len(st.Users), len(st.Groups), users)
+		w.T.Errorf("%d users and %d groups, want %d and 2", len(st.Users), len(st.Groups), users)
 	}
 	for _, g := range st.Groups {
 		want := map[string]int{"g": first, "h": second}[g.ExternalID]
 		if len(g.Members) != want {
-			w.t.Errorf("group %s has %d members, want %d", g.ExternalID, len(g.Members), want)
+			w.T.Errorf("group %s has %d members, want %d", g.ExternalID, len(g.Members), want)
 		}
 	}
 	after := ids(st)
 	for key, id := range before {
 		if after[key] != id {
-			w.t.Errorf("%s had id %s and has %q", key, id, after[key])
+			w.T.Errorf("%s had id %s and has %q", key, id, after[key])
 		}
 	}
 }
@@ -103,26 +104,26 @@ func ids(st awssim.State) map[string]string {
 
 // TestARevokedTokenStopsTheRunAtOnce: nothing more is sent, the report says so, and a new token finishes the work.
 func TestARevokedTokenStopsTheRunAtOnce(t *testing.T) {
-	w := newWorld(t)
-	w.commit("enabled: true\ngroups: [\"g\", \"h\"]", people(12)+group("g", "Group", 1, 10)+group("h", "Half", 6, 12))
-	if err := w.sim.Inject(awssim.Fault{Name: awssim.FaultRevoke, Operation: "CreateUser", Nth: 4}); err != nil {
+	w := newEnv(t)
+	w.Commit("enabled: true\ngroups: [\"g\", \"h\"]", reconciletest.People(12)+reconciletest.Group("g", "Group", 1, 10)+reconciletest.Group("h", "Half", 6, 12))
+	if err := w.Sim.Inject(awssim.Fault{Name: awssim.FaultRevoke, Operation: "CreateUser", Nth: 4}); err != nil {
 		t.Fatal(err)
 	}
-	result, err := w.run(true)
+	result, err := w.Run(true)
 	if !errors.Is(err, reconcile.ErrUnauthorized) {
 		t.Fatalf("the run ended with %v, want ErrUnauthorized", err)
 	}
-	if r := result.Report; r == nil || r.Outcome != reconcile.RunFailed || r.Counts.Done != len(w.sim.State().Users) {
-		t.Errorf("the report says %+v; the directory has %d users", r, len(w.sim.State().Users))
+	if r := result.Report; r == nil || r.Outcome != reconcile.RunFailed || r.Counts.Done != len(w.Sim.State().Users) {
+		t.Errorf("the report says %+v; the directory has %d users", r, len(w.Sim.State().Users))
 	}
-	if n := w.sim.Calls().ByOperation["CreateGroup"]; n != 0 {
+	if n := w.Sim.Calls().ByOperation["CreateGroup"]; n != 0 {
 		t.Errorf("%d groups were still sent", n)
 	}
-	w.sim.ClearFaults()
-	if _, err := w.sim.CreateToken(awssim.Token{}); err != nil {
+	w.Sim.ClearFaults()
+	if _, err := w.Sim.CreateToken(awssim.Token{}); err != nil {
 		t.Fatal(err)
 	}
-	w.apply(reconcile.RunApplied)
+	w.Apply(reconcile.RunApplied)
 	w.holds(12, 10, 7, nil)
-	w.apply(reconcile.RunInSync)
+	w.Apply(reconcile.RunInSync)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 
@@ -19,7 +20,7 @@ func Find(kind, word string, d *schema.Declarations, ledgers []*Ledger, wants []
 		return word, nil
 	}
 	var found, all []string
-	for _, key := range sortedKeys(names) {
+	for _, key := range slices.Sorted(maps.Keys(names)) {
 		all = append(append(all, key), names[key]...)
 		if strings.EqualFold(key, word) || slices.ContainsFunc(names[key], func(name string) bool { return strings.EqualFold(name, word) }) {
 			found = append(found, key)
@@ -39,7 +40,7 @@ func Find(kind, word string, d *schema.Declarations, ledgers []*Ledger, wants []
 		}
 		return "", &notFoundError{fmt.Sprintf("no %s %q, declared or in the ledger%s", what, word, hint)}
 	}
-	return "", fmt.Errorf("%q %w: %s; use a key", word, ErrAmbiguous, quoteList(found))
+	return "", fmt.Errorf("%q %w: %s; use a key", word, ErrAmbiguous, schema.QuoteList(found))
 }
 
 // ErrAmbiguous says that a word is the name of more than one user or group.

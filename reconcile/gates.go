@@ -15,7 +15,7 @@ type gateInput struct {
 	want    *Desired
 	last    *Desired // nil: nothing was applied yet
 	linking *Linking
-	target  *target
+	target  *Target
 	ledger  *Ledger
 	status  *Status // nil: no run was ever concluded
 	policy  *schema.Provisioner

@@ -24,13 +24,13 @@ import (
 // and holds each run against the simulator's own state. In the end everything is approved, and must converge.
 func TestHistories(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		h := &history{T: rt, world: newWorld(t), org: newOrg()}
-		defer h.server.Close()
+		h := &history{T: rt, env: newEnv(t), org: newOrg()}
+		defer h.Server.Close()
 		if rapid.Bool().Draw(rt, "remembers") {
-			h.runner.Memory = &reconciletest.Memory{}
+			h.Runner.Memory = &reconciletest.Memory{}
 		}
-		open := h.runner.Open
-		h.runner.Open = func(ctx context.Context, p *schema.Provisioner, readOnly bool) (reconcile.Directory, error) {
+		open := h.Runner.Open
+		h.Runner.Open = func(ctx context.Context, p *schema.Provisioner, readOnly bool) (reconcile.Directory, error) {
 			dir, err := open(ctx, p, readOnly)
 			h.eyes = &reconciletest.Eyewitness{Directory: dir}
 			return h.eyes, err
@@ -48,7 +48,7 @@ func TestHistories(t *testing.T) {
 
 type history struct {
 	*rapid.T
-	*world
+	*env
 	org     *org
 	faulted bool
 	eyes    *reconciletest.Eyewitness // of the last run
@@ -147,14 +147,14 @@ func (o *org) cue() (provisioner, cue string) {
 	return p.String(), b.String()
 }
 
-func (h *history) publish() { h.commit(h.org.cue()) }
+func (h *history) publish() { h.Commit(h.org.cue()) }
 
 func (h *history) pick(label string, from []string) string {
 	return rapid.SampledFrom(from).Draw(h.T, label)
 }
 
 func (h *history) date() string {
-	return h.now.AddDate(0, 0, rapid.IntRange(-1, 3).Draw(h.T, "days")).Format("2006-01-02")
+	return h.Now.AddDate(0, 0, rapid.IntRange(-1, 3).Draw(h.T, "days")).Format("2006-01-02")
 }
 
 // steps is what can happen between two looks.
@@ -254,14 +254,14 @@ var steps = []struct {
 		h.publish()
 	}},
 	{"an administrator changes a user", func(h *history) {
-		st := h.sim.State()
+		st := h.Sim.State()
 		if len(st.Users) == 0 {
 			return
 		}
 		u := rapid.SampledFrom(st.Users).Draw(h.T, "user")
 		switch rapid.IntRange(0, 4).Draw(h.T, "how") {
 		case 0:
-			h.must(h.sim.DeleteUser(u.ID))
+			h.must(h.Sim.DeleteUser(u.ID))
 		case 1:
 			u.Active = !u.Active
 			h.put(u)
@@ -277,52 +277,52 @@ var steps = []struct {
 		}
 	}},
 	{"an administrator changes a group", func(h *history) {
-		st := h.sim.State()
+		st := h.Sim.State()
 		if len(st.Groups) == 0 || len(st.Users) == 0 {
 			return
 		}
 		g, u := rapid.SampledFrom(st.Groups).Draw(h.T, "group"), rapid.SampledFrom(st.Users).Draw(h.T, "user")
 		switch rapid.IntRange(0, 3).Draw(h.T, "how") {
 		case 0:
-			h.must(h.sim.DeleteGroup(g.ID))
+			h.must(h.Sim.DeleteGroup(g.ID))
 		case 1:
-			h.must(h.sim.AddMember(g.ID, u.ID))
+			h.must(h.Sim.AddMember(g.ID, u.ID))
 		case 2:
-			h.must(h.sim.RemoveMember(g.ID, u.ID))
+			h.must(h.Sim.RemoveMember(g.ID, u.ID))
 		default:
 			g.DisplayName = "Outside " + g.DisplayName
-			_, _ = h.sim.PutGroup(g) // the name may be taken
+			_, _ = h.Sim.PutGroup(g) // the name may be taken
 		}
 	}},
 	{"an administrator makes something", func(h *history) {
 		name := h.pick("name", append(slices.Clone(userNames), "zoe"))
-		id, err := h.sim.PutUser(awssim.User{UserName: name + "@example.com", DisplayName: "foreign", Name: &awssim.Name{GivenName: "F", FamilyName: "F"}, Active: true,
+		id, err := h.Sim.PutUser(awssim.User{UserName: name + "@example.com", DisplayName: "foreign", Name: &awssim.Name{GivenName: "F", FamilyName: "F"}, Active: true,
 			ExternalID: h.pick("externalId", []string{"", "", "someone-elses"})})
 		if err != nil {
 			return // taken
 		}
 		g := awssim.Group{DisplayName: h.pick("team", append(slices.Clone(teamNames), "Foreign"))}
-		if gid, err := h.sim.PutGroup(g); err == nil {
-			h.must(h.sim.AddMember(gid, id))
+		if gid, err := h.Sim.PutGroup(g); err == nil {
+			h.must(h.Sim.AddMember(gid, id))
 		}
 	}},
 	{"time passes", func(h *history) {
-		h.now = h.now.Add(time.Duration(rapid.IntRange(1, 60).Draw(h.T, "hours")) * time.Hour)
+		h.Now = h.Now.Add(time.Duration(rapid.IntRange(1, 60).Draw(h.T, "hours")) * time.Hour)
 	}},
 	{"what is held is approved", func(h *history) { h.approve() }},
 	{"AWS stumbles", func(h *history) {
 		fault := awssim.Fault{Name: rapid.SampledFrom([]awssim.FaultName{awssim.FaultError500, awssim.FaultTruncate, awssim.FaultRepeatPage, awssim.FaultReplyLost,
 			awssim.FaultConflict, awssim.FaultGateway}).Draw(h.T, "fault"), Nth: rapid.IntRange(1, 8).Draw(h.T, "nth"), Times: rapid.SampledFrom([]int{1, 30}).Draw(h.T, "times")}
-		h.must(h.sim.Inject(fault))
+		h.must(h.Sim.Inject(fault))
 		h.faulted = true
 	}},
 	{"the audit branch is lost", func(h *history) {
-		h.audit = &reconciletest.Audit{}
-		h.runner.Audit, h.runner.Archive = h.audit, h.audit
+		h.Audit = &reconciletest.Audit{}
+		h.Runner.Audit, h.Runner.Archive = h.Audit, h.Audit
 	}},
 	{"the branch is forced back", func(h *history) {
-		if n := len(h.commits); n > 1 {
-			h.commits = h.commits[:n-1]
+		if n := len(h.Commits); n > 1 {
+			h.Commits = h.Commits[:n-1]
 		}
 	}},
 	{"nothing", func(*history) {}},
@@ -334,11 +334,11 @@ func (h *history) must(err error) {
 	}
 }
 
-func (h *history) put(u awssim.User) { _, _ = h.sim.PutUser(u) } // a name may be taken: then nothing happens
+func (h *history) put(u awssim.User) { _, _ = h.Sim.PutUser(u) } // a name may be taken: then nothing happens
 
 func (h *history) approve() {
-	if n := len(h.audit.Reports); n > 0 && h.audit.Reports[n-1].HeldDigest != "" {
-		h.org.approvals = append(h.org.approvals, h.audit.Reports[n-1].HeldDigest)
+	if n := len(h.Audit.Reports); n > 0 && h.Audit.Reports[n-1].HeldDigest != "" {
+		h.org.approvals = append(h.org.approvals, h.Audit.Reports[n-1].HeldDigest)
 		slices.Sort(h.org.approvals)
 		h.org.approvals = slices.Compact(h.org.approvals)
 		h.publish()
@@ -347,34 +347,34 @@ func (h *history) approve() {
 
 // observe makes one run and holds it against what really happened.
 func (h *history) observe() {
-	before, past := h.sim.State(), h.remembered()
-	h.sim.ResetCalls()
+	before, past := h.Sim.State(), h.remembered()
+	h.Sim.ResetCalls()
 	first, errFirst := h.peek()
 	second, errSecond := h.peek()
 	if !h.faulted && errFirst == nil && errSecond == nil && first != second {
 		h.Fatalf("I9: two plans at the same time differ:\n%s\n%s", first, second)
 	}
-	if n := h.sim.Calls().ByMethod; n["POST"]+n["PATCH"]+n["PUT"]+n["DELETE"] > 0 {
+	if n := h.Sim.Calls().ByMethod; n["POST"]+n["PATCH"]+n["PUT"]+n["DELETE"] > 0 {
 		h.Fatalf("plan wrote: %v", n)
 	}
-	h.trigger = h.pick("trigger", []string{"commit", "schedule", "command"})
-	result, err := h.run(true)
-	h.sim.ClearFaults()
+	h.Trigger = h.pick("trigger", []string{"commit", "schedule", "command"})
+	result, err := h.Run(true)
+	h.Sim.ClearFaults()
 	h.faulted = false
 	h.judge(before, past, result, err)
 }
 
 func (h *history) remembered() *reconcile.AuditState {
-	past, err := h.audit.Past(context.Background(), "aws")
+	past, err := h.Audit.Past(context.Background(), "aws")
 	h.must(err)
 	return past
 }
 
 // peek plans without applying, one minute before the run that follows.
 func (h *history) peek() (string, error) {
-	at := h.now
-	defer func() { h.now = at }()
-	result, err := h.run(false)
+	at := h.Now
+	defer func() { h.Now = at }()
+	result, err := h.Run(false)
 	if err != nil {
 		return "", err
 	}
@@ -384,7 +384,7 @@ func (h *history) peek() (string, error) {
 
 // judge holds a run against the directory before and after it.
 func (h *history) judge(before awssim.State, past *reconcile.AuditState, result *reconcile.RunResult, failure error) {
-	after := h.sim.State()
+	after := h.Sim.State()
 	facts := factsOf(before, after)
 	if len(h.eyes.Blind) > 0 {
 		h.Fatalf("I2: without a look: %v\n%s", h.eyes.Blind, said(result.Report))
@@ -419,7 +419,7 @@ func (h *history) judge(before awssim.State, past *reconcile.AuditState, result 
 
 func said(r *reconcile.Report) string {
 	var b strings.Builder
-	_ = r.WriteText(&b, nil)
+	_ = reconcile.ReportText(&b, r, nil)
 	return b.String()
 }
 
@@ -607,11 +607,11 @@ func claims(d *reconcile.Done, before, after awssim.State) []string {
 func (h *history) converge() {
 	h.org.enabled, h.org.paused, h.org.adopt, h.org.pushGroups = true, "", "take-over", true
 	h.publish()
-	h.trigger = "command" // reads everything
+	h.Trigger = "command" // reads everything
 	var last *reconcile.RunResult
 	for range 12 {
-		before, past := h.sim.State(), h.remembered()
-		result, err := h.run(true)
+		before, past := h.Sim.State(), h.remembered()
+		result, err := h.Run(true)
 		if err != nil && !errors.Is(err, reconcile.ErrUnauthorized) {
 			h.Fatalf("I6: %v", err)
 		}
@@ -619,9 +619,9 @@ func (h *history) converge() {
 		last = result
 		switch result.Report.Outcome {
 		case reconcile.RunInSync:
-			h.sim.ResetCalls()
-			if again, err := h.run(true); err != nil || again.Report.Outcome != reconcile.RunInSync || len(h.sim.Calls().ByMethod) > 1 {
-				h.Fatalf("I6: after in sync: %v %v", h.sim.Calls().ByMethod, err)
+			h.Sim.ResetCalls()
+			if again, err := h.Run(true); err != nil || again.Report.Outcome != reconcile.RunInSync || len(h.Sim.Calls().ByMethod) > 1 {
+				h.Fatalf("I6: after in sync: %v %v", h.Sim.Calls().ByMethod, err)
 			}
 			h.asDeclared()
 			return
@@ -645,7 +645,7 @@ func (h *history) giveWay(r *reconcile.Report) {
 			}
 		}
 	}
-	st := h.sim.State()
+	st := h.Sim.State()
 	for _, u := range st.Users {
 		if inTheWay[u.ID] {
 			u.UserName, u.Emails = "moved-"+u.ID, nil
@@ -655,7 +655,7 @@ func (h *history) giveWay(r *reconcile.Report) {
 	for _, g := range st.Groups {
 		if inTheWay[g.ID] {
 			g.DisplayName = "moved-" + g.ID
-			_, err := h.sim.PutGroup(g)
+			_, err := h.Sim.PutGroup(g)
 			h.must(err)
 		}
 	}
@@ -663,7 +663,7 @@ func (h *history) giveWay(r *reconcile.Report) {
 
 // asDeclared compares the directory with the declarations, without asking roster.
 func (h *history) asDeclared() {
-	st := h.sim.State()
+	st := h.Sim.State()
 	members := func(group string) []string { // effective ones, by name
 		var out []string
 		var walk func(string)
@@ -673,7 +673,7 @@ func (h *history) asDeclared() {
 				return
 			}
 			for m, until := range g.members {
-				if u := h.org.users[m]; u != nil && (until == "" || until >= h.now.Format("2006-01-02")) {
+				if u := h.org.users[m]; u != nil && (until == "" || until >= h.Now.Format("2006-01-02")) {
 					out = append(out, m)
 				}
 			}

@@ -32,3 +32,23 @@ func NewLedger() *Ledger {
 func (l *Ledger) Clone() *Ledger {
 	return &Ledger{Users: maps.Clone(l.Users), Groups: maps.Clone(l.Groups)}
 }
+
+// Record enters a change that has taken effect.
+func (l *Ledger) Record(c *Change, id string, left leaving, now time.Time) {
+	switch c.Kind {
+	case CreateUser, AdoptUser:
+		l.Users[c.Key] = Owned{ID: id}
+	case DeactivateUser:
+		if left == leavingDeactivated {
+			l.Users[c.Key] = Owned{ID: id, LeftScopeAt: &now}
+		}
+	case DeleteUser:
+		delete(l.Users, c.Key)
+	case CreateGroup:
+		l.Groups[c.Key] = Owned{ID: id}
+	case AdoptGroup:
+		l.Groups[c.Key] = Owned{ID: id, MembersUndecided: true}
+	case DeleteGroup:
+		delete(l.Groups, c.Key)
+	}
+}

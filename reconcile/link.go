@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"slices"
 	"strings"
-	"sync"
 )
 
 // Situation says how a key stands to the directory.
@@ -106,7 +105,7 @@ func (l *Linking) linkUsers(o *Observed, ledger *Ledger, want *Desired) {
 			users[i] = User{Key: key, ID: u.ID, Attributes: u.Attributes}
 			l.State.Users[key], l.claimed[u.ID] = &users[i], key
 		} else {
-			l.Strangers[stranger(u.ID)] = u.UserName()
+			l.Strangers[UnmanagedRef(u.ID)] = u.UserName()
 		}
 	}
 	index := newNameIndex(len(o.Users), func(i int) (string, string) { return o.Users[i].ExternalID(), o.Users[i].UserName() })
@@ -189,7 +188,7 @@ func (l *Linking) memberRefs(ids []string) []string {
 	out := make([]string, len(ids))
 	for i, id := range ids {
 		if out[i] = l.claimed[id]; out[i] == "" { // not ours, or created between the two listings
-			out[i] = stranger(id)
+			out[i] = UnmanagedRef(id)
 		}
 	}
 	slices.Sort(out)
@@ -204,8 +203,12 @@ type nameIndex struct {
 
 // newNameIndex returns a function that makes the index of n objects when it is first called: nobody needs one while all that is desired is linked.
 func newNameIndex(n int, names func(i int) (externalID, name string)) func() *nameIndex {
-	return sync.OnceValue(func() *nameIndex {
-		x := &nameIndex{byExternalID: make(map[string]int, n), byName: make(map[string]int, n), externalID: make([]string, n)}
+	var x *nameIndex
+	return func() *nameIndex {
+		if x != nil {
+			return x
+		}
+		x = &nameIndex{byExternalID: make(map[string]int, n), byName: make(map[string]int, n), externalID: make([]string, n)}
 		for i := range n {
 			externalID, name := names(i)
 			x.byName[fold(name)], x.externalID[i] = i, externalID
@@ -214,7 +217,7 @@ func newNameIndex(n int, names func(i int) (externalID, name string)) func() *na
 			}
 		}
 		return x
-	})
+	}
 }
 
 func (x *nameIndex) find(key, name string) (int, Situation) {

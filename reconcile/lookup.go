@@ -12,9 +12,9 @@ import (
 
 // lookUp fulfils what a plan needs, in the cheapest way: who has many to look up lists them all, and memberships are read by group or by
 // user, whichever takes fewer calls. It fails as a whole: what could not be read is never taken for absent.
-func (s *session) lookUp(ctx context.Context, v *sight, n needs) error {
+func (r *DirectoryReader) lookUp(ctx context.Context, v *sight, n needs) error {
 	wishes := v.cheapest(n)
-	if err := s.list(ctx, v, wishes); err != nil {
+	if err := r.list(ctx, v, wishes); err != nil {
 		return err
 	}
 	wishes = slices.DeleteFunc(wishes, v.has)
@@ -24,8 +24,8 @@ func (s *session) lookUp(ctx context.Context, v *sight, n needs) error {
 	})
 	var mu sync.Mutex
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(max(1, s.provisioner.Rate.Concurrency))
-	progress, done := s.progress("look up"), 0
+	group.SetLimit(max(1, r.Provisioner.Rate.Concurrency))
+	progress, done := r.progress("look up"), 0
 	run := func(read func() (func(), error)) {
 		group.Go(func() error {
 			keep, err := read()
@@ -42,10 +42,10 @@ func (s *session) lookUp(ctx context.Context, v *sight, n needs) error {
 		})
 	}
 	for _, w := range wishes {
-		run(func() (func(), error) { return s.find(ctx, v, w) })
+		run(func() (func(), error) { return r.find(ctx, v, w) })
 	}
-	for _, id := range sortedKeys(n.counts) {
-		run(func() (func(), error) { return s.countMembers(ctx, v, id, n.counts[id]) })
+	for _, id := range slices.Sorted(maps.Keys(n.counts)) {
+		run(func() (func(), error) { return r.countMembers(ctx, v, id, n.counts[id]) })
 	}
 	return group.Wait()
 }
@@ -71,7 +71,7 @@ func (v *sight) cheapest(n needs) []wish {
 }
 
 // list reads all users, or all groups, when looking them up one by one would take more calls.
-func (s *session) list(ctx context.Context, v *sight, wishes []wish) error {
+func (r *DirectoryReader) list(ctx context.Context, v *sight, wishes []wish) error {
 	users, groups := 0, 0
 	for _, w := range wishes {
 		switch w.Kind {
@@ -82,36 +82,36 @@ func (s *session) list(ctx context.Context, v *sight, wishes []wish) error {
 		}
 	}
 	if users > max(1, pages(len(v.Observed.Users))) {
-		if err := s.listUsers(ctx, v); err != nil {
+		if err := r.listUsers(ctx, v); err != nil {
 			return err
 		}
 	}
 	if groups > max(1, pages(len(v.Observed.Groups))) {
-		return s.listGroups(ctx, v)
+		return r.listGroups(ctx, v)
 	}
 	return nil
 }
 
-func (s *session) listUsers(ctx context.Context, v *sight) error {
-	users, err := collect(s.dir.Users(ctx))
+func (r *DirectoryReader) listUsers(ctx context.Context, v *sight) error {
+	users, err := collect(r.Directory.Users(ctx))
 	if err != nil {
 		return fmt.Errorf("list users: %w", err)
 	}
-	v.putUsers(users, s.started)
+	v.putUsers(users, r.Started)
 	return nil
 }
 
-func (s *session) listGroups(ctx context.Context, v *sight) error {
-	groups, err := collect(s.dir.Groups(ctx))
+func (r *DirectoryReader) listGroups(ctx context.Context, v *sight) error {
+	groups, err := collect(r.Directory.Groups(ctx))
 	if err != nil {
 		return fmt.Errorf("list groups: %w", err)
 	}
-	v.putGroups(groups, s.started)
+	v.putGroups(groups, r.Started)
 	return nil
 }
 
 // find makes one lookup and returns what is to be noted of it.
-func (s *session) find(ctx context.Context, v *sight, w wish) (keep func(), err error) {
+func (r *DirectoryReader) find(ctx context.Context, v *sight, w wish) (keep func(), err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("look up %s %q: %w", w.Kind, w.Value, err)
@@ -119,23 +119,23 @@ func (s *session) find(ctx context.Context, v *sight, w wish) (keep func(), err 
 	}()
 	switch w.Kind {
 	case seeMembers:
-		members, err := collect(s.dir.Members(ctx, w.Value))
+		members, err := collect(r.Directory.Members(ctx, w.Value))
 		slices.Sort(members)
-		return func() { v.putMembers(w.Value, members, s.started); v.seen[w] = true }, err
+		return func() { v.putMembers(w.Value, members, r.Started); v.seen[w] = true }, err
 	case seeGroupsOf:
-		groups, err := collect(s.dir.GroupsOf(ctx, w.Value))
+		groups, err := collect(r.Directory.GroupsOf(ctx, w.Value))
 		slices.Sort(groups)
 		return func() { v.putGroupsOf(w.Value, groups); v.seen[w] = true }, err
 	case seeGroup, seeGroupKey, seeGroupName:
-		g, ok, err := s.findGroup(ctx, w)
+		g, ok, err := r.findGroup(ctx, w)
 		if err == nil && !ok && w.Kind == seeGroup {
-			err = s.confirm(ctx)
+			err = r.confirm(ctx)
 		}
 		return func() { v.note(w, ok, g.ID, seeGroup, func() { v.putGroup(g) }, v.dropGroup) }, err
 	}
-	u, ok, err := s.findUser(ctx, w)
+	u, ok, err := r.findUser(ctx, w)
 	if err == nil && !ok && w.Kind == seeUser {
-		err = s.confirm(ctx)
+		err = r.confirm(ctx)
 	}
 	return func() { v.note(w, ok, u.ID, seeUser, func() { v.putUser(u) }, v.dropUser) }, err
 }
@@ -154,35 +154,35 @@ func (v *sight) note(w wish, ok bool, id string, byID wishKind, put func(), drop
 
 // confirm asks for what no directory has, when it denied an object that we know: AWS answers the same when the whole endpoint is gone, and
 // nothing may follow from that.
-func (s *session) confirm(ctx context.Context) error {
-	_, _, err := s.dir.UserByExternalID(ctx, "#")
+func (r *DirectoryReader) confirm(ctx context.Context) error {
+	_, _, err := r.Directory.UserByExternalID(ctx, "#")
 	return err
 }
 
-func (s *session) findUser(ctx context.Context, w wish) (RemoteUser, bool, error) {
+func (r *DirectoryReader) findUser(ctx context.Context, w wish) (RemoteUser, bool, error) {
 	switch w.Kind {
 	case seeUserKey:
-		return s.dir.UserByExternalID(ctx, w.Value)
+		return r.Directory.UserByExternalID(ctx, w.Value)
 	case seeUserName:
-		return s.dir.UserByName(ctx, w.Value)
+		return r.Directory.UserByName(ctx, w.Value)
 	}
-	return s.dir.User(ctx, w.Value)
+	return r.Directory.User(ctx, w.Value)
 }
 
-func (s *session) findGroup(ctx context.Context, w wish) (RemoteGroup, bool, error) {
+func (r *DirectoryReader) findGroup(ctx context.Context, w wish) (RemoteGroup, bool, error) {
 	switch w.Kind {
 	case seeGroupKey:
-		return s.dir.GroupByExternalID(ctx, w.Value)
+		return r.Directory.GroupByExternalID(ctx, w.Value)
 	case seeGroupName:
-		return s.dir.GroupByName(ctx, w.Value)
+		return r.Directory.GroupByName(ctx, w.Value)
 	}
-	return s.dir.Group(ctx, w.Value)
+	return r.Directory.Group(ctx, w.Value)
 }
 
 // countMembers reads members of a group until there are enough, or all.
-func (s *session) countMembers(ctx context.Context, v *sight, group string, enough int) (func(), error) {
+func (r *DirectoryReader) countMembers(ctx context.Context, v *sight, group string, enough int) (func(), error) {
 	var members []string
-	for id, err := range s.dir.Members(ctx, group) {
+	for id, err := range r.Directory.Members(ctx, group) {
 		if err != nil {
 			return nil, fmt.Errorf("list members of group %s: %w", group, err)
 		}
@@ -192,7 +192,7 @@ func (s *session) countMembers(ctx context.Context, v *sight, group string, enou
 	}
 	slices.Sort(members)
 	return func() {
-		v.putMembers(group, members, s.started)
+		v.putMembers(group, members, r.Started)
 		v.seen[wish{seeMembers, group}] = true
 	}, nil
 }

@@ -4,18 +4,20 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/seed-d64a251c/roster/schema"
 )
 
 // MaxMarkdown is the most bytes that a Markdown rendering has: forges refuse comments over 65,536 characters.
 const MaxMarkdown = 60_000
 
-// Markdown renders a plan for a pull request or a file. What does not fit is counted, and the verdict says so.
-func (p *Plan) Markdown() string {
+// PlanMarkdown renders a plan for a pull request or a file. What does not fit is counted, and the verdict says so.
+func PlanMarkdown(p *Plan) string {
 	changes := undone(p.Changes)
 	sentence, _ := verdict(changes)
 	m := &markdown{}
 	m.line("")
-	m.line("%s", escape(p.facts()))
+	m.line("%s", escape(planFacts(p)))
 	if p.Dirty {
 		m.line("\nMade from files that are not committed.")
 	}
@@ -69,7 +71,7 @@ func ReportMarkdown(r *Report) string {
 	}
 	m.held(r.Changes, r.HeldDigest)
 	cut := m.sections(r.Changes)
-	return head(fmt.Sprintf("roster: %s", r.Provisioner), r.sentence(), cut) + m.b.String()
+	return head(fmt.Sprintf("roster: %s", r.Provisioner), reportSentence(r), cut) + m.b.String()
 }
 
 func head(title, verdict string, cut int) string {
@@ -81,7 +83,7 @@ type markdown struct{ b strings.Builder }
 func (m *markdown) assertions(violations []Violation) {
 	for i, v := range violations {
 		if i == mostLines {
-			m.line("\n**%s more do not hold.**", plural(len(violations)-i, "assertion"))
+			m.line("\n**%s more do not hold.**", schema.Count(len(violations)-i, "assertion"))
 			return
 		}
 		m.line("\n**Assertion:** %s", escape(v.String()))

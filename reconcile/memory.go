@@ -62,19 +62,8 @@ func recollect(o *Observed, p *schema.Provisioner) *Recollection {
 	for id := range o.Members {
 		r.MembersReadAt[id] = o.ReadAt
 	}
-	o.intern()
+	intern(o)
 	return r
-}
-
-// Remembered describes a plan that is based in part on the cached directory.
-type Remembered struct {
-	OldestRead time.Time `json:"oldestRead"` // when the oldest part was read
-	Lookups    int       `json:"lookups"`    // number of objects, names and member lists that the run looked up
-}
-
-// String is one line for people.
-func (r *Remembered) String() string {
-	return fmt.Sprintf("read since %s, %s now", r.OldestRead.Format(time.RFC3339), plural(r.Lookups, "lookup"))
 }
 
 // copy returns one that can be brought up to date.
@@ -104,7 +93,7 @@ func (r *Recollection) oldest() time.Time {
 }
 
 // intern makes members share the text of their ids with the users: a million memberships of a hundred thousand people.
-func (o *Observed) intern() {
+func intern(o *Observed) {
 	ids := make(map[string]string, len(o.Users))
 	for i := range o.Users {
 		ids[o.Users[i].ID] = o.Users[i].ID

@@ -2,8 +2,6 @@ package reconcile
 
 import (
 	"slices"
-	"sort"
-	"strings"
 )
 
 // needs is what a plan stands on that its run has not seen with its own eyes.
@@ -40,7 +38,7 @@ func (v *sight) needsOf(p *Plan, in PlanInput) needs {
 			}
 		}
 	}
-	for key, g := range p.linking.State.Groups {
+	for key, g := range p.Linking.State.Groups {
 		if k := removed[g.ID]; k > 0 {
 			n.count(v, in, g, key, k)
 		}
@@ -106,9 +104,7 @@ func (n *needs) count(v *sight, in PlanInput, g *Group, key string, removed int)
 	if v.has(wish{seeMembers, g.ID}) {
 		return
 	}
-	have, gone := len(v.Observed.Members[g.ID]), removed+in.Status.recentRemovals(key, in.Now)
-	limit := in.Provisioner.Limits["memberRemovals"]
-	enough := max(removed+1, sort.Search(have, func(size int) bool { return membersMayGo(limit, size) >= gone }))
+	enough := in.EnoughMembers(key, removed, len(v.Observed.Members[g.ID]))
 	if enough > v.atLeast[g.ID] {
 		n.counts[g.ID] = enough
 	}
@@ -116,10 +112,10 @@ func (n *needs) count(v *sight, in PlanInput, g *Group, key string, removed int)
 
 // idOf returns the id behind a member reference; empty for somebody whom this plan creates.
 func idOf(p *Plan, member string) string {
-	if isStranger(member) {
-		return strings.TrimPrefix(member, "#")
+	if id, ok := UnmanagedID(member); ok {
+		return id
 	}
-	if u := p.linking.State.Users[member]; u != nil {
+	if u := p.Linking.State.Users[member]; u != nil {
 		return u.ID
 	}
 	return ""

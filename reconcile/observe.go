@@ -4,21 +4,13 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 )
-
-// Observed is one complete look at a directory.
-type Observed struct {
-	ReadAt time.Time     `json:"readAt"`
-	Users  []RemoteUser  `json:"users"`
-	Groups []RemoteGroup `json:"groups"`
-	// Members holds the sorted user ids of each group that was asked for, by group id.
-	Members map[string][]string `json:"members"`
-}
 
 // Look says what Observe has to read.
 type Look struct {
@@ -52,8 +44,8 @@ func Observe(ctx context.Context, r Reader, look Look, now time.Time) (*Observed
 			if o.Groups, err = collect(r.Groups(beside)); err != nil {
 				return fmt.Errorf("list groups: %w", err)
 			}
-			if members = 2*o.callsByGroup(look) < look.Users; members { // cheaper than by user, however many there turn out to be
-				return o.membersByGroup(beside, r, look)
+			if members = 2*callsByGroup(o, look) < look.Users; members { // cheaper than by user, however many there turn out to be
+				return membersByGroup(beside, o, r, look)
 			}
 			return nil
 		})
@@ -63,10 +55,10 @@ func Observe(ctx context.Context, r Reader, look Look, now time.Time) (*Observed
 	case err != nil:
 		return nil, err
 	case !look.Groups || members:
-	case o.callsByGroup(look) > len(o.Users):
-		err = o.membersByUser(ctx, r, look)
+	case callsByGroup(o, look) > len(o.Users):
+		err = membersByUser(ctx, o, r, look)
 	default:
-		err = o.membersByGroup(ctx, r, look)
+		err = membersByGroup(ctx, o, r, look)
 	}
 	if err != nil {
 		return nil, err
@@ -79,7 +71,7 @@ func Observe(ctx context.Context, r Reader, look Look, now time.Time) (*Observed
 
 // callsByGroup is how many calls it takes to ask each group for its users. Asking each user for their groups takes one for each. The
 // groups that matter get their places.
-func (o *Observed) callsByGroup(look Look) int {
+func callsByGroup(o *Observed, look Look) int {
 	calls := 0
 	for _, g := range o.Groups {
 		if look.Wanted != nil && !look.Wanted(g) {
@@ -95,8 +87,8 @@ func (o *Observed) callsByGroup(look Look) int {
 	return calls
 }
 
-func (o *Observed) membersByGroup(ctx context.Context, r Reader, look Look) error {
-	ids := sortedKeys(o.Members)
+func membersByGroup(ctx context.Context, o *Observed, r Reader, look Look) error {
+	ids := slices.Sorted(maps.Keys(o.Members))
 	return each(ctx, ids, look, func(ctx context.Context, id string) ([]string, error) {
 		members, err := collect(r.Members(ctx, id))
 		if err != nil {
@@ -106,7 +98,7 @@ func (o *Observed) membersByGroup(ctx context.Context, r Reader, look Look) erro
 	}, func(id string, members []string) { o.Members[id] = members })
 }
 
-func (o *Observed) membersByUser(ctx context.Context, r Reader, look Look) error {
+func membersByUser(ctx context.Context, o *Observed, r Reader, look Look) error {
 	ids := make([]string, len(o.Users))
 	for i, u := range o.Users {
 		ids[i] = u.ID

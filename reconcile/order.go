@@ -38,6 +38,12 @@ func (c *Change) names() (takes, gives []string) {
 	return takes, gives
 }
 
+// TakesName reports whether the change takes a name that must be unique.
+func (c *Change) TakesName() bool {
+	takes, _ := c.names()
+	return len(takes) > 0
+}
+
 // given returns the names of a deleted object, which its change does not carry.
 func given(c *Change, a State) []string {
 	switch c.Kind {

@@ -8,7 +8,7 @@ import (
 type reasons struct {
 	want, last *Desired // last is nil when nothing was ever applied
 	linking    *Linking
-	target     *target
+	target     *Target
 	ledger     *Ledger
 }
 

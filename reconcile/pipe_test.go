@@ -89,19 +89,19 @@ func TestWritesKeepThePipeFull(t *testing.T) {
 		calls int
 		idle  time.Duration // what may be lost where a stage begins or ends
 	}{
-		{"users one after the other", people(500), 0, 500, 0},
-		{"a journal that takes a while does not keep the calls waiting", people(500), second / 10, 500, second / 2},
-		{"a large group is filled while others are made", people(2000) + group("all", "Everybody", 1, 2000) + manyGroups(200), 0, 2000 + 20 + 200, second},
+		{"users one after the other", reconciletest.People(500), 0, 500, 0},
+		{"a journal that takes a while does not keep the calls waiting", reconciletest.People(500), second / 10, 500, second / 2},
+		{"a large group is filled while others are made", reconciletest.People(2000) + reconciletest.Group("all", "Everybody", 1, 2000) + manyGroups(200), 0, 2000 + 20 + 200, second},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			w := newWorld(t)
-			w.commit("enabled: true, rate: {perSecond: 0, concurrency: 5}", tt.cue)
+			w := newEnv(t)
+			w.Commit("enabled: true, rate: {perSecond: 0, concurrency: 5}", tt.cue)
 			synctest.Test(t, func(t *testing.T) {
-				w.t = t
+				w.T = t
 				d := &distant{Directory: &reconciletest.Directory{}, latency: second, places: make(chan struct{}, 5)}
-				w.runner.Open = func(context.Context, *schema.Provisioner, bool) (reconcile.Directory, error) { return d, nil }
-				w.runner.Audit = &slowDisk{w.audit, tt.disk}
-				w.apply(reconcile.RunApplied)
+				w.Runner.Open = func(context.Context, *schema.Provisioner, bool) (reconcile.Directory, error) { return d, nil }
+				w.Runner.Audit = &slowDisk{w.Audit, tt.disk}
+				w.Apply(reconcile.RunApplied)
 				if d.calls != tt.calls || d.most > 5 {
 					t.Errorf("%d calls, up to %d at once; want %d and 5", d.calls, d.most, tt.calls)
 				}
@@ -117,7 +117,7 @@ func TestWritesKeepThePipeFull(t *testing.T) {
 func manyGroups(n int) string {
 	var b strings.Builder
 	for i := range n {
-		b.WriteString(group(fmt.Sprintf("g%03d", i), fmt.Sprintf("Group %d", i), i+1, i+2))
+		b.WriteString(reconciletest.Group(fmt.Sprintf("g%03d", i), fmt.Sprintf("Group %d", i), i+1, i+2))
 	}
 	return b.String()
 }

@@ -46,10 +46,12 @@ type Plan struct {
 	// Unmanaged are the objects of the directory that roster does not manage.
 	Unmanaged []Foreign `json:"unmanaged,omitempty"`
 
-	linking   *Linking
-	target    *target
-	overruled []Hold // what approvals released
-	removed   bool   // the provisioner is no longer declared
+	// What follows is for carrying the plan out, and is not printed.
+
+	Linking   *Linking `json:"-"`
+	Target    *Target  `json:"-"`
+	Overruled []Hold   `json:"-"` // what approvals released
+	Removed   bool     `json:"-"` // the provisioner is no longer declared
 }
 
 func (p *Plan) notice(format string, args ...any) {
@@ -85,7 +87,7 @@ func NewPlan(in PlanInput) *Plan {
 	linking := Link(in.Observed, in.Ledger, in.Want)
 	target := aim(linking, in.Want, in.Ledger, in.Provisioner, in.Now)
 	p := &Plan{Version: 1, Provisioner: in.Provisioner.Key, Identity: in.Provisioner.Identity(), Commit: in.Commit, ReadAt: in.Observed.ReadAt,
-		Mode: modeOf(in), Scope: scopeOf(in.Provisioner), linking: linking, target: target, removed: in.Want.Removed}
+		Mode: ModeOf(in.Provisioner, in.Status, in.Now), Scope: scopeOf(in.Provisioner), Linking: linking, Target: target, Removed: in.Want.Removed}
 	unlinked := settleUnlinked(linking, target, in)
 	p.Changes = Diff(linking.State, target.State)
 	why := &reasons{want: in.Want, last: in.Last, linking: linking, target: target, ledger: in.Ledger}
@@ -118,21 +120,21 @@ func NewPlan(in PlanInput) *Plan {
 	return p
 }
 
-func modeOf(in PlanInput) Mode {
-	p := in.Provisioner
+// ModeOf returns what a provisioner may send at now. A nil status says that no run was ever concluded.
+func ModeOf(p *schema.Provisioner, status *Status, now time.Time) Mode {
 	switch {
-	case p.Paused != nil && (p.Paused.Until == nil || !p.Paused.Until.Over(in.Now)):
+	case p.Paused != nil && (p.Paused.Until == nil || !p.Paused.Until.Over(now)):
 		return ModePaused
 	case p.Enabled:
 		return ModeEnabled
-	case in.Status != nil && in.Status.EverEnabled:
+	case status != nil && status.EverEnabled:
 		return ModeDisabled
 	}
 	return ModeNeverEnabled
 }
 
-// modeNotice says why a provisioner sends less than everything; empty when it does not.
-func modeNotice(m Mode, p *schema.Provisioner) string {
+// Notice says why a provisioner sends less than everything; empty when it does not.
+func (m Mode) Notice(p *schema.Provisioner) string {
 	switch m {
 	case ModePaused:
 		until := ""
@@ -152,12 +154,12 @@ func scopeOf(p *schema.Provisioner) string {
 	if p.AllUsers {
 		return "all users"
 	}
-	return fmt.Sprintf("groups %s", quoteList(p.Groups))
+	return fmt.Sprintf("groups %s", schema.QuoteList(p.Groups))
 }
 
 // settleUnlinked drops the adoptions that nobody asked for and that would change nothing: with adopt "never", an object that already
 // equals what is desired is counted and otherwise left alone.
-func settleUnlinked(l *Linking, t *target, in PlanInput) int {
+func settleUnlinked(l *Linking, t *Target, in PlanInput) int {
 	if in.Provisioner.Adopt != "never" && in.Provisioner.Adopt != "" || in.Lost != nil { // what a lost run has made is proposed, not counted
 		return 0
 	}
@@ -185,7 +187,7 @@ func settleUnlinked(l *Linking, t *target, in PlanInput) int {
 
 // wait keeps back what the provisioner's mode does not send, and everything outside of its windows.
 func (p *Plan) wait(in PlanInput) {
-	if notice := modeNotice(p.Mode, in.Provisioner); notice != "" {
+	if notice := p.Mode.Notice(in.Provisioner); notice != "" {
 		p.notice("%s", notice)
 	}
 	open, opens := in.Provisioner.WindowOpen(in.Now)
@@ -218,7 +220,7 @@ func (p *Plan) deprovisions(c *Change) bool {
 	case DeactivateUser, DeleteUser:
 		return c.Origin == Intended
 	case RemoveMember:
-		return c.Origin == Intended && p.target.Left[c.Member] != ""
+		return c.Origin == Intended && p.Target.Left[c.Member] != ""
 	}
 	return false
 }
@@ -228,14 +230,3 @@ func (c *Change) Released() bool { return len(c.Held) == 0 && c.Waiting == "" }
 
 // Released counts the changes that may be sent.
 func (p *Plan) Released() int { return len(p.Changes) - p.Counts.Held - p.Counts.Waiting }
-
-func quoteList(names []string) string {
-	out := ""
-	for i, n := range names {
-		if i > 0 {
-			out += ", "
-		}
-		out += fmt.Sprintf("%q", n)
-	}
-	return out
-}

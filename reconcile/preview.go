@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"time"
@@ -78,7 +79,7 @@ func NewPreview(in PreviewInput) (*Preview, error) {
 	base.Provisioner, base.Want, base.Commit, base.Approvals = before, was, in.BaseCommit, in.Base.Approvals
 	merged.Provisioner, merged.Want, merged.Commit, merged.Approvals = after, will, in.HeadCommit, in.Merged.Approvals
 	if old, edited := in.Base.Mappings[before.Mapping], in.Merged.Mappings[after.Mapping]; old != nil && edited != nil && !old.SameAs(edited) {
-		merged.Edit = editOf(old, edited, in.Merged, will, in.Now)
+		merged.Edit = NewMappingEdit(old, edited, in.Merged, will, in.Now)
 	}
 	p.Notices = append(p.Notices, policyNotices(before, after)...)
 	p.compare(NewPlan(base), NewPlan(merged))
@@ -176,7 +177,7 @@ func (p *Preview) compare(base, merged *Plan) {
 	}
 	if pending := len(base.Changes); pending > 0 {
 		p.Notices = append(p.Notices, fmt.Sprintf("the base itself still has %s before it, which merging does not bring: they are left out here",
-			plural(pending, "change")))
+			schema.Count(pending, "change")))
 	}
 }
 
@@ -199,18 +200,18 @@ func policyNotices(before, after *schema.Provisioner) []string {
 	rule("pushGroups", before.PushGroups, after.PushGroups)
 	rule("deprovision", before.Deprovision.Mode, after.Deprovision.Mode)
 	rule("deletion of people who left", wait(before), wait(after))
-	for _, name := range sortedKeys(before.Limits) {
+	for _, name := range slices.Sorted(maps.Keys(before.Limits)) {
 		if after.Limits[name] == nil {
 			out = append(out, fmt.Sprintf("the gate %s goes back to its default", name))
 		}
 	}
-	for _, name := range sortedKeys(after.Limits) {
+	for _, name := range slices.Sorted(maps.Keys(after.Limits)) {
 		if was := before.Limits[name]; was == nil || !sameLimit(was, after.Limits[name]) {
 			out = append(out, fmt.Sprintf("the gate %s is tuned (%s)", name, after.Limits[name].Pos))
 		}
 	}
 	for what, sides := range map[string][2]map[string]schema.Pos{"user": {before.Protect.Users, after.Protect.Users}, "group": {before.Protect.Groups, after.Protect.Groups}} {
-		for _, key := range sortedKeys(sides[0]) {
+		for _, key := range slices.Sorted(maps.Keys(sides[0])) {
 			if _, still := sides[1][key]; !still {
 				out = append(out, fmt.Sprintf("the %s %q is no longer protected", what, key))
 			}

@@ -8,34 +8,35 @@ import (
 	"testing"
 
 	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/reconciletest"
 	"github.com/seed-d64a251c/roster/schema"
 )
 
 // preview compares two commits of a world, on a fresh look at its directory unless assumed.
-func (w *world) preview(base, head int, assumed bool) *reconcile.Preview {
-	w.t.Helper()
-	in := reconcile.PreviewInput{Provisioner: "aws", Base: w.commits[base-1], Merged: w.commits[head-1], Now: w.now,
+func (w *env) preview(base, head int, assumed bool) *reconcile.Preview {
+	w.T.Helper()
+	in := reconcile.PreviewInput{Provisioner: "aws", Base: w.Commits[base-1], Merged: w.Commits[head-1], Now: w.Now,
 		BaseCommit: reconcile.CommitRef{ID: fmt.Sprintf("commit-%d", base)}, HeadCommit: reconcile.CommitRef{ID: fmt.Sprintf("commit-%d", head)}}
 	if !assumed {
 		var err error
-		if in.Snapshot, err = w.runner.Snapshot(w.t.Context(), in.Base.Provisioners["aws"]); err != nil {
-			w.t.Fatal(err)
+		if in.Snapshot, err = w.Runner.Snapshot(w.T.Context(), in.Base.Provisioners["aws"]); err != nil {
+			w.T.Fatal(err)
 		}
 		written, err := json.Marshal(in.Snapshot) // what a file holds serves as well
 		if err != nil {
-			w.t.Fatal(err)
+			w.T.Fatal(err)
 		}
 		in.Snapshot = &reconcile.Snapshot{}
 		if err := json.Unmarshal(written, in.Snapshot); err != nil {
-			w.t.Fatal(err)
+			w.T.Fatal(err)
 		}
 		if err := in.Snapshot.Check(); err != nil {
-			w.t.Fatal(err)
+			w.T.Fatal(err)
 		}
 	}
 	p, err := reconcile.NewPreview(in)
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	return p
 }
@@ -71,7 +72,7 @@ func wantLines(t *testing.T, what string, have []string, want ...string) {
 func TestPreviewIsWhatMergingBrings(t *testing.T) {
 	const all, dev = "enabled: true\ngroups: [\"dev\"]", "groups: dev: displayName: \"Dev\"\n"
 	member := func(keys ...string) string { return "groups: dev: members: {" + strings.Join(keys, ", ") + "}\n" }
-	base := people(6) + dev + member("u1: {}", "u2: {}", "u3: {}", "u4: {}")
+	base := reconciletest.People(6) + dev + member("u1: {}", "u2: {}", "u3: {}", "u4: {}")
 	for _, test := range []struct {
 		name                 string
 		before               string // what is applied; empty: the base
@@ -82,14 +83,14 @@ func TestPreviewIsWhatMergingBrings(t *testing.T) {
 	}{
 		{name: "nothing, if the merge changes nothing", head: base},
 		{name: "a joiner", head: base + member("u5: {}"), want: []string{"create-user u5", "add-member dev u5"}},
-		{name: "what the base has before it is not the merge's", before: people(6) + dev + member("u1: {}", "u2: {}", "u3: {}"), head: base + member("u5: {}"),
+		{name: "what the base has before it is not the merge's", before: reconciletest.People(6) + dev + member("u1: {}", "u2: {}", "u3: {}"), head: base + member("u5: {}"),
 			want:    []string{"create-user u5", "add-member dev u5"},
 			notices: []string{"the base itself still has 2 changes before it, which merging does not bring: they are left out here"}},
-		{name: "what the merge takes back is told apart", before: people(6) + dev + member("u1: {}", "u2: {}", "u3: {}"),
-			head: people(6) + dev + member("u1: {}", "u2: {}", "u3: {}"), want: []string{}, assumed: []string{"deactivate-user u4 active=false", "remove-member dev u4"},
+		{name: "what the merge takes back is told apart", before: reconciletest.People(6) + dev + member("u1: {}", "u2: {}", "u3: {}"),
+			head: reconciletest.People(6) + dev + member("u1: {}", "u2: {}", "u3: {}"), want: []string{}, assumed: []string{"deactivate-user u4 active=false", "remove-member dev u4"},
 			settled: []string{"create-user u4", "add-member dev u4"},
 			notices: []string{"the base itself still has 2 changes before it, which merging does not bring: they are left out here"}},
-		{name: "gates that would hold", head: people(6) + dev,
+		{name: "gates that would hold", head: reconciletest.People(6) + dev,
 			want: []string{"deactivate-user u1 active=false held by emptySource", "remove-member dev u1 held by emptySource",
 				"deactivate-user u2 active=false held by emptySource", "remove-member dev u2 held by emptySource",
 				"deactivate-user u3 active=false held by emptySource", "remove-member dev u3 held by emptySource",
@@ -105,7 +106,7 @@ func TestPreviewIsWhatMergingBrings(t *testing.T) {
 			notices: []string{"the provisioner goes from never enabled to enabled", "the base itself still has 9 changes before it, which merging does not bring: they are left out here"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newEnv(t)
 			provisioner, becomes := all, all
 			if test.provisioner != "" {
 				provisioner = test.provisioner
@@ -117,12 +118,12 @@ func TestPreviewIsWhatMergingBrings(t *testing.T) {
 			if before == "" {
 				before = base
 			}
-			w.commit(provisioner, before)
-			if _, err := w.run(true); err != nil {
+			w.Commit(provisioner, before)
+			if _, err := w.Run(true); err != nil {
 				t.Fatal(err)
 			}
-			w.commit(provisioner, base)
-			w.commit(becomes, test.head)
+			w.Commit(provisioner, base)
+			w.Commit(becomes, test.head)
 			have := w.preview(2, 3, false)
 			wantLines(t, "changes", told(have.Changes), test.want...)
 			assumed := test.want
@@ -137,10 +138,10 @@ func TestPreviewIsWhatMergingBrings(t *testing.T) {
 }
 
 func TestPreviewUsesOnlyTheConnectionOfTheBase(t *testing.T) {
-	w := newWorld(t)
-	w.commit("enabled: true", people(2))
-	w.apply(reconcile.RunApplied)
-	base := w.commits[0]
+	w := newEnv(t)
+	w.Commit("enabled: true", reconciletest.People(2))
+	w.Apply(reconcile.RunApplied)
+	base := w.Commits[0]
 	edit := func(change func(p *schema.Provisioner)) *schema.Declarations {
 		d, p := *base, *base.Provisioners["aws"]
 		d.Provisioners = map[string]*schema.Provisioner{"aws": &p}
@@ -149,7 +150,7 @@ func TestPreviewUsesOnlyTheConnectionOfTheBase(t *testing.T) {
 	}
 	without := *base
 	without.Provisioners = nil
-	snapshot, err := w.runner.Snapshot(t.Context(), base.Provisioners["aws"])
+	snapshot, err := w.Runner.Snapshot(t.Context(), base.Provisioners["aws"])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,7 +175,7 @@ func TestPreviewUsesOnlyTheConnectionOfTheBase(t *testing.T) {
 		{"a snapshot of somewhere else", base, base, &reconcile.Snapshot{Identity: "elsewhere", Observed: snapshot.Observed, Ledger: snapshot.Ledger}, "the snapshot is of elsewhere"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			p, err := reconcile.NewPreview(reconcile.PreviewInput{Provisioner: "aws", Base: test.base, Merged: test.merged, Snapshot: test.snapshot, Now: w.now})
+			p, err := reconcile.NewPreview(reconcile.PreviewInput{Provisioner: "aws", Base: test.base, Merged: test.merged, Snapshot: test.snapshot, Now: w.Now})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -187,20 +188,20 @@ func TestPreviewUsesOnlyTheConnectionOfTheBase(t *testing.T) {
 
 // After a preview of a base in sync, the merge applies exactly what was shown.
 func TestPreviewHasTheDigestOfTheMerge(t *testing.T) {
-	w := newWorld(t)
-	w.commit("enabled: true", people(4)+group("dev", "Dev", 1, 3))
-	w.apply(reconcile.RunApplied)
-	w.commit("enabled: true", strings.Replace(people(5), "name2", "new2", 3)+group("dev", "Dev", 2, 4))
+	w := newEnv(t)
+	w.Commit("enabled: true", reconciletest.People(4)+reconciletest.Group("dev", "Dev", 1, 3))
+	w.Apply(reconcile.RunApplied)
+	w.Commit("enabled: true", strings.Replace(reconciletest.People(5), "name2", "new2", 3)+reconciletest.Group("dev", "Dev", 2, 4))
 	preview := w.preview(1, 2, false)
-	if report := w.apply(reconcile.RunApplied); report.Digest != preview.Digest {
+	if report := w.Apply(reconcile.RunApplied); report.Digest != preview.Digest {
 		t.Errorf("the run's digest is %s, the preview's %s", report.Digest, preview.Digest)
 	}
 }
 
 func TestPreviewTellsWhatEndsByItself(t *testing.T) {
-	w := newWorld(t)
-	w.commit("enabled: true", people(4)+"groups: dev: {displayName: \"Dev\", members: {u1: {}, u2: {until: \"2027-01-31\"}, u3: {until: \"2027-01-31\"}}}\n")
-	w.commit("enabled: true", people(4)+`groups: dev: {displayName: "Dev", members: {u1: {until: "2027-02-28"}, u2: {until: "2027-03-31"}, u3: {}, u4: {until: "2026-12-24"}}}
+	w := newEnv(t)
+	w.Commit("enabled: true", reconciletest.People(4)+"groups: dev: {displayName: \"Dev\", members: {u1: {}, u2: {until: \"2027-01-31\"}, u3: {until: \"2027-01-31\"}}}\n")
+	w.Commit("enabled: true", reconciletest.People(4)+`groups: dev: {displayName: "Dev", members: {u1: {until: "2027-02-28"}, u2: {until: "2027-03-31"}, u3: {}, u4: {until: "2026-12-24"}}}
 users: u2: validUntil: "2027-06-30"
 `)
 	var have []string
@@ -213,18 +214,18 @@ users: u2: validUntil: "2027-06-30"
 }
 
 func TestPreviewRenderings(t *testing.T) {
-	w := newWorld(t)
-	w.commit("enabled: true\ngroups: [\"dev\", \"ops\"]", people(12)+group("dev", "Developers", 1, 9)+group("ops", "Operators", 5, 12))
-	w.apply(reconcile.RunApplied)
-	w.commit("enabled: true\ngroups: [\"dev\"]", strings.Replace(people(14), "name2", "renamed2", 2)+group("dev", "Developers & friends", 1, 8)+
-		"groups: dev: members: {u13: {until: \"2027-01-31\"}, u14: {}}\n"+group("ops", "Operators", 5, 12))
+	w := newEnv(t)
+	w.Commit("enabled: true\ngroups: [\"dev\", \"ops\"]", reconciletest.People(12)+reconciletest.Group("dev", "Developers", 1, 9)+reconciletest.Group("ops", "Operators", 5, 12))
+	w.Apply(reconcile.RunApplied)
+	w.Commit("enabled: true\ngroups: [\"dev\"]", strings.Replace(reconciletest.People(14), "name2", "renamed2", 2)+reconciletest.Group("dev", "Developers & friends", 1, 8)+
+		"groups: dev: members: {u13: {until: \"2027-01-31\"}, u14: {}}\n"+reconciletest.Group("ops", "Operators", 5, 12))
 	list := []*reconcile.Preview{w.preview(1, 2, false), w.preview(1, 2, true), {Provisioner: "new", UnavailableReason: "cannot be previewed: it is *new*"}}
 	for _, p := range list {
 		p.Identity, p.Digest = "us-east-1/t0000000-0000-4000-8000-000000000001", strings.Repeat("0", len(p.Digest))
 	}
 	golden(t, "previews.md", reconcile.PreviewsMarkdown(list))
 	var text strings.Builder
-	if err := list[0].WriteText(&text, nil); err != nil {
+	if err := reconcile.PreviewText(&text, list[0], nil); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "preview.txt", text.String())
@@ -253,16 +254,16 @@ func TestPreviewOfAnythingFitsAComment(t *testing.T) {
 }
 
 func TestPreviewHidesRedactedValues(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	mapping := "mappings: m: {user: #User, scim: \"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User\": {employeeNumber: user.attributes.number, department: user.attributes.department}}\n" +
 		"attributeTypes: {number: {type: \"string\", redact: true}, department: type: \"string\"}\n"
 	with := func(number, department string) string {
-		return people(2) + mapping + fmt.Sprintf("users: u1: attributes: {number: %q, department: %q}\n", number, department)
+		return reconciletest.People(2) + mapping + fmt.Sprintf("users: u1: attributes: {number: %q, department: %q}\n", number, department)
 	}
-	w.commit("enabled: true", with("canary-1", "Old"))
-	w.apply(reconcile.RunApplied)
-	w.commit("enabled: true", with("canary-2", "New"))
-	w.commit("enabled: true", people(2)+mapping)
+	w.Commit("enabled: true", with("canary-1", "Old"))
+	w.Apply(reconcile.RunApplied)
+	w.Commit("enabled: true", with("canary-2", "New"))
+	w.Commit("enabled: true", reconciletest.People(2)+mapping)
 	for head, want := range map[int][]string{2: {`department: "Old" -> "New"`, `employeeNumber: "(redacted)" -> "(redacted)"`}, 3: {}} {
 		p := w.preview(1, head, false)
 		b, err := json.Marshal(p)

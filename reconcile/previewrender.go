@@ -6,6 +6,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"github.com/seed-d64a251c/roster/schema"
 )
 
 // PreviewsMarkdown renders the previews of one pull request as one page of at most MaxMarkdown bytes: the verdict over all of them
@@ -15,17 +17,17 @@ func PreviewsMarkdown(list []*Preview) string {
 	cut := 0
 	for i, p := range list {
 		if m.b.Len() > MaxMarkdown-2_500 {
-			m.line("\n... and %s more", plural(len(list)-i, "provisioner"))
+			m.line("\n... and %s more", schema.Count(len(list)-i, "provisioner"))
 			for _, rest := range list[i:] {
 				cut += len(rest.Changes)
 			}
 			break
 		}
-		cut += p.markdown(m)
+		cut += m.preview(p)
 	}
 	sentence := PreviewsVerdict(list)
 	if cut > 0 {
-		sentence += fmt.Sprintf(" (%s not listed below)", plural(cut, "change"))
+		sentence += fmt.Sprintf(" (%s not listed below)", schema.Count(cut, "change"))
 	}
 	return fmt.Sprintf("**roster: %s**\n", escape(sentence)) + m.b.String()
 }
@@ -47,10 +49,10 @@ func PreviewsVerdict(list []*Preview) string {
 		parts = append(parts, sentence)
 	}
 	if ends > 0 {
-		parts = append(parts, plural(ends, "end date")+" set or moved")
+		parts = append(parts, schema.Count(ends, "end date")+" set or moved")
 	}
 	if refused > 0 {
-		parts = append(parts, plural(refused, "provisioner")+" without a preview")
+		parts = append(parts, schema.Count(refused, "provisioner")+" without a preview")
 	}
 	if len(parts) == 0 {
 		return "merging changes nothing in AWS"
@@ -58,16 +60,16 @@ func PreviewsVerdict(list []*Preview) string {
 	return strings.Join(parts, ", ")
 }
 
-func (p *Preview) facts() string {
+func previewFacts(p *Preview) string {
 	read := "AWS not read"
 	if p.ReadAt != nil {
 		read = "AWS read " + p.ReadAt.Format(time.RFC3339)
 	}
-	return fmt.Sprintf("%s; base %.7s; head %.7s; %s", p.Identity, cmpCommit(p.Base), cmpCommit(p.Head), read)
+	return fmt.Sprintf("%s; base %s; head %s; %s", p.Identity, p.Base.Short(), p.Head.Short(), read)
 }
 
-// markdown writes one provisioner's part and returns how many changes it left out.
-func (p *Preview) markdown(m *markdown) (cut int) {
+// preview writes one provisioner's part and returns how many changes it left out.
+func (m *markdown) preview(p *Preview) (cut int) {
 	m.line("\n### %s\n", escape(p.Provisioner))
 	if p.UnavailableReason != "" {
 		m.line("%s", escape(p.UnavailableReason))
@@ -78,10 +80,10 @@ func (p *Preview) markdown(m *markdown) (cut int) {
 	if len(changes) > 0 {
 		sentence, _ = verdict(changes)
 	}
-	m.line("%s\n\n%s", escape(sentence), escape(p.facts()))
+	m.line("%s\n\n%s", escape(sentence), escape(previewFacts(p)))
 	for i, n := range p.Notices {
 		if i == mostLines {
-			m.line("\n> ... and %s more", plural(len(p.Notices)-i, "notice"))
+			m.line("\n> ... and %s more", schema.Count(len(p.Notices)-i, "notice"))
 			break
 		}
 		m.line("\n> %s", escape(n))
@@ -105,8 +107,8 @@ func (p *Preview) markdown(m *markdown) (cut int) {
 	return cut
 }
 
-// WriteText prints a preview for people.
-func (p *Preview) WriteText(w io.Writer, paint Paint) error {
+// PreviewText prints a preview.
+func PreviewText(w io.Writer, p *Preview, paint Paint) error {
 	t := &textWriter{w: bufio.NewWriter(w), paint: paint}
 	sentence, tone := PreviewsVerdict([]*Preview{p}), Good
 	changes := undone(p.Changes)
@@ -118,7 +120,7 @@ func (p *Preview) WriteText(w io.Writer, paint Paint) error {
 		t.line("%s", t.tone(Caution, p.UnavailableReason))
 		return t.w.Flush()
 	}
-	t.line("%s", t.tone(Faint, p.facts()))
+	t.line("%s", t.tone(Faint, previewFacts(p)))
 	for _, n := range p.Notices {
 		t.line("%s %s", t.tone(Caution, "note:"), n)
 	}
@@ -135,8 +137,7 @@ func (p *Preview) WriteText(w io.Writer, paint Paint) error {
 func subjects(changes []Change) []string {
 	out := make([]string, len(changes))
 	for i := range changes {
-		sign, text := subject(&changes[i])
-		out[i] = sign + " " + text
+		out[i] = sign(&changes[i]) + " " + changes[i].Subject()
 	}
 	return out
 }

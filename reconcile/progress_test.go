@@ -20,23 +20,23 @@ func TestProgressForetellsTheEnd(t *testing.T) {
 		done, total int
 	}
 	for _, tt := range []struct{ name, cue string }{
-		{"users with large groups", people(200) + group("a", "A", 1, 150) + group("b", "B", 1, 200) + manyGroups(18)},
-		{"groups that are larger than the rest", people(100) + group("a", "A", 1, 100) + manyGroups(90)},
+		{"users with large groups", reconciletest.People(200) + reconciletest.Group("a", "A", 1, 150) + reconciletest.Group("b", "B", 1, 200) + manyGroups(18)},
+		{"groups that are larger than the rest", reconciletest.People(100) + reconciletest.Group("a", "A", 1, 100) + manyGroups(90)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			w := newWorld(t)
-			w.commit("enabled: true, rate: {perSecond: 0, concurrency: 5}", tt.cue)
+			w := newEnv(t)
+			w.Commit("enabled: true, rate: {perSecond: 0, concurrency: 5}", tt.cue)
 			synctest.Test(t, func(t *testing.T) {
-				w.t = t
+				w.T = t
 				d := &distant{Directory: &reconciletest.Directory{}, latency: time.Second, places: make(chan struct{}, 5)}
-				w.runner.Open = func(context.Context, *schema.Provisioner, bool) (reconcile.Directory, error) { return d, nil }
+				w.Runner.Open = func(context.Context, *schema.Provisioner, bool) (reconcile.Directory, error) { return d, nil }
 				var points []point
-				w.runner.Progress = func(phase string, done, total int) {
+				w.Runner.Progress = func(phase string, done, total int) {
 					if phase == "apply" {
 						points = append(points, point{time.Now(), done, total})
 					}
 				}
-				w.apply(reconcile.RunApplied)
+				w.Apply(reconcile.RunApplied)
 				first, last := points[0], points[len(points)-1]
 				if first.done != 0 || last.done != last.total || last.total != d.calls {
 					t.Errorf("from %d of %d to %d of %d; there were %d calls", first.done, first.total, last.done, last.total, d.calls)
@@ -64,19 +64,19 @@ func (b broken) CreateUser(ctx context.Context, a reconcile.Attributes) (reconci
 }
 
 func TestProgressEndsWhateverFails(t *testing.T) {
-	w := newWorld(t)
-	w.commit("enabled: true", people(5)+group("g", "Group", 1, 1)+group("h", "Half", 2, 3))
+	w := newEnv(t)
+	w.Commit("enabled: true", reconciletest.People(5)+reconciletest.Group("g", "Group", 1, 1)+reconciletest.Group("h", "Half", 2, 3))
 	d := broken{&distant{Directory: &reconciletest.Directory{}, places: make(chan struct{}, 5)}}
-	w.runner.Open = func(context.Context, *schema.Provisioner, bool) (reconcile.Directory, error) { return d, nil }
+	w.Runner.Open = func(context.Context, *schema.Provisioner, bool) (reconcile.Directory, error) { return d, nil }
 	done, total := 0, 1
-	w.runner.Progress = func(phase string, d, t int) { done, total = d, t }
-	w.apply(reconcile.RunPartial)
+	w.Runner.Progress = func(phase string, d, t int) { done, total = d, t }
+	w.Apply(reconcile.RunPartial)
 	if done != total {
 		t.Errorf("progress ended at %d of %d", done, total)
 	}
-	w.audit.FailBegin = 2
-	w.commit("enabled: true", people(9)+group("g", "Group", 1, 1)+group("h", "Half", 2, 3))
-	if _, err := w.run(true); err == nil {
+	w.Audit.FailBegin = 2
+	w.Commit("enabled: true", reconciletest.People(9)+reconciletest.Group("g", "Group", 1, 1)+reconciletest.Group("h", "Half", 2, 3))
+	if _, err := w.Run(true); err == nil {
 		t.Fatal("a journal that takes nothing more did not stop the run")
 	}
 	if done != total {

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -21,7 +22,7 @@ func (s *session) recover(ctx context.Context) error {
 	}
 	for i := range changes {
 		if d := &changes[i]; d.Result == ResultDone && d.Member == "" {
-			ledger.record(&d.Change, d.ID, leavingIf(d), s.now())
+			ledger.Record(&d.Change, d.ID, leavingIf(d), s.now())
 		}
 	}
 	if !s.req.Apply {
@@ -37,8 +38,8 @@ func (s *session) recover(ctx context.Context) error {
 		Changes: changes, RosterVersion: s.Version}
 	r.Errors = []string{fmt.Sprintf("the run ended without a report: %d of %d changes had been begun; completed from the journal by the next run",
 		len(changes), cut.Intent.ReleasedChanges)}
-	r.count()
-	status := s.status(r, ledger)
+	r.Count()
+	status := NextStatus(StatusInput{Before: s.past.Status, Report: r, Ledger: ledger, Provisioner: s.provisioner, Started: s.started})
 	if _, err := s.Audit.Conclude(ctx, Conclusion{Report: r, Ledger: ledger, Status: status}); err != nil {
 		return fmt.Errorf("publish its report: %w", err)
 	}
@@ -62,7 +63,7 @@ func resolve(ctx context.Context, f Finder, entries []Entry) ([]Done, error) {
 		last[e.Seq] = e
 	}
 	var out []Done
-	for _, seq := range sortedInts(last) {
+	for _, seq := range slices.Sorted(maps.Keys(last)) {
 		e := last[seq]
 		for _, d := range e.Changes {
 			if !e.Ended {
@@ -101,13 +102,4 @@ func lookUp(ctx context.Context, f Finder, d *Done) error {
 		return found(g.ID, ok, err)
 	}
 	return nil
-}
-
-func sortedInts[V any](m map[int]V) []int {
-	out := make([]int, 0, len(m))
-	for k := range m {
-		out = append(out, k)
-	}
-	slices.Sort(out)
-	return out
 }

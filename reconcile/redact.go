@@ -38,15 +38,6 @@ func newVeil(key []byte, mappings ...*schema.Mapping) *veil {
 	return v
 }
 
-// veilOf is the veil of a run: over what the declarations redact, and over what those did that were last applied.
-func (s *session) veilOf(last applied) *veil {
-	mappings := []*schema.Mapping{s.req.Declarations.Mappings[s.provisioner.Mapping]}
-	if last.decls != nil {
-		mappings = append(mappings, last.decls.Mappings[last.provisioner.Mapping])
-	}
-	return newVeil(s.RedactKey, mappings...)
-}
-
 // value hides one value. An absent one and one that is hidden already stay as they are.
 func (v *veil) value(path, value string) string {
 	if v == nil || !v.paths[path] || value == "" || strings.HasPrefix(value, redactedPrefix) {
@@ -158,20 +149,4 @@ func (v *veil) effects(c *Change) []effect {
 		effects[i].value = v.value(effects[i].attribute, effects[i].value)
 	}
 	return effects
-}
-
-// veiledJournal keeps secrets out of a journal: its entries become the report of a run that is cut off.
-type veiledJournal struct {
-	journal
-	veil *veil
-}
-
-func (j veiledJournal) Begin(e Entry) error {
-	e.Changes = j.veil.done(e.Changes)
-	return j.journal.Begin(e)
-}
-
-func (j veiledJournal) End(e Entry) error {
-	e.Changes = j.veil.done(e.Changes)
-	return j.journal.End(e)
 }

@@ -10,12 +10,13 @@ import (
 	"testing"
 
 	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/reconciletest"
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
 // secretive maps a secret into the title; salaries are secret-1 and up, raised for those in the list.
 func secretive(n int, raised ...int) string {
-	cue := people(n) + group("g", "Group", 1, n) + `
+	cue := reconciletest.People(n) + reconciletest.Group("g", "Group", 1, n) + `
 attributeTypes: salary: {type: "string", redact: true}
 mappings: m: {user: _, scim: title: user.attributes.salary}
 `
@@ -38,10 +39,10 @@ func hashed(key, path, value string) string {
 }
 
 // shown is everything that a run lets people see.
-func shown(t *testing.T, w *world, r *reconcile.RunResult) string {
+func shown(t *testing.T, w *env, r *reconcile.RunResult) string {
 	t.Helper()
 	var b strings.Builder
-	for _, v := range []any{r.Plan, r.Report, r.Recovered, w.audit.Reports} {
+	for _, v := range []any{r.Plan, r.Report, r.Recovered, w.Audit.Reports} {
 		data, err := json.Marshal(v)
 		if err != nil {
 			t.Fatal(err)
@@ -49,12 +50,12 @@ func shown(t *testing.T, w *world, r *reconcile.RunResult) string {
 		b.Write(data)
 	}
 	if r.Plan != nil {
-		if err := r.Plan.WriteText(&b, nil); err != nil {
+		if err := reconcile.PlanText(&b, r.Plan, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if r.Report != nil {
-		if err := r.Report.WriteText(&b, nil); err != nil {
+		if err := reconcile.ReportText(&b, r.Report, nil); err != nil {
 			t.Fatal(err)
 		}
 		b.WriteString(reconcile.ReportMarkdown(r.Report))
@@ -65,18 +66,18 @@ func shown(t *testing.T, w *world, r *reconcile.RunResult) string {
 func TestSecretsAreSentButNotShown(t *testing.T) {
 	for _, key := range []string{"", "a key of the daemon"} {
 		t.Run("with the key "+key, func(t *testing.T) {
-			w := newWorld(t)
-			w.runner.RedactKey = []byte(key)
-			w.commit("enabled: true", secretive(3))
-			planned, err := w.run(false)
+			w := newEnv(t)
+			w.Runner.RedactKey = []byte(key)
+			w.Commit("enabled: true", secretive(3))
+			planned, err := w.Run(false)
 			if err != nil {
 				t.Fatal(err)
 			}
-			result, err := w.run(true)
+			result, err := w.Run(true)
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, u := range w.sim.State().Users {
+			for _, u := range w.Sim.State().Users {
 				if !strings.HasPrefix(u.Title, "secret-") {
 					t.Errorf("%s has the title %q", u.UserName, u.Title)
 				}
@@ -101,9 +102,9 @@ func TestSecretsAreSentButNotShown(t *testing.T) {
 
 func TestTheDigestIsOverTrueValues(t *testing.T) {
 	digest := func(raised int) string {
-		w := newWorld(t) // without a key all values look alike
-		w.commit("enabled: true", secretive(3, raised))
-		result, err := w.run(false)
+		w := newEnv(t) // without a key all values look alike
+		w.Commit("enabled: true", secretive(3, raised))
+		result, err := w.Run(false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -128,19 +129,19 @@ func TestAnApprovalOfSecretsPassesAPartOfThem(t *testing.T) {
 		{"the set itself, with another key", "other", []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, 12},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := newWorld(t)
-			w.runner.RedactKey = []byte("key")
-			w.commit("enabled: true", secretive(12))
-			w.apply(reconcile.RunApplied)
-			w.commit("enabled: true", secretive(12, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12))
-			held := w.apply(reconcile.RunHeld)
+			w := newEnv(t)
+			w.Runner.RedactKey = []byte("key")
+			w.Commit("enabled: true", secretive(12))
+			w.Apply(reconcile.RunApplied)
+			w.Commit("enabled: true", secretive(12, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12))
+			held := w.Apply(reconcile.RunHeld)
 			if held.Counts.Held != 12 {
 				t.Fatalf("%d changes are held", held.Counts.Held)
 			}
-			w.runner.RedactKey = []byte(c.key)
-			w.commit("enabled: true", secretive(12, c.raised...)+fmt.Sprintf("approvals: %q: {reason: \"a raise for all\", expires: %q}\n", held.HeldDigest,
-				w.now.AddDate(0, 0, 2).Format("2006-01-02")))
-			result, err := w.run(true)
+			w.Runner.RedactKey = []byte(c.key)
+			w.Commit("enabled: true", secretive(12, c.raised...)+fmt.Sprintf("approvals: %q: {reason: \"a raise for all\", expires: %q}\n", held.HeldDigest,
+				w.Now.AddDate(0, 0, 2).Format("2006-01-02")))
+			result, err := w.Run(true)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -152,15 +153,15 @@ func TestAnApprovalOfSecretsPassesAPartOfThem(t *testing.T) {
 }
 
 func TestTheJournalHoldsNoSecret(t *testing.T) {
-	w := newWorld(t)
-	w.runner.RedactKey = []byte("key")
-	w.commit("enabled: true", secretive(5))
-	w.audit.FailBegin, w.audit.LoseConclusion = 5, true
-	if _, err := w.run(true); err == nil {
+	w := newEnv(t)
+	w.Runner.RedactKey = []byte("key")
+	w.Commit("enabled: true", secretive(5))
+	w.Audit.FailBegin, w.Audit.LoseConclusion = 5, true
+	if _, err := w.Run(true); err == nil {
 		t.Fatal("the run was not cut off")
 	}
-	w.audit.FailBegin = 0
-	past, err := w.audit.Past(t.Context(), "aws")
+	w.Audit.FailBegin = 0
+	past, err := w.Audit.Past(t.Context(), "aws")
 	if err != nil || past.Interrupted == nil {
 		t.Fatalf("nothing was interrupted: %v", err)
 	}
@@ -175,7 +176,7 @@ func TestTheJournalHoldsNoSecret(t *testing.T) {
 	if strings.Contains(string(entries), "secret-") || hashes == 0 {
 		t.Errorf("the journal holds %s", entries)
 	}
-	result, err := w.run(true)
+	result, err := w.Run(true)
 	if err != nil || result.Recovered == nil {
 		t.Fatalf("it was not recovered: %v", err)
 	}
@@ -186,11 +187,11 @@ func TestTheJournalHoldsNoSecret(t *testing.T) {
 
 // The secret of before shows when its attribute is mapped elsewhere or no more.
 func TestTheOldMappingsSecretsStaySecret(t *testing.T) {
-	w := newWorld(t)
-	w.commit("enabled: true", secretive(5))
-	w.apply(reconcile.RunApplied)
-	w.commit("enabled: true", strings.Replace(secretive(5), "title: user.attributes.salary", "title: user.userId", 1))
-	result, err := w.run(true)
+	w := newEnv(t)
+	w.Commit("enabled: true", secretive(5))
+	w.Apply(reconcile.RunApplied)
+	w.Commit("enabled: true", strings.Replace(secretive(5), "title: user.attributes.salary", "title: user.userId", 1))
+	result, err := w.Run(true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,21 +202,21 @@ func TestTheOldMappingsSecretsStaySecret(t *testing.T) {
 
 // A name that is taken is named in the reason.
 func TestAReasonThatQuotesASecretDoesNotShowIt(t *testing.T) {
-	w := newWorld(t)
-	w.runner.RedactKey = []byte("key")
-	cue := people(2) + group("g", "Group", 1, 2) + `
+	w := newEnv(t)
+	w.Runner.RedactKey = []byte("key")
+	cue := reconciletest.People(2) + reconciletest.Group("g", "Group", 1, 2) + `
 attributeTypes: badge: {type: "string", redact: true}
 mappings: n: {user: #User, scim: {userName: "\(user.attributes.badge)@example.com", displayName: user.userId, active: true,
 	name: {givenName: user.firstName, familyName: user.lastName}, emails: [{value: user.email, type: "work", primary: true}]}}
 users: u1: attributes: badge: "secret-1"
 users: u2: attributes: badge: "secret-2"
 `
-	w.commit(`enabled: true, groups: ["g"]`, cue)
-	w.commits[0].Provisioners["aws"].Mapping = "n"
-	if _, err := w.sim.PutUser(awssim.User{UserName: "secret-1@example.com", DisplayName: "Somebody", Name: &awssim.Name{GivenName: "S", FamilyName: "B"}, Active: true}); err != nil {
+	w.Commit(`enabled: true, groups: ["g"]`, cue)
+	w.Commits[0].Provisioners["aws"].Mapping = "n"
+	if _, err := w.Sim.PutUser(awssim.User{UserName: "secret-1@example.com", DisplayName: "Somebody", Name: &awssim.Name{GivenName: "S", FamilyName: "B"}, Active: true}); err != nil {
 		t.Fatal(err)
 	}
-	result, err := w.run(true)
+	result, err := w.Run(true)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,54 +8,35 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// recall returns what is remembered of the directory, nil if it cannot be relied on: another process has run since, a run was cut off, or
+// Recall returns what is remembered of the directory, nil if it cannot be relied on: another process has run since, a run was cut off, or
 // the audit branch is not what we left.
-func (r *Runner) recall(p *schema.Provisioner, past *AuditState) *Recollection {
-	if r.Memory == nil || past.Status == nil || past.Interrupted != nil || past.OpenIntent != nil || past.DistrustReason != "" {
+func Recall(memory Memory, p *schema.Provisioner, past *AuditState) *Recollection {
+	if memory == nil || past.Status == nil || past.Interrupted != nil || past.OpenIntent != nil || past.DistrustReason != "" {
 		return nil
 	}
-	known := r.Memory.Recall(p.Key)
+	known := memory.Recall(p.Key)
 	if known == nil || known.Check() != nil || known.Identity != p.Identity() || known.Run != past.Status.Run {
 		return nil
 	}
 	return known
 }
 
-// keep hands on what is known of the directory after a run: under the run that the status names from here on.
-func (s *session) keep(run string, receipt Receipt) {
-	if s.Memory == nil {
-		return
-	}
-	if s.was != "" {
-		s.Memory.Keep(s.was, nil)
-	}
-	if s.memory == nil {
-		s.Memory.Keep(s.provisioner.Key, nil)
-		return
-	}
-	r := *s.memory
-	if r.Run = run; receipt.Commit == "" { // only counted: the status is still the one before
-		r.Run = s.past.Status.Run
-	}
-	s.Memory.Keep(s.provisioner.Key, &r)
-}
-
-// remember brings what was seen up to date with what was written since: by what the directory answered, and by what it accepted.
-func (v *sight) remember(a *applier) {
+// Record brings what was seen up to date with what was written since: by what the directory answered, and by what it accepted.
+func (v *sight) Record(r *ApplyResult, at time.Time) {
 	gains, losses := map[string][]string{}, map[string][]string{} // user ids by group id
-	for i := range a.results {
-		switch d := &a.results[i]; {
-		case a.uncertain[i]:
+	for i := range r.Changes {
+		switch d := &r.Changes[i]; {
+		case r.Uncertain[i]:
 			v.doubt(d)
 		case d.Result != ResultDone:
 		case d.Kind == AddMember:
-			gains[d.ID] = append(gains[d.ID], a.memberID(d.Member))
+			gains[d.ID] = append(gains[d.ID], r.MemberID(d.Member))
 		case d.Kind == RemoveMember:
-			losses[d.ID] = append(losses[d.ID], a.memberID(d.Member))
+			losses[d.ID] = append(losses[d.ID], r.MemberID(d.Member))
 		case d.Kind.OfUser():
-			v.wroteUser(d, a.answers[d.Key])
+			v.wroteUser(d, r.Users[d.Key])
 		default:
-			v.wroteGroup(d, a.now())
+			v.wroteGroup(d, at)
 		}
 	}
 	for group, ids := range gains {
@@ -92,7 +73,7 @@ func (v *sight) wroteGroup(d *Done, at time.Time) {
 	if have := v.group(d.ID); have != nil {
 		g = *have
 	}
-	update := groupUpdate(d.Attributes)
+	update := NewGroupUpdate(d.Attributes)
 	g.DisplayName, g.ExternalID = cmp.Or(update.DisplayName, g.DisplayName), cmp.Or(update.ExternalID, g.ExternalID)
 	v.putGroup(g)
 	if d.Kind == CreateGroup {

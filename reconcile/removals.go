@@ -2,7 +2,9 @@ package reconcile
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"sort"
 
 	"github.com/seed-d64a251c/roster/schema"
 )
@@ -46,7 +48,7 @@ func holdMemberRemovals(in *gateInput, limit *schema.Limit) map[int]string {
 		}
 	}
 	out := map[int]string{}
-	for _, key := range sortedKeys(removed) {
+	for _, key := range slices.Sorted(maps.Keys(removed)) {
 		have, left := len(in.linking.State.Groups[key].Members), len(in.target.State.Groups[key].Members)
 		allowed, recent := membersMayGo(limit, have), in.recent(key)
 		why := ""
@@ -71,6 +73,13 @@ func holdMemberRemovals(in *gateInput, limit *schema.Limit) map[int]string {
 
 // membersMayGo is how many members a group of some size may lose in 24 hours. It does not fall as the size grows.
 func membersMayGo(limit *schema.Limit, size int) int { return bound(limit, 5, 30, 100, size) }
+
+// EnoughMembers is the least size of a group at which gate memberRemovals lets so many members go, and one more than are removed at
+// least. have is the size that the group was last known to have.
+func (in PlanInput) EnoughMembers(group string, removed, have int) int {
+	limit, gone := in.Provisioner.Limits["memberRemovals"], removed+in.Status.recentRemovals(group, in.Now)
+	return max(removed+1, sort.Search(have, func(size int) bool { return membersMayGo(limit, size) >= gone }))
+}
 
 func holdSignInNames(in *gateInput, limit *schema.Limit) map[int]string {
 	renames := func(c *Change) bool {

@@ -66,28 +66,6 @@ func (r *Runner) lastDeclared(ctx context.Context, key string, s *Status) (*sche
 	return nil, fmt.Errorf("provisioner %q is no longer declared, and commit %.7s does not declare it either", key, commit)
 }
 
-// nobody is desired for a removed provisioner: its people leave, its groups stay as they are.
-func nobody(p *schema.Provisioner) *Desired {
-	return &Desired{Users: map[string]*DesiredUser{}, Groups: map[string]*DesiredGroup{}, AllUsers: p.AllUsers, Removed: true,
-		membership: &schema.Membership{}}
-}
-
-// retired reports whether nothing is left to be done for a removed provisioner.
-func (s *session) retired(r *Report, ledger *Ledger) bool {
-	if plan := s.out.Plan; plan == nil || !plan.removed || r.Counts.Done < len(r.Changes) || len(r.Errors) > 0 {
-		return false
-	}
-	if s.provisioner.Deprovision.DeleteAfterDays == nil {
-		return true
-	}
-	for _, owned := range ledger.Users {
-		if owned.LeftScopeAt != nil { // has a date on which to be deleted
-			return false
-		}
-	}
-	return true
-}
-
 // pastOf returns what earlier runs of a provisioner left, under an earlier key if it was renamed.
 func (r *Runner) pastOf(ctx context.Context, key string, p *schema.Provisioner) (past *AuditState, was string, err error) {
 	past, err = r.Audit.Past(ctx, key)

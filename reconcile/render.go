@@ -3,8 +3,11 @@ package reconcile
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+
+	"github.com/seed-d64a251c/roster/schema"
 )
 
 // A page of changes is the same in every rendering: a verdict, then sections, the riskiest first, each with its count.
@@ -112,7 +115,7 @@ func more(left []*Done) string {
 		counts[d.Key]++
 		names[d.Key] = d.Name
 	}
-	groups := sortedKeys(counts)
+	groups := slices.Sorted(maps.Keys(counts))
 	slices.SortStableFunc(groups, func(a, b string) int { return cmp.Compare(counts[b], counts[a]) })
 	word := map[Kind]string{RemoveMember: "from", AddMember: "in"}[left[0].Kind]
 	listed := make([]string, 0, few)
@@ -125,7 +128,7 @@ func more(left []*Done) string {
 	}
 	text += ": " + strings.Join(listed, ", ")
 	if n := len(groups) - few; n > 0 {
-		text += fmt.Sprintf(", and those of %s", plural(n, "more group"))
+		text += fmt.Sprintf(", and those of %s", schema.Count(n, "more group"))
 	}
 	return text
 }
@@ -135,12 +138,12 @@ func notListed(cut int, where string) string {
 	if cut == 0 {
 		return ""
 	}
-	return fmt.Sprintf(" (%s not listed below%s)", plural(cut, "change"), where)
+	return fmt.Sprintf(" (%s not listed below%s)", schema.Count(cut, "change"), where)
 }
 
 func describe(d *Done) item {
 	it := item{}
-	it.sign, it.text = subject(&d.Change)
+	it.sign, it.text = sign(&d.Change), d.Subject()
 	var detail []string
 	if values := values(&d.Change); values != "" {
 		detail = append(detail, values)
@@ -174,15 +177,14 @@ func describe(d *Done) item {
 	return it
 }
 
-func subject(c *Change) (sign, text string) {
+func sign(c *Change) string {
 	switch c.Kind {
-	case AddMember:
-		return "+", fmt.Sprintf("%s in %s", cmp.Or(c.MemberName, c.Member), c.Name)
-	case RemoveMember:
-		return "-", fmt.Sprintf("%s from %s", cmp.Or(c.MemberName, c.Member), c.Name)
+	case AddMember, CreateUser, CreateGroup:
+		return "+"
+	case RemoveMember, DeleteUser, DeleteGroup, DeactivateUser:
+		return "-"
 	}
-	sign = map[Kind]string{CreateUser: "+", CreateGroup: "+", DeleteUser: "-", DeleteGroup: "-", DeactivateUser: "-"}[c.Kind]
-	return cmp.Or(sign, "~"), fmt.Sprintf("%s (%s)", c.Name, c.Key)
+	return "~"
 }
 
 // values shows old and new of what changes; a creation's values are its declaration's business.
@@ -274,7 +276,7 @@ func verdict(changes []Done) (string, Tone) {
 // releasable reports whether an approval would release anything of what is held.
 func releasable(changes []Done) bool {
 	return slices.ContainsFunc(changes, func(d Done) bool {
-		return len(d.Held) > 0 && d.Waiting == "" && d.approvable() && d.Held[0].Gate != "dependency"
+		return len(d.Held) > 0 && d.Waiting == "" && d.Approvable() && d.Held[0].Gate != "dependency"
 	})
 }
 
@@ -296,19 +298,12 @@ func holds(changes []Done) []Hold {
 		}
 	}
 	for i, h := range order {
-		order[i].Reason = fmt.Sprintf("%s (%s)", h.Reason, plural(counts[h], "change"))
+		order[i].Reason = fmt.Sprintf("%s (%s)", h.Reason, schema.Count(counts[h], "change"))
 		if h.NotApprovable {
 			order[i].Reason += "; no approval releases it"
 		}
 	}
 	return order
-}
-
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // undone wraps planned changes as ones without a result.

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/reconciletest"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -40,31 +41,31 @@ func golden(t *testing.T, name, got string) {
 
 // TestRenderings shows one plan with everything in it that people must see: what is held, removals, drift, renames, additions.
 func TestRenderings(t *testing.T) {
-	w := newWorld(t)
-	w.sim.Options.Seed = 1
+	w := newEnv(t)
+	w.Sim.Options.Seed = 1
 	const p = "enabled: true\ngroups: [\"dev\", \"ops\"]"
-	w.commit(p, people(12)+group("dev", "Developers", 1, 9)+group("ops", "Operators", 5, 12))
-	w.apply(reconcile.RunApplied)
-	st := w.sim.State()
+	w.Commit(p, reconciletest.People(12)+reconciletest.Group("dev", "Developers", 1, 9)+reconciletest.Group("ops", "Operators", 5, 12))
+	w.Apply(reconcile.RunApplied)
+	st := w.Sim.State()
 	drifted, _ := st.User("name3@example.com")
 	drifted.Title = "Chief of Everything"
 	drifted.DisplayName = "Chief"
-	if _, err := w.sim.PutUser(drifted); err != nil {
+	if _, err := w.Sim.PutUser(drifted); err != nil {
 		t.Fatal(err)
 	}
-	w.commit("enabled: true\ngroups: [\"dev\"]", strings.Replace(people(14), "name2", "renamed2", 2)+group("dev", "Developers & friends", 1, 8)+
-		"groups: dev: members: {u13: {}, u14: {}}\n"+group("ops", "Operators", 5, 12))
-	result, err := w.run(false)
+	w.Commit("enabled: true\ngroups: [\"dev\"]", strings.Replace(reconciletest.People(14), "name2", "renamed2", 2)+reconciletest.Group("dev", "Developers & friends", 1, 8)+
+		"groups: dev: members: {u13: {}, u14: {}}\n"+reconciletest.Group("ops", "Operators", 5, 12))
+	result, err := w.Run(false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan := anonymous(t, result.Plan, w.server.URL)
+	plan := anonymous(t, result.Plan, w.Server.URL)
 	var text strings.Builder
-	if err := plan.WriteText(&text, nil); err != nil {
+	if err := reconcile.PlanText(&text, plan, nil); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "plan.txt", text.String())
-	golden(t, "plan.md", plan.Markdown())
+	golden(t, "plan.md", reconcile.PlanMarkdown(plan))
 	b, err := json.MarshalIndent(plan, "", "  ")
 	if err != nil {
 		t.Fatal(err)
@@ -92,11 +93,11 @@ func TestPlansOfEverySize(t *testing.T) {
 	for _, n := range []int{3, 300, 30_000} {
 		plan := sized(n)
 		var text strings.Builder
-		if err := plan.WriteText(&text, nil); err != nil {
+		if err := reconcile.PlanText(&text, plan, nil); err != nil {
 			t.Fatal(err)
 		}
 		golden(t, fmt.Sprintf("plan-%d.txt", n), text.String())
-		md := plan.Markdown()
+		md := reconcile.PlanMarkdown(plan)
 		golden(t, fmt.Sprintf("plan-%d.md", n), md)
 		if len(md) > reconcile.MaxMarkdown {
 			t.Errorf("%d changes: %d bytes of Markdown, want at most %d", n, len(md), reconcile.MaxMarkdown)

@@ -1,6 +1,10 @@
 package reconcile
 
-import "time"
+import (
+	"maps"
+	"slices"
+	"time"
+)
 
 // Outcome is how a run ended.
 type Outcome string
@@ -87,6 +91,15 @@ func (r *Report) ObservedSince() time.Time {
 	return r.Started
 }
 
+// Record enters a plan and the results of its changes, and the outcome that follows from them.
+func (r *Report) Record(plan *Plan, results []Done) {
+	r.Digest, r.Changes, r.Counts, r.Warnings = plan.Digest, results, plan.Counts, plan.Notices
+	r.Approvals, r.Violations, r.CachedRead = plan.Approvals, plan.Violations, plan.CachedRead
+	r.HeldDigest = heldAtTheEnd(plan, results)
+	r.Count()
+	r.Outcome = r.judge()
+}
+
 // Counts sums a run up.
 type Counts struct {
 	DesiredUsers   int `json:"desiredUsers"`
@@ -101,4 +114,89 @@ type Counts struct {
 	Failed         int `json:"failed"`
 	Waiting        int `json:"waiting"`
 	Unknown        int `json:"unknown"`
+}
+
+// heldAtTheEnd is the digest of what is held, with the ids that the run has assigned.
+func heldAtTheEnd(plan *Plan, results []Done) string {
+	var held []Change
+	for i := range results {
+		if results[i].Result == ResultHeld {
+			held = append(held, results[i].Change)
+		}
+	}
+	if len(held) == 0 {
+		return ""
+	}
+	return digest(plan.Identity, held, func(*Change) bool { return true })
+}
+
+// Count counts the changes by their results.
+func (r *Report) Count() {
+	c := &r.Counts
+	c.Done, c.Held, c.Skipped, c.Failed, c.Waiting, c.Unknown = 0, 0, 0, 0, 0, 0
+	for i := range r.Changes {
+		switch r.Changes[i].Result {
+		case ResultDone:
+			c.Done++
+		case ResultHeld:
+			c.Held++
+		case ResultSkipped:
+			c.Skipped++
+		case ResultFailed:
+			c.Failed++
+		case ResultWaiting:
+			c.Waiting++
+		case ResultUnknown:
+			c.Unknown++
+		}
+	}
+}
+
+// judge names the run after its worst part.
+func (r *Report) judge() Outcome {
+	c := r.Counts
+	switch {
+	case c.Failed+c.Skipped+c.Unknown > 0:
+		return RunPartial
+	case c.Held+c.Waiting > 0:
+		return RunHeld
+	case c.Done > 0:
+		return RunApplied
+	}
+	return RunInSync
+}
+
+// carried reports whether everything that an approval released is done: until then it goes on counting.
+func (r *Report) carried(approval string) bool {
+	return !slices.ContainsFunc(r.Changes, func(d Done) bool { return d.Approval == approval && d.Result != ResultDone })
+}
+
+// complete reports whether every intended change is done; drift never keeps the status back.
+func (r *Report) complete() bool {
+	return !slices.ContainsFunc(r.Changes, func(d Done) bool { return d.Origin == Intended && d.Result != ResultDone })
+}
+
+// removals counts what the run took away without an approval, for the gates that look back 24 hours.
+func (r *Report) removals() []Removal {
+	users, groups := 0, map[string]int{}
+	for i := range r.Changes {
+		d := &r.Changes[i]
+		if d.Result != ResultDone && d.Result != ResultUnknown || d.Approval != "" { // what had a word does not count against the next
+			continue
+		}
+		switch d.Kind {
+		case DeactivateUser, DeleteUser:
+			users++
+		case RemoveMember:
+			groups[d.Key]++
+		}
+	}
+	var out []Removal
+	if users > 0 {
+		out = append(out, Removal{Time: r.Finished, Count: users})
+	}
+	for _, key := range slices.Sorted(maps.Keys(groups)) {
+		out = append(out, Removal{Time: r.Finished, Group: key, Count: groups[key]})
+	}
+	return out
 }

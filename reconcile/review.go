@@ -1,20 +1,12 @@
 package reconcile
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/seed-d64a251c/roster/schema"
 )
-
-// Reviewer knows what people approved. A forge is one.
-type Reviewer interface {
-	// Approved lists what the merges between two commits of the branch, from excluded and to included, come to when each is made of
-	// what was approved. It may be called concurrently. An error holds what would need the answer; it fails no run.
-	Approved(ctx context.Context, from, to string) ([]ReviewedMerge, error)
-}
 
 // ReviewedMerge is one merge as it was approved: the declarations before it, and those that merging the approved head gives.
 type ReviewedMerge struct {
@@ -31,52 +23,36 @@ type Reviewed struct {
 	Missing []string
 }
 
-// reviewed works out what was approved. It is nil where no review is required: neither now, nor by what was last applied, so that a
-// commit cannot lift the rule for itself.
-func (s *session) reviewed(ctx context.Context, in PlanInput) (*Reviewed, error) {
-	var before *schema.Declarations
-	if s.past.Status != nil && s.past.Status.LastApplied != nil {
-		decls, err := s.Source.Declarations(ctx, s.past.Status.LastApplied.Commit)
-		if ctx.Err() != nil {
-			return nil, err
-		}
-		if err == nil {
-			before = decls
-		}
+// ReviewHistory is what is known of the reviews of all that was merged since the last applied commit.
+type ReviewHistory struct {
+	Applied *schema.Declarations // of the last applied commit; nil when nothing was applied, or it cannot be read
+	Merges  []ReviewedMerge
+	Missing []string // why reviews of a part of the history are not known
+}
+
+// Reviewed returns what was reviewed, for a plan of the same input. What the last applied commit would change as well is drift, or a
+// date that has come: no merge brought it.
+func (h *ReviewHistory) Reviewed(in PlanInput) *Reviewed {
+	if h == nil {
+		return nil
 	}
-	if !reviews(s.req.Declarations, in.Provisioner.Key) && !reviews(before, in.Provisioner.Key) {
-		return nil, nil
+	out := &Reviewed{allowed: map[effect]bool{}, Missing: slices.Clone(h.Missing)}
+	if h.Applied != nil {
+		out.allow(in, h.Applied, nil)
 	}
-	out := &Reviewed{allowed: map[effect]bool{}}
-	if before == nil {
-		out.Missing = []string{"nothing was applied before, so there is nothing that a reviewed change could be compared with"}
-		return out, nil
-	}
-	// What the last applied commit would change as well is drift, or a date that has come: no merge brought it.
-	out.allow(in, before, nil)
-	if s.past.Status.LastApplied.Commit == s.req.Commit.ID {
-		return out, nil
-	}
-	if s.Review == nil {
-		out.Missing = []string{"no forge is configured that could say what was approved"}
-		return out, nil
-	}
-	merges, err := s.Review.Approved(ctx, s.past.Status.LastApplied.Commit, s.req.Commit.ID)
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil, err
-		}
-		out.Missing = []string{"the forge cannot say what was approved: " + err.Error()}
-		return out, nil
-	}
-	for _, m := range merges {
+	for _, m := range h.Merges {
 		if m.Why != "" {
 			out.Missing = append(out.Missing, m.Name+": "+m.Why)
 			continue
 		}
 		out.allow(in, m.Merged, planned(in, m.Base))
 	}
-	return out, nil
+	return out
+}
+
+// ReviewRequired reports whether declarations require a review of a provisioner's changes.
+func ReviewRequired(d *schema.Declarations, provisioner string) bool {
+	return d != nil && d.Provisioners[provisioner] != nil && d.Provisioners[provisioner].Review == "required"
 }
 
 // allow adds what a plan for the declarations would change and is not among without.
@@ -100,10 +76,6 @@ func planned(in PlanInput, d *schema.Declarations) map[effect]bool {
 	}
 	in.Provisioner, in.Want, in.Reviewed, in.Approvals, in.HeldReports = p, want, nil, nil, nil
 	return aimsOf(NewPlan(in).Changes)
-}
-
-func reviews(d *schema.Declarations, key string) bool {
-	return d != nil && d.Provisioners[key] != nil && d.Provisioners[key].Review == "required"
 }
 
 // holdUnreviewed holds intended changes that go beyond what was approved, and names what is more.

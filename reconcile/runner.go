@@ -45,14 +45,6 @@ type Runner struct {
 	Log      *slog.Logger
 }
 
-// Source is where declarations come from. Both methods may be called concurrently.
-type Source interface {
-	// Declarations loads and checks a commit: schema.Problems if it is invalid, fs.ErrNotExist if there is no such commit.
-	Declarations(ctx context.Context, commit string) (*schema.Declarations, error)
-	// IsAncestor reports whether b descends from a, or is a: fs.ErrNotExist if a is not there any more.
-	IsAncestor(ctx context.Context, a, b string) (bool, error)
-}
-
 // Request asks for one run.
 type Request struct {
 	Provisioner  string
@@ -113,7 +105,7 @@ func (r *Runner) Run(ctx context.Context, req Request) (*RunResult, error) {
 		return out, nil
 	}
 	s := &session{Runner: r, req: req, provisioner: p, past: past, was: was, started: r.now(), out: out}
-	s.memory = r.recall(p, past)
+	s.memory = Recall(r.Memory, p, past)
 	defer func() { out.Plan = s.veil.plan(out.Plan) }()
 	if past.Interrupted != nil {
 		if err := s.recover(ctx); err != nil {
@@ -146,11 +138,15 @@ func (r *Runner) now() time.Time {
 	return time.Now().UTC()
 }
 
-func (s *session) progress(phase string) func(done, total int) {
-	tell := s.Progress
+func (s *session) progressOf() func(phase string, done, total int) {
 	if s.req.Progress != nil {
-		tell = s.req.Progress
+		return s.req.Progress
 	}
+	return s.Progress
+}
+
+func (s *session) progress(phase string) func(done, total int) {
+	tell := s.progressOf()
 	if tell == nil {
 		return nil
 	}

@@ -57,7 +57,12 @@ func (s *session) plan(ctx context.Context) error {
 	in := PlanInput{Rewound: rewound, DistrustReason: s.past.DistrustReason, Provisioner: p, Want: want, Last: last.desired,
 		Ledger: s.past.Ledger, Status: s.past.Status, Approvals: s.req.Declarations.Approvals, HeldReports: printed, veil: s.veil, Lost: s.past.OpenIntent,
 		Edit: s.mappingEdit(last, want), Commit: s.req.Commit, Now: now}
-	if s.out.Plan, err = s.see(ctx, in); err != nil {
+	history, err := s.reviewHistory(ctx)
+	if err != nil {
+		return err
+	}
+	reader := &DirectoryReader{Directory: s.dir, Provisioner: p, Cached: s.memory, Started: now, Trigger: s.req.Trigger, Progress: s.progressOf()}
+	if s.out.Plan, s.sight, err = reader.Plan(ctx, in, history); err != nil {
 		return err
 	}
 	s.out.Plan.Dirty = s.req.Dirty
@@ -66,7 +71,7 @@ func (s *session) plan(ctx context.Context) error {
 			a.Author = s.Author(s.req.Commit.ID, s.req.Declarations.Approvals[a.Digest].Pos)
 		}
 	}
-	s.out.Plan.Violations = append(AssertDeclared(s.req.Declarations, now, want), AssertObserved(s.req.Declarations, s.sight.Observed, s.out.Plan.linking)...)
+	s.out.Plan.Violations = append(AssertDeclared(s.req.Declarations, now, want), AssertObserved(s.req.Declarations, s.sight.Observed, s.out.Plan.Linking)...)
 	for _, n := range append([]string{last.notice, s.cutOff}, s.req.Notices...) {
 		if n != "" {
 			s.out.Plan.notice("%s", n)
@@ -80,7 +85,7 @@ func (s *session) plan(ctx context.Context) error {
 
 func (s *session) desire(now time.Time) (*Desired, error) {
 	if s.req.Declarations.Provisioners[s.provisioner.Key] == nil {
-		return nobody(s.provisioner), nil
+		return DesiredOfRemoved(s.provisioner), nil
 	}
 	return Desire(s.req.Declarations, s.provisioner, now)
 }
@@ -146,26 +151,29 @@ func (s *session) rewound(ctx context.Context) (string, error) {
 // apply sends what the plan releases, between an intent and a report.
 func (s *session) apply(ctx context.Context) error {
 	plan := s.out.Plan
-	ledger := settle(s.past.Ledger, plan, s.confirmGone(ctx), s.started)
-	a := &applier{dir: s.dir, journal: veiledJournal{s.Audit, s.veil}, plan: plan, ledger: ledger, now: s.now, workers: s.provisioner.Rate.Concurrency,
-		grace: s.Grace, progress: s.progress("apply"), run: s.id()}
-	if a.grace == 0 {
-		a.grace = 10 * time.Second
+	ledger := NextLedger(s.past.Ledger, plan, s.confirmGone(ctx), s.started)
+	in := ApplyInput{Directory: s.dir, Journal: veiledJournal{s.Audit, s.veil}, Plan: plan, Ledger: ledger, Run: s.id(), Now: s.now,
+		Workers: s.provisioner.Rate.Concurrency, Grace: s.Grace, Progress: s.progress("apply")}
+	if in.Grace == 0 {
+		in.Grace = 10 * time.Second
 	}
-	var stopped error
-	if plan.Released() > 0 {
-		intent := Intent{Version: 1, Run: s.id(), Provisioner: plan.Provisioner, Identity: plan.Identity, Digest: plan.Digest,
-			ReleasedChanges: plan.Released(), Commit: s.req.Commit, Trigger: s.req.Trigger, Started: s.started, Host: s.Host, RosterVersion: s.Version}
-		if err := s.Audit.Intend(ctx, intent); err != nil {
-			return fmt.Errorf("publish the intent: %w", err)
-		}
-		stopped = a.apply(ctx)
-	} else {
-		a.prepare()
+	if plan.Released() == 0 {
+		return s.applied(ctx, ApplyNothing(in), nil)
 	}
-	s.sight.remember(a)
+	intent := Intent{Version: 1, Run: s.id(), Provisioner: plan.Provisioner, Identity: plan.Identity, Digest: plan.Digest,
+		ReleasedChanges: plan.Released(), Commit: s.req.Commit, Trigger: s.req.Trigger, Started: s.started, Host: s.Host, RosterVersion: s.Version}
+	if err := s.Audit.Intend(ctx, intent); err != nil {
+		return fmt.Errorf("publish the intent: %w", err)
+	}
+	result, stopped := Apply(ctx, in)
+	return s.applied(ctx, result, stopped)
+}
+
+// applied records what was sent and reports it. stopped is what ended it early, or nil.
+func (s *session) applied(ctx context.Context, result *ApplyResult, stopped error) error {
+	s.sight.Record(result, s.now())
 	s.memory = s.sight.Recollection
-	return errors.Join(stopped, s.conclude(ctx, s.report(a.results, stopped), ledger))
+	return errors.Join(stopped, s.conclude(ctx, s.report(result.Changes, stopped), result.Ledger))
 }
 
 func (s *session) id() string {
@@ -173,4 +181,83 @@ func (s *session) id() string {
 		s.runID = s.RunID()
 	}
 	return s.runID
+}
+
+// mappingEdit maps everybody in scope by the mapping of before and by that of now, and counts the difference. Nil when neither the mapping
+// nor the choice of it was edited.
+func (s *session) mappingEdit(last applied, want *Desired) *MappingEdit {
+	if last.provisioner == nil || want.Removed {
+		return nil
+	}
+	before, now := last.decls.Mappings[last.provisioner.Mapping], s.req.Declarations.Mappings[s.provisioner.Mapping]
+	if before == nil || now == nil || before.SameAs(now) {
+		return nil
+	}
+	return NewMappingEdit(before, now, s.req.Declarations, want, s.started)
+}
+
+// veilOf is the veil of a run: over what the declarations redact, and over what those did that were last applied.
+func (s *session) veilOf(last applied) *veil {
+	mappings := []*schema.Mapping{s.req.Declarations.Mappings[s.provisioner.Mapping]}
+	if last.decls != nil {
+		mappings = append(mappings, last.decls.Mappings[last.provisioner.Mapping])
+	}
+	return newVeil(s.RedactKey, mappings...)
+}
+
+// reviewHistory reads what was reviewed since the last applied commit. It is nil where no review is required: neither now, nor by what was
+// last applied, so that a commit cannot lift the rule for itself.
+func (s *session) reviewHistory(ctx context.Context) (*ReviewHistory, error) {
+	out := &ReviewHistory{}
+	if s.past.Status != nil && s.past.Status.LastApplied != nil {
+		decls, err := s.Source.Declarations(ctx, s.past.Status.LastApplied.Commit)
+		if ctx.Err() != nil {
+			return nil, err
+		}
+		if err == nil {
+			out.Applied = decls
+		}
+	}
+	if !ReviewRequired(s.req.Declarations, s.provisioner.Key) && !ReviewRequired(out.Applied, s.provisioner.Key) {
+		return nil, nil
+	}
+	if out.Applied == nil {
+		out.Missing = []string{"nothing was applied before, so there is nothing that a reviewed change could be compared with"}
+		return out, nil
+	}
+	if s.past.Status.LastApplied.Commit == s.req.Commit.ID {
+		return out, nil
+	}
+	if s.Review == nil {
+		out.Missing = []string{"no forge is configured that could say what was approved"}
+		return out, nil
+	}
+	var err error
+	out.Merges, err = s.Review.Approved(ctx, s.past.Status.LastApplied.Commit, s.req.Commit.ID)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, err
+		}
+		out.Missing = []string{"the forge cannot say what was approved: " + err.Error()}
+	}
+	return out, nil
+}
+
+// keep hands on what is known of the directory after a run: under the run that the status names from here on.
+func (s *session) keep(run string, receipt Receipt) {
+	if s.Memory == nil {
+		return
+	}
+	if s.was != "" {
+		s.Memory.Keep(s.was, nil)
+	}
+	if s.memory == nil {
+		s.Memory.Keep(s.provisioner.Key, nil)
+		return
+	}
+	r := *s.memory
+	if r.Run = run; receipt.Commit == "" { // only counted: the status is still the one before
+		r.Run = s.past.Status.Run
+	}
+	s.Memory.Keep(s.provisioner.Key, &r)
 }

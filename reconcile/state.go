@@ -37,10 +37,11 @@ func (u *User) Name() string { v, _ := u.Attributes.Get("userName"); return v }
 // Active reports whether the user may sign in.
 func (u *User) Active() bool { v, _ := u.Attributes.Get("active"); return v == "true" }
 
-// stranger is the member reference of an AWS user who is not ours. No key begins with "#".
-func stranger(id string) string { return "#" + id }
+// UnmanagedRef returns the member reference of a directory user that roster does not manage. No key begins with "#".
+func UnmanagedRef(id string) string { return "#" + id }
 
-func isStranger(member string) bool { return strings.HasPrefix(member, "#") }
+// UnmanagedID returns the directory's id of the user that a member reference names; ok is false if the reference is a key.
+func UnmanagedID(member string) (id string, ok bool) { return strings.CutPrefix(member, "#") }
 
 func (s State) clone() State {
 	c := State{Users: maps.Clone(s.Users), Groups: make(map[string]*Group, len(s.Groups))}
@@ -95,7 +96,7 @@ func (s State) applyUser(c *Change) {
 	if old := s.Users[c.Key]; old != nil {
 		u.ID, u.Attributes = old.ID, old.Attributes
 	}
-	u.Attributes = patch(u.Attributes, c.Attributes)
+	u.Attributes = PatchAttributes(u.Attributes, c.Attributes)
 	s.Users[c.Key] = u
 }
 
@@ -116,8 +117,8 @@ func (s State) applyGroup(c *Change) {
 	}
 }
 
-// patch returns attributes with changes applied; neither argument is modified.
-func patch(attributes Attributes, changes []AttributeChange) Attributes {
+// PatchAttributes returns attributes with changes applied; neither argument is modified.
+func PatchAttributes(attributes Attributes, changes []AttributeChange) Attributes {
 	out := make(Attributes, 0, len(attributes)+len(changes))
 	i := 0
 	for _, c := range changes {

@@ -8,8 +8,8 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// target is the state that a run works towards, with what does not show in it.
-type target struct {
+// Target is the state that a run works towards, with what does not show in it.
+type Target struct {
 	State State
 	// Left are our people who are no longer in scope, by key, with what becomes of them.
 	Left map[string]leaving
@@ -31,8 +31,8 @@ const (
 
 // aim overlays what is desired on what is linked: whatever roster does not manage stays as it is, so that Diff never has to be told
 // what to leave alone.
-func aim(l *Linking, want *Desired, ledger *Ledger, p *schema.Provisioner, now time.Time) *target {
-	t := &target{State: State{Users: maps.Clone(l.State.Users), Groups: make(map[string]*Group, len(want.Groups))}, Left: map[string]leaving{},
+func aim(l *Linking, want *Desired, ledger *Ledger, p *schema.Provisioner, now time.Time) *Target {
+	t := &Target{State: State{Users: maps.Clone(l.State.Users), Groups: make(map[string]*Group, len(want.Groups))}, Left: map[string]leaving{},
 		MakesWay: map[string]string{}, absent: map[string]bool{}}
 	met := 0
 	for key, have := range l.State.Users {
@@ -54,7 +54,7 @@ func aim(l *Linking, want *Desired, ledger *Ledger, p *schema.Provisioner, now t
 }
 
 // makeWay deletes who waits for deletion and holds a name that somebody wanted takes. Gate collision holds it until approved.
-func (t *target) makeWay(l *Linking, want *Desired, ledger *Ledger) {
+func (t *Target) makeWay(l *Linking, want *Desired, ledger *Ledger) {
 	waiting := map[string]string{} // name -> who waits
 	names := func(u *User, name func(string)) {
 		mail, _ := u.Attributes.Get("emails.value")
@@ -84,7 +84,7 @@ func (t *target) makeWay(l *Linking, want *Desired, ledger *Ledger) {
 }
 
 // keep gives somebody what is wanted. Who has it already is in the target as they are.
-func (t *target) keep(have *User, want *DesiredUser) {
+func (t *Target) keep(have *User, want *DesiredUser) {
 	if have.Unclaimed || !have.as(want) {
 		ours := Attributes{attribute("externalId", want.Key)}
 		t.State.Users[want.Key] = &User{Key: want.Key, ID: have.ID, Attributes: merge(merge(have.Attributes, want.Attributes), ours)}
@@ -92,7 +92,7 @@ func (t *target) keep(have *User, want *DesiredUser) {
 }
 
 // create adds somebody whom the directory has not. Somebody inactive or not yet valid is never created.
-func (t *target) create(want *DesiredUser) {
+func (t *Target) create(want *DesiredUser) {
 	if !want.Active {
 		t.absent[want.Key] = true
 		return
@@ -124,7 +124,7 @@ func (u *User) as(want *DesiredUser) bool {
 }
 
 // leave decides what becomes of somebody of ours who is not in scope any more.
-func (t *target) leave(have *User, owned Owned, policy schema.Deprovision, now time.Time) {
+func (t *Target) leave(have *User, owned Owned, policy schema.Deprovision, now time.Time) {
 	switch policy.Mode {
 	case "keep":
 		t.Left[have.Key] = leavingKept
@@ -143,7 +143,7 @@ func (t *target) leave(have *User, owned Owned, policy schema.Deprovision, now t
 		Attributes: merge(have.Attributes, Attributes{attribute("active", "false")})}
 }
 
-func (t *target) delete(have *User) {
+func (t *Target) delete(have *User) {
 	t.Left[have.Key] = leavingDeleted
 	delete(t.State.Users, have.Key)
 }
@@ -153,7 +153,7 @@ func due(owned Owned, policy schema.Deprovision, now time.Time) bool {
 	return policy.DeleteAfterDays != nil && owned.LeftScopeAt != nil && !now.Before(owned.LeftScopeAt.AddDate(0, 0, *policy.DeleteAfterDays))
 }
 
-func (t *target) addGroups(l *Linking, want *Desired, p *schema.Provisioner) {
+func (t *Target) addGroups(l *Linking, want *Desired, p *schema.Provisioner) {
 	for key, g := range want.Groups {
 		out := &Group{Key: key, ExternalID: key, DisplayName: g.DisplayName, Members: g.Members}
 		if have := l.State.Groups[key]; have != nil {

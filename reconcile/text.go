@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/seed-d64a251c/roster/schema"
 )
 
 // Paint colours a text by its tone; nil leaves it plain.
@@ -13,14 +15,14 @@ type Paint func(Tone, string) string
 // mostLines is how many lines of one section a terminal is shown; the rest is counted. JSON has them all.
 const mostLines = 40
 
-// WriteText prints a plan for people: the verdict first, then the riskiest changes first.
-func (p *Plan) WriteText(w io.Writer, paint Paint) error {
+// PlanText prints a plan: the verdict first, then the riskiest changes first.
+func PlanText(w io.Writer, p *Plan, paint Paint) error {
 	t := &textWriter{w: bufio.NewWriter(w), paint: paint}
 	changes := undone(p.Changes)
 	page := sections(changes)
 	sentence, tone := verdict(changes)
 	t.line("%s: %s", t.tone(Plain, p.Provisioner), t.tone(tone, sentence+notOnPage(page)))
-	t.line("%s", t.tone(Faint, p.facts()))
+	t.line("%s", t.tone(Faint, planFacts(p)))
 	if p.Dirty {
 		t.line("%s", t.tone(Caution, "made from files that are not committed: apply will refuse them"))
 	}
@@ -69,7 +71,7 @@ func lines[T fmt.Stringer](list []T) []string {
 	return out
 }
 
-func (p *Plan) facts() string {
+func planFacts(p *Plan) string {
 	scope := p.Scope
 	if scope == "all users" {
 		scope = "ALL USERS"
@@ -78,13 +80,13 @@ func (p *Plan) facts() string {
 	if p.CachedRead != nil {
 		read = p.CachedRead.String()
 	}
-	return fmt.Sprintf("%s; commit %.7s; %s; desired %s and %s; %s: %s and %s; %s", p.Identity, cmpCommit(p.Commit), scope,
-		plural(p.Counts.DesiredUsers, "user"), plural(p.Counts.DesiredGroups, "group"), read,
-		plural(p.Counts.ObservedUsers, "user"), plural(p.Counts.ObservedGroups, "group"), p.notOurs())
+	return fmt.Sprintf("%s; commit %s; %s; desired %s and %s; %s: %s and %s; %s", p.Identity, p.Commit.Short(), scope,
+		schema.Count(p.Counts.DesiredUsers, "user"), schema.Count(p.Counts.DesiredGroups, "group"), read,
+		schema.Count(p.Counts.ObservedUsers, "user"), schema.Count(p.Counts.ObservedGroups, "group"), notOurs(p))
 }
 
 // notOurs counts what is left alone, and names the first of it.
-func (p *Plan) notOurs() string {
+func notOurs(p *Plan) string {
 	s := fmt.Sprintf("%d not ours", p.Counts.Unmanaged)
 	if len(p.Unmanaged) == 0 {
 		return s
@@ -93,22 +95,15 @@ func (p *Plan) notOurs() string {
 	for i, f := range p.Unmanaged {
 		names[i] = f.Name
 	}
-	return s + " and left alone: " + someOf(names)
+	return s + " and left alone: " + schema.ShortList(names, 5)
 }
 
-func cmpCommit(c CommitRef) string {
-	if c.ID == "" {
-		return "(none)"
-	}
-	return c.ID
-}
-
-// WriteText prints a report for people.
-func (r *Report) WriteText(w io.Writer, paint Paint) error {
+// ReportText prints a report.
+func ReportText(w io.Writer, r *Report, paint Paint) error {
 	t := &textWriter{w: bufio.NewWriter(w), paint: paint}
 	page := sections(r.Changes)
-	t.line("%s: %s", t.tone(Plain, r.Provisioner), t.tone(r.Outcome.tone(), r.sentence()+notOnPage(page)))
-	facts := fmt.Sprintf("run %s; commit %.7s; %s", r.Run, cmpCommit(r.Commit), r.Finished.Format(time.RFC3339))
+	t.line("%s: %s", t.tone(Plain, r.Provisioner), t.tone(outcomeTone(r.Outcome), reportSentence(r)+notOnPage(page)))
+	facts := fmt.Sprintf("run %s; commit %s; %s", r.Run, r.Commit.Short(), r.Finished.Format(time.RFC3339))
 	if r.CachedRead != nil {
 		facts += "; " + r.CachedRead.String()
 	}
@@ -125,7 +120,7 @@ func (r *Report) WriteText(w io.Writer, paint Paint) error {
 	return t.w.Flush()
 }
 
-func (o Outcome) tone() Tone {
+func outcomeTone(o Outcome) Tone {
 	switch o {
 	case RunInSync, RunApplied:
 		return Good
@@ -135,8 +130,8 @@ func (o Outcome) tone() Tone {
 	return Alarm
 }
 
-// sentence is the outcome with its counts.
-func (r *Report) sentence() string {
+// reportSentence is the outcome with its counts.
+func reportSentence(r *Report) string {
 	s := string(r.Outcome)
 	for _, part := range []struct {
 		n    int
@@ -208,4 +203,9 @@ func (t *textWriter) held(changes []Done, heldDigest string) {
 	if heldDigest != "" && releasable(changes) {
 		t.line("to release exactly this, commit: %s", approval(heldDigest))
 	}
+}
+
+// approval is the text to commit to release what is held.
+func approval(digest string) string {
+	return fmt.Sprintf("approvals: %q: {reason: \"...\", expires: \"...\"}", digest)
 }

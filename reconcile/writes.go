@@ -3,14 +3,13 @@ package reconcile
 import (
 	"context"
 	"slices"
-	"strings"
 )
 
 // pending lists the released changes without a result that match, in plan order. What stands on something that was not done is skipped.
 func (a *applier) pending(match func(*Change) bool) []int {
 	var out []int
 	for i := range a.plan.Changes {
-		if a.results[i].Result == "" && match(&a.plan.Changes[i]) {
+		if a.result.Changes[i].Result == "" && match(&a.plan.Changes[i]) {
 			out = append(out, i)
 		}
 	}
@@ -26,14 +25,10 @@ func (a *applier) userWrites() []write {
 			a.graph.each(i, func(j int) { wanted[j] = true })
 		}
 	}
-	return a.single(a.pending(func(c *Change) bool {
-		if !c.Kind.OfUser() {
-			return false
-		}
-		if c.Kind != DeactivateUser && c.Kind != DeleteUser {
-			return true
-		}
-		return wanted[a.graph.byRef[c.Ref()]]
+	indexes := a.pending(func(c *Change) bool { return c.Kind.OfUser() })
+	return a.single(slices.DeleteFunc(indexes, func(i int) bool {
+		kind := a.plan.Changes[i].Kind
+		return (kind == DeactivateUser || kind == DeleteUser) && !wanted[i]
 	}))
 }
 
@@ -62,7 +57,7 @@ func (a *applier) single(indexes []int) []write {
 		a.graph.each(i, func(j int) {
 			if n, here := at[j]; here {
 				w.needs = append(w.needs, n)
-			} else if a.results[j].Result != ResultDone {
+			} else if a.result.Changes[j].Result != ResultDone {
 				blocked = true
 			}
 		})
@@ -119,8 +114,8 @@ func (a *applier) call(i int) func(context.Context) (CallReceipt, error) {
 	switch c.Kind {
 	case CreateUser:
 		return func(ctx context.Context) (CallReceipt, error) {
-			u, receipt, err := a.dir.CreateUser(ctx, patch(nil, c.Attributes))
-			a.assign(a.ids, c.Key, u.ID, err)
+			u, receipt, err := a.dir.CreateUser(ctx, PatchAttributes(nil, c.Attributes))
+			a.assign(a.result.UserIDs, c.Key, u.ID, err)
 			a.answered(c.Key, u, err)
 			return receipt, err
 		}
@@ -142,12 +137,12 @@ func (a *applier) call(i int) func(context.Context) (CallReceipt, error) {
 
 func (a *applier) updateUser(ctx context.Context, c *Change) (CallReceipt, error) {
 	a.mu.Lock()
-	have, changed := a.answers[c.Key] // a temporary name, on the way to the final one
+	have, changed := a.result.Users[c.Key] // a temporary name, on the way to the final one
 	if !changed {
-		have = RemoteUser{ID: c.ID, Attributes: a.plan.linking.State.Users[c.Key].Attributes}
+		have = RemoteUser{ID: c.ID, Attributes: a.plan.Linking.State.Users[c.Key].Attributes}
 	}
 	a.mu.Unlock()
-	u, receipt, err := a.dir.UpdateUser(ctx, have, patch(have.Attributes, c.Attributes))
+	u, receipt, err := a.dir.UpdateUser(ctx, have, PatchAttributes(have.Attributes, c.Attributes))
 	a.answered(c.Key, u, err)
 	return receipt, err
 }
@@ -164,21 +159,8 @@ func (a *applier) answered(key string, u RemoteUser, err error) {
 	if err == nil {
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		a.answers[key] = u
+		a.result.Users[key] = u
 	}
-}
-
-func groupUpdate(attributes []AttributeChange) GroupUpdate {
-	var u GroupUpdate
-	for _, c := range attributes {
-		switch c.Path {
-		case "displayName":
-			u.DisplayName = c.New
-		case "externalId":
-			u.ExternalID = c.New
-		}
-	}
-	return u
 }
 
 // groupWork is what remains to be done to one group.
@@ -259,10 +241,10 @@ func (a *applier) groupWork() ([]string, map[string]*groupWork) {
 func (a *applier) membersReady(i int) bool {
 	ok := true
 	a.graph.each(i, func(j int) {
-		if a.plan.Changes[j].Kind.OfUser() && a.results[j].Result != ResultDone {
+		if a.plan.Changes[j].Kind.OfUser() && a.result.Changes[j].Result != ResultDone {
 			ok = false
 		}
-		if !a.plan.Changes[j].Kind.OfUser() && a.results[j].Result != ResultDone && a.results[j].Result != "" {
+		if !a.plan.Changes[j].Kind.OfUser() && a.result.Changes[j].Result != ResultDone && a.result.Changes[j].Result != "" {
 			ok = false
 		}
 	})
@@ -315,7 +297,7 @@ func (a *applier) packed(key string, w *groupWork, base int, before []int) []wri
 func (a *applier) createGroup(object int, adds []int) func(context.Context) (CallReceipt, error) {
 	c := &a.plan.Changes[object]
 	return func(ctx context.Context) (CallReceipt, error) {
-		create := groupUpdate(c.Attributes)
+		create := NewGroupUpdate(c.Attributes)
 		g, receipt, err := a.dir.CreateGroup(ctx, NewGroup{ExternalID: create.ExternalID, DisplayName: create.DisplayName, Members: a.memberIDs(adds)})
 		a.assign(a.groupIDs, c.Key, g.ID, err)
 		return receipt, err
@@ -324,7 +306,7 @@ func (a *applier) createGroup(object int, adds []int) func(context.Context) (Cal
 
 func (a *applier) updateGroup(key string, attributes []AttributeChange, members []int) func(context.Context) (CallReceipt, error) {
 	return func(ctx context.Context) (CallReceipt, error) {
-		u := groupUpdate(attributes)
+		u := NewGroupUpdate(attributes)
 		split := slices.IndexFunc(members, func(i int) bool { return a.plan.Changes[i].Kind == RemoveMember })
 		if split < 0 {
 			split = len(members)
@@ -345,15 +327,7 @@ func (a *applier) memberIDs(indexes []int) []string {
 	defer a.mu.Unlock()
 	out := make([]string, len(indexes))
 	for n, i := range indexes {
-		out[n] = a.memberID(a.plan.Changes[i].Member)
+		out[n] = a.result.MemberID(a.plan.Changes[i].Member)
 	}
 	return out
-}
-
-// memberID returns the id behind a member reference. a.mu is held, or nobody is at work.
-func (a *applier) memberID(member string) string {
-	if id, ok := strings.CutPrefix(member, "#"); ok {
-		return id
-	}
-	return a.ids[member]
 }

@@ -88,6 +88,9 @@ func ShortList(names []string, limit int) string {
 	return strings.Join(names, ", ")
 }
 
+// QuoteList quotes names and joins them with commas.
+func QuoteList(names []string) string { return strings.Join(quoted(names), ", ") }
+
 func keysOf[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 func plural(n int) string {

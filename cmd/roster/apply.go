@@ -90,7 +90,7 @@ func (a *app) writeReports(reports []*reconcile.Report, branch string) error {
 		if i > 0 {
 			fmt.Fprintln(a.stdout)
 		}
-		if err := r.WriteText(a.stdout, a.paintOut()); err != nil {
+		if err := reconcile.ReportText(a.stdout, r, a.paintOut()); err != nil {
 			return err
 		}
 	}

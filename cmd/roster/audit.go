@@ -167,7 +167,7 @@ func (a *app) auditShow(ctx context.Context, p *archive, args []string) error {
 			if a.format == "json" {
 				return a.json(r)
 			}
-			return r.WriteText(a.stdout, a.paintOut())
+			return reconcile.ReportText(a.stdout, r, a.paintOut())
 		}
 	}
 	return fmt.Errorf("no report %q; roster audit log lists them", which)

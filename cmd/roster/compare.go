@@ -155,5 +155,5 @@ func readSnapshots(files []string) (map[string]*reconcile.Snapshot, error) {
 }
 
 func (a *app) writePreviews(list []*reconcile.Preview, out string) error {
-	return write(a, "previews", list, out, func() string { return reconcile.PreviewsMarkdown(list) })
+	return write(a, "previews", list, out, reconcile.PreviewText, func() string { return reconcile.PreviewsMarkdown(list) })
 }

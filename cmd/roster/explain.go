@@ -74,7 +74,7 @@ func (a *app) explain(ctx context.Context, p *place, kind, word string) error {
 		if i > 0 {
 			fmt.Fprintln(a.stdout)
 		}
-		if err := e.WriteText(a.stdout, a.paintOut()); err != nil {
+		if err := reconcile.ExplanationText(a.stdout, e, a.paintOut()); err != nil {
 			return err
 		}
 	}

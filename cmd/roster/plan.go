@@ -163,19 +163,17 @@ func worst[T any](list []T, code func(T) int) error {
 }
 
 func (a *app) writePlans(plans []*reconcile.Plan, out string) error {
-	return write(a, "plans", plans, out, func() string {
+	return write(a, "plans", plans, out, reconcile.PlanText, func() string {
 		var b strings.Builder
 		for _, p := range plans {
-			b.WriteString(p.Markdown())
+			b.WriteString(reconcile.PlanMarkdown(p))
 		}
 		return b.String()
 	})
 }
 
 // write renders plans, or what is like them, in the format asked for, on standard output or into the file out.
-func write[T interface {
-	WriteText(io.Writer, reconcile.Paint) error
-}](a *app, noun string, list []T, out string, markdown func() string) (err error) {
+func write[T any](a *app, noun string, list []T, out string, text func(io.Writer, T, reconcile.Paint) error, markdown func() string) (err error) {
 	w, paint := a.stdout, a.paintOut()
 	if out != "" {
 		f, failed := os.Create(out)
@@ -198,7 +196,7 @@ func write[T interface {
 		if i > 0 {
 			fmt.Fprintln(w)
 		}
-		if err := p.WriteText(w, paint); err != nil {
+		if err := text(w, p, paint); err != nil {
 			return err
 		}
 	}

@@ -1,0 +1,184 @@
+package reconciletest
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/seed-d64a251c/roster/internal/directory"
+	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/schema"
+	"github.com/seed-d64a251c/roster/schema/schematest"
+	"github.com/seed-d64a251c/roster/scim"
+	"github.com/seed-d64a251c/roster/scim/awssim"
+)
+
+// world is a simulated AWS over real HTTP, a history of declarations and an audit in memory, with a clock that the test moves.
+type Env struct {
+	T         testing.TB
+	Sim       *awssim.Server
+	Server    *httptest.Server
+	Runner    *reconcile.Runner
+	Audit     *Audit
+	Now       time.Time
+	Commits   []*schema.Declarations
+	loadCache schema.Cache
+	runs      int
+	Trigger   string
+}
+
+func NewEnv(t testing.TB) *Env {
+	w := &Env{T: t, Trigger: "test", Sim: &awssim.Server{Tenant: "t0000000-0000-4000-8000-000000000001"}, Now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)}
+	w.Sim.Options.Throttle.Unlimited = true
+	w.Sim.Options.RemoveAllMembers = true
+	w.Server = httptest.NewServer(w.Sim)
+	t.Cleanup(w.Server.Close)
+	w.Audit = &Audit{}
+	limiter := &scim.Limiter{Concurrency: 5}
+	w.Runner = &reconcile.Runner{Audit: w.Audit, Archive: w.Audit, Source: w, Version: "test", Now: func() time.Time { return w.Now },
+		RunID: func() string { w.runs++; return fmt.Sprintf("run-%d", w.runs) },
+		Open: func(_ context.Context, _ *schema.Provisioner, readOnly bool) (reconcile.Directory, error) {
+			client := &scim.Client{Endpoint: w.Server.URL + w.Sim.Path(), Token: scim.StaticToken(w.Sim.Token()), Limiter: limiter,
+				Sleep: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }}
+			if readOnly {
+				http := *w.Server.Client()
+				http.Transport = scim.ReadOnly(http.Transport)
+				client.HTTP = &http
+			}
+			return &directory.Directory{Client: client}, nil
+		}}
+	return w
+}
+
+func (w *Env) Declarations(_ context.Context, commit string) (*schema.Declarations, error) {
+	var n int
+	if _, err := fmt.Sscanf(commit, "commit-%d", &n); err != nil || n < 1 || n > len(w.Commits) {
+		return nil, fs.ErrNotExist
+	}
+	return w.Commits[n-1], nil
+}
+
+func (w *Env) IsAncestor(_ context.Context, a, b string) (bool, error) {
+	var x, y int
+	_, errA := fmt.Sscanf(a, "commit-%d", &x)
+	_, errB := fmt.Sscanf(b, "commit-%d", &y)
+	if errA != nil || errB != nil {
+		return false, fs.ErrNotExist
+	}
+	return x <= y, nil
+}
+
+// commit adds a commit whose provisioner "aws" has the extra fields given, with further CUE.
+func (w *Env) Commit(provisioner, cue string, files ...string) {
+	w.T.Helper()
+	w.Declare(BaseCUE, cue, append([]string{provisioner}, files...)...)
+}
+
+// declare adds a commit with another base. The first of more is the provisioner's fields, then come names and contents of files.
+func (w *Env) Declare(base, cue string, more ...string) {
+	w.T.Helper()
+	provisioner := ""
+	if len(more) > 0 {
+		provisioner, more = more[0], more[1:]
+	}
+	tree := schematest.NewTree()
+	tree.Write("base.cue", strings.NewReplacer("ENDPOINT", w.Server.URL+w.Sim.Path(), "PROVISIONER", provisioner).Replace(base))
+	tree.Write("more.cue", "package roster\n"+cue)
+	for i := 0; i+1 < len(more); i += 2 {
+		tree.Write(more[i], more[i+1])
+	}
+	decls, err := w.loadCache.Load(tree)
+	if err != nil {
+		w.T.Fatalf("load commit-%d:\n%v", len(w.Commits)+1, err)
+	}
+	w.Commits = append(w.Commits, decls)
+}
+
+const BaseCUE = `package roster
+mappings: m: {
+	user: #User
+	scim: {
+		userName: user.email
+		displayName: user.userId
+		name: {givenName: user.firstName, familyName: user.lastName}
+		active: user.state == "ACTIVE"
+		emails: [{value: user.email, type: "work", primary: true}]
+	}
+}
+apps: app: displayName: "AWS"
+provisioners: aws: {
+	app: "app", mapping: "m", endpoint: "ENDPOINT", auth: token: {env: "ROSTER_AWS_TOKEN"}
+	PROVISIONER
+}
+`
+
+func User(key, name string) string {
+	return fmt.Sprintf("users: %q: {userId: %q, firstName: %q, lastName: \"Test\", email: \"%s@example.com\"}\n", key, name, name, name)
+}
+
+// people declares users u1..un.
+func People(n int) string {
+	var b strings.Builder
+	for i := 1; i <= n; i++ {
+		b.WriteString(User(fmt.Sprintf("u%d", i), fmt.Sprintf("name%d", i)))
+	}
+	return b.String()
+}
+
+// group declares a group of the users numbered from..to.
+func Group(key, name string, from, to int) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "groups: %q: {displayName: %q, members: {", key, name)
+	for i := from; i <= to; i++ {
+		fmt.Fprintf(&b, "u%d: {}, ", i)
+	}
+	b.WriteString("}}\n")
+	return b.String()
+}
+
+// run does one round with the newest commit.
+func (w *Env) Run(apply bool) (*reconcile.RunResult, error) {
+	w.T.Helper()
+	n := len(w.Commits)
+	w.Now = w.Now.Add(time.Minute)
+	return w.Runner.Run(w.T.Context(), reconcile.Request{Provisioner: "aws", Declarations: w.Commits[n-1], Trigger: w.Trigger, Apply: apply,
+		Commit: reconcile.CommitRef{ID: fmt.Sprintf("commit-%d", n)}})
+}
+
+// apply runs and insists on the outcome.
+func (w *Env) Apply(want reconcile.Outcome) *reconcile.Report {
+	w.T.Helper()
+	result, err := w.Run(true)
+	if err != nil {
+		w.T.Fatalf("apply: %v", err)
+	}
+	if result.Report.Outcome != want {
+		var text strings.Builder
+		_ = reconcile.ReportText(&text, result.Report, nil)
+		w.T.Fatalf("outcome %q, want %q\n%s", result.Report.Outcome, want, text.String())
+	}
+	return result.Report
+}
+
+// calls returns the calls of one run by operation, and resets the counters.
+func (w *Env) Calls() map[string]int {
+	c := w.Sim.Calls()
+	w.Sim.ResetCalls()
+	return c.ByOperation
+}
+
+// declare loads the base world's provisioner with further CUE.
+func Load(t testing.TB, cue string) *schema.Declarations {
+	t.Helper()
+	text := strings.NewReplacer("ENDPOINT", "http://127.0.0.1:8740/t0000000-0000-4000-8000-000000000001/scim/v2", "PROVISIONER", "enabled: true").Replace(BaseCUE)
+	decls, err := schema.Load(fstest.MapFS{"base.cue": {Data: []byte(text)}, "more.cue": {Data: []byte("package roster\n" + cue)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return decls
+}
