@@ -4,9 +4,9 @@ import "slices"
 
 // aims lists what a change comes to, for comparing two plans over one look at a directory: like its effects, but the same value is the
 // same aim whether it is part of an update here or of a rename there. A temporary name is nobody's aim.
-func (c *Change) aims() []effect {
+func (c *Change) normalizedEffects() []effect {
 	switch c.Kind {
-	case SetAsideUser, SetAsideGroup:
+	case TemporaryRenameUser, TemporaryRenameGroup:
 		return nil
 	case AddMember, RemoveMember, DeleteUser, DeleteGroup:
 		return c.effects()
@@ -17,12 +17,12 @@ func (c *Change) aims() []effect {
 		out = append(out, effect{kind: c.Kind, key: c.Key, id: c.ID})
 	}
 	for _, a := range c.Attributes {
-		out = append(out, c.aim(a))
+		out = append(out, c.normalizedEffect(a))
 	}
 	return out
 }
 
-func (c *Change) aim(a AttributeChange) effect {
+func (c *Change) normalizedEffect(a AttributeChange) effect {
 	kind := UpdateGroup
 	if c.Kind.OfUser() {
 		kind = UpdateUser
@@ -31,10 +31,10 @@ func (c *Change) aim(a AttributeChange) effect {
 }
 
 // aimsOf collects the aims of changes.
-func aimsOf(changes []Change) map[effect]bool {
+func normalizedEffects(changes []Change) map[effect]bool {
 	out := make(map[effect]bool, len(changes))
 	for i := range changes {
-		for _, e := range changes[i].aims() {
+		for _, e := range changes[i].normalizedEffects() {
 			out[e] = true
 		}
 	}
@@ -43,11 +43,11 @@ func aimsOf(changes []Change) map[effect]bool {
 
 // less returns what of a change is not in have: the change with the attributes that are left, or false if nothing is.
 func (c Change) less(have map[effect]bool) (Change, bool) {
-	if !slices.ContainsFunc(c.aims(), func(e effect) bool { return !have[e] }) {
+	if !slices.ContainsFunc(c.normalizedEffects(), func(e effect) bool { return !have[e] }) {
 		return c, false
 	}
 	whole := len(c.Attributes)
-	c.Attributes = slices.DeleteFunc(slices.Clone(c.Attributes), func(a AttributeChange) bool { return have[c.aim(a)] })
+	c.Attributes = slices.DeleteFunc(slices.Clone(c.Attributes), func(a AttributeChange) bool { return have[c.normalizedEffect(a)] })
 	if len(c.Attributes) == whole {
 		return c, true
 	}

@@ -37,12 +37,12 @@ func (p *Plan) approve(in PlanInput) {
 		if printed := in.HeldReports[key]; printed != nil {
 			named := heldEffects(printed)
 			covers = func(c *Change) bool {
-				return exact || !slices.ContainsFunc(in.veil.effects(c), func(e effect) bool { return !named[e] })
+				return exact || !slices.ContainsFunc(in.Redactor.effects(c), func(e effect) bool { return !named[e] })
 			}
 		}
 		if p.release(key, covers) {
 			p.Approvals = append(p.Approvals, Approved{Digest: key, Reason: a.Reason, Position: a.Pos.String()})
-			p.notice("approved: %s (%s)", a.Reason, a.Pos)
+			p.AddNotice("approved: %s (%s)", a.Reason, a.Pos)
 		}
 	}
 }
@@ -55,7 +55,7 @@ func (p *Plan) live(a *schema.Approval, in PlanInput) bool {
 	seen := in.Now
 	if s := in.Status; s != nil {
 		if spent, ok := s.UsedApprovals[a.Key]; ok {
-			p.notice("the approval at %s was used up at %s; what is held now needs one of its own", a.Pos, spent.Format(time.RFC3339))
+			p.AddNotice("the approval at %s was used up at %s; what is held now needs one of its own", a.Pos, spent.Format(time.RFC3339))
 			return false
 		}
 		if first, ok := s.ApprovalFirstSeen[a.Key]; ok {
@@ -66,10 +66,10 @@ func (p *Plan) live(a *schema.Approval, in PlanInput) bool {
 	switch {
 	case !a.Expires.End.After(end):
 	case !in.Now.Before(end):
-		p.notice("the approval at %s is over: it counts for 24 hours from when it was first seen, %s", a.Pos, seen.Format(time.RFC3339))
+		p.AddNotice("the approval at %s is over: it counts for 24 hours from when it was first seen, %s", a.Pos, seen.Format(time.RFC3339))
 		return false
 	default:
-		p.notice("the approval at %s says %s, but counts only until %s, 24 hours from when it was first seen", a.Pos, a.Expires.Text, end.Format(time.RFC3339))
+		p.AddNotice("the approval at %s says %s, but counts only until %s, 24 hours from when it was first seen", a.Pos, a.Expires.Text, end.Format(time.RFC3339))
 	}
 	return true
 }

@@ -16,26 +16,26 @@ type Violation struct {
 	Assertion string `json:"assertion"`
 	Position  string `json:"position"` // file:line:column of the assertion
 	// State is the state that violates it: the declared one or the observed one.
-	State  Sight  `json:"state"`
-	Text   string `json:"text"`
-	Reason string `json:"reason,omitempty"` // why the assertion was made
+	State  StateKind `json:"state"`
+	Text   string    `json:"text"`
+	Reason string    `json:"reason,omitempty"` // why the assertion was made
 	// CausedByDate is true if the assertion would hold without end dates.
 	CausedByDate bool `json:"causedByDate,omitempty"`
 	// Users are the users that violate it, or the too few users that satisfy it; sorted by key.
-	Users []Witness `json:"users,omitempty"`
+	Users []Violator `json:"users,omitempty"`
 }
 
 // Sight is where an assertion was checked.
-type Sight string
+type StateKind string
 
 // The states that assertions are checked on.
 const (
-	SeenDeclared Sight = "declared"
-	SeenObserved Sight = "observed"
+	DeclaredState StateKind = "declared"
+	ObservedState StateKind = "observed"
 )
 
 // Witness is a person with how they come to be named by a violation.
-type Witness struct {
+type Violator struct {
 	Key   string   `json:"key,omitempty"` // empty for somebody who is not ours
 	Name  string   `json:"name"`          // userName, or the e-mail address of somebody who is in no scope
 	Paths []string `json:"paths,omitempty"`
@@ -70,7 +70,7 @@ func (v Violation) Sentence() string {
 // String is the violation as a line: which assertion, where it was looked for, what is wrong, why that matters and where it says so.
 func (v Violation) String() string {
 	where := "as declared"
-	if v.State == SeenObserved {
+	if v.State == ObservedState {
 		where = "as AWS is now"
 	}
 	out := fmt.Sprintf("%q does not hold %s: %s", v.Assertion, where, v.Sentence())
@@ -87,7 +87,7 @@ func AssertDeclared(d *schema.Declarations, now time.Time, wants ...*Desired) []
 		return nil
 	}
 	membership := d.Membership(now)
-	return judge(d, SeenDeclared, func(a *schema.Assertion) Violation {
+	return judge(d, DeclaredState, func(a *schema.Assertion) Violation {
 		v := declaredAccess{d: d, membership: membership, wants: wants, now: now}.check(a)
 		if v.Text == "" || a.Only != nil {
 			return v
@@ -101,10 +101,10 @@ func AssertDeclared(d *schema.Declarations, now time.Time, wants ...*Desired) []
 // AssertObserved checks the assertions on what AWS holds, whoever put it there. Groups are those that are linked to declared ones; about a
 // group that AWS does not have nothing is said.
 func AssertObserved(d *schema.Declarations, o *Observed, l *Linking) []Violation {
-	return judge(d, SeenObserved, observedAccess{d: d, observed: o, linking: l}.check)
+	return judge(d, ObservedState, observedAccess{d: d, observed: o, linking: l}.check)
 }
 
-func judge(d *schema.Declarations, seen Sight, check func(*schema.Assertion) Violation) []Violation {
+func judge(d *schema.Declarations, seen StateKind, check func(*schema.Assertion) Violation) []Violation {
 	var out []Violation
 	for _, key := range slices.Sorted(maps.Keys(d.Assertions)) {
 		a := d.Assertions[key]
@@ -113,7 +113,7 @@ func judge(d *schema.Declarations, seen Sight, check func(*schema.Assertion) Vio
 			continue
 		}
 		v.Assertion, v.Position, v.State, v.Reason = key, a.Pos.String(), seen, a.Reason
-		slices.SortFunc(v.Users, func(x, y Witness) int { return strings.Compare(x.Key+"\x00"+x.Name, y.Key+"\x00"+y.Name) })
+		slices.SortFunc(v.Users, func(x, y Violator) int { return strings.Compare(x.Key+"\x00"+x.Name, y.Key+"\x00"+y.Name) })
 		out = append(out, v)
 	}
 	return out
@@ -131,18 +131,18 @@ type declaredAccess struct {
 func (x declaredAccess) check(a *schema.Assertion) Violation {
 	switch {
 	case a.Disjoint != nil:
-		return disjoint(a.Disjoint, func(group string) []Witness {
-			var in []Witness
+		return disjoint(a.Disjoint, func(group string) []Violator {
+			var in []Violator
 			for _, m := range x.membership.Group(group) {
-				in = append(in, Witness{Key: m.User, Name: x.name(m.User), Paths: []string{membershipText(group, m)}})
+				in = append(in, Violator{Key: m.User, Name: x.name(m.User), Paths: []string{membershipText(group, m)}})
 			}
 			return in
 		})
 	case a.AtLeast != nil:
-		var active []Witness
+		var active []Violator
 		for _, m := range x.membership.Group(a.AtLeast.Group) {
 			if u := x.d.Users[m.User]; u.State == schema.Active && (x.ageless || InvalidReason(u, x.now) == "") {
-				active = append(active, Witness{Key: m.User, Name: x.name(m.User)})
+				active = append(active, Violator{Key: m.User, Name: x.name(m.User)})
 			}
 		}
 		return atLeast(a.AtLeast, active)
@@ -156,7 +156,7 @@ func (x declaredAccess) check(a *schema.Assertion) Violation {
 // unless the attribute is the one that dates decide.
 func (x declaredAccess) only(o *schema.Only) Violation {
 	matches := compiled(o.Pattern)
-	found := map[string]Witness{}
+	found := map[string]Violator{}
 	dated := true
 	for _, want := range x.wants {
 		for key, u := range want.Users {
@@ -165,7 +165,7 @@ func (x declaredAccess) only(o *schema.Only) Violation {
 			if declared == nil || value == "" || !matches(value) || o.Where.Matches(declared) {
 				continue
 			}
-			found[key] = Witness{Key: key, Name: x.name(key), Paths: []string{"declared at " + u.At.String() + ", with another " + strings.Join(o.Where.Misses(declared), " and ")}}
+			found[key] = Violator{Key: key, Name: x.name(key), Paths: []string{"declared at " + u.At.String() + ", with another " + strings.Join(o.Where.Misses(declared), " and ")}}
 			dated = dated && o.Attribute == "active" && (declared.ValidFrom != nil || declared.ValidUntil != nil)
 		}
 	}
@@ -192,8 +192,8 @@ type observedAccess struct {
 func (x observedAccess) check(a *schema.Assertion) Violation {
 	switch {
 	case a.Disjoint != nil:
-		return disjoint(a.Disjoint, func(group string) []Witness {
-			var in []Witness
+		return disjoint(a.Disjoint, func(group string) []Violator {
+			var in []Violator
 			for _, ref := range x.members(group) {
 				w := x.witness(ref)
 				w.Paths = []string{fmt.Sprintf("is in %q", group)}
@@ -210,7 +210,7 @@ func (x observedAccess) check(a *schema.Assertion) Violation {
 			value, _ := x.observed.Users[i].Attributes.Get("active")
 			active[x.observed.Users[i].ID] = value == "true"
 		}
-		var in []Witness
+		var in []Violator
 		for _, ref := range x.members(a.AtLeast.Group) {
 			if active[x.id(ref)] {
 				in = append(in, x.witness(ref))
@@ -229,7 +229,7 @@ func (x observedAccess) only(o *schema.Only) Violation {
 	for key, u := range x.linking.State.Users {
 		keys[u.ID] = key
 	}
-	found := map[string]Witness{}
+	found := map[string]Violator{}
 	for i := range x.observed.Users {
 		u := &x.observed.Users[i]
 		value, _ := u.Attributes.Get(o.Attribute)
@@ -240,9 +240,9 @@ func (x observedAccess) only(o *schema.Only) Violation {
 		declared := x.d.Users[key]
 		switch {
 		case declared == nil:
-			found[u.ID] = Witness{Key: key, Name: u.UserName(), Paths: []string{"is not declared"}}
+			found[u.ID] = Violator{Key: key, Name: u.UserName(), Paths: []string{"is not declared"}}
 		case !o.Where.Matches(declared):
-			found[u.ID] = Witness{Key: key, Name: u.UserName(), Paths: []string{"declared at " + declared.Pos.String() + ", with another " + strings.Join(o.Where.Misses(declared), " and ")}}
+			found[u.ID] = Violator{Key: key, Name: u.UserName(), Paths: []string{"declared at " + declared.Pos.String() + ", with another " + strings.Join(o.Where.Misses(declared), " and ")}}
 		}
 	}
 	return onlySome(o, found, false)
@@ -262,20 +262,20 @@ func (x observedAccess) id(ref string) string {
 	return strings.TrimPrefix(ref, "#")
 }
 
-func (x observedAccess) witness(ref string) Witness {
+func (x observedAccess) witness(ref string) Violator {
 	if u := x.linking.State.Users[ref]; u != nil {
-		return Witness{Key: ref, Name: u.Name()}
+		return Violator{Key: ref, Name: u.Name()}
 	}
-	name := x.linking.Strangers[ref]
+	name := x.linking.UnmanagedUsers[ref]
 	if name == "" {
 		name = strings.TrimPrefix(ref, "#")
 	}
-	return Witness{Name: name}
+	return Violator{Name: name}
 }
 
 // disjoint finds who is in more than one of the groups.
-func disjoint(groups []string, members func(group string) []Witness) Violation {
-	found := map[string]*Witness{}
+func disjoint(groups []string, members func(group string) []Violator) Violation {
+	found := map[string]*Violator{}
 	for _, group := range groups {
 		for _, w := range members(group) {
 			id := w.Key + "\x00" + w.Name
@@ -298,14 +298,14 @@ func disjoint(groups []string, members func(group string) []Witness) Violation {
 	return v
 }
 
-func atLeast(a *schema.AtLeast, active []Witness) Violation {
+func atLeast(a *schema.AtLeast, active []Violator) Violation {
 	if len(active) >= a.Active {
 		return Violation{}
 	}
 	return Violation{Text: fmt.Sprintf("group %q has %s, and needs %d", a.Group, schema.Count(len(active), "active member"), a.Active), Users: active}
 }
 
-func onlySome(o *schema.Only, found map[string]Witness, dated bool) Violation {
+func onlySome(o *schema.Only, found map[string]Violator, dated bool) Violation {
 	if len(found) == 0 {
 		return Violation{}
 	}

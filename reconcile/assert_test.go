@@ -7,7 +7,6 @@ import (
 
 	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/reconcile/reconciletest"
-	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
 func TestAssertionsOnWhatIsDeclared(t *testing.T) {
@@ -50,51 +49,5 @@ func TestAssertionsOnWhatIsDeclared(t *testing.T) {
 				t.Fatalf("got %v (dated %v)\nwant %s (dated %v)", violations, len(violations) == 1 && violations[0].CausedByDate, test.want, test.dated)
 			}
 		})
-	}
-}
-
-func TestAssertionsOnWhatAWSHolds(t *testing.T) {
-	w := newEnv(t)
-	w.Commit(`enabled: true`, reconciletest.People(3)+reconciletest.Group("deploy", "Deploy", 1, 1)+reconciletest.Group("audit", "Audit", 2, 2)+
-		`assertions: sod: {disjoint: ["deploy", "audit"], reason: "four eyes"}
-assertions: two: {atLeast: {group: "deploy", active: 1}}
-assertions: ext: {only: {attribute: "userName", pattern: "@ext\\.example\\.com$", where: userId: "name3"}}`)
-	if r := w.Apply(reconcile.RunApplied); len(r.Violations) > 0 {
-		t.Fatalf("a first run says %v", r.Violations)
-	}
-	stranger, err := w.Sim.PutUser(awssim.User{UserName: "eve@ext.example.com", DisplayName: "Eve", Name: &awssim.Name{GivenName: "Eve", FamilyName: "Outside"}, Active: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"Deploy", "Audit"} {
-		g, _ := w.Sim.State().Group(name)
-		g.Members = append(g.Members, stranger)
-		if _, err := w.Sim.PutGroup(g); err != nil {
-			t.Fatal(err)
-		}
-	}
-	result, err := w.Run(true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := result.Report
-	var said []string
-	for _, v := range r.Violations {
-		said = append(said, v.String())
-	}
-	text := strings.Join(said, "\n")
-	for _, part := range []string{`"sod" does not hold as AWS is now: 1 person is in more than one of "deploy", "audit": eve@ext.example.com is in "deploy" and is in "audit" (four eyes); more.cue:`,
-		`"ext" does not hold as AWS is now: the userName of 1 person matches "@ext\\.example\\.com$" without the right to it: eve@ext.example.com is not declared`} {
-		if !strings.Contains(text, part) {
-			t.Errorf("the report does not say %s:\n%s", part, text)
-		}
-	}
-	if strings.Contains(text, "as declared") {
-		t.Errorf("what is declared was blamed: %s", text)
-	}
-	for _, page := range []string{reconcile.ReportMarkdown(r)} {
-		if !strings.Contains(page, "**Assertion:**") {
-			t.Errorf("the page is silent:\n%s", page)
-		}
 	}
 }

@@ -36,10 +36,10 @@ const (
 // Dependencies between changes beat it.
 var ranks = map[Kind]int{
 	AdoptUser: 0, AdoptGroup: 0,
-	CreateUser:   1,
-	SetAsideUser: 2, UpdateUser: 2, ActivateUser: 2, RenameUser: 2,
-	CreateGroup:   3,
-	SetAsideGroup: 4, UpdateGroup: 4, RenameGroup: 4,
+	CreateUser:          1,
+	TemporaryRenameUser: 2, UpdateUser: 2, ActivateUser: 2, RenameUser: 2,
+	CreateGroup:          3,
+	TemporaryRenameGroup: 4, UpdateGroup: 4, RenameGroup: 4,
 	AddMember:      5,
 	RemoveMember:   6,
 	DeactivateUser: 7,
@@ -50,7 +50,7 @@ var ranks = map[Kind]int{
 // OfUser reports whether the change's object is a user.
 func (k Kind) OfUser() bool {
 	switch k {
-	case AdoptUser, CreateUser, SetAsideUser, ActivateUser, RenameUser, UpdateUser, DeactivateUser, DeleteUser:
+	case AdoptUser, CreateUser, TemporaryRenameUser, ActivateUser, RenameUser, UpdateUser, DeactivateUser, DeleteUser:
 		return true
 	}
 	return false

@@ -49,7 +49,7 @@ func holdUnadopted(in *gateInput, _ *schema.Limit) map[int]string {
 	out := map[int]string{}
 	for i := range in.changes {
 		situation, holder := in.meets(&in.changes[i])
-		if situation == Unlinked && in.policy.Adopt == "never" && !in.fromLost(&in.changes[i]) {
+		if situation == Adoptable && in.policy.Adopt == "never" && !in.fromLost(&in.changes[i]) {
 			out[i] = fmt.Sprintf("the directory already has %q (id %s), which is not ours; adopt: \"match\" would take it over", holder.Name, holder.ID)
 		}
 	}
@@ -60,7 +60,7 @@ func holdDisputed(in *gateInput, _ *schema.Limit) map[int]string {
 	out := map[int]string{}
 	for i := range in.changes {
 		situation, holder := in.meets(&in.changes[i])
-		if situation != Disputed {
+		if situation != ForeignExternalID {
 			continue
 		}
 		out[i] = fmt.Sprintf("the directory's %q (id %s) has the externalId %q of somebody else", holder.Name, holder.ID, holder.ExternalID)
@@ -98,7 +98,7 @@ func holdCollision(in *gateInput, _ *schema.Limit) map[int]string {
 		return out
 	}
 	kept := func(space, path, value, holder, whose string) {
-		for _, i := range takers[space+path+"/"+fold(value)] {
+		for _, i := range takers[space+path+"/"+FoldName(value)] {
 			if c := &in.changes[i]; c.Key != holder && value != "" {
 				out[i] = fmt.Sprintf("the %s %q is held by %s", path, value, whose)
 			}
@@ -109,7 +109,7 @@ func holdCollision(in *gateInput, _ *schema.Limit) map[int]string {
 			continue
 		}
 		whose := fmt.Sprintf("%q", key)
-		if in.target.Left[key] != "" {
+		if in.target.Leavers[key] != "" {
 			whose += ", who leaves; once deactivated it can make way"
 		}
 		mail, _ := u.Attributes.Get("emails.value")
@@ -123,20 +123,20 @@ func holdCollision(in *gateInput, _ *schema.Limit) map[int]string {
 	}
 	foreign := func(name, id string) string { return fmt.Sprintf("%q (id %s), which is not ours", name, id) }
 	for i := range in.observed.Users {
-		if u := &in.observed.Users[i]; in.linking.foreign(u.ID) {
+		if u := &in.observed.Users[i]; in.linking.unmanaged(u.ID) {
 			mail, _ := u.Attributes.Get("emails.value")
 			kept("user/", "userName", u.UserName(), "", foreign(u.UserName(), u.ID))
 			kept("user/", "emails.value", mail, "", foreign(u.UserName(), u.ID))
 		}
 	}
 	for _, g := range in.observed.Groups {
-		if in.linking.foreign(g.ID) {
+		if in.linking.unmanaged(g.ID) {
 			kept("group/", "displayName", g.DisplayName, "", foreign(g.DisplayName, g.ID))
 		}
 	}
 	for i := range in.changes {
-		if c := &in.changes[i]; c.Kind == DeleteUser && in.target.MakesWay[c.Key] != "" {
-			out[i] = fmt.Sprintf("waits for deletion and holds a name that %q needs; approval deletes it first", in.target.MakesWay[c.Key])
+		if c := &in.changes[i]; c.Kind == DeleteUser && in.target.FreesName[c.Key] != "" {
+			out[i] = fmt.Sprintf("waits for deletion and holds a name that %q needs; approval deletes it first", in.target.FreesName[c.Key])
 		}
 	}
 	return out

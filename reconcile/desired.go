@@ -19,8 +19,8 @@ type Desired struct {
 	// Removed says that the provisioner is no longer declared: its people leave, its groups stay.
 	Removed bool
 
-	selected   []string // keys of the groups that choose who is in scope, or of all groups
-	membership *schema.Membership
+	Selected   []string // keys of the groups that choose who is in scope, or of all groups
+	Membership *schema.Membership
 }
 
 // DesiredUser is somebody in scope.
@@ -48,15 +48,15 @@ func Desire(d *schema.Declarations, p *schema.Provisioner, now time.Time) (*Desi
 	if mapping == nil {
 		return nil, fmt.Errorf("provisioner %q: there is no mapping %q", p.Key, p.Mapping)
 	}
-	out := &Desired{Groups: map[string]*DesiredGroup{}, AllUsers: p.AllUsers, selected: p.Groups, membership: d.Membership(now)}
+	out := &Desired{Groups: map[string]*DesiredGroup{}, AllUsers: p.AllUsers, Selected: p.Groups, Membership: d.Membership(now)}
 	if p.AllUsers {
-		out.selected = slices.Sorted(maps.Keys(d.Groups))
+		out.Selected = slices.Sorted(maps.Keys(d.Groups))
 	}
 	if err := out.desireUsers(d, p, mapping, now); err != nil {
 		return nil, err
 	}
 	if p.PushGroups {
-		for _, key := range out.selected {
+		for _, key := range out.Selected {
 			out.Groups[key] = out.desireGroup(d.Groups[key])
 		}
 	}
@@ -70,7 +70,7 @@ func (d *Desired) desireUsers(decls *schema.Declarations, p *schema.Provisioner,
 	users := make([]DesiredUser, len(scope)) // one piece of memory instead of a hundred thousand
 	groups := func(string) []string { return nil }
 	if mapping.ReadsGroups() {
-		groups = d.membership.GroupsOf
+		groups = d.Membership.GroupsOf
 	}
 	failed := map[string]schema.Problems{}
 	for key, u := range scope {
@@ -103,8 +103,8 @@ func (d *Desired) scope(decls *schema.Declarations, p *schema.Provisioner) map[s
 		return decls.Users
 	}
 	in := make(map[string]*schema.User, len(decls.Users))
-	for _, group := range d.selected {
-		for _, m := range d.membership.Group(group) {
+	for _, group := range d.Selected {
+		for _, m := range d.Membership.Group(group) {
 			if in[m.User] == nil {
 				in[m.User] = decls.Users[m.User]
 			}
@@ -129,7 +129,7 @@ func desiredUser(u *schema.User, mapped schema.Mapped) DesiredUser {
 }
 
 func (d *Desired) desireGroup(g *schema.Group) *DesiredGroup {
-	effective := d.membership.Group(g.Key)
+	effective := d.Membership.Group(g.Key)
 	members := make([]string, len(effective))
 	for i := range effective {
 		members[i] = effective[i].User
@@ -148,8 +148,8 @@ func (d *Desired) has(group, user string) bool {
 }
 
 // member returns how user comes to be in group.
-func (d *Desired) member(group, user string) (schema.GroupMember, bool) {
-	members := d.membership.Group(group)
+func (d *Desired) Member(group, user string) (schema.GroupMember, bool) {
+	members := d.Membership.Group(group)
 	i, found := slices.BinarySearchFunc(members, user, func(m schema.GroupMember, key string) int { return strings.Compare(m.User, key) })
 	if !found {
 		return schema.GroupMember{}, false
@@ -160,7 +160,7 @@ func (d *Desired) member(group, user string) (schema.GroupMember, bool) {
 // DesiredOfRemoved returns what is desired for a removed provisioner: its people leave, its groups stay as they are.
 func DesiredOfRemoved(p *schema.Provisioner) *Desired {
 	return &Desired{Users: map[string]*DesiredUser{}, Groups: map[string]*DesiredGroup{}, AllUsers: p.AllUsers, Removed: true,
-		membership: &schema.Membership{}}
+		Membership: &schema.Membership{}}
 }
 
 // merge returns two sorted attribute lists as one; where both have a path, over wins. An empty value in over removes the path.

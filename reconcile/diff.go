@@ -18,7 +18,7 @@ func Diff(a, b State) []Change {
 	var changes []Change
 	changes = diffUsers(changes, a, b)
 	changes = diffGroups(changes, a, b)
-	changes = setAside(changes, a)
+	changes = orderNames(changes, a)
 	return order(changes)
 }
 
@@ -31,7 +31,7 @@ func diffUsers(changes []Change, a, b State) []Change {
 			continue
 		}
 		attributes := diffAttributes(have.Attributes, want.Attributes)
-		claim := have.Unclaimed && !want.Unclaimed
+		claim := have.NotOwned && !want.NotOwned
 		if len(attributes) == 0 && !claim {
 			continue
 		}
@@ -57,7 +57,7 @@ func differing(users, other map[string]*User) (keys []string, met int) {
 		if o != nil {
 			met++
 		}
-		if o != u && (o == nil || o.Unclaimed != u.Unclaimed || !slices.Equal(o.Attributes, u.Attributes)) {
+		if o != u && (o == nil || o.NotOwned != u.NotOwned || !slices.Equal(o.Attributes, u.Attributes)) {
 			keys = append(keys, key)
 		}
 	}
@@ -119,7 +119,7 @@ func diffGroups(changes []Change, a, b State) []Change {
 		if have == nil {
 			have = &Group{}
 			changes = append(changes, Change{Kind: CreateGroup, Key: key, Name: want.DisplayName, Attributes: groupAttributes(have, want)})
-		} else if attributes := groupAttributes(have, want); have.Unclaimed && !want.Unclaimed {
+		} else if attributes := groupAttributes(have, want); have.NotOwned && !want.NotOwned {
 			changes = append(changes, Change{Kind: AdoptGroup, Key: key, ID: have.ID, Name: have.DisplayName, Attributes: attributes})
 		} else if len(attributes) > 0 {
 			kind := UpdateGroup
@@ -176,4 +176,4 @@ func diffMembers(changes []Change, a, b State, have, want *Group) []Change {
 }
 
 // fold is how names are compared for uniqueness: AWS does not say whether it minds case, so we assume that it does not.
-func fold(name string) string { return strings.ToLower(name) }
+func FoldName(name string) string { return strings.ToLower(name) }

@@ -29,7 +29,7 @@ func genState(t *rapid.T, label string, ids bool) State {
 		}
 		if ids {
 			u.ID = "id-" + key
-			u.Unclaimed = rapid.IntRange(0, 4).Draw(t, "unclaimed") == 0
+			u.NotOwned = rapid.IntRange(0, 4).Draw(t, "unclaimed") == 0
 		}
 		s.Users[key] = u
 	}
@@ -55,7 +55,7 @@ func genState(t *rapid.T, label string, ids bool) State {
 	return s
 }
 
-var ignoreIDs = cmp.Options{cmpopts.IgnoreFields(User{}, "ID", "Unclaimed"), cmpopts.IgnoreFields(Group{}, "ID", "Unclaimed"), cmpopts.EquateEmpty()}
+var ignoreIDs = cmp.Options{cmpopts.IgnoreFields(User{}, "ID", "NotOwned"), cmpopts.IgnoreFields(Group{}, "ID", "NotOwned"), cmpopts.EquateEmpty()}
 
 func TestDiffLaws(t *testing.T) { rapid.Check(t, checkDiffLaws) }
 
@@ -75,7 +75,7 @@ func checkDiffLaws(t *rapid.T) {
 	}
 	for i := range d { // no change can be left out
 		without := slices.Delete(slices.Clone(d), i, i+1)
-		if d[i].Kind == SetAsideUser || d[i].Kind == SetAsideGroup {
+		if d[i].Kind == TemporaryRenameUser || d[i].Kind == TemporaryRenameGroup {
 			continue // only the way, not the end, depends on it: checkNames sees to that
 		}
 		if d[i].Kind == AdoptUser && len(d[i].Attributes) == 0 || d[i].Kind == AdoptGroup && len(d[i].Attributes) == 0 {
@@ -99,14 +99,14 @@ func checkNames(t *rapid.T, d []Change, a State) {
 		s.apply(&d[i])
 		users, groups := map[string]string{}, map[string]string{}
 		for _, key := range slices.Sorted(maps.Keys(s.Users)) {
-			name := fold(s.Users[key].Name())
+			name := FoldName(s.Users[key].Name())
 			if other, taken := users[name]; taken {
 				t.Fatalf("after %s both %s and %s are called %q; plan:\n%s", d[i].Ref(), other, key, name, refs(d))
 			}
 			users[name] = key
 		}
 		for _, key := range slices.Sorted(maps.Keys(s.Groups)) {
-			name := fold(s.Groups[key].DisplayName)
+			name := FoldName(s.Groups[key].DisplayName)
 			if other, taken := groups[name]; taken {
 				t.Fatalf("after %s both %s and %s are called %q; plan:\n%s", d[i].Ref(), other, key, name, refs(d))
 			}

@@ -9,7 +9,7 @@ import (
 )
 
 // Ending is an end that a merge sets, moves or lifts.
-type Ending struct {
+type EndDateChange struct {
 	GroupName string `json:"groupName,omitempty"` // displayName; empty: all access of the user
 	UserName  string `json:"userName"`
 	Old       string `json:"old,omitempty"` // as declared; empty: no end
@@ -17,8 +17,8 @@ type Ending struct {
 }
 
 // endings compares the dates on which access ends by itself. What comes or goes altogether is among the changes; only a new end is told.
-func endings(in PreviewInput, was, will *Desired) []Ending {
-	var out []Ending
+func endDateChanges(in PreviewInput, was, will *Desired) []EndDateChange {
+	var out []EndDateChange
 	text := func(d *schema.Date) string {
 		if d == nil {
 			return ""
@@ -32,20 +32,20 @@ func endings(in PreviewInput, was, will *Desired) []Ending {
 			before = text(old.ValidUntil)
 		}
 		if before != until {
-			out = append(out, Ending{UserName: u.name(), Old: before, New: until})
+			out = append(out, EndDateChange{UserName: u.name(), Old: before, New: until})
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(will.Groups)) {
-		for _, m := range will.membership.Group(key) {
+		for _, m := range will.Membership.Group(key) {
 			if will.Users[m.User] == nil {
 				continue
 			}
 			before := ""
-			if old, ok := was.member(key, m.User); ok && was.Groups[key] != nil {
+			if old, ok := was.Member(key, m.User); ok && was.Groups[key] != nil {
 				before = text(old.Until)
 			}
 			if until := text(m.Until); before != until {
-				out = append(out, Ending{GroupName: will.Groups[key].DisplayName, UserName: will.Users[m.User].name(), Old: before, New: until})
+				out = append(out, EndDateChange{GroupName: will.Groups[key].DisplayName, UserName: will.Users[m.User].name(), Old: before, New: until})
 			}
 		}
 	}
@@ -55,7 +55,7 @@ func endings(in PreviewInput, was, will *Desired) []Ending {
 func (u *DesiredUser) name() string { v, _ := u.Attributes.Get("userName"); return v }
 
 // String is a line for people.
-func (e Ending) String() string {
+func (e EndDateChange) String() string {
 	what := "access of " + e.UserName
 	if e.GroupName != "" {
 		what = e.UserName + " in " + e.GroupName

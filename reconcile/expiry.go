@@ -16,7 +16,7 @@ import (
 const forecastDays = 30
 
 // Expiry is access that ends on its date without another commit.
-type Expiry struct {
+type UpcomingExpiry struct {
 	Date     string    `json:"date"` // as declared
 	EndsAt   time.Time `json:"endsAt"`
 	User     string    `json:"user"`
@@ -26,7 +26,7 @@ type Expiry struct {
 }
 
 // String says what ends and when.
-func (e Expiry) String() string {
+func (e UpcomingExpiry) String() string {
 	what := "all access"
 	if e.Group != "" {
 		what = fmt.Sprintf("membership in %q", e.Group)
@@ -35,8 +35,8 @@ func (e Expiry) String() string {
 }
 
 // expiring lists the memberships and people of d that end after now and within the next 30 days, the soonest first.
-func expiring(d *Desired, now time.Time) []Expiry {
-	var out []Expiry
+func expiring(d *Desired, now time.Time) []UpcomingExpiry {
+	var out []UpcomingExpiry
 	horizon := now.AddDate(0, 0, forecastDays)
 	add := func(date *schema.Date, at schema.Pos, user, group string) {
 		u := d.Users[user]
@@ -44,22 +44,22 @@ func expiring(d *Desired, now time.Time) []Expiry {
 			return
 		}
 		name, _ := u.Attributes.Get("userName")
-		out = append(out, Expiry{Date: date.Text, EndsAt: date.End, User: user, UserName: name, Group: group, Position: at.String()})
+		out = append(out, UpcomingExpiry{Date: date.Text, EndsAt: date.End, User: user, UserName: name, Group: group, Position: at.String()})
 	}
 	for _, u := range d.Users {
 		if u.Until != nil {
 			add(u.Until, u.At, u.Key, "")
 		}
 	}
-	for _, key := range d.selected {
-		members := d.membership.Group(key)
+	for _, key := range d.Selected {
+		members := d.Membership.Group(key)
 		for i := range members {
 			if m := &members[i]; m.Until != nil {
 				add(m.Until, m.Pos, m.User, key)
 			}
 		}
 	}
-	slices.SortFunc(out, func(a, b Expiry) int {
+	slices.SortFunc(out, func(a, b UpcomingExpiry) int {
 		return cmp.Or(a.EndsAt.Compare(b.EndsAt), strings.Compare(a.User, b.User), strings.Compare(a.Group, b.Group))
 	})
 	return out

@@ -78,11 +78,11 @@ func applyGates(in *gateInput) []string {
 
 // holdDependants holds what stands on something held, until nothing more follows.
 func holdDependants(changes []Change) {
-	g := newGraph(changes)
+	g := NewDependencies(changes)
 	final := map[Ref]int{} // the change that a set-aside serves
 	for i := range changes {
 		for _, ref := range changes[i].DependsOn {
-			if (ref.Kind == SetAsideUser || ref.Kind == SetAsideGroup) && ref.Key == changes[i].Key {
+			if (ref.Kind == TemporaryRenameUser || ref.Kind == TemporaryRenameGroup) && ref.Key == changes[i].Key {
 				final[ref] = i
 			}
 		}
@@ -99,7 +99,7 @@ func holdDependants(changes []Change) {
 					again = true
 				}
 			}
-			g.each(i, stand)
+			g.Each(i, stand)
 			if j, ok := final[changes[i].Ref()]; ok { // a temporary name is only for somebody who gets the final one
 				stand(j)
 			}

@@ -34,12 +34,12 @@ func (l *Ledger) Clone() *Ledger {
 }
 
 // Record enters a change that has taken effect.
-func (l *Ledger) Record(c *Change, id string, left leaving, now time.Time) {
+func (l *Ledger) Record(c *Change, id string, left Disposition, now time.Time) {
 	switch c.Kind {
 	case CreateUser, AdoptUser:
 		l.Users[c.Key] = Owned{ID: id}
 	case DeactivateUser:
-		if left == leavingDeactivated {
+		if left == Deactivated {
 			l.Users[c.Key] = Owned{ID: id, LeftScopeAt: &now}
 		}
 	case DeleteUser:

@@ -11,12 +11,12 @@ type Situation string
 
 // The situations. What follows from each is decided in one place, the table in Link's comment.
 const (
-	LinkedTo  Situation = "linked"    // the ledger has it, the directory has it
-	Unmatched Situation = "unmatched" // neither the ledger nor the directory has it
-	Deleted   Situation = "deleted"   // the ledger has it, the directory has lost it
-	Unlinked  Situation = "unlinked"  // the directory has an object of that externalId, or of that name without one
-	Disputed  Situation = "disputed"  // the directory's object of that name has somebody else's externalId
-	Collision Situation = "collision" // the name is held by an object of ours that does not give it up
+	LinkedTo          Situation = "linked"    // the ledger has it, the directory has it
+	Unmatched         Situation = "unmatched" // neither the ledger nor the directory has it
+	Deleted           Situation = "deleted"   // the ledger has it, the directory has lost it
+	Adoptable         Situation = "unlinked"  // the directory has an object of that externalId, or of that name without one
+	ForeignExternalID Situation = "disputed"  // the directory's object of that name has somebody else's externalId
+	NameTaken         Situation = "collision" // the name is held by an object of ours that does not give it up
 )
 
 // Linking is an observed directory in terms of our keys.
@@ -28,9 +28,9 @@ type Linking struct {
 	// Holders says, for the situations unlinked, disputed and collision, which object stands in the way.
 	Holders map[string]Holder // by "user/" or "group/" and key
 	// Names of users who are not ours, by member reference.
-	Strangers map[string]string
+	UnmanagedUsers map[string]string
 	// Foreign are the objects that are neither ours nor wanted, users first, each by name.
-	Foreign []Foreign
+	Unmanaged []UnmanagedObject
 	// claimed has the keys of the objects in State, by id.
 	claimed map[string]string
 	// Moved maps the new key of a renamed group to the key under which the ledger has it.
@@ -38,7 +38,7 @@ type Linking struct {
 }
 
 // Foreign is an object of the directory that is not ours and that nothing declared meets.
-type Foreign struct {
+type UnmanagedObject struct {
 	Kind       string `json:"kind"` // "user" or "group"
 	ID         string `json:"id"`
 	Name       string `json:"name"`
@@ -46,7 +46,7 @@ type Foreign struct {
 }
 
 // foreign reports whether an object is neither ours nor one that something declared meets.
-func (l *Linking) foreign(id string) bool { return l.claimed[id] == "" }
+func (l *Linking) unmanaged(id string) bool { return l.claimed[id] == "" }
 
 // Holder is an object in the directory that a desired one meets.
 type Holder struct {
@@ -66,10 +66,10 @@ type Holder struct {
 //	(foreign)  | left alone and listed
 func Link(o *Observed, ledger *Ledger, want *Desired) *Linking {
 	l := &Linking{State: State{Users: make(map[string]*User, len(o.Users)), Groups: make(map[string]*Group, len(o.Groups))}, Users: map[string]Situation{}, Groups: map[string]Situation{}, Holders: map[string]Holder{},
-		Strangers: map[string]string{}, Moved: moved(ledger, want), claimed: make(map[string]string, len(o.Users)+len(o.Groups))}
+		UnmanagedUsers: map[string]string{}, Moved: moved(ledger, want), claimed: make(map[string]string, len(o.Users)+len(o.Groups))}
 	l.linkUsers(o, ledger, want)
 	l.linkGroups(o, ledger, want)
-	slices.SortFunc(l.Foreign, func(a, b Foreign) int {
+	slices.SortFunc(l.Unmanaged, func(a, b UnmanagedObject) int {
 		return cmp.Or(strings.Compare(b.Kind, a.Kind), strings.Compare(a.Name, b.Name), strings.Compare(a.ID, b.ID))
 	})
 	return l
@@ -105,7 +105,7 @@ func (l *Linking) linkUsers(o *Observed, ledger *Ledger, want *Desired) {
 			users[i] = User{Key: key, ID: u.ID, Attributes: u.Attributes}
 			l.State.Users[key], l.claimed[u.ID] = &users[i], key
 		} else {
-			l.Strangers[UnmanagedRef(u.ID)] = u.UserName()
+			l.UnmanagedUsers[UnmanagedRef(u.ID)] = u.UserName()
 		}
 	}
 	index := newNameIndex(len(o.Users), func(i int) (string, string) { return o.Users[i].ExternalID(), o.Users[i].UserName() })
@@ -122,19 +122,19 @@ func (l *Linking) linkUsers(o *Observed, ledger *Ledger, want *Desired) {
 		holder := Holder{ID: u.ID, Name: u.UserName(), ExternalID: u.ExternalID(), Key: keyOf[u.ID]}
 		l.Holders["user/"+key] = holder
 		if l.claimed[u.ID] != "" { // by its owner, or by another key that meets it: a collision unless that one gives the name up
-			l.Users[key] = Collision
+			l.Users[key] = NameTaken
 			continue
 		}
 		l.Users[key] = situation
-		users[i] = User{Key: key, ID: u.ID, Attributes: u.Attributes, Unclaimed: true}
+		users[i] = User{Key: key, ID: u.ID, Attributes: u.Attributes, NotOwned: true}
 		l.State.Users[key], l.claimed[u.ID] = &users[i], key
 	}
-	if len(l.Strangers) == 0 {
+	if len(l.UnmanagedUsers) == 0 {
 		return
 	}
 	for i := range o.Users {
-		if u := &o.Users[i]; l.foreign(u.ID) {
-			l.Foreign = append(l.Foreign, Foreign{Kind: "user", ID: u.ID, Name: u.UserName(), ExternalID: u.ExternalID()})
+		if u := &o.Users[i]; l.unmanaged(u.ID) {
+			l.Unmanaged = append(l.Unmanaged, UnmanagedObject{Kind: "user", ID: u.ID, Name: u.UserName(), ExternalID: u.ExternalID()})
 		}
 	}
 }
@@ -150,7 +150,7 @@ func (l *Linking) linkGroups(o *Observed, ledger *Ledger, want *Desired) {
 	add := func(key string, g *RemoteGroup, unclaimed bool) {
 		l.claimed[g.ID] = key
 		l.State.Groups[key] = &Group{Key: key, ID: g.ID, ExternalID: g.ExternalID, DisplayName: g.DisplayName,
-			Members: l.memberRefs(o.Members[g.ID]), Unclaimed: unclaimed}
+			Members: l.memberRefs(o.Members[g.ID]), NotOwned: unclaimed}
 	}
 	for i := range o.Groups {
 		g := &o.Groups[i]
@@ -171,15 +171,15 @@ func (l *Linking) linkGroups(o *Observed, ledger *Ledger, want *Desired) {
 		holder := Holder{ID: g.ID, Name: g.DisplayName, ExternalID: g.ExternalID, Key: keyOf[g.ID]}
 		l.Holders["group/"+key] = holder
 		if l.claimed[g.ID] != "" {
-			l.Groups[key] = Collision
+			l.Groups[key] = NameTaken
 			continue
 		}
 		l.Groups[key] = situation
 		add(key, g, true)
 	}
 	for _, g := range o.Groups {
-		if l.foreign(g.ID) {
-			l.Foreign = append(l.Foreign, Foreign{Kind: "group", ID: g.ID, Name: g.DisplayName, ExternalID: g.ExternalID})
+		if l.unmanaged(g.ID) {
+			l.Unmanaged = append(l.Unmanaged, UnmanagedObject{Kind: "group", ID: g.ID, Name: g.DisplayName, ExternalID: g.ExternalID})
 		}
 	}
 }
@@ -211,7 +211,7 @@ func newNameIndex(n int, names func(i int) (externalID, name string)) func() *na
 		x = &nameIndex{byExternalID: make(map[string]int, n), byName: make(map[string]int, n), externalID: make([]string, n)}
 		for i := range n {
 			externalID, name := names(i)
-			x.byName[fold(name)], x.externalID[i] = i, externalID
+			x.byName[FoldName(name)], x.externalID[i] = i, externalID
 			if externalID != "" {
 				x.byExternalID[externalID] = i
 			}
@@ -222,14 +222,14 @@ func newNameIndex(n int, names func(i int) (externalID, name string)) func() *na
 
 func (x *nameIndex) find(key, name string) (int, Situation) {
 	byKey, hasKey := x.byExternalID[key]
-	byName, hasName := x.byName[fold(name)]
+	byName, hasName := x.byName[FoldName(name)]
 	switch {
 	case hasKey: // whoever else has the name keeps it: gate collision
-		return byKey, Unlinked
+		return byKey, Adoptable
 	case hasName && x.externalID[byName] == "":
-		return byName, Unlinked
+		return byName, Adoptable
 	case hasName:
-		return byName, Disputed
+		return byName, ForeignExternalID
 	}
 	return 0, Unmatched
 }

@@ -14,13 +14,13 @@ func NextLedger(ledger *Ledger, plan *Plan, gone Missing, now time.Time) *Ledger
 		delete(l.Groups, old)
 	}
 	for key, owned := range l.Users {
-		have, left := plan.Linking.State.Users[key], plan.Target.Left[key]
+		have, left := plan.Linking.State.Users[key], plan.Target.Leavers[key]
 		wanted := left == "" && plan.Target.State.Users[key] != nil
 		switch {
 		case wanted && have != nil && owned.LeftScopeAt != nil && have.Active():
 			owned.LeftScopeAt = nil
 			l.Users[key] = owned
-		case have != nil && left == leavingDeactivated && owned.LeftScopeAt == nil && !have.Active():
+		case have != nil && left == Deactivated && owned.LeftScopeAt == nil && !have.Active():
 			owned.LeftScopeAt = &now
 			l.Users[key] = owned
 		case gone.Users[key]:

@@ -17,12 +17,12 @@ type Observed struct {
 }
 
 // Remembered describes a plan that is based in part on the cached directory.
-type Remembered struct {
+type CachedRead struct {
 	OldestRead time.Time `json:"oldestRead"` // when the oldest part was read
 	Lookups    int       `json:"lookups"`    // number of objects, names and member lists that the run looked up
 }
 
 // String is one line for people.
-func (r *Remembered) String() string {
+func (r *CachedRead) String() string {
 	return fmt.Sprintf("read since %s, %s now", r.OldestRead.Format(time.RFC3339), schema.Count(r.Lookups, "lookup"))
 }

@@ -7,8 +7,8 @@ import (
 
 // SetAsideUser and SetAsideGroup give an object a temporary name, because two or more objects trade names in a circle.
 const (
-	SetAsideUser  Kind = "set-aside-user"
-	SetAsideGroup Kind = "set-aside-group"
+	TemporaryRenameUser  Kind = "set-aside-user"
+	TemporaryRenameGroup Kind = "set-aside-group"
 )
 
 // names tells which names a change takes and gives up. Users are unique by userName and by e-mail, groups by displayName.
@@ -24,14 +24,14 @@ func (c *Change) names() (takes, gives []string) {
 				continue
 			}
 			name := space + a.Path + "/"
-			if fold(a.New) == fold(a.Old) {
+			if FoldName(a.New) == FoldName(a.Old) {
 				continue
 			}
 			if a.New != "" {
-				takes = append(takes, name+fold(a.New))
+				takes = append(takes, name+FoldName(a.New))
 			}
 			if a.Old != "" {
-				gives = append(gives, name+fold(a.Old))
+				gives = append(gives, name+FoldName(a.Old))
 			}
 		}
 	}
@@ -48,22 +48,22 @@ func (c *Change) TakesName() bool {
 func given(c *Change, a State) []string {
 	switch c.Kind {
 	case DeleteUser:
-		out := []string{"user/userName/" + fold(c.Name)}
+		out := []string{"user/userName/" + FoldName(c.Name)}
 		if u := a.Users[c.Key]; u != nil {
 			if mail, ok := u.Attributes.Get("emails.value"); ok {
-				out = append(out, "user/emails.value/"+fold(mail))
+				out = append(out, "user/emails.value/"+FoldName(mail))
 			}
 		}
 		return out
 	case DeleteGroup:
-		return []string{"group/displayName/" + fold(c.Name)}
+		return []string{"group/displayName/" + FoldName(c.Name)}
 	}
 	_, gives := c.names()
 	return gives
 }
 
 // setAside makes whoever takes a name wait for who gives it up, and breaks circles with one temporary name each.
-func setAside(changes []Change, a State) []Change {
+func orderNames(changes []Change, a State) []Change {
 	givers := map[string]int{}
 	for i := range changes {
 		for _, name := range given(&changes[i], a) {
@@ -129,15 +129,15 @@ func circles(n int, waits map[int][]int) []int {
 
 // aside returns the change that moves an object out of the way of its names, and makes c start from there.
 func aside(c *Change) Change {
-	kind := SetAsideGroup
+	kind := TemporaryRenameGroup
 	if c.Kind.OfUser() {
-		kind = SetAsideUser
+		kind = TemporaryRenameUser
 	}
 	out := Change{Kind: kind, Key: c.Key, ID: c.ID, Name: c.Name}
 	for i := range c.Attributes {
 		x := &c.Attributes[i]
-		unique := x.Path == "userName" || x.Path == "emails.value" || x.Path == "displayName" && kind == SetAsideGroup
-		if !unique || x.Old == "" || fold(x.Old) == fold(x.New) {
+		unique := x.Path == "userName" || x.Path == "emails.value" || x.Path == "displayName" && kind == TemporaryRenameGroup
+		if !unique || x.Old == "" || FoldName(x.Old) == FoldName(x.New) {
 			continue
 		}
 		temporary := temporaryName(x.Path, c.Key)
@@ -159,7 +159,7 @@ func temporaryName(path, key string) string {
 // order sorts changes by the order table and lets what others stand on go first.
 func order(changes []Change) []Change {
 	slices.SortFunc(changes, func(a, b Change) int { return a.Ref().Compare(b.Ref()) })
-	g := newGraph(changes)
+	g := NewDependencies(changes)
 	out := make([]Change, 0, len(changes))
 	emitted := make([]bool, len(changes))
 	var emit func(i int)
@@ -168,7 +168,7 @@ func order(changes []Change) []Change {
 			return
 		}
 		emitted[i] = true
-		g.each(i, emit)
+		g.Each(i, emit)
 		out = append(out, changes[i])
 	}
 	for i := range changes {
@@ -179,13 +179,13 @@ func order(changes []Change) []Change {
 
 // graph answers what a change stands on. The dependencies of memberships follow from their kind and are not stored: there may be a
 // million of them.
-type graph struct {
+type Dependencies struct {
 	changes []Change
 	byRef   map[Ref]int // all but memberships
 }
 
-func newGraph(changes []Change) *graph {
-	g := &graph{changes: changes, byRef: map[Ref]int{}}
+func NewDependencies(changes []Change) *Dependencies {
+	g := &Dependencies{changes: changes, byRef: map[Ref]int{}}
 	for i := range changes {
 		if changes[i].Member == "" {
 			g.byRef[changes[i].Ref()] = i
@@ -195,7 +195,7 @@ func newGraph(changes []Change) *graph {
 }
 
 // each calls f with the index of every change that change i stands on.
-func (g *graph) each(i int, f func(int)) {
+func (g *Dependencies) Each(i int, f func(int)) {
 	c := &g.changes[i]
 	visit := func(kind Kind, key string) {
 		if j, ok := g.byRef[Ref{Kind: kind, Key: key}]; ok {

@@ -17,7 +17,7 @@ func (r *reasons) explain(c *Change) {
 	switch c.Kind {
 	case AddMember, RemoveMember:
 		r.member(c)
-	case CreateGroup, RenameGroup, UpdateGroup, AdoptGroup, DeleteGroup, SetAsideGroup:
+	case CreateGroup, RenameGroup, UpdateGroup, AdoptGroup, DeleteGroup, TemporaryRenameGroup:
 		r.group(c)
 	default:
 		r.user(c)
@@ -39,7 +39,7 @@ func (r *reasons) user(c *Change) {
 		c.Reason.Text = "in scope"
 	case c.Kind == AdoptUser:
 		c.Reason.Text = "in the directory, not ours yet"
-	case c.Kind == SetAsideUser:
+	case c.Kind == TemporaryRenameUser:
 		c.Reason.Text = "makes way: names change places"
 	default:
 		c.Reason.Text = "declared values"
@@ -51,7 +51,7 @@ func (r *reasons) user(c *Change) {
 		c.Reason.Text = "back in scope"
 		return
 	}
-	if r.last == nil || c.Kind == AdoptUser || c.Kind == SetAsideUser {
+	if r.last == nil || c.Kind == AdoptUser || c.Kind == TemporaryRenameUser {
 		return
 	}
 	before := r.last.Users[c.Key]
@@ -77,7 +77,7 @@ func (r *reasons) user(c *Change) {
 
 func (r *reasons) leaver(c *Change) {
 	c.Reason.Text, c.Reason.LeftScope = "left the scope", true
-	if c.Kind == DeleteUser && r.target.Left[c.Key] == leavingDeleted {
+	if c.Kind == DeleteUser && r.target.Leavers[c.Key] == DeletedNow {
 		c.Reason.Text = "left the scope; deletion is due"
 	}
 	if r.last != nil && r.last.Users[c.Key] == nil && c.Kind != DeleteUser {
@@ -100,14 +100,14 @@ func (r *reasons) group(c *Change) {
 		c.Reason.Text = "declared"
 	case c.Kind == AdoptGroup:
 		c.Reason.Text = "in the directory, not ours yet"
-	case c.Kind == SetAsideGroup:
+	case c.Kind == TemporaryRenameGroup:
 		c.Reason.Text = "makes way: names change places"
 	case r.linking.Moved[c.Key] != "":
 		c.Reason.Text = fmt.Sprintf("key was %q", r.linking.Moved[c.Key])
 	default:
 		c.Reason.Text = "declared values"
 	}
-	if r.last == nil || c.Kind == AdoptGroup || c.Kind == SetAsideGroup || r.linking.Moved[c.Key] != "" {
+	if r.last == nil || c.Kind == AdoptGroup || c.Kind == TemporaryRenameGroup || r.linking.Moved[c.Key] != "" {
 		return
 	}
 	if before := r.last.Groups[c.Key]; before != nil && before.DisplayName == want.DisplayName {
@@ -117,7 +117,7 @@ func (r *reasons) group(c *Change) {
 
 func (r *reasons) member(c *Change) {
 	if c.Kind == AddMember {
-		if m, ok := r.want.member(c.Key, c.Member); ok {
+		if m, ok := r.want.Member(c.Key, c.Member); ok {
 			c.Reason = Reason{Text: "declared member", Position: m.Pos.String(), Via: m.Via}
 		}
 		left := r.ledger.Users[c.Member].LeftScopeAt != nil // then it was us who removed them, whether or not that commit was completed
@@ -132,8 +132,8 @@ func (r *reasons) member(c *Change) {
 	switch {
 	case c.Member[0] == '#':
 		c.Origin, c.Reason.Text = Drift, "added outside; not one of ours"
-		c.MemberName = r.linking.Strangers[c.Member]
-	case r.target.Left[c.Member] != "":
+		c.MemberName = r.linking.UnmanagedUsers[c.Member]
+	case r.target.Leavers[c.Member] != "":
 		c.Reason.Text = "left the scope"
 		if r.last != nil && r.last.Users[c.Member] == nil {
 			c.Origin, c.Reason.Text = Drift, "added outside; left the scope"

@@ -29,7 +29,7 @@ type Plan struct {
 	ReadAt      time.Time `json:"readAt"`          // when the oldest part of the directory was read
 	// CachedRead is set if the plan is based in part on the cached directory; nil if everything was
 	// read.
-	CachedRead *Remembered `json:"cachedRead,omitempty"`
+	CachedRead *CachedRead `json:"cachedRead,omitempty"`
 	Mode       Mode        `json:"mode"`
 	Scope      string      `json:"scope"`
 	Digest     string      `json:"digest"`
@@ -42,9 +42,9 @@ type Plan struct {
 	// Violations are the assertions that do not hold, on the declared or the observed state.
 	Violations []Violation `json:"violations,omitempty"`
 	// Expiring lists the access that ends within the next 30 days, the soonest first.
-	Expiring []Expiry `json:"expiring,omitempty"`
+	Expiring []UpcomingExpiry `json:"expiring,omitempty"`
 	// Unmanaged are the objects of the directory that roster does not manage.
-	Unmanaged []Foreign `json:"unmanaged,omitempty"`
+	Unmanaged []UnmanagedObject `json:"unmanaged,omitempty"`
 
 	// What follows is for carrying the plan out, and is not printed.
 
@@ -54,7 +54,7 @@ type Plan struct {
 	Removed   bool     `json:"-"` // the provisioner is no longer declared
 }
 
-func (p *Plan) notice(format string, args ...any) {
+func (p *Plan) AddNotice(format string, args ...any) {
 	p.Notices = append(p.Notices, fmt.Sprintf(format, args...))
 }
 
@@ -69,7 +69,7 @@ type PlanInput struct {
 	Approvals   map[string]*schema.Approval
 	// HeldReports are the reports that printed the digests which approvals name, as far as a verified chain has them.
 	HeldReports map[string]*Report
-	veil        *veil // as those reports were written
+	Redactor    *Redactor // as those reports were written
 	Commit      CommitRef
 	Now         time.Time
 	// Lost is an interrupted run whose journal is lost: what it made has our externalId and is not in the ledger. Nil when there is none.
@@ -85,10 +85,10 @@ type PlanInput struct {
 // NewPlan decides what has to change. Same input, same plan and digest.
 func NewPlan(in PlanInput) *Plan {
 	linking := Link(in.Observed, in.Ledger, in.Want)
-	target := aim(linking, in.Want, in.Ledger, in.Provisioner, in.Now)
+	target := newTarget(linking, in.Want, in.Ledger, in.Provisioner, in.Now)
 	p := &Plan{Version: 1, Provisioner: in.Provisioner.Key, Identity: in.Provisioner.Identity(), Commit: in.Commit, ReadAt: in.Observed.ReadAt,
 		Mode: ModeOf(in.Provisioner, in.Status, in.Now), Scope: scopeOf(in.Provisioner), Linking: linking, Target: target, Removed: in.Want.Removed}
-	unlinked := settleUnlinked(linking, target, in)
+	unlinked := skipUnrequestedAdoptions(linking, target, in)
 	p.Changes = Diff(linking.State, target.State)
 	why := &reasons{want: in.Want, last: in.Last, linking: linking, target: target, ledger: in.Ledger}
 	for i := range p.Changes {
@@ -101,12 +101,12 @@ func NewPlan(in PlanInput) *Plan {
 	p.wait(in)
 	p.Notices = append(p.Notices, overQuota(in.Want)...)
 	if in.Edit != nil {
-		p.notice("%s", in.Edit)
+		p.AddNotice("%s", in.Edit)
 	}
 	p.Expiring = expiring(in.Want, in.Now)
 	p.Counts = Counts{DesiredUsers: len(in.Want.Users), DesiredGroups: len(in.Want.Groups), ObservedUsers: len(in.Observed.Users),
-		ObservedGroups: len(in.Observed.Groups), Unmanaged: len(linking.Foreign), Adoptable: unlinked}
-	p.Unmanaged = linking.Foreign
+		ObservedGroups: len(in.Observed.Groups), Unmanaged: len(linking.Unmanaged), Adoptable: unlinked}
+	p.Unmanaged = linking.Unmanaged
 	for i := range p.Changes {
 		switch c := &p.Changes[i]; {
 		case c.Waiting != "":
@@ -159,26 +159,26 @@ func scopeOf(p *schema.Provisioner) string {
 
 // settleUnlinked drops the adoptions that nobody asked for and that would change nothing: with adopt "never", an object that already
 // equals what is desired is counted and otherwise left alone.
-func settleUnlinked(l *Linking, t *Target, in PlanInput) int {
+func skipUnrequestedAdoptions(l *Linking, t *Target, in PlanInput) int {
 	if in.Provisioner.Adopt != "never" && in.Provisioner.Adopt != "" || in.Lost != nil { // what a lost run has made is proposed, not counted
 		return 0
 	}
 	n := 0
 	for key, situation := range l.Users {
 		have := l.State.Users[key]
-		if situation != Unlinked || have == nil || t.State.Users[key] == nil {
+		if situation != Adoptable || have == nil || t.State.Users[key] == nil {
 			continue
 		}
 		differences := diffAttributes(have.Attributes, t.State.Users[key].Attributes)
 		if len(differences) == 0 || len(differences) == 1 && differences[0].Path == "externalId" {
-			t.State.Users[key].Unclaimed, t.State.Users[key].Attributes = true, have.Attributes
+			t.State.Users[key].NotOwned, t.State.Users[key].Attributes = true, have.Attributes
 			n++
 		}
 	}
 	for key, situation := range l.Groups {
 		have, want := l.State.Groups[key], t.State.Groups[key]
-		if situation == Unlinked && have != nil && want != nil && have.DisplayName == want.DisplayName && slices.Equal(have.Members, want.Members) {
-			want.Unclaimed, want.ExternalID = true, have.ExternalID
+		if situation == Adoptable && have != nil && want != nil && have.DisplayName == want.DisplayName && slices.Equal(have.Members, want.Members) {
+			want.NotOwned, want.ExternalID = true, have.ExternalID
 			n++
 		}
 	}
@@ -188,11 +188,11 @@ func settleUnlinked(l *Linking, t *Target, in PlanInput) int {
 // wait keeps back what the provisioner's mode does not send, and everything outside of its windows.
 func (p *Plan) wait(in PlanInput) {
 	if notice := p.Mode.Notice(in.Provisioner); notice != "" {
-		p.notice("%s", notice)
+		p.AddNotice("%s", notice)
 	}
 	open, opens := in.Provisioner.WindowOpen(in.Now)
 	if !open && p.Mode != ModePaused && p.Mode != ModeNeverEnabled {
-		p.notice("outside of its windows: nothing is sent until %s", opens.Format(time.RFC3339))
+		p.AddNotice("outside of its windows: nothing is sent until %s", opens.Format(time.RFC3339))
 	}
 	for i := range p.Changes {
 		c := &p.Changes[i]
@@ -220,7 +220,7 @@ func (p *Plan) deprovisions(c *Change) bool {
 	case DeactivateUser, DeleteUser:
 		return c.Origin == Intended
 	case RemoveMember:
-		return c.Origin == Intended && p.Target.Left[c.Member] != ""
+		return c.Origin == Intended && p.Target.Leavers[c.Member] != ""
 	}
 	return false
 }

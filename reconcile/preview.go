@@ -28,8 +28,8 @@ type Preview struct {
 	// NoLongerNeeded are pending changes of the base that the merge makes unnecessary.
 	NoLongerNeeded []Change `json:"noLongerNeeded,omitempty"`
 	// EndDateChanges are the end dates that the merge sets, moves or removes.
-	EndDateChanges []Ending `json:"endDateChanges,omitempty"`
-	Notices        []string `json:"notices,omitempty"`
+	EndDateChanges []EndDateChange `json:"endDateChanges,omitempty"`
+	Notices        []string        `json:"notices,omitempty"`
 	// UnavailableReason says why there is no preview of this provisioner; empty if there is one.
 	UnavailableReason string `json:"unavailableReason,omitempty"`
 }
@@ -83,7 +83,7 @@ func NewPreview(in PreviewInput) (*Preview, error) {
 	}
 	p.Notices = append(p.Notices, policyNotices(before, after)...)
 	p.compare(NewPlan(base), NewPlan(merged))
-	p.EndDateChanges = endings(in, was, will)
+	p.EndDateChanges = endDateChanges(in, was, will)
 	if in.Snapshot != nil {
 		p.Digest = digest(p.Identity, p.Changes, func(*Change) bool { return true })
 	} else {
@@ -140,7 +140,7 @@ func sameAuth(a, b schema.Auth) bool {
 // sideOf computes what one side desires, and who of it is there already if everything was applied: whoever is not yet valid is not.
 func sideOf(d *schema.Declarations, p *schema.Provisioner, now time.Time) (*Desired, map[string]bool, error) {
 	if p == nil {
-		return &Desired{Users: map[string]*DesiredUser{}, Groups: map[string]*DesiredGroup{}, membership: d.Membership(now)}, nil, nil
+		return &Desired{Users: map[string]*DesiredUser{}, Groups: map[string]*DesiredGroup{}, Membership: d.Membership(now)}, nil, nil
 	}
 	want, err := Desire(d, p, now)
 	if err != nil {
@@ -158,7 +158,7 @@ func sideOf(d *schema.Declarations, p *schema.Provisioner, now time.Time) (*Desi
 func (p *Preview) compare(base, merged *Plan) {
 	p.Mode = merged.Mode
 	p.Changes = beyond(merged.Changes, base.Changes)
-	remain := aimsOf(merged.Changes)
+	remain := normalizedEffects(merged.Changes)
 	for _, c := range base.Changes {
 		if left, some := c.less(remain); some {
 			p.NoLongerNeeded = append(p.NoLongerNeeded, left)
@@ -240,7 +240,7 @@ func beyond(changes, others []Change) []Change {
 	}
 	byFate := map[string]map[effect]bool{"waiting": {}, "held": {}, "released": {}}
 	for i := range others {
-		for _, e := range others[i].aims() {
+		for _, e := range others[i].normalizedEffects() {
 			byFate[fate(&others[i])][e] = true
 		}
 	}

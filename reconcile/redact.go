@@ -16,14 +16,14 @@ const redactedPrefix = "hmac-sha256:"
 
 // veil keeps the values of attributes with `redact: true` out of everything that leaves a run: plans, reports and journal entries. The
 // changes themselves, and their digests, keep the true values. A nil veil hides nothing.
-type veil struct {
+type Redactor struct {
 	key   []byte          // without one, values are merely left out
 	paths map[string]bool // SCIM paths
 }
 
 // newVeil covers what any of the mappings covers: the values of before show in a plan, too.
-func newVeil(key []byte, mappings ...*schema.Mapping) *veil {
-	v := &veil{key: key, paths: map[string]bool{}}
+func NewRedactor(key []byte, mappings ...*schema.Mapping) *Redactor {
+	v := &Redactor{key: key, paths: map[string]bool{}}
 	for _, m := range mappings {
 		if m == nil {
 			continue
@@ -39,7 +39,7 @@ func newVeil(key []byte, mappings ...*schema.Mapping) *veil {
 }
 
 // value hides one value. An absent one and one that is hidden already stay as they are.
-func (v *veil) value(path, value string) string {
+func (v *Redactor) value(path, value string) string {
 	if v == nil || !v.paths[path] || value == "" || strings.HasPrefix(value, redactedPrefix) {
 		return value
 	}
@@ -52,7 +52,7 @@ func (v *veil) value(path, value string) string {
 }
 
 // change hides what a change shows: its attributes, names that are made of a secret, and either in what is said about it.
-func (v *veil) change(c Change) Change {
+func (v *Redactor) change(c Change) Change {
 	if v == nil {
 		return c
 	}
@@ -75,7 +75,7 @@ func (v *veil) change(c Change) Change {
 }
 
 // text hides what a sentence about a change quotes of it. What the kind of a change tells anyway is no secret.
-func (v *veil) text(c Change, text string) string {
+func (v *Redactor) text(c Change, text string) string {
 	hide := func(path, value string) {
 		if value != "" && value != "true" && value != "false" {
 			text = strings.ReplaceAll(text, value, v.value(path, value))
@@ -96,7 +96,7 @@ func (v *veil) text(c Change, text string) string {
 	return text
 }
 
-func (v *veil) done(all []Done) []Done {
+func (v *Redactor) Results(all []Done) []Done {
 	if v == nil {
 		return all
 	}
@@ -109,7 +109,7 @@ func (v *veil) done(all []Done) []Done {
 }
 
 // plan is the plan as it may be shown.
-func (v *veil) plan(p *Plan) *Plan {
+func (v *Redactor) Plan(p *Plan) *Plan {
 	if v == nil || p == nil {
 		return p
 	}
@@ -133,7 +133,7 @@ func (p *Preview) redact(in PreviewInput) {
 			mappings = append(mappings, d.Mappings[provisioner.Mapping])
 		}
 	}
-	v := newVeil(in.RedactKey, mappings...)
+	v := NewRedactor(in.RedactKey, mappings...)
 	for i, c := range p.Changes {
 		p.Changes[i] = v.change(c)
 	}
@@ -143,7 +143,7 @@ func (p *Preview) redact(in PreviewInput) {
 }
 
 // effects are those of a change as a report shows them.
-func (v *veil) effects(c *Change) []effect {
+func (v *Redactor) effects(c *Change) []effect {
 	effects := c.effects()
 	for i := range effects {
 		effects[i].value = v.value(effects[i].attribute, effects[i].value)

@@ -83,7 +83,7 @@ func (in PlanInput) EnoughMembers(group string, removed, have int) int {
 
 func holdSignInNames(in *gateInput, limit *schema.Limit) map[int]string {
 	renames := func(c *Change) bool {
-		return c.Kind != CreateUser && c.Kind != SetAsideUser && c.Kind.OfUser() &&
+		return c.Kind != CreateUser && c.Kind != TemporaryRenameUser && c.Kind.OfUser() &&
 			slices.ContainsFunc(c.Attributes, func(a AttributeChange) bool { return a.Path == "userName" })
 	}
 	n, allowed := in.count(renames), bound(limit, 5, 1, unbounded, in.staying())

@@ -57,7 +57,7 @@ type Report struct {
 	Digest      string    `json:"digest"`
 	HeldDigest  string    `json:"heldDigest,omitempty"`
 	// CachedRead is set if the run used the cached directory; nil if it read everything.
-	CachedRead *Remembered `json:"cachedRead,omitempty"`
+	CachedRead *CachedRead `json:"cachedRead,omitempty"`
 	Counts     Counts      `json:"counts"`
 	Changes    []Done      `json:"changes"`
 	// Parts are the files with the changes of a long report, in order; Changes is then empty.

@@ -75,7 +75,7 @@ func planned(in PlanInput, d *schema.Declarations) map[effect]bool {
 		return nil // what cannot be mapped brings nothing about
 	}
 	in.Provisioner, in.Want, in.Reviewed, in.Approvals, in.HeldReports = p, want, nil, nil, nil
-	return aimsOf(NewPlan(in).Changes)
+	return normalizedEffects(NewPlan(in).Changes)
 }
 
 // holdUnreviewed holds intended changes that go beyond what was approved, and names what is more.
@@ -101,7 +101,7 @@ func holdUnreviewed(in *gateInput, _ *schema.Limit) map[int]string {
 
 // beyond says what of a change was not approved, or "".
 func (r *Reviewed) beyond(c *Change) string {
-	aims := c.aims()
+	aims := c.normalizedEffects()
 	more := slices.DeleteFunc(slices.Clone(aims), func(e effect) bool { return r.allowed[e] })
 	switch {
 	case len(more) == 0:

@@ -17,15 +17,15 @@ type User struct {
 	Key, ID    string
 	Attributes Attributes
 	// Unclaimed says that the directory has the user but the ledger has not: the change that makes it ours is an adoption.
-	Unclaimed bool
+	NotOwned bool
 }
 
 // Group is one group of a State.
 type Group struct {
 	Key, ID, ExternalID, DisplayName string
 	// Members are sorted user keys; somebody who is not ours is "#" and an AWS id.
-	Members   []string
-	Unclaimed bool
+	Members  []string
+	NotOwned bool
 }
 
 // NewState returns an empty state.
@@ -74,7 +74,7 @@ func (s State) apply(c *Change) {
 		}
 	case DeleteGroup:
 		delete(s.Groups, c.Key)
-	case CreateGroup, AdoptGroup, RenameGroup, UpdateGroup, SetAsideGroup:
+	case CreateGroup, AdoptGroup, RenameGroup, UpdateGroup, TemporaryRenameGroup:
 		s.applyGroup(c)
 	case AddMember:
 		g := s.Groups[c.Key]
@@ -106,7 +106,7 @@ func (s State) applyGroup(c *Change) {
 		g = &Group{Key: c.Key}
 		s.Groups[c.Key] = g
 	}
-	g.Unclaimed = false
+	g.NotOwned = false
 	for _, a := range c.Attributes {
 		switch a.Path {
 		case "displayName":

@@ -12,35 +12,35 @@ import (
 type Target struct {
 	State State
 	// Left are our people who are no longer in scope, by key, with what becomes of them.
-	Left map[string]leaving
+	Leavers map[string]Disposition
 	// MakesWay are those among them who are deleted before their time because the key given needs their name.
-	MakesWay map[string]string
+	FreesName map[string]string
 	// absent are those in scope who are not to be created.
 	absent map[string]bool
 	// Released leave the ledger without any change in the directory.
 	ReleasedUsers, ReleasedGroups []string
 }
 
-type leaving string
+type Disposition string
 
 const (
-	leavingDeactivated leaving = "deactivated"
-	leavingDeleted     leaving = "deleted"
-	leavingKept        leaving = "kept"
+	Deactivated Disposition = "deactivated"
+	DeletedNow  Disposition = "deleted"
+	Kept        Disposition = "kept"
 )
 
 // aim overlays what is desired on what is linked: whatever roster does not manage stays as it is, so that Diff never has to be told
 // what to leave alone.
-func aim(l *Linking, want *Desired, ledger *Ledger, p *schema.Provisioner, now time.Time) *Target {
-	t := &Target{State: State{Users: maps.Clone(l.State.Users), Groups: make(map[string]*Group, len(want.Groups))}, Left: map[string]leaving{},
-		MakesWay: map[string]string{}, absent: map[string]bool{}}
+func newTarget(l *Linking, want *Desired, ledger *Ledger, p *schema.Provisioner, now time.Time) *Target {
+	t := &Target{State: State{Users: maps.Clone(l.State.Users), Groups: make(map[string]*Group, len(want.Groups))}, Leavers: map[string]Disposition{},
+		FreesName: map[string]string{}, absent: map[string]bool{}}
 	met := 0
 	for key, have := range l.State.Users {
 		if u := want.Users[key]; u != nil {
 			met++
 			t.keep(have, u)
 		} else {
-			t.leave(have, ledger.Users[key], p.Deprovision, now)
+			t.deprovision(have, ledger.Users[key], p.Deprovision, now)
 		}
 	}
 	if met < len(want.Users) {
@@ -48,23 +48,23 @@ func aim(l *Linking, want *Desired, ledger *Ledger, p *schema.Provisioner, now t
 			t.create(want.Users[key])
 		}
 	}
-	t.makeWay(l, want, ledger)
+	t.freeNames(l, want, ledger)
 	t.addGroups(l, want, p)
 	return t
 }
 
 // makeWay deletes who waits for deletion and holds a name that somebody wanted takes. Gate collision holds it until approved.
-func (t *Target) makeWay(l *Linking, want *Desired, ledger *Ledger) {
+func (t *Target) freeNames(l *Linking, want *Desired, ledger *Ledger) {
 	waiting := map[string]string{} // name -> who waits
 	names := func(u *User, name func(string)) {
 		mail, _ := u.Attributes.Get("emails.value")
-		name("userName/" + fold(u.Name()))
+		name("userName/" + FoldName(u.Name()))
 		if mail != "" {
-			name("emails.value/" + fold(mail))
+			name("emails.value/" + FoldName(mail))
 		}
 	}
-	for key, what := range t.Left {
-		if what == leavingDeactivated && ledger.Users[key].LeftScopeAt != nil && !l.State.Users[key].Active() {
+	for key, what := range t.Leavers {
+		if what == Deactivated && ledger.Users[key].LeftScopeAt != nil && !l.State.Users[key].Active() {
 			names(l.State.Users[key], func(name string) { waiting[name] = key })
 		}
 	}
@@ -75,7 +75,7 @@ func (t *Target) makeWay(l *Linking, want *Desired, ledger *Ledger) {
 		if u := t.State.Users[key]; u != nil {
 			names(u, func(name string) {
 				if holder := waiting[name]; holder != "" {
-					t.MakesWay[holder], t.Left[holder] = key, leavingDeleted
+					t.FreesName[holder], t.Leavers[holder] = key, DeletedNow
 					delete(t.State.Users, holder)
 				}
 			})
@@ -85,7 +85,7 @@ func (t *Target) makeWay(l *Linking, want *Desired, ledger *Ledger) {
 
 // keep gives somebody what is wanted. Who has it already is in the target as they are.
 func (t *Target) keep(have *User, want *DesiredUser) {
-	if have.Unclaimed || !have.as(want) {
+	if have.NotOwned || !have.as(want) {
 		ours := Attributes{attribute("externalId", want.Key)}
 		t.State.Users[want.Key] = &User{Key: want.Key, ID: have.ID, Attributes: merge(merge(have.Attributes, want.Attributes), ours)}
 	}
@@ -124,10 +124,10 @@ func (u *User) as(want *DesiredUser) bool {
 }
 
 // leave decides what becomes of somebody of ours who is not in scope any more.
-func (t *Target) leave(have *User, owned Owned, policy schema.Deprovision, now time.Time) {
+func (t *Target) deprovision(have *User, owned Owned, policy schema.Deprovision, now time.Time) {
 	switch policy.Mode {
 	case "keep":
-		t.Left[have.Key] = leavingKept
+		t.Leavers[have.Key] = Kept
 		t.ReleasedUsers = append(t.ReleasedUsers, have.Key)
 		return
 	case "delete":
@@ -138,13 +138,13 @@ func (t *Target) leave(have *User, owned Owned, policy schema.Deprovision, now t
 		t.delete(have)
 		return
 	}
-	t.Left[have.Key] = leavingDeactivated
+	t.Leavers[have.Key] = Deactivated
 	t.State.Users[have.Key] = &User{Key: have.Key, ID: have.ID,
 		Attributes: merge(have.Attributes, Attributes{attribute("active", "false")})}
 }
 
 func (t *Target) delete(have *User) {
-	t.Left[have.Key] = leavingDeleted
+	t.Leavers[have.Key] = DeletedNow
 	delete(t.State.Users, have.Key)
 }
 
@@ -169,7 +169,7 @@ func (t *Target) addGroups(l *Linking, want *Desired, p *schema.Provisioner) {
 		case want.Groups[key] != nil:
 		case want.Removed:
 			left := *have
-			left.Members = slices.DeleteFunc(slices.Clone(have.Members), func(m string) bool { return t.Left[m] != "" && t.Left[m] != leavingKept })
+			left.Members = slices.DeleteFunc(slices.Clone(have.Members), func(m string) bool { return t.Leavers[m] != "" && t.Leavers[m] != Kept })
 			t.State.Groups[key] = &left
 		case !p.PushGroups:
 			t.ReleasedGroups = append(t.ReleasedGroups, key)

@@ -8,6 +8,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/render"
+	"github.com/seed-d64a251c/roster/reconcile/run"
 )
 
 func (a *app) applyCommand() *cobra.Command {
@@ -48,7 +50,7 @@ func (a *app) apply(ctx context.Context, p *place, digest string) error {
 	}
 	var failed []error
 	for _, key := range keys {
-		result, err := w.runner().Run(ctx, reconcile.Request{Provisioner: key, Notices: notices[key], Declarations: w.decls, Commit: w.commit, Trigger: "command", Apply: true, Digest: digest})
+		result, err := w.runner().Once(ctx, run.Request{Provisioner: key, Notices: notices[key], Declarations: w.decls, Commit: w.commit, Trigger: "command", Apply: true, Digest: digest})
 		if result != nil && result.Recovered != nil {
 			reports = append(reports, result.Recovered)
 		}
@@ -90,7 +92,7 @@ func (a *app) writeReports(reports []*reconcile.Report, branch string) error {
 		if i > 0 {
 			fmt.Fprintln(a.stdout)
 		}
-		if err := reconcile.ReportText(a.stdout, r, a.paintOut()); err != nil {
+		if err := render.ReportText(a.stdout, r, a.paintOut()); err != nil {
 			return err
 		}
 	}

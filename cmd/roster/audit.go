@@ -14,6 +14,7 @@ import (
 
 	"github.com/seed-d64a251c/roster/internal/audit"
 	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/render"
 )
 
 func (a *app) auditCommand() *cobra.Command {
@@ -167,7 +168,7 @@ func (a *app) auditShow(ctx context.Context, p *archive, args []string) error {
 			if a.format == "json" {
 				return a.json(r)
 			}
-			return reconcile.ReportText(a.stdout, r, a.paintOut())
+			return render.ReportText(a.stdout, r, a.paintOut())
 		}
 	}
 	return fmt.Errorf("no report %q; roster audit log lists them", which)
@@ -233,7 +234,7 @@ func (a *app) auditVerify(ctx context.Context, p *archive, args []string) error 
 }
 
 func (a *app) writeProofs(e *evidence, proofs []*audit.Proof) {
-	tone := func(t reconcile.Tone, s string) string {
+	tone := func(t render.Tone, s string) string {
 		if a.colored(a.stdout) {
 			return paint(t, s)
 		}
@@ -247,19 +248,19 @@ func (a *app) writeProofs(e *evidence, proofs []*audit.Proof) {
 		if p.Reports == 1 {
 			reports = "1 report holds"
 		}
-		verdict := tone(reconcile.Good, "the evidence is whole, "+reports)
+		verdict := tone(render.Good, "the evidence is whole, "+reports)
 		if p.Err() != nil {
-			verdict = tone(reconcile.Alarm, "THE EVIDENCE IS BROKEN") + ", " + reports + " from the newest back to the break"
+			verdict = tone(render.Alarm, "THE EVIDENCE IS BROKEN") + ", " + reports + " from the newest back to the break"
 		}
 		fmt.Fprintf(a.stdout, "%s: %s; %s\n", p.Provisioner, verdict, e.at)
 		if p.Oldest != nil {
 			fmt.Fprintf(a.stdout, "  from %s\n  to   %s\n", p.Oldest.Path, p.Newest.Path)
 		}
 		for _, b := range p.Broken {
-			fmt.Fprintf(a.stdout, "  %s %s: %s\n", tone(reconcile.Alarm, "broken:"), b.At, b.Why)
+			fmt.Fprintf(a.stdout, "  %s %s: %s\n", tone(render.Alarm, "broken:"), b.At, b.Why)
 		}
 		for _, u := range p.Unproven {
-			fmt.Fprintf(a.stdout, "  %s %s\n", tone(reconcile.Caution, "not proven:"), u)
+			fmt.Fprintf(a.stdout, "  %s %s\n", tone(render.Caution, "not proven:"), u)
 		}
 	}
 }

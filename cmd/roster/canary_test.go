@@ -32,7 +32,7 @@ func guarded() {
 		os.Exit(exitLeak)
 	}
 	stdout, stderr := &guard{Writer: os.Stdout}, &guard{Writer: os.Stderr}
-	code := run(ctx, os.Args[1:], os.LookupEnv, os.Stdin, stdout, stderr)
+	code := execute(ctx, os.Args[1:], os.LookupEnv, os.Stdin, stdout, stderr)
 	if file := os.Getenv(peakFile); file != "" {
 		if err := os.WriteFile(file, []byte(peak()), 0o644); err != nil {
 			fmt.Fprintln(os.Stderr, err)

@@ -11,6 +11,7 @@ import (
 	"github.com/seed-d64a251c/roster/internal/gitrepo"
 	"github.com/seed-d64a251c/roster/internal/preview"
 	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/render"
 	"github.com/seed-d64a251c/roster/schema"
 )
 
@@ -155,5 +156,5 @@ func readSnapshots(files []string) (map[string]*reconcile.Snapshot, error) {
 }
 
 func (a *app) writePreviews(list []*reconcile.Preview, out string) error {
-	return write(a, "previews", list, out, reconcile.PreviewText, func() string { return reconcile.PreviewsMarkdown(list) })
+	return write(a, "previews", list, out, render.PreviewText, func() string { return render.PreviewsMarkdown(list) })
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/seed-d64a251c/roster/internal/oauth"
 	"github.com/seed-d64a251c/roster/internal/secret"
 	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/run"
 	"github.com/seed-d64a251c/roster/schema"
 	"github.com/seed-d64a251c/roster/scim"
 )
@@ -64,9 +65,9 @@ func needing(p *schema.Provisioner, err error) error {
 	case !errors.Is(err, oauth.ErrNeedsAuthorization):
 		return err
 	case p.Auth.OAuth2.Grant == string(oauth.AuthorizationCode):
-		return fmt.Errorf("%w: %w; run: roster authorize %s", reconcile.ErrNeedsAuthorization, err, p.Key)
+		return fmt.Errorf("%w: %w; run: roster authorize %s", run.ErrNeedsAuthorization, err, p.Key)
 	}
-	return fmt.Errorf("%w: %w", reconcile.ErrNeedsAuthorization, err)
+	return fmt.Errorf("%w: %w", run.ErrNeedsAuthorization, err)
 }
 
 // oauth is the OAuth client of a provisioner: one for as long as its declaration stays the same, so that tokens are used to their end.

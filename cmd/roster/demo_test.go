@@ -34,7 +34,7 @@ func TestDemoOnceTellsTheStoryWhateverTheEnvironmentSays(t *testing.T) {
 		"ROSTER_STATE_DIR": "/nowhere", "ROSTER_ONCE": "perhaps"}
 	env := func(name string) (string, bool) { v, ok := hostile[name]; return v, ok }
 	var out, errs bytes.Buffer
-	code := run(t.Context(), []string{"demo", "--once"}, env, strings.NewReader(""), &out, &errs)
+	code := execute(t.Context(), []string{"demo", "--once"}, env, strings.NewReader(""), &out, &errs)
 	if code != 0 {
 		t.Fatalf("exit %d\n%s\n%s", code, out.String(), errs.String())
 	}
@@ -99,7 +99,7 @@ func TestDemoStaysUpUntilItIsInterruptedAndKeepsTheFolderThatWasNamed(t *testing
 	defer interrupt()
 	out := &watched{until: "until Ctrl-C", found: interrupt}
 	var errs bytes.Buffer
-	if code := run(ctx, []string{"demo", "--dir", dir}, nobody, strings.NewReader(""), out, &errs); code != 0 {
+	if code := execute(ctx, []string{"demo", "--dir", dir}, nobody, strings.NewReader(""), out, &errs); code != 0 {
 		t.Fatalf("exit %d\n%s\n%s", code, out.String(), errs.String())
 	}
 	for _, name := range []string{"organisation.git", "clone", "daemon.log"} {
@@ -110,7 +110,7 @@ func TestDemoStaysUpUntilItIsInterruptedAndKeepsTheFolderThatWasNamed(t *testing
 	if !strings.Contains(out.String(), "kept "+dir) {
 		t.Errorf("the end does not name the folder:\n%s", out.String())
 	}
-	if code := run(t.Context(), []string{"demo", "--dir", dir}, nobody, strings.NewReader(""), io.Discard, &errs); code != exitError ||
+	if code := execute(t.Context(), []string{"demo", "--dir", dir}, nobody, strings.NewReader(""), io.Discard, &errs); code != exitError ||
 		!strings.Contains(errs.String(), "is not empty") {
 		t.Errorf("a folder that is not empty: exit %d, %s", code, errs.String())
 	}
@@ -127,7 +127,7 @@ func TestDemoCleansUpWhenNobodyListensAnyMore(t *testing.T) {
 	if err := reader.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if code := run(t.Context(), []string{"demo"}, nobody, strings.NewReader(""), writer, io.Discard); code != exitError {
+	if code := execute(t.Context(), []string{"demo"}, nobody, strings.NewReader(""), writer, io.Discard); code != exitError {
 		t.Errorf("exit %d, want %d", code, exitError)
 	}
 	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
@@ -137,7 +137,7 @@ func TestDemoCleansUpWhenNobodyListensAnyMore(t *testing.T) {
 
 func TestDemoRefusesWhatItCannotDo(t *testing.T) {
 	for _, args := range [][]string{{"demo", "--format", "json"}, {"demo", "--color", "blue"}, {"demo", "somewhere"}, {"demo", "--twice"}} {
-		if code := run(t.Context(), args, nobody, strings.NewReader(""), io.Discard, io.Discard); code != exitUsage {
+		if code := execute(t.Context(), args, nobody, strings.NewReader(""), io.Discard, io.Discard); code != exitUsage {
 			t.Errorf("%q: exit %d, want %d", args, code, exitUsage)
 		}
 	}

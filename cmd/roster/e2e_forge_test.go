@@ -47,7 +47,7 @@ func newStory(t *testing.T) *story {
 	for _, name := range []string{"bob", "roster-bot"} {
 		s.call("ann", "PUT", repository+"/collaborators/"+name, map[string]any{"permission": "write"}, nil)
 	}
-	if code := run(t.Context(), []string{"init", s.dir}, func(name string) (string, bool) { return s.env(name) }, nil, s.log, s.log); code != 0 {
+	if code := execute(t.Context(), []string{"init", s.dir}, func(name string) (string, bool) { return s.env(name) }, nil, s.log, s.log); code != 0 {
 		t.Fatalf("init: %d\n%s", code, s.log)
 	}
 	if err := cloud.settle(t.Context(), s.dir); err != nil {
@@ -96,7 +96,7 @@ func (s *story) begin() {
 	ctx, cancel := context.WithCancel(s.t.Context())
 	ended := make(chan int, 1)
 	go func() {
-		ended <- run(ctx, []string{"serve", "--repo", s.url + "/ann/people.git", "--git-username", "roster-bot", "--forge", "gitea", "--listen", "127.0.0.1:" + port,
+		ended <- execute(ctx, []string{"serve", "--repo", s.url + "/ann/people.git", "--git-username", "roster-bot", "--forge", "gitea", "--listen", "127.0.0.1:" + port,
 			"--poll", "1h", "--jitter", "0s", "--state-dir", filepath.Join(filepath.Dir(s.dir), "state"), "--snapshots", filepath.Join(filepath.Dir(s.dir), "snapshots")},
 			s.env, nil, s.log, s.log)
 	}()

@@ -16,7 +16,7 @@ import (
 
 	"github.com/seed-d64a251c/roster/internal/audit"
 	"github.com/seed-d64a251c/roster/internal/gitrepo"
-	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/render"
 )
 
 // archive is where audit finds evidence, and what it holds that against.
@@ -182,7 +182,7 @@ func (e *evidence) provisioners(args []string) ([]string, error) {
 
 // check gathers what there is to hold the evidence against.
 func (e *evidence) check() (audit.Check, error) {
-	c := audit.Check{Files: e.files, Markdown: reconcile.ReportMarkdown}
+	c := audit.Check{Files: e.files, Markdown: render.ReportMarkdown}
 	if e.repo == nil {
 		if e.archive.head != "" || len(e.signers) > 0 {
 			return c, usageError{errors.New("--head and --signers need the Git repository, not only the files")}

@@ -18,6 +18,8 @@ import (
 	"github.com/seed-d64a251c/roster/internal/gitrepo"
 	"github.com/seed-d64a251c/roster/internal/web"
 	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/explain"
+	"github.com/seed-d64a251c/roster/reconcile/render"
 	"github.com/seed-d64a251c/roster/schema"
 )
 
@@ -74,7 +76,7 @@ func (a *app) explain(ctx context.Context, p *place, kind, word string) error {
 		if i > 0 {
 			fmt.Fprintln(a.stdout)
 		}
-		if err := reconcile.ExplanationText(a.stdout, e, a.paintOut()); err != nil {
+		if err := render.ExplanationText(a.stdout, e, a.paintOut()); err != nil {
 			return err
 		}
 	}
@@ -101,7 +103,7 @@ func (w *workspace) reachable(ctx context.Context) (note string, err error) {
 
 // explainer answers for the newest valid commit that a daemon knows.
 func (w *workspace) explainer(d *daemon.Daemon) web.Explainer {
-	return func(ctx context.Context, kind, word, provisioner string) ([]*reconcile.Explanation, error) {
+	return func(ctx context.Context, kind, word, provisioner string) ([]*explain.Explanation, error) {
 		valid := d.State().ValidCommit
 		if valid.ID == "" {
 			return nil, fmt.Errorf("there is no valid commit yet: %w", fs.ErrNotExist)
@@ -136,10 +138,10 @@ type inquiry struct {
 const mentioned = 200
 
 // answer explains a user or group for each of the provisioners.
-func (q *inquiry) answer(ctx context.Context, kind, word string, provisioners []string) ([]*reconcile.Explanation, error) {
+func (q *inquiry) answer(ctx context.Context, kind, word string, provisioners []string) ([]*explain.Explanation, error) {
 	var ledgers []*reconcile.Ledger
 	var wants []*reconcile.Desired
-	var inputs []reconcile.ExplainInput
+	var inputs []explain.Input
 	distrust := map[string][]string{}
 	for _, name := range provisioners {
 		p := q.decls.Provisioners[name]
@@ -158,26 +160,26 @@ func (q *inquiry) answer(ctx context.Context, kind, word string, provisioners []
 			distrust[name] = []string{"the audit branch is not to be trusted: " + past.DistrustReason}
 		}
 		ledgers, wants = append(ledgers, past.Ledger), append(wants, want)
-		inputs = append(inputs, reconcile.ExplainInput{Kind: kind, Declarations: q.decls, Provisioner: p, Want: want, Ledger: past.Ledger, Status: past.Status,
+		inputs = append(inputs, explain.Input{Kind: kind, Declarations: q.decls, Provisioner: p, Want: want, Ledger: past.Ledger, Status: past.Status,
 			Commit: q.commit, Now: q.now})
 	}
-	key, err := reconcile.Find(kind, word, q.decls, ledgers, wants)
+	key, err := explain.Find(kind, word, q.decls, ledgers, wants)
 	if err != nil {
 		return nil, err
 	}
 	touched := &touches{inquiry: q, lines: map[string]map[int]*reconcile.CommitRef{}}
-	var out []*reconcile.Explanation
+	var out []*explain.Explanation
 	for _, in := range inputs {
 		in.Key = key
 		notes := distrust[in.Provisioner.Key]
 		if in.Report, in.Path, err = q.book.Mention(ctx, in.Provisioner.Key, mentioned, func(d *reconcile.Done) bool {
-			return reconcile.Concerns(kind, key, &d.Change)
+			return explain.Concerns(kind, key, &d.Change)
 		}); errors.Is(err, audit.ErrBroken) {
 			notes = append(notes, err.Error())
 		} else if err != nil {
 			return nil, err
 		}
-		e := reconcile.Explain(in)
+		e := explain.Explain(in)
 		e.Notes = notes
 		if err := touched.note(e); err != nil {
 			var missing *gitrepo.MissingObjectError
@@ -197,9 +199,9 @@ type touches struct {
 	lines map[string]map[int]*reconcile.CommitRef
 }
 
-func (t *touches) note(e *reconcile.Explanation) error {
+func (t *touches) note(e *explain.Explanation) error {
 	asked := map[string][]int{}
-	e.Touch(func(file string, line int) *reconcile.CommitRef {
+	e.AddCommits(func(file string, line int) *reconcile.CommitRef {
 		if _, known := t.lines[file][line]; !known {
 			asked[file] = append(asked[file], line)
 		}
@@ -210,7 +212,7 @@ func (t *touches) note(e *reconcile.Explanation) error {
 			return err
 		}
 	}
-	e.Touch(func(file string, line int) *reconcile.CommitRef { return t.lines[file][line] })
+	e.AddCommits(func(file string, line int) *reconcile.CommitRef { return t.lines[file][line] })
 	return nil
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/seed-d64a251c/roster/internal/forge"
 	"github.com/seed-d64a251c/roster/internal/preview"
 	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/run"
 	"github.com/seed-d64a251c/roster/schema"
 )
 
@@ -76,7 +77,7 @@ func (h *hosting) webhooks(a *app, w *workspace, ring func()) http.Handler {
 }
 
 // previews joins the previewer to the repository, the forge and the runner; nil if nobody wants any.
-func (w *workspace) previews(s *service, f forge.Forge, runner *reconcile.Runner, wake <-chan struct{}) *preview.Previewer {
+func (w *workspace) previews(s *service, f forge.Forge, runner *run.Runner, wake <-chan struct{}) *preview.Previewer {
 	if f == nil && s.hosting.snapshots == "" {
 		return nil
 	}

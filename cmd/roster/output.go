@@ -5,16 +5,16 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/render"
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-const alarm = reconcile.Alarm
+const alarm = render.Alarm
 
 // sgr are the terminal's codes for tones.
-var sgr = map[reconcile.Tone]string{reconcile.Faint: "2", reconcile.Good: "32", reconcile.Caution: "33", reconcile.Alarm: "1;31"}
+var sgr = map[render.Tone]string{render.Faint: "2", render.Good: "32", render.Caution: "33", render.Alarm: "1;31"}
 
-func paint(tone reconcile.Tone, s string) string {
+func paint(tone render.Tone, s string) string {
 	if code := sgr[tone]; code != "" && s != "" {
 		return "\x1b[" + code + "m" + s + "\x1b[0m"
 	}
@@ -22,14 +22,14 @@ func paint(tone reconcile.Tone, s string) string {
 }
 
 // paintOut is how plans and reports are coloured on standard output; nil means plainly.
-func (a *app) paintOut() reconcile.Paint {
+func (a *app) paintOut() render.Paint {
 	if a.colored(a.stdout) {
 		return paint
 	}
 	return nil
 }
 
-func (a *app) paintErr(tone reconcile.Tone, s string) string {
+func (a *app) paintErr(tone render.Tone, s string) string {
 	if a.colored(a.stderr) {
 		return paint(tone, s)
 	}
@@ -66,12 +66,12 @@ func problemsJSON(ps schema.Problems) []problem {
 func (a *app) printProblems(w io.Writer, ps schema.Problems) {
 	for _, p := range ps {
 		if a.colored(w) {
-			fmt.Fprintf(w, "%s %s %s", paint(reconcile.Plain, p.Pos.String()+":"), paint(reconcile.Alarm, p.Code+":"), p.Message)
+			fmt.Fprintf(w, "%s %s %s", paint(render.Plain, p.Pos.String()+":"), paint(render.Alarm, p.Code+":"), p.Message)
 			if p.Value != "" {
 				fmt.Fprintf(w, " (got %s)", p.Value)
 			}
 			if p.Advice != "" {
-				fmt.Fprint(w, paint(reconcile.Faint, "; "+p.Advice))
+				fmt.Fprint(w, paint(render.Faint, "; "+p.Advice))
 			}
 			fmt.Fprintln(w)
 			continue

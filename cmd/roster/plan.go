@@ -13,6 +13,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/render"
+	"github.com/seed-d64a251c/roster/reconcile/run"
 	"github.com/seed-d64a251c/roster/schema"
 )
 
@@ -64,7 +66,7 @@ func (a *app) plan(ctx context.Context, p *place, out string) error {
 	}
 	var failed []error
 	for _, key := range keys {
-		result, err := w.runner().Run(ctx, reconcile.Request{Provisioner: key, Notices: notices[key], Declarations: w.decls, Commit: w.commit, Dirty: w.dirty, Trigger: "command"})
+		result, err := w.runner().Once(ctx, run.Request{Provisioner: key, Notices: notices[key], Declarations: w.decls, Commit: w.commit, Dirty: w.dirty, Trigger: "command"})
 		if err != nil {
 			failed = append(failed, fmt.Errorf("%s: %w", key, err))
 			continue
@@ -163,17 +165,17 @@ func worst[T any](list []T, code func(T) int) error {
 }
 
 func (a *app) writePlans(plans []*reconcile.Plan, out string) error {
-	return write(a, "plans", plans, out, reconcile.PlanText, func() string {
+	return write(a, "plans", plans, out, render.PlanText, func() string {
 		var b strings.Builder
 		for _, p := range plans {
-			b.WriteString(reconcile.PlanMarkdown(p))
+			b.WriteString(render.PlanMarkdown(p))
 		}
 		return b.String()
 	})
 }
 
 // write renders plans, or what is like them, in the format asked for, on standard output or into the file out.
-func write[T any](a *app, noun string, list []T, out string, text func(io.Writer, T, reconcile.Paint) error, markdown func() string) (err error) {
+func write[T any](a *app, noun string, list []T, out string, text func(io.Writer, T, render.Paint) error, markdown func() string) (err error) {
 	w, paint := a.stdout, a.paintOut()
 	if out != "" {
 		f, failed := os.Create(out)

@@ -16,6 +16,7 @@ import (
 	"github.com/seed-d64a251c/roster/internal/preview"
 	"github.com/seed-d64a251c/roster/internal/web"
 	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/run"
 	"github.com/seed-d64a251c/roster/schema"
 )
 
@@ -63,7 +64,7 @@ func (a *app) serve(ctx context.Context, s *service, started func(address string
 	runner.Progress = nil
 	memory := w.remember()
 	defer memory.Close()
-	runner.Memory = memory
+	runner.Cache = memory
 	host, err := s.hosting.open(a, s.repo, &s.place.git)
 	if err != nil {
 		return err
@@ -79,7 +80,7 @@ func (a *app) serve(ctx context.Context, s *service, started func(address string
 	defer cancel()
 	previewing := func() {}
 	if previewer := w.previews(s, host, runner, pulls); previewer != nil {
-		d.Done = func(_ string, result *reconcile.RunResult, _ error) {
+		d.Done = func(_ string, result *run.Result, _ error) {
 			if result != nil && result.Report != nil && result.Report.Counts.Done > 0 {
 				previewer.Moved()
 				pulls.ring()

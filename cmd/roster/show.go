@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/observe"
 )
 
 func (a *app) showCommand() *cobra.Command {
@@ -63,7 +64,7 @@ func (a *app) show(ctx context.Context, p *place, args []string) error {
 	if err != nil {
 		return err
 	}
-	observed, err := reconcile.Observe(ctx, dir, reconcile.Look{Groups: true, Concurrency: pr.Rate.Concurrency, Progress: a.phase("read memberships")}, w.runner().Clock())
+	observed, err := observe.Read(ctx, dir, observe.Options{Groups: true, Concurrency: pr.Rate.Concurrency, Progress: a.phase("read memberships")}, w.runner().Clock())
 	if err != nil {
 		return fmt.Errorf("read %s: %w", pr.Identity(), err)
 	}

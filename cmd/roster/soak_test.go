@@ -25,6 +25,7 @@ import (
 	"github.com/seed-d64a251c/roster/internal/daemon"
 	"github.com/seed-d64a251c/roster/internal/secret"
 	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/run"
 )
 
 // vigil is the daemon in this process, joined together as roster serve does it, on a clock that the test moves. The simulator of AWS is a process
@@ -123,9 +124,9 @@ func (v *vigil) watch(token string) {
 	runner.Progress = nil
 	runner.Now, w.book.Now = now, now
 	memory := w.remember()
-	runner.Memory, memory.Now = memory, now
+	runner.Cache, memory.Now = memory, now
 	d := &daemon.Daemon{Head: func(ctx context.Context) (reconcile.CommitRef, error) { return w.newest(ctx, "main") }, Load: w.load, Deadlines: w.deadlines, Runner: runner,
-		Poll: time.Hour, Log: w.log, Wake: v.wake, Done: func(_ string, result *reconcile.RunResult, err error) {
+		Poll: time.Hour, Log: w.log, Wake: v.wake, Done: func(_ string, result *run.Result, err error) {
 			e := ended{err: err}
 			if result != nil && result.Report != nil {
 				e.outcome = result.Report.Outcome

@@ -21,6 +21,8 @@ import (
 	"github.com/seed-d64a251c/roster/internal/directory"
 	"github.com/seed-d64a251c/roster/internal/gitrepo"
 	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/render"
+	"github.com/seed-d64a251c/roster/reconcile/run"
 	"github.com/seed-d64a251c/roster/schema"
 )
 
@@ -257,7 +259,7 @@ func (w *workspace) openBook(state string, repo *gitrepo.Repo, writes bool) erro
 	}
 	host, _ := os.Hostname()
 	w.book = &audit.Book{Store: &branchStore{repo: store, branch: p.auditBranch, remote: store != repo || p.repo != "", sign: sign}, StateDir: state, Host: host,
-		Log: w.log, Markdown: reconcile.ReportMarkdown, Signed: signed}
+		Log: w.log, Markdown: render.ReportMarkdown, Signed: signed}
 	if writes && url != "" && p.repo == "" && p.auditRepo == "" {
 		return w.published(store)
 	}
@@ -311,8 +313,8 @@ func (p *place) remoteState(url string) (string, error) {
 }
 
 // runner wires the parts of a run together.
-func (w *workspace) runner() *reconcile.Runner {
-	return &reconcile.Runner{Audit: w.book, Archive: w.book, Source: w.source, Author: w.source.author, Open: w.connect, Test: w.try, RunID: newRunID, Host: w.book.Host, Version: version(),
+func (w *workspace) runner() *run.Runner {
+	return &run.Runner{Audit: w.book, Archive: w.book, Source: w.source, Author: w.source.author, Open: w.connect, Test: w.try, RunID: newRunID, Host: w.book.Host, Version: version(),
 		Progress: w.app.progress(), Log: w.log, Signed: w.signed, RedactKey: w.redactKey}
 }
 

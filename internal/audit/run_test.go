@@ -26,6 +26,8 @@ import (
 	scimdir "github.com/seed-d64a251c/roster/internal/directory"
 	"github.com/seed-d64a251c/roster/internal/gitrepo"
 	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/render"
+	reconcilerun "github.com/seed-d64a251c/roster/reconcile/run"
 	"github.com/seed-d64a251c/roster/schema"
 	"github.com/seed-d64a251c/roster/scim"
 	"github.com/seed-d64a251c/roster/scim/awssim"
@@ -103,13 +105,13 @@ func (d dying) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // do carries out an order with everything that roster has: a mirror of a remote repository, a client, a runner.
-func (o order) do(ctx context.Context, now func() time.Time, crash crashPoint) (*reconcile.RunResult, error) {
+func (o order) do(ctx context.Context, now func() time.Time, crash crashPoint) (*reconcilerun.Result, error) {
 	repo, err := gitrepo.Mirror(o.Mirror, "file://"+o.Remote, gitrepo.Auth{})
 	if err != nil {
 		return nil, err
 	}
 	defer repo.Close()
-	b := &Book{Store: &gitStore{repo: repo, remote: true}, StateDir: o.State, Host: "test", Now: now, Markdown: reconcile.ReportMarkdown, crash: crash}
+	b := &Book{Store: &gitStore{repo: repo, remote: true}, StateDir: o.State, Host: "test", Now: now, Markdown: render.ReportMarkdown, crash: crash}
 	defer b.Close()
 	client := &scim.Client{Endpoint: o.Endpoint, Token: scim.StaticToken(o.Token), Limiter: &scim.Limiter{Concurrency: 1},
 		HTTP: &http.Client{Transport: dying{http.DefaultTransport, crash}}}
@@ -118,12 +120,12 @@ func (o order) do(ctx context.Context, now func() time.Time, crash crashPoint) (
 	if err != nil {
 		return nil, err
 	}
-	r := &reconcile.Runner{Audit: b, Archive: b, Source: source, Now: now, Host: "test", Version: "test",
+	r := &reconcilerun.Runner{Audit: b, Archive: b, Source: source, Now: now, Host: "test", Version: "test",
 		RunID: func() string { return fmt.Sprintf("run-%d-%d", time.Now().UnixNano(), os.Getpid()) },
 		Open: func(context.Context, *schema.Provisioner, bool) (reconcile.Directory, error) {
 			return &scimdir.Directory{Client: client}, nil
 		}}
-	return r.Run(ctx, reconcile.Request{Provisioner: prov, Declarations: decls, Commit: reconcile.CommitRef{ID: commitID(o.Commit)}, Trigger: "test", Apply: true})
+	return r.Once(ctx, reconcilerun.Request{Provisioner: prov, Declarations: decls, Commit: reconcile.CommitRef{ID: commitID(o.Commit)}, Trigger: "test", Apply: true})
 }
 
 // obey is the life of a child: it does what the order says and kills itself at a point.

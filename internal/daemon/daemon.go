@@ -12,6 +12,7 @@ import (
 
 	"github.com/seed-d64a251c/roster/internal/deadline"
 	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/run"
 	"github.com/seed-d64a251c/roster/schema"
 )
 
@@ -24,7 +25,7 @@ type Daemon struct {
 	// Deadlines lists what ends by a commit's declarations and files; nil lists nothing.
 	Deadlines func(decls *schema.Declarations, commit reconcile.CommitRef) ([]deadline.Deadline, error)
 	// Runner carries a run out.
-	Runner *reconcile.Runner
+	Runner *run.Runner
 	// Poll is how often Head is asked, with a tenth of jitter; after errors up to ten times as long.
 	Poll time.Duration
 	// Jitter is how much later than scheduled a run may begin.
@@ -33,7 +34,7 @@ type Daemon struct {
 	// Wake, if set, makes the next poll come at once.
 	Wake <-chan struct{}
 	// Done, if set, is told of each run that came to a report or an error.
-	Done func(provisioner string, result *reconcile.RunResult, err error)
+	Done func(provisioner string, result *run.Result, err error)
 
 	mu      sync.Mutex
 	commit  reconcile.CommitRef  // the newest seen
@@ -215,7 +216,7 @@ func (d *Daemon) notices(p *schema.Provisioner) []string {
 	return deadline.Notices(d.ends, p, d.Runner.Clock())
 }
 
-func (d *Daemon) finished(key string, result *reconcile.RunResult, err error) {
+func (d *Daemon) finished(key string, result *run.Result, err error) {
 	last := Last{Time: d.Runner.Clock()}
 	if result != nil && result.Report != nil {
 		last.Report = result.Report
@@ -224,7 +225,7 @@ func (d *Daemon) finished(key string, result *reconcile.RunResult, err error) {
 	}
 	if err != nil {
 		last.Error = err.Error()
-		if errors.Is(err, reconcile.ErrSuperseded) || errors.Is(err, context.Canceled) {
+		if errors.Is(err, run.ErrSuperseded) || errors.Is(err, context.Canceled) {
 			d.Log.Info("run stopped", "provisioner", key, "reason", err)
 		} else {
 			d.Log.Error("run failed", "provisioner", key, "error", err)

@@ -19,6 +19,7 @@ import (
 
 	"github.com/seed-d64a251c/roster/internal/deadline"
 	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/run"
 	"github.com/seed-d64a251c/roster/schema"
 )
 
@@ -204,7 +205,7 @@ func watch(t *testing.T, first string, do func(s *station)) {
 		runs := 0
 		s.Daemon = &Daemon{Wake: s.wake, Head: s.forge.head, Load: s.forge.Declarations, Poll: 30 * time.Second, Jitter: 5 * time.Second,
 			Log: slog.New(slog.NewTextHandler(&s.log, nil)),
-			Runner: &reconcile.Runner{Audit: s.book, Archive: s.book, Source: s.forge, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+			Runner: &run.Runner{Audit: s.book, Archive: s.book, Source: s.forge, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 				Open:  func(context.Context, *schema.Provisioner, bool) (reconcile.Directory, error) { return s.aws, nil },
 				RunID: func() string { runs++; return fmt.Sprint("run-", runs) }}}
 		ctx, cancel := context.WithCancel(t.Context())
@@ -403,7 +404,7 @@ func TestSynchronizesByItselfAfterAuthorization(t *testing.T) {
 		var authorized atomic.Bool // a run on schedule reads it, ordered by nothing but the clock
 		s.Runner.Open = func(ctx context.Context, p *schema.Provisioner, readOnly bool) (reconcile.Directory, error) {
 			if !authorized.Load() {
-				return nil, fmt.Errorf("%w: nobody has authorized it", reconcile.ErrNeedsAuthorization)
+				return nil, fmt.Errorf("%w: nobody has authorized it", run.ErrNeedsAuthorization)
 			}
 			return open(ctx, p, readOnly)
 		}
@@ -462,7 +463,7 @@ func TestDeadlinesAreWarnedOfOnceAtEachStage(t *testing.T) {
 	var log strings.Builder
 	now := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
 	ends := now.AddDate(0, 0, 100)
-	d := &Daemon{Log: slog.New(slog.NewTextHandler(&log, nil)), Runner: &reconcile.Runner{Now: func() time.Time { return now }},
+	d := &Daemon{Log: slog.New(slog.NewTextHandler(&log, nil)), Runner: &run.Runner{Now: func() time.Time { return now }},
 		ends: []deadline.Deadline{{Kind: deadline.Token, Subject: "aws", Path: "p", EndsAt: ends, Consequence: "nothing works"}}}
 	for range 110 {
 		now = now.AddDate(0, 0, 1)

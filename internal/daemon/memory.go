@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/observe"
 )
 
 // Memory keeps what directories were last seen to hold, and leaves it in a folder for the next start: a file for each provisioner, for its
@@ -28,7 +28,7 @@ type Memory struct {
 }
 
 type remembered struct {
-	recollection *reconcile.Recollection
+	recollection *observe.CachedDirectory
 	dirty        bool      // not on disk as it is
 	saved        time.Time // when it was last written
 	full         time.Time // the full read that is on disk
@@ -38,10 +38,10 @@ type remembered struct {
 // when it stops.
 const saveEvery = time.Hour
 
-var _ reconcile.Memory = (*Memory)(nil)
+var _ observe.Cache = (*Memory)(nil)
 
-// Recall returns what was kept last, by this process or an earlier one.
-func (m *Memory) Recall(provisioner string) *reconcile.Recollection {
+// Load returns what was kept last, by this process or an earlier one.
+func (m *Memory) Load(provisioner string) *observe.CachedDirectory {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.of(provisioner).recollection
@@ -67,8 +67,8 @@ func (m *Memory) of(provisioner string) *remembered {
 	return k
 }
 
-// Keep replaces what was kept. It is written after each full read, and once an hour.
-func (m *Memory) Keep(provisioner string, r *reconcile.Recollection) {
+// Store replaces what was kept. It is written after each full read, and once an hour.
+func (m *Memory) Store(provisioner string, r *observe.CachedDirectory) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	k := m.of(provisioner)
@@ -111,7 +111,7 @@ func (m *Memory) save(provisioner string, k *remembered) {
 	}
 }
 
-func (m *Memory) read(provisioner string) (*reconcile.Recollection, error) {
+func (m *Memory) read(provisioner string) (*observe.CachedDirectory, error) {
 	if m.Dir == "" {
 		return nil, nil
 	}
@@ -119,7 +119,7 @@ func (m *Memory) read(provisioner string) (*reconcile.Recollection, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &reconcile.Recollection{}
+	r := &observe.CachedDirectory{}
 	if err := json.Unmarshal(text, r); err != nil {
 		return nil, fmt.Errorf("%s: %w", m.file(provisioner), err)
 	}
@@ -130,7 +130,7 @@ func (m *Memory) read(provisioner string) (*reconcile.Recollection, error) {
 }
 
 // write replaces the file in one step; nil removes it.
-func (m *Memory) write(provisioner string, r *reconcile.Recollection) error {
+func (m *Memory) write(provisioner string, r *observe.CachedDirectory) error {
 	if r == nil {
 		if err := os.Remove(m.file(provisioner)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err

@@ -11,10 +11,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/observe"
 )
 
-func recollection(full time.Time, run string) *reconcile.Recollection {
-	return &reconcile.Recollection{Version: reconcile.RecollectionVersion, Identity: "here", Run: run, FullReadAt: full, UsersReadAt: full, GroupsReadAt: full, MembersReadAt: map[string]time.Time{"g": full},
+func recollection(full time.Time, run string) *observe.CachedDirectory {
+	return &observe.CachedDirectory{Version: observe.CacheVersion, Identity: "here", Run: run, FullReadAt: full, UsersReadAt: full, GroupsReadAt: full, MembersReadAt: map[string]time.Time{"g": full},
 		Observed: &reconcile.Observed{ReadAt: full, Users: []reconcile.RemoteUser{{ID: "u", Attributes: reconcile.Attributes{{Path: "userName", Value: "ann"}}}},
 			Groups: []reconcile.RemoteGroup{{ID: "g", DisplayName: "Ops"}}, Members: map[string][]string{"g": {"u"}}}}
 }
@@ -28,7 +29,7 @@ func TestMemoryOutlivesTheProcess(t *testing.T) {
 	}
 	want := func(run string) {
 		t.Helper()
-		have := open().Recall("aws")
+		have := open().Load("aws")
 		if run == "" {
 			if have != nil {
 				t.Errorf("an earlier process left %+v", have)
@@ -38,38 +39,38 @@ func TestMemoryOutlivesTheProcess(t *testing.T) {
 		if have == nil || have.Run != run {
 			t.Fatalf("an earlier process left %+v, want run %q", have, run)
 		}
-		if diff := cmp.Diff(recollection(have.FullReadAt, run), have, cmp.AllowUnexported(reconcile.Recollection{})); diff != "" {
+		if diff := cmp.Diff(recollection(have.FullReadAt, run), have, cmp.AllowUnexported(observe.CachedDirectory{})); diff != "" {
 			t.Error(diff)
 		}
 	}
 	m := open()
-	if r := m.Recall("aws"); r != nil {
+	if r := m.Load("aws"); r != nil {
 		t.Errorf("an empty folder remembers %+v", r)
 	}
 	full := now
-	m.Keep("aws", recollection(full, "1"))
+	m.Store("aws", recollection(full, "1"))
 	want("1")
 	if info, err := os.Stat(filepath.Join(dir, "aws.json")); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v; want a file for its owner alone", info.Mode(), err)
 	}
-	m.Keep("aws", recollection(full, "2")) // no full read: not worth writing yet
+	m.Store("aws", recollection(full, "2")) // no full read: not worth writing yet
 	want("1")
 	now = now.Add(time.Hour)
-	m.Keep("aws", recollection(full, "3"))
+	m.Store("aws", recollection(full, "3"))
 	want("3")
-	m.Keep("aws", recollection(full, "4"))
-	if r := m.Recall("aws"); r.Run != "4" {
+	m.Store("aws", recollection(full, "4"))
+	if r := m.Load("aws"); r.Run != "4" {
 		t.Errorf("the process itself remembers run %q", r.Run)
 	}
 	want("3")
 	m.Close()
 	want("4")
-	m.Keep("aws", recollection(full.Add(time.Hour), "5")) // a full read
+	m.Store("aws", recollection(full.Add(time.Hour), "5")) // a full read
 	want("5")
 	if names, err := os.ReadDir(dir); err != nil || len(names) != 1 {
 		t.Errorf("the folder has %v, %v", names, err)
 	}
-	m.Keep("aws", nil)
+	m.Store("aws", nil)
 	want("")
 	if log.Len() > 0 {
 		t.Errorf("log: %s", log.String())
@@ -87,7 +88,7 @@ func TestMemoryThatCannotBeReadIsForgotten(t *testing.T) {
 			}
 			var log strings.Builder
 			m := &Memory{Dir: dir, Log: slog.New(slog.NewTextHandler(&log, nil))}
-			if r := m.Recall("aws"); r != nil {
+			if r := m.Load("aws"); r != nil {
 				t.Errorf("%+v was read", r)
 			}
 			if !strings.Contains(log.String(), "reads everything") || !strings.Contains(log.String(), "aws.json") {
@@ -99,9 +100,9 @@ func TestMemoryThatCannotBeReadIsForgotten(t *testing.T) {
 
 func TestMemoryWithoutAFolderLastsAsLongAsTheProcess(t *testing.T) {
 	m := &Memory{Log: slog.New(slog.DiscardHandler)}
-	m.Keep("aws", recollection(time.Time{}, "1"))
+	m.Store("aws", recollection(time.Time{}, "1"))
 	m.Close()
-	if r := m.Recall("aws"); r == nil || r.Run != "1" {
+	if r := m.Load("aws"); r == nil || r.Run != "1" {
 		t.Errorf("%+v", r)
 	}
 }

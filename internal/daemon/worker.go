@@ -9,6 +9,7 @@ import (
 
 	"github.com/seed-d64a251c/roster/internal/eta"
 	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/run"
 	"github.com/seed-d64a251c/roster/schema"
 )
 
@@ -43,7 +44,7 @@ func (w *worker) assign(p *schema.Provisioner, decls *schema.Declarations, commi
 	w.mu.Lock()
 	w.provisioner, w.decls, w.commit, w.fresh, w.refused = p, decls, commit, true, nil
 	if w.supersede != nil {
-		w.supersede(reconcile.ErrSuperseded)
+		w.supersede(run.ErrSuperseded)
 	}
 	w.mu.Unlock()
 	w.nudge()
@@ -62,8 +63,8 @@ func (w *worker) retire() {
 	defer w.mu.Unlock()
 	if w.provisioner != nil {
 		w.daemon.Log.Info("provisioner is no longer declared, and nothing is left to be done for it", "provisioner", w.key)
-		if memory := w.daemon.Runner.Memory; memory != nil {
-			memory.Keep(w.key, nil)
+		if memory := w.daemon.Runner.Cache; memory != nil {
+			memory.Store(w.key, nil)
 		}
 	}
 	w.provisioner = nil
@@ -115,26 +116,26 @@ func (w *worker) untilNext() time.Duration {
 func (w *worker) work(ctx context.Context, trigger string) {
 	w.mu.Lock()
 	p, refused, fresh := w.provisioner, w.refused, w.fresh
-	req := reconcile.Request{Provisioner: w.key, Declarations: w.decls, Commit: w.commit, Trigger: trigger, Apply: true, Dormant: true}
+	req := run.Request{Provisioner: w.key, Declarations: w.decls, Commit: w.commit, Trigger: trigger, Apply: true, Dormant: true}
 	w.refused, w.fresh = nil, false
 	if p == nil {
 		w.mu.Unlock()
 		return
 	}
-	run, cancel := context.WithCancelCause(ctx)
+	runCtx, cancel := context.WithCancelCause(ctx)
 	w.supersede = cancel
 	w.mu.Unlock()
 	defer cancel(nil)
 	req.Notices, req.Progress = w.daemon.notices(p), w.progress()
 	if refused != nil {
-		result, err := w.daemon.Runner.Refuse(run, p, refused.commit, "commit", refused.problems)
+		result, err := w.daemon.Runner.Refuse(runCtx, p, refused.commit, "commit", refused.problems)
 		w.daemon.finished(w.key, result, err)
 	}
 	if fresh || trigger == "schedule" {
-		result, err := w.daemon.Runner.Run(run, req)
+		result, err := w.daemon.Runner.Once(runCtx, req)
 		w.daemon.finished(w.key, result, err)
 		w.mu.Lock()
-		w.needy = errors.Is(err, reconcile.ErrNeedsAuthorization)
+		w.needy = errors.Is(err, run.ErrNeedsAuthorization)
 		w.mu.Unlock()
 	}
 	w.mu.Lock()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/seed-d64a251c/roster/internal/directory"
 	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/observe"
 	"github.com/seed-d64a251c/roster/reconcile/reconciletest"
 	"github.com/seed-d64a251c/roster/scim"
 	"github.com/seed-d64a251c/roster/scim/awssim"
@@ -61,7 +62,7 @@ func TestAnOldServerRefusesToConclude(t *testing.T) {
 		if err := sim.Load(st); err != nil {
 			t.Fatal(err)
 		}
-		o, err := reconcile.Observe(t.Context(), dir, reconcile.Look{Groups: true}, time.Now())
+		o, err := observe.Read(t.Context(), dir, observe.Options{Groups: true}, time.Now())
 		if !errors.Is(err, want) || want == nil && err != nil {
 			t.Errorf("%d users: %v, want %v", n, err, want)
 		}

@@ -55,10 +55,39 @@ var rules = []rule{
 	{
 		packages: []string{"./reconcile"},
 		forbidden: []string{
-			"net/...", "os/exec", "github.com/go-git/...", "cuelang.org/go/...",
-			"github.com/crewjam/saml/...", "github.com/russellhaering/goxmldsig/...",
+			"log", "log/slog", "net", "net/...", "os", "os/...", "others", "sync", "sync/...",
 		},
-		reason: "decisions about access are pure; they must not depend on the network, Git, CUE or SAML",
+		reason: "decisions about access are pure: the same input gives the same plan",
+	},
+	{
+		packages:  []string{"./reconcile/observe"},
+		forbidden: []string{"./...", "net", "net/...", "os", "os/..."},
+		allowed:   []string{"./reconcile", "./schema"},
+		reason:    "observe reads a directory through the interface of reconcile; it writes nothing",
+	},
+	{
+		packages:  []string{"./reconcile/apply"},
+		forbidden: []string{"./...", "net", "net/...", "os", "os/..."},
+		allowed:   []string{"./reconcile"},
+		reason:    "apply sends a plan; it neither reads the directory nor plans",
+	},
+	{
+		packages:  []string{"./reconcile/explain"},
+		forbidden: []string{"./...", "context", "log", "log/slog", "net", "net/...", "os", "os/...", "others", "sync", "sync/..."},
+		allowed:   []string{"./reconcile", "./schema"},
+		reason:    "an explanation is a function of its input",
+	},
+	{
+		packages:  []string{"./reconcile/render"},
+		forbidden: []string{"./...", "context", "log", "log/slog", "net", "net/...", "os", "os/...", "others", "sync", "sync/..."},
+		allowed:   []string{"./reconcile", "./reconcile/explain", "./schema"},
+		reason:    "render turns values into text",
+	},
+	{
+		packages:  []string{"./reconcile/run"},
+		forbidden: []string{"./...", "net", "net/...", "os", "os/..."},
+		allowed:   []string{"./reconcile", "./reconcile/apply", "./reconcile/observe", "./schema"},
+		reason:    "a run uses Git, the directory and the audit branch through the interfaces of reconcile",
 	},
 	{
 		packages:  []string{"./scim"},
@@ -92,7 +121,8 @@ var rules = []rule{
 		packages:  []string{"./internal/preview"},
 		forbidden: []string{"./..."},
 		allowed: []string{
-			"./internal/atomicfile", "./internal/forge", "./internal/gitrepo", "./reconcile", "./schema",
+			"./internal/atomicfile", "./internal/forge", "./internal/gitrepo", "./reconcile", "./reconcile/render",
+			"./schema",
 		},
 		reason: "preview posts the plan of a pull request; it calls no directory and reads no secret",
 	},

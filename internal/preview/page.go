@@ -10,6 +10,7 @@ import (
 	"github.com/seed-d64a251c/roster/internal/forge"
 	"github.com/seed-d64a251c/roster/internal/gitrepo"
 	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/render"
 	"github.com/seed-d64a251c/roster/schema"
 )
 
@@ -21,8 +22,8 @@ type page struct {
 
 // shown is the page of previews that could be made.
 func shown(list []*reconcile.Preview, pr forge.PullRequest) page {
-	verdict := reconcile.PreviewsVerdict(list)
-	p := page{body: reconcile.PreviewsMarkdown(list), status: forge.Status{State: forge.Success, Description: verdict}}
+	verdict := render.PreviewsVerdict(list)
+	p := page{body: render.PreviewsMarkdown(list), status: forge.Status{State: forge.Success, Description: verdict}}
 	if pr.Fork {
 		p.body += "\nIt comes from a fork, so AWS was not read for it.\n"
 	}

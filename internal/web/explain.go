@@ -8,12 +8,12 @@ import (
 	"io/fs"
 	"net/http"
 
-	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/explain"
 )
 
 // Explainer answers why a user or group ("user", "group") is in AWS as it is, for one provisioner or, with "", for all: fs.ErrNotExist when
 // nobody is named so, reconcile.ErrAmbiguous when several are.
-type Explainer func(ctx context.Context, kind, word, provisioner string) ([]*reconcile.Explanation, error)
+type Explainer func(ctx context.Context, kind, word, provisioner string) ([]*explain.Explanation, error)
 
 // explains adds the routes of an explainer.
 func (s *Surface) explains(mux *http.ServeMux) {
@@ -45,7 +45,7 @@ func statusOf(err error) int {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return http.StatusNotFound
-	case errors.Is(err, reconcile.ErrAmbiguous):
+	case errors.Is(err, explain.ErrAmbiguous):
 		return http.StatusConflict
 	}
 	return http.StatusInternalServerError
@@ -54,7 +54,7 @@ func statusOf(err error) int {
 // asked is what the page of explanations shows.
 type asked struct {
 	Kind, Key, Error string
-	Answers          []*reconcile.Explanation
+	Answers          []*explain.Explanation
 }
 
 func (s *Surface) explainPage(w http.ResponseWriter, r *http.Request) {

@@ -10,20 +10,21 @@ import (
 
 	"github.com/seed-d64a251c/roster/internal/daemon"
 	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/explain"
 )
 
 func TestExplanations(t *testing.T) {
-	explain := func(_ context.Context, kind, word, provisioner string) ([]*reconcile.Explanation, error) {
+	explain := func(_ context.Context, kind, word, provisioner string) ([]*explain.Explanation, error) {
 		switch word {
 		case "nobody":
 			return nil, fmt.Errorf("no %s %q: %w", kind, word, fs.ErrNotExist)
 		case "two":
-			return nil, fmt.Errorf("%q: %w", word, reconcile.ErrAmbiguous)
+			return nil, fmt.Errorf("%q: %w", word, explain.ErrAmbiguous)
 		case "broken":
 			return nil, fmt.Errorf("read the audit branch: away")
 		}
-		return []*reconcile.Explanation{{Kind: kind, Key: word, Provisioner: provisioner, Answer: "<b>" + word + "</b> is in AWS.",
-			Facts: []reconcile.Fact{{Topic: "member", Subject: "sre", Text: "declared member", File: "groups/sre.cue", Line: 3,
+		return []*explain.Explanation{{Kind: kind, Key: word, Provisioner: provisioner, Answer: "<b>" + word + "</b> is in AWS.",
+			Facts: []explain.Fact{{Topic: "member", Subject: "sre", Text: "declared member", File: "groups/sre.cue", Line: 3,
 				LastCommit: &reconcile.CommitRef{ID: "0123456789", Author: "Eve <eve@example.com>", Subject: "<i>"}}}}}, nil
 	}
 	for _, test := range []struct {

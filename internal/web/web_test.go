@@ -21,7 +21,7 @@ func busy() daemon.State {
 	valid := reconcile.CommitRef{ID: "0123456789abcdef", Subject: "<script>alert(1)</script>", Author: "Eve <eve@example.com>"}
 	return daemon.State{NewestCommit: reconcile.CommitRef{ID: "ffff"}, ValidCommit: valid, InvalidReason: "groups/a.cue:1:1: R2001: <b>no such user</b>", PolledAt: noon,
 		PollError: "fetch: no route", Provisioners: map[string]daemon.Last{
-			"aws":   {Report: &reconcile.Report{Outcome: reconcile.RunPartial, Digest: "sha256:x", Started: noon, CachedRead: &reconcile.Remembered{OldestRead: noon.Add(-time.Hour)}, Counts: reconcile.Counts{Done: 3, Failed: 2, Held: 1}}, Time: noon},
+			"aws":   {Report: &reconcile.Report{Outcome: reconcile.RunPartial, Digest: "sha256:x", Started: noon, CachedRead: &reconcile.CachedRead{OldestRead: noon.Add(-time.Hour)}, Counts: reconcile.Counts{Done: 3, Failed: 2, Held: 1}}, Time: noon},
 			"fails": {Error: "list users: 401 <i>", Time: noon},
 			"new":   {},
 		}}

@@ -2,6 +2,7 @@ package reconciletest
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"net/http/httptest"
@@ -12,6 +13,8 @@ import (
 
 	"github.com/seed-d64a251c/roster/internal/directory"
 	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/render"
+	"github.com/seed-d64a251c/roster/reconcile/run"
 	"github.com/seed-d64a251c/roster/schema"
 	"github.com/seed-d64a251c/roster/schema/schematest"
 	"github.com/seed-d64a251c/roster/scim"
@@ -23,7 +26,7 @@ type Env struct {
 	T         testing.TB
 	Sim       *awssim.Server
 	Server    *httptest.Server
-	Runner    *reconcile.Runner
+	Runner    *run.Runner
 	Audit     *Audit
 	Now       time.Time
 	Commits   []*schema.Declarations
@@ -40,7 +43,7 @@ func NewEnv(t testing.TB) *Env {
 	t.Cleanup(w.Server.Close)
 	w.Audit = &Audit{}
 	limiter := &scim.Limiter{Concurrency: 5}
-	w.Runner = &reconcile.Runner{Audit: w.Audit, Archive: w.Audit, Source: w, Version: "test", Now: func() time.Time { return w.Now },
+	w.Runner = &run.Runner{Audit: w.Audit, Archive: w.Audit, Source: w, Version: "test", Now: func() time.Time { return w.Now },
 		RunID: func() string { w.runs++; return fmt.Sprintf("run-%d", w.runs) },
 		Open: func(_ context.Context, _ *schema.Provisioner, readOnly bool) (reconcile.Directory, error) {
 			client := &scim.Client{Endpoint: w.Server.URL + w.Sim.Path(), Token: scim.StaticToken(w.Sim.Token()), Limiter: limiter,
@@ -142,11 +145,11 @@ func Group(key, name string, from, to int) string {
 }
 
 // run does one round with the newest commit.
-func (w *Env) Run(apply bool) (*reconcile.RunResult, error) {
+func (w *Env) Run(apply bool) (*run.Result, error) {
 	w.T.Helper()
 	n := len(w.Commits)
 	w.Now = w.Now.Add(time.Minute)
-	return w.Runner.Run(w.T.Context(), reconcile.Request{Provisioner: "aws", Declarations: w.Commits[n-1], Trigger: w.Trigger, Apply: apply,
+	return w.Runner.Once(w.T.Context(), run.Request{Provisioner: "aws", Declarations: w.Commits[n-1], Trigger: w.Trigger, Apply: apply,
 		Commit: reconcile.CommitRef{ID: fmt.Sprintf("commit-%d", n)}})
 }
 
@@ -159,7 +162,7 @@ func (w *Env) Apply(want reconcile.Outcome) *reconcile.Report {
 	}
 	if result.Report.Outcome != want {
 		var text strings.Builder
-		_ = reconcile.ReportText(&text, result.Report, nil)
+		_ = render.ReportText(&text, result.Report, nil)
 		w.T.Fatalf("outcome %q, want %q\n%s", result.Report.Outcome, want, text.String())
 	}
 	return result.Report
@@ -181,4 +184,33 @@ func Load(t testing.TB, cue string) *schema.Declarations {
 		t.Fatal(err)
 	}
 	return decls
+}
+
+// Preview compares two commits of the environment, on a fresh look at its directory unless assumed.
+func (w *Env) Preview(base, head int, assumed bool) *reconcile.Preview {
+	w.T.Helper()
+	in := reconcile.PreviewInput{Provisioner: "aws", Base: w.Commits[base-1], Merged: w.Commits[head-1], Now: w.Now,
+		BaseCommit: reconcile.CommitRef{ID: fmt.Sprintf("commit-%d", base)}, HeadCommit: reconcile.CommitRef{ID: fmt.Sprintf("commit-%d", head)}}
+	if !assumed {
+		var err error
+		if in.Snapshot, err = w.Runner.Snapshot(w.T.Context(), in.Base.Provisioners["aws"]); err != nil {
+			w.T.Fatal(err)
+		}
+		written, err := json.Marshal(in.Snapshot) // what a file holds serves as well
+		if err != nil {
+			w.T.Fatal(err)
+		}
+		in.Snapshot = &reconcile.Snapshot{}
+		if err := json.Unmarshal(written, in.Snapshot); err != nil {
+			w.T.Fatal(err)
+		}
+		if err := in.Snapshot.Check(); err != nil {
+			w.T.Fatal(err)
+		}
+	}
+	p, err := reconcile.NewPreview(in)
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	return p
 }

@@ -13,6 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/observe"
+	"github.com/seed-d64a251c/roster/reconcile/run"
 	"github.com/seed-d64a251c/roster/schema"
 )
 
@@ -153,7 +155,7 @@ func (w *walker) step(t *testing.T, s step, before map[string]string) map[string
 	if outcome := w.run(t); outcome != reconcile.RunApplied {
 		t.Fatalf("outcome %q, want applied", outcome)
 	}
-	o, err := reconcile.Observe(t.Context(), w.dir, reconcile.Look{Groups: true, Concurrency: 4}, w.now)
+	o, err := observe.Read(t.Context(), w.dir, observe.Options{Groups: true, Concurrency: 4}, w.now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,10 +183,10 @@ func (w *walker) run(t *testing.T) reconcile.Outcome {
 	n := len(w.commits) - 1
 	w.now = w.now.Add(time.Minute)
 	runs := 0
-	runner := &reconcile.Runner{Audit: w.audit, Archive: w.audit, Source: w, Version: "walk", Now: func() time.Time { return w.now },
+	runner := &run.Runner{Audit: w.audit, Archive: w.audit, Source: w, Version: "walk", Now: func() time.Time { return w.now },
 		RunID: func() string { runs++; return fmt.Sprintf("run-%d-%d", n, runs) },
 		Open:  func(context.Context, *schema.Provisioner, bool) (reconcile.Directory, error) { return w.dir, nil }}
-	result, err := runner.Run(t.Context(), reconcile.Request{Provisioner: "p", Declarations: w.commits[n], Trigger: "walk", Apply: true,
+	result, err := runner.Once(t.Context(), run.Request{Provisioner: "p", Declarations: w.commits[n], Trigger: "walk", Apply: true,
 		Commit: reconcile.CommitRef{ID: commitName(n)}})
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,85 @@
+package explain
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/schema"
+)
+
+// Find returns the key of the user or group that a word names: the key itself, or, whatever the case, a userId, an e-mail address, a
+// userName of wants, a displayName of a group. Somebody who is not declared is found by key while a ledger has them. The error says what
+// was probably meant; it is fs.ErrNotExist when nothing was found.
+func Find(kind, word string, d *schema.Declarations, ledgers []*reconcile.Ledger, wants []*reconcile.Desired) (string, error) {
+	names := namesOf(kind, d, ledgers, wants)
+	if _, exact := names[word]; exact {
+		return word, nil
+	}
+	var found, all []string
+	for _, key := range slices.Sorted(maps.Keys(names)) {
+		all = append(append(all, key), names[key]...)
+		if strings.EqualFold(key, word) || slices.ContainsFunc(names[key], func(name string) bool { return strings.EqualFold(name, word) }) {
+			found = append(found, key)
+		}
+	}
+	switch len(found) {
+	case 1:
+		return found[0], nil
+	case 0:
+		hint := ""
+		if meant := schema.Nearest(word, all); meant != "" {
+			hint = fmt.Sprintf("; did you mean %q?", meant)
+		}
+		what := "user has the key, userId, e-mail address or userName"
+		if kind == "group" {
+			what = "group has the key or displayName"
+		}
+		return "", &notFoundError{fmt.Sprintf("no %s %q, declared or in the ledger%s", what, word, hint)}
+	}
+	return "", fmt.Errorf("%q %w: %s; use a key", word, ErrAmbiguous, schema.QuoteList(found))
+}
+
+// ErrAmbiguous says that a word is the name of more than one user or group.
+var ErrAmbiguous = errors.New("names several")
+
+type notFoundError struct{ text string }
+
+func (e *notFoundError) Error() string        { return e.text }
+func (e *notFoundError) Is(target error) bool { return target == fs.ErrNotExist }
+
+// namesOf lists by key what else a user or group is known by.
+func namesOf(kind string, d *schema.Declarations, ledgers []*reconcile.Ledger, wants []*reconcile.Desired) map[string][]string {
+	out := map[string][]string{}
+	if kind == "group" {
+		for _, l := range ledgers {
+			for key := range l.Groups {
+				out[key] = nil
+			}
+		}
+		for key, g := range d.Groups {
+			out[key] = []string{g.DisplayName}
+		}
+		return out
+	}
+	for _, l := range ledgers {
+		for key := range l.Users {
+			out[key] = nil
+		}
+	}
+	for key, u := range d.Users {
+		out[key] = []string{u.UserID, u.Email}
+	}
+	for _, want := range wants {
+		for key, u := range want.Users {
+			if name, _ := u.Attributes.Get("userName"); name != "" {
+				out[key] = append(out[key], name)
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,156 @@
+package render
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/schema"
+)
+
+// MaxMarkdown is the most bytes that a Markdown rendering has: forges refuse comments over 65,536 characters.
+const MaxMarkdown = 60_000
+
+// PlanMarkdown renders a plan for a pull request or a file. What does not fit is counted, and the verdict says so.
+func PlanMarkdown(p *reconcile.Plan) string {
+	changes := planned(p.Changes)
+	sentence, _ := verdict(changes)
+	m := &markdown{}
+	m.line("")
+	m.line("%s", escape(planFacts(p)))
+	if p.Dirty {
+		m.line("\nMade from files that are not committed.")
+	}
+	m.assertions(p.Violations)
+	for _, n := range p.Notices {
+		m.line("\n> %s", escape(n))
+	}
+	m.held(changes, p.HeldDigest)
+	cut := m.sections(changes)
+	m.list("Ends by itself within 30 days", lines(p.Expiring))
+	if len(p.Changes) > 0 {
+		m.line("\nDigest `%s`", p.Digest)
+	}
+	return head(fmt.Sprintf("roster: %s", p.Provisioner), sentence, cut) + m.b.String()
+}
+
+// ReportMarkdown renders a report as it is committed beside its JSON.
+func ReportMarkdown(r *reconcile.Report) string {
+	m := &markdown{}
+	m.line("\n| | |\n|---|---|")
+	row := func(name, value string) {
+		if value != "" {
+			m.line("| %s | %s |", name, strings.ReplaceAll(escape(value), "|", "\\|"))
+		}
+	}
+	row("run", r.Run)
+	row("provisioner", r.Provisioner+" ("+r.Identity+")")
+	row("commit", strings.TrimSpace(r.Commit.ID+" "+r.Commit.Subject))
+	row("author", r.Commit.Author)
+	row("trigger", r.Trigger)
+	if r.CachedRead != nil {
+		row("AWS", r.CachedRead.String())
+	}
+	row("began", r.Started.Format(time.RFC3339))
+	row("ended", r.Finished.Format(time.RFC3339))
+	row("digest", r.Digest)
+	row("held digest", r.HeldDigest)
+	if r.Previous != nil {
+		row("previous report", r.Previous.Path+" (SHA-256 "+r.Previous.SHA256+")")
+	}
+	if r.Repeats > 0 {
+		row("runs like the previous report since", fmt.Sprint(r.Repeats))
+	}
+	row("roster", r.RosterVersion)
+	for _, e := range r.Errors {
+		m.line("\n**Error:** %s", escape(e))
+	}
+	m.assertions(r.Violations)
+	for _, n := range r.Warnings {
+		m.line("\n> %s", escape(n))
+	}
+	m.held(r.Changes, r.HeldDigest)
+	cut := m.sections(r.Changes)
+	return head(fmt.Sprintf("roster: %s", r.Provisioner), reportSentence(r), cut) + m.b.String()
+}
+
+func head(title, verdict string, cut int) string {
+	return fmt.Sprintf("### %s\n\n**%s**\n", escape(title), escape(verdict+notListed(cut, "")))
+}
+
+type markdown struct{ b strings.Builder }
+
+func (m *markdown) assertions(violations []reconcile.Violation) {
+	for i, v := range violations {
+		if i == mostLines {
+			m.line("\n**%s more do not hold.**", schema.Count(len(violations)-i, "assertion"))
+			return
+		}
+		m.line("\n**Assertion:** %s", escape(v.String()))
+	}
+}
+
+func (m *markdown) line(format string, args ...any) { fmt.Fprintf(&m.b, format+"\n", args...) }
+
+func (m *markdown) held(changes []reconcile.Done, digest string) {
+	reasons := holds(changes)
+	if len(reasons) == 0 {
+		return
+	}
+	m.line("\n#### Held by\n")
+	for i, h := range reasons {
+		if i == mostLines {
+			m.line("- ... and %d more reasons", len(reasons)-i)
+			break
+		}
+		m.line("- `%s`: %s", h.Gate, escape(h.Reason))
+	}
+	if digest != "" && releasable(changes) {
+		m.line("\nTo release exactly this, commit:\n\n```cue\n%s\n```", approval(digest))
+	}
+}
+
+// sections lists the changes, the riskiest first, as long as there is room, and returns how many were left out.
+func (m *markdown) sections(changes []reconcile.Done) (cut int) {
+	const tail = 5_000 // room for the headings and counts of what does not fit
+	for _, s := range sections(changes) {
+		m.line("\n#### %s (%d)\n", s.title, len(s.changes))
+		for i, d := range s.changes {
+			it := describe(d)
+			text := fmt.Sprintf("- `%s` %s", it.sign, escape(it.text))
+			if it.detail != "" {
+				text += " <sub>" + escape(it.detail) + "</sub>"
+			}
+			if m.b.Len()+len(text) > MaxMarkdown-tail {
+				m.line("- %s", escape(more(s.changes[i:])))
+				cut += len(s.changes) - i
+				break
+			}
+			m.line("%s", text)
+		}
+	}
+	return cut
+}
+
+// list prints lines below a heading with their count, as long as there is room.
+func (m *markdown) list(title string, lines []string) {
+	const most = 20
+	if len(lines) == 0 {
+		return
+	}
+	m.line("\n#### %s (%d)\n", title, len(lines))
+	for i, line := range lines {
+		if i == most || m.b.Len()+len(line) > MaxMarkdown-500 {
+			m.line("- ... and %d more", len(lines)-i)
+			return
+		}
+		m.line("- %s", escape(line))
+	}
+}
+
+var escaper = strings.NewReplacer("\\", "\\\\", "`", "\\`", "*", "\\*", "_", "\\_", "<", "&lt;", ">", "&gt;", "[", "\\[", "]", "\\]", "@", "&#64;",
+	"\n", " ", "\r", " ", "#", "\\#")
+
+// escape keeps names from being read as Markdown, HTML or mentions.
+func escape(s string) string { return escaper.Replace(s) }

@@ -1,0 +1,144 @@
+package render
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/schema"
+)
+
+// PreviewsMarkdown renders the previews of one pull request as one page of at most MaxMarkdown bytes: the verdict over all of them
+// first, then each provisioner, the riskiest changes first. What does not fit is counted, and the verdict says so.
+func PreviewsMarkdown(list []*reconcile.Preview) string {
+	m := &markdown{}
+	cut := 0
+	for i, p := range list {
+		if m.b.Len() > MaxMarkdown-2_500 {
+			m.line("\n... and %s more", schema.Count(len(list)-i, "provisioner"))
+			for _, rest := range list[i:] {
+				cut += len(rest.Changes)
+			}
+			break
+		}
+		cut += m.preview(p)
+	}
+	sentence := PreviewsVerdict(list)
+	if cut > 0 {
+		sentence += fmt.Sprintf(" (%s not listed below)", schema.Count(cut, "change"))
+	}
+	return fmt.Sprintf("**roster: %s**\n", escape(sentence)) + m.b.String()
+}
+
+// PreviewsVerdict is the sentence at the top: what merging does to people's access.
+func PreviewsVerdict(list []*reconcile.Preview) string {
+	var all []reconcile.Done
+	refused, ends := 0, 0
+	for _, p := range list {
+		all = append(all, planned(p.Changes)...)
+		ends += len(p.EndDateChanges)
+		if p.UnavailableReason != "" {
+			refused++
+		}
+	}
+	var parts []string
+	if len(all) > 0 {
+		sentence, _ := verdict(all)
+		parts = append(parts, sentence)
+	}
+	if ends > 0 {
+		parts = append(parts, schema.Count(ends, "end date")+" set or moved")
+	}
+	if refused > 0 {
+		parts = append(parts, schema.Count(refused, "provisioner")+" without a preview")
+	}
+	if len(parts) == 0 {
+		return "merging changes nothing in AWS"
+	}
+	return strings.Join(parts, ", ")
+}
+
+func previewFacts(p *reconcile.Preview) string {
+	read := "AWS not read"
+	if p.ReadAt != nil {
+		read = "AWS read " + p.ReadAt.Format(time.RFC3339)
+	}
+	return fmt.Sprintf("%s; base %s; head %s; %s", p.Identity, p.Base.Short(), p.Head.Short(), read)
+}
+
+// preview writes one provisioner's part and returns how many changes it left out.
+func (m *markdown) preview(p *reconcile.Preview) (cut int) {
+	m.line("\n### %s\n", escape(p.Provisioner))
+	if p.UnavailableReason != "" {
+		m.line("%s", escape(p.UnavailableReason))
+		return 0
+	}
+	changes := planned(p.Changes)
+	sentence := "nothing to change"
+	if len(changes) > 0 {
+		sentence, _ = verdict(changes)
+	}
+	m.line("%s\n\n%s", escape(sentence), escape(previewFacts(p)))
+	for i, n := range p.Notices {
+		if i == mostLines {
+			m.line("\n> ... and %s more", schema.Count(len(p.Notices)-i, "notice"))
+			break
+		}
+		m.line("\n> %s", escape(n))
+	}
+	if reasons := holds(changes); len(reasons) > 0 {
+		m.line("\n#### Would be held by\n")
+		for i, h := range reasons {
+			if i == mostLines {
+				m.line("- ... and %d more reasons", len(reasons)-i)
+				break
+			}
+			m.line("- `%s`: %s", h.Gate, escape(h.Reason))
+		}
+	}
+	cut = m.sections(changes)
+	m.list("Ends by itself", lines(p.EndDateChanges))
+	m.list("No longer needed", subjects(p.NoLongerNeeded))
+	if p.Digest != "" && len(p.Changes) > 0 {
+		m.line("\nDigest `%s`", p.Digest)
+	}
+	return cut
+}
+
+// PreviewText prints a preview.
+func PreviewText(w io.Writer, p *reconcile.Preview, paint Paint) error {
+	t := &textWriter{w: bufio.NewWriter(w), paint: paint}
+	sentence, tone := PreviewsVerdict([]*reconcile.Preview{p}), Good
+	changes := planned(p.Changes)
+	if len(changes) > 0 {
+		_, tone = verdict(changes)
+	}
+	t.line("%s: %s", t.tone(Plain, p.Provisioner), t.tone(tone, sentence))
+	if p.UnavailableReason != "" {
+		t.line("%s", t.tone(Caution, p.UnavailableReason))
+		return t.w.Flush()
+	}
+	t.line("%s", t.tone(Faint, previewFacts(p)))
+	for _, n := range p.Notices {
+		t.line("%s %s", t.tone(Caution, "note:"), n)
+	}
+	t.sections(sections(changes))
+	t.list("Ends by itself", lines(p.EndDateChanges))
+	t.list("No longer needed", subjects(p.NoLongerNeeded))
+	if p.Digest != "" && len(p.Changes) > 0 {
+		t.line("\ndigest %s", p.Digest)
+	}
+	t.held(changes, "")
+	return t.w.Flush()
+}
+
+func subjects(changes []reconcile.Change) []string {
+	out := make([]string, len(changes))
+	for i := range changes {
+		out[i] = sign(&changes[i]) + " " + changes[i].Subject()
+	}
+	return out
+}

@@ -1,0 +1,82 @@
+package run_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/observe"
+	"github.com/seed-d64a251c/roster/scim/awssim"
+)
+
+// held is a memory that keeps what it is given as it is.
+type held struct{ *observe.CachedDirectory }
+
+func (h *held) Load(string) *observe.CachedDirectory    { return h.CachedDirectory }
+func (h *held) Store(_ string, r *observe.CachedDirectory) { h.CachedDirectory = r }
+
+// settled is a world in which n people, a thousand a file, and n/100 groups of ten, were synchronized long ago.
+func settled(t testing.TB, n int) (w *env, files []string) {
+	w = newEnv(t)
+	w.Runner.Cache = &held{}
+	var lines strings.Builder
+	st := awssim.State{Users: make([]awssim.User, n)}
+	ledger := reconcile.NewLedger()
+	for i := range n {
+		key, name, id := fmt.Sprintf("u%d", i), fmt.Sprintf("name%d", i), fmt.Sprintf("90000000-0000-4000-8000-%012d", i)
+		fmt.Fprintf(&lines, `{"key": %q, "userId": %q, "firstName": %q, "lastName": "Test", "email": "%s@example.com"}`+"\n", key, name, name, name)
+		if i%1000 == 999 {
+			files = append(files, fmt.Sprintf("users/%d.jsonl", i/1000), lines.String())
+			lines.Reset()
+		}
+		st.Users[i] = awssim.User{ID: id, ExternalID: key, UserName: name + "@example.com", DisplayName: name, Active: true,
+			Name: &awssim.Name{GivenName: name, FamilyName: "Test"}, Emails: []awssim.Value{{Value: name + "@example.com", Type: "work", Primary: true}}}
+		ledger.Users[key] = reconcile.Owned{ID: id}
+	}
+	var groups strings.Builder
+	for g := range n / 100 {
+		key, id := fmt.Sprintf("g%d", g), fmt.Sprintf("80000000-0000-4000-8000-%012d", g)
+		fmt.Fprintf(&groups, `{"key": %q, "displayName": %q, "members": {`, key, key)
+		made := awssim.Group{ID: id, ExternalID: key, DisplayName: key}
+		for i := range 10 {
+			fmt.Fprintf(&groups, `"u%d": {}%s`, g*100+i, map[bool]string{true: ", "}[i < 9])
+			made.Members = append(made.Members, st.Users[g*100+i].ID)
+		}
+		groups.WriteString("}}\n")
+		st.Groups = append(st.Groups, made)
+		ledger.Groups[key] = reconcile.Owned{ID: id}
+	}
+	if err := w.Sim.Load(st); err != nil {
+		t.Fatal(err)
+	}
+	files = append(files, "groups/all.jsonl", groups.String())
+	w.Commit(slow, "", files...)
+	status := &reconcile.Status{Version: 1, Provisioner: "aws", Identity: w.Commits[0].Provisioners["aws"].Identity(), Run: "before", EverEnabled: true, AdoptionDecided: true,
+		LastApplied: &reconcile.AppliedAt{Commit: "commit-1", Time: w.Now}, Commit: reconcile.CommitRef{ID: "commit-1"}}
+	if _, err := w.Audit.Conclude(t.Context(), reconcile.Conclusion{Report: &reconcile.Report{Provisioner: "aws"}, Ledger: ledger, Status: status}); err != nil {
+		t.Fatal(err)
+	}
+	return w, files
+}
+
+func TestOneAttributeEditAmongAHundredThousandPeople(t *testing.T) {
+	w, files := settled(t, 100_000)
+	w.Trigger = "commit"
+	w.Apply(reconcile.RunInSync) // and remembers
+	if n := w.Sim.Calls().Total; n != 1_000+10+1_000 {
+		t.Errorf("reading everything took %d calls", n)
+	}
+	w.Sim.ResetCalls()
+	files[2*54+1] = strings.Replace(files[2*54+1], `"firstName": "name54321"`, `"firstName": "Changed"`, 1)
+	w.Commit(slow, "", files...)
+	w.Apply(reconcile.RunApplied)
+	if diff := cmp.Diff(map[string]int{"GetUser": 1, "PatchUser": 1}, w.Calls()); diff != "" {
+		t.Error(diff)
+	}
+	if u, _ := w.Sim.State().User("name54321@example.com"); u.Name.GivenName != "Changed" {
+		t.Errorf("the user is called %q", u.Name.GivenName)
+	}
+}

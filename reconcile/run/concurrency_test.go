@@ -1,0 +1,173 @@
+package run_test
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/observe"
+	"github.com/seed-d64a251c/roster/reconcile/reconciletest"
+	"github.com/seed-d64a251c/roster/schema"
+)
+
+// distant is a directory in memory whose writes take their time, so many at once, in the synthetic time of a test. It knows how long nothing
+// or too little was under way.
+type distant struct {
+	*reconciletest.Directory
+	latency time.Duration
+	places  chan struct{}
+
+	mu          sync.Mutex
+	calls, most int
+	first, last time.Time
+}
+
+func (d *distant) call() {
+	d.places <- struct{}{}
+	defer func() { <-d.places }()
+	d.mu.Lock()
+	d.calls++
+	d.most = max(d.most, len(d.places))
+	if d.first.IsZero() {
+		d.first = time.Now()
+	}
+	d.mu.Unlock()
+	time.Sleep(d.latency)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.last = time.Now()
+}
+
+// idle is how long the writes took beyond what so many calls, so many at once, have to take.
+func (d *distant) idle() time.Duration {
+	rounds := (d.calls + cap(d.places) - 1) / cap(d.places)
+	return d.last.Sub(d.first) - time.Duration(rounds)*d.latency
+}
+
+func (d *distant) CreateUser(ctx context.Context, a reconcile.Attributes) (reconcile.RemoteUser, reconcile.CallReceipt, error) {
+	d.call()
+	return d.Directory.CreateUser(ctx, a)
+}
+
+func (d *distant) CreateGroup(ctx context.Context, g reconcile.NewGroup) (reconcile.RemoteGroup, reconcile.CallReceipt, error) {
+	d.call()
+	return d.Directory.CreateGroup(ctx, g)
+}
+
+func (d *distant) UpdateGroup(ctx context.Context, id string, u reconcile.GroupUpdate) (reconcile.CallReceipt, error) {
+	d.call()
+	return d.Directory.UpdateGroup(ctx, id, u)
+}
+
+// slowDisk is an audit whose journal takes its time.
+type slowDisk struct {
+	*reconciletest.Audit
+	takes time.Duration
+}
+
+func (s *slowDisk) Begin(e reconcile.Entry) error {
+	time.Sleep(s.takes)
+	return s.Audit.Begin(e)
+}
+
+func (s *slowDisk) End(e reconcile.Entry) error {
+	time.Sleep(s.takes)
+	return s.Audit.End(e)
+}
+
+func TestWritesKeepThePipeFull(t *testing.T) {
+	const second = time.Second
+	for _, tt := range []struct {
+		name  string
+		cue   string
+		disk  time.Duration
+		calls int
+		idle  time.Duration // what may be lost where a stage begins or ends
+	}{
+		{"users one after the other", reconciletest.People(500), 0, 500, 0},
+		{"a journal that takes a while does not keep the calls waiting", reconciletest.People(500), second / 10, 500, second / 2},
+		{"a large group is filled while others are made", reconciletest.People(2000) + reconciletest.Group("all", "Everybody", 1, 2000) + manyGroups(200), 0, 2000 + 20 + 200, second},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newEnv(t)
+			w.Commit("enabled: true, rate: {perSecond: 0, concurrency: 5}", tt.cue)
+			synctest.Test(t, func(t *testing.T) {
+				w.T = t
+				d := &distant{Directory: &reconciletest.Directory{}, latency: second, places: make(chan struct{}, 5)}
+				w.Runner.Open = func(context.Context, *schema.Provisioner, bool) (reconcile.Directory, error) { return d, nil }
+				w.Runner.Audit = &slowDisk{w.Audit, tt.disk}
+				w.Apply(reconcile.RunApplied)
+				if d.calls != tt.calls || d.most > 5 {
+					t.Errorf("%d calls, up to %d at once; want %d and 5", d.calls, d.most, tt.calls)
+				}
+				if d.idle() > tt.idle {
+					t.Errorf("the writes took %v longer than they have to, want at most %v", d.idle(), tt.idle)
+				}
+			})
+		})
+	}
+}
+
+// manyGroups declares n groups of two.
+func manyGroups(n int) string {
+	var b strings.Builder
+	for i := range n {
+		b.WriteString(reconciletest.Group(fmt.Sprintf("g%03d", i), fmt.Sprintf("Group %d", i), i+1, i+2))
+	}
+	return b.String()
+}
+
+// patient is a directory whose listing of users does not end before somebody reads the members of a group.
+type patient struct {
+	*reconciletest.Directory
+	asked chan struct{}
+	once  sync.Once
+}
+
+func (p *patient) Users(ctx context.Context) iter.Seq2[reconcile.RemoteUser, error] {
+	return func(yield func(reconcile.RemoteUser, error) bool) {
+		select {
+		case <-p.asked:
+			p.Directory.Users(ctx)(yield)
+		case <-ctx.Done():
+			yield(reconcile.RemoteUser{}, ctx.Err())
+		}
+	}
+}
+
+func (p *patient) Members(ctx context.Context, group string) iter.Seq2[string, error] {
+	p.once.Do(func() { close(p.asked) })
+	return p.Directory.Members(ctx, group)
+}
+
+func TestMembersAreReadWhileUsersAreListed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &patient{Directory: &reconciletest.Directory{}, asked: make(chan struct{})}
+		var ids []string
+		for i := range 10 {
+			u, _, err := p.CreateUser(t.Context(), reconcile.Attributes{{Path: "userName", Value: fmt.Sprint("name", i)}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ids = append(ids, u.ID)
+		}
+		if _, _, err := p.CreateGroup(t.Context(), reconcile.NewGroup{DisplayName: "Group", Members: ids[:3]}); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // of the bubble's time: it passes when all wait
+		defer cancel()
+		o, err := observe.Read(ctx, p, observe.Options{Groups: true, Users: 10, Concurrency: 2}, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(o.Users) != 10 || len(o.Groups) != 1 || len(o.Members[o.Groups[0].ID]) != 3 {
+			t.Errorf("%d users, %d groups, members %v", len(o.Users), len(o.Groups), o.Members)
+		}
+	})
+}

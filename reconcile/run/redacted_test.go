@@ -1,0 +1,234 @@
+package run_test
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/reconciletest"
+	"github.com/seed-d64a251c/roster/reconcile/render"
+	"github.com/seed-d64a251c/roster/reconcile/run"
+	"github.com/seed-d64a251c/roster/scim/awssim"
+)
+
+// secretive maps a secret into the title; salaries are secret-1 and up, raised for those in the list.
+func secretive(n int, raised ...int) string {
+	cue := reconciletest.People(n) + reconciletest.Group("g", "Group", 1, n) + `
+attributeTypes: salary: {type: "string", redact: true}
+mappings: m: {user: _, scim: title: user.attributes.salary}
+`
+	for i := 1; i <= n; i++ {
+		salary := fmt.Sprintf("secret-%d", i)
+		for _, r := range raised {
+			if r == i {
+				salary = fmt.Sprintf("raised-secret-%d", i)
+			}
+		}
+		cue += fmt.Sprintf("users: u%d: attributes: salary: %q\n", i, salary)
+	}
+	return cue
+}
+
+func hashed(key, path, value string) string {
+	mac := hmac.New(sha256.New, []byte(key))
+	mac.Write([]byte(path + "\x00" + value))
+	return "hmac-sha256:" + hex.EncodeToString(mac.Sum(nil))
+}
+
+// shown is everything that a run lets people see.
+func shown(t *testing.T, w *env, r *run.Result) string {
+	t.Helper()
+	var b strings.Builder
+	for _, v := range []any{r.Plan, r.Report, r.Recovered, w.Audit.Reports} {
+		data, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Write(data)
+	}
+	if r.Plan != nil {
+		if err := render.PlanText(&b, r.Plan, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if r.Report != nil {
+		if err := render.ReportText(&b, r.Report, nil); err != nil {
+			t.Fatal(err)
+		}
+		b.WriteString(render.ReportMarkdown(r.Report))
+	}
+	return b.String()
+}
+
+func TestSecretsAreSentButNotShown(t *testing.T) {
+	for _, key := range []string{"", "a key of the daemon"} {
+		t.Run("with the key "+key, func(t *testing.T) {
+			w := newEnv(t)
+			w.Runner.RedactKey = []byte(key)
+			w.Commit("enabled: true", secretive(3))
+			planned, err := w.Run(false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			result, err := w.Run(true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, u := range w.Sim.State().Users {
+				if !strings.HasPrefix(u.Title, "secret-") {
+					t.Errorf("%s has the title %q", u.UserName, u.Title)
+				}
+			}
+			text := shown(t, w, planned) + shown(t, w, result)
+			if strings.Contains(text, "secret-") {
+				t.Error("a secret is shown")
+			}
+			want := "(redacted)"
+			if key != "" {
+				want = hashed(key, "title", "secret-2")
+			}
+			if !strings.Contains(text, want) {
+				t.Errorf("there is no %s in:\n%s", want, text)
+			}
+			if planned.Plan.Digest != result.Report.Digest {
+				t.Errorf("the plan has the digest %s, the report %s", planned.Plan.Digest, result.Report.Digest)
+			}
+		})
+	}
+}
+
+func TestTheDigestIsOverTrueValues(t *testing.T) {
+	digest := func(raised int) string {
+		w := newEnv(t) // without a key all values look alike
+		w.Commit("enabled: true", secretive(3, raised))
+		result, err := w.Run(false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return result.Plan.Digest
+	}
+	if a, b := digest(1), digest(2); a == b {
+		t.Errorf("two plans have the digest %s", a)
+	}
+}
+
+// What was held is read from a report with hashes, and compared with what is to be done now.
+func TestAnApprovalOfSecretsPassesAPartOfThem(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		key      string // of the run after the approval
+		raised   []int
+		released int
+	}{
+		{"the set itself", "key", []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, 12},
+		{"a part of the set", "key", []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}, 11},
+		{"a part of the set, with another key", "other", []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}, 0},
+		{"the set itself, with another key", "other", []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, 12},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newEnv(t)
+			w.Runner.RedactKey = []byte("key")
+			w.Commit("enabled: true", secretive(12))
+			w.Apply(reconcile.RunApplied)
+			w.Commit("enabled: true", secretive(12, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12))
+			held := w.Apply(reconcile.RunHeld)
+			if held.Counts.Held != 12 {
+				t.Fatalf("%d changes are held", held.Counts.Held)
+			}
+			w.Runner.RedactKey = []byte(c.key)
+			w.Commit("enabled: true", secretive(12, c.raised...)+fmt.Sprintf("approvals: %q: {reason: \"a raise for all\", expires: %q}\n", held.HeldDigest,
+				w.Now.AddDate(0, 0, 2).Format("2006-01-02")))
+			result, err := w.Run(true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if result.Report.Counts.Done != c.released {
+				t.Errorf("%d changes are done, want %d; notices: %q", result.Report.Counts.Done, c.released, result.Plan.Notices)
+			}
+		})
+	}
+}
+
+func TestTheJournalHoldsNoSecret(t *testing.T) {
+	w := newEnv(t)
+	w.Runner.RedactKey = []byte("key")
+	w.Commit("enabled: true", secretive(5))
+	w.Audit.FailBegin, w.Audit.LoseConclusion = 5, true
+	if _, err := w.Run(true); err == nil {
+		t.Fatal("the run was not cut off")
+	}
+	w.Audit.FailBegin = 0
+	past, err := w.Audit.Past(t.Context(), "aws")
+	if err != nil || past.Interrupted == nil {
+		t.Fatalf("nothing was interrupted: %v", err)
+	}
+	entries, err := json.Marshal(past.Interrupted.Entries)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hashes := 0 // whose writes had begun is up to the workers
+	for i := range 5 {
+		hashes += strings.Count(string(entries), hashed("key", "title", fmt.Sprintf("secret-%d", i+1)))
+	}
+	if strings.Contains(string(entries), "secret-") || hashes == 0 {
+		t.Errorf("the journal holds %s", entries)
+	}
+	result, err := w.Run(true)
+	if err != nil || result.Recovered == nil {
+		t.Fatalf("it was not recovered: %v", err)
+	}
+	if strings.Contains(shown(t, w, result), "secret-") {
+		t.Error("a secret is shown")
+	}
+}
+
+// The secret of before shows when its attribute is mapped elsewhere or no more.
+func TestTheOldMappingsSecretsStaySecret(t *testing.T) {
+	w := newEnv(t)
+	w.Commit("enabled: true", secretive(5))
+	w.Apply(reconcile.RunApplied)
+	w.Commit("enabled: true", strings.Replace(secretive(5), "title: user.attributes.salary", "title: user.userId", 1))
+	result, err := w.Run(true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := shown(t, w, result); strings.Contains(text, "secret-") || !strings.Contains(text, "(redacted)") {
+		t.Errorf("it shows:\n%s", text)
+	}
+}
+
+// A name that is taken is named in the reason.
+func TestAReasonThatQuotesASecretDoesNotShowIt(t *testing.T) {
+	w := newEnv(t)
+	w.Runner.RedactKey = []byte("key")
+	cue := reconciletest.People(2) + reconciletest.Group("g", "Group", 1, 2) + `
+attributeTypes: badge: {type: "string", redact: true}
+mappings: n: {user: #User, scim: {userName: "\(user.attributes.badge)@example.com", displayName: user.userId, active: true,
+	name: {givenName: user.firstName, familyName: user.lastName}, emails: [{value: user.email, type: "work", primary: true}]}}
+users: u1: attributes: badge: "secret-1"
+users: u2: attributes: badge: "secret-2"
+`
+	w.Commit(`enabled: true, groups: ["g"]`, cue)
+	w.Commits[0].Provisioners["aws"].Mapping = "n"
+	if _, err := w.Sim.PutUser(awssim.User{UserName: "secret-1@example.com", DisplayName: "Somebody", Name: &awssim.Name{GivenName: "S", FamilyName: "B"}, Active: true}); err != nil {
+		t.Fatal(err)
+	}
+	result, err := w.Run(true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := shown(t, w, result)
+	if !strings.Contains(text, "the directory already has \\\"hmac-sha256:") {
+		t.Errorf("no reason quotes the name:\n%s", text)
+	}
+	for _, line := range strings.Split(text, "\n") {
+		if i := strings.Index(line, "secret-"); i >= 0 {
+			t.Errorf("a secret is shown: ...%s", line[max(0, i-80):min(len(line), i+80)])
+		}
+	}
+}

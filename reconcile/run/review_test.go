@@ -1,0 +1,153 @@
+package run_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/reconciletest"
+	"github.com/seed-d64a251c/roster/schema"
+)
+
+// approvals is a forge that says of each merge what was approved.
+type approvals struct {
+	merges []reconcile.ReviewedMerge
+	err    error
+	asked  [][2]string
+}
+
+func (a *approvals) Approved(_ context.Context, from, to string) ([]reconcile.ReviewedMerge, error) {
+	a.asked = append(a.asked, [2]string{from, to})
+	return a.merges, a.err
+}
+
+// merge says that the declarations of one commit were approved on top of another's.
+func (w *env) merge(base, approved int) reconcile.ReviewedMerge {
+	return reconcile.ReviewedMerge{Name: "pull request 7", Base: w.Commits[base-1], Merged: w.Commits[approved-1]}
+}
+
+func TestOnlyWhatWasApprovedIsApplied(t *testing.T) {
+	const required = "enabled: true\nreview: \"required\""
+	renamed := func(n int, was, is string) string { return strings.Replace(reconciletest.People(n), was, is, 1) }
+	for _, test := range []struct {
+		name    string
+		history []string // commits by number; the first is applied, the last is what is to be applied
+		setting []string // of the provisioner, by commit; "": review is required
+		merges  func(w *env) []reconcile.ReviewedMerge
+		none    bool  // there is no forge
+		err     error // what the forge answers
+		want    []string
+		why     string // part of why something is held
+	}{
+		{name: "all of it was approved", history: []string{reconciletest.People(2), reconciletest.People(3)},
+			merges: func(w *env) []reconcile.ReviewedMerge { return []reconcile.ReviewedMerge{w.merge(1, 2)} }, want: []string{"create-user u3"}},
+		{name: "a part was approved, and another was pushed after", history: []string{reconciletest.People(2), reconciletest.People(3), reconciletest.People(4)},
+			merges: func(w *env) []reconcile.ReviewedMerge { return []reconcile.ReviewedMerge{w.merge(1, 2)} },
+			want:   []string{"create-user u3", "create-user u4 held by unreviewed"}, why: "nobody approved this"},
+		{name: "one value of a person was approved, another was not", history: []string{reconciletest.People(2), renamed(2, `"name1"`, `"new1"`),
+			strings.Replace(renamed(2, `"name1"`, `"new1"`), `"Test"`, `"Best"`, 1)},
+			merges: func(w *env) []reconcile.ReviewedMerge { return []reconcile.ReviewedMerge{w.merge(1, 2)} },
+			want:   []string{"update-user u1 displayName=new1 name.familyName=Best held by unreviewed"}, why: "what was approved does not have name.familyName"},
+		{name: "two merges, both approved", history: []string{reconciletest.People(2), reconciletest.People(3), reconciletest.People(4)},
+			merges: func(w *env) []reconcile.ReviewedMerge {
+				return []reconcile.ReviewedMerge{w.merge(1, 2), w.merge(2, 3)}
+			},
+			want: []string{"create-user u3", "create-user u4"}},
+		{name: "two merges, only the second approved", history: []string{reconciletest.People(2), reconciletest.People(3), reconciletest.People(4)},
+			merges: func(w *env) []reconcile.ReviewedMerge {
+				return []reconcile.ReviewedMerge{{Name: "pull request 6", Why: "nobody approved it"}, w.merge(2, 3)}
+			},
+			want: []string{"create-user u3 held by unreviewed", "create-user u4"}, why: "pull request 6: nobody approved it"},
+		{name: "a push without any pull request", history: []string{reconciletest.People(2), reconciletest.People(3)},
+			merges: func(*env) []reconcile.ReviewedMerge { return nil }, want: []string{"create-user u3 held by unreviewed"}, why: "nobody approved this"},
+		{name: "no forge is configured", none: true, history: []string{reconciletest.People(2), reconciletest.People(3)}, want: []string{"create-user u3 held by unreviewed"},
+			why: "no forge is configured"},
+		{name: "the forge is away", err: errors.New("503"), history: []string{reconciletest.People(2), reconciletest.People(3)}, want: []string{"create-user u3 held by unreviewed"},
+			why: "the forge cannot say what was approved: 503"},
+		{name: "a commit cannot lift the rule for itself", history: []string{reconciletest.People(2), reconciletest.People(3)}, setting: []string{"", "enabled: true"},
+			merges: func(*env) []reconcile.ReviewedMerge { return nil }, want: []string{"create-user u3 held by unreviewed"}, why: "nobody approved this"},
+		{name: "a commit that sets the rule is under it", history: []string{reconciletest.People(2), reconciletest.People(3)}, setting: []string{"enabled: true", required},
+			merges: func(*env) []reconcile.ReviewedMerge { return nil }, want: []string{"create-user u3 held by unreviewed"}, why: "nobody approved this"},
+		{name: "without the rule nobody is asked", history: []string{reconciletest.People(2), reconciletest.People(3)}, setting: []string{"enabled: true", "enabled: true"},
+			err: errors.New("not to be asked"), want: []string{"create-user u3"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newEnv(t)
+			for i, cue := range test.history {
+				setting := required
+				if i < len(test.setting) && test.setting[i] != "" {
+					setting = test.setting[i]
+				}
+				w.Commit(setting, cue)
+			}
+			forge := &approvals{err: test.err}
+			if test.merges != nil {
+				forge.merges = test.merges(w)
+			}
+			w.applyFirst(t)
+			if !test.none {
+				w.Runner.Review = forge
+			}
+			result, err := w.Run(false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantLines(t, "plan", told(result.Plan.Changes), test.want...)
+			whys := ""
+			for _, c := range result.Plan.Changes {
+				for _, h := range c.Held {
+					whys += h.Reason + "\n"
+				}
+			}
+			if !strings.Contains(whys, test.why) {
+				t.Errorf("it is held because %q; want %q", whys, test.why)
+			}
+			if strings.Contains(test.name, "nobody is asked") != (len(forge.asked) == 0) && !test.none {
+				t.Errorf("the forge was asked %v", forge.asked)
+			}
+		})
+	}
+}
+
+// applyFirst applies the first commit as if no review were required: somebody approved the beginning.
+func (w *env) applyFirst(t *testing.T) {
+	t.Helper()
+	all := w.Commits
+	first := *all[0]
+	p := *first.Provisioners["aws"]
+	p.Review = "off"
+	first.Provisioners = map[string]*schema.Provisioner{"aws": &p}
+	w.Commits = []*schema.Declarations{&first}
+	w.Apply(reconcile.RunApplied)
+	w.Commits = all
+}
+
+func TestFirstRunUnderReviewIsHeld(t *testing.T) {
+	w := newEnv(t)
+	w.Commit("enabled: true\nreview: \"required\"", reconciletest.People(2))
+	report := w.Apply(reconcile.RunHeld)
+	if report.Counts.Held != 2 || !strings.Contains(report.Changes[0].Held[0].Reason, "nothing was applied before") {
+		t.Errorf("held: %d, %+v", report.Counts.Held, report.Changes[0].Held)
+	}
+}
+
+func TestDriftAndDatesNeedNoReview(t *testing.T) {
+	w := newEnv(t)
+	w.Commit("enabled: true\nreview: \"required\"", reconciletest.People(3)+`groups: dev: {displayName: "Dev", members: {u1: {}, u2: {}, u3: {until: "2026-11-25"}}}`)
+	w.applyFirst(t)
+	drifted, _ := w.Sim.State().User("name1@example.com")
+	drifted.DisplayName = "Chief"
+	if _, err := w.Sim.PutUser(drifted); err != nil {
+		t.Fatal(err)
+	}
+	w.Now = w.Now.AddDate(0, 0, 3)
+	w.Runner.Review = &approvals{}
+	w.Commit("enabled: true\nreview: \"required\"", reconciletest.People(4)+`groups: dev: {displayName: "Dev", members: {u1: {}, u2: {}, u3: {until: "2026-11-25"}}}`)
+	result, err := w.Run(false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantLines(t, "plan", told(result.Plan.Changes), "create-user u4 held by unreviewed", "update-user u1 displayName=name1", "remove-member dev u3")
+}

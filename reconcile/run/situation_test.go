@@ -1,0 +1,424 @@
+package run_test
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/reconciletest"
+	"github.com/seed-d64a251c/roster/schema"
+	"github.com/seed-d64a251c/roster/scim/awssim"
+)
+
+// brief lists a report's changes as "kind key", with what became of each, and the gates that hold it.
+func brief(r *reconcile.Report) []string {
+	out := []string{}
+	for i := range r.Changes {
+		d := &r.Changes[i]
+		line := d.Ref().String() + ": " + string(d.Result)
+		for n, h := range d.Held {
+			line += map[bool]string{true: " by ", false: ", "}[n == 0] + h.Gate
+			if h.NotApprovable {
+				line += "!"
+			}
+		}
+		if d.Waiting != "" {
+			line += " " + d.Waiting
+		}
+		out = append(out, line)
+	}
+	return out
+}
+
+func wantBrief(t *testing.T, r *reconcile.Report, want ...string) {
+	t.Helper()
+	if have := brief(r); !slices.Equal(have, want) {
+		t.Errorf("the run did:\n  %s\nwant:\n  %s", strings.Join(have, "\n  "), strings.Join(want, "\n  "))
+	}
+}
+
+// once runs and returns the report, whatever its outcome.
+func (w *env) once() *reconcile.Report {
+	w.T.Helper()
+	result, err := w.Run(true)
+	if err != nil {
+		w.T.Fatalf("run: %v", err)
+	}
+	return result.Report
+}
+
+func (w *env) makeUser(name, externalID string, more ...func(*awssim.User)) string {
+	w.T.Helper()
+	u := awssim.User{UserName: name + "@example.com", ExternalID: externalID, DisplayName: name, Name: &awssim.Name{GivenName: name, FamilyName: "Test"}, Active: true,
+		Emails: []awssim.Value{{Value: name + "@example.com", Type: "work", Primary: true}}}
+	for _, f := range more {
+		f(&u)
+	}
+	id, err := w.Sim.PutUser(u)
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	return id
+}
+
+// TestSituations has a row for each row of the table in Link's comment and each column: what is declared meets what AWS and the ledger have.
+// u1 and g were applied before; the row then declares u2 or h, or changes AWS.
+func TestSituations(t *testing.T) {
+	const selected = "enabled: true, groups: [\"g\", \"h\"]\n\t"
+	both := reconciletest.People(2) + reconciletest.Group("g", "Group", 1, 2) + "groups: h: displayName: \"Half\"\n"
+	one := reconciletest.People(2) + reconciletest.Group("g", "Group", 1, 1) + "groups: h: displayName: \"Half\"\n"
+	noH := reconciletest.People(2) + reconciletest.Group("g", "Group", 1, 1) + "groups: h2: displayName: \"Other\"\n"
+	type row struct {
+		name          string
+		before, after string // declared, of provisioners that select groups g and h (or h2)
+		outside       func(w *env)
+		never         []string // what a run with adopt "never" does
+		match         []string // nil: the same
+		takeOver      []string // nil: as match
+	}
+	for _, tt := range []row{
+		{name: "linked and equal: nothing", before: both, after: both},
+		{name: "linked and different: updated", before: one, after: strings.Replace(one, `lastName: "Test"`, `lastName: "Tested"`, 1), never: []string{"update-user u1: done"}},
+		{name: "unmatched and active: created", before: one, after: both, never: []string{"create-user u2: done", "add-member g u2: done"}},
+		{name: "unmatched and inactive: not created", before: one, after: both + "users: u2: state: \"INACTIVE\"\n"},
+		{name: "unmatched and not yet valid: not created", before: one, after: both + "users: u2: validFrom: \"2027-01-01\"\n"},
+		{name: "a deleted user is created again", before: both, after: both, outside: func(w *env) { w.deleteUser("name2@example.com") },
+			never: []string{"create-user u2: done", "add-member g u2: done"}},
+		{name: "a deleted group is held", before: both, after: both, outside: func(w *env) { w.deleteGroup("Group") },
+			never: []string{"create-group g: held by vanished", "add-member g u1: held by dependency", "add-member g u2: held by dependency"}},
+		{name: "unlinked by name, equal: counted", before: one, after: reconciletest.People(2) + reconciletest.Group("g", "Group", 1, 1) + reconciletest.Group("h", "Half", 2, 2),
+			outside: func(w *env) { w.makeUser("name2", "") },
+			never:   []string{"add-member h u2: done"}, match: []string{"adopt-user u2: done", "add-member h u2: done"}},
+		{name: "unlinked by name, different: held or adopted", before: one, after: both,
+			outside: func(w *env) {
+				w.makeUser("name2", "", func(u *awssim.User) { u.Title = "Boss"; u.DisplayName = "Else" })
+			},
+			never: []string{"adopt-user u2: held by adopt!", "add-member g u2: held by dependency"},
+			match: []string{"adopt-user u2: done", "add-member g u2: done"}},
+		{name: "unlinked by our externalId under another name", before: one, after: both,
+			outside: func(w *env) { w.makeUser("other", "u2") },
+			never:   []string{"adopt-user u2: held by adopt!", "add-member g u2: held by dependency"},
+			match:   []string{"adopt-user u2: done", "add-member g u2: done"}},
+		{name: "disputed: somebody else's externalId", before: one, after: both,
+			outside:  func(w *env) { w.makeUser("name2", "theirs") },
+			never:    []string{"adopt-user u2: held by disputed!", "add-member g u2: held by dependency"},
+			takeOver: []string{"adopt-user u2: held by disputed", "add-member g u2: held by dependency"}},
+		{name: "a collision with a foreign e-mail address is explained, not tried", before: one, after: both,
+			outside: func(w *env) {
+				w.makeUser("other", "", func(u *awssim.User) { u.Emails[0].Value = "name2@example.com" })
+			},
+			never: []string{"create-user u2: held by collision!", "add-member g u2: held by dependency"}},
+		{name: "a group of ours may not take a foreign group's name", before: both, after: strings.Replace(both, `"Group"`, `"Foreign"`, 1),
+			outside: func(w *env) { w.makeGroup("Foreign") },
+			never:   []string{"rename-group g: held by collision!"}},
+		{name: "an unlinked group with strangers", before: noH, after: both,
+			outside: func(w *env) { w.makeGroup("Half", w.makeUser("zoe", "")) },
+			never:   []string{"adopt-group h: held by adopt!", "create-user u2: done", "add-member g u2: done", "remove-member h #ZOE: held by firstContact, memberRemovals"},
+			match:   []string{"adopt-group h: done", "create-user u2: done", "add-member g u2: done", "remove-member h #ZOE: held by firstContact, memberRemovals"}},
+		{name: "a foreign user and a foreign group: left alone and listed", before: both, after: both,
+			outside: func(w *env) { w.makeGroup("Theirs", w.makeUser("zoe", "theirs")) }},
+	} {
+		for _, adopt := range []string{"never", "match", "take-over"} {
+			want := tt.never
+			if adopt != "never" && tt.match != nil {
+				want = tt.match
+			}
+			if adopt == "take-over" && tt.takeOver != nil {
+				want = tt.takeOver
+			}
+			t.Run(tt.name+", adopt "+adopt, func(t *testing.T) {
+				w := newEnv(t)
+				p := selected + fmt.Sprintf("adopt: %q", adopt)
+				if strings.Contains(tt.before, "h2:") {
+					w.Commit("enabled: true, groups: [\"g\", \"h2\"]\n\tlimits: groupDeletes: {off: true, reason: \"test\"}", tt.before)
+				} else {
+					w.Commit(p, tt.before)
+				}
+				w.Apply(reconcile.RunApplied)
+				if tt.outside != nil {
+					tt.outside(w)
+				}
+				if strings.Contains(tt.before, "h2:") {
+					p += "\n\tlimits: groupDeletes: {off: true, reason: \"test\"}"
+					want = append(slices.Clone(want), "delete-group h2: done")
+				}
+				w.Commit(p, tt.after)
+				r := w.once()
+				have := brief(r)
+				for i := range have {
+					if u, ok := w.Sim.State().User("zoe@example.com"); ok {
+						have[i] = strings.ReplaceAll(have[i], u.ID, "ZOE")
+					}
+				}
+				if !slices.Equal(have, want) {
+					t.Errorf("the run did:\n  %s\nwant:\n  %s", strings.Join(have, "\n  "), strings.Join(want, "\n  "))
+				}
+			})
+		}
+	}
+}
+
+func (w *env) deleteUser(userName string) {
+	w.T.Helper()
+	u, _ := w.Sim.State().User(userName)
+	if err := w.Sim.DeleteUser(u.ID); err != nil {
+		w.T.Fatal(err)
+	}
+}
+
+func (w *env) groupID(displayName string) string {
+	for _, g := range w.Sim.State().Groups {
+		if g.DisplayName == displayName {
+			return g.ID
+		}
+	}
+	w.T.Fatalf("there is no group %q", displayName)
+	return ""
+}
+
+func (w *env) deleteGroup(displayName string) {
+	w.T.Helper()
+	if err := w.Sim.DeleteGroup(w.groupID(displayName)); err != nil {
+		w.T.Fatal(err)
+	}
+}
+
+func (w *env) makeGroup(displayName string, members ...string) {
+	w.T.Helper()
+	id, err := w.Sim.PutGroup(awssim.Group{DisplayName: displayName})
+	if err == nil && len(members) > 0 {
+		err = w.Sim.AddMember(id, members...)
+	}
+	if err != nil {
+		w.T.Fatal(err)
+	}
+}
+
+// TestALostLedgerMakesNothingDeletable: without the audit branch everything is unlinked, and only a word makes it ours again.
+func TestALostLedgerMakesNothingDeletable(t *testing.T) {
+	w := newEnv(t)
+	w.Commit("enabled: true, adopt: \"match\"", reconciletest.People(3)+reconciletest.Group("g", "Group", 1, 3))
+	w.Apply(reconcile.RunApplied)
+	before := ids(w.Sim.State())
+	w.Audit = &reconciletest.Audit{}
+	w.Runner.Audit, w.Runner.Archive = w.Audit, w.Audit
+	w.Commit("enabled: true, adopt: \"match\"", reconciletest.People(1)+reconciletest.Group("g", "Group", 1, 1))
+	r := w.Apply(reconcile.RunHeld)
+	strangers := []string{before["user u2"], before["user u3"]}
+	slices.Sort(strangers)
+	wantBrief(t, r, "adopt-group g: held by firstContact", "adopt-user u1: held by firstContact",
+		"remove-member g #"+strangers[0]+": held by firstContact", "remove-member g #"+strangers[1]+": held by firstContact")
+	if n := len(w.Sim.State().MemberNames("Group")); n != 3 {
+		t.Errorf("%d members are left of 3", n)
+	}
+}
+
+// TestWhatALostRunMadeIsProposed: an intent without a report whose journal is gone may have made what has our externalId.
+func TestWhatALostRunMadeIsProposed(t *testing.T) {
+	w := newEnv(t)
+	w.Commit("enabled: true", reconciletest.People(2))
+	w.Apply(reconcile.RunApplied)
+	w.makeUser("name3", "u3")
+	w.makeUser("name4", "")
+	w.Audit.Open = &reconcile.Intent{Run: "run-lost"}
+	w.Commit("enabled: true", reconciletest.People(4))
+	r := w.Apply(reconcile.RunHeld)
+	wantBrief(t, r, "adopt-user u3: held by firstContact", "adopt-user u4: held by adopt!")
+	w.Commit("enabled: true", reconciletest.People(4)+approve(r.HeldDigest))
+	wantBrief(t, w.Apply(reconcile.RunHeld), "adopt-user u3: done", "adopt-user u4: held by adopt!")
+}
+
+func approve(digest string) string {
+	return fmt.Sprintf("approvals: %q: {reason: \"wanted\", expires: \"2026-12-31\"}\n", digest)
+}
+
+// TestATakenOverGroupKeepsItsPeopleUntilAWord: adopting a group does not by itself remove who was in it, in that run or a later one.
+func TestATakenOverGroupKeepsItsPeopleUntilAWord(t *testing.T) {
+	w := newEnv(t)
+	const p = "enabled: true, adopt: \"match\""
+	w.Commit(p, reconciletest.People(1))
+	w.Apply(reconcile.RunApplied)
+	zoe := w.makeUser("zoe", "")
+	w.makeGroup("Group", zoe)
+	w.Commit(p, reconciletest.People(1)+reconciletest.Group("g", "Group", 1, 1))
+	held := "remove-member g #" + zoe + ": held by firstContact"
+	wantBrief(t, w.Apply(reconcile.RunHeld), "adopt-group g: done", "add-member g u1: done", held)
+	r := w.Apply(reconcile.RunHeld)
+	wantBrief(t, r, held)
+	w.Commit(p, reconciletest.People(1)+reconciletest.Group("g", "Group", 1, 1)+approve(r.HeldDigest))
+	wantBrief(t, w.Apply(reconcile.RunApplied), "remove-member g #"+zoe+": done")
+	w.Apply(reconcile.RunInSync)
+	if err := w.Sim.AddMember(w.groupID("Group"), zoe); err != nil {
+		t.Fatal(err)
+	}
+	wantBrief(t, w.Apply(reconcile.RunApplied), "remove-member g #"+zoe+": done") // by now it is drift like any other
+}
+
+// TestWhoWaitsForDeletionMakesWay: a name held by a leaver is given up only with a word.
+func TestWhoWaitsForDeletionMakesWay(t *testing.T) {
+	w := newEnv(t)
+	const p = "enabled: true\n\tdeprovision: {mode: \"deactivate\", deleteAfterDays: 30}"
+	w.Commit(p, reconciletest.People(3))
+	w.Apply(reconcile.RunApplied)
+	old := ids(w.Sim.State())["user u3"]
+	w.Commit(p, reconciletest.People(2)+reconciletest.User("u9", "name3"))
+	wantBrief(t, w.Apply(reconcile.RunHeld), "create-user u9: held by collision!", "deactivate-user u3: done")
+	r := w.Apply(reconcile.RunHeld)
+	wantBrief(t, r, "delete-user u3: held by collision", "create-user u9: held by dependency")
+	w.Commit(p, reconciletest.People(2)+reconciletest.User("u9", "name3")+approve(r.HeldDigest))
+	wantBrief(t, w.Apply(reconcile.RunApplied), "delete-user u3: done", "create-user u9: done")
+	if id := ids(w.Sim.State())["user u9"]; id == "" || id == old {
+		t.Errorf("u9 has id %q, and u3 had %q", id, old)
+	}
+	w.Apply(reconcile.RunInSync)
+}
+
+// TestAGroupMayTakeTheNameOfADeletedOne: re-declared under another key, it is another group, and the word for the deletion is asked for.
+func TestAGroupMayTakeTheNameOfADeletedOne(t *testing.T) {
+	w := newEnv(t)
+	w.Commit("enabled: true", reconciletest.People(3)+reconciletest.Group("g", "Group", 1, 3)+reconciletest.Group("h", "Half", 1, 2))
+	w.Apply(reconcile.RunApplied)
+	cue := reconciletest.People(3) + reconciletest.Group("g", "Group", 1, 3) + reconciletest.Group("k", "Half", 1, 3)
+	w.Commit("enabled: true", cue)
+	r := w.Apply(reconcile.RunHeld)
+	w.Commit("enabled: true", cue+approve(r.HeldDigest))
+	w.Sim.ResetCalls()
+	w.Apply(reconcile.RunApplied)
+	if c := w.Calls(); c["CreateGroup"] != 1 || c["PatchGroup"] != 0 || c["DeleteGroup"] != 1 {
+		t.Errorf("the calls were %v, want one creation with its members and one deletion", c)
+	}
+	w.Apply(reconcile.RunInSync)
+}
+
+// TestTheGraceOfLeavers walks through deleteAfterDays: held off, deleted on its day, or back under the same id.
+func TestTheGraceOfLeavers(t *testing.T) {
+	w := newEnv(t)
+	const p = "enabled: true\n\tdeprovision: {mode: \"deactivate\", deleteAfterDays: 30}"
+	w.Commit(p, reconciletest.People(5))
+	w.Apply(reconcile.RunApplied)
+	before := ids(w.Sim.State())
+	w.Commit(p, reconciletest.People(3))
+	wantBrief(t, w.Apply(reconcile.RunApplied), "deactivate-user u4: done", "deactivate-user u5: done")
+	w.Now = w.Now.Add(29 * 24 * time.Hour)
+	w.Apply(reconcile.RunInSync)
+	w.Commit(p, reconciletest.People(4))
+	wantBrief(t, w.Apply(reconcile.RunApplied), "activate-user u4: done")
+	w.Now = w.Now.Add(24 * time.Hour)
+	wantBrief(t, w.Apply(reconcile.RunApplied), "delete-user u5: done")
+	if after := ids(w.Sim.State()); after["user u4"] != before["user u4"] || after["user u5"] != "" {
+		t.Errorf("after: %v, before: %v", after, before)
+	}
+	w.Apply(reconcile.RunInSync)
+}
+
+// TestAConflictIsExplainedNotRetried: somebody takes an e-mail address between the look and the write.
+func TestAConflictIsExplainedNotRetried(t *testing.T) {
+	w := newEnv(t)
+	open := w.Runner.Open
+	var once sync.Once
+	w.Runner.Open = func(ctx context.Context, p *schema.Provisioner, readOnly bool) (reconcile.Directory, error) {
+		d, err := open(ctx, p, readOnly)
+		return racing{d, func() {
+			once.Do(func() {
+				w.makeUser("else", "", func(u *awssim.User) { u.Emails[0].Value = "name1@example.com" })
+			})
+		}}, err
+	}
+	w.Commit("enabled: true", reconciletest.People(2))
+	w.Sim.ResetCalls()
+	r := w.Apply(reconcile.RunPartial)
+	if n := w.Calls()["CreateUser"]; n != 2 {
+		t.Errorf("%d creations were sent, want one for each", n)
+	}
+	if text := r.Changes[0].Error; !strings.Contains(text, "SCIM cannot look an e-mail address up") {
+		t.Errorf("the report says %q", text)
+	}
+	wantBrief(t, w.Apply(reconcile.RunHeld), "create-user u1: held by collision!")
+}
+
+// racing is a directory in which something happens before the first creation.
+type racing struct {
+	reconcile.Directory
+	before func()
+}
+
+func (r racing) CreateUser(ctx context.Context, a reconcile.Attributes) (reconcile.RemoteUser, reconcile.CallReceipt, error) {
+	r.before()
+	return r.Directory.CreateUser(ctx, a)
+}
+
+// TestAnEmptyListingForgetsNobody: a listing that is complete and wrong takes nobody who waits for deletion out of the ledger.
+func TestAnEmptyListingForgetsNobody(t *testing.T) {
+	w := newEnv(t)
+	const p = "enabled: true, groups: [\"g\"]\n\tdeprovision: {mode: \"deactivate\", deleteAfterDays: 30}"
+	org := func(n int) string { return reconciletest.People(10) + reconciletest.Group("g", "Group", 1, n) }
+	w.Commit(p, org(10))
+	w.Apply(reconcile.RunApplied)
+	w.Commit(p, org(8))
+	w.Apply(reconcile.RunApplied)
+	open := w.Runner.Open
+	w.Runner.Open = func(ctx context.Context, p *schema.Provisioner, readOnly bool) (reconcile.Directory, error) {
+		d, err := open(ctx, p, readOnly)
+		return forgetful{d}, err
+	}
+	w.once()
+	if n := len(w.past("aws").Ledger.Users); n != 10 {
+		t.Errorf("the ledger has %d people, want 10", n)
+	}
+	w.Runner.Open = open
+	w.Now = w.Now.AddDate(0, 0, 31)
+	w.Commit(p, org(8))
+	wantBrief(t, w.Apply(reconcile.RunApplied), "delete-user u10: done", "delete-user u9: done")
+	w.deleteUser("name8@example.com")
+	w.Commit(p, org(7))
+	w.once()
+	if _, there := w.past("aws").Ledger.Users["u8"]; there {
+		t.Error("who was deleted outside and is not wanted any more is still in the ledger")
+	}
+}
+
+func (w *env) past(provisioner string) *reconcile.AuditState {
+	w.T.Helper()
+	past, err := w.Audit.Past(w.T.Context(), provisioner)
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	return past
+}
+
+// forgetful lists nobody who is inactive.
+type forgetful struct{ reconcile.Directory }
+
+func (f forgetful) Users(ctx context.Context) iter.Seq2[reconcile.RemoteUser, error] {
+	return func(yield func(reconcile.RemoteUser, error) bool) {
+		for u, err := range f.Directory.Users(ctx) {
+			if active, _ := u.Attributes.Get("active"); active == "true" && !yield(u, err) {
+				return
+			}
+		}
+	}
+}
+
+// TestWhatWeTookOurselvesIsNoDrift: a commit that was carried out in part is taken back.
+func TestWhatWeTookOurselvesIsNoDrift(t *testing.T) {
+	w := newEnv(t)
+	cue := reconciletest.People(10) + reconciletest.Group("g", "Group", 1, 10) + reconciletest.Group("h", "Half", 1, 3)
+	w.Commit("enabled: true, groups: [\"g\", \"h\"]", cue)
+	w.Apply(reconcile.RunApplied)
+	w.Commit("enabled: true, groups: [\"g\"]", reconciletest.People(10)+reconciletest.Group("g", "Group", 1, 9)+reconciletest.Group("h", "Half", 1, 3))
+	wantBrief(t, w.Apply(reconcile.RunHeld), "deactivate-user u10: done", "remove-member g u10: done", "delete-group h: held by groupDeletes")
+	w.Commit("enabled: true, groups: [\"g\", \"h\"]", cue)
+	r := w.Apply(reconcile.RunApplied)
+	wantBrief(t, r, "activate-user u10: done", "add-member g u10: done")
+	for _, d := range r.Changes {
+		if d.Origin != reconcile.Intended {
+			t.Errorf("%s is %s (%s)", d.Ref(), d.Origin, d.Reason.Text)
+		}
+	}
+}
