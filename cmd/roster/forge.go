@@ -73,7 +73,7 @@ func (h *hosting) webhooks(a *app, w *workspace, ring func()) http.Handler {
 	if len(secrets) == 0 {
 		return nil
 	}
-	return &forge.Webhooks{Secrets: secrets, Wake: ring, Log: w.log}
+	return &forge.Webhooks{Secrets: secrets, Trigger: ring, Log: w.log}
 }
 
 // previews joins the previewer to the repository, the forge and the runner; nil if nobody wants any.

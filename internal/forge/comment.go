@@ -2,110 +2,114 @@ package forge
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
 )
 
-// Marker is the first line of our comment, which forges do not show.
+// Marker is the first line of roster's comment. Forges do not display it.
 const Marker = "<!-- roster:preview -->"
 
-// board is where a forge keeps comments. gone is reported by errGone of the same forge.
-type board interface {
-	// self returns our own login.
-	self(ctx context.Context) (string, error)
-	// page returns a page of comments, the oldest first, and the number of the next, 0 after the last.
-	page(ctx context.Context, number, page int) (notes []note, next int, err error)
-	create(ctx context.Context, number int, body string) (id int64, err error)
-	// edit reports false if the comment is no longer there.
-	edit(ctx context.Context, number int, id int64, body string) (bool, error)
+// commentAPI is what a forge's API offers for the comments of a pull request.
+type commentAPI interface {
+	// currentUser returns the login of the credentials.
+	currentUser(ctx context.Context) (string, error)
+	// listComments returns a page of comments, oldest first, and the number of the next page. The
+	// next page is 0 after the last one.
+	listComments(ctx context.Context, number, page int) (comments []comment, next int, err error)
+	createComment(ctx context.Context, number int, body string) (id int64, err error)
+	// editComment returns false if the comment no longer exists.
+	editComment(ctx context.Context, number int, id int64, body string) (bool, error)
 }
 
-// note is a comment.
-type note struct {
+// comment is a comment on a pull request.
+type comment struct {
 	id           int64
 	author, body string
 }
 
-// placed remembers our comments by number.
-type placed struct {
-	mu  sync.Mutex
-	ids map[int]note
+// commentCache holds roster's comment of each pull request, by number.
+type commentCache struct {
+	mu       sync.Mutex
+	comments map[int]comment
 }
 
-// place writes or edits our one comment. What somebody else wrote is not ours, whatever it begins with.
-func (p *placed) place(ctx context.Context, b board, number int, body string) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.ids == nil {
-		p.ids = map[int]note{}
+// upsert creates roster's comment or edits it. A comment of another author is never edited, even if
+// it begins with the marker.
+func (c *commentCache) upsert(ctx context.Context, api commentAPI, number int, body string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.comments == nil {
+		c.comments = map[int]comment{}
 	}
 	body = Marker + "\n" + body
-	ours, ok := p.ids[number]
+	own, ok := c.comments[number]
 	if !ok {
 		var err error
-		if ours, ok, err = find(ctx, b, number); err != nil {
-			return fmt.Errorf("look for the comment on #%d: %w", number, err)
+		if own, ok, err = findOwn(ctx, api, number); err != nil {
+			return fmt.Errorf("find roster's comment on #%d: %w", number, err)
 		}
 	}
-	if ok && strings.TrimSpace(ours.body) == strings.TrimSpace(body) {
-		p.ids[number] = ours
+	if ok && strings.TrimSpace(own.body) == strings.TrimSpace(body) {
+		c.comments[number] = own
 		return nil
 	}
 	if ok {
-		there, err := b.edit(ctx, number, ours.id, body)
+		exists, err := api.editComment(ctx, number, own.id, body)
 		if err != nil {
 			return fmt.Errorf("edit the comment on #%d: %w", number, err)
 		}
-		if there {
-			p.ids[number] = note{id: ours.id, body: body}
+		if exists {
+			c.comments[number] = comment{id: own.id, body: body}
 			return nil
 		}
-		delete(p.ids, number) // somebody deleted it
+		delete(c.comments, number) // deleted at the forge
 	}
-	id, err := b.create(ctx, number, body)
+	id, err := api.createComment(ctx, number, body)
 	if err != nil {
 		return fmt.Errorf("comment on #%d: %w", number, err)
 	}
-	p.ids[number] = note{id: id, body: body}
+	c.comments[number] = comment{id: id, body: body}
 	return nil
 }
 
-func find(ctx context.Context, b board, number int) (note, bool, error) {
-	self, err := b.self(ctx)
+// findOwn searches all comments of a pull request for roster's own.
+func findOwn(ctx context.Context, api commentAPI, number int) (comment, bool, error) {
+	self, err := api.currentUser(ctx)
 	if err != nil {
-		return note{}, false, fmt.Errorf("ask who we are: %w", err)
+		return comment{}, false, fmt.Errorf("get the current user: %w", err)
 	}
 	for page := 1; page != 0; {
-		notes, next, err := b.page(ctx, number, page)
+		comments, next, err := api.listComments(ctx, number, page)
 		if err != nil {
-			return note{}, false, err
+			return comment{}, false, err
 		}
-		for _, n := range notes {
-			if n.author == self && strings.HasPrefix(n.body, Marker) {
-				return n, true, nil
+		for _, c := range comments {
+			if c.author == self && strings.HasPrefix(c.body, Marker) {
+				return c, true, nil
 			}
 		}
 		page = next
 	}
-	return note{}, false, nil
+	return comment{}, false, nil
 }
 
-// login asks once who we are.
-type login struct {
+// loginCache fetches the login of the credentials once.
+type loginCache struct {
 	mu   sync.Mutex
 	name string
 }
 
-func (l *login) get(ask func() (string, error)) (string, error) {
+func (l *loginCache) get(fetch func() (string, error)) (string, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.name != "" {
 		return l.name, nil
 	}
-	name, err := ask()
+	name, err := fetch()
 	if err == nil && name == "" {
-		err = fmt.Errorf("the forge does not say")
+		err = errors.New("the forge returned an empty login")
 	}
 	if err == nil {
 		l.name = name

@@ -1,13 +1,16 @@
-// Package forge speaks to the services that host the repository: GitHub, GitLab, Gitea and Forgejo. It knows pull requests, their one
-// comment, commit statuses, who approved what, and webhooks. It does not know what is in a repository, what a preview is or when to make
-// one: its callers declare the small interfaces that they need, and each forge here has all of their methods.
+// Package forge is the client of the services that host the repository: GitHub, GitLab, Gitea and
+// Forgejo. It handles pull requests, one comment on each, commit statuses, approvals and webhooks.
 //
-// Credentials come from the caller, never from Git; no error holds one. A forge that asks for patience is heeded: until then every call
-// is a *LimitedError, without a request.
+// The package does not read repositories and does not make previews. Callers declare the small
+// interfaces that they need, and every forge implements all of their methods.
+//
+// Credentials come from the caller, never from Git, and no error contains one. When a forge limits
+// the rate, every call returns a *RateLimitError until the limit ends, without a request.
 package forge
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -15,97 +18,103 @@ import (
 	"time"
 )
 
-// PullRequest is a proposal to merge: a pull request, or GitLab's merge request.
+// PullRequest is a pull request, or a merge request on GitLab.
 type PullRequest struct {
 	Number             int
 	Title, Author, URL string
-	// Head is the commit that is proposed, HeadRef the reference by which it can be fetched from the repository itself, also if it comes
-	// from a fork. MergeRef holds the forge's own trial merge, "" where it makes none; it may be missing or out of date.
+	// Head is the proposed commit. HeadRef is the reference that fetches it from the target
+	// repository, also for forks. MergeRef is the reference of the forge's own test merge. It is ""
+	// on forges that make none, and the reference may be missing or outdated.
 	Head, HeadRef, MergeRef string
 	Draft                   bool
-	Fork                    bool // it comes from another repository, whose owners may not write to this one
+	Fork                    bool // the head is in another repository
 	Updated                 time.Time
 }
 
-// State is how a preview went, as a commit status.
+// State is the state of a commit status.
 type State string
 
 // The states of a commit status.
 const (
 	Pending State = "pending"
 	Success State = "success"
-	Failure State = "failure" // the proposal is at fault
-	Error   State = "error"   // something else is
+	Failure State = "failure" // the pull request causes the problem
+	Error   State = "error"   // the problem has another cause
 )
 
 // Context is the name of the commit status.
 const Context = "roster/preview"
 
-// Status is what a commit is marked with.
+// Status is a commit status.
 type Status struct {
 	State       State
-	Description string // one line; cut to what the forge takes
-	URL         string // of more about it; may be empty
-	// Annotations are shown at lines of files where the forge has such a thing: GitHub, for an App.
+	Description string // one line, truncated to the forge's limit
+	URL         string // a page with details; may be empty
+	// Annotations appear at lines of files. Only GitHub supports them, and only for a GitHub App.
 	Annotations []Annotation
 }
 
 // Annotation is a finding at a line of a file.
 type Annotation struct {
-	Path           string // from the root of the repository
-	Line           int    // from 1
+	Path           string // relative to the root of the repository
+	Line           int    // the first line is 1
 	Title, Message string
 }
 
-// Approval is what people approved of a pull request.
+// Approval is the result of a pull request's reviews.
 type Approval struct {
-	// Head is the commit at which it was approved; "" if it was not, and Why says so.
+	// Head is the approved commit. If it is "", Why is the reason.
 	Head, Why string
 }
 
-// Kind names a forge's API.
+// Kind is the API of a forge.
 type Kind string
 
-// The kinds of forges. Forgejo speaks Gitea's API.
+// The supported kinds. Forgejo has the API of Gitea.
 const (
 	KindGitHub Kind = "github"
 	KindGitLab Kind = "gitlab"
 	KindGitea  Kind = "gitea"
 )
 
-// Config says which repository, where, and with which credentials.
+// Config names a repository at a forge, with credentials.
 type Config struct {
 	Kind Kind
-	// Repository is the https URL of the repository, from which the API's address follows unless API is set: https://github.com/o/r,
-	// https://gitlab.example.com/group/sub/r.
+	// Repository is the https URL of the repository, for example https://github.com/o/r or
+	// https://gitlab.example.com/group/sub/r. Unless API is set, it determines the address of the
+	// API.
 	Repository string
 	// API is the address of the API, for example https://ghe.example.com/api/v3.
 	API string
-	// Token is a personal, project or bot token. App is used instead of it on GitHub if it is set.
+	// Token is a personal, project or bot token. On GitHub, App replaces it if it is set.
 	Token string
 	App   *App
-	// HTTP carries the requests; nil means http.DefaultTransport.
+	// HTTP sends the requests; nil means http.DefaultTransport.
 	HTTP      http.RoundTripper
 	UserAgent string
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
 
-// Forge is one repository at a forge. Its methods may be called concurrently. Errors: *LimitedError when the forge asks for patience.
+// Forge is one repository at a forge. Its methods may be called concurrently. They return a
+// *RateLimitError when the forge limits the rate.
 type Forge interface {
-	// PullRequests lists the open ones that would be merged into the branch, the most recently updated first.
+	// PullRequests lists the open pull requests to the branch, the most recently updated first.
 	PullRequests(ctx context.Context, branch string) ([]PullRequest, error)
-	// Comment writes our one comment on a pull request, or edits it in place. Nothing is sent if it says the same already.
+	// Comment creates roster's one comment on a pull request or edits it in place. It sends nothing
+	// if the comment already has this body.
 	Comment(ctx context.Context, number int, body string) error
-	// SetStatus marks a commit.
+	// SetStatus sets the status of a commit.
 	SetStatus(ctx context.Context, commit string, s Status) error
-	// Merged returns the pull request by which a commit came to the branch; ok is false if it came by none.
+	// Merged returns the pull request that brought a commit to the branch. ok is false if there is
+	// none.
 	Merged(ctx context.Context, branch, commit string) (pr PullRequest, ok bool, err error)
-	// Approval tells what was approved of a pull request, by somebody other than its author who may write to the repository.
+	// Approval returns the head that a reviewer approved. The reviewer is not the author and has
+	// write access to the repository.
 	Approval(ctx context.Context, pr PullRequest) (Approval, error)
 }
 
-// Open returns the forge of a repository. Nothing is sent yet.
+// Open returns the forge of a repository. It sends no request.
 func Open(c Config) (Forge, error) {
 	f, err := open(c)
 	if err != nil {
@@ -116,7 +125,7 @@ func Open(c Config) (Forge, error) {
 
 func open(c Config) (Forge, error) {
 	if c.Kind != KindGitHub && c.Kind != KindGitLab && c.Kind != KindGitea {
-		return nil, fmt.Errorf("there is no forge %q: want github, gitlab or gitea (Forgejo is gitea)", c.Kind)
+		return nil, fmt.Errorf("unknown forge %q: use github, gitlab or gitea (gitea for Forgejo)", c.Kind)
 	}
 	u, err := url.Parse(c.Repository)
 	path := ""
@@ -124,7 +133,7 @@ func open(c Config) (Forge, error) {
 		path = strings.Trim(strings.TrimSuffix(strings.TrimSuffix(u.Path, "/"), ".git"), "/")
 	}
 	if err != nil || u.Host == "" || !strings.Contains(path, "/") {
-		return nil, fmt.Errorf("the forge's repository must be a URL like https://host/owner/name")
+		return nil, errors.New("the forge's repository must be a URL like https://host/owner/name")
 	}
 	site := url.URL{Scheme: u.Scheme, Host: u.Host}
 	switch c.Kind {
@@ -136,17 +145,17 @@ func open(c Config) (Forge, error) {
 	return newGitea(c, site, path)
 }
 
-// split cuts owner/name, for forges that have no deeper folders.
-func split(path string) (owner, name string, err error) {
+// splitOwnerName splits owner/name, for forges without nested groups.
+func splitOwnerName(path string) (owner, name string, err error) {
 	owner, name, _ = strings.Cut(path, "/")
 	if strings.Contains(name, "/") {
-		return "", "", fmt.Errorf("repository %q: want owner/name", path)
+		return "", "", fmt.Errorf("repository %q must be owner/name", path)
 	}
 	return owner, name, nil
 }
 
-// short cuts a description to n characters.
-func short(s string, n int) string {
+// truncate returns a description as one line of at most n characters.
+func truncate(s string, n int) string {
 	s = strings.Join(strings.Fields(s), " ")
 	if r := []rune(s); len(r) > n {
 		return string(r[:n-1]) + "…"

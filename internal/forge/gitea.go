@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"time"
 
 	"code.gitea.io/sdk/gitea"
 )
@@ -16,12 +15,12 @@ type giteaRepo struct {
 	http        *http.Client
 	site        string
 	owner, name string
-	me          login
-	ours        placed
+	login       loginCache
+	comments    commentCache
 }
 
 func newGitea(c Config, site url.URL, path string) (*giteaRepo, error) {
-	owner, name, err := split(path)
+	owner, name, err := splitOwnerName(path)
 	if err != nil {
 		return nil, err
 	}
@@ -33,14 +32,15 @@ func newGitea(c Config, site url.URL, path string) (*giteaRepo, error) {
 	return g, nil
 }
 
-// client makes a client for one call: this library ties the context to the client. Naming a version keeps it from asking for the
-// server's each time.
+// client returns a client for one call, because this library binds the context to the client. The
+// empty version prevents a request for the server's version.
 func (g *giteaRepo) client(ctx context.Context) (*gitea.Client, error) {
-	return gitea.NewClient(g.site, gitea.SetGiteaVersion(""), gitea.SetToken(g.config.Token), gitea.SetHTTPClient(g.http), gitea.SetContext(ctx),
+	return gitea.NewClient(g.site, gitea.SetGiteaVersion(""), gitea.SetToken(g.config.Token),
+		gitea.SetHTTPClient(g.http), gitea.SetContext(ctx),
 		gitea.SetUserAgent(g.config.UserAgent))
 }
 
-// pageSize is what every server allows by default (MAX_RESPONSE_ITEMS).
+// pageSize is the default limit of a server (MAX_RESPONSE_ITEMS).
 const pageSize = 50
 
 func (g *giteaRepo) PullRequests(ctx context.Context, branch string) ([]PullRequest, error) {
@@ -50,8 +50,9 @@ func (g *giteaRepo) PullRequests(ctx context.Context, branch string) ([]PullRequ
 	}
 	var out []PullRequest
 	for page := 1; page != 0; {
-		list, res, err := client.ListRepoPullRequests(g.owner, g.name, gitea.ListPullRequestsOptions{State: gitea.StateOpen, Sort: "recentupdate",
-			ListOptions: gitea.ListOptions{Page: page, PageSize: pageSize}})
+		list, res, err := client.ListRepoPullRequests(g.owner, g.name,
+			gitea.ListPullRequestsOptions{State: gitea.StateOpen, Sort: "recentupdate",
+				ListOptions: gitea.ListOptions{Page: page, PageSize: pageSize}})
 		if err != nil {
 			return nil, fmt.Errorf("list pull requests: %w", err)
 		}
@@ -66,7 +67,8 @@ func (g *giteaRepo) PullRequests(ctx context.Context, branch string) ([]PullRequ
 }
 
 func (g *giteaRepo) pullRequest(in *gitea.PullRequest) PullRequest {
-	pr := PullRequest{Number: int(in.Index), Title: in.Title, URL: in.HTMLURL, Draft: in.Draft, HeadRef: fmt.Sprintf("refs/pull/%d/head", in.Index), Fork: true}
+	pr := PullRequest{Number: int(in.Index), Title: in.Title, URL: in.HTMLURL, Draft: in.Draft,
+		HeadRef: fmt.Sprintf("refs/pull/%d/head", in.Index), Fork: true}
 	if in.Poster != nil {
 		pr.Author = in.Poster.UserName
 	}
@@ -81,11 +83,11 @@ func (g *giteaRepo) pullRequest(in *gitea.PullRequest) PullRequest {
 }
 
 func (g *giteaRepo) Comment(ctx context.Context, number int, body string) error {
-	return g.ours.place(ctx, g, number, body)
+	return g.comments.upsert(ctx, g, number, body)
 }
 
-func (g *giteaRepo) self(ctx context.Context) (string, error) {
-	return g.me.get(func() (string, error) {
+func (g *giteaRepo) currentUser(ctx context.Context) (string, error) {
+	return g.login.get(func() (string, error) {
 		client, err := g.client(ctx)
 		if err != nil {
 			return "", err
@@ -98,8 +100,8 @@ func (g *giteaRepo) self(ctx context.Context) (string, error) {
 	})
 }
 
-// page returns all comments as one: Gitea does not page them.
-func (g *giteaRepo) page(ctx context.Context, number, _ int) ([]note, int, error) {
+// listComments returns all comments as one page: Gitea does not paginate them.
+func (g *giteaRepo) listComments(ctx context.Context, number, _ int) ([]comment, int, error) {
 	client, err := g.client(ctx)
 	if err != nil {
 		return nil, 0, err
@@ -108,16 +110,16 @@ func (g *giteaRepo) page(ctx context.Context, number, _ int) ([]note, int, error
 	if err != nil {
 		return nil, 0, err
 	}
-	var notes []note
+	var comments []comment
 	for _, c := range list {
 		if c.Poster != nil {
-			notes = append(notes, note{c.ID, c.Poster.UserName, c.Body})
+			comments = append(comments, comment{c.ID, c.Poster.UserName, c.Body})
 		}
 	}
-	return notes, 0, nil
+	return comments, 0, nil
 }
 
-func (g *giteaRepo) create(ctx context.Context, number int, body string) (int64, error) {
+func (g *giteaRepo) createComment(ctx context.Context, number int, body string) (int64, error) {
 	client, err := g.client(ctx)
 	if err != nil {
 		return 0, err
@@ -129,7 +131,7 @@ func (g *giteaRepo) create(ctx context.Context, number int, body string) (int64,
 	return c.ID, nil
 }
 
-func (g *giteaRepo) edit(ctx context.Context, _ int, id int64, body string) (bool, error) {
+func (g *giteaRepo) editComment(ctx context.Context, _ int, id int64, body string) (bool, error) {
 	client, err := g.client(ctx)
 	if err != nil {
 		return false, err
@@ -146,8 +148,9 @@ func (g *giteaRepo) SetStatus(ctx context.Context, commit string, s Status) erro
 	if err != nil {
 		return err
 	}
-	_, _, err = client.CreateStatus(g.owner, g.name, commit, gitea.CreateStatusOption{State: gitea.StatusState(s.State), Context: Context,
-		Description: short(s.Description, 255), TargetURL: s.URL})
+	_, _, err = client.CreateStatus(g.owner, g.name, commit, gitea.CreateStatusOption{State: gitea.StatusState(s.State),
+		Context:     Context,
+		Description: truncate(s.Description, 255), TargetURL: s.URL})
 	if err != nil {
 		return fmt.Errorf("set the status of %.7s: %w", commit, err)
 	}
@@ -164,7 +167,7 @@ func (g *giteaRepo) Merged(ctx context.Context, branch, commit string) (PullRequ
 	case err != nil && res != nil && res.Response != nil && res.StatusCode == http.StatusNotFound:
 		return PullRequest{}, false, nil
 	case err != nil:
-		return PullRequest{}, false, fmt.Errorf("look for the pull request of %.7s: %w", commit, err)
+		return PullRequest{}, false, fmt.Errorf("find the pull request of %.7s: %w", commit, err)
 	case !pr.HasMerged || pr.Base == nil || pr.Base.Ref != branch:
 		return PullRequest{}, false, nil
 	}
@@ -178,12 +181,13 @@ func (g *giteaRepo) Approval(ctx context.Context, pr PullRequest) (Approval, err
 	}
 	var reviews []review
 	for page := 1; page != 0; {
-		list, res, err := client.ListPullReviews(g.owner, g.name, int64(pr.Number), gitea.ListPullReviewsOptions{ListOptions: gitea.ListOptions{Page: page, PageSize: pageSize}})
+		list, res, err := client.ListPullReviews(g.owner, g.name, int64(pr.Number),
+			gitea.ListPullReviewsOptions{ListOptions: gitea.ListOptions{Page: page, PageSize: pageSize}})
 		if err != nil {
 			return Approval{}, fmt.Errorf("read the reviews of #%d: %w", pr.Number, err)
 		}
 		for _, r := range list {
-			if r.Reviewer == nil || r.Dismissed || !r.Official { // official: from somebody whose word counts
+			if r.Reviewer == nil || r.Dismissed || !r.Official { // official: the reviewer has write access
 				continue
 			}
 			v := review{by: r.Reviewer.UserName, head: r.CommitID, at: r.Submitted}
@@ -198,35 +202,5 @@ func (g *giteaRepo) Approval(ctx context.Context, pr PullRequest) (Approval, err
 		}
 		page = res.NextPage
 	}
-	return standing(reviews, pr.Author), nil
-}
-
-// review is somebody's word on a pull request.
-type review struct {
-	by, head string
-	at       time.Time
-	approves bool // else it asks for changes, or was dismissed
-}
-
-// standing reads reviews, the last word of each person: one that asks for changes outweighs all, else the newest approval counts.
-func standing(reviews []review, author string) Approval {
-	last := map[string]review{}
-	for _, r := range reviews {
-		if before, ok := last[r.by]; r.by != author && (!ok || !r.at.Before(before.at)) {
-			last[r.by] = r
-		}
-	}
-	var newest review
-	for _, r := range last {
-		switch {
-		case !r.approves && r.head != "":
-			return Approval{Why: r.by + " asks for changes"}
-		case r.approves && r.at.After(newest.at):
-			newest = r
-		}
-	}
-	if newest.head == "" {
-		return Approval{Why: "nobody but its author approved it"}
-	}
-	return Approval{Head: newest.head}
+	return effectiveApproval(reviews, pr.Author), nil
 }

@@ -15,12 +15,12 @@ type gitHub struct {
 	client      *github.Client
 	app         *installation // nil for a token
 	owner, name string
-	me          login
-	ours        placed
+	login       loginCache
+	comments    commentCache
 }
 
 func newGitHub(c Config, site url.URL, path string) (*gitHub, error) {
-	owner, name, err := split(path)
+	owner, name, err := splitOwnerName(path)
 	if err != nil {
 		return nil, err
 	}
@@ -35,24 +35,27 @@ func newGitHub(c Config, site url.URL, path string) (*gitHub, error) {
 	if !strings.HasSuffix(api, "/") {
 		api += "/"
 	}
-	carrier, _ := newClient(c)
-	options := []github.ClientOptionsFunc{github.WithURLs(&api, nil), github.WithUserAgent(c.UserAgent), github.WithDisableRateLimitCheck()}
+	httpClient, _ := newClient(c)
+	options := []github.ClientOptionsFunc{github.WithURLs(&api, nil), github.WithUserAgent(c.UserAgent),
+		github.WithDisableRateLimitCheck()}
 	g := &gitHub{owner: owner, name: name}
 	if c.App == nil {
-		carrier.Transport = bearer{carrier.Transport, func(context.Context) (string, error) { return c.Token, nil }}
+		httpClient.Transport = bearer{httpClient.Transport, func(context.Context) (string, error) {
+			return c.Token, nil
+		}}
 	} else {
-		if g.app, err = newInstallation(*c.App, carrier, options, owner, name, c.Now); err != nil {
+		if g.app, err = newInstallation(*c.App, httpClient, options, owner, name, c.Now); err != nil {
 			return nil, err
 		}
-		signed := *carrier
-		signed.Transport = bearer{carrier.Transport, g.app.token}
-		carrier = &signed
+		signed := *httpClient
+		signed.Transport = bearer{httpClient.Transport, g.app.token}
+		httpClient = &signed
 	}
-	g.client, err = github.NewClient(append(options, github.WithHTTPClient(carrier))...)
+	g.client, err = github.NewClient(append(options, github.WithHTTPClient(httpClient))...)
 	return g, err
 }
 
-// bearer adds a token to each request.
+// bearer is a transport that adds a token to each request.
 type bearer struct {
 	next  http.RoundTripper
 	token func(context.Context) (string, error)
@@ -72,7 +75,8 @@ func (b bearer) RoundTrip(req *http.Request) (*http.Response, error) {
 
 func (g *gitHub) PullRequests(ctx context.Context, branch string) ([]PullRequest, error) {
 	var out []PullRequest
-	opt := &github.PullRequestListOptions{State: "open", Base: branch, Sort: "updated", Direction: "desc", ListOptions: github.ListOptions{PerPage: 100, Page: 1}}
+	opt := &github.PullRequestListOptions{State: "open", Base: branch, Sort: "updated", Direction: "desc",
+		ListOptions: github.ListOptions{PerPage: 100, Page: 1}}
 	for opt.Page != 0 {
 		list, res, err := g.client.PullRequests.List(ctx, g.owner, g.name, opt)
 		if err != nil {
@@ -89,45 +93,47 @@ func (g *gitHub) PullRequests(ctx context.Context, branch string) ([]PullRequest
 func (g *gitHub) pullRequest(pr *github.PullRequest) PullRequest {
 	n := pr.GetNumber()
 	head, base := pr.GetHead(), pr.GetBase()
-	return PullRequest{Number: n, Title: pr.GetTitle(), Author: pr.GetUser().GetLogin(), URL: pr.GetHTMLURL(), Head: head.GetSHA(), Draft: pr.GetDraft(),
-		HeadRef: fmt.Sprintf("refs/pull/%d/head", n), MergeRef: fmt.Sprintf("refs/pull/%d/merge", n), Updated: pr.GetUpdatedAt().Time,
-		// A fork that was deleted is null: it is a fork all the same.
+	return PullRequest{Number: n, Title: pr.GetTitle(), Author: pr.GetUser().GetLogin(), URL: pr.GetHTMLURL(),
+		Head: head.GetSHA(), Draft: pr.GetDraft(),
+		HeadRef: fmt.Sprintf("refs/pull/%d/head", n), MergeRef: fmt.Sprintf("refs/pull/%d/merge", n),
+		Updated: pr.GetUpdatedAt().Time,
+		// The repository of a deleted fork is null. It counts as a fork.
 		Fork: head.GetRepo().GetID() == 0 || head.GetRepo().GetID() != base.GetRepo().GetID()}
 }
 
 func (g *gitHub) Comment(ctx context.Context, number int, body string) error {
-	return g.ours.place(ctx, g, number, body)
+	return g.comments.upsert(ctx, g, number, body)
 }
 
-func (g *gitHub) self(ctx context.Context) (string, error) {
-	return g.me.get(func() (string, error) {
+func (g *gitHub) currentUser(ctx context.Context) (string, error) {
+	return g.login.get(func() (string, error) {
 		if g.app != nil {
-			return g.app.login(ctx)
+			return g.app.botLogin(ctx)
 		}
 		u, _, err := g.client.Users.Get(ctx, "")
 		return u.GetLogin(), err
 	})
 }
 
-func (g *gitHub) page(ctx context.Context, number, page int) ([]note, int, error) {
+func (g *gitHub) listComments(ctx context.Context, number, page int) ([]comment, int, error) {
 	list, res, err := g.client.Issues.ListComments(ctx, g.owner, g.name, number,
 		&github.IssueListCommentsOptions{ListOptions: github.ListOptions{PerPage: 100, Page: page}})
 	if err != nil {
 		return nil, 0, err
 	}
-	var notes []note
+	var comments []comment
 	for _, c := range list {
-		notes = append(notes, note{c.GetID(), c.GetUser().GetLogin(), c.GetBody()})
+		comments = append(comments, comment{c.GetID(), c.GetUser().GetLogin(), c.GetBody()})
 	}
-	return notes, res.NextPage, nil
+	return comments, res.NextPage, nil
 }
 
-func (g *gitHub) create(ctx context.Context, number int, body string) (int64, error) {
+func (g *gitHub) createComment(ctx context.Context, number int, body string) (int64, error) {
 	c, _, err := g.client.Issues.CreateComment(ctx, g.owner, g.name, number, github.IssueCommentRequest{Body: body})
 	return c.GetID(), err
 }
 
-func (g *gitHub) edit(ctx context.Context, _ int, id int64, body string) (bool, error) {
+func (g *gitHub) editComment(ctx context.Context, _ int, id int64, body string) (bool, error) {
 	_, res, err := g.client.Issues.UpdateComment(ctx, g.owner, g.name, id, github.IssueCommentRequest{Body: body})
 	if err != nil && res != nil && res.StatusCode == http.StatusNotFound {
 		return false, nil
@@ -136,14 +142,15 @@ func (g *gitHub) edit(ctx context.Context, _ int, id int64, body string) (bool, 
 }
 
 func (g *gitHub) SetStatus(ctx context.Context, commit string, s Status) error {
-	state := github.RepoStatus{State: new(string(s.State)), Context: new(Context), Description: new(short(s.Description, 140))}
+	state := github.RepoStatus{State: new(string(s.State)), Context: new(Context),
+		Description: new(truncate(s.Description, 140))}
 	if s.URL != "" {
 		state.TargetURL = &s.URL
 	}
 	if _, _, err := g.client.Repositories.CreateStatus(ctx, g.owner, g.name, commit, state); err != nil {
 		return fmt.Errorf("set the status of %.7s: %w", commit, err)
 	}
-	if g.app == nil { // only an App may make check runs
+	if g.app == nil { // only a GitHub App may create check runs
 		return nil
 	}
 	if err := g.check(ctx, commit, s); err != nil {
@@ -152,35 +159,40 @@ func (g *gitHub) SetStatus(ctx context.Context, commit string, s Status) error {
 	return nil
 }
 
-// GitHub takes so many annotations in one request; more than the most are a case for the comment.
+// GitHub accepts annotationsPerCall annotations in one request. Beyond maxAnnotations, the comment
+// has the rest.
 const (
 	annotationsPerCall = 50
-	mostAnnotations    = 200
+	maxAnnotations     = 200
 )
 
-// check makes the check run that carries annotations. One without them takes back an earlier one of the same commit.
+// check creates the check run with the annotations. A check run without annotations replaces an
+// earlier one of the same commit.
 func (g *gitHub) check(ctx context.Context, commit string, s Status) error {
 	if s.State == Pending {
 		return nil
 	}
 	conclusion := map[State]string{Success: "success", Failure: "failure", Error: "neutral"}[s.State]
-	all := s.Annotations[:min(len(s.Annotations), mostAnnotations)]
+	all := s.Annotations[:min(len(s.Annotations), maxAnnotations)]
 	output := func(part []Annotation) *github.CheckRunOutput {
-		out := &github.CheckRunOutput{Title: new(short(s.Description, 140)), Summary: new(s.Description)}
+		out := &github.CheckRunOutput{Title: new(truncate(s.Description, 140)), Summary: new(s.Description)}
 		for _, a := range part {
 			line := max(1, a.Line)
-			out.Annotations = append(out.Annotations, &github.CheckRunAnnotation{Path: &a.Path, StartLine: &line, EndLine: &line, AnnotationLevel: new("failure"),
+			out.Annotations = append(out.Annotations, &github.CheckRunAnnotation{Path: &a.Path, StartLine: &line,
+				EndLine: &line, AnnotationLevel: new("failure"),
 				Title: &a.Title, Message: &a.Message})
 		}
 		return out
 	}
 	first := all[:min(len(all), annotationsPerCall)]
-	run, _, err := g.client.Checks.CreateCheckRun(ctx, g.owner, g.name, github.CreateCheckRunOptions{Name: "roster declarations", HeadSHA: commit,
-		Status: new("completed"), Conclusion: &conclusion, Output: output(first)})
+	run, _, err := g.client.Checks.CreateCheckRun(ctx, g.owner, g.name,
+		github.CreateCheckRunOptions{Name: "roster declarations", HeadSHA: commit,
+			Status: new("completed"), Conclusion: &conclusion, Output: output(first)})
 	for rest := all[len(first):]; err == nil && len(rest) > 0; {
 		part := rest[:min(len(rest), annotationsPerCall)]
 		rest = rest[len(part):]
-		_, _, err = g.client.Checks.UpdateCheckRun(ctx, g.owner, g.name, run.GetID(), github.UpdateCheckRunOptions{Name: "roster declarations", Output: output(part)})
+		_, _, err = g.client.Checks.UpdateCheckRun(ctx, g.owner, g.name, run.GetID(),
+			github.UpdateCheckRunOptions{Name: "roster declarations", Output: output(part)})
 	}
 	return err
 }
@@ -211,7 +223,7 @@ func (g *gitHub) Merged(ctx context.Context, branch, commit string) (PullRequest
 
 func (g *gitHub) Approval(ctx context.Context, pr PullRequest) (Approval, error) {
 	var reviews []review
-	may := map[string]bool{}
+	writers := map[string]bool{}
 	opt := &github.ListOptions{PerPage: 100, Page: 1}
 	for opt.Page != 0 {
 		list, res, err := g.client.PullRequests.ListReviews(ctx, g.owner, g.name, pr.Number, opt)
@@ -225,16 +237,16 @@ func (g *gitHub) Approval(ctx context.Context, pr PullRequest) (Approval, error)
 				v.approves = true
 			case "CHANGES_REQUESTED":
 			case "DISMISSED":
-				v.head = "" // takes back what the person said before
+				v.head = "" // cancels the person's previous reviews
 			default:
 				continue
 			}
-			ok, known := may[v.by]
-			if !known {
-				if ok, err = g.mayWrite(ctx, v.by); err != nil {
-					return Approval{}, fmt.Errorf("ask what %s may do: %w", v.by, err)
+			ok, cached := writers[v.by]
+			if !cached {
+				if ok, err = g.canWrite(ctx, v.by); err != nil {
+					return Approval{}, fmt.Errorf("get the permissions of %s: %w", v.by, err)
 				}
-				may[v.by] = ok
+				writers[v.by] = ok
 			}
 			if ok {
 				reviews = append(reviews, v)
@@ -242,11 +254,12 @@ func (g *gitHub) Approval(ctx context.Context, pr PullRequest) (Approval, error)
 		}
 		opt.Page = res.NextPage
 	}
-	return standing(reviews, pr.Author), nil
+	return effectiveApproval(reviews, pr.Author), nil
 }
 
-// mayWrite reports whether somebody's approval counts: GitHub lets anybody who can read a repository approve.
-func (g *gitHub) mayWrite(ctx context.Context, user string) (bool, error) {
+// canWrite reports whether an approval of the user counts. GitHub lets every user with read access
+// approve.
+func (g *gitHub) canWrite(ctx context.Context, user string) (bool, error) {
 	if user == "" {
 		return false, nil
 	}

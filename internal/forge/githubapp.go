@@ -14,18 +14,19 @@ import (
 	"github.com/google/go-github/v92/github"
 )
 
-// App is a GitHub App that is installed on the repository.
+// App is a GitHub App that is installed for the repository.
 type App struct {
 	ID           int64
-	PrivateKey   []byte // PEM, as GitHub hands it out
-	Installation int64  // 0: the one of the repository is asked for
+	PrivateKey   []byte // PEM, as downloaded from GitHub
+	Installation int64  // 0 means: look up the installation of the repository
 }
 
-// installation turns an App's key into tokens that last for an hour (docs.github.com, "Generating an installation access token").
+// installation creates access tokens with the key of a GitHub App. GitHub limits them to one hour
+// (docs.github.com, "Generating an installation access token").
 type installation struct {
 	app         App
 	key         *rsa.PrivateKey
-	client      *github.Client // as the App itself
+	client      *github.Client // authenticates as the App itself
 	owner, name string
 	now         func() time.Time
 
@@ -34,11 +35,12 @@ type installation struct {
 	expires time.Time
 }
 
-// InstallationToken returns what gives tokens of the App in c for Git over HTTPS: each lasts for an hour, is for c's repository alone, and is
-// renewed when it is asked for shortly before its end.
+// InstallationToken returns a function that returns a token of c.App for Git over HTTPS. A token
+// lasts one hour and gives access to c's repository only. The function renews it shortly before it
+// expires.
 func InstallationToken(c Config) (func(context.Context) (string, error), error) {
 	if c.App == nil {
-		return nil, errors.New("there is no GitHub App")
+		return nil, errors.New("no GitHub App is configured")
 	}
 	c.Kind = KindGitHub
 	f, err := open(c)
@@ -48,29 +50,33 @@ func InstallationToken(c Config) (func(context.Context) (string, error), error) 
 	return f.(*gitHub).app.token, nil
 }
 
-func newInstallation(app App, carrier *http.Client, options []github.ClientOptionsFunc, owner, name string, now func() time.Time) (*installation, error) {
+func newInstallation(app App, httpClient *http.Client, options []github.ClientOptionsFunc, owner, name string,
+	now func() time.Time) (*installation, error) {
 	key, err := jwt.ParseRSAPrivateKeyFromPEM(app.PrivateKey)
 	if err != nil {
-		return nil, fmt.Errorf("the private key of the GitHub App cannot be read: want RSA in PEM") // the cause might quote it
+		// The cause is left out, because it might quote the key.
+		return nil, errors.New("cannot read the private key of the GitHub App: it must be an RSA key in PEM")
 	}
 	if now == nil {
 		now = time.Now
 	}
 	i := &installation{app: app, key: key, owner: owner, name: name, now: now}
-	signed := *carrier
-	signed.Transport = bearer{carrier.Transport, i.jwt}
+	signed := *httpClient
+	signed.Transport = bearer{httpClient.Transport, i.jwt}
 	i.client, err = github.NewClient(append(options[:len(options):len(options)], github.WithHTTPClient(&signed))...)
 	return i, err
 }
 
-// jwt identifies the App for the next minutes. Its clock may differ from GitHub's by one.
+// jwt returns a short-lived token that identifies the App. This machine's clock may be a minute
+// ahead of GitHub's.
 func (i *installation) jwt(context.Context) (string, error) {
 	now := i.now()
 	return jwt.NewWithClaims(jwt.SigningMethodRS256, jwt.RegisteredClaims{Issuer: strconv.FormatInt(i.app.ID, 10),
-		IssuedAt: jwt.NewNumericDate(now.Add(-time.Minute)), ExpiresAt: jwt.NewNumericDate(now.Add(8 * time.Minute))}).SignedString(i.key)
+		IssuedAt:  jwt.NewNumericDate(now.Add(-time.Minute)),
+		ExpiresAt: jwt.NewNumericDate(now.Add(8 * time.Minute))}).SignedString(i.key)
 }
 
-// token returns an installation token that is good for some minutes yet.
+// token returns an installation token that is valid for at least five minutes.
 func (i *installation) token(ctx context.Context) (string, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -85,7 +91,8 @@ func (i *installation) token(ctx context.Context) (string, error) {
 		}
 		id = found.GetID()
 	}
-	t, _, err := i.client.Apps.CreateInstallationToken(ctx, id, &github.InstallationTokenOptions{Repositories: []string{i.name}})
+	t, _, err := i.client.Apps.CreateInstallationToken(ctx, id,
+		&github.InstallationTokenOptions{Repositories: []string{i.name}})
 	if err != nil {
 		return "", fmt.Errorf("get a token of the GitHub App %d: %w", i.app.ID, err)
 	}
@@ -93,8 +100,8 @@ func (i *installation) token(ctx context.Context) (string, error) {
 	return i.value, nil
 }
 
-// login returns the name under which the App comments.
-func (i *installation) login(ctx context.Context) (string, error) {
+// botLogin returns the author of the App's comments.
+func (i *installation) botLogin(ctx context.Context) (string, error) {
 	app, _, err := i.client.Apps.Get(ctx, "")
 	if err != nil {
 		return "", err

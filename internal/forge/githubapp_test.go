@@ -14,68 +14,36 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// TestGitHubApp: the key signs for the App, the App's tokens are renewed before they end, comments are the bot's, and annotations go out
-// in parts that GitHub takes.
+// TestGitHubApp checks that the key signs requests of the App, that tokens are renewed before they
+// expire, that comments are the bot's, and that annotations are sent in batches that GitHub
+// accepts.
 func TestGitHubApp(t *testing.T) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
 	}
 	now := noon
-	r := &remote{t: t}
+	r := &fakeForge{t: t}
 	issued := 0
-	api := http.NewServeMux()
-	asApp := func(w http.ResponseWriter, req *http.Request) bool {
-		claims := &jwt.RegisteredClaims{}
-		_, err := jwt.ParseWithClaims(strings.TrimPrefix(req.Header.Get("Authorization"), "Bearer "), claims, func(*jwt.Token) (any, error) { return &key.PublicKey, nil },
-			jwt.WithValidMethods([]string{"RS256"}), jwt.WithIssuer("4711"), jwt.WithIssuedAt(), jwt.WithExpirationRequired(), jwt.WithTimeFunc(func() time.Time { return now }))
-		if err != nil || claims.ExpiresAt.Sub(claims.IssuedAt.Time) > 10*time.Minute {
-			t.Errorf("%s: %v, from %v to %v", req.URL, err, claims.IssuedAt, claims.ExpiresAt)
-			answer(w, 401, map[string]any{"message": "A JSON web token could not be decoded"})
-			return false
-		}
-		return true
-	}
-	api.HandleFunc("GET /api/v3/repos/acme/people/installation", func(w http.ResponseWriter, req *http.Request) {
-		if asApp(w, req) {
-			answer(w, 200, map[string]any{"id": 99, "app_id": 4711})
-		}
-	})
-	api.HandleFunc("POST /api/v3/app/installations/99/access_tokens", func(w http.ResponseWriter, req *http.Request) {
-		if asApp(w, req) {
-			issued++
-			answer(w, 201, map[string]any{"token": fmt.Sprintf("%s-%d", canary, issued), "expires_at": stamp(now.Add(time.Hour)), "body": r.body(req)})
-		}
-	})
-	api.HandleFunc("GET /api/v3/app", func(w http.ResponseWriter, req *http.Request) {
-		if asApp(w, req) {
-			answer(w, 200, map[string]any{"id": 4711, "slug": "roster"})
-		}
-	})
-	rest := gitHubAPI(r)
-	api.HandleFunc("/", func(w http.ResponseWriter, req *http.Request) {
-		if have, want := req.Header.Get("Authorization"), fmt.Sprintf("Bearer %s-%d", canary, issued); have != want {
-			t.Errorf("%s: %q; want %q", req.URL, have, want)
-		}
-		rest.ServeHTTP(w, req)
-	})
-	server := r.serve(api, func(*http.Request) bool { return true })
+	server := r.serve(appAPI(t, r, key, &now, &issued), func(*http.Request) bool { return true })
 	pemKey := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})
-	f, err := Open(Config{Kind: KindGitHub, Repository: server.URL + "/acme/people", App: &App{ID: 4711, PrivateKey: pemKey}, Now: func() time.Time { return now }})
+	f, err := Open(Config{Kind: KindGitHub, Repository: server.URL + "/acme/people",
+		App: &App{ID: 4711, PrivateKey: pemKey}, Now: func() time.Time { return now }})
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &pull{number: 7, author: "ann", head: sha("a"), base: "main"}
-	r.pulls = []*pull{p}
-	ours := r.add(p, "roster[bot]", Marker+"\nbefore")
-	if err := f.Comment(t.Context(), 7, "after"); err != nil || ours.body != Marker+"\nafter" {
-		t.Errorf("%v; the bot's comment is %q", err, ours.body)
+	p := &fakePull{number: 7, author: "ann", head: sha("a"), base: "main"}
+	r.pulls = []*fakePull{p}
+	own := r.add(p, "roster[bot]", Marker+"\nbefore")
+	if err := f.Comment(t.Context(), 7, "after"); err != nil || own.body != Marker+"\nafter" {
+		t.Errorf("%v; the bot's comment is %q", err, own.body)
 	}
 	var found []Annotation
 	for i := range 120 {
 		found = append(found, Annotation{Path: "users.cue", Line: i, Title: "R1042", Message: "no such group"})
 	}
-	if err := f.SetStatus(t.Context(), sha("a"), Status{State: Failure, Description: "120 problems", Annotations: found}); err != nil {
+	if err := f.SetStatus(t.Context(), sha("a"), Status{State: Failure, Description: "120 problems",
+		Annotations: found}); err != nil {
 		t.Fatal(err)
 	}
 	var sizes []int
@@ -83,14 +51,59 @@ func TestGitHubApp(t *testing.T) {
 		list, _ := check["output"].(map[string]any)["annotations"].([]any)
 		sizes = append(sizes, len(list))
 	}
-	if fmt.Sprint(sizes) != "[50 50 20]" || r.checks[0]["conclusion"] != "failure" || r.checks[0]["head_sha"] != sha("a") {
+	if fmt.Sprint(sizes) != "[50 50 20]" || r.checks[0]["conclusion"] != "failure" ||
+		r.checks[0]["head_sha"] != sha("a") {
 		t.Errorf("check runs with %v annotations, the first %v", sizes, r.checks[0]["conclusion"])
 	}
 	if issued != 1 {
-		t.Errorf("%d tokens for some calls; want one", issued)
+		t.Errorf("%d tokens for several calls; want one", issued)
 	}
 	now = now.Add(56 * time.Minute)
 	if _, err := f.PullRequests(t.Context(), "main"); err != nil || issued != 2 {
 		t.Errorf("%v; %d tokens after 56 minutes, want a second", err, issued)
 	}
+}
+
+// appAPI serves GitHub's API for an App: it checks the tokens that the App signs with its key,
+// counts the tokens that it issues, and accepts only the newest one.
+func appAPI(t *testing.T, r *fakeForge, key *rsa.PrivateKey, now *time.Time, issued *int) http.Handler {
+	api := http.NewServeMux()
+	asApp := func(w http.ResponseWriter, req *http.Request) bool {
+		claims := &jwt.RegisteredClaims{}
+		_, err := jwt.ParseWithClaims(strings.TrimPrefix(req.Header.Get("Authorization"), "Bearer "), claims,
+			func(*jwt.Token) (any, error) { return &key.PublicKey, nil },
+			jwt.WithValidMethods([]string{"RS256"}), jwt.WithIssuer("4711"), jwt.WithIssuedAt(),
+			jwt.WithExpirationRequired(), jwt.WithTimeFunc(func() time.Time { return *now }))
+		if err != nil || claims.ExpiresAt.Sub(claims.IssuedAt.Time) > 10*time.Minute {
+			t.Errorf("%s: %v, from %v to %v", req.URL, err, claims.IssuedAt, claims.ExpiresAt)
+			respond(w, 401, map[string]any{"message": "A JSON web token could not be decoded"})
+			return false
+		}
+		return true
+	}
+	api.HandleFunc("GET /api/v3/repos/acme/people/installation", func(w http.ResponseWriter, req *http.Request) {
+		if asApp(w, req) {
+			respond(w, 200, map[string]any{"id": 99, "app_id": 4711})
+		}
+	})
+	api.HandleFunc("POST /api/v3/app/installations/99/access_tokens", func(w http.ResponseWriter, req *http.Request) {
+		if asApp(w, req) {
+			*issued++
+			respond(w, 201, map[string]any{"token": fmt.Sprintf("%s-%d", canary, *issued),
+				"expires_at": timestamp(now.Add(time.Hour)), "body": r.body(req)})
+		}
+	})
+	api.HandleFunc("GET /api/v3/app", func(w http.ResponseWriter, req *http.Request) {
+		if asApp(w, req) {
+			respond(w, 200, map[string]any{"id": 4711, "slug": "roster"})
+		}
+	})
+	rest := gitHubAPI(r)
+	api.HandleFunc("/", func(w http.ResponseWriter, req *http.Request) {
+		if have, want := req.Header.Get("Authorization"), fmt.Sprintf("Bearer %s-%d", canary, *issued); have != want {
+			t.Errorf("%s: %q; want %q", req.URL, have, want)
+		}
+		rest.ServeHTTP(w, req)
+	})
+	return api
 }

@@ -14,10 +14,10 @@ import (
 
 // gitLab is a project on GitLab.
 type gitLab struct {
-	client  *gitlab.Client
-	project string
-	me      login
-	ours    placed
+	client   *gitlab.Client
+	project  string
+	login    loginCache
+	comments commentCache
 }
 
 func newGitLab(c Config, site url.URL, path string) (*gitLab, error) {
@@ -26,7 +26,8 @@ func newGitLab(c Config, site url.URL, path string) (*gitLab, error) {
 		api = site.String()
 	}
 	client, _ := newClient(c)
-	g, err := gitlab.NewClient(c.Token, gitlab.WithBaseURL(api), gitlab.WithHTTPClient(client), gitlab.WithoutRetries(), gitlab.WithUserAgent(c.UserAgent))
+	g, err := gitlab.NewClient(c.Token, gitlab.WithBaseURL(api), gitlab.WithHTTPClient(client), gitlab.WithoutRetries(),
+		gitlab.WithUserAgent(c.UserAgent))
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +36,8 @@ func newGitLab(c Config, site url.URL, path string) (*gitLab, error) {
 
 func (g *gitLab) PullRequests(ctx context.Context, branch string) ([]PullRequest, error) {
 	var out []PullRequest
-	opt := &gitlab.ListProjectMergeRequestsOptions{State: new("opened"), TargetBranch: &branch, OrderBy: new("updated_at"), Sort: new("desc"),
+	opt := &gitlab.ListProjectMergeRequestsOptions{State: new("opened"), TargetBranch: &branch,
+		OrderBy: new("updated_at"), Sort: new("desc"),
 		ListOptions: gitlab.ListOptions{PerPage: 100, Page: 1}}
 	for opt.Page != 0 {
 		list, res, err := g.client.MergeRequests.ListProjectMergeRequests(g.project, opt, gitlab.WithContext(ctx))
@@ -51,8 +53,10 @@ func (g *gitLab) PullRequests(ctx context.Context, branch string) ([]PullRequest
 }
 
 func (g *gitLab) pullRequest(mr *gitlab.BasicMergeRequest) PullRequest {
-	pr := PullRequest{Number: int(mr.IID), Title: mr.Title, URL: mr.WebURL, Head: mr.SHA, Draft: mr.Draft, Fork: mr.SourceProjectID != mr.TargetProjectID,
-		HeadRef: fmt.Sprintf("refs/merge-requests/%d/head", mr.IID), MergeRef: fmt.Sprintf("refs/merge-requests/%d/merge", mr.IID)}
+	pr := PullRequest{Number: int(mr.IID), Title: mr.Title, URL: mr.WebURL, Head: mr.SHA, Draft: mr.Draft,
+		Fork:     mr.SourceProjectID != mr.TargetProjectID,
+		HeadRef:  fmt.Sprintf("refs/merge-requests/%d/head", mr.IID),
+		MergeRef: fmt.Sprintf("refs/merge-requests/%d/merge", mr.IID)}
 	if mr.Author != nil {
 		pr.Author = mr.Author.Username
 	}
@@ -63,11 +67,11 @@ func (g *gitLab) pullRequest(mr *gitlab.BasicMergeRequest) PullRequest {
 }
 
 func (g *gitLab) Comment(ctx context.Context, number int, body string) error {
-	return g.ours.place(ctx, g, number, body)
+	return g.comments.upsert(ctx, g, number, body)
 }
 
-func (g *gitLab) self(ctx context.Context) (string, error) {
-	return g.me.get(func() (string, error) {
+func (g *gitLab) currentUser(ctx context.Context) (string, error) {
+	return g.login.get(func() (string, error) {
 		u, _, err := g.client.Users.CurrentUser(gitlab.WithContext(ctx))
 		if err != nil {
 			return "", err
@@ -76,31 +80,36 @@ func (g *gitLab) self(ctx context.Context) (string, error) {
 	})
 }
 
-func (g *gitLab) page(ctx context.Context, number, page int) ([]note, int, error) {
-	list, res, err := g.client.Notes.ListMergeRequestNotes(g.project, int64(number), &gitlab.ListMergeRequestNotesOptions{
-		ListOptions: gitlab.ListOptions{PerPage: 100, Page: int64(page)}, OrderBy: new("created_at"), Sort: new("asc")}, gitlab.WithContext(ctx))
+func (g *gitLab) listComments(ctx context.Context, number, page int) ([]comment, int, error) {
+	list, res, err := g.client.Notes.ListMergeRequestNotes(g.project, int64(number),
+		&gitlab.ListMergeRequestNotesOptions{
+			ListOptions: gitlab.ListOptions{PerPage: 100, Page: int64(page)}, OrderBy: new("created_at"),
+			Sort: new("asc")},
+		gitlab.WithContext(ctx))
 	if err != nil {
 		return nil, 0, err
 	}
-	var notes []note
+	var comments []comment
 	for _, n := range list {
 		if !n.System {
-			notes = append(notes, note{n.ID, n.Author.Username, n.Body})
+			comments = append(comments, comment{n.ID, n.Author.Username, n.Body})
 		}
 	}
-	return notes, int(res.NextPage), nil
+	return comments, int(res.NextPage), nil
 }
 
-func (g *gitLab) create(ctx context.Context, number int, body string) (int64, error) {
-	n, _, err := g.client.Notes.CreateMergeRequestNote(g.project, int64(number), &gitlab.CreateMergeRequestNoteOptions{Body: &body}, gitlab.WithContext(ctx))
+func (g *gitLab) createComment(ctx context.Context, number int, body string) (int64, error) {
+	n, _, err := g.client.Notes.CreateMergeRequestNote(g.project, int64(number),
+		&gitlab.CreateMergeRequestNoteOptions{Body: &body}, gitlab.WithContext(ctx))
 	if err != nil {
 		return 0, err
 	}
 	return n.ID, nil
 }
 
-func (g *gitLab) edit(ctx context.Context, number int, id int64, body string) (bool, error) {
-	_, res, err := g.client.Notes.UpdateMergeRequestNote(g.project, int64(number), id, &gitlab.UpdateMergeRequestNoteOptions{Body: &body}, gitlab.WithContext(ctx))
+func (g *gitLab) editComment(ctx context.Context, number int, id int64, body string) (bool, error) {
+	_, res, err := g.client.Notes.UpdateMergeRequestNote(g.project, int64(number), id,
+		&gitlab.UpdateMergeRequestNoteOptions{Body: &body}, gitlab.WithContext(ctx))
 	if err != nil && res != nil && res.StatusCode == http.StatusNotFound {
 		return false, nil
 	}
@@ -108,15 +117,17 @@ func (g *gitLab) edit(ctx context.Context, number int, id int64, body string) (b
 }
 
 func (g *gitLab) SetStatus(ctx context.Context, commit string, s Status) error {
-	state := map[State]gitlab.BuildStateValue{Pending: gitlab.Pending, Success: gitlab.Success, Failure: gitlab.Failed, Error: gitlab.Failed}[s.State]
-	opt := &gitlab.SetCommitStatusOptions{State: state, Name: new(Context), Description: new(short(s.Description, 255))}
+	state := map[State]gitlab.BuildStateValue{Pending: gitlab.Pending, Success: gitlab.Success, Failure: gitlab.Failed,
+		Error: gitlab.Failed}[s.State]
+	opt := &gitlab.SetCommitStatusOptions{State: state, Name: new(Context),
+		Description: new(truncate(s.Description, 255))}
 	if s.URL != "" {
 		opt.TargetURL = &s.URL
 	}
 	_, _, err := g.client.Commits.SetCommitStatus(g.project, commit, opt, gitlab.WithContext(ctx))
 	var refused *gitlab.ErrorResponse
 	if errors.As(err, &refused) && strings.Contains(refused.Message, "Cannot transition status") {
-		return nil // GitLab does not take the state that a status has already
+		return nil // GitLab rejects the state that a status already has
 	}
 	if err != nil {
 		return fmt.Errorf("set the status of %.7s: %w", commit, err)
@@ -144,7 +155,8 @@ func (g *gitLab) Merged(ctx context.Context, branch, commit string) (PullRequest
 	return g.pullRequest(found), true, nil
 }
 
-// Approval finds the version that was newest when somebody approved: GitLab says when, not what.
+// Approval returns the head that was the newest at the last approval. GitLab records when a user
+// approved, not which head.
 func (g *gitLab) Approval(ctx context.Context, pr PullRequest) (Approval, error) {
 	a, _, err := g.client.MergeRequestApprovals.GetConfiguration(g.project, int64(pr.Number), gitlab.WithContext(ctx))
 	if err != nil {
@@ -158,14 +170,15 @@ func (g *gitLab) Approval(ctx context.Context, pr PullRequest) (Approval, error)
 	}
 	switch {
 	case at.IsZero():
-		return Approval{Why: "nobody but its author approved it"}, nil
+		return Approval{Why: notApproved}, nil
 	case !a.Approved:
-		return Approval{Why: "it lacks approvals that its rules demand"}, nil
+		return Approval{Why: "it does not have all approvals that its rules require"}, nil
 	}
 	var newest *gitlab.MergeRequestDiffVersion
 	opt := &gitlab.GetMergeRequestDiffVersionsOptions{ListOptions: gitlab.ListOptions{PerPage: 100, Page: 1}}
 	for opt.Page != 0 {
-		list, res, err := g.client.MergeRequests.GetMergeRequestDiffVersions(g.project, int64(pr.Number), opt, gitlab.WithContext(ctx))
+		list, res, err := g.client.MergeRequests.GetMergeRequestDiffVersions(g.project, int64(pr.Number), opt,
+			gitlab.WithContext(ctx))
 		if err != nil {
 			return Approval{}, fmt.Errorf("read the versions of !%d: %w", pr.Number, err)
 		}
@@ -177,7 +190,7 @@ func (g *gitLab) Approval(ctx context.Context, pr PullRequest) (Approval, error)
 		opt.Page = res.NextPage
 	}
 	if newest == nil {
-		return Approval{Why: "no version of it is as old as its approval"}, nil
+		return Approval{Why: "every version of it is newer than its approval"}, nil
 	}
 	return Approval{Head: newest.HeadCommitSHA}, nil
 }

@@ -16,59 +16,63 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Webhooks hears forges say that something happened. All that follows is a sooner look: nothing in a delivery is believed or used, so a
-// forged or replayed one costs a poll at most.
+// Webhooks receives deliveries of forges. A delivery only triggers an immediate poll: its content
+// is not used, so a forged or replayed delivery costs at most a poll.
 //
 // It serves POST /webhooks/github, /webhooks/gitlab and /webhooks/gitea (Forgejo too).
 type Webhooks struct {
-	// Secrets are what deliveries are signed with (GitHub, Gitea: HMAC-SHA-256) or carry (GitLab); several while one is replaced.
-	// Without any, every delivery is refused.
+	// Secrets authenticate deliveries: GitHub and Gitea sign with HMAC-SHA-256, GitLab sends the
+	// secret as a token. During a rotation there are several. Without a secret, every delivery is
+	// rejected.
 	Secrets [][]byte
-	// Wake is told at once of a delivery, and of those within Quiet after it once more at its end. It must not block.
-	Wake func()
-	// Quiet is how often Wake is called at the most; 0 means two seconds.
-	Quiet time.Duration
-	// Log, if set, is told of refused deliveries.
+	// Trigger is called immediately for a delivery. Further deliveries within MinInterval cause one
+	// more call at its end. It must not block.
+	Trigger func()
+	// MinInterval is the minimum time between two calls of Trigger; 0 means two seconds.
+	MinInterval time.Duration
+	// Log, if set, receives a warning for each rejected delivery.
 	Log *slog.Logger
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 
-	once   sync.Once
-	budget *rate.Limiter
+	once    sync.Once
+	limiter *rate.Limiter
 
-	mu      sync.Mutex
-	seen    map[[sha256.Size]byte]bool
-	order   [][sha256.Size]byte // of seen, the oldest first
-	last    time.Time           // when Wake was called
-	waiting bool                // it will be called again
+	mu          sync.Mutex
+	digests     map[[sha256.Size]byte]bool // of the last deliveries
+	digestOrder [][sha256.Size]byte        // the keys of digests, oldest first
+	lastTrigger time.Time
+	pending     bool // a call of Trigger is scheduled
 }
 
 const (
-	// maxDelivery bounds a delivery. GitHub's limit is 25 MB, but what it says is not read; a longer one waits for the next poll.
+	// maxDelivery is the maximum size of a delivery. GitHub's own limit is 25 MB, but the content
+	// is not used. A longer delivery is rejected, and its change is found by the next poll.
 	maxDelivery = 5 << 20
-	// maxSeen is how many deliveries are remembered.
-	maxSeen = 1024
-	// Deliveries beyond these are turned away before they are read.
-	deliveriesPerSecond, deliveriesAtOnce = 10, 50
+	// maxDigests is the number of deliveries that are recognized when they are repeated.
+	maxDigests = 1024
+	// Deliveries beyond this rate are rejected before they are read.
+	deliveriesPerSecond, deliveryBurst = 10, 50
 )
 
-// ServeHTTP takes one delivery: 202 if it is heard, 200 if it was before.
+// ServeHTTP handles one delivery. The status is 202 for a new delivery and 200 for a repeated one.
 func (w *Webhooks) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
 	w.once.Do(func() {
-		w.budget = rate.NewLimiter(deliveriesPerSecond, deliveriesAtOnce)
-		w.seen = map[[sha256.Size]byte]bool{}
+		w.limiter = rate.NewLimiter(deliveriesPerSecond, deliveryBurst)
+		w.digests = map[[sha256.Size]byte]bool{}
 	})
 	kind := Kind(strings.TrimPrefix(req.URL.Path, "/webhooks/"))
-	check := map[Kind]func(http.Header, []byte, []byte) bool{KindGitHub: signedGitHub, KindGitLab: carriesToken, KindGitea: signedGitea}[kind]
+	check := map[Kind]func(http.Header, []byte, []byte) bool{
+		KindGitHub: verifyGitHub, KindGitLab: verifyGitLab, KindGitea: verifyGitea}[kind]
 	switch {
 	case check == nil:
 		http.NotFound(rw, req)
 		return
 	case req.Method != http.MethodPost:
 		rw.Header().Set("Allow", "POST")
-		http.Error(rw, "want POST", http.StatusMethodNotAllowed)
+		http.Error(rw, "use POST", http.StatusMethodNotAllowed)
 		return
-	case !w.budget.AllowN(w.now(), 1):
+	case !w.limiter.AllowN(w.now(), 1):
 		rw.Header().Set("Retry-After", "5")
 		http.Error(rw, "too many deliveries", http.StatusTooManyRequests)
 		return
@@ -80,21 +84,21 @@ func (w *Webhooks) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
 		http.Error(rw, "the delivery is too long", http.StatusRequestEntityTooLarge)
 		return
 	case err != nil:
-		http.Error(rw, "the delivery was cut off", http.StatusBadRequest)
+		http.Error(rw, "the delivery is incomplete", http.StatusBadRequest)
 		return
-	case !w.genuine(check, req.Header, body):
+	case !w.authentic(check, req.Header, body):
 		if w.Log != nil {
-			w.Log.Warn("webhook refused: wrong or missing signature", "forge", kind, "from", req.RemoteAddr)
+			w.Log.Warn("webhook rejected: wrong or missing signature", "forge", kind, "from", req.RemoteAddr)
 		}
 		http.Error(rw, "wrong or missing signature", http.StatusUnauthorized)
 		return
-	case !w.fresh(kind, body):
-		_, _ = io.WriteString(rw, "heard before\n")
+	case !w.firstDelivery(kind, body):
+		_, _ = io.WriteString(rw, "already received\n")
 		return
 	}
-	w.wake()
+	w.notify()
 	rw.WriteHeader(http.StatusAccepted)
-	_, _ = io.WriteString(rw, "heard\n")
+	_, _ = io.WriteString(rw, "accepted\n")
 }
 
 func (w *Webhooks) now() time.Time {
@@ -104,8 +108,9 @@ func (w *Webhooks) now() time.Time {
 	return time.Now()
 }
 
-// genuine tries all secrets, whichever fits, so that the time it takes tells nothing.
-func (w *Webhooks) genuine(check func(http.Header, []byte, []byte) bool, h http.Header, body []byte) bool {
+// authentic tries every secret, even after a match, so that its duration does not reveal which one
+// matched.
+func (w *Webhooks) authentic(check func(http.Header, []byte, []byte) bool, h http.Header, body []byte) bool {
 	ok := false
 	for _, secret := range w.Secrets {
 		if len(secret) > 0 && check(h, body, secret) {
@@ -115,22 +120,22 @@ func (w *Webhooks) genuine(check func(http.Header, []byte, []byte) bool, h http.
 	return ok
 }
 
-// signedGitHub checks "sha256=" and the HMAC in hexadecimal.
-func signedGitHub(h http.Header, body, secret []byte) bool {
+// verifyGitHub checks the signature "sha256=" with the HMAC in hexadecimal.
+func verifyGitHub(h http.Header, body, secret []byte) bool {
 	digits, ok := strings.CutPrefix(h.Get("X-Hub-Signature-256"), "sha256=")
-	return ok && signed(digits, body, secret)
+	return ok && verifyMAC(digits, body, secret)
 }
 
-// signedGitea checks the HMAC in hexadecimal. Forgejo sends it under its own name as well.
-func signedGitea(h http.Header, body, secret []byte) bool {
+// verifyGitea checks the HMAC in hexadecimal. Forgejo sends it in a header of its own too.
+func verifyGitea(h http.Header, body, secret []byte) bool {
 	digits := h.Get("X-Gitea-Signature")
 	if digits == "" {
 		digits = h.Get("X-Forgejo-Signature")
 	}
-	return signed(digits, body, secret)
+	return verifyMAC(digits, body, secret)
 }
 
-func signed(digits string, body, secret []byte) bool {
+func verifyMAC(digits string, body, secret []byte) bool {
 	have, err := hex.DecodeString(digits)
 	if err != nil {
 		return false
@@ -140,51 +145,53 @@ func signed(digits string, body, secret []byte) bool {
 	return hmac.Equal(have, mac.Sum(nil))
 }
 
-// carriesToken compares digests: their length does not depend on the secret's.
-func carriesToken(h http.Header, _, secret []byte) bool {
+// verifyGitLab compares digests of the token and the secret, because the comparison's duration must
+// not depend on the secret's length.
+func verifyGitLab(h http.Header, _, secret []byte) bool {
 	have, want := sha256.Sum256([]byte(h.Get("X-Gitlab-Token"))), sha256.Sum256(secret)
 	return subtle.ConstantTimeCompare(have[:], want[:]) == 1
 }
 
-// fresh reports whether a delivery is heard for the first time. Its body tells, not its id: ids are not signed.
-func (w *Webhooks) fresh(kind Kind, body []byte) bool {
+// firstDelivery reports whether this delivery was not received before. It compares bodies, because
+// the ids of deliveries are not signed.
+func (w *Webhooks) firstDelivery(kind Kind, body []byte) bool {
 	key := sha256.Sum256(append([]byte(kind+"\x00"), body...))
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.seen[key] {
+	if w.digests[key] {
 		return false
 	}
-	w.seen[key] = true
-	w.order = append(w.order, key)
-	if len(w.order) > maxSeen {
-		delete(w.seen, w.order[0])
-		w.order = w.order[1:]
+	w.digests[key] = true
+	w.digestOrder = append(w.digestOrder, key)
+	if len(w.digestOrder) > maxDigests {
+		delete(w.digests, w.digestOrder[0])
+		w.digestOrder = w.digestOrder[1:]
 	}
 	return true
 }
 
-// wake tells at once, or once more when the quiet time is over.
-func (w *Webhooks) wake() {
-	quiet := w.Quiet
-	if quiet == 0 {
-		quiet = 2 * time.Second
+// notify calls Trigger now or, within MinInterval after the last call, once at the end of it.
+func (w *Webhooks) notify() {
+	interval := w.MinInterval
+	if interval == 0 {
+		interval = 2 * time.Second
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := w.now()
-	wait := quiet - now.Sub(w.last)
+	wait := interval - now.Sub(w.lastTrigger)
 	switch {
-	case w.waiting:
-	case w.last.IsZero() || wait <= 0:
-		w.last = now
-		w.Wake()
+	case w.pending:
+	case w.lastTrigger.IsZero() || wait <= 0:
+		w.lastTrigger = now
+		w.Trigger()
 	default:
-		w.waiting = true
+		w.pending = true
 		time.AfterFunc(wait, func() {
 			w.mu.Lock()
-			w.waiting, w.last = false, w.now()
+			w.pending, w.lastTrigger = false, w.now()
 			w.mu.Unlock()
-			w.Wake()
+			w.Trigger()
 		})
 	}
 }

@@ -34,7 +34,7 @@ func deliver(w http.Handler, path, body string, headers ...string) *httptest.Res
 	return rec
 }
 
-func TestDeliveriesAreHeardOnlyIfGenuine(t *testing.T) {
+func TestOnlyAuthenticDeliveriesAreAccepted(t *testing.T) {
 	const body = `{"ref":"refs/heads/main"}`
 	// The example of docs.github.com, "Validating webhook deliveries".
 	const example, exampleSecret = "Hello, World!", "It's a Secret to Everybody"
@@ -45,20 +45,28 @@ func TestDeliveriesAreHeardOnlyIfGenuine(t *testing.T) {
 		want             int
 	}{
 		{"GitHub's own example", "/webhooks/github", example, []string{"X-Hub-Signature-256", exampleSignature}, 202},
-		{"GitHub, signed", "/webhooks/github", body, []string{"X-Hub-Signature-256", "sha256=" + hexMAC(canary, body)}, 202},
-		{"GitHub, signed with the secret that is being replaced", "/webhooks/github", body, []string{"X-Hub-Signature-256", "sha256=" + hexMAC("old", body)}, 202},
-		{"GitHub, signed with another secret", "/webhooks/github", body, []string{"X-Hub-Signature-256", "sha256=" + hexMAC("guess", body)}, 401},
-		{"GitHub, signature of another body", "/webhooks/github", body + " ", []string{"X-Hub-Signature-256", "sha256=" + hexMAC(canary, body)}, 401},
-		{"GitHub, the broken SHA-1 alone", "/webhooks/github", body, []string{"X-Hub-Signature", "sha1=" + hexMAC(canary, body)}, 401},
+		{"GitHub, signed", "/webhooks/github", body, []string{"X-Hub-Signature-256", "sha256=" + hexMAC(canary, body)},
+			202},
+		{"GitHub, signed with the old secret of a rotation", "/webhooks/github", body,
+			[]string{"X-Hub-Signature-256", "sha256=" + hexMAC("old", body)}, 202},
+		{"GitHub, signed with another secret", "/webhooks/github", body,
+			[]string{"X-Hub-Signature-256", "sha256=" + hexMAC("guess", body)}, 401},
+		{"GitHub, signature of another body", "/webhooks/github", body + " ",
+			[]string{"X-Hub-Signature-256", "sha256=" + hexMAC(canary, body)}, 401},
+		{"GitHub, only the obsolete SHA-1", "/webhooks/github", body,
+			[]string{"X-Hub-Signature", "sha1=" + hexMAC(canary, body)}, 401},
 		{"GitHub, no scheme", "/webhooks/github", body, []string{"X-Hub-Signature-256", hexMAC(canary, body)}, 401},
 		{"GitHub, not hexadecimal", "/webhooks/github", body, []string{"X-Hub-Signature-256", "sha256=zz"}, 401},
-		{"GitHub, a prefix of the signature", "/webhooks/github", body, []string{"X-Hub-Signature-256", "sha256=" + hexMAC(canary, body)[:32]}, 401},
+		{"GitHub, a prefix of the signature", "/webhooks/github", body,
+			[]string{"X-Hub-Signature-256", "sha256=" + hexMAC(canary, body)[:32]}, 401},
 		{"GitHub, no signature", "/webhooks/github", body, nil, 401},
-		{"signed by an empty secret", "/webhooks/github", body, []string{"X-Hub-Signature-256", "sha256=" + hexMAC("", body)}, 401},
+		{"signed with an empty secret", "/webhooks/github", body,
+			[]string{"X-Hub-Signature-256", "sha256=" + hexMAC("", body)}, 401},
 		{"GitLab, token", "/webhooks/gitlab", body, []string{"X-Gitlab-Token", canary}, 202},
 		{"GitLab, wrong token", "/webhooks/gitlab", body, []string{"X-Gitlab-Token", canary + "x"}, 401},
 		{"GitLab, empty token", "/webhooks/gitlab", body, []string{"X-Gitlab-Token", ""}, 401},
-		{"GitLab, another forge's header", "/webhooks/gitlab", body, []string{"X-Gitea-Signature", hexMAC(canary, body)}, 401},
+		{"GitLab, another forge's header", "/webhooks/gitlab", body,
+			[]string{"X-Gitea-Signature", hexMAC(canary, body)}, 401},
 		{"Gitea, signed", "/webhooks/gitea", body, []string{"X-Gitea-Signature", hexMAC(canary, body)}, 202},
 		{"Forgejo, signed", "/webhooks/gitea", body, []string{"X-Forgejo-Signature", hexMAC(canary, body)}, 202},
 		{"Gitea, wrong", "/webhooks/gitea", body, []string{"X-Gitea-Signature", hexMAC("guess", body)}, 401},
@@ -67,21 +75,26 @@ func TestDeliveriesAreHeardOnlyIfGenuine(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var log bytes.Buffer
-			woken := 0
-			w := &Webhooks{Secrets: [][]byte{[]byte(canary), []byte("old"), []byte(exampleSecret), nil}, Wake: func() { woken++ }, Log: slog.New(slog.NewTextHandler(&log, nil))}
+			triggered := 0
+			w := &Webhooks{Secrets: [][]byte{[]byte(canary), []byte("old"), []byte(exampleSecret), nil},
+				Trigger: func() { triggered++ }, Log: slog.New(slog.NewTextHandler(&log, nil))}
 			rec := deliver(w, test.path, test.body, test.headers...)
 			if rec.Code != test.want {
 				t.Errorf("status %d, want %d", rec.Code, test.want)
 			}
-			if (woken == 1) != (test.want == 202) {
-				t.Errorf("woken %d times at status %d", woken, rec.Code)
+			if (triggered == 1) != (test.want == 202) {
+				t.Errorf("triggered %d times at status %d", triggered, rec.Code)
 			}
 			if strings.Contains(log.String()+rec.Body.String(), canary) {
-				t.Errorf("the secret shows: %s %s", log.String(), rec.Body)
+				t.Errorf("the secret is shown: %s %s", log.String(), rec.Body)
 			}
 		})
 	}
-	if rec := deliver(&Webhooks{Wake: func() { t.Error("woken") }}, "/webhooks/gitlab", body, "X-Gitlab-Token", ""); rec.Code != 401 {
+}
+
+func TestDeliveryWithoutSecretOrWithGETIsRejected(t *testing.T) {
+	if rec := deliver(&Webhooks{Trigger: func() { t.Error("triggered") }}, "/webhooks/gitlab", "{}", "X-Gitlab-Token",
+		""); rec.Code != 401 {
 		t.Errorf("without a secret: status %d, want 401", rec.Code)
 	}
 	get := httptest.NewRecorder()
@@ -91,52 +104,53 @@ func TestDeliveriesAreHeardOnlyIfGenuine(t *testing.T) {
 	}
 }
 
-func TestReplayWakesNobody(t *testing.T) {
-	woken := 0
-	w := &Webhooks{Secrets: [][]byte{[]byte("s")}, Wake: func() { woken++ }, Quiet: time.Nanosecond}
+func TestReplayedDeliveryDoesNotTrigger(t *testing.T) {
+	triggered := 0
+	w := &Webhooks{Secrets: [][]byte{[]byte("s")}, Trigger: func() { triggered++ }, MinInterval: time.Nanosecond}
 	send := func(body, id string) int {
-		return deliver(w, "/webhooks/github", body, "X-Hub-Signature-256", "sha256="+hexMAC("s", body), "X-GitHub-Delivery", id).Code
+		return deliver(w, "/webhooks/github", body, "X-Hub-Signature-256", "sha256="+hexMAC("s", body),
+			"X-GitHub-Delivery", id).Code
 	}
-	if a, b := send("one", "id-1"), send("one", "id-2"); a != 202 || b != 200 || woken != 1 {
-		t.Errorf("first %d, replayed under another id %d, woken %d times; want 202, 200, once", a, b, woken)
-	}
-}
-
-func TestWhatIsRememberedOfDeliveriesIsBounded(t *testing.T) {
-	w := &Webhooks{seen: map[[sha256.Size]byte]bool{}}
-	for i := range 3 * maxSeen {
-		w.fresh(KindGitHub, fmt.Append(nil, i))
-	}
-	if len(w.seen) != maxSeen || len(w.order) != maxSeen {
-		t.Errorf("%d remembered; want %d", len(w.seen), maxSeen)
-	}
-	if w.fresh(KindGitHub, fmt.Append(nil, 3*maxSeen-1)) {
-		t.Error("the newest is forgotten")
+	if a, b := send("one", "id-1"), send("one", "id-2"); a != 202 || b != 200 || triggered != 1 {
+		t.Errorf("first %d, replayed with another id %d, triggered %d times; want 202, 200, once", a, b, triggered)
 	}
 }
 
-func TestDeliveriesCoalesceAndAreBounded(t *testing.T) {
+func TestNumberOfDigestsIsLimited(t *testing.T) {
+	w := &Webhooks{digests: map[[sha256.Size]byte]bool{}}
+	for i := range 3 * maxDigests {
+		w.firstDelivery(KindGitHub, fmt.Append(nil, i))
+	}
+	if len(w.digests) != maxDigests || len(w.digestOrder) != maxDigests {
+		t.Errorf("%d digests; want %d", len(w.digests), maxDigests)
+	}
+	if w.firstDelivery(KindGitHub, fmt.Append(nil, 3*maxDigests-1)) {
+		t.Error("the newest delivery was accepted twice")
+	}
+}
+
+func TestDeliveriesAreCoalescedAndLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var woken atomic.Int32
-		w := &Webhooks{Secrets: [][]byte{[]byte("s")}, Wake: func() { woken.Add(1) }}
+		var triggered atomic.Int32
+		w := &Webhooks{Secrets: [][]byte{[]byte("s")}, Trigger: func() { triggered.Add(1) }}
 		codes := map[int]int{}
 		for i := range 200 {
 			codes[deliver(w, "/webhooks/gitlab", fmt.Sprint(i), "X-Gitlab-Token", "s").Code]++
 		}
-		if codes[http.StatusAccepted] != deliveriesAtOnce || codes[http.StatusTooManyRequests] != 200-deliveriesAtOnce {
-			t.Errorf("of 200 at once: %v; want %d heard", codes, deliveriesAtOnce)
+		if codes[http.StatusAccepted] != deliveryBurst || codes[http.StatusTooManyRequests] != 200-deliveryBurst {
+			t.Errorf("of 200 at once: %v; want %d accepted", codes, deliveryBurst)
 		}
-		if n := woken.Load(); n != 1 {
-			t.Errorf("woken %d times at once; want once", n)
+		if n := triggered.Load(); n != 1 {
+			t.Errorf("triggered %d times at once; want once", n)
 		}
 		time.Sleep(3 * time.Second)
 		synctest.Wait()
-		if n := woken.Load(); n != 2 {
-			t.Errorf("woken %d times after the quiet time; want twice", n)
+		if n := triggered.Load(); n != 2 {
+			t.Errorf("triggered %d times after the interval; want twice", n)
 		}
 		time.Sleep(time.Minute)
-		if n := woken.Load(); n != 2 {
-			t.Errorf("woken %d times later; want twice", n)
+		if n := triggered.Load(); n != 2 {
+			t.Errorf("triggered %d times later; want twice", n)
 		}
 	})
 }

@@ -23,7 +23,7 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// Board is where pull requests are shown their previews. *forge.LimitedError when it asks for patience.
+// Board is where pull requests are shown their previews. *forge.RateLimitError when it asks for patience.
 type Board interface {
 	PullRequests(ctx context.Context, branch string) ([]forge.PullRequest, error)
 	Comment(ctx context.Context, number int, body string) error
@@ -83,7 +83,7 @@ func (p *Previewer) Run(ctx context.Context) {
 	for failures := 0; ctx.Err() == nil; {
 		more, err := p.Round(ctx)
 		wait := p.Poll
-		var limited *forge.LimitedError
+		var limited *forge.RateLimitError
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -157,7 +157,7 @@ func (p *Previewer) Round(ctx context.Context) (more bool, err error) {
 	var failures []error
 	for _, pr := range due {
 		if err := p.tell(ctx, pr, p.preview(ctx, pr, base, problems)); err != nil {
-			var limited *forge.LimitedError
+			var limited *forge.RateLimitError
 			if errors.As(err, &limited) || ctx.Err() != nil {
 				return more, err
 			}

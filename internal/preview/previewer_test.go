@@ -212,8 +212,8 @@ func TestPatienceEndsTheRound(t *testing.T) {
 	p := w.previewer()
 	w.propose(1, "ann bob cleo")
 	w.propose(2, "ann bob dave")
-	w.board.err = &forge.LimitedError{Until: w.now.Add(time.Hour)}
-	var limited *forge.LimitedError
+	w.board.err = &forge.RateLimitError{Until: w.now.Add(time.Hour)}
+	var limited *forge.RateLimitError
 	if _, err := p.Round(t.Context()); !errors.As(err, &limited) {
 		t.Errorf("%v; want patience", err)
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
-// Reviews is what a forge says of merges that are done. *forge.LimitedError when it asks for patience.
+// Reviews is what a forge says of merges that are done. *forge.RateLimitError when it asks for patience.
 type Reviews interface {
 	Merged(ctx context.Context, branch, commit string) (pr forge.PullRequest, ok bool, err error)
 	Approval(ctx context.Context, pr forge.PullRequest) (forge.Approval, error)
