@@ -83,22 +83,22 @@ func (w *workspace) previews(s *service, f forge.Forge, runner *run.Runner, wake
 	}
 	reader := *runner // looks are taken while runs are under way
 	reader.Audit = w.book.Reader()
-	p := &preview.Previewer{Board: preview.NoBoard{}, Git: w.proposals(), Branch: s.branch, Poll: s.poll, Fresh: s.hosting.fresh, Wake: wake, Log: w.log, RedactKey: w.redactKey,
-		Look: func(ctx context.Context, pr *schema.Provisioner) (*reconcile.Snapshot, error) {
+	p := &preview.Previewer{Forge: preview.NoForge{}, Repo: w.proposals(), Branch: s.branch, PollInterval: s.poll, MaxSnapshotAge: s.hosting.fresh, Trigger: wake, Log: w.log, RedactKey: w.redactKey,
+		ReadDirectory: func(ctx context.Context, pr *schema.Provisioner) (*reconcile.Snapshot, error) {
 			return reader.Snapshot(ctx, pr)
 		}}
 	if f != nil {
-		p.Board = f
+		p.Forge = f
 	}
 	if dir := s.hosting.snapshots; dir != "" {
-		p.Keep = func(s *reconcile.Snapshot) error { return preview.WriteSnapshot(dir, s) }
+		p.StoreSnapshot = func(s *reconcile.Snapshot) error { return preview.WriteSnapshot(dir, s) }
 	}
 	return p
 }
 
 // proposals is the repository as what merging would make of it.
-func (w *workspace) proposals() *preview.Git {
-	return &preview.Git{Repo: w.source.repo, Path: strings.TrimPrefix(w.source.path, "./"), Declarations: w.load, Check: w.app.policy.Check,
+func (w *workspace) proposals() *preview.Repository {
+	return &preview.Repository{Repo: w.source.repo, Path: strings.TrimPrefix(w.source.path, "./"), Declarations: w.load, Check: w.app.policy.Check,
 		Load: func(tree fs.FS) (*schema.Declarations, error) { return loadTree(tree, w.source.cache.Load) }}
 }
 

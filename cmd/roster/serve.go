@@ -70,7 +70,7 @@ func (a *app) serve(ctx context.Context, s *service, started func(address string
 		return err
 	}
 	if host != nil {
-		runner.Review = &preview.Reviewer{Forge: host, Git: w.proposals(), Branch: s.branch}
+		runner.Review = &preview.Reviewer{Forge: host, Repo: w.proposals(), Branch: s.branch}
 	}
 	commits, pulls := make(bell, 1), make(bell, 1)
 	d := &daemon.Daemon{Head: func(ctx context.Context) (reconcile.CommitRef, error) { return w.newest(ctx, s.branch) }, Load: w.load, Deadlines: w.deadlines, Runner: runner,
@@ -82,7 +82,7 @@ func (a *app) serve(ctx context.Context, s *service, started func(address string
 	if previewer := w.previews(s, host, runner, pulls); previewer != nil {
 		d.Done = func(_ string, result *run.Result, _ error) {
 			if result != nil && result.Report != nil && result.Report.Counts.Done > 0 {
-				previewer.Moved()
+				previewer.DirectoryChanged()
 				pulls.ring()
 			}
 		}

@@ -1,9 +1,12 @@
-// Package preview shows on each pull request what merging it would do to people's access, and tells what was approved of those that are
-// merged. It knows pull requests and the commits behind them; what a preview says is reconcile's matter, how a forge is spoken to forge's.
+// Package preview posts on each pull request what merging it would change in AWS, and finds what
+// was approved of merged pull requests. It handles pull requests and their commits. Package
+// reconcile computes and renders a preview; package forge is the client of the forge.
 //
-// A round lists the open pull requests and renews what is out of date: where the branch or the head moved, where AWS moved, or where a
-// day has passed (dates come and go). AWS is read once for all of them, with the endpoint and the auth that the branch declares, and
-// only with GET. A fork's proposal is compared without AWS at all: it shows nothing that its author could not know.
+// RunOnce lists the open pull requests and renews the outdated previews. A preview is outdated when
+// the branch, the head, AWS or the date has changed: declarations may start or end on a date. AWS
+// is read once for all pull requests, with the endpoint and auth of the branch, and only with GET.
+// The pull request of a fork is compared without AWS, so the comment shows nothing that its author
+// could not know.
 package preview
 
 import (
@@ -23,76 +26,80 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// Board is where pull requests are shown their previews. *forge.RateLimitError when it asks for patience.
-type Board interface {
+// Forge is where previews are posted. Its methods return a *forge.RateLimitError when the forge
+// limits the rate.
+type Forge interface {
 	PullRequests(ctx context.Context, branch string) ([]forge.PullRequest, error)
 	Comment(ctx context.Context, number int, body string) error
 	SetStatus(ctx context.Context, commit string, s forge.Status) error
 }
 
-// Previewer keeps the previews of a branch's pull requests up to date. All fields but the optional ones are required before Run.
+// Previewer keeps the previews of a branch's pull requests up to date. Fields are required before
+// Run unless their comment says otherwise.
 type Previewer struct {
-	Board  Board
-	Git    *Git
+	Forge  Forge
+	Repo   *Repository
 	Branch string
-	// Look reads a provisioner's directory, with GET alone.
-	Look func(ctx context.Context, p *schema.Provisioner) (*reconcile.Snapshot, error)
-	// Keep, if set, is given each new snapshot, for previews elsewhere.
-	Keep func(*reconcile.Snapshot) error
-	// Poll is how often the forge is asked, Fresh how old a look at AWS may become while there are open pull requests.
-	Poll, Fresh time.Duration
-	// Wake, if set, makes the next round begin at once.
-	Wake <-chan struct{}
+	// ReadDirectory reads a provisioner's directory, only with GET.
+	ReadDirectory func(ctx context.Context, p *schema.Provisioner) (*reconcile.Snapshot, error)
+	// StoreSnapshot, if set, stores each new snapshot, so that CI can make previews from it.
+	StoreSnapshot func(*reconcile.Snapshot) error
+	// PollInterval is the time between two runs. MaxSnapshotAge is the age at which a snapshot of
+	// AWS is renewed.
+	PollInterval, MaxSnapshotAge time.Duration
+	// Trigger, if set, starts the next run immediately.
+	Trigger <-chan struct{}
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
-	// RedactKey is what redacted values are hashed with; without it they are left out.
+	// RedactKey is the key of the hashes that replace redacted values. Without it, the values are
+	// left out.
 	RedactKey []byte
 	Log       *slog.Logger
 
-	base  reconcile.CommitRef
-	looks map[string]*look
-	told  map[int]told
-	moved atomic.Bool
+	base             reconcile.CommitRef
+	snapshots        map[string]*directorySnapshot
+	posted           map[int]posted
+	directoryChanged atomic.Bool
 }
 
-// look is the newest look at one directory.
-type look struct {
+// directorySnapshot is the newest snapshot of one directory, and the result of the last read.
+type directorySnapshot struct {
 	provisioner *schema.Provisioner
-	snapshot    *reconcile.Snapshot // nil: it was never read
-	sum         [sha256.Size]byte   // of what it holds
-	tried       time.Time
-	err         error // why it could not be read the last time
-	since       time.Time
+	snapshot    *reconcile.Snapshot // nil if no read has succeeded
+	digest      [sha256.Size]byte   // of the snapshot
+	lastRead    time.Time           // when the last read was tried
+	err         error               // of the last read
+	failedSince time.Time
 }
 
-// told is what a pull request was told last, and of what.
-type told struct {
-	of   basis
-	page page
+// posted is the last feedback on a pull request, with its inputs.
+type posted struct {
+	inputs   inputs
+	feedback feedback
 }
 
-// basis is everything that a preview follows from.
-type basis struct {
+// inputs identify everything that determines a preview.
+type inputs struct {
 	base, head, day string
 	aws             [sha256.Size]byte
 	draft           bool
 }
 
-// Run works until the context ends. What fails is logged and tried again.
+// Run updates previews until the context ends. It logs errors and tries again.
 func (p *Previewer) Run(ctx context.Context) {
 	for failures := 0; ctx.Err() == nil; {
-		more, err := p.Round(ctx)
-		wait := p.Poll
+		more, err := p.RunOnce(ctx)
+		wait := p.PollInterval
 		var limited *forge.RateLimitError
 		switch {
 		case ctx.Err() != nil:
 			return
 		case errors.As(err, &limited):
-			p.Log.Warn("previews wait", "reason", err)
+			p.Log.Warn("previews are delayed", "reason", err)
 			wait = max(wait, limited.Until.Sub(p.now()))
 		case err != nil:
 			failures = min(failures+1, 10)
-			wait = p.Poll * time.Duration(failures+1)
+			wait = p.PollInterval * time.Duration(failures+1)
 			p.Log.Error("previews failed", "error", err)
 		case more:
 			failures, wait = 0, 0
@@ -102,61 +109,64 @@ func (p *Previewer) Run(ctx context.Context) {
 		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
-		case <-p.Wake:
+		case <-p.Trigger:
 		case <-timer.C:
 		}
 		timer.Stop()
 	}
 }
 
-// perRound is how many previews are renewed before the list is asked for again: whoever pushes meanwhile does not wait for hundreds.
-const perRound = 20
+// maxPerRun is the number of previews that one run renews. It bounds how long a new push waits
+// while hundreds of previews are outdated.
+const maxPerRun = 20
 
-// Round renews what is out of date, the most recently updated first; more says that some are left. One pull request's trouble does not
-// keep the others waiting.
-func (p *Previewer) Round(ctx context.Context) (more bool, err error) {
-	if p.told == nil {
-		p.told, p.looks = map[int]told{}, map[string]*look{}
+// RunOnce renews outdated previews, the most recently updated pull requests first. more means that
+// some are still outdated. An error of one pull request does not stop the others.
+func (p *Previewer) RunOnce(ctx context.Context) (more bool, err error) {
+	if p.posted == nil {
+		p.posted, p.snapshots = map[int]posted{}, map[string]*directorySnapshot{}
 	}
-	open, err := p.Board.PullRequests(ctx, p.Branch)
+	open, err := p.Forge.PullRequests(ctx, p.Branch)
 	if err != nil {
 		return false, err
 	}
-	maps.DeleteFunc(p.told, func(n int, _ told) bool {
+	maps.DeleteFunc(p.posted, func(n int, _ posted) bool {
 		return !slices.ContainsFunc(open, func(pr forge.PullRequest) bool { return pr.Number == n })
 	})
-	if len(open) == 0 && p.Keep == nil {
+	if len(open) == 0 && p.StoreSnapshot == nil {
 		return false, nil
 	}
-	if p.base, err = p.Git.Tip(ctx, p.Branch); err != nil {
+	if p.base, err = p.Repo.Tip(ctx, p.Branch); err != nil {
 		return false, err
 	}
-	base, err := p.Git.Declarations(ctx, p.base.ID)
+	base, err := p.Repo.Declarations(ctx, p.base.ID)
 	var problems schema.Problems
 	if err != nil && !errors.As(err, &problems) {
 		return false, err
 	}
 	if err == nil {
-		p.lookAt(ctx, base)
+		p.readDirectories(ctx, base)
 	}
-	due := slices.DeleteFunc(open, func(pr forge.PullRequest) bool { return p.told[pr.Number].of == p.basisOf(pr) })
-	more = len(due) > perRound
-	due = due[:min(len(due), perRound)]
+	outdated := slices.DeleteFunc(open, func(pr forge.PullRequest) bool {
+		return p.posted[pr.Number].inputs == p.inputsOf(pr)
+	})
+	more = len(outdated) > maxPerRun
+	outdated = outdated[:min(len(outdated), maxPerRun)]
 	var refs []string
-	for _, pr := range due {
+	for _, pr := range outdated {
 		refs = append(refs, pr.HeadRef)
 		if pr.MergeRef != "" {
 			refs = append(refs, pr.MergeRef)
 		}
 	}
 	if len(refs) > 0 {
-		if err := p.Git.Fetch(ctx, refs...); err != nil {
+		if err := p.Repo.Fetch(ctx, refs...); err != nil {
 			return more, err
 		}
 	}
 	var failures []error
-	for _, pr := range due {
-		if err := p.tell(ctx, pr, p.preview(ctx, pr, base, problems)); err != nil {
+	for _, pr := range outdated {
+		if err := p.post(ctx, pr, p.preview(ctx, pr, base, problems)); err != nil {
 			var limited *forge.RateLimitError
 			if errors.As(err, &limited) || ctx.Err() != nil {
 				return more, err
@@ -174,65 +184,67 @@ func (p *Previewer) now() time.Time {
 	return time.Now().UTC()
 }
 
-func (p *Previewer) basisOf(pr forge.PullRequest) basis {
-	b := basis{base: p.base.ID, head: pr.Head, day: p.now().Format(time.DateOnly), draft: pr.Draft}
+func (p *Previewer) inputsOf(pr forge.PullRequest) inputs {
+	in := inputs{base: p.base.ID, head: pr.Head, day: p.now().Format(time.DateOnly), draft: pr.Draft}
 	if pr.Fork || pr.Draft {
-		return b
+		return in
 	}
 	h := sha256.New()
-	for _, key := range slices.Sorted(maps.Keys(p.looks)) {
-		l := p.looks[key]
-		fmt.Fprintf(h, "%s %x %t\n", key, l.sum, l.err != nil)
+	for _, key := range slices.Sorted(maps.Keys(p.snapshots)) {
+		d := p.snapshots[key]
+		fmt.Fprintf(h, "%s %x %t\n", key, d.digest, d.err != nil)
 	}
-	copy(b.aws[:], h.Sum(nil))
-	return b
+	copy(in.aws[:], h.Sum(nil))
+	return in
 }
 
-// lookAt reads each directory that the branch declares, if what is known of it is old, is of another connection, or was before a run.
-func (p *Previewer) lookAt(ctx context.Context, base *schema.Declarations) {
-	moved := p.moved.Swap(false)
-	maps.DeleteFunc(p.looks, func(key string, _ *look) bool { return base.Provisioners[key] == nil })
+// readDirectories reads each directory that the branch declares, if its snapshot is too old, has
+// another connection, or was taken before the last run.
+func (p *Previewer) readDirectories(ctx context.Context, base *schema.Declarations) {
+	changed := p.directoryChanged.Swap(false)
+	maps.DeleteFunc(p.snapshots, func(key string, _ *directorySnapshot) bool { return base.Provisioners[key] == nil })
 	for _, key := range slices.Sorted(maps.Keys(base.Provisioners)) {
 		provisioner := base.Provisioners[key]
-		l := p.looks[key]
-		if l == nil || !reconcile.SameConnection(l.provisioner, provisioner) {
-			l = &look{}
-			p.looks[key] = l
+		d := p.snapshots[key]
+		if d == nil || !reconcile.SameConnection(d.provisioner, provisioner) {
+			d = &directorySnapshot{}
+			p.snapshots[key] = d
 		}
-		l.provisioner = provisioner
+		d.provisioner = provisioner
 		now := p.now()
-		if !moved && !l.tried.IsZero() && now.Sub(l.tried) < p.Fresh {
+		if !changed && !d.lastRead.IsZero() && now.Sub(d.lastRead) < p.MaxSnapshotAge {
 			continue
 		}
-		snapshot, err := p.Look(ctx, provisioner)
-		l.tried = now
+		snapshot, err := p.ReadDirectory(ctx, provisioner)
+		d.lastRead = now
 		if err != nil {
-			if l.err == nil {
-				l.since = now
+			if d.err == nil {
+				d.failedSince = now
 				p.Log.Warn("previews cannot read AWS", "provisioner", key, "error", err)
 			}
-			l.err = err
+			d.err = err
 			continue
 		}
-		l.err = nil
-		if p.Keep != nil {
-			if err := p.Keep(snapshot); err != nil {
-				p.Log.Error("snapshot not written", "provisioner", key, "error", err)
+		d.err = nil
+		if p.StoreSnapshot != nil {
+			if err := p.StoreSnapshot(snapshot); err != nil {
+				p.Log.Error("cannot store the snapshot", "provisioner", key, "error", err)
 			}
 		}
-		if sum := sumOf(snapshot); l.snapshot == nil || sum != l.sum {
-			l.snapshot, l.sum = snapshot, sum
+		if digest := digestOf(snapshot); d.snapshot == nil || digest != d.digest {
+			d.snapshot, d.digest = snapshot, digest
 		}
 	}
 }
 
-// sumOf is the same for two looks that a preview cannot tell apart.
-func sumOf(s *reconcile.Snapshot) [sha256.Size]byte {
+// digestOf returns the digest of the parts of a snapshot that determine a preview.
+func digestOf(s *reconcile.Snapshot) [sha256.Size]byte {
 	c, o := *s, *s.Observed
 	o.ReadAt = time.Time{}
 	c.Observed = &o
-	if s.Status != nil { // when the last run was is not the matter; what it left is
-		c.Status = &reconcile.Status{EverEnabled: s.Status.EverEnabled, Removals: s.Status.Removals, UsedApprovals: s.Status.UsedApprovals, ApprovalFirstSeen: s.Status.ApprovalFirstSeen}
+	if s.Status != nil { // the time of the last run does not matter
+		c.Status = &reconcile.Status{EverEnabled: s.Status.EverEnabled, Removals: s.Status.Removals,
+			UsedApprovals: s.Status.UsedApprovals, ApprovalFirstSeen: s.Status.ApprovalFirstSeen}
 	}
 	b, err := json.Marshal(c)
 	if err != nil { // plain data always encodes
@@ -241,48 +253,53 @@ func sumOf(s *reconcile.Snapshot) [sha256.Size]byte {
 	return sha256.Sum256(b)
 }
 
-// preview makes the page of one pull request.
-func (p *Previewer) preview(ctx context.Context, pr forge.PullRequest, base *schema.Declarations, invalid schema.Problems) page {
-	before, known := p.told[pr.Number]
+// preview makes the feedback for one pull request.
+func (p *Previewer) preview(ctx context.Context, pr forge.PullRequest, base *schema.Declarations,
+	invalid schema.Problems) feedback {
+	last, exists := p.posted[pr.Number]
 	switch {
-	case pr.Draft && !known:
-		return page{}
+	case pr.Draft && !exists:
+		return feedback{}
 	case pr.Draft:
-		return before.page.stale("it is a draft now; the next preview comes when it is ready for review", time.Time{})
+		return last.feedback.markStale(
+			"the pull request is a draft; the next preview comes when it is ready for review", time.Time{})
 	case len(invalid) > 0:
-		text := fmt.Sprintf("the branch %s itself is invalid, so nothing can be compared with it", p.Branch)
-		return page{"**roster: " + text + "**\n", forge.Status{State: forge.Error, Description: text}}
+		text := fmt.Sprintf("the branch %s is invalid, so nothing can be compared with it", p.Branch)
+		return feedback{"**roster: " + text + "**\n", forge.Status{State: forge.Error, Description: text}}
 	}
-	merged, err := p.Git.Merged(ctx, p.base.ID, pr.Head, pr.MergeRef)
+	merged, err := p.Repo.Merged(ctx, p.base.ID, pr.Head, pr.MergeRef)
 	if err != nil {
-		return p.broken(pr, err)
+		return p.errorFeedback(pr, err)
 	}
 	list, stale, since, err := p.compare(pr, base, merged)
 	if err != nil {
-		return p.broken(pr, err)
+		return p.errorFeedback(pr, err)
 	}
-	out := shown(list, pr)
+	out := previewFeedback(list, pr)
 	if stale != "" {
-		out = out.stale(stale, since)
+		out = out.markStale(stale, since)
 	}
 	return out
 }
 
-// broken is the page where there is no preview. What is nobody's fault here is logged, not shown: it may say more than others should know.
-func (p *Previewer) broken(pr forge.PullRequest, err error) page {
-	if out, ok := failed(err, p.Git.Path); ok {
+// errorFeedback is the feedback when there is no preview. An error that the pull request did not
+// cause is logged and not posted, because it may contain internal details.
+func (p *Previewer) errorFeedback(pr forge.PullRequest, err error) feedback {
+	if out, ok := mergeFeedback(err, p.Repo.Path); ok {
 		return out
 	}
-	p.Log.Error("no preview", "pull request", pr.Number, "error", err)
-	text := "no preview could be made; the daemon's log says why"
-	if before, known := p.told[pr.Number]; known && before.page.body != "" {
-		return before.page.stale(text, p.now())
+	p.Log.Error("preview failed", "pull request", pr.Number, "error", err)
+	text := "the preview failed; the reason is in the daemon's log"
+	if last, exists := p.posted[pr.Number]; exists && last.feedback.body != "" {
+		return last.feedback.markStale(text, p.now())
 	}
-	return page{"**roster: " + text + "**\n", forge.Status{State: forge.Error, Description: text}}
+	return feedback{"**roster: " + text + "**\n", forge.Status{State: forge.Error, Description: text}}
 }
 
-// compare makes the preview of each provisioner that either side declares. stale says that a look could not be renewed.
-func (p *Previewer) compare(pr forge.PullRequest, base, merged *schema.Declarations) (list []*reconcile.Preview, stale string, since time.Time, err error) {
+// compare makes the preview of each provisioner of the base or of the merge result. If a snapshot
+// could not be renewed, stale is the reason.
+func (p *Previewer) compare(pr forge.PullRequest, base, merged *schema.Declarations) (list []*reconcile.Preview,
+	stale string, since time.Time, err error) {
 	keys := slices.Collect(maps.Keys(base.Provisioners))
 	for key := range merged.Provisioners {
 		if base.Provisioners[key] == nil {
@@ -292,20 +309,22 @@ func (p *Previewer) compare(pr forge.PullRequest, base, merged *schema.Declarati
 	slices.Sort(keys)
 	head := reconcile.CommitRef{ID: pr.Head}
 	for _, key := range keys {
-		in := reconcile.PreviewInput{Provisioner: key, Base: base, Merged: merged, BaseCommit: p.base, HeadCommit: head, Now: p.now(), RedactKey: p.RedactKey}
-		l := p.looks[key]
+		in := reconcile.PreviewInput{Provisioner: key, Base: base, Merged: merged, BaseCommit: p.base, HeadCommit: head,
+			Now: p.now(), RedactKey: p.RedactKey}
+		d := p.snapshots[key]
 		switch {
 		case pr.Fork:
-		case l == nil: // it is new: the preview says so
+		case d == nil: // a new provisioner: NewPreview reports it
 			in.Snapshot = &reconcile.Snapshot{}
-		case l.snapshot == nil:
+		case d.snapshot == nil:
 			list = append(list, &reconcile.Preview{Version: 1, Provisioner: key, Base: p.base, Head: head,
-				UnavailableReason: "cannot be previewed: AWS could not be read; the daemon's log says why"})
+				UnavailableReason: "cannot be previewed: AWS could not be read; the reason is in the daemon's log"})
 			continue
 		default:
-			in.Snapshot = l.snapshot
-			if l.err != nil {
-				stale, since = fmt.Sprintf("AWS cannot be read for %q; this is from the last look at it", key), l.since
+			in.Snapshot = d.snapshot
+			if d.err != nil {
+				stale, since = fmt.Sprintf("AWS cannot be read for %q; this preview uses the last snapshot", key),
+					d.failedSince
 			}
 		}
 		one, err := reconcile.NewPreview(in)
@@ -317,24 +336,26 @@ func (p *Previewer) compare(pr forge.PullRequest, base, merged *schema.Declarati
 	return list, stale, since, nil
 }
 
-// tell shows a page, if the pull request was not told the same already.
-func (p *Previewer) tell(ctx context.Context, pr forge.PullRequest, out page) error {
-	of := p.basisOf(pr)
-	before := p.told[pr.Number]
-	if out.body != "" && out.body != before.page.body {
-		if err := p.Board.Comment(ctx, pr.Number, out.body); err != nil {
+// post posts feedback, unless the pull request has the same already.
+func (p *Previewer) post(ctx context.Context, pr forge.PullRequest, out feedback) error {
+	in := p.inputsOf(pr)
+	last := p.posted[pr.Number]
+	if out.body != "" && out.body != last.feedback.body {
+		if err := p.Forge.Comment(ctx, pr.Number, out.body); err != nil {
 			return err
 		}
 	}
-	same := before.of.head == pr.Head && before.page.status.State == out.status.State && before.page.status.Description == out.status.Description
+	same := last.inputs.head == pr.Head && last.feedback.status.State == out.status.State &&
+		last.feedback.status.Description == out.status.Description
 	if out.body != "" && !same {
-		if err := p.Board.SetStatus(ctx, pr.Head, out.status); err != nil {
+		if err := p.Forge.SetStatus(ctx, pr.Head, out.status); err != nil {
 			return err
 		}
 	}
-	p.told[pr.Number] = told{of, out}
+	p.posted[pr.Number] = posted{in, out}
 	return nil
 }
 
-// Moved says that a directory was changed: it is looked at anew in the next round. It may be called at any time.
-func (p *Previewer) Moved() { p.moved.Store(true) }
+// DirectoryChanged marks all snapshots as outdated: the next run reads the directories again. It
+// may be called at any time.
+func (p *Previewer) DirectoryChanged() { p.directoryChanged.Store(true) }

@@ -8,42 +8,46 @@ import (
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
-// Reviews is what a forge says of merges that are done. *forge.RateLimitError when it asks for patience.
+// Reviews finds merged pull requests and their approvals. Its methods return a
+// *forge.RateLimitError when the forge limits the rate.
 type Reviews interface {
 	Merged(ctx context.Context, branch, commit string) (pr forge.PullRequest, ok bool, err error)
 	Approval(ctx context.Context, pr forge.PullRequest) (forge.Approval, error)
 }
 
-// Reviewer tells what was approved between two commits of a branch: it is a reconcile.Reviewer.
+// Reviewer finds what was approved between two commits of a branch. It implements
+// reconcile.Reviewer.
 type Reviewer struct {
 	Forge  Reviews
-	Git    *Git
+	Repo   *Repository
 	Branch string
 }
 
 var _ reconcile.Reviewer = (*Reviewer)(nil)
 
-// Approved goes back over the commits by which the branch moved. What counts of each pull request is its approved head, merged anew
-// into what the branch was before: what was pushed to it after the approval, or straight to the branch, is in none of them.
+// Approved returns what was approved in the commits after `from` up to `to`. For each pull request,
+// it merges the approved head into the parent of the merge. The result does not contain pushes
+// after the approval or direct pushes to the branch.
 func (r *Reviewer) Approved(ctx context.Context, from, to string) ([]reconcile.ReviewedMerge, error) {
-	steps, err := r.Git.steps(from, to)
+	commits, err := r.Repo.branchCommits(from, to)
 	if err != nil {
 		return nil, err
 	}
 	var out []reconcile.ReviewedMerge
-	for i := 0; i < len(steps); {
-		pr, ok, err := r.Forge.Merged(ctx, r.Branch, steps[i].commit)
+	for i := 0; i < len(commits); {
+		pr, ok, err := r.Forge.Merged(ctx, r.Branch, commits[i].commit)
 		if err != nil {
 			return nil, err
 		}
 		if !ok {
-			out = append(out, reconcile.ReviewedMerge{Name: fmt.Sprintf("commit %.7s", steps[i].commit), Why: "it came by no pull request"})
+			out = append(out, reconcile.ReviewedMerge{Name: fmt.Sprintf("commit %.7s", commits[i].commit),
+				Why: "it is not from a pull request"})
 			i++
 			continue
 		}
-		last := i // a rebased pull request is many commits
-		for last+1 < len(steps) && !steps[last].merge {
-			same, ok, err := r.Forge.Merged(ctx, r.Branch, steps[last+1].commit)
+		last := i // a rebased pull request has several commits
+		for last+1 < len(commits) && !commits[last].merge {
+			same, ok, err := r.Forge.Merged(ctx, r.Branch, commits[last+1].commit)
 			if err != nil {
 				return nil, err
 			}
@@ -52,7 +56,7 @@ func (r *Reviewer) Approved(ctx context.Context, from, to string) ([]reconcile.R
 			}
 			last++
 		}
-		merges, err := r.merges(ctx, pr, steps[last].before, steps[i].merge)
+		merges, err := r.mergeApproved(ctx, pr, commits[last].parent, commits[i].merge)
 		if err != nil {
 			return nil, err
 		}
@@ -62,11 +66,12 @@ func (r *Reviewer) Approved(ctx context.Context, from, to string) ([]reconcile.R
 	return out, nil
 }
 
-// merges works out what the approved head of a pull request comes to: on the branch as it was before the merge and, where the forge may
-// have rewritten the commits one by one, also on the branch as it was where the head left it.
-func (r *Reviewer) merges(ctx context.Context, pr forge.PullRequest, before string, merge bool) ([]reconcile.ReviewedMerge, error) {
+// mergeApproved merges the approved head of a pull request into the branch before the merge. If the
+// forge may have squashed or rebased the commits, it also merges it into the fork point.
+func (r *Reviewer) mergeApproved(ctx context.Context, pr forge.PullRequest, parent string,
+	merge bool) ([]reconcile.ReviewedMerge, error) {
 	name := fmt.Sprintf("pull request %d", pr.Number)
-	not := func(format string, args ...any) ([]reconcile.ReviewedMerge, error) {
+	notApproved := func(format string, args ...any) ([]reconcile.ReviewedMerge, error) {
 		return []reconcile.ReviewedMerge{{Name: name, Why: fmt.Sprintf(format, args...)}}, nil
 	}
 	approval, err := r.Forge.Approval(ctx, pr)
@@ -74,37 +79,37 @@ func (r *Reviewer) merges(ctx context.Context, pr forge.PullRequest, before stri
 	case err != nil:
 		return nil, err
 	case approval.Head == "":
-		return not("%s", approval.Why)
+		return notApproved("%s", approval.Why)
 	}
-	if _, err := r.Git.Describe(approval.Head); err != nil {
-		if err := r.Git.Fetch(ctx, pr.HeadRef); err != nil {
+	if _, err := r.Repo.Describe(approval.Head); err != nil {
+		if err := r.Repo.Fetch(ctx, pr.HeadRef); err != nil {
 			return nil, fmt.Errorf("fetch the head of %s: %w", name, err)
 		}
-		if _, err := r.Git.Describe(approval.Head); err != nil {
-			return not("the head that was approved, %.7s, is no longer in the repository", approval.Head)
+		if _, err := r.Repo.Describe(approval.Head); err != nil {
+			return notApproved("the approved head %.7s is no longer in the repository", approval.Head)
 		}
 	}
-	bases := []string{before}
+	bases := []string{parent}
 	if !merge {
-		fork, err := r.Git.fork(approval.Head, before)
+		forkPoint, err := r.Repo.forkPoint(approval.Head, parent)
 		if err != nil {
 			return nil, err
 		}
-		if fork != "" && fork != before {
-			bases = append(bases, fork)
+		if forkPoint != "" && forkPoint != parent {
+			bases = append(bases, forkPoint)
 		}
 	}
 	var out []reconcile.ReviewedMerge
 	for _, base := range bases {
 		m := reconcile.ReviewedMerge{Name: name}
-		if m.Base, err = r.Git.Declarations(ctx, base); err == nil {
-			m.Merged, err = r.Git.Merged(ctx, base, approval.Head, "")
+		if m.Base, err = r.Repo.Declarations(ctx, base); err == nil {
+			m.Merged, err = r.Repo.Merged(ctx, base, approval.Head, "")
 		}
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
 		if err != nil {
-			m = reconcile.ReviewedMerge{Name: name, Why: fmt.Sprintf("what was approved cannot be worked out: %v", err)}
+			m = reconcile.ReviewedMerge{Name: name, Why: "the approved changes cannot be computed: " + err.Error()}
 		}
 		out = append(out, m)
 	}

@@ -7,11 +7,13 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/seed-d64a251c/roster/internal/atomicfile"
 	"github.com/seed-d64a251c/roster/internal/forge"
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
-// WriteSnapshot puts a snapshot into dir as PROVISIONER.json, in one step. It holds people's data: only its owner may read it.
+// WriteSnapshot replaces the file PROVISIONER.json in dir atomically. Only its owner can read it,
+// because it contains personal data.
 func WriteSnapshot(dir string, s *reconcile.Snapshot) (err error) {
 	defer func() {
 		if err != nil {
@@ -25,28 +27,17 @@ func WriteSnapshot(dir string, s *reconcile.Snapshot) (err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(dir, ".tmp-*") // 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // gone already if all went well
-	_, err = f.Write(b)
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), filepath.Join(dir, s.Provisioner+".json"))
+	return atomicfile.WriteBytes(filepath.Join(dir, s.Provisioner+".json"), 0o600, b)
 }
 
-// ReadSnapshot reads what WriteSnapshot has written. reconcile.ErrSnapshot if it is something else.
+// ReadSnapshot reads a file of WriteSnapshot. The error is reconcile.ErrSnapshot if the file is not
+// a snapshot.
 func ReadSnapshot(name string) (*reconcile.Snapshot, error) {
 	b, err := os.ReadFile(name)
 	if err != nil {
 		return nil, fmt.Errorf("read snapshot: %w", err)
 	}
-	s := &reconcile.Snapshot{Ledger: reconcile.NewLedger()} // an empty half of it is not in the file
+	s := &reconcile.Snapshot{Ledger: reconcile.NewLedger()} // the file omits empty maps of the ledger
 	if err := json.Unmarshal(b, s); err != nil {
 		return nil, fmt.Errorf("read snapshot %s: %w: %w", name, reconcile.ErrSnapshot, err)
 	}
@@ -56,14 +47,14 @@ func ReadSnapshot(name string) (*reconcile.Snapshot, error) {
 	return s, nil
 }
 
-// NoBoard is a Board without pull requests, for a Previewer that only keeps snapshots.
-type NoBoard struct{}
+// NoForge is a Forge without pull requests, for a Previewer that only stores snapshots.
+type NoForge struct{}
 
 // PullRequests lists none.
-func (NoBoard) PullRequests(context.Context, string) ([]forge.PullRequest, error) { return nil, nil }
+func (NoForge) PullRequests(context.Context, string) ([]forge.PullRequest, error) { return nil, nil }
 
 // Comment does nothing.
-func (NoBoard) Comment(context.Context, int, string) error { return nil }
+func (NoForge) Comment(context.Context, int, string) error { return nil }
 
 // SetStatus does nothing.
-func (NoBoard) SetStatus(context.Context, string, forge.Status) error { return nil }
+func (NoForge) SetStatus(context.Context, string, forge.Status) error { return nil }

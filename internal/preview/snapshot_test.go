@@ -12,13 +12,13 @@ import (
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
-func TestSnapshotsAreForTheirOwnerAndComeBackWhole(t *testing.T) {
-	w := newWorld(t, "ann bob")
-	decls, err := w.declarations(t.Context(), w.sees)
+func TestSnapshotIsPrivateAndReadBackUnchanged(t *testing.T) {
+	e := newEnv(t, "ann bob")
+	decls, err := e.declarations(t.Context(), e.applied)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := w.look(t.Context(), decls.Provisioners["aws"])
+	s, err := e.readDirectory(t.Context(), decls.Provisioners["aws"])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +31,7 @@ func TestSnapshotsAreForTheirOwnerAndComeBackWhole(t *testing.T) {
 	name := filepath.Join(dir, "aws.json")
 	info, err := os.Stat(name)
 	if err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("%v, %v; want a file for its owner alone", info.Mode(), err)
+		t.Errorf("%v, %v; want a file with mode 0600", info.Mode(), err)
 	}
 	if names, err := os.ReadDir(dir); err != nil || len(names) != 1 {
 		t.Errorf("%v, %v in the folder; want the one file", names, err)
@@ -45,9 +45,10 @@ func TestSnapshotsAreForTheirOwnerAndComeBackWhole(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoSnapshotIsRefused(t *testing.T) {
+func TestReadSnapshotRejectsOtherFiles(t *testing.T) {
 	for _, test := range []struct{ name, text string }{
-		{"not JSON", "users:"}, {"a plan", `{"version": 1, "plans": []}`}, {"of a later version", `{"version": 2, "provisioner": "aws"}`}, {"empty", ""},
+		{"not JSON", "users:"}, {"a plan", `{"version": 1, "plans": []}`},
+		{"of a later version", `{"version": 2, "provisioner": "aws"}`}, {"empty", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			name := filepath.Join(t.TempDir(), "s.json")
@@ -55,11 +56,11 @@ func TestWhatIsNoSnapshotIsRefused(t *testing.T) {
 				t.Fatal(err)
 			}
 			if _, err := ReadSnapshot(name); !errors.Is(err, reconcile.ErrSnapshot) {
-				t.Errorf("%v; want that it is no snapshot", err)
+				t.Errorf("%v; want reconcile.ErrSnapshot", err)
 			}
 		})
 	}
 	if _, err := ReadSnapshot(filepath.Join(t.TempDir(), "absent")); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("%v; want that it does not exist", err)
+		t.Errorf("%v; want fs.ErrNotExist", err)
 	}
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // Explainer answers why a user or group ("user", "group") is in AWS as it is, for one provisioner or, with "", for all: fs.ErrNotExist when
-// nobody is named so, reconcile.ErrAmbiguous when several are.
+// nobody is named so, explain.ErrAmbiguous when several are.
 type Explainer func(ctx context.Context, kind, word, provisioner string) ([]*explain.Explanation, error)
 
 // explains adds the routes of an explainer.

@@ -1,0 +1,205 @@
+package preview
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/seed-d64a251c/roster/internal/gitrepo"
+	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/schema"
+)
+
+// Repository is the repository of declarations. It computes merges without moving a branch.
+type Repository struct {
+	Repo *gitrepo.Repo // a mirror
+	Path string        // of the declarations in the repository; "" or "." means the root
+	// Declarations loads a commit. The error is schema.Problems if it is invalid.
+	Declarations func(ctx context.Context, commit string) (*schema.Declarations, error)
+	// Load reads and checks a tree; nil means schema.Load.
+	Load func(fs.FS) (*schema.Declarations, error)
+	// Check returns what the daemon's policy forbids; nil allows everything.
+	Check func(*schema.Declarations) schema.Problems
+}
+
+// Fetch updates references. It ignores references that the remote does not have.
+func (r *Repository) Fetch(ctx context.Context, refs ...string) error {
+	err := r.Repo.Fetch(ctx, refs...)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// Tip fetches a branch and returns its commit.
+func (r *Repository) Tip(ctx context.Context, branch string) (reconcile.CommitRef, error) {
+	if err := r.Repo.Fetch(ctx, branch); err != nil {
+		return reconcile.CommitRef{}, err
+	}
+	h, err := r.Repo.Resolve("refs/heads/" + branch)
+	if err != nil {
+		return reconcile.CommitRef{}, err
+	}
+	c, err := r.Describe(h.String())
+	c.Branch = branch
+	return c, err
+}
+
+// Describe returns the subject, author and time of a commit. The error is fs.ErrNotExist if the
+// repository does not have it.
+func (r *Repository) Describe(commit string) (reconcile.CommitRef, error) {
+	h, err := r.Repo.Resolve(commit)
+	if err != nil {
+		return reconcile.CommitRef{}, err
+	}
+	c, err := r.Repo.Commit(h)
+	if err != nil {
+		return reconcile.CommitRef{}, err
+	}
+	subject, _, _ := strings.Cut(strings.TrimSpace(c.Message), "\n")
+	return reconcile.CommitRef{ID: h.String(), Subject: subject, Author: c.Author.Name + " <" + c.Author.Email + ">",
+		Time: c.Author.When.UTC()}, nil
+}
+
+// Merged loads the result of merging head into base. mergeRef, if not empty, is the forge's test
+// merge; it is used if its parents are exactly base and head. The error is a *gitrepo.ConflictError
+// if there are conflicts, and schema.Problems if the result is invalid.
+func (r *Repository) Merged(ctx context.Context, base, head, mergeRef string) (*schema.Declarations, error) {
+	ours, err := gitrepo.ParseHash(base)
+	if err != nil {
+		return nil, err
+	}
+	theirs, err := gitrepo.ParseHash(head)
+	if err != nil {
+		return nil, err
+	}
+	tree, err := r.testMerge(ours, theirs, mergeRef)
+	if err != nil {
+		return nil, err
+	}
+	if tree == nil {
+		if tree, err = r.Repo.Merge(ctx, ours, theirs); err != nil {
+			return nil, err
+		}
+	}
+	if r.Path != "" && r.Path != "." {
+		if tree, err = fs.Sub(tree, r.Path); err != nil {
+			return nil, err
+		}
+	}
+	load := r.Load
+	if load == nil {
+		load = schema.Load
+	}
+	decls, err := load(tree)
+	if err != nil {
+		return nil, err
+	}
+	if r.Check != nil {
+		if problems := r.Check(decls); len(problems) > 0 {
+			return nil, problems
+		}
+	}
+	return decls, nil
+}
+
+// testMerge returns the tree of a merge commit with exactly these parents, or nil.
+func (r *Repository) testMerge(ours, theirs gitrepo.Hash, ref string) (fs.FS, error) {
+	if ref == "" {
+		return nil, nil
+	}
+	h, err := r.Repo.Resolve(ref)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	c, err := r.Repo.Commit(h)
+	if err != nil || !slices.Equal(c.Parents, []gitrepo.Hash{ours, theirs}) {
+		return nil, err
+	}
+	return r.Repo.FS(h, "")
+}
+
+// branchCommit is a commit on the branch's first-parent history.
+type branchCommit struct {
+	commit, parent string
+	merge          bool // it has a second parent
+}
+
+// maxBranchCommits is the number of commits that a review examines.
+const maxBranchCommits = 500
+
+// branchCommits lists the commits after `from` up to `to`, newest first. It follows first parents
+// only.
+func (r *Repository) branchCommits(from, to string) ([]branchCommit, error) {
+	var out []branchCommit
+	for at := to; at != from; {
+		h, err := gitrepo.ParseHash(at)
+		if err != nil {
+			return nil, err
+		}
+		c, err := r.Repo.Commit(h)
+		if err != nil {
+			return nil, err
+		}
+		if len(c.Parents) == 0 {
+			return nil, fmt.Errorf("%.7s is not an ancestor of %.7s: was the branch force-pushed?", from, to)
+		}
+		if len(out) == maxBranchCommits {
+			return nil, fmt.Errorf("more than %d commits since %.7s, which was last applied", maxBranchCommits, from)
+		}
+		out = append(out, branchCommit{at, c.Parents[0].String(), len(c.Parents) > 1})
+		at = c.Parents[0].String()
+	}
+	return out, nil
+}
+
+// forkPoint returns the commit of the branch at which head was forked, or "" if it is ambiguous.
+func (r *Repository) forkPoint(head, branch string) (string, error) {
+	h, err := gitrepo.ParseHash(head)
+	if err != nil {
+		return "", err
+	}
+	b, err := gitrepo.ParseHash(branch)
+	if err != nil {
+		return "", err
+	}
+	own := map[gitrepo.Hash]bool{}
+	var parents []gitrepo.Hash
+	for c, err := range r.Repo.Log(h, b) {
+		if err != nil {
+			return "", err
+		}
+		own[c.Hash] = true
+		parents = append(parents, c.Parents...)
+	}
+	parents = slices.DeleteFunc(parents, func(p gitrepo.Hash) bool { return own[p] })
+	newest := ""
+	// If the branch was merged into head, there are several parents. The newest has all others as
+	// ancestors.
+	for _, p := range parents {
+		if newest == "" {
+			newest = p.String()
+			continue
+		}
+		n, err := gitrepo.ParseHash(newest)
+		if err != nil {
+			return "", err
+		}
+		if after, err := r.Repo.IsAncestor(n, p); err != nil {
+			return "", err
+		} else if after {
+			newest = p.String()
+			continue
+		}
+		if before, err := r.Repo.IsAncestor(p, n); err != nil || !before {
+			return "", err
+		}
+	}
+	return newest, nil
+}
