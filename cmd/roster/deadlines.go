@@ -95,7 +95,7 @@ func (w *workspace) deadlines(decls *schema.Declarations, commit reconcile.Commi
 			return nil, fmt.Errorf("read commit %.7s: %w", commit.ID, err)
 		}
 	}
-	list := deadline.Of(decls)
+	list := deadline.Declared(decls)
 	for _, d := range samlmeta.Deadlines(decls, tree) {
 		kind := deadline.Certificate
 		if d.Kind == samlmeta.ServiceProviderMetadata || d.Kind == samlmeta.IdentityProviderMetadata {

@@ -19,7 +19,7 @@ func TestStages(t *testing.T) {
 		left  time.Duration
 		stage int // -1: none
 	}{
-		{"far away", Token, 91 * day, -1},
+		{"long before", Token, 91 * day, -1},
 		{"ninety days before", Token, 90 * day, 90},
 		{"a moment more than sixty days before", Token, 60*day + 1, 90},
 		{"sixty days before", Token, 60 * day, 60},
@@ -29,10 +29,10 @@ func TestStages(t *testing.T) {
 		{"a moment before", Token, 1, 1},
 		{"at the end", Token, 0, 0},
 		{"long ago", Token, -1000 * day, 0},
-		{"people come and go", Membership, 60 * day, -1},
-		{"people go soon", Validity, 30 * day, 30},
-		{"an approval is for a day", Approval, 2 * day, -1},
-		{"a pause ends within a week", Pause, 7 * day, 7},
+		{"a membership, long before", Membership, 60 * day, -1},
+		{"a user's validity, thirty days before", Validity, 30 * day, 30},
+		{"an approval, two days before", Approval, 2 * day, -1},
+		{"a pause, seven days before", Pause, 7 * day, 7},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			stage, ok := Deadline{Kind: test.kind, EndsAt: now.Add(test.left)}.Stage(now)
@@ -47,13 +47,14 @@ func TestStages(t *testing.T) {
 }
 
 func TestText(t *testing.T) {
-	d := Deadline{Kind: Token, Subject: `provisioner "aws"`, Consequence: "nobody is added"}
+	d := Deadline{Kind: Token, Subject: `provisioner "aws"`, Consequence: "no user is added"}
 	for left, want := range map[time.Duration]string{
-		50 * time.Hour:    `the SCIM token of provisioner "aws" ends in 2 days, on 2026-11-27 14:00 UTC; then nobody is added`,
-		25 * time.Hour:    `the SCIM token of provisioner "aws" ends in 1 day, on 2026-11-26 13:00 UTC; then nobody is added`,
-		30 * time.Minute:  `the SCIM token of provisioner "aws" ends in less than a day, on 2026-11-25 12:30 UTC; then nobody is added`,
-		-30 * time.Minute: `the SCIM token of provisioner "aws" ended on 2026-11-25 11:30 UTC: nobody is added`,
+		50 * time.Hour:    "ends in 2 days, on 2026-11-27 14:00 UTC; then no user is added",
+		25 * time.Hour:    "ends in 1 day, on 2026-11-26 13:00 UTC; then no user is added",
+		30 * time.Minute:  "ends in less than a day, on 2026-11-25 12:30 UTC; then no user is added",
+		-30 * time.Minute: "ended on 2026-11-25 11:30 UTC: no user is added",
 	} {
+		want = `the SCIM token of provisioner "aws" ` + want
 		d.EndsAt = now.Add(left)
 		if have := d.Text(now); have != want {
 			t.Errorf("%s before:\n%s\nwant\n%s", left, have, want)
@@ -61,34 +62,42 @@ func TestText(t *testing.T) {
 	}
 }
 
-const organisation = `package roster
-users: "u-1": {userId: "a", firstName: "A", lastName: "B", email: "a@example.com", state: "ACTIVE", validUntil: "2026-12-10"}
+const declarations = `package roster
+users: "u-1": {userId: "a", firstName: "A", lastName: "B", email: "a@example.com", state: "ACTIVE"}
+users: "u-1": validUntil: "2026-12-10"
 users: "u-2": {userId: "b", firstName: "A", lastName: "B", email: "b@example.com", state: "ACTIVE"}
 groups: "g": {displayName: "G", members: "u-1": {}, members: "u-2": {until: "2026-12-01", reason: "x"}}
-mappings: "aws": {user: #User, scim: {userName: user.email, displayName: user.userId, name: {givenName: user.firstName, familyName: user.lastName}, active: user.state == "ACTIVE"}}
+mappings: "aws": {user: #User, scim: {
+	userName: user.email, displayName: user.userId, active: user.state == "ACTIVE"
+	name: {givenName: user.firstName, familyName: user.lastName}
+}}
 apps: "aws": {displayName: "AWS", saml: serviceProviderMetadata: "sp.xml", saml: identityProvider: {
-	entityID: "https://login.example.com/idp", singleSignOn: post: "https://login.example.com/sso", domains: ["login.example.com"]
+	entityID: "https://login.example.com/idp", domains: ["login.example.com"]
+	singleSignOn: post: "https://login.example.com/sso"
 	signing: "2026": {certificate: "idp.crt", phase: "active"}
 }}
 provisioners: "aws": {
 	app: "aws", mapping: "aws", groups: ["g"], tokenExpires: "2027-01-31", paused: {reason: "x", until: "2026-11-30"}
-	endpoint: "https://scim.us-east-1.amazonaws.com/11111111-1111-4111-8111-111111111111/scim/v2", auth: token: env: "ROSTER_T"
+	endpoint: "https://scim.us-east-1.amazonaws.com/11111111-1111-4111-8111-111111111111/scim/v2"
+	auth: token: env: "ROSTER_T"
 }
 provisioners: "other": {
 	app: "other", mapping: "aws", groups: ["g"], tokenExpires: "2026-11-01"
-	endpoint: "https://scim.us-east-1.amazonaws.com/22222222-2222-4222-8222-222222222222/scim/v2", auth: token: env: "ROSTER_T"
+	endpoint: "https://scim.us-east-1.amazonaws.com/22222222-2222-4222-8222-222222222222/scim/v2"
+	auth: token: env: "ROSTER_T"
 }
 apps: "other": displayName: "Other"
 `
 
-func TestListOfAnOrganisation(t *testing.T) {
-	tree := fstest.MapFS{"all.cue": {Data: []byte(organisation)}, "idp.crt": {}, "sp.xml": {}}
+func TestDeadlinesOfDeclarations(t *testing.T) {
+	tree := fstest.MapFS{"all.cue": {Data: []byte(declarations)}, "idp.crt": {}, "sp.xml": {}}
 	d, err := schema.Load(tree)
 	if err != nil {
 		t.Fatal(err)
 	}
-	certificate := Deadline{Kind: Certificate, Subject: `app "aws", "2026"`, Owner: "aws", Path: `apps."aws".saml`, EndsAt: now.AddDate(0, 0, 20), Consequence: "sign-ins are refused"}
-	list := append(Of(d), certificate)
+	certificate := Deadline{Kind: Certificate, Subject: `app "aws", "2026"`, Owner: "aws", Path: `apps."aws".saml`,
+		EndsAt: now.AddDate(0, 0, 20), Consequence: "AWS rejects sign-ins"}
+	list := append(Declared(d), certificate)
 	Sort(list)
 	var have []string
 	for _, e := range list {
@@ -104,16 +113,18 @@ func TestListOfAnOrganisation(t *testing.T) {
 		t.Errorf("the list is\n%s\nwant\n%s", got, want)
 	}
 	notices := strings.Join(Notices(list, d.Provisioners["aws"], now), "\n")
-	for _, part := range []string{`the pause of provisioner "aws" ends in 5 days`, `the certificate of app "aws", "2026" ends in 20 days`,
-		`the SCIM token of provisioner "aws" ends in 67 days`, "2 memberships or validities end within 30 days"} {
+	for _, part := range []string{`the pause of provisioner "aws" ends in 5 days`,
+		`the certificate of app "aws", "2026" ends in 20 days`,
+		`the SCIM token of provisioner "aws" ends in 67 days`, "2 end dates of users and memberships within 30 days"} {
 		if !strings.Contains(notices, part) {
 			t.Errorf("the notices are\n%s\nwant %q", notices, part)
 		}
 	}
 	if strings.Contains(notices, "other") {
-		t.Errorf("the notices tell of another provisioner:\n%s", notices)
+		t.Errorf("the notices contain another provisioner:\n%s", notices)
 	}
-	if other := Notices(list, d.Provisioners["other"], now); len(other) != 2 || !strings.Contains(other[0], "ended on 2026-11-02 00:00 UTC: AWS refuses every call") {
+	if other := Notices(list, d.Provisioners["other"], now); len(other) != 2 ||
+		!strings.Contains(other[0], "ended on 2026-11-02 00:00 UTC: AWS rejects every call") {
 		t.Errorf("the notices of the other are %q", other)
 	}
 }
