@@ -74,13 +74,13 @@ func (a *app) serve(ctx context.Context, s *service, started func(address string
 	}
 	commits, pulls := make(bell, 1), make(bell, 1)
 	d := &daemon.Daemon{Head: func(ctx context.Context) (reconcile.CommitRef, error) { return w.newest(ctx, s.branch) }, Load: w.load, Deadlines: w.deadlines, Runner: runner,
-		Poll: s.poll, Jitter: s.jitter, Log: w.log, Wake: commits}
+		PollInterval: s.poll, Jitter: s.jitter, Log: w.log, Trigger: commits}
 	failed := make(chan error, 1)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	previewing := func() {}
 	if previewer := w.previews(s, host, runner, pulls); previewer != nil {
-		d.Done = func(_ string, result *run.Result, _ error) {
+		d.RunEnded = func(_ string, result *run.Result, _ error) {
 			if result != nil && result.Report != nil && result.Report.Counts.Done > 0 {
 				previewer.DirectoryChanged()
 				pulls.ring()

@@ -126,7 +126,7 @@ func (v *vigil) watch(token string) {
 	memory := w.remember()
 	runner.Cache, memory.Now = memory, now
 	d := &daemon.Daemon{Head: func(ctx context.Context) (reconcile.CommitRef, error) { return w.newest(ctx, "main") }, Load: w.load, Deadlines: w.deadlines, Runner: runner,
-		Poll: time.Hour, Log: w.log, Wake: v.wake, Done: func(_ string, result *run.Result, err error) {
+		PollInterval: time.Hour, Log: w.log, Trigger: v.wake, RunEnded: func(_ string, result *run.Result, err error) {
 			e := ended{err: err}
 			if result != nil && result.Report != nil {
 				e.outcome = result.Report.Outcome

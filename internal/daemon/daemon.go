@@ -1,5 +1,6 @@
-// Package daemon keeps directories as declared: it polls a repository, runs each provisioner at every new commit and on its schedule,
-// and lets a newer commit supersede a run under way. It decides when to run, never what to change.
+// Package daemon polls a repository and runs each provisioner for every new commit and on its
+// schedule. A newer commit supersedes the current run. The package decides when to run, and never
+// what to change.
 package daemon
 
 import (
@@ -16,64 +17,67 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// Daemon is one repository under watch. All fields but the optional ones are required before Run.
+// Daemon applies one repository. Fields are required before Run unless their comment says
+// otherwise.
 type Daemon struct {
-	// Head asks the repository for the newest commit.
+	// Head fetches the newest commit of the branch.
 	Head func(context.Context) (reconcile.CommitRef, error)
-	// Load reads and checks a commit: schema.Problems if it is invalid.
+	// Load reads and checks a commit. The error is schema.Problems if it is invalid.
 	Load func(ctx context.Context, commit string) (*schema.Declarations, error)
-	// Deadlines lists what ends by a commit's declarations and files; nil lists nothing.
+	// Deadlines lists the deadlines of a commit's declarations and files; nil means none.
 	Deadlines func(decls *schema.Declarations, commit reconcile.CommitRef) ([]deadline.Deadline, error)
-	// Runner carries a run out.
+	// Runner executes the runs.
 	Runner *run.Runner
-	// Poll is how often Head is asked, with a tenth of jitter; after errors up to ten times as long.
-	Poll time.Duration
-	// Jitter is how much later than scheduled a run may begin.
+	// PollInterval is the time between two polls, plus up to a tenth of jitter. Consecutive errors
+	// make it up to ten times as long.
+	PollInterval time.Duration
+	// Jitter is the maximum delay of a scheduled run.
 	Jitter time.Duration
 	Log    *slog.Logger
-	// Wake, if set, makes the next poll come at once.
-	Wake <-chan struct{}
-	// Done, if set, is told of each run that came to a report or an error.
-	Done func(provisioner string, result *run.Result, err error)
+	// Trigger, if set, starts the next poll immediately.
+	Trigger <-chan struct{}
+	// RunEnded, if set, is called after each run that has a report or an error.
+	RunEnded func(provisioner string, result *run.Result, err error)
 
-	mu      sync.Mutex
-	commit  reconcile.CommitRef  // the newest seen
-	decls   *schema.Declarations // of the newest valid commit
-	valid   reconcile.CommitRef
-	invalid error // why the newest commit is not the valid one
-	polled  time.Time
-	pollErr error
-	workers map[string]*worker
-	last    map[string]Last
-	ends    []deadline.Deadline // of the newest valid commit
-	warned  map[string]int      // the stage that was last warned of, by path
+	mu        sync.Mutex
+	commit    reconcile.CommitRef  // the newest commit
+	decls     *schema.Declarations // of the newest valid commit
+	valid     reconcile.CommitRef  // the newest valid commit
+	invalid   error                // of the newest commit, if it is invalid
+	polled    time.Time
+	pollErr   error
+	workers   map[string]*worker
+	lastRuns  map[string]LastRun
+	deadlines []deadline.Deadline // of the newest valid commit
+	logged    map[string]int      // the stage of the last logged warning, by path
 }
 
-// Last is how a provisioner's last run went.
-type Last struct {
+// LastRun is the result of a provisioner's last run.
+type LastRun struct {
 	Report *reconcile.Report `json:"report,omitempty"`
 	Error  string            `json:"error,omitempty"`
 	Time   time.Time         `json:"time"`
 }
 
-// State is what the daemon knows, for people.
+// State is the daemon's state for pages, metrics and the API.
 type State struct {
 	NewestCommit  reconcile.CommitRef `json:"newestCommit"`
 	ValidCommit   reconcile.CommitRef `json:"validCommit"`
 	InvalidReason string              `json:"invalidReason,omitempty"`
 	PolledAt      time.Time           `json:"polledAt,omitzero"`
 	PollError     string              `json:"pollError,omitempty"`
-	Provisioners  map[string]Last     `json:"provisioners"`
-	// Deadlines are those that a warning is due for; Ends are all but people's.
-	Deadlines []deadline.Deadline `json:"deadlines,omitempty"`
-	Ends      []deadline.Deadline `json:"-"`
+	Provisioners  map[string]LastRun  `json:"provisioners"`
+	// DueDeadlines are the deadlines with a due warning.
+	DueDeadlines []deadline.Deadline `json:"deadlines,omitempty"`
+	// AllDeadlines has every deadline except those of memberships and users.
+	AllDeadlines []deadline.Deadline `json:"-"`
 }
 
-// State returns a copy.
+// State returns a copy of the state.
 func (d *Daemon) State() State {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	s := State{NewestCommit: d.commit, ValidCommit: d.valid, PolledAt: d.polled, Provisioners: map[string]Last{}}
+	s := State{NewestCommit: d.commit, ValidCommit: d.valid, PolledAt: d.polled, Provisioners: map[string]LastRun{}}
 	if d.invalid != nil {
 		s.InvalidReason = d.invalid.Error()
 	}
@@ -81,27 +85,27 @@ func (d *Daemon) State() State {
 		s.PollError = d.pollErr.Error()
 	}
 	for key := range d.workers {
-		s.Provisioners[key] = d.last[key]
+		s.Provisioners[key] = d.lastRuns[key]
 	}
-	s.Deadlines = deadline.Due(d.ends, d.Runner.Clock())
-	for _, e := range d.ends {
+	s.DueDeadlines = deadline.Due(d.deadlines, d.Runner.Clock())
+	for _, e := range d.deadlines {
 		if e.Kind != deadline.Membership && e.Kind != deadline.Validity {
-			s.Ends = append(s.Ends, e)
+			s.AllDeadlines = append(s.AllDeadlines, e)
 		}
 	}
 	return s
 }
 
-// Run watches until the context ends, then waits for the calls in flight and their reports.
+// Run works until the context ends. Then it waits for the calls in flight and their reports.
 func (d *Daemon) Run(ctx context.Context) error {
 	d.mu.Lock()
-	d.workers, d.last = map[string]*worker{}, map[string]Last{}
+	d.workers, d.lastRuns = map[string]*worker{}, map[string]LastRun{}
 	d.mu.Unlock()
 	var running sync.WaitGroup
 	defer running.Wait()
 	for failures := 0; ; {
 		err := d.poll(ctx, &running)
-		d.warn()
+		d.logDeadlines()
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -111,17 +115,17 @@ func (d *Daemon) Run(ctx context.Context) error {
 		} else {
 			failures = 0
 		}
-		wait := d.Poll * time.Duration(min(10, 1+failures))
+		wait := d.PollInterval * time.Duration(min(10, 1+failures))
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-d.Wake:
+		case <-d.Trigger:
 		case <-time.After(wait + rand.N(max(1, wait/10))):
 		}
 	}
 }
 
-// poll asks for the newest commit and, if there is one, hands it to the workers.
+// poll fetches the newest commit. If it is new, poll assigns it to the workers.
 func (d *Daemon) poll(ctx context.Context, running *sync.WaitGroup) error {
 	head, err := d.Head(ctx)
 	d.mu.Lock()
@@ -134,22 +138,23 @@ func (d *Daemon) poll(ctx context.Context, running *sync.WaitGroup) error {
 	decls, err := d.Load(ctx, head.ID)
 	var problems schema.Problems
 	if err != nil && !errors.As(err, &problems) {
-		return err // not read: asked for again at the next poll
+		return err // the next poll tries again
 	}
 	var removed map[string]*schema.Provisioner
 	if err == nil {
 		var failed error
 		if removed, failed = d.Runner.Removed(ctx, decls); removed == nil {
 			return failed
-		} else if failed != nil { // the others go on
-			d.Log.Error("a provisioner that is no longer declared is left alone", "error", failed)
+		} else if failed != nil { // the other provisioners continue
+			d.Log.Error("a provisioner that is no longer declared is not changed", "error", failed)
 		}
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.commit, d.invalid = head, err
 	if err != nil {
-		d.Log.Error("commit refused: the declarations are invalid", "commit", head.ID, "problems", len(problems), "first", problems[0].String())
+		d.Log.Error("commit refused: the declarations are invalid", "commit", head.ID, "problems", len(problems),
+			"first", problems[0].String())
 		for _, w := range d.workers {
 			w.refuse(head, err)
 		}
@@ -157,28 +162,29 @@ func (d *Daemon) poll(ctx context.Context, running *sync.WaitGroup) error {
 	}
 	d.Log.Info("new commit", "commit", head.ID, "subject", head.Subject)
 	d.decls, d.valid = decls, head
-	d.ends = nil
+	d.deadlines = nil
 	if d.Deadlines != nil {
-		if d.ends, err = d.Deadlines(decls, head); err != nil {
-			d.Log.Error("deadlines are not known", "commit", head.ID, "error", err)
+		if d.deadlines, err = d.Deadlines(decls, head); err != nil {
+			d.Log.Error("cannot list deadlines", "commit", head.ID, "error", err)
 		}
 	}
 	for key, p := range decls.Provisioners {
 		d.worker(ctx, key, running).assign(p, decls, head)
 	}
 	for key, p := range removed {
-		d.Log.Warn("provisioner is no longer declared: what its people lose is held for approval", "provisioner", key)
+		d.Log.Warn("provisioner is no longer declared: the removal of its access is held for approval",
+			"provisioner", key)
 		d.worker(ctx, key, running).assign(p, decls, head)
 	}
 	for key, w := range d.workers {
 		if decls.Provisioners[key] == nil && removed[key] == nil {
-			w.retire()
+			w.deactivate()
 		}
 	}
 	return nil
 }
 
-// worker returns the worker of a provisioner, started if it is new. d.mu is held.
+// worker returns the worker of a provisioner and starts it if it is new. The caller holds d.mu.
 func (d *Daemon) worker(ctx context.Context, key string, running *sync.WaitGroup) *worker {
 	w := d.workers[key]
 	if w == nil {
@@ -189,39 +195,42 @@ func (d *Daemon) worker(ctx context.Context, key string, running *sync.WaitGroup
 	return w
 }
 
-// warn logs each deadline once at each stage, and again when the daemon starts anew.
-func (d *Daemon) warn() {
+// logDeadlines logs each deadline once per stage. After a restart, it logs the current stage again.
+func (d *Daemon) logDeadlines() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	now, before := d.Runner.Clock(), d.warned
-	d.warned = map[string]int{} // what is no longer due is forgotten
-	for _, e := range deadline.Due(d.ends, now) {
+	now, previous := d.Runner.Clock(), d.logged
+	d.logged = map[string]int{} // without the deadlines that are no longer due
+	for _, e := range deadline.Due(d.deadlines, now) {
 		stage, _ := e.Stage(now)
-		d.warned[e.Path] = stage
-		if said, ok := before[e.Path]; ok && said == stage {
+		d.logged[e.Path] = stage
+		if last, ok := previous[e.Path]; ok && last == stage {
 			continue
 		}
 		level := slog.LevelWarn
-		if stage == 0 && e.Kind != deadline.Membership && e.Kind != deadline.Validity { // that people leave is what was wanted
+		// The end of a membership or of a user's validity is intended, so it is not an error.
+		if stage == 0 && e.Kind != deadline.Membership && e.Kind != deadline.Validity {
 			level = slog.LevelError
 		}
-		d.Log.Log(context.Background(), level, "deadline", "text", e.Text(now), "path", e.Path, "at", e.Pos.String(), "days", stage)
+		d.Log.Log(context.Background(), level, "deadline", "text", e.Text(now), "path", e.Path, "at", e.Pos.String(),
+			"days", stage)
 	}
 }
 
-// notices are the deadlines that a run of a provisioner repeats.
+// notices returns the warnings of deadlines for a run of a provisioner.
 func (d *Daemon) notices(p *schema.Provisioner) []string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return deadline.Notices(d.ends, p, d.Runner.Clock())
+	return deadline.Notices(d.deadlines, p, d.Runner.Clock())
 }
 
 func (d *Daemon) finished(key string, result *run.Result, err error) {
-	last := Last{Time: d.Runner.Clock()}
+	last := LastRun{Time: d.Runner.Clock()}
 	if result != nil && result.Report != nil {
 		last.Report = result.Report
-		d.Log.Info("run ended", "provisioner", key, "outcome", result.Report.Outcome, "done", result.Report.Counts.Done, "held", result.Report.Counts.Held,
-			"failed", result.Report.Counts.Failed, "audit", result.Receipt.Commit)
+		d.Log.Info("run ended", "provisioner", key, "outcome", result.Report.Outcome,
+			"done", result.Report.Counts.Done, "held", result.Report.Counts.Held, "failed", result.Report.Counts.Failed,
+			"audit", result.Receipt.Commit)
 	}
 	if err != nil {
 		last.Error = err.Error()
@@ -232,9 +241,9 @@ func (d *Daemon) finished(key string, result *run.Result, err error) {
 		}
 	}
 	d.mu.Lock()
-	d.last[key] = last
+	d.lastRuns[key] = last
 	d.mu.Unlock()
-	if d.Done != nil {
-		d.Done(key, result, err)
+	if d.RunEnded != nil {
+		d.RunEnded(key, result, err)
 	}
 }

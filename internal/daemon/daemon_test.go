@@ -23,38 +23,38 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// forge is a repository whose newest commit tests set.
-type forge struct {
+// fakeRepository is a repository with the commits that a test pushes.
+type fakeRepository struct {
 	mu      sync.Mutex
 	commits []string // declarations by commit number
-	down    error
-	asked   int
+	err     error    // of polls
+	polls   int
 }
 
-func (f *forge) push(declarations string) {
+func (f *fakeRepository) push(declarations string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.commits = append(f.commits, declarations)
 }
 
-func (f *forge) fail(err error) {
+func (f *fakeRepository) fail(err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.down, f.asked = err, 0
+	f.err, f.polls = err, 0
 }
 
-func (f *forge) head(context.Context) (reconcile.CommitRef, error) {
+func (f *fakeRepository) head(context.Context) (reconcile.CommitRef, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.asked++
-	if f.down != nil {
-		return reconcile.CommitRef{}, f.down
+	f.polls++
+	if f.err != nil {
+		return reconcile.CommitRef{}, f.err
 	}
 	n := len(f.commits) - 1
 	return reconcile.CommitRef{ID: fmt.Sprint(n), Subject: fmt.Sprintf("commit %d", n)}, nil
 }
 
-func (f *forge) Declarations(_ context.Context, commit string) (*schema.Declarations, error) {
+func (f *fakeRepository) Declarations(_ context.Context, commit string) (*schema.Declarations, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var n int
@@ -64,17 +64,17 @@ func (f *forge) Declarations(_ context.Context, commit string) (*schema.Declarat
 	return schema.Load(fstest.MapFS{"roster.cue": {Data: []byte(f.commits[n])}})
 }
 
-func (f *forge) IsAncestor(context.Context, string, string) (bool, error) { return true, nil }
+func (f *fakeRepository) IsAncestor(context.Context, string, string) (bool, error) { return true, nil }
 
-// book keeps the conclusions of runs.
-type book struct {
+// fakeAudit stores the reports of runs.
+type fakeAudit struct {
 	mu      sync.Mutex
 	reports []*reconcile.Report
 	status  *reconcile.Status
 	ledger  *reconcile.Ledger
 }
 
-func (b *book) Past(context.Context, string) (*reconcile.AuditState, error) {
+func (b *fakeAudit) Past(context.Context, string) (*reconcile.AuditState, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	past := &reconcile.AuditState{Status: b.status, Ledger: reconcile.NewLedger()}
@@ -84,7 +84,7 @@ func (b *book) Past(context.Context, string) (*reconcile.AuditState, error) {
 	return past, nil
 }
 
-func (b *book) Provisioners(context.Context) ([]string, error) {
+func (b *fakeAudit) Provisioners(context.Context) ([]string, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.status == nil {
@@ -93,23 +93,23 @@ func (b *book) Provisioners(context.Context) ([]string, error) {
 	return []string{b.status.Provisioner}, nil
 }
 
-func (b *book) HeldReport(context.Context, string, string) (*reconcile.Report, error) {
+func (b *fakeAudit) HeldReport(context.Context, string, string) (*reconcile.Report, error) {
 	return nil, fs.ErrNotExist
 }
 
-func (b *book) Intend(context.Context, reconcile.Intent) error { return nil }
-func (b *book) Begin(reconcile.Entry) error                    { return nil }
-func (b *book) End(reconcile.Entry) error                      { return nil }
+func (b *fakeAudit) Intend(context.Context, reconcile.Intent) error { return nil }
+func (b *fakeAudit) Begin(reconcile.Entry) error                    { return nil }
+func (b *fakeAudit) End(reconcile.Entry) error                      { return nil }
 
-func (b *book) Conclude(_ context.Context, c reconcile.Conclusion) (reconcile.Receipt, error) {
+func (b *fakeAudit) Conclude(_ context.Context, c reconcile.Conclusion) (reconcile.Receipt, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.reports, b.status, b.ledger = append(b.reports, c.Report), c.Status, c.Ledger
 	return reconcile.Receipt{Commit: "c"}, nil
 }
 
-// told lists the runs: trigger, commit and outcome.
-func (b *book) told() []string {
+// runs lists the runs: trigger, commit and outcome.
+func (b *fakeAudit) runs() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var out []string
@@ -119,17 +119,17 @@ func (b *book) told() []string {
 	return out
 }
 
-// people is a directory of users alone.
-type people struct {
-	reconcile.Directory // what is not called here
-	enter               func()
+// fakeDirectory is a directory that has only users.
+type fakeDirectory struct {
+	reconcile.Directory // for the methods that no test calls
+	onCreate            func()
 
 	mu    sync.Mutex
 	users []reconcile.RemoteUser
 	reads int
 }
 
-func (p *people) Users(context.Context) iter.Seq2[reconcile.RemoteUser, error] {
+func (p *fakeDirectory) Users(context.Context) iter.Seq2[reconcile.RemoteUser, error] {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.reads++
@@ -143,13 +143,15 @@ func (p *people) Users(context.Context) iter.Seq2[reconcile.RemoteUser, error] {
 	}
 }
 
-func (p *people) Groups(context.Context) iter.Seq2[reconcile.RemoteGroup, error] {
+func (p *fakeDirectory) Groups(context.Context) iter.Seq2[reconcile.RemoteGroup, error] {
 	return func(func(reconcile.RemoteGroup, error) bool) {}
 }
 
-func (p *people) CreateUser(_ context.Context, a reconcile.Attributes) (reconcile.RemoteUser, reconcile.CallReceipt, error) {
-	if p.enter != nil {
-		p.enter()
+func (p *fakeDirectory) CreateUser(_ context.Context, a reconcile.Attributes) (
+	reconcile.RemoteUser, reconcile.CallReceipt, error,
+) {
+	if p.onCreate != nil {
+		p.onCreate()
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -158,8 +160,9 @@ func (p *people) CreateUser(_ context.Context, a reconcile.Attributes) (reconcil
 	return u, reconcile.CallReceipt{}, nil
 }
 
-// declared is a configuration with some users and further settings of its one provisioner, which is enabled unless they say otherwise.
-func declared(users int, settings string) string {
+// declarations returns declarations with some users and one provisioner with additional settings.
+// It is enabled unless the settings disable it.
+func declarations(users int, settings string) string {
 	if !strings.Contains(settings, "enabled") {
 		settings = strings.TrimSuffix("enabled: true, "+settings, ", ")
 	}
@@ -183,30 +186,36 @@ apps: "aws": displayName: "AWS"
 }
 `, settings)
 	for i := range users {
-		fmt.Fprintf(&b, "users: \"u-%d\": {userId: \"user%d\", firstName: \"A\", lastName: \"B\", email: \"u%d@example.com\", state: \"ACTIVE\"}\n", i, i, i)
+		fmt.Fprintf(&b, "users: \"u-%d\": {userId: \"user%d\", firstName: \"A\", lastName: \"B\"}\n", i, i)
+		fmt.Fprintf(&b, "users: \"u-%d\": {email: \"u%d@example.com\", state: \"ACTIVE\"}\n", i, i)
 	}
 	return b.String()
 }
 
-// station is a daemon among fakes, on the clock of the bubble.
-type station struct {
+// fixture is a daemon with fakes around it, on the clock of a synctest bubble.
+type fixture struct {
 	*Daemon
-	forge *forge
-	book  *book
-	aws   *people
-	wake  chan struct{}
-	log   strings.Builder
+	repo      *fakeRepository
+	audit     *fakeAudit
+	directory *fakeDirectory
+	trigger   chan struct{}
+	log       strings.Builder
 }
 
-// watch runs a daemon within a bubble until do returns.
-func watch(t *testing.T, first string, do func(s *station)) {
+// runDaemon runs a daemon in a synctest bubble until do returns.
+func runDaemon(t *testing.T, first string, do func(s *fixture)) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &station{forge: &forge{commits: []string{first}}, book: &book{}, aws: &people{}, wake: make(chan struct{}, 1)}
+		s := &fixture{repo: &fakeRepository{commits: []string{first}}, audit: &fakeAudit{}, directory: &fakeDirectory{},
+			trigger: make(chan struct{}, 1)}
 		runs := 0
-		s.Daemon = &Daemon{Wake: s.wake, Head: s.forge.head, Load: s.forge.Declarations, Poll: 30 * time.Second, Jitter: 5 * time.Second,
+		s.Daemon = &Daemon{Trigger: s.trigger, Head: s.repo.head, Load: s.repo.Declarations,
+			PollInterval: 30 * time.Second, Jitter: 5 * time.Second,
 			Log: slog.New(slog.NewTextHandler(&s.log, nil)),
-			Runner: &run.Runner{Audit: s.book, Archive: s.book, Source: s.forge, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
-				Open:  func(context.Context, *schema.Provisioner, bool) (reconcile.Directory, error) { return s.aws, nil },
+			Runner: &run.Runner{Audit: s.audit, Archive: s.audit, Source: s.repo,
+				Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+				Open: func(context.Context, *schema.Provisioner, bool) (reconcile.Directory, error) {
+					return s.directory, nil
+				},
 				RunID: func() string { runs++; return fmt.Sprint("run-", runs) }}}
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
@@ -220,31 +229,32 @@ func watch(t *testing.T, first string, do func(s *station)) {
 	})
 }
 
-// after lets time pass.
-func after(d time.Duration) {
+// advance lets time pass.
+func advance(d time.Duration) {
 	<-time.After(d)
 	synctest.Wait()
 }
 
-func (s *station) wantRuns(t *testing.T, want ...string) {
+func (s *fixture) wantRuns(t *testing.T, want ...string) {
 	t.Helper()
-	if have := s.book.told(); !slices.Equal(have, want) {
+	if have := s.audit.runs(); !slices.Equal(have, want) {
 		t.Errorf("the runs are\n%s\nwant\n%s", strings.Join(have, "\n"), strings.Join(want, "\n"))
 	}
 }
 
 func TestRunsAtEachCommitAndOnSchedule(t *testing.T) {
-	watch(t, declared(2, `schedule: "*/10 * * * *"`), func(s *station) { // the bubble's clock begins at midnight
+	// The bubble's clock starts at midnight.
+	runDaemon(t, declarations(2, `schedule: "*/10 * * * *"`), func(s *fixture) {
 		s.wantRuns(t, "commit 0: applied")
-		after(9*time.Minute + 59*time.Second)
+		advance(9*time.Minute + 59*time.Second)
 		s.wantRuns(t, "commit 0: applied")
-		after(6 * time.Second) // the jitter has passed
+		advance(6 * time.Second) // more than the jitter
 		s.wantRuns(t, "commit 0: applied", "schedule 0: in sync")
-		s.forge.push(declared(3, `schedule: "*/10 * * * *"`))
-		after(34 * time.Second) // a poll with its jitter
+		s.repo.push(declarations(3, `schedule: "*/10 * * * *"`))
+		advance(34 * time.Second) // more than the poll interval with its jitter
 		s.wantRuns(t, "commit 0: applied", "schedule 0: in sync", "commit 1: applied")
-		after(time.Hour)
-		if n := len(s.book.told()); n != 9 {
+		advance(time.Hour)
+		if n := len(s.audit.runs()); n != 9 {
 			t.Errorf("after another hour there are %d runs; want 9", n)
 		}
 		if st := s.State(); st.ValidCommit.ID != "1" || st.Provisioners["aws"].Report.Outcome != reconcile.RunInSync {
@@ -253,18 +263,18 @@ func TestRunsAtEachCommitAndOnSchedule(t *testing.T) {
 	})
 }
 
-func TestInvalidCommitIsRefusedAndTheValidOneGoesOn(t *testing.T) {
-	watch(t, declared(2, `schedule: "*/10 * * * *"`), func(s *station) {
-		s.forge.push(declared(2, `groups: ["nobody"]`))
-		after(5 * time.Minute)
+func TestInvalidCommitIsRefusedAndTheLastValidOneStaysInUse(t *testing.T) {
+	runDaemon(t, declarations(2, `schedule: "*/10 * * * *"`), func(s *fixture) {
+		s.repo.push(declarations(2, `groups: ["nobody"]`))
+		advance(5 * time.Minute)
 		s.wantRuns(t, "commit 0: applied", "commit 1: failed")
 		if st := s.State(); st.NewestCommit.ID != "1" || st.ValidCommit.ID != "0" || !strings.Contains(st.InvalidReason, "nobody") {
 			t.Errorf("the state is %+v", st)
 		}
-		after(6 * time.Minute)
+		advance(6 * time.Minute)
 		s.wantRuns(t, "commit 0: applied", "commit 1: failed", "schedule 0: in sync")
-		s.forge.push(declared(3, ""))
-		after(time.Minute)
+		s.repo.push(declarations(3, ""))
+		advance(time.Minute)
 		s.wantRuns(t, "commit 0: applied", "commit 1: failed", "schedule 0: in sync", "commit 2: applied")
 		if st := s.State(); st.ValidCommit.ID != "2" || st.InvalidReason != "" {
 			t.Errorf("the state is %+v", st)
@@ -272,166 +282,167 @@ func TestInvalidCommitIsRefusedAndTheValidOneGoesOn(t *testing.T) {
 	})
 }
 
-func TestDaemonThatStartsWithAnInvalidCommitWaits(t *testing.T) {
-	watch(t, "package roster\nusers: 1\n", func(s *station) {
-		after(time.Hour)
+func TestDaemonWaitsForAValidCommit(t *testing.T) {
+	runDaemon(t, "package roster\nusers: 1\n", func(s *fixture) {
+		advance(time.Hour)
 		s.wantRuns(t)
 		if st := s.State(); st.ValidCommit.ID != "" || st.InvalidReason == "" {
 			t.Errorf("the state is %+v", st)
 		}
-		s.forge.push(declared(1, ""))
-		after(time.Minute)
+		s.repo.push(declarations(1, ""))
+		advance(time.Minute)
 		s.wantRuns(t, "commit 1: applied")
 	})
 }
 
-func TestNewerCommitSupersedesARunUnderWay(t *testing.T) {
-	watch(t, declared(0, ""), func(s *station) {
+func TestNewerCommitSupersedesTheCurrentRun(t *testing.T) {
+	runDaemon(t, declarations(0, ""), func(s *fixture) {
 		enter, leave := make(chan bool), make(chan bool)
 		first := true
 		s.wantRuns(t, "commit 0: in sync")
-		s.aws.enter = func() {
+		s.directory.onCreate = func() {
 			if first {
 				first = false
 				enter <- true
 				<-leave
 			}
 		}
-		s.forge.push(declared(10, ""))
+		s.repo.push(declarations(10, ""))
 		<-enter // the first call of ten is in flight
-		s.forge.push(declared(5, ""))
-		after(time.Minute)
+		s.repo.push(declarations(5, ""))
+		advance(time.Minute)
 		leave <- true
 		synctest.Wait()
 		s.wantRuns(t, "commit 0: in sync", "commit 1: interrupted", "commit 2: applied")
-		cut := s.book.reports[1]
-		if cut.Counts.Done != 1 || cut.Counts.Skipped != 9 {
-			t.Errorf("the superseded run counts %+v; want the call in flight done and 9 skipped", cut.Counts)
+		interrupted := s.audit.reports[1]
+		if interrupted.Counts.Done != 1 || interrupted.Counts.Skipped != 9 {
+			t.Errorf("the superseded run counts %+v; want 1 done and 9 skipped", interrupted.Counts)
 		}
-		if n := len(s.aws.users); n != 5 {
-			t.Errorf("there are %d users; want 5", n)
+		if n := len(s.directory.users); n != 5 {
+			t.Errorf("%d users; want 5", n)
 		}
 	})
 }
 
-func TestLongRunsSayHowFarTheyAre(t *testing.T) {
-	watch(t, declared(0, ""), func(s *station) {
-		s.aws.enter = func() { time.Sleep(25 * time.Second) }
-		s.forge.push(declared(10, ""))
-		after(10 * time.Minute)
+func TestProgressOfLongRunsIsLogged(t *testing.T) {
+	runDaemon(t, declarations(0, ""), func(s *fixture) {
+		s.directory.onCreate = func() { time.Sleep(25 * time.Second) }
+		s.repo.push(declarations(10, ""))
+		advance(10 * time.Minute)
 		s.wantRuns(t, "commit 0: in sync", "commit 1: applied")
-		var told []string
+		var runs []string
 		for line := range strings.Lines(s.log.String()) {
-			if _, rest, ok := strings.Cut(line, `msg="run under way" `); ok {
-				told = append(told, strings.TrimSpace(rest))
+			if _, rest, ok := strings.Cut(line, `msg="run in progress" `); ok {
+				runs = append(runs, strings.TrimSpace(rest))
 			}
 		}
-		want := []string{`provisioner=aws phase=apply done=3 of=10 rest="about 2m55s left"`, `provisioner=aws phase=apply done=6 of=10 rest="about 1m40s left"`,
-			`provisioner=aws phase=apply done=9 of=10 rest="about 25s left"`}
-		if !slices.Equal(told, want) {
-			t.Errorf("the log says\n%s\nwant\n%s", strings.Join(told, "\n"), strings.Join(want, "\n"))
+		want := []string{`provisioner=aws phase=apply done=3 of=10 remaining="about 2m55s left"`,
+			`provisioner=aws phase=apply done=6 of=10 remaining="about 1m40s left"`,
+			`provisioner=aws phase=apply done=9 of=10 remaining="about 25s left"`}
+		if !slices.Equal(runs, want) {
+			t.Errorf("the log has\n%s\nwant\n%s", strings.Join(runs, "\n"), strings.Join(want, "\n"))
 		}
 	})
 }
 
-func TestWhatIsNoLongerDeclaredIsHeld(t *testing.T) {
-	watch(t, declared(2, `schedule: "*/10 * * * *"`), func(s *station) {
-		s.forge.push("package roster\n")
-		after(time.Minute)
+func TestRemovedProvisionerIsHeld(t *testing.T) {
+	runDaemon(t, declarations(2, `schedule: "*/10 * * * *"`), func(s *fixture) {
+		s.repo.push("package roster\n")
+		advance(time.Minute)
 		s.wantRuns(t, "commit 0: applied", "commit 1: held")
-		if n := len(s.aws.users); n != 2 {
+		if n := len(s.directory.users); n != 2 {
 			t.Errorf("%d users are left of 2", n)
 		}
-		s.forge.push(declared(3, ""))
-		after(time.Minute)
+		s.repo.push(declarations(3, ""))
+		advance(time.Minute)
 		s.wantRuns(t, "commit 0: applied", "commit 1: held", "commit 2: applied")
 	})
 }
 
-func TestNeverEnabledIsNotEvenRead(t *testing.T) {
-	watch(t, declared(2, `enabled: false, schedule: "*/10 * * * *"`), func(s *station) {
-		after(time.Hour)
+func TestNeverEnabledProvisionerIsNotRead(t *testing.T) {
+	runDaemon(t, declarations(2, `enabled: false, schedule: "*/10 * * * *"`), func(s *fixture) {
+		advance(time.Hour)
 		s.wantRuns(t)
-		if s.aws.reads != 0 {
-			t.Errorf("the directory was read %d times", s.aws.reads)
+		if s.directory.reads != 0 {
+			t.Errorf("the directory was read %d times", s.directory.reads)
 		}
 	})
 }
 
-func TestWokenDaemonPollsAtOnce(t *testing.T) {
-	watch(t, declared(1, ""), func(s *station) {
+func TestTriggerPollsImmediately(t *testing.T) {
+	runDaemon(t, declarations(1, ""), func(s *fixture) {
 		s.wantRuns(t, "commit 0: applied")
-		s.forge.push(declared(2, ""))
-		after(time.Second)
+		s.repo.push(declarations(2, ""))
+		advance(time.Second)
 		s.wantRuns(t, "commit 0: applied")
-		s.wake <- struct{}{}
+		s.trigger <- struct{}{}
 		synctest.Wait()
 		s.wantRuns(t, "commit 0: applied", "commit 1: applied")
 	})
 }
 
-func TestPollsAreRarerWhileTheRepositoryIsAway(t *testing.T) {
-	watch(t, declared(1, `schedule: "*/10 * * * *"`), func(s *station) {
-		s.forge.fail(errors.New("no route to host"))
-		after(time.Hour)
+func TestPollIntervalGrowsWithErrors(t *testing.T) {
+	runDaemon(t, declarations(1, `schedule: "*/10 * * * *"`), func(s *fixture) {
+		s.repo.fail(errors.New("no route to host"))
+		advance(time.Hour)
 		if st := s.State(); st.PollError != "no route to host" || st.ValidCommit.ID != "0" {
 			t.Errorf("the state is %+v", st)
 		}
-		if n := s.forge.asked; n < 15 || n > 25 {
-			t.Errorf("the repository was asked %d times in an hour; want about 18", n)
+		if n := s.repo.polls; n < 15 || n > 25 {
+			t.Errorf("%d polls in an hour; want about 18", n)
 		}
-		if n := len(s.book.told()); n != 6 { // drift is corrected all the while
+		if n := len(s.audit.runs()); n != 6 { // scheduled runs continue
 			t.Errorf("there were %d runs; want 6", n)
 		}
-		s.forge.fail(nil)
-		s.forge.push(declared(2, ""))
-		after(6 * time.Minute)
-		if told := s.book.told(); told[len(told)-1] != "commit 1: applied" {
-			t.Errorf("the last run is %q", told[len(told)-1])
+		s.repo.fail(nil)
+		s.repo.push(declarations(2, ""))
+		advance(6 * time.Minute)
+		if runs := s.audit.runs(); runs[len(runs)-1] != "commit 1: applied" {
+			t.Errorf("the last run is %q", runs[len(runs)-1])
 		}
-		s.forge.fail(nil)
-		after(10 * time.Minute)
-		if n := s.forge.asked; n < 17 || n > 20 {
-			t.Errorf("the repository was asked %d times in ten minutes; want about 19", n)
+		s.repo.fail(nil)
+		advance(10 * time.Minute)
+		if n := s.repo.polls; n < 17 || n > 20 {
+			t.Errorf("%d polls in ten minutes; want about 19", n)
 		}
 	})
 }
 
-// TestSynchronizesByItselfAfterAuthorization has credentials missing for half an hour of a provisioner that runs once a day.
-func TestSynchronizesByItselfAfterAuthorization(t *testing.T) {
-	watch(t, declared(2, `schedule: "0 12 * * *"`), func(s *station) {
+// The provisioner runs once a day, and its credentials are missing for half an hour.
+func TestRunIsRetriedUntilItIsAuthorized(t *testing.T) {
+	runDaemon(t, declarations(2, `schedule: "0 12 * * *"`), func(s *fixture) {
 		open := s.Runner.Open
-		var authorized atomic.Bool // a run on schedule reads it, ordered by nothing but the clock
+		var authorized atomic.Bool // scheduled runs read it concurrently
 		s.Runner.Open = func(ctx context.Context, p *schema.Provisioner, readOnly bool) (reconcile.Directory, error) {
 			if !authorized.Load() {
-				return nil, fmt.Errorf("%w: nobody has authorized it", run.ErrNeedsAuthorization)
+				return nil, fmt.Errorf("%w: not authorized yet", run.ErrNeedsAuthorization)
 			}
 			return open(ctx, p, readOnly)
 		}
 		s.wantRuns(t, "commit 0: applied")
-		s.forge.push(declared(3, `schedule: "0 12 * * *"`))
-		after(30 * time.Minute)
-		told := s.book.told()
-		if n := len(told); n < 29 || n > 32 || told[n-1] != "schedule 1: needs authorization" {
-			t.Errorf("there were %d runs; the last is %q", n, told[n-1])
+		s.repo.push(declarations(3, `schedule: "0 12 * * *"`))
+		advance(30 * time.Minute)
+		runs := s.audit.runs()
+		if n := len(runs); n < 29 || n > 32 || runs[n-1] != "schedule 1: needs authorization" {
+			t.Errorf("there were %d runs; the last is %q", n, runs[n-1])
 		}
 		authorized.Store(true)
-		after(time.Minute)
-		if told := s.book.told(); told[len(told)-1] != "schedule 1: applied" {
-			t.Errorf("the last run is %q", told[len(told)-1])
+		advance(time.Minute)
+		if runs := s.audit.runs(); runs[len(runs)-1] != "schedule 1: applied" {
+			t.Errorf("the last run is %q", runs[len(runs)-1])
 		}
-		n := len(s.book.told())
-		after(time.Hour)
-		s.wantRuns(t, s.book.told()[:n]...)
+		n := len(s.audit.runs())
+		advance(time.Hour)
+		s.wantRuns(t, s.audit.runs()[:n]...)
 	})
 }
 
-// TestChangedAuthIsTriedFirst changes the declaration to credentials that do not work, and back.
-func TestChangedAuthIsTriedFirst(t *testing.T) {
+// The declaration changes to credentials that do not work at first.
+func TestChangedAuthIsTestedFirst(t *testing.T) {
 	other := func(users int) string {
-		return strings.Replace(declared(users, ""), "ROSTER_AWS_TOKEN", "ROSTER_OTHER", 1)
+		return strings.Replace(declarations(users, ""), "ROSTER_AWS_TOKEN", "ROSTER_OTHER", 1)
 	}
-	watch(t, declared(2, ""), func(s *station) {
+	runDaemon(t, declarations(2, ""), func(s *fixture) {
 		var tried []string
 		s.Runner.Test = func(_ context.Context, p *schema.Provisioner) error {
 			tried = append(tried, p.Auth.Token.Env)
@@ -440,49 +451,52 @@ func TestChangedAuthIsTriedFirst(t *testing.T) {
 			}
 			return nil
 		}
-		reads := s.aws.reads
-		s.forge.push(other(3))
-		after(time.Minute)
-		if told := s.book.told(); told[len(told)-1] != "commit 1: needs authorization" || s.aws.reads != reads {
-			t.Errorf("the runs are %q, with %d reads", told, s.aws.reads-reads)
+		reads := s.directory.reads
+		s.repo.push(other(3))
+		advance(time.Minute)
+		if runs := s.audit.runs(); runs[len(runs)-1] != "commit 1: needs authorization" || s.directory.reads != reads {
+			t.Errorf("the runs are %q, with %d reads", runs, s.directory.reads-reads)
 		}
-		after(3 * time.Minute)
-		if told := s.book.told(); told[len(told)-1] != "schedule 1: applied" || len(tried) != 3 {
-			t.Errorf("the runs are %q, with %d tries", told, len(tried))
+		advance(3 * time.Minute)
+		if runs := s.audit.runs(); runs[len(runs)-1] != "schedule 1: applied" || len(tried) != 3 {
+			t.Errorf("the runs are %q, with %d tests", runs, len(tried))
 		}
-		s.forge.push(other(4))
-		after(time.Minute)
-		if told := s.book.told(); told[len(told)-1] != "commit 2: applied" || len(tried) != 3 {
-			t.Errorf("the runs are %q, with %d tries", told, len(tried))
+		s.repo.push(other(4))
+		advance(time.Minute)
+		if runs := s.audit.runs(); runs[len(runs)-1] != "commit 2: applied" || len(tried) != 3 {
+			t.Errorf("the runs are %q, with %d tests", runs, len(tried))
 		}
 	})
 }
 
-// TestDeadlinesAreWarnedOfOnceAtEachStage lets a token of half a year run out.
-func TestDeadlinesAreWarnedOfOnceAtEachStage(t *testing.T) {
+// The token ends after 100 days.
+func TestDeadlineIsLoggedOncePerStage(t *testing.T) {
 	var log strings.Builder
 	now := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
 	ends := now.AddDate(0, 0, 100)
-	d := &Daemon{Log: slog.New(slog.NewTextHandler(&log, nil)), Runner: &run.Runner{Now: func() time.Time { return now }},
-		ends: []deadline.Deadline{{Kind: deadline.Token, Subject: "aws", Path: "p", EndsAt: ends, Consequence: "nothing works"}}}
+	d := &Daemon{Log: slog.New(slog.NewTextHandler(&log, nil)),
+		Runner: &run.Runner{Now: func() time.Time { return now }},
+		deadlines: []deadline.Deadline{{Kind: deadline.Token, Subject: "aws", Path: "p", EndsAt: ends,
+			Consequence: "nothing works"}}}
 	for range 110 {
 		now = now.AddDate(0, 0, 1)
-		d.warn()
-		d.warn()
+		d.logDeadlines()
+		d.logDeadlines()
 	}
 	var days []string
 	for line := range strings.Lines(log.String()) {
 		_, stage, _ := strings.Cut(line, "days=")
 		days = append(days, strings.TrimSpace(stage)+" "+strings.Fields(line)[1])
 	}
-	if want := []string{"90 level=WARN", "60 level=WARN", "30 level=WARN", "7 level=WARN", "1 level=WARN", "0 level=ERROR"}; !slices.Equal(days, want) {
+	if want := []string{"90 level=WARN", "60 level=WARN", "30 level=WARN", "7 level=WARN", "1 level=WARN",
+		"0 level=ERROR"}; !slices.Equal(days, want) {
 		t.Errorf("the warnings are %q; want %q", days, want)
 	}
-	if s := d.State(); len(s.Deadlines) != 1 || len(s.Ends) != 1 {
-		t.Errorf("the state has %v and %v", s.Deadlines, s.Ends)
+	if s := d.State(); len(s.DueDeadlines) != 1 || len(s.AllDeadlines) != 1 {
+		t.Errorf("the state has %v and %v", s.DueDeadlines, s.AllDeadlines)
 	}
-	d.ends = nil
-	if d.warn(); len(d.warned) > 0 {
-		t.Errorf("what ended is kept in mind: %v", d.warned)
+	d.deadlines = nil
+	if d.logDeadlines(); len(d.logged) > 0 {
+		t.Errorf("deadlines that are gone are still stored: %v", d.logged)
 	}
 }

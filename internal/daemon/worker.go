@@ -13,66 +13,69 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// worker runs one provisioner, one run at a time: at each new commit, and on its schedule.
+// worker runs one provisioner for each new commit and on its schedule. It executes one run at a
+// time.
 type worker struct {
-	daemon *Daemon
-	key    string
-	wake   chan struct{} // holds one: something to do
+	daemon  *Daemon
+	key     string
+	trigger chan struct{} // its buffer of one holds a pending notification
 
-	mu          sync.Mutex
-	provisioner *schema.Provisioner // nil: no longer declared
-	decls       *schema.Declarations
-	commit      reconcile.CommitRef
-	fresh       bool // the commit has not been run yet
-	refused     *refusal
-	needy       bool                    // the last run ended for want of authorization
-	supersede   context.CancelCauseFunc // of the run under way; nil when there is none
+	mu                 sync.Mutex
+	provisioner        *schema.Provisioner // nil if it is no longer declared
+	decls              *schema.Declarations
+	commit             reconcile.CommitRef
+	newCommit          bool // the commit has not been run
+	refused            *refusal
+	needsAuthorization bool                    // the last run ended with ErrNeedsAuthorization
+	supersede          context.CancelCauseFunc // of the current run; nil if there is none
 }
 
-// refusal is an invalid commit that has yet to be reported.
+// refusal is an invalid commit that is not reported yet.
 type refusal struct {
 	commit   reconcile.CommitRef
 	problems error
 }
 
 func newWorker(d *Daemon, key string) *worker {
-	return &worker{daemon: d, key: key, wake: make(chan struct{}, 1)}
+	return &worker{daemon: d, key: key, trigger: make(chan struct{}, 1)}
 }
 
-// assign gives the worker a new commit and stops a run of an older one at a safe point.
+// assign sets a new commit to run and stops the run of an older commit at a safe point.
 func (w *worker) assign(p *schema.Provisioner, decls *schema.Declarations, commit reconcile.CommitRef) {
 	w.mu.Lock()
-	w.provisioner, w.decls, w.commit, w.fresh, w.refused = p, decls, commit, true, nil
+	w.provisioner, w.decls, w.commit, w.newCommit, w.refused = p, decls, commit, true, nil
 	if w.supersede != nil {
 		w.supersede(run.ErrSuperseded)
 	}
 	w.mu.Unlock()
-	w.nudge()
+	w.notify()
 }
 
 func (w *worker) refuse(commit reconcile.CommitRef, problems error) {
 	w.mu.Lock()
 	w.refused = &refusal{commit, problems}
 	w.mu.Unlock()
-	w.nudge()
+	w.notify()
 }
 
-// retire stops the schedule of a provisioner that is no longer declared, and for which nothing is left to be done.
-func (w *worker) retire() {
+// deactivate stops the schedule of a provisioner that is no longer declared and has nothing left to
+// remove.
+func (w *worker) deactivate() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.provisioner != nil {
-		w.daemon.Log.Info("provisioner is no longer declared, and nothing is left to be done for it", "provisioner", w.key)
-		if memory := w.daemon.Runner.Cache; memory != nil {
-			memory.Store(w.key, nil)
+		w.daemon.Log.Info("provisioner is no longer declared and has nothing left to remove: its schedule is stopped",
+			"provisioner", w.key)
+		if cache := w.daemon.Runner.Cache; cache != nil {
+			cache.Store(w.key, nil)
 		}
 	}
 	w.provisioner = nil
 }
 
-func (w *worker) nudge() {
+func (w *worker) notify() {
 	select {
-	case w.wake <- struct{}{}:
+	case w.trigger <- struct{}{}:
 	default:
 	}
 }
@@ -84,7 +87,7 @@ func (w *worker) run(ctx context.Context) {
 		case <-ctx.Done():
 			timer.Stop()
 			return
-		case <-w.wake:
+		case <-w.trigger:
 			timer.Stop()
 			w.work(ctx, "commit")
 		case <-timer.C:
@@ -93,31 +96,33 @@ func (w *worker) run(ctx context.Context) {
 	}
 }
 
-// untilNext is how long until the schedule says to run; a day when there is none. Who waits for authorization looks for it each minute.
+// untilNext returns the time until the next scheduled run, or a day without a schedule. A
+// provisioner without authorization tries again each minute.
 func (w *worker) untilNext() time.Duration {
 	w.mu.Lock()
-	p, needy := w.provisioner, w.needy
+	p, retry := w.provisioner, w.needsAuthorization
 	w.mu.Unlock()
-	if p != nil && needy {
+	if p != nil && retry {
 		return time.Minute
 	}
 	if p == nil || p.Schedule == "" {
 		return 24 * time.Hour
 	}
 	schedule, err := schema.ParseSchedule(p.Schedule, p.Timezone)
-	if err != nil { // Load has checked it
+	if err != nil { // not possible: Load has checked the schedule
 		return 24 * time.Hour
 	}
 	now := w.daemon.Runner.Clock()
 	return schedule.Next(now).Sub(now) + rand.N(max(1, w.daemon.Jitter))
 }
 
-// work reports a refused commit, if there is one, and runs the newest valid one.
+// work reports a refused commit, if there is one, and runs the newest valid commit.
 func (w *worker) work(ctx context.Context, trigger string) {
 	w.mu.Lock()
-	p, refused, fresh := w.provisioner, w.refused, w.fresh
-	req := run.Request{Provisioner: w.key, Declarations: w.decls, Commit: w.commit, Trigger: trigger, Apply: true, Dormant: true}
-	w.refused, w.fresh = nil, false
+	p, refused, newCommit := w.provisioner, w.refused, w.newCommit
+	req := run.Request{Provisioner: w.key, Declarations: w.decls, Commit: w.commit, Trigger: trigger, Apply: true,
+		Dormant: true}
+	w.refused, w.newCommit = nil, false
 	if p == nil {
 		w.mu.Unlock()
 		return
@@ -131,11 +136,11 @@ func (w *worker) work(ctx context.Context, trigger string) {
 		result, err := w.daemon.Runner.Refuse(runCtx, p, refused.commit, "commit", refused.problems)
 		w.daemon.finished(w.key, result, err)
 	}
-	if fresh || trigger == "schedule" {
+	if newCommit || trigger == "schedule" {
 		result, err := w.daemon.Runner.Once(runCtx, req)
 		w.daemon.finished(w.key, result, err)
 		w.mu.Lock()
-		w.needy = errors.Is(err, run.ErrNeedsAuthorization)
+		w.needsAuthorization = errors.Is(err, run.ErrNeedsAuthorization)
 		w.mu.Unlock()
 	}
 	w.mu.Lock()
@@ -143,17 +148,18 @@ func (w *worker) work(ctx context.Context, trigger string) {
 	w.mu.Unlock()
 }
 
-// tellEvery is how often the log hears of a run that takes long.
-const tellEvery = time.Minute
+// progressInterval is the time between two log messages about the progress of a run.
+const progressInterval = time.Minute
 
-// progress logs how far a long run is.
+// progress returns a function that logs the progress of a long run.
 func (w *worker) progress() func(phase string, done, total int) {
-	told, estimator := w.daemon.Runner.Clock(), &eta.Estimator{Now: w.daemon.Runner.Clock}
-	return func(phase string, done, total int) { // called by one at a time
-		rest := estimator.Remaining(phase, done, total)
-		if now := w.daemon.Runner.Clock(); now.Sub(told) >= tellEvery {
-			told = now
-			w.daemon.Log.Info("run under way", "provisioner", w.key, "phase", phase, "done", done, "of", total, "rest", rest)
+	logged, estimator := w.daemon.Runner.Clock(), &eta.Estimator{Now: w.daemon.Runner.Clock}
+	return func(phase string, done, total int) { // calls are sequential
+		remaining := estimator.Remaining(phase, done, total)
+		if now := w.daemon.Runner.Clock(); now.Sub(logged) >= progressInterval {
+			logged = now
+			w.daemon.Log.Info("run in progress", "provisioner", w.key, "phase", phase, "done", done, "of", total,
+				"remaining", remaining)
 		}
 	}
 }

@@ -37,7 +37,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	gauge(pollError, one(st.PollError != ""))
 	gauge(refused, one(st.InvalidReason != ""))
-	for _, e := range st.Ends {
+	for _, e := range st.AllDeadlines {
 		gauge(ends, float64(e.EndsAt.Unix()), string(e.Kind), e.Path)
 	}
 	for key, last := range st.Provisioners {

@@ -78,7 +78,7 @@ code { font-size: .9em } .bad { color: #a11; font-weight: 600 }
 <h1>roster</h1>
 <p>Applying <code>{{printf "%.7s" .ValidCommit.ID}}</code> {{.ValidCommit.Subject}}, by {{.ValidCommit.Author}}.</p>
 {{with .InvalidReason}}<p class="bad">The newest commit is refused:</p><pre class="bad">{{.}}</pre>{{end}}
-{{$now := .PolledAt}}{{range .Deadlines}}<p{{if not ($now.Before .EndsAt)}} class="bad"{{end}}>Deadline: {{.Text $now}}.</p>
+{{$now := .PolledAt}}{{range .DueDeadlines}}<p{{if not ($now.Before .EndsAt)}} class="bad"{{end}}>Deadline: {{.Text $now}}.</p>
 {{end}}{{with .PollError}}<p class="bad">The repository cannot be read: {{.}}</p>{{end}}
 <table><thead><tr><th>Provisioner</th><th>Last run</th><th>Done</th><th>Held</th><th>Failed</th><th>At</th></tr></thead><tbody>
 {{range $key, $last := .Provisioners}}<tr><td>{{$key}}</td>

@@ -20,7 +20,7 @@ var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 func busy() daemon.State {
 	valid := reconcile.CommitRef{ID: "0123456789abcdef", Subject: "<script>alert(1)</script>", Author: "Eve <eve@example.com>"}
 	return daemon.State{NewestCommit: reconcile.CommitRef{ID: "ffff"}, ValidCommit: valid, InvalidReason: "groups/a.cue:1:1: R2001: <b>no such user</b>", PolledAt: noon,
-		PollError: "fetch: no route", Provisioners: map[string]daemon.Last{
+		PollError: "fetch: no route", Provisioners: map[string]daemon.LastRun{
 			"aws":   {Report: &reconcile.Report{Outcome: reconcile.RunPartial, Digest: "sha256:x", Started: noon, CachedRead: &reconcile.CachedRead{OldestRead: noon.Add(-time.Hour)}, Counts: reconcile.Counts{Done: 3, Failed: 2, Held: 1}}, Time: noon},
 			"fails": {Error: "list users: 401 <i>", Time: noon},
 			"new":   {},
@@ -139,7 +139,7 @@ func TestWebhooksAreHeardOnlyWhereThereAreSome(t *testing.T) {
 func TestDeadlinesAreShownAndMeasured(t *testing.T) {
 	st := busy()
 	token := deadline.Deadline{Kind: deadline.Token, Subject: `provisioner "aws"`, Path: `provisioners."aws".tokenExpires`, EndsAt: noon.AddDate(0, 0, 5), Consequence: "nobody is added"}
-	st.Deadlines, st.Ends = []deadline.Deadline{token}, []deadline.Deadline{token}
+	st.DueDeadlines, st.AllDeadlines = []deadline.Deadline{token}, []deadline.Deadline{token}
 	if out := body(t, get(t, st, "GET", "/")); !strings.Contains(out, "the SCIM token of provisioner &#34;aws&#34; ends in 5 days") {
 		t.Errorf("the page is\n%s", out)
 	}
