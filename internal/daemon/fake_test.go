@@ -1,0 +1,240 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/run"
+	"github.com/seed-d64a251c/roster/schema"
+)
+
+// fakeRepository is a repository with the commits that a test pushes.
+type fakeRepository struct {
+	mu      sync.Mutex
+	commits []string // declarations by commit number
+	err     error    // of polls
+	polls   int
+}
+
+func (f *fakeRepository) push(declarations string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.commits = append(f.commits, declarations)
+}
+
+func (f *fakeRepository) fail(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.err, f.polls = err, 0
+}
+
+func (f *fakeRepository) head(context.Context) (reconcile.CommitRef, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.polls++
+	if f.err != nil {
+		return reconcile.CommitRef{}, f.err
+	}
+	n := len(f.commits) - 1
+	return reconcile.CommitRef{ID: fmt.Sprint(n), Subject: fmt.Sprintf("commit %d", n)}, nil
+}
+
+func (f *fakeRepository) Declarations(_ context.Context, commit string) (*schema.Declarations, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var n int
+	if _, err := fmt.Sscan(commit, &n); err != nil {
+		return nil, err
+	}
+	return schema.Load(fstest.MapFS{"roster.cue": {Data: []byte(f.commits[n])}})
+}
+
+func (f *fakeRepository) IsAncestor(context.Context, string, string) (bool, error) { return true, nil }
+
+// fakeAudit stores the reports of runs.
+type fakeAudit struct {
+	mu      sync.Mutex
+	reports []*reconcile.Report
+	status  *reconcile.Status
+	ledger  *reconcile.Ledger
+}
+
+func (b *fakeAudit) Past(context.Context, string) (*reconcile.AuditState, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	past := &reconcile.AuditState{Status: b.status, Ledger: reconcile.NewLedger()}
+	if b.ledger != nil {
+		past.Ledger = b.ledger.Clone()
+	}
+	return past, nil
+}
+
+func (b *fakeAudit) Provisioners(context.Context) ([]string, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.status == nil {
+		return nil, nil
+	}
+	return []string{b.status.Provisioner}, nil
+}
+
+func (b *fakeAudit) HeldReport(context.Context, string, string) (*reconcile.Report, error) {
+	return nil, fs.ErrNotExist
+}
+
+func (b *fakeAudit) Intend(context.Context, reconcile.Intent) error { return nil }
+func (b *fakeAudit) Begin(reconcile.Entry) error                    { return nil }
+func (b *fakeAudit) End(reconcile.Entry) error                      { return nil }
+
+func (b *fakeAudit) Conclude(_ context.Context, c reconcile.Conclusion) (reconcile.Receipt, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.reports, b.status, b.ledger = append(b.reports, c.Report), c.Status, c.Ledger
+	return reconcile.Receipt{Commit: "c"}, nil
+}
+
+// runs lists the runs: trigger, commit and outcome.
+func (b *fakeAudit) runs() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var out []string
+	for _, r := range b.reports {
+		out = append(out, fmt.Sprintf("%s %s: %s", r.Trigger, r.Commit.ID, r.Outcome))
+	}
+	return out
+}
+
+// fakeDirectory is a directory that has only users.
+type fakeDirectory struct {
+	reconcile.Directory // for the methods that no test calls
+	onCreate            func()
+
+	mu    sync.Mutex
+	users []reconcile.RemoteUser
+	reads int
+}
+
+func (p *fakeDirectory) Users(context.Context) iter.Seq2[reconcile.RemoteUser, error] {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.reads++
+	users := slices.Clone(p.users)
+	return func(yield func(reconcile.RemoteUser, error) bool) {
+		for _, u := range users {
+			if !yield(u, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (p *fakeDirectory) Groups(context.Context) iter.Seq2[reconcile.RemoteGroup, error] {
+	return func(func(reconcile.RemoteGroup, error) bool) {}
+}
+
+func (p *fakeDirectory) CreateUser(_ context.Context, a reconcile.Attributes) (
+	reconcile.RemoteUser, reconcile.CallReceipt, error,
+) {
+	if p.onCreate != nil {
+		p.onCreate()
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	u := reconcile.RemoteUser{ID: fmt.Sprintf("id-%d", len(p.users)), Attributes: a}
+	p.users = append(p.users, u)
+	return u, reconcile.CallReceipt{}, nil
+}
+
+// declarations returns declarations with some users and one provisioner with additional settings.
+// It is enabled unless the settings disable it.
+func declarations(users int, settings string) string {
+	if !strings.Contains(settings, "enabled") {
+		settings = strings.TrimSuffix("enabled: true, "+settings, ", ")
+	}
+	var b strings.Builder
+	b.WriteString(`package roster
+mappings: "aws": {
+	user: #User
+	scim: {
+		userName: user.email, displayName: user.userId
+		name: {givenName: user.firstName, familyName: user.lastName}
+		active: user.state == "ACTIVE"
+	}
+}
+apps: "aws": displayName: "AWS"
+`)
+	fmt.Fprintf(&b, `provisioners: "aws": {
+	app: "aws", mapping: "aws", pushGroups: false, rate: {perSecond: 0, concurrency: 1}
+	endpoint: "http://127.0.0.1:1/00000000-0000-4000-8000-000000000001/scim/v2"
+	auth: token: {env: "ROSTER_AWS_TOKEN"}
+	%s
+}
+`, settings)
+	for i := range users {
+		fmt.Fprintf(&b, "users: \"u-%d\": {userId: \"user%d\", firstName: \"A\", lastName: \"B\"}\n", i, i)
+		fmt.Fprintf(&b, "users: \"u-%d\": {email: \"u%d@example.com\", state: \"ACTIVE\"}\n", i, i)
+	}
+	return b.String()
+}
+
+// fixture is a daemon with fakes around it, on the clock of a synctest bubble.
+type fixture struct {
+	*Daemon
+	repo      *fakeRepository
+	audit     *fakeAudit
+	directory *fakeDirectory
+	trigger   chan struct{}
+	log       strings.Builder
+}
+
+// runDaemon runs a daemon in a synctest bubble until do returns.
+func runDaemon(t *testing.T, first string, do func(s *fixture)) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &fixture{repo: &fakeRepository{commits: []string{first}}, audit: &fakeAudit{}, directory: &fakeDirectory{},
+			trigger: make(chan struct{}, 1)}
+		runs := 0
+		s.Daemon = &Daemon{Trigger: s.trigger, Head: s.repo.head, Load: s.repo.Declarations,
+			PollInterval: 30 * time.Second, Jitter: 5 * time.Second,
+			Log: slog.New(slog.NewTextHandler(&s.log, nil)),
+			Runner: &run.Runner{Audit: s.audit, Archive: s.audit, Source: s.repo,
+				Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+				Open: func(context.Context, *schema.Provisioner, bool) (reconcile.Directory, error) {
+					return s.directory, nil
+				},
+				RunID: func() string { runs++; return fmt.Sprint("run-", runs) }}}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- s.Run(ctx) }()
+		synctest.Wait()
+		do(s)
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("the daemon ended with %v", err)
+		}
+	})
+}
+
+// advance lets time pass.
+func advance(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}
+
+func (s *fixture) wantRuns(t *testing.T, want ...string) {
+	t.Helper()
+	if have := s.audit.runs(); !slices.Equal(have, want) {
+		t.Errorf("the runs are\n%s\nwant\n%s", strings.Join(have, "\n"), strings.Join(want, "\n"))
+	}
+}
