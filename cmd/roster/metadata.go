@@ -29,7 +29,7 @@ type keptMetadata struct {
 	file   *samlmeta.File
 }
 
-// metadata is a web.MetadataOf.
+// metadata is a web.MetadataFunc.
 func (p *publisher) metadata(ctx context.Context, app, domain string) (*web.Metadata, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

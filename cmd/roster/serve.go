@@ -102,8 +102,8 @@ func (a *app) serve(ctx context.Context, s *service, started func(address string
 		}
 		go func() {
 			metadata := &publisher{workspace: w, state: d.State, now: time.Now}
-			surface := &web.Surface{State: d.State, Explain: w.explainer(d), Webhooks: webhooks, Metadata: metadata.metadata}
-			failed <- serveAll(ctx, []served{{listener, surface.Handler()}})
+			server := &web.Server{State: d.State, Explain: w.explainer(d), Webhooks: webhooks, Metadata: metadata.metadata}
+			failed <- serveAll(ctx, []served{{listener, server.Handler()}})
 			cancel()
 		}()
 	} else {

@@ -28,8 +28,8 @@ func TestMetadata(t *testing.T) {
 		}
 		return nil, fmt.Errorf("%w: no app %q", fs.ErrNotExist, app)
 	}
-	handler := (&Surface{State: func() daemon.State { return daemon.State{} }, Metadata: of}).Handler()
-	ask := func(method, path string, header ...string) *http.Response {
+	handler := (&Server{State: func() daemon.State { return daemon.State{} }, Metadata: of}).Handler()
+	request := func(method, path string, header ...string) *http.Response {
 		r := httptest.NewRequest(method, path, nil)
 		for i := 0; i < len(header); i += 2 {
 			r.Header.Set(header[i], header[i+1])
@@ -39,16 +39,18 @@ func TestMetadata(t *testing.T) {
 		return w.Result()
 	}
 	const path = "/saml/aws/login.example.com/metadata.xml"
-	first := ask("GET", path)
+	first := request("GET", path)
 	etag := first.Header.Get("ETag")
-	if len(etag) != 66 || first.Header.Get("Content-Type") != "application/samlmetadata+xml" || first.Header.Get("Cache-Control") != "public, max-age=3600" {
+	if len(etag) != 66 || first.Header.Get("Content-Type") != "application/samlmetadata+xml" ||
+		first.Header.Get("Cache-Control") != "public, max-age=3600" {
 		t.Errorf("headers %v", first.Header)
 	}
 	if text := body(t, first); !strings.HasSuffix(text, xml) {
-		t.Errorf("served is %s", text)
+		t.Errorf("the body is %s", text)
 	}
-	if other := ask("GET", "/saml/aws/login.example.com:8443/metadata.xml"); other.Header.Get("ETag") == etag || other.Header.Get("Cache-Control") != "public, max-age=0" {
-		t.Errorf("another file has the headers %v", other.Header)
+	if other := request("GET", "/saml/aws/login.example.com:8443/metadata.xml"); other.Header.Get("ETag") == etag ||
+		other.Header.Get("Cache-Control") != "public, max-age=0" {
+		t.Errorf("the other domain has the headers %v", other.Header)
 	}
 	for _, test := range []struct {
 		name, method, path string
@@ -56,28 +58,28 @@ func TestMetadata(t *testing.T) {
 		want               int
 	}{
 		{"a HEAD", "HEAD", path, nil, 200},
-		{"the same file again", "GET", path, []string{"If-None-Match", etag}, 304},
-		{"the same file again, weakly", "GET", path, []string{"If-None-Match", "W/" + etag}, 304},
-		{"another file before", "GET", path, []string{"If-None-Match", `"abc"`}, 200},
+		{"an unchanged file", "GET", path, []string{"If-None-Match", etag}, 304},
+		{"an unchanged file with a weak ETag", "GET", path, []string{"If-None-Match", "W/" + etag}, 304},
+		{"a changed file", "GET", path, []string{"If-None-Match", `"abc"`}, 200},
 		{"another method", "POST", path, nil, 405},
 		{"an app without metadata", "GET", "/saml/azure/login.example.com/metadata.xml", nil, 404},
 		{"another domain", "GET", "/saml/aws/login.example.org/metadata.xml", nil, 404},
-		{"another file", "GET", "/saml/aws/login.example.com/metadata", nil, 404},
-		{"what cannot be rendered", "GET", "/saml/broken/login.example.com/metadata.xml", nil, 503},
+		{"another path", "GET", "/saml/aws/login.example.com/metadata", nil, 404},
+		{"metadata that cannot be rendered", "GET", "/saml/broken/login.example.com/metadata.xml", nil, 503},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			have := ask(test.method, test.path, test.header...)
+			have := request(test.method, test.path, test.header...)
 			if have.StatusCode != test.want {
 				t.Errorf("%s; want %d", have.Status, test.want)
 			}
 			if text, err := io.ReadAll(have.Body); err != nil || strings.Contains(string(text), "canary") {
-				t.Errorf("it tells everybody why: %s, %v", text, err)
+				t.Errorf("the reason is shown: %s, %v", text, err)
 			}
 		})
 	}
-	plain := (&Surface{State: func() daemon.State { return daemon.State{} }}).Handler()
+	plain := (&Server{State: func() daemon.State { return daemon.State{} }}).Handler()
 	w := httptest.NewRecorder()
 	if plain.ServeHTTP(w, httptest.NewRequest("GET", path, nil)); w.Code != http.StatusNotFound {
-		t.Errorf("a surface without metadata answers %d", w.Code)
+		t.Errorf("a server without metadata responds with %d", w.Code)
 	}
 }

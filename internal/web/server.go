@@ -1,0 +1,74 @@
+// Package web is the HTTP server of the daemon: health, metrics, a JSON API and pages. It renders
+// the daemon's state and makes no decisions.
+package web
+
+import (
+	_ "embed"
+	"encoding/json"
+	"html/template"
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/seed-d64a251c/roster/internal/daemon"
+)
+
+// Server serves the state of a daemon.
+type Server struct {
+	State func() daemon.State
+	// Explain, if set, serves explanations.
+	Explain Explainer
+	// Webhooks, if set, serves /webhooks/. It must authenticate requests.
+	Webhooks http.Handler
+	// Metadata, if set, serves the SAML metadata of apps.
+	Metadata MetadataFunc
+}
+
+// Handler returns the routes of the server.
+func (s *Server) Handler() http.Handler {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collector{s.State})
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
+	mux.HandleFunc("GET /readyz", s.ready)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /api/v1/status", s.status)
+	if s.Metadata != nil {
+		mux.Handle("GET /saml/{app}/{domain}/metadata.xml", s.Metadata)
+	}
+	mux.HandleFunc("GET /{$}", s.page)
+	s.addExplanations(mux)
+	if s.Webhooks != nil {
+		mux.Handle("/webhooks/", s.Webhooks)
+	}
+	return mux
+}
+
+// ready responds with 200 as soon as there is a valid commit.
+func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
+	st := s.State()
+	if st.ValidCommit.ID == "" {
+		http.Error(w, "no valid commit yet", http.StatusServiceUnavailable)
+		return
+	}
+	_, _ = w.Write([]byte("ready\n"))
+}
+
+func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	_ = e.Encode(s.State()) // an error means that the client has disconnected
+}
+
+func (s *Server) page(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+	_ = overviewTemplate.Execute(w, s.State())
+}
+
+//go:embed overview.html
+var overviewHTML string
+
+var overviewTemplate = template.Must(template.New("overview").Parse(overviewHTML))
