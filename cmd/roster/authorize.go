@@ -56,17 +56,17 @@ func (a *app) authorize(ctx context.Context, f *authorization) error {
 	if err != nil {
 		return err
 	}
-	got, err := client.Authorize(ctx, oauth.Flow{Listen: f.listen, Timeout: f.timeout, Pasted: lines(a.stdin), Show: func(address string) {
+	got, err := client.Authorize(ctx, oauth.Flow{Listen: f.listen, Timeout: f.timeout, PastedURLs: lines(a.stdin), ShowURL: func(address string) {
 		fmt.Fprintf(a.stderr, "Open this address in a browser:\n\n%s\n\nIf it ends at an address that cannot be opened, paste that here.\n", address)
 	}})
 	if err != nil {
 		return err
 	}
 	if a.format == "json" {
-		return a.json(map[string]any{"version": 1, "provisioner": pr.Key, "expires": got.Expires, "renews": got.Renews})
+		return a.json(map[string]any{"version": 1, "provisioner": pr.Key, "expires": got.Expires, "renewable": got.Renewable})
 	}
 	fmt.Fprintf(a.stdout, "%s: authorized\n", pr.Key)
-	if !got.Renews {
+	if !got.Renewable {
 		fmt.Fprintf(a.stderr, "The server gave no refresh token: this ends at %s. Many servers give one for the scope offline_access.\n",
 			got.Expires.Local().Format(time.DateTime))
 	}

@@ -163,7 +163,7 @@ func TestOAuth(t *testing.T) {
 		}
 	}
 
-	step(1, "needs authorization: nobody has authorized client roster at 127.0.0.1", "test", "-C", dir)
+	step(1, "needs authorization: client roster is not authorized at 127.0.0.1", "test", "-C", dir)
 	step(1, "run: roster authorize aws", "apply", dir)
 	if n := c.Calls().Total; n != 0 {
 		t.Errorf("%d calls were made without authorization", n)

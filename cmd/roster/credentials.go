@@ -26,7 +26,7 @@ func (w *workspace) client(ctx context.Context, p *schema.Provisioner, readOnly 
 		if err != nil {
 			return nil, err
 		}
-		client.HTTP.Transport = tokens.Watch(client.HTTP.Transport)
+		client.HTTP.Transport = tokens.Transport(client.HTTP.Transport)
 		client.Token = func(ctx context.Context) (string, error) {
 			token, err := tokens.Token(ctx)
 			return token, needing(p, err)

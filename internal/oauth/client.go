@@ -18,10 +18,10 @@ import (
 	"golang.org/x/oauth2/clientcredentials"
 )
 
-// Grant is the way to a token.
+// Grant is an OAuth grant type.
 type Grant string
 
-// The grants.
+// The supported grants.
 const (
 	ClientCredentials Grant = "clientCredentials" // RFC 6749 section 4.4
 	AuthorizationCode Grant = "authorizationCode" // RFC 6749 section 4.1
@@ -32,53 +32,56 @@ type Client struct {
 	Grant                            Grant
 	TokenURL, AuthorizeURL, ClientID string
 	Scopes                           []string
-	// Secret returns the client's secret; nil makes it a public client.
+	// Secret returns the client secret. A nil Secret means a public client.
 	Secret func(context.Context) (string, error)
-	// Store and Name say where the tokens of the authorization code grant lie. Name must be fit for a file.
+	// Store holds the tokens of the authorization code grant, under Name. Name must be a valid file
+	// name.
 	Store *Store
 	Name  string
-	// HTTP makes the requests; nil means 30 seconds for each. Redirects are never followed: they would carry the credentials along.
+	// HTTP sends the requests; nil means a client with a timeout of 30 seconds. Redirects are never
+	// followed, because they would forward the credentials.
 	HTTP *http.Client
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 
-	mu      sync.Mutex
-	current tokens
-	style   oauth2.AuthStyle // the one that the server has understood
-	unsaved bool             // current is newer than what the store holds
-	again   time.Time        // before it, a server that is away is not asked again
+	mu        sync.Mutex
+	current   tokens
+	authStyle oauth2.AuthStyle // the style that the server accepts
+	unsaved   bool             // current is newer than the stored tokens
+	retryAt   time.Time        // when the next request is allowed after a failure of the server
 }
 
-// life is how long an access token counts as good when the server does not say: a token that it revokes sooner is found out by Reject.
-const life = time.Hour
+// defaultLifetime is the lifetime of an access token if the server states none. Reject handles
+// tokens that expire earlier.
+const defaultLifetime = time.Hour
 
-// Token returns an access token that is good for some time yet. An error for which errors.Is(err, ErrNeedsAuthorization) holds will come
-// again until somebody acts.
+// Token returns an access token that does not expire soon. If errors.Is(err,
+// ErrNeedsAuthorization), every call fails until a user acts.
 func (c *Client) Token(ctx context.Context) (string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if now := c.now(); !c.unsaved && (c.current.fresh(now) || now.Before(c.again) && c.current.good(now)) {
+	if now := c.now(); !c.unsaved && (!c.current.needsRenewal(now) || now.Before(c.retryAt) && c.current.valid(now)) {
 		return c.current.AccessToken, nil
 	}
 	if c.Grant == ClientCredentials {
-		t, err := c.ask(ctx, "get an access token", byCredentials)
+		t, err := c.request(ctx, "get an access token", clientCredentialsRequest)
 		if err != nil {
 			return c.fallBack(c.current, err)
 		}
 		c.current = t
 		return t.AccessToken, nil
 	}
-	return c.stored(ctx)
+	return c.storedToken(ctx)
 }
 
-// stored takes the token from the store, and renews it there when it is old.
-func (c *Client) stored(ctx context.Context) (string, error) {
+// storedToken returns the token of the store, and renews it if necessary.
+func (c *Client) storedToken(ctx context.Context) (string, error) {
 	unlock, err := c.Store.lock(c.Name)
 	if err != nil {
 		return "", err
 	}
 	defer unlock()
-	if c.unsaved { // the disk refused it once
+	if c.unsaved { // an earlier write failed
 		if err := c.Store.save(c.Name, c.current); err != nil {
 			return "", err
 		}
@@ -87,28 +90,32 @@ func (c *Client) stored(ctx context.Context) (string, error) {
 	have, err := c.Store.load(c.Name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return "", fmt.Errorf("%w: nobody has authorized client %s at %s yet", ErrNeedsAuthorization, c.ClientID, host(c.TokenURL))
+		return "", fmt.Errorf("%w: client %s is not authorized at %s yet", ErrNeedsAuthorization, c.ClientID,
+			host(c.TokenURL))
 	case err != nil:
 		return "", err
 	case have.ClientFingerprint != c.fingerprint():
-		return "", fmt.Errorf("%w: the authorization is for another client or server than %s at %s", ErrNeedsAuthorization, c.ClientID, host(c.TokenURL))
-	case have.fresh(c.now()):
+		return "", fmt.Errorf("%w: the authorization is for another client or server than %s at %s",
+			ErrNeedsAuthorization, c.ClientID, host(c.TokenURL))
+	case !have.needsRenewal(c.now()):
 		c.current = have
 		return have.AccessToken, nil
 	case have.RefusedReason != "":
 		return "", fmt.Errorf("%w: %s", ErrNeedsAuthorization, have.RefusedReason)
 	case have.RefreshToken == "":
-		return "", fmt.Errorf("%w: the access token expired at %s, and the server gave no refresh token", ErrNeedsAuthorization, have.ExpiresAt.Format(time.RFC3339))
+		return "", fmt.Errorf("%w: the access token expired at %s, and the server issued no refresh token",
+			ErrNeedsAuthorization, have.ExpiresAt.Format(time.RFC3339))
 	}
 	return c.refresh(ctx, have)
 }
 
-// refresh renews a token. The store is written before, which proves that it can be, and after.
+// refresh renews a token. It writes the store before the request too, to detect a store that cannot
+// be written.
 func (c *Client) refresh(ctx context.Context, have tokens) (string, error) {
 	if err := c.Store.save(c.Name, have); err != nil {
 		return "", err
 	}
-	got, err := c.ask(ctx, "refresh the access token", byRefresh(have.RefreshToken), have.RefreshToken)
+	got, err := c.request(ctx, "refresh the access token", refreshRequest(have.RefreshToken), have.RefreshToken)
 	var refused *Error
 	if errors.As(err, &refused) && refused.Code == "invalid_grant" {
 		have.AccessToken, have.RefreshToken, have.RefusedReason = "", "", err.Error()
@@ -118,25 +125,26 @@ func (c *Client) refresh(ctx context.Context, have tokens) (string, error) {
 	if err != nil {
 		return c.fallBack(have, err)
 	}
-	got.RefreshToken = cmp.Or(got.RefreshToken, have.RefreshToken) // a server that does not rotate sends none
+	got.RefreshToken = cmp.Or(got.RefreshToken, have.RefreshToken) // a server without rotation sends none
 	c.current = got
 	if err := c.Store.save(c.Name, got); err != nil {
-		c.unsaved = true // kept here, and tried again
+		c.unsaved = true // the next call tries again
 		return "", err
 	}
 	return got.AccessToken, nil
 }
 
-// fallBack lives on the old token for as long as it is good, while the server is away; it is asked again after a while.
+// fallBack returns the old token while it is valid, if the server is unavailable. The next request
+// is sent after 30 seconds.
 func (c *Client) fallBack(old tokens, err error) (string, error) {
-	if errors.Is(err, ErrNeedsAuthorization) || !old.good(c.now()) {
+	if errors.Is(err, ErrNeedsAuthorization) || !old.valid(c.now()) {
 		return "", err
 	}
-	c.current, c.again = old, c.now().Add(30*time.Second)
+	c.current, c.retryAt = old, c.now().Add(30*time.Second)
 	return old.AccessToken, nil
 }
 
-// Reject tells the client that a resource server does not take a token: it is not used again, and the next call of Token gets another.
+// Reject marks a token as rejected by a resource server. The next call of Token returns another.
 func (c *Client) Reject(token string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -159,70 +167,74 @@ func (c *Client) Reject(token string) error {
 	return c.Store.save(c.Name, have)
 }
 
-// Watch wraps the way to a resource server: a token that it answers with 401 is rejected, so that whoever asks next gets another.
-func (c *Client) Watch(next http.RoundTripper) http.RoundTripper { return &watch{c, next} }
+// Transport wraps the RoundTripper for a resource server. A response with status 401 rejects the
+// token of the request, so that the next call of Token returns another.
+func (c *Client) Transport(next http.RoundTripper) http.RoundTripper { return &transport{c, next} }
 
-type watch struct {
+type transport struct {
 	client *Client
 	next   http.RoundTripper
 }
 
-func (w *watch) RoundTrip(r *http.Request) (*http.Response, error) {
-	res, err := w.next.RoundTrip(r)
+func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	res, err := t.next.RoundTrip(r)
 	if err == nil && res.StatusCode == http.StatusUnauthorized {
 		if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
-			_ = w.client.Reject(token) // a store in trouble is found by the next Token
+			_ = t.client.Reject(token) // the next call of Token reports an error of the store
 		}
 	}
 	return res, err
 }
 
-// good reports whether the access token has not expired.
-func (t tokens) good(now time.Time) bool { return t.AccessToken != "" && now.Before(t.ExpiresAt) }
+// valid reports whether there is an access token that has not expired.
+func (t tokens) valid(now time.Time) bool { return t.AccessToken != "" && now.Before(t.ExpiresAt) }
 
-// fresh reports whether the access token is good for some time yet: a fifth of its life, and not more than five minutes.
-func (t tokens) fresh(now time.Time) bool {
-	return t.good(now.Add(min(t.ExpiresAt.Sub(t.ObtainedAt)/5, 5*time.Minute)))
+// needsRenewal reports whether the access token expires soon: within a fifth of its lifetime, but
+// at most five minutes.
+func (t tokens) needsRenewal(now time.Time) bool {
+	return !t.valid(now.Add(min(t.ExpiresAt.Sub(t.ObtainedAt)/5, 5*time.Minute)))
 }
 
-// request is one way to ask a token endpoint; config has the client in it.
-type request func(ctx context.Context, config *oauth2.Config) (*oauth2.Token, error)
+// tokenRequest sends one kind of request to a token endpoint. config identifies the client.
+type tokenRequest func(ctx context.Context, config *oauth2.Config) (*oauth2.Token, error)
 
-func byCredentials(ctx context.Context, config *oauth2.Config) (*oauth2.Token, error) {
-	return (&clientcredentials.Config{ClientID: config.ClientID, ClientSecret: config.ClientSecret, TokenURL: config.Endpoint.TokenURL,
-		Scopes: config.Scopes, AuthStyle: config.Endpoint.AuthStyle}).Token(ctx)
+func clientCredentialsRequest(ctx context.Context, config *oauth2.Config) (*oauth2.Token, error) {
+	return (&clientcredentials.Config{ClientID: config.ClientID, ClientSecret: config.ClientSecret,
+		TokenURL: config.Endpoint.TokenURL,
+		Scopes:   config.Scopes, AuthStyle: config.Endpoint.AuthStyle}).Token(ctx)
 }
 
-func byRefresh(token string) request {
+func refreshRequest(token string) tokenRequest {
 	return func(ctx context.Context, config *oauth2.Config) (*oauth2.Token, error) {
 		return config.TokenSource(ctx, &oauth2.Token{RefreshToken: token}).Token()
 	}
 }
 
-// ask makes a request to the token endpoint. A client with a secret shows it in the header, as every server must understand (RFC 6749
-// section 2.3.1), and to a server that does not, in the body. secrets are what the request carries beside the client's.
-func (c *Client) ask(ctx context.Context, op string, do request, secrets ...string) (tokens, error) {
+// request sends a request to the token endpoint. A client secret is sent in the header, which every
+// server must support (RFC 6749 section 2.3.1). If the server rejects that, it is sent in the body.
+// secrets are the other secrets in the request; errors do not contain them.
+func (c *Client) request(ctx context.Context, op string, do tokenRequest, secrets ...string) (tokens, error) {
 	config := &oauth2.Config{ClientID: c.ClientID, Scopes: c.Scopes, Endpoint: oauth2.Endpoint{TokenURL: c.TokenURL}}
 	styles := []oauth2.AuthStyle{oauth2.AuthStyleInParams}
 	if c.Secret != nil {
 		var err error
 		if config.ClientSecret, err = c.Secret(ctx); err != nil {
-			return tokens{}, fmt.Errorf("get the client's secret: %w", err)
+			return tokens{}, fmt.Errorf("get the client secret: %w", err)
 		}
 		styles = []oauth2.AuthStyle{oauth2.AuthStyleInHeader, oauth2.AuthStyleInParams}
-		if c.style != oauth2.AuthStyleAutoDetect {
-			styles = []oauth2.AuthStyle{c.style}
+		if c.authStyle != oauth2.AuthStyleAutoDetect {
+			styles = []oauth2.AuthStyle{c.authStyle}
 		}
 	}
-	ctx = context.WithValue(ctx, oauth2.HTTPClient, c.doer())
+	ctx = context.WithValue(ctx, oauth2.HTTPClient, c.httpClient())
 	var first error
 	for _, config.Endpoint.AuthStyle = range styles {
 		got, err := do(ctx, config)
 		if err == nil {
-			c.style = config.Endpoint.AuthStyle
-			return c.received(op, got)
+			c.authStyle = config.Endpoint.AuthStyle
+			return c.newTokens(op, got)
 		}
-		err = c.failure(op, err, append(secrets, config.ClientSecret)...)
+		err = c.newError(op, err, append(secrets, config.ClientSecret)...)
 		first = cmp.Or(first, err)
 		var refused *Error
 		if !errors.As(err, &refused) || refused.Code != "invalid_client" {
@@ -232,19 +244,22 @@ func (c *Client) ask(ctx context.Context, op string, do request, secrets ...stri
 	return tokens{}, first
 }
 
-func (c *Client) received(op string, got *oauth2.Token) (tokens, error) {
+func (c *Client) newTokens(op string, got *oauth2.Token) (tokens, error) {
 	if !strings.EqualFold(got.Type(), "Bearer") {
-		return tokens{}, fmt.Errorf("%s at %s: the server gives tokens of a type that SCIM does not take; want Bearer", op, host(c.TokenURL))
+		return tokens{},
+			fmt.Errorf("%s at %s: the server issues tokens of a type that SCIM does not accept; it must be Bearer", op,
+				host(c.TokenURL))
 	}
 	now := c.now()
-	t := tokens{ClientFingerprint: c.fingerprint(), AccessToken: got.AccessToken, RefreshToken: got.RefreshToken, ObtainedAt: now, ExpiresAt: now.Add(life)}
-	if !got.Expiry.IsZero() { // on the machine's clock, which is not ours in tests
+	t := tokens{ClientFingerprint: c.fingerprint(), AccessToken: got.AccessToken, RefreshToken: got.RefreshToken, ObtainedAt: now,
+		ExpiresAt: now.Add(defaultLifetime)}
+	if !got.Expiry.IsZero() { // by the system's clock, which differs from c.Now in tests
 		t.ExpiresAt = now.Add(time.Until(got.Expiry))
 	}
 	return t, nil
 }
 
-func (c *Client) doer() *http.Client {
+func (c *Client) httpClient() *http.Client {
 	h := http.Client{Timeout: 30 * time.Second}
 	if c.HTTP != nil {
 		h = *c.HTTP
@@ -253,9 +268,11 @@ func (c *Client) doer() *http.Client {
 	return &h
 }
 
-// fingerprint names the client that an authorization is for. A token is never sent to another server than the one that it came from.
+// fingerprint identifies the client of an authorization. It prevents that a token is sent to a
+// server that did not issue it.
 func (c *Client) fingerprint() string {
-	sum := sha256.Sum256([]byte(strings.Join([]string{c.TokenURL, c.AuthorizeURL, c.ClientID, strings.Join(c.Scopes, " ")}, "\n")))
+	sum := sha256.Sum256([]byte(strings.Join([]string{c.TokenURL, c.AuthorizeURL, c.ClientID,
+		strings.Join(c.Scopes, " ")}, "\n")))
 	return hex.EncodeToString(sum[:16])
 }
 

@@ -11,33 +11,35 @@ import (
 	"testing"
 )
 
-// storeOfWriter names the store to a copy of this test that writes until it is killed.
-const storeOfWriter = "ROSTER_TEST_STORE"
+// storeVariable is the environment variable with the store's directory, for a child process that
+// writes until it is killed.
+const storeVariable = "ROSTER_TEST_STORE"
 
-// TestMain lets the test binary be the writer.
+// TestMain runs the child process if the variable is set.
 func TestMain(m *testing.M) {
-	if dir := os.Getenv(storeOfWriter); dir != "" {
+	if dir := os.Getenv(storeVariable); dir != "" {
 		write := &Store{dir}
 		for n := 1; ; n++ {
 			if err := write.save("aws", tokens{RefreshToken: strconv.Itoa(n)}); err != nil {
 				fmt.Fprintln(os.Stderr, err)
 				os.Exit(1)
 			}
-			fmt.Println(n) // from here on it counts as kept
+			fmt.Println(n) // the parent expects this token from now on
 		}
 	}
 	os.Exit(m.Run())
 }
 
-// TestKilledWriterLosesNothing kills a process that stores one token after another: what it said it had stored is there, whole.
-func TestKilledWriterLosesNothing(t *testing.T) {
+// The test kills a process that stores one token after another. Every token that the process has
+// reported must be stored.
+func TestKilledProcessLosesNoToken(t *testing.T) {
 	for round := range 20 {
 		dir := filepath.Join(t.TempDir(), "oauth")
 		if err := os.Mkdir(dir, 0o700); err != nil {
 			t.Fatal(err)
 		}
 		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), storeOfWriter+"="+dir)
+		cmd.Env = append(os.Environ(), storeVariable+"="+dir)
 		out, err := cmd.StdoutPipe()
 		if err != nil {
 			t.Fatal(err)
@@ -45,14 +47,14 @@ func TestKilledWriterLosesNothing(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		said := 0
+		reported := 0
 		lines := bufio.NewScanner(out)
 		for lines.Scan() {
-			if said, err = strconv.Atoi(lines.Text()); err != nil {
+			if reported, err = strconv.Atoi(lines.Text()); err != nil {
 				t.Fatal(err)
 			}
-			if said == 1+round {
-				if err := cmd.Process.Kill(); err != nil { // and read on to what it still said
+			if reported == 1+round {
+				if err := cmd.Process.Kill(); err != nil { // and read the rest of its output
 					t.Fatal(err)
 				}
 			}
@@ -60,26 +62,27 @@ func TestKilledWriterLosesNothing(t *testing.T) {
 		_ = cmd.Wait() // killed
 		have, err := (&Store{dir}).load("aws")
 		if err != nil {
-			t.Fatalf("after %d tokens: %v", said, err)
+			t.Fatalf("after %d tokens: %v", reported, err)
 		}
-		if n, err := strconv.Atoi(have.RefreshToken); err != nil || n < said || n > said+1 {
-			t.Errorf("the store has token %s; %d were said to be kept", have.RefreshToken, said)
+		if n, err := strconv.Atoi(have.RefreshToken); err != nil || n < reported || n > reported+1 {
+			t.Errorf("the store has token %s; the process reported %d", have.RefreshToken, reported)
 		}
 	}
 }
 
-// TestDiskThatFails loses its store: before a refresh nothing is asked for, and what a refresh brought is kept until it can be written.
-func TestDiskThatFails(t *testing.T) {
-	w := newWorld(t, AuthorizationCode, "roster")
-	authorize(t, w.Client)
-	before, err := w.Store.load("aws")
+// If the store fails before a refresh, there is no request. If it fails after a refresh, the new
+// token is kept until it can be written.
+func TestStoreThatFails(t *testing.T) {
+	e := newEnv(t, AuthorizationCode, "roster")
+	authorize(t, e.Client)
+	before, err := e.Store.load("aws")
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.pass(t, 9*minute)
-	w.asked.Store(0)
-	dir := w.Store.Dir
-	lose := func() {
+	e.advance(t, 9*minute)
+	e.requests.Store(0)
+	dir := e.Store.Dir
+	remove := func() {
 		if err := os.Rename(dir, dir+".away"); err != nil {
 			t.Error(err)
 		}
@@ -95,28 +98,28 @@ func TestDiskThatFails(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	lose()
-	_, err = w.Token(t.Context())
+	remove()
+	_, err = e.Token(t.Context())
 	wantError(t, err, false, "not a directory", before.RefreshToken)
-	w.wantAsked(t, 0)
+	e.wantRequests(t, 0)
 	restore()
 
-	w.HTTP.Transport = transport(func(r *http.Request) (*http.Response, error) {
-		res, err := w.RoundTrip(r)
-		lose() // after the server has rotated the token
+	e.HTTP.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
+		res, err := e.RoundTrip(r)
+		remove() // after the server has rotated the token
 		return res, err
 	})
-	_, err = w.Token(t.Context())
+	_, err = e.Token(t.Context())
 	wantError(t, err, false, "not a directory", before.RefreshToken)
-	w.wantAsked(t, 1)
+	e.wantRequests(t, 1)
 	restore()
-	w.HTTP.Transport = w
-	token := wantToken(t, w.Client)
-	w.wantAsked(t, 0)
-	after, err := w.Store.load("aws")
+	e.HTTP.Transport = e
+	token := wantToken(t, e.Client)
+	e.wantRequests(t, 0)
+	after, err := e.Store.load("aws")
 	if err != nil || after.AccessToken != token || after.RefreshToken == before.RefreshToken {
-		t.Errorf("the store does not hold what the refresh brought (%v)", err)
+		t.Errorf("the store does not have the refreshed tokens (%v)", err)
 	}
-	w.pass(t, 9*minute)
-	wantToken(t, w.twin()) // the rotated token is good
+	e.advance(t, 9*minute)
+	wantToken(t, e.newProcess()) // the rotated token works
 }

@@ -1,11 +1,15 @@
-// Package oauth gets access tokens by OAuth 2.0 (RFC 6749), as a client that works while nobody watches: with the client credentials grant,
-// or with the authorization code grant that a person goes through once (PKCE, RFC 7636; loopback redirection, RFC 8252).
+// Package oauth is an OAuth 2.0 client (RFC 6749) for programs without a user. It supports the
+// client credentials grant and the authorization code grant. For the latter, a user authorizes the
+// client once in a browser (PKCE, RFC 7636; loopback redirection, RFC 8252).
 //
-// Access tokens are renewed before they expire. A refresh token that the server rotates is on disk, sealed, before the access token that
-// came with it is used; processes that share a store take turns, because servers take a refresh token that is used twice for stolen. What
-// no client can mend: if the machine dies between the server's answer and the disk, the new token is lost with it, and unless the server
-// grants a grace period somebody has to authorize again.
+// Access tokens are renewed before they expire. A rotated refresh token is stored on disk,
+// encrypted, before its access token is used. Processes that share a store take a lock to renew,
+// because many servers treat a refresh token that is used twice as stolen.
 //
-// Callers branch on one thing: errors.Is(err, ErrNeedsAuthorization) means that asking again will not help, and that somebody has to act.
-// Errors never hold a token, a code or a client's secret.
+// One failure cannot be prevented: if the machine crashes after the server's response and before
+// the write, the new refresh token is lost. Unless the server has a grace period, a user must
+// authorize again.
+//
+// If errors.Is(err, ErrNeedsAuthorization), a retry does not help: a user must authorize again or
+// correct the client. Errors never contain a token, a code or a client secret.
 package oauth

@@ -13,18 +13,19 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// ErrNeedsAuthorization says that no token can be had until somebody acts: authorizes again, or corrects the client.
+// ErrNeedsAuthorization means that there is no token until a user authorizes again or corrects the
+// client.
 var ErrNeedsAuthorization = errors.New("needs authorization")
 
-// Error is a request to a token endpoint that failed. errors.Is(err, ErrNeedsAuthorization) holds when the server refused for good, and not
-// when it could not be reached or was in trouble.
+// Error is a failed request to a token endpoint. errors.Is(err, ErrNeedsAuthorization) is true if
+// the server refused permanently. It is false if the server was unreachable or failed.
 type Error struct {
-	Op          string // "refresh the access token"
+	Op          string // for example "refresh the access token"
 	Host        string // of the token endpoint
-	Status      int    // HTTP status; 0 if no answer came
-	Code        string // RFC 6749 section 5.2: "invalid_grant"; "" if the server gave none
-	Description string // the server's words
-	Err         error  // why no answer came
+	Status      int    // HTTP status; 0 without a response
+	Code        string // RFC 6749 section 5.2, for example "invalid_grant"; "" if the server sent none
+	Description string // text of the server
+	Err         error  // why there is no response
 }
 
 func (e *Error) Error() string {
@@ -47,24 +48,26 @@ func (e *Error) Error() string {
 
 var hints = map[string]string{
 	"invalid_grant":          "the authorization expired, was revoked, or its refresh token was used twice",
-	"invalid_client":         "the server does not know this client, or not with this secret",
-	"unauthorized_client":    "the server does not allow this client this grant",
-	"unsupported_grant_type": "the server does not know this grant",
-	"invalid_scope":          "the server does not give these scopes",
-	"access_denied":          "the authorization was declined",
+	"invalid_client":         "the server does not know this client, or the client secret is wrong",
+	"unauthorized_client":    "the server does not allow this grant for this client",
+	"unsupported_grant_type": "the server does not support this grant",
+	"invalid_scope":          "the server does not grant these scopes",
+	"access_denied":          "the user or the server declined the authorization",
 }
 
-// Unwrap returns why no answer came.
+// Unwrap returns Err.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Is reports a refusal that only a person can change.
+// Is reports whether the error is permanent, if the target is ErrNeedsAuthorization.
 func (e *Error) Is(target error) bool {
 	return target == ErrNeedsAuthorization && (hints[e.Code] != "" ||
-		slices.Contains([]int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden}, e.Status) && e.Err == nil && e.Code != "temporarily_unavailable")
+		slices.Contains([]int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden}, e.Status) &&
+			e.Err == nil && e.Code != "temporarily_unavailable")
 }
 
-// failure makes an Error of what golang.org/x/oauth2 returns, which may repeat the server's whole answer, and so what we sent.
-func (c *Client) failure(op string, err error, secrets ...string) error {
+// newError converts an error of golang.org/x/oauth2, which may contain the whole response and thus
+// the secrets of the request.
+func (c *Client) newError(op string, err error, secrets ...string) error {
 	e := &Error{Op: op, Host: c.TokenURL}
 	if u, parsed := url.Parse(c.TokenURL); parsed == nil {
 		e.Host = u.Host
@@ -73,20 +76,21 @@ func (c *Client) failure(op string, err error, secrets ...string) error {
 	var transport *url.Error
 	switch {
 	case errors.As(err, &refused):
-		e.Status, e.Code, e.Description = refused.Response.StatusCode, tidy(refused.ErrorCode, secrets), tidy(refused.ErrorDescription, secrets)
+		e.Status, e.Code, e.Description = refused.Response.StatusCode, sanitize(refused.ErrorCode, secrets),
+			sanitize(refused.ErrorDescription, secrets)
 		if e.Status < 300 && e.Code == "" {
-			e.Err = errors.New("the answer has no access token")
+			e.Err = errors.New("the response has no access token")
 		}
 	case errors.As(err, &transport):
 		e.Err = transport.Err
 	default:
-		e.Err = errors.New(tidy(err.Error(), secrets))
+		e.Err = errors.New(sanitize(err.Error(), secrets))
 	}
 	return e
 }
 
-// tidy makes the server's words fit for a log line, without the secrets that we sent.
-func tidy(s string, secrets []string) string {
+// sanitize returns text of the server as one line without the secrets of the request.
+func sanitize(s string, secrets []string) string {
 	for _, secret := range secrets {
 		if secret != "" {
 			s = strings.ReplaceAll(strings.ReplaceAll(s, secret, "[secret]"), url.QueryEscape(secret), "[secret]")

@@ -5,47 +5,46 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
 
 	"filippo.io/age"
-	"github.com/rogpeppe/go-internal/lockedfile"
+	"github.com/gofrs/flock"
+
+	"github.com/seed-d64a251c/roster/internal/atomicfile"
 )
 
-// Store keeps the tokens of authorizations, each in a file sealed with age, under the key in Dir. Directory and files are the owner's
-// alone. A copy of a token file without the key is worthless.
+// Store keeps the tokens of authorizations in Dir. Each authorization has a file, encrypted with
+// age; the key is a file in the same directory. Only the owner can read the directory and the
+// files. A copy of a token file without the key is useless.
 type Store struct{ Dir string }
 
-// tokens is what a store holds of one authorization.
+// tokens is the content of the file of one authorization.
 type tokens struct {
-	ClientFingerprint string    `json:"clientFingerprint"` // fingerprint of the client that it was given to
+	ClientFingerprint string    `json:"clientFingerprint"` // fingerprint of the client that received the tokens
 	AccessToken       string    `json:"accessToken,omitempty"`
 	RefreshToken      string    `json:"refreshToken,omitempty"`
 	ObtainedAt        time.Time `json:"obtainedAt"`
 	ExpiresAt         time.Time `json:"expiresAt"`               // of the access token
-	RefusedReason     string    `json:"refusedReason,omitempty"` // why the server took the refresh token no more
+	RefusedReason     string    `json:"refusedReason,omitempty"` // why the server refused the refresh token
 }
 
-// lock takes the turn at an authorization, over all processes.
+// lock locks an authorization for all processes.
 func (s *Store) lock(name string) (unlock func(), err error) {
 	if err := os.MkdirAll(s.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make the token store: %w", err)
+		return nil, fmt.Errorf("create the token store: %w", err)
 	}
-	unlock, err = lockedfile.MutexAt(filepath.Join(s.Dir, name+".lock")).Lock()
-	if err != nil {
+	lock := flock.New(filepath.Join(s.Dir, name+".lock"))
+	if err := lock.Lock(); err != nil {
 		return nil, fmt.Errorf("lock the token store: %w", err)
 	}
-	left, _ := filepath.Glob(s.file(name) + ".draft-*") // by a process that was killed; the pattern is good
-	for _, draft := range left {
-		_ = os.Remove(draft) // it does no harm where it is
-	}
-	return unlock, nil
+	_ = atomicfile.Sweep(s.file(name)) // temporary files that a crash left are harmless
+	return func() { _ = lock.Unlock() }, nil
 }
 
-// load returns an authorization: fs.ErrNotExist if there is none.
+// load returns an authorization. The error is fs.ErrNotExist if there is none.
 func (s *Store) load(name string) (tokens, error) {
 	var t tokens
 	f, err := os.Open(s.file(name))
@@ -59,37 +58,37 @@ func (s *Store) load(name string) (tokens, error) {
 	}
 	plain, err := age.Decrypt(f, key)
 	if err != nil {
-		return t, fmt.Errorf("open the sealed token %s with the key beside it: %w", f.Name(), err)
+		return t, fmt.Errorf("decrypt the token %s with the token store's key: %w", f.Name(), err)
 	}
-	if err := json.NewDecoder(plain).Decode(&t); err != nil {
-		return t, fmt.Errorf("read the sealed token %s: it is damaged", f.Name()) // the error would repeat a part of it
+	if err := json.NewDecoder(plain).Decode(&t); err != nil { // the cause might quote the token
+		return t, fmt.Errorf("read the token %s: the file is damaged", f.Name())
 	}
 	return t, nil
 }
 
-// save replaces an authorization; after a crash the file holds the old one or the new one, whole.
+// save replaces an authorization. After a crash, the file has either the old or the new one.
 func (s *Store) save(name string, t tokens) error {
 	key, err := s.key(true)
 	if err != nil {
 		return err
 	}
-	var sealed bytes.Buffer
-	w, err := age.Encrypt(&sealed, key.Recipient())
+	var encrypted bytes.Buffer
+	w, err := age.Encrypt(&encrypted, key.Recipient())
 	if err != nil {
-		return fmt.Errorf("seal the token: %w", err)
+		return fmt.Errorf("encrypt the token: %w", err)
 	}
 	if err := errors.Join(json.NewEncoder(w).Encode(t), w.Close()); err != nil {
-		return fmt.Errorf("seal the token: %w", err)
+		return fmt.Errorf("encrypt the token: %w", err)
 	}
-	if err := replace(s.file(name), sealed.Bytes()); err != nil {
-		return fmt.Errorf("store the sealed token: %w", err)
+	if err := atomicfile.WriteBytes(s.file(name), 0o600, encrypted.Bytes()); err != nil {
+		return fmt.Errorf("store the token: %w", err)
 	}
 	return nil
 }
 
 func (s *Store) file(name string) string { return filepath.Join(s.Dir, name+".age") }
 
-// key reads the store's key; with create set it makes one if there is none.
+// key reads the store's key. If there is none and create is set, key creates it.
 func (s *Store) key(create bool) (*age.X25519Identity, error) {
 	name := filepath.Join(s.Dir, "key")
 	text, err := os.ReadFile(name)
@@ -97,7 +96,7 @@ func (s *Store) key(create bool) (*age.X25519Identity, error) {
 		return s.newKey(name)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: the token store's key %s is gone", ErrNeedsAuthorization, name)
+		return nil, fmt.Errorf("%w: the token store's key %s is missing", ErrNeedsAuthorization, name)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the token store's key: %w", err)
@@ -107,7 +106,8 @@ func (s *Store) key(create bool) (*age.X25519Identity, error) {
 		return nil, fmt.Errorf("read the token store's key: %w", err)
 	}
 	if info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("the token store's key %s may be read by others (mode %04o); chmod 600 it, and authorize again if somebody did", name, info.Mode().Perm())
+		return nil, fmt.Errorf("other users can read the token store's key %s (mode %04o): "+
+			"run chmod 600 on it, and authorize again if the key may have been read", name, info.Mode().Perm())
 	}
 	key, err := age.ParseX25519Identity(string(bytes.TrimSpace(text)))
 	if err != nil {
@@ -116,56 +116,15 @@ func (s *Store) key(create bool) (*age.X25519Identity, error) {
 	return key, nil
 }
 
-// newKey makes the key. Two authorizations may want one at once: the first stays, and both use it.
+// newKey creates the key. If two processes create one concurrently, both use the first.
 func (s *Store) newKey(name string) (*age.X25519Identity, error) {
 	key, err := age.GenerateX25519Identity()
 	if err != nil {
-		return nil, fmt.Errorf("make the token store's key: %w", err)
+		return nil, fmt.Errorf("create the token store's key: %w", err)
 	}
-	draft, err := write(name, []byte(key.String()+"\n"))
-	if err != nil {
-		return nil, fmt.Errorf("make the token store's key: %w", err)
-	}
-	defer os.Remove(draft)
-	if err := os.Link(draft, name); err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, fmt.Errorf("make the token store's key: %w", err)
-	}
-	if err := syncDir(s.Dir); err != nil {
-		return nil, err
+	err = atomicfile.CreateBytes(name, 0o600, []byte(key.String()+"\n"))
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("create the token store's key: %w", err)
 	}
 	return s.key(false)
-}
-
-// replace puts content in a file's place at once.
-func replace(name string, content []byte) error {
-	draft, err := write(name, content)
-	if err != nil {
-		return err
-	}
-	if err := os.Rename(draft, name); err != nil {
-		return errors.Join(err, os.Remove(draft))
-	}
-	return syncDir(filepath.Dir(name))
-}
-
-// write makes a draft of a file, for its owner alone, that is on the disk when it returns.
-func write(name string, content []byte) (draft string, err error) {
-	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".draft-") // mode 0600
-	if err != nil {
-		return "", err
-	}
-	_, err = io.Copy(f, bytes.NewReader(content))
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return "", errors.Join(err, os.Remove(f.Name()))
-	}
-	return f.Name(), nil
-}
-
-// syncDir makes a rename last.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
