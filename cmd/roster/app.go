@@ -131,14 +131,14 @@ func (a *app) settle(cmd *cobra.Command, _ []string) error {
 	}
 	// Our own secrets are not for an endpoint that a pull request names: those that a flag names, and the usual ones also where a command
 	// has no such flag, so that check says what the daemon would.
-	a.policy.Own = []string{"ROSTER_GIT_TOKEN", "ROSTER_FORGE_TOKEN", "ROSTER_WEBHOOK_SECRET"}
+	a.policy.Reserved = []string{"ROSTER_GIT_TOKEN", "ROSTER_FORGE_TOKEN", "ROSTER_WEBHOOK_SECRET"}
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		switch values, list := f.Value.(pflag.SliceValue); {
 		case !strings.HasSuffix(f.Name, "-token-env") && !strings.HasSuffix(f.Name, "-secret-env"):
 		case list:
-			a.policy.Own = append(a.policy.Own, values.GetSlice()...)
+			a.policy.Reserved = append(a.policy.Reserved, values.GetSlice()...)
 		default:
-			a.policy.Own = append(a.policy.Own, f.Value.String())
+			a.policy.Reserved = append(a.policy.Reserved, f.Value.String())
 		}
 	})
 	if a.policy.SecretsDir != "" {

@@ -16,7 +16,7 @@ import (
 
 // client makes the SCIM client of a provisioner, and gets its first token.
 func (w *workspace) client(ctx context.Context, p *schema.Provisioner, readOnly bool) (*scim.Client, error) {
-	if err := w.app.policy.Sends(p.Endpoint); err != nil {
+	if err := w.app.policy.CheckURL(p.Endpoint); err != nil {
 		return nil, fmt.Errorf("%s: %w", p.EndpointPos, err)
 	}
 	client := &scim.Client{Endpoint: p.Endpoint, Limiter: w.limiter(p), UserAgent: "roster/" + version(), Log: w.log,
@@ -74,7 +74,7 @@ func needing(p *schema.Provisioner, err error) error {
 func (w *workspace) oauth(p *schema.Provisioner) (*oauth.Client, error) {
 	o := p.Auth.OAuth2
 	for _, address := range []string{o.TokenURL, o.AuthorizeURL} {
-		if err := w.app.policy.Sends(address); address != "" && err != nil {
+		if err := w.app.policy.CheckURL(address); address != "" && err != nil {
 			return nil, fmt.Errorf("%s: %w", o.Pos, err)
 		}
 	}

@@ -44,7 +44,8 @@ func TestInvalidCommitIsRefusedAndTheLastValidOneStaysInUse(t *testing.T) {
 		s.repo.push(declarations(2, `groups: ["nobody"]`))
 		advance(5 * time.Minute)
 		s.wantRuns(t, "commit 0: applied", "commit 1: failed")
-		if st := s.State(); st.NewestCommit.ID != "1" || st.ValidCommit.ID != "0" || !strings.Contains(st.InvalidReason, "nobody") {
+		if st := s.State(); st.NewestCommit.ID != "1" || st.ValidCommit.ID != "0" || !strings.Contains(st.InvalidReason,
+			"nobody") {
 			t.Errorf("the state is %+v", st)
 		}
 		advance(6 * time.Minute)

@@ -251,8 +251,9 @@ func (c *Client) newTokens(op string, got *oauth2.Token) (tokens, error) {
 				host(c.TokenURL))
 	}
 	now := c.now()
-	t := tokens{ClientFingerprint: c.fingerprint(), AccessToken: got.AccessToken, RefreshToken: got.RefreshToken, ObtainedAt: now,
-		ExpiresAt: now.Add(defaultLifetime)}
+	t := tokens{ClientFingerprint: c.fingerprint(), AccessToken: got.AccessToken, RefreshToken: got.RefreshToken,
+		ObtainedAt: now,
+		ExpiresAt:  now.Add(defaultLifetime)}
 	if !got.Expiry.IsZero() { // by the system's clock, which differs from c.Now in tests
 		t.ExpiresAt = now.Add(time.Until(got.Expiry))
 	}

@@ -427,7 +427,8 @@ func TestStoreOnDisk(t *testing.T) {
 	for _, entry := range entries {
 		name := filepath.Join(e.Store.Dir, entry.Name())
 		b, err := os.ReadFile(name)
-		if err != nil || strings.Contains(string(b), have.RefreshToken) || strings.Contains(string(b), have.AccessToken) {
+		if err != nil || strings.Contains(string(b), have.RefreshToken) ||
+			strings.Contains(string(b), have.AccessToken) {
 			t.Errorf("%s contains a token in plain text (%v)", entry.Name(), err)
 		}
 		if info, err := entry.Info(); err != nil || info.Mode().Perm() != 0o600 &&

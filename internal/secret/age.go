@@ -13,10 +13,10 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// age decrypts a file of the repository, plain or armoured, with the identities of the process.
+// age decrypts a file of the repository, binary or armored, with the identities of the process.
 func (r *Resolver) age(ref *schema.SecretRef) (string, error) {
 	if r.AgeIdentity == "" {
-		return "", fmt.Errorf("age file %s cannot be opened: no --age-identity is set", ref.Age)
+		return "", fmt.Errorf("cannot decrypt age file %s: --age-identity is not set", ref.Age)
 	}
 	identities, err := readIdentities(r.AgeIdentity)
 	if err != nil {
@@ -29,7 +29,8 @@ func (r *Resolver) age(ref *schema.SecretRef) (string, error) {
 	plain, err := age.Decrypt(in, identities...)
 	var none *age.NoIdentityMatchError
 	if errors.As(err, &none) {
-		return "", fmt.Errorf("age file %s is not encrypted for the identities in %s; encrypt it for their public keys (age-keygen -y)", ref.Age, r.AgeIdentity)
+		return "", fmt.Errorf("age file %s is not encrypted for the identities in %s; "+
+			"encrypt it for their public keys (age-keygen -y)", ref.Age, r.AgeIdentity)
 	}
 	if err != nil {
 		return "", fmt.Errorf("decrypt age file %s: %w", ref.Age, err)
@@ -41,7 +42,8 @@ func (r *Resolver) age(ref *schema.SecretRef) (string, error) {
 	return string(text), nil
 }
 
-// readIdentities reads a file of age identities that nobody but its owner and group may read.
+// readIdentities reads a file of age identities. Users other than the owner and the group must not
+// be able to read it.
 func readIdentities(name string) ([]age.Identity, error) {
 	f, err := os.Open(name)
 	if err != nil {
@@ -53,11 +55,12 @@ func readIdentities(name string) ([]age.Identity, error) {
 		return nil, fmt.Errorf("read the age identity: %w", err)
 	}
 	if info.Mode().Perm()&0o007 != 0 {
-		return nil, fmt.Errorf("age identity %s may be read by everybody (mode %04o); chmod o-rwx it", name, info.Mode().Perm())
+		return nil, fmt.Errorf("age identity %s is readable by all users (mode %04o); run chmod o-rwx on it", name,
+			info.Mode().Perm())
 	}
 	identities, err := age.ParseIdentities(f)
-	if err != nil { // the error of age could repeat a line
-		return nil, fmt.Errorf("age identity %s is not a file of age identities; age-keygen -o writes one", name)
+	if err != nil { // the cause might quote a line
+		return nil, fmt.Errorf("age identity %s is not a file of age identities; create one with age-keygen -o", name)
 	}
 	return identities, nil
 }

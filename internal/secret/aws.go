@@ -15,7 +15,8 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// aws reads a secret of Secrets Manager or a parameter of Parameter Store, with the credentials that the SDK finds.
+// aws reads a secret from Secrets Manager or a parameter from Parameter Store, with the default
+// credentials of the SDK.
 func (r *Resolver) aws(ctx context.Context, ref *schema.AWSRef) (string, error) {
 	configure := r.AWS
 	if configure == nil {
@@ -37,16 +38,17 @@ func (r *Resolver) aws(ctx context.Context, ref *schema.AWSRef) (string, error) 
 		text, err = parameterStore(ctx, cfg, ref.ParameterStore)
 	}
 	if err != nil {
-		return "", fmt.Errorf("read %s: %w", describe(&schema.SecretRef{AWS: ref}), explained(err))
+		return "", fmt.Errorf("read %s: %w", describe(&schema.SecretRef{AWS: ref}), apiError(err))
 	}
 	if ref.Key == "" {
 		return text, nil
 	}
-	return member(text, ref)
+	return jsonValue(text, ref)
 }
 
 func secretsManager(ctx context.Context, cfg aws.Config, name string) (string, error) {
-	out, err := secretsmanager.NewFromConfig(cfg).GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &name})
+	out, err := secretsmanager.NewFromConfig(cfg).GetSecretValue(ctx,
+		&secretsmanager.GetSecretValueInput{SecretId: &name})
 	if err != nil {
 		return "", err
 	}
@@ -57,15 +59,16 @@ func secretsManager(ctx context.Context, cfg aws.Config, name string) (string, e
 }
 
 func parameterStore(ctx context.Context, cfg aws.Config, name string) (string, error) {
-	out, err := ssm.NewFromConfig(cfg).GetParameter(ctx, &ssm.GetParameterInput{Name: &name, WithDecryption: aws.Bool(true)})
+	out, err := ssm.NewFromConfig(cfg).GetParameter(ctx, &ssm.GetParameterInput{Name: &name,
+		WithDecryption: aws.Bool(true)})
 	if err != nil {
 		return "", err
 	}
 	return aws.ToString(out.Parameter.Value), nil
 }
 
-// explained shortens what the SDK says of a refusal to its code and message, with the region's request id left out.
-func explained(err error) error {
+// apiError reduces an error of the SDK to the code and message of the API.
+func apiError(err error) error {
 	var api smithy.APIError
 	if errors.As(err, &api) {
 		return fmt.Errorf("%s: %s", api.ErrorCode(), api.ErrorMessage())
@@ -73,16 +76,17 @@ func explained(err error) error {
 	return err
 }
 
-// member takes one key out of a secret that is a JSON object, as the console of Secrets Manager writes them.
-func member(text string, ref *schema.AWSRef) (string, error) {
-	what := describe(&schema.SecretRef{AWS: ref})
+// jsonValue returns the value of one key of a secret that is a JSON object. The console of Secrets
+// Manager creates such secrets.
+func jsonValue(text string, ref *schema.AWSRef) (string, error) {
+	source := describe(&schema.SecretRef{AWS: ref})
 	var object map[string]any
-	if json.Unmarshal([]byte(text), &object) != nil { // the error would repeat a part of the secret
-		return "", fmt.Errorf("%s is not a JSON object, so it has no key %q", what, ref.Key)
+	if json.Unmarshal([]byte(text), &object) != nil { // the cause might quote the secret
+		return "", fmt.Errorf("%s is not a JSON object, so it has no key %q", source, ref.Key)
 	}
 	value, ok := object[ref.Key].(string)
 	if !ok {
-		return "", fmt.Errorf("%s has no text under the key %q", what, ref.Key)
+		return "", fmt.Errorf("the key %q of %s is missing or is not a string", ref.Key, source)
 	}
 	return value, nil
 }

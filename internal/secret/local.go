@@ -16,13 +16,14 @@ func (r *Resolver) env(name string) (string, error) {
 	}
 	text, ok := getenv(name)
 	if !ok || strings.TrimSpace(text) == "" {
-		return "", fmt.Errorf("the environment has no %s; set it, for example: export %s=... (roster simulate prints the line for its own token)", name, name)
+		return "", fmt.Errorf("environment variable %s is empty or not set; set it, for example: export %s=... "+
+			"(roster simulate prints this line for its own token)", name, name)
 	}
 	return text, nil
 }
 
-// file reads a secret file below the secrets directory. Symbolic links must not lead out of it, and nobody but the owner and the group may
-// read it.
+// file reads a file in the secrets directory. Symbolic links must not lead out of the directory.
+// Users other than the owner and the group must not be able to read the file.
 func (r *Resolver) file(name string) (string, error) {
 	root, err := os.OpenRoot(r.Policy.SecretsDir)
 	if err != nil {
@@ -42,9 +43,10 @@ func (r *Resolver) file(name string) (string, error) {
 	case !info.Mode().IsRegular():
 		return "", fmt.Errorf("secret file %s is not a regular file", rel)
 	case info.Size() > maxSecret:
-		return "", fmt.Errorf("secret file %s has %d bytes; at most %d are read", rel, info.Size(), maxSecret)
+		return "", fmt.Errorf("secret file %s has %d bytes; a secret may have at most %d", rel, info.Size(), maxSecret)
 	case info.Mode().Perm()&0o007 != 0:
-		return "", fmt.Errorf("secret file %s may be read by everybody (mode %04o); chmod o-rwx it", rel, info.Mode().Perm())
+		return "", fmt.Errorf("secret file %s is readable by all users (mode %04o); run chmod o-rwx on it", rel,
+			info.Mode().Perm())
 	}
 	b, err := root.ReadFile(rel)
 	if err != nil {

@@ -14,77 +14,93 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// Policy says what declarations may name. The zero value allows no files and no commands, ROSTER_* of the environment, roster/* of AWS's
-// stores, and the hosts of AWS and this machine. An age file needs no leave: who can read it is decided by whoever encrypted it.
+// Policy limits what declarations may name. The zero value allows no files and no commands. It
+// allows the environment variables ROSTER_*, the AWS secrets and parameters roster/*, the hosts of
+// AWS, and loopback. Age files are always allowed, because their author decides who can decrypt
+// them.
 type Policy struct {
-	Env        []string // patterns of environment names, as path.Match reads them; nil means ROSTER_*
-	Own        []string // environment names of our own secrets, which no pattern allows
-	SecretsDir string   // secret files must lie below it; empty allows none
-	Commands   []string // commands that may be run, each with the arguments that it must begin with: "vault", "op read"; empty allows none
-	AWS        []string // names of AWS secrets and parameters, where a final * stands for any end; nil means roster/* and /roster/*
-	Hosts      []string // patterns of endpoint hosts, without ports, where * stays within one label; nil means AWS's and this machine. Loopback addresses match "loopback".
+	// Env are patterns of environment variables, in the syntax of path.Match; nil means ROSTER_*.
+	Env []string
+	// Reserved are the environment variables of roster's own secrets. No pattern allows them.
+	Reserved []string
+	// SecretsDir is the directory of secret files; "" allows none.
+	SecretsDir string
+	// Commands are the allowed commands, each with its first arguments: "vault", "op read".
+	Commands []string
+	// AWS are patterns of AWS secrets and parameters. A trailing * matches any suffix. nil means
+	// roster/* and /roster/*.
+	AWS []string
+	// Hosts are patterns of the hosts of endpoints, without ports. A * matches within one label.
+	// The pattern "loopback" matches loopback addresses. nil means the hosts of AWS and loopback.
+	Hosts []string
 }
 
-// What a Policy allows unless it says otherwise.
+// The defaults of a Policy.
 var (
 	defaultEnv   = []string{"ROSTER_*"}
 	defaultAWS   = []string{"roster/*", "/roster/*"}
 	defaultHosts = []string{"scim.*.amazonaws.com", "scim.*.api.aws", "loopback"}
 )
 
-// refuses returns why a reference may not be used, or "".
-func (p Policy) refuses(ref *schema.SecretRef) string {
+// denies returns why a reference is not allowed, or "".
+func (p Policy) denies(ref *schema.SecretRef) string {
 	switch {
-	case ref.Env != "" && slices.Contains(p.Own, ref.Env):
-		return fmt.Sprintf("declarations may not read %s from the environment: it holds a secret of roster's own", ref.Env)
+	case ref.Env != "" && slices.Contains(p.Reserved, ref.Env):
+		return fmt.Sprintf("declarations may not read environment variable %s: it is reserved for roster's own secrets",
+			ref.Env)
 	case ref.Env != "":
-		if patterns := or(p.Env, defaultEnv); !matches(patterns, ref.Env) {
-			return fmt.Sprintf("declarations may not read %s from the environment; allowed: %s (--allow-env changes that, Git does not)",
+		if patterns := orDefault(p.Env, defaultEnv); !matches(patterns, ref.Env) {
+			return fmt.Sprintf("declarations may not read environment variable %s; allowed: %s (set with --allow-env)",
 				ref.Env, strings.Join(patterns, ", "))
 		}
 	case ref.File != "":
 		if p.SecretsDir == "" {
-			return "declarations may not read secret files: no --secrets-dir is set"
+			return "declarations may not read secret files: --secrets-dir is not set"
 		}
-		if rel, err := filepath.Rel(p.SecretsDir, p.path(ref.File)); err != nil || rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
-			return fmt.Sprintf("secret file %s is not below --secrets-dir %s", ref.File, p.SecretsDir)
+		if rel, err := filepath.Rel(p.SecretsDir, p.path(ref.File)); err != nil || rel == ".." ||
+			strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
+			return fmt.Sprintf("secret file %s is not in --secrets-dir %s", ref.File, p.SecretsDir)
 		}
 	case len(ref.Exec) > 0:
-		return p.refusesCommand(ref.Exec)
-	case ref.Sops != nil: // the file decides which key services sops calls, with the daemon's credentials
-		return p.refusesCommand([]string{"sops"})
+		return p.deniesCommand(ref.Exec)
+	case ref.Sops != nil: // the file names the key services that sops calls with the daemon's credentials
+		return p.deniesCommand([]string{"sops"})
 	case ref.AWS != nil:
 		name := cmp.Or(ref.AWS.SecretsManager, ref.AWS.ParameterStore)
-		patterns := or(p.AWS, defaultAWS)
-		if !slices.ContainsFunc(patterns, func(pattern string) bool { return begins(pattern, name) }) {
-			return fmt.Sprintf("declarations may not read %s from AWS; allowed: %s (--allow-aws-secret changes that, Git does not)", name,
+		patterns := orDefault(p.AWS, defaultAWS)
+		if !slices.ContainsFunc(patterns, func(pattern string) bool { return matchesPrefix(pattern, name) }) {
+			return fmt.Sprintf("declarations may not read %s from AWS; allowed: %s (set with --allow-aws-secret)", name,
 				strings.Join(patterns, ", "))
 		}
 	}
 	return ""
 }
 
-// refusesCommand returns why a command may not be run, or "". Its arguments count: who may run "vault read" must not run "vault write".
-func (p Policy) refusesCommand(argv []string) string {
+// deniesCommand returns why a command is not allowed, or "". A rule includes arguments: "vault
+// read" does not allow "vault write".
+func (p Policy) deniesCommand(argv []string) string {
 	for _, allowed := range p.Commands {
 		words := strings.Fields(allowed)
 		if len(words) > 0 && len(words) <= len(argv) && slices.Equal(words, argv[:len(words)]) {
 			return ""
 		}
 	}
-	if len(p.Commands) > 0 && slices.ContainsFunc(p.Commands, func(c string) bool { return strings.HasPrefix(c, argv[0]+" ") }) {
-		return fmt.Sprintf("declarations may not run %q with these arguments; --allow-command lists what they may", argv[0])
+	if len(p.Commands) > 0 &&
+		slices.ContainsFunc(p.Commands, func(c string) bool { return strings.HasPrefix(c, argv[0]+" ") }) {
+		return fmt.Sprintf("declarations may not run %q with these arguments; "+
+			"--allow-command sets the allowed commands", argv[0])
 	}
-	return fmt.Sprintf("declarations may not run %q; --allow-command lists what they may", argv[0])
+	return fmt.Sprintf("declarations may not run %q; --allow-command sets the allowed commands", argv[0])
 }
 
-// begins reports whether a name is the pattern, or begins with what stands before the pattern's final *.
-func begins(pattern, name string) bool {
+// matchesPrefix reports whether a name equals the pattern or has the prefix before the pattern's
+// trailing *.
+func matchesPrefix(pattern, name string) bool {
 	prefix, open := strings.CutSuffix(pattern, "*")
 	return name == pattern || open && strings.HasPrefix(name, prefix)
 }
 
-// path resolves a file reference against the secrets directory.
+// path returns the path of a file reference in the secrets directory.
 func (p Policy) path(name string) string {
 	if filepath.IsAbs(name) {
 		return filepath.Clean(name)
@@ -92,33 +108,36 @@ func (p Policy) path(name string) string {
 	return filepath.Join(p.SecretsDir, name)
 }
 
-// refusesURL returns why an endpoint may not be called, or "".
-func (p Policy) refusesURL(endpoint string) string {
+// deniesURL returns why an endpoint is not allowed, or "".
+func (p Policy) deniesURL(endpoint string) string {
 	u, err := url.Parse(endpoint)
 	if err != nil || u.Hostname() == "" {
 		return "not a URL with a host"
 	}
-	patterns, host := or(p.Hosts, defaultHosts), strings.ToLower(u.Hostname())
+	patterns, host := orDefault(p.Hosts, defaultHosts), strings.ToLower(u.Hostname())
 	loopback := host == "localhost" || net.ParseIP(host).IsLoopback()
 	switch {
 	case u.Scheme != "https" && !(u.Scheme == "http" && loopback):
-		return fmt.Sprintf("the secret may not be sent by %q: want https (http is for loopback only)", u.Scheme)
-	case loopback && slices.Contains(patterns, "loopback"), slices.ContainsFunc(patterns, func(p string) bool { return matchesHost(p, host) }):
+		return fmt.Sprintf("the secret may not be sent over %q: use https (http is allowed only for loopback)",
+			u.Scheme)
+	case loopback && slices.Contains(patterns, "loopback"),
+		slices.ContainsFunc(patterns, func(p string) bool { return matchesHost(p, host) }):
 		return ""
 	}
-	return fmt.Sprintf("declarations may not send to host %s; allowed: %s (--allow-host changes that, Git does not)", host, strings.Join(patterns, ", "))
+	return fmt.Sprintf("declarations may not send to host %s; allowed: %s (set with --allow-host)", host,
+		strings.Join(patterns, ", "))
 }
 
-// Sends returns why no credentials may be sent to an address, or nil. Check has said so of a commit's declarations before; declarations of
-// an older commit come this way.
-func (p Policy) Sends(address string) error {
-	if why := p.refusesURL(address); why != "" {
+// CheckURL returns an error if credentials may not be sent to a URL. Check has the same rule, but
+// the declarations of a provisioner may come from an older commit that Check did not see.
+func (p Policy) CheckURL(address string) error {
+	if why := p.deniesURL(address); why != "" {
 		return errors.New(why)
 	}
 	return nil
 }
 
-// Check lists everything in a configuration that the policy refuses, sorted by position.
+// Check lists everything in declarations that the policy does not allow, sorted by position.
 func (p Policy) Check(d *schema.Declarations) schema.Problems {
 	var out schema.Problems
 	add := func(pos schema.Pos, path, message string) {
@@ -128,17 +147,17 @@ func (p Policy) Check(d *schema.Declarations) schema.Problems {
 	}
 	for key, pr := range d.Provisioners {
 		at := fmt.Sprintf("provisioners.%q", key)
-		add(pr.EndpointPos, at+".endpoint", p.refusesURL(pr.Endpoint))
+		add(pr.EndpointPos, at+".endpoint", p.deniesURL(pr.Endpoint))
 		if pr.Auth.Token != nil {
-			add(pr.Auth.Token.Pos, at+".auth.token", p.refuses(pr.Auth.Token))
+			add(pr.Auth.Token.Pos, at+".auth.token", p.denies(pr.Auth.Token))
 		}
 		if o := pr.Auth.OAuth2; o != nil {
-			add(o.Pos, at+".auth.oauth2.tokenURL", p.refusesURL(o.TokenURL))
+			add(o.Pos, at+".auth.oauth2.tokenURL", p.deniesURL(o.TokenURL))
 			if o.AuthorizeURL != "" {
-				add(o.Pos, at+".auth.oauth2.authorizeURL", p.refusesURL(o.AuthorizeURL))
+				add(o.Pos, at+".auth.oauth2.authorizeURL", p.deniesURL(o.AuthorizeURL))
 			}
 			if o.ClientSecret != nil {
-				add(o.ClientSecret.Pos, at+".auth.oauth2.clientSecret", p.refuses(o.ClientSecret))
+				add(o.ClientSecret.Pos, at+".auth.oauth2.clientSecret", p.denies(o.ClientSecret))
 			}
 		}
 	}
@@ -148,11 +167,13 @@ func (p Policy) Check(d *schema.Declarations) schema.Problems {
 		}
 		for name, k := range app.SAML.IdentityProvider.Signing {
 			if k.Key != nil {
-				add(k.Key.Pos, fmt.Sprintf("apps.%q.saml.identityProvider.signing.%q.key", key, name), p.refuses(k.Key))
+				add(k.Key.Pos, fmt.Sprintf("apps.%q.saml.identityProvider.signing.%q.key", key, name), p.denies(k.Key))
 			}
 		}
 	}
-	slices.SortFunc(out, func(a, b schema.Problem) int { return cmp.Or(a.Pos.Compare(b.Pos), strings.Compare(a.Path, b.Path)) })
+	slices.SortFunc(out, func(a, b schema.Problem) int {
+		return cmp.Or(a.Pos.Compare(b.Pos), strings.Compare(a.Path, b.Path))
+	})
 	return out
 }
 
@@ -160,15 +181,15 @@ func matches(patterns []string, name string) bool {
 	return slices.ContainsFunc(patterns, func(p string) bool { ok, _ := path.Match(p, name); return ok })
 }
 
-// matchesHost matches label by label: *.example.com is a.example.com, not a.b.example.com.
+// matchesHost compares label by label: *.example.com matches a.example.com, not a.b.example.com.
 func matchesHost(pattern, host string) bool {
 	want, have := strings.Split(strings.ToLower(pattern), "."), strings.Split(host, ".")
 	return slices.EqualFunc(want, have, func(p, label string) bool { ok, _ := path.Match(p, label); return ok })
 }
 
-func or(list, standard []string) []string {
+func orDefault(list, defaults []string) []string {
 	if list == nil {
-		return standard
+		return defaults
 	}
 	return list
 }

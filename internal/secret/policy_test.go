@@ -7,8 +7,8 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-func TestPolicyOfHosts(t *testing.T) {
-	widened := Policy{Hosts: []string{"*.proxy.example.com"}}
+func TestPolicyForHosts(t *testing.T) {
+	custom := Policy{Hosts: []string{"*.proxy.example.com"}}
 	for _, test := range []struct {
 		name    string
 		policy  Policy
@@ -16,7 +16,7 @@ func TestPolicyOfHosts(t *testing.T) {
 		allowed bool
 	}{
 		{"AWS", Policy{}, "https://scim.us-east-1.amazonaws.com/t/scim/v2", true},
-		{"AWS in capitals", Policy{}, "https://SCIM.us-east-1.AmazonAWS.com/t/scim/v2", true},
+		{"AWS in upper case", Policy{}, "https://SCIM.us-east-1.AmazonAWS.com/t/scim/v2", true},
 		{"AWS, dual stack", Policy{}, "https://scim.eu-west-1.api.aws/t/scim/v2", true},
 		{"AWS with a port", Policy{}, "https://scim.us-east-1.amazonaws.com:443/t/scim/v2", true},
 		{"AWS without encryption", Policy{}, "http://scim.us-east-1.amazonaws.com/t/scim/v2", false},
@@ -24,32 +24,33 @@ func TestPolicyOfHosts(t *testing.T) {
 		{"a host that begins like AWS", Policy{}, "https://scim.us-east-1.amazonaws.com.evil.example/t/scim/v2", false},
 		{"AWS as a user name", Policy{}, "https://scim.us-east-1.amazonaws.com@evil.example/t/scim/v2", false},
 		{"another service of AWS", Policy{}, "https://s3.us-east-1.amazonaws.com/t/scim/v2", false},
-		{"this machine", Policy{}, "http://127.0.0.1:8740/t/scim/v2", true},
-		{"this machine by name", Policy{}, "http://localhost:8740/t/scim/v2", true},
-		{"this machine, IPv6", Policy{}, "http://[::1]:8740/t/scim/v2", true},
-		{"the machine next door", Policy{}, "http://192.168.0.2/t/scim/v2", false},
-		{"the cloud's metadata", Policy{}, "http://169.254.169.254/latest/meta-data/", false},
+		{"loopback", Policy{}, "http://127.0.0.1:8740/t/scim/v2", true},
+		{"loopback by name", Policy{}, "http://localhost:8740/t/scim/v2", true},
+		{"loopback, IPv6", Policy{}, "http://[::1]:8740/t/scim/v2", true},
+		{"a private address", Policy{}, "http://192.168.0.2/t/scim/v2", false},
+		{"the metadata service of a cloud", Policy{}, "http://169.254.169.254/latest/meta-data/", false},
 		{"a name that begins with localhost", Policy{}, "https://localhost.evil.example/", false},
-		{"any address", Policy{}, "http://0.0.0.0/t/scim/v2", false},
+		{"the unspecified address", Policy{}, "http://0.0.0.0/t/scim/v2", false},
 		{"no host", Policy{}, "https:///t/scim/v2", false},
 		{"another scheme", Policy{}, "ftp://127.0.0.1/t/scim/v2", false},
 		{"not a URL", Policy{}, "https://%zz", false},
-		{"what was added", widened, "https://a.proxy.example.com/t/scim/v2", true},
-		{"below what was added", widened, "https://a.b.proxy.example.com/t/scim/v2", false},
-		{"AWS, once other hosts are named", widened, "https://scim.us-east-1.amazonaws.com/t/scim/v2", false},
-		{"this machine, once other hosts are named", widened, "http://127.0.0.1/t/scim/v2", false},
-		{"nothing is allowed", Policy{Hosts: []string{}}, "http://127.0.0.1/t/scim/v2", false},
+		{"a custom host", custom, "https://a.proxy.example.com/t/scim/v2", true},
+		{"a label below a custom host", custom, "https://a.b.proxy.example.com/t/scim/v2", false},
+		{"AWS, if the policy has only a custom host", custom, "https://scim.us-east-1.amazonaws.com/t/scim/v2", false},
+		{"loopback, if the policy has only a custom host", custom, "http://127.0.0.1/t/scim/v2", false},
+		{"an empty policy", Policy{Hosts: []string{}}, "http://127.0.0.1/t/scim/v2", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if why := test.policy.refusesURL(test.url); (why == "") != test.allowed {
+			if why := test.policy.deniesURL(test.url); (why == "") != test.allowed {
 				t.Errorf("%s: allowed %v, %q; want %v", test.url, why == "", why, test.allowed)
 			}
 		})
 	}
 }
 
-func TestPolicyOfNames(t *testing.T) {
-	policy := Policy{Env: []string{"ROSTER_*", "CI_TOKEN"}, Own: []string{"ROSTER_FORGE_TOKEN"}, Commands: []string{"vault", "op read"}}
+func TestPolicyForReferences(t *testing.T) {
+	policy := Policy{Env: []string{"ROSTER_*", "CI_TOKEN"}, Reserved: []string{"ROSTER_FORGE_TOKEN"},
+		Commands: []string{"vault", "op read"}}
 	for _, test := range []struct {
 		ref     schema.SecretRef
 		allowed bool
@@ -73,27 +74,30 @@ func TestPolicyOfNames(t *testing.T) {
 		{schema.SecretRef{AWS: &schema.AWSRef{SecretsManager: "rosters/a"}}, false},
 		{schema.SecretRef{AWS: &schema.AWSRef{ParameterStore: "/prod/roster/a"}}, false},
 	} {
-		if why := policy.refuses(&test.ref); (why == "") != test.allowed {
+		if why := policy.denies(&test.ref); (why == "") != test.allowed {
 			t.Errorf("%+v: allowed %v, %q; want %v", test.ref, why == "", why, test.allowed)
 		}
 	}
 }
 
-// TestPolicyChecksEverySecret has a secret and an address wherever declarations can have one.
+// The declarations have a secret or a URL in every place where the schema allows one.
 func TestPolicyChecksEverySecret(t *testing.T) {
 	at := func(line int) schema.Pos { return schema.Pos{File: "all.cue", Line: line, Column: 1} }
 	secret := func(line int) *schema.SecretRef { return &schema.SecretRef{Pos: at(line), Env: "PATH"} }
+	signing := map[string]*schema.SigningKey{"2026": {Key: secret(1)}}
 	d := &schema.Declarations{
 		Provisioners: map[string]*schema.Provisioner{
-			"b": {Endpoint: "https://b.example", EndpointPos: at(4), Auth: schema.Auth{OAuth2: &schema.OAuth2{Pos: at(5), TokenURL: "https://t.example", AuthorizeURL: "https://u.example",
-				ClientSecret: secret(6)}}},
+			"b": {Endpoint: "https://b.example", EndpointPos: at(4),
+				Auth: schema.Auth{OAuth2: &schema.OAuth2{Pos: at(5), TokenURL: "https://t.example",
+					AuthorizeURL: "https://u.example",
+					ClientSecret: secret(6)}}},
 			"a": {Endpoint: "https://a.example", EndpointPos: at(2), Auth: schema.Auth{Token: secret(3)}},
 			"good": {Endpoint: "https://scim.us-east-1.amazonaws.com/t/scim/v2", EndpointPos: at(8),
 				Auth: schema.Auth{Token: &schema.SecretRef{Pos: at(9), Env: "ROSTER_X"}}},
 		},
 		Apps: map[string]*schema.App{
 			"plain": {},
-			"saml":  {SAML: &schema.SAML{IdentityProvider: &schema.IdentityProvider{Signing: map[string]*schema.SigningKey{"2026": {Key: secret(1)}}}}},
+			"saml":  {SAML: &schema.SAML{IdentityProvider: &schema.IdentityProvider{Signing: signing}}},
 		},
 	}
 	problems := Policy{}.Check(d)
@@ -112,6 +116,6 @@ all.cue:5:1 provisioners."b".auth.oauth2.authorizeURL
 all.cue:5:1 provisioners."b".auth.oauth2.tokenURL
 all.cue:6:1 provisioners."b".auth.oauth2.clientSecret`
 	if have := strings.Join(lines, "\n"); have != want {
-		t.Errorf("the policy refuses\n%s\nwant\n%s", have, want)
+		t.Errorf("the policy denies\n%s\nwant\n%s", have, want)
 	}
 }

@@ -1,7 +1,10 @@
-// Package secret turns references to secrets into values, under a policy that comes from the daemon's configuration and never from Git:
-// whoever can open a pull request can write declarations, and must not be able to name any file, variable, command or host.
+// Package secret resolves references to secrets. A policy limits which files, environment
+// variables, commands and hosts a reference may name. The policy comes from the configuration of
+// the process and never from Git, because everyone who can open a pull request can write
+// declarations.
 //
-// A value knows how to hide: it prints, formats and encodes as "[secret]".
+// A Value does not reveal its text when it is printed, formatted or encoded: the output is
+// "[secret]".
 package secret
 
 import (
@@ -16,14 +19,14 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// Value is a secret. Only Reveal gives it away. It holds a pointer, because fmt prints what unexported fields of structs hold without
-// asking their methods.
+// Value is a secret. Only Reveal returns its text. It has a pointer, because fmt prints unexported
+// fields of structs without calling their methods.
 type Value struct{ text *string }
 
-// NewValue wraps a secret text.
+// NewValue returns a Value with this text.
 func NewValue(text string) Value { return Value{&text} }
 
-// Reveal returns the secret, "" of the zero value. Its result must go nowhere but into a request.
+// Reveal returns the text, or "" for the zero value. Use the result only in a request.
 func (v Value) Reveal() string {
 	if v.text == nil {
 		return ""
@@ -31,41 +34,44 @@ func (v Value) Reveal() string {
 	return *v.text
 }
 
-const hidden = "[secret]"
+const placeholder = "[secret]"
 
-func (Value) String() string               { return hidden }
-func (Value) GoString() string             { return hidden }
-func (Value) MarshalText() ([]byte, error) { return []byte(hidden), nil }
+func (Value) String() string               { return placeholder }
+func (Value) GoString() string             { return placeholder }
+func (Value) MarshalText() ([]byte, error) { return []byte(placeholder), nil }
 
-// Format hides the value from every verb.
-func (Value) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(hidden)) }
+// Format prints a placeholder for every verb.
+func (Value) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(placeholder)) }
 
-// Resolver finds the values behind references. Its methods may be called concurrently.
+// Resolver resolves references to values. Its methods may be called concurrently.
 type Resolver struct {
 	Policy Policy
-	// AgeIdentity is the file of the age identities that open age files of the repository, as age-keygen writes it; empty opens none.
+	// AgeIdentity is the file with the age identities that decrypt age files of the repository, in
+	// the format of age-keygen. Without it, age files cannot be decrypted.
 	AgeIdentity string
-	// Getenv looks up the environment; nil means os.LookupEnv.
+	// Getenv looks up an environment variable; nil means os.LookupEnv.
 	Getenv func(string) (string, bool)
-	// AWS configures the SDK for a region ("" is the SDK's own choice); nil means the SDK's usual sources.
+	// AWS returns the configuration of the SDK for a region; "" means the SDK's default region. nil
+	// means the SDK's default configuration.
 	AWS func(ctx context.Context, region string) (aws.Config, error)
 }
 
-// maxSecret is the largest secret in bytes: a token has a few hundred.
+// maxSecret is the maximum size of a secret in bytes. A token has a few hundred.
 const maxSecret = 64 << 10
 
-// patience is how long a command or a service may take to give a secret.
-const patience = 30 * time.Second
+// resolveTimeout is the maximum duration of a command or of a request to a service.
+const resolveTimeout = 30 * time.Second
 
-// Resolve returns the value behind a reference. Errors name the reference and what to do, never a value.
+// Resolve returns the value of a reference. Errors name the reference and the remedy, and never
+// contain a value.
 func (r *Resolver) Resolve(ctx context.Context, ref *schema.SecretRef) (Value, error) {
 	if ref == nil {
 		return Value{}, errors.New("no secret is declared")
 	}
-	if why := r.Policy.refuses(ref); why != "" {
+	if why := r.Policy.denies(ref); why != "" {
 		return Value{}, fmt.Errorf("%s: %s", ref.Pos, why)
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
 	defer cancel()
 	text, err := r.fetch(ctx, ref)
 	text = strings.TrimSpace(text)
@@ -75,7 +81,8 @@ func (r *Resolver) Resolve(ctx context.Context, ref *schema.SecretRef) (Value, e
 	case text == "":
 		return Value{}, fmt.Errorf("%s: %s is empty", ref.Pos, describe(ref))
 	case len(text) > maxSecret:
-		return Value{}, fmt.Errorf("%s: %s has %d bytes; at most %d are taken for a secret", ref.Pos, describe(ref), len(text), maxSecret)
+		return Value{}, fmt.Errorf("%s: %s has %d bytes; a secret may have at most %d", ref.Pos, describe(ref),
+			len(text), maxSecret)
 	}
 	return NewValue(text), nil
 }
@@ -95,22 +102,22 @@ func (r *Resolver) fetch(ctx context.Context, ref *schema.SecretRef) (string, er
 	case ref.AWS != nil:
 		return r.aws(ctx, ref.AWS)
 	}
-	return "", errors.New("the reference names nothing")
+	return "", errors.New("the reference has no source")
 }
 
-// describe names what a reference stands for.
+// describe returns a phrase for the source of a reference.
 func describe(ref *schema.SecretRef) string {
 	switch {
 	case ref.Env != "":
-		return "environment " + ref.Env
+		return "environment variable " + ref.Env
 	case ref.File != "":
 		return "secret file " + ref.File
 	case len(ref.Exec) > 0:
-		return "what " + ref.Exec[0] + " prints"
+		return "the output of " + ref.Exec[0]
 	case ref.Age != "":
 		return "age file " + ref.Age
 	case ref.Sops != nil:
-		return ref.Sops.Key + " of sops file " + ref.Sops.File
+		return "key " + ref.Sops.Key + " of sops file " + ref.Sops.File
 	case ref.AWS != nil && ref.AWS.SecretsManager != "":
 		return "AWS secret " + ref.AWS.SecretsManager
 	case ref.AWS != nil:
