@@ -19,25 +19,26 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// maxPEM is how many characters AWS takes a certificate in (service quotas of IAM Identity Center).
+// maxPEM is the maximum number of characters of a certificate in AWS (service quotas of IAM
+// Identity Center).
 const maxPEM = 2500
 
-// Certificate is an X.509 certificate whose key is fit for SAML.
+// Certificate is an X.509 certificate with a key that is suitable for SAML.
 type Certificate struct {
 	X509 *x509.Certificate
 	// Fingerprint is the SHA-256 of the certificate, in hexadecimal.
 	Fingerprint string
-	// Odd is what some software may stumble over.
-	Odd schema.Problems
+	// Warnings are properties that some software rejects.
+	Warnings schema.Problems
 }
 
-// NotBefore is when the certificate's validity begins.
+// NotBefore returns the start of the certificate's validity.
 func (c *Certificate) NotBefore() time.Time { return c.X509.NotBefore }
 
-// NotAfter is when the certificate's validity ends.
+// NotAfter returns the end of the certificate's validity.
 func (c *Certificate) NotAfter() time.Time { return c.X509.NotAfter }
 
-// Algorithm names the key, for example "RSA 2048" or "ECDSA P-256".
+// Algorithm returns the algorithm of the key, for example "RSA 2048" or "ECDSA P-256".
 func (c *Certificate) Algorithm() string {
 	switch key := c.X509.PublicKey.(type) {
 	case *rsa.PublicKey:
@@ -48,8 +49,9 @@ func (c *Certificate) Algorithm() string {
 	return c.X509.PublicKeyAlgorithm.String()
 }
 
-// ParseCertificate reads a PEM file that holds one certificate. The error is schema.Problems that name the file; a private key in it is
-// refused and not shown. The validity is not looked at: it depends on the clock.
+// ParseCertificate parses a PEM file with one certificate. The error is schema.Problems with
+// positions in the file. A private key in the file is an error, which does not quote it.
+// ParseCertificate does not check the validity period, because it has no clock.
 func ParseCertificate(name string, data []byte) (*Certificate, error) {
 	start := schema.Pos{File: name, Line: 1, Column: 1}
 	if len(data) > maxFile {
@@ -58,16 +60,19 @@ func ParseCertificate(name string, data []byte) (*Certificate, error) {
 	block, rest := pem.Decode(data)
 	for b, more := block, rest; b != nil; b, more = pem.Decode(more) {
 		if strings.Contains(b.Type, "PRIVATE KEY") {
-			return nil, schema.Problems{privateKey.at(lineOf(name, data, "-----BEGIN "+b.Type), "", "holds a private key")}
+			return nil, schema.Problems{privateKey.at(lineOf(name, data, "-----BEGIN "+b.Type), "",
+				"contains a private key")}
 		}
 	}
 	switch again, _ := pem.Decode(rest); {
 	case block == nil:
-		return nil, schema.Problems{badPEM.at(start, "", "holds no PEM block")}
+		return nil, schema.Problems{badPEM.at(start, "", "contains no PEM block")}
 	case block.Type != "CERTIFICATE":
-		return nil, schema.Problems{badPEM.at(lineOf(name, data, "-----BEGIN "), "", "holds a %q, not a CERTIFICATE", block.Type)}
+		return nil, schema.Problems{badPEM.at(lineOf(name, data, "-----BEGIN "), "", "contains a %q, not a CERTIFICATE",
+			block.Type)}
 	case again != nil:
-		return nil, schema.Problems{badPEM.at(start, "", "holds more than one PEM block; a chain is of no use in SAML metadata")}
+		return nil, schema.Problems{badPEM.at(start, "", "contains more than one PEM block; SAML metadata does not "+
+			"use certificate chains")}
 	}
 	begin := bytes.Index(data, []byte("-----BEGIN "))
 	if n := utf8.RuneCount(bytes.TrimSpace(data[begin:])); n > maxPEM {
@@ -76,7 +81,7 @@ func ParseCertificate(name string, data []byte) (*Certificate, error) {
 	return newCertificate(lineOf(name, data, "-----BEGIN "), block.Bytes)
 }
 
-// lineOf is the position of a text that stands at the beginning of a line.
+// lineOf returns the position of a text at the start of a line.
 func lineOf(name string, data []byte, text string) schema.Pos {
 	at := max(0, bytes.Index(data, []byte(text)))
 	return schema.Pos{File: name, Line: 1 + bytes.Count(data[:at], []byte("\n")), Column: 1}
@@ -85,7 +90,7 @@ func lineOf(name string, data []byte, text string) schema.Pos {
 func newCertificate(pos schema.Pos, der []byte) (*Certificate, error) {
 	parsed, err := x509.ParseCertificate(der)
 	if err != nil {
-		return nil, schema.Problems{badPEM.at(pos, "", "holds a certificate that cannot be read: %v", err)}
+		return nil, schema.Problems{badPEM.at(pos, "", "contains a certificate that cannot be parsed: %v", err)}
 	}
 	sum := sha256.Sum256(der)
 	c := &Certificate{X509: parsed, Fingerprint: hex.EncodeToString(sum[:])}
@@ -93,15 +98,18 @@ func newCertificate(pos schema.Pos, der []byte) (*Certificate, error) {
 		return nil, schema.Problems{weakKey.at(pos, "", "%s", why)}
 	}
 	if !parsed.NotAfter.After(parsed.NotBefore) {
-		return nil, schema.Problems{badPEM.at(pos, "", "holds a certificate that ends (%s) before it begins", parsed.NotAfter.UTC().Format(time.DateOnly))}
+		return nil, schema.Problems{badPEM.at(pos, "", "contains a certificate whose end (%s) is before its start",
+			parsed.NotAfter.UTC().Format(time.DateOnly))}
 	}
 	if parsed.KeyUsage != 0 && parsed.KeyUsage&x509.KeyUsageDigitalSignature == 0 {
-		c.Odd = append(c.Odd, oddCertificate.at(pos, "", "the certificate's keyUsage has no digitalSignature, though it is to sign"))
+		c.Warnings = append(c.Warnings,
+			unusualCertificate.at(pos, "",
+				"the certificate's keyUsage does not include digitalSignature, which a signing certificate needs"))
 	}
 	return c, nil
 }
 
-// weakness tells why a certificate is not fit to be trusted, or "".
+// weakness returns why a certificate is not secure, or "".
 func weakness(c *x509.Certificate) string {
 	switch key := c.PublicKey.(type) {
 	case *rsa.PublicKey:
@@ -119,48 +127,51 @@ func weakness(c *x509.Certificate) string {
 		return fmt.Sprintf("the certificate's key is %s", c.PublicKeyAlgorithm)
 	}
 	switch c.SignatureAlgorithm {
-	case x509.MD2WithRSA, x509.MD5WithRSA, x509.SHA1WithRSA, x509.DSAWithSHA1, x509.ECDSAWithSHA1, x509.UnknownSignatureAlgorithm:
+	case x509.MD2WithRSA, x509.MD5WithRSA, x509.SHA1WithRSA, x509.DSAWithSHA1, x509.ECDSAWithSHA1,
+		x509.UnknownSignatureAlgorithm:
 		return fmt.Sprintf("the certificate is signed with %s", c.SignatureAlgorithm)
 	}
 	return ""
 }
 
-// parseEmbedded reads a certificate as an XML signature holds it: base64 with any white space.
-func parseEmbedded(pos schema.Pos, text string) (*Certificate, error) {
+// parseBase64 parses a certificate in the format of XML: DER in base64, with any white space.
+func parseBase64(pos schema.Pos, text string) (*Certificate, error) {
 	der, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(text), ""))
 	if err != nil {
-		return nil, schema.Problems{badPEM.at(pos, "", "holds a certificate that is not base64")}
+		return nil, schema.Problems{badPEM.at(pos, "", "contains a certificate that is not valid base64")}
 	}
 	return newCertificate(pos, der)
 }
 
-// embedded is a certificate as XML metadata holds it.
-func (c *Certificate) embedded() string {
+// base64 returns the certificate in the format of XML.
+func (c *Certificate) base64() string {
 	return base64.StdEncoding.EncodeToString(c.X509.Raw)
 }
 
-// ParseKey reads a PEM private key (PKCS#8, PKCS#1 or SEC 1) and insists that it is the certificate's. Its errors never show the key.
+// ParseKey parses a private key in PEM (PKCS#8, PKCS#1 or SEC 1). It must be the key of the
+// certificate. Errors never contain the key.
 func (c *Certificate) ParseKey(text string) (crypto.Signer, error) {
 	block, _ := pem.Decode([]byte(text))
 	switch {
 	case block == nil:
 		return nil, fmt.Errorf("the private key is not in PEM")
 	case block.Type == "ENCRYPTED PRIVATE KEY" || block.Headers["DEK-Info"] != "":
-		return nil, fmt.Errorf("the private key is encrypted with a passphrase; refer to it decrypted, in a place that keeps it: age, sops, AWS, a file")
+		return nil, fmt.Errorf("the private key is encrypted with a passphrase; store it without a passphrase in " +
+			"age, sops, AWS or a file in the secrets directory")
 	}
-	key, err := parsePrivate(block)
+	key, err := parsePrivateKey(block)
 	if err != nil {
 		return nil, err
 	}
 	public, ok := key.Public().(interface{ Equal(crypto.PublicKey) bool })
 	if !ok || !public.Equal(c.X509.PublicKey) {
-		return nil, fmt.Errorf("the private key is not the one of the certificate %s", c.Fingerprint[:16])
+		return nil, fmt.Errorf("the private key does not belong to the certificate %s", c.Fingerprint[:16])
 	}
 	return key, nil
 }
 
-// parsePrivate reads a key without quoting anything of it.
-func parsePrivate(block *pem.Block) (crypto.Signer, error) {
+// parsePrivateKey parses a key. Its errors do not quote the key.
+func parsePrivateKey(block *pem.Block) (crypto.Signer, error) {
 	var key any
 	var err error
 	switch block.Type {
@@ -175,7 +186,7 @@ func parsePrivate(block *pem.Block) (crypto.Signer, error) {
 	}
 	signer, ok := key.(crypto.Signer)
 	if err != nil || !ok {
-		return nil, fmt.Errorf("the private key cannot be read as a %s", block.Type)
+		return nil, fmt.Errorf("the private key cannot be parsed as a %s", block.Type)
 	}
 	return signer, nil
 }

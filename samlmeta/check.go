@@ -15,66 +15,67 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// Check reads the files that the SAML sides of apps name, from the tree that holds the declarations. The error is schema.Problems, which make
-// the commit invalid, or one of reading the tree, which says nothing about the commit. All findings are sorted. It needs no clock and no
-// secret: Warn and Rendering have those.
+// Check reads the files that the SAML settings of apps name, from the tree of the declarations. The
+// error is schema.Problems if the commit is invalid, and any other error if the tree cannot be
+// read. Problems and warnings are sorted. Check needs no clock and no secrets; see Warn and
+// Rendering for these.
 func Check(d *schema.Declarations, tree fs.FS) (warnings schema.Problems, err error) {
-	s := survey(d, tree)
+	s := readFiles(d, tree)
 	switch {
-	case s.failed != nil:
-		return nil, s.failed
+	case s.readErr != nil:
+		return nil, s.readErr
 	case len(s.problems) > 0:
 		return s.warnings, s.problems
 	}
 	return s.warnings, nil
 }
 
-// surveyed is what the files of all apps say.
-type surveyed struct {
+// fileSet has the parsed files of all apps.
+type fileSet struct {
 	apps               map[string]*appFiles
 	problems, warnings schema.Problems
-	failed             error // of reading the tree
+	readErr            error // of the tree
 }
 
-// appFiles are the files of one app, as far as they could be read.
+// appFiles has the files of one app that could be parsed.
 type appFiles struct {
-	path         string // of the app's SAML side, for findings
+	path         string // of the app's SAML settings, for problems
 	provider     *ServiceProvider
-	certificates map[string]*Certificate // by name in signing
+	certificates map[string]*Certificate // by their names in `signing`
 }
 
-func survey(d *schema.Declarations, tree fs.FS) *surveyed {
-	s := &surveyed{apps: map[string]*appFiles{}}
+func readFiles(d *schema.Declarations, tree fs.FS) *fileSet {
+	s := &fileSet{apps: map[string]*appFiles{}}
 	for _, key := range slices.Sorted(maps.Keys(d.Apps)) {
 		app := d.Apps[key]
 		if app.SAML == nil {
 			continue
 		}
-		a := &appFiles{path: below("apps", key) + ".saml"}
+		a := &appFiles{path: joinPath("apps", key) + ".saml"}
 		s.apps[key] = a
 		provider, err := ReadServiceProvider(tree, app.SAML.ServiceProviderMetadata)
-		s.take(err, a.path+".serviceProviderMetadata")
+		s.addError(err, a.path+".serviceProviderMetadata")
 		if a.provider = provider; provider != nil {
-			s.warn(provider.Odd, a.path+".serviceProviderMetadata")
+			s.addWarnings(provider.Warnings, a.path+".serviceProviderMetadata")
 		}
 		if idp := app.SAML.IdentityProvider; idp != nil {
 			a.certificates, err = Certificates(idp, tree)
-			s.take(err, a.path+".identityProvider.signing")
+			s.addError(err, a.path+".identityProvider.signing")
 			for _, name := range slices.Sorted(maps.Keys(a.certificates)) {
-				s.warn(a.certificates[name].Odd, below(a.path+".identityProvider.signing", name))
+				s.addWarnings(a.certificates[name].Warnings, joinPath(a.path+".identityProvider.signing", name))
 			}
 			if err == nil {
-				s.take(fits(idp, a.certificates), a.path+".identityProvider")
+				s.addError(checkRendering(idp, a.certificates), a.path+".identityProvider")
 			}
 		}
 	}
-	byPosition(s.problems)
-	byPosition(s.warnings)
+	sortByPosition(s.problems)
+	sortByPosition(s.warnings)
 	return s
 }
 
-// take keeps the findings of an error under a path.
-func (s *surveyed) take(err error, path string) {
+// addError adds the problems of an error, with a path.
+func (s *fileSet) addError(err error, path string) {
 	var problems schema.Problems
 	switch {
 	case err == nil:
@@ -84,33 +85,38 @@ func (s *surveyed) take(err error, path string) {
 			s.problems = append(s.problems, p)
 		}
 	default:
-		s.failed = cmp.Or(s.failed, err)
+		s.readErr = cmp.Or(s.readErr, err)
 	}
 }
 
-func (s *surveyed) warn(found schema.Problems, path string) {
+func (s *fileSet) addWarnings(found schema.Problems, path string) {
 	for _, p := range found {
 		p.Path = cmp.Or(p.Path, path)
 		s.warnings = append(s.warnings, p)
 	}
 }
 
-// fits renders each domain's file as it will be, but for the signature, which it leaves room for, and asks whether AWS takes it.
-func fits(idp *schema.IdentityProvider, certificates map[string]*Certificate) error {
+// checkRendering renders each domain's file without its signature and checks the limits of AWS. It
+// reserves space for the signature.
+func checkRendering(idp *schema.IdentityProvider, certificates map[string]*Certificate) error {
 	const signature = 2 * maxPEM // an RSA 8192 signature and a certificate
 	unsigned := *idp
 	unsigned.SignMetadataWith = ""
 	var problems schema.Problems
 	for _, domain := range idp.Domains {
-		f, err := Rendering{Provider: &unsigned, Domain: domain, Certificates: certificates, Profile: Upload, Now: time.Unix(0, 0)}.Render()
+		f, err := Rendering{Provider: &unsigned, Domain: domain, Certificates: certificates, Profile: Upload,
+			Now: time.Unix(0, 0)}.Render()
 		var found schema.Problems
 		switch {
 		case errors.As(err, &found):
 			problems = append(problems, found...)
 		case err != nil:
-			problems = append(problems, metadataLimit.at(idp.Pos, "", "the metadata for %s cannot be rendered: %v", domain, err))
+			problems = append(problems, metadataLimit.at(idp.Pos, "", "the metadata for %s cannot be rendered: %v",
+				domain, err))
 		case idp.SignMetadataWith != "" && len(f.XML)+signature > maxMetadata:
-			problems = append(problems, metadataLimit.at(idp.Pos, "", "the metadata for %s is too long to be signed; AWS takes %d characters", domain, maxMetadata))
+			problems = append(problems,
+				metadataLimit.at(idp.Pos, "",
+					"the metadata for %s is too long with a signature; AWS accepts %d characters", domain, maxMetadata))
 		}
 	}
 	if len(problems) > 0 {
@@ -119,23 +125,24 @@ func fits(idp *schema.IdentityProvider, certificates map[string]*Certificate) er
 	return nil
 }
 
-// ReadServiceProvider reads the metadata of a service provider from a tree.
+// ReadServiceProvider reads and parses the metadata of a service provider from a tree.
 func ReadServiceProvider(tree fs.FS, name string) (*ServiceProvider, error) {
-	data, err := read(tree, name)
+	data, err := readFile(tree, name)
 	if err != nil {
 		return nil, err
 	}
 	return ParseServiceProvider(name, data)
 }
 
-// Certificates reads the signing certificates of an identity provider, by name. The error is schema.Problems, with which those certificates
-// that are right are returned, or one of reading the tree.
+// Certificates reads and parses the signing certificates of an identity provider, by name. If the
+// error is schema.Problems, the valid certificates are returned too. Any other error means that the
+// tree cannot be read.
 func Certificates(idp *schema.IdentityProvider, tree fs.FS) (map[string]*Certificate, error) {
 	out := map[string]*Certificate{}
 	var problems schema.Problems
 	for _, name := range slices.Sorted(maps.Keys(idp.Signing)) {
 		file := idp.Signing[name].Certificate
-		data, err := read(tree, file)
+		data, err := readFile(tree, file)
 		if err != nil {
 			return nil, err
 		}
@@ -147,7 +154,8 @@ func Certificates(idp *schema.IdentityProvider, tree fs.FS) (map[string]*Certifi
 		}
 		for _, other := range slices.Sorted(maps.Keys(out)) {
 			if same := out[other].X509; string(same.RawSubjectPublicKeyInfo) == string(c.X509.RawSubjectPublicKeyInfo) {
-				problems = append(problems, sameCert.at(idp.Signing[name].Pos, "", "has the key of %s", quote(other)))
+				problems = append(problems, duplicateCertificate.at(idp.Signing[name].Pos, "", "has the same key as %s",
+					quote(other)))
 			}
 		}
 		out[name] = c
@@ -158,8 +166,9 @@ func Certificates(idp *schema.IdentityProvider, tree fs.FS) (map[string]*Certifi
 	return out, nil
 }
 
-// read reads a file, but no more of it than the gate lets pass.
-func read(tree fs.FS, name string) ([]byte, error) {
+// readFile reads a file up to one byte more than the limit, so that parseDocument rejects a larger
+// file.
+func readFile(tree fs.FS, name string) ([]byte, error) {
 	f, err := tree.Open(name)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
@@ -172,8 +181,8 @@ func read(tree fs.FS, name string) ([]byte, error) {
 	return data, nil
 }
 
-// below is a path in the configuration, as the schema's findings have it.
-func below(path, key string) string {
+// joinPath returns the path of a key in the declarations, in the format of the schema's problems.
+func joinPath(path, key string) string {
 	plain := key != "" && !strings.ContainsFunc(key, func(r rune) bool {
 		return r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
 	})
@@ -183,6 +192,8 @@ func below(path, key string) string {
 	return path + "." + key
 }
 
-func byPosition(ps schema.Problems) {
-	slices.SortStableFunc(ps, func(a, b schema.Problem) int { return cmp.Or(a.Pos.Compare(b.Pos), strings.Compare(a.Code, b.Code)) })
+func sortByPosition(ps schema.Problems) {
+	slices.SortStableFunc(ps, func(a, b schema.Problem) int {
+		return cmp.Or(a.Pos.Compare(b.Pos), strings.Compare(a.Code, b.Code))
+	})
 }

@@ -13,11 +13,12 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// organisation is a small configuration with the SAML side given, and the files of testdata.
-func organisation(t testing.TB, saml string) fstest.MapFS {
+// testTree returns declarations with these SAML settings, and the files of testdata.
+func testTree(t testing.TB, saml string) fstest.MapFS {
 	t.Helper()
 	tree := fstest.MapFS{
-		"apps.cue": {Data: []byte("package roster\n\napps: \"aws\": {displayName: \"AWS\", saml: {\n\tserviceProviderMetadata: \"aws-sp.xml\"\n" + saml + "\n}}\n")},
+		"apps.cue": {Data: []byte("package roster\n\napps: \"aws\": {displayName: \"AWS\", saml: " +
+			"{\n\tserviceProviderMetadata: \"aws-sp.xml\"\n" + saml + "\n}}\n")},
 	}
 	for _, name := range []string{"aws-sp.xml", "rsa.crt", "p256.crt", "p384.crt", "rsa.key"} {
 		tree[name] = &fstest.MapFile{Data: file(t, name)}
@@ -25,9 +26,10 @@ func organisation(t testing.TB, saml string) fstest.MapFS {
 	return tree
 }
 
-// identity is the declaration of an identity provider with these signing certificates.
-func identity(signing ...string) string {
-	return "\tidentityProvider: {\n\t\tentityID: \"https://{domain}/idp\", singleSignOn: post: \"https://{domain}/sso\", domains: [\"login.example.com\"]\n\t\tsigning: " +
+// identityProvider returns the declaration of an identity provider with these signing certificates.
+func identityProvider(signing ...string) string {
+	return "\tidentityProvider: {\n\t\tentityID: \"https://{domain}/idp\", singleSignOn: post: " +
+		"\"https://{domain}/sso\", domains: [\"login.example.com\"]\n\t\tsigning: " +
 		strings.Join(signing, "\n\t\tsigning: ") + "\n\t}"
 }
 
@@ -47,36 +49,44 @@ func TestCheck(t *testing.T) {
 		file, content      string // a file that is replaced
 		problems, warnings string
 	}{
-		{"all is well", identity(active), "", "", "", ""},
+		{"valid", identityProvider(active), "", "", "", ""},
 		{"no identity provider", "", "", "", "", ""},
-		{"metadata that is none", identity(active), "aws-sp.xml", "<html/>",
+		{"a file that is not metadata", identityProvider(active), "aws-sp.xml", "<html/>",
 			`aws-sp.xml:1:1: R5001: apps.aws.saml.serviceProviderMetadata: has the element "html"`, ""},
-		{"odd metadata", identity(active), "aws-sp.xml", strings.Replace(aws("", "", ""), "d-9066208dac", "x", 1),
-			"", `aws-sp.xml:1:1: W5001: apps.aws.saml.serviceProviderMetadata: the entityID is not of AWS's form`},
-		{"expired metadata is no problem", identity(active), "aws-sp.xml", aws(` validUntil="2001-01-01T00:00:00Z"`, "", ""), "", ""},
-		{"a key in place of a certificate", identity(`"a": {certificate: "rsa.key", phase: "active"}`), "", "",
-			`rsa.key:1:1: R5008: apps.aws.saml.identityProvider.signing: holds a private key`, ""},
-		{"one certificate under two names", identity(active, `"b": {certificate: "rsa.crt", phase: "next", dates: next: "2026-01-01"}`), "", "",
-			`apps.cue:8:12: R5009: apps.aws.saml.identityProvider.signing: has the key of "a"`, ""},
-		{"everything at once", identity(`"a": {certificate: "rsa.key", phase: "active"}`, `"b": {certificate: "apps.cue", phase: "next", dates: next: "2026-01-01"}`), "aws-sp.xml", "",
-			"apps.cue:1:1: R5005: apps.aws.saml.identityProvider.signing: holds no PEM block\naws-sp.xml:1:1: R5002: apps.aws.saml.serviceProviderMetadata: has no XML element\nrsa.key:1:1: R5008: ", ""},
-		{"an address too long for AWS", strings.Replace(identity(active), "/sso", "/"+strings.Repeat("a", 2000), 1), "", "", "", ""},
-		{"an address that is none", strings.Replace(identity(active), "https://{domain}/sso", "https://[", 1), "", "",
-			"apps.cue:5:2: R5011: apps.aws.saml.identityProvider: the metadata for login.example.com cannot be rendered", ""},
+		{"unusual metadata", identityProvider(active), "aws-sp.xml", strings.Replace(aws("", "", ""), "d-9066208dac",
+			"x", 1),
+			"", `aws-sp.xml:1:1: W5001: apps.aws.saml.serviceProviderMetadata: the entityID does not have the form ` +
+				`of AWS`},
+		{"expired metadata is valid", identityProvider(active), "aws-sp.xml", aws(` validUntil="2001-01-01T00:00:00Z"`,
+			"", ""), "", ""},
+		{"a key instead of a certificate", identityProvider(`"a": {certificate: "rsa.key", phase: "active"}`), "", "",
+			`rsa.key:1:1: R5008: apps.aws.saml.identityProvider.signing: contains a private key`, ""},
+		{"one certificate under two names",
+			identityProvider(active, `"b": {certificate: "rsa.crt", phase: "next", dates: next: "2026-01-01"}`), "", "",
+			`apps.cue:8:12: R5009: apps.aws.saml.identityProvider.signing: has the same key as "a"`, ""},
+		{"everything at once", identityProvider(`"a": {certificate: "rsa.key", phase: "active"}`,
+			`"b": {certificate: "apps.cue", phase: "next", dates: next: "2026-01-01"}`), "aws-sp.xml", "",
+			"apps.cue:1:1: R5005: apps.aws.saml.identityProvider.signing: contains no PEM block\naws-sp.xml:1:1: " +
+				"R5002: apps.aws.saml.serviceProviderMetadata: has no XML element\nrsa.key:1:1: R5008: ", ""},
+		{"a long URL", strings.Replace(identityProvider(active), "/sso", "/"+strings.Repeat("a", 2000), 1), "", "", "",
+			""},
+		{"an invalid URL", strings.Replace(identityProvider(active), "https://{domain}/sso", "https://[", 1), "", "",
+			"apps.cue:5:2: R5011: apps.aws.saml.identityProvider: the metadata for login.example.com cannot be " +
+				"rendered", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			tree := organisation(t, test.saml)
+			tree := testTree(t, test.saml)
 			if test.file != "" {
 				tree[test.file] = &fstest.MapFile{Data: []byte(test.content)}
 			}
 			warnings, err := Check(load(t, tree), tree)
-			agree(t, "problems", problemsOf(t, err), test.problems)
-			agree(t, "warnings", warnings, test.warnings)
+			wantProblems(t, "problems", problemsOf(t, err), test.problems)
+			wantProblems(t, "warnings", warnings, test.warnings)
 		})
 	}
 }
 
-// problemsOf are the findings of an error.
+// problemsOf returns the problems of an error.
 func problemsOf(t *testing.T, err error) schema.Problems {
 	t.Helper()
 	var problems schema.Problems
@@ -86,38 +96,38 @@ func problemsOf(t *testing.T, err error) schema.Problems {
 	return problems
 }
 
-// away is a tree some of whose files cannot be read for the moment.
-type away struct {
+// failingFS is a tree in which one file cannot be read.
+type failingFS struct {
 	fs.FS
 	name string
 }
 
-var errAway = errors.New("the disk is away")
+var errDisk = errors.New("disk failure")
 
-func (a away) Open(name string) (fs.File, error) {
+func (a failingFS) Open(name string) (fs.File, error) {
 	if name == a.name {
-		return nil, errAway
+		return nil, errDisk
 	}
 	return a.FS.Open(name)
 }
 
-func TestAFailedReadSaysNothingAboutTheCommit(t *testing.T) {
-	tree := organisation(t, identity(`"a": {certificate: "rsa.crt", phase: "active"}`))
+func TestReadErrorIsNotAProblemOfTheCommit(t *testing.T) {
+	tree := testTree(t, identityProvider(`"a": {certificate: "rsa.crt", phase: "active"}`))
 	d := load(t, tree)
 	for _, name := range []string{"aws-sp.xml", "rsa.crt"} {
-		warnings, err := Check(d, away{tree, name})
+		warnings, err := Check(d, failingFS{tree, name})
 		var problems schema.Problems
-		if !errors.Is(err, errAway) || errors.As(err, &problems) || warnings != nil {
+		if !errors.Is(err, errDisk) || errors.As(err, &problems) || warnings != nil {
 			t.Errorf("%s: %v, %v", name, warnings, err)
 		}
 	}
-	if err := Compare(d, away{tree, "rsa.crt"}, d, tree); !errors.Is(err, errAway) {
-		t.Errorf("compared with what cannot be read: %v", err)
+	if err := Compare(d, failingFS{tree, "rsa.crt"}, d, tree); !errors.Is(err, errDisk) {
+		t.Errorf("compared with an unreadable tree: %v", err)
 	}
 }
 
-// agree holds findings to how each of their lines begins.
-func agree(t *testing.T, what string, have schema.Problems, want string) {
+// wantProblems compares problems with a list of prefixes, one per line.
+func wantProblems(t *testing.T, what string, have schema.Problems, want string) {
 	t.Helper()
 	var lines []string
 	if want != "" {
@@ -133,16 +143,23 @@ func agree(t *testing.T, what string, have schema.Problems, want string) {
 }
 
 func TestDeadlines(t *testing.T) {
-	tree := organisation(t, identity(`"a": {certificate: "rsa.crt", phase: "active", dates: {next: "2021-01-01", uploaded: "2021-01-01", active: "2021-01-01"}}`, `"b": {certificate: "p256.crt", phase: "next", dates: next: "2027-05-01"}`,
-		`"c": {certificate: "p384.crt", phase: "retired", dates: {next: "2020-01-01", uploaded: "2020-01-01", active: "2020-01-01", previous: "2020-01-01", retired: "2020-01-01"}}`)+
-		"\n\tidentityProvider: {lifetimeDays: 100, uploaded: \"2026-10-01\"}")
-	certificate, _ := pair(t, "p384")
-	key := `<KeyDescriptor use="signing"><KeyInfo xmlns="http://www.w3.org/2000/09/xmldsig#"><X509Data><X509Certificate>` + certificate.embedded() + `</X509Certificate></X509Data></KeyInfo></KeyDescriptor>`
+	const (
+		a = `"a": {certificate: "rsa.crt", phase: "active", ` +
+			`dates: {next: "2021-01-01", uploaded: "2021-01-01", active: "2021-01-01"}}`
+		b = `"b": {certificate: "p256.crt", phase: "next", dates: next: "2027-05-01"}`
+		c = `"c": {certificate: "p384.crt", phase: "retired", dates: {next: "2020-01-01", ` +
+			`uploaded: "2020-01-01", active: "2020-01-01", previous: "2020-01-01", retired: "2020-01-01"}}`
+		lifetime = "\n\tidentityProvider: {lifetimeDays: 100, uploaded: \"2026-10-01\"}"
+	)
+	tree := testTree(t, identityProvider(a, b, c)+lifetime)
+	certificate, _ := keyPair(t, "p384")
+	key := keyDescriptor(` use="signing"`, certificate.base64())
 	tree["aws-sp.xml"] = &fstest.MapFile{Data: []byte(aws(` validUntil="2026-12-01T06:00:00Z"`, key, ""))}
 	d := load(t, tree)
 	var lines []string
 	for _, e := range Deadlines(d, tree) {
-		lines = append(lines, fmt.Sprintf("%s %s %s %s %s %s", e.Ends.UTC().Format(time.DateOnly), e.Kind, e.App, e.Name, e.Pos, e.Path))
+		lines = append(lines, fmt.Sprintf("%s %s %s %s %s %s", e.EndsAt.UTC().Format(time.DateOnly), e.Kind, e.App,
+			e.Name, e.Pos, e.Path))
 	}
 	want := `2026-12-01 service provider metadata aws aws-sp.xml apps.cue:4:27 apps.aws.saml.serviceProviderMetadata
 2027-01-09 identity provider metadata aws aws apps.cue:5:2 apps.aws.saml.identityProvider.uploaded
@@ -153,49 +170,62 @@ func TestDeadlines(t *testing.T) {
 		t.Errorf("deadlines\n%s\nwant\n%s", have, want)
 	}
 	for _, test := range []struct{ now, want string }{
-		{"2026-08-01", "apps.cue:8:12: W5007: apps.aws.saml.identityProvider.signing.b.dates.next: the certificate is said to be \"next\" from a day to come"},
-		{"2026-11-25", "apps.cue:4:27: W5003: apps.aws.saml.serviceProviderMetadata: the service provider metadata of app \"aws\" expires on 2026-12-01, in 6 days: then identity providers may refuse to use it\n" +
-			"apps.cue:5:2: W5003: apps.aws.saml.identityProvider.uploaded: the identity provider metadata of app \"aws\" expires on 2027-01-09, in 45 days: then AWS may refuse sign-ins\n" +
+		{"2026-08-01", "apps.cue:8:12: W5007: apps.aws.saml.identityProvider.signing.b.dates.next: the date of " +
+			"phase \"next\" is in the future"},
+		{"2026-11-25", "apps.cue:4:27: W5003: apps.aws.saml.serviceProviderMetadata: the service provider metadata " +
+			"of app \"aws\" expires on 2026-12-01, in 6 days: then identity providers may reject it\n" +
+			"apps.cue:5:2: W5003: apps.aws.saml.identityProvider.uploaded: the identity provider metadata of app " +
+			"\"aws\" expires on 2027-01-09, in 45 days: then AWS may reject sign-ins\n" +
 			"apps.cue:8:12: W5007: "},
-		{"2026-12-01", "apps.cue:4:27: W5003: apps.aws.saml.serviceProviderMetadata: the service provider metadata of app \"aws\" expires on 2026-12-01, within a day: then\n" +
+		{"2026-12-01", "apps.cue:4:27: W5003: apps.aws.saml.serviceProviderMetadata: the service provider metadata " +
+			"of app \"aws\" expires on 2026-12-01, within a day: then\n" +
 			"apps.cue:5:2: W5003: \napps.cue:8:12: W5007: "},
-		{"2043-12-31", "apps.cue:4:27: W5002: apps.aws.saml.serviceProviderMetadata: the service provider certificate of app \"aws\" expires on 2044-01-01, in 1 day: then\n" +
-			"apps.cue:4:27: W5003: apps.aws.saml.serviceProviderMetadata: the service provider metadata of app \"aws\" has expired on 2026-12-01: identity\n" +
+		{"2043-12-31", "apps.cue:4:27: W5002: apps.aws.saml.serviceProviderMetadata: the service provider " +
+			"certificate of app \"aws\" expires on 2044-01-01, in 1 day: then\n" +
+			"apps.cue:4:27: W5003: apps.aws.saml.serviceProviderMetadata: the service provider metadata of app " +
+			"\"aws\" has expired on 2026-12-01: identity\n" +
 			"apps.cue:5:2: W5003: \n" +
-			"apps.cue:7:12: W5002: apps.aws.saml.identityProvider.signing.a: the signing certificate \"a\" of app \"aws\" expires on 2044-01-01, in 1 day: then AWS shows it in red, and nobody can sign in\n" +
+			"apps.cue:7:12: W5002: apps.aws.saml.identityProvider.signing.a: the signing certificate \"a\" of app " +
+			"\"aws\" expires on 2044-01-01, in 1 day: then AWS marks it as expired, and may reject all sign-ins\n" +
 			"apps.cue:8:12: W5002: apps.aws.saml.identityProvider.signing.b: "},
-		{"2023-12-01", "apps.cue:4:27: W5002: apps.aws.saml.serviceProviderMetadata: the service provider certificate of app \"aws\" is not valid before 2024-01-01\n" +
-			"apps.cue:7:12: W5002: apps.aws.saml.identityProvider.signing.a: the signing certificate \"a\" of app \"aws\" is not valid before 2024-01-01\n" +
+		{"2023-12-01", "apps.cue:4:27: W5002: apps.aws.saml.serviceProviderMetadata: the service provider " +
+			"certificate of app \"aws\" is not valid before 2024-01-01\n" +
+			"apps.cue:7:12: W5002: apps.aws.saml.identityProvider.signing.a: the signing certificate \"a\" of app " +
+			"\"aws\" is not valid before 2024-01-01\n" +
 			"apps.cue:8:12: W5002: \napps.cue:8:12: W5007: "},
 	} {
 		now, err := time.Parse(time.DateOnly, test.now)
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Run(test.now, func(t *testing.T) { agree(t, "warnings", Warn(d, tree, now), test.want) })
+		t.Run(test.now, func(t *testing.T) { wantProblems(t, "warnings", Warn(d, tree, now), test.want) })
 	}
 }
 
-// TestCompare tries every step from one phase to another.
+// TestCompare tests every transition from one phase to another.
 func TestCompare(t *testing.T) {
 	dates := map[string]string{
-		"next": `{next: "2026-01-01"}`, "uploaded": `{next: "2026-01-01", uploaded: "2026-01-02"}`, "active": `{next: "2026-01-01", uploaded: "2026-01-02", active: "2026-01-03"}`,
+		"next": `{next: "2026-01-01"}`, "uploaded": `{next: "2026-01-01", uploaded: "2026-01-02"}`,
+		"active":   `{next: "2026-01-01", uploaded: "2026-01-02", active: "2026-01-03"}`,
 		"previous": `{next: "2026-01-01", uploaded: "2026-01-02", active: "2026-01-03", previous: "2026-01-04"}`,
-		"retired":  `{next: "2026-01-01", uploaded: "2026-01-02", active: "2026-01-03", previous: "2026-01-04", retired: "2026-01-05"}`,
+		"retired": `{next: "2026-01-01", uploaded: "2026-01-02", active: "2026-01-03", previous: "2026-01-04", ` +
+			`retired: "2026-01-05"}`,
 	}
-	may := map[string]string{
-		"": "next", "next": "uploaded ", "uploaded": "active ", "active": "previous uploaded", "previous": "retired active", "retired": "",
+	transitions := map[string]string{
+		"": "next", "next": "uploaded ", "uploaded": "active ", "active": "previous uploaded",
+		"previous": "retired active", "retired": "",
 	}
-	// Beside the certificate that steps there is another, which stays active or makes way.
+	// A second certificate is active, or previous if the tested one is active.
 	state := func(phase string) fstest.MapFS {
 		other := `"other": {certificate: "p256.crt", phase: "active", dates: ` + dates["active"] + `}`
 		if phase == "active" {
 			other = `"other": {certificate: "p256.crt", phase: "previous", dates: ` + dates["previous"] + `}`
 		}
 		if phase == "" {
-			return organisation(t, identity(other))
+			return testTree(t, identityProvider(other))
 		}
-		return organisation(t, identity(other, `"it": {certificate: "rsa.crt", phase: "`+phase+`", dates: `+dates[phase]+`}`))
+		return testTree(t, identityProvider(other, `"it": {certificate: "rsa.crt", phase: "`+phase+`", dates: `+
+			dates[phase]+`}`))
 	}
 	phases := append([]string{""}, schema.Phases...)
 	for _, from := range phases {
@@ -204,7 +234,7 @@ func TestCompare(t *testing.T) {
 				before, after := state(from), state(to)
 				problems := problemsOf(t, Compare(load(t, before), before, load(t, after), after))
 				allowed := from == to
-				for _, phase := range strings.Split(may[from], " ") {
+				for _, phase := range strings.Split(transitions[from], " ") {
 					allowed = allowed || phase == to && (phase != "" || from != "")
 				}
 				found := ""
@@ -221,37 +251,44 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-func TestCompareWholeConfigurations(t *testing.T) {
+func TestCompareDeclarations(t *testing.T) {
 	const a = `"a": {certificate: "rsa.crt", phase: "active"}`
 	for _, test := range []struct{ name, before, after, want string }{
-		{"nothing changes", identity(a), identity(a), ""},
-		{"a new identity provider", "", identity(a), ""},
-		{"an identity provider that goes", identity(a), "", ""},
-		{"a certificate is renamed", identity(a), identity(`"b": {certificate: "rsa.crt", phase: "active"}`), ""},
-		{"a certificate is replaced under its name", identity(a), identity(`"a": {certificate: "p256.crt", phase: "active"}`),
-			"apps.cue:5:2: R5010: apps.aws.saml.identityProvider.signing.a: the certificate goes from \"active\" to not declared\n" +
-				"apps.cue:7:12: R5010: apps.aws.saml.identityProvider.signing.a: the certificate goes from not declared to \"active\"; from not declared it may go to \"next\""},
+		{"nothing changes", identityProvider(a), identityProvider(a), ""},
+		{"a new identity provider", "", identityProvider(a), ""},
+		{"a removed identity provider", identityProvider(a), "", ""},
+		{"a certificate is renamed", identityProvider(a),
+			identityProvider(`"b": {certificate: "rsa.crt", phase: "active"}`), ""},
+		{"a certificate is replaced under the same name", identityProvider(a),
+			identityProvider(`"a": {certificate: "p256.crt", phase: "active"}`),
+			"apps.cue:5:2: R5010: apps.aws.saml.identityProvider.signing.a: the certificate changes from " +
+				"\"active\" to not declared\n" +
+				"apps.cue:7:12: R5010: apps.aws.saml.identityProvider.signing.a: the certificate changes from not " +
+				"declared to \"active\"; from not declared it may change to \"next\""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			before, after := organisation(t, test.before), organisation(t, test.after)
-			agree(t, "problems", problemsOf(t, Compare(load(t, before), before, load(t, after), after)), test.want)
+			before, after := testTree(t, test.before), testTree(t, test.after)
+			wantProblems(t, "problems", problemsOf(t, Compare(load(t, before), before, load(t, after), after)),
+				test.want)
 		})
 	}
 }
 
-// TestEveryCodeIsDocumented holds docs/saml.md to the codes.
+// TestEveryCodeIsDocumented compares the codes with docs/saml.md.
 func TestEveryCodeIsDocumented(t *testing.T) {
 	page, err := os.ReadFile("../docs/saml.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	seen := map[string]bool{}
-	for _, c := range []code{hostileXML, notMetadata, badConsumer, wantsEncrypted, badPEM, pemTooLong, weakKey, privateKey, sameCert, skippedPhase, metadataLimit,
-		badSignature, oddAWS, certEnds, metadataEnds, nameIDFormat, oddCertificate, notCompared, futurePhase} {
+	found := map[string]bool{}
+	for _, c := range []code{hostileXML, notMetadata, badConsumer, encryptedAssertions, badPEM, pemTooLong, weakKey,
+		privateKey, duplicateCertificate, skippedPhase, metadataLimit,
+		badSignature, unusualMetadata, certificateExpires, metadataExpires, nameIDFormat, unusualCertificate,
+		notCompared, futurePhase} {
 		row := fmt.Sprintf("| %s | %s | %s |\n", c.id, c.title, c.advice)
-		if seen[c.id] || !strings.Contains(string(page), row) {
-			t.Errorf("docs/saml.md lacks, or there are two of\n%s", row)
+		if found[c.id] || !strings.Contains(string(page), row) {
+			t.Errorf("docs/saml.md does not have this row, or the code is not unique:\n%s", row)
 		}
-		seen[c.id] = true
+		found[c.id] = true
 	}
 }

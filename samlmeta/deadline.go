@@ -2,7 +2,6 @@ package samlmeta
 
 import (
 	"cmp"
-	"fmt"
 	"io/fs"
 	"maps"
 	"slices"
@@ -12,10 +11,10 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// Kind says what ends.
+// Kind is the kind of thing that ends.
 type Kind string
 
-// What can end on the SAML side of an app.
+// The kinds of deadlines.
 const (
 	SigningCertificate         Kind = "signing certificate"
 	ServiceProviderMetadata    Kind = "service provider metadata"
@@ -23,30 +22,30 @@ const (
 	IdentityProviderMetadata   Kind = "identity provider metadata"
 )
 
-// Deadline is a day on which something of an app's SAML side ends.
+// Deadline is the end date of one thing in an app's SAML settings.
 type Deadline struct {
 	Kind Kind
 	App  string
-	// Name is the certificate's in signing, or the file's.
+	// Name is the name of a certificate in `signing`, or the name of a file.
 	Name string
-	// Pos is the declaration's, Path where in the configuration it stands.
+	// Pos and Path are the position and the path of the declaration.
 	Pos  schema.Pos
 	Path string
-	// Begins is when a certificate's validity begins; zero for metadata.
-	Begins time.Time
-	// Ends is when it is over.
-	Ends time.Time
-	// Consequence is what then happens.
+	// StartsAt is the start of a certificate's validity; zero for metadata.
+	StartsAt time.Time
+	EndsAt   time.Time
+	// Consequence is a clause that completes the warning.
 	Consequence string
 }
 
-// Deadlines lists what ends on the SAML sides of all apps: certificates that are published, the service provider's metadata with its
-// certificates, and the rendered metadata once `uploaded` says since when AWS has it. Files that cannot be read are left out: Check reports
-// them. Sorted by end, app and name.
+// Deadlines lists the deadlines of all apps: published certificates, the service provider's
+// metadata and certificates, and the rendered metadata if `uploaded` has the date of its upload. It
+// leaves out files that cannot be parsed, because Check reports them. The list is sorted by end,
+// app and name.
 func Deadlines(d *schema.Declarations, tree fs.FS) []Deadline {
 	var out []Deadline
-	for key, files := range survey(d, tree).apps {
-		side := d.Apps[key].SAML
+	for key, files := range readFiles(d, tree).apps {
+		settings := d.Apps[key].SAML
 		add := func(kind Kind, name string, pos schema.Pos, path string, begins, ends time.Time, consequence string) {
 			if !ends.IsZero() {
 				out = append(out, Deadline{kind, key, name, pos, files.path + path, begins, ends, consequence})
@@ -54,46 +53,51 @@ func Deadlines(d *schema.Declarations, tree fs.FS) []Deadline {
 		}
 		if sp := files.provider; sp != nil {
 			const path = ".serviceProviderMetadata"
-			add(ServiceProviderMetadata, side.ServiceProviderMetadata, side.MetadataPos, path, time.Time{}, sp.ValidUntil,
-				"identity providers may refuse to use it")
+			add(ServiceProviderMetadata, settings.ServiceProviderMetadata, settings.MetadataPos, path, time.Time{},
+				sp.ValidUntil,
+				"identity providers may reject it")
 			for _, c := range sp.Certificates {
-				add(ServiceProviderCertificate, side.ServiceProviderMetadata, side.MetadataPos, path, c.NotBefore(), c.NotAfter(),
-					"identity providers may refuse AWS's sign-in requests")
+				add(ServiceProviderCertificate, settings.ServiceProviderMetadata, settings.MetadataPos, path,
+					c.NotBefore(), c.NotAfter(),
+					"identity providers may reject the sign-in requests of AWS")
 			}
 		}
-		idp := side.IdentityProvider
+		idp := settings.IdentityProvider
 		if idp == nil {
 			continue
 		}
 		for name, c := range files.certificates {
-			if k := idp.Signing[name]; slices.Contains(published, k.Phase) {
-				add(SigningCertificate, name, k.Pos, below(".identityProvider.signing", name), c.NotBefore(), c.NotAfter(), endOf(k.Phase))
+			if k := idp.Signing[name]; slices.Contains(publishedPhases, k.Phase) {
+				add(SigningCertificate, name, k.Pos, joinPath(".identityProvider.signing", name), c.NotBefore(),
+					c.NotAfter(), consequenceOf(k.Phase))
 			}
 		}
 		if up := idp.Uploaded; up != nil {
-			add(IdentityProviderMetadata, key, idp.Pos, ".identityProvider.uploaded", time.Time{}, up.Start.AddDate(0, 0, idp.LifetimeDays),
-				"AWS may refuse sign-ins until a fresh file is uploaded")
+			add(IdentityProviderMetadata, key, idp.Pos, ".identityProvider.uploaded", time.Time{},
+				up.Start.AddDate(0, 0, idp.LifetimeDays),
+				"AWS may reject sign-ins until a new file is uploaded")
 		}
 	}
 	slices.SortFunc(out, func(a, b Deadline) int {
-		return cmp.Or(a.Ends.Compare(b.Ends), strings.Compare(a.App, b.App), strings.Compare(string(a.Kind), string(b.Kind)), strings.Compare(a.Name, b.Name))
+		return cmp.Or(a.EndsAt.Compare(b.EndsAt), strings.Compare(a.App, b.App),
+			strings.Compare(string(a.Kind), string(b.Kind)), strings.Compare(a.Name, b.Name))
 	})
 	return out
 }
 
-// endOf is what follows when the certificate of a phase expires.
-func endOf(phase string) string {
+// consequenceOf returns the consequence of an expired certificate.
+func consequenceOf(phase string) string {
 	if phase == "active" {
-		return "AWS shows it in red, and nobody can sign in once it is refused"
+		return "AWS marks it as expired, and may reject all sign-ins"
 	}
-	return "AWS shows it in red"
+	return "AWS marks it as expired"
 }
 
-// warnDays is how long before its end something is warned of.
+// warnDays is the number of days before a deadline at which the warnings start.
 const warnDays = 90
 
-// Warn lists what the clock says of the SAML sides of apps: what has expired, what expires within 90 days, and what is not valid yet. It is
-// never a reason to refuse a commit.
+// Warn lists the warnings that depend on the time: what has expired, what expires within 90 days,
+// and what is not valid yet. Such a warning never makes a commit invalid.
 func Warn(d *schema.Declarations, tree fs.FS, now time.Time) schema.Problems {
 	var out schema.Problems
 	for _, end := range Deadlines(d, tree) {
@@ -102,53 +106,54 @@ func Warn(d *schema.Declarations, tree fs.FS, now time.Time) schema.Problems {
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(d.Apps)) {
-		if side := d.Apps[key].SAML; side != nil && side.IdentityProvider != nil {
-			out = append(out, early(side.IdentityProvider, below("apps", key)+".saml.identityProvider.signing", now)...)
+		if settings := d.Apps[key].SAML; settings != nil && settings.IdentityProvider != nil {
+			out = append(out, futurePhases(settings.IdentityProvider,
+				joinPath("apps", key)+".saml.identityProvider.signing", now)...)
 		}
 	}
-	byPosition(out)
+	sortByPosition(out)
 	return out
 }
 
-// Problem is the warning that a deadline gives at now; soon is false if there is none yet.
+// Problem returns the warning of a deadline; soon is false if there is none yet.
 func (e Deadline) Problem(now time.Time) (p schema.Problem, soon bool) {
-	c, what := metadataEnds, string(e.Kind)
+	c, what := metadataExpires, string(e.Kind)
 	if e.Kind == SigningCertificate || e.Kind == ServiceProviderCertificate {
-		c = certEnds
+		c = certificateExpires
 	}
 	if e.Kind == SigningCertificate {
 		what += " " + quote(e.Name)
 	}
-	date := e.Ends.UTC().Format(time.DateOnly)
-	switch left := e.Ends.Sub(now); {
-	case now.Before(e.Begins):
-		return c.at(e.Pos, e.Path, "the %s of app %s is not valid before %s", what, quote(e.App), e.Begins.UTC().Format(time.DateOnly)), true
+	date := e.EndsAt.UTC().Format(time.DateOnly)
+	switch left := e.EndsAt.Sub(now); {
+	case now.Before(e.StartsAt):
+		return c.at(e.Pos, e.Path, "the %s of app %s is not valid before %s", what, quote(e.App),
+			e.StartsAt.UTC().Format(time.DateOnly)), true
 	case left <= 0:
-		return c.at(e.Pos, e.Path, "the %s of app %s has expired on %s: %s", what, quote(e.App), date, e.Consequence), true
+		return c.at(e.Pos, e.Path, "the %s of app %s has expired on %s: %s", what, quote(e.App), date, e.Consequence),
+			true
 	case left <= warnDays*day:
-		return c.at(e.Pos, e.Path, "the %s of app %s expires on %s, %s: then %s", what, quote(e.App), date, inDays(left), e.Consequence), true
+		return c.at(e.Pos, e.Path, "the %s of app %s expires on %s, %s: then %s", what, quote(e.App), date,
+			inDays(left), e.Consequence), true
 	}
 	return schema.Problem{}, false
 }
 
 func inDays(left time.Duration) string {
-	switch n := int(left / day); n {
-	case 0:
-		return "within a day"
-	case 1:
-		return "in 1 day"
-	default:
-		return fmt.Sprintf("in %d days", n)
+	if n := int(left / day); n > 0 {
+		return "in " + schema.Count(n, "day")
 	}
+	return "within a day"
 }
 
-// early warns of phases that are said to have begun on a day to come.
-func early(idp *schema.IdentityProvider, path string, now time.Time) schema.Problems {
+// futurePhases warns about phases with a date in the future.
+func futurePhases(idp *schema.IdentityProvider, path string, now time.Time) schema.Problems {
 	var out schema.Problems
 	for _, name := range slices.Sorted(maps.Keys(idp.Signing)) {
 		k := idp.Signing[name]
 		if date := k.Dates[k.Phase]; date != nil && !date.Begun(now) {
-			p := futurePhase.at(k.Pos, below(path, name)+".dates."+k.Phase, "the certificate is said to be %s from a day to come", quote(k.Phase))
+			p := futurePhase.at(k.Pos, joinPath(path, name)+".dates."+k.Phase, "the date of phase %s is in the future",
+				quote(k.Phase))
 			p.Value = quote(date.Text)
 			out = append(out, p)
 		}

@@ -1,12 +1,14 @@
-// Package samlmeta knows SAML 2.0 metadata (saml-metadata-2.0-os) as IAM Identity Center takes and gives it: it reads the service provider's
-// file that AWS's console hands out, renders the identity provider's files that AWS is given, and checks the certificates and their rollover
-// against what is declared.
+// Package samlmeta handles SAML 2.0 metadata (saml-metadata-2.0-os) for IAM Identity Center. It
+// reads the service provider's metadata from the AWS console, and renders the identity provider's
+// metadata for AWS. It checks certificates and their rollover against the declarations.
 //
-// It is pure: bytes, declarations, a tree of files and a time go in; findings and files come out. It resolves no secret, asks no network and
-// looks at no clock. A private key comes as a crypto.Signer from whoever could resolve it, and nothing here prints one.
+// The package is pure: its inputs are bytes, declarations, a tree of files and a time, and its
+// outputs are problems and files. It resolves no secrets, sends no requests and reads no clock. The
+// caller passes a private key as a crypto.Signer, and the package never prints one.
 //
-// What is read was written by others. Before a file reaches an XML decoder that builds anything, it passes a gate: bounded size, depth and
-// number of elements, no DTD, no processing instructions, UTF-8 only, no namespace but those of SAML metadata, and it must come out of Go's
-// encoder as it went in. Signatures are checked with the certificates that the caller trusts, never with those that a file brings along, and
-// what is read of a signed file is what the signature covers.
+// Metadata files are untrusted. Before a file is decoded, parseDocument checks it: size, depth and
+// number of elements are limited; DTDs, processing instructions, encodings other than UTF-8 and
+// unknown namespaces are rejected; and the XML must round-trip through Go's encoder. Signatures are
+// verified with certificates that the caller trusts, never with certificates in the file. From a
+// signed file, only the part that the signature covers is used.
 package samlmeta

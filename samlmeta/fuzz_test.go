@@ -9,8 +9,8 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// placed reports whether an error is findings that stand in the file.
-func placed(err error) bool {
+// hasPosition reports whether an error has problems with positions in the file.
+func hasPosition(err error) bool {
 	var problems schema.Problems
 	if !errors.As(err, &problems) || len(problems) == 0 {
 		return false
@@ -23,34 +23,36 @@ func placed(err error) bool {
 	return true
 }
 
-// FuzzServiceProvider: whatever the file, the parser ends with metadata that can be used or findings at its lines.
+// FuzzServiceProvider checks that the parser returns usable metadata or problems with positions.
 func FuzzServiceProvider(f *testing.F) {
 	f.Add(file(f, "aws-sp.xml"))
 	f.Add([]byte(aws(` validUntil="2027-01-01T00:00:00Z" cacheDuration="PT1H"`, `<KeyDescriptor use="signing"/>`, "")))
 	f.Add([]byte(`<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>`))
-	f.Add([]byte(`<md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" entityID="x"><md:SPSSODescriptor/></md:EntityDescriptor>`))
+	f.Add([]byte(`<md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" ` +
+		`entityID="x"><md:SPSSODescriptor/></md:EntityDescriptor>`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		sp, err := ParseServiceProvider("m.xml", data)
 		if err != nil {
-			if !placed(err) {
-				t.Fatalf("the error has no place: %#v", err)
+			if !hasPosition(err) {
+				t.Fatalf("the error has no position: %#v", err)
 			}
 			return
 		}
 		if sp.EntityID == "" || len(sp.Consumers) == 0 || len(sp.SHA256) != 64 {
-			t.Errorf("it is taken, and says nothing: %+v", sp)
+			t.Errorf("accepted without content: %+v", sp)
 		}
 		for _, c := range sp.Consumers {
 			if !strings.HasPrefix(strings.ToLower(c.Location), "https://") {
-				t.Errorf("assertions go to %q", c.Location)
+				t.Errorf("assertions are sent to %q", c.Location)
 			}
 		}
 	})
 }
 
-// FuzzIdentityProvider: likewise; and with a trusted certificate, only what it signed is taken.
+// FuzzIdentityProvider checks the same for an identity provider. With a trusted certificate, only a
+// file that it signed may be accepted.
 func FuzzIdentityProvider(f *testing.F) {
-	trusted, _ := pair(f, "rsa")
+	trusted, _ := keyPair(f, "rsa")
 	signed := file(f, "upload-rsa.xml")
 	for _, name := range []string{"upload.xml", "upload-rsa.xml", "upload-ecdsa.xml", "published.xml"} {
 		f.Add(file(f, name))
@@ -61,24 +63,29 @@ func FuzzIdentityProvider(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		idp, err := ParseIdentityProvider("m.xml", data, nil)
-		if err != nil && !placed(err) {
-			t.Fatalf("the error has no place: %#v", err)
+		if err != nil && !hasPosition(err) {
+			t.Fatalf("the error has no position: %#v", err)
 		}
-		if err == nil && (idp.EntityID == "" || len(idp.Certificates) == 0 || idp.SingleSignOnPost+idp.SingleSignOnRedirect == "") {
-			t.Errorf("it is taken, and says nothing: %+v", idp)
+		if err == nil && (idp.EntityID == "" || len(idp.Certificates) == 0 ||
+			idp.SingleSignOnPost+idp.SingleSignOnRedirect == "") {
+			t.Errorf("accepted without content: %+v", idp)
 		}
 		if bytes.Equal(data, file(t, "published-signed.xml")) {
 			return
 		}
-		// The key signed one file in this corpus: whatever passes must say what that one says.
-		if idp, err := ParseIdentityProvider("m.xml", data, []*Certificate{trusted}); err == nil && (idp.EntityID != want.EntityID ||
-			idp.SingleSignOnPost != want.SingleSignOnPost || !idp.ValidUntil.Equal(want.ValidUntil) || len(idp.Certificates) != len(want.Certificates)) {
-			t.Errorf("the signature covers something else than is read: %+v", idp)
+		// The key signed one file of the corpus. A file that is accepted must have the same
+		// content.
+		if idp, err := ParseIdentityProvider("m.xml", data, []*Certificate{trusted}); err == nil &&
+			(idp.EntityID != want.EntityID ||
+				idp.SingleSignOnPost != want.SingleSignOnPost || !idp.ValidUntil.Equal(want.ValidUntil) ||
+				len(idp.Certificates) != len(want.Certificates)) {
+			t.Errorf("the result is not what was signed: %+v", idp)
 		}
 	})
 }
 
-// FuzzCertificate: a file is a certificate that metadata can hold, or refused with its place.
+// FuzzCertificate checks that the parser returns a certificate for metadata, or problems with
+// positions.
 func FuzzCertificate(f *testing.F) {
 	for _, name := range []string{"rsa.crt", "p256.crt", "rsa.key"} {
 		f.Add(file(f, name))
@@ -86,13 +93,13 @@ func FuzzCertificate(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := ParseCertificate("m.xml", data)
 		if err != nil {
-			if !placed(err) {
-				t.Fatalf("the error has no place: %#v", err)
+			if !hasPosition(err) {
+				t.Fatalf("the error has no position: %#v", err)
 			}
 			return
 		}
-		if again, err := parseEmbedded(schema.Pos{}, c.embedded()); err != nil || again.Fingerprint != c.Fingerprint {
-			t.Errorf("it does not come out as it went in: %v", err)
+		if again, err := parseBase64(schema.Pos{}, c.base64()); err != nil || again.Fingerprint != c.Fingerprint {
+			t.Errorf("it does not round-trip: %v", err)
 		}
 	})
 }

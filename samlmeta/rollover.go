@@ -10,104 +10,110 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// absent is the phase of a certificate that is not declared.
-const absent = ""
+// notDeclared is the phase of a certificate that is not declared.
+const notDeclared = ""
 
-// steps are the phases that may follow each phase, from one commit to the next. Forward is one step at a time; the way back is open as long
-// as AWS still trusts the certificate that is gone back to, and what was never used may be given up.
-var steps = map[string][]string{
-	absent:     {"next"},
-	"next":     {"uploaded", absent},
-	"uploaded": {"active", absent},
-	"active":   {"previous", "uploaded"},
-	"previous": {"retired", "active"},
-	"retired":  {absent},
+// transitions are the phases that may follow each phase, from one commit to the next. A step
+// forward may not skip a phase. A step back is allowed while AWS still trusts the certificate. A
+// certificate that was never active may be removed.
+var transitions = map[string][]string{
+	notDeclared: {"next"},
+	"next":      {"uploaded", notDeclared},
+	"uploaded":  {"active", notDeclared},
+	"active":    {"previous", "uploaded"},
+	"previous":  {"retired", "active"},
+	"retired":   {notDeclared},
 }
 
-// Compare finds certificates that skip a phase of their rollover between two commits. What identifies a certificate is its content: one that
-// is renamed keeps its phase, and one whose file is replaced is another. An identity provider that was not there before, or that is gone, is
-// not compared. Both commits have passed Check. The error is schema.Problems, which stand in after, or one of reading a tree.
+// Compare finds certificates that skip a phase of their rollover between two commits. A certificate
+// is identified by its content: a renamed certificate keeps its phase, and a replaced file is a new
+// certificate. An identity provider that only one of the commits has is not compared. Both commits
+// must have passed Check. The error is schema.Problems with positions in after, and any other error
+// if a tree cannot be read.
 func Compare(before *schema.Declarations, beforeTree fs.FS, after *schema.Declarations, afterTree fs.FS) error {
 	var out schema.Problems
 	for _, key := range slices.Sorted(maps.Keys(after.Apps)) {
-		old, new := identityOf(before, key), identityOf(after, key)
-		if old == nil || new == nil {
+		oldProvider, newProvider := identityProviderOf(before, key), identityProviderOf(after, key)
+		if oldProvider == nil || newProvider == nil {
 			continue
 		}
-		path := below("apps", key) + ".saml.identityProvider.signing"
-		was, err := standing(old, beforeTree)
+		path := joinPath("apps", key) + ".saml.identityProvider.signing"
+		oldStates, err := certificateStates(oldProvider, beforeTree)
 		if err != nil {
 			return err
 		}
-		is, err := standing(new, afterTree)
+		newStates, err := certificateStates(newProvider, afterTree)
 		if err != nil {
 			return err
 		}
-		for _, print := range slices.Sorted(maps.Keys(merged(was, is))) {
-			from, to := was[print], is[print]
-			if from.phase == to.phase || slices.Contains(steps[from.phase], to.phase) {
+		for _, fingerprint := range slices.Sorted(maps.Keys(union(oldStates, newStates))) {
+			from, to := oldStates[fingerprint], newStates[fingerprint]
+			if from.phase == to.phase || slices.Contains(transitions[from.phase], to.phase) {
 				continue
 			}
-			out = append(out, skipped(new, path, from, to))
+			out = append(out, skippedPhaseProblem(newProvider, path, from, to))
 		}
 	}
 	if len(out) == 0 {
 		return nil
 	}
-	byPosition(out)
+	sortByPosition(out)
 	return out
 }
 
-// NotCompared is the warning that Compare had nothing to compare with, though there is an earlier commit.
+// NotCompared returns the warning that an earlier commit exists but could not be compared.
 func NotCompared(why string) schema.Problem {
-	return notCompared.at(schema.Pos{}, "", "the rollover of signing certificates is not compared with an earlier commit: %s", why)
+	return notCompared.at(schema.Pos{}, "",
+		"the rollover of signing certificates was not compared with an earlier commit: %s", why)
 }
 
-func identityOf(d *schema.Declarations, app string) *schema.IdentityProvider {
+func identityProviderOf(d *schema.Declarations, app string) *schema.IdentityProvider {
 	if a := d.Apps[app]; a != nil && a.SAML != nil {
 		return a.SAML.IdentityProvider
 	}
 	return nil
 }
 
-// stand is where a certificate stands in its rollover; the zero value is absent.
-type stand struct {
+// certificateState is the phase of a certificate; the zero value is notDeclared.
+type certificateState struct {
 	name, phase string
 	pos         schema.Pos
 }
 
-// standing returns the certificates of an identity provider by fingerprint.
-func standing(idp *schema.IdentityProvider, tree fs.FS) (map[string]stand, error) {
+// certificateStates returns the states of an identity provider's certificates, by fingerprint.
+func certificateStates(idp *schema.IdentityProvider, tree fs.FS) (map[string]certificateState, error) {
 	certificates, err := Certificates(idp, tree)
-	out := map[string]stand{}
+	out := map[string]certificateState{}
 	for name, c := range certificates {
-		out[c.Fingerprint] = stand{name, idp.Signing[name].Phase, idp.Signing[name].Pos}
+		out[c.Fingerprint] = certificateState{name, idp.Signing[name].Phase, idp.Signing[name].Pos}
 	}
 	return out, err
 }
 
-func merged(a, b map[string]stand) map[string]stand {
+func union(a, b map[string]certificateState) map[string]certificateState {
 	out := maps.Clone(a)
 	maps.Copy(out, b)
 	return out
 }
 
-func skipped(idp *schema.IdentityProvider, path string, from, to stand) schema.Problem {
+func skippedPhaseProblem(idp *schema.IdentityProvider, path string, from, to certificateState) schema.Problem {
 	words := func(phase string) string {
-		if phase == absent {
+		if phase == notDeclared {
 			return "not declared"
 		}
 		return quote(phase)
 	}
 	pos, name := to.pos, to.name
-	if to.phase == absent {
+	if to.phase == notDeclared {
 		pos, name = idp.Pos, from.name
 	}
-	p := skippedPhase.at(pos, below(path, name), "the certificate goes from %s to %s", words(from.phase), words(to.phase))
-	var may []string
-	for _, phase := range steps[from.phase] {
-		may = append(may, words(phase))
+	p := skippedPhase.at(pos, joinPath(path, name), "the certificate changes from %s to %s", words(from.phase),
+		words(to.phase))
+	var allowed []string
+	for _, phase := range transitions[from.phase] {
+		allowed = append(allowed, words(phase))
 	}
-	p.Advice = fmt.Sprintf("from %s it may go to %s; %s", words(from.phase), strings.Join(may, " or "), skippedPhase.advice)
+	p.Advice = fmt.Sprintf("from %s it may change to %s; %s", words(from.phase), strings.Join(allowed, " or "),
+		skippedPhase.advice)
 	return p
 }

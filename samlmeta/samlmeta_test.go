@@ -26,8 +26,8 @@ func file(t testing.TB, name string) []byte {
 	return b
 }
 
-// pair is a certificate of testdata with its key.
-func pair(t testing.TB, name string) (*Certificate, crypto.Signer) {
+// keyPair returns a certificate of testdata and its key.
+func keyPair(t testing.TB, name string) (*Certificate, crypto.Signer) {
 	t.Helper()
 	c, err := ParseCertificate(name+".crt", file(t, name+".crt"))
 	if err != nil {
@@ -40,11 +40,14 @@ func pair(t testing.TB, name string) (*Certificate, crypto.Signer) {
 	return c, key
 }
 
-// provider is an identity provider with an active certificate and one to follow.
-func provider() *schema.IdentityProvider {
+// testProvider returns an identity provider with certificates in the phases active, next and
+// retired.
+func testProvider() *schema.IdentityProvider {
 	return &schema.IdentityProvider{
-		EntityID: "https://{domain}/idp", SingleSignOnPost: "https://{domain}/sso/post", SingleSignOnRedirect: "https://{domain}/sso/redirect",
-		Domains: []string{"login.example.com", "login.example.org"}, LifetimeDays: 365, CacheDuration: "36h",
+		EntityID: "https://{domain}/idp", SingleSignOnPost: "https://{domain}/sso/post",
+		SingleSignOnRedirect: "https://{domain}/sso/redirect",
+		Domains:              []string{"login.example.com", "login.example.org"}, LifetimeDays: 365,
+		CacheDuration: "36h",
 		Signing: map[string]*schema.SigningKey{
 			"2026":     {Certificate: "rsa.crt", Phase: "active"},
 			"2027":     {Certificate: "p256.crt", Phase: "next"},
@@ -55,14 +58,14 @@ func provider() *schema.IdentityProvider {
 
 func rendering(t testing.TB, profile Profile, signed string) Rendering {
 	t.Helper()
-	r := Rendering{Provider: provider(), Domain: "login.example.com", Profile: profile, Now: noon}
+	r := Rendering{Provider: testProvider(), Domain: "login.example.com", Profile: profile, Now: noon}
 	var err error
 	if r.Certificates, err = Certificates(r.Provider, os.DirFS("testdata")); err != nil {
 		t.Fatal(err)
 	}
 	if signed != "" {
 		r.Provider.SignMetadataWith = signed
-		_, r.Key = pair(t, strings.TrimSuffix(r.Provider.Signing[signed].Certificate, ".crt"))
+		_, r.Key = keyPair(t, strings.TrimSuffix(r.Provider.Signing[signed].Certificate, ".crt"))
 	}
 	return r
 }
@@ -76,7 +79,7 @@ func render(t testing.TB, r Rendering) *File {
 	return f
 }
 
-// golden holds bytes to a file of testdata.
+// golden compares bytes with a file of testdata.
 func golden(t *testing.T, name string, have []byte) {
 	t.Helper()
 	path := filepath.Join("testdata", name)
@@ -90,12 +93,12 @@ func golden(t *testing.T, name string, have []byte) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(have, want) {
-		t.Errorf("%s: have\n%s\nwant\n%s\nwrite it anew with -update", name, have, want)
+		t.Errorf("%s: have\n%s\nwant\n%s\nupdate it with -update", name, have, want)
 	}
 }
 
-// says is what an error says, "" for nil.
-func says(err error) string {
+// errorText returns the text of an error, or "" for nil.
+func errorText(err error) string {
 	if err == nil {
 		return ""
 	}

@@ -13,48 +13,49 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// EmailAddress is the NameID format that IAM Identity Center asks for (saml-core-2.0-os, 8.3.2).
+// EmailAddress is the NameID format that IAM Identity Center requires (saml-core-2.0-os, 8.3.2).
 const EmailAddress = string(saml.EmailAddressNameIDFormat)
 
-// ServiceProvider is what the metadata of a service provider says.
+// ServiceProvider is the content of a service provider's metadata.
 type ServiceProvider struct {
 	EntityID string
-	// Region and IdentityStore are those in the entityID; empty if it is not one of AWS's.
+	// Region and IdentityStore are parts of the entityID; "" if it does not have the form of AWS.
 	Region, IdentityStore string
 	Consumers             []Consumer
 	NameIDFormats         []string
-	// Certificates are those that sign the service provider's requests.
+	// Certificates sign the service provider's requests.
 	Certificates         []*Certificate
 	AuthnRequestsSigned  bool
 	WantAssertionsSigned bool
-	// ValidUntil is the earliest end that the file names; zero if it names none.
+	// ValidUntil is the earliest end in the file; zero if there is none.
 	ValidUntil time.Time
-	// SHA256 is the file's, in hexadecimal: the fact that a commit declares.
+	// SHA256 is the digest of the file, in hexadecimal.
 	SHA256 string
-	// Odd is what is worth a look, sorted.
-	Odd schema.Problems
+	// Warnings are differences from the files of AWS, sorted.
+	Warnings schema.Problems
 
 	descriptor *saml.EntityDescriptor
 }
 
-// Consumer is an AssertionConsumerService: where assertions are sent.
+// Consumer is an AssertionConsumerService, the URL that assertions are sent to.
 type Consumer struct {
 	Pos               schema.Pos
 	Index             int
 	Default           bool
 	Binding, Location string
-	// Kind and Region are what AWS's form of the address says; empty if it is not one of AWS's.
+	// Kind and Region are properties of an AWS URL; "" for other URLs.
 	Kind, Region string
 }
 
-// ParseServiceProvider reads the metadata of one service provider. The error is schema.Problems at the file's lines. Whether the file has
-// expired is for the caller to say, who knows the time.
+// ParseServiceProvider parses the metadata of one service provider. The error is schema.Problems
+// with positions in the file. The caller must check whether the file has expired.
 func ParseServiceProvider(name string, data []byte) (*ServiceProvider, error) {
-	doc, err := pass(name, data)
+	doc, err := parseDocument(name, data)
 	if err != nil {
 		return nil, err
 	}
-	if problems := append(doc.entity(), doc.role("SPSSODescriptor", "service provider")...); len(problems) > 0 {
+	if problems := append(doc.checkEntity(),
+		doc.checkRole("SPSSODescriptor", "service provider")...); len(problems) > 0 {
 		return nil, problems
 	}
 	entity := &saml.EntityDescriptor{}
@@ -64,8 +65,10 @@ func ParseServiceProvider(name string, data []byte) (*ServiceProvider, error) {
 	sum := sha256.Sum256(data)
 	r := &providerReader{doc: doc, role: &entity.SPSSODescriptors[0]}
 	sp := &ServiceProvider{
-		EntityID: entity.EntityID, AuthnRequestsSigned: yes(r.role.AuthnRequestsSigned), WantAssertionsSigned: yes(r.role.WantAssertionsSigned),
-		ValidUntil: earliest(entity.ValidUntil, r.role.ValidUntil), SHA256: hex.EncodeToString(sum[:]), descriptor: entity,
+		EntityID: entity.EntityID, AuthnRequestsSigned: isTrue(r.role.AuthnRequestsSigned),
+		WantAssertionsSigned: isTrue(r.role.WantAssertionsSigned),
+		ValidUntil:           earliest(entity.ValidUntil, r.role.ValidUntil), SHA256: hex.EncodeToString(sum[:]),
+		descriptor: entity,
 	}
 	for _, f := range r.role.NameIDFormats {
 		sp.NameIDFormats = append(sp.NameIDFormats, string(f))
@@ -75,26 +78,28 @@ func ParseServiceProvider(name string, data []byte) (*ServiceProvider, error) {
 	if len(r.problems) > 0 {
 		return nil, r.problems
 	}
-	sp.Odd = slices.Concat(r.odd, sp.oddities(doc))
+	sp.Warnings = slices.Concat(r.warnings, sp.awsWarnings(doc))
 	return sp, nil
 }
 
-// roles are the elements that say what an entity does (saml-metadata-2.0-os, 2.3.2).
-var roles = []string{"RoleDescriptor", "IDPSSODescriptor", "SPSSODescriptor", "AuthnAuthorityDescriptor", "AttributeAuthorityDescriptor", "PDPDescriptor", "AffiliationDescriptor"}
+// roles are the elements for the roles of an entity (saml-metadata-2.0-os, 2.3.2).
+var roles = []string{"RoleDescriptor", "IDPSSODescriptor", "SPSSODescriptor", "AuthnAuthorityDescriptor",
+	"AttributeAuthorityDescriptor", "PDPDescriptor", "AffiliationDescriptor"}
 
-// role insists on exactly one role, the one wanted.
-func (d *document) role(wanted, words string) schema.Problems {
+// checkRole checks that the document has exactly one role, the wanted one.
+func (d *document) checkRole(wanted, words string) schema.Problems {
 	var problems schema.Problems
 	found := 0
 	for _, name := range roles {
 		for _, e := range d.all(name) {
 			switch {
 			case name != wanted:
-				problems = append(problems, notMetadata.at(e.pos, "", "has the role %s; the metadata of a %s and nothing else is wanted", name, words))
+				problems = append(problems,
+					notMetadata.at(e.pos, "", "has the role %s; it must be the metadata of only a %s", name, words))
 			case found > 0:
 				problems = append(problems, notMetadata.at(e.pos, "", "describes the %s twice", words))
 			case e.parent != 0:
-				problems = append(problems, notMetadata.at(e.pos, "", "has %s where it does not belong", name))
+				problems = append(problems, notMetadata.at(e.pos, "", "has %s at the wrong place", name))
 			}
 			if name == wanted {
 				found++
@@ -107,9 +112,9 @@ func (d *document) role(wanted, words string) schema.Problems {
 	return problems
 }
 
-func yes(b *bool) bool { return b != nil && *b }
+func isTrue(b *bool) bool { return b != nil && *b }
 
-// earliest is the first of the ends that are set.
+// earliest returns the earlier of the times that are set.
 func earliest(a time.Time, b *time.Time) time.Time {
 	if b != nil && (a.IsZero() || b.Before(a)) {
 		return b.UTC()
@@ -120,34 +125,38 @@ func earliest(a time.Time, b *time.Time) time.Time {
 	return a.UTC()
 }
 
-// providerReader reads the parts of a service provider.
+// providerReader reads parts of a service provider's metadata.
 type providerReader struct {
-	doc           *document
-	role          *saml.SPSSODescriptor
-	problems, odd schema.Problems
+	doc                *document
+	role               *saml.SPSSODescriptor
+	problems, warnings schema.Problems
 }
 
-// consumers keeps every AssertionConsumerService. Locations are taken from the file's own attributes: the decoder drops those of bindings
-// that it does not know.
+// consumers returns every AssertionConsumerService. It reads locations from the elements, because
+// the decoder drops the location of an unknown binding.
 func (r *providerReader) consumers() []Consumer {
 	elements := r.doc.all("AssertionConsumerService")
 	if len(elements) == 0 || len(elements) != len(r.role.AssertionConsumerServices) {
-		r.problems = append(r.problems, badConsumer.at(r.doc.all("SPSSODescriptor")[0].pos, "", "names no AssertionConsumerService in its place"))
+		r.problems = append(r.problems, badConsumer.at(r.doc.all("SPSSODescriptor")[0].pos, "",
+			"has no AssertionConsumerService"))
 		return nil
 	}
 	var out []Consumer
 	taken := map[int]bool{}
 	for i, acs := range r.role.AssertionConsumerServices {
 		e := elements[i]
-		c := Consumer{Pos: e.pos, Index: acs.Index, Default: yes(acs.IsDefault), Binding: acs.Binding, Location: e.attr("Location")}
-		c.Kind, c.Region = consumerForm(c.Location)
-		if u, err := url.Parse(c.Location); err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.Fragment != "" {
+		c := Consumer{Pos: e.pos, Index: acs.Index, Default: isTrue(acs.IsDefault), Binding: acs.Binding,
+			Location: e.attr("Location")}
+		c.Kind, c.Region = matchConsumer(c.Location)
+		if u, err := url.Parse(c.Location); err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil ||
+			u.Fragment != "" {
 			p := badConsumer.at(e.pos, "", "the AssertionConsumerService is not an https URL")
-			p.Value = clip(c.Location)
+			p.Value = truncateQuoted(c.Location)
 			r.problems = append(r.problems, p)
 		}
 		if taken[c.Index] {
-			r.odd = append(r.odd, oddAWS.at(e.pos, "", "two AssertionConsumerServices have the index %d", c.Index))
+			r.warnings = append(r.warnings,
+				unusualMetadata.at(e.pos, "", "two AssertionConsumerServices have the index %d", c.Index))
 		}
 		taken[c.Index] = true
 		out = append(out, c)
@@ -155,34 +164,36 @@ func (r *providerReader) consumers() []Consumer {
 	return out
 }
 
-// certificates reads the signing certificates and refuses keys for encryption.
+// certificates parses the signing certificates. A key for encryption is a problem.
 func (r *providerReader) certificates() []*Certificate {
 	var out []*Certificate
 	elements := r.doc.all("KeyDescriptor")
 	for i, k := range r.role.KeyDescriptors {
 		pos := elements[min(i, len(elements)-1)].pos
 		if k.Use == "encryption" {
-			r.problems = append(r.problems, wantsEncrypted.at(pos, "", "the service provider asks for encrypted assertions"))
+			r.problems = append(r.problems,
+				encryptedAssertions.at(pos, "", "the service provider requests encrypted assertions"))
 			continue
 		}
 		if k.Use == "" {
-			r.odd = append(r.odd, oddAWS.at(pos, "", "a KeyDescriptor does not say what its key is for; it is taken for signing"))
+			r.warnings = append(r.warnings,
+				unusualMetadata.at(pos, "", "a KeyDescriptor has no use; it is treated as a signing key"))
 		}
 		for _, x := range k.KeyInfo.X509Data.X509Certificates {
-			c, err := parseEmbedded(pos, x.Data)
+			c, err := parseBase64(pos, x.Data)
 			if problems, ok := err.(schema.Problems); ok {
 				r.problems = append(r.problems, problems...)
 				continue
 			}
 			out = append(out, c)
-			r.odd = append(r.odd, c.Odd...)
+			r.warnings = append(r.warnings, c.Warnings...)
 		}
 	}
 	return out
 }
 
-// clip keeps what is quoted in an error short.
-func clip(s string) string {
+// truncateQuoted returns a text in quotation marks, truncated for a message.
+func truncateQuoted(s string) string {
 	if len(s) > 200 {
 		s = s[:200] + "..."
 	}

@@ -19,8 +19,9 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// sign puts an enveloped signature (xmldsig-core) into metadata, as the first child of the element, where the schema wants it: RSA-SHA256 or
-// ECDSA-SHA256, exclusive canonicalization. The element has an ID.
+// sign adds an enveloped signature (xmldsig-core) to metadata, as the first child of the root
+// element, where the schema requires it. The algorithm is RSA-SHA256 or ECDSA-SHA256 with exclusive
+// canonicalization. The root element must have an ID.
 func sign(metadata []byte, key crypto.Signer, certificate *Certificate) ([]byte, error) {
 	doc := etree.NewDocument()
 	if err := doc.ReadFromBytes(metadata); err != nil {
@@ -46,8 +47,8 @@ func sign(metadata []byte, key crypto.Signer, certificate *Certificate) ([]byte,
 	return doc.WriteToBytes()
 }
 
-// xmlSigner signs as XML signatures are written: ECDSA as r and s side by side, not in ASN.1 (RFC 6931, 2.3.6), and without a random number,
-// so that the same file gets the same signature (RFC 6979).
+// xmlSigner creates signatures in the format of XML: an ECDSA signature is r and s without ASN.1
+// (RFC 6931, 2.3.6). It is deterministic (RFC 6979), so that the same file has the same signature.
 type xmlSigner struct{ crypto.Signer }
 
 func (s xmlSigner) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
@@ -70,9 +71,10 @@ func (s xmlSigner) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts)
 	return out, nil
 }
 
-// verify checks the signature of a document with the keys of trusted certificates, and returns what it covers.
+// verify verifies the signature of a document with the keys of trusted certificates, and returns
+// the signed part.
 func verify(doc *document, trusted []*Certificate) ([]byte, error) {
-	refuse := func(pos schema.Pos, format string, args ...any) error {
+	reject := func(pos schema.Pos, format string, args ...any) error {
 		return schema.Problems{badSignature.at(pos, "", format, args...)}
 	}
 	signatures := 0
@@ -80,7 +82,7 @@ func verify(doc *document, trusted []*Certificate) ([]byte, error) {
 	for _, e := range doc.elements {
 		if id := e.attr("ID"); id != "" {
 			if ids[id] {
-				return nil, refuse(e.pos, "has the ID %q twice", clip(id))
+				return nil, reject(e.pos, "has the ID %q twice", truncateQuoted(id))
 			}
 			ids[id] = true
 		}
@@ -88,14 +90,14 @@ func verify(doc *document, trusted []*Certificate) ([]byte, error) {
 			continue
 		}
 		if signatures++; signatures > 1 || e.parent != 0 {
-			return nil, refuse(e.pos, "has a signature elsewhere than once, below its first element")
+			return nil, reject(e.pos, "has more than one signature, or one that is not a child of the root element")
 		}
 	}
 	switch {
 	case signatures == 0:
-		return nil, refuse(doc.rootPos(), "is not signed")
+		return nil, reject(doc.rootPos(), "is not signed")
 	case doc.elements[0].attr("ID") == "":
-		return nil, refuse(doc.rootPos(), "has no ID that its signature could name")
+		return nil, reject(doc.rootPos(), "has no ID for the signature to refer to")
 	}
 	var failures []error
 	for _, c := range trusted {
@@ -105,7 +107,7 @@ func verify(doc *document, trusted []*Certificate) ([]byte, error) {
 		}
 		failures = append(failures, err)
 	}
-	return nil, refuse(doc.rootPos(), "the signature is not that of a trusted key: %v", errors.Join(failures...))
+	return nil, reject(doc.rootPos(), "the signature is not from a trusted key: %v", errors.Join(failures...))
 }
 
 func verifyWith(data []byte, c *Certificate) ([]byte, error) {
@@ -121,11 +123,11 @@ func verifyWith(data []byte, c *Certificate) ([]byte, error) {
 	switch m := method.SelectAttrValue("Algorithm", ""); m {
 	case dsig.RSASHA256SignatureMethod, dsig.RSASHA384SignatureMethod, dsig.RSASHA512SignatureMethod:
 	case dsig.ECDSASHA256SignatureMethod, dsig.ECDSASHA384SignatureMethod, dsig.ECDSASHA512SignatureMethod:
-		if err := asASN1(value); err != nil {
+		if err := toASN1(value); err != nil {
 			return nil, err
 		}
 	default:
-		return nil, fmt.Errorf("the signature's algorithm is %s", clip(m))
+		return nil, fmt.Errorf("the signature's algorithm is %s", truncateQuoted(m))
 	}
 	ctx := dsig.NewDefaultValidationContext(&dsig.MemoryX509CertificateStore{Roots: []*x509.Certificate{c.X509}})
 	ctx.Clock = dsig.NewFakeClockAt(c.NotBefore().Add(time.Second))
@@ -138,14 +140,16 @@ func verifyWith(data []byte, c *Certificate) ([]byte, error) {
 	return out.WriteToBytes()
 }
 
-// asASN1 writes an ECDSA signature value as the library checks it. The signature does not cover this element.
-func asASN1(value *etree.Element) error {
+// toASN1 converts an ECDSA signature value to the format that the library verifies. The signature
+// does not cover this element.
+func toASN1(value *etree.Element) error {
 	raw, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(value.Text()), ""))
 	if err != nil || len(raw) == 0 || len(raw)%2 != 0 {
-		return errors.New("the signature's value is not that of ECDSA")
+		return errors.New("the signature value is not an ECDSA signature")
 	}
 	half := len(raw) / 2
-	der, err := asn1.Marshal(struct{ R, S *big.Int }{new(big.Int).SetBytes(raw[:half]), new(big.Int).SetBytes(raw[half:])})
+	der, err := asn1.Marshal(struct{ R, S *big.Int }{new(big.Int).SetBytes(raw[:half]),
+		new(big.Int).SetBytes(raw[half:])})
 	if err != nil {
 		return err
 	}

@@ -102,7 +102,7 @@ func (w *workspace) deadlines(decls *schema.Declarations, commit reconcile.Commi
 			kind = deadline.Metadata
 		}
 		list = append(list, deadline.Deadline{Kind: kind, Subject: fmt.Sprintf("app %q, %s %s", d.App, d.Kind, d.Name), Owner: d.App, Pos: d.Pos, Path: d.Path,
-			EndsAt: d.Ends, Consequence: d.Consequence})
+			EndsAt: d.EndsAt, Consequence: d.Consequence})
 	}
 	deadline.Sort(list)
 	return list, nil

@@ -38,7 +38,7 @@ func (p *publisher) metadata(ctx context.Context, app, domain string) (*web.Meta
 		return nil, errors.New("no valid commit yet")
 	}
 	key := app + "/" + strings.ToLower(domain)
-	if k, ok := p.kept[key]; !ok || k.commit != commit || !p.now().Before(k.file.Changes) {
+	if k, ok := p.kept[key]; !ok || k.commit != commit || !p.now().Before(k.file.NextChange) {
 		file, err := p.render(ctx, commit, app, domain)
 		if err != nil {
 			if !errors.Is(err, fs.ErrNotExist) {
@@ -52,7 +52,7 @@ func (p *publisher) metadata(ctx context.Context, app, domain string) (*web.Meta
 		p.kept[key] = keptMetadata{commit, file}
 	}
 	file := p.kept[key].file
-	return &web.Metadata{XML: file.XML, Expires: file.Changes}, nil
+	return &web.Metadata{XML: file.XML, Expires: file.NextChange}, nil
 }
 
 func (p *publisher) render(ctx context.Context, commit, app, domain string) (*samlmeta.File, error) {

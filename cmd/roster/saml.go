@@ -56,7 +56,7 @@ func (a *app) samlSP(name string) error {
 	if a.format == "json" {
 		return a.json(providerJSON(sp))
 	}
-	a.printProblems(a.stderr, sp.Odd)
+	a.printProblems(a.stderr, sp.Warnings)
 	a.printProvider(sp)
 	return nil
 }
@@ -166,7 +166,7 @@ func providerJSON(sp *samlmeta.ServiceProvider) any {
 		ValidUntil    time.Time         `json:"validUntil,omitzero"`
 		SHA256        string            `json:"sha256"`
 		Warnings      []problem         `json:"warnings"`
-	}{1, sp.EntityID, sp.Region, sp.IdentityStore, consumers, append([]string{}, sp.NameIDFormats...), certificates, sp.ValidUntil, sp.SHA256, problemsJSON(sp.Odd)}
+	}{1, sp.EntityID, sp.Region, sp.IdentityStore, consumers, append([]string{}, sp.NameIDFormats...), certificates, sp.ValidUntil, sp.SHA256, problemsJSON(sp.Warnings)}
 }
 
 // identityRequest is what roster saml idp is told.

@@ -1,8 +1,8 @@
-"""OneLogin's python3-saml as a judge of metadata, and as a service provider that knows an identity provider from its metadata alone.
+"""Parses metadata with OneLogin's python3-saml, and runs a service provider that is configured only with an identity provider's metadata.
 
-judge.py read METADATA [CERTIFICATE]   what METADATA says, and whether CERTIFICATE's key signed it
-judge.py request                       settings on standard input; a sign-in request
-judge.py accept                        settings and a response on standard input; who signed in
+python_saml.py read METADATA [CERTIFICATE]   the content of METADATA, and whether CERTIFICATE's key signed it
+python_saml.py request                       settings on standard input; a sign-in request
+python_saml.py accept                        settings and a response on standard input; the user who signed in
 """
 
 import base64
@@ -48,7 +48,7 @@ def read(path, certificate=None):
 
 
 def provider(question):
-    """A service provider that is told of the identity provider by its metadata and nothing else."""
+    """A service provider that is configured only with the identity provider's metadata."""
     settings = identity_provider(question["Metadata"].encode())
     settings["strict"] = True
     settings["sp"] = {
@@ -84,7 +84,7 @@ def accept(question):
 if sys.argv[1] == "read":
     try:
         answer = read(*sys.argv[2:])
-    except Exception as e:  # the answer of a judge that refuses
+    except Exception as e:  # the metadata is rejected
         answer = {"Error": repr(e)}
 else:
     answer = {"request": request, "accept": accept}[sys.argv[1]](json.load(sys.stdin))
