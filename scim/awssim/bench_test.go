@@ -15,7 +15,8 @@ import (
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
-// company is a directory of users and groups of a hundred members each, ten groups a user at the full size.
+// company is a directory of users and groups of a hundred members each, ten groups a user at the
+// full size.
 func company(users, groups int) awssim.State {
 	var st awssim.State
 	id := func(n, kind int) string {
@@ -50,7 +51,8 @@ type kind struct {
 	crowd        bool // also measured with many callers
 }
 
-// bigServer is a server of 100,000 users, 10,000 groups and 1,000,000 memberships, and what can be asked of it.
+// bigServer is a server of 100,000 users, 10,000 groups and 1,000,000 memberships, and what can be
+// asked of it.
 func bigServer(b *testing.B) (*awssim.Server, []kind) {
 	const users, groups = 100_000, 10_000
 	st := company(users, groups)
@@ -125,7 +127,8 @@ func BenchmarkServer(b *testing.B) {
 	})
 }
 
-// BenchmarkThroughput makes calls over HTTP, so many at once, from this very process: what it reports is a lower bound.
+// BenchmarkThroughput makes calls over HTTP, so many at once, from this very process: what it
+// reports is a lower bound.
 func BenchmarkThroughput(b *testing.B) {
 	s, kinds := bigServer(b)
 	server := httptest.NewServer(s)

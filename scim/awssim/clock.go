@@ -5,28 +5,28 @@ import (
 	"time"
 )
 
-// clock is the server's time: the base, moved.
+// clock is the server's time: a base clock plus an offset.
 type clock struct {
-	base func() time.Time
+	base func() time.Time // nil means time.Now
 
-	mu    sync.Mutex
-	moved time.Duration
+	mu     sync.Mutex
+	offset time.Duration
 }
 
 func (c *clock) now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.base == nil {
-		return time.Now().Add(c.moved)
+		return time.Now().Add(c.offset)
 	}
-	return c.base().Add(c.moved)
+	return c.base().Add(c.offset)
 }
-
-// AdvanceClock moves the server's clock, to let tokens and cursors grow old.
-func (s *Server) AdvanceClock(by time.Duration) { s.clock.advance(by) }
 
 func (c *clock) advance(by time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.moved += by
+	c.offset += by
 }
+
+// AdvanceClock moves the server's clock, so that tokens and cursors expire.
+func (s *Server) AdvanceClock(by time.Duration) { s.clock.advance(by) }

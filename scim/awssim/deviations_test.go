@@ -11,7 +11,8 @@ import (
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
-// deviation is an entry of docs/aws-deviations.md with a proof: deviates is true of a server that departs from the RFC.
+// deviation is an entry of docs/aws-deviations.md with a proof: deviates is true of a server that
+// departs from the RFC.
 type deviation struct {
 	title    string
 	deviates func(*server) bool

@@ -3,79 +3,95 @@ package awssim
 import (
 	"cmp"
 	"slices"
-	"strings"
 	"time"
 )
 
 // user is a user in the directory.
 type user struct {
-	seq               uint64
+	number            uint64
 	id                string
 	attrs             object
 	created, modified time.Time
 	groups            []*group // sorted by sequence
 }
 
-func (u *user) sequence() uint64      { return u.seq }
-func (u *user) key() (string, object) { return u.id, u.attrs }
+func (u *user) sequence() uint64           { return u.number }
+func (u *user) identity() (string, object) { return u.id, u.attrs }
 
 // group is a group in the directory.
 type group struct {
-	seq               uint64
+	number            uint64
 	id                string
 	attrs             object
 	created, modified time.Time
 	members           []*user // sorted by sequence
 }
 
-func (g *group) sequence() uint64      { return g.seq }
-func (g *group) key() (string, object) { return g.id, g.attrs }
+func (g *group) sequence() uint64           { return g.number }
+func (g *group) identity() (string, object) { return g.id, g.attrs }
 
-// directory holds users, groups and memberships with every index that an answer needs. It checks nothing: changes come
-// checked. It does not lock: its server does.
+// directory holds users, groups and memberships, and indexes for every lookup. It validates
+// nothing: its callers validate changes before they apply them. It does not lock: the server does.
 type directory struct {
-	user, group *resource
+	user, group *resourceType
 
-	seq        uint64
+	lastNumber uint64
 	users      map[string]*user
 	groups     map[string]*group
 	userOrder  order[*user]
 	groupOrder order[*group]
 
-	userNames, emails, userExternalIDs index[*user]
-	groupNames, groupExternalIDs       index[*group]
+	userNames, emails, userExternalIDs *index[*user]
+	groupNames, groupExternalIDs       *index[*group]
 }
 
-func newDirectory(rules *rules) *directory {
-	return &directory{user: rules.user, group: rules.group, users: map[string]*user{}, groups: map[string]*group{}}
+func newDirectory(r *rules) *directory {
+	u, g := r.user, r.group
+	text := func(a *attribute) func(object) string { return func(o object) string { return o.getString(a) } }
+	return &directory{
+		user: u, group: g, users: map[string]*user{}, groups: map[string]*group{},
+		userNames:        newIndex[*user]("userName", u.userName, text(u.userName)),
+		emails:           newIndex[*user]("primary email", u.emails, u.email),
+		userExternalIDs:  newIndex[*user]("externalId", u.externalID, text(u.externalID)),
+		groupNames:       newIndex[*group]("displayName", g.displayName, text(g.displayName)),
+		groupExternalIDs: newIndex[*group]("externalId", g.externalID, text(g.externalID)),
+	}
 }
 
-// fold is the form under which names are indexed: case never keeps two names apart in an index.
-func fold(s string) string { return strings.ToLower(s) }
+// userIndexes returns the indexes of users, in the order in which uniqueness is checked.
+func (d *directory) userIndexes() [3]*index[*user] {
+	return [...]*index[*user]{d.userNames, d.emails, d.userExternalIDs}
+}
 
-// changeKind is what a change does.
+// groupIndexes returns the indexes of groups, in the order in which uniqueness is checked.
+func (d *directory) groupIndexes() [2]*index[*group] {
+	return [...]*index[*group]{d.groupNames, d.groupExternalIDs}
+}
+
+// changeKind is the kind of a change.
 type changeKind string
 
 const (
-	changePutUser       changeKind = "putUser" // creates or overwrites
+	changePutUser       changeKind = "putUser" // creates or replaces
 	changeDeleteUser    changeKind = "deleteUser"
-	changePutGroup      changeKind = "putGroup" // creates or overwrites; memberships stay
+	changePutGroup      changeKind = "putGroup" // creates or replaces, and keeps the memberships
 	changeDeleteGroup   changeKind = "deleteGroup"
 	changeAddMembers    changeKind = "addMembers"
 	changeRemoveMembers changeKind = "removeMembers"
 )
 
-// change is one committed step of the directory. The journal holds changes, and what lags behind applies them late.
+// change is one change of the directory. The journal stores changes, and the replica applies them
+// late.
 type change struct {
 	kind    changeKind
 	id      string // of the user or group
 	at      time.Time
-	created time.Time // of a new object; zero: at
+	created time.Time // of a new object; zero means at
 	attrs   object
 	members []string // ids of users
 }
 
-// apply makes the change. What it names and does not find is passed over.
+// apply applies the change. It ignores ids that do not exist.
 func (d *directory) apply(c change) {
 	switch c.kind {
 	case changePutUser:
@@ -96,21 +112,23 @@ func (d *directory) apply(c change) {
 func (d *directory) putUser(c change) {
 	u := d.users[c.id]
 	if u == nil {
-		d.seq++
-		u = &user{seq: d.seq, id: c.id, created: cmp.Or(c.created, c.at)}
+		d.lastNumber++
+		u = &user{number: d.lastNumber, id: c.id, created: cmp.Or(c.created, c.at)}
 		d.users[c.id] = u
 		d.userOrder.add(u)
 	} else {
-		d.indexUser(u, (*index[*user]).remove)
+		d.unindexUser(u)
 	}
 	u.attrs, u.modified = c.attrs, c.at
-	d.indexUser(u, (*index[*user]).add)
+	for _, x := range d.userIndexes() {
+		x.add(u)
+	}
 }
 
-func (d *directory) indexUser(u *user, do func(*index[*user], string, *user)) {
-	do(&d.userNames, fold(u.attrs.text(d.user.userName)), u)
-	do(&d.emails, fold(d.user.email(u.attrs)), u)
-	do(&d.userExternalIDs, fold(u.attrs.text(d.user.externalID)), u)
+func (d *directory) unindexUser(u *user) {
+	for _, x := range d.userIndexes() {
+		x.remove(u)
+	}
 }
 
 func (d *directory) deleteUser(id string) {
@@ -121,7 +139,7 @@ func (d *directory) deleteUser(id string) {
 	for _, g := range u.groups {
 		g.members = removeAll(g.members, []*user{u})
 	}
-	d.indexUser(u, (*index[*user]).remove)
+	d.unindexUser(u)
 	d.userOrder.remove(u)
 	delete(d.users, id)
 }
@@ -129,20 +147,23 @@ func (d *directory) deleteUser(id string) {
 func (d *directory) putGroup(c change) {
 	g := d.groups[c.id]
 	if g == nil {
-		d.seq++
-		g = &group{seq: d.seq, id: c.id, created: cmp.Or(c.created, c.at)}
+		d.lastNumber++
+		g = &group{number: d.lastNumber, id: c.id, created: cmp.Or(c.created, c.at)}
 		d.groups[c.id] = g
 		d.groupOrder.add(g)
 	} else {
-		d.indexGroup(g, (*index[*group]).remove)
+		d.unindexGroup(g)
 	}
 	g.attrs, g.modified = c.attrs, c.at
-	d.indexGroup(g, (*index[*group]).add)
+	for _, x := range d.groupIndexes() {
+		x.add(g)
+	}
 }
 
-func (d *directory) indexGroup(g *group, do func(*index[*group], string, *group)) {
-	do(&d.groupNames, fold(g.attrs.text(d.group.displayName)), g)
-	do(&d.groupExternalIDs, fold(g.attrs.text(d.group.externalID)), g)
+func (d *directory) unindexGroup(g *group) {
+	for _, x := range d.groupIndexes() {
+		x.remove(g)
+	}
 }
 
 func (d *directory) deleteGroup(id string) {
@@ -153,7 +174,7 @@ func (d *directory) deleteGroup(id string) {
 	for _, u := range g.members {
 		u.groups = removeAll(u.groups, []*group{g})
 	}
-	d.indexGroup(g, (*index[*group]).remove)
+	d.unindexGroup(g)
 	d.groupOrder.remove(g)
 	delete(d.groups, id)
 }
@@ -163,7 +184,7 @@ func (d *directory) addMembers(c change) {
 	if g == nil {
 		return
 	}
-	add := d.pickUsers(c.members, func(u *user) bool { return !g.has(u) })
+	add := d.selectUsers(c.members, func(u *user) bool { return !g.has(u) })
 	if len(add) == 0 {
 		return
 	}
@@ -179,7 +200,7 @@ func (d *directory) removeMembers(c change) {
 	if g == nil {
 		return
 	}
-	drop := d.pickUsers(c.members, g.has)
+	drop := d.selectUsers(c.members, g.has)
 	if len(drop) == 0 {
 		return
 	}
@@ -190,8 +211,9 @@ func (d *directory) removeMembers(c change) {
 	g.modified = c.at
 }
 
-// pickUsers returns the users with these ids for whom want holds, sorted, each once.
-func (d *directory) pickUsers(ids []string, want func(*user) bool) []*user {
+// selectUsers returns the users with these ids for which want is true, sorted and without
+// duplicates.
+func (d *directory) selectUsers(ids []string, want func(*user) bool) []*user {
 	list := make([]*user, 0, len(ids))
 	for _, id := range ids {
 		if u := d.users[id]; u != nil && want(u) {
@@ -202,7 +224,7 @@ func (d *directory) pickUsers(ids []string, want func(*user) bool) []*user {
 	return slices.Compact(list)
 }
 
-// has is whether u is a member. The shorter of the two lists is searched.
+// has reports whether u is a member. It searches the shorter of the two lists.
 func (g *group) has(u *user) bool {
 	if len(u.groups) < len(g.members) {
 		_, ok := slices.BinarySearchFunc(u.groups, g, bySequence)
@@ -212,19 +234,19 @@ func (g *group) has(u *user) bool {
 	return ok
 }
 
-// clone copies the directory; the objects' attributes are shared, since they never change.
-func (d *directory) clone(rules *rules) *directory {
-	out := newDirectory(rules)
+// clone copies the directory. Both share the attributes of objects, which never change.
+func (d *directory) clone(r *rules) *directory {
+	out := newDirectory(r)
 	for u := range d.userOrder.after(0) {
-		out.seq = u.seq - 1
+		out.lastNumber = u.number - 1
 		out.putUser(change{id: u.id, attrs: u.attrs, at: u.modified, created: u.created})
 	}
 	for g := range d.groupOrder.after(0) {
-		out.seq = g.seq - 1
+		out.lastNumber = g.number - 1
 		out.putGroup(change{id: g.id, attrs: g.attrs, at: g.modified, created: g.created})
 		out.addMembers(change{id: g.id, members: memberIDs(g), at: g.modified})
 	}
-	out.seq = d.seq
+	out.lastNumber = d.lastNumber
 	return out
 }
 

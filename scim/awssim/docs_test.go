@@ -9,7 +9,8 @@ import (
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
-// TestTheManualNamesEverything: each option, fault, operation and management call is in docs/simulator.md.
+// TestTheManualNamesEverything: each option, fault, operation and management call is in
+// docs/simulator.md.
 func TestTheManualNamesEverything(t *testing.T) {
 	text, err := os.ReadFile("../../docs/simulator.md")
 	if err != nil {
@@ -18,7 +19,7 @@ func TestTheManualNamesEverything(t *testing.T) {
 	want := awssim.OptionNames()
 	s := serve(t, awssim.ProfileRFC, awssim.Options{})
 	manage := s.manager()
-	for name, about := range s.want(200, manage("GET", "/faults", "")).body["kinds"].(map[string]any) {
+	for name, about := range s.want(200, manage("GET", "/faults", "")).body["available"].(map[string]any) {
 		want = append(want, "` | "+about.(string)+" |", name)
 	}
 	for pattern := range s.want(200, manage("GET", "/", "")).body {

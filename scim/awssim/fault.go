@@ -7,94 +7,37 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 )
 
-// FaultName names a way to fail.
-type FaultName string
-
-// The faults.
-const (
-	FaultThrottle      FaultName = "throttle"        // 429, whatever the throttle says
-	FaultError500      FaultName = "error-500"       // 500, nothing done
-	FaultError503      FaultName = "error-503"       // 503, nothing done
-	FaultAfter500      FaultName = "error-500-after" // 500, although the call took effect
-	FaultGateway       FaultName = "gateway-error"   // 502 with a page of HTML, nothing done
-	FaultSlow          FaultName = "slow"            // Delay, or 5 s, before anything is done
-	FaultResetBefore   FaultName = "reset-before"    // connection reset, nothing done
-	FaultResetAfter    FaultName = "reset-after"     // connection reset, although the call took effect
-	FaultReplyLost     FaultName = "reply-lost"      // a write takes effect; after Delay the connection closes without a byte
-	FaultTruncate      FaultName = "truncated-body"  // half of the body, then the connection closes
-	FaultCursorExpired FaultName = "expired-cursor"  // 400 to a cursor that is good
-	FaultEmptyPage     FaultName = "empty-page"      // no results, and a nextCursor to what would have been here
-	FaultShortPage     FaultName = "short-page"      // half of the results, at least one, and a nextCursor to the others
-	FaultRepeatPage    FaultName = "repeated-page"   // the page, and a nextCursor to the same page
-	FaultRevoke        FaultName = "token-revoked"   // the token that the caller uses is deleted: 401 from now on
-	FaultQuota         FaultName = "quota-reached"   // a create finds the directory full
-	FaultStale         FaultName = "stale-read"      // a read sees the directory as it was Delay, or 2 s, ago
-	FaultConflict      FaultName = "conflict"        // 409 to a change, as to two at a time on one object; nothing done
-)
-
-// faultTypes says of each fault what it does and which calls it can meet, in the order of the documentation.
-func faultTypes() []faultType {
-	any := func(*operation) bool { return true }
-	writes := func(op *operation) bool { return op != nil && op.writes }
-	lists := func(op *operation) bool {
-		return op != nil && strings.HasPrefix(op.name, "List") && op.path != "Schemas"
-	}
-	creates := func(op *operation) bool { return op != nil && strings.HasPrefix(op.name, "Create") }
-	reads := func(op *operation) bool { return op != nil && !op.writes }
-	changes := func(op *operation) bool { return op != nil && (op.method == "PATCH" || op.method == "PUT") }
-	return []faultType{
-		{FaultThrottle, any, "429, whatever the throttle says"},
-		{FaultError500, any, "500, and nothing is done"},
-		{FaultError503, any, "503, and nothing is done"},
-		{FaultAfter500, writes, "500, although the write took place"},
-		{FaultGateway, any, "502 with a page of HTML, and nothing is done"},
-		{FaultSlow, any, "the answer takes `delay` longer (5 s)"},
-		{FaultResetBefore, any, "the connection is reset, and nothing is done"},
-		{FaultResetAfter, any, "the connection is reset, although the call took effect"},
-		{FaultReplyLost, writes, "the write takes place; after `delay` the connection closes without a byte"},
-		{FaultTruncate, any, "half of the body, then the connection closes"},
-		{FaultCursorExpired, lists, "400 to a cursor that is good"},
-		{FaultEmptyPage, lists, "a page without results, with a nextCursor"},
-		{FaultShortPage, lists, "a page with half of its results, with a nextCursor"},
-		{FaultRepeatPage, lists, "a page whose nextCursor leads to itself"},
-		{FaultRevoke, any, "the token in use is deleted: 401 from now on"},
-		{FaultQuota, creates, "the directory is full"},
-		{FaultStale, reads, "a read sees the directory as it was `delay` ago (2 s)"},
-		{FaultConflict, changes, "409, as if another change to the object were under way; nothing is done"},
-	}
-}
-
-type faultType struct {
-	name      FaultName
-	appliesTo func(*operation) bool
-	about     string
-}
-
-// Fault is something that goes wrong. Without Nth and Rate it meets each call that matches.
+// Fault is a fault that is injected into calls. Without Nth and Rate it is triggered by each
+// matching call.
 type Fault struct {
 	Name FaultName `json:"name"`
-	// Operation is the calls that match, by name ("CreateUser"); "" is all that the fault can meet.
+	// Operation is the operation of matching calls ("CreateUser"). "" matches all operations to
+	// which the fault type applies.
 	Operation string `json:"operation,omitempty"`
-	// Nth meets the n-th matching call after the injection, counted from 1, and Times-1 after it.
+	// Nth is the number of the matching call that triggers the fault, counted from the injection
+	// and from 1. The Times-1 calls after it trigger it too.
 	Nth int `json:"nth,omitempty"`
-	// Rate meets this share of the matching calls, 0 to 1.
+	// Rate is the share of matching calls that trigger the fault, from 0 to 1.
 	Rate float64 `json:"rate,omitempty"`
-	// Times is how often the fault strikes before it is gone; 0 is once with Nth and for ever without.
+	// Times is the number of calls that trigger the fault. 0 means one with Nth, and no limit
+	// without.
 	Times int `json:"times,omitempty"`
-	// Delay is what the fault's description says; in JSON a text such as "1.5s".
+	// Delay is a parameter of some fault types. In JSON it is a string such as "1.5s".
 	Delay time.Duration `json:"-"`
 
-	seen, triggered int
+	matched, triggered int
 }
+
+// Triggered returns the number of calls that triggered the fault.
+func (f Fault) Triggered() int { return f.triggered }
 
 type faultJSON Fault
 
-// MarshalJSON writes Delay as text.
+// MarshalJSON encodes Delay as a string, and adds the number of calls that triggered the fault.
 func (f Fault) MarshalJSON() ([]byte, error) {
 	delay := ""
 	if f.Delay != 0 {
@@ -107,12 +50,13 @@ func (f Fault) MarshalJSON() ([]byte, error) {
 	}{faultJSON(f), delay, f.triggered})
 }
 
-// UnmarshalJSON reads Delay as text.
+// UnmarshalJSON decodes Delay from a string. It ignores the number of calls that triggered the
+// fault.
 func (f *Fault) UnmarshalJSON(data []byte) error {
 	var in struct {
 		faultJSON
 		Delay     string `json:"delay"`
-		Triggered int    `json:"triggered"` // as it is written, of no effect
+		Triggered int    `json:"triggered"`
 	}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
@@ -128,99 +72,73 @@ func (f *Fault) UnmarshalJSON(data []byte) error {
 	return err
 }
 
-// check refuses a fault that would never strike, or not as meant.
-func (f Fault) check(ops []operation) error {
-	meanings := faultTypes()
-	i := slices.IndexFunc(meanings, func(m faultType) bool { return m.name == f.Name })
-	if i < 0 {
-		return fmt.Errorf("there is no fault %q", f.Name)
+// validate rejects a fault that no call could trigger.
+func (f Fault) validate(ops []operation) error {
+	t, ok := faultTypeNamed(f.Name)
+	if !ok {
+		return fmt.Errorf("unknown fault %q", f.Name)
 	}
-	if f.Operation != "" {
-		ok := slices.ContainsFunc(ops, func(op operation) bool { return op.name == f.Operation && meanings[i].appliesTo(&op) })
-		if !ok {
-			return fmt.Errorf("the fault %s never meets an operation %q", f.Name, f.Operation)
-		}
-	}
+	applies := func(op operation) bool { return op.name == f.Operation && t.appliesTo(&op) }
 	switch {
+	case f.Operation != "" && !slices.ContainsFunc(ops, applies):
+		return fmt.Errorf("the fault %s does not apply to an operation %q", f.Name, f.Operation)
 	case f.Rate < 0 || f.Rate > 1:
-		return fmt.Errorf("the rate %v is not from 0 to 1", f.Rate)
+		return fmt.Errorf("rate is %v; it must be from 0 to 1", f.Rate)
 	case f.Nth < 0 || f.Times < 0 || f.Delay < 0:
 		return fmt.Errorf("nth, times and delay must not be negative")
 	case f.Nth > 0 && f.Rate > 0:
-		return fmt.Errorf("a fault has nth or rate, not both")
+		return fmt.Errorf("a fault cannot have both nth and rate")
 	}
 	return nil
 }
 
-// strikes counts a matching call, and is whether the fault meets it.
+// trigger counts a matching call and reports whether it triggers the fault.
 func (f *Fault) trigger(r *random) bool {
-	f.seen++
-	var hit bool
+	f.matched++
+	var triggered bool
 	switch {
 	case f.Nth > 0:
-		hit = f.seen >= f.Nth && f.seen < f.Nth+max(1, f.Times)
+		triggered = f.matched >= f.Nth && f.matched < f.Nth+max(1, f.Times)
 	case f.Times > 0 && f.triggered >= f.Times:
 	case f.Rate > 0:
-		hit = r.float() < f.Rate
+		triggered = r.float() < f.Rate
 	default:
-		hit = true
+		triggered = true
 	}
-	if hit {
+	if triggered {
 		f.triggered++
 	}
-	return hit
+	return triggered
 }
 
-// faults are those that were injected.
+// injectedFaults holds the injected faults, including those that no call can trigger any more.
 type injectedFaults struct {
 	mu   sync.Mutex
 	list []*Fault
 }
 
-// hits are the faults that met one call.
-type activeFaults []Fault
-
-func (h activeFaults) get(name FaultName) (Fault, bool) {
-	i := slices.IndexFunc(h, func(f Fault) bool { return f.Name == name })
-	if i < 0 {
-		return Fault{}, false
-	}
-	return h[i], true
-}
-
-func (h activeFaults) has(name FaultName) bool {
-	_, hit := h.get(name)
-	return hit
-}
-
-func (h activeFaults) names() []string {
-	var names []string
-	for _, f := range h {
-		names = append(names, string(f.Name))
-	}
-	return names
-}
-
+// activate returns the faults that the call triggers.
 func (fs *injectedFaults) activate(c *call, r *random) activeFaults {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	if len(fs.list) == 0 {
-		return nil
-	}
-	var h activeFaults
-	meanings := faultTypes()
+	var active activeFaults
 	for _, f := range fs.list {
-		i := slices.IndexFunc(meanings, func(m faultType) bool { return m.name == f.Name })
-		matches := meanings[i].appliesTo(c.op) && (f.Operation == "" || f.Operation == c.operation()) && c.cursorFor(f.Name)
-		if matches && f.trigger(r) {
-			h = append(h, *f)
+		if c.matches(f) && f.trigger(r) {
+			active = append(active, *f)
 		}
 	}
-	return h
+	return active
 }
 
-// cursorFor is whether a fault of cursors finds one in the call. The first page has none that could expire.
-func (c *call) cursorFor(name FaultName) bool {
+// matches reports whether the call is one that the fault counts.
+func (c *call) matches(f *Fault) bool {
+	t, ok := faultTypeNamed(f.Name)
+	return ok && t.appliesTo(c.op) && (f.Operation == "" || f.Operation == c.operation()) && c.usesCursor(f.Name)
+}
+
+// usesCursor reports whether the call uses cursors as a fault of cursors needs it. The cursor of a
+// first page is empty and cannot expire. For other faults it returns true.
+func (c *call) usesCursor(name FaultName) bool {
 	switch name {
 	case FaultCursorExpired:
 		return c.query.Get("cursor") != ""
@@ -230,10 +148,34 @@ func (c *call) cursorFor(name FaultName) bool {
 	return true
 }
 
-// Inject adds a fault. It fails on one that cannot strike.
+// activeFaults are the faults that one call triggered.
+type activeFaults []Fault
+
+func (fs activeFaults) get(name FaultName) (Fault, bool) {
+	i := slices.IndexFunc(fs, func(f Fault) bool { return f.Name == name })
+	if i < 0 {
+		return Fault{}, false
+	}
+	return fs[i], true
+}
+
+func (fs activeFaults) has(name FaultName) bool {
+	_, ok := fs.get(name)
+	return ok
+}
+
+func (fs activeFaults) names() []string {
+	var names []string
+	for _, f := range fs {
+		names = append(names, string(f.Name))
+	}
+	return names
+}
+
+// Inject adds a fault. It fails if no call could trigger the fault.
 func (s *Server) Inject(f Fault) error {
 	s.init()
-	if err := f.check(s.rules.operations); err != nil {
+	if err := f.validate(s.rules.operations); err != nil {
 		return fmt.Errorf("inject fault: %w", err)
 	}
 	if f.Name == FaultStale {
@@ -241,7 +183,7 @@ func (s *Server) Inject(f Fault) error {
 	}
 	s.faults.mu.Lock()
 	defer s.faults.mu.Unlock()
-	f.seen, f.triggered = 0, 0
+	f.matched, f.triggered = 0, 0
 	s.faults.list = append(s.faults.list, &f)
 	return nil
 }
@@ -257,7 +199,7 @@ func (s *Server) ClearFaults() {
 	s.replica = nil
 }
 
-// Faults are those injected, spent ones too.
+// Faults returns the injected faults, including those that no call can trigger any more.
 func (s *Server) Faults() []Fault {
 	s.faults.mu.Lock()
 	defer s.faults.mu.Unlock()
@@ -268,31 +210,31 @@ func (s *Server) Faults() []Fault {
 	return list
 }
 
-// Triggered is how often the fault has met a call.
-func (f Fault) Triggered() int { return f.triggered }
+const gatewayPage = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n" +
+	"<center><h1>502 Bad Gateway</h1></center>\r\n</body>\r\n</html>\r\n"
 
-// interrupted is the reply of what stands before the service, if a fault puts something there.
-func (c *call) interrupted() (response, bool) {
+// networkFault returns the response of a network or gateway in front of the service, if a fault
+// causes one.
+func (c *call) networkFault() (response, bool) {
 	switch {
 	case c.faults.has(FaultResetBefore):
 		return response{reason: "fault"}, true
 	case c.faults.has(FaultGateway):
 		return response{
-			status: http.StatusBadGateway, media: "text/html", reason: "fault",
-			body: []byte("<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<center><h1>502 Bad Gateway</h1></center>\r\n</body>\r\n</html>\r\n"),
+			status: http.StatusBadGateway, mediaType: "text/html", reason: "fault", body: []byte(gatewayPage),
 		}, true
 	}
 	return response{}, false
 }
 
-// refused is the error of a service that does nothing, if a fault makes it so.
-func (c *call) refused() error {
+// serviceFault returns the error of a service that applies nothing, if a fault causes one.
+func (c *call) serviceFault() error {
 	switch {
 	case c.faults.has(FaultRevoke):
 		if err := c.s.DeleteToken(c.token); err != nil {
 			return err
 		}
-		return unauthorized("fault: the token has just been deleted")
+		return unauthorized("fault: the token was deleted")
 	case c.faults.has(FaultThrottle):
 		return throttled()
 	case c.faults.has(FaultError500):
@@ -300,12 +242,15 @@ func (c *call) refused() error {
 	case c.faults.has(FaultError503):
 		return &problem{status: http.StatusServiceUnavailable, detail: detailUnavailable, reason: "fault"}
 	case c.faults.has(FaultConflict):
-		return &problem{status: http.StatusConflict, detail: detailDuplicate, reason: "fault: another change to the object is under way"}
+		return &problem{
+			status: http.StatusConflict, detail: detailDuplicate,
+			reason: "fault: another change of the object is in progress",
+		}
 	}
 	return nil
 }
 
-// delivery is how the reply leaves, after the call took effect.
+// delivery returns the way in which the response is sent, after the call was applied.
 func (c *call) delivery() delivery {
 	switch {
 	case c.faults.has(FaultResetBefore), c.faults.has(FaultResetAfter):

@@ -254,7 +254,8 @@ func TestSlowCallsEndWhenTheCallerGoes(t *testing.T) {
 	}
 }
 
-// TestHangUpWithoutANetwork: a recorder cannot be hung up on, so the handler ends in net/http's own way.
+// TestHangUpWithoutANetwork: a recorder cannot be hung up on, so the handler ends in net/http's own
+// way.
 func TestHangUpWithoutANetwork(t *testing.T) {
 	s := serve(t, awssim.ProfileAWS, awssim.Options{})
 	s.inject(awssim.Fault{Name: awssim.FaultResetBefore})

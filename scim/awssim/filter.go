@@ -7,29 +7,30 @@ import (
 	"strings"
 )
 
-// filter is an expression of RFC 7644 section 3.4.2.2: one of comparison, junction, negation and valueFilter.
+// filter is an expression of RFC 7644 section 3.4.2.2: a comparison, junction, negation or
+// valueFilter.
 type filter interface{ isFilter() }
 
-// comparison is attribute operator value. The operator "pr" has no value.
+// comparison is an attribute, an operator and a value. The operator "pr" has no value.
 type comparison struct {
 	path  attrPath
-	op    string // in lower case, unless the parser is exact
+	op    string // in lower case, unless the parser is case-sensitive
 	value any    // nil, bool, json.Number or string
 }
 
-// junction is left and right, or left or right.
+// junction is "left or right" if or is true, else "left and right".
 type junction struct {
 	or          bool
 	left, right filter
 }
 
-// negation is not (of).
-type negation struct{ of filter }
+// negation is "not (inner)".
+type negation struct{ inner filter }
 
-// valueFilter is attribute[of]: one value of a multi-valued attribute that fits.
+// valueFilter is "attribute[inner]". It matches if one value of the multi-valued attribute does.
 type valueFilter struct {
-	path attrPath
-	of   filter
+	path  attrPath
+	inner filter
 }
 
 func (comparison) isFilter()  {}
@@ -37,10 +38,10 @@ func (junction) isFilter()    {}
 func (negation) isFilter()    {}
 func (valueFilter) isFilter() {}
 
-// attrPath names an attribute: [urn:]attr[.sub]. A path of PATCH may be a URN alone.
+// attrPath is the path of an attribute: [urn:]attr[.sub]. A path of PATCH may be only a URN.
 type attrPath struct{ urn, attr, sub string }
 
-// String writes the path as it is sent.
+// String returns the path in the syntax of requests.
 func (p attrPath) String() string {
 	s := p.attr
 	if p.urn != "" {
@@ -52,39 +53,42 @@ func (p attrPath) String() string {
 	return s
 }
 
-// maxFilterDepth bounds brackets and negations.
+// maxFilterDepth limits the nesting of parentheses, brackets and negations.
 const maxFilterDepth = 32
 
-// parser reads filters and paths. exact is the service's way, as far as it is documented: operators in lower case.
-type parser struct {
-	text  string
-	pos   int
-	depth int
-	exact bool
+// filterParser parses filters and paths. If it is case-sensitive, it accepts operators in lower
+// case only, as the service does as far as it is documented.
+type filterParser struct {
+	text          string
+	pos           int
+	depth         int
+	caseSensitive bool
 }
 
-// parseFilter reads a whole filter.
-func parseFilter(text string, exact bool) (filter, error) {
-	p := &parser{text: text, exact: exact}
+// parseFilter parses a whole filter.
+func parseFilter(text string, caseSensitive bool) (filter, error) {
+	p := &filterParser{text: text, caseSensitive: caseSensitive}
 	f, err := p.disjunction()
 	if err != nil {
 		return nil, err
 	}
 	if p.pos < len(p.text) {
-		return nil, p.fail("the end")
+		return nil, p.unexpected("the end")
 	}
 	return f, nil
 }
 
-func (p *parser) fail(want string) error {
+// unexpected returns the error for text that is not what the grammar expects here.
+func (p *filterParser) unexpected(want string) error {
 	rest := p.text[p.pos:]
 	if len(rest) > 40 {
 		rest = rest[:40] + "..."
 	}
-	return fmt.Errorf("at character %d: %q where %s belongs", p.pos+1, rest, want)
+	return fmt.Errorf("at character %d: expected %s, found %q", p.pos+1, want, rest)
 }
 
-func (p *parser) accept(s string) bool {
+// accept skips s if the text continues with it.
+func (p *filterParser) accept(s string) bool {
 	if strings.HasPrefix(p.text[p.pos:], s) {
 		p.pos += len(s)
 		return true
@@ -92,8 +96,8 @@ func (p *parser) accept(s string) bool {
 	return false
 }
 
-// word reads up to a space, bracket or the end.
-func (p *parser) word() string {
+// word reads up to a space, parenthesis, bracket, quote or the end.
+func (p *filterParser) word() string {
 	rest := p.text[p.pos:]
 	if i := strings.IndexAny(rest, " ()[]\""); i >= 0 {
 		rest = rest[:i]
@@ -102,45 +106,46 @@ func (p *parser) word() string {
 	return rest
 }
 
-// keyword accepts the word between single spaces.
-func (p *parser) keyword(word string) bool {
+// keyword skips the word if it is next, between single spaces.
+func (p *filterParser) keyword(word string) bool {
 	rest := p.text[p.pos:]
 	n := len(word) + 2
 	if len(rest) < n || rest[0] != ' ' || rest[n-1] != ' ' {
 		return false
 	}
-	if got := rest[1 : n-1]; got != word && (p.exact || !strings.EqualFold(got, word)) {
+	if got := rest[1 : n-1]; got != word && (p.caseSensitive || !strings.EqualFold(got, word)) {
 		return false
 	}
 	p.pos += n
 	return true
 }
 
-func (p *parser) disjunction() (filter, error) { return p.join("or", p.conjunction) }
+func (p *filterParser) disjunction() (filter, error) { return p.operands("or", p.conjunction) }
 
-func (p *parser) conjunction() (filter, error) { return p.join("and", p.term) }
+func (p *filterParser) conjunction() (filter, error) { return p.operands("and", p.term) }
 
-func (p *parser) join(word string, next func() (filter, error)) (filter, error) {
+// operands parses operands that the operator joins.
+func (p *filterParser) operands(operator string, next func() (filter, error)) (filter, error) {
 	left, err := next()
-	for err == nil && p.keyword(word) {
+	for err == nil && p.keyword(operator) {
 		var right filter
 		if right, err = next(); err == nil {
-			left = junction{word == "or", left, right}
+			left = junction{operator == "or", left, right}
 		}
 	}
 	return left, err
 }
 
-func (p *parser) term() (filter, error) {
+func (p *filterParser) term() (filter, error) {
 	if p.depth++; p.depth > maxFilterDepth {
-		return nil, fmt.Errorf("the filter nests deeper than %d levels", maxFilterDepth)
+		return nil, fmt.Errorf("the filter has more than %d levels", maxFilterDepth)
 	}
 	defer func() { p.depth-- }()
 	start := p.pos
-	if word := p.word(); word == "not" || !p.exact && strings.EqualFold(word, "not") {
+	if word := p.word(); word == "not" || !p.caseSensitive && strings.EqualFold(word, "not") {
 		p.accept(" ")
 		if !strings.HasPrefix(p.text[p.pos:], "(") {
-			return nil, p.fail("(")
+			return nil, p.unexpected("(")
 		}
 		f, err := p.group()
 		return negation{f}, err
@@ -152,33 +157,33 @@ func (p *parser) term() (filter, error) {
 	return p.expression()
 }
 
-func (p *parser) group() (filter, error) {
+func (p *filterParser) group() (filter, error) {
 	p.accept("(")
 	f, err := p.disjunction()
 	if err == nil && !p.accept(")") {
-		err = p.fail(")")
+		err = p.unexpected(")")
 	}
 	return f, err
 }
 
-func (p *parser) expression() (filter, error) {
+func (p *filterParser) expression() (filter, error) {
 	path, err := p.attrPath()
 	if err != nil {
 		return nil, err
 	}
 	if p.accept("[") {
-		of, err := p.disjunction()
+		inner, err := p.disjunction()
 		if err == nil && !p.accept("]") {
-			err = p.fail("]")
+			err = p.unexpected("]")
 		}
-		return valueFilter{path, of}, err
+		return valueFilter{path, inner}, err
 	}
 	if !p.accept(" ") {
-		return nil, p.fail("a space and an operator")
+		return nil, p.unexpected("a space and an operator")
 	}
 	at := p.pos
 	op := p.word()
-	if !p.exact {
+	if !p.caseSensitive {
 		op = strings.ToLower(op)
 	}
 	switch {
@@ -186,22 +191,22 @@ func (p *parser) expression() (filter, error) {
 		return comparison{path: path, op: op}, nil
 	case !slices.Contains([]string{"eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le"}, op):
 		p.pos = at
-		return nil, p.fail("an operator")
+		return nil, p.unexpected("an operator")
 	case !p.accept(" "):
-		return nil, p.fail("a space and a value")
+		return nil, p.unexpected("a space and a value")
 	}
 	value, err := p.value()
 	return comparison{path, op, value}, err
 }
 
-// value reads a JSON string, number, boolean or null.
-func (p *parser) value() (any, error) {
-	text := scalar(p.text[p.pos:])
+// value parses a JSON string, number, boolean or null.
+func (p *filterParser) value() (any, error) {
+	text := scalarPrefix(p.text[p.pos:])
 	dec := json.NewDecoder(strings.NewReader(text))
 	dec.UseNumber()
 	var v any
 	if err := dec.Decode(&v); err != nil || !json.Valid([]byte(text)) {
-		return nil, p.fail("a value")
+		return nil, p.unexpected("a value")
 	}
 	p.pos += len(text)
 	if s, ok := v.(string); ok {
@@ -210,8 +215,8 @@ func (p *parser) value() (any, error) {
 	return v, nil
 }
 
-// scalar is the text of the JSON scalar that s starts with.
-func scalar(s string) string {
+// scalarPrefix returns the JSON scalar at the start of s, or "" if there is none.
+func scalarPrefix(s string) string {
 	if !strings.HasPrefix(s, `"`) {
 		if i := strings.IndexAny(s, " )]"); i >= 0 {
 			s = s[:i]
@@ -232,33 +237,34 @@ func scalar(s string) string {
 	return ""
 }
 
-func (p *parser) attrPath() (attrPath, error) {
+func (p *filterParser) attrPath() (attrPath, error) {
 	start := p.pos
 	path, ok := splitAttrPath(p.word())
 	if !ok || path.attr == "" {
 		p.pos = start
-		return path, p.fail("an attribute")
+		return path, p.unexpected("an attribute")
 	}
 	return path, nil
 }
 
-// splitAttrPath splits [urn:]attr[.sub]. Dots occur in URNs too, so what is split off first is the URN: up to the last
-// colon.
+// splitAttrPath splits [urn:]attr[.sub]. It splits off the URN first, at the last colon, because
+// URNs contain dots too.
 func splitAttrPath(word string) (attrPath, bool) {
 	var path attrPath
 	if i := strings.LastIndexByte(word, ':'); i >= 0 {
-		if !urn(word[:i]) {
+		if !isURN(word[:i]) {
 			return path, false
 		}
 		path.urn, word = word[:i], word[i+1:]
 	}
 	path.attr, path.sub, _ = strings.Cut(word, ".")
-	ok := attrName(path.attr) && (path.sub == "" && !strings.HasSuffix(word, ".") || attrName(path.sub))
+	ok := isAttrName(path.attr) && (path.sub == "" && !strings.HasSuffix(word, ".") || isAttrName(path.sub))
 	return path, ok
 }
 
-// urn is whether s can be the URN of a schema: letters, digits, hyphens and dots between colons.
-func urn(s string) bool {
+// isURN reports whether s can be the URN of a schema: letters, digits, hyphens and dots between
+// colons.
+func isURN(s string) bool {
 	for part := range strings.SplitSeq(s, ":") {
 		if part == "" || strings.ContainsFunc(part, func(r rune) bool {
 			return r != '.' && r != '-' && (r < '0' || r > '9') && (r|0x20 < 'a' || r|0x20 > 'z')
@@ -269,8 +275,8 @@ func urn(s string) bool {
 	return len(s) > 4 && strings.EqualFold(s[:4], "urn:")
 }
 
-// attrName is the ABNF's ATTRNAME, and $ref.
-func attrName(s string) bool {
+// isAttrName reports whether s is an ATTRNAME of the RFC's grammar, or $ref.
+func isAttrName(s string) bool {
 	if s == "$ref" {
 		return true
 	}
@@ -284,20 +290,20 @@ func attrName(s string) bool {
 	return s != ""
 }
 
-// patchPath is a path of PATCH: attrPath [ "[" filter "]" [ "." sub ] ], RFC 7644 section 3.5.2.
+// patchPath is a path of PATCH: attrPath [ "[" filter "]" [ "." sub ] ] (RFC 7644 section 3.5.2).
 type patchPath struct {
 	attrPath
-	of filter // nil: no brackets
+	filter filter // nil without brackets
 }
 
-// parsePath reads a whole path. A URN of a schema stands for all of its attributes.
-func parsePath(text string, exact bool) (patchPath, error) {
+// parsePath parses a whole path. The URN of a schema is the path of all its attributes.
+func parsePath(text string, caseSensitive bool) (patchPath, error) {
 	for _, urn := range []string{urnEnterprise, urnUser, urnGroup} {
-		if text == urn || !exact && strings.EqualFold(text, urn) {
+		if text == urn || !caseSensitive && strings.EqualFold(text, urn) {
 			return patchPath{attrPath: attrPath{urn: urn}}, nil
 		}
 	}
-	p := &parser{text: text, exact: exact}
+	p := &filterParser{text: text, caseSensitive: caseSensitive}
 	path, err := p.attrPath()
 	if err != nil {
 		return patchPath{}, err
@@ -305,26 +311,26 @@ func parsePath(text string, exact bool) (patchPath, error) {
 	out := patchPath{attrPath: path}
 	if !p.accept("[") {
 		if p.pos < len(p.text) {
-			return out, p.fail("the end")
+			return out, p.unexpected("the end")
 		}
 		return out, nil
 	}
 	if path.sub != "" {
-		return out, fmt.Errorf("the path %q filters a sub-attribute", text)
+		return out, fmt.Errorf("the path %q has a filter on a sub-attribute", text)
 	}
-	if out.of, err = p.disjunction(); err != nil {
+	if out.filter, err = p.disjunction(); err != nil {
 		return out, err
 	}
 	if !p.accept("]") {
-		return out, p.fail("]")
+		return out, p.unexpected("]")
 	}
 	if p.accept(".") {
-		if out.sub = p.word(); !attrName(out.sub) {
-			return out, fmt.Errorf("the path %q ends in no attribute", text)
+		if out.sub = p.word(); !isAttrName(out.sub) {
+			return out, fmt.Errorf("the path %q does not end with an attribute name", text)
 		}
 	}
 	if p.pos < len(p.text) {
-		return out, p.fail("the end")
+		return out, p.unexpected("the end")
 	}
 	return out, nil
 }

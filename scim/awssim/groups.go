@@ -5,14 +5,15 @@ import (
 	"net/http"
 )
 
-// maxMembers is how many memberships one request may change: CreateGroup and PatchGroup pages of the developer guide.
+// maxMembers is the number of memberships that one request may change. The developer guide's pages
+// on CreateGroup and PatchGroup document it.
 const maxMembers = 100
 
-func (c *call) groupReply(d *directory, g *group, status int) response {
-	w := c.newRenderer(d, viewRead)
-	resp := response{status: status, body: w.group(nil, g)}
+func (c *call) groupResponse(d *directory, g *group, status int) response {
+	r := c.newRenderer(d, viewRead)
+	resp := response{status: status, body: r.appendGroup(nil, g)}
 	if c.rules.rfc {
-		resp.location = w.location(d.group, g.id)
+		resp.location = r.location(d.group, g.id)
 	}
 	return resp
 }
@@ -20,7 +21,7 @@ func (c *call) groupReply(d *directory, g *group, status int) response {
 func (c *call) findGroup(d *directory) (*group, error) {
 	g := d.groups[c.id]
 	if g == nil {
-		return nil, unknownResource("there is no group %s", c.id)
+		return nil, notFound("group %s not found", c.id)
 	}
 	return g, nil
 }
@@ -31,7 +32,7 @@ func (c *call) getGroup() (response, error) {
 		if err != nil {
 			return response{}, err
 		}
-		return c.groupReply(d, g, http.StatusOK), nil
+		return c.groupResponse(d, g, http.StatusOK), nil
 	})
 }
 
@@ -44,7 +45,7 @@ func (c *call) createGroup() (response, error) {
 		if err := c.checkQuota(len(d.groups), cmp.Or(c.rules.opt.MaxGroups, 100_000), "groups"); err != nil {
 			return response{}, err
 		}
-		if err := c.rules.checkGroupRules(d, o, ""); err != nil {
+		if err := c.rules.checkGroup(d, o, ""); err != nil {
 			return response{}, err
 		}
 		members, err := c.existingMembers(d, members, http.StatusBadRequest)
@@ -59,11 +60,11 @@ func (c *call) createGroup() (response, error) {
 		if err := c.s.commit(changes...); err != nil {
 			return response{}, err
 		}
-		return c.groupReply(d, d.groups[id], http.StatusCreated), nil
+		return c.groupResponse(d, d.groups[id], http.StatusCreated), nil
 	})
 }
 
-// putGroup is the rfc profile's: AWS has no such operation.
+// putGroup replaces a group. Only the rfc profile has this operation.
 func (c *call) putGroup() (response, error) {
 	o, members, err := c.groupBody()
 	if err != nil {
@@ -79,11 +80,11 @@ func (c *call) putGroup() (response, error) {
 		}
 		p := newPendingGroup(d, g)
 		p.attrs = o
-		p.replace(members)
+		p.replaceMembers(members)
 		if err := c.s.commit(p.changes(c)...); err != nil {
 			return response{}, err
 		}
-		return c.groupReply(d, g, http.StatusOK), nil
+		return c.groupResponse(d, g, http.StatusOK), nil
 	})
 }
 
@@ -97,45 +98,47 @@ func (c *call) deleteGroup() (response, error) {
 	})
 }
 
-// groupBody reads a group and the ids of its members, which the directory keeps apart.
+// groupBody decodes a group. It returns the ids of its members separately, as the directory stores
+// them.
 func (c *call) groupBody() (object, []string, error) {
 	doc, err := c.document()
 	if err != nil {
 		return nil, nil, err
 	}
-	dec := &decoder{rules: c.rules}
-	o, err := dec.resource(c.rules.group, doc)
+	d := &decoder{rules: c.rules}
+	o, err := d.resource(c.rules.group, doc)
 	if err != nil {
 		return nil, nil, err
 	}
-	members, err := c.memberIDs(o.get(c.rules.group.members))
+	members, err := decodedMemberIDs(o.get(c.rules.group.members))
 	if err == nil && len(members) > maxMembers && !c.rules.rfc {
-		err = invalid(scimTypeValue, "%d members are more than the %d of one request", len(members), maxMembers)
+		err = invalid(scimTypeValue, "%d members exceed the limit of %d per request", len(members), maxMembers)
 	}
 	return o.with(c.rules.group.members, nil), members, err
 }
 
-// memberIDs takes the ids out of decoded members.
-func (c *call) memberIDs(v any) ([]string, error) {
+// decodedMemberIDs returns the ids in a decoded value of members.
+func decodedMemberIDs(v any) ([]string, error) {
 	list, _ := v.([]object)
 	ids := make([]string, 0, len(list))
 	for _, m := range list {
-		id, _ := m.named("value").(string)
+		id, _ := m.getByName("value").(string)
 		if id == "" {
 			return nil, invalid(scimTypeValue, "a member has no value")
 		}
-		if kind, ok := m.named("type").(string); ok && kind != "User" {
-			return nil, invalid(scimTypeValue, "a member is of type %q: groups hold users only", kind)
+		if memberType, ok := m.getByName("type").(string); ok && memberType != "User" {
+			return nil, invalid(scimTypeValue, "a member has the type %q; groups can contain only users", memberType)
 		}
 		ids = append(ids, id)
 	}
 	return ids, nil
 }
 
-// known checks that the members exist. otherwise is the status of an unknown one, unless an option says another; what it
-// tells to ignore is left out.
-func (c *call) existingMembers(d *directory, ids []string, otherwise int) ([]string, error) {
-	status := cmp.Or(c.rules.opt.UnknownMemberStatus, otherwise)
+// existingMembers checks that the members exist. defaultStatus is the status for an unknown member,
+// unless an option sets another. If that status is not an error, the result omits the unknown
+// members.
+func (c *call) existingMembers(d *directory, ids []string, defaultStatus int) ([]string, error) {
+	status := cmp.Or(c.rules.opt.UnknownMemberStatus, defaultStatus)
 	if c.rules.rfc {
 		status = http.StatusBadRequest
 	}
@@ -146,7 +149,7 @@ func (c *call) existingMembers(d *directory, ids []string, otherwise int) ([]str
 			continue
 		}
 		if status >= 400 {
-			p := invalid(scimTypeValue, "there is no user %s to be a member", id)
+			p := invalid(scimTypeValue, "member: user %s not found", id)
 			if p.status = status; status == http.StatusNotFound {
 				p.detail = detailNotFound
 			}
@@ -156,22 +159,24 @@ func (c *call) existingMembers(d *directory, ids []string, otherwise int) ([]str
 	return out, nil
 }
 
-// checkGroupRules checks reserved names, and that no group but id holds the names.
-func (rules *rules) checkGroupRules(d *directory, o object, id string) error {
-	if name := o.text(d.group.displayName); !rules.rfc && reserved(name) {
+// checkGroup checks what the attribute table does not express: reserved names, and that no other
+// group has the same names. id is the group's id, or "" for a new one.
+func (r *rules) checkGroup(d *directory, o object, id string) error {
+	if name := o.getString(d.group.displayName); !r.rfc && reservedName(name) {
 		return invalid(scimTypeValue, "the displayName %q is reserved", name)
 	}
-	return rules.checkGroupUnique(d, o, id)
+	return r.checkGroupUnique(d, o, id)
 }
 
-// checkGroupUnique is the error if a group other than id holds a name of o. In RFC 7643 groups may share names.
-func (rules *rules) checkGroupUnique(d *directory, o object, id string) error {
-	if rules.rfc {
-		return nil
+// checkGroupUnique fails if a group other than id has the same value of a unique attribute.
+func (r *rules) checkGroupUnique(d *directory, o object, id string) error {
+	for _, x := range d.groupIndexes() {
+		if !x.attr.has(unique | uniquePrimary) {
+			continue
+		}
+		if err := x.checkUnique(o, id, r.caseSensitiveNames()); err != nil {
+			return err
+		}
 	}
-	r, exact := d.group, rules.opt.CaseSensitiveNames
-	if err := free(&d.groupNames, "displayName", o, id, exact, func(o object) string { return o.text(r.displayName) }); err != nil {
-		return err
-	}
-	return free(&d.groupExternalIDs, "externalId", o, id, exact, func(o object) string { return o.text(r.externalID) })
+	return nil
 }

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestImports ensures that the simulator shares no types with a client. A shared type would hide its
-// own mistakes.
+// TestImports ensures that the simulator shares no types with a client. A shared type would hide
+// its own mistakes.
 func TestImports(t *testing.T) {
 	const allowed = "github.com/seed-d64a251c/roster/internal/atomicfile"
 	files, err := filepath.Glob("*.go")

@@ -16,8 +16,9 @@ import (
 )
 
 // journal keeps the directory in a file of JSON lines. The first line identifies the format. The
-// other lines hold the tokens and every change, each written before the change is applied. Replaying
-// the lines restores the directory. Opening the file compacts it. A nil journal writes nothing.
+// other lines hold the tokens and every change, each written before the change is applied.
+// Replaying the lines restores the directory. Opening the file compacts it. A nil journal writes
+// nothing.
 type journal struct {
 	path string
 	file *os.File
@@ -120,8 +121,8 @@ func (s *Server) tokenRecords() []tokenRecord {
 	return out
 }
 
-// rewrite replaces the file with a compact one that holds d, and opens it for further changes. If it
-// fails before the new file is complete, the old file is unchanged.
+// rewrite replaces the file with a compact one that holds d, and opens it for further changes. If
+// it fails before the new file is complete, the old file is unchanged.
 func (j *journal) rewrite(s *Server, d *directory) error {
 	if j == nil {
 		return nil
@@ -145,7 +146,9 @@ func (j *journal) rewrite(s *Server, d *directory) error {
 func writeDirectory(f io.Writer, s *Server, d *directory) error {
 	w := bufio.NewWriter(f)
 	enc := json.NewEncoder(w)
-	err := enc.Encode(journalLine{Version: journalVersion, Profile: s.Profile, Tenant: s.Tenant, Tokens: s.tokenRecords()})
+	err := enc.Encode(journalLine{
+		Version: journalVersion, Profile: s.Profile, Tenant: s.Tenant, Tokens: s.tokenRecords(),
+	})
 	for u := range d.userOrder.after(0) {
 		put := change{kind: changePutUser, id: u.id, at: u.modified, created: u.created, attrs: u.attrs}
 		err = errors.Join(err, enc.Encode(journalLine{Changes: []changeRecord{newChangeRecord(put)}}))
@@ -164,8 +167,8 @@ func writeDirectory(f io.Writer, s *Server, d *directory) error {
 
 // Open keeps the directory in a file from now on. It restores the directory from the file, or
 // creates the file. Call it before the first use of the server: then the tenant and the tokens are
-// those of the file, unless the fields set others. Open drops an incomplete last line, which a crash
-// leaves behind. Any other damage is an error, and the file stays unchanged.
+// those of the file, unless the fields set others. Open drops an incomplete last line, which a
+// crash leaves behind. Any other damage is an error, and the file stays unchanged.
 func (s *Server) Open(path string) error {
 	lines, err := readJournal(path)
 	if err != nil {

@@ -7,19 +7,20 @@ import (
 	"time"
 )
 
-// Latency is how long the server waits before it acts on a call. The zero value does not wait.
+// Latency is the time that the server waits before it handles a call. The zero value does not wait.
 type Latency struct {
-	// Fixed is waited for each call.
+	// Fixed is the minimum for each call.
 	Fixed time.Duration
-	// Median and P99 draw more from a log-normal distribution, which is what answering times look like: half of the calls
-	// wait less than Median, one in a hundred longer than P99. No wait is longer than four times P99.
+	// Median and P99 add a random time from a log-normal distribution, like that of real response
+	// times. Half of the calls wait less than Median, and one in a hundred waits longer than P99.
+	// No call waits longer than four times P99.
 	Median, P99 time.Duration
 }
 
 // z99 is the 99th percentile of the standard normal distribution.
 const z99 = 2.3263478740408408
 
-// draw takes one latency; normal draws from the standard normal distribution.
+// draw returns a random latency. normal returns a number from the standard normal distribution.
 func (l Latency) draw(normal func() float64) time.Duration {
 	d := l.Fixed
 	if l.Median > 0 {
@@ -33,10 +34,11 @@ func (l Latency) draw(normal func() float64) time.Duration {
 	return d
 }
 
-// delay waits for the call's latency, and for the fault slow. It ends early when the caller goes.
+// delay waits for the call's latency and for the fault slow. It returns early if the caller
+// disconnects.
 func (s *Server) delay(c *call) error {
 	d := s.Options.Latency.draw(s.random.normal)
-	if f, hit := c.faults.get(FaultSlow); hit {
+	if f, ok := c.faults.get(FaultSlow); ok {
 		d += cmp.Or(f.Delay, 5*time.Second)
 	}
 	return sleep(c.ctx, d)

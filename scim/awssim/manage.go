@@ -11,81 +11,77 @@ import (
 	"time"
 )
 
-// maxState is the largest body that the management handler reads: a directory of a few hundred thousand users.
+// maxState is the size of the largest body of the management API: the state of a directory with a
+// few hundred thousand users.
 const maxState = 1 << 30
 
-// Manage is the management of the simulator over HTTP, for tests in any language. Serve it on a listener of its own, on
-// loopback: it asks for no token. GET / lists what there is. Nothing done here is counted, throttled or met by faults.
+// Manage returns the handler of the management API, for tests in any language. It requires no
+// token, so serve it on a loopback listener of its own. GET / lists the calls. They are not
+// counted, throttled or affected by faults.
 func (s *Server) Manage() http.Handler {
 	s.init()
 	mux := http.NewServeMux()
-	for _, e := range s.managed() {
-		mux.HandleFunc(e.pattern, func(w http.ResponseWriter, r *http.Request) {
+	for _, route := range s.managementRoutes() {
+		mux.HandleFunc(route.pattern, func(w http.ResponseWriter, r *http.Request) {
 			r.Body = http.MaxBytesReader(w, r.Body, maxState)
-			status, v, err := e.run(r)
+			status, v, err := route.handle(r)
 			if err != nil {
-				status, v = failed(err)
+				status, v = managementError(err)
 			}
-			answerJSON(w, status, v)
+			writeJSON(w, status, v)
 		})
 	}
 	return mux
 }
 
-// managed is one thing that the management can do.
-type managed struct {
-	pattern, about string
-	run            func(*http.Request) (int, any, error)
+// managementRoute is one call of the management API. handle returns the status and the value of the
+// body.
+type managementRoute struct {
+	pattern, description string
+	handle               func(*http.Request) (int, any, error)
 }
 
-func (s *Server) managed() []managed {
-	list := []managed{
-		{"GET /endpoint", "profile, tenant and path of the protocol", s.showEndpoint},
-		{"GET /state", "the directory: users, and groups with their members", func(*http.Request) (int, any, error) { return http.StatusOK, s.State(), nil }},
-		{"PUT /state", "replace the directory by such a state", s.loadState},
-		{"DELETE /state", "empty the directory", func(*http.Request) (int, any, error) { return http.StatusNoContent, nil, s.Load(State{}) }},
-		{"GET /counts", "calls by operation, method and status", func(*http.Request) (int, any, error) { return http.StatusOK, s.Calls(), nil }},
-		{"DELETE /counts", "counters to zero", func(*http.Request) (int, any, error) { s.ResetCalls(); return http.StatusNoContent, nil, nil }},
-		{"GET /requests", "the last 1,000 calls, with the reason of each refusal", func(*http.Request) (int, any, error) { return http.StatusOK, s.Requests(), nil }},
-		{"GET /faults", "the faults injected, and those there are", s.showFaults},
-		{"POST /faults", `inject one: {"name": "throttle", "operation": "ListUsers", "nth": 3, "rate": 0.1, "times": 2, "delay": "1s"}`, s.injectFault},
-		{"DELETE /faults", "remove all faults", func(*http.Request) (int, any, error) { s.ClearFaults(); return http.StatusNoContent, nil, nil }},
-		{"GET /tokens", "the tokens, without their secrets", func(*http.Request) (int, any, error) { return http.StatusOK, s.AccessTokens(), nil }},
-		{"POST /tokens", `make a second token, shown this once; may have "expires" and "secret"`, s.makeToken},
-		{"DELETE /tokens/{id}", "revoke a token", func(r *http.Request) (int, any, error) {
-			return http.StatusNoContent, nil, s.DeleteToken(r.PathValue("id"))
-		}},
-		{"GET /clock", "the time", s.showClock},
-		{"POST /clock", `move the clock: {"advance": "48h"} or {"set": "2027-05-01T00:00:00Z"}`, s.moveClock},
-		{"POST /reset", "empty the directory, counters to zero, no faults", s.reset},
-		{"POST /users", "make a user behind the client's back", s.changeUser},
-		{"PUT /users/{id}", "overwrite a user behind the client's back", s.changeUser},
-		{"DELETE /users/{id}", "delete a user behind the client's back", func(r *http.Request) (int, any, error) {
-			return http.StatusNoContent, nil, s.DeleteUser(r.PathValue("id"))
-		}},
-		{"POST /groups", "make a group behind the client's back", s.changeGroup},
-		{"PUT /groups/{id}", "overwrite a group behind the client's back; without members they stay", s.changeGroup},
-		{"DELETE /groups/{id}", "delete a group behind the client's back", func(r *http.Request) (int, any, error) {
-			return http.StatusNoContent, nil, s.DeleteGroup(r.PathValue("id"))
-		}},
-		{"PUT /groups/{id}/members/{user}", "add a member behind the client's back", func(r *http.Request) (int, any, error) {
-			return http.StatusNoContent, nil, s.AddMember(r.PathValue("id"), r.PathValue("user"))
-		}},
-		{"DELETE /groups/{id}/members/{user}", "remove a member behind the client's back", func(r *http.Request) (int, any, error) {
-			return http.StatusNoContent, nil, s.RemoveMember(r.PathValue("id"), r.PathValue("user"))
-		}},
+const faultHelp = "inject a fault: " +
+	`{"name": "throttle", "operation": "ListUsers", "nth": 3, "rate": 0.1, "times": 2, "delay": "1s"}`
+
+func (s *Server) managementRoutes() []managementRoute {
+	routes := []managementRoute{
+		{"GET /endpoint", "return the profile, the tenant and the path of the SCIM endpoint", s.getEndpoint},
+		{"GET /state", "return the directory: users, and groups with their members", s.getState},
+		{"PUT /state", "replace the directory with such a state", s.putState},
+		{"DELETE /state", "empty the directory", s.deleteState},
+		{"GET /counts", "return the number of calls by operation, method and status", s.getCounts},
+		{"DELETE /counts", "reset the counts and the recorded requests", s.deleteCounts},
+		{"GET /requests", "return the last 1,000 calls, with the reason of each rejection", s.getRequests},
+		{"GET /faults", "return the injected faults and the available fault types", s.getFaults},
+		{"POST /faults", faultHelp, s.postFault},
+		{"DELETE /faults", "remove all faults", s.deleteFaults},
+		{"GET /tokens", "return the tokens without their secrets", s.getTokens},
+		{"POST /tokens", `create a second token and return its secret; may set "expires" and "secret"`, s.postToken},
+		{"DELETE /tokens/{id}", "revoke a token", s.deleteToken},
+		{"GET /clock", "return the time", s.getClock},
+		{"POST /clock", `move the clock: {"advance": "48h"} or {"set": "2027-05-01T00:00:00Z"}`, s.postClock},
+		{"POST /reset", "empty the directory, reset the counts and remove all faults", s.postReset},
+		{"POST /users", "create a user directly", s.putUser},
+		{"PUT /users/{id}", "create or replace a user directly", s.putUser},
+		{"DELETE /users/{id}", "delete a user directly", s.deleteUser},
+		{"POST /groups", "create a group directly", s.putGroup},
+		{"PUT /groups/{id}", "create or replace a group directly; members are optional", s.putGroup},
+		{"DELETE /groups/{id}", "delete a group directly", s.deleteGroup},
+		{"PUT /groups/{id}/members/{user}", "add a member directly", s.putMember},
+		{"DELETE /groups/{id}/members/{user}", "remove a member directly", s.deleteMember},
 	}
-	return append(list, managed{"GET /{$}", "this list", func(*http.Request) (int, any, error) {
-		help := map[string]string{}
-		for _, e := range list {
-			help[e.pattern] = e.about
-		}
+	help := map[string]string{}
+	for _, route := range routes {
+		help[route.pattern] = route.description
+	}
+	return append(routes, managementRoute{"GET /{$}", "return this list", func(*http.Request) (int, any, error) {
 		return http.StatusOK, help, nil
 	}})
 }
 
-// failed turns an error into an answer.
-func failed(err error) (int, any) {
+// managementError returns the status and the body for an error.
+func managementError(err error) (int, any) {
 	status := http.StatusBadRequest
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -96,7 +92,7 @@ func failed(err error) (int, any) {
 	return status, map[string]string{"error": err.Error()}
 }
 
-func answerJSON(w http.ResponseWriter, status int, v any) {
+func writeJSON(w http.ResponseWriter, status int, v any) {
 	if status == http.StatusNoContent {
 		w.WriteHeader(status)
 		return
@@ -106,50 +102,76 @@ func answerJSON(w http.ResponseWriter, status int, v any) {
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
 	enc.SetEscapeHTML(false)
-	_ = enc.Encode(v) // the caller may have gone
+	_ = enc.Encode(v) // an error means that the caller has disconnected
 }
 
-// readInto reads the body strictly: a misspelt key is an error. An empty body leaves v as it is.
-func readInto(r *http.Request, v any) error {
+// readJSON decodes the body. Unknown keys are an error. An empty body leaves v unchanged.
+func readJSON(r *http.Request, v any) error {
 	dec := json.NewDecoder(r.Body)
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(v); err != nil && err != io.EOF {
-		return fmt.Errorf("read body: %w", err)
+		return fmt.Errorf("decode body: %w", err)
 	}
 	return nil
 }
 
-func (s *Server) showEndpoint(*http.Request) (int, any, error) {
+func (s *Server) getEndpoint(*http.Request) (int, any, error) {
 	return http.StatusOK, map[string]string{"profile": s.Profile.String(), "tenant": s.Tenant, "path": s.Path()}, nil
 }
 
-func (s *Server) loadState(r *http.Request) (int, any, error) {
+func (s *Server) getState(*http.Request) (int, any, error) { return http.StatusOK, s.State(), nil }
+
+func (s *Server) putState(r *http.Request) (int, any, error) {
 	var st State
-	if err := readInto(r, &st); err != nil {
+	if err := readJSON(r, &st); err != nil {
 		return 0, nil, err
 	}
 	return http.StatusNoContent, nil, s.Load(st)
 }
 
-func (s *Server) showFaults(*http.Request) (int, any, error) {
-	kinds := map[string]string{}
-	for _, m := range faultTypes() {
-		kinds[string(m.name)] = m.about
-	}
-	return http.StatusOK, map[string]any{"faults": s.Faults(), "kinds": kinds}, nil
+func (s *Server) deleteState(*http.Request) (int, any, error) {
+	return http.StatusNoContent, nil, s.Load(State{})
 }
 
-func (s *Server) injectFault(r *http.Request) (int, any, error) {
+func (s *Server) getCounts(*http.Request) (int, any, error) { return http.StatusOK, s.Calls(), nil }
+
+func (s *Server) deleteCounts(*http.Request) (int, any, error) {
+	s.ResetCalls()
+	return http.StatusNoContent, nil, nil
+}
+
+func (s *Server) getRequests(*http.Request) (int, any, error) {
+	return http.StatusOK, s.Requests(), nil
+}
+
+func (s *Server) getFaults(*http.Request) (int, any, error) {
+	available := map[string]string{}
+	for _, t := range faultTypes() {
+		available[string(t.name)] = t.description
+	}
+	return http.StatusOK, map[string]any{"faults": s.Faults(), "available": available}, nil
+}
+
+func (s *Server) postFault(r *http.Request) (int, any, error) {
 	var f Fault
-	if err := readInto(r, &f); err != nil {
+	if err := readJSON(r, &f); err != nil {
 		return 0, nil, err
 	}
 	return http.StatusCreated, f, s.Inject(f)
 }
 
-func (s *Server) makeToken(r *http.Request) (int, any, error) {
+func (s *Server) deleteFaults(*http.Request) (int, any, error) {
+	s.ClearFaults()
+	return http.StatusNoContent, nil, nil
+}
+
+func (s *Server) getTokens(*http.Request) (int, any, error) {
+	return http.StatusOK, s.AccessTokens(), nil
+}
+
+func (s *Server) postToken(r *http.Request) (int, any, error) {
 	var in tokenRecord
-	if err := readInto(r, &in); err != nil {
+	if err := readJSON(r, &in); err != nil {
 		return 0, nil, err
 	}
 	in.Token.Secret = in.Secret
@@ -157,39 +179,43 @@ func (s *Server) makeToken(r *http.Request) (int, any, error) {
 	return http.StatusCreated, tokenRecord{t, t.Secret}, err
 }
 
-func (s *Server) showClock(*http.Request) (int, any, error) {
+func (s *Server) deleteToken(r *http.Request) (int, any, error) {
+	return http.StatusNoContent, nil, s.DeleteToken(r.PathValue("id"))
+}
+
+func (s *Server) getClock(*http.Request) (int, any, error) {
 	return http.StatusOK, map[string]time.Time{"now": s.clock.now()}, nil
 }
 
-func (s *Server) moveClock(r *http.Request) (int, any, error) {
+func (s *Server) postClock(r *http.Request) (int, any, error) {
 	var in struct {
 		Advance string    `json:"advance"`
 		Set     time.Time `json:"set"`
 	}
-	if err := readInto(r, &in); err != nil {
+	if err := readJSON(r, &in); err != nil {
 		return 0, nil, err
 	}
 	if !in.Set.IsZero() {
 		s.AdvanceClock(in.Set.Sub(s.clock.now()))
-		return s.showClock(r)
+		return s.getClock(r)
 	}
 	by, err := time.ParseDuration(in.Advance)
 	if err != nil {
-		return 0, nil, fmt.Errorf("read advance: %w", err)
+		return 0, nil, fmt.Errorf("parse advance: %w", err)
 	}
 	s.AdvanceClock(by)
-	return s.showClock(r)
+	return s.getClock(r)
 }
 
-func (s *Server) reset(*http.Request) (int, any, error) {
+func (s *Server) postReset(*http.Request) (int, any, error) {
 	s.ClearFaults()
 	s.ResetCalls()
 	return http.StatusNoContent, nil, s.Load(State{})
 }
 
-func (s *Server) changeUser(r *http.Request) (int, any, error) {
+func (s *Server) putUser(r *http.Request) (int, any, error) {
 	var u User
-	if err := readInto(r, &u); err != nil {
+	if err := readJSON(r, &u); err != nil {
 		return 0, nil, err
 	}
 	u.ID = cmp.Or(r.PathValue("id"), u.ID)
@@ -197,12 +223,28 @@ func (s *Server) changeUser(r *http.Request) (int, any, error) {
 	return http.StatusOK, map[string]string{"id": id}, err
 }
 
-func (s *Server) changeGroup(r *http.Request) (int, any, error) {
+func (s *Server) deleteUser(r *http.Request) (int, any, error) {
+	return http.StatusNoContent, nil, s.DeleteUser(r.PathValue("id"))
+}
+
+func (s *Server) putGroup(r *http.Request) (int, any, error) {
 	var g Group
-	if err := readInto(r, &g); err != nil {
+	if err := readJSON(r, &g); err != nil {
 		return 0, nil, err
 	}
 	g.ID = cmp.Or(r.PathValue("id"), g.ID)
 	id, err := s.PutGroup(g)
 	return http.StatusOK, map[string]string{"id": id}, err
+}
+
+func (s *Server) deleteGroup(r *http.Request) (int, any, error) {
+	return http.StatusNoContent, nil, s.DeleteGroup(r.PathValue("id"))
+}
+
+func (s *Server) putMember(r *http.Request) (int, any, error) {
+	return http.StatusNoContent, nil, s.AddMember(r.PathValue("id"), r.PathValue("user"))
+}
+
+func (s *Server) deleteMember(r *http.Request) (int, any, error) {
+	return http.StatusNoContent, nil, s.RemoveMember(r.PathValue("id"), r.PathValue("user"))
 }

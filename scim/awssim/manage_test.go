@@ -128,7 +128,7 @@ func TestManagementOfEverythingElse(t *testing.T) {
 	if counts["total"] != 2.0 || counts["byOperation"].(map[string]any)["GetUser"] != 2.0 || counts["byStatus"].(map[string]any)["404"] != 1.0 {
 		t.Errorf("counts %v", counts)
 	}
-	if a := manage("GET", "/requests", ""); !strings.Contains(a.text, `"reason": "there is no user none"`) || strings.Contains(a.text, "secret") {
+	if a := manage("GET", "/requests", ""); !strings.Contains(a.text, `"reason": "user none not found"`) || strings.Contains(a.text, "secret") {
 		t.Errorf("requests %s", a.text)
 	}
 	s.want(204, manage("DELETE", "/counts", ""))

@@ -7,17 +7,16 @@ import (
 	"time"
 )
 
-// This file evaluates any filter of RFC 7644 on any object, for the rfc profile and for the brackets of PATCH paths.
-
-// scan is the finder for a filter without an index: it looks at every object. The attributes are checked first.
-func scan[T any](all finder[T], r *resource, f filter, values func(T, attrPath) []any) (finder[T], error) {
-	if err := checkFilter(r, f); err != nil {
+// scan returns a finder for a filter that no index supports: it matches every object. It fails if
+// the filter contains unknown attributes. values returns the values that a path names in an object.
+func scan[T any](all finder[T], t *resourceType, f filter, values func(T, attrPath) []any) (finder[T], error) {
+	if err := checkFilter(t, f); err != nil {
 		return nil, err
 	}
 	return func(after uint64) iter.Seq[T] {
 		return func(yield func(T) bool) {
 			for v := range all(after) {
-				if r.match(f, func(p attrPath) []any { return values(v, p) }) && !yield(v) {
+				if t.match(f, func(p attrPath) []any { return values(v, p) }) && !yield(v) {
 					return
 				}
 			}
@@ -25,100 +24,85 @@ func scan[T any](all finder[T], r *resource, f filter, values func(T, attrPath) 
 	}, nil
 }
 
-// checkFilter refuses attributes that the resource has not.
-func checkFilter(r *resource, f filter) error {
+// checkFilter rejects attributes that the resource type does not have.
+func checkFilter(t *resourceType, f filter) error {
 	switch f := f.(type) {
 	case comparison:
-		return r.checkPath(f.path)
+		return t.checkPath(f.path)
 	case junction:
-		if err := checkFilter(r, f.left); err != nil {
+		if err := checkFilter(t, f.left); err != nil {
 			return err
 		}
-		return checkFilter(r, f.right)
+		return checkFilter(t, f.right)
 	case negation:
-		return checkFilter(r, f.of)
+		return checkFilter(t, f.inner)
 	case valueFilter:
-		if err := r.checkPath(f.path); err != nil {
+		if err := t.checkPath(f.path); err != nil {
 			return err
 		}
-		a, _ := r.resolve(f.path)
-		if a == nil || !a.many || f.path.sub != "" {
-			return badFilter("filter: %s has no values to choose from", f.path)
+		a, _ := t.resolve(f.path)
+		if a == nil || !a.multiValued || f.path.sub != "" {
+			return badFilter("filter: %s is not multi-valued, so it cannot have brackets", f.path)
 		}
-		return checkValues(a, f.of)
+		return checkValueFilter(a, f.inner)
 	}
 	return badFilter("filter: empty")
 }
 
-// checkValues refuses sub-attributes that a has not.
-func checkValues(a *attribute, f filter) error {
+// checkValueFilter rejects sub-attributes that a does not have.
+func checkValueFilter(a *attribute, f filter) error {
 	switch f := f.(type) {
 	case comparison:
-		if f.path.urn == "" && f.path.sub == "" && find(a.subs, f.path.attr, false) != nil {
+		if f.path.urn == "" && f.path.sub == "" && findAttribute(a.subs, f.path.attr, false) != nil {
 			return nil
 		}
 		return badFilter("filter: %s has no attribute %s", a.name, f.path)
 	case junction:
-		if err := checkValues(a, f.left); err != nil {
+		if err := checkValueFilter(a, f.left); err != nil {
 			return err
 		}
-		return checkValues(a, f.right)
+		return checkValueFilter(a, f.right)
 	case negation:
-		return checkValues(a, f.of)
+		return checkValueFilter(a, f.inner)
 	}
-	return badFilter("filter: brackets within brackets")
+	return badFilter("filter: brackets cannot be nested")
 }
 
-// common is the attributes that every resource has, RFC 7643 section 3.1.
-func commonAttribute(name string) *attribute {
-	switch strings.ToLower(name) {
-	case "id":
-		return &attribute{name: "id", caseExact: true}
-	case "schemas":
-		return &attribute{name: "schemas", caseExact: true, many: true}
-	case "meta":
-		return &attribute{name: "meta", kind: kindComplex, subs: []*attribute{
-			{name: "resourceType", caseExact: true}, {name: "created", kind: kindDateTime},
-			{name: "lastModified", kind: kindDateTime}, {name: "location", kind: kindReference},
-		}}
-	}
-	return nil
-}
-
-// resolve finds the rows of a path; sub is nil where the path names none.
-func (r *resource) resolve(p attrPath) (a, sub *attribute) {
-	attrs := r.attrs
+// resolve returns the attribute and the sub-attribute that a path names. sub is nil if the path
+// names none, or one that does not exist.
+func (t *resourceType) resolve(p attrPath) (a, sub *attribute) {
+	attrs := t.attrs
 	switch {
-	case p.urn == "" || strings.EqualFold(p.urn, r.urn):
-	case r.extension != nil && strings.EqualFold(p.urn, r.extension.name):
-		attrs = r.extension.subs
+	case p.urn == "" || strings.EqualFold(p.urn, t.urn):
+	case t.extension != nil && strings.EqualFold(p.urn, t.extension.name):
+		attrs = t.extension.subs
 	default:
 		return nil, nil
 	}
-	if a = find(attrs, p.attr, false); a == nil && p.urn == "" {
-		a = commonAttribute(p.attr)
+	if a = findAttribute(attrs, p.attr, false); a == nil && p.urn == "" {
+		a = findAttribute(t.common, p.attr, false)
 	}
 	if a != nil && p.sub != "" {
-		sub = find(a.subs, p.sub, false)
+		sub = findAttribute(a.subs, p.sub, false)
 	}
 	return a, sub
 }
 
-func (r *resource) checkPath(p attrPath) error {
-	a, sub := r.resolve(p)
-	if a == nil || a.writeOnly || p.sub != "" && sub == nil {
-		return badFilter("filter: a %s has no attribute %s", r.name, p)
+func (t *resourceType) checkPath(p attrPath) error {
+	a, sub := t.resolve(p)
+	if a == nil || a.has(writeOnly) || p.sub != "" && sub == nil {
+		return badFilter("filter: a %s has no attribute %s", t.name, p)
 	}
 	return nil
 }
 
-// match evaluates f. values returns every value that a path names, sub-attribute values for a path with one.
-func (r *resource) match(f filter, values func(attrPath) []any) bool {
+// match evaluates f. values returns every value that a path names.
+func (t *resourceType) match(f filter, values func(attrPath) []any) bool {
 	switch f := f.(type) {
 	case comparison:
-		a, sub := r.resolve(f.path)
-		if sub == nil && a != nil && a.many && a.kind == kindComplex {
-			if sub = find(a.subs, "value", true); sub != nil && f.op != "pr" {
+		a, sub := t.resolve(f.path)
+		if sub == nil && a != nil && a.multiValued && a.dataType == typeComplex {
+			if sub = findAttribute(a.subs, "value", true); sub != nil && f.op != "pr" {
 				f.path.sub = sub.name
 			}
 		}
@@ -128,16 +112,16 @@ func (r *resource) match(f filter, values func(attrPath) []any) bool {
 		return a != nil && compare(a, f, values(f.path))
 	case junction:
 		if f.or {
-			return r.match(f.left, values) || r.match(f.right, values)
+			return t.match(f.left, values) || t.match(f.right, values)
 		}
-		return r.match(f.left, values) && r.match(f.right, values)
+		return t.match(f.left, values) && t.match(f.right, values)
 	case negation:
-		return !r.match(f.of, values)
+		return !t.match(f.inner, values)
 	case valueFilter:
-		a, _ := r.resolve(f.path)
+		a, _ := t.resolve(f.path)
 		return slices.ContainsFunc(values(f.path), func(v any) bool {
 			o, ok := v.(object)
-			return ok && matchValue(a, f.of, o)
+			return ok && matchValue(a, f.inner, o)
 		})
 	}
 	return false
@@ -147,12 +131,12 @@ func (r *resource) match(f filter, values func(attrPath) []any) bool {
 func matchValue(a *attribute, f filter, o object) bool {
 	switch f := f.(type) {
 	case comparison:
-		sub := find(a.subs, f.path.attr, false)
+		sub := findAttribute(a.subs, f.path.attr, false)
 		if sub == nil {
 			return false
 		}
 		var vs []any
-		if v := o.named(sub.name); v != nil {
+		if v := o.getByName(sub.name); v != nil {
 			vs = []any{v}
 		}
 		return compare(sub, f, vs)
@@ -162,12 +146,13 @@ func matchValue(a *attribute, f filter, o object) bool {
 		}
 		return matchValue(a, f.left, o) && matchValue(a, f.right, o)
 	case negation:
-		return !matchValue(a, f.of, o)
+		return !matchValue(a, f.inner, o)
 	}
 	return false
 }
 
-// compare is whether any of the values of a fits. An attribute without a value equals null and differs from all else.
+// compare reports whether one of the values of a matches. An attribute without a value equals null
+// and differs from everything else.
 func compare(a *attribute, c comparison, values []any) bool {
 	switch {
 	case c.op == "pr":
@@ -178,10 +163,10 @@ func compare(a *attribute, c comparison, values []any) bool {
 	case c.value == nil:
 		return c.op == "eq" && len(values) == 0
 	}
-	return slices.ContainsFunc(values, func(v any) bool { return compareOne(a, c, v) })
+	return slices.ContainsFunc(values, func(v any) bool { return compareValue(a, c, v) })
 }
 
-func compareOne(a *attribute, c comparison, value any) bool {
+func compareValue(a *attribute, c comparison, value any) bool {
 	if b, ok := value.(bool); ok {
 		return c.op == "eq" && c.value == b
 	}
@@ -191,7 +176,7 @@ func compareOne(a *attribute, c comparison, value any) bool {
 		return false
 	}
 	order := 0
-	if a.kind == kindDateTime {
+	if a.dataType == typeDateTime {
 		x, err1 := time.Parse(time.RFC3339, have)
 		y, err2 := time.Parse(time.RFC3339, want)
 		if err1 != nil || err2 != nil {
@@ -199,7 +184,7 @@ func compareOne(a *attribute, c comparison, value any) bool {
 		}
 		order = x.Compare(y)
 	} else {
-		if !a.caseExact {
+		if !a.has(caseExact) {
 			have, want = fold(have), fold(want)
 		}
 		order = strings.Compare(have, want)
@@ -225,23 +210,24 @@ func compareOne(a *attribute, c comparison, value any) bool {
 	return false
 }
 
-// userValues are the values that p names on u.
+// userValues returns the values that p names in u.
 func (d *directory) userValues(u *user, p attrPath) []any {
 	switch a, _ := d.user.resolve(p); {
 	case a == nil:
 		return nil
 	case a.name == "groups":
+		value, display := findAttribute(a.subs, "value", true), findAttribute(a.subs, "display", true)
 		list := make([]object, len(u.groups))
 		for i, g := range u.groups {
-			list[i] = object{{find(a.subs, "value", true), g.id}, {find(a.subs, "display", true), g.attrs.text(d.group.displayName)}}
+			list[i] = object{{value, g.id}, {display, g.attrs.getString(d.group.displayName)}}
 		}
-		return valuesIn(list, p.sub)
+		return subValues(list, p.sub)
 	default:
 		return d.user.values(u.id, u.attrs, u.created, u.modified, a, p)
 	}
 }
 
-// groupValues are the values that p names on g.
+// groupValues returns the values that p names in g.
 func (d *directory) groupValues(g *group, p attrPath) []any {
 	switch a, _ := d.group.resolve(p); {
 	case a == nil:
@@ -249,24 +235,32 @@ func (d *directory) groupValues(g *group, p attrPath) []any {
 	case a == d.group.members:
 		list := make([]object, len(g.members))
 		for i, u := range g.members {
-			list[i] = object{{a.subs[0], u.id}, {find(a.subs, "type", true), "User"}}
+			list[i] = memberObject(a, u.id)
 		}
-		return valuesIn(list, p.sub)
+		return subValues(list, p.sub)
 	default:
 		return d.group.values(g.id, g.attrs, g.created, g.modified, a, p)
 	}
 }
 
-func (r *resource) values(id string, o object, created, modified time.Time, a *attribute, p attrPath) []any {
+// memberObject returns a value of the attribute members, for filters.
+func memberObject(members *attribute, userID string) object {
+	return object{
+		{findAttribute(members.subs, "value", true), userID}, {findAttribute(members.subs, "type", true), "User"},
+	}
+}
+
+// values returns the values that p names in an object. a is the attribute of p.
+func (t *resourceType) values(id string, o object, created, modified time.Time, a *attribute, p attrPath) []any {
 	switch a.name {
 	case "id":
 		return []any{id}
 	case "schemas":
-		return []any{r.urn}
+		return []any{t.urn}
 	case "meta":
 		switch strings.ToLower(p.sub) {
 		case "resourcetype":
-			return []any{r.name}
+			return []any{t.name}
 		case "created":
 			return []any{scimTime(created)}
 		case "lastmodified":
@@ -275,24 +269,24 @@ func (r *resource) values(id string, o object, created, modified time.Time, a *a
 		return nil
 	}
 	v := o.get(a)
-	if p.urn != "" && r.extension != nil && strings.EqualFold(p.urn, r.extension.name) {
-		ext, _ := o.get(r.extension).(object)
+	if p.urn != "" && t.extension != nil && strings.EqualFold(p.urn, t.extension.name) {
+		ext, _ := o.get(t.extension).(object)
 		v = ext.get(a)
 	}
 	switch v := v.(type) {
 	case nil:
 		return nil
 	case []object:
-		return valuesIn(v, p.sub)
+		return subValues(v, p.sub)
 	case object:
-		return valuesIn([]object{v}, p.sub)
+		return subValues([]object{v}, p.sub)
 	default:
 		return []any{v}
 	}
 }
 
-// valuesIn returns the sub-attribute of each, or each whole.
-func valuesIn(list []object, sub string) []any {
+// subValues returns the sub-attribute of each object, or the objects if sub is "".
+func subValues(list []object, sub string) []any {
 	var out []any
 	for _, o := range list {
 		if sub == "" {

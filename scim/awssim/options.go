@@ -2,93 +2,186 @@ package awssim
 
 import (
 	"cmp"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 )
 
-// Options decide what AWS does not document. Every zero value is the stricter answer, the one that a client has more trouble
-// with, so that a client which passes need not hope. None but Throttle, Latency, Seed and the quotas touches the rfc profile.
+// Options decide what AWS does not document. Every zero value is the stricter answer: the one that
+// is harder for a client. A client that works with it does not depend on undocumented behavior.
+// Only Throttle, Latency, Seed and the quotas affect the rfc profile.
 type Options struct {
-	// Throttle is how many calls are let through. AWS documents 20 a second over the whole instance; burst and
-	// Retry-After are not known.
+	// Throttle limits the calls per second. AWS documents 20 a second for the whole instance. It
+	// documents neither a burst nor Retry-After.
 	Throttle Throttle
-	// Latency is how long an answer takes.
+	// Latency delays each response.
 	Latency Latency
-	// Seed makes ids, faults at a rate and latencies repeatable. 0 takes a random one.
+	// Seed makes ids, faults with a rate and latencies repeatable. 0 means a random seed.
 	Seed uint64
 
-	// MaxUsers and MaxGroups are the quotas of the directory; 0 is AWS's 100,000 each.
+	// MaxUsers and MaxGroups are the quotas of the directory; 0 means AWS's 100,000 each.
 	MaxUsers, MaxGroups int
-	// QuotaStatus answers a create beyond a quota; 0 is 400. The Identity Store API says ServiceQuotaExceededException;
-	// what SCIM makes of it is not known.
+	// QuotaStatus is the status of a create beyond a quota; 0 means 400. The Identity Store API
+	// returns ServiceQuotaExceededException. The status that SCIM returns is not known.
 	QuotaStatus int
 
-	// ActiveByDefault makes a user active who was created without the attribute. Not documented; the examples suggest
-	// inactive.
+	// ActiveByDefault makes a user active if the create had no attribute active. AWS does not
+	// document it; the examples suggest inactive.
 	ActiveByDefault bool
-	// PutKeepsOmitted lets PUT keep externalId and active where the body leaves them out. The guide says that a user is
-	// "overwritten", so the zero value clears the first and takes the default for the second.
+	// PutKeepsOmitted makes PUT keep externalId and active if the body omits them. The guide says
+	// that PUT overwrites the user. So by default PUT clears externalId, and active gets its
+	// default.
 	PutKeepsOmitted bool
-	// RequireEmail refuses users without an email address. The list of required attributes does not name it, so the
-	// zero value does not.
+	// RequireEmail rejects users without an email address. AWS does not list it as required.
 	RequireEmail bool
-	// AllowSpecialChars allows the characters <>;:% in names. Older guides forbid them and users saw them refused; today's
-	// service model allows all punctuation.
+	// AllowSpecialChars allows the characters <>;:% in names. Older guides forbid them, and users
+	// reported that the service rejected them. Today's service model allows all punctuation.
 	AllowSpecialChars bool
 
-	// CaseSensitiveNames lets two names that differ in case only exist side by side: userName, email, displayName and
-	// externalId.
+	// CaseSensitiveNames makes names unique by case: userName, email, displayName and externalId.
 	CaseSensitiveNames bool
-	// FilterIgnoresCase compares the values of filters without case.
+	// FilterIgnoresCase compares the values of filters case-insensitively.
 	FilterIgnoresCase bool
-	// UnknownGroupStatus answers a listing of users filtered by a group that does not exist; 0 is 200 with an empty list,
-	// since 404 is not among ListUsers' documented errors.
+	// UnknownGroupStatus is the status of a list of users that is filtered by an unknown group. 0
+	// means 200 with an empty list: 404 is not among ListUsers' documented errors.
 	UnknownGroupStatus int
 
-	// ClampCount takes the nearest count that is allowed for one out of 1 to 100; the zero value answers 400.
+	// ClampCount replaces a count outside 1 to 100 with the nearest allowed count. By default it is
+	// a 400.
 	ClampCount bool
-	// CountMayChange allows another count with the next cursor; the zero value answers 400.
+	// CountMayChange allows a different count with the next cursor. By default it is a 400.
 	CountMayChange bool
-	// CursorLifetime is how long a cursor is good for; 0 is five minutes.
+	// CursorLifetime is the time after which a cursor expires; 0 means five minutes.
 	CursorLifetime time.Duration
 
-	// PutGroupStatus answers PUT /Groups/{id}, which does not exist; 0 is 400.
+	// PutGroupStatus is the status of PUT /Groups/{id}, which does not exist; 0 means 400.
 	PutGroupStatus int
-	// UnsupportedStatus answers other methods that a path does not have; 0 is 400.
+	// UnsupportedStatus is the status of other methods that a path does not support; 0 means 400.
 	UnsupportedStatus int
 
-	// MemberPathFilter accepts the RFC's path members[value eq "..."] in a PATCH of a group.
+	// MemberPathFilter accepts the path of the RFC, members[value eq "..."], in a PATCH of a group.
 	MemberPathFilter bool
-	// UnknownMemberStatus answers a member that does not exist: 0 is 404 in PATCH and 400 in POST; 204 ignores it.
+	// UnknownMemberStatus is the status if a member does not exist. 0 means 404 in PATCH and 400 in
+	// POST. 204 ignores the member.
 	UnknownMemberStatus int
-	// RejectNonMember answers 400 to the removal of somebody who is no member; the zero value ignores it, as clients in
-	// use expect.
+	// RejectNonMember answers 400 to the removal of a user that is not a member. By default the
+	// removal succeeds, which clients in use expect.
 	RejectNonMember bool
-	// RemoveAllMembers allows one request to remove every member of a group of two or more by id. The guide says that
-	// removing all memberships in a single request is refused; whether that means this too is not known.
+	// RemoveAllMembers allows one request to remove every member of a group of two or more by id.
+	// The guide says that one request cannot remove all memberships. It does not say whether that
+	// includes a list of all members.
 	RemoveAllMembers bool
-	// PartialPatch leaves the operations before a failed one in effect. In 2024 a refused request was seen to have had
-	// an effect.
+	// PartialPatch applies the operations before a failed one. In 2024 users reported that a
+	// rejected request had an effect.
 	PartialPatch bool
-	// LegacyMemberReplace makes the aws profile answer the replacement of members as the service did in April 2024; the
-	// aws-2024 profile always does.
+	// LegacyMemberReplace makes the aws profile answer a replacement of members as AWS did in April
+	// 2024. The aws-2024 profile always does.
 	LegacyMemberReplace bool
 
-	// AllowMissingUserAgent accepts PATCH without the header User-Agent, which the service was reported to refuse.
+	// AllowMissingUserAgent accepts PATCH without the header User-Agent. Users reported that AWS
+	// rejects it.
 	AllowMissingUserAgent bool
-	// PlainErrors answers 401, 403, 429 and 500 as a gateway would, with {"message": "..."} and no SCIM.
+	// PlainErrors makes the bodies of 401, 403, 429 and 500 those of a gateway, {"message": "..."},
+	// instead of SCIM errors.
 	PlainErrors bool
-	// IDPrefix is the identity store id without "d-", ten hexadecimal digits, which stands before each id as
-	// "<prefix>-<UUID>". Both forms exist; recent ids have none.
+	// IDPrefix is the identity store id without "d-": ten hexadecimal digits. Each id then is
+	// "<prefix>-<UUID>". Both forms exist; recent ids have no prefix.
 	IDPrefix string
 }
 
-// Throttle is a token bucket over all callers. The zero value is AWS's documented 20 calls a second, with a burst of one
-// second's worth; in the rfc profile it is no limit.
+// Throttle is a token bucket for all callers. The zero value is AWS's documented 20 calls a second,
+// with a burst of one second's calls. In the rfc profile the zero value is no limit.
 type Throttle struct {
 	Unlimited  bool
-	PerSecond  float64       // 0: 20
-	Burst      int           // calls at once from rest; 0: PerSecond, at least 1
-	RetryAfter time.Duration // sent as Retry-After in whole seconds, rounded up; 0: no such header
+	PerSecond  float64       // 0 means 20
+	Burst      int           // capacity of the bucket; 0 means PerSecond, at least 1
+	RetryAfter time.Duration // sent as Retry-After in whole seconds, rounded up; 0 omits the header
+}
+
+func (t Throttle) withDefaults() Throttle {
+	t.PerSecond = cmp.Or(t.PerSecond, 20)
+	t.Burst = cmp.Or(t.Burst, max(1, int(t.PerSecond)))
+	return t
 }
 
 func (o Options) cursorLifetime() time.Duration { return cmp.Or(o.CursorLifetime, 5*time.Minute) }
+
+// Set sets an option by name, case-insensitively: "ActiveByDefault", "Throttle.Burst". Values have
+// Go's syntax: true, 5, 1.5s. Command lines use it.
+func (o *Options) Set(name, value string) error {
+	v, ok := o.lookup(name)
+	if !ok {
+		return fmt.Errorf("set option: unknown option %q; the options are %s", name, strings.Join(OptionNames(), ", "))
+	}
+	if err := setValue(v, value); err != nil {
+		return fmt.Errorf("set option %s: %w", name, err)
+	}
+	return nil
+}
+
+// OptionNames returns the names that [Options.Set] accepts, sorted.
+func OptionNames() []string {
+	var names []string
+	eachOption(reflect.ValueOf(&Options{}).Elem(), "", func(name string, _ reflect.Value) {
+		names = append(names, name)
+	})
+	slices.Sort(names)
+	return names
+}
+
+func (o *Options) lookup(name string) (found reflect.Value, ok bool) {
+	eachOption(reflect.ValueOf(o).Elem(), "", func(n string, v reflect.Value) {
+		if strings.EqualFold(n, name) {
+			found, ok = v, true
+		}
+	})
+	return found, ok
+}
+
+// eachOption calls f for each field that is not a struct.
+func eachOption(v reflect.Value, prefix string, f func(string, reflect.Value)) {
+	for i := range v.NumField() {
+		name := prefix + v.Type().Field(i).Name
+		if v.Field(i).Kind() == reflect.Struct {
+			eachOption(v.Field(i), name+".", f)
+			continue
+		}
+		f(name, v.Field(i))
+	}
+}
+
+func setValue(v reflect.Value, text string) error {
+	if v.Type() == reflect.TypeFor[time.Duration]() {
+		d, err := time.ParseDuration(text)
+		if err == nil && d < 0 {
+			err = fmt.Errorf("%s is negative", text)
+		}
+		v.SetInt(int64(d))
+		return err
+	}
+	switch v.Kind() {
+	case reflect.Bool:
+		b, err := strconv.ParseBool(text)
+		v.SetBool(b)
+		return err
+	case reflect.Int:
+		n, err := strconv.ParseUint(text, 10, 31)
+		v.SetInt(int64(n))
+		return err
+	case reflect.Uint64:
+		n, err := strconv.ParseUint(text, 10, 64)
+		v.SetUint(n)
+		return err
+	case reflect.Float64:
+		n, err := strconv.ParseFloat(text, 64)
+		v.SetFloat(n)
+		return err
+	case reflect.String:
+		v.SetString(text)
+		return nil
+	}
+	return fmt.Errorf("cannot parse a %s", v.Type())
+}

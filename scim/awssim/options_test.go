@@ -136,7 +136,8 @@ func burst(s *server, n int) int {
 // slow is whether a call takes at least 10 ms.
 func slow(s *server) bool { return s.durations(1)[0] >= 10*time.Millisecond }
 
-// durations are how long n calls take, one after another, in a bubble where time passes only by waiting.
+// durations are how long n calls take, one after another, in a bubble where time passes only by
+// waiting.
 func (s *server) durations(n int) []time.Duration {
 	synctest.Test(s.t, func(t *testing.T) {
 		for range n {
@@ -151,7 +152,8 @@ func (s *server) durations(n int) []time.Duration {
 	return out
 }
 
-// secondPage is the status of the second page of a listing of count a page, asked for with count 2 a while later.
+// secondPage is the status of the second page of a listing of count a page, asked for with count 2
+// a while later.
 func secondPage(s *server, count string, later time.Duration) int {
 	for _, name := range []string{"a", "b", "c"} {
 		s.addUser(name)

@@ -164,8 +164,8 @@ func FuzzDocument(f *testing.F) {
 	})
 }
 
-// FuzzRequest sends anything to a small directory in each profile. No request may end in a panic, a 500 or an answer that is
-// no JSON, nor leave the indexes at odds.
+// FuzzRequest sends anything to a small directory in each profile. No request may end in a panic, a
+// 500 or an answer that is no JSON, nor leave the indexes at odds.
 func FuzzRequest(f *testing.F) {
 	type seed struct{ method, target, media, body string }
 	const user = `{"schemas":["` + urnUser + `"],"userName":"carol","name":{"givenName":"g","familyName":"f"},"displayName":"d","emails":[{"value":"c@x","primary":true}]}`
@@ -219,8 +219,8 @@ func FuzzRequest(f *testing.F) {
 		if w.Body.Len() > 0 && !json.Valid(w.Body.Bytes()) || (w.Body.Len() == 0) != (w.Code == 204) {
 			t.Errorf("status %d, body %q", w.Code, w.Body)
 		}
-		if broken := s.dir.broken(); broken != nil {
-			t.Errorf("after %s %s %s: %s", method, target, body, strings.Join(broken, "\n"))
+		if found := s.dir.inconsistencies(); found != nil {
+			t.Errorf("after %s %s %s: %s", method, target, body, strings.Join(found, "\n"))
 		}
 		if st := s.State(); w.Code >= 400 && len(st.Users) != 2 {
 			t.Errorf("status %d, and there are %d users", w.Code, len(st.Users))

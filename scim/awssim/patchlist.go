@@ -2,49 +2,47 @@ package awssim
 
 import "slices"
 
-// This file changes multi-valued attributes by PATCH.
-
-func (p *patcher) newList(a *attribute, now any, op patchOp) (any, error) {
-	cur, _ := now.([]object)
+// newList returns the values of a multi-valued attribute after op, or nil if it has none.
+func (p *patcher) newList(a *attribute, current any, op patchOp) (any, error) {
+	values, _ := current.([]object)
 	var list []object
 	var err error
-	if op.path.of == nil && op.path.sub == "" {
-		list, err = p.changeWhole(a, cur, op)
+	if op.path.filter == nil && op.path.sub == "" {
+		list, err = p.changeWhole(a, values, op)
 	} else {
-		list, err = p.changeSelected(a, cur, op)
+		list, err = p.changeSelected(a, values, op)
 	}
 	if err != nil || len(list) == 0 {
 		return nil, err
 	}
-	if a.limit > 0 && len(list) > a.limit {
-		text := "List attribute " + a.name + " exceeds allowed limit of 1"
-		return nil, invalid(scimTypeValue, "%s", text).says(text)
+	if err := checkLength(a, len(list)); err != nil {
+		return nil, err
 	}
-	return list, p.dec.primaries(a, list, a.name)
+	return list, p.decoder.checkPrimary(a, list, a.name)
 }
 
-// changeWhole adds values, or sets or removes all.
-func (p *patcher) changeWhole(a *attribute, cur []object, op patchOp) ([]object, error) {
+// changeWhole adds values, replaces all values, or removes all of them.
+func (p *patcher) changeWhole(a *attribute, current []object, op patchOp) ([]object, error) {
 	if op.op == "remove" {
 		return nil, nil
 	}
 	if doc, single := op.value.(document); single && p.rules.rfc {
 		op.value = []any{doc}
 	}
-	v, err := p.dec.value(a, op.value, a.name)
+	v, err := p.decoder.value(a, op.value, a.name)
 	if err != nil {
 		return nil, err
 	}
-	given, _ := v.([]object)
+	sent, _ := v.([]object)
 	if op.op == "replace" {
-		return given, nil
+		return sent, nil
 	}
-	list := slices.Clone(cur)
-	for _, o := range given {
+	list := slices.Clone(current)
+	for _, o := range sent {
 		if slices.ContainsFunc(list, func(have object) bool { return equalValue(have, o) }) {
 			continue
 		}
-		if primary, _ := o.named("primary").(bool); primary && p.rules.rfc {
+		if primary, _ := o.getByName("primary").(bool); primary && p.rules.rfc {
 			list = withoutPrimary(a, list)
 		}
 		list = append(list, o)
@@ -52,36 +50,38 @@ func (p *patcher) changeWhole(a *attribute, cur []object, op patchOp) ([]object,
 	return list, nil
 }
 
-// withoutPrimary makes room for a new primary value, RFC 7644 section 3.5.2.
+// withoutPrimary sets primary to false in all values, because a new primary value follows (RFC 7644
+// section 3.5.2).
 func withoutPrimary(a *attribute, list []object) []object {
-	primary := find(a.subs, "primary", true)
+	primary := findAttribute(a.subs, "primary", true)
 	out := slices.Clone(list)
 	for i, o := range out {
-		if was, _ := o.get(primary).(bool); was {
+		if p, _ := o.get(primary).(bool); p {
 			out[i] = o.with(primary, false)
 		}
 	}
 	return out
 }
 
-// chosen changes the values that the path's filter chooses, or a part of all.
-func (p *patcher) changeSelected(a *attribute, cur []object, op patchOp) ([]object, error) {
-	if op.path.of != nil {
-		if err := checkValues(a, op.path.of); err != nil {
+// changeSelected changes the values that the path's filter selects. Without a filter it changes a
+// sub-attribute of all values.
+func (p *patcher) changeSelected(a *attribute, current []object, op patchOp) ([]object, error) {
+	if op.path.filter != nil {
+		if err := checkValueFilter(a, op.path.filter); err != nil {
 			return nil, invalid(scimTypePath, "path: %v", err)
 		}
-		if _, ok := equalityClauses(boolsAsStrings(op.path.of)); !ok && !p.rules.rfc {
-			return nil, invalid(scimTypePath, "path: AWS knows eq and and alone")
+		if _, ok := equalities(boolsAsStrings(op.path.filter)); !ok && !p.rules.rfc {
+			return nil, invalid(scimTypePath, "path: AWS supports only eq and and")
 		}
 	}
 	var out []object
-	hit := false
-	for _, o := range cur {
-		if op.path.of != nil && !matchValue(a, op.path.of, o) {
+	selected := false
+	for _, o := range current {
+		if op.path.filter != nil && !matchValue(a, op.path.filter, o) {
 			out = append(out, o)
 			continue
 		}
-		hit = true
+		selected = true
 		changed, err := p.changeValue(a, o, op)
 		if err != nil {
 			return nil, err
@@ -90,12 +90,13 @@ func (p *patcher) changeSelected(a *attribute, cur []object, op patchOp) ([]obje
 			out = append(out, changed)
 		}
 	}
-	if !hit {
-		return nil, invalid(scimTypeTarget, "path: no value of %s is meant", a.name)
+	if !selected {
+		return nil, invalid(scimTypeTarget, "path: it selects no value of %s", a.name)
 	}
 	return out, nil
 }
 
+// changeValue returns a selected value after op.
 func (p *patcher) changeValue(a *attribute, o object, op patchOp) (object, error) {
 	switch {
 	case op.path.sub != "":
@@ -103,18 +104,19 @@ func (p *patcher) changeValue(a *attribute, o object, op patchOp) (object, error
 	case op.op == "remove":
 		return nil, nil
 	}
-	v, err := p.dec.single(a, op.value, a.name)
+	v, err := p.decoder.singleValue(a, op.value, a.name)
 	if err != nil {
 		return nil, err
 	}
-	given, _ := v.(object)
+	sent, _ := v.(object)
 	if op.op == "replace" {
-		return given, nil
+		return sent, nil
 	}
-	return o.merge(given), nil
+	return o.withAll(sent), nil
 }
 
-// boolsAsStrings lets clauses judge a bracket, where booleans are compared too.
+// boolsAsStrings replaces boolean values with strings, because equalities accepts only strings.
+// Filters in brackets may compare booleans.
 func boolsAsStrings(f filter) filter {
 	switch f := f.(type) {
 	case comparison:

@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// random is the one source of chance.
+// random is the server's only source of randomness, so that a seed makes a server repeatable.
 type random struct {
 	mu  sync.Mutex
 	rng *rand.Rand
@@ -46,14 +46,16 @@ func (r *random) uuid() string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
-// tenant has the shape of newer tenant ids: a UUID whose first group is three characters longer.
+// tenant returns a tenant id in the format of recent ones: a UUID whose first group is three
+// characters longer.
 func (r *random) tenant() string {
 	var b [2]byte
 	r.fill(b[:])
 	return fmt.Sprintf("%x", b)[:3] + r.uuid()
 }
 
-// id is a new id as the service makes them: a UUID whose third group starts with 70, behind the prefix if there is one.
+// id returns a new object id in the service's format: a UUID whose third group starts with 70,
+// after the prefix if there is one.
 func (r *random) id(prefix string) string {
 	u := r.uuid()
 	u = u[:14] + "70" + u[16:]

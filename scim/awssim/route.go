@@ -7,16 +7,17 @@ import (
 	"strings"
 )
 
-// operation is one of the calls that the endpoint answers, by the name that AWS gives it.
+// operation is an operation of the endpoint, with the name that AWS gives it.
 type operation struct {
 	name    string
 	method  string
-	path    string // "Users", "Users/" for one of them
+	path    string // "Users"; "Users/" for one user
 	run     func(*call) (response, error)
 	writes  bool
-	rfcOnly bool // the rfc profile alone has it
+	rfcOnly bool // only the rfc profile has it
 }
 
+// operations returns the operations of all profiles.
 func operations() []operation {
 	return []operation{
 		{name: "ListUsers", method: "GET", path: "Users", run: (*call).listUsers},
@@ -30,7 +31,10 @@ func operations() []operation {
 		{name: "PutUser", method: "PUT", path: "Users/", run: (*call).putUser, writes: true},
 		{name: "DeleteUser", method: "DELETE", path: "Users/", run: (*call).deleteUser, writes: true},
 		{name: "DeleteGroup", method: "DELETE", path: "Groups/", run: (*call).deleteGroup, writes: true},
-		{name: "ServiceProviderConfig", method: "GET", path: "ServiceProviderConfig", run: (*call).serviceProviderConfig},
+		{
+			name: "ServiceProviderConfig", method: "GET", path: "ServiceProviderConfig",
+			run: (*call).serviceProviderConfig,
+		},
 		{name: "ListResourceTypes", method: "GET", path: "ResourceTypes", run: (*call).listResourceTypes},
 		{name: "GetResourceType", method: "GET", path: "ResourceTypes/", run: (*call).getResourceType, rfcOnly: true},
 		{name: "ListSchemas", method: "GET", path: "Schemas", run: (*call).listSchemas},
@@ -41,11 +45,12 @@ func operations() []operation {
 	}
 }
 
-// route finds the operation. The path must be exact: a doubled, missing or trailing slash is another path.
+// route finds the operation of the request. The path must be exact: a path with a doubled, missing
+// or trailing slash does not exist.
 func (c *call) route() error {
 	parts := strings.Split(c.r.URL.Path, "/")
 	if len(parts) < 5 || parts[0] != "" || parts[2] != "scim" || parts[3] != "v2" {
-		return unknownResource("there is nothing at %s: paths start with /<tenant>/scim/v2/", c.r.URL.Path)
+		return notFound("no resource at %s; paths start with /<tenant>/scim/v2/", c.r.URL.Path)
 	}
 	path := parts[4]
 	switch {
@@ -54,7 +59,7 @@ func (c *call) route() error {
 	case len(parts) == 6 && parts[5] != "":
 		path, c.id = path+"/", parts[5]
 	case len(parts) != 5:
-		return unknownResource("there is nothing at %s", c.r.URL.Path)
+		return notFound("no resource at %s", c.r.URL.Path)
 	}
 	var allowed []string
 	for _, op := range c.rules.operations {
@@ -68,17 +73,18 @@ func (c *call) route() error {
 		allowed = append(allowed, op.method)
 	}
 	if allowed == nil {
-		return unknownResource("there is nothing at %s", c.r.URL.Path)
+		return notFound("no resource at %s", c.r.URL.Path)
 	}
-	return c.unsupported(path, allowed)
+	return c.unsupportedMethod(path, allowed)
 }
 
-// unsupported answers a method that the path does not have.
-func (c *call) unsupported(path string, allowed []string) error {
-	p := invalid("", "%s is not supported here; there is %s", c.r.Method, strings.Join(allowed, ", "))
+// unsupportedMethod returns the error for a method that the path does not support.
+func (c *call) unsupportedMethod(path string, allowed []string) error {
+	list := strings.Join(allowed, ", ")
+	p := invalid("", "this path does not support %s, only %s", c.r.Method, list)
 	switch {
 	case c.rules.rfc:
-		p.status, p.allow = http.StatusMethodNotAllowed, strings.Join(allowed, ", ")
+		p.status, p.allow = http.StatusMethodNotAllowed, list
 	case path == "Groups/" && c.r.Method == http.MethodPut:
 		p.status = cmp.Or(c.rules.opt.PutGroupStatus, p.status)
 	default:
@@ -87,15 +93,15 @@ func (c *call) unsupported(path string, allowed []string) error {
 	return p
 }
 
-// readQuery parses the query strictly, and refuses a parameter given twice.
+// readQuery parses the query. It rejects invalid escapes and repeated parameters.
 func (c *call) readQuery() error {
 	q, err := url.ParseQuery(c.r.URL.RawQuery)
 	if err != nil {
-		return invalid(scimTypeValue, "the query cannot be parsed: %v", err)
+		return invalid(scimTypeValue, "cannot parse the query: %v", err)
 	}
 	for name, values := range q {
 		if len(values) > 1 {
-			return invalid(scimTypeValue, "the parameter %s is given %d times", name, len(values))
+			return invalid(scimTypeValue, "the parameter %s occurs %d times", name, len(values))
 		}
 	}
 	c.query = q

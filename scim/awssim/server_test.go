@@ -26,7 +26,8 @@ type server struct {
 	secret string // "": the newest token
 }
 
-// serve starts a simulator with a fixed clock, a known tenant and token, and no throttle unless opt sets one.
+// serve starts a simulator with a fixed clock, a known tenant and token, and no throttle unless opt
+// sets one.
 func serve(t *testing.T, profile awssim.Profile, opt awssim.Options) *server {
 	t.Helper()
 	if opt.Throttle == (awssim.Throttle{}) {

@@ -9,13 +9,14 @@ import (
 	"time"
 )
 
-// State is the whole directory, for assertions and snapshots: users by userName, groups by displayName, members by id.
+// State is the content of a directory, for assertions and snapshots. Users are sorted by userName,
+// groups by displayName, and members by id.
 type State struct {
 	Users  []User  `json:"users"`
 	Groups []Group `json:"groups"`
 }
 
-// User is a user with all that is kept of one, in the names of SCIM.
+// User is a user with all stored attributes. The JSON names are those of SCIM.
 type User struct {
 	ID                string      `json:"id,omitempty"`
 	ExternalID        string      `json:"externalId,omitempty"`
@@ -36,7 +37,7 @@ type User struct {
 	Roles             []Value     `json:"roles,omitempty"`
 	Enterprise        *Enterprise `json:"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User,omitempty"`
 
-	// The rfc profile alone has these.
+	// Only the rfc profile has these.
 	IMs              []Value `json:"ims,omitempty"`
 	Photos           []Value `json:"photos,omitempty"`
 	Entitlements     []Value `json:"entitlements,omitempty"`
@@ -45,7 +46,7 @@ type User struct {
 	Meta Meta `json:"meta,omitzero"`
 }
 
-// Name is the parts of a person's name.
+// Name is the name of a user.
 type Name struct {
 	Formatted       string `json:"formatted,omitempty"`
 	FamilyName      string `json:"familyName,omitempty"`
@@ -85,16 +86,20 @@ type Enterprise struct {
 	Manager        *Manager `json:"manager,omitempty"`
 }
 
-// Manager is a reference to a user's manager.
+// Manager is a reference to the manager of a user.
 type Manager struct {
 	Value string `json:"value,omitempty"`
 	Ref   string `json:"$ref,omitempty"`
 }
 
-// Meta is when an object was made and changed.
+// Meta holds the times of an object's creation and last change.
 type Meta struct {
 	Created      time.Time `json:"created,omitzero"`
 	LastModified time.Time `json:"lastModified,omitzero"`
+}
+
+func (m Meta) withDefaults(now time.Time) Meta {
+	return Meta{cmp.Or(m.Created, now), cmp.Or(m.LastModified, now)}
 }
 
 // Group is a group with its members.
@@ -102,7 +107,7 @@ type Group struct {
 	ID          string `json:"id,omitempty"`
 	ExternalID  string `json:"externalId,omitempty"`
 	DisplayName string `json:"displayName"`
-	// Members are ids of users. Where a state is loaded, a userName will do too.
+	// Members are ids of users. Load and PutGroup also accept userNames.
 	Members []string `json:"members"`
 	Meta    Meta     `json:"meta,omitzero"`
 }
@@ -125,7 +130,8 @@ func (st State) Group(displayName string) (Group, bool) {
 	return st.Groups[i], true
 }
 
-// MemberNames are the userNames of the group with this displayName, sorted; nil without such a group.
+// MemberNames returns the userNames of a group's members, sorted. It returns nil if there is no
+// group with this displayName.
 func (st State) MemberNames(displayName string) []string {
 	g, ok := st.Group(displayName)
 	if !ok {
@@ -143,45 +149,48 @@ func (st State) MemberNames(displayName string) []string {
 	return names
 }
 
-// State copies the directory.
+// State returns a copy of the directory.
 func (s *Server) State() State {
 	s.init()
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	st := State{Users: []User{}, Groups: []Group{}}
 	for u := range s.dir.userOrder.after(0) {
-		st.Users = append(st.Users, s.public(u))
+		st.Users = append(st.Users, s.exportUser(u))
 	}
 	for g := range s.dir.groupOrder.after(0) {
-		st.Groups = append(st.Groups, s.publicGroup(g))
+		st.Groups = append(st.Groups, s.exportGroup(g))
 	}
 	slices.SortStableFunc(st.Users, func(a, b User) int { return cmp.Compare(a.UserName, b.UserName) })
 	slices.SortStableFunc(st.Groups, func(a, b Group) int { return cmp.Compare(a.DisplayName, b.DisplayName) })
 	return st
 }
 
-// public makes a User by way of its JSON, which has the same names.
-func (s *Server) public(u *user) User {
+// exportUser converts a user by way of its JSON, which has the same names as that of User. A test
+// compares the two.
+func (s *Server) exportUser(u *user) User {
 	b := appendObject(nil, u.attrs, viewStored)
 	out := User{}
-	if err := json.Unmarshal(b, &out); err != nil { // names and types agree by the tests
-		out = User{UserName: u.attrs.text(s.rules.user.userName)}
+	if err := json.Unmarshal(b, &out); err != nil { // impossible while the test passes
+		out = User{UserName: u.attrs.getString(s.rules.user.userName)}
 	}
 	out.ID = u.id
 	out.Meta = Meta{u.created.UTC(), u.modified.UTC()}
 	return out
 }
 
-func (s *Server) publicGroup(g *group) Group {
+func (s *Server) exportGroup(g *group) Group {
+	t := s.rules.group
 	out := Group{
-		ID: g.id, ExternalID: g.attrs.text(s.rules.group.externalID), DisplayName: g.attrs.text(s.rules.group.displayName),
+		ID: g.id, ExternalID: g.attrs.getString(t.externalID), DisplayName: g.attrs.getString(t.displayName),
 		Members: memberIDs(g), Meta: Meta{g.created.UTC(), g.modified.UTC()},
 	}
 	slices.Sort(out.Members)
 	return out
 }
 
-// userObject reads a User without the service's constraints: what was made by other means need not keep them.
+// userObject converts a User. It does not check the service's constraints, because objects that
+// were not created through SCIM need not meet them.
 func (s *Server) userObject(u User) (object, error) {
 	u.ID, u.Meta = "", Meta{}
 	b, err := json.Marshal(u)
@@ -191,45 +200,47 @@ func (s *Server) userObject(u User) (object, error) {
 	return s.decodeStored(s.rules.user, b)
 }
 
-func (s *Server) decodeStored(r *resource, b []byte) (object, error) {
+// decodeStored decodes the stored JSON of an object.
+func (s *Server) decodeStored(t *resourceType, b []byte) (object, error) {
 	doc, err := parseDocument(b)
 	if err != nil {
 		return nil, err
 	}
-	dec := &decoder{rules: s.rules, lenient: true}
-	return dec.resource(r, doc)
+	d := &decoder{rules: s.rules, lenient: true}
+	return d.resource(t, doc)
 }
 
 func (s *Server) groupObject(g Group) object {
-	r := s.rules.group
-	o := object{}.with(r.displayName, g.DisplayName)
+	t := s.rules.group
+	o := object{}.with(t.displayName, g.DisplayName)
 	if g.ExternalID != "" {
-		o = o.with(r.externalID, g.ExternalID)
+		o = o.with(t.externalID, g.ExternalID)
 	}
 	return o
 }
 
-// Load replaces the directory by st. What has no id gets one; members may be ids or userNames. On an error nothing changes.
+// Load replaces the directory with st. It generates missing ids. Members are ids or userNames. If
+// it fails, the directory is unchanged.
 func (s *Server) Load(st State) error {
 	s.init()
-	fresh, err := s.build(st)
+	d, err := s.buildDirectory(st)
 	if err != nil {
 		return fmt.Errorf("load state: %w", err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.journal.rewrite(s, fresh); err != nil {
+	if err := s.journal.rewrite(s, d); err != nil {
 		return fmt.Errorf("load state: %w", err)
 	}
-	s.dir = fresh
+	s.dir = d
 	if s.replica != nil {
-		s.replica = &replica{dir: fresh.clone(s.rules), lag: s.replica.lag}
+		s.replica = &replica{dir: d.clone(s.rules), lag: s.replica.lag}
 	}
 	return nil
 }
 
-// build makes a directory of st.
-func (s *Server) build(st State) (*directory, error) {
+// buildDirectory returns a directory with the content of st.
+func (s *Server) buildDirectory(st State) (*directory, error) {
 	d := newDirectory(s.rules)
 	now := s.clock.now()
 	for _, u := range st.Users {
@@ -238,14 +249,14 @@ func (s *Server) build(st State) (*directory, error) {
 			err = asExistError(s.rules.checkUserUnique(d, o, ""))
 		}
 		if err == nil && d.users[u.ID] != nil {
-			err = fmt.Errorf("the id %s: %w", u.ID, fs.ErrExist)
+			err = fmt.Errorf("id %s: %w", u.ID, fs.ErrExist)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("user %s: %w", u.UserName, err)
 		}
+		meta := u.Meta.withDefaults(now)
 		d.apply(change{
-			kind: changePutUser, id: s.idOrNew(u.ID), attrs: o,
-			at: cmp.Or(u.Meta.LastModified, now), created: cmp.Or(u.Meta.Created, now),
+			kind: changePutUser, id: s.idOrNew(u.ID), attrs: o, at: meta.LastModified, created: meta.Created,
 		})
 	}
 	for _, g := range st.Groups {
@@ -262,14 +273,14 @@ func (s *Server) buildGroup(d *directory, g Group, now time.Time) error {
 		return err
 	}
 	if d.groups[g.ID] != nil {
-		return fmt.Errorf("the id %s: %w", g.ID, fs.ErrExist)
+		return fmt.Errorf("id %s: %w", g.ID, fs.ErrExist)
 	}
-	members, err := s.resolveMembers(d, g)
+	members, err := resolveMembers(d, g)
 	if err != nil {
 		return err
 	}
-	id, at := s.idOrNew(g.ID), cmp.Or(g.Meta.LastModified, now)
-	d.apply(change{kind: changePutGroup, id: id, attrs: o, at: at, created: cmp.Or(g.Meta.Created, now)})
-	d.apply(change{kind: changeAddMembers, id: id, at: at, members: members})
+	id, meta := s.idOrNew(g.ID), g.Meta.withDefaults(now)
+	d.apply(change{kind: changePutGroup, id: id, attrs: o, at: meta.LastModified, created: meta.Created})
+	d.apply(change{kind: changeAddMembers, id: id, at: meta.LastModified, members: members})
 	return nil
 }

@@ -12,32 +12,32 @@ import (
 	"time"
 )
 
-// tokenLifetime is how long a token is good for: a year, says the user guide.
+// tokenLifetime is one year, as the user guide documents.
 const tokenLifetime = 365 * 24 * time.Hour
 
-// maxTokens is how many tokens a directory may have at a time, for rotation.
+// maxTokens is the number of tokens that a directory may have at a time, for rotation.
 const maxTokens = 2
 
-// ErrTokenLimit says that there are two tokens already.
-var ErrTokenLimit = errors.New("there are two access tokens: delete one first")
+// ErrTokenLimit is the error of a create while there are two tokens.
+var ErrTokenLimit = errors.New("the directory already has two access tokens; delete one first")
 
 // Token is an access token for the endpoint.
 type Token struct {
 	ID      string    `json:"id"`
-	Secret  string    `json:"-"` // what goes behind "Bearer"
+	Secret  string    `json:"-"` // the bearer token itself
 	Created time.Time `json:"created"`
 	Expires time.Time `json:"expires"`
 }
 
-// String does not show the secret.
+// String omits the secret.
 func (t Token) String() string {
 	return fmt.Sprintf("token %s, expires %s", t.ID, t.Expires.UTC().Format(time.DateOnly))
 }
 
-// GoString does not show the secret.
+// GoString omits the secret.
 func (t Token) GoString() string { return t.String() }
 
-// tokenStore keeps the tokens.
+// tokenStore holds the tokens.
 type tokenStore struct {
 	random *random
 
@@ -45,24 +45,26 @@ type tokenStore struct {
 	list []Token
 }
 
-func (v *tokenStore) start(list []Token, now time.Time, r *random) {
-	v.random = r
+// init stores the first two tokens of list, or a new one if the list is empty.
+func (ts *tokenStore) init(list []Token, now time.Time, r *random) {
+	ts.random = r
 	for _, t := range list[:min(len(list), maxTokens)] {
-		v.list = append(v.list, v.complete(t, now))
+		ts.list = append(ts.list, ts.withDefaults(t, now))
 	}
-	if len(v.list) == 0 {
-		v.list = append(v.list, v.complete(Token{}, now))
+	if len(ts.list) == 0 {
+		ts.list = append(ts.list, ts.withDefaults(Token{}, now))
 	}
 }
 
-// complete fills in what a token lacks. A secret is some 530 characters, as the service's are.
-func (v *tokenStore) complete(t Token, now time.Time) Token {
+// withDefaults sets the fields of a token that are zero. A new secret has about 530 characters,
+// like those of the service.
+func (ts *tokenStore) withDefaults(t Token, now time.Time) Token {
 	if t.ID == "" {
-		t.ID = v.random.uuid()
+		t.ID = ts.random.uuid()
 	}
 	if t.Secret == "" {
 		b := make([]byte, 400)
-		v.random.fill(b)
+		ts.random.fill(b)
 		t.Secret = base64.StdEncoding.EncodeToString(b)
 	}
 	t.Created = cmp.Or(t.Created, now)
@@ -70,11 +72,12 @@ func (v *tokenStore) complete(t Token, now time.Time) Token {
 	return t
 }
 
-// check returns the id of the token with this secret.
-func (v *tokenStore) check(secret string, now time.Time) (string, error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	for _, t := range v.list {
+// check returns the id of the token with this secret. It fails if there is none, or if it has
+// expired.
+func (ts *tokenStore) check(secret string, now time.Time) (string, error) {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	for _, t := range ts.list {
 		if subtle.ConstantTimeCompare([]byte(t.Secret), []byte(secret)) == 1 {
 			if !now.Before(t.Expires) {
 				return t.ID, unauthorized("the token has expired")
@@ -82,38 +85,38 @@ func (v *tokenStore) check(secret string, now time.Time) (string, error) {
 			return t.ID, nil
 		}
 	}
-	return "", unauthorized("the token is not one of this endpoint's")
+	return "", unauthorized("unknown token")
 }
 
-func (v *tokenStore) all() []Token {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return slices.Clone(v.list)
+func (ts *tokenStore) all() []Token {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	return slices.Clone(ts.list)
 }
 
-func (v *tokenStore) create(now time.Time, t Token) (Token, error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if len(v.list) >= maxTokens {
+func (ts *tokenStore) create(now time.Time, t Token) (Token, error) {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	if len(ts.list) >= maxTokens {
 		return Token{}, ErrTokenLimit
 	}
-	t = v.complete(t, now)
-	v.list = append(v.list, t)
+	t = ts.withDefaults(t, now)
+	ts.list = append(ts.list, t)
 	return t, nil
 }
 
-func (v *tokenStore) delete(id string) error {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	n := len(v.list)
-	v.list = slices.DeleteFunc(v.list, func(t Token) bool { return t.ID == id })
-	if len(v.list) == n {
+func (ts *tokenStore) delete(id string) error {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	n := len(ts.list)
+	ts.list = slices.DeleteFunc(ts.list, func(t Token) bool { return t.ID == id })
+	if len(ts.list) == n {
 		return fmt.Errorf("delete token %s: %w", id, fs.ErrNotExist)
 	}
 	return nil
 }
 
-// Token is the secret of a token that is good now, the newest; "" if there is none.
+// Token returns the secret of the newest token that has not expired, or "" if there is none.
 func (s *Server) Token() string {
 	s.init()
 	now := s.clock.now()
@@ -126,23 +129,24 @@ func (s *Server) Token() string {
 	return ""
 }
 
-// AccessTokens are the tokens there are, in the order of their creation, with their secrets.
+// AccessTokens returns the tokens with their secrets, in the order of their creation.
 func (s *Server) AccessTokens() []Token {
 	s.init()
 	return s.tokens.all()
 }
 
-// CreateToken makes a second token, to rotate to. What t leaves zero is made up. With two there it fails with [ErrTokenLimit].
+// CreateToken creates a second token, for a rotation. It generates the fields that are zero in t.
+// If there are two tokens already, it fails with [ErrTokenLimit].
 func (s *Server) CreateToken(t Token) (Token, error) {
 	s.init()
-	made, err := s.tokens.create(s.clock.now(), t)
+	created, err := s.tokens.create(s.clock.now(), t)
 	if err != nil {
-		return made, fmt.Errorf("create token: %w", err)
+		return created, fmt.Errorf("create token: %w", err)
 	}
-	return made, s.saveTokens()
+	return created, s.saveTokens()
 }
 
-// DeleteToken revokes a token by its id. An unknown one is [fs.ErrNotExist].
+// DeleteToken revokes a token by its id. It fails with [fs.ErrNotExist] if the id is unknown.
 func (s *Server) DeleteToken(id string) error {
 	s.init()
 	if err := s.tokens.delete(id); err != nil {

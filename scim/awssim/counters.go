@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-// Counts say how many calls of the protocol were received. Calls that were refused count too.
+// Counts are the numbers of protocol calls, rejected ones included.
 type Counts struct {
 	Total       int            `json:"total"`
-	ByOperation map[string]int `json:"byOperation"` // "CreateUser"; "Unknown" for what is no operation
+	ByOperation map[string]int `json:"byOperation"` // "CreateUser"; "Unknown" if the call is no operation
 	ByMethod    map[string]int `json:"byMethod"`
-	ByStatus    map[int]int    `json:"byStatus"` // 0: the connection was ended without an answer
+	ByStatus    map[int]int    `json:"byStatus"` // 0 if the connection was closed without a response
 }
 
-// Request is one call of the protocol, for whoever wants to know what a client sent. Bodies and tokens are not kept.
+// Request is a protocol call that the server received. Bodies and tokens are not recorded.
 type Request struct {
 	Time      time.Time     `json:"time"`
 	ID        string        `json:"id"` // x-amzn-RequestId
@@ -23,18 +23,19 @@ type Request struct {
 	Target    string        `json:"target"` // path and query
 	Operation string        `json:"operation"`
 	Status    int           `json:"status"`
-	Reason    string        `json:"reason,omitempty"` // why it was refused
+	Reason    string        `json:"reason,omitempty"` // of a rejection
 	Faults    []string      `json:"faults,omitempty"`
 	Duration  time.Duration `json:"nanoseconds"`
 }
 
-// keepRequests is how many requests are remembered.
-const keepRequests = 1000
+// maxRequests is the number of requests that the server records.
+const maxRequests = 1000
 
+// counters count calls and record the last requests.
 type counters struct {
 	mu     sync.Mutex
 	counts Counts
-	recent []Request // a ring once it is full
+	recent []Request // a ring buffer once it is full
 	next   int
 }
 
@@ -48,19 +49,20 @@ func (n *counters) add(r Request) {
 	n.counts.ByOperation[r.Operation]++
 	n.counts.ByMethod[r.Method]++
 	n.counts.ByStatus[r.Status]++
-	if len(n.recent) < keepRequests {
+	if len(n.recent) < maxRequests {
 		n.recent = append(n.recent, r)
 		return
 	}
 	n.recent[n.next] = r
-	n.next = (n.next + 1) % keepRequests
+	n.next = (n.next + 1) % maxRequests
 }
 
 func newCounts() Counts {
 	return Counts{ByOperation: map[string]int{}, ByMethod: map[string]int{}, ByStatus: map[int]int{}}
 }
 
-// Calls are the counters since the start or the last ResetCalls. A call is counted before its answer is sent.
+// Calls returns the counts since the start or the last ResetCalls. A call is counted before its
+// response is sent.
 func (s *Server) Calls() Counts {
 	n := &s.counters
 	n.mu.Lock()
@@ -68,10 +70,12 @@ func (s *Server) Calls() Counts {
 	if n.counts.ByOperation == nil {
 		return newCounts()
 	}
-	return Counts{n.counts.Total, maps.Clone(n.counts.ByOperation), maps.Clone(n.counts.ByMethod), maps.Clone(n.counts.ByStatus)}
+	return Counts{
+		n.counts.Total, maps.Clone(n.counts.ByOperation), maps.Clone(n.counts.ByMethod), maps.Clone(n.counts.ByStatus),
+	}
 }
 
-// Requests are the last 1,000 calls, oldest first.
+// Requests returns the last 1,000 calls, oldest first.
 func (s *Server) Requests() []Request {
 	n := &s.counters
 	n.mu.Lock()
@@ -79,7 +83,7 @@ func (s *Server) Requests() []Request {
 	return slices.Concat(n.recent[n.next:], n.recent[:n.next])
 }
 
-// ResetCalls sets the counters to zero and forgets the requests.
+// ResetCalls sets the counts to zero and deletes the recorded requests.
 func (s *Server) ResetCalls() {
 	n := &s.counters
 	n.mu.Lock()

@@ -14,70 +14,78 @@ import (
 	"pgregory.net/rapid"
 )
 
-// broken says where the directory's indexes disagree.
-func (d *directory) broken() []string {
+// inconsistencies describes where the indexes of the directory disagree.
+func (d *directory) inconsistencies() []string {
 	var out []string
-	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	report := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	users := slices.Collect(d.userOrder.after(0))
 	groups := slices.Collect(d.groupOrder.after(0))
 	if len(users) != len(d.users) || len(groups) != len(d.groups) {
-		say("%d and %d users, %d and %d groups", len(users), len(d.users), len(groups), len(d.groups))
+		report("order and map have %d and %d users, %d and %d groups", len(users), len(d.users), len(groups), len(d.groups))
 	}
 	if !slices.IsSortedFunc(users, bySequence) || !slices.IsSortedFunc(groups, bySequence) {
-		say("the order is not one")
+		report("the users or the groups are not sorted")
 	}
-	texts := map[string]int{}
 	for _, u := range users {
 		if d.users[u.id] != u {
-			say("user %s is not found by id", u.id)
+			report("user %s is not found by id", u.id)
 		}
-		d.indexUser(u, func(x *index[*user], key string, u *user) {
-			if key != "" && !slices.Contains(slices.Collect(x.all(key)), u) {
-				say("user %s is not found by %q", u.id, key)
-			}
-			if key != "" {
-				texts["user"]++
-			}
-		})
 		if !slices.IsSortedFunc(u.groups, bySequence) {
-			say("the groups of %s are not in order", u.id)
+			report("the groups of user %s are not sorted", u.id)
 		}
 		for _, g := range u.groups {
 			if d.groups[g.id] != g || !slices.Contains(g.members, u) {
-				say("user %s is in %s, which does not know", u.id, g.id)
+				report("user %s has the group %s, which does not have the user", u.id, g.id)
 			}
 		}
 	}
 	for _, g := range groups {
-		d.indexGroup(g, func(x *index[*group], key string, g *group) {
-			if key != "" && !slices.Contains(slices.Collect(x.all(key)), g) {
-				say("group %s is not found by %q", g.id, key)
-			}
-			if key != "" {
-				texts["group"]++
-			}
-		})
+		if d.groups[g.id] != g {
+			report("group %s is not found by id", g.id)
+		}
 		if !slices.IsSortedFunc(g.members, bySequence) {
-			say("the members of %s are not in order", g.id)
+			report("the members of group %s are not sorted", g.id)
 		}
 		for _, u := range g.members {
 			if d.users[u.id] != u || !g.has(u) || !slices.Contains(u.groups, g) {
-				say("group %s has %s, who does not know", g.id, u.id)
+				report("group %s has the member %s, which does not have the group", g.id, u.id)
 			}
 		}
 	}
-	if n := d.userNames.size() + d.emails.size() + d.userExternalIDs.size(); n != texts["user"] {
-		say("the indexes of users hold %d texts, not %d", n, texts["user"])
+	for _, x := range d.userIndexes() {
+		out = append(out, x.inconsistencies(users)...)
 	}
-	if n := d.groupNames.size() + d.groupExternalIDs.size(); n != texts["group"] {
-		say("the indexes of groups hold %d texts, not %d", n, texts["group"])
+	for _, x := range d.groupIndexes() {
+		out = append(out, x.inconsistencies(groups)...)
 	}
 	return out
 }
 
+// inconsistencies describes where the index disagrees with the objects of the directory.
+func (x *index[T]) inconsistencies(objects []T) []string {
+	var out []string
+	keys := 0
+	for _, v := range objects {
+		id, attrs := v.identity()
+		text := x.text(attrs)
+		if text == "" {
+			continue
+		}
+		keys++
+		if !slices.Contains(slices.Collect(x.all(text)), v) {
+			out = append(out, fmt.Sprintf("%s is not found by its %s %q", id, x.label, text))
+		}
+	}
+	if n := x.size(); n != keys {
+		out = append(out, fmt.Sprintf("the index of %s has %d entries, want %d", x.label, n, keys))
+	}
+	return out
+}
+
+// size returns the number of entries.
 func (x *index[T]) size() int {
 	n := len(x.first)
-	for _, list := range x.rest {
+	for _, list := range x.more {
 		n += len(list)
 	}
 	return n
@@ -258,8 +266,8 @@ func (m *machine) listing(t *rapid.T, path, filter string) []string {
 }
 
 func (m *machine) check(t *rapid.T) {
-	if broken := m.s.dir.broken(); broken != nil {
-		t.Fatal(strings.Join(broken, "\n"))
+	if found := m.s.dir.inconsistencies(); found != nil {
+		t.Fatal(strings.Join(found, "\n"))
 	}
 	if got, want := m.listing(t, "/Users", ""), slices.Sorted(maps.Keys(m.users)); !slices.Equal(got, want) {
 		t.Fatalf("users %v, want %v", got, want)
@@ -310,7 +318,8 @@ func TestAgainstAModel(t *testing.T) {
 	}
 }
 
-// TestManyCallersAtOnce lets readers, writers, management and faults meet, for the race detector and the indexes.
+// TestManyCallersAtOnce lets readers, writers, management and faults meet, for the race detector
+// and the indexes.
 func TestManyCallersAtOnce(t *testing.T) {
 	s := &Server{Tenant: "t", Tokens: []Token{{Secret: "secret"}}, Options: Options{Throttle: Throttle{Unlimited: true}}}
 	if err := s.Open(t.TempDir() + "/directory"); err != nil {
@@ -359,8 +368,8 @@ func TestManyCallersAtOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if broken := s.dir.broken(); broken != nil {
-		t.Error(strings.Join(broken, "\n"))
+	if found := s.dir.inconsistencies(); found != nil {
+		t.Error(strings.Join(found, "\n"))
 	}
 	if n := len(s.State().MemberNames("team")); n != 4*12 {
 		t.Errorf("%d members, want 48", n)
