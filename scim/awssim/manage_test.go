@@ -2,14 +2,10 @@ package awssim_test
 
 import (
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
@@ -79,37 +75,6 @@ func TestManagementChangesTheDirectory(t *testing.T) {
 	}
 }
 
-func TestSnapshotsAreSavedAndLoaded(t *testing.T) {
-	s := serve(t, awssim.ProfileAWS, awssim.Options{})
-	manage := s.manager()
-	alice := s.addUser("alice")
-	s.addGroup("sre", alice, s.addUser("bob"))
-	saved, want := s.want(200, manage("GET", "/state", "")).text, s.State()
-	s.want(204, manage("DELETE", "/state", ""))
-	if st := s.State(); len(st.Users)+len(st.Groups) != 0 {
-		t.Error("something is left")
-	}
-	s.want(204, manage("PUT", "/state", saved))
-	if diff := cmp.Diff(want, s.State()); diff != "" {
-		t.Error(diff)
-	}
-	s.want(200, s.call("GET", "/Users/"+alice, ""))
-	for _, bad := range []string{
-		`{"users":[{"userName":"a"},{"userName":"A"}]}`,
-		`{"users":[{"id":"1","userName":"a"},{"id":"1","userName":"b"}]}`,
-		`{"groups":[{"displayName":"g","members":["nobody"]}]}`,
-		`{"groups":[{"displayName":"g"},{"displayName":"g"}]}`,
-		`{"people":[]}`,
-	} {
-		if a := manage("PUT", "/state", bad); a.status < 400 {
-			t.Errorf("%s is loaded", bad)
-		}
-		if diff := cmp.Diff(want, s.State()); diff != "" {
-			t.Errorf("%s changed the directory: %s", bad, diff)
-		}
-	}
-}
-
 func TestManagementOfEverythingElse(t *testing.T) {
 	s := serve(t, awssim.ProfileAWS, awssim.Options{})
 	manage := s.manager()
@@ -164,22 +129,5 @@ func TestManagementOfEverythingElse(t *testing.T) {
 	}
 	if help := s.want(200, manage("GET", "/", "")).body; len(help) < 20 || help["POST /reset"] == "" {
 		t.Errorf("help %v", help)
-	}
-}
-
-func TestRequestsAreARing(t *testing.T) {
-	now := start()
-	s := &awssim.Server{Tenant: "t", Now: func() time.Time { return now }}
-	for i := range 1005 {
-		req := httptest.NewRequestWithContext(t.Context(), "GET", fmt.Sprintf("/t/scim/v2/Users/%d", i), nil)
-		w := httptest.NewRecorder()
-		s.ServeHTTP(w, req)
-		if _, err := io.Copy(io.Discard, w.Body); err != nil {
-			t.Fatal(err)
-		}
-	}
-	list := s.Requests()
-	if len(list) != 1000 || list[0].Target != "/t/scim/v2/Users/5" || list[999].Target != "/t/scim/v2/Users/1004" {
-		t.Errorf("%d requests from %s to %s", len(list), list[0].Target, list[len(list)-1].Target)
 	}
 }

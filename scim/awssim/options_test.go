@@ -1,15 +1,12 @@
 package awssim_test
 
 import (
-	"encoding/json"
 	"fmt"
-	"net/http/httptest"
 	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/seed-d64a251c/roster/scim/awssim"
@@ -136,22 +133,6 @@ func burst(s *server, n int) int {
 // slow is whether a call takes at least 10 ms.
 func slow(s *server) bool { return s.durations(1)[0] >= 10*time.Millisecond }
 
-// durations are how long n calls take, one after another, in a bubble where time passes only by
-// waiting.
-func (s *server) durations(n int) []time.Duration {
-	synctest.Test(s.t, func(t *testing.T) {
-		for range n {
-			req := httptest.NewRequestWithContext(t.Context(), "GET", s.Path()+"/Users/none", nil)
-			s.ServeHTTP(httptest.NewRecorder(), req)
-		}
-	})
-	var out []time.Duration
-	for _, r := range s.Requests() {
-		out = append(out, r.Duration)
-	}
-	return out
-}
-
 // secondPage is the status of the second page of a listing of count a page, asked for with count 2
 // a while later.
 func secondPage(s *server, count string, later time.Duration) int {
@@ -172,37 +153,5 @@ func TestSetRefuses(t *testing.T) {
 	}
 	if !slices.IsSorted(awssim.OptionNames()) || reflect.ValueOf(opt).FieldByName("PutKeepsOmitted").Bool() {
 		t.Error("an option was set, or the names are not sorted")
-	}
-}
-
-func TestLatencyIsDrawnAsSaid(t *testing.T) {
-	s := serveExactly(t, awssim.ProfileAWS, awssim.Options{Seed: 3, Latency: awssim.Latency{Fixed: time.Second, Median: 200 * time.Millisecond, P99: 600 * time.Millisecond}})
-	waits := s.durations(1000)
-	slices.Sort(waits)
-	within := func(what string, got, low, high time.Duration) {
-		if got < time.Second+low || got > time.Second+high {
-			t.Errorf("%s is %v", what, got)
-		}
-	}
-	within("the least", waits[0], time.Millisecond, 100*time.Millisecond)
-	within("the median", waits[500], 180*time.Millisecond, 220*time.Millisecond)
-	within("the 99th percentile", waits[990], 500*time.Millisecond, 700*time.Millisecond)
-	within("the most", waits[999], 600*time.Millisecond, 2400*time.Millisecond)
-}
-
-func TestProfileNames(t *testing.T) {
-	for p, name := range map[awssim.Profile]string{awssim.ProfileAWS: "aws", awssim.ProfileAWS2024: "aws-2024", awssim.ProfileRFC: "rfc"} {
-		got, err := awssim.ParseProfile(name)
-		if err != nil || got != p || p.String() != name {
-			t.Errorf("%s is read as %v, %v", name, got, err)
-		}
-		b, err := json.Marshal(p)
-		var back awssim.Profile
-		if err != nil || json.Unmarshal(b, &back) != nil || back != p {
-			t.Errorf("%s is written as %s and read as %v", name, b, back)
-		}
-	}
-	if _, err := awssim.ParseProfile("okta"); err == nil {
-		t.Error("there is a profile okta")
 	}
 }

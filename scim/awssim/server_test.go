@@ -15,6 +15,12 @@ import (
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
+const (
+	coreUser   = "urn:ietf:params:scim:schemas:core:2.0:User"
+	coreGroup  = "urn:ietf:params:scim:schemas:core:2.0:Group"
+	enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+)
+
 // start is a fixed moment, so that answers can be compared whole.
 func start() time.Time { return time.Date(2026, 11, 23, 9, 30, 15, 160_000_000, time.UTC) }
 
@@ -185,3 +191,14 @@ func query(pairs ...string) string {
 }
 
 func filter(f string) string { return query("filter", f) }
+
+func TestTheZeroValueWorks(t *testing.T) {
+	s := serveThis(t, &awssim.Server{})
+	s.want(200, s.call("GET", "/Users?cursor", ""))
+	if n := len(s.Token()); n < 500 || n > 620 {
+		t.Errorf("a token of %d characters", n)
+	}
+	if first, _, _ := strings.Cut(strings.TrimPrefix(s.Path(), "/"), "-"); len(first) != 11 {
+		t.Errorf("path %s", s.Path())
+	}
+}

@@ -1,6 +1,7 @@
 package awssim_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"testing"
 
@@ -38,33 +39,19 @@ func TestAWS2024(t *testing.T) {
 	}
 }
 
-// TestReplacingMembersIn2024 is what users reported in April 2024.
-func TestReplacingMembersIn2024(t *testing.T) {
-	for name, start := range map[string]func(*testing.T) *server{
-		"profile aws-2024": func(t *testing.T) *server { return serve(t, awssim.ProfileAWS2024, awssim.Options{}) },
-		"an option of aws": func(t *testing.T) *server {
-			return serve(t, awssim.ProfileAWS, awssim.Options{LegacyMemberReplace: true})
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			s := start(t)
-			alice, bob := s.addUser("alice"), s.addUser("bob")
-			sre := s.addGroup("sre", alice, bob)
-			for _, c := range []struct {
-				name, op string
-				status   int
-				want     string
-			}{
-				{"an empty list changes nothing", `{"op":"replace","path":"members","value":[]}`, 204, "[alice bob]"},
-				{"no value changes nothing", `{"op":"replace","path":"members"}`, 204, "[alice bob]"},
-				{"a list replaces", `{"op":"replace","path":"members","value":` + values(bob) + `}`, 204, "[bob]"},
-				{"an empty id fails and empties", `{"op":"replace","path":"members","value":[{"value":""}]}`, 400, "[]"},
-			} {
-				s.want(c.status, s.call("PATCH", "/Groups/"+sre, patch(c.op)))
-				if got := fmt.Sprint(s.State().MemberNames("sre")); got != c.want {
-					t.Errorf("%s: members %s, want %s", c.name, got, c.want)
-				}
-			}
-		})
+func TestProfileNames(t *testing.T) {
+	for p, name := range map[awssim.Profile]string{awssim.ProfileAWS: "aws", awssim.ProfileAWS2024: "aws-2024", awssim.ProfileRFC: "rfc"} {
+		got, err := awssim.ParseProfile(name)
+		if err != nil || got != p || p.String() != name {
+			t.Errorf("%s is read as %v, %v", name, got, err)
+		}
+		b, err := json.Marshal(p)
+		var back awssim.Profile
+		if err != nil || json.Unmarshal(b, &back) != nil || back != p {
+			t.Errorf("%s is written as %s and read as %v", name, b, back)
+		}
+	}
+	if _, err := awssim.ParseProfile("okta"); err == nil {
+		t.Error("there is a profile okta")
 	}
 }

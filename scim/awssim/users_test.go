@@ -2,23 +2,54 @@ package awssim_test
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
-const (
-	generic     = "Request is unparsable, syntactically incorrect, or violates schema."
-	textPattern = `Member must satisfy regular expression pattern: [\p{L}\p{M}\p{S}\p{N}\p{P}\t\n\r ]+`
-	namePattern = `Member must satisfy regular expression pattern: [\p{L}\p{M}\p{S}\p{N}\p{P}]+`
-)
-
-// fails is "Value at 'path' failed to satisfy constraint: what".
-func fails(path, what string) string {
-	return "Value at '" + path + "' failed to satisfy constraint: " + what
+func TestCreateUserAnswersAsTheGuideShows(t *testing.T) {
+	s := serve(t, awssim.ProfileAWS, awssim.Options{})
+	a := s.want(201, s.call("POST", "/Users", `{"externalId":"701984","userName":"bjensen","name":{"formatted":"Ms. Barbara J Jensen, III",
+		"familyName":"Jensen","givenName":"Barbara","middleName":"Jane","honorificPrefix":"Ms.","honorificSuffix":"III"},
+		"displayName":"Babs Jensen","nickName":"Babs","profileUrl":"https://login.example.com/bjensen",
+		"emails":[{"value":"bjensen@example.com","type":"work","primary":true}],
+		"addresses":[{"type":"work","streetAddress":"100 Universal City Plaza","locality":"Hollywood","region":"CA","postalCode":"91608","country":"USA","primary":true}],
+		"phoneNumbers":[{"value":"555-555-5555","type":"work"}],"userType":"Employee","title":"Tour Guide","preferredLanguage":"en-US","locale":"en-US",
+		"timezone":"America/Los_Angeles","active":true,
+		"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"employeeNumber":"701984","costCenter":"4130","organization":"Universal Studios",
+		"division":"Theme Park","department":"Tour Operations","manager":{"value":"26118915-6090-4610-87e4-49d8ca9f808d","$ref":"../Users/26118915"}}}`))
+	id := a.str("id")
+	if !regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-70[0-9a-f]{2}-[0-9a-f]{4}-[0-9a-f]{12}$`).MatchString(id) {
+		t.Errorf("id %q", id)
+	}
+	want := `{"id":"` + id + `","externalId":"701984","meta":{"resourceType":"User","created":"2026-11-23T09:30:15Z","lastModified":"2026-11-23T09:30:15Z"},` +
+		`"schemas":["urn:ietf:params:scim:schemas:core:2.0:User","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"],` +
+		`"userName":"bjensen","name":{"formatted":"Ms. Barbara J Jensen, III","familyName":"Jensen","givenName":"Barbara","middleName":"Jane",` +
+		`"honorificPrefix":"Ms.","honorificSuffix":"III"},"displayName":"Babs Jensen","nickName":"Babs","title":"Tour Guide","userType":"Employee",` +
+		`"preferredLanguage":"en-US","locale":"en-US","timezone":"America/Los_Angeles","active":true,` +
+		`"emails":[{"value":"bjensen@example.com","type":"work","primary":true}],` +
+		`"addresses":[{"streetAddress":"100 Universal City Plaza","locality":"Hollywood","region":"CA","postalCode":"91608","country":"USA","type":"work","primary":true}],` +
+		`"phoneNumbers":[{"value":"555-555-5555","type":"work"}],` +
+		`"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"employeeNumber":"701984","costCenter":"4130","organization":"Universal Studios",` +
+		`"division":"Theme Park","department":"Tour Operations","manager":{"value":"26118915-6090-4610-87e4-49d8ca9f808d"}}}`
+	if a.text != want {
+		t.Errorf("got\n%s\nwant\n%s", a.text, want)
+	}
+	if got := a.header.Get("Content-Type"); got != "application/json" {
+		t.Errorf("Content-Type %q", got)
+	}
+	if a.header.Get("X-Amzn-Requestid") == "" || a.header.Get("Location") != "" || a.header.Get("Etag") != "" {
+		t.Errorf("headers %v", a.header)
+	}
+	if got := a.header.Get("Date"); got != "Mon, 23 Nov 2026 09:30:15 GMT" {
+		t.Errorf("Date %q", got)
+	}
+	read := s.want(200, s.call("GET", "/Users/"+id, ""))
+	if read.str("profileUrl") != "https://login.example.com/bjensen" {
+		t.Errorf("a read shows no profileUrl: %s", read.text)
+	}
 }
 
 // with is the user of userJSON with one piece of its text replaced.
@@ -150,70 +181,6 @@ func TestNamesAreUnique(t *testing.T) {
 	s.want(204, s.call("PATCH", "/Groups/"+dev, patch(`{"op":"replace","value":{"displayName":"DEV"}}`)))
 }
 
-func TestPatchUser(t *testing.T) {
-	const enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
-	for _, c := range []struct {
-		name, body string
-		status     int
-		want       string // in the answer
-	}{
-		{"active as a text", patch(`{"op":"replace","path":"active","value":"false"}`), 200, `"active":false`},
-		{"active as a boolean", patch(`{"op":"replace","path":"active","value":false}`), 200, `"active":false`},
-		{"the op in another case", patch(`{"op":"Replace","path":"title","value":"Boss"}`), 200, `"title":"Boss"`},
-		{"an attribute without path", patch(`{"op":"add","value":{"title":"Boss"}}`), 200, `"title":"Boss"`},
-		{"a part of the name", patch(`{"op":"replace","path":"name.givenName","value":"Ann"}`), 200, `"givenName":"Ann"`},
-		{"the name keeps what is not sent", patch(`{"op":"replace","path":"name","value":{"givenName":"Ann"}}`), 200, `"name":{"familyName":"Family","givenName":"Ann"}`},
-		{"an enterprise attribute", patch(`{"op":"add","path":"` + enterprise + `:department","value":"Ops"}`), 200, `"` + enterprise + `":{"department":"Ops"}`},
-		{"the manager's value", patch(`{"op":"add","path":"` + enterprise + `:manager.value","value":"m"}`), 200, `"manager":{"value":"m"}`},
-		{"the extension as a whole", patch(`{"op":"add","path":"` + enterprise + `","value":{"division":"D"}}`), 200, `"division":"D"`},
-		{"the extension without path", patch(`{"op":"add","value":{"` + enterprise + `":{"division":"D"}}}`), 200, `"division":"D"`},
-		{"the email", patch(`{"op":"replace","path":"emails","value":[{"value":"new@example.com","type":"work","primary":true}]}`), 200, `"emails":[{"value":"new@example.com"`},
-		{"the email by its type", patch(`{"op":"replace","path":"emails[type eq \"work\"].value","value":"new@example.com"}`), 200, `"value":"new@example.com","type":"work"`},
-		{"the email that is primary", patch(`{"op":"replace","path":"emails[primary eq true].value","value":"new@example.com"}`), 200, `"value":"new@example.com"`},
-		{"removes the email", patch(`{"op":"remove","path":"emails"}`), 200, `"active":true}`},
-		{"several attributes in several operations", patch(`{"op":"replace","path":"title","value":"Boss"}`, `{"op":"add","path":"nickName","value":"Al"}`), 200, `"nickName":"Al","title":"Boss"`},
-		{"removes externalId", patch(`{"op":"remove","path":"externalId"}`), 200, `","meta":`},
-		{"refuses a second email", patch(`{"op":"add","path":"emails","value":[{"value":"new@example.com","primary":true}]}`), 400, "List attribute emails exceeds allowed limit of 1"},
-		{"refuses to remove userName", patch(`{"op":"remove","path":"userName"}`), 400, generic},
-		{"refuses to remove active", patch(`{"op":"remove","path":"active"}`), 400, generic},
-		{"refuses to remove displayName", patch(`{"op":"remove","path":"displayName"}`), 400, generic},
-		{"refuses to remove the familyName", patch(`{"op":"remove","path":"name.familyName"}`), 400, generic},
-		{"refuses active twice", patch(`{"op":"replace","path":"active","value":true}`, `{"op":"replace","path":"active","value":false}`), 400, generic},
-		{"refuses userName twice", patch(`{"op":"replace","path":"userName","value":"a"}`, `{"op":"replace","value":{"userName":"b"}}`), 400, generic},
-		{"refuses roles", patch(`{"op":"add","path":"roles","value":[{"value":"r"}]}`), 400, generic},
-		{"refuses photos", patch(`{"op":"add","path":"photos","value":[{"value":"r"}]}`), 400, generic},
-		{"refuses id", patch(`{"op":"replace","path":"id","value":"x"}`), 400, generic},
-		{"refuses an empty value", patch(`{"op":"replace","path":"title","value":""}`), 400, "2 validation errors detected: "},
-		{"refuses no value", patch(`{"op":"replace","path":"title"}`), 400, generic},
-		{"refuses null", patch(`{"op":"replace","path":"title","value":null}`), 400, generic},
-		{"refuses several attributes without path", patch(`{"op":"replace","value":{"title":"a","nickName":"b"}}`), 400, "Current PATCH support allows"},
-		{"refuses a remove without path", patch(`{"op":"remove"}`), 400, "Missing path in PATCH request"},
-		{"refuses another operator in a path", patch(`{"op":"replace","path":"emails[type sw \"work\"].value","value":"n@example.com"}`), 400, generic},
-		{"refuses a path that means nothing", patch(`{"op":"replace","path":"emails[type eq \"home\"].value","value":"n@example.com"}`), 400, generic},
-		{"refuses an unknown op", patch(`{"op":"move","path":"title","value":"x"}`), 400, generic},
-		{"refuses no operations", `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[]}`, 400, generic},
-		{"refuses no schemas", `{"Operations":[{"op":"replace","path":"title","value":"x"}]}`, 400, generic},
-		{"refuses operations in lower case", `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"operations":[{"op":"replace","path":"title","value":"x"}]}`, 400, generic},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			s := serve(t, awssim.ProfileAWS, awssim.Options{})
-			id := s.addUser("alice")
-			before := s.State()
-			a := s.want(c.status, s.call("PATCH", "/Users/"+id, c.body))
-			text := a.text
-			if c.status == 400 {
-				text = a.str("detail")
-				if diff := cmp.Diff(before, s.State()); diff != "" {
-					t.Errorf("a refused PATCH changed the user: %s", diff)
-				}
-			}
-			if !strings.Contains(text, c.want) {
-				t.Errorf("got %s, want %s in it", text, c.want)
-			}
-		})
-	}
-}
-
 func TestPutUserOverwrites(t *testing.T) {
 	s := serve(t, awssim.ProfileAWS, awssim.Options{})
 	id := s.want(201, s.call("POST", "/Users", with(`"active":true`, `"active":true,"title":"Boss","nickName":"Al"`))).str("id")
@@ -255,87 +222,40 @@ func TestDeletedUsersAreGone(t *testing.T) {
 	}
 }
 
-func TestGroupsThatAWSRefuses(t *testing.T) {
-	s := serve(t, awssim.ProfileAWS, awssim.Options{})
-	var ids []string
-	for i := range 101 {
-		ids = append(ids, s.addUser(fmt.Sprintf("user%03d", i)))
-	}
-	for _, c := range []struct {
-		name, body string
-		status     int
-	}{
-		{"no displayName", `{"externalId":"x"}`, 400},
-		{"an empty displayName", `{"displayName":""}`, 400},
-		{"a reserved displayName", `{"displayName":"AWSAdministrators"}`, 400},
-		{"a displayName of 1025 characters", `{"displayName":"` + strings.Repeat("a", 1025) + `"}`, 400},
-		{"an ideographic space", `{"displayName":"a\u3000b"}`, 400},
-		{"a space in externalId", `{"displayName":"a","externalId":"a b"}`, 400},
-		{"more than a hundred members", `{"displayName":"a","members":` + values(ids...) + `}`, 400},
-		{"a member nobody knows", `{"displayName":"a","members":` + values("nobody") + `}`, 400},
-		{"a group as a member", `{"displayName":"a","members":[{"value":"` + ids[0] + `","type":"Group"}]}`, 400},
-		{"an attribute nobody knows", `{"displayName":"a","description":"b"}`, 400},
-		{"a hundred members", `{"displayName":"a","members":` + values(ids[:100]...) + `}`, 201},
-		{"an empty list of members", `{"displayName":"b","members":[]}`, 201},
-		{"spaces in displayName", `{"displayName":"a b\u00a0c"}`, 201},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			s.t = t
-			s.want(c.status, s.call("POST", "/Groups", c.body))
-		})
-	}
+const (
+	generic     = "Request is unparsable, syntactically incorrect, or violates schema."
+	textPattern = `Member must satisfy regular expression pattern: [\p{L}\p{M}\p{S}\p{N}\p{P}\t\n\r ]+`
+	namePattern = `Member must satisfy regular expression pattern: [\p{L}\p{M}\p{S}\p{N}\p{P}]+`
+)
+
+// fails is "Value at 'path' failed to satisfy constraint: what".
+func fails(path, what string) string {
+	return "Value at '" + path + "' failed to satisfy constraint: " + what
 }
 
-func TestWhatAWSLacks(t *testing.T) {
-	s := serve(t, awssim.ProfileAWS, awssim.Options{})
-	id := s.addGroup("sre")
-	s.want(400, s.call("PUT", "/Groups/"+id, `{"displayName":"x"}`))
-	s.want(400, s.call("POST", "/Groups/"+id, `{"displayName":"x"}`))
-	s.want(400, s.call("DELETE", "/Users", ""))
-	s.want(404, s.call("POST", "/.search", `{}`))
-	s.want(404, s.call("POST", "/Users/.search", `{}`))
-	s.want(404, s.call("GET", "/ResourceTypes/User", ""))
-	s.want(200, s.call("GET", "/ServiceProviderConfig", ""))
-	s.want(200, s.call("GET", "/Schemas/urn:ietf:params:scim:schemas:core:2.0:User", ""))
-	s.want(404, s.call("GET", "/Schemas/urn:none", ""))
-	if got := len(s.want(200, s.call("GET", "/Schemas", "")).resources()); got != 3 {
-		t.Errorf("%d schemas", got)
-	}
-	if got := len(s.want(200, s.call("GET", "/ResourceTypes", "")).resources()); got != 2 {
-		t.Errorf("%d resource types", got)
-	}
+// rfcJSON is a user with the schemas that RFC 7643 demands, and more.
+func rfcJSON(name, more string) string {
+	return fmt.Sprintf(`{"schemas":[%q,%q],"userName":%q%s}`, coreUser, enterprise, name, more)
 }
 
-func TestCursorsAreStrict(t *testing.T) {
-	s := serve(t, awssim.ProfileAWS, awssim.Options{})
-	for i := range 5 {
-		s.addUser(fmt.Sprintf("user%d", i))
+func TestRFCUser(t *testing.T) {
+	s := serve(t, awssim.ProfileRFC, awssim.Options{})
+	a := s.want(201, s.call("POST", "/Users", rfcJSON("bjensen", `,"USERTYPE":"Employee","password":"t1meMa$heen","groups":[{"value":"x"}],
+		"emails":[{"value":"a@example.com","type":"work","primary":true},{"value":"b@example.com","type":"home"}],"photos":[{"value":"https://example.com/p","type":"photo"}],
+		"`+enterprise+`":{"employeeNumber":"1","manager":{"value":"m","displayName":"ignored"}}`)))
+	location := s.http.URL + s.Path() + "/Users/" + a.str("id")
+	if a.header.Get("Location") != location || a.header.Get("Content-Type") != "application/scim+json" {
+		t.Errorf("Location %q, Content-Type %q", a.header.Get("Location"), a.header.Get("Content-Type"))
 	}
-	other := s.want(200, s.call("GET", "/Users?cursor&count=2", "")).str("nextCursor")
-	for _, c := range []struct {
-		name, path string
-		status     int
-	}{
-		{"the same listing", "/Users" + query("cursor", other, "count", "2"), 200},
-		{"once more", "/Users" + query("cursor", other, "count", "2"), 200},
-		{"another count", "/Users" + query("cursor", other, "count", "3"), 400},
-		{"another filter", "/Users" + query("cursor", other, "count", "2", "filter", `userName eq "user1"`), 400},
-		{"another resource", "/Groups" + query("cursor", other, "count", "2"), 400},
-		{"a cursor made up", "/Users" + query("cursor", "abcd", "count", "2"), 400},
-		{"a cursor that was not escaped", "/Users?count=2&cursor=" + strings.ReplaceAll(other, "=", "%20"), 400},
-		{"a count of 0", "/Users?count=0", 400},
-		{"a count of 101", "/Users?count=101", 400},
-		{"a count that is no number", "/Users?count=ten", 400},
-		{"a count of 100", "/Users?count=100", 200},
-		{"a filter twice", "/Users?count=1&count=2", 400},
-		{"an empty filter", "/Users?filter=", 400},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			s.t = t
-			s.want(c.status, s.call("GET", c.path, ""))
-		})
+	meta, _ := a.body["meta"].(map[string]any)
+	if meta["location"] != location || meta["resourceType"] != "User" {
+		t.Errorf("meta %v", meta)
 	}
-	s.t = t
-	s.AdvanceClock(6 * 60 * 1e9)
-	s.want(400, s.call("GET", "/Users"+query("cursor", other, "count", "2"), ""))
+	if a.str("userType") != "Employee" || a.body["password"] != nil || a.body["groups"] != nil || len(a.body["emails"].([]any)) != 2 {
+		t.Errorf("body %s", a.text)
+	}
+	if strings.Contains(a.text, "ignored") {
+		t.Error("a read-only attribute was taken")
+	}
+	s.want(409, s.call("POST", "/Users", rfcJSON("BJENSEN", "")))
 }
