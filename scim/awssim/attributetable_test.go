@@ -69,7 +69,7 @@ func TestProfilesHaveTheirAttributes(t *testing.T) {
 	} {
 		a := findAttribute(newRules(c.profile, Options{}).user.attrs, c.attribute, true)
 		if (a != nil) != c.present || a != nil && a.has(oneValue) != c.single {
-			t.Errorf("%s, %s: got %+v, want present %v, single-valued %v", c.profile, c.attribute, a, c.present, c.single)
+			t.Errorf("%s, %s: got %+v, want present %v, one value %v", c.profile, c.attribute, a, c.present, c.single)
 		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
-func TestRequestsAreARing(t *testing.T) {
+func TestTheLastRequestsAreRecorded(t *testing.T) {
 	now := start()
 	s := &awssim.Server{Tenant: "t", Now: func() time.Time { return now }}
 	for i := range 1005 {

@@ -21,7 +21,7 @@ func (d *directory) inconsistencies() []string {
 	users := slices.Collect(d.userOrder.after(0))
 	groups := slices.Collect(d.groupOrder.after(0))
 	if len(users) != len(d.users) || len(groups) != len(d.groups) {
-		report("order and map have %d and %d users, %d and %d groups", len(users), len(d.users), len(groups), len(d.groups))
+		report("%d of %d users and %d of %d groups are in order", len(users), len(d.users), len(groups), len(d.groups))
 	}
 	if !slices.IsSortedFunc(users, bySequence) || !slices.IsSortedFunc(groups, bySequence) {
 		report("the users or the groups are not sorted")
@@ -91,7 +91,7 @@ func (x *index[T]) size() int {
 	return n
 }
 
-// machine drives a server at random beside a model that is nothing but maps.
+// machine sends random calls to a server and applies them to a model, which consists of maps.
 type machine struct {
 	s      *Server
 	users  map[string]string          // id: userName
@@ -119,7 +119,8 @@ func (m *machine) call(t *rapid.T, method, path, body string) (int, map[string]a
 func (m *machine) createUser(t *rapid.T) {
 	name := rapid.StringMatching(`[a-c]{1,2}`).Draw(t, "name")
 	taken := slices.Contains(slices.Collect(maps.Values(m.users)), name)
-	code, out := m.call(t, "POST", "/Users", fmt.Sprintf(`{"schemas":[%q],"userName":%q,"externalId":%q,"name":{"givenName":"g","familyName":"f"},"displayName":"d"}`, urnUser, name, name))
+	code, out := m.call(t, "POST", "/Users", fmt.Sprintf(`{"schemas":[%q],"userName":%q,"externalId":%q,`+
+		`"name":{"givenName":"g","familyName":"f"},"displayName":"d"}`, urnUser, name, name))
 	switch {
 	case taken && code != 409, !taken && code != 201:
 		t.Fatalf("create %s, taken %v: %d", name, taken, code)
@@ -135,8 +136,8 @@ func (m *machine) renameUser(t *rapid.T) {
 	for other, have := range m.users {
 		taken = taken || have == name && other != id
 	}
-	code, _ := m.call(t, "PATCH", "/Users/"+id, `{"schemas":["`+urnPatch+`"],"Operations":[{"op":"replace","path":"userName","value":"`+name+`"},`+
-		`{"op":"replace","path":"externalId","value":"`+name+`"}]}`)
+	code, _ := m.call(t, "PATCH", "/Users/"+id, patchBody(`{"op":"replace","path":"userName","value":"`+name+`"}`,
+		`{"op":"replace","path":"externalId","value":"`+name+`"}`))
 	if want := map[bool]int{true: 409, false: 200}[taken]; code != want {
 		t.Fatalf("rename to %s: %d, want %d", name, code, want)
 	}
@@ -161,7 +162,8 @@ func (m *machine) createGroup(t *rapid.T) {
 		t.Skip("enough groups")
 	}
 	ids := m.someUsers(t)
-	code, out := m.call(t, "POST", "/Groups", fmt.Sprintf(`{"schemas":[%q],"displayName":%q,"members":%s}`, urnGroup, m.s.random.uuid(), memberList(ids)))
+	code, out := m.call(t, "POST", "/Groups", fmt.Sprintf(`{"schemas":[%q],"displayName":%q,"members":%s}`,
+		urnGroup, m.s.random.uuid(), memberList(ids)))
 	if code != 201 {
 		t.Fatalf("create group: %d", code)
 	}
@@ -184,7 +186,7 @@ func (m *machine) changeMembers(t *rapid.T) {
 	id := m.someGroup(t)
 	add, remove := m.someUsers(t), m.someUsers(t)
 	if len(add) == 0 || len(remove) == 0 {
-		t.Skip("nobody")
+		t.Skip("no users")
 	}
 	ops := []string{`{"op":"add","path":"members","value":` + memberList(add) + `}`}
 	if m.s.Profile == ProfileRFC {
@@ -203,11 +205,15 @@ func (m *machine) changeMembers(t *rapid.T) {
 	for _, u := range remove {
 		delete(next, u)
 	}
-	code, _ := m.call(t, "PATCH", "/Groups/"+id, `{"schemas":["`+urnPatch+`"],"Operations":[`+strings.Join(ops, ",")+`]}`)
+	code, _ := m.call(t, "PATCH", "/Groups/"+id, patchBody(ops...))
 	if code >= 300 {
 		t.Fatalf("change members: %d", code)
 	}
 	m.groups[id] = next
+}
+
+func patchBody(ops ...string) string {
+	return `{"schemas":["` + urnPatch + `"],"Operations":[` + strings.Join(ops, ",") + `]}`
 }
 
 func memberList(ids []string) string {
@@ -220,7 +226,7 @@ func memberList(ids []string) string {
 
 func (m *machine) someUser(t *rapid.T) string {
 	if len(m.users) == 0 {
-		t.Skip("nobody")
+		t.Skip("no users")
 	}
 	return rapid.SampledFrom(slices.Sorted(maps.Keys(m.users))).Draw(t, "user")
 }
@@ -276,7 +282,8 @@ func (m *machine) check(t *rapid.T) {
 		t.Fatalf("groups %v, want %v", got, want)
 	}
 	for id, members := range m.groups {
-		if got, want := m.listing(t, "/Users", `groups.value eq "`+id+`"`), slices.Sorted(maps.Keys(members)); !slices.Equal(got, want) {
+		got, want := m.listing(t, "/Users", `groups.value eq "`+id+`"`), slices.Sorted(maps.Keys(members))
+		if !slices.Equal(got, want) {
 			t.Fatalf("members %v, want %v", got, want)
 		}
 	}
@@ -297,7 +304,7 @@ func (m *machine) check(t *rapid.T) {
 	}
 }
 
-// TestAgainstAModel compares random histories with plain maps.
+// TestAgainstAModel compares the directory with the model after random calls.
 func TestAgainstAModel(t *testing.T) {
 	for _, profile := range []Profile{ProfileAWS, ProfileRFC} {
 		t.Run(profile.String(), func(t *testing.T) {
@@ -318,10 +325,12 @@ func TestAgainstAModel(t *testing.T) {
 	}
 }
 
-// TestManyCallersAtOnce lets readers, writers, management and faults meet, for the race detector
+// TestConcurrentCalls runs reads, writes, management and faults concurrently, for the race detector
 // and the indexes.
-func TestManyCallersAtOnce(t *testing.T) {
-	s := &Server{Tenant: "t", Tokens: []Token{{Secret: "secret"}}, Options: Options{Throttle: Throttle{Unlimited: true}}}
+func TestConcurrentCalls(t *testing.T) {
+	s := &Server{
+		Tenant: "t", Tokens: []Token{{Secret: "secret"}}, Options: Options{Throttle: Throttle{Unlimited: true}},
+	}
 	if err := s.Open(t.TempDir() + "/directory"); err != nil {
 		t.Fatal(err)
 	}
@@ -346,8 +355,9 @@ func TestManyCallersAtOnce(t *testing.T) {
 				if err != nil {
 					t.Error(err)
 				}
+				add := patchBody(`{"op":"add","path":"members","value":` + memberList([]string{id}) + `}`)
 				steps := []int{
-					send("PATCH", "/Groups/"+team, `{"schemas":["`+urnPatch+`"],"Operations":[{"op":"add","path":"members","value":`+memberList([]string{id})+`}]}`),
+					send("PATCH", "/Groups/"+team, add),
 					send("GET", "/Users?cursor&count=7", ""),
 					send("GET", "/Users?cursor&filter="+url.QueryEscape(`groups.value eq "`+team+`"`), ""),
 				}

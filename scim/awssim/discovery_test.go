@@ -9,7 +9,8 @@ import (
 func TestRFCDiscovery(t *testing.T) {
 	s := serve(t, awssim.ProfileRFC, awssim.Options{})
 	a := s.want(200, s.call("GET", "/ServiceProviderConfig", ""))
-	if p, _ := a.body["pagination"].(map[string]any); p["cursor"] != true || p["index"] != true || p["cursorTimeout"] != 300.0 {
+	p, _ := a.body["pagination"].(map[string]any)
+	if p["cursor"] != true || p["index"] != true || p["cursorTimeout"] != 300.0 {
 		t.Errorf("pagination %v", p)
 	}
 	s.want(200, s.call("GET", "/ResourceTypes/Group", ""))

@@ -6,11 +6,12 @@ import (
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
-func TestFilters(t *testing.T) {
+func TestAWSFilters(t *testing.T) {
 	s := serve(t, awssim.ProfileAWS, awssim.Options{})
 	alice, bob := s.addUser("alice"), s.addUser("bob")
 	sre := s.addGroup("sre", alice)
-	s.want(200, s.call("PATCH", "/Users/"+alice, patch(`{"op":"add","path":"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager","value":{"value":"m1"}}`)))
+	s.want(200, s.call("PATCH", "/Users/"+alice,
+		patch(`{"op":"add","path":"`+enterprise+`:manager","value":{"value":"m1"}}`)))
 	s.addGroup("empty")
 	const missing = "00000000-0000-7000-0000-000000000000"
 	for _, c := range []struct {

@@ -12,24 +12,29 @@ import (
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
-// reopen starts another server on the file.
+// reopen starts another server with the file.
 func reopen(t *testing.T, file string, profile awssim.Profile) *server {
 	t.Helper()
-	s := &awssim.Server{Profile: profile, Now: start, Options: awssim.Options{Throttle: awssim.Throttle{Unlimited: true}}}
+	s := &awssim.Server{
+		Profile: profile, Now: start, Options: awssim.Options{Throttle: awssim.Throttle{Unlimited: true}},
+	}
 	if err := s.Open(file); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Close() })
-	return serveThis(t, s)
+	return serveOn(t, s)
 }
 
-func TestAFileSurvivesARestart(t *testing.T) {
+func TestTheFileRestoresTheDirectory(t *testing.T) {
 	for _, profile := range []awssim.Profile{awssim.ProfileAWS, awssim.ProfileRFC} {
 		t.Run(profile.String(), func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "directory")
 			s := reopen(t, file, profile)
-			alice, err := s.PutUser(awssim.User{UserName: "alice", DisplayName: "A", ProfileURL: "https://x", Active: true, Emails: []awssim.Value{{Value: "a@b", Primary: true}},
-				Enterprise: &awssim.Enterprise{Manager: &awssim.Manager{Value: "m", Ref: "../m"}}})
+			alice, err := s.PutUser(awssim.User{
+				UserName: "alice", DisplayName: "A", ProfileURL: "https://x", Active: true,
+				Emails:     []awssim.Value{{Value: "a@b", Primary: true}},
+				Enterprise: &awssim.Enterprise{Manager: &awssim.Manager{Value: "m", Ref: "../m"}},
+			})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -37,15 +42,16 @@ func TestAFileSurvivesARestart(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			gone, err := s.PutUser(awssim.User{UserName: "gone"})
+			deleted, err := s.PutUser(awssim.User{UserName: "deleted"})
 			if err != nil {
 				t.Fatal(err)
 			}
-			sre, err := s.PutGroup(awssim.Group{DisplayName: "sre", ExternalID: "g1", Members: []string{alice, bob, gone}})
+			members := []string{alice, bob, deleted}
+			sre, err := s.PutGroup(awssim.Group{DisplayName: "sre", ExternalID: "g1", Members: members})
 			if err != nil {
 				t.Fatal(err)
 			}
-			s.want(204, s.call("DELETE", "/Users/"+gone, ""))
+			s.want(204, s.call("DELETE", "/Users/"+deleted, ""))
 			if err := s.RemoveMember(sre, bob); err != nil {
 				t.Fatal(err)
 			}
@@ -57,7 +63,7 @@ func TestAFileSurvivesARestart(t *testing.T) {
 				t.Fatal(err)
 			}
 			want, path := s.State(), s.Path()
-			for range 2 { // replayed from its changes, and from what compaction made of them
+			for range 2 { // from the changes, and from the compacted file
 				s = reopen(t, file, profile)
 				if diff := cmp.Diff(want, s.State()); diff != "" {
 					t.Error(diff)
@@ -66,8 +72,8 @@ func TestAFileSurvivesARestart(t *testing.T) {
 					t.Errorf("path %s, %d tokens", s.Path(), len(s.AccessTokens()))
 				}
 			}
-			if again, err := s.PutUser(awssim.User{UserName: "gone"}); err != nil || again == gone {
-				t.Errorf("the id %s is used again, %v", again, err)
+			if again, err := s.PutUser(awssim.User{UserName: "deleted"}); err != nil || again == deleted {
+				t.Errorf("the id %s was reused, %v", again, err)
 			}
 			info, err := os.Stat(file)
 			if err != nil || info.Mode().Perm() != 0o600 {
@@ -93,7 +99,8 @@ func TestJournalOfVersion1IsReadable(t *testing.T) {
 	want := awssim.State{
 		Users: []awssim.User{
 			{ID: "u1", ExternalID: "x-alice", UserName: "alice", DisplayName: "Alice Ng", Active: true,
-				Name: &awssim.Name{FamilyName: "Ng", GivenName: "Alice"}, Meta: awssim.Meta{Created: at(16), LastModified: at(16)}},
+				Name: &awssim.Name{FamilyName: "Ng", GivenName: "Alice"},
+				Meta: awssim.Meta{Created: at(16), LastModified: at(16)}},
 			{ID: "u2", UserName: "bob", Meta: awssim.Meta{Created: at(17), LastModified: at(17)}},
 		},
 		Groups: []awssim.Group{{ID: "g1", DisplayName: "sre", Members: []string{"u1"},
@@ -107,7 +114,7 @@ func TestJournalOfVersion1IsReadable(t *testing.T) {
 	}
 }
 
-func TestAFileThatWasCutOff(t *testing.T) {
+func TestOpenDropsAnIncompleteLastLine(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "directory")
 	s := reopen(t, file, awssim.ProfileAWS)
 	for _, name := range []string{"alice", "bob"} {
@@ -129,19 +136,20 @@ func TestAFileThatWasCutOff(t *testing.T) {
 		}
 		whole := strings.Count(string(data[:cut]), "\n") - 1
 		if n := len(reopen(t, file, awssim.ProfileAWS).State().Users); n != whole {
-			t.Fatalf("cut off at %d: %d users, want %d", cut, n, whole)
+			t.Fatalf("truncated at byte %d: %d users, want %d", cut, n, whole)
 		}
 	}
 }
 
-func TestFilesThatAreNoJournal(t *testing.T) {
+func TestOpenRejectsOtherFiles(t *testing.T) {
+	const header = `{"awssim":1}` + "\n"
 	for name, text := range map[string]string{
-		"text":                  "hello\n",
-		"JSON of another kind":  "{}\n",
-		"another version":       `{"awssim":2}` + "\n",
-		"damage in the middle":  `{"awssim":1}` + "\nx\n" + `{"changes":[]}` + "\n",
-		"a change nobody knows": `{"awssim":1}` + "\n" + `{"changes":[{"kind":"paint"}]}` + "\n",
-		"an unknown attribute":  `{"awssim":1}` + "\n" + `{"changes":[{"kind":"putUser","id":"a","attributes":{"shoeSize":"44"}}]}` + "\n",
+		"text":                 "hello\n",
+		"other JSON":           "{}\n",
+		"another version":      `{"awssim":2}` + "\n",
+		"damage in the middle": header + "x\n" + `{"changes":[]}` + "\n",
+		"an unknown change":    header + `{"changes":[{"kind":"paint"}]}` + "\n",
+		"an unknown attribute": header + `{"changes":[{"kind":"putUser","id":"a","attributes":{"size":"4"}}]}` + "\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "directory")
@@ -149,7 +157,7 @@ func TestFilesThatAreNoJournal(t *testing.T) {
 				t.Fatal(err)
 			}
 			if err := new(awssim.Server).Open(file); err == nil {
-				t.Error("it is opened")
+				t.Error("the file was opened")
 			}
 			if got, err := os.ReadFile(file); err != nil || string(got) != text {
 				t.Errorf("the file was changed: %q, %v", got, err)
@@ -158,7 +166,7 @@ func TestFilesThatAreNoJournal(t *testing.T) {
 	}
 }
 
-func TestAWriteThatCannotBeKeptDoesNotHappen(t *testing.T) {
+func TestAChangeThatCannotBeJournaledIsNotApplied(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "directory")
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		t.Fatal(err)
@@ -170,6 +178,6 @@ func TestAWriteThatCannotBeKeptDoesNotHappen(t *testing.T) {
 		t.Errorf("%d users", n)
 	}
 	if err := s.Close(); err == nil {
-		t.Error("closing says nothing")
+		t.Error("Close returned no error")
 	}
 }

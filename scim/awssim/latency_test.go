@@ -10,8 +10,10 @@ import (
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
-func TestLatencyIsDrawnAsSaid(t *testing.T) {
-	s := serveExactly(t, awssim.ProfileAWS, awssim.Options{Seed: 3, Latency: awssim.Latency{Fixed: time.Second, Median: 200 * time.Millisecond, P99: 600 * time.Millisecond}})
+func TestLatencyHasItsDistribution(t *testing.T) {
+	s := serveExactly(t, awssim.ProfileAWS, awssim.Options{Seed: 3, Latency: awssim.Latency{
+		Fixed: time.Second, Median: 200 * time.Millisecond, P99: 600 * time.Millisecond,
+	}})
 	waits := s.durations(1000)
 	slices.Sort(waits)
 	within := func(what string, got, low, high time.Duration) {
@@ -19,14 +21,14 @@ func TestLatencyIsDrawnAsSaid(t *testing.T) {
 			t.Errorf("%s is %v", what, got)
 		}
 	}
-	within("the least", waits[0], time.Millisecond, 100*time.Millisecond)
+	within("the minimum", waits[0], time.Millisecond, 100*time.Millisecond)
 	within("the median", waits[500], 180*time.Millisecond, 220*time.Millisecond)
 	within("the 99th percentile", waits[990], 500*time.Millisecond, 700*time.Millisecond)
-	within("the most", waits[999], 600*time.Millisecond, 2400*time.Millisecond)
+	within("the maximum", waits[999], 600*time.Millisecond, 2400*time.Millisecond)
 }
 
-// durations are how long n calls take, one after another, in a bubble where time passes only by
-// waiting.
+// durations returns how long n consecutive calls take, in a synctest bubble where only waiting
+// takes time. waiting.
 func (s *server) durations(n int) []time.Duration {
 	synctest.Test(s.t, func(t *testing.T) {
 		for range n {

@@ -10,7 +10,7 @@ import (
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
-// manager calls the management of a server.
+// manager returns a function that calls the management API.
 func (s *server) manager() func(method, path, body string) answer {
 	m := httptest.NewServer(s.Manage())
 	s.t.Cleanup(m.Close)
@@ -20,11 +20,7 @@ func (s *server) manager() func(method, path, body string) answer {
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		a, err := s.do(req)
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		return a
+		return s.send(req)
 	}
 }
 
@@ -32,7 +28,8 @@ func TestManagementChangesTheDirectory(t *testing.T) {
 	s := serve(t, awssim.ProfileAWS, awssim.Options{})
 	manage := s.manager()
 	alice := s.want(200, manage("POST", "/users", `{"userName":"alice","displayName":"Alice","active":true}`)).str("id")
-	bob := s.want(200, manage("POST", "/users", `{"userName":"bob","emails":[{"value":"bob@example.com","primary":true}]}`)).str("id")
+	bob := s.want(200, manage("POST", "/users",
+		`{"userName":"bob","emails":[{"value":"bob@example.com","primary":true}]}`)).str("id")
 	sre := s.want(200, manage("POST", "/groups", `{"displayName":"sre","members":["alice"]}`)).str("id")
 	s.want(204, manage("PUT", "/groups/"+sre+"/members/"+bob, ""))
 	s.want(204, manage("DELETE", "/groups/"+sre+"/members/"+alice, ""))
@@ -49,7 +46,7 @@ func TestManagementChangesTheDirectory(t *testing.T) {
 		{"POST", "/users", `{"usrName":"x"}`, 400},
 		{"POST", "/users", `{`, 400},
 		{"POST", "/groups", `{"displayName":"sre"}`, 409},
-		{"POST", "/groups", `{"displayName":"x","members":["nobody"]}`, 404},
+		{"POST", "/groups", `{"displayName":"x","members":["unknown"]}`, 404},
 		{"DELETE", "/users/none", "", 404},
 		{"DELETE", "/groups/none", "", 404},
 		{"PUT", "/groups/none/members/" + bob, "", 404},
@@ -68,18 +65,19 @@ func TestManagementChangesTheDirectory(t *testing.T) {
 	s.want(204, manage("DELETE", "/users/"+alice, ""))
 	s.want(204, manage("DELETE", "/groups/"+sre, ""))
 	if st := s.State(); len(st.Users) != 1 || len(st.Groups) != 0 {
-		t.Errorf("left: %+v", st)
+		t.Errorf("the directory has %+v", st)
 	}
 	if s.Calls().Total != 0 {
-		t.Errorf("management was counted: %+v", s.Calls())
+		t.Errorf("management calls were counted: %+v", s.Calls())
 	}
 }
 
-func TestManagementOfEverythingElse(t *testing.T) {
+func TestManagementOfFaultsCountsTokensAndClock(t *testing.T) {
 	s := serve(t, awssim.ProfileAWS, awssim.Options{})
 	manage := s.manager()
-	if a := s.want(200, manage("GET", "/endpoint", "")); a.str("path") != "/tenant/scim/v2" || a.str("profile") != "aws" {
-		t.Errorf("endpoint %s", a.text)
+	endpoint := s.want(200, manage("GET", "/endpoint", ""))
+	if endpoint.str("path") != "/tenant/scim/v2" || endpoint.str("profile") != "aws" {
+		t.Errorf("endpoint %s", endpoint.text)
 	}
 	s.want(201, manage("POST", "/faults", `{"name":"error-500","operation":"GetUser","times":1}`))
 	s.want(500, s.call("GET", "/Users/none", ""))
@@ -90,32 +88,36 @@ func TestManagementOfEverythingElse(t *testing.T) {
 	}
 	s.want(204, manage("DELETE", "/faults", ""))
 	counts := s.want(200, manage("GET", "/counts", "")).body
-	if counts["total"] != 2.0 || counts["byOperation"].(map[string]any)["GetUser"] != 2.0 || counts["byStatus"].(map[string]any)["404"] != 1.0 {
+	byOperation, byStatus := counts["byOperation"].(map[string]any), counts["byStatus"].(map[string]any)
+	if counts["total"] != 2.0 || byOperation["GetUser"] != 2.0 || byStatus["404"] != 1.0 {
 		t.Errorf("counts %v", counts)
 	}
-	if a := manage("GET", "/requests", ""); !strings.Contains(a.text, `"reason": "user none not found"`) || strings.Contains(a.text, "secret") {
-		t.Errorf("requests %s", a.text)
+	requests := manage("GET", "/requests", "").text
+	if !strings.Contains(requests, `"reason": "user none not found"`) || strings.Contains(requests, "secret") {
+		t.Errorf("requests %s", requests)
 	}
 	s.want(204, manage("DELETE", "/counts", ""))
 	if s.Calls().Total != 0 || len(s.Requests()) != 0 {
 		t.Error("the counters are not reset")
 	}
 
-	made := s.want(201, manage("POST", "/tokens", `{"expires":"2026-11-24T00:00:00Z"}`))
-	if len(made.str("secret")) < 500 || made.str("expires") != "2026-11-24T00:00:00Z" {
-		t.Errorf("token %s", made.text)
+	created := s.want(201, manage("POST", "/tokens", `{"expires":"2026-11-24T00:00:00Z"}`))
+	if len(created.str("secret")) < 500 || created.str("expires") != "2026-11-24T00:00:00Z" {
+		t.Errorf("token %s", created.text)
 	}
 	s.want(409, manage("POST", "/tokens", ""))
-	if a := manage("GET", "/tokens", ""); strings.Contains(a.text, "secret") || strings.Contains(a.text, made.str("secret")) {
-		t.Errorf("tokens %s", a.text)
+	tokens := manage("GET", "/tokens", "").text
+	if strings.Contains(tokens, "secret") || strings.Contains(tokens, created.str("secret")) {
+		t.Errorf("tokens %s", tokens)
 	}
 	s.want(204, manage("DELETE", "/tokens/first", ""))
 	s.want(401, s.call("GET", "/Users", ""))
 
-	s.secret = made.str("secret")
+	s.secret = created.str("secret")
 	s.want(200, s.call("GET", "/Users", ""))
-	if a := s.want(200, manage("POST", "/clock", `{"set":"2026-11-24T00:00:00Z"}`)); a.str("now") != "2026-11-24T00:00:00Z" {
-		t.Errorf("clock %s", a.text)
+	clock := s.want(200, manage("POST", "/clock", `{"set":"2026-11-24T00:00:00Z"}`))
+	if clock.str("now") != "2026-11-24T00:00:00Z" {
+		t.Errorf("clock %s", clock.text)
 	}
 	s.want(401, s.call("GET", "/Users", ""))
 	s.want(200, manage("POST", "/clock", `{"advance":"-1s"}`))
@@ -125,7 +127,7 @@ func TestManagementOfEverythingElse(t *testing.T) {
 	s.inject(awssim.Fault{Name: awssim.FaultError503})
 	s.want(204, manage("POST", "/reset", ""))
 	if len(s.State().Users)+s.Calls().Total+len(s.Faults()) != 0 {
-		t.Error("reset left something")
+		t.Error("reset did not reset everything")
 	}
 	if help := s.want(200, manage("GET", "/", "")).body; len(help) < 20 || help["POST /reset"] == "" {
 		t.Errorf("help %v", help)

@@ -2,6 +2,7 @@ package awssim_test
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"regexp"
 	"slices"
@@ -12,90 +13,139 @@ import (
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
-// TestOptions proves of each option that it changes an answer: the stricter one is the zero value.
-func TestOptions(t *testing.T) {
-	users := func(s *server) (string, string) { return s.addUser("alice"), s.addUser("bob") }
-	rows := map[string]struct {
-		value string
-		// probe returns what can be told apart.
-		probe           func(s *server) any
-		strict, relaxed any
-	}{
+// optionTest is the test of an option. probe returns a result that the option changes.
+type optionTest struct {
+	value           string
+	probe           func(s *server) any
+	strict, relaxed any
+}
+
+// status returns a probe for the status of a call.
+func status(method, path, body string) func(s *server) any {
+	return func(s *server) any { return s.call(method, path, body).status }
+}
+
+// patchTeam returns a probe for the status of a PATCH of a group, of which alice is a member. op
+// may contain ALICE and BOB for the ids.
+func patchTeam(bobIsMember bool, op string) func(s *server) any {
+	return func(s *server) any {
+		alice, bob := s.addUser("alice"), s.addUser("bob")
+		members := []string{alice}
+		if bobIsMember {
+			members = append(members, bob)
+		}
+		return s.patchGroup(s.addGroup("sre", members...), strings.NewReplacer("ALICE", alice, "BOB", bob).Replace(op))
+	}
+}
+
+func userOptionTests() map[string]optionTest {
+	return map[string]optionTest{
 		"ActiveByDefault": {"true", func(s *server) any {
-			return s.call("POST", "/Users", with(`"active":true,`, ``)).body["active"]
+			return s.call("POST", "/Users", with(activePart+",", ``)).body["active"]
 		}, false, true},
 		"PutKeepsOmitted": {"true", func(s *server) any {
 			id := s.addUser("alice")
-			a := s.call("PUT", "/Users/"+id, `{"userName":"alice","displayName":"D","name":{"familyName":"F","givenName":"G"}}`)
+			a := s.call("PUT", "/Users/"+id, minimalUser("alice", ""))
 			return fmt.Sprint(a.body["externalId"], a.body["active"])
 		}, "<nil> false", "x-alicetrue"},
-		"RequireEmail": {"true", func(s *server) any {
-			return s.call("POST", "/Users", with(`,"emails":[{"value":"alice@example.com","type":"work","primary":true}]`, "")).status
-		}, 201, 400},
-		"AllowSpecialChars": {"true", func(s *server) any { return s.call("POST", "/Users", with("Given", "a:b")).status }, 400, 201},
-		"CaseSensitiveNames": {"true", func(s *server) any {
-			s.addGroup("sre")
-			return s.call("POST", "/Groups", `{"displayName":"SRE"}`).status
-		}, 409, 201},
+		"RequireEmail":      {"true", status("POST", "/Users", with(`,"emails":`+emailsPart, "")), 201, 400},
+		"AllowSpecialChars": {"true", status("POST", "/Users", with("Given", "a:b")), 400, 201},
 		"FilterIgnoresCase": {"true", func(s *server) any {
 			s.addUser("alice")
 			return len(s.call("GET", "/Users"+filter(`userName eq "ALICE"`), "").resources())
 		}, 0, 1},
-		"UnknownGroupStatus": {"404", func(s *server) any { return s.call("GET", "/Users"+filter(`groups.value eq "none"`), "").status }, 200, 404},
-		"ClampCount":         {"true", func(s *server) any { return s.call("GET", "/Users?count=1000", "").status }, 400, 200},
+		"UnknownGroupStatus": {"404", status("GET", "/Users"+filter(`groups.value eq "none"`), ""), 200, 404},
+		"ClampCount":         {"true", status("GET", "/Users?count=1000", ""), 400, 200},
 		"CountMayChange":     {"true", func(s *server) any { return secondPage(s, "1", 0) }, 400, 200},
 		"CursorLifetime":     {"1h", func(s *server) any { return secondPage(s, "2", 10*time.Minute) }, 400, 200},
-		"PutGroupStatus":     {"405", func(s *server) any { return s.call("PUT", "/Groups/"+s.addGroup("sre"), `{}`).status }, 400, 405},
-		"UnsupportedStatus":  {"405", func(s *server) any { return s.call("DELETE", "/Users", "").status }, 400, 405},
-		"UnknownMemberStatus": {"204", func(s *server) any {
-			return s.call("POST", "/Groups", `{"displayName":"a","members":[{"value":"none"}]}`).status
-		}, 400, 201},
-		"MemberPathFilter": {"true", func(s *server) any {
-			alice, bob := users(s)
-			return s.call("PATCH", "/Groups/"+s.addGroup("sre", alice, bob), patch(`{"op":"remove","path":"members[value eq \"`+bob+`\"]"}`)).status
-		}, 400, 204},
-		"RejectNonMember": {"true", func(s *server) any {
-			alice, bob := users(s)
-			return s.call("PATCH", "/Groups/"+s.addGroup("sre", alice), patch(`{"op":"remove","path":"members","value":`+values(bob)+`}`)).status
-		}, 204, 400},
-		"RemoveAllMembers": {"true", func(s *server) any {
-			alice, bob := users(s)
-			return s.call("PATCH", "/Groups/"+s.addGroup("sre", alice, bob), patch(`{"op":"remove","path":"members","value":`+values(alice, bob)+`}`)).status
-		}, 400, 204},
-		"PartialPatch": {"true", func(s *server) any {
-			alice, bob := users(s)
-			s.call("PATCH", "/Groups/"+s.addGroup("sre", alice), patch(`{"op":"add","path":"members","value":`+values(bob)+`}`, `{"op":"add","path":"members","value":`+values("none")+`}`))
-			s.call("PATCH", "/Users/"+alice, patch(`{"op":"add","path":"title","value":"T"}`, `{"op":"add","path":"nickName","value":""}`))
-			u, _ := s.State().User("alice")
-			return fmt.Sprint(s.State().MemberNames("sre"), u.Title)
-		}, "[alice]", "[alice bob]T"},
-		"LegacyMemberReplace": {"true", func(s *server) any {
-			return s.call("PATCH", "/Groups/"+s.addGroup("sre"), patch(`{"op":"replace","path":"members","value":[]}`)).status
-		}, 400, 204},
-		"AllowMissingUserAgent": {"true", func(s *server) any { return s.agentless("PATCH", "/Users/none").status }, 400, 404},
-		"PlainErrors":           {"true", func(s *server) any { return s.agentless("GET", "/Users/", "wrong").body["schemas"] != nil }, true, false},
+		"UnsupportedStatus":  {"405", status("DELETE", "/Users", ""), 400, 405},
+		"AllowMissingUserAgent": {"true", func(s *server) any {
+			return s.patchWithoutUserAgent("/Users/none")
+		}, 400, 404},
+		"PlainErrors": {"true", func(s *server) any {
+			return s.callWithToken("wrong", "GET", "/Users/").body["schemas"] != nil
+		}, true, false},
 		"IDPrefix": {"0123456789", func(s *server) any {
 			return regexp.MustCompile(`^0123456789-[0-9a-f]{8}-`).MatchString(s.addUser("alice"))
 		}, false, true},
-		"MaxUsers":  {"1", func(s *server) any { s.addUser("alice"); return s.call("POST", "/Users", userJSON("bob")).status }, 201, 400},
-		"MaxGroups": {"1", func(s *server) any { s.addGroup("a"); return s.call("POST", "/Groups", `{"displayName":"b"}`).status }, 201, 400},
+		"MaxUsers": {"1", func(s *server) any {
+			s.addUser("alice")
+			return s.call("POST", "/Users", userJSON("bob")).status
+		}, 201, 400},
 		"QuotaStatus": {"402", func(s *server) any {
 			s.inject(awssim.Fault{Name: awssim.FaultQuota})
 			return s.call("POST", "/Users", userJSON("bob")).status
 		}, 400, 402},
-		"Throttle.Unlimited":  {"true", func(s *server) any { return burst(s, 30) }, 20, 30},
-		"Throttle.PerSecond":  {"5", func(s *server) any { return burst(s, 30) }, 20, 5},
-		"Throttle.Burst":      {"7", func(s *server) any { return burst(s, 30) }, 20, 7},
-		"Throttle.RetryAfter": {"1500ms", func(s *server) any { burst(s, 25); return s.call("GET", "/Users", "").header.Get("Retry-After") }, "", "2"},
-		"Latency.Fixed":       {"30ms", func(s *server) any { return slow(s) }, false, true},
-		"Latency.Median":      {"60ms", func(s *server) any { return slow(s) }, false, true},
-		"Latency.P99":         {"1s", func(s *server) any { return s.Options.Latency.P99 }, time.Duration(0), time.Second},
-		"Seed":                {"7", func(s *server) any { return s.Options.Seed == 7 && s.addUser("alice") == again(s) }, false, true},
+	}
+}
+
+func groupOptionTests() map[string]optionTest {
+	return map[string]optionTest{
+		"CaseSensitiveNames": {"true", func(s *server) any {
+			s.addGroup("sre")
+			return s.tryGroup("SRE", "")
+		}, 409, 201},
+		"PutGroupStatus": {"405", func(s *server) any {
+			return s.call("PUT", "/Groups/"+s.addGroup("sre"), `{}`).status
+		}, 400, 405},
+		"UnknownMemberStatus": {
+			"204", status("POST", "/Groups", groupJSON("a", `,"members":[{"value":"none"}]`)), 400, 201,
+		},
+		"MemberPathFilter": {
+			"true", patchTeam(true, `{"op":"remove","path":"members[value eq \"BOB\"]"}`), 400, 204,
+		},
+		"RejectNonMember": {
+			"true", patchTeam(false, `{"op":"remove","path":"members","value":[{"value":"BOB"}]}`), 204, 400,
+		},
+		"RemoveAllMembers": {
+			"true", patchTeam(true, `{"op":"remove","path":"members","value":[{"value":"ALICE"},{"value":"BOB"}]}`),
+			400, 204,
+		},
+		"PartialPatch": {"true", func(s *server) any {
+			alice, bob := s.addUser("alice"), s.addUser("bob")
+			s.patchGroup(s.addGroup("sre", alice), `{"op":"add","path":"members","value":`+values(bob)+`}`,
+				`{"op":"add","path":"members","value":`+values("none")+`}`)
+			s.patchUser(alice, `{"op":"add","path":"title","value":"T"}`, `{"op":"add","path":"nickName","value":""}`)
+			u, _ := s.State().User("alice")
+			return fmt.Sprint(s.State().MemberNames("sre"), u.Title)
+		}, "[alice]", "[alice bob]T"},
+		"LegacyMemberReplace": {"true", patchTeam(true, `{"op":"replace","path":"members","value":[]}`), 400, 204},
+		"MaxGroups": {"1", func(s *server) any {
+			s.addGroup("a")
+			return s.tryGroup("b", "")
+		}, 201, 400},
+	}
+}
+
+func serverOptionTests() map[string]optionTest {
+	return map[string]optionTest{
+		"Throttle.Unlimited": {"true", func(s *server) any { return burst(s, 30) }, 20, 30},
+		"Throttle.PerSecond": {"5", func(s *server) any { return burst(s, 30) }, 20, 5},
+		"Throttle.Burst":     {"7", func(s *server) any { return burst(s, 30) }, 20, 7},
+		"Throttle.RetryAfter": {"1500ms", func(s *server) any {
+			burst(s, 25)
+			return s.call("GET", "/Users", "").header.Get("Retry-After")
+		}, "", "2"},
+		"Latency.Fixed":  {"30ms", func(s *server) any { return slow(s) }, false, true},
+		"Latency.Median": {"60ms", func(s *server) any { return slow(s) }, false, true},
+		"Latency.P99":    {"1s", func(s *server) any { return s.Options.Latency.P99 }, time.Duration(0), time.Second},
+		"Seed": {"7", func(s *server) any {
+			return s.Options.Seed == 7 && s.addUser("alice") == firstIDWithSameSeed(s)
+		}, false, true},
+	}
+}
+
+// TestOptions tests for each option that the zero value is the strict answer, and that the option
+// changes it.
+func TestOptions(t *testing.T) {
+	tests := map[string]optionTest{}
+	for _, m := range []map[string]optionTest{userOptionTests(), groupOptionTests(), serverOptionTests()} {
+		maps.Copy(tests, m)
 	}
 	for _, name := range awssim.OptionNames() {
-		row, ok := rows[name]
+		row, ok := tests[name]
 		if !ok {
-			t.Errorf("no test of the option %s", name)
+			t.Errorf("the option %s has no test", name)
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
@@ -113,28 +163,28 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// again is the id of the first user in another server with the same seed.
-func again(s *server) string {
+// firstIDWithSameSeed returns the id of the first user of another server with the same seed.
+func firstIDWithSameSeed(s *server) string {
 	other := serveExactly(s.t, awssim.ProfileAWS, s.Options)
 	return other.addUser("alice")
 }
 
-// burst is how many of n calls at one moment are let through.
+// burst returns how many of n simultaneous calls are allowed.
 func burst(s *server, n int) int {
-	through := 0
+	allowed := 0
 	for range n {
 		if s.call("GET", "/Users/none", "").status == 404 {
-			through++
+			allowed++
 		}
 	}
-	return through
+	return allowed
 }
 
-// slow is whether a call takes at least 10 ms.
+// slow reports whether a call takes at least 10 ms.
 func slow(s *server) bool { return s.durations(1)[0] >= 10*time.Millisecond }
 
-// secondPage is the status of the second page of a listing of count a page, asked for with count 2
-// a while later.
+// secondPage reads a page of count results, waits, and returns the status of the next page with
+// count 2.
 func secondPage(s *server, count string, later time.Duration) int {
 	for _, name := range []string{"a", "b", "c"} {
 		s.addUser(name)
@@ -144,11 +194,14 @@ func secondPage(s *server, count string, later time.Duration) int {
 	return s.call("GET", "/Users"+query("cursor", next, "count", "2"), "").status
 }
 
-func TestSetRefuses(t *testing.T) {
+func TestSetRejectsInvalidOptions(t *testing.T) {
 	var opt awssim.Options
-	for name, value := range map[string]string{"NoSuchOption": "1", "PutKeepsOmitted": "perhaps", "Throttle.Burst": "-1", "CursorLifetime": "5", "Latency.Fixed": "-1s", "Throttle": "1"} {
+	for name, value := range map[string]string{
+		"NoSuchOption": "1", "PutKeepsOmitted": "perhaps", "Throttle.Burst": "-1", "CursorLifetime": "5",
+		"Latency.Fixed": "-1s", "Throttle": "1",
+	} {
 		if err := opt.Set(name, value); err == nil {
-			t.Errorf("%s=%s is accepted", name, value)
+			t.Errorf("%s=%s was accepted", name, value)
 		}
 	}
 	if !slices.IsSorted(awssim.OptionNames()) || reflect.ValueOf(opt).FieldByName("PutKeepsOmitted").Bool() {

@@ -6,7 +6,7 @@ import (
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
-func TestThrottleLetsTwentyThrough(t *testing.T) {
+func TestThrottleAllowsTwentyCallsASecond(t *testing.T) {
 	s := serve(t, awssim.ProfileAWS, awssim.Options{Throttle: awssim.Throttle{PerSecond: 20}})
 	for range 20 {
 		s.want(200, s.call("GET", "/Users", ""))
@@ -19,13 +19,13 @@ func TestThrottleLetsTwentyThrough(t *testing.T) {
 	s.want(200, s.call("GET", "/Users", ""))
 	s.want(429, s.call("GET", "/Users", ""))
 	if got := s.Calls().ByStatus[429]; got != 2 {
-		t.Errorf("%d calls counted as throttled, want 2", got)
+		t.Errorf("%d calls were counted as throttled, want 2", got)
 	}
 }
 
-func TestRFCHasNoThrottleOfItsOwn(t *testing.T) {
+func TestRFCIsNotThrottled(t *testing.T) {
 	s := serveExactly(t, awssim.ProfileRFC, awssim.Options{})
 	if n := burst(s, 50); n != 50 {
-		t.Errorf("%d of 50 calls are let through", n)
+		t.Errorf("%d of 50 calls were allowed", n)
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
-func TestStaleReadsLagBehind(t *testing.T) {
+func TestStaleReadsReturnAnOldState(t *testing.T) {
 	s := serve(t, awssim.ProfileAWS, awssim.Options{})
 	alice := s.addUser("alice")
 	sre := s.addGroup("sre", alice)
@@ -17,12 +17,12 @@ func TestStaleReadsLagBehind(t *testing.T) {
 	s.want(404, s.call("GET", "/Users/"+bob, ""))
 	members := "/Users" + filter(`groups.value eq "`+sre+`"`)
 	if got := len(s.want(200, s.call("GET", members, "")).resources()); got != 1 {
-		t.Errorf("%d members are seen at once, want 1", got)
+		t.Errorf("%d members at once, want 1", got)
 	}
 	s.AdvanceClock(2 * time.Second)
 	s.want(200, s.call("GET", "/Users/"+bob, ""))
 	if got := len(s.want(200, s.call("GET", members, "")).resources()); got != 2 {
-		t.Errorf("%d members are seen after two seconds, want 2", got)
+		t.Errorf("%d members after two seconds, want 2", got)
 	}
 	s.want(204, s.call("DELETE", "/Users/"+bob, ""))
 	s.want(200, s.call("GET", "/Users/"+bob, ""))

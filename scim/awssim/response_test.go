@@ -33,15 +33,15 @@ func (discard) Write(b []byte) (int, error) { return len(b), nil }
 
 func (discard) WriteHeader(int) {}
 
-func TestSlowCallsEndWhenTheCallerGoes(t *testing.T) {
+func TestSlowCallsEndWhenTheCallerDisconnects(t *testing.T) {
 	s := serve(t, awssim.ProfileAWS, awssim.Options{})
 	s.inject(awssim.Fault{Name: awssim.FaultSlow, Delay: time.Hour})
 	s.http.Client().Timeout = 20 * time.Millisecond
-	if _, err := s.try("POST", "/Users", userJSON("alice")); err == nil {
-		t.Error("answered")
+	if _, err := s.do(s.request("POST", "/Users", userJSON("alice"))); err == nil {
+		t.Error("the call got a response")
 	}
 	s.http.Client().CloseIdleConnections()
 	if n := len(s.State().Users); n != 0 {
-		t.Errorf("%d users were made after the caller had gone", n)
+		t.Errorf("%d users were created after the caller had disconnected", n)
 	}
 }

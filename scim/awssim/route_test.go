@@ -6,7 +6,7 @@ import (
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
-func TestWhatAWSLacks(t *testing.T) {
+func TestAWSHasOnlyItsOperations(t *testing.T) {
 	s := serve(t, awssim.ProfileAWS, awssim.Options{})
 	id := s.addGroup("sre")
 	s.want(400, s.call("PUT", "/Groups/"+id, `{"displayName":"x"}`))

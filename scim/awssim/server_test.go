@@ -16,24 +16,25 @@ import (
 )
 
 const (
-	coreUser   = "urn:ietf:params:scim:schemas:core:2.0:User"
-	coreGroup  = "urn:ietf:params:scim:schemas:core:2.0:Group"
-	enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+	coreUser      = "urn:ietf:params:scim:schemas:core:2.0:User"
+	coreGroup     = "urn:ietf:params:scim:schemas:core:2.0:Group"
+	enterprise    = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+	searchRequest = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
 )
 
-// start is a fixed moment, so that answers can be compared whole.
+// start returns a fixed time, so that tests can compare whole responses.
 func start() time.Time { return time.Date(2026, 11, 23, 9, 30, 15, 160_000_000, time.UTC) }
 
-// server is a simulator on loopback and a caller of it.
+// server is a simulator on loopback and its client.
 type server struct {
 	*awssim.Server
 	t      *testing.T
 	http   *httptest.Server
-	secret string // "": the newest token
+	secret string // "" means the newest token
 }
 
-// serve starts a simulator with a fixed clock, a known tenant and token, and no throttle unless opt
-// sets one.
+// serve starts a simulator with a fixed clock, a known tenant and a known token. It has no throttle
+// unless opt sets one.
 func serve(t *testing.T, profile awssim.Profile, opt awssim.Options) *server {
 	t.Helper()
 	if opt.Throttle == (awssim.Throttle{}) {
@@ -43,27 +44,26 @@ func serve(t *testing.T, profile awssim.Profile, opt awssim.Options) *server {
 	return serveExactly(t, profile, opt)
 }
 
-// serveExactly is serve with the options as they are.
+// serveExactly is serve with unchanged options.
 func serveExactly(t *testing.T, profile awssim.Profile, opt awssim.Options) *server {
 	t.Helper()
-	now := start()
-	s := serveThis(t, &awssim.Server{
+	s := serveOn(t, &awssim.Server{
 		Profile: profile, Tenant: "tenant", Tokens: []awssim.Token{{ID: "first", Secret: "secret"}},
-		Now: func() time.Time { return now }, Options: opt,
+		Now: start, Options: opt,
 	})
 	s.secret = "secret"
 	return s
 }
 
-// serveThis puts a server on loopback.
-func serveThis(t *testing.T, sim *awssim.Server) *server {
+// serveOn starts the simulator on loopback.
+func serveOn(t *testing.T, sim *awssim.Server) *server {
 	t.Helper()
 	s := &server{t: t, Server: sim, http: httptest.NewServer(sim)}
 	t.Cleanup(s.http.Close)
 	return s
 }
 
-// answer is what came back.
+// answer is a response with its decoded body.
 type answer struct {
 	status int
 	header http.Header
@@ -71,17 +71,22 @@ type answer struct {
 	body   map[string]any
 }
 
-// call sends one request; body is JSON text, "" for none.
+// call sends a request. body is JSON, or "" for no body.
 func (s *server) call(method, path, body string) answer {
 	s.t.Helper()
-	a, err := s.try(method, path, body)
-	if err != nil {
-		s.t.Fatalf("%s %s: %v", method, path, err)
-	}
-	return a
+	return s.send(s.request(method, path, body))
 }
 
-func (s *server) try(method, path, body string) (answer, error) {
+// callWithToken sends a request with another token.
+func (s *server) callWithToken(token, method, path string) answer {
+	s.t.Helper()
+	req := s.request(method, path, "")
+	req.Header.Set("Authorization", "Bearer "+token)
+	return s.send(req)
+}
+
+// request returns a request for the SCIM endpoint.
+func (s *server) request(method, path, body string) *http.Request {
 	s.t.Helper()
 	req, err := http.NewRequestWithContext(s.t.Context(), method, s.http.URL+s.Path()+path, strings.NewReader(body))
 	if err != nil {
@@ -91,21 +96,15 @@ func (s *server) try(method, path, body string) (answer, error) {
 	if body != "" {
 		req.Header.Set("Content-Type", "application/scim+json")
 	}
-	return s.do(req)
+	return req
 }
 
-// agentless is a call without a User-Agent, with another token if one is given.
-func (s *server) agentless(method, path string, token ...string) answer {
+// send fails the test if there is no response.
+func (s *server) send(req *http.Request) answer {
 	s.t.Helper()
-	req, err := http.NewRequestWithContext(s.t.Context(), method, s.http.URL+s.Path()+path, strings.NewReader(patch(`{"op":"replace","path":"title","value":"x"}`)))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	req.Header["User-Agent"] = nil
-	req.Header.Set("Authorization", "Bearer "+strings.Join(append(token, "secret")[:1], ""))
 	a, err := s.do(req)
 	if err != nil {
-		s.t.Fatal(err)
+		s.t.Fatalf("%s %s: %v", req.Method, req.URL, err)
 	}
 	return a
 }
@@ -123,13 +122,13 @@ func (s *server) do(req *http.Request) (answer, error) {
 	a := answer{status: res.StatusCode, header: res.Header, text: string(text)}
 	if strings.HasPrefix(a.text, "{") {
 		if err := json.Unmarshal(text, &a.body); err != nil {
-			s.t.Fatalf("the answer is no JSON: %v\n%s", err, text)
+			s.t.Fatalf("the response is not JSON: %v\n%s", err, text)
 		}
 	}
 	return a, nil
 }
 
-// want fails the test unless the answer has the status.
+// want fails the test unless the response has the status.
 func (s *server) want(status int, a answer) answer {
 	s.t.Helper()
 	if a.status != status {
@@ -152,10 +151,16 @@ func (a answer) resources() []map[string]any {
 	return out
 }
 
-// userJSON is a user with everything that is required, and an email address.
+// userJSON returns a user with all required attributes, externalId, active and an email address.
 func userJSON(name string) string {
-	return fmt.Sprintf(`{"userName":%q,"externalId":"x-%s","name":{"familyName":"Family","givenName":"Given"},"displayName":"Display %s","active":true,"emails":[{"value":%q,"type":"work","primary":true}]}`,
+	return fmt.Sprintf(`{"userName":%q,"externalId":"x-%s","name":{"familyName":"Family","givenName":"Given"},`+
+		`"displayName":"Display %s","active":true,"emails":[{"value":%q,"type":"work","primary":true}]}`,
 		name, name, name, name+"@example.com")
+}
+
+// groupJSON returns a group with its schemas, which every profile accepts, and more attributes.
+func groupJSON(name, more string) string {
+	return fmt.Sprintf(`{"schemas":[%q],"displayName":%q%s}`, coreGroup, name, more)
 }
 
 func (s *server) addUser(name string) string {
@@ -165,10 +170,10 @@ func (s *server) addUser(name string) string {
 
 func (s *server) addGroup(name string, members ...string) string {
 	s.t.Helper()
-	return s.want(201, s.call("POST", "/Groups", fmt.Sprintf(`{"displayName":%q,"members":%s}`, name, values(members...)))).str("id")
+	return s.want(201, s.call("POST", "/Groups", groupJSON(name, `,"members":`+values(members...)))).str("id")
 }
 
-// values is a JSON list of members.
+// values returns a JSON list of members.
 func values(ids ...string) string {
 	list := make([]string, len(ids))
 	for i, id := range ids {
@@ -177,7 +182,7 @@ func values(ids ...string) string {
 	return "[" + strings.Join(list, ",") + "]"
 }
 
-// patch is the body of a PATCH with these operations.
+// patch returns the body of a PATCH with these operations.
 func patch(ops ...string) string {
 	return `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[` + strings.Join(ops, ",") + `]}`
 }
@@ -193,10 +198,10 @@ func query(pairs ...string) string {
 func filter(f string) string { return query("filter", f) }
 
 func TestTheZeroValueWorks(t *testing.T) {
-	s := serveThis(t, &awssim.Server{})
+	s := serveOn(t, &awssim.Server{})
 	s.want(200, s.call("GET", "/Users?cursor", ""))
 	if n := len(s.Token()); n < 500 || n > 620 {
-		t.Errorf("a token of %d characters", n)
+		t.Errorf("the token has %d characters", n)
 	}
 	if first, _, _ := strings.Cut(strings.TrimPrefix(s.Path(), "/"), "-"); len(first) != 11 {
 		t.Errorf("path %s", s.Path())

@@ -8,7 +8,7 @@ import (
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
-func TestSnapshotsAreSavedAndLoaded(t *testing.T) {
+func TestStateCanBeLoadedAgain(t *testing.T) {
 	s := serve(t, awssim.ProfileAWS, awssim.Options{})
 	manage := s.manager()
 	alice := s.addUser("alice")
@@ -16,7 +16,7 @@ func TestSnapshotsAreSavedAndLoaded(t *testing.T) {
 	saved, want := s.want(200, manage("GET", "/state", "")).text, s.State()
 	s.want(204, manage("DELETE", "/state", ""))
 	if st := s.State(); len(st.Users)+len(st.Groups) != 0 {
-		t.Error("something is left")
+		t.Error("the directory is not empty")
 	}
 	s.want(204, manage("PUT", "/state", saved))
 	if diff := cmp.Diff(want, s.State()); diff != "" {
@@ -31,7 +31,7 @@ func TestSnapshotsAreSavedAndLoaded(t *testing.T) {
 		`{"people":[]}`,
 	} {
 		if a := manage("PUT", "/state", bad); a.status < 400 {
-			t.Errorf("%s is loaded", bad)
+			t.Errorf("%s was loaded", bad)
 		}
 		if diff := cmp.Diff(want, s.State()); diff != "" {
 			t.Errorf("%s changed the directory: %s", bad, diff)
