@@ -29,7 +29,7 @@ func (p *Plan) approve(in PlanInput) {
 	}
 	for _, key := range slices.Sorted(maps.Keys(in.Approvals)) {
 		a := in.Approvals[key]
-		if !p.live(a, in) {
+		if !p.counts(a, in) {
 			continue
 		}
 		exact := key == p.heldDigest()
@@ -48,7 +48,7 @@ func (p *Plan) approve(in PlanInput) {
 }
 
 // live reports whether an approval still counts, and says why not or until when if that is not what it says itself.
-func (p *Plan) live(a *schema.Approval, in PlanInput) bool {
+func (p *Plan) counts(a *schema.Approval, in PlanInput) bool {
 	if a.Expires == nil || a.Expires.Over(in.Now) {
 		return false
 	}
@@ -87,7 +87,7 @@ func (p *Plan) release(key string, covers func(*Change) bool) bool {
 		c := &p.Changes[i]
 		before[i], c.Held, c.Approval = c.Held, nil, key
 	}
-	holdDependants(p.Changes)
+	holdDependents(p.Changes)
 	any := false
 	for _, i := range released {
 		c := &p.Changes[i]

@@ -87,13 +87,13 @@ func AssertDeclared(d *schema.Declarations, now time.Time, wants ...*Desired) []
 		return nil
 	}
 	membership := d.Membership(now)
-	return judge(d, DeclaredState, func(a *schema.Assertion) Violation {
+	return violations(d, DeclaredState, func(a *schema.Assertion) Violation {
 		v := declaredAccess{d: d, membership: membership, wants: wants, now: now}.check(a)
 		if v.Text == "" || a.Only != nil {
 			return v
 		}
 		// Before all time no membership has ended yet.
-		v.CausedByDate = declaredAccess{d: d, membership: d.Membership(time.Time{}), ageless: true}.check(a).Text == ""
+		v.CausedByDate = declaredAccess{d: d, membership: d.Membership(time.Time{}), ignoreDates: true}.check(a).Text == ""
 		return v
 	})
 }
@@ -101,10 +101,10 @@ func AssertDeclared(d *schema.Declarations, now time.Time, wants ...*Desired) []
 // AssertObserved checks the assertions on what AWS holds, whoever put it there. Groups are those that are linked to declared ones; about a
 // group that AWS does not have nothing is said.
 func AssertObserved(d *schema.Declarations, o *Observed, l *Linking) []Violation {
-	return judge(d, ObservedState, observedAccess{d: d, observed: o, linking: l}.check)
+	return violations(d, ObservedState, observedAccess{d: d, observed: o, linking: l}.check)
 }
 
-func judge(d *schema.Declarations, seen StateKind, check func(*schema.Assertion) Violation) []Violation {
+func violations(d *schema.Declarations, seen StateKind, check func(*schema.Assertion) Violation) []Violation {
 	var out []Violation
 	for _, key := range slices.Sorted(maps.Keys(d.Assertions)) {
 		a := d.Assertions[key]
@@ -121,11 +121,11 @@ func judge(d *schema.Declarations, seen StateKind, check func(*schema.Assertion)
 
 // declaredAccess is who may do what by the declarations.
 type declaredAccess struct {
-	d          *schema.Declarations
-	membership *schema.Membership
-	wants      []*Desired
-	now        time.Time
-	ageless    bool // nobody's validity has begun too late or ended
+	d           *schema.Declarations
+	membership  *schema.Membership
+	wants       []*Desired
+	now         time.Time
+	ignoreDates bool // nobody's validity has begun too late or ended
 }
 
 func (x declaredAccess) check(a *schema.Assertion) Violation {
@@ -141,7 +141,7 @@ func (x declaredAccess) check(a *schema.Assertion) Violation {
 	case a.AtLeast != nil:
 		var active []Violator
 		for _, m := range x.membership.Group(a.AtLeast.Group) {
-			if u := x.d.Users[m.User]; u.State == schema.Active && (x.ageless || InvalidReason(u, x.now) == "") {
+			if u := x.d.Users[m.User]; u.State == schema.Active && (x.ignoreDates || InvalidReason(u, x.now) == "") {
 				active = append(active, Violator{Key: m.User, Name: x.name(m.User)})
 			}
 		}
@@ -195,7 +195,7 @@ func (x observedAccess) check(a *schema.Assertion) Violation {
 		return disjoint(a.Disjoint, func(group string) []Violator {
 			var in []Violator
 			for _, ref := range x.members(group) {
-				w := x.witness(ref)
+				w := x.violator(ref)
 				w.Paths = []string{fmt.Sprintf("is in %q", group)}
 				in = append(in, w)
 			}
@@ -213,7 +213,7 @@ func (x observedAccess) check(a *schema.Assertion) Violation {
 		var in []Violator
 		for _, ref := range x.members(a.AtLeast.Group) {
 			if active[x.id(ref)] {
-				in = append(in, x.witness(ref))
+				in = append(in, x.violator(ref))
 			}
 		}
 		return atLeast(a.AtLeast, in)
@@ -262,7 +262,7 @@ func (x observedAccess) id(ref string) string {
 	return strings.TrimPrefix(ref, "#")
 }
 
-func (x observedAccess) witness(ref string) Violator {
+func (x observedAccess) violator(ref string) Violator {
 	if u := x.linking.State.Users[ref]; u != nil {
 		return Violator{Key: ref, Name: u.Name()}
 	}

@@ -30,8 +30,8 @@ func newBigPlan(t testing.TB, o schematest.Organisation) *bigPlan {
 	p.first = p.tree.Text(p.UserFile(7))
 	p.in = reconcile.PlanInput{Now: time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC), Status: &reconcile.Status{EverEnabled: true, AdoptionDecided: true}}
 	p.desire(p.load())
-	p.in.Last = p.in.Want
-	p.in.Observed, p.in.Ledger = inSync(p.in.Want, p.in.Now)
+	p.in.LastApplied = p.in.Desired
+	p.in.Observed, p.in.Ledger = inSync(p.in.Desired, p.in.Now)
 	return p
 }
 
@@ -48,7 +48,7 @@ func (p *bigPlan) desire(d *schema.Declarations) {
 	p.Helper()
 	var err error
 	p.in.Provisioner = d.Provisioners["prod"]
-	if p.in.Want, err = reconcile.Desire(d, p.in.Provisioner, p.in.Now); err != nil {
+	if p.in.Desired, err = reconcile.Desire(d, p.in.Provisioner, p.in.Now); err != nil {
 		p.Fatal(err)
 	}
 }
@@ -152,7 +152,7 @@ func TestPlansOfOlderCommitsStayWhileOthersLoad(t *testing.T) {
 		wait.Go(func() {
 			for first := true; first || !done.Load(); first = false {
 				var err error
-				if in.Want, err = reconcile.Desire(d, in.Provisioner, in.Now); err != nil {
+				if in.Desired, err = reconcile.Desire(d, in.Provisioner, in.Now); err != nil {
 					t.Error(err)
 					return
 				}
@@ -191,7 +191,7 @@ func TestAPlanTellsWhoIsInMoreGroupsThanAWSEvaluates(t *testing.T) {
 			tree.Write("groups/all.jsonl", groups.String())
 			p := &bigPlan{TB: t, Organisation: o, tree: tree}
 			p.desire(p.load())
-			p.in.Observed, p.in.Ledger = inSync(p.in.Want, p.in.Now)
+			p.in.Observed, p.in.Ledger = inSync(p.in.Desired, p.in.Now)
 			if got := strings.Join(p.plan(0).Notices, "\n"); got != c.want {
 				t.Errorf("it says %q, want %q", got, c.want)
 			}

@@ -21,8 +21,8 @@ func holdFirstContact(in *gateInput, _ *schema.Limit) map[int]string {
 			}
 			if in.status == nil || !in.status.AdoptionDecided {
 				out[i] = "first contact with this directory: adopting what the directory already has needs a word"
-			} else if in.fromLost(c) {
-				out[i] = fmt.Sprintf("it has our externalId; run %s, whose journal is lost, may have made it", in.lost.Run)
+			} else if in.createdByLostRun(c) {
+				out[i] = fmt.Sprintf("it has our externalId; run %s, whose journal is lost, may have made it", in.lostRun.Run)
 			}
 		}
 	}
@@ -35,9 +35,9 @@ func holdFirstContact(in *gateInput, _ *schema.Limit) map[int]string {
 }
 
 // fromLost reports whether an adoption is of something that a run may have made whose journal is lost.
-func (in *gateInput) fromLost(c *Change) bool {
-	_, holder := in.meets(c)
-	return in.lost != nil && holder.ExternalID == c.Key
+func (in *gateInput) createdByLostRun(c *Change) bool {
+	_, holder := in.conflict(c)
+	return in.lostRun != nil && holder.ExternalID == c.Key
 }
 
 func holdVanished(in *gateInput, _ *schema.Limit) map[int]string {
@@ -45,21 +45,21 @@ func holdVanished(in *gateInput, _ *schema.Limit) map[int]string {
 		"the group was deleted outside, and its account assignments with it; a new one starts without them")
 }
 
-func holdUnadopted(in *gateInput, _ *schema.Limit) map[int]string {
+func holdAdoptable(in *gateInput, _ *schema.Limit) map[int]string {
 	out := map[int]string{}
 	for i := range in.changes {
-		situation, holder := in.meets(&in.changes[i])
-		if situation == Adoptable && in.policy.Adopt == "never" && !in.fromLost(&in.changes[i]) {
+		situation, holder := in.conflict(&in.changes[i])
+		if situation == Adoptable && in.policy.Adopt == "never" && !in.createdByLostRun(&in.changes[i]) {
 			out[i] = fmt.Sprintf("the directory already has %q (id %s), which is not ours; adopt: \"match\" would take it over", holder.Name, holder.ID)
 		}
 	}
 	return out
 }
 
-func holdDisputed(in *gateInput, _ *schema.Limit) map[int]string {
+func holdForeignExternalID(in *gateInput, _ *schema.Limit) map[int]string {
 	out := map[int]string{}
 	for i := range in.changes {
-		situation, holder := in.meets(&in.changes[i])
+		situation, holder := in.conflict(&in.changes[i])
 		if situation != ForeignExternalID {
 			continue
 		}
@@ -71,21 +71,21 @@ func holdDisputed(in *gateInput, _ *schema.Limit) map[int]string {
 	return out
 }
 
-func (in *gateInput) meets(c *Change) (Situation, Holder) {
+func (in *gateInput) conflict(c *Change) (Situation, ConflictingObject) {
 	switch c.Kind {
 	case AdoptUser:
-		return in.linking.Users[c.Key], in.linking.Holders["user/"+c.Key]
+		return in.linking.Users[c.Key], in.linking.Conflicts["user/"+c.Key]
 	case AdoptGroup:
-		return in.linking.Groups[c.Key], in.linking.Holders["group/"+c.Key]
+		return in.linking.Groups[c.Key], in.linking.Conflicts["group/"+c.Key]
 	}
-	return "", Holder{}
+	return "", ConflictingObject{}
 }
 
 func unlessTakenOver(in *gateInput, _ *Change) bool { return in.policy.Adopt != "take-over" }
 
 // holdCollision holds whatever takes a name or an e-mail address that somebody else keeps. Who only waits for deletion makes way once that
 // is approved.
-func holdCollision(in *gateInput, _ *schema.Limit) map[int]string {
+func holdNameTaken(in *gateInput, _ *schema.Limit) map[int]string {
 	takers := map[string][]int{}
 	for i := range in.changes {
 		takes, _ := in.changes[i].names()
@@ -142,4 +142,4 @@ func holdCollision(in *gateInput, _ *schema.Limit) map[int]string {
 	return out
 }
 
-func unlessMakingWay(in *gateInput, c *Change) bool { return c.Kind != DeleteUser }
+func unlessFreesName(in *gateInput, c *Change) bool { return c.Kind != DeleteUser }

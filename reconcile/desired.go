@@ -74,7 +74,7 @@ func (d *Desired) desireUsers(decls *schema.Declarations, p *schema.Provisioner,
 	}
 	failed := map[string]schema.Problems{}
 	for key, u := range scope {
-		mapped, err := mapping.Map(asOf(u, now), groups(key))
+		mapped, err := mapping.Map(userAt(u, now), groups(key))
 		if err != nil {
 			var problems schema.Problems
 			if !errors.As(err, &problems) {
@@ -114,7 +114,7 @@ func (d *Desired) scope(decls *schema.Declarations, p *schema.Provisioner) map[s
 }
 
 // asOf is a person as of now: outside of their dates people are inactive, whatever their state.
-func asOf(u *schema.User, now time.Time) *schema.User {
+func userAt(u *schema.User, now time.Time) *schema.User {
 	if u.ValidFrom != nil && !u.ValidFrom.Begun(now) || u.ValidUntil != nil && u.ValidUntil.Over(now) {
 		away := *u
 		away.State = schema.Inactive

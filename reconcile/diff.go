@@ -18,12 +18,12 @@ func Diff(a, b State) []Change {
 	var changes []Change
 	changes = diffUsers(changes, a, b)
 	changes = diffGroups(changes, a, b)
-	changes = orderNames(changes, a)
+	changes = orderNameChanges(changes, a)
 	return order(changes)
 }
 
 func diffUsers(changes []Change, a, b State) []Change {
-	keys, met := differing(b.Users, a.Users)
+	keys, met := changedUsers(b.Users, a.Users)
 	for _, key := range keys {
 		want, have := b.Users[key], a.Users[key]
 		if have == nil {
@@ -42,7 +42,7 @@ func diffUsers(changes []Change, a, b State) []Change {
 		changes = append(changes, Change{Kind: kind, Key: key, ID: have.ID, Name: have.Name(), Attributes: attributes})
 	}
 	if met < len(a.Users) {
-		for _, key := range lacking(a.Users, b.Users) {
+		for _, key := range missingKeys(a.Users, b.Users) {
 			have := a.Users[key]
 			changes = append(changes, Change{Kind: DeleteUser, Key: key, ID: have.ID, Name: have.Name()})
 		}
@@ -51,7 +51,7 @@ func diffUsers(changes []Change, a, b State) []Change {
 }
 
 // differing returns the keys of those who are not in other as they are, sorted, and how many are in both.
-func differing(users, other map[string]*User) (keys []string, met int) {
+func changedUsers(users, other map[string]*User) (keys []string, met int) {
 	for key, u := range users {
 		o := other[key]
 		if o != nil {
@@ -66,7 +66,7 @@ func differing(users, other map[string]*User) (keys []string, met int) {
 }
 
 // lacking returns the keys that other has not, sorted.
-func lacking[A, B any](m map[string]A, other map[string]B) []string {
+func missingKeys[A, B any](m map[string]A, other map[string]B) []string {
 	keys := make([]string, 0, max(0, len(m)-len(other)))
 	for key := range m {
 		if _, there := other[key]; !there {
@@ -130,7 +130,7 @@ func diffGroups(changes []Change, a, b State) []Change {
 		}
 		changes = diffMembers(changes, a, b, have, want)
 	}
-	for _, key := range lacking(a.Groups, b.Groups) { // not emptied first: one call, and nothing lost if it is held
+	for _, key := range missingKeys(a.Groups, b.Groups) { // not emptied first: one call, and nothing lost if it is held
 		have := a.Groups[key]
 		changes = append(changes, Change{Kind: DeleteGroup, Key: key, ID: have.ID, Name: have.DisplayName})
 	}

@@ -31,7 +31,7 @@ func NewMappingEdit(before, now *schema.Mapping, d *schema.Declarations, want *D
 	e := &MappingEdit{Mapping: now.Key, Position: now.Pos.String(), UsersInScope: len(want.Users)}
 	differ := map[string]bool{}
 	for key, u := range want.Users {
-		mapped, err := before.Map(asOf(d.Users[key], at), want.Membership.GroupsOf(key))
+		mapped, err := before.Map(userAt(d.Users[key], at), want.Membership.GroupsOf(key))
 		if err != nil { // the old one fails for them: whatever comes now is new
 			e.ChangedUsers++
 			continue

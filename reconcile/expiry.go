@@ -81,15 +81,15 @@ func overQuota(d *Desired) []string {
 	if n := len(d.Groups); n > mostGroups {
 		out = append(out, fmt.Sprintf("%d groups are to exist; AWS takes %d", n, mostGroups))
 	}
-	if over := d.inMoreThan(mostGroupsOfAUser); len(over) > 0 {
-		out = append(out, fmt.Sprintf("%s in more than %d groups (%s): AWS evaluates no more of one person", areIn(len(over)), mostGroupsOfAUser, schema.ShortList(over, 5)))
+	if over := d.usersInMoreThan(mostGroupsOfAUser); len(over) > 0 {
+		out = append(out, fmt.Sprintf("%s in more than %d groups (%s): AWS evaluates no more of one person", usersAre(len(over)), mostGroupsOfAUser, schema.ShortList(over, 5)))
 	}
 	return out
 }
 
 // inMoreThan returns who is in more than most of the groups that are to exist, sorted. To count for everybody would take longer than the rest of a plan:
 // people are counted together first, some at a time, and by themselves only where there are many.
-func (d *Desired) inMoreThan(most int) []string {
+func (d *Desired) usersInMoreThan(most int) []string {
 	if len(d.Groups) <= most {
 		return nil
 	}
@@ -116,7 +116,7 @@ func (d *Desired) inMoreThan(most int) []string {
 	return slices.Sorted(maps.Keys(alone))
 }
 
-func areIn(n int) string {
+func usersAre(n int) string {
 	if n == 1 {
 		return "1 person is"
 	}

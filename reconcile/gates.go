@@ -11,20 +11,20 @@ import (
 
 // gateInput is everything that gates look at. Gates are pure.
 type gateInput struct {
-	changes []Change
-	want    *Desired
-	last    *Desired // nil: nothing was applied yet
-	linking *Linking
-	target  *Target
-	ledger  *Ledger
-	status  *Status // nil: no run was ever concluded
-	policy  *schema.Provisioner
-	now     time.Time
+	changes     []Change
+	desired     *Desired
+	lastApplied *Desired // nil: nothing was applied yet
+	linking     *Linking
+	target      *Target
+	ledger      *Ledger
+	status      *Status // nil: no run was ever concluded
+	policy      *schema.Provisioner
+	now         time.Time
 	// rewound and distrust say why the commit or the audit branch is not the successor of what was seen before; empty when they are.
-	rewound, distrust string
-	lost              *Intent // a run whose journal is lost; nil: none
-	observed          *Observed
-	reviewed          *Reviewed // nil: no review is required
+	historyReason, distrustReason string
+	lostRun                       *Intent // a run whose journal is lost; nil: none
+	observed                      *Observed
+	reviewed                      *Reviewed // nil: no review is required
 }
 
 // gate holds changes. holds returns why it holds each, by index; whole-plan gates return every index. final, if set, tells which of them no
@@ -49,9 +49,9 @@ var gates = []gate{
 	{"signInNames", holdSignInNames, nil},
 	{"updates", holdUpdates, nil},
 	{"vanished", holdVanished, nil},
-	{"adopt", holdUnadopted, always},
-	{"disputed", holdDisputed, unlessTakenOver},
-	{"collision", holdCollision, unlessMakingWay},
+	{"adopt", holdAdoptable, always},
+	{"disputed", holdForeignExternalID, unlessTakenOver},
+	{"collision", holdNameTaken, unlessFreesName},
 	{"protected", holdProtected, nil},
 	{"unreviewed", holdUnreviewed, nil},
 }
@@ -72,12 +72,12 @@ func applyGates(in *gateInput) []string {
 			c.Held = append(c.Held, Hold{Gate: g.name, Reason: why, NotApprovable: g.final != nil && g.final(in, c)})
 		}
 	}
-	holdDependants(in.changes)
+	holdDependents(in.changes)
 	return notices
 }
 
 // holdDependants holds what stands on something held, until nothing more follows.
-func holdDependants(changes []Change) {
+func holdDependents(changes []Change) {
 	g := NewDependencies(changes)
 	final := map[Ref]int{} // the change that a set-aside serves
 	for i := range changes {
@@ -108,7 +108,7 @@ func holdDependants(changes []Change) {
 }
 
 // bound is a gate's limit for a base: max(least, min(percent of base, most)), tuned by the declaration.
-func bound(limit *schema.Limit, least int, percent float64, most, base int) int {
+func limitOf(limit *schema.Limit, least int, percent float64, most, base int) int {
 	if limit != nil {
 		if limit.Min != nil {
 			least = *limit.Min
@@ -155,7 +155,7 @@ func (in *gateInput) count(match func(*Change) bool) int {
 }
 
 // staying counts our people without those who wait for deletion.
-func (in *gateInput) staying() int {
+func (in *gateInput) managedUsers() int {
 	n := 0
 	for _, owned := range in.ledger.Users {
 		if owned.LeftScopeAt == nil {
@@ -166,7 +166,7 @@ func (in *gateInput) staying() int {
 }
 
 // recent counts the removals of the last 24 hours: of users, or of one group's memberships.
-func (in *gateInput) recent(group string) int { return in.status.recentRemovals(group, in.now) }
+func (in *gateInput) recentRemovals(group string) int { return in.status.recentRemovals(group, in.now) }
 
 func (s *Status) recentRemovals(group string, now time.Time) int {
 	n := 0
@@ -181,29 +181,29 @@ func (s *Status) recentRemovals(group string, now time.Time) int {
 }
 
 func holdHistory(in *gateInput, _ *schema.Limit) map[int]string {
-	if in.rewound == "" {
+	if in.historyReason == "" {
 		return nil
 	}
-	return in.all(in.rewound)
+	return in.all(in.historyReason)
 }
 
 func holdAudit(in *gateInput, _ *schema.Limit) map[int]string {
-	if in.distrust == "" || in.status == nil {
+	if in.distrustReason == "" || in.status == nil {
 		return nil
 	}
-	return in.where(func(c *Change) bool { return c.Kind.TakesAccess() }, in.distrust)
+	return in.where(func(c *Change) bool { return c.Kind.TakesAccess() }, in.distrustReason)
 }
 
 // holdRemoved holds everything of a provisioner that Git no longer has: its people lose their access only with a word.
 func holdRemoved(in *gateInput, _ *schema.Limit) map[int]string {
-	if !in.want.Removed {
+	if !in.desired.Removed {
 		return nil
 	}
 	return in.all(fmt.Sprintf("provisioner %q is no longer declared; its people would lose their access", in.policy.Key))
 }
 
 func holdEmptySource(in *gateInput, _ *schema.Limit) map[int]string {
-	if in.want.Removed { // nothing is declared on purpose, and gate removed says so
+	if in.desired.Removed { // nothing is declared on purpose, and gate removed says so
 		return nil
 	}
 	check := func(what string, want, have int) map[int]string {
@@ -215,20 +215,20 @@ func holdEmptySource(in *gateInput, _ *schema.Limit) map[int]string {
 		}
 		return in.all(fmt.Sprintf("only %d of our %d %s are still declared", want, have, what))
 	}
-	if out := check("users", len(in.want.Users), in.staying()); out != nil {
+	if out := check("users", len(in.desired.Users), in.managedUsers()); out != nil {
 		return out
 	}
 	if !in.policy.PushGroups {
 		return nil
 	}
-	return check("groups", len(in.want.Groups), len(in.ledger.Groups))
+	return check("groups", len(in.desired.Groups), len(in.ledger.Groups))
 }
 
 func holdScopeFlip(in *gateInput, _ *schema.Limit) map[int]string {
-	if in.last == nil || in.last.AllUsers == in.want.AllUsers {
+	if in.lastApplied == nil || in.lastApplied.AllUsers == in.desired.AllUsers {
 		return nil
 	}
-	if in.want.AllUsers {
+	if in.desired.AllUsers {
 		return in.all("the selection went from groups to all users")
 	}
 	return in.all("the selection went from all users to groups")

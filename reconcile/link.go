@@ -26,13 +26,13 @@ type Linking struct {
 	// Situations of the desired keys that are not simply linked or unmatched.
 	Users, Groups map[string]Situation
 	// Holders says, for the situations unlinked, disputed and collision, which object stands in the way.
-	Holders map[string]Holder // by "user/" or "group/" and key
+	Conflicts map[string]ConflictingObject // by "user/" or "group/" and key
 	// Names of users who are not ours, by member reference.
 	UnmanagedUsers map[string]string
 	// Foreign are the objects that are neither ours nor wanted, users first, each by name.
 	Unmanaged []UnmanagedObject
 	// claimed has the keys of the objects in State, by id.
-	claimed map[string]string
+	keyByID map[string]string
 	// Moved maps the new key of a renamed group to the key under which the ledger has it.
 	Moved map[string]string
 }
@@ -46,10 +46,10 @@ type UnmanagedObject struct {
 }
 
 // foreign reports whether an object is neither ours nor one that something declared meets.
-func (l *Linking) unmanaged(id string) bool { return l.claimed[id] == "" }
+func (l *Linking) unmanaged(id string) bool { return l.keyByID[id] == "" }
 
 // Holder is an object in the directory that a desired one meets.
-type Holder struct {
+type ConflictingObject struct {
 	ID, Name, ExternalID, Key string // Key is empty unless it is ours
 }
 
@@ -65,8 +65,8 @@ type Holder struct {
 //	collision  | held, until the holder's deletion is approved if it waits for that
 //	(foreign)  | left alone and listed
 func Link(o *Observed, ledger *Ledger, want *Desired) *Linking {
-	l := &Linking{State: State{Users: make(map[string]*User, len(o.Users)), Groups: make(map[string]*Group, len(o.Groups))}, Users: map[string]Situation{}, Groups: map[string]Situation{}, Holders: map[string]Holder{},
-		UnmanagedUsers: map[string]string{}, Moved: moved(ledger, want), claimed: make(map[string]string, len(o.Users)+len(o.Groups))}
+	l := &Linking{State: State{Users: make(map[string]*User, len(o.Users)), Groups: make(map[string]*Group, len(o.Groups))}, Users: map[string]Situation{}, Groups: map[string]Situation{}, Conflicts: map[string]ConflictingObject{},
+		UnmanagedUsers: map[string]string{}, Moved: moved(ledger, want), keyByID: make(map[string]string, len(o.Users)+len(o.Groups))}
 	l.linkUsers(o, ledger, want)
 	l.linkGroups(o, ledger, want)
 	slices.SortFunc(l.Unmanaged, func(a, b UnmanagedObject) int {
@@ -103,13 +103,13 @@ func (l *Linking) linkUsers(o *Observed, ledger *Ledger, want *Desired) {
 		u := &o.Users[i]
 		if key, ours := keyOf[u.ID]; ours {
 			users[i] = User{Key: key, ID: u.ID, Attributes: u.Attributes}
-			l.State.Users[key], l.claimed[u.ID] = &users[i], key
+			l.State.Users[key], l.keyByID[u.ID] = &users[i], key
 		} else {
 			l.UnmanagedUsers[UnmanagedRef(u.ID)] = u.UserName()
 		}
 	}
 	index := newNameIndex(len(o.Users), func(i int) (string, string) { return o.Users[i].ExternalID(), o.Users[i].UserName() })
-	for _, key := range lacking(want.Users, l.State.Users) {
+	for _, key := range missingKeys(want.Users, l.State.Users) {
 		if _, ours := ledger.Users[key]; ours {
 			l.Users[key] = Deleted
 		}
@@ -119,15 +119,15 @@ func (l *Linking) linkUsers(o *Observed, ledger *Ledger, want *Desired) {
 			continue
 		}
 		u := &o.Users[i]
-		holder := Holder{ID: u.ID, Name: u.UserName(), ExternalID: u.ExternalID(), Key: keyOf[u.ID]}
-		l.Holders["user/"+key] = holder
-		if l.claimed[u.ID] != "" { // by its owner, or by another key that meets it: a collision unless that one gives the name up
+		holder := ConflictingObject{ID: u.ID, Name: u.UserName(), ExternalID: u.ExternalID(), Key: keyOf[u.ID]}
+		l.Conflicts["user/"+key] = holder
+		if l.keyByID[u.ID] != "" { // by its owner, or by another key that meets it: a collision unless that one gives the name up
 			l.Users[key] = NameTaken
 			continue
 		}
 		l.Users[key] = situation
 		users[i] = User{Key: key, ID: u.ID, Attributes: u.Attributes, NotOwned: true}
-		l.State.Users[key], l.claimed[u.ID] = &users[i], key
+		l.State.Users[key], l.keyByID[u.ID] = &users[i], key
 	}
 	if len(l.UnmanagedUsers) == 0 {
 		return
@@ -148,7 +148,7 @@ func (l *Linking) linkGroups(o *Observed, ledger *Ledger, want *Desired) {
 		keyOf[ledger.Groups[old].ID] = key
 	}
 	add := func(key string, g *RemoteGroup, unclaimed bool) {
-		l.claimed[g.ID] = key
+		l.keyByID[g.ID] = key
 		l.State.Groups[key] = &Group{Key: key, ID: g.ID, ExternalID: g.ExternalID, DisplayName: g.DisplayName,
 			Members: l.memberRefs(o.Members[g.ID]), NotOwned: unclaimed}
 	}
@@ -159,7 +159,7 @@ func (l *Linking) linkGroups(o *Observed, ledger *Ledger, want *Desired) {
 		}
 	}
 	index := newNameIndex(len(o.Groups), func(i int) (string, string) { return o.Groups[i].ExternalID, o.Groups[i].DisplayName })
-	for _, key := range lacking(want.Groups, l.State.Groups) {
+	for _, key := range missingKeys(want.Groups, l.State.Groups) {
 		if _, ours := ledger.Groups[key]; ours {
 			l.Groups[key] = Deleted
 		}
@@ -168,9 +168,9 @@ func (l *Linking) linkGroups(o *Observed, ledger *Ledger, want *Desired) {
 			continue
 		}
 		g := &o.Groups[i]
-		holder := Holder{ID: g.ID, Name: g.DisplayName, ExternalID: g.ExternalID, Key: keyOf[g.ID]}
-		l.Holders["group/"+key] = holder
-		if l.claimed[g.ID] != "" {
+		holder := ConflictingObject{ID: g.ID, Name: g.DisplayName, ExternalID: g.ExternalID, Key: keyOf[g.ID]}
+		l.Conflicts["group/"+key] = holder
+		if l.keyByID[g.ID] != "" {
 			l.Groups[key] = NameTaken
 			continue
 		}
@@ -187,7 +187,7 @@ func (l *Linking) linkGroups(o *Observed, ledger *Ledger, want *Desired) {
 func (l *Linking) memberRefs(ids []string) []string {
 	out := make([]string, len(ids))
 	for i, id := range ids {
-		if out[i] = l.claimed[id]; out[i] == "" { // not ours, or created between the two listings
+		if out[i] = l.keyByID[id]; out[i] == "" { // not ours, or created between the two listings
 			out[i] = UnmanagedRef(id)
 		}
 	}

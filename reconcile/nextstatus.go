@@ -38,14 +38,14 @@ func NextStatus(in StatusInput) *Status {
 	st.Removals = append(st.Removals, r.removals()...)
 	if plan := in.Plan; plan != nil {
 		st.EverEnabled = st.EverEnabled || plan.Mode == ModeEnabled
-		st.AdoptionDecided = st.AdoptionDecided || plan.Mode == ModeEnabled && len(r.Errors) == 0 && !slices.ContainsFunc(r.Changes, heldAtContact)
+		st.AdoptionDecided = st.AdoptionDecided || plan.Mode == ModeEnabled && len(r.Errors) == 0 && !slices.ContainsFunc(r.Changes, heldByFirstContact)
 		st.AuthFingerprint = AuthFingerprint(in.Provisioner)
 		st.ApprovalFirstSeen, st.Deprovisioned = seen(st.ApprovalFirstSeen, in.Approvals, in.Started), in.retired()
-		if len(r.Errors) == 0 && r.complete() && !plan.Removed {
+		if len(r.Errors) == 0 && r.intendedDone() && !plan.Removed {
 			st.LastApplied = &AppliedAt{Commit: r.Commit.ID, Time: in.Started}
 		}
 		for _, approved := range plan.Approvals {
-			if !r.carried(approved.Digest) {
+			if !r.approvalDone(approved.Digest) {
 				continue
 			}
 			if st.UsedApprovals == nil {
@@ -73,6 +73,6 @@ func (in StatusInput) retired() bool {
 	return true
 }
 
-func heldAtContact(d Done) bool {
+func heldByFirstContact(d Done) bool {
 	return slices.ContainsFunc(d.Held, func(h Hold) bool { return h.Gate == "firstContact" })
 }

@@ -45,7 +45,7 @@ func (c *Change) TakesName() bool {
 }
 
 // given returns the names of a deleted object, which its change does not carry.
-func given(c *Change, a State) []string {
+func freedNames(c *Change, a State) []string {
 	switch c.Kind {
 	case DeleteUser:
 		out := []string{"user/userName/" + FoldName(c.Name)}
@@ -63,10 +63,10 @@ func given(c *Change, a State) []string {
 }
 
 // setAside makes whoever takes a name wait for who gives it up, and breaks circles with one temporary name each.
-func orderNames(changes []Change, a State) []Change {
+func orderNameChanges(changes []Change, a State) []Change {
 	givers := map[string]int{}
 	for i := range changes {
-		for _, name := range given(&changes[i], a) {
+		for _, name := range freedNames(&changes[i], a) {
 			givers[name] = i
 		}
 	}
@@ -82,9 +82,9 @@ func orderNames(changes []Change, a State) []Change {
 			}
 		}
 	}
-	broken := circles(len(changes), waits)
+	broken := cycles(len(changes), waits)
 	for _, i := range broken {
-		changes = append(changes, aside(&changes[i]))
+		changes = append(changes, temporaryRename(&changes[i]))
 	}
 	for i, js := range waits {
 		for _, j := range js {
@@ -100,7 +100,7 @@ func orderNames(changes []Change, a State) []Change {
 }
 
 // circles returns, for each circle among the waits, the one change whose names are set aside.
-func circles(n int, waits map[int][]int) []int {
+func cycles(n int, waits map[int][]int) []int {
 	const visiting, visited = 1, 2
 	state := make(map[int]int, len(waits))
 	var broken []int
@@ -128,7 +128,7 @@ func circles(n int, waits map[int][]int) []int {
 }
 
 // aside returns the change that moves an object out of the way of its names, and makes c start from there.
-func aside(c *Change) Change {
+func temporaryRename(c *Change) Change {
 	kind := TemporaryRenameGroup
 	if c.Kind.OfUser() {
 		kind = TemporaryRenameUser

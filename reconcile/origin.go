@@ -6,13 +6,13 @@ import (
 
 // reasons says for each change who asked for it: Git, since what was last applied, or something outside.
 type reasons struct {
-	want, last *Desired // last is nil when nothing was ever applied
-	linking    *Linking
-	target     *Target
-	ledger     *Ledger
+	desired, lastApplied *Desired // last is nil when nothing was ever applied
+	linking              *Linking
+	target               *Target
+	ledger               *Ledger
 }
 
-func (r *reasons) explain(c *Change) {
+func (r *reasons) setReason(c *Change) {
 	c.Origin, c.Reason = Intended, Reason{}
 	switch c.Kind {
 	case AddMember, RemoveMember:
@@ -25,7 +25,7 @@ func (r *reasons) explain(c *Change) {
 }
 
 func (r *reasons) user(c *Change) {
-	want := r.want.Users[c.Key]
+	want := r.desired.Users[c.Key]
 	if want == nil {
 		r.leaver(c)
 		return
@@ -51,10 +51,10 @@ func (r *reasons) user(c *Change) {
 		c.Reason.Text = "back in scope"
 		return
 	}
-	if r.last == nil || c.Kind == AdoptUser || c.Kind == TemporaryRenameUser {
+	if r.lastApplied == nil || c.Kind == AdoptUser || c.Kind == TemporaryRenameUser {
 		return
 	}
-	before := r.last.Users[c.Key]
+	before := r.lastApplied.Users[c.Key]
 	if before == nil {
 		return
 	}
@@ -80,13 +80,13 @@ func (r *reasons) leaver(c *Change) {
 	if c.Kind == DeleteUser && r.target.Leavers[c.Key] == DeletedNow {
 		c.Reason.Text = "left the scope; deletion is due"
 	}
-	if r.last != nil && r.last.Users[c.Key] == nil && c.Kind != DeleteUser {
+	if r.lastApplied != nil && r.lastApplied.Users[c.Key] == nil && c.Kind != DeleteUser {
 		c.Origin, c.Reason.Text = Drift, "left the scope, changed outside since"
 	}
 }
 
 func (r *reasons) group(c *Change) {
-	want := r.want.Groups[c.Key]
+	want := r.desired.Groups[c.Key]
 	if want == nil {
 		c.Reason.Text = "no longer declared for this provisioner"
 		return
@@ -107,26 +107,26 @@ func (r *reasons) group(c *Change) {
 	default:
 		c.Reason.Text = "declared values"
 	}
-	if r.last == nil || c.Kind == AdoptGroup || c.Kind == TemporaryRenameGroup || r.linking.Moved[c.Key] != "" {
+	if r.lastApplied == nil || c.Kind == AdoptGroup || c.Kind == TemporaryRenameGroup || r.linking.Moved[c.Key] != "" {
 		return
 	}
-	if before := r.last.Groups[c.Key]; before != nil && before.DisplayName == want.DisplayName {
+	if before := r.lastApplied.Groups[c.Key]; before != nil && before.DisplayName == want.DisplayName {
 		c.Origin, c.Reason.Text = Drift, "changed outside"
 	}
 }
 
 func (r *reasons) member(c *Change) {
 	if c.Kind == AddMember {
-		if m, ok := r.want.Member(c.Key, c.Member); ok {
+		if m, ok := r.desired.Member(c.Key, c.Member); ok {
 			c.Reason = Reason{Text: "declared member", Position: m.Pos.String(), Via: m.Via}
 		}
 		left := r.ledger.Users[c.Member].LeftScopeAt != nil // then it was us who removed them, whether or not that commit was completed
-		if r.last != nil && r.last.has(c.Key, c.Member) && r.last.Users[c.Member] != nil && r.last.Users[c.Member].Active && !left {
+		if r.lastApplied != nil && r.lastApplied.has(c.Key, c.Member) && r.lastApplied.Users[c.Member] != nil && r.lastApplied.Users[c.Member].Active && !left {
 			c.Origin, c.Reason.Text = Drift, "removed outside"
 		}
 		return
 	}
-	if g := r.want.Groups[c.Key]; g != nil {
+	if g := r.desired.Groups[c.Key]; g != nil {
 		c.Reason.Position = g.At.String()
 	}
 	switch {
@@ -135,10 +135,10 @@ func (r *reasons) member(c *Change) {
 		c.MemberName = r.linking.UnmanagedUsers[c.Member]
 	case r.target.Leavers[c.Member] != "":
 		c.Reason.Text = "left the scope"
-		if r.last != nil && r.last.Users[c.Member] == nil {
+		if r.lastApplied != nil && r.lastApplied.Users[c.Member] == nil {
 			c.Origin, c.Reason.Text = Drift, "added outside; left the scope"
 		}
-	case r.last != nil && !r.last.has(c.Key, c.Member):
+	case r.lastApplied != nil && !r.lastApplied.has(c.Key, c.Member):
 		c.Origin, c.Reason.Text = Drift, "added outside"
 	default:
 		c.Reason.Text = "no longer a member"

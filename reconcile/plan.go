@@ -61,8 +61,8 @@ func (p *Plan) AddNotice(format string, args ...any) {
 // PlanInput is what a plan is a function of.
 type PlanInput struct {
 	Provisioner *schema.Provisioner
-	Want        *Desired
-	Last        *Desired // what was last applied; nil when nothing was, or it cannot be known
+	Desired     *Desired
+	LastApplied *Desired // what was last applied; nil when nothing was, or it cannot be known
 	Observed    *Observed
 	Ledger      *Ledger
 	Status      *Status // nil: no run was ever concluded
@@ -73,38 +73,38 @@ type PlanInput struct {
 	Commit      CommitRef
 	Now         time.Time
 	// Lost is an interrupted run whose journal is lost: what it made has our externalId and is not in the ledger. Nil when there is none.
-	Lost *Intent
+	LostRun *Intent
 	// Edit says what an edited mapping touches; nil when none was edited since what was last applied.
-	Edit *MappingEdit
+	MappingEdit *MappingEdit
 	// Rewound says why Commit does not descend from what was last applied, Distrust why the audit branch cannot be trusted; empty when
 	// all is well.
-	Rewound, DistrustReason string
-	Reviewed                *Reviewed // what was approved; nil where no review is required
+	HistoryReason, DistrustReason string
+	Reviewed                      *Reviewed // what was approved; nil where no review is required
 }
 
 // NewPlan decides what has to change. Same input, same plan and digest.
 func NewPlan(in PlanInput) *Plan {
-	linking := Link(in.Observed, in.Ledger, in.Want)
-	target := newTarget(linking, in.Want, in.Ledger, in.Provisioner, in.Now)
+	linking := Link(in.Observed, in.Ledger, in.Desired)
+	target := newTarget(linking, in.Desired, in.Ledger, in.Provisioner, in.Now)
 	p := &Plan{Version: 1, Provisioner: in.Provisioner.Key, Identity: in.Provisioner.Identity(), Commit: in.Commit, ReadAt: in.Observed.ReadAt,
-		Mode: ModeOf(in.Provisioner, in.Status, in.Now), Scope: scopeOf(in.Provisioner), Linking: linking, Target: target, Removed: in.Want.Removed}
+		Mode: ModeOf(in.Provisioner, in.Status, in.Now), Scope: scopeOf(in.Provisioner), Linking: linking, Target: target, Removed: in.Desired.Removed}
 	unlinked := skipUnrequestedAdoptions(linking, target, in)
 	p.Changes = Diff(linking.State, target.State)
-	why := &reasons{want: in.Want, last: in.Last, linking: linking, target: target, ledger: in.Ledger}
+	why := &reasons{desired: in.Desired, lastApplied: in.LastApplied, linking: linking, target: target, ledger: in.Ledger}
 	for i := range p.Changes {
-		why.explain(&p.Changes[i])
+		why.setReason(&p.Changes[i])
 	}
-	p.Notices = applyGates(&gateInput{changes: p.Changes, want: in.Want, last: in.Last, linking: linking, target: target,
-		ledger: in.Ledger, status: in.Status, policy: in.Provisioner, now: in.Now, rewound: in.Rewound, distrust: in.DistrustReason, lost: in.Lost,
+	p.Notices = applyGates(&gateInput{changes: p.Changes, desired: in.Desired, lastApplied: in.LastApplied, linking: linking, target: target,
+		ledger: in.Ledger, status: in.Status, policy: in.Provisioner, now: in.Now, historyReason: in.HistoryReason, distrustReason: in.DistrustReason, lostRun: in.LostRun,
 		observed: in.Observed, reviewed: in.Reviewed})
 	p.approve(in)
-	p.wait(in)
-	p.Notices = append(p.Notices, overQuota(in.Want)...)
-	if in.Edit != nil {
-		p.AddNotice("%s", in.Edit)
+	p.holdBack(in)
+	p.Notices = append(p.Notices, overQuota(in.Desired)...)
+	if in.MappingEdit != nil {
+		p.AddNotice("%s", in.MappingEdit)
 	}
-	p.Expiring = expiring(in.Want, in.Now)
-	p.Counts = Counts{DesiredUsers: len(in.Want.Users), DesiredGroups: len(in.Want.Groups), ObservedUsers: len(in.Observed.Users),
+	p.Expiring = expiring(in.Desired, in.Now)
+	p.Counts = Counts{DesiredUsers: len(in.Desired.Users), DesiredGroups: len(in.Desired.Groups), ObservedUsers: len(in.Observed.Users),
 		ObservedGroups: len(in.Observed.Groups), Unmanaged: len(linking.Unmanaged), Adoptable: unlinked}
 	p.Unmanaged = linking.Unmanaged
 	for i := range p.Changes {
@@ -160,7 +160,7 @@ func scopeOf(p *schema.Provisioner) string {
 // settleUnlinked drops the adoptions that nobody asked for and that would change nothing: with adopt "never", an object that already
 // equals what is desired is counted and otherwise left alone.
 func skipUnrequestedAdoptions(l *Linking, t *Target, in PlanInput) int {
-	if in.Provisioner.Adopt != "never" && in.Provisioner.Adopt != "" || in.Lost != nil { // what a lost run has made is proposed, not counted
+	if in.Provisioner.Adopt != "never" && in.Provisioner.Adopt != "" || in.LostRun != nil { // what a lost run has made is proposed, not counted
 		return 0
 	}
 	n := 0
@@ -186,7 +186,7 @@ func skipUnrequestedAdoptions(l *Linking, t *Target, in PlanInput) int {
 }
 
 // wait keeps back what the provisioner's mode does not send, and everything outside of its windows.
-func (p *Plan) wait(in PlanInput) {
+func (p *Plan) holdBack(in PlanInput) {
 	if notice := p.Mode.Notice(in.Provisioner); notice != "" {
 		p.AddNotice("%s", notice)
 	}

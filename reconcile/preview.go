@@ -70,16 +70,16 @@ func NewPreview(in PreviewInput) (*Preview, error) {
 		p.ReadAt = &snapshot.Observed.ReadAt
 	}
 	input := PlanInput{Observed: snapshot.Observed, Ledger: snapshot.Ledger, Status: snapshot.Status, DistrustReason: snapshot.DistrustReason,
-		Last: was, Now: in.Now}
+		LastApplied: was, Now: in.Now}
 	if before == nil {
-		input.Last = nil
+		input.LastApplied = nil
 		before = after
 	}
 	base, merged := input, input
-	base.Provisioner, base.Want, base.Commit, base.Approvals = before, was, in.BaseCommit, in.Base.Approvals
-	merged.Provisioner, merged.Want, merged.Commit, merged.Approvals = after, will, in.HeadCommit, in.Merged.Approvals
+	base.Provisioner, base.Desired, base.Commit, base.Approvals = before, was, in.BaseCommit, in.Base.Approvals
+	merged.Provisioner, merged.Desired, merged.Commit, merged.Approvals = after, will, in.HeadCommit, in.Merged.Approvals
 	if old, edited := in.Base.Mappings[before.Mapping], in.Merged.Mappings[after.Mapping]; old != nil && edited != nil && !old.SameAs(edited) {
-		merged.Edit = NewMappingEdit(old, edited, in.Merged, will, in.Now)
+		merged.MappingEdit = NewMappingEdit(old, edited, in.Merged, will, in.Now)
 	}
 	p.Notices = append(p.Notices, policyNotices(before, after)...)
 	p.compare(NewPlan(base), NewPlan(merged))

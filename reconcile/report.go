@@ -95,9 +95,9 @@ func (r *Report) ObservedSince() time.Time {
 func (r *Report) Record(plan *Plan, results []Done) {
 	r.Digest, r.Changes, r.Counts, r.Warnings = plan.Digest, results, plan.Counts, plan.Notices
 	r.Approvals, r.Violations, r.CachedRead = plan.Approvals, plan.Violations, plan.CachedRead
-	r.HeldDigest = heldAtTheEnd(plan, results)
+	r.HeldDigest = heldDigestOf(plan, results)
 	r.Count()
-	r.Outcome = r.judge()
+	r.Outcome = r.outcome()
 }
 
 // Counts sums a run up.
@@ -117,7 +117,7 @@ type Counts struct {
 }
 
 // heldAtTheEnd is the digest of what is held, with the ids that the run has assigned.
-func heldAtTheEnd(plan *Plan, results []Done) string {
+func heldDigestOf(plan *Plan, results []Done) string {
 	var held []Change
 	for i := range results {
 		if results[i].Result == ResultHeld {
@@ -153,7 +153,7 @@ func (r *Report) Count() {
 }
 
 // judge names the run after its worst part.
-func (r *Report) judge() Outcome {
+func (r *Report) outcome() Outcome {
 	c := r.Counts
 	switch {
 	case c.Failed+c.Skipped+c.Unknown > 0:
@@ -167,12 +167,12 @@ func (r *Report) judge() Outcome {
 }
 
 // carried reports whether everything that an approval released is done: until then it goes on counting.
-func (r *Report) carried(approval string) bool {
+func (r *Report) approvalDone(approval string) bool {
 	return !slices.ContainsFunc(r.Changes, func(d Done) bool { return d.Approval == approval && d.Result != ResultDone })
 }
 
 // complete reports whether every intended change is done; drift never keeps the status back.
-func (r *Report) complete() bool {
+func (r *Report) intendedDone() bool {
 	return !slices.ContainsFunc(r.Changes, func(d Done) bool { return d.Origin == Intended && d.Result != ResultDone })
 }
 

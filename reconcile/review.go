@@ -74,7 +74,7 @@ func planned(in PlanInput, d *schema.Declarations) map[effect]bool {
 	if err != nil {
 		return nil // what cannot be mapped brings nothing about
 	}
-	in.Provisioner, in.Want, in.Reviewed, in.Approvals, in.HeldReports = p, want, nil, nil, nil
+	in.Provisioner, in.Desired, in.Reviewed, in.Approvals, in.HeldReports = p, want, nil, nil, nil
 	return normalizedEffects(NewPlan(in).Changes)
 }
 

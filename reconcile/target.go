@@ -16,7 +16,7 @@ type Target struct {
 	// MakesWay are those among them who are deleted before their time because the key given needs their name.
 	FreesName map[string]string
 	// absent are those in scope who are not to be created.
-	absent map[string]bool
+	notCreated map[string]bool
 	// Released leave the ledger without any change in the directory.
 	ReleasedUsers, ReleasedGroups []string
 }
@@ -33,18 +33,18 @@ const (
 // what to leave alone.
 func newTarget(l *Linking, want *Desired, ledger *Ledger, p *schema.Provisioner, now time.Time) *Target {
 	t := &Target{State: State{Users: maps.Clone(l.State.Users), Groups: make(map[string]*Group, len(want.Groups))}, Leavers: map[string]Disposition{},
-		FreesName: map[string]string{}, absent: map[string]bool{}}
+		FreesName: map[string]string{}, notCreated: map[string]bool{}}
 	met := 0
 	for key, have := range l.State.Users {
 		if u := want.Users[key]; u != nil {
 			met++
-			t.keep(have, u)
+			t.update(have, u)
 		} else {
 			t.deprovision(have, ledger.Users[key], p.Deprovision, now)
 		}
 	}
 	if met < len(want.Users) {
-		for _, key := range lacking(want.Users, l.State.Users) {
+		for _, key := range missingKeys(want.Users, l.State.Users) {
 			t.create(want.Users[key])
 		}
 	}
@@ -84,8 +84,8 @@ func (t *Target) freeNames(l *Linking, want *Desired, ledger *Ledger) {
 }
 
 // keep gives somebody what is wanted. Who has it already is in the target as they are.
-func (t *Target) keep(have *User, want *DesiredUser) {
-	if have.NotOwned || !have.as(want) {
+func (t *Target) update(have *User, want *DesiredUser) {
+	if have.NotOwned || !have.matches(want) {
 		ours := Attributes{attribute("externalId", want.Key)}
 		t.State.Users[want.Key] = &User{Key: want.Key, ID: have.ID, Attributes: merge(merge(have.Attributes, want.Attributes), ours)}
 	}
@@ -94,7 +94,7 @@ func (t *Target) keep(have *User, want *DesiredUser) {
 // create adds somebody whom the directory has not. Somebody inactive or not yet valid is never created.
 func (t *Target) create(want *DesiredUser) {
 	if !want.Active {
-		t.absent[want.Key] = true
+		t.notCreated[want.Key] = true
 		return
 	}
 	ours := Attributes{attribute("externalId", want.Key)}
@@ -102,7 +102,7 @@ func (t *Target) create(want *DesiredUser) {
 }
 
 // as reports whether the user has all that is wanted: merging it would change nothing.
-func (u *User) as(want *DesiredUser) bool {
+func (u *User) matches(want *DesiredUser) bool {
 	if id, _ := u.Attributes.Get("externalId"); id != want.Key {
 		return false
 	}
@@ -134,7 +134,7 @@ func (t *Target) deprovision(have *User, owned Owned, policy schema.Deprovision,
 		t.delete(have)
 		return
 	}
-	if due(owned, policy, now) && !have.Active() {
+	if deletionDue(owned, policy, now) && !have.Active() {
 		t.delete(have)
 		return
 	}
@@ -149,7 +149,7 @@ func (t *Target) delete(have *User) {
 }
 
 // due reports whether somebody's wait for deletion is over.
-func due(owned Owned, policy schema.Deprovision, now time.Time) bool {
+func deletionDue(owned Owned, policy schema.Deprovision, now time.Time) bool {
 	return policy.DeleteAfterDays != nil && owned.LeftScopeAt != nil && !now.Before(owned.LeftScopeAt.AddDate(0, 0, *policy.DeleteAfterDays))
 }
 
@@ -159,8 +159,8 @@ func (t *Target) addGroups(l *Linking, want *Desired, p *schema.Provisioner) {
 		if have := l.State.Groups[key]; have != nil {
 			out.ID = have.ID
 		}
-		if len(t.absent) > 0 {
-			out.Members = slices.DeleteFunc(slices.Clone(g.Members), func(m string) bool { return t.absent[m] })
+		if len(t.notCreated) > 0 {
+			out.Members = slices.DeleteFunc(slices.Clone(g.Members), func(m string) bool { return t.notCreated[m] })
 		}
 		t.State.Groups[key] = out
 	}

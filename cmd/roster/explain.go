@@ -160,7 +160,7 @@ func (q *inquiry) answer(ctx context.Context, kind, word string, provisioners []
 			distrust[name] = []string{"the audit branch is not to be trusted: " + past.DistrustReason}
 		}
 		ledgers, wants = append(ledgers, past.Ledger), append(wants, want)
-		inputs = append(inputs, explain.Input{Kind: kind, Declarations: q.decls, Provisioner: p, Want: want, Ledger: past.Ledger, Status: past.Status,
+		inputs = append(inputs, explain.Input{Kind: kind, Declarations: q.decls, Provisioner: p, Desired: want, Ledger: past.Ledger, Status: past.Status,
 			Commit: q.commit, Now: q.now})
 	}
 	key, err := explain.Find(kind, word, q.decls, ledgers, wants)

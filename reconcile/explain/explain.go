@@ -46,7 +46,7 @@ type Input struct {
 	Kind, Key    string // as Find gave it
 	Declarations *schema.Declarations
 	Provisioner  *schema.Provisioner
-	Want         *reconcile.Desired
+	Desired      *reconcile.Desired
 	Ledger       *reconcile.Ledger
 	Status       *reconcile.Status // nil: no run was ever concluded
 	// Report is the newest report that names the user or group, and Path where it is; nil when there is none.
@@ -94,7 +94,7 @@ func (x *explainer) answer(format string, args ...any) {
 
 // user explains a person.
 func (x *explainer) user() {
-	u, want := x.Declarations.Users[x.Key], x.Want.Users[x.Key]
+	u, want := x.Declarations.Users[x.Key], x.Desired.Users[x.Key]
 	owned, ours := x.Ledger.Users[x.Key]
 	if u == nil {
 		x.fact("declared", "", schema.Pos{}, "not declared (any more)")
@@ -149,7 +149,7 @@ func (x *explainer) condition(u *schema.User) string {
 // scope says which of the selected groups bring the person in, or what would.
 func (x *explainer) scope(u *schema.User, want *reconcile.DesiredUser) {
 	switch {
-	case x.Want.AllUsers:
+	case x.Desired.AllUsers:
 		x.fact("scope", "", x.Provisioner.Pos, "in scope: provisioner %q has no groups, so it is for everybody", x.Provisioner.Key)
 	case want == nil:
 		x.fact("scope", "", x.Provisioner.GroupsPos, "not in scope: a membership in one of %s would bring %s in", schema.QuoteList(x.Provisioner.Groups), u.Email)
@@ -160,8 +160,8 @@ func (x *explainer) scope(u *schema.User, want *reconcile.DesiredUser) {
 
 // selectedGroups are the groups of the person that the provisioner selects.
 func (x *explainer) selectedGroups() []string {
-	return slices.DeleteFunc(slices.Clone(x.Want.Membership.GroupsOf(x.Key)), func(key string) bool {
-		return !slices.Contains(x.Want.Selected, key)
+	return slices.DeleteFunc(slices.Clone(x.Desired.Membership.GroupsOf(x.Key)), func(key string) bool {
+		return !slices.Contains(x.Desired.Selected, key)
 	})
 }
 
@@ -177,8 +177,8 @@ func (x *explainer) throughGroups() string {
 func (x *explainer) memberships(u *schema.User) {
 	for _, key := range slices.Sorted(maps.Keys(x.Declarations.Groups)) {
 		g := x.Declarations.Groups[key]
-		selected := slices.Contains(x.Want.Selected, key)
-		if m, in := x.Want.Member(key, u.Key); in {
+		selected := slices.Contains(x.Desired.Selected, key)
+		if m, in := x.Desired.Member(key, u.Key); in {
 			text := x.path(key, u.Key)
 			if !selected {
 				text += "; not a group of this provisioner"
@@ -195,13 +195,13 @@ func (x *explainer) memberships(u *schema.User) {
 
 // path is the way from a group down to the declaration that makes somebody a member.
 func (x *explainer) path(group, user string) string {
-	m, _ := x.Want.Member(group, user)
+	m, _ := x.Desired.Member(group, user)
 	text := ""
 	switch nested, included := strings.CutPrefix(m.Via, "include "); {
 	case included:
 		nested = strings.Trim(nested, `"`)
 		text = fmt.Sprintf("includes %q, there: %s", nested, x.path(nested, user))
-		if inner, _ := x.Want.Member(nested, user); inner.Pos.File != "" {
+		if inner, _ := x.Desired.Member(nested, user); inner.Pos.File != "" {
 			text += " (" + inner.Pos.String() + ")"
 		}
 		return text

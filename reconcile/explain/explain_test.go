@@ -20,7 +20,7 @@ func explained(t *testing.T, d *schema.Declarations, kind, key string, tune func
 	in := explain.Input{Kind: kind, Key: key, Declarations: d, Provisioner: d.Provisioners["aws"], Ledger: reconcile.NewLedger(),
 		Commit: reconcile.CommitRef{ID: "0123456789"}, Now: time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)}
 	var err error
-	if in.Want, err = reconcile.Desire(d, in.Provisioner, in.Now); err != nil {
+	if in.Desired, err = reconcile.Desire(d, in.Provisioner, in.Now); err != nil {
 		t.Fatal(err)
 	}
 	if tune != nil {

@@ -136,7 +136,7 @@ func (x *explainer) mode() {
 
 // group explains a group.
 func (x *explainer) group() {
-	g, want := x.Declarations.Groups[x.Key], x.Want.Groups[x.Key]
+	g, want := x.Declarations.Groups[x.Key], x.Desired.Groups[x.Key]
 	owned, ours := x.Ledger.Groups[x.Key]
 	if g == nil {
 		x.fact("declared", "", schema.Pos{}, "not declared (any more)")
@@ -144,20 +144,20 @@ func (x *explainer) group() {
 		x.out.Name = g.DisplayName
 		x.fact("declared", "", g.Pos, "displayName %q", g.DisplayName)
 		x.selection(want)
-		for _, m := range x.Want.Membership.Group(x.Key) {
+		for _, m := range x.Desired.Membership.Group(x.Key) {
 			if f := x.fact("member", m.User, m.Pos, "%s%s", x.path(x.Key, m.User), x.inScope(m.User)); m.Until != nil {
 				f.Until = m.Until.Text
 			}
 		}
 		for i := range g.Members {
 			m := &g.Members[i]
-			if _, in := x.Want.Member(x.Key, m.User); !in && m.Until != nil {
+			if _, in := x.Desired.Member(x.Key, m.User); !in && m.Until != nil {
 				x.fact("not a member", m.User, m.Pos, "the membership ended on %s", m.Until.Text)
 			}
 		}
 	}
 	x.ownership(owned, ours)
-	n := schema.Count(len(x.Want.Membership.Group(x.Key)), "member")
+	n := schema.Count(len(x.Desired.Membership.Group(x.Key)), "member")
 	switch {
 	case ours && want != nil:
 		x.answer("is in AWS, with %s declared.", n)
@@ -178,7 +178,7 @@ func (x *explainer) group() {
 
 func (x *explainer) selection(want *reconcile.DesiredGroup) {
 	switch {
-	case want != nil && x.Want.AllUsers:
+	case want != nil && x.Desired.AllUsers:
 		x.fact("scope", "", x.Provisioner.Pos, "pushed: provisioner %q has no groups, so it pushes all", x.Provisioner.Key)
 	case want != nil:
 		x.fact("scope", "", x.Provisioner.GroupsPos, "pushed: provisioner %q selects it", x.Provisioner.Key)
@@ -191,7 +191,7 @@ func (x *explainer) selection(want *reconcile.DesiredGroup) {
 
 // inScope says what keeps a member of the group out of it in AWS, or nothing.
 func (x *explainer) inScope(user string) string {
-	want := x.Want.Users[user]
+	want := x.Desired.Users[user]
 	_, ours := x.Ledger.Users[user]
 	switch {
 	case want == nil:

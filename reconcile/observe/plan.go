@@ -13,7 +13,7 @@ const maxRounds = 5
 
 // Plan looks at the directory and plans, until the plan rests on nothing that this run has not seen with its own eyes.
 func (r *Reader) ObserveAndPlan(ctx context.Context, in reconcile.PlanInput, history *reconcile.ReviewHistory) (*reconcile.Plan, *View, error) {
-	look := r.options(in.Want, in.Ledger)
+	look := r.options(in.Desired, in.Ledger)
 	v, err := r.refresh(ctx, look)
 	for round := 0; err == nil; round++ {
 		in.Observed = v.Observed

@@ -12,114 +12,141 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// confirmGone looks for what the ledger has, a listing had not, and nobody wants. Only what is not found a second time is gone: a ledger
-// that forgets somebody who waits for deletion on the word of one listing leaves them in AWS for ever. Groups that are no longer pushed were
-// not listed; they are released.
-func (s *session) confirmGone(ctx context.Context) reconcile.Missing {
-	plan, gone := s.out.Plan, reconcile.Missing{Users: map[string]bool{}, Groups: map[string]bool{}}
-	if plan.Mode == reconcile.ModePaused || plan.Mode == reconcile.ModeNeverEnabled {
-		return gone
-	}
-	for key := range s.past.Ledger.Users {
-		if plan.Linking.State.Users[key] == nil && plan.Target.State.Users[key] == nil {
-			_, found, err := s.dir.UserByExternalID(ctx, key)
-			gone.Users[key] = err == nil && !found
-		}
-	}
-	renamed := map[string]bool{} // by their earlier keys
-	for _, old := range plan.Linking.Moved {
-		renamed[old] = true
-	}
-	for key := range s.past.Ledger.Groups {
-		switch {
-		case renamed[key] || plan.Linking.State.Groups[key] != nil || plan.Target.State.Groups[key] != nil:
-		case !s.provisioner.PushGroups:
-			gone.Groups[key] = plan.Mode == reconcile.ModeEnabled
-		default:
-			_, found, err := s.dir.GroupByExternalID(ctx, key)
-			gone.Groups[key] = err == nil && !found
-		}
-	}
-	return gone
-}
-
-// report sums a run up. stopped is what ended it early, or nil.
-func (s *session) report(results []reconcile.Done, stopped error) *reconcile.Report {
-	r := s.blankReport()
-	r.Record(s.out.Plan, results)
+// report returns the report of a run that had a plan. stopped is what ended it early, or nil.
+func (r *Runner) report(id string, s runState, plan *reconcile.Plan, applied *reconcile.ApplyResult, stopped error) *reconcile.Report {
+	report := r.emptyReport(id, s)
+	report.Record(plan, applied.Changes)
 	if stopped != nil {
-		r.Errors = append(r.Errors, stopped.Error())
-		switch {
-		case errors.Is(stopped, ErrNeedsAuthorization):
-			r.Outcome = reconcile.RunNeedsAuthorization
-		case errors.Is(stopped, reconcile.ErrUnauthorized):
-			r.Outcome = reconcile.RunFailed
-		case errors.Is(stopped, context.Canceled), errors.Is(stopped, ErrSuperseded), errors.Is(stopped, reconcile.ErrLeaseLost):
-			r.Outcome = reconcile.RunInterrupted
-		default:
-			r.Outcome = reconcile.RunFailed
-		}
+		report.Errors = append(report.Errors, stopped.Error())
+		report.Outcome = outcomeOf(stopped)
 	}
-	return r
+	return report
 }
 
-func (s *session) blankReport() *reconcile.Report {
-	return &reconcile.Report{Version: 1, Run: s.id(), Provisioner: s.provisioner.Key, Identity: s.provisioner.Identity(), Trigger: s.req.Trigger,
-		Commit: s.req.Commit, Started: s.started, Finished: s.now(), Changes: []reconcile.Done{}, RosterVersion: s.Version}
+func (r *Runner) emptyReport(id string, s runState) *reconcile.Report {
+	return &reconcile.Report{
+		Version: 1, Run: id, Provisioner: s.provisioner.Key, Identity: s.provisioner.Identity(), Trigger: s.request.Trigger,
+		Commit: s.request.Commit, Started: s.started, Finished: r.now(), Changes: []reconcile.Done{}, RosterVersion: r.Version,
+	}
 }
 
-// conclude publishes the report with what follows from it.
-func (s *session) conclude(ctx context.Context, r *reconcile.Report, ledger *reconcile.Ledger) error {
-	in := reconcile.StatusInput{Before: s.past.Status, Report: r, Ledger: ledger, Plan: s.out.Plan, Provisioner: s.provisioner, Started: s.started}
-	if s.req.Declarations != nil { // nil for a commit that is refused
-		in.Approvals = s.req.Declarations.Approvals
+// outcomeOf returns the outcome of a run that an error ended.
+func outcomeOf(err error) reconcile.Outcome {
+	switch {
+	case errors.Is(err, ErrNeedsAuthorization):
+		return reconcile.RunNeedsAuthorization
+	case errors.Is(err, reconcile.ErrUnauthorized):
+		return reconcile.RunFailed
+	case errors.Is(err, context.Canceled), errors.Is(err, ErrSuperseded), errors.Is(err, reconcile.ErrLeaseLost):
+		return reconcile.RunInterrupted
 	}
-	status := reconcile.NextStatus(in)
-	r.Changes = s.redactor.Results(r.Changes)
-	s.out.Report = r
-	// A stopped run still owes its report.
+	return reconcile.RunFailed
+}
+
+// conclusion is what a run has to publish, and what it knows of the directory now.
+type conclusion struct {
+	report   *reconcile.Report
+	plan     *reconcile.Plan // nil for a run that failed before it had a plan
+	ledger   *reconcile.Ledger
+	cached   *observe.CachedDirectory // nil if nothing reliable is known
+	redactor *reconcile.Redactor
+}
+
+// conclude publishes a report with the ledger and the status that follow from it, and stores what is
+// known of the directory. It returns the report as published, even if publishing fails.
+func (r *Runner) conclude(ctx context.Context, s runState, c conclusion) (*reconcile.Report, reconcile.Receipt, error) {
+	status := reconcile.NextStatus(reconcile.StatusInput{
+		Before: s.audit.Status, Report: c.report, Ledger: c.ledger, Plan: c.plan, Provisioner: s.provisioner,
+		Approvals: s.approvals(), Started: s.started,
+	})
+	published := *c.report
+	published.Changes = c.redactor.Results(c.report.Changes)
+	// A run that was told to stop must still publish its report.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
-	receipt, err := s.Audit.Conclude(ctx, reconcile.Conclusion{Report: r, Ledger: ledger, Status: status, TrustBranch: s.trusts()})
+	receipt, err := r.Audit.Conclude(ctx, reconcile.Conclusion{
+		Report: &published, Ledger: c.ledger, Status: status, TrustBranch: trustsBranch(s, c.plan),
+	})
 	if err != nil {
-		if s.Cache != nil {
-			s.Cache.Store(s.provisioner.Key, nil)
+		if r.Cache != nil {
+			r.Cache.Store(s.provisioner.Key, nil)
 		}
-		return fmt.Errorf("publish the report: %w", err)
+		return &published, reconcile.Receipt{}, fmt.Errorf("publish the report: %w", err)
 	}
-	s.out.Receipt = receipt
-	s.store(r.Run, receipt)
-	return nil
+	r.store(s, c.cached, published.Run, receipt)
+	return &published, receipt, nil
 }
 
-// trusts reports whether somebody has approved what the audit gate held: from here on the branch is trusted again.
-func (s *session) trusts() bool {
-	return s.past.DistrustReason != "" && s.out.Plan != nil && slices.ContainsFunc(s.out.Plan.Overruled, func(h reconcile.Hold) bool { return h.Gate == "audit" })
+// approvals returns the declared approvals; nil for a commit that was refused.
+func (s runState) approvals() map[string]*schema.Approval {
+	if s.request.Declarations == nil {
+		return nil
+	}
+	return s.request.Declarations.Approvals
 }
 
-// concludeFailure reports a run that came to no plan.
-func (s *session) concludeFailure(ctx context.Context, failure error) error {
-	r := s.blankReport()
-	r.Outcome = reconcile.RunFailed
+// trustsBranch reports whether an approval released what gate audit held: from this report on the
+// audit branch is trusted again.
+func trustsBranch(s runState, plan *reconcile.Plan) bool {
+	return s.audit.DistrustReason != "" && plan != nil &&
+		slices.ContainsFunc(plan.Overruled, func(h reconcile.Hold) bool { return h.Gate == "audit" })
+}
+
+// store keeps what is known of the directory for the next run, under the run that the status names
+// now.
+func (r *Runner) store(s runState, cached *observe.CachedDirectory, id string, receipt reconcile.Receipt) {
+	if r.Cache == nil {
+		return
+	}
+	if s.previousKey != "" {
+		r.Cache.Store(s.previousKey, nil)
+	}
+	if cached == nil {
+		r.Cache.Store(s.provisioner.Key, nil)
+		return
+	}
+	c := *cached
+	if c.Run = id; receipt.Commit == "" { // the run was only counted: the status names the run before it
+		c.Run = s.audit.Status.Run
+	}
+	r.Cache.Store(s.provisioner.Key, &c)
+}
+
+// fail ends a run that has no plan. If the run was to apply, the failure is reported, unless the run
+// was told to stop: then there is nothing to report.
+func (r *Runner) fail(ctx context.Context, s runState, cached *observe.CachedDirectory, result *Result, failure error) (*Result, error) {
+	if !s.request.Apply || ctx.Err() != nil {
+		return result, failure
+	}
+	report, receipt, err := r.reportFailure(ctx, s, cached, failure)
+	result.Report, result.Receipt = report, receipt
+	return result, errors.Join(failure, err)
+}
+
+func (r *Runner) reportFailure(ctx context.Context, s runState, cached *observe.CachedDirectory, failure error) (*reconcile.Report,
+	reconcile.Receipt, error) {
+	report := r.emptyReport(r.RunID(), s)
+	report.Outcome = reconcile.RunFailed
 	if errors.Is(failure, ErrNeedsAuthorization) {
-		r.Outcome = reconcile.RunNeedsAuthorization
+		report.Outcome = reconcile.RunNeedsAuthorization
 	}
-	r.Errors = []string{failure.Error()}
-	return s.conclude(ctx, r, s.past.Ledger)
+	report.Errors = []string{failure.Error()}
+	return r.conclude(ctx, s, conclusion{report: report, ledger: s.audit.Ledger, cached: cached})
 }
 
-// Refuse reports that a commit's declarations are invalid, in the chain of a provisioner that an earlier commit declared. Nothing is
-// read or sent.
+// Refuse reports that the declarations of a commit are invalid, in the chain of a provisioner that an
+// earlier commit declared. Nothing is read of the directory or sent.
 func (r *Runner) Refuse(ctx context.Context, p *schema.Provisioner, commit reconcile.CommitRef, trigger string, problems error) (*Result, error) {
-	past, err := r.Audit.Past(ctx, p.Key)
+	audit, err := r.Audit.Past(ctx, p.Key)
 	if err != nil {
-		return nil, fmt.Errorf("read what earlier runs left: %w", err)
+		return nil, fmt.Errorf("read the audit state: %w", err)
 	}
-	s := &session{Runner: r, req: Request{Provisioner: p.Key, Commit: commit, Trigger: trigger, Apply: true}, provisioner: p, past: past,
-		started: r.now(), out: &Result{}}
-	s.cached = observe.LoadCached(r.Cache, p, past)
-	if past.Interrupted != nil {
-		return s.out, nil // the next valid run completes that one; its report must come first
+	if audit.Interrupted != nil { // the next valid run completes that run; its report must come first
+		return &Result{}, nil
 	}
-	return s.out, s.concludeFailure(ctx, problems)
+	s := runState{request: Request{Provisioner: p.Key, Commit: commit, Trigger: trigger, Apply: true}, provisioner: p, audit: audit,
+		started: r.now()}
+	cached := observe.LoadCached(r.Cache, p, audit)
+	report, receipt, err := r.reportFailure(ctx, s, cached, problems)
+	return &Result{Report: report, Receipt: receipt}, err
 }

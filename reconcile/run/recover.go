@@ -3,104 +3,132 @@ package run
 import (
 	"context"
 	"fmt"
-	"github.com/seed-d64a251c/roster/reconcile"
 	"maps"
 	"slices"
+
+	"github.com/seed-d64a251c/roster/reconcile"
 )
 
-// recover completes the report of a run that a crash cut off: what its journal says was done enters the ledger, what was under way is
-// looked up where that can be known, and the report says interrupted. When nothing is to be applied, the ledger is completed for the plan
-// alone.
-func (s *session) recover(ctx context.Context) error {
-	cut := s.past.Interrupted
-	if err := s.open(ctx); err != nil {
-		return err
-	}
-	ledger := s.past.Ledger.Clone()
-	changes, err := resolve(ctx, s.dir, cut.Entries)
-	if err != nil {
-		return err
-	}
-	for i := range changes {
-		if d := &changes[i]; d.Result == reconcile.ResultDone && d.Member == "" {
-			ledger.Record(&d.Change, d.ID, leavingIf(d), s.now())
-		}
-	}
-	if !s.req.Apply {
-		past := *s.past
-		past.Ledger = ledger
-		s.past = &past
-		s.cutOff = fmt.Sprintf("run %s was interrupted after %d of %d changes had been begun; apply completes its report first", cut.Intent.Run,
-			len(changes), cut.Intent.ReleasedChanges)
-		return nil
-	}
-	r := &reconcile.Report{Version: 1, Run: cut.Intent.Run, Provisioner: cut.Intent.Provisioner, Identity: cut.Intent.Identity, Outcome: reconcile.RunInterrupted,
-		Trigger: cut.Intent.Trigger, Commit: cut.Intent.Commit, Started: cut.Intent.Started, Finished: s.now(), Digest: cut.Intent.Digest,
-		Changes: changes, RosterVersion: s.Version}
-	r.Errors = []string{fmt.Sprintf("the run ended without a report: %d of %d changes had been begun; completed from the journal by the next run",
-		len(changes), cut.Intent.ReleasedChanges)}
-	r.Count()
-	status := reconcile.NextStatus(reconcile.StatusInput{Before: s.past.Status, Report: r, Ledger: ledger, Provisioner: s.provisioner, Started: s.started})
-	if _, err := s.Audit.Conclude(ctx, reconcile.Conclusion{Report: r, Ledger: ledger, Status: status}); err != nil {
-		return fmt.Errorf("publish its report: %w", err)
-	}
-	s.out.Recovered = r
-	s.past, err = s.Audit.Past(ctx, s.provisioner.Key)
-	return err
+// recovery is the result of recover.
+type recovery struct {
+	state     runState            // from which the run goes on
+	directory reconcile.Directory // nil if no connection was needed
+	report    *reconcile.Report   // of the interrupted run, as published; nil if there was none
+	notice    string              // for a plan: what a run with Apply will do first
 }
 
-func leavingIf(d *reconcile.Done) reconcile.Disposition {
+// recover completes an interrupted run. What its journal has as done enters the ledger. A creation
+// without an end is looked up. Then the report is published with outcome "interrupted". A run without
+// Apply publishes nothing: the ledger is completed for its plan only.
+func (r *Runner) recover(ctx context.Context, s runState) (recovery, error) {
+	interrupted := s.audit.Interrupted
+	if interrupted == nil {
+		return recovery{state: s}, nil
+	}
+	dir, err := r.connect(ctx, s)
+	if err != nil {
+		return recovery{}, err
+	}
+	out := recovery{state: s, directory: dir}
+	changes, err := resolveEntries(ctx, dir, interrupted.Entries)
+	if err != nil {
+		return out, err
+	}
+	ledger := s.audit.Ledger.Clone()
+	for i := range changes {
+		if d := &changes[i]; d.Result == reconcile.ResultDone && d.Member == "" {
+			ledger.Record(&d.Change, d.ID, dispositionOf(d), r.now())
+		}
+	}
+	intent := interrupted.Intent
+	if !s.request.Apply {
+		audit := *s.audit
+		audit.Ledger = ledger
+		out.state.audit = &audit
+		out.notice = fmt.Sprintf("run %s was interrupted after it had started %d of %d changes; apply completes its report first",
+			intent.Run, len(changes), intent.ReleasedChanges)
+		return out, nil
+	}
+	report := r.interruptedReport(intent, changes)
+	status := reconcile.NextStatus(reconcile.StatusInput{Before: s.audit.Status, Report: report, Ledger: ledger, Provisioner: s.provisioner,
+		Started: s.started})
+	if _, err := r.Audit.Conclude(ctx, reconcile.Conclusion{Report: report, Ledger: ledger, Status: status}); err != nil {
+		return out, fmt.Errorf("publish its report: %w", err)
+	}
+	out.report = report
+	out.state.audit, err = r.Audit.Past(ctx, s.provisioner.Key)
+	return out, err
+}
+
+func (r *Runner) interruptedReport(intent reconcile.Intent, changes []reconcile.Done) *reconcile.Report {
+	report := &reconcile.Report{
+		Version: 1, Run: intent.Run, Provisioner: intent.Provisioner, Identity: intent.Identity, Outcome: reconcile.RunInterrupted,
+		Trigger: intent.Trigger, Commit: intent.Commit, Started: intent.Started, Finished: r.now(), Digest: intent.Digest,
+		Changes: changes, RosterVersion: r.Version,
+	}
+	report.Errors = []string{fmt.Sprintf("the run ended without a report after it had started %d of %d changes; the next run completed "+
+		"this report from the journal", len(changes), intent.ReleasedChanges)}
+	report.Count()
+	return report
+}
+
+// dispositionOf returns the disposition of the user that a journaled change is about.
+func dispositionOf(d *reconcile.Done) reconcile.Disposition {
 	if d.Kind == reconcile.DeactivateUser && d.Reason.LeftScope {
 		return reconcile.Deactivated
 	}
 	return ""
 }
 
-// resolve folds a journal into results: a write's last entry counts. A creation without an end is looked up by externalId; other writes
-// without an end stay unknown, for the next plan compares them anyway.
-func resolve(ctx context.Context, f reconcile.Finder, entries []reconcile.Entry) ([]reconcile.Done, error) {
+// resolveEntries turns a journal into results: the last entry of a write counts. A creation without
+// an end is looked up by externalId. Other writes without an end stay unknown; the next plan compares
+// their objects.
+func resolveEntries(ctx context.Context, f reconcile.Finder, entries []reconcile.Entry) ([]reconcile.Done, error) {
 	last := map[int]reconcile.Entry{}
 	for _, e := range entries {
 		last[e.Seq] = e
 	}
-	var out []reconcile.Done
+	out := []reconcile.Done{}
 	for _, seq := range slices.Sorted(maps.Keys(last)) {
 		e := last[seq]
 		for _, d := range e.Changes {
 			if !e.Ended {
 				d.Result = reconcile.ResultUnknown
-				if err := lookUp(ctx, f, &d); err != nil {
-					return nil, err
+				if err := lookUpCreated(ctx, f, &d); err != nil {
+					return nil, fmt.Errorf("look up %s: %w", d.Ref(), err)
 				}
 			}
 			out = append(out, d)
 		}
 	}
-	if out == nil {
-		out = []reconcile.Done{}
-	}
 	return out, nil
 }
 
-func lookUp(ctx context.Context, f reconcile.Finder, d *reconcile.Done) error {
-	found := func(id string, ok bool, err error) error {
-		switch {
-		case err != nil:
-			return fmt.Errorf("look up %s: %w", d.Ref(), err)
-		case ok:
-			d.Result, d.ID = reconcile.ResultDone, id
-		default:
-			d.Result, d.Error = reconcile.ResultFailed, "not there when looked up after the interruption"
-		}
-		return nil
-	}
+// lookUpCreated looks up whether a creation took effect, and sets the result. It leaves other changes
+// as they are.
+func lookUpCreated(ctx context.Context, f reconcile.Finder, d *reconcile.Done) error {
+	var id string
+	var ok bool
 	switch d.Kind {
 	case reconcile.CreateUser:
-		u, ok, err := f.UserByExternalID(ctx, d.Key)
-		return found(u.ID, ok, err)
+		u, found, err := f.UserByExternalID(ctx, d.Key)
+		if err != nil {
+			return err
+		}
+		id, ok = u.ID, found
 	case reconcile.CreateGroup:
-		g, ok, err := f.GroupByExternalID(ctx, d.Key)
-		return found(g.ID, ok, err)
+		g, found, err := f.GroupByExternalID(ctx, d.Key)
+		if err != nil {
+			return err
+		}
+		id, ok = g.ID, found
+	default:
+		return nil
+	}
+	if ok {
+		d.Result, d.ID = reconcile.ResultDone, id
+	} else {
+		d.Result, d.Error = reconcile.ResultFailed, "not found when it was looked up after the interruption"
 	}
 	return nil
 }

@@ -65,7 +65,7 @@ func TestOnlyWhatWasApprovedIsApplied(t *testing.T) {
 		{name: "no forge is configured", none: true, history: []string{reconciletest.People(2), reconciletest.People(3)}, want: []string{"create-user u3 held by unreviewed"},
 			why: "no forge is configured"},
 		{name: "the forge is away", err: errors.New("503"), history: []string{reconciletest.People(2), reconciletest.People(3)}, want: []string{"create-user u3 held by unreviewed"},
-			why: "the forge cannot say what was approved: 503"},
+			why: "the forge cannot report approvals: 503"},
 		{name: "a commit cannot lift the rule for itself", history: []string{reconciletest.People(2), reconciletest.People(3)}, setting: []string{"", "enabled: true"},
 			merges: func(*env) []reconcile.ReviewedMerge { return nil }, want: []string{"create-user u3 held by unreviewed"}, why: "nobody approved this"},
 		{name: "a commit that sets the rule is under it", history: []string{reconciletest.People(2), reconciletest.People(3)}, setting: []string{"enabled: true", required},

@@ -12,37 +12,41 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// Runner carries a provisioner from declarations to evidence. The command line and the daemon call the same function, Run.
+// Runner makes runs. The command line and the daemon both call Once.
 type Runner struct {
 	Audit   reconcile.Audit
 	Archive reconcile.Archive
 	Source  reconcile.Source
-	// Review says what people approved, for provisioners that require a review; nil: there is no forge, and none of it counts.
+	// Review returns what was reviewed, for provisioners that require a review. Without it no change
+	// counts as reviewed.
 	Review reconcile.Reviewer
-	// Open connects to a provisioner's directory. With readOnly set, the connection must refuse everything that writes.
-	// An ErrNeedsAuthorization is a run's outcome of its own.
+	// Open connects to a provisioner's directory. With readOnly set, the connection must refuse every
+	// write. ErrNeedsAuthorization becomes the outcome of the run.
 	Open func(ctx context.Context, p *schema.Provisioner, readOnly bool) (reconcile.Directory, error)
-	// Test makes one harmless call with a provisioner's credentials; an auth that was changed in Git has to pass it. Nil tests nothing.
+	// Test makes one harmless call with a provisioner's credentials. It must succeed before a changed
+	// `auth` is used. Nil tests nothing.
 	Test func(ctx context.Context, p *schema.Provisioner) error
-	// Author, if set, names who committed the line of a declaration, "" where history does not tell.
+	// Author, if set, returns the author of a declaration's line; "" if history does not have it.
 	Author func(commit string, at schema.Pos) string
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
-	// RunID names runs; it must never repeat.
+	// RunID returns the id of the next run. Ids must be unique.
 	RunID func() string
 	// Host and Version are written into intents and reports.
 	Host, Version string
-	// Signed, if set, checks that every commit after since ("" for all of history) up to head is signed by somebody who may. Its error
-	// names the first that is not; nothing of that commit is planned or sent.
+	// Signed, if set, checks that every commit after since ("" for all of history) up to head has an
+	// allowed signature. Its error names the first commit that has none; that commit is not planned.
 	Signed func(ctx context.Context, since, head string) error
-	// RedactKey is what values of attributes with redact: true are hashed with, wherever they would be shown; without it they are left out.
+	// RedactKey is the HMAC key of the values of attributes with `redact: true`. Without it the values
+	// are left out.
 	RedactKey []byte
-	// Grace is how long calls in flight may take when a run is told to stop; 0 means 10 seconds.
+	// Grace is how long calls in flight may take after a run was told to stop; 0 means 10 seconds.
 	Grace time.Duration
-	// Memory, if set, spares reading what was read before; without it each run reads everything.
+	// Cache, if set, keeps what was read of a directory between runs. Without it each run reads
+	// everything.
 	Cache observe.Cache
-	// Progress, if set, follows reads and writes: what is being done, and how many of the requests that it takes have ended. A phase ends
-	// with as many as there are.
+	// Progress, if set, is called during reads and writes with the phase, and how many of its requests
+	// have ended. A phase ends with done equal to total.
 	Progress func(phase string, done, total int)
 	Log      *slog.Logger
 }
@@ -52,85 +56,40 @@ type Request struct {
 	Provisioner  string
 	Declarations *schema.Declarations
 	Commit       reconcile.CommitRef
-	Dirty        bool // the declarations are not what is committed; never applied
-	// Notices are what somebody else has to say about this run: deadlines. Plan and report repeat them.
+	Dirty        bool // the declarations have uncommitted changes; such a run must not apply
+	// Notices are notices of the caller, for example about deadlines. Plan and report repeat them.
 	Notices []string
 	Trigger string // "command", "commit", "schedule"
-	// Apply sends what the plan releases; without it nothing but reading happens.
+	// Apply sends what the plan releases; without it the run only reads.
 	Apply bool
-	// Dormant lets a provisioner that was never enabled sleep: not even its directory is read.
+	// Dormant ends the run before it reads the directory if the provisioner was never enabled.
 	Dormant bool
-	// Digest, if set, refuses any plan but that one. It never approves anything.
+	// Digest, if set, refuses a plan with another digest. It never approves anything.
 	Digest string
-	// Progress, if set, follows this run in the place of the Runner's.
+	// Progress, if set, is called instead of the Runner's.
 	Progress func(phase string, done, total int)
 }
 
-// Result is what a run came to. Report is nil when nothing was to be applied.
+// Result is the result of a run.
 type Result struct {
 	Plan    *reconcile.Plan
-	Report  *reconcile.Report
+	Report  *reconcile.Report // nil for a run that does not apply
 	Receipt reconcile.Receipt
-	// Recovered is the report of an interrupted run that this one completed first; nil when there was none.
+	// Recovered is the report of an interrupted run that this run completed; nil if there was none.
 	Recovered *reconcile.Report
 }
 
-// DigestError says that the plan is not the one that was asked for.
+// DigestError is the error for a plan that does not have the requested digest.
 type DigestError struct{ Want, Have string }
 
 func (e *DigestError) Error() string {
-	return fmt.Sprintf("the plan's digest is %s, not %s: something changed since; look at the plan again", e.Have, e.Want)
+	return fmt.Sprintf("the plan's digest is %s, not %s: something changed since that plan; review the plan again", e.Have, e.Want)
 }
 
-// ErrSuperseded is the cause to cancel a run's context with when a newer commit is to be applied instead.
+// ErrSuperseded is the cause with which the caller cancels a run to apply a newer commit instead.
 var ErrSuperseded = errors.New("superseded by a newer commit")
 
-// Run does one round for one provisioner: recover, observe, plan, and, if asked, apply and report. The error is what kept it from its
-// end; what was sent until then is in the report all the same.
-func (r *Runner) Once(ctx context.Context, req Request) (*Result, error) {
-	p := req.Declarations.Provisioners[req.Provisioner]
-	past, was, err := r.pastOf(ctx, req.Provisioner, p)
-	if err != nil {
-		return nil, err
-	}
-	if p == nil {
-		if p, err = r.lastDeclared(ctx, req.Provisioner, past.Status); err != nil {
-			return nil, err
-		}
-	}
-	if past.Status != nil && past.Status.Identity != p.Identity() {
-		return nil, fmt.Errorf("%s: provisioner %q was at %s and is now at %s: the endpoint's region and tenant can never be edited; declare another provisioner",
-			p.EndpointPos, p.Key, past.Status.Identity, p.Identity())
-	}
-	out := &Result{}
-	if req.Dormant && !p.Enabled && (past.Status == nil || !past.Status.EverEnabled) {
-		return out, nil
-	}
-	s := &session{Runner: r, req: req, provisioner: p, past: past, was: was, started: r.now(), out: out}
-	s.cached = observe.LoadCached(r.Cache, p, past)
-	defer func() { out.Plan = s.redactor.Plan(out.Plan) }()
-	if past.Interrupted != nil {
-		if err := s.recover(ctx); err != nil {
-			return out, fmt.Errorf("complete the interrupted run %s: %w", past.Interrupted.Intent.Run, err)
-		}
-	}
-	err = s.plan(ctx)
-	if !req.Apply {
-		return out, err
-	}
-	if err != nil {
-		if ctx.Err() != nil { // told to stop before anything happened: there is nothing to report
-			return out, err
-		}
-		return out, errors.Join(err, s.concludeFailure(ctx, err))
-	}
-	if req.Digest != "" && req.Digest != out.Plan.Digest {
-		return out, &DigestError{Want: req.Digest, Have: out.Plan.Digest}
-	}
-	return out, s.apply(ctx)
-}
-
-// Clock returns the time that a run would begin at.
+// Clock returns the time at which a run would start.
 func (r *Runner) Clock() time.Time { return r.now() }
 
 func (r *Runner) now() time.Time {
@@ -140,17 +99,10 @@ func (r *Runner) now() time.Time {
 	return time.Now().UTC()
 }
 
-func (s *session) progressOf() func(phase string, done, total int) {
-	if s.req.Progress != nil {
-		return s.req.Progress
+// progress returns the progress function of a run; nil if there is none.
+func (r *Runner) progress(req Request) func(phase string, done, total int) {
+	if req.Progress != nil {
+		return req.Progress
 	}
-	return s.Progress
-}
-
-func (s *session) progress(phase string) func(done, total int) {
-	tell := s.progressOf()
-	if tell == nil {
-		return nil
-	}
-	return func(done, total int) { tell(phase, done, total) }
+	return r.Progress
 }

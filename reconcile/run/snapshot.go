@@ -9,22 +9,25 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// Snapshot takes a look at a provisioner's directory, for previews: the members of every group, since a preview may want to take over any
-// of them. What runs remember of it is not read again. It sends nothing but reads.
+// Snapshot reads a provisioner's directory for previews, with the members of every group, because a
+// preview may adopt any of them. What the cache has is not read again. Snapshot only reads.
 func (r *Runner) Snapshot(ctx context.Context, p *schema.Provisioner) (*reconcile.Snapshot, error) {
-	past, err := r.Audit.Past(ctx, p.Key)
+	audit, err := r.Audit.Past(ctx, p.Key)
 	if err != nil {
-		return nil, fmt.Errorf("read what earlier runs left: %w", err)
+		return nil, fmt.Errorf("read the audit state: %w", err)
 	}
 	dir, err := r.Open(ctx, p, true)
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", p.Identity(), err)
 	}
-	reader := &observe.Reader{Directory: dir, Provisioner: p, Started: r.now(), Cached: observe.LoadCached(r.Cache, p, past)}
+	cached := observe.LoadCached(r.Cache, p, audit)
+	reader := &observe.Reader{Directory: dir, Provisioner: p, Started: r.now(), Cached: cached}
 	observed, err := reader.ReadMembers(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", p.Identity(), err)
 	}
-	return &reconcile.Snapshot{Version: 1, Provisioner: p.Key, Identity: p.Identity(), Observed: observed, Ledger: past.Ledger, Status: past.Status,
-		DistrustReason: past.DistrustReason}, nil
+	return &reconcile.Snapshot{
+		Version: 1, Provisioner: p.Key, Identity: p.Identity(), Observed: observed, Ledger: audit.Ledger, Status: audit.Status,
+		DistrustReason: audit.DistrustReason,
+	}, nil
 }

@@ -1,0 +1,39 @@
+package observe
+
+import (
+	"context"
+
+	"github.com/seed-d64a251c/roster/reconcile"
+)
+
+// ConfirmMissing looks up the objects of the ledger that the directory did not list and that are not
+// desired. It returns those that are not found a second time. One listing is not enough: a ledger
+// that drops a user who waits for deletion leaves that user in AWS for ever. Groups that are no
+// longer pushed were not listed; they are released without a lookup.
+func (r *Reader) ConfirmMissing(ctx context.Context, plan *reconcile.Plan, ledger *reconcile.Ledger) reconcile.Missing {
+	out := reconcile.Missing{Users: map[string]bool{}, Groups: map[string]bool{}}
+	if plan.Mode == reconcile.ModePaused || plan.Mode == reconcile.ModeNeverEnabled {
+		return out
+	}
+	for key := range ledger.Users {
+		if plan.Linking.State.Users[key] == nil && plan.Target.State.Users[key] == nil {
+			_, found, err := r.Directory.UserByExternalID(ctx, key)
+			out.Users[key] = err == nil && !found
+		}
+	}
+	renamed := map[string]bool{} // the earlier keys of renamed groups
+	for _, old := range plan.Linking.Moved {
+		renamed[old] = true
+	}
+	for key := range ledger.Groups {
+		switch {
+		case renamed[key] || plan.Linking.State.Groups[key] != nil || plan.Target.State.Groups[key] != nil:
+		case !r.Provisioner.PushGroups:
+			out.Groups[key] = plan.Mode == reconcile.ModeEnabled
+		default:
+			_, found, err := r.Directory.GroupByExternalID(ctx, key)
+			out.Groups[key] = err == nil && !found
+		}
+	}
+	return out
+}

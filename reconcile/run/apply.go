@@ -1,0 +1,55 @@
+package run
+
+import (
+	"context"
+	"time"
+
+	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/apply"
+)
+
+// intent returns the record that is published before the first write.
+func (r *Runner) intent(id string, s runState, plan *reconcile.Plan) reconcile.Intent {
+	return reconcile.Intent{
+		Version: 1, Run: id, Provisioner: plan.Provisioner, Identity: plan.Identity, Digest: plan.Digest,
+		ReleasedChanges: plan.Released(), Commit: s.request.Commit, Trigger: s.request.Trigger, Started: s.started,
+		Host: r.Host, RosterVersion: r.Version,
+	}
+}
+
+// apply sends what a plan releases. The error is what stopped the run early; the result is complete
+// either way.
+func (r *Runner) apply(ctx context.Context, id string, s runState, in inputs, plan *reconcile.Plan,
+	ledger *reconcile.Ledger) (*reconcile.ApplyResult, error) {
+	input := apply.Input{
+		Directory: in.directory, Journal: redactingJournal{r.Audit, in.redactor}, Plan: plan, Ledger: ledger, Run: id,
+		Now: r.now, Workers: s.provisioner.Rate.Concurrency, Grace: r.Grace,
+	}
+	if input.Grace == 0 {
+		input.Grace = 10 * time.Second
+	}
+	if progress := r.progress(s.request); progress != nil {
+		input.Progress = func(done, total int) { progress("apply", done, total) }
+	}
+	if plan.Released() == 0 {
+		return apply.Nothing(input), nil
+	}
+	return apply.Apply(ctx, input)
+}
+
+// redactingJournal redacts the entries of a journal: they become the report of a run that is
+// interrupted.
+type redactingJournal struct {
+	apply.Journal
+	redactor *reconcile.Redactor
+}
+
+func (j redactingJournal) Begin(e reconcile.Entry) error {
+	e.Changes = j.redactor.Results(e.Changes)
+	return j.Journal.Begin(e)
+}
+
+func (j redactingJournal) End(e reconcile.Entry) error {
+	e.Changes = j.redactor.Results(e.Changes)
+	return j.Journal.End(e)
+}

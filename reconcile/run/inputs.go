@@ -1,0 +1,236 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/schema"
+)
+
+// inputs is all that a plan is made from, except what is read of the directory.
+type inputs struct {
+	directory   reconcile.Directory
+	plan        reconcile.PlanInput // without Observed and Reviewed
+	reviews     *reconcile.ReviewHistory
+	redactor    *reconcile.Redactor
+	lastApplied lastApplied
+}
+
+// loadInputs reads from Git and from the audit branch what a plan needs, and connects to the
+// directory unless it is connected already.
+func (r *Runner) loadInputs(ctx context.Context, s runState, directory reconcile.Directory) (inputs, error) {
+	req, p, status := s.request, s.provisioner, s.audit.Status
+	if err := r.verifySignatures(ctx, s); err != nil {
+		return inputs{}, err
+	}
+	desired, err := desiredOf(s)
+	if err != nil {
+		return inputs{}, err
+	}
+	last, err := r.loadLastApplied(ctx, s)
+	if err != nil {
+		return inputs{}, err
+	}
+	redactor := reconcile.NewRedactor(r.RedactKey, req.Declarations.Mappings[p.Mapping], last.mapping())
+	heldReports, err := r.heldReports(ctx, s)
+	if err != nil {
+		return inputs{}, err
+	}
+	if directory == nil {
+		if directory, err = r.connect(ctx, s); err != nil {
+			return inputs{}, err
+		}
+	}
+	historyReason, err := r.checkHistory(ctx, s)
+	if err != nil {
+		return inputs{}, err
+	}
+	reviews, err := r.reviewHistory(ctx, s, last)
+	if err != nil {
+		return inputs{}, err
+	}
+	plan := reconcile.PlanInput{
+		Provisioner: p, Desired: desired, LastApplied: last.desired, Ledger: s.audit.Ledger, Status: status,
+		Approvals: req.Declarations.Approvals, HeldReports: heldReports, Redactor: redactor, Commit: req.Commit,
+		Now: s.started, LostRun: s.audit.OpenIntent, MappingEdit: mappingEdit(s, last, desired),
+		HistoryReason: historyReason, DistrustReason: s.audit.DistrustReason,
+	}
+	return inputs{directory: directory, plan: plan, reviews: reviews, redactor: redactor, lastApplied: last}, nil
+}
+
+// verifySignatures checks the signatures of all commits since the last applied one, if the runner
+// requires them. A status that is not trusted proves no commit.
+func (r *Runner) verifySignatures(ctx context.Context, s runState) error {
+	if r.Signed == nil || s.request.Dirty {
+		return nil
+	}
+	since := ""
+	if st := s.audit.Status; st != nil && st.LastApplied != nil && s.audit.DistrustReason == "" {
+		since = st.LastApplied.Commit
+	}
+	if err := r.Signed(ctx, since, s.request.Commit.ID); err != nil {
+		return fmt.Errorf("verify the signatures of commits: %w", err)
+	}
+	return nil
+}
+
+func desiredOf(s runState) (*reconcile.Desired, error) {
+	if s.request.Declarations.Provisioners[s.provisioner.Key] == nil {
+		return reconcile.DesiredOfRemoved(s.provisioner), nil
+	}
+	return reconcile.Desire(s.request.Declarations, s.provisioner, s.started)
+}
+
+// heldReports finds the reports that printed the digests of approvals which may still count. An
+// audit branch that is not trusted has none.
+func (r *Runner) heldReports(ctx context.Context, s runState) (map[string]*reconcile.Report, error) {
+	out := map[string]*reconcile.Report{}
+	for digest, a := range s.request.Declarations.Approvals {
+		if a.Expires == nil || a.Expires.Over(s.started) || s.audit.DistrustReason != "" {
+			continue
+		}
+		if st := s.audit.Status; st != nil && !st.UsedApprovals[digest].IsZero() {
+			continue
+		}
+		for _, chain := range []string{s.provisioner.Key, s.previousKey} {
+			if chain == "" || out[digest] != nil {
+				continue
+			}
+			report, err := r.Archive.HeldReport(ctx, chain, digest)
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return nil, fmt.Errorf("find the report that printed %s: %w", digest, err)
+			}
+			if err == nil {
+				out[digest] = report
+			}
+		}
+	}
+	return out, nil
+}
+
+// checkHistory returns why the commit does not descend from the last applied one; "" if it does.
+func (r *Runner) checkHistory(ctx context.Context, s runState) (string, error) {
+	status := s.audit.Status
+	if status == nil || s.request.Dirty {
+		return "", nil
+	}
+	applied := status.Commit.ID
+	if status.LastApplied != nil {
+		applied = status.LastApplied.Commit
+	}
+	ok, err := r.Source.IsAncestor(ctx, applied, s.request.Commit.ID)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Sprintf("the repository no longer has commit %.7s, which was last applied", applied), nil
+	case err != nil:
+		return "", fmt.Errorf("compare with the last applied commit: %w", err)
+	case !ok:
+		return fmt.Sprintf("commit %.7s does not descend from %.7s, which was last applied: was the branch force-pushed?", s.request.Commit.ID, applied), nil
+	}
+	return "", nil
+}
+
+// reviewHistory reads what was reviewed since the last applied commit. It is nil if neither the
+// declarations nor the last applied ones require a review: a commit cannot lift the rule for itself.
+func (r *Runner) reviewHistory(ctx context.Context, s runState, last lastApplied) (*reconcile.ReviewHistory, error) {
+	key := s.provisioner.Key
+	if !reconcile.ReviewRequired(s.request.Declarations, key) && !reconcile.ReviewRequired(last.declarations, key) {
+		return nil, nil
+	}
+	out := &reconcile.ReviewHistory{Applied: last.declarations}
+	if out.Applied == nil {
+		out.Missing = []string{"nothing was applied before, so reviewed changes have no base to be compared with"}
+		return out, nil
+	}
+	from, to := s.audit.Status.LastApplied.Commit, s.request.Commit.ID
+	if from == to {
+		return out, nil
+	}
+	if r.Review == nil {
+		out.Missing = []string{"no forge is configured that could report approvals"}
+		return out, nil
+	}
+	merges, err := r.Review.Approved(ctx, from, to)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, err
+		}
+		out.Missing = []string{"the forge cannot report approvals: " + err.Error()}
+		return out, nil
+	}
+	out.Merges = merges
+	return out, nil
+}
+
+// mappingEdit returns what an edit of the mapping, or the choice of another mapping, changes. It is
+// nil if there was no edit.
+func mappingEdit(s runState, last lastApplied, desired *reconcile.Desired) *reconcile.MappingEdit {
+	before, now := last.mapping(), s.request.Declarations.Mappings[s.provisioner.Mapping]
+	if desired.Removed || before == nil || now == nil || before.SameAs(now) {
+		return nil
+	}
+	return reconcile.NewMappingEdit(before, now, s.request.Declarations, desired, s.started)
+}
+
+// lastApplied is the last applied commit. Its fields are empty if no commit was applied. If the
+// commit cannot be evaluated, notice says why.
+type lastApplied struct {
+	declarations *schema.Declarations
+	provisioner  *schema.Provisioner // nil if desired is
+	desired      *reconcile.Desired
+	notice       string
+}
+
+// mapping returns the mapping of the provisioner at that commit; nil if it is not known.
+func (l lastApplied) mapping() *schema.Mapping {
+	if l.provisioner == nil {
+		return nil
+	}
+	return l.declarations.Mappings[l.provisioner.Mapping]
+}
+
+// loadLastApplied computes the desired state at the commit and time of the last complete run.
+func (r *Runner) loadLastApplied(ctx context.Context, s runState) (lastApplied, error) {
+	if s.audit.Status == nil || s.audit.Status.LastApplied == nil {
+		return lastApplied{}, nil
+	}
+	at := s.audit.Status.LastApplied
+	decls, err := r.Source.Declarations(ctx, at.Commit)
+	if err != nil {
+		if ctx.Err() != nil {
+			return lastApplied{}, err
+		}
+		return lastApplied{notice: fmt.Sprintf("the last applied commit %.7s cannot be read: %v; every change counts as intended", at.Commit, err)}, nil
+	}
+	p := provisionerAt(decls, s)
+	if p == nil {
+		return lastApplied{declarations: decls}, nil
+	}
+	desired, err := reconcile.Desire(decls, p, at.Time)
+	if err != nil {
+		return lastApplied{declarations: decls,
+			notice: fmt.Sprintf("the last applied commit %.7s cannot be evaluated: %v; every change counts as intended", at.Commit, err)}, nil
+	}
+	return lastApplied{declarations: decls, provisioner: p, desired: desired}, nil
+}
+
+// provisionerAt returns the provisioner in earlier declarations, under an earlier key if it was
+// renamed since.
+func provisionerAt(decls *schema.Declarations, s runState) *schema.Provisioner {
+	key := s.provisioner.Key
+	if s.previousKey != "" {
+		key = s.previousKey
+	}
+	if p := decls.Provisioners[key]; p != nil {
+		return p
+	}
+	for _, old := range s.provisioner.Previously {
+		if p := decls.Provisioners[old]; p != nil {
+			return p
+		}
+	}
+	return nil
+}

@@ -1,0 +1,95 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/observe"
+)
+
+// Once makes one run of one provisioner:
+//
+//	load state -> recover -> load inputs -> observe and plan -> intent -> apply -> conclude
+//
+// Without req.Apply it ends with the plan. The error is why the run did not reach its end. What was
+// sent before the error is in the report.
+func (r *Runner) Once(ctx context.Context, req Request) (*Result, error) {
+	state, err := r.loadState(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	if req.Dormant && state.neverEnabled() {
+		return &Result{}, nil
+	}
+	cached := observe.LoadCached(r.Cache, state.provisioner, state.audit)
+	recovered, err := r.recover(ctx, state)
+	result := &Result{Recovered: recovered.report}
+	if err != nil {
+		return result, fmt.Errorf("complete the interrupted run %s: %w", state.audit.Interrupted.Intent.Run, err)
+	}
+	state = recovered.state
+	inputs, err := r.loadInputs(ctx, state, recovered.directory)
+	if err != nil {
+		return r.fail(ctx, state, cached, result, err)
+	}
+	reader := r.reader(state, inputs.directory, cached)
+	plan, view, err := reader.ObserveAndPlan(ctx, inputs.plan, inputs.reviews)
+	if err != nil {
+		return r.fail(ctx, state, cached, result, err)
+	}
+	r.annotate(plan, view.Observed, state, inputs, recovered.notice)
+	result.Plan = inputs.redactor.Plan(plan)
+	if !req.Apply {
+		return result, nil
+	}
+	if req.Digest != "" && req.Digest != plan.Digest {
+		return result, &DigestError{Want: req.Digest, Have: plan.Digest}
+	}
+	missing := reader.ConfirmMissing(ctx, plan, state.audit.Ledger)
+	ledger := reconcile.NextLedger(state.audit.Ledger, plan, missing, state.started)
+	id := r.RunID()
+	if plan.Released() > 0 {
+		if err := r.Audit.Intend(ctx, r.intent(id, state, plan)); err != nil {
+			return result, fmt.Errorf("publish the intent: %w", err)
+		}
+	}
+	applied, stopped := r.apply(ctx, id, state, inputs, plan, ledger)
+	view.Record(applied, r.now())
+	report := r.report(id, state, plan, applied, stopped)
+	result.Report, result.Receipt, err = r.conclude(ctx, state, conclusion{report: report, plan: plan, ledger: ledger,
+		cached: view.CachedDirectory, redactor: inputs.redactor})
+	return result, errors.Join(stopped, err)
+}
+
+// reader returns a reader of the directory for a run.
+func (r *Runner) reader(s runState, dir reconcile.Directory, cached *observe.CachedDirectory) *observe.Reader {
+	return &observe.Reader{
+		Directory: dir, Provisioner: s.provisioner, Cached: cached, Started: s.started, Trigger: s.request.Trigger,
+		Progress: r.progress(s.request),
+	}
+}
+
+// annotate completes a plan with what does not decide about its changes: the authors of approvals,
+// the violated assertions and the notices of the run.
+func (r *Runner) annotate(plan *reconcile.Plan, observed *reconcile.Observed, s runState, in inputs, interrupted string) {
+	req := s.request
+	plan.Dirty = req.Dirty
+	if r.Author != nil && !req.Dirty {
+		for i := range plan.Approvals {
+			a := &plan.Approvals[i]
+			a.Author = r.Author(req.Commit.ID, req.Declarations.Approvals[a.Digest].Pos)
+		}
+	}
+	plan.Violations = append(reconcile.AssertDeclared(req.Declarations, s.started, in.plan.Desired),
+		reconcile.AssertObserved(req.Declarations, observed, plan.Linking)...)
+	for _, notice := range append([]string{in.lastApplied.notice, interrupted}, req.Notices...) {
+		if notice != "" {
+			plan.AddNotice("%s", notice)
+		}
+	}
+	if s.previousKey != "" {
+		plan.AddNotice("the provisioner was renamed from %q: its ledger and status continue under the new name", s.previousKey)
+	}
+}

@@ -1,0 +1,121 @@
+package run
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/schema"
+)
+
+// runState is what a run starts from.
+type runState struct {
+	request     Request
+	provisioner *schema.Provisioner // as last declared, if Git no longer has it
+	audit       *reconcile.AuditState
+	// previousKey is the key under which the audit state was found; empty unless the provisioner was
+	// renamed since.
+	previousKey string
+	started     time.Time
+}
+
+// loadState reads what earlier runs of a provisioner left.
+func (r *Runner) loadState(ctx context.Context, req Request) (runState, error) {
+	p := req.Declarations.Provisioners[req.Provisioner]
+	audit, previousKey, err := r.auditState(ctx, req.Provisioner, p)
+	if err != nil {
+		return runState{}, err
+	}
+	if p == nil {
+		if p, err = r.lastDeclared(ctx, req.Provisioner, audit.Status); err != nil {
+			return runState{}, err
+		}
+	}
+	if audit.Status != nil && audit.Status.Identity != p.Identity() {
+		return runState{}, fmt.Errorf("%s: provisioner %q was at %s and is now at %s: the region and tenant of an endpoint must not change; "+
+			"declare another provisioner", p.EndpointPos, p.Key, audit.Status.Identity, p.Identity())
+	}
+	return runState{request: req, provisioner: p, audit: audit, previousKey: previousKey, started: r.now()}, nil
+}
+
+// neverEnabled reports whether the provisioner is disabled and was so in all earlier runs.
+func (s runState) neverEnabled() bool {
+	return !s.provisioner.Enabled && (s.audit.Status == nil || !s.audit.Status.EverEnabled)
+}
+
+// auditState returns what earlier runs of a provisioner left. For a renamed provisioner it is found
+// under an earlier key.
+func (r *Runner) auditState(ctx context.Context, key string, p *schema.Provisioner) (state *reconcile.AuditState, previousKey string, err error) {
+	state, err = r.Audit.Past(ctx, key)
+	if err != nil {
+		return nil, "", fmt.Errorf("read the audit state: %w", err)
+	}
+	if state.Status != nil || p == nil {
+		return state, "", nil
+	}
+	known, err := r.Archive.Provisioners(ctx)
+	if err != nil {
+		return nil, "", fmt.Errorf("list the provisioners on the audit branch: %w", err)
+	}
+	for _, old := range known {
+		if old == key {
+			continue
+		}
+		earlier, err := r.Audit.Past(ctx, old)
+		if err != nil {
+			return nil, "", fmt.Errorf("read the audit state of %q: %w", old, err)
+		}
+		if !sameTenant(earlier, p) {
+			continue
+		}
+		if err := mayContinue(earlier, old, p); err != nil {
+			return nil, "", err
+		}
+		return earlier, old, nil
+	}
+	return state, "", nil
+}
+
+// sameTenant reports whether the audit state of another key is of the same tenant and has objects.
+func sameTenant(state *reconcile.AuditState, p *schema.Provisioner) bool {
+	return state.Status != nil && state.Status.Identity == p.Identity() && len(state.Ledger.Users)+len(state.Ledger.Groups) > 0
+}
+
+// mayContinue returns why a provisioner must not continue the audit state of an earlier key; nil if
+// it may.
+func mayContinue(state *reconcile.AuditState, old string, p *schema.Provisioner) error {
+	switch {
+	case !slices.Contains(p.Previously, old):
+		return fmt.Errorf("%s: the tenant of provisioner %q belonged to provisioner %q, which owns %d users and %d groups there; "+
+			"if the provisioner was renamed, declare: previously: %q: {}",
+			p.Pos, p.Key, old, len(state.Ledger.Users), len(state.Ledger.Groups), old)
+	case state.Interrupted != nil:
+		return fmt.Errorf("a run of provisioner %q was interrupted; complete it under that name before you rename the provisioner to %q",
+			old, p.Key)
+	case state.DistrustReason != "":
+		return fmt.Errorf("the audit state of provisioner %q cannot be trusted (%s); approve it under that name before you rename the provisioner to %q",
+			old, state.DistrustReason, p.Key)
+	}
+	return nil
+}
+
+// lastDeclared returns a removed provisioner as the last applied commit declared it.
+func (r *Runner) lastDeclared(ctx context.Context, key string, s *reconcile.Status) (*schema.Provisioner, error) {
+	if s == nil {
+		return nil, fmt.Errorf("there is no provisioner %q", key)
+	}
+	commit := s.Commit.ID
+	if s.LastApplied != nil {
+		commit = s.LastApplied.Commit
+	}
+	decls, err := r.Source.Declarations(ctx, commit)
+	if err != nil {
+		return nil, fmt.Errorf("provisioner %q is no longer declared, and commit %.7s, which last declared it, cannot be read: %w", key, commit, err)
+	}
+	if p := decls.Provisioners[key]; p != nil {
+		return p, nil
+	}
+	return nil, fmt.Errorf("provisioner %q is no longer declared, and commit %.7s does not declare it either", key, commit)
+}
