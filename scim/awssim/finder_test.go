@@ -6,19 +6,16 @@ import (
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
-func TestAWSFilters(t *testing.T) {
-	s := serve(t, awssim.ProfileAWS, awssim.Options{})
-	alice, bob := s.addUser("alice"), s.addUser("bob")
-	sre := s.addGroup("sre", alice)
-	s.want(200, s.call("PATCH", "/Users/"+alice,
-		patch(`{"op":"add","path":"`+enterprise+`:manager","value":{"value":"m1"}}`)))
-	s.addGroup("empty")
+// awsFilterTest is a filter with the status and the name of the object that it finds.
+type awsFilterTest struct {
+	path, filter string
+	status       int
+	found        string
+}
+
+func awsFilterTests(alice, bob, sre string) []awsFilterTest {
 	const missing = "00000000-0000-7000-0000-000000000000"
-	for _, c := range []struct {
-		path, filter string
-		status       int
-		found        string
-	}{
+	return []awsFilterTest{
 		{"/Users", `userName eq "alice"`, 200, "alice"},
 		{"/Users", `userName eq "Alice"`, 200, ""},
 		{"/Users", `userName eq "nobody"`, 200, ""},
@@ -50,7 +47,17 @@ func TestAWSFilters(t *testing.T) {
 		{"/Groups", `members eq "` + bob + `" and id eq "` + sre + `"`, 200, ""},
 		{"/Groups", `id eq "` + sre + `" and members eq "` + missing + `"`, 404, ""},
 		{"/Groups", `members eq "` + alice + `"`, 400, ""},
-	} {
+	}
+}
+
+func TestAWSFilters(t *testing.T) {
+	s := serve(t, awssim.ProfileAWS, awssim.Options{})
+	alice, bob := s.addUser("alice"), s.addUser("bob")
+	sre := s.addGroup("sre", alice)
+	s.want(200, s.call("PATCH", "/Users/"+alice,
+		patch(`{"op":"add","path":"`+enterprise+`:manager","value":{"value":"m1"}}`)))
+	s.addGroup("empty")
+	for _, c := range awsFilterTests(alice, bob, sre) {
 		for _, cursor := range []string{"", "&cursor"} {
 			t.Run(c.path+cursor+" "+c.filter, func(t *testing.T) {
 				s.t = t

@@ -9,15 +9,15 @@ import (
 	"testing"
 )
 
-// FuzzRequest sends any request to a small directory in each profile. No request may cause a panic,
-// a 500, a response that is not JSON, or inconsistent indexes.
-func FuzzRequest(f *testing.F) {
-	type seed struct{ method, target, media, body string }
+// fuzzRequest is a request to start fuzzing with.
+type fuzzRequest struct{ method, target, media, body string }
+
+func fuzzRequests() []fuzzRequest {
 	const user = `{"schemas":["` + urnUser + `"],"userName":"carol","name":{"givenName":"g","familyName":"f"},` +
 		`"displayName":"d","emails":[{"value":"c@x","primary":true}]}`
 	const scim = "application/scim+json"
 	op := func(ops string) string { return `{"schemas":["` + urnPatch + `"],"Operations":[` + ops + `]}` }
-	for _, s := range []seed{
+	return []fuzzRequest{
 		{"GET", "/Users?cursor&filter=userName+eq+%22alice%22", "", ""},
 		{"GET", "/Groups?startIndex=2&count=1&attributes=members.value", "", ""},
 		{"GET", "/Users?filter=emails%5Btype+eq+%22work%22%5D&excludedAttributes=emails,name.givenName", "", ""},
@@ -44,7 +44,13 @@ func FuzzRequest(f *testing.F) {
 		{"GET", "/Schemas/" + urnUser, "", ""},
 		{"GET", "/ResourceTypes/User", "", ""},
 		{"HEAD", "//", "x", "{"},
-	} {
+	}
+}
+
+// FuzzRequest sends any request to a small directory in each profile. No request may cause a panic,
+// a 500, a response that is not JSON, or inconsistent indexes.
+func FuzzRequest(f *testing.F) {
+	for _, s := range fuzzRequests() {
 		for profile := range 3 {
 			f.Add(profile, s.method, s.target, s.media, s.body)
 		}

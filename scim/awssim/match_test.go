@@ -7,21 +7,12 @@ import (
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
-func TestRFCFilters(t *testing.T) {
-	s := serve(t, awssim.ProfileRFC, awssim.Options{})
-	var ids []string
-	for _, u := range []string{
-		rfcJSON("alice", `,"title":"Boss","active":true,"name":{"familyName":"O'Malley"},`+
-			`"emails":[{"value":"alice@example.com","type":"work"},{"value":"al@home.org","type":"home"}]`),
-		rfcJSON("bob", `,"active":false,"externalId":"X1","emails":[{"value":"bob@home.org","type":"work"}],`+
-			`"`+enterprise+`":{"department":"Ops","manager":{"value":"m1"}}`),
-		rfcJSON("Carol", `,"userType":"Intern"`),
-	} {
-		ids = append(ids, s.want(201, s.call("POST", "/Users", u)).str("id"))
-	}
-	s.addGroup("sre", ids[0])
-	s.want(201, s.call("POST", "/Groups", groupJSON("sre", `,"externalId":"G2"`)))
-	for _, c := range []struct{ path, filter, want string }{
+// filterTest is a filter with the names of the objects that it finds.
+type filterTest struct{ path, filter, want string }
+
+// rfcFilterTests returns filters on the users with these ids: alice, bob and Carol.
+func rfcFilterTests(ids []string) []filterTest {
+	return []filterTest{
 		{"/Users", `userName eq "ALICE"`, "[alice]"},
 		{"/Users", `userName EQ "carol"`, "[Carol]"},
 		{"/Users", `userName ne "alice"`, "[bob Carol]"},
@@ -59,7 +50,24 @@ func TestRFCFilters(t *testing.T) {
 		{"/Groups", `members.value eq "` + ids[0] + `"`, "[sre]"},
 		{"/Groups", `members[value eq "` + ids[0] + `" and type eq "user"]`, "[sre]"},
 		{"/Groups", `externalId eq "G2"`, "[sre]"},
+	}
+}
+
+func TestRFCFilters(t *testing.T) {
+	s := serve(t, awssim.ProfileRFC, awssim.Options{})
+	var ids []string
+	for _, u := range []string{
+		rfcJSON("alice", `,"title":"Boss","active":true,"name":{"familyName":"O'Malley"},`+
+			`"emails":[{"value":"alice@example.com","type":"work"},{"value":"al@home.org","type":"home"}]`),
+		rfcJSON("bob", `,"active":false,"externalId":"X1","emails":[{"value":"bob@home.org","type":"work"}],`+
+			`"`+enterprise+`":{"department":"Ops","manager":{"value":"m1"}}`),
+		rfcJSON("Carol", `,"userType":"Intern"`),
 	} {
+		ids = append(ids, s.want(201, s.call("POST", "/Users", u)).str("id"))
+	}
+	s.addGroup("sre", ids[0])
+	s.want(201, s.call("POST", "/Groups", groupJSON("sre", `,"externalId":"G2"`)))
+	for _, c := range rfcFilterTests(ids) {
 		t.Run(c.filter, func(t *testing.T) {
 			s.t = t
 			a := s.want(200, s.call("GET", c.path+filter(c.filter), ""))

@@ -31,7 +31,7 @@ type Options struct {
 	// ActiveByDefault makes a user active if the create had no attribute active. AWS does not
 	// document it; the examples suggest inactive.
 	ActiveByDefault bool
-	// PutKeepsOmitted makes PUT keep externalId and active if the body omits them. The guide says
+	// PutKeepsOmitted makes PUT keep externalId and active if the body omits them. The guide states
 	// that PUT overwrites the user. So by default PUT clears externalId, and active gets its
 	// default.
 	PutKeepsOmitted bool
@@ -71,7 +71,7 @@ type Options struct {
 	// removal succeeds, which clients in use expect.
 	RejectNonMember bool
 	// RemoveAllMembers allows one request to remove every member of a group of two or more by id.
-	// The guide says that one request cannot remove all memberships. It does not say whether that
+	// The guide states that one request cannot remove all memberships. It does not state whether that
 	// includes a list of all members.
 	RemoveAllMembers bool
 	// PartialPatch applies the operations before a failed one. In 2024 users reported that a

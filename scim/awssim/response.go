@@ -53,7 +53,7 @@ const (
 	deliverHalf             // the connection is closed after half of the body
 )
 
-// send sends the response as d says.
+// send sends the response in the way d.
 func (resp response) send(w http.ResponseWriter, c *call, d delivery) {
 	switch d {
 	case deliverReset:

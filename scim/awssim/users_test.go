@@ -97,9 +97,12 @@ func with(old, replacement string) string {
 // withAlso returns the user of userJSON with one more attribute.
 func withAlso(attribute string) string { return with(activePart, activePart+","+attribute) }
 
-func TestAWSRejectsUsers(t *testing.T) {
+// rejectedUser is a user that AWS rejects, with the detail of the error.
+type rejectedUser struct{ name, body, detail string }
+
+func rejectedUsers() []rejectedUser {
 	const manager = `"` + enterprise + `":{"manager":`
-	for _, c := range []struct{ name, body, detail string }{
+	return []rejectedUser{
 		{"a body that is not JSON", `{"userName":`, invalidJSON},
 		{"JSON that is not an object", `[]`, invalidJSON},
 		{"two JSON values", userJSON("a") + userJSON("b"), invalidJSON},
@@ -145,7 +148,11 @@ func TestAWSRejectsUsers(t *testing.T) {
 			`{"schemas":["`+coreUser+`"],"`+enterprise+`":{"division":"d"},"userName"`), generic},
 		{"a reserved userName", with(`"userName":"alice"`, `"userName":"Administrator"`), generic},
 		{"a body of more than a megabyte", with("Given", strings.Repeat("a", 1<<20)), generic},
-	} {
+	}
+}
+
+func TestAWSRejectsUsers(t *testing.T) {
+	for _, c := range rejectedUsers() {
 		t.Run(c.name, func(t *testing.T) {
 			s := serve(t, awssim.ProfileAWS, awssim.Options{})
 			a := s.want(400, s.call("POST", "/Users", c.body))
