@@ -71,8 +71,8 @@ type Options struct {
 	// removal succeeds, which clients in use expect.
 	RejectNonMember bool
 	// RemoveAllMembers allows one request to remove every member of a group of two or more by id.
-	// The guide states that one request cannot remove all memberships. It does not state whether that
-	// includes a list of all members.
+	// The guide states that one request cannot remove all memberships. It does not state whether
+	// that includes a list of all members.
 	RemoveAllMembers bool
 	// PartialPatch applies the operations before a failed one. In 2024 users reported that a
 	// rejected request had an effect.
