@@ -34,7 +34,7 @@ func TestSnapshotIsPrivateAndReadBackUnchanged(t *testing.T) {
 		t.Errorf("%v, %v; want a file with mode 0600", info.Mode(), err)
 	}
 	if names, err := os.ReadDir(dir); err != nil || len(names) != 1 {
-		t.Errorf("%v, %v in the folder; want the one file", names, err)
+		t.Errorf("%v, %v in the directory; want one file", names, err)
 	}
 	have, err := ReadSnapshot(name)
 	if err != nil {

@@ -94,7 +94,7 @@ func TestResolve(t *testing.T) {
 			case test.ref != nil && !strings.HasPrefix(err.Error(), "provisioners/aws.cue:10:8: "):
 				t.Errorf("the error does not start with the position: %v", err)
 			case strings.Contains(err.Error(), canary):
-				t.Errorf("the error holds the secret: %v", err)
+				t.Errorf("the error contains the secret: %v", err)
 			}
 		})
 	}
