@@ -1,6 +1,6 @@
-// Package atomicfile writes files that are there completely or not at all, also after a crash of the
-// process or of the machine: temporary file, fsync, rename, fsync of the directory. It knows nothing
-// about what the files hold.
+// Package atomicfile writes files that are there completely or not at all, also after a crash of
+// the process or of the machine: temporary file, fsync, rename, fsync of the directory. It knows
+// nothing about what the files hold.
 package atomicfile
 
 import (
