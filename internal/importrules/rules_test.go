@@ -72,16 +72,20 @@ var rules = []rule{
 		reason:    "apply sends a plan; it neither reads the directory nor plans",
 	},
 	{
-		packages:  []string{"./reconcile/explain"},
-		forbidden: []string{"./...", "context", "log", "log/slog", "net", "net/...", "os", "os/...", "others", "sync", "sync/..."},
-		allowed:   []string{"./reconcile", "./schema"},
-		reason:    "an explanation is a function of its input",
+		packages: []string{"./reconcile/explain"},
+		forbidden: []string{
+			"./...", "context", "log", "log/slog", "net", "net/...", "os", "os/...", "others", "sync", "sync/...",
+		},
+		allowed: []string{"./reconcile", "./schema"},
+		reason:  "an explanation is a function of its input",
 	},
 	{
-		packages:  []string{"./reconcile/render"},
-		forbidden: []string{"./...", "context", "log", "log/slog", "net", "net/...", "os", "os/...", "others", "sync", "sync/..."},
-		allowed:   []string{"./reconcile", "./reconcile/explain", "./schema"},
-		reason:    "render turns values into text",
+		packages: []string{"./reconcile/render"},
+		forbidden: []string{
+			"./...", "context", "log", "log/slog", "net", "net/...", "os", "os/...", "others", "sync", "sync/...",
+		},
+		allowed: []string{"./reconcile", "./reconcile/explain", "./schema"},
+		reason:  "render turns values into text",
 	},
 	{
 		packages:  []string{"./reconcile/run"},
