@@ -4,13 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"github.com/seed-d64a251c/roster/reconcile"
+
 	"io/fs"
 	"sync"
 	"time"
+
+	"github.com/seed-d64a251c/roster/reconcile"
 )
 
-// ApplyInput is a plan with all that is needed to apply it.
+// Input is a plan with what it takes to apply it.
 type Input struct {
 	Directory reconcile.Directory
 	Journal   Journal
@@ -18,58 +20,59 @@ type Input struct {
 	Ledger    *reconcile.Ledger // updated as writes succeed
 	Run       string            // id of the run, for the journal
 	Now       func() time.Time
-	Workers   int                   // calls under way at once
-	Grace     time.Duration         // for calls in flight when the run is told to stop
-	Progress  func(done, total int) // in writes; may be nil
+	Workers   int                   // number of concurrent calls
+	Grace     time.Duration         // how long calls in flight may take after a stop
+	Progress  func(done, total int) // number of writes; may be nil
 }
 
-// Apply sends what the plan releases. It returns an error only for what stopped the whole run; the result is complete either way.
+// Apply sends what the plan releases. The error is what stopped the whole run; the result is
+// complete either way.
 func Apply(ctx context.Context, in Input) (*reconcile.ApplyResult, error) {
 	a := newApplier(in)
 	err := a.apply(ctx)
 	return a.result, err
 }
 
-// ApplyNothing returns the result of a plan that releases no change.
+// Nothing returns the result of a plan that releases no change.
 func Nothing(in Input) *reconcile.ApplyResult { return newApplier(in).result }
 
-// applier carries out the released changes of one plan. Each change ends done, failed or skipped; nothing is dropped.
+// applier sends the released changes of one plan. Each of them ends done, failed or skipped.
 type applier struct {
-	dir      reconcile.Directory
-	journal  Journal
-	plan     *reconcile.Plan
-	graph    *reconcile.Dependencies
-	run      string
-	now      func() time.Time
-	workers  int
-	grace    time.Duration
-	progress func(done, total int)
+	dir          reconcile.Directory
+	journal      Journal
+	plan         *reconcile.Plan
+	dependencies *reconcile.Dependencies
+	run          string
+	now          func() time.Time
+	workers      int
+	grace        time.Duration
+	progress     func(done, total int)
 
 	mu       sync.Mutex
 	result   *reconcile.ApplyResult
 	groupIDs map[string]string
 	sequence int
-	ended    int   // writes
-	expected int   // writes, with those that have ended
-	fatal    error // why nothing more is sent
+	ended    int   // number of writes that have ended
+	expected int   // number of writes in all, as far as known
+	fatal    error // why nothing more is sent; nil if more may be sent
 }
 
-// Journal is the part of Audit that encloses writes.
+// Journal records each write before and after it; see reconcile.Audit.
 type Journal interface {
 	Begin(reconcile.Entry) error
 	End(reconcile.Entry) error
 }
 
-// write is one call to the directory, with the changes that it carries out.
+// write is one call to the directory, with the changes that it makes.
 type write struct {
 	changes []int // indexes into the plan
-	needs   []int // writes of the same stage that must have succeeded before
-	follows []int // writes of the same stage that must have ended before
+	needs   []int // writes of the same stage that must succeed first
+	follows []int // writes of the same stage that must end first
 	do      func(ctx context.Context) (reconcile.CallReceipt, error)
 }
 
-// stages is the order in which writes are sent: all of one end before the next begins. Each builds its writes when its turn comes, from
-// what has succeeded until then.
+// stages lists the stages in order. All writes of a stage end before the next stage starts. Each
+// stage builds its writes when it starts, from what has succeeded until then.
 var stages = []func(*applier) []write{
 	(*applier).userWrites,
 	(*applier).groupWrites,
@@ -91,11 +94,11 @@ func (a *applier) apply(ctx context.Context) error {
 		}
 	}
 	err := a.stopped(ctx)
-	a.expected = a.ended // nothing more comes, whatever has become of the rest
+	a.expected = a.ended // no more writes are sent
 	a.reportProgress()
 	for i := range a.result.Changes {
 		d := &a.result.Changes[i]
-		a.identify(d) // what is held is approved by the ids that the next plan knows
+		a.identify(d) // an approval of a held change names the id that the next plan has
 		if d.Result == "" {
 			d.Result = reconcile.ResultSkipped
 			if err != nil {
@@ -107,8 +110,19 @@ func (a *applier) apply(ctx context.Context) error {
 }
 
 func newApplier(in Input) *applier {
-	a := &applier{dir: in.Directory, journal: in.Journal, plan: in.Plan, graph: reconcile.NewDependencies(in.Plan.Changes), run: in.Run, now: in.Now,
-		workers: in.Workers, grace: in.Grace, progress: in.Progress, groupIDs: map[string]string{}, result: reconcile.NewApplyResult(in.Plan, in.Ledger)}
+	a := &applier{
+		dir:          in.Directory,
+		journal:      in.Journal,
+		plan:         in.Plan,
+		dependencies: reconcile.NewDependencies(in.Plan.Changes),
+		run:          in.Run,
+		now:          in.Now,
+		workers:      in.Workers,
+		grace:        in.Grace,
+		progress:     in.Progress,
+		groupIDs:     map[string]string{},
+		result:       reconcile.NewApplyResult(in.Plan, in.Ledger),
+	}
 	for key, g := range in.Plan.Linking.State.Groups {
 		a.groupIDs[key] = g.ID
 	}
@@ -133,8 +147,9 @@ func (a *applier) stop(err error) {
 	}
 }
 
-// runStage runs writes with bounded concurrency, each as soon as what it waits for has ended. Half as many again write to the journal while
-// the others' calls are under way: how many those are, the directory's limiter sees to.
+// runStage sends the writes of a stage, each as soon as the writes that it waits for have ended. It
+// starts more workers than concurrent calls: some write to the journal while the others wait for an
+// answer. The directory's limiter bounds the calls.
 func (a *applier) runStage(ctx context.Context, writes []write) {
 	if len(writes) == 0 {
 		return
@@ -158,7 +173,7 @@ func (a *applier) runStage(ctx context.Context, writes []write) {
 // attempt sends one write between its two journal entries and reports whether it succeeded.
 func (a *applier) attempt(ctx context.Context, w *write, blocked bool) bool {
 	if blocked {
-		a.finish(w, reconcile.ResultSkipped, "what it stands on failed", reconcile.CallReceipt{}, 0)
+		a.finish(w, reconcile.ResultSkipped, "a change it depends on failed", reconcile.CallReceipt{}, 0)
 		return false
 	}
 	if a.stopped(ctx) != nil {
@@ -191,8 +206,10 @@ func (a *applier) attempt(ctx context.Context, w *write, blocked bool) bool {
 	return err == nil
 }
 
+// markUncertain records that a failed write may have taken effect, if its error leaves that open.
 func (a *applier) markUncertain(w *write, err error) {
-	if errors.Is(err, reconcile.ErrUncertain) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	if errors.Is(err, reconcile.ErrUncertain) || errors.Is(err, context.Canceled) ||
+		errors.Is(err, context.DeadlineExceeded) {
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		for _, i := range w.changes {
@@ -201,25 +218,32 @@ func (a *applier) markUncertain(w *write, err error) {
 	}
 }
 
-// explained says what a refusal means where AWS does not.
+// explainConflict returns the text of an error. If a unique name is taken, it says what that means
+// and what happens next, because AWS does not.
 func explainConflict(c *reconcile.Change, err error) string {
 	if !errors.Is(err, fs.ErrExist) || !c.TakesName() {
 		return err.Error()
 	}
 	what := "displayName or externalId"
 	if c.Kind.OfUser() {
-		what = "userName, e-mail address or externalId; AWS does not say which, and SCIM cannot look an e-mail address up"
+		what = "userName, e-mail address or externalId (AWS does not say which; SCIM cannot look up e-mail addresses)"
 	}
-	return fmt.Sprintf("%v: since the directory was read somebody else has taken the %s. It is not tried again in this run; the next one compares it with everybody", err, what)
+	return fmt.Sprintf(
+		"%v: another object took the %s after the directory was read; the next run will retry",
+		err,
+		what,
+	)
 }
 
-// inFlight is a context for a call that has begun: it outlives a stop by the grace time, so that no answer is lost needlessly.
+// inFlight returns the context of a call that has started. It outlives a stop by the grace time, so
+// that the answer of the call is not lost.
 func inFlight(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
 	call, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	unhook := context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
 	return call, func() { unhook(); cancel() }
 }
 
+// entry returns the journal entry before a write.
 func (a *applier) entry(w *write) reconcile.Entry {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -231,6 +255,7 @@ func (a *applier) entry(w *write) reconcile.Entry {
 	return e
 }
 
+// collect returns the changes of a write with their results.
 func (a *applier) collect(w *write) []reconcile.Done {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -241,7 +266,14 @@ func (a *applier) collect(w *write) []reconcile.Done {
 	return out
 }
 
-func (a *applier) finish(w *write, result reconcile.Result, text string, receipt reconcile.CallReceipt, took time.Duration) {
+// finish sets the result of the changes of a write.
+func (a *applier) finish(
+	w *write,
+	result reconcile.Result,
+	text string,
+	receipt reconcile.CallReceipt,
+	took time.Duration,
+) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, i := range w.changes {
@@ -260,8 +292,8 @@ func (a *applier) reportProgress() {
 	}
 }
 
-// remaining is how many writes the changes without a result take: one for each, but MaxMembers memberships of a group share one, and its own
-// change goes along.
+// remaining returns the number of writes that the changes without a result take: one for each, but
+// MaxMembers memberships of a group share one write, and that of the group's own change.
 func (a *applier) remaining() int {
 	n := 0
 	own, members := map[string]int{}, map[string]int{} // by group
@@ -283,7 +315,7 @@ func (a *applier) remaining() int {
 	return n
 }
 
-// identify gives a change the id that a creation of this run has assigned to its object.
+// identify sets the id of a change whose object this run created.
 func (a *applier) identify(d *reconcile.Done) {
 	switch {
 	case d.ID != "":
@@ -294,7 +326,7 @@ func (a *applier) identify(d *reconcile.Done) {
 	}
 }
 
-// own enters in the ledger what a write has made ours, or no longer ours.
+// recordOwnership updates the ledger with the objects that a write made managed or unmanaged.
 func (a *applier) recordOwnership(w *write) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -305,12 +337,12 @@ func (a *applier) recordOwnership(w *write) {
 	}
 }
 
-// skip leaves a change out because what it stands on was not done.
+// skip skips a change because a change that it depends on was not applied.
 func (a *applier) skip(i int) {
-	a.result.Changes[i].Result, a.result.Changes[i].Error = reconcile.ResultSkipped, "what it stands on was not done"
+	a.result.Changes[i].Result, a.result.Changes[i].Error = reconcile.ResultSkipped, "a change it depends on was not applied"
 }
 
-// gone makes deleting what is gone succeed.
+// ignoreNotFound makes the deletion of an object that does not exist succeed.
 func ignoreNotFound(r reconcile.CallReceipt, err error) (reconcile.CallReceipt, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return r, nil

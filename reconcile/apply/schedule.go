@@ -6,32 +6,35 @@ import (
 	"sync"
 )
 
-// schedule hands out the writes of a stage, each when what it waits for has ended: first what the longest chain of others waits for, so that
-// a large group, whose requests go one after the other, is filled while others are made; otherwise in order.
+// schedule hands out the writes of a stage, each when the writes that it waits for have ended. The
+// write with the longest chain of writes behind it comes first, so that a large group, whose
+// requests are sequential, is filled while other groups are created. Otherwise writes come in
+// order.
 type schedule struct {
 	mu      sync.Mutex
 	changed *sync.Cond
 	writes  []write
-	waits   []int   // how many others each write still waits for
-	wakes   [][]int // who waits for each write
-	ready   ready
-	open    int // writes that have not ended
+	waits   []int   // number of writes that each write still waits for
+	waiting [][]int // the writes that wait for each write
+	ready   readyQueue
+	open    int // number of writes that have not ended
 	running int
-	done    []bool // succeeded
+	done    []bool // whether each write succeeded
 }
 
 func newSchedule(writes []write) *schedule {
-	s := &schedule{writes: writes, waits: make([]int, len(writes)), wakes: make([][]int, len(writes)), done: make([]bool, len(writes)), open: len(writes)}
+	n := len(writes)
+	s := &schedule{writes: writes, waits: make([]int, n), waiting: make([][]int, n), done: make([]bool, n), open: n}
 	s.changed = sync.NewCond(&s.mu)
 	for i, w := range writes {
 		for _, before := range [2][]int{w.needs, w.follows} {
 			for _, j := range before {
 				s.waits[i]++
-				s.wakes[j] = append(s.wakes[j], i)
+				s.waiting[j] = append(s.waiting[j], i)
 			}
 		}
 	}
-	s.ready.chain = chains(s.wakes)
+	s.ready.chain = chains(s.waiting)
 	for i, n := range s.waits {
 		if n == 0 {
 			heap.Push(&s.ready, i)
@@ -40,49 +43,50 @@ func newSchedule(writes []write) *schedule {
 	return s
 }
 
-// chains is how many writes, one after the other, each write holds up.
-func chains(wakes [][]int) []int {
-	out := make([]int, len(wakes))
-	known := make([]bool, len(wakes))
+// chains returns, for each write, the length of the longest chain of writes that wait for it.
+func chains(waiting [][]int) []int {
+	out := make([]int, len(waiting))
+	known := make([]bool, len(waiting))
 	var visit func(i int) int
 	visit = func(i int) int {
 		if !known[i] {
-			known[i] = true // before the others, lest a circle go on for ever
-			for _, j := range wakes[i] {
+			known[i] = true // first: a cycle must not recurse for ever
+			for _, j := range waiting[i] {
 				out[i] = max(out[i], 1+visit(j))
 			}
 		}
 		return out[i]
 	}
-	for i := range wakes {
+	for i := range waiting {
 		visit(i)
 	}
 	return out
 }
 
-// ready is a heap of the writes that may begin.
-type ready struct {
+// readyQueue is a heap of the writes that may start.
+type readyQueue struct {
 	writes []int
 	chain  []int
 }
 
-func (r *ready) Len() int      { return len(r.writes) }
-func (r *ready) Swap(i, j int) { r.writes[i], r.writes[j] = r.writes[j], r.writes[i] }
-func (r *ready) Push(x any)    { r.writes = append(r.writes, x.(int)) }
+func (r *readyQueue) Len() int      { return len(r.writes) }
+func (r *readyQueue) Swap(i, j int) { r.writes[i], r.writes[j] = r.writes[j], r.writes[i] }
+func (r *readyQueue) Push(x any)    { r.writes = append(r.writes, x.(int)) }
 
-func (r *ready) Less(i, j int) bool {
+func (r *readyQueue) Less(i, j int) bool {
 	a, b := r.writes[i], r.writes[j]
 	return cmp.Or(cmp.Compare(r.chain[b], r.chain[a]), cmp.Compare(a, b)) < 0
 }
 
-func (r *ready) Pop() any {
+func (r *readyQueue) Pop() any {
 	last := len(r.writes) - 1
 	x := r.writes[last]
 	r.writes = r.writes[:last]
 	return x
 }
 
-// next returns a write that may begin; ok is false when all have ended, or when the rest waits in a circle.
+// next returns a write that may start. It waits for one if needed. ok is false when all writes have
+// ended, or when those that are left wait for one another.
 func (s *schedule) next() (i int, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -97,7 +101,7 @@ func (s *schedule) next() (i int, ok bool) {
 	return i, true
 }
 
-// failed reports whether something that write i needs has not succeeded.
+// failed reports whether a write that write i needs did not succeed.
 func (s *schedule) failed(i int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -109,13 +113,14 @@ func (s *schedule) failed(i int) bool {
 	return false
 }
 
+// ended records that a write has ended, and lets the writes go that waited for it.
 func (s *schedule) ended(i int, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.done[i] = ok
 	s.open--
 	s.running--
-	for _, j := range s.wakes[i] {
+	for _, j := range s.waiting[i] {
 		if s.waits[j]--; s.waits[j] == 0 {
 			heap.Push(&s.ready, j)
 		}

@@ -2,11 +2,12 @@ package apply
 
 import (
 	"context"
-	"github.com/seed-d64a251c/roster/reconcile"
 	"slices"
+
+	"github.com/seed-d64a251c/roster/reconcile"
 )
 
-// pending lists the released changes without a result that match, in plan order. What stands on something that was not done is skipped.
+// pending returns the indexes of the changes without a result that match, in plan order.
 func (a *applier) pending(match func(*reconcile.Change) bool) []int {
 	var out []int
 	for i := range a.plan.Changes {
@@ -17,36 +18,38 @@ func (a *applier) pending(match func(*reconcile.Change) bool) []int {
 	return out
 }
 
-// userWrites sends everything that gives users what they need, and those removals that others stand on: a deactivation goes before the
-// removal of the memberships, a deletion before somebody takes the name.
+// userWrites returns the writes of users, without the deactivations and deletions that no change
+// depends on. A deactivation goes before the removal of its memberships, a deletion before a change
+// that takes the name.
 func (a *applier) userWrites() []write {
-	wanted := map[int]bool{}
+	needed := map[int]bool{}
 	for i := range a.plan.Changes {
 		if a.plan.Changes[i].Released() {
-			a.graph.Each(i, func(j int) { wanted[j] = true })
+			a.dependencies.Each(i, func(j int) { needed[j] = true })
 		}
 	}
 	indexes := a.pending(func(c *reconcile.Change) bool { return c.Kind.OfUser() })
-	return a.single(slices.DeleteFunc(indexes, func(i int) bool {
+	return a.oneWriteEach(slices.DeleteFunc(indexes, func(i int) bool {
 		kind := a.plan.Changes[i].Kind
-		return (kind == reconcile.DeactivateUser || kind == reconcile.DeleteUser) && !wanted[i]
+		return (kind == reconcile.DeactivateUser || kind == reconcile.DeleteUser) && !needed[i]
 	}))
 }
 
 func (a *applier) deactivations() []write {
-	return a.single(a.pending(func(c *reconcile.Change) bool { return c.Kind == reconcile.DeactivateUser }))
+	return a.oneWriteEach(a.pending(func(c *reconcile.Change) bool { return c.Kind == reconcile.DeactivateUser }))
 }
 
 func (a *applier) groupDeletions() []write {
-	return a.single(a.pending(func(c *reconcile.Change) bool { return c.Kind == reconcile.DeleteGroup }))
+	return a.oneWriteEach(a.pending(func(c *reconcile.Change) bool { return c.Kind == reconcile.DeleteGroup }))
 }
 
 func (a *applier) userDeletions() []write {
-	return a.single(a.pending(func(c *reconcile.Change) bool { return c.Kind == reconcile.DeleteUser }))
+	return a.oneWriteEach(a.pending(func(c *reconcile.Change) bool { return c.Kind == reconcile.DeleteUser }))
 }
 
-// single makes one write of each change and ties those that stand on one another.
-func (a *applier) single(indexes []int) []write {
+// oneWriteEach returns one write for each change. A write needs the writes of the changes that its
+// change depends on.
+func (a *applier) oneWriteEach(indexes []int) []write {
 	at := make(map[int]int, len(indexes)) // change -> write
 	for n, i := range indexes {
 		at[i] = n
@@ -54,42 +57,37 @@ func (a *applier) single(indexes []int) []write {
 	writes := make([]write, 0, len(indexes))
 	for _, i := range indexes {
 		w := write{changes: []int{i}, do: a.call(i)}
-		blocked := false
-		a.graph.Each(i, func(j int) {
+		a.dependencies.Each(i, func(j int) {
 			if n, here := at[j]; here {
 				w.needs = append(w.needs, n)
 			} else if a.result.Changes[j].Result != reconcile.ResultDone {
-				blocked = true
+				w.needs = append(w.needs, notApplied)
 			}
 		})
-		if blocked {
-			w.do = nil
-		}
 		writes = append(writes, w)
-	}
-	for n := range writes {
-		if writes[n].do == nil { // keep its place, so that what needs it is skipped too
-			writes[n].needs = append(writes[n].needs, -1)
-		}
 	}
 	return a.dropBlocked(writes)
 }
 
-// prune skips what is blocked, and whatever needs it, and closes the gaps.
+// notApplied, among the needs of a write, is a change of an earlier stage that was not applied.
+const notApplied = -1
+
+// dropBlocked skips the changes of writes that need a change which was not applied, directly or
+// through other writes. It returns the other writes.
 func (a *applier) dropBlocked(writes []write) []write {
 	blocked := make([]bool, len(writes))
-	for again := true; again; {
-		again = false
+	for changed := true; changed; {
+		changed = false
 		for n, w := range writes {
-			if !blocked[n] && slices.ContainsFunc(w.needs, func(m int) bool { return m < 0 || blocked[m] }) {
-				blocked[n], again = true, true
+			if !blocked[n] && slices.ContainsFunc(w.needs, func(m int) bool { return m == notApplied || blocked[m] }) {
+				blocked[n], changed = true, true
 			}
 		}
 	}
 	if !slices.Contains(blocked, true) {
 		return writes
 	}
-	place := make([]int, len(writes))
+	index := make([]int, len(writes)) // in out
 	var out []write
 	for n, w := range writes {
 		if blocked[n] {
@@ -98,18 +96,18 @@ func (a *applier) dropBlocked(writes []write) []write {
 			}
 			continue
 		}
-		place[n] = len(out)
+		index[n] = len(out)
 		out = append(out, w)
 	}
 	for n := range out {
 		for k, m := range out[n].needs {
-			out[n].needs[k] = place[m]
+			out[n].needs[k] = index[m]
 		}
 	}
 	return out
 }
 
-// call returns the call that carries out a change of a whole object.
+// call returns the call that makes a change of a whole object.
 func (a *applier) call(i int) func(context.Context) (reconcile.CallReceipt, error) {
 	c := &a.plan.Changes[i]
 	switch c.Kind {
@@ -133,7 +131,7 @@ func (a *applier) call(i int) func(context.Context) (reconcile.CallReceipt, erro
 			return a.updateGroup(c.Key, c.Attributes, nil)(ctx)
 		}
 	case reconcile.AdoptUser:
-		if len(c.Attributes) == 0 { // it already has our externalId: only the ledger changes
+		if len(c.Attributes) == 0 { // it already has the externalId: only the ledger changes
 			return func(context.Context) (reconcile.CallReceipt, error) { return reconcile.CallReceipt{}, nil }
 		}
 	}
@@ -142,8 +140,8 @@ func (a *applier) call(i int) func(context.Context) (reconcile.CallReceipt, erro
 
 func (a *applier) updateUser(ctx context.Context, c *reconcile.Change) (reconcile.CallReceipt, error) {
 	a.mu.Lock()
-	have, changed := a.result.Users[c.Key] // a temporary name, on the way to the final one
-	if !changed {
+	have, written := a.result.Users[c.Key] // by a temporary rename in this run
+	if !written {
 		have = reconcile.RemoteUser{ID: c.ID, Attributes: a.plan.Linking.State.Users[c.Key].Attributes}
 	}
 	a.mu.Unlock()
@@ -152,6 +150,7 @@ func (a *applier) updateUser(ctx context.Context, c *reconcile.Change) (reconcil
 	return receipt, err
 }
 
+// recordID records the id of a created object.
 func (a *applier) recordID(ids map[string]string, key, id string, err error) {
 	if err == nil {
 		a.mu.Lock()
@@ -160,6 +159,7 @@ func (a *applier) recordID(ids map[string]string, key, id string, err error) {
 	}
 }
 
+// recordUser records a written user as the directory returned it.
 func (a *applier) recordUser(key string, u reconcile.RemoteUser, err error) {
 	if err == nil {
 		a.mu.Lock()
@@ -168,14 +168,15 @@ func (a *applier) recordUser(key string, u reconcile.RemoteUser, err error) {
 	}
 }
 
-// groupWork is what remains to be done to one group.
+// groupWork is the pending changes of one group, by index.
 type groupWork struct {
 	object        int // the change of the group itself, or -1
 	adds, removes []int
 }
 
-// groupWrites creates, adopts and renames groups and adds members. Groups that also lose members wait for the next stage, so that
-// whoever moves between groups has gained before they lose.
+// groupWrites returns the writes that create, adopt and rename groups and add members. Groups that
+// also lose members wait for the next stage: a user who moves between groups gains the new
+// membership before losing the old one.
 func (a *applier) groupWrites() []write { return a.memberWrites(false) }
 
 func (a *applier) shrinkingGroupWrites() []write { return a.memberWrites(true) }
@@ -183,15 +184,15 @@ func (a *applier) shrinkingGroupWrites() []write { return a.memberWrites(true) }
 func (a *applier) memberWrites(shrinking bool) []write {
 	var writes []write
 	keys, work := a.groupWork()
-	named := a.nameChanges(work)
+	named := a.nameChanges()
 	if !shrinking {
-		writes = a.single(named)
+		writes = a.oneWriteEach(named)
 	}
-	before := map[string][]int{} // the writes that name a group, by its key
+	before := map[string][]int{} // the writes that set the name of a group, by its key
 	for n := range writes {
 		c := &a.plan.Changes[writes[n].changes[0]]
 		before[c.Key] = append(before[c.Key], n)
-		if c.Kind == reconcile.CreateGroup { // it takes a name that somebody gives up, and its first members along
+		if c.Kind == reconcile.CreateGroup { // it takes a name that another change frees, and adds its first members
 			w := work[c.Key]
 			first := w.adds[:min(len(w.adds), reconcile.MaxMembers)]
 			writes[n].do, writes[n].changes = a.createGroup(w.object, first), append(writes[n].changes, first...)
@@ -211,7 +212,8 @@ func (a *applier) memberWrites(shrinking bool) []write {
 	return writes
 }
 
-// groupWork collects the pending changes of each group, without those whose foundations failed.
+// groupWork returns the pending changes of each group. It skips memberships that depend on a change
+// that was not applied.
 func (a *applier) groupWork() ([]string, map[string]*groupWork) {
 	work := map[string]*groupWork{}
 	var keys []string
@@ -234,7 +236,7 @@ func (a *applier) groupWork() ([]string, map[string]*groupWork) {
 			} else {
 				w.removes = append(w.removes, i)
 			}
-		case reconcile.TemporaryRenameGroup: // always on its own, see nameChanges
+		case reconcile.TemporaryRenameGroup: // a write of its own, see nameChanges
 		default:
 			w.object = i
 		}
@@ -242,39 +244,43 @@ func (a *applier) groupWork() ([]string, map[string]*groupWork) {
 	return keys, work
 }
 
-// membersReady is ready without the group's own creation or adoption, which comes in the same stage.
+// membersReady reports whether the changes that a membership depends on were applied. The creation
+// or adoption of its group may be pending: it is in the same stage.
 func (a *applier) membersReady(i int) bool {
 	ok := true
-	a.graph.Each(i, func(j int) {
+	a.dependencies.Each(i, func(j int) {
 		if a.plan.Changes[j].Kind.OfUser() && a.result.Changes[j].Result != reconcile.ResultDone {
 			ok = false
 		}
-		if !a.plan.Changes[j].Kind.OfUser() && a.result.Changes[j].Result != reconcile.ResultDone && a.result.Changes[j].Result != "" {
+		if !a.plan.Changes[j].Kind.OfUser() && a.result.Changes[j].Result != reconcile.ResultDone &&
+			a.result.Changes[j].Result != "" {
 			ok = false
 		}
 	})
 	return ok
 }
 
-// nameChanges are the changes of groups that wait for one another's names: they go on their own, before any members.
-func (a *applier) nameChanges(work map[string]*groupWork) []int {
-	wanted := map[int]bool{}
+// nameChanges returns the changes of groups that depend on the names of one another. Each is a
+// write of its own, before any members.
+func (a *applier) nameChanges() []int {
+	chosen := map[int]bool{}
 	pending := a.pending(func(c *reconcile.Change) bool { return !c.Kind.OfUser() && c.Member == "" })
 	for _, i := range pending {
 		if len(a.plan.Changes[i].DependsOn) > 0 {
-			wanted[i] = true
-			a.graph.Each(i, func(j int) { wanted[j] = true })
+			chosen[i] = true
+			a.dependencies.Each(i, func(j int) { chosen[j] = true })
 		}
 	}
-	return slices.DeleteFunc(pending, func(i int) bool { return !wanted[i] })
+	return slices.DeleteFunc(pending, func(i int) bool { return !chosen[i] })
 }
 
-// packed spreads the changes of one group over as few requests as possible: additions first, at most MaxMembers in each, the group's own
-// change in the first.
+// packRequests packs the changes of one group into the fewest requests: additions first, at most
+// MaxMembers in each, the group's own change in the first. base is the index of the first request
+// among the writes of the stage; before are the writes that must succeed first.
 func (a *applier) packRequests(key string, w *groupWork, base int, before []int) []write {
 	members := append(slices.Clone(w.adds), w.removes...)
 	var out []write
-	emit := func(indexes []int, do func(context.Context) (reconcile.CallReceipt, error)) {
+	add := func(indexes []int, do func(context.Context) (reconcile.CallReceipt, error)) {
 		next := write{changes: indexes, do: do, needs: before}
 		if n := len(out); n > 0 { // writes to one object are serial
 			next.follows = []int{base + n - 1}
@@ -286,15 +292,15 @@ func (a *applier) packRequests(key string, w *groupWork, base int, before []int)
 	}
 	if w.object >= 0 && a.plan.Changes[w.object].Kind == reconcile.CreateGroup {
 		first := w.adds[:min(len(w.adds), reconcile.MaxMembers)]
-		emit(append([]int{w.object}, first...), a.createGroup(w.object, first))
+		add(append([]int{w.object}, first...), a.createGroup(w.object, first))
 		members = members[len(first):]
 	} else if w.object >= 0 {
 		first := members[:min(len(members), reconcile.MaxMembers)]
-		emit(append([]int{w.object}, first...), a.updateGroup(key, a.plan.Changes[w.object].Attributes, first))
+		add(append([]int{w.object}, first...), a.updateGroup(key, a.plan.Changes[w.object].Attributes, first))
 		members = members[len(first):]
 	}
 	for chunk := range slices.Chunk(members, reconcile.MaxMembers) {
-		emit(chunk, a.updateGroup(key, nil, chunk))
+		add(chunk, a.updateGroup(key, nil, chunk))
 	}
 	return out
 }
@@ -303,13 +309,24 @@ func (a *applier) createGroup(object int, adds []int) func(context.Context) (rec
 	c := &a.plan.Changes[object]
 	return func(ctx context.Context) (reconcile.CallReceipt, error) {
 		create := reconcile.NewGroupUpdate(c.Attributes)
-		g, receipt, err := a.dir.CreateGroup(ctx, reconcile.NewGroup{ExternalID: create.ExternalID, DisplayName: create.DisplayName, Members: a.memberIDs(adds)})
+		g, receipt, err := a.dir.CreateGroup(
+			ctx,
+			reconcile.NewGroup{
+				ExternalID:  create.ExternalID,
+				DisplayName: create.DisplayName,
+				Members:     a.memberIDs(adds),
+			},
+		)
 		a.recordID(a.groupIDs, c.Key, g.ID, err)
 		return receipt, err
 	}
 }
 
-func (a *applier) updateGroup(key string, attributes []reconcile.AttributeChange, members []int) func(context.Context) (reconcile.CallReceipt, error) {
+func (a *applier) updateGroup(
+	key string,
+	attributes []reconcile.AttributeChange,
+	members []int,
+) func(context.Context) (reconcile.CallReceipt, error) {
 	return func(ctx context.Context) (reconcile.CallReceipt, error) {
 		u := reconcile.NewGroupUpdate(attributes)
 		split := slices.IndexFunc(members, func(i int) bool { return a.plan.Changes[i].Kind == reconcile.RemoveMember })
@@ -320,7 +337,8 @@ func (a *applier) updateGroup(key string, attributes []reconcile.AttributeChange
 		a.mu.Lock()
 		id := a.groupIDs[key]
 		a.mu.Unlock()
-		if u.DisplayName == "" && u.ExternalID == "" && len(u.Add)+len(u.Remove) == 0 { // an adoption that only the ledger sees
+		if u.DisplayName == "" && u.ExternalID == "" &&
+			len(u.Add)+len(u.Remove) == 0 { // an adoption in the ledger only
 			return reconcile.CallReceipt{}, nil
 		}
 		return a.dir.UpdateGroup(ctx, id, u)

@@ -11,24 +11,26 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// Memory keeps between runs what a directory was seen to hold. It may forget at any time: that costs reads, never correctness. Its methods
-// may be called concurrently.
+// Cache keeps cached directories between runs. It may lose them at any time: that costs reads, never
+// correctness. Its methods may be called concurrently.
 type Cache interface {
-	// Recall returns what was kept last, nil for nothing. Nobody changes it.
+	// Load returns the cached directory that was last stored; nil if there is none. Callers must not
+	// change it.
 	Load(provisioner string) *CachedDirectory
-	// Keep replaces what was kept; nil forgets it.
-	Store(provisioner string, r *CachedDirectory)
+	// Store replaces the cached directory; nil deletes it.
+	Store(provisioner string, c *CachedDirectory)
 }
 
-// RecollectionVersion is that of the recollections that this roster understands.
+// CacheVersion is the format version of cached directories that this roster reads.
 const CacheVersion = 1
 
-// Recollection is what is known of a directory: as it was read, part by part, and with what has been written since. Once kept it is not
-// changed any more.
+// CachedDirectory is a directory as runs have read it, part by part, updated with what they wrote.
+// Once stored it must not change.
 type CachedDirectory struct {
 	Version  int    `json:"version"`
 	Identity string `json:"identity"` // of the provisioner
-	// Run is the one that the status must name: when another process has run since, nothing of this counts.
+	// Run is the run that stored it. If the status names another run, another process has run since and
+	// the cached directory is not used.
 	Run      string              `json:"run"`
 	Observed *reconcile.Observed `json:"observed"`
 	// FullReadAt is the time of the last run that read everything. UsersReadAt and GroupsReadAt are
@@ -43,58 +45,88 @@ type CachedDirectory struct {
 	Unverified []lookup `json:"unverified,omitempty"`
 }
 
-// Check refuses what is not a whole recollection of this version.
-func (r *CachedDirectory) Check() error {
+// LoadCached returns the cached directory of a provisioner. It returns nil if the cache must not be
+// relied on: another process has run since, a run was interrupted, or the audit branch is not
+// trusted.
+func LoadCached(cache Cache, p *schema.Provisioner, audit *reconcile.AuditState) *CachedDirectory {
+	if cache == nil || audit.Status == nil || audit.Interrupted != nil || audit.OpenIntent != nil ||
+		audit.DistrustReason != "" {
+		return nil
+	}
+	c := cache.Load(p.Key)
+	if c == nil || c.Check() != nil || c.Identity != p.Identity() || c.Run != audit.Status.Run {
+		return nil
+	}
+	return c
+}
+
+// Check returns an error for a cached directory of another version or with missing parts.
+func (c *CachedDirectory) Check() error {
 	switch {
-	case r.Version != CacheVersion:
-		return fmt.Errorf("a recollection of version %d, want %d", r.Version, CacheVersion)
-	case r.Observed == nil || r.Observed.Members == nil || r.MembersReadAt == nil:
-		return errors.New("a recollection without its parts")
+	case c.Version != CacheVersion:
+		return fmt.Errorf("cached directory has version %d, want %d", c.Version, CacheVersion)
+	case c.Observed == nil || c.Observed.Members == nil || c.MembersReadAt == nil:
+		return errors.New("cached directory is incomplete")
 	}
 	return nil
 }
 
-// recollect begins the memory of what was read whole.
+// newCache returns the cached directory after a full read.
 func newCache(o *reconcile.Observed, p *schema.Provisioner) *CachedDirectory {
-	r := &CachedDirectory{Version: CacheVersion, Identity: p.Identity(), Observed: o, FullReadAt: o.ReadAt, UsersReadAt: o.ReadAt, MembersReadAt: make(map[string]time.Time, len(o.Members))}
+	c := &CachedDirectory{
+		Version: CacheVersion, Identity: p.Identity(), Observed: o, FullReadAt: o.ReadAt, UsersReadAt: o.ReadAt,
+		MembersReadAt: make(map[string]time.Time, len(o.Members)),
+	}
 	if p.PushGroups {
-		r.GroupsReadAt = o.ReadAt
+		c.GroupsReadAt = o.ReadAt
 	}
 	for id := range o.Members {
-		r.MembersReadAt[id] = o.ReadAt
+		c.MembersReadAt[id] = o.ReadAt
 	}
-	intern(o)
-	return r
+	shareIDs(o)
+	return c
 }
 
-// copy returns one that can be brought up to date.
-func (r *CachedDirectory) copy() *CachedDirectory {
-	c := *r
-	o := *r.Observed
+// copy returns a copy that may be updated.
+func (c *CachedDirectory) copy() *CachedDirectory {
+	out := *c
+	o := *c.Observed
 	o.Users, o.Groups, o.Members = slices.Clone(o.Users), slices.Clone(o.Groups), maps.Clone(o.Members)
-	c.Observed, c.MembersReadAt, c.Unverified = &o, maps.Clone(r.MembersReadAt), slices.Clone(r.Unverified)
-	return &c
+	out.Observed, out.MembersReadAt, out.Unverified = &o, maps.Clone(c.MembersReadAt), slices.Clone(c.Unverified)
+	return &out
 }
 
-// oldest is when the part was read that nobody has read for the longest time.
-func (r *CachedDirectory) oldest() time.Time {
-	at := r.UsersReadAt
-	older := func(t time.Time) {
-		if t.Before(at) {
-			at = t
+// oldestRead returns the time at which the oldest part was read.
+func (c *CachedDirectory) oldestRead() time.Time {
+	oldest := c.UsersReadAt
+	consider := func(t time.Time) {
+		if t.Before(oldest) {
+			oldest = t
 		}
 	}
-	if !r.GroupsReadAt.IsZero() {
-		older(r.GroupsReadAt)
+	if !c.GroupsReadAt.IsZero() {
+		consider(c.GroupsReadAt)
 	}
-	for id := range r.Observed.Members {
-		older(r.MembersReadAt[id])
+	for id := range c.Observed.Members {
+		consider(c.MembersReadAt[id])
 	}
-	return at
+	return oldest
 }
 
-// intern makes members share the text of their ids with the users: a million memberships of a hundred thousand people.
-func intern(o *reconcile.Observed) {
+// selectedGroups returns the ids of the groups whose members are read.
+func (c *CachedDirectory) selectedGroups(options Options) []string {
+	var out []string
+	for _, g := range c.Observed.Groups {
+		if options.SelectMembers == nil || options.SelectMembers(g) {
+			out = append(out, g.ID)
+		}
+	}
+	return out
+}
+
+// shareIDs makes the member lists share the id strings of the users. With 100,000 users there may be
+// a million memberships.
+func shareIDs(o *reconcile.Observed) {
 	ids := make(map[string]string, len(o.Users))
 	for i := range o.Users {
 		ids[o.Users[i].ID] = o.Users[i].ID

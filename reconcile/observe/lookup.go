@@ -1,81 +1,111 @@
 package observe
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
-	"github.com/seed-d64a251c/roster/reconcile"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/seed-d64a251c/roster/reconcile"
 )
 
-// lookUp fulfils what a plan needs, in the cheapest way: who has many to look up lists them all, and memberships are read by group or by
-// user, whichever takes fewer calls. It fails as a whole: what could not be read is never taken for absent.
-func (r *Reader) lookUp(ctx context.Context, v *View, n requiredLookups) error {
-	wishes := v.cheapest(n)
-	if err := r.list(ctx, v, wishes); err != nil {
+// lookup is one question to the directory.
+type lookup struct {
+	Kind  lookupKind `json:"kind"`
+	Value string     `json:"value"`
+}
+
+type lookupKind string
+
+// The kinds of lookups, with what Value is.
+const (
+	lookupUser      lookupKind = "user"      // id
+	lookupUserKey   lookupKind = "userKey"   // externalId
+	lookupUserName  lookupKind = "userName"  // userName
+	lookupGroup     lookupKind = "group"     // id
+	lookupGroupKey  lookupKind = "groupKey"  // externalId
+	lookupGroupName lookupKind = "groupName" // displayName
+	lookupMembers   lookupKind = "members"   // id of the group whose members are all read
+	lookupGroupsOf  lookupKind = "groupsOf"  // id of the user whose groups are all read
+)
+
+func (l lookup) compare(o lookup) int {
+	return cmp.Or(strings.Compare(string(l.Kind), string(o.Kind)), strings.Compare(l.Value, o.Value))
+}
+
+// lookUp performs the required lookups with the fewest calls. Where single lookups would take more
+// calls than a listing, it lists all objects. It reads memberships by group or by user, whichever
+// takes fewer calls. If one lookup fails, lookUp fails: what could not be read is never taken for
+// absent.
+func (r *Reader) lookUp(ctx context.Context, v *View, required requiredLookups) error {
+	lookups := v.cheapestLookups(required)
+	if err := r.list(ctx, v, lookups); err != nil {
 		return err
 	}
-	wishes = slices.DeleteFunc(wishes, v.has)
-	maps.DeleteFunc(n.counts, func(id string, _ int) bool { // who reads all of a group has counted it
-		_, read := slices.BinarySearchFunc(wishes, lookup{lookupMembers, id}, lookup.compare)
-		return read
+	lookups = slices.DeleteFunc(lookups, v.isFresh)
+	maps.DeleteFunc(required.minMembers, func(id string, _ int) bool { // a read of all members counts them
+		_, all := slices.BinarySearchFunc(lookups, lookup{lookupMembers, id}, lookup.compare)
+		return all
 	})
 	var mu sync.Mutex
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(max(1, r.Provisioner.Rate.Concurrency))
-	progress, done := r.progress("look up"), 0
-	run := func(read func() (func(), error)) {
+	progress, done, total := r.progress("look up"), 0, len(lookups)+len(required.minMembers)
+	start := func(read func() (record func(), err error)) {
 		group.Go(func() error {
-			keep, err := read()
+			record, err := read()
 			if err != nil {
 				return err
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			keep()
+			record()
 			if done++; progress != nil {
-				progress(done, len(wishes)+len(n.counts))
+				progress(done, total)
 			}
 			return nil
 		})
 	}
-	for _, w := range wishes {
-		run(func() (func(), error) { return r.lookUpOne(ctx, v, w) })
+	for _, l := range lookups {
+		start(func() (func(), error) { return r.lookUpOne(ctx, v, l) })
 	}
-	for _, id := range slices.Sorted(maps.Keys(n.counts)) {
-		run(func() (func(), error) { return r.countMembers(ctx, v, id, n.counts[id]) })
+	for _, id := range slices.Sorted(maps.Keys(required.minMembers)) {
+		start(func() (func(), error) { return r.countMembers(ctx, v, id, required.minMembers[id]) })
 	}
 	return group.Wait()
 }
 
-// cheapest turns memberships into wishes. Where members have to be counted, reading all of a small group does both.
-func (v *View) cheapest(n requiredLookups) []lookup {
+// cheapestLookups returns the lookups with the memberships turned into lookups, by group or by user.
+// Where members must be counted as well, reading all members of a small group does both.
+func (v *View) cheapestLookups(required requiredLookups) []lookup {
 	byGroup, byUser := map[lookup]bool{}, map[lookup]bool{}
-	for _, m := range n.pairs {
+	for _, m := range required.memberships {
 		byGroup[lookup{lookupMembers, m.group}], byUser[lookup{lookupGroupsOf, m.user}] = true, true
 	}
-	groups, users := 0, len(byUser)
-	for w := range byGroup {
-		groups += v.cost(w)
-		users += pages(n.counts[w.Value])
+	groupCalls, userCalls := 0, len(byUser)
+	for l := range byGroup {
+		groupCalls += max(1, pages(len(v.Observed.Members[l.Value])))
+		userCalls += pages(required.minMembers[l.Value])
 	}
 	chosen := byUser
-	if groups <= users {
+	if groupCalls <= userCalls {
 		chosen = byGroup
 	}
-	wishes := slices.AppendSeq(slices.Clone(n.lookups), maps.Keys(chosen))
-	slices.SortFunc(wishes, lookup.compare)
-	return slices.Compact(wishes)
+	lookups := slices.AppendSeq(slices.Clone(required.lookups), maps.Keys(chosen))
+	slices.SortFunc(lookups, lookup.compare)
+	return slices.Compact(lookups)
 }
 
-// list reads all users, or all groups, when looking them up one by one would take more calls.
-func (r *Reader) list(ctx context.Context, v *View, wishes []lookup) error {
+// list lists all users, or all groups, where single lookups would take more calls.
+func (r *Reader) list(ctx context.Context, v *View, lookups []lookup) error {
 	users, groups := 0, 0
-	for _, w := range wishes {
-		switch w.Kind {
+	for _, l := range lookups {
+		switch l.Kind {
 		case lookupUser, lookupUserKey, lookupUserName:
 			users++
 		case lookupGroup, lookupGroupKey, lookupGroupName:
@@ -93,107 +123,78 @@ func (r *Reader) list(ctx context.Context, v *View, wishes []lookup) error {
 	return nil
 }
 
-func (r *Reader) listUsers(ctx context.Context, v *View) error {
-	users, err := collect(r.Directory.Users(ctx))
-	if err != nil {
-		return fmt.Errorf("list users: %w", err)
-	}
-	v.putUsers(users, r.Started)
-	return nil
-}
-
-func (r *Reader) listGroups(ctx context.Context, v *View) error {
-	groups, err := collect(r.Directory.Groups(ctx))
-	if err != nil {
-		return fmt.Errorf("list groups: %w", err)
-	}
-	v.putGroups(groups, r.Started)
-	return nil
-}
-
-// find makes one lookup and returns what is to be noted of it.
-func (r *Reader) lookUpOne(ctx context.Context, v *View, w lookup) (keep func(), err error) {
+// lookUpOne performs one lookup. It returns the function that records the answer in the view.
+func (r *Reader) lookUpOne(ctx context.Context, v *View, l lookup) (record func(), err error) {
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("look up %s %q: %w", w.Kind, w.Value, err)
+			err = fmt.Errorf("look up %s %q: %w", l.Kind, l.Value, err)
 		}
 	}()
-	switch w.Kind {
+	switch l.Kind {
 	case lookupMembers:
-		members, err := collect(r.Directory.Members(ctx, w.Value))
+		members, err := collect(r.Directory.Members(ctx, l.Value))
 		slices.Sort(members)
-		return func() { v.putMembers(w.Value, members, r.Started); v.done[w] = true }, err
+		return func() { v.putMembers(l.Value, members, r.Started); v.lookedUp[l] = true }, err
 	case lookupGroupsOf:
-		groups, err := collect(r.Directory.GroupsOf(ctx, w.Value))
+		groups, err := collect(r.Directory.GroupsOf(ctx, l.Value))
 		slices.Sort(groups)
-		return func() { v.putGroupsOf(w.Value, groups); v.done[w] = true }, err
+		return func() { v.putGroupsOf(l.Value, groups); v.lookedUp[l] = true }, err
 	case lookupGroup, lookupGroupKey, lookupGroupName:
-		g, ok, err := r.findGroup(ctx, w)
-		if err == nil && !ok && w.Kind == lookupGroup {
-			err = r.confirm(ctx)
+		g, ok, err := r.findGroup(ctx, l)
+		if err == nil && !ok && l.Kind == lookupGroup {
+			err = r.confirmEndpoint(ctx)
 		}
-		return func() { v.recordLookup(w, ok, g.ID, lookupGroup, func() { v.putGroup(g) }, v.dropGroup) }, err
+		return func() { v.recordLookup(l, ok, g.ID, lookupGroup, func() { v.putGroup(g) }, v.dropGroup) }, err
 	}
-	u, ok, err := r.findUser(ctx, w)
-	if err == nil && !ok && w.Kind == lookupUser {
-		err = r.confirm(ctx)
+	u, ok, err := r.findUser(ctx, l)
+	if err == nil && !ok && l.Kind == lookupUser {
+		err = r.confirmEndpoint(ctx)
 	}
-	return func() { v.recordLookup(w, ok, u.ID, lookupUser, func() { v.putUser(u) }, v.dropUser) }, err
+	return func() { v.recordLookup(l, ok, u.ID, lookupUser, func() { v.putUser(u) }, v.dropUser) }, err
 }
 
-// note takes what a lookup has found, or that there is nothing.
-func (v *View) recordLookup(w lookup, ok bool, id string, byID lookupKind, put func(), drop func(id string)) {
-	v.done[w] = true
-	switch {
-	case ok:
-		put()
-		v.done[lookup{byID, id}] = true
-	case w.Kind == byID:
-		drop(w.Value)
-	}
-}
-
-// confirm asks for what no directory has, when it denied an object that we know: AWS answers the same when the whole endpoint is gone, and
-// nothing may follow from that.
-func (r *Reader) confirm(ctx context.Context) error {
+// confirmEndpoint looks up an object that no directory has, after the directory denied a known
+// object. AWS gives the same answer for every object if the whole endpoint is gone; then the lookup
+// fails.
+func (r *Reader) confirmEndpoint(ctx context.Context) error {
 	_, _, err := r.Directory.UserByExternalID(ctx, "#")
 	return err
 }
 
-func (r *Reader) findUser(ctx context.Context, w lookup) (reconcile.RemoteUser, bool, error) {
-	switch w.Kind {
+func (r *Reader) findUser(ctx context.Context, l lookup) (reconcile.RemoteUser, bool, error) {
+	switch l.Kind {
 	case lookupUserKey:
-		return r.Directory.UserByExternalID(ctx, w.Value)
+		return r.Directory.UserByExternalID(ctx, l.Value)
 	case lookupUserName:
-		return r.Directory.UserByName(ctx, w.Value)
+		return r.Directory.UserByName(ctx, l.Value)
 	}
-	return r.Directory.User(ctx, w.Value)
+	return r.Directory.User(ctx, l.Value)
 }
 
-func (r *Reader) findGroup(ctx context.Context, w lookup) (reconcile.RemoteGroup, bool, error) {
-	switch w.Kind {
+func (r *Reader) findGroup(ctx context.Context, l lookup) (reconcile.RemoteGroup, bool, error) {
+	switch l.Kind {
 	case lookupGroupKey:
-		return r.Directory.GroupByExternalID(ctx, w.Value)
+		return r.Directory.GroupByExternalID(ctx, l.Value)
 	case lookupGroupName:
-		return r.Directory.GroupByName(ctx, w.Value)
+		return r.Directory.GroupByName(ctx, l.Value)
 	}
-	return r.Directory.Group(ctx, w.Value)
+	return r.Directory.Group(ctx, l.Value)
 }
 
-// countMembers reads members of a group until there are enough, or all.
-func (r *Reader) countMembers(ctx context.Context, v *View, group string, enough int) (func(), error) {
+// countMembers reads members of a group until it has enough, or all.
+func (r *Reader) countMembers(ctx context.Context, v *View, group string, enough int) (record func(), err error) {
 	var members []string
 	for id, err := range r.Directory.Members(ctx, group) {
 		if err != nil {
 			return nil, fmt.Errorf("list members of group %s: %w", group, err)
 		}
 		if members = append(members, id); len(members) == enough {
-			return func() { v.atLeast[group] = enough }, nil
+			return func() { v.minMembers[group] = enough }, nil
 		}
 	}
 	slices.Sort(members)
 	return func() {
 		v.putMembers(group, members, r.Started)
-		v.done[lookup{lookupMembers, group}] = true
+		v.lookedUp[lookup{lookupMembers, group}] = true
 	}, nil
 }

@@ -9,44 +9,48 @@ import (
 	"sync"
 	"time"
 
-	"github.com/seed-d64a251c/roster/reconcile"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/seed-d64a251c/roster/reconcile"
 )
 
-// Look says what Observe has to read.
+// Options says what Read has to read.
 type Options struct {
-	Groups bool // list the groups at all
-	// Wanted selects the groups whose members are read; nil selects all.
-	Wanted func(reconcile.RemoteGroup) bool
-	// Sizes estimates a group's members by its displayName, to choose the cheaper way of reading memberships. May be nil.
-	Sizes func(reconcile.RemoteGroup) int
-	// Users estimates how many users there are; 0 if nothing is known.
-	Users int
-	// Concurrency bounds the listings that run at once; at least 1.
+	Groups bool // whether groups are listed at all
+	// SelectMembers selects the groups whose members are read; nil selects all.
+	SelectMembers func(reconcile.RemoteGroup) bool
+	// EstimatedMembers estimates the number of members of a group. It helps to choose the cheaper way
+	// to read memberships. May be nil.
+	EstimatedMembers func(reconcile.RemoteGroup) int
+	// EstimatedUsers is the expected number of users; 0 if there is no estimate.
+	EstimatedUsers int
+	// Concurrency is the number of listings that run at once; at least 1.
 	Concurrency int
-	// Progress, if set, is told how many of the listings are done.
+	// Progress, if set, is called with the number of listings that are done.
 	Progress func(done, total int)
 }
 
-// Observe reads users, groups and memberships, users beside the rest: a listing goes one page after the other, whatever the rate allows. It
-// fails as a whole: what could not be read to its end is never taken for absent.
-func Read(ctx context.Context, r reconcile.Reader, look Options, now time.Time) (*reconcile.Observed, error) {
+// Read reads users, groups and memberships. It lists users concurrently with groups, because the
+// pages of one listing are sequential. If any listing fails, Read fails: what could not be read is
+// never taken for absent.
+func Read(ctx context.Context, r reconcile.Reader, options Options, now time.Time) (*reconcile.Observed, error) {
 	o := &reconcile.Observed{ReadAt: now, Members: map[string][]string{}}
-	members := false
-	listings, beside := errgroup.WithContext(ctx)
+	membersRead := false
+	listings, listCtx := errgroup.WithContext(ctx)
 	listings.Go(func() (err error) {
-		if o.Users, err = collect(r.Users(beside)); err != nil {
+		if o.Users, err = collect(r.Users(listCtx)); err != nil {
 			return fmt.Errorf("list users: %w", err)
 		}
 		return nil
 	})
-	if look.Groups {
+	if options.Groups {
 		listings.Go(func() (err error) {
-			if o.Groups, err = collect(r.Groups(beside)); err != nil {
+			if o.Groups, err = collect(r.Groups(listCtx)); err != nil {
 				return fmt.Errorf("list groups: %w", err)
 			}
-			if members = 2*callsByGroup(o, look) < look.Users; members { // cheaper than by user, however many there turn out to be
-				return membersByGroup(beside, o, r, look)
+			// Well below one call for each user: cheaper, however many users there turn out to be.
+			if membersRead = 2*callsByGroup(o, options) < options.EstimatedUsers; membersRead {
+				return membersByGroup(listCtx, o, r, options)
 			}
 			return nil
 		})
@@ -55,11 +59,11 @@ func Read(ctx context.Context, r reconcile.Reader, look Options, now time.Time) 
 	switch {
 	case err != nil:
 		return nil, err
-	case !look.Groups || members:
-	case callsByGroup(o, look) > len(o.Users):
-		err = membersByUser(ctx, o, r, look)
+	case !options.Groups || membersRead:
+	case callsByGroup(o, options) > len(o.Users):
+		err = membersByUser(ctx, o, r, options)
 	default:
-		err = membersByGroup(ctx, o, r, look)
+		err = membersByGroup(ctx, o, r, options)
 	}
 	if err != nil {
 		return nil, err
@@ -70,56 +74,58 @@ func Read(ctx context.Context, r reconcile.Reader, look Options, now time.Time) 
 	return o, nil
 }
 
-// callsByGroup is how many calls it takes to ask each group for its users. Asking each user for their groups takes one for each. The
-// groups that matter get their places.
-func callsByGroup(o *reconcile.Observed, look Options) int {
+// callsByGroup returns the number of calls that it takes to ask each selected group for its users,
+// and adds those groups to o.Members. To ask each user for their groups takes one call a user.
+func callsByGroup(o *reconcile.Observed, options Options) int {
 	calls := 0
 	for _, g := range o.Groups {
-		if look.Wanted != nil && !look.Wanted(g) {
+		if options.SelectMembers != nil && !options.SelectMembers(g) {
 			continue
 		}
 		o.Members[g.ID] = nil
 		size := 1
-		if look.Sizes != nil {
-			size = look.Sizes(g)
+		if options.EstimatedMembers != nil {
+			size = options.EstimatedMembers(g)
 		}
 		calls += max(1, pages(size))
 	}
 	return calls
 }
 
-func membersByGroup(ctx context.Context, o *reconcile.Observed, r reconcile.Reader, look Options) error {
+func membersByGroup(ctx context.Context, o *reconcile.Observed, r reconcile.Reader, options Options) error {
 	ids := slices.Sorted(maps.Keys(o.Members))
-	return each(ctx, ids, look, func(ctx context.Context, id string) ([]string, error) {
+	read := func(ctx context.Context, id string) ([]string, error) {
 		members, err := collect(r.Members(ctx, id))
 		if err != nil {
 			return nil, fmt.Errorf("list members of group %s: %w", id, err)
 		}
 		return members, nil
-	}, func(id string, members []string) { o.Members[id] = members })
+	}
+	return readEach(ctx, ids, options, read, func(id string, members []string) { o.Members[id] = members })
 }
 
-func membersByUser(ctx context.Context, o *reconcile.Observed, r reconcile.Reader, look Options) error {
+func membersByUser(ctx context.Context, o *reconcile.Observed, r reconcile.Reader, options Options) error {
 	ids := make([]string, len(o.Users))
 	for i, u := range o.Users {
 		ids[i] = u.ID
 	}
-	return each(ctx, ids, look, func(ctx context.Context, id string) ([]string, error) {
+	read := func(ctx context.Context, id string) ([]string, error) {
 		groups, err := collect(r.GroupsOf(ctx, id))
 		if err != nil {
 			return nil, fmt.Errorf("list groups of user %s: %w", id, err)
 		}
 		return groups, nil
-	}, func(id string, groups []string) {
+	}
+	return readEach(ctx, ids, options, read, func(id string, groups []string) {
 		for _, g := range groups {
-			if _, wanted := o.Members[g]; wanted {
+			if _, selected := o.Members[g]; selected {
 				o.Members[g] = append(o.Members[g], id)
 			}
 		}
 	})
 }
 
-// collect returns what a listing yields, all of it or nothing.
+// collect returns all that a listing yields, or its error.
 func collect[T any](listing iter.Seq2[T, error]) ([]T, error) {
 	var out []T
 	for x, err := range listing {
@@ -131,12 +137,13 @@ func collect[T any](listing iter.Seq2[T, error]) ([]T, error) {
 	return out, nil
 }
 
-// each reads a list for every id, some at a time; keep is called serially.
-func each(ctx context.Context, ids []string, look Options, read func(context.Context, string) ([]string, error), keep func(string, []string)) error {
+// readEach reads one list for each id, some concurrently. Calls of keep are serial.
+func readEach(ctx context.Context, ids []string, options Options, read func(context.Context, string) ([]string, error),
+	keep func(string, []string)) error {
 	var mu sync.Mutex
 	done := 0
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(max(1, look.Concurrency))
+	group.SetLimit(max(1, options.Concurrency))
 	for _, id := range ids {
 		group.Go(func() error {
 			list, err := read(ctx, id)
@@ -147,8 +154,8 @@ func each(ctx context.Context, ids []string, look Options, read func(context.Con
 			defer mu.Unlock()
 			keep(id, list)
 			done++
-			if look.Progress != nil {
-				look.Progress(done, len(ids))
+			if options.Progress != nil {
+				options.Progress(done, len(ids))
 			}
 			return nil
 		})
@@ -156,5 +163,5 @@ func each(ctx context.Context, ids []string, look Options, read func(context.Con
 	return group.Wait()
 }
 
-// pages is how many pages of 100 hold n results.
+// pages returns how many pages of 100 hold n results.
 func pages(n int) int { return (n + 99) / 100 }

@@ -2,6 +2,7 @@ package observe
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -10,15 +11,15 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// DirectoryReader reads the directory of one provisioner for one run.
+// Reader reads the directory of one provisioner for one run.
 type Reader struct {
 	Directory   reconcile.Directory
 	Provisioner *schema.Provisioner
-	// Cached is what is remembered of the directory; nil: all of it is read.
+	// Cached is what earlier runs know of the directory; nil: everything is read.
 	Cached  *CachedDirectory
-	Started time.Time // of the run: all that it reads counts as read then
+	Started time.Time // of the run; everything that it reads counts as read at this time
 	Trigger string    // of the run
-	// Progress, if set, follows the reads of each phase.
+	// Progress, if set, is called during the reads of each phase.
 	Progress func(phase string, done, total int)
 }
 
@@ -29,22 +30,116 @@ func (r *Reader) progress(phase string) func(done, total int) {
 	return func(done, total int) { r.Progress(phase, done, total) }
 }
 
-// ReadMembers returns what runs remember of a directory, with the members of the groups that they have no use for; without a memory all of it is read.
+// ReadMembers returns the cached directory, and reads the members of those groups that the cache does
+// not have. Without a reliable cache it reads everything.
 func (r *Reader) ReadMembers(ctx context.Context) (*reconcile.Observed, error) {
-	p, memory := r.Provisioner, r.Cached
-	look := Options{Groups: p.PushGroups, Concurrency: p.Rate.Concurrency}
-	if memory == nil || len(memory.Unverified) > 0 || p.PushGroups && memory.GroupsReadAt.IsZero() {
-		return Read(ctx, r.Directory, look, r.Started)
+	p, cached := r.Provisioner, r.Cached
+	options := Options{Groups: p.PushGroups, Concurrency: p.Rate.Concurrency}
+	if cached == nil || len(cached.Unverified) > 0 || p.PushGroups && cached.GroupsReadAt.IsZero() {
+		return Read(ctx, r.Directory, options, r.Started)
 	}
-	o := *memory.Observed
-	o.ReadAt, o.Members = memory.oldest(), maps.Clone(o.Members)
+	o := *cached.Observed
+	o.ReadAt, o.Members = cached.oldestRead(), maps.Clone(o.Members)
 	var unread []string
 	for _, g := range o.Groups {
 		if _, read := o.Members[g.ID]; !read {
 			unread = append(unread, g.ID)
 		}
 	}
-	err := each(ctx, unread, look, func(ctx context.Context, id string) ([]string, error) { return collect(r.Directory.Members(ctx, id)) },
-		func(id string, members []string) { slices.Sort(members); o.Members[id] = members })
+	read := func(ctx context.Context, id string) ([]string, error) { return collect(r.Directory.Members(ctx, id)) }
+	err := readEach(ctx, unread, options, read, func(id string, members []string) {
+		slices.Sort(members)
+		o.Members[id] = members
+	})
 	return &o, err
+}
+
+// options returns what a run has to read: the members of managed groups and of groups that it may
+// adopt. It does not read the members of other groups.
+func (r *Reader) options(desired *reconcile.Desired, ledger *reconcile.Ledger) Options {
+	managed := map[string]bool{}
+	for _, owned := range ledger.Groups {
+		managed[owned.ID] = true
+	}
+	sizes := map[string]int{} // of desired groups, by folded name and by externalId
+	for key, g := range desired.Groups {
+		sizes["name/"+reconcile.FoldName(g.DisplayName)], sizes["key/"+key] = len(g.Members), len(g.Members)
+	}
+	size := func(g reconcile.RemoteGroup) (int, bool) {
+		if n, ok := sizes["name/"+reconcile.FoldName(g.DisplayName)]; ok {
+			return n, true
+		}
+		n, ok := sizes["key/"+g.ExternalID]
+		return n, ok
+	}
+	return Options{
+		Groups: r.Provisioner.PushGroups, Concurrency: r.Provisioner.Rate.Concurrency,
+		EstimatedUsers: min(len(desired.Users), len(ledger.Users)), Progress: r.progress("read memberships"),
+		SelectMembers:    func(g reconcile.RemoteGroup) bool { _, desired := size(g); return desired || managed[g.ID] },
+		EstimatedMembers: func(g reconcile.RemoteGroup) int { n, _ := size(g); return n },
+	}
+}
+
+// refresh returns a view of the directory: all of it read in this run, or the cached directory with a
+// part of it read again.
+func (r *Reader) refresh(ctx context.Context, options Options) (*View, error) {
+	if r.Cached == nil || r.Trigger == "command" {
+		return r.fullRead(ctx, options)
+	}
+	v := newView(r.Cached.copy())
+	plan := planRefresh(v.CachedDirectory, r.Provisioner, v.selectedGroups(options), r.Trigger == "schedule", r.Started)
+	if plan.full || v.UsersReadAt.IsZero() {
+		return r.fullRead(ctx, options)
+	}
+	if plan.users {
+		if err := r.listUsers(ctx, v); err != nil {
+			return nil, err
+		}
+	}
+	if r.Provisioner.PushGroups && (plan.groups || v.GroupsReadAt.IsZero()) {
+		if err := r.listGroups(ctx, v); err != nil {
+			return nil, err
+		}
+	}
+	required := requiredLookups{lookups: v.Unverified}
+	if r.Provisioner.PushGroups {
+		for _, id := range v.selectedGroups(options) {
+			if _, read := v.Observed.Members[id]; !read || slices.Contains(plan.members, id) {
+				required.add(v, lookup{lookupMembers, id})
+			}
+		}
+	}
+	if err := r.lookUp(ctx, v, required); err != nil {
+		return nil, err
+	}
+	v.Unverified = nil
+	return v, nil
+}
+
+func (r *Reader) fullRead(ctx context.Context, options Options) (*View, error) {
+	o, err := Read(ctx, r.Directory, options, r.Started)
+	if err != nil {
+		return nil, err
+	}
+	v := newView(newCache(o, r.Provisioner))
+	v.fullyRead = true
+	return v, nil
+}
+
+func (r *Reader) listUsers(ctx context.Context, v *View) error {
+	users, err := collect(r.Directory.Users(ctx))
+	if err != nil {
+		return fmt.Errorf("list users: %w", err)
+	}
+	v.putUsers(users, r.Started)
+	return nil
+}
+
+func (r *Reader) listGroups(ctx context.Context, v *View) error {
+	groups, err := collect(r.Directory.Groups(ctx))
+	if err != nil {
+		return fmt.Errorf("list groups: %w", err)
+	}
+	v.putGroups(groups, r.Started)
+	return nil
 }

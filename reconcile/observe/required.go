@@ -1,39 +1,42 @@
 package observe
 
 import (
-	"github.com/seed-d64a251c/roster/reconcile"
 	"slices"
+
+	"github.com/seed-d64a251c/roster/reconcile"
 )
 
-// needs is what a plan stands on that its run has not seen with its own eyes.
+// requiredLookups is what a plan depends on and its run has not read yet.
 type requiredLookups struct {
-	lookups []lookup
-	pairs   []membership
-	// counts says of how many members of a group the run has to be certain, by group id: so many that no gate would decide otherwise.
-	counts map[string]int
+	lookups     []lookup
+	memberships []membership
+	// minMembers is how many members of a group the run must read, by group id. With so many members
+	// no gate decides otherwise, however many more the group has.
+	minMembers map[string]int
 }
 
 // membership is one user in one group, by ids.
 type membership struct{ group, user string }
 
-// needsOf lists what the released changes of a plan rest on: each object that they touch, each name that they take, each membership that
-// they give or take, and that a group which loses members keeps some. What is held or waits is not sent, and may rest on memory.
+// requiredLookups returns what the released changes of a plan depend on: each object that they
+// change, each name that they take, each membership that they add or remove, and that a group which
+// loses members keeps some. Changes that are held or wait are not sent; they may depend on the cache.
 func (v *View) requiredLookups(p *reconcile.Plan, in reconcile.PlanInput) requiredLookups {
-	n := requiredLookups{counts: map[string]int{}}
-	removed := map[string]int{} // by group id
+	n := requiredLookups{minMembers: map[string]int{}}
+	removed := map[string]int{} // number of members, by group id
 	for i := range p.Changes {
 		c := &p.Changes[i]
 		switch {
 		case !c.Released():
 		case c.Member != "":
-			n.membership(v, p, c, removed)
+			n.addMembership(v, p, c, removed)
 		case c.Kind.OfUser():
-			n.object(v, c, lookupUser, lookupUserKey, lookupUserName, "userName")
+			n.addObject(v, c, lookupUser, lookupUserKey, lookupUserName, "userName")
 			if c.Kind == reconcile.DeleteUser {
-				n.deletion(v, c, removed)
+				n.addDeletion(v, c, removed)
 			}
 		default:
-			n.object(v, c, lookupGroup, lookupGroupKey, lookupGroupName, "displayName")
+			n.addObject(v, c, lookupGroup, lookupGroupKey, lookupGroupName, "displayName")
 			if c.Kind == reconcile.AdoptGroup {
 				n.add(v, lookup{lookupMembers, c.ID})
 			}
@@ -41,7 +44,7 @@ func (v *View) requiredLookups(p *reconcile.Plan, in reconcile.PlanInput) requir
 	}
 	for key, g := range p.Linking.State.Groups {
 		if k := removed[g.ID]; k > 0 {
-			n.count(v, in, g, key, k)
+			n.addMinMembers(v, in, g, key, k)
 		}
 	}
 	slices.SortFunc(n.lookups, lookup.compare)
@@ -49,30 +52,36 @@ func (v *View) requiredLookups(p *reconcile.Plan, in reconcile.PlanInput) requir
 	return n
 }
 
-func (n *requiredLookups) empty() bool { return len(n.lookups)+len(n.pairs)+len(n.counts) == 0 }
+func (n *requiredLookups) empty() bool {
+	return len(n.lookups)+len(n.memberships)+len(n.minMembers) == 0
+}
 
-func (n *requiredLookups) add(v *View, w lookup) {
-	if !v.has(w) {
-		n.lookups = append(n.lookups, w)
+// add adds a lookup unless its answer was read in this run.
+func (n *requiredLookups) add(v *View, l lookup) {
+	if !v.isFresh(l) {
+		n.lookups = append(n.lookups, l)
 	}
 }
 
-// object wants to see an object, or that there is none, and who has the name that it takes.
-func (n *requiredLookups) object(v *View, c *reconcile.Change, byID, byKey, byName lookupKind, name string) {
+// addObject adds the lookup of a change's object, and of the object that has the name which the change
+// takes.
+func (n *requiredLookups) addObject(v *View, c *reconcile.Change, byID, byKey, byName lookupKind, name string) {
 	if c.ID != "" {
 		n.add(v, lookup{byID, c.ID})
 	} else {
 		n.add(v, lookup{byKey, c.Key})
 	}
 	for _, a := range c.Attributes {
-		if a.Path == name && a.New != "" && c.Kind != reconcile.TemporaryRenameUser && c.Kind != reconcile.TemporaryRenameGroup {
+		if a.Path == name && a.New != "" && c.Kind != reconcile.TemporaryRenameUser &&
+			c.Kind != reconcile.TemporaryRenameGroup {
 			n.add(v, lookup{byName, a.New})
 		}
 	}
 }
 
-func (n *requiredLookups) membership(v *View, p *reconcile.Plan, c *reconcile.Change, removed map[string]int) {
-	user := idOf(p, c.Member)
+// addMembership adds what an add-member or remove-member depends on, and counts removals.
+func (n *requiredLookups) addMembership(v *View, p *reconcile.Plan, c *reconcile.Change, removed map[string]int) {
+	user := memberID(p, c.Member)
 	if c.ID == "" { // a new group
 		return
 	}
@@ -80,17 +89,18 @@ func (n *requiredLookups) membership(v *View, p *reconcile.Plan, c *reconcile.Ch
 		n.add(v, lookup{lookupGroup, c.ID})
 	} else {
 		removed[c.ID]++
-		if v.user(user) == nil { // came since the users were listed
+		if v.user(user) == nil { // created after the users were listed
 			n.add(v, lookup{lookupUser, user})
 		}
 	}
-	if user != "" && !v.hasPair(c.ID, user) {
-		n.pairs = append(n.pairs, membership{c.ID, user})
+	if user != "" && !v.membershipIsFresh(c.ID, user) {
+		n.memberships = append(n.memberships, membership{c.ID, user})
 	}
 }
 
-// deletion takes memberships along that no change names.
-func (n *requiredLookups) deletion(v *View, c *reconcile.Change, removed map[string]int) {
+// addDeletion adds the groups of a user to be deleted: the deletion removes memberships that no
+// change names.
+func (n *requiredLookups) addDeletion(v *View, c *reconcile.Change, removed map[string]int) {
 	n.add(v, lookup{lookupGroupsOf, c.ID})
 	for group, members := range v.Observed.Members {
 		if _, in := slices.BinarySearch(members, c.ID); in {
@@ -99,20 +109,21 @@ func (n *requiredLookups) deletion(v *View, c *reconcile.Change, removed map[str
 	}
 }
 
-// count wants to know that a group has enough members for gate memberRemovals to let so many go, and one more: what is remembered of its
-// size decides nothing.
-func (n *requiredLookups) count(v *View, in reconcile.PlanInput, g *reconcile.Group, key string, removed int) {
-	if v.has(lookup{lookupMembers, g.ID}) {
+// addMinMembers requires a count of the members of a group that loses members: as many as gate
+// memberRemovals needs to release the removals, and one more than are removed. The cached size must
+// not decide this.
+func (n *requiredLookups) addMinMembers(v *View, in reconcile.PlanInput, g *reconcile.Group, key string, removed int) {
+	if v.isFresh(lookup{lookupMembers, g.ID}) {
 		return
 	}
 	enough := in.EnoughMembers(key, removed, len(v.Observed.Members[g.ID]))
-	if enough > v.atLeast[g.ID] {
-		n.counts[g.ID] = enough
+	if enough > v.minMembers[g.ID] {
+		n.minMembers[g.ID] = enough
 	}
 }
 
-// idOf returns the id behind a member reference; empty for somebody whom this plan creates.
-func idOf(p *reconcile.Plan, member string) string {
+// memberID returns the directory's id of a member; empty for a user that the plan creates.
+func memberID(p *reconcile.Plan, member string) string {
 	if id, ok := reconcile.UnmanagedID(member); ok {
 		return id
 	}

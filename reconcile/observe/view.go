@@ -1,67 +1,35 @@
 package observe
 
 import (
-	"cmp"
-	"github.com/seed-d64a251c/roster/reconcile"
 	"slices"
-	"strings"
 	"time"
+
+	"github.com/seed-d64a251c/roster/reconcile"
 )
 
-// sight is what a run sees of a directory: what is remembered of it, brought up to date by what the run looks up.
+// View is the directory as a run knows it: the cached directory, updated with what the run reads and
+// writes.
 type View struct {
 	*CachedDirectory
-	// whole says that everything was read in this run: nothing has to be looked up.
-	whole bool
-	// listed are the kinds of objects of which every one was read in this run.
+	// fullyRead means that the run read everything: no lookup is required.
+	fullyRead bool
+	// listedUsers and listedGroups mean that the run listed all users or all groups.
 	listedUsers, listedGroups bool
-	done                      map[lookup]bool // what was looked up in this run
-	atLeast                   map[string]int  // how many members a group has for certain, by id
-	// version counts what turned out to be otherwise than remembered.
-	version int
+	lookedUp                  map[lookup]bool // in this run
+	minMembers                map[string]int  // of groups whose members the run counted, by id
+	changes                   int             // number of differences from the cached directory
 
-	userAt, groupAt map[string]int // places by id
+	userIndex, groupIndex map[string]int // indexes into Observed, by id
 }
 
-// wish is one thing to be looked up.
-type lookup struct {
-	Kind  lookupKind `json:"kind"`
-	Value string     `json:"value"`
+// newView returns a view that updates c.
+func newView(c *CachedDirectory) *View {
+	return &View{CachedDirectory: c, lookedUp: map[lookup]bool{}, minMembers: map[string]int{}}
 }
 
-type lookupKind string
-
-// What can be looked up, and by what.
-const (
-	lookupUser      lookupKind = "user"      // by id
-	lookupUserKey   lookupKind = "userKey"   // by externalId
-	lookupUserName  lookupKind = "userName"  // by userName
-	lookupGroup     lookupKind = "group"     // by id
-	lookupGroupKey  lookupKind = "groupKey"  // by externalId
-	lookupGroupName lookupKind = "groupName" // by displayName
-	lookupMembers   lookupKind = "members"   // all of the group of an id
-	lookupGroupsOf  lookupKind = "groupsOf"  // all of the user of an id
-)
-
-func (w lookup) compare(o lookup) int {
-	return cmp.Or(strings.Compare(string(w.Kind), string(o.Kind)), strings.Compare(w.Value, o.Value))
-}
-
-// cost is how many calls a wish takes.
-func (v *View) cost(w lookup) int {
-	if w.Kind == lookupMembers {
-		return max(1, pages(len(v.Observed.Members[w.Value])))
-	}
-	return 1
-}
-
-func newView(r *CachedDirectory) *View {
-	return &View{CachedDirectory: r, done: map[lookup]bool{}, atLeast: map[string]int{}}
-}
-
-// has reports whether the run has looked something up.
-func (v *View) has(w lookup) bool {
-	switch w.Kind {
+// isFresh reports whether the run has read the answer to a lookup.
+func (v *View) isFresh(l lookup) bool {
+	switch l.Kind {
 	case lookupUser, lookupUserKey, lookupUserName:
 		if v.listedUsers {
 			return true
@@ -71,94 +39,99 @@ func (v *View) has(w lookup) bool {
 			return true
 		}
 	}
-	return v.whole || v.done[w]
+	return v.fullyRead || v.lookedUp[l]
 }
 
-// hasPair reports whether the run knows if a user is a member of a group.
-func (v *View) hasPair(group, user string) bool {
-	return v.has(lookup{lookupMembers, group}) || v.has(lookup{lookupGroupsOf, user})
+// membershipIsFresh reports whether the run has read if a user is a member of a group.
+func (v *View) membershipIsFresh(group, user string) bool {
+	return v.isFresh(lookup{lookupMembers, group}) || v.isFresh(lookup{lookupGroupsOf, user})
 }
 
 func (v *View) user(id string) *reconcile.RemoteUser {
-	return place(&v.userAt, v.Observed.Users, func(u *reconcile.RemoteUser) string { return u.ID }, id)
+	return findByID(&v.userIndex, v.Observed.Users, func(u *reconcile.RemoteUser) string { return u.ID }, id)
 }
 
 func (v *View) group(id string) *reconcile.RemoteGroup {
-	return place(&v.groupAt, v.Observed.Groups, func(g *reconcile.RemoteGroup) string { return g.ID }, id)
+	return findByID(&v.groupIndex, v.Observed.Groups, func(g *reconcile.RemoteGroup) string { return g.ID }, id)
 }
 
-// place finds an object of a list, nil if it is not there. Where each stands is noted the first time.
-func place[T any](at *map[string]int, list []T, idOf func(*T) string, id string) *T {
-	if *at == nil {
-		*at = make(map[string]int, len(list))
+// findByID returns the object of a list that has an id; nil if there is none. The first call builds
+// the index.
+func findByID[T any](index *map[string]int, list []T, idOf func(*T) string, id string) *T {
+	if *index == nil {
+		*index = make(map[string]int, len(list))
 		for i := range list {
-			(*at)[idOf(&list[i])] = i
+			(*index)[idOf(&list[i])] = i
 		}
 	}
-	if i, ok := (*at)[id]; ok {
+	if i, ok := (*index)[id]; ok {
 		return &list[i]
 	}
 	return nil
 }
 
-// putUser takes a user as the directory has them now.
+// putUser records a user as the directory returned it.
 func (v *View) putUser(u reconcile.RemoteUser) {
 	switch have := v.user(u.ID); {
 	case have == nil:
-		v.userAt[u.ID] = len(v.Observed.Users)
+		v.userIndex[u.ID] = len(v.Observed.Users)
 		v.Observed.Users = append(v.Observed.Users, u)
 	case slices.Equal(have.Attributes, u.Attributes):
 		return
 	default:
 		*have = u
 	}
-	v.version++
+	v.changes++
 }
 
-// dropUser takes it that a user is gone, and with them their memberships.
+// dropUser removes a user and its memberships from the view.
 func (v *View) dropUser(id string) {
 	if v.user(id) != nil {
-		v.Observed.Users = slices.DeleteFunc(v.Observed.Users, func(u reconcile.RemoteUser) bool { return u.ID == id })
-		v.userAt = nil
-		v.version++
+		v.Observed.Users = slices.DeleteFunc(v.Observed.Users,
+			func(u reconcile.RemoteUser) bool { return u.ID == id })
+		v.userIndex = nil
+		v.changes++
 	}
 	v.putGroupsOf(id, nil)
 }
 
+// putGroup records a group as the directory returned it.
 func (v *View) putGroup(g reconcile.RemoteGroup) {
 	switch have := v.group(g.ID); {
 	case have == nil:
-		v.groupAt[g.ID] = len(v.Observed.Groups)
+		v.groupIndex[g.ID] = len(v.Observed.Groups)
 		v.Observed.Groups = append(v.Observed.Groups, g)
 	case *have == g:
 		return
 	default:
 		*have = g
 	}
-	v.version++
+	v.changes++
 }
 
+// dropGroup removes a group and its members from the view.
 func (v *View) dropGroup(id string) {
 	if v.group(id) == nil {
 		return
 	}
-	v.Observed.Groups = slices.DeleteFunc(v.Observed.Groups, func(g reconcile.RemoteGroup) bool { return g.ID == id })
-	v.groupAt = nil
+	v.Observed.Groups = slices.DeleteFunc(v.Observed.Groups,
+		func(g reconcile.RemoteGroup) bool { return g.ID == id })
+	v.groupIndex = nil
 	delete(v.Observed.Members, id)
 	delete(v.MembersReadAt, id)
-	v.version++
+	v.changes++
 }
 
-// putMembers takes the sorted members of a group as the directory has them now.
+// putMembers records the sorted members of a group.
 func (v *View) putMembers(group string, members []string, at time.Time) {
 	if have, known := v.Observed.Members[group]; !known || !slices.Equal(have, members) {
 		v.Observed.Members[group] = members
-		v.version++
+		v.changes++
 	}
 	v.MembersReadAt[group] = at
 }
 
-// putGroupsOf takes the sorted groups of a user as the directory has them now. Groups whose members nobody asked for stay unread.
+// putGroupsOf records the sorted groups of a user, for those groups whose members the view has.
 func (v *View) putGroupsOf(user string, groups []string) {
 	for group := range v.Observed.Members {
 		_, in := slices.BinarySearch(groups, group)
@@ -166,7 +139,8 @@ func (v *View) putGroupsOf(user string, groups []string) {
 	}
 }
 
-// putMember takes it that a user is, or is not, a member of a group. Lists are never changed in place: earlier sights share them.
+// putMember records whether a user is a member of a group. It never changes a list in place, because
+// the cached directory shares it.
 func (v *View) putMember(group, user string, in bool) {
 	members, known := v.Observed.Members[group]
 	i, found := slices.BinarySearch(members, user)
@@ -178,23 +152,36 @@ func (v *View) putMember(group, user string, in bool) {
 	default:
 		v.Observed.Members[group] = slices.Delete(slices.Clone(members), i, i+1)
 	}
-	v.version++
+	v.changes++
 }
 
-// putUsers takes a listing of every user.
+// putUsers records a listing of all users.
 func (v *View) putUsers(users []reconcile.RemoteUser, at time.Time) {
-	v.Observed.Users, v.UsersReadAt, v.userAt, v.listedUsers = users, at, nil, true
-	v.version++
+	v.Observed.Users, v.UsersReadAt, v.userIndex, v.listedUsers = users, at, nil, true
+	v.changes++
 }
 
-// putGroups takes a listing of every group; the members of those that are gone go with them.
+// putGroups records a listing of all groups. Members of groups that are not listed are dropped.
 func (v *View) putGroups(groups []reconcile.RemoteGroup, at time.Time) {
-	v.Observed.Groups, v.GroupsReadAt, v.groupAt, v.listedGroups = groups, at, nil, true
+	v.Observed.Groups, v.GroupsReadAt, v.groupIndex, v.listedGroups = groups, at, nil, true
 	for id := range v.Observed.Members {
 		if v.group(id) == nil {
 			delete(v.Observed.Members, id)
 			delete(v.MembersReadAt, id)
 		}
 	}
-	v.version++
+	v.changes++
+}
+
+// recordLookup records the answer to the lookup of an object: put if there is one, drop if a known id
+// has none.
+func (v *View) recordLookup(l lookup, ok bool, id string, byID lookupKind, put func(), drop func(id string)) {
+	v.lookedUp[l] = true
+	switch {
+	case ok:
+		put()
+		v.lookedUp[lookup{byID, id}] = true
+	case l.Kind == byID:
+		drop(l.Value)
+	}
 }

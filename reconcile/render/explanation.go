@@ -3,16 +3,28 @@ package render
 import (
 	"bufio"
 	"fmt"
-	"github.com/seed-d64a251c/roster/reconcile/explain"
 	"io"
 	"time"
+
+	"github.com/seed-d64a251c/roster/reconcile/explain"
 )
 
 // ExplanationText prints an explanation: the first line is the answer.
 func ExplanationText(w io.Writer, e *explain.Explanation, paint Paint) error {
 	t := &textWriter{w: bufio.NewWriter(w), paint: paint}
 	t.line("%s", e.Answer)
-	t.line("%s", t.tone(Faint, fmt.Sprintf("provisioner %s; commit %s; dates judged at %s", e.Provisioner, e.Commit.Short(), e.EvaluatedAt.Format(time.RFC3339))))
+	t.line(
+		"%s",
+		t.tone(
+			Faint,
+			fmt.Sprintf(
+				"provisioner %s; commit %s; dates evaluated at %s",
+				e.Provisioner,
+				e.Commit.Short(),
+				e.EvaluatedAt.Format(time.RFC3339),
+			),
+		),
+	)
 	for _, n := range e.Notes {
 		t.line("%s %s", t.tone(Caution, "note:"), n)
 	}
@@ -20,8 +32,8 @@ func ExplanationText(w io.Writer, e *explain.Explanation, paint Paint) error {
 		t.line("")
 		t.line("%s", s.Title)
 		for i, f := range s.Facts {
-			if i == mostLines {
-				t.line("  %s", t.tone(Faint, fmt.Sprintf("... and %d more; --format json has them all", len(s.Facts)-i)))
+			if i == maxLines {
+				t.line("  %s", t.tone(Faint, fmt.Sprintf("... and %d more; --format json lists all", len(s.Facts)-i)))
 				break
 			}
 			if where := f.Where(); where != "" {

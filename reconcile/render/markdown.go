@@ -9,10 +9,12 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// MaxMarkdown is the most bytes that a Markdown rendering has: forges refuse comments over 65,536 characters.
+// MaxMarkdown is the maximum size of a Markdown rendering in bytes. Forges refuse comments of more
+// than 65,536 characters.
 const MaxMarkdown = 60_000
 
-// PlanMarkdown renders a plan for a pull request or a file. What does not fit is counted, and the verdict says so.
+// PlanMarkdown renders a plan for a pull request or a file. Changes that do not fit are counted,
+// and the verdict says so.
 func PlanMarkdown(p *reconcile.Plan) string {
 	changes := planned(p.Changes)
 	sentence, _ := verdict(changes)
@@ -20,7 +22,7 @@ func PlanMarkdown(p *reconcile.Plan) string {
 	m.line("")
 	m.line("%s", escape(planFacts(p)))
 	if p.Dirty {
-		m.line("\nMade from files that are not committed.")
+		m.line("\nMade from uncommitted files.")
 	}
 	m.assertions(p.Violations)
 	for _, n := range p.Notices {
@@ -28,14 +30,14 @@ func PlanMarkdown(p *reconcile.Plan) string {
 	}
 	m.held(changes, p.HeldDigest)
 	cut := m.sections(changes)
-	m.list("Ends by itself within 30 days", lines(p.Expiring))
+	m.list("Ends within 30 days", lines(p.Expiring))
 	if len(p.Changes) > 0 {
 		m.line("\nDigest `%s`", p.Digest)
 	}
 	return head(fmt.Sprintf("roster: %s", p.Provisioner), sentence, cut) + m.b.String()
 }
 
-// ReportMarkdown renders a report as it is committed beside its JSON.
+// ReportMarkdown renders a report. It is committed next to the report's JSON.
 func ReportMarkdown(r *reconcile.Report) string {
 	m := &markdown{}
 	m.line("\n| | |\n|---|---|")
@@ -50,17 +52,17 @@ func ReportMarkdown(r *reconcile.Report) string {
 	row("author", r.Commit.Author)
 	row("trigger", r.Trigger)
 	if r.CachedRead != nil {
-		row("AWS", r.CachedRead.String())
+		row("reads", r.CachedRead.String())
 	}
-	row("began", r.Started.Format(time.RFC3339))
-	row("ended", r.Finished.Format(time.RFC3339))
+	row("started", r.Started.Format(time.RFC3339))
+	row("finished", r.Finished.Format(time.RFC3339))
 	row("digest", r.Digest)
 	row("held digest", r.HeldDigest)
 	if r.Previous != nil {
 		row("previous report", r.Previous.Path+" (SHA-256 "+r.Previous.SHA256+")")
 	}
 	if r.Repeats > 0 {
-		row("runs like the previous report since", fmt.Sprint(r.Repeats))
+		row("runs since then with the same result", fmt.Sprint(r.Repeats))
 	}
 	row("roster", r.RosterVersion)
 	for _, e := range r.Errors {
@@ -75,16 +77,19 @@ func ReportMarkdown(r *reconcile.Report) string {
 	return head(fmt.Sprintf("roster: %s", r.Provisioner), reportSentence(r), cut) + m.b.String()
 }
 
+// head returns the start of a page: title and verdict.
 func head(title, verdict string, cut int) string {
 	return fmt.Sprintf("### %s\n\n**%s**\n", escape(title), escape(verdict+notListed(cut, "")))
 }
 
+// markdown writes a page of Markdown.
 type markdown struct{ b strings.Builder }
 
+// assertions prints the violated assertions.
 func (m *markdown) assertions(violations []reconcile.Violation) {
 	for i, v := range violations {
-		if i == mostLines {
-			m.line("\n**%s more do not hold.**", schema.Count(len(violations)-i, "assertion"))
+		if i == maxLines {
+			m.line("\n**... and %s.**", schema.Count(len(violations)-i, "more violated assertion"))
 			return
 		}
 		m.line("\n**Assertion:** %s", escape(v.String()))
@@ -93,6 +98,7 @@ func (m *markdown) assertions(violations []reconcile.Violation) {
 
 func (m *markdown) line(format string, args ...any) { fmt.Fprintf(&m.b, format+"\n", args...) }
 
+// held prints the reasons of held changes, and the approval that would release them.
 func (m *markdown) held(changes []reconcile.Done, digest string) {
 	reasons := holds(changes)
 	if len(reasons) == 0 {
@@ -100,18 +106,19 @@ func (m *markdown) held(changes []reconcile.Done, digest string) {
 	}
 	m.line("\n#### Held by\n")
 	for i, h := range reasons {
-		if i == mostLines {
+		if i == maxLines {
 			m.line("- ... and %d more reasons", len(reasons)-i)
 			break
 		}
 		m.line("- `%s`: %s", h.Gate, escape(h.Reason))
 	}
 	if digest != "" && releasable(changes) {
-		m.line("\nTo release exactly this, commit:\n\n```cue\n%s\n```", approval(digest))
+		m.line("\nTo release exactly these changes, commit:\n\n```cue\n%s\n```", approval(digest))
 	}
 }
 
-// sections lists the changes, the riskiest first, as long as there is room, and returns how many were left out.
+// sections lists changes in sections as long as there is room. It returns the number of changes
+// that it left out.
 func (m *markdown) sections(changes []reconcile.Done) (cut int) {
 	const tail = 5_000 // room for the headings and counts of what does not fit
 	for _, s := range sections(changes) {
@@ -133,7 +140,7 @@ func (m *markdown) sections(changes []reconcile.Done) (cut int) {
 	return cut
 }
 
-// list prints lines below a heading with their count, as long as there is room.
+// list prints lines below a heading with their number, as long as there is room.
 func (m *markdown) list(title string, lines []string) {
 	const most = 20
 	if len(lines) == 0 {
@@ -149,8 +156,32 @@ func (m *markdown) list(title string, lines []string) {
 	}
 }
 
-var escaper = strings.NewReplacer("\\", "\\\\", "`", "\\`", "*", "\\*", "_", "\\_", "<", "&lt;", ">", "&gt;", "[", "\\[", "]", "\\]", "@", "&#64;",
-	"\n", " ", "\r", " ", "#", "\\#")
+var escaper = strings.NewReplacer(
+	"\\",
+	"\\\\",
+	"`",
+	"\\`",
+	"*",
+	"\\*",
+	"_",
+	"\\_",
+	"<",
+	"&lt;",
+	">",
+	"&gt;",
+	"[",
+	"\\[",
+	"]",
+	"\\]",
+	"@",
+	"&#64;",
+	"\n",
+	" ",
+	"\r",
+	" ",
+	"#",
+	"\\#",
+)
 
-// escape keeps names from being read as Markdown, HTML or mentions.
+// escape escapes a text so that it is not read as Markdown, HTML or a mention.
 func escape(s string) string { return escaper.Replace(s) }

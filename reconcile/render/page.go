@@ -11,9 +11,8 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// A page of changes is the same in every rendering: a verdict, then sections, the riskiest first, each with its count.
-
-// section is a heading with the changes that belong below it.
+// section is a heading with its changes. Every rendering has a verdict and then sections, those
+// that take the most access first.
 type section struct {
 	title   string
 	tone    Tone
@@ -23,15 +22,15 @@ type section struct {
 // item is one change as a line.
 type item struct {
 	sign   string // "+", "-" or "~"
-	text   string // what happens to whom
-	detail string // values, reason, where it is declared, what holds it
+	text   string // the object
+	detail string // values, reason, position of the declaration, result
 	tone   Tone
 }
 
-// Tone says how much attention something deserves.
+// Tone is how much attention a text needs.
 type Tone int
 
-// The tones, from quiet to loud.
+// The tones, from the least to the most attention.
 const (
 	Plain Tone = iota
 	Faint
@@ -40,8 +39,9 @@ const (
 	Alarm
 )
 
-// risks is the order in which people should read: what cannot be undone first.
-var risks = []struct {
+// headings are the headings of sections, with the kinds of changes below each: what cannot be
+// undone comes first.
+var headings = []struct {
 	kinds []reconcile.Kind
 	title string
 	tone  Tone
@@ -50,8 +50,17 @@ var risks = []struct {
 	{[]reconcile.Kind{reconcile.DeleteUser}, "Users deleted", Alarm},
 	{[]reconcile.Kind{reconcile.DeactivateUser}, "Users deactivated", Alarm},
 	{[]reconcile.Kind{reconcile.RemoveMember}, "Memberships removed", Alarm},
-	{[]reconcile.Kind{reconcile.AdoptUser, reconcile.AdoptGroup}, "Taken over", Caution},
-	{[]reconcile.Kind{reconcile.RenameUser, reconcile.RenameGroup, reconcile.TemporaryRenameUser, reconcile.TemporaryRenameGroup}, "Renamed", Caution},
+	{[]reconcile.Kind{reconcile.AdoptUser, reconcile.AdoptGroup}, "Adopted", Caution},
+	{
+		[]reconcile.Kind{
+			reconcile.RenameUser,
+			reconcile.RenameGroup,
+			reconcile.TemporaryRenameUser,
+			reconcile.TemporaryRenameGroup,
+		},
+		"Renamed",
+		Caution,
+	},
 	{[]reconcile.Kind{reconcile.UpdateUser, reconcile.UpdateGroup}, "Updated", Plain},
 	{[]reconcile.Kind{reconcile.ActivateUser}, "Users activated", Plain},
 	{[]reconcile.Kind{reconcile.CreateUser}, "Users created", Good},
@@ -59,7 +68,8 @@ var risks = []struct {
 	{[]reconcile.Kind{reconcile.AddMember}, "Memberships added", Good},
 }
 
-// parts are what is held, what goes ahead and what waits: each is a page of risks of its own.
+// parts are the prefixes of headings: first come the sections of held changes, then those of
+// released changes, then those of changes that wait.
 var parts = [...]string{"Held: ", "", "Waiting: "}
 
 func partOf(d *reconcile.Done) int {
@@ -72,18 +82,18 @@ func partOf(d *reconcile.Done) int {
 	return 1
 }
 
-// sections sorts changes into parts, each by risk.
+// sections sorts changes into sections.
 func sections(changes []reconcile.Done) []section {
-	riskOf := map[reconcile.Kind]int{}
-	for i, risk := range risks {
-		for _, kind := range risk.kinds {
-			riskOf[kind] = i
+	headingOf := map[reconcile.Kind]int{}
+	for i, heading := range headings {
+		for _, kind := range heading.kinds {
+			headingOf[kind] = i
 		}
 	}
-	sorted := make([][]*reconcile.Done, len(parts)*len(risks))
+	sorted := make([][]*reconcile.Done, len(parts)*len(headings))
 	for i := range changes {
 		d := &changes[i]
-		at := partOf(d)*len(risks) + riskOf[d.Kind]
+		at := partOf(d)*len(headings) + headingOf[d.Kind]
 		sorted[at] = append(sorted[at], d)
 	}
 	var out []section
@@ -91,10 +101,10 @@ func sections(changes []reconcile.Done) []section {
 		if len(list) == 0 {
 			continue
 		}
-		part, risk := parts[at/len(risks)], risks[at%len(risks)]
-		s := section{title: risk.title, tone: risk.tone, changes: list}
+		part, heading := parts[at/len(headings)], headings[at%len(headings)]
+		s := section{title: heading.title, tone: heading.tone, changes: list}
 		if part != "" {
-			s.title = part + strings.ToLower(risk.title[:1]) + risk.title[1:]
+			s.title = part + strings.ToLower(heading.title[:1]) + heading.title[1:]
 		}
 		if part == parts[0] {
 			s.tone = Caution
@@ -104,9 +114,10 @@ func sections(changes []reconcile.Done) []section {
 	return out
 }
 
-// more counts changes that are not listed: of memberships, how many each group has, the most first.
+// more counts the changes of a section that are not listed. For memberships it counts them by
+// group, the largest count first.
 func more(left []*reconcile.Done) string {
-	const few, longest = 8, 60
+	const maxGroups, maxName = 8, 60
 	text := fmt.Sprintf("... and %d more", len(left))
 	if k := left[0].Kind; k != reconcile.RemoveMember && k != reconcile.AddMember {
 		return text
@@ -118,23 +129,23 @@ func more(left []*reconcile.Done) string {
 	}
 	groups := slices.Sorted(maps.Keys(counts))
 	slices.SortStableFunc(groups, func(a, b string) int { return cmp.Compare(counts[b], counts[a]) })
-	word := map[reconcile.Kind]string{reconcile.RemoveMember: "from", reconcile.AddMember: "in"}[left[0].Kind]
-	listed := make([]string, 0, few)
-	for _, key := range groups[:min(few, len(groups))] {
+	preposition := map[reconcile.Kind]string{reconcile.RemoveMember: "from", reconcile.AddMember: "in"}[left[0].Kind]
+	listed := make([]string, 0, maxGroups)
+	for _, key := range groups[:min(maxGroups, len(groups))] {
 		name := []rune(names[key])
-		if len(name) > longest {
-			name = append(name[:longest-3], '.', '.', '.')
+		if len(name) > maxName {
+			name = append(name[:maxName-3], '.', '.', '.')
 		}
-		listed = append(listed, fmt.Sprintf("%d %s %s", counts[key], word, string(name)))
+		listed = append(listed, fmt.Sprintf("%d %s %s", counts[key], preposition, string(name)))
 	}
 	text += ": " + strings.Join(listed, ", ")
-	if n := len(groups) - few; n > 0 {
+	if n := len(groups) - maxGroups; n > 0 {
 		text += fmt.Sprintf(", and those of %s", schema.Count(n, "more group"))
 	}
 	return text
 }
 
-// notListed is what a verdict says about the changes that are only counted.
+// notListed is the part of a verdict about changes that are not listed.
 func notListed(cut int, where string) string {
 	if cut == 0 {
 		return ""
@@ -142,6 +153,7 @@ func notListed(cut int, where string) string {
 	return fmt.Sprintf(" (%s not listed below%s)", schema.Count(cut, "change"), where)
 }
 
+// describe returns the line of a change.
 func describe(d *reconcile.Done) item {
 	it := item{}
 	it.sign, it.text = sign(&d.Change), d.Subject()
@@ -178,6 +190,7 @@ func describe(d *reconcile.Done) item {
 	return it
 }
 
+// sign returns "+" for a change that adds an object or membership, "-" for one that takes it away.
 func sign(c *reconcile.Change) string {
 	switch c.Kind {
 	case reconcile.AddMember, reconcile.CreateUser, reconcile.CreateGroup:
@@ -188,7 +201,7 @@ func sign(c *reconcile.Change) string {
 	return "~"
 }
 
-// values shows old and new of what changes; a creation's values are its declaration's business.
+// values returns the old and new values of a change. Those of creations are in the declarations.
 func values(c *reconcile.Change) string {
 	switch c.Kind {
 	case reconcile.CreateUser, reconcile.CreateGroup, reconcile.AddMember, reconcile.RemoveMember:
@@ -208,10 +221,10 @@ func values(c *reconcile.Change) string {
 	return strings.Join(out, ", ")
 }
 
-// toll counts what is taken from people.
+// removalCount counts the changes that take access.
 type removalCount struct{ groups, people, members int }
 
-// take counts a change that takes access; false for any other.
+// count counts a change that takes access. It returns false for any other change.
 func (t *removalCount) count(k reconcile.Kind) bool {
 	switch k {
 	case reconcile.DeleteGroup:
@@ -226,9 +239,9 @@ func (t *removalCount) count(k reconcile.Kind) bool {
 	return true
 }
 
-// verdict is the sentence at the top: what happens to people's access, and what would if nothing was held.
+// verdict returns the sentence at the top: what happens to access, and what is held.
 func verdict(changes []reconcile.Done) (string, Tone) {
-	var taken, kept removalCount
+	var taken, heldCount removalCount
 	held, waiting, other := 0, 0, 0
 	for i := range changes {
 		switch d := &changes[i]; {
@@ -236,7 +249,7 @@ func verdict(changes []reconcile.Done) (string, Tone) {
 			waiting++
 		case len(d.Held) > 0:
 			held++
-			kept.count(d.Kind)
+			heldCount.count(d.Kind)
 		case !taken.count(d.Kind):
 			other++
 		}
@@ -249,9 +262,9 @@ func verdict(changes []reconcile.Done) (string, Tone) {
 			words = append(words, fmt.Sprintf("%d %s", n, many))
 		}
 	}
-	add(kept.groups, "group would be deleted", "groups would be deleted")
-	add(kept.people, "person would lose all access", "people would lose all access")
-	add(kept.members, "membership would be removed", "memberships would be removed")
+	add(heldCount.groups, "group would be deleted", "groups would be deleted")
+	add(heldCount.people, "person would lose all access", "people would lose all access")
+	add(heldCount.members, "membership would be removed", "memberships would be removed")
 	would := ""
 	if len(words) > 0 {
 		would = " (" + strings.Join(words, ", ") + ")"
@@ -274,14 +287,14 @@ func verdict(changes []reconcile.Done) (string, Tone) {
 	return strings.Join(words, ", "), Plain
 }
 
-// releasable reports whether an approval would release anything of what is held.
+// releasable reports whether an approval would release any held change.
 func releasable(changes []reconcile.Done) bool {
 	return slices.ContainsFunc(changes, func(d reconcile.Done) bool {
 		return len(d.Held) > 0 && d.Waiting == "" && d.Approvable() && d.Held[0].Gate != "dependency"
 	})
 }
 
-// holds groups the reasons of gates, with the number of changes that each holds.
+// holds returns the reasons why changes are held, each with the number of changes.
 func holds(changes []reconcile.Done) []reconcile.Hold {
 	counts, order := map[reconcile.Hold]int{}, []reconcile.Hold{}
 	for i := range changes {
@@ -290,7 +303,7 @@ func holds(changes []reconcile.Done) []reconcile.Hold {
 		}
 		for _, h := range changes[i].Held {
 			if h.Gate == "dependency" {
-				h.Reason = "stands on something that is held"
+				h.Reason = "depends on a change that is held"
 			}
 			if counts[h] == 0 {
 				order = append(order, h)
@@ -301,13 +314,13 @@ func holds(changes []reconcile.Done) []reconcile.Hold {
 	for i, h := range order {
 		order[i].Reason = fmt.Sprintf("%s (%s)", h.Reason, schema.Count(counts[h], "change"))
 		if h.NotApprovable {
-			order[i].Reason += "; no approval releases it"
+			order[i].Reason += "; an approval cannot release it"
 		}
 	}
 	return order
 }
 
-// undone wraps planned changes as ones without a result.
+// planned returns changes without a result.
 func planned(changes []reconcile.Change) []reconcile.Done {
 	out := make([]reconcile.Done, len(changes))
 	for i := range changes {

@@ -40,7 +40,8 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-// TestRenderings shows one plan with everything in it that people must see: what is held, removals, drift, renames, additions.
+// TestRenderings shows one plan with everything in it that people must see: what is held, removals,
+// drift, renames, additions.
 func TestRenderings(t *testing.T) {
 	w := reconciletest.NewEnv(t)
 	w.Sim.Options.Seed = 1
@@ -74,7 +75,8 @@ func TestRenderings(t *testing.T) {
 	golden(t, "plan.json", string(b)+"\n")
 }
 
-// anonymous makes a plan the same on every machine: the port of the simulator and what follows from it are replaced.
+// anonymous makes a plan the same on every machine: the port of the simulator and what follows from
+// it are replaced.
 func anonymous(t *testing.T, p *reconcile.Plan, url string) *reconcile.Plan {
 	t.Helper()
 	host := strings.TrimPrefix(url, "http://")
@@ -88,8 +90,8 @@ func anonymous(t *testing.T, p *reconcile.Plan, url string) *reconcile.Plan {
 	return p
 }
 
-// TestPlansOfEverySize shows what the one who has to decide sees, however much there is to decide. Of a JSON too long to read, head, tail
-// and length are kept.
+// TestPlansOfEverySize shows what the one who has to decide sees, however much there is to decide.
+// Of a JSON too long to read, head, tail and length are heldCount.
 func TestPlansOfEverySize(t *testing.T) {
 	for _, n := range []int{3, 300, 30_000} {
 		plan := sized(n)

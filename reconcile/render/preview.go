@@ -11,8 +11,9 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// PreviewsMarkdown renders the previews of one pull request as one page of at most MaxMarkdown bytes: the verdict over all of them
-// first, then each provisioner, the riskiest changes first. What does not fit is counted, and the verdict says so.
+// PreviewsMarkdown renders the previews of one pull request as one page of at most MaxMarkdown
+// bytes: first the verdict over all previews, then each provisioner. Changes that do not fit are
+// counted, and the verdict says so.
 func PreviewsMarkdown(list []*reconcile.Preview) string {
 	m := &markdown{}
 	cut := 0
@@ -33,7 +34,7 @@ func PreviewsMarkdown(list []*reconcile.Preview) string {
 	return fmt.Sprintf("**roster: %s**\n", escape(sentence)) + m.b.String()
 }
 
-// PreviewsVerdict is the sentence at the top: what merging does to people's access.
+// PreviewsVerdict returns the sentence at the top: what the merge does to access.
 func PreviewsVerdict(list []*reconcile.Preview) string {
 	var all []reconcile.Done
 	refused, ends := 0, 0
@@ -50,7 +51,7 @@ func PreviewsVerdict(list []*reconcile.Preview) string {
 		parts = append(parts, sentence)
 	}
 	if ends > 0 {
-		parts = append(parts, schema.Count(ends, "end date")+" set or moved")
+		parts = append(parts, schema.Count(ends, "end date")+" set, moved or removed")
 	}
 	if refused > 0 {
 		parts = append(parts, schema.Count(refused, "provisioner")+" without a preview")
@@ -61,6 +62,7 @@ func PreviewsVerdict(list []*reconcile.Preview) string {
 	return strings.Join(parts, ", ")
 }
 
+// previewFacts returns the line below the verdict of a preview.
 func previewFacts(p *reconcile.Preview) string {
 	read := "AWS not read"
 	if p.ReadAt != nil {
@@ -69,7 +71,7 @@ func previewFacts(p *reconcile.Preview) string {
 	return fmt.Sprintf("%s; base %s; head %s; %s", p.Identity, p.Base.Short(), p.Head.Short(), read)
 }
 
-// preview writes one provisioner's part and returns how many changes it left out.
+// preview prints the preview of one provisioner. It returns the number of changes that it left out.
 func (m *markdown) preview(p *reconcile.Preview) (cut int) {
 	m.line("\n### %s\n", escape(p.Provisioner))
 	if p.UnavailableReason != "" {
@@ -83,7 +85,7 @@ func (m *markdown) preview(p *reconcile.Preview) (cut int) {
 	}
 	m.line("%s\n\n%s", escape(sentence), escape(previewFacts(p)))
 	for i, n := range p.Notices {
-		if i == mostLines {
+		if i == maxLines {
 			m.line("\n> ... and %s more", schema.Count(len(p.Notices)-i, "notice"))
 			break
 		}
@@ -92,7 +94,7 @@ func (m *markdown) preview(p *reconcile.Preview) (cut int) {
 	if reasons := holds(changes); len(reasons) > 0 {
 		m.line("\n#### Would be held by\n")
 		for i, h := range reasons {
-			if i == mostLines {
+			if i == maxLines {
 				m.line("- ... and %d more reasons", len(reasons)-i)
 				break
 			}
@@ -100,7 +102,7 @@ func (m *markdown) preview(p *reconcile.Preview) (cut int) {
 		}
 	}
 	cut = m.sections(changes)
-	m.list("Ends by itself", lines(p.EndDateChanges))
+	m.list("End dates", lines(p.EndDateChanges))
 	m.list("No longer needed", subjects(p.NoLongerNeeded))
 	if p.Digest != "" && len(p.Changes) > 0 {
 		m.line("\nDigest `%s`", p.Digest)
@@ -126,7 +128,7 @@ func PreviewText(w io.Writer, p *reconcile.Preview, paint Paint) error {
 		t.line("%s %s", t.tone(Caution, "note:"), n)
 	}
 	t.sections(sections(changes))
-	t.list("Ends by itself", lines(p.EndDateChanges))
+	t.list("End dates", lines(p.EndDateChanges))
 	t.list("No longer needed", subjects(p.NoLongerNeeded))
 	if p.Digest != "" && len(p.Changes) > 0 {
 		t.line("\ndigest %s", p.Digest)
@@ -135,6 +137,7 @@ func PreviewText(w io.Writer, p *reconcile.Preview, paint Paint) error {
 	return t.w.Flush()
 }
 
+// subjects returns one line for each change.
 func subjects(changes []reconcile.Change) []string {
 	out := make([]string, len(changes))
 	for i := range changes {

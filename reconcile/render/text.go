@@ -10,29 +10,30 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// Paint colours a text by its tone; nil leaves it plain.
+// Paint colors a text by its tone; nil leaves it plain.
 type Paint func(Tone, string) string
 
-// mostLines is how many lines of one section a terminal is shown; the rest is counted. JSON has them all.
-const mostLines = 40
+// maxLines is the number of lines that a section of text has at most; the rest is counted. JSON has
+// all lines.
+const maxLines = 40
 
-// PlanText prints a plan: the verdict first, then the riskiest changes first.
+// PlanText prints a plan.
 func PlanText(w io.Writer, p *reconcile.Plan, paint Paint) error {
 	t := &textWriter{w: bufio.NewWriter(w), paint: paint}
 	changes := planned(p.Changes)
 	page := sections(changes)
 	sentence, tone := verdict(changes)
-	t.line("%s: %s", t.tone(Plain, p.Provisioner), t.tone(tone, sentence+notOnPage(page)))
+	t.line("%s: %s", t.tone(Plain, p.Provisioner), t.tone(tone, sentence+cutNote(page)))
 	t.line("%s", t.tone(Faint, planFacts(p)))
 	if p.Dirty {
-		t.line("%s", t.tone(Caution, "made from files that are not committed: apply will refuse them"))
+		t.line("%s", t.tone(Caution, "made from uncommitted files: apply will refuse this plan"))
 	}
 	t.assertions(p.Violations)
 	for _, n := range p.Notices {
 		t.line("%s %s", t.tone(Caution, "note:"), n)
 	}
 	t.sections(page)
-	t.list("Ends by itself within 30 days", lines(p.Expiring))
+	t.list("Ends within 30 days", lines(p.Expiring))
 	if len(p.Changes) > 0 {
 		t.line("")
 		t.line("digest %s", p.Digest)
@@ -41,13 +42,14 @@ func PlanText(w io.Writer, p *reconcile.Plan, paint Paint) error {
 	return t.w.Flush()
 }
 
+// assertions prints the violated assertions.
 func (t *textWriter) assertions(violations []reconcile.Violation) {
 	for _, v := range violations {
 		t.line("%s %s", t.tone(Alarm, "assertion:"), v)
 	}
 }
 
-// list prints lines below a heading with their count; nothing when there are none.
+// list prints lines below a heading with their number. It prints nothing if there are none.
 func (t *textWriter) list(title string, lines []string) {
 	if len(lines) == 0 {
 		return
@@ -55,15 +57,15 @@ func (t *textWriter) list(title string, lines []string) {
 	t.line("")
 	t.line("%s", t.tone(Faint, fmt.Sprintf("%s (%d)", title, len(lines))))
 	for i, line := range lines {
-		if i == mostLines {
-			t.line("  %s", t.tone(Faint, fmt.Sprintf("... and %d more; --format json has them all", len(lines)-i)))
+		if i == maxLines {
+			t.line("  %s", t.tone(Faint, fmt.Sprintf("... and %d more; --format json lists all", len(lines)-i)))
 			break
 		}
 		t.line("  %s", line)
 	}
 }
 
-// lines says one thing a line.
+// lines returns the values as lines.
 func lines[T fmt.Stringer](list []T) []string {
 	out := make([]string, len(list))
 	for i, x := range list {
@@ -72,6 +74,7 @@ func lines[T fmt.Stringer](list []T) []string {
 	return out
 }
 
+// planFacts returns the line below the verdict of a plan.
 func planFacts(p *reconcile.Plan) string {
 	scope := p.Scope
 	if scope == "all users" {
@@ -83,12 +86,12 @@ func planFacts(p *reconcile.Plan) string {
 	}
 	return fmt.Sprintf("%s; commit %s; %s; desired %s and %s; %s: %s and %s; %s", p.Identity, p.Commit.Short(), scope,
 		schema.Count(p.Counts.DesiredUsers, "user"), schema.Count(p.Counts.DesiredGroups, "group"), read,
-		schema.Count(p.Counts.ObservedUsers, "user"), schema.Count(p.Counts.ObservedGroups, "group"), notOurs(p))
+		schema.Count(p.Counts.ObservedUsers, "user"), schema.Count(p.Counts.ObservedGroups, "group"), unmanagedFacts(p))
 }
 
-// notOurs counts what is left alone, and names the first of it.
-func notOurs(p *reconcile.Plan) string {
-	s := fmt.Sprintf("%d not ours", p.Counts.Unmanaged)
+// unmanagedFacts counts the unmanaged objects and names the first of them.
+func unmanagedFacts(p *reconcile.Plan) string {
+	s := fmt.Sprintf("%d unmanaged", p.Counts.Unmanaged)
 	if len(p.Unmanaged) == 0 {
 		return s
 	}
@@ -96,14 +99,14 @@ func notOurs(p *reconcile.Plan) string {
 	for i, f := range p.Unmanaged {
 		names[i] = f.Name
 	}
-	return s + " and left alone: " + schema.ShortList(names, 5)
+	return s + " (not changed): " + schema.ShortList(names, 5)
 }
 
 // ReportText prints a report.
 func ReportText(w io.Writer, r *reconcile.Report, paint Paint) error {
 	t := &textWriter{w: bufio.NewWriter(w), paint: paint}
 	page := sections(r.Changes)
-	t.line("%s: %s", t.tone(Plain, r.Provisioner), t.tone(outcomeTone(r.Outcome), reportSentence(r)+notOnPage(page)))
+	t.line("%s: %s", t.tone(Plain, r.Provisioner), t.tone(outcomeTone(r.Outcome), reportSentence(r)+cutNote(page)))
 	facts := fmt.Sprintf("run %s; commit %s; %s", r.Run, r.Commit.Short(), r.Finished.Format(time.RFC3339))
 	if r.CachedRead != nil {
 		facts += "; " + r.CachedRead.String()
@@ -121,6 +124,7 @@ func ReportText(w io.Writer, r *reconcile.Report, paint Paint) error {
 	return t.w.Flush()
 }
 
+// outcomeTone returns the tone of an outcome.
 func outcomeTone(o reconcile.Outcome) Tone {
 	switch o {
 	case reconcile.RunInSync, reconcile.RunApplied:
@@ -131,7 +135,7 @@ func outcomeTone(o reconcile.Outcome) Tone {
 	return Alarm
 }
 
-// reportSentence is the outcome with its counts.
+// reportSentence returns the outcome with its counts.
 func reportSentence(r *reconcile.Report) string {
 	s := string(r.Outcome)
 	for _, part := range []struct {
@@ -146,6 +150,7 @@ func reportSentence(r *reconcile.Report) string {
 	return s
 }
 
+// textWriter writes lines of text with tones.
 type textWriter struct {
 	w     *bufio.Writer
 	paint Paint
@@ -160,20 +165,21 @@ func (t *textWriter) tone(tone Tone, s string) string {
 
 func (t *textWriter) line(format string, args ...any) { fmt.Fprintf(t.w, format+"\n", args...) }
 
-// notOnPage says in the verdict how much is only counted.
-func notOnPage(page []section) string {
+// cutNote is the part of a verdict about changes that sections do not list.
+func cutNote(page []section) string {
 	cut := 0
 	for _, s := range page {
-		cut += max(0, len(s.changes)-mostLines)
+		cut += max(0, len(s.changes)-maxLines)
 	}
-	return notListed(cut, "; --format json has them all")
+	return notListed(cut, "; --format json lists all")
 }
 
+// sections prints sections, each with at most maxLines changes.
 func (t *textWriter) sections(page []section) {
 	for _, s := range page {
 		t.line("")
 		t.line("%s", t.tone(s.tone, fmt.Sprintf("%s (%d)", s.title, len(s.changes))))
-		for _, d := range s.changes[:min(mostLines, len(s.changes))] {
+		for _, d := range s.changes[:min(maxLines, len(s.changes))] {
 			it := describe(d)
 			line := t.tone(it.tone, it.sign+" "+it.text)
 			if it.detail != "" {
@@ -181,12 +187,13 @@ func (t *textWriter) sections(page []section) {
 			}
 			t.line("  %s", line)
 		}
-		if len(s.changes) > mostLines {
-			t.line("  %s", t.tone(Faint, more(s.changes[mostLines:])))
+		if len(s.changes) > maxLines {
+			t.line("  %s", t.tone(Faint, more(s.changes[maxLines:])))
 		}
 	}
 }
 
+// held prints the reasons of held changes, and the approval that would release them.
 func (t *textWriter) held(changes []reconcile.Done, heldDigest string) {
 	reasons := holds(changes)
 	if len(reasons) == 0 {
@@ -195,18 +202,18 @@ func (t *textWriter) held(changes []reconcile.Done, heldDigest string) {
 	t.line("")
 	t.line("%s", t.tone(Caution, "Held by"))
 	for i, h := range reasons {
-		if i == mostLines {
+		if i == maxLines {
 			t.line("  ... and %d more reasons", len(reasons)-i)
 			break
 		}
 		t.line("  %s: %s", h.Gate, h.Reason)
 	}
 	if heldDigest != "" && releasable(changes) {
-		t.line("to release exactly this, commit: %s", approval(heldDigest))
+		t.line("to release exactly these changes, commit: %s", approval(heldDigest))
 	}
 }
 
-// approval is the text to commit to release what is held.
+// approval returns the declaration that approves the held changes with a digest.
 func approval(digest string) string {
 	return fmt.Sprintf("approvals: %q: {reason: \"...\", expires: \"...\"}", digest)
 }

@@ -162,7 +162,7 @@ func TestMembersAreReadWhileUsersAreListed(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // of the bubble's time: it passes when all wait
 		defer cancel()
-		o, err := observe.Read(ctx, p, observe.Options{Groups: true, Users: 10, Concurrency: 2}, time.Now())
+		o, err := observe.Read(ctx, p, observe.Options{Groups: true, EstimatedUsers: 10, Concurrency: 2}, time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}
