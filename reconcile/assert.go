@@ -343,7 +343,7 @@ func InvalidReason(u *schema.User, now time.Time) string {
 	case u.ValidFrom != nil && !u.ValidFrom.Begun(now):
 		return "not valid before " + u.ValidFrom.Text
 	case u.ValidUntil != nil && u.ValidUntil.Over(now):
-		return "not valid any more since " + u.ValidUntil.Text
+		return "no longer valid since " + u.ValidUntil.Text
 	}
 	return ""
 }

@@ -62,8 +62,8 @@ func TestExplanationsAnswerInOneSentence(t *testing.T) {
 				{Change: reconcile.Change{Kind: reconcile.AddMember, Key: "a", Member: "u2"}, Result: reconcile.ResultFailed},
 				{Change: reconcile.Change{Kind: reconcile.AddMember, Key: "a", Member: "u1", Held: []reconcile.Hold{{Gate: "protected", Reason: "because"}}}, Result: reconcile.ResultHeld}}}
 		}},
-		{"before the first run", org, "user", "u1", `is not in AWS yet: no run was ever made.`, nil},
-		{"since the last run", org, "user", "u1", `is not in AWS yet: the last run, at 2026-11-01T00:00:00Z of commit (none), did not know of it.`, ours()},
+		{"before the first run", org, "user", "u1", `is not in AWS yet: no run was made yet.`, nil},
+		{"since the last run", org, "user", "u1", `is not in AWS yet: the last run (2026-11-01T00:00:00Z, commit (none)) did not include it.`, ours()},
 		{"held by a gate", org, "user", "u1", `is not in AWS yet: held by gate firstContact: because.`, said(reconcile.AdoptUser, reconcile.ResultHeld, "firstContact")},
 		{"an adoption that is missing", org, "user", "u1", `is not in AWS yet: held by gate adopt: because.`, said(reconcile.AdoptUser, reconcile.ResultHeld, "adopt")},
 		{"refused by AWS", org, "user", "u1", `is not in AWS yet: failed: 400 no.`, said(reconcile.CreateUser, reconcile.ResultFailed, "")},
@@ -74,15 +74,15 @@ func TestExplanationsAnswerInOneSentence(t *testing.T) {
 			in.Provisioner, in.Status = &p, ran
 		}},
 		{"in no selected group", org, "user", "u3", `is not in AWS: in none of the groups that provisioner "aws" selects.`, ours()},
-		{"locked", org + `users: u1: state: "LOCKED"`, "user", "u1", `is in AWS but is to be inactive there: state LOCKED.`, ours("u1")},
-		{"inactive before they ever came", org + `users: u1: state: "INACTIVE"`, "user", "u1", `is not in AWS: state INACTIVE, and somebody inactive is never created.`, ours()},
-		{"not yet valid", org + `users: u1: validFrom: "2026-12-01"`, "user", "u1", `is not in AWS: state ACTIVE, not valid before 2026-12-01, and somebody inactive is never created.`, ours()},
-		{"not valid any more", org + `users: u1: validUntil: "2026-11-01"`, "user", "u1", `is in AWS but is to be inactive there: state ACTIVE, not valid any more since 2026-11-01.`, ours("u1")},
-		{"left, and waiting for deletion", org + `provisioners: aws: deprovision: deleteAfterDays: 30`, "user", "u9", `u9 (u9) has left: inactive in AWS since 2026-11-01, to be deleted after 2026-12-01.`,
+		{"locked", org + `users: u1: state: "LOCKED"`, "user", "u1", `is in AWS but must be inactive there: state LOCKED.`, ours("u1")},
+		{"inactive before they ever came", org + `users: u1: state: "INACTIVE"`, "user", "u1", `is not in AWS: state INACTIVE; inactive users are never created.`, ours()},
+		{"not yet valid", org + `users: u1: validFrom: "2026-12-01"`, "user", "u1", `is not in AWS: state ACTIVE, not valid before 2026-12-01; inactive users are never created.`, ours()},
+		{"not valid any more", org + `users: u1: validUntil: "2026-11-01"`, "user", "u1", `is in AWS but must be inactive there: state ACTIVE, no longer valid since 2026-11-01.`, ours("u1")},
+		{"left, and waiting for deletion", org + `provisioners: aws: deprovision: deleteAfterDays: 30`, "user", "u9", `u9 (u9) left the scope: inactive in AWS since 2026-11-01, to be deleted after 2026-12-01.`,
 			func(in *explain.Input) {
 				in.Ledger.Users["u9"] = reconcile.Owned{ID: "id", LeftScopeAt: &left}
 			}},
-		{"not declared any more", org, "user", "u9", `is still in AWS, but is not declared any more: to be taken away (deprovision: deactivate).`, ours("u9")},
+		{"not declared any more", org, "user", "u9", `is still in AWS, but is no longer declared: deprovisioning is pending (deprovision: deactivate).`, ours("u9")},
 		{"a group that is there", org, "group", "a", `A (a) is in AWS, with 2 members declared.`, ours("a")},
 		{"a group that is not selected", org, "group", "b", `is not in AWS: provisioner "aws" does not select it.`, ours()},
 		{"groups that are not pushed", org + `provisioners: aws: pushGroups: false`, "group", "a", `is not in AWS: provisioner "aws" does not push groups.`, ours()},
@@ -117,11 +117,11 @@ groups: none: {displayName: "None"}
 	for _, want := range []string{
 		`inner: declared member (cover); until 2026-12-31  more.cue:8`,
 		`outer: includes "mid", there: includes "inner", there: declared member (cover) (more.cue:8:`,
-		`red: the rule selects team "red"`,
-		`blue: not a declared member, and the rule does not match: wants team "blue" or "green", has "red"  more.cue:12`,
-		`paid: not a declared member, and the rule does not match: wants pay "much", has (redacted)`,
+		`red: the where rule selects team "red"`,
+		`blue: not a declared member, and the rule does not match: requires team "blue" or "green", has "red"  more.cue:12`,
+		`paid: not a declared member, and the rule does not match: requires pay "much", has (redacted)`,
 		`past: the membership ended on 2026-11-01  more.cue:14`,
-		`none: not a member; groups: "none": members: "u1": {} would make one`,
+		`none: not a member; to add the user, declare: groups: "none": members: "u1": {}`,
 		`userName: "name1@example.com"  base.cue:5`,
 	} {
 		if !strings.Contains(text.String(), want) {

@@ -12,18 +12,25 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// Find returns the key of the user or group that a word names: the key itself, or, whatever the case, a userId, an e-mail address, a
-// userName of wants, a displayName of a group. Somebody who is not declared is found by key while a ledger has them. The error says what
-// was probably meant; it is fs.ErrNotExist when nothing was found.
-func Find(kind, word string, d *schema.Declarations, ledgers []*reconcile.Ledger, wants []*reconcile.Desired) (string, error) {
-	names := namesOf(kind, d, ledgers, wants)
+// Find returns the key of the user or group that a word names. The word may be a key or, without
+// regard to case, a userId, an e-mail address, a desired userName or the displayName of a group.
+// Users and groups that are no longer declared are found by key as long as a ledger has them. The
+// error suggests a similar name; it is fs.ErrNotExist if nothing was found.
+func Find(
+	kind, word string,
+	d *schema.Declarations,
+	ledgers []*reconcile.Ledger,
+	desired []*reconcile.Desired,
+) (string, error) {
+	names := namesOf(kind, d, ledgers, desired)
 	if _, exact := names[word]; exact {
 		return word, nil
 	}
 	var found, all []string
 	for _, key := range slices.Sorted(maps.Keys(names)) {
 		all = append(append(all, key), names[key]...)
-		if strings.EqualFold(key, word) || slices.ContainsFunc(names[key], func(name string) bool { return strings.EqualFold(name, word) }) {
+		if strings.EqualFold(key, word) ||
+			slices.ContainsFunc(names[key], func(name string) bool { return strings.EqualFold(name, word) }) {
 			found = append(found, key)
 		}
 	}
@@ -44,7 +51,7 @@ func Find(kind, word string, d *schema.Declarations, ledgers []*reconcile.Ledger
 	return "", fmt.Errorf("%q %w: %s; use a key", word, ErrAmbiguous, schema.QuoteList(found))
 }
 
-// ErrAmbiguous says that a word is the name of more than one user or group.
+// ErrAmbiguous is the error for a word that names more than one user or group.
 var ErrAmbiguous = errors.New("names several")
 
 type notFoundError struct{ text string }
@@ -52,8 +59,13 @@ type notFoundError struct{ text string }
 func (e *notFoundError) Error() string        { return e.text }
 func (e *notFoundError) Is(target error) bool { return target == fs.ErrNotExist }
 
-// namesOf lists by key what else a user or group is known by.
-func namesOf(kind string, d *schema.Declarations, ledgers []*reconcile.Ledger, wants []*reconcile.Desired) map[string][]string {
+// namesOf returns the other names of users or groups, by key.
+func namesOf(
+	kind string,
+	d *schema.Declarations,
+	ledgers []*reconcile.Ledger,
+	desired []*reconcile.Desired,
+) map[string][]string {
 	out := map[string][]string{}
 	if kind == "group" {
 		for _, l := range ledgers {
@@ -74,8 +86,8 @@ func namesOf(kind string, d *schema.Declarations, ledgers []*reconcile.Ledger, w
 	for key, u := range d.Users {
 		out[key] = []string{u.UserID, u.Email}
 	}
-	for _, want := range wants {
-		for key, u := range want.Users {
+	for _, state := range desired {
+		for key, u := range state.Users {
 			if name, _ := u.Attributes.Get("userName"); name != "" {
 				out[key] = append(out[key], name)
 			}

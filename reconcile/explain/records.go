@@ -11,15 +11,22 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// ownership tells what the ledger says.
-func (x *explainer) ownership(owned reconcile.Owned, ours bool) {
+// ownership adds what the ledger has of the object.
+func (x *explainer) ownership(owned reconcile.Owned, managed bool) {
 	switch {
-	case !ours:
-		x.fact("directory", "", schema.Pos{}, "not in the ledger: nothing in AWS is ours under this key")
+	case !managed:
+		x.fact("directory", "", schema.Pos{}, "not in the ledger: roster manages no object with this key")
 	case owned.LeftScopeAt != nil:
-		x.fact("directory", owned.ID, schema.Pos{}, "ours; left the scope on %s%s", owned.LeftScopeAt.Format(time.DateOnly), x.deletion(owned))
+		x.fact(
+			"directory",
+			owned.ID,
+			schema.Pos{},
+			"managed; left the scope on %s%s",
+			owned.LeftScopeAt.Format(time.DateOnly),
+			x.deletion(owned),
+		)
 	default:
-		x.fact("directory", owned.ID, schema.Pos{}, "ours")
+		x.fact("directory", owned.ID, schema.Pos{}, "managed")
 	}
 }
 
@@ -30,28 +37,35 @@ func (x *explainer) deletion(owned reconcile.Owned) string {
 	return ""
 }
 
-// obstacle says why something that is wanted is not there: what the newest report says of making it, or that there was no run.
-func (x *explainer) obstacle(kinds ...reconcile.Kind) string {
-	if mode := x.modeText(); mode != "" && x.status() != reconcile.ModeDisabled {
+// whyMissing returns why a desired object is not in the directory: the result of its creation or
+// adoption in the newest report, the mode, or that no run included it.
+func (x *explainer) whyMissing(kinds ...reconcile.Kind) string {
+	if mode := x.modeNotice(); mode != "" && x.modeNow() != reconcile.ModeDisabled {
 		return mode
 	}
 	if x.Report != nil {
 		for i := range x.Report.Changes {
-			if d := &x.Report.Changes[i]; d.Key == x.Key && slices.Contains(kinds, d.Kind) && d.Result != reconcile.ResultDone {
+			if d := &x.Report.Changes[i]; d.Key == x.Key && slices.Contains(kinds, d.Kind) &&
+				d.Result != reconcile.ResultDone {
 				return outcome(d)
 			}
 		}
 	}
-	if mode := x.modeText(); mode != "" {
+	if mode := x.modeNotice(); mode != "" {
 		return mode
 	}
 	if x.Status == nil {
-		return "no run was ever made"
+		return "no run was made yet"
 	}
-	return fmt.Sprintf("the last run, at %s of commit %s, did not know of it", x.Status.Finished.Format(time.RFC3339), x.Status.Commit.Short())
+	return fmt.Sprintf(
+		"the last run (%s, commit %s) did not include it",
+		x.Status.Finished.Format(time.RFC3339),
+		x.Status.Commit.Short(),
+	)
 }
 
-// pending says what the newest report that names the person could not do for them, the first of it; "" when it did everything.
+// pending returns the first change of the object that the newest report does not have as done, and
+// the number of the others; "" if all are done.
 func (x *explainer) pending() string {
 	if x.Report == nil {
 		return ""
@@ -74,7 +88,7 @@ func (x *explainer) pending() string {
 	return strings.Join(open, "")
 }
 
-// outcome is what became of a change.
+// outcome returns the result of a change with its reason.
 func outcome(d *reconcile.Done) string {
 	switch d.Result {
 	case reconcile.ResultHeld:
@@ -92,114 +106,54 @@ func outcome(d *reconcile.Done) string {
 }
 
 // mostChanges is how many changes of a report an explanation lists; the rest is counted.
-const mostChanges = 40
+const maxChanges = 40
 
-// run tells how the last run ended, and what the newest report that names the user or group said.
+// run adds the outcome of the last run, and the changes of the object in the newest report that
+// names it.
 func (x *explainer) run() {
 	if x.Status == nil {
-		x.fact("run", "", schema.Pos{}, "no run was ever concluded")
+		x.fact("run", "", schema.Pos{}, "no run has been reported yet")
 		return
 	}
 	st := x.Status
-	x.fact("run", st.Run, schema.Pos{}, "the last run ended %s: %s, at commit %s; %s", st.Finished.Format(time.RFC3339), st.Outcome, st.Commit.Short(), st.Report.Path)
+	x.fact(
+		"run",
+		st.Run,
+		schema.Pos{},
+		"the last run ended %s: %s, at commit %s; %s",
+		st.Finished.Format(time.RFC3339),
+		st.Outcome,
+		st.Commit.Short(),
+		st.Report.Path,
+	)
 	if x.Report == nil {
 		x.fact("run", "", schema.Pos{}, "no recent report names this %s", x.Kind)
 		return
 	}
-	said := 0
+	n := 0
 	for i := range x.Report.Changes {
 		d := &x.Report.Changes[i]
 		if !Concerns(x.Kind, x.Key, &d.Change) {
 			continue
 		}
-		if said++; said > mostChanges {
+		if n++; n > maxChanges {
 			continue
 		}
 		x.fact("run", x.Report.Run, schema.Pos{}, "%s %s: %s; %s", d.Kind, d.Subject(), outcome(d), x.Path)
 	}
-	if said > mostChanges {
-		x.fact("run", x.Report.Run, schema.Pos{}, "%s more; %s", schema.Count(said-mostChanges, "change"), x.Path)
+	if n > maxChanges {
+		x.fact("run", x.Report.Run, schema.Pos{}, "%s; %s", schema.Count(n-maxChanges, "more change"), x.Path)
 	}
 }
 
-func (x *explainer) status() reconcile.Mode {
+func (x *explainer) modeNow() reconcile.Mode {
 	return reconcile.ModeOf(x.Provisioner, x.Status, x.Now)
 }
 
-func (x *explainer) modeText() string { return x.status().Notice(x.Provisioner) }
+func (x *explainer) modeNotice() string { return x.modeNow().Notice(x.Provisioner) }
 
 func (x *explainer) mode() {
-	if text := x.modeText(); text != "" {
+	if text := x.modeNotice(); text != "" {
 		x.fact("mode", "", x.Provisioner.Pos, "%s", text)
 	}
-}
-
-// group explains a group.
-func (x *explainer) group() {
-	g, want := x.Declarations.Groups[x.Key], x.Desired.Groups[x.Key]
-	owned, ours := x.Ledger.Groups[x.Key]
-	if g == nil {
-		x.fact("declared", "", schema.Pos{}, "not declared (any more)")
-	} else {
-		x.out.Name = g.DisplayName
-		x.fact("declared", "", g.Pos, "displayName %q", g.DisplayName)
-		x.selection(want)
-		for _, m := range x.Desired.Membership.Group(x.Key) {
-			if f := x.fact("member", m.User, m.Pos, "%s%s", x.path(x.Key, m.User), x.inScope(m.User)); m.Until != nil {
-				f.Until = m.Until.Text
-			}
-		}
-		for i := range g.Members {
-			m := &g.Members[i]
-			if _, in := x.Desired.Member(x.Key, m.User); !in && m.Until != nil {
-				x.fact("not a member", m.User, m.Pos, "the membership ended on %s", m.Until.Text)
-			}
-		}
-	}
-	x.ownership(owned, ours)
-	n := schema.Count(len(x.Desired.Membership.Group(x.Key)), "member")
-	switch {
-	case ours && want != nil:
-		x.answer("is in AWS, with %s declared.", n)
-	case ours && !x.Provisioner.PushGroups:
-		x.answer("is in AWS and left alone there: provisioner %q does not push groups.", x.Provisioner.Key)
-	case ours:
-		x.answer("is still in AWS, but provisioner %q does not select it any more: to be deleted, after approval.", x.Provisioner.Key)
-	case g == nil:
-		x.answer("is not in AWS: not declared.")
-	case !x.Provisioner.PushGroups:
-		x.answer("is not in AWS: provisioner %q does not push groups.", x.Provisioner.Key)
-	case want == nil:
-		x.answer("is not in AWS: provisioner %q does not select it.", x.Provisioner.Key)
-	default:
-		x.answer("is not in AWS yet: %s.", x.obstacle(reconcile.CreateGroup, reconcile.AdoptGroup))
-	}
-}
-
-func (x *explainer) selection(want *reconcile.DesiredGroup) {
-	switch {
-	case want != nil && x.Desired.AllUsers:
-		x.fact("scope", "", x.Provisioner.Pos, "pushed: provisioner %q has no groups, so it pushes all", x.Provisioner.Key)
-	case want != nil:
-		x.fact("scope", "", x.Provisioner.GroupsPos, "pushed: provisioner %q selects it", x.Provisioner.Key)
-	case !x.Provisioner.PushGroups:
-		x.fact("scope", "", x.Provisioner.Pos, "not pushed: pushGroups is false")
-	default:
-		x.fact("scope", "", x.Provisioner.GroupsPos, "not pushed: provisioner %q selects %s", x.Provisioner.Key, schema.QuoteList(x.Provisioner.Groups))
-	}
-}
-
-// inScope says what keeps a member of the group out of it in AWS, or nothing.
-func (x *explainer) inScope(user string) string {
-	want := x.Desired.Users[user]
-	_, ours := x.Ledger.Users[user]
-	switch {
-	case want == nil:
-		return "; not in scope of this provisioner"
-	case !want.Active && ours:
-		return "; inactive: " + x.condition(x.Declarations.Users[user])
-	case !want.Active:
-		return "; not in AWS: " + x.condition(x.Declarations.Users[user])
-	}
-	return ""
 }

@@ -36,7 +36,7 @@ func ExplanationText(w io.Writer, e *explain.Explanation, paint Paint) error {
 				t.line("  %s", t.tone(Faint, fmt.Sprintf("... and %d more; --format json lists all", len(s.Facts)-i)))
 				break
 			}
-			if where := f.Where(); where != "" {
+			if where := f.Position(); where != "" {
 				t.line("  %s  %s", f, t.tone(Faint, where))
 			} else {
 				t.line("  %s", f)

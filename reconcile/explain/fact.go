@@ -2,30 +2,37 @@ package explain
 
 import (
 	"fmt"
-	"github.com/seed-d64a251c/roster/reconcile"
 	"strings"
 	"time"
+
+	"github.com/seed-d64a251c/roster/reconcile"
 )
 
 // topics are the headings of an explanation, in order.
 var topics = []struct{ topic, title string }{
-	{"declared", "Declared"}, {"state", "State"}, {"scope", "Scope"}, {"member", "Memberships"}, {"not a member", "Not"},
-	{"value", "Values"}, {"directory", "In AWS, as the ledger has it"}, {"run", "Runs"}, {"mode", "Mode"},
+	{
+		"declared",
+		"Declared",
+	}, {"state", "State"}, {"scope", "Scope"}, {"member", "Memberships"}, {"not a member", "Not a member of"},
+	{"value", "Values"}, {"directory", "In AWS, according to the ledger"}, {"run", "Runs"}, {"mode", "Mode"},
 }
 
-// Section is one heading of an explanation with what belongs below it.
+// Section is a heading of an explanation with its facts.
 type Section struct {
 	Title string
 	Facts []Fact
 }
 
-// Sections sorts the facts below their headings, in the order in which people ask.
+// Sections returns the facts by heading, in the order of topics.
 func (e *Explanation) Sections() []Section {
 	var out []Section
 	for _, t := range topics {
 		s := Section{Title: t.title}
 		if e.Kind == "group" && t.topic == "member" {
 			s.Title = "Members"
+		}
+		if e.Kind == "group" && t.topic == "not a member" {
+			s.Title = "Former members"
 		}
 		for _, f := range e.Facts {
 			if f.Topic == t.topic {
@@ -39,7 +46,7 @@ func (e *Explanation) Sections() []Section {
 	return out
 }
 
-// String is the fact as a line, without where it is declared.
+// String returns the fact as a line, without its position.
 func (f Fact) String() string {
 	text := f.Text
 	if f.Subject != "" {
@@ -52,7 +59,7 @@ func (f Fact) String() string {
 }
 
 // Where is the line of the declaration with the commit that last touched it, or "".
-func (f Fact) Where() string {
+func (f Fact) Position() string {
 	if f.File == "" {
 		return ""
 	}
@@ -64,11 +71,12 @@ func (f Fact) Where() string {
 	return text
 }
 
-// Touch notes for every fact at a line the commit that last touched it.
-func (e *Explanation) AddCommits(touched func(file string, line int) *reconcile.CommitRef) {
+// AddCommits sets the last commit of every fact with a position. lastCommit returns the commit that
+// last changed a line; nil if it is not known.
+func (e *Explanation) AddCommits(lastCommit func(file string, line int) *reconcile.CommitRef) {
 	for i := range e.Facts {
 		if f := &e.Facts[i]; f.File != "" && f.Line > 0 {
-			f.LastCommit = touched(f.File, f.Line)
+			f.LastCommit = lastCommit(f.File, f.Line)
 		}
 	}
 }
