@@ -15,20 +15,24 @@ import (
 	"github.com/seed-d64a251c/roster/internal/daemon"
 )
 
-func TestMetadata(t *testing.T) {
-	const xml = `<?xml version="1.0"?><EntityDescriptor/>`
-	of := func(_ context.Context, app, domain string) (*Metadata, error) {
-		switch app + " " + domain {
-		case "aws login.example.com":
-			return &Metadata{XML: []byte(xml), Expires: time.Now().Add(24 * time.Hour)}, nil
-		case "aws login.example.com:8443":
-			return &Metadata{XML: []byte(xml + "<!-- -->"), Expires: time.Now().Add(-time.Hour)}, nil
-		case "broken login.example.com":
-			return nil, errors.New("canary-77aa: the secret file is gone")
-		}
-		return nil, fmt.Errorf("%w: no app %q", fs.ErrNotExist, app)
+const metadataXML = `<?xml version="1.0"?><EntityDescriptor/>`
+
+// testMetadata has one valid file for each of two domains, and an app whose metadata cannot be
+// rendered.
+func testMetadata(_ context.Context, app, domain string) (*Metadata, error) {
+	switch app + " " + domain {
+	case "aws login.example.com":
+		return &Metadata{XML: []byte(metadataXML), Expires: time.Now().Add(24 * time.Hour)}, nil
+	case "aws login.example.com:8443":
+		return &Metadata{XML: []byte(metadataXML + "<!-- -->"), Expires: time.Now().Add(-time.Hour)}, nil
+	case "broken login.example.com":
+		return nil, errors.New("canary-77aa: the secret file is gone")
 	}
-	handler := (&Server{State: func() daemon.State { return daemon.State{} }, Metadata: of}).Handler()
+	return nil, fmt.Errorf("%w: no app %q", fs.ErrNotExist, app)
+}
+
+func TestMetadata(t *testing.T) {
+	handler := (&Server{State: func() daemon.State { return daemon.State{} }, Metadata: testMetadata}).Handler()
 	request := func(method, path string, header ...string) *http.Response {
 		r := httptest.NewRequest(method, path, nil)
 		for i := 0; i < len(header); i += 2 {
@@ -45,7 +49,7 @@ func TestMetadata(t *testing.T) {
 		first.Header.Get("Cache-Control") != "public, max-age=3600" {
 		t.Errorf("headers %v", first.Header)
 	}
-	if text := body(t, first); !strings.HasSuffix(text, xml) {
+	if text := body(t, first); !strings.HasSuffix(text, metadataXML) {
 		t.Errorf("the body is %s", text)
 	}
 	if other := request("GET", "/saml/aws/login.example.com:8443/metadata.xml"); other.Header.Get("ETag") == etag ||

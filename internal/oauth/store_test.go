@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -122,4 +123,42 @@ func TestStoreThatFails(t *testing.T) {
 	}
 	e.advance(t, 9*minute)
 	wantToken(t, e.newProcess()) // the rotated token works
+}
+
+func TestStoreOnDisk(t *testing.T) {
+	e := newEnv(t, AuthorizationCode, "roster")
+	authorize(t, e.Client)
+	have, err := e.Store.load("aws")
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(e.Store.Dir)
+	if err != nil || len(entries) != 3 {
+		t.Fatalf("the store has %v, %v; want key, lock and token", entries, err)
+	}
+	for _, entry := range entries {
+		name := filepath.Join(e.Store.Dir, entry.Name())
+		b, err := os.ReadFile(name)
+		if err != nil || strings.Contains(string(b), have.RefreshToken) ||
+			strings.Contains(string(b), have.AccessToken) {
+			t.Errorf("%s contains a token in plain text (%v)", entry.Name(), err)
+		}
+		if info, err := entry.Info(); err != nil || info.Mode().Perm() != 0o600 &&
+			!strings.HasSuffix(entry.Name(), ".lock") {
+			t.Errorf("%s has mode %v, %v", entry.Name(), info.Mode(), err)
+		}
+	}
+	key := filepath.Join(e.Store.Dir, "key")
+	if err := os.Chmod(key, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	_, err = e.newProcess().Token(t.Context())
+	wantError(t, err, false, "(mode 0640)")
+	if err := os.Remove(key); err != nil {
+		t.Fatal(err)
+	}
+	_, err = e.newProcess().Token(t.Context())
+	wantError(t, err, true, "is missing")
+	authorize(t, e.Client)
+	wantToken(t, e.newProcess())
 }
