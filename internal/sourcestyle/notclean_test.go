@@ -1,22 +1,22 @@
 package sourcestyle
 
-// The lists below are for the time until all directories are clean. Remove names; add none.
+// The lists below are for the time until all directories are clean. Remove patterns; add none.
 
 // widthNotCleanYet are directories that still have lines that are too wide.
 var widthNotCleanYet = []string{
-	"cmd", "internal/app", "internal/audit", "internal/daemon", "internal/deadline", "internal/demo",
-	"internal/directory", "internal/forge", "internal/gitobject", "internal/gitrepo",
-	"internal/oauth", "internal/preview", "internal/probe", "internal/secret", "internal/web",
-	"reconcile", "samlmeta", "schema", "scim", "testdata",
+	"cmd/...", "internal/app/...", "internal/audit", "internal/daemon", "internal/demo", "internal/directory",
+	"internal/gitobject", "internal/gitrepo", "internal/probe", "reconcile", "reconcile/apply", "reconcile/explain",
+	"reconcile/observe", "reconcile/reconciletest", "reconcile/render", "reconcile/run", "schema",
+	"schema/schematest", "scim", "scim/foreign", "testdata",
 }
 
 // wordsNotCleanYet are directories that still have private words or stilted phrases.
 var wordsNotCleanYet = []string{
-	".", "cmd", "docs", "internal/app", "internal/audit", "internal/daemon", "internal/deadline",
-	"internal/demo", "internal/directory", "internal/forge", "internal/gitobject",
-	"internal/gitrepo", "internal/oauth", "internal/preview", "internal/probe", "internal/secret",
-	"internal/web", "reconcile", "samlmeta", "schema", "scim", "testdata",
+	"cmd/...", "docs", "internal/app/...", "internal/audit", "internal/daemon", "internal/demo",
+	"internal/directory", "internal/gitobject", "internal/gitrepo", "reconcile", "reconcile/apply",
+	"reconcile/explain", "reconcile/reconciletest", "reconcile/render", "reconcile/run", "schema/...", "scim",
+	"testdata/...",
 }
 
 // citationsNotCleanYet are directories that still cite documents that are not in the repository.
-var citationsNotCleanYet = []string{"internal/audit", "reconcile"}
+var citationsNotCleanYet = []string{"internal/audit", "reconcile", "reconcile/run"}

@@ -106,7 +106,7 @@ var terms = []term{
 	{pattern: `patience`, where: identifiers | prose, instead: "retry limit, rate limit"},
 
 	// awssim
-	{pattern: `=behind|=hits|=vault|=spread|=follow|=note|=lagging|=strikes|=laying|=endSilence|=saidBefore|=ru|=dec`,
+	{pattern: `=behind|=hits|=vault|=spread|=follow|=note|=lagging|=strikes|=laying|=endSilence|=saidBefore|=ru`,
 		where: identifiers, dirs: inSim,
 		instead: "mutateDirectly, activeFaults, tokenStore, splitByAttribute, startReplica, enqueue, pendingChange"},
 
@@ -141,5 +141,5 @@ var terms = []term{
 	{pattern: `comes? to|came to`, where: prose, unless: `(comes?|came) to (a|an|the) (halt|stop)`,
 		instead: "is, results in, or adds up to"},
 	{pattern: `of (which|whom)`, where: prose, instead: "a sentence of its own"},
-	{pattern: `is no (regular|cron|valid) \w+`, where: prose, instead: "invalid regular expression"},
+	{pattern: `is no (regular|cron|valid) \w+`, where: prose, instead: "invalid regular expression, ..."},
 }

@@ -25,8 +25,8 @@ func status(method, path, body string) func(s *server) any {
 	return func(s *server) any { return s.call(method, path, body).status }
 }
 
-// patchTeam returns a probe for the status of a PATCH of a group, of which alice is a member. op
-// may contain ALICE and BOB for the ids.
+// patchTeam returns a probe for the status of a PATCH of a group with the member alice. op may
+// contain ALICE and BOB for the ids.
 func patchTeam(bobIsMember bool, op string) func(s *server) any {
 	return func(s *server) any {
 		alice, bob := s.addUser("alice"), s.addUser("bob")
