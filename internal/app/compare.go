@@ -1,0 +1,139 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+
+	"github.com/seed-d64a251c/roster/internal/gitrepo"
+	"github.com/seed-d64a251c/roster/internal/preview"
+	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/schema"
+)
+
+// Comparison says what a preview compares: base with the result of merging head into it.
+type Comparison struct {
+	Base, Head string // commits; Head "" means HEAD
+	// Snapshots are files with the state of AWS. Without one, AWS is assumed to match the base.
+	Snapshots []string
+}
+
+// Set reports whether a comparison is configured.
+func (c *Comparison) Set() bool { return c.Base != "" || c.Head != "" || len(c.Snapshots) > 0 }
+
+// Preview returns the changes that merging head into base would cause, for the named provisioner or
+// for all. It needs neither AWS nor a token.
+func Preview(
+	ctx context.Context, s Settings, r RepositoryConfig, c Comparison, provisioner string,
+) ([]*reconcile.Preview, error) {
+	if c.Base == "" {
+		return nil, UsageError{errors.New("--head and --observed require --base, the branch to merge into")}
+	}
+	c.Head = cmp.Or(c.Head, "HEAD")
+	git, err := openMerges(ctx, s, r, c)
+	if err != nil {
+		return nil, err
+	}
+	base, err := git.Describe(c.Base)
+	if err != nil {
+		return nil, fmt.Errorf("--base: %w", err)
+	}
+	head, err := git.Describe(c.Head)
+	if err != nil {
+		return nil, fmt.Errorf("--head: %w", err)
+	}
+	before, err := git.Declarations(ctx, base.ID)
+	if err != nil {
+		return nil, fmt.Errorf("load the declarations at --base: %w", err)
+	}
+	merged, err := git.Merged(ctx, base.ID, head.ID, "")
+	if err != nil {
+		return nil, err
+	}
+	snapshots, err := readSnapshots(c.Snapshots)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := comparedProvisioners(before, merged, snapshots, provisioner)
+	if err != nil {
+		return nil, err
+	}
+	now := s.now().UTC()
+	var out []*reconcile.Preview
+	for _, key := range keys {
+		p, err := reconcile.NewPreview(reconcile.PreviewInput{Provisioner: key, Base: before, Merged: merged,
+			BaseCommit: base, HeadCommit: head, Snapshot: snapshots[key], Now: now})
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", key, err)
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+// openMerges opens the repository without its audit branch: a comparison needs only commits.
+func openMerges(ctx context.Context, s Settings, r RepositoryConfig, c Comparison) (*preview.Repository, error) {
+	if r.URL == "" {
+		repo, err := gitrepo.Open(r.Dir)
+		if err != nil {
+			return nil, err
+		}
+		return newLocalSource(s, &r, repo).merges(), nil
+	}
+	state, err := r.remoteStateDir(r.URL)
+	if err != nil {
+		return nil, err
+	}
+	repo, err := gitAccess{&s, &r}.mirror(filepath.Join(state, "source.git"), r.URL, &r.Git)
+	if err != nil {
+		return nil, err
+	}
+	if err := repo.Fetch(ctx); err != nil {
+		return nil, err
+	}
+	git := (&Source{repo: repo, path: r.Path, policy: s.Policy}).merges()
+	return git, git.Fetch(ctx, c.Base, c.Head) // refs of pull requests are not branches
+}
+
+// comparedProvisioners returns the keys of the provisioners that either side declares, or the named
+// one. A snapshot of a provisioner that is not declared is an error.
+func comparedProvisioners(
+	before, merged *schema.Declarations, snapshots map[string]*reconcile.Snapshot, name string,
+) ([]string, error) {
+	keys := slices.AppendSeq(slices.Collect(maps.Keys(before.Provisioners)), maps.Keys(merged.Provisioners))
+	slices.Sort(keys)
+	keys = slices.Compact(keys)
+	for key := range snapshots {
+		if !slices.Contains(keys, key) {
+			return nil, fmt.Errorf("--observed: the snapshot is of provisioner %q, which is not declared", key)
+		}
+	}
+	switch {
+	case name == "" && len(keys) == 0:
+		return nil, errNoProvisioner
+	case name == "":
+		return keys, nil
+	case !slices.Contains(keys, name):
+		return nil, unknownProvisioner(name, merged)
+	}
+	return []string{name}, nil
+}
+
+func readSnapshots(files []string) (map[string]*reconcile.Snapshot, error) {
+	out := map[string]*reconcile.Snapshot{}
+	for _, name := range files {
+		s, err := preview.ReadSnapshot(name)
+		if err != nil {
+			return nil, err
+		}
+		if out[s.Provisioner] != nil {
+			return nil, fmt.Errorf("--observed: two snapshots of provisioner %q", s.Provisioner)
+		}
+		out[s.Provisioner] = s
+	}
+	return out, nil
+}

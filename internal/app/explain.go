@@ -1,0 +1,175 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/seed-d64a251c/roster/internal/audit"
+	"github.com/seed-d64a251c/roster/internal/daemon"
+	"github.com/seed-d64a251c/roster/internal/gitrepo"
+	"github.com/seed-d64a251c/roster/internal/web"
+	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/explain"
+	"github.com/seed-d64a251c/roster/schema"
+)
+
+// Explain explains why a user or group ("user", "group") is, or is not, in AWS, for the named
+// provisioner or for all. It makes no request to AWS. If the remote of the audit branch cannot be
+// reached, it uses the branch as it was last fetched, and the explanations say so.
+func (w *Workspace) Explain(ctx context.Context, kind, name, provisioner string) ([]*explain.Explanation, error) {
+	w.recorder.ReadOnly = true
+	offline, err := w.useFetchedAudit(ctx)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := w.selectProvisioners(ctx, provisioner)
+	if err != nil {
+		return nil, err
+	}
+	e := explainer{source: w.source, recorder: w.recorder, declarations: w.declarations, commit: w.commit,
+		now: w.settings.now()}
+	if w.dirty {
+		e.folder = w.config.folder()
+	}
+	explanations, err := e.explain(ctx, kind, name, keys)
+	if err != nil {
+		return nil, err
+	}
+	for _, x := range explanations {
+		if offline != nil {
+			x.Notes = append(x.Notes, fmt.Sprintf("the audit branch is as it was last fetched: %v", offline))
+		}
+		if w.dirty {
+			x.Notes = append(x.Notes, "the explanation uses files that are not committed")
+		}
+	}
+	return explanations, nil
+}
+
+// useFetchedAudit makes the recorder use the audit branch as it was last fetched, if its remote
+// cannot be reached. offline says why not.
+func (w *Workspace) useFetchedAudit(ctx context.Context) (offline, err error) {
+	branch := w.recorder.Store.(*auditBranch)
+	_, err = branch.Head(ctx)
+	if err == nil || ctx.Err() != nil || !branch.fetch {
+		return nil, err
+	}
+	local := &auditBranch{repo: branch.repo, branch: branch.branch}
+	head, failed := local.Head(ctx)
+	if w.config.URL == "" && (failed != nil || head == "") { // git may have fetched it
+		local = &auditBranch{repo: w.source.repo, branch: "refs/remotes/" + w.config.Remote + "/" + branch.branch}
+	}
+	w.recorder.Store = local
+	return err, nil
+}
+
+// explainNewest explains users and groups at the newest valid commit of a daemon.
+func (w *Workspace) explainNewest(d *daemon.Daemon) web.Explainer {
+	return func(ctx context.Context, kind, name, provisioner string) ([]*explain.Explanation, error) {
+		valid := d.State().ValidCommit
+		if valid.ID == "" {
+			return nil, fmt.Errorf("there is no valid commit yet: %w", fs.ErrNotExist)
+		}
+		decls, err := w.source.Declarations(ctx, valid.ID)
+		if err != nil {
+			return nil, err
+		}
+		keys := sortedKeys(decls)
+		if provisioner != "" {
+			if decls.Provisioners[provisioner] == nil {
+				return nil, fmt.Errorf("%w: %w", unknownProvisioner(provisioner, decls), fs.ErrNotExist)
+			}
+			keys = []string{provisioner}
+		}
+		e := explainer{source: w.source, recorder: w.recorder.Reader(), declarations: decls, commit: valid,
+			now: d.Runner.Clock()}
+		return e.explain(ctx, kind, name, keys)
+	}
+}
+
+// explainer explains users and groups at one commit.
+type explainer struct {
+	source       *Source
+	recorder     *audit.Book // read-only
+	declarations *schema.Declarations
+	commit       reconcile.CommitRef
+	folder       string // of the declarations, if they differ from the commit; else ""
+	now          time.Time
+}
+
+// searchedReports is the number of reports that are searched for the user or group.
+const searchedReports = 200
+
+func (e *explainer) explain(
+	ctx context.Context, kind, name string, provisioners []string,
+) ([]*explain.Explanation, error) {
+	in, err := e.load(ctx, kind, provisioners)
+	if err != nil {
+		return nil, err
+	}
+	key, err := explain.Find(kind, name, e.declarations, in.ledgers, in.desired)
+	if err != nil {
+		return nil, err
+	}
+	commits := newLineCommits(e)
+	var out []*explain.Explanation
+	for _, input := range in.inputs {
+		provisioner := input.Provisioner.Key
+		notes := in.notes[provisioner]
+		input.Key = key
+		concerns := func(d *reconcile.Done) bool { return explain.Concerns(kind, key, &d.Change) }
+		input.Report, input.Path, err = e.recorder.Mention(ctx, provisioner, searchedReports, concerns)
+		if errors.Is(err, audit.ErrBroken) {
+			notes = append(notes, err.Error())
+		} else if err != nil {
+			return nil, err
+		}
+		x := explain.Explain(input)
+		x.Notes = notes
+		if err := commits.addTo(x); err != nil {
+			var missing *gitrepo.MissingObjectError
+			if !errors.As(err, &missing) {
+				return nil, err
+			}
+			x.Notes = append(x.Notes, fmt.Sprintf("the commits of the lines are unknown: %v", err))
+		}
+		out = append(out, x)
+	}
+	return out, nil
+}
+
+// explainInputs hold what is known about each provisioner.
+type explainInputs struct {
+	ledgers []*reconcile.Ledger
+	desired []*reconcile.Desired
+	inputs  []explain.Input
+	notes   map[string][]string // by provisioner
+}
+
+func (e *explainer) load(ctx context.Context, kind string, provisioners []string) (*explainInputs, error) {
+	in := &explainInputs{notes: map[string][]string{}}
+	for _, name := range provisioners {
+		p := e.declarations.Provisioners[name]
+		if p == nil { // it was removed from Git: nothing is declared for it
+			continue
+		}
+		past, err := e.recorder.Past(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		desired, err := reconcile.Desire(e.declarations, p, e.now)
+		if err != nil {
+			return nil, err
+		}
+		if past.DistrustReason != "" {
+			in.notes[name] = []string{"the audit branch cannot be trusted: " + past.DistrustReason}
+		}
+		in.ledgers, in.desired = append(in.ledgers, past.Ledger), append(in.desired, desired)
+		in.inputs = append(in.inputs, explain.Input{Kind: kind, Declarations: e.declarations, Provisioner: p,
+			Desired: desired, Ledger: past.Ledger, Status: past.Status, Commit: e.commit, Now: e.now})
+	}
+	return in, nil
+}

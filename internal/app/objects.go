@@ -1,0 +1,104 @@
+package app
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/observe"
+)
+
+// Object is a user or group of a directory.
+type Object struct {
+	Kind       string            `json:"kind"`
+	Key        string            `json:"key,omitempty"` // "": not managed by roster
+	ID         string            `json:"id"`
+	Name       string            `json:"name"`
+	Active     string            `json:"active,omitempty"`
+	Attributes map[string]string `json:"attributes,omitempty"`
+	Members    []string          `json:"members,omitempty"`
+	Groups     []string          `json:"groups,omitempty"`
+}
+
+// Objects reads all users and groups of a provisioner's directory. args are the arguments of the
+// command: the provisioner, if there are several, and what to show. It returns the latter.
+func (w *Workspace) Objects(ctx context.Context, args []string) (objects []Object, filter string, err error) {
+	w.recorder.ReadOnly = true
+	decls, err := w.Declarations(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	provisioner := ""
+	if len(args) > 0 && decls.Provisioners[args[0]] != nil {
+		provisioner, args = args[0], args[1:]
+	} else if len(args) == 2 {
+		return nil, "", unknownProvisioner(args[0], decls)
+	}
+	if len(args) > 0 {
+		filter = args[0]
+	}
+	p, err := w.selectProvisioner(ctx, provisioner)
+	if err != nil {
+		return nil, "", err
+	}
+	past, err := w.recorder.Past(ctx, p.Key)
+	if err != nil {
+		return nil, "", err
+	}
+	dir, err := w.directories.Open(ctx, p, true)
+	if err != nil {
+		return nil, "", err
+	}
+	options := observe.Options{Groups: true, Concurrency: p.Rate.Concurrency, Progress: w.readProgress()}
+	observed, err := observe.Read(ctx, dir, options, w.runner().Clock())
+	if err != nil {
+		return nil, "", fmt.Errorf("read %s: %w", p.Identity(), err)
+	}
+	return joinObjects(observed, past.Ledger), filter, nil
+}
+
+func (w *Workspace) readProgress() func(done, total int) {
+	progress := w.settings.Progress
+	if progress == nil {
+		return nil
+	}
+	return func(done, total int) { progress("read memberships", done, total) }
+}
+
+// joinObjects adds the keys of the ledger to the users and groups of a directory.
+func joinObjects(o *reconcile.Observed, ledger *reconcile.Ledger) []Object {
+	userKeys, groupKeys := map[string]string{}, map[string]string{}
+	for key, owned := range ledger.Users {
+		userKeys[owned.ID] = key
+	}
+	for key, owned := range ledger.Groups {
+		groupKeys[owned.ID] = key
+	}
+	names, groupsOf := map[string]string{}, map[string][]string{}
+	for _, u := range o.Users {
+		names[u.ID] = u.UserName()
+	}
+	for _, g := range o.Groups {
+		for _, id := range o.Members[g.ID] {
+			groupsOf[id] = append(groupsOf[id], g.DisplayName)
+		}
+	}
+	var out []Object
+	for _, u := range o.Users {
+		active, _ := u.Attributes.Get("active")
+		object := Object{Kind: "user", Key: userKeys[u.ID], ID: u.ID, Name: u.UserName(), Active: active,
+			Attributes: map[string]string{}, Groups: groupsOf[u.ID]}
+		for _, a := range u.Attributes {
+			object.Attributes[a.Path] = a.Value
+		}
+		out = append(out, object)
+	}
+	for _, g := range o.Groups {
+		object := Object{Kind: "group", Key: groupKeys[g.ID], ID: g.ID, Name: g.DisplayName, Members: []string{}}
+		for _, id := range o.Members[g.ID] {
+			object.Members = append(object.Members, names[id])
+		}
+		out = append(out, object)
+	}
+	return out
+}

@@ -1,0 +1,39 @@
+package app
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// RepositoryConfig says where the declarations and the audit branch are, and how to reach them.
+type RepositoryConfig struct {
+	Dir         string // folder of a repository on this machine; not used if URL is set
+	URL         string // remote repository
+	Ref         string // branch, tag or commit of URL; "" means its default branch
+	Path        string // folder of the repository that holds the declarations
+	Remote      string // remote of Dir that holds the audit branch
+	AuditURL    string // another repository for the audit branch; "" means the same one
+	AuditBranch string
+	StateDir    string // journal and caches; "" means the default
+
+	Git        GitCredentials // for declarations
+	AuditGit   GitCredentials // for the audit branch; none means those for declarations
+	Network    GitNetwork
+	Signatures Signatures
+}
+
+// remoteStateDir returns the state directory for a remote repository.
+func (c *RepositoryConfig) remoteStateDir(url string) (string, error) {
+	if c.StateDir != "" {
+		return c.StateDir, nil
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("find a state directory (or set --state-dir): %w", err)
+	}
+	sum := sha256.Sum256([]byte(url))
+	return filepath.Join(cache, "roster", hex.EncodeToString(sum[:8])), nil
+}

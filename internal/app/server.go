@@ -1,0 +1,157 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/seed-d64a251c/roster/internal/daemon"
+	"github.com/seed-d64a251c/roster/internal/preview"
+	"github.com/seed-d64a251c/roster/internal/web"
+	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/run"
+)
+
+// ServeConfig configures the daemon.
+type ServeConfig struct {
+	Repository RepositoryConfig // URL is required
+	Branch     string           // to apply
+	Listen     string           // address of the HTTP server; "" for none
+	Poll       time.Duration    // interval at which the repository is polled
+	Jitter     time.Duration    // maximum delay of a scheduled run
+	Forge      ForgeConfig
+}
+
+// Server is the daemon with its HTTP server and its previews of pull requests.
+type Server struct {
+	config    ServeConfig
+	workspace *Workspace
+	daemon    *daemon.Daemon
+	cache     *daemon.Memory
+	previewer *preview.Previewer // nil: no previews
+	webhooks  http.Handler       // nil: none
+
+	poll, preview trigger
+
+	// OnRun, if set, is called after each run. Set it before Run.
+	OnRun func(provisioner string, result *run.Result, err error)
+}
+
+// NewServer opens the repository and connects the parts of the daemon. It fails if the branch
+// cannot be read: a wrong configuration is an error at the start.
+func NewServer(ctx context.Context, s Settings, c ServeConfig) (*Server, error) {
+	if c.Branch == c.Repository.AuditBranch && c.Repository.AuditURL == "" {
+		return nil, UsageError{fmt.Errorf("--branch and --audit-branch are both %s: reports would be read as "+
+			"declarations", c.Branch)}
+	}
+	c.Repository.Ref = c.Branch
+	s.Progress = nil
+	w, err := OpenForApply(ctx, s, c.Repository)
+	if err != nil {
+		return nil, err
+	}
+	f, err := c.Forge.open(&s, &c.Repository)
+	if err != nil {
+		return nil, err
+	}
+	out := &Server{config: c, workspace: w, poll: newTrigger(), preview: newTrigger()}
+	out.cache = &daemon.Memory{Dir: filepath.Join(w.stateDir, "seen"), Log: s.Log, Now: s.Now}
+	runner := w.runner()
+	runner.Cache = out.cache
+	if f != nil {
+		runner.Review = &preview.Reviewer{Forge: f, Repo: w.source.merges(), Branch: c.Branch}
+	}
+	out.daemon = &daemon.Daemon{
+		Head:         func(ctx context.Context) (reconcile.CommitRef, error) { return w.source.newest(ctx, c.Branch) },
+		Load:         w.source.checkedDeclarations,
+		Deadlines:    w.deadlinesOf,
+		Runner:       runner,
+		PollInterval: c.Poll,
+		Jitter:       c.Jitter,
+		Log:          s.Log,
+		Trigger:      out.poll,
+		RunEnded:     out.afterRun,
+	}
+	if out.previewer = newPreviewer(w, &c, f, *runner); out.previewer != nil {
+		out.previewer.Trigger = out.preview
+	}
+	out.webhooks = c.Forge.webhooks(&s, out.Trigger)
+	return out, nil
+}
+
+// afterRun renews the previews after a run that has changed AWS.
+func (s *Server) afterRun(provisioner string, result *run.Result, err error) {
+	if s.previewer != nil && result != nil && result.Report != nil && result.Report.Counts.Done > 0 {
+		s.previewer.DirectoryChanged()
+		s.preview.fire()
+	}
+	if s.OnRun != nil {
+		s.OnRun(provisioner, result, err)
+	}
+}
+
+// Trigger makes the daemon poll the repository and the forge immediately.
+func (s *Server) Trigger() {
+	s.poll.fire()
+	s.preview.fire()
+}
+
+// Run runs the daemon until the context ends and the requests in flight are finished. It calls
+// started, if set, with the address of the HTTP server.
+func (s *Server) Run(ctx context.Context, started func(address string)) error {
+	defer s.cache.Close()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	served := make(chan error, 1)
+	if s.config.Listen == "" {
+		served <- nil
+	} else {
+		listener, err := net.Listen("tcp", s.config.Listen)
+		if err != nil {
+			return fmt.Errorf("listen: %w", err)
+		}
+		s.workspace.settings.Log.Info("listening", "address", "http://"+listener.Addr().String()+"/")
+		if started != nil {
+			started(listener.Addr().String())
+		}
+		go func() {
+			served <- serveHTTP(ctx, []endpoint{{listener, s.handler()}})
+			cancel()
+		}()
+	}
+	var previews sync.WaitGroup
+	if s.previewer != nil {
+		previews.Go(func() { s.previewer.Run(ctx) })
+	}
+	err := s.daemon.Run(ctx)
+	cancel()
+	previews.Wait()
+	s.workspace.settings.Log.Info("stopped")
+	return errors.Join(err, <-served)
+}
+
+func (s *Server) handler() http.Handler {
+	metadata := &metadataCache{settings: s.workspace.settings, source: s.workspace.source,
+		commit: func() string { return s.daemon.State().ValidCommit.ID }}
+	server := &web.Server{State: s.daemon.State, Explain: s.workspace.explainNewest(s.daemon), Webhooks: s.webhooks,
+		Metadata: metadata.get}
+	return server.Handler()
+}
+
+// trigger is a channel that holds at most one event.
+type trigger chan struct{}
+
+func newTrigger() trigger { return make(trigger, 1) }
+
+// fire adds an event, unless one is waiting already.
+func (t trigger) fire() {
+	select {
+	case t <- struct{}{}:
+	default:
+	}
+}

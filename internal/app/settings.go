@@ -1,0 +1,67 @@
+package app
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/seed-d64a251c/roster/internal/secret"
+	"github.com/seed-d64a251c/roster/scim"
+)
+
+// Settings hold what applies to every command, whatever repository it works on.
+type Settings struct {
+	// Env looks up environment variables.
+	Env func(name string) (value string, found bool)
+	// Policy limits what declarations may read, run and connect to.
+	Policy secret.Policy
+	// AgeIdentity is the file with the identities that decrypt age files; "" if there is none.
+	AgeIdentity string
+	// Attempts is the maximum number of attempts per SCIM request; 0 means the default.
+	Attempts int
+	// Version of roster, for reports and user agents.
+	Version string
+	Log     *slog.Logger
+	// Progress, if set, is called after each request of a phase of reads or writes.
+	Progress func(phase string, done, total int)
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+}
+
+// UsageError is a combination of settings that cannot work. The user has to change flags.
+type UsageError struct{ Err error }
+
+func (e UsageError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the reason.
+func (e UsageError) Unwrap() error { return e.Err }
+
+func (s *Settings) now() time.Time {
+	if s.Now != nil {
+		return s.Now()
+	}
+	return time.Now()
+}
+
+func (s *Settings) userAgent() string { return "roster/" + s.Version }
+
+// secrets resolves references to secrets under the policy.
+func (s *Settings) secrets() *secret.Resolver {
+	return &secret.Resolver{Policy: s.Policy, Getenv: s.Env, AgeIdentity: s.AgeIdentity}
+}
+
+// The default numbers of attempts. A user who waits for a plan wants to know soon; an apply should
+// rather finish.
+const (
+	readAttempts  = 4
+	writeAttempts = 8
+)
+
+func (s *Settings) retry(readOnly bool) scim.Retry {
+	switch {
+	case s.Attempts > 0:
+		return scim.Retry{Attempts: s.Attempts}
+	case readOnly:
+		return scim.Retry{Attempts: readAttempts}
+	}
+	return scim.Retry{Attempts: writeAttempts}
+}

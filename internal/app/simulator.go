@@ -1,0 +1,94 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/seed-d64a251c/roster/scim/awssim"
+)
+
+// SimulatorConfig configures the simulator of IAM Identity Center's SCIM endpoint.
+type SimulatorConfig struct {
+	Listen string // address of the SCIM endpoint
+	Manage string // address of the management listener; "" for none
+	Tenant string
+	Token  string // "" means a random one
+	// Profile is aws, aws-2024 or rfc.
+	Profile string
+	// File keeps the directory across restarts; "" keeps it in memory only.
+	File string
+
+	PerSecond  float64 // request rate limit; 0 for none, below 0 for that of the profile
+	Burst      int     // requests at once; 0 means those of one second
+	RetryAfter time.Duration
+	Latency    time.Duration
+	Options    []string // name=value
+}
+
+// Simulator says where a simulator listens.
+type Simulator struct {
+	Endpoint string // of SCIM
+	Manage   string // "" for none
+	Token    string
+}
+
+// SimulatorOptions returns the names of the options.
+func SimulatorOptions() []string { return awssim.OptionNames() }
+
+// Simulate runs the simulator until the context ends. It calls started when the simulator listens.
+func Simulate(ctx context.Context, c SimulatorConfig, started func(Simulator)) error {
+	server, err := c.server()
+	if err != nil {
+		return err
+	}
+	if c.File != "" {
+		if err := server.Open(c.File); err != nil {
+			return err
+		}
+		defer server.Close()
+	}
+	scim, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return fmt.Errorf("listen for SCIM: %w", err)
+	}
+	out := Simulator{Endpoint: "http://" + scim.Addr().String() + server.Path(), Token: server.Token()}
+	endpoints := []endpoint{{scim, server}}
+	if c.Manage != "" {
+		manage, err := net.Listen("tcp", c.Manage)
+		if err != nil {
+			return errors.Join(fmt.Errorf("listen for management: %w", err), scim.Close())
+		}
+		endpoints = append(endpoints, endpoint{manage, server.Manage()})
+		out.Manage = "http://" + manage.Addr().String() + "/"
+	}
+	started(out)
+	return serveHTTP(ctx, endpoints)
+}
+
+func (c *SimulatorConfig) server() (*awssim.Server, error) {
+	profile, err := awssim.ParseProfile(c.Profile)
+	if err != nil {
+		return nil, UsageError{err}
+	}
+	server := &awssim.Server{Profile: profile, Tenant: c.Tenant}
+	server.Options.Throttle = awssim.Throttle{Unlimited: c.PerSecond == 0, PerSecond: max(0, c.PerSecond),
+		Burst: c.Burst, RetryAfter: c.RetryAfter}
+	server.Options.Latency.Fixed = c.Latency
+	for _, option := range c.Options {
+		name, value, ok := strings.Cut(option, "=")
+		if !ok {
+			return nil, UsageError{fmt.Errorf("--set %s: want name=value", option)}
+		}
+		if err := server.Options.Set(name, value); err != nil {
+			return nil, UsageError{err}
+		}
+	}
+	if c.Token != "" {
+		server.Tokens = []awssim.Token{{Secret: c.Token}}
+	}
+	return server, nil
+}
