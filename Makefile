@@ -74,4 +74,4 @@ $(GITEA):
 	dir=$(GITEA_MODULE) && cd "$$dir" && go build -tags "sqlite sqlite_unlock_notify" -o "$(CURDIR)/$@" .
 
 e2e-forge: $(GITEA)
-	ROSTER_GITEA="$(CURDIR)/$(GITEA)" ROSTER_GITEA_STATIC="$(GITEA_MODULE)" go test -tags e2e -count 1 -v -timeout 15m -run '^TestForgeStory$$' ./cmd/roster
+	ROSTER_GITEA="$(CURDIR)/$(GITEA)" ROSTER_GITEA_STATIC="$(GITEA_MODULE)" go test -tags e2e -count 1 -v -timeout 15m -run '^TestPullRequestOnGitea$$' ./cmd/roster

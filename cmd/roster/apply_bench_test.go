@@ -17,26 +17,26 @@ import (
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
-// company is an organisation in a Git repository, and the cloud that it is synchronized to.
-type company struct {
+// benchmarkOrg is an organisation in a Git repository, and the simulator that it is applied to.
+type benchmarkOrg struct {
 	b         *testing.B
-	people    schematest.Organisation
+	users     schematest.Organisation
 	options   awssim.Options
 	perSecond int // of rate; 0 is unlimited
-	cloud     *cloud
-	watch     *stopwatch
+	simulator *simulator
+	timer     *requestTimer
 	home      string
 	edits     int
 }
 
-// stopwatch knows when the first call came and the last was answered.
-type stopwatch struct {
+// requestTimer measures the time from the first request to the last response.
+type requestTimer struct {
 	http.Handler
 	mu          sync.Mutex
 	first, last time.Time
 }
 
-func (s *stopwatch) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (s *requestTimer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	if s.first.IsZero() {
 		s.first = time.Now()
@@ -48,8 +48,8 @@ func (s *stopwatch) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.last = time.Now()
 }
 
-// span is the time between the two, and begins anew.
-func (s *stopwatch) span() time.Duration {
+// span returns the time and resets it.
+func (s *requestTimer) span() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d := s.last.Sub(s.first)
@@ -60,16 +60,16 @@ func (s *stopwatch) span() time.Duration {
 // concurrency is the default of rate.concurrency.
 const concurrency = 5
 
-// found starts over: a repository of one commit, and an empty cloud.
-func (c *company) found() {
-	cloud, stop := newCloud("aws", c.options)
-	stop() // it is served from behind the stopwatch
-	c.watch = &stopwatch{Handler: cloud.Server}
-	server := httptest.NewServer(c.watch)
-	c.b.Cleanup(server.Close)
-	cloud.endpoint = server.URL + cloud.Path()
-	c.cloud, c.home = cloud, c.b.TempDir()
-	tree := c.people.Tree()
+// create creates a repository with one commit, and an empty simulator.
+func (o *benchmarkOrg) create() {
+	sim, stop := startSimulator("aws", o.options)
+	stop() // the timer serves it
+	o.timer = &requestTimer{Handler: sim.Server}
+	server := httptest.NewServer(o.timer)
+	o.b.Cleanup(server.Close)
+	sim.endpoint = server.URL + sim.Path()
+	o.simulator, o.home = sim, o.b.TempDir()
+	tree := o.users.Tree()
 	tree.Write("roster.cue", fmt.Sprintf(`package roster
 
 attributeTypes: {department: type: "string", level: type: "int"}
@@ -88,155 +88,164 @@ provisioners: aws: {
 	enabled: true, app: "aws", mapping: "aws", endpoint: %q, auth: token: env: "ROSTER_AWS_TOKEN"
 	rate: {perSecond: %d, concurrency: %d}
 }
-`, cloud.endpoint, c.perSecond, concurrency))
+`, sim.endpoint, o.perSecond, concurrency))
 	for name := range tree.MapFS {
-		file := filepath.Join(c.home, "d", filepath.FromSlash(name))
+		file := filepath.Join(o.home, "d", filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			c.b.Fatal(err)
+			o.b.Fatal(err)
 		}
 		if err := os.WriteFile(file, []byte(tree.Text(name)), 0o644); err != nil {
-			c.b.Fatal(err)
+			o.b.Fatal(err)
 		}
 	}
-	git(c.b, c.home, "init", "-q", "d")
-	c.commit("Found the company")
+	git(o.b, o.home, "init", "-q", "d")
+	o.commit("Create the organisation")
 }
 
-func (c *company) commit(message string) {
-	c.b.Helper()
+func (o *benchmarkOrg) commit(message string) {
+	o.b.Helper()
 	var env []string
-	for name, value := range gitEnv(c.home) {
+	for name, value := range gitEnv(o.home) {
 		env = append(env, name+"="+value)
 	}
-	if err := commitAll(c.b.Context(), filepath.Join(c.home, "d"), message, env); err != nil {
-		c.b.Fatal(err)
+	if err := commitAll(o.b.Context(), filepath.Join(o.home, "d"), message, env); err != nil {
+		o.b.Fatal(err)
 	}
 }
 
-// edit gives one user another first name.
-func (c *company) edit() {
-	c.b.Helper()
-	i := c.edits * 37 % c.people.Users
-	c.edits++
-	file := filepath.Join(c.home, "d", filepath.FromSlash(c.people.UserFile(i)))
-	if err := replace(file, fmt.Sprintf(`"firstName": "First%d"`, i), fmt.Sprintf(`"firstName": "New%d"`, i)); err != nil {
-		c.b.Fatal(err)
+// edit changes the first name of one user.
+func (o *benchmarkOrg) edit() {
+	o.b.Helper()
+	i := o.edits * 37 % o.users.Users
+	o.edits++
+	file := filepath.Join(o.home, "d", filepath.FromSlash(o.users.UserFile(i)))
+	if err := replace(file, fmt.Sprintf(`"firstName": "First%d"`, i),
+		fmt.Sprintf(`"firstName": "New%d"`, i)); err != nil {
+		o.b.Fatal(err)
 	}
-	c.commit("Rename somebody")
+	o.commit("Rename a user")
 }
 
-// bill is what one roster apply cost.
-type bill struct {
+// cost is what one roster apply costs.
+type cost struct {
 	calls     int
 	wall, cpu time.Duration // of the process
-	span      time.Duration // from the first call to the last answer
-	peak      float64       // largest resident size in MiB
+	span      time.Duration // from the first request to the last response
+	peak      float64       // maximum resident memory in MiB
 }
 
-// apply runs roster as a process of its own, so that neither the cloud's work nor its memory counts.
-func (c *company) apply(outcome string) bill {
-	c.b.Helper()
-	c.cloud.ResetCalls()
-	cmd := roster(c.b.Context(), c.home, "apply", filepath.Join(c.home, "d"))
-	file := filepath.Join(c.home, "peak")
+// apply runs roster as a process of its own, so that the time and memory of the simulator do not
+// count.
+func (o *benchmarkOrg) apply(outcome string) cost {
+	o.b.Helper()
+	o.simulator.ResetCalls()
+	cmd := roster(o.b.Context(), o.home, "apply", filepath.Join(o.home, "d"))
+	file := filepath.Join(o.home, "peak")
 	cmd.Env = append(cmd.Env, peakFile+"="+file)
 	began := time.Now()
 	out, err := cmd.CombinedOutput()
 	wall := time.Since(began)
 	if err != nil || !strings.Contains(string(out), outcome) {
-		c.b.Fatalf("roster apply: %v; want it %s\n%.2000s", err, outcome, out)
+		o.b.Fatalf("roster apply: %v; want the outcome %q\n%.2000s", err, outcome, out)
 	}
 	text, err := os.ReadFile(file)
 	if err != nil {
-		c.b.Fatal(err)
+		o.b.Fatal(err)
 	}
 	peak, err := strconv.ParseFloat(string(text), 64)
 	if err != nil {
-		c.b.Fatal(err)
+		o.b.Fatal(err)
 	}
-	calls := c.cloud.Calls()
+	calls := o.simulator.Calls()
 	if refused := calls.ByStatus[429]; refused > 0 {
-		c.b.Logf("%d calls answered 429", refused)
+		o.b.Logf("%d requests got 429", refused)
 	}
-	return bill{calls.Total, wall, cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), c.watch.span(), peak}
+	return cost{calls.Total, wall, cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), o.timer.span(), peak}
 }
 
-// report tells the medians. ideal is how long so many calls have to take.
-func report(b *testing.B, bills []bill, ideal func(calls int) time.Duration) {
-	median := func(of func(bill) float64) float64 {
+// report reports the medians. ideal is the minimum time for a number of requests.
+func report(b *testing.B, costs []cost, ideal func(calls int) time.Duration) {
+	median := func(value func(cost) float64) float64 {
 		var all []float64
-		for _, x := range bills {
-			all = append(all, of(x))
+		for _, x := range costs {
+			all = append(all, value(x))
 		}
 		slices.Sort(all)
 		return all[len(all)/2]
 	}
-	b.ReportMetric(median(func(x bill) float64 { return float64(x.calls) }), "calls/op")
-	b.ReportMetric(median(func(x bill) float64 { return x.wall.Seconds() }), "wall-s/op")
-	b.ReportMetric(median(func(x bill) float64 { return x.wall.Seconds() / ideal(x.calls).Seconds() }), "x-ideal")
-	b.ReportMetric(median(func(x bill) float64 { return x.span.Seconds() / ideal(x.calls).Seconds() }), "x-ideal-span")
-	b.ReportMetric(median(func(x bill) float64 { return x.cpu.Seconds() }), "cpu-s/op")
-	b.ReportMetric(median(func(x bill) float64 { return x.peak }), "peak-MiB")
+	b.ReportMetric(median(func(x cost) float64 { return float64(x.calls) }), "calls/op")
+	b.ReportMetric(median(func(x cost) float64 { return x.wall.Seconds() }), "wall-s/op")
+	b.ReportMetric(median(func(x cost) float64 { return x.wall.Seconds() / ideal(x.calls).Seconds() }), "x-ideal")
+	b.ReportMetric(median(func(x cost) float64 { return x.span.Seconds() / ideal(x.calls).Seconds() }), "x-ideal-span")
+	b.ReportMetric(median(func(x cost) float64 { return x.cpu.Seconds() }), "cpu-s/op")
+	b.ReportMetric(median(func(x cost) float64 { return x.peak }), "peak-MiB")
 	b.ReportMetric(0, "ns/op")
 }
 
-// kinds are what an apply can be, each with how it is prepared.
+// kinds are the kinds of apply, each with its preparation.
 var kinds = []struct {
 	name, outcome string
-	prepare       func(*company)
+	prepare       func(*benchmarkOrg)
 }{
-	{"first sync", "applied", (*company).found},
-	{"no-op", "in sync", (*company).synced},
-	{"one change", "applied", func(c *company) { c.synced(); c.edit() }},
+	{"first sync", "applied", (*benchmarkOrg).create},
+	{"no-op", "in sync", (*benchmarkOrg).ensureSynced},
+	{"one change", "applied", func(o *benchmarkOrg) { o.ensureSynced(); o.edit() }},
 }
 
-// synced makes sure that a first sync was made.
-func (c *company) synced() {
-	if c.cloud == nil {
-		c.found()
-		c.apply("applied")
+// ensureSynced makes the first sync, unless it was made.
+func (o *benchmarkOrg) ensureSynced() {
+	if o.simulator == nil {
+		o.create()
+		o.apply("applied")
 	}
 }
 
-// BenchmarkApply is roster apply from the commit to the report: a process of its own, a Git repository, a journal on disk, SCIM over HTTP.
-// Each answer takes its time, and nothing else limits the rate. x-ideal compares with calls x latency / concurrency, x-ideal-span only what
-// went by between the first call and the last answer.
+// BenchmarkApply measures roster apply from the commit to the report: a process of its own, a Git
+// repository, a journal on disk, SCIM over HTTP. Each response has a latency, and nothing else
+// limits the rate. x-ideal compares the total time with requests x latency / concurrency,
+// x-ideal-span the time from the first request to the last response.
 func BenchmarkApply(b *testing.B) {
-	for _, size := range []struct{ users, groups, members, times int }{{200, 20, 50, 5}, {2_000, 100, 100, 3}, {20_000, 1_000, 200, 1}} {
+	for _, size := range []struct{ users, groups, members, times int }{{200, 20, 50, 5}, {2_000, 100, 100, 3},
+		{20_000, 1_000, 200, 1}} {
 		for _, latency := range []time.Duration{20 * time.Millisecond, 50 * time.Millisecond} {
-			b.Run(fmt.Sprintf("%d,%d,%d/%v", size.users, size.groups, size.groups*size.members, latency), func(b *testing.B) {
-				c := &company{b: b, people: schematest.Organisation{Users: size.users, Groups: size.groups, Members: size.members, Format: "jsonl", PerFile: 1000},
-					options: awssim.Options{Latency: awssim.Latency{Fixed: latency}}}
-				c.measure(b, size.times, func(calls int) time.Duration { return time.Duration(calls) * latency / concurrency })
-			})
+			b.Run(fmt.Sprintf("%d,%d,%d/%v", size.users, size.groups, size.groups*size.members, latency),
+				func(b *testing.B) {
+					o := &benchmarkOrg{b: b, users: schematest.Organisation{Users: size.users, Groups: size.groups,
+						Members: size.members, Format: "jsonl", PerFile: 1000},
+						options: awssim.Options{Latency: awssim.Latency{Fixed: latency}}}
+					o.measure(b, size.times,
+						func(calls int) time.Duration { return time.Duration(calls) * latency / concurrency })
+				})
 		}
 	}
 }
 
-// BenchmarkApplyAtTheLimit has a cloud that lets 20 calls a second through, as AWS does, and a roster that asks for as many. x-ideal compares
-// with calls / 20.
+// BenchmarkApplyAtTheLimit has a simulator that allows 20 requests per second, as AWS does, and a
+// provisioner with the same rate. x-ideal compares the time with requests / 20.
 func BenchmarkApplyAtTheLimit(b *testing.B) {
 	const perSecond = 20
 	for _, latency := range []time.Duration{20 * time.Millisecond, 50 * time.Millisecond, 200 * time.Millisecond} {
 		b.Run(fmt.Sprint("200,20,1000/", latency), func(b *testing.B) {
-			c := &company{b: b, people: schematest.Organisation{Users: 200, Groups: 20, Members: 50, Format: "jsonl", PerFile: 1000}, perSecond: perSecond,
-				options: awssim.Options{Latency: awssim.Latency{Fixed: latency}, Throttle: awssim.Throttle{PerSecond: perSecond}}}
-			c.measure(b, 1, func(calls int) time.Duration { return time.Duration(calls) * time.Second / perSecond })
+			o := &benchmarkOrg{b: b, users: schematest.Organisation{Users: 200, Groups: 20, Members: 50,
+				Format: "jsonl", PerFile: 1000}, perSecond: perSecond,
+				options: awssim.Options{Latency: awssim.Latency{Fixed: latency},
+					Throttle: awssim.Throttle{PerSecond: perSecond}}}
+			o.measure(b, 1, func(calls int) time.Duration { return time.Duration(calls) * time.Second / perSecond })
 		})
 	}
 }
 
-func (c *company) measure(b *testing.B, times int, ideal func(calls int) time.Duration) {
+func (o *benchmarkOrg) measure(b *testing.B, times int, ideal func(calls int) time.Duration) {
 	for _, kind := range kinds {
 		b.Run(kind.name, func(b *testing.B) {
-			var bills []bill
+			var costs []cost
 			for b.Loop() {
 				for range times {
-					kind.prepare(c)
-					bills = append(bills, c.apply(kind.outcome))
+					kind.prepare(o)
+					costs = append(costs, o.apply(kind.outcome))
 				}
 			}
-			report(b, bills, ideal)
+			report(b, costs, ideal)
 		})
 	}
 }

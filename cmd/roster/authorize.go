@@ -9,72 +9,64 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/seed-d64a251c/roster/internal/oauth"
+	"github.com/seed-d64a251c/roster/internal/app"
 )
 
-// authorization is what roster authorize is told.
-type authorization struct {
-	place
-	listen  string
-	timeout time.Duration
-}
+func (c *cli) authorizeCommand() *cobra.Command {
+	var repo repoFlags
+	var flow app.AuthorizationFlow
+	cmd := &cobra.Command{
+		Use:   "authorize [P]",
+		Short: "Authorize a provisioner with OAuth 2.0 in a browser",
+		Long: `authorize prints an address to open in a browser, waits until the browser is redirected back, and
+stores the tokens of provisioner P encrypted in the state directory. A daemon with the same state
+directory then continues without a restart. The authorization server must know the redirect URI
+http://127.0.0.1:8743/callback, or the one of --listen.
 
-func (a *app) authorizeCommand() *cobra.Command {
-	var f authorization
-	c := &cobra.Command{Use: "authorize [P]", Short: "Authorize a provisioner by OAuth 2.0, in a browser, and keep its refresh token sealed",
-		Long: `authorize prints an address to open in a browser, waits for the browser to come back, and stores the tokens, sealed, in the state
-directory; a daemon with the same state directory goes on by itself. The authorization server has to know the redirect URI
-http://127.0.0.1:8743/callback, or whatever --listen says.
-
-With the browser on another machine, forward the port (ssh -L 8743:127.0.0.1:8743), or paste the address at which the browser ends here.`,
+If the browser runs on another machine, forward the port (ssh -L 8743:127.0.0.1:8743), or paste
+the address of the page that the browser cannot open.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				f.provisioner = args[0]
-			}
-			return a.authorize(cmd.Context(), &f)
-		}}
-	f.registerC(c)
-	c.Flags().StringVar(&f.listen, "listen", "127.0.0.1:8743", "loopback address that the browser comes back to; port 0 for any")
-	c.Flags().DurationVar(&f.timeout, "timeout", 5*time.Minute, "how long the browser may take")
-	return c
+			return c.authorize(cmd.Context(), repo.RepositoryConfig, firstOf(args), flow)
+		},
+	}
+	repo.addWithDir(cmd)
+	f := cmd.Flags()
+	f.StringVar(&flow.Listen, "listen", "127.0.0.1:8743", "loopback address of the redirect URI; port 0 for any port")
+	f.DurationVar(&flow.Timeout, "timeout", 5*time.Minute, "maximum time for the authorization in the browser")
+	return cmd
 }
 
-func (a *app) authorize(ctx context.Context, f *authorization) error {
-	w, err := a.open(ctx, &f.place, false)
+func (c *cli) authorize(
+	ctx context.Context, repo app.RepositoryConfig, provisioner string, flow app.AuthorizationFlow,
+) error {
+	w, err := app.Open(ctx, c.settings(logWarnings), repo)
 	if err != nil {
 		return err
 	}
-	pr, err := w.one(ctx)
+	flow.PastedURLs = readLines(c.stdin)
+	flow.ShowURL = func(address string) {
+		fmt.Fprintf(c.stderr, "Open this address in a browser:\n\n%s\n\n"+
+			"If the browser ends at an address that it cannot open, paste that address here.\n", address)
+	}
+	got, err := w.Authorize(ctx, provisioner, flow)
 	if err != nil {
 		return err
 	}
-	if o := pr.Auth.OAuth2; o == nil || o.Grant != string(oauth.AuthorizationCode) {
-		return fmt.Errorf("%s: provisioner %q has nothing to authorize: only oauth2 with the grant authorizationCode needs a person", pr.Pos, pr.Key)
+	if c.format == "json" {
+		return c.printJSON(map[string]any{"version": 1, "provisioner": got.Provisioner, "expires": got.Expires,
+			"renewable": got.Renewable})
 	}
-	client, err := w.oauth(pr)
-	if err != nil {
-		return err
-	}
-	got, err := client.Authorize(ctx, oauth.Flow{Listen: f.listen, Timeout: f.timeout, PastedURLs: lines(a.stdin), ShowURL: func(address string) {
-		fmt.Fprintf(a.stderr, "Open this address in a browser:\n\n%s\n\nIf it ends at an address that cannot be opened, paste that here.\n", address)
-	}})
-	if err != nil {
-		return err
-	}
-	if a.format == "json" {
-		return a.json(map[string]any{"version": 1, "provisioner": pr.Key, "expires": got.Expires, "renewable": got.Renewable})
-	}
-	fmt.Fprintf(a.stdout, "%s: authorized\n", pr.Key)
+	fmt.Fprintf(c.stdout, "%s: authorized\n", got.Provisioner)
 	if !got.Renewable {
-		fmt.Fprintf(a.stderr, "The server gave no refresh token: this ends at %s. Many servers give one for the scope offline_access.\n",
-			got.Expires.Local().Format(time.DateTime))
+		fmt.Fprintf(c.stderr, "The server issued no refresh token: the authorization ends at %s. "+
+			"Many servers issue one for the scope offline_access.\n", got.Expires.Local().Format(time.DateTime))
 	}
 	return nil
 }
 
-// lines brings what is typed. Its reader ends with the process.
-func lines(r io.Reader) <-chan string {
+// readLines returns the lines of r. The goroutine that reads them ends with the process.
+func readLines(r io.Reader) <-chan string {
 	out := make(chan string)
 	go func() {
 		defer close(out)

@@ -19,42 +19,44 @@ import (
 	"github.com/seed-d64a251c/roster/scim/foreign"
 )
 
-// gateway stands before a simulator and lets in whoever brings an access token that the authorization server calls active.
-type gateway struct {
-	mu   sync.Mutex
-	seen []string // the access tokens that came
+// tokenProxy forwards requests to a simulator if the authorization server reports their access
+// token as active.
+type tokenProxy struct {
+	mu     sync.Mutex
+	tokens []string // the access tokens of all requests
 }
 
-func (g *gateway) start(t *testing.T, c *cloud, auth *foreign.AuthServer) (endpoint string) {
+func (p *tokenProxy) start(t *testing.T, sim *simulator, auth *foreign.AuthServer) (endpoint string) {
 	t.Helper()
-	behind, err := url.Parse(c.endpoint)
+	target, err := url.Parse(sim.endpoint)
 	if err != nil {
 		t.Fatal(err)
 	}
 	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
-		r.Out.URL.Host, r.Out.URL.Scheme = behind.Host, behind.Scheme
+		r.Out.URL.Host, r.Out.URL.Scheme = target.Host, target.Scheme
 		r.Out.Header.Set("Authorization", "Bearer "+canary+"aws")
 	}}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
-		g.mu.Lock()
-		g.seen = append(g.seen, token)
-		g.mu.Unlock()
+		p.mu.Lock()
+		p.tokens = append(p.tokens, token)
+		p.mu.Unlock()
 		if !active(t, auth, token) {
 			w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
 			w.WriteHeader(http.StatusUnauthorized)
-			_, _ = io.WriteString(w, `{"detail":"`+token+` is no good"}`) // as careless as can be
+			_, _ = io.WriteString(w, `{"detail":"`+token+` is invalid"}`) // a server may echo it
 			return
 		}
 		proxy.ServeHTTP(w, r)
 	}))
 	t.Cleanup(server.Close)
-	return server.URL + behind.Path
+	return server.URL + target.Path
 }
 
-// active asks the authorization server (RFC 7662).
+// active asks the authorization server whether a token is active (RFC 7662).
 func active(t *testing.T, auth *foreign.AuthServer, token string) bool {
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, auth.IntrospectURL(), strings.NewReader(url.Values{"token": {token}}.Encode()))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, auth.IntrospectURL(),
+		strings.NewReader(url.Values{"token": {token}}.Encode()))
 	if err != nil {
 		t.Error(err)
 		return false
@@ -67,18 +69,19 @@ func active(t *testing.T, auth *foreign.AuthServer, token string) bool {
 		return false
 	}
 	defer res.Body.Close()
-	var answer struct{ Active bool }
-	if err := json.NewDecoder(res.Body).Decode(&answer); err != nil || res.StatusCode != http.StatusOK {
-		t.Errorf("introspection answers %d, %v", res.StatusCode, err)
+	var introspection struct{ Active bool }
+	if err := json.NewDecoder(res.Body).Decode(&introspection); err != nil || res.StatusCode != http.StatusOK {
+		t.Errorf("introspection: status %d, %v", res.StatusCode, err)
 	}
-	return answer.Active
+	return introspection.Active
 }
 
-// authorizeInBrowser runs roster authorize and goes where it says.
+// authorizeInBrowser runs roster authorize and opens the address that it prints.
 func authorizeInBrowser(t *testing.T, home string, args ...string) (output string) {
 	t.Helper()
-	cmd := roster(t.Context(), home, append([]string{"authorize", "--listen", "127.0.0.1:0", "--timeout", "30s"}, args...)...)
-	var out, told strings.Builder
+	cmd := roster(t.Context(), home, append([]string{"authorize", "--listen", "127.0.0.1:0", "--timeout", "30s"},
+		args...)...)
+	var out, messages strings.Builder
 	cmd.Stdout = &out
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
@@ -99,30 +102,30 @@ func authorizeInBrowser(t *testing.T, home string, args ...string) (output strin
 			}
 			res.Body.Close()
 		} else {
-			told.WriteString(line + "\n")
+			messages.WriteString(line + "\n")
 		}
 	}
 	if err := cmd.Wait(); err != nil {
-		t.Fatalf("roster authorize: %v\n%s%s", err, out.String(), told.String())
+		t.Fatalf("roster authorize: %v\n%s%s", err, out.String(), messages.String())
 	}
-	return out.String() + told.String()
+	return out.String() + messages.String()
 }
 
-// TestOAuth takes a provisioner through the life of an authorization: none, given, access token ended, refresh token ended, given again,
-// and changed in Git. No secret is in anything that roster writes or says.
+// TestOAuth tests the states of an authorization: missing, given, access token expired, refresh
+// token expired, given again, and changed in Git. roster never writes or prints a secret.
 func TestOAuth(t *testing.T) {
 	t.Parallel()
-	c, stop := newCloud("aws", awssim.Options{})
+	sim, stop := startSimulator("aws", awssim.Options{})
 	defer stop()
 	auth := foreign.StartAuthServer(t, canary+"client")
-	g := &gateway{}
+	proxy := &tokenProxy{}
 	home := t.TempDir()
 	dir := filepath.Join(home, "d")
 	expect(t, home, 0, "init", dir)
-	if err := c.settle(t.Context(), dir); err != nil {
+	if err := sim.adaptExample(t.Context(), dir); err != nil {
 		t.Fatal(err)
 	}
-	pick := filepath.Join(dir, "provisioners", "aws.cue")
+	provisioner := filepath.Join(dir, "provisioners", "aws.cue")
 	edit := func(file, old, new string) {
 		t.Helper()
 		if err := replace(file, old, new); err != nil {
@@ -131,11 +134,12 @@ func TestOAuth(t *testing.T) {
 		git(t, dir, "-c", "user.name=Bob", "-c", "user.email=bob@example.com", "commit", "-qam", "Change something")
 	}
 	declare := func(client string) string {
-		return `auth: oauth2: {grant: "authorizationCode", tokenURL: "` + auth.TokenURL() + `", authorizeURL: "` + auth.AuthorizeURL() + `", clientID: "` + client +
+		return `auth: oauth2: {grant: "authorizationCode", tokenURL: "` + auth.TokenURL() + `", authorizeURL: "` +
+			auth.AuthorizeURL() + `", clientID: "` + client +
 			`", clientSecret: {file: "client"}, scopes: ["openid", "scim"]}`
 	}
-	edit(pick, c.endpoint, g.start(t, c, auth))
-	edit(pick, `auth: token: {env: "ROSTER_AWS_TOKEN"}`, declare("roster"))
+	edit(provisioner, sim.endpoint, proxy.start(t, sim, auth))
+	edit(provisioner, `auth: token: {env: "ROSTER_AWS_TOKEN"}`, declare("roster"))
 	secrets := filepath.Join(home, "secrets")
 	if err := os.MkdirAll(secrets, 0o700); err != nil {
 		t.Fatal(err)
@@ -143,18 +147,18 @@ func TestOAuth(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(secrets, "client"), []byte(canary+"client\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	var said []string
-	step := func(code int, want string, args ...string) {
+	var outputs []string
+	step := func(code exitCode, want string, args ...string) {
 		t.Helper()
 		out := expect(t, home, code, append(args, "--secrets-dir", secrets, "-v")...)
-		said = append(said, out)
+		outputs = append(outputs, out)
 		if !strings.Contains(out, want) {
-			t.Errorf("roster %v says\n%s\nwant %q", args, out, want)
+			t.Errorf("roster %v printed\n%s\nwant %q", args, out, want)
 		}
 	}
 	authorize := func() {
 		t.Helper()
-		said = append(said, authorizeInBrowser(t, home, "-C", dir, "--secrets-dir", secrets, "-v"))
+		outputs = append(outputs, authorizeInBrowser(t, home, "-C", dir, "--secrets-dir", secrets, "-v"))
 	}
 	advance := func(seconds int) {
 		t.Helper()
@@ -165,48 +169,48 @@ func TestOAuth(t *testing.T) {
 
 	step(1, "needs authorization: client roster is not authorized at 127.0.0.1", "test", "-C", dir)
 	step(1, "run: roster authorize aws", "apply", dir)
-	if n := c.Calls().Total; n != 0 {
-		t.Errorf("%d calls were made without authorization", n)
+	if n := sim.Calls().Total; n != 0 {
+		t.Errorf("%d requests were made without authorization", n)
 	}
 	authorize()
-	step(0, "answers and accepts the token", "test", "-C", dir)
+	step(0, "responds and accepts the token", "test", "-C", dir)
 	step(0, "applied", "apply", dir)
-	if n := len(c.State().Users); n != 36 {
+	if n := len(sim.State().Users); n != 36 {
 		t.Errorf("the directory has %d users; want 36", n)
 	}
 
-	advance(660) // the access token ends sooner than the server said: the run fails, and the next one gets another
+	advance(660) // the access token expires early: the run fails, and the next one gets a new token
 	step(1, "401", "apply", dir)
 	step(0, "in sync", "apply", dir)
 
-	advance(25 * 3600) // the refresh token ends
+	advance(25 * 3600) // the refresh token expires
 	step(1, "401", "plan", dir)
 	step(1, "needs authorization", "apply", dir)
-	c.ResetCalls()
+	sim.ResetCalls()
 	step(1, "invalid_grant", "apply", dir)
-	if n := c.Calls().Total; n != 0 {
-		t.Errorf("%d calls were made without authorization", n)
+	if n := sim.Calls().Total; n != 0 {
+		t.Errorf("%d requests were made without authorization", n)
 	}
 	authorize()
 	step(0, "in sync", "apply", dir)
 
-	edit(pick, declare("roster"), declare("roster-post"))
+	edit(provisioner, declare("roster"), declare("roster-post"))
 	step(1, "needs authorization: the authorization is for another client or server", "apply", dir)
 	authorize()
 	step(0, "in sync", "apply", dir)
-	edit(pick, declare("roster-post"), `auth: token: {env: "ROSTER_AWS_TOKEN"}`)
-	step(1, "needs authorization: `auth` was changed in Git, and its test call failed", "apply", dir) // the gateway wants OAuth's
+	edit(provisioner, declare("roster-post"), `auth: token: {env: "ROSTER_AWS_TOKEN"}`)
+	step(1, "needs authorization: `auth` was changed in Git, and its test call failed", "apply", dir) // the proxy requires OAuth
 	step(1, "needs authorization", "apply", dir)
 
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for _, secret := range append(g.seen, canary) {
-		for _, out := range said {
+	proxy.mu.Lock()
+	defer proxy.mu.Unlock()
+	for _, secret := range append(proxy.tokens, canary) {
+		for _, out := range outputs {
 			if strings.Contains(out, secret) {
-				t.Fatalf("roster says %q", out)
+				t.Fatalf("roster printed a secret: %q", out)
 			}
 		}
-		if found, err := holders(t.Context(), dir, secret); err != nil || len(found) > 0 {
+		if found, err := filesContaining(t.Context(), dir, secret); err != nil || len(found) > 0 {
 			t.Fatalf("a secret is in %v, %v", found, err)
 		}
 	}

@@ -13,24 +13,28 @@ import (
 	"testing"
 	"testing/fstest"
 	"time"
+
+	"github.com/seed-d64a251c/roster/internal/app"
+	"github.com/seed-d64a251c/roster/internal/demo"
 )
 
-// demoTitles are the steps of the demo's story, as it prints them.
+// demoTitles are the steps of the demo, as it prints them.
 var demoTitles = []string{
 	"1/6  The first sync fills an empty directory",
-	"2/6  A merged pull request: Priya joins",
-	"3/6  A change behind roster's back is put right",
-	"4/6  A bad declaration is refused",
+	"2/6  A pull request is merged: Priya joins",
+	"3/6  A change made outside roster is reverted",
+	"4/6  An invalid declaration is refused",
 	"5/6  A mass deletion is held",
-	"6/6  Every run has left a report in Git",
+	"6/6  Every run committed a report to Git",
 }
 
-func TestDemoOnceTellsTheStoryWhateverTheEnvironmentSays(t *testing.T) {
+func TestDemoOnceRunsAllStepsAndIgnoresTheEnvironment(t *testing.T) {
 	temp := t.TempDir()
 	t.Setenv("TMPDIR", temp)
 	t.Setenv("GIT_DIR", "/nowhere")
-	t.Setenv("GIT_AUTHOR_NAME", "Somebody Else")
-	hostile := map[string]string{"ROSTER_ALLOW_HOST": "x.example.com", "ROSTER_AWS_TOKEN": "another", "ROSTER_DIR": "/nowhere", "ROSTER_FORMAT": "json",
+	t.Setenv("GIT_AUTHOR_NAME", "Another User")
+	hostile := map[string]string{"ROSTER_ALLOW_HOST": "x.example.com", "ROSTER_AWS_TOKEN": "another",
+		"ROSTER_DIR": "/nowhere", "ROSTER_FORMAT": "json",
 		"ROSTER_STATE_DIR": "/nowhere", "ROSTER_ONCE": "perhaps"}
 	env := func(name string) (string, bool) { v, ok := hostile[name]; return v, ok }
 	var out, errs bytes.Buffer
@@ -40,21 +44,22 @@ func TestDemoOnceTellsTheStoryWhateverTheEnvironmentSays(t *testing.T) {
 	}
 	steps := strings.Split(out.String(), "\n\n")
 	for _, title := range demoTitles {
-		told := false
+		passed := false
 		for _, s := range steps {
-			told = told || strings.HasPrefix(s, title) && strings.Contains(s, "\n   ok ")
+			passed = passed || strings.HasPrefix(s, title) && strings.Contains(s, "\n   ok ")
 		}
-		if !told {
-			t.Errorf("step %q is not told to its end", title)
+		if !passed {
+			t.Errorf("step %q did not pass", title)
 		}
 	}
-	for _, want := range []string{"groups/technology.cue:27:33: R2001", `did you mean "platform"?`, "maxRemovals: ", "unchanged, nothing was sent"} {
+	for _, want := range []string{"groups/technology.cue:27:33: R2001", `did you mean "platform"?`, "maxRemovals: ",
+		"unchanged, no write requests"} {
 		if !strings.Contains(out.String(), want) {
-			t.Errorf("the story does not say %q", want)
+			t.Errorf("the demo does not print %q", want)
 		}
 	}
 	if strings.Contains(out.String(), "\x1b") {
-		t.Error("codes of a terminal, and there is none")
+		t.Error("terminal codes without a terminal")
 	}
 	if t.Failed() {
 		t.Log(out.String())
@@ -64,24 +69,24 @@ func TestDemoOnceTellsTheStoryWhateverTheEnvironmentSays(t *testing.T) {
 	}
 }
 
-// altered is the example with another text in place of old in one of its files.
-func altered(t *testing.T, name, old, text string) fs.FS {
+// exampleWith returns the example with one text replaced.
+func exampleWith(t *testing.T, name, old, text string) fs.FS {
 	t.Helper()
-	content, err := starter()
+	content, err := app.Example()
 	if err != nil {
 		t.Fatal(err)
 	}
 	files := content.(fstest.MapFS)
 	was := string(files[name].Data)
 	if !strings.Contains(was, old) {
-		t.Fatalf("%s does not hold %q", name, old)
+		t.Fatalf("%s does not contain %q", name, old)
 	}
 	files[name] = &fstest.MapFile{Data: []byte(strings.Replace(was, old, text, 1)), Mode: 0o644}
 	return files
 }
 
-// forgets answers calls of a method on a path as if they had been carried out.
-func forgets(method, path string) func(http.Handler) http.Handler {
+// dropRequests responds to requests of a method on a path with success, without executing them.
+func dropRequests(method, path string) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.Method == method && strings.Contains(r.URL.Path, path) {
@@ -93,13 +98,13 @@ func forgets(method, path string) func(http.Handler) http.Handler {
 	}
 }
 
-func TestDemoStaysUpUntilItIsInterruptedAndKeepsTheFolderThatWasNamed(t *testing.T) {
+func TestDemoRunsUntilInterruptedAndKeepsANamedFolder(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "with a space")
 	ctx, interrupt := context.WithCancel(t.Context())
 	defer interrupt()
-	out := &watched{until: "until Ctrl-C", found: interrupt}
+	out := &watchedBuffer{text: "until Ctrl-C", found: interrupt}
 	var errs bytes.Buffer
-	if code := execute(ctx, []string{"demo", "--dir", dir}, nobody, strings.NewReader(""), out, &errs); code != 0 {
+	if code := execute(ctx, []string{"demo", "--dir", dir}, emptyEnv, strings.NewReader(""), out, &errs); code != 0 {
 		t.Fatalf("exit %d\n%s\n%s", code, out.String(), errs.String())
 	}
 	for _, name := range []string{"organisation.git", "clone", "daemon.log"} {
@@ -108,15 +113,16 @@ func TestDemoStaysUpUntilItIsInterruptedAndKeepsTheFolderThatWasNamed(t *testing
 		}
 	}
 	if !strings.Contains(out.String(), "kept "+dir) {
-		t.Errorf("the end does not name the folder:\n%s", out.String())
+		t.Errorf("the output does not name the folder:\n%s", out.String())
 	}
-	if code := execute(t.Context(), []string{"demo", "--dir", dir}, nobody, strings.NewReader(""), io.Discard, &errs); code != exitError ||
+	if code := execute(t.Context(), []string{"demo", "--dir", dir}, emptyEnv, strings.NewReader(""), io.Discard,
+		&errs); code != int(exitError) ||
 		!strings.Contains(errs.String(), "is not empty") {
 		t.Errorf("a folder that is not empty: exit %d, %s", code, errs.String())
 	}
 }
 
-func TestDemoCleansUpWhenNobodyListensAnyMore(t *testing.T) {
+func TestDemoCleansUpWhenItsOutputIsClosed(t *testing.T) {
 	temp := t.TempDir()
 	t.Setenv("TMPDIR", temp)
 	reader, writer, err := os.Pipe()
@@ -127,7 +133,8 @@ func TestDemoCleansUpWhenNobodyListensAnyMore(t *testing.T) {
 	if err := reader.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if code := execute(t.Context(), []string{"demo"}, nobody, strings.NewReader(""), writer, io.Discard); code != exitError {
+	if code := execute(t.Context(), []string{"demo"}, emptyEnv, strings.NewReader(""), writer,
+		io.Discard); code != int(exitError) {
 		t.Errorf("exit %d, want %d", code, exitError)
 	}
 	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
@@ -135,68 +142,77 @@ func TestDemoCleansUpWhenNobodyListensAnyMore(t *testing.T) {
 	}
 }
 
-func TestDemoRefusesWhatItCannotDo(t *testing.T) {
-	for _, args := range [][]string{{"demo", "--format", "json"}, {"demo", "--color", "blue"}, {"demo", "somewhere"}, {"demo", "--twice"}} {
-		if code := execute(t.Context(), args, nobody, strings.NewReader(""), io.Discard, io.Discard); code != exitUsage {
+func TestDemoRefusesInvalidFlags(t *testing.T) {
+	for _, args := range [][]string{{"demo", "--format", "json"}, {"demo", "--color", "blue"}, {"demo", "somewhere"},
+		{"demo", "--twice"}} {
+		if code := execute(t.Context(), args, emptyEnv, strings.NewReader(""), io.Discard,
+			io.Discard); code != int(exitUsage) {
 			t.Errorf("%q: exit %d, want %d", args, code, exitUsage)
 		}
 	}
 }
 
-// nobody is an empty environment.
-func nobody(string) (string, bool) { return "", false }
+// emptyEnv is an empty environment.
+func emptyEnv(string) (string, bool) { return "", false }
 
-// watched calls found once what was written holds until.
-type watched struct {
+// watchedBuffer calls found when it contains a text.
+type watchedBuffer struct {
 	bytes.Buffer
-	until string
+	text  string
 	found func()
 }
 
-func (w *watched) Write(b []byte) (int, error) {
+func (w *watchedBuffer) Write(b []byte) (int, error) {
 	n, err := w.Buffer.Write(b)
-	if strings.Contains(w.String(), w.until) {
+	if strings.Contains(w.String(), w.text) {
 		w.found()
 	}
 	return n, err
 }
 
-func TestDemoOnceExitsWith1IfAStepDidNotHappen(t *testing.T) {
+func TestDemoOnceExitsWith1IfAStepFails(t *testing.T) {
 	const enabled = "	enabled: true\n"
 	for name, c := range map[string]struct {
-		told       demonstration
-		step       int // that fails
-		want, seen string
+		config    demo.Config
+		step      int // that fails
+		want, got string
 	}{
-		"the gates are off, and people lose access": {step: 5, want: `the outcome "held"`, seen: `"applied"`,
-			told: demonstration{content: altered(t, "provisioners/aws.cue", enabled,
+		"the gates are off": {step: 5, want: `the outcome "held"`, got: `"applied"`,
+			config: demo.Config{Content: exampleWith(t, "provisioners/aws.cue", enabled,
 				enabled+"	limits: {maxRemovals: {off: true, reason: \"test\"}, memberRemovals: {off: true, reason: \"test\"}}\n")}},
-		"AWS forgets changes of groups": {step: 2, want: "+ priya@example.com in Platform", seen: "AWS changed by\n          + priya@example.com\n   the daemon",
-			told: demonstration{between: forgets(http.MethodPatch, "/Groups/")}},
-		"somebody more is declared than there should be": {step: 1, want: "AWS with the people and groups of the example", seen: "finn@example.com",
-			told: demonstration{content: altered(t, "users/platform.cue", `"LOCKED"`, `"ACTIVE"`)}},
-		"AWS is down": {step: 1, want: "a report of commit", seen: "0 users",
-			told: demonstration{deadline: 2 * time.Second, between: func(http.Handler) http.Handler {
-				return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) })
+		"AWS drops changes of groups": {step: 2, want: "+ priya@example.com in Platform",
+			got:    "AWS changed by\n          + priya@example.com\n   the end of the daemon",
+			config: demo.Config{Intercept: dropRequests(http.MethodPatch, "/Groups/")}},
+		"an additional user is declared": {step: 1, want: "AWS with the users and groups of the example",
+			got:    "finn@example.com",
+			config: demo.Config{Content: exampleWith(t, "users/platform.cue", `"LOCKED"`, `"ACTIVE"`)}},
+		"AWS is down": {step: 1, want: "a report of commit", got: "0 users",
+			config: demo.Config{StepTimeout: 2 * time.Second, Intercept: func(http.Handler) http.Handler {
+				return http.HandlerFunc(func(w http.ResponseWriter,
+					_ *http.Request) {
+					w.WriteHeader(http.StatusInternalServerError)
+				})
 			}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			temp := t.TempDir()
 			t.Setenv("TMPDIR", temp)
-			c.told.once = true
+			c.config.Once = true
 			var out bytes.Buffer
-			a := &app{env: nobody, stdin: strings.NewReader(""), stdout: &out, stderr: &out, format: "text", color: "auto"}
-			err := a.demo(t.Context(), c.told)
-			var code exit
+			cl := &cli{env: emptyEnv, stdin: strings.NewReader(""), stdout: &out, stderr: &out, format: "text",
+				color: "auto"}
+			err := cl.demo(t.Context(), c.config)
+			var code exitCode
 			if !errors.As(err, &code) || code != exitError {
 				t.Errorf("error %v, want exit 1", err)
 			}
-			if told := out.String(); !strings.Contains(told, "failed") || !strings.Contains(told, c.want) || !strings.Contains(told, c.seen) {
-				t.Errorf("not told what failed:\n%s", told)
+			text := out.String()
+			if !strings.Contains(text, "failed") || !strings.Contains(text, c.want) || !strings.Contains(text, c.got) {
+				t.Errorf("the failure is not printed:\n%s", text)
 			}
 			for i, title := range demoTitles {
-				if begun := strings.Contains(out.String(), title); begun != (i < c.step) {
-					t.Errorf("%q begun: %t; step %d is the one to fail", title, begun, c.step)
+				if began := strings.Contains(text, title); began != (i < c.step) {
+					t.Errorf("%q began: %t; step %d should fail", title, began, c.step)
 				}
 			}
 			if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {

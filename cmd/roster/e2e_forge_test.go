@@ -17,40 +17,44 @@ import (
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
-// story is a repository on a real Gitea with a daemon beside it. The daemon polls once an hour: what happens sooner, a webhook brought.
-type story struct {
+// forgeTest is a repository on a Gitea server and a daemon. The daemon polls once an hour: webhooks
+// trigger everything that happens earlier.
+type forgeTest struct {
 	*gitea
-	cloud  *cloud
-	dir    string // ann's working copy
-	daemon string // its address
-	log    *safeBuffer
+	simulator *simulator
+	dir       string // the working copy of ann
+	daemon    string // address
+	log       *safeBuffer
 }
 
 const repository = "/repos/ann/people"
 
-func TestForgeStory(t *testing.T) {
-	s := newStory(t)
-	s.begin()
-	number, comment := s.propose()
-	s.push(number, comment)
-	s.mergeWithMoreThanWasApproved(number)
-	s.takeBack()
-	s.forgeries()
-	s.leaks()
+func TestPullRequestOnGitea(t *testing.T) {
+	s := newForgeTest(t)
+	s.startDaemon()
+	number, comment := s.openPullRequest()
+	s.pushMore(number, comment)
+	s.mergeMoreThanApproved(number)
+	s.mergeRevert()
+	s.checkForgedWebhooks()
+	s.checkLeaks()
 }
 
-func newStory(t *testing.T) *story {
-	cloud, stop := newCloud("aws", awssim.Options{})
+func newForgeTest(t *testing.T) *forgeTest {
+	sim, stop := startSimulator("aws", awssim.Options{})
 	t.Cleanup(stop)
-	s := &story{gitea: startGitea(t, "ann", "bob", "roster-bot"), cloud: cloud, dir: filepath.Join(t.TempDir(), "people"), log: &safeBuffer{}}
-	s.call("ann", "POST", "/user/repos", map[string]any{"name": "people", "private": true, "default_branch": "main"}, nil)
+	s := &forgeTest{gitea: startGitea(t, "ann", "bob", "roster-bot"), simulator: sim,
+		dir: filepath.Join(t.TempDir(), "people"), log: &safeBuffer{}}
+	s.call("ann", "POST", "/user/repos", map[string]any{"name": "people", "private": true, "default_branch": "main"},
+		nil)
 	for _, name := range []string{"bob", "roster-bot"} {
 		s.call("ann", "PUT", repository+"/collaborators/"+name, map[string]any{"permission": "write"}, nil)
 	}
-	if code := execute(t.Context(), []string{"init", s.dir}, func(name string) (string, bool) { return s.env(name) }, nil, s.log, s.log); code != 0 {
+	if code := execute(t.Context(), []string{"init", s.dir}, func(name string) (string, bool) { return s.env(name) }, nil,
+		s.log, s.log); code != 0 {
 		t.Fatalf("init: %d\n%s", code, s.log)
 	}
-	if err := cloud.settle(t.Context(), s.dir); err != nil {
+	if err := sim.adaptExample(t.Context(), s.dir); err != nil {
 		t.Fatal(err)
 	}
 	s.git("remote", "add", "origin", strings.Replace(s.url, "://", "://ann:"+s.tokens["ann"]+"@", 1)+"/ann/people.git")
@@ -58,13 +62,14 @@ func newStory(t *testing.T) *story {
 	return s
 }
 
-func (s *story) env(name string) (string, bool) {
-	v, ok := map[string]string{"ROSTER_AWS_TOKEN": s.cloud.Token(), "ROSTER_GIT_TOKEN": s.tokens["roster-bot"], "ROSTER_FORGE_TOKEN": s.tokens["roster-bot"],
+func (s *forgeTest) env(name string) (string, bool) {
+	v, ok := map[string]string{"ROSTER_AWS_TOKEN": s.simulator.Token(), "ROSTER_GIT_TOKEN": s.tokens["roster-bot"],
+		"ROSTER_FORGE_TOKEN":    s.tokens["roster-bot"],
 		"ROSTER_WEBHOOK_SECRET": canary + "webhook", "HOME": filepath.Dir(s.dir)}[name]
 	return v, ok
 }
 
-func (s *story) git(args ...string) string {
+func (s *forgeTest) git(args ...string) string {
 	s.t.Helper()
 	cmd := exec.Command("git", args...)
 	cmd.Dir = s.dir
@@ -79,7 +84,7 @@ func (s *story) git(args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-func (s *story) edit(file, old, new, message string) string {
+func (s *forgeTest) edit(file, old, new, message string) string {
 	s.t.Helper()
 	if err := replace(filepath.Join(s.dir, file), old, new); err != nil {
 		s.t.Fatal(err)
@@ -89,35 +94,42 @@ func (s *story) edit(file, old, new, message string) string {
 	return s.git("rev-parse", "HEAD")
 }
 
-// begin starts the daemon; it applies main and leaves evidence at the forge.
-func (s *story) begin() {
+// startDaemon starts the daemon, which applies main and pushes its reports to the forge.
+func (s *forgeTest) startDaemon() {
 	port := freePort(s.t)
 	s.daemon = "http://127.0.0.1:" + port
 	ctx, cancel := context.WithCancel(s.t.Context())
-	ended := make(chan int, 1)
+	exited := make(chan int, 1)
 	go func() {
-		ended <- execute(ctx, []string{"serve", "--repo", s.url + "/ann/people.git", "--git-username", "roster-bot", "--forge", "gitea", "--listen", "127.0.0.1:" + port,
-			"--poll", "1h", "--jitter", "0s", "--state-dir", filepath.Join(filepath.Dir(s.dir), "state"), "--snapshots", filepath.Join(filepath.Dir(s.dir), "snapshots")},
+		exited <- execute(ctx, []string{"serve", "--repo", s.url + "/ann/people.git", "--git-username", "roster-bot",
+			"--forge", "gitea", "--listen", "127.0.0.1:" + port,
+			"--poll", "1h", "--jitter", "0s", "--state-dir", filepath.Join(filepath.Dir(s.dir),
+				"state"), "--snapshots", filepath.Join(filepath.Dir(s.dir), "snapshots")},
 			s.env, nil, s.log, s.log)
 	}()
 	s.t.Cleanup(func() {
 		cancel()
-		if code := <-ended; code != 0 {
-			s.t.Errorf("the daemon ended with %d", code)
+		if code := <-exited; code != 0 {
+			s.t.Errorf("the daemon exited with %d", code)
 		}
 		if s.t.Failed() {
-			s.t.Logf("the daemon said:\n%s", s.log)
+			s.t.Logf("the log of the daemon:\n%s", s.log)
 		}
 	})
-	eventually(s.t, "main is applied", func() bool { return strings.Contains(s.audit("status/aws.json"), `"outcome": "applied"`) })
-	s.t.Logf("applied: %d users, %d groups in AWS; the audit branch is at the forge", len(s.cloud.State().Users), len(s.cloud.State().Groups))
+	eventually(s.t, "main is applied", func() bool {
+		return strings.Contains(s.audit("status/aws.json"),
+			`"outcome": "applied"`)
+	})
+	s.t.Logf("applied: %d users, %d groups in AWS; the audit branch is at the forge", len(s.simulator.State().Users),
+		len(s.simulator.State().Groups))
 	s.call("ann", "POST", repository+"/hooks", map[string]any{"type": "gitea", "active": true, "branch_filter": "*",
 		"events": []string{"push", "pull_request", "pull_request_sync", "pull_request_review_approved"},
-		"config": map[string]any{"url": s.daemon + "/webhooks/gitea", "content_type": "json", "secret": canary + "webhook"}}, nil)
+		"config": map[string]any{"url": s.daemon + "/webhooks/gitea", "content_type": "json",
+			"secret": canary + "webhook"}}, nil)
 }
 
-// audit reads a file of the audit branch as the forge has it; "" if there is none.
-func (s *story) audit(name string) string {
+// audit reads a file of the audit branch from the forge. It returns "" if the file does not exist.
+func (s *forgeTest) audit(name string) string {
 	req, err := http.NewRequest("GET", s.url+"/api/v1"+repository+"/raw/"+name+"?ref=roster/audit", nil)
 	if err != nil {
 		s.t.Fatal(err)
@@ -143,8 +155,8 @@ type giteaComment struct {
 	} `json:"user"`
 }
 
-// comment waits for the daemon's one comment to say something.
-func (s *story) comment(number int, parts ...string) giteaComment {
+// comment waits until the only comment contains all parts.
+func (s *forgeTest) comment(number int, parts ...string) giteaComment {
 	s.t.Helper()
 	var list []giteaComment
 	defer func() {
@@ -152,7 +164,7 @@ func (s *story) comment(number int, parts ...string) giteaComment {
 			s.t.Logf("the comments on %d: %+v", number, list)
 		}
 	}()
-	eventually(s.t, "the comment says "+strings.Join(parts, ", "), func() bool {
+	eventually(s.t, "the comment contains "+strings.Join(parts, ", "), func() bool {
 		s.call("ann", "GET", repository+"/issues/"+strconv.Itoa(number)+"/comments", nil, &list)
 		if len(list) != 1 || list[0].User.Login != "roster-bot" {
 			return false
@@ -167,8 +179,8 @@ func (s *story) comment(number int, parts ...string) giteaComment {
 	return list[0]
 }
 
-// status waits for the commit status.
-func (s *story) status(commit, want string) {
+// status waits for the status of a commit.
+func (s *forgeTest) status(commit, want string) {
 	s.t.Helper()
 	eventually(s.t, "the status of the commit is "+want, func() bool {
 		var list []struct{ Status, Context, Description string }
@@ -181,63 +193,72 @@ func (s *story) status(commit, want string) {
 	})
 }
 
-// propose pushes a branch and opens a pull request: a webhook brings the preview.
-func (s *story) propose() (number int, comment int64) {
+// openPullRequest pushes a branch and opens a pull request. A webhook triggers the preview.
+func (s *forgeTest) openPullRequest() (number int, comment int64) {
 	s.git("checkout", "-q", "-b", "change")
 	s.edit("provisioners/aws.cue", "	enabled: true\n", "	enabled: true, review: \"required\"\n", "Require a review")
-	head := s.edit("groups/technology.cue", `members: {"u-1001": {}, "u-1003": {}, "u-1011": {}}`, `members: {"u-1001": {}, "u-1011": {}}`, "Fewer keys")
+	head := s.edit("groups/technology.cue", `members: {"u-1001": {}, "u-1003": {}, "u-1011": {}}`,
+		`members: {"u-1001": {}, "u-1011": {}}`, "Fewer keys")
 	s.git("push", "-q", "origin", "change")
 	var pr struct {
 		Number int `json:"number"`
 	}
-	s.call("ann", "POST", repository+"/pulls", map[string]any{"title": "Fewer keys", "head": "change", "base": "main"}, &pr)
-	c := s.comment(pr.Number, "**roster: 1 membership is removed**", "chiara@example.com from Break Glass", "head "+head[:7])
+	s.call("ann", "POST", repository+"/pulls", map[string]any{"title": "Fewer keys", "head": "change", "base": "main"},
+		&pr)
+	c := s.comment(pr.Number, "**roster: 1 membership is removed**", "chiara@example.com from Break Glass",
+		"head "+head[:7])
 	s.t.Logf("comment %d:\n%s", c.ID, c.Body)
 	s.status(head, "success")
 	return pr.Number, c.ID
 }
 
-// push moves the head: the same comment is edited. An invalid head is told as such.
-func (s *story) push(number int, comment int64) {
-	bad := s.edit("groups/technology.cue", `include: "sre": {}`, `include: "src": {}`, "A slip")
+// pushMore pushes an invalid commit and a valid one. The comment is edited each time.
+func (s *forgeTest) pushMore(number int, comment int64) {
+	bad := s.edit("groups/technology.cue", `include: "sre": {}`, `include: "src": {}`, "Misspell a group")
 	s.git("push", "-q", "origin", "change")
 	c := s.comment(number, "the declarations are invalid: 1 problem", "groups/technology.cue:")
 	s.status(bad, "failure")
-	good := s.edit("groups/technology.cue", `include: "src": {}`, `include: "sre": {}`, "Mend it")
+	good := s.edit("groups/technology.cue", `include: "src": {}`, `include: "sre": {}`, "Correct the group")
 	s.git("push", "-q", "origin", "change")
 	d := s.comment(number, "1 membership is removed", "head "+good[:7])
 	s.status(good, "success")
 	if c.ID != comment || d.ID != comment {
-		s.t.Errorf("the comments are %d, %d and %d; want one, edited in place", comment, c.ID, d.ID)
+		s.t.Errorf("the comments are %d, %d and %d; want the same one, edited", comment, c.ID, d.ID)
 	}
-	s.t.Logf("comment %d was edited in place, twice", comment)
+	s.t.Logf("comment %d was edited twice", comment)
 }
 
-// mergeWithMoreThanWasApproved: bob approves, ann pushes more, the merge brings both. Only what bob saw is applied.
-func (s *story) mergeWithMoreThanWasApproved(number int) {
+// mergeMoreThanApproved merges a pull request to which ann has pushed after the approval by bob.
+// Only the approved changes are applied.
+func (s *forgeTest) mergeMoreThanApproved(number int) {
 	approved := s.git("rev-parse", "HEAD")
-	s.call("bob", "POST", repository+"/pulls/"+strconv.Itoa(number)+"/reviews", map[string]any{"event": "APPROVED", "commit_id": approved, "body": "good"}, nil)
-	head := s.edit("groups/technology.cue", `members: {"u-1001": {}, "u-1011": {}}`, `members: {"u-1001": {}, "u-1011": {}, "u-1012": {}}`, "And one more key")
+	s.call("bob", "POST", repository+"/pulls/"+strconv.Itoa(number)+"/reviews",
+		map[string]any{"event": "APPROVED", "commit_id": approved, "body": "good"}, nil)
+	head := s.edit("groups/technology.cue", `members: {"u-1001": {}, "u-1011": {}}`,
+		`members: {"u-1001": {}, "u-1011": {}, "u-1012": {}}`, "And one more key")
 	s.git("push", "-q", "origin", "change")
 	s.comment(number, "liam@example.com in Break Glass", "head "+head[:7])
-	s.call("ann", "POST", repository+"/pulls/"+strconv.Itoa(number)+"/merge", map[string]any{"Do": "merge", "head_commit_id": head}, nil, 405)
-	eventually(s.t, "what was approved is applied, the rest held", func() bool { return strings.Contains(s.audit("status/aws.json"), `"outcome": "held"`) })
+	s.call("ann", "POST", repository+"/pulls/"+strconv.Itoa(number)+"/merge",
+		map[string]any{"Do": "merge", "head_commit_id": head}, nil, 405)
+	eventually(s.t, "the approved changes are applied, the others held",
+		func() bool { return strings.Contains(s.audit("status/aws.json"), `"outcome": "held"`) })
 	if _, in := s.member("chiara@example.com"); in {
-		s.t.Error("chiara is still in Break Glass: what was approved was not applied")
+		s.t.Error("chiara is still in Break Glass: an approved change was not applied")
 	}
 	if _, in := s.member("liam@example.com"); in {
-		s.t.Error("liam is in Break Glass: what nobody approved was applied")
+		s.t.Error("liam is in Break Glass: a change without approval was applied")
 	}
 	report := s.report()
-	if !strings.Contains(report, "`unreviewed`: nobody approved this") || !strings.Contains(report, "liam@example.com in Break Glass") {
-		s.t.Errorf("the report does not name what was held:\n%s", report)
+	if !strings.Contains(report, "`unreviewed`: nobody approved this") ||
+		!strings.Contains(report, "liam@example.com in Break Glass") {
+		s.t.Errorf("the report does not name the held change:\n%s", report)
 	}
 	s.t.Logf("the report at the forge:\n%s", report)
 }
 
-// member reports whether somebody is in Break Glass in AWS.
-func (s *story) member(name string) (string, bool) {
-	state := s.cloud.State()
+// member reports whether a user is in Break Glass in AWS.
+func (s *forgeTest) member(name string) (string, bool) {
+	state := s.simulator.State()
 	user, _ := state.User(name)
 	group, ok := state.Group("Break Glass")
 	if !ok {
@@ -251,8 +272,8 @@ func (s *story) member(name string) (string, bool) {
 	return user.ID, false
 }
 
-// report reads the last report as people do.
-func (s *story) report() string {
+// report reads the newest report as Markdown.
+func (s *forgeTest) report() string {
 	s.git("fetch", "-q", "origin", "roster/audit")
 	names := strings.Fields(s.git("ls-tree", "-r", "--name-only", "FETCH_HEAD", "reports/aws"))
 	last := ""
@@ -264,23 +285,28 @@ func (s *story) report() string {
 	return html.UnescapeString(s.git("show", "FETCH_HEAD:"+last))
 }
 
-// takeBack merges the other way, squashed: then Git and AWS agree again.
-func (s *story) takeBack() {
+// mergeRevert merges a pull request that reverts the change, squashed. Then AWS is in sync.
+func (s *forgeTest) mergeRevert() {
 	s.git("fetch", "-q", "origin", "main")
 	s.git("checkout", "-q", "-B", "back", "FETCH_HEAD")
-	head := s.edit("groups/technology.cue", `, "u-1012": {}}`, `}`, "Take it back")
+	head := s.edit("groups/technology.cue", `, "u-1012": {}}`, `}`, "Revert the change")
 	s.git("push", "-q", "origin", "back")
 	var pr struct {
 		Number int `json:"number"`
 	}
-	s.call("ann", "POST", repository+"/pulls", map[string]any{"title": "Take it back", "head": "back", "base": "main"}, &pr)
+	s.call("ann", "POST", repository+"/pulls", map[string]any{"title": "Revert the change", "head": "back",
+		"base": "main"}, &pr)
 	s.comment(pr.Number, "No longer needed (1)", "liam@example.com in Break Glass", "head "+head[:7])
-	s.call("ann", "POST", repository+"/pulls/"+strconv.Itoa(pr.Number)+"/merge", map[string]any{"Do": "squash", "head_commit_id": head}, nil, 405)
-	eventually(s.t, "Git and AWS agree", func() bool { return strings.Contains(s.audit("status/aws.json"), `"outcome": "in sync"`) })
+	s.call("ann", "POST", repository+"/pulls/"+strconv.Itoa(pr.Number)+"/merge",
+		map[string]any{"Do": "squash", "head_commit_id": head}, nil, 405)
+	eventually(s.t, "AWS is in sync", func() bool {
+		return strings.Contains(s.audit("status/aws.json"),
+			`"outcome": "in sync"`)
+	})
 }
 
-// forgeries are deliveries that Gitea did not sign.
-func (s *story) forgeries() {
+// checkForgedWebhooks sends webhooks without a valid signature.
+func (s *forgeTest) checkForgedWebhooks() {
 	for _, signature := range []string{"", strings.Repeat("0", 64)} {
 		req, err := http.NewRequest("POST", s.daemon+"/webhooks/gitea", strings.NewReader(`{"ref":"refs/heads/main"}`))
 		if err != nil {
@@ -293,18 +319,19 @@ func (s *story) forgeries() {
 		}
 		res.Body.Close()
 		if res.StatusCode != http.StatusUnauthorized {
-			s.t.Errorf("a forged delivery is answered %s", res.Status)
+			s.t.Errorf("a forged webhook got status %s", res.Status)
 		}
 	}
 }
 
-// leaks looks for every secret in what the daemon said and left behind.
-func (s *story) leaks() {
+// checkLeaks searches the log of the daemon and the audit branch for secrets.
+func (s *forgeTest) checkLeaks() {
 	s.git("fetch", "-q", "origin", "roster/audit")
-	said := s.log.String() + s.git("log", "-p", "FETCH_HEAD")
-	for name, secret := range map[string]string{"the forge's token": s.tokens["roster-bot"], "AWS's token": s.cloud.Token(), "the webhook's secret": canary} {
-		if strings.Contains(said, secret) {
-			s.t.Errorf("%s shows in the log or in the audit branch", name)
+	text := s.log.String() + s.git("log", "-p", "FETCH_HEAD")
+	for name, secret := range map[string]string{"the forge's token": s.tokens["roster-bot"],
+		"AWS's token": s.simulator.Token(), "the webhook's secret": canary} {
+		if strings.Contains(text, secret) {
+			s.t.Errorf("%s is in the log or on the audit branch", name)
 		}
 	}
 }

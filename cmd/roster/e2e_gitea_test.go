@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-// gitea is a real Gitea on loopback, with its repositories in a folder of the test.
+// gitea is a Gitea server on loopback, with its repositories in a folder of the test.
 type gitea struct {
 	t      *testing.T
 	url    string
@@ -55,26 +55,30 @@ DISABLE_REGISTRATION = true
 ENABLED = false
 `
 
-// startGitea needs ROSTER_GITEA, the program, and ROSTER_GITEA_STATIC, the folder of its module; make e2e-forge sets both.
+// startGitea starts Gitea. ROSTER_GITEA is the program and ROSTER_GITEA_STATIC the folder of its
+// module; make e2e-forge sets both.
 func startGitea(t *testing.T, users ...string) *gitea {
 	binary, static := os.Getenv("ROSTER_GITEA"), os.Getenv("ROSTER_GITEA_STATIC")
 	if binary == "" || static == "" {
-		t.Fatal("run this by make e2e-forge: it builds Gitea, and says where it is")
+		t.Fatal("ROSTER_GITEA is not set: run this test with make e2e-forge, which builds Gitea")
 	}
 	dir, port := t.TempDir(), freePort(t)
-	g := &gitea{t: t, url: "http://127.0.0.1:" + port, binary: binary, config: filepath.Join(dir, "app.ini"), tokens: map[string]string{}}
+	g := &gitea{t: t, url: "http://127.0.0.1:" + port, binary: binary, config: filepath.Join(dir, "app.ini"),
+		tokens: map[string]string{}}
 	text := strings.NewReplacer("@dir@", dir, "@static@", static, "@port@", port).Replace(giteaConfig)
 	if err := os.WriteFile(g.config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	g.admin("migrate")
 	for i, name := range users {
-		args := []string{"admin", "user", "create", "--username", name, "--password", canary + "password", "--email", name + "@example.com", "--must-change-password=false"}
+		args := []string{"admin", "user", "create", "--username", name, "--password", canary + "password", "--email",
+			name + "@example.com", "--must-change-password=false"}
 		if i == 0 {
 			args = append(args, "--admin")
 		}
 		g.admin(args...)
-		lines := strings.Fields(g.admin("admin", "user", "generate-access-token", "--username", name, "--token-name", "test", "--scopes", "all", "--raw"))
+		lines := strings.Fields(g.admin("admin", "user", "generate-access-token", "--username", name, "--token-name",
+			"test", "--scopes", "all", "--raw"))
 		g.tokens[name] = lines[len(lines)-1]
 	}
 	var log bytes.Buffer
@@ -87,10 +91,10 @@ func startGitea(t *testing.T, users ...string) *gitea {
 		_ = server.Process.Signal(os.Interrupt)
 		_ = server.Wait()
 		if t.Failed() {
-			t.Logf("Gitea said:\n%s", log.String())
+			t.Logf("the log of Gitea:\n%s", log.String())
 		}
 	})
-	eventually(t, "Gitea answers", func() bool {
+	eventually(t, "Gitea responds", func() bool {
 		res, err := http.Get(g.url + "/api/v1/version")
 		if err != nil {
 			return false
@@ -114,8 +118,9 @@ func (g *gitea) admin(args ...string) string {
 	return string(out)
 }
 
-// call asks the API as somebody and insists on success, unless the status is one that may be answered for a while.
-func (g *gitea) call(as, method, path string, body, answer any, patient ...int) {
+// call sends a request to the API as a user and requires success. It retries while the status is
+// one of retryable.
+func (g *gitea) call(as, method, path string, body, result any, retryable ...int) {
 	g.t.Helper()
 	eventually(g.t, method+" "+path, func() bool {
 		var sent bytes.Buffer
@@ -139,7 +144,7 @@ func (g *gitea) call(as, method, path string, body, answer any, patient ...int) 
 		if err != nil {
 			g.t.Fatal(err)
 		}
-		for _, status := range patient {
+		for _, status := range retryable {
 			if res.StatusCode == status {
 				return false
 			}
@@ -147,8 +152,8 @@ func (g *gitea) call(as, method, path string, body, answer any, patient ...int) 
 		if res.StatusCode/100 != 2 {
 			g.t.Fatalf("%s %s as %s: %s\n%s", method, path, as, res.Status, data)
 		}
-		if answer != nil {
-			if err := json.Unmarshal(data, answer); err != nil {
+		if result != nil {
+			if err := json.Unmarshal(data, result); err != nil {
 				g.t.Fatalf("%s %s: %v\n%s", method, path, err, data)
 			}
 		}
@@ -156,12 +161,12 @@ func (g *gitea) call(as, method, path string, body, answer any, patient ...int) 
 	})
 }
 
-// eventually waits for something that happens elsewhere, in another process.
-func eventually(t *testing.T, what string, happens func() bool) {
+// eventually waits for a condition that another process causes.
+func eventually(t *testing.T, description string, holds func() bool) {
 	t.Helper()
-	for end := time.Now().Add(time.Minute); !happens(); {
+	for end := time.Now().Add(time.Minute); !holds(); {
 		if time.Now().After(end) {
-			t.Fatalf("within a minute it did not come about that: %s", what)
+			t.Fatalf("not within a minute: %s", description)
 		}
 		<-time.After(200 * time.Millisecond)
 	}
@@ -176,7 +181,7 @@ func freePort(t *testing.T) string {
 	return fmt.Sprint(l.Addr().(*net.TCPAddr).Port)
 }
 
-// safeBuffer is a log that is read while it is written.
+// safeBuffer is a buffer that may be read and written concurrently.
 type safeBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer

@@ -11,20 +11,23 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestMain lets the test binary be roster when it is called by that name.
+// TestMain makes the test binary run as roster if it is started under that name.
 func TestMain(m *testing.M) {
 	if _, err := exec.LookPath("git"); err != nil {
 		fmt.Fprintln(os.Stderr, "these tests need the git program: apt-get install git")
 		os.Exit(1)
 	}
-	testscript.Main(m, map[string]func(){"roster": guarded})
+	testscript.Main(m, map[string]func(){"roster": mainWithLeakCheck})
 }
 
-// TestScripts runs testdata/script: roster as a process of its own, against simulators and Git servers in this one.
+// TestScripts runs testdata/script. roster is a process of its own; the simulators and Git servers
+// are in this process.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
-		Dir:                 filepath.Join("..", "..", "testdata", "script"),
-		Setup:               func(e *testscript.Env) error { return errors.Join(newStage(e), nothingKept(e)) },
+		Dir: filepath.Join("..", "..", "testdata", "script"),
+		Setup: func(e *testscript.Env) error {
+			return errors.Join(setUpScript(e), checkFilesForLeaks(e))
+		},
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
@@ -49,11 +52,19 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// gitEnv gives every git of these tests the same settings, and none of the machine's.
+// gitEnv returns the environment of every git in these tests. The settings of the machine do not
+// apply.
 func gitEnv(home string) map[string]string {
 	return map[string]string{
-		"HOME": home, "XDG_CONFIG_HOME": home, "XDG_CACHE_HOME": filepath.Join(home, "cache"), "GIT_CONFIG_NOSYSTEM": "1",
-		"GIT_AUTHOR_NAME": "Bob", "GIT_AUTHOR_EMAIL": "bob@example.com", "GIT_COMMITTER_NAME": "Bob", "GIT_COMMITTER_EMAIL": "bob@example.com",
-		"SSH_AUTH_SOCK": "", "NO_COLOR": "1",
+		"HOME":                home,
+		"XDG_CONFIG_HOME":     home,
+		"XDG_CACHE_HOME":      filepath.Join(home, "cache"),
+		"GIT_CONFIG_NOSYSTEM": "1",
+		"GIT_AUTHOR_NAME":     "Bob",
+		"GIT_AUTHOR_EMAIL":    "bob@example.com",
+		"GIT_COMMITTER_NAME":  "Bob",
+		"GIT_COMMITTER_EMAIL": "bob@example.com",
+		"SSH_AUTH_SOCK":       "",
+		"NO_COLOR":            "1",
 	}
 }

@@ -17,86 +17,89 @@ import (
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
-// bulletin is a forge with Gitea's API and at most one pull request: what it is told comes out of told.
-type bulletin struct {
+// fakeForge is a forge with the API of Gitea and at most one pull request.
+type fakeForge struct {
 	t      *testing.T
 	mu     sync.Mutex
-	head   string // of the pull request; "": there is none
-	body   string // of the comment
-	told   chan string
-	tokens map[string]bool // that were sent
+	head   string      // of the pull request; "" for none
+	body   string      // of the comment
+	posts  chan string // comments and statuses
+	tokens map[string]bool
 }
 
-func (b *bulletin) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.tokens[req.Header.Get("Authorization")] = true
-	answer := func(v any) { _ = json.NewEncoder(w).Encode(v) }
+func (f *fakeForge) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.tokens[req.Header.Get("Authorization")] = true
+	respond := func(v any) { _ = json.NewEncoder(w).Encode(v) }
 	repo := map[string]any{"ref": "main", "repo_id": 1}
 	bot := map[string]any{"login": "bot"}
 	switch key := req.Method + " " + strings.TrimPrefix(req.URL.Path, "/api/v1"); key {
 	case "GET /user":
-		answer(bot)
+		respond(bot)
 	case "GET /repos/acme/people/pulls":
 		list := []any{}
-		if b.head != "" {
-			list = append(list, map[string]any{"number": 7, "state": "open", "user": map[string]any{"login": "ann"}, "base": repo,
-				"head": map[string]any{"ref": "change", "sha": b.head, "repo_id": 1}})
+		if f.head != "" {
+			list = append(list, map[string]any{"number": 7, "state": "open", "user": map[string]any{"login": "ann"},
+				"base": repo,
+				"head": map[string]any{"ref": "change", "sha": f.head, "repo_id": 1}})
 		}
-		answer(list)
+		respond(list)
 	case "GET /repos/acme/people/issues/7/comments":
 		list := []any{}
-		if b.body != "" {
-			list = append(list, map[string]any{"id": 1, "user": bot, "body": b.body})
+		if f.body != "" {
+			list = append(list, map[string]any{"id": 1, "user": bot, "body": f.body})
 		}
-		answer(list)
+		respond(list)
 	case "POST /repos/acme/people/issues/7/comments", "PATCH /repos/acme/people/issues/comments/1":
 		var sent struct{ Body string }
 		_ = json.NewDecoder(req.Body).Decode(&sent)
-		b.body = sent.Body
-		b.told <- req.Method + " " + sent.Body
-		answer(map[string]any{"id": 1, "user": bot, "body": sent.Body})
+		f.body = sent.Body
+		f.posts <- req.Method + " " + sent.Body
+		respond(map[string]any{"id": 1, "user": bot, "body": sent.Body})
 	default:
 		if strings.HasPrefix(key, "POST /repos/acme/people/statuses/") {
 			var sent struct{ State, Description string }
 			_ = json.NewDecoder(req.Body).Decode(&sent)
-			b.told <- "status " + sent.State
-			answer(map[string]any{})
+			f.posts <- "status " + sent.State
+			respond(map[string]any{})
 			return
 		}
-		b.t.Errorf("the forge was asked for %s", key)
+		f.t.Errorf("unexpected request %s", key)
 		http.NotFound(w, req)
 	}
 }
 
-// next waits for what the forge is told next.
-func (b *bulletin) next(parts ...string) {
-	b.t.Helper()
+// next waits for the next post.
+func (f *fakeForge) next(parts ...string) {
+	f.t.Helper()
 	select {
-	case said := <-b.told:
+	case post := <-f.posts:
 		for _, part := range parts {
-			if !strings.Contains(said, part) {
-				b.t.Errorf("the forge was told %q; want %q in it", said, part)
+			if !strings.Contains(post, part) {
+				f.t.Errorf("the forge got %q; want %q in it", post, part)
 			}
 		}
-	case <-time.After(patience):
-		b.t.Fatalf("the forge was not told %q within %s", parts, patience)
+	case <-time.After(waitTimeout):
+		f.t.Fatalf("the forge did not get %q within %s", parts, waitTimeout)
 	}
 }
 
-// TestServePreviewsPullRequests: with a poll of an hour, a signed delivery brings the preview, the merge and what the snapshot says.
+// TestServePreviewsPullRequests polls only once an hour: signed webhooks trigger the preview and
+// the run after the merge.
 func TestServePreviewsPullRequests(t *testing.T) {
-	c, stop := newCloud("aws", awssim.Options{})
+	sim, stop := startSimulator("aws", awssim.Options{})
 	defer stop()
-	board := &bulletin{t: t, told: make(chan string, 100), tokens: map[string]bool{}}
-	server := httptest.NewServer(board)
+	fake := &fakeForge{t: t, posts: make(chan string, 100), tokens: map[string]bool{}}
+	server := httptest.NewServer(fake)
 	defer server.Close()
-	w := newWatch(t, c)
+	d := newDaemonProcess(t, sim)
 	secret := canary + "webhook"
-	w.env = []string{"ROSTER_AWS_TOKEN=" + c.Token(), "ROSTER_FORGE_TOKEN=" + canary + "forge", "ROSTER_WEBHOOK_SECRET=" + secret}
-	snapshots := filepath.Join(w.home, "snapshots")
-	w.start("--poll", "1h", "--forge", "gitea", "--forge-url", server.URL+"/acme/people", "--snapshots", snapshots)
-	if run := w.logged("run ended"); run["outcome"] != "applied" {
+	d.env = []string{"ROSTER_AWS_TOKEN=" + sim.Token(), "ROSTER_FORGE_TOKEN=" + canary + "forge",
+		"ROSTER_WEBHOOK_SECRET=" + secret}
+	snapshots := filepath.Join(d.home, "snapshots")
+	d.start("--poll", "1h", "--forge", "gitea", "--forge-url", server.URL+"/acme/people", "--snapshots", snapshots)
+	if run := d.waitForLog("run ended"); run["outcome"] != "applied" {
 		t.Fatalf("the first run: %v", run)
 	}
 	deliveries := 0
@@ -109,7 +112,8 @@ func TestServePreviewsPullRequests(t *testing.T) {
 			mac.Write([]byte(body))
 			signature = hex.EncodeToString(mac.Sum(nil))
 		}
-		req, err := http.NewRequestWithContext(t.Context(), "POST", strings.TrimSuffix(w.address, "/")+"/webhooks/gitea", strings.NewReader(body))
+		req, err := http.NewRequestWithContext(t.Context(), "POST",
+			strings.TrimSuffix(d.address, "/")+"/webhooks/gitea", strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -122,40 +126,43 @@ func TestServePreviewsPullRequests(t *testing.T) {
 		return res.StatusCode
 	}
 
-	git(t, w.work, "checkout", "-q", "-b", "change")
-	w.edit("groups/technology.cue", `members: {"u-1001": {}, "u-1003": {}, "u-1011": {}}`, `members: {"u-1001": {}, "u-1011": {}}`)
-	git(t, w.work, "commit", "-q", "-a", "-m", "Fewer keys")
-	git(t, w.work, "push", "-q", "origin", "HEAD:refs/pull/7/head", "HEAD:change")
-	board.mu.Lock()
-	board.head = git(t, w.work, "rev-parse", "HEAD")
-	board.mu.Unlock()
+	git(t, d.work, "checkout", "-q", "-b", "change")
+	d.edit("groups/technology.cue", `members: {"u-1001": {}, "u-1003": {}, "u-1011": {}}`,
+		`members: {"u-1001": {}, "u-1011": {}}`)
+	git(t, d.work, "commit", "-q", "-a", "-m", "Fewer keys")
+	git(t, d.work, "push", "-q", "origin", "HEAD:refs/pull/7/head", "HEAD:change")
+	fake.mu.Lock()
+	fake.head = git(t, d.work, "rev-parse", "HEAD")
+	fake.mu.Unlock()
 	if code := deliver(strings.Repeat("0", 64)); code != http.StatusUnauthorized {
-		t.Errorf("a forged delivery is answered %d", code)
+		t.Errorf("a forged webhook got status %d", code)
 	}
 	if code := deliver(""); code != http.StatusAccepted {
-		t.Errorf("a delivery is answered %d", code)
+		t.Errorf("a webhook got status %d", code)
 	}
-	board.next("POST ", "**roster: 1 membership is removed**", "chiara&#64;example.com from Break Glass", "head "+board.head[:7])
-	board.next("status success")
+	fake.next("POST ", "**roster: 1 membership is removed**", "chiara&#64;example.com from Break Glass",
+		"head "+fake.head[:7])
+	fake.next("status success")
 
-	// The snapshot says the same to somebody without a token.
-	out := expect(t, w.home, 2, "plan", w.work, "--base", "main", "--head", "change", "--observed", filepath.Join(snapshots, "aws.json"), "--format", "markdown")
-	if comment, _, _ := strings.Cut(board.body, "\n\n### "); !strings.Contains(out, strings.SplitN(comment, "\n", 2)[1]) || !strings.Contains(out, "Digest `sha256:") {
-		t.Errorf("plan --observed says\n%s\nthe comment\n%s", out, board.body)
+	// roster plan gets the same result from the snapshot, without a token.
+	out := expect(t, d.home, 2, "plan", d.work, "--base", "main", "--head", "change", "--observed",
+		filepath.Join(snapshots, "aws.json"), "--format", "markdown")
+	if comment, _, _ := strings.Cut(fake.body, "\n\n### "); !strings.Contains(out, strings.SplitN(comment, "\n", 2)[1]) || !strings.Contains(out, "Digest `sha256:") {
+		t.Errorf("plan --observed printed\n%s\nthe comment is\n%s", out, fake.body)
 	}
 
-	git(t, w.work, "push", "-q", "origin", "change:main") // merged, fast-forward
-	board.mu.Lock()
-	board.head = ""
-	board.mu.Unlock()
+	git(t, d.work, "push", "-q", "origin", "change:main") // merge by fast-forward
+	fake.mu.Lock()
+	fake.head = ""
+	fake.mu.Unlock()
 	if code := deliver(""); code != http.StatusAccepted {
-		t.Errorf("a delivery is answered %d", code)
+		t.Errorf("a webhook got status %d", code)
 	}
-	if run := w.logged("run ended"); run["outcome"] != "applied" || run["done"] != 1.0 {
+	if run := d.waitForLog("run ended"); run["outcome"] != "applied" || run["done"] != 1.0 {
 		t.Errorf("after the merge: %v", run)
 	}
-	w.end()
-	if len(board.tokens) != 1 || !board.tokens["token "+canary+"forge"] {
-		t.Errorf("the forge was sent %d tokens", len(board.tokens))
+	d.stop()
+	if len(fake.tokens) != 1 || !fake.tokens["token "+canary+"forge"] {
+		t.Errorf("the forge got %d tokens", len(fake.tokens))
 	}
 }

@@ -21,248 +21,257 @@ import (
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
-// patience is how long a test waits for a process. No test needs it unless something is wrong.
-const patience = 30 * time.Second
+// waitTimeout is the maximum time that a test waits for a process.
+const waitTimeout = 30 * time.Second
 
-// watch is roster serve as a process, with a bare repository that it serves and a working copy that people push from.
-type watch struct {
+// daemonProcess is roster serve as a process, with the bare repository that it polls and a working
+// copy to push from.
+type daemonProcess struct {
 	t          *testing.T
 	home       string
 	work, bare string
 	cmd        *exec.Cmd
-	env        []string            // that it gets besides
-	lines      chan map[string]any // of its log
+	env        []string            // additional environment variables
+	log        chan map[string]any // lines
 	address    string
 }
 
-// newWatch prepares the repositories for a cloud.
-func newWatch(t *testing.T, c *cloud) *watch {
+// newDaemonProcess creates the repositories for a simulator.
+func newDaemonProcess(t *testing.T, sim *simulator) *daemonProcess {
 	t.Helper()
 	home := t.TempDir()
-	w := &watch{t: t, home: home, work: filepath.Join(home, "work"), bare: filepath.Join(home, "bare.git")}
-	expect(t, home, 0, "init", w.work)
-	if err := c.settle(t.Context(), w.work); err != nil {
+	d := &daemonProcess{t: t, home: home, work: filepath.Join(home, "work"), bare: filepath.Join(home, "bare.git")}
+	expect(t, home, 0, "init", d.work)
+	if err := sim.adaptExample(t.Context(), d.work); err != nil {
 		t.Fatal(err)
 	}
-	git(t, home, "clone", "-q", "--bare", w.work, w.bare)
-	git(t, w.work, "remote", "add", "origin", w.bare)
-	return w
+	git(t, home, "clone", "-q", "--bare", d.work, d.bare)
+	git(t, d.work, "remote", "add", "origin", d.bare)
+	return d
 }
 
-// start starts the daemon, told more than usual or not, and waits until it serves its pages.
-func (w *watch) start(more ...string) {
-	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), 2*patience)
-	w.t.Cleanup(cancel)
-	w.cmd = roster(ctx, w.home, append([]string{"serve", "--repo", "file://" + w.bare, "--listen", "127.0.0.1:0", "--poll", "20ms", "--jitter", "1ms", "-v",
-		"--state-dir", filepath.Join(w.home, "state")}, more...)...)
-	w.cmd.Env = append(w.cmd.Env, w.env...)
-	log, err := w.cmd.StderrPipe()
+// start starts the daemon with additional flags, and waits until it listens.
+func (d *daemonProcess) start(flags ...string) {
+	d.t.Helper()
+	ctx, cancel := context.WithTimeout(d.t.Context(), 2*waitTimeout)
+	d.t.Cleanup(cancel)
+	d.cmd = roster(ctx, d.home, append([]string{"serve", "--repo", "file://" + d.bare, "--listen", "127.0.0.1:0",
+		"--poll", "20ms", "--jitter", "1ms", "-v",
+		"--state-dir", filepath.Join(d.home, "state")}, flags...)...)
+	d.cmd.Env = append(d.cmd.Env, d.env...)
+	stderr, err := d.cmd.StderrPipe()
 	if err != nil {
-		w.t.Fatal(err)
+		d.t.Fatal(err)
 	}
-	if err := w.cmd.Start(); err != nil {
-		w.t.Fatal(err)
+	if err := d.cmd.Start(); err != nil {
+		d.t.Fatal(err)
 	}
-	w.lines = make(chan map[string]any, 10_000)
+	d.log = make(chan map[string]any, 10_000)
 	go func() {
-		defer close(w.lines)
-		for s := bufio.NewScanner(log); s.Scan(); {
+		defer close(d.log)
+		for s := bufio.NewScanner(stderr); s.Scan(); {
 			if strings.Contains(s.Text(), canary) {
-				w.t.Errorf("the log holds the token: %s", s.Text())
+				d.t.Errorf("the log contains the token: %s", s.Text())
 			}
 			entry := map[string]any{}
 			if err := json.Unmarshal(s.Bytes(), &entry); err != nil {
 				entry["msg"] = s.Text()
 			}
-			w.lines <- entry
+			d.log <- entry
 		}
 	}()
-	w.address, _ = w.logged("pages")["address"].(string)
+	d.address, _ = d.waitForLog("listening")["address"].(string)
 }
 
-// logged waits for the next line with this message; what comes before it is passed over.
-func (w *watch) logged(message string) map[string]any {
-	w.t.Helper()
-	late := time.After(patience)
+// waitForLog waits for the next line with this message. It skips the lines before it.
+func (d *daemonProcess) waitForLog(message string) map[string]any {
+	d.t.Helper()
+	timeout := time.After(waitTimeout)
 	for {
 		select {
-		case entry, ok := <-w.lines:
+		case entry, ok := <-d.log:
 			if !ok {
-				w.t.Fatalf("the daemon ended before it logged %q", message)
+				d.t.Fatalf("the daemon ended before it logged %q", message)
 			}
 			if entry["msg"] == message {
 				return entry
 			}
 			if entry["level"] == "ERROR" {
-				w.t.Logf("daemon: %v", entry)
+				d.t.Logf("daemon: %v", entry)
 			}
-		case <-late:
-			w.t.Fatalf("the daemon did not log %q within %s", message, patience)
+		case <-timeout:
+			d.t.Fatalf("the daemon did not log %q within %s", message, waitTimeout)
 		}
 	}
 }
 
-// end sends SIGTERM and waits for a clean end.
-func (w *watch) end() {
-	w.t.Helper()
-	if err := w.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		w.t.Fatal(err)
+// stop sends SIGTERM and waits for the end of the process.
+func (d *daemonProcess) stop() {
+	d.t.Helper()
+	if err := d.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		d.t.Fatal(err)
 	}
-	w.ended()
+	d.wait()
 }
 
-func (w *watch) ended() {
-	w.t.Helper()
-	w.logged("stopped")
-	for range w.lines { // to the end of the log
+// wait waits for the end of the process, which must be without an error.
+func (d *daemonProcess) wait() {
+	d.t.Helper()
+	d.waitForLog("stopped")
+	for range d.log { // to the end of the log
 	}
-	if err := w.cmd.Wait(); err != nil {
-		w.t.Fatalf("serve ended with %v", err)
-	}
-}
-
-// push commits what is in the working copy and pushes it.
-func (w *watch) push(message string) (commit string) {
-	w.t.Helper()
-	git(w.t, w.work, "-c", "user.name=Bob", "-c", "user.email=bob@example.com", "commit", "-q", "-a", "-m", message)
-	git(w.t, w.work, "push", "-q", "origin", "HEAD:main")
-	return git(w.t, w.work, "rev-parse", "HEAD")
-}
-
-func (w *watch) edit(file, old, new string) {
-	w.t.Helper()
-	if err := replace(filepath.Join(w.work, filepath.FromSlash(file)), old, new); err != nil {
-		w.t.Fatal(err)
+	if err := d.cmd.Wait(); err != nil {
+		d.t.Fatalf("serve ended with %v", err)
 	}
 }
 
-func (w *watch) get(path string) (int, string) {
-	w.t.Helper()
-	res, err := http.Get(w.address + strings.TrimPrefix(path, "/"))
+// push commits the changes of the working copy and pushes the commit.
+func (d *daemonProcess) push(message string) (commit string) {
+	d.t.Helper()
+	git(d.t, d.work, "-c", "user.name=Bob", "-c", "user.email=bob@example.com", "commit", "-q", "-a", "-m", message)
+	git(d.t, d.work, "push", "-q", "origin", "HEAD:main")
+	return git(d.t, d.work, "rev-parse", "HEAD")
+}
+
+func (d *daemonProcess) edit(file, old, new string) {
+	d.t.Helper()
+	if err := replace(filepath.Join(d.work, filepath.FromSlash(file)), old, new); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+func (d *daemonProcess) get(path string) (int, string) {
+	d.t.Helper()
+	res, err := http.Get(d.address + strings.TrimPrefix(path, "/"))
 	if err != nil {
-		w.t.Fatal(err)
+		d.t.Fatal(err)
 	}
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
 	if err != nil {
-		w.t.Fatal(err)
+		d.t.Fatal(err)
 	}
 	return res.StatusCode, string(body)
 }
 
-func (w *watch) state() daemon.State {
-	w.t.Helper()
-	_, body := w.get("/api/v1/status")
+func (d *daemonProcess) state() daemon.State {
+	d.t.Helper()
+	_, body := d.get("/api/v1/status")
 	var s daemon.State
 	if err := json.Unmarshal([]byte(body), &s); err != nil {
-		w.t.Fatal(err)
+		d.t.Fatal(err)
 	}
 	return s
 }
 
-// eventually waits for a condition that another process brings about.
-func (w *watch) eventually(what string, holds func() bool) {
-	w.t.Helper()
+// eventually waits for a condition.
+func (d *daemonProcess) eventually(description string, holds func() bool) {
+	d.t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for late := time.After(patience); !holds(); {
+	for timeout := time.After(waitTimeout); !holds(); {
 		select {
 		case <-tick.C:
-		case <-late:
-			w.t.Fatalf("not within %s: %s", patience, what)
+		case <-timeout:
+			d.t.Fatalf("not within %s: %s", waitTimeout, description)
 		}
 	}
 }
 
-func (w *watch) wantOutcome(want reconcile.Outcome) {
-	w.t.Helper()
-	if have := w.logged("run ended")["outcome"]; have != string(want) {
-		w.t.Fatalf("the run ended as %v; want %s", have, want)
+func (d *daemonProcess) wantOutcome(want reconcile.Outcome) {
+	d.t.Helper()
+	if got := d.waitForLog("run ended")["outcome"]; got != string(want) {
+		d.t.Fatalf("the outcome of the run is %v; want %s", got, want)
 	}
 }
 
 func TestServe(t *testing.T) {
 	t.Parallel()
-	c, stop := newCloud("aws", awssim.Options{})
+	sim, stop := startSimulator("aws", awssim.Options{})
 	defer stop()
-	w := newWatch(t, c)
-	w.start()
+	d := newDaemonProcess(t, sim)
+	d.start()
 
-	w.wantOutcome(reconcile.RunApplied)
-	if s := c.State(); len(s.Users) != 36 || len(s.Groups) != 8 {
+	d.wantOutcome(reconcile.RunApplied)
+	if s := sim.State(); len(s.Users) != 36 || len(s.Groups) != 8 {
 		t.Fatalf("the directory has %d users and %d groups; want 36 and 8", len(s.Users), len(s.Groups))
 	}
-	checkPages(t, w)
+	checkPages(t, d)
 
-	// A change that is pushed reaches the directory, and its report the branch.
-	w.edit("users/security.cue", `email: "mei@example.com", state: "ACTIVE"`, `email: "mei@example.com", state: "INACTIVE"`)
-	commit := w.push("Mei leaves")
-	w.wantOutcome(reconcile.RunApplied)
-	if u, ok := c.State().User("mei@example.com"); !ok || u.Active {
-		t.Errorf("Mei is still active: %+v", u)
+	// A pushed change is applied, and its report is on the branch.
+	d.edit("users/security.cue", `email: "mei@example.com", state: "ACTIVE"`,
+		`email: "mei@example.com", state: "INACTIVE"`)
+	commit := d.push("Mei leaves")
+	d.wantOutcome(reconcile.RunApplied)
+	if u, ok := sim.State().User("mei@example.com"); !ok || u.Active {
+		t.Errorf("mei is still active: %+v", u)
 	}
-	all := reports(t, w.bare, "aws")
-	if last := all[len(all)-1]; last.Commit.ID != commit || last.Trigger != "commit" || last.Commit.Subject != "Mei leaves" {
-		t.Errorf("the last report is of commit %+v, trigger %q; want %s", last.Commit, last.Trigger, commit)
+	all := reports(t, d.bare, "aws")
+	if last := all[len(all)-1]; last.Commit.ID != commit || last.Trigger != "commit" ||
+		last.Commit.Subject != "Mei leaves" {
+		t.Errorf("the last report has commit %+v, trigger %q; want %s", last.Commit, last.Trigger, commit)
 	}
 
-	// What is invalid is refused, and said; the directory stays.
-	c.ResetCalls()
-	w.edit("groups/technology.cue", `include: "sre": {}`, `include: "srre": {}`)
-	commit = w.push("Misspelt")
-	w.logged("commit refused: the declarations are invalid")
-	w.wantOutcome(reconcile.RunFailed)
-	if s := w.state(); !strings.Contains(s.InvalidReason, `did you mean "sre"?`) || s.NewestCommit.ID != commit || s.ValidCommit.ID == commit {
+	// An invalid commit is refused and reported, and the directory is unchanged.
+	sim.ResetCalls()
+	d.edit("groups/technology.cue", `include: "sre": {}`, `include: "srre": {}`)
+	commit = d.push("Misspell a group")
+	d.waitForLog("commit refused: the declarations are invalid")
+	d.wantOutcome(reconcile.RunFailed)
+	if s := d.state(); !strings.Contains(s.InvalidReason, `did you mean "sre"?`) || s.NewestCommit.ID != commit ||
+		s.ValidCommit.ID == commit {
 		t.Errorf("the state is %+v; want the refusal of %s", s, commit)
 	}
-	if _, metrics := w.get("/metrics"); !strings.Contains(metrics, "\nroster_commit_refused 1\n") {
-		t.Errorf("no metric tells of the refusal:\n%s", metrics)
+	if _, metrics := d.get("/metrics"); !strings.Contains(metrics, "\nroster_commit_refused 1\n") {
+		t.Errorf("no metric reports the refusal:\n%s", metrics)
 	}
-	if n := c.Calls().Total; n != 0 {
-		t.Errorf("the refused commit made %d calls", n)
+	if n := sim.Calls().Total; n != 0 {
+		t.Errorf("the refused commit caused %d requests", n)
 	}
 
-	// Disabled: what is new waits.
-	w.edit("groups/technology.cue", `include: "srre": {}`, `include: "sre": {}`)
-	w.edit("provisioners/aws.cue", "enabled: true", "enabled: false")
-	w.edit("users/security.cue", `"Security Engineer", employeeNumber: "41012"`, `"Locksmith", employeeNumber: "41012"`)
-	w.push("Stop, and a title")
-	w.wantOutcome(reconcile.RunHeld)
-	if n := c.writes(); n != 0 {
-		t.Errorf("a disabled provisioner made %d writes", n)
+	// A disabled provisioner holds new changes.
+	d.edit("groups/technology.cue", `include: "srre": {}`, `include: "sre": {}`)
+	d.edit("provisioners/aws.cue", "enabled: true", "enabled: false")
+	d.edit("users/security.cue", `"Security Engineer", employeeNumber: "41012"`, `"Locksmith", employeeNumber: "41012"`)
+	d.push("Disable, and change a title")
+	d.wantOutcome(reconcile.RunHeld)
+	if n := sim.writes(); n != 0 {
+		t.Errorf("a disabled provisioner made %d write requests", n)
 	}
-	w.edit("provisioners/aws.cue", "enabled: false", "enabled: true")
-	w.push("Go on")
-	w.wantOutcome(reconcile.RunApplied)
-	if u, _ := c.State().User("liam@example.com"); u.Title != "Locksmith" {
-		t.Errorf("Liam's title is %q; want Locksmith", u.Title)
+	d.edit("provisioners/aws.cue", "enabled: false", "enabled: true")
+	d.push("Enable")
+	d.wantOutcome(reconcile.RunApplied)
+	if u, _ := sim.State().User("liam@example.com"); u.Title != "Locksmith" {
+		t.Errorf("the title of liam is %q; want Locksmith", u.Title)
 	}
-	w.end()
-	reports(t, w.bare, "aws") // the chain holds
-	if found, err := holders(t.Context(), w.home, canary); err != nil || len(found) > 0 {
+	d.stop()
+	reports(t, d.bare, "aws") // it verifies the chain
+	if found, err := filesContaining(t.Context(), d.home, canary); err != nil || len(found) > 0 {
 		t.Errorf("the token is in %v (%v)", found, err)
 	}
 }
 
-func checkPages(t *testing.T, w *watch) {
+func checkPages(t *testing.T, d *daemonProcess) {
 	t.Helper()
-	w.eventually("the run is in the state", func() bool { return w.state().Provisioners["aws"].Report != nil })
+	d.eventually("the run is in the state", func() bool { return d.state().Provisioners["aws"].Report != nil })
 	for _, test := range []struct {
 		path string
 		want []string
 	}{
 		{"/healthz", []string{"ok"}},
 		{"/readyz", []string{"ready"}},
-		{"/metrics", []string{`roster_last_run_outcome{outcome="applied",provisioner="aws"} 1`, `roster_last_run_outcome{outcome="failed",provisioner="aws"} 0`,
+		{"/metrics", []string{`roster_last_run_outcome{outcome="applied",provisioner="aws"} 1`,
+			`roster_last_run_outcome{outcome="failed",provisioner="aws"} 0`,
 			`roster_last_run_changes{provisioner="aws",result="done"} 88`, "roster_commit_refused 0", "roster_poll_failing 0"}},
 		{"/api/v1/status", []string{`"outcome": "applied"`, `"subject": "Point at this test's directory"`}},
-		{"/api/v1/explain/user/BRAM?provisioner=aws", []string{`"answer": "bram@example.com (u-1002) is in AWS and may sign in, in \"platform\"."`, `"subject": "Start with the example organisation"`}},
+		{"/api/v1/explain/user/BRAM?provisioner=aws",
+			[]string{`"answer": "bram@example.com (u-1002) is in AWS and may sign in, in \"platform\"."`,
+				`"subject": "Start with the example organisation"`}},
 		{"/api/v1/explain/group/Platform", []string{`"answer": "Platform (platform) is in AWS, with `}},
 		{"/explain?kind=user&key=u-1002", []string{"bram@example.com (u-1002) is in AWS", "groups/technology.cue:11"}},
 		{"/", []string{"<td>aws</td>", "<td>applied</td>", "Point at this test&#39;s directory"}},
 	} {
-		status, body := w.get(test.path)
+		status, body := d.get(test.path)
 		for _, text := range test.want {
 			if status != http.StatusOK || !strings.Contains(body, text) {
 				t.Errorf("GET %s: %d, without %q:\n%s", test.path, status, text, body)
@@ -272,16 +281,17 @@ func checkPages(t *testing.T, w *watch) {
 			t.Errorf("GET %s shows the token", test.path)
 		}
 	}
-	if status, _ := w.get("/nowhere"); status != http.StatusNotFound {
+	if status, _ := d.get("/nowhere"); status != http.StatusNotFound {
 		t.Errorf("GET /nowhere: %d", status)
 	}
 }
 
-// TestServeStopped sends SIGTERM in the middle of the first apply: the calls in flight end, a report says what was done and what was not,
-// and the next start finishes the work.
+// TestServeStopped sends SIGTERM during the first apply. The requests in flight are finished, a
+// report lists the done and the skipped changes, and the daemon completes them after its next
+// start.
 func TestServeStopped(t *testing.T) {
 	t.Parallel()
-	c, stop := newCloud("aws", awssim.Options{})
+	sim, stop := startSimulator("aws", awssim.Options{})
 	stop()
 	var writes atomic.Int32
 	started := make(chan *os.Process, 1)
@@ -291,81 +301,82 @@ func TestServeStopped(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		c.ServeHTTP(rw, r)
+		sim.ServeHTTP(rw, r)
 	}))
 	defer server.Close()
-	c.endpoint = server.URL + c.Path()
-	w := newWatch(t, c)
-	w.start()
-	started <- w.cmd.Process
-	w.wantOutcome(reconcile.RunInterrupted)
-	w.ended()
+	sim.endpoint = server.URL + sim.Path()
+	d := newDaemonProcess(t, sim)
+	d.start()
+	started <- d.cmd.Process
+	d.wantOutcome(reconcile.RunInterrupted)
+	d.wait()
 
-	first := reports(t, w.bare, "aws")
+	first := reports(t, d.bare, "aws")
 	if len(first) != 1 || first[0].Outcome != reconcile.RunInterrupted {
 		t.Fatalf("there are %d reports; want one, interrupted", len(first))
 	}
-	made := len(c.State().Users)
+	made := len(sim.State().Users)
 	if n := first[0].Counts; n.Done != made || n.Skipped != 88-made || n.Unknown+n.Failed != 0 {
 		t.Errorf("the report counts %+v; the directory has %d users", n, made)
 	}
 	if made >= 36 {
-		t.Errorf("SIGTERM stopped nothing: %d users", made)
+		t.Errorf("SIGTERM did not stop the run: %d users", made)
 	}
 
-	w.start()
-	w.wantOutcome(reconcile.RunApplied)
-	w.end()
-	checkEvidence(t, c, w.bare, []string{"interrupted", "applied"})
+	d.start()
+	d.wantOutcome(reconcile.RunApplied)
+	d.stop()
+	checkReports(t, sim, d.bare, []string{"interrupted", "applied"})
 }
 
-func TestServeLeavesTheNeverEnabledAlone(t *testing.T) {
+func TestServeIgnoresAProvisionerThatWasNeverEnabled(t *testing.T) {
 	t.Parallel()
-	c, stop := newCloud("aws", awssim.Options{})
+	sim, stop := startSimulator("aws", awssim.Options{})
 	defer stop()
-	w := newWatch(t, c)
-	w.edit("provisioners/aws.cue", "enabled: true", "enabled: false")
-	w.push("Not yet")
-	w.start()
-	w.eventually("the worker has had its turn", func() bool { return !w.state().Provisioners["aws"].Time.IsZero() })
-	if last := w.state().Provisioners["aws"]; last.Report != nil || last.Error != "" {
-		t.Errorf("a provisioner that was never enabled came to %+v", last)
+	d := newDaemonProcess(t, sim)
+	d.edit("provisioners/aws.cue", "enabled: true", "enabled: false")
+	d.push("Not yet")
+	d.start()
+	d.eventually("the worker has run", func() bool { return !d.state().Provisioners["aws"].Time.IsZero() })
+	if last := d.state().Provisioners["aws"]; last.Report != nil || last.Error != "" {
+		t.Errorf("a provisioner that was never enabled has the result %+v", last)
 	}
-	w.end()
-	if n := c.Calls().Total; n != 0 {
-		t.Errorf("it made %d calls", n)
+	d.stop()
+	if n := sim.Calls().Total; n != 0 {
+		t.Errorf("it made %d requests", n)
 	}
-	if branches := git(t, w.bare, "branch", "--format=%(refname:short)"); branches != "main" {
-		t.Errorf("it left branches %q", branches)
+	if branches := git(t, d.bare, "branch", "--format=%(refname:short)"); branches != "main" {
+		t.Errorf("it created the branches %q", branches)
 	}
 }
 
-func TestServeWaitsForGit(t *testing.T) {
+func TestServeSurvivesAMissingRepository(t *testing.T) {
 	t.Parallel()
-	c, stop := newCloud("aws", awssim.Options{})
+	sim, stop := startSimulator("aws", awssim.Options{})
 	defer stop()
-	w := newWatch(t, c)
-	w.start()
-	w.wantOutcome(reconcile.RunApplied)
-	away := w.bare + ".away"
-	if err := os.Rename(w.bare, away); err != nil {
+	d := newDaemonProcess(t, sim)
+	d.start()
+	d.wantOutcome(reconcile.RunApplied)
+	away := d.bare + ".away"
+	if err := os.Rename(d.bare, away); err != nil {
 		t.Fatal(err)
 	}
-	w.logged("poll failed")
-	w.eventually("the state tells of the failing poll", func() bool { return w.state().PollError != "" })
-	if status, _ := w.get("/readyz"); status != http.StatusOK {
-		t.Errorf("a repository that is away for a while makes the daemon unready: %d", status)
+	d.waitForLog("poll failed")
+	d.eventually("the state shows the failing poll", func() bool { return d.state().PollError != "" })
+	if status, _ := d.get("/readyz"); status != http.StatusOK {
+		t.Errorf("the daemon is not ready while the repository is missing: %d", status)
 	}
-	w.edit("users/security.cue", `email: "mei@example.com", state: "ACTIVE"`, `email: "mei@example.com", state: "INACTIVE"`)
-	git(t, w.work, "remote", "set-url", "origin", away)
-	w.push("Mei leaves")
-	if err := os.Rename(away, w.bare); err != nil {
+	d.edit("users/security.cue", `email: "mei@example.com", state: "ACTIVE"`,
+		`email: "mei@example.com", state: "INACTIVE"`)
+	git(t, d.work, "remote", "set-url", "origin", away)
+	d.push("Mei leaves")
+	if err := os.Rename(away, d.bare); err != nil {
 		t.Fatal(err)
 	}
-	w.wantOutcome(reconcile.RunApplied)
-	if u, ok := c.State().User("mei@example.com"); !ok || u.Active {
-		t.Errorf("Mei is still active: %+v", u)
+	d.wantOutcome(reconcile.RunApplied)
+	if u, ok := sim.State().User("mei@example.com"); !ok || u.Active {
+		t.Errorf("mei is still active: %+v", u)
 	}
-	w.eventually("the poll is well again", func() bool { return w.state().PollError == "" })
-	w.end()
+	d.eventually("the poll succeeds again", func() bool { return d.state().PollError == "" })
+	d.stop()
 }

@@ -9,16 +9,17 @@ import (
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
-// difference lists what is not the same in two states of AWS, times apart: sorted lines such as "+ priya@example.com",
-// "- daniel@example.com in Site Reliability", "~ beatriz@example.com title: Controller -> Accountant".
+// difference lists the differences between two states of AWS, except times. The lines are sorted,
+// such as "+ priya@example.com", "- daniel@example.com in Site Reliability",
+// "~ beatriz@example.com title: Controller -> Accountant".
 func difference(before, after awssim.State) []string {
-	was, is := flat(before), flat(after)
+	was, is := flatten(before), flatten(after)
 	var out []string
 	for line, v := range was {
 		if now, ok := is[line]; !ok {
 			out = append(out, "- "+line)
 		} else {
-			out = append(out, changed(line, v, now)...)
+			out = append(out, changedAttributes(line, v, now)...)
 		}
 	}
 	for line := range is {
@@ -30,8 +31,9 @@ func difference(before, after awssim.State) []string {
 	return out
 }
 
-// flat names each user, group and membership, with the attributes of the first two, ids included.
-func flat(st awssim.State) map[string]map[string]any {
+// flatten returns each user, group and membership by name. Users and groups have their attributes,
+// including ids.
+func flatten(st awssim.State) map[string]map[string]any {
 	out := map[string]map[string]any{}
 	for _, u := range st.Users {
 		out[u.UserName] = attributes(u)
@@ -46,21 +48,22 @@ func flat(st awssim.State) map[string]map[string]any {
 	return out
 }
 
-// attributes are an object's by way of its JSON, without its times.
+// attributes returns the attributes of an object as in its JSON, without times.
 func attributes(v any) map[string]any {
 	b, err := json.Marshal(v)
 	out := map[string]any{}
 	if err == nil {
 		err = json.Unmarshal(b, &out)
 	}
-	if err != nil { // plain structs of text
+	if err != nil { // impossible: the structs have only encodable fields
 		out["error"] = err.Error()
 	}
 	delete(out, "meta")
 	return out
 }
 
-func changed(line string, was, is map[string]any) []string {
+// changedAttributes returns a line for each attribute with another value.
+func changedAttributes(line string, was, is map[string]any) []string {
 	names := maps.Clone(was)
 	maps.Copy(names, is)
 	var out []string
@@ -72,7 +75,7 @@ func changed(line string, was, is map[string]any) []string {
 	return out
 }
 
-// summary counts a state: "36 users, 8 groups, 45 memberships".
+// summary counts the objects of a state: "36 users, 8 groups, 45 memberships".
 func summary(st awssim.State) string {
 	n := 0
 	for _, g := range st.Groups {

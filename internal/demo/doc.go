@@ -1,7 +1,8 @@
-// Package demo tells the story of roster on one machine: a Git repository, a simulated AWS, and the daemon between them, over real Git
-// and real HTTP on loopback.
+// Package demo runs a scenario on one machine: a Git repository, a simulated AWS, and the daemon
+// between them, over Git and HTTP on loopback.
 //
-// Each step says what it did and then looks for itself whether it happened: in the simulator's directory, and in the audit branch as
-// the git program reads it. What roster says of itself is no evidence here, so this package has its own idea of what a report looks
-// like. It does not know how the daemon is put together, nor anything of command lines.
+// After each step it verifies the result: in the directory of the simulator, and on the audit
+// branch as the git program reads it. The output of roster does not count as a result, so this
+// package has its own types for reports. It does not know how the daemon works, and parses no
+// command lines.
 package demo

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// provisionerFile is where the example declares its provisioner.
+// provisionerFile is the file of the example that declares its provisioner.
 const provisionerFile = "provisioners/aws.cue"
 
 var (
@@ -18,8 +18,8 @@ var (
 	scheduleLine = regexp.MustCompile(`schedule:\s*"[^"]*"`)
 )
 
-// rewrite points the example's provisioner at address, lets it run every minute and as fast as it can, and returns the tenant of its
-// endpoint.
+// rewrite changes the example's provisioner: its endpoint is at address, and it runs every minute
+// without a rate limit. It returns the tenant of the endpoint.
 func rewrite(content fs.FS, address string) (fs.FS, string, error) {
 	out := fstest.MapFS{}
 	err := fs.WalkDir(content, ".", func(name string, d fs.DirEntry, err error) error {
@@ -40,7 +40,7 @@ func rewrite(content fs.FS, address string) (fs.FS, string, error) {
 	text := string(file.Data)
 	found := endpointLine.FindStringSubmatch(text)
 	if found == nil || !scheduleLine.MatchString(text) {
-		return nil, "", fmt.Errorf("the example's %s has no endpoint on loopback, or no schedule", provisionerFile)
+		return nil, "", fmt.Errorf("%s of the example has no endpoint on loopback, or no schedule", provisionerFile)
 	}
 	text = strings.Replace(text, found[1], address, 1)
 	text = scheduleLine.ReplaceAllLiteralString(text, "schedule:     \"* * * * *\"\n\trate: {perSecond: 0}")
@@ -48,20 +48,25 @@ func rewrite(content fs.FS, address string) (fs.FS, string, error) {
 	return out, found[2], nil
 }
 
-// expected is what AWS must have after the first sync: the members of each group. It was written by hand from what the example says
-// of nested groups, rules, dates and people who are locked or inactive, so that roster is not the judge of its own arithmetic.
+// expected are the members of each group in AWS after the first sync. It was written by hand from
+// the example, with its nested groups, rules, dates and locked or inactive users, so that roster
+// does not verify its own result.
 var expected = map[string][]string{
-	"Platform":         {"alice", "bram", "chiara", "daniel", "elif", "grace", "ines", "jan"}, // not finn, who is locked, nor hugo, who is inactive
+	// finn is locked and hugo is inactive.
+	"Platform":         {"alice", "bram", "chiara", "daniel", "elif", "grace", "ines", "jan"},
 	"Site Reliability": {"chiara", "daniel", "grace", "ines"},
-	"Engineering":      {"olga", "pablo", "quinn", "rosa", "sven", "tomas", "uma", "victor", "wanjiru", "yara", "zofia"}, // not xavier: locked
-	"Security":         {"karin", "liam", "mei", "nikhil"},
-	"Break Glass":      {"alice", "chiara", "karin"},
-	"Finance":          {"anders", "beatriz", "cem", "dora"},
-	"Sales":            {"emma", "farid", "gita", "henrik"}, // not irina: inactive
-	"Support":          {"jonas", "kemi", "lucia", "marek", "noor", "pablo"},
+	// xavier is locked.
+	"Engineering": {
+		"olga", "pablo", "quinn", "rosa", "sven", "tomas", "uma", "victor", "wanjiru", "yara", "zofia",
+	},
+	"Security":    {"karin", "liam", "mei", "nikhil"},
+	"Break Glass": {"alice", "chiara", "karin"},
+	"Finance":     {"anders", "beatriz", "cem", "dora"},
+	"Sales":       {"emma", "farid", "gita", "henrik"}, // irina is inactive
+	"Support":     {"jonas", "kemi", "lucia", "marek", "noor", "pablo"},
 }
 
-// dated are the memberships of expected that have a first or a last day; "" is all groups.
+// dated are the memberships that have a first or a last day; the group "" means all groups.
 var dated = []struct{ group, user, from, until string }{
 	{"", "zofia", "2026-09-01", ""},
 	{"", "ines", "", "2027-06-30"},
@@ -69,7 +74,7 @@ var dated = []struct{ group, user, from, until string }{
 	{"Support", "pablo", "", "2027-03-31"},
 }
 
-// contractors have addresses of their own.
+// contractors have email addresses in another domain.
 var contractors = []string{"ines", "jan"}
 
 func userName(userID string) string {
@@ -79,7 +84,8 @@ func userName(userID string) string {
 	return userID + "@example.com"
 }
 
-// expectedAt returns the groups with the userNames of their members on a day as the example's timezone has it, "2027-01-31".
+// expectedAt returns the groups with the userNames of their members on a day in the example's time
+// zone, such as "2027-01-31".
 func expectedAt(day string) map[string][]string {
 	out := map[string][]string{}
 	for group, users := range expected {
@@ -87,7 +93,8 @@ func expectedAt(day string) map[string][]string {
 		for _, user := range users {
 			absent := false
 			for _, d := range dated {
-				if d.user == user && (d.group == "" || d.group == group) && (day < d.from || d.until != "" && day > d.until) {
+				applies := d.user == user && (d.group == "" || d.group == group)
+				if applies && (day < d.from || d.until != "" && day > d.until) {
 					absent = true
 				}
 			}
@@ -100,7 +107,7 @@ func expectedAt(day string) map[string][]string {
 	return out
 }
 
-// today is the day in the example's timezone.
+// today returns the current day in the example's time zone.
 func today() string {
 	zone, err := time.LoadLocation("Europe/Amsterdam")
 	if err != nil {

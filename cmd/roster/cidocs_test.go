@@ -11,8 +11,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// TestWorkflowsOfDocs runs what docs/ci tells each forge's CI to run: in a fresh clone, without a token, on a joiner, on a change that is
-// held, on nothing and on a mistake.
+// TestWorkflowsOfDocs runs the CI workflows of docs/ci for each forge: in a fresh clone, without a
+// token, for a removed member, a held change, no change and an invalid declaration.
 func TestWorkflowsOfDocs(t *testing.T) {
 	home, origin := t.TempDir(), filepath.Join(t.TempDir(), "origin")
 	env := []string{"PATH=" + os.Getenv("PATH")}
@@ -31,10 +31,10 @@ func TestWorkflowsOfDocs(t *testing.T) {
 	}
 	command(".", "roster", "init", origin)
 	for _, branch := range []struct{ name, file, old, new string }{
-		{"fewer", "groups/technology.cue", `"u-1003": {}, "u-1011": {}}`, `"u-1011": {}}`},
+		{"removal", "groups/technology.cue", `"u-1003": {}, "u-1011": {}}`, `"u-1011": {}}`},
 		{"held", "provisioners/aws.cue", `, "support"]`, `]`},
-		{"words", "", "", ""},
-		{"slip", "groups/technology.cue", `include: "sre"`, `include: "src"`},
+		{"unrelated", "", "", ""},
+		{"invalid", "groups/technology.cue", `include: "sre"`, `include: "src"`},
 	} {
 		command(origin, "git", "checkout", "-q", "-b", branch.name, "main")
 		if branch.file == "" {
@@ -63,8 +63,9 @@ func TestWorkflowsOfDocs(t *testing.T) {
 			fails  bool
 			want   string
 		}{
-			{"fewer", false, "1 membership is removed"}, {"held", false, "groupDeletes"}, {"words", false, "merging changes nothing in AWS"},
-			{"slip", true, `no such group (got "src")`},
+			{"removal", false, "1 membership is removed"}, {"held", false, "groupDeletes"}, {"unrelated", false,
+				"merging changes nothing in AWS"},
+			{"invalid", true, `no such group (got "src")`},
 		} {
 			t.Run(workflow.file+"/"+test.branch, func(t *testing.T) {
 				dir := filepath.Join(t.TempDir(), "clone")
@@ -76,26 +77,28 @@ func TestWorkflowsOfDocs(t *testing.T) {
 				}
 				cmd := exec.Command("bash", "-e", "-o", "pipefail", "-c", script)
 				cmd.Dir = dir
-				cmd.Env = append(env[:len(env):len(env)], "BASE="+base, "GITHUB_STEP_SUMMARY="+summary, "CI_MERGE_REQUEST_DIFF_BASE_SHA="+base,
+				cmd.Env = append(env[:len(env):len(env)], "BASE="+base, "GITHUB_STEP_SUMMARY="+summary,
+					"CI_MERGE_REQUEST_DIFF_BASE_SHA="+base,
 					"CI_COMMIT_SHA="+command(dir, "git", "rev-parse", "HEAD"))
 				out, err := cmd.CombinedOutput()
 				var exit *exec.ExitError
 				if err != nil && !errors.As(err, &exit) {
 					t.Fatal(err)
 				}
-				told, err2 := os.ReadFile(summary)
+				written, err2 := os.ReadFile(summary)
 				if err2 != nil {
 					t.Fatal(err2)
 				}
-				if text := string(out) + string(told); (err != nil) != test.fails || !strings.Contains(text, test.want) {
-					t.Errorf("it ended with %v and said\n%s\nwant %q", err, text, test.want)
+				if text := string(out) + string(written); (err != nil) != test.fails ||
+					!strings.Contains(text, test.want) {
+					t.Errorf("the workflow ended with %v and printed\n%s\nwant %q", err, text, test.want)
 				}
 			})
 		}
 	}
 }
 
-// actionsScript joins the steps of a workflow that run something, but for the installation: roster is here already.
+// actionsScript joins the steps of a workflow that run commands, except the installation of roster.
 func actionsScript(t *testing.T, b []byte) string {
 	var w struct {
 		Jobs map[string]struct {

@@ -11,8 +11,8 @@ import (
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
-// auditorsCommands are the code blocks of docs/audit.md, as one script.
-func auditorsCommands(t *testing.T) string {
+// auditDocsScript returns the code blocks of docs/audit.md as one script.
+func auditDocsScript(t *testing.T) string {
 	t.Helper()
 	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "audit.md"))
 	if err != nil {
@@ -29,10 +29,11 @@ func auditorsCommands(t *testing.T) string {
 	return script
 }
 
-// TestAuditorsCommands runs what docs/audit.md says on evidence that is whole, and on evidence that is not.
-func TestAuditorsCommands(t *testing.T) {
+// TestCommandsOfAuditDocs runs the commands of docs/audit.md on a valid audit branch and on forged
+// ones.
+func TestCommandsOfAuditDocs(t *testing.T) {
 	t.Parallel()
-	c, stop := newCloud("aws", awssim.Options{})
+	c, stop := startSimulator("aws", awssim.Options{})
 	defer stop()
 	home := t.TempDir()
 	dir, key := filepath.Join(home, "d"), filepath.Join(home, "key")
@@ -48,12 +49,13 @@ func TestAuditorsCommands(t *testing.T) {
 		t.Fatal(err)
 	}
 	expect(t, home, 0, "init", dir)
-	if err := c.settle(t.Context(), dir); err != nil {
+	if err := c.adaptExample(t.Context(), dir); err != nil {
 		t.Fatal(err)
 	}
 	expect(t, home, 0, "apply", dir, "--audit-sign-key", key)
-	noted := git(t, dir, "rev-parse", "roster/audit")
-	if err := replace(filepath.Join(dir, "users", "security.cue"), `email: "mei@example.com", state: "ACTIVE"`, `email: "mei@example.com", state: "INACTIVE"`); err != nil {
+	recorded := git(t, dir, "rev-parse", "roster/audit")
+	if err := replace(filepath.Join(dir, "users", "security.cue"), `email: "mei@example.com", state: "ACTIVE"`,
+		`email: "mei@example.com", state: "INACTIVE"`); err != nil {
 		t.Fatal(err)
 	}
 	if err := commitAll(t.Context(), dir, "Mei leaves", nil); err != nil {
@@ -62,37 +64,40 @@ func TestAuditorsCommands(t *testing.T) {
 	expect(t, home, 0, "apply", dir, "--audit-sign-key", key)
 
 	check := func(t *testing.T, repository string) (string, error) {
-		cmd := exec.Command("sh", "-c", auditorsCommands(t))
+		cmd := exec.Command("sh", "-c", auditDocsScript(t))
 		cmd.Dir = t.TempDir()
 		for name, value := range gitEnv(home) {
 			cmd.Env = append(cmd.Env, name+"="+value)
 		}
-		cmd.Env = append(append(os.Environ(), cmd.Env...), "REPOSITORY="+repository, "P=aws", "DECLARATIONS="+dir, "SIGNERS="+signers, "NOTED="+noted,
+		cmd.Env = append(append(os.Environ(), cmd.Env...), "REPOSITORY="+repository, "P=aws", "DECLARATIONS="+dir,
+			"SIGNERS="+signers, "NOTED="+recorded,
 			"ATTRIBUTE=urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber", "VALUE=41013", "REDACT_KEY="+filepath.Join(dir, ".git", "roster", "redact.key"))
 		out, err := cmd.CombinedOutput()
 		return string(out), err
 	}
 	if out, err := check(t, dir); err != nil || strings.Count(out, ": OK\n") != 2 {
-		t.Fatalf("evidence that is whole: %v\n%s", err, out)
+		t.Fatalf("a valid audit branch: %v\n%s", err, out)
 	}
-	for _, row := range []struct{ name, tamper, says string }{
+	for _, row := range []struct{ name, tamper, want string }{
 		{"a report is changed", `sed -i s/karin@/bob@/ $(git grep -l karin@ -- 'reports/*.json' | head -1)`, "FAILED"},
 		{"a report is removed", `git rm -q $(git ls-files 'reports/*.json' | head -1)`, "No such file"},
-		{"a report is inserted", `one=$(git ls-files 'reports/*.json' | head -1); cp $one ${one%.json}-2.json`, "> reports/aws/"},
+		{"a report is inserted", `one=$(git ls-files 'reports/*.json' | head -1); cp $one ${one%.json}-2.json`,
+			"> reports/aws/"},
 		{"the ledger is forged", `at=$(git ls-files ledger | head -1); sed -i 's/"id": "./"id": "x/' $at`, ""},
-		{"nothing but a commit is added", `true`, "\nN "},
+		{"only a commit is added", `true`, "\nN "},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			forged := filepath.Join(t.TempDir(), "forged")
 			git(t, home, "clone", "-q", "--branch", "roster/audit", dir, forged)
-			cmd := exec.Command("sh", "-euc", row.tamper+"\ngit add -A\ngit -c user.name=M -c user.email=m@example.com commit -q --allow-empty -m 'nothing to see here'")
+			cmd := exec.Command("sh", "-euc",
+				row.tamper+"\ngit add -A\ngit -c user.name=M -c user.email=m@example.com commit -q --allow-empty -m 'nothing to see here'")
 			cmd.Dir = forged
 			if out, err := cmd.CombinedOutput(); err != nil {
 				t.Fatalf("%v\n%s", err, out)
 			}
 			out, err := check(t, forged)
-			if err == nil || !strings.Contains(out, row.says) || strings.Contains(out, "\nN ") && row.says != "\nN " { // the signatures are checked last
-				t.Errorf("got %v, want %q:\n%s", err, row.says, out)
+			if err == nil || !strings.Contains(out, row.want) || strings.Contains(out, "\nN ") && row.want != "\nN " { // signatures are checked last
+				t.Errorf("got %v, want %q:\n%s", err, row.want, out)
 			}
 		})
 	}

@@ -11,27 +11,28 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/seed-d64a251c/roster/internal/app"
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
-// cloud is a simulated IAM Identity Center on loopback.
-type cloud struct {
+// simulator is a simulated IAM Identity Center on loopback.
+type simulator struct {
 	*awssim.Server
-	endpoint   string
-	remembered awssim.State
+	endpoint string
+	saved    awssim.State // by the script command "outside NAME save"
 }
 
-// newCloud starts a simulator that lets every call through, as fast as it can, unless the options have a throttle.
-func newCloud(name string, options awssim.Options) (*cloud, func()) {
+// startSimulator starts a simulator. It has no rate limit, unless the options have one.
+func startSimulator(name string, options awssim.Options) (*simulator, func()) {
 	options.Throttle.Unlimited = options.Throttle == awssim.Throttle{}
 	sim := &awssim.Server{Tokens: []awssim.Token{{Secret: canary + name}}, Options: options}
 	server := httptest.NewServer(sim)
-	return &cloud{Server: sim, endpoint: server.URL + sim.Path()}, server.Close
+	return &simulator{Server: sim, endpoint: server.URL + sim.Path()}, server.Close
 }
 
-func (c *cloud) writes() int {
+func (s *simulator) writes() int {
 	n := 0
-	for method, count := range c.Calls().ByMethod {
+	for method, count := range s.Calls().ByMethod {
 		if method != "GET" {
 			n += count
 		}
@@ -39,14 +40,16 @@ func (c *cloud) writes() int {
 	return n
 }
 
-// settle turns the fresh example in dir into one that is for this cloud, asks for no limit of calls, and whose dates no clock will pass;
-// the change is committed. It is applied to the working copy's files, so that comments and layout stay what people see.
-func (c *cloud) settle(ctx context.Context, dir string) error {
-	pick := filepath.Join(dir, "provisioners", "aws.cue")
-	if err := replace(pick, "http://127.0.0.1:8740/"+exampleTenant+"/scim/v2", c.endpoint); err != nil {
+// adaptExample changes the example in dir: it uses this simulator, without a rate limit, and its
+// dates are far in the future. It edits the files of the working copy, so that their comments and
+// layout stay, and commits the change.
+func (s *simulator) adaptExample(ctx context.Context, dir string) error {
+	provisioner := filepath.Join(dir, "provisioners", "aws.cue")
+	if err := replace(provisioner, "http://127.0.0.1:8740/"+app.ExampleTenant+"/scim/v2", s.endpoint); err != nil {
 		return err
 	}
-	if err := replace(pick, "	enabled: true\n", "	enabled: true\n	rate: {perSecond: 0, concurrency: 4}\n"); err != nil {
+	if err := replace(provisioner, "	enabled: true\n",
+		"	enabled: true\n	rate: {perSecond: 0, concurrency: 4}\n"); err != nil {
 		return err
 	}
 	for _, ends := range []string{"users/platform.cue", "groups/technology.cue", "groups/security.yaml"} {
@@ -62,14 +65,14 @@ func (c *cloud) settle(ctx context.Context, dir string) error {
 	return commitAll(ctx, dir, "Point at this test's directory", nil)
 }
 
-// replace puts another text in the place of one that must be there exactly once.
+// replace replaces a text that a file must contain exactly once.
 func replace(name, old, new string) error {
 	b, err := os.ReadFile(name)
 	if err != nil {
 		return err
 	}
 	if n := strings.Count(string(b), old); n != 1 {
-		return fmt.Errorf("%s has %q %d times; want it once", name, old, n)
+		return fmt.Errorf("%s contains %q %d times; want once", name, old, n)
 	}
 	return os.WriteFile(name, []byte(strings.Replace(string(b), old, new, 1)), 0o644)
 }
@@ -85,7 +88,7 @@ func commitAll(ctx context.Context, dir, message string, env []string) error {
 	return nil
 }
 
-// git runs the real git and returns what it prints.
+// git runs the git program and returns its output.
 func git(t testing.TB, dir string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command("git", args...)
@@ -99,18 +102,20 @@ func git(t testing.TB, dir string, args ...string) string {
 
 func isRepository(ctx context.Context, dir string) bool {
 	_, err := os.Stat(filepath.Join(dir, "objects"))
-	return err == nil && exec.CommandContext(ctx, "git", "--git-dir", dir, "cat-file", "--batch-check", "--batch-all-objects").Run() == nil
+	return err == nil && exec.CommandContext(ctx, "git", "--git-dir", dir, "cat-file", "--batch-check",
+		"--batch-all-objects").Run() == nil
 }
 
-// everything is all that a folder holds, with the objects of the Git repositories in it unpacked.
-func everything(ctx context.Context, dir string) (map[string]string, error) {
+// allContents returns the contents of all files in a folder, and of all objects in its Git
+// repositories.
+func allContents(ctx context.Context, dir string) (map[string]string, error) {
 	out := map[string]string{}
 	err := filepath.WalkDir(dir, func(name string, d os.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
 		if d.IsDir() {
-			// What only looks like a repository, as scripts make some, is read as files.
+			// A folder that only looks like a repository, as in some scripts, is read as files.
 			if isRepository(ctx, name) {
 				cmd := exec.CommandContext(ctx, "git", "--git-dir", name, "cat-file", "--batch-all-objects", "--batch")
 				objects, err := cmd.Output()
@@ -131,9 +136,9 @@ func everything(ctx context.Context, dir string) (map[string]string, error) {
 	return out, err
 }
 
-// holders are the places in dir that hold a text.
-func holders(ctx context.Context, dir, text string) ([]string, error) {
-	all, err := everything(ctx, dir)
+// filesContaining returns the files and repositories in dir that contain a text.
+func filesContaining(ctx context.Context, dir, text string) ([]string, error) {
+	all, err := allContents(ctx, dir)
 	var out []string
 	for name, content := range all {
 		if strings.Contains(content, text) {

@@ -12,70 +12,72 @@ import (
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
-// TestApplyTwice has a second apply begin while the first one's first write is in flight: it sends nothing and says why, whether the two
-// share a machine or only the repository. Looking is allowed all the while.
-func TestApplyTwice(t *testing.T) {
+// TestConcurrentApply starts a second apply during the first write of another one. The second sends
+// no request and reports the reason, on the same machine and on another. A plan is possible.
+func TestConcurrentApply(t *testing.T) {
 	for _, test := range []struct {
 		name          string
 		first, second func(home string) []string
-		why           string
+		reason        string
 	}{
 		{"in one working copy",
 			func(home string) []string { return []string{filepath.Join(home, "d")} },
 			func(home string) []string { return []string{filepath.Join(home, "d")} },
 			"another process is at work on this provisioner"},
 		{"on two machines",
-			func(home string) []string { return remote(home, "one") },
-			func(home string) []string { return remote(home, "two") },
+			func(home string) []string { return remoteArgs(home, "one") },
+			func(home string) []string { return remoteArgs(home, "two") },
 			"another process is at work on this provisioner"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			c, stop := newCloud("aws", awssim.Options{})
+			sim, stop := startSimulator("aws", awssim.Options{})
 			stop()
 			var once sync.Once
-			arrived, goOn := make(chan bool), make(chan bool)
+			arrived, proceed := make(chan bool), make(chan bool)
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if r.Method != http.MethodGet {
-					once.Do(func() { close(arrived); <-goOn })
+					once.Do(func() { close(arrived); <-proceed })
 				}
-				c.ServeHTTP(w, r)
+				sim.ServeHTTP(w, r)
 			}))
 			defer server.Close()
-			release := sync.OnceFunc(func() { close(goOn) })
+			release := sync.OnceFunc(func() { close(proceed) })
 			defer release()
-			c.endpoint = server.URL + c.Path()
+			sim.endpoint = server.URL + sim.Path()
 			home := t.TempDir()
 			dir := filepath.Join(home, "d")
 			expect(t, home, 0, "init", dir)
-			if err := c.settle(t.Context(), dir); err != nil {
+			if err := sim.adaptExample(t.Context(), dir); err != nil {
 				t.Fatal(err)
 			}
 			git(t, home, "clone", "-q", "--bare", dir, "bare.git")
 
 			first := roster(t.Context(), home, append([]string{"apply"}, test.first(home)...)...)
-			var out bytes.Buffer
-			first.Stdout, first.Stderr = &out, &out
+			var output bytes.Buffer
+			first.Stdout, first.Stderr = &output, &output
 			if err := first.Start(); err != nil {
 				t.Fatal(err)
 			}
 			<-arrived
-			if said := expect(t, home, 1, append([]string{"apply"}, test.second(home)...)...); !strings.Contains(said, test.why) {
-				t.Errorf("the second apply does not say %q:\n%s", test.why, said)
+			if out := expect(t, home, 1, append([]string{"apply"}, test.second(home)...)...); !strings.Contains(out,
+				test.reason) {
+				t.Errorf("the second apply does not report %q:\n%s", test.reason, out)
 			}
-			if said := expect(t, home, 2, append([]string{"plan"}, test.second(home)...)...); strings.Contains(said, "interrupted") {
-				t.Errorf("the plan takes the run under way for an interrupted one:\n%s", said)
+			if out := expect(t, home, 2, append([]string{"plan"}, test.second(home)...)...); strings.Contains(out,
+				"interrupted") {
+				t.Errorf("the plan reports the current run as interrupted:\n%s", out)
 			}
 			release()
 			if err := first.Wait(); err != nil {
-				t.Fatalf("the first apply: %v\n%s", err, &out)
+				t.Fatalf("the first apply: %v\n%s", err, &output)
 			}
 			expect(t, home, 0, append([]string{"apply"}, test.second(home)...)...)
 		})
 	}
 }
 
-// remote is a place on another machine: the bare repository with a state directory of its own.
-func remote(home, machine string) []string {
+// remoteArgs are the arguments of roster on another machine: it has its own state directory.
+func remoteArgs(home, machine string) []string {
 	return []string{"--repo", "file://" + filepath.Join(home, "bare.git"), "--state-dir", filepath.Join(home, machine)}
 }

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seed-d64a251c/roster/internal/app"
+	"github.com/seed-d64a251c/roster/internal/audit"
+	"github.com/seed-d64a251c/roster/reconcile/render"
+	"github.com/seed-d64a251c/roster/schema"
+)
+
+func (c *cli) auditVerifyCommand() *cobra.Command {
+	var config app.EvidenceConfig
+	cmd := &cobra.Command{
+		Use:   "verify [P]",
+		Short: "Verify that no report was changed, removed or inserted",
+		Long: `verify follows each chain of reports back to the first one. It compares the reports with the
+status, the ledger, the Markdown file beside each report, the source commits, and every earlier
+commit of the audit branch. It lists everything that does not match, the first broken link first;
+then the exit code is 1.
+
+It also lists what the given data cannot prove. --signers proves that the branch was not
+rewritten. --head, or the commit that this machine recorded, proves that no commits were removed
+from its end. verify needs no network.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.auditVerify(cmd.Context(), config, firstOf(args))
+		},
+	}
+	f := cmd.Flags()
+	addEvidenceFlags(f, &config.Repository)
+	f.StringSliceVar(&config.Signers, "signers", nil,
+		"files with SSH and OpenPGP keys; each commit of the audit branch must be signed by one of them")
+	f.StringVar(&config.Head, "head", "", "commit that the audit branch once had, for example from your notes")
+	f.StringVar(&config.Source, "source", "",
+		"folder of the repository with the declarations, if DIR does not have them")
+	return cmd
+}
+
+func (c *cli) auditVerify(ctx context.Context, config app.EvidenceConfig, provisioner string) error {
+	e, err := app.OpenEvidence(ctx, c.settings(logWarnings), config)
+	if err != nil {
+		return err
+	}
+	proofs, err := e.Verify(ctx, provisioner)
+	if err != nil {
+		return err
+	}
+	if c.format == "json" {
+		err = c.printJSON(map[string]any{"version": 1, "head": e.Head, "proofs": proofs})
+	} else {
+		err = writeTexts(c.stdout, proofs, func(p *audit.Proof) error {
+			c.printProof(e.Name, p)
+			return nil
+		})
+	}
+	if err != nil {
+		return err
+	}
+	return exitWith(proofs, func(p *audit.Proof) exitCode {
+		if p.Err() != nil {
+			return exitError
+		}
+		return exitDone
+	})
+}
+
+func (c *cli) printProof(evidence string, p *audit.Proof) {
+	color := func(t render.Tone, s string) string { return c.paintText(c.stdout, t, s) }
+	reports := schema.Count(p.Reports, "report")
+	verdict := color(render.Good, reports+" verified")
+	if p.Err() != nil {
+		verdict = color(render.Alarm, "VERIFICATION FAILED") + ": " + reports +
+			" verified, from the newest back to the broken link"
+	}
+	fmt.Fprintf(c.stdout, "%s: %s; %s\n", p.Provisioner, verdict, evidence)
+	if p.Oldest != nil {
+		fmt.Fprintf(c.stdout, "  from %s\n  to   %s\n", p.Oldest.Path, p.Newest.Path)
+	}
+	for _, b := range p.Broken {
+		fmt.Fprintf(c.stdout, "  %s %s: %s\n", color(render.Alarm, "broken:"), b.At, b.Why)
+	}
+	for _, u := range p.Unproven {
+		fmt.Fprintf(c.stdout, "  %s %s\n", color(render.Caution, "not proven:"), u)
+	}
+}

@@ -1,0 +1,29 @@
+package main
+
+import (
+	"io"
+	"log/slog"
+
+	"github.com/seed-d64a251c/roster/internal/app"
+)
+
+// cli is one invocation of roster: its environment, its streams, and the flags of all commands.
+type cli struct {
+	env            func(string) (string, bool)
+	stdin          io.Reader
+	stdout, stderr io.Writer
+
+	format  string // text, json or markdown
+	color   string // auto, always or never
+	verbose bool
+
+	flags app.Settings // those that flags set
+}
+
+// settings returns the settings of a command that logs from a level.
+func (c *cli) settings(level slog.Level) app.Settings {
+	s := c.flags
+	s.Env, s.Version = c.env, version()
+	s.Log, s.Progress = c.logger(level), c.progress()
+	return s
+}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// canary is the prefix of every token in these tests. It must appear only in requests.
+const canary = "canary-3f9a1c7e-"
+
+// exitLeak is the exit code of a roster in these tests that has written a secret.
+const exitLeak = 99
+
+// mainWithLeakCheck is main for all tests of this package. It ends the process if a canary is
+// written.
+func mainWithLeakCheck() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if slices.ContainsFunc(os.Args, func(arg string) bool { return strings.Contains(arg, canary) }) {
+		fmt.Fprintln(os.Stderr, "a test gave roster a secret as an argument")
+		os.Exit(exitLeak)
+	}
+	stdout, stderr := &leakDetector{Writer: os.Stdout}, &leakDetector{Writer: os.Stderr}
+	code := execute(ctx, os.Args[1:], os.LookupEnv, os.Stdin, stdout, stderr)
+	if file := os.Getenv(peakFile); file != "" {
+		if err := os.WriteFile(file, []byte(peak()), 0o644); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(int(exitError))
+		}
+	}
+	os.Exit(code)
+}
+
+// peakFile is an environment variable with the name of a file. roster writes the maximum of its
+// resident memory to it.
+const peakFile = "ROSTER_TEST_PEAK_FILE"
+
+// peak returns the maximum of the resident memory of this process in MiB, "0" if the system does
+// not report it.
+func peak() string {
+	status, _ := os.ReadFile("/proc/self/status")
+	_, rest, _ := strings.Cut(string(status), "VmHWM:")
+	var kib float64
+	_, _ = fmt.Sscan(rest, &kib)
+	return fmt.Sprint(kib / 1024)
+}
+
+// leakDetector ends the process when a canary is written.
+type leakDetector struct {
+	io.Writer
+	mu   sync.Mutex
+	tail []byte // of what was written: a canary may be written in pieces
+}
+
+func (d *leakDetector) Write(p []byte) (int, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	seen := append(d.tail, p...)
+	if bytes.Contains(seen, []byte(canary)) {
+		_, _ = d.Writer.Write(p)
+		fmt.Fprintln(os.Stderr, "\na secret was written")
+		os.Exit(exitLeak)
+	}
+	d.tail = slices.Clone(seen[max(0, len(seen)-len(canary)+1):])
+	return d.Writer.Write(p)
+}
+
+// checkFilesForLeaks fails a script that leaves a canary in its folder: in a journal, a cache, a
+// report, or an object of a Git repository. A file that contains only the secret is the script's.
+func checkFilesForLeaks(e *testscript.Env) error {
+	e.Defer(func() {
+		all, err := allContents(context.Background(), e.WorkDir)
+		if err != nil {
+			e.T().Fatal(err)
+		}
+		for name, content := range all {
+			own := strings.HasPrefix(content, canary) && strings.Count(strings.TrimSpace(content), "\n") == 0 &&
+				!strings.Contains(name, ".git")
+			if strings.Contains(content, canary) && !own {
+				e.T().Fatal("a secret is in", name)
+			}
+		}
+	})
+	return nil
+}
+
+func TestLeakDetectorFindsASecretWrittenInPieces(t *testing.T) {
+	cmd := roster(t.Context(), t.TempDir(), "plan", filepath.Join("no", canary+"folder"))
+	out, _ := cmd.CombinedOutput()
+	if code := cmd.ProcessState.ExitCode(); code != exitLeak {
+		t.Errorf("exit code %d; want %d\n%s", code, exitLeak, out)
+	}
+	var passed bytes.Buffer
+	d := &leakDetector{Writer: &passed}
+	for _, piece := range []string{"a token: ", canary[:5], canary[5 : len(canary)-1], "."} { // all but its last character
+		if _, err := io.WriteString(d, piece); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := len(canary) - 1; len(d.tail) != want || !strings.HasSuffix(passed.String(), canary[:len(canary)-1]+".") {
+		t.Errorf("the detector keeps %d bytes, want %d, and has written %q", len(d.tail), want, passed.String())
+	}
+}

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/seed-d64a251c/roster/internal/app"
+)
+
+func (c *cli) rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "roster",
+		Short: "Keep AWS IAM Identity Center in sync with a Git repository",
+		Long: `roster keeps the users, groups and memberships of AWS IAM Identity Center in sync with the
+declarations in a Git repository.
+
+Every flag can be set by an environment variable: --state-dir by ROSTER_STATE_DIR. Flags override
+environment variables.
+
+Exit codes: 0 in sync or done, 1 error, 2 changes pending, 3 held, 4 partial, 64 usage.`,
+		Version:           version(),
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		PersistentPreRunE: c.resolveFlags,
+		Args:              cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usageErrorf("unknown command %q%s", args[0], suggestion(cmd, args[0]))
+			}
+			return cmd.Help()
+		},
+	}
+	root.SetOut(c.stdout)
+	root.SetErr(c.stderr)
+	root.SetIn(c.stdin)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return app.UsageError{Err: err} })
+	c.addGlobalFlags(root.PersistentFlags())
+	root.AddCommand(c.initCommand(), c.checkCommand(), c.planCommand(), c.applyCommand(), c.serveCommand(),
+		c.demoCommand(), c.simulateCommand(), c.testCommand(), c.authorizeCommand(), c.showCommand(),
+		c.explainCommand(), c.deadlinesCommand(), c.samlCommand(), c.auditCommand())
+	for _, cmd := range root.Commands() {
+		cmd.Args = asUsageError(cmd.Args)
+		for _, sub := range cmd.Commands() {
+			sub.Args = asUsageError(sub.Args)
+		}
+	}
+	return root
+}
+
+func (c *cli) addGlobalFlags(f *pflag.FlagSet) {
+	f.StringVar(&c.format, "format", "text", "output format: text, json or, for plan, markdown")
+	f.StringVar(&c.color, "color", "auto", "color of the output: auto, always or never")
+	f.BoolVarP(&c.verbose, "verbose", "v", false, "detailed log on standard error")
+	s := &c.flags
+	f.IntVar(&s.Attempts, "attempts", 0, "maximum attempts per SCIM request on 429, 5xx or network errors "+
+		"(default: 4 for commands that only read, else 8)")
+	f.StringSliceVar(&s.Policy.Env, "allow-env", []string{"ROSTER_*"},
+		"patterns of environment variables that declarations may read")
+	f.StringVar(&s.Policy.SecretsDir, "secrets-dir", "", "folder with the secret files that declarations may read")
+	f.StringSliceVar(&s.Policy.Commands, "allow-command", nil, "commands that declarations may run, each with the "+
+		"arguments that it must start with, such as \"op read\"; sops files require \"sops\"")
+	f.StringSliceVar(&s.Policy.AWS, "allow-aws-secret", []string{"roster/*", "/roster/*"}, "names in AWS Secrets "+
+		"Manager and Parameter Store that declarations may read; a trailing * matches any suffix")
+	f.StringVar(&s.AgeIdentity, "age-identity", "",
+		"file with the age identities that decrypt the repository's age files")
+	f.StringSliceVar(&s.Policy.Hosts, "allow-host", []string{"scim.*.amazonaws.com", "scim.*.api.aws", "loopback"},
+		"patterns of hosts that declarations may connect to")
+}
+
+func suggestion(cmd *cobra.Command, name string) string {
+	cmd.SuggestionsMinimumDistance = 2
+	if s := cmd.SuggestionsFor(name); len(s) > 0 {
+		return fmt.Sprintf("; did you mean %q?", s[0])
+	}
+	return ""
+}
+
+// asUsageError makes usage errors of the errors of an argument check.
+func asUsageError(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if check == nil {
+			return nil
+		}
+		if err := check(cmd, args); err != nil {
+			return usageErrorf("%s: %w", cmd.CommandPath(), err)
+		}
+		return nil
+	}
+}
+
+// resolveFlags sets flags that were not given from environment variables, and validates the flags
+// that all commands have.
+func (c *cli) resolveFlags(cmd *cobra.Command, _ []string) error {
+	if err := c.setFromEnvironment(cmd.Flags()); err != nil {
+		return err
+	}
+	formats := []string{"text", "json"}
+	if cmd.Name() == "plan" {
+		formats = append(formats, "markdown")
+	}
+	if !slices.Contains(formats, c.format) {
+		return usageErrorf("--format %q: want %s", c.format, strings.Join(formats, " or "))
+	}
+	if err := c.checkColor(); err != nil {
+		return err
+	}
+	if c.flags.Attempts < 0 {
+		return usageErrorf("--attempts %d: want 1 or more, or 0 for the default", c.flags.Attempts)
+	}
+	c.flags.Policy.Reserved = ownSecrets(cmd.Flags())
+	if dir := c.flags.Policy.SecretsDir; dir != "" {
+		absolute, err := filepath.Abs(dir)
+		if err != nil {
+			return fmt.Errorf("--secrets-dir: %w", err)
+		}
+		c.flags.Policy.SecretsDir = absolute
+	}
+	return nil
+}
+
+func (c *cli) checkColor() error {
+	if !slices.Contains([]string{"auto", "always", "never"}, c.color) {
+		return usageErrorf("--color %q: want auto, always or never", c.color)
+	}
+	return nil
+}
+
+func (c *cli) setFromEnvironment(flags *pflag.FlagSet) error {
+	var failed error
+	flags.VisitAll(func(f *pflag.Flag) {
+		if f.Changed || f.Name == "help" || f.Name == "version" || failed != nil {
+			return
+		}
+		name := "ROSTER_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		if v, found := c.env(name); found && v != "" {
+			if err := f.Value.Set(v); err != nil {
+				failed = usageErrorf("%s: %w", name, err)
+			}
+			f.Changed = true
+		}
+	})
+	return failed
+}
+
+// ownSecrets returns the names of environment variables that declarations must not read, because a
+// pull request could send them to an endpoint: those that flags name, and the defaults of such
+// flags. check has no such flags, and must report what the daemon would.
+func ownSecrets(flags *pflag.FlagSet) []string {
+	names := []string{"ROSTER_GIT_TOKEN", "ROSTER_FORGE_TOKEN", "ROSTER_WEBHOOK_SECRET"}
+	flags.VisitAll(func(f *pflag.Flag) {
+		if !strings.HasSuffix(f.Name, "-token-env") && !strings.HasSuffix(f.Name, "-secret-env") {
+			return
+		}
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			names = append(names, list.GetSlice()...)
+			return
+		}
+		names = append(names, f.Value.String())
+	})
+	return names
+}

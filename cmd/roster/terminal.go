@@ -1,0 +1,65 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/lmittmann/tint"
+	"golang.org/x/term"
+
+	"github.com/seed-d64a251c/roster/internal/eta"
+)
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// colored reports whether output to w has colors.
+func (c *cli) colored(w io.Writer) bool {
+	switch c.color {
+	case "always":
+		return true
+	case "never":
+		return false
+	}
+	if _, found := c.env("NO_COLOR"); found {
+		return false
+	}
+	return isTerminal(w)
+}
+
+// logger writes lines for people to a terminal, and JSON elsewhere.
+func (c *cli) logger(level slog.Level) *slog.Logger {
+	if c.verbose {
+		level = slog.LevelDebug
+	}
+	if isTerminal(c.stderr) {
+		options := &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !c.colored(c.stderr)}
+		return slog.New(tint.NewTextHandler(c.stderr, options))
+	}
+	return slog.New(slog.NewJSONHandler(c.stderr, &slog.HandlerOptions{Level: level}))
+}
+
+// progress prints the current phase to a terminal, each time on the same line. It returns nil if
+// standard error is not a terminal.
+func (c *cli) progress() func(phase string, done, total int) {
+	if !isTerminal(c.stderr) {
+		return nil
+	}
+	e := &eta.Estimator{}
+	return func(phase string, done, total int) {
+		left := e.Remaining(phase, done, total)
+		if left != "" {
+			left = ", " + left
+		}
+		if done == total {
+			fmt.Fprint(c.stderr, "\r\x1b[K")
+			return
+		}
+		fmt.Fprintf(c.stderr, "\r\x1b[K%s %d/%d%s", phase, done, total, left)
+	}
+}
