@@ -165,6 +165,22 @@ func TestViolationsAreFound(t *testing.T) {
 			`package web; import "` + module + `/internal/gitrepo"`,
 			"internal/web imports ./internal/gitrepo",
 		},
+		{"cmd may import app", "cmd/roster/a.go", `package main; import "` + module + `/internal/app"`, ""},
+		{
+			"cmd may not import gitrepo", "cmd/roster/a.go",
+			`package main; import "` + module + `/internal/gitrepo"`,
+			"cmd/roster imports ./internal/gitrepo",
+		},
+		{
+			"daemon may not import app", "internal/daemon/a.go",
+			`package daemon; import "` + module + `/internal/app"`,
+			"internal/daemon imports ./internal/app",
+		},
+		{
+			"demo may not import reconcile", "internal/demo/a.go",
+			`package demo; import "` + module + `/reconcile"`,
+			"internal/demo imports ./reconcile",
+		},
 		{
 			"web may not import a command", "internal/web/a.go",
 			`package web; import "` + module + `/cmd/roster"`,

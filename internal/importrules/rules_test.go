@@ -185,6 +185,26 @@ var rules = []rule{
 	},
 	{
 		packages: allPackages, except: []string{"./cmd/..."},
+		forbidden: []string{"./internal/app"},
+		reason:    "app connects all parts of roster; only commands use it",
+	},
+	{
+		packages:  []string{"./cmd/..."},
+		forbidden: []string{"./internal/...", "./scim/...", "net", "net/http"},
+		allowed: []string{
+			"./internal/app", "./internal/atomicfile", "./internal/audit", "./internal/deadline", "./internal/demo",
+			"./internal/eta",
+		},
+		reason: "commands parse flags and print results; app connects Git, SCIM, secrets and servers",
+	},
+	{
+		packages:  []string{"./internal/demo"},
+		forbidden: []string{"./..."},
+		allowed:   []string{"./internal/gitrepo", "./scim/awssim"},
+		reason:    "demo verifies the results of roster in Git and in the simulator, not with the code of roster",
+	},
+	{
+		packages: allPackages, except: []string{"./cmd/..."},
 		forbidden: []string{"./cmd/..."},
 		reason:    "commands are the top layer; no package may depend on them",
 	},
