@@ -199,7 +199,8 @@ func TestOAuth(t *testing.T) {
 	authorize()
 	step(0, "in sync", "apply", dir)
 	edit(provisioner, declare("roster-post"), `auth: token: {env: "ROSTER_AWS_TOKEN"}`)
-	step(1, "needs authorization: `auth` was changed in Git, and its test call failed", "apply", dir) // the proxy requires OAuth
+	// The proxy requires OAuth.
+	step(1, "needs authorization: `auth` was changed in Git, and its test call failed", "apply", dir)
 	step(1, "needs authorization", "apply", dir)
 
 	proxy.mu.Lock()

@@ -172,14 +172,15 @@ func (w *watchedBuffer) Write(b []byte) (int, error) {
 
 func TestDemoOnceExitsWith1IfAStepFails(t *testing.T) {
 	const enabled = "	enabled: true\n"
+	const off = `{off: true, reason: "test"}`
+	const noGates = "	limits: {maxRemovals: " + off + ", memberRemovals: " + off + "}\n"
 	for name, c := range map[string]struct {
 		config    demo.Config
 		step      int // that fails
 		want, got string
 	}{
 		"the gates are off": {step: 5, want: `the outcome "held"`, got: `"applied"`,
-			config: demo.Config{Content: exampleWith(t, "provisioners/aws.cue", enabled,
-				enabled+"	limits: {maxRemovals: {off: true, reason: \"test\"}, memberRemovals: {off: true, reason: \"test\"}}\n")}},
+			config: demo.Config{Content: exampleWith(t, "provisioners/aws.cue", enabled, enabled+noGates)}},
 		"AWS drops changes of groups": {step: 2, want: "+ priya@example.com in Platform",
 			got:    "AWS changed by\n          + priya@example.com\n   the end of the daemon",
 			config: demo.Config{Intercept: dropRequests(http.MethodPatch, "/Groups/")}},

@@ -50,8 +50,7 @@ func newForgeTest(t *testing.T) *forgeTest {
 	for _, name := range []string{"bob", "roster-bot"} {
 		s.call("ann", "PUT", repository+"/collaborators/"+name, map[string]any{"permission": "write"}, nil)
 	}
-	if code := execute(t.Context(), []string{"init", s.dir}, func(name string) (string, bool) { return s.env(name) }, nil,
-		s.log, s.log); code != 0 {
+	if code := execute(t.Context(), []string{"init", s.dir}, s.env, nil, s.log, s.log); code != 0 {
 		t.Fatalf("init: %d\n%s", code, s.log)
 	}
 	if err := sim.adaptExample(t.Context(), s.dir); err != nil {
@@ -196,7 +195,8 @@ func (s *forgeTest) status(commit, want string) {
 // openPullRequest pushes a branch and opens a pull request. A webhook triggers the preview.
 func (s *forgeTest) openPullRequest() (number int, comment int64) {
 	s.git("checkout", "-q", "-b", "change")
-	s.edit("provisioners/aws.cue", "	enabled: true\n", "	enabled: true, review: \"required\"\n", "Require a review")
+	const enabled = "	enabled: true\n"
+	s.edit("provisioners/aws.cue", enabled, "	enabled: true, review: \"required\"\n", "Require a review")
 	head := s.edit("groups/technology.cue", `members: {"u-1001": {}, "u-1003": {}, "u-1011": {}}`,
 		`members: {"u-1001": {}, "u-1011": {}}`, "Fewer keys")
 	s.git("push", "-q", "origin", "change")

@@ -17,8 +17,8 @@ var update = flag.Bool("update", false, "write the golden files")
 
 var globalFlags = regexp.MustCompile(`(?s)\nGlobal Flags:\n.*?\n(\n|$)`)
 
-// TestHelp compares the help of every command with testdata/messages/help.golden. The file shows the
-// global flags only once.
+// TestHelp compares the help of every command with testdata/messages/help.golden. The file shows
+// the global flags only once.
 func TestHelp(t *testing.T) {
 	var got strings.Builder
 	var add func(*cobra.Command)
@@ -47,6 +47,7 @@ func TestHelp(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got.String() != string(want) {
-		t.Errorf("the help differs from %s; run go test ./cmd/roster -run TestHelp -update and read the difference", golden)
+		t.Errorf("the help differs from %s; run go test ./cmd/roster -run TestHelp -update and read the difference",
+			golden)
 	}
 }

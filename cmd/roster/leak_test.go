@@ -104,7 +104,8 @@ func TestLeakDetectorFindsASecretWrittenInPieces(t *testing.T) {
 	}
 	var passed bytes.Buffer
 	d := &leakDetector{Writer: &passed}
-	for _, piece := range []string{"a token: ", canary[:5], canary[5 : len(canary)-1], "."} { // all but its last character
+	// The pieces contain all of the canary except its last character.
+	for _, piece := range []string{"a token: ", canary[:5], canary[5 : len(canary)-1], "."} {
 		if _, err := io.WriteString(d, piece); err != nil {
 			t.Fatal(err)
 		}

@@ -171,7 +171,8 @@ func equal(what, have, want string) error {
 	return nil
 }
 
-var printedApproval = regexp.MustCompile(`(?m)commit: (approvals: "sha256:[0-9a-f]{64}": \{reason: )"\.\.\."(, expires: )"\.\.\."\}$`)
+var printedApproval = regexp.MustCompile(`(?m)commit: (approvals: "sha256:[0-9a-f]{64}": ` +
+	`\{reason: )"\.\.\."(, expires: )"\.\.\."\}$`)
 
 // approveCmd commits the approval that the last command printed, with a reason and an expiry:
 // approve DIR [EXPIRES].

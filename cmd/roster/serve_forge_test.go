@@ -147,7 +147,9 @@ func TestServePreviewsPullRequests(t *testing.T) {
 	// roster plan gets the same result from the snapshot, without a token.
 	out := expect(t, d.home, 2, "plan", d.work, "--base", "main", "--head", "change", "--observed",
 		filepath.Join(snapshots, "aws.json"), "--format", "markdown")
-	if comment, _, _ := strings.Cut(fake.body, "\n\n### "); !strings.Contains(out, strings.SplitN(comment, "\n", 2)[1]) || !strings.Contains(out, "Digest `sha256:") {
+	comment, _, _ := strings.Cut(fake.body, "\n\n### ")
+	_, comment, _ = strings.Cut(comment, "\n")
+	if !strings.Contains(out, comment) || !strings.Contains(out, "Digest `sha256:") {
 		t.Errorf("plan --observed printed\n%s\nthe comment is\n%s", out, fake.body)
 	}
 

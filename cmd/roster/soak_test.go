@@ -254,9 +254,11 @@ func BenchmarkDaemonSoak(b *testing.B) {
 		s.stop()
 		early, late := samples[400/every-1:600/every], samples[1800/every-1:]
 		for unit, pick := range map[string]func(sample) float64{
-			"heap-MiB": func(s sample) float64 { return s.heap }, "rss-MiB": func(s sample) float64 { return s.rss },
-			"files": func(s sample) float64 { return float64(s.fds) }, "goroutines": func(s sample) float64 { return float64(s.goroutines) },
-			"disk-MiB": func(s sample) float64 { return s.disk },
+			"heap-MiB":   func(s sample) float64 { return s.heap },
+			"rss-MiB":    func(s sample) float64 { return s.rss },
+			"files":      func(s sample) float64 { return float64(s.fds) },
+			"goroutines": func(s sample) float64 { return float64(s.goroutines) },
+			"disk-MiB":   func(s sample) float64 { return s.disk },
 		} {
 			b.ReportMetric(median(late, pick), unit)
 			b.ReportMetric((median(late, pick)-median(early, pick))/1.4, unit+"/1000-rounds")

@@ -136,9 +136,9 @@ func (o *soakOrg) write() error {
 	var users [soakFiles]strings.Builder
 	for _, n := range slices.Sorted(maps.Keys(o.users)) {
 		p := o.users[n]
-		fmt.Fprintf(&users[n%soakFiles],
-			`{"key": "u-%[1]d", "userId": "user%[1]d", "firstName": "First%[1]d", "lastName": "Last%[1]d", "email": "user%[1]d@example.com", "state": %[2]q, "attributes": {"title": %[3]q}}`+"\n",
-			n, p.state, p.title)
+		fmt.Fprintf(&users[n%soakFiles], `{"key": "u-%[1]d", "userId": "user%[1]d", "firstName": "First%[1]d", `+
+			`"lastName": "Last%[1]d", "email": "user%[1]d@example.com", "state": %[2]q, `+
+			`"attributes": {"title": %[3]q}}`+"\n", n, p.state, p.title)
 	}
 	var groups strings.Builder
 	for g, members := range o.groups {

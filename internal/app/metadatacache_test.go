@@ -35,7 +35,8 @@ func newMetadataTest(t *testing.T) *metadataTest {
 	}
 	settings := Settings{Env: func(string) (string, bool) { return "", false }, Log: slog.New(slog.DiscardHandler),
 		Now: func() time.Time { return m.now }}
-	m.cache = &metadataCache{settings: settings, source: &Source{repo: m.repo}, commit: func() string { return m.commit }}
+	m.cache = &metadataCache{settings: settings, source: &Source{repo: m.repo},
+		commit: func() string { return m.commit }}
 	return m
 }
 
@@ -80,7 +81,8 @@ func (m *metadataTest) commitEdit(old, new string) {
 	if err := os.WriteFile(name, []byte(strings.Replace(string(b), old, new, 1)), 0o644); err != nil {
 		m.Fatal(err)
 	}
-	cmd := exec.Command("git", "-c", "user.name=Bob", "-c", "user.email=bob@example.com", "commit", "-q", "-a", "-m", "Edit")
+	cmd := exec.Command("git", "-c", "user.name=Bob", "-c", "user.email=bob@example.com", "commit", "-q", "-a", "-m",
+		"Edit")
 	cmd.Dir = m.dir
 	if out, err := cmd.CombinedOutput(); err != nil {
 		m.Fatalf("git commit: %v\n%s", err, out)
