@@ -8,7 +8,7 @@ import (
 	"github.com/seed-d64a251c/roster/internal/app"
 )
 
-// addForgeFlags adds the flags that say which forge hosts the repository.
+// addForgeFlags adds the flags for the forge of the repository.
 func addForgeFlags(f *pflag.FlagSet, c *app.ForgeConfig) {
 	f.StringVar(&c.Kind, "forge", "", "forge of the repository, for previews and reviews: github, gitlab or gitea "+
 		"(also for Forgejo)")

@@ -8,7 +8,7 @@ import (
 	"github.com/seed-d64a251c/roster/internal/oauth"
 )
 
-// AuthorizationFlow says how a user authorizes a provisioner in a browser.
+// AuthorizationFlow configures the authorization of a provisioner by a user in a browser.
 type AuthorizationFlow struct {
 	Listen  string        // loopback address of the redirect URI
 	Timeout time.Duration // for the user

@@ -15,7 +15,7 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// Comparison says what a preview compares: base with the result of merging head into it.
+// Comparison configures a preview, which compares base with the result of merging head into it.
 type Comparison struct {
 	Base, Head string // commits; Head "" means HEAD
 	// Snapshots are files with the state of AWS. Without one, AWS is assumed to match the base.

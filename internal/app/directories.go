@@ -98,7 +98,7 @@ func (d *Directories) limiter(p *schema.Provisioner) *scim.Limiter {
 }
 
 // explainAuthorization marks an error that a person has to resolve with
-// run.ErrNeedsAuthorization, and says how.
+// run.ErrNeedsAuthorization, and adds the command.
 func explainAuthorization(p *schema.Provisioner, err error) error {
 	switch {
 	case !errors.Is(err, oauth.ErrNeedsAuthorization):

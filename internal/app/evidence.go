@@ -15,7 +15,7 @@ import (
 	"github.com/seed-d64a251c/roster/internal/gitrepo"
 )
 
-// EvidenceConfig says where an audit branch is read, and what its reports are verified against.
+// EvidenceConfig selects an audit branch, and the data to verify its reports with.
 type EvidenceConfig struct {
 	Repository RepositoryConfig // Dir may also be a copy of the files of the audit branch
 	Signers    []string         // files with keys: each commit must be signed by one
@@ -25,7 +25,7 @@ type EvidenceConfig struct {
 
 // Evidence is an audit branch at one commit, or a copy of its files. It is only read.
 type Evidence struct {
-	// Name says which commit or folder this is, for messages.
+	// Name names the commit or folder, for messages.
 	Name string
 	// Head is the commit; "" for files without a repository.
 	Head string

@@ -18,7 +18,7 @@ import (
 
 // Explain explains why a user or group ("user", "group") is, or is not, in AWS, for the named
 // provisioner or for all. It makes no request to AWS. If the remote of the audit branch cannot be
-// reached, it uses the branch as it was last fetched, and the explanations say so.
+// reached, it uses the branch as it was last fetched, and adds a note to the explanations.
 func (w *Workspace) Explain(ctx context.Context, kind, name, provisioner string) ([]*explain.Explanation, error) {
 	w.recorder.ReadOnly = true
 	offline, err := w.useFetchedAudit(ctx)
@@ -50,7 +50,7 @@ func (w *Workspace) Explain(ctx context.Context, kind, name, provisioner string)
 }
 
 // useFetchedAudit makes the recorder use the audit branch as it was last fetched, if its remote
-// cannot be reached. offline says why not.
+// cannot be reached. offline is the reason.
 func (w *Workspace) useFetchedAudit(ctx context.Context) (offline, err error) {
 	branch := w.recorder.Store.(*auditBranch)
 	_, err = branch.Head(ctx)

@@ -15,7 +15,7 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// ForgeConfig says which forge hosts the repository of a daemon. Declarations cannot change it.
+// ForgeConfig configures the forge of a daemon's repository. Declarations cannot change it.
 type ForgeConfig struct {
 	Kind        string // github, gitlab or gitea; "" for none
 	URL         string // of the repository; "" means the URL that the daemon polls

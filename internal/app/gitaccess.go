@@ -25,7 +25,7 @@ type GitCredentials struct {
 	AppKey          string // file with the private key of the app
 }
 
-// GitNetwork says how to connect to Git servers, with any credentials.
+// GitNetwork configures connections to Git servers, with any credentials.
 type GitNetwork struct {
 	KnownHosts string // known_hosts file; "" means the user's
 	CAFile     string // additional certificate authorities

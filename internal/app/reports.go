@@ -15,7 +15,7 @@ type StoredReport struct {
 	Report      *reconcile.Report
 	Path        string
 	SHA256      string
-	// Unproven says why the report does not match the link to it; "" if it does.
+	// Unproven is the reason why the report does not match the link to it; "" if it does.
 	Unproven string
 }
 

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 )
 
-// RepositoryConfig says where the declarations and the audit branch are, and how to reach them.
+// RepositoryConfig locates the declarations and the audit branch.
 type RepositoryConfig struct {
 	Dir         string // folder of a repository on this machine; not used if URL is set
 	URL         string // remote repository

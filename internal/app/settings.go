@@ -49,8 +49,8 @@ func (s *Settings) secrets() *secret.Resolver {
 	return &secret.Resolver{Policy: s.Policy, Getenv: s.Env, AgeIdentity: s.AgeIdentity}
 }
 
-// The default numbers of attempts. A user who waits for a plan wants to know soon; an apply should
-// rather finish.
+// The default numbers of attempts. A plan should fail soon, because a user waits for it. An apply
+// should rather finish.
 const (
 	readAttempts  = 4
 	writeAttempts = 8

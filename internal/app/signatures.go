@@ -9,7 +9,7 @@ import (
 	"github.com/seed-d64a251c/roster/internal/gitrepo"
 )
 
-// Signatures say which signatures commits must have, and how the audit branch is signed.
+// Signatures configure the signatures that commits must have, and how the audit branch is signed.
 type Signatures struct {
 	CommitSigners  []string // files with keys: each commit of declarations must be signed by one
 	MergeSigners   []string // files with keys that may sign merge commits without own changes

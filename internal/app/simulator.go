@@ -29,7 +29,7 @@ type SimulatorConfig struct {
 	Options    []string // name=value
 }
 
-// Simulator says where a simulator listens.
+// Simulator is a running simulator.
 type Simulator struct {
 	Endpoint string // of SCIM
 	Manage   string // "" for none
