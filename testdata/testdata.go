@@ -1,4 +1,4 @@
-// Package testdata holds the example organisation that tests, README, roster init and the demo share.
+// Package testdata contains the example organisation of tests, README, roster init and the demo.
 package testdata
 
 import (
@@ -9,7 +9,8 @@ import (
 //go:embed all:example
 var files embed.FS
 
-// Example returns the example organisation as a repository's files, without the schema that editors use.
+// Example returns the files of the example organisation, without the schema for the cue command and
+// editors.
 func Example() fs.FS {
 	example, err := fs.Sub(files, "example")
 	if err != nil {

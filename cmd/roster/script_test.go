@@ -196,14 +196,14 @@ func leaksCmd(ts *testscript.TestScript, neg bool, args []string) {
 	if !neg || len(args) < 2 || args[0] == "" {
 		ts.Fatalf("usage: ! leaks TEXT stdout|stderr|PATH...")
 	}
-	for _, place := range args[1:] {
-		if place == "stdout" || place == "stderr" {
-			if strings.Contains(ts.ReadFile(place), args[0]) {
-				ts.Fatalf("%s contains the text", place)
+	for _, target := range args[1:] {
+		if target == "stdout" || target == "stderr" {
+			if strings.Contains(ts.ReadFile(target), args[0]) {
+				ts.Fatalf("%s contains the text", target)
 			}
 			continue
 		}
-		found, err := filesContaining(context.Background(), ts.MkAbs(place), args[0])
+		found, err := filesContaining(context.Background(), ts.MkAbs(target), args[0])
 		ts.Check(err)
 		if len(found) > 0 {
 			ts.Fatalf("the text is in %v", found)

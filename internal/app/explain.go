@@ -71,7 +71,7 @@ func (w *Workspace) explainNewest(d *daemon.Daemon) web.Explainer {
 	return func(ctx context.Context, kind, name, provisioner string) ([]*explain.Explanation, error) {
 		valid := d.State().ValidCommit
 		if valid.ID == "" {
-			return nil, fmt.Errorf("there is no valid commit yet: %w", fs.ErrNotExist)
+			return nil, fmt.Errorf("no commit is valid yet: %w", fs.ErrNotExist)
 		}
 		decls, err := w.source.Declarations(ctx, valid.ID)
 		if err != nil {
