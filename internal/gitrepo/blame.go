@@ -7,7 +7,8 @@ import (
 	"strings"
 
 	"github.com/aymanbagabas/go-udiff"
-	"github.com/go-git/go-git/v5/plumbing"
+
+	"github.com/seed-d64a251c/roster/internal/gitobject"
 )
 
 // maxBlame is how many commits Blame looks at before it gives up.
@@ -213,6 +214,6 @@ func (b *blame) text(h Hash) (string, error) {
 	if text, ok := b.texts[h]; ok {
 		return text, nil
 	}
-	data, err := b.repo.objects.read(h, plumbing.BlobObject)
+	data, err := b.repo.objects.Read(h, gitobject.Blob)
 	return string(data), err
 }

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/seed-d64a251c/roster/internal/gitobject"
 )
 
 // A Person is who made a commit.
@@ -37,7 +37,7 @@ type Commit struct {
 
 // Commit reads the commit h.
 func (r *Repo) Commit(h Hash) (Commit, error) {
-	data, err := r.objects.read(h, plumbing.CommitObject)
+	data, err := r.objects.Read(h, gitobject.Commit)
 	if err != nil {
 		return Commit{}, fmt.Errorf("read commit %s: %w", h.Short(), err)
 	}

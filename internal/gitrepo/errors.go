@@ -44,33 +44,6 @@ func (e *RefError) Is(target error) bool { return target == fs.ErrNotExist }
 // maxListed is how many branch names an error lists before it counts.
 const maxListed = 12
 
-// A MissingObjectError says that the repository refers to an object that its
-// store does not hold or cannot read. It is damage or a shallow clone, never
-// an absent file: errors.Is(err, fs.ErrNotExist) does not hold.
-type MissingObjectError struct {
-	Hash   Hash
-	Err    error  // what went wrong, nil when the object simply is not there
-	Advice string // what to do
-}
-
-func (e *MissingObjectError) Error() string {
-	advice := e.Advice
-	if advice == "" {
-		advice = "a shallow, partial or damaged clone: try `git fetch --unshallow`, `git fetch --refetch` or `git fsck`"
-	}
-	if e.Err != nil {
-		return fmt.Sprintf("object %s cannot be read: %v (%s)", e.Hash, e.Err, advice)
-	}
-	return fmt.Sprintf("object %s is missing from the repository (%s)", e.Hash, advice)
-}
-
-func (e *MissingObjectError) Unwrap() error {
-	if errors.Is(e.Err, fs.ErrNotExist) {
-		return nil // a vanished file of the store is not an absent file of the commit
-	}
-	return e.Err
-}
-
 // A RefusedError says that the repository would not take a commit, although
 // the branch was where it should be: a hook, a protected branch, or a branch
 // that somebody has checked out. Retrying does not help.

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/seed-d64a251c/roster/internal/gitobject"
 )
 
 // maxFile bounds what is read of one file.
@@ -155,14 +155,14 @@ func (f *treeFS) content(e treeEntry) ([]byte, error) {
 	if !e.mode.isFile() {
 		return nil, errors.New("is a folder")
 	}
-	size, err := f.repo.objects.size(e.hash)
+	size, err := f.repo.objects.Size(e.hash)
 	if err != nil {
 		return nil, err
 	}
 	if size > maxFile {
 		return nil, ErrTooLarge
 	}
-	data, err := f.repo.objects.read(e.hash, plumbing.BlobObject)
+	data, err := f.repo.objects.Read(e.hash, gitobject.Blob)
 	if err != nil {
 		return nil, err
 	}
@@ -229,7 +229,7 @@ func (f *treeFS) info(name string, e treeEntry) (fs.FileInfo, error) {
 	if !e.mode.isFile() && e.mode != modeLink {
 		return fileInfo{e, 0, f.when}, nil
 	}
-	size, err := f.repo.objects.size(e.hash)
+	size, err := f.repo.objects.Size(e.hash)
 	if err != nil {
 		return nil, &fs.PathError{Op: "stat", Path: name, Err: err}
 	}

@@ -2,12 +2,9 @@ package gitrepo
 
 import (
 	"bytes"
-	"crypto/sha1"
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/go-git/go-git/v5/plumbing"
 )
 
 func FuzzParseTree(f *testing.F) {
@@ -80,21 +77,6 @@ func FuzzAllowedSigners(f *testing.F) {
 		p := &Policy{}
 		if p.Allow([]byte(file)) == nil && len(p.ssh) > strings.Count(file, "\n")+1 {
 			t.Fatal("more keys than lines")
-		}
-	})
-}
-
-func FuzzIndexPack(f *testing.F) {
-	valid := must(packOf([]newObject{{plumbing.BlobObject, hashObject(plumbing.BlobObject, []byte("x")), []byte("x")}}))
-	f.Add(valid[:len(valid)-20])
-	f.Add([]byte("PACK\x00\x00\x00\x02\xbextxxxxxxxxxxxxxx"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		store := newObjectStore(t.TempDir())
-		defer store.close()
-		sum := sha1.Sum(data)
-		_ = store.install(bytes.NewReader(append(data, sum[:]...))) // must neither panic nor leave the store unreadable
-		if _, err := store.has(Hash{1}); err != nil {
-			t.Fatal(err)
 		}
 	})
 }

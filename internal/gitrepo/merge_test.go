@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/seed-d64a251c/roster/internal/gitobject"
 )
 
 func TestMergeShowsWhatAPullRequestComesTo(t *testing.T) {
@@ -75,7 +77,7 @@ func TestWhatMergesLeaveDoesNotPileUp(t *testing.T) {
 		return len(must(filepath.Glob(filepath.Join(r.GitDir(), "objects", pattern))))
 	}
 	most := 0
-	for i := range maxPacks + 10 {
+	for i := range gitobject.MaxPacks + 10 {
 		must(writer.Update(t.Context(), "topic", head(t, writer, "topic"), map[string][]byte{"users/bob.cue": {byte('a' + i)}}, meta("topic")))
 		must(0, r.Fetch(t.Context(), "topic"))
 		fsys := must(r.Merge(t.Context(), head(t, r, "main"), head(t, r, "topic")))
@@ -84,7 +86,7 @@ func TestWhatMergesLeaveDoesNotPileUp(t *testing.T) {
 		}
 		most = max(most, left("??/*"))
 	}
-	if now, packs := left("??/*"), left("pack/*.pack"); most < maxPacks || now > most/2 || packs > maxPacks {
+	if now, packs := left("??/*"), left("pack/*.pack"); most < gitobject.MaxPacks || now > most/2 || packs > gitobject.MaxPacks {
 		t.Errorf("%d loose objects and %d packs are left; there were %d", now, packs, most)
 	}
 }

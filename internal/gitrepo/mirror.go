@@ -18,6 +18,8 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp/sideband"
 	"github.com/go-git/go-git/v5/plumbing/transport"
+
+	"github.com/seed-d64a251c/roster/internal/gitobject"
 )
 
 // Mirror opens the cache of a remote repository in the folder dir, and makes it
@@ -49,7 +51,7 @@ func mirror(dir, url string, auth Auth) (*Repo, error) {
 		return nil, err
 	}
 	r.remote = remote
-	r.objects.advice = "the cache " + dir + " is damaged: delete it, it will be fetched again"
+	r.objects.Hint = "the cache " + dir + " is damaged: delete it, it will be fetched again"
 	return r, nil
 }
 
@@ -100,10 +102,14 @@ func prepareCache(dir, url string) error {
 	return writeFileAtomic(filepath.Join(dir, "config"), []byte(cacheConfig(url)), 0o644)
 }
 
+// leftover is the age at which a temporary file must be somebody's who died.
+const leftover = 6 * time.Hour
+
 // removeLeftovers deletes what a process left that died in the middle of a
 // fetch. Failing to is harmless.
 func removeLeftovers(dir string) {
-	for _, pattern := range []string{"objects/pack/tmp_pack_*", "objects/pack/.tmp-*", "refs/heads/.tmp-*", ".tmp-*"} {
+	gitobject.RemoveTempFiles(filepath.Join(dir, "objects"), leftover)
+	for _, pattern := range []string{"refs/heads/.tmp-*", ".tmp-*"} {
 		names, _ := filepath.Glob(filepath.Join(dir, pattern))
 		for _, name := range names {
 			if info, err := os.Stat(name); err == nil && time.Since(info.ModTime()) > leftover {
@@ -111,6 +117,12 @@ func removeLeftovers(dir string) {
 			}
 		}
 	}
+}
+
+// repack joins the packs of the cache with the git program.
+func (r *Repo) repack(ctx context.Context) error {
+	_, err := git(ctx, r.commonDir, nil, "-c", "pack.threads=1", "--git-dir=.", "repack", "--geometric=2", "-d", "-q")
+	return err
 }
 
 // URL returns where the remote repository is, without credentials; "" if the
@@ -221,7 +233,7 @@ func (r *Repo) fetchObjects(ctx context.Context, session transport.UploadPackSes
 		}
 	}
 	for _, name := range names {
-		ok, err := r.objects.has(adv.refs[name])
+		ok, err := r.objects.Has(adv.refs[name])
 		if err != nil {
 			return err
 		}
@@ -249,7 +261,7 @@ func (r *Repo) fetchObjects(ctx context.Context, session transport.UploadPackSes
 	case req.Capabilities.Supports(capability.Sideband):
 		pack = sideband.NewDemuxer(sideband.Sideband, res)
 	}
-	if err := r.objects.install(pack); err != nil {
+	if err := r.objects.AddPack(pack); err != nil {
 		var local *fs.PathError // a full disk, not the server's fault
 		if errors.As(err, &local) {
 			return err
@@ -257,7 +269,7 @@ func (r *Repo) fetchObjects(ctx context.Context, session transport.UploadPackSes
 		return r.remote.explain(ctx, err)
 	}
 	for _, want := range req.Wants {
-		if ok, err := r.objects.has(Hash(want)); err != nil || !ok {
+		if ok, err := r.objects.Has(Hash(want)); err != nil || !ok {
 			return errors.Join(err, &RemoteError{URL: r.URL(), Message: "the server did not send object " + want.String() + ", which it advertises"})
 		}
 	}
@@ -332,7 +344,7 @@ func (r *Repo) adopt(ctx context.Context, adv advertisement, names, missing []st
 			return err
 		}
 	}
-	if err := r.objects.compact(ctx); err != nil {
+	if err := r.objects.Compact(ctx, r.repack); err != nil {
 		return err
 	}
 	if len(missing) == 0 {

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/seed-d64a251c/roster/internal/gitobject"
 )
 
 // Readers see whole commits while fetches bring new ones and join packs.
@@ -39,7 +41,7 @@ func TestReadersDuringFetches(t *testing.T) {
 			}
 		})
 	}
-	for i := range maxPacks + 3 {
+	for i := range gitobject.MaxPacks + 3 {
 		if _, err := writer.Update(t.Context(), "main", head(t, writer, "main"), map[string][]byte{"n": fmt.Append(nil, i)}, meta("n")); err != nil {
 			t.Fatal(err)
 		}
@@ -70,16 +72,6 @@ func TestWhatADeadProcessLeftIsRemoved(t *testing.T) {
 	if _, err := os.Stat(fresh); err != nil {
 		t.Errorf("the one being written: %v", err)
 	}
-	lock := filepath.Join(t.TempDir(), "lock")
-	unlock, ok := lockFile(lock)
-	if _, again := lockFile(lock); !ok || again {
-		t.Errorf("two processes hold the lock")
-	}
-	must(0, os.Chtimes(lock, yesterday, yesterday))
-	if _, ok := lockFile(lock); !ok {
-		t.Error("the lock of a dead process is for ever")
-	}
-	unlock()
 }
 
 // A cache that cannot be written is not the server's fault, and not a missing

@@ -12,13 +12,15 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
+
+	"github.com/seed-d64a251c/roster/internal/gitobject"
 )
 
 // push sends the objects and asks the remote to move the reference from base to
 // h. go-git's own push would walk every tree of every commit; the objects are
 // known here.
-func (r *Repo) push(ctx context.Context, ref string, base, h Hash, objects []newObject) error {
-	pack, err := packOf(objects)
+func (r *Repo) push(ctx context.Context, ref string, base, h Hash, objects []gitobject.Object) error {
+	pack, err := gitobject.EncodePack(objects)
 	if err != nil {
 		return err
 	}
@@ -31,7 +33,7 @@ func (r *Repo) push(ctx context.Context, ref string, base, h Hash, objects []new
 	}
 	r.writing.Lock()
 	defer r.writing.Unlock()
-	if err := r.objects.install(bytes.NewReader(pack)); err != nil {
+	if err := r.objects.AddPack(bytes.NewReader(pack)); err != nil {
 		return fmt.Errorf("keep what was pushed: %w", err)
 	}
 	return r.refs.write(ref, h)

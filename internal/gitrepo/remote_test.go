@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/seed-d64a251c/roster/internal/gitobject"
 )
 
 // Whatever the transport, a remote repository behaves the same.
@@ -233,12 +235,12 @@ func TestPacksOfAMirrorAreJoined(t *testing.T) {
 			r := fetched(t, "file://"+dir, Auth{})
 			h := head(t, r, "main")
 			var all []Hash
-			for i := range maxPacks + 5 {
+			for i := range gitobject.MaxPacks + 5 {
 				objects, next, err := r.build(h, map[string][]byte{"counter": {byte(i)}}, meta("count"))
 				if err != nil {
 					t.Fatal(err)
 				}
-				must(0, r.objects.install(strings.NewReader(string(must(packOf(objects))))))
+				must(0, r.objects.AddPack(strings.NewReader(string(must(gitobject.EncodePack(objects))))))
 				h, all = next, append(all, next)
 			}
 			must(0, r.refs.write("refs/heads/main", h))
@@ -246,7 +248,7 @@ func TestPacksOfAMirrorAreJoined(t *testing.T) {
 			if !withGit {
 				t.Setenv("PATH", t.TempDir())
 			}
-			must(0, r.objects.compact(t.Context()))
+			must(0, r.objects.Compact(t.Context(), r.repack))
 			t.Setenv("PATH", path)
 			packs := must(filepath.Glob(filepath.Join(r.GitDir(), "objects", "pack", "*.pack")))
 			if len(packs) > 5 {

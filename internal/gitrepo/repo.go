@@ -37,6 +37,8 @@ import (
 	"sync"
 
 	"github.com/go-git/go-git/v5/plumbing/format/config"
+
+	"github.com/seed-d64a251c/roster/internal/gitobject"
 )
 
 // A Repo is one repository. Its methods may be called concurrently.
@@ -47,7 +49,7 @@ type Repo struct {
 	prefix    string // from workTree to the folder that was opened, "." if it is the same
 	shallow   bool   // history may end early
 
-	objects *objectStore
+	objects *gitobject.Store
 	trees   treeCache
 	refs    refStore
 	remote  *remote    // nil if opened by Open
@@ -162,7 +164,7 @@ func openAt(gitDir, at, dir string) (*Repo, error) {
 	}
 	r := &Repo{
 		gitDir: gitDir, commonDir: common, prefix: ".",
-		objects: newObjectStore(filepath.Join(common, "objects")),
+		objects: gitobject.Open(filepath.Join(common, "objects")),
 		refs:    refStore{gitDir: gitDir, commonDir: common},
 	}
 	if _, err := os.Stat(filepath.Join(common, "shallow")); err == nil {
@@ -210,7 +212,7 @@ func checkFormat(conf *config.Config) error {
 
 // Close releases the files that reading keeps open.
 func (r *Repo) Close() error {
-	r.objects.close()
+	r.objects.Close()
 	return nil
 }
 

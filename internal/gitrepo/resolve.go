@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/seed-d64a251c/roster/internal/gitobject"
 )
 
 // Resolve returns the commit that ref names: HEAD, a branch, a tag, a branch of
@@ -73,7 +73,7 @@ func (r *Repo) resolveName(name string) (Hash, error) {
 			return r.peel(h)
 		}
 	}
-	if isHashPrefix(name) {
+	if gitobject.IsHashPrefix(name) {
 		return r.resolveHash(name)
 	}
 	return Hash{}, r.noRef(name)
@@ -81,7 +81,7 @@ func (r *Repo) resolveName(name string) (Hash, error) {
 
 func (r *Repo) resolveHash(digits string) (Hash, error) {
 	if h, err := ParseHash(digits); err == nil {
-		ok, err := r.objects.has(h)
+		ok, err := r.objects.Has(h)
 		if err != nil {
 			return Hash{}, err
 		}
@@ -90,15 +90,15 @@ func (r *Repo) resolveHash(digits string) (Hash, error) {
 		}
 		return r.peel(h)
 	}
-	found, err := r.objects.withPrefix(digits, 100)
+	found, err := r.objects.WithPrefix(digits, 100)
 	if err != nil {
 		return Hash{}, err
 	}
 	var commits []Hash
 	for _, h := range found {
-		if kind, _, err := r.objects.readAny(h); err != nil {
+		if kind, _, err := r.objects.ReadAny(h); err != nil {
 			return Hash{}, err
-		} else if kind == plumbing.CommitObject || kind == plumbing.TagObject {
+		} else if kind == gitobject.Commit || kind == gitobject.Tag {
 			commits = append(commits, h)
 		}
 	}
@@ -123,14 +123,14 @@ func (r *Repo) noRef(name string) error {
 // peel follows annotated tags to the commit.
 func (r *Repo) peel(h Hash) (Hash, error) {
 	for range maxSymref {
-		kind, data, err := r.objects.readAny(h)
+		kind, data, err := r.objects.ReadAny(h)
 		if err != nil {
 			return Hash{}, err
 		}
 		switch kind {
-		case plumbing.CommitObject:
+		case gitobject.Commit:
 			return h, nil
-		case plumbing.TagObject:
+		case gitobject.Tag:
 			line, _, _ := strings.Cut(string(data), "\n")
 			if h, err = ParseHash(strings.TrimPrefix(line, "object ")); err != nil {
 				return Hash{}, fmt.Errorf("read tag: %w", err)

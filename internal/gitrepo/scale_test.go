@@ -70,10 +70,10 @@ func (c *countedAnswer) Write(p []byte) (int, error) {
 
 // of returns what f costs.
 func (s *scale) of(f func()) cost {
-	out, in, objects := s.out.Load(), s.in.Load(), s.objects.reads
+	out, in, objects := s.out.Load(), s.in.Load(), s.objects.Reads()
 	must(0, os.WriteFile(s.started, nil, 0o644))
 	f()
-	return cost{s.objects.reads - objects, s.out.Load() - out, s.in.Load() - in, strings.Count(string(must(os.ReadFile(s.started))), "\n")}
+	return cost{s.objects.Reads() - objects, s.out.Load() - out, s.in.Load() - in, strings.Count(string(must(os.ReadFile(s.started))), "\n")}
 }
 
 // change commits an edit of one file on the server, as somebody else does.

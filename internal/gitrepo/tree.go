@@ -10,7 +10,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/seed-d64a251c/roster/internal/gitobject"
 )
 
 // A mode is the type and permission of a tree entry, as Git writes it.
@@ -80,7 +80,7 @@ func (r *Repo) tree(h Hash) ([]treeEntry, error) {
 	if h.IsZero() || h == emptyTree {
 		return nil, nil
 	}
-	data, err := r.objects.read(h, plumbing.TreeObject)
+	data, err := r.objects.Read(h, gitobject.Tree)
 	if err != nil {
 		return nil, err
 	}
@@ -166,27 +166,20 @@ func (r *Repo) sortedTree(of *rootTrees, h Hash) ([]treeEntry, error) {
 func compareNames(a, b treeEntry) int { return strings.Compare(a.name, b.name) }
 
 // emptyTree is the tree without entries; repositories need not hold it.
-var emptyTree = hashObject(plumbing.TreeObject, nil)
-
-// A newObject is an object that is not in the repository yet.
-type newObject struct {
-	kind plumbing.ObjectType
-	hash Hash
-	data []byte
-}
+var emptyTree = gitobject.HashOf(gitobject.Tree, nil)
 
 // A treeEdit collects the objects that a set of edits makes.
 type treeEdit struct {
 	repo *Repo
-	made []newObject
+	made []gitobject.Object
 }
 
-func (t *treeEdit) add(kind plumbing.ObjectType, data []byte) Hash {
-	h := hashObject(kind, data)
-	if !slices.ContainsFunc(t.made, func(o newObject) bool { return o.hash == h }) {
-		t.made = append(t.made, newObject{kind, h, data})
+func (t *treeEdit) add(kind gitobject.Type, data []byte) Hash {
+	object := gitobject.New(kind, data)
+	if !slices.ContainsFunc(t.made, func(o gitobject.Object) bool { return o.Hash == object.Hash }) {
+		t.made = append(t.made, object)
 	}
-	return h
+	return object.Hash
 }
 
 // apply returns the tree that results from writing (content) or deleting (nil)
@@ -219,10 +212,10 @@ func (t *treeEdit) apply(base Hash, at string, edits map[string][]byte) (Hash, e
 		next = append(next, e)
 	}
 	data := encodeTree(next)
-	if h := hashObject(plumbing.TreeObject, data); h == base {
+	if h := gitobject.HashOf(gitobject.Tree, data); h == base {
 		return h, nil
 	}
-	return t.add(plumbing.TreeObject, data), nil
+	return t.add(gitobject.Tree, data), nil
 }
 
 func (t *treeEdit) applyFile(entries map[string]treeEntry, at, name string, content []byte) error {
@@ -238,8 +231,8 @@ func (t *treeEdit) applyFile(entries map[string]treeEntry, at, name string, cont
 	case !exists:
 		e = treeEntry{name: name, mode: modeFile}
 	}
-	if h := hashObject(plumbing.BlobObject, content); h != e.hash {
-		e.hash = t.add(plumbing.BlobObject, content)
+	if h := gitobject.HashOf(gitobject.Blob, content); h != e.hash {
+		e.hash = t.add(gitobject.Blob, content)
 	}
 	entries[name] = e
 	return nil

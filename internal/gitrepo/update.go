@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/seed-d64a251c/roster/internal/gitobject"
 )
 
 // Update makes one commit on branch: the files of base with edits applied
@@ -76,7 +76,7 @@ func name(h Hash) string {
 }
 
 // build makes the objects of a commit: blobs, trees, and the commit last.
-func (r *Repo) build(base Hash, edits map[string][]byte, meta CommitMeta) ([]newObject, Hash, error) {
+func (r *Repo) build(base Hash, edits map[string][]byte, meta CommitMeta) ([]gitobject.Object, Hash, error) {
 	for _, path := range slices.Sorted(maps.Keys(edits)) {
 		if err := checkEditPath(path); err != nil {
 			return nil, Hash{}, err
@@ -97,7 +97,7 @@ func (r *Repo) build(base Hash, edits map[string][]byte, meta CommitMeta) ([]new
 		return nil, Hash{}, err
 	}
 	if tree.IsZero() {
-		tree = edit.add(plumbing.TreeObject, nil)
+		tree = edit.add(gitobject.Tree, nil)
 	}
 	if tree == old {
 		return nil, base, nil
@@ -106,13 +106,13 @@ func (r *Repo) build(base Hash, edits map[string][]byte, meta CommitMeta) ([]new
 	if err != nil {
 		return nil, Hash{}, err
 	}
-	h := edit.add(plumbing.CommitObject, data)
+	h := edit.add(gitobject.Commit, data)
 	return edit.made, h, nil
 }
 
 // commitLocal stores the objects durably, then moves the reference.
-func (r *Repo) commitLocal(ctx context.Context, ref string, base, h Hash, objects []newObject) error {
-	if err := r.objects.store(objects); err != nil {
+func (r *Repo) commitLocal(ctx context.Context, ref string, base, h Hash, objects []gitobject.Object) error {
+	if err := r.objects.Add(objects); err != nil {
 		return err
 	}
 	// Other writers hold the lock for milliseconds; one left by a crash is

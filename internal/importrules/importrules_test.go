@@ -79,6 +79,26 @@ func TestViolationsAreFound(t *testing.T) {
 			"",
 		},
 		{
+			"gitobject may import go-git", "internal/gitobject/a.go",
+			`package gitobject; import "github.com/go-git/go-git/v5/plumbing"`,
+			"",
+		},
+		{
+			"gitrepo may import gitobject", "internal/gitrepo/a.go",
+			`package gitrepo; import "` + module + `/internal/gitobject"`,
+			"",
+		},
+		{
+			"gitobject may not import gitrepo", "internal/gitobject/a.go",
+			`package gitobject; import "` + module + `/internal/gitrepo"`,
+			"internal/gitobject imports ./internal/gitrepo",
+		},
+		{
+			"audit may not import gitobject", "internal/audit/a.go",
+			`package audit; import "` + module + `/internal/gitobject"`,
+			"internal/audit imports ./internal/gitobject",
+		},
+		{
 			"reconcile may not import a package of SAML", "reconcile/a.go",
 			`package reconcile; import "github.com/crewjam/saml/samlsp"`,
 			"reconcile imports github.com/crewjam/saml/samlsp",

@@ -21,9 +21,26 @@ var rules = []rule{
 		reason:    "only schema reads CUE; all other packages use plain Go values",
 	},
 	{
-		packages: allPackages, except: []string{"./internal/gitrepo"},
+		packages: allPackages, except: []string{"./internal/gitobject", "./internal/gitrepo"},
 		forbidden: []string{"github.com/go-git/..."},
-		reason:    "only gitrepo uses Git's types; all other packages read a commit as an fs.FS",
+		reason:    "only gitobject and gitrepo use go-git's types; all other packages read a commit as an fs.FS",
+	},
+	{
+		packages: allPackages, except: []string{"./internal/gitrepo"},
+		forbidden: []string{"./internal/gitobject"},
+		reason:    "only gitrepo reads and writes objects; all other packages read a commit as an fs.FS",
+	},
+	{
+		packages:  []string{"./internal/gitobject"},
+		forbidden: []string{"./..."},
+		allowed:   []string{"./internal/atomicfile"},
+		reason:    "gitobject stores objects; it does not depend on references or on the content of files",
+	},
+	{
+		packages:  []string{"./internal/gitrepo"},
+		forbidden: []string{"./..."},
+		allowed:   []string{"./internal/atomicfile", "./internal/gitobject"},
+		reason:    "gitrepo reads and writes repositories; it does not depend on what the files declare",
 	},
 	{
 		packages: allPackages, except: []string{"./samlmeta"},

@@ -1,8 +1,7 @@
-package gitrepo
+package gitobject
 
 import (
 	"bytes"
-	"compress/zlib"
 	"crypto/sha1" //nolint:gosec // the checksum of Git's pack format
 	"encoding/binary"
 	"errors"
@@ -10,71 +9,48 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
-	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/format/idxfile"
 	"github.com/go-git/go-git/v5/plumbing/format/packfile"
+
+	"github.com/seed-d64a251c/roster/internal/atomicfile"
 )
 
-// encodePack writes objects as a pack without deltas (gitformat-pack(5)).
-func encodePack(w io.Writer, count int, objects func(yield func(plumbing.ObjectType, []byte) error) error) error {
-	sum := sha1.New() //nolint:gosec // see above
-	out := io.MultiWriter(w, sum)
-	header := binary.BigEndian.AppendUint32([]byte("PACK"), 2)
-	if _, err := out.Write(binary.BigEndian.AppendUint32(header, uint32(count))); err != nil {
-		return err
+// unpackLimit is the number of objects from which on Add writes a pack: Git's default for fetched
+// objects (transfer.unpackLimit). Each loose object costs two fsyncs. A pack costs four, however
+// many objects it has.
+const unpackLimit = 100
+
+// Add stores objects. They are durable when it returns, because a branch will refer to them.
+func (s *Store) Add(objects []Object) error {
+	if len(objects) < unpackLimit {
+		return s.writeLoose(objects)
 	}
-	z := zlib.NewWriter(nil)
-	err := objects(func(kind plumbing.ObjectType, data []byte) error {
-		if _, err := out.Write(entryHeader(kind, len(data))); err != nil {
-			return err
-		}
-		z.Reset(out)
-		if _, err := z.Write(data); err != nil {
-			return err
-		}
-		return z.Close()
-	})
+	pack, err := EncodePack(objects)
 	if err != nil {
-		return err
+		return fmt.Errorf("pack %d objects: %w", len(objects), err)
 	}
-	_, err = w.Write(sum.Sum(nil))
-	return err
+	return s.AddPack(bytes.NewReader(pack))
 }
 
-// entryHeader is the type and the size: four bits in the first byte, seven in
-// each that follows, the highest bit set while more come.
-func entryHeader(kind plumbing.ObjectType, size int) []byte {
-	b := []byte{byte(kind)<<4 | byte(size&0x0f)}
-	for size >>= 4; size > 0; size >>= 7 {
-		b[len(b)-1] |= 0x80
-		b = append(b, byte(size&0x7f))
-	}
-	return b
-}
+// tempPack is the pattern of the names of packs that are being received. Git uses the same names,
+// so `git gc` removes old ones too.
+const tempPack = "tmp_pack_*"
 
-func packOf(objects []newObject) ([]byte, error) {
-	var buf bytes.Buffer
-	err := encodePack(&buf, len(objects), func(yield func(plumbing.ObjectType, []byte) error) error {
-		for _, o := range objects {
-			if err := yield(o.kind, o.data); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	return buf.Bytes(), err
-}
-
-// install takes a pack into the store: to a file, indexed (which checks every
-// object and the checksum of the whole), made durable, and only then given its
-// name, the index last, since a pack without index does not exist for Git.
-func (s *objectStore) install(r io.Reader) error {
+// AddPack reads a pack and stores it. An empty pack adds nothing. An invalid pack is an error and
+// leaves the store unchanged.
+//
+// The pack is written to a temporary file and indexed, which checks the checksum of the pack and
+// every object. Then it is synced to disk and renamed. The index is written last, because Git
+// ignores a pack that has no index.
+func (s *Store) AddPack(r io.Reader) error {
 	dir := filepath.Join(s.dir, "pack")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(dir, "tmp_pack_*")
+	// atomicfile needs the final name first; this one is the checksum of the content.
+	f, err := os.CreateTemp(dir, tempPack)
 	if err != nil {
 		return err
 	}
@@ -97,7 +73,7 @@ func (s *objectStore) install(r io.Reader) error {
 	if err := os.Rename(f.Name(), base+".pack"); err != nil {
 		return err
 	}
-	if err := writeFileAtomic(base+".idx", index, 0o444); err != nil {
+	if err := atomicfile.WriteBytes(base+".idx", 0o444, index); err != nil { // syncs the folder too
 		return err
 	}
 	s.mu.Lock()
@@ -105,10 +81,24 @@ func (s *objectStore) install(r io.Reader) error {
 	return s.refresh()
 }
 
+// RemoveTempFiles removes the temporary files in an "objects" folder that are older than age: a
+// process that crashed while it stored a pack has left them. Failures are ignored, because the
+// files are harmless.
+func RemoveTempFiles(dir string, age time.Duration) {
+	for _, pattern := range []string{tempPack, ".*-*"} {
+		names, _ := filepath.Glob(filepath.Join(dir, "pack", pattern))
+		for _, name := range names {
+			if info, err := os.Stat(name); err == nil && time.Since(info.ModTime()) > age {
+				os.Remove(name)
+			}
+		}
+	}
+}
+
 // indexPack reads a pack and returns its index and checksum.
 func indexPack(f *os.File) (index []byte, sum Hash, err error) {
-	// The parser takes memory for as many objects as the pack says it has, and
-	// is not proof against every malformed one.
+	// go-git's parser allocates memory for as many objects as the header announces, and panics on
+	// some malformed packs.
 	if err := checkPack(f); err != nil {
 		return nil, Hash{}, err
 	}
@@ -126,7 +116,7 @@ func indexPack(f *os.File) (index []byte, sum Hash, err error) {
 		return nil, Hash{}, err
 	}
 	parsed, err := parser.Parse()
-	if err == nil && parsed.IsZero() { // the parser lets a pack without its checksum pass
+	if err == nil && parsed.IsZero() { // the parser accepts a pack without a checksum
 		err = io.ErrUnexpectedEOF
 	}
 	if err != nil {
@@ -146,8 +136,7 @@ const (
 	minEntry   = 9  // a type and size, and the shortest zlib stream
 )
 
-// checkPack compares a pack with its checksum, and its number of objects with
-// its length.
+// checkPack compares a pack with its checksum, and its number of objects with its length.
 func checkPack(f *os.File) error {
 	info, err := f.Stat()
 	if err != nil {
@@ -173,10 +162,10 @@ func checkPack(f *os.File) error {
 		return err
 	}
 	if Hash(sum.Sum(nil)) != want {
-		return errors.New("the pack is cut short or damaged: its checksum is wrong")
+		return errors.New("the pack is incomplete or damaged: its checksum is wrong")
 	}
 	if count := int64(binary.BigEndian.Uint32(header[8:])); count > (body-packHeader)/minEntry {
-		return fmt.Errorf("the pack cannot hold %d objects in %d bytes", count, body)
+		return fmt.Errorf("the pack cannot contain %d objects in %d bytes", count, body)
 	}
 	return nil
 }

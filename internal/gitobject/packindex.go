@@ -1,4 +1,4 @@
-package gitrepo
+package gitobject
 
 import (
 	"bytes"
@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"iter"
 	"os"
 	"slices"
 	"sort"
@@ -15,28 +16,27 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/format/idxfile"
 )
 
-// A packIndex is the index of a pack as it is on disk (gitformat-pack(5), version
-// 2): 28 bytes an object, and 4 more once it was asked to which object an offset
-// belongs. go-git's own takes more than twice as much, and a daemon keeps an
-// index for as long as there is the pack. Not for concurrent use.
+// A packIndex is the index of a pack, in memory as it is on disk (gitformat-pack(5), version 2). It
+// takes 28 bytes an object, and 4 more after the first call of FindHash. A daemon keeps the index
+// in memory as long as the pack exists. A packIndex is not safe for concurrent use.
 type packIndex struct {
 	data     []byte
 	count    int
-	byOffset []uint32 // positions in the order of the pack; nil: not asked for yet
+	byOffset []uint32 // positions in the order of the pack; nil until needed
 }
 
 var _ idxfile.Index = (*packIndex)(nil)
 
-// Where the parts of an index begin; those behind the names depend on their
-// number.
+// Offsets and sizes of the parts of an index. The parts after the names begin at offsets that
+// depend on the number of objects.
 const (
-	indexFanout = 8 // behind "\377tOc" and the version
+	indexFanout = 8 // after "\377tOc" and the version
 	indexNames  = indexFanout + 256*4
 	indexEntry  = len(Hash{}) + 4 + 4 // name, CRC-32, offset
-	indexEnd    = 2 * len(Hash{})     // checksums of the pack and of all that stands before
+	indexEnd    = 2 * len(Hash{})     // checksums of the pack and of the index
 )
 
-var errIndex = errors.New("the index of the pack is damaged, or of a version other than 2")
+var errIndex = errors.New("the index of the pack is damaged, or its version is not 2")
 
 func readPackIndex(name string) (*packIndex, error) {
 	data, err := os.ReadFile(name)
@@ -46,18 +46,18 @@ func readPackIndex(name string) (*packIndex, error) {
 	return parsePackIndex(data)
 }
 
-// parsePackIndex checks all that reading relies on.
+// parsePackIndex checks the index, so that no later read can be out of range.
 func parsePackIndex(data []byte) (*packIndex, error) {
 	if len(data) < indexNames+indexEnd || !bytes.HasPrefix(data, []byte("\377tOc\x00\x00\x00\x02")) {
 		return nil, errIndex
 	}
 	x := &packIndex{data: data}
-	for i, before := 0, uint32(0); i < 256; i++ {
+	for i, previous := 0, uint32(0); i < 256; i++ {
 		n := x.uint32(indexFanout, i)
-		if n < before {
+		if n < previous {
 			return nil, errIndex
 		}
-		x.count, before = int(n), n
+		x.count, previous = int(n), n
 	}
 	rest := len(data) - indexNames - indexEnd - x.count*indexEntry // the 64 bit offsets
 	sum := sha1.Sum(data[:len(data)-len(Hash{})])                  //nolint:gosec // see above
@@ -65,7 +65,7 @@ func parsePackIndex(data []byte) (*packIndex, error) {
 		return nil, errIndex
 	}
 	for i := range x.count {
-		if far, ok := x.far(i); ok && far >= rest/8 {
+		if at, large := x.offset32(i); large && at >= rest/8 {
 			return nil, errIndex
 		}
 	}
@@ -78,19 +78,19 @@ func (x *packIndex) hash(i int) Hash { return Hash(x.data[indexNames+i*len(Hash{
 
 func (x *packIndex) crc(i int) uint32 { return x.uint32(indexNames+x.count*len(Hash{}), i) }
 
-// far returns where the offset of an object stands among those of 64 bits; ok is
-// false if it is not one of them.
-func (x *packIndex) far(i int) (at int, ok bool) {
+// offset32 returns the entry of an object in the table of offsets. If large is true, the entry is
+// an index into the table of 64-bit offsets.
+func (x *packIndex) offset32(i int) (entry int, large bool) {
 	n := x.uint32(indexNames+x.count*(len(Hash{})+4), i)
 	return int(n &^ (1 << 31)), n>>31 == 1
 }
 
 func (x *packIndex) offset(i int) uint64 {
-	at, ok := x.far(i)
-	if !ok {
-		return uint64(at)
+	entry, large := x.offset32(i)
+	if !large {
+		return uint64(entry)
 	}
-	return binary.BigEndian.Uint64(x.data[indexNames+x.count*indexEntry+8*at:])
+	return binary.BigEndian.Uint64(x.data[indexNames+x.count*indexEntry+8*entry:])
 }
 
 // find returns the position of an object.
@@ -100,8 +100,21 @@ func (x *packIndex) find(h Hash) (i int, ok bool) {
 		from = int(x.uint32(indexFanout, int(h[0])-1))
 	}
 	bucket := int(x.uint32(indexFanout, int(h[0]))) - from
-	i, ok = sort.Find(bucket, func(i int) int { return bytes.Compare(h[:], x.data[indexNames+(from+i)*len(Hash{}):][:len(Hash{})]) })
+	i, ok = sort.Find(bucket, func(i int) int {
+		return bytes.Compare(h[:], x.data[indexNames+(from+i)*len(Hash{}):][:len(Hash{})])
+	})
 	return from + i, ok
+}
+
+// hashes yields the objects in the order of their hashes.
+func (x *packIndex) hashes() iter.Seq[Hash] {
+	return func(yield func(Hash) bool) {
+		for i := range x.count {
+			if !yield(x.hash(i)) {
+				return
+			}
+		}
+	}
 }
 
 // Contains reports whether the pack has an object.
@@ -110,8 +123,8 @@ func (x *packIndex) Contains(h plumbing.Hash) (bool, error) {
 	return ok, nil
 }
 
-// FindOffset returns where an object stands in the pack: plumbing.ErrObjectNotFound
-// if it is not there.
+// FindOffset returns the offset of an object in the pack. The error is plumbing.ErrObjectNotFound
+// if the pack does not have the object.
 func (x *packIndex) FindOffset(h plumbing.Hash) (int64, error) {
 	i, ok := x.find(Hash(h))
 	if !ok {
@@ -120,7 +133,7 @@ func (x *packIndex) FindOffset(h plumbing.Hash) (int64, error) {
 	return int64(x.offset(i)), nil
 }
 
-// FindCRC32 returns the checksum of an object as it stands in the pack.
+// FindCRC32 returns the checksum of an object's compressed data in the pack.
 func (x *packIndex) FindCRC32(h plumbing.Hash) (uint32, error) {
 	i, ok := x.find(Hash(h))
 	if !ok {
@@ -129,7 +142,7 @@ func (x *packIndex) FindCRC32(h plumbing.Hash) (uint32, error) {
 	return x.crc(i), nil
 }
 
-// FindHash returns the object that stands at an offset.
+// FindHash returns the object at an offset.
 func (x *packIndex) FindHash(offset int64) (plumbing.Hash, error) {
 	order := x.order()
 	i, ok := sort.Find(len(order), func(i int) int { return cmp.Compare(uint64(offset), x.offset(int(order[i]))) })
@@ -139,6 +152,7 @@ func (x *packIndex) FindHash(offset int64) (plumbing.Hash, error) {
 	return plumbing.Hash(x.hash(int(order[i]))), nil
 }
 
+// order returns the positions of the objects, sorted by their offsets.
 func (x *packIndex) order() []uint32 {
 	if x.byOffset == nil {
 		x.byOffset = make([]uint32, x.count)
@@ -153,17 +167,18 @@ func (x *packIndex) order() []uint32 {
 // Count returns the number of objects.
 func (x *packIndex) Count() (int64, error) { return int64(x.count), nil }
 
-// Entries yields the objects in the order of their names.
+// Entries returns the objects in the order of their hashes.
 func (x *packIndex) Entries() (idxfile.EntryIter, error) { return &indexEntries{index: x}, nil }
 
-// EntriesByOffset yields the objects in the order of the pack.
+// EntriesByOffset returns the objects in the order of their offsets.
 func (x *packIndex) EntriesByOffset() (idxfile.EntryIter, error) {
 	return &indexEntries{index: x, order: x.order()}, nil
 }
 
+// indexEntries iterates over the objects of an index.
 type indexEntries struct {
 	index *packIndex
-	order []uint32 // nil: that of the index
+	order []uint32 // the order of the objects; nil for the order of their hashes
 	next  int
 }
 
