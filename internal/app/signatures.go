@@ -44,7 +44,7 @@ func (s *Signatures) forCommits(repo *gitrepo.Repo) (verifier, error) {
 	if err != nil {
 		return nil, err
 	}
-	policy.ForMerges(merges, s.UnsignedMerges)
+	policy.AllowMerges(merges, s.UnsignedMerges)
 	return func(ctx context.Context, since, head string) error {
 		h, err := gitrepo.ParseHash(head)
 		if err != nil {

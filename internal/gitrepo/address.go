@@ -9,54 +9,56 @@ import (
 	"strings"
 )
 
-// An address is where a remote repository is, without any password.
+// An address is the parsed URL of a remote repository, without a password.
 type address struct {
 	scheme string // file, http, https, ssh
 	user   string
-	host   string // as written, with port; "" for file
+	host   string // as in the URL, with the port; "" for file
 	path   string
 }
 
-// parseAddress reads the forms of a Git URL: https://host/path, ssh://user@host:port/path,
-// user@host:path, file:///path and a path on this machine. Plain http is for
-// loopback only, because it shows the token to everybody on the way. A password
-// in the URL is taken out and returned apart.
+// parseAddress reads a Git URL: https://host/path, ssh://user@host:port/path, user@host:path,
+// file:///path or a path on this machine. It accepts http:// for loopback only, because http sends
+// the token unencrypted. The password of the URL is not part of the address; it is returned
+// separately.
 func parseAddress(s string) (a address, password string, err error) {
 	if !strings.Contains(s, "://") {
 		a, err = parseShortAddress(s)
 		return a, "", err
 	}
 	u, err := url.Parse(s)
-	if err != nil { // the error of net/url quotes the whole URL
-		return address{}, "", errors.New("the URL of the repository cannot be read: want https://host/path, ssh://git@host/path, git@host:path or file:///path")
+	if err != nil { // not wrapped: it quotes the URL, and so the password
+		return address{}, "", errors.New("the URL of the repository is invalid: " +
+			"want https://host/path, ssh://git@host/path, git@host:path or file:///path")
 	}
 	a = address{scheme: strings.ToLower(u.Scheme), user: u.User.Username(), host: u.Host, path: u.Path}
 	password, _ = u.User.Password()
 	switch {
 	case u.RawQuery != "" || u.Fragment != "":
-		return address{}, "", errors.New("the URL of the repository has a query or fragment, which Git does not use")
+		return address{}, "", errors.New("the URL of the repository has a query or a fragment, which Git does not use")
 	case a.scheme == "file" && a.host != "" && a.host != "localhost":
-		return address{}, "", fmt.Errorf("a file:// URL cannot name the host %s: write file:///path", a.host)
+		return address{}, "", fmt.Errorf("a file:// URL cannot have the host %s: write file:///path", a.host)
 	case a.scheme == "file":
 		a.host = ""
 	case u.Hostname() == "" || u.Hostname()[0] == '-':
-		return address{}, "", errors.New("the URL of the repository names no host")
+		return address{}, "", errors.New("the URL of the repository has no host")
 	case a.scheme == "http" && !isLoopback(u.Hostname()):
-		return address{}, "", fmt.Errorf("http://%s would send credentials and changes in the clear: use https (http is for loopback only)", a.host)
+		return address{}, "", fmt.Errorf("http://%s would send credentials and changes unencrypted: "+
+			"use https (http is for loopback only)", a.host)
 	case a.scheme != "https" && a.scheme != "http" && a.scheme != "ssh":
-		return address{}, "", fmt.Errorf("a repository cannot be reached by %q: want https, ssh or file", a.scheme)
+		return address{}, "", fmt.Errorf("unsupported URL scheme %q: want https, ssh or file", a.scheme)
 	}
 	if a.scheme == "http" || a.scheme == "https" {
 		a.path = u.EscapedPath()
 	}
 	if strings.Trim(a.path, "/") == "" {
-		return address{}, "", errors.New("the URL of the repository names no path on its host")
+		return address{}, "", errors.New("the URL of the repository has no path")
 	}
 	return a, password, nil
 }
 
-// parseShortAddress reads "user@host:path" and paths on this machine, telling
-// them apart as git does: a colon before the first slash makes a host.
+// parseShortAddress reads "user@host:path" or a path on this machine. As in git, a colon before the
+// first slash ends a host.
 func parseShortAddress(s string) (address, error) {
 	host, path, ok := strings.Cut(s, ":")
 	if !ok || strings.Contains(host, "/") {
@@ -70,8 +72,9 @@ func parseShortAddress(s string) (address, error) {
 	if !ok {
 		user, name = "", host
 	}
-	if ok && user == "" || strings.Contains(name, "@") || name == "" || name[0] == '-' || path == "" || path[0] == '-' {
-		return address{}, fmt.Errorf("%q names no repository: want user@host:path", s)
+	badUser, badHost := ok && user == "", name == "" || name[0] == '-' || strings.Contains(name, "@")
+	if badUser || badHost || path == "" || path[0] == '-' { // a leading '-' would be an option of the ssh program
+		return address{}, fmt.Errorf("invalid repository URL %q: want user@host:path", s)
 	}
 	return address{scheme: "ssh", user: user, host: name, path: path}, nil
 }
@@ -81,8 +84,8 @@ func isLoopback(host string) bool {
 	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
-// String returns a URL to show and to store: without password, and without
-// the user of https, which may be a token.
+// String returns the URL for messages and for the cache. It omits the user of https, because that
+// may be a token.
 func (a address) String() string {
 	u := url.URL{Scheme: a.scheme, Host: a.host, Path: a.path}
 	switch {
@@ -91,7 +94,7 @@ func (a address) String() string {
 	case a.scheme == "ssh" && a.user != "":
 		u.User = url.User(a.user)
 	case a.scheme == "http" || a.scheme == "https":
-		return a.scheme + "://" + a.host + a.path // escaped already
+		return a.scheme + "://" + a.host + a.path // already escaped
 	}
 	return u.String()
 }

@@ -11,31 +11,31 @@ import (
 	"os"
 )
 
-// Auth is how to reach a remote repository and who to be there. The zero value
-// is nobody: enough for a public repository over HTTPS and for file://. Printed
-// in whatever way, it shows no secret.
+// Auth holds the credentials for a remote repository and the settings of the connection. The zero
+// value has no credentials: it is enough for file:// and for a public repository over HTTPS. No
+// format verb prints a secret.
 type Auth struct {
-	// Token returns a token for HTTPS, asked for at each connection: tokens
-	// of a GitHub App last an hour. It is sent as the password of Username.
+	// Token returns a token for HTTPS, which is sent as the password of Username. It is called for
+	// each connection, because the tokens of a GitHub App expire after an hour.
 	Token func(ctx context.Context) (string, error)
-	// Username for HTTPS; "x-access-token" if empty, which GitHub, GitLab and
-	// Gitea take with any token but GitLab's CI_JOB_TOKEN
-	// ("gitlab-ci-token"). For SSH, if the URL names nobody; else "git".
+	// Username is the user for HTTPS. The default "x-access-token" works for every token of GitHub,
+	// GitLab and Gitea except GitLab's CI_JOB_TOKEN, which needs "gitlab-ci-token". For SSH, it is
+	// the user if the URL has none; the default is "git".
 	Username string
-	Password string // for HTTPS, if there is no Token
+	Password string // for HTTPS, if Token is nil
 
-	SSHKeyFile    string // a private key; if empty, the agent at SSH_AUTH_SOCK is asked
-	SSHPassphrase string // of SSHKeyFile
-	// KnownHostsFiles hold the host keys to trust, mandatory for SSH;
-	// ~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts if empty.
+	SSHKeyFile    string // a private key; if empty, the agent at SSH_AUTH_SOCK signs
+	SSHPassphrase string // for SSHKeyFile
+	// KnownHostsFiles contain the trusted host keys, which SSH requires. The default is
+	// ~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts.
 	KnownHostsFiles []string
 
-	CAFile string // further certificate authorities for HTTPS, PEM
-	// Proxy chooses the proxy for HTTPS; http.ProxyFromEnvironment if nil.
+	CAFile string // additional certificate authorities for HTTPS, PEM
+	// Proxy selects the proxy for HTTPS. The default is http.ProxyFromEnvironment.
 	Proxy func(*http.Request) (*url.URL, error)
 }
 
-// String says what kind of credentials these are.
+// String describes the kind of credentials, without a secret.
 func (a Auth) String() string {
 	switch {
 	case a.Token != nil:
@@ -49,17 +49,18 @@ func (a Auth) String() string {
 	}
 }
 
-// GoString, Format, MarshalJSON and LogValue all give String.
+// GoString, Format, MarshalJSON and LogValue also return String, so that no way of printing shows a
+// secret.
 
 func (a Auth) GoString() string             { return "gitrepo.Auth{" + a.String() + "}" }
 func (a Auth) MarshalJSON() ([]byte, error) { return fmt.Appendf(nil, "%q", a.String()), nil }
 func (a Auth) LogValue() slog.Value         { return slog.StringValue(a.String()) }
 
-// Format keeps %v, %+v, %#v and the like from walking the fields.
+// Format prevents %+v, %#v and other verbs from printing the fields.
 func (a Auth) Format(f fmt.State, _ rune) { fmt.Fprint(f, a.String()) }
 
-// basic returns the user name and password for one HTTPS connection; ok is
-// false if there are none.
+// basic returns the user name and the password for one HTTPS connection. If there are no
+// credentials, ok is false.
 func (a Auth) basic(ctx context.Context) (user, password string, ok bool, err error) {
 	user, password = a.Username, a.Password
 	if a.Token != nil {
@@ -67,7 +68,7 @@ func (a Auth) basic(ctx context.Context) (user, password string, ok bool, err er
 			return "", "", false, fmt.Errorf("get token: %w", err)
 		}
 		if password == "" {
-			return "", "", false, errors.New("get token: it is empty")
+			return "", "", false, errors.New("get token: the token is empty")
 		}
 	}
 	if password == "" {
@@ -79,7 +80,7 @@ func (a Auth) basic(ctx context.Context) (user, password string, ok bool, err er
 	return user, password, true, nil
 }
 
-// roots returns the certificate authorities for HTTPS, nil for the system's.
+// roots returns the trusted certificate authorities for HTTPS, or nil for the system's.
 func (a Auth) roots() (*x509.CertPool, error) {
 	if a.CAFile == "" {
 		return nil, nil
@@ -93,7 +94,7 @@ func (a Auth) roots() (*x509.CertPool, error) {
 		pool = x509.NewCertPool()
 	}
 	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("read certificate authorities: %s holds no PEM certificate", a.CAFile)
+		return nil, fmt.Errorf("read certificate authorities: %s contains no PEM certificate", a.CAFile)
 	}
 	return pool, nil
 }

@@ -13,49 +13,53 @@ import (
 	"time"
 )
 
-// extent is how large a repository of the benchmarks is: its files, 1,000 in a folder, and its commits, each of one file. What costs as much in both is
-// independent of the repository.
-type extent struct{ files, commits int }
+// repoSize is the size of a repository for the benchmarks: the number of files, 1,000 in a folder,
+// and the number of commits, each of one file. The cost of an operation does not depend on the
+// repository if it is the same for both sizes.
+type repoSize struct{ files, commits int }
 
-var extents = []extent{{1_000, 500}, {50_000, 20_000}}
+var repoSizes = []repoSize{{1_000, 500}, {50_000, 20_000}}
 
-// bigServers are made once for all benchmarks, each of which gets a copy; TestMain removes them.
-var bigServers struct {
+// largeServers are created once for all tests and benchmarks. Each gets a copy. TestMain removes
+// them.
+var largeServers struct {
 	sync.Mutex
 	root string
-	dirs map[extent]string
+	dirs map[repoSize]string
 }
 
-// bigServer makes a bare repository.
-func bigServer(t testing.TB, e extent) string {
+// newLargeServer returns a bare repository with that size.
+func newLargeServer(t testing.TB, e repoSize) string {
 	t.Helper()
-	bigServers.Lock()
-	defer bigServers.Unlock()
-	if bigServers.dirs == nil {
-		bigServers.root, bigServers.dirs = must(os.MkdirTemp("", "roster-big-")), map[extent]string{}
+	largeServers.Lock()
+	defer largeServers.Unlock()
+	if largeServers.dirs == nil {
+		largeServers.root, largeServers.dirs = must(os.MkdirTemp("", "roster-large-")), map[repoSize]string{}
 	}
-	if bigServers.dirs[e] == "" {
-		dir := filepath.Join(bigServers.root, fmt.Sprintf("%d.git", e.files))
+	if largeServers.dirs[e] == "" {
+		dir := filepath.Join(largeServers.root, fmt.Sprintf("%d.git", e.files))
 		must(InitBare(t.Context(), dir)).Close()
 		importHistory(t, dir, e)
 		runGit(t, dir, "repack", "-a", "-d", "-q")
-		bigServers.dirs[e] = dir
+		largeServers.dirs[e] = dir
 	}
 	copied := filepath.Join(t.TempDir(), "big.git")
-	runGit(t, bigServers.root, "clone", "-q", "--bare", "--local", bigServers.dirs[e], copied)
+	runGit(t, largeServers.root, "clone", "-q", "--bare", "--local", largeServers.dirs[e], copied)
 	return copied
 }
 
-func importHistory(t testing.TB, dir string, e extent) {
+// importHistory adds the files and the commits with git fast-import.
+func importHistory(t testing.TB, dir string, e repoSize) {
 	cmd := exec.Command("git", "fast-import", "--quiet", "--depth=50")
 	cmd.Dir = dir
-	said := &tailBuffer{}
-	cmd.Stderr = said
+	output := &limitedBuffer{}
+	cmd.Stderr = output
 	in := must(cmd.StdinPipe())
 	must(0, cmd.Start())
 	w := bufio.NewWriter(in)
 	file := func(c, i int) {
-		body := fmt.Sprintf("users: \"u-%d\": {userId: \"user%d\", email: \"user%d@example.com\", state: \"ACTIVE\"} // %d\n", i, i, i, c)
+		user := fmt.Sprintf("{userId: \"user%d\", email: \"user%d@example.com\", state: \"ACTIVE\"}", i, i)
+		body := fmt.Sprintf("users: \"u-%d\": %s // %d\n", i, user, c)
 		fmt.Fprintf(w, "M 644 inline users/%03d/u-%d.cue\ndata %d\n%s\n", i/1000, i, len(body), body)
 	}
 	for c := range e.commits {
@@ -71,18 +75,21 @@ func importHistory(t testing.TB, dir string, e extent) {
 	must(0, w.Flush())
 	must(0, in.Close())
 	if err := cmd.Wait(); err != nil {
-		t.Fatalf("git fast-import: %v\n%s", err, said)
+		t.Fatalf("git fast-import: %v\n%s", err, output)
 	}
 }
 
-func forExtents(b *testing.B, bench func(b *testing.B, dir string)) {
-	for _, e := range extents {
-		b.Run(fmt.Sprintf("files=%d/commits=%d", e.files, e.commits), func(b *testing.B) { bench(b, bigServer(b, e)) })
+// forRepoSizes runs a benchmark with a repository of each size.
+func forRepoSizes(b *testing.B, bench func(b *testing.B, dir string)) {
+	for _, e := range repoSizes {
+		b.Run(fmt.Sprintf("files=%d/commits=%d", e.files, e.commits), func(b *testing.B) {
+			bench(b, newLargeServer(b, e))
+		})
 	}
 }
 
-// processors is the processor time of this process and of those that it started and that have ended.
-func processors() time.Duration {
+// cpuTime returns the processor time of this process and of its child processes that have ended.
+func cpuTime() time.Duration {
 	var sum int64
 	for _, who := range []int{syscall.RUSAGE_SELF, syscall.RUSAGE_CHILDREN} {
 		var r syscall.Rusage
@@ -92,20 +99,22 @@ func processors() time.Duration {
 	return time.Duration(sum)
 }
 
-// measure reports the processor time of f, with that of the git programs that it starts: those of a server, too.
+// measure reports the processor time of f, including the git programs that f and the test servers
+// start.
 func measure(b *testing.B, f func()) {
 	var spent time.Duration
 	for b.Loop() {
-		begin := processors()
+		begin := cpuTime()
 		f()
-		spent += processors() - begin
+		spent += cpuTime() - begin
 	}
 	b.ReportMetric(float64(spent)/float64(b.N)/1e6, "cpu-ms/op")
 }
 
-// BenchmarkNaive is what there is without this package: clone everything, list everything, read everything.
-func BenchmarkNaive(b *testing.B) {
-	forExtents(b, func(b *testing.B, dir string) {
+// BenchmarkGitProgram measures the alternative to this package: git clones, lists and reads the
+// whole repository.
+func BenchmarkGitProgram(b *testing.B) {
+	forRepoSizes(b, func(b *testing.B, dir string) {
 		b.Run("clone", func(b *testing.B) {
 			measure(b, func() {
 				runGit(b, b.TempDir(), "clone", "-q", "--bare", "--no-local", "file://"+dir, "clone.git")
@@ -123,55 +132,57 @@ func BenchmarkNaive(b *testing.B) {
 }
 
 func BenchmarkFirstFetch(b *testing.B) {
-	forExtents(b, func(b *testing.B, dir string) {
+	forRepoSizes(b, func(b *testing.B, dir string) {
 		measure(b, func() { fetched(b, dir, Auth{}).Close() })
 	})
 }
 
 func BenchmarkFetchOneCommit(b *testing.B) {
-	forExtents(b, func(b *testing.B, dir string) {
+	forRepoSizes(b, func(b *testing.B, dir string) {
 		server := httpsServer(b)
 		writer, reader := fetched(b, dir, Auth{}), fetched(b, server.url(dir), server.auth)
 		var spent time.Duration
 		for i := 0; b.Loop(); i++ {
 			b.StopTimer()
-			must(writer.Update(b.Context(), "main", head(b, writer, "main"), map[string][]byte{"users/000/u-1.cue": fmt.Append(nil, i)}, meta("m")))
+			edit := map[string][]byte{"users/000/u-1.cue": fmt.Append(nil, i)}
+			must(writer.Update(b.Context(), "main", head(b, writer, "main"), edit, meta("m")))
 			b.StartTimer()
-			begin := processors()
+			begin := cpuTime()
 			must(0, reader.Fetch(b.Context(), "main"))
-			spent += processors() - begin
+			spent += cpuTime() - begin
 		}
 		b.ReportMetric(float64(spent)/float64(b.N)/1e6, "cpu-ms/op")
 	})
 }
 
 func BenchmarkFetchNothingNew(b *testing.B) {
-	forExtents(b, func(b *testing.B, dir string) {
+	forRepoSizes(b, func(b *testing.B, dir string) {
 		server := httpsServer(b)
 		reader := fetched(b, server.url(dir), server.auth)
 		measure(b, func() { must(0, reader.Fetch(b.Context(), "main")) })
 	})
 }
 
-// BenchmarkReport pushes a report, as a run does, to a branch of its own.
+// BenchmarkReport pushes a report to the audit branch, as a run does.
 func BenchmarkReport(b *testing.B) {
-	forExtents(b, func(b *testing.B, dir string) {
+	forRepoSizes(b, func(b *testing.B, dir string) {
 		server := httpsServer(b)
 		writer := fetched(b, server.url(dir), server.auth)
 		i := 0
 		measure(b, func() {
 			at, _, _ := writer.Head("roster/audit")
 			day := fmt.Sprintf("reports/aws/2026/%02d/%02d/", 1+i/30/28%12, 1+i/30%28) // thirty a day
+			content := fmt.Appendf(nil, "{%d}", i)
 			must(writer.Update(b.Context(), "roster/audit", at, map[string][]byte{
-				day + fmt.Sprintf("%d.json", i): fmt.Appendf(nil, "{%d}", i), "status/aws.json": fmt.Appendf(nil, "{%d}", i),
-				fmt.Sprintf("ledger/aws/%02x.json", i%256): fmt.Appendf(nil, "{%d}", i)}, meta("report")))
+				day + fmt.Sprintf("%d.json", i): content, "status/aws.json": content,
+				fmt.Sprintf("ledger/aws/%02x.json", i%256): content}, meta("report")))
 			i++
 		})
 	})
 }
 
 func BenchmarkUpdateLocal(b *testing.B) {
-	forExtents(b, func(b *testing.B, dir string) {
+	forRepoSizes(b, func(b *testing.B, dir string) {
 		r := must(Open(dir))
 		defer r.Close()
 		i := 0
@@ -184,7 +195,7 @@ func BenchmarkUpdateLocal(b *testing.B) {
 }
 
 func BenchmarkReadAllFiles(b *testing.B) {
-	forExtents(b, func(b *testing.B, dir string) {
+	forRepoSizes(b, func(b *testing.B, dir string) {
 		r := fetched(b, dir, Auth{})
 		measure(b, func() {
 			fsys := must(r.FS(head(b, r, "main"), ""))
@@ -199,9 +210,10 @@ func BenchmarkReadAllFiles(b *testing.B) {
 	})
 }
 
-// BenchmarkListNextCommit walks the files and hashes of one commit after another, as a load does that reads only what has changed.
+// BenchmarkListNextCommit lists the files and hashes of successive commits, as a load does that
+// reads only the changed files.
 func BenchmarkListNextCommit(b *testing.B) {
-	forExtents(b, func(b *testing.B, dir string) {
+	forRepoSizes(b, func(b *testing.B, dir string) {
 		r := fetched(b, dir, Auth{})
 		var commits []Hash
 		for c, err := range r.Log(head(b, r, "main"), Hash{}) {
@@ -226,7 +238,7 @@ func BenchmarkListNextCommit(b *testing.B) {
 }
 
 func BenchmarkDiffOneCommit(b *testing.B) {
-	forExtents(b, func(b *testing.B, dir string) {
+	forRepoSizes(b, func(b *testing.B, dir string) {
 		r := fetched(b, dir, Auth{})
 		to, from := head(b, r, "main"), must(r.Resolve("main~1"))
 		measure(b, func() { must(r.Diff(from, to)) })
@@ -234,10 +246,11 @@ func BenchmarkDiffOneCommit(b *testing.B) {
 }
 
 func BenchmarkIsAncestor(b *testing.B) {
-	forExtents(b, func(b *testing.B, dir string) {
+	forRepoSizes(b, func(b *testing.B, dir string) {
 		runGit(b, dir, "branch", "side", "main~10")
 		r := fetched(b, dir, Auth{})
-		side := must(r.Update(b.Context(), "side", head(b, r, "side"), map[string][]byte{"side": []byte("x")}, meta("m")))
+		edit := map[string][]byte{"side": []byte("x")}
+		side := must(r.Update(b.Context(), "side", head(b, r, "side"), edit, meta("m")))
 		for _, test := range []struct {
 			name string
 			a, b Hash
@@ -254,7 +267,7 @@ func BenchmarkIsAncestor(b *testing.B) {
 }
 
 func BenchmarkLogOneCommit(b *testing.B) {
-	forExtents(b, func(b *testing.B, dir string) {
+	forRepoSizes(b, func(b *testing.B, dir string) {
 		r := fetched(b, dir, Auth{})
 		to, from := head(b, r, "main"), must(r.Resolve("main~1"))
 		measure(b, func() {
@@ -265,38 +278,39 @@ func BenchmarkLogOneCommit(b *testing.B) {
 	})
 }
 
-// BenchmarkVerifyOneCommit verifies the signature of the one commit that is new.
+// BenchmarkVerifyOneCommit verifies the signature of one new commit.
 func BenchmarkVerifyOneCommit(b *testing.B) {
-	forExtents(b, func(b *testing.B, dir string) {
+	forRepoSizes(b, func(b *testing.B, dir string) {
 		r := fetched(b, dir, Auth{})
 		keyFile, key := newKeyFile(b, "")
 		signed := meta("signed")
 		signed.Sign = must(SSHSigner(keyFile, ""))
-		before := head(b, r, "main")
-		after := must(r.Update(b.Context(), "main", before, map[string][]byte{"users/000/u-1.cue": []byte("x")}, signed))
+		before, edit := head(b, r, "main"), map[string][]byte{"users/000/u-1.cue": []byte("x")}
+		after := must(r.Update(b.Context(), "main", before, edit, signed))
 		allowed := policy(b, allowedLine(key, ""))
 		measure(b, func() { must(0, r.VerifyLog(b.Context(), after, before, allowed)) })
 	})
 }
 
-// BenchmarkBlameOldLine asks for a line that has stood since the first commit.
+// BenchmarkBlameOldLine looks for the author of a line from the first commit.
 func BenchmarkBlameOldLine(b *testing.B) {
-	forExtents(b, func(b *testing.B, dir string) {
+	forRepoSizes(b, func(b *testing.B, dir string) {
 		r := fetched(b, dir, Auth{})
 		at := head(b, r, "main")
 		measure(b, func() {
 			if found := must(r.Blame(at, "users/000/u-0.cue", []int{1})); len(found) != 1 {
-				b.Fatal("nobody wrote the line")
+				b.Fatal("no commit was found for the line")
 			}
 		})
 	})
 }
 
 func BenchmarkMergeOneCommit(b *testing.B) {
-	forExtents(b, func(b *testing.B, dir string) {
+	forRepoSizes(b, func(b *testing.B, dir string) {
 		runGit(b, dir, "branch", "side", "main~10")
 		r := fetched(b, dir, Auth{})
-		side := must(r.Update(b.Context(), "side", head(b, r, "side"), map[string][]byte{"users/000/u-1.cue": []byte("x")}, meta("m")))
+		edit := map[string][]byte{"users/000/u-1.cue": []byte("x")}
+		side := must(r.Update(b.Context(), "side", head(b, r, "side"), edit, meta("m")))
 		measure(b, func() { must(r.Merge(b.Context(), head(b, r, "main"), side)) })
 	})
 }

@@ -11,16 +11,22 @@ import (
 	"github.com/seed-d64a251c/roster/internal/gitobject"
 )
 
-// maxBlame is how many commits Blame looks at before it gives up.
+// maxBlame is the number of commits that Blame reads before it stops.
 const maxBlame = 50_000
 
-// Blame returns, for some lines (from 1) of a file at a commit, the commit that last touched each: where the line is new against every
-// parent. A line that no commit could be found for is left out: it is not in the file, or history is longer than 50,000 commits. A
-// renamed file begins anew. Commits that left the file alone are passed over by the hash of its content, so the cost is a few tree
-// reads for each of them. Where history ends early (a shallow clone) the answer is a MissingObjectError.
+// Blame returns, for lines of a file at a commit, the commit that last changed each line. That is
+// the commit in which the line differs from every parent. Lines count from 1.
+//
+// The result lacks a line that is not in the file, or whose commit is more than 50,000 commits
+// back. Blame does not follow renames. It recognizes by the hash of the file that a commit did not
+// change the file, so such a commit costs a few tree reads. In a shallow clone the error may be a
+// MissingObjectError.
 func (r *Repo) Blame(at Hash, name string, lines []int) (map[int]Commit, error) {
 	parts := strings.Split(path.Clean(name), "/")
-	b := &blame{repo: r, path: parts, steps: make([]step, len(parts)), found: map[int]Commit{}, texts: map[Hash]string{}}
+	b := &blame{
+		repo: r, path: parts, entries: make([]pathEntry, len(parts)),
+		found: map[int]Commit{}, texts: map[Hash]string{},
+	}
 	c, err := r.Commit(at)
 	if err != nil {
 		return nil, err
@@ -29,7 +35,7 @@ func (r *Repo) Blame(at Hash, name string, lines []int) (map[int]Commit, error) 
 	if err != nil {
 		return nil, fmt.Errorf("blame %s: %w", name, err)
 	}
-	todo := map[int]int{}
+	open := map[int]int{}
 	last := 0
 	if !blob.IsZero() {
 		text, err := b.text(blob)
@@ -40,97 +46,101 @@ func (r *Repo) Blame(at Hash, name string, lines []int) (map[int]Commit, error) 
 	}
 	for _, line := range lines {
 		if line >= 1 && line <= last {
-			todo[line] = line
+			open[line] = line
 		}
 	}
-	if err := b.run(suspect{c, blob, todo}); err != nil {
+	if err := b.run(candidate{c, blob, open}); err != nil {
 		return nil, fmt.Errorf("blame %s: %w", name, err)
 	}
 	return b.found, nil
 }
 
-// suspect is a commit that may have written lines: from their number in its file to that in the file that was asked about. No line has two
-// suspects.
-type suspect struct {
+// A candidate is a commit that may have written some of the requested lines. Each requested line
+// has at most one candidate.
+type candidate struct {
 	commit Commit
 	blob   Hash
-	lines  map[int]int
+	lines  map[int]int // line of the blob -> requested line
 }
 
+// blame is the state of one call of Blame.
 type blame struct {
-	repo  *Repo
-	path  []string
-	steps []step // along the path, in the commit last looked at
-	found map[int]Commit
-	texts map[Hash]string // of the blobs last compared
+	repo    *Repo
+	path    []string
+	entries []pathEntry     // for each part of the path, in the commit that was read last
+	found   map[int]Commit  // by requested line
+	texts   map[Hash]string // the two blobs that were compared last
 }
 
-// step is what a folder has under the next name of a path.
-type step struct {
+// pathEntry is the entry of a tree for one part of the path.
+type pathEntry struct {
 	tree  Hash
 	entry treeEntry
 }
 
-func (b *blame) run(first suspect) error {
-	todo := []suspect{first}
-	for looked := 0; len(todo) > 0 && looked < maxBlame; looked++ {
-		s := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		if len(s.lines) == 0 {
+// run compares candidates with their parents until each line has a commit.
+func (b *blame) run(first candidate) error {
+	queue := []candidate{first}
+	for count := 0; len(queue) > 0 && count < maxBlame; count++ {
+		c := queue[len(queue)-1]
+		queue = queue[:len(queue)-1]
+		if len(c.lines) == 0 {
 			continue
 		}
-		next, err := b.pass(s)
+		parents, err := b.compareWithParents(c)
 		if err != nil {
 			return err
 		}
-		todo = append(todo, next...)
+		queue = append(queue, parents...)
 	}
 	return nil
 }
 
-// pass hands the lines that a commit has from its parents on to them; the rest are its own.
-func (b *blame) pass(s suspect) ([]suspect, error) {
-	var parents []suspect
-	for _, h := range s.commit.Parents {
-		c, err := b.repo.Commit(h)
+// compareWithParents returns the parents as candidates, with the lines that each parent already
+// has. The commit itself wrote the other lines, which are added to found.
+func (b *blame) compareWithParents(c candidate) ([]candidate, error) {
+	var parents []candidate
+	for _, h := range c.commit.Parents {
+		parent, err := b.repo.Commit(h)
 		if err != nil {
 			return nil, err
 		}
-		blob, err := b.blob(c)
+		blob, err := b.blob(parent)
 		if err != nil {
 			return nil, err
 		}
-		if blob == s.blob {
-			return []suspect{{c, blob, s.lines}}, nil
+		if blob == c.blob {
+			return []candidate{{parent, blob, c.lines}}, nil
 		}
 		if !blob.IsZero() {
-			parents = append(parents, suspect{commit: c, blob: blob, lines: map[int]int{}})
+			parents = append(parents, candidate{commit: parent, blob: blob, lines: map[int]int{}})
 		}
 	}
-	own := s.lines
+	own := c.lines
 	for i := range parents {
-		kept, err := b.kept(parents[i].blob, s.blob)
+		oldLine, err := b.lineMapper(parents[i].blob, c.blob)
 		if err != nil {
 			return nil, err
 		}
-		left := map[int]int{}
-		for line, asked := range own {
-			if before, ok := kept(line); ok {
-				parents[i].lines[before] = asked
+		remaining := map[int]int{}
+		for line, requested := range own {
+			if old, ok := oldLine(line); ok {
+				parents[i].lines[old] = requested
 			} else {
-				left[line] = asked
+				remaining[line] = requested
 			}
 		}
-		own = left
+		own = remaining
 	}
-	for _, asked := range own {
-		b.found[asked] = s.commit
+	for _, requested := range own {
+		b.found[requested] = c.commit
 	}
 	return parents, nil
 }
 
-// kept tells which line of the older blob a line of the newer one is, if it is an old one.
-func (b *blame) kept(older, newer Hash) (func(line int) (int, bool), error) {
+// lineMapper compares two blobs. It returns a function that maps a line of the newer blob to the
+// same line of the older blob. For an added or changed line, ok is false.
+func (b *blame) lineMapper(older, newer Hash) (func(line int) (old int, ok bool), error) {
 	before, err := b.text(older)
 	if err != nil {
 		return nil, err
@@ -140,16 +150,17 @@ func (b *blame) kept(older, newer Hash) (func(line int) (int, bool), error) {
 		return nil, err
 	}
 	b.texts = map[Hash]string{older: before, newer: after}
-	type span struct{ start, end, shift int } // lines of the newer blob that are new; shift: from lines behind them to older ones
+	// A span is a range of new lines. A line after it has the number line+shift in the older blob.
+	type span struct{ start, end, shift int }
 	var spans []span
-	shift, at, line := 0, 0, 1 // line: of the older blob at byte at
+	shift, at, line := 0, 0, 1 // line is the number of the line at byte at of the older blob
 	for _, e := range udiff.Lines(before, after) {
 		line += strings.Count(before[at:e.Start], "\n")
 		at = e.Start
-		gone, come := lineCount(before[e.Start:e.End]), lineCount(e.New)
+		removed, added := lineCount(before[e.Start:e.End]), lineCount(e.New)
 		start := line - shift
-		shift += gone - come
-		spans = append(spans, span{start, start + come, shift})
+		shift += removed - added
+		spans = append(spans, span{start, start + added, shift})
 	}
 	return func(line int) (int, bool) {
 		shift := 0
@@ -166,6 +177,7 @@ func (b *blame) kept(older, newer Hash) (func(line int) (int, bool), error) {
 	}, nil
 }
 
+// lineCount counts the lines of a text; the last line may lack its newline.
 func lineCount(s string) int {
 	n := strings.Count(s, "\n")
 	if s != "" && !strings.HasSuffix(s, "\n") {
@@ -174,19 +186,19 @@ func lineCount(s string) int {
 	return n
 }
 
-// blob returns the hash of the file's content in a commit; zero if it has no such file. A folder that is the same as in the commit looked at before
-// is not read again.
+// blob returns the hash of the file in a commit, or zero if the commit does not have the file. It
+// does not read a folder again that is the same as in the previous commit.
 func (b *blame) blob(c Commit) (Hash, error) {
 	at := c.Tree
 	for i, part := range b.path {
-		if b.steps[i].tree != at {
+		if b.entries[i].tree != at {
 			found, err := b.repo.treeEntry(at, part)
 			if err != nil {
 				return Hash{}, err
 			}
-			b.steps[i] = step{at, found}
+			b.entries[i] = pathEntry{at, found}
 		}
-		found := b.steps[i].entry
+		found := b.entries[i].entry
 		switch last := i == len(b.path)-1; {
 		case last && found.mode.isFile():
 			return found.hash, nil
@@ -198,7 +210,7 @@ func (b *blame) blob(c Commit) (Hash, error) {
 	return Hash{}, nil
 }
 
-// treeEntry finds a name in a tree; the zero entry if it is not there.
+// treeEntry returns the entry of a tree with a name, or the zero entry if the tree has none.
 func (r *Repo) treeEntry(h Hash, name string) (treeEntry, error) {
 	entries, err := r.tree(h)
 	if err != nil {
@@ -210,6 +222,7 @@ func (r *Repo) treeEntry(h Hash, name string) (treeEntry, error) {
 	return treeEntry{}, nil
 }
 
+// text returns the content of a blob.
 func (b *blame) text(h Hash) (string, error) {
 	if text, ok := b.texts[h]; ok {
 		return text, nil

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// gitBlame is what Git itself says.
+// gitBlame returns the result of `git blame`: the commit of each line.
 func gitBlame(t *testing.T, dir, name string) []string {
 	t.Helper()
 	out, err := exec.Command("git", "-C", dir, "blame", "-s", "-l", "--root", name).Output()
@@ -35,7 +35,7 @@ func TestBlameAgreesWithGit(t *testing.T) {
 	}
 	for n := range 60 {
 		switch at := random.IntN(len(lines) + 1); {
-		case n%7 == 6: // a commit that leaves the file alone
+		case n%7 == 6: // a commit that does not change the file
 			write(t, dir, "other", fmt.Sprint(n))
 		case len(lines) > 10 && n%3 == 0:
 			lines = append(lines[:at:at], lines[min(len(lines), at+1+random.IntN(3)):]...)
@@ -50,19 +50,20 @@ func TestBlameAgreesWithGit(t *testing.T) {
 		}
 		commit(n)
 	}
-	// two sides, merged
+	// Merge two branches.
 	runGit(t, dir, "checkout", "-q", "-b", "side")
 	lines[0] = "first,side\n"
 	commit(100)
 	runGit(t, dir, "checkout", "-q", "-")
 	lines[0], lines[len(lines)-1] = strings.Replace(lines[0], "side", "was", 1), "last,main\n"
-	write(t, dir, "users/people.csv", strings.Join(append([]string{strings.SplitAfter(runGit(t, dir, "show", "HEAD:users/people.csv")+"\n", "\n")[0]}, lines[1:]...), ""))
+	firstLine := strings.SplitAfter(runGit(t, dir, "show", "HEAD:users/people.csv")+"\n", "\n")[0]
+	write(t, dir, "users/people.csv", firstLine+strings.Join(lines[1:], ""))
 	runGit(t, dir, "commit", "-q", "-a", "-m", "main side")
 	runGit(t, dir, "merge", "-q", "--no-edit", "side")
 	want := gitBlame(t, dir, "users/people.csv")
 	numbers := make([]int, len(want)+5)
 	for i := range numbers {
-		numbers[i] = i // 0 and what is past the end are no lines
+		numbers[i] = i // 0 and the numbers after the end are not lines
 	}
 	at, err := r.Resolve("HEAD")
 	if err != nil {
@@ -74,21 +75,24 @@ func TestBlameAgreesWithGit(t *testing.T) {
 	}
 	for i, hash := range want {
 		if have := got[i+1].Hash.String(); have != hash {
-			t.Errorf("line %d: %.7s; git says %.7s", i+1, have, hash)
+			t.Errorf("line %d: got %.7s, want %.7s", i+1, have, hash)
 		}
 	}
 	if none, err := r.Blame(at, "users/nobody.csv", []int{1}); err != nil || len(none) > 0 {
-		t.Errorf("a file that is not there: %v, %v", none, err)
+		t.Errorf("an absent file: %v, %v", none, err)
 	}
 }
 
-// BenchmarkBlame asks for one line that the first of 2,000 commits wrote, in a file that every tenth of them edits.
+// BenchmarkBlame looks for the author of a line from the first of 2,000 commits. Every tenth commit
+// edits the file.
 func BenchmarkBlame(b *testing.B) {
 	r := newWorkingCopy(b)
 	var stream strings.Builder
 	body := "first\n"
 	for i := range 2_000 {
-		fmt.Fprintf(&stream, "commit refs/heads/blamed\ncommitter A <a@example.com> %d +0000\ndata 2\nm\nM 644 inline reports/last\ndata <<.\n%d\n.\n", 1_700_000_000+i, i)
+		fmt.Fprintf(&stream, "commit refs/heads/blamed\ncommitter A <a@example.com> %d +0000\n", 1_700_000_000+i)
+		stream.WriteString("data 2\nm\n")
+		fmt.Fprintf(&stream, "M 644 inline reports/last\ndata <<.\n%d\n.\n", i)
 		if i%10 == 0 {
 			body += fmt.Sprintf("line %d\n", i)
 			fmt.Fprintf(&stream, "M 644 inline users/people.csv\ndata %d\n%s\n", len(body), body)

@@ -11,18 +11,18 @@ import (
 	"github.com/seed-d64a251c/roster/internal/gitobject"
 )
 
-// A Person is who made a commit.
+// A Person is an author or committer.
 type Person struct {
 	Name, Email string
 }
 
-// A Stamp is who did something and when.
+// A Stamp is a person and a time: who wrote or committed a commit, and when.
 type Stamp struct {
 	Person
 	When time.Time
 }
 
-// A Commit is one state of the repository and how it came about.
+// A Commit is a commit: a tree, its parents and its metadata.
 type Commit struct {
 	Hash      Hash
 	Tree      Hash
@@ -30,12 +30,12 @@ type Commit struct {
 	Author    Stamp
 	Committer Stamp
 	Message   string
-	Signature string // the armored OpenPGP or SSH signature, "" when unsigned
+	Signature string // armored OpenPGP or SSH signature; "" if the commit is not signed
 
-	payload []byte // what Signature is over
+	payload []byte // the signed bytes
 }
 
-// Commit reads the commit h.
+// Commit reads a commit.
 func (r *Repo) Commit(h Hash) (Commit, error) {
 	data, err := r.objects.Read(h, gitobject.Commit)
 	if err != nil {
@@ -48,9 +48,9 @@ func (r *Repo) Commit(h Hash) (Commit, error) {
 	return c, nil
 }
 
-// parseCommit reads a commit object: header lines (a line that starts with a
-// space continues the one before), an empty line, the message. The signed
-// payload is the object without its gpgsig header, byte for byte.
+// parseCommit reads a commit object: header lines, an empty line, and the message. A header line
+// that starts with a space continues the line before it. The signed payload is the object without
+// its gpgsig header, byte for byte.
 func parseCommit(h Hash, data []byte) (Commit, error) {
 	c := Commit{Hash: h}
 	var signature strings.Builder
@@ -58,7 +58,7 @@ func parseCommit(h Hash, data []byte) (Commit, error) {
 	for inSignature := false; ; {
 		line, after, ok := bytes.Cut(rest, []byte("\n"))
 		if !ok {
-			return Commit{}, errors.New("malformed commit: no end of header")
+			return Commit{}, errors.New("malformed commit: the header does not end")
 		}
 		rest = after
 		if len(line) == 0 {
@@ -74,7 +74,7 @@ func parseCommit(h Hash, data []byte) (Commit, error) {
 			signature.WriteString(value + "\n")
 			continue
 		}
-		if key == "gpgsig-sha256" { // the same signature over a translated object: not part of this payload either
+		if key == "gpgsig-sha256" { // signs the commit's SHA-256 form; this payload does not include it
 			rest = skipContinuation(rest)
 			continue
 		}
@@ -95,6 +95,7 @@ func parseCommit(h Hash, data []byte) (Commit, error) {
 	return c, nil
 }
 
+// skipContinuation drops the lines that continue a header line.
 func skipContinuation(rest []byte) []byte {
 	for len(rest) > 0 && rest[0] == ' ' {
 		_, rest, _ = bytes.Cut(rest, []byte("\n"))
@@ -102,8 +103,8 @@ func skipContinuation(rest []byte) []byte {
 	return rest
 }
 
-// header takes in one header line. A second tree or author is malformed: it
-// would let a reader and a verifier see different commits.
+// header parses one header line. A second tree is an error: programs that use different ones would
+// see different commits.
 func (c *Commit) header(key, value string) (err error) {
 	switch key {
 	case "tree":
@@ -116,7 +117,7 @@ func (c *Commit) header(key, value string) (err error) {
 		p, err = ParseHash(value)
 		c.Parents = append(c.Parents, p)
 	case "author":
-		if c.Author == (Stamp{}) { // the first counts, as for Git
+		if c.Author == (Stamp{}) { // the first one counts, as in Git
 			c.Author = parseStamp(value)
 		}
 	case "committer":
@@ -127,8 +128,8 @@ func (c *Commit) header(key, value string) (err error) {
 	return err
 }
 
-// parseStamp reads "Name <email> seconds zone" leniently: old histories hold
-// every kind of author line.
+// parseStamp reads "Name <email> seconds zone". It accepts malformed lines, because old histories
+// contain them.
 func parseStamp(s string) Stamp {
 	var st Stamp
 	open, end := strings.IndexByte(s, '<'), strings.LastIndexByte(s, '>')
@@ -155,31 +156,32 @@ func parseStamp(s string) Stamp {
 	return st
 }
 
-// CommitMeta describes a commit to be made.
+// CommitMeta is the metadata of a new commit.
 type CommitMeta struct {
 	Message string
 	Author  Person    // also the committer
-	When    time.Time // the date of both, to the second
-	// Sign returns an armored signature of the payload, OpenPGP or SSH; nil
-	// makes an unsigned commit. See SSHSigner.
+	When    time.Time // the date of author and committer, in seconds
+	// Sign returns an armored OpenPGP or SSH signature of the payload. If Sign is nil, the commit
+	// is not signed. See SSHSigner.
 	Sign func(payload []byte) ([]byte, error)
 }
 
-// encodeCommit writes a commit object, signed if meta says so.
+// encodeCommit returns a commit object, signed if meta has Sign.
 func encodeCommit(tree Hash, parents []Hash, meta CommitMeta) ([]byte, error) {
 	if meta.Author.Name == "" || meta.Author.Email == "" {
-		return nil, errors.New("commit needs an author's name and email")
+		return nil, errors.New("a commit needs the name and the email address of an author")
 	}
 	if meta.When.IsZero() {
-		return nil, errors.New("commit needs a date")
+		return nil, errors.New("a commit needs a date")
 	}
 	var head bytes.Buffer
 	fmt.Fprintf(&head, "tree %s\n", tree)
 	for _, p := range parents {
 		fmt.Fprintf(&head, "parent %s\n", p)
 	}
-	who := fmt.Sprintf("%s <%s> %d %s", ident(meta.Author.Name), ident(meta.Author.Email), meta.When.Unix(), meta.When.Format("-0700"))
-	fmt.Fprintf(&head, "author %s\ncommitter %s\n", who, who)
+	stamp := fmt.Sprintf("%s <%s> %d %s",
+		ident(meta.Author.Name), ident(meta.Author.Email), meta.When.Unix(), meta.When.Format("-0700"))
+	fmt.Fprintf(&head, "author %s\ncommitter %s\n", stamp, stamp)
 	message := "\n" + strings.TrimRight(strings.ReplaceAll(meta.Message, "\x00", ""), "\n") + "\n"
 	if meta.Sign == nil {
 		return append(head.Bytes(), message...), nil
@@ -190,13 +192,13 @@ func encodeCommit(tree Hash, parents []Hash, meta CommitMeta) ([]byte, error) {
 	}
 	armor := strings.TrimRight(string(signature), "\n")
 	if armor == "" {
-		return nil, errors.New("sign commit: empty signature")
+		return nil, errors.New("sign commit: the signature is empty")
 	}
 	fmt.Fprintf(&head, "gpgsig %s\n", strings.ReplaceAll(armor, "\n", "\n "))
 	return append(head.Bytes(), message...), nil
 }
 
-// ident drops what would end a name or an address early.
+// ident removes the characters that would end a name or an address in a commit header.
 func ident(s string) string {
 	return strings.TrimSpace(strings.Map(func(c rune) rune {
 		if c == '<' || c == '>' || c < ' ' {

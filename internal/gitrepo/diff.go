@@ -7,16 +7,16 @@ import (
 	"strings"
 )
 
-// A Change is a file that differs between two commits.
+// A Change is a file that two commits do not have in common.
 type Change struct {
 	Path     string
-	Old, New Hash // of the blob; zero if the file is not in that commit
+	Old, New Hash // the blobs; zero if that commit does not have the file
 }
 
-// Diff returns the files that differ between the commits a and b, sorted by
-// path; the zero Hash is a commit without files. Folders with equal hashes are
-// not looked into, so the cost is that of the difference. A renamed file is a
-// deletion and an addition; a file whose mode alone changed has equal hashes.
+// Diff returns the files that differ between the commits a and b, sorted by path. The zero Hash
+// stands for a commit without files. Diff skips folders with equal hashes, so its cost follows the
+// size of the difference. A renamed file is a deletion and an addition. If only the mode of a file
+// changed, Old and New are equal.
 func (r *Repo) Diff(a, b Hash) ([]Change, error) {
 	var trees [2]Hash
 	for i, h := range []Hash{a, b} {
@@ -31,12 +31,13 @@ func (r *Repo) Diff(a, b Hash) ([]Change, error) {
 	}
 	var out []Change
 	if err := r.diffTrees(&out, "", trees[0], trees[1]); err != nil {
-		return nil, fmt.Errorf("compare %s with %s: %w", name(a), name(b), err)
+		return nil, fmt.Errorf("compare %s with %s: %w", shortName(a), shortName(b), err)
 	}
 	slices.SortFunc(out, func(x, y Change) int { return strings.Compare(x.Path, y.Path) })
 	return out, nil
 }
 
+// diffTrees appends the changes between two trees at the path at.
 func (r *Repo) diffTrees(out *[]Change, at string, a, b Hash) error {
 	if a == b {
 		return nil
@@ -67,6 +68,7 @@ func (r *Repo) diffTrees(out *[]Change, at string, a, b Hash) error {
 	return nil
 }
 
+// treeByName returns the entries of a tree by their names.
 func (r *Repo) treeByName(h Hash) (map[string]treeEntry, error) {
 	entries, err := r.tree(h)
 	if err != nil {
@@ -79,8 +81,9 @@ func (r *Repo) treeByName(h Hash) (map[string]treeEntry, error) {
 	return out, nil
 }
 
-// diffEntries compares what two trees have under one name; the zero entry
-// stands for nothing. A folder that became a file, or the reverse, is both.
+// diffEntries compares the entries of two trees with the same name. The zero entry means that a
+// tree has no such entry. If a folder became a file or the reverse, both the file and the files of
+// the folder are changes.
 func (r *Repo) diffEntries(out *[]Change, at string, o, n treeEntry) error {
 	var oldTree, newTree Hash
 	c := Change{Path: at}

@@ -7,24 +7,26 @@ import (
 	"strings"
 )
 
-// ErrStale means that a branch is no longer where the caller believed: read it
-// again, rebuild the change on what is there now, and retry.
+// ErrStale means that a branch is not at the base that the caller named. Read the branch again,
+// rebuild the change on top of it, and retry.
 var ErrStale = errors.New("the branch has moved")
 
-// What a tree can hold and roster does not read. Each is wrapped in an
+// Errors for files that a tree can contain and roster does not read. Each is wrapped in an
 // fs.PathError that names the file.
 var (
-	ErrLink      = errors.New("is a symbolic link, which roster does not follow: commit the file itself in its place")
-	ErrSubmodule = errors.New("is a Git submodule, whose files are not in this repository: commit the files themselves in its place")
-	ErrLFS       = errors.New("is a Git LFS pointer, its content is not in this repository: run `git lfs untrack` for it and commit the file itself")
-	ErrTooLarge  = errors.New("is larger than the 64 MiB that roster reads of one file")
+	ErrSymlink   = errors.New("is a symbolic link, which roster does not follow: commit the file itself instead")
+	ErrSubmodule = errors.New("is a Git submodule, whose files are not in this repository: " +
+		"commit the files themselves instead")
+	ErrLFS = errors.New("is a Git LFS pointer, whose content is not in this repository: " +
+		"run `git lfs untrack` for it and commit the file itself")
+	ErrTooLarge = errors.New("is larger than 64 MiB, the limit for one file")
 )
 
-// A RefError says that a branch, tag or commit does not exist, and which
-// branches do. errors.Is(err, fs.ErrNotExist) holds.
+// A RefError reports that a branch, tag or commit does not exist, and lists the branches that
+// exist. It is an fs.ErrNotExist.
 type RefError struct {
 	Ref      string
-	Branches []string // what there is, sorted
+	Branches []string // the branches that exist, sorted
 }
 
 func (e *RefError) Error() string {
@@ -34,31 +36,32 @@ func (e *RefError) Error() string {
 	case n <= maxListed:
 		return fmt.Sprintf("no branch, tag or commit %q: the branches are %s", e.Ref, strings.Join(e.Branches, ", "))
 	default:
-		return fmt.Sprintf("no branch, tag or commit %q: the branches are %s and %d more", e.Ref, strings.Join(e.Branches[:maxListed], ", "), n-maxListed)
+		return fmt.Sprintf("no branch, tag or commit %q: the branches are %s and %d more",
+			e.Ref, strings.Join(e.Branches[:maxListed], ", "), n-maxListed)
 	}
 }
 
 // Is makes a RefError an fs.ErrNotExist.
 func (e *RefError) Is(target error) bool { return target == fs.ErrNotExist }
 
-// maxListed is how many branch names an error lists before it counts.
+// maxListed is the number of branches that an error lists by name.
 const maxListed = 12
 
-// A RefusedError says that the repository would not take a commit, although
-// the branch was where it should be: a hook, a protected branch, or a branch
-// that somebody has checked out. Retrying does not help.
+// A RefusedError reports that the repository refused a commit although the base was right. The
+// cause is a hook, a protected branch, or a working copy that has the branch checked out. A retry
+// does not help.
 type RefusedError struct {
 	Branch  string
-	Message string // the reason, in the repository's own words
+	Message string // the reason that the repository gives
 }
 
 func (e *RefusedError) Error() string {
 	return fmt.Sprintf("the repository refused a commit on branch %s: %s", e.Branch, e.Message)
 }
 
-// plain drops fs.ErrNotExist from an error: a missing key file or a vanished
-// cache must not pass for a missing branch.
-func plain(err error) error {
+// withoutNotExist removes fs.ErrNotExist from an error. A caller must not take a missing key file
+// or a deleted cache for a missing branch.
+func withoutNotExist(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return errors.New(err.Error())
 	}

@@ -14,21 +14,18 @@ import (
 	"github.com/seed-d64a251c/roster/internal/gitobject"
 )
 
-// maxFile bounds what is read of one file.
+// maxFile is the size limit for one file.
 const maxFile = 64 << 20
 
-// FS returns the files of commit h below the folder sub ("" or "." for all).
-//
-// The result reads from the object store only, is safe for concurrent use, and
-// is also an fs.ReadDirFS, fs.ReadFileFS, fs.StatFS and fs.SubFS. It has a
-// method Hash(name string) (string, error) with the hexadecimal name of the
-// blob or tree, and FileInfo.Sys holds the same as a Hash: equal hashes mean
-// equal content, so caches need not read. Every file bears the commit's date.
-//
-// Symbolic links and submodules are listed, reading them is ErrLink or
-// ErrSubmodule (a submodule counts as a folder, so that a walk meets it); a Git
-// LFS pointer is ErrLFS. An error is fs.ErrNotExist only if the commit does not
-// have the file; what the store cannot read is a MissingObjectError.
+// FS returns the files of a commit in the folder sub; "" or "." means all files. The file system
+// reads from the object store only and is safe for concurrent use. It also implements fs.ReadDirFS,
+// fs.ReadFileFS, fs.StatFS and fs.SubFS. Its method Hash(name string) (string, error) returns the
+// hash of the blob or tree in hexadecimal, and FileInfo.Sys returns it as a Hash. Equal hashes mean
+// equal content, so a cache does not have to read the file. The modification time of every file is
+// the commit's date. Symbolic links and submodules are listed, but to read them is ErrSymlink or
+// ErrSubmodule. A submodule is listed as a folder, so fs.WalkDir reports the error. To read a Git
+// LFS pointer is ErrLFS. An error is fs.ErrNotExist only if the commit does not have the file. If
+// the store cannot read an object, the error is a MissingObjectError.
 func (r *Repo) FS(h Hash, sub string) (fs.FS, error) {
 	c, err := r.Commit(h)
 	if err != nil {
@@ -45,11 +42,12 @@ func (r *Repo) FS(h Hash, sub string) (fs.FS, error) {
 	return below, nil
 }
 
+// treeFS returns a tree as a file system; when is the modification time of all files.
 func (r *Repo) treeFS(tree Hash, when time.Time) *treeFS {
 	return &treeFS{repo: r, root: tree, when: when, trees: r.trees.open(tree)}
 }
 
-// A treeFS is a tree as a file system.
+// A treeFS is a tree as an fs.FS.
 type treeFS struct {
 	repo  *Repo
 	root  Hash
@@ -64,7 +62,7 @@ var (
 	_ fs.SubFS      = (*treeFS)(nil)
 )
 
-// find walks from the root to the named entry.
+// find returns the entry with a path, starting at the root.
 func (f *treeFS) find(op, name string) (treeEntry, error) {
 	at := treeEntry{name: ".", mode: modeTree, hash: f.root}
 	if !fs.ValidPath(name) {
@@ -93,11 +91,11 @@ func (f *treeFS) find(op, name string) (treeEntry, error) {
 	return at, nil
 }
 
-// readable returns why entries of that mode are not read, nil if they are.
+// readable returns an error for the modes that cannot be read.
 func readable(m mode) error {
 	switch {
-	case m == modeLink:
-		return ErrLink
+	case m == modeSymlink:
+		return ErrSymlink
 	case m == modeSubmodule:
 		return ErrSubmodule
 	default:
@@ -105,7 +103,7 @@ func readable(m mode) error {
 	}
 }
 
-// Hash returns the hexadecimal name of the file's blob or the folder's tree.
+// Hash returns the hash of a file's blob or a folder's tree, in hexadecimal.
 func (f *treeFS) Hash(name string) (string, error) {
 	e, err := f.find("hash", name)
 	if err != nil {
@@ -114,7 +112,7 @@ func (f *treeFS) Hash(name string) (string, error) {
 	return e.hash.String(), nil
 }
 
-// Sub returns the folder dir as a file system of its own.
+// Sub returns the folder dir as a file system.
 func (f *treeFS) Sub(dir string) (fs.FS, error) {
 	e, err := f.find("sub", dir)
 	if err != nil {
@@ -126,7 +124,7 @@ func (f *treeFS) Sub(dir string) (fs.FS, error) {
 	return &treeFS{repo: f.repo, root: e.hash, when: f.when, trees: f.trees}, nil
 }
 
-// Stat describes a file. Its Size costs a look into the object store.
+// Stat describes a file. It reads the size from the object store.
 func (f *treeFS) Stat(name string) (fs.FileInfo, error) {
 	e, err := f.find("stat", name)
 	if err != nil {
@@ -148,6 +146,7 @@ func (f *treeFS) ReadFile(name string) ([]byte, error) {
 	return data, nil
 }
 
+// content returns the content of a file. Entries that are not files are errors.
 func (f *treeFS) content(e treeEntry) ([]byte, error) {
 	if err := readable(e.mode); err != nil {
 		return nil, err
@@ -172,10 +171,11 @@ func (f *treeFS) content(e treeEntry) ([]byte, error) {
 	return data, nil
 }
 
-// isLFSPointer recognises the small text that Git LFS commits in place of a
-// file (https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md).
+// isLFSPointer recognizes the text that Git LFS commits instead of a file
+// (https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md).
 func isLFSPointer(data []byte) bool {
-	return len(data) < 1024 && bytes.HasPrefix(data, []byte("version https://git-lfs.github.com/spec/")) && bytes.Contains(data, []byte("\noid "))
+	return len(data) < 1024 && bytes.HasPrefix(data, []byte("version https://git-lfs.github.com/spec/")) &&
+		bytes.Contains(data, []byte("\noid "))
 }
 
 // ReadDir lists a folder, sorted by name.
@@ -226,7 +226,7 @@ func (f *treeFS) Open(name string) (fs.File, error) {
 }
 
 func (f *treeFS) info(name string, e treeEntry) (fs.FileInfo, error) {
-	if !e.mode.isFile() && e.mode != modeLink {
+	if !e.mode.isFile() && e.mode != modeSymlink {
 		return fileInfo{e, 0, f.when}, nil
 	}
 	size, err := f.repo.objects.Size(e.hash)
@@ -236,7 +236,7 @@ func (f *treeFS) info(name string, e treeEntry) (fs.FileInfo, error) {
 	return fileInfo{e, size, f.when}, nil
 }
 
-// A dirEntry is one line of a listing.
+// A dirEntry is an fs.DirEntry.
 type dirEntry struct {
 	fs   *treeFS
 	path string
@@ -249,7 +249,7 @@ func (d dirEntry) Type() fs.FileMode          { return fileMode(d.e.mode).Type()
 func (d dirEntry) Info() (fs.FileInfo, error) { return d.fs.info(d.path, d.e) }
 func (d dirEntry) String() string             { return fs.FormatDirEntry(d) }
 
-// A fileInfo describes a file.
+// A fileInfo is an fs.FileInfo.
 type fileInfo struct {
 	e    treeEntry
 	size int64
@@ -268,7 +268,7 @@ func fileMode(m mode) fs.FileMode {
 	switch {
 	case m == modeTree:
 		return fs.ModeDir | 0o555
-	case m == modeLink:
+	case m == modeSymlink:
 		return fs.ModeSymlink | 0o777
 	case m == modeSubmodule:
 		return fs.ModeDir | fs.ModeIrregular
@@ -279,7 +279,7 @@ func fileMode(m mode) fs.FileMode {
 	}
 }
 
-// An openFile is a file being read.
+// An openFile is an fs.File that reads a blob.
 type openFile struct {
 	info fileInfo
 	*bytes.Reader
@@ -288,7 +288,7 @@ type openFile struct {
 func (f *openFile) Stat() (fs.FileInfo, error) { return f.info, nil }
 func (f *openFile) Close() error               { return nil }
 
-// An openDir is a folder being listed.
+// An openDir is an fs.ReadDirFile that lists a tree.
 type openDir struct {
 	info fileInfo
 	rest []fs.DirEntry
@@ -300,7 +300,7 @@ func (d *openDir) Read([]byte) (int, error) {
 	return 0, &fs.PathError{Op: "read", Path: d.info.Name(), Err: errors.New("is a folder")}
 }
 
-// ReadDir returns the next n entries, or all that remain if n <= 0.
+// ReadDir returns the next n entries, or all remaining entries if n <= 0.
 func (d *openDir) ReadDir(n int) ([]fs.DirEntry, error) {
 	if n > 0 && len(d.rest) == 0 {
 		return nil, io.EOF

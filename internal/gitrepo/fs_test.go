@@ -38,7 +38,7 @@ func TestFSBehavesAsAFileSystem(t *testing.T) {
 	}
 }
 
-func TestFSTellsTheHashOfAFile(t *testing.T) {
+func TestFSReturnsTheHashOfAFile(t *testing.T) {
 	r := newWorkingCopy(t)
 	fsys, err := r.FS(head(t, r, "main"), "")
 	if err != nil {
@@ -55,36 +55,40 @@ func TestFSTellsTheHashOfAFile(t *testing.T) {
 	}
 }
 
-func TestFSRefusesWhatIsNotAFile(t *testing.T) {
+func TestFSReadsOnlyFiles(t *testing.T) {
 	r := newWorkingCopy(t)
 	dir := r.WorkTree()
 	if err := os.Symlink("/etc/passwd", filepath.Join(dir, "users", "link.cue")); err != nil {
 		t.Fatal(err)
 	}
-	write(t, dir, "users/big.csv", "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n")
+	write(t, dir, "users/big.csv", "version https://git-lfs.github.com/spec/v1\n"+
+		"oid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n")
 	runGit(t, dir, "add", "-A")
 	runGit(t, dir, "update-index", "--add", "--cacheinfo", "160000,"+head(t, r, "main").String()+",vendor/sub")
-	runGit(t, dir, "commit", "-q", "-m", "odd things")
+	runGit(t, dir, "commit", "-q", "-m", "symbolic link, LFS pointer and submodule")
 	fsys, err := r.FS(head(t, r, "main"), "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	read := func(name string) error { _, err := fs.ReadFile(fsys, name); return err }
 	list := func(name string) error { _, err := fs.ReadDir(fsys, name); return err }
+	walk := func(name string) error {
+		return fs.WalkDir(fsys, name, func(_ string, _ fs.DirEntry, err error) error { return err })
+	}
 	for _, tt := range []struct {
 		name string
 		err  error
 		want error
 	}{
-		{"a symbolic link", read("users/link.cue"), ErrLink},
-		{"below a symbolic link", read("users/link.cue/x"), ErrLink},
+		{"a symbolic link", read("users/link.cue"), ErrSymlink},
+		{"below a symbolic link", read("users/link.cue/x"), ErrSymlink},
 		{"a Git LFS pointer", read("users/big.csv"), ErrLFS},
 		{"a submodule", list("vendor/sub"), ErrSubmodule},
 		{"a file of a submodule", read("vendor/sub/x.cue"), ErrSubmodule},
-		{"a walk that meets a submodule", fs.WalkDir(fsys, "vendor", func(_ string, _ fs.DirEntry, err error) error { return err }), ErrSubmodule},
+		{"a walk over a submodule", walk("vendor"), ErrSubmodule},
 		{"an absent file", read("users/nobody.cue"), fs.ErrNotExist},
 		{"below a file", read("roster.cue/x"), fs.ErrNotExist},
-		{"a path that is none", read("../x"), fs.ErrInvalid},
+		{"an invalid path", read("../x"), fs.ErrInvalid},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var pe *fs.PathError
@@ -92,7 +96,7 @@ func TestFSRefusesWhatIsNotAFile(t *testing.T) {
 				t.Errorf("got %v", tt.err)
 			}
 			if tt.want != fs.ErrNotExist && errors.Is(tt.err, fs.ErrNotExist) {
-				t.Errorf("%v must not pass for absence", tt.err)
+				t.Errorf("%v must not be fs.ErrNotExist", tt.err)
 			}
 		})
 	}
@@ -105,22 +109,15 @@ func TestFSRefusesWhatIsNotAFile(t *testing.T) {
 		t.Errorf("an absent folder: %v", err)
 	}
 	if _, err := r.FS(head(t, r, "main"), "roster.cue"); err == nil || errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("a file for a folder: %v", err)
+		t.Errorf("a file instead of a folder: %v", err)
 	}
 }
 
-func must[T any](v T, err error) T {
-	if err != nil {
-		panic(err)
-	}
-	return v
-}
-
-// A damaged repository must never look like one with fewer files.
-func TestDamageIsNeverAbsence(t *testing.T) {
+// In a damaged repository, no file may look absent.
+func TestADamagedObjectIsNotAnAbsentFile(t *testing.T) {
 	for _, tt := range []struct {
-		name string
-		harm func(t *testing.T, object string)
+		name   string
+		damage func(t *testing.T, object string)
 	}{
 		{"a missing object", func(t *testing.T, object string) { must(0, os.Remove(object)) }},
 		{"an empty object", func(t *testing.T, object string) { must(0, os.Truncate(object, 0)) }},
@@ -130,8 +127,8 @@ func TestDamageIsNeverAbsence(t *testing.T) {
 			must(0, os.WriteFile(object, data, 0o644))
 		}},
 	} {
-		for _, what := range []string{"main:users/alice.cue", "main:users", "main^{tree}", "main"} {
-			t.Run(tt.name+" for "+what, func(t *testing.T) {
+		for _, revision := range []string{"main:users/alice.cue", "main:users", "main^{tree}", "main"} {
+			t.Run(tt.name+" for "+revision, func(t *testing.T) {
 				r := newWorkingCopy(t)
 				h := head(t, r, "main")
 				file := func(name string) string {
@@ -140,9 +137,9 @@ func TestDamageIsNeverAbsence(t *testing.T) {
 				}
 				swap := must(os.ReadFile(file("main:users/bob.cue")))
 				must(0, os.WriteFile(filepath.Join(r.GitDir(), "objects", "swap"), swap, 0o644))
-				object := file(what)
+				object := file(revision)
 				must(0, os.Chmod(object, 0o644))
-				tt.harm(t, object)
+				tt.damage(t, object)
 				fsys, err := r.FS(h, "")
 				if err == nil {
 					_, err = fs.ReadFile(fsys, "users/alice.cue")
@@ -191,27 +188,4 @@ func TestReadersMayBeConcurrentWithGitGC(t *testing.T) {
 		}
 	})
 	wg.Wait()
-}
-
-func TestTreesOfOldCommitsAreForgotten(t *testing.T) {
-	var c treeCache
-	first := c.open(Hash{0})
-	c.put(first, Hash{100}, []treeEntry{{name: "kept"}})
-	for i := range 3 * maxRoots {
-		at := c.open(Hash{byte(i)})
-		if _, ok := c.get(at, Hash{100}); !ok {
-			t.Fatalf("root %d does not know the tree that all have", i)
-		}
-		c.put(at, Hash{200, byte(i)}, []treeEntry{{name: "own"}})
-	}
-	if len(c.roots) != maxRoots {
-		t.Errorf("%d commits are kept; want %d", len(c.roots), maxRoots)
-	}
-	now := c.open(Hash{255})
-	if _, ok := c.get(now, Hash{200, 0}); ok {
-		t.Error("a tree is known that no recent commit has")
-	}
-	if _, ok := c.get(first, Hash{100}); !ok {
-		t.Error("who has a commit open has lost its trees")
-	}
 }

@@ -11,14 +11,21 @@ import (
 	"time"
 )
 
-// day is when everything in these tests happens.
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// day is the date of the commits in these tests.
 var day = time.Date(2026, 11, 23, 9, 0, 0, 0, time.FixedZone("", 3600))
 
 func meta(message string) CommitMeta {
 	return CommitMeta{Message: message, Author: Person{"Alice Ng", "alice@example.com"}, When: day}
 }
 
-// TestMain gives every git of these tests the same settings.
+// TestMain sets the same Git configuration for all tests, independent of the user.
 func TestMain(m *testing.M) {
 	if _, err := exec.LookPath("git"); err != nil {
 		os.Stderr.WriteString("these tests need the git program: apt-get install git\n")
@@ -29,18 +36,19 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	for name, value := range map[string]string{
-		"HOME": home, "XDG_CONFIG_HOME": home, "GIT_CONFIG_NOSYSTEM": "1", "GIT_AUTHOR_NAME": "Bob", "GIT_AUTHOR_EMAIL": "bob@example.com",
+		"HOME": home, "XDG_CONFIG_HOME": home, "GIT_CONFIG_NOSYSTEM": "1",
+		"GIT_AUTHOR_NAME": "Bob", "GIT_AUTHOR_EMAIL": "bob@example.com",
 		"GIT_COMMITTER_NAME": "Bob", "GIT_COMMITTER_EMAIL": "bob@example.com", "SSH_AUTH_SOCK": "",
 	} {
 		os.Setenv(name, value)
 	}
 	code := m.Run()
 	os.RemoveAll(home)
-	os.RemoveAll(bigServers.root)
+	os.RemoveAll(largeServers.root)
 	os.Exit(code)
 }
 
-// runGit runs the real git and returns what it prints.
+// runGit runs the git program and returns its output.
 func runGit(t testing.TB, dir string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command("git", args...)
@@ -52,10 +60,11 @@ func runGit(t testing.TB, dir string, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// fsck fails the test if the real git finds fault with a repository.
+// fsck fails the test if `git fsck` reports an error.
 func fsck(t testing.TB, dir string) {
 	t.Helper()
-	if out := runGit(t, dir, "fsck", "--strict", "--full"); strings.Contains(out, "error") || strings.Contains(out, "missing") {
+	out := runGit(t, dir, "fsck", "--strict", "--full")
+	if strings.Contains(out, "error") || strings.Contains(out, "missing") {
 		t.Fatalf("git fsck: %s", out)
 	}
 }
@@ -90,7 +99,7 @@ func newWorkingCopy(t testing.TB) *Repo {
 	return r
 }
 
-// newServer makes a bare repository with one commit on main and returns its path.
+// newServer creates a bare repository with one commit on main and returns its path.
 func newServer(t testing.TB) string {
 	t.Helper()
 	work := newWorkingCopy(t)

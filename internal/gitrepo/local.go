@@ -8,13 +8,13 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/transport"
 )
 
-// startLocal runs git's server side on a repository of this machine, hooks
-// included, as `git push file://...` does.
-func startLocal(ctx context.Context, path, service string) (*pipeSession, error) {
+// dialLocal starts the server side of git for a repository on this machine, as `git push
+// file://...` does. Hooks run too.
+func dialLocal(ctx context.Context, path, service string) (*pipeSession, error) {
 	ctx, kill := context.WithCancel(ctx)
 	cmd := gitCommand(ctx, strings.TrimPrefix(service, "git-"), path)
-	said := &tailBuffer{}
-	cmd.Stderr = said
+	stderr := &limitedBuffer{}
+	cmd.Stderr = stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		kill()
@@ -29,7 +29,7 @@ func startLocal(ctx context.Context, path, service string) (*pipeSession, error)
 		kill()
 		return nil, fmt.Errorf("start %s: %w", service, err)
 	}
-	return &pipeSession{service: service, in: in, out: out, stderr: said, kill: kill, wait: cmd.Wait}, nil
+	return &pipeSession{service: service, in: in, out: out, stderr: stderr, kill: kill, wait: cmd.Wait}, nil
 }
 
 var (

@@ -10,19 +10,18 @@ import (
 	"strings"
 )
 
-// A ConflictError says that two commits cannot be merged without a person.
+// A ConflictError reports that two commits have conflicting changes. A person has to merge them.
 type ConflictError struct {
-	Paths []string // the files that both changed, sorted
+	Paths []string // the files with conflicts, sorted
 }
 
 func (e *ConflictError) Error() string {
 	return "the changes conflict in " + strings.Join(e.Paths, ", ")
 }
 
-// Merge returns the files that merging theirs into ours would give, without
-// making a commit or moving anything: what a pull request comes to. Files that
-// both changed in the same place are a *ConflictError. It needs git 2.38 or
-// later (git merge-tree --write-tree).
+// Merge returns the files that result from merging theirs into ours: the result of a pull request.
+// It makes no commit and moves no branch. If both commits change the same place of a file, the
+// error is a *ConflictError. Merge needs git 2.38 or later (git merge-tree --write-tree).
 func (r *Repo) Merge(ctx context.Context, ours, theirs Hash) (fs.FS, error) {
 	tree, err := r.mergeTree(ctx, ours, theirs)
 	if err != nil {
@@ -35,15 +34,20 @@ func (r *Repo) Merge(ctx context.Context, ours, theirs Hash) (fs.FS, error) {
 	return r.treeFS(tree, c.Committer.When), nil
 }
 
+// mergeTree merges two commits and returns the resulting tree, which it stores as loose objects.
 func (r *Repo) mergeTree(ctx context.Context, ours, theirs Hash) (Hash, error) {
-	args := []string{"--git-dir=" + r.commonDir, "merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", ours.String(), theirs.String()}
+	args := []string{
+		"--git-dir=" + r.commonDir, "merge-tree", "--write-tree", "--name-only", "--no-messages", "-z",
+		ours.String(), theirs.String(),
+	}
 	out, err := gitCommand(ctx, args...).Output()
 	var exit *exec.ExitError
-	conflict := errors.As(err, &exit) && exit.ExitCode() == 1 && len(out) > 0 // without output it is an error all the same
+	conflict := errors.As(err, &exit) && exit.ExitCode() == 1 && len(out) > 0 // without output it is another error
 	if err != nil && !conflict {
 		return Hash{}, gitError(args, err)
 	}
-	fields := strings.Split(strings.TrimRight(string(out), "\x00\n"), "\x00") // the tree, then files in conflict
+	// The output is the tree, then the files with conflicts.
+	fields := strings.Split(strings.TrimRight(string(out), "\x00\n"), "\x00")
 	if conflict {
 		slices.Sort(fields[1:])
 		return Hash{}, &ConflictError{Paths: slices.Compact(fields[1:])}

@@ -16,9 +16,8 @@ import (
 	"github.com/seed-d64a251c/roster/internal/gitobject"
 )
 
-// push sends the objects and asks the remote to move the reference from base to
-// h. go-git's own push would walk every tree of every commit; the objects are
-// known here.
+// push sends the objects and asks the remote to move the reference from base to h. It does not use
+// go-git's push, which reads every tree of every commit to find the objects to send.
 func (r *Repo) push(ctx context.Context, ref string, base, h Hash, objects []gitobject.Object) error {
 	pack, err := gitobject.EncodePack(objects)
 	if err != nil {
@@ -26,7 +25,7 @@ func (r *Repo) push(ctx context.Context, ref string, base, h Hash, objects []git
 	}
 	sent, err := r.sendPack(ctx, ref, base, h, pack)
 	if err != nil && sent {
-		err = r.settle(ctx, ref, base, h, err)
+		err = r.confirmPush(ctx, ref, base, h, err)
 	}
 	if err != nil {
 		return err
@@ -34,54 +33,59 @@ func (r *Repo) push(ctx context.Context, ref string, base, h Hash, objects []git
 	r.writing.Lock()
 	defer r.writing.Unlock()
 	if err := r.objects.AddPack(bytes.NewReader(pack)); err != nil {
-		return fmt.Errorf("keep what was pushed: %w", err)
+		return fmt.Errorf("store the pushed objects: %w", err)
 	}
 	return r.refs.write(ref, h)
 }
 
-// sendPack returns sent if the remote may have taken the commit although there
-// is an error.
+// sendPack sends a pack and the update of a reference. If there is an error but the remote may have
+// accepted the commit, sent is true.
 func (r *Repo) sendPack(ctx context.Context, ref string, base, h Hash, pack []byte) (sent bool, err error) {
 	session, err := r.remote.receive(ctx)
 	if err != nil {
-		return false, r.remote.explain(ctx, err)
+		return false, r.remote.wrapError(ctx, err)
 	}
 	defer session.Close()
 	adv, err := session.AdvertisedReferencesContext(ctx)
 	if err != nil {
-		return false, r.remote.explain(ctx, err)
+		return false, r.remote.wrapError(ctx, err)
 	}
 	if now := Hash(adv.References[ref]); now != base {
-		return false, fmt.Errorf("%w: it is at %s, not at %s", ErrStale, name(now), name(base))
+		return false, fmt.Errorf("%w: it is at %s, not at %s", ErrStale, shortName(now), shortName(base))
 	}
 	if !adv.Capabilities.Supports(capability.ReportStatus) {
-		return false, &RemoteError{URL: r.URL(), Message: "the server does not report whether a push succeeds"}
+		return false, &RemoteError{URL: r.URL(),
+			Message: "the server does not support report-status, so the result of a push would be unknown"}
 	}
-	said := &tailBuffer{}
+	progress := &limitedBuffer{}
 	req := packp.NewReferenceUpdateRequestFromCapabilities(adv.Capabilities)
 	if adv.Capabilities.Supports(capability.Sideband64k) {
 		if err := req.Capabilities.Set(capability.Sideband64k); err != nil {
 			return false, err
 		}
-		req.Progress = said
+		req.Progress = progress
 	}
-	req.Commands = []*packp.Command{{Name: plumbing.ReferenceName(ref), Old: plumbing.Hash(base), New: plumbing.Hash(h)}}
+	req.Commands = []*packp.Command{{
+		Name: plumbing.ReferenceName(ref), Old: plumbing.Hash(base), New: plumbing.Hash(h),
+	}}
 	req.Packfile = io.NopCloser(bytes.NewReader(pack))
 	report, err := session.ReceivePack(ctx, req)
 	if report == nil {
 		if err == nil {
 			err = io.ErrUnexpectedEOF
 		}
-		return true, r.remote.explain(ctx, err)
+		return true, r.remote.wrapError(ctx, err)
 	}
-	return false, r.verdict(ref, report, said.String())
+	return false, r.pushResult(ref, report, progress.String())
 }
 
-// verdict reads the server's report on one reference.
-func (r *Repo) verdict(ref string, report *packp.ReportStatus, said string) error {
-	said = r.remote.hide(printable(said))
+// pushResult returns the server's report on one reference as an error, nil if the push succeeded.
+// The errors include the progress output, which has the messages of hooks.
+func (r *Repo) pushResult(ref string, report *packp.ReportStatus, progress string) error {
+	progress = r.remote.redact(oneLine(progress))
 	if report.UnpackStatus != "ok" {
-		return &RemoteError{URL: r.URL(), Message: join("the server could not store the commit: "+r.remote.hide(report.UnpackStatus), said)}
+		status := "the server could not store the commit: " + r.remote.redact(report.UnpackStatus)
+		return &RemoteError{URL: r.URL(), Message: withDetail(status, progress)}
 	}
 	for _, status := range report.CommandStatuses {
 		if status.ReferenceName.String() != ref {
@@ -90,32 +94,34 @@ func (r *Repo) verdict(ref string, report *packp.ReportStatus, said string) erro
 		if status.Status == "ok" {
 			return nil
 		}
-		for _, words := range staleWords {
-			if strings.Contains(status.Status, words) {
-				return fmt.Errorf("%w: %s", ErrStale, r.remote.hide(status.Status))
+		for _, phrase := range stalePhrases {
+			if strings.Contains(status.Status, phrase) {
+				return fmt.Errorf("%w: %s", ErrStale, r.remote.redact(status.Status))
 			}
 		}
-		return &RefusedError{Branch: strings.TrimPrefix(ref, branchPrefix), Message: join(r.remote.hide(printable(status.Status)), said)}
+		reason := r.remote.redact(oneLine(status.Status))
+		return &RefusedError{Branch: strings.TrimPrefix(ref, branchPrefix), Message: withDetail(reason, progress)}
 	}
-	return &RemoteError{URL: r.URL(), Message: "the server did not say what became of the push"}
+	return &RemoteError{URL: r.URL(), Message: "the server did not report the result of the push"}
 }
 
-// staleWords are how git and the forges say that another push came first
-// (builtin/receive-pack.c, refs/files-backend.c).
-var staleWords = []string{
+// stalePhrases are phrases in the messages of git and of the forges. They mean that another push
+// came first (builtin/receive-pack.c, refs/files-backend.c).
+var stalePhrases = []string{
 	"failed to update ref", "fetch first", "non-fast-forward", "cannot lock ref", "failed to lock", "unable to lock",
 	"reference already exists", "incorrect old value", "stale info", "remote ref updated since",
 }
 
-func join(status, said string) string {
-	if said == "" {
-		return status
+// withDetail appends a detail to a message, if there is one.
+func withDetail(message, detail string) string {
+	if detail == "" {
+		return message
 	}
-	return status + ": " + said
+	return message + ": " + detail
 }
 
-// printable makes the words of a server fit for one line of a terminal.
-func printable(s string) string {
+// oneLine replaces the control characters of a text, so that a terminal shows it on one line.
+func oneLine(s string) string {
 	s = strings.Map(func(c rune) rune {
 		if c < ' ' || c == 0x7f {
 			return ' '
@@ -125,15 +131,15 @@ func printable(s string) string {
 	return strings.Join(strings.Fields(s), " ")
 }
 
-// settleTime bounds the question after a broken push, also when the caller's
-// context has ended.
-const settleTime = 15 * time.Second
+// confirmTimeout limits the fetch after a failed push, which also runs if the caller's context has
+// ended.
+const confirmTimeout = 15 * time.Second
 
-// settle asks the remote what became of a push whose answer was lost. It
-// returns nil if the commit is on the branch, ErrStale if another is, and
-// failure if nothing has changed or nobody knows.
-func (r *Repo) settle(ctx context.Context, ref string, base, h Hash, failure error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+// confirmPush fetches the reference to find out the result of a push whose answer was lost. It
+// returns nil if the commit is on the branch, and ErrStale if the branch has another commit. It
+// returns failure if the branch has not changed, or if the result stays unknown.
+func (r *Repo) confirmPush(ctx context.Context, ref string, base, h Hash, failure error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), confirmTimeout)
 	defer cancel()
 	var missing *RefError
 	if err := r.fetch(ctx, []string{ref}); err != nil && !errors.As(err, &missing) {
@@ -146,14 +152,14 @@ func (r *Repo) settle(ctx context.Context, ref string, base, h Hash, failure err
 	case now == base:
 		return failure
 	case now.IsZero():
-		return fmt.Errorf("%w: it is gone", ErrStale)
+		return fmt.Errorf("%w: it was deleted", ErrStale)
 	}
-	landed, err := r.IsAncestor(h, now)
+	arrived, err := r.IsAncestor(h, now)
 	if err != nil {
 		return err
 	}
-	if !landed {
-		return fmt.Errorf("%w: it is at %s, not at %s", ErrStale, now.Short(), name(base))
+	if !arrived {
+		return fmt.Errorf("%w: it is at %s, not at %s", ErrStale, now.Short(), shortName(base))
 	}
 	return nil
 }

@@ -21,26 +21,28 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// An AuthError says that the remote does not know us or does not let us do it.
+// An AuthError reports that the remote rejected the credentials, or that they do not allow the
+// operation.
 type AuthError struct {
 	URL     string
-	Message string // what happened and what to do
+	Message string // what happened and what the user can do
 }
 
 func (e *AuthError) Error() string { return e.URL + ": " + e.Message }
 
-// A RemoteError says that a remote repository cannot be reached or does not
-// answer as a repository should. It may pass: retry later.
+// A RemoteError reports that a remote repository cannot be reached or gave an invalid answer. The
+// failure may be temporary, so the caller can retry later.
 type RemoteError struct {
 	URL     string
-	Missing bool   // the server answers, and says that it has no such repository
-	Message string // what happened and what to do
+	Missing bool   // the server reports that the repository does not exist
+	Message string // what happened and what the user can do
 	Err     error
 }
 
 func (e *RemoteError) Error() string { return e.URL + ": " + e.Message }
 
-// Unwrap hides fs.ErrNotExist: a missing socket or program is not a missing branch.
+// Unwrap returns only the errors of a context. It never returns fs.ErrNotExist, because a missing
+// socket or program is not a missing branch.
 func (e *RemoteError) Unwrap() error {
 	if errors.Is(e.Err, context.Canceled) || errors.Is(e.Err, context.DeadlineExceeded) {
 		return e.Err
@@ -48,23 +50,25 @@ func (e *RemoteError) Unwrap() error {
 	return nil
 }
 
-// A remote is a repository on the other end of a connection.
+// A remote is the remote repository of a mirror.
 type remote struct {
 	address address
 	auth    Auth
 	client  *http.Client // for http and https
 
 	mu      sync.Mutex
-	secrets []string // of the last connection, to be hidden in what the server says
+	secrets []string // of the last connection; redact removes them from messages
 }
 
-// remember keeps the forms in which a server could echo a secret.
-func (r *remote) remember(user, password string) {
+// setSecrets stores the forms in which a message of the server could repeat the credentials.
+func (r *remote) setSecrets(user, password string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.secrets = []string{base64.StdEncoding.EncodeToString([]byte(user + ":" + password)), url.QueryEscape(password), password}
+	basic := base64.StdEncoding.EncodeToString([]byte(user + ":" + password))
+	r.secrets = []string{basic, url.QueryEscape(password), password}
 }
 
+// newRemote parses a URL. Credentials in the URL apply if auth has none.
 func newRemote(rawURL string, auth Auth) (*remote, error) {
 	addr, password, err := parseAddress(rawURL)
 	if err != nil {
@@ -82,7 +86,7 @@ func newRemote(rawURL string, auth Auth) (*remote, error) {
 	return r, err
 }
 
-// upload opens a session to fetch from the remote.
+// upload opens a session of git-upload-pack, which serves a fetch.
 func (r *remote) upload(ctx context.Context) (transport.UploadPackSession, error) {
 	if r.client != nil {
 		ep, auth, err := r.httpEndpoint(ctx)
@@ -94,7 +98,7 @@ func (r *remote) upload(ctx context.Context) (transport.UploadPackSession, error
 	return r.dial(ctx, transport.UploadPackServiceName)
 }
 
-// receive opens a session to push to the remote.
+// receive opens a session of git-receive-pack, which serves a push.
 func (r *remote) receive(ctx context.Context) (transport.ReceivePackSession, error) {
 	if r.client != nil {
 		ep, auth, err := r.httpEndpoint(ctx)
@@ -106,21 +110,23 @@ func (r *remote) receive(ctx context.Context) (transport.ReceivePackSession, err
 	return r.dial(ctx, transport.ReceivePackServiceName)
 }
 
+// dial starts a service over SSH or on this machine.
 func (r *remote) dial(ctx context.Context, service string) (*pipeSession, error) {
 	if r.address.scheme == "ssh" {
 		return dialSSH(ctx, r.address, r.auth, service)
 	}
-	return startLocal(ctx, r.address.path, service)
+	return dialLocal(ctx, r.address.path, service)
 }
 
-// explain turns what a transport says into an error for people: what happened,
-// where, what to do, and no secret.
-func (r *remote) explain(ctx context.Context, err error) error {
+// wrapError converts an error of a transport to an error of this package: what happened, at which
+// URL, and what the user can do, without secrets.
+func (r *remote) wrapError(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
 	}
 	if ctx.Err() != nil {
-		return &RemoteError{URL: r.address.String(), Message: "no answer in time, or interrupted: " + context.Cause(ctx).Error(), Err: ctx.Err()}
+		return &RemoteError{URL: r.address.String(), Err: ctx.Err(),
+			Message: "no answer in time, or interrupted: " + context.Cause(ctx).Error()}
 	}
 	var host *HostKeyError
 	var known *AuthError
@@ -129,35 +135,41 @@ func (r *remote) explain(ctx context.Context, err error) error {
 		return host
 	case errors.As(err, &known):
 		return known
-	case errors.Is(err, transport.ErrAuthenticationRequired), errors.Is(err, transport.ErrAuthorizationFailed), isSSHAuthFailure(err):
-		return &AuthError{URL: r.address.String(), Message: r.authAdvice(err)}
+	case errors.Is(err, transport.ErrAuthenticationRequired), errors.Is(err, transport.ErrAuthorizationFailed),
+		isSSHAuthFailure(err):
+		return &AuthError{URL: r.address.String(), Message: r.authMessage(err)}
 	case errors.Is(err, transport.ErrRepositoryNotFound):
 		return &RemoteError{URL: r.address.String(), Missing: true, Err: err,
-			Message: "there is no such repository, or these credentials (" + r.auth.String() + ") may not see it: check the URL and what the credentials may read"}
+			Message: "the repository does not exist, or these credentials (" + r.auth.String() + ") cannot read it: " +
+				"check the URL and the permissions"}
 	}
-	return &RemoteError{URL: r.address.String(), Message: r.hide(describe(err)), Err: err}
+	return &RemoteError{URL: r.address.String(), Message: r.redact(describeError(err)), Err: err}
 }
 
-func (r *remote) authAdvice(err error) string {
+// authMessage returns the message of an AuthError.
+func (r *remote) authMessage(err error) string {
 	switch {
 	case r.address.scheme == "ssh" && r.auth.SSHKeyFile == "":
-		return "the server accepts none of the SSH agent's keys: add one of them there, or name a key file"
+		return "the server accepts none of the SSH agent's keys: add one of them on the server, or set a key file"
 	case r.address.scheme == "ssh":
-		return "the server does not accept the " + r.auth.String() + ": add its public key there, or name another key"
+		return "the server does not accept the " + r.auth.String() +
+			": add its public key on the server, or set another key"
 	case r.auth.Token == nil && r.auth.Password == "":
-		return "the server asks for credentials and none are configured: give a token"
+		return "the server requires credentials, and none are configured: set a token"
 	case errors.Is(err, transport.ErrAuthorizationFailed):
-		return join("the server knows the credentials but forbids this (403): give the token read access, and write access if roster is to push", r.said(err))
+		return withDetail("the server accepts the credentials but forbids this operation (403): "+
+			"give the token read access, and write access if roster has to push", r.serverMessage(err))
 	default:
-		return join("the server refuses the credentials (401): the token is wrong, expired or was revoked", r.said(err))
+		return withDetail("the server rejects the credentials (401): "+
+			"the token is wrong, expired or revoked", r.serverMessage(err))
 	}
 }
 
-// said returns what the server wrote beside a status, such as GitHub's word on
-// single sign-on; pages are left out.
-func (r *remote) said(err error) string {
+// serverMessage returns the text that the server sent with a status, such as GitHub's single
+// sign-on message. It returns "" for HTML and JSON pages.
+func (r *remote) serverMessage(err error) string {
 	_, text, _ := strings.Cut(err.Error(), ": ")
-	text = r.hide(printable(text))
+	text = r.redact(oneLine(text))
 	if len(text) > 300 || strings.ContainsAny(text, "<{") {
 		return ""
 	}
@@ -165,11 +177,13 @@ func (r *remote) said(err error) string {
 }
 
 func isSSHAuthFailure(err error) bool {
-	return strings.Contains(err.Error(), "ssh: unable to authenticate") || strings.Contains(err.Error(), "Permission denied (publickey")
+	return strings.Contains(err.Error(), "ssh: unable to authenticate") ||
+		strings.Contains(err.Error(), "Permission denied (publickey")
 }
 
-// describe finds plain words for the failures that people meet.
-func describe(err error) string {
+// describeError returns a message for the common failures of a connection, and the text of the
+// error for all others.
+func describeError(err error) string {
 	var dns *net.DNSError
 	var op *net.OpError
 	var authority x509.UnknownAuthorityError
@@ -177,7 +191,7 @@ func describe(err error) string {
 	var status *githttp.Err
 	var exit *ssh.ExitError
 	var unexpected *plumbing.UnexpectedError
-	if errors.As(err, &unexpected) { // it hides its cause
+	if errors.As(err, &unexpected) { // it does not unwrap to its cause
 		err = unexpected.Err
 	}
 	var u *url.Error
@@ -188,7 +202,8 @@ func describe(err error) string {
 	case errors.As(err, &dns):
 		return "the host name cannot be resolved: " + dns.Error()
 	case errors.As(err, &authority):
-		return "the server's certificate is signed by an authority that is not trusted here: name the authority's certificate (CA file)"
+		return "the server's certificate is not signed by a trusted authority: " +
+			"set the authority's certificate (CA file)"
 	case errors.As(err, &hostname):
 		return "the server's certificate is for another host: " + hostname.Error()
 	case errors.As(err, &status):
@@ -196,18 +211,18 @@ func describe(err error) string {
 	case errors.As(err, &op) && op.Op == "dial":
 		return "the server cannot be reached: " + op.Error()
 	case errors.Is(err, exec.ErrNotFound):
-		return "the git program is needed for repositories on this machine: install git"
+		return "repositories on this machine need the git program: install git"
 	case errors.As(err, &exit):
 		return "the server ended the command: " + exit.Error()
 	case errors.Is(err, packp.ErrEmptyInput), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return "the server ended the connection too early"
+		return "the server closed the connection before the end of its answer"
 	default:
 		return err.Error()
 	}
 }
 
-// hide removes the secrets that a server may have echoed.
-func (r *remote) hide(text string) string {
+// redact removes the credentials from a message of the server.
+func (r *remote) redact(text string) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, secret := range r.secrets {

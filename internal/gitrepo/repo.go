@@ -1,29 +1,33 @@
-// Package gitrepo knows Git: it shows a commit as an fs.FS, and adds a commit to
-// a branch with compare-and-swap. It does not know what the files mean.
+// Package gitrepo reads and writes Git repositories. It shows a commit as an fs.FS, and adds a
+// commit to a branch with compare-and-swap. It does not interpret the files.
 //
-// A Repo is opened in one of two ways. Open takes a repository on this
-// machine, working copy or bare, and never talks to another. Mirror keeps a
-// bare cache of a remote one, which Fetch brings up to date.
+// There are two ways to open a Repo:
 //
-// Everything is read from the object store: there is no checkout, so nothing in
-// a repository can write outside of it, run a filter or a hook. A working copy
-// that somebody else is using is safe: Update touches neither index nor files.
-// A failed read is never taken for an absent file; see MissingObjectError.
+//   - Open opens a repository on this machine, a working copy or a bare one. It never contacts
+//     another machine.
+//   - Mirror opens a bare cache of a remote repository. Fetch updates the cache.
 //
-// Update makes a commit on top of a base that the caller names and moves the
-// branch only if it is still there; otherwise the answer is ErrStale and nothing
-// has happened. On a mirror the commit is pushed with exactly the objects that
-// it adds, so the cost does not grow with the repository.
+// All reads go to the object store (package gitobject). Nothing is checked out, so the content of a
+// repository cannot write outside of it, run a filter or run a hook. Update changes neither the
+// index nor the files of a working copy, so other programs can use it at the same time. A failed
+// read is never reported as an absent file; see MissingObjectError.
 //
-// The git program is needed where it alone can do the job safely: Init, InitBare,
-// Dirty, Merge, Update of a local repository (it moves the branch under Git's own
-// locks) and file:// remotes (it runs their hooks). Mirrors over HTTPS and SSH do
-// without.
+// Update makes a commit on top of a base that the caller names. The branch moves only if it is
+// still at that base. Otherwise Update returns ErrStale and has changed nothing. On a mirror,
+// Update pushes exactly the objects that it adds, so the cost does not grow with the repository.
 //
-// Errors name what to do. Where the caller needs to branch they are values:
-// ErrStale, RefError (fs.ErrNotExist), RefusedError, ConflictError, MissingObjectError,
-// AuthError, HostKeyError, RemoteError, SignatureError. No error, and no value of this package
-// when printed, holds a credential.
+// Some operations need the git program:
+//
+//   - Init, InitBare, Dirty and Merge;
+//   - Update of a local repository, because git moves the branch under Git's own locks;
+//   - file:// remotes, because git runs their hooks.
+//
+// Mirrors over HTTPS and SSH do not need it.
+//
+// Error messages say what to do. Callers that need to tell errors apart find these: ErrStale,
+// RefError (fs.ErrNotExist), RefusedError, ConflictError, MissingObjectError, AuthError,
+// HostKeyError, RemoteError, SignatureError. No error contains a credential, and no value of this
+// package prints one.
 package gitrepo
 
 import (
@@ -44,21 +48,21 @@ import (
 // A Repo is one repository. Its methods may be called concurrently.
 type Repo struct {
 	gitDir    string // has HEAD
-	commonDir string // has objects, refs, config; differs in a linked worktree
+	commonDir string // has objects, refs and config; not the same as gitDir in a linked worktree
 	workTree  string // "" if bare
-	prefix    string // from workTree to the folder that was opened, "." if it is the same
-	shallow   bool   // history may end early
+	prefix    string // path from workTree to the opened folder; "." if they are the same
+	shallow   bool   // the history may be incomplete
 
 	objects *gitobject.Store
 	trees   treeCache
 	refs    refStore
 	remote  *remote    // nil if opened by Open
-	writing sync.Mutex // over the references and packs of a mirror
+	writing sync.Mutex // held while the references of a mirror change
 }
 
-// Open opens a repository on this machine: a bare one, or a folder of a
-// working copy, whose repository is looked for upward. fs.ErrNotExist if dir is
-// in no repository. No other repository is ever contacted.
+// Open opens a repository on this machine. The folder dir is a bare repository, or any folder of a
+// working copy. The error is fs.ErrNotExist if dir is not in a repository. Open never contacts
+// another machine.
 func Open(dir string) (*Repo, error) {
 	r, err := open(dir)
 	if err != nil {
@@ -86,13 +90,14 @@ func open(dir string) (*Repo, error) {
 			return openAt(gitDir, at, dir)
 		}
 		if filepath.Dir(at) == at {
-			return nil, fmt.Errorf("neither this folder nor one above it is a Git repository (make one with `roster init` or `git init`): %w", fs.ErrNotExist)
+			return nil, fmt.Errorf("neither this folder nor a parent is a Git repository "+
+				"(create one with `roster init` or `git init`): %w", fs.ErrNotExist)
 		}
 	}
 }
 
-// gitDirOf returns the repository's own folder if at is a working copy or a
-// bare repository, "" if it is neither.
+// gitDirOf returns the Git directory of a working copy or of a bare repository. It returns "" if
+// the folder at is neither.
 func gitDirOf(at string) (string, error) {
 	dotGit := filepath.Join(at, ".git")
 	info, err := os.Stat(dotGit)
@@ -110,13 +115,13 @@ func gitDirOf(at string) (string, error) {
 		}
 		return "", nil
 	}
-	data, err := os.ReadFile(dotGit) // a linked worktree or a submodule: "gitdir: path"
+	data, err := os.ReadFile(dotGit) // in a linked worktree or a submodule, .git is a file: "gitdir: path"
 	if err != nil {
 		return "", err
 	}
 	target, ok := strings.CutPrefix(strings.TrimSpace(string(data)), "gitdir: ")
 	if !ok {
-		return "", fmt.Errorf("%s is not a repository: want a folder or a line `gitdir: path`", dotGit)
+		return "", fmt.Errorf("%s is not a repository: want a folder, or a file with the line `gitdir: path`", dotGit)
 	}
 	if !filepath.IsAbs(target) {
 		target = filepath.Join(at, target)
@@ -124,8 +129,7 @@ func gitDirOf(at string) (string, error) {
 	return target, nil
 }
 
-// isGitDir reports whether dir looks like a repository's own folder, as Git
-// tests it.
+// isGitDir reports whether dir is a Git directory, by the same test as Git's own.
 func isGitDir(dir string) bool {
 	if _, err := os.Stat(filepath.Join(dir, "HEAD")); err != nil {
 		return false
@@ -139,7 +143,7 @@ func isGitDir(dir string) bool {
 	return true
 }
 
-// commonDirOf returns the folder that linked worktrees share.
+// commonDirOf returns the Git directory that linked worktrees share.
 func commonDirOf(gitDir string) string {
 	data, err := os.ReadFile(filepath.Join(gitDir, "commondir"))
 	if err != nil {
@@ -152,7 +156,8 @@ func commonDirOf(gitDir string) string {
 	return common
 }
 
-// openAt opens the repository in gitDir, found at the folder at, for dir.
+// openAt opens the repository with the Git directory gitDir. The folder at is the root of its
+// working copy, or gitDir itself. The folder dir is the one that the caller wants to open.
 func openAt(gitDir, at, dir string) (*Repo, error) {
 	common := commonDirOf(gitDir)
 	conf, err := readConfig(common)
@@ -197,37 +202,37 @@ func readConfig(commonDir string) (*config.Config, error) {
 	return conf, nil
 }
 
-// checkFormat refuses the repository formats that cannot be read here, rather
-// than misread them.
+// checkFormat returns an error for repository formats that this package cannot read.
 func checkFormat(conf *config.Config) error {
 	ext := conf.Section("extensions")
 	if f := ext.Option("objectformat"); f != "" && !strings.EqualFold(f, "sha1") {
-		return fmt.Errorf("the repository names its objects by %s, roster reads sha1 only", f)
+		return fmt.Errorf("the object format of the repository is %s; roster supports sha1 only", f)
 	}
 	if s := ext.Option("refstorage"); s != "" && !strings.EqualFold(s, "files") {
-		return fmt.Errorf("the repository keeps its references as %s: convert it with `git refs migrate --ref-format=files`", s)
+		return fmt.Errorf("the reference format of the repository is %s; roster supports files only: "+
+			"convert it with `git refs migrate --ref-format=files`", s)
 	}
 	return nil
 }
 
-// Close releases the files that reading keeps open.
+// Close closes the files that reads have opened.
 func (r *Repo) Close() error {
 	r.objects.Close()
 	return nil
 }
 
-// GitDir returns the repository's own folder (".git" in a working copy).
+// GitDir returns the Git directory: ".git" in a working copy.
 func (r *Repo) GitDir() string { return r.commonDir }
 
-// WorkTree returns the root of the working copy, "" if the repository is bare.
+// WorkTree returns the root of the working copy, or "" if the repository is bare.
 func (r *Repo) WorkTree() string { return r.workTree }
 
-// Prefix returns the path from the root of the repository to the folder that
-// was opened, with forward slashes; "." if they are the same.
+// Prefix returns the path from the root of the repository to the folder that was opened, with
+// forward slashes. It is "." if they are the same.
 func (r *Repo) Prefix() string { return r.prefix }
 
-// Shallow reports whether history may end early (git clone --depth). Walking
-// past the end is a MissingObjectError.
+// Shallow reports whether the history may be incomplete (git clone --depth). An operation that
+// needs the missing part returns a MissingObjectError.
 func (r *Repo) Shallow() bool { return r.shallow }
 
 // RemoteURL returns the URL of a configured remote, such as "origin".
@@ -240,15 +245,14 @@ func (r *Repo) RemoteURL(name string) (url string, ok bool, err error) {
 	return url, url != "", nil
 }
 
-// Head returns where a branch is; ok is false if there is no such branch. An
-// error never stands for absence.
+// Head returns the commit of a branch. If the branch does not exist, ok is false and err is nil.
 func (r *Repo) Head(branch string) (h Hash, ok bool, err error) {
 	return r.refs.read(branchRef(branch))
 }
 
-// HeadBranch returns the branch that HEAD names: the one checked out, or the
-// default branch of a bare repository or mirror. It need not exist yet. ok is
-// false if HEAD is detached.
+// HeadBranch returns the branch that HEAD refers to: the branch that is checked out, or the default
+// branch of a bare repository or mirror. The branch may not exist yet. If HEAD is detached, ok is
+// false.
 func (r *Repo) HeadBranch() (branch string, ok bool, err error) {
 	_, target, found, err := r.refs.readOne("HEAD")
 	if err != nil || !found {
@@ -261,6 +265,7 @@ func (r *Repo) HeadBranch() (branch string, ok bool, err error) {
 // Branches lists the branches, sorted.
 func (r *Repo) Branches() ([]string, error) { return r.refs.branches() }
 
+// branchRef returns the full name of a branch.
 func branchRef(branch string) string {
 	if strings.HasPrefix(branch, "refs/") {
 		return branch

@@ -10,10 +10,10 @@ import (
 	"github.com/seed-d64a251c/roster/internal/gitobject"
 )
 
-// Resolve returns the commit that ref names: HEAD, a branch, a tag, a branch of
-// a remote ("origin/main"), a full reference name, or a hash of at least four
-// digits; each may be followed by ~N, the Nth first parent. What names nothing
-// is a *RefError, which is fs.ErrNotExist.
+// Resolve returns the commit that ref names: HEAD, a branch, a tag, a branch of a remote
+// ("origin/main"), a full reference name, or a hash of at least four digits. The suffix ~N selects
+// the Nth ancestor by first parents. If there is no such commit, the error is a *RefError, which is
+// fs.ErrNotExist.
 func (r *Repo) Resolve(ref string) (Hash, error) {
 	name, back, err := splitAncestor(ref)
 	if err != nil {
@@ -36,8 +36,7 @@ func (r *Repo) Resolve(ref string) (Hash, error) {
 	return h, nil
 }
 
-// splitAncestor splits "main~2" and "main^" into the name and the number of
-// steps back.
+// splitAncestor splits "main~2" or "main^" into the name and the number of generations.
 func splitAncestor(ref string) (name string, back int, err error) {
 	if base, ok := strings.CutSuffix(ref, "^"); ok {
 		name, back, err = splitAncestor(base)
@@ -57,10 +56,10 @@ func splitAncestor(ref string) (name string, back int, err error) {
 	return name, back, nil
 }
 
-// resolveName follows gitrevisions(7): references first, in Git's order, then
-// hashes.
+// resolveName looks for references first, in Git's order (gitrevisions(7)), then for hashes.
 func (r *Repo) resolveName(name string) (Hash, error) {
-	for _, pattern := range []string{"%s", "refs/%s", "refs/tags/%s", "refs/heads/%s", "refs/remotes/%s", "refs/remotes/%s/HEAD"} {
+	patterns := []string{"%s", "refs/%s", "refs/tags/%s", "refs/heads/%s", "refs/remotes/%s", "refs/remotes/%s/HEAD"}
+	for _, pattern := range patterns {
 		full := fmt.Sprintf(pattern, name)
 		if full != "HEAD" && !strings.HasPrefix(full, "refs/") {
 			continue
@@ -79,6 +78,7 @@ func (r *Repo) resolveName(name string) (Hash, error) {
 	return Hash{}, r.noRef(name)
 }
 
+// resolveHash returns the commit or annotated tag with a hash or a unique prefix of it.
 func (r *Repo) resolveHash(digits string) (Hash, error) {
 	if h, err := ParseHash(digits); err == nil {
 		ok, err := r.objects.Has(h)
@@ -112,6 +112,7 @@ func (r *Repo) resolveHash(digits string) (Hash, error) {
 	}
 }
 
+// noRef returns a RefError with the branches that exist.
 func (r *Repo) noRef(name string) error {
 	branches, err := r.refs.branches()
 	if err != nil {
@@ -120,7 +121,7 @@ func (r *Repo) noRef(name string) error {
 	return &RefError{Ref: name, Branches: branches}
 }
 
-// peel follows annotated tags to the commit.
+// peel returns the commit of an annotated tag, or the commit itself.
 func (r *Repo) peel(h Hash) (Hash, error) {
 	for range maxSymref {
 		kind, data, err := r.objects.ReadAny(h)

@@ -15,16 +15,101 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	gliderssh "github.com/gliderlabs/ssh"
 	"github.com/skeema/knownhosts"
 	"golang.org/x/crypto/ssh"
 )
 
-// A testServer serves bare repositories in one of the ways that a forge does.
+// opensshServer starts OpenSSH's server for the user who runs the tests. It returns a key that the
+// server accepts and a known_hosts file.
+func opensshServer(t testing.TB) (server testServer, knownHosts string) {
+	t.Helper()
+	sshd, err := exec.LookPath("sshd")
+	if err != nil {
+		if sshd, err = exec.LookPath("/usr/sbin/sshd"); err != nil { // often not in PATH
+			t.Fatal("this test needs OpenSSH's server: apt-get install openssh-server")
+		}
+	}
+	if os.Geteuid() == 0 {
+		if err := os.MkdirAll("/run/sshd", 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	me, err := user.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	key, public := newKeyFile(t, "")
+	hostKey, _ := newKeyFile(t, "")
+	write(t, dir, "authorized_keys", string(ssh.MarshalAuthorizedKey(public)))
+	port := freePort(t)
+	write(t, dir, "sshd_config", fmt.Sprintf(`Port %d
+ListenAddress 127.0.0.1
+HostKey %s
+AuthorizedKeysFile %s
+PidFile none
+StrictModes no
+UsePAM no
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+PermitRootLogin prohibit-password
+MaxStartups 100
+LogLevel ERROR
+`, port, hostKey, filepath.Join(dir, "authorized_keys")))
+	cmd := exec.Command(sshd, "-D", "-e", "-f", filepath.Join(dir, "sshd_config"))
+	output := &limitedBuffer{}
+	cmd.Stdout, cmd.Stderr = output, output
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+		if t.Failed() {
+			t.Logf("sshd output: %s", output)
+		}
+	})
+	addr := fmt.Sprintf("127.0.0.1:%d", port)
+	awaitListener(t, addr)
+	knownHosts = filepath.Join(dir, "known_hosts")
+	trust := sshHost{addr: addr, knownHosts: knownHosts}
+	trust.trust(must(ssh.NewSignerFromKey(must(ssh.ParseRawPrivateKey(must(os.ReadFile(hostKey)))))))
+	return testServer{
+		url:  func(dir string) string { return "ssh://" + me.Username + "@" + addr + dir },
+		auth: Auth{SSHKeyFile: key, KnownHostsFiles: []string{knownHosts}},
+	}, knownHosts
+}
+
+func freePort(t testing.TB) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+func awaitListener(t testing.TB, addr string) {
+	t.Helper()
+	for range 200 {
+		if conn, err := net.Dial("tcp", addr); err == nil {
+			conn.Close()
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Fatalf("no server listens at %s", addr)
+}
+
+// A testServer serves bare repositories by one of the protocols of forges.
 type testServer struct {
 	url  func(dir string) string
 	auth Auth
@@ -36,11 +121,10 @@ func fileServer(testing.TB) testServer {
 
 const testToken = "ghp_s3cr3tT0ken"
 
-// httpsServer serves repositories with git http-backend over TLS, for whoever
-// knows testToken.
+// httpsServer serves repositories with git http-backend over TLS. It requires testToken.
 func httpsServer(t testing.TB) testServer {
 	server := httptest.NewUnstartedServer(requireToken(gitHTTPBackend(t)))
-	server.Config.ErrorLog = log.New(io.Discard, "", 0) // clients that refuse the certificate
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // logs clients that reject the certificate
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	return testServer{
@@ -52,8 +136,10 @@ func httpsServer(t testing.TB) testServer {
 func gitHTTPBackend(t testing.TB) http.Handler {
 	return &cgi.Handler{
 		Path:   filepath.Join(runGit(t, "/", "--exec-path"), "git-http-backend"),
-		Stderr: io.Discard, // it says there what it answers anyway
-		Env:    []string{"GIT_PROJECT_ROOT=/", "GIT_HTTP_EXPORT_ALL=1", "REMOTE_USER=alice", "HOME=" + os.Getenv("HOME")},
+		Stderr: io.Discard, // repeats the answers
+		Env: []string{
+			"GIT_PROJECT_ROOT=/", "GIT_HTTP_EXPORT_ALL=1", "REMOTE_USER=alice", "HOME=" + os.Getenv("HOME"),
+		},
 	}
 }
 
@@ -63,7 +149,7 @@ func requireToken(next http.Handler) http.Handler {
 		switch {
 		case !ok || user != "x-access-token":
 			w.Header().Set("WWW-Authenticate", `Basic realm="git"`)
-			http.Error(w, "who are you, "+user+" with "+password+"?", http.StatusUnauthorized)
+			http.Error(w, "unknown user "+user+" with password "+password, http.StatusUnauthorized)
 		case password == "readonly-token" && strings.Contains(r.URL.String(), "receive-pack"):
 			http.Error(w, "forbidden for "+password, http.StatusForbidden)
 		case password != testToken && password != "readonly-token":
@@ -77,11 +163,12 @@ func requireToken(next http.Handler) http.Handler {
 
 func caFile(t testing.TB, server *httptest.Server) string {
 	name := filepath.Join(t.TempDir(), "ca.pem")
-	must(0, os.WriteFile(name, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o644))
+	block := &pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}
+	must(0, os.WriteFile(name, pem.EncodeToMemory(block), 0o644))
 	return name
 }
 
-// An sshHost is an SSH server that runs git's commands for one key.
+// An sshHost is an SSH server that accepts one key and runs git's commands.
 type sshHost struct {
 	testServer
 	addr       string
@@ -92,10 +179,15 @@ type sshHost struct {
 // sshServer serves repositories over SSH, with host keys of two types.
 func sshServer(t testing.TB) sshHost {
 	keyFile, public := newKeyFile(t, "")
-	h := sshHost{signers: []ssh.Signer{newSigner(t, "ed25519"), newSigner(t, "rsa")}, knownHosts: filepath.Join(t.TempDir(), "known_hosts")}
+	h := sshHost{
+		signers:    []ssh.Signer{newSigner(t, "ed25519"), newSigner(t, "rsa")},
+		knownHosts: filepath.Join(t.TempDir(), "known_hosts"),
+	}
 	server := &gliderssh.Server{
-		Handler:          runGitCommand,
-		PublicKeyHandler: func(_ gliderssh.Context, key gliderssh.PublicKey) bool { return gliderssh.KeysEqual(key, public) },
+		Handler: runGitCommand,
+		PublicKeyHandler: func(_ gliderssh.Context, key gliderssh.PublicKey) bool {
+			return gliderssh.KeysEqual(key, public)
+		},
 	}
 	for _, s := range h.signers {
 		server.AddHostKey(s)
@@ -113,9 +205,10 @@ func sshServer(t testing.TB) sshHost {
 	return h
 }
 
-// trust makes key the only one known of the host.
+// trust writes a known_hosts file with key as the only key of the host.
 func (h sshHost) trust(key ssh.Signer) {
-	must(0, os.WriteFile(h.knownHosts, []byte("# comment\n"+knownhosts.Line([]string{h.addr}, key.PublicKey())+"\n"), 0o644))
+	line := knownhosts.Line([]string{h.addr}, key.PublicKey())
+	must(0, os.WriteFile(h.knownHosts, []byte("# comment\n"+line+"\n"), 0o644))
 }
 
 func runGitCommand(s gliderssh.Session) {
@@ -187,7 +280,7 @@ func newKeyFile(t testing.TB, passphrase string) (string, ssh.PublicKey) {
 	return name, key
 }
 
-// runShell runs a command line as a person would who follows an advice.
+// runShell runs a command line that an error message suggests.
 func runShell(t testing.TB, line string) {
 	t.Helper()
 	if out, err := exec.Command("sh", "-c", line).CombinedOutput(); err != nil {

@@ -12,29 +12,10 @@ import (
 	"github.com/skeema/knownhosts"
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
-	xknownhosts "golang.org/x/crypto/ssh/knownhosts"
 )
 
-// A HostKeyError says that an SSH server did not prove to be the one that is
-// known. Nothing was sent to it.
-type HostKeyError struct {
-	Host    string   // host:port
-	Offered string   // type and SHA-256 fingerprint of the server's key
-	Known   []string // of the keys on record, empty if the host is unknown
-	File    string   // the known_hosts file, with the line if the host is in it
-	Fix     string   // commands
-}
-
-func (e *HostKeyError) Error() string {
-	if len(e.Known) == 0 {
-		return fmt.Sprintf("SSH host %s is not known: it offers %s, and %s has no key for it. Ask the server's owner for the fingerprint; if it is this one: %s", e.Host, e.Offered, e.File, e.Fix)
-	}
-	return fmt.Sprintf("SSH host %s does not have the key on record: it offers %s, %s says %s. Somebody may be in between, or the server has a new key. Ask its owner; if the new one is right: %s", e.Host, e.Offered, e.File, strings.Join(e.Known, ", "), e.Fix)
-}
-
-// dialSSH runs the service at the other end of an SSH connection. When ctx
-// ends, the connection is closed under whatever is going on, the handshake
-// included: the SSH library itself would wait for ever.
+// dialSSH starts a service on an SSH server. When ctx ends, the connection is closed, even during
+// the handshake. The SSH library has no timeout of its own.
 func dialSSH(ctx context.Context, addr address, auth Auth, service string) (*pipeSession, error) {
 	hostport := sshHostPort(addr.host)
 	config, cleanup, err := sshConfig(hostport, addr, auth)
@@ -52,7 +33,7 @@ func dialSSH(ctx context.Context, addr address, auth Auth, service string) (*pip
 		raw.Close()
 		return nil, err
 	}
-	conn, channels, requests, err := ssh.NewClientConn(&watchedConn{raw}, hostport, config)
+	conn, channels, requests, err := ssh.NewClientConn(&timeoutConn{raw}, hostport, config)
 	if err != nil {
 		return fail(err)
 	}
@@ -61,8 +42,8 @@ func dialSSH(ctx context.Context, addr address, auth Auth, service string) (*pip
 	if err != nil {
 		return fail(err)
 	}
-	said := &tailBuffer{}
-	session.Stderr = said
+	stderr := &limitedBuffer{}
+	session.Stderr = stderr
 	in, err := session.StdinPipe()
 	if err != nil {
 		return fail(err)
@@ -74,9 +55,14 @@ func dialSSH(ctx context.Context, addr address, auth Auth, service string) (*pip
 	if err := session.Start(service + " " + shellQuote(sshPath(addr.path))); err != nil {
 		return fail(err)
 	}
-	return &pipeSession{service: service, in: in, out: out, stderr: said, kill: func() { stop(); raw.Close() }, wait: session.Wait}, nil
+	kill := func() {
+		stop()
+		raw.Close()
+	}
+	return &pipeSession{service: service, in: in, out: out, stderr: stderr, kill: kill, wait: session.Wait}, nil
 }
 
+// sshHostPort adds the default port.
 func sshHostPort(host string) string {
 	if _, _, err := net.SplitHostPort(host); err == nil {
 		return host
@@ -84,7 +70,7 @@ func sshHostPort(host string) string {
 	return net.JoinHostPort(strings.Trim(host, "[]"), "22")
 }
 
-// sshPath drops the slash before "~user", as git does.
+// sshPath removes the slash before "~user", as git does.
 func sshPath(path string) string {
 	if strings.HasPrefix(path, "/~") {
 		return path[1:]
@@ -92,13 +78,13 @@ func sshPath(path string) string {
 	return path
 }
 
-// shellQuote quotes as git does for the shell at the other end.
+// shellQuote quotes a path for the shell on the server, as git does.
 func shellQuote(s string) string {
 	return "'" + strings.NewReplacer("'", `'\''`, "!", `'\!'`).Replace(s) + "'"
 }
 
-// sshConfig says who we are and which host keys we trust. cleanup frees the
-// agent's connection once the handshake is over.
+// sshConfig returns the user, the key and the trusted host keys. The caller calls cleanup after the
+// handshake; it closes the connection to the SSH agent.
 func sshConfig(hostport string, addr address, auth Auth) (config *ssh.ClientConfig, cleanup func(), err error) {
 	files, err := knownHostsFiles(auth)
 	if err != nil {
@@ -123,20 +109,21 @@ func sshConfig(hostport string, addr address, auth Auth) (config *ssh.ClientConf
 	return &ssh.ClientConfig{
 		User: user,
 		Auth: []ssh.AuthMethod{method},
-		// Only algorithms whose keys are on record: else the server may
-		// choose one whose key is not.
+		// Only the algorithms of the known keys. Otherwise the server may choose an algorithm whose
+		// key is not known.
 		HostKeyAlgorithms: db.HostKeyAlgorithms(hostport),
 		HostKeyCallback: func(host string, at net.Addr, key ssh.PublicKey) error {
-			return explainHostKey(hostport, files, key, check(host, at, key))
+			return hostKeyError(hostport, files, key, check(host, at, key))
 		},
 	}, cleanup, nil
 }
 
+// knownHostsFiles returns the known_hosts files that exist. The configured files must exist.
 func knownHostsFiles(auth Auth) ([]string, error) {
 	if len(auth.KnownHostsFiles) > 0 {
 		for _, name := range auth.KnownHostsFiles {
 			if _, err := os.Stat(name); err != nil {
-				return nil, fmt.Errorf("read known hosts, which SSH needs: %w", plain(err))
+				return nil, fmt.Errorf("read known hosts, which SSH requires: %w", withoutNotExist(err))
 			}
 		}
 		return auth.KnownHostsFiles, nil
@@ -152,12 +139,13 @@ func knownHostsFiles(auth Auth) ([]string, error) {
 		}
 	}
 	if len(files) == 0 {
-		return nil, fmt.Errorf("SSH needs the server's host key, and neither %s exists: ask the server's owner for it and write it there", strings.Join(candidates, " nor "))
+		return nil, fmt.Errorf("SSH requires the server's host key, but neither %s exists: "+
+			"ask the server's owner for the key and write it there", strings.Join(candidates, " nor "))
 	}
 	return files, nil
 }
 
-// sshMethod reads the private key, or asks the agent.
+// sshMethod authenticates with the private key of auth, or with the keys of the SSH agent.
 func sshMethod(auth Auth) (ssh.AuthMethod, func(), error) {
 	if auth.SSHKeyFile != "" {
 		signer, err := readSSHKey(auth.SSHKeyFile, auth.SSHPassphrase)
@@ -168,26 +156,26 @@ func sshMethod(auth Auth) (ssh.AuthMethod, func(), error) {
 	}
 	socket := os.Getenv("SSH_AUTH_SOCK")
 	if socket == "" {
-		return nil, nil, errors.New("SSH needs a key: name a private key file, or start an agent (SSH_AUTH_SOCK)")
+		return nil, nil, errors.New("SSH requires a key: set a private key file, or start an agent (SSH_AUTH_SOCK)")
 	}
 	conn, err := net.DialTimeout("unix", socket, connectTimeout)
 	if err != nil {
-		return nil, nil, fmt.Errorf("connect to the SSH agent: %w", plain(err))
+		return nil, nil, fmt.Errorf("connect to the SSH agent: %w", withoutNotExist(err))
 	}
 	return ssh.PublicKeysCallback(agent.NewClient(conn).Signers), func() { conn.Close() }, nil
 }
 
-// readSSHKey reads a private key in OpenSSH or PEM form.
+// readSSHKey reads a private key in OpenSSH or PEM format.
 func readSSHKey(file, passphrase string) (ssh.Signer, error) {
 	pem, err := os.ReadFile(file)
 	if err != nil {
-		return nil, fmt.Errorf("read SSH key: %w", plain(err))
+		return nil, fmt.Errorf("read SSH key: %w", withoutNotExist(err))
 	}
 	signer, err := ssh.ParsePrivateKey(pem)
-	var locked *ssh.PassphraseMissingError
-	if errors.As(err, &locked) {
+	var encrypted *ssh.PassphraseMissingError
+	if errors.As(err, &encrypted) {
 		if passphrase == "" {
-			return nil, fmt.Errorf("read SSH key %s: it is locked: give its passphrase", file)
+			return nil, fmt.Errorf("read SSH key %s: the key is encrypted: give its passphrase", file)
 		}
 		signer, err = ssh.ParsePrivateKeyWithPassphrase(pem, []byte(passphrase))
 	}
@@ -195,28 +183,4 @@ func readSSHKey(file, passphrase string) (ssh.Signer, error) {
 		return nil, fmt.Errorf("read SSH key %s: %w", file, err)
 	}
 	return signer, nil
-}
-
-// explainHostKey turns the verdict on a host key into a HostKeyError.
-func explainHostKey(hostport string, files []string, key ssh.PublicKey, err error) error {
-	var verdict *xknownhosts.KeyError
-	if !errors.As(err, &verdict) {
-		return err // accepted, or revoked
-	}
-	e := &HostKeyError{Host: hostport, Offered: fingerprint(key), File: strings.Join(files, " and ")}
-	line := knownhosts.Line([]string{hostport}, key)
-	if len(verdict.Want) == 0 {
-		e.Fix = fmt.Sprintf("echo '%s' >> %s", line, files[0])
-		return e
-	}
-	e.File = fmt.Sprintf("%s:%d", verdict.Want[0].Filename, verdict.Want[0].Line)
-	for _, want := range verdict.Want {
-		e.Known = append(e.Known, fingerprint(want.Key))
-	}
-	e.Fix = fmt.Sprintf("ssh-keygen -R '%s' -f %s && echo '%s' >> %s", knownhosts.Normalize(hostport), verdict.Want[0].Filename, line, verdict.Want[0].Filename)
-	return e
-}
-
-func fingerprint(key ssh.PublicKey) string {
-	return key.Type() + " " + ssh.FingerprintSHA256(key)
 }

@@ -11,22 +11,25 @@ import (
 	"testing"
 )
 
-func TestUpdateMakesACommitThatGitAccepts(t *testing.T) {
+func TestUpdateCreatesACommitThatGitAccepts(t *testing.T) {
 	r := newWorkingCopy(t)
 	main := head(t, r, "main")
-	first, err := r.Update(t.Context(), "roster/audit", Hash{}, map[string][]byte{"reports/a/1.json": []byte("1"), "status/a.json": []byte("s")}, meta("start\n\nbody"))
+	edits := map[string][]byte{"reports/a/1.json": []byte("1"), "status/a.json": []byte("s")}
+	first, err := r.Update(t.Context(), "roster/audit", Hash{}, edits, meta("start\n\nbody"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := r.Update(t.Context(), "roster/audit", first, map[string][]byte{"reports/a/1.json": nil, "reports/b/2.json": []byte("2"), "absent": nil}, meta("next"))
+	edits = map[string][]byte{"reports/a/1.json": nil, "reports/b/2.json": []byte("2"), "absent": nil}
+	second, err := r.Update(t.Context(), "roster/audit", first, edits, meta("next"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := r.WorkTree()
 	fsck(t, dir)
-	if got := runGit(t, dir, "log", "--format=%H %an %ae %cn %ad %s", "--date=iso", "roster/audit"); got != fmt.Sprintf(
-		"%s Alice Ng alice@example.com Alice Ng 2026-11-23 09:00:00 +0100 next\n%s Alice Ng alice@example.com Alice Ng 2026-11-23 09:00:00 +0100 start", second, first) {
-		t.Errorf("log:\n%s", got)
+	by := "Alice Ng alice@example.com Alice Ng 2026-11-23 09:00:00 +0100"
+	want := fmt.Sprintf("%s %s next\n%s %s start", second, by, first, by)
+	if got := runGit(t, dir, "log", "--format=%H %an %ae %cn %ad %s", "--date=iso", "roster/audit"); got != want {
+		t.Errorf("log:\n%s\nwant:\n%s", got, want)
 	}
 	if got := runGit(t, dir, "ls-tree", "-r", "--name-only", "roster/audit"); got != "reports/b/2.json\nstatus/a.json" {
 		t.Errorf("files:\n%s", got)
@@ -37,7 +40,9 @@ func TestUpdateMakesACommitThatGitAccepts(t *testing.T) {
 	if now := head(t, r, "main"); now != main {
 		t.Errorf("main moved to %s", now)
 	}
-	if again, err := r.Update(t.Context(), "roster/audit", second, map[string][]byte{"status/a.json": []byte("s")}, meta("nothing")); err != nil || again != second {
+	edits = map[string][]byte{"status/a.json": []byte("s")}
+	again, err := r.Update(t.Context(), "roster/audit", second, edits, meta("nothing"))
+	if err != nil || again != second {
 		t.Errorf("an update that changes nothing: %v, %v", again, err)
 	}
 }
@@ -66,7 +71,7 @@ func TestACommitOfManyFilesIsOnePack(t *testing.T) {
 	for _, tt := range []struct {
 		name         string
 		files        int
-		loose, packs int // more of them
+		loose, packs int // added
 	}{
 		{"few", 90, 90 + 3, 0}, // two trees and the commit
 		{"many", 250, 0, 1},
@@ -78,7 +83,8 @@ func TestACommitOfManyFilesIsOnePack(t *testing.T) {
 		}
 		loose, packs := objects()
 		if loose-looseBefore != tt.loose || packs-packsBefore != tt.packs {
-			t.Errorf("%s: %d loose objects and %d packs more, want %d and %d", tt.name, loose-looseBefore, packs-packsBefore, tt.loose, tt.packs)
+			t.Errorf("%s: %d loose objects and %d packs were added, want %d and %d",
+				tt.name, loose-looseBefore, packs-packsBefore, tt.loose, tt.packs)
 		}
 	}
 	fsck(t, r.WorkTree())
@@ -90,11 +96,11 @@ func TestACommitOfManyFilesIsOnePack(t *testing.T) {
 		t.Fatal(err)
 	}
 	if data, err := fs.ReadFile(ledger, "000.json"); err != nil || string(data) != "0 of 250" {
-		t.Errorf("this process reads %q, %v", data, err)
+		t.Errorf("read %q, %v", data, err)
 	}
 }
 
-func TestUpdateIsRefused(t *testing.T) {
+func TestUpdateFails(t *testing.T) {
 	r := newWorkingCopy(t)
 	main := head(t, r, "main")
 	put := map[string][]byte{"a": []byte("a")}
@@ -107,8 +113,8 @@ func TestUpdateIsRefused(t *testing.T) {
 	var refused *RefusedError
 	isRefused := func(err error) bool { return errors.As(err, &refused) }
 	isStale := func(err error) bool { return errors.Is(err, ErrStale) }
-	says := func(words string) func(error) bool {
-		return func(err error) bool { return err != nil && strings.Contains(err.Error(), words) }
+	contains := func(text string) func(error) bool {
+		return func(err error) bool { return err != nil && strings.Contains(err.Error(), text) }
 	}
 	for _, tt := range []struct {
 		name   string
@@ -120,16 +126,19 @@ func TestUpdateIsRefused(t *testing.T) {
 		{"when the branch is checked out", "main", main, put, isRefused},
 		{"when the branch is checked out in a linked working copy", "linked", side, put, isRefused},
 		{"when the branch does not exist and a base is named", "other", main, put, isStale},
-		{"when the branch exists and none was expected", "side", Hash{}, put, isStale},
+		{"when the branch exists and no base is named", "side", Hash{}, put, isStale},
 		{"when the base is another commit", "side", main, put, isStale},
-		{"when the branch's name is no name", "a..b", Hash{}, put, says("cannot be the name of a branch")},
-		{"when it would not be on a branch", "refs/tags/v1", Hash{}, put, says("cannot be the name of a branch")},
-		{"when a path leaves the tree", "new", Hash{}, map[string][]byte{"../x": nil}, says("want a relative path")},
-		{"when a path is Git's own", "new", Hash{}, map[string][]byte{"a/.GIT/config": []byte("x")}, says("cannot be in a repository")},
-		{"when a file stands where a folder is wanted", "new2", Hash{}, map[string][]byte{"a": []byte("x"), "a/b": []byte("y")}, says("is not a folder")},
+		{"when the name of the branch is not valid", "a..b", Hash{}, put, contains("is not a valid branch name")},
+		{"when the reference is not a branch", "refs/tags/v1", Hash{}, put, contains("is not a valid branch name")},
+		{"when a path leaves the tree", "new", Hash{}, map[string][]byte{"../x": nil},
+			contains("want a relative path")},
+		{"when a path is Git's own", "new", Hash{}, map[string][]byte{"a/.GIT/config": []byte("x")},
+			contains("cannot be in a repository")},
+		{"when a file has the path of a folder", "new2", Hash{},
+			map[string][]byte{"a": []byte("x"), "a/b": []byte("y")}, contains("is not a folder")},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if tt.name == "when a file stands where a folder is wanted" {
+			if tt.name == "when a file has the path of a folder" {
 				if _, err := r.Update(t.Context(), "file", Hash{}, put, meta("x")); err != nil {
 					t.Fatal(err)
 				}
@@ -143,7 +152,7 @@ func TestUpdateIsRefused(t *testing.T) {
 	}
 }
 
-func TestUpdateSurvivesGitAtWork(t *testing.T) {
+func TestUpdateWhileGitRuns(t *testing.T) {
 	r := newWorkingCopy(t)
 	base := head(t, r, "main")
 	runGit(t, r.WorkTree(), "branch", "side")
@@ -157,7 +166,7 @@ func TestUpdateSurvivesGitAtWork(t *testing.T) {
 	}
 	_, err = r.Update(t.Context(), "side", h, map[string][]byte{"a": []byte("b")}, meta("m"))
 	if err == nil || errors.Is(err, ErrStale) || !strings.Contains(err.Error(), "side.lock") {
-		t.Errorf("a lock left behind: %v", err)
+		t.Errorf("a lock that a crash has left: %v", err)
 	}
 	if err := os.Remove(lock); err != nil {
 		t.Fatal(err)
@@ -169,8 +178,8 @@ func TestUpdateSurvivesGitAtWork(t *testing.T) {
 	fsck(t, r.WorkTree())
 }
 
-// race lets n writers add k files each to a branch, retrying when stale, and
-// checks that history is linear and nothing was lost.
+// race starts n writers that each add k files to a branch, and retry after ErrStale. It checks that
+// the history is linear and has all files.
 func race(t *testing.T, n, k int, branch string, open func() *Repo, check string) {
 	t.Helper()
 	var wg sync.WaitGroup
@@ -211,10 +220,10 @@ func addFile(t *testing.T, r *Repo, branch, name string) error {
 			}
 		}
 	}
-	return errors.New("stale 500 times")
+	return errors.New("ErrStale 500 times")
 }
 
-func TestRacingWritersInOneRepository(t *testing.T) {
+func TestConcurrentWritersInOneRepository(t *testing.T) {
 	work := newWorkingCopy(t)
 	race(t, 8, 5, "roster/audit", func() *Repo {
 		r, err := Open(work.WorkTree())

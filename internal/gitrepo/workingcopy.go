@@ -11,17 +11,17 @@ import (
 	"strings"
 )
 
-// Dirty lists the files of the working copy that differ from HEAD, staged,
-// unstaged or untracked (but for ignored ones), by their path from the root,
-// sorted. It is empty for a bare repository. It asks `git status`, which knows
-// about line endings, filters and ignore files.
+// Dirty returns the files of the working copy that differ from HEAD: staged, unstaged and
+// untracked, but not ignored. The paths are relative to the root and sorted. A bare repository has
+// none. Dirty runs `git status`, which handles line endings, filters and ignore files.
 func (r *Repo) Dirty(ctx context.Context) ([]string, error) {
 	if r.workTree == "" {
 		return nil, nil
 	}
-	out, err := git(ctx, r.workTree, nil, "-c", "core.fsmonitor=false", "status", "--porcelain", "-z", "--no-renames", "--untracked-files=all")
+	out, err := git(ctx, r.workTree, nil, "-c", "core.fsmonitor=false",
+		"status", "--porcelain", "-z", "--no-renames", "--untracked-files=all")
 	if err != nil {
-		return nil, fmt.Errorf("look for uncommitted changes: %w", err)
+		return nil, fmt.Errorf("find uncommitted changes: %w", err)
 	}
 	var files []string
 	for line := range strings.SplitSeq(string(out), "\x00") {
@@ -33,24 +33,24 @@ func (r *Repo) Dirty(ctx context.Context) ([]string, error) {
 	return files, nil
 }
 
-// Init makes a working copy in dir, which must be empty or absent
-// (fs.ErrExist otherwise), with the files of content in one commit on the branch
-// main. An Author left empty is whoever the user's Git configuration names, else
-// roster itself. It uses the git program, so that index and settings are as the
-// user's own git expects them; neither hooks nor ignore files of the user apply.
+// Init creates a repository with a working copy in dir. The files of content are in one commit on
+// the branch main. If dir is not empty, the error is fs.ErrExist. If meta has no author, the author
+// is the user of the Git configuration, or roster. Init runs the git program, so the index and the
+// settings are those of the user's git version. The user's hooks and ignore files do not apply.
 func Init(ctx context.Context, dir string, content fs.FS, meta CommitMeta) (*Repo, error) {
 	if err := initWorkingCopy(ctx, dir, content, meta); err != nil {
-		return nil, fmt.Errorf("make repository %s: %w", dir, err)
+		return nil, fmt.Errorf("create repository %s: %w", dir, err)
 	}
 	return Open(dir)
 }
 
+// initWorkingCopy creates the repository and its first commit.
 func initWorkingCopy(ctx context.Context, dir string, content fs.FS, meta CommitMeta) error {
 	if meta.Sign != nil {
-		return errors.New("the first commit cannot be signed")
+		return errors.New("Init cannot sign the first commit")
 	}
 	if meta.When.IsZero() {
-		return errors.New("commit needs a date")
+		return errors.New("a commit needs a date")
 	}
 	if err := makeEmptyDir(dir); err != nil {
 		return err
@@ -67,6 +67,7 @@ func initWorkingCopy(ctx context.Context, dir string, content fs.FS, meta Commit
 	return firstCommit(ctx, dir, meta)
 }
 
+// makeEmptyDir creates a folder. A folder that is not empty is fs.ErrExist.
 func makeEmptyDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
@@ -76,19 +77,22 @@ func makeEmptyDir(dir string) error {
 		return err
 	}
 	if len(names) > 0 {
-		return fmt.Errorf("the folder is not empty, it has %s: name a new one: %w", names[0].Name(), fs.ErrExist)
+		return fmt.Errorf("the folder is not empty (it has %s): choose another: %w", names[0].Name(), fs.ErrExist)
 	}
 	return nil
 }
 
-// firstCommit commits what is staged.
+// firstCommit commits the staged files.
 func firstCommit(ctx context.Context, dir string, meta CommitMeta) error {
 	author := meta.Author
 	if author == (Person{}) {
 		author = configuredPerson(ctx, dir)
 	}
-	args := []string{"-c", "commit.gpgsign=false", "-c", "core.hooksPath=" + os.DevNull, "-c", "user.name=" + ident(author.Name), "-c", "user.email=" + ident(author.Email),
-		"commit", "-q", "--allow-empty", "--cleanup=verbatim", "-F", "-"}
+	args := []string{
+		"-c", "commit.gpgsign=false", "-c", "core.hooksPath=" + os.DevNull,
+		"-c", "user.name=" + ident(author.Name), "-c", "user.email=" + ident(author.Email),
+		"commit", "-q", "--allow-empty", "--cleanup=verbatim", "-F", "-",
+	}
 	cmd := gitCommand(ctx, args...)
 	cmd.Dir = dir
 	cmd.Stdin = strings.NewReader(strings.TrimRight(meta.Message, "\n") + "\n")
@@ -102,7 +106,7 @@ func firstCommit(ctx context.Context, dir string, meta CommitMeta) error {
 	return nil
 }
 
-// configuredPerson is who the user's Git configuration says the user is.
+// configuredPerson returns the user of the Git configuration, or roster if it has no complete user.
 func configuredPerson(ctx context.Context, dir string) Person {
 	name, err1 := git(ctx, dir, nil, "config", "user.name")
 	email, err2 := git(ctx, dir, nil, "config", "user.email")
@@ -113,8 +117,8 @@ func configuredPerson(ctx context.Context, dir string) Person {
 	return p
 }
 
-// InitBare makes an empty bare repository with the default branch main, as a
-// server keeps one. The folder must be empty or absent.
+// InitBare creates an empty bare repository with the default branch main. The folder must be empty
+// or must not exist.
 func InitBare(ctx context.Context, dir string) (*Repo, error) {
 	abs, err := filepath.Abs(dir)
 	if err == nil {
@@ -124,7 +128,7 @@ func InitBare(ctx context.Context, dir string) (*Repo, error) {
 		_, err = git(ctx, abs, nil, "init", "-q", "--bare", "--initial-branch=main")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("make repository %s: %w", dir, err)
+		return nil, fmt.Errorf("create repository %s: %w", dir, err)
 	}
 	return Open(abs)
 }

@@ -15,16 +15,15 @@ import (
 	githttp "github.com/go-git/go-git/v5/plumbing/transport/http"
 )
 
-// How long to wait for a server. A context may be shorter; without one, these
-// keep a silent server from hanging the daemon.
+// Timeouts for a server. They keep a silent server from blocking the daemon if the caller's context
+// has no deadline.
 const (
 	connectTimeout = 30 * time.Second
-	silenceTimeout = 5 * time.Minute // between two reads or writes; servers send a sign of life every few seconds
+	idleTimeout    = 5 * time.Minute // for one read or write; servers send keep-alives every few seconds
 )
 
-// newHTTPClient makes the client of one remote. Redirects are go-git's matter:
-// only the first request of a session follows them, and credentials never go to
-// another origin.
+// newHTTPClient returns the client for one remote. go-git handles redirects: only the first request
+// of a session follows them, and it never sends credentials to another origin.
 func newHTTPClient(auth Auth) (*http.Client, error) {
 	roots, err := auth.roots()
 	if err != nil {
@@ -35,7 +34,7 @@ func newHTTPClient(auth Auth) (*http.Client, error) {
 		proxy = http.ProxyFromEnvironment
 	}
 	dialer := &net.Dialer{Timeout: connectTimeout}
-	return &http.Client{Transport: errorBodies{&http.Transport{
+	return &http.Client{Transport: errorBodyLimiter{&http.Transport{
 		Proxy:               proxy,
 		TLSClientConfig:     &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
 		TLSHandshakeTimeout: connectTimeout,
@@ -46,13 +45,13 @@ func newHTTPClient(auth Auth) (*http.Client, error) {
 			if err != nil {
 				return nil, err
 			}
-			return &watchedConn{conn}, nil
+			return &timeoutConn{conn}, nil
 		},
 	}}}, nil
 }
 
-// Transport carries other requests the same way: with the certificate authorities
-// and the proxy, without the credentials.
+// Transport returns a transport for other requests to the same host. It uses the certificate
+// authorities and the proxy, but not the credentials.
 func (a Auth) Transport() (http.RoundTripper, error) {
 	client, err := newHTTPClient(a)
 	if err != nil {
@@ -61,10 +60,10 @@ func (a Auth) Transport() (http.RoundTripper, error) {
 	return client.Transport, nil
 }
 
-// errorBodies bounds the bodies of error pages, which go-git reads whole.
-type errorBodies struct{ http.RoundTripper }
+// errorBodyLimiter limits the size of error responses, which go-git reads completely.
+type errorBodyLimiter struct{ http.RoundTripper }
 
-func (t errorBodies) RoundTrip(req *http.Request) (*http.Response, error) {
+func (t errorBodyLimiter) RoundTrip(req *http.Request) (*http.Response, error) {
 	res, err := t.RoundTripper.RoundTrip(req)
 	if err == nil && res.StatusCode >= 300 {
 		res.Body = struct {
@@ -75,40 +74,43 @@ func (t errorBodies) RoundTrip(req *http.Request) (*http.Response, error) {
 	return res, err
 }
 
-// A watchedConn fails when the other side stays silent for too long.
-type watchedConn struct{ net.Conn }
+// A timeoutConn is a connection with a timeout for each read and each write.
+type timeoutConn struct{ net.Conn }
 
-func (c *watchedConn) Read(p []byte) (int, error) {
-	if err := c.SetReadDeadline(time.Now().Add(silenceTimeout)); err != nil {
+func (c *timeoutConn) Read(p []byte) (int, error) {
+	if err := c.SetReadDeadline(time.Now().Add(idleTimeout)); err != nil {
 		return 0, err
 	}
 	return c.Conn.Read(p)
 }
 
-func (c *watchedConn) Write(p []byte) (int, error) {
-	if err := c.SetWriteDeadline(time.Now().Add(silenceTimeout)); err != nil {
+func (c *timeoutConn) Write(p []byte) (int, error) {
+	if err := c.SetWriteDeadline(time.Now().Add(idleTimeout)); err != nil {
 		return 0, err
 	}
 	return c.Conn.Write(p)
 }
 
-// httpEndpoint returns where to connect and who to be.
+// httpEndpoint returns the address and the credentials for one connection. It stores the
+// credentials for redact.
 func (r *remote) httpEndpoint(ctx context.Context) (*transport.Endpoint, transport.AuthMethod, error) {
 	host, portText, err := net.SplitHostPort(r.address.host)
 	port := 0
 	if err != nil {
 		host = r.address.host
 	} else if port, err = strconv.Atoi(portText); err != nil {
-		return nil, nil, fmt.Errorf("port %q is not a number", portText)
+		return nil, nil, fmt.Errorf("invalid port %q in the URL of the repository", portText)
 	}
 	if strings.Contains(host, ":") && host[0] != '[' {
 		host = "[" + host + "]"
 	}
-	ep := &transport.Endpoint{Protocol: r.address.scheme, Host: host, Port: port, Path: strings.TrimSuffix(r.address.path, "/")}
+	ep := &transport.Endpoint{
+		Protocol: r.address.scheme, Host: host, Port: port, Path: strings.TrimSuffix(r.address.path, "/"),
+	}
 	user, password, ok, err := r.auth.basic(ctx)
 	if err != nil || !ok {
 		return ep, nil, err
 	}
-	r.remember(user, password)
+	r.setSecrets(user, password)
 	return ep, &githttp.BasicAuth{Username: user, Password: password}, nil
 }

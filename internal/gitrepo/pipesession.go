@@ -18,30 +18,29 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/transport"
 )
 
-// A pipeSession speaks Git's pack protocol (gitprotocol-pack(5)) with a
-// command whose input and output it holds: git-upload-pack or git-receive-pack,
-// in a process on this machine or at the other end of SSH. go-git's own
-// session cannot be interrupted while it connects. Whoever opens one binds it
-// to a context that closes the pipes.
+// A pipeSession speaks Git's pack protocol (gitprotocol-pack(5)) with the command git-upload-pack
+// or git-receive-pack. The command is a process on this machine, or runs on an SSH server. go-git's
+// own session cannot be interrupted while it connects. The code that opens a pipeSession closes the
+// pipes when its context ends.
 type pipeSession struct {
 	service string
 	in      io.WriteCloser
 	out     io.Reader
-	stderr  *tailBuffer
-	wait    func() error // until the command has ended
-	kill    func()       // ends the connection or process at once; may be called again
+	stderr  *limitedBuffer
+	wait    func() error // returns when the command has ended
+	kill    func()       // ends the connection or the process at once; may be called twice
 
 	refs  *packp.AdvRefs
 	ended sync.Once
 }
 
-// A tailBuffer keeps the first bytes of what a command says on its standard error.
-type tailBuffer struct {
+// A limitedBuffer stores the first 4 KiB of the error output of a command.
+type limitedBuffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
 }
 
-func (t *tailBuffer) Write(p []byte) (int, error) {
+func (t *limitedBuffer) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if room := 4096 - t.buf.Len(); room > 0 {
@@ -50,18 +49,19 @@ func (t *tailBuffer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (t *tailBuffer) String() string {
+func (t *limitedBuffer) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return strings.TrimSpace(t.buf.String())
 }
 
-// AdvertisedReferences reads what the other side has.
+// AdvertisedReferences reads the references of the server.
 func (s *pipeSession) AdvertisedReferences() (*packp.AdvRefs, error) {
 	return s.AdvertisedReferencesContext(context.Background())
 }
 
-// AdvertisedReferencesContext does the same; the session's own context counts.
+// AdvertisedReferencesContext reads the references of the server. It ignores the context; the
+// context of the session applies.
 func (s *pipeSession) AdvertisedReferencesContext(context.Context) (*packp.AdvRefs, error) {
 	if s.refs != nil {
 		return s.refs, nil
@@ -79,33 +79,34 @@ func (s *pipeSession) AdvertisedReferencesContext(context.Context) (*packp.AdvRe
 	return refs, nil
 }
 
-// failure explains why the other side stopped, from what it said.
+// failure ends the session and returns an error with the error output of the server.
 func (s *pipeSession) failure(err error) error {
-	s.Close() // all of standard error is there afterwards
-	said := s.stderr.String()
+	s.Close() // afterwards the error output is complete
+	message := s.stderr.String()
 	var line *pktline.ErrorLine
 	if errors.As(err, &line) {
-		said = line.Text
+		message = line.Text
 	}
-	for _, words := range noRepositoryWords {
-		if strings.Contains(strings.ToLower(said), words) {
-			return fmt.Errorf("%w: %s", transport.ErrRepositoryNotFound, said)
+	for _, phrase := range notFoundPhrases {
+		if strings.Contains(strings.ToLower(message), phrase) {
+			return fmt.Errorf("%w: %s", transport.ErrRepositoryNotFound, message)
 		}
 	}
-	if said != "" {
-		return fmt.Errorf("the server says: %s", said)
+	if message != "" {
+		return fmt.Errorf("the server reports: %s", message)
 	}
 	return err
 }
 
-// noRepositoryWords are how git and the forges say over SSH that a repository
-// does not exist or is hidden from us.
-var noRepositoryWords = []string{
+// notFoundPhrases are phrases in the messages of git and of the forges over SSH. They mean that a
+// repository does not exist, or that the user may not see it.
+var notFoundPhrases = []string{
 	"does not appear to be a git repository", "repository not found", "no such repository", "repository does not exist",
-	"could not be found or you don't have permission", "project you were looking for could not be found", "cannot find repository",
+	"could not be found or you don't have permission", "project you were looking for could not be found",
+	"cannot find repository",
 }
 
-// UploadPack asks for a pack; the response reads it, without any framing removed.
+// UploadPack requests a pack. The response contains the pack, still in the framing of the protocol.
 func (s *pipeSession) UploadPack(_ context.Context, req *packp.UploadPackRequest) (*packp.UploadPackResponse, error) {
 	w := bufio.NewWriter(s.in)
 	err := req.UploadRequest.Encode(w)
@@ -128,7 +129,7 @@ func (s *pipeSession) UploadPack(_ context.Context, req *packp.UploadPackRequest
 	return res, nil
 }
 
-// ReceivePack sends a pack and the references to move, and reads the verdict.
+// ReceivePack sends a pack and the updates of references, and reads the result.
 func (s *pipeSession) ReceivePack(_ context.Context, req *packp.ReferenceUpdateRequest) (*packp.ReportStatus, error) {
 	w := bufio.NewWriter(s.in)
 	err := req.Encode(w)
@@ -151,25 +152,27 @@ func (s *pipeSession) ReceivePack(_ context.Context, req *packp.ReferenceUpdateR
 	return report, report.Error()
 }
 
-// Close ends the command. One that waits for a request gets the flush that
-// says there is none; one that is still sending a pack is cut off after a
-// while; one that received a pack may finish its hooks.
+// Close ends the command:
+//
+//   - A command that waits for a request gets the flush packet for "no request".
+//   - A command that is still sending a pack is killed after exitTimeout.
+//   - A command that has received a pack may finish its hooks.
 func (s *pipeSession) Close() error {
 	var err error
 	s.ended.Do(func() {
 		if s.refs != nil {
-			_, _ = s.in.Write(pktline.FlushPkt) // it may be gone already
+			_, _ = s.in.Write(pktline.FlushPkt) // the command may have ended
 		}
 		s.in.Close()
 		if s.service == transport.UploadPackServiceName {
-			defer time.AfterFunc(patience, s.kill).Stop()
+			defer time.AfterFunc(exitTimeout, s.kill).Stop()
 		}
-		_, _ = io.Copy(io.Discard, s.out) // so that it does not wait for a reader
+		_, _ = io.Copy(io.Discard, s.out) // otherwise the command waits until its output is read
 		err = s.wait()
 		s.kill()
 	})
 	return err
 }
 
-// patience is how long a command that has nothing more to do may take to end.
-const patience = 5 * time.Second
+// exitTimeout is how long a command may take to end after its last request.
+const exitTimeout = 5 * time.Second

@@ -9,22 +9,23 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"github.com/seed-d64a251c/roster/internal/atomicfile"
 )
 
-// A refStore reads the references of a repository: loose files, then
-// packed-refs (gitrepository-layout(5)). go-git takes an unreadable loose file
-// for an absent one and falls back to an older packed value, so they are read
-// here.
+// A refStore reads the references of a repository: first loose files, then packed-refs
+// (gitrepository-layout(5)). It does not use go-git, which treats an unreadable loose file as
+// absent and returns an older value from packed-refs.
 type refStore struct {
 	gitDir    string // has HEAD
-	commonDir string // has refs and packed-refs; differs in a linked worktree
+	commonDir string // has refs and packed-refs; not the same as gitDir in a linked worktree
 }
 
-// maxSymref bounds a chain of symbolic references, as Git does.
+// maxSymref is the maximum length of a chain of symbolic references, as in Git.
 const maxSymref = 5
 
-// read returns what the full name points to; ok is false if there is no such
-// reference. Symbolic references are followed.
+// read returns the hash of a reference and follows symbolic references. If the reference does not
+// exist, ok is false.
 func (s refStore) read(name string) (h Hash, ok bool, err error) {
 	for range maxSymref {
 		var target string
@@ -37,8 +38,8 @@ func (s refStore) read(name string) (h Hash, ok bool, err error) {
 	return Hash{}, false, fmt.Errorf("read reference %s: too many symbolic references", name)
 }
 
-// readOne reads a reference without following it. A reference can move from
-// its file into packed-refs between the two looks, hence the second round.
+// readOne reads a reference and does not follow it: a symbolic reference has a target and no hash.
+// It tries twice, because git may move the reference to packed-refs between the two reads.
 func (s refStore) readOne(name string) (h Hash, target string, ok bool, err error) {
 	if !validRef(name) {
 		return Hash{}, "", false, nil
@@ -63,8 +64,8 @@ func (s refStore) readOne(name string) (h Hash, target string, ok bool, err erro
 	return Hash{}, "", false, nil
 }
 
-// isAbsent also holds where a folder stands in the file's place, or a file in
-// a folder's.
+// isAbsent reports whether a file does not exist. It is also true if the path is a folder, or if a
+// parent is a file.
 func isAbsent(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.EISDIR) || errors.Is(err, syscall.ENOTDIR)
 }
@@ -88,8 +89,8 @@ func parseRef(name, text string) (Hash, string, error) {
 	return h, "", nil
 }
 
-// packed reads packed-refs: "hash name" lines; "^hash" lines peel the tag
-// above them.
+// packed reads the file packed-refs. It has lines "hash name". A line "^hash" has the commit of the
+// tag in the line before.
 func (s refStore) packed() (map[string]Hash, error) {
 	data, err := os.ReadFile(filepath.Join(s.commonDir, "packed-refs"))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -114,8 +115,8 @@ func (s refStore) packed() (map[string]Hash, error) {
 	return out, nil
 }
 
-// list returns the references below prefix, such as "refs/heads/". The files
-// are listed before packed-refs is read: a reference moves only that way.
+// list returns the references with a prefix, such as "refs/heads/". It lists the loose files first,
+// because git moves references only from there to packed-refs.
 func (s refStore) list(prefix string) (map[string]Hash, error) {
 	loose, err := s.loose(prefix)
 	if err != nil {
@@ -143,17 +144,20 @@ func (s refStore) list(prefix string) (map[string]Hash, error) {
 	return out, nil
 }
 
+// loose returns the names of the loose references with a prefix.
 func (s refStore) loose(prefix string) ([]string, error) {
 	var names []string
-	err := filepath.WalkDir(filepath.Join(s.commonDir, filepath.FromSlash(prefix)), func(p string, d fs.DirEntry, err error) error {
+	root := filepath.Join(s.commonDir, filepath.FromSlash(prefix))
+	err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
 		if err != nil {
 			if errors.Is(err, fs.ErrNotExist) {
 				return nil
 			}
 			return err
 		}
-		if rel, err := filepath.Rel(s.commonDir, p); err == nil && d.Type().IsRegular() && validRef(filepath.ToSlash(rel)) {
-			names = append(names, filepath.ToSlash(rel))
+		rel, err := filepath.Rel(s.commonDir, p)
+		if name := filepath.ToSlash(rel); err == nil && d.Type().IsRegular() && validRef(name) {
+			names = append(names, name)
 		}
 		return nil
 	})
@@ -163,7 +167,7 @@ func (s refStore) loose(prefix string) ([]string, error) {
 	return names, nil
 }
 
-// branches lists the branches, sorted.
+// branches returns the names of the branches, sorted.
 func (s refStore) branches() ([]string, error) {
 	refs, err := s.list(branchPrefix)
 	if err != nil {
@@ -179,37 +183,41 @@ func (s refStore) branches() ([]string, error) {
 
 const branchPrefix = "refs/heads/"
 
-// write points a reference of a cache at h. The cache has one owner, so there
-// is nothing to compare with; a reader sees the old value or the new one.
+// write sets a reference of a cache. Only one process writes to a cache, so write does not compare
+// the old value. A concurrent reader gets the old value or the new one.
 func (s refStore) write(name string, h Hash) error {
 	return s.writeText(name, h.String()+"\n")
 }
 
-// link makes a symbolic reference.
-func (s refStore) link(name, target string) error {
+// writeSymbolic writes a symbolic reference.
+func (s refStore) writeSymbolic(name, target string) error {
 	return s.writeText(name, "ref: "+target+"\n")
 }
 
+// writeText replaces the file of a reference, unless it has that text.
 func (s refStore) writeText(name, text string) error {
 	if !validRef(name) {
-		return fmt.Errorf("write reference %q: not a valid name", name)
+		return fmt.Errorf("write reference %q: the name is not valid", name)
 	}
 	if old, err := os.ReadFile(s.path(name)); err == nil && string(old) == text {
 		return nil
 	}
-	if err := writeFileAtomic(s.path(name), []byte(text), 0o644); err != nil {
+	if err := os.MkdirAll(filepath.Dir(s.path(name)), 0o755); err != nil {
+		return fmt.Errorf("write reference %s: %w", name, err)
+	}
+	if err := atomicfile.WriteBytes(s.path(name), 0o644, []byte(text)); err != nil {
 		return fmt.Errorf("write reference %s: %w", name, err)
 	}
 	return nil
 }
 
-// remove deletes references of a cache, packed ones too.
+// remove deletes references of a cache, loose and packed.
 func (s refStore) remove(names []string) error {
 	for _, name := range names {
 		if err := os.Remove(s.path(name)); err != nil && !isAbsent(err) {
 			return fmt.Errorf("remove reference %s: %w", name, err)
 		}
-		// Folders left empty would stand in the way of a branch of that name.
+		// An empty folder would prevent a branch with the name of the folder.
 		for dir := filepath.Dir(s.path(name)); dir != filepath.Join(s.commonDir, "refs"); dir = filepath.Dir(dir) {
 			if os.Remove(dir) != nil {
 				break
@@ -219,6 +227,7 @@ func (s refStore) remove(names []string) error {
 	return s.removePacked(names)
 }
 
+// removePacked removes references from packed-refs, with the "^hash" lines that follow them.
 func (s refStore) removePacked(names []string) error {
 	data, err := os.ReadFile(filepath.Join(s.commonDir, "packed-refs"))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -228,78 +237,41 @@ func (s refStore) removePacked(names []string) error {
 		return fmt.Errorf("read references: %w", err)
 	}
 	var keep strings.Builder
-	dropped, below := 0, false
+	removed, remove := 0, false
 	for line := range strings.Lines(string(data)) {
 		if _, name, ok := strings.Cut(strings.TrimSpace(line), " "); ok && line[0] != '#' {
-			below = slices.Contains(names, name)
+			remove = slices.Contains(names, name)
 		}
-		if below {
-			dropped++
+		if remove {
+			removed++
 			continue
 		}
 		keep.WriteString(line)
 	}
-	if dropped == 0 {
+	if removed == 0 {
 		return nil
 	}
-	return writeFileAtomic(filepath.Join(s.commonDir, "packed-refs"), []byte(keep.String()), 0o644)
+	return atomicfile.WriteBytes(filepath.Join(s.commonDir, "packed-refs"), 0o644, []byte(keep.String()))
 }
 
-// validRef applies the rules of git-check-ref-format(1) that keep a name
-// harmless as a path.
+// validRef reports whether a full reference name is valid (git-check-ref-format(1)). A valid name
+// is also a safe path.
 func validRef(name string) bool {
 	if name == "HEAD" {
 		return true
 	}
-	if !strings.HasPrefix(name, "refs/") || strings.HasSuffix(name, "/") || strings.Contains(name, "..") || strings.Contains(name, "@{") {
+	if !strings.HasPrefix(name, "refs/") || strings.HasSuffix(name, "/") || strings.Contains(name, "..") ||
+		strings.Contains(name, "@{") {
 		return false
 	}
 	for part := range strings.SplitSeq(name, "/") {
-		if part == "" || part[0] == '.' || strings.HasSuffix(part, ".") || strings.HasSuffix(part, ".lock") || strings.ContainsAny(part, " ~^:?*[\\\x7f") {
+		if part == "" || part[0] == '.' || strings.HasSuffix(part, ".") || strings.HasSuffix(part, ".lock") {
 			return false
 		}
-		if strings.ContainsFunc(part, func(c rune) bool { return c < ' ' }) {
+		invalid := func(c rune) bool { return c < ' ' || strings.ContainsRune(" ~^:?*[\\\x7f", c) }
+		if strings.ContainsFunc(part, invalid) {
 			return false
 		}
 	}
 	return true
-}
-
-// writeFileAtomic replaces a file in one step and makes it durable.
-func writeFileAtomic(name string, data []byte, perm fs.FileMode) error {
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(filepath.Dir(name), ".tmp-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Chmod(perm)
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), name); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(name))
-}
-
-// syncDir makes the names in a folder durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }

@@ -6,7 +6,7 @@ import (
 	"iter"
 )
 
-// walk yields the commits reachable from tips, each once, the newest first.
+// walk yields the commits that are reachable from tips, each once, the newest first.
 func (r *Repo) walk(tips []Hash) iter.Seq2[Commit, error] {
 	return func(yield func(Commit, error) bool) {
 		queue, seen := &byDate{}, map[Hash]bool{}
@@ -42,7 +42,7 @@ func (r *Repo) walk(tips []Hash) iter.Seq2[Commit, error] {
 	}
 }
 
-// byDate is a heap of commits, the newest on top.
+// byDate is a heap of commits, with the newest on top.
 type byDate []Commit
 
 func (q byDate) Len() int           { return len(q) }
@@ -56,9 +56,9 @@ func (q *byDate) Pop() any {
 	return last
 }
 
-// IsAncestor reports whether a is b or in the history of b. The answer does not
-// rest on dates; "no" costs a walk over the whole history of b. Where history
-// ends early (a shallow clone) the answer is a MissingObjectError, never "no".
+// IsAncestor reports whether a is b or an ancestor of b. The result does not depend on dates. If it
+// is false, the whole history of b was read. If the history is incomplete (a shallow clone), the
+// result is a MissingObjectError, never false.
 func (r *Repo) IsAncestor(a, b Hash) (bool, error) {
 	if a == b {
 		return true, nil
@@ -74,10 +74,10 @@ func (r *Repo) IsAncestor(a, b Hash) (bool, error) {
 	return false, nil
 }
 
-// Log yields the commits reachable from "from" but not from "without" (zero:
-// the whole history), the newest first. No such commit is left out, whatever
-// the dates say; where dates are wrong over more than a hundred commits, some of
-// the history of "without" may be yielded too. An error is the last thing yielded.
+// Log yields the commits that are reachable from the commit from but not from the commit without,
+// the newest first. A zero without means the whole history. Log omits none of these commits, even
+// if dates are wrong. If dates are wrong over more than a hundred commits, Log may also yield
+// commits that are reachable from without. After an error it yields nothing more.
 func (r *Repo) Log(from, without Hash) iter.Seq2[Commit, error] {
 	return func(yield func(Commit, error) bool) {
 		l := &logWalk{repo: r, excluded: map[Hash]bool{}, seen: map[Hash]bool{}}
@@ -94,20 +94,23 @@ func (r *Repo) Log(from, without Hash) iter.Seq2[Commit, error] {
 	}
 }
 
-// A logWalk paints history from two sides, the newest commits first: what the
-// painter of "without" reaches is excluded.
+// A logWalk reads the history of two commits, the newest commits first. The commits that are
+// reachable from "without" are excluded.
 type logWalk struct {
 	repo     *Repo
 	queue    byDate
-	open     int // commits in the queue that are not excluded
+	included int // commits in the queue that are not excluded
 	excluded map[Hash]bool
-	seen     map[Hash]bool
+	seen     map[Hash]bool // pushed
 }
 
-// maxSlop is how far the walk goes on after all that is left is excluded: where
-// dates run backwards, a descendant of what was collected may still come.
-const maxSlop = 128
+// maxLookahead is the number of commits that the walk still reads when the queue has only excluded
+// commits. If dates are wrong, one of them may be a descendant of a commit that was collected,
+// which is then excluded.
+const maxLookahead = 128
 
+// run returns the commits in the order of the walk. The caller skips those that became excluded
+// later.
 func (l *logWalk) run(from, without Hash) ([]Commit, error) {
 	if !without.IsZero() {
 		if err := l.push(without, true); err != nil {
@@ -118,14 +121,14 @@ func (l *logWalk) run(from, without Hash) ([]Commit, error) {
 		return nil, err
 	}
 	var out []Commit
-	for slop := maxSlop; l.queue.Len() > 0 && slop > 0; {
-		if l.open == 0 {
-			slop--
+	for lookahead := maxLookahead; l.queue.Len() > 0 && lookahead > 0; {
+		if l.included == 0 {
+			lookahead--
 		}
 		c := heap.Pop(&l.queue).(Commit)
 		excluded := l.excluded[c.Hash]
 		if !excluded {
-			l.open--
+			l.included--
 			out = append(out, c)
 		}
 		for _, p := range c.Parents {
@@ -137,8 +140,8 @@ func (l *logWalk) run(from, without Hash) ([]Commit, error) {
 	return out, nil
 }
 
-// push puts a commit in the queue, or paints one that is there already. A
-// commit painted after it left the queue hands the paint to its parents.
+// push adds a commit to the queue. If the commit was pushed before and must be excluded now, push
+// also excludes its ancestors.
 func (l *logWalk) push(h Hash, exclude bool) error {
 	if l.seen[h] {
 		if exclude {
@@ -154,31 +157,31 @@ func (l *logWalk) push(h Hash, exclude bool) error {
 	if exclude {
 		l.excluded[h] = true
 	} else {
-		l.open++
+		l.included++
 	}
 	heap.Push(&l.queue, c)
 	return nil
 }
 
-// exclude paints a commit that was seen, and those of its ancestors that were.
+// exclude marks a commit as excluded, and its ancestors as far as they were pushed before.
 func (l *logWalk) exclude(h Hash) error {
-	for todo := []Hash{h}; len(todo) > 0; {
-		at := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
+	for stack := []Hash{h}; len(stack) > 0; {
+		at := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
 		if !l.seen[at] || l.excluded[at] {
 			continue
 		}
 		l.excluded[at] = true
 		for _, c := range l.queue {
 			if c.Hash == at {
-				l.open--
+				l.included--
 			}
 		}
 		c, err := l.repo.Commit(at)
 		if err != nil {
 			return err
 		}
-		todo = append(todo, c.Parents...)
+		stack = append(stack, c.Parents...)
 	}
 	return nil
 }
