@@ -60,7 +60,7 @@ func NewServer(ctx context.Context, s Settings, c ServeConfig) (*Server, error) 
 		return nil, err
 	}
 	out := &Server{config: c, workspace: w, poll: newTrigger(), preview: newTrigger()}
-	out.cache = &daemon.Memory{Dir: filepath.Join(w.stateDir, "seen"), Log: s.Log, Now: s.Now}
+	out.cache = &daemon.Memory{Dir: filepath.Join(w.stateDir, "cache"), Log: s.Log, Now: s.Now}
 	runner := w.runner()
 	runner.Cache = out.cache
 	if f != nil {
