@@ -32,7 +32,7 @@ func Example() {
 		Token:    scim.StaticToken(token),
 		Limiter:  &scim.Limiter{PerSecond: 15, Concurrency: 5},
 	}
-	active := true
+	active := scim.Bool(true)
 	alice, err := c.CreateUser(ctx, &scim.User{
 		ExternalID:  "u-1001",
 		UserName:    "alice@example.com",
@@ -69,7 +69,7 @@ func ExampleClient_UpdateUser() {
 		fmt.Println(call.Op, call.Status)
 	}}
 
-	active := true
+	active := scim.Bool(true)
 	have, err := c.CreateUser(ctx, &scim.User{
 		UserName: "bob@example.com", DisplayName: "Bob", Name: scim.Name{GivenName: "Bob", FamilyName: "Ray"}, Active: &active,
 	})
@@ -96,7 +96,7 @@ func ExampleClient_PatchGroup() {
 	ctx := context.Background()
 	c := &scim.Client{Endpoint: endpoint, Token: scim.StaticToken(token)}
 
-	active := true
+	active := scim.Bool(true)
 	var ids []string
 	for _, name := range []string{"ann", "ben"} {
 		u, err := c.CreateUser(ctx, &scim.User{UserName: name, DisplayName: name, Name: scim.Name{GivenName: name, FamilyName: name}, Active: &active})

@@ -2,7 +2,6 @@ package scim
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -34,7 +33,7 @@ func (c *Client) FindGroup(ctx context.Context, f Filter) (*Group, error) {
 // error is fs.ErrNotExist when IAM Identity Center does not know the user, or
 // another server the group.
 func (c *Client) IsMember(ctx context.Context, groupID, userID string) (bool, error) {
-	if c.Profile.showsMembers() {
+	if c.Profile.returnsMembers() {
 		g, err := c.GetGroup(ctx, groupID)
 		return err == nil && slices.ContainsFunc(g.Members, func(m Member) bool { return m.Value == userID }), err
 	}
@@ -52,7 +51,7 @@ func (c *Client) CreateGroup(ctx context.Context, g *Group) (*Group, error) {
 	if len(g.Members) > MaxMembers {
 		return nil, fmt.Errorf("create group: %d members, at most %d go with a create; add the others with PatchGroup", len(g.Members), MaxMembers)
 	}
-	body, err := json.Marshal(wireGroupOf(g))
+	body, err := groupBody(g)
 	if err != nil {
 		return nil, fmt.Errorf("create group: %w", err)
 	}

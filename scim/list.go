@@ -72,7 +72,7 @@ func (c *Client) Groups(ctx context.Context, f Filter) iter.Seq2[*Group, error] 
 // MemberIDs lists the ids of a group's members: Users, without reading the rest of
 // each, which is most of what a membership costs.
 func (c *Client) MemberIDs(ctx context.Context, groupID string) iter.Seq2[string, error] {
-	members := list(ctx, c, "list users", "/Users", GroupsValueEq(groupID), decodeID, func(o *wireID) object { return object{id: o.ID} })
+	members := list(ctx, c, "list users", "/Users", GroupsValueEq(groupID), decodeID, func(o *objectID) object { return object{id: o.ID} })
 	return func(yield func(string, error) bool) {
 		for o, err := range members {
 			if err != nil {

@@ -52,7 +52,7 @@ func (c *Client) Memberships(ctx context.Context, q MembershipQuery) (map[string
 	var err error
 	switch {
 	case len(q.Groups) == 0:
-	case c.Profile.showsMembers():
+	case c.Profile.returnsMembers():
 		err = c.shown(ctx, join)
 	case q.byUser():
 		err = each(ctx, q.parallel(), q.Users, func(ctx context.Context, user string) error {

@@ -37,14 +37,10 @@ func ParseProfile(name string) (Profile, error) {
 	return AWS, fmt.Errorf("parse profile %q: want aws or rfc", name)
 }
 
-// showsMembers says whether a group read from the server tells its members.
-func (p Profile) showsMembers() bool { return p == RFC }
+// returnsMembers says whether a group read from the server tells its members.
+func (p Profile) returnsMembers() bool { return p == RFC }
 
 // unique says whether the server itself refuses a second object of the same
 // name and externalId, so that sending a create twice cannot make a twin.
 // RFC 7643 leaves this open for externalId and for a group's displayName.
 func (p Profile) unique() bool { return p == AWS }
-
-// patchesRoles says whether roles can be changed by PATCH. IAM Identity Center's
-// PatchUser does not list them: they need a PUT of the whole user.
-func (p Profile) patchesRoles() bool { return p == RFC }

@@ -1,111 +1,154 @@
 package scim
 
-import "time"
+import (
+	"encoding/json"
+	"errors"
+)
 
-// User is a user as RFC 7643 section 4.1 describes one, without the attributes
-// that IAM Identity Center does not support (password, ims, photos,
-// entitlements, x509Certificates). An empty string stands for an absent
-// attribute; it is never sent, for the service refuses empty values.
+// Schema URIs of users (RFC 7643 section 10).
+const (
+	UserSchema       = "urn:ietf:params:scim:schemas:core:2.0:User"
+	EnterpriseSchema = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+)
+
+// User is a user (RFC 7643 section 4.1), without the attributes that IAM Identity Center does not
+// support: password, ims, photos, entitlements and x509Certificates. An empty string is an absent
+// attribute. The client never sends it, because IAM Identity Center rejects empty values.
 //
-// IAM Identity Center requires UserName, DisplayName, Name.GivenName and
-// Name.FamilyName, takes at most one email, phone number, address and role, and
-// wants the email to be primary.
+// IAM Identity Center requires UserName, DisplayName, Name.GivenName and Name.FamilyName. It accepts
+// at most one email, phone number, address and role, and requires the email to be primary.
+//
+// The fields are the client's table of attributes, one row each: requests and responses are encoded
+// by the JSON names, and [Profile.UserOps] compares the fields and derives the paths of a PATCH
+// from the JSON names. The order of the fields is their order in requests.
 type User struct {
-	ID         string // given by the server, never changes
-	ExternalID string // ours
-	UserName   string
-	Name       Name
+	ID         string `json:"id,omitempty"`         // assigned by the server, never changes
+	ExternalID string `json:"externalId,omitempty"` // assigned by the client
+	UserName   string `json:"userName,omitempty"`
+	Name       Name   `json:"name,omitzero"`
 
-	DisplayName       string
-	NickName          string
-	ProfileURL        string
-	Title             string
-	UserType          string
-	PreferredLanguage string
-	Locale            string
-	Timezone          string
+	DisplayName       string `json:"displayName,omitempty"`
+	NickName          string `json:"nickName,omitempty"`
+	ProfileURL        string `json:"profileUrl,omitempty"`
+	Title             string `json:"title,omitempty"`
+	UserType          string `json:"userType,omitempty"`
+	PreferredLanguage string `json:"preferredLanguage,omitempty"`
+	Locale            string `json:"locale,omitempty"`
+	Timezone          string `json:"timezone,omitempty"`
 
-	// Active nil means not said. What the service makes of that when it creates
-	// a user is not documented: always say it.
-	Active *bool
+	// Active is nil if the attribute is absent. IAM Identity Center does not document the default
+	// for a new user, so set it when you create one.
+	Active *Bool `json:"active,omitempty"`
 
-	Emails       []Email
-	PhoneNumbers []PhoneNumber
-	Addresses    []Address
-	Roles        []Role
+	Emails       []Email       `json:"emails,omitempty"`
+	PhoneNumbers []PhoneNumber `json:"phoneNumbers,omitempty"`
+	Addresses    []Address     `json:"addresses,omitempty"`
+	Roles        []Role        `json:"roles,omitempty"`
 
-	Enterprise *Enterprise // nil: none
-	Meta       Meta
+	Enterprise *Enterprise `json:"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User,omitzero"`
+	Meta       Meta        `json:"meta,omitzero"`
 }
+
+// IsActive reports whether the server sent that the user is active.
+func (u *User) IsActive() bool { return u.Active != nil && bool(*u.Active) }
 
 // Name is the name of a person, in parts.
 type Name struct {
-	Formatted, FamilyName, GivenName, MiddleName, HonorificPrefix, HonorificSuffix string
+	Formatted       string `json:"formatted,omitempty"`
+	FamilyName      string `json:"familyName,omitempty"`
+	GivenName       string `json:"givenName,omitempty"`
+	MiddleName      string `json:"middleName,omitempty"`
+	HonorificPrefix string `json:"honorificPrefix,omitempty"`
+	HonorificSuffix string `json:"honorificSuffix,omitempty"`
 }
 
 // Email is an email address.
 type Email struct {
-	Value, Type, Display string
-	Primary              bool
+	Value   string `json:"value,omitempty"`
+	Type    string `json:"type,omitempty"`
+	Display string `json:"display,omitempty"`
+	Primary Bool   `json:"primary,omitempty"`
 }
 
 // PhoneNumber is a telephone number.
 type PhoneNumber struct {
-	Value, Type, Display string
-	Primary              bool
+	Value   string `json:"value,omitempty"`
+	Type    string `json:"type,omitempty"`
+	Display string `json:"display,omitempty"`
+	Primary Bool   `json:"primary,omitempty"`
 }
 
-// Role is a role of a user, a word that means something to the service.
+// Role is a role of a user. Its meaning depends on the server.
 type Role struct {
-	Value, Type, Display string
-	Primary              bool
+	Value   string `json:"value,omitempty"`
+	Type    string `json:"type,omitempty"`
+	Display string `json:"display,omitempty"`
+	Primary Bool   `json:"primary,omitempty"`
 }
 
 // Address is a postal address.
 type Address struct {
-	Formatted, StreetAddress, Locality, Region, PostalCode, Country, Type string
-	Primary                                                               bool
+	Formatted     string `json:"formatted,omitempty"`
+	StreetAddress string `json:"streetAddress,omitempty"`
+	Locality      string `json:"locality,omitempty"`
+	Region        string `json:"region,omitempty"`
+	PostalCode    string `json:"postalCode,omitempty"`
+	Country       string `json:"country,omitempty"`
+	Type          string `json:"type,omitempty"`
+	Primary       Bool   `json:"primary,omitempty"`
 }
 
 // Enterprise is the enterprise extension (RFC 7643 section 4.3).
 type Enterprise struct {
-	EmployeeNumber, CostCenter, Organization, Division, Department string
-	Manager                                                        Manager
+	EmployeeNumber string  `json:"employeeNumber,omitempty"`
+	CostCenter     string  `json:"costCenter,omitempty"`
+	Organization   string  `json:"organization,omitempty"`
+	Division       string  `json:"division,omitempty"`
+	Department     string  `json:"department,omitempty"`
+	Manager        Manager `json:"manager,omitzero"`
 }
 
-// Manager names a user's manager by id. IAM Identity Center takes Ref but does
-// not show it again, and refuses DisplayName.
+// IsZero reports whether the extension has no attribute. It is then absent in JSON.
+func (e Enterprise) IsZero() bool { return e == Enterprise{} }
+
+// Manager is a user's manager. Value is the id of the manager. IAM Identity Center accepts Ref but
+// does not return it, and rejects DisplayName.
 type Manager struct {
-	Value, Ref, DisplayName string
+	Value       string `json:"value,omitempty"`
+	Ref         string `json:"$ref,omitempty"`
+	DisplayName string `json:"displayName,omitempty"`
 }
 
-// Meta is what the server says about an object. The times are zero if it does
-// not say.
-type Meta struct {
-	ResourceType string
-	Created      time.Time
-	LastModified time.Time
-	Location     string
+// wireUser is a user in the body of a request or a response.
+type wireUser struct {
+	Schemas []string `json:"schemas,omitempty"`
+	User
 }
 
-// IsActive says whether the server said that the user is active.
-func (u *User) IsActive() bool { return u.Active != nil && *u.Active }
-
-// Group is a group (RFC 7643 section 4.2).
-type Group struct {
-	ID          string // given by the server, never changes
-	ExternalID  string // ours
-	DisplayName string
-
-	// Members nil means unknown: IAM Identity Center never shows members.
-	Members []Member
-	Meta    Meta
+// userBody returns the body of a request that creates or replaces a user. The id is empty if the
+// user is created.
+func userBody(u *User, id string) ([]byte, error) {
+	w := wireUser{[]string{UserSchema}, *u}
+	w.ID, w.Meta = id, Meta{}
+	if w.Enterprise != nil && !w.Enterprise.IsZero() {
+		w.Schemas = append(w.Schemas, EnterpriseSchema)
+	}
+	return json.Marshal(w)
 }
 
-// Member is a member of a group.
-type Member struct {
-	Value   string // the id of the user
-	Display string
-	Type    string // "User" or "Group"; IAM Identity Center knows no nested groups
-	Ref     string
+// decodeUser reads a user. A user without an id is an error.
+func decodeUser(data []byte) (*User, error) {
+	var w wireUser
+	if err := json.Unmarshal(data, &w); err != nil {
+		return nil, err
+	}
+	if w.ID == "" {
+		return nil, errors.New("a user without id")
+	}
+	u := w.User
+	if u.Enterprise != nil && u.Enterprise.IsZero() {
+		u.Enterprise = nil
+	}
+	dropEmptyLists(&u)
+	return &u, nil
 }

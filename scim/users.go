@@ -2,7 +2,6 @@ package scim
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -36,9 +35,7 @@ func (c *Client) FindUser(ctx context.Context, f Filter) (*User, error) {
 // external id the call succeeds. Without an external id that cannot be proved
 // and the 409 is returned, with MaybeApplied set.
 func (c *Client) CreateUser(ctx context.Context, u *User) (*User, error) {
-	w := wireUserOf(u)
-	w.ID = ""
-	body, err := json.Marshal(w)
+	body, err := userBody(u, "")
 	if err != nil {
 		return nil, fmt.Errorf("create user: %w", err)
 	}
@@ -61,9 +58,7 @@ func (c *Client) PutUser(ctx context.Context, id string, u *User) (*User, error)
 	if err != nil {
 		return nil, fmt.Errorf("put user: %w", err)
 	}
-	w := wireUserOf(u)
-	w.ID = id
-	body, err := json.Marshal(w)
+	body, err := userBody(u, id)
 	if err != nil {
 		return nil, fmt.Errorf("put user: %w", err)
 	}
@@ -90,7 +85,7 @@ func (c *Client) PatchUser(ctx context.Context, id string, ops []Op) (*User, err
 	var got *User
 	silent := false
 	read := intoUser(&got, id)
-	err = c.do(ctx, request{op: "patch user", method: http.MethodPatch, path: path, body: body, conflictPasses: !touchesUnique(ops),
+	err = c.do(ctx, request{op: "patch user", method: http.MethodPatch, path: path, body: body, conflictPasses: !changesUnique(ops),
 		decode: func(a answer) error {
 			// RFC 7644 section 3.5.2 leaves 204 to the server; AWS sends the user.
 			if silent = a.status == http.StatusNoContent; silent {

@@ -49,8 +49,8 @@ func simulated(t testing.TB, s *awssim.Server) *scim.Client {
 	return &scim.Client{Endpoint: server.URL + s.Path(), Token: scim.StaticToken(secret)}
 }
 
-func yes() *bool { b := true; return &b }
-func no() *bool  { b := false; return &b }
+func yes() *scim.Bool { return new(scim.Bool(true)) }
+func no() *scim.Bool  { return new(scim.Bool(false)) }
 
 func person(n int) *scim.User {
 	name := fmt.Sprintf("user%03d", n)

@@ -56,7 +56,7 @@ func TestUsersAsTheyAreSent(t *testing.T) {
 			if !reflect.DeepEqual(*got, row.want) {
 				t.Errorf("read\n%+v\nwant\n%+v", *got, row.want)
 			}
-			if got.IsActive() != (row.want.Active != nil && *row.want.Active) {
+			if got.IsActive() != (row.want.Active != nil && bool(*row.want.Active)) {
 				t.Errorf("active: %v", got.IsActive())
 			}
 		})

@@ -1,0 +1,100 @@
+package scim
+
+import (
+	"encoding/json"
+	"errors"
+)
+
+// GroupSchema is the schema URI of groups (RFC 7643 section 10).
+const GroupSchema = "urn:ietf:params:scim:schemas:core:2.0:Group"
+
+// Group is a group (RFC 7643 section 4.2).
+type Group struct {
+	ID          string `json:"id,omitempty"`         // assigned by the server, never changes
+	ExternalID  string `json:"externalId,omitempty"` // assigned by the client
+	DisplayName string `json:"displayName,omitempty"`
+
+	// Members is nil if the members are unknown. IAM Identity Center never returns members.
+	Members []Member `json:"members,omitempty"`
+	Meta    Meta     `json:"meta,omitzero"`
+}
+
+// Member is a member of a group.
+type Member struct {
+	Value   string `json:"value,omitempty"` // the id of the user
+	Display string `json:"display,omitempty"`
+	Type    string `json:"type,omitempty"` // "User" or "Group"; IAM Identity Center has no nested groups
+	Ref     string `json:"$ref,omitempty"`
+}
+
+// wireGroup is a group in the body of a request or a response.
+type wireGroup struct {
+	Schemas []string `json:"schemas,omitempty"`
+	Group
+}
+
+// groupBody returns the body of a request that creates a group.
+func groupBody(g *Group) ([]byte, error) {
+	w := wireGroup{[]string{GroupSchema}, *g}
+	w.ID, w.Meta = "", Meta{}
+	return json.Marshal(w)
+}
+
+// decodeGroup reads a group. A group without an id is an error.
+//
+// Servers that return members may omit an empty list, so for them an absent list is an empty group.
+// IAM Identity Center returns an empty list for every group, so its list is ignored.
+func (p Profile) decodeGroup(data []byte) (*Group, error) {
+	var w wireGroup
+	if err := json.Unmarshal(data, &w); err != nil {
+		return nil, err
+	}
+	if w.ID == "" {
+		return nil, errors.New("a group without id")
+	}
+	g := w.Group
+	g.Members = nil
+	if p.returnsMembers() {
+		g.Members = distinctMembers(w.Members)
+	}
+	return &g, nil
+}
+
+// distinctMembers removes duplicates, because some servers store a member twice. The result is
+// never nil.
+func distinctMembers(list []Member) []Member {
+	members := make([]Member, 0, len(list))
+	known := make(map[string]bool, len(list))
+	for _, m := range list {
+		if m.Value != "" && !known[m.Value] {
+			known[m.Value] = true
+			members = append(members, m)
+		}
+	}
+	return members
+}
+
+// membersOf returns members with these user ids.
+func membersOf(ids []string) []Member {
+	members := make([]Member, len(ids))
+	for i, id := range ids {
+		members[i].Value = id
+	}
+	return members
+}
+
+// objectID is the only part of an object that a membership needs.
+type objectID struct {
+	ID string `json:"id"`
+}
+
+func decodeID(data []byte) (*objectID, error) {
+	var o objectID
+	if err := json.Unmarshal(data, &o); err != nil {
+		return nil, err
+	}
+	if o.ID == "" {
+		return nil, errors.New("an object without id")
+	}
+	return &o, nil
+}
