@@ -13,34 +13,42 @@ import (
 )
 
 const (
-	maxAnswer  = 64 << 20 // bytes of an answer; a page of 100 full users is under 4 MB
-	maxRefusal = 64 << 10 // bytes that are read of an error body
+	maxBody      = 64 << 20 // bytes of a response; a page of 100 full users is under 4 MB
+	maxErrorBody = 64 << 10 // bytes that are read of an error response
 )
 
-// trial is the outcome of sending a request once.
-type trial struct {
-	err   *Error // nil: done
-	again bool   // trying again may help
-	maybe bool   // it may have taken effect
+// response is an HTTP response that was read to its end.
+type response struct {
+	status    int
+	header    http.Header
+	body      []byte
+	requestID string // assigned by the server
 }
 
-// try sends a request once, in its turn.
-func (c *Client) try(ctx context.Context, r request, call *Call) trial {
-	base, err := c.base()
+// attemptResult is the result of sending a request once.
+type attemptResult struct {
+	err          *Error // nil: success
+	retry        bool   // another attempt may succeed
+	maybeApplied bool   // the request may have taken effect
+}
+
+// attempt waits for the limiter and sends a request once.
+func (c *Client) attempt(ctx context.Context, r request, call *Call) attemptResult {
+	endpoint, err := c.checkedEndpoint()
 	if err != nil {
-		return trial{err: r.failed(err)}
+		return attemptResult{err: r.failed(err)}
 	}
 	token, err := c.token(ctx)
 	if err != nil {
-		return trial{err: r.failed(err)}
+		return attemptResult{err: r.failed(err)}
 	}
 	if err := c.Limiter.acquire(ctx); err != nil {
-		return trial{err: r.failed(err)}
+		return attemptResult{err: r.failed(err)}
 	}
 	call.Attempts++
-	res, err := c.exchange(ctx, r, base, token)
-	res.id = requestID(res.header, token)
-	call.Status, call.RequestID = res.status, res.id
+	res, err := c.exchange(ctx, r, endpoint, token)
+	res.requestID = requestID(res.header, token)
+	call.Status, call.RequestID = res.status, res.requestID
 	throttled, wait := res.status == http.StatusTooManyRequests, time.Duration(0)
 	if throttled || res.status == http.StatusServiceUnavailable {
 		wait = retryAfter(res.header.Get("Retry-After"), c.now())
@@ -50,14 +58,14 @@ func (c *Client) try(ctx context.Context, r request, call *Call) trial {
 		call.Throttled++
 	}
 	if err != nil {
-		return c.unanswered(ctx, r, res, err)
+		return c.exchangeFailed(ctx, r, res, err)
 	}
-	t := r.judge(res, token)
-	if t.err != nil {
-		t.err.RetryAfter = retryAfter(res.header.Get("Retry-After"), c.now())
-		call.RequestID = t.err.RequestID
+	result := r.interpret(res, token)
+	if result.err != nil {
+		result.err.RetryAfter = retryAfter(res.header.Get("Retry-After"), c.now())
+		call.RequestID = result.err.RequestID
 	}
-	return t
+	return result
 }
 
 func (c *Client) token(ctx context.Context) (string, error) {
@@ -74,14 +82,14 @@ func (c *Client) token(ctx context.Context) (string, error) {
 	return token, nil
 }
 
-// exchange sends the request and reads the answer to its end. With an error it
-// returns as much of the answer as came.
-func (c *Client) exchange(ctx context.Context, r request, base, token string) (answer, error) {
+// exchange sends the request and reads the response to its end. With an error it returns the part
+// of the response that arrived.
+func (c *Client) exchange(ctx context.Context, r request, endpoint, token string) (response, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout())
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, r.method, base+r.path, bytes.NewReader(r.body))
+	req, err := http.NewRequestWithContext(ctx, r.method, endpoint+r.path, bytes.NewReader(r.body))
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	if r.body == nil {
 		req.Body, req.GetBody, req.ContentLength = nil, nil, 0
@@ -91,28 +99,28 @@ func (c *Client) exchange(ctx context.Context, r request, base, token string) (a
 	req.Header.Set("Accept", "application/scim+json, application/json")
 	req.Header.Set("Authorization", "Bearer "+token)
 	req.Header.Set("User-Agent", c.userAgent())
-	res, err := c.doer().Do(req)
+	httpResponse, err := c.httpClient().Do(req)
 	if err != nil {
-		return answer{}, withoutURL(err)
+		return response{}, withoutURL(err)
 	}
-	defer res.Body.Close()
-	limit := int64(maxAnswer)
-	if res.StatusCode >= 300 {
-		limit = maxRefusal
+	defer httpResponse.Body.Close()
+	limit := int64(maxBody)
+	if httpResponse.StatusCode >= 300 {
+		limit = maxErrorBody
 	}
-	a := answer{status: res.StatusCode, header: res.Header}
-	a.body, err = io.ReadAll(io.LimitReader(res.Body, limit))
-	if err == nil && limit == maxAnswer && len(a.body) == maxAnswer {
-		err = fmt.Errorf("the answer is longer than %d bytes", maxAnswer)
+	res := response{status: httpResponse.StatusCode, header: httpResponse.Header}
+	res.body, err = io.ReadAll(io.LimitReader(httpResponse.Body, limit))
+	if err == nil && limit == maxBody && len(res.body) == maxBody {
+		err = fmt.Errorf("the response is longer than %d bytes", maxBody)
 	}
-	if err != nil && res.StatusCode >= 300 {
-		err = nil // the status says enough, half an error body is still a help
+	if err != nil && res.status >= 300 {
+		err = nil // the status is enough, and a part of an error body still helps
 	}
-	return a, err
+	return res, err
 }
 
-// withoutURL takes the method and URL out of an error of net/http: Error has
-// them already, and the tenant id need not be everywhere.
+// withoutURL removes the method and the URL from an error of net/http. Error has the method and the
+// path, and the tenant id of the URL should not be in every message.
 func withoutURL(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {
@@ -121,56 +129,56 @@ func withoutURL(err error) error {
 	return err
 }
 
-// failed makes the error of a request that was never sent.
+// failed returns the error of a request that did not succeed because of err.
 func (r request) failed(err error) *Error {
 	return &Error{Op: r.op, Method: r.method, Path: r.path, Err: err}
 }
 
-// unanswered judges a request whose answer did not come, or not whole.
-func (c *Client) unanswered(ctx context.Context, r request, res answer, err error) trial {
+// exchangeFailed is the result of a request whose response did not arrive, or only in part.
+func (c *Client) exchangeFailed(ctx context.Context, r request, res response, err error) attemptResult {
 	e := r.failed(err)
-	e.Status, e.RequestID = res.status, res.id
-	t := trial{err: e, again: !hopeless(err)}
-	t.maybe = r.method != http.MethodGet && !failedBeforeSending(err) && !hopeless(err)
+	e.Status, e.RequestID = res.status, res.requestID
+	result := attemptResult{err: e, retry: !permanent(err)}
+	result.maybeApplied = r.method != http.MethodGet && !failedBeforeSending(err) && !permanent(err)
 	if ctx.Err() != nil {
-		e.Err, t.again = context.Cause(ctx), false
+		e.Err, result.retry = context.Cause(ctx), false
 	} else if errors.Is(err, context.DeadlineExceeded) {
-		e.Err = fmt.Errorf("no answer within %s: %w", c.timeout(), err)
+		e.Err = fmt.Errorf("no response within %s: %w", c.timeout(), err)
 	}
-	return t
+	return result
 }
 
-// judge decides what an answer means.
-func (r request) judge(res answer, token string) trial {
+// interpret is the result of a request that was answered.
+func (r request) interpret(res response, token string) attemptResult {
 	e := r.failed(nil)
-	e.Status, e.RequestID = res.status, res.id
+	e.Status, e.RequestID = res.status, res.requestID
 	if res.status >= 200 && res.status < 300 {
 		if r.decode == nil {
-			return trial{}
+			return attemptResult{}
 		}
 		err := r.decode(res)
 		if err == nil {
-			return trial{}
+			return attemptResult{}
 		}
-		e.Err = fmt.Errorf("read answer: %w", err)
-		return trial{err: e, again: true, maybe: r.method != http.MethodGet}
+		e.Err = fmt.Errorf("read response: %w", err)
+		return attemptResult{err: e, retry: true, maybeApplied: r.method != http.MethodGet}
 	}
-	e.explain(res.body, token)
+	e.readBody(res.body, token)
 	if res.status >= 300 && res.status < 400 {
-		e.Err = errors.New("redirects are not followed, lest the token travel elsewhere")
+		e.Err = errors.New("redirects are not followed, to keep the token from other servers")
 	}
-	return trial{
-		err:   e,
-		again: transient(res.status),
-		maybe: r.method != http.MethodGet && res.status >= 500 && transient(res.status),
+	return attemptResult{
+		err:          e,
+		retry:        transient(res.status),
+		maybeApplied: r.method != http.MethodGet && res.status >= 500 && transient(res.status),
 	}
 }
 
-// requestID returns the server's name for a request.
+// requestID returns the id that the server assigned to a request, or "".
 func requestID(h http.Header, token string) string {
 	for _, name := range []string{"X-Amzn-Requestid", "X-Request-Id"} {
 		if id := h.Get(name); id != "" {
-			return tidy(id, token)
+			return cleanText(id, token)
 		}
 	}
 	return ""

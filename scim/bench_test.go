@@ -10,14 +10,19 @@ import (
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
-// BenchmarkThroughput creates users in a simulated AWS that takes 100 ms for
-// each call and allows 20 a second, at rate 20. It reports how much of the
-// allowed rate was used and how many calls answered 429; the aim is at least
-// 95 % and at most 1 %. Run it with -benchtime=1x: it takes half a minute.
+// BenchmarkThroughput creates users in a simulated AWS that takes 100 ms for each call and allows
+// 20 a second, at rate 20. It reports how much of the allowed rate was used and how many calls
+// answered 429; the aim is at least 95 % and at most 1 %. Run it with -benchtime=1x: it takes half
+// a minute.
 func BenchmarkThroughput(b *testing.B) {
 	const n, rate = 600, 20
 	for range b.N {
-		sim := &awssim.Server{Options: awssim.Options{Throttle: awssim.Throttle{PerSecond: rate}, Latency: awssim.Latency{Fixed: 100 * time.Millisecond}}}
+		sim := &awssim.Server{
+			Options: awssim.Options{
+				Throttle: awssim.Throttle{PerSecond: rate},
+				Latency:  awssim.Latency{Fixed: 100 * time.Millisecond},
+			},
+		}
 		c := simulated(b, sim)
 		c.HTTP = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 10}}
 		c.Limiter = &scim.Limiter{PerSecond: rate, Concurrency: 5}
@@ -26,7 +31,7 @@ func BenchmarkThroughput(b *testing.B) {
 		for w := range 5 {
 			go func() {
 				for i := w; i < n; i += 5 {
-					if _, err := c.CreateUser(b.Context(), person(i)); err != nil {
+					if _, err := c.CreateUser(b.Context(), testUser(i)); err != nil {
 						b.Error(err)
 					}
 				}
@@ -50,7 +55,7 @@ func BenchmarkListing(b *testing.B) {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			c := simulated(b, &awssim.Server{})
 			for i := range n {
-				if _, err := c.CreateUser(b.Context(), person(i)); err != nil {
+				if _, err := c.CreateUser(b.Context(), testUser(i)); err != nil {
 					b.Fatal(err)
 				}
 			}

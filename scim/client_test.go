@@ -17,13 +17,13 @@ import (
 
 const secret = "t0p/secret+token=="
 
-// script is a server that answers each request with the next of its replies and
-// keeps what it was asked.
-type script struct {
+// script is a server that answers each request with the next of its replies and keeps what it was
+// asked.
+type scriptedServer struct {
 	*httptest.Server
 	mu      sync.Mutex
 	replies []reply
-	asked   []asked
+	asked   []sentRequest
 }
 
 type reply struct {
@@ -35,30 +35,39 @@ type reply struct {
 	then   func(*http.Request)
 }
 
-type asked struct {
+type sentRequest struct {
 	method, path, query, body string
 	header                    http.Header
 }
 
-func (a asked) String() string {
+func (a sentRequest) String() string {
 	if a.query != "" {
 		return a.method + " " + a.path + "?" + a.query
 	}
 	return a.method + " " + a.path
 }
 
-func play(t *testing.T, replies ...reply) *script {
+func serve(t *testing.T, replies ...reply) *scriptedServer {
 	t.Helper()
-	s := &script{replies: replies}
+	s := &scriptedServer{replies: replies}
 	s.Server = httptest.NewServer(s)
 	t.Cleanup(s.Close)
 	return s
 }
 
-func (s *script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (s *scriptedServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	s.mu.Lock()
-	s.asked = append(s.asked, asked{r.Method, strings.TrimPrefix(r.URL.EscapedPath(), "/tenant/scim/v2"), r.URL.RawQuery, string(body), r.Header.Clone()})
+	s.asked = append(
+		s.asked,
+		sentRequest{
+			r.Method,
+			strings.TrimPrefix(r.URL.EscapedPath(), "/tenant/scim/v2"),
+			r.URL.RawQuery,
+			string(body),
+			r.Header.Clone(),
+		},
+	)
 	if len(s.replies) == 0 {
 		s.mu.Unlock()
 		http.Error(w, "the script has ended", http.StatusTeapot)
@@ -88,7 +97,7 @@ func (s *script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // requests returns what was asked, a line each.
-func (s *script) requests() []string {
+func (s *scriptedServer) requests() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var lines []string
@@ -98,9 +107,9 @@ func (s *script) requests() []string {
 	return lines
 }
 
-// client returns a client of the script that sleeps in no time, and notes how
-// long it would have slept.
-func (s *script) client(t *testing.T, slept *[]time.Duration) *scim.Client {
+// client returns a client of the script that sleeps in no time, and notes how long it would have
+// slept.
+func (s *scriptedServer) client(t *testing.T, slept *[]time.Duration) *scim.Client {
 	t.Helper()
 	return &scim.Client{
 		Endpoint: s.URL + "/tenant/scim/v2/",
@@ -116,7 +125,7 @@ func (s *script) client(t *testing.T, slept *[]time.Duration) *scim.Client {
 }
 
 func TestHeadersOfEachRequest(t *testing.T) {
-	s := play(t, reply{status: 200, body: `{"id":"u1"}`}, reply{status: 200, body: `{"id":"u1"}`})
+	s := serve(t, reply{status: 200, body: `{"id":"u1"}`}, reply{status: 200, body: `{"id":"u1"}`})
 	c := s.client(t, nil)
 	if _, err := c.GetUser(t.Context(), "u1"); err != nil {
 		t.Fatal(err)
@@ -160,8 +169,17 @@ func TestEndpointsThatCannotCarryAToken(t *testing.T) {
 	}
 	for name, row := range rows {
 		t.Run(name, func(t *testing.T) {
-			c := &scim.Client{Endpoint: row.endpoint, PlainHTTP: row.plain, Token: scim.StaticToken(secret), Retry: scim.Retry{Attempts: 1},
-				HTTP: &http.Client{Transport: trips(func(*http.Request) (*http.Response, error) { return nil, errors.New("sent") })}}
+			c := &scim.Client{
+				Endpoint:  row.endpoint,
+				PlainHTTP: row.plain,
+				Token:     scim.StaticToken(secret),
+				Retry:     scim.Retry{Attempts: 1},
+				HTTP: &http.Client{
+					Transport: roundTripper(
+						func(*http.Request) (*http.Response, error) { return nil, errors.New("sent") },
+					),
+				},
+			}
 			_, err := c.GetUser(t.Context(), "u1")
 			want := row.problem
 			if want == "" {
@@ -177,13 +195,13 @@ func TestEndpointsThatCannotCarryAToken(t *testing.T) {
 	}
 }
 
-type trips func(*http.Request) (*http.Response, error)
+type roundTripper func(*http.Request) (*http.Response, error)
 
-func (f trips) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func TestRedirectsAreNotFollowed(t *testing.T) {
-	elsewhere := play(t, reply{status: 200, body: `{"id":"u1"}`})
-	s := play(t, reply{status: 307, header: map[string]string{"Location": elsewhere.URL + "/Users"}})
+	elsewhere := serve(t, reply{status: 200, body: `{"id":"u1"}`})
+	s := serve(t, reply{status: 307, header: map[string]string{"Location": elsewhere.URL + "/Users"}})
 	_, err := s.client(t, nil).CreateUser(t.Context(), &scim.User{UserName: "a"})
 	if scim.Status(err) != 307 || !strings.Contains(err.Error(), "redirect") {
 		t.Errorf("error %v, want a 307 about redirects", err)
@@ -206,7 +224,7 @@ func TestTokenTrouble(t *testing.T) {
 	}
 	for name, row := range rows {
 		t.Run(name, func(t *testing.T) {
-			s := play(t)
+			s := serve(t)
 			c := s.client(t, nil)
 			c.Token = row.token
 			if _, err := c.GetUser(t.Context(), "u1"); err == nil || !strings.Contains(err.Error(), row.want) {
@@ -220,7 +238,7 @@ func TestTokenTrouble(t *testing.T) {
 }
 
 func TestTokenIsAskedForBeforeEachAttempt(t *testing.T) {
-	s := play(t, reply{status: 500, body: `{}`}, reply{status: 200, body: `{"id":"u1"}`})
+	s := serve(t, reply{status: 500, body: `{}`}, reply{status: 200, body: `{"id":"u1"}`})
 	c := s.client(t, nil)
 	n := 0
 	c.Token = func(context.Context) (string, error) { n++; return fmt.Sprint("token-", n, "\n"), nil }
@@ -233,7 +251,7 @@ func TestTokenIsAskedForBeforeEachAttempt(t *testing.T) {
 }
 
 func TestReadOnlyTransportRefusesAllButGET(t *testing.T) {
-	s := play(t, reply{status: 200, body: `{"id":"u1"}`})
+	s := serve(t, reply{status: 200, body: `{"id":"u1"}`})
 	var slept []time.Duration
 	c := s.client(t, &slept)
 	c.HTTP = &http.Client{Transport: scim.ReadOnly(nil)}
@@ -261,7 +279,7 @@ func TestReadOnlyTransportRefusesAllButGET(t *testing.T) {
 }
 
 func TestObserversSeeEachCallOnce(t *testing.T) {
-	s := play(t,
+	s := serve(t,
 		reply{status: 429, body: `{}`},
 		reply{status: 500, body: `{}`},
 		reply{status: 200, body: `{"id":"u1"}`, header: map[string]string{"x-amzn-RequestId": "r-3"}},
@@ -284,7 +302,15 @@ func TestObserversSeeEachCallOnce(t *testing.T) {
 		t.Errorf("duration %v", got.Duration)
 	}
 	got.Duration = 0
-	want := scim.Call{Op: "get user", Method: "GET", Path: "/Users/u1", Status: 200, RequestID: "r-3", Attempts: 3, Throttled: 1}
+	want := scim.Call{
+		Op:        "get user",
+		Method:    "GET",
+		Path:      "/Users/u1",
+		Status:    200,
+		RequestID: "r-3",
+		Attempts:  3,
+		Throttled: 1,
+	}
 	if got != want {
 		t.Errorf("observed %+v, want %+v", got, want)
 	}

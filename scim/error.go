@@ -13,36 +13,35 @@ import (
 	"unicode"
 )
 
-// maxDetail bounds, in bytes, what an error repeats of the server's words.
+// maxDetail is the maximum length, in bytes, of a server's text in an error.
 const maxDetail = 400
 
-// Error is a call that failed: the server refused it, or no answer came.
+// Error is a call that failed: the server rejected it, or there was no valid response.
 //
-// errors.Is(err, fs.ErrNotExist) holds for a 404 of the service itself (one
-// whose body is empty or JSON; a proxy's page about a wrong address is not proof
-// that a user is gone), errors.Is(err, fs.ErrExist) for a 409, and
-// errors.Is(err, fs.ErrPermission) for 401 and 403.
+// errors.Is(err, fs.ErrExist) is true for a 409, and errors.Is(err, fs.ErrPermission) for 401 and
+// 403. errors.Is(err, fs.ErrNotExist) is true for a 404 of the service itself, with an empty body
+// or JSON. A 404 page of a proxy does not prove that an object does not exist.
 type Error struct {
-	Op         string        // what was asked for: "create user"
+	Op         string        // the operation: "create user"
 	Method     string        // of the request
 	Path       string        // below the endpoint, with the query
-	Status     int           // HTTP status; 0 if no answer came
-	Detail     string        // the server's words, cut to a few hundred bytes
+	Status     int           // HTTP status; 0 if there was no response
+	Detail     string        // the server's message, cut to a few hundred bytes
 	ScimType   string        // RFC 7644 section 3.12; IAM Identity Center never sends one
 	RequestID  string        // x-amzn-RequestId or exceptionRequestId
-	RetryAfter time.Duration // what the server asked us to wait; 0 if it did not
-	Attempts   int           // requests sent
+	RetryAfter time.Duration // the delay that the server requires; 0 if none
+	Attempts   int           // number of requests sent
 
-	// MaybeApplied says that the write may have taken effect although no answer
-	// proved it: a reply was lost, now or in an earlier attempt. A 409 with
-	// MaybeApplied may stem from our own first attempt.
+	// MaybeApplied is set if the write may have taken effect, because a response was lost in this
+	// or an earlier attempt. A 409 with MaybeApplied may be caused by the first attempt of this
+	// call.
 	MaybeApplied bool
 
-	// Err is why no usable answer came: a network error, the context's error,
-	// an answer that is not what was asked for. Nil when the server refused.
+	// Err is why there was no valid response: a network error, the context's error, a response that
+	// is not what was requested. It is nil if the server rejected the call.
 	Err error
 
-	gateway bool // the body was not JSON: somebody in front of the service speaks
+	gateway bool // the body was not JSON, so it came from a proxy in front of the service
 }
 
 func (e *Error) Error() string {
@@ -79,10 +78,10 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Unwrap returns why no usable answer came.
+// Unwrap returns Err.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Is maps HTTP statuses to the sentinels of io/fs.
+// Is maps HTTP statuses to the errors of io/fs.
 func (e *Error) Is(target error) bool {
 	switch target {
 	case fs.ErrNotExist:
@@ -95,7 +94,7 @@ func (e *Error) Is(target error) bool {
 	return false
 }
 
-// Status returns the HTTP status behind err, or 0.
+// Status returns the HTTP status of the Error that err wraps, or 0.
 func Status(err error) int {
 	var e *Error
 	if errors.As(err, &e) {
@@ -104,14 +103,14 @@ func Status(err error) int {
 	return 0
 }
 
-// IsUnauthorized reports a 401: the token is missing, wrong, expired or revoked,
-// or the tenant id in the endpoint is wrong. No other call will fare better.
+// IsUnauthorized reports a 401: the token is missing, wrong, expired or revoked, or the tenant id
+// in the endpoint is wrong. All other calls will fail as well.
 func IsUnauthorized(err error) bool { return Status(err) == http.StatusUnauthorized }
 
 // IsForbidden reports a 403: the token does not permit the operation.
 func IsForbidden(err error) bool { return Status(err) == http.StatusForbidden }
 
-// IsThrottled reports a 429 that outlasted all retries.
+// IsThrottled reports a 429 after the last retry.
 func IsThrottled(err error) bool { return Status(err) == http.StatusTooManyRequests }
 
 // MaybeApplied reports a write that failed but may have taken effect.
@@ -120,8 +119,8 @@ func MaybeApplied(err error) bool {
 	return errors.As(err, &e) && e.MaybeApplied
 }
 
-// errorBody is what a refusal says. IAM Identity Center sends detail; gateways
-// in front of services send message.
+// errorBody is the body of an error response. IAM Identity Center sends detail; gateways send
+// message.
 type errorBody struct {
 	Detail             any `json:"detail"`
 	Message            any `json:"message"`
@@ -129,12 +128,12 @@ type errorBody struct {
 	ExceptionRequestID any `json:"exceptionRequestId"`
 }
 
-// explain fills e from the body of a refusal, whatever it is. The token is
-// struck out first: a careless proxy may repeat the request's headers.
-func (e *Error) explain(body []byte, token string) {
+// readBody sets the fields of e from the body of an error response. The body may be anything. The
+// token is removed, because some proxies return the request's headers.
+func (e *Error) readBody(body []byte, token string) {
 	clean := func(v any) string {
 		s, _ := v.(string)
-		return tidy(s, token)
+		return cleanText(s, token)
 	}
 	var b errorBody
 	if err := json.Unmarshal(body, &b); err == nil {
@@ -150,7 +149,7 @@ func (e *Error) explain(body []byte, token string) {
 	}
 	text := strings.TrimSpace(string(body))
 	e.gateway = text != ""
-	e.Detail = tidy(html.UnescapeString(markup.ReplaceAllString(text, " ")), token)
+	e.Detail = cleanText(html.UnescapeString(markup.ReplaceAllString(text, " ")), token)
 }
 
 var (
@@ -158,9 +157,9 @@ var (
 	bearer = regexp.MustCompile(`(?i)(bearer\s+)[^\s"',;<>]+`)
 )
 
-// tidy makes the server's words fit for a log line: one line, bounded, without
-// control characters and without the token.
-func tidy(s, token string) string {
+// cleanText makes a text of the server safe for a log: one line of limited length without control
+// characters and without the token.
+func cleanText(s, token string) string {
 	if token != "" {
 		s = strings.ReplaceAll(s, token, "[token]")
 	}

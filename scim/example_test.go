@@ -13,9 +13,8 @@ import (
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
-// directory starts a simulated IAM Identity Center, to have something to talk
-// to. With the real one, Endpoint and Token come from its console: Settings,
-// Automatic provisioning.
+// directory starts a simulated IAM Identity Center, to have something to talk to. With the real
+// one, Endpoint and Token come from its console: Settings, Automatic provisioning.
 func directory() (endpoint, token string, stop func()) {
 	sim := &awssim.Server{}
 	server := httptest.NewServer(sim)
@@ -99,7 +98,15 @@ func ExampleClient_PatchGroup() {
 	active := scim.Bool(true)
 	var ids []string
 	for _, name := range []string{"ann", "ben"} {
-		u, err := c.CreateUser(ctx, &scim.User{UserName: name, DisplayName: name, Name: scim.Name{GivenName: name, FamilyName: name}, Active: &active})
+		u, err := c.CreateUser(
+			ctx,
+			&scim.User{
+				UserName:    name,
+				DisplayName: name,
+				Name:        scim.Name{GivenName: name, FamilyName: name},
+				Active:      &active,
+			},
+		)
 		if err != nil {
 			log.Fatal(err)
 		}
@@ -121,8 +128,8 @@ func ExampleClient_PatchGroup() {
 	// ben true <nil>
 }
 
-// A lookup that finds nobody is an fs.ErrNotExist; every other error says
-// nothing about whether somebody is there.
+// A lookup that finds nobody is an fs.ErrNotExist; every other error says nothing about whether
+// somebody is there.
 func ExampleClient_FindUser() {
 	endpoint, token, stop := directory()
 	defer stop()
@@ -136,7 +143,11 @@ func ExampleClient_FindUser() {
 func ExampleReadOnly() {
 	endpoint, token, stop := directory()
 	defer stop()
-	c := &scim.Client{Endpoint: endpoint, Token: scim.StaticToken(token), HTTP: &http.Client{Transport: scim.ReadOnly(nil)}}
+	c := &scim.Client{
+		Endpoint: endpoint,
+		Token:    scim.StaticToken(token),
+		HTTP:     &http.Client{Transport: scim.ReadOnly(nil)},
+	}
 
 	err := c.DeleteUser(context.Background(), "f6a1")
 	fmt.Println(err)

@@ -14,17 +14,17 @@ import (
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
-// town is a directory to bring about: people by external id with their title,
-// and one group of them. Whoever has an external id that starts with "u-" and is
-// not wanted goes; everybody else is a stranger and stays.
-type town struct {
+// desiredDirectory is a directory to bring about: people by external id with their title, and one
+// group of them. Whoever has an external id that starts with "u-" and is not wanted goes; everybody
+// else is a unmanaged and stays.
+type desiredDirectory struct {
 	people map[string]string
 	group  []string
 }
 
-// settle brings a town about, in the plainest way that is safe: it believes a
-// listing only when it has ended.
-func (w town) settle(ctx context.Context, c *scim.Client) error {
+// settle brings a desiredDirectory about, in the plainest way that is safe: it believes a listing
+// only when it has ended.
+func (w desiredDirectory) sync(ctx context.Context, c *scim.Client) error {
 	have := map[string]*scim.User{}
 	for u, err := range c.Users(ctx, scim.Filter{}) {
 		if err != nil {
@@ -35,7 +35,14 @@ func (w town) settle(ctx context.Context, c *scim.Client) error {
 		}
 	}
 	for _, id := range sorted(w.people) {
-		want := &scim.User{ExternalID: id, UserName: id + "@example.com", DisplayName: id, Name: scim.Name{GivenName: "G", FamilyName: "F"}, Title: w.people[id], Active: yes()}
+		want := &scim.User{
+			ExternalID:  id,
+			UserName:    id + "@example.com",
+			DisplayName: id,
+			Name:        scim.Name{GivenName: "G", FamilyName: "F"},
+			Title:       w.people[id],
+			Active:      yes(),
+		}
 		var err error
 		if u := have[id]; u == nil {
 			have[id], err = c.CreateUser(ctx, want)
@@ -46,7 +53,7 @@ func (w town) settle(ctx context.Context, c *scim.Client) error {
 			return err
 		}
 	}
-	if err := w.settleGroup(ctx, c, have); err != nil {
+	if err := w.syncGroup(ctx, c, have); err != nil {
 		return err
 	}
 	for id, u := range have {
@@ -59,7 +66,7 @@ func (w town) settle(ctx context.Context, c *scim.Client) error {
 	return nil
 }
 
-func (w town) settleGroup(ctx context.Context, c *scim.Client, have map[string]*scim.User) error {
+func (w desiredDirectory) syncGroup(ctx context.Context, c *scim.Client, have map[string]*scim.User) error {
 	var group *scim.Group
 	for g, err := range c.Groups(ctx, scim.Filter{}) {
 		if err != nil {
@@ -108,24 +115,26 @@ func sorted(m map[string]string) []string {
 	return keys
 }
 
-// TestFaults lets each fault of the simulator strike at each of the first calls
-// of a run. The run must end well or with an error that says what happened; runs
-// after it must end well; and then the directory must be what was wanted, with
-// nobody made twice and no stranger gone.
+// TestFaults lets each fault of the simulator strike at each of the first calls of a run. The run
+// must end well or with an error that says what happened; runs after it must end well; and then the
+// directory must be what was wanted, with nobody made twice and no unmanaged gone.
 func TestFaults(t *testing.T) {
 	rows := map[awssim.FaultName]struct {
 		fault  awssim.Fault
 		client func(*scim.Client)
-		// ends is the error that may end the struck run; nil means that retries
-		// overcome the fault.
+		// ends is the error that may end the injected run; nil means that retries overcome the
+		// fault.
 		ends func(error) bool
 	}{
-		awssim.FaultThrottle:      {fault: awssim.Fault{Times: 3}},
-		awssim.FaultError500:      {fault: awssim.Fault{Times: 3}},
-		awssim.FaultError503:      {fault: awssim.Fault{Times: 3}},
-		awssim.FaultAfter500:      {fault: awssim.Fault{Times: 2}},
-		awssim.FaultGateway:       {fault: awssim.Fault{Times: 3}},
-		awssim.FaultSlow:          {fault: awssim.Fault{Delay: 2 * time.Second}, client: func(c *scim.Client) { c.Timeout = 150 * time.Millisecond }},
+		awssim.FaultThrottle: {fault: awssim.Fault{Times: 3}},
+		awssim.FaultError500: {fault: awssim.Fault{Times: 3}},
+		awssim.FaultError503: {fault: awssim.Fault{Times: 3}},
+		awssim.FaultAfter500: {fault: awssim.Fault{Times: 2}},
+		awssim.FaultGateway:  {fault: awssim.Fault{Times: 3}},
+		awssim.FaultSlow: {
+			fault:  awssim.Fault{Delay: 2 * time.Second},
+			client: func(c *scim.Client) { c.Timeout = 150 * time.Millisecond },
+		},
 		awssim.FaultResetBefore:   {fault: awssim.Fault{Times: 3}},
 		awssim.FaultResetAfter:    {fault: awssim.Fault{Times: 2}},
 		awssim.FaultReplyLost:     {fault: awssim.Fault{Times: 2, Delay: time.Millisecond}},
@@ -141,13 +150,13 @@ func TestFaults(t *testing.T) {
 	}
 	for name, row := range rows {
 		t.Run(string(name), func(t *testing.T) {
-			struck := 0
+			injected := 0
 			for nth := 1; nth <= 8; nth++ {
 				row.fault.Name, row.fault.Nth = name, nth
-				struck += strike(t, row.fault, row.client, row.ends)
+				injected += runWithFault(t, row.fault, row.client, row.ends)
 			}
-			if struck == 0 {
-				t.Error("the fault never struck")
+			if injected == 0 {
+				t.Error("the fault never injected")
 			}
 		})
 	}
@@ -157,18 +166,26 @@ func status(codes ...int) func(error) bool {
 	return func(err error) bool { return slices.Contains(codes, scim.Status(err)) }
 }
 
-// strike runs one town to another under a fault, and returns how often it struck.
-func strike(t *testing.T, fault awssim.Fault, adjust func(*scim.Client), ends func(error) bool) int {
+// strike runs one desiredDirectory to another under a fault, and returns how often it injected.
+func runWithFault(t *testing.T, fault awssim.Fault, adjust func(*scim.Client), ends func(error) bool) int {
 	t.Helper()
 	sim := &awssim.Server{}
 	c := simulated(t, sim)
-	before := town{map[string]string{"u-1": "old", "u-2": "old", "u-3": "old"}, []string{"u-1", "u-2"}}
-	after := town{map[string]string{"u-1": "new", "u-2": "old", "u-4": "new", "u-5": "new"}, []string{"u-2", "u-4"}}
-	stranger := &scim.User{UserName: "stranger", DisplayName: "S", Name: scim.Name{GivenName: "S", FamilyName: "S"}, Active: yes()}
-	if _, err := c.CreateUser(t.Context(), stranger); err != nil {
+	before := desiredDirectory{map[string]string{"u-1": "old", "u-2": "old", "u-3": "old"}, []string{"u-1", "u-2"}}
+	after := desiredDirectory{
+		map[string]string{"u-1": "new", "u-2": "old", "u-4": "new", "u-5": "new"},
+		[]string{"u-2", "u-4"},
+	}
+	unmanaged := &scim.User{
+		UserName:    "unmanaged",
+		DisplayName: "S",
+		Name:        scim.Name{GivenName: "S", FamilyName: "S"},
+		Active:      yes(),
+	}
+	if _, err := c.CreateUser(t.Context(), unmanaged); err != nil {
 		t.Fatal(err)
 	}
-	if err := before.settle(t.Context(), c); err != nil {
+	if err := before.sync(t.Context(), c); err != nil {
 		t.Fatal(err)
 	}
 	c.Sleep = func(ctx context.Context, _ time.Duration) error { return context.Cause(ctx) }
@@ -178,36 +195,37 @@ func strike(t *testing.T, fault awssim.Fault, adjust func(*scim.Client), ends fu
 	if err := sim.Inject(fault); err != nil {
 		t.Fatal(err)
 	}
-	err := after.settle(t.Context(), c)
+	err := after.sync(t.Context(), c)
 	if err != nil && (ends == nil || !ends(err)) {
 		t.Errorf("%s at call %d: %v", fault.Name, fault.Nth, err)
 	}
-	struck := 0
+	injected := 0
 	for _, r := range sim.Requests() {
 		if slices.Contains(r.Faults, string(fault.Name)) {
-			struck++
+			injected++
 		}
 	}
-	if ends != nil && struck > 0 && err == nil && fault.Name != awssim.FaultStale && fault.Name != awssim.FaultConflict {
+	if ends != nil && injected > 0 && err == nil && fault.Name != awssim.FaultStale &&
+		fault.Name != awssim.FaultConflict {
 		t.Errorf("%s at call %d: no error", fault.Name, fault.Nth)
 	}
 	sim.ClearFaults()
 	if fault.Name == awssim.FaultRevoke {
-		if _, err := sim.CreateToken(awssim.Token{Secret: secret}); err != nil && struck > 0 {
+		if _, err := sim.CreateToken(awssim.Token{Secret: secret}); err != nil && injected > 0 {
 			t.Fatal(err)
 		}
 	}
 	for range 2 {
-		if err := after.settle(t.Context(), c); err != nil {
+		if err := after.sync(t.Context(), c); err != nil {
 			t.Errorf("after %s at call %d: %v", fault.Name, fault.Nth, err)
 		}
 	}
 	after.check(t, sim, fmt.Sprintf("%s at call %d", fault.Name, fault.Nth))
-	return struck
+	return injected
 }
 
-// check compares the simulator's directory with the town, the stranger included.
-func (w town) check(t *testing.T, sim *awssim.Server, when string) {
+// check compares the simulator's directory with the desiredDirectory, the unmanaged included.
+func (w desiredDirectory) check(t *testing.T, sim *awssim.Server, when string) {
 	t.Helper()
 	got := map[string]string{}
 	for _, u := range sim.State().Users {
@@ -216,7 +234,7 @@ func (w town) check(t *testing.T, sim *awssim.Server, when string) {
 		}
 		got[u.UserName] = "title " + u.Title
 	}
-	if len(got) != len(w.people)+1 || got["stranger"] == "" {
+	if len(got) != len(w.people)+1 || got["unmanaged"] == "" {
 		t.Errorf("%s: there are %v", when, got)
 	}
 	var team []string
@@ -233,12 +251,15 @@ func (w town) check(t *testing.T, sim *awssim.Server, when string) {
 	}
 }
 
-// TestCallsOfASync counts what the simulator received against what a first sync
-// and a full read may cost.
+// TestCallsOfASync counts what the simulator received against what a first sync and a full read may
+// cost.
 func TestCallsOfASync(t *testing.T) {
 	const users, groups, pageSize = 250, 3, 100
 	size := []int{0, 120, 250} // members of each group
-	sim := &awssim.Server{Options: awssim.Options{Throttle: awssim.Throttle{Unlimited: true}}, Tokens: []awssim.Token{{Secret: secret}}}
+	sim := &awssim.Server{
+		Options: awssim.Options{Throttle: awssim.Throttle{Unlimited: true}},
+		Tokens:  []awssim.Token{{Secret: secret}},
+	}
 	server := httptest.NewServer(sim)
 	defer server.Close()
 	c := &scim.Client{Endpoint: server.URL + sim.Path(), Token: scim.StaticToken(secret)}
@@ -252,7 +273,7 @@ func TestCallsOfASync(t *testing.T) {
 	}
 	var ids []string
 	for i := range users {
-		ids = append(ids, must(c.CreateUser(ctx, person(i)))(t).ID)
+		ids = append(ids, must(c.CreateUser(ctx, testUser(i)))(t).ID)
 	}
 	want := 2 + users + groups
 	var made []*scim.Group

@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// Filter narrows a listing. The zero value matches everything; the rest come
-// from the functions below, which are all that IAM Identity Center supports:
-// equality, and two fixed pairs.
+// Filter selects objects of a listing. The zero value matches all objects. The functions below
+// return all filters that IAM Identity Center supports: equality of one attribute, and two fixed
+// pairs.
 type Filter struct {
 	clauses []clause
 }
@@ -18,60 +18,60 @@ type Filter struct {
 type clause struct {
 	attribute, value string
 
-	// read, if not nil, tells the attribute of an object that was found, to
-	// check that the server filtered at all.
+	// read returns the attribute of an object, to check that the server applied the filter. It is
+	// nil if objects do not show the attribute.
 	read func(object) string
 }
 
-// object is what users and groups have in common, as far as filters go.
+// object has the attributes of a user or a group that filters can check.
 type object struct{ id, externalID, userName, displayName string }
 
 // UserNameEq matches users by user name.
 func UserNameEq(name string) Filter {
-	return one("userName", name, func(o object) string { return o.userName })
+	return equal("userName", name, func(o object) string { return o.userName })
 }
 
 // DisplayNameEq matches groups by display name.
 func DisplayNameEq(name string) Filter {
-	return one("displayName", name, func(o object) string { return o.displayName })
+	return equal("displayName", name, func(o object) string { return o.displayName })
 }
 
 // ExternalIDEq matches users or groups by external id.
 func ExternalIDEq(id string) Filter {
-	return one("externalId", id, func(o object) string { return o.externalID })
+	return equal("externalId", id, func(o object) string { return o.externalID })
 }
 
-// IDEq matches users or groups by id. Reading the object by id says the same.
+// IDEq matches users or groups by id.
 func IDEq(id string) Filter {
-	return one("id", id, func(o object) string { return o.id })
+	return equal("id", id, func(o object) string { return o.id })
 }
 
 // GroupsValueEq matches the users that are members of a group.
-func GroupsValueEq(groupID string) Filter { return one("groups.value", groupID, nil) }
+func GroupsValueEq(groupID string) Filter { return equal("groups.value", groupID, nil) }
 
-// MembersValueEq matches the groups that a user is a member of. IAM Identity
-// Center answers 404 when it does not know the user.
-func MembersValueEq(userID string) Filter { return one("members.value", userID, nil) }
+// MembersValueEq matches the groups that a user is a member of. IAM Identity Center answers 404 if
+// the user does not exist.
+func MembersValueEq(userID string) Filter { return equal("members.value", userID, nil) }
 
-// MembershipEq matches a group if it has a member: a listing of one or none.
+// MembershipEq matches the group if the user is a member of it. The listing has at most one object.
 func MembershipEq(groupID, userID string) Filter {
 	return Filter{append(IDEq(groupID).clauses, clause{"members", userID, nil})}
 }
 
-// ManagerEq matches a user if it has a manager: a listing of one or none.
+// ManagerEq matches the user if the user has this manager. The listing has at most one object.
 func ManagerEq(userID, managerID string) Filter {
 	return Filter{append(IDEq(userID).clauses, clause{"manager", managerID, nil})}
 }
 
-func one(attribute, value string, read func(object) string) Filter {
+func equal(attribute, value string, read func(object) string) Filter {
 	return Filter{[]clause{{attribute, value, read}}}
 }
 
-// String returns the filter as IAM Identity Center reads it.
+// String returns the filter in the syntax of IAM Identity Center.
 func (f Filter) String() string { return f.text(AWS) }
 
-// text writes the filter for a server. The two pairs name a complex attribute
-// where RFC 7644 wants its sub-attribute.
+// text returns the filter in the syntax of a server. For the two pairs, IAM Identity Center expects
+// the complex attribute, and RFC 7644 its sub-attribute.
 func (f Filter) text(p Profile) string {
 	var b strings.Builder
 	for i, c := range f.clauses {
@@ -90,17 +90,16 @@ func (f Filter) text(p Profile) string {
 	return b.String()
 }
 
-// quote writes a string as RFC 7644 section 3.4.2.2 wants it: as in JSON.
+// quote returns a JSON string, as RFC 7644 section 3.4.2.2 requires.
 func quote(s string) string {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	_ = enc.Encode(s) // a string always encodes
+	_ = enc.Encode(s) // encoding a string cannot fail
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// check refuses a filter that cannot mean what was meant: a server may read an
-// empty value as "everything".
+// check returns an error for an empty value, because a server may then match all objects.
 func (f Filter) check() error {
 	for _, c := range f.clauses {
 		if c.value == "" {
@@ -110,8 +109,8 @@ func (f Filter) check() error {
 	return nil
 }
 
-// matches says whether an object that was found is one that was asked for, as
-// far as the object shows. Case is forgiven: servers differ.
+// matches reports whether an object matches the attributes of the filter that it shows. Case is
+// ignored, because servers differ in this.
 func (f Filter) matches(o object) bool {
 	for _, c := range f.clauses {
 		if c.read != nil && !strings.EqualFold(c.read(o), c.value) {
@@ -121,4 +120,4 @@ func (f Filter) matches(o object) bool {
 	return true
 }
 
-var errNoFilter = errors.New("the server ignored the filter")
+var errFilterIgnored = errors.New("the server ignored the filter")

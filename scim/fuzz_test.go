@@ -9,8 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// seeds are answers as the Developer Guide shows them, and some as no server
-// should send them.
+// seeds are answers as the Developer Guide shows them, and some as no server should send them.
 var seeds = []string{
 	`{"id":"9067729b3d-94f1e0b3-c394-48d5-8ab1-2c122a167074","externalId":"701984","meta":{"resourceType":"User","created":"2020-04-07T16:48:54Z","lastModified":"2020-04-07T16:48:54Z"},"schemas":["urn:ietf:params:scim:schemas:core:2.0:User","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"],"userName":"bjensen","name":{"formatted":"Ms. Barbara J Jensen","familyName":"Jensen","givenName":"Barbara","middleName":"Jane","honorificPrefix":"Ms.","honorificSuffix":"III"},"displayName":"Babs Jensen","active":"TRUE","emails":[{"value":"bjensen@example.com","type":"work","primary":"true"}],"addresses":[{"streetAddress":"100 Universal City Plaza","country":"USA","primary":true}],"phoneNumbers":[{"value":"555-555-5555","type":"work"}],"roles":[{"value":"r"}],"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"employeeNumber":"701984","manager":{"value":"9067","$ref":"../Users/9067","displayName":"x"}}}`,
 	`{"id":"1","members":[{"value":"u1","type":"User","$ref":"x","display":"d"},{"value":"u1"},{}],"displayName":"Group","meta":{"created":"yesterday"}}`,
@@ -132,7 +131,7 @@ func FuzzRefusal(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data string) {
 		e := &Error{Op: "get user", Method: "GET", Path: "/Users/1", Status: 400}
-		e.explain([]byte(data), token)
+		e.readBody([]byte(data), token)
 		text := e.Error()
 		switch {
 		case strings.Contains(text, token):

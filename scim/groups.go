@@ -11,45 +11,49 @@ import (
 	"strings"
 )
 
-// GetGroup reads a group by id.
+// GetGroup returns the group with the given id.
 func (c *Client) GetGroup(ctx context.Context, id string) (*Group, error) {
 	path, err := objectPath("/Groups", id)
 	if err != nil {
 		return nil, fmt.Errorf("get group: %w", err)
 	}
 	var got *Group
-	err = c.do(ctx, request{op: "get group", method: http.MethodGet, path: path, decode: c.Profile.intoGroup(&got, id)})
+	err = c.do(ctx, request{op: "get group", method: http.MethodGet, path: path,
+		decode: c.Profile.groupDecoder(&got, id)})
 	return got, err
 }
 
-// FindGroup returns the one group that matches. The error is fs.ErrNotExist when
-// none does; several are an error, too.
+// FindGroup returns the one group that matches. The error is fs.ErrNotExist if no group matches. It
+// is another error if several groups match.
 func (c *Client) FindGroup(ctx context.Context, f Filter) (*Group, error) {
-	return only("find group", f, c.Groups(ctx, f))
+	return single("find group", f, c.Groups(ctx, f))
 }
 
-// IsMember asks whether a user is a member of a group, with one call: the pair
-// filter of IAM Identity Center, or the members that another server shows. The
-// error is fs.ErrNotExist when IAM Identity Center does not know the user, or
-// another server the group.
+// IsMember reports whether a user is a member of a group. It makes one call: with the filter
+// MembershipEq, or a read of the group if the server returns members. The error is fs.ErrNotExist
+// if IAM Identity Center does not have the user, or another server does not have the group.
 func (c *Client) IsMember(ctx context.Context, groupID, userID string) (bool, error) {
 	if c.Profile.returnsMembers() {
 		g, err := c.GetGroup(ctx, groupID)
-		return err == nil && slices.ContainsFunc(g.Members, func(m Member) bool { return m.Value == userID }), err
+		if err != nil {
+			return false, err
+		}
+		return slices.ContainsFunc(g.Members, func(m Member) bool { return m.Value == userID }), nil
 	}
-	_, err := only("ask for member", Filter{}, c.Groups(ctx, MembershipEq(groupID, userID)))
+	_, err := single("find member", Filter{}, c.Groups(ctx, MembershipEq(groupID, userID)))
 	if errors.As(err, new(noMatch)) {
 		return false, nil
 	}
 	return err == nil, err
 }
 
-// CreateGroup creates a group with its first members, at most MaxMembers; add
-// the rest with PatchGroup. A lost reply is dealt with as in CreateUser. The
-// group returned shows members only if the server does.
+// CreateGroup creates a group with at most MaxMembers members. Add others with PatchGroup. A lost
+// response is handled as in CreateUser. The returned group has members only if the server returns
+// them.
 func (c *Client) CreateGroup(ctx context.Context, g *Group) (*Group, error) {
 	if len(g.Members) > MaxMembers {
-		return nil, fmt.Errorf("create group: %d members, at most %d go with a create; add the others with PatchGroup", len(g.Members), MaxMembers)
+		return nil, fmt.Errorf("create group: %d members, at most %d are possible; add the others with PatchGroup",
+			len(g.Members), MaxMembers)
 	}
 	body, err := groupBody(g)
 	if err != nil {
@@ -57,62 +61,61 @@ func (c *Client) CreateGroup(ctx context.Context, g *Group) (*Group, error) {
 	}
 	var got *Group
 	find := func(ctx context.Context) (err error) {
-		got, err = twin(g.ExternalID, func(g *Group) string { return g.ExternalID },
+		got, err = findCreated(g.ExternalID, func(g *Group) string { return g.ExternalID },
 			c.Groups(ctx, ExternalIDEq(g.ExternalID)), c.Groups(ctx, DisplayNameEq(g.DisplayName)))
 		return err
 	}
 	err = c.do(ctx, request{op: "create group", method: http.MethodPost, path: "/Groups", body: body,
-		decode: c.Profile.intoGroup(&got, ""), recover: find})
+		decode: c.Profile.groupDecoder(&got, ""), recover: find})
 	return got, err
 }
 
-// GroupPatch is a change of a group. Nil and empty fields change nothing.
+// GroupPatch is a change of a group. Nil and empty fields are not changed.
 type GroupPatch struct {
 	DisplayName *string
 	ExternalID  *string
 	Add, Remove []string // ids of users
 }
 
-// PartialError is a group patch of which some requests were accepted before one
-// failed. Applied holds what those carried; the failed request may have taken
-// effect in part, so read the memberships again.
+// PartialError is a group patch whose first requests succeeded before one failed. Applied is the
+// part of the patch that succeeded. The failed request may have taken effect in part, so read the
+// memberships again.
 type PartialError struct {
 	Applied GroupPatch
 	Err     error
 }
 
 func (e *PartialError) Error() string {
-	return fmt.Sprintf("patch group: %d additions and %d removals done, then: %v", len(e.Applied.Add), len(e.Applied.Remove), e.Err)
+	return fmt.Sprintf("patch group: %d additions and %d removals done, then: %v",
+		len(e.Applied.Add), len(e.Applied.Remove), e.Err)
 }
 
+// Unwrap returns Err.
 func (e *PartialError) Unwrap() error { return e.Err }
 
-// PatchGroup changes a group: names and additions first, then removals. More
-// than MaxMembers membership changes make several requests, max(1, ceil(k/100))
-// for k of them; a failure after the first is a *PartialError. An empty patch
-// makes none. The server answers without a body: only reading the memberships
-// tells how they are.
+// PatchGroup changes a group: first names and additions, then removals. It sends one request per
+// MaxMembers membership changes, and none for an empty patch. A failure after the first request is
+// a *PartialError. The response has no body: to get the memberships, read them.
 //
-// A refused removal is rephrased once. IAM Identity Center refuses to remove all
-// memberships of a group in one request; whether a list of all members by id
-// falls under that is not documented, so it is sent again as two: all but one,
-// and that one. Other servers may refuse to remove somebody who is no member
-// (noTarget), so the members are read and only those removed who are.
+// If a removal is rejected, PatchGroup sends an alternative once. IAM Identity Center does not
+// allow one request to remove all memberships of a group. It does not document whether this
+// includes a list of all member ids, so the alternative is two requests: all but one member, and
+// that one. Other servers may reject the removal of a user that is not a member (noTarget). Then
+// the alternative removes only users that are members.
 func (c *Client) PatchGroup(ctx context.Context, id string, p GroupPatch) error {
 	path, err := objectPath("/Groups", id)
 	if err != nil {
 		return fmt.Errorf("patch group: %w", err)
 	}
 	var applied GroupPatch
-	parts, again := p.split(MaxMembers), false
+	parts, alternativeSent := p.split(MaxMembers), false
 	for len(parts) > 0 {
 		part := parts[0]
 		err := c.patchGroup(ctx, path, part)
-		if Status(err) == http.StatusBadRequest && !again {
-			again = true
-			rest, retry := c.rephrase(ctx, id, part, err)
-			if retry {
-				parts = append(rest, parts[1:]...)
+		if Status(err) == http.StatusBadRequest && !alternativeSent {
+			alternativeSent = true
+			if alternative, ok := c.alternative(ctx, id, part, err); ok {
+				parts = append(alternative, parts[1:]...)
 				continue
 			}
 		}
@@ -124,7 +127,7 @@ func (c *Client) PatchGroup(ctx context.Context, id string, p GroupPatch) error 
 	return nil
 }
 
-// partial wraps the failure of a request in what went before it.
+// partial adds the requests that succeeded to the error of a request.
 func partial(applied GroupPatch, err error) error {
 	if applied.DisplayName == nil && applied.ExternalID == nil && len(applied.Add)+len(applied.Remove) == 0 {
 		return err
@@ -138,10 +141,10 @@ func (c *Client) patchGroup(ctx context.Context, path string, p GroupPatch) erro
 		return fmt.Errorf("patch group: %w", err)
 	}
 	return c.do(ctx, request{op: "patch group", method: http.MethodPatch, path: path, body: body,
-		conflictPasses: p.DisplayName == nil && p.ExternalID == nil})
+		retryConflict: p.DisplayName == nil && p.ExternalID == nil})
 }
 
-// split cuts a patch into parts of at most size membership changes.
+// split returns parts of the patch with at most size membership changes each.
 func (p GroupPatch) split(size int) []GroupPatch {
 	var parts []GroupPatch
 	part := GroupPatch{DisplayName: p.DisplayName, ExternalID: p.ExternalID}
@@ -161,9 +164,11 @@ func (p GroupPatch) split(size int) []GroupPatch {
 	}
 }
 
-// rephrase finds other words for a part of a patch that was refused. It does not
-// if the refusal must have another reason.
-func (c *Client) rephrase(ctx context.Context, id string, part GroupPatch, refusal error) ([]GroupPatch, bool) {
+// alternative returns other requests with the same effect as a rejected part of a patch. ok is
+// false if the part must have been rejected for another reason.
+func (c *Client) alternative(ctx context.Context, id string, part GroupPatch, rejection error) (
+	parts []GroupPatch, ok bool,
+) {
 	last := len(part.Remove) - 1
 	switch {
 	case c.Profile == AWS:
@@ -171,7 +176,7 @@ func (c *Client) rephrase(ctx context.Context, id string, part GroupPatch, refus
 			return nil, false
 		}
 		return []GroupPatch{{Remove: part.Remove[:last]}, {Remove: part.Remove[last:]}}, true
-	case last < 0 || !isNoTarget(refusal):
+	case last < 0 || !isNoTarget(rejection):
 		return nil, false
 	}
 	g, err := c.GetGroup(ctx, id)
@@ -186,7 +191,7 @@ func (c *Client) rephrase(ctx context.Context, id string, part GroupPatch, refus
 	return part.split(MaxMembers), true
 }
 
-// isNoTarget reports the refusal of a path that matches nothing (RFC 7644
+// isNoTarget reports whether the server rejected a path because it matches nothing (RFC 7644
 // section 3.12).
 func isNoTarget(err error) bool {
 	var e *Error
@@ -206,19 +211,19 @@ func (p GroupPatch) with(q GroupPatch) GroupPatch {
 	return p
 }
 
-// DeleteGroup deletes a group. One that is not there is a success. The account
-// assignments that hang on its id are lost.
+// DeleteGroup deletes a group. It succeeds if the group does not exist. The account assignments of
+// the group are lost.
 func (c *Client) DeleteGroup(ctx context.Context, id string) error {
 	return c.delete(ctx, "delete group", "/Groups", id)
 }
 
-// intoGroup returns a decoder for an answer that is one group: the one with the
-// given id, unless that is empty.
-func (p Profile) intoGroup(into **Group, id string) func(answer) error {
-	return func(a answer) error {
-		g, err := p.decodeGroup(a.body)
+// groupDecoder returns a decoder that stores a group. The group must have the given id, unless the
+// id is empty.
+func (p Profile) groupDecoder(into **Group, id string) func(response) error {
+	return func(res response) error {
+		g, err := p.decodeGroup(res.body)
 		if err == nil && id != "" && g.ID != id {
-			err = fmt.Errorf("asked for group %s, got %s", id, g.ID)
+			err = fmt.Errorf("requested group %s, got %s", id, g.ID)
 		}
 		if err == nil {
 			*into = g
@@ -227,21 +232,21 @@ func (p Profile) intoGroup(into **Group, id string) func(answer) error {
 	}
 }
 
-// noMatch is a lookup that the server answered with nothing.
+// noMatch is the error of a search without a result.
 type noMatch struct{}
 
 func (noMatch) Error() string        { return "no match" }
 func (noMatch) Is(target error) bool { return target == fs.ErrNotExist }
 
-// only returns the one object of a listing.
-func only[T any](op string, f Filter, objects iter.Seq2[*T, error]) (*T, error) {
+// single returns the only object of a listing.
+func single[T any](op string, f Filter, objects iter.Seq2[*T, error]) (*T, error) {
 	var found *T
 	for o, err := range objects {
 		if err != nil {
 			return nil, err
 		}
 		if found != nil {
-			return nil, fmt.Errorf("%s where %s: several", op, f)
+			return nil, fmt.Errorf("%s where %s: several objects match", op, f)
 		}
 		found = o
 	}
@@ -251,11 +256,13 @@ func only[T any](op string, f Filter, objects iter.Seq2[*T, error]) (*T, error) 
 	return found, nil
 }
 
-// twin looks through listings for the object that a create of ours may have
-// made: the one with our external id.
-func twin[T any](externalID string, read func(*T) string, listings ...iter.Seq2[*T, error]) (*T, error) {
+// findCreated searches listings for the object that an earlier attempt of a create may have made.
+// It is the object with the external id of the create.
+func findCreated[T any](
+	externalID string, read func(*T) string, listings ...iter.Seq2[*T, error],
+) (*T, error) {
 	if externalID == "" {
-		return nil, errNoTwin
+		return nil, errNotCreated
 	}
 	for _, objects := range listings {
 		for o, err := range objects {
@@ -267,5 +274,5 @@ func twin[T any](externalID string, read func(*T) string, listings ...iter.Seq2[
 			}
 		}
 	}
-	return nil, errNoTwin
+	return nil, errNotCreated
 }

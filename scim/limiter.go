@@ -9,46 +9,45 @@ import (
 )
 
 const (
-	// cutFactor is what remains of the rate after a 429, cutPause how long
-	// further 429s belong to the same cut: those of one crowded second are one
-	// piece of news.
+	// cutFactor is the part of the rate that remains after a 429.
 	cutFactor = 0.7
-	cutPause  = time.Second
 
-	// floorShare bounds the cut, as a share of the configured rate.
-	floorShare = 1.0 / 20
+	// cutInterval is the shortest time between two cuts. All 429s within it have one cause.
+	cutInterval = time.Second
 
-	// riseShare is the share of the configured rate that comes back in a second
-	// without a 429. Slow enough that feeling for the limit costs about one
-	// call in a hundred, fast enough that a storm is forgotten within a minute.
-	riseShare = 1.0 / 40
+	// minShare is the lowest rate, as a share of the configured rate.
+	minShare = 1.0 / 20
 
-	// maxPause bounds how long one Retry-After can hold everybody up.
+	// raiseShare is the share of the configured rate that is restored in a second without a 429. At
+	// this speed, testing the server's limit costs about one call in a hundred, and the full rate
+	// is back within a minute.
+	raiseShare = 1.0 / 40
+
+	// maxPause is the longest time that one Retry-After can delay all callers.
 	maxPause = time.Minute
 )
 
-// Limiter paces the requests to one endpoint, over all its callers. It starts at
-// the configured rate, cuts it by a third when the server answers 429, holds
-// everybody back for as long as a Retry-After asks, and climbs again while no
-// 429 comes. The zero value limits nothing. Not to be copied after first use.
+// Limiter limits the rate of requests to one endpoint, over all callers. It starts at the
+// configured rate and cuts it by a third when the server answers 429. A Retry-After delays all
+// callers. Without further 429s the rate rises again. The zero value has no limits. A Limiter must
+// not be copied after first use.
 type Limiter struct {
-	// PerSecond is the highest rate of requests; 0 means unlimited. IAM Identity
-	// Center allows 20, collectively for all callers of an instance.
+	// PerSecond is the highest rate of requests; 0 means unlimited. IAM Identity Center allows 20,
+	// for all callers of an instance together.
 	PerSecond float64
 
-	// Concurrency is the number of requests under way at once; 0 means
-	// unlimited.
+	// Concurrency is the maximum number of concurrent requests; 0 means unlimited.
 	Concurrency int
 
-	once  sync.Once
-	slots chan struct{}
-	pace  *rate.Limiter
+	once    sync.Once
+	slots   chan struct{}
+	limiter *rate.Limiter
 
-	mu     sync.Mutex
-	rate   float64   // now in force
-	cut    time.Time // of the last cut
-	risen  time.Time // up to when the rate has risen
-	resume time.Time // nobody sends before
+	mu          sync.Mutex
+	rate        float64   // the current rate
+	lastCut     time.Time // when the rate was last cut
+	lastRaise   time.Time // up to when the rate was raised
+	pausedUntil time.Time // no request is sent before
 }
 
 func (l *Limiter) start() {
@@ -58,13 +57,13 @@ func (l *Limiter) start() {
 		}
 		if l.PerSecond > 0 {
 			l.rate = l.PerSecond
-			l.pace = rate.NewLimiter(rate.Limit(l.PerSecond), 1)
+			l.limiter = rate.NewLimiter(rate.Limit(l.PerSecond), 1)
 		}
-		l.risen = time.Now()
+		l.lastRaise = time.Now()
 	})
 }
 
-// Rate returns the rate now in force, in requests a second; 0 means unlimited.
+// Rate returns the current rate in requests per second; 0 means unlimited.
 func (l *Limiter) Rate() float64 {
 	l.start()
 	l.mu.Lock()
@@ -72,7 +71,7 @@ func (l *Limiter) Rate() float64 {
 	return l.rate
 }
 
-// acquire waits for a turn. Whoever gets one must give it back with release.
+// acquire waits until a request may be sent. If it returns nil, the caller must call release.
 func (l *Limiter) acquire(ctx context.Context) error {
 	if l == nil {
 		return context.Cause(ctx)
@@ -87,24 +86,24 @@ func (l *Limiter) acquire(ctx context.Context) error {
 	}
 	err := l.wait(ctx)
 	if err != nil {
-		l.leave()
+		l.freeSlot()
 	}
 	return err
 }
 
-// wait sleeps until the pace and the last Retry-After allow a request. Whoever
-// was held back queues again, lest all of them go off together.
+// wait sleeps until the rate and the last Retry-After allow a request. After a pause a caller waits
+// for the rate again, so that the delayed requests are not sent all at once.
 func (l *Limiter) wait(ctx context.Context) error {
 	for {
-		if l.pace != nil {
-			turn := l.pace.Reserve()
-			if err := sleep(ctx, turn.Delay()); err != nil {
-				turn.Cancel()
+		if l.limiter != nil {
+			reservation := l.limiter.Reserve()
+			if err := sleep(ctx, reservation.Delay()); err != nil {
+				reservation.Cancel()
 				return err
 			}
 		}
 		l.mu.Lock()
-		pause := time.Until(l.resume)
+		pause := time.Until(l.pausedUntil)
 		l.mu.Unlock()
 		if pause <= 0 {
 			return context.Cause(ctx)
@@ -115,36 +114,36 @@ func (l *Limiter) wait(ctx context.Context) error {
 	}
 }
 
-func (l *Limiter) leave() {
+func (l *Limiter) freeSlot() {
 	if l.slots != nil {
 		<-l.slots
 	}
 }
 
-// release ends a turn and learns from how it went.
+// release frees the slot of a request and adapts the rate to its response.
 func (l *Limiter) release(throttled bool, retryAfter time.Duration) {
 	if l == nil {
 		return
 	}
-	l.leave()
+	l.freeSlot()
 	now := time.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if until := now.Add(min(retryAfter, maxPause)); retryAfter > 0 && until.After(l.resume) {
-		l.resume = until
+	if until := now.Add(min(retryAfter, maxPause)); retryAfter > 0 && until.After(l.pausedUntil) {
+		l.pausedUntil = until
 	}
-	if l.pace == nil {
+	if l.limiter == nil {
 		return
 	}
-	switch since := now.Sub(l.cut); {
-	case !throttled && since >= cutPause:
-		rise := l.PerSecond * riseShare * now.Sub(l.risen).Seconds()
-		l.rate, l.risen = min(l.PerSecond, l.rate+rise), now
-	case throttled && since >= cutPause:
-		l.rate = max(l.PerSecond*floorShare, l.rate*cutFactor)
-		l.cut, l.risen = now, now
+	switch since := now.Sub(l.lastCut); {
+	case !throttled && since >= cutInterval:
+		raise := l.PerSecond * raiseShare * now.Sub(l.lastRaise).Seconds()
+		l.rate, l.lastRaise = min(l.PerSecond, l.rate+raise), now
+	case throttled && since >= cutInterval:
+		l.rate = max(l.PerSecond*minShare, l.rate*cutFactor)
+		l.lastCut, l.lastRaise = now, now
 	default:
-		l.risen = now
+		l.lastRaise = now
 	}
-	l.pace.SetLimit(rate.Limit(l.rate))
+	l.limiter.SetLimit(rate.Limit(l.rate))
 }

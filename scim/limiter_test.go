@@ -14,9 +14,8 @@ import (
 	"github.com/seed-d64a251c/roster/scim"
 )
 
-// bucket is a server that lets a number of calls a second through, as AWS does,
-// and takes its time to answer. It is a transport, so that it lives in the
-// synthetic time of a test.
+// bucket is a server that lets a number of calls a second through, as AWS does, and takes its time
+// to answer. It is a transport, so that it lives in the synthetic time of a test.
 type bucket struct {
 	rate, burst float64
 	latency     time.Duration
@@ -70,7 +69,7 @@ func (b *bucket) take() *http.Response {
 }
 
 // pressed makes n calls with many callers at once, and returns how long it took.
-func pressed(t testing.TB, c *scim.Client, n int) time.Duration {
+func callConcurrently(t testing.TB, c *scim.Client, n int) time.Duration {
 	t.Helper()
 	start := time.Now()
 	work := make(chan struct{})
@@ -93,13 +92,19 @@ func pressed(t testing.TB, c *scim.Client, n int) time.Duration {
 }
 
 func limited(b *bucket, l *scim.Limiter) *scim.Client {
-	return &scim.Client{Endpoint: "https://192.0.2.1/t/scim/v2", Token: scim.StaticToken(secret), HTTP: &http.Client{Transport: b}, Limiter: l, Retry: scim.Retry{Attempts: 100}}
+	return &scim.Client{
+		Endpoint: "https://192.0.2.1/t/scim/v2",
+		Token:    scim.StaticToken(secret),
+		HTTP:     &http.Client{Transport: b},
+		Limiter:  l,
+		Retry:    scim.Retry{Attempts: 100},
+	}
 }
 
 func TestLimiterUsesWhatIsAllowed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &bucket{rate: 20, burst: 20, latency: 100 * time.Millisecond}
-		took := pressed(t, limited(b, &scim.Limiter{PerSecond: 20, Concurrency: 5}), 600)
+		took := callConcurrently(t, limited(b, &scim.Limiter{PerSecond: 20, Concurrency: 5}), 600)
 		if took < 29*time.Second || took > 31*time.Second || b.throttled != 0 {
 			t.Errorf("600 calls at 20 a second took %v, %d of them answered 429", took, b.throttled)
 		}
@@ -113,7 +118,7 @@ func TestLimiterFindsARateThatOthersShare(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &bucket{rate: 12, burst: 20, latency: 100 * time.Millisecond} // others take 8 of the 20
 		l := &scim.Limiter{PerSecond: 20, Concurrency: 5}
-		took := pressed(t, limited(b, l), 3000)
+		took := callConcurrently(t, limited(b, l), 3000)
 		if share := float64(b.throttled) / float64(len(b.at)); share > 0.03 {
 			t.Errorf("%.1f %% of the requests answered 429", 100*share)
 		}
@@ -131,7 +136,7 @@ func TestLimiterBacksOffAndRecovers(t *testing.T) {
 		if l.Rate() != 20 {
 			t.Errorf("it starts at %v", l.Rate())
 		}
-		pressed(t, c, 100)
+		callConcurrently(t, c, 100)
 		low := l.Rate()
 		if low > 5 || low < 1 {
 			t.Errorf("a server that takes 2 a second leaves the rate at %v", low)
@@ -139,7 +144,7 @@ func TestLimiterBacksOffAndRecovers(t *testing.T) {
 		b.mu.Lock()
 		b.rate, b.burst = 100, 100
 		b.mu.Unlock()
-		pressed(t, c, 1000)
+		callConcurrently(t, c, 1000)
 		if l.Rate() != 20 {
 			t.Errorf("after the storm the rate is %v, want 20", l.Rate())
 		}
@@ -165,7 +170,7 @@ func TestRetryAfterHoldsEverybodyBack(t *testing.T) {
 		b.tokens, b.rate = 1000, 1000
 		first := b.at[0]
 		b.mu.Unlock()
-		pressed(t, c, 10)
+		callConcurrently(t, c, 10)
 		wg.Wait()
 		for _, at := range b.at[1:] {
 			if wait := at.Sub(first); wait < 5*time.Second {
@@ -201,7 +206,7 @@ func TestWaitingForATurnEndsWithTheContext(t *testing.T) {
 func TestZeroLimiterLimitsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &bucket{rate: 1e6, burst: 1e6, latency: time.Second}
-		if took := pressed(t, limited(b, new(scim.Limiter)), 100); took != 5*time.Second || b.up != 20 {
+		if took := callConcurrently(t, limited(b, new(scim.Limiter)), 100); took != 5*time.Second || b.up != 20 {
 			t.Errorf("100 calls by 20 callers took %v, %d at once", took, b.up)
 		}
 	})

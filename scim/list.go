@@ -12,30 +12,29 @@ import (
 	"strings"
 )
 
-// legacyPage is the page size of IAM Identity Center as it was before cursors
-// came in August 2025: the length at which a page may have been cut.
-const legacyPage = 50
+// legacyPageSize is the page size of IAM Identity Center before it introduced cursors in August
+// 2025. A page of this length may be incomplete.
+const legacyPageSize = 50
 
-// maxEmptyPages bounds how many pages in a row may be empty and yet promise
-// more.
+// maxEmptyPages is the maximum number of consecutive empty pages with a next cursor.
 const maxEmptyPages = 100
 
 var (
-	// ErrIncomplete is behind every error that ends a listing although the
-	// server answered: what was not yielded is unknown, not absent.
+	// ErrIncomplete is wrapped by every error that ends a listing although the server answered.
+	// Objects that were not yielded may exist.
 	ErrIncomplete = errors.New("listing incomplete")
 
-	// ErrNoCursor means that the server ignored the cursor and sent a full page,
-	// which may be all or the first of many. Look objects up one by one instead.
+	// ErrNoCursor means that the server ignored the cursor and sent a full page, so there may be
+	// more objects. Look up single objects instead.
 	ErrNoCursor = fmt.Errorf("%w: the server does not page by cursor and the page is full", ErrIncomplete)
 
-	// ErrRepeated means that a cursor or an object came a second time. Pages
-	// overlap or go in circles, so others may have been left out.
+	// ErrRepeated means that a cursor or an object was sent twice. Pages overlap, so other objects
+	// may be missing.
 	ErrRepeated = fmt.Errorf("%w: pages repeat", ErrIncomplete)
 )
 
-// ListError is a listing that did not come to its end, after so many pages and
-// objects. Err is an *Error or one of the errors above.
+// ListError is a listing that ended early, with the number of pages and objects until then. Err
+// wraps an *Error or one of the errors above.
 type ListError struct {
 	Op      string // "list users"
 	Filter  string
@@ -54,25 +53,26 @@ func (e *ListError) Error() string {
 
 func (e *ListError) Unwrap() error { return e.Err }
 
-// Users lists the users that match. The sequence ends without an error only if
-// the server has ended the listing; an error is the last thing that it yields.
+// Users lists the users that match. The sequence ends without an error only if the listing is
+// complete. An error is the last element of the sequence.
 func (c *Client) Users(ctx context.Context, f Filter) iter.Seq2[*User, error] {
 	return list(ctx, c, "list users", "/Users", f, decodeUser, func(u *User) object {
 		return object{u.ID, u.ExternalID, u.UserName, u.DisplayName}
 	})
 }
 
-// Groups lists the groups that match, as Users does users.
+// Groups lists the groups that match, like Users.
 func (c *Client) Groups(ctx context.Context, f Filter) iter.Seq2[*Group, error] {
 	return list(ctx, c, "list groups", "/Groups", f, c.Profile.decodeGroup, func(g *Group) object {
 		return object{g.ID, g.ExternalID, "", g.DisplayName}
 	})
 }
 
-// MemberIDs lists the ids of a group's members: Users, without reading the rest of
-// each, which is most of what a membership costs.
+// MemberIDs lists the ids of the members of a group. It is faster than Users, because it decodes
+// only the ids.
 func (c *Client) MemberIDs(ctx context.Context, groupID string) iter.Seq2[string, error] {
-	members := list(ctx, c, "list users", "/Users", GroupsValueEq(groupID), decodeID, func(o *objectID) object { return object{id: o.ID} })
+	members := list(ctx, c, "list users", "/Users", GroupsValueEq(groupID), decodeID,
+		func(o *objectID) object { return object{id: o.ID} })
 	return func(yield func(string, error) bool) {
 		for o, err := range members {
 			if err != nil {
@@ -106,11 +106,11 @@ type listing[T any] struct {
 	read     func(*T) object
 
 	pages   int
-	empty   int             // empty pages in a row
-	cursors map[string]bool // seen
-	ids     map[string]bool // seen
+	empty   int             // number of consecutive empty pages
+	cursors map[string]bool // of the pages until now
+	ids     map[string]bool // of the objects until now
 	indexed bool            // the server pages by index
-	total   int             // what an indexed server says there is
+	total   int             // totalResults, if the server pages by index
 }
 
 // page is a ListResponse (RFC 7644 section 3.4.2, RFC 9865 section 2).
@@ -122,8 +122,8 @@ type page struct {
 	NextCursor   *string            `json:"nextCursor"`
 }
 
-// run yields page after page. It returns nil when the server ended the listing,
-// or the consumer did.
+// run yields the objects of all pages. It returns nil if the listing is complete or the consumer
+// stopped.
 func (l *listing[T]) run(ctx context.Context, yield func(*T, error) bool) error {
 	if err := l.filter.check(); err != nil {
 		return err
@@ -138,11 +138,11 @@ func (l *listing[T]) run(ctx context.Context, yield func(*T, error) bool) error 
 		for _, o := range objects {
 			key := l.read(o)
 			if l.ids[key.id] {
-				return fmt.Errorf("%w: object %s came twice", ErrRepeated, key.id)
+				return fmt.Errorf("%w: object %s was sent twice", ErrRepeated, key.id)
 			}
 			l.ids[key.id] = true
 			if !l.filter.matches(key) {
-				return fmt.Errorf("%w: %w: object %s does not match", ErrIncomplete, errNoFilter, key.id)
+				return fmt.Errorf("%w: %w: object %s does not match", ErrIncomplete, errFilterIgnored, key.id)
 			}
 			if !yield(o, nil) {
 				return nil
@@ -156,12 +156,12 @@ func (l *listing[T]) run(ctx context.Context, yield func(*T, error) bool) error 
 	}
 }
 
-// fetch gets one page and reads its objects.
+// fetch reads one page.
 func (l *listing[T]) fetch(ctx context.Context, cursor string) (p page, objects []*T, err error) {
-	err = l.c.do(ctx, request{op: l.op, method: http.MethodGet, path: l.path + "?" + l.query(cursor), decode: func(a answer) error {
+	decode := func(res response) error {
 		p, objects = page{}, nil
 		var err error
-		if p, err = decodePage(a.body); err != nil {
+		if p, err = decodePage(res.body); err != nil {
 			return err
 		}
 		if p.Resources == nil {
@@ -175,12 +175,14 @@ func (l *listing[T]) fetch(ctx context.Context, cursor string) (p page, objects 
 			objects = append(objects, o)
 		}
 		return nil
-	}})
+	}
+	path := l.path + "?" + l.query(cursor)
+	err = l.c.do(ctx, request{op: l.op, method: http.MethodGet, path: path, decode: decode})
 	return p, objects, err
 }
 
-// decodePage reads a ListResponse. A page that does not show that it is one, by
-// Resources or a total of zero, must not pass for an empty listing.
+// decodePage reads a ListResponse. A body without Resources is an error unless the total is zero,
+// so that another document is not taken for an empty listing.
 func decodePage(data []byte) (page, error) {
 	var p page
 	if err := json.Unmarshal(data, &p); err != nil {
@@ -192,8 +194,8 @@ func decodePage(data []byte) (page, error) {
 	return p, nil
 }
 
-// query writes the query by hand: the first page wants a bare "cursor", which
-// url.Values cannot write. The filter is the same on each page, as it must be.
+// query returns the query of a page. It does not use url.Values, because the first page requires a
+// "cursor" without a value.
 func (l *listing[T]) query(cursor string) string {
 	var parts []string
 	switch {
@@ -220,16 +222,16 @@ func (c *Client) pageSize() int {
 	return c.PageSize
 }
 
-// next decides how a listing goes on after a page of n objects:
+// next decides how a listing continues after a page of n objects:
 //
-//	nextCursor        go on with it, unless it was seen before
-//	no totals         the end: a server that pages by cursor has ended it
-//	totals, RFC       the server pages by index: go on until the total is reached
-//	totals, AWS       the server ignored the cursor: the end if the page is short
+//	nextCursor        continue with it, unless it is a repeated one
+//	no totals         done: a server that pages by cursor has sent the last page
+//	totals, RFC       the server pages by index: continue until the total is reached
+//	totals, AWS       the server ignored the cursor: done if the page is short
 func (l *listing[T]) next(p page, n int) (cursor string, done bool, err error) {
 	switch {
 	case p.NextCursor != nil:
-		cursor, err = l.follow(*p.NextCursor, n)
+		cursor, err = l.nextCursor(*p.NextCursor, n)
 		return cursor, false, err
 	case p.StartIndex == nil && p.TotalResults == nil:
 		return "", true, nil
@@ -237,52 +239,58 @@ func (l *listing[T]) next(p page, n int) (cursor string, done bool, err error) {
 		// A total on the last page of a cursor listing does not matter.
 		return "", true, nil
 	case l.c.Profile == RFC:
-		done, err = l.advance(p, n)
+		done, err = l.indexDone(p, n)
 		return "", done, err
 	default:
-		return "", true, l.short(p, n)
+		return "", true, l.checkShort(p, n)
 	}
 }
 
-// follow takes up a cursor.
-func (l *listing[T]) follow(cursor string, n int) (string, error) {
+// nextCursor checks the cursor of the next page.
+func (l *listing[T]) nextCursor(cursor string, n int) (string, error) {
 	if cursor == "" {
 		return "", fmt.Errorf("%w: nextCursor is empty", ErrIncomplete)
 	}
 	if l.cursors[cursor] {
-		return "", fmt.Errorf("%w: cursor %.40q came twice", ErrRepeated, cursor)
+		return "", fmt.Errorf("%w: cursor %.40q was sent twice", ErrRepeated, cursor)
 	}
 	l.cursors[cursor] = true
 	if l.empty++; n > 0 {
 		l.empty = 0
 	}
 	if l.empty > maxEmptyPages {
-		return "", fmt.Errorf("%w: %d empty pages in a row", ErrIncomplete, l.empty)
+		return "", fmt.Errorf("%w: %d consecutive empty pages", ErrIncomplete, l.empty)
 	}
 	return cursor, nil
 }
 
-// advance decides whether a listing by index is at its end.
-func (l *listing[T]) advance(p page, n int) (done bool, err error) {
+// indexDone reports whether a listing by index is complete.
+func (l *listing[T]) indexDone(p page, n int) (done bool, err error) {
 	if p.TotalResults == nil {
 		return false, fmt.Errorf("%w: neither nextCursor nor totalResults", ErrIncomplete)
 	}
 	if l.indexed && *p.TotalResults != l.total {
-		return false, fmt.Errorf("%w: totalResults went from %d to %d between pages", ErrIncomplete, l.total, *p.TotalResults)
+		return false, fmt.Errorf("%w: totalResults changed from %d to %d between pages",
+			ErrIncomplete, l.total, *p.TotalResults)
 	}
 	l.indexed, l.total = true, *p.TotalResults
 	switch {
 	case len(l.ids) == l.total:
 		return true, nil
 	case len(l.ids) > l.total || n == 0:
-		return false, fmt.Errorf("%w: totalResults is %d, and %d came", ErrIncomplete, l.total, len(l.ids))
+		return false, fmt.Errorf(
+			"%w: totalResults is %d, but %d objects were sent",
+			ErrIncomplete,
+			l.total,
+			len(l.ids),
+		)
 	}
 	return false, nil
 }
 
-// short passes a page of a server without cursors if it cannot have been cut.
-func (l *listing[T]) short(p page, n int) error {
-	limit := legacyPage
+// checkShort returns an error if a page of a server without cursors may be incomplete.
+func (l *listing[T]) checkShort(p page, n int) error {
+	limit := legacyPageSize
 	if size := l.c.PageSize; size > 0 {
 		limit = min(limit, size)
 	}

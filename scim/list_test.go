@@ -10,8 +10,8 @@ import (
 	"github.com/seed-d64a251c/roster/scim"
 )
 
-// users writes a ListResponse of users with these ids; rest is more members of
-// the object, such as `"nextCursor":"x"`.
+// users writes a ListResponse of users with these ids; rest is more members of the object, such as
+// `"nextCursor":"x"`.
 func users(rest string, ids ...string) reply {
 	var list []string
 	for _, id := range ids {
@@ -20,7 +20,13 @@ func users(rest string, ids ...string) reply {
 	if rest != "" {
 		rest = "," + rest
 	}
-	return reply{status: 200, body: `{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"Resources":[` + strings.Join(list, ",") + `]` + rest + `}`}
+	return reply{
+		status: 200,
+		body: `{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"Resources":[` + strings.Join(
+			list,
+			",",
+		) + `]` + rest + `}`,
+	}
 }
 
 func many(n int) []string {
@@ -31,8 +37,8 @@ func many(n int) []string {
 	return ids
 }
 
-// TestListings shows how listings end, by row: what the server sends, what the
-// client asked, who was yielded, and the error, if any, that came last.
+// TestListings shows how listings end, by row: what the server sends, what the client asked, who
+// was yielded, and the error, if any, that came last.
 func TestListings(t *testing.T) {
 	rows := map[string]struct {
 		profile scim.Profile
@@ -44,49 +50,200 @@ func TestListings(t *testing.T) {
 		err     error  // nil and no text: the listing ended
 		text    string // in the error
 	}{
-		"an empty listing is one call":     {replies: []reply{users("")}, asked: []string{"GET /Users?cursor"}},
-		"a page without nextCursor ends":   {replies: []reply{users(`"itemsPerPage":2`, "a", "b")}, asked: []string{"GET /Users?cursor"}, got: []string{"a", "b"}},
-		"a null nextCursor ends":           {replies: []reply{users(`"nextCursor":null`, "a")}, asked: []string{"GET /Users?cursor"}, got: []string{"a"}},
-		"a hundred on one page is the end": {replies: []reply{users("", many(100)...)}, asked: []string{"GET /Users?cursor"}, got: many(100)},
+		"an empty listing is one call": {replies: []reply{users("")}, asked: []string{"GET /Users?cursor"}},
+		"a page without nextCursor ends": {
+			replies: []reply{users(`"itemsPerPage":2`, "a", "b")},
+			asked:   []string{"GET /Users?cursor"},
+			got:     []string{"a", "b"},
+		},
+		"a null nextCursor ends": {
+			replies: []reply{users(`"nextCursor":null`, "a")},
+			asked:   []string{"GET /Users?cursor"},
+			got:     []string{"a"},
+		},
+		"a hundred on one page is the end": {
+			replies: []reply{users("", many(100)...)},
+			asked:   []string{"GET /Users?cursor"},
+			got:     many(100),
+		},
 		"cursors are escaped, and bound to filter and count": {size: 7, filter: scim.GroupsValueEq("g&1"),
 			replies: []reply{users(`"nextCursor":"a+/b=="`, "a"), users("", "b")},
-			asked:   []string{"GET /Users?cursor&count=7&filter=groups.value+eq+%22g%261%22", "GET /Users?cursor=a%2B%2Fb%3D%3D&count=7&filter=groups.value+eq+%22g%261%22"},
-			got:     []string{"a", "b"}},
-		"short and empty pages go on": {replies: []reply{users(`"nextCursor":"1"`, "a"), users(`"nextCursor":"2"`), users(`"nextCursor":"3"`, "b"), users("")},
-			asked: []string{"GET /Users?cursor", "GET /Users?cursor=1", "GET /Users?cursor=2", "GET /Users?cursor=3"}, got: []string{"a", "b"}},
-		"a cursor that comes back is an error": {replies: []reply{users(`"nextCursor":"1"`, "a"), users(`"nextCursor":"2"`), users(`"nextCursor":"1"`, "b")},
-			asked: []string{"GET /Users?cursor", "GET /Users?cursor=1", "GET /Users?cursor=2"}, got: []string{"a", "b"}, err: scim.ErrRepeated},
+			asked: []string{
+				"GET /Users?cursor&count=7&filter=groups.value+eq+%22g%261%22",
+				"GET /Users?cursor=a%2B%2Fb%3D%3D&count=7&filter=groups.value+eq+%22g%261%22",
+			},
+			got: []string{"a", "b"}},
+		"short and empty pages go on": {
+			replies: []reply{
+				users(`"nextCursor":"1"`, "a"),
+				users(`"nextCursor":"2"`),
+				users(`"nextCursor":"3"`, "b"),
+				users(""),
+			},
+			asked: []string{
+				"GET /Users?cursor",
+				"GET /Users?cursor=1",
+				"GET /Users?cursor=2",
+				"GET /Users?cursor=3",
+			},
+			got: []string{"a", "b"},
+		},
+		"a cursor that comes back is an error": {
+			replies: []reply{
+				users(`"nextCursor":"1"`, "a"),
+				users(`"nextCursor":"2"`),
+				users(`"nextCursor":"1"`, "b"),
+			},
+			asked: []string{
+				"GET /Users?cursor",
+				"GET /Users?cursor=1",
+				"GET /Users?cursor=2",
+			},
+			got: []string{"a", "b"},
+			err: scim.ErrRepeated,
+		},
 		"an object that comes twice is an error": {replies: []reply{users(`"nextCursor":"1"`, "a"), users("", "a")},
 			asked: []string{"GET /Users?cursor", "GET /Users?cursor=1"}, got: []string{"a"}, err: scim.ErrRepeated},
-		"an empty nextCursor is not an end": {replies: []reply{users(`"nextCursor":""`, "a")}, asked: []string{"GET /Users?cursor"}, got: []string{"a"}, err: scim.ErrIncomplete, text: "nextCursor is empty"},
-		"an error in the middle is yielded": {replies: []reply{users(`"nextCursor":"1"`, "a"), {status: 400, body: `{"detail":"cursor expired"}`}},
-			asked: []string{"GET /Users?cursor", "GET /Users?cursor=1"}, got: []string{"a"}, text: "after 1 objects in 1 pages"},
+		"an empty nextCursor is not an end": {
+			replies: []reply{users(`"nextCursor":""`, "a")},
+			asked:   []string{"GET /Users?cursor"},
+			got:     []string{"a"},
+			err:     scim.ErrIncomplete,
+			text:    "nextCursor is empty",
+		},
+		"an error in the middle is yielded": {
+			replies: []reply{users(`"nextCursor":"1"`, "a"), {status: 400, body: `{"detail":"cursor expired"}`}},
+			asked: []string{
+				"GET /Users?cursor",
+				"GET /Users?cursor=1",
+			},
+			got:  []string{"a"},
+			text: "after 1 objects in 1 pages",
+		},
 
-		"an old server with a short page is believed": {replies: []reply{users(`"totalResults":49,"startIndex":1,"itemsPerPage":49`, many(49)...)}, asked: []string{"GET /Users?cursor"}, got: many(49)},
-		"an old server with a full page is not":       {replies: []reply{users(`"totalResults":50,"startIndex":1,"itemsPerPage":50`, many(50)...)}, asked: []string{"GET /Users?cursor"}, got: many(50), err: scim.ErrNoCursor},
-		"nor one that says that there are more":       {replies: []reply{users(`"totalResults":51,"startIndex":1`, "a")}, asked: []string{"GET /Users?cursor"}, got: []string{"a"}, err: scim.ErrNoCursor},
-		"nor one that fills the page asked for":       {size: 2, replies: []reply{users(`"totalResults":2,"startIndex":1`, "a", "b")}, asked: []string{"GET /Users?cursor&count=2"}, got: []string{"a", "b"}, err: scim.ErrNoCursor},
+		"an old server with a short page is believed": {
+			replies: []reply{users(`"totalResults":49,"startIndex":1,"itemsPerPage":49`, many(49)...)},
+			asked:   []string{"GET /Users?cursor"},
+			got:     many(49),
+		},
+		"an old server with a full page is not": {
+			replies: []reply{users(`"totalResults":50,"startIndex":1,"itemsPerPage":50`, many(50)...)},
+			asked:   []string{"GET /Users?cursor"},
+			got:     many(50),
+			err:     scim.ErrNoCursor,
+		},
+		"nor one that says that there are more": {
+			replies: []reply{users(`"totalResults":51,"startIndex":1`, "a")},
+			asked:   []string{"GET /Users?cursor"},
+			got:     []string{"a"},
+			err:     scim.ErrNoCursor,
+		},
+		"nor one that fills the page asked for": {
+			size:    2,
+			replies: []reply{users(`"totalResults":2,"startIndex":1`, "a", "b")},
+			asked:   []string{"GET /Users?cursor&count=2"},
+			got:     []string{"a", "b"},
+			err:     scim.ErrNoCursor,
+		},
 
-		"by index until the total": {profile: scim.RFC, size: 2, replies: []reply{users(`"totalResults":3,"startIndex":1`, "a", "b"), users(`"totalResults":3,"startIndex":3`, "c")},
-			asked: []string{"GET /Users?cursor&count=2", "GET /Users?startIndex=3&count=2"}, got: []string{"a", "b", "c"}},
-		"by index, pages smaller than asked": {profile: scim.RFC, replies: []reply{users(`"totalResults":2`, "a"), users(`"totalResults":2`, "b")},
-			asked: []string{"GET /Users?cursor&count=100", "GET /Users?startIndex=2&count=100"}, got: []string{"a", "b"}},
-		"by index, nothing at all": {profile: scim.RFC, replies: []reply{{status: 200, body: `{"totalResults":0}`}}, asked: []string{"GET /Users?cursor&count=100"}},
-		"by index, short of the total": {profile: scim.RFC, size: 2, replies: []reply{users(`"totalResults":3,"startIndex":1`, "a", "b"), users(`"totalResults":3,"startIndex":3`)},
-			asked: []string{"GET /Users?cursor&count=2", "GET /Users?startIndex=3&count=2"}, got: []string{"a", "b"}, err: scim.ErrIncomplete, text: "totalResults is 3, and 2 came"},
-		"by index, the total moves": {profile: scim.RFC, size: 2, replies: []reply{users(`"totalResults":3,"startIndex":1`, "a", "b"), users(`"totalResults":4,"startIndex":3`, "c", "d")},
-			asked: []string{"GET /Users?cursor&count=2", "GET /Users?startIndex=3&count=2"}, got: []string{"a", "b", "c", "d"}, err: scim.ErrIncomplete, text: "totalResults went from 3 to 4"},
-		"by index, more than the total":             {profile: scim.RFC, replies: []reply{users(`"totalResults":1`, "a", "b")}, asked: []string{"GET /Users?cursor&count=100"}, got: []string{"a", "b"}, err: scim.ErrIncomplete},
-		"neither cursor nor total":                  {profile: scim.RFC, replies: []reply{users(`"startIndex":1`, "a")}, asked: []string{"GET /Users?cursor&count=100"}, got: []string{"a"}, err: scim.ErrIncomplete, text: "neither nextCursor nor totalResults"},
-		"by cursor, where the RFC server offers it": {profile: scim.RFC, replies: []reply{users(`"totalResults":2,"nextCursor":"x"`, "a"), users(`"totalResults":2`, "b")}, asked: []string{"GET /Users?cursor&count=100", "GET /Users?cursor=x&count=100"}, got: []string{"a", "b"}},
+		"by index until the total": {
+			profile: scim.RFC,
+			size:    2,
+			replies: []reply{
+				users(`"totalResults":3,"startIndex":1`, "a", "b"),
+				users(`"totalResults":3,"startIndex":3`, "c"),
+			},
+			asked: []string{
+				"GET /Users?cursor&count=2",
+				"GET /Users?startIndex=3&count=2",
+			},
+			got: []string{"a", "b", "c"},
+		},
+		"by index, pages smaller than asked": {
+			profile: scim.RFC,
+			replies: []reply{users(`"totalResults":2`, "a"), users(`"totalResults":2`, "b")},
+			asked: []string{
+				"GET /Users?cursor&count=100",
+				"GET /Users?startIndex=2&count=100",
+			},
+			got: []string{"a", "b"},
+		},
+		"by index, nothing at all": {
+			profile: scim.RFC,
+			replies: []reply{{status: 200, body: `{"totalResults":0}`}},
+			asked:   []string{"GET /Users?cursor&count=100"},
+		},
+		"by index, short of the total": {
+			profile: scim.RFC,
+			size:    2,
+			replies: []reply{
+				users(`"totalResults":3,"startIndex":1`, "a", "b"),
+				users(`"totalResults":3,"startIndex":3`),
+			},
+			asked: []string{
+				"GET /Users?cursor&count=2",
+				"GET /Users?startIndex=3&count=2",
+			},
+			got:  []string{"a", "b"},
+			err:  scim.ErrIncomplete,
+			text: "totalResults is 3, and 2 came",
+		},
+		"by index, the total moves": {
+			profile: scim.RFC,
+			size:    2,
+			replies: []reply{
+				users(`"totalResults":3,"startIndex":1`, "a", "b"),
+				users(`"totalResults":4,"startIndex":3`, "c", "d"),
+			},
+			asked: []string{
+				"GET /Users?cursor&count=2",
+				"GET /Users?startIndex=3&count=2",
+			},
+			got:  []string{"a", "b", "c", "d"},
+			err:  scim.ErrIncomplete,
+			text: "totalResults went from 3 to 4",
+		},
+		"by index, more than the total": {
+			profile: scim.RFC,
+			replies: []reply{users(`"totalResults":1`, "a", "b")},
+			asked:   []string{"GET /Users?cursor&count=100"},
+			got:     []string{"a", "b"},
+			err:     scim.ErrIncomplete,
+		},
+		"neither cursor nor total": {
+			profile: scim.RFC,
+			replies: []reply{users(`"startIndex":1`, "a")},
+			asked:   []string{"GET /Users?cursor&count=100"},
+			got:     []string{"a"},
+			err:     scim.ErrIncomplete,
+			text:    "neither nextCursor nor totalResults",
+		},
+		"by cursor, where the RFC server offers it": {
+			profile: scim.RFC,
+			replies: []reply{users(`"totalResults":2,"nextCursor":"x"`, "a"), users(`"totalResults":2`, "b")},
+			asked:   []string{"GET /Users?cursor&count=100", "GET /Users?cursor=x&count=100"},
+			got:     []string{"a", "b"},
+		},
 
-		"a filter that the server ignored":       {filter: scim.UserNameEq("a"), replies: []reply{users("", "a", "b")}, asked: []string{"GET /Users?cursor&filter=userName+eq+%22a%22"}, got: []string{"a"}, err: scim.ErrIncomplete, text: "ignored the filter"},
-		"a filter that ignores case is no wrong": {filter: scim.UserNameEq("A"), replies: []reply{users("", "a")}, asked: []string{"GET /Users?cursor&filter=userName+eq+%22A%22"}, got: []string{"a"}},
-		"an empty value is not asked":            {filter: scim.GroupsValueEq(""), text: "the value is empty"},
+		"a filter that the server ignored": {
+			filter:  scim.UserNameEq("a"),
+			replies: []reply{users("", "a", "b")},
+			asked:   []string{"GET /Users?cursor&filter=userName+eq+%22a%22"},
+			got:     []string{"a"},
+			err:     scim.ErrIncomplete,
+			text:    "ignored the filter",
+		},
+		"a filter that ignores case is no wrong": {
+			filter:  scim.UserNameEq("A"),
+			replies: []reply{users("", "a")},
+			asked:   []string{"GET /Users?cursor&filter=userName+eq+%22A%22"},
+			got:     []string{"a"},
+		},
+		"an empty value is not asked": {filter: scim.GroupsValueEq(""), text: "the value is empty"},
 	}
 	for name, row := range rows {
 		t.Run(name, func(t *testing.T) {
-			s := play(t, row.replies...)
+			s := serve(t, row.replies...)
 			c := s.client(t, nil)
 			c.Profile, c.PageSize = row.profile, row.size
 			var got []string
@@ -142,13 +299,13 @@ func TestAnswersThatAreNoListing(t *testing.T) {
 	}
 	for name, body := range rows {
 		t.Run(name, func(t *testing.T) {
-			s := play(t, reply{status: 200, body: body}, reply{status: 200, body: body})
+			s := serve(t, reply{status: 200, body: body}, reply{status: 200, body: body})
 			c := s.client(t, nil)
 			c.Retry.Attempts = 2
 			n := 0
 			for u, err := range c.Users(t.Context(), scim.Filter{}) {
-				if n++; err == nil || !strings.Contains(err.Error(), "read answer") {
-					t.Errorf("user %+v, error %v; want an error about the answer", u, err)
+				if n++; err == nil || !strings.Contains(err.Error(), "read response") {
+					t.Errorf("user %+v, error %v; want an error about the response", u, err)
 				}
 			}
 			if n != 1 || len(s.requests()) != 2 {
@@ -163,7 +320,7 @@ func TestEndlessEmptyPagesEnd(t *testing.T) {
 	for i := range 200 {
 		replies = append(replies, users(fmt.Sprintf(`"nextCursor":"c%d"`, i)))
 	}
-	s := play(t, replies...)
+	s := serve(t, replies...)
 	for _, err := range s.client(t, nil).Users(t.Context(), scim.Filter{}) {
 		if !errors.Is(err, scim.ErrIncomplete) {
 			t.Errorf("error %v, want ErrIncomplete", err)
@@ -175,8 +332,12 @@ func TestEndlessEmptyPagesEnd(t *testing.T) {
 }
 
 func TestFindingSeveralIsAnError(t *testing.T) {
-	s := play(t, reply{status: 200, body: `{"Resources":[{"id":"1","displayName":"Team"},{"id":"2","displayName":"team"}]}`})
-	if g, err := s.client(t, nil).FindGroup(t.Context(), scim.DisplayNameEq("team")); err == nil || !strings.Contains(err.Error(), "several") {
+	s := serve(
+		t,
+		reply{status: 200, body: `{"Resources":[{"id":"1","displayName":"Team"},{"id":"2","displayName":"team"}]}`},
+	)
+	if g, err := s.client(t, nil).FindGroup(t.Context(), scim.DisplayNameEq("team")); err == nil ||
+		!strings.Contains(err.Error(), "several") {
 		t.Errorf("group %+v, error %v", g, err)
 	}
 }

@@ -8,44 +8,44 @@ import (
 	"sync"
 )
 
-// pageLimit is the number of results in a full page of IAM Identity Center.
-const pageLimit = 100
+// maxPageSize is the number of objects in a full page of IAM Identity Center.
+const maxPageSize = 100
 
-// defaultParallel is how many listings Memberships reads at once, unless told.
+// defaultParallel is the default of MembershipQuery.Parallel.
 const defaultParallel = 4
 
-// MembershipQuery says whose memberships to read.
+// MembershipQuery selects memberships.
 type MembershipQuery struct {
-	// Groups are the ids of the groups whose members are wanted.
+	// Groups are the ids of the groups whose members are read.
 	Groups []string
 
-	// Users are the ids of all users of the directory. They allow to read by
-	// user; whoever is not among them would be missed then. None reads by group.
+	// Users are the ids of all users of the directory. With them, memberships can be read by user.
+	// A user that is not in the list is then missing in the result. If Users is empty, memberships
+	// are read by group.
 	Users []string
 
-	// Sizes is how many members groups had when last seen, by id, to estimate
-	// what reading them costs. A group that is not there counts as one page.
+	// Sizes are the last known numbers of members by group id, to estimate the number of calls. A
+	// group without a size counts as one page.
 	Sizes map[string]int
 
-	// Parallel is the number of listings read at once; 0 means 4.
+	// Parallel is the number of listings that are read concurrently; 0 means 4.
 	Parallel int
 }
 
-// Memberships returns the ids of the members of each group, sorted. It reads
-// them by group or by user, whichever takes fewer calls; a server that shows
-// members is simply asked for its groups. It returns all of it or an error: a
-// listing that did not end gives no result. Groups and users that the server
-// says are gone have no members and no memberships.
+// Memberships returns the sorted ids of the members of each group. It reads by group or by user,
+// whichever takes fewer calls. If the server returns members, it lists the groups instead. If any
+// listing is incomplete, it returns an error and no result. Groups and users that do not exist have
+// no memberships.
 func (c *Client) Memberships(ctx context.Context, q MembershipQuery) (map[string][]string, error) {
 	members := make(map[string][]string, len(q.Groups))
 	for _, id := range q.Groups {
 		members[id] = []string{}
 	}
 	var mu sync.Mutex
-	join := func(group, user string) {
+	add := func(group, user string) {
 		mu.Lock()
 		defer mu.Unlock()
-		if list, wanted := members[group]; wanted {
+		if list, ok := members[group]; ok {
 			members[group] = append(list, user)
 		}
 	}
@@ -53,24 +53,24 @@ func (c *Client) Memberships(ctx context.Context, q MembershipQuery) (map[string
 	switch {
 	case len(q.Groups) == 0:
 	case c.Profile.returnsMembers():
-		err = c.shown(ctx, join)
+		err = c.listMembers(ctx, add)
 	case q.byUser():
-		err = each(ctx, q.parallel(), q.Users, func(ctx context.Context, user string) error {
+		err = forEach(ctx, q.parallel(), q.Users, func(ctx context.Context, user string) error {
 			for g, err := range c.Groups(ctx, MembersValueEq(user)) {
 				if err != nil {
-					return unlessGone(err)
+					return ignoreNotFound(err)
 				}
-				join(g.ID, user)
+				add(g.ID, user)
 			}
 			return nil
 		})
 	default:
-		err = each(ctx, q.parallel(), q.Groups, func(ctx context.Context, group string) error {
+		err = forEach(ctx, q.parallel(), q.Groups, func(ctx context.Context, group string) error {
 			for user, err := range c.MemberIDs(ctx, group) {
 				if err != nil {
-					return unlessGone(err)
+					return ignoreNotFound(err)
 				}
-				join(group, user)
+				add(group, user)
 			}
 			return nil
 		})
@@ -84,25 +84,25 @@ func (c *Client) Memberships(ctx context.Context, q MembershipQuery) (map[string
 	return members, nil
 }
 
-// shown reads the members that a server shows with its groups.
-func (c *Client) shown(ctx context.Context, join func(group, user string)) error {
+// listMembers reads the members that a server returns with its groups.
+func (c *Client) listMembers(ctx context.Context, add func(group, user string)) error {
 	for g, err := range c.Groups(ctx, Filter{}) {
 		if err != nil {
 			return err
 		}
 		for _, m := range g.Members {
-			join(g.ID, m.Value)
+			add(g.ID, m.Value)
 		}
 	}
 	return nil
 }
 
-// byUser compares the calls: a page for each user (nobody is expected to be in
-// more than a hundred groups), or the pages of each group.
+// byUser reports whether reading by user takes fewer calls: one page for each user, against all
+// pages of each group. It assumes that no user is in more than a hundred groups.
 func (q MembershipQuery) byUser() bool {
 	pages := 0
 	for _, id := range q.Groups {
-		pages += max(1, (q.Sizes[id]+pageLimit-1)/pageLimit)
+		pages += max(1, (q.Sizes[id]+maxPageSize-1)/maxPageSize)
 	}
 	return len(q.Users) > 0 && len(q.Users) < pages
 }
@@ -114,15 +114,15 @@ func (q MembershipQuery) parallel() int {
 	return defaultParallel
 }
 
-func unlessGone(err error) error {
+func ignoreNotFound(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	return err
 }
 
-// each does something for all items, n at a time, and stops at the first error.
-func each(ctx context.Context, n int, items []string, do func(context.Context, string) error) error {
+// forEach calls do for all items, n at a time, and stops at the first error.
+func forEach(ctx context.Context, n int, items []string, do func(context.Context, string) error) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	queue := make(chan string)

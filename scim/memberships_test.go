@@ -12,8 +12,8 @@ import (
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
-// TestMemberships reads the same memberships from each server, and counts the
-// calls: by group, by user, or as shown, whichever takes fewest.
+// TestMemberships reads the same memberships from each server, and counts the calls: by group, by
+// user, or as shown, whichever takes fewest.
 func TestMemberships(t *testing.T) {
 	rows := map[string]struct {
 		server string
@@ -21,9 +21,19 @@ func TestMemberships(t *testing.T) {
 		sizes  map[string]int // by display name, what they were thought to be
 		calls  map[string]int // by operation of the simulator
 	}{
-		"few groups, many users: by group":     {"simulated AWS", true, nil, map[string]int{"ListUsers": 3}},
-		"few users, large groups: by user":     {"simulated AWS", true, map[string]int{"A": 250, "B": 250}, map[string]int{"ListGroups": 6}},
-		"users unknown: by group":              {"simulated AWS", false, map[string]int{"A": 250, "B": 250}, map[string]int{"ListUsers": 3}},
+		"few groups, many users: by group": {"simulated AWS", true, nil, map[string]int{"ListUsers": 3}},
+		"few users, large groups: by user": {
+			"simulated AWS",
+			true,
+			map[string]int{"A": 250, "B": 250},
+			map[string]int{"ListGroups": 6},
+		},
+		"users unknown: by group": {
+			"simulated AWS",
+			false,
+			map[string]int{"A": 250, "B": 250},
+			map[string]int{"ListUsers": 3},
+		},
 		"a server that shows members":          {"simulated RFC", true, nil, map[string]int{"ListGroups": 1}},
 		"a server of others that shows, too":   {"elimity", true, nil, nil},
 		"another server of others shows again": {"SCIMMY", true, nil, nil},
@@ -44,7 +54,7 @@ func TestMemberships(t *testing.T) {
 			}
 			var ids []string
 			for i := range 6 {
-				ids = append(ids, must(c.CreateUser(t.Context(), person(i)))(t).ID)
+				ids = append(ids, must(c.CreateUser(t.Context(), testUser(i)))(t).ID)
 			}
 			slices.Sort(ids)
 			q := scim.MembershipQuery{Sizes: map[string]int{}}
@@ -102,12 +112,13 @@ func TestMembershipsAreAllOrNothing(t *testing.T) {
 	}
 }
 
-// TestMemberIDsAreThoseOfUsers: the short way lists the same people, and leaves the rest of each alone.
+// TestMemberIDsAreThoseOfUsers: the short way lists the same people, and leaves the rest of each
+// alone.
 func TestMemberIDsAreThoseOfUsers(t *testing.T) {
 	c := simulated(t, &awssim.Server{})
 	var members []scim.Member
 	for i := range 130 {
-		members = append(members, scim.Member{Value: must(c.CreateUser(t.Context(), person(i)))(t).ID})
+		members = append(members, scim.Member{Value: must(c.CreateUser(t.Context(), testUser(i)))(t).ID})
 	}
 	g := must(c.CreateGroup(t.Context(), &scim.Group{DisplayName: "G", Members: members[:100]}))(t)
 	if err := c.PatchGroup(t.Context(), g.ID, scim.GroupPatch{Add: []string{members[120].Value, members[110].Value}}); err != nil {

@@ -8,19 +8,18 @@ import (
 	"strings"
 )
 
-// Op is one operation of a PATCH (RFC 7644 section 3.5.2). The path is always
-// explicit: IAM Identity Center takes a value without a path only for a once
-// attribute.
+// Op is one operation of a PATCH (RFC 7644 section 3.5.2). The path is always explicit: IAM
+// Identity Center takes a value without a path only for a single attribute.
 type Op struct {
 	Op    string // "add", "replace" or "remove"
 	Path  string // "title", "name.givenName", EnterpriseSchema + ":department"
-	Value any    // what encoding/json makes JSON of; nil to remove
+	Value any    // is encoded as JSON; nil to remove
 }
 
-// Set returns an operation that gives an attribute a value.
+// Set returns an operation that replaces the value of an attribute.
 func Set(path string, value any) Op { return Op{"replace", path, value} }
 
-// Unset returns an operation that takes an attribute away.
+// Unset returns an operation that removes an attribute.
 func Unset(path string) Op { return Op{"remove", path, nil} }
 
 // patchSchema is the schema URI of a PATCH body (RFC 7644 section 8.2).
@@ -45,8 +44,8 @@ func patchBody(ops []Op) ([]byte, error) {
 	return json.Marshal(w)
 }
 
-// checkUserOps refuses what IAM Identity Center would refuse, before it costs a
-// call: PatchUser's documented constraints.
+// checkUserOps checks the documented constraints of PatchUser, so that an invalid patch costs no
+// call.
 func checkUserOps(ops []Op) error {
 	if len(ops) == 0 {
 		return errors.New("no operations")
@@ -82,7 +81,7 @@ func changesUnique(ops []Op) bool {
 	})
 }
 
-// ops writes a part of a group patch in the words of a server.
+// ops returns the operations of a part of a group patch in the dialect of a server.
 func (p GroupPatch) ops(profile Profile) []Op {
 	var ops []Op
 	if p.DisplayName != nil {

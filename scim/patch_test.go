@@ -44,11 +44,11 @@ func TestFilters(t *testing.T) {
 	}
 }
 
-// TestUserOps shows which operations bring one user to another, and has scim-patch
-// and filter-parser judge each.
+// TestUserOps shows which operations bring one user to another, and has scim-patch and
+// filter-parser judge each.
 func TestUserOps(t *testing.T) {
 	base := func() *scim.User {
-		u := person(1)
+		u := testUser(1)
 		u.Enterprise = &scim.Enterprise{Department: "Platform", Manager: scim.Manager{Value: "m1"}}
 		u.Roles = []scim.Role{{Value: "admin"}}
 		return u
@@ -59,25 +59,68 @@ func TestUserOps(t *testing.T) {
 		ops    string // JSON of each operation, a line each
 		put    bool   // on AWS
 	}{
-		"nothing":                     {func(*scim.User) {}, "", false},
-		"ids and meta do not count":   {func(u *scim.User) { u.ID, u.Meta.ResourceType = "x", "User" }, "", false},
-		"one attribute":               {func(u *scim.User) { u.Title = "Lead" }, `{"op":"replace","path":"title","value":"Lead"}`, false},
-		"an attribute goes":           {func(u *scim.User) { u.DisplayName = "" }, `{"op":"remove","path":"displayName"}`, false},
-		"part of a name":              {func(u *scim.User) { u.Name.GivenName = "Ada" }, `{"op":"replace","path":"name.givenName","value":"Ada"}`, false},
-		"deactivation":                {func(u *scim.User) { u.Active = no() }, `{"op":"replace","path":"active","value":false}`, false},
-		"active not said":             {func(u *scim.User) { u.Active = nil }, "", false},
-		"a user name is never taken":  {func(u *scim.User) { u.UserName = "" }, "", false},
-		"lists are replaced whole":    {func(u *scim.User) { u.Emails[0].Value = "b@example.com" }, `{"op":"replace","path":"emails","value":[{"value":"b@example.com","type":"work","primary":true}]}`, false},
-		"a list goes":                 {func(u *scim.User) { u.Emails = nil }, `{"op":"remove","path":"emails"}`, false},
-		"an enterprise attribute":     {func(u *scim.User) { u.Enterprise.Department = "SRE" }, `{"op":"replace","path":"` + enterprise + `:department","value":"SRE"}`, false},
-		"another manager":             {func(u *scim.User) { u.Enterprise.Manager.Value = "m2" }, `{"op":"replace","path":"` + enterprise + `:manager","value":{"value":"m2"}}`, false},
-		"the extension goes":          {func(u *scim.User) { u.Enterprise = nil }, `{"op":"remove","path":"` + enterprise + `:department"}` + "\n" + `{"op":"remove","path":"` + enterprise + `:manager"}`, false},
-		"roles need a PUT on AWS":     {func(u *scim.User) { u.Roles = []scim.Role{{Value: "viewer"}}; u.Title = "x" }, `{"op":"replace","path":"title","value":"x"}` + "\n" + `{"op":"replace","path":"roles","value":[{"value":"viewer"}]}`, true},
+		"nothing":                   {func(*scim.User) {}, "", false},
+		"ids and meta do not count": {func(u *scim.User) { u.ID, u.Meta.ResourceType = "x", "User" }, "", false},
+		"one attribute": {
+			func(u *scim.User) { u.Title = "Lead" },
+			`{"op":"replace","path":"title","value":"Lead"}`,
+			false,
+		},
+		"an attribute goes": {
+			func(u *scim.User) { u.DisplayName = "" },
+			`{"op":"remove","path":"displayName"}`,
+			false,
+		},
+		"part of a name": {
+			func(u *scim.User) { u.Name.GivenName = "Ada" },
+			`{"op":"replace","path":"name.givenName","value":"Ada"}`,
+			false,
+		},
+		"deactivation": {
+			func(u *scim.User) { u.Active = no() },
+			`{"op":"replace","path":"active","value":false}`,
+			false,
+		},
+		"active not said":            {func(u *scim.User) { u.Active = nil }, "", false},
+		"a user name is never taken": {func(u *scim.User) { u.UserName = "" }, "", false},
+		"lists are replaced whole": {
+			func(u *scim.User) { u.Emails[0].Value = "b@example.com" },
+			`{"op":"replace","path":"emails","value":[{"value":"b@example.com","type":"work","primary":true}]}`,
+			false,
+		},
+		"a list goes": {
+			func(u *scim.User) { u.Emails = nil },
+			`{"op":"remove","path":"emails"}`,
+			false,
+		},
+		"an enterprise attribute": {
+			func(u *scim.User) { u.Enterprise.Department = "SRE" },
+			`{"op":"replace","path":"` + enterprise + `:department","value":"SRE"}`,
+			false,
+		},
+		"another manager": {
+			func(u *scim.User) { u.Enterprise.Manager.Value = "m2" },
+			`{"op":"replace","path":"` + enterprise + `:manager","value":{"value":"m2"}}`,
+			false,
+		},
+		"the extension goes": {
+			func(u *scim.User) { u.Enterprise = nil },
+			`{"op":"remove","path":"` + enterprise + `:department"}` + "\n" + `{"op":"remove","path":"` + enterprise + `:manager"}`,
+			false,
+		},
+		"roles need a PUT on AWS": {
+			func(u *scim.User) { u.Roles = []scim.Role{{Value: "viewer"}}; u.Title = "x" },
+			`{"op":"replace","path":"title","value":"x"}` + "\n" + `{"op":"replace","path":"roles","value":[{"value":"viewer"}]}`,
+			true,
+		},
 		"roles that go need one, too": {func(u *scim.User) { u.Roles = nil }, `{"op":"remove","path":"roles"}`, true},
-		"several in a fixed order": {func(u *scim.User) { u.Active, u.UserName, u.Timezone = no(), "z@example.com", "UTC" },
-			`{"op":"replace","path":"userName","value":"z@example.com"}` + "\n" + `{"op":"replace","path":"timezone","value":"UTC"}` + "\n" + `{"op":"replace","path":"active","value":false}`, false},
+		"several in a fixed order": {
+			func(u *scim.User) { u.Active, u.UserName, u.Timezone = no(), "z@example.com", "UTC" },
+			`{"op":"replace","path":"userName","value":"z@example.com"}` + "\n" + `{"op":"replace","path":"timezone","value":"UTC"}` + "\n" + `{"op":"replace","path":"active","value":false}`,
+			false,
+		},
 	}
-	judge := foreign.StartPatchJudge(t)
+	validator := foreign.StartPatchValidator(t)
 	for name, row := range rows {
 		t.Run(name, func(t *testing.T) {
 			want := base()
@@ -93,11 +136,15 @@ func TestUserOps(t *testing.T) {
 			if len(ops) == 0 {
 				return
 			}
-			if _, err := play(t, reply{status: 200, body: alice}).client(t, nil).PatchUser(t.Context(), "u1", ops); err != nil {
+			if _, err := serve(t, reply{status: 200, body: alice}).client(t, nil).PatchUser(t.Context(), "u1", ops); err != nil {
 				t.Errorf("the client would not send them: %v", err)
 			}
-			body := `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[` + strings.ReplaceAll(row.ops, "\n", ",") + `]}`
-			if err := judge.Judge([]byte(body)); err != nil {
+			body := `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[` + strings.ReplaceAll(
+				row.ops,
+				"\n",
+				",",
+			) + `]}`
+			if err := validator.Validate([]byte(body)); err != nil {
 				t.Error(err)
 			}
 			for _, op := range ops {
@@ -107,8 +154,8 @@ func TestUserOps(t *testing.T) {
 			}
 		})
 	}
-	if err := judge.Judge([]byte(`{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"remove"}]}`)); err == nil {
-		t.Error("the judge passes a remove without a path")
+	if err := validator.Validate([]byte(`{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"remove"}]}`)); err == nil {
+		t.Error("the validator accepts a remove without a path")
 	}
 }
 
@@ -118,7 +165,7 @@ func lines(t *testing.T, ops []scim.Op) string {
 	if len(ops) == 0 {
 		return ""
 	}
-	s := play(t, reply{status: 200, body: alice})
+	s := serve(t, reply{status: 200, body: alice})
 	if _, err := s.client(t, nil).PatchUser(t.Context(), "u1", ops); err != nil {
 		t.Fatal(err)
 	}
@@ -138,20 +185,32 @@ func TestUserPatchesThatAreNotSent(t *testing.T) {
 		ops  []scim.Op
 		text string
 	}{
-		"no operations":               {nil, "no operations"},
-		"no path":                     {[]scim.Op{scim.Set("", "x")}, "without a path"},
-		"an unknown operation":        {[]scim.Op{{Op: "move", Path: "title", Value: "x"}}, `operation "move", want add, replace or remove`},
-		"no value":                    {[]scim.Op{scim.Set("title", nil)}, "without a value"},
-		"user name taken away":        {[]scim.Op{scim.Unset("userName")}, "cannot be removed"},
-		"active taken away":           {[]scim.Op{scim.Unset("ACTIVE")}, "cannot be removed"},
-		"two on the user name":        {[]scim.Op{scim.Set("userName", "a"), scim.Set("username", "b")}, "more than one operation"},
-		"two on active":               {[]scim.Op{scim.Set("active", true), scim.Set("active", false)}, "more than one operation"},
-		"a value that is no JSON":     {[]scim.Op{scim.Set("title", func() {})}, "patch user"},
-		"and all else is welcome yet": {[]scim.Op{scim.Set("active", true), scim.Set("userName", "a"), scim.Unset("title")}, ""},
+		"no operations": {nil, "no operations"},
+		"no path":       {[]scim.Op{scim.Set("", "x")}, "without a path"},
+		"an unknown operation": {
+			[]scim.Op{{Op: "move", Path: "title", Value: "x"}},
+			`operation "move", want add, replace or remove`,
+		},
+		"no value":             {[]scim.Op{scim.Set("title", nil)}, "without a value"},
+		"user name taken away": {[]scim.Op{scim.Unset("userName")}, "cannot be removed"},
+		"active taken away":    {[]scim.Op{scim.Unset("ACTIVE")}, "cannot be removed"},
+		"two on the user name": {
+			[]scim.Op{scim.Set("userName", "a"), scim.Set("username", "b")},
+			"more than one operation",
+		},
+		"two on active": {
+			[]scim.Op{scim.Set("active", true), scim.Set("active", false)},
+			"more than one operation",
+		},
+		"a value that is no JSON": {[]scim.Op{scim.Set("title", func() {})}, "patch user"},
+		"and all else is welcome yet": {
+			[]scim.Op{scim.Set("active", true), scim.Set("userName", "a"), scim.Unset("title")},
+			"",
+		},
 	}
 	for name, row := range rows {
 		t.Run(name, func(t *testing.T) {
-			s := play(t, reply{status: 200, body: alice})
+			s := serve(t, reply{status: 200, body: alice})
 			_, err := s.client(t, nil).PatchUser(t.Context(), "u1", row.ops)
 			if row.text == "" {
 				if err != nil {
@@ -180,19 +239,28 @@ func TestGroupPatches(t *testing.T) {
 		patch scim.GroupPatch
 		want  []string // per request: replaced attributes, +additions, -removals
 	}{
-		"nothing":                     {scim.GroupPatch{}, nil},
-		"a name":                      {scim.GroupPatch{DisplayName: &name}, []string{"displayName +0 -0"}},
-		"everything in one":           {scim.GroupPatch{DisplayName: &name, ExternalID: &ext, Add: ids(0, 60), Remove: ids(60, 100)}, []string{"displayName externalId +60 -40"}},
-		"additions come first":        {scim.GroupPatch{Add: ids(0, 60), Remove: ids(60, 130)}, []string{"+60 -40", "+0 -30"}},
-		"a hundred is one":            {scim.GroupPatch{Add: ids(0, 100)}, []string{"+100 -0"}},
-		"a hundred and one are two":   {scim.GroupPatch{Remove: ids(0, 101)}, []string{"+0 -100", "+0 -1"}},
-		"a name rides with the first": {scim.GroupPatch{DisplayName: &name, Add: ids(0, 250)}, []string{"displayName +100 -0", "+100 -0", "+50 -0"}},
+		"nothing": {scim.GroupPatch{}, nil},
+		"a name":  {scim.GroupPatch{DisplayName: &name}, []string{"displayName +0 -0"}},
+		"everything in one": {
+			scim.GroupPatch{DisplayName: &name, ExternalID: &ext, Add: ids(0, 60), Remove: ids(60, 100)},
+			[]string{"displayName externalId +60 -40"},
+		},
+		"additions come first": {
+			scim.GroupPatch{Add: ids(0, 60), Remove: ids(60, 130)},
+			[]string{"+60 -40", "+0 -30"},
+		},
+		"a hundred is one":          {scim.GroupPatch{Add: ids(0, 100)}, []string{"+100 -0"}},
+		"a hundred and one are two": {scim.GroupPatch{Remove: ids(0, 101)}, []string{"+0 -100", "+0 -1"}},
+		"a name rides with the first": {
+			scim.GroupPatch{DisplayName: &name, Add: ids(0, 250)},
+			[]string{"displayName +100 -0", "+100 -0", "+50 -0"},
+		},
 	}
-	judge := foreign.StartPatchJudge(t)
+	validator := foreign.StartPatchValidator(t)
 	for title, row := range rows {
 		for _, profile := range []scim.Profile{scim.AWS, scim.RFC} {
 			t.Run(title+" on "+profile.String(), func(t *testing.T) {
-				s := play(t, slices.Repeat([]reply{{status: 204}}, len(row.want))...)
+				s := serve(t, slices.Repeat([]reply{{status: 204}}, len(row.want))...)
 				c := s.client(t, nil)
 				c.Profile = profile
 				if err := c.PatchGroup(t.Context(), "g1", row.patch); err != nil {
@@ -201,7 +269,7 @@ func TestGroupPatches(t *testing.T) {
 				var got []string
 				var sum scim.GroupPatch
 				for _, a := range s.asked {
-					if err := judge.Judge([]byte(a.body)); err != nil {
+					if err := validator.Validate([]byte(a.body)); err != nil {
 						t.Error(err)
 					}
 					line, p := readGroupPatch(t, profile, a.body)
@@ -263,14 +331,15 @@ func readGroupPatch(t *testing.T, profile scim.Profile, body string) (line strin
 }
 
 func TestGroupPatchThatFailsHalfway(t *testing.T) {
-	s := play(t, reply{status: 204}, reply{status: 403})
+	s := serve(t, reply{status: 204}, reply{status: 403})
 	add := slices.Repeat([]string{"u"}, 150)
 	err := s.client(t, nil).PatchGroup(t.Context(), "g1", scim.GroupPatch{Add: add})
 	var part *scim.PartialError
-	if !errors.As(err, &part) || len(part.Applied.Add) != 100 || !scim.IsForbidden(err) || !strings.Contains(err.Error(), "100 additions and 0 removals done, then: patch group:") {
+	if !errors.As(err, &part) || len(part.Applied.Add) != 100 || !scim.IsForbidden(err) ||
+		!strings.Contains(err.Error(), "100 additions and 0 removals done, then: patch group:") {
 		t.Errorf("error %v, want a PartialError of 100 additions and a 403", err)
 	}
-	s = play(t, reply{status: 403})
+	s = serve(t, reply{status: 403})
 	err = s.client(t, nil).PatchGroup(t.Context(), "g1", scim.GroupPatch{Add: add})
 	if errors.As(err, &part) && err == error(part) || !scim.IsForbidden(err) {
 		t.Errorf("error %v, want the bare 403: nothing was done", err)
@@ -290,19 +359,73 @@ func TestRemovalsThatAreRefused(t *testing.T) {
 		asked   []string // with what is added and removed
 		status  int
 	}{
-		"all members of a group on AWS":        {scim.AWS, scim.GroupPatch{Remove: []string{"a", "b", "c"}}, []reply{refused, done, done}, []string{patch + " +0 -3", patch + " +0 -2", patch + " +0 -1"}, 0},
-		"and still refused":                    {scim.AWS, scim.GroupPatch{Remove: []string{"a", "b", "c"}}, []reply{refused, refused}, []string{patch + " +0 -3", patch + " +0 -2"}, 400},
-		"the last one refused":                 {scim.AWS, scim.GroupPatch{Remove: []string{"a", "b", "c"}}, []reply{refused, done, refused}, []string{patch + " +0 -3", patch + " +0 -2", patch + " +0 -1"}, 400},
-		"one member cannot be cut":             {scim.AWS, scim.GroupPatch{Remove: []string{"a"}}, []reply{refused}, []string{patch + " +0 -1"}, 400},
-		"with additions it has another reason": {scim.AWS, scim.GroupPatch{Add: []string{"x"}, Remove: []string{"a", "b"}}, []reply{refused}, []string{patch + " +1 -2"}, 400},
-		"a stranger elsewhere":                 {scim.RFC, scim.GroupPatch{Add: []string{"x"}, Remove: []string{"a", "b"}}, []reply{refused, shown, done}, []string{patch + " +1 -2", "GET /Groups/g1", patch + " +1 -1"}, 0},
-		"nothing but strangers elsewhere":      {scim.RFC, scim.GroupPatch{Remove: []string{"a"}}, []reply{refused, shown}, []string{patch + " +0 -1", "GET /Groups/g1"}, 0},
-		"members that cannot be read":          {scim.RFC, scim.GroupPatch{Remove: []string{"a"}}, []reply{refused, {status: 403}}, []string{patch + " +0 -1", "GET /Groups/g1"}, 400},
-		"another refusal elsewhere":            {scim.RFC, scim.GroupPatch{Remove: []string{"a"}}, []reply{{status: 400}}, []string{patch + " +0 -1"}, 400},
+		"all members of a group on AWS": {
+			scim.AWS,
+			scim.GroupPatch{Remove: []string{"a", "b", "c"}},
+			[]reply{refused, done, done},
+			[]string{patch + " +0 -3", patch + " +0 -2", patch + " +0 -1"},
+			0,
+		},
+		"and still refused": {
+			scim.AWS,
+			scim.GroupPatch{Remove: []string{"a", "b", "c"}},
+			[]reply{refused, refused},
+			[]string{patch + " +0 -3", patch + " +0 -2"},
+			400,
+		},
+		"the last one refused": {
+			scim.AWS,
+			scim.GroupPatch{Remove: []string{"a", "b", "c"}},
+			[]reply{refused, done, refused},
+			[]string{patch + " +0 -3", patch + " +0 -2", patch + " +0 -1"},
+			400,
+		},
+		"one member cannot be cut": {
+			scim.AWS,
+			scim.GroupPatch{Remove: []string{"a"}},
+			[]reply{refused},
+			[]string{patch + " +0 -1"},
+			400,
+		},
+		"with additions it has another reason": {
+			scim.AWS,
+			scim.GroupPatch{Add: []string{"x"}, Remove: []string{"a", "b"}},
+			[]reply{refused},
+			[]string{patch + " +1 -2"},
+			400,
+		},
+		"a unmanaged elsewhere": {
+			scim.RFC,
+			scim.GroupPatch{Add: []string{"x"}, Remove: []string{"a", "b"}},
+			[]reply{refused, shown, done},
+			[]string{patch + " +1 -2", "GET /Groups/g1", patch + " +1 -1"},
+			0,
+		},
+		"nothing but strangers elsewhere": {
+			scim.RFC,
+			scim.GroupPatch{Remove: []string{"a"}},
+			[]reply{refused, shown},
+			[]string{patch + " +0 -1", "GET /Groups/g1"},
+			0,
+		},
+		"members that cannot be read": {
+			scim.RFC,
+			scim.GroupPatch{Remove: []string{"a"}},
+			[]reply{refused, {status: 403}},
+			[]string{patch + " +0 -1", "GET /Groups/g1"},
+			400,
+		},
+		"another refusal elsewhere": {
+			scim.RFC,
+			scim.GroupPatch{Remove: []string{"a"}},
+			[]reply{{status: 400}},
+			[]string{patch + " +0 -1"},
+			400,
+		},
 	}
 	for name, row := range rows {
 		t.Run(name, func(t *testing.T) {
-			s := play(t, row.replies...)
+			s := serve(t, row.replies...)
 			c := s.client(t, nil)
 			c.Profile = row.profile
 			err := c.PatchGroup(t.Context(), "g1", row.patch)
@@ -326,12 +449,17 @@ func TestRemovalsThatAreRefused(t *testing.T) {
 }
 
 func TestIdsThatAddressSomethingElse(t *testing.T) {
-	s := play(t)
+	s := serve(t)
 	c := s.client(t, nil)
 	for _, id := range []string{"", ".", ".."} {
 		_, err := c.GetUser(t.Context(), id)
-		errs := []error{err, c.DeleteUser(t.Context(), id), c.DeleteGroup(t.Context(), id), c.PatchGroup(t.Context(), id, scim.GroupPatch{Add: []string{"u"}})}
-		_, err = c.PutUser(t.Context(), id, person(1))
+		errs := []error{
+			err,
+			c.DeleteUser(t.Context(), id),
+			c.DeleteGroup(t.Context(), id),
+			c.PatchGroup(t.Context(), id, scim.GroupPatch{Add: []string{"u"}}),
+		}
+		_, err = c.PutUser(t.Context(), id, testUser(1))
 		errs = append(errs, err)
 		for i, err := range errs {
 			if err == nil || !strings.Contains(err.Error(), "is not an id") {
@@ -343,7 +471,8 @@ func TestIdsThatAddressSomethingElse(t *testing.T) {
 	if got := s.requests(); len(got) != 1 || got[0] != "GET /Users/..%2FGroups%2F1%3Fx%23y%252f" {
 		t.Errorf("requests %q", got)
 	}
-	if _, err := c.CreateGroup(t.Context(), &scim.Group{DisplayName: "x", Members: make([]scim.Member, 101)}); err == nil || !strings.Contains(err.Error(), "101 members") {
+	if _, err := c.CreateGroup(t.Context(), &scim.Group{DisplayName: "x", Members: make([]scim.Member, 101)}); err == nil ||
+		!strings.Contains(err.Error(), "101 members") {
 		t.Errorf("error %v", err)
 	}
 }
@@ -352,7 +481,7 @@ func TestIdsThatAddressSomethingElse(t *testing.T) {
 func TestRolesGoByPUT(t *testing.T) {
 	sim := &awssim.Server{}
 	c := simulated(t, sim)
-	have := must(c.CreateUser(t.Context(), person(1)))(t)
+	have := must(c.CreateUser(t.Context(), testUser(1)))(t)
 	want := *have
 	want.Roles = []scim.Role{{Value: "auditor", Primary: true}}
 	have = must(c.UpdateUser(t.Context(), have, &want))(t)

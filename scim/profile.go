@@ -6,17 +6,18 @@ import "fmt"
 type Profile int
 
 const (
-	// AWS is IAM Identity Center: listings by cursor, members never shown,
-	// members removed by a list of values.
+	// AWS is IAM Identity Center. It pages listings by cursor, never returns the members of groups,
+	// and removes members by a list of values.
 	AWS Profile = iota
 
-	// RFC is a server that follows RFC 7643 and RFC 7644: listings by index, or
-	// by cursor where the server offers it (RFC 9865), members shown in groups,
-	// each member removed by the path members[value eq "..."], because some
-	// servers take a remove with a list of values for "remove all".
+	// RFC is a server that follows RFC 7643 and RFC 7644. It pages listings by index, or by cursor
+	// where it offers that (RFC 9865), and returns the members of groups. Each member is removed by
+	// the path members[value eq "..."], because some servers remove all members if a remove has a
+	// list of values.
 	RFC
 )
 
+// String returns "aws" or "rfc".
 func (p Profile) String() string {
 	switch p {
 	case AWS:
@@ -27,7 +28,7 @@ func (p Profile) String() string {
 	return fmt.Sprintf("Profile(%d)", int(p))
 }
 
-// ParseProfile returns the profile of that name, "aws" or "rfc".
+// ParseProfile returns the profile with the given name, "aws" or "rfc".
 func ParseProfile(name string) (Profile, error) {
 	for _, p := range []Profile{AWS, RFC} {
 		if name == p.String() {
@@ -37,10 +38,10 @@ func ParseProfile(name string) (Profile, error) {
 	return AWS, fmt.Errorf("parse profile %q: want aws or rfc", name)
 }
 
-// returnsMembers says whether a group read from the server tells its members.
+// returnsMembers reports whether the server returns the members of a group.
 func (p Profile) returnsMembers() bool { return p == RFC }
 
-// unique says whether the server itself refuses a second object of the same
-// name and externalId, so that sending a create twice cannot make a twin.
-// RFC 7643 leaves this open for externalId and for a group's displayName.
-func (p Profile) unique() bool { return p == AWS }
+// keepsNamesUnique reports whether the server rejects a second object with the same name or
+// external id, so that a repeated create cannot make a duplicate. RFC 7643 does not require this of
+// externalId and of a group's displayName.
+func (p Profile) keepsNamesUnique() bool { return p == AWS }

@@ -12,18 +12,17 @@ import (
 	"time"
 )
 
-// Retry says how a request is repeated after a 429, a 5xx or a network error:
-// after a random part ("full jitter") of a time that doubles from Base up to
-// Max, and never sooner than the server's Retry-After asks. The zero value
-// stands for the defaults.
+// Retry configures how a request is repeated after a 429, a 5xx or a network error. The delay is a
+// random part ("full jitter") of a time that doubles from Base up to Max. It is never shorter than
+// the server's Retry-After. The zero value selects the defaults.
 type Retry struct {
-	Attempts int           // requests in all; 0 means 8, 1 means no retry
+	Attempts int           // maximum number of requests; 0 means 8, 1 means no retry
 	Base     time.Duration // 0 means 500 ms
 	Max      time.Duration // 0 means 10 s
 
-	// Patience is the longest Retry-After that is waited for; a longer one ends
-	// the call with an error that carries it. 0 means 2 minutes.
-	Patience time.Duration
+	// MaxRetryAfter is the longest Retry-After that the client waits for. A longer one ends the
+	// call with an error that contains it. 0 means 2 minutes.
+	MaxRetryAfter time.Duration
 }
 
 func (r Retry) withDefaults() Retry {
@@ -36,14 +35,14 @@ func (r Retry) withDefaults() Retry {
 	if r.Max <= 0 {
 		r.Max = 10 * time.Second
 	}
-	if r.Patience <= 0 {
-		r.Patience = 2 * time.Minute
+	if r.MaxRetryAfter <= 0 {
+		r.MaxRetryAfter = 2 * time.Minute
 	}
 	return r
 }
 
-// pause is the time to wait after the given failed attempt, the first being 1.
-func (r Retry) pause(attempt int, retryAfter time.Duration) time.Duration {
+// delay is the time to wait after a failed attempt. The first attempt is 1.
+func (r Retry) delay(attempt int, retryAfter time.Duration) time.Duration {
 	ceiling := r.Max
 	if shift := attempt - 1; shift < 30 && r.Base<<shift > 0 {
 		ceiling = min(r.Max, r.Base<<shift)
@@ -55,91 +54,83 @@ func (r Retry) pause(attempt int, retryAfter time.Duration) time.Duration {
 	return jitter
 }
 
-// request is a call on its way: what to send, how to read the answer, and what
-// to do when nobody knows whether it took effect.
+// request is what a call sends, how it reads the response, and how it recovers when the response is
+// lost.
 type request struct {
 	op     string
 	method string
 	path   string // below the endpoint, escaped, with the query
 	body   []byte // JSON; nil sends none
 
-	// decode reads the body of a 2xx answer. An error means that the answer was
-	// cut short or is not what was asked for.
-	decode func(answer) error
+	// decode reads the body of a 2xx response. An error means that the response was cut short or is
+	// not what was requested. Nil ignores the body.
+	decode func(response) error
 
-	// recover looks for the object that this create may have made, and is nil
-	// for requests that can simply be sent again. It returns errNoTwin when
-	// nothing of ours is there.
+	// recover searches for the object that this create may have made. It returns errNotCreated if
+	// there is none. It is nil for requests that can be repeated without a search.
 	recover func(context.Context) error
 
-	// conflictPasses says that a 409 can only be another's write at the same
-	// moment, because the request touches nothing that must be unique.
-	conflictPasses bool
+	// retryConflict is set if the request changes nothing that must be unique. A 409 then means
+	// only that another write happened at the same moment.
+	retryConflict bool
 }
 
-// answer is a reply that arrived whole.
-type answer struct {
-	status int
-	header http.Header
-	body   []byte
-	id     string // the server's name for the request
-}
+var errNotCreated = errors.New("there is no object with the external id of this create")
 
-var errNoTwin = errors.New("no object with our externalId is there")
-
-// do sends a request until it succeeds, is refused, or hope runs out. All
-// retries of the package happen here.
+// do sends a request until it succeeds, fails permanently or exhausts its attempts. All retries of
+// the package happen here.
 func (c *Client) do(ctx context.Context, r request) error {
 	start := c.now()
 	call := Call{Op: r.op, Method: r.method, Path: r.path}
-	err := c.persist(ctx, r, &call)
+	err := c.doWithRetry(ctx, r, &call)
 	call.Duration, call.Err = c.now().Sub(start), err
-	c.observed(ctx, call)
+	c.observe(ctx, call)
 	return err
 }
 
-func (c *Client) persist(ctx context.Context, r request, call *Call) error {
+func (c *Client) doWithRetry(ctx context.Context, r request, call *Call) error {
 	policy := c.Retry.withDefaults()
-	maybe := false // an earlier attempt may have taken effect
+	maybeApplied := false // by this or an earlier attempt
 	for attempt := 1; ; attempt++ {
-		t := c.try(ctx, r, call)
-		if t.err == nil {
+		result := c.attempt(ctx, r, call)
+		if result.err == nil {
 			return nil
 		}
-		t.err.Attempts = call.Attempts
-		maybe = maybe || t.maybe
-		t.err.MaybeApplied = maybe
-		if maybe && r.recover != nil {
-			if found, err := c.settle(ctx, r, t); found {
+		result.err.Attempts = call.Attempts
+		maybeApplied = maybeApplied || result.maybeApplied
+		result.err.MaybeApplied = maybeApplied
+		if maybeApplied && r.recover != nil {
+			if found, err := c.recoverCreate(ctx, r, result); found {
 				call.Recovered = true
 				return nil
 			} else if err != nil {
-				t.err.Err = errors.Join(t.err.Err, err)
-				return t.err
+				result.err.Err = errors.Join(result.err.Err, err)
+				return result.err
 			}
 		}
-		if r.conflictPasses && t.err.Status == http.StatusConflict {
-			t.again = true
+		if r.retryConflict && result.err.Status == http.StatusConflict {
+			result.retry = true
 		}
-		if !t.again || attempt >= policy.Attempts || t.err.RetryAfter > policy.Patience {
-			return t.err
+		if !result.retry || attempt >= policy.Attempts || result.err.RetryAfter > policy.MaxRetryAfter {
+			return result.err
 		}
 		if c.Log != nil {
-			c.Log.DebugContext(ctx, "scim retry", "op", r.op, "attempt", attempt, "status", t.err.Status, "error", t.err.Err)
+			c.Log.DebugContext(ctx, "scim retry", "op", r.op, "attempt", attempt, "status", result.err.Status,
+				"error", result.err.Err)
 		}
-		if err := c.sleep(ctx, policy.pause(attempt, t.err.RetryAfter)); err != nil {
-			t.err.Err = err
-			return t.err
+		if err := c.sleep(ctx, policy.delay(attempt, result.err.RetryAfter)); err != nil {
+			result.err.Err = err
+			return result.err
 		}
 	}
 }
 
-// settle finds out whether a create that may have taken effect did. A server
-// that keeps names unique is simply asked again and tells by a 409; any other is
-// searched before the create is repeated, lest it make a twin.
-func (c *Client) settle(ctx context.Context, r request, t trial) (found bool, err error) {
-	conflict := t.err.Status == http.StatusConflict
-	if !conflict && (!t.again || c.Profile.unique()) {
+// recoverCreate finds out whether a create that may have taken effect did. A server that keeps
+// names unique answers 409 to the repeated create. Any other server is searched before the create
+// is repeated, to avoid creating a duplicate.
+func (c *Client) recoverCreate(ctx context.Context, r request, result attemptResult) (found bool, err error) {
+	conflict := result.err.Status == http.StatusConflict
+	if !conflict && (!result.retry || c.Profile.keepsNamesUnique()) {
 		return false, nil
 	}
 	policy := c.Retry.withDefaults()
@@ -148,14 +139,14 @@ func (c *Client) settle(ctx context.Context, r request, t trial) (found bool, er
 		if err == nil {
 			return true, nil
 		}
-		if !errors.Is(err, errNoTwin) {
+		if !errors.Is(err, errNotCreated) {
 			return false, err
 		}
-		// After a 409 something is there, though a read may lag behind.
+		// After a 409 an object exists, but reads may lag behind writes.
 		if !conflict || attempt >= min(3, policy.Attempts) {
 			break
 		}
-		if err := c.sleep(ctx, policy.pause(attempt, 0)); err != nil {
+		if err := c.sleep(ctx, policy.delay(attempt, 0)); err != nil {
 			return false, err
 		}
 	}
@@ -165,25 +156,25 @@ func (c *Client) settle(ctx context.Context, r request, t trial) (found bool, er
 	return false, nil
 }
 
-// failedBeforeSending says that a network error came before the request could
-// have reached the server.
+// failedBeforeSending reports whether a network error occurred before the request could reach the
+// server.
 func failedBeforeSending(err error) bool {
 	var op *net.OpError
 	var dns *net.DNSError
 	return errors.As(err, &dns) || errors.As(err, &op) && op.Op == "dial"
 }
 
-// hopeless says that a network error will be the same next time: a name that
-// does not exist, a certificate that is not trusted, a request that our own side
-// refuses to send.
-func hopeless(err error) bool {
+// permanent reports whether a network error will not go away: a host name that does not exist, a
+// certificate that is not trusted, a request that the ReadOnly transport rejects.
+func permanent(err error) bool {
 	var dns *net.DNSError
 	var cert *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
-	return errors.As(err, &dns) && dns.IsNotFound || errors.As(err, &cert) || errors.As(err, &record) || errors.Is(err, ErrReadOnly)
+	return errors.As(err, &dns) && dns.IsNotFound || errors.As(err, &cert) || errors.As(err, &record) ||
+		errors.Is(err, ErrReadOnly)
 }
 
-// transient says that a status may be another one next time.
+// transient reports whether another attempt may get another status.
 func transient(status int) bool {
 	switch status {
 	case http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
@@ -194,8 +185,8 @@ func transient(status int) bool {
 	return status >= 500
 }
 
-// retryAfter reads the header of that name: seconds or a date (RFC 9110 section
-// 10.2.3). What it cannot read asks for nothing.
+// retryAfter reads a Retry-After header: seconds or a date (RFC 9110 section 10.2.3). An invalid
+// value is 0.
 func retryAfter(value string, now time.Time) time.Duration {
 	value = strings.TrimSpace(value)
 	if seconds, err := strconv.ParseFloat(value, 64); err == nil {

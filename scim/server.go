@@ -9,21 +9,21 @@ import (
 	"net/url"
 )
 
-// ServiceProviderConfig is what a server says it can do (RFC 7643 section 5).
-// IAM Identity Center's MaxResults is older than its pages of 100.
+// ServiceProviderConfig lists the features of a server (RFC 7643 section 5). IAM Identity Center's
+// MaxResults is outdated: its pages have 100 objects.
 type ServiceProviderConfig struct {
 	DocumentationURI string
 	Patch            bool
 	Bulk             bool
 	Filter           bool
-	MaxResults       int // of a listing; 0 if not said
+	MaxResults       int // of a listing; 0 if unknown
 	ChangePassword   bool
 	Sort             bool
 	ETag             bool
 	Authentication   []AuthenticationScheme
 }
 
-// AuthenticationScheme is a way to authenticate that a server offers.
+// AuthenticationScheme is a supported way to authenticate.
 type AuthenticationScheme struct {
 	Type             string `json:"type"`
 	Name             string `json:"name"`
@@ -88,14 +88,16 @@ type wireConfig struct {
 	Authentication []AuthenticationScheme   `json:"authenticationSchemes"`
 }
 
-// ServiceProviderConfig asks the server what it can do. It reads nobody's data,
-// so it makes a harmless test of endpoint and token.
+// ServiceProviderConfig returns the features of the server. It reads no users or groups, so it is a
+// harmless test of the endpoint and the token.
 func (c *Client) ServiceProviderConfig(ctx context.Context) (*ServiceProviderConfig, error) {
 	var got *ServiceProviderConfig
-	err := c.do(ctx, request{op: "get service provider config", method: http.MethodGet, path: "/ServiceProviderConfig", decode: func(a answer) (err error) {
-		got, err = decodeConfig(a.body)
+	decode := func(res response) (err error) {
+		got, err = decodeConfig(res.body)
 		return err
-	}})
+	}
+	err := c.do(ctx, request{op: "get service provider config", method: http.MethodGet,
+		path: "/ServiceProviderConfig", decode: decode})
 	return got, err
 }
 
@@ -114,41 +116,43 @@ func decodeConfig(data []byte) (*ServiceProviderConfig, error) {
 	}, nil
 }
 
-// Schemas lists the schemas of the server.
+// Schemas returns the schemas of the server.
 func (c *Client) Schemas(ctx context.Context) ([]Schema, error) {
-	return describe[Schema](ctx, c, "list schemas", "/Schemas")
+	return listUnpaged[Schema](ctx, c, "list schemas", "/Schemas")
 }
 
-// Schema reads one schema by its URN.
+// Schema returns the schema with the given URN.
 func (c *Client) Schema(ctx context.Context, urn string) (*Schema, error) {
 	if urn == "" {
 		return nil, errors.New("get schema: no URN")
 	}
 	var got *Schema
-	err := c.do(ctx, request{op: "get schema", method: http.MethodGet, path: "/Schemas/" + url.PathEscape(urn), decode: func(a answer) error {
+	decode := func(res response) error {
 		var s Schema
-		if err := json.Unmarshal(a.body, &s); err != nil {
+		if err := json.Unmarshal(res.body, &s); err != nil {
 			return err
 		}
 		if s.ID != urn {
-			return fmt.Errorf("asked for schema %s, got %.100q", urn, s.ID)
+			return fmt.Errorf("requested schema %s, got %.100q", urn, s.ID)
 		}
 		got = &s
 		return nil
-	}})
+	}
+	err := c.do(ctx, request{op: "get schema", method: http.MethodGet, path: "/Schemas/" + url.PathEscape(urn),
+		decode: decode})
 	return got, err
 }
 
-// ResourceTypes lists the kinds of objects of the server.
+// ResourceTypes returns the collections of the server.
 func (c *Client) ResourceTypes(ctx context.Context) ([]ResourceType, error) {
-	return describe[ResourceType](ctx, c, "list resource types", "/ResourceTypes")
+	return listUnpaged[ResourceType](ctx, c, "list resource types", "/ResourceTypes")
 }
 
-// describe reads a listing that is never paged (RFC 7644 section 4).
-func describe[T any](ctx context.Context, c *Client, op, path string) ([]T, error) {
+// listUnpaged reads a listing that is never paged (RFC 7644 section 4).
+func listUnpaged[T any](ctx context.Context, c *Client, op, path string) ([]T, error) {
 	var got []T
-	err := c.do(ctx, request{op: op, method: http.MethodGet, path: path, decode: func(a answer) error {
-		p, err := decodePage(a.body)
+	err := c.do(ctx, request{op: op, method: http.MethodGet, path: path, decode: func(res response) error {
+		p, err := decodePage(res.body)
 		if err != nil {
 			return err
 		}

@@ -5,18 +5,18 @@ import (
 	"sync"
 )
 
-// keptConnections is how many idle connections to one host are kept. Go's
-// default of two makes every other call of a busy client begin with a handshake.
-const keptConnections = 100
+// maxIdleConnections is the number of idle connections to one host that are kept. With Go's default
+// of two, most calls of a busy client would start with a TLS handshake.
+const maxIdleConnections = 100
 
-// transport is http.DefaultTransport but for the connections that it keeps. All
-// clients without a transport of their own share it.
+// transport returns http.DefaultTransport with room for more idle connections. All clients without
+// a transport of their own share it.
 var transport = sync.OnceValue(func() http.RoundTripper {
 	t, ok := http.DefaultTransport.(*http.Transport)
 	if !ok {
 		return http.DefaultTransport
 	}
 	t = t.Clone()
-	t.MaxIdleConns, t.MaxIdleConnsPerHost = 0, keptConnections
+	t.MaxIdleConns, t.MaxIdleConnsPerHost = 0, maxIdleConnections
 	return t
 })

@@ -15,8 +15,8 @@ const (
 // support: password, ims, photos, entitlements and x509Certificates. An empty string is an absent
 // attribute. The client never sends it, because IAM Identity Center rejects empty values.
 //
-// IAM Identity Center requires UserName, DisplayName, Name.GivenName and Name.FamilyName. It accepts
-// at most one email, phone number, address and role, and requires the email to be primary.
+// IAM Identity Center requires UserName, DisplayName, Name.GivenName and Name.FamilyName. It
+// accepts at most one email, phone number, address and role, and requires the email to be primary.
 //
 // The fields are the client's table of attributes, one row each: requests and responses are encoded
 // by the JSON names, and [Profile.UserOps] compares the fields and derives the paths of a PATCH

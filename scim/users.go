@@ -10,30 +10,30 @@ import (
 	"strings"
 )
 
-// GetUser reads a user by id.
+// GetUser returns the user with the given id.
 func (c *Client) GetUser(ctx context.Context, id string) (*User, error) {
 	path, err := objectPath("/Users", id)
 	if err != nil {
 		return nil, fmt.Errorf("get user: %w", err)
 	}
 	var got *User
-	err = c.do(ctx, request{op: "get user", method: http.MethodGet, path: path, decode: intoUser(&got, id)})
+	err = c.do(ctx, request{op: "get user", method: http.MethodGet, path: path, decode: userDecoder(&got, id)})
 	return got, err
 }
 
-// FindUser returns the one user that matches. The error is fs.ErrNotExist when
-// none does; several are an error, too.
+// FindUser returns the one user that matches. The error is fs.ErrNotExist if no user matches. It is
+// another error if several users match.
 func (c *Client) FindUser(ctx context.Context, f Filter) (*User, error) {
-	return only("find user", f, c.Users(ctx, f))
+	return single("find user", f, c.Users(ctx, f))
 }
 
-// CreateUser creates a user and returns what the server made of it.
+// CreateUser creates a user and returns the user that the server created.
 //
-// The error is fs.ErrExist when the name, the primary email or the external id
-// is taken. When a reply was lost and the create had to be repeated, a 409 is
-// looked up, by external id and then by user name: if the user there has our
-// external id the call succeeds. Without an external id that cannot be proved
-// and the 409 is returned, with MaybeApplied set.
+// The error is fs.ErrExist if another user has the name, the primary email or the external id.
+//
+// If a response is lost and the repeated create fails with 409, the client searches for the user by
+// external id and then by user name. The call succeeds if a user with the external id of u exists.
+// If u has no external id, the 409 is returned with MaybeApplied set.
 func (c *Client) CreateUser(ctx context.Context, u *User) (*User, error) {
 	body, err := userBody(u, "")
 	if err != nil {
@@ -41,18 +41,17 @@ func (c *Client) CreateUser(ctx context.Context, u *User) (*User, error) {
 	}
 	var got *User
 	find := func(ctx context.Context) (err error) {
-		got, err = twin(u.ExternalID, func(u *User) string { return u.ExternalID },
+		got, err = findCreated(u.ExternalID, func(u *User) string { return u.ExternalID },
 			c.Users(ctx, ExternalIDEq(u.ExternalID)), c.Users(ctx, UserNameEq(u.UserName)))
 		return err
 	}
 	err = c.do(ctx, request{op: "create user", method: http.MethodPost, path: "/Users", body: body,
-		decode: intoUser(&got, ""), recover: find})
+		decode: userDecoder(&got, ""), recover: find})
 	return got, err
 }
 
-// PutUser overwrites a user. Attributes that u does not have are cleared, so u
-// must be complete. Prefer PatchUser, which says only what changes; IAM Identity
-// Center's PATCH cannot reach roles, though.
+// PutUser replaces a user. Attributes that u does not have are removed. Prefer PatchUser, which
+// sends only changes. But IAM Identity Center changes roles only by PUT.
 func (c *Client) PutUser(ctx context.Context, id string, u *User) (*User, error) {
 	path, err := objectPath("/Users", id)
 	if err != nil {
@@ -63,13 +62,14 @@ func (c *Client) PutUser(ctx context.Context, id string, u *User) (*User, error)
 		return nil, fmt.Errorf("put user: %w", err)
 	}
 	var got *User
-	err = c.do(ctx, request{op: "put user", method: http.MethodPut, path: path, body: body, decode: intoUser(&got, id)})
+	err = c.do(ctx, request{op: "put user", method: http.MethodPut, path: path, body: body,
+		decode: userDecoder(&got, id)})
 	return got, err
 }
 
-// PatchUser changes some attributes of a user and returns the user as it is
-// then. At most one operation may touch userName and one active, neither can be
-// removed (Developer Guide, PatchUser); what breaks these rules is not sent.
+// PatchUser changes attributes of a user and returns the changed user. At most one operation may
+// change userName and at most one active, and neither can be removed (Developer Guide, PatchUser).
+// Operations that break these rules are an error and are not sent.
 func (c *Client) PatchUser(ctx context.Context, id string, ops []Op) (*User, error) {
 	path, err := objectPath("/Users", id)
 	if err == nil {
@@ -83,26 +83,26 @@ func (c *Client) PatchUser(ctx context.Context, id string, ops []Op) (*User, err
 		return nil, fmt.Errorf("patch user: %w", err)
 	}
 	var got *User
-	silent := false
-	read := intoUser(&got, id)
-	err = c.do(ctx, request{op: "patch user", method: http.MethodPatch, path: path, body: body, conflictPasses: !changesUnique(ops),
-		decode: func(a answer) error {
-			// RFC 7644 section 3.5.2 leaves 204 to the server; AWS sends the user.
-			if silent = a.status == http.StatusNoContent; silent {
+	noContent := false
+	decode := userDecoder(&got, id)
+	err = c.do(ctx, request{op: "patch user", method: http.MethodPatch, path: path, body: body,
+		retryConflict: !changesUnique(ops),
+		decode: func(res response) error {
+			// RFC 7644 section 3.5.2 permits an empty response. IAM Identity Center sends the user.
+			if noContent = res.status == http.StatusNoContent; noContent {
 				return nil
 			}
-			return read(a)
+			return decode(res)
 		}})
-	if err == nil && silent {
+	if err == nil && noContent {
 		return c.GetUser(ctx, id)
 	}
 	return got, err
 }
 
-// UpdateUser brings a user from have, as it was read, to want, with the fewest
-// calls: none if they are equal, a PATCH of the attributes that differ, or a PUT
-// if they differ in what PATCH cannot reach. Attributes that want does not have
-// are removed. The ids and Meta do not count.
+// UpdateUser changes a user from have, the user as read from the server, to want. It makes no call
+// if they are equal. Otherwise it sends a PATCH of the attributes that differ, or a PUT if a PATCH
+// cannot change them. Attributes that want does not have are removed. ID and Meta are ignored.
 func (c *Client) UpdateUser(ctx context.Context, have, want *User) (*User, error) {
 	ops, put := c.Profile.UserOps(have, want)
 	switch {
@@ -114,9 +114,8 @@ func (c *Client) UpdateUser(ctx context.Context, have, want *User) (*User, error
 	return c.PatchUser(ctx, have.ID, ops)
 }
 
-// DeleteUser deletes a user. One that is not there is a success. IAM Identity
-// Center never gives the id again: account assignments of a user who is created
-// anew are lost.
+// DeleteUser deletes a user. It succeeds if the user does not exist. IAM Identity Center never
+// reuses the id, so account assignments are lost even if the user is created again.
 func (c *Client) DeleteUser(ctx context.Context, id string) error {
 	return c.delete(ctx, "delete user", "/Users", id)
 }
@@ -133,8 +132,8 @@ func (c *Client) delete(ctx context.Context, op, collection, id string) error {
 	return err
 }
 
-// objectPath joins an id to its collection. Ids come from elsewhere: an empty
-// one would address the collection, and dots its parent.
+// objectPath returns the path of an object. An empty id is an error, because it would address the
+// collection, and so are dots, which would address a parent.
 func objectPath(collection, id string) (string, error) {
 	if strings.Trim(id, ".") == "" {
 		return "", fmt.Errorf("%q is not an id", id)
@@ -142,13 +141,13 @@ func objectPath(collection, id string) (string, error) {
 	return collection + "/" + url.PathEscape(id), nil
 }
 
-// intoUser returns a decoder for an answer that is one user: the one with the
-// given id, unless that is empty.
-func intoUser(into **User, id string) func(answer) error {
-	return func(a answer) error {
-		u, err := decodeUser(a.body)
+// userDecoder returns a decoder that stores a user. The user must have the given id, unless the id
+// is empty.
+func userDecoder(into **User, id string) func(response) error {
+	return func(res response) error {
+		u, err := decodeUser(res.body)
 		if err == nil && id != "" && u.ID != id {
-			err = fmt.Errorf("asked for user %s, got %s", id, u.ID)
+			err = fmt.Errorf("requested user %s, got %s", id, u.ID)
 		}
 		if err == nil {
 			*into = u

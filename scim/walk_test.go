@@ -15,15 +15,23 @@ import (
 	"github.com/seed-d64a251c/roster/scim/foreign"
 )
 
-// servers are all servers that the client is walked through: two that others
-// wrote, and the simulator in its profiles that page.
+// servers are all servers that the client is walked through: two that others wrote, and the
+// simulator in its profiles that page.
 func servers() map[string]func(*testing.T) *scim.Client {
 	return map[string]func(*testing.T) *scim.Client{
 		"elimity": func(t *testing.T) *scim.Client {
-			return &scim.Client{Endpoint: foreign.Elimity(t, secret), Token: scim.StaticToken(secret), Profile: scim.RFC}
+			return &scim.Client{
+				Endpoint: foreign.Elimity(t, secret),
+				Token:    scim.StaticToken(secret),
+				Profile:  scim.RFC,
+			}
 		},
 		"SCIMMY": func(t *testing.T) *scim.Client {
-			return &scim.Client{Endpoint: foreign.SCIMMY(t, secret), Token: scim.StaticToken(secret), Profile: scim.RFC}
+			return &scim.Client{
+				Endpoint: foreign.SCIMMY(t, secret),
+				Token:    scim.StaticToken(secret),
+				Profile:  scim.RFC,
+			}
 		},
 		"simulated AWS": func(t *testing.T) *scim.Client { return simulated(t, &awssim.Server{}) },
 		"simulated AWS of 2024": func(t *testing.T) *scim.Client {
@@ -52,7 +60,7 @@ func simulated(t testing.TB, s *awssim.Server) *scim.Client {
 func yes() *scim.Bool { return new(scim.Bool(true)) }
 func no() *scim.Bool  { return new(scim.Bool(false)) }
 
-func person(n int) *scim.User {
+func testUser(n int) *scim.User {
 	name := fmt.Sprintf("user%03d", n)
 	return &scim.User{
 		ExternalID: fmt.Sprintf("u-%d", n), UserName: name + "@example.com", DisplayName: name,
@@ -61,30 +69,52 @@ func person(n int) *scim.User {
 	}
 }
 
-// TestWalk takes a directory through its life on each server: what the client
-// writes must be there when it is read, whoever wrote the server.
+// TestWalk takes a directory through its life on each server: what the client writes must be there
+// when it is read, whoever wrote the server.
 func TestWalk(t *testing.T) {
 	for name, start := range servers() {
 		t.Run(name, func(t *testing.T) {
 			c := start(t)
-			w := newWitness(t)
+			w := newValidatingTransport(t)
 			c.HTTP = &http.Client{Transport: w}
 			walkUsers(t, c)
 			walkGroups(t, c)
-			w.judge()
+			w.validateAll()
 		})
 	}
 }
 
 func walkUsers(t *testing.T, c *scim.Client) {
 	ctx := t.Context()
-	full := person(1)
-	full.Name = scim.Name{Formatted: "Dr Alice B Ng", GivenName: "Alice", FamilyName: "Ng", MiddleName: "B", HonorificPrefix: "Dr", HonorificSuffix: "III"}
+	full := testUser(1)
+	full.Name = scim.Name{
+		Formatted:       "Dr Alice B Ng",
+		GivenName:       "Alice",
+		FamilyName:      "Ng",
+		MiddleName:      "B",
+		HonorificPrefix: "Dr",
+		HonorificSuffix: "III",
+	}
 	full.NickName, full.Title, full.UserType, full.PreferredLanguage = "Al", "Engineer", "Employee", "en-GB"
 	full.Locale, full.Timezone = "en-GB", "Europe/London"
 	full.PhoneNumbers = []scim.PhoneNumber{{Value: "+44-20-7946-0018", Type: "work"}}
-	full.Addresses = []scim.Address{{StreetAddress: "1 High Street", Locality: "York", Region: "Yorkshire", PostalCode: "YO1", Country: "GB", Type: "work"}}
-	full.Enterprise = &scim.Enterprise{EmployeeNumber: "7", CostCenter: "12", Organization: "Org", Division: "Div", Department: "Platform"}
+	full.Addresses = []scim.Address{
+		{
+			StreetAddress: "1 High Street",
+			Locality:      "York",
+			Region:        "Yorkshire",
+			PostalCode:    "YO1",
+			Country:       "GB",
+			Type:          "work",
+		},
+	}
+	full.Enterprise = &scim.Enterprise{
+		EmployeeNumber: "7",
+		CostCenter:     "12",
+		Organization:   "Org",
+		Division:       "Div",
+		Department:     "Platform",
+	}
 
 	created := must(c.CreateUser(ctx, full))(t)
 	if created.ID == "" {
@@ -143,20 +173,49 @@ func walkGroups(t *testing.T, c *scim.Client) {
 	ctx := t.Context()
 	var ids []string
 	for i := range 5 {
-		ids = append(ids, must(c.CreateUser(ctx, person(100+i)))(t).ID)
+		ids = append(ids, must(c.CreateUser(ctx, testUser(100+i)))(t).ID)
 	}
-	g := must(c.CreateGroup(ctx, &scim.Group{ExternalID: "sre", DisplayName: "SRE", Members: []scim.Member{{Value: ids[0]}, {Value: ids[1]}}}))(t)
+	g := must(
+		c.CreateGroup(
+			ctx,
+			&scim.Group{
+				ExternalID:  "sre",
+				DisplayName: "SRE",
+				Members:     []scim.Member{{Value: ids[0]}, {Value: ids[1]}},
+			},
+		),
+	)(
+		t,
+	)
 	inGroup(t, c, g.ID, ids, ids[0], ids[1])
 	if c.Profile == scim.AWS { // the RFC lets two groups have one name
-		if _, err := c.CreateGroup(ctx, &scim.Group{ExternalID: "sre", DisplayName: "SRE"}); !errors.Is(err, fs.ErrExist) {
+		if _, err := c.CreateGroup(ctx, &scim.Group{ExternalID: "sre", DisplayName: "SRE"}); !errors.Is(
+			err,
+			fs.ErrExist,
+		) {
 			t.Errorf("creating twice: %v, want fs.ErrExist", err)
 		}
 	}
 	name, ext := "Site reliability", "sre-2"
-	must(0, c.PatchGroup(ctx, g.ID, scim.GroupPatch{DisplayName: &name, ExternalID: &ext, Add: []string{ids[2], ids[3]}, Remove: []string{ids[0]}}))(t)
+	must(
+		0,
+		c.PatchGroup(
+			ctx,
+			g.ID,
+			scim.GroupPatch{
+				DisplayName: &name,
+				ExternalID:  &ext,
+				Add:         []string{ids[2], ids[3]},
+				Remove:      []string{ids[0]},
+			},
+		),
+	)(
+		t,
+	)
 	inGroup(t, c, g.ID, ids, ids[1], ids[2], ids[3])
 	for _, f := range []scim.Filter{scim.DisplayNameEq(name), scim.ExternalIDEq(ext), scim.IDEq(g.ID)} {
-		if found := must(c.FindGroup(ctx, f))(t); found.ID != g.ID || found.DisplayName != name || found.ExternalID != ext {
+		if found := must(c.FindGroup(ctx, f))(t); found.ID != g.ID || found.DisplayName != name ||
+			found.ExternalID != ext {
 			t.Errorf("%s finds %+v", f, found)
 		}
 	}
@@ -166,7 +225,10 @@ func walkGroups(t *testing.T, c *scim.Client) {
 	inGroup(t, c, g.ID, ids, ids[2], ids[3], ids[4])
 	must(0, c.DeleteUser(ctx, ids[4]))(t)
 	if strings.HasSuffix(t.Name(), "simulated_AWS") {
-		if _, err := idsOf(c.Groups(ctx, scim.MembersValueEq(ids[4])), func(g *scim.Group) string { return g.ID }); !errors.Is(err, fs.ErrNotExist) {
+		if _, err := idsOf(c.Groups(ctx, scim.MembersValueEq(ids[4])), func(g *scim.Group) string { return g.ID }); !errors.Is(
+			err,
+			fs.ErrNotExist,
+		) {
 			t.Errorf("groups of a deleted user: %v, want fs.ErrNotExist", err)
 		}
 	}
@@ -270,7 +332,7 @@ func TestLongListings(t *testing.T) {
 			c.PageSize = 3
 			var want []string
 			for i := range n {
-				want = append(want, must(c.CreateUser(t.Context(), person(i)))(t).ID)
+				want = append(want, must(c.CreateUser(t.Context(), testUser(i)))(t).ID)
 			}
 			var calls []scim.Call
 			ctx := scim.WithObserver(t.Context(), func(call scim.Call) { calls = append(calls, call) })
@@ -322,7 +384,10 @@ func TestServerDescribesItself(t *testing.T) {
 				}
 			}
 			schemas := must(c.Schemas(ctx))(t)
-			if !slices.ContainsFunc(schemas, func(s scim.Schema) bool { return s.ID == scim.UserSchema && len(s.Attributes) > 5 }) {
+			if !slices.ContainsFunc(
+				schemas,
+				func(s scim.Schema) bool { return s.ID == scim.UserSchema && len(s.Attributes) > 5 },
+			) {
 				t.Errorf("no user schema among %d", len(schemas))
 			}
 			one := must(c.Schema(ctx, scim.GroupSchema))(t)

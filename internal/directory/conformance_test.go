@@ -16,8 +16,8 @@ import (
 	"github.com/seed-d64a251c/roster/scim/foreign"
 )
 
-// TestConformance walks every directory that there is through the same states: one in memory, the simulator, and two servers that others
-// wrote.
+// TestConformance walks every directory that there is through the same states: one in memory, the
+// simulator, and two servers that others wrote.
 func TestConformance(t *testing.T) {
 	const token = "conformance-token"
 	simulated := func(profile awssim.Profile, dialect scim.Profile) func(*testing.T) reconcile.Directory {
@@ -26,12 +26,20 @@ func TestConformance(t *testing.T) {
 			sim.Options.Throttle.Unlimited = true
 			server := httptest.NewServer(sim)
 			t.Cleanup(server.Close)
-			return &directory.Directory{Client: &scim.Client{Endpoint: server.URL + sim.Path(), Token: scim.StaticToken(token), Profile: dialect}}
+			return &directory.Directory{
+				Client: &scim.Client{
+					Endpoint: server.URL + sim.Path(),
+					Token:    scim.StaticToken(token),
+					Profile:  dialect,
+				},
+			}
 		}
 	}
 	foreigner := func(start func(testing.TB, string) string) func(*testing.T) reconcile.Directory {
 		return func(t *testing.T) reconcile.Directory {
-			return &directory.Directory{Client: &scim.Client{Endpoint: start(t, token), Token: scim.StaticToken(token), Profile: scim.RFC}}
+			return &directory.Directory{
+				Client: &scim.Client{Endpoint: start(t, token), Token: scim.StaticToken(token), Profile: scim.RFC},
+			}
 		}
 	}
 	for name, start := range map[string]func(*testing.T) reconcile.Directory{
@@ -45,19 +53,25 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-// TestAnOldServerRefusesToConclude: AWS before cursors answers 50 objects and no more, without saying so. Nothing may follow from that.
+// TestAnOldServerRefusesToConclude: AWS before cursors answers 50 objects and no more, without
+// saying so. Nothing may follow from that.
 func TestAnOldServerRefusesToConclude(t *testing.T) {
 	sim := &awssim.Server{Profile: awssim.ProfileAWS2024, Tokens: []awssim.Token{{Secret: "old-token"}}}
 	sim.Options.Throttle.Unlimited = true
 	server := httptest.NewServer(sim)
 	t.Cleanup(server.Close)
-	dir := &directory.Directory{Client: &scim.Client{Endpoint: server.URL + sim.Path(), Token: scim.StaticToken("old-token")}}
+	dir := &directory.Directory{
+		Client: &scim.Client{Endpoint: server.URL + sim.Path(), Token: scim.StaticToken("old-token")},
+	}
 	for n, want := range map[int]error{49: nil, 50: scim.ErrNoCursor, 60: scim.ErrNoCursor} {
 		var st awssim.State
 		for i := range n {
 			name := fmt.Sprintf("user%02d@example.com", i)
-			st.Users = append(st.Users, awssim.User{ID: fmt.Sprintf("00000000-0000-4000-8000-%012d", i), UserName: name, DisplayName: name,
-				Name: &awssim.Name{GivenName: "F", FamilyName: "L"}, Active: true})
+			st.Users = append(
+				st.Users,
+				awssim.User{ID: fmt.Sprintf("00000000-0000-4000-8000-%012d", i), UserName: name, DisplayName: name,
+					Name: &awssim.Name{GivenName: "F", FamilyName: "L"}, Active: true},
+			)
 		}
 		if err := sim.Load(st); err != nil {
 			t.Fatal(err)

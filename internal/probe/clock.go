@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// Clock notes the Date of answers, to compare it with ours. It may be used concurrently.
+// Clock is a transport that records the Date header of responses, to compare it with the local
+// clock. It is safe for concurrent use.
 type Clock struct {
 	Next http.RoundTripper
 
@@ -14,7 +15,7 @@ type Clock struct {
 	date, at time.Time
 }
 
-// RoundTrip passes a request on.
+// RoundTrip sends the request with Next.
 func (c *Clock) RoundTrip(r *http.Request) (*http.Response, error) {
 	sent := time.Now()
 	res, err := c.Next.RoundTrip(r)
@@ -29,7 +30,8 @@ func (c *Clock) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
-// Last returns the server's clock in the last answer, and ours then; zero if no answer had one.
+// Last returns the server's clock in the last response, and the local time of that moment. Both are
+// zero if no response had a Date.
 func (c *Clock) Last() (date, at time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -22,11 +22,17 @@ import (
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
-// call makes the call that roster test makes.
+// call makes the same call as the command roster test.
 func call(t *testing.T, endpoint, token string, next http.RoundTripper) (*Clock, error) {
 	t.Helper()
 	clock := &Clock{Next: next}
-	client := &scim.Client{Endpoint: endpoint, HTTP: &http.Client{Transport: clock}, Token: scim.StaticToken(token), Retry: scim.Retry{Attempts: 1}, Timeout: 5 * time.Second}
+	client := &scim.Client{
+		Endpoint: endpoint,
+		HTTP:     &http.Client{Transport: clock},
+		Token:    scim.StaticToken(token),
+		Retry:    scim.Retry{Attempts: 1},
+		Timeout:  5 * time.Second,
+	}
 	_, err := client.ServiceProviderConfig(t.Context())
 	return clock, err
 }
@@ -44,7 +50,12 @@ func answering(t *testing.T, status int, body string, ahead time.Duration) strin
 
 func TestDiagnosis(t *testing.T) {
 	now := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
-	sim := &awssim.Server{Tokens: []awssim.Token{{Secret: "good"}, {Secret: "old", Created: now.AddDate(-2, 0, 0), Expires: now.AddDate(-1, 0, 0)}}}
+	sim := &awssim.Server{
+		Tokens: []awssim.Token{
+			{Secret: "good"},
+			{Secret: "old", Created: now.AddDate(-2, 0, 0), Expires: now.AddDate(-1, 0, 0)},
+		},
+	}
 	server := httptest.NewServer(sim)
 	defer server.Close()
 	endpoint := server.URL + sim.Path()
@@ -56,30 +67,34 @@ func TestDiagnosis(t *testing.T) {
 		cause           Cause
 		advice          string
 	}{
-		{"all is well", endpoint, "good", Known{}, OK, ""},
+		{"success", endpoint, "good", Known{}, OK, ""},
 		{"an unknown token, and nothing else is known", endpoint, "bad", Known{}, Refused, "have not worked here before"},
-		{"a token past its declared end", endpoint, "old", Known{Expires: now.AddDate(-1, 0, 0)}, TokenExpired, "expired on 2025-11-25"},
+		{"an expired token", endpoint, "old", Known{Expires: now.AddDate(-1, 0, 0)}, TokenExpired, "expired on 2025-11-25"},
 		{"a token that worked before", endpoint, "bad", Known{Expires: now.AddDate(0, 1, 0), Worked: now.AddDate(0, 0, -1)}, TokenRevoked, "worked at this tenant on 2026-11-24"},
 		{"another tenant than before", strings.Replace(endpoint, "/scim", "x/scim", 1), "good", Known{Before: "us-east-1/a", Identity: "us-east-1/b"}, WrongTenant, "was at us-east-1/a"},
 		{"a tenant that AWS cannot have", answering(t, 401, "", 0), "bad", Known{Endpoint: aws + "my-company/scim/v2"}, WrongTenant, `"my-company" does not look like a tenant`},
 		{"a tenant that AWS can have", answering(t, 401, "", 0), "bad", Known{Endpoint: aws + "Hw59fdecb43-083d-4307-b59f-ef4a9eb90ca6/scim/v2"}, Refused, "does not say which"},
 		{"an access token of OAuth", endpoint, "bad", Known{OAuth: true}, Refused, "audience and scopes"},
-		{"a wrong path", endpoint + "/v3", "good", Known{}, WrongPath, "ends in /<tenant>/scim/v2"},
-		{"no permission", answering(t, 403, `{"detail":"no"}`, 0), "x", Known{}, NoPermission, "may not do this"},
+		{"a wrong path", endpoint + "/v3", "good", Known{}, WrongPath, "must end in /<tenant>/scim/v2"},
+		{"no permission", answering(t, 403, `{"detail":"no"}`, 0), "x", Known{}, NoPermission, "has no permission for this"},
 		{"throttled", answering(t, 429, "", 0), "x", Known{}, Throttled, "busy"},
-		{"trouble", answering(t, 503, "", 0), "x", Known{}, Trouble, "Try again later"},
-		{"a web page", answering(t, 200, "<html>hello", 0), "x", Known{}, NotSCIM, "not SCIM"},
-		{"a sign-in page", answering(t, 302, "", 0), "x", Known{}, WrongHost, "sends us elsewhere"},
-		{"a host that does not exist", "https://scim.nowhere.invalid/t/scim/v2", "x", Known{}, WrongHost, "There is no host scim.nowhere.invalid"},
-		{"a port that nobody listens on", "http://127.0.0.1:1/t/scim/v2", "x", Known{}, Unreachable, "Nobody answers"},
+		{"a server error", answering(t, 503, "", 0), "x", Known{}, Trouble, "Try again later"},
+		{"a web page", answering(t, 200, "<html>hello", 0), "x", Known{}, NotSCIM, "is not SCIM"},
+		{"a sign-in page", answering(t, 302, "", 0), "x", Known{}, WrongHost, "answers with a redirect"},
+		{"a host that does not exist", "https://scim.nowhere.invalid/t/scim/v2", "x", Known{}, WrongHost, "The host scim.nowhere.invalid does not exist"},
+		{"a port without a listener", "http://127.0.0.1:1/t/scim/v2", "x", Known{}, Unreachable, "does not accept connections"},
 		{"a clock that is behind", answering(t, 403, "{}", 10*time.Minute+30*time.Second), "x", Known{}, NoPermission, "clock is 10m"},
 		{"a clock that is ahead", answering(t, 403, "{}", -time.Hour-30*time.Second), "x", Known{}, NoPermission, "clock is 1h0m"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			next := http.RoundTripper(http.DefaultTransport)
-			if test.cause == WrongHost && strings.Contains(test.endpoint, ".invalid") { // whatever the machine's resolver makes of it
+			if test.cause == WrongHost &&
+				strings.Contains(test.endpoint, ".invalid") { // independent of the resolver of the machine
 				next = &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
-					return nil, &net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: "scim.nowhere.invalid", IsNotFound: true}}
+					return nil, &net.OpError{
+						Op:  "dial",
+						Err: &net.DNSError{Err: "no such host", Name: "scim.nowhere.invalid", IsNotFound: true},
+					}
 				}}
 			}
 			clock, err := call(t, test.endpoint, test.token, next)
@@ -88,25 +103,35 @@ func TestDiagnosis(t *testing.T) {
 			}
 			test.known.Date, test.known.At = clock.Last()
 			f := Diagnose(err, test.known, now)
-			if f.Cause != test.cause || !strings.Contains(f.Advice, test.advice) || test.cause == OK && f.Advice != "" {
+			if f.Cause != test.cause || !strings.Contains(f.Advice, test.advice) ||
+				test.cause == OK && f.Advice != "" {
 				t.Errorf("%v is %q: %s; want %q: %s", err, f.Cause, f.Advice, test.cause, test.advice)
 			}
-			if strings.Contains(test.name, "clock") == (f.Skew == 0) || strings.Contains(test.name, "behind") && f.Skew > 0 {
+			if strings.Contains(test.name, "clock") == (f.Skew == 0) ||
+				strings.Contains(test.name, "behind") && f.Skew > 0 {
 				t.Errorf("the skew is %s", f.Skew)
 			}
 		})
 	}
 }
 
-// certificate signs itself for a name and a time.
+// certificate returns a self-signed certificate for a name, valid from and to a time.
 func certificate(t *testing.T, name string, from, to time.Time) (tls.Certificate, *x509.CertPool) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotBefore: from, NotAfter: to, DNSNames: []string{name},
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true}
+	template := &x509.Certificate{
+		SerialNumber:          big.NewInt(1),
+		Subject:               pkix.Name{CommonName: name},
+		NotBefore:             from,
+		NotAfter:              to,
+		DNSNames:              []string{name},
+		IPAddresses:           []net.IP{net.IPv4(127, 0, 0, 1)},
+		IsCA:                  true,
+		BasicConstraintsValid: true,
+	}
 	if name == "elsewhere" {
 		template.IPAddresses = nil
 	}
@@ -133,9 +158,9 @@ func TestDiagnosisOfTLS(t *testing.T) {
 		trusted    bool
 		advice     string
 	}{
-		{"nobody trusts it", "here", -time.Hour, time.Hour, false, "signed by nobody that this machine trusts"},
-		{"it has expired", "here", -48 * time.Hour, -24 * time.Hour, true, "has to be renewed"},
-		{"it is for another name", "elsewhere", -time.Hour, time.Hour, true, "is for another name"},
+		{"not trusted", "here", -time.Hour, time.Hour, false, "not signed by a trusted CA"},
+		{"expired", "here", -48 * time.Hour, -24 * time.Hour, true, "must be renewed"},
+		{"for another name", "elsewhere", -time.Hour, time.Hour, true, "is for another name"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			pair, pool := certificate(t, test.host, now.Add(test.from), now.Add(test.to))
@@ -149,13 +174,15 @@ func TestDiagnosisOfTLS(t *testing.T) {
 				config.RootCAs = pool
 			}
 			_, err := call(t, server.URL+"/t/scim/v2", "x", &http.Transport{TLSClientConfig: config})
-			if f := Diagnose(err, Known{Endpoint: server.URL}, now); f.Cause != TLS || !strings.Contains(f.Advice, test.advice) {
+			if f := Diagnose(err, Known{Endpoint: server.URL}, now); f.Cause != TLS ||
+				!strings.Contains(f.Advice, test.advice) {
 				t.Errorf("%v is %q: %s; want %s", err, f.Cause, f.Advice, test.advice)
 			}
 		})
 	}
 	_, err := call(t, strings.Replace(plain.URL, "http", "https", 1)+"/t/scim/v2", "x", &http.Transport{})
-	if f := Diagnose(err, Known{Endpoint: plain.URL}, now); f.Cause != TLS || !strings.Contains(f.Advice, "does not speak TLS") {
+	if f := Diagnose(err, Known{Endpoint: plain.URL}, now); f.Cause != TLS ||
+		!strings.Contains(f.Advice, "does not use TLS") {
 		t.Errorf("%v is %q: %s", err, f.Cause, f.Advice)
 	}
 }

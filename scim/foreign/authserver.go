@@ -6,11 +6,13 @@ import (
 	"testing"
 )
 
-// AuthServer is npm's oidc-provider: an OAuth 2.0 authorization server, on loopback, that lets everybody in. Its tokens last ten minutes,
-// its refresh tokens a day; they rotate, and one that is used twice ends the authorization.
+// AuthServer is npm's oidc-provider: an OAuth 2.0 authorization server, on loopback, that lets
+// everybody in. Its tokens last ten minutes, its refresh tokens a day; they rotate, and one that is
+// used twice ends the authorization.
 //
-// Its clients: "roster" shows its secret in the header, "roster-post" in the body, "roster-public" has none, and "roster-code-only" may
-// have no refresh token. They may come back to http://127.0.0.1/callback on any port.
+// Its clients: "roster" shows its secret in the header, "roster-post" in the body, "roster-public"
+// has none, and "roster-code-only" may have no refresh token. They may come back to
+// http://127.0.0.1/callback on any port.
 type AuthServer struct{ URL string }
 
 // StartAuthServer starts the server, with the secret of the clients; it ends with the test.

@@ -20,12 +20,11 @@ import (
 	parser "github.com/scim2/filter-parser/v2"
 )
 
-// Elimity starts a SCIM server made of github.com/elimity-com/scim and returns
-// its endpoint. It is empty, takes the given bearer token, and ends with the
-// test.
+// Elimity starts a SCIM server made of github.com/elimity-com/scim and returns its endpoint. It is
+// empty, takes the given bearer token, and ends with the test.
 //
-// The package parses and validates requests, filters and PATCH operations
-// against its own schemas; only the store behind it is ours.
+// The package parses and validates requests, filters and PATCH operations against its own schemas;
+// only the store behind it is ours.
 func Elimity(t testing.TB, token string) string {
 	t.Helper()
 	d := &directory{}
@@ -33,25 +32,39 @@ func Elimity(t testing.TB, token string) string {
 	groups := &collection{d: d, unique: "displayName", items: map[string]*item{}}
 	d.users, d.groups = users, groups
 	handler, err := scim.NewServer(&scim.ServerArgs{
-		ServiceProviderConfig: &scim.ServiceProviderConfig{MaxResults: 100, SupportFiltering: true, SupportPatch: true},
+		ServiceProviderConfig: &scim.ServiceProviderConfig{
+			MaxResults:       100,
+			SupportFiltering: true,
+			SupportPatch:     true,
+		},
 		ResourceTypes: []scim.ResourceType{
 			{
-				ID: optional.NewString("User"), Name: "User", Endpoint: "/Users", Schema: schema.CoreUserSchema(), Handler: users,
+				ID: optional.NewString(
+					"User",
+				), Name: "User", Endpoint: "/Users", Schema: schema.CoreUserSchema(), Handler: users,
 				SchemaExtensions: []scim.SchemaExtension{{Schema: schema.ExtensionEnterpriseUser()}},
 			},
-			{ID: optional.NewString("Group"), Name: "Group", Endpoint: "/Groups", Schema: schema.CoreGroupSchema(), Handler: groups},
+			{
+				ID:       optional.NewString("Group"),
+				Name:     "Group",
+				Endpoint: "/Groups",
+				Schema:   schema.CoreGroupSchema(),
+				Handler:  groups,
+			},
 		},
 	})
 	if err != nil {
 		t.Fatalf("start elimity: %v", err)
 	}
-	server := httptest.NewServer(http.StripPrefix("/scim", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Authorization") != "Bearer "+token {
-			w.WriteHeader(http.StatusUnauthorized)
-			return
-		}
-		handler.ServeHTTP(w, r)
-	})))
+	server := httptest.NewServer(
+		http.StripPrefix("/scim", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Authorization") != "Bearer "+token {
+				w.WriteHeader(http.StatusUnauthorized)
+				return
+			}
+			handler.ServeHTTP(w, r)
+		})),
+	)
 	t.Cleanup(server.Close)
 	return server.URL + "/scim/v2"
 }
@@ -112,8 +125,8 @@ func (c *collection) GetAll(_ *http.Request, params scim.ListRequestParams) (sci
 	return scim.Page{TotalResults: len(matching), Resources: matching[start:end]}, nil
 }
 
-// passes asks elimity whether a resource matches. The id and the external id are
-// attributes to a filter, but not to the store.
+// passes asks elimity whether a resource matches. The id and the external id are attributes to a
+// filter, but not to the store.
 func (c *collection) passes(v *filter.Validator, r scim.Resource) bool {
 	all := maps.Clone(map[string]any(r.Attributes))
 	all["id"] = r.ID
@@ -125,11 +138,17 @@ func (c *collection) passes(v *filter.Validator, r scim.Resource) bool {
 		core = schema.CoreUserSchema()
 	}
 	core.Attributes = append(core.Attributes, schema.CommonAttributes()...)
-	return filter.NewFilterValidator(bracketed(v.GetFilter()), core, schema.ExtensionEnterpriseUser()).PassesFilter(all) == nil
+	return filter.NewFilterValidator(
+		bracketed(v.GetFilter()),
+		core,
+		schema.ExtensionEnterpriseUser(),
+	).PassesFilter(
+		all,
+	) == nil
 }
 
-// bracketed writes members.value eq "x" as members[value eq "x"], which is the
-// same (RFC 7644 section 3.4.2.2) and the only form that elimity evaluates.
+// bracketed writes members.value eq "x" as members[value eq "x"], which is the same (RFC 7644
+// section 3.4.2.2) and the only form that elimity evaluates.
 func bracketed(e parser.Expression) parser.Expression {
 	switch e := e.(type) {
 	case *parser.LogicalExpression:
@@ -169,7 +188,10 @@ func (c *collection) Delete(_ *http.Request, id string) error {
 	delete(c.items, id)
 	c.order = slices.DeleteFunc(c.order, func(other string) bool { return other == id })
 	for _, group := range c.d.groups.items {
-		group.attributes["members"] = without(members(group.attributes), func(m map[string]any) bool { return m["value"] == id })
+		group.attributes["members"] = without(
+			members(group.attributes),
+			func(m map[string]any) bool { return m["value"] == id },
+		)
 	}
 	return nil
 }
@@ -223,7 +245,10 @@ func (c *collection) resource(id string) scim.Resource {
 	if c == c.d.users {
 		var in []any
 		for _, gid := range c.d.groups.order {
-			if slices.ContainsFunc(members(c.d.groups.items[gid].attributes), func(m any) bool { return value(m) == id }) {
+			if slices.ContainsFunc(
+				members(c.d.groups.items[gid].attributes),
+				func(m any) bool { return value(m) == id },
+			) {
 				in = append(in, map[string]any{"value": gid})
 			}
 		}
@@ -231,7 +256,12 @@ func (c *collection) resource(id string) scim.Resource {
 			attributes["groups"] = in
 		}
 	}
-	return scim.Resource{ID: id, ExternalID: it.externalID, Attributes: attributes, Meta: scim.Meta{Created: &it.created, LastModified: &it.modified}}
+	return scim.Resource{
+		ID:         id,
+		ExternalID: it.externalID,
+		Attributes: attributes,
+		Meta:       scim.Meta{Created: &it.created, LastModified: &it.modified},
+	}
 }
 
 func externalID(attributes scim.ResourceAttributes) optional.String {
@@ -283,8 +313,7 @@ func apply(attributes map[string]any, op scim.PatchOperation) error {
 	return nil
 }
 
-// within returns a copy of the complex attribute of that name, put in place of
-// the old one.
+// within returns a copy of the complex attribute of that name, put in place of the old one.
 func within(attributes map[string]any, name string) map[string]any {
 	old, _ := attributes[name].(map[string]any)
 	fresh := maps.Clone(old)
@@ -309,8 +338,7 @@ func without(list []any, gone func(map[string]any) bool) []any {
 	})
 }
 
-// equals evaluates the one expression that paths are used with: attribute eq
-// "value".
+// equals evaluates the one expression that paths are used with: attribute eq "value".
 func equals(e parser.Expression, m map[string]any) bool {
 	a, ok := e.(*parser.AttributeExpression)
 	return ok && a.Operator == parser.EQ && m[a.AttributePath.AttributeName] == a.CompareValue

@@ -17,9 +17,8 @@ import (
 //go:embed npm/package.json npm/package-lock.json npm/scimmy.mjs npm/patch.mjs npm/authserver.mjs
 var sources embed.FS
 
-// installed returns a directory that holds the scripts and their npm packages.
-// Its name is the hash of the scripts and the lock file, so a directory that
-// exists is complete and right.
+// installed returns a directory that holds the scripts and their npm packages. Its name is the hash
+// of the scripts and the lock file, so a directory that exists is complete and right.
 func installed(t testing.TB) string {
 	t.Helper()
 	node, err := exec.LookPath("node")
@@ -53,8 +52,8 @@ func installed(t testing.TB) string {
 	return dir
 }
 
-// install prepares the directory under another name and moves it into place, so
-// that two tests at once do no harm.
+// install prepares the directory under another name and moves it into place, so that two tests at
+// once do no harm.
 func install(parent, dir string) error {
 	if err := os.MkdirAll(parent, 0o755); err != nil {
 		return err
@@ -124,12 +123,12 @@ func (p process) line() (string, error) {
 	return strings.TrimSpace(s), err
 }
 
-// SCIMMY starts a SCIM server made of SCIMMY and returns its endpoint. It is
-// empty, takes the given bearer token, and ends with the test.
+// SCIMMY starts a SCIM server made of SCIMMY and returns its endpoint. It is empty, takes the given
+// bearer token, and ends with the test.
 //
-// Its ways: filters match with case and cannot read a quotation mark in a value,
-// no Location on create, a PATCH that changes nothing answers 204, a member added
-// twice is kept twice, and index paging is all it has.
+// Its ways: filters match with case and cannot read a quotation mark in a value, no Location on
+// create, a PATCH that changes nothing answers 204, a member added twice is kept twice, and index
+// paging is all it has.
 func SCIMMY(t testing.TB, token string) string {
 	t.Helper()
 	p := run(t, "scimmy.mjs", token)
@@ -140,22 +139,22 @@ func SCIMMY(t testing.TB, token string) string {
 	return "http://127.0.0.1:" + port + "/scim/v2"
 }
 
-// PatchJudge is npm's scim-patch, asked whether PATCH bodies are valid.
-type PatchJudge struct{ process }
+// PatchValidator is npm's scim-patch, asked whether PATCH bodies are valid.
+type PatchValidator struct{ process }
 
-// StartPatchJudge starts the judge; it ends with the test. Not for use by
-// several goroutines at once.
-func StartPatchJudge(t testing.TB) *PatchJudge {
+// StartPatchValidator starts the judge; it ends with the test. Not for use by several goroutines at
+// once.
+func StartPatchValidator(t testing.TB) *PatchValidator {
 	t.Helper()
-	return &PatchJudge{run(t, "patch.mjs")}
+	return &PatchValidator{run(t, "patch.mjs")}
 }
 
-// Judge returns nil if scim-patch finds a body of a PATCH request valid.
-func (j *PatchJudge) Judge(body []byte) error {
-	if _, err := fmt.Fprintf(j.in, "%s\n", strings.ReplaceAll(string(body), "\n", " ")); err != nil {
+// Validate returns nil if scim-patch finds a body of a PATCH request valid.
+func (v *PatchValidator) Validate(body []byte) error {
+	if _, err := fmt.Fprintf(v.in, "%s\n", strings.ReplaceAll(string(body), "\n", " ")); err != nil {
 		return fmt.Errorf("ask scim-patch: %w", err)
 	}
-	verdict, err := j.line()
+	verdict, err := v.line()
 	if err != nil {
 		return fmt.Errorf("ask scim-patch: %w", err)
 	}

@@ -17,36 +17,36 @@ import (
 	"github.com/seed-d64a251c/roster/scim/foreign"
 )
 
-// witness is a transport that keeps every request, to have it judged by software
-// that others wrote: PATCH bodies by scim-patch, filters and paths by
-// filter-parser, created and replaced objects by elimity's schemas.
-type witness struct {
+// witness is a transport that keeps every request, to have it judged by software that others wrote:
+// PATCH bodies by scim-patch, filters and paths by filter-parser, created and replaced objects by
+// elimity's schemas.
+type validatingTransport struct {
 	t    *testing.T
 	mu   sync.Mutex
-	seen []asked
+	sent []sentRequest
 }
 
-func newWitness(t *testing.T) *witness { return &witness{t: t} }
+func newValidatingTransport(t *testing.T) *validatingTransport { return &validatingTransport{t: t} }
 
-func (w *witness) RoundTrip(r *http.Request) (*http.Response, error) {
+func (w *validatingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	var body []byte
 	if r.Body != nil {
 		body, _ = io.ReadAll(r.Body)
 		r.Body = io.NopCloser(bytes.NewReader(body))
 	}
 	w.mu.Lock()
-	w.seen = append(w.seen, asked{method: r.Method, path: r.URL.Path, query: r.URL.RawQuery, body: string(body)})
+	w.sent = append(w.sent, sentRequest{method: r.Method, path: r.URL.Path, query: r.URL.RawQuery, body: string(body)})
 	w.mu.Unlock()
 	return http.DefaultTransport.RoundTrip(r)
 }
 
-// judge has all requests judged. It is called at the end of a test, which must
-// have made at least one request of each kind.
-func (w *witness) judge() {
+// judge has all requests judged. It is called at the end of a test, which must have made at least
+// one request of each kind.
+func (w *validatingTransport) validateAll() {
 	w.t.Helper()
-	judges := foreign.StartPatchJudge(w.t)
+	validator := foreign.StartPatchValidator(w.t)
 	kinds := map[string]int{}
-	for _, a := range w.seen {
+	for _, a := range w.sent {
 		if a.query != "" {
 			w.query(a, kinds)
 		}
@@ -56,7 +56,7 @@ func (w *witness) judge() {
 			w.object(a)
 		case http.MethodPatch:
 			kinds["patch"]++
-			if err := judges.Judge([]byte(a.body)); err != nil {
+			if err := validator.Validate([]byte(a.body)); err != nil {
 				w.t.Errorf("%s %s: %v", a.body, a, err)
 			}
 			w.paths(a, kinds)
@@ -73,7 +73,7 @@ func (w *witness) judge() {
 	}
 }
 
-func (w *witness) query(a asked, kinds map[string]int) {
+func (w *validatingTransport) query(a sentRequest, kinds map[string]int) {
 	q, err := url.ParseQuery(a.query)
 	if err != nil {
 		w.t.Errorf("%s: %v", a, err)
@@ -86,7 +86,7 @@ func (w *witness) query(a asked, kinds map[string]int) {
 	}
 }
 
-func (w *witness) paths(a asked, kinds map[string]int) {
+func (w *validatingTransport) paths(a sentRequest, kinds map[string]int) {
 	var body struct{ Operations []struct{ Path string } }
 	if err := json.Unmarshal([]byte(a.body), &body); err != nil {
 		w.t.Errorf("%s: %v", a, err)
@@ -99,9 +99,9 @@ func (w *witness) paths(a asked, kinds map[string]int) {
 	}
 }
 
-// object checks a created or replaced object against the schemas of the RFC, in
-// elimity's version: every attribute known, of its type, and writable.
-func (w *witness) object(a asked) {
+// object checks a created or replaced object against the schemas of the RFC, in elimity's version:
+// every attribute known, of its type, and writable.
+func (w *validatingTransport) object(a sentRequest) {
 	var body map[string]any
 	if err := json.Unmarshal([]byte(a.body), &body); err != nil {
 		w.t.Errorf("%s: %v", a, err)
@@ -122,7 +122,8 @@ func (w *witness) object(a asked) {
 		w.t.Errorf("%s: %v", a.body, scimErr)
 	}
 	for name := range body {
-		if _, ok := checked[name]; !ok && !slices.Contains([]string{"schemas", "id", "externalId", extension.ID}, name) {
+		if _, ok := checked[name]; !ok &&
+			!slices.Contains([]string{"schemas", "id", "externalId", extension.ID}, name) {
 			w.t.Errorf("%s: the schema has no attribute %s", a.body, name)
 		}
 	}
