@@ -85,7 +85,7 @@ func (s *Store) AddPack(r io.Reader) error {
 // process that crashed while it stored a pack has left them. Failures are ignored, because the
 // files are harmless.
 func RemoveTempFiles(dir string, age time.Duration) {
-	for _, pattern := range []string{tempPack, ".*-*"} {
+	for _, pattern := range []string{tempPack, ".*-*"} { // the second matches the files of atomicfile
 		names, _ := filepath.Glob(filepath.Join(dir, "pack", pattern))
 		for _, name := range names {
 			if info, err := os.Stat(name); err == nil && time.Since(info.ModTime()) > age {

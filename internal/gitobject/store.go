@@ -13,7 +13,7 @@
 //
 //   - Concurrent reads fail. Of 4 concurrent reads of a repository that was just opened, on average
 //     2.5 return "object not found", because the index is not loaded yet. With the option
-//     KeepDescriptors, concurrent reads panic.
+//     KeepDescriptors, concurrent reads can panic.
 //   - It loads the indexes only once. It does not find the objects of a pack that another process
 //     adds. After one failure to read an index, it reports all objects of the pack as not found.
 //   - It does not compare the content of an object with its hash.

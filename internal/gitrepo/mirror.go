@@ -104,7 +104,7 @@ const tempFileAge = 6 * time.Hour
 // are ignored, because the files are harmless.
 func removeTempFiles(dir string) {
 	gitobject.RemoveTempFiles(filepath.Join(dir, "objects"), tempFileAge)
-	for _, pattern := range []string{"refs/heads/.*-*", ".*-*"} {
+	for _, pattern := range []string{"refs/heads/.*-*", ".*-*"} { // the temporary files of atomicfile
 		names, _ := filepath.Glob(filepath.Join(dir, pattern))
 		for _, name := range names {
 			if info, err := os.Stat(name); err == nil && time.Since(info.ModTime()) > tempFileAge {
