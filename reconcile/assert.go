@@ -165,7 +165,7 @@ func (x declaredAccess) only(o *schema.Only) Violation {
 			if declared == nil || value == "" || !matches(value) || o.Where.Matches(declared) {
 				continue
 			}
-			found[key] = Violator{Key: key, Name: x.name(key), Paths: []string{"declared at " + u.At.String() + ", with another " + strings.Join(o.Where.Misses(declared), " and ")}}
+			found[key] = Violator{Key: key, Name: x.name(key), Paths: []string{"declared at " + u.At.String() + ", with another " + strings.Join(o.Where.Mismatches(declared), " and ")}}
 			dated = dated && o.Attribute == "active" && (declared.ValidFrom != nil || declared.ValidUntil != nil)
 		}
 	}
@@ -242,7 +242,7 @@ func (x observedAccess) only(o *schema.Only) Violation {
 		case declared == nil:
 			found[u.ID] = Violator{Key: key, Name: u.UserName(), Paths: []string{"is not declared"}}
 		case !o.Where.Matches(declared):
-			found[u.ID] = Violator{Key: key, Name: u.UserName(), Paths: []string{"declared at " + declared.Pos.String() + ", with another " + strings.Join(o.Where.Misses(declared), " and ")}}
+			found[u.ID] = Violator{Key: key, Name: u.UserName(), Paths: []string{"declared at " + declared.Pos.String() + ", with another " + strings.Join(o.Where.Mismatches(declared), " and ")}}
 		}
 	}
 	return onlySome(o, found, false)

@@ -22,7 +22,7 @@ func TestAuthFingerprint(t *testing.T) {
 		{"the same reference elsewhere", token(schema.SecretRef{Env: "ROSTER_A"}), token(schema.SecretRef{Env: "ROSTER_A", Pos: schema.Pos{File: "x", Line: 5}}), true},
 		{"another name", token(schema.SecretRef{Env: "ROSTER_A"}), token(schema.SecretRef{Env: "ROSTER_B"}), false},
 		{"another kind", token(schema.SecretRef{Env: "ROSTER_A"}), token(schema.SecretRef{File: "ROSTER_A"}), false},
-		{"another content of an encrypted file", token(schema.SecretRef{Age: "a", Sealed: []byte("1")}), token(schema.SecretRef{Age: "a", Sealed: []byte("2")}), false},
+		{"another content of an encrypted file", token(schema.SecretRef{Age: "a", Ciphertext: []byte("1")}), token(schema.SecretRef{Age: "a", Ciphertext: []byte("2")}), false},
 		{"the same client elsewhere", same, oauth(func(o *schema.OAuth2) { o.Pos.Line, o.ClientSecret.Pos.Line = 7, 8 }), true},
 		{"another token endpoint", same, oauth(func(o *schema.OAuth2) { o.TokenURL = "https://b/t" }), false},
 		{"another secret of the client", same, oauth(func(o *schema.OAuth2) { o.ClientSecret.Env = "ROSTER_B" }), false},

@@ -8,11 +8,11 @@ func TestAViolationIsAnErrorUnlessADateAloneHasMadeIt(t *testing.T) {
 		name, want string
 		dated      bool
 	}{
-		{"whatever the date is", `a.cue:3:2: R2021: assertions.sod: does not hold: both; ` + violated.advice, false},
+		{"whatever the date is", `a.cue:3:2: R2021: assertions.sod: does not hold: both; ` + violatedAlways.advice, false},
 		{"since a date has passed", `a.cue:3:2: W2005: assertions.sod: does not hold: both; ` + violatedByDate.advice, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := a.Violated("both", c.dated).String(); got != c.want {
+			if got := a.Violation("both", c.dated).String(); got != c.want {
 				t.Errorf("got  %s\nwant %s", got, c.want)
 			}
 		})

@@ -15,8 +15,8 @@ func (l *loader) bind() *Declarations {
 	if n := l.root.child("timezone"); n != nil {
 		d.Timezone = l.zone(n, "timezone", time.UTC)
 	}
-	if l.settled != nil {
-		d.Users, d.Groups = l.settled.users, l.settled.groups
+	if l.accepted != nil {
+		d.Users, d.Groups = l.accepted.users, l.accepted.groups
 	}
 	b := &binder{loader: l, d: d, dates: map[string]*Date{}}
 	each := func(kind string, bind func(key string, at Pos, n *node)) {
@@ -33,8 +33,8 @@ func (l *loader) bind() *Declarations {
 	each("provisioners", b.provisioner)
 	each("assertions", b.assertion)
 	each("approvals", b.approval)
-	for _, key := range keysOf(l.mapped) {
-		d.Mappings[key] = l.mapping(l.mapped[key])
+	for _, key := range keysOf(l.mappingSources) {
+		d.Mappings[key] = l.mapping(l.mappingSources[key])
 	}
 	return d
 }
@@ -110,7 +110,7 @@ func (b *binder) user(key string, at Pos, n *node) *User {
 		case "attributes":
 			u.Attributes = make(map[string]any, len(v.fields))
 			for _, a := range v.fields {
-				if x := a.value.plain(); x != nil {
+				if x := a.value.goValue(); x != nil {
 					u.Attributes[a.name] = x
 				}
 			}
@@ -134,11 +134,11 @@ func (b *binder) group(key string, at Pos, n *node) *Group {
 			}
 			sortMembers(g.Members)
 		case "include":
-			g.Include = v.positions()
+			g.Include = v.fieldPositions()
 		case "where":
 			g.Where = bindRule(f)
 		case "previously":
-			g.Previously = keysOf(v.positions())
+			g.Previously = keysOf(v.fieldPositions())
 		}
 	}
 	return g
@@ -148,18 +148,18 @@ func bindRule(f field) *Rule {
 	r := &Rule{Pos: f.at.pos(), Fields: make(map[string][]any, len(f.value.fields))}
 	for _, c := range f.value.fields {
 		if c.value.kind != listNode {
-			r.Fields[c.name] = []any{c.value.plain()}
+			r.Fields[c.name] = []any{c.value.goValue()}
 			continue
 		}
 		for _, e := range c.value.fields {
-			r.Fields[c.name] = append(r.Fields[c.name], e.value.plain())
+			r.Fields[c.name] = append(r.Fields[c.name], e.value.goValue())
 		}
 	}
 	return r
 }
 
 // positions returns the names of a struct's fields, with their places.
-func (n *node) positions() map[string]Pos {
+func (n *node) fieldPositions() map[string]Pos {
 	out := map[string]Pos{}
 	if n != nil {
 		for _, f := range n.fields {
@@ -172,7 +172,7 @@ func (n *node) positions() map[string]Pos {
 func (n *node) bool() bool { return n != nil && n.kind == boolNode && n.text == "true" }
 
 // plain returns a scalar as string, bool or int64, and a list of strings as []string; nil for anything else.
-func (n *node) plain() any {
+func (n *node) goValue() any {
 	switch n.kind {
 	case stringNode:
 		return n.text
@@ -217,8 +217,8 @@ func (n *node) float() *float64 {
 }
 
 // pos returns where n stands, or otherwise if there is no n.
-func (n *node) pos(otherwise Pos) Pos {
-	if n == nil || n.at.src == nil {
+func (n *node) posOr(otherwise Pos) Pos {
+	if n == nil || n.at.ref == nil {
 		return otherwise
 	}
 	return n.at.pos()

@@ -29,7 +29,7 @@ func said(t *testing.T, d *Declarations, err error) any {
 	out := []any{c}
 	for _, key := range keysOf(d.Mappings) {
 		m := d.Mappings[key]
-		out = append(out, m.Key, m.Pos, m.ifEmpty, m.positions, m.sets, m.creates)
+		out = append(out, m.Key, m.Pos, m.ifEmpty, m.positions, m.sets, m.setsOnCreate)
 	}
 	return out
 }
@@ -92,7 +92,7 @@ func mixture() *schematest.Tree {
 // that settles nothing file by file.
 func TestCacheAgreesWithLoad(t *testing.T) {
 	long := standardLimits()
-	long.settleNothing = true
+	long.noFastPath = true
 	for seed := range uint64(2) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		tree := mixture()
@@ -152,7 +152,7 @@ func mapsAsBefore(t *testing.T, d *Declarations) (known int) {
 			if !reflect.DeepEqual(have, want) || err != nil || wantErr != nil {
 				t.Fatalf("mapping %s knows of %s\n%v, %v\nand says\n%v, %v", m.Key, u.Key, have, err, want, wantErr)
 			}
-			for _, users := range m.covered {
+			for _, users := range m.checked {
 				if x := users[u.Key]; x != nil && x.User == u {
 					known++
 				}

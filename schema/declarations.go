@@ -232,7 +232,7 @@ type SecretRef struct {
 	Sops *SopsRef
 	AWS  *AWSRef
 	// Sealed is what the file of Age or Sops holds: encrypted, and so as public as the repository.
-	Sealed []byte
+	Ciphertext []byte
 }
 
 // SopsRef is a value in a file that the sops command decrypts.

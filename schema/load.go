@@ -18,20 +18,20 @@ func Load(fsys fs.FS) (*Declarations, error) {
 // loader is the state of one Load.
 type loader struct {
 	limits   limits
-	schema   *compiled
+	schema   *compiledSchema
 	problems Problems
 	warnings Problems
 	fsys     fs.FS
 	cache    *Cache
 
-	types     map[string]string   // of custom attributes, as far as they are data
-	mixed     []*unit             // CUE files that hold more than people and groups
-	settled   *settled            // people and groups that need no further look; nil if all do
-	literals  map[string]*builder // records that are data and not settled, by kind
-	dynamic   *dynamic            // what CUE must evaluate
-	evaluated *evaluation         // what CUE made of it; nil if there was nothing
-	root      *node               // everything that is not settled, checked and with defaults
-	mapped    map[string]*mappingSource
+	types          map[string]string   // of custom attributes, as far as they are data
+	mixed          []*sourceFile       // CUE files that hold more than people and groups
+	accepted       *accepted           // people and groups that need no further look; nil if all do
+	literals       map[string]*builder // records that are data and not settled, by kind
+	dynamic        *dynamic            // what CUE must evaluate
+	evaluated      *evaluation         // what CUE made of it; nil if there was nothing
+	root           *node               // everything that is not settled, checked and with defaults
+	mappingSources map[string]*mappingSource
 }
 
 func load(fsys fs.FS, limits limits, cache *Cache) (*Declarations, error) {
@@ -44,32 +44,32 @@ func load(fsys fs.FS, limits limits, cache *Cache) (*Declarations, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := l.readAll(tree); err != nil {
+	if err := l.readFiles(tree); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(limits.evalMillis)*time.Millisecond)
 	defer cancel()
 	l.evaluate(ctx)
-	l.check(ctx)
-	l.explain()
-	l.takeMappings()
-	l.cache.past.set(l.setting())
+	l.checkRecords(ctx)
+	l.reportCUEErrors()
+	l.loadMappings()
+	l.cache.previous.setMappingInputs(l.mappingInputs())
 	l.literals, l.dynamic.files, l.evaluated = nil, nil, nil // what is left is in the root
 	d := l.bind()
-	l.cross(d)
-	l.cache.past.end(d, l.settled, len(l.problems) == 0)
+	l.validate(d)
+	l.cache.previous.store(d, l.accepted, len(l.problems) == 0)
 	if len(l.problems) > 0 {
-		return nil, l.found()
+		return nil, l.sortedProblems()
 	}
-	l.conceal(l.warnings)
+	l.redactProblems(l.warnings)
 	l.warnings.sort()
 	d.Warnings = slices.Compact(l.warnings)
 	return d, nil
 }
 
 // found returns the problems, sorted and each once.
-func (l *loader) found() Problems {
-	l.conceal(l.problems)
+func (l *loader) sortedProblems() Problems {
+	l.redactProblems(l.problems)
 	l.problems.sort()
 	return slices.Compact(l.problems)
 }
@@ -79,7 +79,7 @@ func (l *loader) warn(p Problem)   { l.warnings = append(l.warnings, p) }
 
 // record adds a literal record of a kind, such as users, unifying it with what is there of that key. What is settled is left out.
 func (l *loader) record(kind string, f field) {
-	if l.settled != nil && (kind == "users" || kind == "groups") && !l.settled.open[recordKey{kind, f.name}] {
+	if l.accepted != nil && (kind == "users" || kind == "groups") && !l.accepted.needsCUE[recordKey{kind, f.name}] {
 		return
 	}
 	b := l.literals[kind]

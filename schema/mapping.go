@@ -11,16 +11,16 @@ type Mapping struct {
 	Key string
 	Pos Pos
 
-	catalog   []attribute
-	ifEmpty   map[string]string // "skip", "clear" or "error" by SCIM path
-	positions map[string]Pos    // of the expressions, by SCIM path
-	secrets   map[string]bool   // attributes of users with redact: true
-	redacted  []string          // SCIM paths that may show one of them
-	program   program
-	sets      []bool // which attributes of the catalog scim sets
-	creates   []bool // which onCreate sets
+	catalog      []attribute
+	ifEmpty      map[string]string // "skip", "clear" or "error" by SCIM path
+	positions    map[string]Pos    // of the expressions, by SCIM path
+	secretFields map[string]bool   // attributes of users with redact: true
+	redacted     []string          // SCIM paths that may show one of them
+	program      program
+	sets         []bool // which attributes of the catalog scim sets
+	setsOnCreate []bool // which onCreate sets
 
-	covered []map[string]*mappedUser // whom Load mapped to check them, for each provisioner; none if groups play a part
+	checked []map[string]*mappedUser // whom Load mapped to check them, for each provisioner; none if groups play a part
 
 	fingerprint string
 }
@@ -35,7 +35,7 @@ type Mapped struct {
 
 // program evaluates a mapping. scim and onCreate hold what came out for each attribute of the catalog: a string, a bool, or nil for no value.
 type program interface {
-	run(s *subject) (scim, onCreate []any, err error)
+	run(s *userInput) (scim, onCreate []any, err error)
 }
 
 // ReadsGroups reports whether what Map returns may depend on the user's groups.
@@ -59,7 +59,7 @@ func (m *Mapping) AttributePos(path string) Pos {
 // for each reason why it would not be, at the user's declaration. Whom Load has mapped to check them is not mapped again, so the caller must not change the
 // attributes, nor the user.
 func (m *Mapping) Map(u *User, groups []string) (Mapped, error) {
-	for _, users := range m.covered {
+	for _, users := range m.checked {
 		if have := users[u.Key]; have != nil && have.User == u {
 			return have.Mapped, nil
 		}
@@ -68,14 +68,14 @@ func (m *Mapping) Map(u *User, groups []string) (Mapped, error) {
 }
 
 func (m *Mapping) evaluate(u *User, groups []string) (Mapped, error) {
-	scim, onCreate, err := m.program.run(newSubject(u, groups))
+	scim, onCreate, err := m.program.run(newUserInput(u, groups))
 	if err != nil {
-		return Mapped{}, Problems{{Pos: u.Pos, Code: mapFailed.id, Path: join("users", u.Key),
-			Message: fmt.Sprintf("mapping %q (%s) fails: %s", m.Key, m.Pos, m.concealed(scrub(err.Error()), u)), Advice: "correct the mapping, or the user"}}
+		return Mapped{}, Problems{{Pos: u.Pos, Code: mapFailed.id, Path: joinPath("users", u.Key),
+			Message: fmt.Sprintf("mapping %q (%s) fails: %s", m.Key, m.Pos, m.redactError(hideLongStrings(err.Error()), u)), Advice: "correct the mapping, or the user"}}
 	}
 	var found Problems
 	report := func(c code, path, message, value, advice string) {
-		p := Problem{Pos: u.Pos, Code: c.id, Path: join("users", u.Key), Message: fmt.Sprintf("mapping %q: %s %s", m.Key, path, message), Advice: advice}
+		p := Problem{Pos: u.Pos, Code: c.id, Path: joinPath("users", u.Key), Message: fmt.Sprintf("mapping %q: %s %s", m.Key, path, message), Advice: advice}
 		if value != "" && !slices.Contains(m.redacted, path) {
 			p.Value = quote(value)
 		}
@@ -83,7 +83,7 @@ func (m *Mapping) evaluate(u *User, groups []string) (Mapped, error) {
 	}
 	var out Mapped
 	out.Attributes = m.collect(m.sets, scim, report)
-	for _, a := range m.collect(m.creates, onCreate, report) {
+	for _, a := range m.collect(m.setsOnCreate, onCreate, report) {
 		if a.Value != "" {
 			out.OnCreate = append(out.OnCreate, a)
 		}
@@ -104,11 +104,11 @@ func (m *Mapping) collect(sets []bool, values []any, report func(c code, path, m
 		if !ok && !sets[i] {
 			continue
 		}
-		if a.companion != "" && !m.described(a, values) {
+		if a.companionOf != "" && !m.companionApplies(a, values) {
 			text = "" // type and primary mean nothing without what they describe
 		}
 		if text != "" {
-			if c, message, advice := a.refuse(text); message != "" {
+			if c, message, advice := a.reject(text); message != "" {
 				report(c, a.path, message, text, advice)
 			}
 			out = append(out, Attribute{a.path, text})
@@ -117,7 +117,7 @@ func (m *Mapping) collect(sets []bool, values []any, report func(c code, path, m
 		switch policy := m.policy(a.path); {
 		case a.required && sets[i]:
 			report(emptyValue, a.path, "is empty, and AWS requires it", "", "give the user a value for the expression at "+m.AttributePos(a.path).String())
-		case policy == "error" && a.companion == "":
+		case policy == "error" && a.companionOf == "":
 			report(emptyValue, a.path, "is empty, and ifEmpty says error", "", "give the user a value for the expression at "+m.AttributePos(a.path).String())
 		case policy == "clear":
 			out = append(out, Attribute{Path: a.path})
@@ -127,10 +127,10 @@ func (m *Mapping) collect(sets []bool, values []any, report func(c code, path, m
 }
 
 // described reports whether an attribute that type or primary describes has a value.
-func (m *Mapping) described(companion *attribute, values []any) bool {
+func (m *Mapping) companionApplies(companion *attribute, values []any) bool {
 	for i := range m.catalog {
 		a := &m.catalog[i]
-		if a.companion == "" && strings.HasPrefix(a.path, companion.companion) {
+		if a.companionOf == "" && strings.HasPrefix(a.path, companion.companionOf) {
 			if s, ok := values[i].(string); ok && s != "" {
 				return true
 			}

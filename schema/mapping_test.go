@@ -18,7 +18,7 @@ func TestMapping(t *testing.T) {
 	}
 	members := d.Membership(time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC))
 	for _, key := range keysOf(d.Users) {
-		s := newSubject(d.Users[key], members.GroupsOf(key))
+		s := newUserInput(d.Users[key], members.GroupsOf(key))
 		scim, onCreate, err := compiled.run(s)
 		wantSCIM, wantOnCreate, wantErr := compiled.cue.run(s)
 		if err != nil || wantErr != nil {

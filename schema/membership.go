@@ -13,8 +13,8 @@ import (
 type Membership struct {
 	groups map[string][]GroupMember
 
-	turn  sync.Once
-	users map[string][]string // made when first asked for
+	indexed sync.Once
+	users   map[string][]string // made when first asked for
 }
 
 // Group returns the members of a group, sorted by user key. The caller must not change them.
@@ -22,12 +22,12 @@ func (m *Membership) Group(key string) []GroupMember { return m.groups[key] }
 
 // GroupsOf returns the keys of a user's groups, sorted. The caller must not change them.
 func (m *Membership) GroupsOf(user string) []string {
-	m.turn.Do(m.turnRound)
+	m.indexed.Do(m.indexUsers)
 	return m.users[user]
 }
 
 // turnRound makes users from groups. All lists are parts of one.
-func (m *Membership) turnRound() {
+func (m *Membership) indexUsers() {
 	numbers := map[string]int32{}
 	var counts []int32
 	total := 0
@@ -66,13 +66,13 @@ func (d *Declarations) Membership(now time.Time) *Membership {
 }
 
 // everMembers returns who belongs to which group whatever the clock says.
-func (d *Declarations) everMembers() *Membership {
+func (d *Declarations) undatedMembership() *Membership {
 	return d.membership(func(*Date) bool { return true })
 }
 
 func (d *Declarations) membership(lasts func(*Date) bool) *Membership {
-	f := &flattening{d: d, lasts: lasts, done: make(map[string][]GroupMember, len(d.Groups))}
-	f.selected()
+	f := &flattener{d: d, lasts: lasts, done: make(map[string][]GroupMember, len(d.Groups))}
+	f.applyRules()
 	for key := range d.Groups {
 		f.group(key)
 	}
@@ -80,7 +80,7 @@ func (d *Declarations) membership(lasts func(*Date) bool) *Membership {
 }
 
 // flattening computes the members of each group after those that it includes.
-type flattening struct {
+type flattener struct {
 	d     *Declarations
 	lasts func(*Date) bool
 	rules map[string][]string // the users that each group's rule selects, sorted
@@ -88,7 +88,7 @@ type flattening struct {
 }
 
 // selected applies the rules, in one pass over the users.
-func (f *flattening) selected() {
+func (f *flattener) applyRules() {
 	f.rules = map[string][]string{}
 	var ruled []*Group
 	for _, g := range f.d.Groups {
@@ -114,7 +114,7 @@ func (f *flattening) selected() {
 }
 
 // group returns the members of a group. Load has refused cycles; what is under way has no members yet.
-func (f *flattening) group(key string) []GroupMember {
+func (f *flattener) group(key string) []GroupMember {
 	if have, ok := f.done[key]; ok {
 		return have
 	}
@@ -138,10 +138,10 @@ func (f *flattening) group(key string) []GroupMember {
 	return members
 }
 
-func (f *flattening) ended(m GroupMember) bool { return m.Until != nil && !f.lasts(m.Until) }
+func (f *flattener) ended(m GroupMember) bool { return m.Until != nil && !f.lasts(m.Until) }
 
 // indirect adds the members by rule and nesting. Of several ways the one that lasts longest counts, and of those the first: direct, rule, nested.
-func (f *flattening) indirect(g *Group, members []GroupMember) []GroupMember {
+func (f *flattener) indirect(g *Group, members []GroupMember) []GroupMember {
 	for _, user := range f.rules[g.Key] {
 		members = append(members, GroupMember{User: user, Pos: g.Where.Pos, Via: "where"})
 	}
@@ -177,7 +177,7 @@ func (r *Rule) Matches(u *User) bool {
 }
 
 // Misses returns the fields of the rule in which a user has none of the values, sorted.
-func (r *Rule) Misses(u *User) []string {
+func (r *Rule) Mismatches(u *User) []string {
 	var out []string
 	for _, name := range keysOf(r.Fields) {
 		if one := (&Rule{Fields: map[string][]any{name: r.Fields[name]}}); !one.Matches(u) {
@@ -203,7 +203,7 @@ var ruleFields = []string{"email", "emailDomain", "emailLocal", "firstName", "la
 
 func (u *User) ruleField(name string) any {
 	if slices.Contains(ruleFields, name) {
-		return (&subject{user: u}).field(name)
+		return (&userInput{user: u}).field(name)
 	}
 	return u.Attributes[name]
 }

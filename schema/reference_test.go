@@ -40,10 +40,10 @@ func TestReference(t *testing.T) {
 	}
 }
 
-// codeTable returns the codes of codes.go in order.
+// codeTable returns the codes of tree_codes.go in order.
 func codeTable(t testing.TB) (codes []code) {
 	t.Helper()
-	f, err := goparser.ParseFile(gotoken.NewFileSet(), "codes.go", nil, 0)
+	f, err := goparser.ParseFile(gotoken.NewFileSet(), "tree_codes.go", nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,15 +75,15 @@ func TestEveryCodeIsDocumentedAndTried(t *testing.T) {
 		}
 		tried.Write(b)
 	}
-	elsewhere := []string{tooSlow.id, memberEnds.id, userEnds.id, tokenEnds.id, pauseEnded.id, approvalEnded.id, violated.id, violatedByDate.id, reviewNeeded.id} // tests of their own
+	elsewhere := []string{tooSlow.id, membershipEnding.id, userEnding.id, tokenExpiring.id, pauseEnded.id, approvalExpired.id, violatedAlways.id, violatedByDate.id, reviewNeeded.id} // tests of their own
 	seen := map[string]bool{}
 	for _, c := range codeTable(t) {
-		if seen[c.id] || c.title == "" || c.advice == "" {
+		if seen[c.id] || c.sentence == "" || c.advice == "" {
 			t.Errorf("%s is there twice, or without words", c.id)
 		}
 		seen[c.id] = true
 		if !slices.Contains(elsewhere, c.id) && !bytes.Contains(tried.Bytes(), []byte(" "+c.id+": ")) && !bytes.Contains(tried.Bytes(), []byte("\n"+c.id+": ")) {
-			t.Errorf("%s (%s) is in no case", c.id, c.title)
+			t.Errorf("%s (%s) is in no case", c.id, c.sentence)
 		}
 	}
 }
@@ -124,8 +124,8 @@ func topTable(t *testing.T) string {
 	var b strings.Builder
 	b.WriteString("| field | holds | meaning |\n|---|---|---|\n")
 	for _, f := range schemaFields(t, schemaFile) {
-		if name, ok := label(f.Label); ok {
-			row(&b, "`"+name+"`", cell(strings.ReplaceAll(syntax(t, f.Value), "schema.", "")), comment(f))
+		if name, ok := labelName(f.Label); ok {
+			row(&b, "`"+name+"`", cell(strings.ReplaceAll(syntax(t, f.Value), "schema.", "")), docComment(f))
 		}
 	}
 	return b.String()
@@ -138,10 +138,10 @@ func definitionTables(t *testing.T) string {
 		name := f.Label.(*ast.Ident).Name
 		alternatives := disjuncts(f.Value)
 		if _, ok := alternatives[0].(*ast.StructLit); !ok {
-			row(&forms, "`"+name+"`", cell(syntax(t, f.Value)), comment(f))
+			row(&forms, "`"+name+"`", cell(syntax(t, f.Value)), docComment(f))
 			continue
 		}
-		fmt.Fprintf(&structs, "## %s\n\n%s\n\n", name, comment(f))
+		fmt.Fprintf(&structs, "## %s\n\n%s\n\n", name, docComment(f))
 		if len(alternatives) > 1 {
 			fmt.Fprintf(&structs, "One of these %d forms:\n\n", len(alternatives))
 		}
@@ -171,9 +171,9 @@ func fieldRows(t *testing.T, b *strings.Builder, s *ast.StructLit, prefix string
 		case *ast.EmbedDecl:
 			row(b, "all of "+cell(syntax(t, d.Expr)), "", "", "")
 		case *ast.Field:
-			name, ok := label(d.Label)
+			name, ok := labelName(d.Label)
 			if !ok {
-				row(b, cell(prefix+"["+syntax(t, d.Label.(*ast.ListLit).Elts[0])+"]"), cell(syntax(t, d.Value)), "", comment(d))
+				row(b, cell(prefix+"["+syntax(t, d.Label.(*ast.ListLit).Elts[0])+"]"), cell(syntax(t, d.Value)), "", docComment(d))
 				continue
 			}
 			need := map[token.Token]string{token.NOT: "required", token.OPTION: ""}[d.Constraint]
@@ -185,7 +185,7 @@ func fieldRows(t *testing.T, b *strings.Builder, s *ast.StructLit, prefix string
 			if list, ok := d.Value.(*ast.ListLit); ok && len(list.Elts) == 1 {
 				inner, isStruct = list.Elts[0].(*ast.StructLit)
 				if isStruct {
-					row(b, cell(prefix+name), "a list of exactly one", need, comment(d))
+					row(b, cell(prefix+name), "a list of exactly one", need, docComment(d))
 					fieldRows(t, b, inner, prefix+name+"[0].")
 					continue
 				}
@@ -193,24 +193,24 @@ func fieldRows(t *testing.T, b *strings.Builder, s *ast.StructLit, prefix string
 			if isStruct && len(inner.Elts) > 0 {
 				if pattern, ok := inner.Elts[0].(*ast.Field); ok {
 					if _, ok := pattern.Label.(*ast.ListLit); ok {
-						row(b, cell(prefix+name), cell(strings.TrimSpace(strings.Trim(strings.TrimSpace(syntax(t, inner)), "{}"))), need, comment(d))
+						row(b, cell(prefix+name), cell(strings.TrimSpace(strings.Trim(strings.TrimSpace(syntax(t, inner)), "{}"))), need, docComment(d))
 						continue
 					}
-					row(b, cell(prefix+name), "a struct", need, comment(d))
+					row(b, cell(prefix+name), "a struct", need, docComment(d))
 					fieldRows(t, b, inner, prefix+name+".")
 					continue
 				}
 			}
 			if alternatives := disjuncts(d.Value); len(alternatives) > 1 {
 				if _, ok := alternatives[0].(*ast.StructLit); ok {
-					row(b, cell(prefix+name), "one of these forms", need, comment(d))
+					row(b, cell(prefix+name), "one of these forms", need, docComment(d))
 					for _, x := range alternatives {
 						fieldRows(t, b, x.(*ast.StructLit), prefix+name+".")
 					}
 					continue
 				}
 			}
-			row(b, cell(prefix+name), cell(value), need, comment(d))
+			row(b, cell(prefix+name), cell(value), need, docComment(d))
 		}
 	}
 }
@@ -289,7 +289,7 @@ func codesTable(t *testing.T) string {
 		if !strings.HasSuffix(advice, "`") && !strings.HasSuffix(advice, "\"") {
 			advice += "."
 		}
-		row(&b, c.id, c.title, advice)
+		row(&b, c.id, c.sentence, advice)
 	}
 	return b.String()
 }

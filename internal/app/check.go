@@ -62,7 +62,7 @@ func checkAssertions(d *schema.Declarations, now time.Time) (violated, dated sch
 		}
 	}
 	for _, v := range reconcile.AssertDeclared(d, now, desired...) {
-		problem := d.Assertions[v.Assertion].Violated(v.Sentence(), v.CausedByDate)
+		problem := d.Assertions[v.Assertion].Violation(v.Sentence(), v.CausedByDate)
 		if v.CausedByDate {
 			dated = append(dated, problem)
 		} else {

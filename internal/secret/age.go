@@ -22,8 +22,8 @@ func (r *Resolver) age(ref *schema.SecretRef) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var in io.Reader = bytes.NewReader(ref.Sealed)
-	if bytes.HasPrefix(bytes.TrimSpace(ref.Sealed), []byte(armor.Header)) {
+	var in io.Reader = bytes.NewReader(ref.Ciphertext)
+	if bytes.HasPrefix(bytes.TrimSpace(ref.Ciphertext), []byte(armor.Header)) {
 		in = armor.NewReader(in)
 	}
 	plain, err := age.Decrypt(in, identities...)

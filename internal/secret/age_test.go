@@ -86,7 +86,7 @@ func TestAgeFiles(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			wantSecret(t, &Resolver{AgeIdentity: test.identity}, &schema.SecretRef{Age: "secrets/aws.age",
-				Sealed: test.sealed}, test.want)
+				Ciphertext: test.sealed}, test.want)
 		})
 	}
 }

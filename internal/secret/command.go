@@ -64,7 +64,7 @@ func (r *Resolver) sops(ctx context.Context, ref *schema.SecretRef) (text string
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	name := filepath.Join(dir, filepath.Base(ref.Sops.File))
-	if err := os.WriteFile(name, ref.Sealed, 0o600); err != nil {
+	if err := os.WriteFile(name, ref.Ciphertext, 0o600); err != nil {
 		return "", fmt.Errorf("write the file for sops: %w", err)
 	}
 	text, err = r.command(ctx, []string{"sops", "--decrypt", "--extract", sopsPath(ref.Sops.Key), name})

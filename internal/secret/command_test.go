@@ -98,10 +98,10 @@ func TestSopsFiles(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			wantSecret(t, test.r, &schema.SecretRef{Sops: &schema.SopsRef{File: test.file, Key: test.key},
-				Sealed: test.sealed}, test.want)
+				Ciphertext: test.sealed}, test.want)
 		})
 	}
 	t.Setenv("SOPS_AGE_KEY_FILE", "/nowhere")
-	wantSecret(t, allowed, &schema.SecretRef{Sops: &schema.SopsRef{File: "aws.yaml", Key: "scim.token"}, Sealed: yaml},
+	wantSecret(t, allowed, &schema.SecretRef{Sops: &schema.SopsRef{File: "aws.yaml", Key: "scim.token"}, Ciphertext: yaml},
 		"failed")
 }

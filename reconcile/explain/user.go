@@ -182,7 +182,7 @@ func (x *explainer) absence(g *schema.Group, u *schema.User) (schema.Pos, string
 func (x *explainer) rule(r *schema.Rule, u *schema.User) string {
 	fields := slices.Sorted(maps.Keys(r.Fields))
 	if u != nil {
-		fields = r.Misses(u)
+		fields = r.Mismatches(u)
 	}
 	var out []string
 	for _, name := range fields {

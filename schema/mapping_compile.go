@@ -1,0 +1,201 @@
+package schema
+
+import (
+	"slices"
+
+	"cuelang.org/go/cue/ast"
+)
+
+// compiledProgram is a mapping as closures. What fails in it is run again by CUE, which knows why.
+type compiledProgram struct {
+	catalog  []attribute
+	scim     [][]conditional // the expressions for each attribute of the catalog
+	onCreate [][]conditional
+	cue      *cueProgram
+
+	readsGroups bool
+}
+
+// guarded is an expression for an attribute, under a condition unless that is nil.
+type conditional struct{ condition, value expr }
+
+// compileMapping compiles a mapping that is written in one piece within the subset, or returns nil.
+func compileMapping(src *mappingSource, constants map[string]*node, p *cueProgram) *compiledProgram {
+	if len(src.declarations) != 1 {
+		return nil
+	}
+	part := src.declarations[0]
+	body, ok := part.expr.(*ast.StructLit)
+	if !ok {
+		return nil
+	}
+	c := &mappingCompiler{
+		exprCompiler: exprCompiler{imports: part.imports, constants: constants, scope: map[string]expr{}, shadowed: map[string]bool{}},
+		out:          &compiledProgram{catalog: p.catalog, cue: p, scim: make([][]conditional, len(p.catalog)), onCreate: make([][]conditional, len(p.catalog))},
+	}
+	if !c.mapping(body) {
+		return nil
+	}
+	c.out.readsGroups = c.readsGroups
+	return c.out
+}
+
+// mappingCompiler compiles one mapping.
+type mappingCompiler struct {
+	exprCompiler
+	out *compiledProgram
+}
+
+func (c *mappingCompiler) mapping(body *ast.StructLit) bool {
+	if !c.names(body) {
+		return false
+	}
+	for _, d := range body.Elts {
+		name, f, ok := plainField(d)
+		if !ok {
+			if _, isLet := d.(*ast.LetClause); isLet {
+				continue
+			}
+			return false
+		}
+		var into [][]conditional
+		switch name {
+		case "scim":
+			into = c.out.scim
+		case "onCreate":
+			into = c.out.onCreate
+		default:
+			continue // checked as data
+		}
+		fields, ok := f.Value.(*ast.StructLit)
+		if !ok || !c.structure(fields, nil, nil, into) {
+			return false
+		}
+	}
+	return true
+}
+
+// names takes the let clauses of a struct into the scope, and notes its fields, which hide what is outside. It refuses what refers onward.
+func (c *mappingCompiler) names(body *ast.StructLit) bool {
+	for _, d := range body.Elts {
+		switch d := d.(type) {
+		case *ast.LetClause:
+			e := c.compile(d.Expr)
+			if e == nil || d.Ident.Name == "user" {
+				return false
+			}
+			c.scope[d.Ident.Name] = e
+		case *ast.Field:
+			if d.Alias != nil {
+				return false
+			}
+			if id, ok := d.Label.(*ast.Ident); ok && id.Name != "user" {
+				if c.scope[id.Name] != nil {
+					return false
+				}
+				c.shadowed[id.Name] = true
+			}
+		}
+	}
+	return true
+}
+
+// structure compiles the fields of scim or onCreate, or of what they hold.
+func (c *mappingCompiler) structure(body *ast.StructLit, path []string, when expr, into [][]conditional) bool {
+	if !c.names(body) {
+		return false
+	}
+	for _, d := range body.Elts {
+		switch x := d.(type) {
+		case *ast.CommentGroup, *ast.LetClause:
+			continue
+		case *ast.Comprehension:
+			cond := c.conditions(x)
+			inner, ok := x.Value.(*ast.StructLit)
+			if cond == nil || !ok || !c.structure(inner, path, bothHold(when, cond), into) {
+				return false
+			}
+			continue
+		}
+		name, f, ok := plainField(d)
+		if !ok || name == "user" || !c.member(f.Value, append(slices.Clone(path), name), when, into) {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *mappingCompiler) member(x ast.Expr, path []string, when expr, into [][]conditional) bool {
+	switch v := x.(type) {
+	case *ast.StructLit:
+		return c.structure(v, path, when, into)
+	case *ast.ListLit:
+		if len(v.Elts) == 1 {
+			if s, ok := v.Elts[0].(*ast.StructLit); ok {
+				return c.structure(s, append(path, "0"), when, into)
+			}
+		}
+	}
+	i := slices.IndexFunc(c.out.catalog, func(a attribute) bool { return slices.Equal(a.keys, path) })
+	e := c.compile(x)
+	if i < 0 || e == nil {
+		return false
+	}
+	into[i] = append(into[i], conditional{when, e})
+	return true
+}
+
+// both2 is one condition after another.
+func bothHold(a, b expr) expr {
+	if a == nil {
+		return b
+	}
+	return func(s *userInput) value {
+		if v := a(s); v.kind != isBool || !v.b {
+			return v
+		}
+		return b(s)
+	}
+}
+
+func (p *compiledProgram) run(s *userInput) (scim, onCreate []any, err error) {
+	scim, fine := p.values(p.scim, s)
+	onCreate, okay := p.values(p.onCreate, s)
+	if !fine || !okay {
+		return p.cue.run(s)
+	}
+	return scim, onCreate, nil
+}
+
+// values evaluates the attributes. It reports false if CUE must have a look.
+func (p *compiledProgram) values(exprs [][]conditional, s *userInput) ([]any, bool) {
+	out := make([]any, len(exprs))
+	for i, alternatives := range exprs {
+		for _, g := range alternatives {
+			if g.condition != nil {
+				if v := g.condition(s); v.kind == isBool && !v.b {
+					continue
+				} else if v.kind != isBool {
+					return nil, false
+				}
+			}
+			v := g.value(s)
+			var x any
+			switch {
+			case v.kind == undefined:
+				continue
+			case v.kind == isBool && p.catalog[i].bool:
+				x = v.b
+			case v.kind == isString && !p.catalog[i].bool:
+				x = v.s
+			default:
+				return nil, false
+			}
+			if out[i] != nil && out[i] != x {
+				return nil, false
+			}
+			out[i] = x
+		}
+	}
+	return out, true
+}

@@ -1,0 +1,67 @@
+package schema
+
+import (
+	"strconv"
+	"sync"
+
+	"cuelang.org/go/cue"
+)
+
+// cueProgram evaluates a mapping with CUE itself. It is what every mapping means; most are compiled and run a hundred times faster.
+type cueProgram struct {
+	mu       sync.Mutex
+	value    cue.Value
+	catalog  []attribute
+	scim     []cue.Path
+	onCreate []cue.Path
+}
+
+func newCUEProgram(v cue.Value, catalog []attribute) *cueProgram {
+	p := &cueProgram{value: v, catalog: catalog}
+	for _, a := range catalog {
+		p.scim = append(p.scim, attributePath("scim", a.keys))
+		p.onCreate = append(p.onCreate, attributePath("onCreate", a.keys))
+	}
+	return p
+}
+
+func attributePath(base string, keys []string) cue.Path {
+	selectors := []cue.Selector{cue.Str(base)}
+	for _, k := range keys {
+		if i, err := strconv.Atoi(k); err == nil {
+			selectors = append(selectors, cue.Index(i))
+		} else {
+			selectors = append(selectors, cue.Str(k))
+		}
+	}
+	return cue.MakePath(selectors...)
+}
+
+func (p *cueProgram) run(s *userInput) (scim, onCreate []any, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	v := p.value.FillPath(cue.ParsePath("user"), s.cueValues())
+	if err := v.Validate(cue.Concrete(false)); err != nil {
+		return nil, nil, err
+	}
+	return p.read(v, p.scim), p.read(v, p.onCreate), nil
+}
+
+// read returns the value of each attribute.
+func (p *cueProgram) read(v cue.Value, paths []cue.Path) []any {
+	out := make([]any, len(paths))
+	for i, path := range paths {
+		x := v.LookupPath(path)
+		if !x.Exists() {
+			continue
+		}
+		x, _ = x.Default()
+		switch x.Kind() {
+		case cue.StringKind:
+			out[i], _ = x.String()
+		case cue.BoolKind:
+			out[i], _ = x.Bool()
+		}
+	}
+	return out
+}

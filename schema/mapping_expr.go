@@ -1,0 +1,470 @@
+package schema
+
+import (
+	"strconv"
+	"strings"
+
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/literal"
+	"cuelang.org/go/cue/token"
+)
+
+// A mapping is compiled from the part of CUE that mappings are mostly written in. What lies outside it is left to CUE itself, for the whole mapping; what
+// fails while it runs is run again by CUE, for its error. So compiled code never has to explain anything.
+
+// state is what became of an expression.
+type valueKind uint8
+
+const (
+	undefined valueKind = iota // incomplete in CUE's terms: something that it refers to has no value
+	failed                     // an error in CUE's terms
+	isString
+	isBool
+	isInt
+	isList
+	isData // a struct of constants
+)
+
+// value is what an expression evaluates to.
+type value struct {
+	kind valueKind
+	b    bool
+	i    int64
+	s    string
+	list []value
+	data *node
+}
+
+// expr is a compiled expression.
+type expr func(*userInput) value
+
+func constant(v value) expr { return func(*userInput) value { return v } }
+
+func stringValue(s string) value { return value{kind: isString, s: s} }
+func boolValue(b bool) value     { return value{kind: isBool, b: b} }
+func intValue(i int) value       { return value{kind: isInt, i: int64(i)} }
+
+// exprCompiler compiles the expressions of one mapping.
+type exprCompiler struct {
+	imports   map[string]string
+	constants map[string]*node // hidden fields and definitions of the package that are data
+	scope     map[string]expr  // let clauses
+	shadowed  map[string]bool  // names of fields around the expression
+
+	readsGroups bool
+}
+
+// compile returns nil for what is outside the subset.
+func (c *exprCompiler) compile(x ast.Expr) expr {
+	switch x := x.(type) {
+	case *ast.BasicLit:
+		r := literalReader{depth: 1}
+		return fromNode(r.node(x))
+	case *ast.ParenExpr:
+		return c.compile(x.X)
+	case *ast.Interpolation:
+		return c.interpolation(x)
+	case *ast.Ident:
+		return c.ident(x)
+	case *ast.SelectorExpr:
+		return c.selector(x)
+	case *ast.IndexExpr:
+		return c.index(x)
+	case *ast.UnaryExpr:
+		if x.Op == token.NOT {
+			return not(c.compile(x.X))
+		}
+	case *ast.BinaryExpr:
+		return c.binary(x)
+	case *ast.ListLit:
+		return c.list(x)
+	case *ast.CallExpr:
+		return c.call(x)
+	}
+	return nil
+}
+
+func fromNode(n *node) expr {
+	if n == nil {
+		return nil
+	}
+	if v := n.constant(); v.kind != failed {
+		return constant(v)
+	}
+	return nil
+}
+
+// constant returns a node as a value; failed for what the subset does not have.
+func (n *node) constant() value {
+	switch n.kind {
+	case stringNode:
+		return stringValue(n.text)
+	case boolNode:
+		return boolValue(n.text == "true")
+	case intNode:
+		if i, ok := n.int64(); ok {
+			return value{kind: isInt, i: i}
+		}
+	case structNode:
+		return value{kind: isData, data: n}
+	case listNode:
+		out := value{kind: isList}
+		for _, f := range n.fields {
+			v := f.value.constant()
+			if v.kind == failed {
+				return v
+			}
+			out.list = append(out.list, v)
+		}
+		return out
+	}
+	return value{kind: failed}
+}
+
+func (c *exprCompiler) ident(x *ast.Ident) expr {
+	if e, ok := c.scope[x.Name]; ok {
+		return e
+	}
+	if n := c.constants[x.Name]; n != nil && !c.shadowed[x.Name] {
+		return fromNode(n)
+	}
+	return nil
+}
+
+func (c *exprCompiler) selector(x *ast.SelectorExpr) expr {
+	name, ok := labelName(asLabel(x.Sel))
+	if !ok {
+		return nil
+	}
+	if c.isUser(x.X) {
+		return c.userField(name)
+	}
+	if c.isAttributes(x.X) {
+		return attributeField(name)
+	}
+	return indexed(c.compile(x.X), constant(stringValue(name)))
+}
+
+func asLabel(l ast.Label) ast.Label { return l }
+
+// isUser reports whether an expression is `user` itself.
+func (c *exprCompiler) isUser(x ast.Expr) bool {
+	id, ok := x.(*ast.Ident)
+	return ok && id.Name == "user" && c.scope["user"] == nil
+}
+
+// isAttributes reports whether an expression is `user.attributes`.
+func (c *exprCompiler) isAttributes(x ast.Expr) bool {
+	base, name := attributeSelector(x)
+	return name == "attributes" && c.isUser(base)
+}
+
+// attributeSelector takes x.name and x["name"] apart.
+func attributeSelector(x ast.Expr) (base ast.Expr, name string) {
+	switch x := x.(type) {
+	case *ast.SelectorExpr:
+		name, _ = labelName(x.Sel)
+		return x.X, name
+	case *ast.IndexExpr:
+		if lit, ok := x.Index.(*ast.BasicLit); ok {
+			name, _ = labelName(lit)
+		}
+		return x.X, name
+	}
+	return nil, ""
+}
+
+func (c *exprCompiler) userField(name string) expr {
+	c.readsGroups = c.readsGroups || name == "groups"
+	if _, ok := userInputFields[name]; !ok {
+		return nil
+	}
+	return func(s *userInput) value { return fromGo(s.field(name)) }
+}
+
+func attributeField(name string) expr {
+	return func(s *userInput) value { return fromGo(s.user.Attributes[name]) }
+}
+
+func fromGo(v any) value {
+	switch v := v.(type) {
+	case string:
+		return stringValue(v)
+	case bool:
+		return boolValue(v)
+	case int64:
+		return value{kind: isInt, i: v}
+	case []string:
+		out := value{kind: isList, list: make([]value, len(v))}
+		for i, s := range v {
+			out.list[i] = stringValue(s)
+		}
+		return out
+	}
+	return value{}
+}
+
+func (c *exprCompiler) index(x *ast.IndexExpr) expr {
+	if _, name := attributeSelector(x); name != "" {
+		switch {
+		case c.isUser(x.X):
+			return c.userField(name)
+		case c.isAttributes(x.X):
+			return attributeField(name)
+		}
+	}
+	return indexed(c.compile(x.X), c.compile(x.Index))
+}
+
+// member is x[i], for lists and for structs of constants.
+func indexed(x, i expr) expr {
+	if x == nil || i == nil {
+		return nil
+	}
+	return func(s *userInput) value {
+		base, key := x(s), i(s)
+		switch {
+		case base.kind == undefined || key.kind == undefined:
+			return value{}
+		case base.kind == isList && key.kind == isInt && key.i >= 0 && key.i < int64(len(base.list)):
+			return base.list[key.i]
+		case base.kind == isData && key.kind == isString:
+			if n := base.data.child(key.s); n != nil {
+				return n.constant()
+			}
+		}
+		return value{kind: failed}
+	}
+}
+
+func not(x expr) expr {
+	if x == nil {
+		return nil
+	}
+	return func(s *userInput) value {
+		v := x(s)
+		switch v.kind {
+		case undefined:
+			return v
+		case isBool:
+			return boolValue(!v.b)
+		}
+		return value{kind: failed}
+	}
+}
+
+// isBottom reports whether an expression is _|_.
+func isBottom(x ast.Expr) bool {
+	_, ok := x.(*ast.BottomLit)
+	return ok
+}
+
+func (c *exprCompiler) binary(x *ast.BinaryExpr) expr {
+	if isBottom(x.Y) && (x.Op == token.NEQ || x.Op == token.EQL) {
+		e := c.compile(x.X)
+		if e == nil {
+			return nil
+		}
+		return func(s *userInput) value {
+			defined := e(s).kind > failed
+			return boolValue(defined == (x.Op == token.NEQ))
+		}
+	}
+	left, right := c.compile(x.X), c.compile(x.Y)
+	op := operators[x.Op]
+	if left == nil || right == nil || op == nil {
+		return nil
+	}
+	return func(s *userInput) value {
+		a, b := left(s), right(s)
+		switch {
+		case a.kind == failed || b.kind == failed:
+			return value{kind: failed}
+		case a.kind == undefined || b.kind == undefined:
+			return value{}
+		case a.kind != b.kind:
+			return value{kind: failed}
+		}
+		return op(a, b)
+	}
+}
+
+// operators work on two values of one type.
+var operators = map[token.Token]func(a, b value) value{
+	token.EQL:  func(a, b value) value { return equal(a, b, true) },
+	token.NEQ:  func(a, b value) value { return equal(a, b, false) },
+	token.LSS:  func(a, b value) value { return compare(a, b, func(c int) bool { return c < 0 }) },
+	token.LEQ:  func(a, b value) value { return compare(a, b, func(c int) bool { return c <= 0 }) },
+	token.GTR:  func(a, b value) value { return compare(a, b, func(c int) bool { return c > 0 }) },
+	token.GEQ:  func(a, b value) value { return compare(a, b, func(c int) bool { return c >= 0 }) },
+	token.LAND: func(a, b value) value { return logical(a, b, a.b && b.b) },
+	token.LOR:  func(a, b value) value { return logical(a, b, a.b || b.b) },
+	token.ADD:  add,
+}
+
+func equal(a, b value, want bool) value {
+	switch a.kind {
+	case isString:
+		return boolValue((a.s == b.s) == want)
+	case isBool:
+		return boolValue((a.b == b.b) == want)
+	case isInt:
+		return boolValue((a.i == b.i) == want)
+	}
+	return value{kind: failed}
+}
+
+func compare(a, b value, holds func(int) bool) value {
+	switch a.kind {
+	case isString:
+		return boolValue(holds(strings.Compare(a.s, b.s)))
+	case isInt:
+		switch {
+		case a.i < b.i:
+			return boolValue(holds(-1))
+		case a.i > b.i:
+			return boolValue(holds(1))
+		}
+		return boolValue(holds(0))
+	}
+	return value{kind: failed}
+}
+
+func logical(a, b value, result bool) value {
+	if a.kind != isBool || b.kind != isBool {
+		return value{kind: failed}
+	}
+	return boolValue(result)
+}
+
+func add(a, b value) value {
+	if a.kind != isString {
+		return value{kind: failed} // CUE adds integers of any size
+	}
+	return stringValue(a.s + b.s)
+}
+
+func (c *exprCompiler) interpolation(x *ast.Interpolation) expr {
+	first, last := x.Quotes()
+	info, prefix, _, err := literal.ParseQuotes(first.Value, last.Value)
+	if err != nil || !info.IsDouble() {
+		return nil
+	}
+	var parts []expr
+	for i, e := range x.Elts {
+		if i%2 == 1 {
+			part := c.compile(e)
+			if part == nil {
+				return nil
+			}
+			parts = append(parts, part)
+			continue
+		}
+		lit, ok := e.(*ast.BasicLit)
+		if !ok || len(lit.Value) < prefix {
+			return nil
+		}
+		text, err := info.Unquote(lit.Value[prefix:])
+		if err != nil {
+			return nil
+		}
+		parts = append(parts, constant(stringValue(text)))
+		prefix = 1
+	}
+	return func(s *userInput) value {
+		var b strings.Builder
+		for _, p := range parts {
+			v := p(s)
+			switch v.kind {
+			case isString:
+				b.WriteString(v.s)
+			case isInt:
+				b.WriteString(strconv.FormatInt(v.i, 10))
+			case isBool:
+				b.WriteString(strconv.FormatBool(v.b))
+			case undefined:
+				return value{}
+			default:
+				return value{kind: failed}
+			}
+		}
+		return stringValue(b.String())
+	}
+}
+
+// list compiles lists whose elements may stand under conditions.
+func (c *exprCompiler) list(x *ast.ListLit) expr {
+	type element struct {
+		when expr // nil for always
+		is   expr
+	}
+	var elements []element
+	for _, e := range x.Elts {
+		if _, ok := e.(*ast.Ellipsis); ok {
+			return nil
+		}
+		var el element
+		if comp, ok := e.(*ast.Comprehension); ok {
+			if el.when = c.conditions(comp); el.when == nil {
+				return nil
+			}
+			body, ok := comp.Value.(*ast.StructLit)
+			if !ok || len(body.Elts) != 1 {
+				return nil
+			}
+			embedded, ok := body.Elts[0].(*ast.EmbedDecl)
+			if !ok {
+				return nil
+			}
+			e = embedded.Expr
+		}
+		if el.is = c.compile(e); el.is == nil {
+			return nil
+		}
+		elements = append(elements, el)
+	}
+	return func(s *userInput) value {
+		out := value{kind: isList}
+		for _, e := range elements {
+			if e.when != nil {
+				switch v := e.when(s); {
+				case v.kind == undefined:
+					return value{}
+				case v.kind != isBool:
+					return value{kind: failed}
+				case !v.b:
+					continue
+				}
+			}
+			out.list = append(out.list, e.is(s))
+		}
+		return out
+	}
+}
+
+// conditions compiles the if clauses of a comprehension that has nothing else. A condition is not looked at if one before it does not hold.
+func (c *exprCompiler) conditions(x *ast.Comprehension) expr {
+	if x.Fallback != nil {
+		return nil
+	}
+	var all []expr
+	for _, clause := range x.Clauses {
+		cond, ok := clause.(*ast.IfClause)
+		if !ok {
+			return nil
+		}
+		e := c.compile(cond.Condition)
+		if e == nil {
+			return nil
+		}
+		all = append(all, e)
+	}
+	return func(s *userInput) value {
+		for _, e := range all {
+			if v := e(s); v.kind != isBool || !v.b {
+				return v
+			}
+		}
+		return boolValue(true)
+	}
+}

@@ -1,0 +1,296 @@
+package schema
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"cuelang.org/go/cue/ast"
+)
+
+// Redacted returns the paths of the SCIM attributes whose expressions may read an attribute with `redact: true`, in scim or in onCreate,
+// sorted. It errs on the side of secrecy: what cannot be seen through counts as read.
+func (m *Mapping) Redacted() []string { return m.redacted }
+
+// redaction follows secret attributes through the expressions of a mapping.
+type redactionAnalysis struct {
+	secretFields map[string]bool // the attributes with redact: true
+	imports      map[string]string
+	consts       map[string]*node
+	defs         map[string][]ast.Node // what a name within the mapping may stand for; nil for a variable whose source is walked anyway
+	visiting     map[string]bool       // names on the way, against definitions that go in circles
+	paths        [][]string            // of what is secret, by fields, each below scim or onCreate
+}
+
+// secretAttributes are the attributes with redact: true.
+func secretAttributes(types map[string]*node) map[string]bool {
+	out := map[string]bool{}
+	for name, n := range types {
+		if n.child("redact").bool() {
+			out[name] = true
+		}
+	}
+	return out
+}
+
+// conceal takes the values of secret attributes out of findings: those go into reports, too.
+func (l *loader) redactProblems(found Problems) {
+	for name := range secretAttributes(l.attributeTypes()) {
+		for i := range found {
+			p := &found[i]
+			below := ".attributes." + joinPath("", name)
+			if strings.HasSuffix(p.Path, below) || strings.Contains(p.Path, below+"[") {
+				p.Value = ""
+			}
+			if what, _, ok := strings.Cut(p.Message, " is declared twice"); ok && (what == name || strings.HasSuffix(what, below)) {
+				p.Value, p.Message = "", what+" is declared twice with different values"
+			}
+		}
+	}
+}
+
+// concealed is the text of an error without the secrets of a user, when the mapping reads any.
+func (m *Mapping) redactError(text string, u *User) string {
+	if m.redacted == nil {
+		return text
+	}
+	for name := range m.secretFields {
+		for _, value := range secretTexts(u.Attributes[name]) {
+			text = strings.ReplaceAll(text, value, "(redacted)")
+		}
+	}
+	return text
+}
+
+// texts are the forms in which an attribute's value shows in an error.
+func secretTexts(v any) []string {
+	switch v := v.(type) {
+	case string:
+		if v != "" {
+			return []string{v}
+		}
+	case int64:
+		return []string{strconv.FormatInt(v, 10)}
+	case []string:
+		return slices.DeleteFunc(slices.Clone(v), func(s string) bool { return s == "" })
+	}
+	return nil
+}
+
+// redacted finds the attributes of the catalog that are not to be shown.
+func (src *mappingSource) redacted(secret map[string]bool, consts map[string]*node, catalog []attribute) []string {
+	r := &redactionAnalysis{secretFields: secret, imports: map[string]string{}, consts: consts, defs: map[string][]ast.Node{}, visiting: map[string]bool{}}
+	if len(r.secretFields) == 0 {
+		return nil
+	}
+	for _, part := range src.declarations {
+		for local, path := range part.imports {
+			r.imports[local] = path
+		}
+		r.define(part.expr)
+	}
+	for _, part := range src.declarations {
+		r.structure(part.expr, nil, false)
+	}
+	var out []string
+	for _, a := range catalog {
+		if slices.ContainsFunc(r.paths, func(p []string) bool { return mayShow(p, a.keys) }) {
+			out = append(out, a.path)
+		}
+	}
+	return out
+}
+
+// covers reports whether a secret at a path of the mapping may show in an attribute.
+func mayShow(path, keys []string) bool {
+	if len(path) == 0 {
+		return true
+	}
+	if path[0] != "scim" && path[0] != "onCreate" {
+		return false
+	}
+	n := min(len(path)-1, len(keys))
+	return slices.Equal(path[1:1+n], keys[:n])
+}
+
+// define notes what the names within a mapping stand for.
+func (r *redactionAnalysis) define(n ast.Node) {
+	name := func(n ast.Node, stands ast.Node) {
+		if id, ok := n.(*ast.Ident); ok && id != nil {
+			r.defs[id.Name] = append(r.defs[id.Name], stands)
+		}
+	}
+	ast.Walk(n, func(n ast.Node) bool {
+		switch x := n.(type) {
+		case *ast.Field:
+			if !isUserField(x) {
+				name(x.Label, x.Value)
+			}
+			if old, ok := x.Label.(*ast.Alias); ok {
+				name(old.Ident, x.Value)
+			}
+			if x.Alias != nil {
+				name(x.Alias.Field, x.Value)
+			}
+		case *ast.LetClause:
+			name(x.Ident, x.Expr)
+		case *ast.ForClause:
+			name(x.Key, x.Source)
+			name(x.Value, x.Source)
+		case *ast.Alias:
+			name(x.Ident, x.Expr)
+		}
+		return true
+	}, nil)
+}
+
+// isUserField recognises `user: #User`, which every mapping has.
+func isUserField(f *ast.Field) bool {
+	id, ok := f.Label.(*ast.Ident)
+	return ok && id.Name == "user"
+}
+
+// structure looks for secrets below a path. under says that a condition around it reads one.
+func (r *redactionAnalysis) structure(n ast.Node, path []string, under bool) {
+	switch x := n.(type) {
+	case *ast.ParenExpr:
+		r.structure(x.X, path, under)
+	case *ast.EmbedDecl:
+		r.structure(x.Expr, path, under)
+	case *ast.Comprehension:
+		for _, clause := range x.Clauses {
+			under = under || r.readsSecret(clause)
+		}
+		r.structure(x.Value, path, under)
+	case *ast.ListLit:
+		for _, e := range x.Elts {
+			r.structure(e, append(slices.Clone(path), "0"), under)
+		}
+	case *ast.StructLit:
+		for _, d := range x.Elts {
+			r.declaration(d, path, under)
+		}
+	case *ast.BinaryExpr:
+		if _, leaf := x.X.(*ast.BasicLit); !leaf && isStructure(x) {
+			r.structure(x.X, path, under)
+			r.structure(x.Y, path, under)
+			return
+		}
+		r.addIfSecret(x, path, under)
+	default:
+		r.addIfSecret(n, path, under)
+	}
+}
+
+// isStructure reports whether an expression puts structs together.
+func isStructure(x ast.Expr) bool {
+	switch x := x.(type) {
+	case *ast.StructLit:
+		return true
+	case *ast.ParenExpr:
+		return isStructure(x.X)
+	case *ast.BinaryExpr:
+		return isStructure(x.X) || isStructure(x.Y)
+	}
+	return false
+}
+
+func (r *redactionAnalysis) declaration(d ast.Decl, path []string, under bool) {
+	switch x := d.(type) {
+	case *ast.Field:
+		name, ok := labelName(x.Label)
+		switch {
+		case ok && len(path) == 0 && (name == "user" || name == "examples" || name == "ifEmpty"): // not expressions over the user
+		case ok:
+			r.structure(x.Value, append(slices.Clone(path), name), under)
+		case hidden(x.Label): // seen where its name is used
+		default: // a name that is computed may be any
+			r.structure(x.Value, path, under || r.readsSecret(x.Label))
+		}
+	case *ast.LetClause, *ast.CommentGroup, *ast.Ellipsis, *ast.Attribute: // a let is seen where its name is used
+	default:
+		r.structure(d, path, under)
+	}
+}
+
+func hidden(l ast.Label) bool {
+	id, ok := l.(*ast.Ident)
+	return ok && (strings.HasPrefix(id.Name, "_") || strings.HasPrefix(id.Name, "#"))
+}
+
+func (r *redactionAnalysis) addIfSecret(n ast.Node, path []string, under bool) {
+	if under || r.readsSecret(n) {
+		r.paths = append(r.paths, path)
+	}
+}
+
+// reads reports whether an expression may read a secret attribute.
+func (r *redactionAnalysis) readsSecret(n ast.Node) bool {
+	found := false
+	ast.Walk(n, func(n ast.Node) bool {
+		switch x := n.(type) {
+		case *ast.Field:
+			found = found || r.readsSecret(x.Value)
+			if _, plain := x.Label.(*ast.Ident); !plain {
+				found = found || r.readsSecret(x.Label)
+			}
+			return false
+		case *ast.ForClause:
+			found = found || r.readsSecret(x.Source)
+			return false
+		case *ast.LetClause:
+			found = found || r.readsSecret(x.Expr)
+			return false
+		case *ast.SelectorExpr:
+			found = found || r.selectionReadsSecret(x, nil)
+			return false
+		case *ast.IndexExpr:
+			found = found || r.selectionReadsSecret(x, x.Index)
+			return false
+		case *ast.Ident:
+			found = found || r.nameReadsSecret(x.Name)
+		}
+		return !found
+	}, nil)
+	return found
+}
+
+// chosen reads x.name and x[index].
+func (r *redactionAnalysis) selectionReadsSecret(x ast.Expr, index ast.Expr) bool {
+	base, name := attributeSelector(x)
+	if name == "" {
+		return r.readsSecret(base) || index != nil && r.readsSecret(index)
+	}
+	if isName(base, "user") {
+		return name == "attributes" // all of them at once
+	}
+	if outer, between := attributeSelector(base); between == "attributes" && isName(outer, "user") {
+		return r.secretFields[name]
+	}
+	return r.readsSecret(base)
+}
+
+func isName(x ast.Expr, name string) bool {
+	id, ok := x.(*ast.Ident)
+	return ok && id.Name == name
+}
+
+// builtin are CUE's names that hold nobody's data.
+var builtin = []string{"len", "close", "and", "or", "div", "mod", "quo", "rem", "error", "string", "bytes", "bool", "int", "float", "number", "null", "true", "false", "_"}
+
+// named reports whether what a name stands for may read a secret attribute.
+func (r *redactionAnalysis) nameReadsSecret(name string) bool {
+	stands, ours := r.defs[name]
+	switch {
+	case r.visiting[name]:
+		return false
+	case ours:
+		r.visiting[name] = true
+		defer delete(r.visiting, name)
+		return slices.ContainsFunc(stands, r.readsSecret)
+	case slices.Contains(builtin, name), r.imports[name] != "":
+		return false
+	default:
+		return r.consts[name] == nil // `user` as a whole, or something that nobody can say
+	}
+}

@@ -1,0 +1,202 @@
+package schema
+
+import (
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// csvReader reads records from CSV (RFC 4180) with a header. The columns are named as the fields are; custom attributes are "attributes.department", and so
+// on. An empty cell is an absent field; the values of a list are parted by semicolons.
+type csvReader struct {
+	file    *dataFile
+	r       *csv.Reader
+	columns []string
+	members map[string]*builder // of each group
+	groups  []field             // in order of appearance
+}
+
+// recordColumns are the columns that records of a kind may have; membershipColumns make groups/ files of memberships, a row each.
+var (
+	recordColumns = map[string][]string{
+		"users":  {"key", "userId", "firstName", "lastName", "email", "state", "validFrom", "validUntil"},
+		"groups": {"key", "displayName", "description"},
+	}
+	membershipColumns = []string{"group", "user", "until", "reason"}
+)
+
+const attributePrefix = "attributes."
+
+func (f *dataFile) readCSV(text string) {
+	c := &csvReader{file: f, r: csv.NewReader(strings.NewReader(text))}
+	c.r.ReuseRecord = true
+	header, err := c.r.Read()
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			c.reportError(err)
+		}
+		return
+	}
+	if !c.header(slices.Clone(header)) {
+		return
+	}
+	row := c.record
+	defer c.flush()
+	if slices.Contains(c.columns, "group") {
+		row = c.membership
+	}
+	for {
+		cells, err := c.r.Read()
+		if errors.Is(err, io.EOF) {
+			return
+		}
+		if err != nil {
+			c.reportError(err)
+			return
+		}
+		row(cells)
+	}
+}
+
+func (c *csvReader) reportError(err error) {
+	at := position{c.file.ref, 1, 1}
+	var parse *csv.ParseError
+	if errors.As(err, &parse) {
+		at.line, at.col = int32(parse.Line), int32(max(1, parse.Column))
+		err = parse.Err
+	}
+	c.file.reportAt(at, syntaxError, err.Error(), "", "")
+}
+
+func (c *csvReader) position(i int) position {
+	line, col := c.r.FieldPos(i)
+	return position{c.file.ref, int32(line), int32(col)}
+}
+
+// header takes the columns and refuses those that no record has.
+func (c *csvReader) header(columns []string) bool {
+	for i := range columns {
+		columns[i] = strings.TrimSpace(columns[i])
+	}
+	c.columns = columns
+	known, first := recordColumns[c.file.kind], "key"
+	if c.file.kind == "groups" && slices.Contains(columns, "group") {
+		known, first = membershipColumns, "user"
+	}
+	fine := true
+	for i, name := range columns {
+		switch {
+		case slices.Contains(columns[:i], name):
+			c.file.reportAt(c.position(i), badColumn, "the column is given twice", quote(name), "")
+		case slices.Contains(known, name) || c.file.kind == "users" && strings.HasPrefix(name, attributePrefix) && len(name) > len(attributePrefix):
+			continue
+		default:
+			advice := "known columns: " + strings.Join(known, ", ")
+			if c.file.kind == "users" {
+				advice += ", " + attributePrefix + "..."
+			}
+			if guess := nearest(name, known); guess != "" {
+				advice = fmt.Sprintf("did you mean %q?", guess)
+			}
+			c.file.reportAt(c.position(i), badColumn, "unknown column", quote(name), advice)
+		}
+		fine = false
+	}
+	if !slices.Contains(columns, first) {
+		c.file.reportAt(c.position(0), badColumn, "there is no column "+quote(first), "", "known columns: "+strings.Join(known, ", "))
+		return false
+	}
+	return fine
+}
+
+func (c *csvReader) record(cells []string) {
+	arena := c.file.arena
+	fields := arena.newFieldStack()
+	var custom []field
+	var key *node
+	for i, text := range cells {
+		name := c.columns[i]
+		at := c.position(i)
+		attribute, isCustom := strings.CutPrefix(name, attributePrefix)
+		switch {
+		case name == "key":
+			key = arena.node(stringNode, at, text)
+		case text == "":
+		case isCustom:
+			cell := arena.node(stringNode, at, text)
+			cell.parseCell(c.file.types[attribute])
+			custom = append(custom, field{name: attribute, at: at, value: cell})
+		default:
+			fields.add(field{name: name, at: at, value: arena.node(stringNode, at, text)})
+		}
+	}
+	if custom != nil {
+		attributes := arena.node(structNode, custom[0].at, "")
+		attributes.fields = custom
+		fields.add(field{name: "attributes", at: attributes.at, value: attributes})
+	}
+	n := arena.node(structNode, c.position(0), "")
+	n.fields = fields.end()
+	c.file.addRecord(key.text, key.at, n)
+	c.file.resetArena()
+}
+
+// membership adds one member to one group.
+func (c *csvReader) membership(cells []string) {
+	member := c.file.arena.node(structNode, c.position(0), "")
+	var group, user field
+	for i, text := range cells {
+		at := c.position(i)
+		switch name := c.columns[i]; {
+		case name == "group":
+			group = field{name: text, at: at}
+		case name == "user":
+			user = field{name: text, at: at, value: member}
+			member.at = at
+		case text != "":
+			member.fields = append(member.fields, field{name: name, at: at, value: c.file.arena.node(stringNode, at, text)})
+		}
+	}
+	b := c.members[group.name]
+	if b == nil {
+		b = newBuilder(user.at, 0)
+		if c.members == nil {
+			c.members = map[string]*builder{}
+		}
+		c.members[group.name] = b
+		group.value = &node{kind: structNode, at: group.at, fields: []field{{name: "members", at: user.at, value: b.n}}}
+		c.groups = append(c.groups, group)
+	}
+	b.add(user, c.file.conflict)
+}
+
+// flush hands over the groups of which there were memberships.
+func (c *csvReader) flush() {
+	for _, g := range c.groups {
+		c.file.yield("groups", g)
+	}
+}
+
+// cell makes a value of a type from its text. Text that is none stays a string, and the schema refuses it.
+func (n *node) parseCell(typ string) {
+	text := n.text
+	switch typ {
+	case "bool":
+		if text == "true" || text == "false" {
+			n.kind = boolNode
+		}
+	case "int":
+		if i, err := strconv.ParseInt(text, 10, 64); err == nil {
+			n.kind, n.text = intNode, strconv.FormatInt(i, 10)
+		}
+	case "strings":
+		n.kind, n.text = listNode, ""
+		for part := range strings.SplitSeq(text, ";") {
+			n.fields = append(n.fields, field{at: n.at, value: &node{kind: stringNode, at: n.at, text: strings.TrimSpace(part)}})
+		}
+	}
+}

@@ -1,0 +1,251 @@
+package schema
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// jsonReader parses JSON (RFC 8259) into nodes that know their line and column.
+type jsonReader struct {
+	file      *dataFile
+	text      string
+	offset    int
+	line      int
+	lineStart int // where the line begins
+	depth     int
+	err       string
+}
+
+// json parses one JSON value that begins on a line of the file, or reports why not.
+func (f *dataFile) parseJSON(text string, line int) *node {
+	r := &jsonReader{file: f, text: text, line: line, depth: f.depth}
+	n := r.value()
+	if r.skipSpace(); r.err == "" && r.offset < len(r.text) {
+		r.fail("unexpected text after the value")
+	}
+	if r.err != "" {
+		f.reportAt(r.position(), syntaxError, r.err, "", "")
+		return nil
+	}
+	return n
+}
+
+func (r *jsonReader) position() position {
+	return position{r.file.ref, int32(r.line), int32(r.offset - r.lineStart + 1)}
+}
+
+func (r *jsonReader) fail(message string) *node {
+	if r.err == "" {
+		r.err = message
+	}
+	return nil
+}
+
+func (r *jsonReader) skipSpace() {
+	for ; r.offset < len(r.text); r.offset++ {
+		switch r.text[r.offset] {
+		case '\n':
+			r.line++
+			r.lineStart = r.offset + 1
+		case ' ', '\t', '\r':
+		default:
+			return
+		}
+	}
+}
+
+func (r *jsonReader) peek() byte {
+	if r.offset < len(r.text) {
+		return r.text[r.offset]
+	}
+	return 0
+}
+
+func (r *jsonReader) value() *node {
+	r.skipSpace()
+	at := r.position()
+	switch c := r.peek(); {
+	case c == '{':
+		return r.object(at)
+	case c == '[':
+		return r.array(at)
+	case c == '"':
+		if s, ok := r.string(); ok {
+			return r.file.arena.node(stringNode, at, s)
+		}
+		return nil
+	case c == '-' || c >= '0' && c <= '9':
+		return r.number(at)
+	case r.keyword("true"), r.keyword("false"):
+		return r.file.arena.node(boolNode, at, strconv.FormatBool(c == 't'))
+	case r.keyword("null"):
+		return r.file.arena.node(nullNode, at, "")
+	case r.offset >= len(r.text):
+		return r.fail("unexpected end of the file")
+	}
+	return r.fail("unexpected character " + strconv.QuoteRune(r.rune()))
+}
+
+func (r *jsonReader) rune() rune {
+	c, _ := utf8.DecodeRuneInString(r.text[r.offset:])
+	return c
+}
+
+func (r *jsonReader) keyword(w string) bool {
+	if !strings.HasPrefix(r.text[r.offset:], w) {
+		return false
+	}
+	r.offset += len(w)
+	return true
+}
+
+func (r *jsonReader) object(at position) *node {
+	if r.depth--; r.depth < 0 {
+		return r.fail("values nest too deeply")
+	}
+	defer func() { r.depth++ }()
+	fields := r.file.arena.newFieldStack()
+	r.offset++
+	for first := true; ; first = false {
+		if r.skipSpace(); r.peek() == '}' && first {
+			break
+		}
+		nameAt := r.position()
+		if r.peek() != '"' {
+			return r.fail("expected a name in quotes")
+		}
+		name, ok := r.string()
+		if !ok {
+			return nil
+		}
+		if r.skipSpace(); r.peek() != ':' {
+			return r.fail("expected : after " + quote(name))
+		}
+		r.offset++
+		value := r.value()
+		if value == nil {
+			return nil
+		}
+		if have := fields.find(name); have != nil {
+			r.file.reportAt(nameAt, duplicateKey, fmt.Sprintf("the name is given twice, first on line %d", have.at.line), quote(name), "remove one")
+		} else {
+			fields.add(field{name: name, at: nameAt, value: value})
+		}
+		if r.skipSpace(); r.peek() == '}' {
+			break
+		}
+		if r.peek() != ',' {
+			return r.fail("expected , or }")
+		}
+		r.offset++
+	}
+	r.offset++
+	n := r.file.arena.node(structNode, at, "")
+	n.fields = fields.end()
+	return n
+}
+
+func (r *jsonReader) array(at position) *node {
+	if r.depth--; r.depth < 0 {
+		return r.fail("values nest too deeply")
+	}
+	defer func() { r.depth++ }()
+	base := len(r.file.arena.stack)
+	r.offset++
+	for first := true; ; first = false {
+		if r.skipSpace(); r.peek() == ']' && first {
+			break
+		}
+		value := r.value()
+		if value == nil {
+			return nil
+		}
+		r.file.arena.stack = append(r.file.arena.stack, field{at: value.at, value: value})
+		if r.skipSpace(); r.peek() == ']' {
+			break
+		}
+		if r.peek() != ',' {
+			return r.fail("expected , or ]")
+		}
+		r.offset++
+	}
+	r.offset++
+	n := r.file.arena.node(listNode, at, "")
+	n.fields = r.file.arena.pop(base)
+	return n
+}
+
+// string parses a string; those with escapes go through encoding/json.
+func (r *jsonReader) string() (string, bool) {
+	begin := r.offset
+	escaped := false
+	for r.offset++; r.offset < len(r.text); r.offset++ {
+		switch c := r.text[r.offset]; {
+		case c == '"':
+			r.offset++
+			if !escaped {
+				return r.text[begin+1 : r.offset-1], true
+			}
+			var s string
+			if err := json.Unmarshal([]byte(r.text[begin:r.offset]), &s); err != nil {
+				r.offset = begin
+				r.fail("bad escape in a string")
+				return "", false
+			}
+			return s, true
+		case c == '\\':
+			escaped = true
+			r.offset++
+		case c < ' ':
+			r.fail("control character in a string")
+			return "", false
+		}
+	}
+	r.offset = begin
+	r.fail("the string does not end")
+	return "", false
+}
+
+func (r *jsonReader) number(at position) *node {
+	begin := r.offset
+	kind := intNode
+	digits := func() bool {
+		from := r.offset
+		for r.peek() >= '0' && r.peek() <= '9' {
+			r.offset++
+		}
+		return r.offset > from
+	}
+	if r.peek() == '-' {
+		r.offset++
+	}
+	if r.peek() == '0' {
+		r.offset++
+	} else if !digits() {
+		return r.fail("bad number")
+	}
+	if r.peek() == '.' {
+		kind = floatNode
+		if r.offset++; !digits() {
+			return r.fail("bad number")
+		}
+	}
+	if c := r.peek(); c == 'e' || c == 'E' {
+		kind = floatNode
+		r.offset++
+		if c := r.peek(); c == '+' || c == '-' {
+			r.offset++
+		}
+		if !digits() {
+			return r.fail("bad number")
+		}
+	}
+	text := r.text[begin:r.offset]
+	if text == "-0" {
+		text = "0"
+	}
+	return r.file.arena.node(kind, at, text)
+}

@@ -1,0 +1,201 @@
+package schema
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// yamlReader turns YAML 1.2 into nodes. Aliases are followed, but not for ever; merge keys and tags of one's own are refused.
+type yamlReader struct {
+	file   *dataFile
+	lines  int // before the text
+	depth  int
+	budget int // nodes that aliases may still unfold to
+	failed bool
+}
+
+var yamlLine = regexp.MustCompile(`line (\d+): (.*)`)
+
+// yaml takes the records of a YAML file. Where they need not be kept, a large file is read in pieces.
+func (f *dataFile) readYAML(text string) {
+	if f.reuseNodes && len(text) > f.chunkBytes && f.readChunks(text) {
+		return
+	}
+	f.readDocuments(text, 0)
+}
+
+// topKey is a line that begins a record of a map from key to record.
+var topLevelKey = regexp.MustCompile(`(?m)^("[A-Za-z0-9._-]+"|[A-Za-z0-9][A-Za-z0-9._-]*):\r?$`)
+
+// pieces reads a map from key to record some records at a time, so that not all of its nodes are in memory at once. It reports false, and has taken nothing, if
+// the text cannot be parted so. What looks like the beginning of a record may stand in the middle of a text or a list: then what comes before has no end, which
+// is an error.
+func (f *dataFile) readChunks(text string) bool {
+	begun := false
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, "\r\n")
+		switch {
+		case line == "" || line[0] == '#':
+		case line[0] == ' ' && begun || strings.TrimLeft(line, " ") == "":
+		case line == "key:" || line == `"key":` || !topLevelKey.MatchString(line):
+			return false
+		default:
+			begun = true
+		}
+	}
+	fine := true
+	part := &dataFile{ref: f.ref, kind: f.kind, depth: f.depth, seen: map[string]position{}, arena: f.arena, yield: f.yield, report: func(Problem) { fine = false }}
+	lines := 0
+	for text != "" && fine {
+		piece := text[:nextRecord(text, f.chunkBytes)]
+		part.readDocuments(piece, lines)
+		lines += strings.Count(piece, "\n")
+		text = text[len(piece):]
+	}
+	if !fine {
+		f.discard()
+	}
+	return fine
+}
+
+// nextRecord returns where the first record begins that is at least n bytes on, or the length of the text.
+func nextRecord(text string, n int) int {
+	if n < len(text) {
+		if end := strings.IndexByte(text[n:], '\n'); end >= 0 {
+			from := n + end + 1
+			if at := topLevelKey.FindStringIndex(text[from:]); at != nil {
+				return from + at[0]
+			}
+		}
+	}
+	return len(text)
+}
+
+// documents reads the documents of a text that begins after some lines of the file.
+func (f *dataFile) readDocuments(text string, lines int) {
+	dec := yaml.NewDecoder(strings.NewReader(text))
+	budget := 1000 + len(text)
+	for {
+		var doc yaml.Node
+		err := dec.Decode(&doc)
+		if errors.Is(err, io.EOF) {
+			return
+		}
+		if err != nil {
+			at, message := position{f.ref, 1, 1}, strings.TrimPrefix(err.Error(), "yaml: ")
+			if m := yamlLine.FindStringSubmatch(message); m != nil {
+				line, _ := strconv.Atoi(m[1])
+				at.line, message = int32(min(line, math.MaxInt32)), m[2]
+			}
+			f.reportAt(at, syntaxError, message, "", "")
+			return
+		}
+		r := &yamlReader{file: f, lines: lines, depth: f.depth, budget: budget}
+		n := r.node(&doc)
+		if r.failed {
+			return
+		}
+		budget = r.budget
+		f.addDocument(n)
+	}
+}
+
+func (r *yamlReader) position(y *yaml.Node) position {
+	return position{r.file.ref, int32(y.Line + r.lines), int32(y.Column)}
+}
+
+func (r *yamlReader) fail(y *yaml.Node, c code, message, advice string) *node {
+	if !r.failed {
+		r.file.reportAt(r.position(y), c, message, "", advice)
+	}
+	r.failed = true
+	return &node{kind: invalidNode, at: r.position(y)}
+}
+
+func (r *yamlReader) node(y *yaml.Node) *node {
+	if r.failed {
+		return &node{kind: invalidNode}
+	}
+	r.depth--
+	r.budget--
+	defer func() { r.depth++ }()
+	switch {
+	case r.depth < 0:
+		return r.fail(y, tooLarge, "values nest too deeply", "")
+	case r.budget < 0:
+		return r.fail(y, tooLarge, "aliases unfold to too much", "write the values out")
+	}
+	switch y.Kind {
+	case yaml.DocumentNode:
+		return r.node(y.Content[0])
+	case yaml.AliasNode:
+		return r.node(y.Alias)
+	case yaml.MappingNode:
+		return r.mapping(y)
+	case yaml.SequenceNode:
+		n := &node{kind: listNode, at: r.position(y)}
+		for _, e := range y.Content {
+			value := r.node(e)
+			n.fields = append(n.fields, field{at: value.at, value: value})
+		}
+		return n
+	}
+	return r.scalar(y)
+}
+
+func (r *yamlReader) mapping(y *yaml.Node) *node {
+	b := newBuilder(r.position(y), len(y.Content)/2)
+	for i := 0; i+1 < len(y.Content); i += 2 {
+		key := y.Content[i]
+		if key.Kind == yaml.AliasNode {
+			key = key.Alias
+		}
+		switch {
+		case key.ShortTag() == "!!merge":
+			return r.fail(key, dataShape, "merge keys (<<) are not supported", "write the fields out")
+		case key.Kind != yaml.ScalarNode || key.ShortTag() != "!!str":
+			return r.fail(key, dataShape, "the key is not a string", "write it in quotes")
+		}
+		value := r.node(y.Content[i+1])
+		if have := b.lookup(key.Value); have != nil {
+			r.file.reportAt(r.position(key), duplicateKey, fmt.Sprintf("the name is given twice, first on line %d", have.at.line), quote(key.Value), "remove one")
+			continue
+		}
+		b.add(field{name: key.Value, at: r.position(key), value: value}, nil)
+	}
+	return b.n
+}
+
+func (r *yamlReader) scalar(y *yaml.Node) *node {
+	n := &node{at: r.position(y)}
+	switch tag := y.ShortTag(); tag {
+	case "!!str", "!!timestamp":
+		n.kind, n.text = stringNode, y.Value
+	case "!!null":
+		n.kind = nullNode
+	case "!!bool":
+		n.kind, n.text = boolNode, strings.ToLower(y.Value)
+	case "!!int":
+		var i int64
+		if err := y.Decode(&i); err != nil {
+			return r.fail(y, wrongType, "the integer is too large", "write it in quotes if it is a name or a number to be read")
+		}
+		n.kind, n.text = intNode, strconv.FormatInt(i, 10)
+	case "!!float":
+		var x float64
+		if err := y.Decode(&x); err != nil || math.IsNaN(x) || math.IsInf(x, 0) {
+			return r.fail(y, wrongType, "not a number", "")
+		}
+		n.kind, n.text = floatNode, strconv.FormatFloat(x, 'f', -1, 64)
+	default:
+		return r.fail(y, dataShape, "tag "+tag+" is not supported", "remove it")
+	}
+	return n
+}
