@@ -6,31 +6,37 @@ import (
 	"time"
 )
 
-// recordKey names a declaration.
+// recordKey identifies a record.
 type recordKey struct{ kind, key string }
 
-// record is a declaration that is data.
+// record is a literal record.
 type record struct {
 	kind string
 	field
 }
 
-// terms are what decides about a record besides the record itself.
+// fileContext has the settings outside a file on which its result depends.
 type fileContext struct {
-	types map[string]string // of custom attributes
+	// types are the custom attributes.
+	types map[string]string
 	zone  *time.Location
 }
 
-// blob is what a file's people and groups are, judged one by one: those that are right by themselves, and the names of those that need a closer look.
+// fileResult has the users and groups of a file that are valid on their own, and the keys of the
+// others.
 type fileResult struct {
-	users       []*User
-	groups      []*Group
-	memberLists []*Group // memberships alone, of groups that are declared elsewhere
-	remaining   []recordKey
-	hasProblems bool // there is something to say about the file
+	users  []*User
+	groups []*Group
+	// memberLists are records with members only, for groups that are declared elsewhere.
+	memberLists []*Group
+	// remaining are the records that take the slow path.
+	remaining []recordKey
+	// hasProblems is set if the file itself has a problem.
+	hasProblems bool
 }
 
-// settler settles records: it holds them against the compiled schema, which only accepts, and binds them. It is for one goroutine.
+// acceptor checks the records of a file against the compiled schema, without collecting problems,
+// and binds the valid ones. It is not safe for concurrent use.
 type acceptor struct {
 	binder
 	schema *compiledSchema
@@ -38,67 +44,75 @@ type acceptor struct {
 	result *fileResult
 }
 
-func newAcceptor(schema *compiledSchema, t *fileContext) *acceptor {
-	return &acceptor{binder: binder{d: &Declarations{Timezone: t.zone}, dates: map[string]*Date{}}, schema: schema}
+func newAcceptor(schema *compiledSchema, context *fileContext) *acceptor {
+	b := binder{d: &Declarations{Timezone: context.zone}, dates: map[string]*Date{}}
+	return &acceptor{binder: b, schema: schema}
 }
 
-// cue settles the records that a CUE file holds.
-func (s *acceptor) cueFile(records []record) *fileResult {
-	s.result = &fileResult{}
+// cueFile accepts the literal records of a CUE file.
+func (a *acceptor) cueFile(records []record) *fileResult {
+	a.result = &fileResult{}
 	for _, r := range records {
-		s.accept(r.kind, r.field)
+		a.accept(r.kind, r.field)
 	}
-	return s.result
+	return a.result
 }
 
-// data settles the records of a data file.
-func (s *acceptor) dataFile(src *fileRef, text string, t *fileContext, limits limits) *fileResult {
-	s.result = &fileResult{}
-	s.arena.reset()
-	f := &dataFile{ref: src, types: t.types, depth: limits.depth, yield: s.accept, reuseNodes: true, discard: func() { *s.result = fileResult{} }, chunkBytes: limits.chunkBytes, arena: &s.arena,
-		report: func(Problem) { s.result.hasProblems = true }, conflict: func(string, *node, *node) { s.result.hasProblems = true }}
+// dataFile accepts the records of a data file.
+func (a *acceptor) dataFile(ref *fileRef, text string, context *fileContext, limits limits) *fileResult {
+	a.result = &fileResult{}
+	a.arena.reset()
+	f := &dataFile{
+		ref: ref, types: context.types, depth: limits.depth, chunkBytes: limits.chunkBytes,
+		arena: &a.arena, reuseNodes: true,
+		yield:    a.accept,
+		discard:  func() { *a.result = fileResult{} },
+		report:   func(Problem) { a.result.hasProblems = true },
+		conflict: func(string, *node, *node) { a.result.hasProblems = true },
+	}
 	f.read(text)
-	return s.result
+	return a.result
 }
 
-func (s *acceptor) accept(kind string, f field) {
-	rule := s.schema.roots[kind].rule.(*structRule)
-	n := *f.value // what is filled in stays out of the node, which others may join
-	fine := rule.acceptsKey(f.name)
+// accept adds one record to the result.
+func (a *acceptor) accept(kind string, f field) {
+	rule := a.schema.roots[kind].rule.(*structRule)
+	n := *f.value // a copy for the defaults: the node may still be unified with others
+	validKey := rule.acceptsKey(f.name)
 	switch {
-	case fine && kind == "users" && rule.values.check(&n, nil):
-		s.result.users = append(s.result.users, s.user(f.name, f.at.pos(), &n))
-	case fine && kind == "groups" && s.isMemberList(&n):
-		s.result.memberLists = append(s.result.memberLists, s.group(f.name, f.at.pos(), &n))
-	case fine && kind == "groups" && rule.values.check(&n, nil):
-		s.result.groups = append(s.result.groups, s.group(f.name, f.at.pos(), &n))
+	case validKey && kind == "users" && rule.values.check(&n, nil):
+		a.result.users = append(a.result.users, a.user(f.name, f.at.pos(), &n))
+	case validKey && kind == "groups" && a.isMemberList(&n):
+		a.result.memberLists = append(a.result.memberLists, a.group(f.name, f.at.pos(), &n))
+	case validKey && kind == "groups" && rule.values.check(&n, nil):
+		a.result.groups = append(a.result.groups, a.group(f.name, f.at.pos(), &n))
 	default:
-		s.result.remaining = append(s.result.remaining, recordKey{kind, f.name})
+		a.result.remaining = append(a.result.remaining, recordKey{kind, f.name})
 	}
 }
 
-// isPart reports whether a record of a group is nothing but members that are right.
-func (s *acceptor) isMemberList(n *node) bool {
+// isMemberList reports whether a record of a group has valid members and no other field.
+func (a *acceptor) isMemberList(n *node) bool {
 	if n.kind != structNode || len(n.fields) != 1 || n.fields[0].name != "members" {
 		return false
 	}
-	group := s.schema.roots["groups"].rule.(*structRule).values.(*structRule)
+	group := a.schema.roots["groups"].rule.(*structRule).values.(*structRule)
 	return group.field("members").rule.check(n.fields[0].value, nil)
 }
 
-// keys calls yield with every record that the blob has.
-func (b *fileResult) keys(yield func(recordKey) bool) {
-	for _, k := range b.remaining {
+// keys iterates over the keys of all records.
+func (r *fileResult) keys(yield func(recordKey) bool) {
+	for _, k := range r.remaining {
 		if !yield(k) {
 			return
 		}
 	}
-	for _, u := range b.users {
+	for _, u := range r.users {
 		if !yield(recordKey{"users", u.Key}) {
 			return
 		}
 	}
-	for _, groups := range [][]*Group{b.groups, b.memberLists} {
+	for _, groups := range [][]*Group{r.groups, r.memberLists} {
 		for _, g := range groups {
 			if !yield(recordKey{"groups", g.Key}) {
 				return
@@ -107,15 +121,16 @@ func (b *fileResult) keys(yield func(recordKey) bool) {
 	}
 }
 
-// join adds the members of other declarations of the group. It reports false if somebody is a member twice.
-func (g *Group) addMembers(parts []*Group) bool {
+// addMembers adds the members of other declarations of the group. It returns false if a user is a
+// member twice.
+func (g *Group) addMembers(lists []*Group) bool {
 	n := len(g.Members)
-	for _, p := range parts {
-		n += len(p.Members)
+	for _, list := range lists {
+		n += len(list.Members)
 	}
 	all := append(make([]GroupMember, 0, n), g.Members...)
-	for _, p := range parts {
-		all = append(all, p.Members...)
+	for _, list := range lists {
+		all = append(all, list.Members...)
 	}
 	sortMembers(all)
 	g.Members = all

@@ -5,17 +5,20 @@ import (
 	"strings"
 )
 
-// Attribute is one SCIM attribute of a user by its path (RFC 7644 section 3.10), for example "name.givenName", "emails.value" or
-// "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department". AWS takes one value of each multi-valued attribute, so a
-// path needs no index. Booleans are "true" and "false". An empty Value means that the attribute must be absent.
+// Attribute is one SCIM attribute of a user with its path (RFC 7644 section 3.10), for example
+// "name.givenName", "emails.value" or
+// "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department".
+//
+// AWS supports one value of each multi-valued attribute, so a path has no index. Booleans are
+// "true" and "false". An empty Value means that the attribute must be absent.
 type Attribute struct {
 	Path, Value string
 }
 
-// Attributes are sorted by path, each path once.
+// Attributes are sorted by path, and paths are unique.
 type Attributes []Attribute
 
-// Get returns the value at path and whether there is one.
+// Get returns the value at a path, and whether there is one.
 func (a Attributes) Get(path string) (string, bool) {
 	i, ok := slices.BinarySearchFunc(a, path, func(x Attribute, p string) int { return strings.Compare(x.Path, p) })
 	if !ok {

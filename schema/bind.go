@@ -1,16 +1,20 @@
 package schema
 
 import (
+	"maps"
+	"slices"
 	"time"
-	_ "time/tzdata" // the same zones on every machine
+	_ "time/tzdata" // the same timezones on every machine
 )
 
-// bind turns the checked nodes into Declarations. What was refused is bound as far as it goes, so that the checks over the whole can still be made.
+// bind converts the checked nodes to Declarations. It converts invalid records as far as possible,
+// so that the checks across declarations still run.
 func (l *loader) bind() *Declarations {
 	d := &Declarations{
 		Timezone:       time.UTC,
-		AttributeTypes: map[string]*AttributeType{}, Users: map[string]*User{}, Groups: map[string]*Group{}, Mappings: map[string]*Mapping{},
-		Apps: map[string]*App{}, Provisioners: map[string]*Provisioner{}, Assertions: map[string]*Assertion{}, Approvals: map[string]*Approval{},
+		AttributeTypes: map[string]*AttributeType{}, Users: map[string]*User{}, Groups: map[string]*Group{},
+		Mappings: map[string]*Mapping{}, Apps: map[string]*App{}, Provisioners: map[string]*Provisioner{},
+		Assertions: map[string]*Assertion{}, Approvals: map[string]*Approval{},
 	}
 	if n := l.root.child("timezone"); n != nil {
 		d.Timezone = l.zone(n, "timezone", time.UTC)
@@ -33,20 +37,21 @@ func (l *loader) bind() *Declarations {
 	each("provisioners", b.provisioner)
 	each("assertions", b.assertion)
 	each("approvals", b.approval)
-	for _, key := range keysOf(l.mappingSources) {
+	for _, key := range slices.Sorted(maps.Keys(l.mappingSources)) {
 		d.Mappings[key] = l.mapping(l.mappingSources[key])
 	}
 	return d
 }
 
-// binder fills in one Declarations.
+// binder builds one Declarations.
 type binder struct {
 	*loader
-	d     *Declarations
-	dates map[string]*Date // by text; a few dates end many memberships
+	d *Declarations
+	// dates are shared by text, because many memberships end on the same date.
+	dates map[string]*Date
 }
 
-// zone returns a timezone by name.
+// zone returns a timezone by name, or otherwise if there is none.
 func (l *loader) zone(n *node, path string, otherwise *time.Location) *time.Location {
 	name := n.string()
 	if name == "" {
@@ -54,13 +59,13 @@ func (l *loader) zone(n *node, path string, otherwise *time.Location) *time.Loca
 	}
 	zone, err := time.LoadLocation(name)
 	if err != nil || name == "Local" {
-		l.report(Problem{Pos: n.at.pos(), Code: badTimezone.id, Path: path, Message: "no such timezone", Value: quote(name), Advice: badTimezone.advice})
+		l.report(badTimezone.problem(n.at.pos(), path, "unknown timezone").withValue(quote(name)))
 		return otherwise
 	}
 	return zone
 }
 
-// date returns the date that a node holds, nil if none. The compiled schema has refused what is none.
+// date returns the date of a node, or nil. The compiled schema has rejected invalid dates.
 func (b *binder) date(n *node) *Date {
 	text := n.string()
 	if text == "" {
@@ -74,7 +79,7 @@ func (b *binder) date(n *node) *Date {
 	return have
 }
 
-// newDate returns the date that a text is, or nil.
+// newDate parses a date. It returns nil if the text is invalid.
 func newDate(text string, zone *time.Location) *Date {
 	if day, err := time.ParseInLocation(time.DateOnly, text, zone); err == nil {
 		return &Date{Text: text, Start: day, End: time.Date(day.Year(), day.Month(), day.Day()+1, 0, 0, 0, 0, zone)}
@@ -86,7 +91,9 @@ func newDate(text string, zone *time.Location) *Date {
 }
 
 func (b *binder) attributeType(key string, at Pos, n *node) {
-	b.d.AttributeTypes[key] = &AttributeType{Key: key, Pos: at, Type: n.child("type").string(), Redact: n.child("redact").bool()}
+	b.d.AttributeTypes[key] = &AttributeType{
+		Key: key, Pos: at, Type: n.child("type").string(), Redact: n.child("redact").bool(),
+	}
 }
 
 func (b *binder) user(key string, at Pos, n *node) *User {
@@ -130,7 +137,10 @@ func (b *binder) group(key string, at Pos, n *node) *Group {
 		case "members":
 			g.Members = make([]GroupMember, len(v.fields))
 			for i, m := range v.fields {
-				g.Members[i] = GroupMember{User: m.name, Pos: m.at.pos(), Until: b.date(m.value.child("until")), Reason: m.value.child("reason").string()}
+				g.Members[i] = GroupMember{
+					User: m.name, Pos: m.at.pos(),
+					Until: b.date(m.value.child("until")), Reason: m.value.child("reason").string(),
+				}
 			}
 			sortMembers(g.Members)
 		case "include":
@@ -138,7 +148,7 @@ func (b *binder) group(key string, at Pos, n *node) *Group {
 		case "where":
 			g.Where = bindRule(f)
 		case "previously":
-			g.Previously = keysOf(v.fieldPositions())
+			g.Previously = slices.Sorted(maps.Keys(v.fieldPositions()))
 		}
 	}
 	return g
@@ -158,7 +168,7 @@ func bindRule(f field) *Rule {
 	return r
 }
 
-// positions returns the names of a struct's fields, with their places.
+// fieldPositions returns the names of a struct's fields with their positions.
 func (n *node) fieldPositions() map[string]Pos {
 	out := map[string]Pos{}
 	if n != nil {
@@ -171,7 +181,8 @@ func (n *node) fieldPositions() map[string]Pos {
 
 func (n *node) bool() bool { return n != nil && n.kind == boolNode && n.text == "true" }
 
-// plain returns a scalar as string, bool or int64, and a list of strings as []string; nil for anything else.
+// goValue returns a scalar as string, bool or int64, and a list of strings as []string. It returns
+// nil for any other value.
 func (n *node) goValue() any {
 	switch n.kind {
 	case stringNode:
@@ -188,7 +199,7 @@ func (n *node) goValue() any {
 	return nil
 }
 
-// strings returns the strings of a list; nil if n is nil.
+// strings returns the strings of a list, or nil if n is nil.
 func (n *node) strings() []string {
 	if n == nil || n.kind != listNode {
 		return nil
@@ -216,7 +227,7 @@ func (n *node) float() *float64 {
 	return nil
 }
 
-// pos returns where n stands, or otherwise if there is no n.
+// posOr returns the position of n, or otherwise if n is nil.
 func (n *node) posOr(otherwise Pos) Pos {
 	if n == nil || n.at.ref == nil {
 		return otherwise

@@ -2,6 +2,8 @@ package schema
 
 import (
 	"cmp"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -15,7 +17,8 @@ func (b *binder) app(key string, at Pos, n *node) {
 	if s := n.get("saml"); s != nil {
 		file := s.value.child("serviceProviderMetadata")
 		a.SAML = &SAML{
-			Pos: s.at.pos(), ServiceProviderMetadata: file.string(), MetadataPos: file.posOr(s.at.pos()), NameID: s.value.child("nameID").string(),
+			Pos: s.at.pos(), ServiceProviderMetadata: file.string(), MetadataPos: file.posOr(s.at.pos()),
+			NameID:           s.value.child("nameID").string(),
 			IdentityProvider: b.identityProvider(s.value.get("identityProvider")),
 		}
 	}
@@ -28,9 +31,12 @@ func (b *binder) identityProvider(f *field) *IdentityProvider {
 	}
 	n := f.value
 	p := &IdentityProvider{
-		Pos: f.at.pos(), EntityID: n.child("entityID").string(), Signing: map[string]*SigningKey{}, Domains: n.child("domains").strings(),
-		SingleSignOnPost: n.find("singleSignOn", "post").string(), SingleSignOnRedirect: n.find("singleSignOn", "redirect").string(),
-		CacheDuration: n.child("cacheDuration").string(), SignMetadataWith: n.child("signMetadataWith").string(), Uploaded: b.date(n.child("uploaded")),
+		Pos: f.at.pos(), EntityID: n.child("entityID").string(),
+		Signing: map[string]*SigningKey{}, Domains: n.child("domains").strings(),
+		SingleSignOnPost:     n.find("singleSignOn", "post").string(),
+		SingleSignOnRedirect: n.find("singleSignOn", "redirect").string(),
+		CacheDuration:        n.child("cacheDuration").string(),
+		SignMetadataWith:     n.child("signMetadataWith").string(), Uploaded: b.date(n.child("uploaded")),
 	}
 	if days := n.child("lifetimeDays").int(); days != nil {
 		p.LifetimeDays = *days
@@ -56,7 +62,10 @@ func secret(f *field) *SecretRef {
 		return nil
 	}
 	n := f.value
-	s := &SecretRef{Pos: f.at.pos(), Env: n.child("env").string(), File: n.child("file").string(), Exec: n.child("exec").strings(), Age: n.child("age").string()}
+	s := &SecretRef{
+		Pos: f.at.pos(), Env: n.child("env").string(), File: n.child("file").string(),
+		Exec: n.child("exec").strings(), Age: n.child("age").string(),
+	}
 	if sops := n.child("sops"); sops != nil {
 		s.Sops = &SopsRef{File: sops.child("file").string(), Key: sops.child("key").string()}
 	}
@@ -72,35 +81,52 @@ func secret(f *field) *SecretRef {
 func (b *binder) provisioner(key string, at Pos, n *node) {
 	endpoint, groups := n.child("endpoint"), n.child("groups")
 	p := &Provisioner{
-		Key: key, Pos: at, Enabled: n.child("enabled").bool(), App: n.child("app").string(), Mapping: n.child("mapping").string(),
+		Key: key, Pos: at, Enabled: n.child("enabled").bool(),
+		App: n.child("app").string(), Mapping: n.child("mapping").string(),
 		Groups: groups.strings(), GroupsPos: at, AllUsers: groups == nil, PushGroups: n.child("pushGroups").bool(),
-		Endpoint: endpoint.string(), EndpointPos: endpoint.posOr(at), Auth: b.auth(n.child("auth")), TokenExpires: b.date(n.child("tokenExpires")),
-		Schedule: n.child("schedule").string(), Timezone: b.zone(n.child("timezone"), joinPath("provisioners", key)+".timezone", b.d.Timezone),
-		Windows: map[string]*Window{}, Deprovision: Deprovision{Mode: n.find("deprovision", "mode").string(), DeleteAfterDays: n.find("deprovision", "deleteAfterDays").int()},
+		Endpoint: endpoint.string(), EndpointPos: endpoint.posOr(at),
+		Auth: b.auth(n.child("auth")), TokenExpires: b.date(n.child("tokenExpires")),
+		Schedule: n.child("schedule").string(),
+		Timezone: b.zone(n.child("timezone"), joinPath("provisioners", key)+".timezone", b.d.Timezone),
+		Windows:  map[string]*Window{},
+		Deprovision: Deprovision{
+			Mode:            n.find("deprovision", "mode").string(),
+			DeleteAfterDays: n.find("deprovision", "deleteAfterDays").int(),
+		},
 		Adopt: n.child("adopt").string(), Limits: map[string]*Limit{}, Review: n.child("review").string(),
-		Protect:  Protect{Users: n.find("protect", "users").fieldPositions(), Groups: n.find("protect", "groups").fieldPositions()},
-		FullRead: n.child("fullRead").string(), Previously: keysOf(n.child("previously").fieldPositions()),
+		Protect: Protect{
+			Users:  n.find("protect", "users").fieldPositions(),
+			Groups: n.find("protect", "groups").fieldPositions(),
+		},
+		FullRead:   n.child("fullRead").string(),
+		Previously: slices.Sorted(maps.Keys(n.child("previously").fieldPositions())),
 	}
 	if f := n.get("groups"); f != nil {
 		p.GroupsPos = f.at.pos()
 	}
 	if f := n.get("paused"); f != nil {
-		p.Paused = &Pause{Pos: f.at.pos(), Reason: f.value.child("reason").string(), Until: b.date(f.value.child("until"))}
+		p.Paused = &Pause{
+			Pos: f.at.pos(), Reason: f.value.child("reason").string(), Until: b.date(f.value.child("until")),
+		}
 	}
 	if windows := n.child("windows"); windows != nil {
 		for _, f := range windows.fields {
-			p.Windows[f.name] = &Window{Pos: f.at.pos(), Days: f.value.child("days").strings(), From: f.value.child("from").string(), To: f.value.child("to").string()}
+			p.Windows[f.name] = &Window{
+				Pos: f.at.pos(), Days: f.value.child("days").strings(),
+				From: f.value.child("from").string(), To: f.value.child("to").string(),
+			}
 		}
 	}
 	if limits := n.child("limits"); limits != nil {
 		for _, f := range limits.fields {
 			p.Limits[f.name] = &Limit{
-				Pos: f.at.pos(), Min: f.value.child("min").int(), Percent: f.value.child("percent").float(), Max: f.value.child("max").int(),
+				Pos: f.at.pos(), Min: f.value.child("min").int(),
+				Percent: f.value.child("percent").float(), Max: f.value.child("max").int(),
 				Off: f.value.child("off").bool(), Reason: f.value.child("reason").string(),
 			}
 		}
 	}
-	p.DriftBound, _ = time.ParseDuration(n.child("driftBound").string()) // the checks refuse what this cannot read
+	p.DriftBound, _ = time.ParseDuration(n.child("driftBound").string()) // 0 is rejected later
 	if rate := n.find("rate", "perSecond").float(); rate != nil {
 		p.Rate.PerSecond = *rate
 	}
@@ -120,8 +146,10 @@ func (b *binder) auth(n *node) Auth {
 	}
 	o := f.value
 	return Auth{OAuth2: &OAuth2{
-		Pos: f.at.pos(), Grant: cmp.Or(o.child("grant").string(), "clientCredentials"), TokenURL: o.child("tokenURL").string(), AuthorizeURL: o.child("authorizeURL").string(),
-		ClientID: o.child("clientID").string(), ClientSecret: secret(o.get("clientSecret")), Scopes: o.child("scopes").strings(),
+		Pos: f.at.pos(), Grant: cmp.Or(o.child("grant").string(), "clientCredentials"),
+		TokenURL: o.child("tokenURL").string(), AuthorizeURL: o.child("authorizeURL").string(),
+		ClientID: o.child("clientID").string(), ClientSecret: secret(o.get("clientSecret")),
+		Scopes: o.child("scopes").strings(),
 	}}
 }
 
@@ -143,5 +171,7 @@ func (b *binder) assertion(key string, at Pos, n *node) {
 }
 
 func (b *binder) approval(key string, at Pos, n *node) {
-	b.d.Approvals[key] = &Approval{Key: key, Pos: at, Reason: n.child("reason").string(), Expires: b.date(n.child("expires"))}
+	b.d.Approvals[key] = &Approval{
+		Key: key, Pos: at, Reason: n.child("reason").string(), Expires: b.date(n.child("expires")),
+	}
 }

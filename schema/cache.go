@@ -7,37 +7,41 @@ import (
 	"sync"
 )
 
-// Cache loads one commit after another, and does the work of the difference. It keeps what the files of the last Load settled to, by their hashes, and nothing
-// of the commits before. The zero value is ready. It may be used concurrently.
+// Cache loads successive commits and repeats only the work for changed files. It keeps the results
+// of the last Load by the hashes of the files. The zero value is ready to use. It is safe for
+// concurrent use.
 type Cache struct {
-	mu       sync.Mutex
-	context  *fileContext
-	files    map[string]cachedFile // by path
+	mu      sync.Mutex
+	context *fileContext
+	// files are the cached files by path.
+	files map[string]cachedFile
+	// groups are the groups with members from several declarations.
 	groups   map[*Group]mergedGroup
 	users    userIndex
 	previous previousLoad
 }
 
-// kept is what is known of a file's content.
+// cachedFile is the result of a file with a known content.
 type cachedFile struct {
 	hash   string
 	size   int64
 	result *fileResult
 }
 
-// Load is what the function Load is, with the same result. Files of fsys that have not changed since the last call are neither read nor checked again. A file
-// system tells by a method
+// Load has the same result as the function Load. It neither reads nor checks a file of fsys again
+// that has not changed since the last call. To detect this, it uses the method
 //
 //	Hash(name string) (string, error)
 //
-// which returns the same only for the same content. Without that method everything is read.
+// of fsys, which must return different values for different contents. Without this method it reads
+// all files.
 func (c *Cache) Load(fsys fs.FS) (*Declarations, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return load(fsys, standardLimits(), c)
 }
 
-// find returns what a file settled to, or nil.
+// lookup returns the result of a file, or nil.
 func (c *Cache) lookup(path, hash string) *fileResult {
 	if k, ok := c.files[path]; ok && k.hash == hash {
 		return k.result
@@ -45,24 +49,26 @@ func (c *Cache) lookup(path, hash string) *fileResult {
 	return nil
 }
 
-// keep remembers the files of a Load, and forgets all others.
-func (c *Cache) store(units []*sourceFile, sizes map[string]int64, t *fileContext, whole map[*Group]mergedGroup) {
-	c.context, c.groups, c.files = t, whole, make(map[string]cachedFile, len(units))
-	for _, u := range units {
-		if u.hash != "" && !u.mixed {
-			c.files[u.ref.path] = cachedFile{u.hash, sizes[u.ref.path], u.result}
+// store replaces the cached files by those of a Load.
+func (c *Cache) store(
+	files []*sourceFile, sizes map[string]int64, context *fileContext, groups map[*Group]mergedGroup,
+) {
+	c.context, c.groups, c.files = context, groups, make(map[string]cachedFile, len(files))
+	for _, f := range files {
+		if f.hash != "" && !f.mixed {
+			c.files[f.ref.path] = cachedFile{f.hash, sizes[f.ref.path], f.result}
 		}
 	}
 }
 
-// join returns a group whose members stand in several places as it was put together before, or nil.
-func (c *Cache) mergedGroup(g *Group, parts []*Group, at Pos) *Group {
-	if j, ok := c.groups[g]; ok && slices.Equal(j.memberLists, parts) && (j.group.Pos == at || at.Line == 0) {
-		return j.group
+// mergedGroup returns the cached merge of a group with its member lists, or nil.
+func (c *Cache) mergedGroup(g *Group, memberLists []*Group, at Pos) *Group {
+	if m, ok := c.groups[g]; ok && slices.Equal(m.memberLists, memberLists) && (m.group.Pos == at || at.Line == 0) {
+		return m.group
 	}
 	return nil
 }
 
-func (t *fileContext) equal(other *fileContext) bool {
-	return t != nil && t.zone.String() == other.zone.String() && maps.Equal(t.types, other.types)
+func (c *fileContext) equal(other *fileContext) bool {
+	return c != nil && c.zone.String() == other.zone.String() && maps.Equal(c.types, other.types)
 }

@@ -18,8 +18,9 @@ import (
 	"github.com/seed-d64a251c/roster/schema/schematest"
 )
 
-// said is what a Load came to, in a form that can be compared: mappings apart, which are functions.
-func said(t *testing.T, d *Declarations, err error) any {
+// loadResult returns the result of a Load in a comparable form, without mappings, which are
+// functions.
+func loadResult(t *testing.T, d *Declarations, err error) any {
 	t.Helper()
 	if d == nil {
 		return err
@@ -27,15 +28,16 @@ func said(t *testing.T, d *Declarations, err error) any {
 	c := *d
 	c.Mappings = nil
 	out := []any{c}
-	for _, key := range keysOf(d.Mappings) {
+	for _, key := range slices.Sorted(maps.Keys(d.Mappings)) {
 		m := d.Mappings[key]
 		out = append(out, m.Key, m.Pos, m.ifEmpty, m.positions, m.sets, m.setsOnCreate)
 	}
 	return out
 }
 
-// words are what a random edit puts in the place of its like.
-var words = regexp.MustCompile(`p-0000\d\d|g-0000\d|user\d+|dept-\d|First\d+|ACTIVE|Group \d+|UTC|department|title|"int"|"string"|members|email\b`)
+// editableWords are the words that a random edit replaces with another word of the same kind.
+var editableWords = regexp.MustCompile(`p-0000\d\d|g-0000\d|user\d+|dept-\d|First\d+|ACTIVE|Group ` +
+	`\d+|UTC|department|title|"int"|"string"|members|email\b`)
 
 func randomWord(r *rand.Rand, like string) string {
 	switch {
@@ -59,7 +61,7 @@ func randomWord(r *rand.Rand, like string) string {
 func edit(r *rand.Rand, text string) string {
 	lines := strings.SplitAfter(text, "\n")
 	i := r.IntN(len(lines))
-	switch places := words.FindAllStringIndex(text, -1); {
+	switch places := editableWords.FindAllStringIndex(text, -1); {
 	case len(places) > 0 && r.IntN(5) > 0:
 		p := places[r.IntN(len(places))]
 		return text[:p[0]] + randomWord(r, text[p[0]:p[1]]) + text[p[1]:]
@@ -69,7 +71,8 @@ func edit(r *rand.Rand, text string) string {
 	return strings.Join(slices.Insert(lines, i, lines[i]), "")
 }
 
-// mixture is a small organisation in every format, with groups whose members stand in two files and a user whose fields do.
+// mixture returns a small organisation in all formats. It has groups with members in two files, and
+// a user with fields in two files.
 func mixture() *schematest.Tree {
 	all := schematest.Organisation{Users: 10, Groups: 2, Members: 4, Format: "jsonl"}.Tree()
 	for _, format := range []string{"csv", "yaml", "cue", "json"} {
@@ -83,23 +86,24 @@ func mixture() *schematest.Tree {
 	}
 	all.Write("zone.cue", "package roster\n\ntimezone: \"UTC\"\n")
 	all.Write("groups/more.json", `{"g-00001": {"members": {"p-000009": {"until": "2026-12-31"}}}}`)
-	all.Write("users/pieces.cue", "package roster\n\nusers: \"p-000100\": {userId: \"pieces\", firstName: \"A\", lastName: \"B\"}\n")
+	all.Write("users/pieces.cue", "package roster\n\nusers: \"p-000100\": {userId: \"pieces\", firstName: \"A\", "+
+		"lastName: \"B\"}\n")
 	all.Write("users/pieces.yaml", "p-000100:\n  email: pieces@example.com\n")
 	return all
 }
 
-// TestCacheAgreesWithLoad edits an organisation at random. A Cache that has seen all of it must say what a Load that knows nothing says, and what one says
-// that settles nothing file by file.
+// TestCacheAgreesWithLoad edits an organisation at random. A Cache that has loaded all versions
+// must return what a new Load returns, with and without the fast path.
 func TestCacheAgreesWithLoad(t *testing.T) {
-	long := standardLimits()
-	long.noFastPath = true
+	noFastPath := standardLimits()
+	noFastPath.noFastPath = true
 	for seed := range uint64(2) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		tree := mixture()
 		first := maps.Clone(tree.MapFS)
 		names := slices.Sorted(maps.Keys(first))
 		var cache Cache
-		wrong, right, known := 0, 0, 0
+		invalid, valid, cached := 0, 0, 0
 		for step := range 45 {
 			name := names[r.IntN(len(names))]
 			switch file := tree.MapFS[name]; {
@@ -111,66 +115,68 @@ func TestCacheAgreesWithLoad(t *testing.T) {
 			default:
 				tree.Write(name, edit(r, string(file.Data)))
 			}
-			if wrong > 2*right {
+			if invalid > 2*valid {
 				for name, file := range first {
 					tree.Write(name, string(file.Data))
 				}
 			}
 			d, err := cache.Load(tree)
 			fresh, freshErr := Load(tree)
-			unsettled, unsettledErr := load(tree, long, &Cache{})
+			slow, slowErr := load(tree, noFastPath, &Cache{})
 			if err == nil {
-				right++
-				known += mapsAsBefore(t, d)
+				valid++
+				cached += checkMappedUsers(t, d)
 			} else {
-				wrong++
+				invalid++
 			}
-			have := said(t, d, err)
-			if want := said(t, fresh, freshErr); !reflect.DeepEqual(have, want) {
-				t.Fatalf("seed %d, step %d, %s: the cache says\n%v\nLoad says\n%v", seed, step, name, have, want)
+			have := loadResult(t, d, err)
+			if want := loadResult(t, fresh, freshErr); !reflect.DeepEqual(have, want) {
+				t.Fatalf("seed %d, step %d, %s: the cache returns\n%v\nLoad returns\n%v", seed, step, name, have, want)
 			}
-			if want := said(t, unsettled, unsettledErr); !reflect.DeepEqual(have, want) {
-				t.Fatalf("seed %d, step %d, %s: the cache says\n%v\nthe long way says\n%v", seed, step, name, have, want)
+			if want := loadResult(t, slow, slowErr); !reflect.DeepEqual(have, want) {
+				t.Fatalf("seed %d, step %d, %s: the cache returns\n%v\nthe slow path returns\n%v", seed, step, name, have, want)
 			}
 		}
-		if wrong == 0 || right < 10 {
-			t.Errorf("%d right and %d wrong configurations try little", right, wrong)
+		if invalid == 0 || valid < 10 {
+			t.Errorf("too few configurations: %d valid, %d invalid", valid, invalid)
 		}
-		if known < right*40 {
-			t.Errorf("of %d configurations with some 50 people each, %d people were known to their mapping", right, known)
+		if cached < valid*40 {
+			t.Errorf("%d configurations with about 50 users each have only %d cached results", valid, cached)
 		}
 	}
 }
 
-// mapsAsBefore demands that what mappings know of people is what they would say. It returns how many they know.
-func mapsAsBefore(t *testing.T, d *Declarations) (known int) {
+// checkMappedUsers requires that the cached results of mappings equal new results. It returns the
+// number of cached results.
+func checkMappedUsers(t *testing.T, d *Declarations) (cached int) {
 	t.Helper()
 	for _, m := range d.Mappings {
 		for _, u := range d.Users {
 			have, err := m.Map(u, nil)
 			want, wantErr := m.evaluate(u, nil)
 			if !reflect.DeepEqual(have, want) || err != nil || wantErr != nil {
-				t.Fatalf("mapping %s knows of %s\n%v, %v\nand says\n%v, %v", m.Key, u.Key, have, err, want, wantErr)
+				t.Fatalf("mapping %s, user %s: the cached result is\n%v, %v\nwant\n%v, %v", m.Key, u.Key, have, err, want, wantErr)
 			}
 			for _, users := range m.checked {
 				if x := users[u.Key]; x != nil && x.User == u {
-					known++
+					cached++
 				}
 			}
-			away := *u
-			if away.State = Inactive; u.State == Inactive {
-				away.State = Active
+			changed := *u
+			if changed.State = Inactive; u.State == Inactive {
+				changed.State = Active
 			}
-			if have, _ := m.Map(&away, nil); reflect.DeepEqual(have, want) {
-				t.Fatalf("mapping %s knows of %s in another state what it knows of them: %v", m.Key, u.Key, have)
+			if have, _ := m.Map(&changed, nil); reflect.DeepEqual(have, want) {
+				t.Fatalf("mapping %s returns the cached result of %s for another state: %v", m.Key, u.Key, have)
 			}
 		}
 	}
-	return known
+	return cached
 }
 
-// TestOlderDeclarationsStayWhileOthersLoad maps the people of each Declarations while the Cache goes on to the next. The race detector looks on.
-func TestOlderDeclarationsStayWhileOthersLoad(t *testing.T) {
+// TestDeclarationsAreImmutableDuringLaterLoads maps the users of each Declarations while the Cache
+// loads the next version. The race detector finds writes to shared data.
+func TestDeclarationsAreImmutableDuringLaterLoads(t *testing.T) {
 	o := schematest.Organisation{Users: 60, Groups: 6, Members: 10, Format: "jsonl", PerFile: 10}
 	tree := o.Tree()
 	var c Cache
@@ -199,11 +205,12 @@ func TestOlderDeclarationsStayWhileOthersLoad(t *testing.T) {
 	wait.Wait()
 }
 
-// TestMappingsThatReadGroupsKnowNobody: who is in a group follows the clock.
-func TestMappingsThatReadGroupsKnowNobody(t *testing.T) {
+// TestMappingsThatReadGroupsCacheNoUsers: the groups of a user depend on the date.
+func TestMappingsThatReadGroupsCacheNoUsers(t *testing.T) {
 	tree := schematest.Organisation{Users: 10, Groups: 1, Members: 5, Format: "jsonl"}.Tree()
 	tree.Write("roster.cue", strings.Replace(tree.Text("roster.cue"), "title: user.attributes.department", `if list.Contains(user.groups, "everyone") {title: "All"}`, 1))
-	tree.Write("roster.cue", strings.Replace(tree.Text("roster.cue"), "package roster\n", "package roster\n\nimport \"list\"\n", 1))
+	tree.Write("roster.cue", strings.Replace(tree.Text("roster.cue"), "package roster\n", "package roster\n\nimport "+
+		"\"list\"\n", 1))
 	d := mustLoad(t, &Cache{}, tree)
 	m, u := d.Mappings["aws"], d.Users[schematest.UserKey(3)]
 	for _, c := range []struct {
@@ -220,7 +227,7 @@ func TestMappingsThatReadGroupsKnowNobody(t *testing.T) {
 	}
 }
 
-func TestCacheReadsWhatChanged(t *testing.T) {
+func TestCacheReadsOnlyChangedFiles(t *testing.T) {
 	for _, format := range []string{"jsonl", "json", "csv", "yaml", "cue"} {
 		o := schematest.Organisation{Users: 200, Groups: 20, Members: 10, Format: format, PerFile: 10}
 		tree := o.Tree()
@@ -236,18 +243,18 @@ func TestCacheReadsWhatChanged(t *testing.T) {
 			t.Errorf("%s: the user is %q", format, u.FirstName)
 		}
 		if a, b := before.Users[schematest.UserKey(5)], after.Users[schematest.UserKey(5)]; a != b || a == nil {
-			t.Errorf("%s: users that did not change were made again", format)
+			t.Errorf("%s: unchanged users were created again", format)
 		}
 	}
 }
 
-// plainTree does not tell hashes.
+// plainTree has no hashes.
 type plainTree struct{ tree *schematest.Tree }
 
 func (t plainTree) Open(name string) (fs.File, error)    { return t.tree.Open(name) }
 func (t plainTree) ReadFile(name string) ([]byte, error) { return t.tree.ReadFile(name) }
 
-func TestCacheWithoutHashesReadsEverything(t *testing.T) {
+func TestCacheWithoutHashesReadsAllFiles(t *testing.T) {
 	tree := schematest.Organisation{Users: 20, Groups: 2, Members: 3, Format: "yaml"}.Tree()
 	var c Cache
 	for range 2 {
@@ -260,16 +267,17 @@ func TestCacheWithoutHashesReadsEverything(t *testing.T) {
 	}
 }
 
-// soak loads an organisation again and again, each time with one user changed, and returns the live heap early on and at the end.
-func soak(t testing.TB, o schematest.Organisation, loads int) (early, late uint64) {
+// loadRepeatedly loads an organisation repeatedly, each time with one changed user. It returns the
+// live heap after a quarter of the loads and at the end.
+func loadRepeatedly(t testing.TB, o schematest.Organisation, loads int) (early, late uint64) {
 	tree := o.Tree()
 	var c Cache
 	for i := range loads {
 		editUser(o, tree, i*37%o.Users, fmt.Sprintf("New%d", i))
-		if i%10 == 9 { // and sometimes something is wrong
+		if i%10 == 9 { // sometimes a file is invalid
 			tree.Write("users/wrong.yaml", fmt.Sprintf("p-%06d: {userId: x}\n", i))
 			if _, err := c.Load(tree); err == nil {
-				t.Fatal("a user without a name was taken")
+				t.Fatal("a user without a name was accepted")
 			}
 			tree.Remove("users/wrong.yaml")
 		}
@@ -292,7 +300,7 @@ func liveHeap() uint64 {
 }
 
 func TestCacheDoesNotGrow(t *testing.T) {
-	early, late := soak(t, schematest.Organisation{Users: 500, Groups: 20, Members: 20, Format: "yaml", PerFile: 50}, 80)
+	early, late := loadRepeatedly(t, schematest.Organisation{Users: 500, Groups: 20, Members: 20, Format: "yaml", PerFile: 50}, 80)
 	if late > early+early/10+1<<20 {
 		t.Errorf("the heap grew from %d to %d kB", early>>10, late>>10)
 	}

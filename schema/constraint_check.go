@@ -2,14 +2,17 @@ package schema
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strings"
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
 )
 
-// check holds every record against the compiled schema and fills in defaults. The fast way only decides; a record that it refuses is gone through again for
-// the reasons, and CUE has the last word on it.
+// checkRecords checks every record against the compiled schema and adds defaults. The first check
+// only decides. A rejected record is checked again to collect its problems, and CUE confirms the
+// rejection.
 func (l *loader) checkRecords(ctx context.Context) {
 	refused := map[string]map[string]Problems{}
 	for _, kind := range l.schema.order {
@@ -22,8 +25,9 @@ func (l *loader) checkRecords(ctx context.Context) {
 			l.root.fields = append(l.root.fields, field{name: kind, value: value})
 		case have == nil:
 		case have.value.kind != structNode || root.defaultValue.kind != structNode:
-			if !root.rule.check(have.value, &problemCollector{path: kind, add: l.report}) && root.defaultValue.kind == structNode {
-				l.dynamic.failed = true // what it should hold would seem to be missing
+			valid := root.rule.check(have.value, &problemCollector{path: kind, add: l.report})
+			if !valid && root.defaultValue.kind == structNode {
+				l.dynamic.failed = true // references to its records would be reported as unknown
 			}
 		default:
 			for i := range have.value.fields {
@@ -50,14 +54,14 @@ func (l *loader) attributeTypes() map[string]*node {
 }
 
 // checkRecord checks one record of a kind, and its key.
-func checkRecord(kind *structRule, f *field, name string) Problems {
+func checkRecord(records *structRule, f *field, kind string) Problems {
 	single := &node{kind: structNode, at: f.at, fields: []field{*f}}
-	if kind.check(single, nil) {
+	if records.check(single, nil) {
 		return nil
 	}
 	var found Problems
-	kind.check(single, &problemCollector{path: name, add: func(p Problem) {
-		if p.Code == badLength.id && name == "provisioners" && p.Path == joinPath(joinPath(name, f.name), "groups") {
+	records.check(single, &problemCollector{path: kind, add: func(p Problem) {
+		if p.Code == badLength.id && kind == "provisioners" && p.Path == joinPath(joinPath(kind, f.name), "groups") {
 			p.Code, p.Message, p.Advice = emptyGroups.id, "the list of groups is empty", emptyGroups.advice
 		}
 		found = append(found, p)
@@ -65,21 +69,23 @@ func checkRecord(kind *structRule, f *field, name string) Problems {
 	return found
 }
 
-// mostConfirmed is for how many refused records CUE is asked. It takes a quarter of a millisecond for each.
+// maxConfirmed is the largest number of rejected records that CUE confirms. Each takes a quarter of
+// a millisecond.
 const maxConfirmed = 200
 
-// confirm asks CUE about the records that the compiled schema refuses, and reports those that CUE refuses too. One that CUE takes is taken.
+// confirm evaluates rejected records with CUE, and reports only those that CUE rejects too.
 func (l *loader) confirm(ctx context.Context, refused map[string]map[string]Problems) {
 	file := &ast.File{Filename: "literals.cue", Decls: []ast.Decl{&ast.Package{Name: ast.NewIdent("roster")}}}
 	add := func(kind, key string, n *node) {
 		record := &ast.Field{Label: ast.NewString(key), Value: n.syntax()}
-		file.Decls = append(file.Decls, &ast.Field{Label: ast.NewIdent(kind), Value: &ast.StructLit{Elts: []ast.Decl{record}}})
+		records := &ast.StructLit{Elts: []ast.Decl{record}}
+		file.Decls = append(file.Decls, &ast.Field{Label: ast.NewIdent(kind), Value: records})
 	}
 	asked := 0
-	find := &validator{loader: l, records: map[string]map[string]*node{}}
+	lookup := &validator{loader: l, records: map[string]map[string]*node{}}
 	for _, kind := range l.schema.order {
-		for _, key := range keysOf(refused[kind]) {
-			if n := find.node(kind, key); asked < maxConfirmed && n != nil && !n.hasInvalid() {
+		for _, key := range slices.Sorted(maps.Keys(refused[kind])) {
+			if n := lookup.node(kind, key); asked < maxConfirmed && n != nil && !n.hasInvalid() {
 				asked++
 				add(kind, key, n)
 				continue
@@ -113,7 +119,7 @@ func (l *loader) confirm(ctx context.Context, refused map[string]map[string]Prob
 	}
 }
 
-// takes reports whether CUE has nothing against a record.
+// accepts reports whether CUE accepts a record.
 func (e *evaluation) accepts(kind, key string) bool {
 	if !e.full.Exists() {
 		return false
@@ -130,7 +136,7 @@ func (e *evaluation) accepts(kind, key string) bool {
 	return true
 }
 
-// bad reports whether there is something in n that CUE could make no sense of.
+// hasInvalid reports whether n has a value that CUE could not evaluate.
 func (n *node) hasInvalid() bool {
 	if n.kind == invalidNode {
 		return true

@@ -11,28 +11,34 @@ import (
 	"cuelang.org/go/cue/token"
 )
 
-// compiled is the CUE schema as rules. It is made for one Load, since the custom attributes are that Load's.
+// compiledSchema is the CUE schema as rules. Each Load has its own, because the custom attributes
+// differ.
 type compiledSchema struct {
-	roots map[string]*fieldRule // the top level by name: users, groups and so on
+	// roots are the top-level fields by name: users, groups and so on.
+	roots map[string]*fieldRule
 	order []string
-	types map[string]string // custom attributes, filled in when they are known
+	// types are the custom attributes, set by setTypes.
+	types map[string]string
 }
 
-// compiler turns the part of CUE that the schema is written in into rules.
+// schemaCompiler compiles the subset of CUE that the schema uses to rules.
 type schemaCompiler struct {
 	definitions map[string]definition
 	done        map[string]rule
 	types       map[string]string
 }
 
-// definition is a field of the schema's files, by its name in that file: "#Key", or "schema.#Key" for what the entrance imports.
+// definition is a definition of the schema's files. Its name is "#Key" in its own file, and
+// "schema.#Key" for files that import it.
 type definition struct {
-	expr    ast.Expr
-	doc     string
-	imports string // "schema." in the package itself, where #Key means schema.#Key
+	expr ast.Expr
+	doc  string
+	// imports is the prefix of the file's own names: "schema." in the package, where #Key means
+	// schema.#Key.
+	imports string
 }
 
-// declare sets the types of custom attributes.
+// setTypes sets the types of the custom attributes.
 func (c *compiledSchema) setTypes(types map[string]string) { maps.Copy(c.types, types) }
 
 // compileSchema compiles the embedded schema.
@@ -57,7 +63,7 @@ func compileSchema() (*compiledSchema, error) {
 	return out, nil
 }
 
-// read parses one file of the schema, keeps its definitions and returns its regular fields.
+// read parses one file of the schema, stores its definitions and returns its regular fields.
 func (c *schemaCompiler) read(name, prefix string) ([]*ast.Field, error) {
 	file, err := parser.ParseFile(name, schemaText(name), parser.ParseComments)
 	if err != nil {
@@ -78,7 +84,7 @@ func (c *schemaCompiler) read(name, prefix string) ([]*ast.Field, error) {
 	return fields, nil
 }
 
-// comment returns the doc comment of a field, on one line.
+// docComment returns the doc comment of a field on one line.
 func docComment(n ast.Node) string {
 	var lines []string
 	for _, group := range ast.Comments(n) {
@@ -101,20 +107,24 @@ func (c *schemaCompiler) field(f *ast.Field, scope string) (*fieldRule, error) {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	setPatternDoc(x, docComment(f))
-	out := &fieldRule{name: name, rule: x, doc: docComment(f), required: f.Constraint == token.NOT, optional: f.Constraint == token.OPTION, secret: refersToSecret(f.Value)}
+	out := &fieldRule{
+		name: name, rule: x, doc: docComment(f), secret: refersToSecret(f.Value),
+		required: f.Constraint == token.NOT, optional: f.Constraint == token.OPTION,
+	}
 	if f.Constraint == token.ILLEGAL {
 		out.defaultValue = c.defaultValue(f.Value, scope)
 	}
 	return out, nil
 }
 
-// refersToSecret reports whether a field holds a reference to a secret, or a struct that does.
+// refersToSecret reports whether a field has a reference to a secret, or a struct with one.
 func refersToSecret(x ast.Expr) bool {
 	id, ok := x.(*ast.Ident)
 	return ok && (id.Name == "#Secret" || id.Name == "#Auth")
 }
 
-// fill returns what CUE puts into a missing regular field: its default, an empty struct, or nil.
+// defaultValue returns the value that CUE assigns to a missing regular field: its default, an empty
+// struct, or nil.
 func (c *schemaCompiler) defaultValue(x ast.Expr, scope string) *node {
 	switch x := x.(type) {
 	case *ast.BinaryExpr:
@@ -141,7 +151,7 @@ func (c *schemaCompiler) defaultValue(x ast.Expr, scope string) *node {
 	return nil
 }
 
-// reference returns the full name of the definition that an expression names, or "".
+// reference returns the full name of the definition that an expression refers to, or "".
 func reference(x ast.Expr, scope string) string {
 	switch x := x.(type) {
 	case *ast.Ident:
@@ -213,7 +223,7 @@ func (c *schemaCompiler) named(x ast.Expr, scope string) (rule, error) {
 	return r, nil
 }
 
-// document gives patterns the words that explain them.
+// setPatternDoc sets the description of the patterns in a rule, for messages.
 func setPatternDoc(r rule, doc string) {
 	switch r := r.(type) {
 	case *patternRule:

@@ -15,27 +15,33 @@ import (
 	"cuelang.org/go/cue/token"
 )
 
-// evaluation is what CUE makes of the dynamic part.
+// evaluation is the result of CUE for the dynamic declarations.
 type evaluation struct {
-	raw  cue.Value // without the schema's constraints on records
-	full cue.Value // with them
+	// raw has no constraints on records.
+	raw cue.Value
+	// full has all constraints.
+	full cue.Value
 	errs []errors.Error
 }
 
-// evaluate lets CUE evaluate what is dynamic, and joins its results with the literal records into l.root. The context bounds the time that Load waits; CUE
-// cannot be interrupted, so an evaluation that is given up goes on until it ends by itself, in a goroutine whose result nobody reads.
+// evaluate evaluates the dynamic declarations with CUE, and merges the results with the literal
+// records into l.root.
+//
+// The context limits how long Load waits. CUE cannot be interrupted: after a timeout the evaluation
+// continues in its goroutine and its result is dropped.
 func (l *loader) evaluate(ctx context.Context) {
 	l.root = &node{kind: structNode}
-	moved := l.literalsForCUE()
+	literals := l.literalsForCUE()
 	var e *evaluation
 	if len(l.dynamic.files) > 0 && !l.dynamic.failed {
 		done := make(chan *evaluation, 1)
-		files := append(l.dynamic.files, moved)
+		files := append(l.dynamic.files, literals)
 		go func() { done <- evaluateCUE(files) }()
 		select {
 		case e = <-done:
 		case <-ctx.Done():
-			l.report(Problem{Code: tooSlow.id, Message: fmt.Sprintf("CUE did not finish within %d s", l.limits.evalMillis/1000), Advice: tooSlow.advice})
+			message := fmt.Sprintf("CUE did not finish within %d s", l.limits.evalMillis/1000)
+			l.report(tooSlow.problem(Pos{}, "", message))
 			l.dynamic.failed = true
 		}
 	}
@@ -48,7 +54,8 @@ func (l *loader) evaluate(ctx context.Context) {
 	l.evaluated = e
 }
 
-// moved returns the literal records that must be evaluated as well, as a file. The custom attributes always are.
+// literalsForCUE returns a file with the literal records that CUE must evaluate too. It always
+// includes the custom attributes.
 func (l *loader) literalsForCUE() *ast.File {
 	file := &ast.File{Filename: "literals.cue", Decls: []ast.Decl{&ast.Package{Name: ast.NewIdent("roster")}}}
 	for _, kind := range slices.Sorted(maps.Keys(l.literals)) {
@@ -60,14 +67,15 @@ func (l *loader) literalsForCUE() *ast.File {
 				}
 			case kind == "attributeTypes" || l.dynamic.includes(kind, f.name):
 				record := &ast.Field{Label: ast.NewString(f.name), Value: f.value.syntax()}
-				file.Decls = append(file.Decls, &ast.Field{Label: ast.NewIdent(kind), Value: &ast.StructLit{Elts: []ast.Decl{record}}})
+				records := &ast.StructLit{Elts: []ast.Decl{record}}
+				file.Decls = append(file.Decls, &ast.Field{Label: ast.NewIdent(kind), Value: records})
 			}
 		}
 	}
 	return file
 }
 
-// evaluateCUE builds and checks an instance. Its context is its own and goes with it.
+// evaluateCUE builds and validates an instance in a CUE context of its own.
 func evaluateCUE(files []*ast.File) *evaluation {
 	ctx := cuecontext.New()
 	raw, err := buildInstance(ctx, false, files)
@@ -85,7 +93,8 @@ func evaluateCUE(files []*ast.File) *evaluation {
 	return e
 }
 
-// buildInstance makes a package of the schema's entrance and some files. Without constraints the entrance has only its definitions and attributeTypes.
+// buildInstance builds a package from schema.cue and some files. Without constraints, schema.cue is
+// reduced to its definitions and attributeTypes.
 func buildInstance(ctx *cue.Context, constraints bool, files []*ast.File) (cue.Value, error) {
 	var bctx *build.Context
 	bctx = build.NewContext(build.Loader(func(_ token.Pos, path string) *build.Instance {
@@ -108,17 +117,17 @@ func buildInstance(ctx *cue.Context, constraints bool, files []*ast.File) (cue.V
 		return inst
 	}))
 	inst := bctx.NewInstance("", nil)
-	entrance, err := parser.ParseFile(schemaFile, schemaText(schemaFile))
+	root, err := parser.ParseFile(schemaFile, schemaText(schemaFile))
 	if err != nil {
 		return cue.Value{}, err
 	}
 	if !constraints {
-		entrance.Decls = slices.DeleteFunc(entrance.Decls, func(d ast.Decl) bool {
+		root.Decls = slices.DeleteFunc(root.Decls, func(d ast.Decl) bool {
 			name, _, ok := plainField(d)
 			return ok && name != "attributeTypes"
 		})
 	}
-	for _, f := range append([]*ast.File{entrance}, files...) {
+	for _, f := range append([]*ast.File{root}, files...) {
 		if err := inst.AddSyntax(f); err != nil {
 			return cue.Value{}, err
 		}
@@ -130,14 +139,15 @@ func buildInstance(ctx *cue.Context, constraints bool, files []*ast.File) (cue.V
 	if err := inst.ResolutionErr; err != nil {
 		return v, err
 	}
-	// An error of the whole, such as a reference to nothing, leaves no value; one below a field is found by validation.
+	// An error at the top, such as an unknown reference, leaves no value. Validation finds the
+	// errors in fields.
 	if !v.Exists() || v.IncompleteKind() != cue.StructKind {
 		return v, v.Err()
 	}
 	return v, nil
 }
 
-// join puts the literal records of a kind, and those that CUE evaluated, below the root.
+// mergeRecords adds the literal and the evaluated records of a kind to the root.
 func (l *loader) mergeRecords(name string, e *evaluation) {
 	if have := l.literals[""]; have != nil {
 		if f := have.n.get(name); f != nil && !l.dynamic.includes(name, "") {

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -12,14 +13,15 @@ import (
 	"cuelang.org/go/cue/token"
 )
 
-// explain reports what CUE found wrong: in the words of the schema where the value itself is wrong, and in CUE's where it is not that simple.
+// reportCUEErrors reports what CUE found wrong. If the compiled schema finds the same problem, its
+// message is used; otherwise CUE's.
 func (l *loader) reportCUEErrors() {
 	e := l.evaluated
 	if e == nil {
 		return
 	}
 	wrong := map[Pos]bool{}
-	for _, key := range keysOf(l.mappingSources) {
+	for _, key := range slices.Sorted(maps.Keys(l.mappingSources)) {
 		n := len(l.problems)
 		l.lintMapping(l.mappingSources[key])
 		l.mappingSources[key].invalid = len(l.problems) > n
@@ -30,58 +32,60 @@ func (l *loader) reportCUEErrors() {
 	if len(e.errs) == 0 {
 		return
 	}
-	own := l.rawProblems(e)
-	l.problems = append(l.problems, own...)
-	said := map[string]bool{}
+	l.problems = append(l.problems, l.rawProblems(e)...)
+	reported := map[string]bool{}
 	for _, p := range l.problems {
-		said[p.Path] = true
+		reported[p.Path] = true
 	}
 	for _, err := range e.errs {
 		path := cuePath(err.Path())
-		if isReported(path, said) || slices.ContainsFunc(l.positions(err), func(p Pos) bool { return wrong[p] }) {
+		if isReported(path, reported) || slices.ContainsFunc(l.positions(err), func(p Pos) bool { return wrong[p] }) {
 			continue
 		}
-		said[path] = true
+		reported[path] = true
 		if path == "" && len(l.positions(err)) == 0 && len(l.problems) > 0 {
-			continue // a consequence of what was said
+			continue // it follows from a reported problem
 		}
-		p := Problem{Pos: l.positionOf(err, path), Code: cueError.id, Path: path, Message: hideLongStrings(cueMessage(err))}
+		p := cueError.problem(l.positionOf(err, path), path, hideLongStrings(cueMessage(err))).withAdvice("")
 		if secretPath(path) {
-			p.Code, p.Message, p.Advice = secretLiteral.id, "is not a reference to a secret", secretLiteral.advice
+			p.Code, p.Message, p.Advice = secretLiteral.id, notASecretRef, secretLiteral.advice
 		}
 		l.report(p)
 	}
 }
 
-// rawProblems checks what people wrote, before the schema was unified with it, against the compiled schema.
+// rawProblems checks the declared values, before CUE unified them with the schema, against the
+// compiled schema.
 func (l *loader) rawProblems(e *evaluation) Problems {
-	var own Problems
 	if !e.raw.Exists() {
 		return nil
 	}
+	var found Problems
+	add := func(p Problem) { found = append(found, p) }
 	for _, kind := range l.schema.order {
 		v := e.raw.LookupPath(cue.MakePath(cue.Str(kind)))
 		if !v.Exists() {
 			continue
 		}
 		if kind == "mappings" {
-			for _, key := range keysOf(l.mappingSources) {
+			for _, key := range slices.Sorted(maps.Keys(l.mappingSources)) {
 				m := v.LookupPath(cue.MakePath(cue.Str(key)))
-				own = append(own, l.rawMapping(m, key)...)
+				found = append(found, l.rawMapping(m, key)...)
 			}
 			continue
 		}
 		x := &extractor{loader: l, literal: l.literals[kind], lenient: true}
 		out := &node{kind: structNode}
 		if x.records(out, v, kind) {
-			l.schema.roots[kind].rule.check(out, &problemCollector{path: kind, add: func(p Problem) { own = append(own, p) }})
+			l.schema.roots[kind].rule.check(out, &problemCollector{path: kind, add: add})
 		}
 	}
-	return own
+	return found
 }
 
-// rawMapping checks the fields of a mapping that are data.
-func (l *loader) rawMapping(m cue.Value, key string) (own Problems) {
+// rawMapping checks the literal fields of a mapping.
+func (l *loader) rawMapping(m cue.Value, key string) (found Problems) {
+	add := func(p Problem) { found = append(found, p) }
 	for _, name := range []string{"ifEmpty", "examples"} {
 		v := m.LookupPath(cue.MakePath(cue.Str(name)))
 		if !v.Exists() {
@@ -90,17 +94,17 @@ func (l *loader) rawMapping(m cue.Value, key string) (own Problems) {
 		x := &extractor{loader: l, lenient: true}
 		path := joinPath(joinPath("mappings", key), name)
 		n := x.value(v, path, position{}, nil)
-		l.schema.mapping().field(name).rule.check(n, &problemCollector{path: path, add: func(p Problem) { own = append(own, p) }})
+		l.schema.mapping().field(name).rule.check(n, &problemCollector{path: path, add: add})
 	}
-	return own
+	return found
 }
 
-// covered reports whether something was said about a path, about what is below it or about what holds it.
-func isReported(path string, said map[string]bool) bool {
+// isReported reports whether a problem was reported at a path, above it or below it.
+func isReported(path string, reported map[string]bool) bool {
 	if path == "" {
 		return false
 	}
-	for other := range said {
+	for other := range reported {
 		if other == path || strings.HasPrefix(other, path) || other != "" && strings.HasPrefix(path, other) {
 			return true
 		}
@@ -108,10 +112,10 @@ func isReported(path string, said map[string]bool) bool {
 	return false
 }
 
-// positionOf finds where in the repository an error of CUE arose.
+// positionOf returns the position in the repository of a CUE error.
 func (l *loader) positionOf(err errors.Error, path string) Pos {
-	if own := l.positions(err); len(own) > 0 {
-		return own[0]
+	if known := l.positions(err); len(known) > 0 {
+		return known[0]
 	}
 	for path != "" {
 		if s, ok := l.dynamic.positions[path]; ok {
@@ -122,18 +126,18 @@ func (l *loader) positionOf(err errors.Error, path string) Pos {
 	return Pos{}
 }
 
-// positions returns the places in the repository that an error of CUE names.
+// positions returns the positions in the repository that a CUE error names.
 func (l *loader) positions(err errors.Error) []Pos {
-	var own []Pos
+	var known []Pos
 	for _, p := range append([]token.Pos{err.Position()}, err.InputPositions()...) {
-		if src := l.dynamic.refs[p.Filename()]; src != nil {
-			own = append(own, tokenPosition(src, p).pos())
+		if ref := l.dynamic.refs[p.Filename()]; ref != nil {
+			known = append(known, tokenPosition(ref, p).pos())
 		}
 	}
-	return own
+	return known
 }
 
-// cuePath renders a path of CUE as roster does, without the definitions that it went through.
+// cuePath formats a CUE path as roster does, without the definitions in it.
 func cuePath(selectors []string) string {
 	path := ""
 	for _, s := range selectors {
@@ -152,22 +156,25 @@ func cuePath(selectors []string) string {
 	return path
 }
 
-// message returns what an error says, without the position.
+// cueMessage returns the message of a CUE error, without its position.
 func cueMessage(err errors.Error) string {
 	format, args := err.Msg()
 	return fmt.Sprintf(format, args...)
 }
 
-// secretPath reports whether a path leads to where references to secrets stand.
+// secretPath reports whether references to secrets belong at a path.
 func secretPath(path string) bool {
-	return strings.HasPrefix(path, "provisioners.") && strings.Contains(path, ".auth") || strings.Contains(path, ".signing.") && strings.Contains(path, ".key")
+	return strings.HasPrefix(path, "provisioners.") && strings.Contains(path, ".auth") ||
+		strings.Contains(path, ".signing.") && strings.Contains(path, ".key")
 }
 
-// scrub keeps long unbroken strings, which may be tokens, out of CUE's messages.
+// hideLongStrings removes long strings without spaces from CUE's messages, because they may be
+// tokens.
 func hideLongStrings(message string) string { return longString.ReplaceAllString(message, `"..."`) }
 
 var longString = regexp.MustCompile(`"[^"\s]{40,}"`)
 
+// omitLong returns "" for a text that is too long for a message.
 func omitLong(s string) string {
 	if len(s) > maxShownRunes {
 		return ""

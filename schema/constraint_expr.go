@@ -40,7 +40,7 @@ func (c *schemaCompiler) binary(x *ast.BinaryExpr, scope string) (rule, error) {
 	return nil, fmt.Errorf("operator %v is not supported", x.Op)
 }
 
-// merge is & of a closed struct with one that says more about its fields.
+// mergeStructRules is & of a closed struct with a struct that further constrains its fields.
 func mergeStructRules(a, b *structRule) *structRule {
 	out := *a
 	out.fields = append([]fieldRule(nil), a.fields...)
@@ -64,7 +64,7 @@ func mergeStructRules(a, b *structRule) *structRule {
 	return &out
 }
 
-// both is & of two rules.
+// bothRules is & of two rules.
 func bothRules(a, b rule) rule {
 	x, ok := a.(*structRule)
 	y, okay := b.(*structRule)
@@ -204,7 +204,8 @@ func (c *schemaCompiler) member(out *structRule, d *ast.Field, scope string) err
 	return nil
 }
 
-// customAttributes stands for the one comprehension of the schema: a field for each declared attribute, with the value that its type has.
+// customAttributes compiles the only comprehension of the schema: a field for each declared
+// attribute, with the values of its type.
 func (c *schemaCompiler) customAttributes(*ast.StructLit) (rule, error) {
 	values, err := c.expr(&ast.SelectorExpr{X: ast.NewIdent("schema"), Sel: ast.NewIdent("#AttributeValues")}, "")
 	if err != nil {

@@ -7,14 +7,17 @@ import (
 	"cuelang.org/go/cue"
 )
 
-// extractor turns values into nodes.
+// extractor converts CUE values to nodes.
 type extractor struct {
 	*loader
-	literal *builder // the literal records of the kind, whose positions are better than CUE's
-	lenient bool     // what has no value is left out without a word
+	// literal has the literal records of the kind. Their positions are more exact than those of
+	// CUE.
+	literal *builder
+	// lenient skips values that are not concrete instead of reporting them.
+	lenient bool
 }
 
-// records adds the records of a kind that CUE evaluated to out. It reports whether v is a struct.
+// records adds the evaluated records of a kind to out. It returns false if v is not a struct.
 func (x *extractor) records(out *node, v cue.Value, kind string) bool {
 	it, err := v.Fields()
 	if err != nil {
@@ -38,7 +41,7 @@ func (x *extractor) records(out *node, v cue.Value, kind string) bool {
 	return true
 }
 
-// keySpot returns where the name of a field stands.
+// labelPosition returns the position of a field's name.
 func (x *extractor) labelPosition(path string, value *node, known position) position {
 	if known.ref != nil {
 		return known
@@ -49,7 +52,8 @@ func (x *extractor) labelPosition(path string, value *node, known position) posi
 	return value.at
 }
 
-// spot returns where a value stands: as a literal, in a declaration, as CUE says, or where what holds it stands.
+// position returns the position of a value: that of its literal, of its declaration, of its CUE
+// value, or of the value around it.
 func (x *extractor) position(v cue.Value, path string, around position, known *node) position {
 	if known != nil {
 		return known.at
@@ -58,13 +62,14 @@ func (x *extractor) position(v cue.Value, path string, around position, known *n
 		return s
 	}
 	if p := v.Pos(); p.IsValid() {
-		if src := x.dynamic.refs[p.Filename()]; src != nil {
-			return tokenPosition(src, p)
+		if ref := x.dynamic.refs[p.Filename()]; ref != nil {
+			return tokenPosition(ref, p)
 		}
 	}
 	return around
 }
 
+// value converts a CUE value at a path. known is the literal value there, or nil.
 func (x *extractor) value(v cue.Value, path string, around position, known *node) *node {
 	v, _ = v.Default()
 	n := &node{kind: invalidNode, at: x.position(v, path, around, known)}
@@ -73,7 +78,7 @@ func (x *extractor) value(v cue.Value, path string, around position, known *node
 	}
 	if !v.IsConcrete() {
 		if !x.lenient {
-			p := Problem{Pos: n.at.pos(), Code: notConcrete.id, Path: path, Message: "has no value", Advice: "give it one value"}
+			p := notConcrete.problem(n.at.pos(), path, "no concrete value")
 			if !secretPath(path) {
 				p.Value = omitLong(fmt.Sprint(v))
 			}

@@ -6,10 +6,11 @@ import (
 	"unicode/utf8"
 )
 
-// runs is a pattern such as ^[a-z]+@[a-z.]{1,9}$ as a sequence of runs of characters, none of which can begin within the one before it: each takes all that it
-// can, and there is nothing to try again.
+// runPattern is a regular expression such as ^[a-z]+@[a-z.]{1,9}$ as a sequence of character runs.
+// No two adjacent runs have a character in common, so a match is greedy and needs no backtracking.
 type runPattern []run
 
+// run is a number of characters from one set.
 type run struct {
 	accepts  [utf8.RuneSelf]bool
 	min, max int
@@ -17,7 +18,7 @@ type run struct {
 
 const noLimit = 1 << 30
 
-// simplePattern returns a pattern as runs, or nil if it is not that simple.
+// parseRuns converts a regular expression to runs. It returns nil if the expression is too complex.
 func parseRuns(pattern string) runPattern {
 	p, err := re.Parse(pattern, re.Perl)
 	if err != nil || p.Op != re.OpConcat || len(p.Sub) < 3 {
@@ -47,7 +48,8 @@ func parseRuns(pattern string) runPattern {
 	return out
 }
 
-// learn takes over the characters that a part of a pattern stands for.
+// addCharacters adds the characters that a part of an expression matches. It returns false if the
+// part is too complex.
 func (r *run) addCharacters(part *re.Regexp) bool {
 	ranges := part.Rune
 	switch {
@@ -66,7 +68,7 @@ func (r *run) addCharacters(part *re.Regexp) bool {
 	return true
 }
 
-// meets reports whether two runs have a character in common.
+// overlaps reports whether two runs have a character in common.
 func (r *run) overlaps(other *run) bool {
 	for c := range r.accepts {
 		if r.accepts[c] && other.accepts[c] {
@@ -76,11 +78,11 @@ func (r *run) overlaps(other *run) bool {
 	return false
 }
 
-// match reports whether the runs make up a text. It only knows of texts in ASCII.
-func (rs runPattern) match(text string) (matches, decided bool) {
+// match reports whether the runs match a text. It can decide this for ASCII texts only.
+func (p runPattern) match(text string) (matches, decided bool) {
 	i := 0
-	for k := range rs {
-		r := &rs[k]
+	for k := range p {
+		r := &p[k]
 		from := i
 		for ; i < len(text) && i-from < r.max; i++ {
 			c := text[i]

@@ -10,17 +10,21 @@ import (
 	"unicode/utf8"
 )
 
-// rule is one piece of the compiled schema. check reports whether it holds of n; with a witness it also says what is wrong, and without one it only decides.
-// It fills in defaults of structs as CUE does, so n may change.
+// rule is one constraint of the compiled schema.
+//
+// check reports whether n satisfies the rule. With a collector it also reports each problem. It
+// adds the defaults of structs as CUE does, so it may modify n.
 type rule interface {
 	check(n *node, w *problemCollector) bool
 }
 
-// witness writes down what a rule finds, and where.
+// problemCollector collects the problems that a rule finds, with their paths. A nil collector drops
+// them.
 type problemCollector struct {
-	path   string
-	add    func(Problem)
-	secret bool // values must not be shown
+	path string
+	add  func(Problem)
+	// secret hides the values, because they may be secrets.
+	secret bool
 }
 
 func (pc *problemCollector) at(name string) *problemCollector {
@@ -41,12 +45,12 @@ func (pc *problemCollector) index(i int) *problemCollector {
 	return &below
 }
 
-// say reports a finding at n and returns false.
+// report adds a problem at n and returns false.
 func (pc *problemCollector) report(n *node, c code, message, advice string) bool {
 	if pc == nil || n.kind == invalidNode {
 		return false
 	}
-	p := Problem{Pos: n.at.pos(), Code: c.id, Path: pc.path, Message: message, Advice: advice}
+	p := c.problem(n.at.pos(), pc.path, message).withAdvice(advice)
 	if c == wrongType && n.kind >= structNode || n.kind < structNode && !pc.secret {
 		p.Value = n.quote()
 	}
@@ -54,7 +58,7 @@ func (pc *problemCollector) report(n *node, c code, message, advice string) bool
 	return false
 }
 
-// typeRule accepts every value of some kinds.
+// typeRule accepts all values of some kinds.
 type typeRule struct {
 	kinds []kind
 	name  string
@@ -67,7 +71,7 @@ func (r *typeRule) check(n *node, pc *problemCollector) bool {
 	return pc.report(n, wrongType, "must be "+r.name, "")
 }
 
-// anyRule accepts everything.
+// anyRule accepts all values.
 type anyRule struct{}
 
 func (anyRule) check(*node, *problemCollector) bool { return true }
@@ -87,11 +91,14 @@ func (r *constRule) check(n *node, pc *problemCollector) bool {
 
 func (r *constRule) quote() string { return (&node{kind: r.kind, text: r.text}).quote() }
 
-// patternRule accepts strings that a regular expression matches.
+// patternRule accepts strings that match a regular expression.
 type patternRule struct {
-	re   *regexp.Regexp
-	runs runPattern // the same for texts in ASCII, if it is simple enough; nil if not
-	doc  string     // what it means to people
+	re *regexp.Regexp
+	// runs is an equivalent of re that is faster for ASCII strings. It is nil if the expression is
+	// too complex.
+	runs runPattern
+	// doc describes the format.
+	doc string
 }
 
 func (r *patternRule) match(text string) bool {
@@ -110,10 +117,10 @@ func (r *patternRule) check(n *node, pc *problemCollector) bool {
 	if r.match(n.text) {
 		return true
 	}
-	return pc.report(n, badFormat, "has the wrong form", r.doc)
+	return pc.report(n, badFormat, "invalid format", r.doc)
 }
 
-// runesRule bounds the length of a string.
+// lengthRule limits the length of a string.
 type lengthRule struct{ min, max int }
 
 func (r *lengthRule) check(n *node, pc *problemCollector) bool {
@@ -130,12 +137,12 @@ func (r *lengthRule) check(n *node, pc *problemCollector) bool {
 	case count < r.min:
 		return pc.report(n, badLength, fmt.Sprintf("must have at least %d characters", r.min), "")
 	case count > r.max:
-		return pc.report(n, badLength, fmt.Sprintf("has %d characters", count), fmt.Sprintf("at most %d", r.max))
+		return pc.report(n, badLength, fmt.Sprintf("must have at most %d characters, has %d", r.max, count), "")
 	}
 	return true
 }
 
-// boundRule compares a number.
+// boundRule compares a number with a limit.
 type boundRule struct {
 	op    string
 	limit *big.Rat
@@ -155,7 +162,7 @@ func (r *boundRule) check(n *node, pc *problemCollector) bool {
 	return pc.report(n, outOfRange, "must be "+word+" "+r.text, "")
 }
 
-// timeRule accepts times in a layout, as package time of CUE does.
+// timeRule accepts times in a layout, as CUE's package time does.
 type timeRule struct{ layout string }
 
 func (r *timeRule) check(n *node, pc *problemCollector) bool {
@@ -165,10 +172,10 @@ func (r *timeRule) check(n *node, pc *problemCollector) bool {
 	if _, err := time.ParseInLocation(r.layout, n.text, time.UTC); err == nil {
 		return true
 	}
-	return pc.report(n, badDate, "is not a date", badDate.advice)
+	return pc.report(n, badDate, "invalid date", badDate.advice)
 }
 
-// allRule is &: every rule must hold. What the first refuses, the others are not asked.
+// allRule is &: all rules must hold. It stops at the first rule that fails.
 type allRule []rule
 
 func (r allRule) check(n *node, pc *problemCollector) bool {
@@ -180,7 +187,7 @@ func (r allRule) check(n *node, pc *problemCollector) bool {
 	return true
 }
 
-// eitherRule is |: one rule must hold.
+// eitherRule is |: one of the rules must hold.
 type eitherRule []rule
 
 func (r eitherRule) check(n *node, pc *problemCollector) bool {
@@ -194,15 +201,15 @@ func (r eitherRule) check(n *node, pc *problemCollector) bool {
 	}
 	if consts := r.constants(); consts != nil {
 		advice := ""
-		if guess := nearest(n.text, consts); guess != "" && n.kind == stringNode && !pc.secret {
-			advice = fmt.Sprintf("did you mean %q?", guess)
+		if n.kind == stringNode && !pc.secret {
+			advice = suggestion(n.text, consts, "")
 		}
 		return pc.report(n, notAllowed, "must be one of "+strings.Join(quoted(consts), ", "), advice)
 	}
 	return r.closest(n).check(n, pc)
 }
 
-// constants returns the strings that the alternatives are, or nil if they are anything else.
+// constants returns the alternatives if all of them are string constants, and nil otherwise.
 func (r eitherRule) constants() []string {
 	var names []string
 	for _, x := range r {
@@ -215,8 +222,8 @@ func (r eitherRule) constants() []string {
 	return names
 }
 
-// closest returns the alternative that a refused value was probably meant to be: the struct with whose fields it has most in common, or else the first that
-// is of its kind.
+// closest returns the alternative that a rejected value most likely means: the struct with the most
+// fields in common, or else the first alternative of the same kind.
 func (r eitherRule) closest(n *node) rule {
 	best, most := r[0], -1
 	for _, x := range r {
@@ -241,7 +248,7 @@ func (r eitherRule) closest(n *node) rule {
 	return best
 }
 
-// choiceRule explains a struct that resembles none of several alternatives.
+// choiceRule reports a struct that resembles none of several alternatives.
 type choiceRule struct {
 	of    eitherRule
 	first *structRule
@@ -264,16 +271,14 @@ func (r *choiceRule) check(n *node, pc *problemCollector) bool {
 		return pc.report(n, missingField, "must have one of the fields "+strings.Join(names, ", "), "")
 	}
 	for _, f := range n.fields {
-		advice := "one of the fields " + strings.Join(names, ", ") + " is expected"
-		if guess := nearest(f.name, names); guess != "" {
-			advice = fmt.Sprintf("did you mean %q?", guess)
-		}
+		advice := suggestion(f.name, names, "use one of the fields "+strings.Join(names, ", "))
 		pc.at(f.name).report(&node{at: f.at, kind: structNode}, unknownField, "unknown field", advice)
 	}
 	return false
 }
 
-// listRule accepts lists: the first elements one by one, the rest by one rule, nil if there must be no rest.
+// listRule accepts lists. The first elements have a rule each; rest applies to the others and is
+// nil if there must be no others.
 type listRule struct {
 	first []rule
 	rest  rule
@@ -288,19 +293,20 @@ func (r *listRule) check(n *node, pc *problemCollector) bool {
 		if r.rest == nil {
 			word = "exactly"
 		}
-		return pc.report(n, badLength, fmt.Sprintf("must have %s %d element%s, has %d", word, len(r.first), plural(len(r.first)), len(n.fields)), "")
+		message := fmt.Sprintf("must have %s %s, has %d", word, Count(len(r.first), "element"), len(n.fields))
+		return pc.report(n, badLength, message, "")
 	}
-	fine := true
+	valid := true
 	for i, f := range n.fields {
 		x := r.rest
 		if i < len(r.first) {
 			x = r.first[i]
 		}
 		if !x.check(f.value, pc.index(i)) {
-			if fine = false; pc == nil {
+			if valid = false; pc == nil {
 				return false
 			}
 		}
 	}
-	return fine
+	return valid
 }

@@ -1,27 +1,36 @@
 package schema
 
 import (
-	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
 // fieldRule is one field of a struct.
 type fieldRule struct {
-	name         string
-	required     bool  // with !
-	optional     bool  // with ?
-	defaultValue *node // what CUE puts where the field is missing; nil for nothing
-	secret       bool  // holds references to secrets: values must not be shown
-	rule         rule
-	doc          string
+	name string
+	// required marks a field with "!".
+	required bool
+	// optional marks a field with "?".
+	optional bool
+	// defaultValue is what CUE assigns to a missing field. It is nil if there is none.
+	defaultValue *node
+	// secret marks a field with references to secrets. Messages must not show its values.
+	secret bool
+	rule   rule
+	doc    string
 }
 
 // structRule accepts closed structs.
 type structRule struct {
 	fields []fieldRule
-	keys   rule // of the fields beyond those; nil if there must be none
+	// keys is the rule for names other than those of fields. It is nil if other names are not
+	// allowed.
+	keys rule
+	// values is the rule for the fields with these names.
 	values rule
-	open   bool // any other field may be there
+	// open allows any other field.
+	open bool
 }
 
 func (r *structRule) field(name string) *fieldRule {
@@ -36,15 +45,15 @@ func (r *structRule) field(name string) *fieldRule {
 func (r *structRule) check(n *node, pc *problemCollector) bool {
 	if n.kind != structNode {
 		if pc != nil && pc.secret {
-			return pc.report(n, secretLiteral, "must be a reference to a secret, not the secret itself", secretLiteral.advice)
+			return pc.report(n, secretLiteral, notASecretRef, secretLiteral.advice)
 		}
 		return pc.report(n, wrongType, "must be a struct", "")
 	}
-	fine := true
+	valid := true
 	var seen uint64
 	for i := range n.fields {
 		if !r.checkField(&n.fields[i], &seen, pc) {
-			if fine = false; pc == nil {
+			if valid = false; pc == nil {
 				return false
 			}
 		}
@@ -54,19 +63,26 @@ func (r *structRule) check(n *node, pc *problemCollector) bool {
 		switch {
 		case seen&(1<<i) != 0 || f.optional:
 		case f.required:
-			fine = false
+			valid = false
 			if pc == nil {
 				return false
 			}
-			pc.at(f.name).report(&node{at: n.at, kind: structNode}, missingField, "is missing", lowerFirst(firstSentence(f.doc)))
+			missing := &node{at: n.at, kind: structNode}
+			pc.at(f.name).report(missing, missingField, fieldMissing, lowerFirst(firstSentence(f.doc)))
 		case f.defaultValue != nil:
 			value := f.defaultValue.copy(n.at)
 			n.fields = append(n.fields[:len(n.fields):len(n.fields)], field{name: f.name, at: n.at, value: value})
-			f.rule.check(value, nil) // fills what is below
+			f.rule.check(value, nil) // adds the defaults below it
 		}
 	}
-	return fine
+	return valid
 }
+
+// Messages that are used in several places.
+const (
+	fieldMissing  = "required field is missing"
+	notASecretRef = "must be a reference to a secret, not the secret itself"
+)
 
 func (r *structRule) checkField(have *field, seen *uint64, pc *problemCollector) bool {
 	for i := range r.fields {
@@ -81,7 +97,8 @@ func (r *structRule) checkField(have *field, seen *uint64, pc *problemCollector)
 	}
 	if r.keys != nil {
 		if !r.acceptsKey(have.name) {
-			return pc.at(have.name).report(&node{kind: stringNode, text: have.name, at: have.at}, badKey, "is not a key", r.keyAdvice())
+			name := &node{kind: stringNode, text: have.name, at: have.at}
+			return pc.at(have.name).report(name, badKey, "invalid key", r.keyAdvice())
 		}
 		return r.values.check(have.value, pc.at(have.name))
 	}
@@ -91,16 +108,15 @@ func (r *structRule) checkField(have *field, seen *uint64, pc *problemCollector)
 	if pc == nil {
 		return false
 	}
-	advice := ""
-	if guess := nearest(have.name, r.names()); guess != "" {
-		advice = fmt.Sprintf("did you mean %q?", guess)
-	} else if names := r.names(); len(names) > 0 && len(names) <= 12 {
+	names, advice := r.names(), ""
+	if len(names) > 0 && len(names) <= 12 {
 		advice = "known fields: " + strings.Join(names, ", ")
 	}
+	advice = suggestion(have.name, names, advice)
 	return pc.at(have.name).report(&node{at: have.at, kind: structNode}, unknownField, "unknown field", advice)
 }
 
-// takesKey reports whether a field beyond those that are listed may have that name.
+// acceptsKey reports whether a field that is not listed may have this name.
 func (r *structRule) acceptsKey(name string) bool {
 	if p, ok := r.keys.(*patternRule); ok {
 		return p.match(name)
@@ -123,7 +139,7 @@ func (r *structRule) names() []string {
 	return names
 }
 
-// attributesRule accepts the custom attributes that are declared, each with the type that is.
+// attributesRule accepts the declared custom attributes, each with the values of its type.
 type attributesRule struct {
 	types  map[string]string
 	values map[string]rule
@@ -133,26 +149,24 @@ func (r *attributesRule) check(n *node, pc *problemCollector) bool {
 	if n.kind != structNode {
 		return pc.report(n, wrongType, "must be a struct", "")
 	}
-	fine := true
+	valid := true
 	for _, f := range n.fields {
 		typ, ok := r.types[f.name]
 		switch {
-		case ok && r.values[typ] == nil: // the type itself is wrong, and said to be
+		case ok && r.values[typ] == nil: // the type is invalid; its own check reports that
 		case ok:
-			fine = r.values[typ].check(f.value, pc.at(f.name)) && fine
+			valid = r.values[typ].check(f.value, pc.at(f.name)) && valid
 		default:
-			fine = false
+			valid = false
 			if pc == nil {
 				return false
 			}
 			advice := "declare it: attributeTypes: " + joinPath("", f.name) + ": type: \"string\""
-			if guess := nearest(f.name, keysOf(r.types)); guess != "" {
-				advice = fmt.Sprintf("did you mean %q?", guess)
-			}
+			advice = suggestion(f.name, slices.Sorted(maps.Keys(r.types)), advice)
 			pc.at(f.name).report(&node{at: f.at, kind: structNode}, unknownField, "unknown attribute", advice)
 		}
 	}
-	return fine
+	return valid
 }
 
 func (n *node) copy(at position) *node {

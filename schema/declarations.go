@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// Declarations is one commit's whole configuration, checked: every reference resolves, every mapped user is one that AWS takes.
-// It is immutable after Load and may be read concurrently.
+// Declarations is the checked configuration of one commit. All references resolve, and AWS accepts
+// all mapped users. It is immutable after Load and safe for concurrent use.
 type Declarations struct {
-	// Timezone is where a bare date begins and ends. Never nil; UTC unless declared.
+	// Timezone is that of bare dates. It is never nil, and UTC by default.
 	Timezone       *time.Location
 	AttributeTypes map[string]*AttributeType
 	Users          map[string]*User
@@ -20,11 +20,12 @@ type Declarations struct {
 	Assertions     map[string]*Assertion
 	Approvals      map[string]*Approval
 
-	// Warnings are the findings that do not make the configuration invalid, sorted by position.
+	// Warnings are the problems that do not make the configuration invalid, sorted by position.
 	Warnings Problems
 }
 
-// Pos is where a declaration stands: a path relative to the configuration's root, with line and column from 1.
+// Pos is the position of a declaration. File is relative to the root of the configuration. Lines
+// and columns start at 1.
 type Pos struct {
 	File         string
 	Line, Column int
@@ -36,87 +37,94 @@ type AttributeType struct {
 	Pos Pos
 	// Type is "string", "bool", "int" or "strings".
 	Type string
-	// Redact keeps the attribute's values out of reports, pages and comments.
+	// Redact hides the values of the attribute in reports, pages and comments.
 	Redact bool
 }
 
-// UserState says whether a person may work.
+// UserState is the state of a user.
 type UserState string
 
-// The states of a user. Locked and inactive people keep their memberships and are inactive in AWS.
+// The states of a user. Locked and inactive users keep their memberships and are inactive in AWS.
 const (
 	Active   UserState = "ACTIVE"
 	Locked   UserState = "LOCKED"
 	Inactive UserState = "INACTIVE"
 )
 
-// User is one person. Key is the stable identity: it becomes the SCIM externalId, is never reused and never renamed.
+// User is one user. Key is the stable identity of the user: it becomes the SCIM externalId and is
+// never reused.
 type User struct {
 	Key                                string
 	Pos                                Pos
 	UserID, FirstName, LastName, Email string
 	State                              UserState
-	// Attributes holds string, bool, int64 or []string, as AttributeTypes says.
+	// Attributes are string, bool, int64 or []string, according to AttributeTypes.
 	Attributes map[string]any
 	ValidFrom  *Date
 	ValidUntil *Date
 }
 
-// Date is a day in the repository's timezone, or an instant. Both of its ends are inclusive.
+// Date is a day in the repository's timezone, or a point in time. Both ends are inclusive.
 type Date struct {
-	Text       string    // as declared
-	Start, End time.Time // a day: its midnight and the next one; an instant: the same moment twice
+	Text string // as declared
+	// Start and End are the midnight of the day and the next one. For a point in time both are
+	// equal.
+	Start, End time.Time
 }
 
-// Begun reports whether the date has come at now.
+// Begun reports whether the date has started at now.
 func (d *Date) Begun(now time.Time) bool { return !now.Before(d.Start) }
 
-// Over reports whether the date has passed at now.
+// Over reports whether the date has ended at now.
 func (d *Date) Over(now time.Time) bool { return !now.Before(d.End) }
 
-// Group is a declared group. DisplayName is its name in AWS; Key becomes its externalId.
+// Group is a declared group. DisplayName is its name in AWS, and Key becomes its externalId.
 type Group struct {
 	Key         string
 	Pos         Pos
 	DisplayName string
 	Description string
-	// Members are sorted by user key.
-	Members []GroupMember // as declared, each with Via ""
-	// Include names nested groups whose effective members belong to this one too.
+	// Members are the declared members, sorted by user key. Their Via is "".
+	Members []GroupMember
+	// Include has the nested groups. Their effective members are also members of this group.
 	Include map[string]Pos
-	// Where selects members by their fields and attributes; nil selects nobody.
+	// Where selects members by their fields and attributes. Nil selects no user.
 	Where *Rule
-	// Previously holds earlier keys of the group.
+	// Previously has earlier keys of the group.
 	Previously []string
 }
 
 // Member returns the declared membership of a user, or nil.
 func (g *Group) Member(user string) *GroupMember {
-	i, ok := slices.BinarySearchFunc(g.Members, user, func(m GroupMember, user string) int { return strings.Compare(m.User, user) })
+	i, ok := slices.BinarySearchFunc(g.Members, user, func(m GroupMember, user string) int {
+		return strings.Compare(m.User, user)
+	})
 	if !ok {
 		return nil
 	}
 	return &g.Members[i]
 }
 
-// GroupMember is one user's membership in a group: one that is declared, or, in a Membership, the way that lasts longest of those that lead to it, and of
-// those the most direct.
+// GroupMember is the membership of one user in a group. In a Group it is declared. In a Membership
+// it is effective: of several ways to be a member it is the one that lasts longest, and of those
+// the most direct.
 type GroupMember struct {
 	User string // key
 	Pos  Pos    // of the declaration
-	// Via is "" for a declared member, `include "sre"` for one of a nested group, "where" for one that a rule selects.
+	// Via is "" for a declared member, `include "sre"` for a member of a nested group, and "where"
+	// for one that a rule selects.
 	Via    string
 	Until  *Date // nil if the membership has no end
 	Reason string
 }
 
-// Rule selects users: each field must have one of the values.
+// Rule selects users. In each field, the user must have one of the values.
 type Rule struct {
 	Pos    Pos
 	Fields map[string][]any
 }
 
-// App is one application at the service provider: its SAML side and who may use it.
+// App is one application at the service provider: its SAML settings and the groups that may use it.
 type App struct {
 	Key         string
 	Pos         Pos
@@ -125,7 +133,7 @@ type App struct {
 	Access      map[string]*Access
 }
 
-// Access is the resource rule of one group for an app.
+// Access is the access rule of one group for an app.
 type Access struct {
 	Pos      Pos
 	Requires string
@@ -134,16 +142,19 @@ type Access struct {
 // SAML declares both sides of the metadata exchange.
 type SAML struct {
 	Pos Pos
-	// ServiceProviderMetadata is the path of the file downloaded from AWS, relative to the configuration's root.
+	// ServiceProviderMetadata is the path of the file downloaded from AWS, relative to the root of
+	// the configuration.
 	ServiceProviderMetadata string
-	// MetadataPos is where that path stands.
+	// MetadataPos is the position of that path.
 	MetadataPos Pos
-	// NameID is the field of a user that the identity provider sends as NameID: "email", "userId" or "attributes." and a custom attribute.
+	// NameID is the field of users that the identity provider sends as NameID: "email", "userId",
+	// or "attributes." followed by a custom attribute.
 	NameID           string
 	IdentityProvider *IdentityProvider
 }
 
-// IdentityProvider is what the rendered metadata says. {domain} in its URLs stands for each of Domains.
+// IdentityProvider is the content of the rendered metadata. {domain} in its URLs is replaced by
+// each of Domains.
 type IdentityProvider struct {
 	Pos                  Pos
 	EntityID             string
@@ -154,20 +165,20 @@ type IdentityProvider struct {
 	LifetimeDays         int
 	CacheDuration        string
 	SignMetadataWith     string
-	// Uploaded is when the rendered file was last uploaded to AWS; nil if it is not said.
+	// Uploaded is when the rendered file was last uploaded to AWS, or nil.
 	Uploaded *Date
 }
 
-// Phases are those of a signing certificate, in the order in which it passes through them.
+// Phases are the phases of a signing certificate, in order.
 var Phases = []string{"next", "uploaded", "active", "previous", "retired"}
 
-// SigningKey is one certificate of the identity provider and the reference to its private key.
+// SigningKey is one certificate of the identity provider, with a reference to its private key.
 type SigningKey struct {
 	Pos         Pos
 	Certificate string // path of a PEM file, relative to the configuration's root
 	Key         *SecretRef
 	Phase       string // one of Phases
-	// Dates says when each phase began, by its name.
+	// Dates are the start dates of the phases, by name.
 	Dates map[string]*Date
 }
 
@@ -178,7 +189,7 @@ type Provisioner struct {
 	Enabled bool
 	App     string
 	Mapping string
-	// Groups selects who is in scope; nil means everybody (AllUsers).
+	// Groups are the groups whose members are in scope. It is nil if all users are (AllUsers).
 	Groups      []string
 	GroupsPos   Pos
 	AllUsers    bool
@@ -186,7 +197,7 @@ type Provisioner struct {
 	Endpoint    string
 	EndpointPos Pos
 	Auth        Auth
-	// TokenExpires is the declared end of the SCIM token's life; AWS gives it a year.
+	// TokenExpires is the declared expiry of the SCIM token. AWS tokens are valid for a year.
 	TokenExpires *Date
 	Schedule     string
 	Timezone     *time.Location // never nil
@@ -205,7 +216,7 @@ type Provisioner struct {
 	identity string
 }
 
-// Auth says how a provisioner authenticates: exactly one field is set.
+// Auth is the authentication of a provisioner. Exactly one field is set.
 type Auth struct {
 	Token  *SecretRef
 	OAuth2 *OAuth2
@@ -222,7 +233,8 @@ type OAuth2 struct {
 	Scopes       []string
 }
 
-// SecretRef names a secret without holding it: exactly one of the fields but Pos and Sealed is set.
+// SecretRef refers to a secret without containing it. Exactly one field is set, apart from Pos and
+// Ciphertext.
 type SecretRef struct {
 	Pos  Pos
 	Env  string
@@ -231,7 +243,8 @@ type SecretRef struct {
 	Age  string // path of an age-encrypted file below the configuration's root
 	Sops *SopsRef
 	AWS  *AWSRef
-	// Sealed is what the file of Age or Sops holds: encrypted, and so as public as the repository.
+	// Ciphertext is the content of the file of Age or Sops. It is encrypted, and as public as the
+	// repository.
 	Ciphertext []byte
 }
 
@@ -248,14 +261,14 @@ type Window struct {
 	From, To string // "15:04" in the provisioner's timezone
 }
 
-// Pause stops a provisioner: nothing at all is sent.
+// Pause stops a provisioner: roster sends nothing.
 type Pause struct {
 	Pos    Pos
 	Reason string
 	Until  *Date
 }
 
-// Deprovision says what becomes of people who leave the scope.
+// Deprovision is what happens to users who leave the scope.
 type Deprovision struct {
 	Mode            string // "deactivate", "delete", "keep"
 	DeleteAfterDays *int
@@ -271,45 +284,48 @@ type Limit struct {
 	Reason  string
 }
 
-// Protect names objects whose changes are always held.
+// Protect has the objects whose changes are always held.
 type Protect struct {
 	Users  map[string]Pos
 	Groups map[string]Pos
 }
 
-// Rate bounds the calls to an endpoint. PerSecond 0 is unlimited, which only loopback endpoints may have.
+// Rate limits the calls to an endpoint. PerSecond 0 means unlimited, which is allowed only for
+// loopback endpoints.
 type Rate struct {
 	PerSecond   float64
 	Concurrency int
 }
 
-// Assertion is a statement about effective access that must always hold. Exactly one of the forms is set.
+// Assertion is a statement about effective access that must always hold. Exactly one of its forms
+// is set.
 type Assertion struct {
 	Key    string
 	Pos    Pos
 	Reason string
-	// Disjoint: nobody is in more than one of these groups.
+	// Disjoint: no user is in more than one of these groups.
 	Disjoint []string
 	// AtLeast: the group has at least this many active members.
 	AtLeast *AtLeast
-	// Only: whoever's mapped SCIM attribute matches Pattern must satisfy Where.
+	// Only: a user whose mapped SCIM attribute matches Pattern must satisfy Where.
 	Only *Only
 }
 
-// AtLeast demands a number of active members.
+// AtLeast requires a number of active members.
 type AtLeast struct {
 	Group  string
 	Active int
 }
 
-// Only demands that a pattern belongs to some users alone.
+// Only restricts a pattern to some users.
 type Only struct {
 	Attribute string // SCIM path, for example "userName"
 	Pattern   string // RE2
 	Where     *Rule
 }
 
-// Approval releases changes that a gate holds. Key is the digest, "sha256:" and 64 hexadecimal digits.
+// Approval releases changes that a gate holds. Key is the digest: "sha256:" and 64 hexadecimal
+// digits.
 type Approval struct {
 	Key     string
 	Pos     Pos

@@ -2,90 +2,78 @@ package schema
 
 import (
 	"io/fs"
-	"maps"
 	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// Most people and groups are data, each written in one place, and right. Those are settled file by file, without a look at the rest, and what came of a file
-// is kept for as long as the file stays as it is. All others are open: they go the way of everything else, through CUE where it must be.
+// Most users and groups are literal data, are declared once and are valid. The fast path accepts
+// them file by file, independently of other files, and caches the result of a file until it
+// changes. All other records take the slow path, through CUE if they need evaluation.
 
-// unit is a file on its way.
+// sourceFile is a file that is being read.
 type sourceFile struct {
-	ref     *fileRef
-	hash    string // of its content; "" if that is not known
-	isCUE   bool
-	mixed   bool        // a CUE file that holds more than people and groups that are data
-	records []record    // of a CUE file that was read
-	result  *fileResult // what it settles to; nil until that is known
+	ref *fileRef
+	// hash is that of the content, or "" if it is unknown.
+	hash  string
+	isCUE bool
+	// mixed is set for a CUE file with more than literal users and groups.
+	mixed bool
+	// records are those of a CUE file.
+	records []record
+	// result is nil until it is known.
+	result *fileResult
 }
 
-// settled holds the declarations that need no further look.
-type accepted struct {
-	users    map[string]*User
-	groups   map[string]*Group
-	needsCUE map[recordKey]bool // declarations that do
-	merged   map[*Group]mergedGroup
-
-	userSet *userSet  // users, if there are no others; nil if there are
-	diff    *userDiff // what became of everybody since the last Load; nil if that is not known
-}
-
-// joined is a group whose members stand in several places.
-type mergedGroup struct {
-	memberLists []*Group
-	group       *Group
-}
-
-// readAll reads the files: what is right by itself is settled, the rest goes into literals and dynamic.
-func (l *loader) readFiles(t *fileList) error {
-	var units []*sourceFile
-	for _, name := range t.cue {
-		u := l.sourceFile(name)
-		u.isCUE = true
-		if u.result == nil {
-			if err := l.readCUEFile(u); err != nil {
+// readFiles reads the files. Valid records become accepted; the others are added to literals and
+// dynamic.
+func (l *loader) readFiles(list *fileList) error {
+	var files []*sourceFile
+	for _, name := range list.cue {
+		f := l.sourceFile(name)
+		f.isCUE = true
+		if f.result == nil {
+			if err := l.readCUEFile(f); err != nil {
 				return err
 			}
 		}
-		units = append(units, u)
+		files = append(files, f)
 	}
-	for _, name := range t.data {
-		units = append(units, l.sourceFile(name))
+	for _, name := range list.data {
+		files = append(files, l.sourceFile(name))
 	}
 	l.collectTypes()
-	if terms := l.fileContext(); terms != nil {
-		if err := l.acceptFiles(units, terms); err != nil {
+	if context := l.fileContext(); context != nil {
+		if err := l.acceptFiles(files, context); err != nil {
 			return err
 		}
-		l.mergeFiles(units)
-		l.cache.store(units, t.sizes, terms, l.accepted.merged)
+		l.mergeFiles(files)
+		l.cache.store(files, list.sizes, context, l.accepted.merged)
 	}
-	for _, u := range units {
-		if err := l.readRemaining(u); err != nil {
+	for _, f := range files {
+		if err := l.readRemaining(f); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// hashed is a file system that knows its files by their content, as a commit's does.
+// hasher is a file system with hashes of its files, such as that of a commit.
 type hasher interface {
 	Hash(name string) (string, error)
 }
 
-// unit begins a file, with what is known of it from an earlier Load.
+// sourceFile returns a file, with its cached result if it has not changed.
 func (l *loader) sourceFile(name string) *sourceFile {
-	u := &sourceFile{ref: &fileRef{name}, hash: hashOf(l.fsys, name)}
-	if u.hash != "" {
-		u.result = l.cache.lookup(name, u.hash)
+	f := &sourceFile{ref: &fileRef{name}, hash: hashOf(l.fsys, name)}
+	if f.hash != "" {
+		f.result = l.cache.lookup(name, f.hash)
 	}
-	return u
+	return f
 }
 
-// hashOf returns the hash of a file, or "" if fsys does not know it.
+// hashOf returns the hash of a file, or "" if it is unknown.
 func hashOf(fsys fs.FS, name string) string {
 	if h, ok := fsys.(hasher); ok {
 		if hash, err := h.Hash(name); err == nil {
@@ -95,19 +83,19 @@ func hashOf(fsys fs.FS, name string) string {
 	return ""
 }
 
-// readConfiguration reads a CUE file.
-func (l *loader) readCUEFile(u *sourceFile) error {
-	text, err := fs.ReadFile(l.fsys, u.ref.path)
+// readCUEFile reads a CUE file.
+func (l *loader) readCUEFile(f *sourceFile) error {
+	text, err := fs.ReadFile(l.fsys, f.ref.path)
 	if err != nil {
 		return err
 	}
-	if u.records, u.mixed = l.readCUE(u.ref, text); u.mixed {
-		l.mixed = append(l.mixed, u)
+	if f.records, f.mixed = l.readCUE(f.ref, text); f.mixed {
+		l.mixed = append(l.mixed, f)
 	}
 	return nil
 }
 
-// declareTypes takes the types of custom attributes that are declared as data.
+// collectTypes collects the custom attributes that are declared as literal data.
 func (l *loader) collectTypes() {
 	l.types = map[string]string{}
 	if b := l.literals["attributeTypes"]; b != nil {
@@ -117,7 +105,8 @@ func (l *loader) collectTypes() {
 	}
 }
 
-// terms returns what people and groups are judged by, or nil if only CUE knows.
+// fileContext returns the context of the fast path. It returns nil if CUE must evaluate the users
+// and groups.
 func (l *loader) fileContext() *fileContext {
 	if l.limits.noFastPath {
 		return nil
@@ -133,25 +122,25 @@ func (l *loader) fileContext() *fileContext {
 			return nil
 		}
 	}
-	t := &fileContext{types: l.types, zone: time.UTC}
+	context := &fileContext{types: l.types, zone: time.UTC}
 	if b := l.literals[""]; b != nil {
 		for _, f := range b.n.fields {
-			if zone, err := time.LoadLocation(f.value.string()); f.name == "timezone" && err == nil && f.value.kind == stringNode {
-				t.zone = zone
-				continue
+			zone, err := time.LoadLocation(f.value.string())
+			if f.name != "timezone" || err != nil || f.value.kind != stringNode {
+				return nil // the declaration is invalid
 			}
-			return nil // something is wrong
+			context.zone = zone
 		}
 	}
-	return t
+	return context
 }
 
-// settle fills in the blobs that are missing.
-func (l *loader) acceptFiles(units []*sourceFile, t *fileContext) error {
-	for _, u := range units {
-		if u.result != nil && !l.cache.context.equal(t) {
-			if u.result = nil; u.isCUE {
-				if err := l.readCUEFile(u); err != nil {
+// acceptFiles computes the missing results, in parallel.
+func (l *loader) acceptFiles(files []*sourceFile, context *fileContext) error {
+	for _, f := range files {
+		if f.result != nil && !l.cache.context.equal(context) {
+			if f.result = nil; f.isCUE {
+				if err := l.readCUEFile(f); err != nil {
 					return err
 				}
 			}
@@ -160,17 +149,17 @@ func (l *loader) acceptFiles(units []*sourceFile, t *fileContext) error {
 	l.schema.setTypes(l.types)
 	var next atomic.Int64
 	var wait sync.WaitGroup
-	errs := make([]error, min(len(units), runtime.GOMAXPROCS(0)))
+	errs := make([]error, min(len(files), runtime.GOMAXPROCS(0)))
 	for i := range errs {
 		wait.Go(func() {
-			s := newAcceptor(l.schema, t)
+			a := newAcceptor(l.schema, context)
 			for errs[i] == nil {
 				k := int(next.Add(1)) - 1
-				if k >= len(units) {
+				if k >= len(files) {
 					return
 				}
-				if units[k].result == nil {
-					units[k].result, errs[i] = s.file(units[k], l, t)
+				if files[k].result == nil {
+					files[k].result, errs[i] = a.file(files[k], l, context)
 				}
 			}
 		})
@@ -184,162 +173,55 @@ func (l *loader) acceptFiles(units []*sourceFile, t *fileContext) error {
 	return nil
 }
 
-func (s *acceptor) file(u *sourceFile, l *loader, t *fileContext) (*fileResult, error) {
-	if u.isCUE {
-		return s.cueFile(u.records), nil
+func (a *acceptor) file(file *sourceFile, l *loader, context *fileContext) (*fileResult, error) {
+	if file.isCUE {
+		return a.cueFile(file.records), nil
 	}
-	text, err := fs.ReadFile(l.fsys, u.ref.path)
+	text, err := fs.ReadFile(l.fsys, file.ref.path)
 	if err != nil {
 		return nil, err
 	}
-	return s.dataFile(u.ref, string(text), t, l.limits), nil
+	return a.dataFile(file.ref, string(text), context, l.limits), nil
 }
 
-// combine puts together what the files settle to. What comes twice, and what CUE has to do with, stays open.
-func (l *loader) mergeFiles(units []*sourceFile) {
-	s := &accepted{groups: map[string]*Group{}, needsCUE: map[recordKey]bool{}, merged: map[*Group]mergedGroup{}}
-	l.accepted = s
-	others := len(l.dynamic.keys["users"]) > 0 // there are people who do not settle
-	for _, u := range units {
-		for _, k := range u.result.remaining {
-			s.needsCUE[k] = true
-			others = others || k.kind == "users"
-		}
-	}
-	s.diff = l.cache.users.update(units)
-	if s.diff == nil {
-		s.users = s.allUsers(units)
-	} else {
-		s.users, s.userSet = l.cache.users.current.users, l.cache.users.current
-	}
-	s.mergeGroups(units, l.cache)
-	l.dynamic.references(func(k recordKey) {
-		if k.kind == "users" && s.users[k.key] != nil || k.kind == "groups" && s.groups[k.key] != nil {
-			s.needsCUE[k] = true
-		}
-	})
-	for k := range s.needsCUE {
-		others = others || k.kind == "users" && s.users[k.key] != nil
-	}
-	if others {
-		s.users, s.userSet = maps.Clone(s.users), nil
-	}
-	for k := range s.needsCUE {
-		if k.kind == "users" {
-			delete(s.users, k.key)
-		} else {
-			delete(s.groups, k.key)
-		}
-	}
-}
-
-// everybody returns the people of all files. Whoever comes twice is open.
-func (s *accepted) allUsers(units []*sourceFile) map[string]*User {
-	all := map[string]*User{}
-	for _, u := range units {
-		for _, x := range u.result.users {
-			if all[x.Key] != nil {
-				s.needsCUE[recordKey{"users", x.Key}] = true
-			}
-			all[x.Key] = x
-		}
-	}
-	return all
-}
-
-// combineGroups takes the groups of all files, each with its members from all files.
-func (s *accepted) mergeGroups(units []*sourceFile, c *Cache) {
-	parts := map[string][]*Group{}
-	first := map[string]Pos{} // where a group that has parts is first spoken of
-	for _, u := range units {
-		for _, g := range u.result.groups {
-			if s.groups[g.Key] != nil {
-				s.needsCUE[recordKey{"groups", g.Key}] = true
-			}
-			s.groups[g.Key] = g
-		}
-		for _, g := range u.result.memberLists {
-			if parts[g.Key] == nil && s.groups[g.Key] == nil {
-				first[g.Key] = g.Pos
-			}
-			parts[g.Key] = append(parts[g.Key], g)
-		}
-	}
-	for key, of := range parts {
-		if k := (recordKey{"groups", key}); !s.needsCUE[k] && !s.mergeMembers(key, of, first[key], c) {
-			s.needsCUE[k] = true
-		}
-	}
-}
-
-// merge gives a group its members from elsewhere. It reports false if the group itself is missing, or somebody is a member twice.
-func (s *accepted) mergeMembers(key string, parts []*Group, first Pos, c *Cache) bool {
-	g := s.groups[key]
-	if g == nil {
-		return false
-	}
-	whole := c.mergedGroup(g, parts, first)
-	if whole == nil {
-		copied := *g
-		whole = &copied
-		if first.Line > 0 {
-			whole.Pos = first
-		}
-		if !whole.addMembers(parts) {
-			return false
-		}
-	}
-	s.groups[key] = whole
-	s.merged[g] = mergedGroup{parts, whole}
-	return true
-}
-
-// touches calls yield with the people and groups that what CUE evaluates may have to do with, by their names.
-func (d *dynamic) references(yield func(recordKey)) {
-	for _, kind := range []string{"users", "groups"} {
-		for name := range d.identifiers {
-			yield(recordKey{kind, name})
-		}
-		for key := range d.keys[kind] {
-			yield(recordKey{kind, key})
-		}
-	}
-}
-
-// open reads what a file has that is not settled into literals, and reports what is wrong with the file.
-func (l *loader) readRemaining(u *sourceFile) error {
-	if l.accepted != nil && !u.result.hasProblems {
-		closed := true
-		if len(l.accepted.needsCUE) > 0 {
-			for k := range u.result.keys {
-				closed = closed && !l.accepted.needsCUE[k]
+// readRemaining adds the records of a file that were not accepted to literals, and reports the
+// problems of the file.
+func (l *loader) readRemaining(f *sourceFile) error {
+	if l.accepted != nil && !f.result.hasProblems {
+		allAccepted := true
+		if len(l.accepted.slowPath) > 0 {
+			for k := range f.result.keys {
+				allAccepted = allAccepted && !l.accepted.slowPath[k]
 			}
 		}
-		if closed {
+		if allAccepted {
 			return nil
 		}
 	}
-	if u.isCUE {
-		if u.records == nil {
-			if err := l.readCUEFile(u); err != nil {
+	if f.isCUE {
+		if f.records == nil {
+			if err := l.readCUEFile(f); err != nil {
 				return err
 			}
 		}
-		for _, r := range u.records {
+		for _, r := range f.records {
 			l.record(r.kind, r.field)
 		}
 		return nil
 	}
-	text, err := fs.ReadFile(l.fsys, u.ref.path)
+	text, err := fs.ReadFile(l.fsys, f.ref.path)
 	if err != nil {
 		return err
 	}
-	l.readData(u.ref, string(text))
+	l.readData(f.ref, string(text))
 	return nil
 }
 
-// readData reads the records of a data file that are open.
-func (l *loader) readData(src *fileRef, text string) {
-	f := &dataFile{ref: src, types: l.types, depth: l.limits.depth, report: l.report, yield: l.record, conflict: l.conflict, arena: &arena{}}
+// readData adds the records of a data file to literals.
+func (l *loader) readData(ref *fileRef, text string) {
+	f := &dataFile{
+		ref: ref, types: l.types, depth: l.limits.depth, arena: &arena{},
+		report: l.report, yield: l.record, conflict: l.conflict,
+	}
 	f.read(text)
 }

@@ -7,10 +7,12 @@ import (
 	"time"
 )
 
-// Load reads every .cue file below fsys as one configuration, and .yaml, .yml, .json, .jsonl and .csv files below users/ and groups/ as data. Hidden files
-// and folders, and cue.mod, are no part of it.
+// Load reads the declarations below fsys. Every .cue file is part of one configuration. Files
+// ending in .yaml, .yml, .json, .jsonl and .csv below users/ and groups/ are data. Load skips
+// hidden files and folders, and cue.mod.
 //
-// The error is Problems, all of them at once and sorted, or an error of reading fsys. Load looks at no clock, no environment and no file outside fsys.
+// The error is a Problems with all problems, sorted, or an error of reading fsys. Load uses no
+// clock, no environment and no file outside fsys.
 func Load(fsys fs.FS) (*Declarations, error) {
 	return load(fsys, standardLimits(), &Cache{})
 }
@@ -24,13 +26,20 @@ type loader struct {
 	fsys     fs.FS
 	cache    *Cache
 
-	types          map[string]string   // of custom attributes, as far as they are data
-	mixed          []*sourceFile       // CUE files that hold more than people and groups
-	accepted       *accepted           // people and groups that need no further look; nil if all do
-	literals       map[string]*builder // records that are data and not settled, by kind
-	dynamic        *dynamic            // what CUE must evaluate
-	evaluated      *evaluation         // what CUE made of it; nil if there was nothing
-	root           *node               // everything that is not settled, checked and with defaults
+	// types are the custom attributes that are declared as literal data.
+	types map[string]string
+	// mixed are the CUE files that have more than users and groups.
+	mixed []*sourceFile
+	// accepted are the users and groups of the fast path. If it is nil, all take the slow path.
+	accepted *accepted
+	// literals are the literal records on the slow path, by kind.
+	literals map[string]*builder
+	// dynamic are the declarations that CUE must evaluate.
+	dynamic *dynamic
+	// evaluated is the result of CUE. It is nil if there was nothing to evaluate.
+	evaluated *evaluation
+	// root has all records of the slow path, checked and with defaults.
+	root           *node
 	mappingSources map[string]*mappingSource
 }
 
@@ -39,12 +48,15 @@ func load(fsys fs.FS, limits limits, cache *Cache) (*Declarations, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &loader{limits: limits, schema: schema, fsys: fsys, cache: cache, literals: map[string]*builder{}, dynamic: newDynamic()}
-	tree, err := l.scan(fsys)
+	l := &loader{
+		limits: limits, schema: schema, fsys: fsys, cache: cache,
+		literals: map[string]*builder{}, dynamic: newDynamic(),
+	}
+	files, err := l.scan(fsys)
 	if err != nil {
 		return nil, err
 	}
-	if err := l.readFiles(tree); err != nil {
+	if err := l.readFiles(files); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(limits.evalMillis)*time.Millisecond)
@@ -54,7 +66,7 @@ func load(fsys fs.FS, limits limits, cache *Cache) (*Declarations, error) {
 	l.reportCUEErrors()
 	l.loadMappings()
 	l.cache.previous.setMappingInputs(l.mappingInputs())
-	l.literals, l.dynamic.files, l.evaluated = nil, nil, nil // what is left is in the root
+	l.literals, l.dynamic.files, l.evaluated = nil, nil, nil // root has all that is needed
 	d := l.bind()
 	l.validate(d)
 	l.cache.previous.store(d, l.accepted, len(l.problems) == 0)
@@ -67,7 +79,7 @@ func load(fsys fs.FS, limits limits, cache *Cache) (*Declarations, error) {
 	return d, nil
 }
 
-// found returns the problems, sorted and each once.
+// sortedProblems returns the problems, sorted and without duplicates.
 func (l *loader) sortedProblems() Problems {
 	l.redactProblems(l.problems)
 	l.problems.sort()
@@ -77,9 +89,10 @@ func (l *loader) sortedProblems() Problems {
 func (l *loader) report(p Problem) { l.problems = append(l.problems, p) }
 func (l *loader) warn(p Problem)   { l.warnings = append(l.warnings, p) }
 
-// record adds a literal record of a kind, such as users, unifying it with what is there of that key. What is settled is left out.
+// record adds a literal record of a kind, and unifies it with an existing record of the same key.
+// It skips accepted records.
 func (l *loader) record(kind string, f field) {
-	if l.accepted != nil && (kind == "users" || kind == "groups") && !l.accepted.needsCUE[recordKey{kind, f.name}] {
+	if l.accepted != nil && (kind == "users" || kind == "groups") && !l.accepted.slowPath[recordKey{kind, f.name}] {
 		return
 	}
 	b := l.literals[kind]
@@ -90,19 +103,22 @@ func (l *loader) record(kind string, f field) {
 	b.add(f, l.conflict)
 }
 
-// conflict reports two values that cannot both be.
+// declaredTwice follows the name of a field.
+const declaredTwice = " is declared twice with different values"
+
+// conflict reports two values of one field that cannot be unified.
 func (l *loader) conflict(name string, a, b *node) {
-	message := name + " is declared twice with different values"
-	shown := b.quote()
+	message := name + declaredTwice
+	value := b.quote()
 	if slices.Contains(secretFields, name) {
-		message, shown = message+": first at "+a.at.pos().String(), ""
+		message, value = message+": first at "+a.at.pos().String(), ""
 	} else if v := a.quote(); v != "" && a.kind < structNode {
 		message += ": " + v + " at " + a.at.pos().String()
 	} else {
 		message += ": first at " + a.at.pos().String()
 	}
-	l.report(Problem{Pos: b.at.pos(), Code: conflict.id, Message: message, Value: shown, Advice: "keep one of them"})
+	l.report(conflict.problem(b.at.pos(), "", message).withValue(value))
 }
 
-// secretFields are those in whose place somebody may have written a secret itself.
+// secretFields are the fields in which a user may have written a secret instead of a reference.
 var secretFields = []string{"auth", "token", "oauth2", "clientSecret", "key", "env", "file", "exec", "age"}

@@ -20,14 +20,14 @@ import (
 	"github.com/seed-d64a251c/roster/schema/schematest"
 )
 
-// cpu returns the processor time that the process has used, user and system.
+// cpu returns the user and system CPU time of the process.
 func cpu() time.Duration {
 	var r syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &r)
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
 
-// peak returns the largest resident size since forget, in MiB; where the system does not tell, 0.
+// peak returns the largest resident size since resetPeak in MiB, or 0 if it is unknown.
 func peak() float64 {
 	status, _ := os.ReadFile("/proc/self/status")
 	_, rest, _ := strings.Cut(string(status), "VmHWM:")
@@ -36,14 +36,14 @@ func peak() float64 {
 	return kib / 1024
 }
 
-func forget() {
+func resetPeak() {
 	debug.FreeOSMemory()
 	_ = os.WriteFile("/proc/self/clear_refs", []byte("5"), 0)
 }
 
-// measure runs f and reports processor seconds for each time, and the largest resident size.
+// measure runs f and reports CPU seconds per operation and the largest resident size.
 func measure(b *testing.B, f func()) {
-	forget()
+	resetPeak()
 	begin := cpu()
 	for b.Loop() {
 		f()
@@ -52,7 +52,8 @@ func measure(b *testing.B, f func()) {
 	b.ReportMetric(peak(), "peak-MiB")
 }
 
-// BenchmarkLoad loads organisations cold, and again after one user was edited; and decodes the same bytes plainly, for comparison.
+// BenchmarkLoad loads organisations without a cache, and again after an edit of one user. For
+// comparison it decodes the same files without checks.
 func BenchmarkLoad(b *testing.B) {
 	for _, n := range []int{10_000, 100_000} {
 		for _, format := range []string{"jsonl", "json", "csv", "yaml", "cue"} {
@@ -96,7 +97,7 @@ func mustLoad(t testing.TB, c *Cache, tree *schematest.Tree) *Declarations {
 	return d
 }
 
-// editUser gives a user another first name.
+// editUser changes the first name of a user.
 func editUser(o schematest.Organisation, tree *schematest.Tree, i int, name string) {
 	file := o.UserFile(i)
 	before, after, _ := strings.Cut(tree.Text(file), fmt.Sprintf("user%d@", i))
@@ -104,7 +105,7 @@ func editUser(o schematest.Organisation, tree *schematest.Tree, i int, name stri
 	tree.Write(file, before+strings.Replace(rest, fmt.Sprintf("First%d", i), name, 1)+fmt.Sprintf("user%d@", i)+after)
 }
 
-// plainRecord is what the declarations look like to a decoder that knows no schema.
+// plainRecord is a record for a decoder without schema.
 type plainRecord struct {
 	Key, UserID, FirstName, LastName, Email, State, DisplayName string
 	Attributes                                                  map[string]any
@@ -139,7 +140,7 @@ func decode(b *testing.B, tree *schematest.Tree) {
 	}
 }
 
-// BenchmarkLoadCUE is a Load that goes through CUE for every user, because each is computed.
+// BenchmarkLoadCUE is a Load in which CUE must evaluate every user.
 func BenchmarkLoadCUE(b *testing.B) {
 	tree := schematest.Big(1000, "cue").Tree()
 	for name := range tree.MapFS {
@@ -188,10 +189,11 @@ func BenchmarkMembership(b *testing.B) {
 	}
 }
 
-// BenchmarkSoak is two thousand Loads of a Cache, an edit between each two. It reports by how much the live heap grew in the last three quarters.
+// BenchmarkSoak loads a Cache two thousand times, each time after an edit. It reports the growth of
+// the live heap in the last three quarters.
 func BenchmarkSoak(b *testing.B) {
 	for b.Loop() {
-		early, late := soak(b, schematest.Organisation{Users: 2000, Groups: 200, Members: 50, Format: "yaml", PerFile: 100}, 2000)
+		early, late := loadRepeatedly(b, schematest.Organisation{Users: 2000, Groups: 200, Members: 50, Format: "yaml", PerFile: 100}, 2000)
 		b.ReportMetric(float64(late)/(1<<20), "live-MiB")
 		b.ReportMetric(float64(int64(late)-int64(early))/(1<<20), "growth-MiB")
 	}

@@ -6,45 +6,57 @@ import (
 	"strings"
 )
 
-// Mapping turns a user into SCIM attributes: an expression of CUE over `user` for each attribute. It may be used concurrently.
+// Mapping converts a user to SCIM attributes. It has one CUE expression over `user` for each
+// attribute. It is safe for concurrent use.
 type Mapping struct {
 	Key string
 	Pos Pos
 
-	catalog      []attribute
-	ifEmpty      map[string]string // "skip", "clear" or "error" by SCIM path
-	positions    map[string]Pos    // of the expressions, by SCIM path
-	secretFields map[string]bool   // attributes of users with redact: true
-	redacted     []string          // SCIM paths that may show one of them
-	program      program
-	sets         []bool // which attributes of the catalog scim sets
-	setsOnCreate []bool // which onCreate sets
+	catalog []attribute
+	// ifEmpty is "skip", "clear" or "error" by SCIM path.
+	ifEmpty map[string]string
+	// positions are those of the expressions, by SCIM path.
+	positions map[string]Pos
+	// secretFields are the attributes of users with `redact: true`.
+	secretFields map[string]bool
+	// redacted are the SCIM paths whose values may reveal a secret field.
+	redacted []string
+	program  program
+	// sets reports for each attribute of the catalog whether scim sets it, setsOnCreate whether
+	// onCreate does.
+	sets         []bool
+	setsOnCreate []bool
 
-	checked []map[string]*mappedUser // whom Load mapped to check them, for each provisioner; none if groups play a part
+	// checked are the users that Load mapped to validate them, one map for each provisioner. It is
+	// empty if the mapping reads groups.
+	checked []map[string]*mappedUser
 
 	fingerprint string
 }
 
-// Mapped is what a mapping says of one user.
+// Mapped is the result of a mapping for one user.
 type Mapped struct {
-	// Attributes are those that roster manages. An empty value means that the attribute must be absent. "active" is always among them.
+	// Attributes are those that roster manages; "active" is always one of them. An empty value
+	// means that the attribute must be absent.
 	Attributes Attributes
-	// OnCreate are sent once, when the user is created.
+	// OnCreate are sent only when the user is created.
 	OnCreate Attributes
 }
 
-// program evaluates a mapping. scim and onCreate hold what came out for each attribute of the catalog: a string, a bool, or nil for no value.
+// program evaluates a mapping. scim and onCreate have one result for each attribute of the catalog:
+// a string, a bool, or nil for no value.
 type program interface {
 	run(s *userInput) (scim, onCreate []any, err error)
 }
 
-// ReadsGroups reports whether what Map returns may depend on the user's groups.
+// ReadsGroups reports whether the result of Map may depend on the user's groups.
 func (m *Mapping) ReadsGroups() bool {
 	p, ok := m.program.(*compiledProgram)
 	return !ok || p.readsGroups
 }
 
-// AttributePos returns where the expression of a SCIM attribute stands, or where the mapping does.
+// AttributePos returns the position of a SCIM attribute's expression, or of the mapping if there is
+// none.
 func (m *Mapping) AttributePos(path string) Pos {
 	for path != "" {
 		if p, ok := m.positions[path]; ok {
@@ -55,9 +67,12 @@ func (m *Mapping) AttributePos(path string) Pos {
 	return m.Pos
 }
 
-// Map evaluates the mapping for one user, whose effective groups are given by key and sorted. The result is one that AWS takes; the error is Problems, one
-// for each reason why it would not be, at the user's declaration. Whom Load has mapped to check them is not mapped again, so the caller must not change the
-// attributes, nor the user.
+// Map evaluates the mapping for one user. groups are the keys of the user's effective groups,
+// sorted. All values of the result are valid in AWS. Otherwise the error is a Problems with one
+// entry per reason, at the position of the user's declaration.
+//
+// A user that Load has mapped to validate it is not mapped again. So the caller must not modify the
+// user or the returned attributes.
 func (m *Mapping) Map(u *User, groups []string) (Mapped, error) {
 	for _, users := range m.checked {
 		if have := users[u.Key]; have != nil && have.User == u {
@@ -70,12 +85,15 @@ func (m *Mapping) Map(u *User, groups []string) (Mapped, error) {
 func (m *Mapping) evaluate(u *User, groups []string) (Mapped, error) {
 	scim, onCreate, err := m.program.run(newUserInput(u, groups))
 	if err != nil {
-		return Mapped{}, Problems{{Pos: u.Pos, Code: mapFailed.id, Path: joinPath("users", u.Key),
-			Message: fmt.Sprintf("mapping %q (%s) fails: %s", m.Key, m.Pos, m.redactError(hideLongStrings(err.Error()), u)), Advice: "correct the mapping, or the user"}}
+		reason := m.redactError(hideLongStrings(err.Error()), u)
+		message := fmt.Sprintf("mapping %q (%s) fails: %s", m.Key, m.Pos, reason)
+		p := mapFailed.problem(u.Pos, joinPath("users", u.Key), message)
+		return Mapped{}, Problems{p.withAdvice("correct the mapping, or the user")}
 	}
 	var found Problems
 	report := func(c code, path, message, value, advice string) {
-		p := Problem{Pos: u.Pos, Code: c.id, Path: joinPath("users", u.Key), Message: fmt.Sprintf("mapping %q: %s %s", m.Key, path, message), Advice: advice}
+		message = fmt.Sprintf("mapping %q: %s %s", m.Key, path, message)
+		p := c.problem(u.Pos, joinPath("users", u.Key), message).withAdvice(advice)
 		if value != "" && !slices.Contains(m.redacted, path) {
 			p.Value = quote(value)
 		}
@@ -94,8 +112,8 @@ func (m *Mapping) evaluate(u *User, groups []string) (Mapped, error) {
 	return out, nil
 }
 
-// collect turns what came out into attributes, and applies ifEmpty and AWS's rules.
-func (m *Mapping) collect(sets []bool, values []any, report func(c code, path, message, value, advice string)) Attributes {
+// collect converts the results of a program to attributes. It applies ifEmpty and the rules of AWS.
+func (m *Mapping) collect(sets []bool, values []any, report reportAttribute) Attributes {
 	var room [40]Attribute // on the stack
 	out := Attributes(room[:0])
 	for i := range m.catalog {
@@ -105,7 +123,7 @@ func (m *Mapping) collect(sets []bool, values []any, report func(c code, path, m
 			continue
 		}
 		if a.companionOf != "" && !m.companionApplies(a, values) {
-			text = "" // type and primary mean nothing without what they describe
+			text = "" // type and primary describe a value that is empty
 		}
 		if text != "" {
 			if c, message, advice := a.reject(text); message != "" {
@@ -116,17 +134,24 @@ func (m *Mapping) collect(sets []bool, values []any, report func(c code, path, m
 		}
 		switch policy := m.policy(a.path); {
 		case a.required && sets[i]:
-			report(emptyValue, a.path, "is empty, and AWS requires it", "", "give the user a value for the expression at "+m.AttributePos(a.path).String())
+			report(emptyValue, a.path, "is empty, but AWS requires it", "", m.emptyAdvice(a))
 		case policy == "error" && a.companionOf == "":
-			report(emptyValue, a.path, "is empty, and ifEmpty says error", "", "give the user a value for the expression at "+m.AttributePos(a.path).String())
+			report(emptyValue, a.path, "is empty, but its ifEmpty is \"error\"", "", m.emptyAdvice(a))
 		case policy == "clear":
 			out = append(out, Attribute{Path: a.path})
 		}
 	}
-	return append(make(Attributes, 0, len(out)), out...) // no more than that: there may be one for each of a hundred thousand
+	return append(make(Attributes, 0, len(out)), out...) // the exact size: there may be 100,000 of them
 }
 
-// described reports whether an attribute that type or primary describes has a value.
+// reportAttribute reports a problem with the value of one attribute.
+type reportAttribute func(c code, path, message, value, advice string)
+
+func (m *Mapping) emptyAdvice(a *attribute) string {
+	return "give the user a value for the expression at " + m.AttributePos(a.path).String()
+}
+
+// companionApplies reports whether an attribute that a type or primary describes has a value.
 func (m *Mapping) companionApplies(companion *attribute, values []any) bool {
 	for i := range m.catalog {
 		a := &m.catalog[i]
@@ -139,7 +164,7 @@ func (m *Mapping) companionApplies(companion *attribute, values []any) bool {
 	return false
 }
 
-// policy returns what an empty value at a path does: what ifEmpty says of it, or of what holds it.
+// policy returns the ifEmpty policy of a path, which may be that of a parent.
 func (m *Mapping) policy(path string) string {
 	for p := path; p != ""; {
 		if policy, ok := m.ifEmpty[p]; ok {

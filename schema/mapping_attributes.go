@@ -8,14 +8,18 @@ import (
 	"unicode/utf8"
 )
 
-// attribute is a SCIM attribute that AWS takes, and what it demands of its values.
+// attribute is a SCIM attribute that AWS supports, with the rules for its values.
 type attribute struct {
-	path        string   // in SCIM's notation
-	keys        []string // the fields that lead to it in a mapping; "0" is the one element of a list
-	bool        bool
-	required    bool
-	url         bool   // may have a colon
-	companionOf string // the path that "type" and "primary" describe, with a dot at its end
+	// path is in SCIM notation.
+	path string
+	// keys are the fields that lead to it in a mapping. "0" is the only element of a list.
+	keys     []string
+	bool     bool
+	required bool
+	// url allows a colon.
+	url bool
+	// companionOf is the path that a "type" or "primary" describes, with a trailing dot.
+	companionOf string
 }
 
 // newCatalog lists the attributes of the schema's #SCIM, sorted by path.
@@ -56,48 +60,55 @@ func newCatalog(c *compiledSchema) []attribute {
 	return out
 }
 
-// requiredAttributes must be sent on create and put (developer guide, CreateUser). roster always sends active too, since its default is not documented.
+// requiredAttributes must be sent on create and put (developer guide, CreateUser). roster also
+// always sends active, because its default is not documented.
 var requiredAttributes = []string{"active", "displayName", "name.familyName", "name.givenName", "userName"}
 
-// Lengths in characters (Identity Store model, 2020-06-15).
+// Maximum lengths in characters (Identity Store model, 2020-06-15).
 const (
 	maxUserNameRunes = 128
 	maxValueRunes    = 1024
 )
 
-// avoided are characters that AWS refused in all synchronized attributes by its older pages, and may still refuse.
+// rejectedCharacters are the characters that older AWS documentation excludes from all synchronized
+// attributes. AWS may still reject them.
 const rejectedCharacters = "<>;:%"
 
-// refuse says why AWS would not take a value, or returns an empty message.
+// reject returns why AWS does not accept a value, or an empty message.
 func (a *attribute) reject(text string) (c code, message, advice string) {
 	if a.bool {
 		return code{}, "", ""
 	}
-	longest, spaces := maxValueRunes, true
+	limit, spaces := maxValueRunes, true
 	if a.path == "userName" {
-		longest, spaces = maxUserNameRunes, false
+		limit, spaces = maxUserNameRunes, false
 		if reserved(text) {
-			return reservedName, "is a name that AWS reserves", "use another"
+			return reservedName, nameIsReserved, reservedName.advice
 		}
 	}
-	if n := utf8.RuneCountInString(text); n > longest {
-		return tooLong, fmt.Sprintf("has %d characters", n), fmt.Sprintf("AWS takes at most %d", longest)
+	if n := utf8.RuneCountInString(text); n > limit {
+		return tooLong, fmt.Sprintf("must have at most %d characters, has %d", limit, n), tooLong.advice
 	}
 	if bad := badRune(text, spaces, true, a.url); bad >= 0 {
-		return badCharacter, fmt.Sprintf("has the character %q", bad), characterAdvice(spaces)
+		return badCharacter, forbiddenCharacter(bad), characterAdvice(spaces)
 	}
 	return code{}, "", ""
 }
 
+const nameIsReserved = "must not be a name that AWS reserves"
+
+func forbiddenCharacter(r rune) string { return fmt.Sprintf("must not contain the character %q", r) }
+
 func characterAdvice(spaces bool) string {
 	if spaces {
-		return "AWS takes letters, marks, digits, punctuation, symbols and spaces, without " + rejectedCharacters
+		return "AWS accepts letters, marks, digits, punctuation, symbols and spaces, except " + rejectedCharacters
 	}
-	return "AWS takes letters, marks, digits, punctuation and symbols, without spaces and " + rejectedCharacters
+	return "AWS accepts letters, marks, digits, punctuation and symbols, except " + rejectedCharacters
 }
 
-// badRune returns the first character that AWS does not take, or -1: its patterns are [\p{L}\p{M}\p{S}\p{N}\p{P}]+ for names and the same with space, tab,
-// line ends, no-break and ideographic space for texts.
+// badRune returns the first character that AWS does not accept, or -1. The pattern of AWS is
+// [\p{L}\p{M}\p{S}\p{N}\p{P}]+ for names. Other texts may also have spaces, tabs, line ends,
+// no-break spaces and ideographic spaces.
 func badRune(text string, spaces, ideographic, colon bool) rune {
 	for _, r := range text {
 		switch {
@@ -106,7 +117,8 @@ func badRune(text string, spaces, ideographic, colon bool) rune {
 			return r
 		case r > ' ' && r < 0x7f:
 		case spaces && (r == ' ' || r == '\t' || r == '\n' || r == '\r' || r == 0xa0 || ideographic && r == 0x3000):
-		case r >= utf8.RuneSelf && r != utf8.RuneError && unicode.In(r, unicode.L, unicode.M, unicode.S, unicode.N, unicode.P):
+		case r >= utf8.RuneSelf && r != utf8.RuneError &&
+			unicode.In(r, unicode.L, unicode.M, unicode.S, unicode.N, unicode.P):
 		default:
 			return r
 		}
@@ -114,7 +126,7 @@ func badRune(text string, spaces, ideographic, colon bool) rune {
 	return -1
 }
 
-// reserved reports whether AWS keeps a user or group name for itself.
+// reserved reports whether AWS reserves the name of a user or group.
 func reserved(name string) bool {
 	return strings.EqualFold(name, "Administrator") || strings.EqualFold(name, "AWSAdministrators")
 }

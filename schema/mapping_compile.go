@@ -6,20 +6,24 @@ import (
 	"cuelang.org/go/cue/ast"
 )
 
-// compiledProgram is a mapping as closures. What fails in it is run again by CUE, which knows why.
+// compiledProgram is a mapping as closures. If they fail for a user, CUE evaluates the mapping
+// again to report the reason.
 type compiledProgram struct {
-	catalog  []attribute
-	scim     [][]conditional // the expressions for each attribute of the catalog
+	catalog []attribute
+	// scim has the expressions for each attribute of the catalog.
+	scim     [][]conditional
 	onCreate [][]conditional
 	cue      *cueProgram
 
 	readsGroups bool
 }
 
-// guarded is an expression for an attribute, under a condition unless that is nil.
+// conditional is an expression for an attribute, and the condition under which it applies. A nil
+// condition always holds.
 type conditional struct{ condition, value expr }
 
-// compileMapping compiles a mapping that is written in one piece within the subset, or returns nil.
+// compileMapping compiles a mapping that is written as one struct within the supported subset of
+// CUE. It returns nil for any other mapping.
 func compileMapping(src *mappingSource, constants map[string]*node, p *cueProgram) *compiledProgram {
 	if len(src.declarations) != 1 {
 		return nil
@@ -30,8 +34,13 @@ func compileMapping(src *mappingSource, constants map[string]*node, p *cueProgra
 		return nil
 	}
 	c := &mappingCompiler{
-		exprCompiler: exprCompiler{imports: part.imports, constants: constants, scope: map[string]expr{}, shadowed: map[string]bool{}},
-		out:          &compiledProgram{catalog: p.catalog, cue: p, scim: make([][]conditional, len(p.catalog)), onCreate: make([][]conditional, len(p.catalog))},
+		exprCompiler: exprCompiler{
+			imports: part.imports, constants: constants, scope: map[string]expr{}, shadowed: map[string]bool{},
+		},
+		out: &compiledProgram{
+			catalog: p.catalog, cue: p,
+			scim: make([][]conditional, len(p.catalog)), onCreate: make([][]conditional, len(p.catalog)),
+		},
 	}
 	if !c.mapping(body) {
 		return nil
@@ -65,7 +74,7 @@ func (c *mappingCompiler) mapping(body *ast.StructLit) bool {
 		case "onCreate":
 			into = c.out.onCreate
 		default:
-			continue // checked as data
+			continue // it is literal and checked elsewhere
 		}
 		fields, ok := f.Value.(*ast.StructLit)
 		if !ok || !c.structure(fields, nil, nil, into) {
@@ -75,7 +84,8 @@ func (c *mappingCompiler) mapping(body *ast.StructLit) bool {
 	return true
 }
 
-// names takes the let clauses of a struct into the scope, and notes its fields, which hide what is outside. It refuses what refers onward.
+// names adds the let clauses of a struct to the scope, and marks its fields, which shadow outer
+// names. It returns false for references that are not supported.
 func (c *mappingCompiler) names(body *ast.StructLit) bool {
 	for _, d := range body.Elts {
 		switch d := d.(type) {
@@ -100,7 +110,7 @@ func (c *mappingCompiler) names(body *ast.StructLit) bool {
 	return true
 }
 
-// structure compiles the fields of scim or onCreate, or of what they hold.
+// structure compiles the fields of scim or onCreate, or of a struct in them.
 func (c *mappingCompiler) structure(body *ast.StructLit, path []string, when expr, into [][]conditional) bool {
 	if !c.names(body) {
 		return false
@@ -145,7 +155,7 @@ func (c *mappingCompiler) member(x ast.Expr, path []string, when expr, into [][]
 	return true
 }
 
-// both2 is one condition after another.
+// bothHold is the conjunction of two conditions. The second is evaluated only if the first holds.
 func bothHold(a, b expr) expr {
 	if a == nil {
 		return b
@@ -159,15 +169,15 @@ func bothHold(a, b expr) expr {
 }
 
 func (p *compiledProgram) run(s *userInput) (scim, onCreate []any, err error) {
-	scim, fine := p.values(p.scim, s)
-	onCreate, okay := p.values(p.onCreate, s)
-	if !fine || !okay {
+	scim, ok := p.values(p.scim, s)
+	onCreate, okOnCreate := p.values(p.onCreate, s)
+	if !ok || !okOnCreate {
 		return p.cue.run(s)
 	}
 	return scim, onCreate, nil
 }
 
-// values evaluates the attributes. It reports false if CUE must have a look.
+// values evaluates the attributes. It returns false if CUE must evaluate the mapping.
 func (p *compiledProgram) values(exprs [][]conditional, s *userInput) ([]any, bool) {
 	out := make([]any, len(exprs))
 	for i, alternatives := range exprs {

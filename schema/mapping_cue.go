@@ -7,7 +7,8 @@ import (
 	"cuelang.org/go/cue"
 )
 
-// cueProgram evaluates a mapping with CUE itself. It is what every mapping means; most are compiled and run a hundred times faster.
+// cueProgram evaluates a mapping with CUE. It defines the meaning of every mapping; compiled
+// mappings give the same results about a hundred times faster.
 type cueProgram struct {
 	mu       sync.Mutex
 	value    cue.Value

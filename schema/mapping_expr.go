@@ -9,23 +9,27 @@ import (
 	"cuelang.org/go/cue/token"
 )
 
-// A mapping is compiled from the part of CUE that mappings are mostly written in. What lies outside it is left to CUE itself, for the whole mapping; what
-// fails while it runs is run again by CUE, for its error. So compiled code never has to explain anything.
+// A mapping is compiled if it uses only the subset of CUE that is common in mappings. CUE evaluates
+// all other mappings. If compiled code fails for a user, CUE evaluates the mapping again and
+// reports the error, so compiled code has no error messages.
 
-// state is what became of an expression.
+// valueKind is the result of an expression.
 type valueKind uint8
 
 const (
-	undefined valueKind = iota // incomplete in CUE's terms: something that it refers to has no value
-	failed                     // an error in CUE's terms
+	// undefined is incomplete in CUE's terms: the expression refers to a field without a value.
+	undefined valueKind = iota
+	// failed is an error in CUE's terms.
+	failed
 	isString
 	isBool
 	isInt
 	isList
-	isData // a struct of constants
+	// isData is a struct of constants.
+	isData
 )
 
-// value is what an expression evaluates to.
+// value is the value of an expression.
 type value struct {
 	kind valueKind
 	b    bool
@@ -46,15 +50,18 @@ func intValue(i int) value       { return value{kind: isInt, i: int64(i)} }
 
 // exprCompiler compiles the expressions of one mapping.
 type exprCompiler struct {
-	imports   map[string]string
-	constants map[string]*node // hidden fields and definitions of the package that are data
-	scope     map[string]expr  // let clauses
-	shadowed  map[string]bool  // names of fields around the expression
+	imports map[string]string
+	// constants are the hidden fields and definitions of the package with literal data.
+	constants map[string]*node
+	// scope has the let clauses.
+	scope map[string]expr
+	// shadowed are the names of the fields around the expression.
+	shadowed map[string]bool
 
 	readsGroups bool
 }
 
-// compile returns nil for what is outside the subset.
+// compile returns nil for an expression outside the supported subset.
 func (c *exprCompiler) compile(x ast.Expr) expr {
 	switch x := x.(type) {
 	case *ast.BasicLit:
@@ -94,7 +101,7 @@ func fromNode(n *node) expr {
 	return nil
 }
 
-// constant returns a node as a value; failed for what the subset does not have.
+// constant converts a node to a value. It returns failed for values outside the subset.
 func (n *node) constant() value {
 	switch n.kind {
 	case stringNode:
@@ -147,7 +154,7 @@ func (c *exprCompiler) selector(x *ast.SelectorExpr) expr {
 
 func asLabel(l ast.Label) ast.Label { return l }
 
-// isUser reports whether an expression is `user` itself.
+// isUser reports whether an expression is `user`.
 func (c *exprCompiler) isUser(x ast.Expr) bool {
 	id, ok := x.(*ast.Ident)
 	return ok && id.Name == "user" && c.scope["user"] == nil
@@ -159,7 +166,7 @@ func (c *exprCompiler) isAttributes(x ast.Expr) bool {
 	return name == "attributes" && c.isUser(base)
 }
 
-// attributeSelector takes x.name and x["name"] apart.
+// attributeSelector splits x.name and x["name"].
 func attributeSelector(x ast.Expr) (base ast.Expr, name string) {
 	switch x := x.(type) {
 	case *ast.SelectorExpr:
@@ -216,7 +223,7 @@ func (c *exprCompiler) index(x *ast.IndexExpr) expr {
 	return indexed(c.compile(x.X), c.compile(x.Index))
 }
 
-// member is x[i], for lists and for structs of constants.
+// indexed is x[i] for lists and for structs of constants.
 func indexed(x, i expr) expr {
 	if x == nil || i == nil {
 		return nil
@@ -289,7 +296,7 @@ func (c *exprCompiler) binary(x *ast.BinaryExpr) expr {
 	}
 }
 
-// operators work on two values of one type.
+// operators apply to two values of one type.
 var operators = map[token.Token]func(a, b value) value{
 	token.EQL:  func(a, b value) value { return equal(a, b, true) },
 	token.NEQ:  func(a, b value) value { return equal(a, b, false) },
@@ -339,7 +346,7 @@ func logical(a, b value, result bool) value {
 
 func add(a, b value) value {
 	if a.kind != isString {
-		return value{kind: failed} // CUE adds integers of any size
+		return value{kind: failed} // CUE's integers have any size
 	}
 	return stringValue(a.s + b.s)
 }
@@ -392,7 +399,7 @@ func (c *exprCompiler) interpolation(x *ast.Interpolation) expr {
 	}
 }
 
-// list compiles lists whose elements may stand under conditions.
+// list compiles lists whose elements may have conditions.
 func (c *exprCompiler) list(x *ast.ListLit) expr {
 	type element struct {
 		when expr // nil for always
@@ -442,7 +449,8 @@ func (c *exprCompiler) list(x *ast.ListLit) expr {
 	}
 }
 
-// conditions compiles the if clauses of a comprehension that has nothing else. A condition is not looked at if one before it does not hold.
+// conditions compiles a comprehension that has only if clauses. A condition is evaluated only if
+// the previous ones hold.
 func (c *exprCompiler) conditions(x *ast.Comprehension) expr {
 	if x.Fallback != nil {
 		return nil

@@ -5,35 +5,37 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 
 	"cuelang.org/go/cue/format"
 )
 
-// fingerprint is equal for two mappings only if they say the same: it covers the declarations of the mapping and all constants that an
-// expression can look things up in. A change of a constant that the mapping does not use changes it too.
+// fingerprint returns a hash that is equal only for mappings with equal results. It covers the
+// declarations of the mapping and all constants of the package. So a change of a constant that the
+// mapping does not use changes it too.
 func (src *mappingSource) fingerprint(consts map[string]*node) string {
 	h := sha256.New()
 	parts := make([]string, 0, len(src.declarations))
 	for _, part := range src.declarations {
 		text, err := format.Node(part.expr)
-		if err != nil { // it parsed, so it prints; if not, it is like no other
+		if err != nil { // unreachable, because it was parsed; the fingerprint is then unique
 			text = fmt.Appendf(nil, "%p", part.expr)
 		}
 		parts = append(parts, string(text))
 	}
-	slices.Sort(parts) // files have no order
+	slices.Sort(parts) // the order of files has no meaning
 	for _, text := range parts {
 		fmt.Fprintf(h, "%d %s\n", len(text), text)
 	}
-	for _, name := range keysOf(consts) {
+	for _, name := range slices.Sorted(maps.Keys(consts)) {
 		fmt.Fprintf(h, "%q\n", name)
 		consts[name].writeTo(h)
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// write writes what a node holds, without where it stands.
+// writeTo writes the content of a node without its position.
 func (n *node) writeTo(w io.Writer) {
 	if n == nil {
 		return
@@ -45,7 +47,7 @@ func (n *node) writeTo(w io.Writer) {
 	}
 }
 
-// SameAs reports whether two mappings were declared alike, so that they map everybody alike.
+// SameAs reports whether two mappings have equal declarations, so that they map all users equally.
 func (m *Mapping) SameAs(o *Mapping) bool {
 	return m != nil && o != nil && m.fingerprint == o.fingerprint
 }

@@ -63,7 +63,7 @@ func length(args []value) value {
 	return value{kind: failed}
 }
 
-// functions are those of CUE's standard library that mappings use most.
+// functions are the functions of CUE's standard library that mappings use most.
 var functions = map[string]func([]value) value{
 	"strings.ToLower":    onString(func(s string) value { return stringValue(strings.ToLower(s)) }),
 	"strings.ToUpper":    onString(func(s string) value { return stringValue(strings.ToUpper(s)) }),
@@ -76,7 +76,8 @@ var functions = map[string]func([]value) value{
 	"strings.Index":      onStrings(func(s, t string) value { return intValue(strings.Index(s, t)) }),
 	"strings.Split":      onStrings(func(s, t string) value { return fromGo(strings.Split(s, t)) }),
 	"strings.Replace": func(args []value) value {
-		if len(args) != 4 || args[0].kind != isString || args[1].kind != isString || args[2].kind != isString || args[3].kind != isInt {
+		if len(args) != 4 || args[0].kind != isString || args[1].kind != isString ||
+			args[2].kind != isString || args[3].kind != isInt {
 			return value{kind: failed}
 		}
 		return stringValue(strings.Replace(args[0].s, args[1].s, args[2].s, int(args[3].i)))
@@ -112,7 +113,9 @@ var functions = map[string]func([]value) value{
 		if slices.ContainsFunc(args[0].list, func(v value) bool { return v.kind <= failed }) {
 			return value{kind: failed}
 		}
-		return boolValue(slices.ContainsFunc(args[0].list, func(v value) bool { return v.kind == isString && v.s == args[1].s }))
+		return boolValue(slices.ContainsFunc(args[0].list, func(v value) bool {
+			return v.kind == isString && v.s == args[1].s
+		}))
 	},
 }
 

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// subject is a user as a mapping sees one.
+// userInput is the `user` of a mapping's expressions.
 type userInput struct {
 	user   *User
 	groups []string
@@ -15,13 +15,15 @@ type userInput struct {
 
 func newUserInput(u *User, groups []string) *userInput { return &userInput{u, groups} }
 
-// subjectFields are the fields of `user` in a mapping besides attributes, each with whether it always has a value.
+// userInputFields are the fields of `user` in a mapping, except attributes. The value reports
+// whether the field always has a value.
 var userInputFields = map[string]bool{
-	"key": true, "userId": true, "firstName": true, "lastName": true, "email": true, "state": true, "validFrom": false, "validUntil": false,
+	"key": true, "userId": true, "firstName": true, "lastName": true, "email": true, "state": true,
+	"validFrom": false, "validUntil": false,
 	"asciiFirstName": true, "asciiLastName": true, "emailLocal": true, "emailDomain": true, "groups": true,
 }
 
-// field returns a field of the subject: a string, bool, int64 or []string, or nil if there is none.
+// field returns a field of the input as string, bool, int64 or []string, or nil if it has no value.
 func (s *userInput) field(name string) any {
 	u := s.user
 	switch name {
@@ -62,7 +64,7 @@ func dateText(d *Date) any {
 	return d.Text
 }
 
-// values returns the whole subject for CUE.
+// cueValues returns all fields of the input for CUE.
 func (s *userInput) cueValues() map[string]any {
 	out := map[string]any{}
 	for name := range userInputFields {
@@ -90,8 +92,8 @@ func emailPart(email string, domain bool) string {
 	return email[:i]
 }
 
-// asciiFold writes a name in ASCII: letters lose their marks, and those that are no marked ASCII letters are written as is usual for them. What is left that
-// is not ASCII is dropped.
+// asciiFold converts a name to ASCII. It removes diacritics, replaces other Latin letters by their
+// usual transcription, and drops all other characters.
 func asciiFold(s string) string {
 	plain := true
 	for i := range len(s) {
@@ -115,9 +117,10 @@ func asciiFold(s string) string {
 	return b.String()
 }
 
-// foldings are the letters that no decomposition turns into ASCII.
+// foldings are the characters that Unicode decomposition does not convert to ASCII.
 var foldings = map[rune]string{
-	'ß': "ss", 'ẞ': "SS", 'æ': "ae", 'Æ': "AE", 'œ': "oe", 'Œ': "OE", 'ø': "o", 'Ø': "O", 'đ': "d", 'Đ': "D", 'ð': "d", 'Ð': "D",
-	'þ': "th", 'Þ': "Th", 'ł': "l", 'Ł': "L", 'ħ': "h", 'Ħ': "H", 'ı': "i", 'ĸ': "k", 'ŋ': "ng", 'Ŋ': "NG", 'ŧ': "t", 'Ŧ': "T",
-	'ĳ': "ij", 'Ĳ': "IJ", 'ŉ': "n", 'ƒ': "f", 'ə': "e", 'Ə': "E", '’': "'", '‘': "'", 'ʼ': "'", '‐': "-", '‑': "-", '–': "-", '\u00a0': " ",
+	'ß': "ss", 'ẞ': "SS", 'æ': "ae", 'Æ': "AE", 'œ': "oe", 'Œ': "OE", 'ø': "o", 'Ø': "O", 'đ': "d", 'Đ': "D",
+	'ð': "d", 'Ð': "D", 'þ': "th", 'Þ': "Th", 'ł': "l", 'Ł': "L", 'ħ': "h", 'Ħ': "H", 'ı': "i", 'ĸ': "k",
+	'ŋ': "ng", 'Ŋ': "NG", 'ŧ': "t", 'Ŧ': "T", 'ĳ': "ij", 'Ĳ': "IJ", 'ŉ': "n", 'ƒ': "f", 'ə': "e", 'Ə': "E",
+	'’': "'", '‘': "'", 'ʼ': "'", '‐': "-", '‑': "-", '–': "-", '\u00a0': " ",
 }

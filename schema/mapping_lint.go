@@ -1,21 +1,23 @@
 package schema
 
 import (
-	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/token"
 )
 
-// mappingLint finds what CUE would let pass: a field that users do not have inside a test for presence, and defaults that would hide every error.
+// mappingLint finds errors that CUE would hide: unknown fields of users inside a test for presence,
+// and defaults that replace every error.
 type mappingLint struct {
 	*loader
 	ref  *fileRef
 	path string
 }
 
-// lintMapping reports what is wrong with the expressions of a mapping, and returns where.
+// lintMapping reports the errors in the expressions of a mapping.
 func (l *loader) lintMapping(m *mappingSource) {
 	for _, part := range m.declarations {
 		lint := &mappingLint{l, part.ref, joinPath("mappings", m.key)}
@@ -34,7 +36,7 @@ func (l *loader) lintMapping(m *mappingSource) {
 	}
 }
 
-// fields refuses fields that the schema does not have, which CUE keeps to itself while anything else is wrong.
+// fields reports unknown fields. CUE does not report them while there are other errors.
 func (m *mappingLint) fields(n ast.Node, r rule, path string) {
 	switch x := n.(type) {
 	case *ast.Comprehension:
@@ -62,8 +64,9 @@ func (m *mappingLint) fields(n ast.Node, r rule, path string) {
 				m.fields(f.Value, sub.rule, joinPath(path, name))
 				continue
 			}
-			where := &node{at: tokenPosition(m.ref, f.Label.Pos()), kind: structNode}
-			known.checkField(&field{name: name, at: where.at, value: where}, new(uint64), &problemCollector{path: path, add: m.report})
+			unknown := &node{at: tokenPosition(m.ref, f.Label.Pos()), kind: structNode}
+			pc := &problemCollector{path: path, add: m.report}
+			known.checkField(&field{name: name, at: unknown.at, value: unknown}, new(uint64), pc)
 		}
 	}
 }
@@ -73,7 +76,9 @@ func (m *mappingLint) walk(n ast.Node) {
 		switch x := n.(type) {
 		case *ast.BinaryExpr:
 			if x.Op == token.OR {
-				m.report(Problem{Pos: tokenPosition(m.ref, x.Pos()).pos(), Code: hidesErrors.id, Path: m.path, Message: "a | in a mapping hides every error of what stands before it", Advice: "for the first that is there, " + hidesErrors.advice})
+				message := "`|` hides errors in the expression to its left"
+				p := hidesErrors.problem(tokenPosition(m.ref, x.Pos()).pos(), m.path, message)
+				m.report(p.withAdvice("to select the first value that exists, " + hidesErrors.advice))
 			}
 		case *ast.SelectorExpr:
 			m.field(x, x.Sel)
@@ -92,22 +97,20 @@ func (m *mappingLint) field(x ast.Expr, where ast.Node) {
 	}
 	if id, ok := base.(*ast.Ident); ok && id.Name == "user" {
 		if _, known := userInputFields[name]; !known && name != "attributes" {
-			m.unknown(where, name, keysOf(userInputFields), "users have no field")
+			m.unknown(where, name, slices.Sorted(maps.Keys(userInputFields)), "unknown user field")
 		}
 		return
 	}
 	outer, between := attributeSelector(base)
 	if id, ok := outer.(*ast.Ident); ok && id.Name == "user" && between == "attributes" {
 		if _, known := m.schema.types[name]; !known {
-			m.unknown(where, name, keysOf(m.schema.types), "users have no attribute")
+			m.unknown(where, name, slices.Sorted(maps.Keys(m.schema.types)), "unknown user attribute")
 		}
 	}
 }
 
-func (m *mappingLint) unknown(where ast.Node, name string, known []string, what string) {
-	advice := "known: " + strings.Join(known, ", ")
-	if guess := nearest(name, known); guess != "" {
-		advice = fmt.Sprintf("did you mean %q?", guess)
-	}
-	m.report(Problem{Pos: tokenPosition(m.ref, where.Pos()).pos(), Code: noAttribute.id, Path: m.path, Message: what + " " + quote(name), Advice: advice})
+func (m *mappingLint) unknown(where ast.Node, name string, known []string, message string) {
+	advice := suggestion(name, known, "known: "+strings.Join(known, ", "))
+	p := noAttribute.problem(tokenPosition(m.ref, where.Pos()).pos(), m.path, message+" "+quote(name))
+	m.report(p.withAdvice(advice))
 }

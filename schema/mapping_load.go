@@ -1,7 +1,6 @@
 package schema
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -9,18 +8,19 @@ import (
 	"cuelang.org/go/cue/ast"
 )
 
-// mappingSource is one mapping on its way to a Mapping: what people wrote, and what CUE made of it.
+// mappingSource collects what a Mapping is made from: its declarations and their values in CUE.
 type mappingSource struct {
 	key          string
 	position     position
-	declarations []mappingDeclaration // the declarations that it is made of
+	declarations []mappingDeclaration
 	value        cue.Value
 	ifEmpty      *node
-	examples     *node // examples
-	invalid      bool  // its expressions are wrong, and said to be
+	examples     *node
+	// invalid is set if errors in its expressions were reported.
+	invalid bool
 }
 
-// mappingPart is one declaration of a mapping and the imports of its file.
+// mappingDeclaration is one declaration of a mapping, with the imports of its file.
 type mappingDeclaration struct {
 	expr    ast.Expr
 	imports map[string]string
@@ -42,12 +42,12 @@ func (s *splitter) mappingSource(kind, key string, f *ast.Field) {
 	m.declarations = append(m.declarations, mappingDeclaration{f.Value, s.safety.imports, s.reader.ref})
 }
 
-// mapping returns the compiled schema of a mapping.
+// mapping returns the rule for mappings.
 func (c *compiledSchema) mapping() *structRule {
 	return c.roots["mappings"].rule.(*structRule).values.(*structRule)
 }
 
-// takeMappings takes what CUE made of the mappings.
+// loadMappings reads the values of the mappings from CUE.
 func (l *loader) loadMappings() {
 	e := l.evaluated
 	if e == nil || !e.full.Exists() {
@@ -73,7 +73,7 @@ func (l *loader) loadMappings() {
 	}
 }
 
-// mappingField extracts and checks one field of a mapping that is data.
+// mappingField extracts and checks a literal field of a mapping.
 func (l *loader) mappingField(m *mappingSource, name string) *node {
 	v := m.value.LookupPath(cue.MakePath(cue.Str(name)))
 	if !v.Exists() {
@@ -88,22 +88,17 @@ func (l *loader) mappingField(m *mappingSource, name string) *node {
 	return n
 }
 
-// mapping makes the Mapping.
+// mapping creates the Mapping and checks it.
 func (l *loader) mapping(src *mappingSource) *Mapping {
-	m := &Mapping{Key: src.key, Pos: src.position.pos(), catalog: newCatalog(l.schema), ifEmpty: map[string]string{}, positions: map[string]Pos{},
-		fingerprint: src.fingerprint(l.dynamic.constants)}
+	m := &Mapping{
+		Key: src.key, Pos: src.position.pos(), catalog: newCatalog(l.schema),
+		ifEmpty: map[string]string{}, positions: map[string]Pos{},
+		fingerprint: src.fingerprint(l.dynamic.constants),
+	}
 	m.secretFields = secretAttributes(l.attributeTypes())
 	m.redacted = src.redacted(m.secretFields, l.dynamic.constants, m.catalog)
 	base := joinPath("mappings", m.Key)
-	for _, a := range m.catalog {
-		for i := range a.keys {
-			if s, ok := l.dynamic.positions[positionKey(joinPath(base, "scim"), a.keys[:i+1])]; ok {
-				m.positions[scimPath(a.keys[:i+1])] = s.pos()
-			} else if s, ok := l.dynamic.positions[positionKey(joinPath(base, "onCreate"), a.keys[:i+1])]; ok {
-				m.positions[scimPath(a.keys[:i+1])] = s.pos()
-			}
-		}
-	}
+	l.locateAttributes(m, base)
 	if src.ifEmpty != nil {
 		for _, f := range src.ifEmpty.fields {
 			if !m.hasPath(f.name) {
@@ -126,7 +121,8 @@ func (l *loader) mapping(src *mappingSource) *Mapping {
 	m.sets, m.setsOnCreate = src.setAttributes("scim", p.scim, m), src.setAttributes("onCreate", p.onCreate, m)
 	for i, a := range m.catalog {
 		if m.sets[i] && m.setsOnCreate[i] {
-			l.report(Problem{Pos: m.AttributePos(a.path), Code: badPolicy.id, Path: base + ".onCreate", Message: a.path + " is both in scim and in onCreate", Advice: "keep one of them"})
+			message := a.path + " is set in both scim and onCreate"
+			l.report(badPolicy.problem(m.AttributePos(a.path), base+".onCreate", message))
 		}
 	}
 	if src.isLiteral() {
@@ -137,7 +133,21 @@ func (l *loader) mapping(src *mappingSource) *Mapping {
 	return m
 }
 
-// checkIfEmpty refuses policies for attributes that the mapping does not set.
+// locateAttributes sets the positions of the mapping's expressions.
+func (l *loader) locateAttributes(m *Mapping, base string) {
+	for _, a := range m.catalog {
+		for i := range a.keys {
+			keys := a.keys[:i+1]
+			if at, ok := l.dynamic.positions[positionKey(joinPath(base, "scim"), keys)]; ok {
+				m.positions[scimPath(keys)] = at.pos()
+			} else if at, ok := l.dynamic.positions[positionKey(joinPath(base, "onCreate"), keys)]; ok {
+				m.positions[scimPath(keys)] = at.pos()
+			}
+		}
+	}
+}
+
+// checkIfEmpty rejects policies for attributes that the mapping does not set.
 func (l *loader) checkIfEmpty(m *Mapping, src *mappingSource, base string) {
 	if src.ifEmpty == nil {
 		return
@@ -148,17 +158,21 @@ func (l *loader) checkIfEmpty(m *Mapping, src *mappingSource, base string) {
 			set = set || (m.sets[i] || m.setsOnCreate[i]) && isWithin(f.name, a.path)
 		}
 		if !set && m.hasPath(f.name) {
-			l.report(Problem{Pos: f.at.pos(), Code: badPath.id, Path: joinPath(base+".ifEmpty", f.name), Message: "the mapping does not set this attribute", Advice: "set it, or remove the policy"})
+			path := joinPath(base+".ifEmpty", f.name)
+			p := badPath.problem(f.at.pos(), path, "the mapping does not set this attribute")
+			l.report(p.withAdvice("set it, or remove the policy"))
 		}
 	}
 }
 
-// holds reports whether a path is that of an attribute, or of what holds it.
+// isWithin reports whether a path is that of an attribute, or of a parent.
 func isWithin(path, attribute string) bool {
-	return attribute == path || strings.HasPrefix(attribute, path+".") || path == EnterpriseUser && strings.HasPrefix(attribute, path)
+	return attribute == path || strings.HasPrefix(attribute, path+".") ||
+		path == EnterpriseUser && strings.HasPrefix(attribute, path)
 }
 
-// checkRequired demands an expression for each attribute that AWS requires, and that an e-mail address is the primary one.
+// checkRequired requires an expression for each attribute that AWS requires, and a primary email
+// address.
 func (l *loader) checkRequired(m *Mapping, base string) {
 	email := false
 	for i, a := range m.catalog {
@@ -168,16 +182,19 @@ func (l *loader) checkRequired(m *Mapping, base string) {
 			if s, ok := l.dynamic.positions[base+".scim"]; ok {
 				at = s.pos()
 			}
-			l.report(Problem{Pos: at, Code: missingField.id, Path: base + ".scim." + strings.Join(a.keys, "."), Message: "is missing", Advice: "AWS requires it"})
+			p := missingField.problem(at, base+".scim."+strings.Join(a.keys, "."), fieldMissing)
+			l.report(p.withAdvice("add it, because AWS requires it"))
 		}
 	}
 	primary := slices.IndexFunc(m.catalog, func(a attribute) bool { return a.path == "emails.primary" })
 	if email && !m.sets[primary] {
-		l.report(Problem{Pos: m.AttributePos("emails"), Code: missingField.id, Path: base + ".scim.emails[0].primary", Message: "is missing", Advice: "write primary: true, as AWS requires"})
+		p := missingField.problem(m.AttributePos("emails"), base+".scim.emails[0].primary", fieldMissing)
+		l.report(p.withAdvice("add `primary: true`, because AWS requires it"))
 	}
 }
 
-// outright reports whether the mapping is written in one piece, so that its declaration names every attribute that it may set.
+// isLiteral reports whether the mapping is written as one struct, so that its declaration names all
+// attributes that it may set.
 func (src *mappingSource) isLiteral() bool {
 	if len(src.declarations) != 1 {
 		return false
@@ -186,8 +203,9 @@ func (src *mappingSource) isLiteral() bool {
 	return ok
 }
 
-// sets tells which attributes a mapping sets: those that its declarations name and those that CUE knows of. Where more may come of expressions, those that
-// ifEmpty speaks of too.
+// setAttributes reports for each attribute whether the mapping sets it: its declaration names it,
+// or it has a value in CUE. A mapping that is not a literal may set more, so attributes with an
+// ifEmpty policy count too.
 func (src *mappingSource) setAttributes(base string, paths []cue.Path, m *Mapping) []bool {
 	named := map[string]bool{}
 	for _, part := range src.declarations {
@@ -202,7 +220,8 @@ func (src *mappingSource) setAttributes(base string, paths []cue.Path, m *Mappin
 	return out
 }
 
-// fieldsNamed calls yield with the path of each field that an expression names outright, under conditions or not.
+// namedFields calls yield with the path of each field that an expression names, with or without a
+// condition.
 func namedFields(x ast.Node, path string, yield func(string)) {
 	switch x := x.(type) {
 	case *ast.BinaryExpr:
@@ -233,14 +252,15 @@ func namedFields(x ast.Node, path string, yield func(string)) {
 	}
 }
 
-// checkUserField demands `user: #User`, without which the expressions refer to something else than the user.
+// checkUserField requires `user: #User`. Without it the expressions do not refer to the user.
 func (l *loader) checkUserField(src *mappingSource, base string) {
 	if v := src.value.LookupPath(cue.ParsePath("user")); !v.Exists() {
-		l.report(Problem{Pos: src.position.pos(), Code: wrongMapping.id, Path: base, Message: "the mapping has no `user`", Advice: "begin it with `user: #User`"})
+		p := wrongMapping.problem(src.position.pos(), base, "the mapping has no `user`")
+		l.report(p.withAdvice("begin it with `user: #User`"))
 	}
 }
 
-// known reports whether a path names an attribute of AWS, or what holds some.
+// hasPath reports whether a path is that of a supported attribute or of its parent.
 func (m *Mapping) hasPath(path string) bool {
 	return slices.ContainsFunc(m.catalog, func(a attribute) bool { return isWithin(path, a.path) })
 }
@@ -250,14 +270,11 @@ func (m *Mapping) badPath(f field, path string) Problem {
 	for _, a := range m.catalog {
 		names = append(names, a.path)
 	}
-	p := Problem{Pos: f.at.pos(), Code: badPath.id, Path: joinPath(path, f.name), Message: "no SCIM attribute " + quote(f.name), Advice: "use a path such as \"title\" or \"name.middleName\""}
-	if guess := nearest(f.name, names); guess != "" {
-		p.Advice = fmt.Sprintf("did you mean %q?", guess)
-	}
-	return p
+	p := badPath.problem(f.at.pos(), joinPath(path, f.name), "unknown SCIM attribute "+quote(f.name))
+	return p.withAdvice(suggestion(f.name, names, "use a path such as \"title\" or \"name.middleName\""))
 }
 
-// attributeSpot is the path under which the position of an attribute's expression is known.
+// positionKey returns the path under which dynamic stores the position of an attribute.
 func positionKey(base string, keys []string) string {
 	for _, k := range keys {
 		if k == "0" {
@@ -269,7 +286,7 @@ func positionKey(base string, keys []string) string {
 	return base
 }
 
-// scimPath writes the fields that lead to an attribute in SCIM's notation.
+// scimPath converts the field names that lead to an attribute to SCIM notation.
 func scimPath(keys []string) string {
 	var b strings.Builder
 	for i, k := range keys {

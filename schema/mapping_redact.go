@@ -8,21 +8,27 @@ import (
 	"cuelang.org/go/cue/ast"
 )
 
-// Redacted returns the paths of the SCIM attributes whose expressions may read an attribute with `redact: true`, in scim or in onCreate,
-// sorted. It errs on the side of secrecy: what cannot be seen through counts as read.
+// Redacted returns the paths of the SCIM attributes whose expressions may read an attribute with
+// `redact: true`, in scim or in onCreate, sorted. An expression that cannot be analysed counts as
+// reading one.
 func (m *Mapping) Redacted() []string { return m.redacted }
 
-// redaction follows secret attributes through the expressions of a mapping.
+// redactionAnalysis follows secret attributes through the expressions of a mapping.
 type redactionAnalysis struct {
-	secretFields map[string]bool // the attributes with redact: true
+	// secretFields are the attributes with `redact: true`.
+	secretFields map[string]bool
 	imports      map[string]string
 	consts       map[string]*node
-	defs         map[string][]ast.Node // what a name within the mapping may stand for; nil for a variable whose source is walked anyway
-	visiting     map[string]bool       // names on the way, against definitions that go in circles
-	paths        [][]string            // of what is secret, by fields, each below scim or onCreate
+	// defs are the values that a name in the mapping may have. The value of a loop variable is nil,
+	// because its source is analysed anyway.
+	defs map[string][]ast.Node
+	// visiting are the names under analysis, to stop at cycles.
+	visiting map[string]bool
+	// paths are the secret values, as field names from scim or onCreate.
+	paths [][]string
 }
 
-// secretAttributes are the attributes with redact: true.
+// secretAttributes returns the attributes with `redact: true`.
 func secretAttributes(types map[string]*node) map[string]bool {
 	out := map[string]bool{}
 	for name, n := range types {
@@ -33,7 +39,8 @@ func secretAttributes(types map[string]*node) map[string]bool {
 	return out
 }
 
-// conceal takes the values of secret attributes out of findings: those go into reports, too.
+// redactProblems removes the values of secret attributes from problems, which are printed in
+// reports.
 func (l *loader) redactProblems(found Problems) {
 	for name := range secretAttributes(l.attributeTypes()) {
 		for i := range found {
@@ -42,14 +49,15 @@ func (l *loader) redactProblems(found Problems) {
 			if strings.HasSuffix(p.Path, below) || strings.Contains(p.Path, below+"[") {
 				p.Value = ""
 			}
-			if what, _, ok := strings.Cut(p.Message, " is declared twice"); ok && (what == name || strings.HasSuffix(what, below)) {
-				p.Value, p.Message = "", what+" is declared twice with different values"
+			field, _, ok := strings.Cut(p.Message, declaredTwice)
+			if ok && (field == name || strings.HasSuffix(field, below)) {
+				p.Value, p.Message = "", field+declaredTwice
 			}
 		}
 	}
 }
 
-// concealed is the text of an error without the secrets of a user, when the mapping reads any.
+// redactError removes the secrets of a user from an error if the mapping reads any.
 func (m *Mapping) redactError(text string, u *User) string {
 	if m.redacted == nil {
 		return text
@@ -62,7 +70,7 @@ func (m *Mapping) redactError(text string, u *User) string {
 	return text
 }
 
-// texts are the forms in which an attribute's value shows in an error.
+// secretTexts returns the forms that an attribute's value may have in an error.
 func secretTexts(v any) []string {
 	switch v := v.(type) {
 	case string:
@@ -77,9 +85,12 @@ func secretTexts(v any) []string {
 	return nil
 }
 
-// redacted finds the attributes of the catalog that are not to be shown.
+// redacted returns the attributes of the catalog whose values must not be shown.
 func (src *mappingSource) redacted(secret map[string]bool, consts map[string]*node, catalog []attribute) []string {
-	r := &redactionAnalysis{secretFields: secret, imports: map[string]string{}, consts: consts, defs: map[string][]ast.Node{}, visiting: map[string]bool{}}
+	r := &redactionAnalysis{
+		secretFields: secret, imports: map[string]string{}, consts: consts,
+		defs: map[string][]ast.Node{}, visiting: map[string]bool{},
+	}
 	if len(r.secretFields) == 0 {
 		return nil
 	}
@@ -101,7 +112,7 @@ func (src *mappingSource) redacted(secret map[string]bool, consts map[string]*no
 	return out
 }
 
-// covers reports whether a secret at a path of the mapping may show in an attribute.
+// mayShow reports whether a secret at a path of the mapping may appear in an attribute.
 func mayShow(path, keys []string) bool {
 	if len(path) == 0 {
 		return true
@@ -113,11 +124,11 @@ func mayShow(path, keys []string) bool {
 	return slices.Equal(path[1:1+n], keys[:n])
 }
 
-// define notes what the names within a mapping stand for.
+// define stores the values of the names in the mapping.
 func (r *redactionAnalysis) define(n ast.Node) {
-	name := func(n ast.Node, stands ast.Node) {
+	name := func(n ast.Node, value ast.Node) {
 		if id, ok := n.(*ast.Ident); ok && id != nil {
-			r.defs[id.Name] = append(r.defs[id.Name], stands)
+			r.defs[id.Name] = append(r.defs[id.Name], value)
 		}
 	}
 	ast.Walk(n, func(n ast.Node) bool {
@@ -144,13 +155,13 @@ func (r *redactionAnalysis) define(n ast.Node) {
 	}, nil)
 }
 
-// isUserField recognises `user: #User`, which every mapping has.
+// isUserField reports whether a field is `user: #User`, which every mapping has.
 func isUserField(f *ast.Field) bool {
 	id, ok := f.Label.(*ast.Ident)
 	return ok && id.Name == "user"
 }
 
-// structure looks for secrets below a path. under says that a condition around it reads one.
+// structure finds secrets below a path. under is set if a surrounding condition reads a secret.
 func (r *redactionAnalysis) structure(n ast.Node, path []string, under bool) {
 	switch x := n.(type) {
 	case *ast.ParenExpr:
@@ -182,7 +193,7 @@ func (r *redactionAnalysis) structure(n ast.Node, path []string, under bool) {
 	}
 }
 
-// isStructure reports whether an expression puts structs together.
+// isStructure reports whether an expression combines structs.
 func isStructure(x ast.Expr) bool {
 	switch x := x.(type) {
 	case *ast.StructLit:
@@ -200,14 +211,16 @@ func (r *redactionAnalysis) declaration(d ast.Decl, path []string, under bool) {
 	case *ast.Field:
 		name, ok := labelName(x.Label)
 		switch {
-		case ok && len(path) == 0 && (name == "user" || name == "examples" || name == "ifEmpty"): // not expressions over the user
+		case ok && len(path) == 0 && (name == "user" || name == "examples" || name == "ifEmpty"):
+			// these are not expressions over the user
 		case ok:
 			r.structure(x.Value, append(slices.Clone(path), name), under)
-		case hidden(x.Label): // seen where its name is used
-		default: // a name that is computed may be any
+		case hidden(x.Label): // analysed where its name is used
+		default: // a computed name may be any attribute
 			r.structure(x.Value, path, under || r.readsSecret(x.Label))
 		}
-	case *ast.LetClause, *ast.CommentGroup, *ast.Ellipsis, *ast.Attribute: // a let is seen where its name is used
+	case *ast.LetClause, *ast.CommentGroup, *ast.Ellipsis, *ast.Attribute:
+		// a let clause is analysed where its name is used
 	default:
 		r.structure(d, path, under)
 	}
@@ -224,7 +237,7 @@ func (r *redactionAnalysis) addIfSecret(n ast.Node, path []string, under bool) {
 	}
 }
 
-// reads reports whether an expression may read a secret attribute.
+// readsSecret reports whether an expression may read a secret attribute.
 func (r *redactionAnalysis) readsSecret(n ast.Node) bool {
 	found := false
 	ast.Walk(n, func(n ast.Node) bool {
@@ -255,14 +268,14 @@ func (r *redactionAnalysis) readsSecret(n ast.Node) bool {
 	return found
 }
 
-// chosen reads x.name and x[index].
+// selectionReadsSecret analyses x.name and x[index].
 func (r *redactionAnalysis) selectionReadsSecret(x ast.Expr, index ast.Expr) bool {
 	base, name := attributeSelector(x)
 	if name == "" {
 		return r.readsSecret(base) || index != nil && r.readsSecret(index)
 	}
 	if isName(base, "user") {
-		return name == "attributes" // all of them at once
+		return name == "attributes" // this reads all attributes
 	}
 	if outer, between := attributeSelector(base); between == "attributes" && isName(outer, "user") {
 		return r.secretFields[name]
@@ -275,22 +288,25 @@ func isName(x ast.Expr, name string) bool {
 	return ok && id.Name == name
 }
 
-// builtin are CUE's names that hold nobody's data.
-var builtin = []string{"len", "close", "and", "or", "div", "mod", "quo", "rem", "error", "string", "bytes", "bool", "int", "float", "number", "null", "true", "false", "_"}
+// builtin are the names of CUE that hold no data of users.
+var builtin = []string{
+	"len", "close", "and", "or", "div", "mod", "quo", "rem", "error",
+	"string", "bytes", "bool", "int", "float", "number", "null", "true", "false", "_",
+}
 
-// named reports whether what a name stands for may read a secret attribute.
+// nameReadsSecret reports whether the value of a name may read a secret attribute.
 func (r *redactionAnalysis) nameReadsSecret(name string) bool {
-	stands, ours := r.defs[name]
+	values, defined := r.defs[name]
 	switch {
 	case r.visiting[name]:
 		return false
-	case ours:
+	case defined:
 		r.visiting[name] = true
 		defer delete(r.visiting, name)
-		return slices.ContainsFunc(stands, r.readsSecret)
+		return slices.ContainsFunc(values, r.readsSecret)
 	case slices.Contains(builtin, name), r.imports[name] != "":
 		return false
 	default:
-		return r.consts[name] == nil // `user` as a whole, or something that nobody can say
+		return r.consts[name] == nil // it is the whole `user`, or unknown
 	}
 }

@@ -7,19 +7,21 @@ import (
 	"testing/fstest"
 )
 
-// plainSCIM is what every mapping in these tests sets without secrets.
-const plainSCIM = `userName: user.email, displayName: user.userId, active: user.state == "ACTIVE", name: {givenName: user.firstName, familyName: user.lastName}, emails: [{value: user.email, type: "work", primary: true}]`
+// plainSCIM has the attributes without secrets that every mapping in these tests sets.
+const plainSCIM = `userName: user.email, displayName: user.userId, active: user.state == "ACTIVE", name: ` +
+	`{givenName: user.firstName, familyName: user.lastName}, emails: [{value: user.email, type: "work", primary: true}]`
 
 func TestRedacted(t *testing.T) {
 	for _, c := range []struct {
 		name, before, mapping string
 		want                  string // paths, or "" for none
 	}{
-		{"an attribute is copied", "", `scim: title: user.attributes.salary`, "title"},
+		{"a copied attribute", "", `scim: title: user.attributes.salary`, "title"},
 		{"an attribute in brackets", "", `scim: title: user["attributes"]["salary"]`, "title"},
 		{"another attribute of the same user", "", `scim: title: user.attributes.department`, ""},
-		{"an attribute inside a longer expression", "", `scim: title: strings.ToUpper("\(user.attributes.department)/\(user.attributes.salary)")`, "title"},
-		{"an attribute that only decides", "", `scim: title: [if user.attributes.salary == "high" {"Boss"}, "Staff"][0]`, "title"},
+		{"an attribute inside a longer expression", "", `scim: title: ` +
+			`strings.ToUpper("\(user.attributes.department)/\(user.attributes.salary)")`, "title"},
+		{"an attribute in a condition", "", `scim: title: [if user.attributes.salary == "high" {"Boss"}, "Staff"][0]`, "title"},
 		{"a condition around fields", "", `scim: {if user.attributes.salary == "high" {title: "Boss", nickName: "B"}}`, "nickName title"},
 		{"a let clause", "", `let s = user.attributes.salary
 	scim: title: s`, "title"},
@@ -29,10 +31,12 @@ func TestRedacted(t *testing.T) {
 		{"a hidden field", "", `_s: user.attributes.salary
 	scim: title: _s`, "title"},
 		{"another attribute's value", "", `scim: {title: user.attributes.salary, nickName: title}`, "nickName title"},
-		{"a selected value of another attribute", "", `scim: {name: middleName: user.attributes.salary, nickName: name.middleName}`, "name.middleName nickName"},
-		{"part of a structure", "", `scim: "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": {employeeNumber: user.attributes.salary, division: user.userId}`, EnterpriseUser + ":employeeNumber"},
+		{"a selected value of another attribute", "", `scim: {name: middleName: user.attributes.salary, nickName: ` +
+			`name.middleName}`, "name.middleName nickName"},
+		{"part of a structure", "", `scim: "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": ` +
+			`{employeeNumber: user.attributes.salary, division: user.userId}`, EnterpriseUser + ":employeeNumber"},
 		{"an element of a list", "", `scim: phoneNumbers: [{value: user.attributes.salary, type: "work"}]`, "phoneNumbers.value"},
-		{"what is sent once", "", `onCreate: userType: user.attributes.salary`, "userType"},
+		{"an attribute of onCreate", "", `onCreate: userType: user.attributes.salary`, "userType"},
 		{"a constant of the package", `_titles: {high: "Boss", low: "Staff"}`, `scim: title: _titles[user.attributes.salary]`, "title"},
 		{"a constant alone", `_title: "Staff"`, `scim: title: _title`, ""},
 		{"all attributes at once", "", `scim: title: [for k, v in user.attributes if k == "salary" {v}][0]`, "title"},
@@ -40,7 +44,7 @@ func TestRedacted(t *testing.T) {
 		{"the whole user", "", `let u = user
 	scim: title: u.attributes.salary`, "title"},
 		{"groups of the user", "", `scim: title: strings.Join(user.groups, " ")`, ""},
-		{"two structs put together", "", `scim: {title: user.attributes.salary} & {nickName: user.userId}`, "title"},
+		{"two unified structs", "", `scim: {title: user.attributes.salary} & {nickName: user.userId}`, "title"},
 		{"no secret", "", `scim: title: user.userId`, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -61,13 +65,14 @@ mappings: "m": {
 			if want := strings.Fields(c.want); !slices.Equal(got, want) {
 				t.Errorf("redacted are %q, want %q", got, want)
 			}
-			obeys(t, d, m)
+			checkRedaction(t, d, m)
 		})
 	}
 }
 
-// obeys is the law: whatever somebody's secret, what is not redacted stays as it is.
-func obeys(t *testing.T, d *Declarations, m *Mapping) {
+// checkRedaction requires that attributes which are not redacted do not depend on the secret of a
+// user.
+func checkRedaction(t *testing.T, d *Declarations, m *Mapping) {
 	t.Helper()
 	var first map[string]string
 	for _, secret := range []string{"low", "high", "12345"} {
@@ -75,7 +80,7 @@ func obeys(t *testing.T, d *Declarations, m *Mapping) {
 		u.Attributes = map[string]any{"department": "Platform", "salary": secret}
 		mapped, err := m.Map(&u, []string{"g"})
 		if err != nil {
-			continue // a constant that has no such key
+			continue // the constant has no such key
 		}
 		open := map[string]string{}
 		for _, a := range append(slices.Clone(mapped.Attributes), mapped.OnCreate...) {
@@ -88,16 +93,16 @@ func obeys(t *testing.T, d *Declarations, m *Mapping) {
 		}
 		for path, value := range open {
 			if first[path] != value {
-				t.Errorf("%s is %q or %q, by a secret that it does not own to", path, first[path], value)
+				t.Errorf("%s is %q or %q, depending on a secret, but is not redacted", path, first[path], value)
 			}
 		}
 	}
 	if first == nil {
-		t.Error("the mapping maps nobody")
+		t.Error("the mapping maps no user")
 	}
 }
 
-func TestWhatCannotBeSeenThroughIsRedacted(t *testing.T) {
+func TestExpressionsThatCannotBeAnalysedAreRedacted(t *testing.T) {
 	d := withCase(t, `attributeTypes: salary: {type: "string", redact: true}
 _base: {
 	user: #User
@@ -109,7 +114,7 @@ mappings: "m": _base
 	if got := m.Redacted(); len(got) != len(m.catalog) {
 		t.Errorf("redacted are %q, want all of the catalog", got)
 	}
-	obeys(t, d, m)
+	checkRedaction(t, d, m)
 }
 
 func TestNothingIsRedactedWithoutSecrets(t *testing.T) {
@@ -125,20 +130,26 @@ mappings: "m": _base
 	}
 }
 
-func TestProblemsShowNoSecret(t *testing.T) {
+func TestProblemsHideSecretAttributes(t *testing.T) {
 	for _, c := range []struct{ name, text string }{
-		{"of the wrong type", `users: "u-1": attributes: salary: 987654321`},
-		{"declared twice", `users: "u-1": attributes: salary: "987654321a"
+		{"a value of the wrong type", `users: "u-1": attributes: salary: 987654321`},
+		{"a value declared twice", `users: "u-1": attributes: salary: "987654321a"
 users: "u-1": attributes: salary: "987654321b"`},
-		{"refused by AWS after the mapping", `users: "u-1": attributes: salary: "987654321\n<>"
+		{"a mapped value that AWS does not accept", `users: "u-1": attributes: salary: "987654321\n<>"
 mappings: "m": {user: #User, scim: {` + plainSCIM + `, title: user.attributes.salary}}
-provisioners: "p": {app: "aws", mapping: "m", groups: ["g"], endpoint: "http://127.0.0.1:1/t0000000-0000-4000-8000-000000000001/scim/v2", auth: token: env: "ROSTER_T"}
+provisioners: "p": {
+	app: "aws", mapping: "m", groups: ["g"], auth: token: env: "ROSTER_T"
+	endpoint: "http://127.0.0.1:1/t0000000-0000-4000-8000-000000000001/scim/v2"
+}
 apps: "aws": displayName: "AWS"
 groups: "g": {displayName: "G", members: "u-1": {}}`},
-		{"in a mapping that fails", `import "strconv"
+		{"a mapping that fails", `import "strconv"
 users: "u-1": attributes: salary: "987654321x"
 mappings: "m": {user: #User, scim: {` + plainSCIM + `, title: "\(strconv.Atoi(user.attributes.salary))"}}
-provisioners: "p": {app: "aws", mapping: "m", groups: ["g"], endpoint: "http://127.0.0.1:1/t0000000-0000-4000-8000-000000000001/scim/v2", auth: token: env: "ROSTER_T"}
+provisioners: "p": {
+	app: "aws", mapping: "m", groups: ["g"], auth: token: env: "ROSTER_T"
+	endpoint: "http://127.0.0.1:1/t0000000-0000-4000-8000-000000000001/scim/v2"
+}
 apps: "aws": displayName: "AWS"
 groups: "g": {displayName: "G", members: "u-1": {}}`},
 	} {
@@ -148,10 +159,11 @@ groups: "g": {displayName: "G", members: "u-1": {}}`},
 				head, rest = "import \"strconv\"\n", after
 			}
 			files := base(t)
-			files["case.cue"] = &fstest.MapFile{Data: []byte("package roster\n\n" + head + `attributeTypes: salary: {type: "string", redact: true}` + "\n" + rest)}
+			files["case.cue"] = &fstest.MapFile{Data: []byte("package roster\n\n" + head + `attributeTypes: salary: ` +
+				`{type: "string", redact: true}` + "\n" + rest)}
 			_, err := Load(files)
 			if err == nil {
-				t.Fatal("there is no problem")
+				t.Fatal("Load reports no problem")
 			}
 			if strings.Contains(err.Error(), "987654321") {
 				t.Errorf("the problem shows the secret: %v", err)

@@ -1,8 +1,10 @@
 package schema
 
 import (
+	"maps"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -17,7 +19,7 @@ func TestMapping(t *testing.T) {
 		t.Fatalf("the example's mapping is not compiled")
 	}
 	members := d.Membership(time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC))
-	for _, key := range keysOf(d.Users) {
+	for _, key := range slices.Sorted(maps.Keys(d.Users)) {
 		s := newUserInput(d.Users[key], members.GroupsOf(key))
 		scim, onCreate, err := compiled.run(s)
 		wantSCIM, wantOnCreate, wantErr := compiled.cue.run(s)
@@ -30,7 +32,7 @@ func TestMapping(t *testing.T) {
 	}
 }
 
-func TestMappingsMayBeUsedConcurrently(t *testing.T) {
+func TestMappingsAreSafeForConcurrentUse(t *testing.T) {
 	d := example(t)
 	slow := *d.Mappings["aws"]
 	slow.program = slow.program.(*compiledProgram).cue
@@ -60,17 +62,25 @@ mappings: "m": {
 		nickName: user.attributes.department
 		emails: [{value: user.email, type: "work", primary: true}]
 		phoneNumbers: [{value: user.attributes.department, type: "work"}]
-		"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": {division: user.attributes.department, manager: value: user.attributes.department}
+		"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": {manager: value: user.attributes.department
+			division: user.attributes.department}
 	}
 	onCreate: {locale: "en", userType: user.attributes.department}
-	ifEmpty: {title: "clear", phoneNumbers: "clear", "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": "clear", userType: "clear"}
+	ifEmpty: {
+		title: "clear", phoneNumbers: "clear", userType: "clear"
+		"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": "clear"
+	}
 }
 `)
 	m := d.Mappings["m"]
 	for user, want := range map[string]string{
-		"u-1": `active=true displayName=alice emails.primary=true emails.type=work emails.value=alice@example.com name.familyName=Ng name.givenName=Alice nickName=Platform phoneNumbers.type=work phoneNumbers.value=Platform title=Platform ` +
-			EnterpriseUser + `:division=Platform ` + EnterpriseUser + `:manager.value=Platform userName=alice@example.com | locale=en userType=Platform`,
-		"u-2": `active=true displayName=bob emails.primary=true emails.type=work emails.value=bob@example.com name.familyName=Ray name.givenName=Bob phoneNumbers.type= phoneNumbers.value= title= ` +
+		"u-1": `active=true displayName=alice emails.primary=true emails.type=work emails.value=alice@example.com ` +
+			`name.familyName=Ng name.givenName=Alice nickName=Platform phoneNumbers.type=work ` +
+			`phoneNumbers.value=Platform title=Platform ` +
+			EnterpriseUser + `:division=Platform ` + EnterpriseUser + `:manager.value=Platform ` +
+			`userName=alice@example.com | locale=en userType=Platform`,
+		"u-2": `active=true displayName=bob emails.primary=true emails.type=work emails.value=bob@example.com ` +
+			`name.familyName=Ray name.givenName=Bob phoneNumbers.type= phoneNumbers.value= title= ` +
 			EnterpriseUser + `:division= ` + EnterpriseUser + `:manager.value= userName=bob@example.com | locale=en`,
 	} {
 		got, err := m.Map(d.Users[user], nil)
@@ -90,15 +100,15 @@ mappings: "m": {
 		}
 	}
 	if at := m.AttributePos("emails.value"); at.File != "case.cue" || at.Line != 11 {
-		t.Errorf("the expression of emails.value stands at %v", at)
+		t.Errorf("the expression of emails.value is at %v", at)
 	}
 	if at := m.AttributePos(EnterpriseUser + ":manager.value"); at.Line != 13 {
-		t.Errorf("the expression of the manager stands at %v", at)
+		t.Errorf("the expression of the manager is at %v", at)
 	}
 }
 
-// TestLoadsLeaveNothingBehind loads again and again, as a daemon does.
-func TestLoadsLeaveNothingBehind(t *testing.T) {
+// TestLoadDoesNotLeakMemory loads repeatedly, like a daemon.
+func TestLoadDoesNotLeakMemory(t *testing.T) {
 	files := base(t)
 	heap := func(loads int) uint64 {
 		for range loads {

@@ -2,31 +2,33 @@ package schema
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 )
 
-// Membership is who belongs to which group at one moment: nesting flattened, rules applied, memberships that have ended left out. The validity of users plays
-// no part in it.
+// Membership has the members of each group at one moment: include is flattened, rules are applied,
+// and ended memberships are omitted. It ignores the validity of users.
 type Membership struct {
 	groups map[string][]GroupMember
 
 	indexed sync.Once
-	users   map[string][]string // made when first asked for
+	// users is computed on first use.
+	users map[string][]string
 }
 
-// Group returns the members of a group, sorted by user key. The caller must not change them.
+// Group returns the members of a group, sorted by user key. The caller must not modify them.
 func (m *Membership) Group(key string) []GroupMember { return m.groups[key] }
 
-// GroupsOf returns the keys of a user's groups, sorted. The caller must not change them.
+// GroupsOf returns the keys of a user's groups, sorted. The caller must not modify them.
 func (m *Membership) GroupsOf(user string) []string {
 	m.indexed.Do(m.indexUsers)
 	return m.users[user]
 }
 
-// turnRound makes users from groups. All lists are parts of one.
+// indexUsers computes users from groups. All lists share one array.
 func (m *Membership) indexUsers() {
 	numbers := map[string]int32{}
 	var counts []int32
@@ -48,10 +50,10 @@ func (m *Membership) indexUsers() {
 	for i, n := range counts {
 		lists[i], all = all[:0:n], all[n:]
 	}
-	for _, key := range keysOf(m.groups) {
+	for _, key := range slices.Sorted(maps.Keys(m.groups)) {
 		for i := range m.groups[key] {
 			n := numbers[m.groups[key][i].User]
-			lists[n] = append(lists[n], key) // sorted, since the groups are
+			lists[n] = append(lists[n], key) // sorted, because the groups are
 		}
 	}
 	m.users = make(map[string][]string, len(counts))
@@ -60,12 +62,12 @@ func (m *Membership) indexUsers() {
 	}
 }
 
-// Membership returns who belongs to which group at now.
+// Membership returns the members of each group at now.
 func (d *Declarations) Membership(now time.Time) *Membership {
 	return d.membership(func(until *Date) bool { return !until.Over(now) })
 }
 
-// everMembers returns who belongs to which group whatever the clock says.
+// undatedMembership returns the members of each group on any date.
 func (d *Declarations) undatedMembership() *Membership {
 	return d.membership(func(*Date) bool { return true })
 }
@@ -79,15 +81,17 @@ func (d *Declarations) membership(lasts func(*Date) bool) *Membership {
 	return &Membership{groups: f.done}
 }
 
-// flattening computes the members of each group after those that it includes.
+// flattener computes the effective members of each group, after those of the groups that it
+// includes.
 type flattener struct {
 	d     *Declarations
 	lasts func(*Date) bool
-	rules map[string][]string // the users that each group's rule selects, sorted
+	// rules are the users that each group's rule selects, sorted.
+	rules map[string][]string
 	done  map[string][]GroupMember
 }
 
-// selected applies the rules, in one pass over the users.
+// applyRules applies all rules in one pass over the users.
 func (f *flattener) applyRules() {
 	f.rules = map[string][]string{}
 	var ruled []*Group
@@ -100,7 +104,7 @@ func (f *flattener) applyRules() {
 		return
 	}
 	selected := make([][]string, len(ruled))
-	for _, key := range keysOf(f.d.Users) {
+	for _, key := range slices.Sorted(maps.Keys(f.d.Users)) {
 		u := f.d.Users[key]
 		for i, g := range ruled {
 			if g.Where.Matches(u) {
@@ -113,7 +117,8 @@ func (f *flattener) applyRules() {
 	}
 }
 
-// group returns the members of a group. Load has refused cycles; what is under way has no members yet.
+// group returns the members of a group. Load has rejected cycles, so an unfinished group has no
+// members yet.
 func (f *flattener) group(key string) []GroupMember {
 	if have, ok := f.done[key]; ok {
 		return have
@@ -127,7 +132,7 @@ func (f *flattener) group(key string) []GroupMember {
 	for nested := range g.Include {
 		n += len(f.group(nested))
 	}
-	members := g.Members // shared: most groups are as declared
+	members := g.Members // shared, because most groups have only declared members
 	if n > len(members) || slices.ContainsFunc(members, f.ended) {
 		members = slices.DeleteFunc(append(make([]GroupMember, 0, n), members...), f.ended)
 	}
@@ -140,15 +145,19 @@ func (f *flattener) group(key string) []GroupMember {
 
 func (f *flattener) ended(m GroupMember) bool { return m.Until != nil && !f.lasts(m.Until) }
 
-// indirect adds the members by rule and nesting. Of several ways the one that lasts longest counts, and of those the first: direct, rule, nested.
+// indirect adds the members of the rule and of included groups. If a user is a member in several
+// ways, the one that lasts longest counts, and of those the first in the order direct, rule,
+// include.
 func (f *flattener) indirect(g *Group, members []GroupMember) []GroupMember {
 	for _, user := range f.rules[g.Key] {
 		members = append(members, GroupMember{User: user, Pos: g.Where.Pos, Via: "where"})
 	}
-	for _, nested := range keysOf(g.Include) {
+	for _, nested := range slices.Sorted(maps.Keys(g.Include)) {
 		via := fmt.Sprintf("include %q", nested)
 		for _, e := range f.group(nested) {
-			members = append(members, GroupMember{User: e.User, Pos: g.Include[nested], Via: via, Until: e.Until, Reason: e.Reason})
+			members = append(members, GroupMember{
+				User: e.User, Pos: g.Include[nested], Via: via, Until: e.Until, Reason: e.Reason,
+			})
 		}
 	}
 	slices.SortStableFunc(members, func(a, b GroupMember) int { return strings.Compare(a.User, b.User) })
@@ -165,7 +174,7 @@ func (f *flattener) indirect(g *Group, members []GroupMember) []GroupMember {
 	return out
 }
 
-// Matches reports whether a user has one of the values in every field of the rule.
+// Matches reports whether a user has one of the values in each field of the rule.
 func (r *Rule) Matches(u *User) bool {
 	for name, values := range r.Fields {
 		have := u.ruleField(name)
@@ -176,10 +185,10 @@ func (r *Rule) Matches(u *User) bool {
 	return true
 }
 
-// Misses returns the fields of the rule in which a user has none of the values, sorted.
+// Mismatches returns the fields of the rule in which a user has none of the values, sorted.
 func (r *Rule) Mismatches(u *User) []string {
 	var out []string
-	for _, name := range keysOf(r.Fields) {
+	for _, name := range slices.Sorted(maps.Keys(r.Fields)) {
 		if one := (&Rule{Fields: map[string][]any{name: r.Fields[name]}}); !one.Matches(u) {
 			out = append(out, name)
 		}
@@ -187,7 +196,7 @@ func (r *Rule) Mismatches(u *User) []string {
 	return out
 }
 
-// Field returns what a user has in a field that a rule may name: string, bool, int64, []string, or nil.
+// Field returns the value of a field that a rule may name: string, bool, int64, []string, or nil.
 func (u *User) Field(name string) any { return u.ruleField(name) }
 
 func equalOrIn(want, have any) bool {
@@ -198,7 +207,7 @@ func equalOrIn(want, have any) bool {
 	return want == have
 }
 
-// ruleFields are the fields that a rule may name besides custom attributes.
+// ruleFields are the fields that a rule may name, except custom attributes.
 var ruleFields = []string{"email", "emailDomain", "emailLocal", "firstName", "lastName", "state", "userId"}
 
 func (u *User) ruleField(name string) any {

@@ -6,36 +6,45 @@ import (
 	"strings"
 )
 
-// past is what the checks over the whole took to be right the last time, so that they need only look at what has changed.
+// previousLoad has the results of the previous Load, so that the checks across declarations need to
+// check only what has changed.
 type previousLoad struct {
-	declarations      *Declarations           // nil if something was wrong with them
-	users             *userSet                // everybody of d, if they all settled
-	diff              *userDiff               // what became of them since; nil if that is not known
-	referencesRemoved bool                    // somebody or some group of d is no longer there, or an attribute is something else
-	mappingInputs     string                  // the files that decide about mappings, with their hashes
-	mapped            map[string]*mappedUsers // by provisioner
+	// declarations are nil if they had problems.
+	declarations *Declarations
+	// users are those of the declarations. It is nil if some users were not accepted.
+	users *userSet
+	// diff is the difference to the current Load. It is nil if it is unknown.
+	diff *userDiff
+	// referencesRemoved is set if a user or group was removed, or the type of an attribute changed.
+	referencesRemoved bool
+	// mappingInputs are the files that affect mappings, with their hashes.
+	mappingInputs string
+	// mapped are the mapped users by provisioner.
+	mapped map[string]*mappedUsers
 }
 
-// set says what mappings are made from. If that is something else than before, nobody was mapped.
-func (p *previousLoad) setMappingInputs(setting string) {
-	if setting == "" || setting != p.mappingInputs {
+// setMappingInputs sets the inputs of the mappings. If they changed, all users must be mapped
+// again.
+func (p *previousLoad) setMappingInputs(inputs string) {
+	if inputs == "" || inputs != p.mappingInputs {
 		p.mapped = nil
 	}
-	p.mappingInputs = setting
+	p.mappingInputs = inputs
 }
 
-// begin compares what is now with what was.
-func (p *previousLoad) compare(d *Declarations, s *accepted) {
+// compare compares the current declarations with the previous ones.
+func (p *previousLoad) compare(d *Declarations, a *accepted) {
 	p.diff = nil
-	if p.declarations != nil && s != nil && s.userSet != nil && s.diff != nil && s.diff.from == p.users {
-		p.diff = s.diff
+	if p.declarations != nil && a != nil && a.userSet != nil && a.diff != nil && a.diff.from == p.users {
+		p.diff = a.diff
 	} else {
 		p.mapped = nil
 	}
 	if p.mapped == nil {
 		p.mapped = map[string]*mappedUsers{}
 	}
-	p.referencesRemoved = p.diff == nil || hasRemovedKey(p.declarations.Groups, d.Groups) || !maps.EqualFunc(p.declarations.AttributeTypes, d.AttributeTypes, sameType)
+	p.referencesRemoved = p.diff == nil || hasRemovedKey(p.declarations.Groups, d.Groups) ||
+		!maps.EqualFunc(p.declarations.AttributeTypes, d.AttributeTypes, sameType)
 	if p.diff != nil {
 		for _, u := range p.diff.removed {
 			p.referencesRemoved = p.referencesRemoved || d.Users[u.Key] == nil
@@ -45,7 +54,7 @@ func (p *previousLoad) compare(d *Declarations, s *accepted) {
 
 func sameType(a, b *AttributeType) bool { return a.Type == b.Type }
 
-// gone reports whether a has a key that b has not.
+// hasRemovedKey reports whether a has a key that is not in b.
 func hasRemovedKey[V any](a, b map[string]V) bool {
 	for key := range a {
 		if _, ok := b[key]; !ok {
@@ -55,20 +64,23 @@ func hasRemovedKey[V any](a, b map[string]V) bool {
 	return false
 }
 
-// same reports whether a group was there before as it is, and all that it may refer to still is.
+// unchanged reports whether a group and everything that it may refer to is as it was in the
+// previous Load.
 func (p *previousLoad) unchanged(g *Group) bool {
 	return !p.referencesRemoved && p.declarations.Groups[g.Key] == g
 }
 
-// end remembers declarations in which nothing is wrong. What is wrong must be found again.
-func (p *previousLoad) store(d *Declarations, s *accepted, fine bool) {
+// store keeps valid declarations for the next Load. The problems of invalid declarations must be
+// found again.
+func (p *previousLoad) store(d *Declarations, a *accepted, valid bool) {
 	p.declarations, p.users, p.diff = nil, nil, nil
-	if fine && s != nil {
-		p.declarations, p.users = d, s.userSet
+	if valid && a != nil {
+		p.declarations, p.users = d, a.userSet
 	}
 }
 
-// setting names the files from which mappings are made, with their hashes; "" if that does not tell everything.
+// mappingInputs returns the files that affect mappings, with their hashes. It returns "" if these
+// do not determine the mappings.
 func (l *loader) mappingInputs() string {
 	if l.accepted == nil || l.accepted.userSet == nil {
 		return ""
@@ -77,11 +89,11 @@ func (l *loader) mappingInputs() string {
 		return ""
 	}
 	var b strings.Builder
-	for _, u := range l.mixed {
-		if u.hash == "" {
+	for _, f := range l.mixed {
+		if f.hash == "" {
 			return ""
 		}
-		fmt.Fprintf(&b, "%s %s\n", u.hash, u.ref.path)
+		fmt.Fprintf(&b, "%s %s\n", f.hash, f.ref.path)
 	}
 	return b.String()
 }

@@ -3,24 +3,27 @@ package schema
 import (
 	"encoding/csv"
 	"errors"
-	"fmt"
 	"io"
 	"slices"
 	"strconv"
 	"strings"
 )
 
-// csvReader reads records from CSV (RFC 4180) with a header. The columns are named as the fields are; custom attributes are "attributes.department", and so
-// on. An empty cell is an absent field; the values of a list are parted by semicolons.
+// csvReader reads records from CSV (RFC 4180) with a header. Columns are named after fields.
+// Columns of custom attributes begin with "attributes.", for example "attributes.department". An
+// empty cell is an absent field. List values are separated by semicolons.
 type csvReader struct {
 	file    *dataFile
 	r       *csv.Reader
 	columns []string
-	members map[string]*builder // of each group
-	groups  []field             // in order of appearance
+	// members are the members of each group.
+	members map[string]*builder
+	// groups are in order of appearance.
+	groups []field
 }
 
-// recordColumns are the columns that records of a kind may have; membershipColumns make groups/ files of memberships, a row each.
+// recordColumns are the columns of each kind of record. membershipColumns are the columns of files
+// below groups/ with one membership per row.
 var (
 	recordColumns = map[string][]string{
 		"users":  {"key", "userId", "firstName", "lastName", "email", "state", "validFrom", "validUntil"},
@@ -77,40 +80,45 @@ func (c *csvReader) position(i int) position {
 	return position{c.file.ref, int32(line), int32(col)}
 }
 
-// header takes the columns and refuses those that no record has.
+// header checks the columns. It returns false if the file cannot be read with them.
 func (c *csvReader) header(columns []string) bool {
 	for i := range columns {
 		columns[i] = strings.TrimSpace(columns[i])
 	}
 	c.columns = columns
-	known, first := recordColumns[c.file.kind], "key"
+	known, required := recordColumns[c.file.kind], "key"
 	if c.file.kind == "groups" && slices.Contains(columns, "group") {
-		known, first = membershipColumns, "user"
+		known, required = membershipColumns, "user"
 	}
-	fine := true
+	valid := true
 	for i, name := range columns {
 		switch {
 		case slices.Contains(columns[:i], name):
-			c.file.reportAt(c.position(i), badColumn, "the column is given twice", quote(name), "")
-		case slices.Contains(known, name) || c.file.kind == "users" && strings.HasPrefix(name, attributePrefix) && len(name) > len(attributePrefix):
+			c.file.reportAt(c.position(i), badColumn, "duplicate column", quote(name), "")
+		case slices.Contains(known, name), c.isAttribute(name):
 			continue
 		default:
 			advice := "known columns: " + strings.Join(known, ", ")
 			if c.file.kind == "users" {
 				advice += ", " + attributePrefix + "..."
 			}
-			if guess := nearest(name, known); guess != "" {
-				advice = fmt.Sprintf("did you mean %q?", guess)
-			}
+			advice = suggestion(name, known, advice)
 			c.file.reportAt(c.position(i), badColumn, "unknown column", quote(name), advice)
 		}
-		fine = false
+		valid = false
 	}
-	if !slices.Contains(columns, first) {
-		c.file.reportAt(c.position(0), badColumn, "there is no column "+quote(first), "", "known columns: "+strings.Join(known, ", "))
+	if !slices.Contains(columns, required) {
+		c.file.reportAt(c.position(0), badColumn, "missing column "+quote(required), "",
+			"known columns: "+strings.Join(known, ", "))
 		return false
 	}
-	return fine
+	return valid
+}
+
+// isAttribute reports whether a column is that of a custom attribute.
+func (c *csvReader) isAttribute(column string) bool {
+	attribute, ok := strings.CutPrefix(column, attributePrefix)
+	return ok && attribute != "" && c.file.kind == "users"
 }
 
 func (c *csvReader) record(cells []string) {
@@ -158,7 +166,8 @@ func (c *csvReader) membership(cells []string) {
 			user = field{name: text, at: at, value: member}
 			member.at = at
 		case text != "":
-			member.fields = append(member.fields, field{name: name, at: at, value: c.file.arena.node(stringNode, at, text)})
+			value := c.file.arena.node(stringNode, at, text)
+			member.fields = append(member.fields, field{name: name, at: at, value: value})
 		}
 	}
 	b := c.members[group.name]
@@ -168,20 +177,22 @@ func (c *csvReader) membership(cells []string) {
 			c.members = map[string]*builder{}
 		}
 		c.members[group.name] = b
-		group.value = &node{kind: structNode, at: group.at, fields: []field{{name: "members", at: user.at, value: b.n}}}
+		members := field{name: "members", at: user.at, value: b.n}
+		group.value = &node{kind: structNode, at: group.at, fields: []field{members}}
 		c.groups = append(c.groups, group)
 	}
 	b.add(user, c.file.conflict)
 }
 
-// flush hands over the groups of which there were memberships.
+// flush yields the groups of a membership file.
 func (c *csvReader) flush() {
 	for _, g := range c.groups {
 		c.file.yield("groups", g)
 	}
 }
 
-// cell makes a value of a type from its text. Text that is none stays a string, and the schema refuses it.
+// parseCell converts the text of a cell to a value of a type. Text that does not parse stays a
+// string, which the schema then rejects.
 func (n *node) parseCell(typ string) {
 	text := n.text
 	switch typ {
@@ -196,7 +207,8 @@ func (n *node) parseCell(typ string) {
 	case "strings":
 		n.kind, n.text = listNode, ""
 		for part := range strings.SplitSeq(text, ";") {
-			n.fields = append(n.fields, field{at: n.at, value: &node{kind: stringNode, at: n.at, text: strings.TrimSpace(part)}})
+			element := &node{kind: stringNode, at: n.at, text: strings.TrimSpace(part)}
+			n.fields = append(n.fields, field{at: n.at, value: element})
 		}
 	}
 }

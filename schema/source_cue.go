@@ -11,49 +11,64 @@ import (
 	"cuelang.org/go/cue/token"
 )
 
-// dynamic is what CUE must evaluate: everything that is not plain data.
+// dynamic holds the declarations that CUE must evaluate: all that are not literal data.
 type dynamic struct {
-	files          []*ast.File
-	identifiers    map[string]bool            // identifiers that it refers to
-	kinds          map[string]bool            // kinds of which it says something about every record
-	keys           map[string]map[string]bool // records of which it says something, by kind
-	positions      map[string]position        // where the values stand of the fields that it names outright, by path
-	labelPositions map[string]position        // and where their names stand
-	refs           map[string]*fileRef        // its files by name
-	constants      map[string]*node           // hidden fields and definitions that are data; nil for what is declared twice
-	failed         bool                       // there are errors that would make evaluation pointless
+	files []*ast.File
+	// identifiers are the names that the declarations refer to.
+	identifiers map[string]bool
+	// kinds are those with a declaration that applies to all of their records.
+	kinds map[string]bool
+	// keys are the records that have a dynamic declaration, by kind.
+	keys map[string]map[string]bool
+	// positions are those of the values whose field is written out, by path.
+	positions map[string]position
+	// labelPositions are those of their names.
+	labelPositions map[string]position
+	// refs are the files by name.
+	refs map[string]*fileRef
+	// constants are the hidden fields and definitions with literal data. A name that is declared
+	// twice maps to nil.
+	constants map[string]*node
+	// failed is set after an error that makes evaluation pointless.
+	failed bool
 }
 
 func newDynamic() *dynamic {
-	return &dynamic{identifiers: map[string]bool{}, kinds: map[string]bool{}, keys: map[string]map[string]bool{}, positions: map[string]position{}, labelPositions: map[string]position{}, refs: map[string]*fileRef{}, constants: map[string]*node{}}
+	return &dynamic{
+		identifiers: map[string]bool{}, kinds: map[string]bool{}, keys: map[string]map[string]bool{},
+		positions: map[string]position{}, labelPositions: map[string]position{}, refs: map[string]*fileRef{},
+		constants: map[string]*node{},
+	}
 }
 
-// readCUE parses a file and parts what is data from what must be evaluated. It returns people and groups that are data, and whether there is anything else in
-// the file, wrong or right.
-func (l *loader) readCUE(src *fileRef, text []byte) (people []record, mixed bool) {
+// readCUE parses a file and separates literal data from what CUE must evaluate. It returns the
+// users and groups that are literal data, and whether the file has any other declaration, valid or
+// not.
+func (l *loader) readCUE(ref *fileRef, text []byte) (records []record, mixed bool) {
 	if tooDeep(text, 40*l.limits.depth) {
-		l.report(Problem{Pos: Pos{File: src.path}, Code: tooLarge.id, Message: "values nest too deeply"})
+		l.report(tooLarge.problem(Pos{File: ref.path}, "", "values are nested too deeply").withAdvice(""))
 		l.dynamic.failed = true
 		return nil, true
 	}
-	file, err := parser.ParseFile(src.path, text)
+	file, err := parser.ParseFile(ref.path, text)
 	if err != nil {
 		for _, e := range errors.Errors(err) {
-			l.report(Problem{Pos: posOf(src, e.Position()), Code: syntaxError.id, Message: cueMessage(e), Advice: ""})
+			l.report(syntaxError.problem(posOf(ref, e.Position()), "", cueMessage(e)).withAdvice(""))
 		}
 		l.dynamic.failed = true
 		return nil, true
 	}
 	if name := file.PackageName(); name != "roster" {
-		l.report(Problem{Pos: Pos{src.path, 1, 1}, Code: wrongPackage.id, Message: "the file is not in package roster", Value: name, Advice: wrongPackage.advice})
+		l.report(wrongPackage.problem(Pos{ref.path, 1, 1}, "", "the file is not in package roster").withValue(name))
 		return nil, true
 	}
 	found := len(l.problems)
-	g := &safetyCheck{ref: src, limits: l.limits, report: l.report, identifiers: l.dynamic.identifiers}
-	if !g.checkImports(file) {
+	safety := &safetyCheck{ref: ref, limits: l.limits, report: l.report, identifiers: l.dynamic.identifiers}
+	if !safety.checkImports(file) {
 		l.dynamic.failed = true
 	}
-	s := &splitter{loader: l, reader: &literalReader{ref: src, depth: l.limits.depth, conflict: l.conflict}, safety: g}
+	reader := &literalReader{ref: ref, depth: l.limits.depth, conflict: l.conflict}
+	s := &splitter{loader: l, reader: reader, safety: safety}
 	rest := &ast.File{Filename: file.Filename, LanguageVersion: file.LanguageVersion}
 	for _, d := range file.Decls {
 		switch d.(type) {
@@ -68,29 +83,33 @@ func (l *loader) readCUE(src *fileRef, text []byte) (people []record, mixed bool
 	}
 	if s.hasDynamic {
 		l.dynamic.files = append(l.dynamic.files, rest)
-		l.dynamic.refs[src.path] = src
+		l.dynamic.refs[ref.path] = ref
 	}
 	return s.records, s.mixed || s.hasDynamic || len(l.problems) > found
 }
 
-func posOf(src *fileRef, p token.Pos) Pos {
+// posOf converts a position of the CUE parser, or returns the start of the file if it is unknown.
+func posOf(ref *fileRef, p token.Pos) Pos {
 	if !p.IsValid() {
-		return Pos{File: src.path, Line: 1, Column: 1}
+		return Pos{File: ref.path, Line: 1, Column: 1}
 	}
-	return tokenPosition(src, p).pos()
+	return tokenPosition(ref, p).pos()
 }
 
-// splitter parts the declarations of one file.
+// splitter separates the literal declarations of one file from the dynamic ones.
 type splitter struct {
 	*loader
-	reader     *literalReader
-	safety     *safetyCheck
-	hasDynamic bool // there is something to evaluate
+	reader *literalReader
+	safety *safetyCheck
+	// hasDynamic is set if CUE must evaluate part of the file.
+	hasDynamic bool
 	records    []record
-	mixed      bool // there is data of another kind
+	// mixed is set if there is literal data other than users and groups.
+	mixed bool
 }
 
-// declaration keeps what is data, and returns what is left of a top-level declaration for CUE to evaluate, or nil.
+// declaration stores the literal part of a top-level declaration. It returns the part that CUE must
+// evaluate, or nil.
 func (s *splitter) declaration(d ast.Decl) ast.Decl {
 	name, f, ok := plainField(d)
 	if !ok {
@@ -99,10 +118,8 @@ func (s *splitter) declaration(d ast.Decl) ast.Decl {
 	root := s.schema.roots[name]
 	if root == nil {
 		advice := "known fields: " + strings.Join(slices.Sorted(slices.Values(s.schema.order)), ", ")
-		if guess := nearest(name, s.schema.order); guess != "" {
-			advice = "did you mean \"" + guess + "\"?"
-		}
-		s.report(Problem{Pos: s.reader.at(f.Label).pos(), Code: unknownField.id, Path: name, Message: "unknown field", Advice: advice})
+		advice = suggestion(name, s.schema.order, advice)
+		s.report(unknownField.problem(s.reader.at(f.Label).pos(), name, "unknown field").withAdvice(advice))
 		return nil
 	}
 	records, ok := f.Value.(*ast.StructLit)
@@ -122,10 +139,11 @@ func (s *splitter) declaration(d ast.Decl) ast.Decl {
 	if left == nil && len(records.Elts) > 0 {
 		return nil
 	}
-	return &ast.Field{Label: f.Label, TokenPos: f.TokenPos, Value: &ast.StructLit{Lbrace: records.Lbrace, Elts: left, Rbrace: records.Rbrace}}
+	rest := &ast.StructLit{Lbrace: records.Lbrace, Elts: left, Rbrace: records.Rbrace}
+	return &ast.Field{Label: f.Label, TokenPos: f.TokenPos, Value: rest}
 }
 
-// scalar keeps a top-level value that is no struct: a timezone, or something wrong.
+// scalar stores a top-level value that is not a struct: a timezone, or an error.
 func (s *splitter) scalar(name string, f *ast.Field, n *node) {
 	s.mixed = true
 	b := s.literals[""]
@@ -136,7 +154,7 @@ func (s *splitter) scalar(name string, f *ast.Field, n *node) {
 	b.add(field{name: name, at: s.reader.at(f.Label), value: n}, s.conflict)
 }
 
-// entry keeps one record of a kind if it is data, or returns it.
+// entry stores one literal record of a kind, or returns it for evaluation.
 func (s *splitter) entry(kind string, d ast.Decl) ast.Decl {
 	if _, ok := d.(*ast.CommentGroup); ok {
 		return nil
@@ -174,7 +192,7 @@ func (s *splitter) entry(kind string, d ast.Decl) ast.Decl {
 	return f
 }
 
-// evaluated hands over the whole of a kind.
+// wholeKind returns all records of a kind for evaluation.
 func (s *splitter) wholeKind(f *ast.Field, kind string) ast.Decl {
 	s.dynamic.kinds[kind] = true
 	if !s.safety.check(f.Value) {
@@ -185,7 +203,8 @@ func (s *splitter) wholeKind(f *ast.Field, kind string) ast.Decl {
 	return f
 }
 
-// irregular hands over a declaration that is no plain field. Definitions and hidden fields touch nothing else; the rest may touch everything.
+// otherDeclaration returns a declaration that is not a plain field for evaluation. Definitions and
+// hidden fields do not affect other declarations. Any other declaration may affect all of them.
 func (s *splitter) otherDeclaration(d ast.Decl) ast.Decl {
 	switch d := d.(type) {
 	case *ast.CommentGroup:
@@ -195,13 +214,14 @@ func (s *splitter) otherDeclaration(d ast.Decl) ast.Decl {
 		return nil
 	case *ast.LetClause:
 	case *ast.Field:
-		if id, ok := d.Label.(*ast.Ident); !ok || d.Alias != nil || id.Name == "" || id.Name[0] != '_' && id.Name[0] != '#' {
-			s.dependsOnAll()
+		id, ok := d.Label.(*ast.Ident)
+		if !ok || d.Alias != nil || id.Name == "" || id.Name[0] != '_' && id.Name[0] != '#' {
+			s.mayAffectAll()
 		} else {
 			s.constant(id.Name, d)
 		}
 	default:
-		s.dependsOnAll()
+		s.mayAffectAll()
 	}
 	if !s.safety.check(d) {
 		s.dynamic.failed = true
@@ -210,7 +230,7 @@ func (s *splitter) otherDeclaration(d ast.Decl) ast.Decl {
 	return d
 }
 
-// constant notes a hidden field or definition that is data, for mappings to look things up in.
+// constant stores a hidden field or definition with literal data for look-ups in mappings.
 func (s *splitter) constant(name string, f *ast.Field) {
 	n := s.reader.node(f.Value)
 	if _, twice := s.dynamic.constants[name]; twice || f.Constraint != token.ILLEGAL {
@@ -219,13 +239,14 @@ func (s *splitter) constant(name string, f *ast.Field) {
 	s.dynamic.constants[name] = n
 }
 
-func (s *splitter) dependsOnAll() {
+// mayAffectAll marks all kinds as dynamic.
+func (s *splitter) mayAffectAll() {
 	for kind := range s.schema.roots {
 		s.dynamic.kinds[kind] = true
 	}
 }
 
-// locate notes where the fields stand that an expression names outright.
+// locate stores the positions of a field and of all fields that its value writes out.
 func (s *splitter) locate(path string, f *ast.Field) {
 	where := s.reader.at(f.Value)
 	if _, ok := f.Value.(*ast.BinaryExpr); ok {
@@ -259,7 +280,8 @@ func (s *splitter) locateIn(path string, x ast.Expr) {
 	}
 }
 
-// moves reports whether a literal record must be evaluated after all, because something that is evaluated refers to it or adds to it.
+// includes reports whether CUE must evaluate a literal record too, because a dynamic declaration
+// refers to it or extends it.
 func (d *dynamic) includes(kind, key string) bool {
 	return d.kinds[kind] || d.identifiers[kind] || d.identifiers[key] || d.keys[kind][key]
 }

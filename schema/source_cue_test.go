@@ -13,15 +13,16 @@ import (
 	"cuelang.org/go/cue/format"
 )
 
-// throughCUE adds a declaration that may touch everything, so that CUE evaluates the literal records too.
+// throughCUE adds a declaration that may affect all others, so that CUE evaluates the literal
+// records too.
 func throughCUE(files fstest.MapFS) fstest.MapFS {
 	out := maps.Clone(files)
 	out["touch.cue"] = &fstest.MapFile{Data: []byte("package roster\n\nif true {_touched: true}\n")}
 	return out
 }
 
-// tree copies a folder into memory.
-func treeOf(t testing.TB, dir string) fstest.MapFS {
+// readTree copies a folder into memory.
+func readTree(t testing.TB, dir string) fstest.MapFS {
 	t.Helper()
 	files := fstest.MapFS{}
 	scanned := &loader{limits: standardLimits(), cache: &Cache{}}
@@ -39,8 +40,8 @@ func treeOf(t testing.TB, dir string) fstest.MapFS {
 	return files
 }
 
-func TestLiteralRecordsAreWhatCUEMakesOfThem(t *testing.T) {
-	for name, files := range map[string]fstest.MapFS{"example": treeOf(t, "../testdata/example"), "base": base(t)} {
+func TestLiteralRecordsAgreeWithCUE(t *testing.T) {
+	for name, files := range map[string]fstest.MapFS{"example": readTree(t, "../testdata/example"), "base": base(t)} {
 		fast, err := Load(files)
 		if err != nil {
 			t.Fatal(err)
@@ -60,18 +61,21 @@ func TestLiteralRecordsAreWhatCUEMakesOfThem(t *testing.T) {
 	}
 }
 
-// TestRecordsInPiecesUnifyAsInCUE declares records in two files, some of whose fields are in both, alike or not.
-func TestRecordsInPiecesUnifyAsInCUE(t *testing.T) {
-	j := newJudge(t)
+// TestSplitRecordsUnifyAsInCUE declares records in two files. Some fields are in both files, with
+// equal or different values.
+func TestSplitRecordsUnifyAsInCUE(t *testing.T) {
+	c := newComparer(t)
 	r := rand.New(rand.NewPCG(6, 7))
-	refused := 0
+	rejected := 0
 	for i := range 60 {
 		files := base(t)
-		user := j.parse(`{"userId": "c", "firstName": "C", "lastName": "D", "email": "c@example.com", "state": "LOCKED", "attributes": {"department": "x", "skills": ["go", "cue"], "level": 3}}`)
-		group := j.parse(`{"displayName": "G", "members": {"u-1": {"until": "2026-12-31", "reason": "x"}, "u-2": {}}, "where": {"department": ["x", "y"], "level": 1}}`)
+		user := c.parse(`{"userId": "c", "firstName": "C", "lastName": "D", "email": "c@example.com", "state": ` +
+			`"LOCKED", "attributes": {"department": "x", "skills": ["go", "cue"], "level": 3}}`)
+		group := c.parse(`{"displayName": "G", "members": {"u-1": {"until": "2026-12-31", "reason": "x"}, "u-2": ` +
+			`{}}, "where": {"department": ["x", "y"], "level": 1}}`)
 		var parts [2]strings.Builder
 		for k := range parts {
-			fmt.Fprintf(&parts[k], "package roster\n\nusers: \"u-3\": %s\ngroups: g: %s\n", cueText(t, piece(r, user, k)), cueText(t, piece(r, group, k)))
+			fmt.Fprintf(&parts[k], "package roster\n\nusers: \"u-3\": %s\ngroups: g: %s\n", cueText(t, partOf(r, user, k)), cueText(t, partOf(r, group, k)))
 			files[fmt.Sprintf("part%d.cue", k)] = &fstest.MapFile{Data: []byte(parts[k].String())}
 		}
 		fast, fastErr := Load(files)
@@ -81,19 +85,19 @@ func TestRecordsInPiecesUnifyAsInCUE(t *testing.T) {
 			continue
 		}
 		if fastErr != nil {
-			refused++
+			rejected++
 			continue
 		}
 		if !reflect.DeepEqual(plainUser(fast), plainUser(slow)) {
 			t.Errorf("%d: %+v\nCUE: %+v", i, plainUser(fast), plainUser(slow))
 		}
 	}
-	if refused == 0 || refused == 60 {
-		t.Errorf("%d of 60 were refused, which tries little", refused)
+	if rejected == 0 || rejected == 60 {
+		t.Errorf("%d of 60 were rejected, which tests little", rejected)
 	}
 }
 
-// plainUser is what was declared in pieces, without places.
+// plainUser returns the split records without positions.
 func plainUser(d *Declarations) []any {
 	u, g := *d.Users["u-3"], *d.Groups["g"]
 	u.Pos, g.Pos = Pos{}, Pos{}
@@ -105,8 +109,8 @@ func plainUser(d *Declarations) []any {
 	return out
 }
 
-// piece leaves out fields at random and, rarely, changes one. What the first piece has not, the second has.
-func piece(r *rand.Rand, n *node, k int) *node {
+// partOf omits fields at random, and rarely changes one. Every field is in at least one part.
+func partOf(r *rand.Rand, n *node, k int) *node {
 	c := &node{kind: n.kind, text: n.text}
 	for i, f := range n.fields {
 		switch {
@@ -115,7 +119,7 @@ func piece(r *rand.Rand, n *node, k int) *node {
 		case r.IntN(60) == 0 && f.value.kind == stringNode:
 			f.value = &node{kind: stringNode, text: f.value.text + "x"}
 		}
-		f.value = piece(r, f.value, k)
+		f.value = partOf(r, f.value, k)
 		c.fields = append(c.fields, f)
 	}
 	return c

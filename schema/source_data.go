@@ -10,27 +10,34 @@ import (
 
 // dataFile is one file of records below users/ or groups/.
 type dataFile struct {
-	ref        *fileRef
-	kind       string
-	types      map[string]string // of custom attributes, for the cells of CSV
-	depth      int
-	report     func(Problem)
-	conflict   conflictFunc               // is told of two memberships that cannot both be
-	yield      func(kind string, f field) // is handed each record
-	reuseNodes bool                       // the nodes of a record may be forgotten when take returns
-	discard    func()                     // forgets all that was taken, if reuse is set
-	chunkBytes int                        // how many bytes of a large file may be read at once, if reuse is set
+	ref  *fileRef
+	kind string
+	// types are the custom attributes by name; CSV cells need them.
+	types  map[string]string
+	depth  int
+	report func(Problem)
+	// conflict is called with two memberships that cannot be unified.
+	conflict conflictFunc
+	// yield is called with each record.
+	yield func(kind string, f field)
+	// reuseNodes allows the reader to reuse the nodes of a record after yield returns.
+	reuseNodes bool
+	// discard drops all records that were yielded. It is required if reuseNodes is set.
+	discard func()
+	// chunkBytes is how much of a large file may be parsed at once if reuseNodes is set.
+	chunkBytes int
 	arena      *arena
-	seen       map[string]position // keys, each of which may come once
+	// seen has the position of each key, to find duplicates.
+	seen map[string]position
 }
 
-// read hands over the records of the file.
+// read yields the records of the file.
 func (f *dataFile) read(text string) {
 	f.kind, _, _ = strings.Cut(f.ref.path, "/")
 	f.seen = map[string]position{}
 	text = strings.TrimPrefix(text, "\xef\xbb\xbf")
 	if !utf8.ValidString(text) {
-		f.report(Problem{Pos: Pos{File: f.ref.path, Line: 1, Column: 1}, Code: syntaxError.id, Message: "the file is not UTF-8", Advice: "save it as UTF-8"})
+		f.reportAt(position{f.ref, 1, 1}, syntaxError, "the file is not UTF-8", "", "save it as UTF-8")
 		return
 	}
 	switch strings.ToLower(path.Ext(f.ref.path)) {
@@ -57,10 +64,16 @@ func (f *dataFile) read(text string) {
 }
 
 func (f *dataFile) reportAt(at position, c code, message, value, advice string) {
-	f.report(Problem{Pos: at.pos(), Code: c.id, Message: message, Value: value, Advice: advice})
+	f.report(c.problem(at.pos(), "", message).withValue(value).withAdvice(advice))
 }
 
-// document takes a record with a key, a list of them, or a map from key to record.
+// reportDuplicate reports a name that occurs twice in one struct.
+func (f *dataFile) reportDuplicate(at position, name string, first position) {
+	message := fmt.Sprintf("duplicate name, first on line %d", first.line)
+	f.reportAt(at, duplicateKey, message, quote(name), duplicateKey.advice)
+}
+
+// addDocument adds a record with a key, a list of such records, or a map from key to record.
 func (f *dataFile) addDocument(n *node) {
 	switch {
 	case n.kind == listNode:
@@ -75,11 +88,11 @@ func (f *dataFile) addDocument(n *node) {
 		}
 	case n.kind == nullNode: // an empty file
 	default:
-		f.reportAt(n.at, dataShape, "the file holds "+n.kind.String()+" where records are expected", "", dataShape.advice)
+		f.reportAt(n.at, dataShape, "the file contains "+n.kind.String()+" instead of records", "", dataShape.advice)
 	}
 }
 
-// keyed takes a record whose field "key" is its key.
+// keyedRecord adds a record that has its key in the field "key".
 func (f *dataFile) keyedRecord(n *node) {
 	key := n.get("key")
 	if key == nil || key.value.kind != stringNode {
@@ -87,7 +100,7 @@ func (f *dataFile) keyedRecord(n *node) {
 		if key != nil {
 			message = "the key is " + key.value.kind.String() + ", not a string"
 		}
-		f.reportAt(n.at, dataShape, message, "", "give it a field `key`, in quotes")
+		f.reportAt(n.at, dataShape, message, "", "add a field `key` with a quoted string")
 		return
 	}
 	name, at := key.value.text, key.value.at
@@ -97,14 +110,15 @@ func (f *dataFile) keyedRecord(n *node) {
 
 func (f *dataFile) addRecord(key string, at position, n *node) {
 	if first, ok := f.seen[key]; ok {
-		f.reportAt(at, duplicateKey, fmt.Sprintf("the key is given twice, first on line %d", first.line), quote(key), "remove one")
+		message := fmt.Sprintf("duplicate key, first on line %d", first.line)
+		f.reportAt(at, duplicateKey, message, quote(key), duplicateKey.advice)
 		return
 	}
 	f.seen[key] = at
 	f.yield(f.kind, field{name: key, at: at, value: n})
 }
 
-// forget makes room for the next record.
+// resetArena releases the nodes of the last record.
 func (f *dataFile) resetArena() {
 	if f.reuseNodes {
 		f.arena.reset()

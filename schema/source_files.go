@@ -7,19 +7,30 @@ import (
 	"strings"
 )
 
-// limits bound what one configuration may cost. They are far above what an organisation of 100,000 people needs.
+// limits bound the cost of one configuration. They are far above the needs of an organisation with
+// 100,000 users.
 type limits struct {
-	fileBytes   int64 // of one file
-	treeBytes   int64 // of all files that are read
-	files       int   // how many files are read
-	folderDepth int   // how deep folders may nest
-	depth       int   // how deep values may nest
-	forDepth    int   // how many for clauses may stand inside each other
-	repeatCount int64 // how often list.Repeat, list.Range and strings.Repeat may repeat
-	evalMillis  int   // how long CUE may take
-	chunkBytes  int   // of a YAML file that are read at once
+	// fileBytes is the largest size of one file.
+	fileBytes int64
+	// treeBytes is the largest total size of the files that are read.
+	treeBytes int64
+	// files is the largest number of files that are read.
+	files int
+	// folderDepth is the deepest nesting of folders.
+	folderDepth int
+	// depth is the deepest nesting of values.
+	depth int
+	// forDepth is the deepest nesting of for clauses.
+	forDepth int
+	// repeatCount is the largest count for list.Repeat, list.Range and strings.Repeat.
+	repeatCount int64
+	// evalMillis is the time limit of CUE.
+	evalMillis int
+	// chunkBytes is how much of a YAML file is parsed at once.
+	chunkBytes int
 
-	noFastPath bool // everything goes the long way, for tests to compare
+	// noFastPath sends all records through the slow path, so that tests can compare the results.
+	noFastPath bool
 }
 
 func standardLimits() limits {
@@ -29,16 +40,18 @@ func standardLimits() limits {
 	}
 }
 
-// tree is the configuration's files, read but for their contents.
+// fileList lists the files of a configuration, with their sizes.
 type fileList struct {
 	fsys fs.FS
-	cue  []string // configuration
-	data []string // data files below users/ and groups/
+	// cue are the CUE files.
+	cue []string
+	// data are the data files below users/ and groups/.
+	data []string
 
 	sizes map[string]int64
 }
 
-// scan finds the files that belong to the configuration. Hidden files and folders, and cue.mod, do not.
+// scan lists the files of the configuration. It skips hidden files and folders, and cue.mod.
 func (l *loader) scan(fsys fs.FS) (*fileList, error) {
 	t := &fileList{fsys: fsys, sizes: map[string]int64{}}
 	var bytes int64
@@ -54,7 +67,8 @@ func (l *loader) scan(fsys fs.FS) (*fileList, error) {
 			case strings.HasPrefix(base, ".") || name == "cue.mod":
 				return fs.SkipDir
 			case strings.Count(name, "/") >= l.limits.folderDepth:
-				l.report(Problem{Pos: Pos{File: name}, Code: tooLarge.id, Message: "folders nest too deeply", Advice: fmt.Sprintf("at most %d levels", l.limits.folderDepth)})
+				l.report(tooLarge.problem(Pos{File: name}, "", "folders are nested too deeply").
+					withAdvice(fmt.Sprintf("use at most %d levels", l.limits.folderDepth)))
 				return fs.SkipDir
 			}
 			return nil
@@ -67,7 +81,8 @@ func (l *loader) scan(fsys fs.FS) (*fileList, error) {
 			return fmt.Errorf("read %s: %w", name, err)
 		}
 		if size > l.limits.fileBytes {
-			l.report(Problem{Pos: Pos{File: name}, Code: tooLarge.id, Message: "the file is too large", Advice: fmt.Sprintf("at most %d MiB; split it", l.limits.fileBytes>>20)})
+			l.report(tooLarge.problem(Pos{File: name}, "", "the file is too large").
+				withAdvice(fmt.Sprintf("split it into files of at most %d MiB", l.limits.fileBytes>>20)))
 			return nil
 		}
 		bytes += size
@@ -83,14 +98,16 @@ func (l *loader) scan(fsys fs.FS) (*fileList, error) {
 		return nil, err
 	}
 	if n := len(t.cue) + len(t.data); n > l.limits.files || bytes > l.limits.treeBytes {
-		l.report(Problem{Code: tooLarge.id, Message: fmt.Sprintf("the configuration has %d files of %d MiB together", n, bytes>>20),
-			Advice: fmt.Sprintf("at most %d files of %d MiB", l.limits.files, l.limits.treeBytes>>20)})
+		message := fmt.Sprintf("the configuration has %d files with %d MiB in total", n, bytes>>20)
+		advice := fmt.Sprintf("roster reads at most %d files with %d MiB", l.limits.files, l.limits.treeBytes>>20)
+		l.report(tooLarge.problem(Pos{}, "", message).withAdvice(advice))
 		return nil, l.problems
 	}
 	return t, nil
 }
 
-// size returns the size of a file. It asks the file system only about files that changed: in a commit that is a look into the object store.
+// size returns the size of a file. For a file with an unchanged hash it uses the cached size,
+// because in a commit each Info call reads the object store.
 func (l *loader) size(name string, d fs.DirEntry) (int64, error) {
 	if k, ok := l.cache.files[name]; ok && k.hash == hashOf(l.fsys, name) {
 		return k.size, nil
@@ -102,7 +119,8 @@ func (l *loader) size(name string, d fs.DirEntry) (int64, error) {
 	return info.Size(), nil
 }
 
-// belongs reports whether a file is part of the configuration, and refuses those that only seem to be.
+// isInput reports whether a file is part of the configuration. It reports files that look like
+// input but cannot be read.
 func (l *loader) isInput(t *fileList, name, base string, d fs.DirEntry) bool {
 	top, _, below := strings.Cut(name, "/")
 	inData := below && (top == "users" || top == "groups")
@@ -115,24 +133,26 @@ func (l *loader) isInput(t *fileList, name, base string, d fs.DirEntry) bool {
 			return false
 		}
 		if strings.HasPrefix(base, "_") || strings.HasSuffix(base, "_tool.cue") || strings.HasSuffix(base, "_test.cue") {
-			l.report(Problem{Pos: Pos{File: name}, Code: toolFile.id, Message: "the name makes it a file that the cue command reads differently", Advice: toolFile.advice})
+			l.report(toolFile.problem(Pos{File: name}, "", "the cue command skips or runs a file with this name"))
 			return false
 		}
 	case inData && (ext == ".yaml" || ext == ".yml" || ext == ".json" || ext == ".jsonl" || ext == ".csv"):
 	case inData && ext != ".md" && ext != ".txt" && ext != "":
-		l.warn(Problem{Pos: Pos{File: name}, Code: ignoredFile.id, Message: "the file is not read", Advice: ignoredFile.advice})
+		l.warn(ignoredFile.problem(Pos{File: name}, "", "the file is not read"))
 		return false
 	default:
 		return false
 	}
 	if !d.Type().IsRegular() {
-		l.report(Problem{Pos: Pos{File: name}, Code: syntaxError.id, Message: "not a regular file", Advice: "replace the link by the file itself"})
+		l.report(syntaxError.problem(Pos{File: name}, "", "not a regular file").
+			withAdvice("replace the link with the file"))
 		return false
 	}
 	return true
 }
 
-// isSchemaFile reports whether the tree's schema.cue is roster's own, and warns when it is another version's.
+// isSchemaFile reports whether schema.cue was written by roster, and warns when it differs from the
+// embedded version.
 func (l *loader) isSchemaFile(fsys fs.FS) bool {
 	have, err := fs.ReadFile(fsys, schemaFile)
 	if err != nil || !strings.HasPrefix(string(have), generated) {
@@ -140,7 +160,8 @@ func (l *loader) isSchemaFile(fsys fs.FS) bool {
 	}
 	want, err := fs.ReadFile(Files(), schemaFile)
 	if err == nil && string(want) != string(have) {
-		l.warn(Problem{Pos: Pos{File: schemaFile, Line: 1, Column: 1}, Code: otherSchema.id, Message: "the file is not as this roster writes it", Advice: otherSchema.advice})
+		l.warn(otherSchema.problem(Pos{File: schemaFile, Line: 1, Column: 1}, "",
+			"the file differs from the schema of this version of roster"))
 	}
 	return true
 }

@@ -2,24 +2,25 @@ package schema
 
 import (
 	"encoding/json"
-	"fmt"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 )
 
-// jsonReader parses JSON (RFC 8259) into nodes that know their line and column.
+// jsonReader parses JSON (RFC 8259) into nodes with positions.
 type jsonReader struct {
-	file      *dataFile
-	text      string
-	offset    int
-	line      int
-	lineStart int // where the line begins
+	file   *dataFile
+	text   string
+	offset int
+	line   int
+	// lineStart is the offset of the current line.
+	lineStart int
 	depth     int
 	err       string
 }
 
-// json parses one JSON value that begins on a line of the file, or reports why not.
+// parseJSON parses one JSON value that begins on a line of the file. It reports an error and
+// returns nil if the text is not valid.
 func (f *dataFile) parseJSON(text string, line int) *node {
 	r := &jsonReader{file: f, text: text, line: line, depth: f.depth}
 	n := r.value()
@@ -104,7 +105,7 @@ func (r *jsonReader) keyword(w string) bool {
 
 func (r *jsonReader) object(at position) *node {
 	if r.depth--; r.depth < 0 {
-		return r.fail("values nest too deeply")
+		return r.fail("values are nested too deeply")
 	}
 	defer func() { r.depth++ }()
 	fields := r.file.arena.newFieldStack()
@@ -115,7 +116,7 @@ func (r *jsonReader) object(at position) *node {
 		}
 		nameAt := r.position()
 		if r.peek() != '"' {
-			return r.fail("expected a name in quotes")
+			return r.fail("expected a quoted name")
 		}
 		name, ok := r.string()
 		if !ok {
@@ -130,7 +131,7 @@ func (r *jsonReader) object(at position) *node {
 			return nil
 		}
 		if have := fields.find(name); have != nil {
-			r.file.reportAt(nameAt, duplicateKey, fmt.Sprintf("the name is given twice, first on line %d", have.at.line), quote(name), "remove one")
+			r.file.reportDuplicate(nameAt, name, have.at)
 		} else {
 			fields.add(field{name: name, at: nameAt, value: value})
 		}
@@ -150,7 +151,7 @@ func (r *jsonReader) object(at position) *node {
 
 func (r *jsonReader) array(at position) *node {
 	if r.depth--; r.depth < 0 {
-		return r.fail("values nest too deeply")
+		return r.fail("values are nested too deeply")
 	}
 	defer func() { r.depth++ }()
 	base := len(r.file.arena.stack)
@@ -178,7 +179,7 @@ func (r *jsonReader) array(at position) *node {
 	return n
 }
 
-// string parses a string; those with escapes go through encoding/json.
+// string parses a string. Strings with escapes are decoded by encoding/json.
 func (r *jsonReader) string() (string, bool) {
 	begin := r.offset
 	escaped := false
@@ -192,7 +193,7 @@ func (r *jsonReader) string() (string, bool) {
 			var s string
 			if err := json.Unmarshal([]byte(r.text[begin:r.offset]), &s); err != nil {
 				r.offset = begin
-				r.fail("bad escape in a string")
+				r.fail("invalid escape sequence in a string")
 				return "", false
 			}
 			return s, true
@@ -205,7 +206,7 @@ func (r *jsonReader) string() (string, bool) {
 		}
 	}
 	r.offset = begin
-	r.fail("the string does not end")
+	r.fail("the string has no closing quote")
 	return "", false
 }
 
@@ -225,12 +226,12 @@ func (r *jsonReader) number(at position) *node {
 	if r.peek() == '0' {
 		r.offset++
 	} else if !digits() {
-		return r.fail("bad number")
+		return r.fail("invalid number")
 	}
 	if r.peek() == '.' {
 		kind = floatNode
 		if r.offset++; !digits() {
-			return r.fail("bad number")
+			return r.fail("invalid number")
 		}
 	}
 	if c := r.peek(); c == 'e' || c == 'E' {
@@ -240,7 +241,7 @@ func (r *jsonReader) number(at position) *node {
 			r.offset++
 		}
 		if !digits() {
-			return r.fail("bad number")
+			return r.fail("invalid number")
 		}
 	}
 	text := r.text[begin:r.offset]

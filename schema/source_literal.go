@@ -8,15 +8,17 @@ import (
 	"cuelang.org/go/cue/token"
 )
 
-// reader turns syntax that needs no evaluation into nodes.
+// literalReader converts CUE syntax that needs no evaluation to nodes.
 type literalReader struct {
-	ref      *fileRef
-	depth    int // what is left of the limit
+	ref *fileRef
+	// depth is the nesting that is still allowed.
+	depth    int
 	conflict conflictFunc
 }
 
 func (r *literalReader) at(n ast.Node) position { return tokenPosition(r.ref, n.Pos()) }
 
+// tokenPosition converts a position of the CUE parser.
 func tokenPosition(src *fileRef, p token.Pos) position {
 	if !p.IsValid() {
 		return position{ref: src}
@@ -25,7 +27,7 @@ func tokenPosition(src *fileRef, p token.Pos) position {
 	return position{ref: src, line: int32(pos.Line), col: int32(pos.Column)}
 }
 
-// label returns the name of a plain regular field's label.
+// labelName returns the name of a regular field's label.
 func labelName(l ast.Label) (string, bool) {
 	switch l := l.(type) {
 	case *ast.Ident:
@@ -43,7 +45,7 @@ func labelName(l ast.Label) (string, bool) {
 	return "", false
 }
 
-// regular returns the name and value of a field that is nothing but a name and a value.
+// plainField returns the name and value of a field without alias, constraint or attributes.
 func plainField(d ast.Decl) (name string, f *ast.Field, ok bool) {
 	f, ok = d.(*ast.Field)
 	if !ok || f.Alias != nil || f.Constraint != token.ILLEGAL || len(f.Attrs) > 0 || f.Value == nil {
@@ -53,13 +55,14 @@ func plainField(d ast.Decl) (name string, f *ast.Field, ok bool) {
 	return name, f, ok
 }
 
-// node returns the data that an expression is, or nil if it needs CUE.
+// node returns the value of a literal expression, or nil if CUE must evaluate it.
 func (r *literalReader) node(x ast.Expr) *node {
 	switch x := x.(type) {
 	case *ast.BasicLit:
 		return r.scalar(x, "")
 	case *ast.UnaryExpr:
-		if lit, ok := x.X.(*ast.BasicLit); ok && x.Op == token.SUB && (lit.Kind == token.INT || lit.Kind == token.FLOAT) {
+		lit, ok := x.X.(*ast.BasicLit)
+		if ok && x.Op == token.SUB && (lit.Kind == token.INT || lit.Kind == token.FLOAT) {
 			n := r.scalar(lit, "-")
 			if n != nil {
 				n.at = r.at(x)
@@ -106,7 +109,8 @@ func (r *literalReader) scalar(x *ast.BasicLit, sign string) *node {
 	return n
 }
 
-// decimal reports whether a number is written with digits and the characters of extra alone, without prefix, multiplier or underscores.
+// decimal reports whether a number has only digits and the characters of extra: no prefix,
+// multiplier or underscore.
 func decimal(text, extra string) bool {
 	for i, c := range text {
 		if (c < '0' || c > '9') && !strings.ContainsRune(extra, c) {
@@ -158,7 +162,7 @@ func (r *literalReader) list(x *ast.ListLit) *node {
 	return n
 }
 
-// syntax is the way back: the expression that a node is.
+// syntax converts a node back to a CUE expression.
 func (n *node) syntax() ast.Expr {
 	switch n.kind {
 	case boolNode:

@@ -12,11 +12,14 @@ import (
 	"cuelang.org/go/cue/token"
 )
 
-// small is the size up to which no nesting can exhaust the parser's stack.
+// noDepthCheckBelow is the file size in bytes below which no nesting can exhaust the parser's
+// stack.
 const noDepthCheckBelow = 128 << 10
 
-// tooDeep reports whether a file nests so deeply that parsing it would need an unreasonable stack. It counts, at each point of the file, the tokens since
-// the last comma on every open level, which no recursion of a parser exceeds.
+// tooDeep reports whether a file nests so deeply that the parser would need too much stack.
+//
+// It counts, at each point of the file, the tokens since the last comma on every open level. The
+// recursion of a parser cannot be deeper than that.
 func tooDeep(src []byte, limit int) bool {
 	if len(src) <= noDepthCheckBelow {
 		return false
@@ -35,7 +38,7 @@ func tooDeep(src []byte, limit int) bool {
 			sum++
 		case token.RPAREN, token.RBRACK, token.RBRACE:
 			if n := len(open); n > 0 {
-				sum -= run + 1 // the opening one, too
+				sum -= run + 1 // with the opening token
 				run, open = open[n-1], open[:n-1]
 			}
 			run, sum = run+1, sum+1
@@ -51,84 +54,89 @@ func tooDeep(src []byte, limit int) bool {
 	}
 }
 
-// guard refuses what would make evaluation depend on anything but the tree, or cost more than it should.
+// safetyCheck rejects CUE code whose evaluation depends on anything outside the tree or may cost
+// too much.
 type safetyCheck struct {
-	ref         *fileRef
-	limits      limits
-	report      func(Problem)
-	identifiers map[string]bool   // identifiers that are referred to
-	imports     map[string]string // local name -> path
+	ref    *fileRef
+	limits limits
+	report func(Problem)
+	// identifiers collects the names that the code refers to.
+	identifiers map[string]bool
+	// imports maps the local name of an import to its path.
+	imports map[string]string
 }
 
-func (g *safetyCheck) refuse(n ast.Node, c code, message, value string) {
-	g.report(Problem{Pos: tokenPosition(g.ref, n.Pos()).pos(), Code: c.id, Message: message, Value: value, Advice: c.advice})
+func (sc *safetyCheck) reject(n ast.Node, c code, message, value string) {
+	sc.report(c.problem(tokenPosition(sc.ref, n.Pos()).pos(), "", message).withValue(value))
 }
 
-// checkImports refuses imports of anything but CUE's standard library. It reports whether there were none.
-func (g *safetyCheck) checkImports(f *ast.File) bool {
-	g.imports = map[string]string{}
-	fine := true
+// checkImports rejects imports outside CUE's standard library. It reports whether all imports are
+// allowed.
+func (sc *safetyCheck) checkImports(f *ast.File) bool {
+	sc.imports = map[string]string{}
+	allowed := true
 	for spec := range f.ImportSpecs() {
 		name, err := literal.Unquote(spec.Path.Value)
 		first, _, _ := strings.Cut(name, "/")
 		if err != nil || strings.Contains(first, ".") || first == "tool" || strings.Contains(name, ":") || first == "" {
-			g.refuse(spec.Path, badImport, "import of something outside CUE's standard library", spec.Path.Value)
-			fine = false
+			sc.reject(spec.Path, badImport, "import of a package outside CUE's standard library", spec.Path.Value)
+			allowed = false
 			continue
 		}
 		local := name[strings.LastIndex(name, "/")+1:]
 		if spec.Name != nil {
 			local = spec.Name.Name
 		}
-		g.imports[local] = name
+		sc.imports[local] = name
 	}
-	return fine
+	return allowed
 }
 
-// inert are the attributes that have no effect on evaluation.
+// allowedAttributes are the CUE attributes without effect on evaluation.
 var allowedAttributes = []string{"deprecated", "doc", "note"}
 
-func (g *safetyCheck) attribute(a *ast.Attribute) {
+func (sc *safetyCheck) attribute(a *ast.Attribute) {
 	if !slices.Contains(allowedAttributes, a.Name()) {
-		g.refuse(a, badAttribute, "attribute @"+a.Name()+" is not allowed", "")
+		sc.reject(a, badAttribute, "attribute @"+a.Name()+" is not allowed", "")
 	}
 }
 
-// check walks what CUE is to evaluate and reports whether it may.
-func (g *safetyCheck) check(n ast.Node) bool {
-	fine := true
+// check rejects code that CUE must not evaluate. It reports whether the code is allowed.
+func (sc *safetyCheck) check(n ast.Node) bool {
+	allowed := true
 	depth, loops := 0, 0
-	labels := map[ast.Node]bool{} // identifiers that refer to nothing
-	refuse := func(n ast.Node, c code, message string) {
-		if fine {
-			g.refuse(n, c, message, "")
+	labels := map[ast.Node]bool{} // identifiers that are not references
+	reject := func(n ast.Node, c code, message string) {
+		if allowed {
+			sc.reject(n, c, message, "")
 		}
-		fine = false
+		allowed = false
 	}
 	ast.Walk(n, func(n ast.Node) bool {
-		if depth++; depth > 4*g.limits.depth {
-			refuse(n, tooLarge, "the expression nests too deeply")
+		if depth++; depth > 4*sc.limits.depth {
+			reject(n, tooLarge, "the expression is nested too deeply")
 			depth--
 			return false
 		}
 		switch n := n.(type) {
 		case *ast.Attribute:
-			g.attribute(n)
+			sc.attribute(n)
 		case *ast.Field:
 			labels[n.Label] = true
 		case *ast.SelectorExpr:
 			labels[n.Sel] = true
 		case *ast.Ident:
 			if !labels[n] {
-				g.identifiers[n.Name] = true
+				sc.identifiers[n.Name] = true
 			}
 		case *ast.ForClause:
-			if loops++; loops > g.limits.forDepth {
-				refuse(n, unbounded, fmt.Sprintf("more than %d for clauses inside each other", g.limits.forDepth))
+			if loops++; loops > sc.limits.forDepth {
+				reject(n, unbounded, fmt.Sprintf("more than %d nested for clauses", sc.limits.forDepth))
 			}
 		case *ast.CallExpr:
-			if what := g.unboundedRepeat(n); what != "" {
-				refuse(n, unbounded, what+" with a count that is not a literal number of at most "+strconv.FormatInt(g.limits.repeatCount, 10))
+			if function := sc.unboundedRepeat(n); function != "" {
+				reject(n, unbounded, fmt.Sprintf("the count of %s is not a literal number of at most %d",
+					function, sc.limits.repeatCount))
 			}
 		}
 		return true
@@ -142,11 +150,12 @@ func (g *safetyCheck) check(n ast.Node) bool {
 			}
 		}
 	})
-	return fine
+	return allowed
 }
 
-// repeats names the function that a call repeats something with, unless it does so a small, literal number of times.
-func (g *safetyCheck) unboundedRepeat(call *ast.CallExpr) string {
+// unboundedRepeat returns the name of the repeating function that is called, unless the count is a
+// small literal number.
+func (sc *safetyCheck) unboundedRepeat(call *ast.CallExpr) string {
 	sel, ok := call.Fun.(*ast.SelectorExpr)
 	if !ok {
 		return ""
@@ -156,7 +165,7 @@ func (g *safetyCheck) unboundedRepeat(call *ast.CallExpr) string {
 	if !ok || !named {
 		return ""
 	}
-	function := g.imports[pkg.Name] + "." + name.Name
+	function := sc.imports[pkg.Name] + "." + name.Name
 	switch function {
 	case "strings.Repeat", "list.Repeat", "list.Range":
 	default:
@@ -170,7 +179,7 @@ func (g *safetyCheck) unboundedRepeat(call *ast.CallExpr) string {
 		if !ok || lit.Kind != token.INT {
 			return function
 		}
-		if count, err := strconv.ParseInt(lit.Value, 10, 64); err != nil || count > g.limits.repeatCount {
+		if count, err := strconv.ParseInt(lit.Value, 10, 64); err != nil || count > sc.limits.repeatCount {
 			return function
 		}
 	}

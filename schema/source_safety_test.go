@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestALongFileIsNotADeepOne(t *testing.T) {
+func TestTooDeepIgnoresTheLengthOfAFile(t *testing.T) {
 	long := strings.Repeat("groups: \"g\": {displayName: \"G\", members: {u1: {}, u2: {}, }}\n", 4000)
 	if tooDeep([]byte(long), 500) {
 		t.Error("a long flat file counts as deep")

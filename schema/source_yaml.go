@@ -2,7 +2,6 @@ package schema
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"math"
 	"regexp"
@@ -12,18 +11,21 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// yamlReader turns YAML 1.2 into nodes. Aliases are followed, but not for ever; merge keys and tags of one's own are refused.
+// yamlReader converts YAML 1.2 to nodes. It expands aliases up to a limit, and rejects merge keys
+// and custom tags.
 type yamlReader struct {
-	file   *dataFile
-	lines  int // before the text
-	depth  int
-	budget int // nodes that aliases may still unfold to
+	file *dataFile
+	// lines is the number of lines before the text.
+	lines int
+	depth int
+	// budget is the number of nodes that aliases may still expand to.
+	budget int
 	failed bool
 }
 
 var yamlLine = regexp.MustCompile(`line (\d+): (.*)`)
 
-// yaml takes the records of a YAML file. Where they need not be kept, a large file is read in pieces.
+// readYAML reads a YAML file. A large file is parsed in chunks if its nodes can be reused.
 func (f *dataFile) readYAML(text string) {
 	if f.reuseNodes && len(text) > f.chunkBytes && f.readChunks(text) {
 		return
@@ -31,12 +33,14 @@ func (f *dataFile) readYAML(text string) {
 	f.readDocuments(text, 0)
 }
 
-// topKey is a line that begins a record of a map from key to record.
+// topLevelKey matches a line that starts a record in a map from key to record.
 var topLevelKey = regexp.MustCompile(`(?m)^("[A-Za-z0-9._-]+"|[A-Za-z0-9][A-Za-z0-9._-]*):\r?$`)
 
-// pieces reads a map from key to record some records at a time, so that not all of its nodes are in memory at once. It reports false, and has taken nothing, if
-// the text cannot be parted so. What looks like the beginning of a record may stand in the middle of a text or a list: then what comes before has no end, which
-// is an error.
+// readChunks reads a map from key to record in chunks, so that not all nodes are in memory at once.
+// It returns false, and yields nothing, if the text cannot be split.
+//
+// A line inside a multi-line string or list may look like the start of a record. Then the chunk
+// before that line is incomplete, which is a parse error.
 func (f *dataFile) readChunks(text string) bool {
 	begun := false
 	for line := range strings.Lines(text) {
@@ -50,22 +54,26 @@ func (f *dataFile) readChunks(text string) bool {
 			begun = true
 		}
 	}
-	fine := true
-	part := &dataFile{ref: f.ref, kind: f.kind, depth: f.depth, seen: map[string]position{}, arena: f.arena, yield: f.yield, report: func(Problem) { fine = false }}
-	lines := 0
-	for text != "" && fine {
-		piece := text[:nextRecord(text, f.chunkBytes)]
-		part.readDocuments(piece, lines)
-		lines += strings.Count(piece, "\n")
-		text = text[len(piece):]
+	valid := true
+	part := &dataFile{
+		ref: f.ref, kind: f.kind, depth: f.depth, seen: map[string]position{}, arena: f.arena, yield: f.yield,
+		report: func(Problem) { valid = false },
 	}
-	if !fine {
+	lines := 0
+	for text != "" && valid {
+		chunk := text[:nextRecord(text, f.chunkBytes)]
+		part.readDocuments(chunk, lines)
+		lines += strings.Count(chunk, "\n")
+		text = text[len(chunk):]
+	}
+	if !valid {
 		f.discard()
 	}
-	return fine
+	return valid
 }
 
-// nextRecord returns where the first record begins that is at least n bytes on, or the length of the text.
+// nextRecord returns the offset of the first record at least n bytes into the text, or the length
+// of the text.
 func nextRecord(text string, n int) int {
 	if n < len(text) {
 		if end := strings.IndexByte(text[n:], '\n'); end >= 0 {
@@ -78,7 +86,7 @@ func nextRecord(text string, n int) int {
 	return len(text)
 }
 
-// documents reads the documents of a text that begins after some lines of the file.
+// readDocuments reads the YAML documents of a text that starts after some lines of the file.
 func (f *dataFile) readDocuments(text string, lines int) {
 	dec := yaml.NewDecoder(strings.NewReader(text))
 	budget := 1000 + len(text)
@@ -128,9 +136,9 @@ func (r *yamlReader) node(y *yaml.Node) *node {
 	defer func() { r.depth++ }()
 	switch {
 	case r.depth < 0:
-		return r.fail(y, tooLarge, "values nest too deeply", "")
+		return r.fail(y, tooLarge, "values are nested too deeply", "")
 	case r.budget < 0:
-		return r.fail(y, tooLarge, "aliases unfold to too much", "write the values out")
+		return r.fail(y, tooLarge, "aliases expand to too many values", "write the values out")
 	}
 	switch y.Kind {
 	case yaml.DocumentNode:
@@ -161,11 +169,11 @@ func (r *yamlReader) mapping(y *yaml.Node) *node {
 		case key.ShortTag() == "!!merge":
 			return r.fail(key, dataShape, "merge keys (<<) are not supported", "write the fields out")
 		case key.Kind != yaml.ScalarNode || key.ShortTag() != "!!str":
-			return r.fail(key, dataShape, "the key is not a string", "write it in quotes")
+			return r.fail(key, dataShape, "the key is not a string", "quote it")
 		}
 		value := r.node(y.Content[i+1])
 		if have := b.lookup(key.Value); have != nil {
-			r.file.reportAt(r.position(key), duplicateKey, fmt.Sprintf("the name is given twice, first on line %d", have.at.line), quote(key.Value), "remove one")
+			r.file.reportDuplicate(r.position(key), key.Value, have.at)
 			continue
 		}
 		b.add(field{name: key.Value, at: r.position(key), value: value}, nil)
@@ -185,13 +193,13 @@ func (r *yamlReader) scalar(y *yaml.Node) *node {
 	case "!!int":
 		var i int64
 		if err := y.Decode(&i); err != nil {
-			return r.fail(y, wrongType, "the integer is too large", "write it in quotes if it is a name or a number to be read")
+			return r.fail(y, wrongType, "the integer is too large", "quote it if it is a string")
 		}
 		n.kind, n.text = intNode, strconv.FormatInt(i, 10)
 	case "!!float":
 		var x float64
 		if err := y.Decode(&x); err != nil || math.IsNaN(x) || math.IsInf(x, 0) {
-			return r.fail(y, wrongType, "not a number", "")
+			return r.fail(y, wrongType, "invalid number", "")
 		}
 		n.kind, n.text = floatNode, strconv.FormatFloat(x, 'f', -1, 64)
 	default:

@@ -6,58 +6,60 @@ import (
 	"testing"
 )
 
-// yamlRecords reads a YAML file, whole or in pieces, and returns its records with their places and whether anything was wrong.
-func yamlRecords(text string, piece int) (records []string, parted, fine bool) {
-	fine = true
-	f := &dataFile{ref: &fileRef{"users/x.yaml"}, kind: "users", depth: 100, seen: map[string]position{}, arena: &arena{}, reuseNodes: true, chunkBytes: piece,
-		discard: func() { records = nil }, report: func(Problem) { fine = false },
+// yamlRecords reads a YAML file, whole or in chunks. It returns its records with their positions,
+// whether it was split, and whether it is valid.
+func yamlRecords(text string, chunkBytes int) (records []string, split, valid bool) {
+	valid = true
+	f := &dataFile{ref: &fileRef{"users/x.yaml"}, kind: "users", depth: 100, seen: map[string]position{}, arena: &arena{}, reuseNodes: true, chunkBytes: chunkBytes,
+		discard: func() { records = nil }, report: func(Problem) { valid = false },
 		yield: func(_ string, x field) {
-			records = append(records, fmt.Sprint(x.name, x.at.pos(), plainValue(x.value), places(x.value)))
+			records = append(records, fmt.Sprint(x.name, x.at.pos(), plainValue(x.value), allPositions(x.value)))
 		}}
-	if piece > 0 {
-		parted = f.readChunks(text)
-		return records, parted, fine
+	if chunkBytes > 0 {
+		split = f.readChunks(text)
+		return records, split, valid
 	}
 	f.readDocuments(text, 0)
-	return records, false, fine
+	return records, false, valid
 }
 
-func places(n *node) (out []Pos) {
+func allPositions(n *node) (out []Pos) {
 	out = append(out, n.at.pos())
 	for _, f := range n.fields {
-		out = append(append(out, f.at.pos()), places(f.value)...)
+		out = append(append(out, f.at.pos()), allPositions(f.value)...)
 	}
 	return out
 }
 
-// FuzzYAMLPieces holds a file that is read in pieces against the same one read whole.
-func FuzzYAMLPieces(f *testing.F) {
+// FuzzYAMLChunks compares a file that is read in chunks with the same file read whole.
+func FuzzYAMLChunks(f *testing.F) {
 	for _, text := range []string{
 		"u-1:\n  userId: a\nu-2:\n  userId: b\n", "u-1:\r\n  userId: a\r\n\"u-2\":\r\n  userId: b", "a:\n  b: \"x\nc:\n  d: y\"\n", "a:\n  b: {x: 1,\nc:\n  2}\n",
-		"a:\n  b: |\n    text\n# c\nd:\n\n  e: >\n    x\n", "a: &x\n  b: 1\nc:\n  d: *x\n", "a:\n  b: &x [1]\nc:\n  d: *x\n", "key:\n  x\nuserId:\n  y\n", "a:\nb:\n", "a:\n  b: 1\na:\n  b: 2\n",
+		"a:\n  b: |\n    text\n# c\nd:\n\n  e: >\n    x\n", "a: &x\n  b: 1\nc:\n  d: *x\n", "a:\n  b: &x [1]\nc:\n  " +
+			"d: *x\n", "key:\n  x\nuserId:\n  y\n", "a:\nb:\n", "a:\n  b: 1\na:\n  b: 2\n",
 		"a:\n- b\nc:\n- d\n", "a:\n  <<: {b: 1}\nc:\n", "1:\n  b: 2\nc:\n", "# nothing\n", "a:\n  'b\nc:\n  d': 1\n", "true:\n  a: b\nc:\n", " A:\nB:",
 	} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		have, parted, _ := yamlRecords(text, 1)
-		if !parted {
+		have, split, _ := yamlRecords(text, 1)
+		if !split {
 			if have != nil {
-				t.Errorf("%q was given up, but records were taken", text)
+				t.Errorf("%q was not split, but yielded records", text)
 			}
 			return
 		}
-		want, _, fine := yamlRecords(text, 0)
-		if !fine || !slices.Equal(have, want) {
-			t.Errorf("%q in pieces:\n%v\nwhole (right: %v):\n%v", text, have, fine, want)
+		want, _, valid := yamlRecords(text, 0)
+		if !valid || !slices.Equal(have, want) {
+			t.Errorf("%q in chunks:\n%v\nwhole (valid: %v):\n%v", text, have, valid, want)
 		}
 	})
 }
 
-func TestYAMLIsReadInPieces(t *testing.T) {
+func TestYAMLIsReadInChunks(t *testing.T) {
 	for text, want := range map[string]bool{"u-1:\n  userId: a\nu-2:\n  userId: b\n": true, "- key: u-1\n- key: u-2\n": false, "a:\n  b: \"x\nc:\n  d: y\"\n": false, "key:\n  x\n": false} {
-		if _, parted, _ := yamlRecords(text, 1); parted != want {
-			t.Errorf("%q: in pieces is %v, want %v", text, parted, want)
+		if _, split, _ := yamlRecords(text, 1); split != want {
+			t.Errorf("%q: split is %v, want %v", text, split, want)
 		}
 	}
 }

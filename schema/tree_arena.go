@@ -1,14 +1,17 @@
 package schema
 
-// arena hands out nodes and fields from large pieces of memory. Parsing a record into nodes of its own, one by one, would cost more than the parsing.
+// arena allocates nodes and fields in large chunks. Single allocations would cost more than the
+// parsing.
 type arena struct {
-	nodes       []node
-	fields      []field
-	stack       []field // of the structs and lists that are being read
+	nodes  []node
+	fields []field
+	// stack has the fields of the structs and lists that are being read.
+	stack []field
+	// freeIndexes are empty maps for reuse.
 	freeIndexes []map[string]int
 }
 
-// largestPiece bounds how many nodes or fields are asked for at a time.
+// maxChunk is the largest number of nodes or fields in one allocation.
 const maxChunk = 8192
 
 func (a *arena) node(k kind, at position, text string) *node {
@@ -19,7 +22,7 @@ func (a *arena) node(k kind, at position, text string) *node {
 	return &a.nodes[len(a.nodes)-1]
 }
 
-// pop takes the fields from base on off the stack.
+// pop removes the fields above base from the stack and returns them.
 func (a *arena) pop(base int) []field {
 	n := len(a.stack) - base
 	if n == 0 {
@@ -34,12 +37,13 @@ func (a *arena) pop(base int) []field {
 	return a.fields[from:len(a.fields):len(a.fields)]
 }
 
-// reset takes everything back. Nothing that the arena handed out may be used after it.
+// reset makes all memory of the arena available again. Nodes and fields that the arena returned
+// before must not be used any more.
 func (a *arena) reset() {
 	a.nodes, a.fields, a.stack = a.nodes[:0], a.fields[:0], a.stack[:0]
 }
 
-// members are the fields of a struct that is being read: the stack of the arena from base on.
+// fieldStack holds the fields of a struct that is being read: the arena's stack above base.
 type fieldStack struct {
 	arena *arena
 	base  int
@@ -48,7 +52,7 @@ type fieldStack struct {
 
 func (a *arena) newFieldStack() fieldStack { return fieldStack{arena: a, base: len(a.stack)} }
 
-// find returns the field of that name, or nil.
+// find returns the field with that name, or nil.
 func (m *fieldStack) find(name string) *field {
 	have := m.arena.stack[m.base:]
 	if len(have) < indexThreshold {
@@ -78,7 +82,7 @@ func (m *fieldStack) add(f field) {
 	m.arena.stack = append(m.arena.stack, f)
 }
 
-// end returns the fields.
+// end removes the fields from the stack and returns them.
 func (m *fieldStack) end() []field {
 	if m.index != nil {
 		clear(m.index)

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// kind is what a node holds.
+// kind is the type of value in a node.
 type kind uint8
 
 const (
@@ -17,7 +17,7 @@ const (
 	stringNode
 	structNode
 	listNode
-	// badNode stands for a value that CUE could not make sense of, and has said so.
+	// invalidNode is a value that CUE could not evaluate. CUE has already reported the reason.
 	invalidNode
 )
 
@@ -25,10 +25,10 @@ func (k kind) String() string {
 	return [...]string{"null", "a bool", "an integer", "a number", "a string", "a struct", "a list", "nothing"}[k]
 }
 
-// source is one file of the configuration.
+// fileRef identifies a file of the configuration. Positions share it.
 type fileRef struct{ path string }
 
-// spot is a Pos in the form that a million nodes can afford.
+// position is a compact Pos. A configuration has millions of nodes.
 type position struct {
 	ref       *fileRef
 	line, col int32
@@ -41,12 +41,15 @@ func (s position) pos() Pos {
 	return Pos{File: s.ref.path, Line: int(s.line), Column: int(s.col)}
 }
 
-// node is a piece of concrete data, from whatever format, that knows where it stands.
+// node is a concrete value from any file format, with its position.
 type node struct {
-	kind   kind
-	at     position
-	text   string  // a string's value, a number's in decimal, a bool's
-	fields []field // of a struct, in order of appearance and each name once; of a list, without names
+	kind kind
+	at   position
+	// text is the value of a string, bool or number. Numbers are decimal.
+	text string
+	// fields are the fields of a struct, in source order and with unique names, or the unnamed
+	// elements of a list.
+	fields []field
 }
 
 type field struct {
@@ -55,7 +58,7 @@ type field struct {
 	value *node
 }
 
-// get returns the field of that name, or nil.
+// get returns the field with that name, or nil.
 func (n *node) get(name string) *field {
 	if n == nil || n.kind != structNode {
 		return nil
@@ -68,7 +71,7 @@ func (n *node) get(name string) *field {
 	return nil
 }
 
-// child returns the value of the field of that name, or nil.
+// child returns the value of the field with that name, or nil.
 func (n *node) child(name string) *node {
 	if f := n.get(name); f != nil {
 		return f.value
@@ -76,7 +79,7 @@ func (n *node) child(name string) *node {
 	return nil
 }
 
-// find returns the node at a path of names, or nil.
+// find follows a path of field names and returns the node there, or nil.
 func (n *node) find(names ...string) *node {
 	for _, name := range names {
 		n = n.child(name)
@@ -84,7 +87,7 @@ func (n *node) find(names ...string) *node {
 	return n
 }
 
-// string returns the text of a string node, "" for anything else.
+// string returns the text of a string node, and "" for any other node.
 func (n *node) string() string {
 	if n == nil || n.kind != stringNode {
 		return ""
@@ -92,7 +95,7 @@ func (n *node) string() string {
 	return n.text
 }
 
-// int64 returns the value of an integer node and whether it is one that fits.
+// int64 returns the value of an integer node, and whether it fits into an int64.
 func (n *node) int64() (int64, bool) {
 	if n == nil || n.kind != intNode {
 		return 0, false
@@ -101,7 +104,7 @@ func (n *node) int64() (int64, bool) {
 	return i, err == nil
 }
 
-// number returns the value of a numeric node, exactly.
+// number returns the exact value of a numeric node, and whether the node has one.
 func (n *node) number() (*big.Rat, bool) {
 	if n == nil || n.kind != intNode && n.kind != floatNode || hugeExponent(n.text) {
 		return nil, false
@@ -109,7 +112,7 @@ func (n *node) number() (*big.Rat, bool) {
 	return new(big.Rat).SetString(n.text)
 }
 
-// tooPrecise keeps numbers such as 1e999999999 from being written out.
+// hugeExponent reports whether a number such as 1e999999999 is too large to be expanded.
 func hugeExponent(text string) bool {
 	if i := strings.IndexAny(text, "eE"); i >= 0 {
 		exp, err := strconv.Atoi(text[i+1:])
@@ -120,13 +123,13 @@ func hugeExponent(text string) bool {
 	return len(text) > 1000
 }
 
-// builder collects the fields of a struct and unifies those that come twice.
+// builder collects the fields of a struct and unifies duplicates.
 type builder struct {
 	n     *node
 	index map[string]int
 }
 
-// indexFrom is how many fields a struct may have before a map finds them faster than a walk.
+// indexThreshold is the number of fields above which a map is faster than a linear search.
 const indexThreshold = 12
 
 func newBuilder(at position, size int) *builder {
@@ -151,10 +154,10 @@ func (b *builder) lookup(name string) *field {
 	return nil
 }
 
-// conflictFunc is told of two values of one field that CUE could not unify.
+// conflictFunc is called with two values of one field that cannot be unified.
 type conflictFunc func(name string, a, b *node)
 
-// add adds a field, or unifies it with the one that is there.
+// add adds a field, or unifies it with the existing field of that name.
 func (b *builder) add(f field, conflict conflictFunc) {
 	if have := b.lookup(f.name); have != nil {
 		have.value = unify(f.name, have.value, f.value, conflict)
@@ -166,7 +169,7 @@ func (b *builder) add(f field, conflict conflictFunc) {
 	}
 }
 
-// unify is CUE's & on concrete data. It may change a.
+// unify is CUE's & on concrete data. It may modify a.
 func unify(name string, a, b *node, conflict conflictFunc) *node {
 	switch {
 	case a.kind == invalidNode || b.kind == invalidNode:
@@ -201,7 +204,7 @@ func sameScalar(a, b *node) bool {
 	return ok && okay && x.Cmp(y) == 0
 }
 
-// quote renders a scalar as it would be written in CUE, cut to a readable length.
+// quote renders a scalar as CUE would write it, shortened for messages.
 func (n *node) quote() string {
 	switch n.kind {
 	case stringNode:
@@ -218,7 +221,8 @@ func (n *node) quote() string {
 	return n.text
 }
 
-// longest is how many characters of a value a message shows. Tokens are longer than that, and are not shown at all.
+// maxShownRunes is the largest number of characters of a value in a message. A longer value without
+// spaces may be a token and is not shown at all.
 const maxShownRunes = 100
 
 func quote(s string) string {
@@ -231,7 +235,7 @@ func quote(s string) string {
 	return strconv.Quote(s)
 }
 
-// join extends a path: `users`, "u-1" is `users."u-1"`.
+// joinPath appends a name to a path: `users` and "u-1" become `users."u-1"`.
 func joinPath(path, name string) string {
 	if !isIdentifier(name) {
 		name = strconv.Quote(name)
@@ -242,7 +246,7 @@ func joinPath(path, name string) string {
 	return path + "." + name
 }
 
-// plain reports whether a label needs no quotes in CUE.
+// isIdentifier reports whether a label needs no quotes in CUE.
 func isIdentifier(name string) bool {
 	for i, r := range name {
 		letter := r == '_' || r == '$' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'

@@ -9,12 +9,18 @@ import (
 
 // Problem is one finding in a configuration.
 type Problem struct {
-	Pos     Pos
-	Code    string // stable, for example "R1042"; docs/declarations.md lists them
-	Path    string // where in the configuration, for example `users."u-1001".email`; may be empty
-	Message string // what is wrong
-	Value   string // the offending value as written; empty for what is missing, and never a secret
-	Advice  string // what would be right; may be empty
+	Pos Pos
+	// Code is stable, for example "R1042". docs/declarations.md lists all codes.
+	Code string
+	// Path is the path of the value, for example `users."u-1001".email`. It may be empty.
+	Path string
+	// Message describes what is wrong.
+	Message string
+	// Value is the rejected value as written. It is empty if the value is missing, and never a
+	// secret.
+	Value string
+	// Advice describes how to correct the problem. It may be empty.
+	Advice string
 }
 
 func (p Pos) String() string {
@@ -29,7 +35,7 @@ func (p Pos) Compare(q Pos) int {
 	return cmp.Or(strings.Compare(p.File, q.File), cmp.Compare(p.Line, q.Line), cmp.Compare(p.Column, q.Column))
 }
 
-// String is one line: position, code, path, message, value, advice.
+// String formats the problem on one line: position, code, path, message, value, advice.
 func (p Problem) String() string {
 	var b strings.Builder
 	if at := p.Pos.String(); at != "" {
@@ -49,7 +55,23 @@ func (p Problem) String() string {
 	return b.String()
 }
 
-// Problems is every finding of one Load, sorted by position and code. As an error it prints one a line.
+// problem returns a finding of this code, with the advice of the code.
+func (c code) problem(at Pos, path, message string) Problem {
+	return Problem{Pos: at, Code: c.id, Path: path, Message: message, Advice: c.advice}
+}
+
+func (p Problem) withValue(value string) Problem {
+	p.Value = value
+	return p
+}
+
+func (p Problem) withAdvice(advice string) Problem {
+	p.Advice = advice
+	return p
+}
+
+// Problems are all findings of one Load, sorted by position and code. Error prints one problem per
+// line.
 type Problems []Problem
 
 func (ps Problems) Error() string {
@@ -62,6 +84,7 @@ func (ps Problems) Error() string {
 
 func (ps Problems) sort() {
 	slices.SortFunc(ps, func(a, b Problem) int {
-		return cmp.Or(a.Pos.Compare(b.Pos), strings.Compare(a.Code, b.Code), strings.Compare(a.Path, b.Path), strings.Compare(a.Message, b.Message), strings.Compare(a.Value, b.Value))
+		return cmp.Or(a.Pos.Compare(b.Pos), strings.Compare(a.Code, b.Code), strings.Compare(a.Path, b.Path),
+			strings.Compare(a.Message, b.Message), strings.Compare(a.Value, b.Value))
 	})
 }

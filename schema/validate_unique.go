@@ -7,7 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// repeats reports whether one of about n values comes twice, case aside. It is quick to say no; unique says which.
+// hasDuplicates reports whether one of about n values occurs twice, ignoring case. It is faster
+// than a duplicateFinder.
 func hasDuplicates(n int, values iter.Seq[string]) bool {
 	seen := make(map[string]struct{}, n)
 	for v := range values {
@@ -22,7 +23,7 @@ func hasDuplicates(n int, values iter.Seq[string]) bool {
 	return false
 }
 
-// each calls of for each element.
+// mapSeq applies of to each element.
 func mapSeq[T any](all iter.Seq[T], of func(T) string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for x := range all {
@@ -33,12 +34,16 @@ func mapSeq[T any](all iter.Seq[T], of func(T) string) iter.Seq[string] {
 	}
 }
 
-// unique reports values that come twice, case aside. The position of the second is the problem's.
+// duplicateFinder reports values that occur twice, ignoring case, at the position of the second
+// one.
 type duplicateFinder struct {
-	v       *validator
-	code    code
-	message string // with %s for the first's key and position
-	seen    map[string]firstUse
+	v    *validator
+	code code
+	// message has two %s: the key and the position of the first value.
+	message string
+	// advice replaces that of the code if it is set.
+	advice string
+	seen   map[string]firstUse
 }
 
 type firstUse struct {
@@ -46,12 +51,12 @@ type firstUse struct {
 	at  func() Pos
 }
 
-// claim takes a value for the record of that key. The path is asked for if there is a problem.
+// add adds the value of a record. It calls path only to report a duplicate.
 func (u *duplicateFinder) add(value, key string, at Pos, path func() string) {
 	u.addLazily(value, key, func() Pos { return at }, path)
 }
 
-// claimAt is claim with a place that is not cheap to know.
+// addLazily is add with a position that is costly to find.
 func (u *duplicateFinder) addLazily(value, key string, at func() Pos, path func() string) {
 	if value == "" {
 		return
@@ -65,10 +70,15 @@ func (u *duplicateFinder) addLazily(value, key string, at func() Pos, path func(
 		u.seen[folded] = firstUse{key, at}
 		return
 	}
-	u.v.report(Problem{Pos: at(), Code: u.code.id, Path: path(), Message: fmt.Sprintf(u.message, quote(first.key), first.at()), Value: quote(value), Advice: u.code.advice})
+	message := fmt.Sprintf(u.message, quote(first.key), first.at())
+	p := u.code.problem(at(), path(), message).withValue(quote(value))
+	if u.advice != "" {
+		p.Advice = u.advice
+	}
+	u.v.report(p)
 }
 
-// fold makes texts equal that differ only in case.
+// fold returns equal texts for texts that differ only in case.
 func fold(s string) string {
 	for i := range len(s) {
 		if c := s[i]; c >= utf8.RuneSelf || 'A' <= c && c <= 'Z' {

@@ -6,15 +6,16 @@ import (
 	"time"
 )
 
-// WindowOpen reports whether the provisioner may write at now, and if not, when it next may. Without windows it always may. Clocks are read
-// in the provisioner's timezone.
+// WindowOpen reports whether the provisioner may write at now. If it may not, opens is when the
+// next window opens. Without windows it may always write. Times of day are in the provisioner's
+// timezone.
 func (p *Provisioner) WindowOpen(now time.Time) (open bool, opens time.Time) {
 	if len(p.Windows) == 0 {
 		return true, time.Time{}
 	}
 	local := now.In(p.Timezone)
 	for _, w := range p.Windows {
-		for days := -1; days <= 7; days++ { // one that opened yesterday may still be open
+		for days := -1; days <= 7; days++ { // yesterday's window may still be open
 			from, to := w.on(local.AddDate(0, 0, days))
 			if from.IsZero() || !now.Before(to) {
 				continue
@@ -31,7 +32,8 @@ func (p *Provisioner) WindowOpen(now time.Time) (open bool, opens time.Time) {
 	return false, opens.UTC()
 }
 
-// on returns when the window opens and closes on the day of t; zero if it does not open on that day.
+// on returns when the window opens and closes on the day of t. Both are zero if it does not open on
+// that day.
 func (w *Window) on(t time.Time) (from, to time.Time) {
 	if day := strings.ToLower(t.Weekday().String()); len(w.Days) > 0 && !slices.Contains(w.Days, day) {
 		return time.Time{}, time.Time{}
@@ -43,7 +45,7 @@ func (w *Window) on(t time.Time) (from, to time.Time) {
 	return from, to
 }
 
-// clock is a time of day, "00:00" to "24:00", on the day of t.
+// clock returns a time of day, "00:00" to "24:00", on the day of t.
 func clock(text string, t time.Time) time.Time {
 	var hour, minute int
 	if len(text) == len("15:04") {

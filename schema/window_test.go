@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-func TestWindows(t *testing.T) {
+func TestWindowOpen(t *testing.T) {
 	amsterdam, err := time.LoadLocation("Europe/Amsterdam")
 	if err != nil {
 		t.Fatal(err)
@@ -14,18 +14,18 @@ func TestWindows(t *testing.T) {
 		name    string
 		windows []Window
 		now     string // in Amsterdam; 25 November 2026 is a Wednesday
-		opens   string // empty: it is open
+		opens   string // empty if it is open
 	}{
-		{"none is always open", nil, "2026-11-25 03:00", ""},
+		{"no windows are always open", nil, "2026-11-25 03:00", ""},
 		{"inside", []Window{{From: "08:00", To: "18:00"}}, "2026-11-25 08:00", ""},
-		{"the end is outside", []Window{{From: "08:00", To: "18:00"}}, "2026-11-25 18:00", "2026-11-26 08:00"},
+		{"the end is not inside", []Window{{From: "08:00", To: "18:00"}}, "2026-11-25 18:00", "2026-11-26 08:00"},
 		{"before it opens", []Window{{From: "08:00", To: "18:00"}}, "2026-11-25 07:59", "2026-11-25 08:00"},
 		{"to midnight", []Window{{From: "20:00", To: "24:00"}}, "2026-11-25 23:59", ""},
-		{"over midnight, in the evening", []Window{{From: "22:00", To: "04:00"}}, "2026-11-25 23:00", ""},
-		{"over midnight, in the morning", []Window{{From: "22:00", To: "04:00"}}, "2026-11-26 03:59", ""},
-		{"over midnight, at noon", []Window{{From: "22:00", To: "04:00"}}, "2026-11-26 12:00", "2026-11-26 22:00"},
-		{"a night that began on its day", []Window{{Days: []string{"wednesday"}, From: "22:00", To: "04:00"}}, "2026-11-26 03:00", ""},
-		{"a night that began on another", []Window{{Days: []string{"thursday"}, From: "22:00", To: "04:00"}}, "2026-11-26 03:00", "2026-11-26 22:00"},
+		{"across midnight, in the evening", []Window{{From: "22:00", To: "04:00"}}, "2026-11-25 23:00", ""},
+		{"across midnight, in the morning", []Window{{From: "22:00", To: "04:00"}}, "2026-11-26 03:59", ""},
+		{"across midnight, at noon", []Window{{From: "22:00", To: "04:00"}}, "2026-11-26 12:00", "2026-11-26 22:00"},
+		{"a night that starts on its day", []Window{{Days: []string{"wednesday"}, From: "22:00", To: "04:00"}}, "2026-11-26 03:00", ""},
+		{"a night that starts on another day", []Window{{Days: []string{"thursday"}, From: "22:00", To: "04:00"}}, "2026-11-26 03:00", "2026-11-26 22:00"},
 		{"next week", []Window{{Days: []string{"wednesday"}, From: "08:00", To: "09:00"}}, "2026-11-25 10:00", "2026-12-02 08:00"},
 		{"the soonest of two", []Window{{From: "20:00", To: "21:00"}, {Days: []string{"wednesday"}, From: "12:00", To: "13:00"}}, "2026-11-25 10:00", "2026-11-25 12:00"},
 	} {

@@ -2,13 +2,12 @@ package schema
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
 )
 
-// nearest returns the name that was probably meant: the one at the smallest edit distance, if that is small for its length.
+// nearest returns the name with the smallest edit distance, or "" if the distance is large for the
+// length of the name.
 func nearest(name string, names []string) string {
 	best, least := "", 1+max(1, len(name)/3)
 	for _, candidate := range names {
@@ -18,14 +17,24 @@ func nearest(name string, names []string) string {
 		if diff := len(candidate) - len(name); diff > least || -diff > least {
 			continue
 		}
-		if d := distance(strings.ToLower(name), strings.ToLower(candidate)); d < least || d == least && best != "" && candidate < best {
+		d := distance(strings.ToLower(name), strings.ToLower(candidate))
+		if d < least || d == least && best != "" && candidate < best {
 			best, least = candidate, d
 		}
 	}
 	return best
 }
 
-// distance counts the insertions, deletions, substitutions and swaps of neighbours between two words.
+// suggestion returns an advice with the nearest name, or the fallback if no name is near.
+func suggestion(name string, names []string, fallback string) string {
+	if guess := nearest(name, names); guess != "" {
+		return fmt.Sprintf("did you mean %q?", guess)
+	}
+	return fallback
+}
+
+// distance counts the insertions, deletions, substitutions and swaps of adjacent characters
+// between two words.
 func distance(a, b string) int {
 	if len(a) > 128 || len(b) > 128 {
 		return max(len(a), len(b))
@@ -90,15 +99,6 @@ func ShortList(names []string, limit int) string {
 
 // QuoteList quotes names and joins them with commas.
 func QuoteList(names []string) string { return strings.Join(quoted(names), ", ") }
-
-func keysOf[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
-
-func plural(n int) string {
-	if n == 1 {
-		return ""
-	}
-	return "s"
-}
 
 // firstSentence returns a doc comment up to its first full stop, for an advice.
 func firstSentence(doc string) string {

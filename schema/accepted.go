@@ -1,0 +1,137 @@
+package schema
+
+import "maps"
+
+// accepted has the users and groups that are valid on their own and need no evaluation.
+type accepted struct {
+	users  map[string]*User
+	groups map[string]*Group
+	// slowPath are the records that are not accepted.
+	slowPath map[recordKey]bool
+	merged   map[*Group]mergedGroup
+
+	// userSet has the users. It is nil if some users take the slow path.
+	userSet *userSet
+	// diff is the difference to the users of the previous Load. It is nil if it is unknown.
+	diff *userDiff
+}
+
+// mergedGroup is a group with members from several declarations.
+type mergedGroup struct {
+	memberLists []*Group
+	group       *Group
+}
+
+// mergeFiles merges the results of the files. Records that are declared twice, or that CUE may
+// refer to, take the slow path.
+func (l *loader) mergeFiles(files []*sourceFile) {
+	a := &accepted{groups: map[string]*Group{}, slowPath: map[recordKey]bool{}, merged: map[*Group]mergedGroup{}}
+	l.accepted = a
+	others := len(l.dynamic.keys["users"]) > 0 // there are users on the slow path
+	for _, f := range files {
+		for _, k := range f.result.remaining {
+			a.slowPath[k] = true
+			others = others || k.kind == "users"
+		}
+	}
+	a.diff = l.cache.users.update(files)
+	if a.diff == nil {
+		a.users = a.allUsers(files)
+	} else {
+		a.users, a.userSet = l.cache.users.current.users, l.cache.users.current
+	}
+	a.mergeGroups(files, l.cache)
+	l.dynamic.references(func(k recordKey) {
+		if k.kind == "users" && a.users[k.key] != nil || k.kind == "groups" && a.groups[k.key] != nil {
+			a.slowPath[k] = true
+		}
+	})
+	for k := range a.slowPath {
+		others = others || k.kind == "users" && a.users[k.key] != nil
+	}
+	if others {
+		a.users, a.userSet = maps.Clone(a.users), nil
+	}
+	for k := range a.slowPath {
+		if k.kind == "users" {
+			delete(a.users, k.key)
+		} else {
+			delete(a.groups, k.key)
+		}
+	}
+}
+
+// allUsers returns the users of all files. Users that are declared twice take the slow path.
+func (a *accepted) allUsers(files []*sourceFile) map[string]*User {
+	all := map[string]*User{}
+	for _, file := range files {
+		for _, u := range file.result.users {
+			if all[u.Key] != nil {
+				a.slowPath[recordKey{"users", u.Key}] = true
+			}
+			all[u.Key] = u
+		}
+	}
+	return all
+}
+
+// mergeGroups merges the groups of all files with their members from all files.
+func (a *accepted) mergeGroups(files []*sourceFile, c *Cache) {
+	memberLists := map[string][]*Group{}
+	positions := map[string]Pos{} // of member lists that precede their group
+	for _, file := range files {
+		for _, g := range file.result.groups {
+			if a.groups[g.Key] != nil {
+				a.slowPath[recordKey{"groups", g.Key}] = true
+			}
+			a.groups[g.Key] = g
+		}
+		for _, g := range file.result.memberLists {
+			if memberLists[g.Key] == nil && a.groups[g.Key] == nil {
+				positions[g.Key] = g.Pos
+			}
+			memberLists[g.Key] = append(memberLists[g.Key], g)
+		}
+	}
+	for key, lists := range memberLists {
+		if k := (recordKey{"groups", key}); !a.slowPath[k] && !a.mergeMembers(key, lists, positions[key], c) {
+			a.slowPath[k] = true
+		}
+	}
+}
+
+// mergeMembers adds the member lists to a group. It returns false if the group is missing or a user
+// is a member twice.
+func (a *accepted) mergeMembers(key string, memberLists []*Group, first Pos, c *Cache) bool {
+	g := a.groups[key]
+	if g == nil {
+		return false
+	}
+	merged := c.mergedGroup(g, memberLists, first)
+	if merged == nil {
+		clone := *g
+		merged = &clone
+		if first.Line > 0 {
+			merged.Pos = first
+		}
+		if !merged.addMembers(memberLists) {
+			return false
+		}
+	}
+	a.groups[key] = merged
+	a.merged[g] = mergedGroup{memberLists, merged}
+	return true
+}
+
+// references calls yield with the users and groups that CUE's declarations may refer to or extend,
+// by name.
+func (d *dynamic) references(yield func(recordKey)) {
+	for _, kind := range []string{"users", "groups"} {
+		for name := range d.identifiers {
+			yield(recordKey{kind, name})
+		}
+		for key := range d.keys[kind] {
+			yield(recordKey{kind, key})
+		}
+	}
+}

@@ -1,0 +1,78 @@
+package schema
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"testing/fstest"
+)
+
+// codesOf returns the codes of the problems that Load reports.
+func codesOf(t testing.TB, files fstest.MapFS, l limits) []string {
+	t.Helper()
+	_, err := load(files, l, &Cache{})
+	var problems Problems
+	if err != nil && !errors.As(err, &problems) {
+		t.Fatal(err)
+	}
+	var codes []string
+	for _, p := range problems {
+		codes = append(codes, p.Code)
+	}
+	return codes
+}
+
+func TestLimits(t *testing.T) {
+	tight := standardLimits()
+	tight.fileBytes, tight.files, tight.folderDepth = 5000, 20, 3
+	for name, c := range map[string]struct {
+		limits limits
+		file   string
+		text   string
+		want   string
+	}{
+		"a large file":                       {tight, "big.cue", "package roster\n" + strings.Repeat("// x\n", 2000), tooLarge.id},
+		"deep folders":                       {tight, "a/b/c/d/e.cue", "package roster\n", tooLarge.id},
+		"deep lists in CUE":                  {standardLimits(), "deep.cue", "package roster\n_x: " + strings.Repeat("[", deepFileSize), tooLarge.id},
+		"deep fields in CUE":                 {standardLimits(), "deep.cue", "package roster\n" + strings.Repeat("a: ", deepFileSize), tooLarge.id},
+		"deep operators in CUE":              {standardLimits(), "deep.cue", "package roster\n_x: " + strings.Repeat("!", 3*deepFileSize) + "true", tooLarge.id},
+		"a deep file below the checked size": {standardLimits(), "deep.cue", "package roster\n_x: " + strings.Repeat("[", deepFileSize-2000), syntaxError.id},
+		"deep sums in CUE":                   {standardLimits(), "deep.cue", "package roster\n_x: 1" + strings.Repeat("+1", 20_000), tooLarge.id},
+		"deep JSON":                          {standardLimits(), "users/x.json", strings.Repeat("[", 1_000_000), syntaxError.id},
+		"deep YAML":                          {standardLimits(), "users/x.yaml", strings.Repeat("[", 5000) + strings.Repeat("]", 5000), tooLarge.id},
+		"expanding aliases in YAML": {standardLimits(), "users/x.yaml", "a: &a [x, x, x, x, x, x, x, x, x, " +
+			"x]\nb: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a]\nc: &c [*b, *b, *b, *b, *b, *b, *b, *b, *b]\nd: &d [*c, " +
+			"*c, *c, *c, *c, *c, *c, *c, *c]\ne: [*d, *d, *d, *d, *d, *d, *d]\n", tooLarge.id},
+		"text that is not UTF-8": {standardLimits(), "users/x.csv", "key\n\xff\n", syntaxError.id},
+	} {
+		t.Run(name, func(t *testing.T) {
+			files := base(t)
+			files[c.file] = &fstest.MapFile{Data: []byte(c.text)}
+			codes := codesOf(t, files, c.limits)
+			if len(codes) == 0 || codes[0] != c.want {
+				t.Errorf("got %v, want %s", codes, c.want)
+			}
+		})
+	}
+	t.Run("too many files", func(t *testing.T) {
+		files := base(t)
+		for i := range 20 {
+			files[fmt.Sprintf("f%d.cue", i)] = &fstest.MapFile{Data: []byte("package roster\n")}
+		}
+		if codes := codesOf(t, files, tight); !reflect.DeepEqual(codes, []string{tooLarge.id}) {
+			t.Errorf("got %v", codes)
+		}
+	})
+	t.Run("slow CUE", func(t *testing.T) {
+		noTime := standardLimits()
+		noTime.evalMillis = 0
+		if codes := codesOf(t, base(t), noTime); !reflect.DeepEqual(codes, []string{tooSlow.id}) {
+			t.Errorf("got %v", codes)
+		}
+	})
+}
+
+// deepFileSize is the size of a file that is too large to be parsed without a depth check.
+const deepFileSize = noDepthCheckBelow + 1000

@@ -1,0 +1,75 @@
+package schema
+
+import (
+	"bytes"
+	"encoding/json"
+	"testing"
+	"unicode/utf8"
+)
+
+// FuzzJSON compares the JSON parser with encoding/json.
+func FuzzJSON(f *testing.F) {
+	for _, s := range []string{`{"a": [1, -2.5e3, true, null, "\u00e9\n"]}`, `[]`, `{"a": {}}`, `"\ud83d\ude00"`, `01`, `1.`, `{"a" 1}`, `[1,]`, "\"\x01\"", `-0`} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if !utf8.ValidString(text) {
+			return // rejected before JSON is parsed
+		}
+		c := &comparer{t: t, l: &loader{limits: standardLimits()}}
+		n := c.parse(text)
+		dec := json.NewDecoder(bytes.NewReader([]byte(text)))
+		dec.UseNumber()
+		var want any
+		valid := json.Valid([]byte(text))
+		if n != nil && !valid {
+			t.Fatalf("%q is not JSON, but was parsed as %v", text, plainValue(n))
+		}
+		if n == nil {
+			if valid && len(c.l.problems) == 0 {
+				t.Fatalf("%q was not parsed, but no problem was reported", text)
+			}
+			return
+		}
+		if err := dec.Decode(&want); err != nil {
+			t.Fatal(err)
+		}
+		if !sameJSON(n, want) {
+			t.Fatalf("%q was parsed as %v, want %v", text, plainValue(n), want)
+		}
+	})
+}
+
+func sameJSON(n *node, want any) bool {
+	switch w := want.(type) {
+	case string:
+		return n.kind == stringNode && n.text == w
+	case bool:
+		return n.kind == boolNode && (n.text == "true") == w
+	case nil:
+		return n.kind == nullNode
+	case json.Number:
+		return (n.kind == intNode || n.kind == floatNode) && (n.text == w.String() || n.text == "0" && w == "-0")
+	case []any:
+		if n.kind != listNode || len(n.fields) != len(w) {
+			return false
+		}
+		for i := range w {
+			if !sameJSON(n.fields[i].value, w[i]) {
+				return false
+			}
+		}
+		return true
+	case map[string]any:
+		if n.kind != structNode || len(n.fields) != len(w) {
+			return false
+		}
+		for _, f := range n.fields {
+			if !sameJSON(f.value, w[f.name]) {
+				return false
+			}
+		}
+		return true
+	}
+	return false
+}

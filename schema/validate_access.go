@@ -1,0 +1,121 @@
+package schema
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// appAccess compares the users that may use an app with those that are provisioned for it, on any
+// date. It skips apps without `access`.
+func (v *validator) appAccess() {
+	var undated *Membership
+	for _, key := range slices.Sorted(maps.Keys(v.d.Apps)) {
+		app := v.d.Apps[key]
+		if len(app.Access) == 0 || v.scopeMatchesAccess(app) {
+			continue
+		}
+		if undated == nil { // computed on demand, because it is slow for a million memberships
+			undated = v.d.undatedMembership()
+		}
+		may, scope := map[string]bool{}, map[string]bool{}
+		for group := range app.Access {
+			for _, m := range undated.Group(group) {
+				may[m.User] = true
+			}
+		}
+		provisioned := false
+		for _, name := range slices.Sorted(maps.Keys(v.d.Provisioners)) {
+			if p := v.d.Provisioners[name]; p.App == key {
+				provisioned = true
+				v.warnCannotSignIn(p, app, may, undated)
+				for _, user := range v.usersInScope(p, undated) {
+					scope[user] = true
+				}
+			}
+		}
+		if provisioned {
+			v.warnNotProvisioned(app, scope, undated)
+		}
+	}
+}
+
+// scopeMatchesAccess reports whether the groups with access to an app are those that are
+// provisioned for it. Then the users are the same too.
+func (v *validator) scopeMatchesAccess(app *App) bool {
+	provisioned := map[string]bool{}
+	for _, p := range v.d.Provisioners {
+		if p.App != app.Key {
+			continue
+		}
+		for _, group := range p.Groups {
+			provisioned[group] = true
+		}
+		if p.AllUsers {
+			return false
+		}
+	}
+	if len(provisioned) != len(app.Access) {
+		return false
+	}
+	for group := range app.Access {
+		if !provisioned[group] {
+			return false
+		}
+	}
+	return true
+}
+
+// warnCannotSignIn warns of users in a provisioner's scope that may not use the app.
+func (v *validator) warnCannotSignIn(p *Provisioner, app *App, may map[string]bool, undated *Membership) {
+	warn := func(what, path string, users []string) {
+		var out []string
+		for _, user := range users {
+			if !may[user] {
+				out = append(out, user)
+			}
+		}
+		if len(out) > 0 {
+			message := fmt.Sprintf("%s for app %s, but some users cannot sign in (%d of %d): %s",
+				what, quote(app.Key), len(out), len(users), ShortList(out, 3))
+			v.warn(cannotSignIn.problem(p.GroupsPos, path, message))
+		}
+	}
+	path := joinPath("provisioners", p.Key)
+	if p.AllUsers {
+		warn("all users are provisioned", path, slices.Sorted(maps.Keys(v.d.Users)))
+		return
+	}
+	for _, group := range p.Groups {
+		if app.Access[group] == nil {
+			warn("group "+quote(group)+" is provisioned", path+".groups", userKeys(undated.Group(group)))
+		}
+	}
+}
+
+// warnNotProvisioned warns of users that may use the app and are not provisioned.
+func (v *validator) warnNotProvisioned(app *App, scope map[string]bool, undated *Membership) {
+	for _, group := range slices.Sorted(maps.Keys(app.Access)) {
+		var out []string
+		users := userKeys(undated.Group(group))
+		for _, user := range users {
+			if !scope[user] {
+				out = append(out, user)
+			}
+		}
+		if len(out) > 0 {
+			message := fmt.Sprintf("group %s may use the app, but some users are not provisioned (%d of %d): %s",
+				quote(group), len(out), len(users), ShortList(out, 3))
+			path := joinPath(joinPath("apps", app.Key)+".access", group)
+			v.warn(notProvisioned.problem(app.Access[group].Pos, path, message))
+		}
+	}
+}
+
+func userKeys(members []GroupMember) []string {
+	out := make([]string, len(members))
+	for i, m := range members {
+		out[i] = m.User
+	}
+	return out
+}

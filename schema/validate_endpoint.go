@@ -1,0 +1,91 @@
+package schema
+
+import (
+	"net"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"strings"
+)
+
+var (
+	// awsHost matches the hosts of AWS: IPv4, dual stack (api.aws, since January 2026) and China.
+	awsHost = regexp.MustCompile(
+		`^scim\.([a-z]{2}(?:-[a-z]+)+-[0-9]{1,2})\.(?:amazonaws\.com|amazonaws\.com\.cn|api\.aws)$`)
+	// awsTenant matches a UUID whose first group may be longer. For other hosts a tenant id may be
+	// any name.
+	awsTenant   = regexp.MustCompile(`^[A-Za-z0-9]{8,11}(-[A-Za-z0-9]{4}){3}-[A-Za-z0-9]{12}$`)
+	otherTenant = regexp.MustCompile(`^[A-Za-z0-9._~-]{1,128}$`)
+)
+
+// endpoint checks the endpoint and derives the identity from it.
+func (pv *provisionerValidator) endpoint() {
+	p := pv.p
+	if p.Endpoint == "" {
+		return
+	}
+	value := quote(p.Endpoint)
+	if strings.ContainsAny(p.Endpoint, "@?#") {
+		value = "" // it may contain a secret
+	}
+	reject := func(c code, message string) { pv.report(pv.problem(c, "endpoint", message).withValue(value)) }
+	u, err := url.Parse(p.Endpoint)
+	switch {
+	case err != nil:
+		reject(badEndpoint, "invalid URL")
+		return
+	case u.User != nil:
+		pv.report(pv.problem(secretLiteral, "endpoint", passwordInURL))
+		return
+	case u.RawQuery != "" || u.Fragment != "" || u.ForceQuery:
+		reject(badEndpoint, "must not have a query or fragment")
+		return
+	case u.Scheme == "http" && !loopback(u.Hostname()):
+		reject(plainHTTP, "would send the token unencrypted")
+		return
+	}
+	tenant, ok := strings.CutSuffix(strings.Trim(u.EscapedPath(), "/"), "/scim/v2")
+	region := awsHost.FindStringSubmatch(strings.ToLower(u.Host))
+	switch {
+	case !ok:
+		reject(badEndpoint, "must end in /<tenant>/scim/v2")
+	case region != nil && !awsTenant.MatchString(tenant), !otherTenant.MatchString(tenant):
+		reject(badEndpoint, "invalid tenant id "+quote(tenant))
+	case region != nil:
+		p.identity = region[1] + "/" + strings.ToLower(tenant)
+	case isAWSHost(u.Hostname()):
+		reject(badEndpoint, quote(u.Host)+" is not the host of a SCIM endpoint")
+	default:
+		p.identity = hostPort(u) + "/" + tenant
+	}
+	if p.Rate.PerSecond == 0 && !loopback(u.Hostname()) {
+		message := "must be limited, because the endpoint is on another machine"
+		pv.report(pv.problem(unlimited, "rate.perSecond", message))
+	}
+}
+
+func isAWSHost(host string) bool {
+	host = strings.ToLower(host)
+	return strings.Contains(host, ".amazonaws.") || strings.HasSuffix(host, ".api.aws")
+}
+
+func hostPort(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	return net.JoinHostPort(strings.ToLower(u.Hostname()), port)
+}
+
+func loopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}
+
+// Identity identifies the target of the provisioner independently of the host name of its endpoint.
+// It is the region and tenant of AWS, or the host, port and tenant of another server. Examples are
+// "us-east-1/<tenant>" and "127.0.0.1:8740/<tenant>".
+func (p *Provisioner) Identity() string { return p.identity }

@@ -1,0 +1,80 @@
+package schema
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// groups checks the groups that changed since the previous Load, and the names of all groups.
+func (v *validator) groups() {
+	if hasDuplicates(len(v.d.Groups), mapSeq(maps.Values(v.d.Groups), func(g *Group) string { return g.DisplayName })) {
+		names := &duplicateFinder{v: v, code: dupGroupName, message: "group %s (%s) has the same displayName"}
+		for _, key := range slices.Sorted(maps.Keys(v.d.Groups)) {
+			g := v.d.Groups[key]
+			at := func() Pos { return v.node("groups", key, "displayName").posOr(g.Pos) }
+			names.addLazily(g.DisplayName, key, at, func() string { return joinPath("groups", key) + ".displayName" })
+		}
+	}
+	for key, g := range v.d.Groups {
+		if !v.cache.previous.unchanged(g) {
+			v.group(key, g)
+		}
+	}
+	declared := func(key string) bool { return v.d.Groups[key] != nil }
+	previously := func(key string) []string { return v.d.Groups[key].Previously }
+	v.previousKeys("groups", slices.Collect(maps.Keys(v.d.Groups)), declared, previously)
+}
+
+func (v *validator) group(key string, g *Group) {
+	path := joinPath("groups", key)
+	at := func() Pos { return v.node("groups", key, "displayName").posOr(g.Pos) }
+	if reserved(g.DisplayName) {
+		v.report(reservedName.problem(at(), path+".displayName", nameIsReserved).withValue(quote(g.DisplayName)))
+	} else if bad := badRune(g.DisplayName, true, false, false); bad >= 0 {
+		p := badGroupName.problem(at(), path+".displayName", forbiddenCharacter(bad)).withValue(quote(g.DisplayName))
+		v.report(p.withAdvice(characterAdvice(true)))
+	}
+	for i := range g.Members {
+		if m := &g.Members[i]; v.d.Users[m.User] == nil {
+			checkReference(v, m.Pos, path+".members", "user", m.User, v.d.Users)
+		}
+	}
+	for nested, at := range g.Include {
+		checkReference(v, at, path+".include", "group", nested, v.d.Groups)
+	}
+	if g.Where != nil {
+		v.rule(g.Where, func() *node { return v.node("groups", key, "where") }, path+".where")
+	}
+}
+
+// cycles reports groups that include each other, each cycle once.
+func (v *validator) cycles() {
+	const white, grey, black = 0, 1, 2
+	colour := map[string]int{}
+	var trail []string
+	var visit func(key string)
+	visit = func(key string) {
+		colour[key] = grey
+		trail = append(trail, key)
+		g := v.d.Groups[key]
+		for _, next := range slices.Sorted(maps.Keys(g.Include)) {
+			switch {
+			case v.d.Groups[next] == nil:
+			case colour[next] == grey:
+				groups := append(slices.Clone(trail[slices.Index(trail, next):]), next)
+				message := "groups include each other in a cycle: " + strings.Join(groups, " -> ")
+				v.report(cycle.problem(g.Include[next], joinPath("groups", key)+".include", message))
+			case colour[next] == white:
+				visit(next)
+			}
+		}
+		trail = trail[:len(trail)-1]
+		colour[key] = black
+	}
+	for _, key := range slices.Sorted(maps.Keys(v.d.Groups)) {
+		if colour[key] == white {
+			visit(key)
+		}
+	}
+}

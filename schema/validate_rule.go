@@ -1,0 +1,60 @@
+package schema
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// rule checks the fields and values of a rule. It calls declared for the rule's node only if there
+// is a problem.
+func (v *validator) rule(r *Rule, declared func() *node, path string) {
+	if len(r.Fields) == 0 {
+		v.report(emptyRule.problem(r.Pos, path, "the rule has no conditions"))
+	}
+	known := append(slices.Sorted(maps.Keys(v.d.AttributeTypes)), ruleFields...)
+	for name, values := range r.Fields {
+		report := func(message, value, advice string) {
+			at := r.Pos
+			if f := declared().get(name); f != nil {
+				at = f.at.pos()
+			}
+			v.report(badRule.problem(at, joinPath(path, name), message).withValue(value).withAdvice(advice))
+		}
+		typ := "string"
+		if t := v.d.AttributeTypes[name]; t != nil {
+			typ = t.Type
+		} else if !slices.Contains(ruleFields, name) {
+			report("unknown user field", quote(name), suggestion(name, known, "declare it in attributeTypes"))
+			continue
+		}
+		for _, value := range values {
+			if message := ruleValue(name, typ, value); message != "" {
+				report(message, fmt.Sprintf("%#v", value), "")
+			}
+		}
+	}
+}
+
+// ruleValue returns why no user can have a value in a field, or "".
+func ruleValue(name, typ string, v any) string {
+	switch v := v.(type) {
+	case string:
+		if name == "state" && !slices.Contains([]UserState{Active, Locked, Inactive}, UserState(v)) {
+			return "unknown state"
+		}
+		if typ == "string" || typ == "strings" {
+			return ""
+		}
+	case bool:
+		if typ == "bool" {
+			return ""
+		}
+	case int64:
+		if typ == "int" {
+			return ""
+		}
+	}
+	names := map[string]string{"string": "a string", "strings": "a string", "bool": "a bool", "int": "an integer"}
+	return "must be " + names[typ]
+}

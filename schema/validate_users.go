@@ -1,0 +1,44 @@
+package schema
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// users reports duplicate users and reversed dates.
+func (v *validator) users() {
+	users := maps.Values(v.d.Users)
+	repeated := v.cache.users.emails.duplicates+v.cache.users.userIDs.duplicates > 0
+	if !v.usersIndexed() {
+		emails := mapSeq(users, func(u *User) string { return u.Email })
+		ids := mapSeq(users, func(u *User) string { return u.UserID })
+		repeated = hasDuplicates(len(v.d.Users), emails) || hasDuplicates(len(v.d.Users), ids)
+	}
+	if repeated {
+		v.duplicateUsers()
+	}
+	if delta := v.cache.previous.diff; delta != nil {
+		users = slices.Values(delta.added)
+	}
+	for u := range users {
+		if u.ValidFrom != nil && u.ValidUntil != nil && !u.ValidUntil.End.After(u.ValidFrom.Start) {
+			at := v.node("users", u.Key, "validUntil").posOr(u.Pos)
+			message := fmt.Sprintf("must not be before validFrom (%s)", u.ValidFrom.Text)
+			p := dateOrder.problem(at, joinPath("users", u.Key)+".validUntil", message)
+			v.report(p.withValue(quote(u.ValidUntil.Text)))
+		}
+	}
+}
+
+// duplicateUsers reports users with the same email address or userId.
+func (v *validator) duplicateUsers() {
+	emails := &duplicateFinder{v: v, code: dupEmail, message: "user %s (%s) has the same e-mail address"}
+	ids := &duplicateFinder{v: v, code: dupUserID, message: "user %s (%s) has the same userId"}
+	for _, key := range slices.Sorted(maps.Keys(v.d.Users)) {
+		u := v.d.Users[key]
+		at := func(name string) func() Pos { return func() Pos { return v.node("users", key, name).posOr(u.Pos) } }
+		emails.addLazily(u.Email, key, at("email"), func() string { return joinPath("users", key) + ".email" })
+		ids.addLazily(u.UserID, key, at("userId"), func() string { return joinPath("users", key) + ".userId" })
+	}
+}
