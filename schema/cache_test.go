@@ -54,7 +54,11 @@ func randomWord(r *rand.Rand, like string) string {
 	case strings.HasPrefix(like, "Group"):
 		return fmt.Sprintf("Group %d", r.IntN(6))
 	}
-	return []string{"ACTIVE", "LOCKED", "UTC", "Europe/Amsterdam", "department", "level", "nickName", `"int"`, `"string"`, "members", "userId"}[r.IntN(11)]
+	others := []string{
+		"ACTIVE", "LOCKED", "UTC", "Europe/Amsterdam", "department", "level", "nickName", `"int"`, `"string"`,
+		"members", "userId",
+	}
+	return others[r.IntN(len(others))]
 }
 
 // edit changes one place of a text.
@@ -78,8 +82,13 @@ func mixture() *schematest.Tree {
 	for _, format := range []string{"csv", "yaml", "cue", "json"} {
 		tree := schematest.Organisation{Users: 40, Groups: 6, Members: 5, Format: format, PerFile: 10}.Tree()
 		i := map[string]int{"csv": 1, "yaml": 2, "cue": 3, "json": 1}[format]
-		for _, name := range []string{fmt.Sprintf("users/%04d.%s", i, format), fmt.Sprintf("groups/%04d.%s", i+1, format), fmt.Sprintf("groups/members/%04d.%s", i+1, format)} {
-			if tree.MapFS[name] != nil && !(format == "json" && strings.HasPrefix(name, "users/")) && !(format == "json" && i == 1) {
+		names := []string{
+			fmt.Sprintf("users/%04d.%s", i, format), fmt.Sprintf("groups/%04d.%s", i+1, format),
+			fmt.Sprintf("groups/members/%04d.%s", i+1, format),
+		}
+		for _, name := range names {
+			if tree.MapFS[name] != nil && !(format == "json" && strings.HasPrefix(name, "users/")) &&
+				!(format == "json" && i == 1) {
 				all.Write(name, tree.Text(name))
 			}
 		}
@@ -134,7 +143,8 @@ func TestCacheAgreesWithLoad(t *testing.T) {
 				t.Fatalf("seed %d, step %d, %s: the cache returns\n%v\nLoad returns\n%v", seed, step, name, have, want)
 			}
 			if want := loadResult(t, slow, slowErr); !reflect.DeepEqual(have, want) {
-				t.Fatalf("seed %d, step %d, %s: the cache returns\n%v\nthe slow path returns\n%v", seed, step, name, have, want)
+				t.Fatalf("seed %d, step %d, %s: the cache returns\n%v\nthe slow path returns\n%v", seed, step, name,
+					have, want)
 			}
 		}
 		if invalid == 0 || valid < 10 {
@@ -155,7 +165,8 @@ func checkMappedUsers(t *testing.T, d *Declarations) (cached int) {
 			have, err := m.Map(u, nil)
 			want, wantErr := m.evaluate(u, nil)
 			if !reflect.DeepEqual(have, want) || err != nil || wantErr != nil {
-				t.Fatalf("mapping %s, user %s: the cached result is\n%v, %v\nwant\n%v, %v", m.Key, u.Key, have, err, want, wantErr)
+				t.Fatalf("mapping %s, user %s: the cached result is\n%v, %v\nwant\n%v, %v", m.Key, u.Key, have, err,
+					want, wantErr)
 			}
 			for _, users := range m.checked {
 				if x := users[u.Key]; x != nil && x.User == u {
@@ -208,7 +219,8 @@ func TestDeclarationsAreImmutableDuringLaterLoads(t *testing.T) {
 // TestMappingsThatReadGroupsCacheNoUsers: the groups of a user depend on the date.
 func TestMappingsThatReadGroupsCacheNoUsers(t *testing.T) {
 	tree := schematest.Organisation{Users: 10, Groups: 1, Members: 5, Format: "jsonl"}.Tree()
-	tree.Write("roster.cue", strings.Replace(tree.Text("roster.cue"), "title: user.attributes.department", `if list.Contains(user.groups, "everyone") {title: "All"}`, 1))
+	tree.Write("roster.cue", strings.Replace(tree.Text("roster.cue"), "title: user.attributes.department",
+		`if list.Contains(user.groups, "everyone") {title: "All"}`, 1))
 	tree.Write("roster.cue", strings.Replace(tree.Text("roster.cue"), "package roster\n", "package roster\n\nimport "+
 		"\"list\"\n", 1))
 	d := mustLoad(t, &Cache{}, tree)
@@ -300,7 +312,8 @@ func liveHeap() uint64 {
 }
 
 func TestCacheDoesNotGrow(t *testing.T) {
-	early, late := loadRepeatedly(t, schematest.Organisation{Users: 500, Groups: 20, Members: 20, Format: "yaml", PerFile: 50}, 80)
+	o := schematest.Organisation{Users: 500, Groups: 20, Members: 20, Format: "yaml", PerFile: 50}
+	early, late := loadRepeatedly(t, o, 80)
 	if late > early+early/10+1<<20 {
 		t.Errorf("the heap grew from %d to %d kB", early>>10, late>>10)
 	}

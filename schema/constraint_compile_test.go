@@ -30,8 +30,13 @@ func newComparer(t testing.TB) *comparer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	maps.Copy(schema.types, map[string]string{"department": "string", "skills": "strings", "level": "int", "contractor": "bool"})
-	return &comparer{t, schema, &loader{limits: standardLimits(), schema: schema, dynamic: newDynamic(), literals: map[string]*builder{}}}
+	maps.Copy(schema.types, map[string]string{
+		"department": "string", "skills": "strings", "level": "int", "contractor": "bool",
+	})
+	return &comparer{
+		t, schema,
+		&loader{limits: standardLimits(), schema: schema, dynamic: newDynamic(), literals: map[string]*builder{}},
+	}
 }
 
 // parse parses JSON as in a data file. It returns nil if the JSON is invalid.
@@ -77,7 +82,8 @@ func (c *comparer) compare(kind string, records []*node) (accepted int) {
 		accepted++
 		v := e.full.LookupPath(cue.MakePath(cue.Str(kind), cue.Str(f.name)))
 		x := &extractor{loader: c.l}
-		if have, want := plainValue(f.value), plainValue(x.value(v, "x", position{}, nil)); !reflect.DeepEqual(have, want) {
+		have, want := plainValue(f.value), plainValue(x.value(v, "x", position{}, nil))
+		if !reflect.DeepEqual(have, want) {
 			c.t.Errorf("%s %s:\nwith defaults %v\nby CUE        %v", kind, written, have, want)
 		}
 	}
@@ -144,11 +150,21 @@ var validRecords = map[string][]string{
 		`{"app": "a", "mapping": "m", "endpoint": "https://x", "auth": {"token": {"age": "x.age"}}}`,
 		`{"app": "a", "mapping": "m", "endpoint": "https://x", "auth": {"token": {"aws": {"parameterStore": "/x"}}}}`,
 	},
-	"assertions": {`{"disjoint": ["a", "b", "c"], "reason": "x"}`, `{"atLeast": {"group": "g", "active": 2}}`, `{"only": {"attribute": "userName", "pattern": "x", "where": {"a": "b"}}}`},
+	"assertions": {
+		`{"disjoint": ["a", "b", "c"], "reason": "x"}`, `{"atLeast": {"group": "g", "active": 2}}`,
+		`{"only": {"attribute": "userName", "pattern": "x", "where": {"a": "b"}}}`,
+	},
 }
 
 // mutationValues are the values that a mutation inserts.
-var mutationValues = []string{`""`, `"x"`, `"ACTIVE"`, `"active"`, `"2026-02-30"`, `"2026-12-31"`, `"2026-12-31T10:00:00+25:00"`, `"2026-12-31T10:00:00.123456789Z"`, `"2026-12-31t10:00:00z"`, `0`, `1`, `-1`, `1.0`, `1e3`, `731`, `100.0`, `100.5`, `9007199254740992`, `true`, `false`, `null`, `{}`, `[]`, `[""]`, `["x"]`, `["x", 1]`, `{"x": {}}`, `{"off": true}`, `{"env": "A-B"}`, `{"env": "A", "file": "b"}`, `"a@b"`, `"a b@c"`, `"/x"`, `"..\\x"`, `"08:00"`, `"8:00"`, `"1d"`, `"\u0000"`, `"héllo"`, `"` + strings.Repeat("x", 1025) + `"`, `"` + strings.Repeat("é", 1024) + `"`, `"https://x y"`, `"http://x"`, `"monday"`}
+var mutationValues = []string{
+	`""`, `"x"`, `"ACTIVE"`, `"active"`, `"2026-02-30"`, `"2026-12-31"`, `"2026-12-31T10:00:00+25:00"`,
+	`"2026-12-31T10:00:00.123456789Z"`, `"2026-12-31t10:00:00z"`, `0`, `1`, `-1`, `1.0`, `1e3`, `731`, `100.0`, `100.5`,
+	`9007199254740992`, `true`, `false`, `null`, `{}`, `[]`, `[""]`, `["x"]`, `["x", 1]`, `{"x": {}}`, `{"off": true}`,
+	`{"env": "A-B"}`, `{"env": "A", "file": "b"}`, `"a@b"`, `"a b@c"`, `"/x"`, `"..\\x"`, `"08:00"`, `"8:00"`, `"1d"`,
+	`"\u0000"`, `"héllo"`, `"` + strings.Repeat("x", 1025) + `"`, `"` + strings.Repeat("é", 1024) + `"`,
+	`"https://x y"`, `"http://x"`, `"monday"`,
+}
 
 // mutate changes one place of a record.
 func (c *comparer) mutate(r *rand.Rand, n *node) {
@@ -168,7 +184,10 @@ func (c *comparer) mutate(r *rand.Rand, n *node) {
 		i := r.IntN(len(p.fields))
 		p.fields = append(p.fields[:i], p.fields[i+1:]...)
 	case p.kind == structNode && k == 1:
-		names := []string{"extra", "reason", "off", "min", "key", "until", "state", "bad key", "", "env", "file", "oauth2", "department"}
+		names := []string{
+			"extra", "reason", "off", "min", "key", "until", "state", "bad key", "", "env", "file", "oauth2",
+			"department",
+		}
 		if name := names[r.IntN(len(names))]; p.get(name) == nil {
 			p.fields = append(p.fields, field{name: name, value: value()})
 		}
@@ -191,7 +210,8 @@ func TestCompiledSchemaAgreesWithCUE(t *testing.T) {
 			var records []*node
 			for _, text := range validRecords[kind] {
 				n := c.parse(text)
-				if f := (field{name: "r", value: n}); len(checkRecord(c.schema.roots[kind].rule.(*structRule), &f, kind)) > 0 {
+				f := field{name: "r", value: n}
+				if len(checkRecord(c.schema.roots[kind].rule.(*structRule), &f, kind)) > 0 {
 					t.Errorf("the seed %s is not valid", text)
 				}
 				for range 120 {

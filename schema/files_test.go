@@ -24,7 +24,8 @@ func vet(t *testing.T, dir string) error {
 			return inst.Err
 		}
 		v := cuecontext.New().BuildInstance(inst)
-		if err := v.Validate(cue.Attributes(true), cue.Definitions(true), cue.Hidden(true), cue.Concrete(true)); err != nil {
+		err := v.Validate(cue.Attributes(true), cue.Definitions(true), cue.Hidden(true), cue.Concrete(true))
+		if err != nil {
 			return err
 		}
 	}
@@ -67,13 +68,18 @@ func TestCueVetRejectsWhatLoadRejects(t *testing.T) {
 		"a misspelled field in a mapping":     {"mappings/aws.cue", `user.email,`, `user.emial,`},
 		"a misspelled attribute in a mapping": {"mappings/aws.cue", `user.attributes.title`, `user.attributes.titel`},
 		"an unknown SCIM attribute":           {"mappings/aws.cue", "\tactive:", "\tactve:"},
-		"a secret instead of a reference":     {"provisioners/aws.cue", `{env: "ROSTER_AWS_TOKEN"}`, `"ROSTER_AWS_TOKEN"`},
+		"a secret instead of a reference": {"provisioners/aws.cue", `{env: "ROSTER_AWS_TOKEN"}`,
+			`"ROSTER_AWS_TOKEN"`},
 		"an empty list of groups": {"provisioners/aws.cue", `"platform", "sre", "engineering", ` +
 			`"security", "break-glass", "finance", "sales", "support"`, ``},
 		"an email that is not primary": {"mappings/aws.cue", `primary: true}`, `primary: false}`},
 		"a gate that is off without a reason": {"provisioners/aws.cue", `protect:`, "limits: history: off: " +
 			"true\n\tprotect:"},
-		"an invalid lifetime of metadata": {"apps/aws.cue", `saml: serviceProviderMetadata: "saml/aws-sp.xml"`, `saml: {serviceProviderMetadata: "saml/aws-sp.xml", identityProvider: {entityID: "x", singleSignOn: post: "https://x", domains: ["x"], lifetimeDays: 1}}`},
+		"an invalid lifetime of metadata": {
+			"apps/aws.cue", `saml: serviceProviderMetadata: "saml/aws-sp.xml"`,
+			`saml: {serviceProviderMetadata: "saml/aws-sp.xml", identityProvider: {` +
+				`entityID: "x", singleSignOn: post: "https://x", domains: ["x"], lifetimeDays: 1}}`,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := exampleRepository(t)

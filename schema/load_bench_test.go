@@ -101,7 +101,8 @@ func mustLoad(t testing.TB, c *Cache, tree *schematest.Tree) *Declarations {
 func editUser(o schematest.Organisation, tree *schematest.Tree, i int, name string) {
 	file := o.UserFile(i)
 	before, after, _ := strings.Cut(tree.Text(file), fmt.Sprintf("user%d@", i))
-	before, rest := before[:strings.LastIndex(before, schematest.UserKey(i))], before[strings.LastIndex(before, schematest.UserKey(i)):]
+	k := strings.LastIndex(before, schematest.UserKey(i))
+	before, rest := before[:k], before[k:]
 	tree.Write(file, before+strings.Replace(rest, fmt.Sprintf("First%d", i), name, 1)+fmt.Sprintf("user%d@", i)+after)
 }
 
@@ -193,7 +194,8 @@ func BenchmarkMembership(b *testing.B) {
 // the live heap in the last three quarters.
 func BenchmarkSoak(b *testing.B) {
 	for b.Loop() {
-		early, late := loadRepeatedly(b, schematest.Organisation{Users: 2000, Groups: 200, Members: 50, Format: "yaml", PerFile: 100}, 2000)
+		o := schematest.Organisation{Users: 2000, Groups: 200, Members: 50, Format: "yaml", PerFile: 100}
+		early, late := loadRepeatedly(b, o, 2000)
 		b.ReportMetric(float64(late)/(1<<20), "live-MiB")
 		b.ReportMetric(float64(int64(late)-int64(early))/(1<<20), "growth-MiB")
 	}

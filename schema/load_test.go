@@ -22,16 +22,22 @@ func TestLoadAcceptsTheExample(t *testing.T) {
 	for _, w := range d.Warnings {
 		t.Errorf("warning: %v", w)
 	}
-	if len(d.Users) != 40 || len(d.Groups) != 8 || len(d.Apps) != 1 || len(d.Mappings) != 1 || len(d.Provisioners) != 1 || len(d.Assertions) != 3 {
-		t.Errorf("got %d users, %d groups, %d apps, %d mappings, %d provisioners, %d assertions", len(d.Users), len(d.Groups), len(d.Apps), len(d.Mappings), len(d.Provisioners), len(d.Assertions))
+	if len(d.Users) != 40 || len(d.Groups) != 8 || len(d.Apps) != 1 || len(d.Mappings) != 1 ||
+		len(d.Provisioners) != 1 || len(d.Assertions) != 3 {
+		t.Errorf("got %d users, %d groups, %d apps, %d mappings, %d provisioners, %d assertions",
+			len(d.Users), len(d.Groups), len(d.Apps), len(d.Mappings), len(d.Provisioners), len(d.Assertions))
 	}
 }
 
 // FuzzLoad loads a file with any content in any format. All positions of problems must be inside
 // the file.
 func FuzzLoad(f *testing.F) {
-	names := []string{"x.cue", "users/x.yaml", "users/x.csv", "users/x.json", "users/x.jsonl", "groups/x.yaml", "groups/x.csv"}
-	for i, text := range []string{"package roster\nusers: \"u-3\": {userId: \"x\"}", "u-3: {userId: c}", "key,userId\nu-3,c", `{"key": "u-3"}`, `{"key": "u-3"}`, "g: {displayName: G, members: {u-1: {}}}", "group,user\nall,u-1"} {
+	names := []string{
+		"x.cue", "users/x.yaml", "users/x.csv", "users/x.json", "users/x.jsonl", "groups/x.yaml", "groups/x.csv",
+	}
+	for i, text := range []string{"package roster\nusers: \"u-3\": {userId: \"x\"}", "u-3: {userId: c}",
+		"key,userId\nu-3,c", `{"key": "u-3"}`, `{"key": "u-3"}`, "g: {displayName: G, members: {u-1: {}}}",
+		"group,user\nall,u-1"} {
 		f.Add(uint8(i), text)
 	}
 	f.Fuzz(func(t *testing.T, kind uint8, text string) {

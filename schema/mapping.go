@@ -141,7 +141,7 @@ func (m *Mapping) collect(sets []bool, values []any, report reportAttribute) Att
 			out = append(out, Attribute{Path: a.path})
 		}
 	}
-	return append(make(Attributes, 0, len(out)), out...) // the exact size: there may be 100,000 of them
+	return append(make(Attributes, 0, len(out)), out...) // the exact size, for 100,000 users
 }
 
 // reportAttribute reports a problem with the value of one attribute.

@@ -16,7 +16,11 @@ type expressionWriter struct{ r *rand.Rand }
 func (w expressionWriter) pick(of ...string) string { return of[w.r.IntN(len(of))] }
 
 func (w expressionWriter) text(depth int) string {
-	leaves := []string{"user.email", "user.firstName", "user.userId", "user.key", "user.emailLocal", "user.asciiLastName", "user.attributes.department", `user.attributes["department"]`, `user["lastName"]`, `"x"`, `""`, `"é\n"`, `#"raw\"#`, "_first", `_table["Sales"]`}
+	leaves := []string{
+		"user.email", "user.firstName", "user.userId", "user.key", "user.emailLocal", "user.asciiLastName",
+		"user.attributes.department", `user.attributes["department"]`, `user["lastName"]`, `"x"`, `""`, `"é\n"`,
+		`#"raw\"#`, "_first", `_table["Sales"]`,
+	}
 	if depth == 0 {
 		return w.pick(leaves...)
 	}
@@ -53,15 +57,20 @@ func (w expressionWriter) text(depth int) string {
 }
 
 func (w expressionWriter) list(depth int) string {
-	return w.pick("user.groups", "user.attributes.skills", `["a", "b"]`, "["+w.text(max(0, depth-1))+", if "+w.truth(max(0, depth-1))+" {"+w.text(0)+"}]")
+	return w.pick("user.groups", "user.attributes.skills", `["a", "b"]`,
+		"["+w.text(max(0, depth-1))+", if "+w.truth(max(0, depth-1))+" {"+w.text(0)+"}]")
 }
 
 func (w expressionWriter) number(depth int) string {
-	return w.pick("0", "1", "user.attributes.level", "len(user.groups)", "len("+w.text(max(0, depth-1))+")", `strings.Index(user.email, "@")`)
+	return w.pick("0", "1", "user.attributes.level", "len(user.groups)", "len("+w.text(max(0, depth-1))+")",
+		`strings.Index(user.email, "@")`)
 }
 
 func (w expressionWriter) truth(depth int) string {
-	leaves := []string{`user.state == "ACTIVE"`, "user.attributes.contractor", "user.attributes.department != _|_", "user.attributes.level == _|_", "true"}
+	leaves := []string{
+		`user.state == "ACTIVE"`, "user.attributes.contractor", "user.attributes.department != _|_",
+		"user.attributes.level == _|_", "true",
+	}
 	if depth == 0 {
 		return w.pick(leaves...)
 	}
@@ -105,7 +114,10 @@ func (w expressionWriter) mapping() string {
 // false if the mapping cannot be compiled.
 func mappingAgrees(t *testing.T, text string) bool {
 	t.Helper()
-	files := fstest.MapFS{"m.cue": {Data: []byte(text)}, "o.cue": {Data: []byte("package roster\n\nattributeTypes: " + testAttributeTypes + "\n")}}
+	files := fstest.MapFS{
+		"m.cue": {Data: []byte(text)},
+		"o.cue": {Data: []byte("package roster\n\nattributeTypes: " + testAttributeTypes + "\n")},
+	}
 	m := loadMapping(t, files, "m")
 	if m == nil {
 		return false
@@ -115,9 +127,20 @@ func mappingAgrees(t *testing.T, text string) bool {
 		return false
 	}
 	users := []*User{
-		{Key: "u-1", UserID: "alice", FirstName: "Alice", LastName: "Müller", Email: "alice@example.com", State: Active, Attributes: map[string]any{"department": "Platform", "skills": []string{"go", "cue"}, "level": int64(2), "contractor": true}},
+		{
+			Key: "u-1", UserID: "alice", FirstName: "Alice", LastName: "Müller", Email: "alice@example.com",
+			State: Active,
+			Attributes: map[string]any{
+				"department": "Platform", "skills": []string{"go", "cue"}, "level": int64(2), "contractor": true,
+			},
+		},
 		{Key: "u-2", UserID: "bob", FirstName: "Bob", LastName: "Ng", Email: "bob@ext.example.com", State: Locked},
-		{Key: "u-3", UserID: "x", FirstName: "Éa", LastName: "Ø", Email: "x@y", State: Active, Attributes: map[string]any{"department": "Sales", "contractor": false, "level": int64(0), "skills": []string{}}},
+		{
+			Key: "u-3", UserID: "x", FirstName: "Éa", LastName: "Ø", Email: "x@y", State: Active,
+			Attributes: map[string]any{
+				"department": "Sales", "contractor": false, "level": int64(0), "skills": []string{},
+			},
+		},
 	}
 	for i, u := range users {
 		s := newUserInput(u, [][]string{{"g", "h"}, nil, {"x"}}[i])

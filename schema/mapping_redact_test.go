@@ -21,8 +21,14 @@ func TestRedacted(t *testing.T) {
 		{"another attribute of the same user", "", `scim: title: user.attributes.department`, ""},
 		{"an attribute inside a longer expression", "", `scim: title: ` +
 			`strings.ToUpper("\(user.attributes.department)/\(user.attributes.salary)")`, "title"},
-		{"an attribute in a condition", "", `scim: title: [if user.attributes.salary == "high" {"Boss"}, "Staff"][0]`, "title"},
-		{"a condition around fields", "", `scim: {if user.attributes.salary == "high" {title: "Boss", nickName: "B"}}`, "nickName title"},
+		{
+			"an attribute in a condition", "",
+			`scim: title: [if user.attributes.salary == "high" {"Boss"}, "Staff"][0]`, "title",
+		},
+		{
+			"a condition around fields", "",
+			`scim: {if user.attributes.salary == "high" {title: "Boss", nickName: "B"}}`, "nickName title",
+		},
 		{"a let clause", "", `let s = user.attributes.salary
 	scim: title: s`, "title"},
 		{"a let clause of a let clause", "", `let s = user.attributes.salary
@@ -35,9 +41,15 @@ func TestRedacted(t *testing.T) {
 			`name.middleName}`, "name.middleName nickName"},
 		{"part of a structure", "", `scim: "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": ` +
 			`{employeeNumber: user.attributes.salary, division: user.userId}`, EnterpriseUser + ":employeeNumber"},
-		{"an element of a list", "", `scim: phoneNumbers: [{value: user.attributes.salary, type: "work"}]`, "phoneNumbers.value"},
+		{
+			"an element of a list", "", `scim: phoneNumbers: [{value: user.attributes.salary, type: "work"}]`,
+			"phoneNumbers.value",
+		},
 		{"an attribute of onCreate", "", `onCreate: userType: user.attributes.salary`, "userType"},
-		{"a constant of the package", `_titles: {high: "Boss", low: "Staff"}`, `scim: title: _titles[user.attributes.salary]`, "title"},
+		{
+			"a constant of the package", `_titles: {high: "Boss", low: "Staff"}`,
+			`scim: title: _titles[user.attributes.salary]`, "title",
+		},
 		{"a constant alone", `_title: "Staff"`, `scim: title: _title`, ""},
 		{"all attributes at once", "", `scim: title: [for k, v in user.attributes if k == "salary" {v}][0]`, "title"},
 		{"a computed attribute", "", `scim: title: user.attributes["sal" + "ary"]`, "title"},

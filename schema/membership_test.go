@@ -41,7 +41,7 @@ groups: {
 }
 `)
 	for _, c := range []struct{ name, at, want string }{
-		{"memberships last until the end of the day in the repository's timezone", "2026-11-25T04:59:59Z", `all: u-1, u-2
+		{"a membership lasts until the end of its last day in the timezone", "2026-11-25T04:59:59Z", `all: u-1, u-2
 both: u-1 where, u-3 where
 gophers: u-3 where
 inner: u-1 until 2026-11-24 (cover), u-3 until 2026-11-30

@@ -31,7 +31,10 @@ func declarationsPage(t *testing.T) []byte {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	parts := map[string]string{"Top": topTable(t), "Definitions": definitionTables(t), "Attributes": attributeTable(t), "Functions": functionList(), "Codes": codesTable(t)}
+	parts := map[string]string{
+		"Top": topTable(t), "Definitions": definitionTables(t), "Attributes": attributeTable(t),
+		"Functions": functionList(), "Codes": codesTable(t),
+	}
 	if err := tmpl.Execute(&out, parts); err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +109,8 @@ func fieldRows(t *testing.T, b *strings.Builder, s *ast.StructLit, prefix string
 		case *ast.Field:
 			name, ok := labelName(d.Label)
 			if !ok {
-				row(b, cell(prefix+"["+syntax(t, d.Label.(*ast.ListLit).Elts[0])+"]"), cell(syntax(t, d.Value)), "", docComment(d))
+				label := cell(prefix + "[" + syntax(t, d.Label.(*ast.ListLit).Elts[0]) + "]")
+				row(b, label, cell(syntax(t, d.Value)), "", docComment(d))
 				continue
 			}
 			need := map[token.Token]string{token.NOT: "required", token.OPTION: ""}[d.Constraint]
@@ -126,7 +130,8 @@ func fieldRows(t *testing.T, b *strings.Builder, s *ast.StructLit, prefix string
 			if isStruct && len(inner.Elts) > 0 {
 				if pattern, ok := inner.Elts[0].(*ast.Field); ok {
 					if _, ok := pattern.Label.(*ast.ListLit); ok {
-						row(b, cell(prefix+name), cell(strings.TrimSpace(strings.Trim(strings.TrimSpace(syntax(t, inner)), "{}"))), need, docComment(d))
+						text := strings.TrimSpace(strings.Trim(strings.TrimSpace(syntax(t, inner)), "{}"))
+						row(b, cell(prefix+name), cell(text), need, docComment(d))
 						continue
 					}
 					row(b, cell(prefix+name), "a struct", need, docComment(d))

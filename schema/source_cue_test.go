@@ -51,8 +51,10 @@ func TestLiteralRecordsAgreeWithCUE(t *testing.T) {
 			t.Fatal(err)
 		}
 		for kind, pair := range map[string][2]any{
-			"attributeTypes": {fast.AttributeTypes, slow.AttributeTypes}, "users": {fast.Users, slow.Users}, "groups": {fast.Groups, slow.Groups}, "apps": {fast.Apps, slow.Apps},
-			"provisioners": {fast.Provisioners, slow.Provisioners}, "assertions": {fast.Assertions, slow.Assertions}, "timezone": {fast.Timezone.String(), slow.Timezone.String()},
+			"attributeTypes": {fast.AttributeTypes, slow.AttributeTypes}, "users": {fast.Users, slow.Users},
+			"groups": {fast.Groups, slow.Groups}, "apps": {fast.Apps, slow.Apps},
+			"provisioners": {fast.Provisioners, slow.Provisioners}, "assertions": {fast.Assertions, slow.Assertions},
+			"timezone": {fast.Timezone.String(), slow.Timezone.String()},
 		} {
 			if !reflect.DeepEqual(pair[0], pair[1]) {
 				t.Errorf("%s: %s differ:\n%+v\n%+v", name, kind, pair[0], pair[1])
@@ -75,7 +77,8 @@ func TestSplitRecordsUnifyAsInCUE(t *testing.T) {
 			`{}}, "where": {"department": ["x", "y"], "level": 1}}`)
 		var parts [2]strings.Builder
 		for k := range parts {
-			fmt.Fprintf(&parts[k], "package roster\n\nusers: \"u-3\": %s\ngroups: g: %s\n", cueText(t, partOf(r, user, k)), cueText(t, partOf(r, group, k)))
+			fmt.Fprintf(&parts[k], "package roster\n\nusers: \"u-3\": %s\ngroups: g: %s\n",
+				cueText(t, partOf(r, user, k)), cueText(t, partOf(r, group, k)))
 			files[fmt.Sprintf("part%d.cue", k)] = &fstest.MapFile{Data: []byte(parts[k].String())}
 		}
 		fast, fastErr := Load(files)

@@ -132,7 +132,8 @@ func (l *loader) isInput(t *fileList, name, base string, d fs.DirEntry) bool {
 		if name == schemaFile && l.isSchemaFile(t.fsys) {
 			return false
 		}
-		if strings.HasPrefix(base, "_") || strings.HasSuffix(base, "_tool.cue") || strings.HasSuffix(base, "_test.cue") {
+		if strings.HasPrefix(base, "_") || strings.HasSuffix(base, "_tool.cue") ||
+			strings.HasSuffix(base, "_test.cue") {
 			l.report(toolFile.problem(Pos{File: name}, "", "the cue command skips or runs a file with this name"))
 			return false
 		}

@@ -33,15 +33,25 @@ func TestLimits(t *testing.T) {
 		text   string
 		want   string
 	}{
-		"a large file":                       {tight, "big.cue", "package roster\n" + strings.Repeat("// x\n", 2000), tooLarge.id},
-		"deep folders":                       {tight, "a/b/c/d/e.cue", "package roster\n", tooLarge.id},
-		"deep lists in CUE":                  {standardLimits(), "deep.cue", "package roster\n_x: " + strings.Repeat("[", deepFileSize), tooLarge.id},
-		"deep fields in CUE":                 {standardLimits(), "deep.cue", "package roster\n" + strings.Repeat("a: ", deepFileSize), tooLarge.id},
-		"deep operators in CUE":              {standardLimits(), "deep.cue", "package roster\n_x: " + strings.Repeat("!", 3*deepFileSize) + "true", tooLarge.id},
-		"a deep file below the checked size": {standardLimits(), "deep.cue", "package roster\n_x: " + strings.Repeat("[", deepFileSize-2000), syntaxError.id},
-		"deep sums in CUE":                   {standardLimits(), "deep.cue", "package roster\n_x: 1" + strings.Repeat("+1", 20_000), tooLarge.id},
-		"deep JSON":                          {standardLimits(), "users/x.json", strings.Repeat("[", 1_000_000), syntaxError.id},
-		"deep YAML":                          {standardLimits(), "users/x.yaml", strings.Repeat("[", 5000) + strings.Repeat("]", 5000), tooLarge.id},
+		"a large file": {tight, "big.cue", "package roster\n" + strings.Repeat("// x\n", 2000),
+			tooLarge.id},
+		"deep folders": {tight, "a/b/c/d/e.cue", "package roster\n", tooLarge.id},
+		"deep lists in CUE": {standardLimits(), "deep.cue",
+			"package roster\n_x: " + strings.Repeat("[", deepFileSize), tooLarge.id},
+		"deep fields in CUE": {standardLimits(), "deep.cue",
+			"package roster\n" + strings.Repeat("a: ", deepFileSize), tooLarge.id},
+		"deep operators in CUE": {standardLimits(), "deep.cue",
+			"package roster\n_x: " + strings.Repeat("!", 3*deepFileSize) + "true", tooLarge.id},
+		"a deep file below the checked size": {
+			standardLimits(), "deep.cue", "package roster\n_x: " + strings.Repeat("[", deepFileSize-2000),
+			syntaxError.id,
+		},
+		"deep sums in CUE": {standardLimits(), "deep.cue",
+			"package roster\n_x: 1" + strings.Repeat("+1", 20_000), tooLarge.id},
+		"deep JSON": {standardLimits(), "users/x.json", strings.Repeat("[", 1_000_000),
+			syntaxError.id},
+		"deep YAML": {standardLimits(), "users/x.yaml",
+			strings.Repeat("[", 5000) + strings.Repeat("]", 5000), tooLarge.id},
 		"expanding aliases in YAML": {standardLimits(), "users/x.yaml", "a: &a [x, x, x, x, x, x, x, x, x, " +
 			"x]\nb: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a]\nc: &c [*b, *b, *b, *b, *b, *b, *b, *b, *b]\nd: &d [*c, " +
 			"*c, *c, *c, *c, *c, *c, *c, *c]\ne: [*d, *d, *d, *d, *d, *d, *d]\n", tooLarge.id},

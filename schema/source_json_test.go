@@ -9,7 +9,8 @@ import (
 
 // FuzzJSON compares the JSON parser with encoding/json.
 func FuzzJSON(f *testing.F) {
-	for _, s := range []string{`{"a": [1, -2.5e3, true, null, "\u00e9\n"]}`, `[]`, `{"a": {}}`, `"\ud83d\ude00"`, `01`, `1.`, `{"a" 1}`, `[1,]`, "\"\x01\"", `-0`} {
+	for _, s := range []string{`{"a": [1, -2.5e3, true, null, "\u00e9\n"]}`, `[]`, `{"a": {}}`, `"\ud83d\ude00"`, `01`,
+		`1.`, `{"a" 1}`, `[1,]`, "\"\x01\"", `-0`} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -10,7 +10,8 @@ import (
 // whether it was split, and whether it is valid.
 func yamlRecords(text string, chunkBytes int) (records []string, split, valid bool) {
 	valid = true
-	f := &dataFile{ref: &fileRef{"users/x.yaml"}, kind: "users", depth: 100, seen: map[string]position{}, arena: &arena{}, reuseNodes: true, chunkBytes: chunkBytes,
+	f := &dataFile{ref: &fileRef{"users/x.yaml"}, kind: "users", depth: 100, seen: map[string]position{},
+		arena: &arena{}, reuseNodes: true, chunkBytes: chunkBytes,
 		discard: func() { records = nil }, report: func(Problem) { valid = false },
 		yield: func(_ string, x field) {
 			records = append(records, fmt.Sprint(x.name, x.at.pos(), plainValue(x.value), allPositions(x.value)))
@@ -34,10 +35,12 @@ func allPositions(n *node) (out []Pos) {
 // FuzzYAMLChunks compares a file that is read in chunks with the same file read whole.
 func FuzzYAMLChunks(f *testing.F) {
 	for _, text := range []string{
-		"u-1:\n  userId: a\nu-2:\n  userId: b\n", "u-1:\r\n  userId: a\r\n\"u-2\":\r\n  userId: b", "a:\n  b: \"x\nc:\n  d: y\"\n", "a:\n  b: {x: 1,\nc:\n  2}\n",
+		"u-1:\n  userId: a\nu-2:\n  userId: b\n", "u-1:\r\n  userId: a\r\n\"u-2\":\r\n  userId: b",
+		"a:\n  b: \"x\nc:\n  d: y\"\n", "a:\n  b: {x: 1,\nc:\n  2}\n",
 		"a:\n  b: |\n    text\n# c\nd:\n\n  e: >\n    x\n", "a: &x\n  b: 1\nc:\n  d: *x\n", "a:\n  b: &x [1]\nc:\n  " +
 			"d: *x\n", "key:\n  x\nuserId:\n  y\n", "a:\nb:\n", "a:\n  b: 1\na:\n  b: 2\n",
-		"a:\n- b\nc:\n- d\n", "a:\n  <<: {b: 1}\nc:\n", "1:\n  b: 2\nc:\n", "# nothing\n", "a:\n  'b\nc:\n  d': 1\n", "true:\n  a: b\nc:\n", " A:\nB:",
+		"a:\n- b\nc:\n- d\n", "a:\n  <<: {b: 1}\nc:\n", "1:\n  b: 2\nc:\n", "# nothing\n", "a:\n  'b\nc:\n  d': 1\n",
+		"true:\n  a: b\nc:\n", " A:\nB:",
 	} {
 		f.Add(text)
 	}
@@ -57,7 +60,8 @@ func FuzzYAMLChunks(f *testing.F) {
 }
 
 func TestYAMLIsReadInChunks(t *testing.T) {
-	for text, want := range map[string]bool{"u-1:\n  userId: a\nu-2:\n  userId: b\n": true, "- key: u-1\n- key: u-2\n": false, "a:\n  b: \"x\nc:\n  d: y\"\n": false, "key:\n  x\n": false} {
+	for text, want := range map[string]bool{"u-1:\n  userId: a\nu-2:\n  userId: b\n": true,
+		"- key: u-1\n- key: u-2\n": false, "a:\n  b: \"x\nc:\n  d: y\"\n": false, "key:\n  x\n": false} {
 		if _, split, _ := yamlRecords(text, 1); split != want {
 			t.Errorf("%q: split is %v, want %v", text, split, want)
 		}

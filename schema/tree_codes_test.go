@@ -26,7 +26,9 @@ func codeTable(t testing.TB) (codes []code) {
 		if !ok || len(lit.Elts) != 3 {
 			return true
 		}
-		codes = append(codes, code{stringConstant(lit.Elts[0]), stringConstant(lit.Elts[1]), stringConstant(lit.Elts[2])})
+		codes = append(codes, code{
+			stringConstant(lit.Elts[0]), stringConstant(lit.Elts[1]), stringConstant(lit.Elts[2]),
+		})
 		return true
 	})
 	return codes
@@ -89,7 +91,8 @@ func TestEveryCodeIsDocumentedAndTested(t *testing.T) {
 		tested.Write(b)
 	}
 	elsewhere := []string{ // these have their own tests
-		tooSlow.id, membershipEnding.id, userEnding.id, tokenExpiring.id, pauseEnded.id, approvalExpired.id, violatedAlways.id, violatedByDate.id, reviewNeeded.id,
+		tooSlow.id, membershipEnding.id, userEnding.id, tokenExpiring.id, pauseEnded.id, approvalExpired.id,
+		violatedAlways.id, violatedByDate.id, reviewNeeded.id,
 	}
 	seen := map[string]bool{}
 	for _, c := range codeTable(t) {
@@ -97,7 +100,8 @@ func TestEveryCodeIsDocumentedAndTested(t *testing.T) {
 			t.Errorf("%s is duplicated, or has no text", c.id)
 		}
 		seen[c.id] = true
-		if !slices.Contains(elsewhere, c.id) && !bytes.Contains(tested.Bytes(), []byte(" "+c.id+": ")) && !bytes.Contains(tested.Bytes(), []byte("\n"+c.id+": ")) {
+		if !slices.Contains(elsewhere, c.id) && !bytes.Contains(tested.Bytes(), []byte(" "+c.id+": ")) &&
+			!bytes.Contains(tested.Bytes(), []byte("\n"+c.id+": ")) {
 			t.Errorf("%s (%s) is in no test case", c.id, c.sentence)
 		}
 	}

@@ -87,7 +87,8 @@ func (v *validator) reread(file string) *loader {
 		limits: v.limits, schema: v.schema, types: v.loader.types,
 		dynamic: newDynamic(), literals: map[string]*builder{},
 	}
-	if text, err := fs.ReadFile(v.fsys, file); err != nil { // only if the file was removed meanwhile
+	if text, err := fs.ReadFile(v.fsys, file); err != nil {
+		// The file was read before. Without it the positions are less exact.
 	} else if path.Ext(file) == ".cue" {
 		records, _ := l.readCUE(&fileRef{file}, text)
 		for _, r := range records {

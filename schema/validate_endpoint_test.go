@@ -8,12 +8,13 @@ import (
 
 func TestIdentity(t *testing.T) {
 	const tenant = "F6a1c2d0fff-7b3e-4c55-9a81-2d0e5b6f7c18"
+	lower := strings.ToLower(tenant)
 	for endpoint, want := range map[string]string{
-		"https://scim.us-east-1.amazonaws.com/" + tenant + "/scim/v2":             "us-east-1/" + strings.ToLower(tenant),
-		"https://scim.us-east-1.amazonaws.com/" + tenant + "/scim/v2/":            "us-east-1/" + strings.ToLower(tenant),
-		"https://scim.us-east-1.api.aws/" + tenant + "/scim/v2":                   "us-east-1/" + strings.ToLower(tenant),
-		"https://SCIM.us-gov-west-1.amazonaws.com/" + tenant + "/scim/v2":         "us-gov-west-1/" + strings.ToLower(tenant),
-		"https://scim.cn-northwest-1.amazonaws.com.cn/" + tenant + "/scim/v2":     "cn-northwest-1/" + strings.ToLower(tenant),
+		"https://scim.us-east-1.amazonaws.com/" + tenant + "/scim/v2":             "us-east-1/" + lower,
+		"https://scim.us-east-1.amazonaws.com/" + tenant + "/scim/v2/":            "us-east-1/" + lower,
+		"https://scim.us-east-1.api.aws/" + tenant + "/scim/v2":                   "us-east-1/" + lower,
+		"https://SCIM.us-gov-west-1.amazonaws.com/" + tenant + "/scim/v2":         "us-gov-west-1/" + lower,
+		"https://scim.cn-northwest-1.amazonaws.com.cn/" + tenant + "/scim/v2":     "cn-northwest-1/" + lower,
 		"http://127.0.0.1:8740/tenant/scim/v2":                                    "127.0.0.1:8740/tenant",
 		"http://[::1]:8740/tenant/scim/v2":                                        "[::1]:8740/tenant",
 		"http://localhost/Tenant/scim/v2":                                         "localhost:80/Tenant",

@@ -15,13 +15,28 @@ func TestEncryptedFilesAreReadWithTheDeclarations(t *testing.T) {
 		code                      string // empty if the reference has the content
 	}{
 		{"age", `token: age: "secrets/aws.age"`, "secrets/aws.age", age, ""},
-		{"armoured age", `token: age: "secrets/aws.age"`, "secrets/aws.age", "-----BEGIN AGE ENCRYPTED FILE-----\nx\n", ""},
+		{
+			"armoured age", `token: age: "secrets/aws.age"`, "secrets/aws.age",
+			"-----BEGIN AGE ENCRYPTED FILE-----\nx\n", "",
+		},
 		{"sops", `token: sops: {file: "secrets.enc", key: "scim.token"}`, "secrets.enc", sops, ""},
-		{"a client's secret", `oauth2: {tokenURL: "https://127.0.0.1/t", clientID: "c", clientSecret: age: "c.age"}`, "c.age", age, ""},
+		{
+			"a client's secret", `oauth2: {tokenURL: "https://127.0.0.1/t", clientID: "c", clientSecret: age: "c.age"}`,
+			"c.age", age, "",
+		},
 		{"a missing file", `token: age: "secrets/aws.age"`, "other", age, "R2014"},
-		{"an age file that is not encrypted", `token: age: "secrets/aws.age"`, "secrets/aws.age", "hunter2canary\n", "R4006"},
-		{"a sops file that is not encrypted", `token: sops: {file: "secrets.enc", key: "scim.token"}`, "secrets.enc", "scim: token: hunter2canary\n", "R4006"},
-		{"an age file that is too large", `token: age: "secrets/aws.age"`, "secrets/aws.age", age + strings.Repeat("x", maxEncrypted), "R2014"},
+		{
+			"an age file that is not encrypted", `token: age: "secrets/aws.age"`, "secrets/aws.age", "hunter2canary\n",
+			"R4006",
+		},
+		{
+			"a sops file that is not encrypted", `token: sops: {file: "secrets.enc", key: "scim.token"}`, "secrets.enc",
+			"scim: token: hunter2canary\n", "R4006",
+		},
+		{
+			"an age file that is too large", `token: age: "secrets/aws.age"`, "secrets/aws.age",
+			age + strings.Repeat("x", maxEncrypted), "R2014",
+		},
 		{"a path outside the repository", `token: age: "../aws.age"`, "aws.age", age, "R2014"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

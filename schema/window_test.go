@@ -24,10 +24,23 @@ func TestWindowOpen(t *testing.T) {
 		{"across midnight, in the evening", []Window{{From: "22:00", To: "04:00"}}, "2026-11-25 23:00", ""},
 		{"across midnight, in the morning", []Window{{From: "22:00", To: "04:00"}}, "2026-11-26 03:59", ""},
 		{"across midnight, at noon", []Window{{From: "22:00", To: "04:00"}}, "2026-11-26 12:00", "2026-11-26 22:00"},
-		{"a night that starts on its day", []Window{{Days: []string{"wednesday"}, From: "22:00", To: "04:00"}}, "2026-11-26 03:00", ""},
-		{"a night that starts on another day", []Window{{Days: []string{"thursday"}, From: "22:00", To: "04:00"}}, "2026-11-26 03:00", "2026-11-26 22:00"},
-		{"next week", []Window{{Days: []string{"wednesday"}, From: "08:00", To: "09:00"}}, "2026-11-25 10:00", "2026-12-02 08:00"},
-		{"the soonest of two", []Window{{From: "20:00", To: "21:00"}, {Days: []string{"wednesday"}, From: "12:00", To: "13:00"}}, "2026-11-25 10:00", "2026-11-25 12:00"},
+		{
+			"a night that starts on its day", []Window{{Days: []string{"wednesday"}, From: "22:00", To: "04:00"}},
+			"2026-11-26 03:00", "",
+		},
+		{
+			"a night that starts on another day", []Window{{Days: []string{"thursday"}, From: "22:00", To: "04:00"}},
+			"2026-11-26 03:00", "2026-11-26 22:00",
+		},
+		{
+			"next week", []Window{{Days: []string{"wednesday"}, From: "08:00", To: "09:00"}}, "2026-11-25 10:00",
+			"2026-12-02 08:00",
+		},
+		{
+			"the soonest of two",
+			[]Window{{From: "20:00", To: "21:00"}, {Days: []string{"wednesday"}, From: "12:00", To: "13:00"}},
+			"2026-11-25 10:00", "2026-11-25 12:00",
+		},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			p := &Provisioner{Timezone: amsterdam, Windows: map[string]*Window{}}

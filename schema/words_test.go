@@ -24,7 +24,8 @@ func TestCountUsesThePluralForAllNumbersButOne(t *testing.T) {
 
 func TestShortListCountsWhatItLeavesOut(t *testing.T) {
 	names := []string{"a", "b", "c", "d"}
-	for limit, want := range map[int]string{1: "a and 3 more", 3: "a, b, c and 1 more", 4: "a, b, c, d", 9: "a, b, c, d"} {
+	for limit, want := range map[int]string{1: "a and 3 more", 3: "a, b, c and 1 more", 4: "a, b, c, d",
+		9: "a, b, c, d"} {
 		if got := schema.ShortList(names, limit); got != want {
 			t.Errorf("ShortList(%d) = %q, want %q", limit, got, want)
 		}

@@ -1,34 +1,33 @@
-// Package schematest makes organisations of any size, for tests and benchmarks. The same numbers make the same files.
+// Package schematest generates organisations of any size for tests and benchmarks. The same numbers
+// generate the same files.
 package schematest
 
 import (
-	"crypto/sha1"
-	"encoding/hex"
 	"fmt"
-	"io/fs"
 	"strings"
-	"sync/atomic"
-	"testing/fstest"
 )
 
-// Organisation says how large an organisation is and how it is written down.
+// Organisation has the size of an organisation and the format of its files.
 type Organisation struct {
-	Users  int
-	Groups int // each with Members members
-	// Members of each group, at most Users.
+	Users int
+	// Groups is the number of groups. Each has Members members.
+	Groups int
+	// Members is the number of members of each group. It is at most Users.
 	Members int
 	// Format is "jsonl", "csv", "yaml", "json" or "cue".
 	Format string
-	// PerFile is how many users or groups a file holds; 0 is all of them.
+	// PerFile is the number of users or groups in a file. 0 means all.
 	PerFile int
 }
 
-// Big returns the organisation that roster is measured with: n users, n/10 groups and 100 members in each, 1,000 users and 100 groups a file.
+// Big returns the organisation for benchmarks: n users, n/10 groups with 100 members each, 1,000
+// users and 100 groups per file.
 func Big(n int, format string) Organisation {
 	return Organisation{Users: n, Groups: n / 10, Members: 100, Format: format, PerFile: 1000}
 }
 
-// settings are what is not people and groups: everybody belongs to the group "everyone", and everybody and every group is provisioned.
+// settings are the declarations other than users and groups. All users are members of the group
+// "everyone", and all users and groups are provisioned.
 const settings = `package roster
 
 attributeTypes: {department: type: "string", level: type: "int"}
@@ -53,7 +52,7 @@ provisioners: prod: {
 }
 `
 
-// Tree writes the organisation.
+// Tree returns the files of the organisation.
 func (o Organisation) Tree() *Tree {
 	t := NewTree()
 	t.Write("roster.cue", settings)
@@ -66,11 +65,13 @@ func (o Organisation) Tree() *Tree {
 	return t
 }
 
-// UserKey returns the key of a user by number, GroupKey that of a group.
-func UserKey(i int) string  { return fmt.Sprintf("p-%06d", i) }
+// UserKey returns the key of a user by number.
+func UserKey(i int) string { return fmt.Sprintf("p-%06d", i) }
+
+// GroupKey returns the key of a group by number.
 func GroupKey(g int) string { return fmt.Sprintf("g-%05d", g) }
 
-// UserFile returns the file in which a user stands.
+// UserFile returns the name of the file with a user.
 func (o Organisation) UserFile(i int) string {
 	if o.PerFile == 0 {
 		i = 0
@@ -82,17 +83,22 @@ func fileName(kind string, chunk int, format string) string {
 	return fmt.Sprintf("%s/%04d.%s", kind, chunk, format)
 }
 
-// frames are what begins and ends a file, and what stands between two records.
+// frames are the start and the end of a file, and the separator of records.
 var frames = map[string][3]string{"cue": {"package roster\n\n", "", ""}, "json": {"[\n", "]\n", ",\n"}}
+
+var csvHeaders = map[string]string{
+	"users":          "key,userId,firstName,lastName,email,state,attributes.department,attributes.level\n",
+	"groups":         "key,displayName\n",
+	"groups/members": "group,user\n",
+}
 
 func (o Organisation) files(t *Tree, kind string, count, perFile int, record func(b *strings.Builder, i int)) {
 	if perFile == 0 {
 		perFile = count
 	}
 	frame := frames[o.Format]
-	headers := map[string]string{"users": "key,userId,firstName,lastName,email,state,attributes.department,attributes.level\n", "groups": "key,displayName\n", "groups/members": "group,user\n"}
 	if o.Format == "csv" {
-		frame[0] = headers[kind]
+		frame[0] = csvHeaders[kind]
 	}
 	for from := 0; from < count; from += perFile {
 		var b strings.Builder
@@ -108,13 +114,18 @@ func (o Organisation) files(t *Tree, kind string, count, perFile int, record fun
 	}
 }
 
-// users and groups of each format: the verbs take key, number, department and level; or key and number.
+// These are the formats of users and groups. The arguments of users are key, number, department and
+// level. Those of groups are key and number.
 var (
 	users = map[string]string{
-		"cue":   "users: %[1]q: {userId: \"user%[2]d\", firstName: \"First%[2]d\", lastName: \"Last%[2]d\", email: \"user%[2]d@example.com\", state: \"ACTIVE\", attributes: {department: %[3]q, level: %[4]d}}\n",
-		"yaml":  "%[1]s:\n  userId: user%[2]d\n  firstName: First%[2]d\n  lastName: Last%[2]d\n  email: user%[2]d@example.com\n  state: ACTIVE\n  attributes:\n    department: %[3]s\n    level: %[4]d\n",
-		"csv":   "%[1]s,user%[2]d,First%[2]d,Last%[2]d,user%[2]d@example.com,ACTIVE,%[3]s,%[4]d\n",
-		"jsonl": `{"key": %[1]q, "userId": "user%[2]d", "firstName": "First%[2]d", "lastName": "Last%[2]d", "email": "user%[2]d@example.com", "state": "ACTIVE", "attributes": {"department": %[3]q, "level": %[4]d}}` + "\n",
+		"cue": `users: %[1]q: {userId: "user%[2]d", firstName: "First%[2]d", lastName: "Last%[2]d", ` +
+			`email: "user%[2]d@example.com", state: "ACTIVE", attributes: {department: %[3]q, level: %[4]d}}` + "\n",
+		"yaml": "%[1]s:\n  userId: user%[2]d\n  firstName: First%[2]d\n  lastName: Last%[2]d\n" +
+			"  email: user%[2]d@example.com\n  state: ACTIVE\n  attributes:\n    department: %[3]s\n    level: %[4]d\n",
+		"csv": "%[1]s,user%[2]d,First%[2]d,Last%[2]d,user%[2]d@example.com,ACTIVE,%[3]s,%[4]d\n",
+		"jsonl": `{"key": %[1]q, "userId": "user%[2]d", "firstName": "First%[2]d", "lastName": "Last%[2]d", ` +
+			`"email": "user%[2]d@example.com", "state": "ACTIVE", ` +
+			`"attributes": {"department": %[3]q, "level": %[4]d}}` + "\n",
 	}
 	groups = map[string]string{
 		"cue":   "groups: %[1]q: {displayName: \"Group %[2]d\", members: {\n",
@@ -126,7 +137,7 @@ var (
 	endings = map[string]string{"cue": "}}\n", "jsonl": "}}\n"}
 )
 
-// lines is the format in which a record is written: JSON lines make up a JSON list.
+// lines returns the format of a record. A JSON file is a list of JSON lines.
 func (o Organisation) lines() string {
 	if o.Format == "json" {
 		return "jsonl"
@@ -159,47 +170,5 @@ func (o Organisation) rows(b *strings.Builder, g int) {
 	}
 }
 
-// Member returns the number of the k-th member of a group. They stand in no order.
+// Member returns the number of the k-th member of a group. The members are not sorted.
 func (o Organisation) Member(g, k int) int { return (g*37 + k*101) % o.Users }
-
-// Tree is files in memory that know their hashes, as a commit's do.
-type Tree struct {
-	fstest.MapFS
-	hashes map[string]string
-	reads  atomic.Int64
-}
-
-// NewTree returns an empty tree.
-func NewTree() *Tree { return &Tree{MapFS: fstest.MapFS{}, hashes: map[string]string{}} }
-
-// Write puts a file into the tree.
-func (t *Tree) Write(name, text string) {
-	sum := sha1.Sum([]byte(text))
-	t.MapFS[name], t.hashes[name] = &fstest.MapFile{Data: []byte(text), Mode: 0o644}, hex.EncodeToString(sum[:])
-}
-
-// Remove takes a file out of the tree.
-func (t *Tree) Remove(name string) {
-	delete(t.MapFS, name)
-	delete(t.hashes, name)
-}
-
-// Hash returns the hash of a file's content.
-func (t *Tree) Hash(name string) (string, error) {
-	if h, ok := t.hashes[name]; ok {
-		return h, nil
-	}
-	return "", &fs.PathError{Op: "hash", Path: name, Err: fs.ErrNotExist}
-}
-
-// ReadFile returns the content of a file, and counts.
-func (t *Tree) ReadFile(name string) ([]byte, error) {
-	t.reads.Add(1)
-	return t.MapFS.ReadFile(name)
-}
-
-// Reads returns how many files were read since it was last asked.
-func (t *Tree) Reads() int { return int(t.reads.Swap(0)) }
-
-// Text returns the content of a file, without counting.
-func (t *Tree) Text(name string) string { return string(t.MapFS[name].Data) }
