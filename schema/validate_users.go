@@ -18,8 +18,8 @@ func (v *validator) users() {
 	if repeated {
 		v.duplicateUsers()
 	}
-	if delta := v.cache.previous.diff; delta != nil {
-		users = slices.Values(delta.added)
+	if diff := v.cache.previous.diff; diff != nil {
+		users = slices.Values(diff.added)
 	}
 	for u := range users {
 		if u.ValidFrom != nil && u.ValidUntil != nil && !u.ValidUntil.End.After(u.ValidFrom.Start) {

@@ -13,15 +13,15 @@ func (d *Declarations) Warn(now time.Time) Problems {
 		for i := range g.Members {
 			if m := &g.Members[i]; m.Until != nil {
 				path := joinPath(joinPath("groups", key)+".members", m.User)
-				subject := fmt.Sprintf("the membership of user %q in group %q", m.User, key)
-				w.checkEnd(m.Until, 30, m.Pos, membershipEnding, path, subject)
+				item := fmt.Sprintf("the membership of user %q in group %q", m.User, key)
+				w.checkEnd(m.Until, 30, m.Pos, membershipEnding, path, item)
 			}
 		}
 	}
 	for key, u := range d.Users {
 		if u.ValidUntil != nil {
-			subject := fmt.Sprintf("the validity of user %q", key)
-			w.checkEnd(u.ValidUntil, 30, u.Pos, userEnding, joinPath("users", key), subject)
+			item := fmt.Sprintf("the validity of user %q", key)
+			w.checkEnd(u.ValidUntil, 30, u.Pos, userEnding, joinPath("users", key), item)
 		}
 	}
 	for key, p := range d.Provisioners {
@@ -61,16 +61,16 @@ func (w *warner) warn(at Pos, c code, path, message string, date *Date) {
 }
 
 // checkEnd warns if a date has passed, or passes within some days.
-func (w *warner) checkEnd(date *Date, days int, at Pos, c code, path, subject string) {
+func (w *warner) checkEnd(date *Date, days int, at Pos, c code, path, item string) {
 	switch {
 	case date == nil:
 	case date.Over(w.now):
-		w.warn(at, c, path, subject+" has ended", date)
+		w.warn(at, c, path, item+" has ended", date)
 	case date.Over(w.now.AddDate(0, 0, days)):
 		end := "within a day"
 		if days := int(date.End.Sub(w.now).Hours() / 24); days > 0 {
 			end = "in " + Count(days, "day")
 		}
-		w.warn(at, c, path, subject+" ends "+end, date)
+		w.warn(at, c, path, item+" ends "+end, date)
 	}
 }

@@ -102,6 +102,6 @@ func TestSopsFiles(t *testing.T) {
 		})
 	}
 	t.Setenv("SOPS_AGE_KEY_FILE", "/nowhere")
-	wantSecret(t, allowed, &schema.SecretRef{Sops: &schema.SopsRef{File: "aws.yaml", Key: "scim.token"}, Ciphertext: yaml},
-		"failed")
+	ref := &schema.SecretRef{Sops: &schema.SopsRef{File: "aws.yaml", Key: "scim.token"}, Ciphertext: yaml}
+	wantSecret(t, allowed, ref, "failed")
 }
