@@ -14,7 +14,7 @@ import (
 // only decides. A rejected record is checked again to collect its problems, and CUE confirms the
 // rejection.
 func (l *loader) checkRecords(ctx context.Context) {
-	refused := map[string]map[string]Problems{}
+	rejected := map[string]map[string]Problems{}
 	for _, kind := range l.schema.order {
 		root := l.schema.roots[kind]
 		have := l.root.get(kind)
@@ -32,15 +32,15 @@ func (l *loader) checkRecords(ctx context.Context) {
 		default:
 			for i := range have.value.fields {
 				if found := checkRecord(root.rule.(*structRule), &have.value.fields[i], kind); len(found) > 0 {
-					if refused[kind] == nil {
-						refused[kind] = map[string]Problems{}
+					if rejected[kind] == nil {
+						rejected[kind] = map[string]Problems{}
 					}
-					refused[kind][have.value.fields[i].name] = found
+					rejected[kind][have.value.fields[i].name] = found
 				}
 			}
 		}
 	}
-	l.confirm(ctx, refused)
+	l.confirm(ctx, rejected)
 }
 
 func (l *loader) attributeTypes() map[string]*node {
@@ -74,31 +74,31 @@ func checkRecord(records *structRule, f *field, kind string) Problems {
 const maxConfirmed = 200
 
 // confirm evaluates rejected records with CUE, and reports only those that CUE rejects too.
-func (l *loader) confirm(ctx context.Context, refused map[string]map[string]Problems) {
+func (l *loader) confirm(ctx context.Context, rejected map[string]map[string]Problems) {
 	file := &ast.File{Filename: "literals.cue", Decls: []ast.Decl{&ast.Package{Name: ast.NewIdent("roster")}}}
 	add := func(kind, key string, n *node) {
 		record := &ast.Field{Label: ast.NewString(key), Value: n.syntax()}
 		records := &ast.StructLit{Elts: []ast.Decl{record}}
 		file.Decls = append(file.Decls, &ast.Field{Label: ast.NewIdent(kind), Value: records})
 	}
-	asked := 0
+	count := 0
 	lookup := &validator{loader: l, records: map[string]map[string]*node{}}
 	for _, kind := range l.schema.order {
-		for _, key := range slices.Sorted(maps.Keys(refused[kind])) {
-			if n := lookup.node(kind, key); asked < maxConfirmed && n != nil && !n.hasInvalid() {
-				asked++
+		for _, key := range slices.Sorted(maps.Keys(rejected[kind])) {
+			if n := lookup.node(kind, key); count < maxConfirmed && n != nil && !n.hasInvalid() {
+				count++
 				add(kind, key, n)
 				continue
 			}
-			l.problems = append(l.problems, refused[kind][key]...)
-			delete(refused[kind], key)
+			l.problems = append(l.problems, rejected[kind][key]...)
+			delete(rejected[kind], key)
 		}
 	}
-	if asked == 0 {
+	if count == 0 {
 		return
 	}
 	for name, n := range l.attributeTypes() {
-		if !n.hasInvalid() && refused["attributeTypes"][name] == nil {
+		if !n.hasInvalid() && rejected["attributeTypes"][name] == nil {
 			add("attributeTypes", name, n)
 		}
 	}
@@ -109,7 +109,7 @@ func (l *loader) confirm(ctx context.Context, refused map[string]map[string]Prob
 	case e = <-done:
 	case <-ctx.Done():
 	}
-	for kind, records := range refused {
+	for kind, records := range rejected {
 		for key, found := range records {
 			if e != nil && e.accepts(kind, key) {
 				continue

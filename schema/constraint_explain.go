@@ -20,13 +20,13 @@ func (l *loader) reportCUEErrors() {
 	if e == nil {
 		return
 	}
-	wrong := map[Pos]bool{}
+	invalid := map[Pos]bool{}
 	for _, key := range slices.Sorted(maps.Keys(l.mappingSources)) {
 		n := len(l.problems)
 		l.lintMapping(l.mappingSources[key])
 		l.mappingSources[key].invalid = len(l.problems) > n
 		for _, p := range l.problems[n:] {
-			wrong[p.Pos] = true
+			invalid[p.Pos] = true
 		}
 	}
 	if len(e.errs) == 0 {
@@ -39,7 +39,7 @@ func (l *loader) reportCUEErrors() {
 	}
 	for _, err := range e.errs {
 		path := cuePath(err.Path())
-		if isReported(path, reported) || slices.ContainsFunc(l.positions(err), func(p Pos) bool { return wrong[p] }) {
+		if isReported(path, reported) || slices.ContainsFunc(l.positions(err), func(p Pos) bool { return invalid[p] }) {
 			continue
 		}
 		reported[path] = true
@@ -118,8 +118,8 @@ func (l *loader) positionOf(err errors.Error, path string) Pos {
 		return known[0]
 	}
 	for path != "" {
-		if s, ok := l.dynamic.positions[path]; ok {
-			return s.pos()
+		if p, ok := l.dynamic.positions[path]; ok {
+			return p.pos()
 		}
 		path = path[:max(0, strings.LastIndexAny(path, ".["))]
 	}

@@ -22,9 +22,9 @@ func (c *schemaCompiler) binary(x *ast.BinaryExpr, scope string) (rule, error) {
 	}
 	switch x.Op {
 	case token.AND:
-		a, ok := left.(*structRule)
-		b, okay := right.(*structRule)
-		if ok && okay {
+		a, leftIsStruct := left.(*structRule)
+		b, rightIsStruct := right.(*structRule)
+		if leftIsStruct && rightIsStruct {
 			return mergeStructRules(a, b), nil
 		}
 		if all, ok := left.(allRule); ok {
@@ -66,12 +66,12 @@ func mergeStructRules(a, b *structRule) *structRule {
 
 // bothRules is & of two rules.
 func bothRules(a, b rule) rule {
-	x, ok := a.(*structRule)
-	y, okay := b.(*structRule)
+	x, aIsStruct := a.(*structRule)
+	y, bIsStruct := b.(*structRule)
 	switch {
-	case ok && x.open && len(x.fields) == 0:
+	case aIsStruct && x.open && len(x.fields) == 0:
 		return b // {...} adds nothing
-	case ok && okay:
+	case aIsStruct && bIsStruct:
 		return mergeStructRules(x, y)
 	}
 	return allRule{a, b}

@@ -46,8 +46,8 @@ func (x *extractor) labelPosition(path string, value *node, known position) posi
 	if known.ref != nil {
 		return known
 	}
-	if s, ok := x.dynamic.labelPositions[path]; ok {
-		return s
+	if p, ok := x.dynamic.labelPositions[path]; ok {
+		return p
 	}
 	return value.at
 }
@@ -58,8 +58,8 @@ func (x *extractor) position(v cue.Value, path string, around position, known *n
 	if known != nil {
 		return known.at
 	}
-	if s, ok := x.dynamic.positions[path]; ok {
-		return s
+	if p, ok := x.dynamic.positions[path]; ok {
+		return p
 	}
 	if p := v.Pos(); p.IsValid() {
 		if ref := x.dynamic.refs[p.Filename()]; ref != nil {

@@ -46,7 +46,7 @@ type Mapped struct {
 // program evaluates a mapping. scim and onCreate have one result for each attribute of the catalog:
 // a string, a bool, or nil for no value.
 type program interface {
-	run(s *userInput) (scim, onCreate []any, err error)
+	run(in *userInput) (scim, onCreate []any, err error)
 }
 
 // ReadsGroups reports whether the result of Map may depend on the user's groups.

@@ -160,36 +160,36 @@ func bothHold(a, b expr) expr {
 	if a == nil {
 		return b
 	}
-	return func(s *userInput) value {
-		if v := a(s); v.kind != isBool || !v.b {
+	return func(in *userInput) value {
+		if v := a(in); v.kind != isBool || !v.b {
 			return v
 		}
-		return b(s)
+		return b(in)
 	}
 }
 
-func (p *compiledProgram) run(s *userInput) (scim, onCreate []any, err error) {
-	scim, ok := p.values(p.scim, s)
-	onCreate, okOnCreate := p.values(p.onCreate, s)
+func (p *compiledProgram) run(in *userInput) (scim, onCreate []any, err error) {
+	scim, ok := p.values(p.scim, in)
+	onCreate, okOnCreate := p.values(p.onCreate, in)
 	if !ok || !okOnCreate {
-		return p.cue.run(s)
+		return p.cue.run(in)
 	}
 	return scim, onCreate, nil
 }
 
 // values evaluates the attributes. It returns false if CUE must evaluate the mapping.
-func (p *compiledProgram) values(exprs [][]conditional, s *userInput) ([]any, bool) {
+func (p *compiledProgram) values(exprs [][]conditional, in *userInput) ([]any, bool) {
 	out := make([]any, len(exprs))
 	for i, alternatives := range exprs {
 		for _, g := range alternatives {
 			if g.condition != nil {
-				if v := g.condition(s); v.kind == isBool && !v.b {
+				if v := g.condition(in); v.kind == isBool && !v.b {
 					continue
 				} else if v.kind != isBool {
 					return nil, false
 				}
 			}
-			v := g.value(s)
+			v := g.value(in)
 			var x any
 			switch {
 			case v.kind == undefined:

@@ -143,9 +143,9 @@ func mappingAgrees(t *testing.T, text string) bool {
 		},
 	}
 	for i, u := range users {
-		s := newUserInput(u, [][]string{{"g", "h"}, nil, {"x"}}[i])
-		scim, onCreate, err := compiled.run(s)
-		wantSCIM, wantOnCreate, wantErr := compiled.cue.run(s)
+		in := newUserInput(u, [][]string{{"g", "h"}, nil, {"x"}}[i])
+		scim, onCreate, err := compiled.run(in)
+		wantSCIM, wantOnCreate, wantErr := compiled.cue.run(in)
 		if (err == nil) != (wantErr == nil) {
 			t.Errorf("%s: compiled: %v, CUE: %v\n%s", u.Key, err, wantErr, text)
 			continue

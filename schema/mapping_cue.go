@@ -38,10 +38,10 @@ func attributePath(base string, keys []string) cue.Path {
 	return cue.MakePath(selectors...)
 }
 
-func (p *cueProgram) run(s *userInput) (scim, onCreate []any, err error) {
+func (p *cueProgram) run(in *userInput) (scim, onCreate []any, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	v := p.value.FillPath(cue.ParsePath("user"), s.cueValues())
+	v := p.value.FillPath(cue.ParsePath("user"), in.cueValues())
 	if err := v.Validate(cue.Concrete(false)); err != nil {
 		return nil, nil, err
 	}

@@ -186,11 +186,11 @@ func (c *exprCompiler) userField(name string) expr {
 	if _, ok := userInputFields[name]; !ok {
 		return nil
 	}
-	return func(s *userInput) value { return fromGo(s.field(name)) }
+	return func(in *userInput) value { return fromGo(in.field(name)) }
 }
 
 func attributeField(name string) expr {
-	return func(s *userInput) value { return fromGo(s.user.Attributes[name]) }
+	return func(in *userInput) value { return fromGo(in.user.Attributes[name]) }
 }
 
 func fromGo(v any) value {
@@ -228,8 +228,8 @@ func indexed(x, i expr) expr {
 	if x == nil || i == nil {
 		return nil
 	}
-	return func(s *userInput) value {
-		base, key := x(s), i(s)
+	return func(in *userInput) value {
+		base, key := x(in), i(in)
 		switch {
 		case base.kind == undefined || key.kind == undefined:
 			return value{}
@@ -248,8 +248,8 @@ func not(x expr) expr {
 	if x == nil {
 		return nil
 	}
-	return func(s *userInput) value {
-		v := x(s)
+	return func(in *userInput) value {
+		v := x(in)
 		switch v.kind {
 		case undefined:
 			return v
@@ -272,8 +272,8 @@ func (c *exprCompiler) binary(x *ast.BinaryExpr) expr {
 		if e == nil {
 			return nil
 		}
-		return func(s *userInput) value {
-			defined := e(s).kind > failed
+		return func(in *userInput) value {
+			defined := e(in).kind > failed
 			return boolValue(defined == (x.Op == token.NEQ))
 		}
 	}
@@ -282,8 +282,8 @@ func (c *exprCompiler) binary(x *ast.BinaryExpr) expr {
 	if left == nil || right == nil || op == nil {
 		return nil
 	}
-	return func(s *userInput) value {
-		a, b := left(s), right(s)
+	return func(in *userInput) value {
+		a, b := left(in), right(in)
 		switch {
 		case a.kind == failed || b.kind == failed:
 			return value{kind: failed}
@@ -378,10 +378,10 @@ func (c *exprCompiler) interpolation(x *ast.Interpolation) expr {
 		parts = append(parts, constant(stringValue(text)))
 		prefix = 1
 	}
-	return func(s *userInput) value {
+	return func(in *userInput) value {
 		var b strings.Builder
 		for _, p := range parts {
-			v := p(s)
+			v := p(in)
 			switch v.kind {
 			case isString:
 				b.WriteString(v.s)
@@ -430,11 +430,11 @@ func (c *exprCompiler) list(x *ast.ListLit) expr {
 		}
 		elements = append(elements, el)
 	}
-	return func(s *userInput) value {
+	return func(in *userInput) value {
 		out := value{kind: isList}
 		for _, e := range elements {
 			if e.when != nil {
-				switch v := e.when(s); {
+				switch v := e.when(in); {
 				case v.kind == undefined:
 					return value{}
 				case v.kind != isBool:
@@ -443,7 +443,7 @@ func (c *exprCompiler) list(x *ast.ListLit) expr {
 					continue
 				}
 			}
-			out.list = append(out.list, e.is(s))
+			out.list = append(out.list, e.is(in))
 		}
 		return out
 	}
@@ -467,9 +467,9 @@ func (c *exprCompiler) conditions(x *ast.Comprehension) expr {
 		}
 		all = append(all, e)
 	}
-	return func(s *userInput) value {
+	return func(in *userInput) value {
 		for _, e := range all {
-			if v := e(s); v.kind != isBool || !v.b {
+			if v := e(in); v.kind != isBool || !v.b {
 				return v
 			}
 		}

@@ -20,10 +20,10 @@ func (c *exprCompiler) call(x *ast.CallExpr) expr {
 	if f == nil {
 		return nil
 	}
-	return func(s *userInput) value {
+	return func(in *userInput) value {
 		values := make([]value, len(args))
 		for i, a := range args {
-			values[i] = a(s)
+			values[i] = a(in)
 		}
 		for _, v := range values {
 			if v.kind <= failed {

@@ -24,8 +24,8 @@ var userInputFields = map[string]bool{
 }
 
 // field returns a field of the input as string, bool, int64 or []string, or nil if it has no value.
-func (s *userInput) field(name string) any {
-	u := s.user
+func (in *userInput) field(name string) any {
+	u := in.user
 	switch name {
 	case "key":
 		return u.Key
@@ -52,7 +52,7 @@ func (s *userInput) field(name string) any {
 	case "emailDomain":
 		return emailPart(u.Email, true)
 	case "groups":
-		return s.groups
+		return in.groups
 	}
 	return nil
 }
@@ -65,18 +65,18 @@ func dateText(d *Date) any {
 }
 
 // cueValues returns all fields of the input for CUE.
-func (s *userInput) cueValues() map[string]any {
+func (in *userInput) cueValues() map[string]any {
 	out := map[string]any{}
 	for name := range userInputFields {
-		if v := s.field(name); v != nil {
+		if v := in.field(name); v != nil {
 			out[name] = v
 		}
 	}
-	if s.groups == nil {
+	if in.groups == nil {
 		out["groups"] = []string{}
 	}
-	if s.user.Attributes != nil {
-		out["attributes"] = s.user.Attributes
+	if in.user.Attributes != nil {
+		out["attributes"] = in.user.Attributes
 	}
 	return out
 }

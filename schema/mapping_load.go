@@ -179,8 +179,8 @@ func (l *loader) checkRequired(m *Mapping, base string) {
 		email = email || a.path == "emails.value" && m.sets[i]
 		if a.required && !m.sets[i] {
 			at := m.Pos
-			if s, ok := l.dynamic.positions[base+".scim"]; ok {
-				at = s.pos()
+			if p, ok := l.dynamic.positions[base+".scim"]; ok {
+				at = p.pos()
 			}
 			p := missingField.problem(at, base+".scim."+strings.Join(a.keys, "."), fieldMissing)
 			l.report(p.withAdvice("add it, because AWS requires it"))

@@ -20,9 +20,9 @@ func TestMapping(t *testing.T) {
 	}
 	members := d.Membership(time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC))
 	for _, key := range slices.Sorted(maps.Keys(d.Users)) {
-		s := newUserInput(d.Users[key], members.GroupsOf(key))
-		scim, onCreate, err := compiled.run(s)
-		wantSCIM, wantOnCreate, wantErr := compiled.cue.run(s)
+		in := newUserInput(d.Users[key], members.GroupsOf(key))
+		scim, onCreate, err := compiled.run(in)
+		wantSCIM, wantOnCreate, wantErr := compiled.cue.run(in)
 		if err != nil || wantErr != nil {
 			t.Fatalf("user %s: %v, CUE: %v", key, err, wantErr)
 		}

@@ -19,12 +19,12 @@ type literalReader struct {
 func (r *literalReader) at(n ast.Node) position { return tokenPosition(r.ref, n.Pos()) }
 
 // tokenPosition converts a position of the CUE parser.
-func tokenPosition(src *fileRef, p token.Pos) position {
+func tokenPosition(ref *fileRef, p token.Pos) position {
 	if !p.IsValid() {
-		return position{ref: src}
+		return position{ref: ref}
 	}
 	pos := p.Position()
-	return position{ref: src, line: int32(pos.Line), col: int32(pos.Column)}
+	return position{ref: ref, line: int32(pos.Line), col: int32(pos.Column)}
 }
 
 // labelName returns the name of a regular field's label.

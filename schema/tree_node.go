@@ -34,11 +34,11 @@ type position struct {
 	line, col int32
 }
 
-func (s position) pos() Pos {
-	if s.ref == nil {
+func (p position) pos() Pos {
+	if p.ref == nil {
 		return Pos{}
 	}
-	return Pos{File: s.ref.path, Line: int(s.line), Column: int(s.col)}
+	return Pos{File: p.ref.path, Line: int(p.line), Column: int(p.col)}
 }
 
 // node is a concrete value from any file format, with its position.
@@ -200,8 +200,8 @@ func sameScalar(a, b *node) bool {
 		return true
 	}
 	x, ok := a.number()
-	y, okay := b.number()
-	return ok && okay && x.Cmp(y) == 0
+	y, okB := b.number()
+	return ok && okB && x.Cmp(y) == 0
 }
 
 // quote renders a scalar as CUE would write it, shortened for messages.

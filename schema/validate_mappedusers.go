@@ -140,7 +140,7 @@ func (mu *mappedUsers) mapUser(u *User) bool {
 		return false
 	}
 	n := namesOf(out)
-	if _, wrong := mu.validator.nameIDProblem(mu.provisioner, u, n.userName); wrong {
+	if _, found := mu.validator.nameIDProblem(mu.provisioner, u, n.userName); found {
 		return false
 	}
 	mu.users[u.Key] = &mappedUser{u, out}

@@ -76,7 +76,7 @@ func (v *validator) reportMappingProblems() {
 				out.valid = err == nil
 				mapped[m.Key][user] = out
 			}
-			if problem, wrong := v.nameIDProblem(p, u, out.userName); wrong && out.valid {
+			if problem, found := v.nameIDProblem(p, u, out.userName); found && out.valid {
 				v.reportMapProblems(Problems{problem}, counts[m.Key])
 			}
 			path := func() string { return joinPath("users", user) }

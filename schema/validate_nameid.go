@@ -39,7 +39,7 @@ func isEmailAddress(text string) bool {
 
 // nameIDProblem returns a problem if a user cannot sign in to the provisioner's app: the NameID
 // must be the userName in AWS, and an email address.
-func (v *validator) nameIDProblem(p *Provisioner, u *User, userName string) (problem Problem, wrong bool) {
+func (v *validator) nameIDProblem(p *Provisioner, u *User, userName string) (problem Problem, found bool) {
 	app := v.d.Apps[p.App]
 	if app == nil || app.SAML == nil || userName == "" {
 		return problem, false
