@@ -31,7 +31,7 @@ func (v *validator) users() {
 	}
 }
 
-// duplicateUsers reports users with the same email address or userId.
+// duplicateUsers reports users with the same e-mail address or userId.
 func (v *validator) duplicateUsers() {
 	emails := &duplicateFinder{v: v, code: dupEmail, message: "user %s (%s) has the same e-mail address"}
 	ids := &duplicateFinder{v: v, code: dupUserID, message: "user %s (%s) has the same userId"}

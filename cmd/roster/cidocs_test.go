@@ -65,7 +65,7 @@ func TestWorkflowsOfDocs(t *testing.T) {
 		}{
 			{"removal", false, "1 membership is removed"}, {"held", false, "groupDeletes"}, {"unrelated", false,
 				"merging changes nothing in AWS"},
-			{"invalid", true, `no such group (got "src")`},
+			{"invalid", true, `unknown group (got "src")`},
 		} {
 			t.Run(workflow.file+"/"+test.branch, func(t *testing.T) {
 				dir := filepath.Join(t.TempDir(), "clone")
