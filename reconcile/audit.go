@@ -5,35 +5,35 @@ import (
 	"time"
 )
 
-// Errors of Audit that a run branches on.
+// Errors of Audit.
 var (
-	// ErrLeased says that another process's intent for this provisioner is alive.
-	ErrLeased = errors.New("another process is at work on this provisioner")
-	// ErrLeaseLost says that our own intent was not renewed in time or was taken over.
+	// ErrLeased means that the intent of another process for this provisioner is live.
+	ErrLeased = errors.New("another process is running this provisioner")
+	// ErrLeaseLost means that the run's own intent was not renewed in time or was taken over.
 	ErrLeaseLost = errors.New("the lease on this provisioner is lost")
 )
 
 // AuditState is what the audit holds of the earlier runs of a provisioner.
 type AuditState struct {
-	Status *Status // nil: no run has ever been concluded
+	Status *Status // nil if no run has been reported yet
 	Ledger *Ledger // never nil
-	// Interrupted is the run whose journal on this machine has no end; nil when there is none.
+	// Interrupted is the run whose journal on this machine has no end; nil if there is none.
 	Interrupted *Interrupted
-	// OpenIntent is an intent without a report whose journal is not on this machine; nil if there is
-	// none.
+	// OpenIntent is an intent without a report whose journal is not on this machine; nil if there
+	// is none.
 	OpenIntent *Intent
 	// DistrustReason says why the audit branch cannot be trusted; empty if it can. Until it is
 	// empty, gate audit holds the changes that remove access.
 	DistrustReason string
 }
 
-// Interrupted is a run that ended without a conclusion.
+// Interrupted is a run that ended without a report.
 type Interrupted struct {
 	Intent  Intent
-	Entries []Entry // in the order written; a Begin without its End may or may not have taken effect
+	Entries []Entry // in the order written; a write with Begin and no End may have taken effect
 }
 
-// Intent is the record that a run is about to write.
+// Intent is the record that a run publishes before its first write.
 type Intent struct {
 	Version         int       `json:"version"`
 	Run             string    `json:"run"`
@@ -57,7 +57,7 @@ type CommitRef struct {
 	Branch  string    `json:"branch,omitempty"`
 }
 
-// Short returns the first seven digits of the commit's id.
+// Short returns the first seven digits of the commit's id, or "(none)".
 func (c CommitRef) Short() string {
 	if c.ID == "" {
 		return "(none)"
@@ -65,7 +65,7 @@ func (c CommitRef) Short() string {
 	return c.ID[:min(7, len(c.ID))]
 }
 
-// Entry is one line of the journal: a write that is about to happen, or how it ended.
+// Entry is one line of the journal: a write before it is sent, or its results.
 type Entry struct {
 	Run         string `json:"run"`
 	Provisioner string `json:"provisioner"`
@@ -99,7 +99,7 @@ type Status struct {
 	Finished   time.Time  `json:"finished"`
 	Digest     string     `json:"digest"`
 	HeldDigest string     `json:"heldDigest,omitempty"`
-	Report     ReportLink `json:"report"` // filled in by Conclude
+	Report     ReportLink `json:"report"` // set by Conclude
 	// Removals are the removals of the last 24 hours, which some gates count.
 	Removals []Removal `json:"removals,omitempty"`
 	// UsedApprovals is when each approval was used, ApprovalFirstSeen when a run first saw each
@@ -117,20 +117,20 @@ type AppliedAt struct {
 	Time   time.Time `json:"time"`
 }
 
-// Removal is a number of removals that a run carried out.
+// Removal is a number of removals that a run made.
 type Removal struct {
 	Time  time.Time `json:"time"`
 	Group string    `json:"group,omitempty"` // memberships of this group; empty: deactivations and deletions of users
 	Count int       `json:"count"`
 }
 
-// ReportLink names a report by path and content.
+// ReportLink names a report by path and digest.
 type ReportLink struct {
 	Path   string `json:"path"`
 	SHA256 string `json:"sha256"`
 }
 
-// Conclusion is everything that a run leaves.
+// Conclusion is all that a run publishes at its end.
 type Conclusion struct {
 	Report *Report
 	Ledger *Ledger
@@ -140,9 +140,9 @@ type Conclusion struct {
 	TrustBranch bool
 }
 
-// Receipt says where a conclusion went.
+// Receipt says where a conclusion was published.
 type Receipt struct {
-	Commit  string // on the audit branch; empty when it was only counted
+	Commit  string // on the audit branch; empty if the run was only counted
 	Report  ReportLink
-	Repeats int // how often the last report has been repeated since
+	Repeats int // number of runs since then that repeated the last report
 }

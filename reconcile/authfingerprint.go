@@ -8,8 +8,9 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// AuthFingerprint names what a provisioner declares of its credentials: which secret, where, for which client. It holds no secret, and
-// does not change when the secret behind a reference does; the content of an encrypted file in the repository counts.
+// AuthFingerprint returns a fingerprint of a provisioner's `auth`: of its references to secrets and
+// its client. It contains no secret, and does not change when the secret behind a reference does.
+// The content of an encrypted file in the repository counts.
 func AuthFingerprint(p *schema.Provisioner) string {
 	auth := p.Auth
 	plain := func(ref *schema.SecretRef) *schema.SecretRef {

@@ -175,7 +175,7 @@ func TestAPlanTellsWhoIsInMoreGroupsThanAWSEvaluates(t *testing.T) {
 		want   string
 	}{
 		{"as many as AWS evaluates", 999, ""},
-		{"one more, of whom one is not in the first", 1_000, "2 people are in more than 1000 groups (p-000000, p-000002): AWS evaluates no more of one person"},
+		{"one more, of whom one is not in the first", 1_000, "2 users are in more than 1000 groups (p-000000, p-000002): AWS evaluates no more groups of one user"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o := schematest.Organisation{Users: 4, Format: "jsonl"}

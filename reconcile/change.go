@@ -14,7 +14,8 @@ type Attributes = schema.Attributes
 // Kind is what a change does to one object.
 type Kind string
 
-// The kinds of changes. Rename, activate and deactivate carry whatever else changes on the same user, because AWS takes it in one call.
+// The kinds of changes. A rename, activation or deactivation includes all other attribute changes
+// of the same user, because one call makes them all.
 const (
 	AdoptUser      Kind = "adopt-user"
 	AdoptGroup     Kind = "adopt-group"
@@ -30,10 +31,14 @@ const (
 	DeactivateUser Kind = "deactivate-user"
 	DeleteGroup    Kind = "delete-group"
 	DeleteUser     Kind = "delete-user"
+	// TemporaryRenameUser and TemporaryRenameGroup give an object a temporary name, because two or
+	// more objects exchange their names.
+	TemporaryRenameUser  Kind = "temporary-rename-user"
+	TemporaryRenameGroup Kind = "temporary-rename-group"
 )
 
-// ranks is the order table: nobody loses a membership before everybody has gained theirs, and what cannot be undone comes last.
-// Dependencies between changes beat it.
+// ranks is the order of kinds. Memberships are added before any are removed, and what cannot be
+// undone comes last. Dependencies between changes override it.
 var ranks = map[Kind]int{
 	AdoptUser: 0, AdoptGroup: 0,
 	CreateUser:          1,
@@ -56,7 +61,7 @@ func (k Kind) OfUser() bool {
 	return false
 }
 
-// TakesAccess reports whether somebody can do less after the change.
+// TakesAccess reports whether the change takes access from users.
 func (k Kind) TakesAccess() bool {
 	switch k {
 	case RemoveMember, DeactivateUser, DeleteGroup, DeleteUser:
@@ -65,10 +70,11 @@ func (k Kind) TakesAccess() bool {
 	return false
 }
 
-// Origin says whether Git or something outside asked for a change.
+// Origin is where a change comes from.
 type Origin string
 
-// Intended changes follow from a difference between what was last applied and what is declared now; drift is everything else.
+// Intended changes come from a difference between the last applied and the current declarations.
+// All other changes are drift: the directory was changed outside roster.
 const (
 	Intended Origin = "intended"
 	Drift    Origin = "drift"
@@ -78,10 +84,11 @@ const (
 type Change struct {
 	Kind Kind   `json:"kind"`
 	Key  string `json:"key"`          // the user's or group's key
-	ID   string `json:"id,omitempty"` // AWS's id, empty for what is yet to be created
-	Name string `json:"name"`         // userName or displayName, for people
+	ID   string `json:"id,omitempty"` // the directory's id; empty for an object to be created
+	Name string `json:"name"`         // userName or displayName
 
-	// Member and MemberName are the user of an add-member or remove-member: a key, or "#" and an AWS id for somebody who is not ours.
+	// Member and MemberName are the user of an add-member or remove-member: a key, or for an
+	// unmanaged user "#" and the directory's id.
 	Member     string `json:"member,omitempty"`
 	MemberName string `json:"memberName,omitempty"`
 
@@ -89,8 +96,8 @@ type Change struct {
 
 	Origin Origin `json:"origin"`
 	Reason Reason `json:"reason"`
-	// DependsOn lists the changes that this one depends on. It is held with them, and skipped if one
-	// of them fails.
+	// DependsOn lists the changes that this one depends on. It is held with them, and skipped if
+	// one of them fails.
 	DependsOn []Ref `json:"dependsOn,omitempty"`
 	// Held lists the gates that hold the change; empty means released.
 	Held []Hold `json:"held,omitempty"`
@@ -100,14 +107,15 @@ type Change struct {
 	Waiting string `json:"waiting,omitempty"`
 }
 
-// AttributeChange is the change of one value; an empty Old means that it was absent, an empty New that it will be.
+// AttributeChange is the change of one attribute. An empty Old means that it was absent, an empty
+// New that it is removed.
 type AttributeChange struct {
 	Path string `json:"path"`
 	Old  string `json:"old,omitempty"`
 	New  string `json:"new,omitempty"`
 }
 
-// Reason says why a change is wanted.
+// Reason is why a change is made.
 type Reason struct {
 	Text     string `json:"text"`               // for example `member of "platform"`, or "changed outside"
 	Position string `json:"position,omitempty"` // file:line:column of the declaration
@@ -134,7 +142,7 @@ type Ref struct {
 // Ref returns the change's identity within its plan.
 func (c *Change) Ref() Ref { return Ref{c.Kind, c.Key, c.Member} }
 
-// Subject names what the change is about: a user with its key, a group with its key, or a membership.
+// Subject returns what the change is about: a user or group with its key, or a membership.
 func (c *Change) Subject() string {
 	switch c.Kind {
 	case AddMember:
@@ -145,7 +153,7 @@ func (c *Change) Subject() string {
 	return fmt.Sprintf("%s (%s)", c.Name, c.Key)
 }
 
-// String is a line for logs: kind, key, member.
+// String returns kind, key and member.
 func (r Ref) String() string {
 	if r.Member != "" {
 		return fmt.Sprintf("%s %s %s", r.Kind, r.Key, r.Member)
@@ -153,7 +161,7 @@ func (r Ref) String() string {
 	return fmt.Sprintf("%s %s", r.Kind, r.Key)
 }
 
-// Compare orders references by the order table, then by key and member.
+// Compare orders references by the order of kinds, then by key and member.
 func (r Ref) Compare(s Ref) int {
 	return cmp.Or(cmp.Compare(ranks[r.Kind], ranks[s.Kind]), strings.Compare(r.Key, s.Key),
 		strings.Compare(r.Member, s.Member), strings.Compare(string(r.Kind), string(s.Kind)))

@@ -11,26 +11,29 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// Desired is what a provisioner's directory should hold: a pure function of declarations and time.
+// Desired is what a provisioner's directory should hold. It is a function of declarations and time.
 type Desired struct {
 	Users    map[string]*DesiredUser
 	Groups   map[string]*DesiredGroup
-	AllUsers bool // no groups are selected: everybody is in scope
-	// Removed says that the provisioner is no longer declared: its people leave, its groups stay.
+	AllUsers bool // no groups are selected: all users are in scope
+	// Removed means that the provisioner is no longer declared: its users are deprovisioned, its
+	// groups stay.
 	Removed bool
-
-	Selected   []string // keys of the groups that choose who is in scope, or of all groups
+	// Selected are the keys of the selected groups, or of all groups. Their members are in scope.
+	Selected   []string
 	Membership *schema.Membership
 }
 
-// DesiredUser is somebody in scope.
+// DesiredUser is a user in scope.
 type DesiredUser struct {
-	Key        string
-	At         schema.Pos
-	Attributes Attributes // managed ones; an empty value means that the attribute must be absent. Shared: nobody may change them.
+	Key string
+	At  schema.Pos
+	// Attributes are the managed attributes; an empty value means that the attribute must be
+	// absent. They are shared and must not be changed.
+	Attributes Attributes
 	OnCreate   Attributes
 	Active     bool
-	Until      *schema.Date // the person's last day; nil: none is declared
+	Until      *schema.Date // the last day of the user's validity; nil if none is declared
 }
 
 // DesiredGroup is a group that is pushed.
@@ -42,13 +45,16 @@ type DesiredGroup struct {
 	Previously  []string
 }
 
-// Desire computes what provisioner p should hold at now. The error is schema.Problems: somebody whom the mapping cannot map.
+// Desire computes what the directory of provisioner p should hold at now. The error is
+// schema.Problems if the mapping fails for users.
 func Desire(d *schema.Declarations, p *schema.Provisioner, now time.Time) (*Desired, error) {
 	mapping := d.Mappings[p.Mapping]
 	if mapping == nil {
 		return nil, fmt.Errorf("provisioner %q: there is no mapping %q", p.Key, p.Mapping)
 	}
-	out := &Desired{Groups: map[string]*DesiredGroup{}, AllUsers: p.AllUsers, Selected: p.Groups, Membership: d.Membership(now)}
+	out := &Desired{
+		Groups: map[string]*DesiredGroup{}, AllUsers: p.AllUsers, Selected: p.Groups, Membership: d.Membership(now),
+	}
 	if p.AllUsers {
 		out.Selected = slices.Sorted(maps.Keys(d.Groups))
 	}
@@ -63,11 +69,12 @@ func Desire(d *schema.Declarations, p *schema.Provisioner, now time.Time) (*Desi
 	return out, nil
 }
 
-// desireUsers maps the people in scope.
-func (d *Desired) desireUsers(decls *schema.Declarations, p *schema.Provisioner, mapping *schema.Mapping, now time.Time) error {
+// desireUsers maps the users in scope.
+func (d *Desired) desireUsers(decls *schema.Declarations, p *schema.Provisioner, mapping *schema.Mapping,
+	now time.Time) error {
 	scope := d.scope(decls, p)
 	d.Users = make(map[string]*DesiredUser, len(scope))
-	users := make([]DesiredUser, len(scope)) // one piece of memory instead of a hundred thousand
+	users := make([]DesiredUser, len(scope)) // one allocation instead of one for each user
 	groups := func(string) []string { return nil }
 	if mapping.ReadsGroups() {
 		groups = d.Membership.GroupsOf
@@ -97,7 +104,7 @@ func (d *Desired) desireUsers(decls *schema.Declarations, p *schema.Provisioner,
 	return nil
 }
 
-// scope returns the people whom the provisioner is for, by key.
+// scope returns the users in the provisioner's scope, by key.
 func (d *Desired) scope(decls *schema.Declarations, p *schema.Provisioner) map[string]*schema.User {
 	if p.AllUsers {
 		return decls.Users
@@ -113,19 +120,27 @@ func (d *Desired) scope(decls *schema.Declarations, p *schema.Provisioner) map[s
 	return in
 }
 
-// asOf is a person as of now: outside of their dates people are inactive, whatever their state.
+// userAt returns a user as it is at now: outside its validity a user is inactive, whatever its
+// state.
 func userAt(u *schema.User, now time.Time) *schema.User {
 	if u.ValidFrom != nil && !u.ValidFrom.Begun(now) || u.ValidUntil != nil && u.ValidUntil.Over(now) {
-		away := *u
-		away.State = schema.Inactive
-		return &away
+		inactive := *u
+		inactive.State = schema.Inactive
+		return &inactive
 	}
 	return u
 }
 
 func desiredUser(u *schema.User, mapped schema.Mapped) DesiredUser {
 	active, _ := mapped.Attributes.Get("active")
-	return DesiredUser{Key: u.Key, At: u.Pos, Attributes: mapped.Attributes, OnCreate: mapped.OnCreate, Active: active == "true", Until: u.ValidUntil}
+	return DesiredUser{
+		Key:        u.Key,
+		At:         u.Pos,
+		Attributes: mapped.Attributes,
+		OnCreate:   mapped.OnCreate,
+		Active:     active == "true",
+		Until:      u.ValidUntil,
+	}
 }
 
 func (d *Desired) desireGroup(g *schema.Group) *DesiredGroup {
@@ -137,7 +152,7 @@ func (d *Desired) desireGroup(g *schema.Group) *DesiredGroup {
 	return &DesiredGroup{Key: g.Key, At: g.Pos, DisplayName: g.DisplayName, Members: members, Previously: g.Previously}
 }
 
-// has reports whether user is to be a member of group.
+// has reports whether a user should be a member of a group.
 func (d *Desired) has(group, user string) bool {
 	g := d.Groups[group]
 	if g == nil {
@@ -147,23 +162,31 @@ func (d *Desired) has(group, user string) bool {
 	return found
 }
 
-// member returns how user comes to be in group.
+// Member returns why a user is in a group; false if the user is not.
 func (d *Desired) Member(group, user string) (schema.GroupMember, bool) {
 	members := d.Membership.Group(group)
-	i, found := slices.BinarySearchFunc(members, user, func(m schema.GroupMember, key string) int { return strings.Compare(m.User, key) })
+	i, found := slices.BinarySearchFunc(
+		members,
+		user,
+		func(m schema.GroupMember, key string) int { return strings.Compare(m.User, key) },
+	)
 	if !found {
 		return schema.GroupMember{}, false
 	}
 	return members[i], true
 }
 
-// DesiredOfRemoved returns what is desired for a removed provisioner: its people leave, its groups stay as they are.
+// DesiredOfRemoved returns what is desired for a removed provisioner: its users are deprovisioned,
+// its groups stay unchanged.
 func DesiredOfRemoved(p *schema.Provisioner) *Desired {
-	return &Desired{Users: map[string]*DesiredUser{}, Groups: map[string]*DesiredGroup{}, AllUsers: p.AllUsers, Removed: true,
-		Membership: &schema.Membership{}}
+	return &Desired{
+		Users: map[string]*DesiredUser{}, Groups: map[string]*DesiredGroup{}, AllUsers: p.AllUsers, Removed: true,
+		Membership: &schema.Membership{},
+	}
 }
 
-// merge returns two sorted attribute lists as one; where both have a path, over wins. An empty value in over removes the path.
+// merge merges two sorted attribute lists. Where both have a path, the value of over counts. An
+// empty value removes the path.
 func merge(under, over Attributes) Attributes {
 	out := make(Attributes, 0, len(under)+len(over))
 	put := func(a schema.Attribute) {

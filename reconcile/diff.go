@@ -12,8 +12,9 @@ func attribute(path, value string) schema.Attribute {
 	return schema.Attribute{Path: path, Value: value}
 }
 
-// Diff returns the changes that turn a into b, in the order in which they are carried out. It is pure and total: Diff(a, a) is empty and
-// After(Diff(a, b), a) equals b but for the ids of what is created. Origins, reasons and holds are left to Plan.
+// Diff returns the changes that turn a into b, in the order in which they are made. Diff(a, a) is
+// empty, and After(Diff(a, b), a) equals b except for the ids of created objects. NewPlan sets
+// origins, reasons and holds.
 func Diff(a, b State) []Change {
 	var changes []Change
 	changes = diffUsers(changes, a, b)
@@ -23,25 +24,28 @@ func Diff(a, b State) []Change {
 }
 
 func diffUsers(changes []Change, a, b State) []Change {
-	keys, met := changedUsers(b.Users, a.Users)
+	keys, inBoth := changedUsers(b.Users, a.Users)
 	for _, key := range keys {
 		want, have := b.Users[key], a.Users[key]
 		if have == nil {
-			changes = append(changes, Change{Kind: CreateUser, Key: key, Name: want.Name(), Attributes: diffAttributes(nil, want.Attributes)})
+			changes = append(
+				changes,
+				Change{Kind: CreateUser, Key: key, Name: want.Name(), Attributes: diffAttributes(nil, want.Attributes)},
+			)
 			continue
 		}
 		attributes := diffAttributes(have.Attributes, want.Attributes)
-		claim := have.NotOwned && !want.NotOwned
-		if len(attributes) == 0 && !claim {
+		adopt := have.NotOwned && !want.NotOwned
+		if len(attributes) == 0 && !adopt {
 			continue
 		}
 		kind := userKind(attributes)
-		if claim {
+		if adopt {
 			kind = AdoptUser
 		}
 		changes = append(changes, Change{Kind: kind, Key: key, ID: have.ID, Name: have.Name(), Attributes: attributes})
 	}
-	if met < len(a.Users) {
+	if inBoth < len(a.Users) {
 		for _, key := range missingKeys(a.Users, b.Users) {
 			have := a.Users[key]
 			changes = append(changes, Change{Kind: DeleteUser, Key: key, ID: have.ID, Name: have.Name()})
@@ -50,26 +54,27 @@ func diffUsers(changes []Change, a, b State) []Change {
 	return changes
 }
 
-// differing returns the keys of those who are not in other as they are, sorted, and how many are in both.
-func changedUsers(users, other map[string]*User) (keys []string, met int) {
+// changedUsers returns the sorted keys of the users that are missing in other or differ there, and
+// the number of users that are in both.
+func changedUsers(users, other map[string]*User) (keys []string, inBoth int) {
 	for key, u := range users {
 		o := other[key]
 		if o != nil {
-			met++
+			inBoth++
 		}
 		if o != u && (o == nil || o.NotOwned != u.NotOwned || !slices.Equal(o.Attributes, u.Attributes)) {
 			keys = append(keys, key)
 		}
 	}
 	slices.Sort(keys)
-	return keys, met
+	return keys, inBoth
 }
 
-// lacking returns the keys that other has not, sorted.
+// missingKeys returns the sorted keys of m that other does not have.
 func missingKeys[A, B any](m map[string]A, other map[string]B) []string {
 	keys := make([]string, 0, max(0, len(m)-len(other)))
 	for key := range m {
-		if _, there := other[key]; !there {
+		if _, found := other[key]; !found {
 			keys = append(keys, key)
 		}
 	}
@@ -77,7 +82,7 @@ func missingKeys[A, B any](m map[string]A, other map[string]B) []string {
 	return keys
 }
 
-// userKind names an update after its gravest part.
+// userKind returns the kind of an update: that of its most serious attribute change.
 func userKind(attributes []AttributeChange) Kind {
 	kind := UpdateUser
 	for _, c := range attributes {
@@ -118,23 +123,36 @@ func diffGroups(changes []Change, a, b State) []Change {
 		want, have := b.Groups[key], a.Groups[key]
 		if have == nil {
 			have = &Group{}
-			changes = append(changes, Change{Kind: CreateGroup, Key: key, Name: want.DisplayName, Attributes: groupAttributes(have, want)})
-		} else if attributes := groupAttributes(have, want); have.NotOwned && !want.NotOwned {
-			changes = append(changes, Change{Kind: AdoptGroup, Key: key, ID: have.ID, Name: have.DisplayName, Attributes: attributes})
-		} else if len(attributes) > 0 {
-			kind := UpdateGroup
-			if have.DisplayName != want.DisplayName {
-				kind = RenameGroup
-			}
-			changes = append(changes, Change{Kind: kind, Key: key, ID: have.ID, Name: have.DisplayName, Attributes: attributes})
+			changes = append(changes, Change{
+				Kind: CreateGroup, Key: key, Name: want.DisplayName, Attributes: groupAttributes(have, want),
+			})
+		} else if kind, attributes := groupKind(have, want), groupAttributes(have, want); kind != "" {
+			changes = append(changes, Change{
+				Kind: kind, Key: key, ID: have.ID, Name: have.DisplayName, Attributes: attributes,
+			})
 		}
 		changes = diffMembers(changes, a, b, have, want)
 	}
-	for _, key := range missingKeys(a.Groups, b.Groups) { // not emptied first: one call, and nothing lost if it is held
+	// The groups are not emptied first: if a deletion is held, no member is lost.
+	for _, key := range missingKeys(a.Groups, b.Groups) {
 		have := a.Groups[key]
 		changes = append(changes, Change{Kind: DeleteGroup, Key: key, ID: have.ID, Name: have.DisplayName})
 	}
 	return changes
+}
+
+// groupKind returns the kind of the change from one state of a group to another; "" if the group itself
+// does not change.
+func groupKind(have, want *Group) Kind {
+	switch {
+	case have.NotOwned && !want.NotOwned:
+		return AdoptGroup
+	case have.DisplayName != want.DisplayName:
+		return RenameGroup
+	case have.ExternalID != want.ExternalID:
+		return UpdateGroup
+	}
+	return ""
 }
 
 func groupAttributes(a, b *Group) []AttributeChange {
@@ -148,7 +166,7 @@ func groupAttributes(a, b *Group) []AttributeChange {
 	return out
 }
 
-// diffMembers merges two sorted lists: an unchanged group costs nothing but the walk.
+// diffMembers compares the sorted member lists of a group. An unchanged group costs one pass.
 func diffMembers(changes []Change, a, b State, have, want *Group) []Change {
 	x, y := have.Members, want.Members
 	member := func(kind Kind, m string, s State) {
@@ -160,10 +178,10 @@ func diffMembers(changes []Change, a, b State, have, want *Group) []Change {
 	}
 	for len(x) > 0 || len(y) > 0 {
 		switch {
-		case len(x) > 0 && len(y) > 0 && x[0] == y[0]: // most are
+		case len(x) > 0 && len(y) > 0 && x[0] == y[0]: // the common case
 			x, y = x[1:], y[1:]
 		case len(y) == 0 || len(x) > 0 && x[0] < y[0]:
-			if gone := a.Users[x[0]] != nil && b.Users[x[0]] == nil; !gone { // a deletion takes its memberships along
+			if deleted := a.Users[x[0]] != nil && b.Users[x[0]] == nil; !deleted { // a deletion removes the memberships
 				member(RemoveMember, x[0], a)
 			}
 			x = x[1:]
@@ -175,5 +193,6 @@ func diffMembers(changes []Change, a, b State, have, want *Group) []Change {
 	return changes
 }
 
-// fold is how names are compared for uniqueness: AWS does not say whether it minds case, so we assume that it does not.
+// FoldName returns a name as it is compared for uniqueness. AWS does not document whether case
+// matters; roster assumes that it does not.
 func FoldName(name string) string { return strings.ToLower(name) }

@@ -2,16 +2,18 @@ package reconcile
 
 import "errors"
 
-// ErrUnauthorized says that the directory does not accept our credentials: nothing more is sent.
-var ErrUnauthorized = errors.New("the directory does not accept our credentials")
+// ErrUnauthorized means that the directory rejects the credentials: nothing more is sent.
+var ErrUnauthorized = errors.New("the directory rejects the credentials")
 
-// ErrUncertain says that a write may have taken effect although no answer proved it.
+// ErrUncertain means that a write may have taken effect, although no answer proved it.
 var ErrUncertain = errors.New("may have taken effect")
 
-// MaxMembers is how many membership changes one request carries (AWS: CreateGroup, PatchGroup).
+// MaxMembers is the maximum number of membership changes in a request (AWS: CreateGroup,
+// PatchGroup).
 const MaxMembers = 100
 
-// RemoteUser is a user as the directory holds it. Attributes include userName, active and, if there is one, externalId.
+// RemoteUser is a user of the directory. Attributes include userName, active and, if there is one,
+// externalId.
 type RemoteUser struct {
 	ID         string     `json:"id"`
 	Attributes Attributes `json:"attributes"`
@@ -23,7 +25,7 @@ func (u RemoteUser) ExternalID() string { v, _ := u.Attributes.Get("externalId")
 // UserName returns the userName.
 func (u RemoteUser) UserName() string { v, _ := u.Attributes.Get("userName"); return v }
 
-// RemoteGroup is a group as the directory holds it, without its members.
+// RemoteGroup is a group of the directory, without its members.
 type RemoteGroup struct {
 	ID          string `json:"id"`
 	ExternalID  string `json:"externalId,omitempty"`
@@ -36,13 +38,13 @@ type NewGroup struct {
 	Members                 []string // user ids, at most MaxMembers
 }
 
-// GroupUpdate is what one request changes of a group. Empty strings leave a value as it is.
+// GroupUpdate is the changes of a group in one request. Empty strings leave a value unchanged.
 type GroupUpdate struct {
 	DisplayName, ExternalID string
 	Add, Remove             []string // user ids, together at most MaxMembers
 }
 
-// NewGroupUpdate returns the update that makes changes to a group's own attributes.
+// NewGroupUpdate returns the update for changes of a group's own attributes.
 func NewGroupUpdate(changes []AttributeChange) GroupUpdate {
 	var u GroupUpdate
 	for _, c := range changes {
@@ -56,7 +58,7 @@ func NewGroupUpdate(changes []AttributeChange) GroupUpdate {
 	return u
 }
 
-// CallReceipt is what the directory's answer leaves for the evidence.
+// CallReceipt is the part of the directory's answer that is recorded.
 type CallReceipt struct {
 	RequestID string
 }

@@ -1,14 +1,16 @@
-// Package reconcile is what the machine decides: what a directory should hold (Desired), what it holds (Observe), what has to change
-// (Diff), what must not change without somebody's word (gates), and the run that carries it out and leaves evidence (Runner).
+// Package reconcile decides what to change in a directory: what it should hold (Desired), how that
+// relates to what it holds (Link), which changes lead there (Diff), and which of them must be
+// approved first (gates). It also declares the records that runs leave, and the interfaces to Git,
+// SCIM, the forge and the audit branch.
 //
-// Data flows one way:
+// Data flows in one direction:
 //
-//	commit -> declarations -> Desired -> Target -> Diff -> gates -> Plan -> Apply -> Report -> commit
+//	declarations -> Desired --+
+//	directory -> Observed ----+-> Link -> Target -> Diff -> gates, approvals, mode -> Plan
+//	audit branch -> Ledger ---+
 //
-// What a directory holds need not be read anew each time: a Memory keeps it between runs, and a plan made from memory is made again until
-// all that its changes touch was looked up in the same run.
-//
-// Everything up to Plan is pure: it takes no context, no clock, no store and no logger. Only Observe, Apply and Runner have effects,
-// through the small interfaces that this package declares: Directory (SCIM), Audit (evidence) and Source (Git). The package knows no
-// Git, CUE, HTTP or SAML; a test checks this.
+// Everything in this package is pure: the same input gives the same output. It uses no clock,
+// logger, file or network. The subpackages have the effects: observe reads a directory, apply
+// writes it, and run carries a provisioner from declarations to a published report. The packages
+// render and explain turn values into text.
 package reconcile

@@ -9,33 +9,35 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// gateInput is everything that gates look at. Gates are pure.
+// gateInput is what gates decide from.
 type gateInput struct {
 	changes     []Change
 	desired     *Desired
-	lastApplied *Desired // nil: nothing was applied yet
+	lastApplied *Desired // nil if nothing was applied yet
 	linking     *Linking
 	target      *Target
 	ledger      *Ledger
-	status      *Status // nil: no run was ever concluded
+	status      *Status // nil if no run has been reported yet
 	policy      *schema.Provisioner
 	now         time.Time
-	// rewound and distrust say why the commit or the audit branch is not the successor of what was seen before; empty when they are.
+	// historyReason and distrustReason are why the commit or the audit branch does not continue
+	// what earlier runs read; empty if they do.
 	historyReason, distrustReason string
-	lostRun                       *Intent // a run whose journal is lost; nil: none
+	lostRun                       *Intent // a run whose journal is lost; nil if there is none
 	observed                      *Observed
-	reviewed                      *Reviewed // nil: no review is required
+	reviewed                      *Reviewed // nil if no review is required
 }
 
-// gate holds changes. holds returns why it holds each, by index; whole-plan gates return every index. final, if set, tells which of them no
-// approval releases: another declaration has to.
+// gate holds changes. holds returns the reason for each change that it holds, by index; a gate of
+// the whole plan returns every index. notApprovable, if set, reports which of these changes no
+// approval releases: the declarations must change.
 type gate struct {
-	name  string
-	holds func(in *gateInput, limit *schema.Limit) map[int]string
-	final func(in *gateInput, c *Change) bool
+	name          string
+	holds         func(in *gateInput, limit *schema.Limit) map[int]string
+	notApprovable func(in *gateInput, c *Change) bool
 }
 
-// gates is the table of DESIGN section 6: nothing is dropped, it is held, with the reason.
+// gates lists the gates. A gate drops nothing: it holds changes, with a reason.
 var gates = []gate{
 	{"firstContact", holdFirstContact, nil},
 	{"removed", holdRemoved, nil},
@@ -58,7 +60,8 @@ var gates = []gate{
 
 func always(*gateInput, *Change) bool { return true }
 
-// applyGates marks what is held, first by the gates, then because it stands on what is held. It returns notices about gates that are off.
+// applyGates holds changes: first those that a gate holds, then those that depend on a held change.
+// It returns notices about gates that are off.
 func applyGates(in *gateInput) []string {
 	var notices []string
 	for _, g := range gates {
@@ -67,47 +70,50 @@ func applyGates(in *gateInput) []string {
 			notices = append(notices, fmt.Sprintf("gate %s is off: %s", g.name, limit.Reason))
 			continue
 		}
-		for i, why := range g.holds(in, limit) {
+		for i, reason := range g.holds(in, limit) {
 			c := &in.changes[i]
-			c.Held = append(c.Held, Hold{Gate: g.name, Reason: why, NotApprovable: g.final != nil && g.final(in, c)})
+			final := g.notApprovable != nil && g.notApprovable(in, c)
+			c.Held = append(c.Held, Hold{Gate: g.name, Reason: reason, NotApprovable: final})
 		}
 	}
 	holdDependents(in.changes)
 	return notices
 }
 
-// holdDependants holds what stands on something held, until nothing more follows.
+// holdDependents holds the changes that depend on a held change, directly or through other changes.
 func holdDependents(changes []Change) {
-	g := NewDependencies(changes)
-	final := map[Ref]int{} // the change that a set-aside serves
+	dependencies := NewDependencies(changes)
+	finalRename := map[Ref]int{} // temporary rename -> the change that gives the final name
 	for i := range changes {
 		for _, ref := range changes[i].DependsOn {
 			if (ref.Kind == TemporaryRenameUser || ref.Kind == TemporaryRenameGroup) && ref.Key == changes[i].Key {
-				final[ref] = i
+				finalRename[ref] = i
 			}
 		}
 	}
-	for again := true; again; {
-		again = false
+	for changed := true; changed; {
+		changed = false
 		for i := range changes {
 			if len(changes[i].Held) > 0 {
 				continue
 			}
-			stand := func(j int) {
+			dependOn := func(j int) {
 				if len(changes[j].Held) > 0 && len(changes[i].Held) == 0 {
-					changes[i].Held = []Hold{{Gate: "dependency", Reason: "stands on " + changes[j].Ref().String()}}
-					again = true
+					reason := fmt.Sprintf("depends on %s, which is held", changes[j].Ref())
+					changes[i].Held = []Hold{{Gate: "dependency", Reason: reason}}
+					changed = true
 				}
 			}
-			g.Each(i, stand)
-			if j, ok := final[changes[i].Ref()]; ok { // a temporary name is only for somebody who gets the final one
-				stand(j)
+			dependencies.Each(i, dependOn)
+			if j, ok := finalRename[changes[i].Ref()]; ok { // no temporary name without the final one
+				dependOn(j)
 			}
 		}
 	}
 }
 
-// bound is a gate's limit for a base: max(least, min(percent of base, most)), tuned by the declaration.
+// limitOf returns a gate's limit for a base: max(least, min(percent of base, most)). The
+// declaration may change these numbers.
 func limitOf(limit *schema.Limit, least int, percent float64, most, base int) int {
 	if limit != nil {
 		if limit.Min != nil {
@@ -126,19 +132,21 @@ func limitOf(limit *schema.Limit, least int, percent float64, most, base int) in
 
 const unbounded = int(^uint(0) >> 1)
 
-func (in *gateInput) all(why string) map[int]string {
+// all returns one reason for all changes.
+func (in *gateInput) all(reason string) map[int]string {
 	out := make(map[int]string, len(in.changes))
 	for i := range in.changes {
-		out[i] = why
+		out[i] = reason
 	}
 	return out
 }
 
-func (in *gateInput) where(match func(*Change) bool, why string) map[int]string {
+// where returns one reason for the changes that match.
+func (in *gateInput) where(match func(*Change) bool, reason string) map[int]string {
 	out := map[int]string{}
 	for i := range in.changes {
 		if match(&in.changes[i]) {
-			out[i] = why
+			out[i] = reason
 		}
 	}
 	return out
@@ -154,7 +162,7 @@ func (in *gateInput) count(match func(*Change) bool) int {
 	return n
 }
 
-// staying counts our people without those who wait for deletion.
+// managedUsers counts the managed users without those who wait for deletion.
 func (in *gateInput) managedUsers() int {
 	n := 0
 	for _, owned := range in.ledger.Users {
@@ -165,7 +173,8 @@ func (in *gateInput) managedUsers() int {
 	return n
 }
 
-// recent counts the removals of the last 24 hours: of users, or of one group's memberships.
+// recentRemovals counts the removals of the last 24 hours: of users if group is empty, otherwise of
+// the group's memberships.
 func (in *gateInput) recentRemovals(group string) int { return in.status.recentRemovals(group, in.now) }
 
 func (s *Status) recentRemovals(group string, now time.Time) int {
@@ -180,6 +189,7 @@ func (s *Status) recentRemovals(group string, now time.Time) int {
 	return n
 }
 
+// holdHistory holds the whole plan if the commit does not descend from the last applied one.
 func holdHistory(in *gateInput, _ *schema.Limit) map[int]string {
 	if in.historyReason == "" {
 		return nil
@@ -187,6 +197,7 @@ func holdHistory(in *gateInput, _ *schema.Limit) map[int]string {
 	return in.all(in.historyReason)
 }
 
+// holdAudit holds the changes that take access if the audit branch is not trusted.
 func holdAudit(in *gateInput, _ *schema.Limit) map[int]string {
 	if in.distrustReason == "" || in.status == nil {
 		return nil
@@ -194,16 +205,19 @@ func holdAudit(in *gateInput, _ *schema.Limit) map[int]string {
 	return in.where(func(c *Change) bool { return c.Kind.TakesAccess() }, in.distrustReason)
 }
 
-// holdRemoved holds everything of a provisioner that Git no longer has: its people lose their access only with a word.
+// holdRemoved holds all changes of a provisioner that Git no longer has: its users would lose their
+// access.
 func holdRemoved(in *gateInput, _ *schema.Limit) map[int]string {
 	if !in.desired.Removed {
 		return nil
 	}
-	return in.all(fmt.Sprintf("provisioner %q is no longer declared; its people would lose their access", in.policy.Key))
+	return in.all(fmt.Sprintf("provisioner %q is no longer declared; its users would lose their access", in.policy.Key))
 }
 
+// holdEmptySource holds the whole plan if less than half of the managed users or groups are
+// declared.
 func holdEmptySource(in *gateInput, _ *schema.Limit) map[int]string {
-	if in.desired.Removed { // nothing is declared on purpose, and gate removed says so
+	if in.desired.Removed { // gate removed holds these changes
 		return nil
 	}
 	check := func(what string, want, have int) map[int]string {
@@ -211,9 +225,9 @@ func holdEmptySource(in *gateInput, _ *schema.Limit) map[int]string {
 		case have == 0 || want*2 >= have:
 			return nil
 		case want == 0:
-			return in.all(fmt.Sprintf("no %s are declared any more, %d are ours", what, have))
+			return in.all(fmt.Sprintf("no %s are declared any more, but %d are managed", what, have))
 		}
-		return in.all(fmt.Sprintf("only %d of our %d %s are still declared", want, have, what))
+		return in.all(fmt.Sprintf("only %d of %d managed %s are still declared", want, have, what))
 	}
 	if out := check("users", len(in.desired.Users), in.managedUsers()); out != nil {
 		return out
@@ -224,22 +238,32 @@ func holdEmptySource(in *gateInput, _ *schema.Limit) map[int]string {
 	return check("groups", len(in.desired.Groups), len(in.ledger.Groups))
 }
 
+// holdScopeFlip holds the whole plan if the scope changes from groups to all users, or back.
 func holdScopeFlip(in *gateInput, _ *schema.Limit) map[int]string {
 	if in.lastApplied == nil || in.lastApplied.AllUsers == in.desired.AllUsers {
 		return nil
 	}
 	if in.desired.AllUsers {
-		return in.all("the selection went from groups to all users")
+		return in.all("the scope changes from groups to all users")
 	}
-	return in.all("the selection went from all users to groups")
+	return in.all("the scope changes from all users to groups")
 }
 
-// controlTower are the groups that AWS Control Tower makes and relies on.
-var controlTower = []string{"AWSAccountFactory", "AWSAuditAccountAdmins", "AWSControlTowerAdmins", "AWSLogArchiveAdmins", "AWSLogArchiveViewers",
-	"AWSSecurityAuditPowerUsers", "AWSSecurityAuditors", "AWSServiceCatalogAdmins"}
+// controlTower are the groups that AWS Control Tower creates and depends on.
+var controlTower = []string{
+	"AWSAccountFactory",
+	"AWSAuditAccountAdmins",
+	"AWSControlTowerAdmins",
+	"AWSLogArchiveAdmins",
+	"AWSLogArchiveViewers",
+	"AWSSecurityAuditPowerUsers",
+	"AWSSecurityAuditors",
+	"AWSServiceCatalogAdmins",
+}
 
-// holdProtected holds whatever touches a protected object that is there already; what this very plan creates is not protected yet. A
-// membership is its group's: a protected user may be given one, so that a first sync that was cut off can go on, but keeps those there are.
+// holdProtected holds changes of protected objects that exist; an object that the plan creates is
+// not protected yet. A membership belongs to its group. A protected user may get memberships, so
+// that an interrupted first sync can continue, but not lose them.
 func holdProtected(in *gateInput, _ *schema.Limit) map[int]string {
 	user := func(key string) bool {
 		_, named := in.policy.Protect.Users[key]
@@ -250,7 +274,8 @@ func holdProtected(in *gateInput, _ *schema.Limit) map[int]string {
 		c := &in.changes[i]
 		_, named := in.policy.Protect.Groups[c.Key]
 		switch {
-		case !c.Kind.OfUser() && c.Kind != CreateGroup && (named || slices.Contains(controlTower, c.Name)) && in.linking.State.Groups[c.Key] != nil:
+		case !c.Kind.OfUser() && c.Kind != CreateGroup && in.linking.State.Groups[c.Key] != nil &&
+			(named || slices.Contains(controlTower, c.Name)):
 			out[i] = fmt.Sprintf("group %q is protected", c.Name)
 		case c.Kind.OfUser() && user(c.Key), c.Kind == RemoveMember && user(c.Member):
 			out[i] = fmt.Sprintf("user %q is protected", cmp.Or(c.MemberName, c.Name))

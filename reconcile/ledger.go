@@ -33,13 +33,13 @@ func (l *Ledger) Clone() *Ledger {
 	return &Ledger{Users: maps.Clone(l.Users), Groups: maps.Clone(l.Groups)}
 }
 
-// Record enters a change that has taken effect.
-func (l *Ledger) Record(c *Change, id string, left Disposition, now time.Time) {
+// Record records a change that has taken effect. disposition is that of the change's user.
+func (l *Ledger) Record(c *Change, id string, disposition Disposition, now time.Time) {
 	switch c.Kind {
 	case CreateUser, AdoptUser:
 		l.Users[c.Key] = Owned{ID: id}
 	case DeactivateUser:
-		if left == Deactivated {
+		if disposition == Deactivated {
 			l.Users[c.Key] = Owned{ID: id, LeftScopeAt: &now}
 		}
 	case DeleteUser:

@@ -6,38 +6,43 @@ import (
 	"strings"
 )
 
-// Situation says how a key stands to the directory.
+// Situation is how a desired key relates to the ledger and the directory.
 type Situation string
 
-// The situations. What follows from each is decided in one place, the table in Link's comment.
+// The situations. The table in the comment of Link says what follows from each.
 const (
-	LinkedTo          Situation = "linked"    // the ledger has it, the directory has it
-	Unmatched         Situation = "unmatched" // neither the ledger nor the directory has it
-	Deleted           Situation = "deleted"   // the ledger has it, the directory has lost it
-	Adoptable         Situation = "unlinked"  // the directory has an object of that externalId, or of that name without one
-	ForeignExternalID Situation = "disputed"  // the directory's object of that name has somebody else's externalId
-	NameTaken         Situation = "collision" // the name is held by an object of ours that does not give it up
+	Linked         Situation = "linked"          // the ledger and the directory have the object
+	Unmatched      Situation = "unmatched"       // neither has it
+	DeletedOutside Situation = "deleted outside" // the ledger has it, the directory does not
+	// Adoptable: the directory has an object with that externalId, or one of that name without an
+	// externalId.
+	Adoptable Situation = "adoptable"
+	// ForeignExternalID: the directory's object of that name has another externalId.
+	ForeignExternalID Situation = "foreign externalId"
+	// NameTaken: another managed object has the name and keeps it.
+	NameTaken Situation = "name taken"
 )
 
-// Linking is an observed directory in terms of our keys.
+// Linking is an observed directory by keys.
 type Linking struct {
-	// State holds what is ours, and as unclaimed what adoption would make ours.
+	// State holds the managed objects, and marked as not owned those that can be adopted.
 	State State
-	// Situations of the desired keys that are not simply linked or unmatched.
+	// Users and Groups hold the situations of desired keys, except linked and unmatched.
 	Users, Groups map[string]Situation
-	// Holders says, for the situations unlinked, disputed and collision, which object stands in the way.
-	Conflicts map[string]ConflictingObject // by "user/" or "group/" and key
-	// Names of users who are not ours, by member reference.
+	// Conflicts holds the object of the directory that has the externalId or the name of a desired
+	// one, by "user/" or "group/" and key.
+	Conflicts map[string]ConflictingObject
+	// UnmanagedUsers holds the userNames of unmanaged users, by member reference.
 	UnmanagedUsers map[string]string
-	// Foreign are the objects that are neither ours nor wanted, users first, each by name.
+	// Unmanaged are the objects that are not in State: first users, then groups, each by name.
 	Unmanaged []UnmanagedObject
-	// claimed has the keys of the objects in State, by id.
-	keyByID map[string]string
-	// Moved maps the new key of a renamed group to the key under which the ledger has it.
-	Moved map[string]string
+	// RenamedGroups maps the new key of a renamed group to the key that the ledger has.
+	RenamedGroups map[string]string
+
+	keyByID map[string]string // the keys of the objects in State, by id
 }
 
-// Foreign is an object of the directory that is not ours and that nothing declared meets.
+// UnmanagedObject is an object of the directory that is neither managed nor adoptable.
 type UnmanagedObject struct {
 	Kind       string `json:"kind"` // "user" or "group"
 	ID         string `json:"id"`
@@ -45,45 +50,50 @@ type UnmanagedObject struct {
 	ExternalID string `json:"externalId,omitempty"`
 }
 
-// foreign reports whether an object is neither ours nor one that something declared meets.
+// unmanaged reports whether an object is neither managed nor adoptable.
 func (l *Linking) unmanaged(id string) bool { return l.keyByID[id] == "" }
 
-// Holder is an object in the directory that a desired one meets.
+// ConflictingObject is an object of the directory that has the externalId or the name of a desired
+// one.
 type ConflictingObject struct {
-	ID, Name, ExternalID, Key string // Key is empty unless it is ours
+	ID, Name, ExternalID, Key string // Key is empty for an unmanaged object
 }
 
-// Link joins what was observed with what is ours and what is wanted.
+// Link joins the observed directory with the ledger and the desired state.
 //
-//	situation  | adopt never              | adopt match         | adopt take-over
-//	-----------+--------------------------+---------------------+----------------
-//	linked     | compared                 | same                | same
-//	unmatched  | created, if active       | same                | same
-//	deleted    | a user is created again; a group is held (vanished)
-//	unlinked   | equal: counted; else held| adopted             | adopted
-//	disputed   | held                     | held                | adopted, held until approved
-//	collision  | held, until the holder's deletion is approved if it waits for that
-//	(foreign)  | left alone and listed
-func Link(o *Observed, ledger *Ledger, want *Desired) *Linking {
-	l := &Linking{State: State{Users: make(map[string]*User, len(o.Users)), Groups: make(map[string]*Group, len(o.Groups))}, Users: map[string]Situation{}, Groups: map[string]Situation{}, Conflicts: map[string]ConflictingObject{},
-		UnmanagedUsers: map[string]string{}, Moved: moved(ledger, want), keyByID: make(map[string]string, len(o.Users)+len(o.Groups))}
-	l.linkUsers(o, ledger, want)
-	l.linkGroups(o, ledger, want)
+//	situation          | adopt never               | adopt match | adopt take-over
+//	-------------------+---------------------------+-------------+-----------------------------
+//	linked             | compared                  | same        | same
+//	unmatched          | created, if active        | same        | same
+//	deleted outside    | a user is created again; a group is held (vanished)
+//	adoptable          | equal: counted; else held | adopted     | adopted
+//	foreign externalId | held                      | held        | adopted, held until approved
+//	name taken         | held; if the other user waits for deletion, approval deletes that user
+//	(unmanaged)        | not changed, and listed
+func Link(o *Observed, ledger *Ledger, desired *Desired) *Linking {
+	l := &Linking{
+		State: State{Users: make(map[string]*User, len(o.Users)), Groups: make(map[string]*Group, len(o.Groups))},
+		Users: map[string]Situation{}, Groups: map[string]Situation{}, Conflicts: map[string]ConflictingObject{},
+		UnmanagedUsers: map[string]string{}, RenamedGroups: renamedGroups(ledger, desired),
+		keyByID: make(map[string]string, len(o.Users)+len(o.Groups)),
+	}
+	l.linkUsers(o, ledger, desired)
+	l.linkGroups(o, ledger, desired)
 	slices.SortFunc(l.Unmanaged, func(a, b UnmanagedObject) int {
 		return cmp.Or(strings.Compare(b.Kind, a.Kind), strings.Compare(a.Name, b.Name), strings.Compare(a.ID, b.ID))
 	})
 	return l
 }
 
-// moved finds groups whose key was renamed: the ledger has the old key only.
-func moved(ledger *Ledger, want *Desired) map[string]string {
+// renamedGroups finds groups whose key was renamed: the ledger has only the old key.
+func renamedGroups(ledger *Ledger, desired *Desired) map[string]string {
 	out := map[string]string{}
-	for key, g := range want.Groups {
-		if _, ours := ledger.Groups[key]; ours {
+	for key, g := range desired.Groups {
+		if _, managed := ledger.Groups[key]; managed {
 			continue
 		}
 		for _, old := range g.Previously {
-			if _, ours := ledger.Groups[old]; ours && want.Groups[old] == nil {
+			if _, managed := ledger.Groups[old]; managed && desired.Groups[old] == nil {
 				out[key] = old
 				break
 			}
@@ -92,36 +102,39 @@ func moved(ledger *Ledger, want *Desired) map[string]string {
 	return out
 }
 
-// linkUsers fills in the users.
-func (l *Linking) linkUsers(o *Observed, ledger *Ledger, want *Desired) {
+// linkUsers links the users.
+func (l *Linking) linkUsers(o *Observed, ledger *Ledger, desired *Desired) {
 	keyOf := make(map[string]string, len(ledger.Users))
 	for key, owned := range ledger.Users {
 		keyOf[owned.ID] = key
 	}
-	users := make([]User, len(o.Users)) // one piece of memory instead of a hundred thousand
+	users := make([]User, len(o.Users)) // one allocation instead of one for each user
 	for i := range o.Users {
 		u := &o.Users[i]
-		if key, ours := keyOf[u.ID]; ours {
+		if key, managed := keyOf[u.ID]; managed {
 			users[i] = User{Key: key, ID: u.ID, Attributes: u.Attributes}
 			l.State.Users[key], l.keyByID[u.ID] = &users[i], key
 		} else {
 			l.UnmanagedUsers[UnmanagedRef(u.ID)] = u.UserName()
 		}
 	}
-	index := newNameIndex(len(o.Users), func(i int) (string, string) { return o.Users[i].ExternalID(), o.Users[i].UserName() })
-	for _, key := range missingKeys(want.Users, l.State.Users) {
-		if _, ours := ledger.Users[key]; ours {
-			l.Users[key] = Deleted
+	index := newNameIndex(
+		len(o.Users),
+		func(i int) (string, string) { return o.Users[i].ExternalID(), o.Users[i].UserName() },
+	)
+	for _, key := range missingKeys(desired.Users, l.State.Users) {
+		if _, managed := ledger.Users[key]; managed {
+			l.Users[key] = DeletedOutside
 		}
-		name, _ := want.Users[key].Attributes.Get("userName")
+		name, _ := desired.Users[key].Attributes.Get("userName")
 		i, situation := index().find(key, name)
 		if situation == Unmatched {
 			continue
 		}
 		u := &o.Users[i]
-		holder := ConflictingObject{ID: u.ID, Name: u.UserName(), ExternalID: u.ExternalID(), Key: keyOf[u.ID]}
-		l.Conflicts["user/"+key] = holder
-		if l.keyByID[u.ID] != "" { // by its owner, or by another key that meets it: a collision unless that one gives the name up
+		conflict := ConflictingObject{ID: u.ID, Name: u.UserName(), ExternalID: u.ExternalID(), Key: keyOf[u.ID]}
+		l.Conflicts["user/"+key] = conflict
+		if l.keyByID[u.ID] != "" { // another key has the object
 			l.Users[key] = NameTaken
 			continue
 		}
@@ -134,42 +147,49 @@ func (l *Linking) linkUsers(o *Observed, ledger *Ledger, want *Desired) {
 	}
 	for i := range o.Users {
 		if u := &o.Users[i]; l.unmanaged(u.ID) {
-			l.Unmanaged = append(l.Unmanaged, UnmanagedObject{Kind: "user", ID: u.ID, Name: u.UserName(), ExternalID: u.ExternalID()})
+			l.Unmanaged = append(
+				l.Unmanaged,
+				UnmanagedObject{Kind: "user", ID: u.ID, Name: u.UserName(), ExternalID: u.ExternalID()},
+			)
 		}
 	}
 }
 
-func (l *Linking) linkGroups(o *Observed, ledger *Ledger, want *Desired) {
+// linkGroups links the groups with their members.
+func (l *Linking) linkGroups(o *Observed, ledger *Ledger, desired *Desired) {
 	keyOf := make(map[string]string, len(ledger.Groups))
 	for key, owned := range ledger.Groups {
 		keyOf[owned.ID] = key
 	}
-	for key, old := range l.Moved {
+	for key, old := range l.RenamedGroups {
 		keyOf[ledger.Groups[old].ID] = key
 	}
-	add := func(key string, g *RemoteGroup, unclaimed bool) {
+	add := func(key string, g *RemoteGroup, notOwned bool) {
 		l.keyByID[g.ID] = key
 		l.State.Groups[key] = &Group{Key: key, ID: g.ID, ExternalID: g.ExternalID, DisplayName: g.DisplayName,
-			Members: l.memberRefs(o.Members[g.ID]), NotOwned: unclaimed}
+			Members: l.memberRefs(o.Members[g.ID]), NotOwned: notOwned}
 	}
 	for i := range o.Groups {
 		g := &o.Groups[i]
-		if key, ours := keyOf[g.ID]; ours {
+		if key, managed := keyOf[g.ID]; managed {
 			add(key, g, false)
 		}
 	}
-	index := newNameIndex(len(o.Groups), func(i int) (string, string) { return o.Groups[i].ExternalID, o.Groups[i].DisplayName })
-	for _, key := range missingKeys(want.Groups, l.State.Groups) {
-		if _, ours := ledger.Groups[key]; ours {
-			l.Groups[key] = Deleted
+	index := newNameIndex(
+		len(o.Groups),
+		func(i int) (string, string) { return o.Groups[i].ExternalID, o.Groups[i].DisplayName },
+	)
+	for _, key := range missingKeys(desired.Groups, l.State.Groups) {
+		if _, managed := ledger.Groups[key]; managed {
+			l.Groups[key] = DeletedOutside
 		}
-		i, situation := index().find(key, want.Groups[key].DisplayName)
+		i, situation := index().find(key, desired.Groups[key].DisplayName)
 		if situation == Unmatched {
 			continue
 		}
 		g := &o.Groups[i]
-		holder := ConflictingObject{ID: g.ID, Name: g.DisplayName, ExternalID: g.ExternalID, Key: keyOf[g.ID]}
-		l.Conflicts["group/"+key] = holder
+		conflict := ConflictingObject{ID: g.ID, Name: g.DisplayName, ExternalID: g.ExternalID, Key: keyOf[g.ID]}
+		l.Conflicts["group/"+key] = conflict
 		if l.keyByID[g.ID] != "" {
 			l.Groups[key] = NameTaken
 			continue
@@ -179,15 +199,19 @@ func (l *Linking) linkGroups(o *Observed, ledger *Ledger, want *Desired) {
 	}
 	for _, g := range o.Groups {
 		if l.unmanaged(g.ID) {
-			l.Unmanaged = append(l.Unmanaged, UnmanagedObject{Kind: "group", ID: g.ID, Name: g.DisplayName, ExternalID: g.ExternalID})
+			l.Unmanaged = append(
+				l.Unmanaged,
+				UnmanagedObject{Kind: "group", ID: g.ID, Name: g.DisplayName, ExternalID: g.ExternalID},
+			)
 		}
 	}
 }
 
+// memberRefs returns the sorted member references of user ids.
 func (l *Linking) memberRefs(ids []string) []string {
 	out := make([]string, len(ids))
 	for i, id := range ids {
-		if out[i] = l.keyByID[id]; out[i] == "" { // not ours, or created between the two listings
+		if out[i] = l.keyByID[id]; out[i] == "" { // unmanaged, or created between the two listings
 			out[i] = UnmanagedRef(id)
 		}
 	}
@@ -195,20 +219,25 @@ func (l *Linking) memberRefs(ids []string) []string {
 	return out
 }
 
-// nameIndex finds the object that a desired key meets: by our externalId first, then by name.
+// nameIndex finds the object of a desired key: by externalId first, then by name.
 type nameIndex struct {
 	byExternalID, byName map[string]int
 	externalID           []string
 }
 
-// newNameIndex returns a function that makes the index of n objects when it is first called: nobody needs one while all that is desired is linked.
+// newNameIndex returns a function that builds the index of n objects on its first call. No index is
+// needed if all desired objects are linked.
 func newNameIndex(n int, names func(i int) (externalID, name string)) func() *nameIndex {
 	var x *nameIndex
 	return func() *nameIndex {
 		if x != nil {
 			return x
 		}
-		x = &nameIndex{byExternalID: make(map[string]int, n), byName: make(map[string]int, n), externalID: make([]string, n)}
+		x = &nameIndex{
+			byExternalID: make(map[string]int, n),
+			byName:       make(map[string]int, n),
+			externalID:   make([]string, n),
+		}
 		for i := range n {
 			externalID, name := names(i)
 			x.byName[FoldName(name)], x.externalID[i] = i, externalID
@@ -224,7 +253,7 @@ func (x *nameIndex) find(key, name string) (int, Situation) {
 	byKey, hasKey := x.byExternalID[key]
 	byName, hasName := x.byName[FoldName(name)]
 	switch {
-	case hasKey: // whoever else has the name keeps it: gate collision
+	case hasKey: // if another object has the name, gate nameTaken holds the change
 		return byKey, Adoptable
 	case hasName && x.externalID[byName] == "":
 		return byName, Adoptable

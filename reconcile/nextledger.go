@@ -2,28 +2,29 @@ package reconcile
 
 import "time"
 
-// NextLedger returns the ledger as the plan leaves it before anything is sent: renamed keys follow, people who returned or left without a
-// call are noted, and what is released, or vanished and confirmed to be gone, is dropped.
-func NextLedger(ledger *Ledger, plan *Plan, gone Missing, now time.Time) *Ledger {
+// NextLedger returns the ledger before the writes of a plan. Renamed keys are updated. Users who
+// returned to the scope or left it without a call are recorded. Released objects, and those
+// confirmed to be missing, are dropped.
+func NextLedger(ledger *Ledger, plan *Plan, missing Missing, now time.Time) *Ledger {
 	l := ledger.Clone()
 	if plan.Mode == ModePaused || plan.Mode == ModeNeverEnabled {
 		return l
 	}
-	for key, old := range plan.Linking.Moved {
+	for key, old := range plan.Linking.RenamedGroups {
 		l.Groups[key] = l.Groups[old]
 		delete(l.Groups, old)
 	}
 	for key, owned := range l.Users {
-		have, left := plan.Linking.State.Users[key], plan.Target.Leavers[key]
-		wanted := left == "" && plan.Target.State.Users[key] != nil
+		have, disposition := plan.Linking.State.Users[key], plan.Target.Leavers[key]
+		desired := disposition == "" && plan.Target.State.Users[key] != nil
 		switch {
-		case wanted && have != nil && owned.LeftScopeAt != nil && have.Active():
+		case desired && have != nil && owned.LeftScopeAt != nil && have.Active():
 			owned.LeftScopeAt = nil
 			l.Users[key] = owned
-		case have != nil && left == Deactivated && owned.LeftScopeAt == nil && !have.Active():
+		case have != nil && disposition == Deactivated && owned.LeftScopeAt == nil && !have.Active():
 			owned.LeftScopeAt = &now
 			l.Users[key] = owned
-		case gone.Users[key]:
+		case missing.Users[key]:
 			delete(l.Users, key)
 		}
 	}
@@ -34,11 +35,11 @@ func NextLedger(ledger *Ledger, plan *Plan, gone Missing, now time.Time) *Ledger
 		}
 	}
 	for key, owned := range l.Groups {
-		if owned.MembersUndecided && !shrinking[key] { // whoever was in it before is wanted, or gone
+		if owned.MembersUndecided && !shrinking[key] { // its previous members are desired, or no longer members
 			owned.MembersUndecided = false
 			l.Groups[key] = owned
 		}
-		if gone.Groups[key] {
+		if missing.Groups[key] {
 			delete(l.Groups, key)
 		}
 	}
@@ -53,5 +54,5 @@ func NextLedger(ledger *Ledger, plan *Plan, gone Missing, now time.Time) *Ledger
 	return l
 }
 
-// Missing are objects of ours that nobody wants any more and that the directory does not have.
+// Missing are the managed objects that are not desired and that the directory does not have.
 type Missing struct{ Users, Groups map[string]bool }

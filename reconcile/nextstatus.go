@@ -8,12 +8,12 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// StatusInput is what the status after a run is a function of.
+// StatusInput is what the status after a run is made from.
 type StatusInput struct {
-	Before *Status // nil: no run was ever concluded
+	Before *Status // nil if no run has been reported yet
 	Report *Report
-	Ledger *Ledger // as the run left it
-	// Plan is nil for a run without a plan: one that failed before it had one, or that was interrupted.
+	Ledger *Ledger // after the run
+	// Plan is nil for a run that failed before it had a plan, and for an interrupted run.
 	Plan        *Plan
 	Provisioner *schema.Provisioner
 	Approvals   map[string]*schema.Approval // as declared
@@ -23,11 +23,20 @@ type StatusInput struct {
 // NextStatus returns the status after a run.
 func NextStatus(in StatusInput) *Status {
 	r := in.Report
-	st := &Status{Version: 1, Provisioner: r.Provisioner, Identity: r.Identity, Run: r.Run, Outcome: r.Outcome, Commit: r.Commit,
-		Finished: r.Finished, Digest: r.Digest, HeldDigest: r.HeldDigest}
+	st := &Status{
+		Version:     1,
+		Provisioner: r.Provisioner,
+		Identity:    r.Identity,
+		Run:         r.Run,
+		Outcome:     r.Outcome,
+		Commit:      r.Commit,
+		Finished:    r.Finished,
+		Digest:      r.Digest,
+		HeldDigest:  r.HeldDigest,
+	}
 	if before := in.Before; before != nil {
-		st.LastApplied, st.EverEnabled, st.AdoptionDecided = before.LastApplied, before.EverEnabled, before.AdoptionDecided
-		st.AuthFingerprint = before.AuthFingerprint
+		st.LastApplied, st.AuthFingerprint = before.LastApplied, before.AuthFingerprint
+		st.EverEnabled, st.AdoptionDecided = before.EverEnabled, before.AdoptionDecided
 		st.UsedApprovals, st.ApprovalFirstSeen = maps.Clone(before.UsedApprovals), before.ApprovalFirstSeen
 		for _, removal := range before.Removals {
 			if r.Finished.Sub(removal.Time) < 24*time.Hour {
@@ -38,9 +47,14 @@ func NextStatus(in StatusInput) *Status {
 	st.Removals = append(st.Removals, r.removals()...)
 	if plan := in.Plan; plan != nil {
 		st.EverEnabled = st.EverEnabled || plan.Mode == ModeEnabled
-		st.AdoptionDecided = st.AdoptionDecided || plan.Mode == ModeEnabled && len(r.Errors) == 0 && !slices.ContainsFunc(r.Changes, heldByFirstContact)
+		st.AdoptionDecided = st.AdoptionDecided ||
+			plan.Mode == ModeEnabled && len(r.Errors) == 0 && !slices.ContainsFunc(r.Changes, heldByFirstContact)
 		st.AuthFingerprint = AuthFingerprint(in.Provisioner)
-		st.ApprovalFirstSeen, st.Deprovisioned = seen(st.ApprovalFirstSeen, in.Approvals, in.Started), in.retired()
+		st.ApprovalFirstSeen, st.Deprovisioned = firstSeen(
+			st.ApprovalFirstSeen,
+			in.Approvals,
+			in.Started,
+		), in.deprovisioned()
 		if len(r.Errors) == 0 && r.intendedDone() && !plan.Removed {
 			st.LastApplied = &AppliedAt{Commit: r.Commit.ID, Time: in.Started}
 		}
@@ -57,8 +71,8 @@ func NextStatus(in StatusInput) *Status {
 	return st
 }
 
-// retired reports whether nothing is left to be done for a removed provisioner.
-func (in StatusInput) retired() bool {
+// deprovisioned reports whether nothing is left to do for a removed provisioner.
+func (in StatusInput) deprovisioned() bool {
 	if r := in.Report; !in.Plan.Removed || r.Counts.Done < len(r.Changes) || len(r.Errors) > 0 {
 		return false
 	}
@@ -66,7 +80,7 @@ func (in StatusInput) retired() bool {
 		return true
 	}
 	for _, owned := range in.Ledger.Users {
-		if owned.LeftScopeAt != nil { // has a date on which to be deleted
+		if owned.LeftScopeAt != nil { // waits for its deletion
 			return false
 		}
 	}
@@ -75,4 +89,18 @@ func (in StatusInput) retired() bool {
 
 func heldByFirstContact(d Done) bool {
 	return slices.ContainsFunc(d.Held, func(h Hold) bool { return h.Gate == "firstContact" })
+}
+
+// firstSeen returns when a run first saw each declared approval.
+func firstSeen(before map[string]time.Time, declared map[string]*schema.Approval, now time.Time) map[string]time.Time {
+	var out map[string]time.Time
+	for key := range declared {
+		if out == nil {
+			out = map[string]time.Time{}
+		}
+		if out[key] = now; !before[key].IsZero() {
+			out[key] = before[key]
+		}
+	}
+	return out
 }

@@ -7,22 +7,26 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// Observed is one complete look at a directory.
+// Observed is a directory as it was read.
 type Observed struct {
 	ReadAt time.Time     `json:"readAt"`
 	Users  []RemoteUser  `json:"users"`
 	Groups []RemoteGroup `json:"groups"`
-	// Members holds the sorted user ids of each group that was asked for, by group id.
+	// Members holds the sorted user ids of the groups whose members were read, by group id.
 	Members map[string][]string `json:"members"`
 }
 
-// Remembered describes a plan that is based in part on the cached directory.
+// CachedRead describes a plan that is based in part on the cached directory.
 type CachedRead struct {
 	OldestRead time.Time `json:"oldestRead"` // when the oldest part was read
 	Lookups    int       `json:"lookups"`    // number of objects, names and member lists that the run looked up
 }
 
-// String is one line for people.
+// String returns one line of text.
 func (r *CachedRead) String() string {
-	return fmt.Sprintf("read since %s, %s now", r.OldestRead.Format(time.RFC3339), schema.Count(r.Lookups, "lookup"))
+	return fmt.Sprintf(
+		"oldest read %s, %s in this run",
+		r.OldestRead.Format(time.RFC3339),
+		schema.Count(r.Lookups, "lookup"),
+	)
 }

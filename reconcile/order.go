@@ -5,14 +5,9 @@ import (
 	"strings"
 )
 
-// SetAsideUser and SetAsideGroup give an object a temporary name, because two or more objects trade names in a circle.
-const (
-	TemporaryRenameUser  Kind = "set-aside-user"
-	TemporaryRenameGroup Kind = "set-aside-group"
-)
-
-// names tells which names a change takes and gives up. Users are unique by userName and by e-mail, groups by displayName.
-func (c *Change) names() (takes, gives []string) {
+// names returns the unique names that a change takes and frees. Users are unique by userName and by
+// e-mail address, groups by displayName.
+func (c *Change) names() (takes, frees []string) {
 	space := "group/"
 	if c.Kind.OfUser() {
 		space = "user/"
@@ -31,20 +26,21 @@ func (c *Change) names() (takes, gives []string) {
 				takes = append(takes, name+FoldName(a.New))
 			}
 			if a.Old != "" {
-				gives = append(gives, name+FoldName(a.Old))
+				frees = append(frees, name+FoldName(a.Old))
 			}
 		}
 	}
-	return takes, gives
+	return takes, frees
 }
 
-// TakesName reports whether the change takes a name that must be unique.
+// TakesName reports whether the change takes a unique name.
 func (c *Change) TakesName() bool {
 	takes, _ := c.names()
 	return len(takes) > 0
 }
 
-// given returns the names of a deleted object, which its change does not carry.
+// freedNames returns the unique names that a change frees. A deletion does not list the names of
+// its object; they are looked up in a.
 func freedNames(c *Change, a State) []string {
 	switch c.Kind {
 	case DeleteUser:
@@ -58,26 +54,27 @@ func freedNames(c *Change, a State) []string {
 	case DeleteGroup:
 		return []string{"group/displayName/" + FoldName(c.Name)}
 	}
-	_, gives := c.names()
-	return gives
+	_, frees := c.names()
+	return frees
 }
 
-// setAside makes whoever takes a name wait for who gives it up, and breaks circles with one temporary name each.
+// orderNameChanges makes each change that takes a name depend on the change that frees it. Each
+// cycle of such changes is broken by one temporary rename.
 func orderNameChanges(changes []Change, a State) []Change {
-	givers := map[string]int{}
+	freedBy := map[string]int{}
 	for i := range changes {
 		for _, name := range freedNames(&changes[i], a) {
-			givers[name] = i
+			freedBy[name] = i
 		}
 	}
-	if len(givers) == 0 {
+	if len(freedBy) == 0 {
 		return changes
 	}
 	waits := map[int][]int{} // change -> changes that must come first
 	for i := range changes {
 		takes, _ := changes[i].names()
 		for _, name := range takes {
-			if j, ok := givers[name]; ok && changes[j].Key != changes[i].Key && !slices.Contains(waits[i], j) {
+			if j, ok := freedBy[name]; ok && changes[j].Key != changes[i].Key && !slices.Contains(waits[i], j) {
 				waits[i] = append(waits[i], j)
 			}
 		}
@@ -99,7 +96,7 @@ func orderNameChanges(changes []Change, a State) []Change {
 	return changes
 }
 
-// circles returns, for each circle among the waits, the one change whose names are set aside.
+// cycles returns one change of each cycle among waits: the one whose object is renamed temporarily.
 func cycles(n int, waits map[int][]int) []int {
 	const visiting, visited = 1, 2
 	state := make(map[int]int, len(waits))
@@ -127,7 +124,8 @@ func cycles(n int, waits map[int][]int) []int {
 	return broken
 }
 
-// aside returns the change that moves an object out of the way of its names, and makes c start from there.
+// temporaryRename returns the change that gives the object of c temporary names, and makes c start
+// from these names.
 func temporaryRename(c *Change) Change {
 	kind := TemporaryRenameGroup
 	if c.Kind.OfUser() {
@@ -136,7 +134,8 @@ func temporaryRename(c *Change) Change {
 	out := Change{Kind: kind, Key: c.Key, ID: c.ID, Name: c.Name}
 	for i := range c.Attributes {
 		x := &c.Attributes[i]
-		unique := x.Path == "userName" || x.Path == "emails.value" || x.Path == "displayName" && kind == TemporaryRenameGroup
+		unique := x.Path == "userName" || x.Path == "emails.value" ||
+			x.Path == "displayName" && kind == TemporaryRenameGroup
 		if !unique || x.Old == "" || FoldName(x.Old) == FoldName(x.New) {
 			continue
 		}
@@ -148,7 +147,8 @@ func temporaryRename(c *Change) Change {
 	return out
 }
 
-// temporaryName is made from the key, so that the same plan always has the same names and no two objects share one.
+// temporaryName returns the temporary value of an attribute. It contains the key, so that a plan
+// always has the same names and no two objects get the same name.
 func temporaryName(path, key string) string {
 	if path == "displayName" {
 		return "roster moving " + key
@@ -156,7 +156,7 @@ func temporaryName(path, key string) string {
 	return strings.ToLower("roster-moving-" + key + "@roster.invalid")
 }
 
-// order sorts changes by the order table and lets what others stand on go first.
+// order sorts changes by kind and moves changes before those that depend on them.
 func order(changes []Change) []Change {
 	slices.SortFunc(changes, func(a, b Change) int { return a.Ref().Compare(b.Ref()) })
 	g := NewDependencies(changes)
@@ -177,28 +177,29 @@ func order(changes []Change) []Change {
 	return out
 }
 
-// graph answers what a change stands on. The dependencies of memberships follow from their kind and are not stored: there may be a
-// million of them.
+// Dependencies lists the changes that each change depends on. The dependencies of memberships
+// follow from their kind. They are not stored, because there may be a million memberships.
 type Dependencies struct {
 	changes []Change
-	byRef   map[Ref]int // all but memberships
+	byRef   map[Ref]int // without memberships
 }
 
+// NewDependencies returns the dependencies among changes.
 func NewDependencies(changes []Change) *Dependencies {
-	g := &Dependencies{changes: changes, byRef: map[Ref]int{}}
+	d := &Dependencies{changes: changes, byRef: map[Ref]int{}}
 	for i := range changes {
 		if changes[i].Member == "" {
-			g.byRef[changes[i].Ref()] = i
+			d.byRef[changes[i].Ref()] = i
 		}
 	}
-	return g
+	return d
 }
 
-// each calls f with the index of every change that change i stands on.
-func (g *Dependencies) Each(i int, f func(int)) {
-	c := &g.changes[i]
+// Each calls f with the index of every change that change i depends on.
+func (d *Dependencies) Each(i int, f func(int)) {
+	c := &d.changes[i]
 	visit := func(kind Kind, key string) {
-		if j, ok := g.byRef[Ref{Kind: kind, Key: key}]; ok {
+		if j, ok := d.byRef[Ref{Kind: kind, Key: key}]; ok {
 			f(j)
 		}
 	}
@@ -214,7 +215,7 @@ func (g *Dependencies) Each(i int, f func(int)) {
 		visit(AdoptGroup, c.Key)
 	}
 	for _, ref := range c.DependsOn {
-		if j, ok := g.byRef[ref]; ok {
+		if j, ok := d.byRef[ref]; ok {
 			f(j)
 		}
 	}

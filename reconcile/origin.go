@@ -4,15 +4,16 @@ import (
 	"fmt"
 )
 
-// reasons says for each change who asked for it: Git, since what was last applied, or something outside.
-type reasons struct {
-	desired, lastApplied *Desired // last is nil when nothing was ever applied
+// reasonSetter sets origin and reason of changes. A change is intended if the declarations changed
+// since the last applied commit; otherwise it is drift.
+type reasonSetter struct {
+	desired, lastApplied *Desired // lastApplied is nil if nothing was applied yet
 	linking              *Linking
 	target               *Target
 	ledger               *Ledger
 }
 
-func (r *reasons) setReason(c *Change) {
+func (r *reasonSetter) setReason(c *Change) {
 	c.Origin, c.Reason = Intended, Reason{}
 	switch c.Kind {
 	case AddMember, RemoveMember:
@@ -24,7 +25,8 @@ func (r *reasons) setReason(c *Change) {
 	}
 }
 
-func (r *reasons) user(c *Change) {
+// user sets the reason of a change of a user.
+func (r *reasonSetter) user(c *Change) {
 	want := r.desired.Users[c.Key]
 	if want == nil {
 		r.leaver(c)
@@ -32,22 +34,22 @@ func (r *reasons) user(c *Change) {
 	}
 	c.Reason.Position = want.At.String()
 	switch {
-	case r.linking.Users[c.Key] == Deleted:
+	case r.linking.Users[c.Key] == DeletedOutside:
 		c.Origin, c.Reason.Text = Drift, "deleted outside"
 		return
 	case c.Kind == CreateUser:
 		c.Reason.Text = "in scope"
 	case c.Kind == AdoptUser:
-		c.Reason.Text = "in the directory, not ours yet"
+		c.Reason.Text = "exists in the directory, not managed yet"
 	case c.Kind == TemporaryRenameUser:
-		c.Reason.Text = "makes way: names change places"
+		c.Reason.Text = "temporary rename to swap names"
 	default:
 		c.Reason.Text = "declared values"
 		if !want.Active && c.Kind == DeactivateUser {
 			c.Reason.Text = "declared inactive"
 		}
 	}
-	if c.Kind == ActivateUser && r.ledger.Users[c.Key].LeftScopeAt != nil { // it was us who deactivated them, whether or not that commit was completed
+	if c.Kind == ActivateUser && r.ledger.Users[c.Key].LeftScopeAt != nil { // roster deactivated the user
 		c.Reason.Text = "back in scope"
 		return
 	}
@@ -75,9 +77,10 @@ func (r *reasons) user(c *Change) {
 	c.Origin, c.Reason.Text = Drift, "changed outside"
 }
 
-func (r *reasons) leaver(c *Change) {
+// leaver sets the reason of a change of a user who left the scope.
+func (r *reasonSetter) leaver(c *Change) {
 	c.Reason.Text, c.Reason.LeftScope = "left the scope", true
-	if c.Kind == DeleteUser && r.target.Leavers[c.Key] == DeletedNow {
+	if c.Kind == DeleteUser && r.target.Leavers[c.Key] == Deleted {
 		c.Reason.Text = "left the scope; deletion is due"
 	}
 	if r.lastApplied != nil && r.lastApplied.Users[c.Key] == nil && c.Kind != DeleteUser {
@@ -85,7 +88,8 @@ func (r *reasons) leaver(c *Change) {
 	}
 }
 
-func (r *reasons) group(c *Change) {
+// group sets the reason of a change of a group.
+func (r *reasonSetter) group(c *Change) {
 	want := r.desired.Groups[c.Key]
 	if want == nil {
 		c.Reason.Text = "no longer declared for this provisioner"
@@ -93,21 +97,22 @@ func (r *reasons) group(c *Change) {
 	}
 	c.Reason.Position = want.At.String()
 	switch {
-	case r.linking.Groups[c.Key] == Deleted:
+	case r.linking.Groups[c.Key] == DeletedOutside:
 		c.Origin, c.Reason.Text = Drift, "deleted outside"
 		return
 	case c.Kind == CreateGroup:
 		c.Reason.Text = "declared"
 	case c.Kind == AdoptGroup:
-		c.Reason.Text = "in the directory, not ours yet"
+		c.Reason.Text = "exists in the directory, not managed yet"
 	case c.Kind == TemporaryRenameGroup:
-		c.Reason.Text = "makes way: names change places"
-	case r.linking.Moved[c.Key] != "":
-		c.Reason.Text = fmt.Sprintf("key was %q", r.linking.Moved[c.Key])
+		c.Reason.Text = "temporary rename to swap names"
+	case r.linking.RenamedGroups[c.Key] != "":
+		c.Reason.Text = fmt.Sprintf("key was %q", r.linking.RenamedGroups[c.Key])
 	default:
 		c.Reason.Text = "declared values"
 	}
-	if r.lastApplied == nil || c.Kind == AdoptGroup || c.Kind == TemporaryRenameGroup || r.linking.Moved[c.Key] != "" {
+	if r.lastApplied == nil || c.Kind == AdoptGroup || c.Kind == TemporaryRenameGroup ||
+		r.linking.RenamedGroups[c.Key] != "" {
 		return
 	}
 	if before := r.lastApplied.Groups[c.Key]; before != nil && before.DisplayName == want.DisplayName {
@@ -115,13 +120,13 @@ func (r *reasons) group(c *Change) {
 	}
 }
 
-func (r *reasons) member(c *Change) {
+// member sets the reason of a change of a membership.
+func (r *reasonSetter) member(c *Change) {
 	if c.Kind == AddMember {
 		if m, ok := r.desired.Member(c.Key, c.Member); ok {
 			c.Reason = Reason{Text: "declared member", Position: m.Pos.String(), Via: m.Via}
 		}
-		left := r.ledger.Users[c.Member].LeftScopeAt != nil // then it was us who removed them, whether or not that commit was completed
-		if r.lastApplied != nil && r.lastApplied.has(c.Key, c.Member) && r.lastApplied.Users[c.Member] != nil && r.lastApplied.Users[c.Member].Active && !left {
+		if r.wasActiveMember(c.Key, c.Member) {
 			c.Origin, c.Reason.Text = Drift, "removed outside"
 		}
 		return
@@ -130,8 +135,8 @@ func (r *reasons) member(c *Change) {
 		c.Reason.Position = g.At.String()
 	}
 	switch {
-	case c.Member[0] == '#':
-		c.Origin, c.Reason.Text = Drift, "added outside; not one of ours"
+	case isUnmanaged(c.Member):
+		c.Origin, c.Reason.Text = Drift, "added outside; unmanaged user"
 		c.MemberName = r.linking.UnmanagedUsers[c.Member]
 	case r.target.Leavers[c.Member] != "":
 		c.Reason.Text = "left the scope"
@@ -143,4 +148,19 @@ func (r *reasons) member(c *Change) {
 	default:
 		c.Reason.Text = "no longer a member"
 	}
+}
+
+// wasActiveMember reports whether a user was an active member of a group in the last applied state,
+// and roster has not removed the user since.
+func (r *reasonSetter) wasActiveMember(group, user string) bool {
+	if r.lastApplied == nil || !r.lastApplied.has(group, user) {
+		return false
+	}
+	u := r.lastApplied.Users[user]
+	return u != nil && u.Active && r.ledger.Users[user].LeftScopeAt == nil
+}
+
+func isUnmanaged(member string) bool {
+	_, ok := UnmanagedID(member)
+	return ok
 }

@@ -8,24 +8,13 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// Mode says what a provisioner may send.
-type Mode string
-
-// The modes of a provisioner.
-const (
-	ModeEnabled      Mode = "enabled"
-	ModeDisabled     Mode = "disabled"      // only deprovisioning of our people who left or became inactive
-	ModeNeverEnabled Mode = "never enabled" // nothing yet
-	ModePaused       Mode = "paused"        // nothing
-)
-
-// Plan is everything that would have to change, in order, with what holds it. It is a value: pure, total, sorted and printable.
+// Plan lists all changes in order, each with the gates that hold it.
 type Plan struct {
 	Version     int       `json:"version"`
 	Provisioner string    `json:"provisioner"`
 	Identity    string    `json:"identity"`
 	Commit      CommitRef `json:"commit"`
-	Dirty       bool      `json:"dirty,omitempty"` // made from files that are not committed
+	Dirty       bool      `json:"dirty,omitempty"` // made from uncommitted files
 	ReadAt      time.Time `json:"readAt"`          // when the oldest part of the directory was read
 	// CachedRead is set if the plan is based in part on the cached directory; nil if everything was
 	// read.
@@ -46,66 +35,79 @@ type Plan struct {
 	// Unmanaged are the objects of the directory that roster does not manage.
 	Unmanaged []UnmanagedObject `json:"unmanaged,omitempty"`
 
-	// What follows is for carrying the plan out, and is not printed.
+	// The rest is for applying the plan; it is not part of its JSON.
 
 	Linking   *Linking `json:"-"`
 	Target    *Target  `json:"-"`
-	Overruled []Hold   `json:"-"` // what approvals released
+	Overruled []Hold   `json:"-"` // the holds that approvals released
 	Removed   bool     `json:"-"` // the provisioner is no longer declared
 }
 
+// AddNotice adds a notice to the plan.
 func (p *Plan) AddNotice(format string, args ...any) {
 	p.Notices = append(p.Notices, fmt.Sprintf(format, args...))
 }
 
-// PlanInput is what a plan is a function of.
+// PlanInput is what a plan is made from.
 type PlanInput struct {
 	Provisioner *schema.Provisioner
 	Desired     *Desired
-	LastApplied *Desired // what was last applied; nil when nothing was, or it cannot be known
+	LastApplied *Desired // nil if nothing was applied yet, or it is not known
 	Observed    *Observed
 	Ledger      *Ledger
-	Status      *Status // nil: no run was ever concluded
+	Status      *Status // nil if no run has been reported yet
 	Approvals   map[string]*schema.Approval
-	// HeldReports are the reports that printed the digests which approvals name, as far as a verified chain has them.
+	// HeldReports are the reports that printed the digests of approvals, from a verified chain.
 	HeldReports map[string]*Report
-	Redactor    *Redactor // as those reports were written
+	Redactor    *Redactor // of those reports
 	Commit      CommitRef
 	Now         time.Time
-	// Lost is an interrupted run whose journal is lost: what it made has our externalId and is not in the ledger. Nil when there is none.
+	// LostRun is an interrupted run whose journal is lost; nil if there is none. The objects that
+	// it created have their key as externalId and are not in the ledger.
 	LostRun *Intent
-	// Edit says what an edited mapping touches; nil when none was edited since what was last applied.
+	// MappingEdit is nil if the mapping was not edited since the last applied commit.
 	MappingEdit *MappingEdit
-	// Rewound says why Commit does not descend from what was last applied, Distrust why the audit branch cannot be trusted; empty when
-	// all is well.
+	// HistoryReason is why Commit does not descend from the last applied commit, DistrustReason why
+	// the audit branch is not trusted; empty if it does and is.
 	HistoryReason, DistrustReason string
-	Reviewed                      *Reviewed // what was approved; nil where no review is required
+	Reviewed                      *Reviewed // nil if no review is required
 }
 
-// NewPlan decides what has to change. Same input, same plan and digest.
+// NewPlan decides what to change. The same input gives the same plan and digest.
 func NewPlan(in PlanInput) *Plan {
 	linking := Link(in.Observed, in.Ledger, in.Desired)
 	target := newTarget(linking, in.Desired, in.Ledger, in.Provisioner, in.Now)
-	p := &Plan{Version: 1, Provisioner: in.Provisioner.Key, Identity: in.Provisioner.Identity(), Commit: in.Commit, ReadAt: in.Observed.ReadAt,
-		Mode: ModeOf(in.Provisioner, in.Status, in.Now), Scope: scopeOf(in.Provisioner), Linking: linking, Target: target, Removed: in.Desired.Removed}
-	unlinked := skipUnrequestedAdoptions(linking, target, in)
-	p.Changes = Diff(linking.State, target.State)
-	why := &reasons{desired: in.Desired, lastApplied: in.LastApplied, linking: linking, target: target, ledger: in.Ledger}
-	for i := range p.Changes {
-		why.setReason(&p.Changes[i])
+	p := &Plan{
+		Version: 1, Provisioner: in.Provisioner.Key, Identity: in.Provisioner.Identity(), Commit: in.Commit,
+		ReadAt: in.Observed.ReadAt, Mode: ModeOf(in.Provisioner, in.Status, in.Now), Scope: scopeOf(in.Provisioner),
+		Linking: linking, Target: target, Removed: in.Desired.Removed,
 	}
-	p.Notices = applyGates(&gateInput{changes: p.Changes, desired: in.Desired, lastApplied: in.LastApplied, linking: linking, target: target,
-		ledger: in.Ledger, status: in.Status, policy: in.Provisioner, now: in.Now, historyReason: in.HistoryReason, distrustReason: in.DistrustReason, lostRun: in.LostRun,
-		observed: in.Observed, reviewed: in.Reviewed})
+	adoptable := skipUnrequestedAdoptions(linking, target, in)
+	p.Changes = Diff(linking.State, target.State)
+	reasons := &reasonSetter{
+		desired: in.Desired, lastApplied: in.LastApplied, linking: linking, target: target, ledger: in.Ledger,
+	}
+	for i := range p.Changes {
+		reasons.setReason(&p.Changes[i])
+	}
+	p.Notices = applyGates(&gateInput{
+		changes: p.Changes, desired: in.Desired, lastApplied: in.LastApplied, linking: linking, target: target,
+		ledger: in.Ledger, status: in.Status, policy: in.Provisioner, now: in.Now, historyReason: in.HistoryReason,
+		distrustReason: in.DistrustReason, lostRun: in.LostRun, observed: in.Observed, reviewed: in.Reviewed,
+	})
 	p.approve(in)
 	p.holdBack(in)
 	p.Notices = append(p.Notices, overQuota(in.Desired)...)
 	if in.MappingEdit != nil {
 		p.AddNotice("%s", in.MappingEdit)
 	}
-	p.Expiring = expiring(in.Desired, in.Now)
-	p.Counts = Counts{DesiredUsers: len(in.Desired.Users), DesiredGroups: len(in.Desired.Groups), ObservedUsers: len(in.Observed.Users),
-		ObservedGroups: len(in.Observed.Groups), Unmanaged: len(linking.Unmanaged), Adoptable: unlinked}
+	p.Expiring = upcomingExpiries(in.Desired, in.Now)
+	p.Counts = Counts{
+		DesiredUsers: len(
+			in.Desired.Users,
+		), DesiredGroups: len(in.Desired.Groups), ObservedUsers: len(in.Observed.Users),
+		ObservedGroups: len(in.Observed.Groups), Unmanaged: len(linking.Unmanaged), Adoptable: adoptable,
+	}
 	p.Unmanaged = linking.Unmanaged
 	for i := range p.Changes {
 		switch c := &p.Changes[i]; {
@@ -120,36 +122,6 @@ func NewPlan(in PlanInput) *Plan {
 	return p
 }
 
-// ModeOf returns what a provisioner may send at now. A nil status says that no run was ever concluded.
-func ModeOf(p *schema.Provisioner, status *Status, now time.Time) Mode {
-	switch {
-	case p.Paused != nil && (p.Paused.Until == nil || !p.Paused.Until.Over(now)):
-		return ModePaused
-	case p.Enabled:
-		return ModeEnabled
-	case status != nil && status.EverEnabled:
-		return ModeDisabled
-	}
-	return ModeNeverEnabled
-}
-
-// Notice says why a provisioner sends less than everything; empty when it does not.
-func (m Mode) Notice(p *schema.Provisioner) string {
-	switch m {
-	case ModePaused:
-		until := ""
-		if p.Paused.Until != nil {
-			until = " until " + p.Paused.Until.Text
-		}
-		return fmt.Sprintf("paused%s: %s; nothing is sent", until, p.Paused.Reason)
-	case ModeDisabled:
-		return "disabled: only people of ours who left or became inactive lose their access; everything else waits for enabled: true"
-	case ModeNeverEnabled:
-		return "disabled, and never enabled yet: nothing is sent until enabled: true"
-	}
-	return ""
-}
-
 func scopeOf(p *schema.Provisioner) string {
 	if p.AllUsers {
 		return "all users"
@@ -157,10 +129,11 @@ func scopeOf(p *schema.Provisioner) string {
 	return fmt.Sprintf("groups %s", schema.QuoteList(p.Groups))
 }
 
-// settleUnlinked drops the adoptions that nobody asked for and that would change nothing: with adopt "never", an object that already
-// equals what is desired is counted and otherwise left alone.
+// skipUnrequestedAdoptions removes adoptions that would change nothing from the target if adopt is
+// "never". It returns their number.
 func skipUnrequestedAdoptions(l *Linking, t *Target, in PlanInput) int {
-	if in.Provisioner.Adopt != "never" && in.Provisioner.Adopt != "" || in.LostRun != nil { // what a lost run has made is proposed, not counted
+	// The objects that a lost run created are proposed for adoption, not counted.
+	if in.Provisioner.Adopt != "never" && in.Provisioner.Adopt != "" || in.LostRun != nil {
 		return 0
 	}
 	n := 0
@@ -177,52 +150,13 @@ func skipUnrequestedAdoptions(l *Linking, t *Target, in PlanInput) int {
 	}
 	for key, situation := range l.Groups {
 		have, want := l.State.Groups[key], t.State.Groups[key]
-		if situation == Adoptable && have != nil && want != nil && have.DisplayName == want.DisplayName && slices.Equal(have.Members, want.Members) {
+		if situation == Adoptable && have != nil && want != nil && have.DisplayName == want.DisplayName &&
+			slices.Equal(have.Members, want.Members) {
 			want.NotOwned, want.ExternalID = true, have.ExternalID
 			n++
 		}
 	}
 	return n
-}
-
-// wait keeps back what the provisioner's mode does not send, and everything outside of its windows.
-func (p *Plan) holdBack(in PlanInput) {
-	if notice := p.Mode.Notice(in.Provisioner); notice != "" {
-		p.AddNotice("%s", notice)
-	}
-	open, opens := in.Provisioner.WindowOpen(in.Now)
-	if !open && p.Mode != ModePaused && p.Mode != ModeNeverEnabled {
-		p.AddNotice("outside of its windows: nothing is sent until %s", opens.Format(time.RFC3339))
-	}
-	for i := range p.Changes {
-		c := &p.Changes[i]
-		if !open {
-			c.Waiting = "outside of its windows"
-		}
-		switch p.Mode {
-		case ModePaused:
-			c.Waiting = "paused"
-		case ModeNeverEnabled:
-			c.Waiting = "waiting for enable"
-		case ModeDisabled:
-			if !p.deprovisions(c) {
-				c.Waiting = "waiting for enable"
-			} else if c.Kind == DeactivateUser { // nothing but the access is taken
-				c.Attributes = slices.DeleteFunc(slices.Clone(c.Attributes), func(a AttributeChange) bool { return a.Path != "active" })
-			}
-		}
-	}
-}
-
-// deprovisions reports whether the change takes access from somebody of ours who left the scope or became inactive.
-func (p *Plan) deprovisions(c *Change) bool {
-	switch c.Kind {
-	case DeactivateUser, DeleteUser:
-		return c.Origin == Intended
-	case RemoveMember:
-		return c.Origin == Intended && p.Target.Leavers[c.Member] != ""
-	}
-	return false
 }
 
 // Released reports whether the change may be sent.

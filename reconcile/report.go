@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Outcome is how a run ended.
+// Outcome is the result of a run.
 type Outcome string
 
 // The outcomes of a run.
@@ -17,20 +17,21 @@ const (
 	RunPartial     Outcome = "partial"
 	RunFailed      Outcome = "failed"
 	RunInterrupted Outcome = "interrupted"
-	// RunNeedsAuthorization: no credentials could be had. Nothing was sent, or nothing more; a run after somebody authorized goes on.
+	// RunNeedsAuthorization: credentials could not be obtained. Nothing more was sent. The next run
+	// after an authorization continues.
 	RunNeedsAuthorization Outcome = "needs authorization"
 )
 
-// Result is how one change ended.
+// Result is the result of a change.
 type Result string
 
-// The results of a change. Nothing is dropped in silence: each change of a plan has one of these in its report.
+// The results of a change. Every change of a plan has one of them in its report.
 const (
 	ResultDone    Result = "done"
 	ResultHeld    Result = "held"
-	ResultSkipped Result = "skipped" // what it stands on failed, or the run stopped before it
+	ResultSkipped Result = "skipped" // a change it depends on failed, or the run stopped before it
 	ResultFailed  Result = "failed"
-	ResultUnknown Result = "unknown" // sent, but the run was interrupted before an answer, and it could not be looked up
+	ResultUnknown Result = "unknown" // sent by an interrupted run; there was no answer and no lookup
 	ResultWaiting Result = "waiting" // the provisioner's mode does not send it
 )
 
@@ -43,7 +44,7 @@ type Done struct {
 	Duration  time.Duration `json:"durationNs,omitempty"`
 }
 
-// Report is the evidence of one run, as it is committed.
+// Report is the record of one run, as it is committed.
 type Report struct {
 	Version     int       `json:"version"`
 	Run         string    `json:"run"`
@@ -91,7 +92,7 @@ func (r *Report) ObservedSince() time.Time {
 	return r.Started
 }
 
-// Record enters a plan and the results of its changes, and the outcome that follows from them.
+// Record sets a plan, the results of its changes and the outcome that follows from them.
 func (r *Report) Record(plan *Plan, results []Done) {
 	r.Digest, r.Changes, r.Counts, r.Warnings = plan.Digest, results, plan.Counts, plan.Notices
 	r.Approvals, r.Violations, r.CachedRead = plan.Approvals, plan.Violations, plan.CachedRead
@@ -100,7 +101,7 @@ func (r *Report) Record(plan *Plan, results []Done) {
 	r.Outcome = r.outcome()
 }
 
-// Counts sums a run up.
+// Counts are the numbers of a run.
 type Counts struct {
 	DesiredUsers   int `json:"desiredUsers"`
 	DesiredGroups  int `json:"desiredGroups"`
@@ -114,20 +115,6 @@ type Counts struct {
 	Failed         int `json:"failed"`
 	Waiting        int `json:"waiting"`
 	Unknown        int `json:"unknown"`
-}
-
-// heldAtTheEnd is the digest of what is held, with the ids that the run has assigned.
-func heldDigestOf(plan *Plan, results []Done) string {
-	var held []Change
-	for i := range results {
-		if results[i].Result == ResultHeld {
-			held = append(held, results[i].Change)
-		}
-	}
-	if len(held) == 0 {
-		return ""
-	}
-	return digest(plan.Identity, held, func(*Change) bool { return true })
 }
 
 // Count counts the changes by their results.
@@ -152,7 +139,7 @@ func (r *Report) Count() {
 	}
 }
 
-// judge names the run after its worst part.
+// outcome returns the outcome that follows from the worst results.
 func (r *Report) outcome() Outcome {
 	c := r.Counts
 	switch {
@@ -166,22 +153,27 @@ func (r *Report) outcome() Outcome {
 	return RunInSync
 }
 
-// carried reports whether everything that an approval released is done: until then it goes on counting.
+// approvalDone reports whether all changes that an approval released are done. Until then the
+// approval counts.
 func (r *Report) approvalDone(approval string) bool {
-	return !slices.ContainsFunc(r.Changes, func(d Done) bool { return d.Approval == approval && d.Result != ResultDone })
+	return !slices.ContainsFunc(
+		r.Changes,
+		func(d Done) bool { return d.Approval == approval && d.Result != ResultDone },
+	)
 }
 
-// complete reports whether every intended change is done; drift never keeps the status back.
+// intendedDone reports whether every intended change is done. Drift does not matter.
 func (r *Report) intendedDone() bool {
 	return !slices.ContainsFunc(r.Changes, func(d Done) bool { return d.Origin == Intended && d.Result != ResultDone })
 }
 
-// removals counts what the run took away without an approval, for the gates that look back 24 hours.
+// removals counts the removals without an approval, for the gates that count those of 24 hours.
 func (r *Report) removals() []Removal {
 	users, groups := 0, map[string]int{}
 	for i := range r.Changes {
 		d := &r.Changes[i]
-		if d.Result != ResultDone && d.Result != ResultUnknown || d.Approval != "" { // what had a word does not count against the next
+		if d.Result != ResultDone && d.Result != ResultUnknown ||
+			d.Approval != "" { // approved removals do not count toward the limit
 			continue
 		}
 		switch d.Kind {

@@ -11,7 +11,8 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// Snapshot is one look at a directory, with what is known of earlier runs: enough to plan without asking anybody.
+// Snapshot is a directory as it was read, with what earlier runs left: enough to plan without
+// reading anything.
 type Snapshot struct {
 	Version        int       `json:"version"`
 	Provisioner    string    `json:"provisioner"`
@@ -22,50 +23,59 @@ type Snapshot struct {
 	DistrustReason string    `json:"distrustReason,omitempty"`
 }
 
-// ErrSnapshot says that a file is not a snapshot that this roster can read.
+// ErrSnapshot is the error for a file that is not a snapshot of this version.
 var ErrSnapshot = errors.New("not a snapshot of this version of roster")
 
-// Check refuses what is not a whole snapshot.
+// Check returns an error for a snapshot of another version or with missing parts.
 func (s *Snapshot) Check() error {
 	switch {
 	case s.Version != 1:
 		return fmt.Errorf("%w: version %d, want 1", ErrSnapshot, s.Version)
 	case s.Provisioner == "" || s.Observed == nil || s.Ledger == nil || s.Observed.ReadAt.IsZero():
 		missing := []string{}
-		for name, lacks := range map[string]bool{"provisioner": s.Provisioner == "", "observed": s.Observed == nil, "ledger": s.Ledger == nil} {
-			if lacks {
+		for name, isMissing := range map[string]bool{
+			"provisioner": s.Provisioner == "", "observed": s.Observed == nil, "ledger": s.Ledger == nil,
+		} {
+			if isMissing {
 				missing = append(missing, name)
 			}
 		}
 		slices.Sort(missing)
-		return fmt.Errorf("%w: it lacks %s", ErrSnapshot, strings.Join(missing, ", "))
+		return fmt.Errorf("%w: missing fields: %s", ErrSnapshot, strings.Join(missing, ", "))
 	}
 	return nil
 }
 
-// assume is a directory that holds exactly what is desired, all of it ours.
-func assume(want *Desired, have map[string]bool, p *schema.Provisioner, now time.Time) *Snapshot {
-	s := &Snapshot{Observed: &Observed{ReadAt: now, Members: map[string][]string{}}, Ledger: NewLedger(), Status: &Status{EverEnabled: p != nil && p.Enabled}}
+// assumedSnapshot returns a snapshot of a directory that holds exactly the desired objects, all of
+// them managed. exists are the desired users that exist.
+func assumedSnapshot(desired *Desired, exists map[string]bool, p *schema.Provisioner, now time.Time) *Snapshot {
+	s := &Snapshot{
+		Observed: &Observed{ReadAt: now, Members: map[string][]string{}}, Ledger: NewLedger(),
+		Status: &Status{EverEnabled: p != nil && p.Enabled},
+	}
 	if p == nil {
 		return s
 	}
 	id := func(kind, key string) string { return kind + " " + key }
-	for _, key := range slices.Sorted(maps.Keys(want.Users)) {
-		if !have[key] {
+	for _, key := range slices.Sorted(maps.Keys(desired.Users)) {
+		if !exists[key] {
 			continue
 		}
-		u := want.Users[key]
+		u := desired.Users[key]
 		s.Observed.Users = append(s.Observed.Users, RemoteUser{ID: id("user", key),
 			Attributes: merge(merge(u.OnCreate, u.Attributes), Attributes{attribute("externalId", key)})})
 		s.Ledger.Users[key] = Owned{ID: id("user", key)}
 	}
-	for _, key := range slices.Sorted(maps.Keys(want.Groups)) {
-		g := want.Groups[key]
-		s.Observed.Groups = append(s.Observed.Groups, RemoteGroup{ID: id("group", key), ExternalID: key, DisplayName: g.DisplayName})
+	for _, key := range slices.Sorted(maps.Keys(desired.Groups)) {
+		g := desired.Groups[key]
+		s.Observed.Groups = append(
+			s.Observed.Groups,
+			RemoteGroup{ID: id("group", key), ExternalID: key, DisplayName: g.DisplayName},
+		)
 		s.Ledger.Groups[key] = Owned{ID: id("group", key)}
 		members := []string{}
 		for _, m := range g.Members {
-			if have[m] {
+			if exists[m] {
 				members = append(members, id("user", m))
 			}
 		}

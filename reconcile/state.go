@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// State is a directory in terms of our keys: as observed, or as it should become. Objects that are not ours are not in it.
+// State is a directory by keys: as observed, or as it should be. It has no unmanaged objects.
 type State struct {
 	Users  map[string]*User  // by key
 	Groups map[string]*Group // by key
@@ -16,16 +16,17 @@ type State struct {
 type User struct {
 	Key, ID    string
 	Attributes Attributes
-	// Unclaimed says that the directory has the user but the ledger has not: the change that makes it ours is an adoption.
+	// NotOwned means that the directory has the user and the ledger does not. An adoption makes the
+	// user owned.
 	NotOwned bool
 }
 
 // Group is one group of a State.
 type Group struct {
 	Key, ID, ExternalID, DisplayName string
-	// Members are sorted user keys; somebody who is not ours is "#" and an AWS id.
+	// Members are sorted member references: keys of users, or UnmanagedRef.
 	Members  []string
-	NotOwned bool
+	NotOwned bool // as of a User
 }
 
 // NewState returns an empty state.
@@ -37,10 +38,12 @@ func (u *User) Name() string { v, _ := u.Attributes.Get("userName"); return v }
 // Active reports whether the user may sign in.
 func (u *User) Active() bool { v, _ := u.Attributes.Get("active"); return v == "true" }
 
-// UnmanagedRef returns the member reference of a directory user that roster does not manage. No key begins with "#".
+// UnmanagedRef returns the member reference of an unmanaged user: "#" and the directory's id. No
+// key starts with "#".
 func UnmanagedRef(id string) string { return "#" + id }
 
-// UnmanagedID returns the directory's id of the user that a member reference names; ok is false if the reference is a key.
+// UnmanagedID returns the directory's id in the member reference of an unmanaged user; ok is false
+// if the reference is a key.
 func UnmanagedID(member string) (id string, ok bool) { return strings.CutPrefix(member, "#") }
 
 func (s State) clone() State {
@@ -56,7 +59,8 @@ func (s State) clone() State {
 	return c
 }
 
-// After returns the state that a becomes when every change has been carried out, in order. The ids of created objects are empty.
+// After returns the state that results from a when every change is made, in order. The ids of
+// created objects are empty.
 func After(changes []Change, a State) State {
 	s := a.clone()
 	for i := range changes {
@@ -69,7 +73,7 @@ func (s State) apply(c *Change) {
 	switch c.Kind {
 	case DeleteUser:
 		delete(s.Users, c.Key)
-		for _, g := range s.Groups { // a deleted user is in no group
+		for _, g := range s.Groups { // the memberships end with the user
 			g.Members = slices.DeleteFunc(g.Members, func(m string) bool { return m == c.Key })
 		}
 	case DeleteGroup:
@@ -117,7 +121,7 @@ func (s State) applyGroup(c *Change) {
 	}
 }
 
-// PatchAttributes returns attributes with changes applied; neither argument is modified.
+// PatchAttributes returns attributes with changes applied. It modifies neither argument.
 func PatchAttributes(attributes Attributes, changes []AttributeChange) Attributes {
 	out := make(Attributes, 0, len(attributes)+len(changes))
 	i := 0

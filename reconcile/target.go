@@ -8,107 +8,79 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// Target is the state that a run works towards, with what does not show in it.
+// Target is the state that a run works towards, with what the state does not show.
 type Target struct {
 	State State
-	// Left are our people who are no longer in scope, by key, with what becomes of them.
+	// Leavers are the managed users who left the scope, by key, with what happens to them.
 	Leavers map[string]Disposition
-	// MakesWay are those among them who are deleted before their time because the key given needs their name.
+	// FreesName are the leavers who are deleted early because another user needs their name, with
+	// the key of that user.
 	FreesName map[string]string
-	// absent are those in scope who are not to be created.
+	// notCreated are the users in scope who are not created because they are inactive.
 	notCreated map[string]bool
-	// Released leave the ledger without any change in the directory.
+	// ReleasedUsers and ReleasedGroups leave the ledger without a change in the directory.
 	ReleasedUsers, ReleasedGroups []string
 }
 
-type Disposition string
-
-const (
-	Deactivated Disposition = "deactivated"
-	DeletedNow  Disposition = "deleted"
-	Kept        Disposition = "kept"
-)
-
-// aim overlays what is desired on what is linked: whatever roster does not manage stays as it is, so that Diff never has to be told
-// what to leave alone.
-func newTarget(l *Linking, want *Desired, ledger *Ledger, p *schema.Provisioner, now time.Time) *Target {
-	t := &Target{State: State{Users: maps.Clone(l.State.Users), Groups: make(map[string]*Group, len(want.Groups))}, Leavers: map[string]Disposition{},
-		FreesName: map[string]string{}, notCreated: map[string]bool{}}
-	met := 0
+// newTarget applies the desired state to the linked state. What roster does not manage stays as it
+// is, so Diff needs no exceptions.
+func newTarget(l *Linking, desired *Desired, ledger *Ledger, p *schema.Provisioner, now time.Time) *Target {
+	t := &Target{
+		State:      State{Users: maps.Clone(l.State.Users), Groups: make(map[string]*Group, len(desired.Groups))},
+		Leavers:    map[string]Disposition{},
+		FreesName:  map[string]string{},
+		notCreated: map[string]bool{},
+	}
+	linked := 0
 	for key, have := range l.State.Users {
-		if u := want.Users[key]; u != nil {
-			met++
+		if u := desired.Users[key]; u != nil {
+			linked++
 			t.update(have, u)
 		} else {
-			t.deprovision(have, ledger.Users[key], p.Deprovision, now)
+			t.deprovision(have, dispositionOf(have, ledger.Users[key], p.Deprovision, now))
 		}
 	}
-	if met < len(want.Users) {
-		for _, key := range missingKeys(want.Users, l.State.Users) {
-			t.create(want.Users[key])
+	if linked < len(desired.Users) {
+		for _, key := range missingKeys(desired.Users, l.State.Users) {
+			t.create(desired.Users[key])
 		}
 	}
-	t.freeNames(l, want, ledger)
-	t.addGroups(l, want, p)
+	t.freeNames(l, desired, ledger)
+	t.addGroups(l, desired, p)
 	return t
 }
 
-// makeWay deletes who waits for deletion and holds a name that somebody wanted takes. Gate collision holds it until approved.
-func (t *Target) freeNames(l *Linking, want *Desired, ledger *Ledger) {
-	waiting := map[string]string{} // name -> who waits
-	names := func(u *User, name func(string)) {
-		mail, _ := u.Attributes.Get("emails.value")
-		name("userName/" + FoldName(u.Name()))
-		if mail != "" {
-			name("emails.value/" + FoldName(mail))
+// update gives a user the desired values. Users that already match are left unchanged.
+func (t *Target) update(have *User, desired *DesiredUser) {
+	if have.NotOwned || !have.matches(desired) {
+		externalID := Attributes{attribute("externalId", desired.Key)}
+		t.State.Users[desired.Key] = &User{
+			Key: desired.Key, ID: have.ID, Attributes: merge(merge(have.Attributes, desired.Attributes), externalID),
 		}
 	}
-	for key, what := range t.Leavers {
-		if what == Deactivated && ledger.Users[key].LeftScopeAt != nil && !l.State.Users[key].Active() {
-			names(l.State.Users[key], func(name string) { waiting[name] = key })
-		}
-	}
-	if len(waiting) == 0 {
+}
+
+// create adds a user that is not in the directory. An inactive or not yet valid user is never
+// created.
+func (t *Target) create(desired *DesiredUser) {
+	if !desired.Active {
+		t.notCreated[desired.Key] = true
 		return
 	}
-	for key := range want.Users {
-		if u := t.State.Users[key]; u != nil {
-			names(u, func(name string) {
-				if holder := waiting[name]; holder != "" {
-					t.FreesName[holder], t.Leavers[holder] = key, DeletedNow
-					delete(t.State.Users, holder)
-				}
-			})
-		}
+	externalID := Attributes{attribute("externalId", desired.Key)}
+	t.State.Users[desired.Key] = &User{
+		Key: desired.Key, Attributes: merge(merge(desired.OnCreate, desired.Attributes), externalID),
 	}
 }
 
-// keep gives somebody what is wanted. Who has it already is in the target as they are.
-func (t *Target) update(have *User, want *DesiredUser) {
-	if have.NotOwned || !have.matches(want) {
-		ours := Attributes{attribute("externalId", want.Key)}
-		t.State.Users[want.Key] = &User{Key: want.Key, ID: have.ID, Attributes: merge(merge(have.Attributes, want.Attributes), ours)}
-	}
-}
-
-// create adds somebody whom the directory has not. Somebody inactive or not yet valid is never created.
-func (t *Target) create(want *DesiredUser) {
-	if !want.Active {
-		t.notCreated[want.Key] = true
-		return
-	}
-	ours := Attributes{attribute("externalId", want.Key)}
-	t.State.Users[want.Key] = &User{Key: want.Key, Attributes: merge(merge(want.OnCreate, want.Attributes), ours)}
-}
-
-// as reports whether the user has all that is wanted: merging it would change nothing.
-func (u *User) matches(want *DesiredUser) bool {
-	if id, _ := u.Attributes.Get("externalId"); id != want.Key {
+// matches reports whether the user has all desired values: merging them would change nothing.
+func (u *User) matches(desired *DesiredUser) bool {
+	if id, _ := u.Attributes.Get("externalId"); id != desired.Key {
 		return false
 	}
 	have := u.Attributes
-	for i := range want.Attributes {
-		a := &want.Attributes[i]
+	for i := range desired.Attributes {
+		a := &desired.Attributes[i]
 		for len(have) > 0 && have[0].Path < a.Path {
 			have = have[1:]
 		}
@@ -123,38 +95,8 @@ func (u *User) matches(want *DesiredUser) bool {
 	return true
 }
 
-// leave decides what becomes of somebody of ours who is not in scope any more.
-func (t *Target) deprovision(have *User, owned Owned, policy schema.Deprovision, now time.Time) {
-	switch policy.Mode {
-	case "keep":
-		t.Leavers[have.Key] = Kept
-		t.ReleasedUsers = append(t.ReleasedUsers, have.Key)
-		return
-	case "delete":
-		t.delete(have)
-		return
-	}
-	if deletionDue(owned, policy, now) && !have.Active() {
-		t.delete(have)
-		return
-	}
-	t.Leavers[have.Key] = Deactivated
-	t.State.Users[have.Key] = &User{Key: have.Key, ID: have.ID,
-		Attributes: merge(have.Attributes, Attributes{attribute("active", "false")})}
-}
-
-func (t *Target) delete(have *User) {
-	t.Leavers[have.Key] = DeletedNow
-	delete(t.State.Users, have.Key)
-}
-
-// due reports whether somebody's wait for deletion is over.
-func deletionDue(owned Owned, policy schema.Deprovision, now time.Time) bool {
-	return policy.DeleteAfterDays != nil && owned.LeftScopeAt != nil && !now.Before(owned.LeftScopeAt.AddDate(0, 0, *policy.DeleteAfterDays))
-}
-
-func (t *Target) addGroups(l *Linking, want *Desired, p *schema.Provisioner) {
-	for key, g := range want.Groups {
+func (t *Target) addGroups(l *Linking, desired *Desired, p *schema.Provisioner) {
+	for key, g := range desired.Groups {
 		out := &Group{Key: key, ExternalID: key, DisplayName: g.DisplayName, Members: g.Members}
 		if have := l.State.Groups[key]; have != nil {
 			out.ID = have.ID
@@ -166,11 +108,13 @@ func (t *Target) addGroups(l *Linking, want *Desired, p *schema.Provisioner) {
 	}
 	for key, have := range l.State.Groups {
 		switch {
-		case want.Groups[key] != nil:
-		case want.Removed:
-			left := *have
-			left.Members = slices.DeleteFunc(slices.Clone(have.Members), func(m string) bool { return t.Leavers[m] != "" && t.Leavers[m] != Kept })
-			t.State.Groups[key] = &left
+		case desired.Groups[key] != nil:
+		case desired.Removed:
+			kept := *have
+			kept.Members = slices.DeleteFunc(slices.Clone(have.Members), func(m string) bool {
+				return t.Leavers[m] != "" && t.Leavers[m] != Kept
+			})
+			t.State.Groups[key] = &kept
 		case !p.PushGroups:
 			t.ReleasedGroups = append(t.ReleasedGroups, key)
 			t.State.Groups[key] = have

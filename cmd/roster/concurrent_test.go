@@ -23,11 +23,11 @@ func TestConcurrentApply(t *testing.T) {
 		{"in one working copy",
 			func(home string) []string { return []string{filepath.Join(home, "d")} },
 			func(home string) []string { return []string{filepath.Join(home, "d")} },
-			"another process is at work on this provisioner"},
+			"another process is running this provisioner"},
 		{"on two machines",
 			func(home string) []string { return remoteArgs(home, "one") },
 			func(home string) []string { return remoteArgs(home, "two") },
-			"another process is at work on this provisioner"},
+			"another process is running this provisioner"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

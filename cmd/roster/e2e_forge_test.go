@@ -249,7 +249,7 @@ func (s *forgeTest) mergeMoreThanApproved(number int) {
 		s.t.Error("liam is in Break Glass: a change without approval was applied")
 	}
 	report := s.report()
-	if !strings.Contains(report, "`unreviewed`: nobody approved this") ||
+	if !strings.Contains(report, "`unreviewed`: not approved") ||
 		!strings.Contains(report, "liam@example.com in Break Glass") {
 		s.t.Errorf("the report does not name the held change:\n%s", report)
 	}

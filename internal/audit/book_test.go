@@ -294,8 +294,8 @@ func TestAFailureForAnotherReasonIsNotOnlyCounted(t *testing.T) {
 			{"read tcp 10.0.0.5:39482: connection refused", 0},
 			{"read tcp 10.0.0.5:41007: connection refused", 1},
 			{"read tcp 10.0.0.5:41010: connection refused", 2},
-			{"the directory does not accept our credentials", 0},
-			{"the directory does not accept our credentials", 1},
+			{"the directory rejects the credentials", 0},
+			{"the directory rejects the credentials", 1},
 		} {
 			b := newBook(t, store, dir)
 			past, err := b.Past(t.Context(), prov)

@@ -36,7 +36,7 @@ func TestPreviewFollowsHeadBranchAndAWS(t *testing.T) {
 	e.writePeople("ann bob dave")
 	main := e.commit("another merge")
 	e.runOnce(p, "comment 7")
-	e.wantComment(7, "base "+main[:7], "1 person loses all access", "the base itself still has 1 change before it")
+	e.wantComment(7, "base "+main[:7], "1 person loses all access", "the base branch has 1 pending change that the merge does not include")
 
 	e.applied = main // and it was applied
 	p.DirectoryChanged()
@@ -165,7 +165,7 @@ func TestPullRequestsWithoutAPreview(t *testing.T) {
 		e.runGit("checkout", "-q", "main")
 		e.forge.open = []forge.PullRequest{{Number: 7, Head: head, HeadRef: "refs/pull/7/head"}}
 		e.runOnce(p, "comment 7", "status success")
-		e.wantComment(7, "cannot be previewed: its endpoint changes")
+		e.wantComment(7, "cannot be previewed: the endpoint changes")
 	})
 }
 

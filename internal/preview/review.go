@@ -41,7 +41,7 @@ func (r *Reviewer) Approved(ctx context.Context, from, to string) ([]reconcile.R
 		}
 		if !ok {
 			out = append(out, reconcile.ReviewedMerge{Name: fmt.Sprintf("commit %.7s", commits[i].commit),
-				Why: "it is not from a pull request"})
+				NotReviewedReason: "it is not from a pull request"})
 			i++
 			continue
 		}
@@ -72,7 +72,7 @@ func (r *Reviewer) mergeApproved(ctx context.Context, pr forge.PullRequest, pare
 	merge bool) ([]reconcile.ReviewedMerge, error) {
 	name := fmt.Sprintf("pull request %d", pr.Number)
 	notApproved := func(format string, args ...any) ([]reconcile.ReviewedMerge, error) {
-		return []reconcile.ReviewedMerge{{Name: name, Why: fmt.Sprintf(format, args...)}}, nil
+		return []reconcile.ReviewedMerge{{Name: name, NotReviewedReason: fmt.Sprintf(format, args...)}}, nil
 	}
 	approval, err := r.Forge.Approval(ctx, pr)
 	switch {
@@ -109,7 +109,7 @@ func (r *Reviewer) mergeApproved(ctx context.Context, pr forge.PullRequest, pare
 			return nil, ctx.Err()
 		}
 		if err != nil {
-			m = reconcile.ReviewedMerge{Name: name, Why: "the approved changes cannot be computed: " + err.Error()}
+			m = reconcile.ReviewedMerge{Name: name, NotReviewedReason: "the approved changes cannot be computed: " + err.Error()}
 		}
 		out = append(out, m)
 	}

@@ -158,8 +158,8 @@ func TestApprovedMergesApprovedHeads(t *testing.T) {
 				if name == "" {
 					name = "commit"
 				}
-				if m.Why != "" {
-					have = append(have, name+": "+m.Why)
+				if m.NotReviewedReason != "" {
+					have = append(have, name+": "+m.NotReviewedReason)
 				} else {
 					have = append(have, name+": "+people(m.Base)+" -> "+people(m.Merged))
 				}

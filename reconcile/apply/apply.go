@@ -339,7 +339,8 @@ func (a *applier) recordOwnership(w *write) {
 
 // skip skips a change because a change that it depends on was not applied.
 func (a *applier) skip(i int) {
-	a.result.Changes[i].Result, a.result.Changes[i].Error = reconcile.ResultSkipped, "a change it depends on was not applied"
+	d := &a.result.Changes[i]
+	d.Result, d.Error = reconcile.ResultSkipped, "a change it depends on was not applied"
 }
 
 // ignoreNotFound makes the deletion of an object that does not exist succeed.

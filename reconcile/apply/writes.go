@@ -217,7 +217,8 @@ func (a *applier) memberWrites(shrinking bool) []write {
 func (a *applier) groupWork() ([]string, map[string]*groupWork) {
 	work := map[string]*groupWork{}
 	var keys []string
-	for _, i := range a.pending(func(c *reconcile.Change) bool { return !c.Kind.OfUser() && c.Kind != reconcile.DeleteGroup }) {
+	ofGroup := func(c *reconcile.Change) bool { return !c.Kind.OfUser() && c.Kind != reconcile.DeleteGroup }
+	for _, i := range a.pending(ofGroup) {
 		c := &a.plan.Changes[i]
 		w := work[c.Key]
 		if w == nil {

@@ -68,7 +68,7 @@ func TestExplanationsAnswerInOneSentence(t *testing.T) {
 		{"an adoption that is missing", org, "user", "u1", `is not in AWS yet: held by gate adopt: because.`, said(reconcile.AdoptUser, reconcile.ResultHeld, "adopt")},
 		{"refused by AWS", org, "user", "u1", `is not in AWS yet: failed: 400 no.`, said(reconcile.CreateUser, reconcile.ResultFailed, "")},
 		{"paused", org + `provisioners: aws: paused: {reason: "moving", until: "2027-01-01"}`, "user", "u1", `is not in AWS yet: paused until 2027-01-01: moving; nothing is sent.`, ours()},
-		{"disabled, and waiting", org, "user", "u1", `is not in AWS yet: disabled: only people of ours`, func(in *explain.Input) {
+		{"disabled, and waiting", org, "user", "u1", `is not in AWS yet: disabled: only users who left the scope`, func(in *explain.Input) {
 			p := *in.Provisioner
 			p.Enabled = false
 			in.Provisioner, in.Status = &p, ran

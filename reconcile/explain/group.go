@@ -16,7 +16,8 @@ func (x *explainer) group() {
 		x.fact("declared", "", g.Pos, "displayName %q", g.DisplayName)
 		x.selection(want)
 		for _, m := range x.Desired.Membership.Group(x.Key) {
-			if f := x.fact("member", m.User, m.Pos, "%s%s", x.membershipPath(x.Key, m.User), x.scopeNote(m.User)); m.Until != nil {
+			path, note := x.membershipPath(x.Key, m.User), x.scopeNote(m.User)
+			if f := x.fact("member", m.User, m.Pos, "%s%s", path, note); m.Until != nil {
 				f.Until = m.Until.Text
 			}
 		}

@@ -50,7 +50,8 @@ func (x *explainer) user() {
 		)
 	case managed:
 		x.answer(
-			"is still in AWS, but in no group that provisioner %q selects: deprovisioning is pending (deprovision: %s)%s.",
+			"is still in AWS, but in no group that provisioner %q selects: "+
+				"deprovisioning is pending (deprovision: %s)%s.",
 			x.Provisioner.Key,
 			x.Provisioner.Deprovision.Mode,
 			x.pending(),

@@ -11,11 +11,11 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// Cache keeps cached directories between runs. It may lose them at any time: that costs reads, never
-// correctness. Its methods may be called concurrently.
+// Cache keeps cached directories between runs. It may lose them at any time: that costs reads,
+// never correctness. Its methods may be called concurrently.
 type Cache interface {
-	// Load returns the cached directory that was last stored; nil if there is none. Callers must not
-	// change it.
+	// Load returns the cached directory that was last stored; nil if there is none. Callers must
+	// not change it.
 	Load(provisioner string) *CachedDirectory
 	// Store replaces the cached directory; nil deletes it.
 	Store(provisioner string, c *CachedDirectory)
@@ -29,8 +29,8 @@ const CacheVersion = 1
 type CachedDirectory struct {
 	Version  int    `json:"version"`
 	Identity string `json:"identity"` // of the provisioner
-	// Run is the run that stored it. If the status names another run, another process has run since and
-	// the cached directory is not used.
+	// Run is the run that stored it. If the status names another run, another process has run since
+	// and the cached directory is not used.
 	Run      string              `json:"run"`
 	Observed *reconcile.Observed `json:"observed"`
 	// FullReadAt is the time of the last run that read everything. UsersReadAt and GroupsReadAt are
@@ -124,8 +124,8 @@ func (c *CachedDirectory) selectedGroups(options Options) []string {
 	return out
 }
 
-// shareIDs makes the member lists share the id strings of the users. With 100,000 users there may be
-// a million memberships.
+// shareIDs makes the member lists share the id strings of the users. With 100,000 users there may
+// be a million memberships.
 func shareIDs(o *reconcile.Observed) {
 	ids := make(map[string]string, len(o.Users))
 	for i := range o.Users {

@@ -80,8 +80,8 @@ func (r *Reader) lookUp(ctx context.Context, v *View, required requiredLookups) 
 	return group.Wait()
 }
 
-// cheapestLookups returns the lookups with the memberships turned into lookups, by group or by user.
-// Where members must be counted as well, reading all members of a small group does both.
+// cheapestLookups returns the lookups with the memberships turned into lookups, by group or by
+// user. Where members must be counted as well, reading all members of a small group does both.
 func (v *View) cheapestLookups(required requiredLookups) []lookup {
 	byGroup, byUser := map[lookup]bool{}, map[lookup]bool{}
 	for _, m := range required.memberships {

@@ -6,10 +6,10 @@ import (
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
-// ConfirmMissing looks up the objects of the ledger that the directory did not list and that are not
-// desired. It returns those that are not found a second time. One listing is not enough: a ledger
-// that drops a user who waits for deletion leaves that user in AWS for ever. Groups that are no
-// longer pushed were not listed; they are released without a lookup.
+// ConfirmMissing looks up the objects of the ledger that the directory did not list and that are
+// not desired. It returns those that are not found a second time. One listing is not enough: a
+// ledger that drops a user who waits for deletion leaves that user in AWS for ever. Groups that are
+// no longer pushed were not listed; they are released without a lookup.
 func (r *Reader) ConfirmMissing(ctx context.Context, plan *reconcile.Plan, ledger *reconcile.Ledger) reconcile.Missing {
 	out := reconcile.Missing{Users: map[string]bool{}, Groups: map[string]bool{}}
 	if plan.Mode == reconcile.ModePaused || plan.Mode == reconcile.ModeNeverEnabled {
@@ -22,7 +22,7 @@ func (r *Reader) ConfirmMissing(ctx context.Context, plan *reconcile.Plan, ledge
 		}
 	}
 	renamed := map[string]bool{} // the earlier keys of renamed groups
-	for _, old := range plan.Linking.Moved {
+	for _, old := range plan.Linking.RenamedGroups {
 		renamed[old] = true
 	}
 	for key := range ledger.Groups {

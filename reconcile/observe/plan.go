@@ -7,12 +7,12 @@ import (
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
-// maxRounds is how often a run plans again because a lookup differed from the cache. A directory that
-// changes faster than that is read completely.
+// maxRounds is how often a run plans again because a lookup differed from the cache. A directory
+// that changes faster than that is read completely.
 const maxRounds = 5
 
-// ObserveAndPlan observes the directory and plans, until every fact that the plan depends on was read
-// in this run. in has all of a plan's input except Observed and Reviewed.
+// ObserveAndPlan observes the directory and plans, until every fact that the plan depends on was
+// read in this run. in has all of a plan's input except Observed and Reviewed.
 func (r *Reader) ObserveAndPlan(
 	ctx context.Context,
 	in reconcile.PlanInput,

@@ -19,8 +19,8 @@ type Options struct {
 	Groups bool // whether groups are listed at all
 	// SelectMembers selects the groups whose members are read; nil selects all.
 	SelectMembers func(reconcile.RemoteGroup) bool
-	// EstimatedMembers estimates the number of members of a group. It helps to choose the cheaper way
-	// to read memberships. May be nil.
+	// EstimatedMembers estimates the number of members of a group. It helps to choose the cheaper
+	// way to read memberships. May be nil.
 	EstimatedMembers func(reconcile.RemoteGroup) int
 	// EstimatedUsers is the expected number of users; 0 if there is no estimate.
 	EstimatedUsers int

@@ -30,8 +30,8 @@ func (r *Reader) progress(phase string) func(done, total int) {
 	return func(done, total int) { r.Progress(phase, done, total) }
 }
 
-// ReadMembers returns the cached directory, and reads the members of those groups that the cache does
-// not have. Without a reliable cache it reads everything.
+// ReadMembers returns the cached directory, and reads the members of those groups that the cache
+// does not have. Without a reliable cache it reads everything.
 func (r *Reader) ReadMembers(ctx context.Context) (*reconcile.Observed, error) {
 	p, cached := r.Provisioner, r.Cached
 	options := Options{Groups: p.PushGroups, Concurrency: p.Rate.Concurrency}
@@ -80,8 +80,8 @@ func (r *Reader) options(desired *reconcile.Desired, ledger *reconcile.Ledger) O
 	}
 }
 
-// refresh returns a view of the directory: all of it read in this run, or the cached directory with a
-// part of it read again.
+// refresh returns a view of the directory: all of it read in this run, or the cached directory with
+// a part of it read again.
 func (r *Reader) refresh(ctx context.Context, options Options) (*View, error) {
 	if r.Cached == nil || r.Trigger == "command" {
 		return r.fullRead(ctx, options)

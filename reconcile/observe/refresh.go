@@ -25,10 +25,10 @@ const refreshShare = 0.1
 // quotas").
 const awsPerSecond = 20
 
-// planRefresh decides what a run reads again. If a full read takes at most a second, every run makes
-// it. Otherwise a scheduled run reads what has not been read for the longest time, so much that
-// everything is read within the drift bound. Other runs read only what is older than the drift bound.
-// groups are the ids of the groups whose members the run needs.
+// planRefresh decides what a run reads again. If a full read takes at most a second, every run
+// makes it. Otherwise a scheduled run reads what has not been read for the longest time, so much
+// that everything is read within the drift bound. Other runs read only what is older than the drift
+// bound. groups are the ids of the groups whose members the run needs.
 func planRefresh(
 	c *CachedDirectory,
 	p *schema.Provisioner,

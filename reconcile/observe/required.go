@@ -10,8 +10,8 @@ import (
 type requiredLookups struct {
 	lookups     []lookup
 	memberships []membership
-	// minMembers is how many members of a group the run must read, by group id. With so many members
-	// no gate decides otherwise, however many more the group has.
+	// minMembers is how many members of a group the run must read, by group id. With so many
+	// members no gate decides otherwise, however many more the group has.
 	minMembers map[string]int
 }
 
@@ -20,7 +20,8 @@ type membership struct{ group, user string }
 
 // requiredLookups returns what the released changes of a plan depend on: each object that they
 // change, each name that they take, each membership that they add or remove, and that a group which
-// loses members keeps some. Changes that are held or wait are not sent; they may depend on the cache.
+// loses members keeps some. Changes that are held or wait are not sent; they may depend on the
+// cache.
 func (v *View) requiredLookups(p *reconcile.Plan, in reconcile.PlanInput) requiredLookups {
 	n := requiredLookups{minMembers: map[string]int{}}
 	removed := map[string]int{} // number of members, by group id
@@ -63,8 +64,8 @@ func (n *requiredLookups) add(v *View, l lookup) {
 	}
 }
 
-// addObject adds the lookup of a change's object, and of the object that has the name which the change
-// takes.
+// addObject adds the lookup of a change's object, and of the object that has the name which the
+// change takes.
 func (n *requiredLookups) addObject(v *View, c *reconcile.Change, byID, byKey, byName lookupKind, name string) {
 	if c.ID != "" {
 		n.add(v, lookup{byID, c.ID})

@@ -7,8 +7,8 @@ import (
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
-// View is the directory as a run knows it: the cached directory, updated with what the run reads and
-// writes.
+// View is the directory as a run knows it: the cached directory, updated with what the run reads
+// and writes.
 type View struct {
 	*CachedDirectory
 	// fullyRead means that the run read everything: no lookup is required.
@@ -139,8 +139,8 @@ func (v *View) putGroupsOf(user string, groups []string) {
 	}
 }
 
-// putMember records whether a user is a member of a group. It never changes a list in place, because
-// the cached directory shares it.
+// putMember records whether a user is a member of a group. It never changes a list in place,
+// because the cached directory shares it.
 func (v *View) putMember(group, user string, in bool) {
 	members, known := v.Observed.Members[group]
 	i, found := slices.BinarySearch(members, user)
@@ -173,8 +173,8 @@ func (v *View) putGroups(groups []reconcile.RemoteGroup, at time.Time) {
 	v.changes++
 }
 
-// recordLookup records the answer to the lookup of an object: put if there is one, drop if a known id
-// has none.
+// recordLookup records the answer to the lookup of an object: put if there is one, drop if a known
+// id has none.
 func (v *View) recordLookup(l lookup, ok bool, id string, byID lookupKind, put func(), drop func(id string)) {
 	v.lookedUp[l] = true
 	switch {

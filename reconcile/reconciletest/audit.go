@@ -16,8 +16,8 @@ var (
 	_ reconcile.Archive = (*Audit)(nil)
 )
 
-// Audit is reconcile.Audit in memory, for tests of what runs leave. It insists on the order: intent, entries, conclusion. The zero value is
-// ready.
+// Audit is reconcile.Audit in memory, for tests of what runs leave. It insists on the order:
+// intent, entries, conclusion. The zero value is ready.
 type Audit struct {
 	mu      sync.Mutex
 	past    map[string]*reconcile.AuditState
@@ -25,8 +25,8 @@ type Audit struct {
 	entries []reconcile.Entry
 	// Reports are those that were concluded, in order.
 	Reports []*reconcile.Report
-	// Open is an intent of a run that is lost; Distrust is what there is against the branch. Past hands both on until a conclusion trusts
-	// the branch, or leaves nothing undecided.
+	// Open is an intent of a run that is lost; Distrust is what there is against the branch. Past
+	// hands both on until a conclusion trusts the branch, or leaves nothing undecided.
 	Open     *reconcile.Intent
 	Distrust string
 	// FailBegin makes the journal refuse whatever comes after so many entries; 0 never.

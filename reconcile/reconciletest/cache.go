@@ -7,7 +7,8 @@ import (
 	"github.com/seed-d64a251c/roster/reconcile/observe"
 )
 
-// Memory is reconcile.Memory as text: what it hands out shares nothing with what it was given. The zero value is empty and ready.
+// Memory is reconcile.Memory as text: what it hands out shares nothing with what it was given. The
+// zero value is empty and ready.
 type Cache struct {
 	mu   sync.Mutex
 	text map[string][]byte

@@ -13,7 +13,8 @@ import (
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
-// Directory is a directory in memory with unique names, as AWS has them. The zero value is empty and ready.
+// Directory is a directory in memory with unique names, as AWS has them. The zero value is empty
+// and ready.
 type Directory struct {
 	mu      sync.Mutex
 	next    int
@@ -84,32 +85,56 @@ func (d *Directory) GroupsOf(_ context.Context, user string) iter.Seq2[string, e
 
 // UserByExternalID looks a user up.
 func (d *Directory) UserByExternalID(_ context.Context, externalID string) (reconcile.RemoteUser, bool, error) {
-	return find(d, func() map[string]reconcile.RemoteUser { return d.users }, func(u reconcile.RemoteUser) bool { return u.ExternalID() == externalID })
+	return find(
+		d,
+		func() map[string]reconcile.RemoteUser { return d.users },
+		func(u reconcile.RemoteUser) bool { return u.ExternalID() == externalID },
+	)
 }
 
 // UserByName looks a user up.
 func (d *Directory) UserByName(_ context.Context, userName string) (reconcile.RemoteUser, bool, error) {
-	return find(d, func() map[string]reconcile.RemoteUser { return d.users }, func(u reconcile.RemoteUser) bool { return strings.EqualFold(u.UserName(), userName) })
+	return find(
+		d,
+		func() map[string]reconcile.RemoteUser { return d.users },
+		func(u reconcile.RemoteUser) bool { return strings.EqualFold(u.UserName(), userName) },
+	)
 }
 
 // User looks a user up.
 func (d *Directory) User(_ context.Context, id string) (reconcile.RemoteUser, bool, error) {
-	return find(d, func() map[string]reconcile.RemoteUser { return d.users }, func(u reconcile.RemoteUser) bool { return u.ID == id })
+	return find(
+		d,
+		func() map[string]reconcile.RemoteUser { return d.users },
+		func(u reconcile.RemoteUser) bool { return u.ID == id },
+	)
 }
 
 // GroupByExternalID looks a group up.
 func (d *Directory) GroupByExternalID(_ context.Context, externalID string) (reconcile.RemoteGroup, bool, error) {
-	return find(d, func() map[string]reconcile.RemoteGroup { return d.groups }, func(g reconcile.RemoteGroup) bool { return g.ExternalID == externalID })
+	return find(
+		d,
+		func() map[string]reconcile.RemoteGroup { return d.groups },
+		func(g reconcile.RemoteGroup) bool { return g.ExternalID == externalID },
+	)
 }
 
 // GroupByName looks a group up.
 func (d *Directory) GroupByName(_ context.Context, displayName string) (reconcile.RemoteGroup, bool, error) {
-	return find(d, func() map[string]reconcile.RemoteGroup { return d.groups }, func(g reconcile.RemoteGroup) bool { return strings.EqualFold(g.DisplayName, displayName) })
+	return find(
+		d,
+		func() map[string]reconcile.RemoteGroup { return d.groups },
+		func(g reconcile.RemoteGroup) bool { return strings.EqualFold(g.DisplayName, displayName) },
+	)
 }
 
 // Group looks a group up.
 func (d *Directory) Group(_ context.Context, id string) (reconcile.RemoteGroup, bool, error) {
-	return find(d, func() map[string]reconcile.RemoteGroup { return d.groups }, func(g reconcile.RemoteGroup) bool { return g.ID == id })
+	return find(
+		d,
+		func() map[string]reconcile.RemoteGroup { return d.groups },
+		func(g reconcile.RemoteGroup) bool { return g.ID == id },
+	)
 }
 
 func find[V any](d *Directory, pick func() map[string]V, match func(V) bool) (V, bool, error) {
@@ -136,7 +161,10 @@ func (d *Directory) unique(id string, attributes reconcile.Attributes) error {
 }
 
 // CreateUser creates a user.
-func (d *Directory) CreateUser(_ context.Context, attributes reconcile.Attributes) (reconcile.RemoteUser, reconcile.CallReceipt, error) {
+func (d *Directory) CreateUser(
+	_ context.Context,
+	attributes reconcile.Attributes,
+) (reconcile.RemoteUser, reconcile.CallReceipt, error) {
 	defer d.lock()()
 	if err := d.unique("", attributes); err != nil {
 		return reconcile.RemoteUser{}, reconcile.CallReceipt{}, err
@@ -147,7 +175,11 @@ func (d *Directory) CreateUser(_ context.Context, attributes reconcile.Attribute
 }
 
 // UpdateUser replaces a user's attributes.
-func (d *Directory) UpdateUser(_ context.Context, have reconcile.RemoteUser, want reconcile.Attributes) (reconcile.RemoteUser, reconcile.CallReceipt, error) {
+func (d *Directory) UpdateUser(
+	_ context.Context,
+	have reconcile.RemoteUser,
+	want reconcile.Attributes,
+) (reconcile.RemoteUser, reconcile.CallReceipt, error) {
 	defer d.lock()()
 	if _, ok := d.users[have.ID]; !ok {
 		return reconcile.RemoteUser{}, reconcile.CallReceipt{}, fmt.Errorf("user %s: %w", have.ID, fs.ErrNotExist)
@@ -171,7 +203,10 @@ func (d *Directory) DeleteUser(_ context.Context, id string) (reconcile.CallRece
 }
 
 // CreateGroup creates a group.
-func (d *Directory) CreateGroup(_ context.Context, g reconcile.NewGroup) (reconcile.RemoteGroup, reconcile.CallReceipt, error) {
+func (d *Directory) CreateGroup(
+	_ context.Context,
+	g reconcile.NewGroup,
+) (reconcile.RemoteGroup, reconcile.CallReceipt, error) {
 	defer d.lock()()
 	out := reconcile.RemoteGroup{ID: d.id(), ExternalID: g.ExternalID, DisplayName: g.DisplayName}
 	return out, reconcile.CallReceipt{}, d.putGroup(out, g.Members, nil)
@@ -195,10 +230,16 @@ func (d *Directory) UpdateGroup(_ context.Context, id string, u reconcile.GroupU
 
 func (d *Directory) putGroup(g reconcile.RemoteGroup, add, remove []string) error {
 	if len(add)+len(remove) > reconcile.MaxMembers {
-		return fmt.Errorf("group %q: %d membership changes in one request, at most %d", g.DisplayName, len(add)+len(remove), reconcile.MaxMembers)
+		return fmt.Errorf(
+			"group %q: %d membership changes in one request, at most %d",
+			g.DisplayName,
+			len(add)+len(remove),
+			reconcile.MaxMembers,
+		)
 	}
 	for id, other := range d.groups {
-		if id != g.ID && (strings.EqualFold(other.DisplayName, g.DisplayName) || other.ExternalID == g.ExternalID && g.ExternalID != "") {
+		if id != g.ID &&
+			(strings.EqualFold(other.DisplayName, g.DisplayName) || other.ExternalID == g.ExternalID && g.ExternalID != "") {
 			return fmt.Errorf("group %q: %w", g.DisplayName, fs.ErrExist)
 		}
 	}

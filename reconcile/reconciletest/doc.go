@@ -1,3 +1,3 @@
-// Package reconciletest is for tests: an audit and a directory in memory, and Walk, the conformance suite that every implementation of
-// reconcile.Directory has to pass.
+// Package reconciletest is for tests: an audit and a directory in memory, and Walk, the conformance
+// suite that every implementation of reconcile.Directory has to pass.
 package reconciletest

@@ -21,7 +21,8 @@ import (
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
-// world is a simulated AWS over real HTTP, a history of declarations and an audit in memory, with a clock that the test moves.
+// world is a simulated AWS over real HTTP, a history of declarations and an audit in memory, with a
+// clock that the test moves.
 type Env struct {
 	T         testing.TB
 	Sim       *awssim.Server
@@ -36,25 +37,40 @@ type Env struct {
 }
 
 func NewEnv(t testing.TB) *Env {
-	w := &Env{T: t, Trigger: "test", Sim: &awssim.Server{Tenant: "t0000000-0000-4000-8000-000000000001"}, Now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)}
+	w := &Env{
+		T:       t,
+		Trigger: "test",
+		Sim:     &awssim.Server{Tenant: "t0000000-0000-4000-8000-000000000001"},
+		Now:     time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC),
+	}
 	w.Sim.Options.Throttle.Unlimited = true
 	w.Sim.Options.RemoveAllMembers = true
 	w.Server = httptest.NewServer(w.Sim)
 	t.Cleanup(w.Server.Close)
 	w.Audit = &Audit{}
 	limiter := &scim.Limiter{Concurrency: 5}
-	w.Runner = &run.Runner{Audit: w.Audit, Archive: w.Audit, Source: w, Version: "test", Now: func() time.Time { return w.Now },
-		RunID: func() string { w.runs++; return fmt.Sprintf("run-%d", w.runs) },
+	w.Runner = &run.Runner{
+		Audit:   w.Audit,
+		Archive: w.Audit,
+		Source:  w,
+		Version: "test",
+		Now:     func() time.Time { return w.Now },
+		RunID:   func() string { w.runs++; return fmt.Sprintf("run-%d", w.runs) },
 		Open: func(_ context.Context, _ *schema.Provisioner, readOnly bool) (reconcile.Directory, error) {
-			client := &scim.Client{Endpoint: w.Server.URL + w.Sim.Path(), Token: scim.StaticToken(w.Sim.Token()), Limiter: limiter,
-				Sleep: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }}
+			client := &scim.Client{
+				Endpoint: w.Server.URL + w.Sim.Path(),
+				Token:    scim.StaticToken(w.Sim.Token()),
+				Limiter:  limiter,
+				Sleep:    func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
+			}
 			if readOnly {
 				http := *w.Server.Client()
 				http.Transport = scim.ReadOnly(http.Transport)
 				client.HTTP = &http
 			}
 			return &directory.Directory{Client: client}, nil
-		}}
+		},
+	}
 	return w
 }
 
@@ -82,7 +98,8 @@ func (w *Env) Commit(provisioner, cue string, files ...string) {
 	w.Declare(BaseCUE, cue, append([]string{provisioner}, files...)...)
 }
 
-// declare adds a commit with another base. The first of more is the provisioner's fields, then come names and contents of files.
+// declare adds a commit with another base. The first of more is the provisioner's fields, then come
+// names and contents of files.
 func (w *Env) Declare(base, cue string, more ...string) {
 	w.T.Helper()
 	provisioner := ""
@@ -90,7 +107,10 @@ func (w *Env) Declare(base, cue string, more ...string) {
 		provisioner, more = more[0], more[1:]
 	}
 	tree := schematest.NewTree()
-	tree.Write("base.cue", strings.NewReplacer("ENDPOINT", w.Server.URL+w.Sim.Path(), "PROVISIONER", provisioner).Replace(base))
+	tree.Write(
+		"base.cue",
+		strings.NewReplacer("ENDPOINT", w.Server.URL+w.Sim.Path(), "PROVISIONER", provisioner).Replace(base),
+	)
 	tree.Write("more.cue", "package roster\n"+cue)
 	for i := 0; i+1 < len(more); i += 2 {
 		tree.Write(more[i], more[i+1])
@@ -121,7 +141,13 @@ provisioners: aws: {
 `
 
 func User(key, name string) string {
-	return fmt.Sprintf("users: %q: {userId: %q, firstName: %q, lastName: \"Test\", email: \"%s@example.com\"}\n", key, name, name, name)
+	return fmt.Sprintf(
+		"users: %q: {userId: %q, firstName: %q, lastName: \"Test\", email: \"%s@example.com\"}\n",
+		key,
+		name,
+		name,
+		name,
+	)
 }
 
 // people declares users u1..un.
@@ -149,8 +175,11 @@ func (w *Env) Run(apply bool) (*run.Result, error) {
 	w.T.Helper()
 	n := len(w.Commits)
 	w.Now = w.Now.Add(time.Minute)
-	return w.Runner.Once(w.T.Context(), run.Request{Provisioner: "aws", Declarations: w.Commits[n-1], Trigger: w.Trigger, Apply: apply,
-		Commit: reconcile.CommitRef{ID: fmt.Sprintf("commit-%d", n)}})
+	return w.Runner.Once(
+		w.T.Context(),
+		run.Request{Provisioner: "aws", Declarations: w.Commits[n-1], Trigger: w.Trigger, Apply: apply,
+			Commit: reconcile.CommitRef{ID: fmt.Sprintf("commit-%d", n)}},
+	)
 }
 
 // apply runs and insists on the outcome.
@@ -178,8 +207,11 @@ func (w *Env) Calls() map[string]int {
 // declare loads the base world's provisioner with further CUE.
 func Load(t testing.TB, cue string) *schema.Declarations {
 	t.Helper()
-	text := strings.NewReplacer("ENDPOINT", "http://127.0.0.1:8740/t0000000-0000-4000-8000-000000000001/scim/v2", "PROVISIONER", "enabled: true").Replace(BaseCUE)
-	decls, err := schema.Load(fstest.MapFS{"base.cue": {Data: []byte(text)}, "more.cue": {Data: []byte("package roster\n" + cue)}})
+	text := strings.NewReplacer("ENDPOINT", "http://127.0.0.1:8740/t0000000-0000-4000-8000-000000000001/scim/v2", "PROVISIONER", "enabled: true").
+		Replace(BaseCUE)
+	decls, err := schema.Load(
+		fstest.MapFS{"base.cue": {Data: []byte(text)}, "more.cue": {Data: []byte("package roster\n" + cue)}},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +222,9 @@ func Load(t testing.TB, cue string) *schema.Declarations {
 func (w *Env) Preview(base, head int, assumed bool) *reconcile.Preview {
 	w.T.Helper()
 	in := reconcile.PreviewInput{Provisioner: "aws", Base: w.Commits[base-1], Merged: w.Commits[head-1], Now: w.Now,
-		BaseCommit: reconcile.CommitRef{ID: fmt.Sprintf("commit-%d", base)}, HeadCommit: reconcile.CommitRef{ID: fmt.Sprintf("commit-%d", head)}}
+		BaseCommit: reconcile.CommitRef{
+			ID: fmt.Sprintf("commit-%d", base),
+		}, HeadCommit: reconcile.CommitRef{ID: fmt.Sprintf("commit-%d", head)}}
 	if !assumed {
 		var err error
 		if in.Snapshot, err = w.Runner.Snapshot(w.T.Context(), in.Base.Provisioners["aws"]); err != nil {

@@ -10,8 +10,9 @@ import (
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
-// Eyewitness is a directory that insists on the rule that taking access away rests on a look at that very object before: whoever opens one
-// for a run finds in Blind what the run took away without having looked.
+// Eyewitness is a directory that insists on the rule that taking access away rests on a look at
+// that very object before: whoever opens one for a run finds in Blind what the run took away
+// without having looked.
 type Eyewitness struct {
 	reconcile.Directory
 
@@ -108,14 +109,21 @@ func (e *Eyewitness) Group(ctx context.Context, id string) (reconcile.RemoteGrou
 }
 
 // CreateUser creates a user, and sees who was created.
-func (e *Eyewitness) CreateUser(ctx context.Context, a reconcile.Attributes) (reconcile.RemoteUser, reconcile.CallReceipt, error) {
+func (e *Eyewitness) CreateUser(
+	ctx context.Context,
+	a reconcile.Attributes,
+) (reconcile.RemoteUser, reconcile.CallReceipt, error) {
 	u, receipt, err := e.Directory.CreateUser(ctx, a)
 	_, _, _ = e.user(u, err == nil, nil)
 	return u, receipt, err
 }
 
 // UpdateUser changes a user.
-func (e *Eyewitness) UpdateUser(ctx context.Context, have reconcile.RemoteUser, want reconcile.Attributes) (reconcile.RemoteUser, reconcile.CallReceipt, error) {
+func (e *Eyewitness) UpdateUser(
+	ctx context.Context,
+	have reconcile.RemoteUser,
+	want reconcile.Attributes,
+) (reconcile.RemoteUser, reconcile.CallReceipt, error) {
 	if active, _ := want.Get("active"); active != "true" {
 		e.must(fmt.Sprintf("user %s was deactivated", have.ID), "user "+have.ID)
 	}
@@ -129,7 +137,11 @@ func (e *Eyewitness) DeleteUser(ctx context.Context, id string) (reconcile.CallR
 }
 
 // UpdateGroup changes a group.
-func (e *Eyewitness) UpdateGroup(ctx context.Context, id string, u reconcile.GroupUpdate) (reconcile.CallReceipt, error) {
+func (e *Eyewitness) UpdateGroup(
+	ctx context.Context,
+	id string,
+	u reconcile.GroupUpdate,
+) (reconcile.CallReceipt, error) {
 	for _, user := range u.Remove {
 		e.must(fmt.Sprintf("user %s was removed from group %s", user, id), "members of "+id, "groups of "+user)
 	}

@@ -51,38 +51,135 @@ provisioners: p: {
 `
 
 func walkUser(key, name, extra string) string {
-	return fmt.Sprintf("users: %q: {userId: %q, firstName: \"F\", lastName: \"L\", email: \"%s@example.com\"%s}\n", key, key, name, extra)
+	return fmt.Sprintf(
+		"users: %q: {userId: %q, firstName: \"F\", lastName: \"L\", email: \"%s@example.com\"%s}\n",
+		key,
+		key,
+		name,
+		extra,
+	)
 }
 
 // walk is the list of states, in order: each is reached from the one before.
 var walk = []step{
 	{name: "an empty directory is filled",
-		cue:    "}\n" + walkUser("a", "ann", `, attributes: title: "Dr"`) + walkUser("b", "ben", "") + walkUser("c", "cat", "") + `groups: g: {displayName: "Dev", members: {a: {}, b: {}}}` + "\n" + `groups: h: {displayName: "Ops", members: {}}`,
-		users:  map[string]string{"ann@example.com": "active, Dr", "ben@example.com": "active", "cat@example.com": "active"},
+		cue: "}\n" + walkUser(
+			"a",
+			"ann",
+			`, attributes: title: "Dr"`,
+		) + walkUser(
+			"b",
+			"ben",
+			"",
+		) + walkUser(
+			"c",
+			"cat",
+			"",
+		) + `groups: g: {displayName: "Dev", members: {a: {}, b: {}}}` + "\n" + `groups: h: {displayName: "Ops", members: {}}`,
+		users: map[string]string{
+			"ann@example.com": "active, Dr",
+			"ben@example.com": "active",
+			"cat@example.com": "active",
+		},
 		groups: map[string][]string{"Dev": {"ann@example.com", "ben@example.com"}, "Ops": nil}},
 	{name: "values change, are cleared and come",
-		cue:    "}\n" + walkUser("a", "ann", "") + walkUser("b", "ben", `, attributes: title: "Lead"`) + walkUser("c", "cat", `, state: "LOCKED"`) + `groups: g: {displayName: "Dev", members: {a: {}, c: {}}}` + "\n" + `groups: h: {displayName: "Ops", members: {b: {}}}`,
-		users:  map[string]string{"ann@example.com": "active", "ben@example.com": "active, Lead", "cat@example.com": "inactive"},
+		cue: "}\n" + walkUser(
+			"a",
+			"ann",
+			"",
+		) + walkUser(
+			"b",
+			"ben",
+			`, attributes: title: "Lead"`,
+		) + walkUser(
+			"c",
+			"cat",
+			`, state: "LOCKED"`,
+		) + `groups: g: {displayName: "Dev", members: {a: {}, c: {}}}` + "\n" + `groups: h: {displayName: "Ops", members: {b: {}}}`,
+		users: map[string]string{
+			"ann@example.com": "active",
+			"ben@example.com": "active, Lead",
+			"cat@example.com": "inactive",
+		},
 		groups: map[string][]string{"Dev": {"ann@example.com", "cat@example.com"}, "Ops": {"ben@example.com"}}},
 	{name: "names change places, of users and of groups",
-		cue:    "}\n" + walkUser("a", "ben", "") + walkUser("b", "ann", `, attributes: title: "Lead"`) + walkUser("c", "cat", "") + `groups: g: {displayName: "Ops", members: {a: {}, c: {}}}` + "\n" + `groups: h: {displayName: "Dev", members: {b: {}}}`,
-		users:  map[string]string{"ben@example.com": "active", "ann@example.com": "active, Lead", "cat@example.com": "active"},
+		cue: "}\n" + walkUser(
+			"a",
+			"ben",
+			"",
+		) + walkUser(
+			"b",
+			"ann",
+			`, attributes: title: "Lead"`,
+		) + walkUser(
+			"c",
+			"cat",
+			"",
+		) + `groups: g: {displayName: "Ops", members: {a: {}, c: {}}}` + "\n" + `groups: h: {displayName: "Dev", members: {b: {}}}`,
+		users: map[string]string{
+			"ben@example.com": "active",
+			"ann@example.com": "active, Lead",
+			"cat@example.com": "active",
+		},
 		groups: map[string][]string{"Ops": {"ben@example.com", "cat@example.com"}, "Dev": {"ann@example.com"}},
-		same:   []string{"ann@example.com -> ben@example.com", "ben@example.com -> ann@example.com", "Dev -> Ops", "Ops -> Dev"}},
+		same: []string{
+			"ann@example.com -> ben@example.com",
+			"ben@example.com -> ann@example.com",
+			"Dev -> Ops",
+			"Ops -> Dev",
+		}},
 	{name: "a group is emptied",
-		cue:    "}\n" + walkUser("a", "ben", "") + walkUser("b", "ann", "") + walkUser("c", "cat", "") + `groups: g: {displayName: "Ops", members: {}}` + "\n" + `groups: h: {displayName: "Dev", members: {b: {}}}`,
-		users:  map[string]string{"ben@example.com": "active", "ann@example.com": "active", "cat@example.com": "active"},
+		cue: "}\n" + walkUser(
+			"a",
+			"ben",
+			"",
+		) + walkUser(
+			"b",
+			"ann",
+			"",
+		) + walkUser(
+			"c",
+			"cat",
+			"",
+		) + `groups: g: {displayName: "Ops", members: {}}` + "\n" + `groups: h: {displayName: "Dev", members: {b: {}}}`,
+		users: map[string]string{
+			"ben@example.com": "active",
+			"ann@example.com": "active",
+			"cat@example.com": "active",
+		},
 		groups: map[string][]string{"Ops": nil, "Dev": {"ann@example.com"}},
 		same:   []string{"Ops -> Ops", "Dev -> Dev"}},
 	{name: "a person leaves, another takes the name, a group goes",
-		cue:    "deprovision: mode: \"delete\"\n}\n" + walkUser("a", "ben", "") + walkUser("b", "ann", "") + walkUser("d", "cat", "") + `groups: h: {displayName: "Dev", members: {b: {}, d: {}}}`,
-		users:  map[string]string{"ben@example.com": "active", "ann@example.com": "active", "cat@example.com": "active"},
+		cue: "deprovision: mode: \"delete\"\n}\n" + walkUser(
+			"a",
+			"ben",
+			"",
+		) + walkUser(
+			"b",
+			"ann",
+			"",
+		) + walkUser(
+			"d",
+			"cat",
+			"",
+		) + `groups: h: {displayName: "Dev", members: {b: {}, d: {}}}`,
+		users: map[string]string{
+			"ben@example.com": "active",
+			"ann@example.com": "active",
+			"cat@example.com": "active",
+		},
 		groups: map[string][]string{"Dev": {"ann@example.com", "cat@example.com"}},
 		same:   []string{"Dev -> Dev", "ann@example.com -> ann@example.com"}},
-	{name: "more members than one request carries", cue: "}\n" + walkUser("a", "ben", "") + walkUser("b", "ann", "") + walkUser("d", "cat", "") + crowd(130),
-		users:  crowdUsers(130, map[string]string{"ben@example.com": "active", "ann@example.com": "active", "cat@example.com": "active"}),
+	{
+		name: "more members than one request carries",
+		cue:  "}\n" + walkUser("a", "ben", "") + walkUser("b", "ann", "") + walkUser("d", "cat", "") + crowd(130),
+		users: crowdUsers(
+			130,
+			map[string]string{"ben@example.com": "active", "ann@example.com": "active", "cat@example.com": "active"},
+		),
 		groups: map[string][]string{"Dev": crowdNames(130), "New": crowdNames(130)},
-		same:   []string{"Dev -> Dev"}},
+		same:   []string{"Dev -> Dev"},
+	},
 	{name: "everybody leaves",
 		cue: "deprovision: mode: \"delete\"\n}\n", users: map[string]string{}, groups: map[string][]string{}},
 }
@@ -110,11 +207,15 @@ func crowd(n int) string {
 		users.WriteString(walkUser(fmt.Sprintf("x%d", i), strings.TrimSuffix(crowdName(i), "@example.com"), ""))
 		fmt.Fprintf(&members, "x%d: {}, ", i)
 	}
-	return users.String() + fmt.Sprintf("groups: h: {displayName: \"Dev\", members: {%s}}\ngroups: n: {displayName: \"New\", members: {%s}}\n", &members, &members)
+	return users.String() + fmt.Sprintf(
+		"groups: h: {displayName: \"Dev\", members: {%s}}\ngroups: n: {displayName: \"New\", members: {%s}}\n",
+		&members,
+		&members,
+	)
 }
 
-// Walk takes an empty directory through a list of desired states and checks after each that it holds exactly that, that ids were kept, and
-// that another run finds nothing to do.
+// Walk takes an empty directory through a list of desired states and checks after each that it
+// holds exactly that, that ids were kept, and that another run finds nothing to do.
 func Walk(t *testing.T, dir reconcile.Directory) {
 	w := &walker{audit: &Audit{}, dir: dir, now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)}
 	before := map[string]string{}
@@ -183,11 +284,20 @@ func (w *walker) run(t *testing.T) reconcile.Outcome {
 	n := len(w.commits) - 1
 	w.now = w.now.Add(time.Minute)
 	runs := 0
-	runner := &run.Runner{Audit: w.audit, Archive: w.audit, Source: w, Version: "walk", Now: func() time.Time { return w.now },
-		RunID: func() string { runs++; return fmt.Sprintf("run-%d-%d", n, runs) },
-		Open:  func(context.Context, *schema.Provisioner, bool) (reconcile.Directory, error) { return w.dir, nil }}
-	result, err := runner.Once(t.Context(), run.Request{Provisioner: "p", Declarations: w.commits[n], Trigger: "walk", Apply: true,
-		Commit: reconcile.CommitRef{ID: commitName(n)}})
+	runner := &run.Runner{
+		Audit:   w.audit,
+		Archive: w.audit,
+		Source:  w,
+		Version: "walk",
+		Now:     func() time.Time { return w.now },
+		RunID:   func() string { runs++; return fmt.Sprintf("run-%d-%d", n, runs) },
+		Open:    func(context.Context, *schema.Provisioner, bool) (reconcile.Directory, error) { return w.dir, nil },
+	}
+	result, err := runner.Once(
+		t.Context(),
+		run.Request{Provisioner: "p", Declarations: w.commits[n], Trigger: "walk", Apply: true,
+			Commit: reconcile.CommitRef{ID: commitName(n)}},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -40,8 +40,8 @@ assertions: ext: {only: {attribute: "userName", pattern: "@ext\\.example\\.com$"
 		said = append(said, v.String())
 	}
 	text := strings.Join(said, "\n")
-	for _, part := range []string{`"sod" does not hold as AWS is now: 1 person is in more than one of "deploy", "audit": eve@ext.example.com is in "deploy" and is in "audit" (four eyes); more.cue:`,
-		`"ext" does not hold as AWS is now: the userName of 1 person matches "@ext\\.example\\.com$" without the right to it: eve@ext.example.com is not declared`} {
+	for _, part := range []string{`"sod" does not hold in AWS: 1 user is in more than one of "deploy", "audit": eve@ext.example.com is in "deploy" and is in "audit" (four eyes); more.cue:`,
+		`"ext" does not hold in AWS: 1 user has a userName that matches "@ext\\.example\\.com$" but does not satisfy where: eve@ext.example.com is not declared`} {
 		if !strings.Contains(text, part) {
 			t.Errorf("the report does not say %s:\n%s", part, text)
 		}

@@ -13,7 +13,13 @@ import (
 )
 
 // report returns the report of a run that had a plan. stopped is what ended it early, or nil.
-func (r *Runner) report(id string, s runState, plan *reconcile.Plan, applied *reconcile.ApplyResult, stopped error) *reconcile.Report {
+func (r *Runner) report(
+	id string,
+	s runState,
+	plan *reconcile.Plan,
+	applied *reconcile.ApplyResult,
+	stopped error,
+) *reconcile.Report {
 	report := r.emptyReport(id, s)
 	report.Record(plan, applied.Changes)
 	if stopped != nil {
@@ -25,8 +31,9 @@ func (r *Runner) report(id string, s runState, plan *reconcile.Plan, applied *re
 
 func (r *Runner) emptyReport(id string, s runState) *reconcile.Report {
 	return &reconcile.Report{
-		Version: 1, Run: id, Provisioner: s.provisioner.Key, Identity: s.provisioner.Identity(), Trigger: s.request.Trigger,
-		Commit: s.request.Commit, Started: s.started, Finished: r.now(), Changes: []reconcile.Done{}, RosterVersion: r.Version,
+		Version: 1, Run: id, Provisioner: s.provisioner.Key, Identity: s.provisioner.Identity(),
+		Trigger: s.request.Trigger, Commit: s.request.Commit, Started: s.started, Finished: r.now(),
+		Changes: []reconcile.Done{}, RosterVersion: r.Version,
 	}
 }
 
@@ -52,8 +59,8 @@ type conclusion struct {
 	redactor *reconcile.Redactor
 }
 
-// conclude publishes a report with the ledger and the status that follow from it, and stores what is
-// known of the directory. It returns the report as published, even if publishing fails.
+// conclude publishes a report with the ledger and the status that follow from it, and stores what
+// is known of the directory. It returns the report as published, even if publishing fails.
 func (r *Runner) conclude(ctx context.Context, s runState, c conclusion) (*reconcile.Report, reconcile.Receipt, error) {
 	status := reconcile.NextStatus(reconcile.StatusInput{
 		Before: s.audit.Status, Report: c.report, Ledger: c.ledger, Plan: c.plan, Provisioner: s.provisioner,
@@ -112,9 +119,15 @@ func (r *Runner) store(s runState, cached *observe.CachedDirectory, id string, r
 	r.Cache.Store(s.provisioner.Key, &c)
 }
 
-// fail ends a run that has no plan. If the run was to apply, the failure is reported, unless the run
-// was told to stop: then there is nothing to report.
-func (r *Runner) fail(ctx context.Context, s runState, cached *observe.CachedDirectory, result *Result, failure error) (*Result, error) {
+// fail ends a run that has no plan. If the run was to apply, the failure is reported, unless the
+// run was told to stop: then there is nothing to report.
+func (r *Runner) fail(
+	ctx context.Context,
+	s runState,
+	cached *observe.CachedDirectory,
+	result *Result,
+	failure error,
+) (*Result, error) {
 	if !s.request.Apply || ctx.Err() != nil {
 		return result, failure
 	}
@@ -123,7 +136,12 @@ func (r *Runner) fail(ctx context.Context, s runState, cached *observe.CachedDir
 	return result, errors.Join(failure, err)
 }
 
-func (r *Runner) reportFailure(ctx context.Context, s runState, cached *observe.CachedDirectory, failure error) (*reconcile.Report,
+func (r *Runner) reportFailure(
+	ctx context.Context,
+	s runState,
+	cached *observe.CachedDirectory,
+	failure error,
+) (*reconcile.Report,
 	reconcile.Receipt, error) {
 	report := r.emptyReport(r.RunID(), s)
 	report.Outcome = reconcile.RunFailed
@@ -134,9 +152,15 @@ func (r *Runner) reportFailure(ctx context.Context, s runState, cached *observe.
 	return r.conclude(ctx, s, conclusion{report: report, ledger: s.audit.Ledger, cached: cached})
 }
 
-// Refuse reports that the declarations of a commit are invalid, in the chain of a provisioner that an
-// earlier commit declared. Nothing is read of the directory or sent.
-func (r *Runner) Refuse(ctx context.Context, p *schema.Provisioner, commit reconcile.CommitRef, trigger string, problems error) (*Result, error) {
+// Refuse reports that the declarations of a commit are invalid, in the chain of a provisioner that
+// an earlier commit declared. Nothing is read of the directory or sent.
+func (r *Runner) Refuse(
+	ctx context.Context,
+	p *schema.Provisioner,
+	commit reconcile.CommitRef,
+	trigger string,
+	problems error,
+) (*Result, error) {
 	audit, err := r.Audit.Past(ctx, p.Key)
 	if err != nil {
 		return nil, fmt.Errorf("read the audit state: %w", err)
@@ -144,8 +168,12 @@ func (r *Runner) Refuse(ctx context.Context, p *schema.Provisioner, commit recon
 	if audit.Interrupted != nil { // the next valid run completes that run; its report must come first
 		return &Result{}, nil
 	}
-	s := runState{request: Request{Provisioner: p.Key, Commit: commit, Trigger: trigger, Apply: true}, provisioner: p, audit: audit,
-		started: r.now()}
+	s := runState{
+		request:     Request{Provisioner: p.Key, Commit: commit, Trigger: trigger, Apply: true},
+		provisioner: p,
+		audit:       audit,
+		started:     r.now(),
+	}
 	cached := observe.LoadCached(r.Cache, p, audit)
 	report, receipt, err := r.reportFailure(ctx, s, cached, problems)
 	return &Result{Report: report, Receipt: receipt}, err

@@ -244,7 +244,7 @@ func TestApprovals(t *testing.T) {
 		w.Commit(p, org(40)+approve(digest))
 		w.Apply(reconcile.RunApplied)
 		w.Commit(p, org(32)+approve(digest))
-		if r := w.Apply(reconcile.RunHeld); !slices.ContainsFunc(r.Warnings, func(s string) bool { return strings.Contains(s, "was used up") }) {
+		if r := w.Apply(reconcile.RunHeld); !slices.ContainsFunc(r.Warnings, func(s string) bool { return strings.Contains(s, "was used at") }) {
 			t.Errorf("nothing says that it was used up: %q", r.Warnings)
 		}
 	})
@@ -485,7 +485,7 @@ func TestPlansForecast(t *testing.T) {
 		!strings.HasPrefix(ends[1], "2026-12-20  membership in \"g\" of name3@example.com; more.cue:") {
 		t.Errorf("the forecast is %q", ends)
 	}
-	if want := `mapping "m" (base.cue:2:11) was edited: 4 of 4 people get other values (displayName)`; !slices.Contains(result.Plan.Notices, want) {
+	if want := `mapping "m" (base.cue:2:11) was edited: it changes values for 4 of 4 users (displayName)`; !slices.Contains(result.Plan.Notices, want) {
 		t.Errorf("the notices are %q, want %q", result.Plan.Notices, want)
 	}
 }

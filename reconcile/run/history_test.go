@@ -635,7 +635,7 @@ func (h *history) converge() {
 	h.Fatalf("I6: not in sync after twelve rounds:\n%s", said(last.Report))
 }
 
-var holder = regexp.MustCompile(`\(id ([^)]+)\), which is not ours`)
+var holder = regexp.MustCompile(`\(id ([^)]+)\), which is unmanaged`)
 
 // giveWay is an administrator who renames what is not ours and holds a name that a change needs: no approval takes it.
 func (h *history) giveWay(r *reconcile.Report) {

@@ -128,13 +128,18 @@ func (r *Runner) checkHistory(ctx context.Context, s runState) (string, error) {
 	case err != nil:
 		return "", fmt.Errorf("compare with the last applied commit: %w", err)
 	case !ok:
-		return fmt.Sprintf("commit %.7s does not descend from %.7s, which was last applied: was the branch force-pushed?", s.request.Commit.ID, applied), nil
+		return fmt.Sprintf(
+			"commit %.7s does not descend from %.7s, which was last applied: was the branch force-pushed?",
+			s.request.Commit.ID,
+			applied,
+		), nil
 	}
 	return "", nil
 }
 
 // reviewHistory reads what was reviewed since the last applied commit. It is nil if neither the
-// declarations nor the last applied ones require a review: a commit cannot lift the rule for itself.
+// declarations nor the last applied ones require a review: a commit cannot lift the rule for
+// itself.
 func (r *Runner) reviewHistory(ctx context.Context, s runState, last lastApplied) (*reconcile.ReviewHistory, error) {
 	key := s.provisioner.Key
 	if !reconcile.ReviewRequired(s.request.Declarations, key) && !reconcile.ReviewRequired(last.declarations, key) {
@@ -203,7 +208,13 @@ func (r *Runner) loadLastApplied(ctx context.Context, s runState) (lastApplied, 
 		if ctx.Err() != nil {
 			return lastApplied{}, err
 		}
-		return lastApplied{notice: fmt.Sprintf("the last applied commit %.7s cannot be read: %v; every change counts as intended", at.Commit, err)}, nil
+		return lastApplied{
+			notice: fmt.Sprintf(
+				"the last applied commit %.7s cannot be read: %v; every change counts as intended",
+				at.Commit,
+				err,
+			),
+		}, nil
 	}
 	p := provisionerAt(decls, s)
 	if p == nil {
@@ -212,7 +223,11 @@ func (r *Runner) loadLastApplied(ctx context.Context, s runState) (lastApplied, 
 	desired, err := reconcile.Desire(decls, p, at.Time)
 	if err != nil {
 		return lastApplied{declarations: decls,
-			notice: fmt.Sprintf("the last applied commit %.7s cannot be evaluated: %v; every change counts as intended", at.Commit, err)}, nil
+			notice: fmt.Sprintf(
+				"the last applied commit %.7s cannot be evaluated: %v; every change counts as intended",
+				at.Commit,
+				err,
+			)}, nil
 	}
 	return lastApplied{declarations: decls, provisioner: p, desired: desired}, nil
 }

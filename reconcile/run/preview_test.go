@@ -57,11 +57,11 @@ func TestPreviewIsWhatMergingBrings(t *testing.T) {
 		{name: "a joiner", head: base + member("u5: {}"), want: []string{"create-user u5", "add-member dev u5"}},
 		{name: "what the base has before it is not the merge's", before: reconciletest.People(6) + dev + member("u1: {}", "u2: {}", "u3: {}"), head: base + member("u5: {}"),
 			want:    []string{"create-user u5", "add-member dev u5"},
-			notices: []string{"the base itself still has 2 changes before it, which merging does not bring: they are left out here"}},
+			notices: []string{"the base branch has 2 pending changes that the merge does not include; not shown here"}},
 		{name: "what the merge takes back is told apart", before: reconciletest.People(6) + dev + member("u1: {}", "u2: {}", "u3: {}"),
 			head: reconciletest.People(6) + dev + member("u1: {}", "u2: {}", "u3: {}"), want: []string{}, assumed: []string{"deactivate-user u4 active=false", "remove-member dev u4"},
 			settled: []string{"create-user u4", "add-member dev u4"},
-			notices: []string{"the base itself still has 2 changes before it, which merging does not bring: they are left out here"}},
+			notices: []string{"the base branch has 2 pending changes that the merge does not include; not shown here"}},
 		{name: "gates that would hold", head: reconciletest.People(6) + dev,
 			want: []string{"deactivate-user u1 active=false held by emptySource", "remove-member dev u1 held by emptySource",
 				"deactivate-user u2 active=false held by emptySource", "remove-member dev u2 held by emptySource",
@@ -69,13 +69,13 @@ func TestPreviewIsWhatMergingBrings(t *testing.T) {
 				"deactivate-user u4 active=false held by emptySource", "remove-member dev u4 held by emptySource"}},
 		{name: "one value of somebody whose other value the base changes", before: strings.Replace(base, `userId: "name1"`, `userId: "old1"`, 1),
 			head: strings.Replace(base, `lastName: "Test", email: "name1@`, `lastName: "New", email: "name1@`, 1), want: []string{"update-user u1 name.familyName=New"},
-			notices: []string{"the base itself still has 1 change before it, which merging does not bring: they are left out here"}},
+			notices: []string{"the base branch has 1 pending change that the merge does not include; not shown here"}},
 		{name: "rules that change", becomes: all + "\nreview: \"required\", adopt: \"match\", deprovision: {mode: \"delete\"}, limits: updates: {max: 9}", head: base, want: []string{},
-			notices: []string{"adopt goes from never to match", "deprovision goes from deactivate to delete", "review goes from off to required", "the gate updates is tuned (base.cue:17:76)"}},
+			notices: []string{"adopt changes from never to match", "deprovision changes from deactivate to delete", "gate updates has settings (base.cue:17:76)", "review changes from off to required"}},
 		{name: "a provisioner that is turned on sends what waited", provisioner: "groups: [\"dev\"]", becomes: all, head: base,
 			want: []string{"create-user u1", "create-user u2", "create-user u3", "create-user u4", "create-group dev", "add-member dev u1", "add-member dev u2",
 				"add-member dev u3", "add-member dev u4"}, assumed: []string{},
-			notices: []string{"the provisioner goes from never enabled to enabled", "the base itself still has 9 changes before it, which merging does not bring: they are left out here"}},
+			notices: []string{"the mode changes from never enabled to enabled", "the base branch has 9 pending changes that the merge does not include; not shown here"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := newEnv(t)
@@ -138,12 +138,12 @@ func TestPreviewUsesOnlyTheConnectionOfTheBase(t *testing.T) {
 			token.Pos.Line++
 			p.Auth.Token = &token
 		}), snapshot, ""},
-		{"another endpoint", base, edit(func(p *schema.Provisioner) { p.Endpoint += "/" }), snapshot, "cannot be previewed: its endpoint changes"},
-		{"another endpoint, without a look", base, edit(func(p *schema.Provisioner) { p.Endpoint += "/" }), nil, "cannot be previewed: its endpoint changes"},
-		{"another token", base, edit(func(p *schema.Provisioner) { p.Auth.Token = &schema.SecretRef{Env: "ROSTER_OTHER"} }), snapshot, "cannot be previewed: its auth changes"},
-		{"a new provisioner", &without, base, snapshot, "cannot be previewed: it is new"},
+		{"another endpoint", base, edit(func(p *schema.Provisioner) { p.Endpoint += "/" }), snapshot, "cannot be previewed: the endpoint changes"},
+		{"another endpoint, without a look", base, edit(func(p *schema.Provisioner) { p.Endpoint += "/" }), nil, "cannot be previewed: the endpoint changes"},
+		{"another token", base, edit(func(p *schema.Provisioner) { p.Auth.Token = &schema.SecretRef{Env: "ROSTER_OTHER"} }), snapshot, "cannot be previewed: `auth` changes"},
+		{"a new provisioner", &without, base, snapshot, "cannot be previewed: the provisioner is new"},
 		{"a new provisioner, without a look", &without, base, nil, ""},
-		{"a provisioner that goes", base, &without, snapshot, "the merge removes it"},
+		{"a provisioner that goes", base, &without, snapshot, "the merge removes the provisioner"},
 		{"a snapshot of somewhere else", base, base, &reconcile.Snapshot{Identity: "elsewhere", Observed: snapshot.Observed, Ledger: snapshot.Ledger}, "the snapshot is of elsewhere"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -18,8 +18,8 @@ type recovery struct {
 }
 
 // recover completes an interrupted run. What its journal has as done enters the ledger. A creation
-// without an end is looked up. Then the report is published with outcome "interrupted". A run without
-// Apply publishes nothing: the ledger is completed for its plan only.
+// without an end is looked up. Then the report is published with outcome "interrupted". A run
+// without Apply publishes nothing: the ledger is completed for its plan only.
 func (r *Runner) recover(ctx context.Context, s runState) (recovery, error) {
 	interrupted := s.audit.Interrupted
 	if interrupted == nil {
@@ -45,14 +45,21 @@ func (r *Runner) recover(ctx context.Context, s runState) (recovery, error) {
 		audit := *s.audit
 		audit.Ledger = ledger
 		out.state.audit = &audit
-		out.notice = fmt.Sprintf("run %s was interrupted after it had started %d of %d changes; apply completes its report first",
-			intent.Run, len(changes), intent.ReleasedChanges)
+		out.notice = fmt.Sprintf(
+			"run %s was interrupted after it had started %d of %d changes; apply completes its report first",
+			intent.Run,
+			len(changes),
+			intent.ReleasedChanges,
+		)
 		return out, nil
 	}
 	report := r.interruptedReport(intent, changes)
-	status := reconcile.NextStatus(reconcile.StatusInput{Before: s.audit.Status, Report: report, Ledger: ledger, Provisioner: s.provisioner,
-		Started: s.started})
-	if _, err := r.Audit.Conclude(ctx, reconcile.Conclusion{Report: report, Ledger: ledger, Status: status}); err != nil {
+	status := reconcile.NextStatus(
+		reconcile.StatusInput{Before: s.audit.Status, Report: report, Ledger: ledger, Provisioner: s.provisioner,
+			Started: s.started},
+	)
+	conclusion := reconcile.Conclusion{Report: report, Ledger: ledger, Status: status}
+	if _, err := r.Audit.Conclude(ctx, conclusion); err != nil {
 		return out, fmt.Errorf("publish its report: %w", err)
 	}
 	out.report = report
@@ -62,12 +69,15 @@ func (r *Runner) recover(ctx context.Context, s runState) (recovery, error) {
 
 func (r *Runner) interruptedReport(intent reconcile.Intent, changes []reconcile.Done) *reconcile.Report {
 	report := &reconcile.Report{
-		Version: 1, Run: intent.Run, Provisioner: intent.Provisioner, Identity: intent.Identity, Outcome: reconcile.RunInterrupted,
-		Trigger: intent.Trigger, Commit: intent.Commit, Started: intent.Started, Finished: r.now(), Digest: intent.Digest,
-		Changes: changes, RosterVersion: r.Version,
+		Version: 1, Run: intent.Run, Provisioner: intent.Provisioner, Identity: intent.Identity,
+		Outcome: reconcile.RunInterrupted, Trigger: intent.Trigger, Commit: intent.Commit,
+		Started: intent.Started, Finished: r.now(), Digest: intent.Digest, Changes: changes,
+		RosterVersion: r.Version,
 	}
-	report.Errors = []string{fmt.Sprintf("the run ended without a report after it had started %d of %d changes; the next run completed "+
-		"this report from the journal", len(changes), intent.ReleasedChanges)}
+	report.Errors = []string{
+		fmt.Sprintf("the run ended without a report after it had started %d of %d changes; the next run completed "+
+			"this report from the journal", len(changes), intent.ReleasedChanges),
+	}
 	report.Count()
 	return report
 }
@@ -81,8 +91,8 @@ func dispositionOf(d *reconcile.Done) reconcile.Disposition {
 }
 
 // resolveEntries turns a journal into results: the last entry of a write counts. A creation without
-// an end is looked up by externalId. Other writes without an end stay unknown; the next plan compares
-// their objects.
+// an end is looked up by externalId. Other writes without an end stay unknown; the next plan
+// compares their objects.
 func resolveEntries(ctx context.Context, f reconcile.Finder, entries []reconcile.Entry) ([]reconcile.Done, error) {
 	last := map[int]reconcile.Entry{}
 	for _, e := range entries {
@@ -104,8 +114,8 @@ func resolveEntries(ctx context.Context, f reconcile.Finder, entries []reconcile
 	return out, nil
 }
 
-// lookUpCreated looks up whether a creation took effect, and sets the result. It leaves other changes
-// as they are.
+// lookUpCreated looks up whether a creation took effect, and sets the result. It leaves other
+// changes as they are.
 func lookUpCreated(ctx context.Context, f reconcile.Finder, d *reconcile.Done) error {
 	var id string
 	var ok bool

@@ -10,9 +10,9 @@ import (
 )
 
 // Removed returns the provisioners that a commit no longer declares and that still have users to
-// deprovision, as they were last declared. It leaves out renamed provisioners, and those whose tenant
-// another provisioner has now. Provisioners whose state cannot be read are in the error; the map holds
-// the others. The map is nil only if nothing could be read at all.
+// deprovision, as they were last declared. It leaves out renamed provisioners, and those whose
+// tenant another provisioner has now. Provisioners whose state cannot be read are in the error; the
+// map holds the others. The map is nil only if nothing could be read at all.
 func (r *Runner) Removed(ctx context.Context, decls *schema.Declarations) (map[string]*schema.Provisioner, error) {
 	known, err := r.Archive.Provisioners(ctx)
 	if err != nil {

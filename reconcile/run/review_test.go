@@ -45,11 +45,11 @@ func TestOnlyWhatWasApprovedIsApplied(t *testing.T) {
 			merges: func(w *env) []reconcile.ReviewedMerge { return []reconcile.ReviewedMerge{w.merge(1, 2)} }, want: []string{"create-user u3"}},
 		{name: "a part was approved, and another was pushed after", history: []string{reconciletest.People(2), reconciletest.People(3), reconciletest.People(4)},
 			merges: func(w *env) []reconcile.ReviewedMerge { return []reconcile.ReviewedMerge{w.merge(1, 2)} },
-			want:   []string{"create-user u3", "create-user u4 held by unreviewed"}, why: "nobody approved this"},
+			want:   []string{"create-user u3", "create-user u4 held by unreviewed"}, why: "not approved"},
 		{name: "one value of a person was approved, another was not", history: []string{reconciletest.People(2), renamed(2, `"name1"`, `"new1"`),
 			strings.Replace(renamed(2, `"name1"`, `"new1"`), `"Test"`, `"Best"`, 1)},
 			merges: func(w *env) []reconcile.ReviewedMerge { return []reconcile.ReviewedMerge{w.merge(1, 2)} },
-			want:   []string{"update-user u1 displayName=new1 name.familyName=Best held by unreviewed"}, why: "what was approved does not have name.familyName"},
+			want:   []string{"update-user u1 displayName=new1 name.familyName=Best held by unreviewed"}, why: "the approved changes do not include name.familyName"},
 		{name: "two merges, both approved", history: []string{reconciletest.People(2), reconciletest.People(3), reconciletest.People(4)},
 			merges: func(w *env) []reconcile.ReviewedMerge {
 				return []reconcile.ReviewedMerge{w.merge(1, 2), w.merge(2, 3)}
@@ -57,19 +57,19 @@ func TestOnlyWhatWasApprovedIsApplied(t *testing.T) {
 			want: []string{"create-user u3", "create-user u4"}},
 		{name: "two merges, only the second approved", history: []string{reconciletest.People(2), reconciletest.People(3), reconciletest.People(4)},
 			merges: func(w *env) []reconcile.ReviewedMerge {
-				return []reconcile.ReviewedMerge{{Name: "pull request 6", Why: "nobody approved it"}, w.merge(2, 3)}
+				return []reconcile.ReviewedMerge{{Name: "pull request 6", NotReviewedReason: "nobody approved it"}, w.merge(2, 3)}
 			},
 			want: []string{"create-user u3 held by unreviewed", "create-user u4"}, why: "pull request 6: nobody approved it"},
 		{name: "a push without any pull request", history: []string{reconciletest.People(2), reconciletest.People(3)},
-			merges: func(*env) []reconcile.ReviewedMerge { return nil }, want: []string{"create-user u3 held by unreviewed"}, why: "nobody approved this"},
+			merges: func(*env) []reconcile.ReviewedMerge { return nil }, want: []string{"create-user u3 held by unreviewed"}, why: "not approved"},
 		{name: "no forge is configured", none: true, history: []string{reconciletest.People(2), reconciletest.People(3)}, want: []string{"create-user u3 held by unreviewed"},
 			why: "no forge is configured"},
 		{name: "the forge is away", err: errors.New("503"), history: []string{reconciletest.People(2), reconciletest.People(3)}, want: []string{"create-user u3 held by unreviewed"},
 			why: "the forge cannot report approvals: 503"},
 		{name: "a commit cannot lift the rule for itself", history: []string{reconciletest.People(2), reconciletest.People(3)}, setting: []string{"", "enabled: true"},
-			merges: func(*env) []reconcile.ReviewedMerge { return nil }, want: []string{"create-user u3 held by unreviewed"}, why: "nobody approved this"},
+			merges: func(*env) []reconcile.ReviewedMerge { return nil }, want: []string{"create-user u3 held by unreviewed"}, why: "not approved"},
 		{name: "a commit that sets the rule is under it", history: []string{reconciletest.People(2), reconciletest.People(3)}, setting: []string{"enabled: true", required},
-			merges: func(*env) []reconcile.ReviewedMerge { return nil }, want: []string{"create-user u3 held by unreviewed"}, why: "nobody approved this"},
+			merges: func(*env) []reconcile.ReviewedMerge { return nil }, want: []string{"create-user u3 held by unreviewed"}, why: "not approved"},
 		{name: "without the rule nobody is asked", history: []string{reconciletest.People(2), reconciletest.People(3)}, setting: []string{"enabled: true", "enabled: true"},
 			err: errors.New("not to be asked"), want: []string{"create-user u3"}},
 	} {

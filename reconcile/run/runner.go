@@ -17,14 +17,14 @@ type Runner struct {
 	Audit   reconcile.Audit
 	Archive reconcile.Archive
 	Source  reconcile.Source
-	// Review returns what was reviewed, for provisioners that require a review. Without it no change
-	// counts as reviewed.
+	// Review returns what was reviewed, for provisioners that require a review. Without it no
+	// change counts as reviewed.
 	Review reconcile.Reviewer
-	// Open connects to a provisioner's directory. With readOnly set, the connection must refuse every
-	// write. ErrNeedsAuthorization becomes the outcome of the run.
+	// Open connects to a provisioner's directory. With readOnly set, the connection must refuse
+	// every write. ErrNeedsAuthorization becomes the outcome of the run.
 	Open func(ctx context.Context, p *schema.Provisioner, readOnly bool) (reconcile.Directory, error)
-	// Test makes one harmless call with a provisioner's credentials. It must succeed before a changed
-	// `auth` is used. Nil tests nothing.
+	// Test makes one harmless call with a provisioner's credentials. It must succeed before a
+	// changed `auth` is used. Nil tests nothing.
 	Test func(ctx context.Context, p *schema.Provisioner) error
 	// Author, if set, returns the author of a declaration's line; "" if history does not have it.
 	Author func(commit string, at schema.Pos) string
@@ -34,19 +34,20 @@ type Runner struct {
 	RunID func() string
 	// Host and Version are written into intents and reports.
 	Host, Version string
-	// Signed, if set, checks that every commit after since ("" for all of history) up to head has an
-	// allowed signature. Its error names the first commit that has none; that commit is not planned.
+	// Signed, if set, checks that every commit after since ("" for all of history) up to head has
+	// an allowed signature. Its error names the first commit that has none; that commit is not
+	// planned.
 	Signed func(ctx context.Context, since, head string) error
-	// RedactKey is the HMAC key of the values of attributes with `redact: true`. Without it the values
-	// are left out.
+	// RedactKey is the HMAC key of the values of attributes with `redact: true`. Without it the
+	// values are left out.
 	RedactKey []byte
 	// Grace is how long calls in flight may take after a run was told to stop; 0 means 10 seconds.
 	Grace time.Duration
 	// Cache, if set, keeps what was read of a directory between runs. Without it each run reads
 	// everything.
 	Cache observe.Cache
-	// Progress, if set, is called during reads and writes with the phase, and how many of its requests
-	// have ended. A phase ends with done equal to total.
+	// Progress, if set, is called during reads and writes with the phase, and how many of its
+	// requests have ended. A phase ends with done equal to total.
 	Progress func(phase string, done, total int)
 	Log      *slog.Logger
 }
@@ -83,7 +84,11 @@ type Result struct {
 type DigestError struct{ Want, Have string }
 
 func (e *DigestError) Error() string {
-	return fmt.Sprintf("the plan's digest is %s, not %s: something changed since that plan; review the plan again", e.Have, e.Want)
+	return fmt.Sprintf(
+		"the plan's digest is %s, not %s: something changed since that plan; review the plan again",
+		e.Have,
+		e.Want,
+	)
 }
 
 // ErrSuperseded is the cause with which the caller cancels a run to apply a newer commit instead.

@@ -336,7 +336,7 @@ func TestAConflictIsExplainedNotRetried(t *testing.T) {
 	if n := w.Calls()["CreateUser"]; n != 2 {
 		t.Errorf("%d creations were sent, want one for each", n)
 	}
-	if text := r.Changes[0].Error; !strings.Contains(text, "SCIM cannot look an e-mail address up") {
+	if text := r.Changes[0].Error; !strings.Contains(text, "SCIM cannot look up e-mail addresses") {
 		t.Errorf("the report says %q", text)
 	}
 	wantBrief(t, w.Apply(reconcile.RunHeld), "create-user u1: held by collision!")

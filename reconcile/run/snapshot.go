@@ -27,7 +27,7 @@ func (r *Runner) Snapshot(ctx context.Context, p *schema.Provisioner) (*reconcil
 		return nil, fmt.Errorf("read %s: %w", p.Identity(), err)
 	}
 	return &reconcile.Snapshot{
-		Version: 1, Provisioner: p.Key, Identity: p.Identity(), Observed: observed, Ledger: audit.Ledger, Status: audit.Status,
-		DistrustReason: audit.DistrustReason,
+		Version: 1, Provisioner: p.Key, Identity: p.Identity(), Observed: observed, Ledger: audit.Ledger,
+		Status: audit.Status, DistrustReason: audit.DistrustReason,
 	}, nil
 }

@@ -15,8 +15,8 @@ type runState struct {
 	request     Request
 	provisioner *schema.Provisioner // as last declared, if Git no longer has it
 	audit       *reconcile.AuditState
-	// previousKey is the key under which the audit state was found; empty unless the provisioner was
-	// renamed since.
+	// previousKey is the key under which the audit state was found; empty unless the provisioner
+	// was renamed since.
 	previousKey string
 	started     time.Time
 }
@@ -34,8 +34,14 @@ func (r *Runner) loadState(ctx context.Context, req Request) (runState, error) {
 		}
 	}
 	if audit.Status != nil && audit.Status.Identity != p.Identity() {
-		return runState{}, fmt.Errorf("%s: provisioner %q was at %s and is now at %s: the region and tenant of an endpoint must not change; "+
-			"declare another provisioner", p.EndpointPos, p.Key, audit.Status.Identity, p.Identity())
+		return runState{}, fmt.Errorf(
+			"%s: provisioner %q was at %s and is now at %s: the region and tenant of an endpoint must not change; "+
+				"declare another provisioner",
+			p.EndpointPos,
+			p.Key,
+			audit.Status.Identity,
+			p.Identity(),
+		)
 	}
 	return runState{request: req, provisioner: p, audit: audit, previousKey: previousKey, started: r.now()}, nil
 }
@@ -47,7 +53,11 @@ func (s runState) neverEnabled() bool {
 
 // auditState returns what earlier runs of a provisioner left. For a renamed provisioner it is found
 // under an earlier key.
-func (r *Runner) auditState(ctx context.Context, key string, p *schema.Provisioner) (state *reconcile.AuditState, previousKey string, err error) {
+func (r *Runner) auditState(
+	ctx context.Context,
+	key string,
+	p *schema.Provisioner,
+) (state *reconcile.AuditState, previousKey string, err error) {
 	state, err = r.Audit.Past(ctx, key)
 	if err != nil {
 		return nil, "", fmt.Errorf("read the audit state: %w", err)
@@ -80,7 +90,8 @@ func (r *Runner) auditState(ctx context.Context, key string, p *schema.Provision
 
 // sameTenant reports whether the audit state of another key is of the same tenant and has objects.
 func sameTenant(state *reconcile.AuditState, p *schema.Provisioner) bool {
-	return state.Status != nil && state.Status.Identity == p.Identity() && len(state.Ledger.Users)+len(state.Ledger.Groups) > 0
+	return state.Status != nil && state.Status.Identity == p.Identity() &&
+		len(state.Ledger.Users)+len(state.Ledger.Groups) > 0
 }
 
 // mayContinue returns why a provisioner must not continue the audit state of an earlier key; nil if
@@ -88,15 +99,31 @@ func sameTenant(state *reconcile.AuditState, p *schema.Provisioner) bool {
 func mayContinue(state *reconcile.AuditState, old string, p *schema.Provisioner) error {
 	switch {
 	case !slices.Contains(p.Previously, old):
-		return fmt.Errorf("%s: the tenant of provisioner %q belonged to provisioner %q, which owns %d users and %d groups there; "+
-			"if the provisioner was renamed, declare: previously: %q: {}",
-			p.Pos, p.Key, old, len(state.Ledger.Users), len(state.Ledger.Groups), old)
+		return fmt.Errorf(
+			"%s: the tenant of provisioner %q belonged to provisioner %q, which owns %d users and %d groups there; "+
+				"if the provisioner was renamed, declare: previously: %q: {}",
+			p.Pos,
+			p.Key,
+			old,
+			len(state.Ledger.Users),
+			len(state.Ledger.Groups),
+			old,
+		)
 	case state.Interrupted != nil:
-		return fmt.Errorf("a run of provisioner %q was interrupted; complete it under that name before you rename the provisioner to %q",
-			old, p.Key)
+		return fmt.Errorf(
+			"a run of provisioner %q was interrupted; complete it under that name "+
+				"before you rename the provisioner to %q",
+			old,
+			p.Key,
+		)
 	case state.DistrustReason != "":
-		return fmt.Errorf("the audit state of provisioner %q cannot be trusted (%s); approve it under that name before you rename the provisioner to %q",
-			old, state.DistrustReason, p.Key)
+		return fmt.Errorf(
+			"the audit state of provisioner %q cannot be trusted (%s); approve it under that name "+
+				"before you rename the provisioner to %q",
+			old,
+			state.DistrustReason,
+			p.Key,
+		)
 	}
 	return nil
 }
@@ -112,10 +139,19 @@ func (r *Runner) lastDeclared(ctx context.Context, key string, s *reconcile.Stat
 	}
 	decls, err := r.Source.Declarations(ctx, commit)
 	if err != nil {
-		return nil, fmt.Errorf("provisioner %q is no longer declared, and commit %.7s, which last declared it, cannot be read: %w", key, commit, err)
+		return nil, fmt.Errorf(
+			"provisioner %q is no longer declared, and commit %.7s, which last declared it, cannot be read: %w",
+			key,
+			commit,
+			err,
+		)
 	}
 	if p := decls.Provisioners[key]; p != nil {
 		return p, nil
 	}
-	return nil, fmt.Errorf("provisioner %q is no longer declared, and commit %.7s does not declare it either", key, commit)
+	return nil, fmt.Errorf(
+		"provisioner %q is no longer declared, and commit %.7s does not declare it either",
+		key,
+		commit,
+	)
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// Ending is an end that a merge sets, moves or lifts.
+// EndDateChange is an end date that a merge sets, moves or removes.
 type EndDateChange struct {
 	GroupName string `json:"groupName,omitempty"` // displayName; empty: all access of the user
 	UserName  string `json:"userName"`
@@ -16,7 +16,8 @@ type EndDateChange struct {
 	New       string `json:"new,omitempty"` // as declared; empty: no end
 }
 
-// endings compares the dates on which access ends by itself. What comes or goes altogether is among the changes; only a new end is told.
+// endDateChanges compares the end dates of users and memberships. Access that the merge adds or
+// removes is among the changes; of added access only the end date is here.
 func endDateChanges(in PreviewInput, was, will *Desired) []EndDateChange {
 	var out []EndDateChange
 	text := func(d *schema.Date) string {
@@ -45,16 +46,25 @@ func endDateChanges(in PreviewInput, was, will *Desired) []EndDateChange {
 				before = text(old.Until)
 			}
 			if until := text(m.Until); before != until {
-				out = append(out, EndDateChange{GroupName: will.Groups[key].DisplayName, UserName: will.Users[m.User].name(), Old: before, New: until})
+				out = append(
+					out,
+					EndDateChange{
+						GroupName: will.Groups[key].DisplayName,
+						UserName:  will.Users[m.User].name(),
+						Old:       before,
+						New:       until,
+					},
+				)
 			}
 		}
 	}
 	return out
 }
 
+// name returns the desired userName.
 func (u *DesiredUser) name() string { v, _ := u.Attributes.Get("userName"); return v }
 
-// String is a line for people.
+// String returns the change as a line.
 func (e EndDateChange) String() string {
 	what := "access of " + e.UserName
 	if e.GroupName != "" {

@@ -24,13 +24,13 @@ func TestAssertionsOnWhatIsDeclared(t *testing.T) {
 		{"a membership that has ended breaks nothing", reconciletest.People(2) + reconciletest.Group("deploy", "Deploy", 1, 1) + `groups: audit: {displayName: "Audit", members: u1: until: "2026-11-20"}` + "\n" + `assertions: a: disjoint: ["deploy", "audit"]`, "", false},
 		{"a membership that will end is an error all the same", reconciletest.People(2) + reconciletest.Group("deploy", "Deploy", 1, 1) + `groups: audit: {displayName: "Audit", members: u1: until: "2026-12-20"}` + "\n" + `assertions: a: disjoint: ["deploy", "audit"]`, `until 2026-12-20`, false},
 		{"there are enough active members", reconciletest.People(2) + reconciletest.Group("bg", "BG", 1, 2) + `assertions: a: atLeast: {group: "bg", active: 2}`, "", false},
-		{"there were never enough active members", reconciletest.People(2) + reconciletest.Group("bg", "BG", 1, 1) + `assertions: a: atLeast: {group: "bg", active: 2}`, `group "bg" has 1 active member, and needs 2: name1@example.com`, false},
+		{"there were never enough active members", reconciletest.People(2) + reconciletest.Group("bg", "BG", 1, 1) + `assertions: a: atLeast: {group: "bg", active: 2}`, `group "bg" has 1 active member but needs 2: name1@example.com`, false},
 		{"somebody locked does not count", reconciletest.People(2) + `users: u2: state: "LOCKED"` + "\n" + reconciletest.Group("bg", "BG", 1, 2) + `assertions: a: atLeast: {group: "bg", active: 2}`, `has 1 active member`, false},
 		{"a date alone leaves too few members", reconciletest.People(2) + `groups: bg: {displayName: "BG", members: {u1: {}, u2: until: "2026-11-20"}}` + "\n" + `assertions: a: atLeast: {group: "bg", active: 2}`, `has 1 active member`, true},
 		{"a validity that has ended leaves too few members", reconciletest.People(2) + `users: u2: validUntil: "2026-11-20"` + "\n" + reconciletest.Group("bg", "BG", 1, 2) + `assertions: a: atLeast: {group: "bg", active: 2}`, `has 1 active member`, true},
 		{"only the right people match", reconciletest.People(2) + `assertions: a: only: {attribute: "userName", pattern: "^name1@", where: userId: "name1"}`, "", false},
 		{"somebody matches without the right to it", reconciletest.People(2) + `assertions: a: only: {attribute: "userName", pattern: "^name", where: userId: "name1"}`,
-			`the userName of 1 person matches "^name" without the right to it: name2@example.com (u2) declared at more.cue:3:8, with another userId`, false},
+			`1 user has a userName that matches "^name" but does not satisfy where: name2@example.com (u2) declared at more.cue:3:8, with a different userId`, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			d := reconciletest.Load(t, test.cue)

@@ -9,8 +9,10 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// The gates that count: one change is nothing unusual, many at once are.
+// The gates that count changes: many changes of one kind in a run, or in a day, are held.
 
+// holdMaxRemovals holds deactivations and deletions of users if there are too many. A deletion that
+// was decided with the deactivation does not count.
 func holdMaxRemovals(in *gateInput, limit *schema.Limit) map[int]string {
 	removal := func(c *Change) bool { return c.Kind == DeactivateUser || c.Kind == DeleteUser && !in.decided(c) }
 	n, recent := in.count(removal), in.recentRemovals("")
@@ -18,21 +20,35 @@ func holdMaxRemovals(in *gateInput, limit *schema.Limit) map[int]string {
 	if n+recent <= allowed {
 		return nil
 	}
-	why := fmt.Sprintf("%d people would lose their access, at most %d of %d may", n, allowed, in.managedUsers())
+	reason := fmt.Sprintf(
+		"%d of %d users would lose their access; at most %d are allowed",
+		n,
+		in.managedUsers(),
+		allowed,
+	)
 	if recent > 0 {
-		why = fmt.Sprintf("%d people would lose their access after %d in the last 24 hours, at most %d of %d may", n, recent, allowed, in.managedUsers())
+		reason = fmt.Sprintf(
+			"%d of %d users would lose their access, after %d in the last 24 hours; at most %d are allowed",
+			n,
+			in.managedUsers(),
+			recent,
+			allowed,
+		)
 	}
-	return in.where(removal, why)
+	return in.where(removal, reason)
 }
 
-// covered reports whether a deletion was already decided when the person was deactivated.
+// decided reports whether a deletion was decided when the user was deactivated.
 func (in *gateInput) decided(c *Change) bool { return in.ledger.Users[c.Key].LeftScopeAt != nil }
 
+// holdGroupDeletes holds every deletion of a group.
 func holdGroupDeletes(in *gateInput, _ *schema.Limit) map[int]string {
 	return in.where(func(c *Change) bool { return c.Kind == DeleteGroup },
-		"a deleted group takes its account assignments along for good")
+		"deleting a group removes its account assignments permanently")
 }
 
+// holdMemberRemovals holds the removals of members of a group if there are too many, or if none
+// would be left.
 func holdMemberRemovals(in *gateInput, limit *schema.Limit) map[int]string {
 	removed := map[string]int{} // by group, deletions of users included
 	for i := range in.changes {
@@ -51,12 +67,18 @@ func holdMemberRemovals(in *gateInput, limit *schema.Limit) map[int]string {
 	for _, key := range slices.Sorted(maps.Keys(removed)) {
 		have, left := len(in.linking.State.Groups[key].Members), len(in.target.State.Groups[key].Members)
 		allowed, recent := maxMemberRemovals(limit, have), in.recentRemovals(key)
-		why := ""
+		reason := ""
 		switch {
 		case left == 0:
-			why = fmt.Sprintf("group %q would be left without members", key)
+			reason = fmt.Sprintf("group %q would be left without members", key)
 		case removed[key]+recent > allowed:
-			why = fmt.Sprintf("group %q would lose %d of %d members, at most %d may go in 24 hours", key, removed[key]+recent, have, allowed)
+			reason = fmt.Sprintf(
+				"group %q would lose %d of %d members; at most %d are allowed in 24 hours",
+				key,
+				removed[key]+recent,
+				have,
+				allowed,
+			)
 		default:
 			continue
 		}
@@ -64,23 +86,26 @@ func holdMemberRemovals(in *gateInput, limit *schema.Limit) map[int]string {
 			c := &in.changes[i]
 			_, member := slices.BinarySearch(in.linking.State.Groups[key].Members, c.Key)
 			if c.Kind == RemoveMember && c.Key == key || c.Kind == DeleteUser && member {
-				out[i] = why
+				out[i] = reason
 			}
 		}
 	}
 	return out
 }
 
-// membersMayGo is how many members a group of some size may lose in 24 hours. It does not fall as the size grows.
+// maxMemberRemovals returns how many members a group may lose in 24 hours. It does not decrease as
+// the size grows.
 func maxMemberRemovals(limit *schema.Limit, size int) int { return limitOf(limit, 5, 30, 100, size) }
 
-// EnoughMembers is the least size of a group at which gate memberRemovals lets so many members go, and one more than are removed at
-// least. have is the size that the group was last known to have.
+// EnoughMembers returns the smallest size of a group at which gate memberRemovals releases the
+// removals: if the group is that large, its exact size does not matter. have is the last known
+// size.
 func (in PlanInput) EnoughMembers(group string, removed, have int) int {
 	limit, gone := in.Provisioner.Limits["memberRemovals"], removed+in.Status.recentRemovals(group, in.Now)
 	return max(removed+1, sort.Search(have, func(size int) bool { return maxMemberRemovals(limit, size) >= gone }))
 }
 
+// holdSignInNames holds changes of userNames if there are too many.
 func holdSignInNames(in *gateInput, limit *schema.Limit) map[int]string {
 	renames := func(c *Change) bool {
 		return c.Kind != CreateUser && c.Kind != TemporaryRenameUser && c.Kind.OfUser() &&
@@ -90,14 +115,18 @@ func holdSignInNames(in *gateInput, limit *schema.Limit) map[int]string {
 	if n <= allowed {
 		return nil
 	}
-	return in.where(renames, fmt.Sprintf("%d people would sign in by another name, at most %d may", n, allowed))
+	return in.where(renames, fmt.Sprintf("the userName of %d users would change; at most %d are allowed", n, allowed))
 }
 
+// holdUpdates holds updates of users if there are too many.
 func holdUpdates(in *gateInput, limit *schema.Limit) map[int]string {
 	updates := func(c *Change) bool { return c.Kind == UpdateUser || c.Kind == RenameUser || c.Kind == ActivateUser }
 	n, allowed := in.count(updates), limitOf(limit, 5, 50, unbounded, in.managedUsers())
 	if n <= allowed {
 		return nil
 	}
-	return in.where(updates, fmt.Sprintf("%d users would change, at most %d may: was a mapping edited?", n, allowed))
+	return in.where(
+		updates,
+		fmt.Sprintf("%d users would change; at most %d are allowed: was a mapping edited?", n, allowed),
+	)
 }

@@ -1,0 +1,79 @@
+package reconcile
+
+import (
+	"time"
+
+	"github.com/seed-d64a251c/roster/schema"
+)
+
+// Disposition is what happens to a managed user who left the scope.
+type Disposition string
+
+// The dispositions of leavers.
+const (
+	Deactivated Disposition = "deactivated"
+	Deleted     Disposition = "deleted"
+	Kept        Disposition = "kept" // unchanged in the directory, and dropped from the ledger
+)
+
+// dispositionOf decides what happens to a managed user who left the scope.
+func dispositionOf(u *User, owned Owned, policy schema.Deprovision, now time.Time) Disposition {
+	switch {
+	case policy.Mode == "keep":
+		return Kept
+	case policy.Mode == "delete", deletionDue(owned, policy, now) && !u.Active():
+		return Deleted
+	}
+	return Deactivated
+}
+
+// deletionDue reports whether a deactivated user has waited long enough for the deletion.
+func deletionDue(owned Owned, policy schema.Deprovision, now time.Time) bool {
+	return policy.DeleteAfterDays != nil && owned.LeftScopeAt != nil &&
+		!now.Before(owned.LeftScopeAt.AddDate(0, 0, *policy.DeleteAfterDays))
+}
+
+// deprovision changes a leaver in the target as its disposition says.
+func (t *Target) deprovision(have *User, d Disposition) {
+	t.Leavers[have.Key] = d
+	switch d {
+	case Kept:
+		t.ReleasedUsers = append(t.ReleasedUsers, have.Key)
+	case Deleted:
+		delete(t.State.Users, have.Key)
+	case Deactivated:
+		inactive := Attributes{attribute("active", "false")}
+		t.State.Users[have.Key] = &User{Key: have.Key, ID: have.ID, Attributes: merge(have.Attributes, inactive)}
+	}
+}
+
+// freeNames deletes users who wait for their deletion if another user needs their name. Gate
+// nameTaken holds the deletion until it is approved.
+func (t *Target) freeNames(l *Linking, desired *Desired, ledger *Ledger) {
+	waiting := map[string]string{} // name -> key of the user who waits for deletion
+	names := func(u *User, name func(string)) {
+		mail, _ := u.Attributes.Get("emails.value")
+		name("userName/" + FoldName(u.Name()))
+		if mail != "" {
+			name("emails.value/" + FoldName(mail))
+		}
+	}
+	for key, d := range t.Leavers {
+		if d == Deactivated && ledger.Users[key].LeftScopeAt != nil && !l.State.Users[key].Active() {
+			names(l.State.Users[key], func(name string) { waiting[name] = key })
+		}
+	}
+	if len(waiting) == 0 {
+		return
+	}
+	for key := range desired.Users {
+		if u := t.State.Users[key]; u != nil {
+			names(u, func(name string) {
+				if holder := waiting[name]; holder != "" {
+					t.FreesName[holder], t.Leavers[holder] = key, Deleted
+					delete(t.State.Users, holder)
+				}
+			})
+		}
+	}
+}

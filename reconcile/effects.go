@@ -1,0 +1,91 @@
+package reconcile
+
+import "slices"
+
+// effect is what a change does to an object, without reasons, positions, commits and times.
+type effect struct {
+	kind                      Kind
+	key, id, attribute, value string
+}
+
+// effects returns one effect for each attribute of a change, or one effect for the change.
+func (c *Change) effects() []effect {
+	e := effect{kind: c.Kind, key: c.Key, id: c.ID}
+	switch {
+	case c.Member != "":
+		e.attribute, e.value = "members", c.Member
+	case len(c.Attributes) > 0:
+		out := make([]effect, len(c.Attributes))
+		for i, a := range c.Attributes {
+			e.attribute, e.value = a.Path, a.New
+			out[i] = e
+		}
+		return out
+	}
+	return []effect{e}
+}
+
+// normalizedEffects returns the effects of a change for comparing two plans on the same observed
+// directory. The same value of an attribute is the same effect, whether an update or a rename sets
+// it. Temporary names are no effects.
+func (c *Change) normalizedEffects() []effect {
+	switch c.Kind {
+	case TemporaryRenameUser, TemporaryRenameGroup:
+		return nil
+	case AddMember, RemoveMember, DeleteUser, DeleteGroup:
+		return c.effects()
+	}
+	var out []effect
+	switch c.Kind {
+	case CreateUser, CreateGroup, AdoptUser, AdoptGroup:
+		out = append(out, effect{kind: c.Kind, key: c.Key, id: c.ID})
+	}
+	for _, a := range c.Attributes {
+		out = append(out, c.normalizedEffect(a))
+	}
+	return out
+}
+
+func (c *Change) normalizedEffect(a AttributeChange) effect {
+	kind := UpdateGroup
+	if c.Kind.OfUser() {
+		kind = UpdateUser
+	}
+	return effect{kind, c.Key, c.ID, a.Path, a.New}
+}
+
+// normalizedEffects returns the normalized effects of changes.
+func normalizedEffects(changes []Change) map[effect]bool {
+	out := make(map[effect]bool, len(changes))
+	for i := range changes {
+		for _, e := range changes[i].normalizedEffects() {
+			out[e] = true
+		}
+	}
+	return out
+}
+
+// without returns the part of a change that is not in have: the change with the remaining
+// attributes, or false if nothing remains.
+func (c Change) without(have map[effect]bool) (Change, bool) {
+	if !slices.ContainsFunc(c.normalizedEffects(), func(e effect) bool { return !have[e] }) {
+		return c, false
+	}
+	all := len(c.Attributes)
+	c.Attributes = slices.DeleteFunc(
+		slices.Clone(c.Attributes),
+		func(a AttributeChange) bool { return have[c.normalizedEffect(a)] },
+	)
+	if len(c.Attributes) == all {
+		return c, true
+	}
+	switch c.Kind {
+	case UpdateUser, RenameUser, ActivateUser, DeactivateUser:
+		c.Kind = userKind(c.Attributes)
+	case RenameGroup:
+		if !slices.ContainsFunc(c.Attributes, func(a AttributeChange) bool { return a.Path == "displayName" }) {
+			c.Kind = UpdateGroup
+		}
+	}
+	return c, true
+}
