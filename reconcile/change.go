@@ -11,65 +11,6 @@ import (
 // Attributes are a user's SCIM attributes, sorted by path.
 type Attributes = schema.Attributes
 
-// Kind is what a change does to one object.
-type Kind string
-
-// The kinds of changes. A rename, activation or deactivation includes all other attribute changes
-// of the same user, because one call makes them all.
-const (
-	AdoptUser      Kind = "adopt-user"
-	AdoptGroup     Kind = "adopt-group"
-	CreateUser     Kind = "create-user"
-	ActivateUser   Kind = "activate-user"
-	RenameUser     Kind = "rename-user"
-	UpdateUser     Kind = "update-user"
-	CreateGroup    Kind = "create-group"
-	RenameGroup    Kind = "rename-group"
-	UpdateGroup    Kind = "update-group"
-	AddMember      Kind = "add-member"
-	RemoveMember   Kind = "remove-member"
-	DeactivateUser Kind = "deactivate-user"
-	DeleteGroup    Kind = "delete-group"
-	DeleteUser     Kind = "delete-user"
-	// TemporaryRenameUser and TemporaryRenameGroup give an object a temporary name, because two or
-	// more objects exchange their names.
-	TemporaryRenameUser  Kind = "temporary-rename-user"
-	TemporaryRenameGroup Kind = "temporary-rename-group"
-)
-
-// ranks is the order of kinds. Memberships are added before any are removed, and what cannot be
-// undone comes last. Dependencies between changes override it.
-var ranks = map[Kind]int{
-	AdoptUser: 0, AdoptGroup: 0,
-	CreateUser:          1,
-	TemporaryRenameUser: 2, UpdateUser: 2, ActivateUser: 2, RenameUser: 2,
-	CreateGroup:          3,
-	TemporaryRenameGroup: 4, UpdateGroup: 4, RenameGroup: 4,
-	AddMember:      5,
-	RemoveMember:   6,
-	DeactivateUser: 7,
-	DeleteGroup:    8,
-	DeleteUser:     9,
-}
-
-// OfUser reports whether the change's object is a user.
-func (k Kind) OfUser() bool {
-	switch k {
-	case AdoptUser, CreateUser, TemporaryRenameUser, ActivateUser, RenameUser, UpdateUser, DeactivateUser, DeleteUser:
-		return true
-	}
-	return false
-}
-
-// TakesAccess reports whether the change takes access from users.
-func (k Kind) TakesAccess() bool {
-	switch k {
-	case RemoveMember, DeactivateUser, DeleteGroup, DeleteUser:
-		return true
-	}
-	return false
-}
-
 // Origin is where a change comes from.
 type Origin string
 
@@ -144,11 +85,8 @@ func (c *Change) Ref() Ref { return Ref{c.Kind, c.Key, c.Member} }
 
 // Subject returns what the change is about: a user or group with its key, or a membership.
 func (c *Change) Subject() string {
-	switch c.Kind {
-	case AddMember:
-		return fmt.Sprintf("%s in %s", cmp.Or(c.MemberName, c.Member), c.Name)
-	case RemoveMember:
-		return fmt.Sprintf("%s from %s", cmp.Or(c.MemberName, c.Member), c.Name)
+	if c.Kind.OfMembership() {
+		return fmt.Sprintf("%s %s %s", cmp.Or(c.MemberName, c.Member), c.Kind.Preposition(), c.Name)
 	}
 	return fmt.Sprintf("%s (%s)", c.Name, c.Key)
 }
@@ -163,6 +101,6 @@ func (r Ref) String() string {
 
 // Compare orders references by the order of kinds, then by key and member.
 func (r Ref) Compare(s Ref) int {
-	return cmp.Or(cmp.Compare(ranks[r.Kind], ranks[s.Kind]), strings.Compare(r.Key, s.Key),
+	return cmp.Or(cmp.Compare(r.Kind.Info().Rank, s.Kind.Info().Rank), strings.Compare(r.Key, s.Key),
 		strings.Compare(r.Member, s.Member), strings.Compare(string(r.Kind), string(s.Kind)))
 }

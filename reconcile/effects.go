@@ -29,15 +29,15 @@ func (c *Change) effects() []effect {
 // directory. The same value of an attribute is the same effect, whether an update or a rename sets
 // it. Temporary names are no effects.
 func (c *Change) normalizedEffects() []effect {
-	switch c.Kind {
-	case TemporaryRenameUser, TemporaryRenameGroup:
+	action := c.Kind.Action()
+	switch {
+	case action == ActionTemporaryRename:
 		return nil
-	case AddMember, RemoveMember, DeleteUser, DeleteGroup:
+	case c.Kind.OfMembership(), action == ActionDelete:
 		return c.effects()
 	}
 	var out []effect
-	switch c.Kind {
-	case CreateUser, CreateGroup, AdoptUser, AdoptGroup:
+	if action == ActionCreate || action == ActionAdopt {
 		out = append(out, effect{kind: c.Kind, key: c.Key, id: c.ID})
 	}
 	for _, a := range c.Attributes {
@@ -79,10 +79,10 @@ func (c Change) without(have map[effect]bool) (Change, bool) {
 	if len(c.Attributes) == all {
 		return c, true
 	}
-	switch c.Kind {
-	case UpdateUser, RenameUser, ActivateUser, DeactivateUser:
+	switch action := c.Kind.Action(); {
+	case c.Kind.OfUser() && (action == ActionUpdate || action == ActionRename):
 		c.Kind = userKind(c.Attributes)
-	case RenameGroup:
+	case c.Kind == RenameGroup:
 		if !slices.ContainsFunc(c.Attributes, func(a AttributeChange) bool { return a.Path == "displayName" }) {
 			c.Kind = UpdateGroup
 		}

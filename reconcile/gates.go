@@ -37,6 +37,14 @@ type gate struct {
 	notApprovable func(in *gateInput, c *Change) bool
 }
 
+// The gates that count changes. The table of kinds names the kinds that each of them counts.
+const (
+	gateMaxRemovals    = "maxRemovals"
+	gateMemberRemovals = "memberRemovals"
+	gateSignInNames    = "signInNames"
+	gateUpdates        = "updates"
+)
+
 // gates lists the gates. A gate drops nothing: it holds changes, with a reason.
 var gates = []gate{
 	{"firstContact", holdFirstContact, nil},
@@ -45,11 +53,11 @@ var gates = []gate{
 	{"audit", holdAudit, nil},
 	{"emptySource", holdEmptySource, nil},
 	{"scopeFlip", holdScopeFlip, nil},
-	{"maxRemovals", holdMaxRemovals, nil},
+	{gateMaxRemovals, holdMaxRemovals, nil},
 	{"groupDeletes", holdGroupDeletes, nil},
-	{"memberRemovals", holdMemberRemovals, nil},
-	{"signInNames", holdSignInNames, nil},
-	{"updates", holdUpdates, nil},
+	{gateMemberRemovals, holdMemberRemovals, nil},
+	{gateSignInNames, holdSignInNames, nil},
+	{gateUpdates, holdUpdates, nil},
 	{"vanished", holdVanished, nil},
 	{"adopt", holdAdoptable, always},
 	{"disputed", holdForeignExternalID, unlessTakenOver},
@@ -86,7 +94,7 @@ func holdDependents(changes []Change) {
 	finalRename := map[Ref]int{} // temporary rename -> the change that gives the final name
 	for i := range changes {
 		for _, ref := range changes[i].DependsOn {
-			if (ref.Kind == TemporaryRenameUser || ref.Kind == TemporaryRenameGroup) && ref.Key == changes[i].Key {
+			if ref.Kind.Action() == ActionTemporaryRename && ref.Key == changes[i].Key {
 				finalRename[ref] = i
 			}
 		}

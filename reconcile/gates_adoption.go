@@ -14,17 +14,18 @@ func holdFirstContact(in *gateInput, _ *schema.Limit) map[int]string {
 	out := map[int]string{}
 	adopting := map[string]bool{}
 	for i := range in.changes {
-		switch c := &in.changes[i]; c.Kind {
-		case AdoptGroup, AdoptUser:
-			if c.Kind == AdoptGroup {
-				adopting[c.Key] = true
-			}
-			if in.status == nil || !in.status.AdoptionDecided {
-				out[i] = "adopting existing objects on first sync needs approval"
-			} else if in.createdByLostRun(c) {
-				out[i] = fmt.Sprintf("the object has the declared externalId: run %s, whose journal is lost, "+
-					"may have created it", in.lostRun.Run)
-			}
+		c := &in.changes[i]
+		if c.Kind.Action() != ActionAdopt {
+			continue
+		}
+		if c.Kind.OfGroup() {
+			adopting[c.Key] = true
+		}
+		if in.status == nil || !in.status.AdoptionDecided {
+			out[i] = "adopting existing objects on first sync needs approval"
+		} else if in.createdByLostRun(c) {
+			out[i] = fmt.Sprintf("the object has the declared externalId: run %s, whose journal is lost, "+
+				"may have created it", in.lostRun.Run)
 		}
 	}
 	for i := range in.changes {
@@ -88,13 +89,13 @@ func holdForeignExternalID(in *gateInput, _ *schema.Limit) map[int]string {
 
 // conflict returns the situation of an adoption and the object to be adopted.
 func (in *gateInput) conflict(c *Change) (Situation, ConflictingObject) {
-	switch c.Kind {
-	case AdoptUser:
+	switch {
+	case c.Kind.Action() != ActionAdopt:
+		return "", ConflictingObject{}
+	case c.Kind.OfUser():
 		return in.linking.Users[c.Key], in.linking.Conflicts["user/"+c.Key]
-	case AdoptGroup:
-		return in.linking.Groups[c.Key], in.linking.Conflicts["group/"+c.Key]
 	}
-	return "", ConflictingObject{}
+	return in.linking.Groups[c.Key], in.linking.Conflicts["group/"+c.Key]
 }
 
 func unlessTakenOver(in *gateInput, _ *Change) bool { return in.policy.Adopt != "take-over" }

@@ -14,7 +14,9 @@ import (
 // holdMaxRemovals holds deactivations and deletions of users if there are too many. A deletion that
 // was decided with the deactivation does not count.
 func holdMaxRemovals(in *gateInput, limit *schema.Limit) map[int]string {
-	removal := func(c *Change) bool { return c.Kind == DeactivateUser || c.Kind == DeleteUser && !in.decided(c) }
+	removal := func(c *Change) bool {
+		return c.Kind.countedBy(gateMaxRemovals) && !(c.Kind.Action() == ActionDelete && in.decided(c))
+	}
 	n, recent := in.count(removal), in.recentRemovals("")
 	allowed := limitOf(limit, 5, 10, 50, in.managedUsers())
 	if n+recent <= allowed {
@@ -43,7 +45,7 @@ func (in *gateInput) decided(c *Change) bool { return in.ledger.Users[c.Key].Lef
 
 // holdGroupDeletes holds every deletion of a group.
 func holdGroupDeletes(in *gateInput, _ *schema.Limit) map[int]string {
-	return in.where(func(c *Change) bool { return c.Kind == DeleteGroup },
+	return in.where(func(c *Change) bool { return c.Kind.OfGroup() && c.Kind.Action() == ActionDelete },
 		"deleting a group removes its account assignments permanently")
 }
 
@@ -52,10 +54,11 @@ func holdGroupDeletes(in *gateInput, _ *schema.Limit) map[int]string {
 func holdMemberRemovals(in *gateInput, limit *schema.Limit) map[int]string {
 	removed := map[string]int{} // by group, deletions of users included
 	for i := range in.changes {
-		switch c := &in.changes[i]; c.Kind {
-		case RemoveMember:
+		switch c := &in.changes[i]; {
+		case !c.Kind.countedBy(gateMemberRemovals):
+		case c.Kind.OfMembership():
 			removed[c.Key]++
-		case DeleteUser:
+		default: // the user loses all memberships
 			for key, g := range in.linking.State.Groups {
 				if _, found := slices.BinarySearch(g.Members, c.Key); found && in.target.State.Groups[key] != nil {
 					removed[key]++
@@ -84,8 +87,11 @@ func holdMemberRemovals(in *gateInput, limit *schema.Limit) map[int]string {
 		}
 		for i := range in.changes {
 			c := &in.changes[i]
+			if !c.Kind.countedBy(gateMemberRemovals) {
+				continue
+			}
 			_, member := slices.BinarySearch(in.linking.State.Groups[key].Members, c.Key)
-			if c.Kind == RemoveMember && c.Key == key || c.Kind == DeleteUser && member {
+			if c.Kind.OfMembership() && c.Key == key || c.Kind.OfUser() && member {
 				out[i] = reason
 			}
 		}
@@ -101,14 +107,14 @@ func maxMemberRemovals(limit *schema.Limit, size int) int { return limitOf(limit
 // removals: if the group is that large, its exact size does not matter. have is the last known
 // size.
 func (in PlanInput) EnoughMembers(group string, removed, have int) int {
-	limit, gone := in.Provisioner.Limits["memberRemovals"], removed+in.Status.recentRemovals(group, in.Now)
+	limit, gone := in.Provisioner.Limits[gateMemberRemovals], removed+in.Status.recentRemovals(group, in.Now)
 	return max(removed+1, sort.Search(have, func(size int) bool { return maxMemberRemovals(limit, size) >= gone }))
 }
 
 // holdSignInNames holds changes of userNames if there are too many.
 func holdSignInNames(in *gateInput, limit *schema.Limit) map[int]string {
 	renames := func(c *Change) bool {
-		return c.Kind != CreateUser && c.Kind != TemporaryRenameUser && c.Kind.OfUser() &&
+		return c.Kind.countedBy(gateSignInNames) &&
 			slices.ContainsFunc(c.Attributes, func(a AttributeChange) bool { return a.Path == "userName" })
 	}
 	n, allowed := in.count(renames), limitOf(limit, 5, 1, unbounded, in.managedUsers())
@@ -120,7 +126,7 @@ func holdSignInNames(in *gateInput, limit *schema.Limit) map[int]string {
 
 // holdUpdates holds updates of users if there are too many.
 func holdUpdates(in *gateInput, limit *schema.Limit) map[int]string {
-	updates := func(c *Change) bool { return c.Kind == UpdateUser || c.Kind == RenameUser || c.Kind == ActivateUser }
+	updates := func(c *Change) bool { return c.Kind.countedBy(gateUpdates) }
 	n, allowed := in.count(updates), limitOf(limit, 5, 50, unbounded, in.managedUsers())
 	if n <= allowed {
 		return nil

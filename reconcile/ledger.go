@@ -35,20 +35,25 @@ func (l *Ledger) Clone() *Ledger {
 
 // Record records a change that has taken effect. disposition is that of the change's user.
 func (l *Ledger) Record(c *Change, id string, disposition Disposition, now time.Time) {
-	switch c.Kind {
-	case CreateUser, AdoptUser:
-		l.Users[c.Key] = Owned{ID: id}
-	case DeactivateUser:
-		if disposition == Deactivated {
-			l.Users[c.Key] = Owned{ID: id, LeftScopeAt: &now}
-		}
-	case DeleteUser:
-		delete(l.Users, c.Key)
-	case CreateGroup:
-		l.Groups[c.Key] = Owned{ID: id}
-	case AdoptGroup:
-		l.Groups[c.Key] = Owned{ID: id, MembersUndecided: true}
-	case DeleteGroup:
-		delete(l.Groups, c.Key)
+	if c.Kind == DeactivateUser && disposition == Deactivated {
+		l.Users[c.Key] = Owned{ID: id, LeftScopeAt: &now}
+		return
+	}
+	var objects map[string]Owned
+	switch c.Kind.Info().Object {
+	case ObjectUser:
+		objects = l.Users
+	case ObjectGroup:
+		objects = l.Groups
+	default:
+		return
+	}
+	switch c.Kind.Action() {
+	case ActionCreate:
+		objects[c.Key] = Owned{ID: id}
+	case ActionAdopt:
+		objects[c.Key] = Owned{ID: id, MembersUndecided: c.Kind.OfGroup()}
+	case ActionDelete:
+		delete(objects, c.Key)
 	}
 }

@@ -74,7 +74,7 @@ func (p *Plan) holdBack(in PlanInput) {
 		case ModeDisabled:
 			if !p.deprovisions(c) {
 				c.Waiting = "waiting for enable"
-			} else if c.Kind == DeactivateUser { // no other attribute is changed
+			} else if c.Kind.OfUser() { // no other attribute is changed
 				other := func(a AttributeChange) bool { return a.Path != "active" }
 				c.Attributes = slices.DeleteFunc(slices.Clone(c.Attributes), other)
 			}
@@ -85,10 +85,12 @@ func (p *Plan) holdBack(in PlanInput) {
 // deprovisions reports whether the change takes access from a managed user who left the scope or
 // became inactive.
 func (p *Plan) deprovisions(c *Change) bool {
-	switch c.Kind {
-	case DeactivateUser, DeleteUser:
+	switch {
+	case !c.Kind.TakesAccess():
+		return false
+	case c.Kind.OfUser():
 		return c.Origin == Intended
-	case RemoveMember:
+	case c.Kind.OfMembership():
 		return c.Origin == Intended && p.Target.Leavers[c.Member] != ""
 	}
 	return false

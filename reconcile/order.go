@@ -42,8 +42,11 @@ func (c *Change) TakesName() bool {
 // freedNames returns the unique names that a change frees. A deletion does not list the names of
 // its object; they are looked up in a.
 func freedNames(c *Change, a State) []string {
-	switch c.Kind {
-	case DeleteUser:
+	if c.Kind.Action() != ActionDelete || c.Kind.OfMembership() {
+		_, frees := c.names()
+		return frees
+	}
+	if c.Kind.OfUser() {
 		out := []string{"user/userName/" + FoldName(c.Name)}
 		if u := a.Users[c.Key]; u != nil {
 			if mail, ok := u.Attributes.Get("emails.value"); ok {
@@ -51,11 +54,8 @@ func freedNames(c *Change, a State) []string {
 			}
 		}
 		return out
-	case DeleteGroup:
-		return []string{"group/displayName/" + FoldName(c.Name)}
 	}
-	_, frees := c.names()
-	return frees
+	return []string{"group/displayName/" + FoldName(c.Name)}
 }
 
 // orderNameChanges makes each change that takes a name depend on the change that frees it. Each
@@ -198,22 +198,16 @@ func NewDependencies(changes []Change) *Dependencies {
 // Each calls f with the index of every change that change i depends on.
 func (d *Dependencies) Each(i int, f func(int)) {
 	c := &d.changes[i]
-	visit := func(kind Kind, key string) {
-		if j, ok := d.byRef[Ref{Kind: kind, Key: key}]; ok {
-			f(j)
+	visit := func(kinds []Kind, key string) {
+		for _, kind := range kinds {
+			if j, ok := d.byRef[Ref{Kind: kind, Key: key}]; ok {
+				f(j)
+			}
 		}
 	}
-	switch c.Kind {
-	case AddMember:
-		visit(CreateUser, c.Member)
-		visit(AdoptUser, c.Member)
-		visit(CreateGroup, c.Key)
-		visit(AdoptGroup, c.Key)
-	case RemoveMember:
-		visit(DeactivateUser, c.Member)
-		visit(AdoptUser, c.Member)
-		visit(AdoptGroup, c.Key)
-	}
+	info := c.Kind.Info()
+	visit(info.AfterUser, c.Member)
+	visit(info.AfterGroup, c.Key)
 	for _, ref := range c.DependsOn {
 		if j, ok := d.byRef[ref]; ok {
 			f(j)

@@ -15,10 +15,10 @@ type reasonSetter struct {
 
 func (r *reasonSetter) setReason(c *Change) {
 	c.Origin, c.Reason = Intended, Reason{}
-	switch c.Kind {
-	case AddMember, RemoveMember:
+	switch c.Kind.Info().Object {
+	case ObjectMembership:
 		r.member(c)
-	case CreateGroup, RenameGroup, UpdateGroup, AdoptGroup, DeleteGroup, TemporaryRenameGroup:
+	case ObjectGroup:
 		r.group(c)
 	default:
 		r.user(c)

@@ -176,10 +176,10 @@ func (r *Report) removals() []Removal {
 			d.Approval != "" { // approved removals do not count toward the limit
 			continue
 		}
-		switch d.Kind {
-		case DeactivateUser, DeleteUser:
+		switch {
+		case d.Kind.countedBy(gateMaxRemovals):
 			users++
-		case RemoveMember:
+		case d.Kind.OfMembership() && d.Kind.countedBy(gateMemberRemovals):
 			groups[d.Key]++
 		}
 	}

@@ -70,22 +70,24 @@ func After(changes []Change, a State) State {
 }
 
 func (s State) apply(c *Change) {
-	switch c.Kind {
-	case DeleteUser:
+	info := c.Kind.Info()
+	deletes := info.Action == ActionDelete
+	switch {
+	case info.Object == ObjectUser && deletes:
 		delete(s.Users, c.Key)
 		for _, g := range s.Groups { // the memberships end with the user
 			g.Members = slices.DeleteFunc(g.Members, func(m string) bool { return m == c.Key })
 		}
-	case DeleteGroup:
+	case info.Object == ObjectGroup && deletes:
 		delete(s.Groups, c.Key)
-	case CreateGroup, AdoptGroup, RenameGroup, UpdateGroup, TemporaryRenameGroup:
+	case info.Object == ObjectGroup:
 		s.applyGroup(c)
-	case AddMember:
+	case info.Object == ObjectMembership && !deletes:
 		g := s.Groups[c.Key]
 		if i, found := slices.BinarySearch(g.Members, c.Member); !found {
 			g.Members = slices.Insert(g.Members, i, c.Member)
 		}
-	case RemoveMember:
+	case info.Object == ObjectMembership:
 		g := s.Groups[c.Key]
 		if i, found := slices.BinarySearch(g.Members, c.Member); found {
 			g.Members = slices.Delete(g.Members, i, i+1)

@@ -17,10 +17,10 @@ func (v *View) Record(r *reconcile.ApplyResult, at time.Time) {
 		case r.Uncertain[i]:
 			v.addUnverified(d)
 		case d.Result != reconcile.ResultDone:
-		case d.Kind == reconcile.AddMember:
-			added[d.ID] = append(added[d.ID], r.MemberID(d.Member))
-		case d.Kind == reconcile.RemoveMember:
+		case d.Kind.OfMembership() && d.Kind.Action() == reconcile.ActionDelete:
 			removed[d.ID] = append(removed[d.ID], r.MemberID(d.Member))
+		case d.Kind.OfMembership():
+			added[d.ID] = append(added[d.ID], r.MemberID(d.Member))
 		case d.Kind.OfUser():
 			v.recordUser(d, r.Users[d.Key])
 		default:
@@ -45,7 +45,7 @@ func (v *View) Record(r *reconcile.ApplyResult, at time.Time) {
 
 func (v *View) recordUser(d *reconcile.Done, answer reconcile.RemoteUser) {
 	switch {
-	case d.Kind == reconcile.DeleteUser:
+	case d.Kind.Action() == reconcile.ActionDelete:
 		v.dropUser(d.ID)
 	case answer.ID != "": // an adoption that changes only the ledger has no answer
 		v.putUser(answer)
@@ -53,7 +53,7 @@ func (v *View) recordUser(d *reconcile.Done, answer reconcile.RemoteUser) {
 }
 
 func (v *View) recordGroup(d *reconcile.Done, at time.Time) {
-	if d.Kind == reconcile.DeleteGroup {
+	if d.Kind.Action() == reconcile.ActionDelete {
 		v.dropGroup(d.ID)
 		return
 	}
@@ -65,7 +65,7 @@ func (v *View) recordGroup(d *reconcile.Done, at time.Time) {
 	g.DisplayName = cmp.Or(update.DisplayName, g.DisplayName)
 	g.ExternalID = cmp.Or(update.ExternalID, g.ExternalID)
 	v.putGroup(g)
-	if d.Kind == reconcile.CreateGroup {
+	if d.Kind.Action() == reconcile.ActionCreate {
 		v.putMembers(d.ID, nil, at)
 	}
 }

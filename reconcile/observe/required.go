@@ -33,12 +33,12 @@ func (v *View) requiredLookups(p *reconcile.Plan, in reconcile.PlanInput) requir
 			n.addMembership(v, p, c, removed)
 		case c.Kind.OfUser():
 			n.addObject(v, c, lookupUser, lookupUserKey, lookupUserName, "userName")
-			if c.Kind == reconcile.DeleteUser {
+			if c.Kind.Action() == reconcile.ActionDelete {
 				n.addDeletion(v, c, removed)
 			}
 		default:
 			n.addObject(v, c, lookupGroup, lookupGroupKey, lookupGroupName, "displayName")
-			if c.Kind == reconcile.AdoptGroup {
+			if c.Kind.Action() == reconcile.ActionAdopt {
 				n.add(v, lookup{lookupMembers, c.ID})
 			}
 		}
@@ -73,8 +73,7 @@ func (n *requiredLookups) addObject(v *View, c *reconcile.Change, byID, byKey, b
 		n.add(v, lookup{byKey, c.Key})
 	}
 	for _, a := range c.Attributes {
-		if a.Path == name && a.New != "" && c.Kind != reconcile.TemporaryRenameUser &&
-			c.Kind != reconcile.TemporaryRenameGroup {
+		if a.Path == name && a.New != "" && c.Kind.Action() != reconcile.ActionTemporaryRename {
 			n.add(v, lookup{byName, a.New})
 		}
 	}
@@ -86,7 +85,7 @@ func (n *requiredLookups) addMembership(v *View, p *reconcile.Plan, c *reconcile
 	if c.ID == "" { // a new group
 		return
 	}
-	if c.Kind == reconcile.AddMember {
+	if c.Kind.Action() == reconcile.ActionCreate {
 		n.add(v, lookup{lookupGroup, c.ID})
 	} else {
 		removed[c.ID]++

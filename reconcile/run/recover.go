@@ -117,16 +117,19 @@ func resolveEntries(ctx context.Context, f reconcile.Finder, entries []reconcile
 // lookUpCreated looks up whether a creation took effect, and sets the result. It leaves other
 // changes as they are.
 func lookUpCreated(ctx context.Context, f reconcile.Finder, d *reconcile.Done) error {
+	if d.Kind.Action() != reconcile.ActionCreate {
+		return nil
+	}
 	var id string
 	var ok bool
-	switch d.Kind {
-	case reconcile.CreateUser:
+	switch d.Kind.Info().Object {
+	case reconcile.ObjectUser:
 		u, found, err := f.UserByExternalID(ctx, d.Key)
 		if err != nil {
 			return err
 		}
 		id, ok = u.ID, found
-	case reconcile.CreateGroup:
+	case reconcile.ObjectGroup:
 		g, found, err := f.GroupByExternalID(ctx, d.Key)
 		if err != nil {
 			return err
