@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-
 	"io/fs"
 	"sync"
 	"time"
@@ -63,29 +62,19 @@ type Journal interface {
 	End(reconcile.Entry) error
 }
 
-// write is one call to the directory, with the changes that it makes.
+// write is one call to the directory, with the changes that it makes: one change of a user or group,
+// or of a group with memberships of the same group, additions first.
 type write struct {
 	changes []int // indexes into the plan
 	needs   []int // writes of the same stage that must succeed first
 	follows []int // writes of the same stage that must end first
-	do      func(ctx context.Context) (reconcile.CallReceipt, error)
 }
 
-// stages lists the stages in order. All writes of a stage end before the next stage starts. Each
-// stage builds its writes when it starts, from what has succeeded until then.
-var stages = []func(*applier) []write{
-	(*applier).userWrites,
-	(*applier).groupWrites,
-	(*applier).shrinkingGroupWrites,
-	(*applier).deactivations,
-	(*applier).groupDeletions,
-	(*applier).userDeletions,
-}
-
-// apply sends what the plan releases.
+// apply sends what the plan releases. Each stage builds its writes when it starts, from what has
+// succeeded until then.
 func (a *applier) apply(ctx context.Context) error {
-	for _, stage := range stages {
-		writes := stage(a)
+	for stage := range reconcile.Stages {
+		writes := a.stageWrites(stage)
 		a.expected = a.ended + a.remaining()
 		a.reportProgress()
 		a.runStage(ctx, writes)
@@ -186,7 +175,7 @@ func (a *applier) attempt(ctx context.Context, w *write, blocked bool) bool {
 	}
 	call, cancel := inFlight(ctx, a.grace)
 	began := a.now()
-	receipt, err := w.do(call)
+	receipt, err := a.send(call, w)
 	cancel()
 	took := a.now().Sub(began)
 	if err != nil {
@@ -303,7 +292,7 @@ func (a *applier) remaining() int {
 		case c.Member != "":
 			members[c.Key]++
 			own[c.Key] += 0
-		case c.Kind.OfUser(), c.Kind == reconcile.DeleteGroup:
+		case c.Kind.OfUser(), c.Kind.Info().Stage == reconcile.StageGroupDeletions:
 			n++
 		default:
 			own[c.Key]++
@@ -341,12 +330,4 @@ func (a *applier) recordOwnership(w *write) {
 func (a *applier) skip(i int) {
 	d := &a.result.Changes[i]
 	d.Result, d.Error = reconcile.ResultSkipped, "a change it depends on was not applied"
-}
-
-// ignoreNotFound makes the deletion of an object that does not exist succeed.
-func ignoreNotFound(r reconcile.CallReceipt, err error) (reconcile.CallReceipt, error) {
-	if errors.Is(err, fs.ErrNotExist) {
-		return r, nil
-	}
-	return r, err
 }

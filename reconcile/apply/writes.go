@@ -1,7 +1,6 @@
 package apply
 
 import (
-	"context"
 	"slices"
 
 	"github.com/seed-d64a251c/roster/reconcile"
@@ -18,9 +17,20 @@ func (a *applier) pending(match func(*reconcile.Change) bool) []int {
 	return out
 }
 
-// userWrites returns the writes of users, without the deactivations and deletions that no change
-// depends on. A deactivation goes before the removal of its memberships, a deletion before a change
-// that takes the name.
+// stageWrites returns the writes of a stage.
+func (a *applier) stageWrites(stage reconcile.Stage) []write {
+	switch stage {
+	case reconcile.StageUsers:
+		return a.userWrites()
+	case reconcile.StageGroups, reconcile.StageShrinkingGroups:
+		return a.groupWrites(stage)
+	}
+	return a.oneWriteEach(a.pending(func(c *reconcile.Change) bool { return c.Kind.Info().Stage == stage }))
+}
+
+// userWrites returns the writes of users, with those of later stages that another change depends on.
+// A deactivation goes before the removal of its memberships, a deletion before a change that takes
+// the name.
 func (a *applier) userWrites() []write {
 	needed := map[int]bool{}
 	for i := range a.plan.Changes {
@@ -30,21 +40,8 @@ func (a *applier) userWrites() []write {
 	}
 	indexes := a.pending(func(c *reconcile.Change) bool { return c.Kind.OfUser() })
 	return a.oneWriteEach(slices.DeleteFunc(indexes, func(i int) bool {
-		kind := a.plan.Changes[i].Kind
-		return (kind == reconcile.DeactivateUser || kind == reconcile.DeleteUser) && !needed[i]
+		return a.plan.Changes[i].Kind.Info().Stage != reconcile.StageUsers && !needed[i]
 	}))
-}
-
-func (a *applier) deactivations() []write {
-	return a.oneWriteEach(a.pending(func(c *reconcile.Change) bool { return c.Kind == reconcile.DeactivateUser }))
-}
-
-func (a *applier) groupDeletions() []write {
-	return a.oneWriteEach(a.pending(func(c *reconcile.Change) bool { return c.Kind == reconcile.DeleteGroup }))
-}
-
-func (a *applier) userDeletions() []write {
-	return a.oneWriteEach(a.pending(func(c *reconcile.Change) bool { return c.Kind == reconcile.DeleteUser }))
 }
 
 // oneWriteEach returns one write for each change. A write needs the writes of the changes that its
@@ -56,7 +53,7 @@ func (a *applier) oneWriteEach(indexes []int) []write {
 	}
 	writes := make([]write, 0, len(indexes))
 	for _, i := range indexes {
-		w := write{changes: []int{i}, do: a.call(i)}
+		w := write{changes: []int{i}}
 		a.dependencies.Each(i, func(j int) {
 			if n, here := at[j]; here {
 				w.needs = append(w.needs, n)
@@ -107,81 +104,17 @@ func (a *applier) dropBlocked(writes []write) []write {
 	return out
 }
 
-// call returns the call that makes a change of a whole object.
-func (a *applier) call(i int) func(context.Context) (reconcile.CallReceipt, error) {
-	c := &a.plan.Changes[i]
-	switch c.Kind {
-	case reconcile.CreateUser:
-		return func(ctx context.Context) (reconcile.CallReceipt, error) {
-			u, receipt, err := a.dir.CreateUser(ctx, reconcile.PatchAttributes(nil, c.Attributes))
-			a.recordID(a.result.UserIDs, c.Key, u.ID, err)
-			a.recordUser(c.Key, u, err)
-			return receipt, err
-		}
-	case reconcile.DeleteUser:
-		return func(ctx context.Context) (reconcile.CallReceipt, error) {
-			return ignoreNotFound(a.dir.DeleteUser(ctx, c.ID))
-		}
-	case reconcile.DeleteGroup:
-		return func(ctx context.Context) (reconcile.CallReceipt, error) {
-			return ignoreNotFound(a.dir.DeleteGroup(ctx, c.ID))
-		}
-	case reconcile.TemporaryRenameGroup, reconcile.RenameGroup, reconcile.UpdateGroup, reconcile.AdoptGroup:
-		return func(ctx context.Context) (reconcile.CallReceipt, error) {
-			return a.updateGroup(c.Key, c.Attributes, nil)(ctx)
-		}
-	case reconcile.AdoptUser:
-		if len(c.Attributes) == 0 { // it already has the externalId: only the ledger changes
-			return func(context.Context) (reconcile.CallReceipt, error) { return reconcile.CallReceipt{}, nil }
-		}
-	}
-	return func(ctx context.Context) (reconcile.CallReceipt, error) { return a.updateUser(ctx, c) }
-}
-
-func (a *applier) updateUser(ctx context.Context, c *reconcile.Change) (reconcile.CallReceipt, error) {
-	a.mu.Lock()
-	have, written := a.result.Users[c.Key] // by a temporary rename in this run
-	if !written {
-		have = reconcile.RemoteUser{ID: c.ID, Attributes: a.plan.Linking.State.Users[c.Key].Attributes}
-	}
-	a.mu.Unlock()
-	u, receipt, err := a.dir.UpdateUser(ctx, have, reconcile.PatchAttributes(have.Attributes, c.Attributes))
-	a.recordUser(c.Key, u, err)
-	return receipt, err
-}
-
-// recordID records the id of a created object.
-func (a *applier) recordID(ids map[string]string, key, id string, err error) {
-	if err == nil {
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		ids[key] = id
-	}
-}
-
-// recordUser records a written user as the directory returned it.
-func (a *applier) recordUser(key string, u reconcile.RemoteUser, err error) {
-	if err == nil {
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		a.result.Users[key] = u
-	}
-}
-
 // groupWork is the pending changes of one group, by index.
 type groupWork struct {
 	object        int // the change of the group itself, or -1
 	adds, removes []int
 }
 
-// groupWrites returns the writes that create, adopt and rename groups and add members. Groups that
-// also lose members wait for the next stage: a user who moves between groups gains the new
-// membership before losing the old one.
-func (a *applier) groupWrites() []write { return a.memberWrites(false) }
-
-func (a *applier) shrinkingGroupWrites() []write { return a.memberWrites(true) }
-
-func (a *applier) memberWrites(shrinking bool) []write {
+// groupWrites returns the writes that create, adopt and change groups and their memberships: in
+// StageGroups those of groups that lose no members, otherwise those of the other groups. Changes
+// that depend on names are in StageGroups, see nameChanges.
+func (a *applier) groupWrites(stage reconcile.Stage) []write {
+	shrinking := stage == reconcile.StageShrinkingGroups
 	var writes []write
 	keys, work := a.groupWork()
 	named := a.nameChanges()
@@ -192,10 +125,10 @@ func (a *applier) memberWrites(shrinking bool) []write {
 	for n := range writes {
 		c := &a.plan.Changes[writes[n].changes[0]]
 		before[c.Key] = append(before[c.Key], n)
-		if c.Kind == reconcile.CreateGroup { // it takes a name that another change frees, and adds its first members
+		if c.Kind.Action() == reconcile.ActionCreate { // the first members are part of the creation
 			w := work[c.Key]
 			first := w.adds[:min(len(w.adds), reconcile.MaxMembers)]
-			writes[n].do, writes[n].changes = a.createGroup(w.object, first), append(writes[n].changes, first...)
+			writes[n].changes = append(writes[n].changes, first...)
 			w.adds = w.adds[len(first):]
 		}
 	}
@@ -207,7 +140,7 @@ func (a *applier) memberWrites(shrinking bool) []write {
 		if w.object >= 0 && len(before[key]) > 0 {
 			w.object = -1
 		}
-		writes = append(writes, a.packRequests(key, w, len(writes), before[key])...)
+		writes = append(writes, a.packRequests(w, len(writes), before[key])...)
 	}
 	return writes
 }
@@ -217,8 +150,11 @@ func (a *applier) memberWrites(shrinking bool) []write {
 func (a *applier) groupWork() ([]string, map[string]*groupWork) {
 	work := map[string]*groupWork{}
 	var keys []string
-	ofGroup := func(c *reconcile.Change) bool { return !c.Kind.OfUser() && c.Kind != reconcile.DeleteGroup }
-	for _, i := range a.pending(ofGroup) {
+	ofStage := func(c *reconcile.Change) bool {
+		stage := c.Kind.Info().Stage
+		return stage == reconcile.StageGroups || stage == reconcile.StageShrinkingGroups
+	}
+	for _, i := range a.pending(ofStage) {
 		c := &a.plan.Changes[i]
 		w := work[c.Key]
 		if w == nil {
@@ -226,18 +162,14 @@ func (a *applier) groupWork() ([]string, map[string]*groupWork) {
 			work[c.Key] = w
 			keys = append(keys, c.Key)
 		}
-		switch c.Kind {
-		case reconcile.AddMember, reconcile.RemoveMember:
-			if !a.membersReady(i) {
-				a.skip(i)
-				continue
-			}
-			if c.Kind == reconcile.AddMember {
-				w.adds = append(w.adds, i)
-			} else {
-				w.removes = append(w.removes, i)
-			}
-		case reconcile.TemporaryRenameGroup: // a write of its own, see nameChanges
+		switch action := c.Kind.Action(); {
+		case c.Kind.OfMembership() && !a.membersReady(i):
+			a.skip(i)
+		case c.Kind.OfMembership() && action == reconcile.ActionDelete:
+			w.removes = append(w.removes, i)
+		case c.Kind.OfMembership():
+			w.adds = append(w.adds, i)
+		case action == reconcile.ActionTemporaryRename: // a write of its own, see nameChanges
 		default:
 			w.object = i
 		}
@@ -278,11 +210,11 @@ func (a *applier) nameChanges() []int {
 // packRequests packs the changes of one group into the fewest requests: additions first, at most
 // MaxMembers in each, the group's own change in the first. base is the index of the first request
 // among the writes of the stage; before are the writes that must succeed first.
-func (a *applier) packRequests(key string, w *groupWork, base int, before []int) []write {
+func (a *applier) packRequests(w *groupWork, base int, before []int) []write {
 	members := append(slices.Clone(w.adds), w.removes...)
 	var out []write
-	add := func(indexes []int, do func(context.Context) (reconcile.CallReceipt, error)) {
-		next := write{changes: indexes, do: do, needs: before}
+	add := func(indexes []int) {
+		next := write{changes: indexes, needs: before}
 		if n := len(out); n > 0 { // writes to one object are serial
 			next.follows = []int{base + n - 1}
 			if w.object >= 0 {
@@ -291,67 +223,16 @@ func (a *applier) packRequests(key string, w *groupWork, base int, before []int)
 		}
 		out = append(out, next)
 	}
-	if w.object >= 0 && a.plan.Changes[w.object].Kind == reconcile.CreateGroup {
-		first := w.adds[:min(len(w.adds), reconcile.MaxMembers)]
-		add(append([]int{w.object}, first...), a.createGroup(w.object, first))
-		members = members[len(first):]
-	} else if w.object >= 0 {
+	if w.object >= 0 {
 		first := members[:min(len(members), reconcile.MaxMembers)]
-		add(append([]int{w.object}, first...), a.updateGroup(key, a.plan.Changes[w.object].Attributes, first))
+		if a.plan.Changes[w.object].Kind.Action() == reconcile.ActionCreate { // a new group has no members to lose
+			first = w.adds[:min(len(w.adds), reconcile.MaxMembers)]
+		}
+		add(append([]int{w.object}, first...))
 		members = members[len(first):]
 	}
 	for chunk := range slices.Chunk(members, reconcile.MaxMembers) {
-		add(chunk, a.updateGroup(key, nil, chunk))
-	}
-	return out
-}
-
-func (a *applier) createGroup(object int, adds []int) func(context.Context) (reconcile.CallReceipt, error) {
-	c := &a.plan.Changes[object]
-	return func(ctx context.Context) (reconcile.CallReceipt, error) {
-		create := reconcile.NewGroupUpdate(c.Attributes)
-		g, receipt, err := a.dir.CreateGroup(
-			ctx,
-			reconcile.NewGroup{
-				ExternalID:  create.ExternalID,
-				DisplayName: create.DisplayName,
-				Members:     a.memberIDs(adds),
-			},
-		)
-		a.recordID(a.groupIDs, c.Key, g.ID, err)
-		return receipt, err
-	}
-}
-
-func (a *applier) updateGroup(
-	key string,
-	attributes []reconcile.AttributeChange,
-	members []int,
-) func(context.Context) (reconcile.CallReceipt, error) {
-	return func(ctx context.Context) (reconcile.CallReceipt, error) {
-		u := reconcile.NewGroupUpdate(attributes)
-		split := slices.IndexFunc(members, func(i int) bool { return a.plan.Changes[i].Kind == reconcile.RemoveMember })
-		if split < 0 {
-			split = len(members)
-		}
-		u.Add, u.Remove = a.memberIDs(members[:split]), a.memberIDs(members[split:])
-		a.mu.Lock()
-		id := a.groupIDs[key]
-		a.mu.Unlock()
-		if u.DisplayName == "" && u.ExternalID == "" &&
-			len(u.Add)+len(u.Remove) == 0 { // an adoption in the ledger only
-			return reconcile.CallReceipt{}, nil
-		}
-		return a.dir.UpdateGroup(ctx, id, u)
-	}
-}
-
-func (a *applier) memberIDs(indexes []int) []string {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	out := make([]string, len(indexes))
-	for n, i := range indexes {
-		out[n] = a.result.MemberID(a.plan.Changes[i].Member)
+		add(chunk)
 	}
 	return out
 }
