@@ -39,33 +39,41 @@ const (
 	Alarm
 )
 
-// headings are the headings of sections, with the kinds of changes below each: what cannot be
-// undone comes first.
-var headings = []struct {
-	kinds []reconcile.Kind
+// heading is the heading of a section of changes.
+type heading struct {
 	title string
 	tone  Tone
-}{
-	{[]reconcile.Kind{reconcile.DeleteGroup}, "Groups deleted", Alarm},
-	{[]reconcile.Kind{reconcile.DeleteUser}, "Users deleted", Alarm},
-	{[]reconcile.Kind{reconcile.DeactivateUser}, "Users deactivated", Alarm},
-	{[]reconcile.Kind{reconcile.RemoveMember}, "Memberships removed", Alarm},
-	{[]reconcile.Kind{reconcile.AdoptUser, reconcile.AdoptGroup}, "Adopted", Caution},
-	{
-		[]reconcile.Kind{
-			reconcile.RenameUser,
-			reconcile.RenameGroup,
-			reconcile.TemporaryRenameUser,
-			reconcile.TemporaryRenameGroup,
-		},
-		"Renamed",
-		Caution,
-	},
-	{[]reconcile.Kind{reconcile.UpdateUser, reconcile.UpdateGroup}, "Updated", Plain},
-	{[]reconcile.Kind{reconcile.ActivateUser}, "Users activated", Plain},
-	{[]reconcile.Kind{reconcile.CreateUser}, "Users created", Good},
-	{[]reconcile.Kind{reconcile.CreateGroup}, "Groups created", Good},
-	{[]reconcile.Kind{reconcile.AddMember}, "Memberships added", Good},
+}
+
+// headings returns the headings in the order of the table of kinds, and the index of each kind's
+// heading. The last heading is for kinds that are not in the table.
+func headings() ([]heading, map[reconcile.Kind]int) {
+	var out []heading
+	indexes := map[reconcile.Kind]int{}
+	for _, info := range append(reconcile.Kinds(), *reconcile.Kind("").Info()) {
+		h := heading{info.Section, toneOf(&info)}
+		i := slices.Index(out, h)
+		if i < 0 {
+			i = len(out)
+			out = append(out, h)
+		}
+		indexes[info.Kind] = i
+	}
+	return out, indexes
+}
+
+// toneOf returns the tone of the changes of a kind.
+func toneOf(info *reconcile.KindInfo) Tone {
+	switch {
+	case info.Loss != nil:
+		return Alarm
+	case info.Action == reconcile.ActionCreate:
+		return Good
+	case info.Action == reconcile.ActionAdopt, info.Action == reconcile.ActionRename,
+		info.Action == reconcile.ActionTemporaryRename:
+		return Caution
+	}
+	return Plain
 }
 
 // parts are the prefixes of headings: first come the sections of held changes, then those of
@@ -84,16 +92,15 @@ func partOf(d *reconcile.Done) int {
 
 // sections sorts changes into sections.
 func sections(changes []reconcile.Done) []section {
-	headingOf := map[reconcile.Kind]int{}
-	for i, heading := range headings {
-		for _, kind := range heading.kinds {
-			headingOf[kind] = i
-		}
-	}
+	headings, headingOf := headings()
 	sorted := make([][]*reconcile.Done, len(parts)*len(headings))
 	for i := range changes {
 		d := &changes[i]
-		at := partOf(d)*len(headings) + headingOf[d.Kind]
+		i, known := headingOf[d.Kind]
+		if !known {
+			i = len(headings) - 1
+		}
+		at := partOf(d)*len(headings) + i
 		sorted[at] = append(sorted[at], d)
 	}
 	var out []section
@@ -119,7 +126,7 @@ func sections(changes []reconcile.Done) []section {
 func more(left []*reconcile.Done) string {
 	const maxGroups, maxName = 8, 60
 	text := fmt.Sprintf("... and %d more", len(left))
-	if k := left[0].Kind; k != reconcile.RemoveMember && k != reconcile.AddMember {
+	if !left[0].Kind.OfMembership() {
 		return text
 	}
 	counts, names := map[string]int{}, map[string]string{}
@@ -129,14 +136,13 @@ func more(left []*reconcile.Done) string {
 	}
 	groups := slices.Sorted(maps.Keys(counts))
 	slices.SortStableFunc(groups, func(a, b string) int { return cmp.Compare(counts[b], counts[a]) })
-	preposition := map[reconcile.Kind]string{reconcile.RemoveMember: "from", reconcile.AddMember: "in"}[left[0].Kind]
 	listed := make([]string, 0, maxGroups)
 	for _, key := range groups[:min(maxGroups, len(groups))] {
 		name := []rune(names[key])
 		if len(name) > maxName {
 			name = append(name[:maxName-3], '.', '.', '.')
 		}
-		listed = append(listed, fmt.Sprintf("%d %s %s", counts[key], preposition, string(name)))
+		listed = append(listed, fmt.Sprintf("%d %s %s", counts[key], left[0].Kind.Preposition(), string(name)))
 	}
 	text += ": " + strings.Join(listed, ", ")
 	if n := len(groups) - maxGroups; n > 0 {
@@ -190,21 +196,20 @@ func describe(d *reconcile.Done) item {
 	return it
 }
 
-// sign returns "+" for a change that adds an object or membership, "-" for one that takes it away.
+// sign returns "+" for a change that adds an object or membership, "-" for one that takes access.
 func sign(c *reconcile.Change) string {
-	switch c.Kind {
-	case reconcile.AddMember, reconcile.CreateUser, reconcile.CreateGroup:
-		return "+"
-	case reconcile.RemoveMember, reconcile.DeleteUser, reconcile.DeleteGroup, reconcile.DeactivateUser:
+	switch {
+	case c.Kind.TakesAccess():
 		return "-"
+	case c.Kind.Action() == reconcile.ActionCreate:
+		return "+"
 	}
 	return "~"
 }
 
 // values returns the old and new values of a change. Those of creations are in the declarations.
 func values(c *reconcile.Change) string {
-	switch c.Kind {
-	case reconcile.CreateUser, reconcile.CreateGroup, reconcile.AddMember, reconcile.RemoveMember:
+	if c.Kind.Action() == reconcile.ActionCreate {
 		return ""
 	}
 	var out []string
@@ -219,72 +224,6 @@ func values(c *reconcile.Change) string {
 		}
 	}
 	return strings.Join(out, ", ")
-}
-
-// removalCount counts the changes that take access.
-type removalCount struct{ groups, people, members int }
-
-// count counts a change that takes access. It returns false for any other change.
-func (t *removalCount) count(k reconcile.Kind) bool {
-	switch k {
-	case reconcile.DeleteGroup:
-		t.groups++
-	case reconcile.DeactivateUser, reconcile.DeleteUser:
-		t.people++
-	case reconcile.RemoveMember:
-		t.members++
-	default:
-		return false
-	}
-	return true
-}
-
-// verdict returns the sentence at the top: what happens to access, and what is held.
-func verdict(changes []reconcile.Done) (string, Tone) {
-	var taken, heldCount removalCount
-	held, waiting, other := 0, 0, 0
-	for i := range changes {
-		switch d := &changes[i]; {
-		case d.Waiting != "":
-			waiting++
-		case len(d.Held) > 0:
-			held++
-			heldCount.count(d.Kind)
-		case !taken.count(d.Kind):
-			other++
-		}
-	}
-	var words []string
-	add := func(n int, one, many string) {
-		if n == 1 {
-			words = append(words, "1 "+one)
-		} else if n > 1 {
-			words = append(words, fmt.Sprintf("%d %s", n, many))
-		}
-	}
-	add(heldCount.groups, "group would be deleted", "groups would be deleted")
-	add(heldCount.people, "person would lose all access", "people would lose all access")
-	add(heldCount.members, "membership would be removed", "memberships would be removed")
-	would := ""
-	if len(words) > 0 {
-		would = " (" + strings.Join(words, ", ") + ")"
-	}
-	words = nil
-	add(held, "change is held"+would, "changes are held"+would)
-	add(taken.groups, "group is deleted", "groups are deleted")
-	add(taken.people, "person loses all access", "people lose all access")
-	add(taken.members, "membership is removed", "memberships are removed")
-	add(other, "other change", "other changes")
-	add(waiting, "change waits", "changes wait")
-	switch {
-	case len(words) == 0:
-		return "in sync: nothing to change", Good
-	case taken != removalCount{}:
-		return strings.Join(words, ", "), Alarm
-	case held > 0:
-		return strings.Join(words, ", "), Caution
-	}
-	return strings.Join(words, ", "), Plain
 }
 
 // releasable reports whether an approval would release any held change.

@@ -1,0 +1,83 @@
+package render
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/seed-d64a251c/roster/reconcile"
+)
+
+// lossCount counts the changes that take access, by their loss.
+type lossCount map[*reconcile.Loss]int
+
+// count counts a change that takes access. It returns false for any other change.
+func (c lossCount) count(k reconcile.Kind) bool {
+	loss := k.Info().Loss
+	if loss != nil {
+		c[loss]++
+	}
+	return loss != nil
+}
+
+// verdict returns the sentence at the top: what happens to access, and what is held.
+func verdict(changes []reconcile.Done) (string, Tone) {
+	taken, heldCount := lossCount{}, lossCount{}
+	held, waiting, other := 0, 0, 0
+	for i := range changes {
+		switch d := &changes[i]; {
+		case d.Waiting != "":
+			waiting++
+		case len(d.Held) > 0:
+			held++
+			heldCount.count(d.Kind)
+		case !taken.count(d.Kind):
+			other++
+		}
+	}
+	var would, parts []string
+	for _, loss := range losses() {
+		would = appendCount(would, heldCount[loss], loss.HeldOne, loss.HeldMany)
+	}
+	detail := ""
+	if len(would) > 0 {
+		detail = " (" + strings.Join(would, ", ") + ")"
+	}
+	parts = appendCount(parts, held, "change is held"+detail, "changes are held"+detail)
+	for _, loss := range losses() {
+		parts = appendCount(parts, taken[loss], loss.One, loss.Many)
+	}
+	parts = appendCount(parts, other, "other change", "other changes")
+	parts = appendCount(parts, waiting, "change waits", "changes wait")
+	switch {
+	case len(parts) == 0:
+		return "in sync: nothing to change", Good
+	case len(taken) > 0:
+		return strings.Join(parts, ", "), Alarm
+	case held > 0:
+		return strings.Join(parts, ", "), Caution
+	}
+	return strings.Join(parts, ", "), Plain
+}
+
+// losses returns the losses in the order of the table of kinds.
+func losses() []*reconcile.Loss {
+	var out []*reconcile.Loss
+	for _, info := range reconcile.Kinds() {
+		if info.Loss != nil && !slices.Contains(out, info.Loss) {
+			out = append(out, info.Loss)
+		}
+	}
+	return out
+}
+
+// appendCount appends a number with the words for one or for many. It appends nothing for zero.
+func appendCount(parts []string, n int, one, many string) []string {
+	switch n {
+	case 0:
+		return parts
+	case 1:
+		return append(parts, "1 "+one)
+	}
+	return append(parts, fmt.Sprintf("%d %s", n, many))
+}
