@@ -6,8 +6,8 @@ import "slices"
 // Package apply has a function for each kind that sends its changes.
 type Kind string
 
-// The kinds of changes. A rename, activation or deactivation includes all other attribute changes of
-// the same user, because one call makes them all.
+// The kinds of changes. A rename, activation or deactivation includes all other attribute changes
+// of the same user, because one call makes them all.
 const (
 	AdoptUser      Kind = "adopt-user"
 	AdoptGroup     Kind = "adopt-group"
@@ -23,8 +23,8 @@ const (
 	DeactivateUser Kind = "deactivate-user"
 	DeleteGroup    Kind = "delete-group"
 	DeleteUser     Kind = "delete-user"
-	// TemporaryRenameUser and TemporaryRenameGroup give an object a temporary name, because two or more
-	// objects exchange their names.
+	// TemporaryRenameUser and TemporaryRenameGroup give an object a temporary name, because two or
+	// more objects exchange their names.
 	TemporaryRenameUser  Kind = "temporary-rename-user"
 	TemporaryRenameGroup Kind = "temporary-rename-group"
 )
@@ -108,13 +108,13 @@ type KindInfo struct {
 	Loss *Loss
 	// CountedBy names the gates that count changes of this kind. A gate may leave out some of them.
 	CountedBy []string
-	// AfterUser and AfterGroup are, for memberships, the kinds of changes of the user and of the group
-	// that the change depends on.
+	// AfterUser and AfterGroup are, for memberships, the kinds of changes of the user and of the
+	// group that the change depends on.
 	AfterUser, AfterGroup []Kind
 }
 
-// kinds is the table of kinds. Its order is that of the sections in renderings, and of the losses in
-// verdicts: what cannot be undone comes first.
+// kinds is the table of kinds. Its order is that of the sections in renderings, and of the losses
+// in verdicts: what cannot be undone comes first.
 var kinds = []KindInfo{
 	{Kind: DeleteGroup, Object: ObjectGroup, Action: ActionDelete, Rank: 8, Stage: StageGroupDeletions,
 		Section: "Groups deleted", Loss: groupLoss},
@@ -169,8 +169,8 @@ func indexKinds(table []KindInfo) map[Kind]*KindInfo {
 // Kinds returns the table of kinds.
 func Kinds() []KindInfo { return slices.Clone(kinds) }
 
-// Info returns the row of a kind. The caller must not change it. A kind that is not in the table has a
-// row without an object and an action.
+// Info returns the row of a kind. The caller must not change it. A kind that is not in the table
+// has a row without an object and an action.
 func (k Kind) Info() *KindInfo {
 	if info := kindIndex[k]; info != nil {
 		return info

@@ -62,8 +62,8 @@ type Journal interface {
 	End(reconcile.Entry) error
 }
 
-// write is one call to the directory, with the changes that it makes: one change of a user or group,
-// or of a group with memberships of the same group, additions first.
+// write is one call to the directory, with the changes that it makes: one change of a user or
+// group, or of a group with memberships of the same group, additions first.
 type write struct {
 	changes []int // indexes into the plan
 	needs   []int // writes of the same stage that must succeed first

@@ -10,8 +10,8 @@ import (
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
-// sender makes the call of a write whose first change has a certain kind. changes are the indexes of
-// the changes of the write.
+// sender makes the call of a write whose first change has a certain kind. changes are the indexes
+// of the changes of the write.
 type sender func(a *applier, ctx context.Context, changes []int) (reconcile.CallReceipt, error)
 
 // senders is the table of calls, by the kind of the first change of a write.

@@ -40,7 +40,8 @@ func TestEveryReleasedKindIsInAWrite(t *testing.T) {
 			}
 			changes := []reconcile.Change{c}
 			if info.Action == reconcile.ActionTemporaryRename { // only with the change that depends on it
-				after := reconcile.Change{Kind: reconcile.UpdateGroup, Key: "x", ID: "id-x", DependsOn: []reconcile.Ref{c.Ref()}}
+				after := c
+				after.Kind, after.DependsOn = reconcile.UpdateGroup, []reconcile.Ref{c.Ref()}
 				if c.Kind.OfUser() {
 					after.Kind = reconcile.UpdateUser
 				}

@@ -28,9 +28,9 @@ func (a *applier) stageWrites(stage reconcile.Stage) []write {
 	return a.oneWriteEach(a.pending(func(c *reconcile.Change) bool { return c.Kind.Info().Stage == stage }))
 }
 
-// userWrites returns the writes of users, with those of later stages that another change depends on.
-// A deactivation goes before the removal of its memberships, a deletion before a change that takes
-// the name.
+// userWrites returns the writes of users, with those of later stages that another change depends
+// on. A deactivation goes before the removal of its memberships, a deletion before a change that
+// takes the name.
 func (a *applier) userWrites() []write {
 	needed := map[int]bool{}
 	for i := range a.plan.Changes {

@@ -9,8 +9,8 @@ import (
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
-// TestTextOfEveryKind writes the texts of all kinds of changes to one file, so that the language can
-// be read as a whole.
+// TestTextOfEveryKind writes the texts of all kinds of changes to one file, so that the language
+// can be read as a whole.
 func TestTextOfEveryKind(t *testing.T) {
 	var b strings.Builder
 	for _, info := range reconcile.Kinds() {
@@ -64,7 +64,8 @@ func TestKindsOfOneSectionHaveOneTone(t *testing.T) {
 
 // A report of a later version may have kinds that this version does not have.
 func TestUnknownKindsAreListed(t *testing.T) {
-	page := sections([]reconcile.Done{{Change: reconcile.Change{Kind: "merge-user", Key: "u-7", Name: "ada@example.com"}}})
+	unknown := reconcile.Change{Kind: "merge-user", Key: "u-7", Name: "ada@example.com"}
+	page := sections([]reconcile.Done{{Change: unknown}})
 	if len(page) != 1 || page[0].title != "Other changes" || page[0].tone != Plain || len(page[0].changes) != 1 {
 		t.Errorf("the sections are %+v", page)
 	}
