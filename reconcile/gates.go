@@ -2,7 +2,6 @@ package reconcile
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"time"
 
@@ -28,13 +27,19 @@ type gateInput struct {
 	reviewed                      *Reviewed // nil if no review is required
 }
 
-// gate holds changes. holds returns the reason for each change that it holds, by index; a gate of
-// the whole plan returns every index. notApprovable, if set, reports which of these changes no
-// approval releases: the declarations must change.
+// gate is one row of the table of gates.
 type gate struct {
-	name          string
-	holds         func(in *gateInput, limit *schema.Limit) map[int]string
+	name string
+	// holds returns the reason for each change that the gate holds, by index. A gate of the whole
+	// plan returns every index.
+	holds func(in *gateInput, l limit) map[int]string
+	// limit is the default limit of a gate that counts changes; nil for all other gates.
+	limit *limit
+	// notApprovable, if set, reports whether no approval releases a change that the gate holds: the
+	// declarations must change.
 	notApprovable func(in *gateInput, c *Change) bool
+	// alwaysOn is true if no declaration can turn the gate off.
+	alwaysOn bool
 }
 
 // The gates that count changes. The table of kinds names the kinds that each of them counts.
@@ -45,25 +50,34 @@ const (
 	gateUpdates        = "updates"
 )
 
-// gates lists the gates. A gate drops nothing: it holds changes, with a reason.
+// gates is the table of gates. A gate drops nothing: it holds changes, with a reason.
 var gates = []gate{
-	{"firstContact", holdFirstContact, nil},
-	{"removed", holdRemoved, nil},
-	{"history", holdHistory, nil},
-	{"audit", holdAudit, nil},
-	{"emptySource", holdEmptySource, nil},
-	{"scopeFlip", holdScopeFlip, nil},
-	{gateMaxRemovals, holdMaxRemovals, nil},
-	{"groupDeletes", holdGroupDeletes, nil},
-	{gateMemberRemovals, holdMemberRemovals, nil},
-	{gateSignInNames, holdSignInNames, nil},
-	{gateUpdates, holdUpdates, nil},
-	{"vanished", holdVanished, nil},
-	{"adopt", holdAdoptable, always},
-	{"disputed", holdForeignExternalID, unlessTakenOver},
-	{"collision", holdNameTaken, unlessFreesName},
-	{"protected", holdProtected, nil},
-	{"unreviewed", holdUnreviewed, nil},
+	{name: "firstContact", holds: holdFirstContact},
+	{name: "removed", holds: holdRemoved, alwaysOn: true},
+	{name: "history", holds: holdHistory},
+	{name: "audit", holds: holdAudit},
+	{name: "emptySource", holds: holdEmptySource},
+	{name: "scopeFlip", holds: holdScopeFlip},
+	{name: gateMaxRemovals, holds: holdMaxRemovals, limit: &limit{least: 5, percent: 10, most: 50}},
+	{name: "groupDeletes", holds: holdGroupDeletes},
+	{name: gateMemberRemovals, holds: holdMemberRemovals, limit: &limit{least: 5, percent: 30, most: 100}},
+	{name: gateSignInNames, holds: holdSignInNames, limit: &limit{least: 5, percent: 1, most: unbounded}},
+	{name: gateUpdates, holds: holdUpdates, limit: &limit{least: 5, percent: 50, most: unbounded}},
+	{name: "vanished", holds: holdVanished},
+	{name: "adopt", holds: holdAdoptable, notApprovable: always, alwaysOn: true},
+	{name: "disputed", holds: holdForeignExternalID, notApprovable: unlessTakenOver},
+	{name: "collision", holds: holdNameTaken, notApprovable: unlessFreesName},
+	{name: "protected", holds: holdProtected},
+	{name: "unreviewed", holds: holdUnreviewed, alwaysOn: true},
+}
+
+// gateNamed returns the row of a gate, or an empty row.
+func gateNamed(name string) gate {
+	i := slices.IndexFunc(gates, func(g gate) bool { return g.name == name })
+	if i < 0 {
+		return gate{}
+	}
+	return gates[i]
 }
 
 func always(*gateInput, *Change) bool { return true }
@@ -73,12 +87,12 @@ func always(*gateInput, *Change) bool { return true }
 func applyGates(in *gateInput) []string {
 	var notices []string
 	for _, g := range gates {
-		limit := in.policy.Limits[g.name]
-		if limit != nil && limit.Off {
-			notices = append(notices, fmt.Sprintf("gate %s is off: %s", g.name, limit.Reason))
+		declared := in.policy.Limits[g.name]
+		if declared != nil && declared.Off && !g.alwaysOn {
+			notices = append(notices, offNotice(g.name, declared.Reason))
 			continue
 		}
-		for i, reason := range g.holds(in, limit) {
+		for i, reason := range g.holds(in, g.tuned(declared)) {
 			c := &in.changes[i]
 			final := g.notApprovable != nil && g.notApprovable(in, c)
 			c.Held = append(c.Held, Hold{Gate: g.name, Reason: reason, NotApprovable: final})
@@ -107,8 +121,7 @@ func holdDependents(changes []Change) {
 			}
 			dependOn := func(j int) {
 				if len(changes[j].Held) > 0 && len(changes[i].Held) == 0 {
-					reason := fmt.Sprintf("depends on %s, which is held", changes[j].Ref())
-					changes[i].Held = []Hold{{Gate: "dependency", Reason: reason}}
+					changes[i].Held = []Hold{{Gate: "dependency", Reason: dependencyReason(changes[j].Ref())}}
 					changed = true
 				}
 			}
@@ -120,25 +133,41 @@ func holdDependents(changes []Change) {
 	}
 }
 
-// limitOf returns a gate's limit for a base: max(least, min(percent of base, most)). The
-// declaration may change these numbers.
-func limitOf(limit *schema.Limit, least int, percent float64, most, base int) int {
-	if limit != nil {
-		if limit.Min != nil {
-			least = *limit.Min
-		}
-		if limit.Percent != nil {
-			percent = *limit.Percent
-		}
-		if limit.Max != nil {
-			most = *limit.Max
-			least = min(least, most)
-		}
-	}
-	return max(least, min(int(float64(base)*percent/100), most))
+// limit is how many changes a gate that counts lets pass: max(least, min(percent of a base, most)).
+type limit struct {
+	least   int
+	percent float64
+	most    int
 }
 
 const unbounded = int(^uint(0) >> 1)
+
+// of returns the limit for a base.
+func (l limit) of(base int) int {
+	return max(l.least, min(int(float64(base)*l.percent/100), l.most))
+}
+
+// tuned returns the limit of a gate as declared: the default with the declared numbers.
+func (g gate) tuned(declared *schema.Limit) limit {
+	if g.limit == nil {
+		return limit{}
+	}
+	l := *g.limit
+	if declared == nil {
+		return l
+	}
+	if declared.Min != nil {
+		l.least = *declared.Min
+	}
+	if declared.Percent != nil {
+		l.percent = *declared.Percent
+	}
+	if declared.Max != nil {
+		l.most = *declared.Max
+		l.least = min(l.least, l.most)
+	}
+	return l
+}
 
 // all returns one reason for all changes.
 func (in *gateInput) all(reason string) map[int]string {
@@ -198,7 +227,7 @@ func (s *Status) recentRemovals(group string, now time.Time) int {
 }
 
 // holdHistory holds the whole plan if the commit does not descend from the last applied one.
-func holdHistory(in *gateInput, _ *schema.Limit) map[int]string {
+func holdHistory(in *gateInput, _ limit) map[int]string {
 	if in.historyReason == "" {
 		return nil
 	}
@@ -206,7 +235,7 @@ func holdHistory(in *gateInput, _ *schema.Limit) map[int]string {
 }
 
 // holdAudit holds the changes that take access if the audit branch is not trusted.
-func holdAudit(in *gateInput, _ *schema.Limit) map[int]string {
+func holdAudit(in *gateInput, _ limit) map[int]string {
 	if in.distrustReason == "" || in.status == nil {
 		return nil
 	}
@@ -215,27 +244,24 @@ func holdAudit(in *gateInput, _ *schema.Limit) map[int]string {
 
 // holdRemoved holds all changes of a provisioner that Git no longer has: its users would lose their
 // access.
-func holdRemoved(in *gateInput, _ *schema.Limit) map[int]string {
+func holdRemoved(in *gateInput, _ limit) map[int]string {
 	if !in.desired.Removed {
 		return nil
 	}
-	return in.all(fmt.Sprintf("provisioner %q is no longer declared; its users would lose their access", in.policy.Key))
+	return in.all(removedReason(in.policy.Key))
 }
 
 // holdEmptySource holds the whole plan if less than half of the managed users or groups are
 // declared.
-func holdEmptySource(in *gateInput, _ *schema.Limit) map[int]string {
+func holdEmptySource(in *gateInput, _ limit) map[int]string {
 	if in.desired.Removed { // gate removed holds these changes
 		return nil
 	}
 	check := func(what string, want, have int) map[int]string {
-		switch {
-		case have == 0 || want*2 >= have:
+		if have == 0 || want*2 >= have {
 			return nil
-		case want == 0:
-			return in.all(fmt.Sprintf("no %s are declared any more, but %d are managed", what, have))
 		}
-		return in.all(fmt.Sprintf("only %d of %d managed %s are still declared", want, have, what))
+		return in.all(emptySourceReason(what, want, have))
 	}
 	if out := check("users", len(in.desired.Users), in.managedUsers()); out != nil {
 		return out
@@ -247,32 +273,23 @@ func holdEmptySource(in *gateInput, _ *schema.Limit) map[int]string {
 }
 
 // holdScopeFlip holds the whole plan if the scope changes from groups to all users, or back.
-func holdScopeFlip(in *gateInput, _ *schema.Limit) map[int]string {
+func holdScopeFlip(in *gateInput, _ limit) map[int]string {
 	if in.lastApplied == nil || in.lastApplied.AllUsers == in.desired.AllUsers {
 		return nil
 	}
-	if in.desired.AllUsers {
-		return in.all("the scope changes from groups to all users")
-	}
-	return in.all("the scope changes from all users to groups")
+	return in.all(scopeFlipReason(in.desired.AllUsers))
 }
 
 // controlTower are the groups that AWS Control Tower creates and depends on.
 var controlTower = []string{
-	"AWSAccountFactory",
-	"AWSAuditAccountAdmins",
-	"AWSControlTowerAdmins",
-	"AWSLogArchiveAdmins",
-	"AWSLogArchiveViewers",
-	"AWSSecurityAuditPowerUsers",
-	"AWSSecurityAuditors",
-	"AWSServiceCatalogAdmins",
+	"AWSAccountFactory", "AWSAuditAccountAdmins", "AWSControlTowerAdmins", "AWSLogArchiveAdmins",
+	"AWSLogArchiveViewers", "AWSSecurityAuditPowerUsers", "AWSSecurityAuditors", "AWSServiceCatalogAdmins",
 }
 
 // holdProtected holds changes of protected objects that exist; an object that the plan creates is
 // not protected yet. A membership belongs to its group. A protected user may get memberships, so
 // that an interrupted first sync can continue, but not lose them.
-func holdProtected(in *gateInput, _ *schema.Limit) map[int]string {
+func holdProtected(in *gateInput, _ limit) map[int]string {
 	user := func(key string) bool {
 		_, named := in.policy.Protect.Users[key]
 		return named && in.linking.State.Users[key] != nil
@@ -282,11 +299,11 @@ func holdProtected(in *gateInput, _ *schema.Limit) map[int]string {
 		c := &in.changes[i]
 		_, named := in.policy.Protect.Groups[c.Key]
 		switch {
-		case !c.Kind.OfUser() && c.Kind != CreateGroup && in.linking.State.Groups[c.Key] != nil &&
-			(named || slices.Contains(controlTower, c.Name)):
-			out[i] = fmt.Sprintf("group %q is protected", c.Name)
+		case !c.Kind.OfUser() && c.Kind != CreateGroup && (named || slices.Contains(controlTower, c.Name)) &&
+			in.linking.State.Groups[c.Key] != nil:
+			out[i] = protectedReason("group", c.Name)
 		case c.Kind.OfUser() && user(c.Key), c.Kind == RemoveMember && user(c.Member):
-			out[i] = fmt.Sprintf("user %q is protected", cmp.Or(c.MemberName, c.Name))
+			out[i] = protectedReason("user", cmp.Or(c.MemberName, c.Name))
 		}
 	}
 	return out

@@ -1,16 +1,10 @@
 package reconcile
 
-import (
-	"fmt"
-
-	"github.com/seed-d64a251c/roster/schema"
-)
-
 // The gates of adoptions: of objects that the directory has and roster does not manage yet.
 
 // holdFirstContact holds all adoptions until the first sync is complete, adoptions of objects that
 // a lost run may have created, and removals of the members that an adopted group had before.
-func holdFirstContact(in *gateInput, _ *schema.Limit) map[int]string {
+func holdFirstContact(in *gateInput, _ limit) map[int]string {
 	out := map[int]string{}
 	adopting := map[string]bool{}
 	for i := range in.changes {
@@ -22,16 +16,15 @@ func holdFirstContact(in *gateInput, _ *schema.Limit) map[int]string {
 			adopting[c.Key] = true
 		}
 		if in.status == nil || !in.status.AdoptionDecided {
-			out[i] = "adopting existing objects on first sync needs approval"
+			out[i] = firstSyncReason()
 		} else if in.createdByLostRun(c) {
-			out[i] = fmt.Sprintf("the object has the declared externalId: run %s, whose journal is lost, "+
-				"may have created it", in.lostRun.Run)
+			out[i] = lostRunReason(in.lostRun.Run)
 		}
 	}
 	for i := range in.changes {
 		if c := &in.changes[i]; c.Kind == RemoveMember &&
 			(adopting[c.Key] || in.ledger.Groups[c.Key].MembersUndecided) {
-			out[i] = "the group was adopted: removing its previous members needs approval"
+			out[i] = previousMembersReason()
 		}
 	}
 	return out
@@ -45,43 +38,30 @@ func (in *gateInput) createdByLostRun(c *Change) bool {
 }
 
 // holdVanished holds the creation of a group that was deleted outside roster.
-func holdVanished(in *gateInput, _ *schema.Limit) map[int]string {
+func holdVanished(in *gateInput, _ limit) map[int]string {
 	return in.where(func(c *Change) bool { return c.Kind == CreateGroup && in.linking.Groups[c.Key] == DeletedOutside },
-		"the group was deleted outside, with its account assignments; a new group starts without them")
+		vanishedReason())
 }
 
 // holdAdoptable holds adoptions that the provisioner's adopt does not allow.
-func holdAdoptable(in *gateInput, _ *schema.Limit) map[int]string {
+func holdAdoptable(in *gateInput, _ limit) map[int]string {
 	out := map[int]string{}
 	for i := range in.changes {
 		situation, object := in.conflict(&in.changes[i])
 		if situation == Adoptable && in.policy.Adopt == "never" && !in.createdByLostRun(&in.changes[i]) {
-			out[i] = fmt.Sprintf(
-				"the directory already has %q (id %s), which is unmanaged; adopt: \"match\" would adopt it",
-				object.Name,
-				object.ID,
-			)
+			out[i] = adoptReason(object)
 		}
 	}
 	return out
 }
 
 // holdForeignExternalID holds adoptions of objects with a foreign externalId.
-func holdForeignExternalID(in *gateInput, _ *schema.Limit) map[int]string {
+func holdForeignExternalID(in *gateInput, _ limit) map[int]string {
 	out := map[int]string{}
 	for i := range in.changes {
 		situation, object := in.conflict(&in.changes[i])
-		if situation != ForeignExternalID {
-			continue
-		}
-		out[i] = fmt.Sprintf(
-			"%q (id %s) in the directory has a foreign externalId: %q",
-			object.Name,
-			object.ID,
-			object.ExternalID,
-		)
-		if in.policy.Adopt != "take-over" {
-			out[i] += "; only adopt: \"take-over\" can adopt it"
+		if situation == ForeignExternalID {
+			out[i] = foreignExternalIDReason(object, in.policy.Adopt == "take-over")
 		}
 	}
 	return out
@@ -102,7 +82,7 @@ func unlessTakenOver(in *gateInput, _ *Change) bool { return in.policy.Adopt != 
 
 // holdNameTaken holds changes that take a name or an e-mail address which another object keeps. It
 // also holds the early deletion of a user who waits for deletion and has such a name.
-func holdNameTaken(in *gateInput, _ *schema.Limit) map[int]string {
+func holdNameTaken(in *gateInput, _ limit) map[int]string {
 	takers := map[string][]int{}
 	for i := range in.changes {
 		takes, _ := in.changes[i].names()
@@ -117,7 +97,7 @@ func holdNameTaken(in *gateInput, _ *schema.Limit) map[int]string {
 	keeps := func(key, owner, space, path, value string) {
 		for _, i := range takers[space+path+"/"+FoldName(value)] {
 			if c := &in.changes[i]; c.Key != key && value != "" {
-				out[i] = fmt.Sprintf("the %s %q is taken by %s", path, value, owner)
+				out[i] = nameTakenReason(path, value, owner)
 			}
 		}
 	}
@@ -125,38 +105,31 @@ func holdNameTaken(in *gateInput, _ *schema.Limit) map[int]string {
 		if in.linking.State.Users[key] == nil {
 			continue
 		}
-		owner := fmt.Sprintf("%q", key)
-		if in.target.Leavers[key] != "" {
-			owner += ", which left the scope; once it is deactivated, approval can delete it to free the name"
-		}
+		owner := managedOwner(key, in.target.Leavers[key] != "")
 		mail, _ := u.Attributes.Get("emails.value")
 		keeps(key, owner, "user/", "userName", u.Name())
 		keeps(key, owner, "user/", "emails.value", mail)
 	}
 	for key, g := range in.target.State.Groups {
 		if in.linking.State.Groups[key] != nil {
-			keeps(key, fmt.Sprintf("%q", key), "group/", "displayName", g.DisplayName)
+			keeps(key, managedOwner(key, false), "group/", "displayName", g.DisplayName)
 		}
 	}
-	unmanaged := func(name, id string) string { return fmt.Sprintf("%q (id %s), which is unmanaged", name, id) }
 	for i := range in.observed.Users {
 		if u := &in.observed.Users[i]; in.linking.unmanaged(u.ID) {
 			mail, _ := u.Attributes.Get("emails.value")
-			keeps("", unmanaged(u.UserName(), u.ID), "user/", "userName", u.UserName())
-			keeps("", unmanaged(u.UserName(), u.ID), "user/", "emails.value", mail)
+			keeps("", unmanagedOwner(u.UserName(), u.ID), "user/", "userName", u.UserName())
+			keeps("", unmanagedOwner(u.UserName(), u.ID), "user/", "emails.value", mail)
 		}
 	}
 	for _, g := range in.observed.Groups {
 		if in.linking.unmanaged(g.ID) {
-			keeps("", unmanaged(g.DisplayName, g.ID), "group/", "displayName", g.DisplayName)
+			keeps("", unmanagedOwner(g.DisplayName, g.ID), "group/", "displayName", g.DisplayName)
 		}
 	}
 	for i := range in.changes {
 		if c := &in.changes[i]; c.Kind == DeleteUser && in.target.FreesName[c.Key] != "" {
-			out[i] = fmt.Sprintf(
-				"waits for deletion and has a name that %q needs; approval deletes it first",
-				in.target.FreesName[c.Key],
-			)
+			out[i] = freesNameReason(in.target.FreesName[c.Key])
 		}
 	}
 	return out

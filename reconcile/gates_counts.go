@@ -1,57 +1,39 @@
 package reconcile
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"sort"
-
-	"github.com/seed-d64a251c/roster/schema"
 )
 
 // The gates that count changes: many changes of one kind in a run, or in a day, are held.
 
 // holdMaxRemovals holds deactivations and deletions of users if there are too many. A deletion that
 // was decided with the deactivation does not count.
-func holdMaxRemovals(in *gateInput, limit *schema.Limit) map[int]string {
+func holdMaxRemovals(in *gateInput, l limit) map[int]string {
 	removal := func(c *Change) bool {
 		return c.Kind.countedBy(gateMaxRemovals) && !(c.Kind.Action() == ActionDelete && in.decided(c))
 	}
 	n, recent := in.count(removal), in.recentRemovals("")
-	allowed := limitOf(limit, 5, 10, 50, in.managedUsers())
+	allowed := l.of(in.managedUsers())
 	if n+recent <= allowed {
 		return nil
 	}
-	reason := fmt.Sprintf(
-		"%d of %d users would lose their access; at most %d are allowed",
-		n,
-		in.managedUsers(),
-		allowed,
-	)
-	if recent > 0 {
-		reason = fmt.Sprintf(
-			"%d of %d users would lose their access, after %d in the last 24 hours; at most %d are allowed",
-			n,
-			in.managedUsers(),
-			recent,
-			allowed,
-		)
-	}
-	return in.where(removal, reason)
+	return in.where(removal, maxRemovalsReason(n, in.managedUsers(), recent, allowed))
 }
 
 // decided reports whether a deletion was decided when the user was deactivated.
 func (in *gateInput) decided(c *Change) bool { return in.ledger.Users[c.Key].LeftScopeAt != nil }
 
 // holdGroupDeletes holds every deletion of a group.
-func holdGroupDeletes(in *gateInput, _ *schema.Limit) map[int]string {
+func holdGroupDeletes(in *gateInput, _ limit) map[int]string {
 	return in.where(func(c *Change) bool { return c.Kind.OfGroup() && c.Kind.Action() == ActionDelete },
-		"deleting a group removes its account assignments permanently")
+		groupDeletesReason())
 }
 
 // holdMemberRemovals holds the removals of members of a group if there are too many, or if none
 // would be left.
-func holdMemberRemovals(in *gateInput, limit *schema.Limit) map[int]string {
+func holdMemberRemovals(in *gateInput, l limit) map[int]string {
 	removed := map[string]int{} // by group, deletions of users included
 	for i := range in.changes {
 		switch c := &in.changes[i]; {
@@ -69,19 +51,13 @@ func holdMemberRemovals(in *gateInput, limit *schema.Limit) map[int]string {
 	out := map[int]string{}
 	for _, key := range slices.Sorted(maps.Keys(removed)) {
 		have, left := len(in.linking.State.Groups[key].Members), len(in.target.State.Groups[key].Members)
-		allowed, recent := maxMemberRemovals(limit, have), in.recentRemovals(key)
+		allowed, recent := l.of(have), in.recentRemovals(key)
 		reason := ""
 		switch {
 		case left == 0:
-			reason = fmt.Sprintf("group %q would be left without members", key)
+			reason = emptyGroupReason(key)
 		case removed[key]+recent > allowed:
-			reason = fmt.Sprintf(
-				"group %q would lose %d of %d members; at most %d are allowed in 24 hours",
-				key,
-				removed[key]+recent,
-				have,
-				allowed,
-			)
+			reason = memberRemovalsReason(key, removed[key]+recent, have, allowed)
 		default:
 			continue
 		}
@@ -99,40 +75,34 @@ func holdMemberRemovals(in *gateInput, limit *schema.Limit) map[int]string {
 	return out
 }
 
-// maxMemberRemovals returns how many members a group may lose in 24 hours. It does not decrease as
-// the size grows.
-func maxMemberRemovals(limit *schema.Limit, size int) int { return limitOf(limit, 5, 30, 100, size) }
-
 // EnoughMembers returns the smallest size of a group at which gate memberRemovals releases the
 // removals: if the group is that large, its exact size does not matter. have is the last known
 // size.
 func (in PlanInput) EnoughMembers(group string, removed, have int) int {
-	limit, gone := in.Provisioner.Limits[gateMemberRemovals], removed+in.Status.recentRemovals(group, in.Now)
-	return max(removed+1, sort.Search(have, func(size int) bool { return maxMemberRemovals(limit, size) >= gone }))
+	l := gateNamed(gateMemberRemovals).tuned(in.Provisioner.Limits[gateMemberRemovals])
+	gone := removed + in.Status.recentRemovals(group, in.Now)
+	return max(removed+1, sort.Search(have, func(size int) bool { return l.of(size) >= gone }))
 }
 
 // holdSignInNames holds changes of userNames if there are too many.
-func holdSignInNames(in *gateInput, limit *schema.Limit) map[int]string {
+func holdSignInNames(in *gateInput, l limit) map[int]string {
 	renames := func(c *Change) bool {
 		return c.Kind.countedBy(gateSignInNames) &&
 			slices.ContainsFunc(c.Attributes, func(a AttributeChange) bool { return a.Path == "userName" })
 	}
-	n, allowed := in.count(renames), limitOf(limit, 5, 1, unbounded, in.managedUsers())
+	n, allowed := in.count(renames), l.of(in.managedUsers())
 	if n <= allowed {
 		return nil
 	}
-	return in.where(renames, fmt.Sprintf("the userName of %d users would change; at most %d are allowed", n, allowed))
+	return in.where(renames, signInNamesReason(n, allowed))
 }
 
 // holdUpdates holds updates of users if there are too many.
-func holdUpdates(in *gateInput, limit *schema.Limit) map[int]string {
+func holdUpdates(in *gateInput, l limit) map[int]string {
 	updates := func(c *Change) bool { return c.Kind.countedBy(gateUpdates) }
-	n, allowed := in.count(updates), limitOf(limit, 5, 50, unbounded, in.managedUsers())
+	n, allowed := in.count(updates), l.of(in.managedUsers())
 	if n <= allowed {
 		return nil
 	}
-	return in.where(
-		updates,
-		fmt.Sprintf("%d users would change; at most %d are allowed: was a mapping edited?", n, allowed),
-	)
+	return in.where(updates, updatesReason(n, allowed))
 }

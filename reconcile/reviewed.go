@@ -84,7 +84,7 @@ func effectsOf(in PlanInput, d *schema.Declarations) map[effect]bool {
 }
 
 // holdUnreviewed holds intended changes that have effects which were not reviewed, and names them.
-func holdUnreviewed(in *gateInput, _ *schema.Limit) map[int]string {
+func holdUnreviewed(in *gateInput, _ limit) map[int]string {
 	if in.reviewed == nil {
 		return nil
 	}

@@ -1,0 +1,113 @@
+package reconcile
+
+import "fmt"
+
+// The reasons that gates give for holding changes. The reasons of gates history, audit and
+// unreviewed come from the input of the plan.
+
+func offNotice(gate, reason string) string { return fmt.Sprintf("gate %s is off: %s", gate, reason) }
+
+func dependencyReason(held Ref) string { return fmt.Sprintf("depends on %s, which is held", held) }
+
+func firstSyncReason() string { return "adopting existing objects on first sync needs approval" }
+
+func lostRunReason(run string) string {
+	return fmt.Sprintf("the object has the declared externalId: run %s, whose journal is lost, may have created it",
+		run)
+}
+
+func previousMembersReason() string {
+	return "the group was adopted: removing its previous members needs approval"
+}
+
+func removedReason(provisioner string) string {
+	return fmt.Sprintf("provisioner %q is no longer declared; its users would lose their access", provisioner)
+}
+
+// emptySourceReason is about "users" or "groups".
+func emptySourceReason(objects string, declared, managed int) string {
+	if declared == 0 {
+		return fmt.Sprintf("no %s are declared any more, but %d are managed", objects, managed)
+	}
+	return fmt.Sprintf("only %d of %d managed %s are still declared", declared, managed, objects)
+}
+
+func scopeFlipReason(toAllUsers bool) string {
+	if toAllUsers {
+		return "the scope changes from groups to all users"
+	}
+	return "the scope changes from all users to groups"
+}
+
+func maxRemovalsReason(n, managed, recent, allowed int) string {
+	after := ""
+	if recent > 0 {
+		after = fmt.Sprintf(", after %d in the last 24 hours", recent)
+	}
+	return fmt.Sprintf("%d of %d users would lose their access%s; at most %d are allowed", n, managed, after, allowed)
+}
+
+func groupDeletesReason() string {
+	return "deleting a group removes its account assignments permanently"
+}
+
+func emptyGroupReason(group string) string {
+	return fmt.Sprintf("group %q would be left without members", group)
+}
+
+func memberRemovalsReason(group string, removed, members, allowed int) string {
+	return fmt.Sprintf("group %q would lose %d of %d members; at most %d are allowed in 24 hours",
+		group, removed, members, allowed)
+}
+
+func signInNamesReason(n, allowed int) string {
+	return fmt.Sprintf("the userName of %d users would change; at most %d are allowed", n, allowed)
+}
+
+func updatesReason(n, allowed int) string {
+	return fmt.Sprintf("%d users would change; at most %d are allowed: was a mapping edited?", n, allowed)
+}
+
+func vanishedReason() string {
+	return "the group was deleted outside, with its account assignments; a new group starts without them"
+}
+
+func adoptReason(object ConflictingObject) string {
+	return fmt.Sprintf("the directory already has %q (id %s), which is unmanaged; adopt: \"match\" would adopt it",
+		object.Name, object.ID)
+}
+
+func foreignExternalIDReason(object ConflictingObject, takeOver bool) string {
+	reason := fmt.Sprintf("%q (id %s) in the directory has a foreign externalId: %q",
+		object.Name, object.ID, object.ExternalID)
+	if !takeOver {
+		reason += "; only adopt: \"take-over\" can adopt it"
+	}
+	return reason
+}
+
+func nameTakenReason(path, value, owner string) string {
+	return fmt.Sprintf("the %s %q is taken by %s", path, value, owner)
+}
+
+// managedOwner is the owner of a name for nameTakenReason.
+func managedOwner(key string, leftScope bool) string {
+	owner := fmt.Sprintf("%q", key)
+	if leftScope {
+		owner += ", which left the scope; once it is deactivated, approval can delete it to free the name"
+	}
+	return owner
+}
+
+// unmanagedOwner is the owner of a name for nameTakenReason.
+func unmanagedOwner(name, id string) string {
+	return fmt.Sprintf("%q (id %s), which is unmanaged", name, id)
+}
+
+func freesNameReason(key string) string {
+	return fmt.Sprintf("waits for deletion and has a name that %q needs; approval deletes it first", key)
+}
+
+func protectedReason(object, name string) string {
+	return fmt.Sprintf("%s %q is protected", object, name)
+}
