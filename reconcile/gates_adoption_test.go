@@ -1,0 +1,177 @@
+package reconcile
+
+// adoptable declares a user and a group that the directory has, with other values, and adopts them.
+func adoptable(p *planFixture) {
+	p.in.Provisioner.Adopt = "match"
+	p.addUser(101)
+	p.addRemoteUser("id-x", "name101@example.com", "")
+	p.setGroup(groupOf("g", "Group", 101, 102))
+	p.addUser(102)
+	p.addRemoteGroup("id-y", "Group", "", "id-u0001")
+}
+
+func firstContactRows() []gateRow {
+	lostRun := func(externalID string) func(p *planFixture) {
+		return func(p *planFixture) {
+			p.in.Provisioner.Adopt = "match"
+			p.in.LostRun = &Intent{Run: "run-7"}
+			p.addUser(101)
+			p.addRemoteUser("id-x", "name101@example.com", externalID)
+		}
+	}
+	return []gateRow{
+		{name: "no run was reported yet",
+			holds:      []string{"adopt-group g", "adopt-user u0101", "remove-member g u0001"},
+			dependents: []string{"add-member g u0101", "add-member g u0102"},
+			passes:     []string{"create-user u0102"},
+			plan: func(p *planFixture) {
+				adoptable(p)
+				p.in.Status = nil
+			}},
+		{name: "the first adoptions are not decided", holds: []string{"adopt-user u0101"},
+			plan: func(p *planFixture) {
+				p.in.Provisioner.Adopt = "match"
+				p.in.Status.AdoptionDecided = false
+				p.addUser(101)
+				p.addRemoteUser("id-x", "name101@example.com", "")
+			}},
+		{name: "the first adoptions are decided",
+			holds: []string{"remove-member g u0001"}, // its previous member
+			passes: []string{
+				"adopt-group g", "adopt-user u0101", "create-user u0102", "add-member g u0101", "add-member g u0102",
+			},
+			plan: adoptable},
+		{name: "previous members of a group that was adopted earlier",
+			holds: []string{"remove-member g u0001"},
+			plan: func(p *planFixture) {
+				p.start(10, groupOf("g", "Group", 1, 2))
+				p.in.Ledger.Groups["g"] = Owned{ID: "id-g", MembersUndecided: true}
+				p.setGroup(groupOf("g", "Group", 2, 2))
+			}},
+		{name: "members of a group that roster created", passes: []string{"remove-member g u0001"},
+			plan: func(p *planFixture) {
+				p.start(10, groupOf("g", "Group", 1, 2))
+				p.setGroup(groupOf("g", "Group", 2, 2))
+			}},
+		{name: "a lost run may have created it", holds: []string{"adopt-user u0101"},
+			plan: lostRun("u0101")},
+		{name: "a lost run cannot have created it", passes: []string{"adopt-user u0101"},
+			plan: lostRun("")},
+		{name: "new objects before any run", passes: []string{"create-user u0101"},
+			plan: func(p *planFixture) {
+				p.in.Status = nil
+				p.addUser(101)
+			}},
+	}
+}
+
+func vanishedRows() []gateRow {
+	return []gateRow{
+		{name: "a group was deleted outside", holds: []string{"create-group g"},
+			dependents: []string{"add-member g u0001", "add-member g u0002"},
+			plan: func(p *planFixture) {
+				p.start(10, groupOf("g", "Group", 1, 2))
+				p.deleteRemoteGroup("g")
+			}},
+		{name: "a new group", passes: []string{"create-group g", "add-member g u0001"},
+			plan: func(p *planFixture) {
+				p.setGroup(groupOf("g", "Group", 1, 1))
+			}},
+		{name: "a user was deleted outside", passes: []string{"create-user u0100"},
+			plan: func(p *planFixture) {
+				p.in.Observed.Users = p.in.Observed.Users[:99]
+			}},
+	}
+}
+
+func adoptRows() []gateRow {
+	return []gateRow{
+		{name: "adopt is never", holds: []string{"adopt-user u0101"}, notApprovable: true,
+			plan: func(p *planFixture) {
+				p.addUser(101)
+				p.addRemoteUser("id-x", "name101@example.com", "")
+			}},
+		{name: "adopt is never, for a group", holds: []string{"adopt-group g"},
+			dependents: []string{"add-member g u0001"}, notApprovable: true,
+			plan: func(p *planFixture) {
+				p.setGroup(groupOf("g", "Group", 1, 1))
+				p.addRemoteGroup("id-y", "Group", "")
+			}},
+		{name: "adopt is match", passes: []string{"adopt-user u0101"}, plan: func(p *planFixture) {
+			p.in.Provisioner.Adopt = "match"
+			p.addUser(101)
+			p.addRemoteUser("id-x", "name101@example.com", "")
+		}},
+		{name: "a new user", passes: []string{"create-user u0101"},
+			plan: func(p *planFixture) { p.addUser(101) }},
+	}
+}
+
+func disputedRows() []gateRow {
+	foreign := func(adopt string) func(p *planFixture) {
+		return func(p *planFixture) {
+			p.in.Provisioner.Adopt = adopt
+			p.addUser(101)
+			p.addRemoteUser("id-x", "name101@example.com", "theirs")
+		}
+	}
+	return []gateRow{
+		{name: "adopt is never", holds: []string{"adopt-user u0101"}, notApprovable: true,
+			plan: foreign("never")},
+		{name: "adopt is match", holds: []string{"adopt-user u0101"}, notApprovable: true,
+			plan: foreign("match")},
+		{name: "adopt is take-over", holds: []string{"adopt-user u0101"},
+			plan: foreign("take-over")},
+		{name: "no externalId", passes: []string{"adopt-user u0101"}, plan: func(p *planFixture) {
+			p.in.Provisioner.Adopt = "match"
+			p.addUser(101)
+			p.addRemoteUser("id-x", "name101@example.com", "")
+		}},
+	}
+}
+
+func collisionRows() []gateRow {
+	return []gateRow{
+		{name: "another user keeps the userName", holds: []string{"rename-user u0001"}, notApprovable: true,
+			plan: func(p *planFixture) { p.set(1, 1, "userName", "NAME2@example.com") }},
+		{name: "another user keeps the e-mail address", holds: []string{"update-user u0001"}, notApprovable: true,
+			plan: func(p *planFixture) { p.set(1, 1, "emails.value", "name2@example.com") }},
+		{name: "an unmanaged user has the userName", holds: []string{"rename-user u0001"}, notApprovable: true,
+			plan: func(p *planFixture) {
+				p.set(1, 1, "userName", "name200@example.com")
+				p.addRemoteUser("id-x", "name200@example.com", "")
+			}},
+		{name: "another group keeps the displayName", holds: []string{"rename-group g"}, notApprovable: true,
+			plan: func(p *planFixture) {
+				p.start(10, groupOf("g", "Group", 1, 1), groupOf("h", "Half", 1, 1))
+				p.setGroup(groupOf("g", "Half", 1, 1))
+			}},
+		{name: "an unmanaged group has the displayName", holds: []string{"rename-group g"}, notApprovable: true,
+			plan: func(p *planFixture) {
+				p.start(10, groupOf("g", "Group", 1, 1))
+				p.addRemoteGroup("id-y", "Half", "")
+				p.setGroup(groupOf("g", "Half", 1, 1))
+			}},
+		{name: "a user who leaves the scope has the userName", holds: []string{"create-user u0101"},
+			notApprovable: true, passes: []string{"deactivate-user u0001"},
+			plan: func(p *planFixture) {
+				p.removeUsers(1, 1)
+				p.addUser(101)
+				p.set(101, 101, "userName", "name1@example.com")
+			}},
+		{name: "a user who waits for deletion has the userName", holds: []string{"delete-user u0001"},
+			dependents: []string{"create-user u0101"},
+			plan: func(p *planFixture) {
+				p.removeUsers(1, 1)
+				p.deactivated(1, 3)
+				p.addUser(101)
+				p.set(101, 101, "userName", "name1@example.com")
+			}},
+		{name: "users exchange names", passes: []string{
+			"temporary-rename-user u0001", "rename-user u0002", "rename-user u0001",
+			"temporary-rename-user u0003", "rename-user u0004", "rename-user u0003",
+		}, plan: swapNames},
+		{name: "a free name", passes: []string{"rename-user u0001"},
+			plan: func(p *planFixture) { p.set(1, 1, "userName", "name200@example.com") }},
+	}
+}

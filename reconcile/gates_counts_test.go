@@ -1,0 +1,200 @@
+package reconcile
+
+import "github.com/seed-d64a251c/roster/schema"
+
+// The limit is max(5, min(10 %, 50)) of the managed users.
+func maxRemovalsRows() []gateRow {
+	removals := func(users, n int) func(*planFixture) {
+		return func(p *planFixture) {
+			p.start(users)
+			p.removeUsers(1, n)
+		}
+	}
+	const gate = gateMaxRemovals
+	return []gateRow{
+		{name: "9 of 100 users are below 10 %", plan: removals(100, 9)},
+		{name: "10 of 100 users are 10 %", plan: removals(100, 10)},
+		{name: "11 of 100 users are above 10 %", plan: removals(100, 11), many: 11},
+		{name: "5 of 20 users are the minimum", plan: removals(20, 5)},
+		{name: "6 of 20 users are above the minimum", plan: removals(20, 6), many: 6},
+		{name: "50 of 1000 users are the maximum", plan: removals(1000, 50)},
+		{name: "51 of 1000 users are above the maximum", plan: removals(1000, 51), many: 51},
+		{name: "3 users after 3 of the same day", many: 3, plan: func(p *planFixture) {
+			removals(40, 3)(p)
+			p.removed(23, "", 3)
+		}},
+		{name: "2 users after 3 of the same day", plan: func(p *planFixture) {
+			removals(40, 2)(p)
+			p.removed(23, "", 3)
+		}},
+		{name: "3 users after 3 of the day before", plan: func(p *planFixture) {
+			removals(40, 3)(p)
+			p.removed(24, "", 3)
+		}},
+		{name: "3 users after removals of members of a group", plan: func(p *planFixture) {
+			removals(40, 3)(p)
+			p.removed(1, "g", 50)
+		}},
+		{name: "a declared percentage and maximum are reached", plan: func(p *planFixture) {
+			removals(100, 13)(p)
+			p.tune(gate, -1, 20, 13)
+		}},
+		{name: "a declared maximum is exceeded", many: 4, plan: func(p *planFixture) {
+			removals(100, 4)(p)
+			p.tune(gate, -1, -1, 3)
+		}},
+		{name: "deletions count", many: 11, plan: func(p *planFixture) {
+			removals(100, 11)(p)
+			p.in.Provisioner.Deprovision.Mode = "delete"
+		}},
+		{name: "deletions of deactivated users do not count", plan: deletionsDue},
+		{name: "memberships of users who stay do not count", plan: func(p *planFixture) {
+			p.start(100, groupOf("g", "Group", 1, 40))
+			p.setGroup(groupOf("g", "Group", 1, 20))
+		}},
+		{name: "the removal of memberships depends on the deactivation",
+			holds: userRefs(DeactivateUser, 1, 6), dependents: []string{"remove-member g u0001"},
+			plan: func(p *planFixture) {
+				p.start(20, groupOf("g", "Group", 1, 1))
+				p.removeUsers(1, 6)
+			}},
+	}
+}
+
+// deletionsDue makes the deletion of 11 deactivated users due.
+func deletionsDue(p *planFixture) {
+	days := 30
+	p.in.Provisioner.Deprovision = schema.Deprovision{Mode: "deactivate", DeleteAfterDays: &days}
+	p.removeUsers(1, 11)
+	for i := 1; i <= 11; i++ {
+		p.deactivated(i, days)
+	}
+}
+
+// The limit is max(5, min(30 %, 100)) of the members of a group.
+func memberRemovalsRows() []gateRow {
+	removals := func(members, n int) func(*planFixture) {
+		return func(p *planFixture) {
+			p.start(members, groupOf("g", "Group", 1, members))
+			p.setGroup(groupOf("g", "Group", n+1, members))
+		}
+	}
+	const gate = gateMemberRemovals
+	return []gateRow{
+		{name: "5 of 20 members are below 30 %", plan: removals(20, 5)},
+		{name: "6 of 20 members are 30 %", plan: removals(20, 6)},
+		{name: "7 of 20 members are above 30 %", plan: removals(20, 7), many: 7},
+		{name: "5 of 12 members are the minimum", plan: removals(12, 5)},
+		{name: "6 of 12 members are above the minimum", plan: removals(12, 6), many: 6},
+		{name: "100 of 400 members are the maximum", plan: removals(400, 100)},
+		{name: "101 of 400 members are above the maximum", plan: removals(400, 101), many: 101},
+		{name: "all members", plan: removals(1, 1), holds: []string{"remove-member g u0001"}},
+		{name: "members that another user replaces", plan: func(p *planFixture) {
+			p.start(2, groupOf("g", "Group", 1, 1))
+			p.setGroup(groupOf("g", "Group", 2, 2))
+		}, passes: []string{"add-member g u0002", "remove-member g u0001"}},
+		{name: "3 members after 4 of the same day", many: 3, plan: func(p *planFixture) {
+			removals(20, 3)(p)
+			p.removed(23, "g", 4)
+		}},
+		{name: "3 members after 4 of the day before", plan: func(p *planFixture) {
+			removals(20, 3)(p)
+			p.removed(24, "g", 4)
+		}},
+		{name: "3 members after 4 of another group", plan: func(p *planFixture) {
+			removals(20, 3)(p)
+			p.removed(1, "h", 4)
+		}},
+		{name: "a declared minimum is reached", plan: func(p *planFixture) {
+			removals(12, 7)(p)
+			p.tune(gate, 7, -1, -1)
+		}},
+		{name: "only the group that loses too many members", many: 7, plan: func(p *planFixture) {
+			p.start(40, groupOf("g", "Group", 1, 20), groupOf("h", "Half", 21, 40))
+			p.setGroup(groupOf("g", "Group", 8, 20))
+			p.setGroup(groupOf("h", "Half", 26, 40))
+		}},
+		{name: "members who leave the scope", many: 7, plan: func(p *planFixture) {
+			p.start(20, groupOf("g", "Group", 1, 20))
+			p.removeUsers(1, 7)
+		}},
+		{name: "members who are deleted", holds: userRefs(DeleteUser, 1, 7),
+			plan: func(p *planFixture) {
+				p.start(20, groupOf("g", "Group", 1, 20))
+				p.removeUsers(1, 7)
+				p.in.Provisioner.Deprovision.Mode = "delete"
+			}},
+	}
+}
+
+// The limit is max(5, 1 %) of the managed users.
+func signInNamesRows() []gateRow {
+	renames := func(users, n int) func(*planFixture) {
+		return func(p *planFixture) {
+			p.start(users)
+			p.set(1, n, "userName", "renamed%d@example.com")
+		}
+	}
+	const gate = gateSignInNames
+	return []gateRow{
+		{name: "4 users are below the minimum", plan: renames(100, 4)},
+		{name: "5 users are the minimum", plan: renames(100, 5)},
+		{name: "6 users are above the minimum", plan: renames(100, 6),
+			holds: userRefs(RenameUser, 1, 6)},
+		{name: "10 of 1000 users are 1 %", plan: renames(1000, 10)},
+		{name: "11 of 1000 users are above 1 %", plan: renames(1000, 11), many: 11},
+		{name: "a declared minimum is reached", plan: func(p *planFixture) {
+			renames(100, 6)(p)
+			p.tune(gate, 6, -1, -1)
+		}},
+		{name: "new users do not count", plan: func(p *planFixture) {
+			for i := 101; i <= 110; i++ {
+				p.addUser(i)
+			}
+		}},
+		{name: "other attributes do not count",
+			plan: func(p *planFixture) { p.set(1, 40, "title", "Dr") }},
+		{name: "temporary names do not count", plan: swapNames},
+	}
+}
+
+// swapNames exchanges the userNames of users 1 and 2, and of users 3 and 4.
+func swapNames(p *planFixture) {
+	p.set(1, 1, "userName", "name2@example.com")
+	p.set(2, 2, "userName", "name1@example.com")
+	p.set(3, 3, "userName", "name4@example.com")
+	p.set(4, 4, "userName", "name3@example.com")
+}
+
+// The limit is max(5, 50 %) of the managed users.
+func updatesRows() []gateRow {
+	updates := func(users, n int) func(*planFixture) {
+		return func(p *planFixture) {
+			p.start(users)
+			p.set(1, n, "title", "Senior Engineer")
+		}
+	}
+	const gate = gateUpdates
+	return []gateRow{
+		{name: "19 of 40 users are below 50 %", plan: updates(40, 19)},
+		{name: "20 of 40 users are 50 %", plan: updates(40, 20)},
+		{name: "21 of 40 users are above 50 %", plan: updates(40, 21),
+			holds: userRefs(UpdateUser, 1, 21)},
+		{name: "5 of 6 users are the minimum", plan: updates(6, 5)},
+		{name: "6 of 6 users are above the minimum", plan: updates(6, 6), many: 6},
+		{name: "renames and activations count", many: 21, plan: func(p *planFixture) {
+			p.start(40)
+			p.set(1, 5, "userName", "renamed%d@example.com")
+			p.set(6, 20, "title", "Senior Engineer")
+			p.inactiveBefore(21)
+		}},
+		{name: "a declared percentage is reached", plan: func(p *planFixture) {
+			updates(40, 21)(p)
+			p.tune(gate, -1, 60, -1)
+		}},
+		{name: "deactivations do not count", plan: func(p *planFixture) {
+			p.start(40)
+			p.removeUsers(1, 30)
+		}},
+	}
+}
