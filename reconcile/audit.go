@@ -7,17 +7,17 @@ import (
 
 // Errors of Audit.
 var (
-	// ErrLeased means that the intent of another process for this provisioner is live.
+	// ErrLeased: the intent of another run of the provisioner has not expired.
 	ErrLeased = errors.New("another process is running this provisioner")
-	// ErrLeaseLost means that the run's own intent was not renewed in time or was taken over.
+	// ErrLeaseLost: the lease was not renewed in time, or another run has taken it over.
 	ErrLeaseLost = errors.New("the lease on this provisioner is lost")
 )
 
 // AuditState is what the audit holds of the earlier runs of a provisioner.
 type AuditState struct {
-	Status *Status // nil if no run has been reported yet
+	Status *Status // nil: no run was ever reported
 	Ledger *Ledger // never nil
-	// Interrupted is the run whose journal on this machine has no end; nil if there is none.
+	// Interrupted is a run with a journal on this machine but without a report; nil if there is none.
 	Interrupted *Interrupted
 	// OpenIntent is an intent without a report whose journal is not on this machine; nil if there
 	// is none.
@@ -30,10 +30,10 @@ type AuditState struct {
 // Interrupted is a run that ended without a report.
 type Interrupted struct {
 	Intent  Intent
-	Entries []Entry // in the order written; a write with Begin and no End may have taken effect
+	Entries []Entry // in order; a write with a BeginWrite but no EndWrite may have taken effect or not
 }
 
-// Intent is the record that a run publishes before its first write.
+// Intent announces that a run is about to write.
 type Intent struct {
 	Version         int       `json:"version"`
 	Run             string    `json:"run"`
@@ -65,11 +65,11 @@ func (c CommitRef) Short() string {
 	return c.ID[:min(7, len(c.ID))]
 }
 
-// Entry is one line of the journal: a write before it is sent, or its results.
+// Entry is a line of the journal: the beginning or the end of a write.
 type Entry struct {
 	Run         string `json:"run"`
 	Provisioner string `json:"provisioner"`
-	Seq         int    `json:"seq"` // number of the write within the run, from 1; the same for Begin and End
+	Seq         int    `json:"seq"` // of the write, from 1; the same at its beginning and its end
 	// Changes are the changes of the write, with their results once it has ended.
 	Changes []Done    `json:"changes,omitempty"`
 	Ended   bool      `json:"ended"`
@@ -81,8 +81,8 @@ type Status struct {
 	Version     int    `json:"version"`
 	Provisioner string `json:"provisioner"`
 	Identity    string `json:"identity"`
-	// LastApplied is the last commit, with its time, of which no intended change remained; nil if
-	// there is none.
+	// LastApplied is the last commit of which no intended change remained, with the time of its
+	// evaluation; nil if there is none.
 	LastApplied *AppliedAt `json:"lastApplied,omitempty"`
 	// EverEnabled is true after the first reported run in mode enabled.
 	EverEnabled bool `json:"everEnabled,omitempty"`
@@ -99,7 +99,7 @@ type Status struct {
 	Finished   time.Time  `json:"finished"`
 	Digest     string     `json:"digest"`
 	HeldDigest string     `json:"heldDigest,omitempty"`
-	Report     ReportLink `json:"report"` // set by Conclude
+	Report     ReportLink `json:"report"` // set by CommitReport
 	// Removals are the removals of the last 24 hours, which some gates count.
 	Removals []Removal `json:"removals,omitempty"`
 	// UsedApprovals is when each approval was used, ApprovalFirstSeen when a run first saw each
@@ -111,27 +111,27 @@ type Status struct {
 	Deprovisioned bool `json:"deprovisioned,omitempty"`
 }
 
-// AppliedAt is a commit with the time that its declarations were evaluated at.
+// AppliedAt is a commit with the time at which its declarations were evaluated.
 type AppliedAt struct {
 	Commit string    `json:"commit"`
 	Time   time.Time `json:"time"`
 }
 
-// Removal is a number of removals that a run made.
+// Removal is the number of removals of a run.
 type Removal struct {
 	Time  time.Time `json:"time"`
-	Group string    `json:"group,omitempty"` // memberships of this group; empty: deactivations and deletions of users
+	Group string    `json:"group,omitempty"` // the group that lost members; empty: users deactivated or deleted
 	Count int       `json:"count"`
 }
 
-// ReportLink names a report by path and digest.
+// ReportLink identifies a report by its path and content.
 type ReportLink struct {
 	Path   string `json:"path"`
 	SHA256 string `json:"sha256"`
 }
 
-// Conclusion is all that a run publishes at its end.
-type Conclusion struct {
+// RunRecord is everything that a run records when it ends.
+type RunRecord struct {
 	Report *Report
 	Ledger *Ledger
 	Status *Status
@@ -140,9 +140,9 @@ type Conclusion struct {
 	TrustBranch bool
 }
 
-// Receipt says where a conclusion was published.
+// Receipt is where a run record was stored.
 type Receipt struct {
 	Commit  string // on the audit branch; empty if the run was only counted
 	Report  ReportLink
-	Repeats int // number of runs since then that repeated the last report
+	Repeats int // how many runs have repeated the last report
 }

@@ -58,31 +58,30 @@ type Directory interface {
 	Writer
 }
 
-// Audit stores the records of runs: intents, a journal, a ledger, a status and reports. A
-// provisioner has one run at a time. Begin and End may be called concurrently within a run.
+// Audit stores the records of runs: intents, journal, ledger, status and reports. A provisioner has
+// one run at a time. BeginWrite and EndWrite may be called concurrently in a run.
 type Audit interface {
-	// Past returns what earlier runs left. An unreadable ledger is an error, never an empty ledger.
-	Past(ctx context.Context, provisioner string) (*AuditState, error)
-	// Intend opens the journal and publishes the intent. This proves that records can be written.
-	// It returns ErrLeased while the intent of another process is live.
-	Intend(ctx context.Context, in Intent) error
-	// Begin and End record a write before and after it. Begin returns after the entry is on disk;
-	// if it fails, the write must not happen. Both return ErrLeaseLost if the intent could not be
-	// renewed.
-	Begin(e Entry) error
-	End(e Entry) error
-	// Conclude publishes the report of a run with the ledger and status that follow from it, and
-	// closes the journal. A report that repeats the previous one is counted, not published; then
-	// Receipt.Commit is empty.
-	Conclude(ctx context.Context, c Conclusion) (Receipt, error)
+	// LoadState returns what the earlier runs left. An unreadable record is an error, never an empty
+	// one.
+	LoadState(ctx context.Context, provisioner string) (*AuditState, error)
+	// BeginRun creates the journal and publishes the intent, which proves that both can be written. It
+	// returns ErrLeased if another run is active.
+	BeginRun(ctx context.Context, in Intent) error
+	// BeginWrite and EndWrite enclose one write. They return when the entry is on disk. If BeginWrite
+	// fails, the write must not happen. Both return ErrLeaseLost if the lease could not be renewed.
+	BeginWrite(e Entry) error
+	EndWrite(e Entry) error
+	// CommitReport publishes the report of a run with its ledger and status, and closes the journal. A
+	// report that repeats the last one is counted, not published; Receipt.Commit is then empty.
+	CommitReport(ctx context.Context, c RunRecord) (Receipt, error)
 }
 
-// Archive finds records of earlier runs. Its methods may be called concurrently.
+// Archive reads the records of earlier runs. Its methods may be called concurrently.
 type Archive interface {
-	// Provisioners returns the keys of the provisioners that have a status, sorted.
+	// Provisioners returns the provisioners that have a status, sorted.
 	Provisioners(ctx context.Context) ([]string, error)
-	// HeldReport finds the report that printed a held digest, in a chain that verifies up to it. It
-	// returns fs.ErrNotExist if there is none.
+	// HeldReport returns the newest report that printed a held digest. The chain must verify up to
+	// it. It returns fs.ErrNotExist if there is none.
 	HeldReport(ctx context.Context, provisioner, digest string) (*Report, error)
 }
 

@@ -62,7 +62,7 @@ type Report struct {
 	Counts     Counts      `json:"counts"`
 	Changes    []Done      `json:"changes"`
 	// Parts are the files with the changes of a long report, in order; Changes is then empty.
-	// Conclude sets it.
+	// CommitReport sets it.
 	Parts []ReportLink `json:"parts,omitempty"`
 	// Violations are the assertions that did not hold, on the declared or the observed state.
 	Violations []Violation `json:"violations,omitempty"`
@@ -73,7 +73,8 @@ type Report struct {
 	// Repeats is the number of runs that repeated the previous report and were not reported.
 	Repeats int `json:"repeats,omitempty"`
 	// LedgerDigest is the digest of the ledger after the run: the SHA-256 of the output of
-	// `sha256sum ledger/<provisioner>/*.json`. Conclude sets LedgerDigest, Repeats and Previous.
+	// `sha256sum ledger/<provisioner>/*.json`. CommitReport sets it, and Repeats
+	// and Previous.
 	LedgerDigest string `json:"ledgerDigest,omitempty"`
 	// Previous is the report before this one in the provisioner's chain; nil for the first.
 	Previous      *ReportLink `json:"previous"`

@@ -70,7 +70,7 @@ func (c *cli) auditVerify(ctx context.Context, config app.EvidenceConfig, provis
 
 func (c *cli) printProof(evidence string, p *audit.Proof) {
 	color := func(t render.Tone, s string) string { return c.paintText(c.stdout, t, s) }
-	reports := schema.Count(p.Reports, "report")
+	reports := schema.Count(p.VerifiedReports, "report")
 	verdict := color(render.Good, reports+" verified")
 	if p.Err() != nil {
 		verdict = color(render.Alarm, "VERIFICATION FAILED") + ": " + reports +
@@ -80,10 +80,10 @@ func (c *cli) printProof(evidence string, p *audit.Proof) {
 	if p.Oldest != nil {
 		fmt.Fprintf(c.stdout, "  from %s\n  to   %s\n", p.Oldest.Path, p.Newest.Path)
 	}
-	for _, b := range p.Broken {
-		fmt.Fprintf(c.stdout, "  %s %s: %s\n", color(render.Alarm, "broken:"), b.At, b.Why)
+	for _, b := range p.Failures {
+		fmt.Fprintf(c.stdout, "  %s %s: %s\n", color(render.Alarm, "broken:"), b.Location, b.Reason)
 	}
-	for _, u := range p.Unproven {
+	for _, u := range p.NotProved {
 		fmt.Fprintf(c.stdout, "  %s %s\n", color(render.Caution, "not proven:"), u)
 	}
 }

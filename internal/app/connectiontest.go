@@ -53,7 +53,7 @@ func (w *Workspace) knownConnection(ctx context.Context, p *schema.Provisioner) 
 		k.Expires = p.TokenExpires.End
 	}
 	w.recorder.ReadOnly = true
-	past, err := w.recorder.Past(ctx, p.Key)
+	past, err := w.recorder.LoadState(ctx, p.Key)
 	if err != nil {
 		return k, fmt.Errorf("read the records of earlier runs: %w", err)
 	}

@@ -93,7 +93,7 @@ func (w *Workspace) explainNewest(d *daemon.Daemon) web.Explainer {
 // explainer explains users and groups at one commit.
 type explainer struct {
 	source       *Source
-	recorder     *audit.Book // read-only
+	recorder     *audit.Recorder // read-only
 	declarations *schema.Declarations
 	commit       reconcile.CommitRef
 	folder       string // of the declarations, if they differ from the commit; else ""
@@ -121,8 +121,8 @@ func (e *explainer) explain(
 		notes := in.notes[provisioner]
 		input.Key = key
 		concerns := func(d *reconcile.Done) bool { return explain.Concerns(kind, key, &d.Change) }
-		input.Report, input.Path, err = e.recorder.Mention(ctx, provisioner, searchedReports, concerns)
-		if errors.Is(err, audit.ErrBroken) {
+		input.Report, input.Path, err = e.recorder.FindReport(ctx, provisioner, searchedReports, concerns)
+		if errors.Is(err, audit.ErrBrokenChain) {
 			notes = append(notes, err.Error())
 		} else if err != nil {
 			return nil, err
@@ -156,7 +156,7 @@ func (e *explainer) load(ctx context.Context, kind string, provisioners []string
 		if p == nil { // it was removed from Git: nothing is declared for it
 			continue
 		}
-		past, err := e.recorder.Past(ctx, name)
+		past, err := e.recorder.LoadState(ctx, name)
 		if err != nil {
 			return nil, err
 		}

@@ -41,7 +41,7 @@ func (w *Workspace) Objects(ctx context.Context, args []string) (objects []Objec
 	if err != nil {
 		return nil, "", err
 	}
-	past, err := w.recorder.Past(ctx, p.Key)
+	past, err := w.recorder.LoadState(ctx, p.Key)
 	if err != nil {
 		return nil, "", err
 	}

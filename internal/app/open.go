@@ -153,14 +153,14 @@ func (w *Workspace) openAudit(stateDir string, apply bool) error {
 	}
 	host, _ := os.Hostname()
 	branch := &auditBranch{repo: store, branch: c.AuditBranch, fetch: store != repo || c.URL != "", sign: signing.sign}
-	w.recorder = &audit.Book{
-		Store:    branch,
-		StateDir: stateDir,
-		Host:     host,
-		Now:      w.settings.Now,
-		Log:      w.settings.Log,
-		Markdown: render.ReportMarkdown,
-		Signed:   signing.verify,
+	w.recorder = &audit.Recorder{
+		Store:           branch,
+		StateDir:        stateDir,
+		Host:            host,
+		Now:             w.settings.Now,
+		Log:             w.settings.Log,
+		RenderMarkdown:  render.ReportMarkdown,
+		CheckSignatures: signing.verify,
 	}
 	if apply && url != "" && c.URL == "" && c.AuditURL == "" {
 		return w.checkPushed(store)

@@ -32,7 +32,7 @@ func (e *Evidence) Reports(provisioner string, limit int) ([]StoredReport, error
 			if err != nil {
 				return nil, err
 			}
-			if link.Broken != "" {
+			if link.Problem != "" {
 				return nil, brokenChain(key, link)
 			}
 			if n++; limit > 0 && n > limit {
@@ -81,26 +81,26 @@ func (e *Evidence) FindReport(args []string) (*StoredReport, error) {
 	return nil, fmt.Errorf("there is no report %q; list the reports with roster audit log", name)
 }
 
-func (e *Evidence) readReport(provisioner string, link *audit.Link) (*StoredReport, error) {
+func (e *Evidence) readReport(provisioner string, link *audit.ChainLink) (*StoredReport, error) {
 	r, err := audit.ReadReport(e.files, link.Path)
 	if err != nil {
 		return nil, err
 	}
 	found := &StoredReport{Provisioner: provisioner, Report: r, Path: link.Path, SHA256: link.SHA256}
-	if link.Broken != "" {
-		found.Unproven = fmt.Sprintf("%s names it, but %s", link.By, link.Broken)
+	if link.Problem != "" {
+		found.Unproven = fmt.Sprintf("%s names it, but %s", link.NamedBy, link.Problem)
 	}
 	return found, nil
 }
 
 // hasName reports whether the run id of a report or its path ends in name.
-func hasName(link *audit.Link, name string) bool {
+func hasName(link *audit.ChainLink, name string) bool {
 	stem := strings.TrimSuffix(name, ".md")
 	return strings.HasSuffix(link.Report.Run, name) || strings.HasSuffix(link.Path, stem) ||
 		strings.HasSuffix(strings.TrimSuffix(link.Path, ".json"), stem)
 }
 
-func brokenChain(provisioner string, link *audit.Link) error {
+func brokenChain(provisioner string, link *audit.ChainLink) error {
 	return fmt.Errorf("the chain of reports of %s is broken: %s names %s, but %s; for details run roster audit verify",
-		provisioner, link.By, link.Path, link.Broken)
+		provisioner, link.NamedBy, link.Path, link.Problem)
 }

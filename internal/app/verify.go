@@ -27,8 +27,8 @@ func (e *Evidence) Verify(ctx context.Context, provisioner string) ([]*audit.Pro
 	for _, key := range keys {
 		c := check
 		c.Provisioner = key
-		if c.Anchor == "" {
-			if c.Anchor, err = e.anchor(key); err != nil {
+		if c.KnownCommit == "" {
+			if c.KnownCommit, err = e.anchor(key); err != nil {
 				return nil, err
 			}
 		}
@@ -45,8 +45,8 @@ func (e *Evidence) Verify(ctx context.Context, provisioner string) ([]*audit.Pro
 }
 
 // check collects everything that the reports can be verified against.
-func (e *Evidence) check() (audit.Check, error) {
-	c := audit.Check{Files: e.files, Markdown: render.ReportMarkdown}
+func (e *Evidence) check() (audit.VerifyInput, error) {
+	c := audit.VerifyInput{Files: e.files, RenderMarkdown: render.ReportMarkdown}
 	if e.repo == nil {
 		if e.config.Head != "" || len(e.config.Signers) > 0 {
 			return c, UsageError{errors.New("--head and --signers require the Git repository, not only the files")}
@@ -57,7 +57,7 @@ func (e *Evidence) check() (audit.Check, error) {
 	if err != nil {
 		return c, err
 	}
-	c.Descends = func(_ context.Context, anchor string) (bool, error) {
+	c.HasCommit = func(_ context.Context, anchor string) (bool, error) {
 		ok, err := isAncestor(e.repo, anchor, e.Head)
 		if errors.Is(err, fs.ErrNotExist) {
 			return false, nil
@@ -65,7 +65,7 @@ func (e *Evidence) check() (audit.Check, error) {
 		return ok, err
 	}
 	if e.config.Head != "" {
-		if c.Anchor, err = e.earlierHead(); err != nil {
+		if c.KnownCommit, err = e.earlierHead(); err != nil {
 			return c, err
 		}
 	}
@@ -73,7 +73,7 @@ func (e *Evidence) check() (audit.Check, error) {
 		c.History = e.history(head)
 	}
 	if e.source != nil && !e.source.Shallow() {
-		c.Source = e.hasSourceCommit
+		c.HasSourceCommit = e.hasSourceCommit
 	}
 	if len(e.config.Signers) > 0 {
 		policy, err := gitrepo.ReadPolicy(e.config.Signers...)
@@ -81,7 +81,7 @@ func (e *Evidence) check() (audit.Check, error) {
 			return c, err
 		}
 		verify := branchVerifier(e.repo, policy)
-		c.Signed = func(ctx context.Context) error { return verify(ctx, "", e.Head) }
+		c.CheckSignatures = func(ctx context.Context) error { return verify(ctx, "", e.Head) }
 	}
 	return c, nil
 }
@@ -106,17 +106,17 @@ func (e *Evidence) anchor(provisioner string) (string, error) {
 	if e.repo == nil || e.stateDir == "" {
 		return "", nil
 	}
-	return (&audit.Book{StateDir: e.stateDir}).Anchor(provisioner)
+	return (&audit.Recorder{StateDir: e.stateDir}).TrustedHead(provisioner)
 }
 
-func (e *Evidence) history(head gitrepo.Hash) iter.Seq2[audit.Snapshot, error] {
-	return func(yield func(audit.Snapshot, error) bool) {
+func (e *Evidence) history(head gitrepo.Hash) iter.Seq2[audit.BranchCommit, error] {
+	return func(yield func(audit.BranchCommit, error) bool) {
 		for c, err := range e.repo.Log(head, gitrepo.Hash{}) {
 			var files fs.FS
 			if err == nil {
 				files, err = e.repo.FS(c.Hash, "")
 			}
-			if !yield(audit.Snapshot{Commit: c.Hash.String(), Files: files}, err) || err != nil {
+			if !yield(audit.BranchCommit{ID: c.Hash.String(), Files: files}, err) || err != nil {
 				return
 			}
 		}

@@ -26,7 +26,7 @@ type Workspace struct {
 	settings    Settings
 	config      RepositoryConfig
 	source      *Source
-	recorder    *audit.Book
+	recorder    *audit.Recorder
 	directories *Directories
 	stateDir    string
 

@@ -43,13 +43,13 @@ func BenchmarkRun(b *testing.B) {
 // fill makes the ledger that large.
 func (r *runner) fill(t testing.TB, n int) {
 	t.Helper()
-	past, err := r.book.Past(t.Context(), prov)
+	past, err := r.book.LoadState(t.Context(), prov)
 	if err == nil {
-		err = r.book.Intend(t.Context(), intentOf("fill", n))
+		err = r.book.BeginRun(t.Context(), intentOf("fill", n))
 	}
 	if err == nil {
-		report := reportOf("fill", reconcile.RunApplied, nil)
-		_, err = r.book.Conclude(t.Context(), reconcile.Conclusion{Report: report, Ledger: bigLedger(n), Status: statusOf(report, past.Status)})
+		report := testReport("fill", reconcile.RunApplied, nil)
+		_, err = r.book.CommitReport(t.Context(), reconcile.RunRecord{Report: report, Ledger: bigLedger(n), Status: statusOf(report, past.Status)})
 	}
 	if err != nil {
 		t.Fatal(err)

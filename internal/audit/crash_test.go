@@ -28,7 +28,7 @@ type machine struct {
 // branchStore is a Store that a test looks into.
 type branchStore interface {
 	Store
-	history(t *testing.T) iter.Seq2[Snapshot, error]
+	history(t *testing.T) iter.Seq2[BranchCommit, error]
 }
 
 // now is the tree of the branch's head.
@@ -80,7 +80,7 @@ func (m *machine) live(dieAt int, step func(*runner) error) (point string, err e
 func (m *machine) settled() {
 	m.t.Helper()
 	files := m.now()
-	proof, err := Verify(m.t.Context(), Check{Provisioner: prov, Files: files, History: m.store.history(m.t)})
+	proof, err := Verify(m.t.Context(), VerifyInput{Provisioner: prov, Files: files, History: m.store.history(m.t)})
 	if err != nil {
 		m.t.Fatal(err)
 	}
@@ -108,7 +108,7 @@ func (m *machine) settled() {
 			m.t.Errorf("%q was written, but no report says so; the chain has %v", w, runs)
 		}
 	}
-	kept, err := (&shelf{}).read(files, prov)
+	kept, err := (&ledgerCache{}).read(files, prov)
 	if err != nil {
 		m.t.Fatal(err)
 	}
@@ -126,7 +126,7 @@ func (m *machine) settled() {
 			m.t.Errorf("left in %s: %v, %v", dir, left, err)
 		}
 	}
-	past, err := newBook(m.t, m.store, m.dir).Past(m.t.Context(), prov)
+	past, err := newBook(m.t, m.store, m.dir).LoadState(m.t.Context(), prov)
 	if err != nil || past.Interrupted != nil || past.OpenIntent != nil || past.DistrustReason != "" {
 		m.t.Errorf("past is %+v, %v", past, err)
 	}
@@ -297,15 +297,15 @@ func TestAReportThatWaitsIsPublishedFirst(t *testing.T) {
 				return err
 			}
 			store.setFault(func(string, bool) error { return errDown })
-			report := reportOf("run-1", reconcile.RunPartial, nil)
-			_, err := r.book.Conclude(t.Context(), reconcile.Conclusion{Report: report, Ledger: reconcile.NewLedger(), Status: statusOf(report, nil)})
+			report := testReport("run-1", reconcile.RunPartial, nil)
+			_, err := r.book.CommitReport(t.Context(), reconcile.RunRecord{Report: report, Ledger: reconcile.NewLedger(), Status: statusOf(report, nil)})
 			if !errors.Is(err, errDown) {
 				t.Errorf("concluding: %v", err)
 			}
 			if err := begin(r.book, "run-1", 2); err == nil {
 				t.Error("a write could begin after the conclusion")
 			}
-			if _, err := r.book.Past(t.Context(), prov); !errors.Is(err, errDown) {
+			if _, err := r.book.LoadState(t.Context(), prov); !errors.Is(err, errDown) {
 				t.Errorf("past while the store is down: %v", err)
 			}
 			store.setFault(func(op string, _ bool) error {
@@ -314,13 +314,13 @@ func TestAReportThatWaitsIsPublishedFirst(t *testing.T) {
 				}
 				return nil
 			})
-			if _, err := r.book.Past(t.Context(), prov); !errors.Is(err, errRefused) || !strings.Contains(err.Error(), "run-1") {
+			if _, err := r.book.LoadState(t.Context(), prov); !errors.Is(err, errRefused) || !strings.Contains(err.Error(), "run-1") {
 				t.Errorf("past while the store refuses: %v", err)
 			}
-			if err := r.book.Intend(t.Context(), intentOf("run-2", 1)); err == nil {
+			if err := r.book.BeginRun(t.Context(), intentOf("run-2", 1)); err == nil {
 				t.Error("a new run could begin before the report of the last was published")
 			}
-			past, err := r.book.Reader().Past(t.Context(), prov) // who only looks sees what will be
+			past, err := r.book.Reader().LoadState(t.Context(), prov) // who only looks sees what will be
 			if err != nil || past.Status == nil || past.Status.Run != "run-1" || past.OpenIntent != nil || past.Interrupted != nil {
 				t.Errorf("a reader sees %+v, %v", past, err)
 			}
@@ -372,7 +372,7 @@ func TestADiskThatFailsDuringARunStopsIt(t *testing.T) {
 			r.book.crash = func(at string) {
 				if at == "before an entry begins" {
 					if n++; n == 2 {
-						r.book.running(prov).journal.f.Close()
+						r.book.openRun(prov).journal.f.Close()
 					}
 				}
 			}
@@ -415,15 +415,15 @@ func TestAnInterruptedRunIsReportedBeforeAnother(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := m.live(0, func(r *runner) error {
-			past, err := r.book.Past(t.Context(), prov)
+			past, err := r.book.LoadState(t.Context(), prov)
 			if err != nil || past.Interrupted == nil || past.OpenIntent != nil {
 				t.Fatalf("past is %+v, %v", past, err)
 			}
-			if err := r.book.Intend(t.Context(), intentOf("run-2", 1)); err == nil || !strings.Contains(err.Error(), "concluded first") {
+			if err := r.book.BeginRun(t.Context(), intentOf("run-2", 1)); err == nil || !strings.Contains(err.Error(), "reported first") {
 				t.Errorf("a new run: %v", err)
 			}
-			report := reportOf("run-2", reconcile.RunHeld, nil)
-			_, err = r.book.Conclude(t.Context(), reconcile.Conclusion{Report: report, Ledger: past.Ledger, Status: statusOf(report, nil)})
+			report := testReport("run-2", reconcile.RunHeld, nil)
+			_, err = r.book.CommitReport(t.Context(), reconcile.RunRecord{Report: report, Ledger: past.Ledger, Status: statusOf(report, nil)})
 			if err == nil || !strings.Contains(err.Error(), "run-1") {
 				t.Errorf("another conclusion: %v", err)
 			}
@@ -451,8 +451,8 @@ func TestPointsHaveNames(t *testing.T) {
 		for range 2 {
 			want = append(want, "before an entry begins", "journal written", "entry begun", "before an entry ends", "journal written", "entry ended")
 		}
-		want = slices.Concat(want, []string{"before the conclusion is stored"}, file, []string{"conclusion stored"}, file, []string{"before the report is committed",
-			"report committed"}, file, []string{"anchor moved", "journal removed", "conclusion cleared away"})
+		want = slices.Concat(want, []string{"before the report is stored"}, file, []string{"report stored"}, file, []string{"before the report is committed",
+			"report committed"}, file, []string{"local record updated", "journal removed", "pending report removed"})
 		if fmt.Sprint(points) != fmt.Sprint(want) {
 			t.Errorf("the points are\n%q, want\n%q", points, want)
 		}

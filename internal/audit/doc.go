@@ -1,28 +1,29 @@
-// Package audit keeps the evidence of runs. It knows two places: a branch of
-// files that is moved by compare-and-swap, for everybody, and a state directory
-// on this machine, for what must be on disk before anything is sent. It does not
-// know Git, AWS or declarations; what a report says is reconcile's business.
+// Package audit records runs. It writes to two places: a branch of files, which all machines share and
+// which moves by compare-and-swap; and a state directory on this machine, for records that must be on
+// disk before anything is sent. It does not know Git, AWS or declarations, and it does not interpret
+// reports.
 //
-// On the branch, per provisioner:
+// Files on the branch, per provisioner:
 //
-//	intents/<provisioner>.json             the run under way, with its lease
-//	status/<provisioner>.json              what the last run left, with a link to its report
-//	ledger/<provisioner>/<00..ff>.json     which objects are ours, spread by a hash of the key
+//	intents/<provisioner>.json             the current run with its lease
+//	status/<provisioner>.json              the state after the last run, with a link to its report
+//	ledger/<provisioner>/<00..ff>.json     the managed objects, sharded by a hash of the key
 //	reports/<provisioner>/2026/03/01/20260301T094501Z-abc1234.json and .md
 //
-// In the state directory:
+// Files in the state directory:
 //
-//	lock/<provisioner>.lock       held by the process that works on the provisioner; dies with it
+//	lock/<provisioner>.lock       held by the process that works on the provisioner; ends with it
 //	journal/<provisioner>.jsonl   the intent, then a line before and after each write
-//	pending/<provisioner>.json    a conclusion that is not yet on the branch
-//	memory/<provisioner>.json     what this machine last saw on the branch, and what it counted
+//	pending/<provisioner>.json    a report that is not on the branch yet
+//	branch/<provisioner>.json     the last head of the branch that this machine trusted
 //
-// A run goes through them in this order, so that a crash between any two steps
-// leaves either nothing done or a trace of what was:
+// A run writes them in this order. A crash between any two steps leaves either nothing done or a
+// record of what was done:
 //
-//	journal created -> intent committed -> (entry, write, entry)... -> pending stored ->
-//	report, status, ledger committed and intent removed, in one commit -> journal removed -> pending removed
+//	journal created -> intent committed -> (entry, write, entry)... -> pending report stored ->
+//	report, status and ledger committed and intent removed, in one commit -> journal removed ->
+//	pending report removed
 //
-// Each report names the SHA-256 of the one before it, the status names the
-// newest: one chain per provisioner, which Verify walks.
+// Each report has the SHA-256 of the previous report, and the status has that of the newest. This is
+// one chain per provisioner, which Verify checks.
 package audit

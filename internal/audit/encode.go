@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,12 +11,11 @@ import (
 	"reflect"
 )
 
-// version is of every file that this package writes. A file of another version
-// is an error: guessing at what it means could take something for absent.
+// version is the format version of every file that this package writes. A file of another version is
+// an error, because a wrong guess could make something look absent.
 const version = 1
 
-// encode is JSON as it is stored: indented, keys in a fixed order, one newline
-// at the end, no escapes but those that JSON needs.
+// encode returns JSON as it is stored: indented, with a final newline, and without HTML escapes.
 func encode(v any) ([]byte, error) {
 	var buf bytes.Buffer
 	e := json.NewEncoder(&buf)
@@ -27,12 +27,12 @@ func encode(v any) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// decode reads what encode wrote into a struct with a field Version, and nothing
-// else: an unknown field, a second value or another version is an error.
+// decode decodes a file into a struct with a field Version. Another version, an unknown field and data
+// after the JSON value are errors.
 func decode(data []byte, v any) error {
 	err := decodeStrictly(data, v)
 	have := int(reflect.ValueOf(v).Elem().FieldByName("Version").Int())
-	if err != nil { // which may be why there is a version
+	if err != nil { // another version may be the cause
 		var head struct {
 			Version int `json:"version"`
 		}
@@ -41,27 +41,41 @@ func decode(data []byte, v any) error {
 		}
 		have = head.Version
 	}
-	if have != version {
-		return fmt.Errorf("it is of version %d, this roster reads version %d", have, version)
+	return cmp.Or(checkVersion(have), err)
+}
+
+// versionError is a file of a version that this roster does not read.
+type versionError struct{ version int }
+
+func (e *versionError) Error() string {
+	if e.version > version {
+		return fmt.Sprintf("the format version is %d, but this roster reads only version %d; use a newer roster", e.version, version)
 	}
-	return err
+	return fmt.Sprintf("the format version is %d, want %d", e.version, version)
+}
+
+func checkVersion(have int) error {
+	if have != version {
+		return &versionError{have}
+	}
+	return nil
 }
 
 func decodeStrictly(data []byte, v any) error {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return errors.New("it ends too early")
+		return errors.New("the JSON value is incomplete")
 	} else if err != nil {
 		return err
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("there is more after the end of the JSON value")
+		return errors.New("there is data after the JSON value")
 	}
 	return nil
 }
 
-// readFile decodes a file of the branch; ok is false when there is none.
+// readFile decodes a file of the branch. ok is false if there is none.
 func readFile(files fs.FS, name string, v any) (ok bool, err error) {
 	data, err := fs.ReadFile(files, name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -76,15 +90,14 @@ func readFile(files fs.FS, name string, v any) (ok bool, err error) {
 	return true, nil
 }
 
-// MalformedError says that a file of the audit branch is not what roster writes
-// there. Nothing is guessed from it.
+// MalformedError is a file of the audit branch that roster did not write like this.
 type MalformedError struct {
 	File string
 	Err  error
 }
 
 func (e *MalformedError) Error() string {
-	return fmt.Sprintf("%s on the audit branch is not as roster writes it: %v; put back what was committed there before", e.File, e.Err)
+	return fmt.Sprintf("%s on the audit branch is malformed: %v; restore the content that roster committed", e.File, e.Err)
 }
 
 func (e *MalformedError) Unwrap() error { return e.Err }

@@ -85,19 +85,19 @@ func (s *gitStore) IsAncestor(_ context.Context, a, b string) (bool, error) {
 }
 
 // history yields the branch's commits, the newest first.
-func (s *gitStore) history(t *testing.T) iter.Seq2[Snapshot, error] {
-	return func(yield func(Snapshot, error) bool) {
+func (s *gitStore) history(t *testing.T) iter.Seq2[BranchCommit, error] {
+	return func(yield func(BranchCommit, error) bool) {
 		head, _, err := s.repo.Head(branch)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for c, err := range s.repo.Log(head, gitrepo.Hash{}) {
 			if err != nil {
-				yield(Snapshot{}, err)
+				yield(BranchCommit{}, err)
 				return
 			}
 			files, err := s.repo.FS(c.Hash, "")
-			if !yield(Snapshot{Commit: c.Hash.String(), Files: files}, err) {
+			if !yield(BranchCommit{ID: c.Hash.String(), Files: files}, err) {
 				return
 			}
 		}
@@ -157,14 +157,14 @@ func TestAPlainCloneProvesItself(t *testing.T) {
 	}
 	clone := filepath.Join(t.TempDir(), "clone")
 	git(t, "/", "clone", "--quiet", "--config", "core.autocrlf=true", "--branch", branch, dir, clone) // as on Windows
-	proof, err := Verify(t.Context(), Check{Provisioner: prov, Files: os.DirFS(clone), History: store.history(t), Anchor: newest.Commit,
-		Descends: func(ctx context.Context, a string) (bool, error) {
+	proof, err := Verify(t.Context(), VerifyInput{Provisioner: prov, Files: os.DirFS(clone), History: store.history(t), KnownCommit: newest.Commit,
+		HasCommit: func(ctx context.Context, a string) (bool, error) {
 			return store.IsAncestor(ctx, a, git(t, clone, "rev-parse", "HEAD"))
 		}})
-	if err != nil || proof.Err() != nil || proof.Reports != 3 {
+	if err != nil || proof.Err() != nil || proof.VerifiedReports != 3 {
 		t.Errorf("%+v, %v", proof, err)
 	}
-	if anchor, err := r.book.Anchor(prov); err != nil || anchor != newest.Commit {
+	if anchor, err := r.book.TrustedHead(prov); err != nil || anchor != newest.Commit {
 		t.Errorf("the anchor is %q, %v, want %s", anchor, err, newest.Commit)
 	}
 	out, err := exec.Command("sha256sum", filepath.Join(clone, newest.Report.Path)).CombinedOutput()
@@ -205,9 +205,9 @@ func TestSignedCommitsAreTrustedByAnotherMachine(t *testing.T) {
 	if err := policy.Allow([]byte("roster@example.com " + string(ssh.MarshalAuthorizedKey(pub)))); err != nil {
 		t.Fatal(err)
 	}
-	machine := func(name string) *Book {
+	machine := func(name string) *Recorder {
 		b := newBook(t, store, filepath.Join(dir, "..", name))
-		b.Signed = func(ctx context.Context, since, head string) error {
+		b.CheckSignatures = func(ctx context.Context, since, head string) error {
 			var without gitrepo.Hash
 			if since != "" {
 				if without, err = gitrepo.ParseHash(since); err != nil {
@@ -224,7 +224,7 @@ func TestSignedCommitsAreTrustedByAnotherMachine(t *testing.T) {
 	}
 	for i, name := range []string{"a", "b", "a"} {
 		b := machine(name)
-		past, err := b.Past(t.Context(), prov)
+		past, err := b.LoadState(t.Context(), prov)
 		if err != nil || past.DistrustReason != "" {
 			t.Fatalf("machine %s, run %d: %q, %v", name, i, past.DistrustReason, err)
 		}
@@ -234,7 +234,7 @@ func TestSignedCommitsAreTrustedByAnotherMachine(t *testing.T) {
 	}
 	blob := git(t, dir, "commit-tree", "-p", branch, "-m", "forged", branch+"^{tree}")
 	git(t, dir, "update-ref", "refs/heads/"+branch, blob)
-	past, err := machine("b").Past(t.Context(), prov)
+	past, err := machine("b").LoadState(t.Context(), prov)
 	if err != nil || !strings.Contains(past.DistrustReason, "is not signed") {
 		t.Errorf("distrust is %q, %v", past.DistrustReason, err)
 	}
@@ -266,7 +266,7 @@ func TestARemoteThatRefusesStopsTheRunBeforeItBegins(t *testing.T) {
 	if err := os.Rename(dir, dir+"-away"); err != nil {
 		t.Fatal(err)
 	}
-	if past, err := newBook(t, store, state).Past(t.Context(), prov); err == nil {
+	if past, err := newBook(t, store, state).LoadState(t.Context(), prov); err == nil {
 		t.Errorf("a repository that is away is taken for an empty one: %+v", past)
 	}
 }
@@ -282,13 +282,13 @@ func TestTwoMachinesRaceForARemote(t *testing.T) {
 			for n := 0; n < 4 && err == nil; n++ {
 				in := intentOf(fmt.Sprint(name, n), 1)
 				in.Provisioner = name
-				report := reportOf(in.Run, reconcile.RunApplied, nil)
+				report := testReport(in.Run, reconcile.RunApplied, nil)
 				report.Provisioner = name
-				if _, err = b.Past(context.Background(), name); err == nil {
-					err = b.Intend(context.Background(), in)
+				if _, err = b.LoadState(context.Background(), name); err == nil {
+					err = b.BeginRun(context.Background(), in)
 				}
 				if err == nil {
-					_, err = b.Conclude(context.Background(), reconcile.Conclusion{Report: report, Ledger: reconcile.NewLedger(), Status: statusOf(report, nil)})
+					_, err = b.CommitReport(context.Background(), reconcile.RunRecord{Report: report, Ledger: reconcile.NewLedger(), Status: statusOf(report, nil)})
 				}
 			}
 			done <- err
@@ -311,8 +311,8 @@ func TestTwoMachinesRaceForARemote(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"p-a", "p-b"} {
-		proof, err := Verify(t.Context(), Check{Provisioner: name, Files: files, History: bare.history(t)})
-		if err != nil || proof.Err() != nil || proof.Reports != 4 {
+		proof, err := Verify(t.Context(), VerifyInput{Provisioner: name, Files: files, History: bare.history(t)})
+		if err != nil || proof.Err() != nil || proof.VerifiedReports != 4 {
 			t.Errorf("%+v, %v", proof, err)
 		}
 	}

@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"fmt"
 	"io/fs"
 	"slices"
 	"time"
@@ -9,42 +8,21 @@ import (
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
-// intents is what stands open on a provisioner: the run that has the lease, and
-// runs that lost theirs without ever leaving a report.
+// intents is the file with a provisioner's intents that have no report: that of the run with the
+// lease, and those of runs that lost the lease.
 type intents struct {
 	Version   int                `json:"version"`
 	Lease     *lease             `json:"lease,omitempty"`
 	Abandoned []reconcile.Intent `json:"abandoned,omitempty"` // oldest first
 }
 
-// lease is the right of a run to be the only one at work on a provisioner.
+// lease allows one run to write to a provisioner's directory.
 type lease struct {
-	Intent  reconcile.Intent `json:"intent"`
-	Base    string           `json:"base"` // the branch's head below the intent; "" when it began the branch
-	Renewed time.Time        `json:"renewed"`
-	Until   time.Time        `json:"until"`
+	Intent     reconcile.Intent `json:"intent"`
+	BaseCommit string           `json:"baseCommit"` // the head of the branch before the intent; "" if there was none
+	RenewedAt  time.Time        `json:"renewedAt"`
+	ExpiresAt  time.Time        `json:"expiresAt"`
 }
-
-// LeaseError says who is at work on a provisioner. errors.Is(err,
-// reconcile.ErrLeased) holds.
-type LeaseError struct {
-	Provisioner string
-	Run, Host   string    // of the holder; empty when only the lock on this machine is known
-	Since       time.Time // zero: unknown
-	Until       time.Time // when the lease ends unless it is renewed
-	Lock        string    // what holds the lock on this machine
-}
-
-func (e *LeaseError) Error() string {
-	if e.Lock != "" {
-		return fmt.Sprintf("%s: %v: %s on this machine", e.Provisioner, reconcile.ErrLeased, e.Lock)
-	}
-	return fmt.Sprintf("%s: %v: run %s on %s since %s; its lease ends at %s unless it is renewed", e.Provisioner, reconcile.ErrLeased,
-		e.Run, e.Host, e.Since.Format(time.RFC3339), e.Until.Format(time.RFC3339))
-}
-
-// Is makes a LeaseError a reconcile.ErrLeased.
-func (e *LeaseError) Is(target error) bool { return target == reconcile.ErrLeased }
 
 func readIntents(files fs.FS, provisioner string) (*intents, error) {
 	in := &intents{}
@@ -55,7 +33,7 @@ func readIntents(files fs.FS, provisioner string) (*intents, error) {
 	return in, nil
 }
 
-// encode is the file's content, nil (no file) when nothing stands open.
+// encode returns the content of the file; nil (no file) if there is no intent.
 func (in *intents) encode() ([]byte, error) {
 	if in.Lease == nil && len(in.Abandoned) == 0 {
 		return nil, nil
@@ -63,35 +41,39 @@ func (in *intents) encode() ([]byte, error) {
 	return encode(in)
 }
 
-// alive returns the error of meeting another run's live lease, or nil.
-func (in *intents) alive(run string, now time.Time) error {
-	if in.Lease == nil || in.Lease.Intent.Run == run || !now.Before(in.Lease.Until) {
-		return nil
-	}
-	held := in.Lease.Intent
-	return &LeaseError{Provisioner: held.Provisioner, Run: held.Run, Host: held.Host, Since: held.Started, Until: in.Lease.Until}
+func (in *intents) commitInput(provisioner, message string) (commitInput, error) {
+	content, err := in.encode()
+	return commitInput{files: map[string][]byte{intentsPath(provisioner): content}, message: message}, err
 }
 
-// open gives the lease to a run. One that another held is abandoned, not
-// forgotten.
-func (in *intents) open(l *lease) {
+// checkLease returns a LeaseError if another run has a lease that has not expired.
+func (in *intents) checkLease(run string, now time.Time) error {
+	if in.Lease == nil || in.Lease.Intent.Run == run || !now.Before(in.Lease.ExpiresAt) {
+		return nil
+	}
+	holder := in.Lease.Intent
+	return &LeaseError{Provisioner: holder.Provisioner, Run: holder.Run, Host: holder.Host, Since: holder.Started,
+		Until: in.Lease.ExpiresAt}
+}
+
+// grantLease gives the lease to a run. The intent of the previous holder becomes abandoned.
+func (in *intents) grantLease(l *lease) {
 	if in.Lease != nil && in.Lease.Intent.Run != l.Intent.Run {
 		in.Abandoned = append(in.Abandoned, in.Lease.Intent)
 	}
 	in.Lease = l
 }
 
-// close removes a run.
-func (in *intents) close(run string) {
+// remove removes the intent of a run.
+func (in *intents) remove(run string) {
 	if in.Lease != nil && in.Lease.Intent.Run == run {
 		in.Lease = nil
 	}
 	in.Abandoned = slices.DeleteFunc(in.Abandoned, func(i reconcile.Intent) bool { return i.Run == run })
 }
 
-// foreign returns the intents that have no report, but for one run; the
-// abandoned first, then the one that has the lease.
-func (in *intents) foreign(run string) []reconcile.Intent {
+// except returns all intents except that of one run: the abandoned ones, then that of the lease.
+func (in *intents) except(run string) []reconcile.Intent {
 	out := slices.DeleteFunc(slices.Clone(in.Abandoned), func(i reconcile.Intent) bool { return i.Run == run })
 	if in.Lease != nil && in.Lease.Intent.Run != run {
 		out = append(out, in.Lease.Intent)

@@ -9,11 +9,12 @@ import (
 	"path/filepath"
 	"sync"
 
+	"github.com/seed-d64a251c/roster/internal/atomicfile"
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
-// A journal is a file of lines, one a record, each with a checksum: the intent
-// first, then the entries. What append returned for is on disk.
+// A journal is a file of lines, each a record with a checksum: first the intent, then the entries. When
+// append returns, its record is on disk.
 type journal struct {
 	name string
 	f    *os.File
@@ -21,41 +22,41 @@ type journal struct {
 	crash crashPoint
 
 	mu   sync.Mutex
-	next *batch // what the next write to the file takes
+	next *batch // the records of the next write
 
-	writing sync.Mutex // over the file and all below
+	writing sync.Mutex // guards the file and the fields below
 	end     int64      // of the last line that is on disk
-	broken  error      // set for good when the file is in an unknown state
+	broken  error      // permanent: the state of the file is unknown
 }
 
-// batch is the lines that share a write and an fsync.
+// batch is the records that share a write and an fsync.
 type batch struct {
-	records []record
+	records []journalRecord
 	ended   bool
 	err     error
 }
 
-// record is one line's content: an intent or an entry.
-type record struct {
-	// Synced is how much of the file was on disk before the line was written. A
-	// damaged line below it is damage; above, it is the torn end of a crash.
-	Synced int64             `json:"synced"`
-	Intent *reconcile.Intent `json:"intent,omitempty"`
-	Entry  *reconcile.Entry  `json:"entry,omitempty"`
+// journalRecord is the content of a line: an intent or an entry.
+type journalRecord struct {
+	// SyncedBytes is the length of the file on disk before the line was written. A damaged line before it
+	// is corruption; a damaged line after it was cut off by a crash.
+	SyncedBytes int64             `json:"syncedBytes"`
+	Intent      *reconcile.Intent `json:"intent,omitempty"`
+	Entry       *reconcile.Entry  `json:"entry,omitempty"`
 }
 
-// line is how a record is written: with the CRC-32C of its bytes.
-type line struct {
-	Sum    string          `json:"sum"`
-	Record json.RawMessage `json:"record"`
+// journalLine is a record as it is written, with the CRC-32C of its bytes.
+type journalLine struct {
+	Version int             `json:"version"`
+	CRC32C  string          `json:"crc32c"`
+	Record  json.RawMessage `json:"record"`
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 func checksum(record []byte) string { return fmt.Sprintf("%08x", crc32.Checksum(record, castagnoli)) }
 
-// createJournal makes the file, with the intent as its durable first line.
-// fs.ErrExist if there is one.
+// createJournal creates the file with the intent. It returns fs.ErrExist if the file exists.
 func createJournal(name string, intent *reconcile.Intent, crash crashPoint) (*journal, error) {
 	if err := makeDir(filepath.Dir(name)); err != nil {
 		return nil, err
@@ -66,9 +67,9 @@ func createJournal(name string, intent *reconcile.Intent, crash crashPoint) (*jo
 	}
 	crash.at("journal opened")
 	j := &journal{name: name, f: f, next: &batch{}, crash: crash}
-	err = j.append(record{Intent: intent})
+	err = j.append(journalRecord{Intent: intent})
 	if err == nil {
-		err = syncDir(filepath.Dir(name))
+		err = atomicfile.SyncDir(filepath.Dir(name))
 	}
 	if err != nil {
 		return nil, errors.Join(err, j.close(), os.Remove(name))
@@ -76,9 +77,8 @@ func createJournal(name string, intent *reconcile.Intent, crash crashPoint) (*jo
 	return j, nil
 }
 
-// append returns when the record is on disk. Callers that come while another
-// waits for the disk share the next fsync.
-func (j *journal) append(r record) error {
+// append returns when the record is on disk. Concurrent calls share an fsync.
+func (j *journal) append(r journalRecord) error {
 	j.mu.Lock()
 	b := j.next
 	b.records = append(b.records, r)
@@ -95,16 +95,16 @@ func (j *journal) append(r record) error {
 	return b.err
 }
 
-// write appends records and syncs. If the disk refuses, the file is cut back to
-// where it was, and a later write may succeed; if that fails too, or if the
-// fsync fails, nobody knows what is on disk, and the journal takes nothing more.
-func (j *journal) write(records []record) error {
+// write appends records and syncs. If the write fails, it truncates the file to its previous length, and
+// a later write may succeed. If that fails too, or the fsync fails, the state of the file is unknown and
+// all later writes fail.
+func (j *journal) write(records []journalRecord) error {
 	if j.broken != nil {
 		return j.broken
 	}
 	var lines []byte
 	for _, r := range records {
-		r.Synced = j.end
+		r.SyncedBytes = j.end
 		l, err := encodeLine(r)
 		if err != nil {
 			return err
@@ -112,30 +112,30 @@ func (j *journal) write(records []record) error {
 		lines = append(lines, l...)
 	}
 	if _, err := j.f.WriteAt(lines, j.end); err != nil {
-		if cut := j.f.Truncate(j.end); cut != nil {
-			j.broken = fmt.Errorf("journal %s is in an unknown state: %w", j.name, errors.Join(err, cut))
+		if truncated := j.f.Truncate(j.end); truncated != nil {
+			j.broken = fmt.Errorf("the state of journal %s is unknown: %w", j.name, errors.Join(err, truncated))
 		}
 		return err
 	}
 	j.crash.at("journal written")
 	if err := j.f.Sync(); err != nil {
-		j.broken = fmt.Errorf("journal %s is in an unknown state: %w", j.name, err)
+		j.broken = fmt.Errorf("the state of journal %s is unknown: %w", j.name, err)
 		return j.broken
 	}
 	j.end += int64(len(lines))
 	return nil
 }
 
-func encodeLine(r record) ([]byte, error) {
-	content, err := json.Marshal(r)
+func encodeLine(r journalRecord) ([]byte, error) {
+	record, err := json.Marshal(r)
 	if err != nil {
 		return nil, err
 	}
-	out := fmt.Appendf(nil, `{"sum":"%s","record":`, checksum(content))
-	return append(append(out, content...), '}', '\n'), nil
+	out := fmt.Appendf(nil, `{"version":%d,"crc32c":"%s","record":`, version, checksum(record))
+	return append(append(out, record...), '}', '\n'), nil
 }
 
-// close lets go of the file. What it holds stays.
+// close closes the file and keeps its content.
 func (j *journal) close() error {
 	j.writing.Lock()
 	defer j.writing.Unlock()

@@ -15,8 +15,8 @@ import (
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
-func entryOf(run string, seq int, ended bool) record {
-	return record{Entry: &reconcile.Entry{Run: run, Provisioner: prov, Seq: seq, Ended: ended, Time: time.Unix(0, 0).UTC(),
+func entryOf(run string, seq int, ended bool) journalRecord {
+	return journalRecord{Entry: &reconcile.Entry{Run: run, Provisioner: prov, Seq: seq, Ended: ended, Time: time.Unix(0, 0).UTC(),
 		Changes: []reconcile.Done{{Change: reconcile.Change{Kind: reconcile.CreateUser, Key: fmt.Sprint("u-", seq), Name: "a \"b\"\n"}}}}}
 }
 
@@ -148,10 +148,10 @@ func TestJournalDamageInTheMiddleIsAnError(t *testing.T) {
 
 func TestJournalOddLines(t *testing.T) {
 	in, other := intentOf("run-1", 2), intentOf("run-2", 2)
-	enc := func(rs ...record) string {
+	enc := func(rs ...journalRecord) string {
 		var out []byte
 		for _, r := range rs {
-			r.Synced = int64(len(out))
+			r.SyncedBytes = int64(len(out))
 			l, err := encodeLine(r)
 			if err != nil {
 				t.Fatal(err)
@@ -162,11 +162,11 @@ func TestJournalOddLines(t *testing.T) {
 	}
 	// Three entries in one batch: none of them had been synced when any was written.
 	batch := func(damage int) string {
-		out := enc(record{Intent: &in})
+		out := enc(journalRecord{Intent: &in})
 		synced := int64(len(out))
 		for i := range 3 {
 			r := entryOf("run-1", i+1, false)
-			r.Synced = synced
+			r.SyncedBytes = synced
 			l, _ := encodeLine(r)
 			if i == damage {
 				l = append(bytes.Repeat([]byte{0}, len(l)-1), '\n')
@@ -184,12 +184,12 @@ func TestJournalOddLines(t *testing.T) {
 		{"zeros where the first line should be", strings.Repeat("\x00", 100), -1, ""},
 		{"the first of a torn batch is lost", batch(0), 2, ""},
 		{"the middle of a torn batch is lost", batch(1), 2, ""},
-		{"zeros at the end", enc(record{Intent: &in}, entryOf("run-1", 1, false)) + "\x00\x00\x00", 1, ""},
+		{"zeros at the end", enc(journalRecord{Intent: &in}, entryOf("run-1", 1, false)) + "\x00\x00\x00", 1, ""},
 		{"an entry without an intent", enc(entryOf("run-1", 1, false)), -1, "does not belong"},
-		{"two intents", enc(record{Intent: &in}, record{Intent: &other}), -1, "does not belong"},
-		{"an entry of another run", enc(record{Intent: &in}, entryOf("run-2", 1, false)), -1, "does not belong"},
-		{"a line taken out", enc(record{Intent: &in}) + strings.SplitAfter(enc(record{Intent: &in}, entryOf("run-1", 1, false), entryOf("run-1", 1, true)), "\n")[2], -1, "missing"},
-		{"an empty line before the end", strings.Replace(enc(record{Intent: &in}, entryOf("run-1", 1, false)), "\n", "\n\n", 1), 1, ""},
+		{"two intents", enc(journalRecord{Intent: &in}, journalRecord{Intent: &other}), -1, "does not belong"},
+		{"an entry of another run", enc(journalRecord{Intent: &in}, entryOf("run-2", 1, false)), -1, "does not belong"},
+		{"a line taken out", enc(journalRecord{Intent: &in}) + strings.SplitAfter(enc(journalRecord{Intent: &in}, entryOf("run-1", 1, false), entryOf("run-1", 1, true)), "\n")[2], -1, "missing"},
+		{"an empty line before the end", strings.Replace(enc(journalRecord{Intent: &in}, entryOf("run-1", 1, false)), "\n", "\n\n", 1), 1, ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			got, err := parseJournal("j", strings.NewReader(row.text))
@@ -276,7 +276,7 @@ func TestJournalSharesOneWriteAmongThoseWhoWait(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := bytes.Count(content, fmt.Appendf(nil, `{"synced":%d,`, before)), 5; got != want {
+	if got, want := bytes.Count(content, fmt.Appendf(nil, `{"syncedBytes":%d,`, before)), 5; got != want {
 		t.Errorf("%d lines were written together, want %d", got, want)
 	}
 }
@@ -302,7 +302,7 @@ func TestJournalGoesOnAfterADiskThatWasFull(t *testing.T) {
 		t.Fatal("an entry went to a disk that takes none")
 	}
 	j.f = disk
-	if err := j.append(entryOf("run-1", 2, false)); err == nil || !strings.Contains(err.Error(), "unknown state") {
+	if err := j.append(entryOf("run-1", 2, false)); err == nil || !strings.Contains(err.Error(), "unknown") {
 		t.Errorf("after a failure that could not be undone: %v", err)
 	}
 	j.broken = nil // had the cut succeeded
@@ -323,8 +323,8 @@ func FuzzJournal(f *testing.F) {
 	in := intentOf("run-1", 2)
 	in.Started = time.Unix(0, 0).UTC()
 	var content []byte
-	for _, r := range []record{{Intent: &in}, entryOf("run-1", 1, false), entryOf("run-1", 1, true)} {
-		r.Synced = int64(len(content))
+	for _, r := range []journalRecord{{Intent: &in}, entryOf("run-1", 1, false), entryOf("run-1", 1, true)} {
+		r.SyncedBytes = int64(len(content))
 		l, err := encodeLine(r)
 		if err != nil {
 			f.Fatal(err)
@@ -343,7 +343,7 @@ func FuzzJournal(f *testing.F) {
 			return
 		}
 		for _, e := range got.Entries { // what is read can be written, and is read the same
-			l, err := encodeLine(record{Entry: &e})
+			l, err := encodeLine(journalRecord{Entry: &e})
 			if err != nil {
 				t.Fatal(err)
 			}

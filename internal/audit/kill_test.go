@@ -49,7 +49,7 @@ func die(order []string) error {
 		return err
 	}
 	n := 0
-	b := &Book{Store: &gitStore{repo: repo}, StateDir: order[2], crash: func(string) {
+	b := &Recorder{Store: &gitStore{repo: repo}, StateDir: order[2], crash: func(string) {
 		if n++; n == at {
 			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 			select {} // until it takes effect

@@ -16,18 +16,18 @@ import (
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
-func begin(b *Book, run string, seq int) error {
-	return b.Begin(reconcile.Entry{Run: run, Provisioner: prov, Seq: seq,
+func begin(b *Recorder, run string, seq int) error {
+	return b.BeginWrite(reconcile.Entry{Run: run, Provisioner: prov, Seq: seq,
 		Changes: []reconcile.Done{{Change: reconcile.Change{Kind: reconcile.CreateUser, Key: fmt.Sprint("u-", seq)}}}})
 }
 
 // intend reads the past and begins a run.
-func intend(t *testing.T, b *Book, run string) error {
+func intend(t *testing.T, b *Recorder, run string) error {
 	t.Helper()
-	if _, err := b.Past(t.Context(), prov); err != nil {
+	if _, err := b.LoadState(t.Context(), prov); err != nil {
 		t.Fatal(err)
 	}
-	return b.Intend(t.Context(), intentOf(run, 3))
+	return b.BeginRun(t.Context(), intentOf(run, 3))
 }
 
 func TestALiveLeaseKeepsOthersAway(t *testing.T) {
@@ -51,14 +51,14 @@ func TestALiveLeaseKeepsOthersAway(t *testing.T) {
 				t.Errorf("the error does not say %q: %v", want, err)
 			}
 		}
-		past, err := b.Past(t.Context(), prov)
+		past, err := b.LoadState(t.Context(), prov)
 		if err != nil || past.OpenIntent == nil || past.OpenIntent.Run != "run-a" || past.Interrupted != nil {
 			t.Errorf("past is %+v, %v", past, err)
 		}
 		if _, err := (&runner{book: b, aws: &directory{}}).say(t.Context(), "run-c", reconcile.RunHeld, "d"); !errors.Is(err, reconcile.ErrLeased) {
 			t.Errorf("a run without writes: %v", err)
 		}
-		if past, err = b.Past(t.Context(), prov); err != nil || past.Status != nil {
+		if past, err = b.LoadState(t.Context(), prov); err != nil || past.Status != nil {
 			t.Errorf("it left %+v, %v", past, err)
 		}
 	})
@@ -108,13 +108,13 @@ func TestADeadLeaseIsTakenOver(t *testing.T) {
 		if err := intend(t, b, "run-b"); err != nil {
 			t.Fatalf("after the lease: %v", err)
 		}
-		past, err := b.Reader().Past(t.Context(), prov)
+		past, err := b.Reader().LoadState(t.Context(), prov)
 		if err != nil || past.OpenIntent == nil || past.OpenIntent.Run != "run-a" {
 			t.Errorf("the abandoned run is not open: %+v, %v", past, err)
 		}
 		// The machine comes back with its journal: its report comes late, but comes.
-		r := reportOf("run-b", reconcile.RunHeld, nil)
-		if _, err := b.Conclude(t.Context(), reconcile.Conclusion{Report: r, Ledger: reconcile.NewLedger(), Status: statusOf(r, nil)}); err != nil {
+		r := testReport("run-b", reconcile.RunHeld, nil)
+		if _, err := b.CommitReport(t.Context(), reconcile.RunRecord{Report: r, Ledger: reconcile.NewLedger(), Status: statusOf(r, nil)}); err != nil {
 			t.Fatal(err)
 		}
 		back := newBook(t, store, filepath.Join(dir, "alpha"))
@@ -142,7 +142,7 @@ func TestAHolderThatCannotRenewStopsBeforeOthersBegin(t *testing.T) {
 		if err := begin(a, "run-a", 2); !errors.Is(err, reconcile.ErrLeaseLost) {
 			t.Errorf("a minute before the end: %v", err)
 		}
-		if err := a.End(reconcile.Entry{Run: "run-a", Provisioner: prov, Seq: 1}); !errors.Is(err, reconcile.ErrLeaseLost) {
+		if err := a.EndWrite(reconcile.Entry{Run: "run-a", Provisioner: prov, Seq: 1}); !errors.Is(err, reconcile.ErrLeaseLost) {
 			t.Errorf("the end of a write: %v", err)
 		}
 		store.setFault(nil)
@@ -164,7 +164,7 @@ func TestAHolderFindsThatItWasTakenOver(t *testing.T) {
 		reason string
 	}{
 		{"by another run", &intents{Version: 1, Lease: &lease{Intent: reconcile.Intent{Run: "run-b", Host: "beta"}}}, "run-b on beta"},
-		{"by somebody who removed the intent", nil, "not on the audit branch"},
+		{"by somebody who removed the intent", nil, "no longer on the audit branch"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -233,17 +233,17 @@ func TestTwoProcessesOnOneStateDirectory(t *testing.T) {
 		if err := intend(t, a, "run-a"); err != nil {
 			t.Fatal(err)
 		}
-		past, err := b.Past(t.Context(), prov)
+		past, err := b.LoadState(t.Context(), prov)
 		if err != nil || past.Interrupted != nil || past.OpenIntent != nil {
 			t.Errorf("the other sees %+v, %v: a run that is alive is neither interrupted nor anybody else's", past, err)
 		}
 		time.Sleep(time.Hour) // however long
-		err = b.Intend(t.Context(), intentOf("run-b", 1))
+		err = b.BeginRun(t.Context(), intentOf("run-b", 1))
 		if !errors.Is(err, reconcile.ErrLeased) || !strings.Contains(err.Error(), fmt.Sprint("process ", os.Getpid())) {
 			t.Errorf("the other's intent: %v", err)
 		}
 		a.Close()
-		if past, err = b.Past(t.Context(), prov); err != nil || past.Interrupted == nil || past.Interrupted.Intent.Run != "run-a" {
+		if past, err = b.LoadState(t.Context(), prov); err != nil || past.Interrupted == nil || past.Interrupted.Intent.Run != "run-a" {
 			t.Errorf("after the first is gone: %+v, %v", past, err)
 		}
 	})
@@ -253,13 +253,13 @@ func TestAnotherRunSinceThePastWasRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, dir := &memStore{}, stateDir(t)
 		a, b := newBook(t, store, filepath.Join(dir, "a")), newBook(t, store, filepath.Join(dir, "b"))
-		if _, err := a.Past(t.Context(), prov); err != nil {
+		if _, err := a.LoadState(t.Context(), prov); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := (&runner{book: b, aws: &directory{}}).run(t.Context(), "run-b", "u-1"); err != nil {
 			t.Fatal(err)
 		}
-		if err := a.Intend(t.Context(), intentOf("run-a", 1)); !errors.Is(err, reconcile.ErrLeased) || !strings.Contains(err.Error(), "run-b") {
+		if err := a.BeginRun(t.Context(), intentOf("run-a", 1)); !errors.Is(err, reconcile.ErrLeased) || !strings.Contains(err.Error(), "run-b") {
 			t.Errorf("intending on an old past: %v", err)
 		}
 		if _, err := os.Stat(a.journalPath(prov)); !errors.Is(err, fs.ErrNotExist) {
@@ -277,19 +277,19 @@ func TestManyProvisionersShareABranch(t *testing.T) {
 				name := fmt.Sprint("p-", i)
 				b := newBook(t, store, filepath.Join(dir, name))
 				for n := range 5 {
-					if _, err := b.Past(t.Context(), name); err != nil {
+					if _, err := b.LoadState(t.Context(), name); err != nil {
 						t.Error(err)
 						return
 					}
 					in := intentOf(fmt.Sprint(name, n), 1)
 					in.Provisioner = name
-					if err := b.Intend(t.Context(), in); err != nil {
+					if err := b.BeginRun(t.Context(), in); err != nil {
 						t.Error(err)
 						return
 					}
-					r := reportOf(in.Run, reconcile.RunApplied, nil)
+					r := testReport(in.Run, reconcile.RunApplied, nil)
 					r.Provisioner = name
-					if _, err := b.Conclude(t.Context(), reconcile.Conclusion{Report: r, Ledger: reconcile.NewLedger(), Status: statusOf(r, nil)}); err != nil {
+					if _, err := b.CommitReport(t.Context(), reconcile.RunRecord{Report: r, Ledger: reconcile.NewLedger(), Status: statusOf(r, nil)}); err != nil {
 						t.Error(err)
 						return
 					}
@@ -301,8 +301,8 @@ func TestManyProvisionersShareABranch(t *testing.T) {
 			t.Errorf("there are %d commits, want 80", got)
 		}
 		for i := range 8 {
-			proof, err := Verify(context.Background(), Check{Provisioner: fmt.Sprint("p-", i), Files: store.now()})
-			if err != nil || proof.Reports != 5 || proof.Err() != nil {
+			proof, err := Verify(context.Background(), VerifyInput{Provisioner: fmt.Sprint("p-", i), Files: store.now()})
+			if err != nil || proof.VerifiedReports != 5 || proof.Err() != nil {
 				t.Errorf("%+v, %v", proof, err)
 			}
 		}
@@ -329,11 +329,11 @@ func TestIntentsThatDoNotGetThrough(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store := &memStore{}
 				b := newBook(t, store, stateDir(t))
-				if _, err := b.Past(t.Context(), prov); err != nil {
+				if _, err := b.LoadState(t.Context(), prov); err != nil {
 					t.Fatal(err)
 				}
 				store.setFault(row.fault)
-				err := b.Intend(t.Context(), intentOf("run-1", 1))
+				err := b.BeginRun(t.Context(), intentOf("run-1", 1))
 				store.setFault(nil)
 				if (err == nil) != row.ok {
 					t.Fatalf("the intent: %v", err)
@@ -347,7 +347,7 @@ func TestIntentsThatDoNotGetThrough(t *testing.T) {
 				if err := begin(b, "run-1", 1); err == nil {
 					t.Error("a write could begin without an intent")
 				}
-				past, err := b.Past(t.Context(), prov)
+				past, err := b.LoadState(t.Context(), prov)
 				if err != nil || (past.Interrupted != nil) != row.journal || past.OpenIntent != nil {
 					t.Errorf("past is %+v, %v", past, err)
 				}
@@ -387,7 +387,7 @@ func failFrom(op string, after bool) func(string, bool) error {
 // proveChain checks the chain and the order of its runs, oldest first.
 func proveChain(t *testing.T, store *memStore, runs ...string) {
 	t.Helper()
-	proof, err := Verify(t.Context(), Check{Provisioner: prov, Files: store.now(), History: store.history(t)})
+	proof, err := Verify(t.Context(), VerifyInput{Provisioner: prov, Files: store.now(), History: store.history(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -401,7 +401,7 @@ func proveChain(t *testing.T, store *memStore, runs ...string) {
 		}
 		have = append([]string{l.Report.Run}, have...)
 	}
-	if fmt.Sprint(have) != fmt.Sprint(runs) || proof.Reports != len(runs) {
-		t.Errorf("the chain of %d has the runs %v, want %v", proof.Reports, have, runs)
+	if fmt.Sprint(have) != fmt.Sprint(runs) || proof.VerifiedReports != len(runs) {
+		t.Errorf("the chain of %d has the runs %v, want %v", proof.VerifiedReports, have, runs)
 	}
 }

@@ -55,7 +55,7 @@ func TestStepsOnALedgerThatMovedOn(t *testing.T) {
 			if row.then != nil {
 				want["k"] = *row.then
 			}
-			step{From: row.from, To: row.to}.apply(l, "k")
+			entryChange{Old: row.from, New: row.to}.apply(l, "k")
 			if !reflect.DeepEqual(l, want) {
 				t.Errorf("it leaves %v, want %v", l, want)
 			}
@@ -77,7 +77,7 @@ func bigLedger(n int) *reconcile.Ledger {
 
 // ledgerEdits is what a run that finds one ledger and leaves another does to the files of the first.
 func ledgerEdits(files fs.FS, from, to *reconcile.Ledger) (edits map[string][]byte, digest string, err error) {
-	k, err := (&shelf{}).read(files, prov)
+	k, err := (&ledgerCache{}).read(files, prov)
 	if err != nil {
 		return nil, "", err
 	}
@@ -86,7 +86,7 @@ func ledgerEdits(files fs.FS, from, to *reconcile.Ledger) (edits map[string][]by
 }
 
 func readLedger(files fs.FS) (*reconcile.Ledger, string, error) {
-	k, err := (&shelf{}).read(files, prov)
+	k, err := (&ledgerCache{}).read(files, prov)
 	if err != nil {
 		return nil, "", err
 	}
@@ -198,11 +198,11 @@ func TestTwoRunsAtOnceLoseNothingOfEither(t *testing.T) {
 		if _, err := (&runner{book: a, aws: aws}).run(t.Context(), "run-1", "u-1", "u-2"); err != nil {
 			t.Fatal(err)
 		}
-		past, err := a.Past(t.Context(), prov)
+		past, err := a.LoadState(t.Context(), prov)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := a.Intend(t.Context(), intentOf("run-a", 2)); err != nil {
+		if err := a.BeginRun(t.Context(), intentOf("run-a", 2)); err != nil {
 			t.Fatal(err)
 		}
 		mine := past.Ledger.Clone()
@@ -214,14 +214,14 @@ func TestTwoRunsAtOnceLoseNothingOfEither(t *testing.T) {
 		if _, err := (&runner{book: b, aws: aws}).run(t.Context(), "run-b", "u-4"); err != nil {
 			t.Fatal(err)
 		}
-		report := reportOf("run-a", reconcile.RunPartial, nil)
+		report := testReport("run-a", reconcile.RunPartial, nil)
 		status := statusOf(report, past.Status)
 		status.UsedApprovals = map[string]time.Time{"approval": time.Now()}
-		if _, err := a.Conclude(t.Context(), reconcile.Conclusion{Report: report, Ledger: mine, Status: status}); err != nil {
+		if _, err := a.CommitReport(t.Context(), reconcile.RunRecord{Report: report, Ledger: mine, Status: status}); err != nil {
 			t.Fatal(err)
 		}
 		proveChain(t, store, "run-1", "run-b", "run-a")
-		got, err := b.Past(t.Context(), prov)
+		got, err := b.LoadState(t.Context(), prov)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -237,36 +237,36 @@ func TestTwoRunsAtOnceLoseNothingOfEither(t *testing.T) {
 
 func TestWhatARunMustSayIsNotOnlyCounted(t *testing.T) {
 	now := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
-	base := func() (*reconcile.Status, *reconcile.Conclusion) {
-		r := reportOf("run-2", reconcile.RunHeld, nil)
+	base := func() (*reconcile.Status, *reconcile.RunRecord) {
+		r := testReport("run-2", reconcile.RunHeld, nil)
 		r.HeldDigest = "h"
 		last := statusOf(r, nil)
-		return last, &reconcile.Conclusion{Report: r, Status: statusOf(r, nil)}
+		return last, &reconcile.RunRecord{Report: r, Status: statusOf(r, nil)}
 	}
 	for _, row := range []struct {
 		name   string
-		change func(last *reconcile.Status, c *reconcile.Conclusion)
+		change func(last *reconcile.Status, c *reconcile.RunRecord)
 		same   bool
 	}{
-		{"the same again", func(*reconcile.Status, *reconcile.Conclusion) {}, true},
-		{"later applied, of the same commit", func(last *reconcile.Status, c *reconcile.Conclusion) {
+		{"the same again", func(*reconcile.Status, *reconcile.RunRecord) {}, true},
+		{"later applied, of the same commit", func(last *reconcile.Status, c *reconcile.RunRecord) {
 			last.LastApplied, c.Status.LastApplied = &reconcile.AppliedAt{Commit: "c", Time: now}, &reconcile.AppliedAt{Commit: "c", Time: now.Add(1)}
 		}, true},
-		{"old removals forgotten", func(last *reconcile.Status, _ *reconcile.Conclusion) { last.Removals = []reconcile.Removal{{Count: 1}} }, true},
-		{"another outcome", func(_ *reconcile.Status, c *reconcile.Conclusion) { c.Report.Outcome = reconcile.RunFailed }, false},
-		{"another digest", func(_ *reconcile.Status, c *reconcile.Conclusion) { c.Report.Digest = "x" }, false},
-		{"another held digest", func(_ *reconcile.Status, c *reconcile.Conclusion) { c.Report.HeldDigest = "x" }, false},
-		{"another commit", func(_ *reconcile.Status, c *reconcile.Conclusion) { c.Report.Commit.ID = "x" }, false},
-		{"something done", func(_ *reconcile.Status, c *reconcile.Conclusion) { c.Report.Counts.Done = 1 }, false},
-		{"something unknown", func(_ *reconcile.Status, c *reconcile.Conclusion) { c.Report.Counts.Unknown = 1 }, false},
-		{"a commit applied at last", func(_ *reconcile.Status, c *reconcile.Conclusion) {
+		{"old removals forgotten", func(last *reconcile.Status, _ *reconcile.RunRecord) { last.Removals = []reconcile.Removal{{Count: 1}} }, true},
+		{"another outcome", func(_ *reconcile.Status, c *reconcile.RunRecord) { c.Report.Outcome = reconcile.RunFailed }, false},
+		{"another digest", func(_ *reconcile.Status, c *reconcile.RunRecord) { c.Report.Digest = "x" }, false},
+		{"another held digest", func(_ *reconcile.Status, c *reconcile.RunRecord) { c.Report.HeldDigest = "x" }, false},
+		{"another commit", func(_ *reconcile.Status, c *reconcile.RunRecord) { c.Report.Commit.ID = "x" }, false},
+		{"something done", func(_ *reconcile.Status, c *reconcile.RunRecord) { c.Report.Counts.Done = 1 }, false},
+		{"something unknown", func(_ *reconcile.Status, c *reconcile.RunRecord) { c.Report.Counts.Unknown = 1 }, false},
+		{"a commit applied at last", func(_ *reconcile.Status, c *reconcile.RunRecord) {
 			c.Status.LastApplied = &reconcile.AppliedAt{Commit: "c"}
 		}, false},
-		{"enabled for the first time", func(_ *reconcile.Status, c *reconcile.Conclusion) { c.Status.EverEnabled = true }, false},
-		{"an approval spent", func(_ *reconcile.Status, c *reconcile.Conclusion) {
+		{"enabled for the first time", func(_ *reconcile.Status, c *reconcile.RunRecord) { c.Status.EverEnabled = true }, false},
+		{"an approval spent", func(_ *reconcile.Status, c *reconcile.RunRecord) {
 			c.Status.UsedApprovals = map[string]time.Time{"a": now}
 		}, false},
-		{"another identity", func(_ *reconcile.Status, c *reconcile.Conclusion) { c.Status.Identity = "x" }, false},
+		{"another identity", func(_ *reconcile.Status, c *reconcile.RunRecord) { c.Status.Identity = "x" }, false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			last, c := base()
@@ -283,14 +283,14 @@ func TestWhatARunMustSayIsNotOnlyCounted(t *testing.T) {
 
 func TestFilesThatWeDidNotWriteAreErrors(t *testing.T) {
 	for _, row := range []struct{ name, file, content, err string }{
-		{"a status of a later version", statusPath(prov), `{"version": 2}`, "version 2"},
+		{"a status of a later version", statusPath(prov), `{"version": 2}`, "version is 2"},
 		{"a status with an unknown field", statusPath(prov), `{"version": 1, "provisioner": "aws-prod", "admin": true}`, `"admin"`},
 		{"a status of somebody else", statusPath(prov), `{"version": 1, "provisioner": "other"}`, `"other"`},
-		{"a status cut off", statusPath(prov), `{"version": 1, "provis`, "ends too early"},
+		{"a status cut off", statusPath(prov), `{"version": 1, "provis`, "is incomplete"},
 		{"two statuses", statusPath(prov), `{"version": 1, "provisioner": "aws-prod"} {}`, "after"},
-		{"an empty file of the ledger", ledgerDir(prov) + "/00.json", ``, "ends too early"},
+		{"an empty file of the ledger", ledgerDir(prov) + "/00.json", ``, "is incomplete"},
 		{"an entry without an id", shardPath(prov, "u-1"), `{"version": 1, "users": {"u-1": {"id": ""}}}`, "no id"},
-		{"a folder in the ledger", ledgerDir(prov) + "/00.json/x", ``, "no part of a ledger"},
+		{"a folder in the ledger", ledgerDir(prov) + "/00.json/x", ``, "not a file of a ledger"},
 		{"intents that are none", intentsPath(prov), `[]`, "cannot unmarshal"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -299,7 +299,7 @@ func TestFilesThatWeDidNotWriteAreErrors(t *testing.T) {
 				if _, err := store.commit("", map[string][]byte{row.file: []byte(row.content)}, "x", time.Now()); err != nil {
 					t.Fatal(err)
 				}
-				past, err := newBook(t, store, t.TempDir()).Past(t.Context(), prov)
+				past, err := newBook(t, store, t.TempDir()).LoadState(t.Context(), prov)
 				if err == nil || past != nil || !strings.Contains(err.Error(), row.err) || !strings.Contains(err.Error(), strings.TrimSuffix(row.file, "/x")) {
 					t.Errorf("past is %+v, %v; want an error with %q and the file's name", past, err, row.err)
 				}
@@ -314,7 +314,7 @@ func FuzzBranch(f *testing.F) {
 	f.Fuzz(func(t *testing.T, status, ledger, intents, report []byte) {
 		files := fstest.MapFS{statusPath(prov): {Data: status}, shardPath(prov, "u-1"): {Data: ledger}, intentsPath(prov): {Data: intents},
 			"reports/aws-prod/x.json": {Data: report}}
-		w, err := readWorld(files, prov, &shelf{})
+		w, err := readBranchState(files, prov, &ledgerCache{})
 		if err == nil {
 			if edits, _, err := ledgerEdits(fstest.MapFS{}, reconcile.NewLedger(), w.ledger); err != nil || len(w.ledger.Users) > 0 && len(edits) != 1 {
 				t.Errorf("what was read cannot be written: %v, %v", edits, err)
@@ -325,7 +325,7 @@ func FuzzBranch(f *testing.F) {
 		} else if !malformed(err) {
 			t.Errorf("unexpected kind of error: %v", err)
 		}
-		proof, err := Verify(context.Background(), Check{Provisioner: prov, Files: files})
+		proof, err := Verify(context.Background(), VerifyInput{Provisioner: prov, Files: files})
 		if err != nil || proof == nil {
 			t.Errorf("verify cannot say anything: %v", err)
 		}
@@ -352,16 +352,16 @@ func TestEncodingIsStable(t *testing.T) {
 
 func BenchmarkConclude(b *testing.B) {
 	store := &memStore{}
-	book := &Book{Store: store, StateDir: b.TempDir()}
+	book := &Recorder{Store: store, StateDir: b.TempDir()}
 	ledger := bigLedger(100_000)
 	for n := 0; b.Loop(); n++ {
-		past, err := book.Past(b.Context(), prov)
+		past, err := book.LoadState(b.Context(), prov)
 		if err != nil {
 			b.Fatal(err)
 		}
 		ledger.Users["u-7"] = reconcile.Owned{ID: fmt.Sprint("id-", n)}
-		r := reportOf(fmt.Sprint("run-", n), reconcile.RunApplied, nil)
-		if _, err := book.Conclude(b.Context(), reconcile.Conclusion{Report: r, Ledger: ledger, Status: statusOf(r, past.Status)}); err != nil {
+		r := testReport(fmt.Sprint("run-", n), reconcile.RunApplied, nil)
+		if _, err := book.CommitReport(b.Context(), reconcile.RunRecord{Report: r, Ledger: ledger, Status: statusOf(r, past.Status)}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -9,18 +9,20 @@ import (
 )
 
 func intentMessage(in *reconcile.Intent) string {
-	return fmt.Sprintf("roster: %s intends %s (%s)\n\nRun: %s\nTrigger: %s\nHost: %s\nPlan: %s\n", in.Provisioner, changes(in.ReleasedChanges),
-		short(in.Commit.ID), plain(in.Run), plain(in.Trigger), plain(in.Host), plain(in.Digest))
+	return fmt.Sprintf("roster: %s begins a run with %s (%s)\n\nRun: %s\nTrigger: %s\nHost: %s\nPlan: %s\n", in.Provisioner,
+		countChanges(in.ReleasedChanges), short(in.Commit.ID), singleLine(in.Run), singleLine(in.Trigger), singleLine(in.Host),
+		singleLine(in.Digest))
 }
 
 func renewMessage(in *reconcile.Intent) string {
-	return fmt.Sprintf("roster: %s is still at work (%s)\n\nRun: %s\nHost: %s\n", in.Provisioner, short(in.Commit.ID), plain(in.Run), plain(in.Host))
+	return fmt.Sprintf("roster: %s renews its lease (%s)\n\nRun: %s\nHost: %s\n", in.Provisioner, short(in.Commit.ID),
+		singleLine(in.Run), singleLine(in.Host))
 }
 
 func reportMessage(r *reconcile.Report, l reconcile.ReportLink) string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "roster: %s %s, %s (%s)\n\nRun: %s\nTrigger: %s\n", r.Provisioner, r.Outcome, changes(len(r.Changes)), short(r.Commit.ID),
-		plain(r.Run), plain(r.Trigger))
+	fmt.Fprintf(&out, "roster: %s %s, %s (%s)\n\nRun: %s\nTrigger: %s\n", r.Provisioner, r.Outcome,
+		countChanges(len(r.Changes)), short(r.Commit.ID), singleLine(r.Run), singleLine(r.Trigger))
 	for _, n := range []struct {
 		what  string
 		count int
@@ -34,15 +36,15 @@ func reportMessage(r *reconcile.Report, l reconcile.ReportLink) string {
 	return out.String()
 }
 
-func changes(n int) string {
+func countChanges(n int) string {
 	if n == 1 {
 		return "1 change"
 	}
 	return fmt.Sprintf("%d changes", n)
 }
 
-// plain keeps a value on its line.
-func plain(s string) string {
+// singleLine replaces control characters, so that a value stays on its line.
+func singleLine(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
 			return ' '

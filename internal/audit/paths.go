@@ -12,13 +12,12 @@ import (
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
-// validName is what may be part of a path: the keys of DESIGN's declarations,
-// but for names that only consist of dots.
+// validName matches names that can be part of a path. The keys of declarations match it.
 var validName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
 
 func checkName(provisioner string) error {
 	if !validName.MatchString(provisioner) || provisioner == "." || provisioner == ".." {
-		return fmt.Errorf("%q cannot be the name of a provisioner: 1 to 128 letters, digits, dots, dashes and underscores", provisioner)
+		return fmt.Errorf("invalid provisioner name %q: want 1 to 128 letters, digits, dots, dashes or underscores", provisioner)
 	}
 	return nil
 }
@@ -28,13 +27,13 @@ func intentsPath(provisioner string) string { return "intents/" + provisioner + 
 func ledgerDir(provisioner string) string   { return "ledger/" + provisioner }
 func reportsDir(provisioner string) string  { return "reports/" + provisioner }
 
-// shardPath is where a key stands in the ledger.
+// shardPath is the file of the ledger that has a key.
 func shardPath(provisioner, key string) string {
 	return ledgerDir(provisioner) + "/" + shardOf(key) + ".json"
 }
 
-// shardOf spreads keys over 256 files, so that a run rewrites only those that
-// it touches.
+// shardOf returns which of the 256 files of a ledger has a key. A run rewrites only the files of the
+// keys that it changes.
 func shardOf(key string) string {
 	sum := sha256.Sum256([]byte(key))
 	return hex.EncodeToString(sum[:1])
@@ -42,7 +41,7 @@ func shardOf(key string) string {
 
 var hexCommit = regexp.MustCompile(`^[0-9a-f]{7,64}$`)
 
-// short is a commit as people write it, for file names and messages.
+// short abbreviates a commit for file names and messages.
 func short(commit string) string {
 	if !hexCommit.MatchString(commit) {
 		return "none"
@@ -50,9 +49,8 @@ func short(commit string) string {
 	return commit[:7]
 }
 
-// reportPath is where a report goes, without its ending: by the day and second
-// that the run finished in. A second report of the same second and commit gets
-// a number.
+// reportPath returns the path of a new report without its extension: day, time and commit. Further
+// reports of the same second and commit get a number.
 func reportPath(files fs.FS, r *reconcile.Report) (string, error) {
 	at := r.Finished.UTC()
 	dir := path.Join(reportsDir(r.Provisioner), at.Format("2006/01/02"))
@@ -72,12 +70,12 @@ func reportPath(files fs.FS, r *reconcile.Report) (string, error) {
 	}
 }
 
-// sum is the SHA-256 of a file as sha256sum prints it.
+// sum returns the SHA-256 of a file as sha256sum prints it.
 func sum(content []byte) string {
 	s := sha256.Sum256(content)
 	return hex.EncodeToString(s[:])
 }
 
-// stamp is a time as it is stored: UTC, without the monotonic clock, which does
-// not run while a machine sleeps.
-func stamp(t time.Time) time.Time { return t.UTC().Round(0) }
+// normalizeTime returns a time as it is stored: in UTC, without the monotonic clock, which stops while a
+// machine sleeps.
+func normalizeTime(t time.Time) time.Time { return t.UTC().Round(0) }

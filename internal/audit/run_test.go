@@ -111,7 +111,7 @@ func (o order) do(ctx context.Context, now func() time.Time, crash crashPoint) (
 		return nil, err
 	}
 	defer repo.Close()
-	b := &Book{Store: &gitStore{repo: repo, remote: true}, StateDir: o.State, Host: "test", Now: now, Markdown: render.ReportMarkdown, crash: crash}
+	b := &Recorder{Store: &gitStore{repo: repo, remote: true}, StateDir: o.State, Host: "test", Now: now, RenderMarkdown: render.ReportMarkdown, crash: crash}
 	defer b.Close()
 	client := &scim.Client{Endpoint: o.Endpoint, Token: scim.StaticToken(o.Token), Limiter: &scim.Limiter{Concurrency: 1},
 		HTTP: &http.Client{Transport: dying{http.DefaultTransport, crash}}}

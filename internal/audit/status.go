@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
+// readStatus returns nil if there is no status.
 func readStatus(files fs.FS, provisioner string) (*reconcile.Status, error) {
 	s := &reconcile.Status{}
 	ok, err := readFile(files, statusPath(provisioner), s)
@@ -16,22 +18,29 @@ func readStatus(files fs.FS, provisioner string) (*reconcile.Status, error) {
 		return nil, err
 	}
 	if s.Provisioner != provisioner {
-		return nil, &MalformedError{File: statusPath(provisioner), Err: fmt.Errorf("it is the status of %q", s.Provisioner)}
+		return nil, &MalformedError{File: statusPath(provisioner), Err: fmt.Errorf("it is the status of provisioner %q", s.Provisioner)}
 	}
 	return s, nil
 }
 
-// link is the report at the head of the chain.
-func link(s *reconcile.Status) reconcile.ReportLink {
+// reportOf is the newest report of the chain; empty if there is none.
+func reportOf(s *reconcile.Status) reconcile.ReportLink {
 	if s == nil {
 		return reconcile.ReportLink{}
 	}
 	return s.Report
 }
 
-// mergeStatus joins the statuses of two runs that did not know of each other.
-// The later one is the status; what both of them know for the gates is kept:
-// removals, spent approvals, and how far the declarations were applied.
+// runName names the last run in an error.
+func runName(s *reconcile.Status) string {
+	if s == nil {
+		return "another run"
+	}
+	return "run " + s.Run
+}
+
+// mergeStatus merges the statuses of two runs that ran concurrently. The result is the later status with what the gates
+// need of both: removals, used approvals, first sight of approvals, and the last applied commit.
 func mergeStatus(a, b *reconcile.Status) *reconcile.Status {
 	if a.Finished.After(b.Finished) {
 		a, b = b, a
@@ -42,8 +51,8 @@ func mergeStatus(a, b *reconcile.Status) *reconcile.Status {
 		out.LastApplied = a.LastApplied
 	}
 	out.Removals = nil
-	for _, r := range append(append([]reconcile.Removal{}, a.Removals...), b.Removals...) {
-		if !hasRemoval(out.Removals, r) {
+	for _, r := range slices.Concat(a.Removals, b.Removals) {
+		if !slices.ContainsFunc(out.Removals, func(have reconcile.Removal) bool { return sameRemoval(have, r) }) {
 			out.Removals = append(out.Removals, r)
 		}
 	}
@@ -52,7 +61,7 @@ func mergeStatus(a, b *reconcile.Status) *reconcile.Status {
 		maps.Copy(out.UsedApprovals, a.UsedApprovals)
 		maps.Copy(out.UsedApprovals, b.UsedApprovals)
 	}
-	for digest, first := range a.ApprovalFirstSeen { // an approval is as old as whoever saw it first says
+	for digest, first := range a.ApprovalFirstSeen { // the earlier time counts
 		if later, ok := out.ApprovalFirstSeen[digest]; ok && first.Before(later) {
 			out.ApprovalFirstSeen = maps.Clone(out.ApprovalFirstSeen)
 			out.ApprovalFirstSeen[digest] = first
@@ -61,24 +70,18 @@ func mergeStatus(a, b *reconcile.Status) *reconcile.Status {
 	return &out
 }
 
-func hasRemoval(list []reconcile.Removal, r reconcile.Removal) bool {
-	for _, have := range list {
-		if have.Group == r.Group && have.Count == r.Count && have.Time.Equal(r.Time) {
-			return true
-		}
-	}
-	return false
+func sameRemoval(a, b reconcile.Removal) bool {
+	return a.Group == b.Group && a.Count == b.Count && a.Time.Equal(b.Time)
 }
 
-// repeats reports whether a conclusion says nothing that the last status does
-// not say already: same commit, outcome and digests, nothing done, and nothing
-// new to remember.
-func repeats(last *reconcile.Status, c *reconcile.Conclusion) bool {
+// repeats reports whether a run repeats the last one: same commit, outcome and digests, no change done, and no news for the status.
+func repeats(last *reconcile.Status, c *reconcile.RunRecord) bool {
 	r, s := c.Report, c.Status
 	return last != nil && last.Outcome == r.Outcome && last.Digest == r.Digest && last.HeldDigest == r.HeldDigest &&
-		last.Commit.ID == r.Commit.ID && last.Identity == s.Identity && last.EverEnabled == s.EverEnabled && last.AdoptionDecided == s.AdoptionDecided &&
-		r.Counts.Done == 0 && r.Counts.Unknown == 0 && appliedCommit(last) == appliedCommit(s) && last.Deprovisioned == s.Deprovisioned &&
-		knows(last.UsedApprovals, s.UsedApprovals) && knows(last.ApprovalFirstSeen, s.ApprovalFirstSeen)
+		last.Commit.ID == r.Commit.ID && last.Identity == s.Identity && last.EverEnabled == s.EverEnabled &&
+		last.AdoptionDecided == s.AdoptionDecided && r.Counts.Done == 0 && r.Counts.Unknown == 0 &&
+		appliedCommit(last) == appliedCommit(s) && last.Deprovisioned == s.Deprovisioned &&
+		containsKeys(last.UsedApprovals, s.UsedApprovals) && containsKeys(last.ApprovalFirstSeen, s.ApprovalFirstSeen)
 }
 
 func appliedCommit(s *reconcile.Status) string {
@@ -88,8 +91,8 @@ func appliedCommit(s *reconcile.Status) string {
 	return s.LastApplied.Commit
 }
 
-// knows reports whether every key of b is in a.
-func knows(a, b map[string]time.Time) bool {
+// containsKeys reports whether a has every key of b.
+func containsKeys(a, b map[string]time.Time) bool {
 	for key := range b {
 		if _, ok := a[key]; !ok {
 			return false

@@ -167,12 +167,12 @@ func firstLine(s string) string {
 }
 
 // history yields the branch's commits, the newest first.
-func (s *memStore) history(*testing.T) iter.Seq2[Snapshot, error] {
-	return func(yield func(Snapshot, error) bool) {
+func (s *memStore) history(*testing.T) iter.Seq2[BranchCommit, error] {
+	return func(yield func(BranchCommit, error) bool) {
 		s.mu.Lock()
 		at := s.head
 		s.mu.Unlock()
-		for at != "" && yield(Snapshot{Commit: at, Files: s.at(at)}, nil) {
+		for at != "" && yield(BranchCommit{ID: at, Files: s.at(at)}, nil) {
 			s.mu.Lock()
 			at = s.commits[at].parent
 			s.mu.Unlock()

@@ -16,7 +16,7 @@ import (
 // distrustOf is what a new process on the state directory says of the branch.
 func distrustOf(t *testing.T, store Store, dir string) string {
 	t.Helper()
-	past, err := newBook(t, store, dir).Past(t.Context(), prov)
+	past, err := newBook(t, store, dir).LoadState(t.Context(), prov)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,18 +61,18 @@ func TestTrustInTheBranch(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, "rewound or rewritten"},
-		{"a forged ledger on top", func(t *testing.T, s *memStore, _ string) { forgery(t, s) }, "were changed since"},
+		{"a forged ledger on top", func(t *testing.T, s *memStore, _ string) { forgery(t, s) }, "was changed since"},
 		{"a run of another machine", func(t *testing.T, s *memStore, dir string) {
 			if _, err := (&runner{book: newBook(t, s, dir+"-other"), aws: &directory{}}).run(t.Context(), "run-other", "u-9"); err != nil {
 				t.Fatal(err)
 			}
-		}, "were changed since"},
+		}, "was changed since"},
 		{"a status set back", func(t *testing.T, s *memStore, _ string) {
 			old := s.commits[s.commits[s.commits[s.head].parent].parent].files[statusPath(prov)]
 			if _, err := s.commit(s.head, map[string][]byte{statusPath(prov): old}, "set back", time.Now()); err != nil {
 				t.Fatal(err)
 			}
-		}, "were changed since"},
+		}, "was changed since"},
 		{"a report changed", func(t *testing.T, s *memStore, _ string) {
 			status, err := readStatus(s.now(), prov)
 			if err != nil {
@@ -90,7 +90,7 @@ func TestTrustInTheBranch(t *testing.T) {
 			if _, err := s.commit(s.head, map[string][]byte{status.Report.Path: nil}, "removed", time.Now()); err != nil {
 				t.Fatal(err)
 			}
-		}, "not there"},
+		}, "does not exist"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -124,7 +124,7 @@ func TestDistrustLastsUntilSomebodyApproves(t *testing.T) {
 		here := filepath.Join(dir, "new")
 		r := &runner{book: newBook(t, store, here), aws: &directory{}}
 		for _, run := range []string{"run-2", "run-3"} {
-			if got := distrustOf(t, store, here); !strings.Contains(got, "no memory") {
+			if got := distrustOf(t, store, here); !strings.Contains(got, "has no record") {
 				t.Errorf("before %s: %q", run, got)
 			}
 			if _, err := r.run(t.Context(), run, "u-"+run); err != nil {
@@ -173,7 +173,7 @@ func TestAForgeryDuringARunIsNotTrusted(t *testing.T) {
 		if _, err := r.run(t.Context(), "run-2", "u-2"); err != nil {
 			t.Fatal(err)
 		}
-		if got := distrustOf(t, store, dir); !strings.Contains(got, "were changed since") {
+		if got := distrustOf(t, store, dir); !strings.Contains(got, "was changed since") {
 			t.Errorf("distrust is %q", got)
 		}
 	})
@@ -182,8 +182,8 @@ func TestAForgeryDuringARunIsNotTrusted(t *testing.T) {
 func TestSignaturesStandInForMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, dir := &memStore{}, stateDir(t)
-		signed := func(b *Book, bad string) *Book {
-			b.Signed = func(ctx context.Context, since, head string) error {
+		signed := func(b *Recorder, bad string) *Recorder {
+			b.CheckSignatures = func(ctx context.Context, since, head string) error {
 				for at := head; at != since && at != ""; at = store.commits[at].parent {
 					if strings.Contains(store.commits[at].message, "forged") {
 						return errors.New("commit " + at + " " + bad)
@@ -194,7 +194,7 @@ func TestSignaturesStandInForMemory(t *testing.T) {
 			return b
 		}
 		for _, name := range []string{"a", "b", "a", "c"} { // machines take turns
-			past, err := signed(newBook(t, store, filepath.Join(dir, name)), "").Past(t.Context(), prov)
+			past, err := signed(newBook(t, store, filepath.Join(dir, name)), "").LoadState(t.Context(), prov)
 			if err != nil || past.DistrustReason != "" {
 				t.Errorf("machine %s: %q, %v", name, past.DistrustReason, err)
 			}
@@ -209,7 +209,7 @@ func TestSignaturesStandInForMemory(t *testing.T) {
 		}
 		here := filepath.Join(dir, "a")
 		for range 2 { // our own signed commit on top does not heal it
-			past, err := signed(newBook(t, store, here), "is not signed").Past(t.Context(), prov)
+			past, err := signed(newBook(t, store, here), "is not signed").LoadState(t.Context(), prov)
 			if err != nil || !strings.Contains(past.DistrustReason, "is not signed") {
 				t.Errorf("distrust is %q, %v", past.DistrustReason, err)
 			}
@@ -222,7 +222,7 @@ func TestSignaturesStandInForMemory(t *testing.T) {
 		if _, err := r.run(t.Context(), "run-approved", "u-1"); err != nil {
 			t.Fatal(err)
 		}
-		past, err := signed(newBook(t, store, here), "is not signed").Past(t.Context(), prov)
+		past, err := signed(newBook(t, store, here), "is not signed").LoadState(t.Context(), prov)
 		if err != nil || past.DistrustReason != "" {
 			t.Errorf("after an approval: %q, %v", past.DistrustReason, err)
 		}
@@ -238,15 +238,15 @@ func TestAReaderChangesNothing(t *testing.T) {
 		}
 		commits := len(store.messages())
 		reader := newBook(t, store, filepath.Join(dir, "nowhere")).Reader()
-		past, err := reader.Past(t.Context(), prov)
+		past, err := reader.LoadState(t.Context(), prov)
 		if err != nil || past.Status.Run != "run-1" || past.DistrustReason == "" {
 			t.Errorf("past is %+v, %v", past, err)
 		}
-		report := reportOf("run-2", reconcile.RunHeld, nil)
-		if _, err := reader.Conclude(t.Context(), reconcile.Conclusion{Report: report, Ledger: past.Ledger, Status: statusOf(report, nil)}); !errors.Is(err, errReadOnly) {
+		report := testReport("run-2", reconcile.RunHeld, nil)
+		if _, err := reader.CommitReport(t.Context(), reconcile.RunRecord{Report: report, Ledger: past.Ledger, Status: statusOf(report, nil)}); !errors.Is(err, errReadOnly) {
 			t.Errorf("concluding: %v", err)
 		}
-		if err := reader.Intend(t.Context(), intentOf("run-2", 1)); !errors.Is(err, errReadOnly) {
+		if err := reader.BeginRun(t.Context(), intentOf("run-2", 1)); !errors.Is(err, errReadOnly) {
 			t.Errorf("intending: %v", err)
 		}
 		if left, _ := filepath.Glob(filepath.Join(dir, "nowhere", "*")); len(left) > 0 || len(store.messages()) != commits {

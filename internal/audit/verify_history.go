@@ -12,112 +12,110 @@ import (
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
-// history holds the branch's earlier commits against the chain: what was once
-// the newest report must be in it, and every run that was announced too.
-func (v *verifier) history(ctx context.Context) error {
-	announced := map[string]reconcile.Intent{}
-	defer v.unreported(announced)
+// checkHistory compares the earlier commits of the branch with the chain. The chain must have each
+// report that was once the newest, and a report for each intent.
+func (v *verifier) checkHistory(ctx context.Context) error {
+	intents := map[string]reconcile.Intent{} // by run
+	defer v.addUnreportedRuns(intents)
 	if v.History == nil {
-		v.proof.cannot("that reports which the branch had once are still there: its history was not given")
-		return v.announced(Snapshot{Commit: "head", Files: v.Files}, announced)
+		v.proof.addNotProved("that all earlier reports are still there: the history of the branch was not given")
+		return v.collectIntents(BranchCommit{ID: "head", Files: v.Files}, intents)
 	}
-	at := 0 // how far back in the chain the history has come
+	reached := 0 // the position in the chain that the history has reached
 	ledgers := &ledgerHistory{sums: map[string]string{}}
-	for snapshot, err := range v.History {
+	for commit, err := range v.History {
 		if err = errors.Join(err, ctx.Err()); err != nil {
 			return err
 		}
-		if err := v.announced(snapshot, announced); err != nil {
+		if err := v.collectIntents(commit, intents); err != nil {
 			return err
 		}
-		s, err := readStatus(snapshot.Files, v.Provisioner)
+		s, err := readStatus(commit.Files, v.Provisioner)
 		switch {
 		case malformed(err):
-			v.proof.breaks("commit "+snapshot.Commit, "%v", err)
+			v.proof.addFailure("commit "+commit.ID, "%v", err)
 			continue
 		case err != nil:
 			return err
 		case s == nil: // before the first report
 			continue
 		}
-		place, ok := v.place[s.Report]
+		position, ok := v.position[s.Report]
 		switch {
 		case !ok:
-			v.proof.breaks("commit "+snapshot.Commit, "its newest report %s (SHA-256 %s) is not in the chain: it was removed, or the chain was made anew",
+			v.proof.addFailure("commit "+commit.ID, "its newest report %s (SHA-256 %s) is not in the chain: it was removed, or the chain was rewritten",
 				s.Report.Path, s.Report.SHA256)
-		case place < at:
-			v.proof.breaks("commit "+snapshot.Commit, "its newest report %s came before one that the chain has after it", s.Report.Path)
+		case position < reached:
+			v.proof.addFailure("commit "+commit.ID, "the order of its newest report %s differs from the chain", s.Report.Path)
 		default:
-			if err := ledgers.check(v, snapshot, v.links[place].Report.LedgerDigest); err != nil {
+			if err := ledgers.check(v, commit, v.links[position].Report.LedgerDigest); err != nil {
 				return err
 			}
 		}
-		at = max(at, place)
+		reached = max(reached, position)
 	}
 	return nil
 }
 
-func (v *verifier) announced(s Snapshot, into map[string]reconcile.Intent) error {
-	open, err := readIntents(s.Files, v.Provisioner)
+func (v *verifier) collectIntents(commit BranchCommit, into map[string]reconcile.Intent) error {
+	open, err := readIntents(commit.Files, v.Provisioner)
 	if malformed(err) {
-		v.proof.breaks("commit "+s.Commit, "%v", err)
+		v.proof.addFailure("commit "+commit.ID, "%v", err)
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	for _, in := range open.foreign("") {
+	for _, in := range open.except("") {
 		into[in.Run] = in
 	}
 	return nil
 }
 
-// unreported names the runs that were announced and left no report.
-func (v *verifier) unreported(announced map[string]reconcile.Intent) {
-	for _, run := range slices.Sorted(maps.Keys(announced)) {
+// addUnreportedRuns adds the runs that have an intent but no report.
+func (v *verifier) addUnreportedRuns(intents map[string]reconcile.Intent) {
+	for _, run := range slices.Sorted(maps.Keys(intents)) {
 		if _, ok := v.runs[run]; !ok {
-			in := announced[run]
-			v.proof.cannot("what run %s on %s, begun at %s, did of its %s: it has left no report", run, in.Host, in.Started.Format(time.RFC3339), changes(in.ReleasedChanges))
+			in := intents[run]
+			v.proof.addNotProved("what run %s on %s, started at %s, did of its %s: it has no report",
+				run, in.Host, in.Started.Format(time.RFC3339), countChanges(in.ReleasedChanges))
 		}
 	}
 }
 
-// ledgerHistory compares the ledger of each commit with the one that its newest
-// report left.
+// ledgerHistory compares the ledger of each commit with the digest in its newest report.
 type ledgerHistory struct {
-	sums map[string]string // SHA-256 of files, by what the store calls their content
-	last string            // the digest that did not fit in the commit after, "" when it did
-	at   int               // where that stands in the proof
+	sums     map[string]string // SHA-256 of files, by the file system's hash of their content
+	mismatch string            // the wrong digest of the next newer commit; "" if it was right
+	failure  int               // the index of its failure in the proof
 }
 
-func (h *ledgerHistory) check(v *verifier, s Snapshot, want string) error {
+func (h *ledgerHistory) check(v *verifier, commit BranchCommit, want string) error {
 	if want == "" {
 		return nil
 	}
-	have, err := h.digest(s.Files, v.Provisioner)
+	have, err := h.digest(commit.Files, v.Provisioner)
 	if err != nil {
 		return err
 	}
 	switch {
 	case have == want:
-		h.last = ""
-	case have == h.last: // it came in with this commit or an earlier one
-		v.proof.Broken[h.at].At = "commit " + s.Commit
+		h.mismatch = ""
+	case have == h.mismatch: // this commit or an older one introduced it
+		v.proof.Failures[h.failure].Location = "commit " + commit.ID
 	default:
-		h.last, h.at = have, len(v.proof.Broken)
-		v.proof.breaks("commit "+s.Commit, "its ledger has the digest %s, its newest report left one with %s", have, want)
+		h.mismatch, h.failure = have, len(v.proof.Failures)
+		v.proof.addFailure("commit "+commit.ID, "the digest of its ledger is %s, but its newest report has the ledger digest %s", have, want)
 	}
 	return nil
 }
 
-// hasher is a file system that knows its files by a name for their content, as
-// Git does.
+// hasher is a file system that has a hash of the content of each file, like Git.
 type hasher interface {
 	Hash(name string) (string, error)
 }
 
-// digest is a ledger's digest; what was read before is not read again, if the
-// file system can tell.
+// digest returns the digest of a ledger. It reads a file only once, if the file system has hashes.
 func (h *ledgerHistory) digest(files fs.FS, provisioner string) (string, error) {
 	entries, err := fs.ReadDir(files, ledgerDir(provisioner))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -138,13 +136,13 @@ func (h *ledgerHistory) digest(files fs.FS, provisioner string) (string, error) 
 }
 
 func (h *ledgerHistory) sum(files fs.FS, name string) (string, error) {
-	content := ""
-	if named, ok := files.(hasher); ok {
+	hash := ""
+	if hashed, ok := files.(hasher); ok {
 		var err error
-		if content, err = named.Hash(name); err != nil {
+		if hash, err = hashed.Hash(name); err != nil {
 			return "", err
 		}
-		if have, ok := h.sums[content]; ok {
+		if have, ok := h.sums[hash]; ok {
 			return have, nil
 		}
 	}
@@ -153,8 +151,8 @@ func (h *ledgerHistory) sum(files fs.FS, name string) (string, error) {
 		return "", err
 	}
 	out := sum(data)
-	if content != "" {
-		h.sums[content] = out
+	if hash != "" {
+		h.sums[hash] = out
 	}
 	return out, nil
 }

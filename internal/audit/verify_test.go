@@ -39,26 +39,26 @@ func markdown(r *reconcile.Report) string { return "# " + r.Run + "\n" }
 func TestVerifyProvesAWholeChain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, paths := fiveRuns(t)
-		proof, err := Verify(t.Context(), Check{Provisioner: prov, Files: store.now()})
+		proof, err := Verify(t.Context(), VerifyInput{Provisioner: prov, Files: store.now()})
 		if err != nil || proof.Err() != nil {
 			t.Fatal(err, proof.Err())
 		}
-		if proof.Reports != 5 || proof.Newest.Path != paths[4] || proof.Oldest.Path != paths[0] {
+		if proof.VerifiedReports != 5 || proof.Newest.Path != paths[4] || proof.Oldest.Path != paths[0] {
 			t.Errorf("the proof is %+v", proof)
 		}
-		for _, want := range []string{"cut off at the end", "made the whole branch anew", "source commits", "had once", "spent approvals"} {
-			if !strings.Contains(strings.Join(proof.Unproven, "\n"), want) {
-				t.Errorf("it does not say that %q is unproven: %q", want, proof.Unproven)
+		for _, want := range []string{"newest commits were not removed", "branch was not rewritten", "source commits", "all earlier reports", "used approvals"} {
+			if !strings.Contains(strings.Join(proof.NotProved, "\n"), want) {
+				t.Errorf("it does not say that %q is unproven: %q", want, proof.NotProved)
 			}
 		}
-		proof, err = Verify(t.Context(), Check{Provisioner: prov, Files: store.now(), History: store.history(t), Markdown: markdown,
-			Anchor: store.head, Descends: func(ctx context.Context, a string) (bool, error) { return store.IsAncestor(ctx, a, store.head) },
-			Signed: func(context.Context) error { return nil }, Source: func(context.Context, string) (bool, error) { return true, nil }})
+		proof, err = Verify(t.Context(), VerifyInput{Provisioner: prov, Files: store.now(), History: store.history(t), RenderMarkdown: markdown,
+			KnownCommit: store.head, HasCommit: func(ctx context.Context, a string) (bool, error) { return store.IsAncestor(ctx, a, store.head) },
+			CheckSignatures: func(context.Context) error { return nil }, HasSourceCommit: func(context.Context, string) (bool, error) { return true, nil }})
 		if err != nil || proof.Err() != nil {
 			t.Fatal(err, proof.Err())
 		}
-		if len(proof.Unproven) != 1 {
-			t.Errorf("with everything given, unproven is %q", proof.Unproven)
+		if len(proof.NotProved) != 1 {
+			t.Errorf("with everything given, unproven is %q", proof.NotProved)
 		}
 	})
 }
@@ -83,7 +83,7 @@ func TestVerifyFindsTampering(t *testing.T) {
 		{"the newest report changed", func(f files, p []string) { edit(f, p[4], `"u-5"`, `"u-9"`) }, 4, statusPath(prov) + " names this report, but its SHA-256", 0},
 		{"the oldest report changed", func(f files, p []string) { edit(f, p[0], `"u-1"`, `"u-9"`) }, 0, "its SHA-256", 4},
 		{"a report changed into something else", func(f files, p []string) { f[p[2]] = &fstest.MapFile{Data: []byte("[]")} }, 2, "it is not a report", 2},
-		{"a report removed", func(f files, p []string) { delete(f, p[2]) }, 2, "it is not there", 2},
+		{"a report removed", func(f files, p []string) { delete(f, p[2]) }, 2, "it does not exist", 2},
 		{"a report removed and the link mended", func(f files, p []string) {
 			third, _, _ := readReport(f, p[2])
 			delete(f, p[2])
@@ -105,35 +105,35 @@ func TestVerifyFindsTampering(t *testing.T) {
 		}, 3, statusPath(prov) + " names this report, but its SHA-256", 0},
 		{"a report of another provisioner", func(f files, p []string) { edit(f, statusPath(prov), p[4], "reports/other/2000/01/01/x.json") }, -1, "not the path of a report", 0},
 		{"a chain that bites its tail", func(f files, p []string) { edit(f, p[2], p[1], p[3]) }, 2, "its SHA-256", 2},
-		{"the status removed", func(f files, _ []string) { delete(f, statusPath(prov)) }, -1, "there are no reports", 0},
-		{"the status unreadable", func(f files, _ []string) { edit(f, statusPath(prov), "{", "[") }, -1, "not as roster writes it", 0},
-		{"the status says another outcome", func(f files, _ []string) { edit(f, statusPath(prov), `"applied"`, `"in sync"`) }, -1, "its outcome is in sync, the report of run run-5 says applied", 5},
+		{"the status removed", func(f files, _ []string) { delete(f, statusPath(prov)) }, -1, "has no reports", 0},
+		{"the status unreadable", func(f files, _ []string) { edit(f, statusPath(prov), "{", "[") }, -1, "is malformed", 0},
+		{"the status says another outcome", func(f files, _ []string) { edit(f, statusPath(prov), `"applied"`, `"in sync"`) }, -1, "its outcome is in sync, but the report of run run-5 has applied", 5},
 		{"the status says another run", func(f files, _ []string) { edit(f, statusPath(prov), `"run-5"`, `"run-9"`) }, -1, "no report in the chain", 5},
-		{"an entry forged in the ledger", func(f files, _ []string) { edit(f, shardPath(prov, "u-2"), "id-u-2", "id-admin") }, -1, "the newest report left a ledger", 5},
-		{"an entry forged into the wrong file", func(f files, _ []string) { edit(f, shardPath(prov, "u-2"), `"u-2"`, `"u-3"`) }, -1, "belongs in", 5},
-		{"a file of the ledger removed", func(f files, _ []string) { delete(f, shardPath(prov, "u-2")) }, -1, "the newest report left a ledger", 5},
-		{"a file that does not belong in the ledger", func(f files, _ []string) { f[ledgerDir(prov)+"/extra"] = &fstest.MapFile{} }, -1, "no part of a ledger", 5},
+		{"an entry forged in the ledger", func(f files, _ []string) { edit(f, shardPath(prov, "u-2"), "id-u-2", "id-admin") }, -1, "but the newest report has the ledger digest", 5},
+		{"an entry forged into the wrong file", func(f files, _ []string) { edit(f, shardPath(prov, "u-2"), `"u-2"`, `"u-3"`) }, -1, "belongs to", 5},
+		{"a file of the ledger removed", func(f files, _ []string) { delete(f, shardPath(prov, "u-2")) }, -1, "but the newest report has the ledger digest", 5},
+		{"a file that does not belong in the ledger", func(f files, _ []string) { f[ledgerDir(prov)+"/extra"] = &fstest.MapFile{} }, -1, "not a file of a ledger", 5},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store, paths := fiveRuns(t)
 				files := store.now()
 				row.do(files, paths)
-				proof, err := Verify(t.Context(), Check{Provisioner: prov, Files: files})
+				proof, err := Verify(t.Context(), VerifyInput{Provisioner: prov, Files: files})
 				if err != nil {
 					t.Fatal(err)
 				}
-				if proof.Reports != row.reports {
-					t.Errorf("%d reports are proven, want %d", proof.Reports, row.reports)
+				if proof.VerifiedReports != row.reports {
+					t.Errorf("%d reports are proven, want %d", proof.VerifiedReports, row.reports)
 				}
-				if len(proof.Broken) == 0 {
+				if len(proof.Failures) == 0 {
 					t.Fatal("nothing was found")
 				}
-				first := proof.Broken[0]
-				if row.at >= 0 && first.At != paths[row.at] || !strings.Contains(first.Why, row.why) {
-					t.Errorf("the first is %s: %s\nwant %q", first.At, first.Why, row.why)
+				first := proof.Failures[0]
+				if row.at >= 0 && first.Location != paths[row.at] || !strings.Contains(first.Reason, row.why) {
+					t.Errorf("the first is %s: %s\nwant %q", first.Location, first.Reason, row.why)
 				}
-				if !strings.Contains(proof.Err().Error(), first.At) {
+				if !strings.Contains(proof.Err().Error(), first.Location) {
 					t.Errorf("the error does not name it: %v", proof.Err())
 				}
 			})
@@ -149,9 +149,9 @@ func TestVerifyFindsABranchMadeAnew(t *testing.T) {
 		anchor := store.head
 		forged := store.now()
 		forge(t, forged, paths[1:], "u-2", "u-9")
-		check := Check{Provisioner: prov, Files: forged}
+		check := VerifyInput{Provisioner: prov, Files: forged}
 		proof, err := Verify(t.Context(), check)
-		if err != nil || proof.Err() != nil || proof.Reports != 5 {
+		if err != nil || proof.Err() != nil || proof.VerifiedReports != 5 {
 			t.Fatalf("the forgery does not hold together: %v, %+v", err, proof)
 		}
 		edits := map[string][]byte{}
@@ -169,18 +169,18 @@ func TestVerifyFindsABranchMadeAnew(t *testing.T) {
 		for _, row := range []struct {
 			name  string
 			store *memStore
-			check func(c *Check, s *memStore)
+			check func(c *VerifyInput, s *memStore)
 			why   string
 		}{
-			{"on top of the old branch, by its history", on, func(c *Check, s *memStore) { c.History = s.history(t) }, "is not in the chain"},
-			{"from the ground, by a commit that it must have", anew, func(c *Check, s *memStore) {
-				c.Anchor, c.Descends = anchor, func(ctx context.Context, a string) (bool, error) { return s.IsAncestor(ctx, a, s.head) }
-			}, "is not in it any more"},
-			{"from the ground, by its signatures", anew, func(c *Check, _ *memStore) {
-				c.Signed = func(context.Context) error { return errors.New("commit 123 is not signed") }
+			{"on top of the old branch, by its history", on, func(c *VerifyInput, s *memStore) { c.History = s.history(t) }, "is not in the chain"},
+			{"from the ground, by a commit that it must have", anew, func(c *VerifyInput, s *memStore) {
+				c.KnownCommit, c.HasCommit = anchor, func(ctx context.Context, a string) (bool, error) { return s.IsAncestor(ctx, a, s.head) }
+			}, "no longer contains"},
+			{"from the ground, by its signatures", anew, func(c *VerifyInput, _ *memStore) {
+				c.CheckSignatures = func(context.Context) error { return errors.New("commit 123 is not signed") }
 			}, "is not signed"},
-			{"with other source commits", anew, func(c *Check, _ *memStore) {
-				c.Source = func(context.Context, string) (bool, error) { return false, nil }
+			{"with other source commits", anew, func(c *VerifyInput, _ *memStore) {
+				c.HasSourceCommit = func(context.Context, string) (bool, error) { return false, nil }
 			}, "source commit abcdef0123456789 is not in the repository"},
 		} {
 			c := check
@@ -227,11 +227,11 @@ func TestVerifyFindsABranchThatWasWoundBackByACommit(t *testing.T) {
 		if _, err := store.commit(store.head, edits, "revert", time.Now()); err != nil {
 			t.Fatal(err)
 		}
-		proof, err := Verify(t.Context(), Check{Provisioner: prov, Files: store.now()})
-		if err != nil || proof.Err() != nil || proof.Reports != 3 {
+		proof, err := Verify(t.Context(), VerifyInput{Provisioner: prov, Files: store.now()})
+		if err != nil || proof.Err() != nil || proof.VerifiedReports != 3 {
 			t.Fatalf("%+v, %v", proof, err)
 		}
-		proof, err = Verify(t.Context(), Check{Provisioner: prov, Files: store.now(), History: store.history(t)})
+		proof, err = Verify(t.Context(), VerifyInput{Provisioner: prov, Files: store.now(), History: store.history(t)})
 		if err != nil || proof.Err() == nil || !strings.Contains(proof.Err().Error(), "is not in the chain") {
 			t.Errorf("found %v, %v", proof.Err(), err)
 		}
@@ -257,13 +257,13 @@ func TestVerifyFindsALedgerForgedBetweenReports(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		proof, err := Verify(t.Context(), Check{Provisioner: prov, Files: store.now()})
-		if err != nil || proof.Err() != nil || proof.Reports != 7 {
+		proof, err := Verify(t.Context(), VerifyInput{Provisioner: prov, Files: store.now()})
+		if err != nil || proof.Err() != nil || proof.VerifiedReports != 7 {
 			t.Fatalf("the files do not hold together: %v, %+v", err, proof)
 		}
-		proof, err = Verify(t.Context(), Check{Provisioner: prov, Files: store.now(), History: store.history(t)})
-		if err != nil || len(proof.Broken) != 1 || proof.Broken[0].At != "commit "+forged || !strings.Contains(proof.Broken[0].Why, "its ledger") {
-			t.Errorf("found %+v, %v, want commit %s", proof.Broken, err, forged)
+		proof, err = Verify(t.Context(), VerifyInput{Provisioner: prov, Files: store.now(), History: store.history(t)})
+		if err != nil || len(proof.Failures) != 1 || proof.Failures[0].Location != "commit "+forged || !strings.Contains(proof.Failures[0].Reason, "its ledger") {
+			t.Errorf("found %+v, %v, want commit %s", proof.Failures, err, forged)
 		}
 	})
 }
@@ -275,12 +275,12 @@ func TestVerifyNamesRunsWithoutAReport(t *testing.T) {
 		if err := intend(t, b, "run-lost"); err != nil {
 			t.Fatal(err)
 		}
-		proof, err := Verify(t.Context(), Check{Provisioner: prov, Files: store.now(), History: store.history(t)})
+		proof, err := Verify(t.Context(), VerifyInput{Provisioner: prov, Files: store.now(), History: store.history(t)})
 		if err != nil || proof.Err() != nil {
 			t.Fatal(err, proof.Err())
 		}
-		if !slices.ContainsFunc(proof.Unproven, func(s string) bool { return strings.Contains(s, "run-lost") && strings.Contains(s, "3 changes") }) {
-			t.Errorf("unproven is %q", proof.Unproven)
+		if !slices.ContainsFunc(proof.NotProved, func(s string) bool { return strings.Contains(s, "run-lost") && strings.Contains(s, "3 changes") }) {
+			t.Errorf("unproven is %q", proof.NotProved)
 		}
 	})
 }
@@ -288,10 +288,10 @@ func TestVerifyNamesRunsWithoutAReport(t *testing.T) {
 func TestVerifyOfNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, _ := fiveRuns(t)
-		if _, err := Verify(t.Context(), Check{Provisioner: "nobody", Files: store.now()}); !errors.Is(err, fs.ErrNotExist) {
+		if _, err := Verify(t.Context(), VerifyInput{Provisioner: "nobody", Files: store.now()}); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("the error is %v", err)
 		}
-		if _, err := Verify(t.Context(), Check{Provisioner: "../x", Files: store.now()}); err == nil {
+		if _, err := Verify(t.Context(), VerifyInput{Provisioner: "../x", Files: store.now()}); err == nil {
 			t.Error("a path was taken for a name")
 		}
 		if got, err := Provisioners(store.now()); err != nil || !slices.Equal(got, []string{prov}) {
@@ -306,13 +306,13 @@ func TestVerifyComparesRenderings(t *testing.T) {
 		files := store.now()
 		files[strings.TrimSuffix(paths[1], ".json")+".md"] = &fstest.MapFile{Data: []byte("nothing happened")}
 		delete(files, strings.TrimSuffix(paths[2], ".json")+".md")
-		proof, err := Verify(t.Context(), Check{Provisioner: prov, Files: files, Markdown: markdown})
+		proof, err := Verify(t.Context(), VerifyInput{Provisioner: prov, Files: files, RenderMarkdown: markdown})
 		if err != nil || proof.Err() != nil {
 			t.Fatal(err, proof.Err())
 		}
-		said := strings.Join(proof.Unproven, "\n")
-		if !strings.Contains(said, "is missing; the report itself") || !strings.Contains(said, "not what this version of roster makes") {
-			t.Errorf("unproven is %q", proof.Unproven)
+		said := strings.Join(proof.NotProved, "\n")
+		if !strings.Contains(said, "it does not exist; use the JSON file") || !strings.Contains(said, "this version of roster renders the report differently") {
+			t.Errorf("unproven is %q", proof.NotProved)
 		}
 	})
 }
@@ -321,7 +321,7 @@ func TestALongReportIsSpreadOverFiles(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &memStore{}
 		b := newBook(t, store, stateDir(t))
-		past, err := b.Past(t.Context(), prov)
+		past, err := b.LoadState(t.Context(), prov)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -329,8 +329,8 @@ func TestALongReportIsSpreadOverFiles(t *testing.T) {
 		for i := range 2*maxChanges + 1 {
 			changes = append(changes, reconcile.Done{Change: reconcile.Change{Kind: reconcile.CreateUser, Key: fmt.Sprint("u-", i)}, Result: reconcile.ResultDone})
 		}
-		report := reportOf("run-1", reconcile.RunApplied, changes)
-		receipt, err := b.Conclude(t.Context(), reconcile.Conclusion{Report: report, Ledger: past.Ledger, Status: statusOf(report, nil)})
+		report := testReport("run-1", reconcile.RunApplied, changes)
+		receipt, err := b.CommitReport(t.Context(), reconcile.RunRecord{Report: report, Ledger: past.Ledger, Status: statusOf(report, nil)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -351,13 +351,13 @@ func TestALongReportIsSpreadOverFiles(t *testing.T) {
 			name string
 			data []byte
 			why  string
-		}{{"changed", []byte("{}"), "its SHA-256"}, {"removed", nil, "not there"}} {
+		}{{"changed", []byte("{}"), "its SHA-256"}, {"removed", nil, "does not exist"}} {
 			tampered := maps.Clone(files)
 			if delete(tampered, head.Parts[1].Path); row.data != nil {
 				tampered[head.Parts[1].Path] = &fstest.MapFile{Data: row.data}
 			}
-			proof, err := Verify(t.Context(), Check{Provisioner: prov, Files: tampered})
-			if err != nil || proof.Err() == nil || !strings.Contains(proof.Err().Error(), row.why) || proof.Broken[0].At != head.Parts[1].Path {
+			proof, err := Verify(t.Context(), VerifyInput{Provisioner: prov, Files: tampered})
+			if err != nil || proof.Err() == nil || !strings.Contains(proof.Err().Error(), row.why) || proof.Failures[0].Location != head.Parts[1].Path {
 				t.Errorf("a part %s: %v, %v", row.name, proof.Err(), err)
 			}
 			if _, err := ReadReport(tampered, receipt.Report.Path); err == nil {

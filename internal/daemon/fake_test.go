@@ -71,7 +71,7 @@ type fakeAudit struct {
 	ledger  *reconcile.Ledger
 }
 
-func (b *fakeAudit) Past(context.Context, string) (*reconcile.AuditState, error) {
+func (b *fakeAudit) LoadState(context.Context, string) (*reconcile.AuditState, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	past := &reconcile.AuditState{Status: b.status, Ledger: reconcile.NewLedger()}
@@ -94,11 +94,11 @@ func (b *fakeAudit) HeldReport(context.Context, string, string) (*reconcile.Repo
 	return nil, fs.ErrNotExist
 }
 
-func (b *fakeAudit) Intend(context.Context, reconcile.Intent) error { return nil }
-func (b *fakeAudit) Begin(reconcile.Entry) error                    { return nil }
-func (b *fakeAudit) End(reconcile.Entry) error                      { return nil }
+func (b *fakeAudit) BeginRun(context.Context, reconcile.Intent) error { return nil }
+func (b *fakeAudit) BeginWrite(reconcile.Entry) error                 { return nil }
+func (b *fakeAudit) EndWrite(reconcile.Entry) error                   { return nil }
 
-func (b *fakeAudit) Conclude(_ context.Context, c reconcile.Conclusion) (reconcile.Receipt, error) {
+func (b *fakeAudit) CommitReport(_ context.Context, c reconcile.RunRecord) (reconcile.Receipt, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.reports, b.status, b.ledger = append(b.reports, c.Report), c.Status, c.Ledger

@@ -58,8 +58,8 @@ type applier struct {
 
 // Journal records each write before and after it; see reconcile.Audit.
 type Journal interface {
-	Begin(reconcile.Entry) error
-	End(reconcile.Entry) error
+	BeginWrite(reconcile.Entry) error
+	EndWrite(reconcile.Entry) error
 }
 
 // write is one call to the directory, with the changes that it makes: one change of a user or
@@ -169,7 +169,7 @@ func (a *applier) attempt(ctx context.Context, w *write, blocked bool) bool {
 		return false
 	}
 	entry := a.entry(w)
-	if err := a.journal.Begin(entry); err != nil {
+	if err := a.journal.BeginWrite(entry); err != nil {
 		a.stop(fmt.Errorf("write the journal: %w", err))
 		return false
 	}
@@ -189,7 +189,7 @@ func (a *applier) attempt(ctx context.Context, w *write, blocked bool) bool {
 		a.recordOwnership(w)
 	}
 	entry.Ended, entry.Time, entry.Changes = true, a.now(), a.collect(w)
-	if err := a.journal.End(entry); err != nil {
+	if err := a.journal.EndWrite(entry); err != nil {
 		a.stop(fmt.Errorf("write the journal: %w", err))
 	}
 	return err == nil

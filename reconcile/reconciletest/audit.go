@@ -16,29 +16,29 @@ var (
 	_ reconcile.Archive = (*Audit)(nil)
 )
 
-// Audit is reconcile.Audit in memory, for tests of what runs leave. It insists on the order:
-// intent, entries, conclusion. The zero value is ready.
+// Audit is reconcile.Audit in memory, for tests of what runs record. It requires an intent before
+// entries. The zero value is ready to use.
 type Audit struct {
 	mu      sync.Mutex
 	past    map[string]*reconcile.AuditState
 	intent  *reconcile.Intent
 	entries []reconcile.Entry
-	// Reports are those that were concluded, in order.
+	// Reports are the committed reports, in order.
 	Reports []*reconcile.Report
-	// Open is an intent of a run that is lost; Distrust is what there is against the branch. Past
-	// hands both on until a conclusion trusts the branch, or leaves nothing undecided.
-	Open     *reconcile.Intent
-	Distrust string
-	// FailBegin makes the journal refuse whatever comes after so many entries; 0 never.
-	FailBegin int
-	// LoseHeldReports makes the archive forget what it printed.
+	// OpenIntent is the intent of a lost run, DistrustReason why the branch cannot be trusted.
+	// LoadState returns both until a report leaves nothing open or trusts the branch.
+	OpenIntent     *reconcile.Intent
+	DistrustReason string
+	// FailAfterEntries makes BeginWrite fail once the journal has this many entries; 0 means never.
+	FailAfterEntries int
+	// LoseHeldReports makes HeldReport find no report.
 	LoseHeldReports bool
-	// LoseConclusion makes the next Conclude fail as a crash would.
-	LoseConclusion bool
+	// LoseReport makes the next CommitReport fail, as a crash would.
+	LoseReport bool
 }
 
-// Past returns what the last conclusion left.
-func (m *Audit) Past(_ context.Context, provisioner string) (*reconcile.AuditState, error) {
+// LoadState returns what the last CommitReport stored.
+func (m *Audit) LoadState(_ context.Context, provisioner string) (*reconcile.AuditState, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	p := m.past[provisioner]
@@ -46,14 +46,14 @@ func (m *Audit) Past(_ context.Context, provisioner string) (*reconcile.AuditSta
 		p = &reconcile.AuditState{Ledger: reconcile.NewLedger()}
 	}
 	out := *p
-	out.Ledger, out.OpenIntent, out.DistrustReason = p.Ledger.Clone(), m.Open, m.Distrust
+	out.Ledger, out.OpenIntent, out.DistrustReason = p.Ledger.Clone(), m.OpenIntent, m.DistrustReason
 	if m.intent != nil {
 		out.Interrupted = &reconcile.Interrupted{Intent: *m.intent, Entries: m.entries}
 	}
 	return &out, nil
 }
 
-// Provisioners names those that a run was concluded for.
+// Provisioners returns the provisioners with a committed report.
 func (m *Audit) Provisioners(context.Context) ([]string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -72,8 +72,8 @@ func (m *Audit) HeldReport(_ context.Context, provisioner, digest string) (*reco
 	return nil, fs.ErrNotExist
 }
 
-// Intend opens a run.
-func (m *Audit) Intend(_ context.Context, in reconcile.Intent) error {
+// BeginRun opens a run.
+func (m *Audit) BeginRun(_ context.Context, in reconcile.Intent) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.intent != nil {
@@ -83,42 +83,42 @@ func (m *Audit) Intend(_ context.Context, in reconcile.Intent) error {
 	return nil
 }
 
-// Begin notes the beginning of a write.
-func (m *Audit) Begin(e reconcile.Entry) error {
+// BeginWrite records the beginning of a write.
+func (m *Audit) BeginWrite(e reconcile.Entry) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.intent == nil {
 		return fmt.Errorf("entry %d without an intent", e.Seq)
 	}
-	if m.FailBegin > 0 && len(m.entries) >= m.FailBegin {
+	if m.FailAfterEntries > 0 && len(m.entries) >= m.FailAfterEntries {
 		return fmt.Errorf("journal: no space left")
 	}
 	m.entries = append(m.entries, e)
 	return nil
 }
 
-// End notes its end.
-func (m *Audit) End(e reconcile.Entry) error {
+// EndWrite records the end of a write.
+func (m *Audit) EndWrite(e reconcile.Entry) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.entries = append(m.entries, e)
 	return nil
 }
 
-// Conclude closes the run.
-func (m *Audit) Conclude(_ context.Context, c reconcile.Conclusion) (reconcile.Receipt, error) {
+// CommitReport closes the run.
+func (m *Audit) CommitReport(_ context.Context, c reconcile.RunRecord) (reconcile.Receipt, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.LoseConclusion {
-		m.LoseConclusion = false
+	if m.LoseReport {
+		m.LoseReport = false
 		return reconcile.Receipt{}, fmt.Errorf("the power went out")
 	}
 	m.intent, m.entries = nil, nil
 	if c.Report.Outcome == reconcile.RunInSync || c.Report.Outcome == reconcile.RunApplied {
-		m.Open = nil
+		m.OpenIntent = nil
 	}
 	if c.TrustBranch {
-		m.Distrust = ""
+		m.DistrustReason = ""
 	}
 	if m.past == nil {
 		m.past = map[string]*reconcile.AuditState{}

@@ -44,12 +44,12 @@ type redactingJournal struct {
 	redactor *reconcile.Redactor
 }
 
-func (j redactingJournal) Begin(e reconcile.Entry) error {
+func (j redactingJournal) BeginWrite(e reconcile.Entry) error {
 	e.Changes = j.redactor.Results(e.Changes)
-	return j.Journal.Begin(e)
+	return j.Journal.BeginWrite(e)
 }
 
-func (j redactingJournal) End(e reconcile.Entry) error {
+func (j redactingJournal) EndWrite(e reconcile.Entry) error {
 	e.Changes = j.redactor.Results(e.Changes)
-	return j.Journal.End(e)
+	return j.Journal.EndWrite(e)
 }

@@ -15,7 +15,7 @@ import (
 // held is a memory that keeps what it is given as it is.
 type held struct{ *observe.CachedDirectory }
 
-func (h *held) Load(string) *observe.CachedDirectory    { return h.CachedDirectory }
+func (h *held) Load(string) *observe.CachedDirectory       { return h.CachedDirectory }
 func (h *held) Store(_ string, r *observe.CachedDirectory) { h.CachedDirectory = r }
 
 // settled is a world in which n people, a thousand a file, and n/100 groups of ten, were synchronized long ago.
@@ -56,7 +56,7 @@ func settled(t testing.TB, n int) (w *env, files []string) {
 	w.Commit(slow, "", files...)
 	status := &reconcile.Status{Version: 1, Provisioner: "aws", Identity: w.Commits[0].Provisioners["aws"].Identity(), Run: "before", EverEnabled: true, AdoptionDecided: true,
 		LastApplied: &reconcile.AppliedAt{Commit: "commit-1", Time: w.Now}, Commit: reconcile.CommitRef{ID: "commit-1"}}
-	if _, err := w.Audit.Conclude(t.Context(), reconcile.Conclusion{Report: &reconcile.Report{Provisioner: "aws"}, Ledger: ledger, Status: status}); err != nil {
+	if _, err := w.Audit.CommitReport(t.Context(), reconcile.RunRecord{Report: &reconcile.Report{Provisioner: "aws"}, Ledger: ledger, Status: status}); err != nil {
 		t.Fatal(err)
 	}
 	return w, files

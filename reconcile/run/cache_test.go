@@ -218,8 +218,8 @@ func TestMemoryIsNotReliedOnWhenItMayBeWrong(t *testing.T) {
 			r.Identity = "elsewhere"
 			w.Runner.Cache.Store("aws", r)
 		}},
-		{"the audit branch is not trusted", func(w *env) { w.Audit.Distrust = "it was rewritten" }},
-		{"a run's journal is lost", func(w *env) { w.Audit.Open = &reconcile.Intent{Run: "lost"} }},
+		{"the audit branch is not trusted", func(w *env) { w.Audit.DistrustReason = "it was rewritten" }},
+		{"a run's journal is lost", func(w *env) { w.Audit.OpenIntent = &reconcile.Intent{Run: "lost"} }},
 		{"everything is older than the drift bound", func(w *env) { w.Now = w.Now.Add(24 * time.Hour) }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -232,7 +232,7 @@ func TestMemoryIsNotReliedOnWhenItMayBeWrong(t *testing.T) {
 			}
 			w.Sim.ResetCalls()
 			w.Apply(reconcile.RunInSync)
-			if n := w.Sim.Calls().Total; n > 0 && w.Audit.Distrust == "" && w.Audit.Open == nil {
+			if n := w.Sim.Calls().Total; n > 0 && w.Audit.DistrustReason == "" && w.Audit.OpenIntent == nil {
 				t.Errorf("%d calls of the next run; want none", n)
 			}
 		})

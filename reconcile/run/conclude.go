@@ -71,7 +71,7 @@ func (r *Runner) conclude(ctx context.Context, s runState, c conclusion) (*recon
 	// A run that was told to stop must still publish its report.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
-	receipt, err := r.Audit.Conclude(ctx, reconcile.Conclusion{
+	receipt, err := r.Audit.CommitReport(ctx, reconcile.RunRecord{
 		Report: &published, Ledger: c.ledger, Status: status, TrustBranch: trustsBranch(s, c.plan),
 	})
 	if err != nil {
@@ -161,7 +161,7 @@ func (r *Runner) Refuse(
 	trigger string,
 	problems error,
 ) (*Result, error) {
-	audit, err := r.Audit.Past(ctx, p.Key)
+	audit, err := r.Audit.LoadState(ctx, p.Key)
 	if err != nil {
 		return nil, fmt.Errorf("read the audit state: %w", err)
 	}

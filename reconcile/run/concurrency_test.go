@@ -71,14 +71,14 @@ type slowDisk struct {
 	takes time.Duration
 }
 
-func (s *slowDisk) Begin(e reconcile.Entry) error {
+func (s *slowDisk) BeginWrite(e reconcile.Entry) error {
 	time.Sleep(s.takes)
-	return s.Audit.Begin(e)
+	return s.Audit.BeginWrite(e)
 }
 
-func (s *slowDisk) End(e reconcile.Entry) error {
+func (s *slowDisk) EndWrite(e reconcile.Entry) error {
 	time.Sleep(s.takes)
-	return s.Audit.End(e)
+	return s.Audit.EndWrite(e)
 }
 
 func TestWritesKeepThePipeFull(t *testing.T) {

@@ -76,7 +76,7 @@ func TestGates(t *testing.T) {
 		{gate: "disputed", start: org(2, 1), startSel: sel + ", adopt: \"take-over\"", holdsSel: sel + ", adopt: \"take-over\"",
 			holds: func(w *env) string { w.makeUser("name3", "theirs"); return org(3, 1) }},
 		{gate: "history", start: org(10, 2), holds: func(w *env) string { w.Commits = nil; return org(10, 3) }},
-		{gate: "audit", start: org(10, 2), holds: func(w *env) string { w.Audit.Distrust = "the status was changed"; return org(9, 2) }},
+		{gate: "audit", start: org(10, 2), holds: func(w *env) string { w.Audit.DistrustReason = "the status was changed"; return org(9, 2) }},
 	} {
 		begin := func(t *testing.T) *env {
 			w := newEnv(t)
@@ -230,7 +230,7 @@ func TestApprovals(t *testing.T) {
 	})
 	t.Run("a report on a branch that cannot be trusted does not count", func(t *testing.T) {
 		w, digest := start(t)
-		w.Audit.Distrust = "the status was changed"
+		w.Audit.DistrustReason = "the status was changed"
 		w.Commit(p, org(34)+approve(digest))
 		if r := w.Apply(reconcile.RunHeld); r.Counts.Done != 0 {
 			t.Errorf("%d done\n%s", r.Counts.Done, said(r))
@@ -268,11 +268,11 @@ func TestApprovals(t *testing.T) {
 	t.Run("what an interrupted run left of it may still be done", func(t *testing.T) {
 		w, digest := start(t)
 		w.Commit(p, org(32)+approve(digest))
-		w.Audit.FailBegin = 4
+		w.Audit.FailAfterEntries = 4
 		if _, err := w.Run(true); err == nil {
 			t.Fatal("the run did not notice")
 		}
-		w.Audit.FailBegin = 0
+		w.Audit.FailAfterEntries = 0
 		w.Apply(reconcile.RunApplied)
 		w.Apply(reconcile.RunInSync)
 	})
@@ -429,7 +429,7 @@ func TestARenamedProvisioner(t *testing.T) {
 		if facts := factsOf(before, w.Sim.State()); len(facts) > 0 {
 			t.Errorf("the directory changed: %v", facts)
 		}
-		if past, _ := w.Audit.Past(t.Context(), "prod"); len(past.Ledger.Users) != 3 || !past.Status.EverEnabled {
+		if past, _ := w.Audit.LoadState(t.Context(), "prod"); len(past.Ledger.Users) != 3 || !past.Status.EverEnabled {
 			t.Errorf("the ledger under the new name has %d users", len(past.Ledger.Users))
 		}
 		if list, err := w.Runner.Removed(t.Context(), w.Commits[1]); err != nil || len(list) > 0 {

@@ -367,7 +367,7 @@ func (h *history) observe() {
 }
 
 func (h *history) remembered() *reconcile.AuditState {
-	past, err := h.Audit.Past(context.Background(), "aws")
+	past, err := h.Audit.LoadState(context.Background(), "aws")
 	h.must(err)
 	return past
 }

@@ -51,7 +51,7 @@ func (r *Runner) Once(ctx context.Context, req Request) (*Result, error) {
 	ledger := reconcile.NextLedger(state.audit.Ledger, plan, missing, state.started)
 	id := r.RunID()
 	if plan.Released() > 0 {
-		if err := r.Audit.Intend(ctx, r.intent(id, state, plan)); err != nil {
+		if err := r.Audit.BeginRun(ctx, r.intent(id, state, plan)); err != nil {
 			return result, fmt.Errorf("publish the intent: %w", err)
 		}
 	}

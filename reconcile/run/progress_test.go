@@ -74,7 +74,7 @@ func TestProgressEndsWhateverFails(t *testing.T) {
 	if done != total {
 		t.Errorf("progress ended at %d of %d", done, total)
 	}
-	w.Audit.FailBegin = 2
+	w.Audit.FailAfterEntries = 2
 	w.Commit("enabled: true", reconciletest.People(9)+reconciletest.Group("g", "Group", 1, 1)+reconciletest.Group("h", "Half", 2, 3))
 	if _, err := w.Run(true); err == nil {
 		t.Fatal("a journal that takes nothing more did not stop the run")

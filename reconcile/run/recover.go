@@ -58,12 +58,12 @@ func (r *Runner) recover(ctx context.Context, s runState) (recovery, error) {
 		reconcile.StatusInput{Before: s.audit.Status, Report: report, Ledger: ledger, Provisioner: s.provisioner,
 			Started: s.started},
 	)
-	conclusion := reconcile.Conclusion{Report: report, Ledger: ledger, Status: status}
-	if _, err := r.Audit.Conclude(ctx, conclusion); err != nil {
+	conclusion := reconcile.RunRecord{Report: report, Ledger: ledger, Status: status}
+	if _, err := r.Audit.CommitReport(ctx, conclusion); err != nil {
 		return out, fmt.Errorf("publish its report: %w", err)
 	}
 	out.report = report
-	out.state.audit, err = r.Audit.Past(ctx, s.provisioner.Key)
+	out.state.audit, err = r.Audit.LoadState(ctx, s.provisioner.Key)
 	return out, err
 }
 

@@ -158,12 +158,12 @@ func TestTheJournalHoldsNoSecret(t *testing.T) {
 	w := newEnv(t)
 	w.Runner.RedactKey = []byte("key")
 	w.Commit("enabled: true", secretive(5))
-	w.Audit.FailBegin, w.Audit.LoseConclusion = 5, true
+	w.Audit.FailAfterEntries, w.Audit.LoseReport = 5, true
 	if _, err := w.Run(true); err == nil {
 		t.Fatal("the run was not cut off")
 	}
-	w.Audit.FailBegin = 0
-	past, err := w.Audit.Past(t.Context(), "aws")
+	w.Audit.FailAfterEntries = 0
+	past, err := w.Audit.LoadState(t.Context(), "aws")
 	if err != nil || past.Interrupted == nil {
 		t.Fatalf("nothing was interrupted: %v", err)
 	}

@@ -28,7 +28,7 @@ func (r *Runner) Removed(ctx context.Context, decls *schema.Declarations) (map[s
 		if decls.Provisioners[key] != nil {
 			continue
 		}
-		audit, err := r.Audit.Past(ctx, key)
+		audit, err := r.Audit.LoadState(ctx, key)
 		if err != nil {
 			failed = errors.Join(failed, fmt.Errorf("read the audit state of %q: %w", key, err))
 			continue

@@ -203,11 +203,11 @@ func TestAnInterruptedRunIsReportedAndFinished(t *testing.T) {
 		t.Run(fmt.Sprintf("cut at journal entry %d", n), func(t *testing.T) {
 			w := newEnv(t)
 			w.Commit("enabled: true", reconciletest.People(5)+reconciletest.Group("g", "Group", 1, 5))
-			w.Audit.FailBegin, w.Audit.LoseConclusion = n, true
+			w.Audit.FailAfterEntries, w.Audit.LoseReport = n, true
 			if _, err := w.Run(true); err == nil {
 				t.Fatal("the run did not notice")
 			}
-			w.Audit.FailBegin = 0
+			w.Audit.FailAfterEntries = 0
 			result, err := w.Run(true)
 			if err != nil {
 				t.Fatal(err)

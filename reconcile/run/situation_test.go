@@ -226,7 +226,7 @@ func TestWhatALostRunMadeIsProposed(t *testing.T) {
 	w.Apply(reconcile.RunApplied)
 	w.makeUser("name3", "u3")
 	w.makeUser("name4", "")
-	w.Audit.Open = &reconcile.Intent{Run: "run-lost"}
+	w.Audit.OpenIntent = &reconcile.Intent{Run: "run-lost"}
 	w.Commit("enabled: true", reconciletest.People(4))
 	r := w.Apply(reconcile.RunHeld)
 	wantBrief(t, r, "adopt-user u3: held by firstContact", "adopt-user u4: held by adopt!")
@@ -385,7 +385,7 @@ func TestAnEmptyListingForgetsNobody(t *testing.T) {
 
 func (w *env) past(provisioner string) *reconcile.AuditState {
 	w.T.Helper()
-	past, err := w.Audit.Past(w.T.Context(), provisioner)
+	past, err := w.Audit.LoadState(w.T.Context(), provisioner)
 	if err != nil {
 		w.T.Fatal(err)
 	}

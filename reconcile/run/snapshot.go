@@ -12,7 +12,7 @@ import (
 // Snapshot reads a provisioner's directory for previews, with the members of every group, because a
 // preview may adopt any of them. What the cache has is not read again. Snapshot only reads.
 func (r *Runner) Snapshot(ctx context.Context, p *schema.Provisioner) (*reconcile.Snapshot, error) {
-	audit, err := r.Audit.Past(ctx, p.Key)
+	audit, err := r.Audit.LoadState(ctx, p.Key)
 	if err != nil {
 		return nil, fmt.Errorf("read the audit state: %w", err)
 	}

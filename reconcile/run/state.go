@@ -58,7 +58,7 @@ func (r *Runner) auditState(
 	key string,
 	p *schema.Provisioner,
 ) (state *reconcile.AuditState, previousKey string, err error) {
-	state, err = r.Audit.Past(ctx, key)
+	state, err = r.Audit.LoadState(ctx, key)
 	if err != nil {
 		return nil, "", fmt.Errorf("read the audit state: %w", err)
 	}
@@ -73,7 +73,7 @@ func (r *Runner) auditState(
 		if old == key {
 			continue
 		}
-		earlier, err := r.Audit.Past(ctx, old)
+		earlier, err := r.Audit.LoadState(ctx, old)
 		if err != nil {
 			return nil, "", fmt.Errorf("read the audit state of %q: %w", old, err)
 		}

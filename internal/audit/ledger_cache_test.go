@@ -35,7 +35,7 @@ func TestALedgerIsReadByItsChanges(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 3))
 	reads := 0
 	files := hashedFS{fstest.MapFS{}, &reads}
-	var s shelf
+	var s ledgerCache
 	have := reconcile.NewLedger()
 	for round := range 200 {
 		want := have.Clone()
@@ -87,7 +87,7 @@ func TestALedgerThatCannotBeReadLeavesTheShelfAsItIs(t *testing.T) {
 		t.Fatal(err)
 	}
 	apply(files.MapFS, edits)
-	var s shelf
+	var s ledgerCache
 	if _, err := s.read(files, prov); err != nil {
 		t.Fatal(err)
 	}

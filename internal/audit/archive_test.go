@@ -23,9 +23,9 @@ func (r *runner) hold(ctx context.Context, run, digest string, n int) (reconcile
 	for i := range n {
 		changes = append(changes, reconcile.Done{Change: reconcile.Change{Kind: reconcile.RemoveMember, Key: "g", Member: fmt.Sprintf("u-%06d", i)}, Result: reconcile.ResultHeld})
 	}
-	report := reportOf(run, reconcile.RunHeld, changes)
+	report := testReport(run, reconcile.RunHeld, changes)
 	report.HeldDigest = digest
-	return r.book.Conclude(ctx, reconcile.Conclusion{Report: report, Ledger: past.Ledger, Status: statusOf(report, past.Status), TrustBranch: r.trust})
+	return r.book.CommitReport(ctx, reconcile.RunRecord{Report: report, Ledger: past.Ledger, Status: statusOf(report, past.Status), TrustBranch: r.trust})
 }
 
 func TestHeldReport(t *testing.T) {
@@ -55,7 +55,7 @@ func TestHeldReport(t *testing.T) {
 			if _, err := r.recover(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if err := r.book.Intend(t.Context(), intentOf("open", 1)); err != nil {
+			if err := r.book.BeginRun(t.Context(), intentOf("open", 1)); err != nil {
 				t.Fatal(err)
 			}
 		}, ""},
@@ -78,7 +78,7 @@ func TestHeldReport(t *testing.T) {
 		}, "part-0001.json"},
 		{"on a branch that is not trusted", 3, func(t *testing.T, s *memStore, _ *runner, _ reconcile.Receipt) {
 			forgery(t, s)
-		}, "were changed since"},
+		}, "was changed since"},
 		{"on a branch that is gone", 3, func(_ *testing.T, s *memStore, _ *runner, _ reconcile.Receipt) { s.head = "" }, "rewound or rewritten"},
 	} {
 		t.Run(row.name, func(t *testing.T) {

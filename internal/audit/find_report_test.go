@@ -26,18 +26,18 @@ func TestMentionFindsTheNewestReportThatNamesSomebody(t *testing.T) {
 			{"before those that are searched", "u-3", 2, ""},
 			{"never", "u-9", 10, ""},
 		} {
-			r, path, err := b.Mention(t.Context(), prov, test.reports, of(test.key))
+			r, path, err := b.FindReport(t.Context(), prov, test.reports, of(test.key))
 			if err != nil || path != test.want || (r != nil) != (test.want != "") {
 				t.Errorf("%s: %v in %q, %v; want %q", test.name, r, path, err, test.want)
 			}
 		}
-		if r, path, err := b.Mention(t.Context(), "nobody", 10, of("u-1")); r != nil || path != "" || err != nil {
+		if r, path, err := b.FindReport(t.Context(), "nobody", 10, of("u-1")); r != nil || path != "" || err != nil {
 			t.Errorf("a provisioner without reports: %v %q %v", r, path, err)
 		}
 		if _, err := store.Commit(t.Context(), store.head, map[string][]byte{paths[2]: nil}, "delete", b.now()); err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := b.Mention(t.Context(), prov, 10, of("u-1")); !errors.Is(err, ErrBroken) {
+		if _, _, err := b.FindReport(t.Context(), prov, 10, of("u-1")); !errors.Is(err, ErrBrokenChain) {
 			t.Errorf("behind a broken link: %v", err)
 		}
 	})

@@ -62,14 +62,14 @@ func (d *directory) enter(run, key string) string {
 
 // runner does what a run does, as far as evidence is concerned.
 type runner struct {
-	book  *Book
+	book  *Recorder
 	aws   *directory
 	trust bool
 }
 
-func newBook(t testing.TB, s Store, dir string) *Book {
+func newBook(t testing.TB, s Store, dir string) *Recorder {
 	t.Helper()
-	b := &Book{Store: s, StateDir: dir, Host: filepath.Base(dir), Markdown: func(r *reconcile.Report) string { return "# " + r.Run + "\n" }}
+	b := &Recorder{Store: s, StateDir: dir, Host: filepath.Base(dir), RenderMarkdown: func(r *reconcile.Report) string { return "# " + r.Run + "\n" }}
 	t.Cleanup(func() { b.Close() })
 	return b
 }
@@ -79,7 +79,7 @@ func intentOf(run string, n int) reconcile.Intent {
 		Commit: reconcile.CommitRef{ID: "abcdef0123456789"}, Trigger: "test", Started: time.Now()}
 }
 
-func reportOf(run string, outcome reconcile.Outcome, changes []reconcile.Done) *reconcile.Report {
+func testReport(run string, outcome reconcile.Outcome, changes []reconcile.Done) *reconcile.Report {
 	r := &reconcile.Report{Version: 1, Run: run, Provisioner: prov, Identity: "us-east-1/t", Outcome: outcome, Trigger: "test",
 		Commit: reconcile.CommitRef{ID: "abcdef0123456789"}, Started: time.Now(), Finished: time.Now(), Digest: "sha256:" + run, Changes: changes}
 	for i := range changes {
@@ -108,7 +108,7 @@ func (r *runner) run(ctx context.Context, run string, keys ...string) (reconcile
 	if err != nil {
 		return reconcile.Receipt{}, err
 	}
-	if err := r.book.Intend(ctx, intentOf(run, len(keys))); err != nil {
+	if err := r.book.BeginRun(ctx, intentOf(run, len(keys))); err != nil {
 		return reconcile.Receipt{}, err
 	}
 	ledger := past.Ledger.Clone()
@@ -117,14 +117,14 @@ func (r *runner) run(ctx context.Context, run string, keys ...string) (reconcile
 	for i, key := range keys {
 		d := reconcile.Done{Change: reconcile.Change{Kind: reconcile.CreateUser, Key: key}}
 		e := reconcile.Entry{Run: run, Provisioner: prov, Seq: i + 1, Changes: []reconcile.Done{d}}
-		if stopped = r.book.Begin(e); stopped != nil {
+		if stopped = r.book.BeginWrite(e); stopped != nil {
 			break
 		}
 		d.ID, d.Result = r.aws.create(run, key), reconcile.ResultDone
 		ledger.Users[key] = reconcile.Owned{ID: d.ID}
 		done = append(done, d)
 		e.Changes = []reconcile.Done{d}
-		if stopped = r.book.End(e); stopped != nil {
+		if stopped = r.book.EndWrite(e); stopped != nil {
 			break
 		}
 	}
@@ -132,14 +132,14 @@ func (r *runner) run(ctx context.Context, run string, keys ...string) (reconcile
 	if stopped != nil {
 		outcome = reconcile.RunPartial
 	}
-	report := reportOf(run, outcome, done)
-	receipt, err := r.book.Conclude(ctx, reconcile.Conclusion{Report: report, Ledger: ledger, Status: statusOf(report, past.Status), TrustBranch: r.trust})
+	report := testReport(run, outcome, done)
+	receipt, err := r.book.CommitReport(ctx, reconcile.RunRecord{Report: report, Ledger: ledger, Status: statusOf(report, past.Status), TrustBranch: r.trust})
 	return receipt, errors.Join(err, stopped)
 }
 
 // recover reads the past and completes the report of an interrupted run.
 func (r *runner) recover(ctx context.Context) (*reconcile.AuditState, error) {
-	past, err := r.book.Past(ctx, prov)
+	past, err := r.book.LoadState(ctx, prov)
 	if err != nil || past.Interrupted == nil {
 		return past, err
 	}
@@ -159,12 +159,12 @@ func (r *runner) recover(ctx context.Context) (*reconcile.AuditState, error) {
 		}
 		done = append(done, d)
 	}
-	report := reportOf(cut.Intent.Run, reconcile.RunInterrupted, done)
+	report := testReport(cut.Intent.Run, reconcile.RunInterrupted, done)
 	report.Started = cut.Intent.Started
-	if _, err := r.book.Conclude(ctx, reconcile.Conclusion{Report: report, Ledger: ledger, Status: statusOf(report, past.Status)}); err != nil {
+	if _, err := r.book.CommitReport(ctx, reconcile.RunRecord{Report: report, Ledger: ledger, Status: statusOf(report, past.Status)}); err != nil {
 		return nil, err
 	}
-	return r.book.Past(ctx, prov)
+	return r.book.LoadState(ctx, prov)
 }
 
 // say concludes a run without writes.
@@ -173,9 +173,9 @@ func (r *runner) say(ctx context.Context, run string, outcome reconcile.Outcome,
 	if err != nil {
 		return reconcile.Receipt{}, err
 	}
-	report := reportOf(run, outcome, nil)
+	report := testReport(run, outcome, nil)
 	report.Digest = digest
-	return r.book.Conclude(ctx, reconcile.Conclusion{Report: report, Ledger: past.Ledger, Status: statusOf(report, past.Status), TrustBranch: r.trust})
+	return r.book.CommitReport(ctx, reconcile.RunRecord{Report: report, Ledger: past.Ledger, Status: statusOf(report, past.Status), TrustBranch: r.trust})
 }
 
 func TestARunLeavesItsEvidenceInTwoCommits(t *testing.T) {
@@ -186,7 +186,7 @@ func TestARunLeavesItsEvidenceInTwoCommits(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := []string{"roster: aws-prod intends 2 changes (abcdef0)", "roster: aws-prod applied, 2 changes (abcdef0)"}
+		want := []string{"roster: aws-prod begins a run with 2 changes (abcdef0)", "roster: aws-prod applied, 2 changes (abcdef0)"}
 		if got := store.messages(); !slices.Equal(got, want) {
 			t.Errorf("commits are %q, want %q", got, want)
 		}
@@ -203,7 +203,7 @@ func TestARunLeavesItsEvidenceInTwoCommits(t *testing.T) {
 		if _, err := fs.Stat(files, intentsPath(prov)); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("the intent is still there: %v", err)
 		}
-		past, err := r.book.Past(t.Context(), prov)
+		past, err := r.book.LoadState(t.Context(), prov)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -298,13 +298,13 @@ func TestAFailureForAnotherReasonIsNotOnlyCounted(t *testing.T) {
 			{"the directory rejects the credentials", 1},
 		} {
 			b := newBook(t, store, dir)
-			past, err := b.Past(t.Context(), prov)
+			past, err := b.LoadState(t.Context(), prov)
 			if err != nil {
 				t.Fatal(err)
 			}
-			report := reportOf("run "+row.err, reconcile.RunFailed, nil)
+			report := testReport("run "+row.err, reconcile.RunFailed, nil)
 			report.Digest, report.Errors = "", []string{row.err}
-			receipt, err := b.Conclude(t.Context(), reconcile.Conclusion{Report: report, Ledger: past.Ledger, Status: statusOf(report, past.Status)})
+			receipt, err := b.CommitReport(t.Context(), reconcile.RunRecord{Report: report, Ledger: past.Ledger, Status: statusOf(report, past.Status)})
 			if err != nil || receipt.Repeats != row.repeats || (receipt.Commit == "") != (row.repeats > 0) {
 				t.Errorf("%s: %+v, %v, want %d repeats", row.err, receipt, err, row.repeats)
 			}

@@ -1,0 +1,126 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"time"
+)
+
+// commitInput is the content of a commit. If it has no files, there is nothing to commit.
+type commitInput struct {
+	files   map[string][]byte // nil content: delete the file
+	message string
+}
+
+// The maximum number of attempts of commit.
+const (
+	maxStaleAttempts  = 40 // runs of other provisioners commit often
+	maxFailedAttempts = 3
+)
+
+// commit commits what build returns for the head of the branch. If the branch moved, or may have
+// moved, it reads the branch again and calls build again. So build must detect that an earlier attempt
+// has succeeded.
+func (r *Recorder) commit(ctx context.Context, build func(head string, files fs.FS) (commitInput, error)) (string, error) {
+	stale, failed := 0, 0
+	for {
+		commit, err := r.tryCommit(ctx, build)
+		var permanent *permanentError
+		switch {
+		case err == nil:
+			return commit, nil
+		case errors.As(err, &permanent):
+			return "", permanent.err
+		case errors.Is(err, ErrRefused):
+			return "", err
+		case errors.Is(err, ErrStale):
+			if stale++; stale == maxStaleAttempts {
+				return "", err
+			}
+			pause(ctx, min(50*time.Millisecond<<min(stale, 6), 2*time.Second))
+		default:
+			if failed++; failed == maxFailedAttempts {
+				return "", err
+			}
+			pause(ctx, time.Second<<failed)
+		}
+		if ctx.Err() != nil {
+			return "", errors.Join(context.Cause(ctx), err)
+		}
+	}
+}
+
+// permanentError is an error that a retry does not fix.
+type permanentError struct{ err error }
+
+func (e *permanentError) Error() string { return e.err.Error() }
+func (e *permanentError) Unwrap() error { return e.err }
+
+func (r *Recorder) tryCommit(ctx context.Context, build func(string, fs.FS) (commitInput, error)) (string, error) {
+	head, files, err := r.head(ctx)
+	if err != nil {
+		return "", err
+	}
+	input, err := build(head, files)
+	if err != nil {
+		return "", &permanentError{err}
+	}
+	if len(input.files) == 0 {
+		return head, nil
+	}
+	if head == "" {
+		input.files[".gitattributes"] = []byte(attributes)
+	}
+	commit, err := r.Store.Commit(ctx, head, input.files, input.message, r.now())
+	if err != nil {
+		return "", fmt.Errorf("commit to the audit branch: %w", err)
+	}
+	return commit, nil
+}
+
+// head returns the head of the branch and its files; "" and no files if there is no branch.
+func (r *Recorder) head(ctx context.Context) (string, fs.FS, error) {
+	head, err := r.Store.Head(ctx)
+	if err != nil {
+		return "", nil, fmt.Errorf("read the audit branch: %w", err)
+	}
+	if head == "" {
+		return "", emptyFS{}, nil
+	}
+	files, err := r.Store.Files(ctx, head)
+	if err != nil {
+		return "", nil, fmt.Errorf("read the audit branch: %w", err)
+	}
+	return head, files, nil
+}
+
+// emptyFS is the tree of a branch without commits.
+type emptyFS struct{}
+
+func (emptyFS) Open(name string) (fs.File, error) {
+	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+}
+
+// attributes keeps Git from converting line ends on checkout. The SHA-256 of a report is that of its
+// exact bytes.
+const attributes = "* -text\n"
+
+// pause waits for a random time around d, or until the context ends.
+func pause(ctx context.Context, d time.Duration) {
+	wait(ctx, d/4+rand.N(d))
+}
+
+// wait reports whether d passed before the context ended.
+func wait(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

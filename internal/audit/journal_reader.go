@@ -1,0 +1,146 @@
+package audit
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/seed-d64a251c/roster/reconcile"
+)
+
+// CorruptError is damage in a journal that a crash does not explain.
+type CorruptError struct {
+	File string
+	Line int // from 1
+	Err  error
+}
+
+func (e *CorruptError) Error() string {
+	return fmt.Sprintf("%s:%d: the journal is damaged: %v; the line was on disk before, so a crash cannot be the cause; "+
+		"keep a copy, find the cause, then remove the file to continue without it", e.File, e.Line, e.Err)
+}
+
+func (e *CorruptError) Unwrap() error { return e.Err }
+
+// readJournal returns the content of a journal; nil if it does not exist or has no complete first line,
+// because a run sends and publishes nothing before that line is on disk.
+func readJournal(name string) (*reconcile.Interrupted, error) {
+	f, err := os.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return parseJournal(name, f)
+}
+
+// readIntent returns the intent of a journal, like readJournal. It does not read the entries, which are
+// megabytes after a large run.
+func readIntent(name string) (*reconcile.Intent, error) {
+	f, err := os.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if text, err := bufio.NewReader(f).ReadBytes('\n'); err == nil {
+		if record, err := decodeLine(text); err == nil && record.Intent != nil {
+			return record.Intent, nil
+		}
+	}
+	run, err := readJournal(name) // the later lines show what a damaged first line means
+	if run == nil {
+		return nil, err
+	}
+	return &run.Intent, err
+}
+
+// journalReader collects the records of a journal, and its first damaged line.
+type journalReader struct {
+	name      string
+	line      int
+	offset    int64
+	out       *reconcile.Interrupted
+	damaged   *CorruptError
+	damagedAt int64 // where the damaged line begins
+}
+
+func parseJournal(name string, from io.Reader) (*reconcile.Interrupted, error) {
+	r := &journalReader{name: name}
+	in := bufio.NewReaderSize(from, 64<<10)
+	for {
+		text, err := in.ReadBytes('\n')
+		if len(text) > 0 {
+			if err := r.readLine(text); err != nil {
+				return nil, err
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return r.out, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read journal %s: %w", name, err)
+		}
+	}
+}
+
+// readLine reads one line. A damaged line is an error only if a later line shows that it was on disk.
+func (r *journalReader) readLine(text []byte) error {
+	at := r.offset
+	r.line++
+	r.offset += int64(len(text))
+	record, err := decodeLine(text)
+	if other := (*versionError)(nil); errors.As(err, &other) && other.version > version {
+		return fmt.Errorf("read journal %s: %w", r.name, err)
+	}
+	if err != nil {
+		if r.damaged == nil {
+			r.damaged, r.damagedAt = &CorruptError{File: r.name, Line: r.line, Err: err}, at
+		}
+		return nil
+	}
+	if r.damaged != nil && record.SyncedBytes > r.damagedAt {
+		return r.damaged
+	}
+	if record.SyncedBytes > at {
+		return &CorruptError{File: r.name, Line: r.line, Err: errors.New("lines before it are missing")}
+	}
+	switch {
+	case record.Intent != nil && r.out == nil:
+		r.out = &reconcile.Interrupted{Intent: *record.Intent}
+	case record.Entry != nil && r.out != nil && record.Entry.Run == r.out.Intent.Run:
+		r.out.Entries = append(r.out.Entries, *record.Entry)
+	default:
+		return &CorruptError{File: r.name, Line: r.line, Err: errors.New("the line does not belong to this run")}
+	}
+	return nil
+}
+
+func decodeLine(text []byte) (*journalRecord, error) {
+	if text[len(text)-1] != '\n' {
+		return nil, errors.New("the line is cut off")
+	}
+	var l journalLine
+	if err := decode(text, &l); err != nil {
+		return nil, err
+	}
+	if have := checksum(l.Record); have != l.CRC32C {
+		return nil, fmt.Errorf("its checksum is %s, not %s", have, l.CRC32C)
+	}
+	var record journalRecord
+	if err := json.Unmarshal(l.Record, &record); err != nil {
+		return nil, err
+	}
+	if (record.Intent == nil) == (record.Entry == nil) {
+		return nil, errors.New("it is neither an intent nor an entry")
+	}
+	return &record, nil
+}

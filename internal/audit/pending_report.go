@@ -1,0 +1,55 @@
+package audit
+
+import "github.com/seed-d64a251c/roster/reconcile"
+
+// pendingReport is the file with the report of a run that is not on the branch yet. It has everything
+// that is needed to publish it later.
+type pendingReport struct {
+	Version       int               `json:"version"`
+	Report        *reconcile.Report `json:"report"`
+	Status        *reconcile.Status `json:"status"`
+	LedgerChanges ledgerChanges     `json:"ledgerChanges"`
+	// BaseReport is the newest report when the run loaded the state, and Repeats the number of runs
+	// that repeated it. BaseDigest is the digest of the status and the ledger then.
+	BaseReport reconcile.ReportLink `json:"baseReport"`
+	Repeats    int                  `json:"repeats,omitempty"`
+	BaseDigest string               `json:"baseDigest"`
+	// Trusted is true if the branch was trusted, or an approval made it trusted.
+	Trusted bool `json:"trusted,omitempty"`
+	// ResolvedRuns are runs without a report. This run left nothing open that they may have done.
+	ResolvedRuns []string `json:"resolvedRuns,omitempty"`
+}
+
+func newPendingReport(base *baseState, c *reconcile.RunRecord, record *localRecord) *pendingReport {
+	report, status, last := *c.Report, *c.Status, reportOf(base.status)
+	report.Version, status.Version = version, version
+	if report.Changes == nil {
+		report.Changes = []reconcile.Done{}
+	}
+	report.Started, report.Finished = normalizeTime(report.Started), normalizeTime(report.Finished)
+	status.Finished = normalizeTime(status.Finished)
+	p := &pendingReport{Version: version, Report: &report, Status: &status, LedgerChanges: diffLedgers(base.ledger, c.Ledger),
+		BaseReport: last, Repeats: record.repeatsOf(last), BaseDigest: base.digest, Trusted: base.trusted || c.TrustBranch}
+	if resolvesOpenRuns(&report) {
+		p.ResolvedRuns = base.openRuns
+	}
+	return p
+}
+
+// resolvesOpenRuns reports whether a run left nothing undecided. Then each object that a run without a
+// report may have created was either adopted or does not exist.
+func resolvesOpenRuns(r *reconcile.Report) bool {
+	n := r.Counts
+	return (r.Outcome == reconcile.RunInSync || r.Outcome == reconcile.RunApplied) && len(r.Errors) == 0 &&
+		n.Held+n.Waiting+n.Skipped+n.Failed+n.Unknown == 0
+}
+
+// readPending returns nil if there is no pending report.
+func (r *Recorder) readPending(provisioner string) (*pendingReport, error) {
+	p := &pendingReport{}
+	ok, err := readState(r.pendingPath(provisioner), p)
+	if err != nil || !ok {
+		return nil, err
+	}
+	return p, nil
+}

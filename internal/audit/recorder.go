@@ -1,0 +1,165 @@
+package audit
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/seed-d64a251c/roster/reconcile"
+)
+
+// Recorder implements reconcile.Audit on a Store and a state directory. It serves several
+// provisioners concurrently, each with one run at a time. Two processes may share a state directory.
+//
+// If CommitReport fails after it stored the report, the report stays in the state directory. Nothing
+// is sent for that provisioner until LoadState or a later call has published it.
+type Recorder struct {
+	Store    Store
+	StateDir string
+	// Host is the host of intents that have none.
+	Host string
+	// Now is the clock; nil means time.Now. The clocks of the machines that share a branch must not
+	// differ by more than a fifteenth of LeaseDuration.
+	Now func() time.Time
+	Log *slog.Logger // nil: log nothing
+	// LeaseDuration is how long a lease lasts without a renewal, 0 means 15 minutes. RenewInterval is
+	// the time between renewals, 0 means 5 minutes.
+	LeaseDuration, RenewInterval time.Duration
+	// RenderMarkdown renders a report. If nil, the recorder writes no Markdown.
+	RenderMarkdown func(*reconcile.Report) string
+	// CheckSignatures, if set, verifies the signatures of the branch's commits after since ("" for
+	// all) up to head.
+	CheckSignatures func(ctx context.Context, since, head string) error
+	// ReadOnly makes LoadState change nothing, neither on the branch nor on disk, and makes all
+	// writing methods fail.
+	ReadOnly bool
+
+	mu           sync.Mutex
+	provisioners map[string]*provisionerState
+	ledgers      *ledgerCache // shared with Readers
+	crash        crashPoint
+}
+
+var _ reconcile.Audit = (*Recorder)(nil)
+
+// Reader returns a read-only Recorder of the same branch and state directory. It does not disturb the
+// runs of r.
+func (r *Recorder) Reader() *Recorder {
+	return &Recorder{Store: r.Store, StateDir: r.StateDir, Host: r.Host, Now: r.Now, Log: r.Log,
+		RenderMarkdown: r.RenderMarkdown, CheckSignatures: r.CheckSignatures, ReadOnly: true, ledgers: r.ledgerCache()}
+}
+
+func (r *Recorder) ledgerCache() *ledgerCache {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ledgers == nil {
+		r.ledgers = &ledgerCache{}
+	}
+	return r.ledgers
+}
+
+// provisionerState is what a Recorder keeps of one provisioner.
+type provisionerState struct {
+	semaphore chan struct{} // capacity 1; serializes the calls for the provisioner
+	base      *baseState    // set by LoadState; nil before it and after CommitReport
+	open      *openRun      // between BeginRun and CommitReport; guarded by Recorder.mu
+}
+
+// baseState is the state of the branch that a run is based on.
+type baseState struct {
+	status   *reconcile.Status // nil: there is none
+	ledger   *reconcile.Ledger
+	digest   string   // of status and ledger
+	trusted  bool     // whether the branch was trusted
+	openRuns []string // other runs without a report
+}
+
+// lockProvisioner waits until no other call in this process works on the provisioner.
+func (r *Recorder) lockProvisioner(ctx context.Context, provisioner string) (*provisionerState, error) {
+	if err := checkName(provisioner); err != nil {
+		return nil, err
+	}
+	p := r.provisioner(provisioner)
+	select {
+	case p.semaphore <- struct{}{}:
+		return p, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+func (p *provisionerState) unlock() { <-p.semaphore }
+
+func (r *Recorder) provisioner(provisioner string) *provisionerState {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.provisioners == nil {
+		r.provisioners = map[string]*provisionerState{}
+	}
+	p := r.provisioners[provisioner]
+	if p == nil {
+		p = &provisionerState{semaphore: make(chan struct{}, 1)}
+		r.provisioners[provisioner] = p
+	}
+	return p
+}
+
+// openRun returns the open run of a provisioner, or nil.
+func (r *Recorder) openRun(provisioner string) *openRun {
+	p := r.provisioner(provisioner)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return p.open
+}
+
+func (r *Recorder) setOpenRun(p *provisionerState, run *openRun) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p.open = run
+}
+
+// Close stops the renewal of leases and releases journals and locks. The next LoadState reports the
+// open runs as interrupted.
+func (r *Recorder) Close() error {
+	r.mu.Lock()
+	var open []*openRun
+	for _, p := range r.provisioners {
+		if p.open != nil {
+			open = append(open, p.open)
+			p.open = nil
+		}
+	}
+	r.mu.Unlock()
+	var errs []error
+	for _, run := range open {
+		run.lease.stopRenewal()
+		errs = append(errs, run.journal.close())
+		run.lock.release()
+	}
+	return errors.Join(errs...)
+}
+
+func (r *Recorder) now() time.Time {
+	if r.Now != nil {
+		return normalizeTime(r.Now())
+	}
+	return normalizeTime(time.Now())
+}
+
+func (r *Recorder) log() *slog.Logger {
+	if r.Log != nil {
+		return r.Log
+	}
+	return slog.New(slog.DiscardHandler)
+}
+
+func (r *Recorder) leaseDuration() time.Duration { return cmp.Or(r.LeaseDuration, 15*time.Minute) }
+func (r *Recorder) renewInterval() time.Duration { return cmp.Or(r.RenewInterval, 5*time.Minute) }
+
+func (r *Recorder) at(point string) { r.crash.at(point) }
+
+// errReadOnly is the error of the writing methods of a read-only Recorder.
+var errReadOnly = errors.New("the audit is open for reading only")

@@ -1,0 +1,158 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/seed-d64a251c/roster/internal/atomicfile"
+	"github.com/seed-d64a251c/roster/reconcile"
+)
+
+// openRun is a run between BeginRun and CommitReport.
+type openRun struct {
+	intent  reconcile.Intent
+	lock    *processLock
+	journal *journal
+	lease   *renewedLease
+}
+
+// BeginRun creates the journal and commits the intent. It renews the lease in the background until
+// CommitReport or Close. It fails with reconcile.ErrLeased if another run is active on any machine, or
+// has ended since LoadState.
+func (r *Recorder) BeginRun(ctx context.Context, in reconcile.Intent) error {
+	p, err := r.lockProvisioner(ctx, in.Provisioner)
+	if err != nil {
+		return err
+	}
+	defer p.unlock()
+	if in.Host == "" {
+		in.Host = r.Host
+	}
+	switch {
+	case r.ReadOnly:
+		return errReadOnly
+	case in.Run == "":
+		return errors.New("an intent needs a run id")
+	case p.open != nil:
+		return fmt.Errorf("%s: run %s has not been reported yet", in.Provisioner, p.open.intent.Run)
+	case p.base == nil:
+		return fmt.Errorf("%s: BeginRun needs LoadState first", in.Provisioner)
+	}
+	lock, err := r.lockOrFail(in.Provisioner)
+	if err != nil {
+		return err
+	}
+	begun := false
+	defer func() {
+		if !begun {
+			lock.release()
+		}
+	}()
+	run, err := r.beginRun(ctx, in, p.base)
+	if err != nil {
+		return err
+	}
+	run.lock, begun = lock, true
+	r.setOpenRun(p, run)
+	return nil
+}
+
+// lockOrFail takes the provisioner's lock among the processes of this machine.
+func (r *Recorder) lockOrFail(provisioner string) (*processLock, error) {
+	lock, err := tryLock(r.lockPath(provisioner))
+	if err != nil {
+		return nil, err
+	}
+	if lock == nil {
+		return nil, &LeaseError{Provisioner: provisioner, Lock: readHolder(r.lockPath(provisioner))}
+	}
+	lock.writeHolder()
+	return lock, nil
+}
+
+func (r *Recorder) beginRun(ctx context.Context, in reconcile.Intent, base *baseState) (*openRun, error) {
+	if pending, err := r.readPending(in.Provisioner); err != nil {
+		return nil, err
+	} else if pending != nil {
+		return nil, fmt.Errorf("the report of run %s must be published first", pending.Report.Run)
+	}
+	r.at("before the journal is created")
+	j, err := createJournal(r.journalPath(in.Provisioner), &in, r.crash)
+	if errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("the run in %s must be reported first", r.journalPath(in.Provisioner))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("create the journal: %w", err)
+	}
+	r.at("journal created")
+	expiresAt, err := r.publishIntent(ctx, in, base)
+	if err != nil {
+		return nil, r.cancelRun(ctx, in, j, err)
+	}
+	r.at("intent committed")
+	return &openRun{intent: in, journal: j, lease: r.startRenewal(ctx, in, expiresAt)}, nil
+}
+
+// cancelRun ends a run whose intent was not published. It removes the journal only if the intent is
+// certainly not on the branch. Otherwise the next LoadState returns an interrupted run that sent
+// nothing.
+func (r *Recorder) cancelRun(ctx context.Context, in reconcile.Intent, j *journal, cause error) error {
+	errs := []error{cause, j.close()}
+	published := true
+	_, err := r.tryCommit(ctx, func(_ string, files fs.FS) (commitInput, error) {
+		open, err := readIntents(files, in.Provisioner)
+		published = err != nil || open.Lease != nil && open.Lease.Intent.Run == in.Run
+		return commitInput{}, err
+	})
+	if err == nil && !published {
+		errs = append(errs, atomicfile.Remove(j.name))
+	}
+	return errors.Join(errs...)
+}
+
+// BeginWrite returns when the entry is on disk.
+func (r *Recorder) BeginWrite(e reconcile.Entry) error {
+	e.Ended = false
+	run, err := r.runOfEntry(&e)
+	if err != nil {
+		return err
+	}
+	if err := run.lease.check(r.now()); err != nil {
+		return err
+	}
+	r.at("before an entry begins")
+	if err := run.journal.append(journalRecord{Entry: &e}); err != nil {
+		return fmt.Errorf("write the journal: %w", err)
+	}
+	r.at("entry begun")
+	return run.lease.check(r.now()) // the disk may have been slow
+}
+
+// EndWrite returns when the entry is on disk. It writes the entry even if the lease is lost.
+func (r *Recorder) EndWrite(e reconcile.Entry) error {
+	e.Ended = true
+	run, err := r.runOfEntry(&e)
+	if err != nil {
+		return err
+	}
+	r.at("before an entry ends")
+	if err := run.journal.append(journalRecord{Entry: &e}); err != nil {
+		return fmt.Errorf("write the journal: %w", err)
+	}
+	r.at("entry ended")
+	return run.lease.check(r.now())
+}
+
+func (r *Recorder) runOfEntry(e *reconcile.Entry) (*openRun, error) {
+	run := r.openRun(e.Provisioner)
+	if run == nil || run.intent.Run != e.Run {
+		return nil, fmt.Errorf("%s: run %s has no open intent", e.Provisioner, e.Run)
+	}
+	if e.Time.IsZero() {
+		e.Time = r.now()
+	}
+	e.Time = normalizeTime(e.Time)
+	return run, nil
+}

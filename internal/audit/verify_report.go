@@ -1,0 +1,99 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+)
+
+// checkReport checks a report of the chain: its run, parts, Markdown and source commit.
+func (v *verifier) checkReport(ctx context.Context, l *ChainLink) error {
+	r := l.Report
+	v.listed[l.Path], v.listed[markdownPath(l.Path)] = true, true
+	if _, found := v.runs[r.Run]; found {
+		v.proof.addFailure(l.Path, "the chain has another report of run %s", r.Run)
+	}
+	v.runs[r.Run] = len(v.links)
+	for _, part := range r.Parts {
+		v.listed[part.Path] = true
+		switch _, err := readPart(v.Files, part); {
+		case errors.Is(err, fs.ErrNotExist):
+			v.proof.addFailure(part.Path, "%s names this part, but it does not exist", l.Path)
+		case malformed(err):
+			v.proof.addFailure(part.Path, "%s names this part, but %v", l.Path, errors.Unwrap(err))
+		case err != nil:
+			return err
+		}
+	}
+	if err := v.checkMarkdown(l); err != nil {
+		return err
+	}
+	return v.checkSourceCommit(ctx, l)
+}
+
+func markdownPath(report string) string { return strings.TrimSuffix(report, ".json") + ".md" }
+
+// checkMarkdown compares the Markdown file of a report with a new rendering.
+func (v *verifier) checkMarkdown(l *ChainLink) error {
+	if v.RenderMarkdown == nil {
+		return nil
+	}
+	name := markdownPath(l.Path)
+	have, err := fs.ReadFile(v.Files, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		v.proof.addNotProved("%s: it does not exist; use the JSON file", name)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	whole, err := ReadReport(v.Files, l.Path)
+	if err != nil || string(have) != v.RenderMarkdown(whole) { // checkReport adds problems of the report itself
+		v.proof.addNotProved("%s: this version of roster renders the report differently; use the JSON file", name)
+	}
+	return nil
+}
+
+func (v *verifier) checkSourceCommit(ctx context.Context, l *ChainLink) error {
+	id := l.Report.Commit.ID
+	if v.HasSourceCommit == nil || id == "" {
+		return nil
+	}
+	found, checked := v.sourceExists[id]
+	if !checked {
+		var err error
+		if found, err = v.HasSourceCommit(ctx, id); err != nil {
+			return fmt.Errorf("find commit %s: %w", id, err)
+		}
+		v.sourceExists[id] = found
+	}
+	if !found {
+		v.proof.addFailure(l.Path, "its source commit %s is not in the repository of the declarations", id)
+	}
+	return nil
+}
+
+// findUnlistedReports adds a failure for each file of reports that the chain does not name.
+func (v *verifier) findUnlistedReports(context.Context) error {
+	var unlisted []string
+	err := fs.WalkDir(v.Files, reportsDir(v.Provisioner), func(name string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return fs.SkipAll
+		}
+		if err == nil && !d.IsDir() && !v.listed[name] {
+			unlisted = append(unlisted, name)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	slices.Sort(unlisted)
+	for _, name := range slices.Backward(unlisted) {
+		v.proof.addFailure(name, "the chain does not name it: it was inserted, or the report that named it was removed")
+	}
+	return nil
+}
