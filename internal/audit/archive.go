@@ -33,9 +33,9 @@ func (r *Recorder) Provisioners(ctx context.Context) ([]string, error) {
 }
 
 // HeldReport returns the newest report of a provisioner that printed a held digest, with all of its
-// parts. The branch must be trusted (see AuditState.DistrustReason), and the chain from the status to
-// the report must be intact. Otherwise, and if there is no such report, it returns fs.ErrNotExist with
-// the cause.
+// parts. The branch must be trusted (see AuditState.DistrustReason), and the chain from the status
+// to the report must be intact. Otherwise, and if there is no such report, it returns
+// fs.ErrNotExist with the cause.
 func (r *Recorder) HeldReport(ctx context.Context, provisioner, digest string) (*reconcile.Report, error) {
 	report, err := r.heldReport(ctx, provisioner, digest)
 	if err != nil {
@@ -77,8 +77,8 @@ func (r *Recorder) heldReport(ctx context.Context, provisioner, digest string) (
 	return nil, fmt.Errorf("no report in the chain printed it: %w", fs.ErrNotExist)
 }
 
-// readWholeReport reads a report of the chain with its parts. A report with a malformed part counts as
-// missing.
+// readWholeReport reads a report of the chain with its parts. A report with a malformed part counts
+// as missing.
 func readWholeReport(files fs.FS, l *ChainLink) (*reconcile.Report, error) {
 	report, err := ReadReport(files, l.Path)
 	if malformed(err) {

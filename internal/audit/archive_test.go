@@ -21,11 +21,13 @@ func (r *runner) hold(ctx context.Context, run, digest string, n int) (reconcile
 	}
 	var changes []reconcile.Done
 	for i := range n {
-		changes = append(changes, reconcile.Done{Change: reconcile.Change{Kind: reconcile.RemoveMember, Key: "g", Member: fmt.Sprintf("u-%06d", i)}, Result: reconcile.ResultHeld})
+		changes = append(changes, reconcile.Done{Change: reconcile.Change{Kind: reconcile.RemoveMember, Key: "g",
+			Member: fmt.Sprintf("u-%06d", i)}, Result: reconcile.ResultHeld})
 	}
 	report := testReport(run, reconcile.RunHeld, changes)
 	report.HeldDigest = digest
-	return r.book.CommitReport(ctx, reconcile.RunRecord{Report: report, Ledger: past.Ledger, Status: statusOf(report, past.Status), TrustBranch: r.trust})
+	return r.book.CommitReport(ctx, reconcile.RunRecord{Report: report, Ledger: past.Ledger,
+		Status: statusOf(report, past.Status), TrustBranch: r.trust})
 }
 
 func TestHeldReport(t *testing.T) {
@@ -72,14 +74,16 @@ func TestHeldReport(t *testing.T) {
 			}
 			put(t, s, middle.Report.Path, append(s.now()[middle.Report.Path].Data, '\n'))
 		}, "its SHA-256"},
-		{"in a report with a part that was changed", maxChanges + 1, func(t *testing.T, s *memStore, _ *runner, held reconcile.Receipt) {
-			part := strings.TrimSuffix(held.Report.Path, ".json") + ".part-0001.json"
-			put(t, s, part, append(s.now()[part].Data, '\n'))
-		}, "part-0001.json"},
+		{"in a report with a part that was changed", maxChanges + 1,
+			func(t *testing.T, s *memStore, _ *runner, held reconcile.Receipt) {
+				part := strings.TrimSuffix(held.Report.Path, ".json") + ".part-0001.json"
+				put(t, s, part, append(s.now()[part].Data, '\n'))
+			}, "part-0001.json"},
 		{"on a branch that is not trusted", 3, func(t *testing.T, s *memStore, _ *runner, _ reconcile.Receipt) {
 			forgery(t, s)
 		}, "was changed since"},
-		{"on a branch that is gone", 3, func(_ *testing.T, s *memStore, _ *runner, _ reconcile.Receipt) { s.head = "" }, "rewound or rewritten"},
+		{"on a branch that is gone", 3, func(_ *testing.T, s *memStore, _ *runner, _ reconcile.Receipt) { s.head = "" },
+			"rewound or rewritten"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -102,7 +106,8 @@ func TestHeldReport(t *testing.T) {
 					}
 					return
 				}
-				if err != nil || got.Run != "held" || len(got.Changes) != row.changes || got.Changes[row.changes-1].Member != fmt.Sprintf("u-%06d", row.changes-1) {
+				if err != nil || got.Run != "held" || len(got.Changes) != row.changes ||
+					got.Changes[row.changes-1].Member != fmt.Sprintf("u-%06d", row.changes-1) {
 					t.Errorf("it is %+v, %v", got, err)
 				}
 				if _, err := r.book.HeldReport(t.Context(), prov, "sha256:other"); !errors.Is(err, fs.ErrNotExist) {

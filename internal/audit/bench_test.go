@@ -9,7 +9,8 @@ import (
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
-// processors is the processor time of this process and of those that it started and that have ended.
+// processors is the processor time of this process and of those that it started and that have
+// ended.
 func processors() time.Duration {
 	var sum int64
 	for _, who := range []int{syscall.RUSAGE_SELF, syscall.RUSAGE_CHILDREN} {
@@ -20,7 +21,8 @@ func processors() time.Duration {
 	return time.Duration(sum)
 }
 
-// BenchmarkRun is the evidence of a run that creates one user, in a real repository, where the ledger holds n users and n/10 groups already.
+// BenchmarkRun is the evidence of a run that creates one user, in a real repository, where the
+// ledger holds n users and n/10 groups already.
 func BenchmarkRun(b *testing.B) {
 	for _, n := range []int{1_000, 100_000} {
 		b.Run(fmt.Sprintf("users=%d", n), func(b *testing.B) {
@@ -49,7 +51,8 @@ func (r *runner) fill(t testing.TB, n int) {
 	}
 	if err == nil {
 		report := testReport("fill", reconcile.RunApplied, nil)
-		_, err = r.book.CommitReport(t.Context(), reconcile.RunRecord{Report: report, Ledger: bigLedger(n), Status: statusOf(report, past.Status)})
+		_, err = r.book.CommitReport(t.Context(), reconcile.RunRecord{Report: report, Ledger: bigLedger(n),
+			Status: statusOf(report, past.Status)})
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -18,8 +18,8 @@ type builtCommit struct {
 	input  commitInput // without files if the report is on the branch already
 }
 
-// buildCommit builds the commit of a report on the branch as it is. If another run was reported in the
-// meantime, the report follows that one, and ledger and status are merged.
+// buildCommit builds the commit of a report on the branch as it is. If another run was reported in
+// the meantime, the report follows that one, and ledger and status are merged.
 func (r *Recorder) buildCommit(b *branchState, p *pendingReport) (*builtCommit, error) {
 	provisioner := p.Report.Provisioner
 	published, err := findRunReport(b.files, b.status, p.Report.Run, p.Report.Started)
@@ -69,7 +69,9 @@ func (r *Recorder) buildCommit(b *branchState, p *pendingReport) (*builtCommit, 
 }
 
 // addReport adds the files of a report to edits.
-func (r *Recorder) addReport(files fs.FS, edits map[string][]byte, report *reconcile.Report) (reconcile.ReportLink, error) {
+func (r *Recorder) addReport(
+	files fs.FS, edits map[string][]byte, report *reconcile.Report,
+) (reconcile.ReportLink, error) {
 	name, err := reportPath(files, report)
 	if err != nil {
 		return reconcile.ReportLink{}, err

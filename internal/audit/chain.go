@@ -26,8 +26,8 @@ type ChainLink struct {
 }
 
 // Chain yields the reports of a provisioner, the newest first. files is the audit branch at one
-// commit. Chain continues after a link with a problem if it can, but only the links before the first
-// problem are proved. It yields fs.ErrNotExist if there is no status.
+// commit. Chain continues after a link with a problem if it can, but only the links before the
+// first problem are proved. It yields fs.ErrNotExist if there is no status.
 func Chain(files fs.FS, provisioner string) iter.Seq2[*ChainLink, error] {
 	return func(yield func(*ChainLink, error) bool) {
 		if err := checkName(provisioner); err != nil {
@@ -46,9 +46,11 @@ func Chain(files fs.FS, provisioner string) iter.Seq2[*ChainLink, error] {
 	}
 }
 
-// Chain yields the reports of a provisioner at the head of the branch; see the function Chain. It also
-// returns the files of the branch, for ReadReport.
-func (r *Recorder) Chain(ctx context.Context, provisioner string) (files fs.FS, reports iter.Seq2[*ChainLink, error], err error) {
+// Chain yields the reports of a provisioner at the head of the branch; see the function Chain. It
+// also returns the files of the branch, for ReadReport.
+func (r *Recorder) Chain(
+	ctx context.Context, provisioner string,
+) (files fs.FS, reports iter.Seq2[*ChainLink, error], err error) {
 	if _, files, err = r.head(ctx); err != nil {
 		return nil, nil, err
 	}
@@ -130,6 +132,6 @@ func findRunReport(files fs.FS, s *reconcile.Status, run string, started time.Ti
 	return nil, nil
 }
 
-// clockTolerance is how much the clocks of machines that share a branch may differ when findRunReport
-// searches the chain.
+// clockTolerance is how much the clocks of machines that share a branch may differ when
+// findRunReport searches the chain.
 const clockTolerance = 24 * time.Hour

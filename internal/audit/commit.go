@@ -22,9 +22,11 @@ const (
 )
 
 // commit commits what build returns for the head of the branch. If the branch moved, or may have
-// moved, it reads the branch again and calls build again. So build must detect that an earlier attempt
-// has succeeded.
-func (r *Recorder) commit(ctx context.Context, build func(head string, files fs.FS) (commitInput, error)) (string, error) {
+// moved, it reads the branch again and calls build again. So build must detect that an earlier
+// attempt has succeeded.
+func (r *Recorder) commit(
+	ctx context.Context, build func(head string, files fs.FS) (commitInput, error),
+) (string, error) {
 	stale, failed := 0, 0
 	for {
 		commit, err := r.tryCommit(ctx, build)
@@ -104,8 +106,8 @@ func (emptyFS) Open(name string) (fs.File, error) {
 	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 }
 
-// attributes keeps Git from converting line ends on checkout. The SHA-256 of a report is that of its
-// exact bytes.
+// attributes keeps Git from converting line ends on checkout. The SHA-256 of a report is that of
+// its exact bytes.
 const attributes = "* -text\n"
 
 // pause waits for a random time around d, or until the context ends.

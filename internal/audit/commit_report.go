@@ -10,10 +10,10 @@ import (
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
-// CommitReport publishes the report of a run with its ledger and status, and ends the run. If it fails
-// after it stored the report in the state directory, the run has ended too: LoadState publishes the
-// report later. It fails with reconcile.ErrLeased, and stores nothing, if the run had no intent and
-// another run is active.
+// CommitReport publishes the report of a run with its ledger and status, and ends the run. If it
+// fails after it stored the report in the state directory, the run has ended too: LoadState
+// publishes the report later. It fails with reconcile.ErrLeased, and stores nothing, if the run had
+// no intent and another run is active.
 func (r *Recorder) CommitReport(ctx context.Context, c reconcile.RunRecord) (reconcile.Receipt, error) {
 	if c.Report == nil || c.Ledger == nil || c.Status == nil {
 		return reconcile.Receipt{}, errors.New("a run record needs a report, a ledger and a status")
@@ -36,8 +36,8 @@ func (r *Recorder) CommitReport(ctx context.Context, c reconcile.RunRecord) (rec
 	return receipt, nil
 }
 
-// closeRun closes the journal of the open run and stops its renewal. It takes the lock if there is no
-// open run. The result releases the lock.
+// closeRun closes the journal of the open run and stops its renewal. It takes the lock if there is
+// no open run. The result releases the lock.
 func (r *Recorder) closeRun(p *provisionerState, c *reconcile.RunRecord) (release func(), err error) {
 	provisioner := c.Report.Provisioner
 	switch {
@@ -57,12 +57,15 @@ func (r *Recorder) closeRun(p *provisionerState, c *reconcile.RunRecord) (releas
 	r.setOpenRun(p, nil)
 	run.lease.stopRenewal()
 	if err := run.journal.close(); err != nil {
-		r.log().Warn("cannot close the journal; its entries are on disk", "provisioner", provisioner, "run", run.intent.Run, "err", err)
+		r.log().Warn("cannot close the journal; its entries are on disk",
+			"provisioner", provisioner, "run", run.intent.Run, "err", err)
 	}
 	return run.lock.release, nil
 }
 
-func (r *Recorder) commitReport(ctx context.Context, p *provisionerState, c *reconcile.RunRecord) (reconcile.Receipt, error) {
+func (r *Recorder) commitReport(
+	ctx context.Context, p *provisionerState, c *reconcile.RunRecord,
+) (reconcile.Receipt, error) {
 	provisioner := c.Report.Provisioner
 	journaled, err := readIntent(r.journalPath(provisioner))
 	if err != nil {
@@ -83,8 +86,8 @@ func (r *Recorder) commitReport(ctx context.Context, p *provisionerState, c *rec
 		return reconcile.Receipt{}, err
 	}
 	pending, last := newPendingReport(p.base, c, record), reportOf(p.base.status)
-	if journaled == nil && len(pending.ResolvedRuns) == 0 && pending.LedgerChanges.empty() && repeats(p.base.status, c) &&
-		record.sameErrors(last, c.Report.Errors) {
+	if journaled == nil && len(pending.ResolvedRuns) == 0 && pending.LedgerChanges.empty() &&
+		repeats(p.base.status, c) && record.sameErrors(last, c.Report.Errors) {
 		return r.countRepeat(c, record, last)
 	}
 	r.at("before the report is stored")
@@ -97,27 +100,33 @@ func (r *Recorder) commitReport(ctx context.Context, p *provisionerState, c *rec
 		return receipt, errors.Join(err, atomicfile.Remove(r.pendingPath(provisioner)))
 	}
 	if err != nil {
-		return receipt, fmt.Errorf("publish the report (stored in %s, the next run retries): %w", r.pendingPath(provisioner), err)
+		return receipt, fmt.Errorf("publish the report (stored in %s, the next run retries): %w",
+			r.pendingPath(provisioner), err)
 	}
 	p.base = nil // the next run must load the state, with the commits of other runs
 	return receipt, nil
 }
 
 // publishEarlier publishes a pending report that is in the way of the report of run.
-func (r *Recorder) publishEarlier(ctx context.Context, p *provisionerState, earlier *pendingReport, run string) (reconcile.Receipt, error) {
+func (r *Recorder) publishEarlier(
+	ctx context.Context, p *provisionerState, earlier *pendingReport, run string,
+) (reconcile.Receipt, error) {
 	receipt, err := r.publishPending(ctx, earlier)
 	if err != nil {
 		return receipt, err
 	}
 	p.base = nil // it is not the state of the branch any more
 	if earlier.Report.Run != run {
-		err = fmt.Errorf("%w: run %s was reported since this run loaded the state", reconcile.ErrLeased, earlier.Report.Run)
+		err = fmt.Errorf("%w: run %s was reported since this run loaded the state", reconcile.ErrLeased,
+			earlier.Report.Run)
 	}
 	return receipt, err
 }
 
 // countRepeat counts a run that repeats the last report.
-func (r *Recorder) countRepeat(c *reconcile.RunRecord, record *localRecord, last reconcile.ReportLink) (reconcile.Receipt, error) {
+func (r *Recorder) countRepeat(
+	c *reconcile.RunRecord, record *localRecord, last reconcile.ReportLink,
+) (reconcile.Receipt, error) {
 	n := record.repeatsOf(last) + 1
 	if record.LastReportSHA256 != last.SHA256 {
 		record.setLastReport(last, c.Report.Errors)
@@ -139,8 +148,9 @@ func (r *Recorder) publishPending(ctx context.Context, p *pendingReport) (reconc
 	return receipt, nil
 }
 
-// publish commits a stored report and then removes it from the state directory. It can be repeated at
-// any time. With failIfLeased, it fails with reconcile.ErrLeased while another run has the lease.
+// publish commits a stored report and then removes it from the state directory. It can be repeated
+// at any time. With failIfLeased, it fails with reconcile.ErrLeased while another run has the
+// lease.
 func (r *Recorder) publish(ctx context.Context, p *pendingReport, failIfLeased bool) (reconcile.Receipt, error) {
 	provisioner := p.Report.Provisioner
 	record, err := r.readLocalRecord(provisioner)
@@ -185,9 +195,11 @@ func (r *Recorder) publish(ctx context.Context, p *pendingReport, failIfLeased b
 	return reconcile.Receipt{Commit: commit, Report: built.link}, r.removeRunFiles(provisioner)
 }
 
-// baseUnchanged reports whether the branch is as the run found it, or is signed. Only then the commit
-// is as trusted as what the run found.
-func (r *Recorder) baseUnchanged(ctx context.Context, record *localRecord, head string, b *branchState, p *pendingReport) bool {
+// baseUnchanged reports whether the branch is as the run found it, or is signed. Only then the
+// commit is as trusted as what the run found.
+func (r *Recorder) baseUnchanged(
+	ctx context.Context, record *localRecord, head string, b *branchState, p *pendingReport,
+) bool {
 	return b.digest == p.BaseDigest ||
 		r.CheckSignatures != nil && head != "" && r.CheckSignatures(ctx, record.TrustedHead, head) == nil
 }

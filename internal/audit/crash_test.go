@@ -195,7 +195,11 @@ func TestACrashWhileRecoveringFromACrashLosesNothing(t *testing.T) {
 				if died[0], err = m.live(first, m.second); err != nil {
 					t.Fatal(err)
 				}
-				if died[1], err = m.live(second, func(r *runner) error { _, err := r.recover(t.Context()); return err }); err != nil {
+				died[1], err = m.live(second, func(r *runner) error {
+					_, err := r.recover(t.Context())
+					return err
+				})
+				if err != nil {
 					t.Fatal(err)
 				}
 				if _, err = m.live(0, m.third); err != nil {
@@ -298,7 +302,8 @@ func TestAReportThatWaitsIsPublishedFirst(t *testing.T) {
 			}
 			store.setFault(func(string, bool) error { return errDown })
 			report := testReport("run-1", reconcile.RunPartial, nil)
-			_, err := r.book.CommitReport(t.Context(), reconcile.RunRecord{Report: report, Ledger: reconcile.NewLedger(), Status: statusOf(report, nil)})
+			_, err := r.book.CommitReport(t.Context(), reconcile.RunRecord{Report: report,
+				Ledger: reconcile.NewLedger(), Status: statusOf(report, nil)})
 			if !errors.Is(err, errDown) {
 				t.Errorf("concluding: %v", err)
 			}
@@ -314,14 +319,16 @@ func TestAReportThatWaitsIsPublishedFirst(t *testing.T) {
 				}
 				return nil
 			})
-			if _, err := r.book.LoadState(t.Context(), prov); !errors.Is(err, errRefused) || !strings.Contains(err.Error(), "run-1") {
+			if _, err := r.book.LoadState(t.Context(), prov); !errors.Is(err, errRefused) ||
+				!strings.Contains(err.Error(), "run-1") {
 				t.Errorf("past while the store refuses: %v", err)
 			}
 			if err := r.book.BeginRun(t.Context(), intentOf("run-2", 1)); err == nil {
 				t.Error("a new run could begin before the report of the last was published")
 			}
 			past, err := r.book.Reader().LoadState(t.Context(), prov) // who only looks sees what will be
-			if err != nil || past.Status == nil || past.Status.Run != "run-1" || past.OpenIntent != nil || past.Interrupted != nil {
+			if err != nil || past.Status == nil || past.Status.Run != "run-1" || past.OpenIntent != nil ||
+				past.Interrupted != nil {
 				t.Errorf("a reader sees %+v, %v", past, err)
 			}
 			return nil
@@ -419,11 +426,13 @@ func TestAnInterruptedRunIsReportedBeforeAnother(t *testing.T) {
 			if err != nil || past.Interrupted == nil || past.OpenIntent != nil {
 				t.Fatalf("past is %+v, %v", past, err)
 			}
-			if err := r.book.BeginRun(t.Context(), intentOf("run-2", 1)); err == nil || !strings.Contains(err.Error(), "reported first") {
+			if err := r.book.BeginRun(t.Context(), intentOf("run-2", 1)); err == nil ||
+				!strings.Contains(err.Error(), "reported first") {
 				t.Errorf("a new run: %v", err)
 			}
 			report := testReport("run-2", reconcile.RunHeld, nil)
-			_, err = r.book.CommitReport(t.Context(), reconcile.RunRecord{Report: report, Ledger: past.Ledger, Status: statusOf(report, nil)})
+			_, err = r.book.CommitReport(t.Context(), reconcile.RunRecord{Report: report, Ledger: past.Ledger,
+				Status: statusOf(report, nil)})
 			if err == nil || !strings.Contains(err.Error(), "run-1") {
 				t.Errorf("another conclusion: %v", err)
 			}
@@ -447,12 +456,15 @@ func TestPointsHaveNames(t *testing.T) {
 			t.Fatal(err)
 		}
 		file := []string{"state file written", "state file synced", "state file renamed"}
-		want := []string{"before the journal is created", "journal opened", "journal written", "journal created", "intent committed"}
+		want := []string{"before the journal is created", "journal opened", "journal written", "journal created",
+			"intent committed"}
 		for range 2 {
-			want = append(want, "before an entry begins", "journal written", "entry begun", "before an entry ends", "journal written", "entry ended")
+			want = append(want, "before an entry begins", "journal written", "entry begun", "before an entry ends",
+				"journal written", "entry ended")
 		}
-		want = slices.Concat(want, []string{"before the report is stored"}, file, []string{"report stored"}, file, []string{"before the report is committed",
-			"report committed"}, file, []string{"local record updated", "journal removed", "pending report removed"})
+		want = slices.Concat(want, []string{"before the report is stored"}, file, []string{"report stored"}, file,
+			[]string{"before the report is committed", "report committed"}, file,
+			[]string{"local record updated", "journal removed", "pending report removed"})
 		if fmt.Sprint(points) != fmt.Sprint(want) {
 			t.Errorf("the points are\n%q, want\n%q", points, want)
 		}

@@ -1,7 +1,7 @@
-// Package audit records runs. It writes to two places: a branch of files, which all machines share and
-// which moves by compare-and-swap; and a state directory on this machine, for records that must be on
-// disk before anything is sent. It does not know Git, AWS or declarations, and it does not interpret
-// reports.
+// Package audit records runs. It writes to two places: a branch of files, which all machines share
+// and which moves by compare-and-swap; and a state directory on this machine, for records that must
+// be on disk before anything is sent. It does not know Git, AWS or declarations, and it does not
+// interpret reports.
 //
 // Files on the branch, per provisioner:
 //
@@ -24,6 +24,6 @@
 //	report, status and ledger committed and intent removed, in one commit -> journal removed ->
 //	pending report removed
 //
-// Each report has the SHA-256 of the previous report, and the status has that of the newest. This is
-// one chain per provisioner, which Verify checks.
+// Each report has the SHA-256 of the previous report, and the status has that of the newest. This
+// is one chain per provisioner, which Verify checks.
 package audit

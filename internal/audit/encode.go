@@ -11,8 +11,8 @@ import (
 	"reflect"
 )
 
-// version is the format version of every file that this package writes. A file of another version is
-// an error, because a wrong guess could make something look absent.
+// version is the format version of every file that this package writes. A file of another version
+// is an error, because a wrong guess could make something look absent.
 const version = 1
 
 // encode returns JSON as it is stored: indented, with a final newline, and without HTML escapes.
@@ -27,8 +27,8 @@ func encode(v any) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// decode decodes a file into a struct with a field Version. Another version, an unknown field and data
-// after the JSON value are errors.
+// decode decodes a file into a struct with a field Version. Another version, an unknown field and
+// data after the JSON value are errors.
 func decode(data []byte, v any) error {
 	err := decodeStrictly(data, v)
 	have := int(reflect.ValueOf(v).Elem().FieldByName("Version").Int())
@@ -49,7 +49,8 @@ type versionError struct{ version int }
 
 func (e *versionError) Error() string {
 	if e.version > version {
-		return fmt.Sprintf("the format version is %d, but this roster reads only version %d; use a newer roster", e.version, version)
+		return fmt.Sprintf("the format version is %d, but this roster reads only version %d; use a newer roster",
+			e.version, version)
 	}
 	return fmt.Sprintf("the format version is %d, want %d", e.version, version)
 }
@@ -97,7 +98,8 @@ type MalformedError struct {
 }
 
 func (e *MalformedError) Error() string {
-	return fmt.Sprintf("%s on the audit branch is malformed: %v; restore the content that roster committed", e.File, e.Err)
+	return fmt.Sprintf("%s on the audit branch is malformed: %v; restore the content that roster committed",
+		e.File, e.Err)
 }
 
 func (e *MalformedError) Unwrap() error { return e.Err }

@@ -12,11 +12,12 @@ import (
 // ErrBrokenChain: the chain of reports is not intact.
 var ErrBrokenChain = errors.New("the chain of reports is broken")
 
-// FindReport returns the newest of the last reports of a provisioner (at most limit) that has a change
-// for which match is true, with its path; nil if there is none. It follows the chain from the status,
-// and returns ErrBrokenChain if the chain is broken before the report.
-func (r *Recorder) FindReport(ctx context.Context, provisioner string, limit int,
-	match func(*reconcile.Done) bool) (*reconcile.Report, string, error) {
+// FindReport returns the newest of the last reports of a provisioner (at most limit) that has a
+// change for which match is true, with its path; nil if there is none. It follows the chain from
+// the status, and returns ErrBrokenChain if the chain is broken before the report.
+func (r *Recorder) FindReport(
+	ctx context.Context, provisioner string, limit int, match func(*reconcile.Done) bool,
+) (*reconcile.Report, string, error) {
 	_, files, err := r.head(ctx)
 	if err != nil {
 		return nil, "", err

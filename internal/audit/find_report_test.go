@@ -34,7 +34,8 @@ func TestMentionFindsTheNewestReportThatNamesSomebody(t *testing.T) {
 		if r, path, err := b.FindReport(t.Context(), "nobody", 10, of("u-1")); r != nil || path != "" || err != nil {
 			t.Errorf("a provisioner without reports: %v %q %v", r, path, err)
 		}
-		if _, err := store.Commit(t.Context(), store.head, map[string][]byte{paths[2]: nil}, "delete", b.now()); err != nil {
+		if _, err := store.Commit(t.Context(), store.head, map[string][]byte{paths[2]: nil}, "delete",
+			b.now()); err != nil {
 			t.Fatal(err)
 		}
 		if _, _, err := b.FindReport(t.Context(), prov, 10, of("u-1")); !errors.Is(err, ErrBrokenChain) {

@@ -53,7 +53,8 @@ func (s *gitStore) Files(_ context.Context, commit string) (fs.FS, error) {
 	return s.repo.FS(h, "")
 }
 
-func (s *gitStore) Commit(ctx context.Context, base string, edits map[string][]byte, message string, when time.Time) (string, error) {
+func (s *gitStore) Commit(ctx context.Context, base string, edits map[string][]byte, message string,
+	when time.Time) (string, error) {
 	var parent gitrepo.Hash
 	if base != "" {
 		var err error
@@ -111,7 +112,8 @@ func git(t testing.TB, dir string, args ...string) string {
 	}
 	cmd := exec.Command("git", args...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GIT_CONFIG_NOSYSTEM=1", "HOME="+t.TempDir(), "GIT_AUTHOR_NAME=t", "GIT_AUTHOR_EMAIL=t@example.com",
+	cmd.Env = append(os.Environ(), "GIT_CONFIG_NOSYSTEM=1", "HOME="+t.TempDir(), "GIT_AUTHOR_NAME=t",
+		"GIT_AUTHOR_EMAIL=t@example.com",
 		"GIT_COMMITTER_NAME=t", "GIT_COMMITTER_EMAIL=t@example.com")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -157,7 +159,8 @@ func TestAPlainCloneProvesItself(t *testing.T) {
 	}
 	clone := filepath.Join(t.TempDir(), "clone")
 	git(t, "/", "clone", "--quiet", "--config", "core.autocrlf=true", "--branch", branch, dir, clone) // as on Windows
-	proof, err := Verify(t.Context(), VerifyInput{Provisioner: prov, Files: os.DirFS(clone), History: store.history(t), KnownCommit: newest.Commit,
+	proof, err := Verify(t.Context(), VerifyInput{Provisioner: prov, Files: os.DirFS(clone), History: store.history(t),
+		KnownCommit: newest.Commit,
 		HasCommit: func(ctx context.Context, a string) (bool, error) {
 			return store.IsAncestor(ctx, a, git(t, clone, "rev-parse", "HEAD"))
 		}})
@@ -171,7 +174,8 @@ func TestAPlainCloneProvesItself(t *testing.T) {
 	if err != nil || !strings.HasPrefix(string(out), newest.Report.SHA256+" ") {
 		t.Errorf("sha256sum says %s, %v, the status says %s", out, err, newest.Report.SHA256)
 	}
-	if log := git(t, clone, "log", "--format=%s"); strings.Count(log, "\n") != 5 || !strings.HasPrefix(log, "roster: aws-prod applied, 1 change (abcdef0)\n") {
+	if log := git(t, clone, "log", "--format=%s"); strings.Count(log, "\n") != 5 ||
+		!strings.HasPrefix(log, "roster: aws-prod applied, 1 change (abcdef0)\n") {
 		t.Errorf("the log is\n%s", log)
 	}
 	git(t, dir, "update-ref", "refs/heads/"+branch, "refs/heads/"+branch+"~2")
@@ -251,7 +255,8 @@ func TestARemoteThatRefusesStopsTheRunBeforeItBegins(t *testing.T) {
 	}
 	store, state := mirrorOf(t, dir), t.TempDir()
 	r := &runner{book: newBook(t, store, state), aws: &directory{}}
-	if _, err := r.run(t.Context(), "run-1", "u-1"); err == nil || !strings.Contains(err.Error(), "this branch is frozen") {
+	if _, err := r.run(t.Context(), "run-1", "u-1"); err == nil ||
+		!strings.Contains(err.Error(), "this branch is frozen") {
 		t.Errorf("the run: %v", err)
 	}
 	if len(r.aws.wrote) > 0 {
@@ -288,7 +293,9 @@ func TestTwoMachinesRaceForARemote(t *testing.T) {
 					err = b.BeginRun(context.Background(), in)
 				}
 				if err == nil {
-					_, err = b.CommitReport(context.Background(), reconcile.RunRecord{Report: report, Ledger: reconcile.NewLedger(), Status: statusOf(report, nil)})
+					_, err = b.CommitReport(context.Background(),
+						reconcile.RunRecord{Report: report, Ledger: reconcile.NewLedger(),
+							Status: statusOf(report, nil)})
 				}
 			}
 			done <- err

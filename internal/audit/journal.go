@@ -13,8 +13,8 @@ import (
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
-// A journal is a file of lines, each a record with a checksum: first the intent, then the entries. When
-// append returns, its record is on disk.
+// A journal is a file of lines, each a record with a checksum: first the intent, then the entries.
+// When append returns, its record is on disk.
 type journal struct {
 	name string
 	f    *os.File
@@ -38,8 +38,8 @@ type batch struct {
 
 // journalRecord is the content of a line: an intent or an entry.
 type journalRecord struct {
-	// SyncedBytes is the length of the file on disk before the line was written. A damaged line before it
-	// is corruption; a damaged line after it was cut off by a crash.
+	// SyncedBytes is the length of the file on disk before the line was written. A damaged line
+	// before it is corruption; a damaged line after it was cut off by a crash.
 	SyncedBytes int64             `json:"syncedBytes"`
 	Intent      *reconcile.Intent `json:"intent,omitempty"`
 	Entry       *reconcile.Entry  `json:"entry,omitempty"`
@@ -95,9 +95,9 @@ func (j *journal) append(r journalRecord) error {
 	return b.err
 }
 
-// write appends records and syncs. If the write fails, it truncates the file to its previous length, and
-// a later write may succeed. If that fails too, or the fsync fails, the state of the file is unknown and
-// all later writes fail.
+// write appends records and syncs. If the write fails, it truncates the file to its previous
+// length, and a later write may succeed. If that fails too, or the fsync fails, the state of the
+// file is unknown and all later writes fail.
 func (j *journal) write(records []journalRecord) error {
 	if j.broken != nil {
 		return j.broken

@@ -20,14 +20,15 @@ type CorruptError struct {
 }
 
 func (e *CorruptError) Error() string {
-	return fmt.Sprintf("%s:%d: the journal is damaged: %v; the line was on disk before, so a crash cannot be the cause; "+
-		"keep a copy, find the cause, then remove the file to continue without it", e.File, e.Line, e.Err)
+	return fmt.Sprintf(
+		"%s:%d: the journal is damaged: %v; the line was on disk before, so a crash cannot be the cause; "+
+			"keep a copy, find the cause, then remove the file to continue without it", e.File, e.Line, e.Err)
 }
 
 func (e *CorruptError) Unwrap() error { return e.Err }
 
-// readJournal returns the content of a journal; nil if it does not exist or has no complete first line,
-// because a run sends and publishes nothing before that line is on disk.
+// readJournal returns the content of a journal; nil if it does not exist or has no complete first
+// line, because a run sends and publishes nothing before that line is on disk.
 func readJournal(name string) (*reconcile.Interrupted, error) {
 	f, err := os.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -40,8 +41,8 @@ func readJournal(name string) (*reconcile.Interrupted, error) {
 	return parseJournal(name, f)
 }
 
-// readIntent returns the intent of a journal, like readJournal. It does not read the entries, which are
-// megabytes after a large run.
+// readIntent returns the intent of a journal, like readJournal. It does not read the entries, which
+// are megabytes after a large run.
 func readIntent(name string) (*reconcile.Intent, error) {
 	f, err := os.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -92,7 +93,8 @@ func parseJournal(name string, from io.Reader) (*reconcile.Interrupted, error) {
 	}
 }
 
-// readLine reads one line. A damaged line is an error only if a later line shows that it was on disk.
+// readLine reads one line. A damaged line is an error only if a later line shows that it was on
+// disk.
 func (r *journalReader) readLine(text []byte) error {
 	at := r.offset
 	r.line++

@@ -16,8 +16,10 @@ import (
 )
 
 func entryOf(run string, seq int, ended bool) journalRecord {
-	return journalRecord{Entry: &reconcile.Entry{Run: run, Provisioner: prov, Seq: seq, Ended: ended, Time: time.Unix(0, 0).UTC(),
-		Changes: []reconcile.Done{{Change: reconcile.Change{Kind: reconcile.CreateUser, Key: fmt.Sprint("u-", seq), Name: "a \"b\"\n"}}}}}
+	return journalRecord{Entry: &reconcile.Entry{Run: run, Provisioner: prov, Seq: seq, Ended: ended,
+		Time: time.Unix(0, 0).UTC(),
+		Changes: []reconcile.Done{{Change: reconcile.Change{Kind: reconcile.CreateUser, Key: fmt.Sprint("u-", seq),
+			Name: "a \"b\"\n"}}}}}
 }
 
 // writtenJournal is a journal with an intent and n entries, as bytes.
@@ -140,7 +142,8 @@ func TestJournalDamageInTheMiddleIsAnError(t *testing.T) {
 		if !errors.As(err, &corrupt) {
 			t.Fatalf("byte %d (%q): %v", at, content[at], err)
 		}
-		if want := bytes.Count(content[:at], []byte("\n")) + 1; corrupt.Line != want || !strings.Contains(err.Error(), fmt.Sprintf("/state/journal/p.jsonl:%d:", want)) {
+		if want := bytes.Count(content[:at], []byte("\n")) + 1; corrupt.Line != want ||
+			!strings.Contains(err.Error(), fmt.Sprintf("/state/journal/p.jsonl:%d:", want)) {
 			t.Fatalf("byte %d: the error names line %d, want %d: %v", at, corrupt.Line, want, err)
 		}
 	}
@@ -188,8 +191,11 @@ func TestJournalOddLines(t *testing.T) {
 		{"an entry without an intent", enc(entryOf("run-1", 1, false)), -1, "does not belong"},
 		{"two intents", enc(journalRecord{Intent: &in}, journalRecord{Intent: &other}), -1, "does not belong"},
 		{"an entry of another run", enc(journalRecord{Intent: &in}, entryOf("run-2", 1, false)), -1, "does not belong"},
-		{"a line taken out", enc(journalRecord{Intent: &in}) + strings.SplitAfter(enc(journalRecord{Intent: &in}, entryOf("run-1", 1, false), entryOf("run-1", 1, true)), "\n")[2], -1, "missing"},
-		{"an empty line before the end", strings.Replace(enc(journalRecord{Intent: &in}, entryOf("run-1", 1, false)), "\n", "\n\n", 1), 1, ""},
+		{"a line taken out", enc(journalRecord{Intent: &in}) +
+			strings.SplitAfter(enc(journalRecord{Intent: &in}, entryOf("run-1", 1, false), entryOf("run-1", 1, true)),
+				"\n")[2], -1, "missing"},
+		{"an empty line before the end", strings.Replace(enc(journalRecord{Intent: &in}, entryOf("run-1", 1, false)),
+			"\n", "\n\n", 1), 1, ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			got, err := parseJournal("j", strings.NewReader(row.text))
@@ -218,7 +224,8 @@ func TestJournalTakesManyWritersAtOnce(t *testing.T) {
 	for w := range 5 {
 		writers.Go(func() {
 			for i := range 40 {
-				if err := errors.Join(j.append(entryOf("run-1", w*1000+i, false)), j.append(entryOf("run-1", w*1000+i, true))); err != nil {
+				if err := errors.Join(j.append(entryOf("run-1", w*1000+i, false)),
+					j.append(entryOf("run-1", w*1000+i, true))); err != nil {
 					t.Error(err)
 				}
 			}

@@ -12,7 +12,9 @@ import (
 )
 
 // publishIntent commits the intent, with a lease. It returns when the lease expires.
-func (r *Recorder) publishIntent(ctx context.Context, in reconcile.Intent, base *baseState) (expiresAt time.Time, err error) {
+func (r *Recorder) publishIntent(
+	ctx context.Context, in reconcile.Intent, base *baseState,
+) (expiresAt time.Time, err error) {
 	_, err = r.commit(ctx, func(head string, files fs.FS) (commitInput, error) {
 		open, err := readIntents(files, in.Provisioner)
 		if err != nil {
@@ -31,7 +33,8 @@ func (r *Recorder) publishIntent(ctx context.Context, in reconcile.Intent, base 
 			return commitInput{}, err
 		}
 		if reportOf(status) != reportOf(base.status) {
-			return commitInput{}, fmt.Errorf("%w: %s has ended since this run read the audit branch", reconcile.ErrLeased, runName(status))
+			return commitInput{}, fmt.Errorf("%w: %s has ended since this run read the audit branch",
+				reconcile.ErrLeased, runName(status))
 		}
 		if old := open.Lease; old != nil {
 			r.log().Warn("taking over the lease of a run without a report", "provisioner", in.Provisioner,
@@ -136,10 +139,12 @@ func (r *Recorder) renewOnce(ctx context.Context, in reconcile.Intent) (expiresA
 			return commitInput{}, err
 		}
 		if open.Lease == nil {
-			return commitInput{}, fmt.Errorf("%w: the intent of run %s is no longer on the audit branch", reconcile.ErrLeaseLost, in.Run)
+			return commitInput{}, fmt.Errorf("%w: the intent of run %s is no longer on the audit branch",
+				reconcile.ErrLeaseLost, in.Run)
 		}
 		if holder := open.Lease.Intent; holder.Run != in.Run {
-			return commitInput{}, fmt.Errorf("%w: run %s on %s has taken it over", reconcile.ErrLeaseLost, holder.Run, holder.Host)
+			return commitInput{}, fmt.Errorf("%w: run %s on %s has taken it over",
+				reconcile.ErrLeaseLost, holder.Run, holder.Host)
 		}
 		open.Lease.RenewedAt = r.now()
 		expiresAt = open.Lease.RenewedAt.Add(r.leaseDuration())

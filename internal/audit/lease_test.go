@@ -43,7 +43,8 @@ func TestALiveLeaseKeepsOthersAway(t *testing.T) {
 		if !errors.Is(err, reconcile.ErrLeased) || !errors.As(err, &leased) {
 			t.Fatalf("the second run: %v", err)
 		}
-		if leased.Run != "run-a" || leased.Host != "alpha" || !leased.Since.Equal(time.Now()) || leased.Until.Sub(leased.Since) != 15*time.Minute {
+		if leased.Run != "run-a" || leased.Host != "alpha" || !leased.Since.Equal(time.Now()) ||
+			leased.Until.Sub(leased.Since) != 15*time.Minute {
 			t.Errorf("the holder is %+v", leased)
 		}
 		for _, want := range []string{"run-a", "alpha", "2000-01-01T00:00:00Z", "2000-01-01T00:15:00Z"} {
@@ -55,7 +56,8 @@ func TestALiveLeaseKeepsOthersAway(t *testing.T) {
 		if err != nil || past.OpenIntent == nil || past.OpenIntent.Run != "run-a" || past.Interrupted != nil {
 			t.Errorf("past is %+v, %v", past, err)
 		}
-		if _, err := (&runner{book: b, aws: &directory{}}).say(t.Context(), "run-c", reconcile.RunHeld, "d"); !errors.Is(err, reconcile.ErrLeased) {
+		if _, err := (&runner{book: b, aws: &directory{}}).say(t.Context(), "run-c", reconcile.RunHeld,
+			"d"); !errors.Is(err, reconcile.ErrLeased) {
 			t.Errorf("a run without writes: %v", err)
 		}
 		if past, err = b.LoadState(t.Context(), prov); err != nil || past.Status != nil {
@@ -114,7 +116,8 @@ func TestADeadLeaseIsTakenOver(t *testing.T) {
 		}
 		// The machine comes back with its journal: its report comes late, but comes.
 		r := testReport("run-b", reconcile.RunHeld, nil)
-		if _, err := b.CommitReport(t.Context(), reconcile.RunRecord{Report: r, Ledger: reconcile.NewLedger(), Status: statusOf(r, nil)}); err != nil {
+		if _, err := b.CommitReport(t.Context(), reconcile.RunRecord{Report: r, Ledger: reconcile.NewLedger(),
+			Status: statusOf(r, nil)}); err != nil {
 			t.Fatal(err)
 		}
 		back := newBook(t, store, filepath.Join(dir, "alpha"))
@@ -142,7 +145,8 @@ func TestAHolderThatCannotRenewStopsBeforeOthersBegin(t *testing.T) {
 		if err := begin(a, "run-a", 2); !errors.Is(err, reconcile.ErrLeaseLost) {
 			t.Errorf("a minute before the end: %v", err)
 		}
-		if err := a.EndWrite(reconcile.Entry{Run: "run-a", Provisioner: prov, Seq: 1}); !errors.Is(err, reconcile.ErrLeaseLost) {
+		if err := a.EndWrite(reconcile.Entry{Run: "run-a", Provisioner: prov, Seq: 1}); !errors.Is(err,
+			reconcile.ErrLeaseLost) {
 			t.Errorf("the end of a write: %v", err)
 		}
 		store.setFault(nil)
@@ -163,7 +167,8 @@ func TestAHolderFindsThatItWasTakenOver(t *testing.T) {
 		other  *intents
 		reason string
 	}{
-		{"by another run", &intents{Version: 1, Lease: &lease{Intent: reconcile.Intent{Run: "run-b", Host: "beta"}}}, "run-b on beta"},
+		{"by another run", &intents{Version: 1, Lease: &lease{Intent: reconcile.Intent{Run: "run-b", Host: "beta"}}},
+			"run-b on beta"},
 		{"by somebody who removed the intent", nil, "no longer on the audit branch"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -180,12 +185,14 @@ func TestAHolderFindsThatItWasTakenOver(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				if _, err := store.commit(store.head, map[string][]byte{intentsPath(prov): content}, "other", time.Now()); err != nil {
+				if _, err := store.commit(store.head, map[string][]byte{intentsPath(prov): content}, "other",
+					time.Now()); err != nil {
 					t.Fatal(err)
 				}
 				time.Sleep(6 * time.Minute)
 				synctest.Wait()
-				if err := begin(a, "run-a", 1); !errors.Is(err, reconcile.ErrLeaseLost) || !strings.Contains(err.Error(), row.reason) {
+				if err := begin(a, "run-a", 1); !errors.Is(err, reconcile.ErrLeaseLost) ||
+					!strings.Contains(err.Error(), row.reason) {
 					t.Errorf("the error is %v, want %q", err, row.reason)
 				}
 			})
@@ -243,7 +250,8 @@ func TestTwoProcessesOnOneStateDirectory(t *testing.T) {
 			t.Errorf("the other's intent: %v", err)
 		}
 		a.Close()
-		if past, err = b.LoadState(t.Context(), prov); err != nil || past.Interrupted == nil || past.Interrupted.Intent.Run != "run-a" {
+		if past, err = b.LoadState(t.Context(), prov); err != nil || past.Interrupted == nil ||
+			past.Interrupted.Intent.Run != "run-a" {
 			t.Errorf("after the first is gone: %+v, %v", past, err)
 		}
 	})
@@ -259,7 +267,8 @@ func TestAnotherRunSinceThePastWasRead(t *testing.T) {
 		if _, err := (&runner{book: b, aws: &directory{}}).run(t.Context(), "run-b", "u-1"); err != nil {
 			t.Fatal(err)
 		}
-		if err := a.BeginRun(t.Context(), intentOf("run-a", 1)); !errors.Is(err, reconcile.ErrLeased) || !strings.Contains(err.Error(), "run-b") {
+		if err := a.BeginRun(t.Context(), intentOf("run-a", 1)); !errors.Is(err, reconcile.ErrLeased) ||
+			!strings.Contains(err.Error(), "run-b") {
 			t.Errorf("intending on an old past: %v", err)
 		}
 		if _, err := os.Stat(a.journalPath(prov)); !errors.Is(err, fs.ErrNotExist) {
@@ -289,7 +298,8 @@ func TestManyProvisionersShareABranch(t *testing.T) {
 					}
 					r := testReport(in.Run, reconcile.RunApplied, nil)
 					r.Provisioner = name
-					if _, err := b.CommitReport(t.Context(), reconcile.RunRecord{Report: r, Ledger: reconcile.NewLedger(), Status: statusOf(r, nil)}); err != nil {
+					if _, err := b.CommitReport(t.Context(), reconcile.RunRecord{Report: r,
+						Ledger: reconcile.NewLedger(), Status: statusOf(r, nil)}); err != nil {
 						t.Error(err)
 						return
 					}
@@ -301,7 +311,8 @@ func TestManyProvisionersShareABranch(t *testing.T) {
 			t.Errorf("there are %d commits, want 80", got)
 		}
 		for i := range 8 {
-			proof, err := Verify(context.Background(), VerifyInput{Provisioner: fmt.Sprint("p-", i), Files: store.now()})
+			proof, err := Verify(context.Background(), VerifyInput{Provisioner: fmt.Sprint("p-", i),
+				Files: store.now()})
 			if err != nil || proof.VerifiedReports != 5 || proof.Err() != nil {
 				t.Errorf("%+v, %v", proof, err)
 			}

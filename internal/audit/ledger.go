@@ -41,8 +41,8 @@ func readShard(name string, data []byte, into *reconcile.Ledger) error {
 	return nil
 }
 
-// ledgerDigest returns the SHA-256 of the output of `sha256sum ledger/<provisioner>/*.json`. Auditors
-// can compute it themselves.
+// ledgerDigest returns the SHA-256 of the output of `sha256sum ledger/<provisioner>/*.json`.
+// Auditors can compute it themselves.
 func ledgerDigest(sums map[string]string) string {
 	var list strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(sums)) {

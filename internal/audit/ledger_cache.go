@@ -12,8 +12,8 @@ import (
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
-// ledgerCache has the last read ledger of each provisioner. The next read reads only the changed files,
-// because a run changes only a few of 256. The zero value is empty.
+// ledgerCache has the last read ledger of each provisioner. The next read reads only the changed
+// files, because a run changes only a few of 256. The zero value is empty.
 type ledgerCache struct {
 	mu      sync.Mutex
 	ledgers map[string]*cachedLedger // by provisioner
@@ -33,8 +33,8 @@ type cachedShard struct {
 	users, groups []string
 }
 
-// read reads the ledger of a provisioner. It fails if there is another file, or an entry in the wrong
-// file, because roster did not write it.
+// read reads the ledger of a provisioner. It fails if there is another file, or an entry in the
+// wrong file, because roster did not write it.
 func (c *ledgerCache) read(files fs.FS, provisioner string) (*cachedLedger, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -73,7 +73,8 @@ func (l *cachedLedger) readNext(files fs.FS, provisioner string) (*cachedLedger,
 	return l.next(shards, changed), nil
 }
 
-// readShard reads a file and adds its entries to changed. If l has the file, it returns that instead.
+// readShard reads a file and adds its entries to changed. If l has the file, it returns that
+// instead.
 func (l *cachedLedger) readShard(files fs.FS, name string, changed *reconcile.Ledger) (cachedShard, error) {
 	hash := ""
 	if h, ok := files.(hasher); ok {
@@ -95,11 +96,12 @@ func (l *cachedLedger) readShard(files fs.FS, name string, changed *reconcile.Le
 	}
 	maps.Copy(changed.Users, entries.Users)
 	maps.Copy(changed.Groups, entries.Groups)
-	return cachedShard{hash, sum(data), slices.Collect(maps.Keys(entries.Users)), slices.Collect(maps.Keys(entries.Groups))}, nil
+	users, groups := slices.Collect(maps.Keys(entries.Users)), slices.Collect(maps.Keys(entries.Groups))
+	return cachedShard{hash: hash, sum: sum(data), users: users, groups: groups}, nil
 }
 
-// next returns l with other files: without the entries of files that were changed or removed, and with
-// the entries of the changed files.
+// next returns l with other files: without the entries of files that were changed or removed, and
+// with the entries of the changed files.
 func (l *cachedLedger) next(shards map[string]cachedShard, changed *reconcile.Ledger) *cachedLedger {
 	sums := make(map[string]string, len(shards))
 	for name, s := range shards {
@@ -126,8 +128,11 @@ func (l *cachedLedger) next(shards map[string]cachedShard, changed *reconcile.Le
 	return after
 }
 
-// edits returns the files that the changes of a run change, and the digest of the ledger after them.
-func (l *cachedLedger) edits(files fs.FS, provisioner string, c *ledgerChanges) (edits map[string][]byte, digest string, err error) {
+// edits returns the files that the changes of a run change, and the digest of the ledger after
+// them.
+func (l *cachedLedger) edits(
+	files fs.FS, provisioner string, c *ledgerChanges,
+) (edits map[string][]byte, digest string, err error) {
 	edits, sums := map[string][]byte{}, make(map[string]string, len(l.shards))
 	for name, s := range l.shards {
 		sums[name] = s.sum

@@ -30,7 +30,8 @@ func (f hashedFS) ReadFile(name string) ([]byte, error) {
 	return f.MapFS.ReadFile(name)
 }
 
-// What a shelf says of a ledger, over any changes, is what a shelf says that has seen none of them; and it reads what has changed, no more.
+// What a shelf says of a ledger, over any changes, is what a shelf says that has seen none of them;
+// and it reads what has changed, no more.
 func TestALedgerIsReadByItsChanges(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 3))
 	reads := 0

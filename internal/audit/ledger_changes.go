@@ -2,8 +2,8 @@ package audit
 
 import "github.com/seed-d64a251c/roster/reconcile"
 
-// ledgerChanges are the changes of a run to a ledger. A pending report stores the changes instead of
-// the ledger, because another run may change the ledger before the report is published.
+// ledgerChanges are the changes of a run to a ledger. A pending report stores the changes instead
+// of the ledger, because another run may change the ledger before the report is published.
 type ledgerChanges struct {
 	Users  map[string]entryChange `json:"users,omitempty"`
 	Groups map[string]entryChange `json:"groups,omitempty"`
@@ -53,9 +53,9 @@ func sameOwned(a, b reconcile.Owned) bool {
 	return sameTime && a == b
 }
 
-// apply changes an entry of a ledger that other runs may have changed. If the entry is as the run found
-// it, it becomes what the run left. Otherwise the change of the other run wins: apply adds an entry
-// only where there is none, and removes it only if it has the same id.
+// apply changes an entry of a ledger that other runs may have changed. If the entry is as the run
+// found it, it becomes what the run left. Otherwise the change of the other run wins: apply adds an
+// entry only where there is none, and removes it only if it has the same id.
 func (c entryChange) apply(l map[string]reconcile.Owned, key string) {
 	current, exists := l[key]
 	expected := c.Old == nil && !exists || c.Old != nil && exists && sameOwned(*c.Old, current)

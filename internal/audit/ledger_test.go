@@ -37,7 +37,8 @@ func TestStepsOnALedgerThatMovedOn(t *testing.T) {
 		{"a new entry that another run has made too", nil, owned("1"), leaving("1"), leaving("1")},
 		{"a new entry where another run has another object", nil, owned("1"), owned("2"), owned("2")},
 		{"a change", owned("1"), leaving("1"), owned("1"), leaving("1")},
-		{"a change of what another run has changed", owned("1"), leaving("1"), &reconcile.Owned{ID: "1", MembersUndecided: true}, &reconcile.Owned{ID: "1", MembersUndecided: true}},
+		{"a change of what another run has changed", owned("1"), leaving("1"),
+			&reconcile.Owned{ID: "1", MembersUndecided: true}, &reconcile.Owned{ID: "1", MembersUndecided: true}},
 		{"a change of what another run has removed", owned("1"), leaving("1"), nil, nil},
 		{"a change of what another run has replaced", owned("1"), leaving("1"), owned("2"), owned("2")},
 		{"a replacement of what another run has removed", owned("1"), owned("2"), nil, owned("2")},
@@ -75,7 +76,8 @@ func bigLedger(n int) *reconcile.Ledger {
 	return l
 }
 
-// ledgerEdits is what a run that finds one ledger and leaves another does to the files of the first.
+// ledgerEdits is what a run that finds one ledger and leaves another does to the files of the
+// first.
 func ledgerEdits(files fs.FS, from, to *reconcile.Ledger) (edits map[string][]byte, digest string, err error) {
 	k, err := (&ledgerCache{}).read(files, prov)
 	if err != nil {
@@ -166,13 +168,17 @@ func TestTheDigestIsWhatSha256sumSays(t *testing.T) {
 
 func TestStatusesOfRunsThatDidNotKnowOfEachOther(t *testing.T) {
 	at := func(minute int) time.Time { return time.Date(2026, 3, 1, 9, minute, 0, 0, time.UTC) }
-	earlier := &reconcile.Status{Run: "a", Finished: at(1), EverEnabled: true, LastApplied: &reconcile.AppliedAt{Commit: "c1", Time: at(1)},
-		Removals: []reconcile.Removal{{Time: at(0), Count: 2}, {Time: at(1), Group: "g", Count: 3}}, UsedApprovals: map[string]time.Time{"x": at(1)}}
-	later := &reconcile.Status{Run: "b", Finished: at(2), Removals: []reconcile.Removal{{Time: at(0), Count: 2}, {Time: at(2), Count: 1}},
+	earlier := &reconcile.Status{Run: "a", Finished: at(1), EverEnabled: true,
+		LastApplied:   &reconcile.AppliedAt{Commit: "c1", Time: at(1)},
+		Removals:      []reconcile.Removal{{Time: at(0), Count: 2}, {Time: at(1), Group: "g", Count: 3}},
+		UsedApprovals: map[string]time.Time{"x": at(1)}}
+	later := &reconcile.Status{Run: "b", Finished: at(2),
+		Removals:      []reconcile.Removal{{Time: at(0), Count: 2}, {Time: at(2), Count: 1}},
 		UsedApprovals: map[string]time.Time{"y": at(2)}}
 	for _, pair := range [2][2]*reconcile.Status{{earlier, later}, {later, earlier}} {
 		got := mergeStatus(pair[0], pair[1])
-		if got.Run != "b" || !got.EverEnabled || got.LastApplied == nil || got.LastApplied.Commit != "c1" || len(got.UsedApprovals) != 2 {
+		if got.Run != "b" || !got.EverEnabled || got.LastApplied == nil || got.LastApplied.Commit != "c1" ||
+			len(got.UsedApprovals) != 2 {
 			t.Errorf("joined they are %+v", got)
 		}
 		counts := 0
@@ -217,7 +223,8 @@ func TestTwoRunsAtOnceLoseNothingOfEither(t *testing.T) {
 		report := testReport("run-a", reconcile.RunPartial, nil)
 		status := statusOf(report, past.Status)
 		status.UsedApprovals = map[string]time.Time{"approval": time.Now()}
-		if _, err := a.CommitReport(t.Context(), reconcile.RunRecord{Report: report, Ledger: mine, Status: status}); err != nil {
+		if _, err := a.CommitReport(t.Context(), reconcile.RunRecord{Report: report, Ledger: mine,
+			Status: status}); err != nil {
 			t.Fatal(err)
 		}
 		proveChain(t, store, "run-1", "run-b", "run-a")
@@ -250,10 +257,15 @@ func TestWhatARunMustSayIsNotOnlyCounted(t *testing.T) {
 	}{
 		{"the same again", func(*reconcile.Status, *reconcile.RunRecord) {}, true},
 		{"later applied, of the same commit", func(last *reconcile.Status, c *reconcile.RunRecord) {
-			last.LastApplied, c.Status.LastApplied = &reconcile.AppliedAt{Commit: "c", Time: now}, &reconcile.AppliedAt{Commit: "c", Time: now.Add(1)}
+			last.LastApplied, c.Status.LastApplied = &reconcile.AppliedAt{Commit: "c", Time: now},
+				&reconcile.AppliedAt{Commit: "c", Time: now.Add(1)}
 		}, true},
-		{"old removals forgotten", func(last *reconcile.Status, _ *reconcile.RunRecord) { last.Removals = []reconcile.Removal{{Count: 1}} }, true},
-		{"another outcome", func(_ *reconcile.Status, c *reconcile.RunRecord) { c.Report.Outcome = reconcile.RunFailed }, false},
+		{"old removals forgotten", func(last *reconcile.Status, _ *reconcile.RunRecord) {
+			last.Removals = []reconcile.Removal{{Count: 1}}
+		}, true},
+		{"another outcome", func(_ *reconcile.Status, c *reconcile.RunRecord) {
+			c.Report.Outcome = reconcile.RunFailed
+		}, false},
 		{"another digest", func(_ *reconcile.Status, c *reconcile.RunRecord) { c.Report.Digest = "x" }, false},
 		{"another held digest", func(_ *reconcile.Status, c *reconcile.RunRecord) { c.Report.HeldDigest = "x" }, false},
 		{"another commit", func(_ *reconcile.Status, c *reconcile.RunRecord) { c.Report.Commit.ID = "x" }, false},
@@ -262,7 +274,9 @@ func TestWhatARunMustSayIsNotOnlyCounted(t *testing.T) {
 		{"a commit applied at last", func(_ *reconcile.Status, c *reconcile.RunRecord) {
 			c.Status.LastApplied = &reconcile.AppliedAt{Commit: "c"}
 		}, false},
-		{"enabled for the first time", func(_ *reconcile.Status, c *reconcile.RunRecord) { c.Status.EverEnabled = true }, false},
+		{"enabled for the first time", func(_ *reconcile.Status, c *reconcile.RunRecord) {
+			c.Status.EverEnabled = true
+		}, false},
 		{"an approval spent", func(_ *reconcile.Status, c *reconcile.RunRecord) {
 			c.Status.UsedApprovals = map[string]time.Time{"a": now}
 		}, false},
@@ -284,7 +298,8 @@ func TestWhatARunMustSayIsNotOnlyCounted(t *testing.T) {
 func TestFilesThatWeDidNotWriteAreErrors(t *testing.T) {
 	for _, row := range []struct{ name, file, content, err string }{
 		{"a status of a later version", statusPath(prov), `{"version": 2}`, "version is 2"},
-		{"a status with an unknown field", statusPath(prov), `{"version": 1, "provisioner": "aws-prod", "admin": true}`, `"admin"`},
+		{"a status with an unknown field", statusPath(prov), `{"version": 1, "provisioner": "aws-prod", "admin": true}`,
+			`"admin"`},
 		{"a status of somebody else", statusPath(prov), `{"version": 1, "provisioner": "other"}`, `"other"`},
 		{"a status cut off", statusPath(prov), `{"version": 1, "provis`, "is incomplete"},
 		{"two statuses", statusPath(prov), `{"version": 1, "provisioner": "aws-prod"} {}`, "after"},
@@ -296,11 +311,13 @@ func TestFilesThatWeDidNotWriteAreErrors(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store := &memStore{}
-				if _, err := store.commit("", map[string][]byte{row.file: []byte(row.content)}, "x", time.Now()); err != nil {
+				if _, err := store.commit("", map[string][]byte{row.file: []byte(row.content)}, "x",
+					time.Now()); err != nil {
 					t.Fatal(err)
 				}
 				past, err := newBook(t, store, t.TempDir()).LoadState(t.Context(), prov)
-				if err == nil || past != nil || !strings.Contains(err.Error(), row.err) || !strings.Contains(err.Error(), strings.TrimSuffix(row.file, "/x")) {
+				if err == nil || past != nil || !strings.Contains(err.Error(), row.err) ||
+					!strings.Contains(err.Error(), strings.TrimSuffix(row.file, "/x")) {
 					t.Errorf("past is %+v, %v; want an error with %q and the file's name", past, err, row.err)
 				}
 			})
@@ -309,14 +326,18 @@ func TestFilesThatWeDidNotWriteAreErrors(t *testing.T) {
 }
 
 func FuzzBranch(f *testing.F) {
-	f.Add([]byte(`{"version":1,"provisioner":"aws-prod","report":{"path":"reports/aws-prod/x.json","sha256":"0"}}`), []byte(`{"version":1,"users":{"u-1":{"id":"a"}}}`),
-		[]byte(`{"version":1,"lease":{"intent":{"run":"r"},"base":""}}`), []byte(`{"run":"r","previous":{"path":"reports/aws-prod/x.json"}}`))
+	f.Add([]byte(`{"version":1,"provisioner":"aws-prod","report":{"path":"reports/aws-prod/x.json","sha256":"0"}}`),
+		[]byte(`{"version":1,"users":{"u-1":{"id":"a"}}}`),
+		[]byte(`{"version":1,"lease":{"intent":{"run":"r"},"base":""}}`),
+		[]byte(`{"run":"r","previous":{"path":"reports/aws-prod/x.json"}}`))
 	f.Fuzz(func(t *testing.T, status, ledger, intents, report []byte) {
-		files := fstest.MapFS{statusPath(prov): {Data: status}, shardPath(prov, "u-1"): {Data: ledger}, intentsPath(prov): {Data: intents},
+		files := fstest.MapFS{statusPath(prov): {Data: status}, shardPath(prov, "u-1"): {Data: ledger},
+			intentsPath(prov):         {Data: intents},
 			"reports/aws-prod/x.json": {Data: report}}
 		w, err := readBranchState(files, prov, &ledgerCache{})
 		if err == nil {
-			if edits, _, err := ledgerEdits(fstest.MapFS{}, reconcile.NewLedger(), w.ledger); err != nil || len(w.ledger.Users) > 0 && len(edits) != 1 {
+			if edits, _, err := ledgerEdits(fstest.MapFS{}, reconcile.NewLedger(), w.ledger); err != nil ||
+				len(w.ledger.Users) > 0 && len(edits) != 1 {
 				t.Errorf("what was read cannot be written: %v, %v", edits, err)
 			}
 			if again, err := w.intents.encode(); err != nil {
@@ -361,7 +382,8 @@ func BenchmarkConclude(b *testing.B) {
 		}
 		ledger.Users["u-7"] = reconcile.Owned{ID: fmt.Sprint("id-", n)}
 		r := testReport(fmt.Sprint("run-", n), reconcile.RunApplied, nil)
-		if _, err := book.CommitReport(b.Context(), reconcile.RunRecord{Report: r, Ledger: ledger, Status: statusOf(r, past.Status)}); err != nil {
+		if _, err := book.CommitReport(b.Context(), reconcile.RunRecord{Report: r, Ledger: ledger,
+			Status: statusOf(r, past.Status)}); err != nil {
 			b.Fatal(err)
 		}
 	}

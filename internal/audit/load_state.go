@@ -11,8 +11,8 @@ import (
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
-// LoadState returns what the earlier runs left. It first publishes a pending report, and fails if that
-// fails.
+// LoadState returns what the earlier runs left. It first publishes a pending report, and fails if
+// that fails.
 func (r *Recorder) LoadState(ctx context.Context, provisioner string) (*reconcile.AuditState, error) {
 	p, err := r.lockProvisioner(ctx, provisioner)
 	if err != nil {
@@ -26,7 +26,9 @@ func (r *Recorder) LoadState(ctx context.Context, provisioner string) (*reconcil
 	return state, nil
 }
 
-func (r *Recorder) loadState(ctx context.Context, provisioner string, p *provisionerState) (*reconcile.AuditState, error) {
+func (r *Recorder) loadState(
+	ctx context.Context, provisioner string, p *provisionerState,
+) (*reconcile.AuditState, error) {
 	locked, release, err := r.tryLock(provisioner, p)
 	if err != nil {
 		return nil, err
@@ -84,8 +86,8 @@ func (r *Recorder) loadState(ctx context.Context, provisioner string, p *provisi
 	return state, nil
 }
 
-// removeTemporaryFiles removes the files that a crash during a write left. Only the holder of the lock
-// may call it.
+// removeTemporaryFiles removes the files that a crash during a write left. Only the holder of the
+// lock may call it.
 func (r *Recorder) removeTemporaryFiles(provisioner string) error {
 	err := errors.Join(atomicfile.Sweep(r.pendingPath(provisioner)), atomicfile.Sweep(r.localRecordPath(provisioner)))
 	if err != nil {
@@ -105,8 +107,8 @@ func localRun(journaled *reconcile.Interrupted, pending *pendingReport) string {
 	return ""
 }
 
-// tryLock takes the provisioner's lock. locked is false while another process works on the provisioner;
-// then the run in the journal is not interrupted.
+// tryLock takes the provisioner's lock. locked is false while another process works on the
+// provisioner; then the run in the journal is not interrupted.
 func (r *Recorder) tryLock(provisioner string, p *provisionerState) (locked bool, release func(), err error) {
 	if p.open != nil {
 		return true, func() {}, nil
@@ -128,7 +130,9 @@ func (r *Recorder) tryLock(provisioner string, p *provisionerState) (locked bool
 
 // journaledRun returns the run in the journal of this machine. If its report is on the branch, it
 // removes the journal and returns nil.
-func (r *Recorder) journaledRun(provisioner string, b *branchState, pending *pendingReport, locked bool) (*reconcile.Interrupted, error) {
+func (r *Recorder) journaledRun(
+	provisioner string, b *branchState, pending *pendingReport, locked bool,
+) (*reconcile.Interrupted, error) {
 	name := r.journalPath(provisioner)
 	run, err := readJournal(name)
 	if err != nil {

@@ -7,12 +7,13 @@ import (
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
-// localRecord is what this machine recorded of a provisioner on the branch. It shows whether the branch
-// was rewound, rewritten or written by others, and counts the runs that repeated the last report.
+// localRecord is what this machine recorded of a provisioner on the branch. It shows whether the
+// branch was rewound, rewritten or written by others, and counts the runs that repeated the last
+// report.
 type localRecord struct {
 	Version int `json:"version"`
-	// TrustedHead is the last trusted commit of the branch. Unless the branch is rewritten, the branch
-	// contains it.
+	// TrustedHead is the last trusted commit of the branch. Unless the branch is rewritten, the
+	// branch contains it.
 	TrustedHead string `json:"trustedHead,omitempty"`
 	// StateDigest is the digest of status and ledger at TrustedHead. NextStateDigest is the digest
 	// after a commit that has begun.
@@ -45,8 +46,8 @@ func (l *localRecord) setLastReport(report reconcile.ReportLink, errors []string
 
 var volatile = regexp.MustCompile(`[0-9a-f]*[0-9][0-9a-f]*`)
 
-// errorsDigest is the digest of errors without the parts that differ each time: numbers, ports, times,
-// request ids.
+// errorsDigest is the digest of errors without the parts that differ each time: numbers, ports,
+// times, request ids.
 func errorsDigest(errors []string) string {
 	if len(errors) == 0 {
 		return ""
@@ -72,8 +73,8 @@ func (r *Recorder) trustHead(provisioner string, l *localRecord, head, digest st
 	return r.writeState(r.localRecordPath(provisioner), l)
 }
 
-// TrustedHead returns the last commit of the audit branch that this machine trusted for a provisioner;
-// "" if there is none.
+// TrustedHead returns the last commit of the audit branch that this machine trusted for a
+// provisioner; "" if there is none.
 func (r *Recorder) TrustedHead(provisioner string) (commit string, err error) {
 	if err := checkName(provisioner); err != nil {
 		return "", err

@@ -9,9 +9,9 @@ import (
 )
 
 func intentMessage(in *reconcile.Intent) string {
-	return fmt.Sprintf("roster: %s begins a run with %s (%s)\n\nRun: %s\nTrigger: %s\nHost: %s\nPlan: %s\n", in.Provisioner,
-		countChanges(in.ReleasedChanges), short(in.Commit.ID), singleLine(in.Run), singleLine(in.Trigger), singleLine(in.Host),
-		singleLine(in.Digest))
+	return fmt.Sprintf("roster: %s begins a run with %s (%s)\n\nRun: %s\nTrigger: %s\nHost: %s\nPlan: %s\n",
+		in.Provisioner, countChanges(in.ReleasedChanges), short(in.Commit.ID), singleLine(in.Run),
+		singleLine(in.Trigger), singleLine(in.Host), singleLine(in.Digest))
 }
 
 func renewMessage(in *reconcile.Intent) string {

@@ -19,7 +19,9 @@ import (
 func (s *stage) refuse(but int) (accept func()) {
 	s.t.Helper()
 	hook, count := filepath.Join(s.order.Remote, "hooks", "pre-receive"), filepath.Join(s.t.TempDir(), "count")
-	script := fmt.Sprintf("#!/bin/sh\necho >> %s\nif [ $(wc -l < %s) -gt %d ]; then echo 'frozen for an hour' >&2; exit 1; fi\n", count, count, but)
+	script := fmt.Sprintf(
+		"#!/bin/sh\necho >> %s\nif [ $(wc -l < %s) -gt %d ]; then echo 'frozen for an hour' >&2; exit 1; fi\n", count,
+		count, but)
 	if err := os.MkdirAll(filepath.Dir(hook), 0o700); err != nil {
 		s.t.Fatal(err)
 	}
@@ -33,8 +35,8 @@ func (s *stage) refuse(but int) (accept func()) {
 	}
 }
 
-// The remote refuses pushes for an hour, from before a run or from within one. No more is written than there is evidence for, and when the
-// remote takes pushes again, all goes on by itself.
+// The remote refuses pushes for an hour, from before a run or from within one. No more is written
+// than there is evidence for, and when the remote takes pushes again, all goes on by itself.
 func TestPushesAreRefusedForAnHour(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -17,7 +17,8 @@ var validName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
 
 func checkName(provisioner string) error {
 	if !validName.MatchString(provisioner) || provisioner == "." || provisioner == ".." {
-		return fmt.Errorf("invalid provisioner name %q: want 1 to 128 letters, digits, dots, dashes or underscores", provisioner)
+		return fmt.Errorf("invalid provisioner name %q: want 1 to 128 letters, digits, dots, dashes or underscores",
+			provisioner)
 	}
 	return nil
 }
@@ -32,8 +33,8 @@ func shardPath(provisioner, key string) string {
 	return ledgerDir(provisioner) + "/" + shardOf(key) + ".json"
 }
 
-// shardOf returns which of the 256 files of a ledger has a key. A run rewrites only the files of the
-// keys that it changes.
+// shardOf returns which of the 256 files of a ledger has a key. A run rewrites only the files of
+// the keys that it changes.
 func shardOf(key string) string {
 	sum := sha256.Sum256([]byte(key))
 	return hex.EncodeToString(sum[:1])
@@ -76,6 +77,6 @@ func sum(content []byte) string {
 	return hex.EncodeToString(s[:])
 }
 
-// normalizeTime returns a time as it is stored: in UTC, without the monotonic clock, which stops while a
-// machine sleeps.
+// normalizeTime returns a time as it is stored: in UTC, without the monotonic clock, which stops
+// while a machine sleeps.
 func normalizeTime(t time.Time) time.Time { return t.UTC().Round(0) }

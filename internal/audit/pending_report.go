@@ -2,8 +2,8 @@ package audit
 
 import "github.com/seed-d64a251c/roster/reconcile"
 
-// pendingReport is the file with the report of a run that is not on the branch yet. It has everything
-// that is needed to publish it later.
+// pendingReport is the file with the report of a run that is not on the branch yet. It has
+// everything that is needed to publish it later.
 type pendingReport struct {
 	Version       int               `json:"version"`
 	Report        *reconcile.Report `json:"report"`
@@ -28,16 +28,19 @@ func newPendingReport(base *baseState, c *reconcile.RunRecord, record *localReco
 	}
 	report.Started, report.Finished = normalizeTime(report.Started), normalizeTime(report.Finished)
 	status.Finished = normalizeTime(status.Finished)
-	p := &pendingReport{Version: version, Report: &report, Status: &status, LedgerChanges: diffLedgers(base.ledger, c.Ledger),
-		BaseReport: last, Repeats: record.repeatsOf(last), BaseDigest: base.digest, Trusted: base.trusted || c.TrustBranch}
+	p := &pendingReport{
+		Version: version, Report: &report, Status: &status, LedgerChanges: diffLedgers(base.ledger, c.Ledger),
+		BaseReport: last, Repeats: record.repeatsOf(last), BaseDigest: base.digest,
+		Trusted: base.trusted || c.TrustBranch,
+	}
 	if resolvesOpenRuns(&report) {
 		p.ResolvedRuns = base.openRuns
 	}
 	return p
 }
 
-// resolvesOpenRuns reports whether a run left nothing undecided. Then each object that a run without a
-// report may have created was either adopted or does not exist.
+// resolvesOpenRuns reports whether a run left nothing undecided. Then each object that a run
+// without a report may have created was either adopted or does not exist.
 func resolvesOpenRuns(r *reconcile.Report) bool {
 	n := r.Counts
 	return (r.Outcome == reconcile.RunInSync || r.Outcome == reconcile.RunApplied) && len(r.Errors) == 0 &&

@@ -12,10 +12,11 @@ import (
 )
 
 // Recorder implements reconcile.Audit on a Store and a state directory. It serves several
-// provisioners concurrently, each with one run at a time. Two processes may share a state directory.
+// provisioners concurrently, each with one run at a time. Two processes may share a state
+// directory.
 //
-// If CommitReport fails after it stored the report, the report stays in the state directory. Nothing
-// is sent for that provisioner until LoadState or a later call has published it.
+// If CommitReport fails after it stored the report, the report stays in the state directory.
+// Nothing is sent for that provisioner until LoadState or a later call has published it.
 type Recorder struct {
 	Store    Store
 	StateDir string
@@ -25,8 +26,8 @@ type Recorder struct {
 	// differ by more than a fifteenth of LeaseDuration.
 	Now func() time.Time
 	Log *slog.Logger // nil: log nothing
-	// LeaseDuration is how long a lease lasts without a renewal, 0 means 15 minutes. RenewInterval is
-	// the time between renewals, 0 means 5 minutes.
+	// LeaseDuration is how long a lease lasts without a renewal, 0 means 15 minutes. RenewInterval
+	// is the time between renewals, 0 means 5 minutes.
 	LeaseDuration, RenewInterval time.Duration
 	// RenderMarkdown renders a report. If nil, the recorder writes no Markdown.
 	RenderMarkdown func(*reconcile.Report) string
@@ -45,8 +46,8 @@ type Recorder struct {
 
 var _ reconcile.Audit = (*Recorder)(nil)
 
-// Reader returns a read-only Recorder of the same branch and state directory. It does not disturb the
-// runs of r.
+// Reader returns a read-only Recorder of the same branch and state directory. It does not disturb
+// the runs of r.
 func (r *Recorder) Reader() *Recorder {
 	return &Recorder{Store: r.Store, StateDir: r.StateDir, Host: r.Host, Now: r.Now, Log: r.Log,
 		RenderMarkdown: r.RenderMarkdown, CheckSignatures: r.CheckSignatures, ReadOnly: true, ledgers: r.ledgerCache()}

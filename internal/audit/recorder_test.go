@@ -69,19 +69,23 @@ type runner struct {
 
 func newBook(t testing.TB, s Store, dir string) *Recorder {
 	t.Helper()
-	b := &Recorder{Store: s, StateDir: dir, Host: filepath.Base(dir), RenderMarkdown: func(r *reconcile.Report) string { return "# " + r.Run + "\n" }}
+	b := &Recorder{Store: s, StateDir: dir, Host: filepath.Base(dir),
+		RenderMarkdown: func(r *reconcile.Report) string { return "# " + r.Run + "\n" }}
 	t.Cleanup(func() { b.Close() })
 	return b
 }
 
 func intentOf(run string, n int) reconcile.Intent {
-	return reconcile.Intent{Version: 1, Run: run, Provisioner: prov, Identity: "us-east-1/t", Digest: "sha256:" + run, ReleasedChanges: n,
-		Commit: reconcile.CommitRef{ID: "abcdef0123456789"}, Trigger: "test", Started: time.Now()}
+	return reconcile.Intent{Version: 1, Run: run, Provisioner: prov, Identity: "us-east-1/t", Digest: "sha256:" + run,
+		ReleasedChanges: n,
+		Commit:          reconcile.CommitRef{ID: "abcdef0123456789"}, Trigger: "test", Started: time.Now()}
 }
 
 func testReport(run string, outcome reconcile.Outcome, changes []reconcile.Done) *reconcile.Report {
-	r := &reconcile.Report{Version: 1, Run: run, Provisioner: prov, Identity: "us-east-1/t", Outcome: outcome, Trigger: "test",
-		Commit: reconcile.CommitRef{ID: "abcdef0123456789"}, Started: time.Now(), Finished: time.Now(), Digest: "sha256:" + run, Changes: changes}
+	r := &reconcile.Report{Version: 1, Run: run, Provisioner: prov, Identity: "us-east-1/t", Outcome: outcome,
+		Trigger: "test",
+		Commit:  reconcile.CommitRef{ID: "abcdef0123456789"}, Started: time.Now(), Finished: time.Now(),
+		Digest: "sha256:" + run, Changes: changes}
 	for i := range changes {
 		switch changes[i].Result {
 		case reconcile.ResultDone:
@@ -94,10 +98,12 @@ func testReport(run string, outcome reconcile.Outcome, changes []reconcile.Done)
 }
 
 func statusOf(r *reconcile.Report, before *reconcile.Status) *reconcile.Status {
-	s := &reconcile.Status{Version: 1, Provisioner: r.Provisioner, Identity: r.Identity, Run: r.Run, Outcome: r.Outcome, Commit: r.Commit,
+	s := &reconcile.Status{Version: 1, Provisioner: r.Provisioner, Identity: r.Identity, Run: r.Run, Outcome: r.Outcome,
+		Commit:   r.Commit,
 		Finished: r.Finished, Digest: r.Digest, HeldDigest: r.HeldDigest}
 	if before != nil {
-		s.UsedApprovals, s.Removals, s.LastApplied, s.EverEnabled = before.UsedApprovals, before.Removals, before.LastApplied, before.EverEnabled
+		s.UsedApprovals, s.Removals, s.LastApplied, s.EverEnabled = before.UsedApprovals, before.Removals,
+			before.LastApplied, before.EverEnabled
 	}
 	return s
 }
@@ -133,7 +139,8 @@ func (r *runner) run(ctx context.Context, run string, keys ...string) (reconcile
 		outcome = reconcile.RunPartial
 	}
 	report := testReport(run, outcome, done)
-	receipt, err := r.book.CommitReport(ctx, reconcile.RunRecord{Report: report, Ledger: ledger, Status: statusOf(report, past.Status), TrustBranch: r.trust})
+	receipt, err := r.book.CommitReport(ctx, reconcile.RunRecord{Report: report, Ledger: ledger,
+		Status: statusOf(report, past.Status), TrustBranch: r.trust})
 	return receipt, errors.Join(err, stopped)
 }
 
@@ -161,21 +168,25 @@ func (r *runner) recover(ctx context.Context) (*reconcile.AuditState, error) {
 	}
 	report := testReport(cut.Intent.Run, reconcile.RunInterrupted, done)
 	report.Started = cut.Intent.Started
-	if _, err := r.book.CommitReport(ctx, reconcile.RunRecord{Report: report, Ledger: ledger, Status: statusOf(report, past.Status)}); err != nil {
+	if _, err := r.book.CommitReport(ctx, reconcile.RunRecord{Report: report, Ledger: ledger,
+		Status: statusOf(report, past.Status)}); err != nil {
 		return nil, err
 	}
 	return r.book.LoadState(ctx, prov)
 }
 
 // say concludes a run without writes.
-func (r *runner) say(ctx context.Context, run string, outcome reconcile.Outcome, digest string) (reconcile.Receipt, error) {
+func (r *runner) say(
+	ctx context.Context, run string, outcome reconcile.Outcome, digest string,
+) (reconcile.Receipt, error) {
 	past, err := r.recover(ctx)
 	if err != nil {
 		return reconcile.Receipt{}, err
 	}
 	report := testReport(run, outcome, nil)
 	report.Digest = digest
-	return r.book.CommitReport(ctx, reconcile.RunRecord{Report: report, Ledger: past.Ledger, Status: statusOf(report, past.Status), TrustBranch: r.trust})
+	return r.book.CommitReport(ctx, reconcile.RunRecord{Report: report, Ledger: past.Ledger,
+		Status: statusOf(report, past.Status), TrustBranch: r.trust})
 }
 
 func TestARunLeavesItsEvidenceInTwoCommits(t *testing.T) {
@@ -186,12 +197,14 @@ func TestARunLeavesItsEvidenceInTwoCommits(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := []string{"roster: aws-prod begins a run with 2 changes (abcdef0)", "roster: aws-prod applied, 2 changes (abcdef0)"}
+		want := []string{"roster: aws-prod begins a run with 2 changes (abcdef0)",
+			"roster: aws-prod applied, 2 changes (abcdef0)"}
 		if got := store.messages(); !slices.Equal(got, want) {
 			t.Errorf("commits are %q, want %q", got, want)
 		}
 		files := store.now()
-		if receipt.Commit != store.head || receipt.Report.Path != "reports/aws-prod/2000/01/01/20000101T000000Z-abcdef0.json" {
+		if receipt.Commit != store.head ||
+			receipt.Report.Path != "reports/aws-prod/2000/01/01/20000101T000000Z-abcdef0.json" {
 			t.Errorf("receipt is %+v, head is %s", receipt, store.head)
 		}
 		if got := sum(files[receipt.Report.Path].Data); got != receipt.Report.SHA256 {
@@ -207,7 +220,8 @@ func TestARunLeavesItsEvidenceInTwoCommits(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if past.Status.Run != "run-1" || past.Status.Report != receipt.Report || len(past.Ledger.Users) != 2 || past.Ledger.Users["u-2"].ID != "id-u-2" ||
+		if past.Status.Run != "run-1" || past.Status.Report != receipt.Report || len(past.Ledger.Users) != 2 ||
+			past.Ledger.Users["u-2"].ID != "id-u-2" ||
 			past.Interrupted != nil || past.OpenIntent != nil || past.DistrustReason != "" {
 			t.Errorf("past is %+v", past)
 		}
@@ -304,7 +318,8 @@ func TestAFailureForAnotherReasonIsNotOnlyCounted(t *testing.T) {
 			}
 			report := testReport("run "+row.err, reconcile.RunFailed, nil)
 			report.Digest, report.Errors = "", []string{row.err}
-			receipt, err := b.CommitReport(t.Context(), reconcile.RunRecord{Report: report, Ledger: past.Ledger, Status: statusOf(report, past.Status)})
+			receipt, err := b.CommitReport(t.Context(), reconcile.RunRecord{Report: report, Ledger: past.Ledger,
+				Status: statusOf(report, past.Status)})
 			if err != nil || receipt.Repeats != row.repeats || (receipt.Commit == "") != (row.repeats > 0) {
 				t.Errorf("%s: %+v, %v, want %d repeats", row.err, receipt, err, row.repeats)
 			}

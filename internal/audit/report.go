@@ -26,8 +26,8 @@ func readReport(files fs.FS, name string) (*reconcile.Report, []byte, error) {
 	return r, data, nil
 }
 
-// ReadReport reads a report with all of its parts. It checks the SHA-256 of the parts. The caller must
-// check that of the report itself, which is in the link to it.
+// ReadReport reads a report with all of its parts. It checks the SHA-256 of the parts. The caller
+// must check that of the report itself, which is in the link to it.
 func ReadReport(files fs.FS, name string) (*reconcile.Report, error) {
 	r, _, err := readReport(files, name)
 	if err != nil {
@@ -44,8 +44,8 @@ func ReadReport(files fs.FS, name string) (*reconcile.Report, error) {
 	return r, nil
 }
 
-// maxChanges is the maximum number of changes in one file. Forges refuse files over 100 MB, and a first
-// synchronization can have a million changes.
+// maxChanges is the maximum number of changes in one file. Forges refuse files over 100 MB, and a
+// first synchronization can have a million changes.
 const maxChanges = 5000
 
 // reportPart is a file with some of the changes of a long report.

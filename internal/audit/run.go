@@ -19,8 +19,8 @@ type openRun struct {
 }
 
 // BeginRun creates the journal and commits the intent. It renews the lease in the background until
-// CommitReport or Close. It fails with reconcile.ErrLeased if another run is active on any machine, or
-// has ended since LoadState.
+// CommitReport or Close. It fails with reconcile.ErrLeased if another run is active on any machine,
+// or has ended since LoadState.
 func (r *Recorder) BeginRun(ctx context.Context, in reconcile.Intent) error {
 	p, err := r.lockProvisioner(ctx, in.Provisioner)
 	if err != nil {

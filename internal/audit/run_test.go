@@ -43,7 +43,8 @@ type order struct {
 // wholeRun names an order in the environment of a child.
 const wholeRun = "ROSTER_AUDIT_TEST_RUN"
 
-// commits are the two states of a small organisation: between them somebody comes, somebody gets another title, and somebody changes groups.
+// commits are the two states of a small organisation: between them somebody comes, somebody gets
+// another title, and somebody changes groups.
 var commits = []string{
 	`users: {
 	u1: {userId: "ann", firstName: "Ann", lastName: "A", email: "ann@example.com"}
@@ -76,10 +77,14 @@ func (h history) Declarations(_ context.Context, commit string) (*schema.Declara
 attributeTypes: title: {type: "string"}
 mappings: m: {user: #User, scim: {
 	userName: user.email, displayName: user.userId, name: {givenName: user.firstName, familyName: user.lastName}
-	active: user.state == "ACTIVE", title: user.attributes.title, emails: [{value: user.email, type: "work", primary: true}]
+	active: user.state == "ACTIVE", title: user.attributes.title
+	emails: [{value: user.email, type: "work", primary: true}]
 }}
 apps: app: displayName: "AWS"
-provisioners: "` + prov + `": {enabled: true, app: "app", mapping: "m", groups: ["g", "h"], endpoint: "` + h.endpoint + `", auth: token: env: "ROSTER_T", rate: {perSecond: 0, concurrency: 1}}
+provisioners: "` + prov + `": {
+	enabled: true, app: "app", mapping: "m", groups: ["g", "h"], endpoint: "` + h.endpoint + `"
+	auth: token: env: "ROSTER_T", rate: {perSecond: 0, concurrency: 1}
+}
 ` + cue)}})
 		}
 	}
@@ -104,17 +109,20 @@ func (d dying) RoundTrip(req *http.Request) (*http.Response, error) {
 	return res, err
 }
 
-// do carries out an order with everything that roster has: a mirror of a remote repository, a client, a runner.
+// do carries out an order with everything that roster has: a mirror of a remote repository, a
+// client, a runner.
 func (o order) do(ctx context.Context, now func() time.Time, crash crashPoint) (*reconcilerun.Result, error) {
 	repo, err := gitrepo.Mirror(o.Mirror, "file://"+o.Remote, gitrepo.Auth{})
 	if err != nil {
 		return nil, err
 	}
 	defer repo.Close()
-	b := &Recorder{Store: &gitStore{repo: repo, remote: true}, StateDir: o.State, Host: "test", Now: now, RenderMarkdown: render.ReportMarkdown, crash: crash}
+	b := &Recorder{Store: &gitStore{repo: repo, remote: true}, StateDir: o.State, Host: "test", Now: now,
+		RenderMarkdown: render.ReportMarkdown, crash: crash}
 	defer b.Close()
-	client := &scim.Client{Endpoint: o.Endpoint, Token: scim.StaticToken(o.Token), Limiter: &scim.Limiter{Concurrency: 1},
-		HTTP: &http.Client{Transport: dying{http.DefaultTransport, crash}}}
+	client := &scim.Client{Endpoint: o.Endpoint, Token: scim.StaticToken(o.Token),
+		Limiter: &scim.Limiter{Concurrency: 1},
+		HTTP:    &http.Client{Transport: dying{http.DefaultTransport, crash}}}
 	source := history{o.Endpoint}
 	decls, err := source.Declarations(ctx, commitID(o.Commit))
 	if err != nil {
@@ -125,7 +133,8 @@ func (o order) do(ctx context.Context, now func() time.Time, crash crashPoint) (
 		Open: func(context.Context, *schema.Provisioner, bool) (reconcile.Directory, error) {
 			return &scimdir.Directory{Client: client}, nil
 		}}
-	return r.Once(ctx, reconcilerun.Request{Provisioner: prov, Declarations: decls, Commit: reconcile.CommitRef{ID: commitID(o.Commit)}, Trigger: "test", Apply: true})
+	return r.Once(ctx, reconcilerun.Request{Provisioner: prov, Declarations: decls,
+		Commit: reconcile.CommitRef{ID: commitID(o.Commit)}, Trigger: "test", Apply: true})
 }
 
 // obey is the life of a child: it does what the order says and kills itself at a point.
@@ -172,12 +181,13 @@ func newStage(t *testing.T) *stage {
 	}
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
-	s.order = order{Remote: s.remote, Mirror: filepath.Join(dir, "mirror.git"), State: s.state, Endpoint: server.URL + s.sim.Path(),
-		Token: s.sim.Token(), Commit: 1}
+	s.order = order{Remote: s.remote, Mirror: filepath.Join(dir, "mirror.git"), State: s.state,
+		Endpoint: server.URL + s.sim.Path(), Token: s.sim.Token(), Commit: 1}
 	return s
 }
 
-// ServeHTTP is the directory. It insists on I1: no write without an intent on the branch and an entry in the journal.
+// ServeHTTP is the directory. It insists on I1: no write without an intent on the branch and an
+// entry in the journal.
 func (s *stage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodGet {
 		s.sim.ServeHTTP(w, r)
@@ -188,7 +198,8 @@ func (s *stage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.t.Error(err)
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	if out, err := exec.Command("git", "-C", s.remote, "cat-file", "-e", "refs/heads/"+branch+":"+intentsPath(prov)).CombinedOutput(); err != nil {
+	if out, err := exec.Command("git", "-C", s.remote, "cat-file", "-e",
+		"refs/heads/"+branch+":"+intentsPath(prov)).CombinedOutput(); err != nil {
 		s.t.Errorf("%s %s is sent without an intent: %v %s", r.Method, r.URL.Path, err, out)
 	}
 	cut, err := readJournal(filepath.Join(s.state, "journal", prov+".jsonl"))
@@ -263,8 +274,9 @@ func (s *stage) process(at int, env ...string) (string, error) {
 	return string(out), err
 }
 
-// converge runs until all is in sync, and asserts I1, I6 and I7: what was written is in the reports, once; the directory is as declared; the
-// next run is empty; the chain verifies, with the branch's whole history.
+// converge runs until all is in sync, and asserts I1, I6 and I7: what was written is in the
+// reports, once; the directory is as declared; the next run is empty; the chain verifies, with the
+// branch's whole history.
 func (s *stage) converge() {
 	s.t.Helper()
 	for try := 0; ; try++ {
@@ -303,9 +315,11 @@ func (s *stage) wantDeclared() {
 		have = append(have, g.ExternalID+" "+strings.Join(members, " "))
 	}
 	slices.Sort(have)
-	want := []string{"g ann@example.com ben@example.com cat@example.com", "h ann@example.com", "u1 ann@example.com true ", "u2 ben@example.com true Clerk", "u3 cat@example.com true "}
+	want := []string{"g ann@example.com ben@example.com cat@example.com", "h ann@example.com",
+		"u1 ann@example.com true ", "u2 ben@example.com true Clerk", "u3 cat@example.com true "}
 	if s.order.Commit == 2 {
-		want = []string{"g ann@example.com cat@example.com dan@example.com", "h ann@example.com ben@example.com", "u1 ann@example.com true ", "u2 ben@example.com true Boss",
+		want = []string{"g ann@example.com cat@example.com dan@example.com", "h ann@example.com ben@example.com",
+			"u1 ann@example.com true ", "u2 ben@example.com true Boss",
 			"u3 cat@example.com false ", "u4 dan@example.com true "}
 	}
 	if !slices.Equal(have, want) {
@@ -352,8 +366,8 @@ func (s *stage) wantReported(files fs.FS) {
 	}
 }
 
-// TestARunKilledAtEachPoint kills a run of the real thing, first and later ones, at each point where it could die: before and after each
-// write, each fsync, each rename, each commit.
+// TestARunKilledAtEachPoint kills a run of the real thing, first and later ones, at each point
+// where it could die: before and after each write, each fsync, each rename, each commit.
 func TestARunKilledAtEachPoint(t *testing.T) {
 	t.Parallel()
 	for _, commit := range []int{1, 2} {
@@ -382,7 +396,8 @@ func TestARunKilledAtEachPoint(t *testing.T) {
 	}
 }
 
-// TestARunKilledWhileItsPushLands kills a run when the remote has its commit and the run does not know it.
+// TestARunKilledWhileItsPushLands kills a run when the remote has its commit and the run does not
+// know it.
 func TestARunKilledWhileItsPushLands(t *testing.T) {
 	t.Parallel()
 	for push := 1; push <= 2; push++ { // the intent, the report
@@ -393,7 +408,9 @@ func TestARunKilledWhileItsPushLands(t *testing.T) {
 		}
 		count := filepath.Join(t.TempDir(), "count")
 		// The push is run by git, which is run by the child.
-		script := fmt.Sprintf("#!/bin/sh\necho >> %s\nif [ $(wc -l < %s) -eq %d ]; then kill -9 $(ps -o ppid= -p $PPID); fi\n", count, count, push)
+		script := fmt.Sprintf(
+			"#!/bin/sh\necho >> %s\nif [ $(wc -l < %s) -eq %d ]; then kill -9 $(ps -o ppid= -p $PPID); fi\n", count,
+			count, push)
 		if err := os.WriteFile(hook, []byte(script), 0o700); err != nil {
 			t.Fatal(err)
 		}

@@ -54,8 +54,8 @@ func readState(name string, v any) (ok bool, err error) {
 	return true, nil
 }
 
-// writeState encodes v straight into a file of the state directory, so that the report of a large run
-// is not in memory twice.
+// writeState encodes v straight into a file of the state directory, so that the report of a large
+// run is not in memory twice.
 func (b *Recorder) writeState(name string, v any) error {
 	if err := makeDir(filepath.Dir(name)); err != nil {
 		return err
@@ -64,8 +64,8 @@ func (b *Recorder) writeState(name string, v any) error {
 	return w.Write(name, func(f io.Writer) error { return json.NewEncoder(f).Encode(v) })
 }
 
-// crashPoint is called at each point at which a crash would leave something different. Tests stop the
-// process there; nil does nothing.
+// crashPoint is called at each point at which a crash would leave something different. Tests stop
+// the process there; nil does nothing.
 type crashPoint func(point string)
 
 func (c crashPoint) at(point string) {

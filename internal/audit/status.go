@@ -18,7 +18,8 @@ func readStatus(files fs.FS, provisioner string) (*reconcile.Status, error) {
 		return nil, err
 	}
 	if s.Provisioner != provisioner {
-		return nil, &MalformedError{File: statusPath(provisioner), Err: fmt.Errorf("it is the status of provisioner %q", s.Provisioner)}
+		return nil, &MalformedError{File: statusPath(provisioner),
+			Err: fmt.Errorf("it is the status of provisioner %q", s.Provisioner)}
 	}
 	return s, nil
 }
@@ -39,8 +40,9 @@ func runName(s *reconcile.Status) string {
 	return "run " + s.Run
 }
 
-// mergeStatus merges the statuses of two runs that ran concurrently. The result is the later status with what the gates
-// need of both: removals, used approvals, first sight of approvals, and the last applied commit.
+// mergeStatus merges the statuses of two runs that ran concurrently. The result is the later status
+// with what the gates need of both: removals, used approvals, first sight of approvals, and the
+// last applied commit.
 func mergeStatus(a, b *reconcile.Status) *reconcile.Status {
 	if a.Finished.After(b.Finished) {
 		a, b = b, a
@@ -74,7 +76,8 @@ func sameRemoval(a, b reconcile.Removal) bool {
 	return a.Group == b.Group && a.Count == b.Count && a.Time.Equal(b.Time)
 }
 
-// repeats reports whether a run repeats the last one: same commit, outcome and digests, no change done, and no news for the status.
+// repeats reports whether a run repeats the last one: same commit, outcome and digests, no change
+// done, and no news for the status.
 func repeats(last *reconcile.Status, c *reconcile.RunRecord) bool {
 	r, s := c.Report, c.Status
 	return last != nil && last.Outcome == r.Outcome && last.Digest == r.Digest && last.HeldDigest == r.HeldDigest &&

@@ -7,17 +7,20 @@ import (
 	"time"
 )
 
-// Store is a branch of files that moves by compare-and-swap. Its methods may be called concurrently.
+// Store is a branch of files that moves by compare-and-swap. Its methods may be called
+// concurrently.
 type Store interface {
-	// Head returns the current commit of the branch, from the remote if there is one; "" if the branch
-	// does not exist.
+	// Head returns the current commit of the branch, from the remote if there is one; "" if the
+	// branch does not exist.
 	Head(ctx context.Context) (commit string, err error)
 	// Files returns the tree of a commit. An unreadable file is an error, never fs.ErrNotExist.
 	Files(ctx context.Context, commit string) (fs.FS, error)
 	// Commit adds one commit on base ("" creates the branch). Edits are whole files by path; nil
-	// deletes a file. It returns ErrStale if the branch is not at base, and ErrRefused if the branch
-	// does not accept the commit. After any other error the branch may have moved or not.
-	Commit(ctx context.Context, base string, edits map[string][]byte, message string, when time.Time) (commit string, err error)
+	// deletes a file. It returns ErrStale if the branch is not at base, and ErrRefused if the
+	// branch does not accept the commit. After any other error the branch may have moved or not.
+	Commit(
+		ctx context.Context, base string, edits map[string][]byte, message string, when time.Time,
+	) (commit string, err error)
 	// IsAncestor reports whether b is a or descends from it. It returns false if a does not exist.
 	IsAncestor(ctx context.Context, a, b string) (bool, error)
 }

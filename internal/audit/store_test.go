@@ -95,7 +95,8 @@ func (s *memStore) now() fstest.MapFS {
 	return s.at(head)
 }
 
-func (s *memStore) Commit(ctx context.Context, base string, edits map[string][]byte, message string, when time.Time) (string, error) {
+func (s *memStore) Commit(ctx context.Context, base string, edits map[string][]byte, message string,
+	when time.Time) (string, error) {
 	if err := errors.Join(ctx.Err(), s.ask("commit", false)); err != nil {
 		return "", err
 	}

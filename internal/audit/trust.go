@@ -7,9 +7,11 @@ import (
 	"io/fs"
 )
 
-// checkTrust returns why the branch cannot be trusted, or "". If it can, and save is set, it records
-// the head.
-func (r *Recorder) checkTrust(ctx context.Context, provisioner string, b *branchState, save bool) (reason string, err error) {
+// checkTrust returns why the branch cannot be trusted, or "". If it can, and save is set, it
+// records the head.
+func (r *Recorder) checkTrust(
+	ctx context.Context, provisioner string, b *branchState, save bool,
+) (reason string, err error) {
 	record, err := r.readLocalRecord(provisioner)
 	if err != nil {
 		return "", err
@@ -37,9 +39,11 @@ func (r *Recorder) distrustReason(ctx context.Context, record *localRecord, b *b
 		}
 	} else if b.digest != record.StateDigest && b.digest != record.NextStateDigest {
 		if record.StateDigest == "" {
-			return "the audit branch has a status and a ledger, but this machine has no record of them and the commits are not signed", nil
+			return "the audit branch has a status and a ledger, but this machine has no record of them " +
+				"and the commits are not signed", nil
 		}
-		return "the status or the ledger was changed since this machine last wrote them, and the commits of the audit branch are not signed", nil
+		return "the status or the ledger was changed since this machine last wrote them, " +
+			"and the commits of the audit branch are not signed", nil
 	}
 	return newestReportReason(b)
 }
@@ -58,7 +62,8 @@ func (r *Recorder) rewriteReason(ctx context.Context, record *localRecord, head 
 			return "", nil
 		}
 	}
-	return fmt.Sprintf("the audit branch was rewound or rewritten: it no longer contains commit %s, which this machine trusted",
+	return fmt.Sprintf(
+		"the audit branch was rewound or rewritten: it no longer contains commit %s, which this machine trusted",
 		short(record.TrustedHead)), nil
 }
 

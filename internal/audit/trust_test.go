@@ -30,7 +30,8 @@ func forgery(t *testing.T, s *memStore) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.commit(s.head, map[string][]byte{shardPath(prov, "mallory"): content}, "forged", time.Now()); err != nil {
+	if _, err := s.commit(s.head, map[string][]byte{shardPath(prov, "mallory"): content}, "forged",
+		time.Now()); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -48,7 +49,8 @@ func TestTrustInTheBranch(t *testing.T) {
 	}{
 		{"what we left ourselves", func(*testing.T, *memStore, string) {}, ""},
 		{"other provisioners' commits on top", func(t *testing.T, s *memStore, _ string) {
-			if _, err := s.commit(s.head, map[string][]byte{"status/other.json": []byte("{}")}, "other", time.Now()); err != nil {
+			if _, err := s.commit(s.head, map[string][]byte{"status/other.json": []byte("{}")}, "other",
+				time.Now()); err != nil {
 				t.Fatal(err)
 			}
 		}, ""},
@@ -63,13 +65,15 @@ func TestTrustInTheBranch(t *testing.T) {
 		}, "rewound or rewritten"},
 		{"a forged ledger on top", func(t *testing.T, s *memStore, _ string) { forgery(t, s) }, "was changed since"},
 		{"a run of another machine", func(t *testing.T, s *memStore, dir string) {
-			if _, err := (&runner{book: newBook(t, s, dir+"-other"), aws: &directory{}}).run(t.Context(), "run-other", "u-9"); err != nil {
+			if _, err := (&runner{book: newBook(t, s, dir+"-other"), aws: &directory{}}).run(t.Context(), "run-other",
+				"u-9"); err != nil {
 				t.Fatal(err)
 			}
 		}, "was changed since"},
 		{"a status set back", func(t *testing.T, s *memStore, _ string) {
 			old := s.commits[s.commits[s.commits[s.head].parent].parent].files[statusPath(prov)]
-			if _, err := s.commit(s.head, map[string][]byte{statusPath(prov): old}, "set back", time.Now()); err != nil {
+			if _, err := s.commit(s.head, map[string][]byte{statusPath(prov): old}, "set back",
+				time.Now()); err != nil {
 				t.Fatal(err)
 			}
 		}, "was changed since"},
@@ -78,7 +82,8 @@ func TestTrustInTheBranch(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := s.commit(s.head, map[string][]byte{status.Report.Path: []byte("{}")}, "changed", time.Now()); err != nil {
+			if _, err := s.commit(s.head, map[string][]byte{status.Report.Path: []byte("{}")}, "changed",
+				time.Now()); err != nil {
 				t.Fatal(err)
 			}
 		}, "was changed after it was written"},
@@ -87,7 +92,8 @@ func TestTrustInTheBranch(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := s.commit(s.head, map[string][]byte{status.Report.Path: nil}, "removed", time.Now()); err != nil {
+			if _, err := s.commit(s.head, map[string][]byte{status.Report.Path: nil}, "removed",
+				time.Now()); err != nil {
 				t.Fatal(err)
 			}
 		}, "does not exist"},
@@ -118,7 +124,8 @@ func TestTrustInTheBranch(t *testing.T) {
 func TestDistrustLastsUntilSomebodyApproves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, dir := &memStore{}, stateDir(t)
-		if _, err := (&runner{book: newBook(t, store, filepath.Join(dir, "old")), aws: &directory{}}).run(t.Context(), "run-1", "u-1"); err != nil {
+		if _, err := (&runner{book: newBook(t, store, filepath.Join(dir, "old")), aws: &directory{}}).run(t.Context(),
+			"run-1", "u-1"); err != nil {
 			t.Fatal(err)
 		}
 		here := filepath.Join(dir, "new")
@@ -166,7 +173,8 @@ func TestAForgeryDuringARunIsNotTrusted(t *testing.T) {
 			store.setFault(nil)
 			content, err := encode(&shard{Version: 1, Users: map[string]reconcile.Owned{"mallory": {ID: "id-admin"}}})
 			if err == nil {
-				_, err = store.commit(store.head, map[string][]byte{shardPath(prov, "mallory"): content}, "forged", time.Now())
+				_, err = store.commit(store.head, map[string][]byte{shardPath(prov, "mallory"): content}, "forged",
+					time.Now())
 			}
 			return errors.Join(err, ErrStale)
 		})
@@ -204,7 +212,8 @@ func TestSignaturesStandInForMemory(t *testing.T) {
 			}
 			time.Sleep(time.Minute)
 		}
-		if _, err := store.commit(store.head, map[string][]byte{shardPath(prov, "mallory"): nil, "x": {}}, "forged", time.Now()); err != nil {
+		if _, err := store.commit(store.head, map[string][]byte{shardPath(prov, "mallory"): nil, "x": {}}, "forged",
+			time.Now()); err != nil {
 			t.Fatal(err)
 		}
 		here := filepath.Join(dir, "a")
@@ -213,7 +222,8 @@ func TestSignaturesStandInForMemory(t *testing.T) {
 			if err != nil || !strings.Contains(past.DistrustReason, "is not signed") {
 				t.Errorf("distrust is %q, %v", past.DistrustReason, err)
 			}
-			if _, err := (&runner{book: signed(newBook(t, store, here), "is not signed"), aws: &directory{}}).run(t.Context(), "run-"+time.Now().String(), "u-1"); err != nil {
+			if _, err := (&runner{book: signed(newBook(t, store, here), "is not signed"),
+				aws: &directory{}}).run(t.Context(), "run-"+time.Now().String(), "u-1"); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(time.Minute)
@@ -243,13 +253,15 @@ func TestAReaderChangesNothing(t *testing.T) {
 			t.Errorf("past is %+v, %v", past, err)
 		}
 		report := testReport("run-2", reconcile.RunHeld, nil)
-		if _, err := reader.CommitReport(t.Context(), reconcile.RunRecord{Report: report, Ledger: past.Ledger, Status: statusOf(report, nil)}); !errors.Is(err, errReadOnly) {
+		if _, err := reader.CommitReport(t.Context(), reconcile.RunRecord{Report: report, Ledger: past.Ledger,
+			Status: statusOf(report, nil)}); !errors.Is(err, errReadOnly) {
 			t.Errorf("concluding: %v", err)
 		}
 		if err := reader.BeginRun(t.Context(), intentOf("run-2", 1)); !errors.Is(err, errReadOnly) {
 			t.Errorf("intending: %v", err)
 		}
-		if left, _ := filepath.Glob(filepath.Join(dir, "nowhere", "*")); len(left) > 0 || len(store.messages()) != commits {
+		if left, _ := filepath.Glob(filepath.Join(dir, "nowhere", "*")); len(left) > 0 ||
+			len(store.messages()) != commits {
 			t.Errorf("it left %v and %d commits", left, len(store.messages())-commits)
 		}
 	})

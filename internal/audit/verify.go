@@ -14,8 +14,8 @@ import (
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
-// VerifyInput is what Verify checks: the records of a provisioner in the files of the audit branch, at
-// one commit or in a checkout. The optional fields prove more. Verify lists what it cannot prove
+// VerifyInput is what Verify checks: the records of a provisioner in the files of the audit branch,
+// at one commit or in a checkout. The optional fields prove more. Verify lists what it cannot prove
 // without them.
 type VerifyInput struct {
 	Provisioner string
@@ -31,7 +31,8 @@ type VerifyInput struct {
 	HasSourceCommit func(ctx context.Context, commit string) (bool, error)
 	// History yields the commits of the branch, the newest first.
 	History iter.Seq2[BranchCommit, error]
-	// RenderMarkdown renders a report. Verify compares the result with the Markdown file of the report.
+	// RenderMarkdown renders a report. Verify compares the result with the Markdown file of the
+	// report.
 	RenderMarkdown func(*reconcile.Report) string
 }
 
@@ -44,7 +45,8 @@ type BranchCommit struct {
 // Proof is the result of Verify.
 type Proof struct {
 	Provisioner string `json:"provisioner"`
-	// VerifiedReports is the number of reports that are proved unchanged, from Newest back to Oldest.
+	// VerifiedReports is the number of reports that are proved unchanged, from Newest back to
+	// Oldest.
 	VerifiedReports int                   `json:"verifiedReports"`
 	Newest          *reconcile.ReportLink `json:"newest,omitempty"`
 	Oldest          *reconcile.ReportLink `json:"oldest,omitempty"`
@@ -65,7 +67,8 @@ func (p *Proof) Err() error {
 	if len(p.Failures) == 0 {
 		return nil
 	}
-	return fmt.Errorf("the audit of %s does not verify: %s: %s", p.Provisioner, p.Failures[0].Location, p.Failures[0].Reason)
+	first := p.Failures[0]
+	return fmt.Errorf("the audit of %s does not verify: %s: %s", p.Provisioner, first.Location, first.Reason)
 }
 
 func (p *Proof) addFailure(location, format string, args ...any) {
@@ -87,11 +90,14 @@ type verifier struct {
 	sourceExists map[string]bool              // by source commit
 }
 
-// Verify checks the records of a provisioner. The proof lists the failed checks and what it does not
-// prove. The error is for files that cannot be read.
+// Verify checks the records of a provisioner. The proof lists the failed checks and what it does
+// not prove. The error is for files that cannot be read.
 func Verify(ctx context.Context, in VerifyInput) (*Proof, error) {
-	v := &verifier{VerifyInput: in, proof: &Proof{Provisioner: in.Provisioner, Failures: []Failure{}, NotProved: []string{}},
-		position: map[reconcile.ReportLink]int{}, listed: map[string]bool{}, runs: map[string]int{}, sourceExists: map[string]bool{}}
+	v := &verifier{
+		VerifyInput: in, proof: &Proof{Provisioner: in.Provisioner, Failures: []Failure{}, NotProved: []string{}},
+		position: map[reconcile.ReportLink]int{}, listed: map[string]bool{}, runs: map[string]int{},
+		sourceExists: map[string]bool{},
+	}
 	for _, check := range []func(context.Context) error{
 		v.checkChain, v.findUnlistedReports, v.checkLedger, v.checkStatus, v.checkHistory, v.checkBranch,
 	} {
@@ -133,8 +139,8 @@ func (v *verifier) checkChain(ctx context.Context) error {
 	return nil
 }
 
-// missingStatus adds a failure for a missing or malformed status. If the branch has no other files of
-// the provisioner, the provisioner is unknown, and the cause is returned.
+// missingStatus adds a failure for a missing or malformed status. If the branch has no other files
+// of the provisioner, the provisioner is unknown, and the cause is returned.
 func (v *verifier) missingStatus(cause error) error {
 	for _, name := range []string{reportsDir(v.Provisioner), ledgerDir(v.Provisioner), statusPath(v.Provisioner)} {
 		found, err := exists(v.Files, name)
@@ -221,7 +227,9 @@ func (v *verifier) checkBranch(ctx context.Context) error {
 		return err
 	}
 	if !ok {
-		v.proof.addFailure("the branch", "it no longer contains commit %s: the newest commits were removed, or the branch was rewritten", v.KnownCommit)
+		v.proof.addFailure("the branch",
+			"it no longer contains commit %s: the newest commits were removed, or the branch was rewritten",
+			v.KnownCommit)
 	}
 	return nil
 }

@@ -43,10 +43,12 @@ func (v *verifier) checkHistory(ctx context.Context) error {
 		position, ok := v.position[s.Report]
 		switch {
 		case !ok:
-			v.proof.addFailure("commit "+commit.ID, "its newest report %s (SHA-256 %s) is not in the chain: it was removed, or the chain was rewritten",
+			v.proof.addFailure("commit "+commit.ID,
+				"its newest report %s (SHA-256 %s) is not in the chain: it was removed, or the chain was rewritten",
 				s.Report.Path, s.Report.SHA256)
 		case position < reached:
-			v.proof.addFailure("commit "+commit.ID, "the order of its newest report %s differs from the chain", s.Report.Path)
+			v.proof.addFailure("commit "+commit.ID, "the order of its newest report %s differs from the chain",
+				s.Report.Path)
 		default:
 			if err := ledgers.check(v, commit, v.links[position].Report.LedgerDigest); err != nil {
 				return err
@@ -105,7 +107,8 @@ func (h *ledgerHistory) check(v *verifier, commit BranchCommit, want string) err
 		v.proof.Failures[h.failure].Location = "commit " + commit.ID
 	default:
 		h.mismatch, h.failure = have, len(v.proof.Failures)
-		v.proof.addFailure("commit "+commit.ID, "the digest of its ledger is %s, but its newest report has the ledger digest %s", have, want)
+		v.proof.addFailure("commit "+commit.ID,
+			"the digest of its ledger is %s, but its newest report has the ledger digest %s", have, want)
 	}
 	return nil
 }

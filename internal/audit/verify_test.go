@@ -46,14 +46,19 @@ func TestVerifyProvesAWholeChain(t *testing.T) {
 		if proof.VerifiedReports != 5 || proof.Newest.Path != paths[4] || proof.Oldest.Path != paths[0] {
 			t.Errorf("the proof is %+v", proof)
 		}
-		for _, want := range []string{"newest commits were not removed", "branch was not rewritten", "source commits", "all earlier reports", "used approvals"} {
+		for _, want := range []string{"newest commits were not removed", "branch was not rewritten", "source commits",
+			"all earlier reports", "used approvals"} {
 			if !strings.Contains(strings.Join(proof.NotProved, "\n"), want) {
 				t.Errorf("it does not say that %q is unproven: %q", want, proof.NotProved)
 			}
 		}
-		proof, err = Verify(t.Context(), VerifyInput{Provisioner: prov, Files: store.now(), History: store.history(t), RenderMarkdown: markdown,
-			KnownCommit: store.head, HasCommit: func(ctx context.Context, a string) (bool, error) { return store.IsAncestor(ctx, a, store.head) },
-			CheckSignatures: func(context.Context) error { return nil }, HasSourceCommit: func(context.Context, string) (bool, error) { return true, nil }})
+		proof, err = Verify(t.Context(), VerifyInput{Provisioner: prov, Files: store.now(), History: store.history(t),
+			RenderMarkdown: markdown, KnownCommit: store.head,
+			HasCommit: func(ctx context.Context, a string) (bool, error) {
+				return store.IsAncestor(ctx, a, store.head)
+			},
+			CheckSignatures: func(context.Context) error { return nil },
+			HasSourceCommit: func(context.Context, string) (bool, error) { return true, nil }})
 		if err != nil || proof.Err() != nil {
 			t.Fatal(err, proof.Err())
 		}
@@ -79,10 +84,16 @@ func TestVerifyFindsTampering(t *testing.T) {
 		why     string // in the first thing that does not hold
 		reports int    // that are still proven
 	}{
-		{"a report changed", func(f files, p []string) { edit(f, p[2], `"u-3"`, `"u-9"`) }, 2, "names this report, but its SHA-256 is", 2},
-		{"the newest report changed", func(f files, p []string) { edit(f, p[4], `"u-5"`, `"u-9"`) }, 4, statusPath(prov) + " names this report, but its SHA-256", 0},
-		{"the oldest report changed", func(f files, p []string) { edit(f, p[0], `"u-1"`, `"u-9"`) }, 0, "its SHA-256", 4},
-		{"a report changed into something else", func(f files, p []string) { f[p[2]] = &fstest.MapFile{Data: []byte("[]")} }, 2, "it is not a report", 2},
+		{"a report changed", func(f files, p []string) { edit(f, p[2], `"u-3"`, `"u-9"`) }, 2,
+			"names this report, but its SHA-256 is", 2},
+		{"the newest report changed", func(f files, p []string) { edit(f, p[4], `"u-5"`, `"u-9"`) }, 4,
+			statusPath(prov) + " names this report, but its SHA-256", 0},
+		{"the oldest report changed", func(f files, p []string) { edit(f, p[0], `"u-1"`, `"u-9"`) }, 0, "its SHA-256",
+			4},
+		{"a report changed into something else", func(f files,
+			p []string) {
+			f[p[2]] = &fstest.MapFile{Data: []byte("[]")}
+		}, 2, "it is not a report", 2},
 		{"a report removed", func(f files, p []string) { delete(f, p[2]) }, 2, "it does not exist", 2},
 		{"a report removed and the link mended", func(f files, p []string) {
 			third, _, _ := readReport(f, p[2])
@@ -103,16 +114,34 @@ func TestVerifyFindsTampering(t *testing.T) {
 			delete(f, p[4])
 			edit(f, statusPath(prov), p[4], p[3])
 		}, 3, statusPath(prov) + " names this report, but its SHA-256", 0},
-		{"a report of another provisioner", func(f files, p []string) { edit(f, statusPath(prov), p[4], "reports/other/2000/01/01/x.json") }, -1, "not the path of a report", 0},
+		{"a report of another provisioner", func(f files, p []string) {
+			edit(f, statusPath(prov), p[4],
+				"reports/other/2000/01/01/x.json")
+		}, -1, "not the path of a report", 0},
 		{"a chain that bites its tail", func(f files, p []string) { edit(f, p[2], p[1], p[3]) }, 2, "its SHA-256", 2},
 		{"the status removed", func(f files, _ []string) { delete(f, statusPath(prov)) }, -1, "has no reports", 0},
-		{"the status unreadable", func(f files, _ []string) { edit(f, statusPath(prov), "{", "[") }, -1, "is malformed", 0},
-		{"the status says another outcome", func(f files, _ []string) { edit(f, statusPath(prov), `"applied"`, `"in sync"`) }, -1, "its outcome is in sync, but the report of run run-5 has applied", 5},
-		{"the status says another run", func(f files, _ []string) { edit(f, statusPath(prov), `"run-5"`, `"run-9"`) }, -1, "no report in the chain", 5},
-		{"an entry forged in the ledger", func(f files, _ []string) { edit(f, shardPath(prov, "u-2"), "id-u-2", "id-admin") }, -1, "but the newest report has the ledger digest", 5},
-		{"an entry forged into the wrong file", func(f files, _ []string) { edit(f, shardPath(prov, "u-2"), `"u-2"`, `"u-3"`) }, -1, "belongs to", 5},
-		{"a file of the ledger removed", func(f files, _ []string) { delete(f, shardPath(prov, "u-2")) }, -1, "but the newest report has the ledger digest", 5},
-		{"a file that does not belong in the ledger", func(f files, _ []string) { f[ledgerDir(prov)+"/extra"] = &fstest.MapFile{} }, -1, "not a file of a ledger", 5},
+		{"the status unreadable", func(f files, _ []string) { edit(f, statusPath(prov), "{", "[") }, -1, "is malformed",
+			0},
+		{"the status says another outcome", func(f files, _ []string) {
+			edit(f, statusPath(prov), `"applied"`,
+				`"in sync"`)
+		}, -1, "its outcome is in sync, but the report of run run-5 has applied", 5},
+		{"the status says another run", func(f files, _ []string) { edit(f, statusPath(prov), `"run-5"`, `"run-9"`) },
+			-1, "no report in the chain", 5},
+		{"an entry forged in the ledger", func(f files, _ []string) {
+			edit(f, shardPath(prov, "u-2"), "id-u-2",
+				"id-admin")
+		}, -1, "but the newest report has the ledger digest", 5},
+		{"an entry forged into the wrong file", func(f files,
+			_ []string) {
+			edit(f, shardPath(prov, "u-2"), `"u-2"`, `"u-3"`)
+		}, -1, "belongs to", 5},
+		{"a file of the ledger removed", func(f files, _ []string) { delete(f, shardPath(prov, "u-2")) }, -1,
+			"but the newest report has the ledger digest", 5},
+		{"a file that does not belong in the ledger", func(f files,
+			_ []string) {
+			f[ledgerDir(prov)+"/extra"] = &fstest.MapFile{}
+		}, -1, "not a file of a ledger", 5},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -172,9 +201,13 @@ func TestVerifyFindsABranchMadeAnew(t *testing.T) {
 			check func(c *VerifyInput, s *memStore)
 			why   string
 		}{
-			{"on top of the old branch, by its history", on, func(c *VerifyInput, s *memStore) { c.History = s.history(t) }, "is not in the chain"},
+			{"on top of the old branch, by its history", on, func(c *VerifyInput, s *memStore) {
+				c.History = s.history(t)
+			}, "is not in the chain"},
 			{"from the ground, by a commit that it must have", anew, func(c *VerifyInput, s *memStore) {
-				c.KnownCommit, c.HasCommit = anchor, func(ctx context.Context, a string) (bool, error) { return s.IsAncestor(ctx, a, s.head) }
+				c.KnownCommit, c.HasCommit = anchor, func(ctx context.Context, a string) (bool, error) {
+					return s.IsAncestor(ctx, a, s.head)
+				}
 			}, "no longer contains"},
 			{"from the ground, by its signatures", anew, func(c *VerifyInput, _ *memStore) {
 				c.CheckSignatures = func(context.Context) error { return errors.New("commit 123 is not signed") }
@@ -247,7 +280,8 @@ func TestVerifyFindsALedgerForgedBetweenReports(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		forged, err := store.commit(store.head, map[string][]byte{shardPath(prov, "mallory"): content}, "forged", time.Now())
+		forged, err := store.commit(store.head, map[string][]byte{shardPath(prov, "mallory"): content}, "forged",
+			time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -262,7 +296,8 @@ func TestVerifyFindsALedgerForgedBetweenReports(t *testing.T) {
 			t.Fatalf("the files do not hold together: %v, %+v", err, proof)
 		}
 		proof, err = Verify(t.Context(), VerifyInput{Provisioner: prov, Files: store.now(), History: store.history(t)})
-		if err != nil || len(proof.Failures) != 1 || proof.Failures[0].Location != "commit "+forged || !strings.Contains(proof.Failures[0].Reason, "its ledger") {
+		if err != nil || len(proof.Failures) != 1 || proof.Failures[0].Location != "commit "+forged ||
+			!strings.Contains(proof.Failures[0].Reason, "its ledger") {
 			t.Errorf("found %+v, %v, want commit %s", proof.Failures, err, forged)
 		}
 	})
@@ -279,7 +314,10 @@ func TestVerifyNamesRunsWithoutAReport(t *testing.T) {
 		if err != nil || proof.Err() != nil {
 			t.Fatal(err, proof.Err())
 		}
-		if !slices.ContainsFunc(proof.NotProved, func(s string) bool { return strings.Contains(s, "run-lost") && strings.Contains(s, "3 changes") }) {
+		if !slices.ContainsFunc(proof.NotProved, func(s string) bool {
+			return strings.Contains(s, "run-lost") &&
+				strings.Contains(s, "3 changes")
+		}) {
 			t.Errorf("unproven is %q", proof.NotProved)
 		}
 	})
@@ -288,7 +326,8 @@ func TestVerifyNamesRunsWithoutAReport(t *testing.T) {
 func TestVerifyOfNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, _ := fiveRuns(t)
-		if _, err := Verify(t.Context(), VerifyInput{Provisioner: "nobody", Files: store.now()}); !errors.Is(err, fs.ErrNotExist) {
+		if _, err := Verify(t.Context(), VerifyInput{Provisioner: "nobody", Files: store.now()}); !errors.Is(err,
+			fs.ErrNotExist) {
 			t.Errorf("the error is %v", err)
 		}
 		if _, err := Verify(t.Context(), VerifyInput{Provisioner: "../x", Files: store.now()}); err == nil {
@@ -311,7 +350,8 @@ func TestVerifyComparesRenderings(t *testing.T) {
 			t.Fatal(err, proof.Err())
 		}
 		said := strings.Join(proof.NotProved, "\n")
-		if !strings.Contains(said, "it does not exist; use the JSON file") || !strings.Contains(said, "this version of roster renders the report differently") {
+		if !strings.Contains(said, "it does not exist; use the JSON file") ||
+			!strings.Contains(said, "this version of roster renders the report differently") {
 			t.Errorf("unproven is %q", proof.NotProved)
 		}
 	})
@@ -327,10 +367,12 @@ func TestALongReportIsSpreadOverFiles(t *testing.T) {
 		}
 		var changes []reconcile.Done
 		for i := range 2*maxChanges + 1 {
-			changes = append(changes, reconcile.Done{Change: reconcile.Change{Kind: reconcile.CreateUser, Key: fmt.Sprint("u-", i)}, Result: reconcile.ResultDone})
+			changes = append(changes, reconcile.Done{Change: reconcile.Change{Kind: reconcile.CreateUser,
+				Key: fmt.Sprint("u-", i)}, Result: reconcile.ResultDone})
 		}
 		report := testReport("run-1", reconcile.RunApplied, changes)
-		receipt, err := b.CommitReport(t.Context(), reconcile.RunRecord{Report: report, Ledger: past.Ledger, Status: statusOf(report, nil)})
+		receipt, err := b.CommitReport(t.Context(), reconcile.RunRecord{Report: report, Ledger: past.Ledger,
+			Status: statusOf(report, nil)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -357,7 +399,8 @@ func TestALongReportIsSpreadOverFiles(t *testing.T) {
 				tampered[head.Parts[1].Path] = &fstest.MapFile{Data: row.data}
 			}
 			proof, err := Verify(t.Context(), VerifyInput{Provisioner: prov, Files: tampered})
-			if err != nil || proof.Err() == nil || !strings.Contains(proof.Err().Error(), row.why) || proof.Failures[0].Location != head.Parts[1].Path {
+			if err != nil || proof.Err() == nil || !strings.Contains(proof.Err().Error(), row.why) ||
+				proof.Failures[0].Location != head.Parts[1].Path {
 				t.Errorf("a part %s: %v, %v", row.name, proof.Err(), err)
 			}
 			if _, err := ReadReport(tampered, receipt.Report.Path); err == nil {
