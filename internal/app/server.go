@@ -32,7 +32,7 @@ type Server struct {
 	config    ServeConfig
 	workspace *Workspace
 	daemon    *daemon.Daemon
-	cache     *daemon.Memory
+	cache     *daemon.FileCache
 	previewer *preview.Previewer // nil: no previews
 	webhooks  http.Handler       // nil: none
 
@@ -60,7 +60,7 @@ func NewServer(ctx context.Context, s Settings, c ServeConfig) (*Server, error) 
 		return nil, err
 	}
 	out := &Server{config: c, workspace: w, poll: newTrigger(), preview: newTrigger()}
-	out.cache = &daemon.Memory{Dir: filepath.Join(w.stateDir, "cache"), Log: s.Log, Now: s.Now}
+	out.cache = &daemon.FileCache{Dir: filepath.Join(w.stateDir, "cache"), Log: s.Log, Now: s.Now}
 	runner := w.runner()
 	runner.Cache = out.cache
 	if f != nil {

@@ -64,7 +64,8 @@ func LoadCached(cache Cache, p *schema.Provisioner, audit *reconcile.AuditState)
 func (c *CachedDirectory) Check() error {
 	switch {
 	case c.Version != CacheVersion:
-		return fmt.Errorf("cached directory has version %d, want %d", c.Version, CacheVersion)
+		return fmt.Errorf("the format version is %d, but this roster reads only version %d",
+			c.Version, CacheVersion)
 	case c.Observed == nil || c.Observed.Members == nil || c.MembersReadAt == nil:
 		return errors.New("cached directory is incomplete")
 	}
