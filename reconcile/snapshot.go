@@ -30,7 +30,7 @@ var ErrSnapshot = errors.New("not a snapshot of this version of roster")
 func (s *Snapshot) Check() error {
 	switch {
 	case s.Version != 1:
-		return fmt.Errorf("%w: version %d, want 1", ErrSnapshot, s.Version)
+		return fmt.Errorf("%w: its format version is %d, but this roster reads only version 1", ErrSnapshot, s.Version)
 	case s.Provisioner == "" || s.Observed == nil || s.Ledger == nil || s.Observed.ReadAt.IsZero():
 		missing := []string{}
 		for name, isMissing := range map[string]bool{

@@ -12,7 +12,8 @@ import (
 // AWS supports one value of each multi-valued attribute, so a path has no index. Booleans are
 // "true" and "false". An empty Value means that the attribute must be absent.
 type Attribute struct {
-	Path, Value string
+	Path  string `json:"path"`
+	Value string `json:"value"`
 }
 
 // Attributes are sorted by path, and paths are unique.

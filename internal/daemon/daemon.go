@@ -61,6 +61,7 @@ type LastRun struct {
 
 // State is the daemon's state for pages, metrics and the API.
 type State struct {
+	Version       int                 `json:"version"`
 	NewestCommit  reconcile.CommitRef `json:"newestCommit"`
 	ValidCommit   reconcile.CommitRef `json:"validCommit"`
 	InvalidReason string              `json:"invalidReason,omitempty"`
@@ -77,7 +78,7 @@ type State struct {
 func (d *Daemon) State() State {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	s := State{NewestCommit: d.commit, ValidCommit: d.valid, PolledAt: d.polled, Provisioners: map[string]LastRun{}}
+	s := State{Version: 1, NewestCommit: d.commit, ValidCommit: d.valid, PolledAt: d.polled, Provisioners: map[string]LastRun{}}
 	if d.invalid != nil {
 		s.InvalidReason = d.invalid.Error()
 	}

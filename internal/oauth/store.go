@@ -21,8 +21,12 @@ import (
 // files. A copy of a token file without the key is useless.
 type Store struct{ Dir string }
 
+// tokensVersion is the format version of tokens.
+const tokensVersion = 1
+
 // tokens is the content of the file of one authorization.
 type tokens struct {
+	Version           int       `json:"version"`
 	ClientFingerprint string    `json:"clientFingerprint"` // fingerprint of the client that received the tokens
 	AccessToken       string    `json:"accessToken,omitempty"`
 	RefreshToken      string    `json:"refreshToken,omitempty"`
@@ -63,11 +67,16 @@ func (s *Store) load(name string) (tokens, error) {
 	if err := json.NewDecoder(plain).Decode(&t); err != nil { // the cause might quote the token
 		return t, fmt.Errorf("read the token %s: the file is damaged", f.Name())
 	}
+	if t.Version != tokensVersion {
+		return tokens{}, fmt.Errorf("read the token %s: the format version is %d, but this roster reads only version %d",
+			f.Name(), t.Version, tokensVersion)
+	}
 	return t, nil
 }
 
 // save replaces an authorization. After a crash, the file has either the old or the new one.
 func (s *Store) save(name string, t tokens) error {
+	t.Version = tokensVersion
 	key, err := s.key(true)
 	if err != nil {
 		return err

@@ -1,0 +1,116 @@
+package audit
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/seed-d64a251c/roster/internal/formattest"
+	"github.com/seed-d64a251c/roster/reconcile"
+)
+
+func TestFormatsAreThoseOfTheirGoldenFiles(t *testing.T) {
+	formattest.Check(t, "intents-v1.json", &intents{})
+	formattest.Check(t, "status-v1.json", &reconcile.Status{})
+	formattest.Check(t, "ledger-v1.json", &shard{})
+	formattest.Check(t, "report-v1.json", &reconcile.Report{})
+	formattest.Check(t, "report-part-v1.json", &reportPart{})
+	formattest.Check(t, "pending-report-v1.json", &pendingReport{})
+	formattest.Check(t, "local-record-v1.json", &localRecord{})
+	formattest.Check(t, "audit-proof-v1.json", &Proof{})
+}
+
+func TestTheJournalFormatIsThatOfItsGoldenFile(t *testing.T) {
+	golden := formattest.Read(t, "journal-v1.jsonl")
+	run, err := parseJournal("journal-v1.jsonl", bytes.NewReader(golden))
+	if err != nil || len(run.Entries) != 2 || run.Entries[0].Ended || !run.Entries[1].Ended {
+		t.Fatalf("the journal has %+v, %v; want an intent and the two entries of a write", run, err)
+	}
+	var records []journalRecord
+	for line := range bytes.Lines(golden) {
+		var l journalLine
+		var record journalRecord
+		if err := decodeStrictly(line, &l); err != nil {
+			t.Fatal(err)
+		}
+		if err := decodeStrictly(l.Record, &record); err != nil {
+			t.Fatal(err)
+		}
+		again, err := encodeLine(record)
+		if err != nil || !bytes.Equal(again, line) {
+			t.Errorf("encoded again, line %d is\n%s(%v), want\n%s", len(records)+1, again, err, line)
+		}
+		records = append(records, record)
+	}
+	formattest.CheckFields(t, "journal-v1.jsonl", records)
+}
+
+// The files of a newer roster are refused: what this version does not know could be essential.
+func TestNewerFormatsAreRefused(t *testing.T) {
+	newer := func(file string) []byte {
+		return bytes.Replace(formattest.Read(t, file), []byte(`"version"`), []byte(`"new":1,"version"`), 1)
+	}
+	second := func(data []byte) []byte {
+		for _, old := range []string{`"version": 1`, `"version":1`} {
+			data = bytes.Replace(data, []byte(old), []byte(strings.Replace(old, "1", "2", 1)), 1)
+		}
+		return data
+	}
+	file := func(t *testing.T, data []byte) string {
+		name := filepath.Join(t.TempDir(), "file.json")
+		if err := os.WriteFile(name, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	for _, tt := range []struct {
+		file string
+		read func(t *testing.T, data []byte) error
+	}{
+		{"intents-v1.json", func(_ *testing.T, data []byte) error {
+			_, err := readIntents(fstest.MapFS{intentsPath(prov): {Data: data}}, prov)
+			return err
+		}},
+		{"status-v1.json", func(_ *testing.T, data []byte) error {
+			_, err := readStatus(fstest.MapFS{statusPath(prov): {Data: data}}, prov)
+			return err
+		}},
+		{"ledger-v1.json", func(_ *testing.T, data []byte) error {
+			return readShard("00.json", data, reconcile.NewLedger())
+		}},
+		{"report-v1.json", func(_ *testing.T, data []byte) error {
+			_, _, err := readReport(fstest.MapFS{"r.json": {Data: data}}, "r.json")
+			return err
+		}},
+		{"report-part-v1.json", func(_ *testing.T, data []byte) error {
+			_, err := readPart(fstest.MapFS{"p.json": {Data: data}},
+				reconcile.ReportLink{Path: "p.json", SHA256: sum(data)})
+			return err
+		}},
+		{"pending-report-v1.json", func(t *testing.T, data []byte) error {
+			_, err := readState(file(t, data), &pendingReport{})
+			return err
+		}},
+		{"local-record-v1.json", func(t *testing.T, data []byte) error {
+			_, err := readState(file(t, data), &localRecord{})
+			return err
+		}},
+		{"journal-v1.jsonl", func(t *testing.T, data []byte) error {
+			_, err := readJournal(file(t, data))
+			return err
+		}},
+	} {
+		t.Run(tt.file, func(t *testing.T) {
+			for _, data := range [][]byte{second(formattest.Read(t, tt.file)), second(newer(tt.file))} {
+				err := tt.read(t, data)
+				if err == nil || !strings.Contains(err.Error(),
+					"the format version is 2, but this roster reads only version 1") {
+					t.Errorf("the error is %v", err)
+				}
+			}
+		})
+	}
+}
