@@ -13,9 +13,9 @@ import (
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
-// hold concludes a run that held n removals.
-func (r *runner) hold(ctx context.Context, run, digest string, n int) (reconcile.Receipt, error) {
-	past, err := r.recover(ctx)
+// reportHeld reports a run that held n removals.
+func (r *runner) reportHeld(ctx context.Context, run, digest string, n int) (reconcile.Receipt, error) {
+	state, err := r.recover(ctx)
 	if err != nil {
 		return reconcile.Receipt{}, err
 	}
@@ -26,8 +26,8 @@ func (r *runner) hold(ctx context.Context, run, digest string, n int) (reconcile
 	}
 	report := testReport(run, reconcile.RunHeld, changes)
 	report.HeldDigest = digest
-	return r.book.CommitReport(ctx, reconcile.RunRecord{Report: report, Ledger: past.Ledger,
-		Status: statusOf(report, past.Status), TrustBranch: r.trust})
+	return r.recorder.CommitReport(ctx, reconcile.RunRecord{Report: report, Ledger: state.Ledger,
+		Status: statusOf(report, state.Status), TrustBranch: r.trust})
 }
 
 func TestHeldReport(t *testing.T) {
@@ -46,7 +46,7 @@ func TestHeldReport(t *testing.T) {
 	}{
 		{"in the newest report", 3, nil, ""},
 		{"in a report in parts", maxChanges + 1, nil, ""},
-		{"behind later reports", 3, func(t *testing.T, _ *memStore, r *runner, _ reconcile.Receipt) {
+		{"before later reports", 3, func(t *testing.T, _ *memStore, r *runner, _ reconcile.Receipt) {
 			for i := range 3 {
 				if _, err := r.run(t.Context(), fmt.Sprint("later-", i), fmt.Sprint("u-", i)); err != nil {
 					t.Fatal(err)
@@ -57,14 +57,14 @@ func TestHeldReport(t *testing.T) {
 			if _, err := r.recover(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if err := r.book.BeginRun(t.Context(), intentOf("open", 1)); err != nil {
+			if err := r.recorder.BeginRun(t.Context(), intentOf("open", 1)); err != nil {
 				t.Fatal(err)
 			}
 		}, ""},
 		{"in a report that was changed", 3, func(t *testing.T, s *memStore, _ *runner, held reconcile.Receipt) {
-			put(t, s, held.Report.Path, append(s.now()[held.Report.Path].Data, '\n'))
+			put(t, s, held.Report.Path, append(s.files()[held.Report.Path].Data, '\n'))
 		}, "changed after it was written"},
-		{"behind a report that was changed", 3, func(t *testing.T, s *memStore, r *runner, _ reconcile.Receipt) {
+		{"before a report that was changed", 3, func(t *testing.T, s *memStore, r *runner, _ reconcile.Receipt) {
 			middle, err := r.run(t.Context(), "middle", "u-1")
 			if err == nil {
 				_, err = r.run(t.Context(), "last", "u-2")
@@ -72,45 +72,45 @@ func TestHeldReport(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			put(t, s, middle.Report.Path, append(s.now()[middle.Report.Path].Data, '\n'))
+			put(t, s, middle.Report.Path, append(s.files()[middle.Report.Path].Data, '\n'))
 		}, "its SHA-256"},
 		{"in a report with a part that was changed", maxChanges + 1,
 			func(t *testing.T, s *memStore, _ *runner, held reconcile.Receipt) {
 				part := strings.TrimSuffix(held.Report.Path, ".json") + ".part-0001.json"
-				put(t, s, part, append(s.now()[part].Data, '\n'))
+				put(t, s, part, append(s.files()[part].Data, '\n'))
 			}, "part-0001.json"},
 		{"on a branch that is not trusted", 3, func(t *testing.T, s *memStore, _ *runner, _ reconcile.Receipt) {
-			forgery(t, s)
+			forgeLedger(t, s)
 		}, "was changed since"},
-		{"on a branch that is gone", 3, func(_ *testing.T, s *memStore, _ *runner, _ reconcile.Receipt) { s.head = "" },
+		{"on a deleted branch", 3, func(_ *testing.T, s *memStore, _ *runner, _ reconcile.Receipt) { s.head = "" },
 			"rewound or rewritten"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store := &memStore{}
-				r := &runner{book: newBook(t, store, stateDir(t)), aws: &directory{}}
+				r := &runner{recorder: newRecorder(t, store, stateDir(t)), aws: &directory{}}
 				if _, err := r.run(t.Context(), "run-1", "u-1"); err != nil {
 					t.Fatal(err)
 				}
-				held, err := r.hold(t.Context(), "held", digest, row.changes)
+				held, err := r.reportHeld(t.Context(), "held", digest, row.changes)
 				if err != nil {
 					t.Fatal(err)
 				}
 				if row.then != nil {
 					row.then(t, store, r, held)
 				}
-				got, err := r.book.HeldReport(t.Context(), prov, digest)
+				got, err := r.recorder.HeldReport(t.Context(), prov, digest)
 				if row.why != "" {
 					if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), row.why) {
-						t.Errorf("it is %v, %v; want %q", got, err, row.why)
+						t.Errorf("the report is %v, %v; want %q", got, err, row.why)
 					}
 					return
 				}
 				if err != nil || got.Run != "held" || len(got.Changes) != row.changes ||
 					got.Changes[row.changes-1].Member != fmt.Sprintf("u-%06d", row.changes-1) {
-					t.Errorf("it is %+v, %v", got, err)
+					t.Errorf("the report is %+v, %v", got, err)
 				}
-				if _, err := r.book.HeldReport(t.Context(), prov, "sha256:other"); !errors.Is(err, fs.ErrNotExist) {
+				if _, err := r.recorder.HeldReport(t.Context(), prov, "sha256:other"); !errors.Is(err, fs.ErrNotExist) {
 					t.Errorf("another digest: %v", err)
 				}
 			})

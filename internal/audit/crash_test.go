@@ -17,22 +17,22 @@ import (
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
-// machine is one host that runs and dies.
+// machine is a host with processes that crash.
 type machine struct {
 	t     *testing.T
-	store branchStore
+	store inspectableStore
 	dir   string
 	aws   *directory
 }
 
-// branchStore is a Store that a test looks into.
-type branchStore interface {
+// inspectableStore is a Store with a history that tests read.
+type inspectableStore interface {
 	Store
 	history(t *testing.T) iter.Seq2[BranchCommit, error]
 }
 
-// now is the tree of the branch's head.
-func (m *machine) now() fs.FS {
+// files are the files at the head of the branch.
+func (m *machine) files() fs.FS {
 	m.t.Helper()
 	head, err := m.store.Head(m.t.Context())
 	if err != nil {
@@ -45,14 +45,13 @@ func (m *machine) now() fs.FS {
 	return files
 }
 
-// crashed is what a test's crash panics with.
+// crashed is the panic of a simulated crash.
 type crashed struct{ point string }
 
-// live does a step in a new process. With dieAt above 0 the process dies at that
-// point of its effects; the name of the point is returned, or "" when the step
-// had fewer.
-func (m *machine) live(dieAt int, step func(*runner) error) (point string, err error) {
-	b := newBook(m.t, m.store, m.dir)
+// runProcess does a step in a new process. With dieAt above 0, the process crashes at that point.
+// It returns the name of the point, or "" if the step has fewer points.
+func (m *machine) runProcess(dieAt int, step func(*runner) error) (point string, err error) {
+	b := newRecorder(m.t, m.store, m.dir)
 	defer b.Close() // what the kernel does
 	if dieAt > 0 {
 		n := 0
@@ -71,15 +70,14 @@ func (m *machine) live(dieAt int, step func(*runner) error) (point string, err e
 			point = c.point
 		}
 	}()
-	return "", step(&runner{book: b, aws: m.aws})
+	return "", step(&runner{recorder: b, aws: m.aws})
 }
 
-// settled asserts all that must hold once the machine had a quiet moment: what
-// was written is in a report and in the ledger, the chain holds, nothing is left
-// over.
-func (m *machine) settled() {
+// checkConverged checks the state after a recovery: each write is in a report and in the ledger,
+// the chain verifies, and there is no open run.
+func (m *machine) checkConverged() {
 	m.t.Helper()
-	files := m.now()
+	files := m.files()
 	proof, err := Verify(m.t.Context(), VerifyInput{Provisioner: prov, Files: files, History: m.store.history(m.t)})
 	if err != nil {
 		m.t.Fatal(err)
@@ -103,22 +101,22 @@ func (m *machine) settled() {
 	if !slices.IsSortedFunc(runs, func(a, b string) int { return strings.Compare(b, a) }) {
 		m.t.Errorf("the reports are out of order: %v", runs)
 	}
-	for _, w := range m.aws.wrote {
+	for _, w := range m.aws.writes {
 		if !reported[w] {
-			m.t.Errorf("%q was written, but no report says so; the chain has %v", w, runs)
+			m.t.Errorf("%q was written, but no report has it; the chain has %v", w, runs)
 		}
 	}
-	kept, err := (&ledgerCache{}).read(files, prov)
+	entries, err := (&ledgerCache{}).read(files, prov)
 	if err != nil {
 		m.t.Fatal(err)
 	}
 	for key, id := range m.aws.users {
-		if kept.ledger.Users[key].ID != id {
+		if entries.ledger.Users[key].ID != id {
 			m.t.Errorf("the ledger has lost %s", key)
 		}
 	}
 	if _, err := fs.Stat(files, intentsPath(prov)); !errors.Is(err, fs.ErrNotExist) {
-		m.t.Errorf("an intent is left over: %v", err)
+		m.t.Errorf("an intent is left: %v", err)
 	}
 	for _, dir := range []string{"journal", "pending"} {
 		left, err := os.ReadDir(filepath.Join(m.dir, dir))
@@ -126,29 +124,29 @@ func (m *machine) settled() {
 			m.t.Errorf("left in %s: %v, %v", dir, left, err)
 		}
 	}
-	past, err := newBook(m.t, m.store, m.dir).LoadState(m.t.Context(), prov)
-	if err != nil || past.Interrupted != nil || past.OpenIntent != nil || past.DistrustReason != "" {
-		m.t.Errorf("past is %+v, %v", past, err)
+	state, err := newRecorder(m.t, m.store, m.dir).LoadState(m.t.Context(), prov)
+	if err != nil || state.Interrupted != nil || state.OpenIntent != nil || state.DistrustReason != "" {
+		m.t.Errorf("state is %+v, %v", state, err)
 	}
 }
 
-func (m *machine) first(r *runner) error {
+func (m *machine) firstRun(r *runner) error {
 	_, err := r.run(m.t.Context(), "run-1", "u-1")
 	return err
 }
 
-func (m *machine) second(r *runner) error {
+func (m *machine) secondRun(r *runner) error {
 	_, err := r.run(m.t.Context(), "run-2", "u-2", "u-3")
 	return err
 }
 
-func (m *machine) third(r *runner) error {
+func (m *machine) thirdRun(r *runner) error {
 	_, err := r.run(m.t.Context(), "run-3", "u-4")
 	return err
 }
 
-// A process may die between any two effects of its very first run, or of a later
-// one. The next process completes the report before it does anything else.
+// A process may crash at any point of its first run or of a later one. The next process completes
+// the report first.
 func TestACrashAtEachPointLosesNothing(t *testing.T) {
 	for _, later := range []bool{false, true} {
 		var points []string
@@ -157,18 +155,18 @@ func TestACrashAtEachPointLosesNothing(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				m := &machine{t: t, store: &memStore{}, dir: stateDir(t), aws: &directory{}}
 				if later {
-					if _, err := m.live(0, m.first); err != nil {
+					if _, err := m.runProcess(0, m.firstRun); err != nil {
 						t.Fatal(err)
 					}
 				}
 				var err error
-				if point, err = m.live(dieAt, m.second); err != nil {
+				if point, err = m.runProcess(dieAt, m.secondRun); err != nil {
 					t.Fatal(err)
 				}
-				if _, err := m.live(0, m.third); err != nil {
+				if _, err := m.runProcess(0, m.thirdRun); err != nil {
 					t.Fatalf("the run after a crash at %q (%d): %v", point, dieAt, err)
 				}
-				m.settled()
+				m.checkConverged()
 				if t.Failed() {
 					t.Errorf("... after a crash at %q (%d)", point, dieAt)
 				}
@@ -184,7 +182,7 @@ func TestACrashAtEachPointLosesNothing(t *testing.T) {
 	}
 }
 
-// The process that cleans up after a crash may die too.
+// The process that recovers from a crash may crash too.
 func TestACrashWhileRecoveringFromACrashLosesNothing(t *testing.T) {
 	for first, done := 1, false; !done; first++ {
 		for second := 1; ; second++ {
@@ -192,20 +190,20 @@ func TestACrashWhileRecoveringFromACrashLosesNothing(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				m := &machine{t: t, store: &memStore{}, dir: stateDir(t), aws: &directory{}}
 				var err error
-				if died[0], err = m.live(first, m.second); err != nil {
+				if died[0], err = m.runProcess(first, m.secondRun); err != nil {
 					t.Fatal(err)
 				}
-				died[1], err = m.live(second, func(r *runner) error {
+				died[1], err = m.runProcess(second, func(r *runner) error {
 					_, err := r.recover(t.Context())
 					return err
 				})
 				if err != nil {
 					t.Fatal(err)
 				}
-				if _, err = m.live(0, m.third); err != nil {
+				if _, err = m.runProcess(0, m.thirdRun); err != nil {
 					t.Fatal(err)
 				}
-				m.settled()
+				m.checkConverged()
 				if t.Failed() {
 					t.Errorf("... after crashes at %q", died)
 				}
@@ -218,8 +216,8 @@ func TestACrashWhileRecoveringFromACrashLosesNothing(t *testing.T) {
 	}
 }
 
-// The store may fail at any call of a run: before it does anything, or after it
-// did without the answer arriving; once, for an hour, or refusing commits only.
+// The store may fail at any call of a run: before it has an effect, or after it; once, for an hour,
+// or by refusing commits.
 func TestAStoreThatFailsAtEachCallLosesNothing(t *testing.T) {
 	for _, mode := range []string{"once", "for an hour", "refuses commits"} {
 		for _, after := range []bool{false, true} {
@@ -228,7 +226,7 @@ func TestAStoreThatFailsAtEachCallLosesNothing(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					store := &memStore{}
 					m := &machine{t: t, store: store, dir: stateDir(t), aws: &directory{}}
-					if _, err := m.live(0, m.first); err != nil {
+					if _, err := m.runProcess(0, m.firstRun); err != nil {
 						t.Fatal(err)
 					}
 					since, n := time.Time{}, 0
@@ -248,26 +246,26 @@ func TestAStoreThatFailsAtEachCallLosesNothing(t *testing.T) {
 						}
 						return errRefused
 					})
-					_, _ = m.live(0, m.second)
-					wrote := len(m.aws.wrote)
+					_, _ = m.runProcess(0, m.secondRun)
+					wrote := len(m.aws.writes)
 					if !reached {
 						store.setFault(nil)
 					}
 					for range 6 { // every ten minutes the daemon tries again
-						past, err := m.past()
-						if err == nil && past.Status.Run == "run-1" && len(m.aws.wrote) > 1 {
-							t.Errorf("the past was given out without the report of what was written")
+						state, err := m.loadState()
+						if err == nil && state.Status.Run == "run-1" && len(m.aws.writes) > 1 {
+							t.Errorf("LoadState succeeded without the report of the writes")
 						}
 						time.Sleep(10 * time.Minute)
 					}
 					time.Sleep(10 * time.Minute)
-					if len(m.aws.wrote) != wrote {
-						t.Errorf("something was written meanwhile")
+					if len(m.aws.writes) != wrote {
+						t.Errorf("the run wrote although it could not publish")
 					}
-					if _, err := m.live(0, m.third); err != nil {
-						t.Fatalf("once the store is back: %v", err)
+					if _, err := m.runProcess(0, m.thirdRun); err != nil {
+						t.Fatalf("after the store recovered: %v", err)
 					}
-					m.settled()
+					m.checkConverged()
 					if t.Failed() {
 						t.Errorf("... the store failed at call %d, after: %v, %s", failAt, after, mode)
 					}
@@ -280,72 +278,16 @@ func TestAStoreThatFailsAtEachCallLosesNothing(t *testing.T) {
 	}
 }
 
-// past is what a process sees that only looks and completes.
-func (m *machine) past() (past *reconcile.AuditState, err error) {
-	_, _ = m.live(0, func(r *runner) error {
-		past, err = r.recover(context.WithoutCancel(m.t.Context()))
+// loadState loads the state in a new process, which publishes pending reports.
+func (m *machine) loadState() (state *reconcile.AuditState, err error) {
+	_, _ = m.runProcess(0, func(r *runner) error {
+		state, err = r.recover(context.WithoutCancel(m.t.Context()))
 		return err
 	})
-	return past, err
+	return state, err
 }
 
-func TestAReportThatWaitsIsPublishedFirst(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		store := &memStore{}
-		m := &machine{t: t, store: store, dir: stateDir(t), aws: &directory{}}
-		_, err := m.live(0, func(r *runner) error {
-			if err := intend(t, r.book, "run-1"); err != nil {
-				return err
-			}
-			if err := begin(r.book, "run-1", 1); err != nil {
-				return err
-			}
-			store.setFault(func(string, bool) error { return errDown })
-			report := testReport("run-1", reconcile.RunPartial, nil)
-			_, err := r.book.CommitReport(t.Context(), reconcile.RunRecord{Report: report,
-				Ledger: reconcile.NewLedger(), Status: statusOf(report, nil)})
-			if !errors.Is(err, errDown) {
-				t.Errorf("concluding: %v", err)
-			}
-			if err := begin(r.book, "run-1", 2); err == nil {
-				t.Error("a write could begin after the conclusion")
-			}
-			if _, err := r.book.LoadState(t.Context(), prov); !errors.Is(err, errDown) {
-				t.Errorf("past while the store is down: %v", err)
-			}
-			store.setFault(func(op string, _ bool) error {
-				if op == "commit" {
-					return errRefused
-				}
-				return nil
-			})
-			if _, err := r.book.LoadState(t.Context(), prov); !errors.Is(err, errRefused) ||
-				!strings.Contains(err.Error(), "run-1") {
-				t.Errorf("past while the store refuses: %v", err)
-			}
-			if err := r.book.BeginRun(t.Context(), intentOf("run-2", 1)); err == nil {
-				t.Error("a new run could begin before the report of the last was published")
-			}
-			past, err := r.book.Reader().LoadState(t.Context(), prov) // who only looks sees what will be
-			if err != nil || past.Status == nil || past.Status.Run != "run-1" || past.OpenIntent != nil ||
-				past.Interrupted != nil {
-				t.Errorf("a reader sees %+v, %v", past, err)
-			}
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		store.setFault(nil)
-		past, err := m.past()
-		if err != nil || past.Status.Run != "run-1" || past.Interrupted != nil || past.OpenIntent != nil {
-			t.Errorf("past is %+v, %v", past, err)
-		}
-		proveChain(t, store, "run-1")
-	})
-}
-
-func TestADiskThatTakesNothingStopsARunBeforeItBegins(t *testing.T) {
+func TestAFullDiskPreventsARun(t *testing.T) {
 	for _, dir := range []string{"lock", "journal"} {
 		synctest.Test(t, func(t *testing.T) {
 			store := &memStore{}
@@ -354,103 +296,54 @@ func TestADiskThatTakesNothingStopsARunBeforeItBegins(t *testing.T) {
 			if err := os.WriteFile(blocked, nil, 0o600); err != nil { // a file where a folder should be
 				t.Fatal(err)
 			}
-			if _, err := m.live(0, m.second); err == nil {
-				t.Errorf("%s cannot be written, and the run went on", dir)
+			if _, err := m.runProcess(0, m.secondRun); err == nil {
+				t.Errorf("%s cannot be written, but the run continued", dir)
 			}
-			if len(m.aws.wrote) > 0 || len(store.messages()) > 0 {
-				t.Errorf("it wrote %v and committed %v", m.aws.wrote, store.messages())
+			if len(m.aws.writes) > 0 || len(store.messages()) > 0 {
+				t.Errorf("it wrote %v and committed %v", m.aws.writes, store.messages())
 			}
 			if err := os.Remove(blocked); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := m.live(0, m.second); err != nil {
+			if _, err := m.runProcess(0, m.secondRun); err != nil {
 				t.Error(err)
 			}
-			m.settled()
+			m.checkConverged()
 		})
 	}
 }
 
-func TestADiskThatFailsDuringARunStopsIt(t *testing.T) {
+func TestADiskErrorDuringARunStopsTheRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &machine{t: t, store: &memStore{}, dir: stateDir(t), aws: &directory{}}
-		_, err := m.live(0, func(r *runner) error {
+		_, err := m.runProcess(0, func(r *runner) error {
 			n := 0
-			r.book.crash = func(at string) {
+			r.recorder.crash = func(at string) {
 				if at == "before an entry begins" {
 					if n++; n == 2 {
-						r.book.openRun(prov).journal.f.Close()
+						r.recorder.openRun(prov).journal.f.Close()
 					}
 				}
 			}
-			return m.second(r)
+			return m.secondRun(r)
 		})
-		if err == nil || len(m.aws.wrote) != 1 {
-			t.Errorf("the run wrote %v: %v", m.aws.wrote, err)
+		if err == nil || len(m.aws.writes) != 1 {
+			t.Errorf("the run wrote %v: %v", m.aws.writes, err)
 		}
-		if _, err := m.live(0, m.third); err != nil {
+		if _, err := m.runProcess(0, m.thirdRun); err != nil {
 			t.Fatal(err)
 		}
-		m.settled()
+		m.checkConverged()
 	})
 }
 
-func TestAConclusionThatCannotBeStoredIsCompletedFromTheJournal(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		m := &machine{t: t, store: &memStore{}, dir: stateDir(t), aws: &directory{}}
-		blocked := filepath.Join(m.dir, "pending")
-		if err := os.WriteFile(blocked, nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := m.live(0, m.second); err == nil {
-			t.Error("the report was stored in a file that is a folder")
-		}
-		if err := os.Remove(blocked); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := m.live(0, m.third); err != nil {
-			t.Fatal(err)
-		}
-		m.settled()
-	})
-}
-
-func TestAnInterruptedRunIsReportedBeforeAnother(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		m := &machine{t: t, store: &memStore{}, dir: stateDir(t), aws: &directory{}}
-		if _, err := m.live(0, func(r *runner) error { return intend(t, r.book, "run-1") }); err != nil {
-			t.Fatal(err)
-		}
-		_, err := m.live(0, func(r *runner) error {
-			past, err := r.book.LoadState(t.Context(), prov)
-			if err != nil || past.Interrupted == nil || past.OpenIntent != nil {
-				t.Fatalf("past is %+v, %v", past, err)
-			}
-			if err := r.book.BeginRun(t.Context(), intentOf("run-2", 1)); err == nil ||
-				!strings.Contains(err.Error(), "reported first") {
-				t.Errorf("a new run: %v", err)
-			}
-			report := testReport("run-2", reconcile.RunHeld, nil)
-			_, err = r.book.CommitReport(t.Context(), reconcile.RunRecord{Report: report, Ledger: past.Ledger,
-				Status: statusOf(report, nil)})
-			if err == nil || !strings.Contains(err.Error(), "run-1") {
-				t.Errorf("another conclusion: %v", err)
-			}
-			return nil
-		})
-		if err != nil {
-			t.Error(err)
-		}
-	})
-}
-
-func TestPointsHaveNames(t *testing.T) {
+func TestCrashPointsHaveNames(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &machine{t: t, store: &memStore{}, dir: stateDir(t), aws: &directory{}}
 		var points []string
-		_, err := m.live(0, func(r *runner) error {
-			r.book.crash = func(at string) { points = append(points, at) }
-			return m.second(r)
+		_, err := m.runProcess(0, func(r *runner) error {
+			r.recorder.crash = func(at string) { points = append(points, at) }
+			return m.secondRun(r)
 		})
 		if err != nil {
 			t.Fatal(err)

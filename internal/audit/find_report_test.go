@@ -8,10 +8,10 @@ import (
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
-func TestMentionFindsTheNewestReportThatNamesSomebody(t *testing.T) {
+func TestFindReportReturnsTheNewestMatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, paths := fiveRuns(t)
-		b := newBook(t, store, stateDir(t)).Reader()
+		b := newRecorder(t, store, stateDir(t)).Reader()
 		of := func(key string) func(*reconcile.Done) bool {
 			return func(d *reconcile.Done) bool { return d.Key == key }
 		}
@@ -39,7 +39,7 @@ func TestMentionFindsTheNewestReportThatNamesSomebody(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, _, err := b.FindReport(t.Context(), prov, 10, of("u-1")); !errors.Is(err, ErrBrokenChain) {
-			t.Errorf("behind a broken link: %v", err)
+			t.Errorf("before a broken link: %v", err)
 		}
 	})
 }

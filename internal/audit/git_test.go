@@ -21,7 +21,7 @@ import (
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
-// gitStore is a branch of a real repository.
+// gitStore is a branch of a Git repository.
 type gitStore struct {
 	repo   *gitrepo.Repo
 	remote bool
@@ -85,7 +85,7 @@ func (s *gitStore) IsAncestor(_ context.Context, a, b string) (bool, error) {
 	return s.repo.IsAncestor(x, y)
 }
 
-// history yields the branch's commits, the newest first.
+// history yields the commits of the branch, the newest first.
 func (s *gitStore) history(t *testing.T) iter.Seq2[BranchCommit, error] {
 	return func(yield func(BranchCommit, error) bool) {
 		head, _, err := s.repo.Head(branch)
@@ -122,7 +122,7 @@ func git(t testing.TB, dir string, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// bareRepository makes an empty repository and opens it.
+// bareRepository creates an empty bare repository and opens it.
 func bareRepository(t testing.TB) (dir string, s *gitStore) {
 	t.Helper()
 	dir = filepath.Join(t.TempDir(), "repo.git")
@@ -135,8 +135,8 @@ func bareRepository(t testing.TB) (dir string, s *gitStore) {
 	return dir, &gitStore{repo: repo}
 }
 
-// mirrorOf opens a bare repository as a remote one.
-func mirrorOf(t testing.TB, dir string) *gitStore {
+// openMirror opens a bare repository through a mirror, as a remote repository.
+func openMirror(t testing.TB, dir string) *gitStore {
 	t.Helper()
 	repo, err := gitrepo.Mirror(filepath.Join(t.TempDir(), "mirror.git"), "file://"+dir, gitrepo.Auth{})
 	if err != nil {
@@ -146,10 +146,10 @@ func mirrorOf(t testing.TB, dir string) *gitStore {
 	return &gitStore{repo: repo, remote: true}
 }
 
-func TestAPlainCloneProvesItself(t *testing.T) {
+func TestAPlainCloneCanBeVerified(t *testing.T) {
 	dir, store := bareRepository(t)
 	state := t.TempDir()
-	r := &runner{book: newBook(t, store, state), aws: &directory{}}
+	r := &runner{recorder: newRecorder(t, store, state), aws: &directory{}}
 	var newest reconcile.Receipt
 	for i := range 3 {
 		var err error
@@ -167,19 +167,19 @@ func TestAPlainCloneProvesItself(t *testing.T) {
 	if err != nil || proof.Err() != nil || proof.VerifiedReports != 3 {
 		t.Errorf("%+v, %v", proof, err)
 	}
-	if anchor, err := r.book.TrustedHead(prov); err != nil || anchor != newest.Commit {
-		t.Errorf("the anchor is %q, %v, want %s", anchor, err, newest.Commit)
+	if anchor, err := r.recorder.TrustedHead(prov); err != nil || anchor != newest.Commit {
+		t.Errorf("the trusted head is %q, %v, want %s", anchor, err, newest.Commit)
 	}
 	out, err := exec.Command("sha256sum", filepath.Join(clone, newest.Report.Path)).CombinedOutput()
 	if err != nil || !strings.HasPrefix(string(out), newest.Report.SHA256+" ") {
-		t.Errorf("sha256sum says %s, %v, the status says %s", out, err, newest.Report.SHA256)
+		t.Errorf("sha256sum prints %s, %v; the status has %s", out, err, newest.Report.SHA256)
 	}
 	if log := git(t, clone, "log", "--format=%s"); strings.Count(log, "\n") != 5 ||
 		!strings.HasPrefix(log, "roster: aws-prod applied, 1 change (abcdef0)\n") {
 		t.Errorf("the log is\n%s", log)
 	}
 	git(t, dir, "update-ref", "refs/heads/"+branch, "refs/heads/"+branch+"~2")
-	if got := distrustOf(t, store, state); !strings.Contains(got, "rewound") {
+	if got := loadDistrustReason(t, store, state); !strings.Contains(got, "rewound") {
 		t.Errorf("after the branch was rewound: %q", got)
 	}
 }
@@ -210,7 +210,7 @@ func TestSignedCommitsAreTrustedByAnotherMachine(t *testing.T) {
 		t.Fatal(err)
 	}
 	machine := func(name string) *Recorder {
-		b := newBook(t, store, filepath.Join(dir, "..", name))
+		b := newRecorder(t, store, filepath.Join(dir, "..", name))
 		b.CheckSignatures = func(ctx context.Context, since, head string) error {
 			var without gitrepo.Hash
 			if since != "" {
@@ -228,23 +228,24 @@ func TestSignedCommitsAreTrustedByAnotherMachine(t *testing.T) {
 	}
 	for i, name := range []string{"a", "b", "a"} {
 		b := machine(name)
-		past, err := b.LoadState(t.Context(), prov)
-		if err != nil || past.DistrustReason != "" {
-			t.Fatalf("machine %s, run %d: %q, %v", name, i, past.DistrustReason, err)
+		state, err := b.LoadState(t.Context(), prov)
+		if err != nil || state.DistrustReason != "" {
+			t.Fatalf("machine %s, run %d: %q, %v", name, i, state.DistrustReason, err)
 		}
-		if _, err := (&runner{book: b, aws: &directory{}}).run(t.Context(), fmt.Sprint("run-", i), "u-1"); err != nil {
+		if _, err := (&runner{recorder: b, aws: &directory{}}).run(t.Context(), fmt.Sprint("run-", i),
+			"u-1"); err != nil {
 			t.Fatal(err)
 		}
 	}
 	blob := git(t, dir, "commit-tree", "-p", branch, "-m", "forged", branch+"^{tree}")
 	git(t, dir, "update-ref", "refs/heads/"+branch, blob)
-	past, err := machine("b").LoadState(t.Context(), prov)
-	if err != nil || !strings.Contains(past.DistrustReason, "is not signed") {
-		t.Errorf("distrust is %q, %v", past.DistrustReason, err)
+	state, err := machine("b").LoadState(t.Context(), prov)
+	if err != nil || !strings.Contains(state.DistrustReason, "is not signed") {
+		t.Errorf("distrust is %q, %v", state.DistrustReason, err)
 	}
 }
 
-func TestARemoteThatRefusesStopsTheRunBeforeItBegins(t *testing.T) {
+func TestARemoteThatRefusesCommitsPreventsTheRun(t *testing.T) {
 	dir, _ := bareRepository(t)
 	hook := filepath.Join(dir, "hooks", "pre-receive")
 	if err := os.MkdirAll(filepath.Dir(hook), 0o700); err != nil {
@@ -253,26 +254,26 @@ func TestARemoteThatRefusesStopsTheRunBeforeItBegins(t *testing.T) {
 	if err := os.WriteFile(hook, []byte("#!/bin/sh\necho 'this branch is frozen' >&2\nexit 1\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	store, state := mirrorOf(t, dir), t.TempDir()
-	r := &runner{book: newBook(t, store, state), aws: &directory{}}
+	store, state := openMirror(t, dir), t.TempDir()
+	r := &runner{recorder: newRecorder(t, store, state), aws: &directory{}}
 	if _, err := r.run(t.Context(), "run-1", "u-1"); err == nil ||
 		!strings.Contains(err.Error(), "this branch is frozen") {
 		t.Errorf("the run: %v", err)
 	}
-	if len(r.aws.wrote) > 0 {
-		t.Errorf("it wrote %v", r.aws.wrote)
+	if len(r.aws.writes) > 0 {
+		t.Errorf("the run wrote %v", r.aws.writes)
 	}
 	if err := os.Remove(hook); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := r.run(t.Context(), "run-2", "u-1"); err != nil {
-		t.Errorf("once it takes commits again: %v", err)
+		t.Errorf("after the remote accepts commits again: %v", err)
 	}
 	if err := os.Rename(dir, dir+"-away"); err != nil {
 		t.Fatal(err)
 	}
-	if past, err := newBook(t, store, state).LoadState(t.Context(), prov); err == nil {
-		t.Errorf("a repository that is away is taken for an empty one: %+v", past)
+	if state, err := newRecorder(t, store, state).LoadState(t.Context(), prov); err == nil {
+		t.Errorf("an unreachable repository counts as empty: %+v", state)
 	}
 }
 
@@ -281,7 +282,7 @@ func TestTwoMachinesRaceForARemote(t *testing.T) {
 	dir, bare := bareRepository(t)
 	done := make(chan error)
 	for _, name := range []string{"p-a", "p-b"} {
-		b := newBook(t, mirrorOf(t, dir), filepath.Join(t.TempDir(), name))
+		b := newRecorder(t, openMirror(t, dir), filepath.Join(t.TempDir(), name))
 		go func() {
 			var err error
 			for n := 0; n < 4 && err == nil; n++ {

@@ -22,7 +22,7 @@ func entryOf(run string, seq int, ended bool) journalRecord {
 			Name: "a \"b\"\n"}}}}}
 }
 
-// writtenJournal is a journal with an intent and n entries, as bytes.
+// writtenJournal returns the content of a journal with an intent and n entries.
 func writtenJournal(t testing.TB, n int) (name string, content []byte) {
 	t.Helper()
 	name = filepath.Join(t.TempDir(), "journal", "j.jsonl")
@@ -45,7 +45,7 @@ func writtenJournal(t testing.TB, n int) (name string, content []byte) {
 	return name, content
 }
 
-func TestTheIntentOfAJournalIsReadAlone(t *testing.T) {
+func TestTheIntentIsReadWithoutTheEntries(t *testing.T) {
 	allocations := func(entries int) float64 {
 		name, _ := writtenJournal(t, entries)
 		return testing.AllocsPerRun(20, func() {
@@ -55,7 +55,7 @@ func TestTheIntentOfAJournalIsReadAlone(t *testing.T) {
 		})
 	}
 	if few, many := allocations(2), allocations(400); many > few+1 {
-		t.Errorf("it takes %v allocations with 2 entries and %v with 400", few, many)
+		t.Errorf("readIntent makes %v allocations with 2 entries and %v with 400", few, many)
 	}
 	name, content := writtenJournal(t, 4)
 	first := bytes.IndexByte(content, '\n') + 1
@@ -78,11 +78,11 @@ func TestTheIntentOfAJournalIsReadAlone(t *testing.T) {
 		}
 	}
 	if in, err := readIntent(name + "x"); in != nil || err != nil {
-		t.Errorf("no journal has the intent %v, %v", in, err)
+		t.Errorf("without a journal, the intent is %v, %v", in, err)
 	}
 }
 
-func TestJournalReadsWhatWasWritten(t *testing.T) {
+func TestJournalReadsWhatItWrote(t *testing.T) {
 	name, content := writtenJournal(t, 7)
 	if lines := bytes.Count(content, []byte("\n")); lines != 8 {
 		t.Errorf("the file has %d lines, want 8", lines)
@@ -100,16 +100,15 @@ func TestJournalReadsWhatWasWritten(t *testing.T) {
 		}
 	}
 	if _, err := createJournal(name, &got.Intent, nil); !errors.Is(err, fs.ErrExist) {
-		t.Errorf("creating it again: %v", err)
+		t.Errorf("creating the journal again: %v", err)
 	}
 	if got, err := readJournal(name + "x"); got != nil || err != nil {
-		t.Errorf("no journal reads as %v, %v", got, err)
+		t.Errorf("without a journal, readJournal returns %v, %v", got, err)
 	}
 }
 
-// A crash may leave any beginning of the file. All that was whole is read, in
-// order, and nothing else.
-func TestJournalCutAnywhereKeepsItsBeginning(t *testing.T) {
+// A crash may leave any prefix of the file. Exactly the complete lines are read.
+func TestATruncatedJournalKeepsItsCompleteLines(t *testing.T) {
 	_, content := writtenJournal(t, 5)
 	for end := range len(content) + 1 {
 		got, err := parseJournal("j", bytes.NewReader(content[:end]))
@@ -124,14 +123,14 @@ func TestJournalCutAnywhereKeepsItsBeginning(t *testing.T) {
 			continue
 		}
 		if got == nil || len(got.Entries) != whole-1 {
-			t.Fatalf("cut at %d: %d lines are whole, read %+v", end, whole, got)
+			t.Fatalf("cut at %d: %d lines are complete, read %+v", end, whole, got)
 		}
 	}
 }
 
-// Damage before the last line cannot come from a crash: each line was on disk
-// before the next was written.
-func TestJournalDamageInTheMiddleIsAnError(t *testing.T) {
+// A crash cannot damage a line before the last one: each line was on disk before the next was
+// written.
+func TestDamageInTheMiddleOfAJournalIsAnError(t *testing.T) {
 	_, content := writtenJournal(t, 4)
 	lastLine := bytes.LastIndexByte(content[:len(content)-1], '\n') + 1
 	for at := range lastLine - 1 { // without the newline before it, the last line is part of the damage
@@ -149,7 +148,7 @@ func TestJournalDamageInTheMiddleIsAnError(t *testing.T) {
 	}
 }
 
-func TestJournalOddLines(t *testing.T) {
+func TestUnusualJournals(t *testing.T) {
 	in, other := intentOf("run-1", 2), intentOf("run-2", 2)
 	enc := func(rs ...journalRecord) string {
 		var out []byte
@@ -163,7 +162,7 @@ func TestJournalOddLines(t *testing.T) {
 		}
 		return string(out)
 	}
-	// Three entries in one batch: none of them had been synced when any was written.
+	// Three entries in one batch: none was synced when another was written.
 	batch := func(damage int) string {
 		out := enc(journalRecord{Intent: &in})
 		synced := int64(len(out))
@@ -183,15 +182,15 @@ func TestJournalOddLines(t *testing.T) {
 		entries    int // -1: nothing to read
 		err        string
 	}{
-		{"an empty file is a journal that never began", "", -1, ""},
+		{"an empty file", "", -1, ""},
 		{"zeros where the first line should be", strings.Repeat("\x00", 100), -1, ""},
-		{"the first of a torn batch is lost", batch(0), 2, ""},
-		{"the middle of a torn batch is lost", batch(1), 2, ""},
+		{"the first line of a batch is lost", batch(0), 2, ""},
+		{"the middle line of a batch is lost", batch(1), 2, ""},
 		{"zeros at the end", enc(journalRecord{Intent: &in}, entryOf("run-1", 1, false)) + "\x00\x00\x00", 1, ""},
 		{"an entry without an intent", enc(entryOf("run-1", 1, false)), -1, "does not belong"},
 		{"two intents", enc(journalRecord{Intent: &in}, journalRecord{Intent: &other}), -1, "does not belong"},
 		{"an entry of another run", enc(journalRecord{Intent: &in}, entryOf("run-2", 1, false)), -1, "does not belong"},
-		{"a line taken out", enc(journalRecord{Intent: &in}) +
+		{"a removed line", enc(journalRecord{Intent: &in}) +
 			strings.SplitAfter(enc(journalRecord{Intent: &in}, entryOf("run-1", 1, false), entryOf("run-1", 1, true)),
 				"\n")[2], -1, "missing"},
 		{"an empty line before the end", strings.Replace(enc(journalRecord{Intent: &in}, entryOf("run-1", 1, false)),
@@ -213,7 +212,7 @@ func TestJournalOddLines(t *testing.T) {
 	}
 }
 
-func TestJournalTakesManyWritersAtOnce(t *testing.T) {
+func TestJournalAcceptsConcurrentWriters(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "j.jsonl")
 	in := intentOf("run-1", 0)
 	j, err := createJournal(name, &in, nil)
@@ -255,14 +254,14 @@ func TestJournalTakesManyWritersAtOnce(t *testing.T) {
 	}
 }
 
-func TestJournalSharesOneWriteAmongThoseWhoWait(t *testing.T) {
+func TestConcurrentWritersShareOneWrite(t *testing.T) {
 	in := intentOf("run-1", 0)
 	j, err := createJournal(filepath.Join(t.TempDir(), "j.jsonl"), &in, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer j.close()
-	j.writing.Lock() // the disk is busy
+	j.writing.Lock() // the disk is slow
 	var writers sync.WaitGroup
 	for i := range 5 {
 		writers.Go(func() {
@@ -288,9 +287,9 @@ func TestJournalSharesOneWriteAmongThoseWhoWait(t *testing.T) {
 	}
 }
 
-// When the disk refuses, the entry fails; what was written before stays, and
-// once there is room again the journal goes on.
-func TestJournalGoesOnAfterADiskThatWasFull(t *testing.T) {
+// If the disk is full, the entry fails and the earlier entries stay. After that, the journal
+// continues.
+func TestJournalContinuesAfterAFullDisk(t *testing.T) {
 	in := intentOf("run-1", 0)
 	j, err := createJournal(filepath.Join(t.TempDir(), "j.jsonl"), &in, nil)
 	if err != nil {
@@ -300,19 +299,19 @@ func TestJournalGoesOnAfterADiskThatWasFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	disk := j.f
-	full, err := os.OpenFile(j.name, os.O_RDONLY, 0) // takes no writes, and cannot be cut
+	full, err := os.OpenFile(j.name, os.O_RDONLY, 0) // read-only: writes and truncation fail
 	if err != nil {
 		t.Fatal(err)
 	}
 	j.f = full
 	if err := j.append(entryOf("run-1", 2, false)); err == nil {
-		t.Fatal("an entry went to a disk that takes none")
+		t.Fatal("an entry was written to a full disk")
 	}
 	j.f = disk
 	if err := j.append(entryOf("run-1", 2, false)); err == nil || !strings.Contains(err.Error(), "unknown") {
-		t.Errorf("after a failure that could not be undone: %v", err)
+		t.Errorf("after a failed truncation: %v", err)
 	}
-	j.broken = nil // had the cut succeeded
+	j.broken = nil // as if the truncation had succeeded
 	if err := j.append(entryOf("run-1", 2, false)); err != nil {
 		t.Fatal(err)
 	}

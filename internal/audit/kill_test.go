@@ -16,20 +16,20 @@ import (
 	"github.com/seed-d64a251c/roster/internal/gitrepo"
 )
 
-// dieAt names, in the environment of a child, the point at which it kills
-// itself, with its repository, its state and its directory.
-const dieAt = "ROSTER_AUDIT_TEST_DIE"
+// dieAtVariable is the environment variable of a child process with the point at which it kills
+// itself, its repository, its state directory and its AWS directory.
+const dieAtVariable = "ROSTER_AUDIT_TEST_DIE"
 
 func TestMain(m *testing.M) {
-	if order, ok := os.LookupEnv(wholeRun); ok {
-		if err := obey(order); err != nil {
+	if order, ok := os.LookupEnv(orderVariable); ok {
+		if err := runOrder(order); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
 		os.Exit(0)
 	}
-	if order, ok := os.LookupEnv(dieAt); ok {
-		if err := die(strings.Split(order, "\n")); err != nil {
+	if order, ok := os.LookupEnv(dieAtVariable); ok {
+		if err := runAndDie(strings.Split(order, "\n")); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -38,8 +38,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// die does a run and kills its own process at one of the points.
-func die(order []string) error {
+// runAndDie does a run and kills its own process at a point.
+func runAndDie(order []string) error {
 	var at int
 	if _, err := fmt.Sscan(order[0], &at); err != nil {
 		return err
@@ -55,11 +55,11 @@ func die(order []string) error {
 			select {} // until it takes effect
 		}
 	}}
-	_, err = (&runner{book: b, aws: &directory{file: order[3]}}).run(context.Background(), "run-2", "u-2", "u-3")
+	_, err = (&runner{recorder: b, aws: &directory{file: order[3]}}).run(context.Background(), "run-2", "u-2", "u-3")
 	return err
 }
 
-// The real thing: a process that is killed, a real repository, real files.
+// With real processes that are killed, a real repository and real files.
 func TestAKillAtEachPointLosesNothing(t *testing.T) {
 	t.Parallel()
 	self, err := os.Executable()
@@ -70,22 +70,22 @@ func TestAKillAtEachPointLosesNothing(t *testing.T) {
 		dir, store := bareRepository(t)
 		state, file := stateDir(t), filepath.Join(t.TempDir(), "aws")
 		m := &machine{t: t, store: store, dir: state, aws: &directory{file: file}}
-		if _, err := m.live(0, m.first); err != nil {
+		if _, err := m.runProcess(0, m.firstRun); err != nil {
 			t.Fatal(err)
 		}
 		cmd := exec.Command(self)
-		cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d\n%s\n%s\n%s", dieAt, at, dir, state, file))
+		cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d\n%s\n%s\n%s", dieAtVariable, at, dir, state, file))
 		out, err := cmd.CombinedOutput()
 		var exit *exec.ExitError
 		if err != nil && (!errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL) {
 			t.Fatalf("the child: %v\n%s", err, out)
 		}
-		m.aws = &directory{file: file} // what it is, whoever wrote it
-		m.aws.load()
-		if _, err := m.live(0, m.third); err != nil {
+		m.aws = &directory{file: file} // with the writes of all processes
+		m.aws.loadWrites()
+		if _, err := m.runProcess(0, m.thirdRun); err != nil {
 			t.Fatalf("after a kill at point %d: %v", at, err)
 		}
-		m.settled()
+		m.checkConverged()
 		if t.Failed() {
 			t.Fatalf("... after a kill at point %d", at)
 		}

@@ -16,13 +16,13 @@ import (
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
-func begin(b *Recorder, run string, seq int) error {
+func beginWrite(b *Recorder, run string, seq int) error {
 	return b.BeginWrite(reconcile.Entry{Run: run, Provisioner: prov, Seq: seq,
 		Changes: []reconcile.Done{{Change: reconcile.Change{Kind: reconcile.CreateUser, Key: fmt.Sprint("u-", seq)}}}})
 }
 
-// intend reads the past and begins a run.
-func intend(t *testing.T, b *Recorder, run string) error {
+// beginRun loads the state and begins a run.
+func beginRun(t *testing.T, b *Recorder, run string) error {
 	t.Helper()
 	if _, err := b.LoadState(t.Context(), prov); err != nil {
 		t.Fatal(err)
@@ -30,15 +30,15 @@ func intend(t *testing.T, b *Recorder, run string) error {
 	return b.BeginRun(t.Context(), intentOf(run, 3))
 }
 
-func TestALiveLeaseKeepsOthersAway(t *testing.T) {
+func TestALeasePreventsOtherRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &memStore{}
 		dir := stateDir(t)
-		a, b := newBook(t, store, filepath.Join(dir, "alpha")), newBook(t, store, filepath.Join(dir, "beta"))
-		if err := intend(t, a, "run-a"); err != nil {
+		a, b := newRecorder(t, store, filepath.Join(dir, "alpha")), newRecorder(t, store, filepath.Join(dir, "beta"))
+		if err := beginRun(t, a, "run-a"); err != nil {
 			t.Fatal(err)
 		}
-		err := intend(t, b, "run-b")
+		err := beginRun(t, b, "run-b")
 		var leased *LeaseError
 		if !errors.Is(err, reconcile.ErrLeased) || !errors.As(err, &leased) {
 			t.Fatalf("the second run: %v", err)
@@ -49,19 +49,20 @@ func TestALiveLeaseKeepsOthersAway(t *testing.T) {
 		}
 		for _, want := range []string{"run-a", "alpha", "2000-01-01T00:00:00Z", "2000-01-01T00:15:00Z"} {
 			if !strings.Contains(err.Error(), want) {
-				t.Errorf("the error does not say %q: %v", want, err)
+				t.Errorf("the error has no %q: %v", want, err)
 			}
 		}
-		past, err := b.LoadState(t.Context(), prov)
-		if err != nil || past.OpenIntent == nil || past.OpenIntent.Run != "run-a" || past.Interrupted != nil {
-			t.Errorf("past is %+v, %v", past, err)
+		state, err := b.LoadState(t.Context(), prov)
+		if err != nil || state.OpenIntent == nil || state.OpenIntent.Run != "run-a" || state.Interrupted != nil {
+			t.Errorf("state is %+v, %v", state, err)
 		}
-		if _, err := (&runner{book: b, aws: &directory{}}).say(t.Context(), "run-c", reconcile.RunHeld,
+		if _, err := (&runner{recorder: b, aws: &directory{}}).reportWithoutWrites(t.Context(), "run-c",
+			reconcile.RunHeld,
 			"d"); !errors.Is(err, reconcile.ErrLeased) {
 			t.Errorf("a run without writes: %v", err)
 		}
-		if past, err = b.LoadState(t.Context(), prov); err != nil || past.Status != nil {
-			t.Errorf("it left %+v, %v", past, err)
+		if state, err = b.LoadState(t.Context(), prov); err != nil || state.Status != nil {
+			t.Errorf("the state is %+v, %v", state, err)
 		}
 	})
 }
@@ -70,17 +71,17 @@ func TestALeaseIsRenewedWhileTheRunLasts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &memStore{}
 		dir := stateDir(t)
-		a, b := newBook(t, store, filepath.Join(dir, "alpha")), newBook(t, store, filepath.Join(dir, "beta"))
-		if err := intend(t, a, "run-a"); err != nil {
+		a, b := newRecorder(t, store, filepath.Join(dir, "alpha")), newRecorder(t, store, filepath.Join(dir, "beta"))
+		if err := beginRun(t, a, "run-a"); err != nil {
 			t.Fatal(err)
 		}
 		for i := range 6 {
 			time.Sleep(10 * time.Minute)
 			synctest.Wait()
-			if err := begin(a, "run-a", i+1); err != nil {
+			if err := beginWrite(a, "run-a", i+1); err != nil {
 				t.Fatalf("after %d minutes: %v", 10*(i+1), err)
 			}
-			if err := intend(t, b, "run-b"); !errors.Is(err, reconcile.ErrLeased) {
+			if err := beginRun(t, b, "run-b"); !errors.Is(err, reconcile.ErrLeased) {
 				t.Fatalf("after %d minutes another run: %v", 10*(i+1), err)
 			}
 		}
@@ -90,59 +91,59 @@ func TestALeaseIsRenewedWhileTheRunLasts(t *testing.T) {
 	})
 }
 
-func TestADeadLeaseIsTakenOver(t *testing.T) {
+func TestAnExpiredLeaseIsTakenOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &memStore{}
 		dir := stateDir(t)
-		a, b := newBook(t, store, filepath.Join(dir, "alpha")), newBook(t, store, filepath.Join(dir, "beta"))
-		if err := intend(t, a, "run-a"); err != nil {
+		a, b := newRecorder(t, store, filepath.Join(dir, "alpha")), newRecorder(t, store, filepath.Join(dir, "beta"))
+		if err := beginRun(t, a, "run-a"); err != nil {
 			t.Fatal(err)
 		}
-		if err := begin(a, "run-a", 1); err != nil {
+		if err := beginWrite(a, "run-a", 1); err != nil {
 			t.Fatal(err)
 		}
 		a.Close() // the machine is gone
 		time.Sleep(15*time.Minute - time.Second)
-		if err := intend(t, b, "run-b"); !errors.Is(err, reconcile.ErrLeased) {
-			t.Fatalf("a second too early: %v", err)
+		if err := beginRun(t, b, "run-b"); !errors.Is(err, reconcile.ErrLeased) {
+			t.Fatalf("a second before the expiry: %v", err)
 		}
 		time.Sleep(time.Second)
-		if err := intend(t, b, "run-b"); err != nil {
-			t.Fatalf("after the lease: %v", err)
+		if err := beginRun(t, b, "run-b"); err != nil {
+			t.Fatalf("after the expiry: %v", err)
 		}
-		past, err := b.Reader().LoadState(t.Context(), prov)
-		if err != nil || past.OpenIntent == nil || past.OpenIntent.Run != "run-a" {
-			t.Errorf("the abandoned run is not open: %+v, %v", past, err)
+		state, err := b.Reader().LoadState(t.Context(), prov)
+		if err != nil || state.OpenIntent == nil || state.OpenIntent.Run != "run-a" {
+			t.Errorf("the abandoned run is not open: %+v, %v", state, err)
 		}
-		// The machine comes back with its journal: its report comes late, but comes.
+		// The machine comes back with its journal and publishes its report late.
 		r := testReport("run-b", reconcile.RunHeld, nil)
 		if _, err := b.CommitReport(t.Context(), reconcile.RunRecord{Report: r, Ledger: reconcile.NewLedger(),
 			Status: statusOf(r, nil)}); err != nil {
 			t.Fatal(err)
 		}
-		back := newBook(t, store, filepath.Join(dir, "alpha"))
-		past, err = (&runner{book: back, aws: &directory{}}).recover(t.Context())
-		if err != nil || past.Status.Run != "run-a" || past.Interrupted != nil || past.OpenIntent != nil {
-			t.Errorf("after it came back: %+v, %v", past, err)
+		back := newRecorder(t, store, filepath.Join(dir, "alpha"))
+		state, err = (&runner{recorder: back, aws: &directory{}}).recover(t.Context())
+		if err != nil || state.Status.Run != "run-a" || state.Interrupted != nil || state.OpenIntent != nil {
+			t.Errorf("after the machine came back: %+v, %v", state, err)
 		}
-		proveChain(t, store, "run-b", "run-a")
+		checkChain(t, store, "run-b", "run-a")
 	})
 }
 
-func TestAHolderThatCannotRenewStopsBeforeOthersBegin(t *testing.T) {
+func TestAHolderThatCannotRenewStopsBeforeTheTakeover(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &memStore{}
-		a := newBook(t, store, stateDir(t))
-		if err := intend(t, a, "run-a"); err != nil {
+		a := newRecorder(t, store, stateDir(t))
+		if err := beginRun(t, a, "run-a"); err != nil {
 			t.Fatal(err)
 		}
 		store.setFault(func(string, bool) error { return errDown })
 		time.Sleep(13 * time.Minute)
-		if err := begin(a, "run-a", 1); err != nil {
+		if err := beginWrite(a, "run-a", 1); err != nil {
 			t.Errorf("while the lease lasts: %v", err)
 		}
 		time.Sleep(time.Minute)
-		if err := begin(a, "run-a", 2); !errors.Is(err, reconcile.ErrLeaseLost) {
+		if err := beginWrite(a, "run-a", 2); !errors.Is(err, reconcile.ErrLeaseLost) {
 			t.Errorf("a minute before the end: %v", err)
 		}
 		if err := a.EndWrite(reconcile.Entry{Run: "run-a", Provisioner: prov, Seq: 1}); !errors.Is(err,
@@ -151,17 +152,17 @@ func TestAHolderThatCannotRenewStopsBeforeOthersBegin(t *testing.T) {
 		}
 		store.setFault(nil)
 		time.Sleep(time.Hour)
-		if err := begin(a, "run-a", 3); !errors.Is(err, reconcile.ErrLeaseLost) {
-			t.Errorf("a lost lease came back: %v", err)
+		if err := beginWrite(a, "run-a", 3); !errors.Is(err, reconcile.ErrLeaseLost) {
+			t.Errorf("a lost lease was renewed: %v", err)
 		}
-		cut, err := readJournal(a.journalPath(prov))
-		if err != nil || len(cut.Entries) != 2 || !cut.Entries[1].Ended {
-			t.Errorf("the journal has %+v, %v", cut, err)
+		journaled, err := readJournal(a.journalPath(prov))
+		if err != nil || len(journaled.Entries) != 2 || !journaled.Entries[1].Ended {
+			t.Errorf("the journal has %+v, %v", journaled, err)
 		}
 	})
 }
 
-func TestAHolderFindsThatItWasTakenOver(t *testing.T) {
+func TestAHolderDetectsATakeover(t *testing.T) {
 	for _, row := range []struct {
 		name   string
 		other  *intents
@@ -169,13 +170,13 @@ func TestAHolderFindsThatItWasTakenOver(t *testing.T) {
 	}{
 		{"by another run", &intents{Version: 1, Lease: &lease{Intent: reconcile.Intent{Run: "run-b", Host: "beta"}}},
 			"run-b on beta"},
-		{"by somebody who removed the intent", nil, "no longer on the audit branch"},
+		{"by a commit that removed the intent", nil, "no longer on the audit branch"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store := &memStore{}
-				a := newBook(t, store, stateDir(t))
-				if err := intend(t, a, "run-a"); err != nil {
+				a := newRecorder(t, store, stateDir(t))
+				if err := beginRun(t, a, "run-a"); err != nil {
 					t.Fatal(err)
 				}
 				var content []byte
@@ -191,7 +192,7 @@ func TestAHolderFindsThatItWasTakenOver(t *testing.T) {
 				}
 				time.Sleep(6 * time.Minute)
 				synctest.Wait()
-				if err := begin(a, "run-a", 1); !errors.Is(err, reconcile.ErrLeaseLost) ||
+				if err := beginWrite(a, "run-a", 1); !errors.Is(err, reconcile.ErrLeaseLost) ||
 					!strings.Contains(err.Error(), row.reason) {
 					t.Errorf("the error is %v, want %q", err, row.reason)
 				}
@@ -203,8 +204,8 @@ func TestAHolderFindsThatItWasTakenOver(t *testing.T) {
 func TestALeaseSurvivesAShortOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &memStore{}
-		a := newBook(t, store, stateDir(t))
-		if err := intend(t, a, "run-a"); err != nil {
+		a := newRecorder(t, store, stateDir(t))
+		if err := beginRun(t, a, "run-a"); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(4 * time.Minute)
@@ -212,22 +213,22 @@ func TestALeaseSurvivesAShortOutage(t *testing.T) {
 		time.Sleep(6 * time.Minute)
 		store.setFault(nil)
 		time.Sleep(time.Hour)
-		if err := begin(a, "run-a", 1); err != nil {
+		if err := beginWrite(a, "run-a", 1); err != nil {
 			t.Error(err)
 		}
 	})
 }
 
-func TestTheClockCountsNotTheTimer(t *testing.T) {
+func TestALeaseExpiresByTheClockNotTheTimer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // a machine that slept: no timer fired, but the time has passed
-		a := newBook(t, &memStore{}, stateDir(t))
+		a := newRecorder(t, &memStore{}, stateDir(t))
 		var slept time.Duration
 		a.Now = func() time.Time { return time.Now().Add(slept) }
-		if err := intend(t, a, "run-a"); err != nil {
+		if err := beginRun(t, a, "run-a"); err != nil {
 			t.Fatal(err)
 		}
 		slept = 20 * time.Minute
-		if err := begin(a, "run-a", 1); !errors.Is(err, reconcile.ErrLeaseLost) {
+		if err := beginWrite(a, "run-a", 1); !errors.Is(err, reconcile.ErrLeaseLost) {
 			t.Errorf("after sleep: %v", err)
 		}
 	})
@@ -236,40 +237,40 @@ func TestTheClockCountsNotTheTimer(t *testing.T) {
 func TestTwoProcessesOnOneStateDirectory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, dir := &memStore{}, stateDir(t)
-		a, b := newBook(t, store, dir), newBook(t, store, dir)
-		if err := intend(t, a, "run-a"); err != nil {
+		a, b := newRecorder(t, store, dir), newRecorder(t, store, dir)
+		if err := beginRun(t, a, "run-a"); err != nil {
 			t.Fatal(err)
 		}
-		past, err := b.LoadState(t.Context(), prov)
-		if err != nil || past.Interrupted != nil || past.OpenIntent != nil {
-			t.Errorf("the other sees %+v, %v: a run that is alive is neither interrupted nor anybody else's", past, err)
+		state, err := b.LoadState(t.Context(), prov)
+		if err != nil || state.Interrupted != nil || state.OpenIntent != nil {
+			t.Errorf("the other process loads %+v, %v; an active run is neither interrupted nor open", state, err)
 		}
 		time.Sleep(time.Hour) // however long
 		err = b.BeginRun(t.Context(), intentOf("run-b", 1))
 		if !errors.Is(err, reconcile.ErrLeased) || !strings.Contains(err.Error(), fmt.Sprint("process ", os.Getpid())) {
-			t.Errorf("the other's intent: %v", err)
+			t.Errorf("the intent of the other process: %v", err)
 		}
 		a.Close()
-		if past, err = b.LoadState(t.Context(), prov); err != nil || past.Interrupted == nil ||
-			past.Interrupted.Intent.Run != "run-a" {
-			t.Errorf("after the first is gone: %+v, %v", past, err)
+		if state, err = b.LoadState(t.Context(), prov); err != nil || state.Interrupted == nil ||
+			state.Interrupted.Intent.Run != "run-a" {
+			t.Errorf("after the first process ended: %+v, %v", state, err)
 		}
 	})
 }
 
-func TestAnotherRunSinceThePastWasRead(t *testing.T) {
+func TestAnotherRunSinceTheStateWasLoaded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, dir := &memStore{}, stateDir(t)
-		a, b := newBook(t, store, filepath.Join(dir, "a")), newBook(t, store, filepath.Join(dir, "b"))
+		a, b := newRecorder(t, store, filepath.Join(dir, "a")), newRecorder(t, store, filepath.Join(dir, "b"))
 		if _, err := a.LoadState(t.Context(), prov); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := (&runner{book: b, aws: &directory{}}).run(t.Context(), "run-b", "u-1"); err != nil {
+		if _, err := (&runner{recorder: b, aws: &directory{}}).run(t.Context(), "run-b", "u-1"); err != nil {
 			t.Fatal(err)
 		}
 		if err := a.BeginRun(t.Context(), intentOf("run-a", 1)); !errors.Is(err, reconcile.ErrLeased) ||
 			!strings.Contains(err.Error(), "run-b") {
-			t.Errorf("intending on an old past: %v", err)
+			t.Errorf("BeginRun on an old state: %v", err)
 		}
 		if _, err := os.Stat(a.journalPath(prov)); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("the journal is left: %v", err)
@@ -284,7 +285,7 @@ func TestManyProvisionersShareABranch(t *testing.T) {
 		for i := range 8 {
 			all.Go(func() {
 				name := fmt.Sprint("p-", i)
-				b := newBook(t, store, filepath.Join(dir, name))
+				b := newRecorder(t, store, filepath.Join(dir, name))
 				for n := range 5 {
 					if _, err := b.LoadState(t.Context(), name); err != nil {
 						t.Error(err)
@@ -312,7 +313,7 @@ func TestManyProvisionersShareABranch(t *testing.T) {
 		}
 		for i := range 8 {
 			proof, err := Verify(context.Background(), VerifyInput{Provisioner: fmt.Sprint("p-", i),
-				Files: store.now()})
+				Files: store.files()})
 			if err != nil || proof.VerifiedReports != 5 || proof.Err() != nil {
 				t.Errorf("%+v, %v", proof, err)
 			}
@@ -320,26 +321,26 @@ func TestManyProvisionersShareABranch(t *testing.T) {
 	})
 }
 
-func TestIntentsThatDoNotGetThrough(t *testing.T) {
+func TestIntentsThatCannotBePublished(t *testing.T) {
 	for _, row := range []struct {
 		name        string
 		fault       func(op string, after bool) error
 		journal, ok bool
 	}{
-		{"a refusal leaves nothing", func(op string, after bool) error {
+		{"a refusal leaves no run", func(op string, after bool) error {
 			if op == "commit" && !after {
 				return errRefused
 			}
 			return nil
 		}, false, false},
-		{"an answer that is lost is looked up", failOnce("commit", true), false, true},
-		{"a stale branch is rebuilt on", failOnceWith("commit", false, ErrStale), false, true},
-		{"a connection that stays away leaves the journal", failFrom("commit", true), true, false},
+		{"a lost answer is looked up", failOnce("commit", true), false, true},
+		{"a commit on a stale branch is rebuilt", failOnceWith("commit", false, ErrStale), false, true},
+		{"a lost connection leaves the journal", failFrom("commit", true), true, false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store := &memStore{}
-				b := newBook(t, store, stateDir(t))
+				b := newRecorder(t, store, stateDir(t))
 				if _, err := b.LoadState(t.Context(), prov); err != nil {
 					t.Fatal(err)
 				}
@@ -350,55 +351,27 @@ func TestIntentsThatDoNotGetThrough(t *testing.T) {
 					t.Fatalf("the intent: %v", err)
 				}
 				if row.ok {
-					if err := begin(b, "run-1", 1); err != nil {
+					if err := beginWrite(b, "run-1", 1); err != nil {
 						t.Error(err)
 					}
 					return
 				}
-				if err := begin(b, "run-1", 1); err == nil {
-					t.Error("a write could begin without an intent")
+				if err := beginWrite(b, "run-1", 1); err == nil {
+					t.Error("a write began without an intent")
 				}
-				past, err := b.LoadState(t.Context(), prov)
-				if err != nil || (past.Interrupted != nil) != row.journal || past.OpenIntent != nil {
-					t.Errorf("past is %+v, %v", past, err)
+				state, err := b.LoadState(t.Context(), prov)
+				if err != nil || (state.Interrupted != nil) != row.journal || state.OpenIntent != nil {
+					t.Errorf("state is %+v, %v", state, err)
 				}
 			})
 		})
 	}
 }
 
-func failOnce(op string, after bool) func(string, bool) error {
-	return failOnceWith(op, after, errDown)
-}
-
-func failOnceWith(op string, after bool, err error) func(string, bool) error {
-	var once sync.Once
-	return func(have string, at bool) (out error) {
-		if have == op && at == after {
-			once.Do(func() { out = err })
-		}
-		return out
-	}
-}
-
-// failFrom is a store that goes away with a call and stays away.
-func failFrom(op string, after bool) func(string, bool) error {
-	var mu sync.Mutex
-	gone := false
-	return func(have string, at bool) error {
-		mu.Lock()
-		defer mu.Unlock()
-		if gone = gone || have == op && at == after; gone {
-			return errDown
-		}
-		return nil
-	}
-}
-
-// proveChain checks the chain and the order of its runs, oldest first.
-func proveChain(t *testing.T, store *memStore, runs ...string) {
+// checkChain checks the chain and the order of its runs, oldest first.
+func checkChain(t *testing.T, store *memStore, runs ...string) {
 	t.Helper()
-	proof, err := Verify(t.Context(), VerifyInput{Provisioner: prov, Files: store.now(), History: store.history(t)})
+	proof, err := Verify(t.Context(), VerifyInput{Provisioner: prov, Files: store.files(), History: store.history(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -406,7 +379,7 @@ func proveChain(t *testing.T, store *memStore, runs ...string) {
 		t.Error(err)
 	}
 	var have []string
-	for l, err := range Chain(store.now(), prov) {
+	for l, err := range Chain(store.files(), prov) {
 		if err != nil {
 			t.Fatal(err)
 		}

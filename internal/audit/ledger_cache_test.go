@@ -11,7 +11,7 @@ import (
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
-// hashedFS is a file system that knows its files by hashes, and counts those that are read.
+// hashedFS is a file system with hashes. It counts the files that are read.
 type hashedFS struct {
 	fstest.MapFS
 	reads *int
@@ -30,9 +30,9 @@ func (f hashedFS) ReadFile(name string) ([]byte, error) {
 	return f.MapFS.ReadFile(name)
 }
 
-// What a shelf says of a ledger, over any changes, is what a shelf says that has seen none of them;
-// and it reads what has changed, no more.
-func TestALedgerIsReadByItsChanges(t *testing.T) {
+// After any changes, a cache returns the same ledger as a new cache, and reads only the changed
+// files.
+func TestACachedLedgerReadsOnlyChangedFiles(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 3))
 	reads := 0
 	files := hashedFS{fstest.MapFS{}, &reads}
@@ -48,13 +48,13 @@ func TestALedgerIsReadByItsChanges(t *testing.T) {
 			case 1:
 				want.Users[key] = *owned(fmt.Sprint(rng.IntN(3)))
 			case 2:
-				want.Groups[key] = *leaving("g")
+				want.Groups[key] = *leftScope("g")
 			}
 		}
 		if round%40 == 39 {
 			want = reconcile.NewLedger()
 		}
-		edits, _, err := ledgerEdits(files.MapFS, have, want)
+		edits, _, err := editsOf(files.MapFS, have, want)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -71,7 +71,7 @@ func TestALedgerIsReadByItsChanges(t *testing.T) {
 			t.Fatalf("round %d: the ledger is %+v, %v; want %+v", round, k, err, want)
 		}
 		if _, digest, err := readLedger(files.MapFS); err != nil || k.digest != digest {
-			t.Fatalf("round %d: its digest is %s; want %s (%v)", round, k.digest, digest, err)
+			t.Fatalf("round %d: the digest is %s; want %s (%v)", round, k.digest, digest, err)
 		}
 		if reads != written {
 			t.Fatalf("round %d: %d files were read; %d were written", round, reads, written)
@@ -80,10 +80,10 @@ func TestALedgerIsReadByItsChanges(t *testing.T) {
 	}
 }
 
-func TestALedgerThatCannotBeReadLeavesTheShelfAsItIs(t *testing.T) {
+func TestAMalformedLedgerLeavesTheCacheUnchanged(t *testing.T) {
 	reads := 0
 	files := hashedFS{fstest.MapFS{}, &reads}
-	edits, _, err := ledgerEdits(files.MapFS, reconcile.NewLedger(), bigLedger(20))
+	edits, _, err := editsOf(files.MapFS, reconcile.NewLedger(), bigLedger(20))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,10 +96,10 @@ func TestALedgerThatCannotBeReadLeavesTheShelfAsItIs(t *testing.T) {
 	good := file.Data
 	file.Data = []byte("{")
 	if _, err := s.read(files, prov); !malformed(err) {
-		t.Fatalf("a ledger with a file that is none is read: %v", err)
+		t.Fatalf("a ledger with another file was read: %v", err)
 	}
 	file.Data = good
 	if k, err := s.read(files, prov); err != nil || !reflect.DeepEqual(k.ledger, bigLedger(20)) {
-		t.Fatalf("afterwards it is %+v, %v", k, err)
+		t.Fatalf("after that, the ledger is %+v, %v", k, err)
 	}
 }

@@ -22,28 +22,28 @@ import (
 
 func owned(id string) *reconcile.Owned { return &reconcile.Owned{ID: id} }
 
-func leaving(id string) *reconcile.Owned {
+func leftScope(id string) *reconcile.Owned {
 	at := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
 	return &reconcile.Owned{ID: id, LeftScopeAt: &at}
 }
 
-func TestStepsOnALedgerThatMovedOn(t *testing.T) {
+func TestChangesOfALedgerThatAnotherRunChanged(t *testing.T) {
 	for _, row := range []struct {
 		name      string
 		from, to  *reconcile.Owned // what the run did
 		now, then *reconcile.Owned // what it meets, and what it leaves
 	}{
 		{"a new entry", nil, owned("1"), nil, owned("1")},
-		{"a new entry that another run has made too", nil, owned("1"), leaving("1"), leaving("1")},
+		{"a new entry that another run has made too", nil, owned("1"), leftScope("1"), leftScope("1")},
 		{"a new entry where another run has another object", nil, owned("1"), owned("2"), owned("2")},
-		{"a change", owned("1"), leaving("1"), owned("1"), leaving("1")},
-		{"a change of what another run has changed", owned("1"), leaving("1"),
+		{"a change", owned("1"), leftScope("1"), owned("1"), leftScope("1")},
+		{"a change of what another run has changed", owned("1"), leftScope("1"),
 			&reconcile.Owned{ID: "1", MembersUndecided: true}, &reconcile.Owned{ID: "1", MembersUndecided: true}},
-		{"a change of what another run has removed", owned("1"), leaving("1"), nil, nil},
-		{"a change of what another run has replaced", owned("1"), leaving("1"), owned("2"), owned("2")},
+		{"a change of what another run has removed", owned("1"), leftScope("1"), nil, nil},
+		{"a change of what another run has replaced", owned("1"), leftScope("1"), owned("2"), owned("2")},
 		{"a replacement of what another run has removed", owned("1"), owned("2"), nil, owned("2")},
 		{"a removal", owned("1"), nil, owned("1"), nil},
-		{"a removal of what another run has changed", owned("1"), nil, leaving("1"), nil},
+		{"a removal of what another run has changed", owned("1"), nil, leftScope("1"), nil},
 		{"a removal of what another run has removed", owned("1"), nil, nil, nil},
 		{"a removal of what another run has replaced", owned("1"), nil, owned("2"), owned("2")},
 	} {
@@ -58,7 +58,7 @@ func TestStepsOnALedgerThatMovedOn(t *testing.T) {
 			}
 			entryChange{Old: row.from, New: row.to}.apply(l, "k")
 			if !reflect.DeepEqual(l, want) {
-				t.Errorf("it leaves %v, want %v", l, want)
+				t.Errorf("the result is %v, want %v", l, want)
 			}
 		})
 	}
@@ -70,15 +70,14 @@ func bigLedger(n int) *reconcile.Ledger {
 	for i := range n {
 		l.Users[fmt.Sprint("u-", i)] = reconcile.Owned{ID: fmt.Sprint("id-", i)}
 		if i%10 == 0 {
-			l.Groups[fmt.Sprint("g-", i)] = *leaving(fmt.Sprint("gid-", i))
+			l.Groups[fmt.Sprint("g-", i)] = *leftScope(fmt.Sprint("gid-", i))
 		}
 	}
 	return l
 }
 
-// ledgerEdits is what a run that finds one ledger and leaves another does to the files of the
-// first.
-func ledgerEdits(files fs.FS, from, to *reconcile.Ledger) (edits map[string][]byte, digest string, err error) {
+// editsOf returns the edits of a run that changes one ledger into another.
+func editsOf(files fs.FS, from, to *reconcile.Ledger) (edits map[string][]byte, digest string, err error) {
 	k, err := (&ledgerCache{}).read(files, prov)
 	if err != nil {
 		return nil, "", err
@@ -105,31 +104,31 @@ func apply(files fstest.MapFS, edits map[string][]byte) {
 
 func TestALedgerIsReadAsItWasWritten(t *testing.T) {
 	files, want := fstest.MapFS{}, bigLedger(2000)
-	edits, digest, err := ledgerEdits(files, reconcile.NewLedger(), want)
+	edits, digest, err := editsOf(files, reconcile.NewLedger(), want)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(edits) != 256 {
-		t.Errorf("it is in %d files, want 256", len(edits))
+		t.Errorf("the ledger has %d files, want 256", len(edits))
 	}
 	apply(files, edits)
 	got, have, err := readLedger(files)
 	if err != nil || !reflect.DeepEqual(got, want) || have != digest {
-		t.Fatalf("it is read as something else: %v; digest %s, want %s", err, have, digest)
+		t.Fatalf("another ledger was read: %v; digest %s, want %s", err, have, digest)
 	}
-	// A change writes the file that it is in, and no other.
+	// A change writes only the file of its key.
 	next := want.Clone()
-	next.Users["u-7"] = *leaving("id-7")
-	edits, digest, err = ledgerEdits(files, want, next)
+	next.Users["u-7"] = *leftScope("id-7")
+	edits, digest, err = editsOf(files, want, next)
 	if err != nil || len(edits) != 1 || edits[shardPath(prov, "u-7")] == nil {
 		t.Fatalf("one change edits %v, %v", slices.Collect(maps.Keys(edits)), err)
 	}
 	apply(files, edits)
 	if got, have, err = readLedger(files); err != nil || !reflect.DeepEqual(got, next) || have != digest {
-		t.Fatalf("after a change it is read as something else: %v", err)
+		t.Fatalf("after a change, another ledger was read: %v", err)
 	}
-	// Nothing is left of an empty one.
-	edits, digest, err = ledgerEdits(files, next, reconcile.NewLedger())
+	// An empty ledger has no files.
+	edits, digest, err = editsOf(files, next, reconcile.NewLedger())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,13 +138,13 @@ func TestALedgerIsReadAsItWasWritten(t *testing.T) {
 	}
 }
 
-// What the page for auditors says about the digest must hold with plain tools.
-func TestTheDigestIsWhatSha256sumSays(t *testing.T) {
+// Auditors compute the digest with sha256sum.
+func TestTheDigestIsThatOfSha256sum(t *testing.T) {
 	if _, err := exec.LookPath("sha256sum"); err != nil {
 		t.Fatal("this test needs sha256sum (GNU coreutils):", err)
 	}
 	files := fstest.MapFS{}
-	edits, digest, err := ledgerEdits(files, reconcile.NewLedger(), bigLedger(300))
+	edits, digest, err := editsOf(files, reconcile.NewLedger(), bigLedger(300))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,72 +161,44 @@ func TestTheDigestIsWhatSha256sumSays(t *testing.T) {
 	cmd.Dir = dir
 	out, err := cmd.CombinedOutput()
 	if err != nil || !strings.HasPrefix(string(out), digest+" ") {
-		t.Errorf("sha256sum says %s, %v; the digest is %s", out, err, digest)
+		t.Errorf("sha256sum prints %s, %v; the digest is %s", out, err, digest)
 	}
 }
 
-func TestStatusesOfRunsThatDidNotKnowOfEachOther(t *testing.T) {
-	at := func(minute int) time.Time { return time.Date(2026, 3, 1, 9, minute, 0, 0, time.UTC) }
-	earlier := &reconcile.Status{Run: "a", Finished: at(1), EverEnabled: true,
-		LastApplied:   &reconcile.AppliedAt{Commit: "c1", Time: at(1)},
-		Removals:      []reconcile.Removal{{Time: at(0), Count: 2}, {Time: at(1), Group: "g", Count: 3}},
-		UsedApprovals: map[string]time.Time{"x": at(1)}}
-	later := &reconcile.Status{Run: "b", Finished: at(2),
-		Removals:      []reconcile.Removal{{Time: at(0), Count: 2}, {Time: at(2), Count: 1}},
-		UsedApprovals: map[string]time.Time{"y": at(2)}}
-	for _, pair := range [2][2]*reconcile.Status{{earlier, later}, {later, earlier}} {
-		got := mergeStatus(pair[0], pair[1])
-		if got.Run != "b" || !got.EverEnabled || got.LastApplied == nil || got.LastApplied.Commit != "c1" ||
-			len(got.UsedApprovals) != 2 {
-			t.Errorf("joined they are %+v", got)
-		}
-		counts := 0
-		for _, r := range got.Removals {
-			counts += r.Count
-		}
-		if len(got.Removals) != 3 || counts != 6 {
-			t.Errorf("the removals are %+v", got.Removals)
-		}
-	}
-	if len(later.Removals) != 2 || len(later.UsedApprovals) != 1 || later.LastApplied != nil {
-		t.Errorf("joining changed what was joined: %+v", later)
-	}
-}
-
-// A machine loses its lease in the middle of its work. Another takes over and
-// concludes first; what the first one did is not lost for that.
-func TestTwoRunsAtOnceLoseNothingOfEither(t *testing.T) {
+// A machine loses its lease during a run. Another takes over and reports first. The work of the
+// first is not lost.
+func TestTwoConcurrentRunsLoseNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, dir := &memStore{}, t.TempDir()
-		a, b := newBook(t, store, filepath.Join(dir, "alpha")), newBook(t, store, filepath.Join(dir, "beta"))
+		a, b := newRecorder(t, store, filepath.Join(dir, "alpha")), newRecorder(t, store, filepath.Join(dir, "beta"))
 		aws := &directory{}
-		if _, err := (&runner{book: a, aws: aws}).run(t.Context(), "run-1", "u-1", "u-2"); err != nil {
+		if _, err := (&runner{recorder: a, aws: aws}).run(t.Context(), "run-1", "u-1", "u-2"); err != nil {
 			t.Fatal(err)
 		}
-		past, err := a.LoadState(t.Context(), prov)
+		state, err := a.LoadState(t.Context(), prov)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if err := a.BeginRun(t.Context(), intentOf("run-a", 2)); err != nil {
 			t.Fatal(err)
 		}
-		mine := past.Ledger.Clone()
+		mine := state.Ledger.Clone()
 		mine.Users["u-3"] = reconcile.Owned{ID: aws.create("run-a", "u-3")}
 		delete(mine.Users, "u-1")
 		store.setFault(func(string, bool) error { return errDown })
 		time.Sleep(20 * time.Minute)
 		store.setFault(nil)
-		if _, err := (&runner{book: b, aws: aws}).run(t.Context(), "run-b", "u-4"); err != nil {
+		if _, err := (&runner{recorder: b, aws: aws}).run(t.Context(), "run-b", "u-4"); err != nil {
 			t.Fatal(err)
 		}
 		report := testReport("run-a", reconcile.RunPartial, nil)
-		status := statusOf(report, past.Status)
+		status := statusOf(report, state.Status)
 		status.UsedApprovals = map[string]time.Time{"approval": time.Now()}
 		if _, err := a.CommitReport(t.Context(), reconcile.RunRecord{Report: report, Ledger: mine,
 			Status: status}); err != nil {
 			t.Fatal(err)
 		}
-		proveChain(t, store, "run-1", "run-b", "run-a")
+		checkChain(t, store, "run-1", "run-b", "run-a")
 		got, err := b.LoadState(t.Context(), prov)
 		if err != nil {
 			t.Fatal(err)
@@ -242,71 +213,18 @@ func TestTwoRunsAtOnceLoseNothingOfEither(t *testing.T) {
 	})
 }
 
-func TestWhatARunMustSayIsNotOnlyCounted(t *testing.T) {
-	now := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
-	base := func() (*reconcile.Status, *reconcile.RunRecord) {
-		r := testReport("run-2", reconcile.RunHeld, nil)
-		r.HeldDigest = "h"
-		last := statusOf(r, nil)
-		return last, &reconcile.RunRecord{Report: r, Status: statusOf(r, nil)}
-	}
-	for _, row := range []struct {
-		name   string
-		change func(last *reconcile.Status, c *reconcile.RunRecord)
-		same   bool
-	}{
-		{"the same again", func(*reconcile.Status, *reconcile.RunRecord) {}, true},
-		{"later applied, of the same commit", func(last *reconcile.Status, c *reconcile.RunRecord) {
-			last.LastApplied, c.Status.LastApplied = &reconcile.AppliedAt{Commit: "c", Time: now},
-				&reconcile.AppliedAt{Commit: "c", Time: now.Add(1)}
-		}, true},
-		{"old removals forgotten", func(last *reconcile.Status, _ *reconcile.RunRecord) {
-			last.Removals = []reconcile.Removal{{Count: 1}}
-		}, true},
-		{"another outcome", func(_ *reconcile.Status, c *reconcile.RunRecord) {
-			c.Report.Outcome = reconcile.RunFailed
-		}, false},
-		{"another digest", func(_ *reconcile.Status, c *reconcile.RunRecord) { c.Report.Digest = "x" }, false},
-		{"another held digest", func(_ *reconcile.Status, c *reconcile.RunRecord) { c.Report.HeldDigest = "x" }, false},
-		{"another commit", func(_ *reconcile.Status, c *reconcile.RunRecord) { c.Report.Commit.ID = "x" }, false},
-		{"something done", func(_ *reconcile.Status, c *reconcile.RunRecord) { c.Report.Counts.Done = 1 }, false},
-		{"something unknown", func(_ *reconcile.Status, c *reconcile.RunRecord) { c.Report.Counts.Unknown = 1 }, false},
-		{"a commit applied at last", func(_ *reconcile.Status, c *reconcile.RunRecord) {
-			c.Status.LastApplied = &reconcile.AppliedAt{Commit: "c"}
-		}, false},
-		{"enabled for the first time", func(_ *reconcile.Status, c *reconcile.RunRecord) {
-			c.Status.EverEnabled = true
-		}, false},
-		{"an approval spent", func(_ *reconcile.Status, c *reconcile.RunRecord) {
-			c.Status.UsedApprovals = map[string]time.Time{"a": now}
-		}, false},
-		{"another identity", func(_ *reconcile.Status, c *reconcile.RunRecord) { c.Status.Identity = "x" }, false},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			last, c := base()
-			row.change(last, c)
-			if got := repeats(last, c); got != row.same {
-				t.Errorf("repeats: %v, want %v", got, row.same)
-			}
-		})
-	}
-	if _, c := base(); repeats(nil, c) {
-		t.Error("the first run repeats nothing")
-	}
-}
-
-func TestFilesThatWeDidNotWriteAreErrors(t *testing.T) {
+func TestMalformedFilesAreErrors(t *testing.T) {
 	for _, row := range []struct{ name, file, content, err string }{
 		{"a status of a later version", statusPath(prov), `{"version": 2}`, "version is 2"},
 		{"a status with an unknown field", statusPath(prov), `{"version": 1, "provisioner": "aws-prod", "admin": true}`,
 			`"admin"`},
-		{"a status of somebody else", statusPath(prov), `{"version": 1, "provisioner": "other"}`, `"other"`},
-		{"a status cut off", statusPath(prov), `{"version": 1, "provis`, "is incomplete"},
+		{"a status of another provisioner", statusPath(prov), `{"version": 1, "provisioner": "other"}`, `"other"`},
+		{"a truncated status", statusPath(prov), `{"version": 1, "provis`, "is incomplete"},
 		{"two statuses", statusPath(prov), `{"version": 1, "provisioner": "aws-prod"} {}`, "after"},
 		{"an empty file of the ledger", ledgerDir(prov) + "/00.json", ``, "is incomplete"},
 		{"an entry without an id", shardPath(prov, "u-1"), `{"version": 1, "users": {"u-1": {"id": ""}}}`, "no id"},
 		{"a folder in the ledger", ledgerDir(prov) + "/00.json/x", ``, "not a file of a ledger"},
-		{"intents that are none", intentsPath(prov), `[]`, "cannot unmarshal"},
+		{"intents of another type", intentsPath(prov), `[]`, "cannot unmarshal"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -315,10 +233,10 @@ func TestFilesThatWeDidNotWriteAreErrors(t *testing.T) {
 					time.Now()); err != nil {
 					t.Fatal(err)
 				}
-				past, err := newBook(t, store, t.TempDir()).LoadState(t.Context(), prov)
-				if err == nil || past != nil || !strings.Contains(err.Error(), row.err) ||
+				state, err := newRecorder(t, store, t.TempDir()).LoadState(t.Context(), prov)
+				if err == nil || state != nil || !strings.Contains(err.Error(), row.err) ||
 					!strings.Contains(err.Error(), strings.TrimSuffix(row.file, "/x")) {
-					t.Errorf("past is %+v, %v; want an error with %q and the file's name", past, err, row.err)
+					t.Errorf("state is %+v, %v; want an error with %q and the file's name", state, err, row.err)
 				}
 			})
 		})
@@ -336,9 +254,9 @@ func FuzzBranch(f *testing.F) {
 			"reports/aws-prod/x.json": {Data: report}}
 		w, err := readBranchState(files, prov, &ledgerCache{})
 		if err == nil {
-			if edits, _, err := ledgerEdits(fstest.MapFS{}, reconcile.NewLedger(), w.ledger); err != nil ||
+			if edits, _, err := editsOf(fstest.MapFS{}, reconcile.NewLedger(), w.ledger); err != nil ||
 				len(w.ledger.Users) > 0 && len(edits) != 1 {
-				t.Errorf("what was read cannot be written: %v, %v", edits, err)
+				t.Errorf("a ledger that was read cannot be written: %v, %v", edits, err)
 			}
 			if again, err := w.intents.encode(); err != nil {
 				t.Errorf("%s: %v", again, err)
@@ -348,16 +266,16 @@ func FuzzBranch(f *testing.F) {
 		}
 		proof, err := Verify(context.Background(), VerifyInput{Provisioner: prov, Files: files})
 		if err != nil || proof == nil {
-			t.Errorf("verify cannot say anything: %v", err)
+			t.Errorf("Verify failed: %v", err)
 		}
 	})
 }
 
-// maps of a file in a fixed order: the same ledger is the same bytes.
+// map keys in a fixed order: the same ledger has the same bytes.
 func TestEncodingIsStable(t *testing.T) {
 	var first []byte
 	for range 20 {
-		edits, _, err := ledgerEdits(fstest.MapFS{}, reconcile.NewLedger(), bigLedger(400))
+		edits, _, err := editsOf(fstest.MapFS{}, reconcile.NewLedger(), bigLedger(400))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -371,19 +289,19 @@ func TestEncodingIsStable(t *testing.T) {
 	}
 }
 
-func BenchmarkConclude(b *testing.B) {
+func BenchmarkCommitReport(b *testing.B) {
 	store := &memStore{}
-	book := &Recorder{Store: store, StateDir: b.TempDir()}
+	recorder := &Recorder{Store: store, StateDir: b.TempDir()}
 	ledger := bigLedger(100_000)
 	for n := 0; b.Loop(); n++ {
-		past, err := book.LoadState(b.Context(), prov)
+		state, err := recorder.LoadState(b.Context(), prov)
 		if err != nil {
 			b.Fatal(err)
 		}
 		ledger.Users["u-7"] = reconcile.Owned{ID: fmt.Sprint("id-", n)}
 		r := testReport(fmt.Sprint("run-", n), reconcile.RunApplied, nil)
-		if _, err := book.CommitReport(b.Context(), reconcile.RunRecord{Report: r, Ledger: ledger,
-			Status: statusOf(r, past.Status)}); err != nil {
+		if _, err := recorder.CommitReport(b.Context(), reconcile.RunRecord{Report: r, Ledger: ledger,
+			Status: statusOf(r, state.Status)}); err != nil {
 			b.Fatal(err)
 		}
 	}

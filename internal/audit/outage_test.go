@@ -15,8 +15,8 @@ import (
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
-// refuse makes the remote repository refuse every push but the first few.
-func (s *stage) refuse(but int) (accept func()) {
+// refusePushes makes the remote repository refuse all pushes after the first ones.
+func (s *environment) refusePushes(but int) (accept func()) {
 	s.t.Helper()
 	hook, count := filepath.Join(s.order.Remote, "hooks", "pre-receive"), filepath.Join(s.t.TempDir(), "count")
 	script := fmt.Sprintf(
@@ -35,8 +35,8 @@ func (s *stage) refuse(but int) (accept func()) {
 	}
 }
 
-// The remote refuses pushes for an hour, from before a run or from within one. No more is written
-// than there is evidence for, and when the remote takes pushes again, all goes on by itself.
+// The remote refuses pushes for an hour, from before a run or from within it. No write happens
+// without a record. After the remote accepts pushes again, everything is published.
 func TestPushesAreRefusedForAnHour(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -49,44 +49,44 @@ func TestPushesAreRefusedForAnHour(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t)
-			if s.child(0) {
+			s := newEnvironment(t)
+			if s.runChild(0) {
 				t.Fatal("the first run died")
 			}
-			s.calls()
+			s.newWrites()
 			s.order.Commit = 2
-			accept := s.refuse(c.but)
+			accept := s.refusePushes(c.but)
 			at := time.Now()
 			now := func() time.Time { return at }
 			var writes []string
 			for range 7 { // every ten minutes
-				result, err := s.order.do(t.Context(), now, nil)
+				result, err := s.order.run(t.Context(), now, nil)
 				if err == nil || !strings.Contains(err.Error(), "frozen for an hour") {
-					t.Fatalf("at %s the run came to %+v, %v", at, result, err)
+					t.Fatalf("at %s the result is %+v, %v", at, result, err)
 				}
-				if writes = append(writes, s.calls()...); len(writes) != c.writes {
+				if writes = append(writes, s.newWrites()...); len(writes) != c.writes {
 					t.Fatalf("at %s there were %d writes, want %d: %q", at, len(writes), c.writes, writes)
 				}
 				at = at.Add(10 * time.Minute)
 			}
 			accept()
-			result, err := s.order.do(t.Context(), now, nil)
+			result, err := s.order.run(t.Context(), now, nil)
 			want := reconcile.RunApplied
 			if c.writes > 0 {
 				want = reconcile.RunInSync // all was written before
 			}
 			if err != nil || result.Report.Outcome != want {
-				t.Fatalf("afterwards the run came to %+v, %v", result, err)
+				t.Fatalf("after that, the result is %+v, %v", result, err)
 			}
 			s.converge()
 		})
 	}
 }
 
-// fileLimit names in the environment of a child how many bytes a file of its may have.
+// fileLimit is the environment variable of a child process with its maximum file size in bytes.
 const fileLimit = "ROSTER_AUDIT_TEST_FILE_LIMIT"
 
-// limitFiles makes the kernel refuse what would make a file larger, as a disk does that is full.
+// limitFiles makes the kernel refuse writes beyond the size, like a full disk.
 func limitFiles() error {
 	text, ok := os.LookupEnv(fileLimit)
 	if !ok {
@@ -100,19 +100,19 @@ func limitFiles() error {
 	return syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: n, Max: n})
 }
 
-// The disk takes nothing, or nothing more from somewhere within a run on.
+// The disk is full before a run, or becomes full during it.
 func TestADiskThatFillsUp(t *testing.T) {
 	t.Parallel()
 	for _, limit := range []int{0, 150, 400, 700, 900, 1200, 1600, 2000, 2500, 3000, 4000, 6000} {
 		t.Run(fmt.Sprintf("at %d bytes", limit), func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t)
-			s.child(0)
-			s.calls()
+			s := newEnvironment(t)
+			s.runChild(0)
+			s.newWrites()
 			s.order.Commit = 2
-			failed := s.fails(fmt.Sprintf("%s=%d", fileLimit, limit))
-			if writes := s.calls(); limit == 0 && (failed == "" || len(writes) > 0) {
-				t.Errorf("with no disk at all it came to %q and wrote %q", failed, writes)
+			failed := s.runFailingChild(fmt.Sprintf("%s=%d", fileLimit, limit))
+			if writes := s.newWrites(); limit == 0 && (failed == "" || len(writes) > 0) {
+				t.Errorf("with a full disk the run printed %q and wrote %q", failed, writes)
 			}
 			s.converge()
 		})

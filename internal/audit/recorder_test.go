@@ -19,11 +19,11 @@ import (
 
 const prov = "aws-prod"
 
-// directory is what the writes of a run reach: keys to ids, and who wrote what.
+// directory is a directory that runs write to: the ids of keys, and the writes of each run.
 type directory struct {
-	users map[string]string
-	wrote []string // "run key"
-	file  string   // where it is kept, if processes share it
+	users  map[string]string
+	writes []string // "run key"
+	file   string   // where it is kept, if processes share it
 }
 
 func (d *directory) create(run, key string) string {
@@ -36,38 +36,38 @@ func (d *directory) create(run, key string) string {
 			panic(err)
 		}
 	}
-	return d.enter(run, key)
+	return d.createOnce(run, key)
 }
 
-// load reads what processes wrote.
-func (d *directory) load() {
+// loadWrites reads the writes of other processes.
+func (d *directory) loadWrites() {
 	content, err := os.ReadFile(d.file)
 	if err != nil {
 		panic(err)
 	}
 	for l := range strings.Lines(string(content)) {
 		run, key, _ := strings.Cut(strings.TrimSpace(l), " ")
-		d.enter(run, key)
+		d.createOnce(run, key)
 	}
 }
 
-func (d *directory) enter(run, key string) string {
+func (d *directory) createOnce(run, key string) string {
 	if d.users == nil {
 		d.users = map[string]string{}
 	}
 	d.users[key] = "id-" + key
-	d.wrote = append(d.wrote, run+" "+key)
+	d.writes = append(d.writes, run+" "+key)
 	return d.users[key]
 }
 
-// runner does what a run does, as far as evidence is concerned.
+// runner records a run like a real one.
 type runner struct {
-	book  *Recorder
-	aws   *directory
-	trust bool
+	recorder *Recorder
+	aws      *directory
+	trust    bool
 }
 
-func newBook(t testing.TB, s Store, dir string) *Recorder {
+func newRecorder(t testing.TB, s Store, dir string) *Recorder {
 	t.Helper()
 	b := &Recorder{Store: s, StateDir: dir, Host: filepath.Base(dir),
 		RenderMarkdown: func(r *reconcile.Report) string { return "# " + r.Run + "\n" }}
@@ -108,29 +108,29 @@ func statusOf(r *reconcile.Report, before *reconcile.Status) *reconcile.Status {
 	return s
 }
 
-// run creates users, between an intent and a report.
+// run creates users between an intent and a report.
 func (r *runner) run(ctx context.Context, run string, keys ...string) (reconcile.Receipt, error) {
-	past, err := r.recover(ctx)
+	state, err := r.recover(ctx)
 	if err != nil {
 		return reconcile.Receipt{}, err
 	}
-	if err := r.book.BeginRun(ctx, intentOf(run, len(keys))); err != nil {
+	if err := r.recorder.BeginRun(ctx, intentOf(run, len(keys))); err != nil {
 		return reconcile.Receipt{}, err
 	}
-	ledger := past.Ledger.Clone()
+	ledger := state.Ledger.Clone()
 	var done []reconcile.Done
 	var stopped error
 	for i, key := range keys {
 		d := reconcile.Done{Change: reconcile.Change{Kind: reconcile.CreateUser, Key: key}}
 		e := reconcile.Entry{Run: run, Provisioner: prov, Seq: i + 1, Changes: []reconcile.Done{d}}
-		if stopped = r.book.BeginWrite(e); stopped != nil {
+		if stopped = r.recorder.BeginWrite(e); stopped != nil {
 			break
 		}
 		d.ID, d.Result = r.aws.create(run, key), reconcile.ResultDone
 		ledger.Users[key] = reconcile.Owned{ID: d.ID}
 		done = append(done, d)
 		e.Changes = []reconcile.Done{d}
-		if stopped = r.book.EndWrite(e); stopped != nil {
+		if stopped = r.recorder.EndWrite(e); stopped != nil {
 			break
 		}
 	}
@@ -139,18 +139,18 @@ func (r *runner) run(ctx context.Context, run string, keys ...string) (reconcile
 		outcome = reconcile.RunPartial
 	}
 	report := testReport(run, outcome, done)
-	receipt, err := r.book.CommitReport(ctx, reconcile.RunRecord{Report: report, Ledger: ledger,
-		Status: statusOf(report, past.Status), TrustBranch: r.trust})
+	receipt, err := r.recorder.CommitReport(ctx, reconcile.RunRecord{Report: report, Ledger: ledger,
+		Status: statusOf(report, state.Status), TrustBranch: r.trust})
 	return receipt, errors.Join(err, stopped)
 }
 
-// recover reads the past and completes the report of an interrupted run.
+// recover loads the state and completes the report of an interrupted run.
 func (r *runner) recover(ctx context.Context) (*reconcile.AuditState, error) {
-	past, err := r.book.LoadState(ctx, prov)
-	if err != nil || past.Interrupted == nil {
-		return past, err
+	state, err := r.recorder.LoadState(ctx, prov)
+	if err != nil || state.Interrupted == nil {
+		return state, err
 	}
-	cut, ledger := past.Interrupted, past.Ledger.Clone()
+	cut, ledger := state.Interrupted, state.Ledger.Clone()
 	last := map[int]reconcile.Done{}
 	for _, e := range cut.Entries {
 		last[e.Seq] = e.Changes[0]
@@ -168,31 +168,31 @@ func (r *runner) recover(ctx context.Context) (*reconcile.AuditState, error) {
 	}
 	report := testReport(cut.Intent.Run, reconcile.RunInterrupted, done)
 	report.Started = cut.Intent.Started
-	if _, err := r.book.CommitReport(ctx, reconcile.RunRecord{Report: report, Ledger: ledger,
-		Status: statusOf(report, past.Status)}); err != nil {
+	if _, err := r.recorder.CommitReport(ctx, reconcile.RunRecord{Report: report, Ledger: ledger,
+		Status: statusOf(report, state.Status)}); err != nil {
 		return nil, err
 	}
-	return r.book.LoadState(ctx, prov)
+	return r.recorder.LoadState(ctx, prov)
 }
 
-// say concludes a run without writes.
-func (r *runner) say(
+// reportWithoutWrites reports a run without writes.
+func (r *runner) reportWithoutWrites(
 	ctx context.Context, run string, outcome reconcile.Outcome, digest string,
 ) (reconcile.Receipt, error) {
-	past, err := r.recover(ctx)
+	state, err := r.recover(ctx)
 	if err != nil {
 		return reconcile.Receipt{}, err
 	}
 	report := testReport(run, outcome, nil)
 	report.Digest = digest
-	return r.book.CommitReport(ctx, reconcile.RunRecord{Report: report, Ledger: past.Ledger,
-		Status: statusOf(report, past.Status), TrustBranch: r.trust})
+	return r.recorder.CommitReport(ctx, reconcile.RunRecord{Report: report, Ledger: state.Ledger,
+		Status: statusOf(report, state.Status), TrustBranch: r.trust})
 }
 
-func TestARunLeavesItsEvidenceInTwoCommits(t *testing.T) {
+func TestARunMakesTwoCommits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, dir := &memStore{}, t.TempDir()
-		r := &runner{book: newBook(t, store, dir), aws: &directory{}}
+		r := &runner{recorder: newRecorder(t, store, dir), aws: &directory{}}
 		receipt, err := r.run(t.Context(), "run-1", "u-1", "u-2")
 		if err != nil {
 			t.Fatal(err)
@@ -202,7 +202,7 @@ func TestARunLeavesItsEvidenceInTwoCommits(t *testing.T) {
 		if got := store.messages(); !slices.Equal(got, want) {
 			t.Errorf("commits are %q, want %q", got, want)
 		}
-		files := store.now()
+		files := store.files()
 		if receipt.Commit != store.head ||
 			receipt.Report.Path != "reports/aws-prod/2000/01/01/20000101T000000Z-abcdef0.json" {
 			t.Errorf("receipt is %+v, head is %s", receipt, store.head)
@@ -216,14 +216,14 @@ func TestARunLeavesItsEvidenceInTwoCommits(t *testing.T) {
 		if _, err := fs.Stat(files, intentsPath(prov)); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("the intent is still there: %v", err)
 		}
-		past, err := r.book.LoadState(t.Context(), prov)
+		state, err := r.recorder.LoadState(t.Context(), prov)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if past.Status.Run != "run-1" || past.Status.Report != receipt.Report || len(past.Ledger.Users) != 2 ||
-			past.Ledger.Users["u-2"].ID != "id-u-2" ||
-			past.Interrupted != nil || past.OpenIntent != nil || past.DistrustReason != "" {
-			t.Errorf("past is %+v", past)
+		if state.Status.Run != "run-1" || state.Status.Report != receipt.Report || len(state.Ledger.Users) != 2 ||
+			state.Ledger.Users["u-2"].ID != "id-u-2" ||
+			state.Interrupted != nil || state.OpenIntent != nil || state.DistrustReason != "" {
+			t.Errorf("state is %+v", state)
 		}
 		for _, name := range []string{"journal/aws-prod.jsonl", "pending/aws-prod.json"} {
 			if _, err := os.Stat(filepath.Join(dir, name)); !errors.Is(err, fs.ErrNotExist) {
@@ -233,10 +233,10 @@ func TestARunLeavesItsEvidenceInTwoCommits(t *testing.T) {
 	})
 }
 
-func TestReportsNameTheOneBefore(t *testing.T) {
+func TestReportsNameThePreviousReport(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &memStore{}
-		r := &runner{book: newBook(t, store, t.TempDir()), aws: &directory{}}
+		r := &runner{recorder: newRecorder(t, store, t.TempDir()), aws: &directory{}}
 		first, err := r.run(t.Context(), "run-1", "u-1")
 		if err != nil {
 			t.Fatal(err)
@@ -248,31 +248,31 @@ func TestReportsNameTheOneBefore(t *testing.T) {
 		if !strings.HasSuffix(second.Report.Path, "-abcdef0-2.json") {
 			t.Errorf("the second report is %s", second.Report.Path)
 		}
-		report, _, err := readReport(store.now(), second.Report.Path)
+		report, _, err := readReport(store.files(), second.Report.Path)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if report.Previous == nil || *report.Previous != first.Report {
-			t.Errorf("it names %v, want %v", report.Previous, first.Report)
+			t.Errorf("the second report names %v, want %v", report.Previous, first.Report)
 		}
-		report, _, err = readReport(store.now(), first.Report.Path)
+		report, _, err = readReport(store.files(), first.Report.Path)
 		if err != nil || report.Previous != nil {
-			t.Errorf("the first names %v, %v", report.Previous, err)
+			t.Errorf("the first report names %v, %v", report.Previous, err)
 		}
 	})
 }
 
-func TestARunThatSaysTheSameIsCountedNotCommitted(t *testing.T) {
+func TestARunThatRepeatsTheLastReportIsCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, dir := &memStore{}, t.TempDir()
-		r := &runner{book: newBook(t, store, dir), aws: &directory{}}
-		first, err := r.say(t.Context(), "run-0", reconcile.RunInSync, "d")
+		r := &runner{recorder: newRecorder(t, store, dir), aws: &directory{}}
+		first, err := r.reportWithoutWrites(t.Context(), "run-0", reconcile.RunInSync, "d")
 		if err != nil {
 			t.Fatal(err)
 		}
 		for i := range 3 {
-			r.book = newBook(t, store, dir) // the count survives the process
-			again, err := r.say(t.Context(), fmt.Sprint("again-", i), reconcile.RunInSync, "d")
+			r.recorder = newRecorder(t, store, dir) // the count survives the process
+			again, err := r.reportWithoutWrites(t.Context(), fmt.Sprint("again-", i), reconcile.RunInSync, "d")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -283,22 +283,22 @@ func TestARunThatSaysTheSameIsCountedNotCommitted(t *testing.T) {
 		if n := len(store.messages()); n != 1 {
 			t.Errorf("there are %d commits, want 1: %q", n, store.messages())
 		}
-		other, err := r.say(t.Context(), "other", reconcile.RunHeld, "d")
+		other, err := r.reportWithoutWrites(t.Context(), "other", reconcile.RunHeld, "d")
 		if err != nil {
 			t.Fatal(err)
 		}
-		report, _, err := readReport(store.now(), other.Report.Path)
+		report, _, err := readReport(store.files(), other.Report.Path)
 		if err != nil || report.Repeats != 3 {
-			t.Errorf("the next report carries %d, %v", report.Repeats, err)
+			t.Errorf("the next report has %d repeats, %v", report.Repeats, err)
 		}
-		again, err := r.say(t.Context(), "other-again", reconcile.RunHeld, "d")
+		again, err := r.reportWithoutWrites(t.Context(), "other-again", reconcile.RunHeld, "d")
 		if err != nil || again.Repeats != 1 {
-			t.Errorf("counting starts at %+v, %v", again, err)
+			t.Errorf("the count starts at %+v, %v", again, err)
 		}
 	})
 }
 
-func TestAFailureForAnotherReasonIsNotOnlyCounted(t *testing.T) {
+func TestAFailureForAnotherReasonIsReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, dir := &memStore{}, stateDir(t)
 		for _, row := range []struct {
@@ -311,15 +311,15 @@ func TestAFailureForAnotherReasonIsNotOnlyCounted(t *testing.T) {
 			{"the directory rejects the credentials", 0},
 			{"the directory rejects the credentials", 1},
 		} {
-			b := newBook(t, store, dir)
-			past, err := b.LoadState(t.Context(), prov)
+			b := newRecorder(t, store, dir)
+			state, err := b.LoadState(t.Context(), prov)
 			if err != nil {
 				t.Fatal(err)
 			}
 			report := testReport("run "+row.err, reconcile.RunFailed, nil)
 			report.Digest, report.Errors = "", []string{row.err}
-			receipt, err := b.CommitReport(t.Context(), reconcile.RunRecord{Report: report, Ledger: past.Ledger,
-				Status: statusOf(report, past.Status)})
+			receipt, err := b.CommitReport(t.Context(), reconcile.RunRecord{Report: report, Ledger: state.Ledger,
+				Status: statusOf(report, state.Status)})
 			if err != nil || receipt.Repeats != row.repeats || (receipt.Commit == "") != (row.repeats > 0) {
 				t.Errorf("%s: %+v, %v, want %d repeats", row.err, receipt, err, row.repeats)
 			}

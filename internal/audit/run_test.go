@@ -33,18 +33,18 @@ import (
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
-// order tells a process what to run, and where to die.
-type order struct {
+// processOrder is what a child process runs, and where it dies.
+type processOrder struct {
 	Remote, Mirror, State, Endpoint, Token string
 	Commit                                 int // of commits, from 1
 	At                                     int // the point to die at; 0: nowhere
 }
 
-// wholeRun names an order in the environment of a child.
-const wholeRun = "ROSTER_AUDIT_TEST_RUN"
+// orderVariable is the environment variable of a child process with its order.
+const orderVariable = "ROSTER_AUDIT_TEST_RUN"
 
-// commits are the two states of a small organisation: between them somebody comes, somebody gets
-// another title, and somebody changes groups.
+// commits are two states of a small organization. From the first to the second, one user is added,
+// one gets another title, and one changes groups.
 var commits = []string{
 	`users: {
 	u1: {userId: "ann", firstName: "Ann", lastName: "A", email: "ann@example.com"}
@@ -67,10 +67,10 @@ groups: h: {displayName: "H", members: {u1: {}, u2: {}}}
 
 func commitID(n int) string { return fmt.Sprintf("%040x", n) }
 
-// history has the commits, for a runner.
-type history struct{ endpoint string }
+// commitHistory is the source of the commits.
+type commitHistory struct{ endpoint string }
 
-func (h history) Declarations(_ context.Context, commit string) (*schema.Declarations, error) {
+func (h commitHistory) Declarations(_ context.Context, commit string) (*schema.Declarations, error) {
 	for i, cue := range commits {
 		if commitID(i+1) == commit {
 			return schema.Load(fstest.MapFS{"all.cue": {Data: []byte(`package roster
@@ -91,15 +91,15 @@ provisioners: "` + prov + `": {
 	return nil, fs.ErrNotExist
 }
 
-func (h history) IsAncestor(_ context.Context, a, b string) (bool, error) { return a <= b, nil }
+func (h commitHistory) IsAncestor(_ context.Context, a, b string) (bool, error) { return a <= b, nil }
 
-// dying calls crash around each write, as the Book does around each of its effects.
-type dying struct {
+// crashingTransport calls crash before and after each write.
+type crashingTransport struct {
 	http.RoundTripper
 	crash crashPoint
 }
 
-func (d dying) RoundTrip(req *http.Request) (*http.Response, error) {
+func (d crashingTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.Method == http.MethodGet {
 		return d.RoundTripper.RoundTrip(req)
 	}
@@ -109,9 +109,9 @@ func (d dying) RoundTrip(req *http.Request) (*http.Response, error) {
 	return res, err
 }
 
-// do carries out an order with everything that roster has: a mirror of a remote repository, a
-// client, a runner.
-func (o order) do(ctx context.Context, now func() time.Time, crash crashPoint) (*reconcilerun.Result, error) {
+// run runs an order with the real parts of roster: a mirror of a remote repository, a SCIM client
+// and a runner.
+func (o processOrder) run(ctx context.Context, now func() time.Time, crash crashPoint) (*reconcilerun.Result, error) {
 	repo, err := gitrepo.Mirror(o.Mirror, "file://"+o.Remote, gitrepo.Auth{})
 	if err != nil {
 		return nil, err
@@ -122,8 +122,8 @@ func (o order) do(ctx context.Context, now func() time.Time, crash crashPoint) (
 	defer b.Close()
 	client := &scim.Client{Endpoint: o.Endpoint, Token: scim.StaticToken(o.Token),
 		Limiter: &scim.Limiter{Concurrency: 1},
-		HTTP:    &http.Client{Transport: dying{http.DefaultTransport, crash}}}
-	source := history{o.Endpoint}
+		HTTP:    &http.Client{Transport: crashingTransport{http.DefaultTransport, crash}}}
+	source := commitHistory{o.Endpoint}
 	decls, err := source.Declarations(ctx, commitID(o.Commit))
 	if err != nil {
 		return nil, err
@@ -137,9 +137,9 @@ func (o order) do(ctx context.Context, now func() time.Time, crash crashPoint) (
 		Commit: reconcile.CommitRef{ID: commitID(o.Commit)}, Trigger: "test", Apply: true})
 }
 
-// obey is the life of a child: it does what the order says and kills itself at a point.
-func obey(text string) error {
-	var o order
+// runOrder is the main function of a child process. It runs the order and kills itself at a point.
+func runOrder(text string) error {
+	var o processOrder
 	if err := json.Unmarshal([]byte(text), &o); err != nil {
 		return err
 	}
@@ -147,7 +147,7 @@ func obey(text string) error {
 		return err
 	}
 	n, mu := 0, sync.Mutex{}
-	_, err := o.do(context.Background(), nil, func(string) {
+	_, err := o.run(context.Background(), nil, func(string) {
 		mu.Lock()
 		defer mu.Unlock()
 		if n++; n == o.At {
@@ -158,21 +158,21 @@ func obey(text string) error {
 	return err
 }
 
-// stage is a remote repository, a machine and a directory that watches over each write.
-type stage struct {
+// environment is a remote repository, a machine, and a directory that checks each write.
+type environment struct {
 	t     *testing.T
-	order order
+	order processOrder
 	sim   *awssim.Server
 
-	remote, state string // of every order
+	remote, state string // of all orders
 
-	mu      sync.Mutex
-	written []string // "METHOD path" of each call that changed something
-	told    int      // how many of them calls has told
+	mu       sync.Mutex
+	written  []string // "METHOD path" of each write
+	reported int      // number of writes that newWrites has returned
 }
 
-func newStage(t *testing.T) *stage {
-	s := &stage{t: t, sim: &awssim.Server{Tenant: "t0000000-0000-4000-8000-000000000001"}}
+func newEnvironment(t *testing.T) *environment {
+	s := &environment{t: t, sim: &awssim.Server{Tenant: "t0000000-0000-4000-8000-000000000001"}}
 	s.sim.Options.Throttle.Unlimited = true
 	dir := stateDir(t)
 	s.remote, s.state = filepath.Join(dir, "remote.git"), filepath.Join(dir, "state")
@@ -181,14 +181,14 @@ func newStage(t *testing.T) *stage {
 	}
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
-	s.order = order{Remote: s.remote, Mirror: filepath.Join(dir, "mirror.git"), State: s.state,
+	s.order = processOrder{Remote: s.remote, Mirror: filepath.Join(dir, "mirror.git"), State: s.state,
 		Endpoint: server.URL + s.sim.Path(), Token: s.sim.Token(), Commit: 1}
 	return s
 }
 
-// ServeHTTP is the directory. It insists on I1: no write without an intent on the branch and an
-// entry in the journal.
-func (s *stage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// ServeHTTP is the directory. It fails the test if there is no intent on the branch or no entry in
+// the journal before a write.
+func (s *environment) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodGet {
 		s.sim.ServeHTTP(w, r)
 		return
@@ -200,11 +200,12 @@ func (s *stage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	if out, err := exec.Command("git", "-C", s.remote, "cat-file", "-e",
 		"refs/heads/"+branch+":"+intentsPath(prov)).CombinedOutput(); err != nil {
-		s.t.Errorf("%s %s is sent without an intent: %v %s", r.Method, r.URL.Path, err, out)
+		s.t.Errorf("%s %s was sent without an intent: %v %s", r.Method, r.URL.Path, err, out)
 	}
-	cut, err := readJournal(filepath.Join(s.state, "journal", prov+".jsonl"))
-	if err != nil || cut == nil || len(cut.Entries) == 0 || cut.Entries[len(cut.Entries)-1].Ended {
-		s.t.Errorf("%s %s is sent without an entry in the journal: %v", r.Method, r.URL.Path, err)
+	journaled, err := readJournal(filepath.Join(s.state, "journal", prov+".jsonl"))
+	if err != nil || journaled == nil || len(journaled.Entries) == 0 ||
+		journaled.Entries[len(journaled.Entries)-1].Ended {
+		s.t.Errorf("%s %s was sent without an entry in the journal: %v", r.Method, r.URL.Path, err)
 	}
 	answer := httptest.NewRecorder()
 	s.sim.ServeHTTP(answer, r)
@@ -217,22 +218,22 @@ func (s *stage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header()[name] = values
 	}
 	w.WriteHeader(answer.Code)
-	_, _ = w.Write(answer.Body.Bytes()) // nobody may be there any more
+	_, _ = w.Write(answer.Body.Bytes()) // the child may be dead
 }
 
-// calls are those that changed something since the last time.
-func (s *stage) calls() []string {
+// newWrites returns the writes since the last call.
+func (s *environment) newWrites() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out := s.written[s.told:]
-	s.told = len(s.written)
+	out := s.written[s.reported:]
+	s.reported = len(s.written)
 	return slices.Clone(out)
 }
 
-// child runs the order in a process of its own. It reports whether that was killed.
-func (s *stage) child(at int) bool {
+// runChild runs the order in a child process. It reports whether the child was killed.
+func (s *environment) runChild(at int) bool {
 	s.t.Helper()
-	out, err := s.process(at)
+	out, err := s.startChild(at)
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.Sys().(syscall.WaitStatus).Signal() == syscall.SIGKILL {
 		return true
@@ -243,10 +244,10 @@ func (s *stage) child(at int) bool {
 	return false
 }
 
-// fails runs the order in a process that may fail, and returns what it said then.
-func (s *stage) fails(env ...string) string {
+// runFailingChild runs the order in a child process that may fail, and returns its output.
+func (s *environment) runFailingChild(env ...string) string {
 	s.t.Helper()
-	out, err := s.process(0, env...)
+	out, err := s.startChild(0, env...)
 	if err == nil {
 		return ""
 	}
@@ -256,7 +257,7 @@ func (s *stage) fails(env ...string) string {
 	return out
 }
 
-func (s *stage) process(at int, env ...string) (string, error) {
+func (s *environment) startChild(at int, env ...string) (string, error) {
 	s.t.Helper()
 	o := s.order
 	o.At = at
@@ -269,18 +270,18 @@ func (s *stage) process(at int, env ...string) (string, error) {
 		s.t.Fatal(err)
 	}
 	cmd := exec.Command(self)
-	cmd.Env = append(append(os.Environ(), wholeRun+"="+string(text)), env...)
+	cmd.Env = append(append(os.Environ(), orderVariable+"="+string(text)), env...)
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
 
-// converge runs until all is in sync, and asserts I1, I6 and I7: what was written is in the
-// reports, once; the directory is as declared; the next run is empty; the chain verifies, with the
-// branch's whole history.
-func (s *stage) converge() {
+// converge runs until all is in sync, and checks the result: each write is in one report, the
+// directory is as declared, the next run is empty, and the chain verifies with the history of the
+// branch.
+func (s *environment) converge() {
 	s.t.Helper()
 	for try := 0; ; try++ {
-		result, err := s.order.do(s.t.Context(), nil, nil)
+		result, err := s.order.run(s.t.Context(), nil, nil)
 		if err != nil {
 			s.t.Fatalf("a run after the crash: %v", err)
 		}
@@ -291,18 +292,18 @@ func (s *stage) converge() {
 			s.t.Fatalf("run %d after the crash is %s: %+v", try+1, result.Report.Outcome, result.Report.Errors)
 		}
 	}
-	s.wantDeclared()
+	s.checkDirectory()
 	repo, err := gitrepo.Open(s.order.Remote)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	defer repo.Close()
 	m := &machine{t: s.t, store: &gitStore{repo: repo}, dir: s.order.State, aws: &directory{}}
-	m.settled()
-	s.wantReported(m.now())
+	m.checkConverged()
+	s.checkReports(m.files())
 }
 
-func (s *stage) wantDeclared() {
+func (s *environment) checkDirectory() {
 	s.t.Helper()
 	var have []string
 	state := s.sim.State()
@@ -323,12 +324,12 @@ func (s *stage) wantDeclared() {
 			"u3 cat@example.com false ", "u4 dan@example.com true "}
 	}
 	if !slices.Equal(have, want) {
-		s.t.Errorf("the directory holds\n%q, want\n%q", have, want)
+		s.t.Errorf("the directory has\n%q, want\n%q", have, want)
 	}
 }
 
-// wantReported compares what was written with what the reports say was done, or may have been.
-func (s *stage) wantReported(files fs.FS) {
+// checkReports compares the writes with the changes in the reports.
+func (s *environment) checkReports(files fs.FS) {
 	s.t.Helper()
 	created, touched := map[string]int{}, map[string]int{}
 	for l, err := range Chain(files, prov) {
@@ -349,12 +350,12 @@ func (s *stage) wantReported(files fs.FS) {
 	state := s.sim.State()
 	for _, u := range state.Users {
 		if created[u.ID] != 1 {
-			s.t.Errorf("%d reports say that %s was made", created[u.ID], u.UserName)
+			s.t.Errorf("%d reports have the creation of %s", created[u.ID], u.UserName)
 		}
 	}
 	for _, g := range state.Groups {
 		if created[g.ID] != 1 {
-			s.t.Errorf("%d reports say that %s was made", created[g.ID], g.DisplayName)
+			s.t.Errorf("%d reports have the creation of %s", created[g.ID], g.DisplayName)
 		}
 	}
 	s.mu.Lock()
@@ -366,20 +367,20 @@ func (s *stage) wantReported(files fs.FS) {
 	}
 }
 
-// TestARunKilledAtEachPoint kills a run of the real thing, first and later ones, at each point
-// where it could die: before and after each write, each fsync, each rename, each commit.
+// TestARunKilledAtEachPoint kills real runs, first and later ones, at each point: before and after
+// each write, fsync, rename and commit.
 func TestARunKilledAtEachPoint(t *testing.T) {
 	t.Parallel()
 	for _, commit := range []int{1, 2} {
 		t.Run(fmt.Sprintf("on the way to commit %d", commit), func(t *testing.T) {
 			t.Parallel()
 			for at := 1; ; at++ {
-				s := newStage(t)
+				s := newEnvironment(t)
 				if commit == 2 {
-					s.child(0)
+					s.runChild(0)
 					s.order.Commit = 2
 				}
-				killed := s.child(at)
+				killed := s.runChild(at)
 				s.converge()
 				if t.Failed() {
 					t.Fatalf("... after a kill at point %d", at)
@@ -396,26 +397,26 @@ func TestARunKilledAtEachPoint(t *testing.T) {
 	}
 }
 
-// TestARunKilledWhileItsPushLands kills a run when the remote has its commit and the run does not
-// know it.
-func TestARunKilledWhileItsPushLands(t *testing.T) {
+// TestARunKilledDuringItsPush kills a run after the remote has its commit and before the run gets
+// the answer.
+func TestARunKilledDuringItsPush(t *testing.T) {
 	t.Parallel()
 	for push := 1; push <= 2; push++ { // the intent, the report
-		s := newStage(t)
+		s := newEnvironment(t)
 		hook := filepath.Join(s.order.Remote, "hooks", "post-receive")
 		if err := os.MkdirAll(filepath.Dir(hook), 0o700); err != nil {
 			t.Fatal(err)
 		}
 		count := filepath.Join(t.TempDir(), "count")
-		// The push is run by git, which is run by the child.
+		// The hook kills the child, which is the parent process of git.
 		script := fmt.Sprintf(
 			"#!/bin/sh\necho >> %s\nif [ $(wc -l < %s) -eq %d ]; then kill -9 $(ps -o ppid= -p $PPID); fi\n", count,
 			count, push)
 		if err := os.WriteFile(hook, []byte(script), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		if !s.child(0) {
-			t.Fatalf("push %d killed nobody", push)
+		if !s.runChild(0) {
+			t.Fatalf("push %d did not kill the child", push)
 		}
 		s.converge()
 	}

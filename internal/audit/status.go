@@ -41,8 +41,8 @@ func runName(s *reconcile.Status) string {
 }
 
 // mergeStatus merges the statuses of two runs that ran concurrently. The result is the later status
-// with what the gates need of both: removals, used approvals, first sight of approvals, and the
-// last applied commit.
+// with what the gates need of both: removals, used approvals, the first run that saw an approval,
+// and the last applied commit.
 func mergeStatus(a, b *reconcile.Status) *reconcile.Status {
 	if a.Finished.After(b.Finished) {
 		a, b = b, a

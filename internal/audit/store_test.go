@@ -15,15 +15,14 @@ import (
 	"time"
 )
 
-// memStore is a branch in memory. Its zero value is a branch that does not exist
-// yet.
+// memStore is a branch in memory. Its zero value is a branch that does not exist.
 type memStore struct {
 	mu      sync.Mutex
 	head    string
 	commits map[string]memCommit
 
-	// fault, if set, is asked before and after each call; its error is
-	// returned. After a commit that means that the answer was lost.
+	// fault, if set, is called before and after each call, and its error is returned. An error
+	// after a commit is a lost answer.
 	fault func(op string, after bool) error
 	calls map[string]int
 }
@@ -39,7 +38,7 @@ var (
 	errDown    = errors.New("the remote is not there")
 )
 
-func (s *memStore) ask(op string, after bool) error {
+func (s *memStore) injectFault(op string, after bool) error {
 	s.mu.Lock()
 	fault := s.fault
 	if s.calls == nil {
@@ -62,7 +61,7 @@ func (s *memStore) setFault(f func(op string, after bool) error) {
 }
 
 func (s *memStore) Head(ctx context.Context) (string, error) {
-	if err := errors.Join(ctx.Err(), s.ask("head", false)); err != nil {
+	if err := errors.Join(ctx.Err(), s.injectFault("head", false)); err != nil {
 		return "", err
 	}
 	s.mu.Lock()
@@ -71,7 +70,7 @@ func (s *memStore) Head(ctx context.Context) (string, error) {
 }
 
 func (s *memStore) Files(_ context.Context, commit string) (fs.FS, error) {
-	if err := s.ask("files", false); err != nil {
+	if err := s.injectFault("files", false); err != nil {
 		return nil, err
 	}
 	return s.at(commit), nil
@@ -87,8 +86,8 @@ func (s *memStore) at(commit string) fstest.MapFS {
 	return out
 }
 
-// now is the tree of the branch's head.
-func (s *memStore) now() fstest.MapFS {
+// files are the files at the head of the branch.
+func (s *memStore) files() fstest.MapFS {
 	s.mu.Lock()
 	head := s.head
 	s.mu.Unlock()
@@ -97,14 +96,14 @@ func (s *memStore) now() fstest.MapFS {
 
 func (s *memStore) Commit(ctx context.Context, base string, edits map[string][]byte, message string,
 	when time.Time) (string, error) {
-	if err := errors.Join(ctx.Err(), s.ask("commit", false)); err != nil {
+	if err := errors.Join(ctx.Err(), s.injectFault("commit", false)); err != nil {
 		return "", err
 	}
 	id, err := s.commit(base, edits, message, when)
 	if err != nil {
 		return "", err
 	}
-	return id, s.ask("commit", true)
+	return id, s.injectFault("commit", true)
 }
 
 func (s *memStore) commit(base string, edits map[string][]byte, message string, when time.Time) (string, error) {
@@ -134,7 +133,7 @@ func (s *memStore) commit(base string, edits map[string][]byte, message string, 
 }
 
 func (s *memStore) IsAncestor(_ context.Context, a, b string) (bool, error) {
-	if err := s.ask("ancestor", false); err != nil {
+	if err := s.injectFault("ancestor", false); err != nil {
 		return false, err
 	}
 	s.mu.Lock()
@@ -147,7 +146,7 @@ func (s *memStore) IsAncestor(_ context.Context, a, b string) (bool, error) {
 	return false, nil
 }
 
-// messages are the commits' first lines, oldest first.
+// messages are the first lines of the commit messages, oldest first.
 func (s *memStore) messages() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -167,7 +166,7 @@ func firstLine(s string) string {
 	return s
 }
 
-// history yields the branch's commits, the newest first.
+// history yields the commits of the branch, the newest first.
 func (s *memStore) history(*testing.T) iter.Seq2[BranchCommit, error] {
 	return func(yield func(BranchCommit, error) bool) {
 		s.mu.Lock()
@@ -181,8 +180,8 @@ func (s *memStore) history(*testing.T) iter.Seq2[BranchCommit, error] {
 	}
 }
 
-// stateDir is a fresh state directory, in memory if the system has such a place:
-// these tests kill processes, not machines, and so need no disk to wait for.
+// stateDir creates a state directory, in memory if possible. These tests kill processes, not
+// machines, so they do not need a disk.
 func stateDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/dev/shm", "roster-audit-")
@@ -195,4 +194,32 @@ func stateDir(t *testing.T) string {
 		}
 	})
 	return dir
+}
+
+func failOnce(op string, after bool) func(string, bool) error {
+	return failOnceWith(op, after, errDown)
+}
+
+func failOnceWith(op string, after bool, err error) func(string, bool) error {
+	var once sync.Once
+	return func(have string, at bool) (out error) {
+		if have == op && at == after {
+			once.Do(func() { out = err })
+		}
+		return out
+	}
+}
+
+// failFrom makes a store fail from a call on.
+func failFrom(op string, after bool) func(string, bool) error {
+	var mu sync.Mutex
+	gone := false
+	return func(have string, at bool) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if gone = gone || have == op && at == after; gone {
+			return errDown
+		}
+		return nil
+	}
 }

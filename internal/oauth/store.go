@@ -68,7 +68,8 @@ func (s *Store) load(name string) (tokens, error) {
 		return t, fmt.Errorf("read the token %s: the file is damaged", f.Name())
 	}
 	if t.Version != tokensVersion {
-		return tokens{}, fmt.Errorf("read the token %s: the format version is %d, but this roster reads only version %d",
+		return tokens{}, fmt.Errorf(
+			"read the token %s: the format version is %d, but this roster reads only version %d",
 			f.Name(), t.Version, tokensVersion)
 	}
 	return t, nil

@@ -4,7 +4,7 @@ package sourcestyle
 
 // widthNotCleanYet are directories that still have lines that are too wide.
 var widthNotCleanYet = []string{
-	"cmd/...", "internal/app/...", "internal/audit", "internal/daemon", "internal/demo", "internal/directory",
+	"cmd/...", "internal/app/...", "internal/daemon", "internal/demo", "internal/directory",
 	"internal/probe", "reconcile", "reconcile/apply", "reconcile/explain",
 	"reconcile/observe", "reconcile/reconciletest", "reconcile/render", "reconcile/run",
 	"scim", "scim/foreign", "testdata",
@@ -12,11 +12,11 @@ var widthNotCleanYet = []string{
 
 // wordsNotCleanYet are directories that still have private words or stilted phrases.
 var wordsNotCleanYet = []string{
-	"cmd/...", "docs", "internal/app/...", "internal/audit", "internal/daemon", "internal/demo",
+	"cmd/...", "docs", "internal/app/...", "internal/daemon", "internal/demo",
 	"internal/directory", "reconcile", "reconcile/apply",
 	"reconcile/explain", "reconcile/reconciletest", "reconcile/render", "reconcile/run", "scim",
 	"testdata/...",
 }
 
 // citationsNotCleanYet are directories that still cite documents that are not in the repository.
-var citationsNotCleanYet = []string{"internal/audit", "reconcile", "reconcile/run"}
+var citationsNotCleanYet = []string{"reconcile", "reconcile/run"}

@@ -1,0 +1,117 @@
+package audit
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/seed-d64a251c/roster/reconcile"
+)
+
+func TestAPendingReportIsPublishedFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &memStore{}
+		m := &machine{t: t, store: store, dir: stateDir(t), aws: &directory{}}
+		_, err := m.runProcess(0, func(r *runner) error {
+			if err := beginRun(t, r.recorder, "run-1"); err != nil {
+				return err
+			}
+			if err := beginWrite(r.recorder, "run-1", 1); err != nil {
+				return err
+			}
+			store.setFault(func(string, bool) error { return errDown })
+			report := testReport("run-1", reconcile.RunPartial, nil)
+			_, err := r.recorder.CommitReport(t.Context(), reconcile.RunRecord{Report: report,
+				Ledger: reconcile.NewLedger(), Status: statusOf(report, nil)})
+			if !errors.Is(err, errDown) {
+				t.Errorf("CommitReport: %v", err)
+			}
+			if err := beginWrite(r.recorder, "run-1", 2); err == nil {
+				t.Error("a write began after CommitReport")
+			}
+			if _, err := r.recorder.LoadState(t.Context(), prov); !errors.Is(err, errDown) {
+				t.Errorf("state while the store is down: %v", err)
+			}
+			store.setFault(func(op string, _ bool) error {
+				if op == "commit" {
+					return errRefused
+				}
+				return nil
+			})
+			if _, err := r.recorder.LoadState(t.Context(), prov); !errors.Is(err, errRefused) ||
+				!strings.Contains(err.Error(), "run-1") {
+				t.Errorf("state while the store refuses: %v", err)
+			}
+			if err := r.recorder.BeginRun(t.Context(), intentOf("run-2", 1)); err == nil {
+				t.Error("a new run began before the report of the last one was published")
+			}
+			state, err := r.recorder.Reader().LoadState(t.Context(), prov) // who only looks sees what will be
+			if err != nil || state.Status == nil || state.Status.Run != "run-1" || state.OpenIntent != nil ||
+				state.Interrupted != nil {
+				t.Errorf("a reader loads %+v, %v", state, err)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		store.setFault(nil)
+		state, err := m.loadState()
+		if err != nil || state.Status.Run != "run-1" || state.Interrupted != nil || state.OpenIntent != nil {
+			t.Errorf("state is %+v, %v", state, err)
+		}
+		checkChain(t, store, "run-1")
+	})
+}
+
+func TestAReportThatCannotBeStoredIsCompletedFromTheJournal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &machine{t: t, store: &memStore{}, dir: stateDir(t), aws: &directory{}}
+		blocked := filepath.Join(m.dir, "pending")
+		if err := os.WriteFile(blocked, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := m.runProcess(0, m.secondRun); err == nil {
+			t.Error("the report was stored, although the path is a directory")
+		}
+		if err := os.Remove(blocked); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := m.runProcess(0, m.thirdRun); err != nil {
+			t.Fatal(err)
+		}
+		m.checkConverged()
+	})
+}
+
+func TestAnInterruptedRunIsReportedBeforeTheNextRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &machine{t: t, store: &memStore{}, dir: stateDir(t), aws: &directory{}}
+		if _, err := m.runProcess(0, func(r *runner) error { return beginRun(t, r.recorder, "run-1") }); err != nil {
+			t.Fatal(err)
+		}
+		_, err := m.runProcess(0, func(r *runner) error {
+			state, err := r.recorder.LoadState(t.Context(), prov)
+			if err != nil || state.Interrupted == nil || state.OpenIntent != nil {
+				t.Fatalf("state is %+v, %v", state, err)
+			}
+			if err := r.recorder.BeginRun(t.Context(), intentOf("run-2", 1)); err == nil ||
+				!strings.Contains(err.Error(), "reported first") {
+				t.Errorf("a new run: %v", err)
+			}
+			report := testReport("run-2", reconcile.RunHeld, nil)
+			_, err = r.recorder.CommitReport(t.Context(), reconcile.RunRecord{Report: report, Ledger: state.Ledger,
+				Status: statusOf(report, nil)})
+			if err == nil || !strings.Contains(err.Error(), "run-1") {
+				t.Errorf("another report: %v", err)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+}
