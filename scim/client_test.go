@@ -17,8 +17,7 @@ import (
 
 const secret = "t0p/secret+token=="
 
-// script is a server that answers each request with the next of its replies and keeps what it was
-// asked.
+// scriptedServer answers each request with the next of its replies and records the requests.
 type scriptedServer struct {
 	*httptest.Server
 	mu      sync.Mutex
@@ -96,7 +95,7 @@ func (s *scriptedServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, next.body)
 }
 
-// requests returns what was asked, a line each.
+// requests returns the requests, one line each.
 func (s *scriptedServer) requests() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -107,8 +106,7 @@ func (s *scriptedServer) requests() []string {
 	return lines
 }
 
-// client returns a client of the script that sleeps in no time, and notes how long it would have
-// slept.
+// client returns a client of the server. Its Sleep returns immediately and records the duration.
 func (s *scriptedServer) client(t *testing.T, slept *[]time.Duration) *scim.Client {
 	t.Helper()
 	return &scim.Client{
@@ -150,22 +148,22 @@ func TestHeadersOfEachRequest(t *testing.T) {
 	}
 }
 
-func TestEndpointsThatCannotCarryAToken(t *testing.T) {
+func TestEndpointsThatMustNotGetTheToken(t *testing.T) {
 	rows := map[string]struct {
 		endpoint string
 		plain    bool
 		problem  string // "" for none before sending
 	}{
-		"plain http beyond loopback":           {"http://192.0.2.1/t/scim/v2", false, "plain http"},
-		"plain http beyond loopback, if meant": {"http://192.0.2.1/t/scim/v2", true, ""},
-		"https":                                {"https://192.0.2.1/t/scim/v2/", false, ""},
-		"plain http to loopback":               {"http://127.0.0.1:1/t/scim/v2", false, ""},
-		"plain http to IPv6 loopback":          {"http://[::1]:1/t/scim/v2", false, ""},
-		"no scheme":                            {"scim.us-east-1.amazonaws.com/t/scim/v2", false, "want https"},
-		"nothing":                              {"", false, "want https"},
-		"a password":                           {"https://me:hunter2@192.0.2.1/t", false, "password"},
-		"a query":                              {"https://192.0.2.1/t?x=1", false, "query"},
-		"a broken URL with a password":         {"https://me:hunter2@192.0.2.1:x y/t", false, "not a URL"},
+		"plain http beyond loopback":             {"http://192.0.2.1/t/scim/v2", false, "plain http"},
+		"plain http beyond loopback, if allowed": {"http://192.0.2.1/t/scim/v2", true, ""},
+		"https":                                  {"https://192.0.2.1/t/scim/v2/", false, ""},
+		"plain http to loopback":                 {"http://127.0.0.1:1/t/scim/v2", false, ""},
+		"plain http to IPv6 loopback":            {"http://[::1]:1/t/scim/v2", false, ""},
+		"no scheme":                              {"scim.us-east-1.amazonaws.com/t/scim/v2", false, "want https"},
+		"nothing":                                {"", false, "want https"},
+		"a password":                             {"https://me:hunter2@192.0.2.1/t", false, "password"},
+		"a query":                                {"https://192.0.2.1/t?x=1", false, "query"},
+		"a broken URL with a password":           {"https://me:hunter2@192.0.2.1:x y/t", false, "not a URL"},
 	}
 	for name, row := range rows {
 		t.Run(name, func(t *testing.T) {
@@ -207,11 +205,11 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 		t.Errorf("error %v, want a 307 about redirects", err)
 	}
 	if got := elsewhere.requests(); got != nil {
-		t.Errorf("the token travelled: %v", got)
+		t.Errorf("another server got the token: %v", got)
 	}
 }
 
-func TestTokenTrouble(t *testing.T) {
+func TestTokenErrors(t *testing.T) {
 	broken := errors.New("vault is sealed")
 	rows := map[string]struct {
 		token func(context.Context) (string, error)
@@ -237,7 +235,7 @@ func TestTokenTrouble(t *testing.T) {
 	}
 }
 
-func TestTokenIsAskedForBeforeEachAttempt(t *testing.T) {
+func TestTokenIsReadBeforeEachAttempt(t *testing.T) {
 	s := serve(t, reply{status: 500, body: `{}`}, reply{status: 200, body: `{"id":"u1"}`})
 	c := s.client(t, nil)
 	n := 0
@@ -250,7 +248,7 @@ func TestTokenIsAskedForBeforeEachAttempt(t *testing.T) {
 	}
 }
 
-func TestReadOnlyTransportRefusesAllButGET(t *testing.T) {
+func TestReadOnlyTransportRejectsAllButGET(t *testing.T) {
 	s := serve(t, reply{status: 200, body: `{"id":"u1"}`})
 	var slept []time.Duration
 	c := s.client(t, &slept)
@@ -270,7 +268,7 @@ func TestReadOnlyTransportRefusesAllButGET(t *testing.T) {
 	_, writes["patch user"] = c.PatchUser(t.Context(), "u1", []scim.Op{scim.Set("title", "x")})
 	for op, err := range writes {
 		if !errors.Is(err, scim.ErrReadOnly) || scim.MaybeApplied(err) {
-			t.Errorf("%s: error %v, want ErrReadOnly and surely not applied", op, err)
+			t.Errorf("%s: error %v, want ErrReadOnly and MaybeApplied false", op, err)
 		}
 	}
 	if got := s.requests(); len(got) != 1 || len(slept) != 0 {

@@ -32,8 +32,8 @@
 //     error if a listing does not end. The objects that they yielded before the error exist. Never
 //     conclude from a failed listing that an object does not exist.
 //   - The members of a group are never returned. A nil [Group.Members] means unknown, not empty.
-//     Read memberships with [GroupsValueEq] (the members of a group), [MembersValueEq] (the groups of
-//     a user), or [Client.Memberships], which selects the one with fewer calls.
+//     Read memberships with [GroupsValueEq] (the members of a group), [MembersValueEq] (the groups
+//     of a user), or [Client.Memberships], which selects the one with fewer calls.
 //   - Members are added and removed, never replaced, at most [MaxMembers] in one request.
 //     [Client.PatchGroup] splits a larger change.
 //   - The service allows 20 calls per second for all callers of an instance together. Create one

@@ -11,15 +11,16 @@ import (
 	"github.com/seed-d64a251c/roster/scim"
 )
 
-// TestErrorsSay shows what an error says of each kind of refusal.
-func TestErrorsSay(t *testing.T) {
+// TestErrorText checks the text of the error for each kind of error response.
+func TestErrorText(t *testing.T) {
 	rows := map[string]struct {
 		reply  reply
 		text   string
 		absent bool // it proves that the user is not there
 	}{
-		"the service's own words": {reply{status: 409, body: conflict},
-			`get user: GET /Users/u1: 409 Conflict: Refused to create a new, duplicate resource. (request 59370c32-f096-4892-8e37-94b4581f1f03)`, false},
+		"the service's message": {reply{status: 409, body: conflict},
+			`get user: GET /Users/u1: 409 Conflict: Refused to create a new, duplicate resource. ` +
+				`(request 59370c32-f096-4892-8e37-94b4581f1f03)`, false},
 		"the header's request id comes first": {
 			reply{
 				status: 400,
@@ -44,7 +45,7 @@ func TestErrorsSay(t *testing.T) {
 			`get user: GET /Users/u1: 404 Not Found: User not found`,
 			true,
 		},
-		"a 404 without words": {reply{status: 404}, `get user: GET /Users/u1: 404 Not Found`, true},
+		"a 404 without a body": {reply{status: 404}, `get user: GET /Users/u1: 404 Not Found`, true},
 		"a 404 of a proxy": {
 			reply{status: 404, body: "<html><style>p {}</style><body>no <b>such</b>\n\tsite</body></html>"},
 			`get user: GET /Users/u1: 404 Not Found: no such site`,
@@ -70,7 +71,7 @@ func TestErrorsSay(t *testing.T) {
 			`get user: GET /Users/u1: 400 Bad Request: ` + strings.Repeat("ä", 200) + `...`,
 			false,
 		},
-		"the token in words": {
+		"the token in a message": {
 			reply{status: 401, body: `{"detail":"token ` + secret + ` is unknown"}`},
 			`get user: GET /Users/u1: 401 Unauthorized: token [token] is unknown`,
 			false,
@@ -135,7 +136,7 @@ func TestStatusPredicates(t *testing.T) {
 		}
 	}
 	if scim.Status(nil) != 0 || scim.Status(errors.New("x")) != 0 || scim.MaybeApplied(nil) {
-		t.Error("errors of others have no status")
+		t.Error("errors of other packages have no status")
 	}
 }
 

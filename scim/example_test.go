@@ -13,8 +13,8 @@ import (
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
-// directory starts a simulated IAM Identity Center, to have something to talk to. With the real
-// one, Endpoint and Token come from its console: Settings, Automatic provisioning.
+// directory starts a simulated IAM Identity Center. The Endpoint and the Token of the real one are
+// in its console, under Settings, Automatic provisioning.
 func directory() (endpoint, token string, stop func()) {
 	sim := &awssim.Server{}
 	server := httptest.NewServer(sim)
@@ -70,7 +70,8 @@ func ExampleClient_UpdateUser() {
 
 	active := scim.Bool(true)
 	have, err := c.CreateUser(ctx, &scim.User{
-		UserName: "bob@example.com", DisplayName: "Bob", Name: scim.Name{GivenName: "Bob", FamilyName: "Ray"}, Active: &active,
+		UserName: "bob@example.com", DisplayName: "Bob", Active: &active,
+		Name: scim.Name{GivenName: "Bob", FamilyName: "Ray"},
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -128,8 +129,7 @@ func ExampleClient_PatchGroup() {
 	// ben true <nil>
 }
 
-// A lookup that finds nobody is an fs.ErrNotExist; every other error says nothing about whether
-// somebody is there.
+// A search without a result is an fs.ErrNotExist. After any other error, the user may exist.
 func ExampleClient_FindUser() {
 	endpoint, token, stop := directory()
 	defer stop()

@@ -14,16 +14,14 @@ import (
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
-// desiredDirectory is a directory to bring about: people by external id with their title, and one
-// group of them. Whoever has an external id that starts with "u-" and is not wanted goes; everybody
-// else is a unmanaged and stays.
+// desiredDirectory is the desired state: titles of users by external id, and the members of one
+// group. Users with an external id that starts with "u-" are managed; others are not changed.
 type desiredDirectory struct {
-	people map[string]string
-	group  []string
+	users map[string]string
+	group []string
 }
 
-// settle brings a desiredDirectory about, in the plainest way that is safe: it believes a listing
-// only when it has ended.
+// sync changes the directory to the desired state. It uses a listing only if it is complete.
 func (w desiredDirectory) sync(ctx context.Context, c *scim.Client) error {
 	have := map[string]*scim.User{}
 	for u, err := range c.Users(ctx, scim.Filter{}) {
@@ -34,13 +32,13 @@ func (w desiredDirectory) sync(ctx context.Context, c *scim.Client) error {
 			have[u.ExternalID] = u
 		}
 	}
-	for _, id := range sorted(w.people) {
+	for _, id := range sorted(w.users) {
 		want := &scim.User{
 			ExternalID:  id,
 			UserName:    id + "@example.com",
 			DisplayName: id,
 			Name:        scim.Name{GivenName: "G", FamilyName: "F"},
-			Title:       w.people[id],
+			Title:       w.users[id],
 			Active:      yes(),
 		}
 		var err error
@@ -57,7 +55,7 @@ func (w desiredDirectory) sync(ctx context.Context, c *scim.Client) error {
 		return err
 	}
 	for id, u := range have {
-		if _, wanted := w.people[id]; !wanted {
+		if _, wanted := w.users[id]; !wanted {
 			if err := c.DeleteUser(ctx, u.ID); err != nil {
 				return err
 			}
@@ -115,9 +113,9 @@ func sorted(m map[string]string) []string {
 	return keys
 }
 
-// TestFaults lets each fault of the simulator strike at each of the first calls of a run. The run
-// must end well or with an error that says what happened; runs after it must end well; and then the
-// directory must be what was wanted, with nobody made twice and no unmanaged gone.
+// TestFaults injects each fault of the simulator at each of the first calls of a run. The run must
+// succeed or return the expected error, and later runs must succeed. Then the directory must have
+// the desired state, without duplicates and with the unmanaged user.
 func TestFaults(t *testing.T) {
 	rows := map[awssim.FaultName]struct {
 		fault  awssim.Fault
@@ -156,7 +154,7 @@ func TestFaults(t *testing.T) {
 				injected += runWithFault(t, row.fault, row.client, row.ends)
 			}
 			if injected == 0 {
-				t.Error("the fault never injected")
+				t.Error("the fault was never injected")
 			}
 		})
 	}
@@ -166,7 +164,8 @@ func status(codes ...int) func(error) bool {
 	return func(err error) bool { return slices.Contains(codes, scim.Status(err)) }
 }
 
-// strike runs one desiredDirectory to another under a fault, and returns how often it injected.
+// runWithFault syncs from one desired state to another under a fault. It returns how often the
+// fault was injected.
 func runWithFault(t *testing.T, fault awssim.Fault, adjust func(*scim.Client), ends func(error) bool) int {
 	t.Helper()
 	sim := &awssim.Server{}
@@ -224,24 +223,24 @@ func runWithFault(t *testing.T, fault awssim.Fault, adjust func(*scim.Client), e
 	return injected
 }
 
-// check compares the simulator's directory with the desiredDirectory, the unmanaged included.
+// check compares the simulator's directory with the desired state and the unmanaged user.
 func (w desiredDirectory) check(t *testing.T, sim *awssim.Server, when string) {
 	t.Helper()
 	got := map[string]string{}
 	for _, u := range sim.State().Users {
 		if got[u.UserName] != "" {
-			t.Errorf("%s: %s is there twice", when, u.UserName)
+			t.Errorf("%s: %s is a duplicate", when, u.UserName)
 		}
 		got[u.UserName] = "title " + u.Title
 	}
-	if len(got) != len(w.people)+1 || got["unmanaged"] == "" {
+	if len(got) != len(w.users)+1 || got["unmanaged"] == "" {
 		t.Errorf("%s: there are %v", when, got)
 	}
 	var team []string
 	for _, id := range w.group {
 		team = append(team, id+"@example.com")
 	}
-	for id, title := range w.people {
+	for id, title := range w.users {
 		if got[id+"@example.com"] != "title "+title {
 			t.Errorf("%s: %s is %q, want %q", when, id, got[id+"@example.com"], title)
 		}
@@ -251,8 +250,7 @@ func (w desiredDirectory) check(t *testing.T, sim *awssim.Server, when string) {
 	}
 }
 
-// TestCallsOfASync counts what the simulator received against what a first sync and a full read may
-// cost.
+// TestCallsOfASync checks the number of calls of a first sync and of a full read.
 func TestCallsOfASync(t *testing.T) {
 	const users, groups, pageSize = 250, 3, 100
 	size := []int{0, 120, 250} // members of each group
@@ -266,10 +264,10 @@ func TestCallsOfASync(t *testing.T) {
 	ctx := t.Context()
 
 	for range c.Users(ctx, scim.Filter{}) {
-		t.Fatal("somebody is there")
+		t.Fatal("there is a user")
 	}
 	for range c.Groups(ctx, scim.Filter{}) {
-		t.Fatal("some group is there")
+		t.Fatal("there is a group")
 	}
 	var ids []string
 	for i := range users {
@@ -320,6 +318,6 @@ func TestCallsOfASync(t *testing.T) {
 		t.Errorf("a rename with 200 member changes: %d calls, want 2", got)
 	}
 	if sim.Calls().ByStatus[204] != 2 {
-		t.Errorf("answers %v", sim.Calls().ByStatus)
+		t.Errorf("responses %v", sim.Calls().ByStatus)
 	}
 }

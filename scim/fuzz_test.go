@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// seeds are answers as the Developer Guide shows them, and some as no server should send them.
+// seeds are responses of the Developer Guide, and invalid ones.
 var seeds = []string{
 	`{"id":"9067729b3d-94f1e0b3-c394-48d5-8ab1-2c122a167074","externalId":"701984","meta":{"resourceType":"User","created":"2020-04-07T16:48:54Z","lastModified":"2020-04-07T16:48:54Z"},"schemas":["urn:ietf:params:scim:schemas:core:2.0:User","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"],"userName":"bjensen","name":{"formatted":"Ms. Barbara J Jensen","familyName":"Jensen","givenName":"Barbara","middleName":"Jane","honorificPrefix":"Ms.","honorificSuffix":"III"},"displayName":"Babs Jensen","active":"TRUE","emails":[{"value":"bjensen@example.com","type":"work","primary":"true"}],"addresses":[{"streetAddress":"100 Universal City Plaza","country":"USA","primary":true}],"phoneNumbers":[{"value":"555-555-5555","type":"work"}],"roles":[{"value":"r"}],"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"employeeNumber":"701984","manager":{"value":"9067","$ref":"../Users/9067","displayName":"x"}}}`,
 	`{"id":"1","members":[{"value":"u1","type":"User","$ref":"x","display":"d"},{"value":"u1"},{}],"displayName":"Group","meta":{"created":"yesterday"}}`,
@@ -33,7 +33,7 @@ func FuzzUser(f *testing.F) {
 		if err != nil {
 			return
 		}
-		// What was read can be written, and reads the same.
+		// The user can be written, and reads the same.
 		body, err := userBody(u, u.ID)
 		if err != nil {
 			t.Fatal(err)
@@ -124,7 +124,7 @@ func FuzzServer(f *testing.F) {
 	})
 }
 
-func FuzzRefusal(f *testing.F) {
+func FuzzErrorBody(f *testing.F) {
 	const token = "t0p/secret+token=="
 	for _, s := range seeds {
 		f.Add(s)
@@ -148,7 +148,10 @@ func FuzzRefusal(f *testing.F) {
 
 func FuzzRetryAfter(f *testing.F) {
 	now := time.Date(2026, 10, 1, 12, 0, 0, 0, time.UTC)
-	for _, s := range []string{"7", "0.5", "-1", "1e300", "NaN", "Inf", "", "soon", "Thu, 01 Oct 2026 12:01:00 GMT", "Thu, 01 Oct 1926 12:01:00 GMT"} {
+	for _, s := range []string{
+		"7", "0.5", "-1", "1e300", "NaN", "Inf", "", "soon",
+		"Thu, 01 Oct 2026 12:01:00 GMT", "Thu, 01 Oct 1926 12:01:00 GMT",
+	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, value string) {
@@ -176,7 +179,8 @@ func FuzzFilterQuoting(f *testing.F) {
 func TestRetryAfterValues(t *testing.T) {
 	now := time.Date(2026, 10, 1, 12, 0, 0, 0, time.UTC)
 	rows := map[string]time.Duration{
-		"7": 7 * time.Second, " 7 ": 7 * time.Second, "0.5": 500 * time.Millisecond, "0": 0, "-3": 0, "soon": 0, "": 0, "NaN": 0, "Inf": 0,
+		"7": 7 * time.Second, " 7 ": 7 * time.Second, "0.5": 500 * time.Millisecond,
+		"0": 0, "-3": 0, "soon": 0, "": 0, "NaN": 0, "Inf": 0,
 		"Thu, 01 Oct 2026 12:01:00 GMT": time.Minute, "Thu, 01 Oct 2026 11:00:00 GMT": 0,
 	}
 	for value, want := range rows {

@@ -7,9 +7,9 @@ import (
 	"github.com/seed-d64a251c/roster/scim"
 )
 
-// TestMembersAsTheyAreSent shows when members are known: an empty list says something of a group
-// only where the server shows members at all.
-func TestMembersAsTheyAreSent(t *testing.T) {
+// TestReadMembers checks when members are known. An empty list means an empty group only if the
+// server returns members.
+func TestReadMembers(t *testing.T) {
 	rows := map[string]struct {
 		profile scim.Profile
 		body    string

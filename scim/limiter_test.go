@@ -14,8 +14,8 @@ import (
 	"github.com/seed-d64a251c/roster/scim"
 )
 
-// bucket is a server that lets a number of calls a second through, as AWS does, and takes its time
-// to answer. It is a transport, so that it lives in the synthetic time of a test.
+// bucket is a server with a token bucket, as AWS has one, and a latency. It is a transport, so that
+// it works with the synthetic time of a test.
 type bucket struct {
 	rate, burst float64
 	latency     time.Duration
@@ -68,7 +68,7 @@ func (b *bucket) take() *http.Response {
 	return res
 }
 
-// pressed makes n calls with many callers at once, and returns how long it took.
+// callConcurrently makes n calls from 20 goroutines and returns the duration.
 func callConcurrently(t testing.TB, c *scim.Client, n int) time.Duration {
 	t.Helper()
 	start := time.Now()
@@ -101,7 +101,7 @@ func limited(b *bucket, l *scim.Limiter) *scim.Client {
 	}
 }
 
-func TestLimiterUsesWhatIsAllowed(t *testing.T) {
+func TestLimiterUsesTheAllowedRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &bucket{rate: 20, burst: 20, latency: 100 * time.Millisecond}
 		took := callConcurrently(t, limited(b, &scim.Limiter{PerSecond: 20, Concurrency: 5}), 600)
@@ -114,7 +114,7 @@ func TestLimiterUsesWhatIsAllowed(t *testing.T) {
 	})
 }
 
-func TestLimiterFindsARateThatOthersShare(t *testing.T) {
+func TestLimiterAdaptsToASharedRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &bucket{rate: 12, burst: 20, latency: 100 * time.Millisecond} // others take 8 of the 20
 		l := &scim.Limiter{PerSecond: 20, Concurrency: 5}
@@ -146,12 +146,12 @@ func TestLimiterBacksOffAndRecovers(t *testing.T) {
 		b.mu.Unlock()
 		callConcurrently(t, c, 1000)
 		if l.Rate() != 20 {
-			t.Errorf("after the storm the rate is %v, want 20", l.Rate())
+			t.Errorf("after recovery the rate is %v, want 20", l.Rate())
 		}
 	})
 }
 
-func TestRetryAfterHoldsEverybodyBack(t *testing.T) {
+func TestRetryAfterDelaysAllCallers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &bucket{rate: 1000, burst: 1000, retryAfter: "5"}
 		l := &scim.Limiter{Concurrency: 5}
@@ -180,7 +180,7 @@ func TestRetryAfterHoldsEverybodyBack(t *testing.T) {
 	})
 }
 
-func TestWaitingForATurnEndsWithTheContext(t *testing.T) {
+func TestWaitingEndsWithTheContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &bucket{rate: 1000, burst: 1000, latency: time.Hour}
 		c := limited(b, &scim.Limiter{Concurrency: 1})

@@ -10,8 +10,8 @@ import (
 	"github.com/seed-d64a251c/roster/scim"
 )
 
-// users writes a ListResponse of users with these ids; rest is more members of the object, such as
-// `"nextCursor":"x"`.
+// users returns a ListResponse of users with these ids. rest are more members of the JSON object,
+// such as `"nextCursor":"x"`.
 func users(rest string, ids ...string) reply {
 	var list []string
 	for _, id := range ids {
@@ -22,10 +22,8 @@ func users(rest string, ids ...string) reply {
 	}
 	return reply{
 		status: 200,
-		body: `{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"Resources":[` + strings.Join(
-			list,
-			",",
-		) + `]` + rest + `}`,
+		body: `{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"Resources":[` +
+			strings.Join(list, ",") + `]` + rest + `}`,
 	}
 }
 
@@ -37,8 +35,8 @@ func many(n int) []string {
 	return ids
 }
 
-// TestListings shows how listings end, by row: what the server sends, what the client asked, who
-// was yielded, and the error, if any, that came last.
+// TestListings checks how listings end: the requests of the client, the users that it yields, and
+// the error at the end.
 func TestListings(t *testing.T) {
 	rows := map[string]struct {
 		profile scim.Profile
@@ -121,12 +119,12 @@ func TestListings(t *testing.T) {
 			text: "after 1 objects in 1 pages",
 		},
 
-		"an old server with a short page is believed": {
+		"a short page of an old server is complete": {
 			replies: []reply{users(`"totalResults":49,"startIndex":1,"itemsPerPage":49`, many(49)...)},
 			asked:   []string{"GET /Users?cursor"},
 			got:     many(49),
 		},
-		"an old server with a full page is not": {
+		"a full page of an old server is not": {
 			replies: []reply{users(`"totalResults":50,"startIndex":1,"itemsPerPage":50`, many(50)...)},
 			asked:   []string{"GET /Users?cursor"},
 			got:     many(50),
@@ -186,7 +184,7 @@ func TestListings(t *testing.T) {
 			},
 			got:  []string{"a", "b"},
 			err:  scim.ErrIncomplete,
-			text: "totalResults is 3, and 2 came",
+			text: "totalResults is 3, but 2 objects were sent",
 		},
 		"by index, the total moves": {
 			profile: scim.RFC,
@@ -201,7 +199,7 @@ func TestListings(t *testing.T) {
 			},
 			got:  []string{"a", "b", "c", "d"},
 			err:  scim.ErrIncomplete,
-			text: "totalResults went from 3 to 4",
+			text: "totalResults changed from 3 to 4",
 		},
 		"by index, more than the total": {
 			profile: scim.RFC,
@@ -233,7 +231,7 @@ func TestListings(t *testing.T) {
 			err:     scim.ErrIncomplete,
 			text:    "ignored the filter",
 		},
-		"a filter that ignores case is no wrong": {
+		"a filter may ignore case": {
 			filter:  scim.UserNameEq("A"),
 			replies: []reply{users("", "a")},
 			asked:   []string{"GET /Users?cursor&filter=userName+eq+%22A%22"},
@@ -250,7 +248,7 @@ func TestListings(t *testing.T) {
 			var last error
 			for u, err := range c.Users(t.Context(), row.filter) {
 				if last != nil {
-					t.Fatal("something came after the error")
+					t.Fatal("the listing continues after the error")
 				}
 				if last = err; err == nil {
 					got = append(got, u.ID)
@@ -279,7 +277,7 @@ func TestListings(t *testing.T) {
 	}
 }
 
-func TestAnswersThatAreNoListing(t *testing.T) {
+func TestResponsesThatAreNotListings(t *testing.T) {
 	rows := map[string]string{
 		"an empty object":             `{}`,
 		"resources that are null":     `{"Resources":null,"totalResults":3}`,

@@ -13,7 +13,7 @@ import (
 )
 
 // TestMemberships reads the same memberships from each server, and counts the calls: by group, by
-// user, or as shown, whichever takes fewest.
+// user, or with the groups.
 func TestMemberships(t *testing.T) {
 	rows := map[string]struct {
 		server string
@@ -103,7 +103,7 @@ func TestMembershipsAreAllOrNothing(t *testing.T) {
 	}
 	gone := scim.MembershipQuery{Groups: groups, Users: []string{"90677c6081-00000000-0000-4000-8000-000000000000"}}
 	if got := must(c.Memberships(t.Context(), gone))(t); len(got) != 10 {
-		t.Errorf("with a user who is gone: %v", got)
+		t.Errorf("with a deleted user: %v", got)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -112,8 +112,8 @@ func TestMembershipsAreAllOrNothing(t *testing.T) {
 	}
 }
 
-// TestMemberIDsAreThoseOfUsers: the short way lists the same people, and leaves the rest of each
-// alone.
+// TestMemberIDsAreThoseOfUsers compares MemberIDs with Users: it must list the same users with
+// fewer allocations.
 func TestMemberIDsAreThoseOfUsers(t *testing.T) {
 	c := simulated(t, &awssim.Server{})
 	var members []scim.Member
@@ -121,7 +121,8 @@ func TestMemberIDsAreThoseOfUsers(t *testing.T) {
 		members = append(members, scim.Member{Value: must(c.CreateUser(t.Context(), testUser(i)))(t).ID})
 	}
 	g := must(c.CreateGroup(t.Context(), &scim.Group{DisplayName: "G", Members: members[:100]}))(t)
-	if err := c.PatchGroup(t.Context(), g.ID, scim.GroupPatch{Add: []string{members[120].Value, members[110].Value}}); err != nil {
+	patch := scim.GroupPatch{Add: []string{members[120].Value, members[110].Value}}
+	if err := c.PatchGroup(t.Context(), g.ID, patch); err != nil {
 		t.Fatal(err)
 	}
 	var long, short []string

@@ -11,8 +11,8 @@ import (
 	"github.com/seed-d64a251c/roster/scim"
 )
 
-// TestConnectionsAreKept: a client without an HTTP client of its own opens as many connections as
-// there are calls at once, and no more.
+// TestConnectionsAreKept checks that a client without an HTTP client of its own opens no more
+// connections than it has concurrent calls.
 func TestConnectionsAreKept(t *testing.T) {
 	const atOnce, rounds = 8, 20
 	for _, tt := range []struct {

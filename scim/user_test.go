@@ -8,8 +8,8 @@ import (
 	"github.com/seed-d64a251c/roster/scim"
 )
 
-// TestUsersAsTheyAreSent reads users in the shapes that servers send.
-func TestUsersAsTheyAreSent(t *testing.T) {
+// TestReadUsers reads users in the forms that servers send.
+func TestReadUsers(t *testing.T) {
 	rows := map[string]struct {
 		body string
 		want scim.User
@@ -33,7 +33,8 @@ func TestUsersAsTheyAreSent(t *testing.T) {
 					HonorificPrefix: "Ms.",
 					HonorificSuffix: "III",
 				},
-				DisplayName: "Babs Jensen", NickName: "Babs", ProfileURL: "https://login.example.com/bjensen", Title: "Tour Guide", UserType: "Employee",
+				DisplayName: "Babs Jensen", NickName: "Babs", ProfileURL: "https://login.example.com/bjensen",
+				Title: "Tour Guide", UserType: "Employee",
 				PreferredLanguage: "en-US", Locale: "en-US", Timezone: "America/Los_Angeles", Active: yes(),
 				Emails: []scim.Email{{Value: "bjensen@example.com", Type: "work", Primary: true}},
 				Addresses: []scim.Address{
@@ -69,7 +70,7 @@ func TestUsersAsTheyAreSent(t *testing.T) {
 			`{"id":"1","active":"false","emails":[{"value":"a","primary":"True"}]}`,
 			scim.User{ID: "1", Active: no(), Emails: []scim.Email{{Value: "a", Primary: true}}},
 		},
-		"nothing said": {`{"id":"1"}`, scim.User{ID: "1"}},
+		"an id only": {`{"id":"1"}`, scim.User{ID: "1"}},
 		"nulls": {
 			`{"id":"1","active":null,"emails":null,"name":null,"meta":null}`,
 			scim.User{ID: "1"},
@@ -78,11 +79,11 @@ func TestUsersAsTheyAreSent(t *testing.T) {
 			`{"id":"1","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{}}`,
 			scim.User{ID: "1"},
 		},
-		"a date that cannot be": {
+		"an invalid date": {
 			`{"id":"1","meta":{"created":"yesterday","location":"x"}}`,
 			scim.User{ID: "1", Meta: scim.Meta{Location: "x"}},
 		},
-		"attributes of others": {
+		"unknown attributes": {
 			`{"id":"1","nickname":"N","urn:example:2.0:User":{"shoeSize":7},"groups":[{"value":"g"}]}`,
 			scim.User{ID: "1", NickName: "N"},
 		},
@@ -119,7 +120,7 @@ func TestUsersAsTheyAreSent(t *testing.T) {
 	}
 }
 
-func TestWhatIsSentOfAUser(t *testing.T) {
+func TestBodiesOfUsersAndGroups(t *testing.T) {
 	s := serve(
 		t,
 		reply{status: 201, body: alice},

@@ -17,9 +17,9 @@ import (
 	"github.com/seed-d64a251c/roster/scim/foreign"
 )
 
-// witness is a transport that keeps every request, to have it judged by software that others wrote:
-// PATCH bodies by scim-patch, filters and paths by filter-parser, created and replaced objects by
-// elimity's schemas.
+// validatingTransport records every request. It validates them with independent implementations:
+// PATCH bodies with scim-patch, filters and paths with filter-parser, created and replaced objects
+// with elimity's schemas.
 type validatingTransport struct {
 	t    *testing.T
 	mu   sync.Mutex
@@ -40,8 +40,8 @@ func (w *validatingTransport) RoundTrip(r *http.Request) (*http.Response, error)
 	return http.DefaultTransport.RoundTrip(r)
 }
 
-// judge has all requests judged. It is called at the end of a test, which must have made at least
-// one request of each kind.
+// validateAll validates all requests at the end of a test. The test must have made at least one
+// request of each kind.
 func (w *validatingTransport) validateAll() {
 	w.t.Helper()
 	validator := foreign.StartPatchValidator(w.t)
@@ -99,8 +99,8 @@ func (w *validatingTransport) paths(a sentRequest, kinds map[string]int) {
 	}
 }
 
-// object checks a created or replaced object against the schemas of the RFC, in elimity's version:
-// every attribute known, of its type, and writable.
+// object checks a created or replaced object against elimity's schemas: every attribute must exist,
+// have its type, and be writable.
 func (w *validatingTransport) object(a sentRequest) {
 	var body map[string]any
 	if err := json.Unmarshal([]byte(a.body), &body); err != nil {

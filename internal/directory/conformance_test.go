@@ -16,8 +16,8 @@ import (
 	"github.com/seed-d64a251c/roster/scim/foreign"
 )
 
-// TestConformance walks every directory that there is through the same states: one in memory, the
-// simulator, and two servers that others wrote.
+// TestConformance runs the same states on every directory: one in memory, the simulator, and two
+// independent servers.
 func TestConformance(t *testing.T) {
 	const token = "conformance-token"
 	simulated := func(profile awssim.Profile, dialect scim.Profile) func(*testing.T) reconcile.Directory {
@@ -35,7 +35,7 @@ func TestConformance(t *testing.T) {
 			}
 		}
 	}
-	foreigner := func(start func(testing.TB, string) string) func(*testing.T) reconcile.Directory {
+	independent := func(start func(testing.TB, string) string) func(*testing.T) reconcile.Directory {
 		return func(t *testing.T) reconcile.Directory {
 			return &directory.Directory{
 				Client: &scim.Client{Endpoint: start(t, token), Token: scim.StaticToken(token), Profile: scim.RFC},
@@ -46,16 +46,16 @@ func TestConformance(t *testing.T) {
 		"in memory":     func(*testing.T) reconcile.Directory { return &reconciletest.Directory{} },
 		"simulated AWS": simulated(awssim.ProfileAWS, scim.AWS),
 		"simulated RFC": simulated(awssim.ProfileRFC, scim.RFC),
-		"elimity":       foreigner(foreign.Elimity),
-		"SCIMMY":        foreigner(foreign.SCIMMY),
+		"elimity":       independent(foreign.Elimity),
+		"SCIMMY":        independent(foreign.SCIMMY),
 	} {
 		t.Run(name, func(t *testing.T) { reconciletest.Walk(t, start(t)) })
 	}
 }
 
-// TestAnOldServerRefusesToConclude: AWS before cursors answers 50 objects and no more, without
-// saying so. Nothing may follow from that.
-func TestAnOldServerRefusesToConclude(t *testing.T) {
+// TestServerWithoutCursors checks that a read fails if the listing may be incomplete. AWS before
+// cursors returned at most 50 objects and did not report that there were more.
+func TestServerWithoutCursors(t *testing.T) {
 	sim := &awssim.Server{Profile: awssim.ProfileAWS2024, Tokens: []awssim.Token{{Secret: "old-token"}}}
 	sim.Options.Throttle.Unlimited = true
 	server := httptest.NewServer(sim)
@@ -81,7 +81,7 @@ func TestAnOldServerRefusesToConclude(t *testing.T) {
 			t.Errorf("%d users: %v, want %v", n, err, want)
 		}
 		if want == nil && len(o.Users) != n {
-			t.Errorf("%d users seen, want %d", len(o.Users), n)
+			t.Errorf("%d users, want %d", len(o.Users), n)
 		}
 	}
 }

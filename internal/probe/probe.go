@@ -26,20 +26,20 @@ type Cause string
 
 // The causes.
 const (
-	OK           Cause = "ok"
-	WrongHost    Cause = "wrong host"
-	Unreachable  Cause = "unreachable"
-	TLS          Cause = "tls"
-	WrongPath    Cause = "wrong path"
-	WrongTenant  Cause = "wrong tenant"
-	TokenExpired Cause = "token expired"
-	TokenRevoked Cause = "token revoked"
-	Refused      Cause = "token or tenant" // one of them is wrong; the facts do not show which
-	NoPermission Cause = "no permission"
-	NotSCIM      Cause = "not scim"
-	Throttled    Cause = "throttled"
-	Trouble      Cause = "server trouble"
-	Unknown      Cause = "unknown"
+	OK            Cause = "ok"
+	WrongHost     Cause = "wrong host"
+	Unreachable   Cause = "unreachable"
+	TLS           Cause = "tls"
+	WrongPath     Cause = "wrong path"
+	WrongTenant   Cause = "wrong tenant"
+	TokenExpired  Cause = "token expired"
+	TokenRevoked  Cause = "token revoked"
+	TokenOrTenant Cause = "token or tenant" // one of them is wrong; the facts do not show which
+	NoPermission  Cause = "no permission"
+	NotSCIM       Cause = "not scim"
+	Throttled     Cause = "throttled"
+	ServerError   Cause = "server error"
+	Unknown       Cause = "unknown"
 )
 
 // Known are the recorded facts about a connection.
@@ -127,7 +127,7 @@ func cause(err error, k Known, now time.Time) Finding {
 				"if another system also provisions to this tenant.",
 		}
 	case status >= 500:
-		return Finding{Cause: Trouble, Advice: "The server failed, so the token was not checked. Try again later."}
+		return Finding{Cause: ServerError, Advice: "The server failed, so the token was not checked. Try again later."}
 	case status >= 300 && status < 400:
 		return Finding{
 			Cause: WrongHost,
@@ -157,7 +157,7 @@ func unauthorized(err error, k Known, now time.Time) Finding {
 			"Check the tenant id in the endpoint.", k.Before, k.Identity)}
 	case k.OAuth:
 		return Finding{
-			Cause: Refused,
+			Cause: TokenOrTenant,
 			Advice: "The endpoint rejects a new access token. Compare its audience and scopes with " +
 				"the server's requirements, and check the tenant in the endpoint.",
 		}
@@ -185,7 +185,7 @@ func unauthorized(err error, k Known, now time.Time) Finding {
 		}
 	}
 	return Finding{
-		Cause: Refused,
+		Cause: TokenOrTenant,
 		Advice: "The token is wrong, expired or revoked, or the tenant id in the endpoint is wrong: " +
 			"the server does not say which. Compare both with " + settings +
 			". These credentials have not worked here before.",

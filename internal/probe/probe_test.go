@@ -68,28 +68,39 @@ func TestDiagnosis(t *testing.T) {
 		advice          string
 	}{
 		{"success", endpoint, "good", Known{}, OK, ""},
-		{"an unknown token, and nothing else is known", endpoint, "bad", Known{}, Refused, "have not worked here before"},
-		{"an expired token", endpoint, "old", Known{Expires: now.AddDate(-1, 0, 0)}, TokenExpired, "expired on 2025-11-25"},
-		{"a token that worked before", endpoint, "bad", Known{Expires: now.AddDate(0, 1, 0), Worked: now.AddDate(0, 0, -1)}, TokenRevoked, "worked at this tenant on 2026-11-24"},
-		{"another tenant than before", strings.Replace(endpoint, "/scim", "x/scim", 1), "good", Known{Before: "us-east-1/a", Identity: "us-east-1/b"}, WrongTenant, "was at us-east-1/a"},
-		{"a tenant that AWS cannot have", answering(t, 401, "", 0), "bad", Known{Endpoint: aws + "my-company/scim/v2"}, WrongTenant, `"my-company" does not look like a tenant`},
-		{"a tenant that AWS can have", answering(t, 401, "", 0), "bad", Known{Endpoint: aws + "Hw59fdecb43-083d-4307-b59f-ef4a9eb90ca6/scim/v2"}, Refused, "does not say which"},
-		{"an access token of OAuth", endpoint, "bad", Known{OAuth: true}, Refused, "audience and scopes"},
+		{"an unknown token, and nothing else is known", endpoint, "bad",
+			Known{}, TokenOrTenant, "have not worked here before"},
+		{"an expired token", endpoint, "old",
+			Known{Expires: now.AddDate(-1, 0, 0)}, TokenExpired, "expired on 2025-11-25"},
+		{"a token that worked before", endpoint, "bad",
+			Known{Expires: now.AddDate(0, 1, 0), Worked: now.AddDate(0, 0, -1)},
+			TokenRevoked, "worked at this tenant on 2026-11-24"},
+		{"another tenant than before", strings.Replace(endpoint, "/scim", "x/scim", 1), "good",
+			Known{Before: "us-east-1/a", Identity: "us-east-1/b"}, WrongTenant, "was at us-east-1/a"},
+		{"a tenant that AWS cannot have", answering(t, 401, "", 0), "bad",
+			Known{Endpoint: aws + "my-company/scim/v2"}, WrongTenant, `"my-company" does not look like a tenant`},
+		{"a tenant that AWS can have", answering(t, 401, "", 0), "bad",
+			Known{Endpoint: aws + "Hw59fdecb43-083d-4307-b59f-ef4a9eb90ca6/scim/v2"}, TokenOrTenant, "does not say which"},
+		{"an access token of OAuth", endpoint, "bad", Known{OAuth: true}, TokenOrTenant, "audience and scopes"},
 		{"a wrong path", endpoint + "/v3", "good", Known{}, WrongPath, "must end in /<tenant>/scim/v2"},
-		{"no permission", answering(t, 403, `{"detail":"no"}`, 0), "x", Known{}, NoPermission, "has no permission for this"},
+		{"no permission", answering(t, 403, `{"detail":"no"}`, 0), "x",
+			Known{}, NoPermission, "has no permission for this"},
 		{"throttled", answering(t, 429, "", 0), "x", Known{}, Throttled, "busy"},
-		{"a server error", answering(t, 503, "", 0), "x", Known{}, Trouble, "Try again later"},
+		{"a server error", answering(t, 503, "", 0), "x", Known{}, ServerError, "Try again later"},
 		{"a web page", answering(t, 200, "<html>hello", 0), "x", Known{}, NotSCIM, "is not SCIM"},
 		{"a sign-in page", answering(t, 302, "", 0), "x", Known{}, WrongHost, "answers with a redirect"},
-		{"a host that does not exist", "https://scim.nowhere.invalid/t/scim/v2", "x", Known{}, WrongHost, "The host scim.nowhere.invalid does not exist"},
-		{"a port without a listener", "http://127.0.0.1:1/t/scim/v2", "x", Known{}, Unreachable, "does not accept connections"},
-		{"a clock that is behind", answering(t, 403, "{}", 10*time.Minute+30*time.Second), "x", Known{}, NoPermission, "clock is 10m"},
-		{"a clock that is ahead", answering(t, 403, "{}", -time.Hour-30*time.Second), "x", Known{}, NoPermission, "clock is 1h0m"},
+		{"a host that does not exist", "https://scim.nowhere.invalid/t/scim/v2", "x",
+			Known{}, WrongHost, "The host scim.nowhere.invalid does not exist"},
+		{"a port without a listener", "http://127.0.0.1:1/t/scim/v2", "x",
+			Known{}, Unreachable, "does not accept connections"},
+		{"a clock that is behind", answering(t, 403, "{}", 10*time.Minute+30*time.Second), "x",
+			Known{}, NoPermission, "clock is 10m"},
+		{"a clock that is ahead", answering(t, 403, "{}", -time.Hour-30*time.Second), "x",
+			Known{}, NoPermission, "clock is 1h0m"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			next := http.RoundTripper(http.DefaultTransport)
-			if test.cause == WrongHost &&
-				strings.Contains(test.endpoint, ".invalid") { // independent of the resolver of the machine
+			if strings.Contains(test.endpoint, ".invalid") { // independent of the resolver of the machine
 				next = &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
 					return nil, &net.OpError{
 						Op:  "dial",

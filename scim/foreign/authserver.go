@@ -6,16 +6,16 @@ import (
 	"testing"
 )
 
-// AuthServer is npm's oidc-provider: an OAuth 2.0 authorization server, on loopback, that lets
-// everybody in. Its tokens last ten minutes, its refresh tokens a day; they rotate, and one that is
-// used twice ends the authorization.
+// AuthServer is npm's oidc-provider: an OAuth 2.0 authorization server on loopback that authorizes
+// every request. Access tokens are valid for ten minutes and refresh tokens for a day. Refresh
+// tokens rotate, and the second use of one ends the authorization.
 //
-// Its clients: "roster" shows its secret in the header, "roster-post" in the body, "roster-public"
-// has none, and "roster-code-only" may have no refresh token. They may come back to
+// Its clients: "roster" sends its secret in the header, "roster-post" in the body, "roster-public"
+// has no secret, and "roster-code-only" gets no refresh token. Their redirect URI is
 // http://127.0.0.1/callback on any port.
 type AuthServer struct{ URL string }
 
-// StartAuthServer starts the server, with the secret of the clients; it ends with the test.
+// StartAuthServer starts the server with the secret of the clients. The server stops with the test.
 func StartAuthServer(t testing.TB, secret string) *AuthServer {
 	t.Helper()
 	port, err := run(t, "authserver.mjs", secret).line()
@@ -25,7 +25,7 @@ func StartAuthServer(t testing.TB, secret string) *AuthServer {
 	return &AuthServer{"http://127.0.0.1:" + port}
 }
 
-// Advance moves the server's clock.
+// Advance moves the server's clock forward.
 func (s *AuthServer) Advance(seconds int) error {
 	res, err := http.Post(fmt.Sprintf("%s/advance?seconds=%d", s.URL, seconds), "", nil)
 	if err != nil {
@@ -34,7 +34,6 @@ func (s *AuthServer) Advance(seconds int) error {
 	return res.Body.Close()
 }
 
-// The endpoints.
 func (s *AuthServer) AuthorizeURL() string  { return s.URL + "/auth" }
 func (s *AuthServer) TokenURL() string      { return s.URL + "/token" }
 func (s *AuthServer) RevokeURL() string     { return s.URL + "/token/revocation" }

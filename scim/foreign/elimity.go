@@ -20,11 +20,11 @@ import (
 	parser "github.com/scim2/filter-parser/v2"
 )
 
-// Elimity starts a SCIM server made of github.com/elimity-com/scim and returns its endpoint. It is
-// empty, takes the given bearer token, and ends with the test.
+// Elimity starts a SCIM server with github.com/elimity-com/scim and returns its endpoint. The
+// server is empty, accepts the given bearer token, and stops with the test.
 //
-// The package parses and validates requests, filters and PATCH operations against its own schemas;
-// only the store behind it is ours.
+// The elimity package parses and validates requests, filters and PATCH operations with its own
+// schemas. Only the store is implemented here.
 func Elimity(t testing.TB, token string) string {
 	t.Helper()
 	d := &directory{}
@@ -69,13 +69,13 @@ func Elimity(t testing.TB, token string) string {
 	return server.URL + "/scim/v2"
 }
 
-// directory is the store: users and groups under one lock.
+// directory is the store of users and groups.
 type directory struct {
 	mu            sync.Mutex
 	users, groups *collection
 }
 
-// collection is the users or the groups, as the handler of their resource type.
+// collection stores the users or the groups. It is the handler of their resource type.
 type collection struct {
 	d      *directory
 	unique string // the attribute that no two may share, without case
@@ -125,8 +125,8 @@ func (c *collection) GetAll(_ *http.Request, params scim.ListRequestParams) (sci
 	return scim.Page{TotalResults: len(matching), Resources: matching[start:end]}, nil
 }
 
-// passes asks elimity whether a resource matches. The id and the external id are attributes to a
-// filter, but not to the store.
+// passes reports whether a resource matches a filter, as evaluated by elimity. A filter can use the
+// id and the external id as attributes, but the store does not keep them as attributes.
 func (c *collection) passes(v *filter.Validator, r scim.Resource) bool {
 	all := maps.Clone(map[string]any(r.Attributes))
 	all["id"] = r.ID
@@ -147,8 +147,8 @@ func (c *collection) passes(v *filter.Validator, r scim.Resource) bool {
 	) == nil
 }
 
-// bracketed writes members.value eq "x" as members[value eq "x"], which is the same (RFC 7644
-// section 3.4.2.2) and the only form that elimity evaluates.
+// bracketed converts members.value eq "x" to members[value eq "x"]. Both are equivalent (RFC 7644
+// section 3.4.2.2), but elimity evaluates only the second form.
 func bracketed(e parser.Expression) parser.Expression {
 	switch e := e.(type) {
 	case *parser.LogicalExpression:
@@ -227,7 +227,7 @@ func (c *collection) Patch(_ *http.Request, id string, ops []scim.PatchOperation
 	return c.resource(id), nil
 }
 
-// free says whether the name in the attributes is free for the object id.
+// free returns an error if an object other than id has the name in the attributes.
 func (c *collection) free(id string, attributes scim.ResourceAttributes) error {
 	name, _ := attributes[c.unique].(string)
 	for other, it := range c.items {
@@ -238,7 +238,7 @@ func (c *collection) free(id string, attributes scim.ResourceAttributes) error {
 	return nil
 }
 
-// resource shows an object; users with the groups that they are in.
+// resource returns an object. A user has its groups.
 func (c *collection) resource(id string) scim.Resource {
 	it := c.items[id]
 	attributes := maps.Clone(it.attributes)
@@ -282,7 +282,7 @@ func value(member any) any {
 	return m["value"]
 }
 
-// apply changes attributes by one operation whose path elimity has checked.
+// apply applies one operation to attributes. elimity has checked its path.
 func apply(attributes map[string]any, op scim.PatchOperation) error {
 	where, name := attributes, op.Path.AttributePath.AttributeName
 	if uri := op.Path.AttributePath.URI(); uri != "" && uri != schema.UserSchema && uri != schema.GroupSchema {
@@ -313,7 +313,7 @@ func apply(attributes map[string]any, op scim.PatchOperation) error {
 	return nil
 }
 
-// within returns a copy of the complex attribute of that name, put in place of the old one.
+// within replaces the complex attribute with this name by a copy, and returns the copy.
 func within(attributes map[string]any, name string) map[string]any {
 	old, _ := attributes[name].(map[string]any)
 	fresh := maps.Clone(old)
@@ -338,7 +338,8 @@ func without(list []any, gone func(map[string]any) bool) []any {
 	})
 }
 
-// equals evaluates the one expression that paths are used with: attribute eq "value".
+// equals evaluates an expression of the form: attribute eq "value". The client uses no other form
+// in paths.
 func equals(e parser.Expression, m map[string]any) bool {
 	a, ok := e.(*parser.AttributeExpression)
 	return ok && a.Operator == parser.EQ && m[a.AttributePath.AttributeName] == a.CompareValue

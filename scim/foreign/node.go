@@ -17,8 +17,8 @@ import (
 //go:embed npm/package.json npm/package-lock.json npm/scimmy.mjs npm/patch.mjs npm/authserver.mjs
 var sources embed.FS
 
-// installed returns a directory that holds the scripts and their npm packages. Its name is the hash
-// of the scripts and the lock file, so a directory that exists is complete and right.
+// installed returns a directory with the scripts and their npm packages. Its name is the hash of
+// the scripts and the lock file, so an existing directory is complete and up to date.
 func installed(t testing.TB) string {
 	t.Helper()
 	node, err := exec.LookPath("node")
@@ -52,8 +52,8 @@ func installed(t testing.TB) string {
 	return dir
 }
 
-// install prepares the directory under another name and moves it into place, so that two tests at
-// once do no harm.
+// install prepares the directory under another name and then renames it, so that concurrent tests
+// do not interfere.
 func install(parent, dir string) error {
 	if err := os.MkdirAll(parent, 0o755); err != nil {
 		return err
@@ -109,7 +109,7 @@ func run(t testing.TB, script string, args ...string) process {
 		t.Fatalf("start %s: %v", script, err)
 	}
 	t.Cleanup(func() {
-		_ = in.Close() // the scripts end with their input
+		_ = in.Close() // the scripts stop at the end of their input
 		if err := cmd.Wait(); err != nil {
 			t.Errorf("%s: %v\n%s", script, err, stderr)
 		}
@@ -117,49 +117,8 @@ func run(t testing.TB, script string, args ...string) process {
 	return process{in, bufio.NewReader(out)}
 }
 
-// line reads a line that the script wrote.
+// line reads one line of the output.
 func (p process) line() (string, error) {
 	s, err := p.out.ReadString('\n')
 	return strings.TrimSpace(s), err
-}
-
-// SCIMMY starts a SCIM server made of SCIMMY and returns its endpoint. It is empty, takes the given
-// bearer token, and ends with the test.
-//
-// Its ways: filters match with case and cannot read a quotation mark in a value, no Location on
-// create, a PATCH that changes nothing answers 204, a member added twice is kept twice, and index
-// paging is all it has.
-func SCIMMY(t testing.TB, token string) string {
-	t.Helper()
-	p := run(t, "scimmy.mjs", token)
-	port, err := p.line()
-	if err != nil {
-		t.Fatalf("start SCIMMY: %v", err)
-	}
-	return "http://127.0.0.1:" + port + "/scim/v2"
-}
-
-// PatchValidator is npm's scim-patch, asked whether PATCH bodies are valid.
-type PatchValidator struct{ process }
-
-// StartPatchValidator starts the judge; it ends with the test. Not for use by several goroutines at
-// once.
-func StartPatchValidator(t testing.TB) *PatchValidator {
-	t.Helper()
-	return &PatchValidator{run(t, "patch.mjs")}
-}
-
-// Validate returns nil if scim-patch finds a body of a PATCH request valid.
-func (v *PatchValidator) Validate(body []byte) error {
-	if _, err := fmt.Fprintf(v.in, "%s\n", strings.ReplaceAll(string(body), "\n", " ")); err != nil {
-		return fmt.Errorf("ask scim-patch: %w", err)
-	}
-	verdict, err := v.line()
-	if err != nil {
-		return fmt.Errorf("ask scim-patch: %w", err)
-	}
-	if verdict != "ok" {
-		return fmt.Errorf("scim-patch: %s", verdict)
-	}
-	return nil
 }
