@@ -65,8 +65,8 @@ var gates = []gate{
 	{name: gateUpdates, holds: holdUpdates, limit: &limit{least: 5, percent: 50, most: unbounded}},
 	{name: "vanished", holds: holdVanished},
 	{name: "adopt", holds: holdAdoptable, notApprovable: always, alwaysOn: true},
-	{name: "disputed", holds: holdForeignExternalID, notApprovable: unlessTakenOver},
-	{name: "collision", holds: holdNameTaken, notApprovable: unlessFreesName},
+	{name: "foreignExternalId", holds: holdForeignExternalID, notApprovable: unlessTakenOver},
+	{name: "nameTaken", holds: holdNameTaken, notApprovable: unlessFreesName},
 	{name: "protected", holds: holdProtected},
 	{name: "unreviewed", holds: holdUnreviewed, alwaysOn: true},
 }

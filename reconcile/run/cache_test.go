@@ -151,7 +151,7 @@ func TestWhatWasChangedOutsideIsSeenBeforeItIsTouched(t *testing.T) {
 			if _, err := w.Sim.PutUser(awssim.User{UserName: "fresh@example.com", DisplayName: "x", Name: &awssim.Name{GivenName: "F", FamilyName: "F"}}); err != nil {
 				w.T.Fatal(err)
 			}
-		}, `name7@example.com|fresh@example.com`, reconcile.RunHeld, "collision"},
+		}, `name7@example.com|fresh@example.com`, reconcile.RunHeld, "nameTaken"},
 		{"a newcomer whom somebody has made by hand is met, not made", func(w *env) {
 			if _, err := w.Sim.PutUser(awssim.User{UserName: "fresh@example.com", DisplayName: "x", Name: &awssim.Name{GivenName: "F", FamilyName: "F"}}); err != nil {
 				w.T.Fatal(err)
@@ -161,7 +161,7 @@ func TestWhatWasChangedOutsideIsSeenBeforeItIsTouched(t *testing.T) {
 			if _, err := w.Sim.PutGroup(awssim.Group{DisplayName: "Fresh"}); err != nil {
 				w.T.Fatal(err)
 			}
-		}, `displayName: "Group"|displayName: "Fresh"`, reconcile.RunHeld, "collision"},
+		}, `displayName: "Group"|displayName: "Fresh"`, reconcile.RunHeld, "nameTaken"},
 		{"somebody deleted outside is made again", func(w *env) {
 			u, _ := w.Sim.State().User("name7@example.com")
 			_ = w.Sim.DeleteUser(u.ID)

@@ -73,7 +73,7 @@ func TestGates(t *testing.T) {
 			w.makeUser("name1", "", func(u *awssim.User) { u.DisplayName = "Else" })
 			return org(3, 2)
 		}, holdsSel: sel + ", adopt: \"match\""},
-		{gate: "disputed", start: org(2, 1), startSel: sel + ", adopt: \"take-over\"", holdsSel: sel + ", adopt: \"take-over\"",
+		{gate: "foreignExternalId", start: org(2, 1), startSel: sel + ", adopt: \"take-over\"", holdsSel: sel + ", adopt: \"take-over\"",
 			holds: func(w *env) string { w.makeUser("name3", "theirs"); return org(3, 1) }},
 		{gate: "history", start: org(10, 2), holds: func(w *env) string { w.Commits = nil; return org(10, 3) }},
 		{gate: "audit", start: org(10, 2), holds: func(w *env) string { w.Audit.DistrustReason = "the status was changed"; return org(9, 2) }},

@@ -107,16 +107,16 @@ func TestSituations(t *testing.T) {
 			match:   []string{"adopt-user u2: done", "add-member g u2: done"}},
 		{name: "disputed: somebody else's externalId", before: one, after: both,
 			outside:  func(w *env) { w.makeUser("name2", "theirs") },
-			never:    []string{"adopt-user u2: held by disputed!", "add-member g u2: held by dependency"},
-			takeOver: []string{"adopt-user u2: held by disputed", "add-member g u2: held by dependency"}},
+			never:    []string{"adopt-user u2: held by foreignExternalId!", "add-member g u2: held by dependency"},
+			takeOver: []string{"adopt-user u2: held by foreignExternalId", "add-member g u2: held by dependency"}},
 		{name: "a collision with a foreign e-mail address is explained, not tried", before: one, after: both,
 			outside: func(w *env) {
 				w.makeUser("other", "", func(u *awssim.User) { u.Emails[0].Value = "name2@example.com" })
 			},
-			never: []string{"create-user u2: held by collision!", "add-member g u2: held by dependency"}},
+			never: []string{"create-user u2: held by nameTaken!", "add-member g u2: held by dependency"}},
 		{name: "a group of ours may not take a foreign group's name", before: both, after: strings.Replace(both, `"Group"`, `"Foreign"`, 1),
 			outside: func(w *env) { w.makeGroup("Foreign") },
-			never:   []string{"rename-group g: held by collision!"}},
+			never:   []string{"rename-group g: held by nameTaken!"}},
 		{name: "an unlinked group with strangers", before: noH, after: both,
 			outside: func(w *env) { w.makeGroup("Half", w.makeUser("zoe", "")) },
 			never:   []string{"adopt-group h: held by adopt!", "create-user u2: done", "add-member g u2: done", "remove-member h #ZOE: held by firstContact, memberRemovals"},
@@ -268,9 +268,9 @@ func TestWhoWaitsForDeletionMakesWay(t *testing.T) {
 	w.Apply(reconcile.RunApplied)
 	old := ids(w.Sim.State())["user u3"]
 	w.Commit(p, reconciletest.People(2)+reconciletest.User("u9", "name3"))
-	wantBrief(t, w.Apply(reconcile.RunHeld), "create-user u9: held by collision!", "deactivate-user u3: done")
+	wantBrief(t, w.Apply(reconcile.RunHeld), "create-user u9: held by nameTaken!", "deactivate-user u3: done")
 	r := w.Apply(reconcile.RunHeld)
-	wantBrief(t, r, "delete-user u3: held by collision", "create-user u9: held by dependency")
+	wantBrief(t, r, "delete-user u3: held by nameTaken", "create-user u9: held by dependency")
 	w.Commit(p, reconciletest.People(2)+reconciletest.User("u9", "name3")+approve(r.HeldDigest))
 	wantBrief(t, w.Apply(reconcile.RunApplied), "delete-user u3: done", "create-user u9: done")
 	if id := ids(w.Sim.State())["user u9"]; id == "" || id == old {
@@ -339,7 +339,7 @@ func TestAConflictIsExplainedNotRetried(t *testing.T) {
 	if text := r.Changes[0].Error; !strings.Contains(text, "SCIM cannot look up e-mail addresses") {
 		t.Errorf("the report says %q", text)
 	}
-	wantBrief(t, w.Apply(reconcile.RunHeld), "create-user u1: held by collision!")
+	wantBrief(t, w.Apply(reconcile.RunHeld), "create-user u1: held by nameTaken!")
 }
 
 // racing is a directory in which something happens before the first creation.
