@@ -107,7 +107,7 @@ func adoptRows() []gateRow {
 	}
 }
 
-func disputedRows() []gateRow {
+func foreignExternalIDRows() []gateRow {
 	foreign := func(adopt string) func(p *planFixture) {
 		return func(p *planFixture) {
 			p.in.Provisioner.Adopt = adopt
@@ -130,7 +130,7 @@ func disputedRows() []gateRow {
 	}
 }
 
-func collisionRows() []gateRow {
+func nameTakenRows() []gateRow {
 	return []gateRow{
 		{name: "another user keeps the userName", holds: []string{"rename-user u0001"}, notApprovable: true,
 			plan: func(p *planFixture) { p.set(1, 1, "userName", "NAME2@example.com") }},
