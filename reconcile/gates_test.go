@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -254,5 +255,43 @@ func TestReasonsOfGates(t *testing.T) {
 	}
 	if diff := cmp.Diff(string(want), b.String()); diff != "" {
 		t.Errorf("%s (write it with go test -update, and read the difference):\n%s", path, diff)
+	}
+}
+
+// TestGatesMatchTheSchema compares the table of gates with the gates that a declaration can tune or
+// turn off, in the definition #Limits.
+func TestGatesMatchTheSchema(t *testing.T) {
+	const path = "../schema/cue/cue.mod/pkg/github.com/seed-d64a251c/roster/schema/declarations.cue"
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	definition := regexp.MustCompile(`(?s)\n#Limits: \{\n(.*?)\n\}\n`).FindSubmatch(text)
+	if definition == nil {
+		t.Fatal("the schema has no definition #Limits")
+	}
+	var declared, counted []string
+	for _, m := range regexp.MustCompile(`(?m)^\t(\w+)\?: #`).FindAllSubmatch(definition[1], -1) {
+		declared = append(declared, string(m[1]))
+	}
+	var tunable []string
+	for _, g := range gates {
+		if !g.alwaysOn {
+			tunable = append(tunable, g.name)
+		}
+		if g.limit != nil {
+			counted = append(counted, g.name)
+		}
+	}
+	if !slices.Equal(tunable, declared) {
+		t.Errorf("gates that are not always on are %q, but the schema has %q", tunable, declared)
+	}
+	if !slices.Equal(counted, schema.CountedGates()) {
+		t.Errorf("gates with a limit are %q, but the schema has %q", counted, schema.CountedGates())
+	}
+	for _, name := range counted {
+		if !slices.ContainsFunc(kinds, func(info KindInfo) bool { return slices.Contains(info.CountedBy, name) }) {
+			t.Errorf("gate %s counts no kind of change", name)
+		}
 	}
 }

@@ -126,12 +126,6 @@ func (pv *provisionerValidator) limits() {
 	}
 }
 
-// countedGate reports whether a gate has a limit. For the other gates the schema itself requires a
-// reason.
-func countedGate(name string) bool {
-	return slices.Contains([]string{"maxRemovals", "memberRemovals", "signInNames", "updates"}, name)
-}
-
 func (pv *provisionerValidator) auth() {
 	pv.checkSecretFile(pv.p.Auth.Token, pv.path+".auth.token")
 	o := pv.p.Auth.OAuth2
