@@ -27,119 +27,86 @@ func heldBy(r *reconcile.Report) []string {
 	return slices.Compact(out)
 }
 
-// TestGates has for each gate what just passes and what it holds, how it is tuned, that it can be turned off with a reason which then shows,
-// and that the digest which the report prints releases it.
-func TestGates(t *testing.T) {
-	const sel = "enabled: true, groups: [\"g\", \"h\"]"
+// TestGatesInWholeRuns has some gates in whole runs: the changes that a gate holds are approved with
+// the digest of the report, or the gate is turned off. Package reconcile tests the rows of each gate.
+func TestGatesInWholeRuns(t *testing.T) {
+	const selected = "enabled: true, groups: [\"g\", \"h\"]"
 	org := func(g, h int) string {
-		return reconciletest.People(120) + reconciletest.Group("g", "Group", 1, g) + reconciletest.Group("h", "Half", 1, h)
-	}
-	renamed := func(cue string, n int) string {
-		for i := 1; i <= n; i++ {
-			cue = strings.Replace(cue, fmt.Sprintf("\"name%d@", i), fmt.Sprintf("\"renamed%d@", i), 1)
-		}
-		return cue
-	}
-	retitled := func(cue string, n int) string {
-		return strings.Replace(cue, `lastName: "Test"`, `lastName: "Tested"`, n)
+		return reconciletest.People(120) + reconciletest.Group("g", "Group", 1, g) +
+			reconciletest.Group("h", "Half", 1, h)
 	}
 	for _, tt := range []struct {
-		gate, tuned   string
-		start         string
-		startSel      string // sel unless given
-		passes        func(w *env)
-		passesSel     string
-		holds         func(w *env) string // changes AWS if need be, returns what is declared
-		holdsSel      string
-		together      []string // further gates that hold with it
-		tunedPasses   bool     // whether the tuned limit lets it pass
-		cannotApprove bool
+		gates       []string // all that hold changes
+		provisioner string
+		start       string
+		change      func(w *env) string // changes AWS, returns the next declarations
 	}{
-		{gate: "maxRemovals", tuned: "{max: 13, percent: 20}", start: org(100, 2), holds: func(*env) string { return org(89, 2) }, tunedPasses: true,
-			passes: func(w *env) { w.Commit(sel, org(90, 2)) }},
-		{gate: "groupDeletes", start: org(20, 2), holds: func(*env) string { return org(20, 2) }, holdsSel: "enabled: true, groups: [\"g\"]"},
-		{gate: "memberRemovals", tuned: "{min: 7}", start: org(30, 12), holds: func(*env) string { return org(30, 6) }, tunedPasses: true,
-			passes: func(w *env) { w.Commit(sel, org(30, 7)) }},
-		{gate: "signInNames", tuned: "{min: 6}", start: org(40, 2), holds: func(*env) string { return renamed(org(40, 2), 6) }, tunedPasses: true,
-			passes: func(w *env) { w.Commit(sel, renamed(org(40, 2), 5)) }},
-		{gate: "updates", tuned: "{percent: 60}", start: org(40, 2), holds: func(*env) string { return retitled(org(40, 2), 21) }, tunedPasses: true,
-			passes: func(w *env) { w.Commit(sel, retitled(org(40, 2), 20)) }},
-		{gate: "emptySource", start: org(40, 2), holds: func(*env) string { return org(19, 2) }, together: []string{"maxRemovals", "memberRemovals"}},
-		{gate: "scopeFlip", start: org(40, 2), holds: func(*env) string { return org(40, 2) + reconciletest.User("u900", "name900") }, holdsSel: "enabled: true"},
-		{gate: "vanished", start: org(40, 2), holds: func(w *env) string { w.deleteGroup("Half"); return org(40, 2) }},
-		{gate: "protected", start: org(40, 2), startSel: sel + ", protect: groups: h: {}", holdsSel: sel + ", protect: groups: h: {}",
-			holds: func(*env) string { return org(40, 3) }, passesSel: sel, passes: func(w *env) { w.Commit(sel, org(40, 3)) }},
-		{gate: "firstContact", start: "", holds: func(w *env) string {
+		{[]string{"maxRemovals"}, selected, org(100, 2), func(*env) string { return org(89, 2) }},
+		{[]string{"emptySource", "maxRemovals", "memberRemovals"}, selected, org(40, 2),
+			func(*env) string { return org(19, 2) }},
+		{[]string{"vanished"}, selected, org(40, 2), func(w *env) string {
+			w.deleteGroup("Half")
+			return org(40, 2)
+		}},
+		{[]string{"firstContact"}, selected + ", adopt: \"match\"", "", func(w *env) string {
 			w.makeUser("name1", "", func(u *awssim.User) { u.DisplayName = "Else" })
 			return org(3, 2)
-		}, holdsSel: sel + ", adopt: \"match\""},
-		{gate: "foreignExternalId", start: org(2, 1), startSel: sel + ", adopt: \"take-over\"", holdsSel: sel + ", adopt: \"take-over\"",
-			holds: func(w *env) string { w.makeUser("name3", "theirs"); return org(3, 1) }},
-		{gate: "history", start: org(10, 2), holds: func(w *env) string { w.Commits = nil; return org(10, 3) }},
-		{gate: "audit", start: org(10, 2), holds: func(w *env) string { w.Audit.DistrustReason = "the status was changed"; return org(9, 2) }},
+		}},
+		{[]string{"foreignExternalId"}, selected + ", adopt: \"take-over\"", org(2, 1), func(w *env) string {
+			w.makeUser("name3", "theirs")
+			return org(3, 1)
+		}},
+		{[]string{"history"}, selected, org(10, 2), func(w *env) string {
+			w.Commits = nil
+			return org(10, 3)
+		}},
+		{[]string{"audit"}, selected, org(10, 2), func(w *env) string {
+			w.Audit.DistrustReason = "the status was changed"
+			return org(9, 2)
+		}},
 	} {
-		begin := func(t *testing.T) *env {
+		begin := func(t *testing.T) (*env, string) {
 			w := newEnv(t)
 			if tt.start != "" {
-				w.Commit(orElse(tt.startSel, sel), tt.start)
-				for range 4 { // what a force-push loses are the later ones
-					w.Commit(orElse(tt.startSel, sel), tt.start)
+				for range 5 { // for history: the last of them are lost
+					w.Commit(tt.provisioner, tt.start)
 				}
 				w.Apply(reconcile.RunApplied)
 			}
-			return w
+			return w, tt.change(w)
 		}
-		t.Run(tt.gate+" holds, and its digest releases it", func(t *testing.T) {
-			w := begin(t)
-			cue := tt.holds(w)
-			w.Commit(orElse(tt.holdsSel, sel), cue)
+		t.Run(tt.gates[0]+" holds changes until they are approved", func(t *testing.T) {
+			w, cue := begin(t)
+			w.Commit(tt.provisioner, cue)
 			r := w.once()
-			if want := slices.Sorted(slices.Values(append([]string{tt.gate}, tt.together...))); !slices.Equal(heldBy(r), want) {
-				t.Fatalf("held by %v, want %v\n%s", heldBy(r), want, said(r))
+			if !slices.Equal(heldBy(r), tt.gates) {
+				t.Fatalf("held by %v, want %v\n%s", heldBy(r), tt.gates, said(r))
 			}
-			w.Commit(orElse(tt.holdsSel, sel), cue+approve(r.HeldDigest))
+			w.Commit(tt.provisioner, cue+approve(r.HeldDigest))
 			if r := w.once(); r.Outcome != reconcile.RunApplied || len(r.Approvals) != 1 {
-				t.Errorf("the approval left it %q\n%s", r.Outcome, said(r))
+				t.Errorf("after the approval the outcome is %q\n%s", r.Outcome, said(r))
 			}
 			if r := w.once(); r.Outcome != reconcile.RunInSync {
-				t.Errorf("afterwards it is %q\n%s", r.Outcome, said(r))
+				t.Errorf("after that the outcome is %q\n%s", r.Outcome, said(r))
 			}
 		})
-		t.Run(tt.gate+" is turned off with a reason, which shows", func(t *testing.T) {
-			w := begin(t)
-			limits := ", limits: {" + tt.gate + ": {off: true, reason: \"we know\"}"
-			for _, other := range tt.together {
-				limits += ", " + other + ": {off: true, reason: \"we know\"}"
-			}
-			cue := tt.holds(w)
-			w.Commit(orElse(tt.holdsSel, sel)+limits+"}", cue)
-			r := w.once()
-			if r.Outcome != reconcile.RunApplied || !slices.Contains(r.Warnings, "gate "+tt.gate+" is off: we know") {
-				t.Errorf("%s", said(r))
+		t.Run(tt.gates[0]+" is turned off with a reason", func(t *testing.T) {
+			w, cue := begin(t)
+			off := strings.Join(tt.gates, ": {off: true, reason: \"we know\"}, ") + ": {off: true, reason: \"we know\"}"
+			w.Commit(tt.provisioner+", limits: {"+off+"}", cue)
+			r := w.Apply(reconcile.RunApplied)
+			if !slices.Contains(r.Warnings, "gate "+tt.gates[0]+" is off: we know") {
+				t.Error(said(r))
 			}
 		})
-		if tt.passes != nil {
-			t.Run(tt.gate+" lets the usual pass", func(t *testing.T) {
-				w := begin(t)
-				tt.passes(w)
-				w.Apply(reconcile.RunApplied)
-			})
-		}
-		if tt.tunedPasses {
-			t.Run(tt.gate+" is tuned", func(t *testing.T) {
-				w := begin(t)
-				w.Commit(sel+", limits: "+tt.gate+": "+tt.tuned, tt.holds(w))
-				w.Apply(reconcile.RunApplied)
-			})
-		}
 	}
-}
-
-func orElse(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
+	t.Run("maxRemovals with a declared limit", func(t *testing.T) {
+		w := newEnv(t)
+		w.Commit(selected, org(100, 2))
+		w.Apply(reconcile.RunApplied)
+		w.Commit(selected+", limits: maxRemovals: {max: 13, percent: 20}", org(89, 2))
+		w.Apply(reconcile.RunApplied)
+	})
 }
 
 // TestFirstContactLastsUntilAWord: that a run has been reported does not make the next one bolder.
@@ -180,15 +147,6 @@ func TestRemovalsOfADayAddUp(t *testing.T) {
 	w.Apply(reconcile.RunHeld)
 	w.Now = w.Now.Add(24 * time.Hour)
 	w.Apply(reconcile.RunApplied)
-}
-
-// TestControlTowersGroupsAreProtected by their exact names.
-func TestControlTowersGroupsAreProtected(t *testing.T) {
-	w := newEnv(t)
-	w.Commit("enabled: true", reconciletest.People(2)+reconciletest.Group("g", "AWSControlTowerAdmins", 1, 2)+reconciletest.Group("h", "awscontroltoweradmins-2", 1, 2))
-	w.Apply(reconcile.RunApplied)
-	w.Commit("enabled: true", reconciletest.People(2)+reconciletest.Group("g", "AWSControlTowerAdmins", 1, 1)+reconciletest.Group("h", "awscontroltoweradmins-2", 1, 1))
-	wantBrief(t, w.Apply(reconcile.RunHeld), "remove-member g u2: held by protected", "remove-member h u2: done")
 }
 
 // TestApprovals: what a word in Git releases, and for how long.
