@@ -582,6 +582,11 @@ func claims(d *reconcile.Done, before, after awssim.State) []string {
 	case reconcile.AddMember, reconcile.RemoveMember:
 		verb := map[reconcile.Kind]string{reconcile.AddMember: "gained", reconcile.RemoveMember: "lost"}[d.Kind]
 		out := []string{fmt.Sprintf("group %s %s %s", d.ID, verb, id(d.Member))}
+		for _, g := range after.Groups { // a group whose creation failed may exist, with its first members
+			if d.ID == "" && g.ExternalID == d.Key {
+				out = append(out, fmt.Sprintf("group %s %s %s", g.ID, verb, id(d.Member)))
+			}
+		}
 		for _, u := range after.Users { // somebody whose externalId was taken away outside is still known by the ledger
 			if u.UserName == d.MemberName {
 				out = append(out, fmt.Sprintf("group %s %s %s", d.ID, verb, u.ID))
