@@ -71,17 +71,19 @@ func (c Change) without(have map[effect]bool) (Change, bool) {
 	if !slices.ContainsFunc(c.normalizedEffects(), func(e effect) bool { return !have[e] }) {
 		return c, false
 	}
-	all := len(c.Attributes)
+	all := c.Attributes
 	c.Attributes = slices.DeleteFunc(
 		slices.Clone(c.Attributes),
 		func(a AttributeChange) bool { return have[c.normalizedEffect(a)] },
 	)
-	if len(c.Attributes) == all {
+	if len(c.Attributes) == len(all) {
 		return c, true
 	}
 	switch action := c.Kind.Action(); {
 	case c.Kind.OfUser() && (action == ActionUpdate || action == ActionRename):
-		c.Kind = userKind(c.Attributes)
+		if kind := userKind(c.Attributes); kind != userKind(all) { // the most serious attribute is in have
+			c.Kind = kind
+		}
 	case c.Kind == RenameGroup:
 		if !slices.ContainsFunc(c.Attributes, func(a AttributeChange) bool { return a.Path == "displayName" }) {
 			c.Kind = UpdateGroup

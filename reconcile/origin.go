@@ -45,7 +45,7 @@ func (r *reasonSetter) user(c *Change) {
 		c.Reason.Text = "temporary rename to swap names"
 	default:
 		c.Reason.Text = "declared values"
-		if !want.Active && c.Kind == DeactivateUser {
+		if !want.Active && c.Kind.TakesAccess() {
 			c.Reason.Text = "declared inactive"
 		}
 	}
