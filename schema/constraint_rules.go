@@ -204,7 +204,7 @@ func (r eitherRule) check(n *node, pc *problemCollector) bool {
 		if n.kind == stringNode && !pc.secret {
 			advice = suggestion(n.text, consts, "")
 		}
-		return pc.report(n, notAllowed, "must be one of "+strings.Join(quoted(consts), ", "), advice)
+		return pc.report(n, notAllowed, "must be one of "+QuoteList(consts), advice)
 	}
 	return r.closest(n).check(n, pc)
 }

@@ -60,14 +60,6 @@ func distance(a, b string) int {
 	return last[len(b)]
 }
 
-func quoted(names []string) []string {
-	out := make([]string, len(names))
-	for i, n := range names {
-		out[i] = strconv.Quote(n)
-	}
-	return out
-}
-
 // Count returns a number with its noun: "1 user", "2 users". It adds "s" or, after "s", "sh", "ch"
 // and "x", "es", and turns a final consonant and "y" into "ies".
 func Count(n int, noun string) string {
@@ -98,7 +90,13 @@ func ShortList(names []string, limit int) string {
 }
 
 // QuoteList quotes names and joins them with commas.
-func QuoteList(names []string) string { return strings.Join(quoted(names), ", ") }
+func QuoteList(names []string) string {
+	quoted := make([]string, len(names))
+	for i, name := range names {
+		quoted[i] = strconv.Quote(name)
+	}
+	return strings.Join(quoted, ", ")
+}
 
 // firstSentence returns a doc comment up to its first full stop, for an advice.
 func firstSentence(doc string) string {
