@@ -36,7 +36,8 @@ func TestPreviewFollowsHeadBranchAndAWS(t *testing.T) {
 	e.writePeople("ann bob dave")
 	main := e.commit("another merge")
 	e.runOnce(p, "comment 7")
-	e.wantComment(7, "base "+main[:7], "1 person loses all access", "the base branch has 1 pending change that the merge does not include")
+	e.wantComment(7, "base "+main[:7], "1 person loses all access",
+		"the base branch has 1 pending change that the merge does not include")
 
 	e.applied = main // and it was applied
 	p.DirectoryChanged()

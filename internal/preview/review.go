@@ -109,7 +109,8 @@ func (r *Reviewer) mergeApproved(ctx context.Context, pr forge.PullRequest, pare
 			return nil, ctx.Err()
 		}
 		if err != nil {
-			m = reconcile.ReviewedMerge{Name: name, NotReviewedReason: "the approved changes cannot be computed: " + err.Error()}
+			reason := "the approved changes cannot be computed: " + err.Error()
+			m = reconcile.ReviewedMerge{Name: name, NotReviewedReason: reason}
 		}
 		out = append(out, m)
 	}
