@@ -84,8 +84,8 @@ var (
 		HeldOne: "group would be deleted", HeldMany: "groups would be deleted",
 	}
 	accessLoss = &Loss{
-		One: "person loses all access", Many: "people lose all access",
-		HeldOne: "person would lose all access", HeldMany: "people would lose all access",
+		One: "user loses all access", Many: "users lose all access",
+		HeldOne: "user would lose all access", HeldMany: "users would lose all access",
 	}
 	membershipLoss = &Loss{
 		One: "membership is removed", Many: "memberships are removed",

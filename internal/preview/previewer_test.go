@@ -31,12 +31,12 @@ func TestPreviewFollowsHeadBranchAndAWS(t *testing.T) {
 
 	head = e.propose(7, "ann")
 	e.runOnce(p, "comment 7", "status success")
-	e.wantComment(7, "1 person loses all access", "head "+head[:7])
+	e.wantComment(7, "1 user loses all access", "head "+head[:7])
 
 	e.writePeople("ann bob dave")
 	main := e.commit("another merge")
 	e.runOnce(p, "comment 7")
-	e.wantComment(7, "base "+main[:7], "1 person loses all access",
+	e.wantComment(7, "base "+main[:7], "1 user loses all access",
 		"the base branch has 1 pending change that the merge does not include")
 
 	e.applied = main // and it was applied
