@@ -30,20 +30,23 @@ func (r *runner) reportHeld(ctx context.Context, run, digest string, n int) (rec
 		Status: statusOf(report, state.Status), TrustBranch: r.trust})
 }
 
-func TestHeldReport(t *testing.T) {
-	const digest = "sha256:held"
-	put := func(t *testing.T, s *memStore, name string, content []byte) {
-		t.Helper()
-		if _, err := s.commit(s.head, map[string][]byte{name: content}, "tampered", time.Now()); err != nil {
-			t.Fatal(err)
-		}
+// commitFile commits a file over the head of the branch.
+func commitFile(t *testing.T, s *memStore, name string, content []byte) {
+	t.Helper()
+	if _, err := s.commit(s.head, map[string][]byte{name: content}, "tampered", time.Now()); err != nil {
+		t.Fatal(err)
 	}
-	for _, row := range []struct {
-		name    string
-		changes int // that are held
-		then    func(t *testing.T, s *memStore, r *runner, held reconcile.Receipt)
-		why     string // there is none; empty: it is found
-	}{
+}
+
+type heldReportRow struct {
+	name    string
+	changes int // number of held changes
+	then    func(t *testing.T, s *memStore, r *runner, held reconcile.Receipt)
+	reason  string // why the report is not found; empty: it is found
+}
+
+func heldReportRows() []heldReportRow {
+	return []heldReportRow{
 		{"in the newest report", 3, nil, ""},
 		{"in a report in parts", maxChanges + 1, nil, ""},
 		{"before later reports", 3, func(t *testing.T, _ *memStore, r *runner, _ reconcile.Receipt) {
@@ -62,7 +65,7 @@ func TestHeldReport(t *testing.T) {
 			}
 		}, ""},
 		{"in a report that was changed", 3, func(t *testing.T, s *memStore, _ *runner, held reconcile.Receipt) {
-			put(t, s, held.Report.Path, append(s.files()[held.Report.Path].Data, '\n'))
+			commitFile(t, s, held.Report.Path, append(s.files()[held.Report.Path].Data, '\n'))
 		}, "changed after it was written"},
 		{"before a report that was changed", 3, func(t *testing.T, s *memStore, r *runner, _ reconcile.Receipt) {
 			middle, err := r.run(t.Context(), "middle", "u-1")
@@ -72,19 +75,24 @@ func TestHeldReport(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			put(t, s, middle.Report.Path, append(s.files()[middle.Report.Path].Data, '\n'))
+			commitFile(t, s, middle.Report.Path, append(s.files()[middle.Report.Path].Data, '\n'))
 		}, "its SHA-256"},
 		{"in a report with a part that was changed", maxChanges + 1,
 			func(t *testing.T, s *memStore, _ *runner, held reconcile.Receipt) {
 				part := strings.TrimSuffix(held.Report.Path, ".json") + ".part-0001.json"
-				put(t, s, part, append(s.files()[part].Data, '\n'))
+				commitFile(t, s, part, append(s.files()[part].Data, '\n'))
 			}, "part-0001.json"},
 		{"on a branch that is not trusted", 3, func(t *testing.T, s *memStore, _ *runner, _ reconcile.Receipt) {
 			forgeLedger(t, s)
 		}, "was changed since"},
 		{"on a deleted branch", 3, func(_ *testing.T, s *memStore, _ *runner, _ reconcile.Receipt) { s.head = "" },
 			"rewound or rewritten"},
-	} {
+	}
+}
+
+func TestHeldReport(t *testing.T) {
+	const digest = "sha256:held"
+	for _, row := range heldReportRows() {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store := &memStore{}
@@ -100,9 +108,9 @@ func TestHeldReport(t *testing.T) {
 					row.then(t, store, r, held)
 				}
 				got, err := r.recorder.HeldReport(t.Context(), prov, digest)
-				if row.why != "" {
-					if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), row.why) {
-						t.Errorf("the report is %v, %v; want %q", got, err, row.why)
+				if row.reason != "" {
+					if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), row.reason) {
+						t.Errorf("the report is %v, %v; want %q", got, err, row.reason)
 					}
 					return
 				}

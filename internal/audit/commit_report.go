@@ -58,7 +58,7 @@ func (r *Recorder) closeRun(p *provisionerState, c *reconcile.RunRecord) (releas
 	run.lease.stopRenewal()
 	if err := run.journal.close(); err != nil {
 		r.log().Warn("cannot close the journal; its entries are on disk",
-			"provisioner", provisioner, "run", run.intent.Run, "err", err)
+			"provisioner", provisioner, "run", run.intent.Run, "error", err)
 	}
 	return run.lock.release, nil
 }

@@ -48,28 +48,21 @@ func TestTheJournalFormatIsThatOfItsGoldenFile(t *testing.T) {
 	formattest.CheckFields(t, "journal-v1.jsonl", records)
 }
 
-// The files of a newer roster are refused: what this version does not know could be essential.
-func TestNewerFormatsAreRefused(t *testing.T) {
-	newer := func(file string) []byte {
-		return bytes.Replace(formattest.Read(t, file), []byte(`"version"`), []byte(`"new":1,"version"`), 1)
+func writeTemporary(t *testing.T, data []byte) string {
+	name := filepath.Join(t.TempDir(), "file.json")
+	if err := os.WriteFile(name, data, 0o600); err != nil {
+		t.Fatal(err)
 	}
-	second := func(data []byte) []byte {
-		for _, old := range []string{`"version": 1`, `"version":1`} {
-			data = bytes.Replace(data, []byte(old), []byte(strings.Replace(old, "1", "2", 1)), 1)
-		}
-		return data
-	}
-	file := func(t *testing.T, data []byte) string {
-		name := filepath.Join(t.TempDir(), "file.json")
-		if err := os.WriteFile(name, data, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return name
-	}
-	for _, tt := range []struct {
-		file string
-		read func(t *testing.T, data []byte) error
-	}{
+	return name
+}
+
+type formatReader struct {
+	file string
+	read func(t *testing.T, data []byte) error
+}
+
+func formatReaders() []formatReader {
+	return []formatReader{
 		{"intents-v1.json", func(_ *testing.T, data []byte) error {
 			_, err := readIntents(fstest.MapFS{intentsPath(prov): {Data: data}}, prov)
 			return err
@@ -91,18 +84,32 @@ func TestNewerFormatsAreRefused(t *testing.T) {
 			return err
 		}},
 		{"pending-report-v1.json", func(t *testing.T, data []byte) error {
-			_, err := readState(file(t, data), &pendingReport{})
+			_, err := readState(writeTemporary(t, data), &pendingReport{})
 			return err
 		}},
 		{"local-record-v1.json", func(t *testing.T, data []byte) error {
-			_, err := readState(file(t, data), &localRecord{})
+			_, err := readState(writeTemporary(t, data), &localRecord{})
 			return err
 		}},
 		{"journal-v1.jsonl", func(t *testing.T, data []byte) error {
-			_, err := readJournal(file(t, data))
+			_, err := readJournal(writeTemporary(t, data))
 			return err
 		}},
-	} {
+	}
+}
+
+// The files of a newer roster are refused: what this version does not know could be essential.
+func TestNewerFormatsAreRefused(t *testing.T) {
+	newer := func(file string) []byte {
+		return bytes.Replace(formattest.Read(t, file), []byte(`"version"`), []byte(`"new":1,"version"`), 1)
+	}
+	second := func(data []byte) []byte {
+		for _, old := range []string{`"version": 1`, `"version":1`} {
+			data = bytes.Replace(data, []byte(old), []byte(strings.Replace(old, "1", "2", 1)), 1)
+		}
+		return data
+	}
+	for _, tt := range formatReaders() {
 		t.Run(tt.file, func(t *testing.T) {
 			for _, data := range [][]byte{second(formattest.Read(t, tt.file)), second(newer(tt.file))} {
 				err := tt.read(t, data)

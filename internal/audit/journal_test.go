@@ -148,20 +148,24 @@ func TestDamageInTheMiddleOfAJournalIsAnError(t *testing.T) {
 	}
 }
 
+// encodeLines encodes records, each synced before the next.
+func encodeLines(t *testing.T, records []journalRecord) string {
+	t.Helper()
+	var out []byte
+	for _, r := range records {
+		r.SyncedBytes = int64(len(out))
+		l, err := encodeLine(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, l...)
+	}
+	return string(out)
+}
+
 func TestUnusualJournals(t *testing.T) {
 	in, other := intentOf("run-1", 2), intentOf("run-2", 2)
-	enc := func(rs ...journalRecord) string {
-		var out []byte
-		for _, r := range rs {
-			r.SyncedBytes = int64(len(out))
-			l, err := encodeLine(r)
-			if err != nil {
-				t.Fatal(err)
-			}
-			out = append(out, l...)
-		}
-		return string(out)
-	}
+	enc := func(rs ...journalRecord) string { return encodeLines(t, rs) }
 	// Three entries in one batch: none was synced when another was written.
 	batch := func(damage int) string {
 		out := enc(journalRecord{Intent: &in})

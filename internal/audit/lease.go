@@ -124,10 +124,10 @@ func (r *Recorder) renewLease(ctx context.Context, l *renewedLease) {
 			l.lose(err)
 		}
 		if lost := l.check(r.now()); lost != nil {
-			log.Error("lost the lease; the run stops writing", "err", errors.Join(lost, err))
+			log.Error("lost the lease; the run stops writing", "error", errors.Join(lost, err))
 			return
 		}
-		log.Warn("cannot renew the lease; retrying", "err", err)
+		log.Warn("cannot renew the lease; retrying", "error", err)
 		interval = r.renewInterval() / 10
 	}
 }

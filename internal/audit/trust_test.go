@@ -36,17 +36,21 @@ func forgeLedger(t *testing.T, s *memStore) {
 	}
 }
 
-func TestTrustInTheBranch(t *testing.T) {
-	back := func(s *memStore, n int) {
-		for range n {
-			s.head = s.commits[s.head].parent
-		}
+// rewind moves the branch back by n commits.
+func rewind(s *memStore, n int) {
+	for range n {
+		s.head = s.commits[s.head].parent
 	}
-	for _, row := range []struct {
-		name string
-		do   func(t *testing.T, s *memStore, dir string)
-		why  string // "": trusted
-	}{
+}
+
+type trustRow struct {
+	name   string
+	do     func(t *testing.T, s *memStore, dir string)
+	reason string // of the distrust; empty: trusted
+}
+
+func trustRows() []trustRow {
+	return []trustRow{
 		{"as this machine left it", func(*testing.T, *memStore, string) {}, ""},
 		{"other provisioners' commits on top", func(t *testing.T, s *memStore, _ string) {
 			if _, err := s.commit(s.head, map[string][]byte{"status/other.json": []byte("{}")}, "other",
@@ -54,8 +58,9 @@ func TestTrustInTheBranch(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, ""},
-		{"a branch that was rewound", func(_ *testing.T, s *memStore, _ string) { back(s, 1) }, "rewound or rewritten"},
-		{"a deleted branch", func(_ *testing.T, s *memStore, _ string) { back(s, 6) }, "rewound or rewritten"},
+		{"a branch that was rewound", func(_ *testing.T, s *memStore, _ string) { rewind(s, 1) },
+			"rewound or rewritten"},
+		{"a deleted branch", func(_ *testing.T, s *memStore, _ string) { rewind(s, 6) }, "rewound or rewritten"},
 		{"a branch with another history", func(t *testing.T, s *memStore, _ string) {
 			files := maps.Clone(s.commits[s.head].files)
 			s.head = ""
@@ -66,9 +71,8 @@ func TestTrustInTheBranch(t *testing.T) {
 		{"a forged ledger on top", func(t *testing.T, s *memStore, _ string) { forgeLedger(t, s) },
 			"was changed since"},
 		{"a run of another machine", func(t *testing.T, s *memStore, dir string) {
-			if _, err := (&runner{recorder: newRecorder(t, s, dir+"-other"), aws: &directory{}}).run(t.Context(),
-				"run-other",
-				"u-9"); err != nil {
+			other := &runner{recorder: newRecorder(t, s, dir+"-other"), aws: &directory{}}
+			if _, err := other.run(t.Context(), "run-other", "u-9"); err != nil {
 				t.Fatal(err)
 			}
 		}, "was changed since"},
@@ -99,7 +103,11 @@ func TestTrustInTheBranch(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, "does not exist"},
-	} {
+	}
+}
+
+func TestTrustInTheBranch(t *testing.T) {
+	for _, row := range trustRows() {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store, dir := &memStore{}, filepath.Join(stateDir(t), "state")
@@ -111,8 +119,8 @@ func TestTrustInTheBranch(t *testing.T) {
 				}
 				row.do(t, store, dir)
 				got := loadDistrustReason(t, store, dir)
-				if row.why == "" && got != "" || !strings.Contains(got, row.why) {
-					t.Errorf("distrust is %q, want %q", got, row.why)
+				if row.reason == "" && got != "" || !strings.Contains(got, row.reason) {
+					t.Errorf("distrust is %q, want %q", got, row.reason)
 				}
 				if again := loadDistrustReason(t, store, dir); again != got {
 					t.Errorf("loaded twice: %q, then %q", got, again)

@@ -67,78 +67,94 @@ func TestVerifyProvesAnIntactChain(t *testing.T) {
 	})
 }
 
-func TestVerifyFindsTampering(t *testing.T) {
-	type files = fstest.MapFS
-	edit := func(f files, name, from, to string) {
-		data := bytes.Replace(f[name].Data, []byte(from), []byte(to), 1)
-		if bytes.Equal(data, f[name].Data) {
-			panic(fmt.Sprintf("%q is not in %s", from, name))
-		}
-		f[name] = &fstest.MapFile{Data: data, Mode: 0o644}
+// editFile replaces text in a file. It panics if the file does not have it.
+func editFile(f fstest.MapFS, name, from, to string) {
+	data := bytes.Replace(f[name].Data, []byte(from), []byte(to), 1)
+	if bytes.Equal(data, f[name].Data) {
+		panic(fmt.Sprintf("%q is not in %s", from, name))
 	}
-	for _, row := range []struct {
-		name    string
-		do      func(f files, p []string)
-		at      int    // index into the paths; -1: why says where
-		why     string // in the first thing that does not hold
-		reports int    // that are still proven
-	}{
-		{"a report changed", func(f files, p []string) { edit(f, p[2], `"u-3"`, `"u-9"`) }, 2,
+	f[name] = &fstest.MapFile{Data: data, Mode: 0o644}
+}
+
+type tamperingRow struct {
+	name    string
+	do      func(f fstest.MapFS, p []string)
+	at      int    // index of the location in the paths; -1: not a report
+	reason  string // of the first failure
+	reports int    // number of verified reports
+}
+
+func chainTamperingRows() []tamperingRow {
+	return []tamperingRow{
+		{"a report changed", func(f fstest.MapFS, p []string) { editFile(f, p[2], `"u-3"`, `"u-9"`) }, 2,
 			"names this report, but its SHA-256 is", 2},
-		{"the newest report changed", func(f files, p []string) { edit(f, p[4], `"u-5"`, `"u-9"`) }, 4,
+		{"the newest report changed", func(f fstest.MapFS, p []string) { editFile(f, p[4], `"u-5"`, `"u-9"`) }, 4,
 			statusPath(prov) + " names this report, but its SHA-256", 0},
-		{"the oldest report changed", func(f files, p []string) { edit(f, p[0], `"u-1"`, `"u-9"`) }, 0, "its SHA-256",
-			4},
-		{"a report changed into something else", func(f files, p []string) {
+		{"the oldest report changed", func(f fstest.MapFS, p []string) { editFile(f, p[0], `"u-1"`, `"u-9"`) }, 0,
+			"its SHA-256", 4},
+		{"a report changed into something else", func(f fstest.MapFS, p []string) {
 			f[p[2]] = &fstest.MapFile{Data: []byte("[]")}
 		}, 2, "it is not a report", 2},
-		{"a report removed", func(f files, p []string) { delete(f, p[2]) }, 2, "it does not exist", 2},
-		{"a report removed and the link changed", func(f files, p []string) {
+		{"a report removed", func(f fstest.MapFS, p []string) { delete(f, p[2]) }, 2, "it does not exist", 2},
+		{"a report removed and the link changed", func(f fstest.MapFS, p []string) {
 			third, _, _ := readReport(f, p[2])
 			delete(f, p[2])
-			edit(f, p[3], p[2], third.Previous.Path)
+			editFile(f, p[3], p[2], third.Previous.Path)
 		}, 3, "its SHA-256", 1},
-		{"two reports swapped", func(f files, p []string) { f[p[1]], f[p[2]] = f[p[2]], f[p[1]] }, 2, "its SHA-256", 2},
-		{"a report inserted", func(f files, p []string) {
+		{"two reports swapped", func(f fstest.MapFS, p []string) { f[p[1]], f[p[2]] = f[p[2]], f[p[1]] }, 2,
+			"its SHA-256", 2},
+		{"a report inserted", func(f fstest.MapFS, p []string) {
 			name := reportsDir(prov) + "/2000/01/01/20000101T000130Z-abcdef0.json"
 			f[name] = f[p[1]]
 		}, -1, "it was inserted", 5},
-		{"a report inserted into the chain", func(f files, p []string) {
+		{"a report inserted into the chain", func(f fstest.MapFS, p []string) {
 			name := reportsDir(prov) + "/2000/01/01/20000101T000130Z-abcdef0.json"
 			f[name] = f[p[1]]
-			edit(f, p[2], p[1], name)
+			editFile(f, p[2], p[1], name)
 		}, 2, "its SHA-256", 2},
-		{"the newest report removed", func(f files, p []string) {
+		{"the newest report removed", func(f fstest.MapFS, p []string) {
 			delete(f, p[4])
-			edit(f, statusPath(prov), p[4], p[3])
+			editFile(f, statusPath(prov), p[4], p[3])
 		}, 3, statusPath(prov) + " names this report, but its SHA-256", 0},
-		{"a report of another provisioner", func(f files, p []string) {
-			edit(f, statusPath(prov), p[4],
-				"reports/other/2000/01/01/x.json")
+		{"a report of another provisioner", func(f fstest.MapFS, p []string) {
+			editFile(f, statusPath(prov), p[4], "reports/other/2000/01/01/x.json")
 		}, -1, "not the path of a report", 0},
-		{"a chain with a loop", func(f files, p []string) { edit(f, p[2], p[1], p[3]) }, 2, "its SHA-256", 2},
-		{"the status removed", func(f files, _ []string) { delete(f, statusPath(prov)) }, -1, "has no reports", 0},
-		{"the status malformed", func(f files, _ []string) { edit(f, statusPath(prov), "{", "[") }, -1, "is malformed",
+		{"a chain with a loop", func(f fstest.MapFS, p []string) { editFile(f, p[2], p[1], p[3]) }, 2,
+			"its SHA-256", 2},
+	}
+}
+
+func stateTamperingRows() []tamperingRow {
+	return []tamperingRow{
+		{"the status removed", func(f fstest.MapFS, _ []string) { delete(f, statusPath(prov)) }, -1, "has no reports",
 			0},
-		{"the status with another outcome", func(f files, _ []string) {
-			edit(f, statusPath(prov), `"applied"`,
-				`"in sync"`)
+		{"the status malformed", func(f fstest.MapFS, _ []string) { editFile(f, statusPath(prov), "{", "[") }, -1,
+			"is malformed",
+			0},
+		{"the status with another outcome", func(f fstest.MapFS, _ []string) {
+			editFile(f, statusPath(prov), `"applied"`, `"in sync"`)
 		}, -1, "its outcome is in sync, but the report of run run-5 has applied", 5},
-		{"the status with another run", func(f files, _ []string) { edit(f, statusPath(prov), `"run-5"`, `"run-9"`) },
+		{"the status with another run", func(f fstest.MapFS,
+			_ []string) {
+			editFile(f, statusPath(prov), `"run-5"`, `"run-9"`)
+		},
 			-1, "no report in the chain", 5},
-		{"a forged entry in the ledger", func(f files, _ []string) {
-			edit(f, shardPath(prov, "u-2"), "id-u-2",
-				"id-admin")
+		{"a forged entry in the ledger", func(f fstest.MapFS, _ []string) {
+			editFile(f, shardPath(prov, "u-2"), "id-u-2", "id-admin")
 		}, -1, "but the newest report has the ledger digest", 5},
-		{"a forged entry in the wrong file", func(f files, _ []string) {
-			edit(f, shardPath(prov, "u-2"), `"u-2"`, `"u-3"`)
+		{"a forged entry in the wrong file", func(f fstest.MapFS, _ []string) {
+			editFile(f, shardPath(prov, "u-2"), `"u-2"`, `"u-3"`)
 		}, -1, "belongs to", 5},
-		{"a file of the ledger removed", func(f files, _ []string) { delete(f, shardPath(prov, "u-2")) }, -1,
+		{"a file of the ledger removed", func(f fstest.MapFS, _ []string) { delete(f, shardPath(prov, "u-2")) }, -1,
 			"but the newest report has the ledger digest", 5},
-		{"a file that does not belong in the ledger", func(f files, _ []string) {
+		{"a file that does not belong in the ledger", func(f fstest.MapFS, _ []string) {
 			f[ledgerDir(prov)+"/extra"] = &fstest.MapFile{}
 		}, -1, "not a file of a ledger", 5},
-	} {
+	}
+}
+
+func TestVerifyFindsTampering(t *testing.T) {
+	for _, row := range slices.Concat(chainTamperingRows(), stateTamperingRows()) {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store, paths := fiveRuns(t)
@@ -155,8 +171,8 @@ func TestVerifyFindsTampering(t *testing.T) {
 					t.Fatal("no failure was found")
 				}
 				first := proof.Failures[0]
-				if row.at >= 0 && first.Location != paths[row.at] || !strings.Contains(first.Reason, row.why) {
-					t.Errorf("the first failure is %s: %s\nwant %q", first.Location, first.Reason, row.why)
+				if row.at >= 0 && first.Location != paths[row.at] || !strings.Contains(first.Reason, row.reason) {
+					t.Errorf("the first failure is %s: %s\nwant %q", first.Location, first.Reason, row.reason)
 				}
 				if !strings.Contains(proof.Err().Error(), first.Location) {
 					t.Errorf("the error does not name the failure: %v", proof.Err())
@@ -191,10 +207,10 @@ func TestVerifyFindsARewrittenBranch(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, row := range []struct {
-			name  string
-			store *memStore
-			check func(c *VerifyInput, s *memStore)
-			why   string
+			name   string
+			store  *memStore
+			check  func(c *VerifyInput, s *memStore)
+			reason string
 		}{
 			{"on top of the old branch, by its history", on, func(c *VerifyInput, s *memStore) {
 				c.History = s.history(t)
@@ -214,8 +230,8 @@ func TestVerifyFindsARewrittenBranch(t *testing.T) {
 			c := check
 			row.check(&c, row.store)
 			proof, err := Verify(t.Context(), c)
-			if err != nil || proof.Err() == nil || !strings.Contains(proof.Err().Error(), row.why) {
-				t.Errorf("%s: found %v, %v, want %q", row.name, proof.Err(), err, row.why)
+			if err != nil || proof.Err() == nil || !strings.Contains(proof.Err().Error(), row.reason) {
+				t.Errorf("%s: found %v, %v, want %q", row.name, proof.Err(), err, row.reason)
 			}
 		}
 	})
@@ -388,16 +404,16 @@ func TestALongReportHasParts(t *testing.T) {
 		}
 		checkChain(t, store, "run-1")
 		for _, row := range []struct {
-			name string
-			data []byte
-			why  string
+			name   string
+			data   []byte
+			reason string
 		}{{"changed", []byte("{}"), "its SHA-256"}, {"removed", nil, "does not exist"}} {
 			tampered := maps.Clone(files)
 			if delete(tampered, head.Parts[1].Path); row.data != nil {
 				tampered[head.Parts[1].Path] = &fstest.MapFile{Data: row.data}
 			}
 			proof, err := Verify(t.Context(), VerifyInput{Provisioner: prov, Files: tampered})
-			if err != nil || proof.Err() == nil || !strings.Contains(proof.Err().Error(), row.why) ||
+			if err != nil || proof.Err() == nil || !strings.Contains(proof.Err().Error(), row.reason) ||
 				proof.Failures[0].Location != head.Parts[1].Path {
 				t.Errorf("a part %s: %v, %v", row.name, proof.Err(), err)
 			}
