@@ -68,19 +68,12 @@ func (p *Plan) counts(a *schema.Approval, in PlanInput) bool {
 	switch {
 	case !a.Expires.End.After(end):
 	case !in.Now.Before(end):
-		p.AddNotice(
-			"the approval at %s has expired: it counts for 24 hours after it was first seen at %s",
-			a.Pos,
-			seen.Format(time.RFC3339),
-		)
+		p.AddNotice("the approval at %s has expired: it counts for 24 hours after it was first seen at %s", a.Pos,
+			seen.Format(time.RFC3339))
 		return false
 	default:
-		p.AddNotice(
-			"the approval at %s expires at %s, but counts only until %s, 24 hours after it was first seen",
-			a.Pos,
-			a.Expires.Text,
-			end.Format(time.RFC3339),
-		)
+		p.AddNotice("the approval at %s expires at %s, but counts only until %s, 24 hours after it was first seen",
+			a.Pos, a.Expires.Text, end.Format(time.RFC3339))
 	}
 	return true
 }
@@ -108,7 +101,7 @@ func (p *Plan) release(key string, covers func(*Change) bool) bool {
 			continue
 		}
 		releasedAny = true
-		p.Overruled = append(p.Overruled, before[i]...)
+		p.ReleasedHolds = append(p.ReleasedHolds, before[i]...)
 	}
 	return releasedAny
 }

@@ -17,7 +17,8 @@ var (
 type AuditState struct {
 	Status *Status // nil: no run was ever reported
 	Ledger *Ledger // never nil
-	// Interrupted is a run with a journal on this machine but without a report; nil if there is none.
+	// Interrupted is a run with a journal on this machine but without a report; nil if there is
+	// none.
 	Interrupted *Interrupted
 	// OpenIntent is an intent without a report whose journal is not on this machine; nil if there
 	// is none.
@@ -81,7 +82,7 @@ type Status struct {
 	Version     int    `json:"version"`
 	Provisioner string `json:"provisioner"`
 	Identity    string `json:"identity"`
-	// LastApplied is the last commit of which no intended change remained, with the time of its
+	// LastApplied is the last commit whose intended changes are all done, with the time of its
 	// evaluation; nil if there is none.
 	LastApplied *AppliedAt `json:"lastApplied,omitempty"`
 	// EverEnabled is true after the first reported run in mode enabled.

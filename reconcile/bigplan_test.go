@@ -14,7 +14,7 @@ import (
 	"github.com/seed-d64a251c/roster/schema/schematest"
 )
 
-// bigPlan is an organisation, and a directory that holds it as it was first loaded.
+// bigPlan is an organisation, with a directory that equals its first declarations.
 type bigPlan struct {
 	testing.TB
 	schematest.Organisation
@@ -28,7 +28,8 @@ func newBigPlan(t testing.TB, o schematest.Organisation) *bigPlan {
 	t.Helper()
 	p := &bigPlan{TB: t, Organisation: o, tree: o.Tree()}
 	p.first = p.tree.Text(p.UserFile(7))
-	p.in = reconcile.PlanInput{Now: time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC), Status: &reconcile.Status{EverEnabled: true, AdoptionDecided: true}}
+	p.in = reconcile.PlanInput{Now: time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC),
+		Status: &reconcile.Status{EverEnabled: true, AdoptionDecided: true}}
 	p.desire(p.load())
 	p.in.LastApplied = p.in.Desired
 	p.in.Observed, p.in.Ledger = inSync(p.in.Desired, p.in.Now)
@@ -53,12 +54,12 @@ func (p *bigPlan) desire(d *schema.Declarations) {
 	}
 }
 
-// edit gives somebody another first name.
+// edit changes the first name of a user.
 func (p *bigPlan) edit(name string) {
 	p.tree.Write(p.UserFile(7), strings.Replace(p.first, "First7", name, 1))
 }
 
-// plan demands that so many changes are planned.
+// plan makes a plan and checks its number of changes.
 func (p *bigPlan) plan(changes int) *reconcile.Plan {
 	p.Helper()
 	plan := reconcile.NewPlan(p.in)
@@ -68,10 +69,10 @@ func (p *bigPlan) plan(changes int) *reconcile.Plan {
 	return plan
 }
 
-// inSync is a directory that holds what is desired, all of it ours.
+// inSync returns a directory that equals the desired state, with all objects managed.
 func inSync(want *reconcile.Desired, now time.Time) (*reconcile.Observed, *reconcile.Ledger) {
 	o, ledger := &reconcile.Observed{ReadAt: now, Members: map[string][]string{}}, reconcile.NewLedger()
-	ids := map[string]string{} // members share the text of their ids with the users, as they do in what is remembered
+	ids := map[string]string{} // members share the id strings of the users, as in the cache
 	for key, u := range want.Users {
 		attributes := append(slices.Clone(u.Attributes), schema.Attribute{Path: "externalId", Value: key})
 		slices.SortFunc(attributes, func(a, b schema.Attribute) int { return strings.Compare(a.Path, b.Path) })
@@ -92,8 +93,8 @@ func inSync(want *reconcile.Desired, now time.Time) (*reconcile.Observed, *recon
 	return o, ledger
 }
 
-// BenchmarkPlan is what roster plan does on top of loading: what is desired, and the plan against a directory that holds all but one change. "after one edit"
-// is the next commit of a daemon, its loading included.
+// BenchmarkPlan measures the desired state and the plan against a directory that lacks one change.
+// "after one edit" is the next commit of a daemon, with its loading.
 func BenchmarkPlan(b *testing.B) {
 	for _, n := range bigSizes {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
@@ -118,8 +119,9 @@ func BenchmarkPlan(b *testing.B) {
 	}
 }
 
-// TestWhoIsUnchangedCostsAPlanNoAllocation compares two organisations: what grows with the number of people are a few large pieces of memory.
-func TestWhoIsUnchangedCostsAPlanNoAllocation(t *testing.T) {
+// TestUnchangedUsersCostAPlanNoAllocation compares two organisations: only a few large allocations
+// grow with the number of users.
+func TestUnchangedUsersCostAPlanNoAllocation(t *testing.T) {
 	few, many := 1_000, 3_000
 	allocations := func(users int) (desire, plan float64) {
 		p := newBigPlan(t, schematest.Organisation{Users: users, Groups: 20, Members: 10, Format: "jsonl"})
@@ -132,15 +134,17 @@ func TestWhoIsUnchangedCostsAPlanNoAllocation(t *testing.T) {
 	desireMany, planMany := allocations(many)
 	people := float64(many - few)
 	if each := (planMany - planFew) / people; each > 0.02 {
-		t.Errorf("a plan allocates %.3f times for each person", each)
+		t.Errorf("a plan makes %.3f allocations for each user", each)
 	}
-	if each := (desireMany - desireFew) / people; each > 1.1 { // the rule of the group of everybody looks at a field of each
-		t.Errorf("what is desired allocates %.3f times for each person", each)
+	// The rule of the group of all users reads a field of each user.
+	if each := (desireMany - desireFew) / people; each > 1.1 {
+		t.Errorf("the desired state makes %.3f allocations for each user", each)
 	}
 }
 
-// TestPlansOfOlderCommitsStayWhileOthersLoad plans one commit while the next ones are loaded. The race detector looks on.
-func TestPlansOfOlderCommitsStayWhileOthersLoad(t *testing.T) {
+// TestAPlanIsNotAffectedByLaterLoads plans one commit while the next ones are loaded. The race
+// detector checks this.
+func TestAPlanIsNotAffectedByLaterLoads(t *testing.T) {
 	p := newBigPlan(t, schematest.Organisation{Users: 100, Groups: 10, Members: 10, Format: "jsonl", PerFile: 20})
 	var wait sync.WaitGroup
 	var done atomic.Bool
@@ -157,7 +161,8 @@ func TestPlansOfOlderCommitsStayWhileOthersLoad(t *testing.T) {
 					return
 				}
 				plan := reconcile.NewPlan(in)
-				if len(plan.Changes) != 1 || len(plan.Changes[0].Attributes) != 1 || plan.Changes[0].Attributes[0].New != name {
+				if len(plan.Changes) != 1 || len(plan.Changes[0].Attributes) != 1 ||
+					plan.Changes[0].Attributes[0].New != name {
 					t.Errorf("%s: the changes are %v", name, plan.Changes)
 					return
 				}
@@ -168,21 +173,23 @@ func TestPlansOfOlderCommitsStayWhileOthersLoad(t *testing.T) {
 	wait.Wait()
 }
 
-func TestAPlanTellsWhoIsInMoreGroupsThanAWSEvaluates(t *testing.T) {
+func TestAPlanNamesUsersInTooManyGroups(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		groups int // besides the one of everybody
+		groups int // without the group of all users
 		want   string
 	}{
 		{"as many as AWS evaluates", 999, ""},
-		{"one more, of whom one is not in the first", 1_000, "2 users are in more than 1000 groups (p-000000, p-000002): AWS evaluates no more groups of one user"},
+		{"one more; one user is not in the first group", 1_000,
+			"2 users are in more than 1000 groups (p-000000, p-000002): AWS evaluates no more groups of one user"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o := schematest.Organisation{Users: 4, Format: "jsonl"}
 			tree := o.Tree()
 			var groups strings.Builder
 			for g := range c.groups {
-				fmt.Fprintf(&groups, `{"key": "g%d", "displayName": "Group %d", "members": {"p-000000": {}, "p-000002": {}`, g, g)
+				fmt.Fprintf(&groups,
+					`{"key": "g%d", "displayName": "Group %d", "members": {"p-000000": {}, "p-000002": {}`, g, g)
 				if g > 0 {
 					groups.WriteString(`, "p-000001": {}`)
 				}
@@ -193,7 +200,7 @@ func TestAPlanTellsWhoIsInMoreGroupsThanAWSEvaluates(t *testing.T) {
 			p.desire(p.load())
 			p.in.Observed, p.in.Ledger = inSync(p.in.Desired, p.in.Now)
 			if got := strings.Join(p.plan(0).Notices, "\n"); got != c.want {
-				t.Errorf("it says %q, want %q", got, c.want)
+				t.Errorf("the notices are %q, want %q", got, c.want)
 			}
 		})
 	}

@@ -165,11 +165,8 @@ func (d *Desired) has(group, user string) bool {
 // Member returns why a user is in a group; false if the user is not.
 func (d *Desired) Member(group, user string) (schema.GroupMember, bool) {
 	members := d.Membership.Group(group)
-	i, found := slices.BinarySearchFunc(
-		members,
-		user,
-		func(m schema.GroupMember, key string) int { return strings.Compare(m.User, key) },
-	)
+	i, found := slices.BinarySearchFunc(members, user,
+		func(m schema.GroupMember, key string) int { return strings.Compare(m.User, key) })
 	if !found {
 		return schema.GroupMember{}, false
 	}

@@ -141,8 +141,8 @@ func diffGroups(changes []Change, a, b State) []Change {
 	return changes
 }
 
-// groupKind returns the kind of the change from one state of a group to another; "" if the group itself
-// does not change.
+// groupKind returns the kind of the change from one state of a group to another; "" if the group
+// itself does not change.
 func groupKind(have, want *Group) Kind {
 	switch {
 	case have.NotOwned && !want.NotOwned:

@@ -11,7 +11,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// genState draws a small directory from few names, so that names collide, swap and move between keys often.
+// genState draws a small directory from few names, so that names often conflict, swap and move
+// between keys.
 func genState(t *rapid.T, label string, ids bool) State {
 	s := NewState()
 	names := rapid.Permutation([]string{"ann", "ben", "cat", "dan", "eve", "fay"}).Draw(t, label+" names")
@@ -25,11 +26,12 @@ func genState(t *rapid.T, label string, ids bool) State {
 			attribute("userName", names[i]+"@example.com"),
 		}}
 		if rapid.Bool().Draw(t, "title") {
-			u.Attributes = merge(u.Attributes, Attributes{attribute("title", rapid.SampledFrom([]string{"Dr", "Ms"}).Draw(t, "title value"))})
+			u.Attributes = merge(u.Attributes,
+				Attributes{attribute("title", rapid.SampledFrom([]string{"Dr", "Ms"}).Draw(t, "title value"))})
 		}
 		if ids {
 			u.ID = "id-" + key
-			u.NotOwned = rapid.IntRange(0, 4).Draw(t, "unclaimed") == 0
+			u.NotOwned = rapid.IntRange(0, 4).Draw(t, "not owned") == 0
 		}
 		s.Users[key] = u
 	}
@@ -46,7 +48,7 @@ func genState(t *rapid.T, label string, ids bool) State {
 		}
 		if ids {
 			g.ID = "id-" + key
-			if rapid.Bool().Draw(t, "stranger") {
+			if rapid.Bool().Draw(t, "unmanaged member") {
 				g.Members = slices.Insert(g.Members, 0, "#id-x")
 			}
 		}
@@ -55,7 +57,8 @@ func genState(t *rapid.T, label string, ids bool) State {
 	return s
 }
 
-var ignoreIDs = cmp.Options{cmpopts.IgnoreFields(User{}, "ID", "NotOwned"), cmpopts.IgnoreFields(Group{}, "ID", "NotOwned"), cmpopts.EquateEmpty()}
+var ignoreIDs = cmp.Options{cmpopts.IgnoreFields(User{}, "ID", "NotOwned"),
+	cmpopts.IgnoreFields(Group{}, "ID", "NotOwned"), cmpopts.EquateEmpty()}
 
 func TestDiffLaws(t *testing.T) { rapid.Check(t, checkDiffLaws) }
 
@@ -92,7 +95,7 @@ func checkDiffLaws(t *rapid.T) {
 	checkIdentity(t, d)
 }
 
-// checkNames carries the changes out one by one as a directory with unique names would.
+// checkNames applies the changes one by one like a directory with unique names.
 func checkNames(t *rapid.T, d []Change, a State) {
 	s := a.clone()
 	for i := range d {
@@ -115,7 +118,8 @@ func checkNames(t *rapid.T, d []Change, a State) {
 	}
 }
 
-// checkIdentity: no key is deleted and created in one plan, and every change but the set-asides appears once.
+// checkIdentity: no key is deleted and created in one plan, and every change except
+// temporary renames appears once.
 func checkIdentity(t *rapid.T, d []Change) {
 	seen := map[Ref]bool{}
 	for i := range d {
@@ -125,7 +129,8 @@ func checkIdentity(t *rapid.T, d []Change) {
 		seen[d[i].Ref()] = true
 	}
 	for ref := range seen {
-		if ref.Kind == DeleteGroup && seen[Ref{Kind: CreateGroup, Key: ref.Key}] || ref.Kind == DeleteUser && seen[Ref{Kind: CreateUser, Key: ref.Key}] {
+		if ref.Kind == DeleteGroup && seen[Ref{Kind: CreateGroup,
+			Key: ref.Key}] || ref.Kind == DeleteUser && seen[Ref{Kind: CreateUser, Key: ref.Key}] {
 			t.Fatalf("%s and its creation in one plan", ref)
 		}
 	}
@@ -139,26 +144,52 @@ func refs(d []Change) string {
 	return out
 }
 
-func TestChangesComeInTheOrderOfTheTable(t *testing.T) {
+func TestChangesAreOrderedByKind(t *testing.T) {
 	user := func(key, name, active string) *User {
-		return &User{Key: key, ID: "id-" + key, Attributes: Attributes{attribute("active", active), attribute("externalId", key), attribute("userName", name)}}
+		return &User{Key: key, ID: "id-" + key,
+			Attributes: Attributes{attribute("active", active), attribute("externalId", key),
+				attribute("userName", name)}}
 	}
 	group := func(key string, members ...string) *Group {
 		return &Group{Key: key, ID: "id-" + key, ExternalID: key, DisplayName: key, Members: members}
 	}
-	a := State{Users: map[string]*User{"gone": user("gone", "gone", "true"), "left": user("left", "left", "true"), "off": user("off", "off", "true"),
-		"same": user("same", "same", "true"), "upd": user("upd", "old", "true")},
-		Groups: map[string]*Group{"g": group("g", "left", "same"), "old": group("old", "same")}}
-	b := State{Users: map[string]*User{"left": user("left", "left", "false"), "off": user("off", "off", "false"), "same": user("same", "same", "true"),
-		"upd": user("upd", "new", "true"), "fresh": user("fresh", "fresh", "true")},
-		Groups: map[string]*Group{"g": group("g", "fresh"), "n": group("n", "same")}}
+	a := State{
+		Users: map[string]*User{
+			"gone": user("gone", "gone", "true"),
+			"left": user("left", "left", "true"),
+			"off":  user("off", "off", "true"),
+			"same": user("same", "same", "true"),
+			"upd":  user("upd", "old", "true"),
+		},
+		Groups: map[string]*Group{"g": group("g", "left", "same"), "old": group("old", "same")},
+	}
+	b := State{
+		Users: map[string]*User{
+			"left":  user("left", "left", "false"),
+			"off":   user("off", "off", "false"),
+			"same":  user("same", "same", "true"),
+			"upd":   user("upd", "new", "true"),
+			"fresh": user("fresh", "fresh", "true"),
+		},
+		Groups: map[string]*Group{"g": group("g", "fresh"), "n": group("n", "same")},
+	}
 	var got []string
 	for _, c := range Diff(a, b) {
 		got = append(got, c.Ref().String())
 	}
-	want := []string{"create-user fresh", "rename-user upd", "create-group n", "add-member g fresh", "add-member n same",
-		"deactivate-user left", // what the removal of the membership stands on goes first
-		"remove-member g left", "remove-member g same", "deactivate-user off", "delete-group old", "delete-user gone"}
+	want := []string{
+		"create-user fresh",
+		"rename-user upd",
+		"create-group n",
+		"add-member g fresh",
+		"add-member n same",
+		"deactivate-user left", // the removal of the membership depends on it
+		"remove-member g left",
+		"remove-member g same",
+		"deactivate-user off",
+		"delete-group old",
+		"delete-user gone",
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

@@ -72,10 +72,8 @@ func (c Change) without(have map[effect]bool) (Change, bool) {
 		return c, false
 	}
 	all := c.Attributes
-	c.Attributes = slices.DeleteFunc(
-		slices.Clone(c.Attributes),
-		func(a AttributeChange) bool { return have[c.normalizedEffect(a)] },
-	)
+	c.Attributes = slices.DeleteFunc(slices.Clone(c.Attributes),
+		func(a AttributeChange) bool { return have[c.normalizedEffect(a)] })
 	if len(c.Attributes) == len(all) {
 		return c, true
 	}

@@ -52,7 +52,7 @@ const (
 
 // gates is the table of gates. A gate drops nothing: it holds changes, with a reason.
 var gates = []gate{
-	{name: "firstContact", holds: holdFirstContact},
+	{name: "firstContact", holds: holdInitialAdoption},
 	{name: "removed", holds: holdRemoved, alwaysOn: true},
 	{name: "history", holds: holdHistory},
 	{name: "audit", holds: holdAudit},
@@ -63,7 +63,7 @@ var gates = []gate{
 	{name: gateMemberRemovals, holds: holdMemberRemovals, limit: &limit{least: 5, percent: 30, most: 100}},
 	{name: gateSignInNames, holds: holdSignInNames, limit: &limit{least: 5, percent: 1, most: unbounded}},
 	{name: gateUpdates, holds: holdUpdates, limit: &limit{least: 5, percent: 50, most: unbounded}},
-	{name: "vanished", holds: holdVanished},
+	{name: "vanished", holds: holdDeletedGroups},
 	{name: "adopt", holds: holdAdoptable, notApprovable: always, alwaysOn: true},
 	{name: "foreignExternalId", holds: holdForeignExternalID, notApprovable: unlessTakenOver},
 	{name: "nameTaken", holds: holdNameTaken, notApprovable: unlessFreesName},

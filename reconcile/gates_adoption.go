@@ -4,7 +4,7 @@ package reconcile
 
 // holdFirstContact holds all adoptions until the first sync is complete, adoptions of objects that
 // a lost run may have created, and removals of the members that an adopted group had before.
-func holdFirstContact(in *gateInput, _ limit) map[int]string {
+func holdInitialAdoption(in *gateInput, _ limit) map[int]string {
 	out := map[int]string{}
 	adopting := map[string]bool{}
 	for i := range in.changes {
@@ -38,9 +38,9 @@ func (in *gateInput) createdByLostRun(c *Change) bool {
 }
 
 // holdVanished holds the creation of a group that was deleted outside roster.
-func holdVanished(in *gateInput, _ limit) map[int]string {
+func holdDeletedGroups(in *gateInput, _ limit) map[int]string {
 	return in.where(func(c *Change) bool { return c.Kind == CreateGroup && in.linking.Groups[c.Key] == DeletedOutside },
-		vanishedReason())
+		deletedGroupReason())
 }
 
 // holdAdoptable holds adoptions that the provisioner's adopt does not allow.

@@ -10,7 +10,7 @@ func adoptable(p *planFixture) {
 	p.addRemoteGroup("id-y", "Group", "", "id-u0001")
 }
 
-func firstContactRows() []gateRow {
+func initialAdoptionRows() []gateRow {
 	lostRun := func(externalID string) func(p *planFixture) {
 		return func(p *planFixture) {
 			p.in.Provisioner.Adopt = "match"
@@ -65,7 +65,7 @@ func firstContactRows() []gateRow {
 	}
 }
 
-func vanishedRows() []gateRow {
+func deletedGroupRows() []gateRow {
 	return []gateRow{
 		{name: "a group was deleted outside", holds: []string{"create-group g"},
 			dependents: []string{"add-member g u0001", "add-member g u0002"},

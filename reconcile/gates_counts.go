@@ -80,8 +80,8 @@ func holdMemberRemovals(in *gateInput, l limit) map[int]string {
 // size.
 func (in PlanInput) EnoughMembers(group string, removed, have int) int {
 	l := gateNamed(gateMemberRemovals).tuned(in.Provisioner.Limits[gateMemberRemovals])
-	gone := removed + in.Status.recentRemovals(group, in.Now)
-	return max(removed+1, sort.Search(have, func(size int) bool { return l.of(size) >= gone }))
+	total := removed + in.Status.recentRemovals(group, in.Now)
+	return max(removed+1, sort.Search(have, func(size int) bool { return l.of(size) >= total }))
 }
 
 // holdSignInNames holds changes of userNames if there are too many.

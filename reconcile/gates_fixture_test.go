@@ -53,9 +53,9 @@ func (p *planFixture) sync() {
 	p.in.Ledger, p.in.Observed = NewLedger(), &Observed{ReadAt: p.in.Now, Members: map[string][]string{}}
 	for _, key := range slices.Sorted(maps.Keys(before.Users)) {
 		p.in.Ledger.Users[key] = Owned{ID: "id-" + key}
-		own := Attributes{attribute("externalId", key)}
+		externalID := Attributes{attribute("externalId", key)}
 		p.in.Observed.Users = append(p.in.Observed.Users,
-			RemoteUser{ID: "id-" + key, Attributes: merge(before.Users[key].Attributes, own)})
+			RemoteUser{ID: "id-" + key, Attributes: merge(before.Users[key].Attributes, externalID)})
 	}
 	for _, key := range slices.Sorted(maps.Keys(before.Groups)) {
 		g := before.Groups[key]

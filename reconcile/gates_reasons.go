@@ -68,7 +68,7 @@ func updatesReason(n, allowed int) string {
 	return fmt.Sprintf("%d users would change; at most %d are allowed: was a mapping edited?", n, allowed)
 }
 
-func vanishedReason() string {
+func deletedGroupReason() string {
 	return "the group was deleted outside, with its account assignments; a new group starts without them"
 }
 

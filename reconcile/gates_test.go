@@ -40,7 +40,7 @@ type gateRow struct {
 // rowsByGate returns the rows of each gate.
 func rowsByGate() map[string][]gateRow {
 	return map[string][]gateRow{
-		"firstContact":      firstContactRows(),
+		"firstContact":      initialAdoptionRows(),
 		"removed":           removedRows(),
 		"history":           historyRows(),
 		"audit":             auditRows(),
@@ -51,7 +51,7 @@ func rowsByGate() map[string][]gateRow {
 		gateMemberRemovals:  memberRemovalsRows(),
 		gateSignInNames:     signInNamesRows(),
 		gateUpdates:         updatesRows(),
-		"vanished":          vanishedRows(),
+		"vanished":          deletedGroupRows(),
 		"adopt":             adoptRows(),
 		"foreignExternalId": foreignExternalIDRows(),
 		"nameTaken":         nameTakenRows(),

@@ -61,18 +61,20 @@ type Directory interface {
 // Audit stores the records of runs: intents, journal, ledger, status and reports. A provisioner has
 // one run at a time. BeginWrite and EndWrite may be called concurrently in a run.
 type Audit interface {
-	// LoadState returns what the earlier runs left. An unreadable record is an error, never an empty
-	// one.
+	// LoadState returns what the earlier runs left. An unreadable record is an error, never an
+	// empty one.
 	LoadState(ctx context.Context, provisioner string) (*AuditState, error)
-	// BeginRun creates the journal and publishes the intent, which proves that both can be written. It
-	// returns ErrLeased if another run is active.
+	// BeginRun creates the journal and publishes the intent, which proves that both can be written.
+	// It returns ErrLeased if another run is active.
 	BeginRun(ctx context.Context, in Intent) error
-	// BeginWrite and EndWrite enclose one write. They return when the entry is on disk. If BeginWrite
-	// fails, the write must not happen. Both return ErrLeaseLost if the lease could not be renewed.
+	// BeginWrite and EndWrite enclose one write. They return when the entry is on disk. If
+	// BeginWrite fails, the write must not happen. Both return ErrLeaseLost if the lease could not
+	// be renewed.
 	BeginWrite(e Entry) error
 	EndWrite(e Entry) error
-	// CommitReport publishes the report of a run with its ledger and status, and closes the journal. A
-	// report that repeats the last one is counted, not published; Receipt.Commit is then empty.
+	// CommitReport publishes the report of a run with its ledger and status, and closes the
+	// journal. A report that repeats the last one is counted, not published; Receipt.Commit is then
+	// empty.
 	CommitReport(ctx context.Context, c RunRecord) (Receipt, error)
 }
 

@@ -118,10 +118,8 @@ func (l *Linking) linkUsers(o *Observed, ledger *Ledger, desired *Desired) {
 			l.UnmanagedUsers[UnmanagedRef(u.ID)] = u.UserName()
 		}
 	}
-	index := newNameIndex(
-		len(o.Users),
-		func(i int) (string, string) { return o.Users[i].ExternalID(), o.Users[i].UserName() },
-	)
+	index := newNameIndex(len(o.Users),
+		func(i int) (string, string) { return o.Users[i].ExternalID(), o.Users[i].UserName() })
 	for _, key := range missingKeys(desired.Users, l.State.Users) {
 		if _, managed := ledger.Users[key]; managed {
 			l.Users[key] = DeletedOutside
@@ -147,10 +145,8 @@ func (l *Linking) linkUsers(o *Observed, ledger *Ledger, desired *Desired) {
 	}
 	for i := range o.Users {
 		if u := &o.Users[i]; l.unmanaged(u.ID) {
-			l.Unmanaged = append(
-				l.Unmanaged,
-				UnmanagedObject{Kind: "user", ID: u.ID, Name: u.UserName(), ExternalID: u.ExternalID()},
-			)
+			l.Unmanaged = append(l.Unmanaged,
+				UnmanagedObject{Kind: "user", ID: u.ID, Name: u.UserName(), ExternalID: u.ExternalID()})
 		}
 	}
 }
@@ -175,10 +171,8 @@ func (l *Linking) linkGroups(o *Observed, ledger *Ledger, desired *Desired) {
 			add(key, g, false)
 		}
 	}
-	index := newNameIndex(
-		len(o.Groups),
-		func(i int) (string, string) { return o.Groups[i].ExternalID, o.Groups[i].DisplayName },
-	)
+	index := newNameIndex(len(o.Groups),
+		func(i int) (string, string) { return o.Groups[i].ExternalID, o.Groups[i].DisplayName })
 	for _, key := range missingKeys(desired.Groups, l.State.Groups) {
 		if _, managed := ledger.Groups[key]; managed {
 			l.Groups[key] = DeletedOutside
@@ -199,10 +193,8 @@ func (l *Linking) linkGroups(o *Observed, ledger *Ledger, desired *Desired) {
 	}
 	for _, g := range o.Groups {
 		if l.unmanaged(g.ID) {
-			l.Unmanaged = append(
-				l.Unmanaged,
-				UnmanagedObject{Kind: "group", ID: g.ID, Name: g.DisplayName, ExternalID: g.ExternalID},
-			)
+			l.Unmanaged = append(l.Unmanaged,
+				UnmanagedObject{Kind: "group", ID: g.ID, Name: g.DisplayName, ExternalID: g.ExternalID})
 		}
 	}
 }

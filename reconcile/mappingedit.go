@@ -23,14 +23,8 @@ func (e *MappingEdit) String() string {
 	if e.ChangedUsers == 0 {
 		return fmt.Sprintf("mapping %q (%s) was edited; it changes no values", e.Mapping, e.Position)
 	}
-	return fmt.Sprintf(
-		"mapping %q (%s) was edited: it changes values for %d of %d users (%s)",
-		e.Mapping,
-		e.Position,
-		e.ChangedUsers,
-		e.UsersInScope,
-		strings.Join(e.Attributes, ", "),
-	)
+	return fmt.Sprintf("mapping %q (%s) was edited: it changes values for %d of %d users (%s)", e.Mapping, e.Position,
+		e.ChangedUsers, e.UsersInScope, strings.Join(e.Attributes, ", "))
 }
 
 // NewMappingEdit maps all users in scope with the earlier and the current mapping, and counts the

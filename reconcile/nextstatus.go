@@ -48,13 +48,10 @@ func NextStatus(in StatusInput) *Status {
 	if plan := in.Plan; plan != nil {
 		st.EverEnabled = st.EverEnabled || plan.Mode == ModeEnabled
 		st.AdoptionDecided = st.AdoptionDecided ||
-			plan.Mode == ModeEnabled && len(r.Errors) == 0 && !slices.ContainsFunc(r.Changes, heldByFirstContact)
+			plan.Mode == ModeEnabled && len(r.Errors) == 0 && !slices.ContainsFunc(r.Changes, holdsInitialAdoption)
 		st.AuthFingerprint = AuthFingerprint(in.Provisioner)
-		st.ApprovalFirstSeen, st.Deprovisioned = firstSeen(
-			st.ApprovalFirstSeen,
-			in.Approvals,
-			in.Started,
-		), in.deprovisioned()
+		st.ApprovalFirstSeen, st.Deprovisioned = firstSeen(st.ApprovalFirstSeen, in.Approvals,
+			in.Started), in.deprovisioned()
 		if len(r.Errors) == 0 && r.intendedDone() && !plan.Removed {
 			st.LastApplied = &AppliedAt{Commit: r.Commit.ID, Time: in.Started}
 		}
@@ -87,7 +84,7 @@ func (in StatusInput) deprovisioned() bool {
 	return true
 }
 
-func heldByFirstContact(d Done) bool {
+func holdsInitialAdoption(d Done) bool {
 	return slices.ContainsFunc(d.Held, func(h Hold) bool { return h.Gate == "firstContact" })
 }
 

@@ -24,9 +24,6 @@ type CachedRead struct {
 
 // String returns one line of text.
 func (r *CachedRead) String() string {
-	return fmt.Sprintf(
-		"oldest read %s, %s in this run",
-		r.OldestRead.Format(time.RFC3339),
-		schema.Count(r.Lookups, "lookup"),
-	)
+	return fmt.Sprintf("oldest read %s, %s in this run", r.OldestRead.Format(time.RFC3339),
+		schema.Count(r.Lookups, "lookup"))
 }

@@ -37,10 +37,10 @@ type Plan struct {
 
 	// The rest is for applying the plan; it is not part of its JSON.
 
-	Linking   *Linking `json:"-"`
-	Target    *Target  `json:"-"`
-	Overruled []Hold   `json:"-"` // the holds that approvals released
-	Removed   bool     `json:"-"` // the provisioner is no longer declared
+	Linking       *Linking `json:"-"`
+	Target        *Target  `json:"-"`
+	ReleasedHolds []Hold   `json:"-"` // the holds that approvals released
+	Removed       bool     `json:"-"` // the provisioner is no longer declared
 }
 
 // AddNotice adds a notice to the plan.
@@ -104,8 +104,7 @@ func NewPlan(in PlanInput) *Plan {
 	p.Expiring = upcomingExpiries(in.Desired, in.Now)
 	p.Counts = Counts{
 		DesiredUsers: len(
-			in.Desired.Users,
-		), DesiredGroups: len(in.Desired.Groups), ObservedUsers: len(in.Observed.Users),
+			in.Desired.Users), DesiredGroups: len(in.Desired.Groups), ObservedUsers: len(in.Observed.Users),
 		ObservedGroups: len(in.Observed.Groups), Unmanaged: len(linking.Unmanaged), Adoptable: adoptable,
 	}
 	p.Unmanaged = linking.Unmanaged

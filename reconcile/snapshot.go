@@ -68,10 +68,8 @@ func assumedSnapshot(desired *Desired, exists map[string]bool, p *schema.Provisi
 	}
 	for _, key := range slices.Sorted(maps.Keys(desired.Groups)) {
 		g := desired.Groups[key]
-		s.Observed.Groups = append(
-			s.Observed.Groups,
-			RemoteGroup{ID: id("group", key), ExternalID: key, DisplayName: g.DisplayName},
-		)
+		s.Observed.Groups = append(s.Observed.Groups,
+			RemoteGroup{ID: id("group", key), ExternalID: key, DisplayName: g.DisplayName})
 		s.Ledger.Groups[key] = Owned{ID: id("group", key)}
 		members := []string{}
 		for _, m := range g.Members {

@@ -98,9 +98,7 @@ func AssertDeclared(d *schema.Declarations, now time.Time, desired ...*Desired) 
 			d:           d,
 			membership:  d.Membership(time.Time{}),
 			ignoreDates: true,
-		}.check(
-			a,
-		).Text == ""
+		}.check(a).Text == ""
 		return v
 	})
 }
@@ -121,10 +119,8 @@ func violations(d *schema.Declarations, state StateKind, check func(*schema.Asse
 			continue
 		}
 		v.Assertion, v.Position, v.State, v.Reason = key, a.Pos.String(), state, a.Reason
-		slices.SortFunc(
-			v.Users,
-			func(x, y Violator) int { return strings.Compare(x.Key+"\x00"+x.Name, y.Key+"\x00"+y.Name) },
-		)
+		slices.SortFunc(v.Users,
+			func(x, y Violator) int { return strings.Compare(x.Key+"\x00"+x.Name, y.Key+"\x00"+y.Name) })
 		out = append(out, v)
 	}
 	return out
@@ -169,12 +165,8 @@ func onlySome(o *schema.Only, found map[string]Violator, dated bool) Violation {
 	if len(found) == 0 {
 		return Violation{}
 	}
-	text := fmt.Sprintf(
-		"%d users have a %s that matches %q but do not satisfy where",
-		len(found),
-		o.Attribute,
-		o.Pattern,
-	)
+	text := fmt.Sprintf("%d users have a %s that matches %q but do not satisfy where", len(found), o.Attribute,
+		o.Pattern)
 	if len(found) == 1 {
 		text = fmt.Sprintf("1 user has a %s that matches %q but does not satisfy where", o.Attribute, o.Pattern)
 	}

@@ -49,7 +49,7 @@ func TestConformance(t *testing.T) {
 		"elimity":       independent(foreign.Elimity),
 		"SCIMMY":        independent(foreign.SCIMMY),
 	} {
-		t.Run(name, func(t *testing.T) { reconciletest.Walk(t, start(t)) })
+		t.Run(name, func(t *testing.T) { reconciletest.RunConformance(t, start(t)) })
 	}
 }
 

@@ -63,7 +63,7 @@ var terms = []term{
 	{pattern: `seen`, where: jsonNames, instead: "approvalFirstSeen, observed"},
 	{pattern: `toll|fate`, where: identifiers, instead: "count, status"},
 	{pattern: `eyewitness(es)?`, where: identifiers | prose, instead: "read-before-write checker"},
-	{pattern: `vanished`, where: identifiers | prose, dirs: inReconcile, instead: "deleted outside roster"},
+	{pattern: `vanished`, where: identifiers, dirs: inReconcile, instead: "deleted outside roster"},
 	{pattern: `=nobody|=staying|=judge`, where: identifiers, dirs: inReconcile,
 		instead: "empty desired state, active managed users, check"},
 

@@ -217,11 +217,8 @@ func explainConflict(c *reconcile.Change, err error) string {
 	if c.Kind.OfUser() {
 		what = "userName, e-mail address or externalId (AWS does not say which; SCIM cannot look up e-mail addresses)"
 	}
-	return fmt.Sprintf(
-		"%v: another object took the %s after the directory was read; the next run will retry",
-		err,
-		what,
-	)
+	return fmt.Sprintf("%v: another object took the %s after the directory was read; the next run will retry", err,
+		what)
 }
 
 // inFlight returns the context of a call that has started. It outlives a stop by the grace time, so
@@ -256,13 +253,8 @@ func (a *applier) collect(w *write) []reconcile.Done {
 }
 
 // finish sets the result of the changes of a write.
-func (a *applier) finish(
-	w *write,
-	result reconcile.Result,
-	text string,
-	receipt reconcile.CallReceipt,
-	took time.Duration,
-) {
+func (a *applier) finish(w *write, result reconcile.Result, text string, receipt reconcile.CallReceipt,
+	took time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, i := range w.changes {
@@ -282,23 +274,23 @@ func (a *applier) reportProgress() {
 }
 
 // remaining returns the number of writes that the changes without a result take: one for each, but
-// MaxMembers memberships of a group share one write, and that of the group's own change.
+// MaxMembers memberships of a group share one write, and that of the group's groups change.
 func (a *applier) remaining() int {
 	n := 0
-	own, members := map[string]int{}, map[string]int{} // by group
+	groups, members := map[string]int{}, map[string]int{} // by group
 	for i := range a.plan.Changes {
 		switch c := &a.plan.Changes[i]; {
 		case a.result.Changes[i].Result != "":
 		case c.Member != "":
 			members[c.Key]++
-			own[c.Key] += 0
+			groups[c.Key] += 0
 		case c.Kind.OfUser(), c.Kind.Info().Stage == reconcile.StageGroupDeletions:
 			n++
 		default:
-			own[c.Key]++
+			groups[c.Key]++
 		}
 	}
-	for key, k := range own {
+	for key, k := range groups {
 		n += max(k, (members[key]+reconcile.MaxMembers-1)/reconcile.MaxMembers)
 	}
 	return n

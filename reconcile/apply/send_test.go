@@ -47,10 +47,7 @@ func TestEveryReleasedKindIsInAWrite(t *testing.T) {
 				}
 				changes = append(changes, after)
 			}
-			plan := &reconcile.Plan{
-				Changes: changes,
-				Linking: &reconcile.Linking{State: reconcile.NewState()},
-			}
+			plan := &reconcile.Plan{Changes: changes, Linking: &reconcile.Linking{State: reconcile.NewState()}}
 			a := newApplier(Input{Plan: plan, Ledger: reconcile.NewLedger()})
 			var in []reconcile.Stage
 			for stage := range reconcile.Stages {

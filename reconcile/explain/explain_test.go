@@ -14,11 +14,18 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// explained asks about somebody at noon of 24 November 2026.
+// explained returns an explanation at noon of 24 November 2026.
 func explained(t *testing.T, d *schema.Declarations, kind, key string, tune func(*explain.Input)) *explain.Explanation {
 	t.Helper()
-	in := explain.Input{Kind: kind, Key: key, Declarations: d, Provisioner: d.Provisioners["aws"], Ledger: reconcile.NewLedger(),
-		Commit: reconcile.CommitRef{ID: "0123456789"}, Now: time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)}
+	in := explain.Input{
+		Kind:         kind,
+		Key:          key,
+		Declarations: d,
+		Provisioner:  d.Provisioners["aws"],
+		Ledger:       reconcile.NewLedger(),
+		Commit:       reconcile.CommitRef{ID: "0123456789"},
+		Now:          time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC),
+	}
 	var err error
 	if in.Desired, err = reconcile.Desire(d, in.Provisioner, in.Now); err != nil {
 		t.Fatal(err)
@@ -30,21 +37,24 @@ func explained(t *testing.T, d *schema.Declarations, kind, key string, tune func
 }
 
 func TestExplanationsAnswerInOneSentence(t *testing.T) {
-	org := reconciletest.People(4) + reconciletest.Group("a", "A", 1, 2) + reconciletest.Group("b", "B", 3, 3) + "provisioners: aws: groups: [\"a\"]\n"
+	org := reconciletest.People(4) + reconciletest.Group("a", "A", 1, 2) + reconciletest.Group("b", "B", 3, 3) +
+		"provisioners: aws: groups: [\"a\"]\n"
 	left := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 	ran := &reconcile.Status{EverEnabled: true, Outcome: reconcile.RunApplied, Finished: left}
-	ours := func(keys ...string) func(*explain.Input) {
+	managed := func(keys ...string) func(*explain.Input) {
 		return func(in *explain.Input) {
 			in.Status = ran
 			for _, key := range keys {
-				in.Ledger.Users[key], in.Ledger.Groups[key] = reconcile.Owned{ID: "id-" + key}, reconcile.Owned{ID: "id-" + key}
+				in.Ledger.Users[key], in.Ledger.Groups[key] = reconcile.Owned{ID: "id-" +
+					key}, reconcile.Owned{ID: "id-" + key}
 			}
 		}
 	}
-	said := func(kind reconcile.Kind, result reconcile.Result, hold string) func(*explain.Input) {
+	reported := func(kind reconcile.Kind, result reconcile.Result, hold string) func(*explain.Input) {
 		return func(in *explain.Input) {
 			in.Status = ran
-			d := reconcile.Done{Change: reconcile.Change{Kind: kind, Key: in.Key, Name: "x"}, Result: result, Error: "400 no"}
+			d := reconcile.Done{Change: reconcile.Change{Kind: kind, Key: in.Key, Name: "x"}, Result: result,
+				Error: "400 no"}
 			if hold != "" {
 				d.Held = []reconcile.Hold{{Gate: hold, Reason: "because"}}
 			}
@@ -55,48 +65,72 @@ func TestExplanationsAnswerInOneSentence(t *testing.T) {
 		name, cue, kind, key, want string
 		tune                       func(*explain.Input)
 	}{
-		{"somebody who is there", org, "user", "u1", `name1@example.com (u1) is in AWS and may sign in, in "a".`, ours("u1")},
-		{"a membership that a gate holds", org, "user", "u1", `is in AWS and may sign in, in "a"; add-member "a" was held by gate protected: because.`, func(in *explain.Input) {
-			ours("u1")(in)
-			in.Report = &reconcile.Report{Changes: []reconcile.Done{
-				{Change: reconcile.Change{Kind: reconcile.AddMember, Key: "a", Member: "u2"}, Result: reconcile.ResultFailed},
-				{Change: reconcile.Change{Kind: reconcile.AddMember, Key: "a", Member: "u1", Held: []reconcile.Hold{{Gate: "protected", Reason: "because"}}}, Result: reconcile.ResultHeld}}}
-		}},
+		{"a user that is in AWS", org, "user", "u1", `name1@example.com (u1) is in AWS and may sign in, in "a".`,
+			managed("u1")},
+		{"a membership that a gate holds", org, "user", "u1",
+			`is in AWS and may sign in, in "a"; add-member "a" was held by gate protected: because.`,
+			func(in *explain.Input) {
+				managed("u1")(in)
+				in.Report = &reconcile.Report{Changes: []reconcile.Done{
+					{Change: reconcile.Change{Kind: reconcile.AddMember, Key: "a", Member: "u2"},
+						Result: reconcile.ResultFailed},
+					{Change: reconcile.Change{Kind: reconcile.AddMember, Key: "a", Member: "u1",
+						Held: []reconcile.Hold{{Gate: "protected", Reason: "because"}}},
+						Result: reconcile.ResultHeld}}}
+			}},
 		{"before the first run", org, "user", "u1", `is not in AWS yet: no run was made yet.`, nil},
-		{"since the last run", org, "user", "u1", `is not in AWS yet: the last run (2026-11-01T00:00:00Z, commit (none)) did not include it.`, ours()},
-		{"held by a gate", org, "user", "u1", `is not in AWS yet: held by gate firstContact: because.`, said(reconcile.AdoptUser, reconcile.ResultHeld, "firstContact")},
-		{"an adoption that is missing", org, "user", "u1", `is not in AWS yet: held by gate adopt: because.`, said(reconcile.AdoptUser, reconcile.ResultHeld, "adopt")},
-		{"refused by AWS", org, "user", "u1", `is not in AWS yet: failed: 400 no.`, said(reconcile.CreateUser, reconcile.ResultFailed, "")},
-		{"paused", org + `provisioners: aws: paused: {reason: "moving", until: "2027-01-01"}`, "user", "u1", `is not in AWS yet: paused until 2027-01-01: moving; nothing is sent.`, ours()},
-		{"disabled, and waiting", org, "user", "u1", `is not in AWS yet: disabled: only users who left the scope`, func(in *explain.Input) {
-			p := *in.Provisioner
-			p.Enabled = false
-			in.Provisioner, in.Status = &p, ran
-		}},
-		{"in no selected group", org, "user", "u3", `is not in AWS: in none of the groups that provisioner "aws" selects.`, ours()},
-		{"locked", org + `users: u1: state: "LOCKED"`, "user", "u1", `is in AWS but must be inactive there: state LOCKED.`, ours("u1")},
-		{"inactive before they ever came", org + `users: u1: state: "INACTIVE"`, "user", "u1", `is not in AWS: state INACTIVE; inactive users are never created.`, ours()},
-		{"not yet valid", org + `users: u1: validFrom: "2026-12-01"`, "user", "u1", `is not in AWS: state ACTIVE, not valid before 2026-12-01; inactive users are never created.`, ours()},
-		{"not valid any more", org + `users: u1: validUntil: "2026-11-01"`, "user", "u1", `is in AWS but must be inactive there: state ACTIVE, no longer valid since 2026-11-01.`, ours("u1")},
-		{"left, and waiting for deletion", org + `provisioners: aws: deprovision: deleteAfterDays: 30`, "user", "u9", `u9 (u9) left the scope: inactive in AWS since 2026-11-01, to be deleted after 2026-12-01.`,
+		{"since the last run", org, "user", "u1",
+			`is not in AWS yet: the last run (2026-11-01T00:00:00Z, commit (none)) did not include it.`, managed()},
+		{"held by a gate", org, "user", "u1", `is not in AWS yet: held by gate firstContact: because.`,
+			reported(reconcile.AdoptUser, reconcile.ResultHeld, "firstContact")},
+		{"an adoption that is missing", org, "user", "u1", `is not in AWS yet: held by gate adopt: because.`,
+			reported(reconcile.AdoptUser, reconcile.ResultHeld, "adopt")},
+		{"refused by AWS", org, "user", "u1", `is not in AWS yet: failed: 400 no.`,
+			reported(reconcile.CreateUser, reconcile.ResultFailed, "")},
+		{"paused", org + `provisioners: aws: paused: {reason: "moving", until: "2027-01-01"}`, "user", "u1",
+			`is not in AWS yet: paused until 2027-01-01: moving; nothing is sent.`, managed()},
+		{"disabled, and waiting", org, "user", "u1", `is not in AWS yet: disabled: only users who left the scope`,
+			func(in *explain.Input) {
+				p := *in.Provisioner
+				p.Enabled = false
+				in.Provisioner, in.Status = &p, ran
+			}},
+		{"in no selected group", org, "user", "u3",
+			`is not in AWS: in none of the groups that provisioner "aws" selects.`, managed()},
+		{"locked", org + `users: u1: state: "LOCKED"`, "user", "u1",
+			`is in AWS but must be inactive there: state LOCKED.`, managed("u1")},
+		{"inactive and never created", org + `users: u1: state: "INACTIVE"`, "user", "u1",
+			`is not in AWS: state INACTIVE; inactive users are never created.`, managed()},
+		{"not yet valid", org + `users: u1: validFrom: "2026-12-01"`, "user", "u1",
+			`is not in AWS: state ACTIVE, not valid before 2026-12-01; inactive users are never created.`, managed()},
+		{"no longer valid", org + `users: u1: validUntil: "2026-11-01"`, "user", "u1",
+			`is in AWS but must be inactive there: state ACTIVE, no longer valid since 2026-11-01.`, managed("u1")},
+		{"left, and waiting for deletion", org + `provisioners: aws: deprovision: deleteAfterDays: 30`, "user", "u9",
+			`u9 (u9) left the scope: inactive in AWS since 2026-11-01, to be deleted after 2026-12-01.`,
 			func(in *explain.Input) {
 				in.Ledger.Users["u9"] = reconcile.Owned{ID: "id", LeftScopeAt: &left}
 			}},
-		{"not declared any more", org, "user", "u9", `is still in AWS, but is no longer declared: deprovisioning is pending (deprovision: deactivate).`, ours("u9")},
-		{"a group that is there", org, "group", "a", `A (a) is in AWS, with 2 members declared.`, ours("a")},
-		{"a group that is not selected", org, "group", "b", `is not in AWS: provisioner "aws" does not select it.`, ours()},
-		{"groups that are not pushed", org + `provisioners: aws: pushGroups: false`, "group", "a", `is not in AWS: provisioner "aws" does not push groups.`, ours()},
-		{"a group that vanished", org, "group", "a", `is not in AWS yet: held by gate vanished: because.`, said(reconcile.CreateGroup, reconcile.ResultHeld, "vanished")},
+		{"no longer declared", org, "user", "u9",
+			`is still in AWS, but is no longer declared: deprovisioning is pending (deprovision: deactivate).`,
+			managed("u9")},
+		{"a group that is in AWS", org, "group", "a", `A (a) is in AWS, with 2 members declared.`, managed("a")},
+		{"a group that is not selected", org, "group", "b", `is not in AWS: provisioner "aws" does not select it.`,
+			managed()},
+		{"groups that are not pushed", org + `provisioners: aws: pushGroups: false`, "group", "a",
+			`is not in AWS: provisioner "aws" does not push groups.`, managed()},
+		{"a group that vanished", org, "group", "a", `is not in AWS yet: held by gate vanished: because.`,
+			reported(reconcile.CreateGroup, reconcile.ResultHeld, "vanished")},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if e := explained(t, reconciletest.Load(t, test.cue), test.kind, test.key, test.tune); !strings.Contains(e.Answer, test.want) {
+			if e := explained(t, reconciletest.Load(t, test.cue), test.kind, test.key,
+				test.tune); !strings.Contains(e.Answer, test.want) {
 				t.Errorf("got  %s\nwant %s", e.Answer, test.want)
 			}
 		})
 	}
 }
 
-func TestExplanationsTellTheWayIntoAGroupOrWhyThereIsNone(t *testing.T) {
+func TestExplanationsShowHowAUserIsInAGroup(t *testing.T) {
 	d := reconciletest.Load(t, reconciletest.People(3)+`
 attributeTypes: {team: {type: "string"}, pay: {type: "string", redact: true}}
 users: u1: attributes: {team: "red", pay: "canary-9"}
@@ -118,27 +152,29 @@ groups: none: {displayName: "None"}
 		`inner: declared member (cover); until 2026-12-31  more.cue:8`,
 		`outer: includes "mid", there: includes "inner", there: declared member (cover) (more.cue:8:`,
 		`red: the where rule selects team "red"`,
-		`blue: not a declared member, and the rule does not match: requires team "blue" or "green", has "red"  more.cue:12`,
+		`blue: not a declared member, and the rule does not match: ` +
+			`requires team "blue" or "green", has "red"  more.cue:12`,
 		`paid: not a declared member, and the rule does not match: requires pay "much", has (redacted)`,
 		`past: the membership ended on 2026-11-01  more.cue:14`,
 		`none: not a member; to add the user, declare: groups: "none": members: "u1": {}`,
 		`userName: "name1@example.com"  base.cue:5`,
 	} {
 		if !strings.Contains(text.String(), want) {
-			t.Errorf("nothing says %s\n%s", want, text.String())
+			t.Errorf("the text lacks %s\n%s", want, text.String())
 		}
 	}
 	if strings.Contains(text.String(), "canary-9") {
-		t.Error("what is redacted is shown")
+		t.Error("a redacted value is shown")
 	}
 }
 
-func TestFindTakesKeysAndNames(t *testing.T) {
+func TestFind(t *testing.T) {
 	d := reconciletest.Load(t, reconciletest.People(2)+`
 users: clash: {userId: "U1", firstName: "C", lastName: "T", email: "clash@example.com"}
 groups: bg: {displayName: "Break Glass"}
 `)
-	ledger := &reconcile.Ledger{Users: map[string]reconcile.Owned{"gone": {ID: "x"}}, Groups: map[string]reconcile.Owned{}}
+	ledger := &reconcile.Ledger{Users: map[string]reconcile.Owned{"gone": {ID: "x"}},
+		Groups: map[string]reconcile.Owned{}}
 	for _, test := range []struct {
 		name, kind, word, key, err string
 		is                         error
@@ -146,7 +182,7 @@ groups: bg: {displayName: "Break Glass"}
 		{"a key", "user", "u1", "u1", "", nil},
 		{"a userId, whatever the case", "user", "NAME1", "u1", "", nil},
 		{"an e-mail address", "user", "Name2@Example.com", "u2", "", nil},
-		{"somebody whom the ledger alone knows", "user", "gone", "gone", "", nil},
+		{"a user that only the ledger has", "user", "gone", "gone", "", nil},
 		{"a displayName", "group", "break glass", "bg", "", nil},
 		{"a misspelt name", "user", "nmae1", "", `did you mean "name1"?`, fs.ErrNotExist},
 		{"a name of several", "user", "U1", "", `names several: "clash", "u1"; use a key`, explain.ErrAmbiguous},

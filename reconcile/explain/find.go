@@ -16,12 +16,8 @@ import (
 // regard to case, a userId, an e-mail address, a desired userName or the displayName of a group.
 // Users and groups that are no longer declared are found by key as long as a ledger has them. The
 // error suggests a similar name; it is fs.ErrNotExist if nothing was found.
-func Find(
-	kind, word string,
-	d *schema.Declarations,
-	ledgers []*reconcile.Ledger,
-	desired []*reconcile.Desired,
-) (string, error) {
+func Find(kind, word string, d *schema.Declarations, ledgers []*reconcile.Ledger,
+	desired []*reconcile.Desired) (string, error) {
 	names := namesOf(kind, d, ledgers, desired)
 	if _, exact := names[word]; exact {
 		return word, nil
@@ -60,12 +56,8 @@ func (e *notFoundError) Error() string        { return e.text }
 func (e *notFoundError) Is(target error) bool { return target == fs.ErrNotExist }
 
 // namesOf returns the other names of users or groups, by key.
-func namesOf(
-	kind string,
-	d *schema.Declarations,
-	ledgers []*reconcile.Ledger,
-	desired []*reconcile.Desired,
-) map[string][]string {
+func namesOf(kind string, d *schema.Declarations, ledgers []*reconcile.Ledger,
+	desired []*reconcile.Desired) map[string][]string {
 	out := map[string][]string{}
 	if kind == "group" {
 		for _, l := range ledgers {

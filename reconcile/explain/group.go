@@ -36,10 +36,8 @@ func (x *explainer) group() {
 	case managed && !x.Provisioner.PushGroups:
 		x.answer("is in AWS and not changed there: provisioner %q does not push groups.", x.Provisioner.Key)
 	case managed:
-		x.answer(
-			"is still in AWS, but provisioner %q no longer selects it: it will be deleted after approval.",
-			x.Provisioner.Key,
-		)
+		x.answer("is still in AWS, but provisioner %q no longer selects it: it will be deleted after approval.",
+			x.Provisioner.Key)
 	case g == nil:
 		x.answer("is not in AWS: not declared.")
 	case !x.Provisioner.PushGroups:
@@ -55,26 +53,15 @@ func (x *explainer) group() {
 func (x *explainer) selection(want *reconcile.DesiredGroup) {
 	switch {
 	case want != nil && x.Desired.AllUsers:
-		x.fact(
-			"scope",
-			"",
-			x.Provisioner.Pos,
-			"pushed: provisioner %q selects no groups, so it pushes all groups",
-			x.Provisioner.Key,
-		)
+		x.fact("scope", "", x.Provisioner.Pos, "pushed: provisioner %q selects no groups, so it pushes all groups",
+			x.Provisioner.Key)
 	case want != nil:
 		x.fact("scope", "", x.Provisioner.GroupsPos, "pushed: provisioner %q selects it", x.Provisioner.Key)
 	case !x.Provisioner.PushGroups:
 		x.fact("scope", "", x.Provisioner.Pos, "not pushed: pushGroups is false")
 	default:
-		x.fact(
-			"scope",
-			"",
-			x.Provisioner.GroupsPos,
-			"not pushed: provisioner %q selects %s",
-			x.Provisioner.Key,
-			schema.QuoteList(x.Provisioner.Groups),
-		)
+		x.fact("scope", "", x.Provisioner.GroupsPos, "not pushed: provisioner %q selects %s", x.Provisioner.Key,
+			schema.QuoteList(x.Provisioner.Groups))
 	}
 }
 

@@ -17,14 +17,8 @@ func (x *explainer) ownership(owned reconcile.Owned, managed bool) {
 	case !managed:
 		x.fact("directory", "", schema.Pos{}, "not in the ledger: roster manages no object with this key")
 	case owned.LeftScopeAt != nil:
-		x.fact(
-			"directory",
-			owned.ID,
-			schema.Pos{},
-			"managed; left the scope on %s%s",
-			owned.LeftScopeAt.Format(time.DateOnly),
-			x.deletion(owned),
-		)
+		x.fact("directory", owned.ID, schema.Pos{}, "managed; left the scope on %s%s",
+			owned.LeftScopeAt.Format(time.DateOnly), x.deletion(owned))
 	default:
 		x.fact("directory", owned.ID, schema.Pos{}, "managed")
 	}
@@ -57,11 +51,8 @@ func (x *explainer) whyMissing(kinds ...reconcile.Kind) string {
 	if x.Status == nil {
 		return "no run was made yet"
 	}
-	return fmt.Sprintf(
-		"the last run (%s, commit %s) did not include it",
-		x.Status.Finished.Format(time.RFC3339),
-		x.Status.Commit.Short(),
-	)
+	return fmt.Sprintf("the last run (%s, commit %s) did not include it", x.Status.Finished.Format(time.RFC3339),
+		x.Status.Commit.Short())
 }
 
 // pending returns the first change of the object that the newest report does not have as done, and
@@ -116,16 +107,8 @@ func (x *explainer) run() {
 		return
 	}
 	st := x.Status
-	x.fact(
-		"run",
-		st.Run,
-		schema.Pos{},
-		"the last run ended %s: %s, at commit %s; %s",
-		st.Finished.Format(time.RFC3339),
-		st.Outcome,
-		st.Commit.Short(),
-		st.Report.Path,
-	)
+	x.fact("run", st.Run, schema.Pos{}, "the last run ended %s: %s, at commit %s; %s",
+		st.Finished.Format(time.RFC3339), st.Outcome, st.Commit.Short(), st.Report.Path)
 	if x.Report == nil {
 		x.fact("run", "", schema.Pos{}, "no recent report names this %s", x.Kind)
 		return

@@ -37,17 +37,11 @@ func (x *explainer) user() {
 	case managed && want != nil:
 		x.answer("is in AWS but must be inactive there: %s%s.", x.condition(u), x.pending())
 	case managed && owned.LeftScopeAt != nil:
-		x.answer(
-			"left the scope: inactive in AWS since %s%s.",
-			owned.LeftScopeAt.Format(time.DateOnly),
-			x.deletion(owned),
-		)
+		x.answer("left the scope: inactive in AWS since %s%s.", owned.LeftScopeAt.Format(time.DateOnly),
+			x.deletion(owned))
 	case managed && u == nil:
-		x.answer(
-			"is still in AWS, but is no longer declared: deprovisioning is pending (deprovision: %s)%s.",
-			x.Provisioner.Deprovision.Mode,
-			x.pending(),
-		)
+		x.answer("is still in AWS, but is no longer declared: deprovisioning is pending (deprovision: %s)%s.",
+			x.Provisioner.Deprovision.Mode, x.pending())
 	case managed:
 		x.answer(
 			"is still in AWS, but in no group that provisioner %q selects: "+
@@ -83,22 +77,11 @@ func (x *explainer) condition(u *schema.User) string {
 func (x *explainer) scope(u *schema.User, want *reconcile.DesiredUser) {
 	switch {
 	case x.Desired.AllUsers:
-		x.fact(
-			"scope",
-			"",
-			x.Provisioner.Pos,
-			"in scope: provisioner %q selects no groups, so all users are in scope",
-			x.Provisioner.Key,
-		)
+		x.fact("scope", "", x.Provisioner.Pos,
+			"in scope: provisioner %q selects no groups, so all users are in scope", x.Provisioner.Key)
 	case want == nil:
-		x.fact(
-			"scope",
-			"",
-			x.Provisioner.GroupsPos,
-			"not in scope: to add the user, make %s a member of one of %s",
-			u.Email,
-			schema.QuoteList(x.Provisioner.Groups),
-		)
+		x.fact("scope", "", x.Provisioner.GroupsPos, "not in scope: to add the user, make %s a member of one of %s",
+			u.Email, schema.QuoteList(x.Provisioner.Groups))
 	default:
 		x.fact("scope", "", x.Provisioner.GroupsPos, "in scope through %s", schema.QuoteList(x.selectedGroups()))
 	}

@@ -13,11 +13,8 @@ const maxRounds = 5
 
 // ObserveAndPlan observes the directory and plans, until every fact that the plan depends on was
 // read in this run. in has all of a plan's input except Observed and Reviewed.
-func (r *Reader) ObserveAndPlan(
-	ctx context.Context,
-	in reconcile.PlanInput,
-	reviews *reconcile.ReviewHistory,
-) (*reconcile.Plan, *View, error) {
+func (r *Reader) ObserveAndPlan(ctx context.Context, in reconcile.PlanInput,
+	reviews *reconcile.ReviewHistory) (*reconcile.Plan, *View, error) {
 	options := r.options(in.Desired, in.Ledger)
 	v, err := r.refresh(ctx, options)
 	for round := 0; err == nil; round++ {

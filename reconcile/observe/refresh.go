@@ -29,13 +29,8 @@ const awsPerSecond = 20
 // makes it. Otherwise a scheduled run reads what has not been read for the longest time, so much
 // that everything is read within the drift bound. Other runs read only what is older than the drift
 // bound. groups are the ids of the groups whose members the run needs.
-func planRefresh(
-	c *CachedDirectory,
-	p *schema.Provisioner,
-	groups []string,
-	scheduled bool,
-	now time.Time,
-) refreshPlan {
+func planRefresh(c *CachedDirectory, p *schema.Provisioner, groups []string, scheduled bool,
+	now time.Time) refreshPlan {
 	var next time.Duration
 	if scheduled {
 		next = untilNext(p, now)

@@ -7,8 +7,8 @@ import (
 	"github.com/seed-d64a251c/roster/reconcile/observe"
 )
 
-// Memory is reconcile.Memory as text: what it hands out shares nothing with what it was given. The
-// zero value is empty and ready.
+// Cache implements observe.Cache. It keeps JSON, so what it returns shares nothing with what was
+// stored. The zero value is ready to use.
 type Cache struct {
 	mu   sync.Mutex
 	text map[string][]byte
@@ -16,7 +16,7 @@ type Cache struct {
 
 var _ observe.Cache = (*Cache)(nil)
 
-// Recall returns what was kept last.
+// Load returns what was stored last.
 func (m *Cache) Load(provisioner string) *observe.CachedDirectory {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -29,7 +29,7 @@ func (m *Cache) Load(provisioner string) *observe.CachedDirectory {
 	return r
 }
 
-// Keep replaces what was kept.
+// Store replaces what was stored.
 func (m *Cache) Store(provisioner string, r *observe.CachedDirectory) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -13,8 +13,8 @@ import (
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
-// Directory is a directory in memory with unique names, as AWS has them. The zero value is empty
-// and ready.
+// Directory implements reconcile.Directory in memory, with unique names like AWS. The zero value is
+// ready to use.
 type Directory struct {
 	mu      sync.Mutex
 	next    int
@@ -28,14 +28,15 @@ var _ reconcile.Directory = (*Directory)(nil)
 func (d *Directory) lock() func() {
 	d.mu.Lock()
 	if d.users == nil {
-		d.users, d.groups, d.members = map[string]reconcile.RemoteUser{}, map[string]reconcile.RemoteGroup{}, map[string]map[string]bool{}
+		d.users, d.groups = map[string]reconcile.RemoteUser{}, map[string]reconcile.RemoteGroup{}
+		d.members = map[string]map[string]bool{}
 	}
 	return d.mu.Unlock
 }
 
 func (d *Directory) id() string { d.next++; return fmt.Sprintf("id-%04d", d.next) }
 
-// list yields what the map holds now, by key.
+// list yields the current values of a map, by key.
 func list[V any](d *Directory, pick func() map[string]V) iter.Seq2[V, error] {
 	return func(yield func(V, error) bool) {
 		unlock := d.lock()
@@ -83,58 +84,40 @@ func (d *Directory) GroupsOf(_ context.Context, user string) iter.Seq2[string, e
 	})
 }
 
-// UserByExternalID looks a user up.
+// UserByExternalID looks up a user.
 func (d *Directory) UserByExternalID(_ context.Context, externalID string) (reconcile.RemoteUser, bool, error) {
-	return find(
-		d,
-		func() map[string]reconcile.RemoteUser { return d.users },
-		func(u reconcile.RemoteUser) bool { return u.ExternalID() == externalID },
-	)
+	return find(d, func() map[string]reconcile.RemoteUser { return d.users },
+		func(u reconcile.RemoteUser) bool { return u.ExternalID() == externalID })
 }
 
-// UserByName looks a user up.
+// UserByName looks up a user.
 func (d *Directory) UserByName(_ context.Context, userName string) (reconcile.RemoteUser, bool, error) {
-	return find(
-		d,
-		func() map[string]reconcile.RemoteUser { return d.users },
-		func(u reconcile.RemoteUser) bool { return strings.EqualFold(u.UserName(), userName) },
-	)
+	return find(d, func() map[string]reconcile.RemoteUser { return d.users },
+		func(u reconcile.RemoteUser) bool { return strings.EqualFold(u.UserName(), userName) })
 }
 
-// User looks a user up.
+// User looks up a user.
 func (d *Directory) User(_ context.Context, id string) (reconcile.RemoteUser, bool, error) {
-	return find(
-		d,
-		func() map[string]reconcile.RemoteUser { return d.users },
-		func(u reconcile.RemoteUser) bool { return u.ID == id },
-	)
+	return find(d, func() map[string]reconcile.RemoteUser { return d.users },
+		func(u reconcile.RemoteUser) bool { return u.ID == id })
 }
 
-// GroupByExternalID looks a group up.
+// GroupByExternalID looks up a group.
 func (d *Directory) GroupByExternalID(_ context.Context, externalID string) (reconcile.RemoteGroup, bool, error) {
-	return find(
-		d,
-		func() map[string]reconcile.RemoteGroup { return d.groups },
-		func(g reconcile.RemoteGroup) bool { return g.ExternalID == externalID },
-	)
+	return find(d, func() map[string]reconcile.RemoteGroup { return d.groups },
+		func(g reconcile.RemoteGroup) bool { return g.ExternalID == externalID })
 }
 
-// GroupByName looks a group up.
+// GroupByName looks up a group.
 func (d *Directory) GroupByName(_ context.Context, displayName string) (reconcile.RemoteGroup, bool, error) {
-	return find(
-		d,
-		func() map[string]reconcile.RemoteGroup { return d.groups },
-		func(g reconcile.RemoteGroup) bool { return strings.EqualFold(g.DisplayName, displayName) },
-	)
+	return find(d, func() map[string]reconcile.RemoteGroup { return d.groups },
+		func(g reconcile.RemoteGroup) bool { return strings.EqualFold(g.DisplayName, displayName) })
 }
 
-// Group looks a group up.
+// Group looks up a group.
 func (d *Directory) Group(_ context.Context, id string) (reconcile.RemoteGroup, bool, error) {
-	return find(
-		d,
-		func() map[string]reconcile.RemoteGroup { return d.groups },
-		func(g reconcile.RemoteGroup) bool { return g.ID == id },
-	)
+	return find(d, func() map[string]reconcile.RemoteGroup { return d.groups },
+		func(g reconcile.RemoteGroup) bool { return g.ID == id })
 }
 
 func find[V any](d *Directory, pick func() map[string]V, match func(V) bool) (V, bool, error) {
@@ -147,7 +130,7 @@ func find[V any](d *Directory, pick func() map[string]V, match func(V) bool) (V,
 	return *new(V), false, nil
 }
 
-// unique refuses a user whose userName, e-mail or externalId somebody else has.
+// unique returns fs.ErrExist if another user has the userName, e-mail address or externalId.
 func (d *Directory) unique(id string, attributes reconcile.Attributes) error {
 	for _, path := range []string{"userName", "emails.value", "externalId"} {
 		value, ok := attributes.Get(path)
@@ -161,10 +144,8 @@ func (d *Directory) unique(id string, attributes reconcile.Attributes) error {
 }
 
 // CreateUser creates a user.
-func (d *Directory) CreateUser(
-	_ context.Context,
-	attributes reconcile.Attributes,
-) (reconcile.RemoteUser, reconcile.CallReceipt, error) {
+func (d *Directory) CreateUser(_ context.Context,
+	attributes reconcile.Attributes) (reconcile.RemoteUser, reconcile.CallReceipt, error) {
 	defer d.lock()()
 	if err := d.unique("", attributes); err != nil {
 		return reconcile.RemoteUser{}, reconcile.CallReceipt{}, err
@@ -175,11 +156,8 @@ func (d *Directory) CreateUser(
 }
 
 // UpdateUser replaces a user's attributes.
-func (d *Directory) UpdateUser(
-	_ context.Context,
-	have reconcile.RemoteUser,
-	want reconcile.Attributes,
-) (reconcile.RemoteUser, reconcile.CallReceipt, error) {
+func (d *Directory) UpdateUser(_ context.Context, have reconcile.RemoteUser,
+	want reconcile.Attributes) (reconcile.RemoteUser, reconcile.CallReceipt, error) {
 	defer d.lock()()
 	if _, ok := d.users[have.ID]; !ok {
 		return reconcile.RemoteUser{}, reconcile.CallReceipt{}, fmt.Errorf("user %s: %w", have.ID, fs.ErrNotExist)
@@ -192,7 +170,7 @@ func (d *Directory) UpdateUser(
 	return u, reconcile.CallReceipt{}, nil
 }
 
-// DeleteUser deletes a user and their memberships.
+// DeleteUser deletes a user with its memberships.
 func (d *Directory) DeleteUser(_ context.Context, id string) (reconcile.CallReceipt, error) {
 	defer d.lock()()
 	delete(d.users, id)
@@ -203,10 +181,8 @@ func (d *Directory) DeleteUser(_ context.Context, id string) (reconcile.CallRece
 }
 
 // CreateGroup creates a group.
-func (d *Directory) CreateGroup(
-	_ context.Context,
-	g reconcile.NewGroup,
-) (reconcile.RemoteGroup, reconcile.CallReceipt, error) {
+func (d *Directory) CreateGroup(_ context.Context,
+	g reconcile.NewGroup) (reconcile.RemoteGroup, reconcile.CallReceipt, error) {
 	defer d.lock()()
 	out := reconcile.RemoteGroup{ID: d.id(), ExternalID: g.ExternalID, DisplayName: g.DisplayName}
 	return out, reconcile.CallReceipt{}, d.putGroup(out, g.Members, nil)
@@ -230,16 +206,13 @@ func (d *Directory) UpdateGroup(_ context.Context, id string, u reconcile.GroupU
 
 func (d *Directory) putGroup(g reconcile.RemoteGroup, add, remove []string) error {
 	if len(add)+len(remove) > reconcile.MaxMembers {
-		return fmt.Errorf(
-			"group %q: %d membership changes in one request, at most %d",
-			g.DisplayName,
-			len(add)+len(remove),
-			reconcile.MaxMembers,
-		)
+		return fmt.Errorf("group %q: %d membership changes in one request, at most %d", g.DisplayName,
+			len(add)+len(remove), reconcile.MaxMembers)
 	}
 	for id, other := range d.groups {
 		if id != g.ID &&
-			(strings.EqualFold(other.DisplayName, g.DisplayName) || other.ExternalID == g.ExternalID && g.ExternalID != "") {
+			(strings.EqualFold(other.DisplayName,
+				g.DisplayName) || other.ExternalID == g.ExternalID && g.ExternalID != "") {
 			return fmt.Errorf("group %q: %w", g.DisplayName, fs.ErrExist)
 		}
 	}

@@ -1,3 +1,4 @@
-// Package reconciletest is for tests: an audit and a directory in memory, and Walk, the conformance
-// suite that every implementation of reconcile.Directory has to pass.
+// Package reconciletest is for tests. It has a directory, an audit and a cache in memory, a
+// simulated environment for whole scenarios (Env), and a conformance suite that every
+// implementation of reconcile.Directory must pass.
 package reconciletest

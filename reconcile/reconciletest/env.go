@@ -21,8 +21,8 @@ import (
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
-// world is a simulated AWS over real HTTP, a history of declarations and an audit in memory, with a
-// clock that the test moves.
+// Env is a simulated environment: AWS over HTTP, a history of commits, an audit in memory, and a
+// clock that the test sets.
 type Env struct {
 	T         testing.TB
 	Sim       *awssim.Server
@@ -92,13 +92,14 @@ func (w *Env) IsAncestor(_ context.Context, a, b string) (bool, error) {
 	return x <= y, nil
 }
 
-// commit adds a commit whose provisioner "aws" has the extra fields given, with further CUE.
+// Commit adds a commit. The provisioner "aws" gets the additional fields. cue and files (names and
+// contents) are added to BaseCUE.
 func (w *Env) Commit(provisioner, cue string, files ...string) {
 	w.T.Helper()
 	w.Declare(BaseCUE, cue, append([]string{provisioner}, files...)...)
 }
 
-// declare adds a commit with another base. The first of more is the provisioner's fields, then come
+// Declare adds a commit with another base than BaseCUE. more is the provisioner's fields, then
 // names and contents of files.
 func (w *Env) Declare(base, cue string, more ...string) {
 	w.T.Helper()
@@ -107,10 +108,8 @@ func (w *Env) Declare(base, cue string, more ...string) {
 		provisioner, more = more[0], more[1:]
 	}
 	tree := schematest.NewTree()
-	tree.Write(
-		"base.cue",
-		strings.NewReplacer("ENDPOINT", w.Server.URL+w.Sim.Path(), "PROVISIONER", provisioner).Replace(base),
-	)
+	tree.Write("base.cue",
+		strings.NewReplacer("ENDPOINT", w.Server.URL+w.Sim.Path(), "PROVISIONER", provisioner).Replace(base))
 	tree.Write("more.cue", "package roster\n"+cue)
 	for i := 0; i+1 < len(more); i += 2 {
 		tree.Write(more[i], more[i+1])
@@ -141,16 +140,11 @@ provisioners: aws: {
 `
 
 func User(key, name string) string {
-	return fmt.Sprintf(
-		"users: %q: {userId: %q, firstName: %q, lastName: \"Test\", email: \"%s@example.com\"}\n",
-		key,
-		name,
-		name,
-		name,
-	)
+	return fmt.Sprintf("users: %q: {userId: %q, firstName: %q, lastName: \"Test\", email: \"%s@example.com\"}\n", key,
+		name, name, name)
 }
 
-// people declares users u1..un.
+// People declares users u1 to un.
 func People(n int) string {
 	var b strings.Builder
 	for i := 1; i <= n; i++ {
@@ -159,7 +153,7 @@ func People(n int) string {
 	return b.String()
 }
 
-// group declares a group of the users numbered from..to.
+// Group declares a group with the users of the numbers from..to.
 func Group(key, name string, from, to int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "groups: %q: {displayName: %q, members: {", key, name)
@@ -170,7 +164,7 @@ func Group(key, name string, from, to int) string {
 	return b.String()
 }
 
-// run does one round with the newest commit.
+// Run makes one run with the newest commit.
 func (w *Env) Run(apply bool) (*run.Result, error) {
 	w.T.Helper()
 	n := len(w.Commits)
@@ -182,7 +176,7 @@ func (w *Env) Run(apply bool) (*run.Result, error) {
 	)
 }
 
-// apply runs and insists on the outcome.
+// Apply makes one run that applies, and checks its outcome.
 func (w *Env) Apply(want reconcile.Outcome) *reconcile.Report {
 	w.T.Helper()
 	result, err := w.Run(true)
@@ -197,28 +191,29 @@ func (w *Env) Apply(want reconcile.Outcome) *reconcile.Report {
 	return result.Report
 }
 
-// calls returns the calls of one run by operation, and resets the counters.
+// Calls returns the number of calls since the last Calls, by operation.
 func (w *Env) Calls() map[string]int {
 	c := w.Sim.Calls()
 	w.Sim.ResetCalls()
 	return c.ByOperation
 }
 
-// declare loads the base world's provisioner with further CUE.
+// Load loads BaseCUE with further CUE.
 func Load(t testing.TB, cue string) *schema.Declarations {
 	t.Helper()
-	text := strings.NewReplacer("ENDPOINT", "http://127.0.0.1:8740/t0000000-0000-4000-8000-000000000001/scim/v2", "PROVISIONER", "enabled: true").
+	text := strings.NewReplacer("ENDPOINT", "http://127.0.0.1:8740/t0000000-0000-4000-8000-000000000001/scim/v2",
+		"PROVISIONER", "enabled: true").
 		Replace(BaseCUE)
 	decls, err := schema.Load(
-		fstest.MapFS{"base.cue": {Data: []byte(text)}, "more.cue": {Data: []byte("package roster\n" + cue)}},
-	)
+		fstest.MapFS{"base.cue": {Data: []byte(text)}, "more.cue": {Data: []byte("package roster\n" + cue)}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return decls
 }
 
-// Preview compares two commits of the environment, on a fresh look at its directory unless assumed.
+// Preview compares two commits, by their numbers from 1. Unless assumed is set, it reads the
+// directory.
 func (w *Env) Preview(base, head int, assumed bool) *reconcile.Preview {
 	w.T.Helper()
 	in := reconcile.PreviewInput{Provisioner: "aws", Base: w.Commits[base-1], Merged: w.Commits[head-1], Now: w.Now,
@@ -230,7 +225,7 @@ func (w *Env) Preview(base, head int, assumed bool) *reconcile.Preview {
 		if in.Snapshot, err = w.Runner.Snapshot(w.T.Context(), in.Base.Provisioners["aws"]); err != nil {
 			w.T.Fatal(err)
 		}
-		written, err := json.Marshal(in.Snapshot) // what a file holds serves as well
+		written, err := json.Marshal(in.Snapshot) // a snapshot may come from a file
 		if err != nil {
 			w.T.Fatal(err)
 		}

@@ -17,12 +17,8 @@ func ExplanationText(w io.Writer, e *explain.Explanation, paint Paint) error {
 		"%s",
 		t.tone(
 			Faint,
-			fmt.Sprintf(
-				"provisioner %s; commit %s; dates evaluated at %s",
-				e.Provisioner,
-				e.Commit.Short(),
-				e.EvaluatedAt.Format(time.RFC3339),
-			),
+			fmt.Sprintf("provisioner %s; commit %s; dates evaluated at %s", e.Provisioner, e.Commit.Short(),
+				e.EvaluatedAt.Format(time.RFC3339)),
 		),
 	)
 	for _, n := range e.Notes {

@@ -156,32 +156,8 @@ func (m *markdown) list(title string, lines []string) {
 	}
 }
 
-var escaper = strings.NewReplacer(
-	"\\",
-	"\\\\",
-	"`",
-	"\\`",
-	"*",
-	"\\*",
-	"_",
-	"\\_",
-	"<",
-	"&lt;",
-	">",
-	"&gt;",
-	"[",
-	"\\[",
-	"]",
-	"\\]",
-	"@",
-	"&#64;",
-	"\n",
-	" ",
-	"\r",
-	" ",
-	"#",
-	"\\#",
-)
+var escaper = strings.NewReplacer("\\", "\\\\", "`", "\\`", "*", "\\*", "_", "\\_", "<", "&lt;", ">", "&gt;", "[",
+	"\\[", "]", "\\]", "@", "&#64;", "\n", " ", "\r", " ", "#", "\\#")
 
 // escape escapes a text so that it is not read as Markdown, HTML or a mention.
 func escape(s string) string { return escaper.Replace(s) }

@@ -5,27 +5,27 @@ import (
 	"testing"
 
 	"github.com/seed-d64a251c/roster/reconcile"
-	"github.com/seed-d64a251c/roster/reconcile/reconciletest"
 	"github.com/seed-d64a251c/roster/reconcile/render"
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
-func TestAssertionsOnWhatAWSHolds(t *testing.T) {
+func TestAssertionsOnTheObservedState(t *testing.T) {
 	w := newEnv(t)
-	w.Commit(`enabled: true`, reconciletest.People(3)+reconciletest.Group("deploy", "Deploy", 1, 1)+reconciletest.Group("audit", "Audit", 2, 2)+
+	w.Commit(`enabled: true`, people(3)+group("deploy", "Deploy", 1, 1)+group("audit", "Audit", 2, 2)+
 		`assertions: sod: {disjoint: ["deploy", "audit"], reason: "four eyes"}
 assertions: two: {atLeast: {group: "deploy", active: 1}}
 assertions: ext: {only: {attribute: "userName", pattern: "@ext\\.example\\.com$", where: userId: "name3"}}`)
 	if r := w.Apply(reconcile.RunApplied); len(r.Violations) > 0 {
-		t.Fatalf("a first run says %v", r.Violations)
+		t.Fatalf("the first run has violations: %v", r.Violations)
 	}
-	stranger, err := w.Sim.PutUser(awssim.User{UserName: "eve@ext.example.com", DisplayName: "Eve", Name: &awssim.Name{GivenName: "Eve", FamilyName: "Outside"}, Active: true})
+	unmanaged, err := w.Sim.PutUser(awssim.User{UserName: "eve@ext.example.com", DisplayName: "Eve",
+		Name: &awssim.Name{GivenName: "Eve", FamilyName: "Outside"}, Active: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"Deploy", "Audit"} {
 		g, _ := w.Sim.State().Group(name)
-		g.Members = append(g.Members, stranger)
+		g.Members = append(g.Members, unmanaged)
 		if _, err := w.Sim.PutGroup(g); err != nil {
 			t.Fatal(err)
 		}
@@ -35,19 +35,23 @@ assertions: ext: {only: {attribute: "userName", pattern: "@ext\\.example\\.com$"
 		t.Fatal(err)
 	}
 	r := result.Report
-	var said []string
+	var lines []string
 	for _, v := range r.Violations {
-		said = append(said, v.String())
+		lines = append(lines, v.String())
 	}
-	text := strings.Join(said, "\n")
-	for _, part := range []string{`"sod" does not hold in AWS: 1 user is in more than one of "deploy", "audit": eve@ext.example.com is in "deploy" and is in "audit" (four eyes); more.cue:`,
-		`"ext" does not hold in AWS: 1 user has a userName that matches "@ext\\.example\\.com$" but does not satisfy where: eve@ext.example.com is not declared`} {
+	text := strings.Join(lines, "\n")
+	for _, part := range []string{
+		`"sod" does not hold in AWS: 1 user is in more than one of "deploy", "audit": ` +
+			`eve@ext.example.com is in "deploy" and is in "audit" (four eyes); more.cue:`,
+		`"ext" does not hold in AWS: 1 user has a userName that matches "@ext\\.example\\.com$" ` +
+			`but does not satisfy where: eve@ext.example.com is not declared`,
+	} {
 		if !strings.Contains(text, part) {
-			t.Errorf("the report does not say %s:\n%s", part, text)
+			t.Errorf("the report lacks %s:\n%s", part, text)
 		}
 	}
 	if strings.Contains(text, "as declared") {
-		t.Errorf("what is declared was blamed: %s", text)
+		t.Errorf("the declared state is reported as violated: %s", text)
 	}
 	for _, page := range []string{render.ReportMarkdown(r)} {
 		if !strings.Contains(page, "**Assertion:**") {

@@ -2,12 +2,14 @@ package run
 
 import (
 	"errors"
-	"github.com/seed-d64a251c/roster/reconcile"
 	"testing"
+
+	"github.com/seed-d64a251c/roster/reconcile"
 )
 
 func TestNeedsAuthorizationIsUnauthorized(t *testing.T) {
-	if !errors.Is(ErrNeedsAuthorization, reconcile.ErrUnauthorized) || errors.Is(reconcile.ErrUnauthorized, ErrNeedsAuthorization) {
-		t.Error("whoever stops at ErrUnauthorized has to stop at ErrNeedsAuthorization, and not the other way round")
+	if !errors.Is(ErrNeedsAuthorization,
+		reconcile.ErrUnauthorized) || errors.Is(reconcile.ErrUnauthorized, ErrNeedsAuthorization) {
+		t.Error("ErrNeedsAuthorization must be an ErrUnauthorized, and not the reverse")
 	}
 }

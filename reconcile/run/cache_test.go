@@ -13,11 +13,11 @@ import (
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
-// slow is a provisioner that may read next to nothing beyond what changes.
+// slow is a provisioner whose rate allows almost no reads beyond those that changes require.
 const slow = "enabled: true\nrate: perSecond: 0.01\n"
 
-// newRemembering is a world whose runs remember, in sync with what is declared.
-func newRemembering(t testing.TB, provisioner, cue string, files ...string) *env {
+// newCachedEnv returns an environment with a cache, in sync with the declarations.
+func newCachedEnv(t testing.TB, provisioner, cue string, files ...string) *env {
 	w := newEnv(t)
 	w.Runner.Cache = &reconciletest.Cache{}
 	w.Commit(provisioner, cue, files...)
@@ -42,21 +42,21 @@ func (w *env) member(group, name string, in bool) {
 	}
 }
 
-func TestACommitCostsCallsForWhatItChangesAlone(t *testing.T) {
+func TestACommitCostsCallsOnlyForItsChanges(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		change func(cue string) string
 		calls  map[string]int
 	}{
 		{"nothing", func(cue string) string { return cue }, map[string]int{}},
-		{"an attribute of one person", func(cue string) string {
+		{"an attribute of one user", func(cue string) string {
 			return strings.Replace(cue, `firstName: "name7"`, `firstName: "Changed"`, 1)
 		}, map[string]int{"GetUser": 1, "PatchUser": 1}},
-		{"another sign-in name, which nobody must have", func(cue string) string {
+		{"a changed userName, which must be free", func(cue string) string {
 			return strings.Replace(cue, "name7@example.com", "renamed7@example.com", 1)
 		}, map[string]int{"GetUser": 1, "ListUsers": 1, "PatchUser": 1}},
-		{"a newcomer, whose key and name nobody must have", func(cue string) string {
-			return cue + reconciletest.User("new", "newcomer")
+		{"a new user, whose key and name must be free", func(cue string) string {
+			return cue + user("new", "newcomer")
 		}, map[string]int{"ListUsers": 2, "CreateUser": 1}},
 		{"a member more: the group must be there, and the member not in it yet", func(cue string) string {
 			return strings.Replace(cue, "members: {", "members: {u90: {}, ", 1)
@@ -67,19 +67,20 @@ func TestACommitCostsCallsForWhatItChangesAlone(t *testing.T) {
 		{"a group's name, where all groups are one page", func(cue string) string {
 			return strings.Replace(cue, `displayName: "Group 1"`, `displayName: "Renamed"`, 1)
 		}, map[string]int{"ListGroups": 1, "PatchGroup": 1}},
-		{"a group with members", func(cue string) string { return cue + reconciletest.Group("new", "New", 1, 20) }, map[string]int{"ListGroups": 1, "CreateGroup": 1}},
-		{"somebody inactive", func(cue string) string {
+		{"a group with members", func(cue string) string { return cue + group("new", "New", 1, 20) },
+			map[string]int{"ListGroups": 1, "CreateGroup": 1}},
+		{"an inactive user", func(cue string) string {
 			return strings.Replace(cue, `"name7@example.com"`, `"name7@example.com", state: "INACTIVE"`, 1)
 		}, map[string]int{"GetUser": 1, "PatchUser": 1}},
 		{"a leaver with their two memberships", func(cue string) string {
-			return strings.ReplaceAll(strings.Replace(cue, reconciletest.User("u5", "name5"), "", 1), "u5: {}, ", "")
+			return strings.ReplaceAll(strings.Replace(cue, user("u5", "name5"), "", 1), "u5: {}, ", "")
 		}, map[string]int{"GetUser": 1, "ListUsers": 2, "PatchUser": 1, "PatchGroup": 2}},
 	} {
 		for _, n := range []int{500, 1_000} {
 			t.Run(fmt.Sprintf("%s, among %d", tt.name, n), func(t *testing.T) {
-				cue := reconciletest.People(n) + reconciletest.Group("g1", "Group 1", 1, 50) + reconciletest.Group("g2", "Group 2", 1, 80)
-				cue += reconciletest.Group("all", "Everyone", 6, n) // costs nothing, whatever its size
-				w := newRemembering(t, slow, cue)
+				cue := people(n) + group("g1", "Group 1", 1, 50) + group("g2", "Group 2", 1, 80)
+				cue += group("all", "Everyone", 6, n) // costs nothing, whatever its size
+				w := newCachedEnv(t, slow, cue)
 				w.Commit(slow, tt.change(cue))
 				want := reconcile.RunApplied
 				if len(tt.calls) == 0 {
@@ -87,26 +88,27 @@ func TestACommitCostsCallsForWhatItChangesAlone(t *testing.T) {
 				}
 				r := w.Apply(want)
 				if r.CachedRead == nil {
-					t.Error("the report does not say that it rests on memory")
+					t.Error("the report has no cached read")
 				}
 				if diff := cmp.Diff(tt.calls, w.Calls()); diff != "" {
 					t.Errorf("calls:\n%s", diff)
 				}
 				w.Trigger = "command" // and nothing was missed
 				if r := w.Apply(reconcile.RunInSync); r.CachedRead != nil {
-					t.Errorf("after reading everything the report says %q", r.CachedRead)
+					t.Errorf("after a full read the report has %q", r.CachedRead)
 				}
 			})
 		}
 	}
 }
 
-func TestAMemberOfAHugeGroupLeavesWithoutReadingAllOfIt(t *testing.T) {
-	cue := reconciletest.People(1_500) + reconciletest.Group("all", "Everyone", 1, 1_500)
-	w := newRemembering(t, slow, cue)
+func TestAMemberLeavesAHugeGroupWithoutAFullRead(t *testing.T) {
+	cue := people(1_500) + group("all", "Everyone", 1, 1_500)
+	w := newCachedEnv(t, slow, cue)
 	w.Commit(slow, strings.Replace(cue, "u7: {}, ", "", 1))
 	w.Apply(reconcile.RunApplied)
-	// Whose groups they are in, and one page of the fifteen: enough to know that the group is not left empty.
+	// The groups of the user, and one of the fifteen pages: enough to know that the group is not
+	// left empty.
 	if diff := cmp.Diff(map[string]int{"ListGroups": 1, "ListUsers": 1, "PatchGroup": 1}, w.Calls()); diff != "" {
 		t.Error(diff)
 	}
@@ -116,8 +118,8 @@ func TestAMemberOfAHugeGroupLeavesWithoutReadingAllOfIt(t *testing.T) {
 }
 
 func TestManyLookupsBecomeOneListing(t *testing.T) {
-	cue := reconciletest.People(300)
-	w := newRemembering(t, slow, cue)
+	cue := people(300)
+	w := newCachedEnv(t, slow, cue)
 	for i := range 40 {
 		cue = strings.Replace(cue, fmt.Sprintf(`firstName: "name%d"`, i+1), `firstName: "Changed"`, 1)
 	}
@@ -128,9 +130,10 @@ func TestManyLookupsBecomeOneListing(t *testing.T) {
 	}
 }
 
-// TestWhatWasChangedOutsideIsSeenBeforeItIsTouched: memory is out of date in just the place that a commit changes.
-func TestWhatWasChangedOutsideIsSeenBeforeItIsTouched(t *testing.T) {
-	cue := reconciletest.People(40) + reconciletest.Group("g", "Group", 1, 10) + reconciletest.Group("h", "Half", 1, 20)
+// TestOutsideChangesAreReadBeforeAWrite has a cache that is out of date exactly where a commit
+// changes the directory.
+func TestOutsideChangesAreReadBeforeAWrite(t *testing.T) {
+	cue := people(40) + group("g", "Group", 1, 10) + group("h", "Half", 1, 20)
 	for _, tt := range []struct {
 		name    string
 		outside func(w *env)
@@ -138,7 +141,7 @@ func TestWhatWasChangedOutsideIsSeenBeforeItIsTouched(t *testing.T) {
 		outcome reconcile.Outcome
 		gate    string
 	}{
-		{"a group that was deleted outside is held, not made again or written to", func(w *env) {
+		{"a group that was deleted outside is held, not created again or written to", func(w *env) {
 			g, _ := w.Sim.State().Group("Group")
 			_ = w.Sim.DeleteGroup(g.ID)
 		}, `members: {u1: {}|members: {u30: {}, u1: {}`, reconcile.RunHeld, "vanished"},
@@ -147,28 +150,30 @@ func TestWhatWasChangedOutsideIsSeenBeforeItIsTouched(t *testing.T) {
 				w.member("Group", fmt.Sprintf("name%d", i), false)
 			}
 		}, `members: {u1: {}, |members: {`, reconcile.RunApplied, ""},
-		{"a name that was taken outside is a collision", func(w *env) {
-			if _, err := w.Sim.PutUser(awssim.User{UserName: "fresh@example.com", DisplayName: "x", Name: &awssim.Name{GivenName: "F", FamilyName: "F"}}); err != nil {
+		{"a name that was taken outside", func(w *env) {
+			if _, err := w.Sim.PutUser(awssim.User{UserName: "fresh@example.com", DisplayName: "x",
+				Name: &awssim.Name{GivenName: "F", FamilyName: "F"}}); err != nil {
 				w.T.Fatal(err)
 			}
 		}, `name7@example.com|fresh@example.com`, reconcile.RunHeld, "nameTaken"},
-		{"a newcomer whom somebody has made by hand is met, not made", func(w *env) {
-			if _, err := w.Sim.PutUser(awssim.User{UserName: "fresh@example.com", DisplayName: "x", Name: &awssim.Name{GivenName: "F", FamilyName: "F"}}); err != nil {
+		{"a new user that was created outside is adopted, not created", func(w *env) {
+			if _, err := w.Sim.PutUser(awssim.User{UserName: "fresh@example.com", DisplayName: "x",
+				Name: &awssim.Name{GivenName: "F", FamilyName: "F"}}); err != nil {
 				w.T.Fatal(err)
 			}
-		}, `users: "u40"|` + reconciletest.User("new", "fresh") + `users: "u40"`, reconcile.RunHeld, "adopt"},
-		{"a group name that was taken outside is a collision", func(w *env) {
+		}, `users: "u40"|` + user("new", "fresh") + `users: "u40"`, reconcile.RunHeld, "adopt"},
+		{"a group name that was taken outside", func(w *env) {
 			if _, err := w.Sim.PutGroup(awssim.Group{DisplayName: "Fresh"}); err != nil {
 				w.T.Fatal(err)
 			}
 		}, `displayName: "Group"|displayName: "Fresh"`, reconcile.RunHeld, "nameTaken"},
-		{"somebody deleted outside is made again", func(w *env) {
+		{"a user deleted outside is created again", func(w *env) {
 			u, _ := w.Sim.State().User("name7@example.com")
 			_ = w.Sim.DeleteUser(u.ID)
 		}, `firstName: "name7"|firstName: "Changed"`, reconcile.RunApplied, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			w := newRemembering(t, slow, cue)
+			w := newCachedEnv(t, slow, cue)
 			tt.outside(w)
 			old, changed, _ := strings.Cut(tt.change, "|")
 			if !strings.Contains(cue, old) {
@@ -194,13 +199,13 @@ func TestWhatWasChangedOutsideIsSeenBeforeItIsTouched(t *testing.T) {
 	}
 }
 
-func TestMemoryIsNotReliedOnWhenItMayBeWrong(t *testing.T) {
-	cue := reconciletest.People(20) + reconciletest.Group("g", "Group", 1, 10)
+func TestTheCacheIsNotUsedIfItMayBeWrong(t *testing.T) {
+	cue := people(20) + group("g", "Group", 1, 10)
 	for _, tt := range []struct {
 		name  string
 		upset func(w *env)
 	}{
-		{"nothing is remembered", func(w *env) { w.Runner.Cache = &reconciletest.Cache{} }},
+		{"the cache is empty", func(w *env) { w.Runner.Cache = &reconciletest.Cache{} }},
 		{"another process has run since", func(w *env) {
 			mine := w.Runner.Cache
 			w.Runner.Cache = nil
@@ -223,7 +228,7 @@ func TestMemoryIsNotReliedOnWhenItMayBeWrong(t *testing.T) {
 		{"everything is older than the drift bound", func(w *env) { w.Now = w.Now.Add(24 * time.Hour) }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			w := newRemembering(t, slow, cue)
+			w := newCachedEnv(t, slow, cue)
 			tt.upset(w)
 			w.Sim.ResetCalls()
 			w.Apply(reconcile.RunInSync)
@@ -239,11 +244,13 @@ func TestMemoryIsNotReliedOnWhenItMayBeWrong(t *testing.T) {
 	}
 }
 
-// TestAWriteWithoutAnswerIsLookedUp: the reply of a change is lost for good, and the commit that wanted it is taken back.
-func TestAWriteWithoutAnswerIsLookedUp(t *testing.T) {
-	cue := reconciletest.People(200)
-	w := newRemembering(t, slow, cue)
-	if err := w.Sim.Inject(awssim.Fault{Name: awssim.FaultReplyLost, Operation: "PatchUser", Nth: 1, Times: 100}); err != nil {
+// TestAWriteWithoutAnAnswerIsLookedUp loses the reply of a change, and reverts the commit with the
+// change.
+func TestAWriteWithoutAnAnswerIsLookedUp(t *testing.T) {
+	cue := people(200)
+	w := newCachedEnv(t, slow, cue)
+	if err := w.Sim.Inject(awssim.Fault{Name: awssim.FaultReplyLost, Operation: "PatchUser", Nth: 1,
+		Times: 100}); err != nil {
 		t.Fatal(err)
 	}
 	w.Commit(slow, strings.Replace(cue, `firstName: "name7"`, `firstName: "Changed"`, 1))
@@ -252,15 +259,16 @@ func TestAWriteWithoutAnswerIsLookedUp(t *testing.T) {
 	w.Commit(slow, cue)
 	w.Apply(reconcile.RunApplied)
 	if u, _ := w.Sim.State().User("name7@example.com"); u.Name.GivenName != "name7" {
-		t.Errorf("the user is called %q: what nobody answered for was taken for undone", u.Name.GivenName)
+		t.Errorf("the user is called %q: the write without an answer was taken for failed", u.Name.GivenName)
 	}
 }
 
-func TestALookupThatFailsSendsNothing(t *testing.T) {
-	cue := reconciletest.People(200)
-	w := newRemembering(t, slow, cue)
+func TestAfterAFailedLookupNothingIsSent(t *testing.T) {
+	cue := people(200)
+	w := newCachedEnv(t, slow, cue)
 	before := w.Sim.State()
-	if err := w.Sim.Inject(awssim.Fault{Name: awssim.FaultError500, Operation: "GetUser", Nth: 1, Times: 100}); err != nil {
+	if err := w.Sim.Inject(awssim.Fault{Name: awssim.FaultError500, Operation: "GetUser", Nth: 1,
+		Times: 100}); err != nil {
 		t.Fatal(err)
 	}
 	w.Commit(slow, strings.Replace(cue, `firstName: "name7"`, `firstName: "Changed"`, 1))
@@ -274,18 +282,19 @@ func TestALookupThatFailsSendsNothing(t *testing.T) {
 	w.Sim.ResetCalls()
 	w.Apply(reconcile.RunApplied)
 	if diff := cmp.Diff(map[string]int{"GetUser": 1, "PatchUser": 1}, w.Calls()); diff != "" {
-		t.Errorf("a failed lookup cost the memory:\n%s", diff)
+		t.Errorf("after a failed lookup the cache is lost:\n%s", diff)
 	}
 }
 
-// TestWhatIsChangedOutsideIsSeenWithinTheDriftBound runs every ten minutes at a rate that allows no more than a few calls each time.
-func TestWhatIsChangedOutsideIsSeenWithinTheDriftBound(t *testing.T) {
-	cue := reconciletest.People(150)
+// TestOutsideChangesAreFoundWithinTheDriftBound runs every ten minutes, at a rate that allows only
+// a few calls each time.
+func TestOutsideChangesAreFoundWithinTheDriftBound(t *testing.T) {
+	cue := people(150)
 	for i := range 30 {
-		cue += reconciletest.Group(fmt.Sprintf("g%d", i), fmt.Sprintf("Group %d", i), 1, 10)
+		cue += group(fmt.Sprintf("g%d", i), fmt.Sprintf("Group %d", i), 1, 10)
 	}
 	const provisioner = slow + "driftBound: \"6h\"\nfullRead: \"0 0 1 1 *\"\n" // of whole reads there are none
-	w := newRemembering(t, provisioner, cue)
+	w := newCachedEnv(t, provisioner, cue)
 	w.Trigger = "schedule"
 	most := 0
 	round := func() {
@@ -304,11 +313,13 @@ func TestWhatIsChangedOutsideIsSeenWithinTheDriftBound(t *testing.T) {
 		outside func()
 		mended  func(awssim.State) bool
 	}{
-		{"a member too many", func() { w.member("Group 17", "name99", true) }, func(s awssim.State) bool { return len(s.MemberNames("Group 17")) == 10 }},
-		{"a member too few", func() { w.member("Group 3", "name2", false) }, func(s awssim.State) bool { return len(s.MemberNames("Group 3")) == 10 }},
+		{"a member too many", func() { w.member("Group 17", "name99", true) },
+			func(s awssim.State) bool { return len(s.MemberNames("Group 17")) == 10 }},
+		{"a member too few", func() { w.member("Group 3", "name2", false) },
+			func(s awssim.State) bool { return len(s.MemberNames("Group 3")) == 10 }},
 		{"another name", func() {
 			u, _ := w.Sim.State().User("name50@example.com")
-			u.DisplayName = "Somebody"
+			u.DisplayName = "Sam"
 			_, _ = w.Sim.PutUser(u)
 		}, func(s awssim.State) bool { u, _ := s.User("name50@example.com"); return u.DisplayName == "name50" }},
 		{"a group renamed", func() {
@@ -327,17 +338,18 @@ func TestWhatIsChangedOutsideIsSeenWithinTheDriftBound(t *testing.T) {
 					return
 				}
 			}
-			t.Error("not seen within six hours")
+			t.Error("not found within six hours")
 		})
 	}
 	if most == 0 || most > 5 {
-		t.Errorf("a run that finds nothing made up to %d calls; want a share of the 33 that reading everything takes", most)
+		t.Errorf("a run that finds nothing made up to %d calls; want a share of the 33 that reading everything takes",
+			most)
 	}
 }
 
 func TestFullReadsHaveTheirOwnSchedule(t *testing.T) {
 	const provisioner = slow + "fullRead: \"0 3 * * *\"\n"
-	w := newRemembering(t, provisioner, reconciletest.People(250)+reconciletest.Group("g", "Group", 1, 10)+reconciletest.Group("h", "Half", 1, 20)) // at 9:01
+	w := newCachedEnv(t, provisioner, people(250)+group("g", "Group", 1, 10)+group("h", "Half", 1, 20)) // at 9:01
 	full := 3 + 1 + 2
 	w.Trigger = "schedule"
 	at := func(day, hour, minute int) int {
@@ -357,8 +369,8 @@ func TestFullReadsHaveTheirOwnSchedule(t *testing.T) {
 	}
 }
 
-func TestWhereTheRateAllowsEachRunOnScheduleReadsEverything(t *testing.T) {
-	w := newRemembering(t, "enabled: true\n", reconciletest.People(250)+reconciletest.Group("g", "Group", 1, 10))
+func TestScheduledRunsReadEverythingIfTheRateAllows(t *testing.T) {
+	w := newCachedEnv(t, "enabled: true\n", people(250)+group("g", "Group", 1, 10))
 	w.Trigger = "schedule"
 	w.member("Group", "name77", true)
 	w.Apply(reconcile.RunApplied) // at once, whatever the drift bound
@@ -367,9 +379,9 @@ func TestWhereTheRateAllowsEachRunOnScheduleReadsEverything(t *testing.T) {
 	}
 }
 
-func TestPreviewsLookAtWhatRunsRemember(t *testing.T) {
-	cue := reconciletest.People(250) + reconciletest.Group("g", "Group", 1, 10)
-	w := newRemembering(t, slow, cue)
+func TestPreviewsUseTheCache(t *testing.T) {
+	cue := people(250) + group("g", "Group", 1, 10)
+	w := newCachedEnv(t, slow, cue)
 	foreign, err := w.Sim.PutGroup(awssim.Group{DisplayName: "Foreign"})
 	if err != nil {
 		t.Fatal(err)
@@ -389,7 +401,7 @@ func TestPreviewsLookAtWhatRunsRemember(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(map[string]int{"ListUsers": 1}, w.Calls()); diff != "" { // of the group that is not ours
+	if diff := cmp.Diff(map[string]int{"ListUsers": 1}, w.Calls()); diff != "" { // of the unmanaged group
 		t.Errorf("calls:\n%s", diff)
 	}
 	w.Runner.Cache = nil
@@ -398,7 +410,7 @@ func TestPreviewsLookAtWhatRunsRemember(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !have.Observed.ReadAt.Before(want.Observed.ReadAt) {
-		t.Errorf("it says that it was read at %v", have.Observed.ReadAt)
+		t.Errorf("it was read at %v", have.Observed.ReadAt)
 	}
 	want.Observed.ReadAt = have.Observed.ReadAt
 	if diff := cmp.Diff(want, have); diff != "" {

@@ -13,13 +13,8 @@ import (
 )
 
 // report returns the report of a run that had a plan. stopped is what ended it early, or nil.
-func (r *Runner) report(
-	id string,
-	s runState,
-	plan *reconcile.Plan,
-	applied *reconcile.ApplyResult,
-	stopped error,
-) *reconcile.Report {
+func (r *Runner) report(id string, s runState, plan *reconcile.Plan, applied *reconcile.ApplyResult,
+	stopped error) *reconcile.Report {
 	report := r.emptyReport(id, s)
 	report.Record(plan, applied.Changes)
 	if stopped != nil {
@@ -96,7 +91,7 @@ func (s runState) approvals() map[string]*schema.Approval {
 // audit branch is trusted again.
 func trustsBranch(s runState, plan *reconcile.Plan) bool {
 	return s.audit.DistrustReason != "" && plan != nil &&
-		slices.ContainsFunc(plan.Overruled, func(h reconcile.Hold) bool { return h.Gate == "audit" })
+		slices.ContainsFunc(plan.ReleasedHolds, func(h reconcile.Hold) bool { return h.Gate == "audit" })
 }
 
 // store keeps what is known of the directory for the next run, under the run that the status names
@@ -121,13 +116,8 @@ func (r *Runner) store(s runState, cached *observe.CachedDirectory, id string, r
 
 // fail ends a run that has no plan. If the run was to apply, the failure is reported, unless the
 // run was told to stop: then there is nothing to report.
-func (r *Runner) fail(
-	ctx context.Context,
-	s runState,
-	cached *observe.CachedDirectory,
-	result *Result,
-	failure error,
-) (*Result, error) {
+func (r *Runner) fail(ctx context.Context, s runState, cached *observe.CachedDirectory, result *Result,
+	failure error) (*Result, error) {
 	if !s.request.Apply || ctx.Err() != nil {
 		return result, failure
 	}
@@ -136,12 +126,8 @@ func (r *Runner) fail(
 	return result, errors.Join(failure, err)
 }
 
-func (r *Runner) reportFailure(
-	ctx context.Context,
-	s runState,
-	cached *observe.CachedDirectory,
-	failure error,
-) (*reconcile.Report,
+func (r *Runner) reportFailure(ctx context.Context, s runState, cached *observe.CachedDirectory,
+	failure error) (*reconcile.Report,
 	reconcile.Receipt, error) {
 	report := r.emptyReport(r.RunID(), s)
 	report.Outcome = reconcile.RunFailed
@@ -154,13 +140,8 @@ func (r *Runner) reportFailure(
 
 // Refuse reports that the declarations of a commit are invalid, in the chain of a provisioner that
 // an earlier commit declared. Nothing is read of the directory or sent.
-func (r *Runner) Refuse(
-	ctx context.Context,
-	p *schema.Provisioner,
-	commit reconcile.CommitRef,
-	trigger string,
-	problems error,
-) (*Result, error) {
+func (r *Runner) Refuse(ctx context.Context, p *schema.Provisioner, commit reconcile.CommitRef, trigger string,
+	problems error) (*Result, error) {
 	audit, err := r.Audit.LoadState(ctx, p.Key)
 	if err != nil {
 		return nil, fmt.Errorf("read the audit state: %w", err)

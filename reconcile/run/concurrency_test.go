@@ -16,9 +16,9 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// distant is a directory in memory whose writes take their time, so many at once, in the synthetic time of a test. It knows how long nothing
-// or too little was under way.
-type distant struct {
+// slowDirectory is a directory in memory whose writes have a latency in the synthetic time of a
+// test, and a limit of concurrent writes. It measures for how long the limit was not reached.
+type slowDirectory struct {
 	*reconciletest.Directory
 	latency time.Duration
 	places  chan struct{}
@@ -28,7 +28,7 @@ type distant struct {
 	first, last time.Time
 }
 
-func (d *distant) call() {
+func (d *slowDirectory) call() {
 	d.places <- struct{}{}
 	defer func() { <-d.places }()
 	d.mu.Lock()
@@ -44,28 +44,31 @@ func (d *distant) call() {
 	d.last = time.Now()
 }
 
-// idle is how long the writes took beyond what so many calls, so many at once, have to take.
-func (d *distant) idle() time.Duration {
+// idle returns how much longer the writes took than their number and the limit require.
+func (d *slowDirectory) idle() time.Duration {
 	rounds := (d.calls + cap(d.places) - 1) / cap(d.places)
 	return d.last.Sub(d.first) - time.Duration(rounds)*d.latency
 }
 
-func (d *distant) CreateUser(ctx context.Context, a reconcile.Attributes) (reconcile.RemoteUser, reconcile.CallReceipt, error) {
+func (d *slowDirectory) CreateUser(ctx context.Context,
+	a reconcile.Attributes) (reconcile.RemoteUser, reconcile.CallReceipt, error) {
 	d.call()
 	return d.Directory.CreateUser(ctx, a)
 }
 
-func (d *distant) CreateGroup(ctx context.Context, g reconcile.NewGroup) (reconcile.RemoteGroup, reconcile.CallReceipt, error) {
+func (d *slowDirectory) CreateGroup(ctx context.Context,
+	g reconcile.NewGroup) (reconcile.RemoteGroup, reconcile.CallReceipt, error) {
 	d.call()
 	return d.Directory.CreateGroup(ctx, g)
 }
 
-func (d *distant) UpdateGroup(ctx context.Context, id string, u reconcile.GroupUpdate) (reconcile.CallReceipt, error) {
+func (d *slowDirectory) UpdateGroup(ctx context.Context, id string,
+	u reconcile.GroupUpdate) (reconcile.CallReceipt, error) {
 	d.call()
 	return d.Directory.UpdateGroup(ctx, id, u)
 }
 
-// slowDisk is an audit whose journal takes its time.
+// slowDisk is an audit whose journal has a latency.
 type slowDisk struct {
 	*reconciletest.Audit
 	takes time.Duration
@@ -81,7 +84,7 @@ func (s *slowDisk) EndWrite(e reconcile.Entry) error {
 	return s.Audit.EndWrite(e)
 }
 
-func TestWritesKeepThePipeFull(t *testing.T) {
+func TestWritesUseTheWholeConcurrency(t *testing.T) {
 	const second = time.Second
 	for _, tt := range []struct {
 		name  string
@@ -90,17 +93,21 @@ func TestWritesKeepThePipeFull(t *testing.T) {
 		calls int
 		idle  time.Duration // what may be lost where a stage begins or ends
 	}{
-		{"users one after the other", reconciletest.People(500), 0, 500, 0},
-		{"a journal that takes a while does not keep the calls waiting", reconciletest.People(500), second / 10, 500, second / 2},
-		{"a large group is filled while others are made", reconciletest.People(2000) + reconciletest.Group("all", "Everybody", 1, 2000) + manyGroups(200), 0, 2000 + 20 + 200, second},
+		{"users one after the other", people(500), 0, 500, 0},
+		{"a journal that takes a while does not keep the calls waiting", people(500), second / 10, 500, second / 2},
+		{"a large group is filled while others are made",
+			people(2000) + group("all", "Everybody", 1, 2000) + manyGroups(200), 0, 2000 + 20 + 200, second},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newEnv(t)
 			w.Commit("enabled: true, rate: {perSecond: 0, concurrency: 5}", tt.cue)
 			synctest.Test(t, func(t *testing.T) {
 				w.T = t
-				d := &distant{Directory: &reconciletest.Directory{}, latency: second, places: make(chan struct{}, 5)}
-				w.Runner.Open = func(context.Context, *schema.Provisioner, bool) (reconcile.Directory, error) { return d, nil }
+				d := &slowDirectory{Directory: &reconciletest.Directory{}, latency: second,
+					places: make(chan struct{}, 5)}
+				w.Runner.Open = func(context.Context, *schema.Provisioner, bool) (reconcile.Directory, error) {
+					return d, nil
+				}
 				w.Runner.Audit = &slowDisk{w.Audit, tt.disk}
 				w.Apply(reconcile.RunApplied)
 				if d.calls != tt.calls || d.most > 5 {
@@ -118,22 +125,23 @@ func TestWritesKeepThePipeFull(t *testing.T) {
 func manyGroups(n int) string {
 	var b strings.Builder
 	for i := range n {
-		b.WriteString(reconciletest.Group(fmt.Sprintf("g%03d", i), fmt.Sprintf("Group %d", i), i+1, i+2))
+		b.WriteString(group(fmt.Sprintf("g%03d", i), fmt.Sprintf("Group %d", i), i+1, i+2))
 	}
 	return b.String()
 }
 
-// patient is a directory whose listing of users does not end before somebody reads the members of a group.
-type patient struct {
+// usersAfterMembers is a directory whose listing of users ends only after the members of a group
+// were read.
+type usersAfterMembers struct {
 	*reconciletest.Directory
-	asked chan struct{}
-	once  sync.Once
+	membersRead chan struct{}
+	once        sync.Once
 }
 
-func (p *patient) Users(ctx context.Context) iter.Seq2[reconcile.RemoteUser, error] {
+func (p *usersAfterMembers) Users(ctx context.Context) iter.Seq2[reconcile.RemoteUser, error] {
 	return func(yield func(reconcile.RemoteUser, error) bool) {
 		select {
-		case <-p.asked:
+		case <-p.membersRead:
 			p.Directory.Users(ctx)(yield)
 		case <-ctx.Done():
 			yield(reconcile.RemoteUser{}, ctx.Err())
@@ -141,23 +149,25 @@ func (p *patient) Users(ctx context.Context) iter.Seq2[reconcile.RemoteUser, err
 	}
 }
 
-func (p *patient) Members(ctx context.Context, group string) iter.Seq2[string, error] {
-	p.once.Do(func() { close(p.asked) })
+func (p *usersAfterMembers) Members(ctx context.Context, group string) iter.Seq2[string, error] {
+	p.once.Do(func() { close(p.membersRead) })
 	return p.Directory.Members(ctx, group)
 }
 
 func TestMembersAreReadWhileUsersAreListed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := &patient{Directory: &reconciletest.Directory{}, asked: make(chan struct{})}
+		p := &usersAfterMembers{Directory: &reconciletest.Directory{}, membersRead: make(chan struct{})}
 		var ids []string
 		for i := range 10 {
-			u, _, err := p.CreateUser(t.Context(), reconcile.Attributes{{Path: "userName", Value: fmt.Sprint("name", i)}})
+			u, _, err := p.CreateUser(t.Context(),
+				reconcile.Attributes{{Path: "userName", Value: fmt.Sprint("name", i)}})
 			if err != nil {
 				t.Fatal(err)
 			}
 			ids = append(ids, u.ID)
 		}
-		if _, _, err := p.CreateGroup(t.Context(), reconcile.NewGroup{DisplayName: "Group", Members: ids[:3]}); err != nil {
+		if _, _, err := p.CreateGroup(t.Context(),
+			reconcile.NewGroup{DisplayName: "Group", Members: ids[:3]}); err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // of the bubble's time: it passes when all wait

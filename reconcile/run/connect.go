@@ -32,11 +32,8 @@ func (r *Runner) connect(ctx context.Context, s runState) (reconcile.Directory, 
 		if ctx.Err() != nil {
 			return nil, err
 		}
-		return nil, fmt.Errorf(
-			"%w: `auth` was changed in Git, and its test call failed: %w",
-			ErrNeedsAuthorization,
-			err,
-		)
+		return nil, fmt.Errorf("%w: `auth` was changed in Git, and its test call failed: %w", ErrNeedsAuthorization,
+			err)
 	}
 	return dir, nil
 }

@@ -8,50 +8,55 @@ import (
 	"time"
 
 	"github.com/seed-d64a251c/roster/reconcile"
-	"github.com/seed-d64a251c/roster/reconcile/reconciletest"
 	"github.com/seed-d64a251c/roster/reconcile/render"
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
-// TestEveryFaultEndsConvergedOrReported strikes a first sync and then a change with each fault, at several calls. However a run ends, the
-// ones after it must reach the desired state, with nobody made twice and nobody gone.
-func TestEveryFaultEndsConvergedOrReported(t *testing.T) {
-	for _, fault := range []awssim.FaultName{awssim.FaultThrottle, awssim.FaultError500, awssim.FaultError503, awssim.FaultAfter500, awssim.FaultGateway,
-		awssim.FaultSlow, awssim.FaultResetBefore, awssim.FaultResetAfter, awssim.FaultReplyLost, awssim.FaultTruncate, awssim.FaultCursorExpired,
-		awssim.FaultEmptyPage, awssim.FaultShortPage, awssim.FaultRepeatPage, awssim.FaultQuota, awssim.FaultStale, awssim.FaultConflict} {
+// TestRunsConvergeAfterEveryFault injects each fault into a first sync and then into a change, at
+// several calls. However a run ends, later runs must reach the desired state. No user must be
+// created twice or lost.
+func TestRunsConvergeAfterEveryFault(t *testing.T) {
+	for _, fault := range []awssim.FaultName{
+		awssim.FaultThrottle, awssim.FaultError500, awssim.FaultError503, awssim.FaultAfter500, awssim.FaultGateway,
+		awssim.FaultSlow, awssim.FaultResetBefore, awssim.FaultResetAfter, awssim.FaultReplyLost,
+		awssim.FaultTruncate, awssim.FaultCursorExpired, awssim.FaultEmptyPage, awssim.FaultShortPage,
+		awssim.FaultRepeatPage, awssim.FaultQuota, awssim.FaultStale, awssim.FaultConflict,
+	} {
 		t.Run(string(fault), func(t *testing.T) {
 			for _, nth := range []int{1, 3, 7} {
 				for _, times := range []int{1, 40} { // once, and for as long as a run tries
-					strike(t, awssim.Fault{Name: fault, Nth: nth, Times: times, Delay: time.Millisecond})
+					injectFault(t, awssim.Fault{Name: fault, Nth: nth, Times: times, Delay: time.Millisecond})
 				}
 			}
 		})
 	}
 }
 
-func strike(t *testing.T, fault awssim.Fault) {
+func injectFault(t *testing.T, fault awssim.Fault) {
 	t.Helper()
 	if fault.Times > 1 { // from the n-th call on
 		fault.Nth, fault.Rate = 0, 1
 	}
 	w := newEnv(t)
 	p := "enabled: true\ngroups: [\"g\", \"h\"]"
-	w.Commit(p, reconciletest.People(12)+reconciletest.Group("g", "Group", 1, 10)+reconciletest.Group("h", "Half", 6, 12))
-	w.through(fault)
-	w.holds(12, 10, 7, nil)
+	w.Commit(p, people(12)+group("g", "Group", 1, 10)+group("h", "Half", 6, 12))
+	w.runUntilInSync(fault)
+	w.checkCounts(12, 10, 7, nil)
 	before := ids(w.Sim.State())
-	w.Commit(p, strings.Replace(reconciletest.People(13), "name3@", "renamed3@", 1)+reconciletest.Group("g", "Renamed", 1, 9)+reconciletest.Group("h", "Half", 6, 13))
-	w.through(fault)
-	w.holds(13, 9, 8, before)
+	renamed := strings.Replace(people(13), "name3@", "renamed3@", 1)
+	w.Commit(p, renamed+group("g", "Renamed", 1, 9)+group("h", "Half", 6, 13))
+	w.runUntilInSync(fault)
+	w.checkCounts(13, 9, 8, before)
 }
 
-// through runs until all is in sync: first with the fault, then without it.
-func (w *env) through(fault awssim.Fault) {
+// runUntilInSync runs until the directory is in sync: first with the fault, then without it.
+func (w *env) runUntilInSync(fault awssim.Fault) {
 	w.T.Helper()
 	if err := w.Sim.Inject(fault); err != nil {
 		w.T.Fatal(err)
 	}
-	if result, err := w.Run(true); err != nil && result != nil && result.Report == nil && !errors.Is(err, reconcile.ErrUnauthorized) {
+	if result, err := w.Run(true); err != nil && result != nil && result.Report == nil &&
+		!errors.Is(err, reconcile.ErrUnauthorized) {
 		w.T.Errorf("%+v: the run failed without a report: %v", fault, err)
 	}
 	w.Sim.ClearFaults()
@@ -70,8 +75,9 @@ func (w *env) through(fault awssim.Fault) {
 	w.T.Fatalf("%+v: not in sync after three runs:\n%s", fault, text.String())
 }
 
-// holds checks the simulator's own state: so many users and members, and the ids of before unchanged.
-func (w *env) holds(users, first, second int, before map[string]string) {
+// checkCounts checks the state of the simulator: the numbers of users and members, and that earlier
+// ids are unchanged.
+func (w *env) checkCounts(users, first, second int, before map[string]string) {
 	w.T.Helper()
 	st := w.Sim.State()
 	if len(st.Users) != users || len(st.Groups) != 2 {
@@ -91,7 +97,7 @@ func (w *env) holds(users, first, second int, before map[string]string) {
 	}
 }
 
-// ids are the AWS ids by externalId.
+// ids returns the AWS ids by externalId.
 func ids(st awssim.State) map[string]string {
 	out := map[string]string{}
 	for _, u := range st.Users {
@@ -103,10 +109,11 @@ func ids(st awssim.State) map[string]string {
 	return out
 }
 
-// TestARevokedTokenStopsTheRunAtOnce: nothing more is sent, the report says so, and a new token finishes the work.
+// TestARevokedTokenStopsTheRunAtOnce checks that nothing more is sent, that the report has the
+// reason, and that a run with a new token completes the changes.
 func TestARevokedTokenStopsTheRunAtOnce(t *testing.T) {
 	w := newEnv(t)
-	w.Commit("enabled: true\ngroups: [\"g\", \"h\"]", reconciletest.People(12)+reconciletest.Group("g", "Group", 1, 10)+reconciletest.Group("h", "Half", 6, 12))
+	w.Commit("enabled: true\ngroups: [\"g\", \"h\"]", people(12)+group("g", "Group", 1, 10)+group("h", "Half", 6, 12))
 	if err := w.Sim.Inject(awssim.Fault{Name: awssim.FaultRevoke, Operation: "CreateUser", Nth: 4}); err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +122,7 @@ func TestARevokedTokenStopsTheRunAtOnce(t *testing.T) {
 		t.Fatalf("the run ended with %v, want ErrUnauthorized", err)
 	}
 	if r := result.Report; r == nil || r.Outcome != reconcile.RunFailed || r.Counts.Done != len(w.Sim.State().Users) {
-		t.Errorf("the report says %+v; the directory has %d users", r, len(w.Sim.State().Users))
+		t.Errorf("the report is %+v; the directory has %d users", r, len(w.Sim.State().Users))
 	}
 	if n := w.Sim.Calls().ByOperation["CreateGroup"]; n != 0 {
 		t.Errorf("%d groups were still sent", n)
@@ -125,6 +132,6 @@ func TestARevokedTokenStopsTheRunAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.Apply(reconcile.RunApplied)
-	w.holds(12, 10, 7, nil)
+	w.checkCounts(12, 10, 7, nil)
 	w.Apply(reconcile.RunInSync)
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
-// heldBy lists the gates that hold something, without dependencies.
+// heldBy returns the gates that hold changes, without dependencies.
 func heldBy(r *reconcile.Report) []string {
 	var out []string
 	for i := range r.Changes {
@@ -27,13 +27,14 @@ func heldBy(r *reconcile.Report) []string {
 	return slices.Compact(out)
 }
 
-// TestGatesInWholeRuns has some gates in whole runs: the changes that a gate holds are approved with
-// the digest of the report, or the gate is turned off. Package reconcile tests the rows of each gate.
+// TestGatesInWholeRuns has some gates in whole runs: the changes that a gate holds are approved
+// with the digest of the report, or the gate is turned off. Package reconcile tests the rows of
+// each gate.
 func TestGatesInWholeRuns(t *testing.T) {
 	const selected = "enabled: true, groups: [\"g\", \"h\"]"
 	org := func(g, h int) string {
-		return reconciletest.People(120) + reconciletest.Group("g", "Group", 1, g) +
-			reconciletest.Group("h", "Half", 1, h)
+		return people(120) + group("g", "Group", 1, g) +
+			group("h", "Half", 1, h)
 	}
 	for _, tt := range []struct {
 		gates       []string // all that hold changes
@@ -78,16 +79,16 @@ func TestGatesInWholeRuns(t *testing.T) {
 		t.Run(tt.gates[0]+" holds changes until they are approved", func(t *testing.T) {
 			w, cue := begin(t)
 			w.Commit(tt.provisioner, cue)
-			r := w.once()
+			r := w.applyOnce()
 			if !slices.Equal(heldBy(r), tt.gates) {
-				t.Fatalf("held by %v, want %v\n%s", heldBy(r), tt.gates, said(r))
+				t.Fatalf("held by %v, want %v\n%s", heldBy(r), tt.gates, reportText(r))
 			}
 			w.Commit(tt.provisioner, cue+approve(r.HeldDigest))
-			if r := w.once(); r.Outcome != reconcile.RunApplied || len(r.Approvals) != 1 {
-				t.Errorf("after the approval the outcome is %q\n%s", r.Outcome, said(r))
+			if r := w.applyOnce(); r.Outcome != reconcile.RunApplied || len(r.Approvals) != 1 {
+				t.Errorf("after the approval the outcome is %q\n%s", r.Outcome, reportText(r))
 			}
-			if r := w.once(); r.Outcome != reconcile.RunInSync {
-				t.Errorf("after that the outcome is %q\n%s", r.Outcome, said(r))
+			if r := w.applyOnce(); r.Outcome != reconcile.RunInSync {
+				t.Errorf("after that the outcome is %q\n%s", r.Outcome, reportText(r))
 			}
 		})
 		t.Run(tt.gates[0]+" is turned off with a reason", func(t *testing.T) {
@@ -96,7 +97,7 @@ func TestGatesInWholeRuns(t *testing.T) {
 			w.Commit(tt.provisioner+", limits: {"+off+"}", cue)
 			r := w.Apply(reconcile.RunApplied)
 			if !slices.Contains(r.Warnings, "gate "+tt.gates[0]+" is off: we know") {
-				t.Error(said(r))
+				t.Error(reportText(r))
 			}
 		})
 	}
@@ -109,26 +110,28 @@ func TestGatesInWholeRuns(t *testing.T) {
 	})
 }
 
-// TestFirstContactLastsUntilAWord: that a run has been reported does not make the next one bolder.
-func TestFirstContactLastsUntilAWord(t *testing.T) {
+// TestTheInitialAdoptionIsHeldUntilApproval checks that gate firstContact also holds after reported
+// runs.
+func TestTheInitialAdoptionIsHeldUntilApproval(t *testing.T) {
 	w := newEnv(t)
 	w.makeUser("name1", "")
-	w.Commit("enabled: true, adopt: \"match\"", reconciletest.People(2))
-	wantBrief(t, w.once(), "adopt-user u1: held by firstContact", "create-user u2: done")
+	w.Commit("enabled: true, adopt: \"match\"", people(2))
+	wantSummary(t, w.applyOnce(), "adopt-user u1: held by firstContact", "create-user u2: done")
 	for range 2 {
-		wantBrief(t, w.once(), "adopt-user u1: held by firstContact")
+		wantSummary(t, w.applyOnce(), "adopt-user u1: held by firstContact")
 	}
-	w.Commit("enabled: true, adopt: \"match\"", reconciletest.People(2)+approve(w.once().HeldDigest))
-	wantBrief(t, w.once(), "adopt-user u1: done")
+	w.Commit("enabled: true, adopt: \"match\"", people(2)+approve(w.applyOnce().HeldDigest))
+	wantSummary(t, w.applyOnce(), "adopt-user u1: done")
 	w.makeUser("name3", "")
-	w.Commit("enabled: true, adopt: \"match\"", reconciletest.People(3))
-	wantBrief(t, w.once(), "adopt-user u3: done")
+	w.Commit("enabled: true, adopt: \"match\"", people(3))
+	wantSummary(t, w.applyOnce(), "adopt-user u3: done")
 }
 
-// TestRemovalsOfADayAddUp: what a gate allows is for 24 hours, not for each run; what was approved does not count.
+// TestRemovalsOfADayAddUp checks that a limit is for 24 hours, not for each run, and that approved
+// removals do not count.
 func TestRemovalsOfADayAddUp(t *testing.T) {
 	const p = "enabled: true, groups: [\"g\"]"
-	org := func(n int) string { return reconciletest.People(40) + reconciletest.Group("g", "Group", 1, n) }
+	org := func(n int) string { return people(40) + group("g", "Group", 1, n) }
 	w := newEnv(t)
 	w.Commit(p, org(40))
 	w.Apply(reconcile.RunApplied)
@@ -142,17 +145,17 @@ func TestRemovalsOfADayAddUp(t *testing.T) {
 	w.Commit(p, org(34)+approve(r.HeldDigest))
 	w.Apply(reconcile.RunApplied)
 	w.Commit(p, org(32))
-	w.Apply(reconcile.RunApplied) // five in all without a word
+	w.Apply(reconcile.RunApplied) // five in all without approval
 	w.Commit(p, org(31))
 	w.Apply(reconcile.RunHeld)
 	w.Now = w.Now.Add(24 * time.Hour)
 	w.Apply(reconcile.RunApplied)
 }
 
-// TestApprovals: what a word in Git releases, and for how long.
+// TestApprovals checks what an approval releases, and for how long.
 func TestApprovals(t *testing.T) {
 	const p = "enabled: true, groups: [\"g\"]"
-	org := func(n int) string { return reconciletest.People(40) + reconciletest.Group("g", "Group", 1, n) }
+	org := func(n int) string { return people(40) + group("g", "Group", 1, n) }
 	start := func(t *testing.T) (*env, string) {
 		w := newEnv(t)
 		w.Commit(p, org(40))
@@ -165,7 +168,7 @@ func TestApprovals(t *testing.T) {
 		w.Commit(p, org(34)+approve(digest)) // two have come back since
 		r := w.Apply(reconcile.RunApplied)
 		if r.Counts.Done != 12 {
-			t.Errorf("%d changes were made, want 6 people and their memberships\n%s", r.Counts.Done, said(r))
+			t.Errorf("%d changes were made, want 6 users and their memberships\n%s", r.Counts.Done, reportText(r))
 		}
 	})
 	t.Run("more than what was printed stays held", func(t *testing.T) {
@@ -173,7 +176,7 @@ func TestApprovals(t *testing.T) {
 		w.Commit(p, org(31)+approve(digest))
 		r := w.Apply(reconcile.RunHeld)
 		if r.Counts.Done != 16 || r.Counts.Held != 2 {
-			t.Errorf("%d done and %d held, want 16 and 2\n%s", r.Counts.Done, r.Counts.Held, said(r))
+			t.Errorf("%d done and %d held, want 16 and 2\n%s", r.Counts.Done, r.Counts.Held, reportText(r))
 		}
 	})
 	t.Run("without the report only the exact set passes", func(t *testing.T) {
@@ -181,7 +184,7 @@ func TestApprovals(t *testing.T) {
 		w.Audit.LoseHeldReports = true
 		w.Commit(p, org(34)+approve(digest))
 		if r := w.Apply(reconcile.RunHeld); r.Counts.Done != 0 {
-			t.Errorf("%d done\n%s", r.Counts.Done, said(r))
+			t.Errorf("%d done\n%s", r.Counts.Done, reportText(r))
 		}
 		w.Commit(p, org(32)+approve(digest))
 		w.Apply(reconcile.RunApplied)
@@ -191,7 +194,7 @@ func TestApprovals(t *testing.T) {
 		w.Audit.DistrustReason = "the status was changed"
 		w.Commit(p, org(34)+approve(digest))
 		if r := w.Apply(reconcile.RunHeld); r.Counts.Done != 0 {
-			t.Errorf("%d done\n%s", r.Counts.Done, said(r))
+			t.Errorf("%d done\n%s", r.Counts.Done, reportText(r))
 		}
 	})
 	t.Run("it passes once", func(t *testing.T) {
@@ -202,25 +205,26 @@ func TestApprovals(t *testing.T) {
 		w.Commit(p, org(40)+approve(digest))
 		w.Apply(reconcile.RunApplied)
 		w.Commit(p, org(32)+approve(digest))
-		if r := w.Apply(reconcile.RunHeld); !slices.ContainsFunc(r.Warnings, func(s string) bool { return strings.Contains(s, "was used at") }) {
-			t.Errorf("nothing says that it was used up: %q", r.Warnings)
+		if r := w.Apply(reconcile.RunHeld); !slices.ContainsFunc(r.Warnings,
+			func(s string) bool { return strings.Contains(s, "was used at") }) {
+			t.Errorf("no warning that the approval was used: %q", r.Warnings)
 		}
 	})
 	t.Run("it is over on its last day", func(t *testing.T) {
 		w, digest := start(t)
-		w.Commit(p, org(32)+fmt.Sprintf("approvals: %q: {reason: \"wanted\", expires: \"2026-11-23\"}\n", digest))
+		w.Commit(p, org(32)+fmt.Sprintf("approvals: %q: {reason: \"expected\", expires: \"2026-11-23\"}\n", digest))
 		w.Apply(reconcile.RunHeld)
 	})
-	t.Run("a long one counts for 24 hours from when it was first seen", func(t *testing.T) {
+	t.Run("a long approval counts for 24 hours after it was first seen", func(t *testing.T) {
 		w, digest := start(t)
 		w.Commit(p+", paused: {reason: \"a move\", until: \"2026-11-25\"}", org(32)+approve(digest))
-		r := w.once()
+		r := w.applyOnce()
 		if !slices.ContainsFunc(r.Warnings, func(s string) bool { return strings.Contains(s, "counts only until") }) {
 			t.Errorf("nothing warns: %q", r.Warnings)
 		}
 		w.Now = w.Now.Add(40 * time.Hour)
 		if r := w.Apply(reconcile.RunHeld); r.Counts.Done != 0 {
-			t.Errorf("%d done\n%s", r.Counts.Done, said(r))
+			t.Errorf("%d done\n%s", r.Counts.Done, reportText(r))
 		}
 	})
 	t.Run("what an interrupted run left of it may still be done", func(t *testing.T) {
@@ -236,13 +240,17 @@ func TestApprovals(t *testing.T) {
 	})
 }
 
-// TestModes has a row for each mode of a provisioner: what of the same plan it sends.
+// TestModes has a row for each mode of a provisioner: which changes of one plan it sends.
 func TestModes(t *testing.T) {
-	start := reconciletest.People(6) + reconciletest.Group("g", "Group", 1, 5) + reconciletest.Group("h", "Half", 1, 2) + "groups: k: displayName: \"Kin\"\ngroups: k: members: {u1: {}, u2: {}}\n"
-	// u5 leaves, u3 becomes inactive, u6 comes, u1 is renamed, u2 moves from h to nowhere, k is no longer selected.
-	next := strings.NewReplacer("\"name1@", "\"renamed1@").Replace(reconciletest.People(6)) + reconciletest.Group("g", "Group", 1, 4) + "groups: g: members: u6: {}\n" + reconciletest.Group("h", "Half", 1, 1) +
+	start := people(6) + group("g", "Group", 1, 5) + group("h", "Half", 1, 2) +
+		"groups: k: displayName: \"Kin\"\ngroups: k: members: {u1: {}, u2: {}}\n"
+	// u5 leaves, u3 becomes inactive, u6 is new, u1 is renamed, u2 leaves h, and k is no longer
+	// selected.
+	next := strings.NewReplacer("\"name1@", "\"renamed1@").Replace(people(6)) + group("g", "Group", 1, 4) +
+		"groups: g: members: u6: {}\n" + group("h", "Half", 1, 1) +
 		"users: u3: state: \"INACTIVE\"\ngroups: k: displayName: \"Kin\"\n"
-	all := []string{"rename-user u1", "deactivate-user u3", "deactivate-user u5", "create-user u6", "add-member g u6", "remove-member g u5", "remove-member h u2", "delete-group k"}
+	all := []string{"rename-user u1", "deactivate-user u3", "deactivate-user u5", "create-user u6", "add-member g u6",
+		"remove-member g u5", "remove-member h u2", "delete-group k"}
 	slices.Sort(all)
 	for _, tt := range []struct {
 		name, fields string
@@ -251,13 +259,17 @@ func TestModes(t *testing.T) {
 		sends        []string
 	}{
 		{"enabled sends everything", "enabled: true", false, reconcile.ModeEnabled, all},
-		{"disabled takes access from who left or became inactive, and nothing else", "enabled: false", false, reconcile.ModeDisabled,
-			[]string{"deactivate-user u3", "deactivate-user u5", "remove-member g u5"}},
-		{"paused sends nothing", "enabled: true, paused: {reason: \"a move\", until: \"2026-11-30\"}", false, reconcile.ModePaused, nil},
-		{"a pause that has ended sends everything", "enabled: true, paused: {reason: \"a move\", until: \"2026-11-20\"}", false, reconcile.ModeEnabled, all},
+		{"disabled only deprovisions users who left or became inactive", "enabled: false", false,
+			reconcile.ModeDisabled, []string{"deactivate-user u3", "deactivate-user u5", "remove-member g u5"}},
+		{"paused sends nothing", "enabled: true, paused: {reason: \"a move\", until: \"2026-11-30\"}", false,
+			reconcile.ModePaused, nil},
+		{"a pause that has ended sends everything",
+			"enabled: true, paused: {reason: \"a move\", until: \"2026-11-20\"}", false, reconcile.ModeEnabled, all},
 		{"never enabled sends nothing", "enabled: false", true, reconcile.ModeNeverEnabled, nil},
-		{"outside of its windows nothing is sent", "enabled: true, windows: night: {from: \"22:00\", to: \"04:00\"}", false, reconcile.ModeEnabled, nil},
-		{"inside of its windows everything is", "enabled: true, windows: day: {from: \"08:00\", to: \"18:00\"}", false, reconcile.ModeEnabled, all},
+		{"outside of its windows nothing is sent", "enabled: true, windows: night: {from: \"22:00\", to: \"04:00\"}",
+			false, reconcile.ModeEnabled, nil},
+		{"inside of its windows everything is", "enabled: true, windows: day: {from: \"08:00\", to: \"18:00\"}",
+			false, reconcile.ModeEnabled, all},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newEnv(t)
@@ -296,15 +308,15 @@ func TestModes(t *testing.T) {
 	}
 }
 
-// undeclare adds a commit that declares the people but no provisioner.
+// undeclare adds a commit that declares the users but no provisioner.
 func (w *env) undeclare(cue string) {
 	w.Declare(strings.SplitAfter(reconciletest.BaseCUE, "apps: app:")[0]+" displayName: \"AWS\"\n", cue)
 }
 
-// TestARemovedProvisioner deprovisions its people, after a word, and leaves its groups.
+// TestARemovedProvisioner deprovisions its users after approval, and keeps its groups.
 func TestARemovedProvisioner(t *testing.T) {
 	w := newEnv(t)
-	cue := reconciletest.People(3) + reconciletest.Group("g", "Group", 1, 3)
+	cue := people(3) + group("g", "Group", 1, 3)
 	w.Commit("enabled: true\n\tdeprovision: {mode: \"deactivate\", deleteAfterDays: 30}", cue)
 	w.Apply(reconcile.RunApplied)
 	zoe := w.makeUser("zoe", "")
@@ -323,7 +335,7 @@ func TestARemovedProvisioner(t *testing.T) {
 	removed(1)
 	r := w.Apply(reconcile.RunHeld)
 	if !slices.Equal(heldBy(r), []string{"removed"}) || r.Counts.Held != 6 {
-		t.Fatalf("held by %v\n%s", heldBy(r), said(r))
+		t.Fatalf("held by %v\n%s", heldBy(r), reportText(r))
 	}
 	w.undeclare(cue + approve(r.HeldDigest))
 	w.Apply(reconcile.RunApplied)
@@ -334,11 +346,11 @@ func TestARemovedProvisioner(t *testing.T) {
 		}
 	}
 	if names := st.MemberNames("Group"); !slices.Equal(names, []string{"zoe@example.com"}) {
-		t.Errorf("the group has %v, want who was not ours", names)
+		t.Errorf("the group has %v, want the unmanaged member", names)
 	}
 	removed(1) // people wait for their deletion
 	w.Now = w.Now.AddDate(0, 0, 31)
-	r = w.Apply(reconcile.RunHeld) // that too asks
+	r = w.Apply(reconcile.RunHeld) // needs approval, too
 	w.undeclare(cue + approve(r.HeldDigest))
 	w.Apply(reconcile.RunApplied)
 	if n := len(w.Sim.State().Users); n != 1 {
@@ -350,39 +362,44 @@ func TestARemovedProvisioner(t *testing.T) {
 	removed(0)
 }
 
-// TestARemovedProvisionerThatNobodyKnowsAnyMore is told of, and does not keep others back.
-func TestARemovedProvisionerThatNobodyKnowsAnyMore(t *testing.T) {
+// TestAnUnknownRemovedProvisioner is reported, and does not affect others.
+func TestAnUnknownRemovedProvisioner(t *testing.T) {
 	w := newEnv(t)
-	w.Commit("enabled: true", reconciletest.People(3))
+	w.Commit("enabled: true", people(3))
 	w.Apply(reconcile.RunApplied)
-	w.undeclare(reconciletest.People(3))
+	w.undeclare(people(3))
 	now := w.Commits[1]
 	w.Commits = nil // a force-push has lost what declared it
 	list, err := w.Runner.Removed(t.Context(), now)
-	if list == nil || len(list) > 0 || err == nil || !strings.Contains(err.Error(), "which last declared it, cannot be read") {
+	if list == nil || len(list) > 0 || err == nil || !strings.Contains(err.Error(),
+		"which last declared it, cannot be read") {
 		t.Errorf("removed are %v, and the error is %v", list, err)
 	}
 }
 
-// TestARenamedProvisioner goes on with the ledger and status of its earlier key, if it says so.
+// TestARenamedProvisioner continues with the ledger and status of its earlier key if `previously`
+// names it.
 func TestARenamedProvisioner(t *testing.T) {
-	cue := reconciletest.People(3) + reconciletest.Group("g", "Group", 1, 3)
+	cue := people(3) + group("g", "Group", 1, 3)
 	start := func(t *testing.T, fields string) *env {
 		w := newEnv(t)
 		w.Commit("enabled: true", cue)
 		w.Apply(reconcile.RunApplied)
-		w.Declare(strings.ReplaceAll(reconciletest.BaseCUE, "provisioners: aws:", "provisioners: prod:"), cue, "enabled: true"+fields)
+		w.Declare(strings.ReplaceAll(reconciletest.BaseCUE, "provisioners: aws:", "provisioners: prod:"), cue,
+			"enabled: true"+fields)
 		return w
 	}
 	run := func(w *env) (*run.Result, error) {
-		return w.Runner.Once(t.Context(), run.Request{Provisioner: "prod", Declarations: w.Commits[1], Trigger: "test", Apply: true, Commit: reconcile.CommitRef{ID: "commit-2"}})
+		return w.Runner.Once(t.Context(),
+			run.Request{Provisioner: "prod", Declarations: w.Commits[1], Trigger: "test", Apply: true,
+				Commit: reconcile.CommitRef{ID: "commit-2"}})
 	}
 	t.Run("with previously nothing is sent and nothing is adopted", func(t *testing.T) {
 		w := start(t, ", previously: aws: {}")
 		before := w.Sim.State()
 		result, err := run(w)
 		if err != nil || result.Report.Outcome != reconcile.RunInSync {
-			t.Fatalf("%v\n%s", err, said(result.Report))
+			t.Fatalf("%v\n%s", err, reportText(result.Report))
 		}
 		if facts := factsOf(before, w.Sim.State()); len(facts) > 0 {
 			t.Errorf("the directory changed: %v", facts)
@@ -394,19 +411,21 @@ func TestARenamedProvisioner(t *testing.T) {
 			t.Errorf("removed are %v (%v)", list, err)
 		}
 	})
-	t.Run("without previously it is refused, and says what to write", func(t *testing.T) {
+	t.Run("without previously it is refused with the line to declare", func(t *testing.T) {
 		w := start(t, "")
 		_, err := run(w)
-		if err == nil || !strings.Contains(err.Error(), `previously: "aws": {}`) || !strings.HasPrefix(err.Error(), "base.cue:") {
+		if err == nil || !strings.Contains(err.Error(),
+			`previously: "aws": {}`) || !strings.HasPrefix(err.Error(), "base.cue:") {
 			t.Errorf("the error is %v", err)
 		}
 	})
 }
 
-// TestSeveralCommitsCollapse into one plan, and an edit that was taken back sends nothing.
-func TestSeveralCommitsCollapse(t *testing.T) {
+// TestOneRunAppliesSeveralCommits checks that they become one plan, and that a reverted edit sends
+// nothing.
+func TestOneRunAppliesSeveralCommits(t *testing.T) {
 	w := newEnv(t)
-	cue := reconciletest.People(5) + reconciletest.Group("g", "Group", 1, 5)
+	cue := people(5) + group("g", "Group", 1, 5)
 	w.Commit("enabled: true", cue)
 	w.Apply(reconcile.RunApplied)
 	w.Commit("enabled: true", strings.Replace(cue, `lastName: "Test"`, `lastName: "One"`, 1))
@@ -416,7 +435,7 @@ func TestSeveralCommitsCollapse(t *testing.T) {
 	if n := w.Calls()["PatchUser"]; n != 1 {
 		t.Errorf("%d users were patched, want 1", n)
 	}
-	w.Commit("enabled: true", reconciletest.People(1))
+	w.Commit("enabled: true", people(1))
 	w.Commit("enabled: true", strings.Replace(cue, `lastName: "Test"`, `lastName: "Two"`, 1))
 	w.Apply(reconcile.RunInSync)
 	if m := w.Sim.Calls().ByMethod; m["PATCH"]+m["POST"]+m["DELETE"]+m["PUT"] > 0 {
@@ -424,13 +443,16 @@ func TestSeveralCommitsCollapse(t *testing.T) {
 	}
 }
 
-// TestPlansForecast what ends by itself, what a mapping edit touches.
-func TestPlansForecast(t *testing.T) {
+// TestPlansListUpcomingExpiries also checks the notice about an edited mapping.
+func TestPlansListUpcomingExpiries(t *testing.T) {
 	w := newEnv(t)
-	cue := reconciletest.People(4) + reconciletest.Group("g", "Group", 1, 2) + "groups: g: members: u3: {until: \"2026-12-20\"}\ngroups: g: members: u4: {until: \"2027-06-01\"}\nusers: u2: validUntil: \"2026-12-01\"\n"
+	cue := people(4) + group("g", "Group", 1, 2) +
+		"groups: g: members: {u3: until: \"2026-12-20\", u4: until: \"2027-06-01\"}\n" +
+		"users: u2: validUntil: \"2026-12-01\"\n"
 	w.Commit("enabled: true", cue)
 	w.Apply(reconcile.RunApplied)
-	w.Declare(strings.Replace(reconciletest.BaseCUE, "displayName: user.userId", "displayName: user.userId + \"!\"", 1), cue, "enabled: true")
+	w.Declare(strings.Replace(reconciletest.BaseCUE, "displayName: user.userId", "displayName: user.userId + \"!\"", 1),
+		cue, "enabled: true")
 	result, err := w.Run(false)
 	if err != nil {
 		t.Fatal(err)
@@ -443,7 +465,8 @@ func TestPlansForecast(t *testing.T) {
 		!strings.HasPrefix(ends[1], "2026-12-20  membership in \"g\" of name3@example.com; more.cue:") {
 		t.Errorf("the forecast is %q", ends)
 	}
-	if want := `mapping "m" (base.cue:2:11) was edited: it changes values for 4 of 4 users (displayName)`; !slices.Contains(result.Plan.Notices, want) {
+	want := `mapping "m" (base.cue:2:11) was edited: it changes values for 4 of 4 users (displayName)`
+	if !slices.Contains(result.Plan.Notices, want) {
 		t.Errorf("the notices are %q, want %q", result.Plan.Notices, want)
 	}
 }

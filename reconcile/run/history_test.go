@@ -22,27 +22,28 @@ import (
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
-// TestHistories lives through random histories of declarations, changes made outside, modes, faults, lost audit branches and force-pushes,
-// and holds each run against the simulator's own state. In the end everything is approved, and must converge.
-func TestHistories(t *testing.T) {
+// TestRandomHistories makes random histories of declarations, outside changes, modes, faults, lost
+// audit branches and force-pushes. It checks each run against the state of the simulator. At the
+// end everything is approved, and runs must converge.
+func TestRandomHistories(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		h := &history{T: rt, env: newEnv(t), org: newOrg()}
 		defer h.Server.Close()
-		if rapid.Bool().Draw(rt, "remembers") {
+		if rapid.Bool().Draw(rt, "has a cache") {
 			h.Runner.Cache = &reconciletest.Cache{}
 		}
 		open := h.Runner.Open
 		h.Runner.Open = func(ctx context.Context, p *schema.Provisioner, readOnly bool) (reconcile.Directory, error) {
 			dir, err := open(ctx, p, readOnly)
-			h.eyes = &reconciletest.Eyewitness{Directory: dir}
-			return h.eyes, err
+			h.reads = &reconciletest.ReadBeforeWrite{Directory: dir}
+			return h.reads, err
 		}
 		h.publish()
 		for range rapid.IntRange(4, 14).Draw(rt, "steps") {
 			step := rapid.SampledFrom(steps).Draw(rt, "step")
 			h.logf("%s", step.name)
 			step.do(h)
-			h.observe()
+			h.runAndCheck()
 		}
 		h.converge()
 	})
@@ -53,28 +54,28 @@ type history struct {
 	*env
 	org     *org
 	faulted bool
-	eyes    *reconciletest.Eyewitness // of the last run
+	reads   *reconciletest.ReadBeforeWrite // of the last run
 }
 
 func (h *history) logf(format string, args ...any) { h.T.Logf(format, args...) }
 
-// org is what the history declares. Keys are fixed, names move between them.
+// org is the declared organisation. Keys are fixed; names move between them.
 type org struct {
-	users  map[string]*person
-	groups map[string]*team
+	users  map[string]*userState
+	groups map[string]*groupState
 
 	enabled            bool
 	paused             string // until
 	adopt, deprovision string
 	deleteAfter        int
-	selection          []string // empty: everybody
+	selection          []string // empty: all users
 	pushGroups         bool
 	approvals          []string
 }
 
-type person struct{ name, state, until string }
+type userState struct{ name, state, until string }
 
-type team struct {
+type groupState struct {
 	name    string
 	members map[string]string // user -> until
 	include string
@@ -88,20 +89,22 @@ var (
 )
 
 func newOrg() *org {
-	o := &org{users: map[string]*person{}, groups: map[string]*team{}, enabled: true, adopt: "never", deprovision: "deactivate", pushGroups: true}
+	o := &org{users: map[string]*userState{}, groups: map[string]*groupState{}, enabled: true, adopt: "never",
+		deprovision: "deactivate", pushGroups: true}
 	for i, key := range userKeys[:4] {
-		o.users[key] = &person{name: userNames[i], state: "ACTIVE"}
+		o.users[key] = &userState{name: userNames[i], state: "ACTIVE"}
 	}
 	for i, key := range groupKeys[:2] {
-		o.groups[key] = &team{name: teamNames[i], members: map[string]string{"u1": "", userKeys[i+1]: ""}}
+		o.groups[key] = &groupState{name: teamNames[i], members: map[string]string{"u1": "", userKeys[i+1]: ""}}
 	}
 	return o
 }
 
 func (o *org) cue() (provisioner, cue string) {
 	var p, b strings.Builder
-	// At this rate a run on schedule can read almost nothing again.
-	fmt.Fprintf(&p, "enabled: %v, adopt: %q, pushGroups: %v, rate: perSecond: 0.01\n\tdeprovision: {mode: %q", o.enabled, o.adopt, o.pushGroups, o.deprovision)
+	// At this rate a scheduled run can refresh almost nothing.
+	fmt.Fprintf(&p, "enabled: %v, adopt: %q, pushGroups: %v, rate: perSecond: 0.01\n\tdeprovision: {mode: %q",
+		o.enabled, o.adopt, o.pushGroups, o.deprovision)
 	if o.deleteAfter > 0 {
 		fmt.Fprintf(&p, ", deleteAfterDays: %d", o.deleteAfter)
 	}
@@ -120,7 +123,9 @@ func (o *org) cue() (provisioner, cue string) {
 	}
 	for _, key := range slices.Sorted(maps.Keys(o.users)) {
 		u := o.users[key]
-		fmt.Fprintf(&b, "users: %q: {userId: %q, firstName: %q, lastName: \"Test\", email: \"%s@example.com\", state: %q", key, u.name, u.name, u.name, u.state)
+		fmt.Fprintf(&b,
+			"users: %q: {userId: %q, firstName: %q, lastName: \"Test\", email: \"%s@example.com\", state: %q", key,
+			u.name, u.name, u.name, u.state)
 		if u.until != "" {
 			fmt.Fprintf(&b, ", validUntil: %q", u.until)
 		}
@@ -159,19 +164,20 @@ func (h *history) date() string {
 	return h.Now.AddDate(0, 0, rapid.IntRange(-1, 3).Draw(h.T, "days")).Format("2006-01-02")
 }
 
-// steps is what can happen between two looks.
+// steps are the events that can happen between two runs.
 var steps = []struct {
 	name string
 	do   func(*history)
 }{
-	{"somebody comes, goes, or is renamed", func(h *history) {
+	{"a user is added, removed or renamed", func(h *history) {
 		key := h.pick("user", userKeys)
 		free := slices.DeleteFunc(slices.Clone(userNames), func(n string) bool {
-			return slices.ContainsFunc(slices.Collect(maps.Values(h.org.users)), func(p *person) bool { return p.name == n })
+			return slices.ContainsFunc(slices.Collect(maps.Values(h.org.users)),
+				func(p *userState) bool { return p.name == n })
 		})
 		switch u := h.org.users[key]; {
 		case u == nil && len(free) > 0:
-			h.org.users[key] = &person{name: h.pick("name", free), state: "ACTIVE"}
+			h.org.users[key] = &userState{name: h.pick("name", free), state: "ACTIVE"}
 		case u == nil:
 		case len(free) > 0 && rapid.Bool().Draw(h.T, "rename"):
 			u.name = h.pick("name", free)
@@ -201,14 +207,15 @@ var steps = []struct {
 			h.publish()
 		}
 	}},
-	{"a group comes or goes", func(h *history) {
+	{"a group is added or removed", func(h *history) {
 		key := h.pick("group", groupKeys)
 		if h.org.groups[key] != nil {
 			delete(h.org.groups, key)
 		} else {
 			for _, name := range teamNames {
-				if !slices.ContainsFunc(slices.Collect(maps.Values(h.org.groups)), func(g *team) bool { return g.name == name }) {
-					h.org.groups[key] = &team{name: name, members: map[string]string{"u1": ""}}
+				if !slices.ContainsFunc(slices.Collect(maps.Values(h.org.groups)),
+					func(g *groupState) bool { return g.name == name }) {
+					h.org.groups[key] = &groupState{name: name, members: map[string]string{"u1": ""}}
 					break
 				}
 			}
@@ -268,7 +275,7 @@ var steps = []struct {
 			u.Active = !u.Active
 			h.put(u)
 		case 2:
-			u.DisplayName = "Somebody Else"
+			u.DisplayName = "Other Name"
 			h.put(u)
 		case 3:
 			u.ExternalID = ""
@@ -298,7 +305,9 @@ var steps = []struct {
 	}},
 	{"an administrator makes something", func(h *history) {
 		name := h.pick("name", append(slices.Clone(userNames), "zoe"))
-		id, err := h.Sim.PutUser(awssim.User{UserName: name + "@example.com", DisplayName: "foreign", Name: &awssim.Name{GivenName: "F", FamilyName: "F"}, Active: true,
+		id, err := h.Sim.PutUser(awssim.User{UserName: name +
+			"@example.com", DisplayName: "foreign", Name: &awssim.Name{GivenName: "F",
+			FamilyName: "F"}, Active: true,
 			ExternalID: h.pick("externalId", []string{"", "", "someone-elses"})})
 		if err != nil {
 			return // taken
@@ -313,8 +322,14 @@ var steps = []struct {
 	}},
 	{"what is held is approved", func(h *history) { h.approve() }},
 	{"AWS stumbles", func(h *history) {
-		fault := awssim.Fault{Name: rapid.SampledFrom([]awssim.FaultName{awssim.FaultError500, awssim.FaultTruncate, awssim.FaultRepeatPage, awssim.FaultReplyLost,
-			awssim.FaultConflict, awssim.FaultGateway}).Draw(h.T, "fault"), Nth: rapid.IntRange(1, 8).Draw(h.T, "nth"), Times: rapid.SampledFrom([]int{1, 30}).Draw(h.T, "times")}
+		fault := awssim.Fault{
+			Name: rapid.SampledFrom([]awssim.FaultName{
+				awssim.FaultError500, awssim.FaultTruncate, awssim.FaultRepeatPage, awssim.FaultReplyLost,
+				awssim.FaultConflict, awssim.FaultGateway,
+			}).Draw(h.T, "fault"),
+			Nth:   rapid.IntRange(1, 8).Draw(h.T, "nth"),
+			Times: rapid.SampledFrom([]int{1, 30}).Draw(h.T, "times"),
+		}
 		h.must(h.Sim.Inject(fault))
 		h.faulted = true
 	}},
@@ -347,14 +362,14 @@ func (h *history) approve() {
 	}
 }
 
-// observe makes one run and holds it against what really happened.
-func (h *history) observe() {
-	before, past := h.Sim.State(), h.remembered()
+// runAndCheck makes one run and checks it against the simulator.
+func (h *history) runAndCheck() {
+	before, past := h.Sim.State(), h.auditState()
 	h.Sim.ResetCalls()
-	first, errFirst := h.peek()
-	second, errSecond := h.peek()
+	first, errFirst := h.planOnly()
+	second, errSecond := h.planOnly()
 	if !h.faulted && errFirst == nil && errSecond == nil && first != second {
-		h.Fatalf("I9: two plans at the same time differ:\n%s\n%s", first, second)
+		h.Fatalf("two plans at the same time differ:\n%s\n%s", first, second)
 	}
 	if n := h.Sim.Calls().ByMethod; n["POST"]+n["PATCH"]+n["PUT"]+n["DELETE"] > 0 {
 		h.Fatalf("plan wrote: %v", n)
@@ -363,17 +378,17 @@ func (h *history) observe() {
 	result, err := h.Run(true)
 	h.Sim.ClearFaults()
 	h.faulted = false
-	h.judge(before, past, result, err)
+	h.check(before, past, result, err)
 }
 
-func (h *history) remembered() *reconcile.AuditState {
+func (h *history) auditState() *reconcile.AuditState {
 	past, err := h.Audit.LoadState(context.Background(), "aws")
 	h.must(err)
 	return past
 }
 
-// peek plans without applying, one minute before the run that follows.
-func (h *history) peek() (string, error) {
+// planOnly plans without applying, one minute before the next run.
+func (h *history) planOnly() (string, error) {
 	at := h.Now
 	defer func() { h.Now = at }()
 	result, err := h.Run(false)
@@ -384,16 +399,16 @@ func (h *history) peek() (string, error) {
 	return string(text), err
 }
 
-// judge holds a run against the directory before and after it.
-func (h *history) judge(before awssim.State, past *reconcile.AuditState, result *run.Result, failure error) {
+// check checks a run against the directory before and after it.
+func (h *history) check(before awssim.State, past *reconcile.AuditState, result *run.Result, failure error) {
 	after := h.Sim.State()
 	facts := factsOf(before, after)
-	if len(h.eyes.Blind) > 0 {
-		h.Fatalf("I2: without a look: %v\n%s", h.eyes.Blind, said(result.Report))
+	if len(h.reads.Unread) > 0 {
+		h.Fatalf("access was removed without a read: %v\n%s", h.reads.Unread, reportText(result.Report))
 	}
 	if result == nil || result.Report == nil || result.Plan == nil {
 		if len(facts) > 0 {
-			h.Fatalf("I2: a run without a plan (%v) changed: %v", failure, facts)
+			h.Fatalf("a run without a plan (%v) changed: %v", failure, facts)
 		}
 		return
 	}
@@ -403,8 +418,9 @@ func (h *history) judge(before awssim.State, past *reconcile.AuditState, result 
 			continue
 		}
 		for i := range r.Changes {
-			if d := &r.Changes[i]; d.Result == reconcile.ResultDone || d.Result == reconcile.ResultUnknown || d.Result == reconcile.ResultFailed {
-				for _, f := range claims(d, before, after) {
+			if d := &r.Changes[i]; d.Result == reconcile.ResultDone || d.Result == reconcile.ResultUnknown ||
+				d.Result == reconcile.ResultFailed {
+				for _, f := range effectsOf(d, before, after) {
 					allowed[f] = true
 				}
 			}
@@ -412,31 +428,34 @@ func (h *history) judge(before awssim.State, past *reconcile.AuditState, result 
 	}
 	for _, f := range facts {
 		if !allowed[f] {
-			h.Fatalf("I5: %s, which no change of the report says\n%s", f, said(result.Report))
+			h.Fatalf("%s, which no change of the report has\n%s", f, reportText(result.Report))
 		}
 	}
-	h.judgeOwnership(before, after, past, result)
-	h.judgeMode(facts, result)
+	h.checkOwnership(before, after, past, result)
+	h.checkMode(facts, result)
 }
 
-func said(r *reconcile.Report) string {
+func reportText(r *reconcile.Report) string {
 	var b strings.Builder
 	_ = render.ReportText(&b, r, nil)
 	return b.String()
 }
 
-// judgeOwnership: what is not ours is not changed but for adoption (I3), and groups keep their ids (I4).
-func (h *history) judgeOwnership(before, after awssim.State, past *reconcile.AuditState, result *run.Result) {
-	ours := map[string]bool{}
+// checkOwnership checks that unmanaged objects are changed only by adoption, and that groups keep
+// their ids.
+func (h *history) checkOwnership(before, after awssim.State, past *reconcile.AuditState, result *run.Result) {
+	managed := map[string]bool{}
 	for _, owned := range past.Ledger.Users {
-		ours[owned.ID] = true
+		managed[owned.ID] = true
 	}
 	for _, owned := range past.Ledger.Groups {
-		ours[owned.ID] = true
+		managed[owned.ID] = true
 	}
 	for i := range result.Report.Changes {
-		if d := &result.Report.Changes[i]; d.Kind == reconcile.AdoptUser || d.Kind == reconcile.AdoptGroup || d.Kind == reconcile.CreateGroup || d.Kind == reconcile.CreateUser {
-			ours[d.ID] = ours[d.ID] || len(d.Held) == 0 && d.Waiting == ""
+		if d := &result.Report.Changes[i]; d.Kind == reconcile.AdoptUser || d.Kind == reconcile.AdoptGroup ||
+			d.Kind == reconcile.CreateGroup ||
+			d.Kind == reconcile.CreateUser {
+			managed[d.ID] = managed[d.ID] || len(d.Held) == 0 && d.Waiting == ""
 		}
 	}
 	later := map[string]string{}
@@ -447,20 +466,22 @@ func (h *history) judgeOwnership(before, after awssim.State, past *reconcile.Aud
 		later[g.ID] = show(g)
 	}
 	for _, u := range before.Users {
-		if !ours[u.ID] && later[u.ID] != show(u) {
-			h.Fatalf("I3: user %s (%s) is not ours and became %s", u.UserName, show(u), later[u.ID])
+		if !managed[u.ID] && later[u.ID] != show(u) {
+			h.Fatalf("unmanaged user %s (%s) became %s", u.UserName, show(u), later[u.ID])
 		}
 	}
 	for _, g := range before.Groups {
-		g.Members = slices.DeleteFunc(slices.Clone(g.Members), func(m string) bool { return later[m] == "" }) // a deleted user is in no group
-		if !ours[g.ID] && later[g.ID] != show(g) {
-			h.Fatalf("I3: group %s is not ours and became %s", show(g), later[g.ID])
+		g.Members = slices.DeleteFunc(slices.Clone(g.Members),
+			func(m string) bool { return later[m] == "" }) // a deleted user is in no group
+		if !managed[g.ID] && later[g.ID] != show(g) {
+			h.Fatalf("unmanaged group %s became %s", show(g), later[g.ID])
 		}
 	}
-	now := h.remembered().Ledger
+	now := h.auditState().Ledger
 	for key, owned := range past.Ledger.Groups {
-		if next, still := now.Groups[key]; still && next.ID != owned.ID && slices.ContainsFunc(before.Groups, func(g awssim.Group) bool { return g.ID == owned.ID }) {
-			h.Fatalf("I4: group %q was %s, which was there, and is %s", key, owned.ID, next.ID)
+		if next, still := now.Groups[key]; still && next.ID != owned.ID && slices.ContainsFunc(before.Groups,
+			func(g awssim.Group) bool { return g.ID == owned.ID }) {
+			h.Fatalf("the id of group %q changed from %s to %s", key, owned.ID, next.ID)
 		}
 	}
 }
@@ -470,33 +491,36 @@ func show(v any) string {
 	return string(text)
 }
 
-// judgeMode: paused and never enabled send nothing, disabled only takes from our people (I10).
-func (h *history) judgeMode(facts []string, result *run.Result) {
+// checkMode checks that a paused or never enabled provisioner sends nothing, and that a disabled
+// one only deprovisions managed users.
+func (h *history) checkMode(facts []string, result *run.Result) {
 	switch result.Plan.Mode {
 	case reconcile.ModePaused, reconcile.ModeNeverEnabled:
 		if len(facts) > 0 {
-			h.Fatalf("I10: %s, but %v", result.Plan.Mode, facts)
+			h.Fatalf("mode %s, but %v", result.Plan.Mode, facts)
 		}
 	case reconcile.ModeDisabled:
 		for _, f := range facts {
-			if !strings.HasSuffix(f, " deactivated") && !strings.HasSuffix(f, " deleted") && !strings.Contains(f, " lost ") || strings.HasPrefix(f, "group ") && strings.HasSuffix(f, " deleted") {
-				h.Fatalf("I10: disabled, but %s", f)
+			if !strings.HasSuffix(f, " deactivated") && !strings.HasSuffix(f, " deleted") &&
+				!strings.Contains(f, " lost ") ||
+				strings.HasPrefix(f, "group ") && strings.HasSuffix(f, " deleted") {
+				h.Fatalf("mode disabled, but %s", f)
 			}
 		}
 	}
 }
 
-// factsOf lists what changed between two states, by AWS ids.
+// factsOf returns the differences between two states, by AWS ids.
 func factsOf(before, after awssim.State) []string {
 	var out []string
 	old := map[string]awssim.User{}
 	for _, u := range before.Users {
 		old[u.ID] = u
 	}
-	gone := maps.Clone(old)
+	missing := maps.Clone(old)
 	for _, u := range after.Users {
 		was, there := old[u.ID]
-		delete(gone, u.ID)
+		delete(missing, u.ID)
 		switch {
 		case !there:
 			out = append(out, fmt.Sprintf("user %s created", u.ID))
@@ -513,7 +537,7 @@ func factsOf(before, after awssim.State) []string {
 			out = append(out, fmt.Sprintf("user %s updated", u.ID))
 		}
 	}
-	for id := range gone {
+	for id := range missing {
 		out = append(out, fmt.Sprintf("user %s deleted", id))
 	}
 	groups := map[string]awssim.Group{}
@@ -535,7 +559,7 @@ func factsOf(before, after awssim.State) []string {
 			}
 		}
 		for _, m := range was.Members {
-			if _, dead := gone[m]; !dead && !slices.Contains(g.Members, m) {
+			if _, deleted := missing[m]; !deleted && !slices.Contains(g.Members, m) {
 				out = append(out, fmt.Sprintf("group %s lost %s", g.ID, m))
 			}
 		}
@@ -547,8 +571,8 @@ func factsOf(before, after awssim.State) []string {
 	return out
 }
 
-// claims are the facts that a change of a report accounts for.
-func claims(d *reconcile.Done, before, after awssim.State) []string {
+// effectsOf returns the facts that a change of a report explains.
+func effectsOf(d *reconcile.Done, before, after awssim.State) []string {
 	id := func(key string) string {
 		if rest, foreign := strings.CutPrefix(key, "#"); foreign {
 			return rest
@@ -580,28 +604,12 @@ func claims(d *reconcile.Done, before, after awssim.State) []string {
 	case reconcile.AdoptGroup, reconcile.RenameGroup, reconcile.UpdateGroup, reconcile.TemporaryRenameGroup:
 		return []string{fmt.Sprintf("group %s updated", d.ID)}
 	case reconcile.AddMember, reconcile.RemoveMember:
-		verb := map[reconcile.Kind]string{reconcile.AddMember: "gained", reconcile.RemoveMember: "lost"}[d.Kind]
-		out := []string{fmt.Sprintf("group %s %s %s", d.ID, verb, id(d.Member))}
-		for _, g := range after.Groups { // a group whose creation failed may exist, with its first members
-			if d.ID == "" && g.ExternalID == d.Key {
-				out = append(out, fmt.Sprintf("group %s %s %s", g.ID, verb, id(d.Member)))
-			}
-		}
-		for _, u := range after.Users { // somebody whose externalId was taken away outside is still known by the ledger
-			if u.UserName == d.MemberName {
-				out = append(out, fmt.Sprintf("group %s %s %s", d.ID, verb, u.ID))
-			}
-		}
-		for _, u := range before.Users {
-			if u.UserName == d.MemberName {
-				out = append(out, fmt.Sprintf("group %s %s %s", d.ID, verb, u.ID))
-			}
-		}
-		return out
+		return membershipEffects(d, id(d.Member), before, after)
 	}
 	var out []string
 	for _, a := range d.Attributes {
-		what := map[string]string{"active": "activated", "userName": "renamed", "displayName": "updated", "externalId": "updated"}[a.Path]
+		what := map[string]string{"active": "activated", "userName": "renamed", "displayName": "updated",
+			"externalId": "updated"}[a.Path]
 		if a.Path == "active" && a.New != "true" {
 			what = "deactivated"
 		}
@@ -610,40 +618,72 @@ func claims(d *reconcile.Done, before, after awssim.State) []string {
 	return out
 }
 
-// converge approves everything, round by round, until the directory is as declared and a run sends nothing (I6).
+// membershipEffects returns the facts that a change of a membership explains. user is the id of its
+// member.
+func membershipEffects(d *reconcile.Done, user string, before, after awssim.State) []string {
+	verb := map[reconcile.Kind]string{reconcile.AddMember: "gained", reconcile.RemoveMember: "lost"}[d.Kind]
+	users := []string{user}
+	for _, st := range []awssim.State{after, before} {
+		for _, u := range st.Users { // the ledger may have a user whose externalId was removed outside
+			if u.UserName == d.MemberName {
+				users = append(users, u.ID)
+			}
+		}
+	}
+	groups := []string{d.ID}
+	if d.ID == "" { // a creation whose answer was lost may have taken effect, with its members
+		for _, g := range after.Groups {
+			if g.ExternalID == d.Key {
+				groups = append(groups, g.ID)
+			}
+		}
+	}
+	var out []string
+	for _, group := range groups {
+		for _, user := range users {
+			out = append(out, fmt.Sprintf("group %s %s %s", group, verb, user))
+		}
+	}
+	return out
+}
+
+// converge approves everything, run by run, until the directory is as declared and a run sends
+// nothing.
 func (h *history) converge() {
 	h.org.enabled, h.org.paused, h.org.adopt, h.org.pushGroups = true, "", "take-over", true
 	h.publish()
 	h.Trigger = "command" // reads everything
 	var last *run.Result
 	for range 12 {
-		before, past := h.Sim.State(), h.remembered()
+		before, past := h.Sim.State(), h.auditState()
 		result, err := h.Run(true)
 		if err != nil && !errors.Is(err, reconcile.ErrUnauthorized) {
-			h.Fatalf("I6: %v", err)
+			h.Fatalf("%v", err)
 		}
-		h.judge(before, past, result, err)
+		h.check(before, past, result, err)
 		last = result
 		switch result.Report.Outcome {
 		case reconcile.RunInSync:
 			h.Sim.ResetCalls()
-			if again, err := h.Run(true); err != nil || again.Report.Outcome != reconcile.RunInSync || len(h.Sim.Calls().ByMethod) > 1 {
-				h.Fatalf("I6: after in sync: %v %v", h.Sim.Calls().ByMethod, err)
+			if again, err := h.Run(true); err != nil || again.Report.Outcome != reconcile.RunInSync ||
+				len(h.Sim.Calls().ByMethod) > 1 {
+				h.Fatalf("after in sync: %v %v", h.Sim.Calls().ByMethod, err)
 			}
-			h.asDeclared()
+			h.checkDeclared()
 			return
 		case reconcile.RunHeld, reconcile.RunPartial:
-			h.giveWay(result.Report)
+			h.renameUnmanaged(result.Report)
 			h.approve()
 		}
 	}
-	h.Fatalf("I6: not in sync after twelve rounds:\n%s", said(last.Report))
+	h.Fatalf("not in sync after twelve rounds:\n%s", reportText(last.Report))
 }
 
 var holder = regexp.MustCompile(`\(id ([^)]+)\), which is unmanaged`)
 
-// giveWay is an administrator who renames what is not ours and holds a name that a change needs: no approval takes it.
-func (h *history) giveWay(r *reconcile.Report) {
+// renameUnmanaged renames unmanaged objects that have a name which a change needs, as an
+// administrator would: no approval frees such a name.
+func (h *history) renameUnmanaged(r *reconcile.Report) {
 	inTheWay := map[string]bool{}
 	for i := range r.Changes {
 		for _, hold := range r.Changes[i].Held {
@@ -668,8 +708,8 @@ func (h *history) giveWay(r *reconcile.Report) {
 	}
 }
 
-// asDeclared compares the directory with the declarations, without asking roster.
-func (h *history) asDeclared() {
+// checkDeclared compares the directory with the declarations, without roster.
+func (h *history) checkDeclared() {
 	st := h.Sim.State()
 	members := func(group string) []string { // effective ones, by name
 		var out []string
@@ -697,7 +737,8 @@ func (h *history) asDeclared() {
 		there[u.ExternalID] = true
 	}
 	for key, g := range h.org.groups {
-		if len(h.org.selection) > 0 && !slices.Contains(h.org.selection, key) && slices.ContainsFunc(h.org.selection, func(s string) bool { return h.org.groups[s] != nil }) {
+		if len(h.org.selection) > 0 && !slices.Contains(h.org.selection, key) && slices.ContainsFunc(h.org.selection,
+			func(s string) bool { return h.org.groups[s] != nil }) {
 			continue
 		}
 		want := slices.DeleteFunc(members(key), func(m string) bool { return !there[m] })

@@ -130,9 +130,7 @@ func (r *Runner) checkHistory(ctx context.Context, s runState) (string, error) {
 	case !ok:
 		return fmt.Sprintf(
 			"commit %.7s does not descend from %.7s, which was last applied: was the branch force-pushed?",
-			s.request.Commit.ID,
-			applied,
-		), nil
+			s.request.Commit.ID, applied), nil
 	}
 	return "", nil
 }
@@ -209,11 +207,8 @@ func (r *Runner) loadLastApplied(ctx context.Context, s runState) (lastApplied, 
 			return lastApplied{}, err
 		}
 		return lastApplied{
-			notice: fmt.Sprintf(
-				"the last applied commit %.7s cannot be read: %v; every change counts as intended",
-				at.Commit,
-				err,
-			),
+			notice: fmt.Sprintf("the last applied commit %.7s cannot be read: %v; every change counts as intended",
+				at.Commit, err),
 		}, nil
 	}
 	p := provisionerAt(decls, s)
@@ -224,10 +219,8 @@ func (r *Runner) loadLastApplied(ctx context.Context, s runState) (lastApplied, 
 	if err != nil {
 		return lastApplied{declarations: decls,
 			notice: fmt.Sprintf(
-				"the last applied commit %.7s cannot be evaluated: %v; every change counts as intended",
-				at.Commit,
-				err,
-			)}, nil
+				"the last applied commit %.7s cannot be evaluated: %v; every change counts as intended", at.Commit,
+				err)}, nil
 	}
 	return lastApplied{declarations: decls, provisioner: p, desired: desired}, nil
 }

@@ -73,13 +73,8 @@ func (r *Runner) reader(s runState, dir reconcile.Directory, cached *observe.Cac
 
 // annotate completes a plan with what does not decide about its changes: the authors of approvals,
 // the violated assertions and the notices of the run.
-func (r *Runner) annotate(
-	plan *reconcile.Plan,
-	observed *reconcile.Observed,
-	s runState,
-	in inputs,
-	interrupted string,
-) {
+func (r *Runner) annotate(plan *reconcile.Plan, observed *reconcile.Observed, s runState, in inputs,
+	interrupted string) {
 	req := s.request
 	plan.Dirty = req.Dirty
 	if r.Author != nil && !req.Dirty {
@@ -96,9 +91,7 @@ func (r *Runner) annotate(
 		}
 	}
 	if s.previousKey != "" {
-		plan.AddNotice(
-			"the provisioner was renamed from %q: its ledger and status continue under the new name",
-			s.previousKey,
-		)
+		plan.AddNotice("the provisioner was renamed from %q: its ledger and status continue under the new name",
+			s.previousKey)
 	}
 }

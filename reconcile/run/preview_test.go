@@ -8,13 +8,12 @@ import (
 	"testing"
 
 	"github.com/seed-d64a251c/roster/reconcile"
-	"github.com/seed-d64a251c/roster/reconcile/reconciletest"
 	"github.com/seed-d64a251c/roster/reconcile/render"
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// told lists changes as lines: what, and whether it is held or waits.
-func told(changes []reconcile.Change) []string {
+// changeLines returns changes as lines, each with its gate if it is held.
+func changeLines(changes []reconcile.Change) []string {
 	out := []string{}
 	for i := range changes {
 		c := &changes[i]
@@ -41,50 +40,65 @@ func wantLines(t *testing.T, what string, have []string, want ...string) {
 	}
 }
 
-func TestPreviewIsWhatMergingBrings(t *testing.T) {
+func TestPreviewShowsWhatTheMergeChanges(t *testing.T) {
 	const all, dev = "enabled: true\ngroups: [\"dev\"]", "groups: dev: displayName: \"Dev\"\n"
 	member := func(keys ...string) string { return "groups: dev: members: {" + strings.Join(keys, ", ") + "}\n" }
-	base := reconciletest.People(6) + dev + member("u1: {}", "u2: {}", "u3: {}", "u4: {}")
+	base := people(6) + dev + member("u1: {}", "u2: {}", "u3: {}", "u4: {}")
 	for _, test := range []struct {
-		name                 string
-		before               string // what is applied; empty: the base
-		head                 string
-		provisioner, becomes string
-		want, assumed        []string // assumed is want unless set
-		settled, notices     []string
+		name                        string
+		before                      string // what is applied; empty: the base
+		head                        string
+		provisioner, newProvisioner string
+		want, assumed               []string // assumed is want unless set
+		noLongerNeeded, notices     []string
 	}{
 		{name: "nothing, if the merge changes nothing", head: base},
 		{name: "a joiner", head: base + member("u5: {}"), want: []string{"create-user u5", "add-member dev u5"}},
-		{name: "what the base has before it is not the merge's", before: reconciletest.People(6) + dev + member("u1: {}", "u2: {}", "u3: {}"), head: base + member("u5: {}"),
+		{name: "pending changes of the base are not shown",
+			before: people(6) + dev + member("u1: {}", "u2: {}", "u3: {}"), head: base + member("u5: {}"),
 			want:    []string{"create-user u5", "add-member dev u5"},
 			notices: []string{"the base branch has 2 pending changes that the merge does not include; not shown here"}},
-		{name: "what the merge takes back is told apart", before: reconciletest.People(6) + dev + member("u1: {}", "u2: {}", "u3: {}"),
-			head: reconciletest.People(6) + dev + member("u1: {}", "u2: {}", "u3: {}"), want: []string{}, assumed: []string{"deactivate-user u4 active=false", "remove-member dev u4"},
-			settled: []string{"create-user u4", "add-member dev u4"},
-			notices: []string{"the base branch has 2 pending changes that the merge does not include; not shown here"}},
-		{name: "gates that would hold", head: reconciletest.People(6) + dev,
-			want: []string{"deactivate-user u1 active=false held by emptySource", "remove-member dev u1 held by emptySource",
+		{name: "changes of the base that the merge undoes are listed apart",
+			before: people(6) + dev + member("u1: {}", "u2: {}", "u3: {}"),
+			head:   people(6) + dev + member("u1: {}", "u2: {}", "u3: {}"), want: []string{},
+			assumed:        []string{"deactivate-user u4 active=false", "remove-member dev u4"},
+			noLongerNeeded: []string{"create-user u4", "add-member dev u4"},
+			notices: []string{
+				"the base branch has 2 pending changes that the merge does not include; not shown here",
+			}},
+		{name: "gates that would hold", head: people(6) + dev,
+			want: []string{
+				"deactivate-user u1 active=false held by emptySource", "remove-member dev u1 held by emptySource",
 				"deactivate-user u2 active=false held by emptySource", "remove-member dev u2 held by emptySource",
 				"deactivate-user u3 active=false held by emptySource", "remove-member dev u3 held by emptySource",
-				"deactivate-user u4 active=false held by emptySource", "remove-member dev u4 held by emptySource"}},
-		{name: "one value of somebody whose other value the base changes", before: strings.Replace(base, `userId: "name1"`, `userId: "old1"`, 1),
-			head: strings.Replace(base, `lastName: "Test", email: "name1@`, `lastName: "New", email: "name1@`, 1), want: []string{"update-user u1 name.familyName=New"},
+				"deactivate-user u4 active=false held by emptySource", "remove-member dev u4 held by emptySource",
+			}},
+		{name: "one value of a user whose other value the base changes",
+			before:  strings.Replace(base, `userId: "name1"`, `userId: "old1"`, 1),
+			head:    strings.Replace(base, `lastName: "Test", email: "name1@`, `lastName: "New", email: "name1@`, 1),
+			want:    []string{"update-user u1 name.familyName=New"},
 			notices: []string{"the base branch has 1 pending change that the merge does not include; not shown here"}},
-		{name: "rules that change", becomes: all + "\nreview: \"required\", adopt: \"match\", deprovision: {mode: \"delete\"}, limits: updates: {max: 9}", head: base, want: []string{},
-			notices: []string{"adopt changes from never to match", "deprovision changes from deactivate to delete", "gate updates has settings (base.cue:17:76)", "review changes from off to required"}},
-		{name: "a provisioner that is turned on sends what waited", provisioner: "groups: [\"dev\"]", becomes: all, head: base,
-			want: []string{"create-user u1", "create-user u2", "create-user u3", "create-user u4", "create-group dev", "add-member dev u1", "add-member dev u2",
-				"add-member dev u3", "add-member dev u4"}, assumed: []string{},
-			notices: []string{"the mode changes from never enabled to enabled", "the base branch has 9 pending changes that the merge does not include; not shown here"}},
+		{name: "rules that change", head: base, want: []string{},
+			newProvisioner: all + "\nreview: \"required\", adopt: \"match\", deprovision: {mode: \"delete\"}, " +
+				"limits: updates: {max: 9}",
+			notices: []string{"adopt changes from never to match", "deprovision changes from deactivate to delete",
+				"gate updates has settings (base.cue:17:76)", "review changes from off to required"}},
+		{name: "a provisioner that is enabled sends the changes that waited",
+			provisioner: "groups: [\"dev\"]", newProvisioner: all, head: base,
+			want: []string{"create-user u1", "create-user u2", "create-user u3", "create-user u4", "create-group dev",
+				"add-member dev u1", "add-member dev u2", "add-member dev u3", "add-member dev u4"},
+			assumed: []string{},
+			notices: []string{"the mode changes from never enabled to enabled",
+				"the base branch has 9 pending changes that the merge does not include; not shown here"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := newEnv(t)
-			provisioner, becomes := all, all
+			provisioner, newProvisioner := all, all
 			if test.provisioner != "" {
 				provisioner = test.provisioner
 			}
-			if test.becomes != "" {
-				becomes = test.becomes
+			if test.newProvisioner != "" {
+				newProvisioner = test.newProvisioner
 			}
 			before := test.before
 			if before == "" {
@@ -95,15 +109,15 @@ func TestPreviewIsWhatMergingBrings(t *testing.T) {
 				t.Fatal(err)
 			}
 			w.Commit(provisioner, base)
-			w.Commit(becomes, test.head)
+			w.Commit(newProvisioner, test.head)
 			have := w.Preview(2, 3, false)
-			wantLines(t, "changes", told(have.Changes), test.want...)
+			wantLines(t, "changes", changeLines(have.Changes), test.want...)
 			assumed := test.want
 			if test.assumed != nil {
 				assumed = test.assumed
 			}
-			wantLines(t, "changes without a look at the directory", told(w.Preview(2, 3, true).Changes), assumed...)
-			wantLines(t, "settled", told(have.NoLongerNeeded), test.settled...)
+			wantLines(t, "changes without the directory", changeLines(w.Preview(2, 3, true).Changes), assumed...)
+			wantLines(t, "noLongerNeeded", changeLines(have.NoLongerNeeded), test.noLongerNeeded...)
 			wantLines(t, "notices", have.Notices, test.notices...)
 		})
 	}
@@ -111,7 +125,7 @@ func TestPreviewIsWhatMergingBrings(t *testing.T) {
 
 func TestPreviewUsesOnlyTheConnectionOfTheBase(t *testing.T) {
 	w := newEnv(t)
-	w.Commit("enabled: true", reconciletest.People(2))
+	w.Commit("enabled: true", people(2))
 	w.Apply(reconcile.RunApplied)
 	base := w.Commits[0]
 	edit := func(change func(p *schema.Provisioner)) *schema.Declarations {
@@ -138,16 +152,23 @@ func TestPreviewUsesOnlyTheConnectionOfTheBase(t *testing.T) {
 			token.Pos.Line++
 			p.Auth.Token = &token
 		}), snapshot, ""},
-		{"another endpoint", base, edit(func(p *schema.Provisioner) { p.Endpoint += "/" }), snapshot, "cannot be previewed: the endpoint changes"},
-		{"another endpoint, without a look", base, edit(func(p *schema.Provisioner) { p.Endpoint += "/" }), nil, "cannot be previewed: the endpoint changes"},
-		{"another token", base, edit(func(p *schema.Provisioner) { p.Auth.Token = &schema.SecretRef{Env: "ROSTER_OTHER"} }), snapshot, "cannot be previewed: `auth` changes"},
+		{"another endpoint", base, edit(func(p *schema.Provisioner) { p.Endpoint += "/" }), snapshot,
+			"cannot be previewed: the endpoint changes"},
+		{"another endpoint, without a look", base, edit(func(p *schema.Provisioner) { p.Endpoint += "/" }), nil,
+			"cannot be previewed: the endpoint changes"},
+		{"another token", base,
+			edit(func(p *schema.Provisioner) { p.Auth.Token = &schema.SecretRef{Env: "ROSTER_OTHER"} }), snapshot,
+			"cannot be previewed: `auth` changes"},
 		{"a new provisioner", &without, base, snapshot, "cannot be previewed: the provisioner is new"},
 		{"a new provisioner, without a look", &without, base, nil, ""},
-		{"a provisioner that goes", base, &without, snapshot, "the merge removes the provisioner"},
-		{"a snapshot of somewhere else", base, base, &reconcile.Snapshot{Identity: "elsewhere", Observed: snapshot.Observed, Ledger: snapshot.Ledger}, "the snapshot is of elsewhere"},
+		{"a removed provisioner", base, &without, snapshot, "the merge removes the provisioner"},
+		{"a snapshot of somewhere else", base, base,
+			&reconcile.Snapshot{Identity: "elsewhere", Observed: snapshot.Observed, Ledger: snapshot.Ledger},
+			"the snapshot is of elsewhere"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			p, err := reconcile.NewPreview(reconcile.PreviewInput{Provisioner: "aws", Base: test.base, Merged: test.merged, Snapshot: test.snapshot, Now: w.Now})
+			p, err := reconcile.NewPreview(reconcile.PreviewInput{Provisioner: "aws", Base: test.base,
+				Merged: test.merged, Snapshot: test.snapshot, Now: w.Now})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -158,45 +179,59 @@ func TestPreviewUsesOnlyTheConnectionOfTheBase(t *testing.T) {
 	}
 }
 
-// After a preview of a base in sync, the merge applies exactly what was shown.
+// If the base is in sync, the merge applies exactly what the preview shows.
 func TestPreviewHasTheDigestOfTheMerge(t *testing.T) {
 	w := newEnv(t)
-	w.Commit("enabled: true", reconciletest.People(4)+reconciletest.Group("dev", "Dev", 1, 3))
+	w.Commit("enabled: true", people(4)+group("dev", "Dev", 1, 3))
 	w.Apply(reconcile.RunApplied)
-	w.Commit("enabled: true", strings.Replace(reconciletest.People(5), "name2", "new2", 3)+reconciletest.Group("dev", "Dev", 2, 4))
+	w.Commit("enabled: true", strings.Replace(people(5), "name2", "new2", 3)+group("dev", "Dev", 2, 4))
 	preview := w.Preview(1, 2, false)
 	if report := w.Apply(reconcile.RunApplied); report.Digest != preview.Digest {
 		t.Errorf("the run's digest is %s, the preview's %s", report.Digest, preview.Digest)
 	}
 }
 
-func TestPreviewTellsWhatEndsByItself(t *testing.T) {
+func TestPreviewShowsEndDates(t *testing.T) {
 	w := newEnv(t)
-	w.Commit("enabled: true", reconciletest.People(4)+"groups: dev: {displayName: \"Dev\", members: {u1: {}, u2: {until: \"2027-01-31\"}, u3: {until: \"2027-01-31\"}}}\n")
-	w.Commit("enabled: true", reconciletest.People(4)+`groups: dev: {displayName: "Dev", members: {u1: {until: "2027-02-28"}, u2: {until: "2027-03-31"}, u3: {}, u4: {until: "2026-12-24"}}}
+	w.Commit("enabled: true",
+		people(4)+`groups: dev: {displayName: "Dev", members: {
+	u1: {}, u2: {until: "2027-01-31"}, u3: {until: "2027-01-31"}
+}}
+`)
+	w.Commit("enabled: true",
+		people(4)+`groups: dev: {displayName: "Dev", members: {
+	u1: {until: "2027-02-28"}, u2: {until: "2027-03-31"}, u3: {}, u4: {until: "2026-12-24"}
+}}
 users: u2: validUntil: "2027-06-30"
 `)
 	var have []string
 	for _, e := range w.Preview(1, 2, true).EndDateChanges {
 		have = append(have, e.String())
 	}
-	wantLines(t, "endings", have, "access of name2@example.com ends on 2027-06-30", "name1@example.com in Dev ends on 2027-02-28",
-		"name2@example.com in Dev ends on 2027-03-31 instead of 2027-01-31", "name3@example.com in Dev no longer ends on 2027-01-31",
-		"name4@example.com in Dev ends on 2026-12-24")
+	wantLines(t, "endings", have, "access of name2@example.com ends on 2027-06-30",
+		"name1@example.com in Dev ends on 2027-02-28",
+		"name2@example.com in Dev ends on 2027-03-31 instead of 2027-01-31",
+		"name3@example.com in Dev no longer ends on 2027-01-31", "name4@example.com in Dev ends on 2026-12-24")
 }
 
 func TestPreviewHidesRedactedValues(t *testing.T) {
 	w := newEnv(t)
-	mapping := "mappings: m: {user: #User, scim: \"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User\": {employeeNumber: user.attributes.number, department: user.attributes.department}}\n" +
-		"attributeTypes: {number: {type: \"string\", redact: true}, department: type: \"string\"}\n"
+	mapping := `mappings: m: {user: #User, scim: "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": {
+	employeeNumber: user.attributes.number, department: user.attributes.department
+}}
+attributeTypes: {number: {type: "string", redact: true}, department: type: "string"}
+`
 	with := func(number, department string) string {
-		return reconciletest.People(2) + mapping + fmt.Sprintf("users: u1: attributes: {number: %q, department: %q}\n", number, department)
+		return people(2) + mapping +
+			fmt.Sprintf("users: u1: attributes: {number: %q, department: %q}\n", number, department)
 	}
 	w.Commit("enabled: true", with("canary-1", "Old"))
 	w.Apply(reconcile.RunApplied)
 	w.Commit("enabled: true", with("canary-2", "New"))
-	w.Commit("enabled: true", reconciletest.People(2)+mapping)
-	for head, want := range map[int][]string{2: {`department: "Old" -> "New"`, `employeeNumber: "(redacted)" -> "(redacted)"`}, 3: {}} {
+	w.Commit("enabled: true", people(2)+mapping)
+	for head, want := range map[int][]string{2: {`department: "Old" -> "New"`,
+		`employeeNumber: "(redacted)" -> "(redacted)"`},
+		3: {}} {
 		p := w.Preview(1, head, false)
 		b, err := json.Marshal(p)
 		if err != nil {

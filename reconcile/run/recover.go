@@ -47,10 +47,7 @@ func (r *Runner) recover(ctx context.Context, s runState) (recovery, error) {
 		out.state.audit = &audit
 		out.notice = fmt.Sprintf(
 			"run %s was interrupted after it had started %d of %d changes; apply completes its report first",
-			intent.Run,
-			len(changes),
-			intent.ReleasedChanges,
-		)
+			intent.Run, len(changes), intent.ReleasedChanges)
 		return out, nil
 	}
 	report := r.interruptedReport(intent, changes)

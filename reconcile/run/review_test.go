@@ -7,30 +7,29 @@ import (
 	"testing"
 
 	"github.com/seed-d64a251c/roster/reconcile"
-	"github.com/seed-d64a251c/roster/reconcile/reconciletest"
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// approvals is a forge that says of each merge what was approved.
-type approvals struct {
+// reviewForge is a forge that returns the approved merges.
+type reviewForge struct {
 	merges []reconcile.ReviewedMerge
 	err    error
 	asked  [][2]string
 }
 
-func (a *approvals) Approved(_ context.Context, from, to string) ([]reconcile.ReviewedMerge, error) {
+func (a *reviewForge) Approved(_ context.Context, from, to string) ([]reconcile.ReviewedMerge, error) {
 	a.asked = append(a.asked, [2]string{from, to})
 	return a.merges, a.err
 }
 
-// merge says that the declarations of one commit were approved on top of another's.
+// merge returns a merge of one approved commit on another.
 func (w *env) merge(base, approved int) reconcile.ReviewedMerge {
 	return reconcile.ReviewedMerge{Name: "pull request 7", Base: w.Commits[base-1], Merged: w.Commits[approved-1]}
 }
 
-func TestOnlyWhatWasApprovedIsApplied(t *testing.T) {
+func TestOnlyApprovedChangesAreApplied(t *testing.T) {
 	const required = "enabled: true\nreview: \"required\""
-	renamed := func(n int, was, is string) string { return strings.Replace(reconciletest.People(n), was, is, 1) }
+	renamed := func(n int, was, is string) string { return strings.Replace(people(n), was, is, 1) }
 	for _, test := range []struct {
 		name    string
 		history []string // commits by number; the first is applied, the last is what is to be applied
@@ -41,37 +40,48 @@ func TestOnlyWhatWasApprovedIsApplied(t *testing.T) {
 		want    []string
 		why     string // part of why something is held
 	}{
-		{name: "all of it was approved", history: []string{reconciletest.People(2), reconciletest.People(3)},
-			merges: func(w *env) []reconcile.ReviewedMerge { return []reconcile.ReviewedMerge{w.merge(1, 2)} }, want: []string{"create-user u3"}},
-		{name: "a part was approved, and another was pushed after", history: []string{reconciletest.People(2), reconciletest.People(3), reconciletest.People(4)},
+		{name: "all of it was approved", history: []string{people(2), people(3)},
+			merges: func(w *env) []reconcile.ReviewedMerge { return []reconcile.ReviewedMerge{w.merge(1, 2)} },
+			want:   []string{"create-user u3"}},
+		{name: "a part was approved, and another was pushed after", history: []string{people(2), people(3), people(4)},
 			merges: func(w *env) []reconcile.ReviewedMerge { return []reconcile.ReviewedMerge{w.merge(1, 2)} },
 			want:   []string{"create-user u3", "create-user u4 held by unreviewed"}, why: "not approved"},
-		{name: "one value of a person was approved, another was not", history: []string{reconciletest.People(2), renamed(2, `"name1"`, `"new1"`),
-			strings.Replace(renamed(2, `"name1"`, `"new1"`), `"Test"`, `"Best"`, 1)},
+		{name: "one value of a user was approved, another was not",
+			history: []string{people(2), renamed(2, `"name1"`, `"new1"`),
+				strings.Replace(renamed(2, `"name1"`, `"new1"`), `"Test"`, `"Best"`, 1)},
 			merges: func(w *env) []reconcile.ReviewedMerge { return []reconcile.ReviewedMerge{w.merge(1, 2)} },
-			want:   []string{"update-user u1 displayName=new1 name.familyName=Best held by unreviewed"}, why: "the approved changes do not include name.familyName"},
-		{name: "two merges, both approved", history: []string{reconciletest.People(2), reconciletest.People(3), reconciletest.People(4)},
+			want:   []string{"update-user u1 displayName=new1 name.familyName=Best held by unreviewed"},
+			why:    "the approved changes do not include name.familyName"},
+		{name: "two merges, both approved", history: []string{people(2), people(3), people(4)},
 			merges: func(w *env) []reconcile.ReviewedMerge {
 				return []reconcile.ReviewedMerge{w.merge(1, 2), w.merge(2, 3)}
 			},
 			want: []string{"create-user u3", "create-user u4"}},
-		{name: "two merges, only the second approved", history: []string{reconciletest.People(2), reconciletest.People(3), reconciletest.People(4)},
+		{name: "two merges, only the second approved", history: []string{people(2), people(3), people(4)},
 			merges: func(w *env) []reconcile.ReviewedMerge {
-				return []reconcile.ReviewedMerge{{Name: "pull request 6", NotReviewedReason: "nobody approved it"}, w.merge(2, 3)}
+				return []reconcile.ReviewedMerge{{Name: "pull request 6", NotReviewedReason: "nobody approved it"},
+					w.merge(2, 3)}
 			},
-			want: []string{"create-user u3 held by unreviewed", "create-user u4"}, why: "pull request 6: nobody approved it"},
-		{name: "a push without any pull request", history: []string{reconciletest.People(2), reconciletest.People(3)},
-			merges: func(*env) []reconcile.ReviewedMerge { return nil }, want: []string{"create-user u3 held by unreviewed"}, why: "not approved"},
-		{name: "no forge is configured", none: true, history: []string{reconciletest.People(2), reconciletest.People(3)}, want: []string{"create-user u3 held by unreviewed"},
-			why: "no forge is configured"},
-		{name: "the forge is away", err: errors.New("503"), history: []string{reconciletest.People(2), reconciletest.People(3)}, want: []string{"create-user u3 held by unreviewed"},
-			why: "the forge cannot report approvals: 503"},
-		{name: "a commit cannot lift the rule for itself", history: []string{reconciletest.People(2), reconciletest.People(3)}, setting: []string{"", "enabled: true"},
-			merges: func(*env) []reconcile.ReviewedMerge { return nil }, want: []string{"create-user u3 held by unreviewed"}, why: "not approved"},
-		{name: "a commit that sets the rule is under it", history: []string{reconciletest.People(2), reconciletest.People(3)}, setting: []string{"enabled: true", required},
-			merges: func(*env) []reconcile.ReviewedMerge { return nil }, want: []string{"create-user u3 held by unreviewed"}, why: "not approved"},
-		{name: "without the rule nobody is asked", history: []string{reconciletest.People(2), reconciletest.People(3)}, setting: []string{"enabled: true", "enabled: true"},
-			err: errors.New("not to be asked"), want: []string{"create-user u3"}},
+			want: []string{"create-user u3 held by unreviewed", "create-user u4"},
+			why:  "pull request 6: nobody approved it"},
+		{name: "a push without any pull request", history: []string{people(2), people(3)},
+			merges: func(*env) []reconcile.ReviewedMerge { return nil },
+			want:   []string{"create-user u3 held by unreviewed"}, why: "not approved"},
+		{name: "no forge is configured", none: true, history: []string{people(2), people(3)},
+			want: []string{"create-user u3 held by unreviewed"}, why: "no forge is configured"},
+		{name: "the forge is not available", err: errors.New("503"), history: []string{people(2), people(3)},
+			want: []string{"create-user u3 held by unreviewed"}, why: "the forge cannot report approvals: 503"},
+		{name: "a commit cannot lift the rule for itself", history: []string{people(2), people(3)},
+			setting: []string{"", "enabled: true"},
+			merges:  func(*env) []reconcile.ReviewedMerge { return nil },
+			want:    []string{"create-user u3 held by unreviewed"}, why: "not approved"},
+		{name: "the rule applies to the commit that sets it", history: []string{people(2), people(3)},
+			setting: []string{"enabled: true", required},
+			merges:  func(*env) []reconcile.ReviewedMerge { return nil },
+			want:    []string{"create-user u3 held by unreviewed"}, why: "not approved"},
+		{name: "without the rule the forge is not asked", history: []string{people(2), people(3)},
+			setting: []string{"enabled: true", "enabled: true"},
+			err:     errors.New("unexpected call"), want: []string{"create-user u3"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := newEnv(t)
@@ -82,7 +92,7 @@ func TestOnlyWhatWasApprovedIsApplied(t *testing.T) {
 				}
 				w.Commit(setting, cue)
 			}
-			forge := &approvals{err: test.err}
+			forge := &reviewForge{err: test.err}
 			if test.merges != nil {
 				forge.merges = test.merges(w)
 			}
@@ -94,7 +104,7 @@ func TestOnlyWhatWasApprovedIsApplied(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			wantLines(t, "plan", told(result.Plan.Changes), test.want...)
+			wantLines(t, "plan", changeLines(result.Plan.Changes), test.want...)
 			whys := ""
 			for _, c := range result.Plan.Changes {
 				for _, h := range c.Held {
@@ -104,14 +114,14 @@ func TestOnlyWhatWasApprovedIsApplied(t *testing.T) {
 			if !strings.Contains(whys, test.why) {
 				t.Errorf("it is held because %q; want %q", whys, test.why)
 			}
-			if strings.Contains(test.name, "nobody is asked") != (len(forge.asked) == 0) && !test.none {
+			if strings.Contains(test.name, "the forge is not asked") != (len(forge.asked) == 0) && !test.none {
 				t.Errorf("the forge was asked %v", forge.asked)
 			}
 		})
 	}
 }
 
-// applyFirst applies the first commit as if no review were required: somebody approved the beginning.
+// applyFirst applies the first commit, which an approval releases.
 func (w *env) applyFirst(t *testing.T) {
 	t.Helper()
 	all := w.Commits
@@ -124,9 +134,9 @@ func (w *env) applyFirst(t *testing.T) {
 	w.Commits = all
 }
 
-func TestFirstRunUnderReviewIsHeld(t *testing.T) {
+func TestTheFirstRunUnderReviewIsHeld(t *testing.T) {
 	w := newEnv(t)
-	w.Commit("enabled: true\nreview: \"required\"", reconciletest.People(2))
+	w.Commit("enabled: true\nreview: \"required\"", people(2))
 	report := w.Apply(reconcile.RunHeld)
 	if report.Counts.Held != 2 || !strings.Contains(report.Changes[0].Held[0].Reason, "nothing was applied before") {
 		t.Errorf("held: %d, %+v", report.Counts.Held, report.Changes[0].Held)
@@ -135,7 +145,8 @@ func TestFirstRunUnderReviewIsHeld(t *testing.T) {
 
 func TestDriftAndDatesNeedNoReview(t *testing.T) {
 	w := newEnv(t)
-	w.Commit("enabled: true\nreview: \"required\"", reconciletest.People(3)+`groups: dev: {displayName: "Dev", members: {u1: {}, u2: {}, u3: {until: "2026-11-25"}}}`)
+	w.Commit("enabled: true\nreview: \"required\"",
+		people(3)+`groups: dev: {displayName: "Dev", members: {u1: {}, u2: {}, u3: {until: "2026-11-25"}}}`)
 	w.applyFirst(t)
 	drifted, _ := w.Sim.State().User("name1@example.com")
 	drifted.DisplayName = "Chief"
@@ -143,11 +154,13 @@ func TestDriftAndDatesNeedNoReview(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.Now = w.Now.AddDate(0, 0, 3)
-	w.Runner.Review = &approvals{}
-	w.Commit("enabled: true\nreview: \"required\"", reconciletest.People(4)+`groups: dev: {displayName: "Dev", members: {u1: {}, u2: {}, u3: {until: "2026-11-25"}}}`)
+	w.Runner.Review = &reviewForge{}
+	w.Commit("enabled: true\nreview: \"required\"",
+		people(4)+`groups: dev: {displayName: "Dev", members: {u1: {}, u2: {}, u3: {until: "2026-11-25"}}}`)
 	result, err := w.Run(false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantLines(t, "plan", told(result.Plan.Changes), "create-user u4 held by unreviewed", "update-user u1 displayName=name1", "remove-member dev u3")
+	wantLines(t, "plan", changeLines(result.Plan.Changes), "create-user u4 held by unreviewed",
+		"update-user u1 displayName=name1", "remove-member dev u3")
 }

@@ -84,11 +84,8 @@ type Result struct {
 type DigestError struct{ Want, Have string }
 
 func (e *DigestError) Error() string {
-	return fmt.Sprintf(
-		"the plan's digest is %s, not %s: something changed since that plan; review the plan again",
-		e.Have,
-		e.Want,
-	)
+	return fmt.Sprintf("the plan's digest is %s, not %s: something changed since that plan; review the plan again",
+		e.Have, e.Want)
 }
 
 // ErrSuperseded is the cause with which the caller cancels a run to apply a newer commit instead.

@@ -8,13 +8,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/seed-d64a251c/roster/reconcile"
-	"github.com/seed-d64a251c/roster/reconcile/reconciletest"
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
 func ceil(n int) int { return (n + 99) / 100 }
 
-func TestCallsOfFirstSyncNoOpAndChangeEqualTheFormulas(t *testing.T) {
+func TestCallCounts(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		n      int
@@ -24,14 +23,14 @@ func TestCallsOfFirstSyncNoOpAndChangeEqualTheFormulas(t *testing.T) {
 		{"exactly a page", 100, []int{100, 1}},
 		{"one over a page", 101, []int{101, 100}},
 		{"groups of several pages", 250, []int{250, 201, 200, 7}},
-		{"nobody in no group", 1, nil},
+		{"one user in no group", 1, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newEnv(t)
-			cue := reconciletest.People(tt.n)
+			cue := people(tt.n)
 			first, members := 2+tt.n+len(tt.groups), 0
 			for i, m := range tt.groups {
-				cue += reconciletest.Group(fmt.Sprintf("g%d", i), fmt.Sprintf("Group %d", i), 1, m)
+				cue += group(fmt.Sprintf("g%d", i), fmt.Sprintf("Group %d", i), 1, m)
 				first += max(0, ceil(m-100))
 				members += max(1, ceil(m))
 			}
@@ -58,12 +57,13 @@ func TestCallsOfFirstSyncNoOpAndChangeEqualTheFormulas(t *testing.T) {
 
 func TestMemberChangesOfAGroupShareRequests(t *testing.T) {
 	w := newEnv(t)
-	all := reconciletest.People(400)
-	w.Commit("enabled: true\nlimits: memberRemovals: {off: true, reason: \"test\"}", all+reconciletest.Group("g", "Group", 1, 150))
+	all := people(400)
+	w.Commit("enabled: true\nlimits: memberRemovals: {off: true, reason: \"test\"}", all+group("g", "Group", 1, 150))
 	w.Apply(reconcile.RunApplied)
 	w.Sim.ResetCalls()
-	// 120 leave, 90 come, and the group is renamed: 210 membership changes.
-	w.Commit("enabled: true\nlimits: memberRemovals: {off: true, reason: \"test\"}", all+reconciletest.Group("g", "Renamed", 121, 240))
+	// 120 members leave, 90 are new, and the group is renamed: 210 membership changes.
+	w.Commit("enabled: true\nlimits: memberRemovals: {off: true, reason: \"test\"}",
+		all+group("g", "Renamed", 121, 240))
 	w.Apply(reconcile.RunApplied)
 	if got := w.Calls()["PatchGroup"]; got != 3 {
 		t.Errorf("%d PatchGroup calls, want max(1, ceil(210/100)) = 3", got)
@@ -74,9 +74,9 @@ func TestMemberChangesOfAGroupShareRequests(t *testing.T) {
 	}
 }
 
-func TestPlanSendsNothingButGET(t *testing.T) {
+func TestPlanSendsOnlyGET(t *testing.T) {
 	w := newEnv(t)
-	w.Commit("enabled: true", reconciletest.People(3)+reconciletest.Group("g", "Group", 1, 3))
+	w.Commit("enabled: true", people(3)+group("g", "Group", 1, 3))
 	result, err := w.Run(false)
 	if err != nil {
 		t.Fatal(err)
@@ -89,11 +89,11 @@ func TestPlanSendsNothingButGET(t *testing.T) {
 	}
 }
 
-func TestWhoLeavesIsDeactivatedAndLosesMemberships(t *testing.T) {
+func TestLeaversAreDeactivatedAndLoseMemberships(t *testing.T) {
 	w := newEnv(t)
-	w.Commit("enabled: true\ngroups: [\"g\"]", reconciletest.People(10)+reconciletest.Group("g", "Group", 1, 10))
+	w.Commit("enabled: true\ngroups: [\"g\"]", people(10)+group("g", "Group", 1, 10))
 	w.Apply(reconcile.RunApplied)
-	w.Commit("enabled: true\ngroups: [\"g\"]", reconciletest.People(10)+reconciletest.Group("g", "Group", 1, 9))
+	w.Commit("enabled: true\ngroups: [\"g\"]", people(10)+group("g", "Group", 1, 9))
 	w.Apply(reconcile.RunApplied)
 	u, ok := w.Sim.State().User("name10@example.com")
 	if !ok || u.Active {
@@ -103,29 +103,37 @@ func TestWhoLeavesIsDeactivatedAndLosesMemberships(t *testing.T) {
 		t.Errorf("%d members, want 9", n)
 	}
 	w.Apply(reconcile.RunInSync)
-	w.Commit("enabled: true\ngroups: [\"g\"]", reconciletest.People(10)+reconciletest.Group("g", "Group", 1, 10))
+	w.Commit("enabled: true\ngroups: [\"g\"]", people(10)+group("g", "Group", 1, 10))
 	w.Apply(reconcile.RunApplied)
 	back, _ := w.Sim.State().User("name10@example.com")
 	if back.ID != u.ID || !back.Active {
-		t.Errorf("who returned is %+v, want the same id %s and active", back, u.ID)
+		t.Errorf("the user who returned is %+v, want the same id %s and active", back, u.ID)
 	}
 }
 
-func TestNobodyLosesAccessByAccident(t *testing.T) {
+func TestNoUserLosesAccessByAccident(t *testing.T) {
 	const g = "enabled: true\ngroups: [\"g\", \"h\"]"
-	start := reconciletest.People(40) + reconciletest.Group("g", "Group", 1, 40) + reconciletest.Group("h", "Half", 1, 20)
+	start := people(40) + group("g", "Group", 1, 40) + group("h", "Half", 1, 20)
 	for _, tt := range []struct {
 		name, provisioner, cue, gate string
 		fault                        awssim.FaultName
 	}{
-		{name: "the source returns nobody", provisioner: g, cue: reconciletest.People(40) + reconciletest.Group("g", "Group", 1, 0) + reconciletest.Group("h", "Half", 1, 0), gate: "emptySource"},
-		{name: "less than half is left", provisioner: g, cue: reconciletest.People(40) + reconciletest.Group("g", "Group", 1, 19) + reconciletest.Group("h", "Half", 1, 19), gate: "emptySource"},
-		{name: "more people leave than the limit", provisioner: g, cue: reconciletest.People(40) + reconciletest.Group("g", "Group", 1, 32) + reconciletest.Group("h", "Half", 1, 20), gate: "maxRemovals"},
-		{name: "a group is left out of the selection", provisioner: "enabled: true\ngroups: [\"g\"]", cue: start, gate: "groupDeletes"},
-		{name: "a group is emptied", provisioner: g, cue: reconciletest.People(40) + reconciletest.Group("g", "Group", 1, 40) + reconciletest.Group("h", "Half", 1, 0), gate: "memberRemovals"},
-		{name: "the selection becomes everybody", provisioner: "enabled: true", cue: start + reconciletest.User("u41", "name41"), gate: "scopeFlip"},
-		{name: "everybody's mapping changes", provisioner: g, cue: strings.ReplaceAll(start, `lastName: "Test"`, `lastName: "Other"`), gate: "updates"},
-		{name: "everybody's sign-in name changes", provisioner: g, cue: strings.ReplaceAll(start, "@example.com", "@example.org"), gate: "signInNames"},
+		{name: "the source is empty", provisioner: g,
+			cue: people(40) + group("g", "Group", 1, 0) + group("h", "Half", 1, 0), gate: "emptySource"},
+		{name: "less than half is left", provisioner: g,
+			cue: people(40) + group("g", "Group", 1, 19) + group("h", "Half", 1, 19), gate: "emptySource"},
+		{name: "more people leave than the limit", provisioner: g,
+			cue: people(40) + group("g", "Group", 1, 32) + group("h", "Half", 1, 20), gate: "maxRemovals"},
+		{name: "a group is left out of the selection", provisioner: "enabled: true\ngroups: [\"g\"]", cue: start,
+			gate: "groupDeletes"},
+		{name: "a group is emptied", provisioner: g,
+			cue: people(40) + group("g", "Group", 1, 40) + group("h", "Half", 1, 0), gate: "memberRemovals"},
+		{name: "the scope becomes all users", provisioner: "enabled: true", cue: start + user("u41", "name41"),
+			gate: "scopeFlip"},
+		{name: "the mapping changes for all users", provisioner: g,
+			cue: strings.ReplaceAll(start, `lastName: "Test"`, `lastName: "Other"`), gate: "updates"},
+		{name: "the userName of all users changes", provisioner: g,
+			cue: strings.ReplaceAll(start, "@example.com", "@example.org"), gate: "signInNames"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newEnv(t)
@@ -149,8 +157,9 @@ func TestNobodyLosesAccessByAccident(t *testing.T) {
 			if r.HeldDigest == "" {
 				t.Error("the report has no held digest")
 			}
-			// The approval that the report asks for releases exactly this.
-			w.Commit(tt.provisioner, tt.cue+fmt.Sprintf("approvals: %q: {reason: \"wanted\", expires: \"2026-12-01\"}\n", r.HeldDigest))
+			// The approval with the digest of the report releases exactly these changes.
+			w.Commit(tt.provisioner,
+				tt.cue+fmt.Sprintf("approvals: %q: {reason: \"expected\", expires: \"2026-12-01\"}\n", r.HeldDigest))
 			if r := w.Apply(reconcile.RunApplied); r.Counts.Done == 0 {
 				t.Error("the approved changes were not made")
 			}
@@ -158,7 +167,7 @@ func TestNobodyLosesAccessByAccident(t *testing.T) {
 	}
 }
 
-// withoutAdditions leaves out what only gives access: users and members beyond the first forty.
+// withoutAdditions leaves out the user that the declarations add.
 func withoutAdditions(st awssim.State) awssim.State {
 	out := awssim.State{Groups: st.Groups}
 	for _, u := range st.Users {
@@ -169,7 +178,7 @@ func withoutAdditions(st awssim.State) awssim.State {
 	return out
 }
 
-func TestFailedOrCutShortReadsAreNeverAbsence(t *testing.T) {
+func TestFailedReadsAreNeverAbsence(t *testing.T) {
 	for _, fault := range []awssim.Fault{
 		{Name: awssim.FaultError500, Operation: "ListUsers", Rate: 1},
 		{Name: awssim.FaultError500, Operation: "ListGroups", Rate: 1},
@@ -178,10 +187,10 @@ func TestFailedOrCutShortReadsAreNeverAbsence(t *testing.T) {
 	} {
 		t.Run(string(fault.Name)+" on "+fault.Operation, func(t *testing.T) {
 			w := newEnv(t)
-			w.Commit("enabled: true", reconciletest.People(250)+reconciletest.Group("g", "Group", 1, 250))
+			w.Commit("enabled: true", people(250)+group("g", "Group", 1, 250))
 			w.Apply(reconcile.RunApplied)
 			before := w.Sim.State()
-			w.Commit("enabled: true", reconciletest.People(250)+reconciletest.Group("g", "Group", 1, 249))
+			w.Commit("enabled: true", people(250)+group("g", "Group", 1, 249))
 			if err := w.Sim.Inject(fault); err != nil {
 				t.Fatal(err)
 			}
@@ -198,11 +207,11 @@ func TestFailedOrCutShortReadsAreNeverAbsence(t *testing.T) {
 	}
 }
 
-func TestAnInterruptedRunIsReportedAndFinished(t *testing.T) {
+func TestAnInterruptedRunIsReportedAndCompleted(t *testing.T) {
 	for n := 1; n < 14; n++ {
 		t.Run(fmt.Sprintf("cut at journal entry %d", n), func(t *testing.T) {
 			w := newEnv(t)
-			w.Commit("enabled: true", reconciletest.People(5)+reconciletest.Group("g", "Group", 1, 5))
+			w.Commit("enabled: true", people(5)+group("g", "Group", 1, 5))
 			w.Audit.FailAfterEntries, w.Audit.LoseReport = n, true
 			if _, err := w.Run(true); err == nil {
 				t.Fatal("the run did not notice")

@@ -16,8 +16,8 @@ import (
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
-// brief lists a report's changes as "kind key", with what became of each, and the gates that hold it.
-func brief(r *reconcile.Report) []string {
+// summary returns the changes of a report as "kind key: result", with the gates that hold them.
+func summary(r *reconcile.Report) []string {
 	out := []string{}
 	for i := range r.Changes {
 		d := &r.Changes[i]
@@ -36,15 +36,15 @@ func brief(r *reconcile.Report) []string {
 	return out
 }
 
-func wantBrief(t *testing.T, r *reconcile.Report, want ...string) {
+func wantSummary(t *testing.T, r *reconcile.Report, want ...string) {
 	t.Helper()
-	if have := brief(r); !slices.Equal(have, want) {
+	if have := summary(r); !slices.Equal(have, want) {
 		t.Errorf("the run did:\n  %s\nwant:\n  %s", strings.Join(have, "\n  "), strings.Join(want, "\n  "))
 	}
 }
 
-// once runs and returns the report, whatever its outcome.
-func (w *env) once() *reconcile.Report {
+// applyOnce applies and returns the report, whatever its outcome.
+func (w *env) applyOnce() *reconcile.Report {
 	w.T.Helper()
 	result, err := w.Run(true)
 	if err != nil {
@@ -55,7 +55,9 @@ func (w *env) once() *reconcile.Report {
 
 func (w *env) makeUser(name, externalID string, more ...func(*awssim.User)) string {
 	w.T.Helper()
-	u := awssim.User{UserName: name + "@example.com", ExternalID: externalID, DisplayName: name, Name: &awssim.Name{GivenName: name, FamilyName: "Test"}, Active: true,
+	u := awssim.User{UserName: name +
+		"@example.com", ExternalID: externalID, DisplayName: name, Name: &awssim.Name{GivenName: name,
+		FamilyName: "Test"}, Active: true,
 		Emails: []awssim.Value{{Value: name + "@example.com", Type: "work", Primary: true}}}
 	for _, f := range more {
 		f(&u)
@@ -67,13 +69,14 @@ func (w *env) makeUser(name, externalID string, more ...func(*awssim.User)) stri
 	return id
 }
 
-// TestSituations has a row for each row of the table in Link's comment and each column: what is declared meets what AWS and the ledger have.
-// u1 and g were applied before; the row then declares u2 or h, or changes AWS.
+// TestSituations has a case for each row of the table in the comment of reconcile.Link, with the
+// result for each of its columns. u1 and g were applied before. The case then declares u2 or h, or
+// changes AWS.
 func TestSituations(t *testing.T) {
 	const selected = "enabled: true, groups: [\"g\", \"h\"]\n\t"
-	both := reconciletest.People(2) + reconciletest.Group("g", "Group", 1, 2) + "groups: h: displayName: \"Half\"\n"
-	one := reconciletest.People(2) + reconciletest.Group("g", "Group", 1, 1) + "groups: h: displayName: \"Half\"\n"
-	noH := reconciletest.People(2) + reconciletest.Group("g", "Group", 1, 1) + "groups: h2: displayName: \"Other\"\n"
+	both := people(2) + group("g", "Group", 1, 2) + "groups: h: displayName: \"Half\"\n"
+	one := people(2) + group("g", "Group", 1, 1) + "groups: h: displayName: \"Half\"\n"
+	noH := people(2) + group("g", "Group", 1, 1) + "groups: h2: displayName: \"Other\"\n"
 	type row struct {
 		name          string
 		before, after string // declared, of provisioners that select groups g and h (or h2)
@@ -84,43 +87,54 @@ func TestSituations(t *testing.T) {
 	}
 	for _, tt := range []row{
 		{name: "linked and equal: nothing", before: both, after: both},
-		{name: "linked and different: updated", before: one, after: strings.Replace(one, `lastName: "Test"`, `lastName: "Tested"`, 1), never: []string{"update-user u1: done"}},
-		{name: "unmatched and active: created", before: one, after: both, never: []string{"create-user u2: done", "add-member g u2: done"}},
-		{name: "unmatched and inactive: not created", before: one, after: both + "users: u2: state: \"INACTIVE\"\n"},
-		{name: "unmatched and not yet valid: not created", before: one, after: both + "users: u2: validFrom: \"2027-01-01\"\n"},
-		{name: "a deleted user is created again", before: both, after: both, outside: func(w *env) { w.deleteUser("name2@example.com") },
+		{name: "linked and different: updated", before: one,
+			after: strings.Replace(one, `lastName: "Test"`, `lastName: "Tested"`, 1),
+			never: []string{"update-user u1: done"}},
+		{name: "unmatched and active: created", before: one, after: both,
 			never: []string{"create-user u2: done", "add-member g u2: done"}},
+		{name: "unmatched and inactive: not created", before: one, after: both + "users: u2: state: \"INACTIVE\"\n"},
+		{name: "unmatched and not yet valid: not created", before: one,
+			after: both + "users: u2: validFrom: \"2027-01-01\"\n"},
+		{name: "a deleted user is created again", before: both, after: both,
+			outside: func(w *env) { w.deleteUser("name2@example.com") },
+			never:   []string{"create-user u2: done", "add-member g u2: done"}},
 		{name: "a deleted group is held", before: both, after: both, outside: func(w *env) { w.deleteGroup("Group") },
-			never: []string{"create-group g: held by vanished", "add-member g u1: held by dependency", "add-member g u2: held by dependency"}},
-		{name: "unlinked by name, equal: counted", before: one, after: reconciletest.People(2) + reconciletest.Group("g", "Group", 1, 1) + reconciletest.Group("h", "Half", 2, 2),
+			never: []string{"create-group g: held by vanished", "add-member g u1: held by dependency",
+				"add-member g u2: held by dependency"}},
+		{name: "adoptable by name, equal: counted", before: one,
+			after:   people(2) + group("g", "Group", 1, 1) + group("h", "Half", 2, 2),
 			outside: func(w *env) { w.makeUser("name2", "") },
-			never:   []string{"add-member h u2: done"}, match: []string{"adopt-user u2: done", "add-member h u2: done"}},
-		{name: "unlinked by name, different: held or adopted", before: one, after: both,
+			never:   []string{"add-member h u2: done"},
+			match:   []string{"adopt-user u2: done", "add-member h u2: done"}},
+		{name: "adoptable by name, different: held or adopted", before: one, after: both,
 			outside: func(w *env) {
 				w.makeUser("name2", "", func(u *awssim.User) { u.Title = "Boss"; u.DisplayName = "Else" })
 			},
 			never: []string{"adopt-user u2: held by adopt!", "add-member g u2: held by dependency"},
 			match: []string{"adopt-user u2: done", "add-member g u2: done"}},
-		{name: "unlinked by our externalId under another name", before: one, after: both,
+		{name: "adoptable by externalId under another name", before: one, after: both,
 			outside: func(w *env) { w.makeUser("other", "u2") },
 			never:   []string{"adopt-user u2: held by adopt!", "add-member g u2: held by dependency"},
 			match:   []string{"adopt-user u2: done", "add-member g u2: done"}},
-		{name: "disputed: somebody else's externalId", before: one, after: both,
+		{name: "foreign externalId", before: one, after: both,
 			outside:  func(w *env) { w.makeUser("name2", "theirs") },
 			never:    []string{"adopt-user u2: held by foreignExternalId!", "add-member g u2: held by dependency"},
 			takeOver: []string{"adopt-user u2: held by foreignExternalId", "add-member g u2: held by dependency"}},
-		{name: "a collision with a foreign e-mail address is explained, not tried", before: one, after: both,
+		{name: "an e-mail address of an unmanaged user is taken", before: one, after: both,
 			outside: func(w *env) {
 				w.makeUser("other", "", func(u *awssim.User) { u.Emails[0].Value = "name2@example.com" })
 			},
 			never: []string{"create-user u2: held by nameTaken!", "add-member g u2: held by dependency"}},
-		{name: "a group of ours may not take a foreign group's name", before: both, after: strings.Replace(both, `"Group"`, `"Foreign"`, 1),
+		{name: "a managed group must not take the name of an unmanaged group", before: both,
+			after:   strings.Replace(both, `"Group"`, `"Foreign"`, 1),
 			outside: func(w *env) { w.makeGroup("Foreign") },
 			never:   []string{"rename-group g: held by nameTaken!"}},
-		{name: "an unlinked group with strangers", before: noH, after: both,
+		{name: "an adoptable group with unmanaged members", before: noH, after: both,
 			outside: func(w *env) { w.makeGroup("Half", w.makeUser("zoe", "")) },
-			never:   []string{"adopt-group h: held by adopt!", "create-user u2: done", "add-member g u2: done", "remove-member h #ZOE: held by firstContact, memberRemovals"},
-			match:   []string{"adopt-group h: done", "create-user u2: done", "add-member g u2: done", "remove-member h #ZOE: held by firstContact, memberRemovals"}},
+			never: []string{"adopt-group h: held by adopt!", "create-user u2: done", "add-member g u2: done",
+				"remove-member h #ZOE: held by firstContact, memberRemovals"},
+			match: []string{"adopt-group h: done", "create-user u2: done", "add-member g u2: done",
+				"remove-member h #ZOE: held by firstContact, memberRemovals"}},
 		{name: "a foreign user and a foreign group: left alone and listed", before: both, after: both,
 			outside: func(w *env) { w.makeGroup("Theirs", w.makeUser("zoe", "theirs")) }},
 	} {
@@ -136,7 +150,10 @@ func TestSituations(t *testing.T) {
 				w := newEnv(t)
 				p := selected + fmt.Sprintf("adopt: %q", adopt)
 				if strings.Contains(tt.before, "h2:") {
-					w.Commit("enabled: true, groups: [\"g\", \"h2\"]\n\tlimits: groupDeletes: {off: true, reason: \"test\"}", tt.before)
+					w.Commit(
+						"enabled: true, groups: [\"g\", \"h2\"]\n\tlimits: groupDeletes: {off: true, reason: \"test\"}",
+						tt.before,
+					)
 				} else {
 					w.Commit(p, tt.before)
 				}
@@ -149,8 +166,8 @@ func TestSituations(t *testing.T) {
 					want = append(slices.Clone(want), "delete-group h2: done")
 				}
 				w.Commit(p, tt.after)
-				r := w.once()
-				have := brief(r)
+				r := w.applyOnce()
+				have := summary(r)
 				for i := range have {
 					if u, ok := w.Sim.State().User("zoe@example.com"); ok {
 						have[i] = strings.ReplaceAll(have[i], u.ID, "ZOE")
@@ -200,91 +217,96 @@ func (w *env) makeGroup(displayName string, members ...string) {
 	}
 }
 
-// TestALostLedgerMakesNothingDeletable: without the audit branch everything is unlinked, and only a word makes it ours again.
-func TestALostLedgerMakesNothingDeletable(t *testing.T) {
+// TestALostLedgerDeletesNothing loses the audit branch: then all objects are adoptable, and only an
+// approval makes them managed again.
+func TestALostLedgerDeletesNothing(t *testing.T) {
 	w := newEnv(t)
-	w.Commit("enabled: true, adopt: \"match\"", reconciletest.People(3)+reconciletest.Group("g", "Group", 1, 3))
+	w.Commit("enabled: true, adopt: \"match\"", people(3)+group("g", "Group", 1, 3))
 	w.Apply(reconcile.RunApplied)
 	before := ids(w.Sim.State())
 	w.Audit = &reconciletest.Audit{}
 	w.Runner.Audit, w.Runner.Archive = w.Audit, w.Audit
-	w.Commit("enabled: true, adopt: \"match\"", reconciletest.People(1)+reconciletest.Group("g", "Group", 1, 1))
+	w.Commit("enabled: true, adopt: \"match\"", people(1)+group("g", "Group", 1, 1))
 	r := w.Apply(reconcile.RunHeld)
-	strangers := []string{before["user u2"], before["user u3"]}
-	slices.Sort(strangers)
-	wantBrief(t, r, "adopt-group g: held by firstContact", "adopt-user u1: held by firstContact",
-		"remove-member g #"+strangers[0]+": held by firstContact", "remove-member g #"+strangers[1]+": held by firstContact")
+	unmanaged := []string{before["user u2"], before["user u3"]}
+	slices.Sort(unmanaged)
+	wantSummary(t, r, "adopt-group g: held by firstContact", "adopt-user u1: held by firstContact",
+		"remove-member g #"+unmanaged[0]+
+			": held by firstContact", "remove-member g #"+unmanaged[1]+": held by firstContact")
 	if n := len(w.Sim.State().MemberNames("Group")); n != 3 {
 		t.Errorf("%d members are left of 3", n)
 	}
 }
 
-// TestWhatALostRunMadeIsProposed: an intent without a report whose journal is gone may have made what has our externalId.
-func TestWhatALostRunMadeIsProposed(t *testing.T) {
+// TestObjectsOfALostRunAreProposedForAdoption has an intent without a report and without a journal:
+// the lost run may have created the objects with a declared externalId.
+func TestObjectsOfALostRunAreProposedForAdoption(t *testing.T) {
 	w := newEnv(t)
-	w.Commit("enabled: true", reconciletest.People(2))
+	w.Commit("enabled: true", people(2))
 	w.Apply(reconcile.RunApplied)
 	w.makeUser("name3", "u3")
 	w.makeUser("name4", "")
 	w.Audit.OpenIntent = &reconcile.Intent{Run: "run-lost"}
-	w.Commit("enabled: true", reconciletest.People(4))
+	w.Commit("enabled: true", people(4))
 	r := w.Apply(reconcile.RunHeld)
-	wantBrief(t, r, "adopt-user u3: held by firstContact", "adopt-user u4: held by adopt!")
-	w.Commit("enabled: true", reconciletest.People(4)+approve(r.HeldDigest))
-	wantBrief(t, w.Apply(reconcile.RunHeld), "adopt-user u3: done", "adopt-user u4: held by adopt!")
+	wantSummary(t, r, "adopt-user u3: held by firstContact", "adopt-user u4: held by adopt!")
+	w.Commit("enabled: true", people(4)+approve(r.HeldDigest))
+	wantSummary(t, w.Apply(reconcile.RunHeld), "adopt-user u3: done", "adopt-user u4: held by adopt!")
 }
 
 func approve(digest string) string {
-	return fmt.Sprintf("approvals: %q: {reason: \"wanted\", expires: \"2026-12-31\"}\n", digest)
+	return fmt.Sprintf("approvals: %q: {reason: \"expected\", expires: \"2026-12-31\"}\n", digest)
 }
 
-// TestATakenOverGroupKeepsItsPeopleUntilAWord: adopting a group does not by itself remove who was in it, in that run or a later one.
-func TestATakenOverGroupKeepsItsPeopleUntilAWord(t *testing.T) {
+// TestAnAdoptedGroupKeepsItsMembersUntilApproval checks that neither the adoption nor a later run
+// removes the previous members without approval.
+func TestAnAdoptedGroupKeepsItsMembersUntilApproval(t *testing.T) {
 	w := newEnv(t)
 	const p = "enabled: true, adopt: \"match\""
-	w.Commit(p, reconciletest.People(1))
+	w.Commit(p, people(1))
 	w.Apply(reconcile.RunApplied)
 	zoe := w.makeUser("zoe", "")
 	w.makeGroup("Group", zoe)
-	w.Commit(p, reconciletest.People(1)+reconciletest.Group("g", "Group", 1, 1))
+	w.Commit(p, people(1)+group("g", "Group", 1, 1))
 	held := "remove-member g #" + zoe + ": held by firstContact"
-	wantBrief(t, w.Apply(reconcile.RunHeld), "adopt-group g: done", "add-member g u1: done", held)
+	wantSummary(t, w.Apply(reconcile.RunHeld), "adopt-group g: done", "add-member g u1: done", held)
 	r := w.Apply(reconcile.RunHeld)
-	wantBrief(t, r, held)
-	w.Commit(p, reconciletest.People(1)+reconciletest.Group("g", "Group", 1, 1)+approve(r.HeldDigest))
-	wantBrief(t, w.Apply(reconcile.RunApplied), "remove-member g #"+zoe+": done")
+	wantSummary(t, r, held)
+	w.Commit(p, people(1)+group("g", "Group", 1, 1)+approve(r.HeldDigest))
+	wantSummary(t, w.Apply(reconcile.RunApplied), "remove-member g #"+zoe+": done")
 	w.Apply(reconcile.RunInSync)
 	if err := w.Sim.AddMember(w.groupID("Group"), zoe); err != nil {
 		t.Fatal(err)
 	}
-	wantBrief(t, w.Apply(reconcile.RunApplied), "remove-member g #"+zoe+": done") // by now it is drift like any other
+	wantSummary(t, w.Apply(reconcile.RunApplied), "remove-member g #"+zoe+": done") // by now it is drift like any other
 }
 
-// TestWhoWaitsForDeletionMakesWay: a name held by a leaver is given up only with a word.
-func TestWhoWaitsForDeletionMakesWay(t *testing.T) {
+// TestAUserWaitingForDeletionFreesAName checks that this happens only after approval.
+func TestAUserWaitingForDeletionFreesAName(t *testing.T) {
 	w := newEnv(t)
 	const p = "enabled: true\n\tdeprovision: {mode: \"deactivate\", deleteAfterDays: 30}"
-	w.Commit(p, reconciletest.People(3))
+	w.Commit(p, people(3))
 	w.Apply(reconcile.RunApplied)
 	old := ids(w.Sim.State())["user u3"]
-	w.Commit(p, reconciletest.People(2)+reconciletest.User("u9", "name3"))
-	wantBrief(t, w.Apply(reconcile.RunHeld), "create-user u9: held by nameTaken!", "deactivate-user u3: done")
+	w.Commit(p, people(2)+user("u9", "name3"))
+	wantSummary(t, w.Apply(reconcile.RunHeld), "create-user u9: held by nameTaken!", "deactivate-user u3: done")
 	r := w.Apply(reconcile.RunHeld)
-	wantBrief(t, r, "delete-user u3: held by nameTaken", "create-user u9: held by dependency")
-	w.Commit(p, reconciletest.People(2)+reconciletest.User("u9", "name3")+approve(r.HeldDigest))
-	wantBrief(t, w.Apply(reconcile.RunApplied), "delete-user u3: done", "create-user u9: done")
+	wantSummary(t, r, "delete-user u3: held by nameTaken", "create-user u9: held by dependency")
+	w.Commit(p, people(2)+user("u9", "name3")+approve(r.HeldDigest))
+	wantSummary(t, w.Apply(reconcile.RunApplied), "delete-user u3: done", "create-user u9: done")
 	if id := ids(w.Sim.State())["user u9"]; id == "" || id == old {
 		t.Errorf("u9 has id %q, and u3 had %q", id, old)
 	}
 	w.Apply(reconcile.RunInSync)
 }
 
-// TestAGroupMayTakeTheNameOfADeletedOne: re-declared under another key, it is another group, and the word for the deletion is asked for.
-func TestAGroupMayTakeTheNameOfADeletedOne(t *testing.T) {
+// TestAGroupMayTakeTheNameOfADeletedGroup declares a group under another key: it is another group,
+// and the deletion needs an approval.
+func TestAGroupMayTakeTheNameOfADeletedGroup(t *testing.T) {
 	w := newEnv(t)
-	w.Commit("enabled: true", reconciletest.People(3)+reconciletest.Group("g", "Group", 1, 3)+reconciletest.Group("h", "Half", 1, 2))
+	w.Commit("enabled: true", people(3)+group("g", "Group", 1, 3)+group("h", "Half", 1, 2))
 	w.Apply(reconcile.RunApplied)
-	cue := reconciletest.People(3) + reconciletest.Group("g", "Group", 1, 3) + reconciletest.Group("k", "Half", 1, 3)
+	cue := people(3) + group("g", "Group", 1, 3) + group("k", "Half", 1, 3)
 	w.Commit("enabled: true", cue)
 	r := w.Apply(reconcile.RunHeld)
 	w.Commit("enabled: true", cue+approve(r.HeldDigest))
@@ -296,68 +318,72 @@ func TestAGroupMayTakeTheNameOfADeletedOne(t *testing.T) {
 	w.Apply(reconcile.RunInSync)
 }
 
-// TestTheGraceOfLeavers walks through deleteAfterDays: held off, deleted on its day, or back under the same id.
-func TestTheGraceOfLeavers(t *testing.T) {
+// TestTheWaitForDeletion checks deleteAfterDays: a user is deleted on the day, or returns with the
+// same id.
+func TestTheWaitForDeletion(t *testing.T) {
 	w := newEnv(t)
 	const p = "enabled: true\n\tdeprovision: {mode: \"deactivate\", deleteAfterDays: 30}"
-	w.Commit(p, reconciletest.People(5))
+	w.Commit(p, people(5))
 	w.Apply(reconcile.RunApplied)
 	before := ids(w.Sim.State())
-	w.Commit(p, reconciletest.People(3))
-	wantBrief(t, w.Apply(reconcile.RunApplied), "deactivate-user u4: done", "deactivate-user u5: done")
+	w.Commit(p, people(3))
+	wantSummary(t, w.Apply(reconcile.RunApplied), "deactivate-user u4: done", "deactivate-user u5: done")
 	w.Now = w.Now.Add(29 * 24 * time.Hour)
 	w.Apply(reconcile.RunInSync)
-	w.Commit(p, reconciletest.People(4))
-	wantBrief(t, w.Apply(reconcile.RunApplied), "activate-user u4: done")
+	w.Commit(p, people(4))
+	wantSummary(t, w.Apply(reconcile.RunApplied), "activate-user u4: done")
 	w.Now = w.Now.Add(24 * time.Hour)
-	wantBrief(t, w.Apply(reconcile.RunApplied), "delete-user u5: done")
+	wantSummary(t, w.Apply(reconcile.RunApplied), "delete-user u5: done")
 	if after := ids(w.Sim.State()); after["user u4"] != before["user u4"] || after["user u5"] != "" {
 		t.Errorf("after: %v, before: %v", after, before)
 	}
 	w.Apply(reconcile.RunInSync)
 }
 
-// TestAConflictIsExplainedNotRetried: somebody takes an e-mail address between the look and the write.
+// TestAConflictIsExplainedNotRetried lets another object take an e-mail address between the read
+// and the write.
 func TestAConflictIsExplainedNotRetried(t *testing.T) {
 	w := newEnv(t)
 	open := w.Runner.Open
 	var once sync.Once
 	w.Runner.Open = func(ctx context.Context, p *schema.Provisioner, readOnly bool) (reconcile.Directory, error) {
 		d, err := open(ctx, p, readOnly)
-		return racing{d, func() {
+		return conflicting{d, func() {
 			once.Do(func() {
 				w.makeUser("else", "", func(u *awssim.User) { u.Emails[0].Value = "name1@example.com" })
 			})
 		}}, err
 	}
-	w.Commit("enabled: true", reconciletest.People(2))
+	w.Commit("enabled: true", people(2))
 	w.Sim.ResetCalls()
 	r := w.Apply(reconcile.RunPartial)
 	if n := w.Calls()["CreateUser"]; n != 2 {
 		t.Errorf("%d creations were sent, want one for each", n)
 	}
 	if text := r.Changes[0].Error; !strings.Contains(text, "SCIM cannot look up e-mail addresses") {
-		t.Errorf("the report says %q", text)
+		t.Errorf("the error is %q", text)
 	}
-	wantBrief(t, w.Apply(reconcile.RunHeld), "create-user u1: held by nameTaken!")
+	wantSummary(t, w.Apply(reconcile.RunHeld), "create-user u1: held by nameTaken!")
 }
 
-// racing is a directory in which something happens before the first creation.
-type racing struct {
+// conflicting is a directory that calls a function before the first creation.
+type conflicting struct {
 	reconcile.Directory
 	before func()
 }
 
-func (r racing) CreateUser(ctx context.Context, a reconcile.Attributes) (reconcile.RemoteUser, reconcile.CallReceipt, error) {
+func (r conflicting) CreateUser(ctx context.Context,
+	a reconcile.Attributes) (reconcile.RemoteUser, reconcile.CallReceipt, error) {
 	r.before()
 	return r.Directory.CreateUser(ctx, a)
 }
 
-// TestAnEmptyListingForgetsNobody: a listing that is complete and wrong takes nobody who waits for deletion out of the ledger.
-func TestAnEmptyListingForgetsNobody(t *testing.T) {
+// TestAnEmptyListingDropsNoUser checks that a complete but wrong listing drops no user who waits
+// for deletion from the ledger.
+func TestAnEmptyListingDropsNoUser(t *testing.T) {
 	w := newEnv(t)
 	const p = "enabled: true, groups: [\"g\"]\n\tdeprovision: {mode: \"deactivate\", deleteAfterDays: 30}"
-	org := func(n int) string { return reconciletest.People(10) + reconciletest.Group("g", "Group", 1, n) }
+	org := func(n int) string { return people(10) + group("g", "Group", 1, n) }
 	w.Commit(p, org(10))
 	w.Apply(reconcile.RunApplied)
 	w.Commit(p, org(8))
@@ -365,21 +391,21 @@ func TestAnEmptyListingForgetsNobody(t *testing.T) {
 	open := w.Runner.Open
 	w.Runner.Open = func(ctx context.Context, p *schema.Provisioner, readOnly bool) (reconcile.Directory, error) {
 		d, err := open(ctx, p, readOnly)
-		return forgetful{d}, err
+		return activeOnly{d}, err
 	}
-	w.once()
+	w.applyOnce()
 	if n := len(w.past("aws").Ledger.Users); n != 10 {
 		t.Errorf("the ledger has %d people, want 10", n)
 	}
 	w.Runner.Open = open
 	w.Now = w.Now.AddDate(0, 0, 31)
 	w.Commit(p, org(8))
-	wantBrief(t, w.Apply(reconcile.RunApplied), "delete-user u10: done", "delete-user u9: done")
+	wantSummary(t, w.Apply(reconcile.RunApplied), "delete-user u10: done", "delete-user u9: done")
 	w.deleteUser("name8@example.com")
 	w.Commit(p, org(7))
-	w.once()
+	w.applyOnce()
 	if _, there := w.past("aws").Ledger.Users["u8"]; there {
-		t.Error("who was deleted outside and is not wanted any more is still in the ledger")
+		t.Error("the ledger still has the user who was deleted outside and is no longer desired")
 	}
 }
 
@@ -392,10 +418,10 @@ func (w *env) past(provisioner string) *reconcile.AuditState {
 	return past
 }
 
-// forgetful lists nobody who is inactive.
-type forgetful struct{ reconcile.Directory }
+// activeOnly is a directory that lists only active users.
+type activeOnly struct{ reconcile.Directory }
 
-func (f forgetful) Users(ctx context.Context) iter.Seq2[reconcile.RemoteUser, error] {
+func (f activeOnly) Users(ctx context.Context) iter.Seq2[reconcile.RemoteUser, error] {
 	return func(yield func(reconcile.RemoteUser, error) bool) {
 		for u, err := range f.Directory.Users(ctx) {
 			if active, _ := u.Attributes.Get("active"); active == "true" && !yield(u, err) {
@@ -405,17 +431,18 @@ func (f forgetful) Users(ctx context.Context) iter.Seq2[reconcile.RemoteUser, er
 	}
 }
 
-// TestWhatWeTookOurselvesIsNoDrift: a commit that was carried out in part is taken back.
-func TestWhatWeTookOurselvesIsNoDrift(t *testing.T) {
+// TestChangesByRosterAreNotDrift reverts a commit that was applied in part.
+func TestChangesByRosterAreNotDrift(t *testing.T) {
 	w := newEnv(t)
-	cue := reconciletest.People(10) + reconciletest.Group("g", "Group", 1, 10) + reconciletest.Group("h", "Half", 1, 3)
+	cue := people(10) + group("g", "Group", 1, 10) + group("h", "Half", 1, 3)
 	w.Commit("enabled: true, groups: [\"g\", \"h\"]", cue)
 	w.Apply(reconcile.RunApplied)
-	w.Commit("enabled: true, groups: [\"g\"]", reconciletest.People(10)+reconciletest.Group("g", "Group", 1, 9)+reconciletest.Group("h", "Half", 1, 3))
-	wantBrief(t, w.Apply(reconcile.RunHeld), "deactivate-user u10: done", "remove-member g u10: done", "delete-group h: held by groupDeletes")
+	w.Commit("enabled: true, groups: [\"g\"]", people(10)+group("g", "Group", 1, 9)+group("h", "Half", 1, 3))
+	wantSummary(t, w.Apply(reconcile.RunHeld), "deactivate-user u10: done", "remove-member g u10: done",
+		"delete-group h: held by groupDeletes")
 	w.Commit("enabled: true, groups: [\"g\", \"h\"]", cue)
 	r := w.Apply(reconcile.RunApplied)
-	wantBrief(t, r, "activate-user u10: done", "add-member g u10: done")
+	wantSummary(t, r, "activate-user u10: done", "add-member g u10: done")
 	for _, d := range r.Changes {
 		if d.Origin != reconcile.Intended {
 			t.Errorf("%s is %s (%s)", d.Ref(), d.Origin, d.Reason.Text)

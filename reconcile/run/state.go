@@ -53,11 +53,8 @@ func (s runState) neverEnabled() bool {
 
 // auditState returns what earlier runs of a provisioner left. For a renamed provisioner it is found
 // under an earlier key.
-func (r *Runner) auditState(
-	ctx context.Context,
-	key string,
-	p *schema.Provisioner,
-) (state *reconcile.AuditState, previousKey string, err error) {
+func (r *Runner) auditState(ctx context.Context, key string,
+	p *schema.Provisioner) (state *reconcile.AuditState, previousKey string, err error) {
 	state, err = r.Audit.LoadState(ctx, key)
 	if err != nil {
 		return nil, "", fmt.Errorf("read the audit state: %w", err)
@@ -140,18 +137,12 @@ func (r *Runner) lastDeclared(ctx context.Context, key string, s *reconcile.Stat
 	decls, err := r.Source.Declarations(ctx, commit)
 	if err != nil {
 		return nil, fmt.Errorf(
-			"provisioner %q is no longer declared, and commit %.7s, which last declared it, cannot be read: %w",
-			key,
-			commit,
-			err,
-		)
+			"provisioner %q is no longer declared, and commit %.7s, which last declared it, cannot be read: %w", key,
+			commit, err)
 	}
 	if p := decls.Provisioners[key]; p != nil {
 		return p, nil
 	}
-	return nil, fmt.Errorf(
-		"provisioner %q is no longer declared, and commit %.7s does not declare it either",
-		key,
-		commit,
-	)
+	return nil, fmt.Errorf("provisioner %q is no longer declared, and commit %.7s does not declare it either", key,
+		commit)
 }

@@ -10,15 +10,15 @@ import (
 	"testing"
 
 	"github.com/seed-d64a251c/roster/reconcile"
-	"github.com/seed-d64a251c/roster/reconcile/reconciletest"
 	"github.com/seed-d64a251c/roster/reconcile/render"
 	"github.com/seed-d64a251c/roster/reconcile/run"
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
-// secretive maps a secret into the title; salaries are secret-1 and up, raised for those in the list.
-func secretive(n int, raised ...int) string {
-	cue := reconciletest.People(n) + reconciletest.Group("g", "Group", 1, n) + `
+// redactedOrg declares n users with a redacted salary that is mapped to the title. The salaries of
+// the users in raised are changed.
+func redactedOrg(n int, raised ...int) string {
+	cue := people(n) + group("g", "Group", 1, n) + `
 attributeTypes: salary: {type: "string", redact: true}
 mappings: m: {user: _, scim: title: user.attributes.salary}
 `
@@ -40,8 +40,8 @@ func hashed(key, path, value string) string {
 	return "hmac-sha256:" + hex.EncodeToString(mac.Sum(nil))
 }
 
-// shown is everything that a run lets people see.
-func shown(t *testing.T, w *env, r *run.Result) string {
+// renderings returns everything that a run shows.
+func renderings(t *testing.T, w *env, r *run.Result) string {
 	t.Helper()
 	var b strings.Builder
 	for _, v := range []any{r.Plan, r.Report, r.Recovered, w.Audit.Reports} {
@@ -70,7 +70,7 @@ func TestSecretsAreSentButNotShown(t *testing.T) {
 		t.Run("with the key "+key, func(t *testing.T) {
 			w := newEnv(t)
 			w.Runner.RedactKey = []byte(key)
-			w.Commit("enabled: true", secretive(3))
+			w.Commit("enabled: true", redactedOrg(3))
 			planned, err := w.Run(false)
 			if err != nil {
 				t.Fatal(err)
@@ -84,7 +84,7 @@ func TestSecretsAreSentButNotShown(t *testing.T) {
 					t.Errorf("%s has the title %q", u.UserName, u.Title)
 				}
 			}
-			text := shown(t, w, planned) + shown(t, w, result)
+			text := renderings(t, w, planned) + renderings(t, w, result)
 			if strings.Contains(text, "secret-") {
 				t.Error("a secret is shown")
 			}
@@ -102,10 +102,10 @@ func TestSecretsAreSentButNotShown(t *testing.T) {
 	}
 }
 
-func TestTheDigestIsOverTrueValues(t *testing.T) {
+func TestTheDigestCoversTheRealValues(t *testing.T) {
 	digest := func(raised int) string {
-		w := newEnv(t) // without a key all values look alike
-		w.Commit("enabled: true", secretive(3, raised))
+		w := newEnv(t) // without a key all redacted values are equal
+		w.Commit("enabled: true", redactedOrg(3, raised))
 		result, err := w.Run(false)
 		if err != nil {
 			t.Fatal(err)
@@ -117,8 +117,8 @@ func TestTheDigestIsOverTrueValues(t *testing.T) {
 	}
 }
 
-// What was held is read from a report with hashes, and compared with what is to be done now.
-func TestAnApprovalOfSecretsPassesAPartOfThem(t *testing.T) {
+// The held changes come from a report with hashes, and are compared with the changes of the plan.
+func TestAnApprovalOfRedactedChangesCoversASubset(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		key      string // of the run after the approval
@@ -133,31 +133,34 @@ func TestAnApprovalOfSecretsPassesAPartOfThem(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			w := newEnv(t)
 			w.Runner.RedactKey = []byte("key")
-			w.Commit("enabled: true", secretive(12))
+			w.Commit("enabled: true", redactedOrg(12))
 			w.Apply(reconcile.RunApplied)
-			w.Commit("enabled: true", secretive(12, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12))
+			w.Commit("enabled: true", redactedOrg(12, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12))
 			held := w.Apply(reconcile.RunHeld)
 			if held.Counts.Held != 12 {
 				t.Fatalf("%d changes are held", held.Counts.Held)
 			}
 			w.Runner.RedactKey = []byte(c.key)
-			w.Commit("enabled: true", secretive(12, c.raised...)+fmt.Sprintf("approvals: %q: {reason: \"a raise for all\", expires: %q}\n", held.HeldDigest,
-				w.Now.AddDate(0, 0, 2).Format("2006-01-02")))
+			w.Commit("enabled: true",
+				redactedOrg(12, c.raised...)+
+					fmt.Sprintf("approvals: %q: {reason: \"a raise for all\", expires: %q}\n", held.HeldDigest,
+						w.Now.AddDate(0, 0, 2).Format("2006-01-02")))
 			result, err := w.Run(true)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if result.Report.Counts.Done != c.released {
-				t.Errorf("%d changes are done, want %d; notices: %q", result.Report.Counts.Done, c.released, result.Plan.Notices)
+				t.Errorf("%d changes are done, want %d; notices: %q", result.Report.Counts.Done, c.released,
+					result.Plan.Notices)
 			}
 		})
 	}
 }
 
-func TestTheJournalHoldsNoSecret(t *testing.T) {
+func TestTheJournalIsRedacted(t *testing.T) {
 	w := newEnv(t)
 	w.Runner.RedactKey = []byte("key")
-	w.Commit("enabled: true", secretive(5))
+	w.Commit("enabled: true", redactedOrg(5))
 	w.Audit.FailAfterEntries, w.Audit.LoseReport = 5, true
 	if _, err := w.Run(true); err == nil {
 		t.Fatal("the run was not cut off")
@@ -182,47 +185,51 @@ func TestTheJournalHoldsNoSecret(t *testing.T) {
 	if err != nil || result.Recovered == nil {
 		t.Fatalf("it was not recovered: %v", err)
 	}
-	if strings.Contains(shown(t, w, result), "secret-") {
+	if strings.Contains(renderings(t, w, result), "secret-") {
 		t.Error("a secret is shown")
 	}
 }
 
-// The secret of before shows when its attribute is mapped elsewhere or no more.
-func TestTheOldMappingsSecretsStaySecret(t *testing.T) {
+// A redacted value could show when its attribute is mapped elsewhere, or no longer mapped.
+func TestThePreviousMappingRedactsToo(t *testing.T) {
 	w := newEnv(t)
-	w.Commit("enabled: true", secretive(5))
+	w.Commit("enabled: true", redactedOrg(5))
 	w.Apply(reconcile.RunApplied)
-	w.Commit("enabled: true", strings.Replace(secretive(5), "title: user.attributes.salary", "title: user.userId", 1))
+	w.Commit("enabled: true", strings.Replace(redactedOrg(5), "title: user.attributes.salary", "title: user.userId", 1))
 	result, err := w.Run(true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if text := shown(t, w, result); strings.Contains(text, "secret-") || !strings.Contains(text, "(redacted)") {
+	if text := renderings(t, w, result); strings.Contains(text, "secret-") || !strings.Contains(text, "(redacted)") {
 		t.Errorf("it shows:\n%s", text)
 	}
 }
 
-// A name that is taken is named in the reason.
-func TestAReasonThatQuotesASecretDoesNotShowIt(t *testing.T) {
+// The reason of gate nameTaken contains the name.
+func TestReasonsAreRedacted(t *testing.T) {
 	w := newEnv(t)
 	w.Runner.RedactKey = []byte("key")
-	cue := reconciletest.People(2) + reconciletest.Group("g", "Group", 1, 2) + `
+	cue := people(2) + group("g", "Group", 1, 2) + `
 attributeTypes: badge: {type: "string", redact: true}
-mappings: n: {user: #User, scim: {userName: "\(user.attributes.badge)@example.com", displayName: user.userId, active: true,
-	name: {givenName: user.firstName, familyName: user.lastName}, emails: [{value: user.email, type: "work", primary: true}]}}
+mappings: n: {user: #User, scim: {
+	userName: "\(user.attributes.badge)@example.com", displayName: user.userId, active: true
+	name: {givenName: user.firstName, familyName: user.lastName}
+	emails: [{value: user.email, type: "work", primary: true}]
+}}
 users: u1: attributes: badge: "secret-1"
 users: u2: attributes: badge: "secret-2"
 `
 	w.Commit(`enabled: true, groups: ["g"]`, cue)
 	w.Commits[0].Provisioners["aws"].Mapping = "n"
-	if _, err := w.Sim.PutUser(awssim.User{UserName: "secret-1@example.com", DisplayName: "Somebody", Name: &awssim.Name{GivenName: "S", FamilyName: "B"}, Active: true}); err != nil {
+	if _, err := w.Sim.PutUser(awssim.User{UserName: "secret-1@example.com", DisplayName: "Sam",
+		Name: &awssim.Name{GivenName: "S", FamilyName: "B"}, Active: true}); err != nil {
 		t.Fatal(err)
 	}
 	result, err := w.Run(true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := shown(t, w, result)
+	text := renderings(t, w, result)
 	if !strings.Contains(text, "the directory already has \\\"hmac-sha256:") {
 		t.Errorf("no reason quotes the name:\n%s", text)
 	}

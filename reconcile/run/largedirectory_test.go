@@ -12,28 +12,35 @@ import (
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
-// held is a memory that keeps what it is given as it is.
-type held struct{ *observe.CachedDirectory }
+// pointerCache is a cache that keeps the pointer that it is given.
+type pointerCache struct{ *observe.CachedDirectory }
 
-func (h *held) Load(string) *observe.CachedDirectory       { return h.CachedDirectory }
-func (h *held) Store(_ string, r *observe.CachedDirectory) { h.CachedDirectory = r }
+func (h *pointerCache) Load(string) *observe.CachedDirectory       { return h.CachedDirectory }
+func (h *pointerCache) Store(_ string, r *observe.CachedDirectory) { h.CachedDirectory = r }
 
-// settled is a world in which n people, a thousand a file, and n/100 groups of ten, were synchronized long ago.
-func settled(t testing.TB, n int) (w *env, files []string) {
+// largeDirectory returns an environment with n users, a thousand in a file, and n/100 groups of
+// ten, all of them in sync.
+func largeDirectory(t testing.TB, n int) (w *env, files []string) {
 	w = newEnv(t)
-	w.Runner.Cache = &held{}
+	w.Runner.Cache = &pointerCache{}
 	var lines strings.Builder
 	st := awssim.State{Users: make([]awssim.User, n)}
 	ledger := reconcile.NewLedger()
 	for i := range n {
-		key, name, id := fmt.Sprintf("u%d", i), fmt.Sprintf("name%d", i), fmt.Sprintf("90000000-0000-4000-8000-%012d", i)
-		fmt.Fprintf(&lines, `{"key": %q, "userId": %q, "firstName": %q, "lastName": "Test", "email": "%s@example.com"}`+"\n", key, name, name, name)
+		key, name, id := fmt.Sprintf("u%d", i), fmt.Sprintf("name%d", i), fmt.Sprintf("90000000-0000-4000-8000-%012d",
+			i)
+		fmt.Fprintf(&lines,
+			`{"key": %q, "userId": %q, "firstName": %q, "lastName": "Test", "email": "%s@example.com"}`+"\n", key,
+			name, name, name)
 		if i%1000 == 999 {
 			files = append(files, fmt.Sprintf("users/%d.jsonl", i/1000), lines.String())
 			lines.Reset()
 		}
-		st.Users[i] = awssim.User{ID: id, ExternalID: key, UserName: name + "@example.com", DisplayName: name, Active: true,
-			Name: &awssim.Name{GivenName: name, FamilyName: "Test"}, Emails: []awssim.Value{{Value: name + "@example.com", Type: "work", Primary: true}}}
+		st.Users[i] = awssim.User{ID: id, ExternalID: key, UserName: name +
+			"@example.com", DisplayName: name, Active: true,
+			Name: &awssim.Name{GivenName: name,
+				FamilyName: "Test"}, Emails: []awssim.Value{{Value: name + "@example.com",
+				Type: "work", Primary: true}}}
 		ledger.Users[key] = reconcile.Owned{ID: id}
 	}
 	var groups strings.Builder
@@ -54,18 +61,28 @@ func settled(t testing.TB, n int) (w *env, files []string) {
 	}
 	files = append(files, "groups/all.jsonl", groups.String())
 	w.Commit(slow, "", files...)
-	status := &reconcile.Status{Version: 1, Provisioner: "aws", Identity: w.Commits[0].Provisioners["aws"].Identity(), Run: "before", EverEnabled: true, AdoptionDecided: true,
-		LastApplied: &reconcile.AppliedAt{Commit: "commit-1", Time: w.Now}, Commit: reconcile.CommitRef{ID: "commit-1"}}
-	if _, err := w.Audit.CommitReport(t.Context(), reconcile.RunRecord{Report: &reconcile.Report{Provisioner: "aws"}, Ledger: ledger, Status: status}); err != nil {
+	status := &reconcile.Status{
+		Version:         1,
+		Provisioner:     "aws",
+		Identity:        w.Commits[0].Provisioners["aws"].Identity(),
+		Run:             "before",
+		EverEnabled:     true,
+		AdoptionDecided: true,
+		LastApplied:     &reconcile.AppliedAt{Commit: "commit-1", Time: w.Now},
+		Commit:          reconcile.CommitRef{ID: "commit-1"},
+	}
+	if _, err := w.Audit.CommitReport(t.Context(),
+		reconcile.RunRecord{Report: &reconcile.Report{Provisioner: "aws"}, Ledger: ledger,
+			Status: status}); err != nil {
 		t.Fatal(err)
 	}
 	return w, files
 }
 
-func TestOneAttributeEditAmongAHundredThousandPeople(t *testing.T) {
-	w, files := settled(t, 100_000)
+func TestAnEditOfOneOf100000Users(t *testing.T) {
+	w, files := largeDirectory(t, 100_000)
 	w.Trigger = "commit"
-	w.Apply(reconcile.RunInSync) // and remembers
+	w.Apply(reconcile.RunInSync) // and fills the cache
 	if n := w.Sim.Calls().Total; n != 1_000+10+1_000 {
 		t.Errorf("reading everything took %d calls", n)
 	}
