@@ -146,7 +146,11 @@ func disjoint(groups []string, members func(group string) []Violator) Violation 
 		}
 	}
 	if n := len(v.Users); n > 0 {
-		v.Text = fmt.Sprintf("%s in more than one of %s", count(n, "user is", "users are"), schema.QuoteList(groups))
+		verb := "are"
+		if n == 1 {
+			verb = "is"
+		}
+		v.Text = fmt.Sprintf("%s %s in more than one of %s", schema.Count(n, "user"), verb, schema.QuoteList(groups))
 	}
 	return v
 }
@@ -207,12 +211,4 @@ func InvalidReason(u *schema.User, now time.Time) string {
 		return "no longer valid since " + u.ValidUntil.Text
 	}
 	return ""
-}
-
-// count returns a number with the singular or plural form.
-func count(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }

@@ -78,7 +78,10 @@ type State struct {
 func (d *Daemon) State() State {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	s := State{Version: 1, NewestCommit: d.commit, ValidCommit: d.valid, PolledAt: d.polled, Provisioners: map[string]LastRun{}}
+	s := State{
+		Version: 1, NewestCommit: d.commit, ValidCommit: d.valid, PolledAt: d.polled,
+		Provisioners: map[string]LastRun{},
+	}
 	if d.invalid != nil {
 		s.InvalidReason = d.invalid.Error()
 	}

@@ -25,7 +25,7 @@ func TestNoTestIsSkipped(t *testing.T) {
 			found.add(f, s.line, "%s: let the test fail instead", s.text)
 		}
 	}
-	found.report(t, nil)
+	found.report(t)
 }
 
 // scriptSkip is a line of a testscript that skips the rest or depends on an installed program.

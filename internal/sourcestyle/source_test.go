@@ -5,6 +5,7 @@ import (
 	"go/scanner"
 	"go/token"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"regexp"
@@ -207,30 +208,14 @@ func (f findings) add(file sourceFile, line int, format string, args ...any) {
 	f[dir] = append(f[dir], fmt.Sprintf("%s:%d: %s", file.name, line, fmt.Sprintf(format, args...)))
 }
 
-// report fails the test with the findings. It passes over the directories that are not clean yet,
-// and logs the number of findings for each pattern of that list.
-func (f findings) report(t *testing.T, notCleanYet []string) {
+// report fails the test with the findings.
+func (f findings) report(t *testing.T) {
 	t.Helper()
-	counts := map[string]int{}
-	for dir, list := range f {
-		listed := slices.IndexFunc(notCleanYet, func(pattern string) bool { return inPattern(dir, pattern) })
-		if listed >= 0 {
-			counts[notCleanYet[listed]] += len(list)
-			continue
-		}
-		for _, text := range list {
+	for _, dir := range slices.Sorted(maps.Keys(f)) {
+		for _, text := range f[dir] {
 			t.Error(text)
 		}
 	}
-	for _, dir := range notCleanYet {
-		t.Logf("%s is in the list of directories that are not clean yet: %d findings", dir, counts[dir])
-	}
-}
-
-// inPattern reports whether a pattern matches a directory: "a/..." is a and all directories below.
-func inPattern(dir, pattern string) bool {
-	parent, below := strings.CutSuffix(pattern, "/...")
-	return dir == parent || below && isBelow(dir, parent)
 }
 
 // isBelow reports whether dir is parent or below it.
