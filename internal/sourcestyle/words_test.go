@@ -18,25 +18,10 @@ func TestNoPrivateWords(t *testing.T) {
 			continue
 		}
 		for _, m := range table.matches(f) {
-			if !isHonest(f.name, m.text) {
-				found.add(f, m.line, "%q: write %s", m.text, m.term.instead)
-			}
+			found.add(f, m.line, "%q: write %s", m.text, m.term.instead)
 		}
 	}
 	found.report(t)
-}
-
-// honestUse is a use of a word of the table in its usual meaning.
-type honestUse struct {
-	file, text, reason string
-}
-
-var honestUses = []honestUse{}
-
-func isHonest(file, text string) bool {
-	return slices.ContainsFunc(honestUses, func(u honestUse) bool {
-		return u.file == file && strings.EqualFold(u.text, text)
-	})
 }
 
 // match is a place at which a term is used.

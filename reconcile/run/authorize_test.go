@@ -8,8 +8,15 @@ import (
 )
 
 func TestNeedsAuthorizationIsUnauthorized(t *testing.T) {
-	if !errors.Is(ErrNeedsAuthorization,
-		reconcile.ErrUnauthorized) || errors.Is(reconcile.ErrUnauthorized, ErrNeedsAuthorization) {
-		t.Error("ErrNeedsAuthorization must be an ErrUnauthorized, and not the reverse")
+	for _, tt := range []struct {
+		err, target error
+		want        bool
+	}{
+		{ErrNeedsAuthorization, reconcile.ErrUnauthorized, true},
+		{reconcile.ErrUnauthorized, ErrNeedsAuthorization, false},
+	} {
+		if got := errors.Is(tt.err, tt.target); got != tt.want {
+			t.Errorf("errors.Is(%q, %q) = %v, want %v", tt.err, tt.target, got, tt.want)
+		}
 	}
 }
