@@ -36,94 +36,107 @@ func explained(t *testing.T, d *schema.Declarations, kind, key string, tune func
 	return explain.Explain(in)
 }
 
+// org declares four users and two groups; the provisioner selects group a.
+var org = reconciletest.People(4) + reconciletest.Group("a", "A", 1, 2) + reconciletest.Group("b", "B", 3, 3) +
+	"provisioners: aws: groups: [\"a\"]\n"
+
+// left is when users left the scope; status is that after a run at this time.
+var (
+	left   = time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+	status = &reconcile.Status{EverEnabled: true, Outcome: reconcile.RunApplied, Finished: left}
+)
+
+// managed adds a run, and the users and groups with the keys to the ledger.
+func managed(keys ...string) func(*explain.Input) {
+	return func(in *explain.Input) {
+		in.Status = status
+		for _, key := range keys {
+			owned := reconcile.Owned{ID: "id-" + key}
+			in.Ledger.Users[key], in.Ledger.Groups[key] = owned, owned
+		}
+	}
+}
+
+// reported adds a run with a report that has one change of the object.
+func reported(kind reconcile.Kind, result reconcile.Result, hold string) func(*explain.Input) {
+	return func(in *explain.Input) {
+		in.Status = status
+		d := reconcile.Done{Change: reconcile.Change{Kind: kind, Key: in.Key, Name: "x"}, Result: result,
+			Error: "400 no"}
+		if hold != "" {
+			d.Held = []reconcile.Hold{{Gate: hold, Reason: "because"}}
+		}
+		in.Report, in.Path = &reconcile.Report{Changes: []reconcile.Done{d}}, "reports/aws/r.json"
+	}
+}
+
+// answers are the cases of TestExplanationsAnswerInOneSentence.
+var answers = []struct {
+	name, cue, kind, key, want string
+	tune                       func(*explain.Input)
+}{
+	{"a user that is in AWS", org, "user", "u1", `name1@example.com (u1) is in AWS and may sign in, in "a".`,
+		managed("u1")},
+	{"a membership that a gate holds", org, "user", "u1",
+		`is in AWS and may sign in, in "a"; add-member "a" was held by gate protected: because.`,
+		func(in *explain.Input) {
+			managed("u1")(in)
+			in.Report = &reconcile.Report{Changes: []reconcile.Done{
+				{Change: reconcile.Change{Kind: reconcile.AddMember, Key: "a", Member: "u2"},
+					Result: reconcile.ResultFailed},
+				{Change: reconcile.Change{Kind: reconcile.AddMember, Key: "a", Member: "u1",
+					Held: []reconcile.Hold{{Gate: "protected", Reason: "because"}}},
+					Result: reconcile.ResultHeld}}}
+		}},
+	{"before the first run", org, "user", "u1", `is not in AWS yet: no run was made yet.`, nil},
+	{"since the last run", org, "user", "u1",
+		`is not in AWS yet: the last run (2026-11-01T00:00:00Z, commit (none)) did not include it.`, managed()},
+	{"held by a gate", org, "user", "u1", `is not in AWS yet: held by gate firstContact: because.`,
+		reported(reconcile.AdoptUser, reconcile.ResultHeld, "firstContact")},
+	{"an adoption that is missing", org, "user", "u1", `is not in AWS yet: held by gate adopt: because.`,
+		reported(reconcile.AdoptUser, reconcile.ResultHeld, "adopt")},
+	{"refused by AWS", org, "user", "u1", `is not in AWS yet: failed: 400 no.`,
+		reported(reconcile.CreateUser, reconcile.ResultFailed, "")},
+	{"paused", org + `provisioners: aws: paused: {reason: "moving", until: "2027-01-01"}`, "user", "u1",
+		`is not in AWS yet: paused until 2027-01-01: moving; nothing is sent.`, managed()},
+	{"disabled, and waiting", org, "user", "u1", `is not in AWS yet: disabled: only users who left the scope`,
+		func(in *explain.Input) {
+			p := *in.Provisioner
+			p.Enabled = false
+			in.Provisioner, in.Status = &p, status
+		}},
+	{"in no selected group", org, "user", "u3",
+		`is not in AWS: in none of the groups that provisioner "aws" selects.`, managed()},
+	{"locked", org + `users: u1: state: "LOCKED"`, "user", "u1",
+		`is in AWS but must be inactive there: state LOCKED.`, managed("u1")},
+	{"inactive and never created", org + `users: u1: state: "INACTIVE"`, "user", "u1",
+		`is not in AWS: state INACTIVE; inactive users are never created.`, managed()},
+	{"not yet valid", org + `users: u1: validFrom: "2026-12-01"`, "user", "u1",
+		`is not in AWS: state ACTIVE, not valid before 2026-12-01; inactive users are never created.`, managed()},
+	{"no longer valid", org + `users: u1: validUntil: "2026-11-01"`, "user", "u1",
+		`is in AWS but must be inactive there: state ACTIVE, no longer valid since 2026-11-01.`, managed("u1")},
+	{"left, and waiting for deletion", org + `provisioners: aws: deprovision: deleteAfterDays: 30`, "user", "u9",
+		`u9 (u9) left the scope: inactive in AWS since 2026-11-01, to be deleted after 2026-12-01.`,
+		func(in *explain.Input) {
+			in.Ledger.Users["u9"] = reconcile.Owned{ID: "id", LeftScopeAt: &left}
+		}},
+	{"no longer declared", org, "user", "u9",
+		`is still in AWS, but is no longer declared: deprovisioning is pending (deprovision: deactivate).`,
+		managed("u9")},
+	{"a group that is in AWS", org, "group", "a", `A (a) is in AWS, with 2 members declared.`, managed("a")},
+	{"a group that is not selected", org, "group", "b", `is not in AWS: provisioner "aws" does not select it.`,
+		managed()},
+	{"groups that are not pushed", org + `provisioners: aws: pushGroups: false`, "group", "a",
+		`is not in AWS: provisioner "aws" does not push groups.`, managed()},
+	{"a group that vanished", org, "group", "a", `is not in AWS yet: held by gate vanished: because.`,
+		reported(reconcile.CreateGroup, reconcile.ResultHeld, "vanished")},
+}
+
 func TestExplanationsAnswerInOneSentence(t *testing.T) {
-	org := reconciletest.People(4) + reconciletest.Group("a", "A", 1, 2) + reconciletest.Group("b", "B", 3, 3) +
-		"provisioners: aws: groups: [\"a\"]\n"
-	left := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
-	ran := &reconcile.Status{EverEnabled: true, Outcome: reconcile.RunApplied, Finished: left}
-	managed := func(keys ...string) func(*explain.Input) {
-		return func(in *explain.Input) {
-			in.Status = ran
-			for _, key := range keys {
-				in.Ledger.Users[key], in.Ledger.Groups[key] = reconcile.Owned{ID: "id-" +
-					key}, reconcile.Owned{ID: "id-" + key}
-			}
-		}
-	}
-	reported := func(kind reconcile.Kind, result reconcile.Result, hold string) func(*explain.Input) {
-		return func(in *explain.Input) {
-			in.Status = ran
-			d := reconcile.Done{Change: reconcile.Change{Kind: kind, Key: in.Key, Name: "x"}, Result: result,
-				Error: "400 no"}
-			if hold != "" {
-				d.Held = []reconcile.Hold{{Gate: hold, Reason: "because"}}
-			}
-			in.Report, in.Path = &reconcile.Report{Changes: []reconcile.Done{d}}, "reports/aws/r.json"
-		}
-	}
-	for _, test := range []struct {
-		name, cue, kind, key, want string
-		tune                       func(*explain.Input)
-	}{
-		{"a user that is in AWS", org, "user", "u1", `name1@example.com (u1) is in AWS and may sign in, in "a".`,
-			managed("u1")},
-		{"a membership that a gate holds", org, "user", "u1",
-			`is in AWS and may sign in, in "a"; add-member "a" was held by gate protected: because.`,
-			func(in *explain.Input) {
-				managed("u1")(in)
-				in.Report = &reconcile.Report{Changes: []reconcile.Done{
-					{Change: reconcile.Change{Kind: reconcile.AddMember, Key: "a", Member: "u2"},
-						Result: reconcile.ResultFailed},
-					{Change: reconcile.Change{Kind: reconcile.AddMember, Key: "a", Member: "u1",
-						Held: []reconcile.Hold{{Gate: "protected", Reason: "because"}}},
-						Result: reconcile.ResultHeld}}}
-			}},
-		{"before the first run", org, "user", "u1", `is not in AWS yet: no run was made yet.`, nil},
-		{"since the last run", org, "user", "u1",
-			`is not in AWS yet: the last run (2026-11-01T00:00:00Z, commit (none)) did not include it.`, managed()},
-		{"held by a gate", org, "user", "u1", `is not in AWS yet: held by gate firstContact: because.`,
-			reported(reconcile.AdoptUser, reconcile.ResultHeld, "firstContact")},
-		{"an adoption that is missing", org, "user", "u1", `is not in AWS yet: held by gate adopt: because.`,
-			reported(reconcile.AdoptUser, reconcile.ResultHeld, "adopt")},
-		{"refused by AWS", org, "user", "u1", `is not in AWS yet: failed: 400 no.`,
-			reported(reconcile.CreateUser, reconcile.ResultFailed, "")},
-		{"paused", org + `provisioners: aws: paused: {reason: "moving", until: "2027-01-01"}`, "user", "u1",
-			`is not in AWS yet: paused until 2027-01-01: moving; nothing is sent.`, managed()},
-		{"disabled, and waiting", org, "user", "u1", `is not in AWS yet: disabled: only users who left the scope`,
-			func(in *explain.Input) {
-				p := *in.Provisioner
-				p.Enabled = false
-				in.Provisioner, in.Status = &p, ran
-			}},
-		{"in no selected group", org, "user", "u3",
-			`is not in AWS: in none of the groups that provisioner "aws" selects.`, managed()},
-		{"locked", org + `users: u1: state: "LOCKED"`, "user", "u1",
-			`is in AWS but must be inactive there: state LOCKED.`, managed("u1")},
-		{"inactive and never created", org + `users: u1: state: "INACTIVE"`, "user", "u1",
-			`is not in AWS: state INACTIVE; inactive users are never created.`, managed()},
-		{"not yet valid", org + `users: u1: validFrom: "2026-12-01"`, "user", "u1",
-			`is not in AWS: state ACTIVE, not valid before 2026-12-01; inactive users are never created.`, managed()},
-		{"no longer valid", org + `users: u1: validUntil: "2026-11-01"`, "user", "u1",
-			`is in AWS but must be inactive there: state ACTIVE, no longer valid since 2026-11-01.`, managed("u1")},
-		{"left, and waiting for deletion", org + `provisioners: aws: deprovision: deleteAfterDays: 30`, "user", "u9",
-			`u9 (u9) left the scope: inactive in AWS since 2026-11-01, to be deleted after 2026-12-01.`,
-			func(in *explain.Input) {
-				in.Ledger.Users["u9"] = reconcile.Owned{ID: "id", LeftScopeAt: &left}
-			}},
-		{"no longer declared", org, "user", "u9",
-			`is still in AWS, but is no longer declared: deprovisioning is pending (deprovision: deactivate).`,
-			managed("u9")},
-		{"a group that is in AWS", org, "group", "a", `A (a) is in AWS, with 2 members declared.`, managed("a")},
-		{"a group that is not selected", org, "group", "b", `is not in AWS: provisioner "aws" does not select it.`,
-			managed()},
-		{"groups that are not pushed", org + `provisioners: aws: pushGroups: false`, "group", "a",
-			`is not in AWS: provisioner "aws" does not push groups.`, managed()},
-		{"a group that vanished", org, "group", "a", `is not in AWS yet: held by gate vanished: because.`,
-			reported(reconcile.CreateGroup, reconcile.ResultHeld, "vanished")},
-	} {
+	for _, test := range answers {
 		t.Run(test.name, func(t *testing.T) {
-			if e := explained(t, reconciletest.Load(t, test.cue), test.kind, test.key,
-				test.tune); !strings.Contains(e.Answer, test.want) {
+			e := explained(t, reconciletest.Load(t, test.cue), test.kind, test.key, test.tune)
+			if !strings.Contains(e.Answer, test.want) {
 				t.Errorf("got  %s\nwant %s", e.Answer, test.want)
 			}
 		})

@@ -130,48 +130,51 @@ func TestManyLookupsBecomeOneListing(t *testing.T) {
 	}
 }
 
+// outsideChanges are the cases of TestOutsideChangesAreReadBeforeAWrite.
+var outsideChanges = []struct {
+	name    string
+	outside func(w *env)
+	change  string // old text|new text
+	outcome reconcile.Outcome
+	gate    string
+}{
+	{"a group that was deleted outside is held, not created again or written to", func(w *env) {
+		g, _ := w.Sim.State().Group("Group")
+		_ = w.Sim.DeleteGroup(g.ID)
+	}, `members: {u1: {}|members: {u30: {}, u1: {}`, reconcile.RunHeld, "vanished"},
+	{"a group that lost its members outside is not emptied", func(w *env) {
+		for i := 2; i <= 10; i++ {
+			w.member("Group", fmt.Sprintf("name%d", i), false)
+		}
+	}, `members: {u1: {}, |members: {`, reconcile.RunApplied, ""},
+	{"a name that was taken outside", func(w *env) {
+		if _, err := w.Sim.PutUser(awssim.User{UserName: "fresh@example.com", DisplayName: "x",
+			Name: &awssim.Name{GivenName: "F", FamilyName: "F"}}); err != nil {
+			w.T.Fatal(err)
+		}
+	}, `name7@example.com|fresh@example.com`, reconcile.RunHeld, "nameTaken"},
+	{"a new user that was created outside is adopted, not created", func(w *env) {
+		if _, err := w.Sim.PutUser(awssim.User{UserName: "fresh@example.com", DisplayName: "x",
+			Name: &awssim.Name{GivenName: "F", FamilyName: "F"}}); err != nil {
+			w.T.Fatal(err)
+		}
+	}, `users: "u40"|` + user("new", "fresh") + `users: "u40"`, reconcile.RunHeld, "adopt"},
+	{"a group name that was taken outside", func(w *env) {
+		if _, err := w.Sim.PutGroup(awssim.Group{DisplayName: "Fresh"}); err != nil {
+			w.T.Fatal(err)
+		}
+	}, `displayName: "Group"|displayName: "Fresh"`, reconcile.RunHeld, "nameTaken"},
+	{"a user deleted outside is created again", func(w *env) {
+		u, _ := w.Sim.State().User("name7@example.com")
+		_ = w.Sim.DeleteUser(u.ID)
+	}, `firstName: "name7"|firstName: "Changed"`, reconcile.RunApplied, ""},
+}
+
 // TestOutsideChangesAreReadBeforeAWrite has a cache that is out of date exactly where a commit
 // changes the directory.
 func TestOutsideChangesAreReadBeforeAWrite(t *testing.T) {
 	cue := people(40) + group("g", "Group", 1, 10) + group("h", "Half", 1, 20)
-	for _, tt := range []struct {
-		name    string
-		outside func(w *env)
-		change  string // old text|new text
-		outcome reconcile.Outcome
-		gate    string
-	}{
-		{"a group that was deleted outside is held, not created again or written to", func(w *env) {
-			g, _ := w.Sim.State().Group("Group")
-			_ = w.Sim.DeleteGroup(g.ID)
-		}, `members: {u1: {}|members: {u30: {}, u1: {}`, reconcile.RunHeld, "vanished"},
-		{"a group that lost its members outside is not emptied", func(w *env) {
-			for i := 2; i <= 10; i++ {
-				w.member("Group", fmt.Sprintf("name%d", i), false)
-			}
-		}, `members: {u1: {}, |members: {`, reconcile.RunApplied, ""},
-		{"a name that was taken outside", func(w *env) {
-			if _, err := w.Sim.PutUser(awssim.User{UserName: "fresh@example.com", DisplayName: "x",
-				Name: &awssim.Name{GivenName: "F", FamilyName: "F"}}); err != nil {
-				w.T.Fatal(err)
-			}
-		}, `name7@example.com|fresh@example.com`, reconcile.RunHeld, "nameTaken"},
-		{"a new user that was created outside is adopted, not created", func(w *env) {
-			if _, err := w.Sim.PutUser(awssim.User{UserName: "fresh@example.com", DisplayName: "x",
-				Name: &awssim.Name{GivenName: "F", FamilyName: "F"}}); err != nil {
-				w.T.Fatal(err)
-			}
-		}, `users: "u40"|` + user("new", "fresh") + `users: "u40"`, reconcile.RunHeld, "adopt"},
-		{"a group name that was taken outside", func(w *env) {
-			if _, err := w.Sim.PutGroup(awssim.Group{DisplayName: "Fresh"}); err != nil {
-				w.T.Fatal(err)
-			}
-		}, `displayName: "Group"|displayName: "Fresh"`, reconcile.RunHeld, "nameTaken"},
-		{"a user deleted outside is created again", func(w *env) {
-			u, _ := w.Sim.State().User("name7@example.com")
-			_ = w.Sim.DeleteUser(u.ID)
-		}, `firstName: "name7"|firstName: "Changed"`, reconcile.RunApplied, ""},
-	} {
+	for _, tt := range outsideChanges {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newCachedEnv(t, slow, cue)
 			tt.outside(w)

@@ -13,8 +13,9 @@ import (
 //
 //	load state -> recover -> load inputs -> observe and plan -> intent -> apply -> conclude
 //
-// Without req.Apply it ends with the plan. The error is why the run did not reach its end. What was
-// sent before the error is in the report.
+// The inputs are the desired state, the last applied state, the reviews and the connection. The
+// plan has the gates that hold its changes. Without req.Apply the run ends with the plan. The error
+// is why the run did not reach its end. What was sent before the error is in the report.
 func (r *Runner) Once(ctx context.Context, req Request) (*Result, error) {
 	state, err := r.loadState(ctx, req)
 	if err != nil {
@@ -51,15 +52,18 @@ func (r *Runner) Once(ctx context.Context, req Request) (*Result, error) {
 	ledger := reconcile.NextLedger(state.audit.Ledger, plan, missing, state.started)
 	id := r.RunID()
 	if plan.Released() > 0 {
-		if err := r.Audit.BeginRun(ctx, r.intent(id, state, plan)); err != nil {
+		intent := r.intent(id, state, plan)
+		if err := r.Audit.BeginRun(ctx, intent); err != nil {
 			return result, fmt.Errorf("publish the intent: %w", err)
 		}
 	}
 	applied, stopped := r.apply(ctx, id, state, inputs, plan, ledger)
 	view.Record(applied, r.now())
-	report := r.report(id, state, plan, applied, stopped)
-	result.Report, result.Receipt, err = r.conclude(ctx, state, conclusion{report: report, plan: plan, ledger: ledger,
-		cached: view.CachedDirectory, redactor: inputs.redactor})
+	end := conclusion{
+		report: r.report(id, state, plan, applied, stopped), plan: plan, ledger: ledger,
+		cached: view.CachedDirectory, redactor: inputs.redactor,
+	}
+	result.Report, result.Receipt, err = r.conclude(ctx, state, end)
 	return result, errors.Join(stopped, err)
 }
 

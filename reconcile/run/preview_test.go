@@ -40,60 +40,73 @@ func wantLines(t *testing.T, what string, have []string, want ...string) {
 	}
 }
 
+const (
+	selectsDev = "enabled: true\ngroups: [\"dev\"]"
+	dev        = "groups: dev: displayName: \"Dev\"\n"
+)
+
+// devBase declares six users, and group dev with four of them.
+var devBase = people(6) + dev + devMember("u1: {}", "u2: {}", "u3: {}", "u4: {}")
+
+// devMember declares members of group dev.
+func devMember(keys ...string) string {
+	return "groups: dev: members: {" + strings.Join(keys, ", ") + "}\n"
+}
+
+// previewCases are the cases of TestPreviewShowsWhatTheMergeChanges.
+var previewCases = []struct {
+	name                        string
+	before                      string // what is applied; empty: the base
+	head                        string
+	provisioner, newProvisioner string
+	want, assumed               []string // assumed is want unless set
+	noLongerNeeded, notices     []string
+}{
+	{name: "nothing, if the merge changes nothing", head: devBase},
+	{name: "a joiner", head: devBase + devMember("u5: {}"), want: []string{"create-user u5", "add-member dev u5"}},
+	{name: "pending changes of the base are not shown",
+		before: people(6) + dev + devMember("u1: {}", "u2: {}", "u3: {}"), head: devBase + devMember("u5: {}"),
+		want:    []string{"create-user u5", "add-member dev u5"},
+		notices: []string{"the base branch has 2 pending changes that the merge does not include; not shown here"}},
+	{name: "changes of the base that the merge undoes are listed apart",
+		before: people(6) + dev + devMember("u1: {}", "u2: {}", "u3: {}"),
+		head:   people(6) + dev + devMember("u1: {}", "u2: {}", "u3: {}"), want: []string{},
+		assumed:        []string{"deactivate-user u4 active=false", "remove-member dev u4"},
+		noLongerNeeded: []string{"create-user u4", "add-member dev u4"},
+		notices: []string{
+			"the base branch has 2 pending changes that the merge does not include; not shown here",
+		}},
+	{name: "gates that would hold", head: people(6) + dev,
+		want: []string{
+			"deactivate-user u1 active=false held by emptySource", "remove-member dev u1 held by emptySource",
+			"deactivate-user u2 active=false held by emptySource", "remove-member dev u2 held by emptySource",
+			"deactivate-user u3 active=false held by emptySource", "remove-member dev u3 held by emptySource",
+			"deactivate-user u4 active=false held by emptySource", "remove-member dev u4 held by emptySource",
+		}},
+	{name: "one value of a user whose other value the base changes",
+		before:  strings.Replace(devBase, `userId: "name1"`, `userId: "old1"`, 1),
+		head:    strings.Replace(devBase, `lastName: "Test", email: "name1@`, `lastName: "New", email: "name1@`, 1),
+		want:    []string{"update-user u1 name.familyName=New"},
+		notices: []string{"the base branch has 1 pending change that the merge does not include; not shown here"}},
+	{name: "rules that change", head: devBase, want: []string{},
+		newProvisioner: selectsDev + "\nreview: \"required\", adopt: \"match\", deprovision: {mode: \"delete\"}, " +
+			"limits: updates: {max: 9}",
+		notices: []string{"adopt changes from never to match", "deprovision changes from deactivate to delete",
+			"gate updates has settings (base.cue:17:76)", "review changes from off to required"}},
+	{name: "a provisioner that is enabled sends the changes that waited",
+		provisioner: "groups: [\"dev\"]", newProvisioner: selectsDev, head: devBase,
+		want: []string{"create-user u1", "create-user u2", "create-user u3", "create-user u4", "create-group dev",
+			"add-member dev u1", "add-member dev u2", "add-member dev u3", "add-member dev u4"},
+		assumed: []string{},
+		notices: []string{"the mode changes from never enabled to enabled",
+			"the base branch has 9 pending changes that the merge does not include; not shown here"}},
+}
+
 func TestPreviewShowsWhatTheMergeChanges(t *testing.T) {
-	const all, dev = "enabled: true\ngroups: [\"dev\"]", "groups: dev: displayName: \"Dev\"\n"
-	member := func(keys ...string) string { return "groups: dev: members: {" + strings.Join(keys, ", ") + "}\n" }
-	base := people(6) + dev + member("u1: {}", "u2: {}", "u3: {}", "u4: {}")
-	for _, test := range []struct {
-		name                        string
-		before                      string // what is applied; empty: the base
-		head                        string
-		provisioner, newProvisioner string
-		want, assumed               []string // assumed is want unless set
-		noLongerNeeded, notices     []string
-	}{
-		{name: "nothing, if the merge changes nothing", head: base},
-		{name: "a joiner", head: base + member("u5: {}"), want: []string{"create-user u5", "add-member dev u5"}},
-		{name: "pending changes of the base are not shown",
-			before: people(6) + dev + member("u1: {}", "u2: {}", "u3: {}"), head: base + member("u5: {}"),
-			want:    []string{"create-user u5", "add-member dev u5"},
-			notices: []string{"the base branch has 2 pending changes that the merge does not include; not shown here"}},
-		{name: "changes of the base that the merge undoes are listed apart",
-			before: people(6) + dev + member("u1: {}", "u2: {}", "u3: {}"),
-			head:   people(6) + dev + member("u1: {}", "u2: {}", "u3: {}"), want: []string{},
-			assumed:        []string{"deactivate-user u4 active=false", "remove-member dev u4"},
-			noLongerNeeded: []string{"create-user u4", "add-member dev u4"},
-			notices: []string{
-				"the base branch has 2 pending changes that the merge does not include; not shown here",
-			}},
-		{name: "gates that would hold", head: people(6) + dev,
-			want: []string{
-				"deactivate-user u1 active=false held by emptySource", "remove-member dev u1 held by emptySource",
-				"deactivate-user u2 active=false held by emptySource", "remove-member dev u2 held by emptySource",
-				"deactivate-user u3 active=false held by emptySource", "remove-member dev u3 held by emptySource",
-				"deactivate-user u4 active=false held by emptySource", "remove-member dev u4 held by emptySource",
-			}},
-		{name: "one value of a user whose other value the base changes",
-			before:  strings.Replace(base, `userId: "name1"`, `userId: "old1"`, 1),
-			head:    strings.Replace(base, `lastName: "Test", email: "name1@`, `lastName: "New", email: "name1@`, 1),
-			want:    []string{"update-user u1 name.familyName=New"},
-			notices: []string{"the base branch has 1 pending change that the merge does not include; not shown here"}},
-		{name: "rules that change", head: base, want: []string{},
-			newProvisioner: all + "\nreview: \"required\", adopt: \"match\", deprovision: {mode: \"delete\"}, " +
-				"limits: updates: {max: 9}",
-			notices: []string{"adopt changes from never to match", "deprovision changes from deactivate to delete",
-				"gate updates has settings (base.cue:17:76)", "review changes from off to required"}},
-		{name: "a provisioner that is enabled sends the changes that waited",
-			provisioner: "groups: [\"dev\"]", newProvisioner: all, head: base,
-			want: []string{"create-user u1", "create-user u2", "create-user u3", "create-user u4", "create-group dev",
-				"add-member dev u1", "add-member dev u2", "add-member dev u3", "add-member dev u4"},
-			assumed: []string{},
-			notices: []string{"the mode changes from never enabled to enabled",
-				"the base branch has 9 pending changes that the merge does not include; not shown here"}},
-	} {
+	for _, test := range previewCases {
 		t.Run(test.name, func(t *testing.T) {
 			w := newEnv(t)
-			provisioner, newProvisioner := all, all
+			provisioner, newProvisioner := selectsDev, selectsDev
 			if test.provisioner != "" {
 				provisioner = test.provisioner
 			}
@@ -102,13 +115,13 @@ func TestPreviewShowsWhatTheMergeChanges(t *testing.T) {
 			}
 			before := test.before
 			if before == "" {
-				before = base
+				before = devBase
 			}
 			w.Commit(provisioner, before)
 			if _, err := w.Run(true); err != nil {
 				t.Fatal(err)
 			}
-			w.Commit(provisioner, base)
+			w.Commit(provisioner, devBase)
 			w.Commit(newProvisioner, test.head)
 			have := w.Preview(2, 3, false)
 			wantLines(t, "changes", changeLines(have.Changes), test.want...)

@@ -27,66 +27,74 @@ func (w *env) merge(base, approved int) reconcile.ReviewedMerge {
 	return reconcile.ReviewedMerge{Name: "pull request 7", Base: w.Commits[base-1], Merged: w.Commits[approved-1]}
 }
 
+const requiresReview = "enabled: true\nreview: \"required\""
+
+// renamed declares n users, with a text replaced once.
+func renamed(n int, old, replacement string) string {
+	return strings.Replace(people(n), old, replacement, 1)
+}
+
+// reviewCases are the cases of TestOnlyApprovedChangesAreApplied.
+var reviewCases = []struct {
+	name    string
+	history []string // commits by number; the first is applied, the last is what is to be applied
+	setting []string // of the provisioner, by commit; "": review is requiresReview
+	merges  func(w *env) []reconcile.ReviewedMerge
+	none    bool  // there is no forge
+	err     error // what the forge answers
+	want    []string
+	why     string // part of why something is held
+}{
+	{name: "all of it was approved", history: []string{people(2), people(3)},
+		merges: func(w *env) []reconcile.ReviewedMerge { return []reconcile.ReviewedMerge{w.merge(1, 2)} },
+		want:   []string{"create-user u3"}},
+	{name: "a part was approved, and another was pushed after", history: []string{people(2), people(3), people(4)},
+		merges: func(w *env) []reconcile.ReviewedMerge { return []reconcile.ReviewedMerge{w.merge(1, 2)} },
+		want:   []string{"create-user u3", "create-user u4 held by unreviewed"}, why: "not approved"},
+	{name: "one value of a user was approved, another was not",
+		history: []string{people(2), renamed(2, `"name1"`, `"new1"`),
+			strings.Replace(renamed(2, `"name1"`, `"new1"`), `"Test"`, `"Best"`, 1)},
+		merges: func(w *env) []reconcile.ReviewedMerge { return []reconcile.ReviewedMerge{w.merge(1, 2)} },
+		want:   []string{"update-user u1 displayName=new1 name.familyName=Best held by unreviewed"},
+		why:    "the approved changes do not include name.familyName"},
+	{name: "two merges, both approved", history: []string{people(2), people(3), people(4)},
+		merges: func(w *env) []reconcile.ReviewedMerge {
+			return []reconcile.ReviewedMerge{w.merge(1, 2), w.merge(2, 3)}
+		},
+		want: []string{"create-user u3", "create-user u4"}},
+	{name: "two merges, only the second approved", history: []string{people(2), people(3), people(4)},
+		merges: func(w *env) []reconcile.ReviewedMerge {
+			return []reconcile.ReviewedMerge{{Name: "pull request 6", NotReviewedReason: "nobody approved it"},
+				w.merge(2, 3)}
+		},
+		want: []string{"create-user u3 held by unreviewed", "create-user u4"},
+		why:  "pull request 6: nobody approved it"},
+	{name: "a push without any pull request", history: []string{people(2), people(3)},
+		merges: func(*env) []reconcile.ReviewedMerge { return nil },
+		want:   []string{"create-user u3 held by unreviewed"}, why: "not approved"},
+	{name: "no forge is configured", none: true, history: []string{people(2), people(3)},
+		want: []string{"create-user u3 held by unreviewed"}, why: "no forge is configured"},
+	{name: "the forge is not available", err: errors.New("503"), history: []string{people(2), people(3)},
+		want: []string{"create-user u3 held by unreviewed"}, why: "the forge cannot report approvals: 503"},
+	{name: "a commit cannot lift the rule for itself", history: []string{people(2), people(3)},
+		setting: []string{"", "enabled: true"},
+		merges:  func(*env) []reconcile.ReviewedMerge { return nil },
+		want:    []string{"create-user u3 held by unreviewed"}, why: "not approved"},
+	{name: "the rule applies to the commit that sets it", history: []string{people(2), people(3)},
+		setting: []string{"enabled: true", requiresReview},
+		merges:  func(*env) []reconcile.ReviewedMerge { return nil },
+		want:    []string{"create-user u3 held by unreviewed"}, why: "not approved"},
+	{name: "without the rule the forge is not asked", history: []string{people(2), people(3)},
+		setting: []string{"enabled: true", "enabled: true"},
+		err:     errors.New("unexpected call"), want: []string{"create-user u3"}},
+}
+
 func TestOnlyApprovedChangesAreApplied(t *testing.T) {
-	const required = "enabled: true\nreview: \"required\""
-	renamed := func(n int, was, is string) string { return strings.Replace(people(n), was, is, 1) }
-	for _, test := range []struct {
-		name    string
-		history []string // commits by number; the first is applied, the last is what is to be applied
-		setting []string // of the provisioner, by commit; "": review is required
-		merges  func(w *env) []reconcile.ReviewedMerge
-		none    bool  // there is no forge
-		err     error // what the forge answers
-		want    []string
-		why     string // part of why something is held
-	}{
-		{name: "all of it was approved", history: []string{people(2), people(3)},
-			merges: func(w *env) []reconcile.ReviewedMerge { return []reconcile.ReviewedMerge{w.merge(1, 2)} },
-			want:   []string{"create-user u3"}},
-		{name: "a part was approved, and another was pushed after", history: []string{people(2), people(3), people(4)},
-			merges: func(w *env) []reconcile.ReviewedMerge { return []reconcile.ReviewedMerge{w.merge(1, 2)} },
-			want:   []string{"create-user u3", "create-user u4 held by unreviewed"}, why: "not approved"},
-		{name: "one value of a user was approved, another was not",
-			history: []string{people(2), renamed(2, `"name1"`, `"new1"`),
-				strings.Replace(renamed(2, `"name1"`, `"new1"`), `"Test"`, `"Best"`, 1)},
-			merges: func(w *env) []reconcile.ReviewedMerge { return []reconcile.ReviewedMerge{w.merge(1, 2)} },
-			want:   []string{"update-user u1 displayName=new1 name.familyName=Best held by unreviewed"},
-			why:    "the approved changes do not include name.familyName"},
-		{name: "two merges, both approved", history: []string{people(2), people(3), people(4)},
-			merges: func(w *env) []reconcile.ReviewedMerge {
-				return []reconcile.ReviewedMerge{w.merge(1, 2), w.merge(2, 3)}
-			},
-			want: []string{"create-user u3", "create-user u4"}},
-		{name: "two merges, only the second approved", history: []string{people(2), people(3), people(4)},
-			merges: func(w *env) []reconcile.ReviewedMerge {
-				return []reconcile.ReviewedMerge{{Name: "pull request 6", NotReviewedReason: "nobody approved it"},
-					w.merge(2, 3)}
-			},
-			want: []string{"create-user u3 held by unreviewed", "create-user u4"},
-			why:  "pull request 6: nobody approved it"},
-		{name: "a push without any pull request", history: []string{people(2), people(3)},
-			merges: func(*env) []reconcile.ReviewedMerge { return nil },
-			want:   []string{"create-user u3 held by unreviewed"}, why: "not approved"},
-		{name: "no forge is configured", none: true, history: []string{people(2), people(3)},
-			want: []string{"create-user u3 held by unreviewed"}, why: "no forge is configured"},
-		{name: "the forge is not available", err: errors.New("503"), history: []string{people(2), people(3)},
-			want: []string{"create-user u3 held by unreviewed"}, why: "the forge cannot report approvals: 503"},
-		{name: "a commit cannot lift the rule for itself", history: []string{people(2), people(3)},
-			setting: []string{"", "enabled: true"},
-			merges:  func(*env) []reconcile.ReviewedMerge { return nil },
-			want:    []string{"create-user u3 held by unreviewed"}, why: "not approved"},
-		{name: "the rule applies to the commit that sets it", history: []string{people(2), people(3)},
-			setting: []string{"enabled: true", required},
-			merges:  func(*env) []reconcile.ReviewedMerge { return nil },
-			want:    []string{"create-user u3 held by unreviewed"}, why: "not approved"},
-		{name: "without the rule the forge is not asked", history: []string{people(2), people(3)},
-			setting: []string{"enabled: true", "enabled: true"},
-			err:     errors.New("unexpected call"), want: []string{"create-user u3"}},
-	} {
+	for _, test := range reviewCases {
 		t.Run(test.name, func(t *testing.T) {
 			w := newEnv(t)
 			for i, cue := range test.history {
-				setting := required
+				setting := requiresReview
 				if i < len(test.setting) && test.setting[i] != "" {
 					setting = test.setting[i]
 				}

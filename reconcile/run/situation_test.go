@@ -16,128 +16,83 @@ import (
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
-// summary returns the changes of a report as "kind key: result", with the gates that hold them.
-func summary(r *reconcile.Report) []string {
-	out := []string{}
-	for i := range r.Changes {
-		d := &r.Changes[i]
-		line := d.Ref().String() + ": " + string(d.Result)
-		for n, h := range d.Held {
-			line += map[bool]string{true: " by ", false: ", "}[n == 0] + h.Gate
-			if h.NotApprovable {
-				line += "!"
-			}
-		}
-		if d.Waiting != "" {
-			line += " " + d.Waiting
-		}
-		out = append(out, line)
-	}
-	return out
+// What the cases of TestSituations declare: group g with both users or with one, or group h2 and no
+// h.
+var (
+	bothInG = people(2) + group("g", "Group", 1, 2) + "groups: h: displayName: \"Half\"\n"
+	oneInG  = people(2) + group("g", "Group", 1, 1) + "groups: h: displayName: \"Half\"\n"
+	noH     = people(2) + group("g", "Group", 1, 1) + "groups: h2: displayName: \"Other\"\n"
+)
+
+type situation struct {
+	name          string
+	before, after string // declared, of provisioners that select groups g and h (or h2)
+	outside       func(w *env)
+	never         []string // the changes of a run with adopt "never"
+	match         []string // nil: the same
+	takeOver      []string // nil: as match
 }
 
-func wantSummary(t *testing.T, r *reconcile.Report, want ...string) {
-	t.Helper()
-	if have := summary(r); !slices.Equal(have, want) {
-		t.Errorf("the run did:\n  %s\nwant:\n  %s", strings.Join(have, "\n  "), strings.Join(want, "\n  "))
-	}
-}
-
-// applyOnce applies and returns the report, whatever its outcome.
-func (w *env) applyOnce() *reconcile.Report {
-	w.T.Helper()
-	result, err := w.Run(true)
-	if err != nil {
-		w.T.Fatalf("run: %v", err)
-	}
-	return result.Report
-}
-
-func (w *env) makeUser(name, externalID string, more ...func(*awssim.User)) string {
-	w.T.Helper()
-	u := awssim.User{UserName: name +
-		"@example.com", ExternalID: externalID, DisplayName: name, Name: &awssim.Name{GivenName: name,
-		FamilyName: "Test"}, Active: true,
-		Emails: []awssim.Value{{Value: name + "@example.com", Type: "work", Primary: true}}}
-	for _, f := range more {
-		f(&u)
-	}
-	id, err := w.Sim.PutUser(u)
-	if err != nil {
-		w.T.Fatal(err)
-	}
-	return id
+// situations are the cases of TestSituations.
+var situations = []situation{
+	{name: "linked and equal: nothing", before: bothInG, after: bothInG},
+	{name: "linked and different: updated", before: oneInG,
+		after: strings.Replace(oneInG, `lastName: "Test"`, `lastName: "Tested"`, 1),
+		never: []string{"update-user u1: done"}},
+	{name: "unmatched and active: created", before: oneInG, after: bothInG,
+		never: []string{"create-user u2: done", "add-member g u2: done"}},
+	{name: "unmatched and inactive: not created", before: oneInG, after: bothInG + "users: u2: state: \"INACTIVE\"\n"},
+	{name: "unmatched and not yet valid: not created", before: oneInG,
+		after: bothInG + "users: u2: validFrom: \"2027-01-01\"\n"},
+	{name: "a deleted user is created again", before: bothInG, after: bothInG,
+		outside: func(w *env) { w.deleteUser("name2@example.com") },
+		never:   []string{"create-user u2: done", "add-member g u2: done"}},
+	{name: "a deleted group is held", before: bothInG, after: bothInG, outside: func(w *env) { w.deleteGroup("Group") },
+		never: []string{"create-group g: held by vanished", "add-member g u1: held by dependency",
+			"add-member g u2: held by dependency"}},
+	{name: "adoptable by name, equal: counted", before: oneInG,
+		after:   people(2) + group("g", "Group", 1, 1) + group("h", "Half", 2, 2),
+		outside: func(w *env) { w.makeUser("name2", "") },
+		never:   []string{"add-member h u2: done"},
+		match:   []string{"adopt-user u2: done", "add-member h u2: done"}},
+	{name: "adoptable by name, different: held or adopted", before: oneInG, after: bothInG,
+		outside: func(w *env) {
+			w.makeUser("name2", "", func(u *awssim.User) { u.Title = "Boss"; u.DisplayName = "Else" })
+		},
+		never: []string{"adopt-user u2: held by adopt!", "add-member g u2: held by dependency"},
+		match: []string{"adopt-user u2: done", "add-member g u2: done"}},
+	{name: "adoptable by externalId under another name", before: oneInG, after: bothInG,
+		outside: func(w *env) { w.makeUser("other", "u2") },
+		never:   []string{"adopt-user u2: held by adopt!", "add-member g u2: held by dependency"},
+		match:   []string{"adopt-user u2: done", "add-member g u2: done"}},
+	{name: "foreign externalId", before: oneInG, after: bothInG,
+		outside:  func(w *env) { w.makeUser("name2", "theirs") },
+		never:    []string{"adopt-user u2: held by foreignExternalId!", "add-member g u2: held by dependency"},
+		takeOver: []string{"adopt-user u2: held by foreignExternalId", "add-member g u2: held by dependency"}},
+	{name: "an e-mail address of an unmanaged user is taken", before: oneInG, after: bothInG,
+		outside: func(w *env) {
+			w.makeUser("other", "", func(u *awssim.User) { u.Emails[0].Value = "name2@example.com" })
+		},
+		never: []string{"create-user u2: held by nameTaken!", "add-member g u2: held by dependency"}},
+	{name: "a managed group must not take the name of an unmanaged group", before: bothInG,
+		after:   strings.Replace(bothInG, `"Group"`, `"Foreign"`, 1),
+		outside: func(w *env) { w.makeGroup("Foreign") },
+		never:   []string{"rename-group g: held by nameTaken!"}},
+	{name: "an adoptable group with unmanaged members", before: noH, after: bothInG,
+		outside: func(w *env) { w.makeGroup("Half", w.makeUser("zoe", "")) },
+		never: []string{"adopt-group h: held by adopt!", "create-user u2: done", "add-member g u2: done",
+			"remove-member h #ZOE: held by firstContact, memberRemovals"},
+		match: []string{"adopt-group h: done", "create-user u2: done", "add-member g u2: done",
+			"remove-member h #ZOE: held by firstContact, memberRemovals"}},
+	{name: "a foreign user and a foreign group: left alone and listed", before: bothInG, after: bothInG,
+		outside: func(w *env) { w.makeGroup("Theirs", w.makeUser("zoe", "theirs")) }},
 }
 
 // TestSituations has a case for each row of the table in the comment of reconcile.Link, with the
 // result for each of its columns. u1 and g were applied before. The case then declares u2 or h, or
 // changes AWS.
 func TestSituations(t *testing.T) {
-	const selected = "enabled: true, groups: [\"g\", \"h\"]\n\t"
-	both := people(2) + group("g", "Group", 1, 2) + "groups: h: displayName: \"Half\"\n"
-	one := people(2) + group("g", "Group", 1, 1) + "groups: h: displayName: \"Half\"\n"
-	noH := people(2) + group("g", "Group", 1, 1) + "groups: h2: displayName: \"Other\"\n"
-	type row struct {
-		name          string
-		before, after string // declared, of provisioners that select groups g and h (or h2)
-		outside       func(w *env)
-		never         []string // what a run with adopt "never" does
-		match         []string // nil: the same
-		takeOver      []string // nil: as match
-	}
-	for _, tt := range []row{
-		{name: "linked and equal: nothing", before: both, after: both},
-		{name: "linked and different: updated", before: one,
-			after: strings.Replace(one, `lastName: "Test"`, `lastName: "Tested"`, 1),
-			never: []string{"update-user u1: done"}},
-		{name: "unmatched and active: created", before: one, after: both,
-			never: []string{"create-user u2: done", "add-member g u2: done"}},
-		{name: "unmatched and inactive: not created", before: one, after: both + "users: u2: state: \"INACTIVE\"\n"},
-		{name: "unmatched and not yet valid: not created", before: one,
-			after: both + "users: u2: validFrom: \"2027-01-01\"\n"},
-		{name: "a deleted user is created again", before: both, after: both,
-			outside: func(w *env) { w.deleteUser("name2@example.com") },
-			never:   []string{"create-user u2: done", "add-member g u2: done"}},
-		{name: "a deleted group is held", before: both, after: both, outside: func(w *env) { w.deleteGroup("Group") },
-			never: []string{"create-group g: held by vanished", "add-member g u1: held by dependency",
-				"add-member g u2: held by dependency"}},
-		{name: "adoptable by name, equal: counted", before: one,
-			after:   people(2) + group("g", "Group", 1, 1) + group("h", "Half", 2, 2),
-			outside: func(w *env) { w.makeUser("name2", "") },
-			never:   []string{"add-member h u2: done"},
-			match:   []string{"adopt-user u2: done", "add-member h u2: done"}},
-		{name: "adoptable by name, different: held or adopted", before: one, after: both,
-			outside: func(w *env) {
-				w.makeUser("name2", "", func(u *awssim.User) { u.Title = "Boss"; u.DisplayName = "Else" })
-			},
-			never: []string{"adopt-user u2: held by adopt!", "add-member g u2: held by dependency"},
-			match: []string{"adopt-user u2: done", "add-member g u2: done"}},
-		{name: "adoptable by externalId under another name", before: one, after: both,
-			outside: func(w *env) { w.makeUser("other", "u2") },
-			never:   []string{"adopt-user u2: held by adopt!", "add-member g u2: held by dependency"},
-			match:   []string{"adopt-user u2: done", "add-member g u2: done"}},
-		{name: "foreign externalId", before: one, after: both,
-			outside:  func(w *env) { w.makeUser("name2", "theirs") },
-			never:    []string{"adopt-user u2: held by foreignExternalId!", "add-member g u2: held by dependency"},
-			takeOver: []string{"adopt-user u2: held by foreignExternalId", "add-member g u2: held by dependency"}},
-		{name: "an e-mail address of an unmanaged user is taken", before: one, after: both,
-			outside: func(w *env) {
-				w.makeUser("other", "", func(u *awssim.User) { u.Emails[0].Value = "name2@example.com" })
-			},
-			never: []string{"create-user u2: held by nameTaken!", "add-member g u2: held by dependency"}},
-		{name: "a managed group must not take the name of an unmanaged group", before: both,
-			after:   strings.Replace(both, `"Group"`, `"Foreign"`, 1),
-			outside: func(w *env) { w.makeGroup("Foreign") },
-			never:   []string{"rename-group g: held by nameTaken!"}},
-		{name: "an adoptable group with unmanaged members", before: noH, after: both,
-			outside: func(w *env) { w.makeGroup("Half", w.makeUser("zoe", "")) },
-			never: []string{"adopt-group h: held by adopt!", "create-user u2: done", "add-member g u2: done",
-				"remove-member h #ZOE: held by firstContact, memberRemovals"},
-			match: []string{"adopt-group h: done", "create-user u2: done", "add-member g u2: done",
-				"remove-member h #ZOE: held by firstContact, memberRemovals"}},
-		{name: "a foreign user and a foreign group: left alone and listed", before: both, after: both,
-			outside: func(w *env) { w.makeGroup("Theirs", w.makeUser("zoe", "theirs")) }},
-	} {
+	for _, tt := range situations {
 		for _, adopt := range []string{"never", "match", "take-over"} {
 			want := tt.never
 			if adopt != "never" && tt.match != nil {
@@ -148,7 +103,7 @@ func TestSituations(t *testing.T) {
 			}
 			t.Run(tt.name+", adopt "+adopt, func(t *testing.T) {
 				w := newEnv(t)
-				p := selected + fmt.Sprintf("adopt: %q", adopt)
+				p := "enabled: true, groups: [\"g\", \"h\"]\n\t" + fmt.Sprintf("adopt: %q", adopt)
 				if strings.Contains(tt.before, "h2:") {
 					w.Commit(
 						"enabled: true, groups: [\"g\", \"h2\"]\n\tlimits: groupDeletes: {off: true, reason: \"test\"}",
@@ -178,42 +133,6 @@ func TestSituations(t *testing.T) {
 				}
 			})
 		}
-	}
-}
-
-func (w *env) deleteUser(userName string) {
-	w.T.Helper()
-	u, _ := w.Sim.State().User(userName)
-	if err := w.Sim.DeleteUser(u.ID); err != nil {
-		w.T.Fatal(err)
-	}
-}
-
-func (w *env) groupID(displayName string) string {
-	for _, g := range w.Sim.State().Groups {
-		if g.DisplayName == displayName {
-			return g.ID
-		}
-	}
-	w.T.Fatalf("there is no group %q", displayName)
-	return ""
-}
-
-func (w *env) deleteGroup(displayName string) {
-	w.T.Helper()
-	if err := w.Sim.DeleteGroup(w.groupID(displayName)); err != nil {
-		w.T.Fatal(err)
-	}
-}
-
-func (w *env) makeGroup(displayName string, members ...string) {
-	w.T.Helper()
-	id, err := w.Sim.PutGroup(awssim.Group{DisplayName: displayName})
-	if err == nil && len(members) > 0 {
-		err = w.Sim.AddMember(id, members...)
-	}
-	if err != nil {
-		w.T.Fatal(err)
 	}
 }
 
@@ -252,10 +171,6 @@ func TestObjectsOfALostRunAreProposedForAdoption(t *testing.T) {
 	wantSummary(t, r, "adopt-user u3: held by firstContact", "adopt-user u4: held by adopt!")
 	w.Commit("enabled: true", people(4)+approve(r.HeldDigest))
 	wantSummary(t, w.Apply(reconcile.RunHeld), "adopt-user u3: done", "adopt-user u4: held by adopt!")
-}
-
-func approve(digest string) string {
-	return fmt.Sprintf("approvals: %q: {reason: \"expected\", expires: \"2026-12-31\"}\n", digest)
 }
 
 // TestAnAdoptedGroupKeepsItsMembersUntilApproval checks that neither the adoption nor a later run
@@ -407,15 +322,6 @@ func TestAnEmptyListingDropsNoUser(t *testing.T) {
 	if _, there := w.past("aws").Ledger.Users["u8"]; there {
 		t.Error("the ledger still has the user who was deleted outside and is no longer desired")
 	}
-}
-
-func (w *env) past(provisioner string) *reconcile.AuditState {
-	w.T.Helper()
-	past, err := w.Audit.LoadState(w.T.Context(), provisioner)
-	if err != nil {
-		w.T.Fatal(err)
-	}
-	return past
 }
 
 // activeOnly is a directory that lists only active users.

@@ -2,14 +2,66 @@ package run_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/reconciletest"
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
+
+// TestOneRunAppliesSeveralCommits checks that they become one plan, and that a reverted edit sends
+// nothing.
+func TestOneRunAppliesSeveralCommits(t *testing.T) {
+	w := newEnv(t)
+	cue := people(5) + group("g", "Group", 1, 5)
+	w.Commit("enabled: true", cue)
+	w.Apply(reconcile.RunApplied)
+	w.Commit("enabled: true", strings.Replace(cue, `lastName: "Test"`, `lastName: "One"`, 1))
+	w.Commit("enabled: true", strings.Replace(cue, `lastName: "Test"`, `lastName: "Two"`, 1))
+	w.Sim.ResetCalls()
+	w.Apply(reconcile.RunApplied)
+	if n := w.Calls()["PatchUser"]; n != 1 {
+		t.Errorf("%d users were patched, want 1", n)
+	}
+	w.Commit("enabled: true", people(1))
+	w.Commit("enabled: true", strings.Replace(cue, `lastName: "Test"`, `lastName: "Two"`, 1))
+	w.Apply(reconcile.RunInSync)
+	if m := w.Sim.Calls().ByMethod; m["PATCH"]+m["POST"]+m["DELETE"]+m["PUT"] > 0 {
+		t.Errorf("calls: %v", m)
+	}
+}
+
+// TestPlansListUpcomingExpiries also checks the notice about an edited mapping.
+func TestPlansListUpcomingExpiries(t *testing.T) {
+	w := newEnv(t)
+	cue := people(4) + group("g", "Group", 1, 2) +
+		"groups: g: members: {u3: until: \"2026-12-20\", u4: until: \"2027-06-01\"}\n" +
+		"users: u2: validUntil: \"2026-12-01\"\n"
+	w.Commit("enabled: true", cue)
+	w.Apply(reconcile.RunApplied)
+	w.Declare(strings.Replace(reconciletest.BaseCUE, "displayName: user.userId", "displayName: user.userId + \"!\"", 1),
+		cue, "enabled: true")
+	result, err := w.Run(false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ends []string
+	for _, e := range result.Plan.Expiring {
+		ends = append(ends, e.String())
+	}
+	if len(ends) != 2 || !strings.HasPrefix(ends[0], "2026-12-01  all access of name2@example.com; more.cue:") ||
+		!strings.HasPrefix(ends[1], "2026-12-20  membership in \"g\" of name3@example.com; more.cue:") {
+		t.Errorf("the forecast is %q", ends)
+	}
+	want := `mapping "m" (base.cue:2:11) was edited: it changes values for 4 of 4 users (displayName)`
+	if !slices.Contains(result.Plan.Notices, want) {
+		t.Errorf("the notices are %q, want %q", result.Plan.Notices, want)
+	}
+}
 
 func ceil(n int) int { return (n + 99) / 100 }
 
@@ -203,32 +255,6 @@ func TestFailedReadsAreNeverAbsence(t *testing.T) {
 			}
 			w.Sim.ClearFaults()
 			w.Apply(reconcile.RunApplied)
-		})
-	}
-}
-
-func TestAnInterruptedRunIsReportedAndCompleted(t *testing.T) {
-	for n := 1; n < 14; n++ {
-		t.Run(fmt.Sprintf("cut at journal entry %d", n), func(t *testing.T) {
-			w := newEnv(t)
-			w.Commit("enabled: true", people(5)+group("g", "Group", 1, 5))
-			w.Audit.FailAfterEntries, w.Audit.LoseReport = n, true
-			if _, err := w.Run(true); err == nil {
-				t.Fatal("the run did not notice")
-			}
-			w.Audit.FailAfterEntries = 0
-			result, err := w.Run(true)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if result.Recovered == nil || result.Recovered.Outcome != reconcile.RunInterrupted {
-				t.Fatalf("no report of the interrupted run: %+v", result.Recovered)
-			}
-			st := w.Sim.State()
-			if len(st.Users) != 5 || len(st.MemberNames("Group")) != 5 {
-				t.Errorf("%d users and %d members, want 5 of each", len(st.Users), len(st.MemberNames("Group")))
-			}
-			w.Apply(reconcile.RunInSync)
 		})
 	}
 }

@@ -1,0 +1,96 @@
+package run_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// org is the declared organisation. Keys are fixed; names move between them.
+type org struct {
+	users  map[string]*userState
+	groups map[string]*groupState
+
+	enabled            bool
+	paused             string // until
+	adopt, deprovision string
+	deleteAfter        int
+	selection          []string // empty: all users
+	pushGroups         bool
+	approvals          []string
+}
+
+type userState struct{ name, state, until string }
+
+type groupState struct {
+	name    string
+	members map[string]string // user -> until
+	include string
+}
+
+func newOrg() *org {
+	o := &org{users: map[string]*userState{}, groups: map[string]*groupState{}, enabled: true, adopt: "never",
+		deprovision: "deactivate", pushGroups: true}
+	for i, key := range userKeys[:4] {
+		o.users[key] = &userState{name: userNames[i], state: "ACTIVE"}
+	}
+	for i, key := range groupKeys[:2] {
+		o.groups[key] = &groupState{name: teamNames[i], members: map[string]string{"u1": "", userKeys[i+1]: ""}}
+	}
+	return o
+}
+
+func (o *org) cue() (provisioner, cue string) {
+	var p, b strings.Builder
+	// At this rate a scheduled run can refresh almost nothing.
+	fmt.Fprintf(&p, "enabled: %v, adopt: %q, pushGroups: %v, rate: perSecond: 0.01\n\tdeprovision: {mode: %q",
+		o.enabled, o.adopt, o.pushGroups, o.deprovision)
+	if o.deleteAfter > 0 {
+		fmt.Fprintf(&p, ", deleteAfterDays: %d", o.deleteAfter)
+	}
+	p.WriteString("}\n")
+	if o.paused != "" {
+		fmt.Fprintf(&p, "\tpaused: {reason: \"test\", until: %q}\n", o.paused)
+	}
+	var selection []string
+	for _, key := range o.selection {
+		if o.groups[key] != nil {
+			selection = append(selection, key)
+		}
+	}
+	if len(selection) > 0 {
+		fmt.Fprintf(&p, "\tgroups: [\"%s\"]\n", strings.Join(selection, `", "`))
+	}
+	for _, key := range slices.Sorted(maps.Keys(o.users)) {
+		u := o.users[key]
+		fmt.Fprintf(&b,
+			"users: %q: {userId: %q, firstName: %q, lastName: \"Test\", email: \"%s@example.com\", state: %q", key,
+			u.name, u.name, u.name, u.state)
+		if u.until != "" {
+			fmt.Fprintf(&b, ", validUntil: %q", u.until)
+		}
+		b.WriteString("}\n")
+	}
+	for _, key := range slices.Sorted(maps.Keys(o.groups)) {
+		g := o.groups[key]
+		fmt.Fprintf(&b, "groups: %q: displayName: %q\n", key, g.name)
+		for _, m := range slices.Sorted(maps.Keys(g.members)) {
+			if o.users[m] == nil {
+				continue
+			}
+			until := ""
+			if g.members[m] != "" {
+				until = fmt.Sprintf("until: %q", g.members[m])
+			}
+			fmt.Fprintf(&b, "groups: %q: members: %q: {%s}\n", key, m, until)
+		}
+		if g.include > key && o.groups[g.include] != nil { // never a circle
+			fmt.Fprintf(&b, "groups: %q: include: %q: {}\n", key, g.include)
+		}
+	}
+	for _, a := range o.approvals {
+		fmt.Fprintf(&b, "approvals: %q: {reason: \"test\", expires: \"2030-01-01\"}\n", a)
+	}
+	return p.String(), b.String()
+}
