@@ -1,0 +1,51 @@
+package reconcile
+
+import "time"
+
+// Status is the state of a provisioner after its last run.
+type Status struct {
+	Version     int    `json:"version"`
+	Provisioner string `json:"provisioner"`
+	Identity    string `json:"identity"`
+	// LastApplied is the last commit whose intended changes are all done, with the time of its
+	// evaluation; nil if there is none.
+	LastApplied *AppliedAt `json:"lastApplied,omitempty"`
+	// EverEnabled is true after the first reported run in mode enabled.
+	EverEnabled bool `json:"everEnabled,omitempty"`
+	// AdoptionDecided is true once gate firstContact held nothing more: the initial adoption was
+	// approved or rejected.
+	AdoptionDecided bool `json:"adoptionDecided,omitempty"`
+
+	// AuthFingerprint is the fingerprint of the credentials that last read the directory.
+	AuthFingerprint string `json:"authFingerprint,omitempty"`
+
+	Run        string     `json:"run"`
+	Outcome    Outcome    `json:"outcome"`
+	Commit     CommitRef  `json:"commit"`
+	Finished   time.Time  `json:"finished"`
+	Digest     string     `json:"digest"`
+	HeldDigest string     `json:"heldDigest,omitempty"`
+	Report     ReportLink `json:"report"` // set by CommitReport
+	// Removals are the removals of the last 24 hours, which some gates count.
+	Removals []Removal `json:"removals,omitempty"`
+	// UsedApprovals is when each approval was used, ApprovalFirstSeen when a run first saw each
+	// declared approval; both by digest.
+	UsedApprovals     map[string]time.Time `json:"usedApprovals,omitempty"`
+	ApprovalFirstSeen map[string]time.Time `json:"approvalFirstSeen,omitempty"`
+	// Deprovisioned is true if the provisioner was removed from Git and its deprovisioning is
+	// complete.
+	Deprovisioned bool `json:"deprovisioned,omitempty"`
+}
+
+// AppliedAt is a commit with the time at which its declarations were evaluated.
+type AppliedAt struct {
+	Commit string    `json:"commit"`
+	Time   time.Time `json:"time"`
+}
+
+// Removal is the number of removals of a run.
+type Removal struct {
+	Time  time.Time `json:"time"`
+	Group string    `json:"group,omitempty"` // the group that lost members; empty: users deactivated or deleted
+	Count int       `json:"count"`
+}
