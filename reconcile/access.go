@@ -61,7 +61,7 @@ func (x declaredAccess) only(o *schema.Only) Violation {
 	return onlySome(o, found, dated)
 }
 
-// name returns the userName of a user, or the e-mail address if no provisioner desires the user.
+// name returns the userName of a user, or the email address if no provisioner desires the user.
 func (x declaredAccess) name(key string) string {
 	for _, desired := range x.desired {
 		if u := desired.Users[key]; u != nil {

@@ -14,19 +14,19 @@ import (
 	"github.com/seed-d64a251c/roster/schema/schematest"
 )
 
-// bigPlan is an organisation, with a directory that equals its first declarations.
+// bigPlan is an organization, with a directory that equals its first declarations.
 type bigPlan struct {
 	testing.TB
-	schematest.Organisation
+	schematest.Organization
 	tree  *schematest.Tree
 	cache schema.Cache
 	first string // a file of people as it was
 	in    reconcile.PlanInput
 }
 
-func newBigPlan(t testing.TB, o schematest.Organisation) *bigPlan {
+func newBigPlan(t testing.TB, o schematest.Organization) *bigPlan {
 	t.Helper()
-	p := &bigPlan{TB: t, Organisation: o, tree: o.Tree()}
+	p := &bigPlan{TB: t, Organization: o, tree: o.Tree()}
 	p.first = p.tree.Text(p.UserFile(7))
 	p.in = reconcile.PlanInput{Now: time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC),
 		Status: &reconcile.Status{EverEnabled: true, AdoptionDecided: true}}
@@ -119,12 +119,12 @@ func BenchmarkPlan(b *testing.B) {
 	}
 }
 
-// TestUnchangedUsersCostAPlanNoAllocation compares two organisations: only a few large allocations
+// TestUnchangedUsersCostAPlanNoAllocation compares two organizations: only a few large allocations
 // grow with the number of users.
 func TestUnchangedUsersCostAPlanNoAllocation(t *testing.T) {
 	few, many := 1_000, 3_000
 	allocations := func(users int) (desire, plan float64) {
-		p := newBigPlan(t, schematest.Organisation{Users: users, Groups: 20, Members: 10, Format: "jsonl"})
+		p := newBigPlan(t, schematest.Organization{Users: users, Groups: 20, Members: 10, Format: "jsonl"})
 		p.edit("Changed")
 		d := p.load()
 		desire = testing.AllocsPerRun(3, func() { p.desire(d) })
@@ -145,7 +145,7 @@ func TestUnchangedUsersCostAPlanNoAllocation(t *testing.T) {
 // TestAPlanIsNotAffectedByLaterLoads plans one commit while the next ones are loaded. The race
 // detector checks this.
 func TestAPlanIsNotAffectedByLaterLoads(t *testing.T) {
-	p := newBigPlan(t, schematest.Organisation{Users: 100, Groups: 10, Members: 10, Format: "jsonl", PerFile: 20})
+	p := newBigPlan(t, schematest.Organization{Users: 100, Groups: 10, Members: 10, Format: "jsonl", PerFile: 20})
 	var wait sync.WaitGroup
 	var done atomic.Bool
 	for i := range 4 {
@@ -184,7 +184,7 @@ func TestAPlanNamesUsersInTooManyGroups(t *testing.T) {
 			"2 users are in more than 1000 groups (p-000000, p-000002): AWS evaluates no more groups of one user"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			o := schematest.Organisation{Users: 4, Format: "jsonl"}
+			o := schematest.Organization{Users: 4, Format: "jsonl"}
 			tree := o.Tree()
 			var groups strings.Builder
 			for g := range c.groups {
@@ -196,7 +196,7 @@ func TestAPlanNamesUsersInTooManyGroups(t *testing.T) {
 				groups.WriteString("}}\n")
 			}
 			tree.Write("groups/all.jsonl", groups.String())
-			p := &bigPlan{TB: t, Organisation: o, tree: tree}
+			p := &bigPlan{TB: t, Organization: o, tree: tree}
 			p.desire(p.load())
 			p.in.Observed, p.in.Ledger = inSync(p.in.Desired, p.in.Now)
 			if got := strings.Join(p.plan(0).Notices, "\n"); got != c.want {

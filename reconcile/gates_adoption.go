@@ -80,7 +80,7 @@ func (in *gateInput) conflict(c *Change) (Situation, ConflictingObject) {
 
 func unlessTakenOver(in *gateInput, _ *Change) bool { return in.policy.Adopt != "take-over" }
 
-// holdNameTaken holds changes that take a name or an e-mail address which another object keeps. It
+// holdNameTaken holds changes that take a name or an email address which another object keeps. It
 // also holds the early deletion of a user who waits for deletion and has such a name.
 func holdNameTaken(in *gateInput, _ limit) map[int]string {
 	takers := map[string][]int{}

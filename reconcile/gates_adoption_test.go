@@ -134,7 +134,7 @@ func nameTakenRows() []gateRow {
 	return []gateRow{
 		{name: "another user keeps the userName", holds: []string{"rename-user u0001"}, notApprovable: true,
 			plan: func(p *planFixture) { p.set(1, 1, "userName", "NAME2@example.com") }},
-		{name: "another user keeps the e-mail address", holds: []string{"update-user u0001"}, notApprovable: true,
+		{name: "another user keeps the email address", holds: []string{"update-user u0001"}, notApprovable: true,
 			plan: func(p *planFixture) { p.set(1, 1, "emails.value", "name2@example.com") }},
 		{name: "an unmanaged user has the userName", holds: []string{"rename-user u0001"}, notApprovable: true,
 			plan: func(p *planFixture) {

@@ -6,7 +6,7 @@ import (
 )
 
 // names returns the unique names that a change takes and frees. Users are unique by userName and by
-// e-mail address, groups by displayName.
+// email address, groups by displayName.
 func (c *Change) names() (takes, frees []string) {
 	space := "group/"
 	if c.Kind.OfUser() {

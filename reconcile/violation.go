@@ -37,7 +37,7 @@ const (
 // Violator is a user in a violation, with the paths by which the user violates the assertion.
 type Violator struct {
 	Key   string   `json:"key,omitempty"` // empty for an unmanaged user
-	Name  string   `json:"name"`          // userName, or the e-mail address of a user in no scope
+	Name  string   `json:"name"`          // userName, or the email address of a user in no scope
 	Paths []string `json:"paths,omitempty"`
 }
 

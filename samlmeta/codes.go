@@ -60,7 +60,7 @@ var (
 		"Metadata has expired or expires within 90 days.",
 		"replace it with a new file"}
 	nameIDFormat = code{"W5004",
-		"A service provider that does not request e-mail addresses as NameIDs.",
+		"A service provider that does not request email addresses as NameIDs.",
 		"compare it with the IAM Identity Center console"}
 	unusualCertificate = code{"W5005",
 		"A certificate that some SAML software rejects.",

@@ -75,12 +75,12 @@ func edit(r *rand.Rand, text string) string {
 	return strings.Join(slices.Insert(lines, i, lines[i]), "")
 }
 
-// mixture returns a small organisation in all formats. It has groups with members in two files, and
+// mixture returns a small organization in all formats. It has groups with members in two files, and
 // a user with fields in two files.
 func mixture() *schematest.Tree {
-	all := schematest.Organisation{Users: 10, Groups: 2, Members: 4, Format: "jsonl"}.Tree()
+	all := schematest.Organization{Users: 10, Groups: 2, Members: 4, Format: "jsonl"}.Tree()
 	for _, format := range []string{"csv", "yaml", "cue", "json"} {
-		tree := schematest.Organisation{Users: 40, Groups: 6, Members: 5, Format: format, PerFile: 10}.Tree()
+		tree := schematest.Organization{Users: 40, Groups: 6, Members: 5, Format: format, PerFile: 10}.Tree()
 		i := map[string]int{"csv": 1, "yaml": 2, "cue": 3, "json": 1}[format]
 		names := []string{
 			fmt.Sprintf("users/%04d.%s", i, format), fmt.Sprintf("groups/%04d.%s", i+1, format),
@@ -101,7 +101,7 @@ func mixture() *schematest.Tree {
 	return all
 }
 
-// TestCacheAgreesWithLoad edits an organisation at random. A Cache that has loaded all versions
+// TestCacheAgreesWithLoad edits an organization at random. A Cache that has loaded all versions
 // must return what a new Load returns, with and without the fast path.
 func TestCacheAgreesWithLoad(t *testing.T) {
 	noFastPath := standardLimits()
@@ -188,7 +188,7 @@ func checkMappedUsers(t *testing.T, d *Declarations) (cached int) {
 // TestDeclarationsAreImmutableDuringLaterLoads maps the users of each Declarations while the Cache
 // loads the next version. The race detector finds writes to shared data.
 func TestDeclarationsAreImmutableDuringLaterLoads(t *testing.T) {
-	o := schematest.Organisation{Users: 60, Groups: 6, Members: 10, Format: "jsonl", PerFile: 10}
+	o := schematest.Organization{Users: 60, Groups: 6, Members: 10, Format: "jsonl", PerFile: 10}
 	tree := o.Tree()
 	var c Cache
 	var wait sync.WaitGroup
@@ -218,7 +218,7 @@ func TestDeclarationsAreImmutableDuringLaterLoads(t *testing.T) {
 
 // TestMappingsThatReadGroupsCacheNoUsers: the groups of a user depend on the date.
 func TestMappingsThatReadGroupsCacheNoUsers(t *testing.T) {
-	tree := schematest.Organisation{Users: 10, Groups: 1, Members: 5, Format: "jsonl"}.Tree()
+	tree := schematest.Organization{Users: 10, Groups: 1, Members: 5, Format: "jsonl"}.Tree()
 	tree.Write("roster.cue", strings.Replace(tree.Text("roster.cue"), "title: user.attributes.department",
 		`if list.Contains(user.groups, "everyone") {title: "All"}`, 1))
 	tree.Write("roster.cue", strings.Replace(tree.Text("roster.cue"), "package roster\n", "package roster\n\nimport "+
@@ -241,7 +241,7 @@ func TestMappingsThatReadGroupsCacheNoUsers(t *testing.T) {
 
 func TestCacheReadsOnlyChangedFiles(t *testing.T) {
 	for _, format := range []string{"jsonl", "json", "csv", "yaml", "cue"} {
-		o := schematest.Organisation{Users: 200, Groups: 20, Members: 10, Format: format, PerFile: 10}
+		o := schematest.Organization{Users: 200, Groups: 20, Members: 10, Format: format, PerFile: 10}
 		tree := o.Tree()
 		var c Cache
 		before := mustLoad(t, &c, tree)
@@ -267,7 +267,7 @@ func (t plainTree) Open(name string) (fs.File, error)    { return t.tree.Open(na
 func (t plainTree) ReadFile(name string) ([]byte, error) { return t.tree.ReadFile(name) }
 
 func TestCacheWithoutHashesReadsAllFiles(t *testing.T) {
-	tree := schematest.Organisation{Users: 20, Groups: 2, Members: 3, Format: "yaml"}.Tree()
+	tree := schematest.Organization{Users: 20, Groups: 2, Members: 3, Format: "yaml"}.Tree()
 	var c Cache
 	for range 2 {
 		if _, err := c.Load(plainTree{tree}); err != nil {
@@ -279,9 +279,9 @@ func TestCacheWithoutHashesReadsAllFiles(t *testing.T) {
 	}
 }
 
-// loadRepeatedly loads an organisation repeatedly, each time with one changed user. It returns the
+// loadRepeatedly loads an organization repeatedly, each time with one changed user. It returns the
 // live heap after a quarter of the loads and at the end.
-func loadRepeatedly(t testing.TB, o schematest.Organisation, loads int) (early, late uint64) {
+func loadRepeatedly(t testing.TB, o schematest.Organization, loads int) (early, late uint64) {
 	tree := o.Tree()
 	var c Cache
 	for i := range loads {
@@ -312,7 +312,7 @@ func liveHeap() uint64 {
 }
 
 func TestCacheDoesNotGrow(t *testing.T) {
-	o := schematest.Organisation{Users: 500, Groups: 20, Members: 20, Format: "yaml", PerFile: 50}
+	o := schematest.Organization{Users: 500, Groups: 20, Members: 20, Format: "yaml", PerFile: 50}
 	early, late := loadRepeatedly(t, o, 80)
 	if late > early+early/10+1<<20 {
 		t.Errorf("the heap grew from %d to %d kB", early>>10, late>>10)

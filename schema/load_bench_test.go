@@ -52,7 +52,7 @@ func measure(b *testing.B, f func()) {
 	b.ReportMetric(peak(), "peak-MiB")
 }
 
-// BenchmarkLoad loads organisations without a cache, and again after an edit of one user. For
+// BenchmarkLoad loads organizations without a cache, and again after an edit of one user. For
 // comparison it decodes the same files without checks.
 func BenchmarkLoad(b *testing.B) {
 	for _, n := range []int{10_000, 100_000} {
@@ -68,7 +68,7 @@ func BenchmarkLoad(b *testing.B) {
 	}
 }
 
-func benchmarkLoad(b *testing.B, o schematest.Organisation) {
+func benchmarkLoad(b *testing.B, o schematest.Organization) {
 	tree := o.Tree()
 	b.Run("plain decode", func(b *testing.B) {
 		measure(b, func() { decode(b, tree) })
@@ -98,7 +98,7 @@ func mustLoad(t testing.TB, c *Cache, tree *schematest.Tree) *Declarations {
 }
 
 // editUser changes the first name of a user.
-func editUser(o schematest.Organisation, tree *schematest.Tree, i int, name string) {
+func editUser(o schematest.Organization, tree *schematest.Tree, i int, name string) {
 	file := o.UserFile(i)
 	before, after, _ := strings.Cut(tree.Text(file), fmt.Sprintf("user%d@", i))
 	k := strings.LastIndex(before, schematest.UserKey(i))
@@ -194,7 +194,7 @@ func BenchmarkMembership(b *testing.B) {
 // the live heap in the last three quarters.
 func BenchmarkSoak(b *testing.B) {
 	for b.Loop() {
-		o := schematest.Organisation{Users: 2000, Groups: 200, Members: 50, Format: "yaml", PerFile: 100}
+		o := schematest.Organization{Users: 2000, Groups: 200, Members: 50, Format: "yaml", PerFile: 100}
 		early, late := loadRepeatedly(b, o, 2000)
 		b.ReportMetric(float64(late)/(1<<20), "live-MiB")
 		b.ReportMetric(float64(int64(late)-int64(early))/(1<<20), "growth-MiB")

@@ -12,7 +12,7 @@ func example(t testing.TB) *Declarations {
 	t.Helper()
 	d, err := Load(os.DirFS("../testdata/example"))
 	if err != nil {
-		t.Fatalf("load the example organisation:\n%v", err)
+		t.Fatalf("load the example organization:\n%v", err)
 	}
 	return d
 }

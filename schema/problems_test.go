@@ -30,7 +30,7 @@ func readArchive(t testing.TB, name string) (fstest.MapFS, *txtar.Archive) {
 	return out, a
 }
 
-// base returns the organisation to which cases add files.
+// base returns the organization to which cases add files.
 func base(t testing.TB) fstest.MapFS {
 	t.Helper()
 	files, _ := readArchive(t, "testdata/base.txtar")

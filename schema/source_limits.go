@@ -1,6 +1,6 @@
 package schema
 
-// limits bound the cost of one configuration. They are far above the needs of an organisation with
+// limits bound the cost of one configuration. They are far above the needs of an organization with
 // 100,000 users.
 type limits struct {
 	// fileBytes is the largest size of one file.

@@ -83,7 +83,7 @@ var (
 		"Groups that include each other in a cycle.",
 		"remove one of the includes"}
 	dupEmail = code{"R2004",
-		"Two users with the same e-mail address, ignoring case.",
+		"Two users with the same email address, ignoring case.",
 		"correct one"}
 	dupUserID = code{"R2005",
 		"Two users with the same userId, ignoring case.",
@@ -132,7 +132,7 @@ var (
 		"give a date to each phase up to the current one, in this order: next, uploaded, active, previous, " +
 			"retired"}
 	badNameID = code{"R2020",
-		"A user whose SAML NameID is not the userName in AWS, or is not an e-mail address. The user cannot sign in.",
+		"A user whose SAML NameID is not the userName in AWS, or is not an email address. The user cannot sign in.",
 		"use the same field for the mapping's userName and the app's `nameID`; AWS compares them exactly, " +
 			"including case"}
 	violatedAlways = code{"R2021",
@@ -163,7 +163,7 @@ var (
 		"Two users of one provisioner that are mapped to the same userName, ignoring case.",
 		"correct one user, or the mapping"}
 	dupMapEmail = code{"R3009",
-		"Two users of one provisioner that are mapped to the same e-mail address, ignoring case.",
+		"Two users of one provisioner that are mapped to the same email address, ignoring case.",
 		"correct one user, or the mapping"}
 	mapFailed = code{"R3010",
 		"A mapping that fails for a user.",
@@ -231,7 +231,7 @@ var (
 		"An assertion that no longer holds, because a date has passed or has not come yet.",
 		"change the declarations of the users named, or extend what has ended"}
 	noEmails = code{"W3001",
-		"A mapping that sends no e-mail address.",
+		"A mapping that sends no email address.",
 		"map `emails`: the AWS documentation asks for a unique address for each user"}
 	scopeIsAllUsers = code{"W4001",
 		"A provisioner without `groups`: all users are in scope.",

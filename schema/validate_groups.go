@@ -51,29 +51,29 @@ func (v *validator) group(key string, g *Group) {
 // cycles reports groups that include each other, each cycle once.
 func (v *validator) cycles() {
 	const white, grey, black = 0, 1, 2
-	colour := map[string]int{}
+	color := map[string]int{}
 	var trail []string
 	var visit func(key string)
 	visit = func(key string) {
-		colour[key] = grey
+		color[key] = grey
 		trail = append(trail, key)
 		g := v.d.Groups[key]
 		for _, next := range slices.Sorted(maps.Keys(g.Include)) {
 			switch {
 			case v.d.Groups[next] == nil:
-			case colour[next] == grey:
+			case color[next] == grey:
 				groups := append(slices.Clone(trail[slices.Index(trail, next):]), next)
 				message := "groups include each other in a cycle: " + strings.Join(groups, " -> ")
 				v.report(cycle.problem(g.Include[next], joinPath("groups", key)+".include", message))
-			case colour[next] == white:
+			case color[next] == white:
 				visit(next)
 			}
 		}
 		trail = trail[:len(trail)-1]
-		colour[key] = black
+		color[key] = black
 	}
 	for _, key := range slices.Sorted(maps.Keys(v.d.Groups)) {
-		if colour[key] == white {
+		if color[key] == white {
 			visit(key)
 		}
 	}

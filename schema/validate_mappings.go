@@ -63,7 +63,7 @@ func (v *validator) reportMappingProblems() {
 		}
 		message := "provisioner " + quote(key) + " maps user %s (%s) to the same "
 		userNames := &duplicateFinder{v: v, code: dupUserName, message: message + "userName"}
-		emails := &duplicateFinder{v: v, code: dupMapEmail, message: message + "e-mail address"}
+		emails := &duplicateFinder{v: v, code: dupMapEmail, message: message + "email address"}
 		for _, user := range v.usersInScope(p, undated) {
 			u := v.d.Users[user]
 			out, done := mapped[m.Key][user]

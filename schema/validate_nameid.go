@@ -13,7 +13,7 @@ func (v *validator) nameIDField(s *SAML, at Pos, path string) {
 		checkReference(v, at, path, "custom attribute", attribute, v.d.AttributeTypes)
 	case custom && v.d.AttributeTypes[attribute].Type != "string":
 		p := badNameID.problem(at, path, "the custom attribute must have type \"string\"").withValue(quote(s.NameID))
-		v.report(p.withAdvice("use a field with the e-mail address that users sign in with"))
+		v.report(p.withAdvice("use a field with the email address that users sign in with"))
 	case !custom && s.NameID != "email" && s.NameID != "userId" && s.NameID != "":
 		p := badNameID.problem(at, path, "this field of users cannot be the NameID").withValue(quote(s.NameID))
 		v.report(p.withAdvice(`use "email", "userId" or "attributes.NAME"`))
@@ -38,7 +38,7 @@ func isEmailAddress(text string) bool {
 }
 
 // nameIDProblem returns a problem if a user cannot sign in to the provisioner's app: the NameID
-// must be the userName in AWS, and an e-mail address.
+// must be the userName in AWS, and an email address.
 func (v *validator) nameIDProblem(p *Provisioner, u *User, userName string) (problem Problem, found bool) {
 	app := v.d.Apps[p.App]
 	if app == nil || app.SAML == nil || userName == "" {
@@ -48,7 +48,7 @@ func (v *validator) nameIDProblem(p *Provisioner, u *User, userName string) (pro
 	if id == userName && isEmailAddress(id) {
 		return problem, false
 	}
-	message := fmt.Sprintf("the NameID for app %s (%s) is not an e-mail address", quote(app.Key), app.SAML.NameID)
+	message := fmt.Sprintf("the NameID for app %s (%s) is not an email address", quote(app.Key), app.SAML.NameID)
 	if id != userName {
 		message = fmt.Sprintf("the NameID for app %s (%s) is not the userName %s of provisioner %s",
 			quote(app.Key), app.SAML.NameID, quote(userName), quote(p.Key))

@@ -31,9 +31,9 @@ func (v *validator) users() {
 	}
 }
 
-// duplicateUsers reports users with the same e-mail address or userId.
+// duplicateUsers reports users with the same email address or userId.
 func (v *validator) duplicateUsers() {
-	emails := &duplicateFinder{v: v, code: dupEmail, message: "user %s (%s) has the same e-mail address"}
+	emails := &duplicateFinder{v: v, code: dupEmail, message: "user %s (%s) has the same email address"}
 	ids := &duplicateFinder{v: v, code: dupUserID, message: "user %s (%s) has the same userId"}
 	for _, key := range slices.Sorted(maps.Keys(v.d.Users)) {
 		u := v.d.Users[key]

@@ -25,7 +25,7 @@ func (v *validator) warnings() {
 		m := v.d.Mappings[key]
 		for i, a := range m.catalog {
 			if a.path == "emails.value" && m.program != nil && !m.sets[i] && !m.setsOnCreate[i] {
-				message := fmt.Sprintf("mapping %q sends no e-mail address", key)
+				message := fmt.Sprintf("mapping %q sends no email address", key)
 				v.warn(noEmails.problem(m.Pos, joinPath("mappings", key), message))
 			}
 		}

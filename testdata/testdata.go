@@ -1,4 +1,4 @@
-// Package testdata contains the example organisation of tests, README, roster init and the demo.
+// Package testdata contains the example organization of tests, README, roster init and the demo.
 package testdata
 
 import (
@@ -9,7 +9,7 @@ import (
 //go:embed all:example
 var files embed.FS
 
-// Example returns the files of the example organisation, without the schema for the cue command and
+// Example returns the files of the example organization, without the schema for the cue command and
 // editors.
 func Example() fs.FS {
 	example, err := fs.Sub(files, "example")

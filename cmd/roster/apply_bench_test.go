@@ -17,10 +17,10 @@ import (
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
-// benchmarkOrg is an organisation in a Git repository, and the simulator that it is applied to.
+// benchmarkOrg is an organization in a Git repository, and the simulator that it is applied to.
 type benchmarkOrg struct {
 	b         *testing.B
-	users     schematest.Organisation
+	users     schematest.Organization
 	options   awssim.Options
 	perSecond int // of rate; 0 is unlimited
 	simulator *simulator
@@ -99,7 +99,7 @@ provisioners: aws: {
 		}
 	}
 	git(o.b, o.home, "init", "-q", "d")
-	o.commit("Create the organisation")
+	o.commit("Create the organization")
 }
 
 func (o *benchmarkOrg) commit(message string) {
@@ -210,7 +210,7 @@ func BenchmarkApply(b *testing.B) {
 		for _, latency := range []time.Duration{20 * time.Millisecond, 50 * time.Millisecond} {
 			b.Run(fmt.Sprintf("%d,%d,%d/%v", size.users, size.groups, size.groups*size.members, latency),
 				func(b *testing.B) {
-					o := &benchmarkOrg{b: b, users: schematest.Organisation{Users: size.users, Groups: size.groups,
+					o := &benchmarkOrg{b: b, users: schematest.Organization{Users: size.users, Groups: size.groups,
 						Members: size.members, Format: "jsonl", PerFile: 1000},
 						options: awssim.Options{Latency: awssim.Latency{Fixed: latency}}}
 					o.measure(b, size.times,
@@ -226,7 +226,7 @@ func BenchmarkApplyAtTheLimit(b *testing.B) {
 	const perSecond = 20
 	for _, latency := range []time.Duration{20 * time.Millisecond, 50 * time.Millisecond, 200 * time.Millisecond} {
 		b.Run(fmt.Sprint("200,20,1000/", latency), func(b *testing.B) {
-			o := &benchmarkOrg{b: b, users: schematest.Organisation{Users: 200, Groups: 20, Members: 50,
+			o := &benchmarkOrg{b: b, users: schematest.Organization{Users: 200, Groups: 20, Members: 50,
 				Format: "jsonl", PerFile: 1000}, perSecond: perSecond,
 				options: awssim.Options{Latency: awssim.Latency{Fixed: latency},
 					Throttle: awssim.Throttle{PerSecond: perSecond}}}

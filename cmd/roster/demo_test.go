@@ -107,7 +107,7 @@ func TestDemoRunsUntilInterruptedAndKeepsANamedFolder(t *testing.T) {
 	if code := execute(ctx, []string{"demo", "--dir", dir}, emptyEnv, strings.NewReader(""), out, &errs); code != 0 {
 		t.Fatalf("exit %d\n%s\n%s", code, out.String(), errs.String())
 	}
-	for _, name := range []string{"organisation.git", "clone", "daemon.log"} {
+	for _, name := range []string{"organization.git", "clone", "daemon.log"} {
 		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
 			t.Error(err)
 		}

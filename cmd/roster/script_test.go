@@ -124,7 +124,7 @@ func callsCmd(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// orgCmd creates the example organisation for a simulator: org DIR NAME. The name must be aws,
+// orgCmd creates the example organization for a simulator: org DIR NAME. The name must be aws,
 // because the example reads the token from ROSTER_AWS_TOKEN.
 func orgCmd(ts *testscript.TestScript, neg bool, args []string) {
 	checkUsage(ts, neg, len(args) == 2, "org DIR NAME")

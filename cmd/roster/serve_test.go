@@ -267,7 +267,7 @@ func checkPages(t *testing.T, d *daemonProcess) {
 		{"/api/v1/status", []string{`"outcome": "applied"`, `"subject": "Point at this test's directory"`}},
 		{"/api/v1/explain/user/BRAM?provisioner=aws",
 			[]string{`"answer": "bram@example.com (u-1002) is in AWS and may sign in, in \"platform\"."`,
-				`"subject": "Start with the example organisation"`}},
+				`"subject": "Start with the example organization"`}},
 		{"/api/v1/explain/group/Platform", []string{`"answer": "Platform (platform) is in AWS, with `}},
 		{"/explain?kind=user&key=u-1002", []string{"bram@example.com (u-1002) is in AWS", "groups/technology.cue:11"}},
 		{"/", []string{"<td>aws</td>", "<td>applied</td>", "Point at this test&#39;s directory"}},

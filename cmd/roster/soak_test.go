@@ -69,7 +69,7 @@ func startSoak(t testing.TB) *soak {
 	var err error
 	s.org, err = newSoakOrg(s.work, endpoint)
 	s.must(err)
-	s.push("Create the organisation")
+	s.push("Create the organization")
 	s.startDaemon(token)
 	s.waitForRun(reconcile.RunApplied)
 	return s

@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// soakOrg is an organisation in a working copy. Each call of change makes a small random change;
+// soakOrg is an organization in a working copy. Each call of change makes a small random change;
 // the sequence of changes is always the same.
 type soakOrg struct {
 	dir    string
@@ -58,7 +58,7 @@ provisioners: aws: {
 }
 `
 
-// newSoakOrg creates the organisation.
+// newSoakOrg creates the organization.
 func newSoakOrg(dir, endpoint string) (*soakOrg, error) {
 	o := &soakOrg{dir: dir, rng: rand.New(rand.NewPCG(7, 7)), users: map[int]soakUser{}}
 	for range soakGroups {

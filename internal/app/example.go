@@ -17,13 +17,13 @@ import (
 const ExampleTenant = "demo0000000-0000-4000-8000-000000000001"
 
 // Init creates a Git repository in dir, which must be empty or absent, with the example
-// organisation in one commit.
+// organization in one commit.
 func Init(ctx context.Context, dir string) error {
 	content, err := Example()
 	if err != nil {
 		return err
 	}
-	meta := gitrepo.CommitMeta{Message: "Start with the example organisation\n", When: time.Now()}
+	meta := gitrepo.CommitMeta{Message: "Start with the example organization\n", When: time.Now()}
 	_, err = gitrepo.Init(ctx, dir, content, meta)
 	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("%w; init requires an empty or new folder", err)
@@ -31,7 +31,7 @@ func Init(ctx context.Context, dir string) error {
 	return err
 }
 
-// Example returns the example organisation, with the schema where the cue command and editors find
+// Example returns the example organization, with the schema where the cue command and editors find
 // it.
 func Example() (fs.FS, error) {
 	out := fstest.MapFS{}

@@ -53,7 +53,7 @@ func open(ctx context.Context, c Config) (*environment, error) {
 }
 
 // repository is the folder of the bare repository that the daemon polls.
-func (e *environment) repository() string { return filepath.Join(e.config.Dir, "organisation.git") }
+func (e *environment) repository() string { return filepath.Join(e.config.Dir, "organization.git") }
 
 // clone is the folder of a working copy of the repository.
 func (e *environment) clone() string { return filepath.Join(e.config.Dir, "clone") }
@@ -105,7 +105,7 @@ func (e *environment) serve(l net.Listener, h http.Handler) {
 // publish commits the example as roster init does, and pushes it.
 func (e *environment) publish(ctx context.Context, content fs.FS) error {
 	_, err := gitrepo.Init(ctx, e.clone(), content, gitrepo.CommitMeta{
-		Message: "Start with the example organisation\n", When: time.Now(),
+		Message: "Start with the example organization\n", When: time.Now(),
 		Author: gitrepo.Person{Name: authorName, Email: authorEmail}})
 	if err != nil {
 		return err

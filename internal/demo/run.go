@@ -21,7 +21,7 @@ type Config struct {
 	Keep bool
 	// Once ends the demo after the scenario.
 	Once bool
-	// Content is the example organisation. The endpoint of its provisioner is rewritten.
+	// Content is the example organization. The endpoint of its provisioner is rewritten.
 	Content fs.FS
 	// Serve runs the daemon until the context ends. It calls started with the address of its pages.
 	Serve func(ctx context.Context, d Daemon, started func(address string)) error

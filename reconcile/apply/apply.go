@@ -215,7 +215,7 @@ func explainConflict(c *reconcile.Change, err error) string {
 	}
 	what := "displayName or externalId"
 	if c.Kind.OfUser() {
-		what = "userName, e-mail address or externalId (AWS does not say which; SCIM cannot look up e-mail addresses)"
+		what = "userName, email address or externalId (AWS does not say which; SCIM cannot look up email addresses)"
 	}
 	return fmt.Sprintf("%v: another object took the %s after the directory was read; the next run will retry", err,
 		what)

@@ -194,7 +194,7 @@ groups: bg: {displayName: "Break Glass"}
 	}{
 		{"a key", "user", "u1", "u1", "", nil},
 		{"a userId, whatever the case", "user", "NAME1", "u1", "", nil},
-		{"an e-mail address", "user", "Name2@Example.com", "u2", "", nil},
+		{"an email address", "user", "Name2@Example.com", "u2", "", nil},
 		{"a user that only the ledger has", "user", "gone", "gone", "", nil},
 		{"a displayName", "group", "break glass", "bg", "", nil},
 		{"a misspelt name", "user", "nmae1", "", `did you mean "name1"?`, fs.ErrNotExist},

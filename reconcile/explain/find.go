@@ -13,7 +13,7 @@ import (
 )
 
 // Find returns the key of the user or group that a word names. The word may be a key or, without
-// regard to case, a userId, an e-mail address, a desired userName or the displayName of a group.
+// regard to case, a userId, an email address, a desired userName or the displayName of a group.
 // Users and groups that are no longer declared are found by key as long as a ledger has them. The
 // error suggests a similar name; it is fs.ErrNotExist if nothing was found.
 func Find(kind, word string, d *schema.Declarations, ledgers []*reconcile.Ledger,
@@ -38,7 +38,7 @@ func Find(kind, word string, d *schema.Declarations, ledgers []*reconcile.Ledger
 		if meant := schema.Nearest(word, all); meant != "" {
 			hint = fmt.Sprintf("; did you mean %q?", meant)
 		}
-		what := "user has the key, userId, e-mail address or userName"
+		what := "user has the key, userId, email address or userName"
 		if kind == "group" {
 			what = "group has the key or displayName"
 		}

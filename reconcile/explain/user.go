@@ -19,7 +19,7 @@ func (x *explainer) user() {
 		x.fact("declared", "", schema.Pos{}, "not declared")
 	} else {
 		x.out.Name = u.Email
-		x.fact("declared", "", u.Pos, "%s %s, userId %q, e-mail %q", u.FirstName, u.LastName, u.UserID, u.Email)
+		x.fact("declared", "", u.Pos, "%s %s, userId %q, email %q", u.FirstName, u.LastName, u.UserID, u.Email)
 		x.fact("state", "", u.Pos, "%s", x.condition(u))
 		x.scope(u, want)
 		x.memberships(u)

@@ -130,7 +130,7 @@ func find[V any](d *Directory, pick func() map[string]V, match func(V) bool) (V,
 	return *new(V), false, nil
 }
 
-// unique returns fs.ErrExist if another user has the userName, e-mail address or externalId.
+// unique returns fs.ErrExist if another user has the userName, email address or externalId.
 func (d *Directory) unique(id string, attributes reconcile.Attributes) error {
 	for _, path := range []string{"userName", "emails.value", "externalId"} {
 		value, ok := attributes.Get(path)

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// org is the declared organisation. Keys are fixed; names move between them.
+// org is the declared organization. Keys are fixed; names move between them.
 type org struct {
 	users  map[string]*userState
 	groups map[string]*groupState

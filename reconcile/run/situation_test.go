@@ -69,7 +69,7 @@ var situations = []situation{
 		outside:  func(w *env) { w.makeUser("name2", "theirs") },
 		never:    []string{"adopt-user u2: held by foreignExternalId!", "add-member g u2: held by dependency"},
 		takeOver: []string{"adopt-user u2: held by foreignExternalId", "add-member g u2: held by dependency"}},
-	{name: "an e-mail address of an unmanaged user is taken", before: oneInG, after: bothInG,
+	{name: "an email address of an unmanaged user is taken", before: oneInG, after: bothInG,
 		outside: func(w *env) {
 			w.makeUser("other", "", func(u *awssim.User) { u.Emails[0].Value = "name2@example.com" })
 		},
@@ -255,7 +255,7 @@ func TestTheWaitForDeletion(t *testing.T) {
 	w.Apply(reconcile.RunInSync)
 }
 
-// TestAConflictIsExplainedNotRetried lets another object take an e-mail address between the read
+// TestAConflictIsExplainedNotRetried lets another object take an email address between the read
 // and the write.
 func TestAConflictIsExplainedNotRetried(t *testing.T) {
 	w := newEnv(t)
@@ -275,7 +275,7 @@ func TestAConflictIsExplainedNotRetried(t *testing.T) {
 	if n := w.Calls()["CreateUser"]; n != 2 {
 		t.Errorf("%d creations were sent, want one for each", n)
 	}
-	if text := r.Changes[0].Error; !strings.Contains(text, "SCIM cannot look up e-mail addresses") {
+	if text := r.Changes[0].Error; !strings.Contains(text, "SCIM cannot look up email addresses") {
 		t.Errorf("the error is %q", text)
 	}
 	wantSummary(t, w.Apply(reconcile.RunHeld), "create-user u1: held by nameTaken!")

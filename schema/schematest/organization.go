@@ -1,4 +1,4 @@
-// Package schematest generates organisations of any size for tests and benchmarks. The same numbers
+// Package schematest generates organizations of any size for tests and benchmarks. The same numbers
 // generate the same files.
 package schematest
 
@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Organisation has the size of an organisation and the format of its files.
-type Organisation struct {
+// Organization has the size of an organization and the format of its files.
+type Organization struct {
 	Users int
 	// Groups is the number of groups. Each has Members members.
 	Groups int
@@ -20,10 +20,10 @@ type Organisation struct {
 	PerFile int
 }
 
-// Big returns the organisation for benchmarks: n users, n/10 groups with 100 members each, 1,000
+// Big returns the organization for benchmarks: n users, n/10 groups with 100 members each, 1,000
 // users and 100 groups per file.
-func Big(n int, format string) Organisation {
-	return Organisation{Users: n, Groups: n / 10, Members: 100, Format: format, PerFile: 1000}
+func Big(n int, format string) Organization {
+	return Organization{Users: n, Groups: n / 10, Members: 100, Format: format, PerFile: 1000}
 }
 
 // settings are the declarations other than users and groups. All users are members of the group
@@ -52,8 +52,8 @@ provisioners: prod: {
 }
 `
 
-// Tree returns the files of the organisation.
-func (o Organisation) Tree() *Tree {
+// Tree returns the files of the organization.
+func (o Organization) Tree() *Tree {
 	t := NewTree()
 	t.Write("roster.cue", settings)
 	o.files(t, "users", o.Users, o.PerFile, o.user)
@@ -72,7 +72,7 @@ func UserKey(i int) string { return fmt.Sprintf("p-%06d", i) }
 func GroupKey(g int) string { return fmt.Sprintf("g-%05d", g) }
 
 // UserFile returns the name of the file with a user.
-func (o Organisation) UserFile(i int) string {
+func (o Organization) UserFile(i int) string {
 	if o.PerFile == 0 {
 		i = 0
 	}
@@ -92,7 +92,7 @@ var csvHeaders = map[string]string{
 	"groups/members": "group,user\n",
 }
 
-func (o Organisation) files(t *Tree, kind string, count, perFile int, record func(b *strings.Builder, i int)) {
+func (o Organization) files(t *Tree, kind string, count, perFile int, record func(b *strings.Builder, i int)) {
 	if perFile == 0 {
 		perFile = count
 	}
@@ -138,18 +138,18 @@ var (
 )
 
 // lines returns the format of a record. A JSON file is a list of JSON lines.
-func (o Organisation) lines() string {
+func (o Organization) lines() string {
 	if o.Format == "json" {
 		return "jsonl"
 	}
 	return o.Format
 }
 
-func (o Organisation) user(b *strings.Builder, i int) {
+func (o Organization) user(b *strings.Builder, i int) {
 	fmt.Fprintf(b, users[o.lines()], UserKey(i), i, fmt.Sprintf("dept-%d", i%97), i%9)
 }
 
-func (o Organisation) group(b *strings.Builder, g int) {
+func (o Organization) group(b *strings.Builder, g int) {
 	format := o.lines()
 	fmt.Fprintf(b, groups[format], GroupKey(g), g)
 	if format == "csv" {
@@ -164,11 +164,11 @@ func (o Organisation) group(b *strings.Builder, g int) {
 	b.WriteString(endings[format])
 }
 
-func (o Organisation) rows(b *strings.Builder, g int) {
+func (o Organization) rows(b *strings.Builder, g int) {
 	for k := range o.Members {
 		fmt.Fprintf(b, "%s,%s\n", GroupKey(g), UserKey(o.Member(g, k)))
 	}
 }
 
 // Member returns the number of the k-th member of a group. The members are not sorted.
-func (o Organisation) Member(g, k int) int { return (g*37 + k*101) % o.Users }
+func (o Organization) Member(g, k int) int { return (g*37 + k*101) % o.Users }
