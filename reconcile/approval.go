@@ -9,7 +9,7 @@ import (
 )
 
 // approvalLife is how long an approval counts after roster first saw it, whatever expiry it
-// declares: meanwhile the directory changes.
+// declares, because the directory changes meanwhile.
 const approvalLife = 24 * time.Hour
 
 // Approved is an approval that released changes.

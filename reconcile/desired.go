@@ -120,7 +120,7 @@ func (d *Desired) scope(decls *schema.Declarations, p *schema.Provisioner) map[s
 	return in
 }
 
-// userAt returns a user as it is at now: outside its validity a user is inactive, whatever its
+// userAt returns a user as of now: outside its validity a user is inactive, whatever its
 // state.
 func userAt(u *schema.User, now time.Time) *schema.User {
 	if u.ValidFrom != nil && !u.ValidFrom.Begun(now) || u.ValidUntil != nil && u.ValidUntil.Over(now) {

@@ -27,7 +27,7 @@ func (c *Change) effects() []effect {
 
 // normalizedEffects returns the effects of a change for comparing two plans on the same observed
 // directory. The same value of an attribute is the same effect, whether an update or a rename sets
-// it. Temporary names are no effects.
+// it. Temporary names are not effects.
 func (c *Change) normalizedEffects() []effect {
 	action := c.Kind.Action()
 	switch {

@@ -17,7 +17,7 @@ type EndDateChange struct {
 }
 
 // endDateChanges compares the end dates of users and memberships. Access that the merge adds or
-// removes is among the changes; of added access only the end date is here.
+// removes is among the changes; for added access only the end date is listed here.
 func endDateChanges(in PreviewInput, was, will *Desired) []EndDateChange {
 	var out []EndDateChange
 	text := func(d *schema.Date) string {

@@ -213,7 +213,7 @@ func unreviewedRows() []gateRow {
 	}
 	changed := []string{"update-user u0001"}
 	return []gateRow{
-		{name: "nobody reviewed the change", plan: update(reviewed(nil)), holds: changed},
+		{name: "the change was not reviewed", plan: update(reviewed(nil)), holds: changed},
 		{name: "reviews are missing", holds: changed,
 			plan: update(reviewed([]string{"pull request 7: not approved"}))},
 		{name: "a review covers a part", holds: changed, plan: func(p *planFixture) {

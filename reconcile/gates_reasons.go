@@ -69,7 +69,7 @@ func updatesReason(n, allowed int) string {
 }
 
 func deletedGroupReason() string {
-	return "the group was deleted outside, with its account assignments; a new group starts without them"
+	return "the group was deleted outside roster, with its account assignments; a new group starts without them"
 }
 
 func adoptReason(object ConflictingObject) string {
@@ -94,7 +94,7 @@ func nameTakenReason(path, value, owner string) string {
 func managedOwner(key string, leftScope bool) string {
 	owner := fmt.Sprintf("%q", key)
 	if leftScope {
-		owner += ", which left the scope; once it is deactivated, approval can delete it to free the name"
+		owner += ", which left the scope; after its deactivation, approve its deletion to free the name"
 	}
 	return owner
 }
@@ -105,7 +105,7 @@ func unmanagedOwner(name, id string) string {
 }
 
 func freesNameReason(key string) string {
-	return fmt.Sprintf("waits for deletion and has a name that %q needs; approval deletes it first", key)
+	return fmt.Sprintf("waits for deletion and has a name that %q needs; approve its deletion to free the name", key)
 }
 
 func protectedReason(object, name string) string {

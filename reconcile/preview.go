@@ -131,7 +131,7 @@ func unavailableReason(before, after *schema.Provisioner, snapshot *Snapshot) st
 	return ""
 }
 
-// sameAuth reports whether two auths have the same references to secrets, at whatever position.
+// sameAuth reports whether two auths have the same references to secrets, in any position.
 func sameAuth(a, b schema.Auth) bool {
 	bare := func(r *schema.SecretRef) *schema.SecretRef {
 		if r == nil {

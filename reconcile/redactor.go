@@ -78,7 +78,7 @@ func (r *Redactor) change(c Change) Change {
 	return shown
 }
 
-// text redacts the values of a change in a text about it. "true" and "false" are no secrets: the
+// text redacts the values of a change in a text about it. "true" and "false" are not secret: the
 // kind of the change shows them anyway.
 func (r *Redactor) text(c Change, text string) string {
 	hide := func(path, value string) {

@@ -13,7 +13,7 @@ import (
 type ReviewedMerge struct {
 	Name         string // for example "pull request 7"
 	Base, Merged *schema.Declarations
-	// NotReviewedReason is why the merge does not count as reviewed: nobody approved it, or the
+	// NotReviewedReason is why the merge does not count as reviewed: it was not approved, or the
 	// approved head cannot be read. Then Base and Merged are nil.
 	NotReviewedReason string
 }

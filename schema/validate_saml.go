@@ -7,8 +7,8 @@ import (
 )
 
 // rollover checks that the phases of the signing certificates are consistent: one is active, at
-// most one is to follow, and each has the dates of the phases up to its own. It uses no clock and
-// no earlier commit.
+// most one is next or uploaded, and each has the dates of the phases up to its own. It uses no
+// clock and no earlier commit.
 func (v *validator) rollover(p *IdentityProvider, path string) {
 	phases := map[string][]string{}
 	for _, name := range slices.Sorted(maps.Keys(p.Signing)) {

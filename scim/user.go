@@ -52,7 +52,7 @@ type User struct {
 // IsActive reports whether the server sent that the user is active.
 func (u *User) IsActive() bool { return u.Active != nil && bool(*u.Active) }
 
-// Name is the name of a person, in parts.
+// Name is the name of a user, in parts.
 type Name struct {
 	Formatted       string `json:"formatted,omitempty"`
 	FamilyName      string `json:"familyName,omitempty"`

@@ -11,8 +11,8 @@ func (c *cli) auditCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "audit",
 		Short: "Read and verify the reports of runs",
-		Long: `audit reads the reports on the audit branch: of DIR, which may be a plain clone, of its remote as
-it was last fetched, or of --repo. Only --repo and --audit-repo send requests to a server.
+		Long: `audit reads the reports on the audit branch of a repository: --dir (a plain clone is enough), its
+remote as it was last fetched, or --repo. Only --repo and --audit-repo send requests to a server.
 docs/audit.md describes what a report proves, and how to verify it without roster.`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -32,7 +32,7 @@ func (c *cli) colored(w io.Writer) bool {
 	return isTerminal(w)
 }
 
-// logger writes lines for people to a terminal, and JSON elsewhere.
+// logger writes readable lines to a terminal, and JSON elsewhere.
 func (c *cli) logger(level slog.Level) *slog.Logger {
 	if c.verbose {
 		level = slog.LevelDebug

@@ -97,7 +97,7 @@ func (d *Directories) limiter(p *schema.Provisioner) *scim.Limiter {
 	return l.(*scim.Limiter)
 }
 
-// explainAuthorization marks an error that a person has to resolve with
+// explainAuthorization marks an error that a user has to resolve with
 // run.ErrNeedsAuthorization, and adds the command.
 func explainAuthorization(p *schema.Provisioner, err error) error {
 	switch {

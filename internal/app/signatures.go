@@ -64,7 +64,7 @@ func (s *Signatures) unsignedUntil(repo *gitrepo.Repo, lastApplied string) (gitr
 	var applied, vouched gitrepo.Hash
 	var err error
 	if lastApplied != "" {
-		// A commit that no longer exists is the concern of the gate for history.
+		// Gate history handles a commit that no longer exists.
 		if applied, err = repo.Resolve(lastApplied); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return applied, err
 		}

@@ -107,7 +107,7 @@ func (r *Recorder) commitReport(
 	return receipt, nil
 }
 
-// publishEarlier publishes a pending report that is in the way of the report of run.
+// publishEarlier publishes a pending report that must precede the report of run.
 func (r *Recorder) publishEarlier(
 	ctx context.Context, p *provisionerState, earlier *pendingReport, run string,
 ) (reconcile.Receipt, error) {

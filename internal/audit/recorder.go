@@ -46,7 +46,7 @@ type Recorder struct {
 
 var _ reconcile.Audit = (*Recorder)(nil)
 
-// Reader returns a read-only Recorder of the same branch and state directory. It does not disturb
+// Reader returns a read-only Recorder of the same branch and state directory. It does not affect
 // the runs of r.
 func (r *Recorder) Reader() *Recorder {
 	return &Recorder{Store: r.Store, StateDir: r.StateDir, Host: r.Host, Now: r.Now, Log: r.Log,

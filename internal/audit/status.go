@@ -77,7 +77,7 @@ func sameRemoval(a, b reconcile.Removal) bool {
 }
 
 // repeats reports whether a run repeats the last one: same commit, outcome and digests, no change
-// done, and no news for the status.
+// done, and no change to the status.
 func repeats(last *reconcile.Status, c *reconcile.RunRecord) bool {
 	r, s := c.Report, c.Status
 	return last != nil && last.Outcome == r.Outcome && last.Digest == r.Digest && last.HeldDigest == r.HeldDigest &&

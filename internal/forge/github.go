@@ -237,7 +237,7 @@ func (g *gitHub) Approval(ctx context.Context, pr PullRequest) (Approval, error)
 				v.approves = true
 			case "CHANGES_REQUESTED":
 			case "DISMISSED":
-				v.head = "" // cancels the person's previous reviews
+				v.head = "" // cancels the reviewer's previous reviews
 			default:
 				continue
 			}

@@ -12,7 +12,7 @@ type review struct {
 	approves bool // otherwise it requests changes or was dismissed
 }
 
-// effectiveApproval evaluates the last review of each person except the author. A request for
+// effectiveApproval evaluates the last review of each reviewer except the author. A request for
 // changes overrides every approval. Otherwise, the newest approval counts.
 func effectiveApproval(reviews []review, author string) Approval {
 	last := map[string]review{}

@@ -16,7 +16,7 @@ type Person struct {
 	Name, Email string
 }
 
-// A Stamp is a person and a time: who wrote or committed a commit, and when.
+// A Stamp is the author or committer of a commit, with the time.
 type Stamp struct {
 	Person
 	When time.Time

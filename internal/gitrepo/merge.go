@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// A ConflictError reports that two commits have conflicting changes. A person has to merge them.
+// A ConflictError reports that two commits have conflicting changes. A user has to merge them.
 type ConflictError struct {
 	Paths []string // the files with conflicts, sorted
 }

@@ -22,7 +22,7 @@ type Policy struct {
 // AllowMerges lets the keys of another policy, such as the key of a forge, sign merge commits. It
 // applies only to a merge commit that changes nothing beyond the merge of its parents as git
 // computes it. If unsigned is true, such a merge commit needs no signature, because the signatures
-// of its parents cover the content. A person who resolves conflicts must sign the merge commit.
+// of its parents cover the content. A user who resolves conflicts must sign the merge commit.
 func (p *Policy) AllowMerges(keys *Policy, unsigned bool) {
 	p.merges, p.unsignedMerges = keys, unsigned
 }

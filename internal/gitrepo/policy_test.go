@@ -10,7 +10,7 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// Merge commits are made by a forge, by a person, or with changes that neither branch has.
+// Merge commits are made by a forge, by a user, or with changes that neither branch has.
 func TestPolicyForMergeCommits(t *testing.T) {
 	alice, aliceKey := newKeyFile(t, "")
 	forge, forgeKey := newKeyFile(t, "")

@@ -17,7 +17,7 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// A Signer is the person and the key that signed a commit.
+// A Signer is the user and the key that signed a commit.
 type Signer struct {
 	Name string // the principals in the allowed signers file, or the OpenPGP user ID
 	Key  string // "SHA256:..." or the OpenPGP fingerprint
@@ -194,7 +194,7 @@ func (r *Repo) verifyCommit(ctx context.Context, c Commit, p *Policy) error {
 func (r *Repo) verifyMerge(ctx context.Context, c Commit) error {
 	refuse := func(reason string) error {
 		return &SignatureError{Commit: c.Hash, Author: c.author(),
-			Reason: "is a merge commit " + reason + ": an allowed person must sign it"}
+			Reason: "is a merge commit " + reason + ": an allowed user must sign it"}
 	}
 	if len(c.Parents) > 2 {
 		return refuse(fmt.Sprintf("with %d parents", len(c.Parents)))

@@ -30,7 +30,7 @@ var generatedLine = regexp.MustCompile(`(?m)^// Code generated .* DO NOT EDIT\.$
 
 func (f sourceFile) isGenerated() bool { return generatedLine.Match(f.data) }
 
-// docExtensions are those of files other than Go that people read.
+// docExtensions are those of files other than Go that users read.
 var docExtensions = []string{".cue", ".golden", ".html", ".md", ".txtar", ".yml"}
 
 func isDoc(name string) bool {

@@ -131,6 +131,8 @@ var terms = []term{
 	{pattern: `who(m|so)?ever|somebody`, where: prose, instead: "the noun: the user, the caller, the change"},
 	{pattern: `lest`, where: prose, instead: "so that ... not, or to avoid"},
 	{pattern: `anew|afresh`, where: prose, instead: "again"},
+	{pattern: `organisations?`, where: prose, instead: "organization"},
+	{pattern: `e-mails?`, where: prose, instead: "email"},
 	{pattern: `besides`, where: prose, instead: "also, or other than"},
 	{pattern: `stands? on`, where: prose, instead: "depends on"},
 	{pattern: `(needs?|needed|with|without|has|have|had) (a|its|their|the) word`, where: prose,

@@ -94,8 +94,8 @@ func trustsBranch(s runState, plan *reconcile.Plan) bool {
 		slices.ContainsFunc(plan.ReleasedHolds, func(h reconcile.Hold) bool { return h.Gate == "audit" })
 }
 
-// store keeps what is known of the directory for the next run, under the run that the status names
-// now.
+// store stores the known state of the directory for the next run, under the run in the current
+// status.
 func (r *Runner) store(s runState, cached *observe.CachedDirectory, id string, receipt reconcile.Receipt) {
 	if r.Cache == nil {
 		return
@@ -139,7 +139,7 @@ func (r *Runner) reportFailure(ctx context.Context, s runState, cached *observe.
 }
 
 // Refuse reports that the declarations of a commit are invalid, in the chain of a provisioner that
-// an earlier commit declared. Nothing is read of the directory or sent.
+// an earlier commit declared. Nothing is read from the directory or sent.
 func (r *Runner) Refuse(ctx context.Context, p *schema.Provisioner, commit reconcile.CommitRef, trigger string,
 	problems error) (*Result, error) {
 	audit, err := r.Audit.LoadState(ctx, p.Key)

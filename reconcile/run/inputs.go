@@ -10,7 +10,7 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// inputs is all that a plan is made from, except what is read of the directory.
+// inputs has everything that a plan is made from, except the observed directory.
 type inputs struct {
 	directory   reconcile.Directory
 	plan        reconcile.PlanInput // without Observed and Reviewed

@@ -10,7 +10,7 @@ import (
 // Counts are the numbers of protocol calls, rejected ones included.
 type Counts struct {
 	Total       int            `json:"total"`
-	ByOperation map[string]int `json:"byOperation"` // "CreateUser"; "Unknown" if the call is no operation
+	ByOperation map[string]int `json:"byOperation"` // "CreateUser"; "Unknown" if the call is not an operation
 	ByMethod    map[string]int `json:"byMethod"`
 	ByStatus    map[int]int    `json:"byStatus"` // 0 if the connection was closed without a response
 }

@@ -30,7 +30,7 @@ func (s *Server) encodeCursor(c cursor, scope string) string {
 	return base64.StdEncoding.EncodeToString(append(b, s.signCursor(b, scope)...))
 }
 
-// decodeCursor reports false for a text that is no cursor, or a cursor of another scope.
+// decodeCursor reports false for a text that is not a cursor, or a cursor of another scope.
 func (s *Server) decodeCursor(text, scope string) (cursor, bool) {
 	b, err := base64.StdEncoding.DecodeString(text)
 	if err != nil || len(b) != cursorSize+signatureSize {
