@@ -84,11 +84,11 @@ func formatReaders() []formatReader {
 			return err
 		}},
 		{"pending-report-v1.json", func(t *testing.T, data []byte) error {
-			_, err := readState(writeTemporary(t, data), &pendingReport{})
+			_, err := readState(writeTemporary(t, data), &pendingReport{}, pendingReportAdvice)
 			return err
 		}},
 		{"local-record-v1.json", func(t *testing.T, data []byte) error {
-			_, err := readState(writeTemporary(t, data), &localRecord{})
+			_, err := readState(writeTemporary(t, data), &localRecord{}, localRecordAdvice)
 			return err
 		}},
 		{"journal-v1.jsonl", func(t *testing.T, data []byte) error {
@@ -119,5 +119,19 @@ func TestNewerFormatsAreRefused(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// The error about a damaged state file says what to do.
+func TestDamagedStateFilesAreRefused(t *testing.T) {
+	for _, data := range []string{"", "{", `{"version":1,"x":1}`, "x"} {
+		for v, advice := range map[any]string{
+			&pendingReport{}: pendingReportAdvice, &localRecord{}: localRecordAdvice,
+		} {
+			_, err := readState(writeTemporary(t, []byte(data)), v, advice)
+			if err == nil || !strings.HasSuffix(err.Error(), "the file is damaged: "+advice) {
+				t.Errorf("%q: the error is %v", data, err)
+			}
+		}
 	}
 }

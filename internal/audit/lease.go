@@ -167,7 +167,8 @@ func (e *LeaseError) Error() string {
 	if e.Lock != "" {
 		return fmt.Sprintf("%s: %v: %s on this machine", e.Provisioner, reconcile.ErrLeased, e.Lock)
 	}
-	return fmt.Sprintf("%s: %v: run %s on %s since %s; its lease expires at %s unless it is renewed", e.Provisioner,
+	return fmt.Sprintf("%s: %v: run %s on %s since %s; its lease expires at %s unless it is renewed; "+
+		"try again then", e.Provisioner,
 		reconcile.ErrLeased, e.Run, e.Host, e.Since.Format(time.RFC3339), e.Until.Format(time.RFC3339))
 }
 

@@ -55,9 +55,14 @@ func errorsDigest(errors []string) string {
 	return sum([]byte(volatile.ReplaceAllString(strings.Join(errors, "\n"), "#")))
 }
 
+// localRecordAdvice says what to do about a damaged local record. distrustReason returns the reason
+// of the gate.
+const localRecordAdvice = "restore it or remove it; without it, removals are held for approval " +
+	"unless the audit branch is signed"
+
 func (r *Recorder) readLocalRecord(provisioner string) (*localRecord, error) {
 	l := &localRecord{}
-	if _, err := readState(r.localRecordPath(provisioner), l); err != nil {
+	if _, err := readState(r.localRecordPath(provisioner), l, localRecordAdvice); err != nil {
 		return nil, err
 	}
 	l.Version = version

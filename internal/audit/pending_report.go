@@ -47,10 +47,13 @@ func resolvesOpenRuns(r *reconcile.Report) bool {
 		n.Held+n.Waiting+n.Skipped+n.Failed+n.Unknown == 0
 }
 
+// pendingReportAdvice says what to do about a damaged pending report.
+const pendingReportAdvice = "restore it; if you remove it, the report of the last run may be incomplete"
+
 // readPending returns nil if there is no pending report.
 func (r *Recorder) readPending(provisioner string) (*pendingReport, error) {
 	p := &pendingReport{}
-	ok, err := readState(r.pendingPath(provisioner), p)
+	ok, err := readState(r.pendingPath(provisioner), p, pendingReportAdvice)
 	if err != nil || !ok {
 		return nil, err
 	}

@@ -39,8 +39,9 @@ func makeDir(dir string) error {
 	return atomicfile.SyncDir(filepath.Dir(dir))
 }
 
-// readState decodes a file of the state directory. ok is false if there is none.
-func readState(name string, v any) (ok bool, err error) {
+// readState decodes a file of the state directory. ok is false if there is none. advice is the part
+// of the error that says what to do about a damaged file.
+func readState(name string, v any, advice string) (ok bool, err error) {
 	data, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -48,8 +49,12 @@ func readState(name string, v any) (ok bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if err := decode(data, v); err != nil {
+	err = decode(data, v)
+	if errors.As(err, new(*versionError)) {
 		return false, fmt.Errorf("read state file %s: %w", name, err)
+	}
+	if err != nil {
+		return false, fmt.Errorf("read state file %s: %w; the file is damaged: %s", name, err, advice)
 	}
 	return true, nil
 }
