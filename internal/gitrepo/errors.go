@@ -44,6 +44,16 @@ func (e *RefError) Error() string {
 // Is makes a RefError an fs.ErrNotExist.
 func (e *RefError) Is(target error) bool { return target == fs.ErrNotExist }
 
+// noAncestorError reports that a commit has no parent: "main~1" if main has one commit. It is an
+// fs.ErrNotExist.
+type noAncestorError struct{ first Hash }
+
+func (e *noAncestorError) Error() string {
+	return fmt.Sprintf("there is no earlier commit: the history starts at %s", e.first.Short())
+}
+
+func (e *noAncestorError) Is(target error) bool { return target == fs.ErrNotExist }
+
 // maxListed is the number of branches that an error lists by name.
 const maxListed = 12
 

@@ -3,7 +3,6 @@ package gitrepo
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"strconv"
 	"strings"
 
@@ -29,7 +28,7 @@ func (r *Repo) Resolve(ref string) (Hash, error) {
 			return Hash{}, fmt.Errorf("resolve %q: %w", ref, err)
 		}
 		if len(c.Parents) == 0 {
-			return Hash{}, fmt.Errorf("resolve %q: history starts at %s: %w", ref, h.Short(), fs.ErrNotExist)
+			return Hash{}, fmt.Errorf("resolve %q: %w", ref, &noAncestorError{h})
 		}
 		h = c.Parents[0]
 	}

@@ -40,7 +40,8 @@ func TestResolve(t *testing.T) {
 		t.Errorf("a misspelled branch: %v", err)
 	}
 	for ref, wantErr := range map[string]string{
-		"main~5": "history starts at", "main~x": "is not a number", "../../etc/passwd": "no branch",
+		"main~5": "there is no earlier commit: the history starts at",
+		"main~x": "is not a number", "../../etc/passwd": "no branch",
 		"": "no branch", "deadbeef": "no branch", strings.Repeat("ab", 20): "no branch",
 		runGit(t, dir, "rev-parse", "main:x"): "not a commit",
 	} {
