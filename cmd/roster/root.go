@@ -88,7 +88,7 @@ func asUsageError(check cobra.PositionalArgs) cobra.PositionalArgs {
 			return nil
 		}
 		if err := check(cmd, args); err != nil {
-			return usageErrorf("%s: %w", cmd.CommandPath(), err)
+			return usageErrorf("%s: %w; usage: %s", cmd.CommandPath(), err, cmd.UseLine())
 		}
 		return nil
 	}
@@ -140,7 +140,7 @@ func (c *cli) setFromEnvironment(flags *pflag.FlagSet) error {
 		name := "ROSTER_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
 		if v, found := c.env(name); found && v != "" {
 			if err := f.Value.Set(v); err != nil {
-				failed = usageErrorf("%s: %w", name, err)
+				failed = usageErrorf("environment variable %s: invalid value %q for --%s: %w", name, v, f.Name, err)
 			}
 			f.Changed = true
 		}

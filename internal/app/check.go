@@ -88,7 +88,9 @@ func readDeclarations(ctx context.Context, s Settings, r RepositoryConfig) (*sch
 		return decls, tree, err
 	}
 	dir := r.folder()
-	if info, err := os.Stat(dir); err != nil {
+	if info, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, fmt.Errorf("read declarations: folder %s does not exist", dir)
+	} else if err != nil {
 		return nil, nil, fmt.Errorf("read declarations: %w", err)
 	} else if !info.IsDir() {
 		return nil, nil, fmt.Errorf("read declarations: %s is not a folder", dir)

@@ -67,6 +67,10 @@ func (w *Workspace) openDir(ctx context.Context, apply bool) error {
 	c := &w.config
 	repo, err := gitrepo.Open(c.Dir)
 	if errors.Is(err, fs.ErrNotExist) {
+		if _, absent := os.Stat(c.Dir); errors.Is(absent, fs.ErrNotExist) {
+			return fmt.Errorf("folder %s does not exist; create a repository there with roster init, or name a remote "+
+				"one with --repo", c.Dir)
+		}
 		return fmt.Errorf("%s is not in a Git repository; create one with roster init, or name a remote one "+
 			"with --repo", c.Dir)
 	}

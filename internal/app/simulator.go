@@ -53,14 +53,15 @@ func Simulate(ctx context.Context, c SimulatorConfig, started func(Simulator)) e
 	}
 	scim, err := net.Listen("tcp", c.Listen)
 	if err != nil {
-		return fmt.Errorf("listen for SCIM: %w", err)
+		return fmt.Errorf("listen for SCIM: %w; choose another address with --listen", err)
 	}
 	out := Simulator{Endpoint: "http://" + scim.Addr().String() + server.Path(), Token: server.Token()}
 	endpoints := []endpoint{{scim, server}}
 	if c.Manage != "" {
 		manage, err := net.Listen("tcp", c.Manage)
 		if err != nil {
-			return errors.Join(fmt.Errorf("listen for management: %w", err), scim.Close())
+			err = fmt.Errorf("listen for management: %w; choose another address with --manage", err)
+			return errors.Join(err, scim.Close())
 		}
 		endpoints = append(endpoints, endpoint{manage, server.Manage()})
 		out.Manage = "http://" + manage.Addr().String() + "/"

@@ -104,7 +104,8 @@ func (w *Workspace) selectProvisioner(ctx context.Context, name string) (*schema
 	return cmp.Or(w.declarations.Provisioners[keys[0]], w.removed[keys[0]]), nil
 }
 
-var errNoProvisioner = errors.New("no provisioner is declared")
+var errNoProvisioner = errors.New("no provisioner is declared, so there is no directory to compare or change; " +
+	"declare one, as docs/declarations.md describes")
 
 func unknownProvisioner(name string, d *schema.Declarations) error {
 	return fmt.Errorf("there is no provisioner %q; declared: %s", name, declaredProvisioners(d))
