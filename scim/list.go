@@ -44,6 +44,9 @@ type ListError struct {
 }
 
 func (e *ListError) Error() string {
+	if first := (*Error)(nil); e.Pages == 0 && errors.As(e.Err, &first) && first.Op == e.Op {
+		return e.Err.Error() // it has the operation and, in its path, the filter
+	}
 	where := ""
 	if e.Filter != "" {
 		where = " where " + e.Filter
