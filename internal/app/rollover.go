@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"maps"
 	"slices"
@@ -59,7 +60,7 @@ func (r *rollover) earlierTree(ctx context.Context) (tree fs.FS, found bool, err
 	if r.base != "" {
 		h, err := w.source.repo.Resolve(r.base)
 		if err != nil {
-			return nil, false, err
+			return nil, false, fmt.Errorf("--base: %w", err)
 		}
 		commit = h.String()
 	} else if !w.dirty {

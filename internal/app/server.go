@@ -113,7 +113,7 @@ func (s *Server) Run(ctx context.Context, started func(address string)) error {
 	} else {
 		listener, err := net.Listen("tcp", s.config.Listen)
 		if err != nil {
-			return fmt.Errorf("listen: %w", err)
+			return fmt.Errorf("listen: %w; choose another address with --listen", err)
 		}
 		s.workspace.settings.Log.Info("listening", "address", "http://"+listener.Addr().String()+"/")
 		if started != nil {

@@ -110,7 +110,7 @@ func folder(name string, keep bool) (dir string, remove bool, err error) {
 	}
 	entries, err := os.ReadDir(dir)
 	if err == nil && len(entries) > 0 {
-		return "", false, fmt.Errorf("--dir %s: the folder is not empty: %w", name, fs.ErrExist)
+		return "", false, fmt.Errorf("--dir %s: the folder is not empty; choose another", name)
 	}
 	return dir, false, os.MkdirAll(dir, 0o755)
 }
