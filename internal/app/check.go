@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/seed-d64a251c/roster/reconcile"
@@ -55,7 +57,7 @@ func Check(ctx context.Context, s Settings, r RepositoryConfig, base string) (*C
 // because of the date.
 func checkAssertions(d *schema.Declarations, now time.Time) (violated, dated schema.Problems) {
 	var desired []*reconcile.Desired
-	for _, key := range sortedKeys(d) {
+	for _, key := range slices.Sorted(maps.Keys(d.Provisioners)) {
 		// Loading has reported the users that a mapping cannot map.
 		if one, err := reconcile.Desire(d, d.Provisioners[key], now); err == nil {
 			desired = append(desired, one)

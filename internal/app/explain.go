@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/seed-d64a251c/roster/internal/audit"
@@ -77,7 +79,7 @@ func (w *Workspace) explainNewest(d *daemon.Daemon) web.Explainer {
 		if err != nil {
 			return nil, err
 		}
-		keys := sortedKeys(decls)
+		keys := slices.Sorted(maps.Keys(decls.Provisioners))
 		if provisioner != "" {
 			if decls.Provisioners[provisioner] == nil {
 				return nil, fmt.Errorf("%w: %w", unknownProvisioner(provisioner, decls), fs.ErrNotExist)

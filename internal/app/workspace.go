@@ -84,7 +84,7 @@ func (w *Workspace) selectProvisioners(ctx context.Context, name string) ([]stri
 	case name == "" && len(decls.Provisioners)+len(w.removed) == 0:
 		return nil, errNoProvisioner
 	case name == "":
-		return slices.Concat(sortedKeys(decls), slices.Sorted(maps.Keys(w.removed))), nil
+		return slices.Concat(slices.Sorted(maps.Keys(decls.Provisioners)), slices.Sorted(maps.Keys(w.removed))), nil
 	case w.removed[name] == nil:
 		return nil, unknownProvisioner(name, decls)
 	}
@@ -113,13 +113,11 @@ func unknownProvisioner(name string, d *schema.Declarations) error {
 
 func declaredProvisioners(d *schema.Declarations) string {
 	var quoted []string
-	for _, key := range sortedKeys(d) {
+	for _, key := range slices.Sorted(maps.Keys(d.Provisioners)) {
 		quoted = append(quoted, strconv.Quote(key))
 	}
 	return cmp.Or(strings.Join(quoted, ", "), "none")
 }
-
-func sortedKeys(d *schema.Declarations) []string { return slices.Sorted(maps.Keys(d.Provisioners)) }
 
 // runner connects the parts of a run.
 func (w *Workspace) runner() *run.Runner {
