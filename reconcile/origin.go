@@ -33,15 +33,16 @@ func (r *reasonSetter) user(c *Change) {
 		return
 	}
 	c.Reason.Position = want.At.String()
+	action := c.Kind.Action()
 	switch {
 	case r.linking.Users[c.Key] == DeletedOutside:
 		c.Origin, c.Reason.Text = Drift, "deleted outside"
 		return
-	case c.Kind == CreateUser:
+	case action == ActionCreate:
 		c.Reason.Text = "in scope"
-	case c.Kind == AdoptUser:
+	case action == ActionAdopt:
 		c.Reason.Text = "exists in the directory, not managed yet"
-	case c.Kind == TemporaryRenameUser:
+	case action == ActionTemporaryRename:
 		c.Reason.Text = "temporary rename to swap names"
 	default:
 		c.Reason.Text = "declared values"
@@ -53,14 +54,14 @@ func (r *reasonSetter) user(c *Change) {
 		c.Reason.Text = "back in scope"
 		return
 	}
-	if r.lastApplied == nil || c.Kind == AdoptUser || c.Kind == TemporaryRenameUser {
+	if r.lastApplied == nil || action == ActionAdopt || action == ActionTemporaryRename {
 		return
 	}
 	before := r.lastApplied.Users[c.Key]
 	if before == nil {
 		return
 	}
-	if c.Kind == CreateUser {
+	if action == ActionCreate {
 		if !before.Active { // not created until now
 			return
 		}
@@ -80,10 +81,10 @@ func (r *reasonSetter) user(c *Change) {
 // leaver sets the reason of a change of a user who left the scope.
 func (r *reasonSetter) leaver(c *Change) {
 	c.Reason.Text, c.Reason.LeftScope = "left the scope", true
-	if c.Kind == DeleteUser && r.target.Leavers[c.Key] == Deleted {
+	if c.Kind.Action() == ActionDelete && r.target.Leavers[c.Key] == Deleted {
 		c.Reason.Text = "left the scope; deletion is due"
 	}
-	if r.lastApplied != nil && r.lastApplied.Users[c.Key] == nil && c.Kind != DeleteUser {
+	if r.lastApplied != nil && r.lastApplied.Users[c.Key] == nil && c.Kind.Action() != ActionDelete {
 		c.Origin, c.Reason.Text = Drift, "left the scope, changed outside since"
 	}
 }
@@ -96,22 +97,23 @@ func (r *reasonSetter) group(c *Change) {
 		return
 	}
 	c.Reason.Position = want.At.String()
+	action := c.Kind.Action()
 	switch {
 	case r.linking.Groups[c.Key] == DeletedOutside:
 		c.Origin, c.Reason.Text = Drift, "deleted outside"
 		return
-	case c.Kind == CreateGroup:
+	case action == ActionCreate:
 		c.Reason.Text = "declared"
-	case c.Kind == AdoptGroup:
+	case action == ActionAdopt:
 		c.Reason.Text = "exists in the directory, not managed yet"
-	case c.Kind == TemporaryRenameGroup:
+	case action == ActionTemporaryRename:
 		c.Reason.Text = "temporary rename to swap names"
 	case r.linking.RenamedGroups[c.Key] != "":
 		c.Reason.Text = fmt.Sprintf("key was %q", r.linking.RenamedGroups[c.Key])
 	default:
 		c.Reason.Text = "declared values"
 	}
-	if r.lastApplied == nil || c.Kind == AdoptGroup || c.Kind == TemporaryRenameGroup ||
+	if r.lastApplied == nil || action == ActionAdopt || action == ActionTemporaryRename ||
 		r.linking.RenamedGroups[c.Key] != "" {
 		return
 	}
@@ -122,7 +124,7 @@ func (r *reasonSetter) group(c *Change) {
 
 // member sets the reason of a change of a membership.
 func (r *reasonSetter) member(c *Change) {
-	if c.Kind == AddMember {
+	if c.Kind.Action() == ActionCreate {
 		if m, ok := r.desired.Member(c.Key, c.Member); ok {
 			c.Reason = Reason{Text: "declared member", Position: m.Pos.String(), Via: m.Via}
 		}
