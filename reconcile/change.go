@@ -104,3 +104,6 @@ func (r Ref) Compare(s Ref) int {
 	return cmp.Or(cmp.Compare(r.Kind.Info().Rank, s.Kind.Info().Rank), strings.Compare(r.Key, s.Key),
 		strings.Compare(r.Member, s.Member), strings.Compare(string(r.Kind), string(s.Kind)))
 }
+
+// CountChanges returns a number of changes with the noun: "1 change", "2 changes".
+func CountChanges(n int) string { return schema.Count(n, "change") }

@@ -10,7 +10,7 @@ import (
 
 func intentMessage(in *reconcile.Intent) string {
 	return fmt.Sprintf("roster: %s begins a run with %s (%s)\n\nRun: %s\nTrigger: %s\nHost: %s\nPlan: %s\n",
-		in.Provisioner, countChanges(in.ReleasedChanges), short(in.Commit.ID), singleLine(in.Run),
+		in.Provisioner, reconcile.CountChanges(in.ReleasedChanges), short(in.Commit.ID), singleLine(in.Run),
 		singleLine(in.Trigger), singleLine(in.Host), singleLine(in.Digest))
 }
 
@@ -22,7 +22,7 @@ func renewMessage(in *reconcile.Intent) string {
 func reportMessage(r *reconcile.Report, l reconcile.ReportLink) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "roster: %s %s, %s (%s)\n\nRun: %s\nTrigger: %s\n", r.Provisioner, r.Outcome,
-		countChanges(len(r.Changes)), short(r.Commit.ID), singleLine(r.Run), singleLine(r.Trigger))
+		reconcile.CountChanges(len(r.Changes)), short(r.Commit.ID), singleLine(r.Run), singleLine(r.Trigger))
 	for _, n := range []struct {
 		what  string
 		count int
@@ -34,13 +34,6 @@ func reportMessage(r *reconcile.Report, l reconcile.ReportLink) string {
 	}
 	fmt.Fprintf(&out, "Report: %s\nSHA-256: %s\n", l.Path, l.SHA256)
 	return out.String()
-}
-
-func countChanges(n int) string {
-	if n == 1 {
-		return "1 change"
-	}
-	return fmt.Sprintf("%d changes", n)
 }
 
 // singleLine replaces control characters, so that a value stays on its line.

@@ -12,20 +12,20 @@ import (
 	"github.com/seed-d64a251c/roster/internal/atomicfile"
 )
 
-func (b *Recorder) lockPath(provisioner string) string {
-	return filepath.Join(b.StateDir, "lock", provisioner+".lock")
+func (r *Recorder) lockPath(provisioner string) string {
+	return filepath.Join(r.StateDir, "lock", provisioner+".lock")
 }
 
-func (b *Recorder) journalPath(provisioner string) string {
-	return filepath.Join(b.StateDir, "journal", provisioner+".jsonl")
+func (r *Recorder) journalPath(provisioner string) string {
+	return filepath.Join(r.StateDir, "journal", provisioner+".jsonl")
 }
 
-func (b *Recorder) pendingPath(provisioner string) string {
-	return filepath.Join(b.StateDir, "pending", provisioner+".json")
+func (r *Recorder) pendingPath(provisioner string) string {
+	return filepath.Join(r.StateDir, "pending", provisioner+".json")
 }
 
-func (b *Recorder) localRecordPath(provisioner string) string {
-	return filepath.Join(b.StateDir, "branch", provisioner+".json")
+func (r *Recorder) localRecordPath(provisioner string) string {
+	return filepath.Join(r.StateDir, "branch", provisioner+".json")
 }
 
 // makeDir creates a directory of the state directory. Its name survives a crash.
@@ -61,11 +61,11 @@ func readState(name string, v any, advice string) (ok bool, err error) {
 
 // writeState encodes v straight into a file of the state directory, so that the report of a large
 // run is not in memory twice.
-func (b *Recorder) writeState(name string, v any) error {
+func (r *Recorder) writeState(name string, v any) error {
 	if err := makeDir(filepath.Dir(name)); err != nil {
 		return err
 	}
-	w := atomicfile.Writer{After: func(s atomicfile.Step) { b.at("state file " + string(s)) }}
+	w := atomicfile.Writer{After: func(s atomicfile.Step) { r.at("state file " + string(s)) }}
 	return w.Write(name, func(f io.Writer) error { return json.NewEncoder(f).Encode(v) })
 }
 

@@ -80,7 +80,7 @@ func (v *verifier) addUnreportedRuns(intents map[string]reconcile.Intent) {
 		if _, ok := v.runs[run]; !ok {
 			in := intents[run]
 			v.proof.addNotProved("what run %s on %s, started at %s, did of its %s: it has no report",
-				run, in.Host, in.Started.Format(time.RFC3339), countChanges(in.ReleasedChanges))
+				run, in.Host, in.Started.Format(time.RFC3339), reconcile.CountChanges(in.ReleasedChanges))
 		}
 	}
 }
