@@ -2,9 +2,10 @@ package awssim
 
 import "net/http"
 
-// commit writes changes to the journal and then applies them. The caller holds the server's lock.
+// commit writes changes to the change log and then applies them. The caller holds the server's
+// lock.
 func (s *Server) commit(changes ...change) error {
-	if err := s.journal.append(changes); err != nil {
+	if err := s.changeLog.append(changes); err != nil {
 		return err
 	}
 	for _, c := range changes {

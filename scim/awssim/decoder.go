@@ -15,7 +15,7 @@ type decoder struct {
 	rules      *rules
 	violations []string // "Value at 'name.givenName' failed to satisfy constraint: ..."
 	// lenient skips what the service checks in requests: patterns, lengths and required attributes.
-	// State, journal and direct changes are decoded with it.
+	// State, change log and direct changes are decoded with it.
 	lenient bool
 	// booleanStrings accepts "true" and "false" as booleans, as the service does in PATCH.
 	booleanStrings bool

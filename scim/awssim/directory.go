@@ -80,8 +80,8 @@ const (
 	changeRemoveMembers changeKind = "removeMembers"
 )
 
-// change is one change of the directory. The journal stores changes, and the replica applies them
-// late.
+// change is one change of the directory. The change log stores changes, and the replica applies
+// them late.
 type change struct {
 	kind    changeKind
 	id      string // of the user or group

@@ -1,10 +1,10 @@
 package awssim
 
-// BreakJournal closes the file under the journal, so that nothing can be written.
-func BreakJournal(s *Server) {
+// BreakChangeLog closes the file under the change log, so that nothing can be written.
+func BreakChangeLog(s *Server) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_ = s.journal.file.Close()
+	_ = s.changeLog.file.Close()
 }
 
 // OperationNames are the names of all operations.

@@ -104,7 +104,7 @@ type view uint8
 const (
 	viewRead   view = iota // for all responses but one
 	viewCreate             // for the response to a create
-	viewStored             // everything that is stored, for the journal and the state
+	viewStored             // everything that is stored, for the change log and the state
 )
 
 // includes reports whether the view contains the attribute.

@@ -34,10 +34,10 @@ type Server struct {
 	clock  clock
 	random random
 
-	mu      sync.RWMutex // guards the directory, the replica and the journal
-	dir     *directory
-	replica *replica // for stale reads; nil without that fault
-	journal *journal // nil without a file
+	mu        sync.RWMutex // guards the directory, the replica and the change log
+	dir       *directory
+	replica   *replica   // for stale reads; nil without that fault
+	changeLog *changeLog // nil without a file
 
 	tokens   tokenStore
 	limiter  rateLimiter

@@ -229,7 +229,7 @@ func (s *Server) Load(st State) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.journal.rewrite(s, d); err != nil {
+	if err := s.changeLog.rewrite(s, d); err != nil {
 		return fmt.Errorf("load state: %w", err)
 	}
 	s.dir = d

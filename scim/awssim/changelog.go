@@ -15,18 +15,18 @@ import (
 	"github.com/seed-d64a251c/roster/internal/atomicfile"
 )
 
-// journal keeps the directory in a file of JSON lines. The first line identifies the format. The
+// changeLog keeps the directory in a file of JSON lines. The first line identifies the format. The
 // other lines hold the tokens and every change, each written before the change is applied.
-// Replaying the lines restores the directory. Opening the file compacts it. A nil journal writes
+// Replaying the lines restores the directory. Opening the file compacts it. A nil change log writes
 // nothing.
-type journal struct {
+type changeLog struct {
 	path string
 	file *os.File
 	err  error // of a write that failed: the file may end in a partial line, so later writes fail too
 }
 
-// journalLine is one line of a journal.
-type journalLine struct {
+// changeLogLine is one line of a change log.
+type changeLogLine struct {
 	Version int            `json:"awssim,omitempty"` // of the format, on the first line only
 	Profile Profile        `json:"profile,omitempty"`
 	Tenant  string         `json:"tenant,omitempty"`
@@ -34,8 +34,8 @@ type journalLine struct {
 	Changes []changeRecord `json:"changes,omitempty"` // of one call: all of them or none
 }
 
-// tokenRecord is a token with its secret. Only the file's owner can read the journal, so the secret
-// may be in it.
+// tokenRecord is a token with its secret. Only the file's owner can read the change log, so the
+// secret may be in it.
 type tokenRecord struct {
 	Token
 	Secret string `json:"secret"`
@@ -51,7 +51,7 @@ type changeRecord struct {
 	Members    []string        `json:"members,omitempty"`
 }
 
-const journalVersion = 1
+const changeLogVersion = 1
 
 func newChangeRecord(c change) changeRecord {
 	r := changeRecord{Kind: c.kind, ID: c.id, At: c.at, Created: c.created, Members: c.members}
@@ -78,39 +78,39 @@ func (r changeRecord) change(s *Server) (change, error) {
 }
 
 // append writes the changes of one call.
-func (j *journal) append(changes []change) error {
+func (j *changeLog) append(changes []change) error {
 	if j == nil || len(changes) == 0 {
 		return nil
 	}
-	var l journalLine
+	var l changeLogLine
 	for _, c := range changes {
 		l.Changes = append(l.Changes, newChangeRecord(c))
 	}
 	return j.write(l)
 }
 
-func (j *journal) write(l journalLine) error {
+func (j *changeLog) write(l changeLogLine) error {
 	if j.err != nil {
 		return j.err
 	}
 	b, err := json.Marshal(l)
 	if err != nil {
-		return fmt.Errorf("write journal: %w", err)
+		return fmt.Errorf("write change log: %w", err)
 	}
 	if _, err := j.file.Write(append(b, '\n')); err != nil {
-		j.err = fmt.Errorf("write journal: %w", err)
+		j.err = fmt.Errorf("write change log: %w", err)
 	}
 	return j.err
 }
 
-// saveTokens writes the tokens to the journal.
+// saveTokens writes the tokens to the change log.
 func (s *Server) saveTokens() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.journal == nil {
+	if s.changeLog == nil {
 		return nil
 	}
-	return s.journal.write(journalLine{Tokens: s.tokenRecords()})
+	return s.changeLog.write(changeLogLine{Tokens: s.tokenRecords()})
 }
 
 func (s *Server) tokenRecords() []tokenRecord {
@@ -123,13 +123,13 @@ func (s *Server) tokenRecords() []tokenRecord {
 
 // rewrite replaces the file with a compact one that holds d, and opens it for further changes. If
 // it fails before the new file is complete, the old file is unchanged.
-func (j *journal) rewrite(s *Server, d *directory) error {
+func (j *changeLog) rewrite(s *Server, d *directory) error {
 	if j == nil {
 		return nil
 	}
 	err := atomicfile.Write(j.path, 0o600, func(w io.Writer) error { return writeDirectory(w, s, d) })
 	if err != nil {
-		return fmt.Errorf("rewrite journal: %w", err)
+		return fmt.Errorf("rewrite change log: %w", err)
 	}
 	if j.file != nil {
 		_ = j.file.Close() // the file that was replaced; its content is no longer needed
@@ -137,25 +137,25 @@ func (j *journal) rewrite(s *Server, d *directory) error {
 	j.file, err = os.OpenFile(j.path, os.O_WRONLY|os.O_APPEND, 0)
 	j.err = nil
 	if err != nil {
-		j.err = fmt.Errorf("reopen journal: %w", err)
+		j.err = fmt.Errorf("reopen change log: %w", err)
 	}
 	return j.err
 }
 
-// writeDirectory writes the whole directory as the lines of a new journal.
+// writeDirectory writes the whole directory as the lines of a new change log.
 func writeDirectory(f io.Writer, s *Server, d *directory) error {
 	w := bufio.NewWriter(f)
 	enc := json.NewEncoder(w)
-	err := enc.Encode(journalLine{
-		Version: journalVersion, Profile: s.Profile, Tenant: s.Tenant, Tokens: s.tokenRecords(),
+	err := enc.Encode(changeLogLine{
+		Version: changeLogVersion, Profile: s.Profile, Tenant: s.Tenant, Tokens: s.tokenRecords(),
 	})
 	for u := range d.userOrder.after(0) {
 		put := change{kind: changePutUser, id: u.id, at: u.modified, created: u.created, attrs: u.attrs}
-		err = errors.Join(err, enc.Encode(journalLine{Changes: []changeRecord{newChangeRecord(put)}}))
+		err = errors.Join(err, enc.Encode(changeLogLine{Changes: []changeRecord{newChangeRecord(put)}}))
 	}
 	for g := range d.groupOrder.after(0) {
 		put := change{kind: changePutGroup, id: g.id, at: g.modified, created: g.created, attrs: g.attrs}
-		l := journalLine{Changes: []changeRecord{newChangeRecord(put)}}
+		l := changeLogLine{Changes: []changeRecord{newChangeRecord(put)}}
 		if len(g.members) > 0 {
 			add := change{kind: changeAddMembers, id: g.id, at: g.modified, members: memberIDs(g)}
 			l.Changes = append(l.Changes, newChangeRecord(add))
@@ -170,9 +170,9 @@ func writeDirectory(f io.Writer, s *Server, d *directory) error {
 // those of the file, unless the fields set others. Open drops an incomplete last line, which a
 // crash leaves behind. Any other damage is an error, and the file stays unchanged.
 func (s *Server) Open(path string) error {
-	lines, err := readJournal(path)
+	lines, err := readChangeLog(path)
 	if err != nil {
-		return fmt.Errorf("open journal: %w", err)
+		return fmt.Errorf("open change log: %w", err)
 	}
 	if len(lines) > 0 {
 		s.Tenant = cmp.Or(s.Tenant, lines[0].Tenant)
@@ -183,15 +183,15 @@ func (s *Server) Open(path string) error {
 	s.init()
 	d, err := s.replay(lines)
 	if err != nil {
-		return fmt.Errorf("open journal %s: %w", path, err)
+		return fmt.Errorf("open change log %s: %w", path, err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	j := &journal{path: path}
+	j := &changeLog{path: path}
 	if err := j.rewrite(s, d); err != nil {
 		return err
 	}
-	s.dir, s.journal = d, j
+	s.dir, s.changeLog = d, j
 	return nil
 }
 
@@ -200,16 +200,16 @@ func (s *Server) Open(path string) error {
 func (s *Server) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.journal == nil {
+	if s.changeLog == nil {
 		return nil
 	}
-	j := s.journal
-	s.journal = nil
+	j := s.changeLog
+	s.changeLog = nil
 	return errors.Join(j.err, j.file.Close())
 }
 
-// readJournal reads the lines of a file. It returns none if the file does not exist.
-func readJournal(path string) ([]journalLine, error) {
+// readChangeLog reads the lines of a file. It returns none if the file does not exist.
+func readChangeLog(path string) ([]changeLogLine, error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -217,19 +217,19 @@ func readJournal(path string) ([]journalLine, error) {
 	if err != nil {
 		return nil, err
 	}
-	var lines []journalLine
+	var lines []changeLogLine
 	for n := 1; len(data) > 0; n++ {
 		text, rest, complete := bytes.Cut(data, []byte("\n"))
 		if !complete {
 			break // the write was interrupted, so its change was not applied
 		}
 		data = rest
-		var l journalLine
+		var l changeLogLine
 		if err := json.Unmarshal(text, &l); err != nil {
 			return nil, fmt.Errorf("%s:%d: %w", path, n, err)
 		}
-		if n == 1 && l.Version != journalVersion {
-			return nil, fmt.Errorf("%s:1: not a journal of version %d", path, journalVersion)
+		if n == 1 && l.Version != changeLogVersion {
+			return nil, fmt.Errorf("%s:1: not a change log of version %d", path, changeLogVersion)
 		}
 		lines = append(lines, l)
 	}
@@ -237,7 +237,7 @@ func readJournal(path string) ([]journalLine, error) {
 }
 
 // lastTokens returns the tokens that the last line with tokens holds.
-func lastTokens(lines []journalLine) []Token {
+func lastTokens(lines []changeLogLine) []Token {
 	var out []Token
 	for _, l := range lines {
 		if l.Tokens == nil {
@@ -253,7 +253,7 @@ func lastTokens(lines []journalLine) []Token {
 }
 
 // replay applies the changes of the lines to an empty directory.
-func (s *Server) replay(lines []journalLine) (*directory, error) {
+func (s *Server) replay(lines []changeLogLine) (*directory, error) {
 	d := newDirectory(s.rules)
 	for n, l := range lines {
 		for _, r := range l.Changes {

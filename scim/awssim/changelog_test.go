@@ -85,8 +85,8 @@ func TestTheFileRestoresTheDirectory(t *testing.T) {
 
 // The golden file has every kind of change. A new version of the format needs a golden file of its
 // own, and this one must still be readable.
-func TestJournalOfVersion1IsReadable(t *testing.T) {
-	golden, err := os.ReadFile("testdata/journal-v1.jsonl")
+func TestChangeLogOfVersion1IsReadable(t *testing.T) {
+	golden, err := os.ReadFile("testdata/change-log-v1.jsonl")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,13 +166,13 @@ func TestOpenRejectsOtherFiles(t *testing.T) {
 	}
 }
 
-func TestAChangeThatCannotBeJournaledIsNotApplied(t *testing.T) {
+func TestAChangeThatCannotBeLoggedIsNotApplied(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "directory")
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	s := reopen(t, file, awssim.ProfileAWS)
-	awssim.BreakJournal(s.Server)
+	awssim.BreakChangeLog(s.Server)
 	s.want(500, s.call("POST", "/Users", userJSON("alice")))
 	if n := len(s.State().Users); n != 0 {
 		t.Errorf("%d users", n)
