@@ -65,7 +65,7 @@ func (d *Desired) usersInMoreThan(limit int) []string {
 // usersAre returns "1 user is" or "2 users are".
 func usersAre(n int) string {
 	if n == 1 {
-		return "1 user is"
+		return schema.Count(n, "user") + " is"
 	}
-	return fmt.Sprintf("%d users are", n)
+	return schema.Count(n, "user") + " are"
 }

@@ -146,11 +146,7 @@ func disjoint(groups []string, members func(group string) []Violator) Violation 
 		}
 	}
 	if n := len(v.Users); n > 0 {
-		verb := "are"
-		if n == 1 {
-			verb = "is"
-		}
-		v.Text = fmt.Sprintf("%s %s in more than one of %s", schema.Count(n, "user"), verb, schema.QuoteList(groups))
+		v.Text = fmt.Sprintf("%s in more than one of %s", usersAre(n), schema.QuoteList(groups))
 	}
 	return v
 }
