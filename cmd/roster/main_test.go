@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -17,7 +18,21 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "these tests need the git program: apt-get install git")
 		os.Exit(1)
 	}
-	testscript.Main(m, map[string]func(){"roster": mainWithLeakCheck})
+	testscript.Main(withGitIdentity{m}, map[string]func(){"roster": mainWithLeakCheck})
+}
+
+// withGitIdentity runs the tests with an identity for git, so that no test depends on the settings
+// of the machine. testscript runs the roster command without it.
+type withGitIdentity struct{ *testing.M }
+
+func (m withGitIdentity) Run() int {
+	for name, value := range gitEnv("") {
+		if strings.HasPrefix(name, "GIT_") {
+			os.Setenv(name, value)
+		}
+	}
+	os.Setenv("GIT_CONFIG_GLOBAL", os.DevNull)
+	return m.M.Run()
 }
 
 // TestScripts runs testdata/script. roster is a process of its own; the simulators and Git servers

@@ -1,5 +1,6 @@
-// An OAuth 2.0 authorization server made of oidc-provider with a store in memory, for tests. Whoever comes is logged in and consents.
-// Prints its port, and ends when its standard input does. POST /advance?seconds=N moves its clock.
+// An OAuth 2.0 authorization server made of oidc-provider with a store in memory, for tests. Every
+// user is logged in and consents. It prints its port, and ends when its standard input does. POST
+// /advance?seconds=N moves its clock.
 import http from "node:http";
 for (const name of ["log", "info", "warn"]) console[name] = console.error; // standard output is for the port
 
