@@ -37,6 +37,8 @@ type Change struct {
 
 	Origin Origin `json:"origin"`
 	Reason Reason `json:"reason"`
+	// Cause is what brought the change. Held changes are grouped by it.
+	Cause Cause `json:"cause,omitzero"`
 	// DependsOn lists the changes that this one depends on. It is held with them, and skipped if
 	// one of them fails.
 	DependsOn []Ref `json:"dependsOn,omitempty"`
@@ -63,6 +65,25 @@ type Reason struct {
 	Via      string `json:"via,omitempty"`      // how a membership came about: "", `include "sre"`, "where"
 	// LeftScope is true if the user left the scope: deleteAfterDays begins to count.
 	LeftScope bool `json:"leftScope,omitempty"`
+}
+
+// CauseKind is the kind of a cause.
+type CauseKind string
+
+// The kinds of causes.
+const (
+	CauseCommit CauseKind = "commit" // a commit on the first-parent history of the branch
+	CauseBefore CauseKind = "before" // a commit before the oldest one that was evaluated
+	CauseDrift  CauseKind = "drift"
+	CauseDate   CauseKind = "date" // a declared date was reached
+)
+
+// Cause is what brought a change.
+type Cause struct {
+	Kind CauseKind `json:"kind"`
+	// Commit is the commit that brought the change, or the oldest commit that was evaluated. It is
+	// empty for drift and dates.
+	Commit string `json:"commit,omitempty"`
 }
 
 // Hold is a gate that holds a change, with its reason.

@@ -11,8 +11,25 @@ type Intent struct {
 	Digest          string    `json:"digest"`          // of the plan
 	ReleasedChanges int       `json:"releasedChanges"` // number of changes to be sent
 	Commit          CommitRef `json:"commit"`
-	Trigger         string    `json:"trigger"`
-	Started         time.Time `json:"started"`
-	Host            string    `json:"host,omitempty"`
-	RosterVersion   string    `json:"rosterVersion"`
+	// BaseCommit is the head of the audit branch that the run started from; empty if there was
+	// none.
+	BaseCommit string `json:"baseCommit,omitempty"`
+	// CreatedUsers and CreatedGroups are the keys of the objects that the run may create, sorted.
+	CreatedUsers  []string `json:"createdUsers,omitempty"`
+	CreatedGroups []string `json:"createdGroups,omitempty"`
+	// UsedApprovals are the approvals that release changes of the run. They count as used from now
+	// on, whatever becomes of the run.
+	UsedApprovals []ApprovalUse `json:"usedApprovals,omitempty"`
+	Trigger       string        `json:"trigger"`
+	Started       time.Time     `json:"started"`
+	Host          string        `json:"host,omitempty"`
+	RosterVersion string        `json:"rosterVersion"`
+}
+
+// ApprovalUse identifies an approval that was used: its digest and the commit that added its entry.
+// An entry that is edited or added again is another approval.
+type ApprovalUse struct {
+	Digest string    `json:"digest"`
+	Commit string    `json:"commit"`
+	Time   time.Time `json:"time,omitzero"`
 }

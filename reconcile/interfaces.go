@@ -104,3 +104,18 @@ type Reviewer interface {
 	// review; it does not fail the run.
 	Approved(ctx context.Context, from, to string) ([]ReviewedMerge, error)
 }
+
+// CommitReview is how one commit of the branch was reviewed.
+type CommitReview struct {
+	// PullRequest names the pull request that brought the commit, for example "pull request 12";
+	// empty for a direct push.
+	PullRequest string
+	// Authors are the accounts that opened the pull request, or authored or pushed a commit of it.
+	// Without a forge they are the signers of the commit.
+	Authors []string
+	// Approvers are the accounts that approved what was merged, without Authors.
+	Approvers []string
+	// Unknown says why the forge cannot tell who authored or pushed; empty if it can. Such a review
+	// is insufficient.
+	Unknown string
+}

@@ -70,7 +70,18 @@ type PlanInput struct {
 	// HistoryReason is why Commit does not descend from the last applied commit, DistrustReason why
 	// the audit branch is not trusted; empty if it does and is.
 	HistoryReason, DistrustReason string
-	Reviewed                      *Reviewed // nil if no review is required
+	// Trust and Unproved are those of the AuditState.
+	Trust    AuditTrust
+	Unproved UnprovedEntries
+	// AppliedPolicy is the provisioner as the last applied commit declared it, found by its
+	// identity; nil if nothing was applied or the commit cannot be read.
+	AppliedPolicy *schema.Provisioner
+	// Commits are the commits of the first-parent history after the last applied commit up to
+	// Commit, the oldest first; at most the newest 50. Nil if they are not known.
+	Commits []CommitRef
+	// AuditRelease is the approval that releases gate audit; nil if there is none.
+	AuditRelease *Approved
+	Reviewed     *Reviewed // nil if no review is required
 }
 
 // NewPlan decides what to change. The same input gives the same plan and digest.

@@ -2,6 +2,8 @@ package audit
 
 import (
 	"bytes"
+	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,6 +26,9 @@ func TestFormatsAreThoseOfTheirGoldenFiles(t *testing.T) {
 }
 
 func TestTheJournalFormatIsThatOfItsGoldenFile(t *testing.T) {
+	if formattest.Updating() {
+		updateJournalGolden(t)
+	}
 	golden := formattest.Read(t, "journal-v1.jsonl")
 	run, err := parseJournal("journal-v1.jsonl", bytes.NewReader(golden))
 	if err != nil || len(run.Entries) != 2 || run.Entries[0].Ended || !run.Entries[1].Ended {
@@ -46,6 +51,30 @@ func TestTheJournalFormatIsThatOfItsGoldenFile(t *testing.T) {
 		records = append(records, record)
 	}
 	formattest.CheckFields(t, "journal-v1.jsonl", records)
+}
+
+// updateJournalGolden rewrites the golden file of the journal with its checksums and lengths.
+func updateJournalGolden(t *testing.T) {
+	var records []journalRecord
+	for line := range bytes.Lines(formattest.Read(t, "journal-v1.jsonl")) {
+		var l journalLine
+		var record journalRecord
+		if err := errors.Join(json.Unmarshal(line, &l), json.Unmarshal(l.Record, &record)); err != nil {
+			t.Fatal(err)
+		}
+		records = append(records, record)
+	}
+	formattest.Fill(&records)
+	var out []byte
+	for _, record := range records {
+		record.SyncedBytes = int64(len(out))
+		line, err := encodeLine(record)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, line...)
+	}
+	formattest.Write(t, "journal-v1.jsonl", out)
 }
 
 func writeTemporary(t *testing.T, data []byte) string {

@@ -57,6 +57,7 @@ func (r *Runner) loadInputs(ctx context.Context, s runState, directory reconcile
 		Approvals: req.Declarations.Approvals, HeldReports: heldReports, Redactor: redactor, Commit: req.Commit,
 		Now: s.started, LostRun: s.audit.OpenIntent, MappingEdit: mappingEdit(s, last, desired),
 		HistoryReason: historyReason, DistrustReason: s.audit.DistrustReason,
+		Trust: s.audit.Trust, Unproved: s.audit.Unproved, AppliedPolicy: last.provisioner,
 	}
 	return inputs{directory: directory, plan: plan, reviews: reviews, redactor: redactor, lastApplied: last}, nil
 }
