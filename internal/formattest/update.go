@@ -11,7 +11,7 @@ import (
 )
 
 // Updating reports whether the tests rewrite the golden files: if UPDATE_FORMATS is set. Fields
-// without a value in a file get a sample value, which should be edited by hand. Fields that the type
+// without a value in a file get a sample value, to be edited by hand. Fields that the type
 // no longer has are dropped.
 func Updating() bool { return os.Getenv("UPDATE_FORMATS") != "" }
 
