@@ -56,7 +56,7 @@ func (h *ReviewHistory) Reviewed(in PlanInput) *Reviewed {
 
 // ReviewRequired reports whether declarations require a review of a provisioner's changes.
 func ReviewRequired(d *schema.Declarations, provisioner string) bool {
-	return d != nil && d.Provisioners[provisioner] != nil && d.Provisioners[provisioner].Review == "required"
+	return d != nil && d.Provisioners[provisioner] != nil && d.Provisioners[provisioner].Review.Required
 }
 
 // allow adds the effects of a plan for declarations, except those in without.

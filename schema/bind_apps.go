@@ -93,7 +93,7 @@ func (b *binder) provisioner(key string, at Pos, n *node) {
 			Mode:            n.find("deprovision", "mode").string(),
 			DeleteAfterDays: n.find("deprovision", "deleteAfterDays").int(),
 		},
-		Adopt: n.child("adopt").string(), Limits: map[string]*Limit{}, Review: n.child("review").string(),
+		Adopt: n.child("adopt").string(), Limits: map[string]*Limit{}, Review: review(n, at),
 		Protect: Protect{
 			Users:  n.find("protect", "users").fieldPositions(),
 			Groups: n.find("protect", "groups").fieldPositions(),
@@ -134,6 +134,20 @@ func (b *binder) provisioner(key string, at Pos, n *node) {
 		p.Rate.Concurrency = *concurrency
 	}
 	b.d.Provisioners[key] = p
+}
+
+// review returns the review rule of a provisioner in its short or its long form.
+func review(provisioner *node, at Pos) Review {
+	n := provisioner.child("review")
+	out := Review{Pos: n.posOr(at), Required: n.string() == "required" || n.child("required").bool()}
+	if !out.Required {
+		return out
+	}
+	out.Approvals, out.By = 1, n.child("by").strings()
+	if approvals := n.child("approvals").int(); approvals != nil {
+		out.Approvals = *approvals
+	}
+	return out
 }
 
 func (b *binder) auth(n *node) Auth {

@@ -146,7 +146,8 @@ var validRecords = map[string][]string{
 			`"clientID": "c", "clientSecret": {"aws": {"secretsManager": "s", "region": "r", "key": "k"}}, ` +
 			`"scopes": ["a"]}}}`,
 		`{"app": "a", "mapping": "m", "endpoint": "https://x", "auth": {"token": {"sops": {"file": "f", "key": "k"}}}}`,
-		`{"app": "a", "mapping": "m", "endpoint": "https://x", "auth": {"token": {"exec": ["a", "b"]}}}`,
+		`{"app": "a", "mapping": "m", "endpoint": "https://x", "auth": {"token": {"exec": ["a", "b"]}}, "review": ` +
+			`{"required": true, "approvals": 2, "by": ["ann", "bob"]}}`,
 		`{"app": "a", "mapping": "m", "endpoint": "https://x", "auth": {"token": {"age": "x.age"}}}`,
 		`{"app": "a", "mapping": "m", "endpoint": "https://x", "auth": {"token": {"aws": {"parameterStore": "/x"}}}}`,
 	},

@@ -199,7 +199,7 @@ func (r eitherRule) check(n *node, pc *problemCollector) bool {
 	if pc == nil {
 		return false
 	}
-	if consts := r.constants(); consts != nil {
+	if consts := r.constants(n); consts != nil {
 		advice := ""
 		if n.kind == stringNode && !pc.secret {
 			advice = suggestion(n.text, consts, "")
@@ -209,10 +209,14 @@ func (r eitherRule) check(n *node, pc *problemCollector) bool {
 	return r.closest(n).check(n, pc)
 }
 
-// constants returns the alternatives if all of them are string constants, and nil otherwise.
-func (r eitherRule) constants() []string {
+// constants returns the alternatives for a value that was rejected if all of them are string
+// constants, and nil otherwise. Structs are no alternative for other values.
+func (r eitherRule) constants(n *node) []string {
 	var names []string
 	for _, x := range r {
+		if _, ok := x.(*structRule); ok && n.kind != structNode && len(names) > 0 {
+			continue
+		}
 		c, ok := x.(*constRule)
 		if !ok || c.kind != stringNode {
 			return nil
@@ -225,11 +229,11 @@ func (r eitherRule) constants() []string {
 // closest returns the alternative that a rejected value most likely means: the struct with the most
 // fields in common, or else the first alternative of the same kind.
 func (r eitherRule) closest(n *node) rule {
-	best, most := r[0], -1
+	best, most, structs := r[0], -1, 0
 	for _, x := range r {
 		score := 0
 		if s, ok := x.(*structRule); ok && n.kind == structNode {
-			score = 1
+			score, structs = 1, structs+1
 			for _, f := range n.fields {
 				if s.field(f.name) != nil {
 					score += 2
@@ -242,7 +246,7 @@ func (r eitherRule) closest(n *node) rule {
 			best, most = x, score
 		}
 	}
-	if s, ok := best.(*structRule); ok && n.kind == structNode && most <= 1 && len(r) > 1 {
+	if s, ok := best.(*structRule); ok && n.kind == structNode && most <= 1 && structs > 1 {
 		return &choiceRule{r, s}
 	}
 	return best

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -206,7 +207,7 @@ type Provisioner struct {
 	Deprovision  Deprovision
 	Adopt        string // "never", "match", "take-over"
 	Limits       map[string]*Limit
-	Review       string // "off", "required"
+	Review       Review
 	Protect      Protect
 	FullRead     string
 	DriftBound   time.Duration
@@ -220,6 +221,28 @@ type Provisioner struct {
 type Auth struct {
 	Token  *SecretRef
 	OAuth2 *OAuth2
+}
+
+// Review is the rule that a merge must be approved before its changes are applied.
+type Review struct {
+	Pos      Pos
+	Required bool
+	// Approvals is the number of different people who must approve; 0 if no review is required.
+	Approvals int
+	// By are the accounts at the forge whose approvals count. If it is empty, all accounts that may
+	// write to the repository count.
+	By []string
+}
+
+// String returns the rule as text for notices and errors.
+func (r Review) String() string {
+	switch {
+	case !r.Required:
+		return "off"
+	case len(r.By) == 0:
+		return "required (" + Count(r.Approvals, "approval") + ")"
+	}
+	return fmt.Sprintf("required (%s by %s)", Count(r.Approvals, "approval"), QuoteList(r.By))
 }
 
 // OAuth2 declares an OAuth 2.0 grant (RFC 6749).

@@ -26,6 +26,7 @@ func (v *validator) provisioners() {
 		pv.endpoint()
 		pv.schedules()
 		pv.policies()
+		pv.review()
 		pv.limits()
 		pv.auth()
 		if p.identity == "" {
@@ -106,6 +107,26 @@ func (pv *provisionerValidator) schedules() {
 func (pv *provisionerValidator) policies() {
 	if d := pv.p.Deprovision; d.DeleteAfterDays != nil && d.Mode != "deactivate" {
 		pv.report(pv.problem(badPolicy, "deprovision.deleteAfterDays", "has no effect with mode "+quote(d.Mode)))
+	}
+}
+
+// review checks that the approvals that a review requires can be given.
+func (pv *provisionerValidator) review() {
+	r := pv.p.Review
+	list, named := pv.n.find("review", "by"), map[string]bool{}
+	for i, account := range r.By {
+		if folded := strings.ToLower(account); named[folded] {
+			p := badPolicy.problem(list.fields[i].at.pos(), fmt.Sprintf("%s.review.by[%d]", pv.path, i),
+				"duplicate account; forges ignore case")
+			pv.report(p.withValue(quote(account)).withAdvice("name each account once"))
+		} else {
+			named[folded] = true
+		}
+	}
+	if len(r.By) > 0 && len(named) < r.Approvals {
+		message := fmt.Sprintf("requires %s, but `by` names only %s", Count(r.Approvals, "approval"),
+			Count(len(named), "account"))
+		pv.report(pv.problem(badPolicy, "review.approvals", message).withAdvice("name more accounts"))
 	}
 }
 

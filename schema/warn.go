@@ -46,9 +46,9 @@ func (w *warner) provisioner(p *Provisioner, path string) {
 		message := fmt.Sprintf("the token of provisioner %q is declared to expire more than a year from now", p.Key)
 		w.warn(p.Pos, tokenExpiring, path+".tokenExpires", message, p.TokenExpires)
 	}
-	if p.Review == "required" {
+	if p.Review.Required {
 		message := fmt.Sprintf("provisioner %q requires reviews; without a forge, its intended changes are held", p.Key)
-		w.found = append(w.found, reviewNeeded.problem(p.Pos, path+".review", message))
+		w.found = append(w.found, reviewNeeded.problem(p.Review.Pos, path+".review", message))
 	}
 	if p.Paused != nil {
 		w.checkEnd(p.Paused.Until, 0, p.Paused.Pos, pauseEnded, path+".paused",

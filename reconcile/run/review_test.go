@@ -135,7 +135,7 @@ func (w *env) applyFirst(t *testing.T) {
 	all := w.Commits
 	first := *all[0]
 	p := *first.Provisioners["aws"]
-	p.Review = "off"
+	p.Review = schema.Review{}
 	first.Provisioners = map[string]*schema.Provisioner{"aws": &p}
 	w.Commits = []*schema.Declarations{&first}
 	w.Apply(reconcile.RunApplied)
