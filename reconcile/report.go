@@ -11,8 +11,11 @@ type Outcome string
 
 // The outcomes of a run.
 const (
-	RunInSync      Outcome = "in sync"
-	RunApplied     Outcome = "applied"
+	RunInSync  Outcome = "in sync"
+	RunApplied Outcome = "applied"
+	// RunWaiting: no change is held or failed, and some wait for enabled, a window or the end of a
+	// pause.
+	RunWaiting     Outcome = "waiting"
 	RunHeld        Outcome = "held"
 	RunPartial     Outcome = "partial"
 	RunFailed      Outcome = "failed"
@@ -32,7 +35,7 @@ const (
 	ResultSkipped Result = "skipped" // a change it depends on failed, or the run stopped before it
 	ResultFailed  Result = "failed"
 	ResultUnknown Result = "unknown" // sent by an interrupted run; there was no answer and no lookup
-	ResultWaiting Result = "waiting" // the provisioner's mode does not send it
+	ResultWaiting Result = "waiting" // the provisioner's mode or window does not send it
 )
 
 // Done is a change with its result.
@@ -146,8 +149,10 @@ func (r *Report) outcome() Outcome {
 	switch {
 	case c.Failed+c.Skipped+c.Unknown > 0:
 		return RunPartial
-	case c.Held+c.Waiting > 0:
+	case c.Held > 0:
 		return RunHeld
+	case c.Waiting > 0:
+		return RunWaiting
 	case c.Done > 0:
 		return RunApplied
 	}

@@ -19,7 +19,7 @@ func (c *cli) applyCommand() *cobra.Command {
 		Long: `apply applies HEAD of DIR to AWS and commits a report to the audit branch. It refuses uncommitted
 changes of the declarations, and a HEAD that the remote does not have.
 
-Exit code: 0 done or in sync, 3 changes held, 4 changes failed or were skipped.`,
+Exit code: 0 done, in sync or waiting, 3 changes held, 4 changes failed or were skipped.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := repo.setDir(args); err != nil {

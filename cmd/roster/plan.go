@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -36,7 +35,8 @@ With --base, plan shows instead the changes that merging --head into it would ca
 preview of a pull request. It then needs neither AWS nor a token: AWS is assumed to match the
 base, or a snapshot that the daemon has written (serve --snapshots).
 
-Exit code: 0 in sync, 2 changes pending, 3 changes held.`,
+Exit code: 0 in sync, 2 changes pending, 3 changes held. Changes that only wait for enabled, a
+window or the end of a pause are pending, unless a gate would hold them then.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := flags.repo.setDir(args); err != nil {
@@ -82,15 +82,7 @@ func (c *cli) plan(ctx context.Context, flags *planFlags) error {
 	if failed != nil {
 		return failed
 	}
-	return exitWith(plans, func(p *reconcile.Plan) exitCode {
-		switch {
-		case p.Counts.Held > 0:
-			return exitHeld
-		case len(p.Changes) > 0:
-			return exitPending
-		}
-		return exitDone
-	})
+	return exitWith(plans, func(p *reconcile.Plan) exitCode { return exitCodeOf(p.Changes) })
 }
 
 // preview shows what merging one commit into another would change.
@@ -105,17 +97,27 @@ func (c *cli) preview(ctx context.Context, flags *planFlags) error {
 		return err
 	}
 	return exitWith(previews, func(p *reconcile.Preview) exitCode {
-		switch {
-		case slices.ContainsFunc(p.Changes, func(c reconcile.Change) bool {
-			return len(c.Held) > 0 &&
-				c.Waiting == ""
-		}):
-			return exitHeld
-		case len(p.Changes) > 0 || p.UnavailableReason != "":
+		code := exitCodeOf(p.Changes)
+		if code == exitDone && p.UnavailableReason != "" {
 			return exitPending
 		}
-		return exitDone
+		return code
 	})
+}
+
+// exitCodeOf returns exitHeld if a gate holds one of the changes, and exitPending if one is sent, or
+// will be sent when it no longer waits.
+func exitCodeOf(changes []reconcile.Change) exitCode {
+	code := exitDone
+	for i := range changes {
+		switch c := &changes[i]; {
+		case len(c.Held) == 0:
+			code = max(code, exitPending)
+		case c.Waiting == "":
+			return exitHeld
+		}
+	}
+	return code
 }
 
 // writeResults writes plans or previews in the chosen format to standard output, or to the file

@@ -31,8 +31,8 @@ var (
 
 // outcomes are the values of the label "outcome".
 var outcomes = []reconcile.Outcome{
-	reconcile.RunInSync, reconcile.RunApplied, reconcile.RunHeld, reconcile.RunPartial, reconcile.RunFailed,
-	reconcile.RunInterrupted, reconcile.RunNeedsAuthorization,
+	reconcile.RunInSync, reconcile.RunApplied, reconcile.RunWaiting, reconcile.RunHeld, reconcile.RunPartial,
+	reconcile.RunFailed, reconcile.RunInterrupted, reconcile.RunNeedsAuthorization,
 }
 
 func (collector) Describe(ch chan<- *prometheus.Desc) {

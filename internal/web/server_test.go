@@ -76,6 +76,7 @@ func TestMetrics(t *testing.T) {
 	for _, line := range []string{
 		`roster_last_run_outcome{outcome="partial",provisioner="aws"} 1`,
 		`roster_last_run_outcome{outcome="in sync",provisioner="aws"} 0`,
+		`roster_last_run_outcome{outcome="waiting",provisioner="aws"} 0`,
 		`roster_last_run_changes{provisioner="aws",result="done"} 3`,
 		`roster_last_run_changes{provisioner="aws",result="failed"} 2`,
 		`roster_last_run_changes{provisioner="aws",result="unknown"} 0`,

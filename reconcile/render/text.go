@@ -129,6 +129,8 @@ func outcomeTone(o reconcile.Outcome) Tone {
 	switch o {
 	case reconcile.RunInSync, reconcile.RunApplied:
 		return Good
+	case reconcile.RunWaiting:
+		return Plain
 	case reconcile.RunHeld, reconcile.RunPartial:
 		return Caution
 	}

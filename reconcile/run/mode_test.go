@@ -58,6 +58,13 @@ func TestModes(t *testing.T) {
 			if result.Plan.Mode != tt.mode {
 				t.Errorf("the mode is %q, want %q", result.Plan.Mode, tt.mode)
 			}
+			outcome := reconcile.RunWaiting
+			if len(tt.sends) == len(allChanges) {
+				outcome = reconcile.RunApplied
+			}
+			if result.Report.Outcome != outcome {
+				t.Errorf("the outcome is %q, want %q", result.Report.Outcome, outcome)
+			}
 			var sent []string
 			for i := range result.Report.Changes {
 				if d := &result.Report.Changes[i]; d.Result == reconcile.ResultDone {
