@@ -11,6 +11,8 @@ type ApplyResult struct {
 	UserIDs map[string]string
 	// Users are the users that were written, by key, as the directory returned them.
 	Users map[string]RemoteUser
+	// Groups are the groups that were created, by key, as the directory returned them.
+	Groups map[string]RemoteGroup
 	// Uncertain are the indexes of changes that may or may not have taken effect, because no answer
 	// proved it.
 	Uncertain map[int]bool
@@ -22,7 +24,7 @@ func NewApplyResult(plan *Plan, ledger *Ledger) *ApplyResult {
 	r := &ApplyResult{
 		Changes: make([]Done, len(plan.Changes)), Ledger: ledger,
 		UserIDs: make(map[string]string, len(plan.Linking.State.Users)),
-		Users:   map[string]RemoteUser{}, Uncertain: map[int]bool{},
+		Users:   map[string]RemoteUser{}, Groups: map[string]RemoteGroup{}, Uncertain: map[int]bool{},
 	}
 	for i := range plan.Changes {
 		c := &plan.Changes[i]

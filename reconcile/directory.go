@@ -1,6 +1,10 @@
 package reconcile
 
-import "errors"
+import (
+	"errors"
+	"slices"
+	"time"
+)
 
 // ErrUnauthorized means that the directory rejects the credentials: nothing more is sent.
 var ErrUnauthorized = errors.New("the directory rejects the credentials")
@@ -17,6 +21,13 @@ const MaxMembers = 100
 type RemoteUser struct {
 	ID         string     `json:"id"`
 	Attributes Attributes `json:"attributes"`
+	// Created is when the directory created the user; zero if it does not say.
+	Created time.Time `json:"created,omitzero"`
+}
+
+// Equal reports whether two users are the same in all fields.
+func (u RemoteUser) Equal(v RemoteUser) bool {
+	return u.ID == v.ID && u.Created.Equal(v.Created) && slices.Equal(u.Attributes, v.Attributes)
 }
 
 // ExternalID returns the externalId or "".
@@ -27,9 +38,16 @@ func (u RemoteUser) UserName() string { v, _ := u.Attributes.Get("userName"); re
 
 // RemoteGroup is a group of the directory, without its members.
 type RemoteGroup struct {
-	ID          string `json:"id"`
-	ExternalID  string `json:"externalId,omitempty"`
-	DisplayName string `json:"displayName"`
+	ID          string    `json:"id"`
+	ExternalID  string    `json:"externalId,omitempty"`
+	DisplayName string    `json:"displayName"`
+	Created     time.Time `json:"created,omitzero"` // as of a RemoteUser
+}
+
+// Equal reports whether two groups are the same in all fields.
+func (g RemoteGroup) Equal(h RemoteGroup) bool {
+	return g.ID == h.ID && g.ExternalID == h.ExternalID && g.DisplayName == h.DisplayName &&
+		g.Created.Equal(h.Created)
 }
 
 // NewGroup is a group to be created.

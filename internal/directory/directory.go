@@ -170,6 +170,7 @@ func (d *Directory) UpdateUser(ctx context.Context, have reconcile.RemoteUser, w
 		return reconcile.RemoteUser{}, reconcile.CallReceipt{}, unsupported(unknown)
 	}
 	old.ID, next.ID = have.ID, have.ID
+	old.Meta.Created = have.Created
 	ctx, receipt := withReceipt(ctx)
 	updated, err := d.Client.UpdateUser(ctx, old, next)
 	if err != nil {
@@ -247,11 +248,13 @@ func convertError(err error) error {
 }
 
 func remoteUser(u *scim.User) reconcile.RemoteUser {
-	return reconcile.RemoteUser{ID: u.ID, Attributes: flatten(u)}
+	return reconcile.RemoteUser{ID: u.ID, Attributes: flatten(u), Created: u.Meta.Created.UTC()}
 }
 
 func remoteGroup(g *scim.Group) reconcile.RemoteGroup {
-	return reconcile.RemoteGroup{ID: g.ID, ExternalID: g.ExternalID, DisplayName: g.DisplayName}
+	return reconcile.RemoteGroup{
+		ID: g.ID, ExternalID: g.ExternalID, DisplayName: g.DisplayName, Created: g.Meta.Created.UTC(),
+	}
 }
 
 // uncertain is the error of a write that may have taken effect. The text already contains that.

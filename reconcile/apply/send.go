@@ -64,9 +64,31 @@ func (a *applier) updateUser(ctx context.Context, changes []int) (reconcile.Call
 		have = reconcile.RemoteUser{ID: c.ID, Attributes: a.plan.Linking.State.Users[c.Key].Attributes}
 	}
 	a.mu.Unlock()
+	if first := externalIDFirst(c); first != nil {
+		u, receipt, err := a.dir.UpdateUser(ctx, have, reconcile.PatchAttributes(have.Attributes, first))
+		if err != nil {
+			return receipt, err
+		}
+		a.recordUser(c.Key, u, nil)
+		have = u
+	}
 	u, receipt, err := a.dir.UpdateUser(ctx, have, reconcile.PatchAttributes(have.Attributes, c.Attributes))
 	a.recordUser(c.Key, u, err)
 	return receipt, err
+}
+
+// externalIDFirst returns the change of the externalId if an adoption also changes other
+// attributes; nil otherwise. The externalId is written in a request of its own, before all others:
+// it shows in the directory that the object is managed.
+func externalIDFirst(c *reconcile.Change) []reconcile.AttributeChange {
+	if c.Kind.Action() != reconcile.ActionAdopt {
+		return nil
+	}
+	i := slices.IndexFunc(c.Attributes, func(a reconcile.AttributeChange) bool { return a.Path == "externalId" })
+	if i < 0 || len(c.Attributes) == 1 && c.Kind.OfUser() {
+		return nil
+	}
+	return c.Attributes[i : i+1]
 }
 
 func (a *applier) deleteUser(ctx context.Context, changes []int) (reconcile.CallReceipt, error) {
@@ -87,6 +109,7 @@ func (a *applier) createGroup(ctx context.Context, changes []int) (reconcile.Cal
 		Members:     a.memberIDs(changes[1:]),
 	})
 	a.recordID(a.groupIDs, c.Key, g.ID, err)
+	a.recordGroup(c.Key, g, err)
 	return receipt, err
 }
 
@@ -110,6 +133,13 @@ func (a *applier) updateGroup(ctx context.Context, changes []int) (reconcile.Cal
 	a.mu.Lock()
 	id := a.groupIDs[first.Key]
 	a.mu.Unlock()
+	if externalIDFirst(first) != nil && (u.DisplayName != "" || len(members) > 0) {
+		receipt, err := a.dir.UpdateGroup(ctx, id, reconcile.GroupUpdate{ExternalID: u.ExternalID})
+		if err != nil {
+			return receipt, err
+		}
+		u.ExternalID = ""
+	}
 	return a.dir.UpdateGroup(ctx, id, u)
 }
 
@@ -128,6 +158,15 @@ func (a *applier) recordUser(key string, u reconcile.RemoteUser, err error) {
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		a.result.Users[key] = u
+	}
+}
+
+// recordGroup records a created group as the directory returned it.
+func (a *applier) recordGroup(key string, g reconcile.RemoteGroup, err error) {
+	if err == nil {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.result.Groups[key] = g
 	}
 }
 

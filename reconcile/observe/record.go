@@ -24,7 +24,7 @@ func (v *View) Record(r *reconcile.ApplyResult, at time.Time) {
 		case d.Kind.OfUser():
 			v.recordUser(d, r.Users[d.Key])
 		default:
-			v.recordGroup(d, at)
+			v.recordGroup(d, r.Groups[d.Key], at)
 		}
 	}
 	for group, ids := range added {
@@ -48,16 +48,22 @@ func (v *View) recordUser(d *reconcile.Done, answer reconcile.RemoteUser) {
 	case d.Kind.Action() == reconcile.ActionDelete:
 		v.dropUser(d.ID)
 	case answer.ID != "": // an adoption that changes only the ledger has no answer
+		if have := v.user(answer.ID); have != nil && answer.Created.IsZero() {
+			answer.Created = have.Created
+		}
 		v.putUser(answer)
 	}
 }
 
-func (v *View) recordGroup(d *reconcile.Done, at time.Time) {
+func (v *View) recordGroup(d *reconcile.Done, created reconcile.RemoteGroup, at time.Time) {
 	if d.Kind.Action() == reconcile.ActionDelete {
 		v.dropGroup(d.ID)
 		return
 	}
 	g := reconcile.RemoteGroup{ID: d.ID}
+	if created.ID == d.ID {
+		g = created
+	}
 	if have := v.group(d.ID); have != nil {
 		g = *have
 	}

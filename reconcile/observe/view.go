@@ -76,7 +76,7 @@ func (v *View) putUser(u reconcile.RemoteUser) {
 	case have == nil:
 		v.userIndex[u.ID] = len(v.Observed.Users)
 		v.Observed.Users = append(v.Observed.Users, u)
-	case slices.Equal(have.Attributes, u.Attributes):
+	case have.Equal(u):
 		return
 	default:
 		*have = u
@@ -101,7 +101,7 @@ func (v *View) putGroup(g reconcile.RemoteGroup) {
 	case have == nil:
 		v.groupIndex[g.ID] = len(v.Observed.Groups)
 		v.Observed.Groups = append(v.Observed.Groups, g)
-	case *have == g:
+	case have.Equal(g):
 		return
 	default:
 		*have = g

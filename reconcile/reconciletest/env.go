@@ -45,6 +45,7 @@ func NewEnv(t testing.TB) *Env {
 	}
 	w.Sim.Options.Throttle.Unlimited = true
 	w.Sim.Options.RemoveAllMembers = true
+	w.Sim.Now = func() time.Time { return w.Now }
 	w.Server = httptest.NewServer(w.Sim)
 	t.Cleanup(w.Server.Close)
 	w.Audit = &Audit{}
