@@ -18,7 +18,10 @@ type org struct {
 	deleteAfter        int
 	selection          []string // empty: all users
 	pushGroups         bool
-	approvals          []string
+	approvals          map[string]string // digest -> reason
+	policy             *policy           // nil: the default
+	key                string            // of the provisioner; empty: aws
+	previously         []string          // earlier keys of the provisioner
 }
 
 type userState struct{ name, state, until string }
@@ -31,7 +34,7 @@ type groupState struct {
 
 func newOrg() *org {
 	o := &org{users: map[string]*userState{}, groups: map[string]*groupState{}, enabled: true, adopt: "never",
-		deprovision: "deactivate", pushGroups: true}
+		deprovision: "deactivate", pushGroups: true, approvals: map[string]string{}}
 	for i, key := range userKeys[:4] {
 		o.users[key] = &userState{name: userNames[i], state: "ACTIVE"}
 	}
@@ -89,8 +92,12 @@ func (o *org) cue() (provisioner, cue string) {
 			fmt.Fprintf(&b, "groups: %q: include: %q: {}\n", key, g.include)
 		}
 	}
-	for _, a := range o.approvals {
-		fmt.Fprintf(&b, "approvals: %q: {reason: \"test\", expires: \"2030-01-01\"}\n", a)
+	for _, digest := range slices.Sorted(maps.Keys(o.approvals)) {
+		fmt.Fprintf(&b, "approvals: %q: {reason: %q, expires: \"2030-01-01\"}\n", digest, o.approvals[digest])
+	}
+	p.WriteString(o.policyCUE())
+	for _, key := range o.previously {
+		fmt.Fprintf(&p, "\tpreviously: %q: {}\n", key)
 	}
 	return p.String(), b.String()
 }

@@ -48,6 +48,8 @@ type history struct {
 	org     *org
 	faulted bool
 	reads   *reconciletest.ReadBeforeWrite // of the last run
+	// declare, if set, publishes the organization instead of Commit.
+	declare func()
 }
 
 func (h *history) logf(format string, args ...any) { h.T.Logf(format, args...) }
@@ -59,7 +61,13 @@ var (
 	teamNames = []string{"Ops", "Dev", "Sec"}
 )
 
-func (h *history) publish() { h.Commit(h.org.cue()) }
+func (h *history) publish() {
+	if h.declare != nil {
+		h.declare()
+		return
+	}
+	h.Commit(h.org.cue())
+}
 
 func (h *history) pick(label string, from []string) string {
 	return rapid.SampledFrom(from).Draw(h.T, label)

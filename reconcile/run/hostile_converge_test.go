@@ -1,0 +1,76 @@
+package run_test
+
+import (
+	"context"
+	"time"
+
+	"github.com/seed-d64a251c/roster/reconcile"
+)
+
+// converge lets an operator repair the branch and approve everything, run by run, until the
+// directory is as declared and a run sends nothing.
+func (h *hostile) converge() {
+	h.logf("%s the operator takes over", h.Now.Format(time.DateTime))
+	h.Now = h.Now.Add(48 * time.Hour) // leases and limits of a day end
+	m := h.machines[0]
+	h.repair()
+	h.org.enabled, h.org.paused, h.org.adopt, h.org.pushGroups = true, "", "take-over", true
+	h.org.policy = loosePolicy()
+	h.publish()
+	for range 20 {
+		result := h.runOn(m, "command") // reads everything
+		state, err := m.recorder.Reader().LoadState(context.Background(), h.org.provisioner())
+		h.must(err)
+		if state.Trust.Break != "" {
+			h.grant("audit:" + state.Trust.Break)
+			h.publish()
+			continue
+		}
+		if result == nil || result.Report == nil {
+			h.Now = h.Now.Add(time.Hour)
+			continue
+		}
+		switch result.Report.Outcome {
+		case reconcile.RunInSync:
+			h.Sim.ResetCalls()
+			again, err := m.once("command", true)
+			if err != nil || again.Report.Outcome != reconcile.RunInSync || len(h.Sim.Calls().ByMethod) > 1 {
+				h.violated(ruleConverge, "after in sync: %v %v", h.Sim.Calls().ByMethod, err)
+			}
+			h.checkDeclared()
+			return
+		case reconcile.RunHeld, reconcile.RunPartial:
+			h.renameUnmanaged(result.Report)
+			h.grant(result.Report.HeldDigest)
+			h.publish()
+		}
+	}
+	h.violated(ruleConverge, "not in sync after twenty rounds")
+}
+
+// repair writes what roster really owns into the ledger, and removes forged intents.
+func (h *hostile) repair() {
+	if !h.touched || h.branch.head == "" {
+		return
+	}
+	l := reconcile.NewLedger()
+	st := h.Sim.State()
+	for id, o := range h.owned {
+		if !exists(st, id) {
+			continue
+		}
+		if o.kind == "user" {
+			l.Users[o.key] = reconcile.Owned{ID: id}
+		} else {
+			l.Groups[o.key] = reconcile.Owned{ID: id}
+		}
+	}
+	files := h.branch.files()
+	edits := ledgerFiles(files, h.org.provisioner(), l)
+	for name := range files {
+		if name == "intents/"+h.org.provisioner()+".json" {
+			edits[name] = nil
+		}
+	}
+	h.must(h.branch.edit(edits, h.Now))
+}

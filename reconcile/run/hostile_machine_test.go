@@ -1,0 +1,126 @@
+package run_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/seed-d64a251c/roster/internal/audit"
+	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/observe"
+	"github.com/seed-d64a251c/roster/reconcile/reconciletest"
+	"github.com/seed-d64a251c/roster/reconcile/run"
+)
+
+// machine is a machine with a state directory that runs roster.
+type machine struct {
+	name     string
+	dir      string // the state directory
+	h        *hostile
+	recorder *audit.Recorder
+	cache    observe.Cache
+	crash    *crash // of the current process; nil: it does not crash
+}
+
+// sabotage breaks a rule of roster at one of its interfaces. Nil functions break nothing.
+type sabotage struct {
+	audit   func(reconcile.Audit) reconcile.Audit
+	archive func(reconcile.Archive) reconcile.Archive
+	source  func(h *hostile, m *machine, s reconcile.Source) reconcile.Source
+}
+
+// start starts a process on the machine.
+func (m *machine) start() {
+	if m.recorder != nil {
+		_ = m.recorder.Close()
+	}
+	m.crash = nil
+	m.recorder = &audit.Recorder{
+		Store: m.h.branch, StateDir: m.dir, Host: m.name, Now: func() time.Time { return m.h.Now },
+		RenderMarkdown: func(r *reconcile.Report) string { return "# " + r.Run + "\n" },
+	}
+	if m.h.keys {
+		m.recorder.CheckSignatures = m.h.branch.checkSignatures
+	}
+}
+
+// loseState removes the state directory.
+func (m *machine) loseState() {
+	m.h.must(os.RemoveAll(m.dir))
+	m.start()
+	m.h.lostState(m)
+}
+
+// runner returns a Runner with the machine's recorder.
+func (m *machine) runner() *run.Runner {
+	r := *m.h.Runner
+	r.Host, r.Cache = m.name, m.cache
+	var a reconcile.Audit = m.recorder
+	if m.crash != nil {
+		a = &crashingAudit{Audit: m.recorder, crash: m.crash}
+	}
+	r.Audit, r.Archive, r.Source = a, m.recorder, m.h.Env
+	if s := m.h.sabotage; s.audit != nil {
+		r.Audit = s.audit(a)
+	}
+	if s := m.h.sabotage; s.archive != nil {
+		r.Archive = s.archive(m.recorder)
+	}
+	if s := m.h.sabotage; s.source != nil {
+		r.Source = s.source(m.h, m, m.h.Env)
+	}
+	return &r
+}
+
+// once makes one run with the newest commit.
+func (m *machine) once(trigger string, apply bool) (*run.Result, error) {
+	h := m.h
+	h.Now = h.Now.Add(time.Minute)
+	n := len(h.Commits)
+	return m.runner().Once(context.Background(), run.Request{
+		Provisioner: h.orgs[n-1].provisioner(), Declarations: h.Commits[n-1], Trigger: trigger, Apply: apply,
+		Commit: reconcile.CommitRef{ID: fmt.Sprintf("commit-%d", n), Time: h.commitTimes[n-1]},
+	})
+}
+
+// newMachine returns a machine with a running process.
+func (h *hostile) newMachine(name, dir string, cached bool) *machine {
+	m := &machine{name: name, dir: filepath.Join(dir, name), h: h}
+	if cached {
+		m.cache = &reconciletest.Cache{}
+	}
+	m.start()
+	return m
+}
+
+// crash is when a process dies: before or after its n-th write, or before its report.
+type crash struct{ writes int }
+
+var errCrash = errors.New("the process was killed")
+
+// crashingAudit is the audit of a process that dies. Nothing is recorded after that.
+type crashingAudit struct {
+	reconcile.Audit
+	*crash
+}
+
+func (c *crashingAudit) BeginWrite(e reconcile.Entry) error {
+	if c.writes <= 0 {
+		return errCrash
+	}
+	return c.Audit.BeginWrite(e)
+}
+
+func (c *crashingAudit) EndWrite(e reconcile.Entry) error {
+	if c.writes--; c.writes <= 0 {
+		return errCrash
+	}
+	return c.Audit.EndWrite(e)
+}
+
+func (c *crashingAudit) CommitReport(context.Context, reconcile.RunRecord) (reconcile.Receipt, error) {
+	return reconcile.Receipt{}, errCrash
+}

@@ -1,0 +1,224 @@
+package run_test
+
+import (
+	"slices"
+	"time"
+
+	"github.com/seed-d64a251c/roster/reconcile"
+)
+
+// unlimited is the looseness of a gate that is off.
+const unlimited = int(^uint(0) >> 1)
+
+func looseness(limit int) int {
+	if limit < 0 {
+		return unlimited
+	}
+	return limit
+}
+
+// cause returns the commit that brought a write: the first of the newest commits that want it.
+func (h *hostile) cause(r *observedRun, w write) int {
+	first := r.commit
+	for first > 1 && h.orgs[first-2].wants(w, r.at) {
+		first--
+	}
+	return first
+}
+
+// byDate reports whether a write follows only from a date that was reached.
+func (h *hostile) byDate(r *observedRun, w write) bool {
+	return !h.orgs[r.commit-1].wants(w, time.Time{})
+}
+
+// isDrift reports whether the effect of a write was reached before, since the commit that brought
+// it.
+func (h *hostile) isDrift(r *observedRun, w write) bool {
+	cause := h.cause(r, w)
+	return slices.ContainsFunc(h.runs, func(earlier *observedRun) bool {
+		if earlier.commit < cause {
+			return false
+		}
+		u, isUser := userByID(earlier.after, w.id)
+		g, isGroup := groupByID(earlier.after, w.id)
+		switch w.verb {
+		case "deactivated":
+			return isUser && !u.Active
+		case "activated":
+			return isUser && u.Active
+		case "lost":
+			return isGroup && !slices.Contains(g.Members, w.member)
+		case "gained":
+			return isGroup && slices.Contains(g.Members, w.member)
+		case "renamed", "updated":
+			return isUser && u.ExternalID == w.key || isGroup && g.ExternalID == w.key
+		}
+		return false
+	})
+}
+
+// inForce returns how loose the policy is that judges a write. A looser value judges only writes
+// whose cause was merged after a report named it.
+func (h *hostile) inForce(r *observedRun, w write, loose func(*org) int) int {
+	now := loose(h.orgs[r.commit-1])
+	if h.applied == 0 || h.tainted() {
+		return now
+	}
+	applied := loose(h.orgs[h.applied-1])
+	if now <= applied {
+		return now
+	}
+	loosening := r.commit
+	for loosening > h.applied+1 && loose(h.orgs[loosening-2]) > applied {
+		loosening--
+	}
+	named := 0
+	for _, earlier := range h.runs {
+		if earlier.commit >= loosening && earlier.result != nil && earlier.result.Report != nil {
+			named = earlier.commit
+			break
+		}
+	}
+	if named > 0 && (h.cause(r, w) > named || h.isDrift(r, w) || h.byDate(r, w)) {
+		return now
+	}
+	return applied
+}
+
+// tainted reports whether a forger may have moved what roster knows of earlier runs. Without keys,
+// and without an own record of the branch, roster cannot notice it.
+func (h *hostile) tainted() bool {
+	return h.forged && !h.keys || h.touched && (h.stateLost || h.otherRan)
+}
+
+// approved reports whether an approval may release a write, and notes its use.
+func (h *hostile) approved(r *observedRun, w write) bool {
+	o := h.orgs[r.commit-1]
+	for digest, reason := range o.approvals {
+		added := r.commit
+		for added > 1 && h.orgs[added-2].approvals[digest] == reason {
+			added--
+		}
+		entry := approvalEntry{digest, added}
+		if last, used := h.used[entry]; used && last != r.number && !h.runs[last-1].interrupted && !h.tainted() {
+			continue
+		}
+		if h.cause(r, w) >= added && !h.isDrift(r, w) && !h.byDate(r, w) {
+			continue
+		}
+		for _, p := range h.printed {
+			if p.digest == digest && p.commit < added && p.has(w) {
+				h.used[entry] = r.number
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (p printedDigest) has(w write) bool {
+	return slices.ContainsFunc(w.refs(), func(ref reconcile.Ref) bool { return p.refs[ref] })
+}
+
+// checkReleases checks that gates held what they must hold, unless it was approved.
+func (h *hostile) checkReleases(r *observedRun) {
+	if h.tainted() {
+		return
+	}
+	renamed := map[string]bool{}
+	for _, w := range r.writes {
+		if created(r.before, r.after, w.id) && w.verb != "created" {
+			continue
+		}
+		for _, gate := range alwaysHeld {
+			if gate.holds(h, r, w) && !h.approved(r, w) {
+				h.violated(ruleRelease, "%s at commit-%d, which gate %s must hold (cause: commit-%d)", w, r.commit,
+					gate.name, h.cause(r, w))
+			}
+		}
+		if w.verb == "renamed" && !h.approved(r, w) {
+			renamed[w.id] = true
+			if n := h.inForce(r, w, func(o *org) int { return looseness(o.policy.signInNames) }); len(renamed) > n {
+				h.violated(ruleRelease, "%s at commit-%d: the limit of signInNames is %d", w, r.commit, n)
+			}
+		}
+	}
+	h.checkRemovals(r)
+}
+
+// checkRemovals checks the limit of the users who lose all access in a day.
+func (h *hostile) checkRemovals(r *observedRun) {
+	recent := 0
+	for _, earlier := range h.runs {
+		if r.at.Sub(earlier.at) < 24*time.Hour && !earlier.interrupted {
+			recent += earlier.removals
+		}
+	}
+	for _, w := range r.writes {
+		if w.object != "user" || w.verb != "deactivated" && w.verb != "deleted" || h.byDate(r, w) ||
+			w.verb == "deleted" && h.decided(w) || h.approved(r, w) {
+			continue
+		}
+		limit := h.inForce(r, w, func(o *org) int { return looseness(o.policy.maxRemovals) })
+		if limit == unlimited {
+			continue
+		}
+		if r.removals++; r.removals+recent > limit {
+			h.violated(ruleRelease, "%s at commit-%d: it is removal %d of 24 hours, and the limit of maxRemovals is %d",
+				w, r.commit, r.removals+recent, limit)
+		}
+	}
+}
+
+// decided reports whether the user was deactivated before: the deletion was decided then.
+func (h *hostile) decided(w write) bool {
+	return slices.ContainsFunc(h.runs, func(r *observedRun) bool {
+		return slices.ContainsFunc(r.writes, func(old write) bool {
+			return old.id == w.id && old.verb == "deactivated"
+		})
+	})
+}
+
+// alwaysHeld are the gates that hold a single change.
+var alwaysHeld = []struct {
+	name  string
+	holds func(h *hostile, r *observedRun, w write) bool
+}{
+	{"groupDeletes", func(h *hostile, r *observedRun, w write) bool {
+		return w.object == "group" && w.verb == "deleted" && h.inForce(r, w, func(o *org) int {
+			return map[bool]int{true: 1}[o.policy.groupDeletesOff]
+		}) == 0
+	}},
+	{"memberRemovals", func(h *hostile, r *observedRun, w write) bool {
+		return w.verb == "lost" && !h.byDate(r, w) && h.empties(r, w) && h.inForce(r, w, func(o *org) int {
+			return map[bool]int{true: 1}[o.policy.memberRemovalsOff]
+		}) == 0
+	}},
+	{"protected", func(h *hostile, r *observedRun, w write) bool {
+		return h.inForce(r, w, func(o *org) int {
+			named := w.object == "user" && o.protectsUser(w.key) || w.object == "group" && o.protectsGroup(w.key) ||
+				w.verb == "lost" && o.protectsUser(w.memberKey)
+			return map[bool]int{false: 1}[named]
+		}) == 0 && w.verb != "created"
+	}},
+	{"vanished", func(h *hostile, _ *observedRun, w write) bool {
+		return w.verb == "created" && h.deleted[w.object+" "+w.key] != ""
+	}},
+	{"switchedOff", func(h *hostile, r *observedRun, w write) bool {
+		since, off := h.off[w.id]
+		if w.verb != "activated" || !off {
+			return false
+		}
+		for commit := since; commit <= r.commit; commit++ {
+			if !h.orgs[commit-1].active(w.key, r.at) {
+				return false
+			}
+		}
+		return true
+	}},
+}
+
+// empties reports whether no declared member is left in the group of a write.
+func (h *hostile) empties(r *observedRun, w write) bool {
+	return len(h.orgs[r.commit-1].membersOf(w.key, r.at)) == 0 && exists(r.after, w.id)
+}

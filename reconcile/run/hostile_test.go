@@ -1,0 +1,208 @@
+package run_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/reconciletest"
+	"github.com/seed-d64a251c/roster/reconcile/run"
+	"github.com/seed-d64a251c/roster/schema"
+)
+
+// TestHostileHistories makes random histories in which an attacker writes to the audit branch or to
+// the declarations, machines lose their state and crash, and people do ordinary work. A checker
+// that uses none of roster's code compares each run with what the declarations and the checker's
+// own record of managed objects allow. At the end an operator repairs the branch, and runs must
+// converge. Reproduce a failure with the seed that it prints.
+func TestHostileHistories(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) { hostileHistory(t, rt, sabotage{}) })
+}
+
+// hostile is a history with hostile writers.
+type hostile struct {
+	*history
+	branch      *auditBranch
+	keys        bool // signatures are required on the audit branch
+	machines    []*machine
+	orgs        []*org // of each commit
+	commitTimes []time.Time
+	sabotage    sabotage
+	*checker
+}
+
+// attacks are who is hostile in a history.
+var attacks = []struct {
+	name            string
+	branch, commits bool
+}{
+	{"an attacker writes to the audit branch", true, false},
+	{"an attacker writes to the declarations", false, true},
+	{"an attacker writes to both", true, true},
+	{"nobody is hostile", false, false},
+}
+
+func hostileHistory(t *testing.T, rt *rapid.T, s sabotage) {
+	h := newHostile(t, rt, s)
+	defer h.Server.Close()
+	defer func() {
+		if ended, ok := recover().(notEnforcedError); ok {
+			h.logf("ended: %s is not enforced yet", ended.rule)
+		}
+	}()
+	attack := rapid.SampledFrom(attacks).Draw(rt, "attack")
+	h.keys = rapid.IntRange(0, 2).Draw(rt, "keys") == 0
+	h.logf("%s; keys: %v", attack.name, h.keys)
+	dir, err := os.MkdirTemp(t.TempDir(), "")
+	h.must(err)
+	defer os.RemoveAll(dir)
+	for _, name := range []string{"daemon", "laptop"} {
+		h.machines = append(h.machines, h.newMachine(name, dir, rapid.Bool().Draw(rt, name+" has a cache")))
+	}
+	defer func() {
+		for _, m := range h.machines {
+			_ = m.recorder.Close()
+		}
+	}()
+	h.publish()
+	h.runAndCheck()
+	var hostileSteps []hostileStep
+	if attack.branch {
+		hostileSteps = append(hostileSteps, branchSteps...)
+	}
+	if attack.commits {
+		hostileSteps = append(hostileSteps, commitSteps...)
+	}
+	for range rapid.IntRange(3, 12).Draw(rt, "steps") {
+		h.step(hostileSteps)
+		if rapid.IntRange(0, 3).Draw(rt, "run") > 0 {
+			h.runAndCheck()
+		}
+	}
+	h.converge()
+}
+
+func newHostile(t *testing.T, rt *rapid.T, s sabotage) *hostile {
+	h := &hostile{history: &history{T: rt, env: newEnv(t), org: newOrg()}, sabotage: s,
+		branch: &auditBranch{signer: signerRoster}, checker: newChecker()}
+	h.org.policy = strictPolicy()
+	h.Sim.Now = func() time.Time { return h.Now }
+	h.declare = func() { h.commit(h.Now) }
+	open := h.Runner.Open
+	h.Runner.Open = func(ctx context.Context, p *schema.Provisioner, readOnly bool) (reconcile.Directory, error) {
+		dir, err := open(ctx, p, readOnly)
+		h.reads = &reconciletest.ReadBeforeWrite{Directory: dir}
+		return h.reads, err
+	}
+	return h
+}
+
+// step does one ordinary or hostile step.
+func (h *hostile) step(steps []hostileStep) {
+	kind := rapid.IntRange(0, 5).Draw(h.T, "kind of step")
+	switch {
+	case kind < 2 && len(steps) > 0:
+		s := rapid.SampledFrom(steps).Draw(h.T, "hostile step")
+		h.logf("%s HOSTILE: %s", h.Now.Format(time.DateTime), s.name)
+		s.do(h)
+	case kind == 2:
+		s := rapid.SampledFrom(machineSteps).Draw(h.T, "machine step")
+		h.logf("%s %s", h.Now.Format(time.DateTime), s.name)
+		s.do(h)
+	default:
+		s := rapid.SampledFrom(ordinarySteps).Draw(h.T, "step")
+		h.logf("%s %s", h.Now.Format(time.DateTime), s.name)
+		s.do(h.history)
+	}
+}
+
+// commit publishes the organization in a commit with a time.
+func (h *hostile) commit(at time.Time) {
+	provisioner, cue := h.org.cue()
+	base := strings.Replace(reconciletest.BaseCUE, "provisioners: aws:",
+		fmt.Sprintf("provisioners: %q:", h.org.provisioner()), 1)
+	h.Declare(base, cue, provisioner)
+	h.orgs, h.commitTimes = append(h.orgs, h.org.clone()), append(h.commitTimes, at)
+	h.logf("commit-%d: %s", len(h.orgs), h.change())
+}
+
+// change describes the newest commit.
+func (h *hostile) change() string {
+	lines := func(o *org) []string {
+		provisioner, cue := o.cue()
+		return strings.Split(fmt.Sprintf("provisioner %s\n%s\n%s", o.provisioner(), provisioner, cue), "\n")
+	}
+	n := len(h.orgs)
+	if n == 1 {
+		return strings.Join(lines(h.orgs[0]), "\n")
+	}
+	before, after := lines(h.orgs[n-2]), lines(h.orgs[n-1])
+	var out []string
+	for _, line := range before {
+		if !slices.Contains(after, line) {
+			out = append(out, "- "+strings.TrimSpace(line))
+		}
+	}
+	for _, line := range after {
+		if !slices.Contains(before, line) {
+			out = append(out, "+ "+strings.TrimSpace(line))
+		}
+	}
+	return strings.Join(out, "\n    ")
+}
+
+// runAndCheck makes one run on one machine and checks it.
+func (h *hostile) runAndCheck() *run.Result {
+	m := h.machines[0]
+	if rapid.IntRange(0, 3).Draw(h.T, "machine") == 0 {
+		m = h.machines[1]
+	}
+	return h.runOn(m, h.pick("trigger", []string{"commit", "schedule", "command"}))
+}
+
+func (h *hostile) runOn(m *machine, trigger string) *run.Result {
+	before := h.Sim.State()
+	killed := m.crash != nil
+	result, err := m.once(trigger, true)
+	h.Sim.ClearFaults()
+	h.faulted = false
+	if killed {
+		m.start()
+	}
+	after := h.Sim.State()
+	r := h.newObservedRun(m, before, after, result, killed || err != nil)
+	h.logf("%s run on %s at commit-%d: %s %v", h.Now.Format(time.DateTime), m.name, r.commit, r.outcome(), err)
+	for _, w := range r.writes {
+		h.logf("    %s", w)
+	}
+	h.checkRun(r)
+	return result
+}
+
+func (r *observedRun) outcome() string {
+	if r.result == nil || r.result.Report == nil {
+		return "no report"
+	}
+	var text []string
+	for _, line := range summary(r.result.Report) {
+		text = append(text, "\n    "+line)
+	}
+	return string(r.result.Report.Outcome) + strings.Join(text, "")
+}
+
+// jsonOf encodes a value as roster would on the branch.
+func jsonOf(v any) []byte {
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return text
+}
