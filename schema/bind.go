@@ -114,6 +114,8 @@ func (b *binder) user(key string, at Pos, n *node) *User {
 			u.ValidFrom = b.date(v)
 		case "validUntil":
 			u.ValidUntil = b.date(v)
+		case "previously":
+			u.Previously = slices.Sorted(maps.Keys(v.fieldPositions()))
 		case "attributes":
 			u.Attributes = make(map[string]any, len(v.fields))
 			for _, a := range v.fields {

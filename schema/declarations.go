@@ -63,6 +63,8 @@ type User struct {
 	Attributes map[string]any
 	ValidFrom  *Date
 	ValidUntil *Date
+	// Previously has earlier keys of the user.
+	Previously []string
 }
 
 // Date is a day in the repository's timezone, or a point in time. Both ends are inclusive.

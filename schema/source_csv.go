@@ -11,7 +11,8 @@ import (
 
 // csvReader reads records from CSV (RFC 4180) with a header. Columns are named after fields.
 // Columns of custom attributes begin with "attributes.", for example "attributes.department". An
-// empty cell is an absent field. List values are separated by semicolons.
+// empty cell is an absent field. List values, and the keys of `previously`, are separated by
+// semicolons.
 type csvReader struct {
 	file    *dataFile
 	r       *csv.Reader
@@ -26,7 +27,7 @@ type csvReader struct {
 // below groups/ with one membership per row.
 var (
 	recordColumns = map[string][]string{
-		"users":  {"key", "userId", "firstName", "lastName", "email", "state", "validFrom", "validUntil"},
+		"users":  {"key", "userId", "firstName", "lastName", "email", "state", "validFrom", "validUntil", "previously"},
 		"groups": {"key", "displayName", "description"},
 	}
 	membershipColumns = []string{"group", "user", "until", "reason"}
@@ -134,6 +135,8 @@ func (c *csvReader) record(cells []string) {
 		case name == "key":
 			key = arena.node(stringNode, at, text)
 		case text == "":
+		case name == "previously":
+			fields.add(field{name: name, at: at, value: keysOfCell(text, at)})
 		case isCustom:
 			cell := arena.node(stringNode, at, text)
 			cell.parseCell(c.file.types[attribute])
@@ -189,6 +192,16 @@ func (c *csvReader) flush() {
 	for _, g := range c.groups {
 		c.file.yield("groups", g)
 	}
+}
+
+// keysOfCell returns a struct with the keys in a cell, each with an empty value.
+func keysOfCell(text string, at position) *node {
+	n := &node{kind: structNode, at: at}
+	for part := range strings.SplitSeq(text, ";") {
+		empty := &node{kind: structNode, at: at}
+		n.fields = append(n.fields, field{name: strings.TrimSpace(part), at: at, value: empty})
+	}
+	return n
 }
 
 // parseCell converts the text of a cell to a value of a type. Text that does not parse stays a

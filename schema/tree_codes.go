@@ -110,7 +110,7 @@ var (
 		"A custom attribute with the name of a built-in field of users.",
 		"rename it"}
 	badPrevious = code{"R2013",
-		"A previous key that is still in use, or that two declarations claim.",
+		"A previous key that is still in use, ignoring case, or that two declarations claim.",
 		"list only keys that no declaration has, each of them once"}
 	missingFile = code{"R2014",
 		"A file that is not in the repository, or that cannot be used.",

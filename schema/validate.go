@@ -167,28 +167,39 @@ func (v *validator) types() {
 	}
 }
 
-// previousKeys checks the previous keys of a kind: none may be in use, and none may be claimed
-// twice.
-func (v *validator) previousKeys(
-	kind string, keys []string, declared func(key string) bool, of func(key string) []string,
-) {
-	keys = slices.DeleteFunc(keys, func(key string) bool { return len(of(key)) == 0 })
+// previousKeys checks the previous keys of all records of a kind, ignoring case: none may be in
+// use, and none may be claimed twice. A record may change the case of its own key.
+func previousKeys[V any](v *validator, kind string, records map[string]V, of func(V) []string) {
+	var keys []string
+	for key, record := range records {
+		if len(of(record)) > 0 {
+			keys = append(keys, key)
+		}
+	}
+	if len(keys) == 0 {
+		return
+	}
 	slices.Sort(keys)
+	declared := make(map[string]string, len(records))
+	for key := range records {
+		declared[fold(key)] = key
+	}
 	claimed := map[string]string{}
 	for _, key := range keys {
-		for _, old := range of(key) {
-			at := v.node(kind, key, "previously").get(old).at.pos()
+		for _, old := range of(records[key]) {
 			message := ""
-			if declared(old) {
+			if other, ok := declared[fold(old)]; ok && (other == old || other != key) {
 				message = "a declaration still has this key"
-			} else if other, ok := claimed[old]; ok {
+			} else if other, ok := claimed[fold(old)]; ok {
 				message = quote(other) + " also claims this key"
 			}
-			if message != "" {
-				path := joinPath(joinPath(kind, key)+".previously", old)
-				v.report(badPrevious.problem(at, path, message).withValue(quote(old)))
+			if message == "" {
+				claimed[fold(old)] = key
+				continue
 			}
-			claimed[old] = key
+			at := v.node(kind, key, "previously").get(old).at.pos()
+			path := joinPath(joinPath(kind, key)+".previously", old)
+			v.report(badPrevious.problem(at, path, message).withValue(quote(old)))
 		}
 	}
 }

@@ -21,9 +21,7 @@ func (v *validator) groups() {
 			v.group(key, g)
 		}
 	}
-	declared := func(key string) bool { return v.d.Groups[key] != nil }
-	previously := func(key string) []string { return v.d.Groups[key].Previously }
-	v.previousKeys("groups", slices.Collect(maps.Keys(v.d.Groups)), declared, previously)
+	previousKeys(v, "groups", v.d.Groups, func(g *Group) []string { return g.Previously })
 }
 
 func (v *validator) group(key string, g *Group) {

@@ -40,9 +40,7 @@ func (v *validator) provisioners() {
 			identities[p.identity] = p
 		}
 	}
-	declared := func(key string) bool { return v.d.Provisioners[key] != nil }
-	previously := func(key string) []string { return v.d.Provisioners[key].Previously }
-	v.previousKeys("provisioners", slices.Sorted(maps.Keys(v.d.Provisioners)), declared, previously)
+	previousKeys(v, "provisioners", v.d.Provisioners, func(p *Provisioner) []string { return p.Previously })
 }
 
 // provisionerValidator checks one provisioner.

@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// users reports duplicate users and reversed dates.
+// users reports duplicate users, previous keys that are in use, and reversed dates.
 func (v *validator) users() {
 	users := maps.Values(v.d.Users)
 	repeated := v.cache.users.emails.duplicates+v.cache.users.userIDs.duplicates > 0
@@ -18,6 +18,7 @@ func (v *validator) users() {
 	if repeated {
 		v.duplicateUsers()
 	}
+	previousKeys(v, "users", v.d.Users, func(u *User) []string { return u.Previously })
 	if diff := v.cache.previous.diff; diff != nil {
 		users = slices.Values(diff.added)
 	}
