@@ -34,6 +34,7 @@ type DesiredUser struct {
 	OnCreate   Attributes
 	Active     bool
 	Until      *schema.Date // the last day of the user's validity; nil if none is declared
+	Previously []string     // earlier keys
 }
 
 // DesiredGroup is a group that is pushed.
@@ -140,6 +141,7 @@ func desiredUser(u *schema.User, mapped schema.Mapped) DesiredUser {
 		OnCreate:   mapped.OnCreate,
 		Active:     active == "true",
 		Until:      u.ValidUntil,
+		Previously: u.Previously,
 	}
 }
 

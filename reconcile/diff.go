@@ -43,7 +43,12 @@ func diffUsers(changes []Change, a, b State) []Change {
 		if adopt {
 			kind = AdoptUser
 		}
-		changes = append(changes, Change{Kind: kind, Key: key, ID: have.ID, Name: have.Name(), Attributes: attributes})
+		c := Change{Kind: kind, Key: key, ID: have.ID, Name: have.Name(), Attributes: attributes}
+		if kind == ActivateUser && have.ActivateApart {
+			changes = append(changes, splitActivation(c)...)
+		} else {
+			changes = append(changes, c)
+		}
 	}
 	if inBoth < len(a.Users) {
 		for _, key := range missingKeys(a.Users, b.Users) {

@@ -69,6 +69,11 @@ func checkDiffLaws(t *rapid.T) {
 	if d := Diff(b, b); len(d) != 0 {
 		t.Fatalf("Diff(b, b) is not empty: %v", d)
 	}
+	for key, u := range a.Users {
+		if want := b.Users[key]; want != nil && !u.Active() && want.Active() {
+			u.ActivateApart = rapid.Bool().Draw(t, "activate apart")
+		}
+	}
 	d := Diff(a, b)
 	if diff := cmp.Diff(b, After(d, a), ignoreIDs); diff != "" {
 		t.Fatalf("After(Diff(a, b), a) is not b:\n%s", diff)

@@ -25,6 +25,7 @@ type gateInput struct {
 	lostRun                       *Intent // a run whose journal is lost; nil if there is none
 	observed                      *Observed
 	reviewed                      *Reviewed // nil if no review is required
+	restored                      *Desired  // what an earlier applied commit declared; nil if it is not known
 }
 
 // gate is one row of the table of gates.
@@ -48,6 +49,8 @@ const (
 	gateMemberRemovals = "memberRemovals"
 	gateSignInNames    = "signInNames"
 	gateUpdates        = "updates"
+	gateActivations    = "activations"
+	gateSwitchedOff    = "switchedOff"
 )
 
 // gates is the table of gates. A gate drops nothing: it holds changes, with a reason.
@@ -63,7 +66,9 @@ var gates = []gate{
 	{name: gateMemberRemovals, holds: holdMemberRemovals, limit: &limit{least: 5, percent: 30, most: 100}},
 	{name: gateSignInNames, holds: holdSignInNames, limit: &limit{least: 5, percent: 1, most: unbounded}},
 	{name: gateUpdates, holds: holdUpdates, limit: &limit{least: 5, percent: 50, most: unbounded}},
-	{name: "vanished", holds: holdDeletedGroups},
+	{name: gateActivations, holds: holdActivations, limit: &limit{least: 5, percent: 10, most: unbounded}},
+	{name: gateSwitchedOff, holds: holdSwitchedOff},
+	{name: "vanished", holds: holdDeletedOutside},
 	{name: "adopt", holds: holdAdoptable, notApprovable: always, alwaysOn: true},
 	{name: "foreignExternalId", holds: holdForeignExternalID, notApprovable: unlessTakenOver},
 	{name: "nameTaken", holds: holdNameTaken, notApprovable: unlessFreesName},
@@ -290,17 +295,24 @@ var controlTower = []string{
 // not protected yet. A membership belongs to its group. A protected user may get memberships, so
 // that an interrupted first sync can continue, but not lose them.
 func holdProtected(in *gateInput, _ limit) map[int]string {
+	named := func(protect map[string]schema.Pos, key, old string) bool {
+		_, now := protect[key]
+		_, before := protect[old]
+		return now || before
+	}
 	user := func(key string) bool {
-		_, named := in.policy.Protect.Users[key]
-		return named && in.linking.State.Users[key] != nil
+		return in.linking.State.Users[key] != nil &&
+			named(in.policy.Protect.Users, key, in.linking.RenamedUsers[key])
+	}
+	group := func(c *Change) bool {
+		return in.linking.State.Groups[c.Key] != nil && (slices.Contains(controlTower, c.Name) ||
+			named(in.policy.Protect.Groups, c.Key, in.linking.RenamedGroups[c.Key]))
 	}
 	out := map[int]string{}
 	for i := range in.changes {
 		c := &in.changes[i]
-		_, named := in.policy.Protect.Groups[c.Key]
 		switch {
-		case !c.Kind.OfUser() && c.Kind != CreateGroup && (named || slices.Contains(controlTower, c.Name)) &&
-			in.linking.State.Groups[c.Key] != nil:
+		case !c.Kind.OfUser() && c.Kind != CreateGroup && group(c):
 			out[i] = protectedReason("group", c.Name)
 		case c.Kind.OfUser() && user(c.Key), c.Kind == RemoveMember && user(c.Member):
 			out[i] = protectedReason("user", cmp.Or(c.MemberName, c.Name))

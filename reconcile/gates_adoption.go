@@ -1,5 +1,7 @@
 package reconcile
 
+import "maps"
+
 // The gates of adoptions: of objects that the directory has and roster does not manage yet.
 
 // holdFirstContact holds all adoptions until the first sync is complete, adoptions of objects that
@@ -23,7 +25,7 @@ func holdInitialAdoption(in *gateInput, _ limit) map[int]string {
 	}
 	for i := range in.changes {
 		if c := &in.changes[i]; c.Kind == RemoveMember &&
-			(adopting[c.Key] || in.ledger.Groups[c.Key].MembersUndecided) {
+			(adopting[c.Key] || in.linking.ownedGroup(in.ledger, c.Key).MembersUndecided) {
 			out[i] = previousMembersReason()
 		}
 	}
@@ -37,10 +39,16 @@ func (in *gateInput) createdByLostRun(c *Change) bool {
 	return in.lostRun != nil && object.ExternalID == c.Key
 }
 
-// holdVanished holds the creation of a group that was deleted outside roster.
-func holdDeletedGroups(in *gateInput, _ limit) map[int]string {
-	return in.where(func(c *Change) bool { return c.Kind == CreateGroup && in.linking.Groups[c.Key] == DeletedOutside },
+// holdDeletedOutside holds the creation of users and groups that were deleted outside roster.
+func holdDeletedOutside(in *gateInput, _ limit) map[int]string {
+	out := in.where(
+		func(c *Change) bool { return c.Kind == CreateUser && in.linking.Users[c.Key] == DeletedOutside },
+		deletedUserReason())
+	groups := in.where(
+		func(c *Change) bool { return c.Kind == CreateGroup && in.linking.Groups[c.Key] == DeletedOutside },
 		deletedGroupReason())
+	maps.Copy(out, groups)
+	return out
 }
 
 // holdAdoptable holds adoptions that the provisioner's adopt does not allow.

@@ -65,7 +65,7 @@ func initialAdoptionRows() []gateRow {
 	}
 }
 
-func deletedGroupRows() []gateRow {
+func deletedOutsideRows() []gateRow {
 	return []gateRow{
 		{name: "a group was deleted outside", holds: []string{"create-group g"},
 			dependents: []string{"add-member g u0001", "add-member g u0002"},
@@ -77,10 +77,28 @@ func deletedGroupRows() []gateRow {
 			plan: func(p *planFixture) {
 				p.setGroup(groupOf("g", "Group", 1, 1))
 			}},
-		{name: "a user was deleted outside", passes: []string{"create-user u0100"},
-			plan: func(p *planFixture) {
-				p.in.Observed.Users = p.in.Observed.Users[:99]
+		{name: "a user was deleted outside", holds: []string{"create-user u0001"},
+			dependents: []string{"add-member g u0001"}, plan: func(p *planFixture) {
+				p.start(10, groupOf("g", "Group", 1, 2))
+				p.deleteRemoteUser("u0001")
 			}},
+		{name: "a user and a group with other keys were deleted outside",
+			holds: []string{"create-user e0001", "create-group h"}, dependents: []string{"add-member h e0001"},
+			plan: func(p *planFixture) {
+				p.start(10, groupOf("g", "Group", 1, 1))
+				p.deleteRemoteUser("u0001")
+				p.deleteRemoteGroup("g")
+				p.rename(1, "e0001", "u0001")
+				delete(p.in.Desired.Groups, "g")
+				p.setGroup(&DesiredGroup{Key: "h", DisplayName: "Group", Members: []string{"e0001"},
+					Previously: []string{"g"}})
+			}},
+		{name: "a user who waited for deletion and was deleted outside returns",
+			holds: []string{"create-user u0001"}, plan: func(p *planFixture) {
+				p.deactivated(1, 3)
+				p.deleteRemoteUser("u0001")
+			}},
+		{name: "a new user", passes: []string{"create-user u0101"}, plan: func(p *planFixture) { p.addUser(101) }},
 	}
 }
 

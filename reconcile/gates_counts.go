@@ -84,25 +84,81 @@ func (in PlanInput) EnoughMembers(group string, removed, have int) int {
 	return max(removed+1, sort.Search(have, func(size int) bool { return l.of(size) >= total }))
 }
 
-// holdSignInNames holds changes of userNames if there are too many.
+// holdSignInNames holds changes of userNames if there are too many. It also holds every change of a
+// user's key together with the userName or the primary email address: the user in the directory may
+// be another person.
 func holdSignInNames(in *gateInput, l limit) map[int]string {
-	renames := func(c *Change) bool {
-		return c.Kind.countedBy(gateSignInNames) &&
-			slices.ContainsFunc(c.Attributes, func(a AttributeChange) bool { return a.Path == "userName" })
+	renames := func(c *Change) bool { return c.Kind.countedBy(gateSignInNames) && c.changes("userName") }
+	out := map[int]string{}
+	if n, allowed := in.count(renames), l.of(in.managedUsers()); n > allowed {
+		out = in.where(renames, signInNamesReason(n, allowed))
 	}
-	n, allowed := in.count(renames), l.of(in.managedUsers())
-	if n <= allowed {
-		return nil
+	for i := range in.changes {
+		c := &in.changes[i]
+		old := in.linking.RenamedUsers[c.Key]
+		if !c.Kind.OfUser() || old == "" || c.ID == "" {
+			continue
+		}
+		if several := in.earlierKeys(c.Key); len(several) > 1 {
+			out[i] = severalKeysReason(several)
+		} else if c.changes("userName") || c.changes("emails.value") {
+			out[i] = renamedNamesReason(old)
+		}
 	}
-	return in.where(renames, signInNamesReason(n, allowed))
+	return out
 }
 
-// holdUpdates holds updates of users if there are too many.
+// earlierKeys returns the earlier keys of a user that have an entry in the ledger, without those
+// who left the scope.
+func (in *gateInput) earlierKeys(key string) []string {
+	keys := managedKeys(in.ledger.Users, in.desired.Users, in.desired.Users[key].Previously)
+	return slices.DeleteFunc(keys, func(old string) bool { return in.ledger.Users[old].LeftScopeAt != nil })
+}
+
+// changes reports whether the change sets an attribute.
+func (c *Change) changes(path string) bool {
+	return slices.ContainsFunc(c.Attributes, func(a AttributeChange) bool { return a.Path == path })
+}
+
+// activates reports whether the change makes a user active.
+func (c *Change) activates() bool {
+	return slices.Contains(c.Attributes, AttributeChange{Path: "active", Old: "false", New: "true"})
+}
+
+// holdUpdates holds updates of users if there are too many. Drift does not count, nor does a change
+// that only restores what an earlier applied commit declared.
 func holdUpdates(in *gateInput, l limit) map[int]string {
-	updates := func(c *Change) bool { return c.Kind.countedBy(gateUpdates) }
+	updates := func(c *Change) bool {
+		return c.Kind.countedBy(gateUpdates) && c.Origin == Intended && !in.restores(c)
+	}
 	n, allowed := in.count(updates), l.of(in.managedUsers())
 	if n <= allowed {
 		return nil
 	}
 	return in.where(updates, updatesReason(n, allowed))
+}
+
+// restores reports whether a change of a user only restores what an earlier applied commit
+// declared.
+func (in *gateInput) restores(c *Change) bool {
+	before := in.restored.user(in.desired.Users[c.Key], c.Key)
+	return before != nil && !slices.ContainsFunc(c.Attributes, func(a AttributeChange) bool {
+		value, _ := before.Attributes.Get(a.Path)
+		return a.New != value
+	})
+}
+
+// holdActivations holds activations of users if there are too many. It leaves out those that gate
+// switchedOff holds.
+func holdActivations(in *gateInput, l limit) map[int]string {
+	declared := in.policy.Limits[gateSwitchedOff]
+	off := declared != nil && declared.Off
+	activations := func(c *Change) bool {
+		return c.Kind.countedBy(gateActivations) && c.activates() && (off || !in.switchedOff(c))
+	}
+	n, allowed := in.count(activations), l.of(in.managedUsers())
+	if n <= allowed {
+		return nil
+	}
+	return in.where(activations, activationsReason(n, allowed))
 }

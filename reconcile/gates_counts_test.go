@@ -1,6 +1,10 @@
 package reconcile
 
-import "github.com/seed-d64a251c/roster/schema"
+import (
+	"maps"
+
+	"github.com/seed-d64a251c/roster/schema"
+)
 
 // The limit is max(5, min(10 %, 50)) of the managed users.
 func maxRemovalsRows() []gateRow {
@@ -155,6 +159,58 @@ func signInNamesRows() []gateRow {
 		{name: "other attributes do not count",
 			plan: func(p *planFixture) { p.set(1, 40, "title", "Dr") }},
 		{name: "temporary names do not count", plan: swapNames},
+		{name: "users get other keys", passes: []string{"update-user e0001", "update-user e0002"},
+			plan: func(p *planFixture) {
+				p.start(10, groupOf("g", "Group", 1, 3))
+				p.rename(1, "e0001", "u0001")
+				p.rename(2, "e0002", "u0002", "u0000")
+			}},
+		{name: "a user gets another key and another userName",
+			holds: []string{"rename-user e0001"}, dependents: []string{"add-member h e0001", "remove-member g e0001"},
+			plan: func(p *planFixture) {
+				p.start(10, groupOf("g", "Group", 1, 3), groupOf("h", "Half", 4, 5))
+				p.set(1, 1, "userName", "renamed@example.com")
+				p.rename(1, "e0001", "u0001")
+				p.setGroup(groupOf("g", "Group", 2, 3))
+				h := *p.in.Desired.Groups["h"]
+				h.Members = []string{"e0001", "u0004", "u0005"}
+				p.setGroup(&h)
+			}},
+		{name: "a user gets another key and another email address, and becomes inactive",
+			holds: []string{"deactivate-user e0001"}, plan: func(p *planFixture) {
+				p.set(1, 1, "emails.value", "other@example.com")
+				p.set(1, 1, "active", "false")
+				p.rename(1, "e0001", "u0001")
+			}},
+		{name: "a user is deleted while another takes its id", holds: []string{"rename-user u0101"},
+			plan: func(p *planFixture) {
+				p.addUser(101)
+				p.in.Desired.Users["u0101"].Previously = []string{"u0001"}
+				p.removeUsers(1, 1)
+			}},
+		{name: "a key whose user never existed is an earlier key", passes: []string{"create-user u0101"},
+			plan: func(p *planFixture) {
+				p.addUser(101)
+				p.in.Desired.Users["u0101"].Previously = []string{"x"}
+				p.addRemoteUser("id-x", "other@example.com", "x")
+			}},
+		{name: "two users have earlier keys of one user",
+			holds: []string{"update-user e0001"}, passes: []string{"deactivate-user u0002"},
+			plan: func(p *planFixture) {
+				p.rename(1, "e0001", "u0001", "u0002")
+				p.removeUsers(2, 2)
+			}},
+		{name: "one of the earlier keys left the scope before", passes: []string{"update-user e0002"},
+			plan: func(p *planFixture) {
+				p.deactivated(1, 3)
+				p.rename(2, "e0002", "u0001", "u0002")
+				p.removeUsers(1, 1)
+			}},
+		{name: "a user who waits for deletion returns with another key", passes: []string{"activate-user e0001"},
+			plan: func(p *planFixture) {
+				p.deactivated(1, 3)
+				p.rename(1, "e0001", "u0001")
+			}},
 	}
 }
 
@@ -182,11 +238,33 @@ func updatesRows() []gateRow {
 			holds: userRefs(UpdateUser, 1, 21)},
 		{name: "5 of 6 users are the minimum", plan: updates(6, 5)},
 		{name: "6 of 6 users are above the minimum", plan: updates(6, 6), many: 6},
-		{name: "renames and activations count", many: 21, plan: func(p *planFixture) {
+		{name: "renames count", many: 21, plan: func(p *planFixture) {
 			p.start(40)
 			p.set(1, 5, "userName", "renamed%d@example.com")
-			p.set(6, 20, "title", "Senior Engineer")
+			p.set(6, 21, "title", "Senior Engineer")
+		}},
+		{name: "activations do not count", plan: func(p *planFixture) {
+			p.start(40)
+			p.set(1, 20, "title", "Senior Engineer")
 			p.inactiveBefore(21)
+		}},
+		{name: "drift does not count", plan: func(p *planFixture) {
+			p.start(40)
+			p.setRemote(1, 30, "title", "Dr")
+		}},
+		{name: "values of an earlier applied commit do not count", plan: func(p *planFixture) {
+			updates(40, 30)(p)
+			restored := *p.in.Desired
+			restored.Users = maps.Clone(p.in.Desired.Users)
+			p.in.Restored = &restored
+			p.set(30, 40, "title", "Director")
+		}},
+		{name: "other values than those of an earlier applied commit", many: 21, plan: func(p *planFixture) {
+			updates(40, 30)(p)
+			restored := *p.in.Desired
+			restored.Users = maps.Clone(p.in.Desired.Users)
+			p.in.Restored = &restored
+			p.set(10, 30, "displayName", "Ada")
 		}},
 		{name: "a declared percentage is reached", plan: func(p *planFixture) {
 			updates(40, 21)(p)
@@ -196,5 +274,99 @@ func updatesRows() []gateRow {
 			p.start(40)
 			p.removeUsers(1, 30)
 		}},
+	}
+}
+
+// The limit is max(5, 10 %) of the managed users.
+func activationsRows() []gateRow {
+	activations := func(users, n int) func(*planFixture) {
+		return func(p *planFixture) {
+			p.start(users)
+			for i := 1; i <= n; i++ {
+				p.inactiveBefore(i)
+			}
+		}
+	}
+	const gate = gateActivations
+	return []gateRow{
+		{name: "9 of 100 users are below 10 %", plan: activations(100, 9)},
+		{name: "10 of 100 users are 10 %", plan: activations(100, 10)},
+		{name: "11 of 100 users are above 10 %", plan: activations(100, 11), many: 11},
+		{name: "5 of 20 users are the minimum", plan: activations(20, 5)},
+		{name: "6 of 20 users are above the minimum", plan: activations(20, 6),
+			holds: userRefs(ActivateUser, 1, 6)},
+		{name: "users who return to the scope count", many: 6, plan: func(p *planFixture) {
+			p.start(20)
+			for i := 1; i <= 6; i++ {
+				p.deactivated(i, 3)
+			}
+		}},
+		{name: "new users do not count", plan: func(p *planFixture) {
+			activations(20, 5)(p)
+			p.addUser(101)
+		}},
+		{name: "adopted users count if they are inactive", many: 6, plan: func(p *planFixture) {
+			p.start(20)
+			p.in.Provisioner.Adopt = "match"
+			for i := 1; i <= 6; i++ {
+				delete(p.in.Ledger.Users, userNumber(i).Key)
+			}
+			p.setRemote(1, 6, "active", "false")
+		}},
+		{name: "adopted users do not count if they are active", plan: func(p *planFixture) {
+			p.start(20)
+			p.in.Provisioner.Adopt = "match"
+			for i := 1; i <= 6; i++ {
+				delete(p.in.Ledger.Users, userNumber(i).Key)
+			}
+		}},
+		{name: "a declared minimum is reached", plan: func(p *planFixture) {
+			activations(20, 6)(p)
+			p.tune(gate, 6, -1, -1)
+		}},
+	}
+}
+
+func switchedOffRows() []gateRow {
+	return []gateRow{
+		{name: "an administrator deactivated a user", holds: []string{"activate-user u0001"},
+			passes: []string{"add-member h u0001"}, plan: func(p *planFixture) {
+				p.start(10, groupOf("g", "Group", 1, 2), groupOf("h", "Half", 3, 3))
+				p.setRemote(1, 1, "active", "false")
+				h := *p.in.Desired.Groups["h"]
+				h.Members = []string{"u0001", "u0003"}
+				p.setGroup(&h)
+			}},
+		{name: "an administrator deactivated a user whose declared title changes",
+			holds: []string{"activate-user u0001"}, passes: []string{"update-user u0001"},
+			plan: func(p *planFixture) {
+				p.setRemote(1, 1, "active", "false")
+				p.set(1, 1, "title", "Dr")
+			}},
+		{name: "nothing was applied yet", holds: []string{"activate-user u0001"}, plan: func(p *planFixture) {
+			p.setRemote(1, 1, "active", "false")
+			p.in.LastApplied = nil
+		}},
+		{name: "an administrator deactivated a user who now has another key",
+			holds: []string{"activate-user e0001"}, passes: []string{"update-user e0001"},
+			plan: func(p *planFixture) {
+				p.setRemote(1, 1, "active", "false")
+				p.rename(1, "e0001", "u0001")
+			}},
+		{name: "the user was declared inactive", passes: []string{"activate-user u0001"},
+			plan: func(p *planFixture) { p.inactiveBefore(1) }},
+		{name: "roster deactivated the user for a commit that is not complete",
+			passes: []string{"activate-user u0001"}, plan: func(p *planFixture) {
+				p.setRemote(1, 1, "active", "false")
+				p.in.Ledger.Users["u0001"] = Owned{ID: "id-u0001", InactiveSince: &p.in.Now}
+			}},
+		{name: "the user waits for deletion", passes: []string{"activate-user u0001"},
+			plan: func(p *planFixture) { p.deactivated(1, 3) }},
+		{name: "a user who is not managed yet is inactive", passes: []string{"adopt-user u0001"},
+			plan: func(p *planFixture) {
+				p.in.Provisioner.Adopt = "match"
+				delete(p.in.Ledger.Users, "u0001")
+				p.setRemote(1, 1, "active", "false")
+			}},
 	}
 }

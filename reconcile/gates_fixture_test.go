@@ -143,6 +143,47 @@ func (p *planFixture) deleteRemoteGroup(key string) {
 	delete(p.in.Observed.Members, id)
 }
 
+// deleteRemoteUser deletes a user of the ledger from the directory, with its memberships.
+func (p *planFixture) deleteRemoteUser(key string) {
+	id := "id-" + key
+	p.in.Observed.Users = slices.DeleteFunc(p.in.Observed.Users, func(u RemoteUser) bool { return u.ID == id })
+	for group, members := range p.in.Observed.Members {
+		p.in.Observed.Members[group] = slices.DeleteFunc(members, func(m string) bool { return m == id })
+	}
+}
+
+// setRemote gives the users numbered from..to another value of an attribute in the directory only.
+func (p *planFixture) setRemote(from, to int, path, value string) {
+	for i := from; i <= to; i++ {
+		id := fmt.Sprintf("id-u%04d", i)
+		for n, u := range p.in.Observed.Users {
+			if u.ID == id {
+				p.in.Observed.Users[n].Attributes = merge(u.Attributes, Attributes{attribute(path, value)})
+			}
+		}
+	}
+}
+
+// rename gives a user another key, in all groups, with its earlier keys.
+func (p *planFixture) rename(i int, key string, previously ...string) {
+	old := fmt.Sprintf("u%04d", i)
+	u := *p.in.Desired.Users[old]
+	u.Key, u.Previously = key, previously
+	delete(p.in.Desired.Users, old)
+	p.in.Desired.Users[key] = &u
+	for group, g := range p.in.Desired.Groups {
+		next := *g
+		next.Members = slices.Clone(g.Members)
+		for n, m := range next.Members {
+			if m == old {
+				next.Members[n] = key
+			}
+		}
+		slices.Sort(next.Members)
+		p.in.Desired.Groups[group] = &next
+	}
+}
+
 // deactivated makes a user inactive in the directory, waiting for deletion since a number of days.
 func (p *planFixture) deactivated(i, days int) {
 	key := fmt.Sprintf("u%04d", i)

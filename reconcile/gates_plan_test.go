@@ -181,6 +181,18 @@ func protectedRows() []gateRow {
 				p.setGroup(groupOf("g", name, 1, 1))
 				p.setGroup(groupOf("h", similar, 1, 1))
 			}},
+		{name: "protected objects get other keys", holds: []string{"update-user e0001", "update-group h"},
+			passes: []string{"update-user e0002"}, plan: func(p *planFixture) {
+				p.start(10, groupOf("g", "Group", 3, 3))
+				p.protectUser("u0001")
+				p.in.Provisioner.Protect.Groups = map[string]schema.Pos{"g": {}}
+				p.rename(1, "e0001", "u0001")
+				p.rename(2, "e0002", "u0002")
+				h := groupOf("h", "Group", 3, 3)
+				h.Previously = []string{"g"}
+				delete(p.in.Desired.Groups, "g")
+				p.setGroup(h)
+			}},
 		{name: "protected objects that the plan creates",
 			passes: []string{"create-user u0101", "create-group g", "add-member g u0101"},
 			plan: func(p *planFixture) {

@@ -1,6 +1,10 @@
 package reconcile
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/seed-d64a251c/roster/schema"
+)
 
 // The reasons that gates give for holding changes. The reasons of gates history, audit and
 // unreviewed come from the input of the plan.
@@ -70,6 +74,30 @@ func updatesReason(n, allowed int) string {
 
 func deletedGroupReason() string {
 	return "the group was deleted outside roster, with its account assignments; a new group starts without them"
+}
+
+func deletedUserReason() string {
+	return "the user was deleted outside roster, with its memberships and account assignments; a new user gets " +
+		"another id and starts without the assignments"
+}
+
+func activationsReason(n, allowed int) string {
+	return fmt.Sprintf("%d users who are inactive in the directory would regain their access; at most %d are allowed",
+		n, allowed)
+}
+
+func switchedOffReason() string {
+	return "the user was deactivated outside roster; approve the activation, or declare the user LOCKED or INACTIVE"
+}
+
+func renamedNamesReason(old string) string {
+	return fmt.Sprintf("the sign-in name or the primary email address changes with the key, which was %q: "+
+		"is it the same person?", old)
+}
+
+func severalKeysReason(keys []string) string {
+	return fmt.Sprintf("the user has several earlier keys with a user each (%s): only one of them can keep its id",
+		schema.QuoteList(keys))
 }
 
 func adoptReason(object ConflictingObject) string {

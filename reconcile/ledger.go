@@ -18,6 +18,9 @@ type Owned struct {
 	// LeftScopeAt is when the deactivation of a user that left the scope was confirmed.
 	// deleteAfterDays counts from it. Nil for all other objects.
 	LeftScopeAt *time.Time `json:"leftScopeAt,omitempty"`
+	// InactiveSince is when roster deactivated a user in scope, or first saw a user inactive who is
+	// declared so. Nil for all other objects: an inactive user was deactivated outside roster.
+	InactiveSince *time.Time `json:"inactiveSince,omitempty"`
 	// MembersUndecided is true for an adopted group until the removal of its previous members was
 	// approved or rejected.
 	MembersUndecided bool `json:"membersUndecided,omitempty"`
@@ -35,10 +38,6 @@ func (l *Ledger) Clone() *Ledger {
 
 // Record records a change that has taken effect. disposition is that of the change's user.
 func (l *Ledger) Record(c *Change, id string, disposition Disposition, now time.Time) {
-	if c.Kind == DeactivateUser && disposition == Deactivated {
-		l.Users[c.Key] = Owned{ID: id, LeftScopeAt: &now}
-		return
-	}
 	var objects map[string]Owned
 	switch c.Kind.Info().Object {
 	case ObjectUser:
@@ -51,9 +50,55 @@ func (l *Ledger) Record(c *Change, id string, disposition Disposition, now time.
 	switch c.Kind.Action() {
 	case ActionCreate:
 		objects[c.Key] = Owned{ID: id}
+		return
 	case ActionAdopt:
 		objects[c.Key] = Owned{ID: id, MembersUndecided: c.Kind.OfGroup()}
+		return
 	case ActionDelete:
 		delete(objects, c.Key)
+		return
 	}
+	key := renameEntry(objects, c, id)
+	switch owned := (Owned{ID: id}); {
+	case c.Kind == DeactivateUser && disposition == Deactivated:
+		owned.LeftScopeAt = &now
+		objects[key] = owned
+	case c.Kind == DeactivateUser && disposition == "":
+		owned.InactiveSince = &now
+		objects[key] = owned
+	case c.Kind == ActivateUser:
+		objects[key] = owned
+	}
+}
+
+// renameEntry gives the entry of an object the key of a change that has written this key as
+// externalId. It returns the key of the entry: that of the change, or an earlier one if the change
+// did not write the externalId.
+func renameEntry(objects map[string]Owned, c *Change, id string) string {
+	if _, found := objects[c.Key]; found {
+		return c.Key
+	}
+	old := ""
+	for _, a := range c.Attributes {
+		if a.Path == "externalId" {
+			old = a.Old
+		}
+	}
+	if objects[old].ID != id { // the externalId was changed outside roster
+		for key, owned := range objects {
+			if owned.ID == id {
+				old = key
+			}
+		}
+	}
+	owned, found := objects[old]
+	switch {
+	case !found || owned.ID != id:
+		return c.Key
+	case !c.setsExternalID():
+		return old
+	}
+	delete(objects, old)
+	objects[c.Key] = owned
+	return c.Key
 }

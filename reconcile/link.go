@@ -36,8 +36,9 @@ type Linking struct {
 	UnmanagedUsers map[string]string
 	// Unmanaged are the objects that are not in State: first users, then groups, each by name.
 	Unmanaged []UnmanagedObject
-	// RenamedGroups maps the new key of a renamed group to the key that the ledger has.
-	RenamedGroups map[string]string
+	// RenamedUsers and RenamedGroups map the new key of a renamed user or group to the key that the
+	// ledger has.
+	RenamedUsers, RenamedGroups map[string]string
 
 	keyByID map[string]string // the keys of the objects in State, by id
 }
@@ -65,7 +66,7 @@ type ConflictingObject struct {
 //	-------------------+---------------------------+-------------+-----------------------------
 //	linked             | compared                  | same        | same
 //	unmatched          | created, if active        | same        | same
-//	deleted outside    | a user is created again; a group is held (vanished)
+//	deleted outside    | held (vanished)           | same        | same
 //	adoptable          | equal: counted; else held | adopted     | adopted
 //	foreign externalId | held                      | held        | adopted, held until approved
 //	name taken         | held; if the other user waits for deletion, approval deletes that user
@@ -74,7 +75,11 @@ func Link(o *Observed, ledger *Ledger, desired *Desired) *Linking {
 	l := &Linking{
 		State: State{Users: make(map[string]*User, len(o.Users)), Groups: make(map[string]*Group, len(o.Groups))},
 		Users: map[string]Situation{}, Groups: map[string]Situation{}, Conflicts: map[string]ConflictingObject{},
-		UnmanagedUsers: map[string]string{}, RenamedGroups: renamedGroups(ledger, desired),
+		UnmanagedUsers: map[string]string{},
+		RenamedUsers: renamedKeys(ledger.Users, desired.Users,
+			func(u *DesiredUser) []string { return u.Previously }),
+		RenamedGroups: renamedKeys(ledger.Groups, desired.Groups,
+			func(g *DesiredGroup) []string { return g.Previously }),
 		keyByID: make(map[string]string, len(o.Users)+len(o.Groups)),
 	}
 	l.linkUsers(o, ledger, desired)
@@ -85,21 +90,55 @@ func Link(o *Observed, ledger *Ledger, desired *Desired) *Linking {
 	return l
 }
 
-// renamedGroups finds groups whose key was renamed: the ledger has only the old key.
-func renamedGroups(ledger *Ledger, desired *Desired) map[string]string {
-	out := map[string]string{}
-	for key, g := range desired.Groups {
-		if _, managed := ledger.Groups[key]; managed {
-			continue
-		}
-		for _, old := range g.Previously {
-			if _, managed := ledger.Groups[old]; managed && desired.Groups[old] == nil {
-				out[key] = old
-				break
-			}
+// renamedKeys finds the objects whose key was renamed: the ledger has only an earlier key. Of
+// several earlier keys it takes one that has not left the scope, the first in order. No earlier key
+// has two new ones.
+func renamedKeys[D any](ledger map[string]Owned, desired map[string]D, previously func(D) []string) map[string]string {
+	var keys []string
+	for key, d := range desired {
+		if _, managed := ledger[key]; !managed && len(previously(d)) > 0 {
+			keys = append(keys, key)
 		}
 	}
+	slices.Sort(keys)
+	out, taken := map[string]string{}, map[string]bool{}
+	for _, key := range keys {
+		earlier := slices.DeleteFunc(managedKeys(ledger, desired, previously(desired[key])),
+			func(old string) bool { return taken[old] })
+		if len(earlier) == 0 {
+			continue
+		}
+		i := slices.IndexFunc(earlier, func(old string) bool { return ledger[old].LeftScopeAt == nil })
+		out[key] = earlier[max(i, 0)]
+		taken[out[key]] = true
+	}
 	return out
+}
+
+// managedKeys returns the keys that the ledger has and that are not desired.
+func managedKeys[D any](ledger map[string]Owned, desired map[string]D, keys []string) []string {
+	return slices.DeleteFunc(slices.Clone(keys), func(key string) bool {
+		_, managed := ledger[key]
+		_, declared := desired[key]
+		return !managed || declared
+	})
+}
+
+// ownedUser returns the ledger's entry of a user, under an earlier key if the user was renamed.
+func (l *Linking) ownedUser(ledger *Ledger, key string) Owned {
+	return ownedAs(ledger.Users, l.RenamedUsers, key)
+}
+
+// ownedGroup returns the ledger's entry of a group, under an earlier key if the group was renamed.
+func (l *Linking) ownedGroup(ledger *Ledger, key string) Owned {
+	return ownedAs(ledger.Groups, l.RenamedGroups, key)
+}
+
+func ownedAs(entries map[string]Owned, renamed map[string]string, key string) Owned {
+	if old := renamed[key]; old != "" {
+		key = old
+	}
+	return entries[key]
 }
 
 // linkUsers links the users.
@@ -107,6 +146,9 @@ func (l *Linking) linkUsers(o *Observed, ledger *Ledger, desired *Desired) {
 	keyOf := make(map[string]string, len(ledger.Users))
 	for key, owned := range ledger.Users {
 		keyOf[owned.ID] = key
+	}
+	for key, old := range l.RenamedUsers {
+		keyOf[ledger.Users[old].ID] = key
 	}
 	users := make([]User, len(o.Users)) // one allocation instead of one for each user
 	for i := range o.Users {
@@ -121,7 +163,7 @@ func (l *Linking) linkUsers(o *Observed, ledger *Ledger, desired *Desired) {
 	index := newNameIndex(len(o.Users),
 		func(i int) (string, string) { return o.Users[i].ExternalID(), o.Users[i].UserName() })
 	for _, key := range missingKeys(desired.Users, l.State.Users) {
-		if _, managed := ledger.Users[key]; managed {
+		if l.ownedUser(ledger, key).ID != "" {
 			l.Users[key] = DeletedOutside
 		}
 		name, _ := desired.Users[key].Attributes.Get("userName")
@@ -174,7 +216,7 @@ func (l *Linking) linkGroups(o *Observed, ledger *Ledger, desired *Desired) {
 	index := newNameIndex(len(o.Groups),
 		func(i int) (string, string) { return o.Groups[i].ExternalID, o.Groups[i].DisplayName })
 	for _, key := range missingKeys(desired.Groups, l.State.Groups) {
-		if _, managed := ledger.Groups[key]; managed {
+		if l.ownedGroup(ledger, key).ID != "" {
 			l.Groups[key] = DeletedOutside
 		}
 		i, situation := index().find(key, desired.Groups[key].DisplayName)

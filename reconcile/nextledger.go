@@ -2,24 +2,28 @@ package reconcile
 
 import "time"
 
-// NextLedger returns the ledger before the writes of a plan. Renamed keys are updated. Users who
-// returned to the scope or left it without a call are recorded. Released objects, and those
-// confirmed to be missing, are dropped.
+// NextLedger returns the ledger before the writes of a plan. A renamed key is updated if the
+// directory has the new one already; otherwise the write of the new key updates it. Users who
+// returned to the scope or left it without a call are recorded, and users who are inactive as
+// declared. Released objects, and those confirmed to be missing, are dropped.
 func NextLedger(ledger *Ledger, plan *Plan, missing Missing, now time.Time) *Ledger {
 	l := ledger.Clone()
 	if plan.Mode == ModePaused || plan.Mode == ModeNeverEnabled {
 		return l
 	}
-	for key, old := range plan.Linking.RenamedGroups {
-		l.Groups[key] = l.Groups[old]
-		delete(l.Groups, old)
-	}
+	l.renameWritten(plan.Linking)
 	for key, owned := range l.Users {
 		have, disposition := plan.Linking.State.Users[key], plan.Target.Leavers[key]
-		desired := disposition == "" && plan.Target.State.Users[key] != nil
+		var want *User // nil for a leaver
+		if disposition == "" {
+			want = plan.Target.State.Users[key]
+		}
 		switch {
-		case desired && have != nil && owned.LeftScopeAt != nil && have.Active():
-			owned.LeftScopeAt = nil
+		case want != nil && have != nil && have.Active() && (owned.LeftScopeAt != nil || owned.InactiveSince != nil):
+			owned.LeftScopeAt, owned.InactiveSince = nil, nil
+			l.Users[key] = owned
+		case want != nil && have != nil && !have.Active() && !want.Active() && owned.InactiveSince == nil:
+			owned.LeftScopeAt, owned.InactiveSince = nil, &now
 			l.Users[key] = owned
 		case have != nil && disposition == Deactivated && owned.LeftScopeAt == nil && !have.Active():
 			owned.LeftScopeAt = &now
@@ -52,6 +56,23 @@ func NextLedger(ledger *Ledger, plan *Plan, missing Missing, now time.Time) *Led
 		}
 	}
 	return l
+}
+
+// renameWritten updates the renamed keys that the directory has already: an earlier run wrote them
+// and did not learn it.
+func (l *Ledger) renameWritten(linking *Linking) {
+	for key, old := range linking.RenamedUsers {
+		if u := linking.State.Users[key]; u != nil && u.ExternalID() == key {
+			l.Users[key] = l.Users[old]
+			delete(l.Users, old)
+		}
+	}
+	for key, old := range linking.RenamedGroups {
+		if g := linking.State.Groups[key]; g != nil && g.ExternalID == key {
+			l.Groups[key] = l.Groups[old]
+			delete(l.Groups, old)
+		}
+	}
 }
 
 // Missing are the managed objects that are not desired and that the directory does not have.

@@ -38,26 +38,32 @@ func (r *reasonSetter) user(c *Change) {
 	case r.linking.Users[c.Key] == DeletedOutside:
 		c.Origin, c.Reason.Text = Drift, "deleted outside"
 		return
+	case r.target.SwitchedOff[c.Key] && c.Kind == ActivateUser:
+		c.Origin, c.Reason.Text = Drift, "deactivated outside"
+		return
 	case action == ActionCreate:
 		c.Reason.Text = "in scope"
 	case action == ActionAdopt:
 		c.Reason.Text = "exists in the directory, not managed yet"
 	case action == ActionTemporaryRename:
 		c.Reason.Text = "temporary rename to swap names"
+	case r.linking.RenamedUsers[c.Key] != "":
+		c.Reason.Text = renamedReason(r.linking.RenamedUsers[c.Key])
+		return
 	default:
 		c.Reason.Text = "declared values"
 		if !want.Active && c.Kind.TakesAccess() {
 			c.Reason.Text = "declared inactive"
 		}
 	}
-	if c.Kind == ActivateUser && r.ledger.Users[c.Key].LeftScopeAt != nil { // roster deactivated the user
+	if c.Kind == ActivateUser && r.leftScope(c.Key) { // roster deactivated the user
 		c.Reason.Text = "back in scope"
 		return
 	}
 	if r.lastApplied == nil || action == ActionAdopt || action == ActionTemporaryRename {
 		return
 	}
-	before := r.lastApplied.Users[c.Key]
+	before := r.lastApplied.Users[r.lastKey(c.Key)]
 	if before == nil {
 		return
 	}
@@ -76,6 +82,34 @@ func (r *reasonSetter) user(c *Change) {
 		}
 	}
 	c.Origin, c.Reason.Text = Drift, "changed outside"
+}
+
+func renamedReason(old string) string { return fmt.Sprintf("key was %q", old) }
+
+// lastKey returns the key of a user in the last applied state.
+func (r *reasonSetter) lastKey(key string) string {
+	return r.lastApplied.keyOf(r.desired.Users[key], key)
+}
+
+// keyOf returns the key that a user of a later state had in this one: an earlier key if the user
+// was renamed since.
+func (d *Desired) keyOf(later *DesiredUser, key string) string {
+	if d != nil && later != nil && d.Users[key] == nil {
+		for _, old := range later.Previously {
+			if d.Users[old] != nil {
+				return old
+			}
+		}
+	}
+	return key
+}
+
+// user returns a user of a later state as it was in this one; nil if it was not in this one.
+func (d *Desired) user(later *DesiredUser, key string) *DesiredUser {
+	if d == nil {
+		return nil
+	}
+	return d.Users[d.keyOf(later, key)]
 }
 
 // leaver sets the reason of a change of a user who left the scope.
@@ -109,7 +143,7 @@ func (r *reasonSetter) group(c *Change) {
 	case action == ActionTemporaryRename:
 		c.Reason.Text = "temporary rename to swap names"
 	case r.linking.RenamedGroups[c.Key] != "":
-		c.Reason.Text = fmt.Sprintf("key was %q", r.linking.RenamedGroups[c.Key])
+		c.Reason.Text = renamedReason(r.linking.RenamedGroups[c.Key])
 	default:
 		c.Reason.Text = "declared values"
 	}
@@ -145,7 +179,7 @@ func (r *reasonSetter) member(c *Change) {
 		if r.lastApplied != nil && r.lastApplied.Users[c.Member] == nil {
 			c.Origin, c.Reason.Text = Drift, "added outside; left the scope"
 		}
-	case r.lastApplied != nil && !r.lastApplied.has(c.Key, c.Member):
+	case r.lastApplied != nil && !r.lastApplied.has(c.Key, r.lastKey(c.Member)):
 		c.Origin, c.Reason.Text = Drift, "added outside"
 	default:
 		c.Reason.Text = "no longer a member"
@@ -155,11 +189,17 @@ func (r *reasonSetter) member(c *Change) {
 // wasActiveMember reports whether a user was an active member of a group in the last applied state,
 // and roster has not removed the user since.
 func (r *reasonSetter) wasActiveMember(group, user string) bool {
-	if r.lastApplied == nil || !r.lastApplied.has(group, user) {
+	last := r.lastKey(user)
+	if r.lastApplied == nil || !r.lastApplied.has(group, last) {
 		return false
 	}
-	u := r.lastApplied.Users[user]
-	return u != nil && u.Active && r.ledger.Users[user].LeftScopeAt == nil
+	u := r.lastApplied.Users[last]
+	return u != nil && u.Active && !r.leftScope(user)
+}
+
+// leftScope reports whether a user left the scope in an earlier run.
+func (r *reasonSetter) leftScope(key string) bool {
+	return r.linking.ownedUser(r.ledger, key).LeftScopeAt != nil
 }
 
 func isUnmanaged(member string) bool {

@@ -82,6 +82,10 @@ type PlanInput struct {
 	// AuditRelease is the approval that releases gate audit; nil if there is none.
 	AuditRelease *Approved
 	Reviewed     *Reviewed // nil if no review is required
+	// Restored is what a commit that was applied before the last applied one declared, if the
+	// declarations go back to it. Gate updates does not count the changes that restore it. Nil if
+	// there is none.
+	Restored *Desired
 }
 
 // NewPlan decides what to change. The same input gives the same plan and digest.
@@ -94,7 +98,9 @@ func NewPlan(in PlanInput) *Plan {
 		Linking: linking, Target: target, Removed: in.Desired.Removed,
 	}
 	adoptable := skipUnrequestedAdoptions(linking, target, in)
+	target.findSwitchedOff(linking, in)
 	p.Changes = Diff(linking.State, target.State)
+	p.Changes = dependOnRenamedUsers(p.Changes, linking)
 	reasons := &reasonSetter{
 		desired: in.Desired, lastApplied: in.LastApplied, linking: linking, target: target, ledger: in.Ledger,
 	}
@@ -105,6 +111,7 @@ func NewPlan(in PlanInput) *Plan {
 		changes: p.Changes, desired: in.Desired, lastApplied: in.LastApplied, linking: linking, target: target,
 		ledger: in.Ledger, status: in.Status, policy: in.Provisioner, now: in.Now, historyReason: in.HistoryReason,
 		distrustReason: in.DistrustReason, lostRun: in.LostRun, observed: in.Observed, reviewed: in.Reviewed,
+		restored: in.Restored,
 	})
 	p.approve(in)
 	p.holdBack(in)

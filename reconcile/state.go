@@ -19,6 +19,8 @@ type User struct {
 	// NotOwned means that the directory has the user and the ledger does not. An adoption makes the
 	// user owned.
 	NotOwned bool
+	// ActivateApart makes the activation of the user a change of its own.
+	ActivateApart bool
 }
 
 // Group is one group of a State.
@@ -34,6 +36,9 @@ func NewState() State { return State{Users: map[string]*User{}, Groups: map[stri
 
 // Name returns the userName.
 func (u *User) Name() string { v, _ := u.Attributes.Get("userName"); return v }
+
+// ExternalID returns the externalId or "".
+func (u *User) ExternalID() string { v, _ := u.Attributes.Get("externalId"); return v }
 
 // Active reports whether the user may sign in.
 func (u *User) Active() bool { v, _ := u.Attributes.Get("active"); return v == "true" }

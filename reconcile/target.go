@@ -16,6 +16,9 @@ type Target struct {
 	// FreesName are the leavers who are deleted early because another user needs their name, with
 	// the key of that user.
 	FreesName map[string]string
+	// SwitchedOff are the users whom the target activates although they were deactivated outside
+	// roster.
+	SwitchedOff map[string]bool
 	// notCreated are the users in scope who are not created because they are inactive.
 	notCreated map[string]bool
 	// ReleasedUsers and ReleasedGroups leave the ledger without a change in the directory.
@@ -26,10 +29,10 @@ type Target struct {
 // is, so Diff needs no exceptions.
 func newTarget(l *Linking, desired *Desired, ledger *Ledger, p *schema.Provisioner, now time.Time) *Target {
 	t := &Target{
-		State:      State{Users: maps.Clone(l.State.Users), Groups: make(map[string]*Group, len(desired.Groups))},
-		Leavers:    map[string]Disposition{},
-		FreesName:  map[string]string{},
-		notCreated: map[string]bool{},
+		State:       State{Users: maps.Clone(l.State.Users), Groups: make(map[string]*Group, len(desired.Groups))},
+		Leavers:     map[string]Disposition{},
+		FreesName:   map[string]string{},
+		SwitchedOff: map[string]bool{}, notCreated: map[string]bool{},
 	}
 	linked := 0
 	for key, have := range l.State.Users {

@@ -6,7 +6,7 @@ import "slices"
 // #Limit, and all other gates are a #Switch. Package reconcile has these gates with their default
 // limits.
 func CountedGates() []string {
-	return []string{"maxRemovals", "memberRemovals", "signInNames", "updates"}
+	return []string{"maxRemovals", "memberRemovals", "signInNames", "updates", "activations"}
 }
 
 // countedGate reports whether a gate has a limit. For the other gates the schema itself requires a

@@ -1,6 +1,10 @@
 package audit
 
-import "github.com/seed-d64a251c/roster/reconcile"
+import (
+	"time"
+
+	"github.com/seed-d64a251c/roster/reconcile"
+)
 
 // ledgerChanges are the changes of a run to a ledger. A pending report stores the changes instead
 // of the ledger, because another run may change the ledger before the report is published.
@@ -47,10 +51,13 @@ func diffOwned(from, to map[string]reconcile.Owned) map[string]entryChange {
 }
 
 func sameOwned(a, b reconcile.Owned) bool {
-	sameTime := a.LeftScopeAt == nil && b.LeftScopeAt == nil ||
-		a.LeftScopeAt != nil && b.LeftScopeAt != nil && a.LeftScopeAt.Equal(*b.LeftScopeAt)
-	a.LeftScopeAt, b.LeftScopeAt = nil, nil
-	return sameTime && a == b
+	same := sameTime(a.LeftScopeAt, b.LeftScopeAt) && sameTime(a.InactiveSince, b.InactiveSince)
+	a.LeftScopeAt, b.LeftScopeAt, a.InactiveSince, b.InactiveSince = nil, nil, nil, nil
+	return same && a == b
+}
+
+func sameTime(a, b *time.Time) bool {
+	return a == nil && b == nil || a != nil && b != nil && a.Equal(*b)
 }
 
 // apply changes an entry of a ledger that other runs may have changed. If the entry is as the run

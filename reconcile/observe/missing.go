@@ -15,19 +15,25 @@ func (r *Reader) ConfirmMissing(ctx context.Context, plan *reconcile.Plan, ledge
 	if plan.Mode == reconcile.ModePaused || plan.Mode == reconcile.ModeNeverEnabled {
 		return out
 	}
+	renamedUsers, renamedGroups := map[string]bool{}, map[string]bool{} // earlier keys
+	for _, old := range plan.Linking.RenamedUsers {
+		renamedUsers[old] = true
+	}
+	for _, old := range plan.Linking.RenamedGroups {
+		renamedGroups[old] = true
+	}
 	for key := range ledger.Users {
-		if plan.Linking.State.Users[key] == nil && plan.Target.State.Users[key] == nil {
+		// A user in scope who is declared inactive is not created.
+		inScope := plan.Linking.Users[key] == reconcile.DeletedOutside
+		known := plan.Linking.State.Users[key] != nil || plan.Target.State.Users[key] != nil
+		if !inScope && !renamedUsers[key] && !known {
 			_, found, err := r.Directory.UserByExternalID(ctx, key)
 			out.Users[key] = err == nil && !found
 		}
 	}
-	renamed := map[string]bool{} // the earlier keys of renamed groups
-	for _, old := range plan.Linking.RenamedGroups {
-		renamed[old] = true
-	}
 	for key := range ledger.Groups {
 		switch {
-		case renamed[key] || plan.Linking.State.Groups[key] != nil || plan.Target.State.Groups[key] != nil:
+		case renamedGroups[key] || plan.Linking.State.Groups[key] != nil || plan.Target.State.Groups[key] != nil:
 		case !r.Provisioner.PushGroups:
 			out.Groups[key] = plan.Mode == reconcile.ModeEnabled
 		default:

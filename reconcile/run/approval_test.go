@@ -71,7 +71,7 @@ func TestApprovalsEnd(t *testing.T) {
 		w.Commit(selectsG, membersOfG(32)+approve(digest))
 		w.Apply(reconcile.RunApplied)
 		w.Now = w.Now.Add(48 * time.Hour)
-		w.Commit(selectsG, membersOfG(40)+approve(digest))
+		w.Commit(selectsG+", limits: activations: min: 8", membersOfG(40)+approve(digest))
 		w.Apply(reconcile.RunApplied)
 		w.Commit(selectsG, membersOfG(32)+approve(digest))
 		if r := w.Apply(reconcile.RunHeld); !slices.ContainsFunc(r.Warnings,

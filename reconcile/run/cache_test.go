@@ -164,10 +164,10 @@ var outsideChanges = []struct {
 			w.T.Fatal(err)
 		}
 	}, `displayName: "Group"|displayName: "Fresh"`, reconcile.RunHeld, "nameTaken"},
-	{"a user deleted outside is created again", func(w *env) {
+	{"a user that was deleted outside is held, not created again or written to", func(w *env) {
 		u, _ := w.Sim.State().User("name7@example.com")
 		_ = w.Sim.DeleteUser(u.ID)
-	}, `firstName: "name7"|firstName: "Changed"`, reconcile.RunApplied, ""},
+	}, `firstName: "name7"|firstName: "Changed"`, reconcile.RunHeld, "vanished"},
 }
 
 // TestOutsideChangesAreReadBeforeAWrite has a cache that is out of date exactly where a commit

@@ -1,0 +1,58 @@
+package reconcile
+
+// findSwitchedOff finds the users whom the target activates although they were deactivated outside
+// roster: roster owns them and has not deactivated them, and the last applied declarations do not
+// have them as inactive. Their activation becomes a change of its own, so that gate switchedOff
+// does not hold their other changes.
+func (t *Target) findSwitchedOff(l *Linking, in PlanInput) {
+	for key, have := range l.State.Users {
+		want := t.State.Users[key]
+		if want == nil || have.Active() || !want.Active() || have.NotOwned || t.Leavers[key] != "" {
+			continue
+		}
+		owned := l.ownedUser(in.Ledger, key)
+		if owned.LeftScopeAt != nil || owned.InactiveSince != nil || in.wasInactive(key) {
+			continue
+		}
+		t.SwitchedOff[key] = true
+		have.ActivateApart = true
+	}
+}
+
+// wasInactive reports whether the last applied declarations have a user as inactive.
+func (in PlanInput) wasInactive(key string) bool {
+	if in.LastApplied == nil {
+		return false
+	}
+	before := in.LastApplied.Users[in.LastApplied.keyOf(in.Desired.Users[key], key)]
+	return before != nil && !before.Active
+}
+
+// holdSwitchedOff holds the activation of users who were deactivated outside roster.
+func holdSwitchedOff(in *gateInput, _ limit) map[int]string {
+	return in.where(in.switchedOff, switchedOffReason())
+}
+
+func (in *gateInput) switchedOff(c *Change) bool {
+	return c.Kind == ActivateUser && in.target.SwitchedOff[c.Key]
+}
+
+// splitActivation splits the activation of a user from the other changes of the user. The other
+// changes come first.
+func splitActivation(c Change) []Change {
+	rest, activation := c, c
+	rest.Attributes, activation.Attributes = nil, nil
+	for _, a := range c.Attributes {
+		if a.Path == "active" {
+			activation.Attributes = append(activation.Attributes, a)
+		} else {
+			rest.Attributes = append(rest.Attributes, a)
+		}
+	}
+	if len(rest.Attributes) == 0 {
+		return []Change{c}
+	}
+	rest.Kind = userKind(rest.Attributes)
+	activation.DependsOn = []Ref{rest.Ref()}
+	return []Change{rest, activation}
+}
