@@ -17,6 +17,8 @@ type StatusInput struct {
 	Plan        *Plan
 	Provisioner *schema.Provisioner
 	Approvals   map[string]*schema.Approval // as declared
+	// ReviewRules are the review rules in force once the commit is applied.
+	ReviewRules []schema.Review
 	Started     time.Time
 }
 
@@ -36,6 +38,7 @@ func NextStatus(in StatusInput) *Status {
 	}
 	if before := in.Before; before != nil {
 		st.LastApplied, st.AuthFingerprint = before.LastApplied, before.AuthFingerprint
+		st.Review = before.Review
 		st.EverEnabled, st.AdoptionDecided = before.EverEnabled, before.AdoptionDecided
 		st.UsedApprovals, st.ApprovalFirstSeen = maps.Clone(before.UsedApprovals), before.ApprovalFirstSeen
 		for _, removal := range before.Removals {
@@ -54,6 +57,7 @@ func NextStatus(in StatusInput) *Status {
 			in.Started), in.deprovisioned()
 		if len(r.Errors) == 0 && r.intendedDone() && !plan.Removed {
 			st.LastApplied = &AppliedAt{Commit: r.Commit.ID, Time: in.Started}
+			st.Review = storedRules(in.ReviewRules)
 		}
 		for _, approved := range plan.Approvals {
 			if !r.approvalDone(approved.Digest) {

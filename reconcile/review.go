@@ -46,12 +46,82 @@ func (r CommitReview) counted(rule schema.Review) []string {
 	return slices.Compact(out)
 }
 
-// sufficientForAll reports whether a review satisfies all rules, and if not, why.
+// sufficientForAll reports whether a review satisfies all rules, and if not, why. Without a rule, one
+// approval is required.
 func sufficientForAll(review CommitReview, rules []schema.Review) (ok bool, why string) {
+	if len(rules) == 0 {
+		return Sufficient(review, schema.Review{})
+	}
 	for _, rule := range rules {
 		if ok, why := Sufficient(review, rule); !ok {
 			return false, why
 		}
 	}
 	return true, ""
+}
+
+// ReviewRuleOf returns the review rule of a tenant in declarations, whatever the key of its
+// provisioner is. It requires nothing if the declarations have no such provisioner.
+func ReviewRuleOf(d *schema.Declarations, identity string) schema.Review {
+	if p := ProvisionerOf(d, identity); p != nil {
+		return p.Review
+	}
+	return schema.Review{}
+}
+
+// covers reports whether a rule is at least as strict as another.
+func covers(rule, other schema.Review) bool {
+	if !other.Required {
+		return true
+	}
+	if !rule.Required || rule.Approvals < other.Approvals || len(rule.By) == 0 && len(other.By) > 0 {
+		return false
+	}
+	outside := func(account string) bool {
+		return !slices.ContainsFunc(other.By, func(a string) bool { return strings.EqualFold(a, account) })
+	}
+	return len(other.By) == 0 || !slices.ContainsFunc(rule.By, outside)
+}
+
+// StrictestRules returns the rules without those that require nothing or that another covers.
+func StrictestRules(rules ...schema.Review) []schema.Review {
+	var out []schema.Review
+	for _, rule := range rules {
+		covered := func(other schema.Review) bool { return covers(rule, other) }
+		if rule.Required && !slices.ContainsFunc(out, func(other schema.Review) bool { return covers(other, rule) }) {
+			out = append(slices.DeleteFunc(out, covered), rule)
+		}
+	}
+	return out
+}
+
+// NextRules returns the rules in force once the declarations are applied. Only a merge that was
+// reviewed under all rules replaces a rule; the first rule needs no review.
+func (h *ReviewHistory) NextRules(d *schema.Declarations, identity string) []schema.Review {
+	if h == nil {
+		return nil
+	}
+	rules := slices.Clone(h.Remembered)
+	for _, pull := range slices.Backward(h.pulls()) { // the oldest first
+		if h.insufficient(pull) != "" {
+			continue
+		}
+		for _, m := range pull {
+			if ok, _ := sufficientForAll(m.Review, h.Rules); !ok || m.NotReviewedReason != "" {
+				continue
+			}
+			before, after := ReviewRuleOf(m.Base, identity), ReviewRuleOf(m.Merged, identity)
+			rules = slices.DeleteFunc(rules, func(rule schema.Review) bool {
+				return covers(before, rule) && !covers(after, rule)
+			})
+			rules = append(rules, after)
+		}
+	}
+	if rules = StrictestRules(rules...); len(rules) > 0 {
+		return rules
+	}
+	if len(h.Remembered) > 0 {
+		return nil // it was lifted by a reviewed merge
+	}
+	return StrictestRules(ReviewRuleOf(d, identity))
 }

@@ -8,11 +8,14 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// ReviewedMerge is one merge as it was approved: the declarations before it, and those that merging
-// the approved head gives.
+// ReviewedMerge is one merge of an approved head: the declarations before it, and those that merging
+// the head gives. A pull request whose reviewers approved different heads has one for each head, all
+// with the same name.
 type ReviewedMerge struct {
 	Name         string // for example "pull request 7"
 	Base, Merged *schema.Declarations
+	// Review has the accounts that approved this head as its Approvers.
+	Review CommitReview
 	// NotReviewedReason is why the merge does not count as reviewed: it was not approved, or the
 	// approved head cannot be read. Then Base and Merged are nil.
 	NotReviewedReason string
@@ -27,11 +30,16 @@ type Reviewed struct {
 
 // ReviewHistory is the reviews of all merges since the last applied commit.
 type ReviewHistory struct {
+	// Rules are the rules that a review must satisfy, all of them: the declared rule and those of
+	// Remembered. Without a rule, one approval is required.
+	Rules []schema.Review
+	// Remembered are the rules that were in force after the last applied commit.
+	Remembered []schema.Review
 	// Applied are the declarations of the last applied commit; nil if nothing was applied or the
 	// commit cannot be read.
 	Applied *schema.Declarations
-	Merges  []ReviewedMerge
-	Missing []string // why the reviews of a part of the history are not known
+	Merges  []ReviewedMerge // the newest first
+	Missing []string        // why the reviews of a part of the history are not known
 }
 
 // Reviewed returns the reviewed effects for a plan with the same input. What the last applied
@@ -41,45 +49,111 @@ func (h *ReviewHistory) Reviewed(in PlanInput) *Reviewed {
 		return nil
 	}
 	out := &Reviewed{allowed: map[effect]bool{}, Missing: slices.Clone(h.Missing)}
-	if h.Applied != nil {
-		out.allow(in, h.Applied, nil)
+	if h.Applied != nil && ProvisionerOf(h.Applied, in.Provisioner.Identity()) != nil {
+		for e := range effectsOf(in, h.Applied) {
+			out.allowed[e] = true
+		}
 	}
-	for _, m := range h.Merges {
-		if m.NotReviewedReason != "" {
-			out.Missing = append(out.Missing, m.Name+": "+m.NotReviewedReason)
+	for _, pull := range h.pulls() {
+		if reason := h.insufficient(pull); reason != "" {
+			out.Missing = append(out.Missing, pull[0].Name+": "+reason)
 			continue
 		}
-		out.allow(in, m.Merged, effectsOf(in, m.Base))
+		if !h.allow(out.allowed, in, pull) {
+			out.Missing = append(out.Missing, pull[0].Name+
+				": its reviewers approved different commits; only the changes that enough of them approved count")
+		}
 	}
 	return out
 }
 
-// ReviewRequired reports whether declarations require a review of a provisioner's changes.
-func ReviewRequired(d *schema.Declarations, provisioner string) bool {
-	return d != nil && d.Provisioners[provisioner] != nil && d.Provisioners[provisioner].Review.Required
+// pulls groups the merges by pull request.
+func (h *ReviewHistory) pulls() [][]ReviewedMerge {
+	var out [][]ReviewedMerge
+	for i, m := range h.Merges {
+		if i == 0 || h.Merges[i-1].Name != m.Name {
+			out = append(out, nil)
+		}
+		out[len(out)-1] = append(out[len(out)-1], m)
+	}
+	return out
 }
 
-// allow adds the effects of a plan for declarations, except those in without.
-func (r *Reviewed) allow(in PlanInput, d *schema.Declarations, without map[effect]bool) {
-	for e := range effectsOf(in, d) {
-		if !without[e] {
-			r.allowed[e] = true
+// insufficient returns why the reviews of one pull request are not sufficient; "" if they are.
+func (h *ReviewHistory) insufficient(pull []ReviewedMerge) string {
+	review := pull[0].Review
+	review.Approvers = nil
+	reason := ""
+	for _, m := range pull {
+		if m.NotReviewedReason != "" {
+			reason = m.NotReviewedReason
+			continue
+		}
+		review.Approvers = append(review.Approvers, m.Review.Approvers...)
+	}
+	if len(review.Approvers) == 0 && reason != "" {
+		return reason
+	}
+	_, why := sufficientForAll(review, h.Rules)
+	return why
+}
+
+// allow adds the effects of a pull request that enough reviewers approved. It reports whether these
+// are all that any reviewer approved.
+func (h *ReviewHistory) allow(allowed map[effect]bool, in PlanInput, pull []ReviewedMerge) bool {
+	approvers := map[effect][]string{}
+	for _, m := range pull {
+		if m.NotReviewedReason != "" {
+			continue
+		}
+		before := effectsOf(in, m.Base)
+		for e := range effectsOf(in, m.Merged) {
+			if !before[e] {
+				approvers[e] = append(approvers[e], m.Review.Approvers...)
+			}
 		}
 	}
+	all := true
+	for e, by := range approvers {
+		review := pull[0].Review
+		review.Approvers = by
+		if ok, _ := sufficientForAll(review, h.Rules); ok {
+			allowed[e] = true
+		} else {
+			all = false
+		}
+	}
+	return all
+}
+
+// ProvisionerOf returns the provisioner of a tenant in declarations, whatever its key is; nil if
+// there is none.
+func ProvisionerOf(d *schema.Declarations, identity string) *schema.Provisioner {
+	if d == nil {
+		return nil
+	}
+	for _, p := range d.Provisioners { // at most one has the identity
+		if p.Identity() == identity {
+			return p
+		}
+	}
+	return nil
 }
 
 // effectsOf returns the normalized effects of a plan for other declarations, on the same observed
-// directory.
+// directory. Declarations without the provisioner deprovision its users.
 func effectsOf(in PlanInput, d *schema.Declarations) map[effect]bool {
-	p := d.Provisioners[in.Provisioner.Key]
+	p := ProvisionerOf(d, in.Provisioner.Identity())
+	in.Reviewed, in.Approvals, in.HeldReports = nil, nil, nil
 	if p == nil {
-		return nil
+		in.Desired = DesiredOfRemoved(in.Provisioner)
+		return normalizedEffects(NewPlan(in).Changes)
 	}
 	desired, err := Desire(d, p, in.Now)
 	if err != nil {
 		return nil // declarations that cannot be mapped change nothing
 	}
-	in.Provisioner, in.Desired, in.Reviewed, in.Approvals, in.HeldReports = p, desired, nil, nil, nil
+	in.Provisioner, in.Desired = p, desired
 	return normalizedEffects(NewPlan(in).Changes)
 }
 

@@ -1,6 +1,10 @@
 package reconcile
 
-import "time"
+import (
+	"time"
+
+	"github.com/seed-d64a251c/roster/schema"
+)
 
 // Status is the state of a provisioner after its last run.
 type Status struct {
@@ -32,9 +36,38 @@ type Status struct {
 	// declared approval; both by digest.
 	UsedApprovals     map[string]time.Time `json:"usedApprovals,omitempty"`
 	ApprovalFirstSeen map[string]time.Time `json:"approvalFirstSeen,omitempty"`
+	// Review are the review rules that were in force after the last applied commit. They count until
+	// a reviewed merge replaces them, under whatever key the tenant is declared.
+	Review []ReviewRule `json:"review,omitempty"`
 	// Deprovisioned is true if the provisioner was removed from Git and its deprovisioning is
 	// complete.
 	Deprovisioned bool `json:"deprovisioned,omitempty"`
+}
+
+// ReviewRule is a review rule in a status.
+type ReviewRule struct {
+	Approvals int      `json:"approvals"`
+	By        []string `json:"by,omitempty"`
+}
+
+// ReviewRules returns the review rules of a status.
+func (s *Status) ReviewRules() []schema.Review {
+	if s == nil {
+		return nil
+	}
+	var out []schema.Review
+	for _, rule := range s.Review {
+		out = append(out, schema.Review{Required: true, Approvals: rule.Approvals, By: rule.By})
+	}
+	return out
+}
+
+func storedRules(rules []schema.Review) []ReviewRule {
+	var out []ReviewRule
+	for _, rule := range rules {
+		out = append(out, ReviewRule{Approvals: rule.Approvals, By: rule.By})
+	}
+	return out
 }
 
 // AppliedAt is a commit with the time at which its declarations were evaluated.

@@ -84,8 +84,11 @@ func repeats(last *reconcile.Status, c *reconcile.RunRecord) bool {
 		last.Commit.ID == r.Commit.ID && last.Identity == s.Identity && last.EverEnabled == s.EverEnabled &&
 		last.AdoptionDecided == s.AdoptionDecided && r.Counts.Done == 0 && r.Counts.Unknown == 0 &&
 		appliedCommit(last) == appliedCommit(s) && last.Deprovisioned == s.Deprovisioned &&
+		slices.EqualFunc(last.Review, s.Review, sameRule) &&
 		containsKeys(last.UsedApprovals, s.UsedApprovals) && containsKeys(last.ApprovalFirstSeen, s.ApprovalFirstSeen)
 }
+
+func sameRule(a, b reconcile.ReviewRule) bool { return a.Approvals == b.Approvals && slices.Equal(a.By, b.By) }
 
 func appliedCommit(s *reconcile.Status) string {
 	if s.LastApplied == nil {

@@ -52,6 +52,8 @@ type conclusion struct {
 	ledger   *reconcile.Ledger
 	cached   *observe.CachedDirectory // nil if nothing reliable is known
 	redactor *reconcile.Redactor
+	// reviewRules are the review rules in force once the commit is applied.
+	reviewRules []schema.Review
 }
 
 // conclude publishes a report with the ledger and the status that follow from it, and stores what
@@ -59,7 +61,7 @@ type conclusion struct {
 func (r *Runner) conclude(ctx context.Context, s runState, c conclusion) (*reconcile.Report, reconcile.Receipt, error) {
 	status := reconcile.NextStatus(reconcile.StatusInput{
 		Before: s.audit.Status, Report: c.report, Ledger: c.ledger, Plan: c.plan, Provisioner: s.provisioner,
-		Approvals: s.approvals(), Started: s.started,
+		Approvals: s.approvals(), ReviewRules: c.reviewRules, Started: s.started,
 	})
 	published := *c.report
 	published.Changes = c.redactor.Results(c.report.Changes)

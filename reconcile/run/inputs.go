@@ -136,39 +136,6 @@ func (r *Runner) checkHistory(ctx context.Context, s runState) (string, error) {
 	return "", nil
 }
 
-// reviewHistory reads what was reviewed since the last applied commit. It is nil if neither the
-// declarations nor the last applied ones require a review: a commit cannot lift the rule for
-// itself.
-func (r *Runner) reviewHistory(ctx context.Context, s runState, last lastApplied) (*reconcile.ReviewHistory, error) {
-	key := s.provisioner.Key
-	if !reconcile.ReviewRequired(s.request.Declarations, key) && !reconcile.ReviewRequired(last.declarations, key) {
-		return nil, nil
-	}
-	out := &reconcile.ReviewHistory{Applied: last.declarations}
-	if out.Applied == nil {
-		out.Missing = []string{"nothing was applied before, so reviewed changes have no base to be compared with"}
-		return out, nil
-	}
-	from, to := s.audit.Status.LastApplied.Commit, s.request.Commit.ID
-	if from == to {
-		return out, nil
-	}
-	if r.Review == nil {
-		out.Missing = []string{"no forge is configured that could report approvals"}
-		return out, nil
-	}
-	merges, err := r.Review.Approved(ctx, from, to)
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil, err
-		}
-		out.Missing = []string{"the forge cannot report approvals: " + err.Error()}
-		return out, nil
-	}
-	out.Merges = merges
-	return out, nil
-}
-
 // mappingEdit returns what an edit of the mapping, or the choice of another mapping, changes. It is
 // nil if there was no edit.
 func mappingEdit(s runState, last lastApplied, desired *reconcile.Desired) *reconcile.MappingEdit {

@@ -62,6 +62,7 @@ func (r *Runner) Once(ctx context.Context, req Request) (*Result, error) {
 	end := conclusion{
 		report: r.report(id, state, plan, applied, stopped), plan: plan, ledger: ledger,
 		cached: view.CachedDirectory, redactor: inputs.redactor,
+		reviewRules: inputs.reviews.NextRules(req.Declarations, state.provisioner.Identity()),
 	}
 	result.Report, result.Receipt, err = r.conclude(ctx, state, end)
 	return result, errors.Join(stopped, err)

@@ -3,10 +3,14 @@ package run_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/reconciletest"
+	"github.com/seed-d64a251c/roster/reconcile/run"
 	"github.com/seed-d64a251c/roster/schema"
 )
 
@@ -22,9 +26,15 @@ func (a *reviewForge) Approved(_ context.Context, from, to string) ([]reconcile.
 	return a.merges, a.err
 }
 
+// reviewBy returns the review of a pull request that ann wrote.
+func reviewBy(approvers ...string) reconcile.CommitReview {
+	return reconcile.CommitReview{PullRequest: "pull request 7", Authors: []string{"ann"}, Approvers: approvers}
+}
+
 // merge returns a merge of one approved commit on another.
 func (w *env) merge(base, approved int) reconcile.ReviewedMerge {
-	return reconcile.ReviewedMerge{Name: "pull request 7", Base: w.Commits[base-1], Merged: w.Commits[approved-1]}
+	return reconcile.ReviewedMerge{Name: "pull request 7", Base: w.Commits[base-1], Merged: w.Commits[approved-1],
+		Review: reviewBy("bob")}
 }
 
 const requiresReview = "enabled: true\nreview: \"required\""
@@ -140,6 +150,186 @@ func (w *env) applyFirst(t *testing.T) {
 	w.Commits = []*schema.Declarations{&first}
 	w.Apply(reconcile.RunApplied)
 	w.Commits = all
+}
+
+// approved returns the merge of one approved commit on another by a pull request.
+func (w *env) approved(name string, base, approved int, approvers ...string) reconcile.ReviewedMerge {
+	m := w.merge(base, approved)
+	m.Name, m.Review = name, reviewBy(approvers...)
+	return m
+}
+
+func TestReviewRulesWithNumbersAndAccounts(t *testing.T) {
+	const two = "enabled: true\nreview: {required: true, approvals: 2}"
+	const bobOnly = "enabled: true\nreview: {required: true, by: [\"bob\"]}"
+	held, done := "create-user u3 held by unreviewed", "create-user u3"
+	for _, test := range []struct {
+		name, setting string
+		merges        func(w *env) []reconcile.ReviewedMerge
+		want          []string
+		why           string
+	}{
+		{"one of two approvals", two, func(w *env) []reconcile.ReviewedMerge {
+			return []reconcile.ReviewedMerge{w.approved("pull request 7", 1, 2, "bob")}
+		}, []string{held}, "pull request 7: it has 1 of 2 approvals; bob approved it"},
+		{"two approvals by the same person", two, func(w *env) []reconcile.ReviewedMerge {
+			return []reconcile.ReviewedMerge{w.approved("pull request 7", 1, 2, "bob", "Bob")}
+		}, []string{held}, "it has 1 of 2 approvals"},
+		{"two approvals", two, func(w *env) []reconcile.ReviewedMerge {
+			return []reconcile.ReviewedMerge{w.approved("pull request 7", 1, 2, "bob", "cleo")}
+		}, []string{done}, ""},
+		{"two approvals of different heads", two, func(w *env) []reconcile.ReviewedMerge {
+			return []reconcile.ReviewedMerge{w.approved("pull request 7", 1, 2, "bob"),
+				w.approved("pull request 7", 1, 1, "cleo")}
+		}, []string{held}, "its reviewers approved different commits"},
+		{"two approvals of two pull requests", two, func(w *env) []reconcile.ReviewedMerge {
+			return []reconcile.ReviewedMerge{w.approved("pull request 8", 1, 2, "bob"),
+				w.approved("pull request 7", 1, 2, "cleo")}
+		}, []string{held}, "pull request 8: it has 1 of 2"},
+		{"an approval by an account that the rule does not name", bobOnly, func(w *env) []reconcile.ReviewedMerge {
+			return []reconcile.ReviewedMerge{w.approved("pull request 7", 1, 2, "cleo")}
+		}, []string{held}, `it has 0 of 1 approval by "bob"`},
+		{"an approval by an author", requiresReview, func(w *env) []reconcile.ReviewedMerge {
+			return []reconcile.ReviewedMerge{w.approved("pull request 7", 1, 2, "ann")}
+		}, []string{held}, "it has 0 of 1 approval"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newEnv(t)
+			w.Commit(test.setting, people(2))
+			w.Commit(test.setting, people(3))
+			w.applyFirst(t)
+			w.Runner.Review = &reviewForge{merges: test.merges(w)}
+			w.wantPlan(t, test.why, test.want...)
+		})
+	}
+}
+
+// wantPlan compares the changes of a plan, and looks for why something is held.
+func (w *env) wantPlan(t *testing.T, why string, want ...string) {
+	t.Helper()
+	result, err := w.Run(false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantLines(t, "plan", changeLines(result.Plan.Changes), want...)
+	whys := ""
+	for _, c := range result.Plan.Changes {
+		for _, h := range c.Held {
+			whys += h.Reason + "\n"
+		}
+	}
+	if !strings.Contains(whys, why) {
+		t.Errorf("it is held because %q; want %q", whys, why)
+	}
+}
+
+// TestTheReviewRuleFollowsTheTenant lifts the rule by commits that were not reviewed, each applied
+// before the next is made, and then adds a user without a review.
+func TestTheReviewRuleFollowsTheTenant(t *testing.T) {
+	aws2 := func(provisioner string) string {
+		return strings.NewReplacer("provisioners: aws:", "provisioners: aws2:", "PROVISIONER", provisioner).
+			Replace(reconciletest.BaseCUE)
+	}
+	for _, test := range []struct {
+		name string
+		then []func(w *env) // the commits after the first
+		key  string         // of the provisioner in the last commit
+	}{
+		{"the rule is removed first", []func(w *env){
+			func(w *env) { w.Commit("enabled: true", people(2)) },
+			func(w *env) { w.Commit("enabled: true", people(3)) },
+		}, "aws"},
+		{"the provisioner is renamed with previously, without the rule", []func(w *env){
+			func(w *env) { w.Declare(aws2("enabled: true\npreviously: aws: {}"), people(3)) },
+		}, "aws2"},
+		{"the provisioner is renamed first, then the rule is removed", []func(w *env){
+			func(w *env) { w.Declare(aws2(requiresReview+"\npreviously: aws: {}"), people(2)) },
+			func(w *env) { w.Declare(aws2("enabled: true\npreviously: aws: {}"), people(2)) },
+			func(w *env) { w.Declare(aws2("enabled: true\npreviously: aws: {}"), people(3)) },
+		}, "aws2"},
+		{"the rule gets an account that may approve, then only that account", []func(w *env){
+			func(w *env) { w.Commit("enabled: true\nreview: {required: true, by: [\"mallory\"]}", people(2)) },
+			func(w *env) { w.Commit("enabled: true", people(2)) },
+			func(w *env) { w.Commit("enabled: true", people(3)) },
+		}, "aws"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newEnv(t)
+			w.Commit(requiresReview, people(2))
+			w.applyFirst(t)
+			w.Runner.Review = &reviewForge{merges: []reconcile.ReviewedMerge{
+				{Name: "commit 1234567", NotReviewedReason: "it is not from a pull request"}}}
+			for i, commit := range test.then {
+				commit(w)
+				key := "aws"
+				for k := range w.Commits[len(w.Commits)-1].Provisioners {
+					key = k
+				}
+				want := reconcile.RunInSync
+				if i == len(test.then)-1 {
+					want = reconcile.RunHeld
+				}
+				report := w.applyKey(t, key, want)
+				if want == reconcile.RunHeld {
+					wantSummary(t, report, "create-user u3: held by unreviewed")
+				}
+			}
+			if state := w.Sim.State(); len(state.Users) != 2 {
+				t.Errorf("AWS has %d users; want 2", len(state.Users))
+			}
+		})
+	}
+}
+
+// TestAReviewedMergeLiftsTheReviewRule applies a reviewed merge that lifts the rule, and then a push.
+func TestAReviewedMergeLiftsTheReviewRule(t *testing.T) {
+	w := newEnv(t)
+	w.Commit(requiresReview, people(2))
+	w.applyFirst(t)
+	w.Commit(requiresReview, people(2))
+	w.Apply(reconcile.RunInSync)
+	w.Commit("enabled: true", people(2))
+	w.Runner.Review = &reviewForge{merges: []reconcile.ReviewedMerge{w.merge(2, 3)}}
+	w.Apply(reconcile.RunInSync)
+	w.Commit("enabled: true", people(3))
+	w.Runner.Review = &reviewForge{err: errors.New("unexpected call")}
+	wantSummary(t, w.Apply(reconcile.RunApplied), "create-user u3: done")
+}
+
+// TestAReviewedRemovalOfTheProvisionerIsApplied removes the provisioner by a reviewed merge, and by a
+// push.
+func TestAReviewedRemovalOfTheProvisionerIsApplied(t *testing.T) {
+	for _, reviewed := range []bool{true, false} {
+		w := newEnv(t)
+		w.Commit(requiresReview, people(2))
+		w.applyFirst(t)
+		w.Declare(strings.Split(reconciletest.BaseCUE, "provisioners:")[0], people(2))
+		forge := &reviewForge{}
+		if reviewed {
+			forge.merges = []reconcile.ReviewedMerge{w.merge(1, 2)}
+		}
+		w.Runner.Review = forge
+		lines := strings.Join(summary(w.applyKey(t, "aws", "")), "\n")
+		if held := strings.Contains(lines, "unreviewed"); held == reviewed {
+			t.Errorf("reviewed: %t, and the run did:\n%s", reviewed, lines)
+		}
+	}
+}
+
+// applyKey applies the last commit for a provisioner. An empty outcome accepts every one.
+func (w *env) applyKey(t *testing.T, key string, want reconcile.Outcome) *reconcile.Report {
+	t.Helper()
+	n := len(w.Commits)
+	w.Now = w.Now.Add(time.Minute)
+	result, err := w.Runner.Once(t.Context(), run.Request{Provisioner: key, Declarations: w.Commits[n-1],
+		Commit: reconcile.CommitRef{ID: fmt.Sprintf("commit-%d", n)}, Trigger: "test", Apply: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want != "" && result.Report.Outcome != want {
+		t.Fatalf("commit %d: the outcome is %s; want %s", n, result.Report.Outcome, want)
+	}
+	return result.Report
 }
 
 func TestTheFirstRunUnderReviewIsHeld(t *testing.T) {

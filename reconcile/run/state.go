@@ -18,6 +18,8 @@ type runState struct {
 	// previousKey is the key under which the audit state was found; empty unless the provisioner
 	// was renamed since.
 	previousKey string
+	// tenantRules are the review rules in the newest status of the tenant, under whatever key.
+	tenantRules []schema.Review
 	started     time.Time
 }
 
@@ -43,7 +45,12 @@ func (r *Runner) loadState(ctx context.Context, req Request) (runState, error) {
 			p.Identity(),
 		)
 	}
-	return runState{request: req, provisioner: p, audit: audit, previousKey: previousKey, started: r.now()}, nil
+	rules, err := r.tenantRules(ctx, req.Declarations, p, audit.Status)
+	if err != nil {
+		return runState{}, err
+	}
+	return runState{request: req, provisioner: p, audit: audit, previousKey: previousKey, tenantRules: rules,
+		started: r.now()}, nil
 }
 
 // neverEnabled reports whether the provisioner is disabled and was so in all earlier runs.

@@ -1,0 +1,79 @@
+package run
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/schema"
+)
+
+// reviewHistory reads what was reviewed since the last applied commit. It is nil if neither the
+// declarations nor the rules that are still in force require a review: a commit cannot lift the rule
+// for itself.
+func (r *Runner) reviewHistory(ctx context.Context, s runState, last lastApplied) (*reconcile.ReviewHistory, error) {
+	remembered := rememberedRules(s, last)
+	declared := reconcile.ReviewRuleOf(s.request.Declarations, s.provisioner.Identity())
+	rules := reconcile.StrictestRules(append(remembered, declared)...)
+	if len(rules) == 0 {
+		return nil, nil
+	}
+	out := &reconcile.ReviewHistory{Rules: rules, Remembered: remembered, Applied: last.declarations}
+	if out.Applied == nil {
+		out.Missing = []string{"nothing was applied before, so reviewed changes have no base to be compared with"}
+		return out, nil
+	}
+	from, to := s.audit.Status.LastApplied.Commit, s.request.Commit.ID
+	if from == to {
+		return out, nil
+	}
+	if r.Review == nil {
+		out.Missing = []string{"no forge is configured that could report approvals"}
+		return out, nil
+	}
+	merges, err := r.Review.Approved(ctx, from, to)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, err
+		}
+		out.Missing = []string{"the forge cannot report approvals: " + err.Error()}
+		return out, nil
+	}
+	out.Merges = merges
+	return out, nil
+}
+
+// tenantRules returns the review rules in the newest status of a tenant: that of the provisioner, or
+// that of a key which is no longer declared. So a provisioner under another key keeps the rules.
+func (r *Runner) tenantRules(ctx context.Context, d *schema.Declarations, p *schema.Provisioner,
+	status *reconcile.Status) ([]schema.Review, error) {
+	known, err := r.Archive.Provisioners(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list the provisioners on the audit branch: %w", err)
+	}
+	newest := status
+	for _, key := range known {
+		if key == p.Key || d.Provisioners[key] != nil {
+			continue
+		}
+		state, err := r.Audit.LoadState(ctx, key)
+		if err != nil {
+			return nil, fmt.Errorf("read the audit state of %q: %w", key, err)
+		}
+		other := state.Status
+		if other != nil && other.Identity == p.Identity() && (newest == nil || other.Finished.After(newest.Finished)) {
+			newest = other
+		}
+	}
+	return newest.ReviewRules(), nil
+}
+
+// rememberedRules returns the review rules that were in force after the last applied commit. The
+// tenant decides, not the key of the provisioner.
+func rememberedRules(s runState, last lastApplied) []schema.Review {
+	rules := s.tenantRules
+	if len(rules) == 0 {
+		rules = []schema.Review{reconcile.ReviewRuleOf(last.declarations, s.provisioner.Identity())}
+	}
+	return reconcile.StrictestRules(rules...)
+}
