@@ -46,8 +46,8 @@ func (r CommitReview) counted(rule schema.Review) []string {
 	return slices.Compact(out)
 }
 
-// sufficientForAll reports whether a review satisfies all rules, and if not, why. Without a rule, one
-// approval is required.
+// sufficientForAll reports whether a review satisfies all rules, and if not, why. Without a rule,
+// one approval is required.
 func sufficientForAll(review CommitReview, rules []schema.Review) (ok bool, why string) {
 	if len(rules) == 0 {
 		return Sufficient(review, schema.Review{})
@@ -96,7 +96,7 @@ func StrictestRules(rules ...schema.Review) []schema.Review {
 }
 
 // NextRules returns the rules in force once the declarations are applied. Only a merge that was
-// reviewed under all rules replaces a rule; the first rule needs no review.
+// reviewed under all rules replaces a rule. The first rule needs no review.
 func (h *ReviewHistory) NextRules(d *schema.Declarations, identity string) []schema.Review {
 	if h == nil {
 		return nil

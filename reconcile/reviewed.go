@@ -8,9 +8,9 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// ReviewedMerge is one merge of an approved head: the declarations before it, and those that merging
-// the head gives. A pull request whose reviewers approved different heads has one for each head, all
-// with the same name.
+// ReviewedMerge is one merge of an approved head: the declarations before it, and those that
+// merging the head gives. A pull request whose reviewers approved different heads has one for each
+// head, all with the same name.
 type ReviewedMerge struct {
 	Name         string // for example "pull request 7"
 	Base, Merged *schema.Declarations

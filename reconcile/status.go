@@ -36,8 +36,8 @@ type Status struct {
 	// declared approval; both by digest.
 	UsedApprovals     map[string]time.Time `json:"usedApprovals,omitempty"`
 	ApprovalFirstSeen map[string]time.Time `json:"approvalFirstSeen,omitempty"`
-	// Review are the review rules that were in force after the last applied commit. They count until
-	// a reviewed merge replaces them, under whatever key the tenant is declared.
+	// Review are the review rules that were in force after the last applied commit. They count
+	// until a reviewed merge replaces them, under whatever key the tenant is declared.
 	Review []ReviewRule `json:"review,omitempty"`
 	// Deprovisioned is true if the provisioner was removed from Git and its deprovisioning is
 	// complete.

@@ -241,6 +241,8 @@ func (r Review) String() string {
 	switch {
 	case !r.Required:
 		return "off"
+	case r.Approvals == 1 && len(r.By) == 0:
+		return "required"
 	case len(r.By) == 0:
 		return "required (" + Count(r.Approvals, "approval") + ")"
 	}

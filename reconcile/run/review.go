@@ -9,8 +9,8 @@ import (
 )
 
 // reviewHistory reads what was reviewed since the last applied commit. It is nil if neither the
-// declarations nor the rules that are still in force require a review: a commit cannot lift the rule
-// for itself.
+// declarations nor the rules that are still in force require a review: a commit cannot lift the
+// rule for itself.
 func (r *Runner) reviewHistory(ctx context.Context, s runState, last lastApplied) (*reconcile.ReviewHistory, error) {
 	remembered := rememberedRules(s, last)
 	declared := reconcile.ReviewRuleOf(s.request.Declarations, s.provisioner.Identity())
@@ -43,8 +43,8 @@ func (r *Runner) reviewHistory(ctx context.Context, s runState, last lastApplied
 	return out, nil
 }
 
-// tenantRules returns the review rules in the newest status of a tenant: that of the provisioner, or
-// that of a key which is no longer declared. So a provisioner under another key keeps the rules.
+// tenantRules returns the review rules in the newest status of a tenant: that of the provisioner,
+// or that of a key which is no longer declared. So a provisioner under another key keeps the rules.
 func (r *Runner) tenantRules(ctx context.Context, d *schema.Declarations, p *schema.Provisioner,
 	status *reconcile.Status) ([]schema.Review, error) {
 	known, err := r.Archive.Provisioners(ctx)

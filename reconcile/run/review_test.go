@@ -281,7 +281,8 @@ func TestTheReviewRuleFollowsTheTenant(t *testing.T) {
 	}
 }
 
-// TestAReviewedMergeLiftsTheReviewRule applies a reviewed merge that lifts the rule, and then a push.
+// TestAReviewedMergeLiftsTheReviewRule applies a reviewed merge that lifts the rule, and then a
+// push.
 func TestAReviewedMergeLiftsTheReviewRule(t *testing.T) {
 	w := newEnv(t)
 	w.Commit(requiresReview, people(2))
@@ -296,8 +297,8 @@ func TestAReviewedMergeLiftsTheReviewRule(t *testing.T) {
 	wantSummary(t, w.Apply(reconcile.RunApplied), "create-user u3: done")
 }
 
-// TestAReviewedRemovalOfTheProvisionerIsApplied removes the provisioner by a reviewed merge, and by a
-// push.
+// TestAReviewedRemovalOfTheProvisionerIsApplied removes the provisioner by a reviewed merge, and by
+// a push.
 func TestAReviewedRemovalOfTheProvisionerIsApplied(t *testing.T) {
 	for _, reviewed := range []bool{true, false} {
 		w := newEnv(t)
