@@ -88,7 +88,9 @@ func repeats(last *reconcile.Status, c *reconcile.RunRecord) bool {
 		containsKeys(last.UsedApprovals, s.UsedApprovals) && containsKeys(last.ApprovalFirstSeen, s.ApprovalFirstSeen)
 }
 
-func sameRule(a, b reconcile.ReviewRule) bool { return a.Approvals == b.Approvals && slices.Equal(a.By, b.By) }
+func sameRule(a, b reconcile.ReviewRule) bool {
+	return a.Approvals == b.Approvals && slices.Equal(a.By, b.By)
+}
 
 func appliedCommit(s *reconcile.Status) string {
 	if s.LastApplied == nil {
