@@ -63,6 +63,8 @@ type Reason struct {
 	Text     string `json:"text"`               // for example `member of "platform"`, or "changed outside"
 	Position string `json:"position,omitempty"` // file:line:column of the declaration
 	Via      string `json:"via,omitempty"`      // how a membership came about: "", `include "sre"`, "where"
+	// ReviewedEnd is true if the access ends on a reviewed date: no limit counts the change.
+	ReviewedEnd bool `json:"reviewedEnd,omitempty"`
 	// LeftScope is true if the user left the scope: deleteAfterDays begins to count.
 	LeftScope bool `json:"leftScope,omitempty"`
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/seed-d64a251c/roster/schema"
@@ -35,6 +34,8 @@ type DesiredUser struct {
 	Active     bool
 	Until      *schema.Date // the last day of the user's validity; nil if none is declared
 	Previously []string     // earlier keys
+	// Ended is true if the user is inactive because Until has passed, whatever the declared state.
+	Ended bool
 }
 
 // DesiredGroup is a group that is pushed.
@@ -93,6 +94,7 @@ func (d *Desired) desireUsers(decls *schema.Declarations, p *schema.Provisioner,
 		}
 		user := &users[len(d.Users)]
 		*user = desiredUser(u, mapped)
+		user.Ended = ended(u, now)
 		d.Users[key] = user
 	}
 	var problems schema.Problems
@@ -132,6 +134,11 @@ func userAt(u *schema.User, now time.Time) *schema.User {
 	return u
 }
 
+// ended reports whether a user is inactive because validUntil has passed, whatever the state.
+func ended(u *schema.User, now time.Time) bool {
+	return u.State != schema.Inactive && u.ValidUntil != nil && u.ValidUntil.Over(now)
+}
+
 func desiredUser(u *schema.User, mapped schema.Mapped) DesiredUser {
 	active, _ := mapped.Attributes.Get("active")
 	return DesiredUser{
@@ -166,13 +173,7 @@ func (d *Desired) has(group, user string) bool {
 
 // Member returns why a user is in a group; false if the user is not.
 func (d *Desired) Member(group, user string) (schema.GroupMember, bool) {
-	members := d.Membership.Group(group)
-	i, found := slices.BinarySearchFunc(members, user,
-		func(m schema.GroupMember, key string) int { return strings.Compare(m.User, key) })
-	if !found {
-		return schema.GroupMember{}, false
-	}
-	return members[i], true
+	return d.Membership.Member(group, user)
 }
 
 // DesiredOfRemoved returns what is desired for a removed provisioner: its users are deprovisioned,

@@ -26,6 +26,7 @@ type gateInput struct {
 	observed                      *Observed
 	reviewed                      *Reviewed // nil if no review is required
 	restored                      *Desired  // what an earlier applied commit declared; nil if it is not known
+	ends                          *endDates
 }
 
 // gate is one row of the table of gates.
@@ -256,8 +257,19 @@ func holdRemoved(in *gateInput, _ limit) map[int]string {
 	return in.all(removedReason(in.policy.Key))
 }
 
+// endedLeavers counts the managed users who left the scope because of reviewed dates.
+func (in *gateInput) endedLeavers() int {
+	n := 0
+	for key, owned := range in.ledger.Users {
+		if in.desired.Users[key] == nil && owned.LeftScopeAt == nil && in.ends.leaver(key) {
+			n++
+		}
+	}
+	return n
+}
+
 // holdEmptySource holds the whole plan if less than half of the managed users or groups are
-// declared.
+// declared. Users whose access has ended on a reviewed date do not count.
 func holdEmptySource(in *gateInput, _ limit) map[int]string {
 	if in.desired.Removed { // gate removed holds these changes
 		return nil
@@ -268,7 +280,7 @@ func holdEmptySource(in *gateInput, _ limit) map[int]string {
 		}
 		return in.all(emptySourceReason(what, want, have))
 	}
-	if out := check("users", len(in.desired.Users), in.managedUsers()); out != nil {
+	if out := check("users", len(in.desired.Users), in.managedUsers()-in.endedLeavers()); out != nil {
 		return out
 	}
 	if !in.policy.PushGroups {

@@ -9,10 +9,11 @@ import (
 // The gates that count changes: many changes of one kind in a run, or in a day, are held.
 
 // holdMaxRemovals holds deactivations and deletions of users if there are too many. A deletion that
-// was decided with the deactivation does not count.
+// was decided with the deactivation, and the end of access on a reviewed date, do not count.
 func holdMaxRemovals(in *gateInput, l limit) map[int]string {
 	removal := func(c *Change) bool {
-		return c.Kind.countedBy(gateMaxRemovals) && !(c.Kind.Action() == ActionDelete && in.decided(c))
+		return c.Kind.countedBy(gateMaxRemovals) && !c.Reason.ReviewedEnd &&
+			!(c.Kind.Action() == ActionDelete && in.decided(c))
 	}
 	n, recent := in.count(removal), in.recentRemovals("")
 	allowed := l.of(in.managedUsers())
@@ -37,7 +38,7 @@ func holdMemberRemovals(in *gateInput, l limit) map[int]string {
 	removed := map[string]int{} // by group, deletions of users included
 	for i := range in.changes {
 		switch c := &in.changes[i]; {
-		case !c.Kind.countedBy(gateMemberRemovals):
+		case !countsAsMemberRemoval(c):
 		case c.Kind.OfMembership():
 			removed[c.Key]++
 		default: // the user loses all memberships
@@ -63,7 +64,7 @@ func holdMemberRemovals(in *gateInput, l limit) map[int]string {
 		}
 		for i := range in.changes {
 			c := &in.changes[i]
-			if !c.Kind.countedBy(gateMemberRemovals) {
+			if !countsAsMemberRemoval(c) {
 				continue
 			}
 			_, member := slices.BinarySearch(in.linking.State.Groups[key].Members, c.Key)
@@ -73,6 +74,11 @@ func holdMemberRemovals(in *gateInput, l limit) map[int]string {
 		}
 	}
 	return out
+}
+
+// countsAsMemberRemoval reports whether gate memberRemovals counts a change.
+func countsAsMemberRemoval(c *Change) bool {
+	return c.Kind.countedBy(gateMemberRemovals) && !c.Reason.ReviewedEnd
 }
 
 // EnoughMembers returns the smallest size of a group at which gate memberRemovals releases the

@@ -39,6 +39,7 @@ func NextStatus(in StatusInput) *Status {
 	if before := in.Before; before != nil {
 		st.LastApplied, st.AuthFingerprint = before.LastApplied, before.AuthFingerprint
 		st.Review = before.Review
+		st.ShortenedEnds = before.ShortenedEnds
 		st.EverEnabled, st.AdoptionDecided = before.EverEnabled, before.AdoptionDecided
 		st.UsedApprovals, st.ApprovalFirstSeen = maps.Clone(before.UsedApprovals), before.ApprovalFirstSeen
 		for _, removal := range before.Removals {
@@ -52,12 +53,14 @@ func NextStatus(in StatusInput) *Status {
 		st.EverEnabled = st.EverEnabled || plan.Mode == ModeEnabled
 		st.AdoptionDecided = st.AdoptionDecided ||
 			plan.Mode == ModeEnabled && len(r.Errors) == 0 && !slices.ContainsFunc(r.Changes, holdsInitialAdoption)
-		st.AuthFingerprint = AuthFingerprint(in.Provisioner)
+		st.AuthFingerprint, st.ShortenedEnds = AuthFingerprint(in.Provisioner), plan.ShortenedEnds
 		st.ApprovalFirstSeen, st.Deprovisioned = firstSeen(st.ApprovalFirstSeen, in.Approvals,
 			in.Started), in.deprovisioned()
 		if len(r.Errors) == 0 && r.intendedDone() && !plan.Removed {
 			st.LastApplied = &AppliedAt{Commit: r.Commit.ID, Time: in.Started}
 			st.Review = storedRules(in.ReviewRules)
+			st.ShortenedEnds = slices.DeleteFunc(slices.Clone(st.ShortenedEnds),
+				func(s ShortenedEnd) bool { return !s.isEdit() }) // the last applied commit has the other ends
 		}
 		for _, approved := range plan.Approvals {
 			if !r.approvalDone(approved.Digest) {

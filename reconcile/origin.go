@@ -11,6 +11,7 @@ type reasonSetter struct {
 	linking              *Linking
 	target               *Target
 	ledger               *Ledger
+	ends                 *endDates
 }
 
 func (r *reasonSetter) setReason(c *Change) {
@@ -22,6 +23,9 @@ func (r *reasonSetter) setReason(c *Change) {
 		r.group(c)
 	default:
 		r.user(c)
+	}
+	if c.Reason.ReviewedEnd {
+		c.Cause = Cause{Kind: CauseDate}
 	}
 }
 
@@ -54,6 +58,9 @@ func (r *reasonSetter) user(c *Change) {
 		c.Reason.Text = "declared values"
 		if !want.Active && c.Kind.TakesAccess() {
 			c.Reason.Text = "declared inactive"
+			if want.Ended {
+				c.Reason.Text, c.Reason.ReviewedEnd = "valid until "+want.Until.Text, r.ends.user(c.Key)
+			}
 		}
 	}
 	if c.Kind == ActivateUser && r.leftScope(c.Key) { // roster deactivated the user
@@ -120,7 +127,9 @@ func (r *reasonSetter) leaver(c *Change) {
 	}
 	if r.lastApplied != nil && r.lastApplied.Users[c.Key] == nil && c.Kind.Action() != ActionDelete {
 		c.Origin, c.Reason.Text = Drift, "left the scope, changed outside since"
+		return
 	}
+	c.Reason.ReviewedEnd = c.Kind.TakesAccess() && r.ends.leaver(c.Key)
 }
 
 // group sets the reason of a change of a group.
@@ -183,6 +192,12 @@ func (r *reasonSetter) member(c *Change) {
 		c.Origin, c.Reason.Text = Drift, "added outside"
 	default:
 		c.Reason.Text = "no longer a member"
+		if m, ok := r.desired.Membership.Ended(c.Key, c.Member); ok {
+			c.Reason.Text, c.Reason.Position = "member until "+m.Until.Text, m.Pos.String()
+		}
+	}
+	if c.Origin == Intended {
+		c.Reason.ReviewedEnd = r.ends.member(c.Key, c.Member)
 	}
 }
 

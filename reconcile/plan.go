@@ -40,7 +40,9 @@ type Plan struct {
 	Linking       *Linking `json:"-"`
 	Target        *Target  `json:"-"`
 	ReleasedHolds []Hold   `json:"-"` // the holds that approvals released
-	Removed       bool     `json:"-"` // the provisioner is no longer declared
+	// ShortenedEnds is the record for the status after the plan.
+	ShortenedEnds []ShortenedEnd `json:"-"`
+	Removed       bool           `json:"-"` // the provisioner is no longer declared
 }
 
 // AddNotice adds a notice to the plan.
@@ -101,8 +103,10 @@ func NewPlan(in PlanInput) *Plan {
 	target.findSwitchedOff(linking, in)
 	p.Changes = Diff(linking.State, target.State)
 	p.Changes = dependOnRenamedUsers(p.Changes, linking)
+	ends := newEndDates(in)
 	reasons := &reasonSetter{
 		desired: in.Desired, lastApplied: in.LastApplied, linking: linking, target: target, ledger: in.Ledger,
+		ends: ends,
 	}
 	for i := range p.Changes {
 		reasons.setReason(&p.Changes[i])
@@ -112,7 +116,9 @@ func NewPlan(in PlanInput) *Plan {
 		ledger: in.Ledger, status: in.Status, policy: in.Provisioner, now: in.Now, historyReason: in.HistoryReason,
 		distrustReason: in.DistrustReason, lostRun: in.LostRun, observed: in.Observed, reviewed: in.Reviewed,
 		restored: in.Restored,
+		ends:     ends,
 	})
+	p.ShortenedEnds = ends.next(p.Changes)
 	p.approve(in)
 	p.holdBack(in)
 	p.Notices = append(p.Notices, overQuota(in.Desired)...)

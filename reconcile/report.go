@@ -171,13 +171,14 @@ func (r *Report) intendedDone() bool {
 	return !slices.ContainsFunc(r.Changes, func(d Done) bool { return d.Origin == Intended && d.Result != ResultDone })
 }
 
-// removals counts the removals without an approval, for the gates that count those of 24 hours.
+// removals counts the removals without an approval or a reviewed date, for the gates that count
+// those of 24 hours.
 func (r *Report) removals() []Removal {
 	users, groups := 0, map[string]int{}
 	for i := range r.Changes {
 		d := &r.Changes[i]
 		if d.Result != ResultDone && d.Result != ResultUnknown ||
-			d.Approval != "" { // approved removals do not count toward the limit
+			d.Approval != "" || d.Reason.ReviewedEnd { // these do not count toward the limits
 			continue
 		}
 		switch {

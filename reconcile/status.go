@@ -32,6 +32,8 @@ type Status struct {
 	Report     ReportLink `json:"report"` // set by CommitReport
 	// Removals are the removals of the last 24 hours, which some gates count.
 	Removals []Removal `json:"removals,omitempty"`
+	// ShortenedEnds are the end dates that may be edits when they pass.
+	ShortenedEnds []ShortenedEnd `json:"shortenedEnds,omitempty"`
 	// UsedApprovals is when each approval was used, ApprovalFirstSeen when a run first saw each
 	// declared approval; both by digest.
 	UsedApprovals     map[string]time.Time `json:"usedApprovals,omitempty"`

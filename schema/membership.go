@@ -14,6 +14,11 @@ import (
 type Membership struct {
 	groups map[string][]GroupMember
 
+	declarations *Declarations // nil for an empty Membership
+	dated        sync.Once
+	// undated has the members on any date. It is computed on first use.
+	undated *Membership
+
 	indexed sync.Once
 	// users is computed on first use.
 	users map[string][]string
@@ -21,6 +26,34 @@ type Membership struct {
 
 // Group returns the members of a group, sorted by user key. The caller must not modify them.
 func (m *Membership) Group(key string) []GroupMember { return m.groups[key] }
+
+// Ended returns the membership of a user that has ended: of several, the one that lasted longest.
+// It returns false for a member, and for a user who was never one. It may be called concurrently.
+func (m *Membership) Ended(group, user string) (GroupMember, bool) {
+	if m.declarations == nil {
+		return GroupMember{}, false
+	}
+	if _, member := m.Member(group, user); member {
+		return GroupMember{}, false
+	}
+	m.dated.Do(func() { m.undated = m.declarations.undatedMembership() })
+	return findMember(m.undated.groups[group], user)
+}
+
+// Member returns the membership of a user; false if the user is not a member.
+func (m *Membership) Member(group, user string) (GroupMember, bool) {
+	return findMember(m.groups[group], user)
+}
+
+// findMember finds a user among sorted members.
+func findMember(members []GroupMember, user string) (GroupMember, bool) {
+	i, found := slices.BinarySearchFunc(members, user,
+		func(m GroupMember, key string) int { return strings.Compare(m.User, key) })
+	if !found {
+		return GroupMember{}, false
+	}
+	return members[i], true
+}
 
 // GroupsOf returns the keys of a user's groups, sorted. The caller must not modify them.
 func (m *Membership) GroupsOf(user string) []string {
@@ -78,7 +111,7 @@ func (d *Declarations) membership(lasts func(*Date) bool) *Membership {
 	for key := range d.Groups {
 		f.group(key)
 	}
-	return &Membership{groups: f.done}
+	return &Membership{groups: f.done, declarations: d}
 }
 
 // flattener computes the effective members of each group, after those of the groups that it

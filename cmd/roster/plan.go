@@ -105,7 +105,7 @@ func (c *cli) preview(ctx context.Context, flags *planFlags) error {
 	})
 }
 
-// exitCodeOf returns exitHeld if a gate holds one of the changes, and exitPending if one is sent, or
+// exitCodeOf returns exitHeld if a gate holds one of the changes, and exitPending if one is sent or
 // will be sent when it no longer waits.
 func exitCodeOf(changes []reconcile.Change) exitCode {
 	code := exitDone

@@ -41,8 +41,8 @@ func runName(s *reconcile.Status) string {
 }
 
 // mergeStatus merges the statuses of two runs that ran concurrently. The result is the later status
-// with what the gates need of both: removals, used approvals, the first run that saw an approval,
-// and the last applied commit.
+// with what the gates need of both: removals, shortened ends, used approvals, the first run that
+// saw an approval, and the last applied commit.
 func mergeStatus(a, b *reconcile.Status) *reconcile.Status {
 	if a.Finished.After(b.Finished) {
 		a, b = b, a
@@ -52,6 +52,7 @@ func mergeStatus(a, b *reconcile.Status) *reconcile.Status {
 	if out.LastApplied == nil || a.LastApplied != nil && a.LastApplied.Time.After(out.LastApplied.Time) {
 		out.LastApplied = a.LastApplied
 	}
+	out.ShortenedEnds = mergeShortenedEnds(a.ShortenedEnds, b.ShortenedEnds)
 	out.Removals = nil
 	for _, r := range slices.Concat(a.Removals, b.Removals) {
 		if !slices.ContainsFunc(out.Removals, func(have reconcile.Removal) bool { return sameRemoval(have, r) }) {
@@ -70,6 +71,23 @@ func mergeStatus(a, b *reconcile.Status) *reconcile.Status {
 		}
 	}
 	return &out
+}
+
+// mergeShortenedEnds merges the records of two runs. Of two ends of the same access, that of the
+// later run counts; of the same end, the first run that saw it.
+func mergeShortenedEnds(a, b []reconcile.ShortenedEnd) []reconcile.ShortenedEnd {
+	out := slices.Clone(b)
+	for _, s := range a {
+		i := slices.IndexFunc(out,
+			func(o reconcile.ShortenedEnd) bool { return o.User == s.User && o.Group == s.Group })
+		switch {
+		case i < 0:
+			out = append(out, s)
+		case out[i].EndsAt.Equal(s.EndsAt) && s.FirstSeen.Before(out[i].FirstSeen):
+			out[i] = s
+		}
+	}
+	return out
 }
 
 func sameRemoval(a, b reconcile.Removal) bool {
