@@ -47,6 +47,16 @@ func (p *Plan) approve(in PlanInput) {
 	}
 }
 
+// releaseAudit records the approval that releases gate audit.
+func (p *Plan) releaseAudit(in PlanInput) {
+	a := in.AuditRelease
+	if a == nil || !in.Trust.Broken() {
+		return
+	}
+	p.Approvals = append(p.Approvals, *a)
+	p.AddNotice("the broken audit branch is released: %s (%s)", a.Reason, a.Position)
+}
+
 // counts reports whether an approval counts. It adds a notice if this differs from the declared
 // expiry.
 func (p *Plan) counts(a *schema.Approval, in PlanInput) bool {

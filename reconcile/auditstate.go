@@ -25,37 +25,7 @@ type AuditState struct {
 	// Unproved are the entries of the ledger that an unproved commit added or changed. Ownership of
 	// their objects needs more evidence than the ledger.
 	Unproved UnprovedEntries
-	// DistrustReason says why the audit branch cannot be trusted; empty if it can. Until it is
-	// empty, gate audit holds the changes that remove access.
-	DistrustReason string
 }
-
-// TrustLevel is how far the audit branch can be trusted.
-type TrustLevel string
-
-// The levels of trust.
-const (
-	// TrustProved: an allowed key signed every commit since the last read, or this machine wrote
-	// the head and no entry of the ledger is unproved.
-	TrustProved TrustLevel = "proved"
-	// TrustUnproved: commits of others properly continue what this machine knows, or this machine
-	// knows nothing.
-	TrustUnproved TrustLevel = "unproved"
-	// TrustBroken: the branch is not what earlier runs left. Gate audit holds everything.
-	TrustBroken TrustLevel = "broken"
-)
-
-// AuditTrust is the trust in the audit branch, as a run found it.
-type AuditTrust struct {
-	Level  TrustLevel `json:"level"`
-	Reason string     `json:"reason,omitempty"` // why the branch is not proved
-	// Break is the head at which the branch was found broken, or "gone" if there is no branch;
-	// empty if it is not broken. `approvals: "audit:<Break>"` releases gate audit.
-	Break string `json:"break,omitempty"`
-}
-
-// UnprovedEntries are keys of ledger entries.
-type UnprovedEntries struct{ Users, Groups map[string]bool }
 
 // Interrupted is a run that ended without a report.
 type Interrupted struct {
@@ -74,9 +44,12 @@ type RunRecord struct {
 	Report *Report
 	Ledger *Ledger
 	Status *Status
-	// TrustBranch is true if an approval released gate audit: the branch is trusted from this
-	// report on.
-	TrustBranch bool
+	// Release is the approval that released gate audit; nil if there was none. The report then
+	// starts a new chain.
+	Release *Approved
+	// Verified are unproved entries for which the run found the evidence of ownership. They are
+	// proved from now on.
+	Verified UnprovedEntries
 }
 
 // Receipt is where a run record was stored.

@@ -10,23 +10,23 @@ import (
 
 // gateInput is what gates decide from.
 type gateInput struct {
-	changes     []Change
-	desired     *Desired
-	lastApplied *Desired // nil if nothing was applied yet
-	linking     *Linking
-	target      *Target
-	ledger      *Ledger
-	status      *Status // nil if no run has been reported yet
-	policy      *schema.Provisioner
-	now         time.Time
-	// historyReason and distrustReason are why the commit or the audit branch does not continue
-	// what earlier runs read; empty if they do.
-	historyReason, distrustReason string
-	lostRun                       *Intent // a run whose journal is lost; nil if there is none
-	observed                      *Observed
-	reviewed                      *Reviewed // nil if no review is required
-	restored                      *Desired  // what an earlier applied commit declared; nil if it is not known
-	ends                          *endDates
+	changes       []Change
+	desired       *Desired
+	lastApplied   *Desired // nil if nothing was applied yet
+	linking       *Linking
+	target        *Target
+	ledger        *Ledger
+	status        *Status // nil if no run has been reported yet
+	policy        *schema.Provisioner
+	now           time.Time
+	historyReason string     // why the commit does not continue what was applied; empty if it does
+	trust         AuditTrust // in the audit branch
+	auditRelease  *Approved  // releases gate audit; nil if there is none
+	lostRun       *Intent    // a run whose journal is lost; nil if there is none
+	observed      *Observed
+	reviewed      *Reviewed // nil if no review is required
+	restored      *Desired  // what an earlier applied commit declared; nil if it is not known
+	ends          *endDates
 }
 
 // gate is one row of the table of gates.
@@ -44,6 +44,9 @@ type gate struct {
 	alwaysOn bool
 }
 
+// GateAudit is the gate that holds everything while the audit branch is broken.
+const GateAudit = "audit"
+
 // The gates that count changes. The table of kinds names the kinds that each of them counts.
 const (
 	gateMaxRemovals    = "maxRemovals"
@@ -59,7 +62,7 @@ var gates = []gate{
 	{name: "firstContact", holds: holdInitialAdoption},
 	{name: "removed", holds: holdRemoved, alwaysOn: true},
 	{name: "history", holds: holdHistory},
-	{name: "audit", holds: holdAudit},
+	{name: GateAudit, holds: holdAudit, notApprovable: always, alwaysOn: true},
 	{name: "emptySource", holds: holdEmptySource},
 	{name: "scopeFlip", holds: holdScopeFlip},
 	{name: gateMaxRemovals, holds: holdMaxRemovals, limit: &limit{least: 5, percent: 10, most: 50}},
@@ -240,12 +243,13 @@ func holdHistory(in *gateInput, _ limit) map[int]string {
 	return in.all(in.historyReason)
 }
 
-// holdAudit holds the changes that take access if the audit branch is not trusted.
+// holdAudit holds everything while the audit branch is broken: what earlier runs left is not known.
+// Only an approval of that break releases it, never the digest of changes.
 func holdAudit(in *gateInput, _ limit) map[int]string {
-	if in.distrustReason == "" || in.status == nil {
+	if !in.trust.Broken() || in.auditRelease != nil {
 		return nil
 	}
-	return in.where(func(c *Change) bool { return c.Kind.TakesAccess() }, in.distrustReason)
+	return in.all(brokenAuditReason(in.trust))
 }
 
 // holdRemoved holds all changes of a provisioner that Git no longer has: its users would lose their

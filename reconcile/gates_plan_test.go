@@ -47,17 +47,28 @@ func historyRows() []gateRow {
 }
 
 func auditRows() []gateRow {
-	return []gateRow{
-		{name: "the audit branch is not trusted", holds: movedOut, passes: movedIn,
-			plan: func(p *planFixture) {
-				moveUser(p)
-				p.in.DistrustReason = "the status was changed"
-			}},
-		{name: "the audit branch is trusted", passes: moved, plan: moveUser},
-		{name: "no run was reported yet", passes: moved, plan: func(p *planFixture) {
+	trust := func(level TrustLevel, change func(in *PlanInput)) func(*planFixture) {
+		return func(p *planFixture) {
 			moveUser(p)
-			p.in.DistrustReason, p.in.Status = "the status was changed", nil
-		}},
+			p.in.Trust = AuditTrust{Level: level, Reason: "the status was changed"}
+			if level == TrustBroken {
+				p.in.Trust.Break = "1111111"
+			}
+			if change != nil {
+				change(&p.in)
+			}
+		}
+	}
+	return []gateRow{
+		{name: "the audit branch is broken", holds: moved, notApprovable: true, plan: trust(TrustBroken, nil)},
+		{name: "the audit branch is broken and has no status", holds: moved, notApprovable: true,
+			plan: trust(TrustBroken, func(in *PlanInput) { in.Status = nil })},
+		{name: "the audit branch is broken and an approval releases it", passes: moved,
+			plan: trust(TrustBroken, func(in *PlanInput) {
+				in.AuditRelease = &Approved{Digest: "audit:1111111", Reason: "restored"}
+			})},
+		{name: "the audit branch is unproved", passes: moved, plan: trust(TrustUnproved, nil)},
+		{name: "the audit branch is proved", passes: moved, plan: trust(TrustProved, nil)},
 	}
 }
 

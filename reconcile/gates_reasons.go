@@ -6,8 +6,8 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// The reasons that gates give for holding changes. The reasons of gates history, audit and
-// unreviewed come from the input of the plan.
+// The reasons that gates give for holding changes. The reasons of gates history and unreviewed come
+// from the input of the plan.
 
 func offNotice(gate, reason string) string { return fmt.Sprintf("gate %s is off: %s", gate, reason) }
 
@@ -22,6 +22,11 @@ func lostRunReason(run string) string {
 
 func previousMembersReason() string {
 	return "the group was adopted: removing its previous members needs approval"
+}
+
+func brokenAuditReason(t AuditTrust) string {
+	return fmt.Sprintf("the audit branch is broken: %s; look at it first, then release it with approvals: %q: "+
+		"{reason: \"...\", expires: \"...\"}", t.Reason, t.Release())
 }
 
 func removedReason(provisioner string) string {

@@ -25,7 +25,9 @@ type Plan struct {
 	HeldDigest string      `json:"heldDigest,omitempty"`
 	Counts     Counts      `json:"counts"`
 	Changes    []Change    `json:"changes"`
-	Notices    []string    `json:"notices,omitempty"`
+	// Audit is the trust in the audit branch.
+	Audit   *AuditSummary `json:"audit,omitempty"`
+	Notices []string      `json:"notices,omitempty"`
 	// Approvals are the approvals that released changes.
 	Approvals []Approved `json:"approvals,omitempty"`
 	// Violations are the assertions that do not hold, on the declared or the observed state.
@@ -69,9 +71,8 @@ type PlanInput struct {
 	LostRun *Intent
 	// MappingEdit is nil if the mapping was not edited since the last applied commit.
 	MappingEdit *MappingEdit
-	// HistoryReason is why Commit does not descend from the last applied commit, DistrustReason why
-	// the audit branch is not trusted; empty if it does and is.
-	HistoryReason, DistrustReason string
+	// HistoryReason is why Commit does not descend from the last applied commit; empty if it does.
+	HistoryReason string
 	// Trust and Unproved are those of the AuditState.
 	Trust    AuditTrust
 	Unproved UnprovedEntries
@@ -98,6 +99,7 @@ func NewPlan(in PlanInput) *Plan {
 		Version: 1, Provisioner: in.Provisioner.Key, Identity: in.Provisioner.Identity(), Commit: in.Commit,
 		ReadAt: in.Observed.ReadAt, Mode: ModeOf(in.Provisioner, in.Status, in.Now), Scope: scopeOf(in.Provisioner),
 		Linking: linking, Target: target, Removed: in.Desired.Removed,
+		Audit: NewAuditSummary(in.Trust, in.Unproved, in.AuditRelease),
 	}
 	adoptable := skipUnrequestedAdoptions(linking, target, in)
 	target.findSwitchedOff(linking, in)
@@ -114,11 +116,13 @@ func NewPlan(in PlanInput) *Plan {
 	p.Notices = applyGates(&gateInput{
 		changes: p.Changes, desired: in.Desired, lastApplied: in.LastApplied, linking: linking, target: target,
 		ledger: in.Ledger, status: in.Status, policy: in.Provisioner, now: in.Now, historyReason: in.HistoryReason,
-		distrustReason: in.DistrustReason, lostRun: in.LostRun, observed: in.Observed, reviewed: in.Reviewed,
+		trust: in.Trust, auditRelease: in.AuditRelease, lostRun: in.LostRun, observed: in.Observed,
+		reviewed: in.Reviewed,
 		restored: in.Restored,
 		ends:     ends,
 	})
 	p.ShortenedEnds = ends.next(p.Changes)
+	p.releaseAudit(in)
 	p.approve(in)
 	p.holdBack(in)
 	p.Notices = append(p.Notices, overQuota(in.Desired)...)

@@ -76,12 +76,13 @@ func NewPreview(in PreviewInput) (*Preview, error) {
 		p.ReadAt = &snapshot.Observed.ReadAt
 	}
 	input := PlanInput{
-		Observed:       snapshot.Observed,
-		Ledger:         snapshot.Ledger,
-		Status:         snapshot.Status,
-		DistrustReason: snapshot.DistrustReason,
-		LastApplied:    baseDesired,
-		Now:            in.Now,
+		Observed:    snapshot.Observed,
+		Ledger:      snapshot.Ledger,
+		Status:      snapshot.Status,
+		Trust:       snapshot.Trust,
+		Unproved:    snapshot.Unproved,
+		LastApplied: baseDesired,
+		Now:         in.Now,
 	}
 	if before == nil {
 		input.LastApplied = nil

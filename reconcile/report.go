@@ -62,8 +62,10 @@ type Report struct {
 	HeldDigest  string    `json:"heldDigest,omitempty"`
 	// CachedRead is set if the run used the cached directory; nil if it read everything.
 	CachedRead *CachedRead `json:"cachedRead,omitempty"`
-	Counts     Counts      `json:"counts"`
-	Changes    []Done      `json:"changes"`
+	// Audit is the trust in the audit branch, as the run found it.
+	Audit   *AuditSummary `json:"audit,omitempty"`
+	Counts  Counts        `json:"counts"`
+	Changes []Done        `json:"changes"`
 	// Parts are the files with the changes of a long report, in order; Changes is then empty.
 	// CommitReport sets it.
 	Parts []ReportLink `json:"parts,omitempty"`
@@ -79,9 +81,23 @@ type Report struct {
 	// `sha256sum ledger/<provisioner>/*.json`. CommitReport sets it, and Repeats
 	// and Previous.
 	LedgerDigest string `json:"ledgerDigest,omitempty"`
+	// StatusDigest is the SHA-256 of the status after the run, without its link to this report.
+	// CommitReport sets it.
+	StatusDigest string `json:"statusDigest,omitempty"`
 	// Previous is the report before this one in the provisioner's chain; nil for the first.
-	Previous      *ReportLink `json:"previous"`
+	Previous *ReportLink `json:"previous"`
+	// StartsChain is set if the report starts a new chain after an approval released a broken audit
+	// branch. CommitReport sets it.
+	StartsChain   *ChainStart `json:"startsChain,omitempty"`
 	RosterVersion string      `json:"rosterVersion"`
+}
+
+// ChainStart names what a new chain of reports starts from.
+type ChainStart struct {
+	Head     string `json:"head"`     // of the broken branch, or GoneBranch
+	Approval string `json:"approval"` // key of the approval that released it
+	Reason   string `json:"reason"`   // of the approval
+	Position string `json:"position"` // file:line:column of the approval
 }
 
 // ObservedSince returns the time since which the run would have observed a change made outside
@@ -99,6 +115,7 @@ func (r *Report) ObservedSince() time.Time {
 // Record sets a plan, the results of its changes and the outcome that follows from them.
 func (r *Report) Record(plan *Plan, results []Done) {
 	r.Digest, r.Changes, r.Counts, r.Warnings = plan.Digest, results, plan.Counts, plan.Notices
+	r.Audit = plan.Audit
 	r.Approvals, r.Violations, r.CachedRead = plan.Approvals, plan.Violations, plan.CachedRead
 	r.HeldDigest = heldDigestOf(plan, results)
 	r.Count()
@@ -149,7 +166,7 @@ func (r *Report) outcome() Outcome {
 	switch {
 	case c.Failed+c.Skipped+c.Unknown > 0:
 		return RunPartial
-	case c.Held > 0:
+	case c.Held > 0, r.Audit.Holds():
 		return RunHeld
 	case c.Waiting > 0:
 		return RunWaiting

@@ -14,13 +14,14 @@ import (
 // Snapshot is a directory as it was read, with what earlier runs left: enough to plan without
 // reading anything.
 type Snapshot struct {
-	Version        int       `json:"version"`
-	Provisioner    string    `json:"provisioner"`
-	Identity       string    `json:"identity"`
-	Observed       *Observed `json:"observed"`
-	Ledger         *Ledger   `json:"ledger"`
-	Status         *Status   `json:"status,omitempty"`
-	DistrustReason string    `json:"distrustReason,omitempty"`
+	Version     int             `json:"version"`
+	Provisioner string          `json:"provisioner"`
+	Identity    string          `json:"identity"`
+	Observed    *Observed       `json:"observed"`
+	Ledger      *Ledger         `json:"ledger"`
+	Status      *Status         `json:"status,omitempty"`
+	Trust       AuditTrust      `json:"trust,omitzero"`
+	Unproved    UnprovedEntries `json:"unproved,omitzero"`
 }
 
 // ErrSnapshot is the error for a file that is not a snapshot of this version.

@@ -352,7 +352,7 @@ type Only struct {
 }
 
 // Approval releases changes that a gate holds. Key is the digest: "sha256:" and 64 hexadecimal
-// digits.
+// digits. "audit:" with the head of a broken audit branch, or "audit:gone", releases gate audit.
 type Approval struct {
 	Key     string
 	Pos     Pos

@@ -82,7 +82,12 @@ func (c *cli) plan(ctx context.Context, flags *planFlags) error {
 	if failed != nil {
 		return failed
 	}
-	return exitWith(plans, func(p *reconcile.Plan) exitCode { return exitCodeOf(p.Changes) })
+	return exitWith(plans, func(p *reconcile.Plan) exitCode {
+		if p.Audit.Holds() {
+			return exitHeld
+		}
+		return exitCodeOf(p.Changes)
+	})
 }
 
 // preview shows what merging one commit into another would change.

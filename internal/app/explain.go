@@ -166,8 +166,8 @@ func (e *explainer) load(ctx context.Context, kind string, provisioners []string
 		if err != nil {
 			return nil, err
 		}
-		if past.DistrustReason != "" {
-			in.notes[name] = []string{"the audit branch cannot be trusted: " + past.DistrustReason}
+		if past.Trust.Broken() {
+			in.notes[name] = []string{"the audit branch is broken: " + past.Trust.Reason}
 		}
 		in.ledgers, in.desired = append(in.ledgers, past.Ledger), append(in.desired, desired)
 		in.inputs = append(in.inputs, explain.Input{Kind: kind, Declarations: e.declarations, Provisioner: p,

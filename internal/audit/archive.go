@@ -33,8 +33,8 @@ func (r *Recorder) Provisioners(ctx context.Context) ([]string, error) {
 }
 
 // HeldReport returns the newest report of a provisioner that printed a held digest, with all of its
-// parts. The branch must be trusted (see AuditState.DistrustReason), and the chain from the status
-// to the report must be intact. Otherwise, and if there is no such report, it returns
+// parts. The branch must not be broken, and the chain from the status to the report must be intact.
+// Otherwise, and if there is no such report, it returns
 // fs.ErrNotExist with the cause.
 func (r *Recorder) HeldReport(ctx context.Context, provisioner, digest string) (*reconcile.Report, error) {
 	report, err := r.heldReport(ctx, provisioner, digest)
@@ -55,12 +55,16 @@ func (r *Recorder) heldReport(ctx context.Context, provisioner, digest string) (
 	if err != nil {
 		return nil, err
 	}
-	reason, err := r.checkTrust(ctx, provisioner, b, false)
+	record, err := r.readLocalRecord(provisioner)
 	if err != nil {
 		return nil, err
 	}
-	if reason != "" {
-		return nil, fmt.Errorf("%s: %w", reason, fs.ErrNotExist)
+	a, err := r.assess(ctx, provisioner, record, b)
+	if err != nil {
+		return nil, err
+	}
+	if a.trust.Broken() {
+		return nil, fmt.Errorf("%s: %w", a.trust.Reason, fs.ErrNotExist)
 	}
 	for l, err := range Chain(b.files, provisioner) {
 		switch {

@@ -27,7 +27,7 @@ func (r *runner) reportHeld(ctx context.Context, run, digest string, n int) (rec
 	report := testReport(run, reconcile.RunHeld, changes)
 	report.HeldDigest = digest
 	return r.recorder.CommitReport(ctx, reconcile.RunRecord{Report: report, Ledger: state.Ledger,
-		Status: statusOf(report, state.Status), TrustBranch: r.trust})
+		Status: statusOf(report, state.Status), Release: r.release})
 }
 
 // commitFile commits a file over the head of the branch.
@@ -66,7 +66,7 @@ func heldReportRows() []heldReportRow {
 		}, ""},
 		{"in a report that was changed", 3, func(t *testing.T, s *memStore, _ *runner, held reconcile.Receipt) {
 			commitFile(t, s, held.Report.Path, append(s.files()[held.Report.Path].Data, '\n'))
-		}, "changed after it was written"},
+		}, "its SHA-256"},
 		{"before a report that was changed", 3, func(t *testing.T, s *memStore, r *runner, _ reconcile.Receipt) {
 			middle, err := r.run(t.Context(), "middle", "u-1")
 			if err == nil {
@@ -82,11 +82,11 @@ func heldReportRows() []heldReportRow {
 				part := strings.TrimSuffix(held.Report.Path, ".json") + ".part-0001.json"
 				commitFile(t, s, part, append(s.files()[part].Data, '\n'))
 			}, "part-0001.json"},
-		{"on a branch that is not trusted", 3, func(t *testing.T, s *memStore, _ *runner, _ reconcile.Receipt) {
+		{"on a broken branch", 3, func(t *testing.T, s *memStore, _ *runner, _ reconcile.Receipt) {
 			forgeLedger(t, s)
-		}, "was changed since"},
+		}, "the ledger was changed"},
 		{"on a deleted branch", 3, func(_ *testing.T, s *memStore, _ *runner, _ reconcile.Receipt) { s.head = "" },
-			"rewound or rewritten"},
+			"the branch is gone"},
 	}
 }
 

@@ -2,6 +2,8 @@ package audit
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io/fs"
 
 	"github.com/seed-d64a251c/roster/reconcile"
@@ -9,13 +11,16 @@ import (
 
 // branchState is the state of a provisioner at one commit of the branch.
 type branchState struct {
-	head    string
-	files   fs.FS
-	status  *reconcile.Status
+	head   string
+	files  fs.FS
+	status *reconcile.Status // nil: there is none, or it is malformed
+	// ledger is empty if it is malformed; cached has its files, and is nil then.
 	ledger  *reconcile.Ledger
-	cached  *cachedLedger // ledger with its files
-	digest  string        // of status and ledger
+	cached  *cachedLedger
+	digest  string // of the files of status and ledger, malformed or not
 	intents *intents
+	// problem is why a file is not one that roster wrote; nil if there is no such file.
+	problem *MalformedError
 }
 
 // readBranch reads the state of a provisioner at the head of the branch.
@@ -32,28 +37,64 @@ func (r *Recorder) readBranch(ctx context.Context, provisioner string) (*branchS
 	return b, nil
 }
 
+// readBranchState reads the state of a provisioner. A malformed file is not an error: it is a
+// problem of the state.
 func readBranchState(files fs.FS, provisioner string, cache *ledgerCache) (*branchState, error) {
-	b := &branchState{files: files}
+	b := &branchState{files: files, ledger: reconcile.NewLedger()}
 	var err error
-	if b.status, err = readStatus(files, provisioner); err != nil {
+	if b.status, err = readStatus(files, provisioner); err != nil && !b.note(err) {
 		return nil, err
 	}
 	if b.intents, err = readIntents(files, provisioner); err != nil {
-		return nil, err
-	}
-	if b.cached, err = cache.read(files, provisioner); err != nil {
-		return nil, err
-	}
-	b.ledger = b.cached.ledger
-	status := []byte{}
-	if b.status != nil {
-		if status, err = fs.ReadFile(files, statusPath(provisioner)); err != nil {
+		if !b.note(err) {
 			return nil, err
 		}
+		b.intents = &intents{Version: version}
 	}
-	b.digest = stateDigest(status, b.cached.digest)
+	ledgerDigest := ""
+	switch b.cached, err = cache.read(files, provisioner); {
+	case err == nil:
+		b.ledger, ledgerDigest = b.cached.ledger, b.cached.digest
+	case b.note(err):
+		if ledgerDigest, err = (&ledgerHistory{sums: map[string]string{}}).digest(files, provisioner); err != nil {
+			return nil, err
+		}
+	default:
+		return nil, err
+	}
+	status, err := fs.ReadFile(files, statusPath(provisioner))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	b.digest = stateDigest(status, ledgerDigest)
 	return b, nil
 }
 
+// note notes the first malformed file. It returns false for other errors.
+func (b *branchState) note(err error) bool {
+	var problem *MalformedError
+	if !errors.As(err, &problem) {
+		return false
+	}
+	if b.problem == nil {
+		b.problem = problem
+	}
+	return true
+}
+
+// hasEntries reports whether the ledger has entries.
+func (b *branchState) hasEntries() bool { return len(b.ledger.Users)+len(b.ledger.Groups) > 0 }
+
 // stateDigest is the digest of a status file (empty: none) and of a ledger with its digest.
 func stateDigest(status []byte, ledger string) string { return sum([]byte(sum(status) + " " + ledger)) }
+
+// statusDigest is the digest of a status without the link to its report, which has this digest.
+func statusDigest(s *reconcile.Status) (string, error) {
+	plain := *s
+	plain.Report = reconcile.ReportLink{}
+	data, err := encode(&plain)
+	if err != nil {
+		return "", fmt.Errorf("encode the status: %w", err)
+	}
+	return sum(data), nil
+}

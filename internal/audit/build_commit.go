@@ -2,6 +2,7 @@ package audit
 
 import (
 	"cmp"
+	"context"
 	"io/fs"
 	"path"
 	"slices"
@@ -18,41 +19,83 @@ type builtCommit struct {
 	input  commitInput // without files if the report is on the branch already
 }
 
-// buildCommit builds the commit of a report on the branch as it is. If another run was reported in
-// the meantime, the report follows that one, and ledger and status are merged.
-func (r *Recorder) buildCommit(b *branchState, p *pendingReport) (*builtCommit, error) {
-	provisioner := p.Report.Provisioner
+// build builds the commit of a report on the branch as it is, and assesses the state after it. If
+// the branch is broken and no approval released that break, it returns a brokenError.
+func (r *Recorder) build(
+	ctx context.Context, record *localRecord, b *branchState, p *pendingReport,
+) (*builtCommit, *assessment, error) {
 	published, err := findRunReport(b.files, b.status, p.Report.Run, p.Report.Started)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if published != nil {
-		return &builtCommit{link: *published, status: b.status, ledger: b.ledger, digest: b.digest}, nil
+		return &builtCommit{link: *published, status: b.status, ledger: b.ledger, digest: b.digest}, nil, nil
 	}
-	report, status := *p.Report, p.Status
-	if last := cmp.Or(reportOf(b.status), p.BaseReport); last != (reconcile.ReportLink{}) {
-		report.Previous = &last // even if the report was removed: Verify then finds the gap
+	a, err := r.assess(ctx, p.Report.Provisioner, record, b)
+	if err != nil {
+		return nil, nil, err
 	}
-	if reportOf(b.status) == p.BaseReport {
+	var restart *reconcile.ChainStart
+	if a.trust.Broken() {
+		if restart = p.Restart; restart == nil || restart.Head != a.trust.Break {
+			return nil, nil, &brokenError{a.trust}
+		}
+		if b, err = r.restoredState(ctx, p.Report.Provisioner, record, b, a); err != nil {
+			return nil, nil, err
+		}
+		if a.notProvedOnly { // the approval proves it
+			a.unproved = reconcile.UnprovedEntries{}
+		}
+	}
+	built, err := r.buildCommit(b, p, restart)
+	if err != nil {
+		return nil, nil, err
+	}
+	own := afterChanges(a.unproved, diffLedgers(b.ledger, built.ledger), true)
+	return built, &assessment{unproved: without(own, p.Verified)}, nil
+}
+
+// buildCommit builds the commit of a report. If another run was reported in the meantime, the
+// report follows that one, and ledger and status are merged. With restart, the report starts a new
+// chain on a restored state.
+func (r *Recorder) buildCommit(
+	b *branchState, p *pendingReport, restart *reconcile.ChainStart,
+) (built *builtCommit, err error) {
+	provisioner := p.Report.Provisioner
+	report, status := *p.Report, unionStatus(p.Status, nil)
+	switch last := cmp.Or(reportOf(b.status), p.BaseReport); {
+	case restart != nil:
+		report.StartsChain, report.Repeats = restart, p.Repeats
+		status = unionStatus(status, b.status)
+	case last == p.BaseReport:
 		report.Repeats = p.Repeats
-	} else if b.status != nil {
+	case b.status != nil:
 		status = mergeStatus(b.status, status)
 	}
-	ledger := b.ledger.Clone()
-	p.LedgerChanges.apply(ledger)
-	edits, digest, err := b.cached.edits(b.files, provisioner, &p.LedgerChanges)
+	if last := cmp.Or(reportOf(b.status), p.BaseReport); restart == nil && last != (reconcile.ReportLink{}) {
+		report.Previous = &last
+	}
+	built = &builtCommit{ledger: b.ledger.Clone()}
+	p.LedgerChanges.apply(built.ledger)
+	var edits map[string][]byte
+	if restart != nil {
+		edits, report.LedgerDigest, err = rewriteLedger(b.files, provisioner, built.ledger)
+	} else {
+		edits, report.LedgerDigest, err = b.cached.edits(b.files, provisioner, &p.LedgerChanges)
+	}
 	if err != nil {
 		return nil, err
 	}
-	report.LedgerDigest = digest
-	built := &builtCommit{ledger: ledger}
+	if report.StatusDigest, err = statusDigest(status); err != nil {
+		return nil, err
+	}
+	digest := report.LedgerDigest
 	if built.link, err = r.addReport(b.files, edits, &report); err != nil {
 		return nil, err
 	}
-	linked := *status
-	linked.Report = built.link
-	built.status = &linked
-	if edits[statusPath(provisioner)], err = encode(&linked); err != nil {
+	status.Report = built.link
+	built.status = status
+	if edits[statusPath(provisioner)], err = encode(status); err != nil {
 		return nil, err
 	}
 	built.digest = stateDigest(edits[statusPath(provisioner)], digest)

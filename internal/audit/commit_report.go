@@ -85,10 +85,14 @@ func (r *Recorder) commitReport(
 	if err != nil {
 		return reconcile.Receipt{}, err
 	}
-	pending, last := newPendingReport(p.base, c, record), reportOf(p.base.status)
-	if journaled == nil && len(pending.ResolvedRuns) == 0 && pending.LedgerChanges.empty() &&
-		repeats(p.base.status, c) && record.sameErrors(last, c.Report.Errors) {
-		return r.countRepeat(c, record, last)
+	pending := newPendingReport(p.base, c, record)
+	broken := p.base.trust.Broken()
+	if broken && c.Release == nil {
+		return r.queueReport(pending)
+	}
+	if !broken && journaled == nil && len(pending.ResolvedRuns) == 0 && pending.LedgerChanges.empty() &&
+		repeats(p.base.status, c) && record.sameErrors(p.base.report, c.Report.Errors) {
+		return r.countRepeat(c, record, p.base.report)
 	}
 	r.at("before the report is stored")
 	if err := r.writeState(r.pendingPath(provisioner), pending); err != nil {
@@ -96,10 +100,14 @@ func (r *Recorder) commitReport(
 	}
 	r.at("report stored")
 	receipt, err := r.publish(ctx, pending, journaled == nil)
-	if errors.Is(err, reconcile.ErrLeased) {
+	switch {
+	case errors.Is(err, reconcile.ErrLeased):
 		return receipt, errors.Join(err, atomicfile.Remove(r.pendingPath(provisioner)))
-	}
-	if err != nil {
+	case asBroken(err) != nil:
+		_, failed := r.queueReport(pending)
+		return receipt, errors.Join(fmt.Errorf("publish the report (stored in %s until the branch is released): %w",
+			r.queuePath(provisioner), err), failed)
+	case err != nil:
 		return receipt, fmt.Errorf("publish the report (stored in %s, the next run retries): %w",
 			r.pendingPath(provisioner), err)
 	}
@@ -132,6 +140,7 @@ func (r *Recorder) countRepeat(
 		record.setLastReport(last, c.Report.Errors)
 	}
 	record.Repeats = n
+	record.Unproved = without(record.Unproved, c.Verified)
 	if err := r.writeState(r.localRecordPath(c.Report.Provisioner), record); err != nil {
 		return reconcile.Receipt{}, fmt.Errorf("count the run: %w", err)
 	}
@@ -148,34 +157,47 @@ func (r *Recorder) publishPending(ctx context.Context, p *pendingReport) (reconc
 	return receipt, nil
 }
 
-// publish commits a stored report and then removes it from the state directory. It can be repeated
-// at any time. With failIfLeased, it fails with reconcile.ErrLeased while another run has the
-// lease.
+// publish publishes the queued reports, then commits a stored report and removes it from the state
+// directory. It can be repeated at any time. With failIfLeased, it fails with reconcile.ErrLeased
+// while another run has the lease. It fails with a brokenError if the branch is broken and the
+// report does not restart the chain.
 func (r *Recorder) publish(ctx context.Context, p *pendingReport, failIfLeased bool) (reconcile.Receipt, error) {
+	if err := r.publishQueue(ctx, p.Report.Provisioner, p.Restart, failIfLeased); err != nil {
+		return reconcile.Receipt{}, err
+	}
+	receipt, err := r.commitPending(ctx, p, failIfLeased)
+	if err != nil {
+		return receipt, err
+	}
+	return receipt, r.removeRunFiles(p.Report.Provisioner)
+}
+
+// commitPending commits a report, unless it is on the branch, and records the state after it.
+func (r *Recorder) commitPending(
+	ctx context.Context, p *pendingReport, failIfLeased bool,
+) (reconcile.Receipt, error) {
 	provisioner := p.Report.Provisioner
 	record, err := r.readLocalRecord(provisioner)
 	if err != nil {
 		return reconcile.Receipt{}, err
 	}
 	var built *builtCommit
-	var trusted bool
+	var after *assessment // nil if the report is on the branch already
 	commit, err := r.commit(ctx, func(head string, files fs.FS) (commitInput, error) {
 		b, err := readBranchState(files, provisioner, r.ledgerCache())
 		if err != nil {
 			return commitInput{}, err
 		}
-		if built, err = r.buildCommit(b, p); err != nil || len(built.input.files) == 0 {
-			trusted = false
+		b.head = head
+		if built, after, err = r.build(ctx, record, b, p); err != nil || after == nil {
 			return commitInput{}, err
 		}
 		if err := b.intents.checkLease(p.Report.Run, r.now()); failIfLeased && err != nil {
 			return commitInput{}, err
 		}
-		if trusted = p.Trusted && r.baseUnchanged(ctx, record, head, b, p); trusted {
-			record.NextStateDigest = built.digest
-			if err := r.writeState(r.localRecordPath(provisioner), record); err != nil {
-				return commitInput{}, err
-			}
+		record.Next = &nextState{StateDigest: built.digest, Unproved: after.unproved}
+		if err := r.writeState(r.localRecordPath(provisioner), record); err != nil {
+			return commitInput{}, err
 		}
 		r.at("before the report is committed")
 		return built.input, nil
@@ -185,23 +207,14 @@ func (r *Recorder) publish(ctx context.Context, p *pendingReport, failIfLeased b
 	}
 	r.at("report committed")
 	record.setLastReport(built.link, p.Report.Errors)
-	if trusted {
-		record.TrustedHead, record.StateDigest, record.NextStateDigest = commit, built.digest, ""
+	if after != nil {
+		record.accept(&branchState{head: commit, digest: built.digest, status: built.status}, after)
 	}
 	if err := r.writeState(r.localRecordPath(provisioner), record); err != nil {
 		return reconcile.Receipt{}, err
 	}
 	r.at("local record updated")
-	return reconcile.Receipt{Commit: commit, Report: built.link}, r.removeRunFiles(provisioner)
-}
-
-// baseUnchanged reports whether the branch is as the run found it, or is signed. Only then the
-// commit is as trusted as what the run found.
-func (r *Recorder) baseUnchanged(
-	ctx context.Context, record *localRecord, head string, b *branchState, p *pendingReport,
-) bool {
-	return b.digest == p.BaseDigest ||
-		r.CheckSignatures != nil && head != "" && r.CheckSignatures(ctx, record.TrustedHead, head) == nil
+	return reconcile.Receipt{Commit: commit, Report: built.link}, nil
 }
 
 // removeRunFiles removes the journal and the pending report of a run whose report is on the branch.

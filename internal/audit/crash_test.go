@@ -125,7 +125,7 @@ func (m *machine) checkConverged() {
 		}
 	}
 	state, err := newRecorder(m.t, m.store, m.dir).LoadState(m.t.Context(), prov)
-	if err != nil || state.Interrupted != nil || state.OpenIntent != nil || state.DistrustReason != "" {
+	if err != nil || state.Interrupted != nil || state.OpenIntent != nil || state.Trust.Level != reconcile.TrustProved {
 		m.t.Errorf("state is %+v, %v", state, err)
 	}
 }

@@ -15,7 +15,8 @@
 //	lock/<provisioner>.lock       held by the process that works on the provisioner; ends with it
 //	journal/<provisioner>.jsonl   the intent, then a line before and after each write
 //	pending/<provisioner>.json    a report that is not on the branch yet
-//	branch/<provisioner>.json     the last head of the branch that this machine trusted
+//	queue/<provisioner>.json      reports of runs that found the branch broken
+//	branch/<provisioner>.json     the last state of the branch that was not broken
 //
 // A run writes them in this order. A crash between any two steps leaves either nothing done or a
 // record of what was done:

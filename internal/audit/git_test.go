@@ -179,7 +179,7 @@ func TestAPlainCloneCanBeVerified(t *testing.T) {
 		t.Errorf("the log is\n%s", log)
 	}
 	git(t, dir, "update-ref", "refs/heads/"+branch, "refs/heads/"+branch+"~2")
-	if got := loadDistrustReason(t, store, state); !strings.Contains(got, "rewound") {
+	if got := loadTrust(t, store, state).Trust.Reason; !strings.Contains(got, "rewound") {
 		t.Errorf("after the branch was rewound: %q", got)
 	}
 }
@@ -229,8 +229,8 @@ func TestSignedCommitsAreTrustedByAnotherMachine(t *testing.T) {
 	for i, name := range []string{"a", "b", "a"} {
 		b := machine(name)
 		state, err := b.LoadState(t.Context(), prov)
-		if err != nil || state.DistrustReason != "" {
-			t.Fatalf("machine %s, run %d: %q, %v", name, i, state.DistrustReason, err)
+		if err != nil || state.Trust.Level != reconcile.TrustProved {
+			t.Fatalf("machine %s, run %d: %+v, %v", name, i, state.Trust, err)
 		}
 		if _, err := (&runner{recorder: b, aws: &directory{}}).run(t.Context(), fmt.Sprint("run-", i),
 			"u-1"); err != nil {
@@ -240,8 +240,8 @@ func TestSignedCommitsAreTrustedByAnotherMachine(t *testing.T) {
 	blob := git(t, dir, "commit-tree", "-p", branch, "-m", "forged", branch+"^{tree}")
 	git(t, dir, "update-ref", "refs/heads/"+branch, blob)
 	state, err := machine("b").LoadState(t.Context(), prov)
-	if err != nil || !strings.Contains(state.DistrustReason, "is not signed") {
-		t.Errorf("distrust is %q, %v", state.DistrustReason, err)
+	if err != nil || !strings.Contains(state.Trust.Reason, "is not signed") {
+		t.Errorf("trust is %+v, %v", state.Trust, err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"fmt"
 	"io/fs"
 	"slices"
 	"time"
@@ -30,6 +31,12 @@ func readIntents(files fs.FS, provisioner string) (*intents, error) {
 		return nil, err
 	}
 	in.Version = version
+	for _, i := range in.except("") {
+		if i.Provisioner != provisioner {
+			return nil, &MalformedError{File: intentsPath(provisioner),
+				Err: fmt.Errorf("it has an intent of provisioner %q", i.Provisioner)}
+		}
+	}
 	return in, nil
 }
 

@@ -168,8 +168,8 @@ func TestAHolderDetectsATakeover(t *testing.T) {
 		other  *intents
 		reason string
 	}{
-		{"by another run", &intents{Version: 1, Lease: &lease{Intent: reconcile.Intent{Run: "run-b", Host: "beta"}}},
-			"run-b on beta"},
+		{"by another run", &intents{Version: 1, Lease: &lease{
+			Intent: reconcile.Intent{Run: "run-b", Host: "beta", Provisioner: prov}}}, "run-b on beta"},
 		{"by a commit that removed the intent", nil, "no longer on the audit branch"},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -70,7 +70,27 @@ func (l *cachedLedger) readNext(files fs.FS, provisioner string) (*cachedLedger,
 			return nil, err
 		}
 	}
-	return l.next(shards, changed), nil
+	after := l.next(shards, changed)
+	if after.digest != l.digest {
+		if err := checkIDs(after.ledger); err != nil {
+			return nil, &MalformedError{File: dir, Err: err}
+		}
+	}
+	return after, nil
+}
+
+// checkIDs returns an error if a ledger names an id twice. roster never gives an object two keys.
+func checkIDs(l *reconcile.Ledger) error {
+	keys := make(map[string]string, len(l.Users)+len(l.Groups)) // by id
+	for _, entries := range []map[string]reconcile.Owned{l.Users, l.Groups} {
+		for key, owned := range entries {
+			if other, found := keys[owned.ID]; found {
+				return fmt.Errorf("id %s has two keys: %q and %q", owned.ID, min(key, other), max(key, other))
+			}
+			keys[owned.ID] = key
+		}
+	}
+	return nil
 }
 
 // readShard reads a file and adds its entries to changed. If l has the file, it returns that
@@ -158,6 +178,46 @@ func (l *cachedLedger) edits(
 			continue
 		}
 		if edits[name], err = encode(shard{Version: version, Users: after.Users, Groups: after.Groups}); err != nil {
+			return nil, "", err
+		}
+		sums[name] = sum(edits[name])
+	}
+	return edits, ledgerDigest(sums), nil
+}
+
+// rewriteLedger returns the edits that make a ledger the only content of its folder, and its
+// digest.
+func rewriteLedger(
+	files fs.FS, provisioner string, l *reconcile.Ledger,
+) (edits map[string][]byte, digest string, err error) {
+	edits = map[string][]byte{}
+	err = fs.WalkDir(files, ledgerDir(provisioner), func(name string, e fs.DirEntry, err error) error {
+		if err == nil && !e.IsDir() {
+			edits[name] = nil
+		}
+		return err
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, "", err
+	}
+	shards := map[string]*shard{}
+	shardAt := func(key string) *shard {
+		name := shardPath(provisioner, key)
+		if shards[name] == nil {
+			shards[name] = &shard{Version: version, Users: map[string]reconcile.Owned{},
+				Groups: map[string]reconcile.Owned{}}
+		}
+		return shards[name]
+	}
+	for key, owned := range l.Users {
+		shardAt(key).Users[key] = owned
+	}
+	for key, owned := range l.Groups {
+		shardAt(key).Groups[key] = owned
+	}
+	sums := map[string]string{}
+	for name, s := range shards {
+		if edits[name], err = encode(s); err != nil {
 			return nil, "", err
 		}
 		sums[name] = sum(edits[name])

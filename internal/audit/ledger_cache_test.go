@@ -46,9 +46,9 @@ func TestACachedLedgerReadsOnlyChangedFiles(t *testing.T) {
 			case 0:
 				delete(want.Users, key)
 			case 1:
-				want.Users[key] = *owned(fmt.Sprint(rng.IntN(3)))
+				want.Users[key] = *owned(fmt.Sprint(key, rng.IntN(3)))
 			case 2:
-				want.Groups[key] = *leftScope("g")
+				want.Groups[key] = *leftScope("g" + key)
 			}
 		}
 		if round%40 == 39 {

@@ -44,41 +44,68 @@ func (r *Recorder) loadState(
 	if err != nil {
 		return nil, err
 	}
-	if pending != nil && writable {
-		if _, err := r.publishPending(ctx, pending); err != nil {
+	if writable {
+		if err := r.publishStored(ctx, provisioner, pending); err != nil {
 			return nil, err
 		}
 		pending = nil
+	}
+	record, err := r.readLocalRecord(provisioner)
+	if err != nil {
+		return nil, err
 	}
 	b, err := r.readBranch(ctx, provisioner)
 	if err != nil {
 		return nil, err
 	}
-	state := &reconcile.AuditState{}
-	if state.DistrustReason, err = r.checkTrust(ctx, provisioner, b, writable); err != nil {
-		return nil, err
-	}
-	journaled, err := r.journaledRun(provisioner, b, pending, locked)
+	a, err := r.assess(ctx, provisioner, record, b)
 	if err != nil {
 		return nil, err
 	}
-	if locked && p.open == nil {
+	if err := r.recordAssessment(provisioner, p, record, b, a, writable); err != nil {
+		return nil, err
+	}
+	return r.stateOf(ctx, provisioner, p, loadedState{record, b, a, pending, locked})
+}
+
+// loadedState is what LoadState read.
+type loadedState struct {
+	record  *localRecord
+	branch  *branchState
+	a       *assessment
+	pending *pendingReport // nil unless it is only read
+	locked  bool
+}
+
+// stateOf returns the state that a run starts from, and makes it the base of the next run.
+func (r *Recorder) stateOf(
+	ctx context.Context, provisioner string, p *provisionerState, l loadedState,
+) (*reconcile.AuditState, error) {
+	b, a := l.branch, l.a
+	queue, err := r.readQueue(provisioner)
+	if err != nil {
+		return nil, err
+	}
+	journaled, err := r.journaledRun(provisioner, b, l.pending, queue, l.locked)
+	if err != nil {
+		return nil, err
+	}
+	found, err := r.effectiveState(ctx, provisioner, l, queue)
+	if err != nil {
+		return nil, err
+	}
+	state := &reconcile.AuditState{Status: found.status, Ledger: found.ledger.Clone(), Trust: a.trust,
+		Unproved: a.unproved}
+	if l.locked && p.open == nil {
 		state.Interrupted = journaled
 	}
-	if pending != nil { // for a reader, it is as good as published
-		built, err := r.buildCommit(b, pending)
-		if err != nil {
-			return nil, err
-		}
-		b.status, b.ledger = built.status, built.ledger
-	}
-	state.Status, state.Ledger = b.status, b.ledger.Clone()
-	others := b.intents.except(localRun(journaled, pending))
+	others := b.intents.except(localRun(journaled, l.pending))
 	if len(others) > 0 {
 		state.OpenIntent = &others[0]
 	}
 	if p.open == nil { // an open run keeps its base
-		p.base = &baseState{status: b.status, ledger: b.ledger, digest: b.digest, trusted: state.DistrustReason == ""}
+		p.base = &baseState{head: b.head, status: found.status, ledger: found.ledger, report: reportOf(b.status),
+			trust: a.trust}
 		for i := range others {
 			p.base.openRuns = append(p.base.openRuns, others[i].Run)
 		}
@@ -86,10 +113,89 @@ func (r *Recorder) loadState(
 	return state, nil
 }
 
+// publishStored publishes the reports in the state directory. If the branch is broken, it queues
+// them.
+func (r *Recorder) publishStored(ctx context.Context, provisioner string, pending *pendingReport) error {
+	if pending == nil {
+		if err := r.publishQueue(ctx, provisioner, nil, false); asBroken(err) == nil {
+			return err
+		}
+		return nil
+	}
+	_, err := r.publishPending(ctx, pending)
+	if asBroken(err) != nil {
+		_, err = r.queueReport(pending)
+	}
+	return err
+}
+
+// recordAssessment logs a change of the level of trust and updates the local record: the accepted
+// state, or the break.
+func (r *Recorder) recordAssessment(
+	provisioner string, p *provisionerState, record *localRecord, b *branchState, a *assessment, writable bool,
+) error {
+	if level := a.trust.Level; level != p.level && !r.ReadOnly {
+		log, args := r.log().Info, []any{"provisioner", provisioner, "trust", level, "reason", a.trust.Reason}
+		if level == reconcile.TrustBroken {
+			log, args = r.log().Error, append(args, "approval", a.trust.Release())
+		}
+		if p.level != "" || level != reconcile.TrustProved {
+			log("trust in the audit branch", args...)
+		}
+		p.level = level
+	}
+	switch {
+	case !writable:
+		return nil
+	case a.trust.Broken():
+		found := branchBreak{Head: a.trust.Break, StateDigest: b.digest}
+		if record.Break != nil && *record.Break == found {
+			return nil
+		}
+		record.Break = &found
+	case b.head == "" || record.sameState(b):
+		return nil
+	default:
+		record.accept(b, a)
+	}
+	return r.writeState(r.localRecordPath(provisioner), record)
+}
+
+// effectiveState returns the state that a run starts from: that of the branch, with what this
+// machine knows and has not published.
+func (r *Recorder) effectiveState(
+	ctx context.Context, provisioner string, l loadedState, queue *reportQueue,
+) (*branchState, error) {
+	if l.a.trust.Broken() {
+		restored, err := r.restoredState(ctx, provisioner, l.record, l.branch, l.a)
+		if err != nil {
+			return nil, err
+		}
+		out := *restored
+		out.ledger = restored.ledger.Clone()
+		if l.pending != nil {
+			queue.add(l.pending)
+		}
+		queue.applyTo(&out)
+		return &out, nil
+	}
+	out := *l.branch
+	if l.pending != nil { // for a reader, it is as good as published
+		built, err := r.buildCommit(l.branch, l.pending, nil)
+		if err != nil {
+			return nil, err
+		}
+		out.status, out.ledger = built.status, built.ledger
+	}
+	out.status = unionStatus(out.status, l.record.Status)
+	return &out, nil
+}
+
 // removeTemporaryFiles removes the files that a crash during a write left. Only the holder of the
 // lock may call it.
 func (r *Recorder) removeTemporaryFiles(provisioner string) error {
-	err := errors.Join(atomicfile.Sweep(r.pendingPath(provisioner)), atomicfile.Sweep(r.localRecordPath(provisioner)))
+	err := errors.Join(atomicfile.Sweep(r.pendingPath(provisioner)), atomicfile.Sweep(r.localRecordPath(provisioner)),
+		atomicfile.Sweep(r.queuePath(provisioner)))
 	if err != nil {
 		return fmt.Errorf("remove the temporary files of a crash: %w", err)
 	}
@@ -131,14 +237,14 @@ func (r *Recorder) tryLock(provisioner string, p *provisionerState) (locked bool
 // journaledRun returns the run in the journal of this machine. If its report is on the branch, it
 // removes the journal and returns nil.
 func (r *Recorder) journaledRun(
-	provisioner string, b *branchState, pending *pendingReport, locked bool,
+	provisioner string, b *branchState, pending *pendingReport, queue *reportQueue, locked bool,
 ) (*reconcile.Interrupted, error) {
 	name := r.journalPath(provisioner)
 	run, err := readJournal(name)
 	if err != nil {
 		return nil, err
 	}
-	if run != nil && (pending == nil || pending.Report.Run != run.Intent.Run) {
+	if run != nil && (pending == nil || pending.Report.Run != run.Intent.Run) && !queue.has(run.Intent.Run) {
 		if run.Intent.Provisioner != provisioner {
 			return nil, fmt.Errorf("%s is the journal of provisioner %q", name, run.Intent.Provisioner)
 		}

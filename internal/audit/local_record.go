@@ -2,29 +2,54 @@ package audit
 
 import (
 	"regexp"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
 // localRecord is what this machine recorded of a provisioner on the branch. It shows whether the
-// branch was rewound, rewritten or written by others, and counts the runs that repeated the last
-// report.
+// branch was rewound, rewritten or written by others. It also counts the runs that repeated the
+// last report.
 type localRecord struct {
 	Version int `json:"version"`
-	// TrustedHead is the last trusted commit of the branch. Unless the branch is rewritten, the
-	// branch contains it.
-	TrustedHead string `json:"trustedHead,omitempty"`
-	// StateDigest is the digest of status and ledger at TrustedHead. NextStateDigest is the digest
-	// after a commit that has begun.
-	StateDigest     string `json:"stateDigest,omitempty"`
-	NextStateDigest string `json:"nextStateDigest,omitempty"`
+	// Head is the last commit of the branch that was not broken; empty if this machine never read
+	// one. Unless the branch is rewritten, the branch contains it.
+	Head string `json:"head,omitempty"`
+	// StateDigest is the digest of status and ledger at Head, and Report the newest report.
+	StateDigest string               `json:"stateDigest,omitempty"`
+	Report      reconcile.ReportLink `json:"report,omitzero"`
+	// Status is the status at Head with the removals and the used approvals of earlier ones, so
+	// that no later status can lose them.
+	Status *reconcile.Status `json:"status,omitempty"`
+	// Unproved are the entries of the ledger that commits of others added or changed.
+	Unproved reconcile.UnprovedEntries `json:"unproved,omitzero"`
+	// UnprovedReason is why the state at Head is not proved; empty if this machine wrote it.
+	UnprovedReason string `json:"unprovedReason,omitempty"`
+	// Next is the state after a commit of this machine that has begun; nil if there is none.
+	Next *nextState `json:"next,omitempty"`
+	// Break is where the branch was found broken; nil if it is not.
+	Break *branchBreak `json:"break,omitempty"`
 
 	// LastReportSHA256 is that of the newest report, LastErrorsDigest the digest of its errors, and
 	// Repeats the number of runs that repeated it.
 	LastReportSHA256 string `json:"lastReportSha256,omitempty"`
 	LastErrorsDigest string `json:"lastErrorsDigest,omitempty"`
 	Repeats          int    `json:"repeats,omitempty"`
+}
+
+// nextState is the state of the branch after a commit.
+type nextState struct {
+	StateDigest string                    `json:"stateDigest"`
+	Unproved    reconcile.UnprovedEntries `json:"unproved,omitzero"`
+}
+
+// branchBreak is where a branch was found broken. StateDigest is the digest of status and ledger
+// there.
+type branchBreak struct {
+	Head        string `json:"head"` // or reconcile.GoneBranch
+	StateDigest string `json:"stateDigest"`
 }
 
 // repeatsOf returns how many runs repeated a report.
@@ -55,10 +80,8 @@ func errorsDigest(errors []string) string {
 	return sum([]byte(volatile.ReplaceAllString(strings.Join(errors, "\n"), "#")))
 }
 
-// localRecordAdvice says what to do about a damaged local record. distrustReason returns the reason
-// of the gate.
-const localRecordAdvice = "restore it or remove it; without it, removals are held for approval " +
-	"unless the audit branch is signed"
+// localRecordAdvice says what to do about a damaged local record.
+const localRecordAdvice = "restore it or remove it; without it, the audit branch is unproved unless it is signed"
 
 func (r *Recorder) readLocalRecord(provisioner string) (*localRecord, error) {
 	l := &localRecord{}
@@ -69,17 +92,28 @@ func (r *Recorder) readLocalRecord(provisioner string) (*localRecord, error) {
 	return l, nil
 }
 
-// trustHead records a trusted head.
-func (r *Recorder) trustHead(provisioner string, l *localRecord, head, digest string) error {
-	if head == "" || l.TrustedHead == head && l.StateDigest == digest && l.NextStateDigest == "" {
-		return nil
+// accept records the state at the head of the branch, which was assessed and is not broken.
+func (l *localRecord) accept(b *branchState, a *assessment) {
+	l.Head, l.StateDigest, l.Report = b.head, b.digest, reportOf(b.status)
+	if l.Status = unionStatus(b.status, l.Status); l.Status != nil {
+		l.Status.Removals = slices.DeleteFunc(l.Status.Removals, func(removal reconcile.Removal) bool {
+			return l.Status.Finished.Sub(removal.Time) > maxRemovalAge
+		})
 	}
-	l.TrustedHead, l.StateDigest, l.NextStateDigest = head, digest, ""
-	return r.writeState(r.localRecordPath(provisioner), l)
+	l.Unproved, l.UnprovedReason = a.unproved, a.unprovedReason
+	l.Next, l.Break = nil, nil
 }
 
-// TrustedHead returns the last commit of the audit branch that this machine trusted for a
-// provisioner; "" if there is none.
+// maxRemovalAge is how long the local record keeps removals; gates count those of 24 hours.
+const maxRemovalAge = 48 * time.Hour
+
+// sameState reports whether the record has accepted this state of the branch.
+func (l *localRecord) sameState(b *branchState) bool {
+	return l.Head == b.head && l.StateDigest == b.digest && l.Next == nil && l.Break == nil
+}
+
+// TrustedHead returns the last commit of the audit branch that this machine did not find broken for
+// a provisioner; "" if there is none.
 func (r *Recorder) TrustedHead(provisioner string) (commit string, err error) {
 	if err := checkName(provisioner); err != nil {
 		return "", err
@@ -88,5 +122,5 @@ func (r *Recorder) TrustedHead(provisioner string) (commit string, err error) {
 	if err != nil {
 		return "", err
 	}
-	return l.TrustedHead, nil
+	return l.Head, nil
 }

@@ -10,18 +10,19 @@ type pendingReport struct {
 	Status        *reconcile.Status `json:"status"`
 	LedgerChanges ledgerChanges     `json:"ledgerChanges"`
 	// BaseReport is the newest report when the run loaded the state, and Repeats the number of runs
-	// that repeated it. BaseDigest is the digest of the status and the ledger then.
+	// that repeated it.
 	BaseReport reconcile.ReportLink `json:"baseReport"`
 	Repeats    int                  `json:"repeats,omitempty"`
-	BaseDigest string               `json:"baseDigest"`
-	// Trusted is true if the branch was trusted, or an approval made it trusted.
-	Trusted bool `json:"trusted,omitempty"`
+	// Restart is set if an approval released the broken branch: the report may start a new chain.
+	Restart *reconcile.ChainStart `json:"restart,omitempty"`
+	// Verified are the unproved entries that the run verified.
+	Verified reconcile.UnprovedEntries `json:"verified,omitzero"`
 	// ResolvedRuns are runs without a report. This run left nothing open that they may have done.
 	ResolvedRuns []string `json:"resolvedRuns,omitempty"`
 }
 
 func newPendingReport(base *baseState, c *reconcile.RunRecord, record *localRecord) *pendingReport {
-	report, status, last := *c.Report, *c.Status, reportOf(base.status)
+	report, status := *c.Report, *c.Status
 	report.Version, status.Version = version, version
 	if report.Changes == nil {
 		report.Changes = []reconcile.Done{}
@@ -30,8 +31,11 @@ func newPendingReport(base *baseState, c *reconcile.RunRecord, record *localReco
 	status.Finished = normalizeTime(status.Finished)
 	p := &pendingReport{
 		Version: version, Report: &report, Status: &status, LedgerChanges: diffLedgers(base.ledger, c.Ledger),
-		BaseReport: last, Repeats: record.repeatsOf(last), BaseDigest: base.digest,
-		Trusted: base.trusted || c.TrustBranch,
+		BaseReport: base.report, Repeats: record.repeatsOf(base.report), Verified: c.Verified,
+	}
+	if a := c.Release; a != nil && base.trust.Broken() {
+		p.Restart = &reconcile.ChainStart{Head: base.trust.Break, Approval: a.Digest, Reason: a.Reason,
+			Position: a.Position}
 	}
 	if resolvesOpenRuns(&report) {
 		p.ResolvedRuns = base.openRuns

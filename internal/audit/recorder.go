@@ -34,6 +34,8 @@ type Recorder struct {
 	// CheckSignatures, if set, verifies the signatures of the branch's commits after since ("" for
 	// all) up to head.
 	CheckSignatures func(ctx context.Context, since, head string) error
+	// RequireProof makes a branch that is not proved count as broken.
+	RequireProof bool
 	// ReadOnly makes LoadState change nothing, neither on the branch nor on disk, and makes all
 	// writing methods fail.
 	ReadOnly bool
@@ -50,7 +52,8 @@ var _ reconcile.Audit = (*Recorder)(nil)
 // the runs of r.
 func (r *Recorder) Reader() *Recorder {
 	return &Recorder{Store: r.Store, StateDir: r.StateDir, Host: r.Host, Now: r.Now, Log: r.Log,
-		RenderMarkdown: r.RenderMarkdown, CheckSignatures: r.CheckSignatures, ReadOnly: true, ledgers: r.ledgerCache()}
+		RenderMarkdown: r.RenderMarkdown, CheckSignatures: r.CheckSignatures, RequireProof: r.RequireProof,
+		ReadOnly: true, ledgers: r.ledgerCache()}
 }
 
 func (r *Recorder) ledgerCache() *ledgerCache {
@@ -64,17 +67,20 @@ func (r *Recorder) ledgerCache() *ledgerCache {
 
 // provisionerState is what a Recorder keeps of one provisioner.
 type provisionerState struct {
-	semaphore chan struct{} // capacity 1; serializes the calls for the provisioner
-	base      *baseState    // set by LoadState; nil before it and after CommitReport
-	open      *openRun      // between BeginRun and CommitReport; guarded by Recorder.mu
+	semaphore chan struct{}        // capacity 1; serializes the calls for the provisioner
+	base      *baseState           // set by LoadState; nil before it and after CommitReport
+	open      *openRun             // between BeginRun and CommitReport; guarded by Recorder.mu
+	level     reconcile.TrustLevel // that was last logged
 }
 
-// baseState is the state of the branch that a run is based on.
+// baseState is the state of the branch that a run is based on. Of a broken branch, status and
+// ledger are the restored ones.
 type baseState struct {
+	head     string            // of the branch
 	status   *reconcile.Status // nil: there is none
 	ledger   *reconcile.Ledger
-	digest   string   // of status and ledger
-	trusted  bool     // whether the branch was trusted
+	report   reconcile.ReportLink // the newest report on the branch; empty if there is none
+	trust    reconcile.AuditTrust
 	openRuns []string // other runs without a report
 }
 

@@ -64,7 +64,15 @@ func (d *directory) createOnce(run, key string) string {
 type runner struct {
 	recorder *Recorder
 	aws      *directory
-	trust    bool
+	// release, if set, is the approval that releases the broken branch.
+	release *reconcile.Approved
+	// removed and used replace what the status had before.
+	removed []reconcile.Removal
+	used    map[string]time.Time
+	// forget makes the status forget what it had before.
+	forget   bool
+	edit     func(*reconcile.Ledger) // changes the ledger; nil changes nothing more
+	verified reconcile.UnprovedEntries
 }
 
 func newRecorder(t testing.TB, s Store, dir string) *Recorder {
@@ -114,7 +122,11 @@ func (r *runner) run(ctx context.Context, run string, keys ...string) (reconcile
 	if err != nil {
 		return reconcile.Receipt{}, err
 	}
-	if err := r.recorder.BeginRun(ctx, intentOf(run, len(keys))); err != nil {
+	intent := intentOf(run, len(keys))
+	if r.release != nil {
+		intent.UsedApprovals = []reconcile.ApprovalUse{{Digest: r.release.Digest}}
+	}
+	if err := r.recorder.BeginRun(ctx, intent); err != nil {
 		return reconcile.Receipt{}, err
 	}
 	ledger := state.Ledger.Clone()
@@ -139,9 +151,26 @@ func (r *runner) run(ctx context.Context, run string, keys ...string) (reconcile
 		outcome = reconcile.RunPartial
 	}
 	report := testReport(run, outcome, done)
+	if r.edit != nil {
+		r.edit(ledger)
+	}
 	receipt, err := r.recorder.CommitReport(ctx, reconcile.RunRecord{Report: report, Ledger: ledger,
-		Status: statusOf(report, state.Status), TrustBranch: r.trust})
+		Status: r.status(report, state.Status), Release: r.release, Verified: r.verified})
 	return receipt, errors.Join(err, stopped)
+}
+
+func (r *runner) status(report *reconcile.Report, before *reconcile.Status) *reconcile.Status {
+	if r.forget {
+		before = nil
+	}
+	s := statusOf(report, before)
+	if r.removed != nil {
+		s.Removals = r.removed
+	}
+	if r.used != nil {
+		s.UsedApprovals = r.used
+	}
+	return s
 }
 
 // recover loads the state and completes the report of an interrupted run.
@@ -186,7 +215,7 @@ func (r *runner) reportWithoutWrites(
 	report := testReport(run, outcome, nil)
 	report.Digest = digest
 	return r.recorder.CommitReport(ctx, reconcile.RunRecord{Report: report, Ledger: state.Ledger,
-		Status: statusOf(report, state.Status), TrustBranch: r.trust})
+		Status: statusOf(report, state.Status), Release: r.release})
 }
 
 func TestARunMakesTwoCommits(t *testing.T) {
@@ -222,7 +251,7 @@ func TestARunMakesTwoCommits(t *testing.T) {
 		}
 		if state.Status.Run != "run-1" || state.Status.Report != receipt.Report || len(state.Ledger.Users) != 2 ||
 			state.Ledger.Users["u-2"].ID != "id-u-2" ||
-			state.Interrupted != nil || state.OpenIntent != nil || state.DistrustReason != "" {
+			state.Interrupted != nil || state.OpenIntent != nil || state.Trust.Level != reconcile.TrustProved {
 			t.Errorf("state is %+v", state)
 		}
 		for _, name := range []string{"journal/aws-prod.jsonl", "pending/aws-prod.json"} {

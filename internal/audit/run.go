@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"github.com/seed-d64a251c/roster/internal/atomicfile"
 	"github.com/seed-d64a251c/roster/reconcile"
@@ -40,6 +41,11 @@ func (r *Recorder) BeginRun(ctx context.Context, in reconcile.Intent) error {
 	case p.base == nil:
 		return fmt.Errorf("%s: BeginRun needs LoadState first", in.Provisioner)
 	}
+	if t := p.base.trust; t.Broken() && !slices.ContainsFunc(in.UsedApprovals,
+		func(used reconcile.ApprovalUse) bool { return used.Digest == t.Release() }) {
+		return &brokenError{t}
+	}
+	in.BaseCommit = p.base.head
 	lock, err := r.lockOrFail(in.Provisioner)
 	if err != nil {
 		return err

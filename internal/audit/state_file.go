@@ -24,6 +24,10 @@ func (r *Recorder) pendingPath(provisioner string) string {
 	return filepath.Join(r.StateDir, "pending", provisioner+".json")
 }
 
+func (r *Recorder) queuePath(provisioner string) string {
+	return filepath.Join(r.StateDir, "queue", provisioner+".json")
+}
+
 func (r *Recorder) localRecordPath(provisioner string) string {
 	return filepath.Join(r.StateDir, "branch", provisioner+".json")
 }

@@ -90,6 +90,34 @@ func mergeShortenedEnds(a, b []reconcile.ShortenedEnd) []reconcile.ShortenedEnd 
 	return out
 }
 
+// unionStatus returns a status with the removals and the used approvals of another one, which this
+// machine knew. So no other writer of the branch can make a gate forget them.
+func unionStatus(s, known *reconcile.Status) *reconcile.Status {
+	if s == nil {
+		return nil
+	}
+	out := *s
+	out.Removals = slices.Clone(s.Removals)
+	if known == nil {
+		return &out
+	}
+	for _, r := range known.Removals {
+		if !slices.ContainsFunc(out.Removals, func(have reconcile.Removal) bool { return sameRemoval(have, r) }) {
+			out.Removals = append(out.Removals, r)
+		}
+	}
+	for digest, at := range known.UsedApprovals {
+		if _, ok := s.UsedApprovals[digest]; !ok {
+			out.UsedApprovals = maps.Clone(out.UsedApprovals)
+			if out.UsedApprovals == nil {
+				out.UsedApprovals = map[string]time.Time{}
+			}
+			out.UsedApprovals[digest] = at
+		}
+	}
+	return &out
+}
+
 func sameRemoval(a, b reconcile.Removal) bool {
 	return a.Group == b.Group && a.Count == b.Count && a.Time.Equal(b.Time)
 }

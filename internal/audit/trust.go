@@ -1,85 +1,329 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
+
+	"github.com/seed-d64a251c/roster/reconcile"
 )
 
-// checkTrust returns why the branch cannot be trusted, or "". If it can, and save is set, it
-// records the head.
-func (r *Recorder) checkTrust(
-	ctx context.Context, provisioner string, b *branchState, save bool,
-) (reason string, err error) {
-	record, err := r.readLocalRecord(provisioner)
-	if err != nil {
-		return "", err
-	}
-	if reason, err = r.distrustReason(ctx, record, b); err != nil || reason != "" || !save {
-		return reason, err
-	}
-	return "", r.trustHead(provisioner, record, b.head, b.digest)
+// assessment is how far a state of the branch can be trusted.
+type assessment struct {
+	trust    reconcile.AuditTrust
+	unproved reconcile.UnprovedEntries
+	// unprovedReason is why the state is not what this machine wrote; empty if it is.
+	unprovedReason string
+	// notProvedOnly is true if the branch counts as broken only because a proof is required.
+	notProvedOnly bool
 }
 
-// distrustReason returns why the branch may not be what earlier runs left, or "".
-func (r *Recorder) distrustReason(ctx context.Context, record *localRecord, b *branchState) (string, error) {
-	if record.TrustedHead == "" && b.status == nil && len(b.ledger.Users)+len(b.ledger.Groups) == 0 {
-		return "", nil // there is nothing to trust
+// assess compares a state of the branch with the local record. It changes neither.
+func (r *Recorder) assess(
+	ctx context.Context, provisioner string, record *localRecord, b *branchState,
+) (*assessment, error) {
+	reason, err := r.breakReason(ctx, provisioner, record, b)
+	if err != nil {
+		return nil, err
 	}
+	if reason != "" {
+		return r.broken(ctx, record, b, reason)
+	}
+	a := &assessment{}
+	switch {
+	case record.Head == "" && b.status == nil && !b.hasEntries(): // there is nothing to trust
+	case record.StateDigest == b.digest && record.Head != "":
+		a.unproved, a.unprovedReason = record.Unproved, record.UnprovedReason
+	case record.Next != nil && record.Next.StateDigest == b.digest: // this machine wrote it, then crashed
+		a.unproved = record.Next.Unproved
+	case r.CheckSignatures != nil: // breakReason has checked them
+		a.unproved = record.Unproved
+	case record.Head == "":
+		a.unproved, a.unprovedReason = entriesOf(b.ledger), noRecordReason
+	default:
+		if err := r.assessForeign(ctx, provisioner, record, b, a); err != nil {
+			return nil, err
+		}
+	}
+	a.trust = reconcile.AuditTrust{Level: reconcile.TrustProved}
+	if r.CheckSignatures == nil && (a.unprovedReason != "" || a.unproved.Count() > 0) {
+		a.trust = reconcile.AuditTrust{Level: reconcile.TrustUnproved,
+			Reason: cmp.Or(a.unprovedReason, unprovedEntriesReason(a.unproved.Count()))}
+	}
+	if a.trust.Level == reconcile.TrustUnproved && r.RequireProof {
+		unproved := a.unproved
+		a, err := r.broken(ctx, record, b, a.trust.Reason+", and a proof is required")
+		if err == nil {
+			a.unproved, a.notProvedOnly = unproved, true
+		}
+		return a, err
+	}
+	return a, nil
+}
+
+const noRecordReason = "this machine has no record of the audit branch, and its commits are not signed"
+
+func unprovedEntriesReason(n int) string {
+	if n == 1 {
+		return "1 entry of the ledger comes from a commit that is not signed and that this machine did not make"
+	}
+	return fmt.Sprintf("%d entries of the ledger come from commits that are not signed and that this machine did "+
+		"not make", n)
+}
+
+// assessForeign assesses a state that others wrote after the recorded one. The entries that they
+// added or changed are unproved.
+func (r *Recorder) assessForeign(
+	ctx context.Context, provisioner string, record *localRecord, b *branchState, a *assessment,
+) error {
+	known, err := r.knownState(ctx, provisioner, record)
+	if err != nil {
+		return err
+	}
+	if known == nil {
+		a.unproved = entriesOf(b.ledger)
+	} else {
+		a.unproved = afterChanges(record.Unproved, diffLedgers(known.ledger, b.ledger), false)
+	}
+	a.unprovedReason = fmt.Sprintf("others have reported runs since commit %s, which this machine knows, and "+
+		"the commits are not signed", short(record.Head))
+	return nil
+}
+
+// knownState returns the state of the branch that the local record accepted; nil if the repository
+// does not have it any more.
+func (r *Recorder) knownState(ctx context.Context, provisioner string, record *localRecord) (*branchState, error) {
+	if record.Head == "" {
+		return nil, nil
+	}
+	files, err := r.Store.Files(ctx, record.Head)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if err != nil {
+		return nil, nil
+	}
+	known, err := readBranchState(files, provisioner, &ledgerCache{})
+	if err != nil || known.problem != nil || known.digest != record.StateDigest {
+		return nil, nil
+	}
+	known.head = record.Head
+	return known, nil
+}
+
+// breakReason returns why the branch is not what earlier runs left; "" if it may be.
+func (r *Recorder) breakReason(
+	ctx context.Context, provisioner string, record *localRecord, b *branchState,
+) (string, error) {
 	if reason, err := r.rewriteReason(ctx, record, b.head); err != nil || reason != "" {
 		return reason, err
 	}
-	if r.CheckSignatures != nil {
-		if err := r.CheckSignatures(ctx, record.TrustedHead, b.head); err != nil {
-			if ctx.Err() != nil {
-				return "", err
-			}
-			return "the signatures of the audit branch do not verify: " + err.Error(), nil
-		}
-	} else if b.digest != record.StateDigest && b.digest != record.NextStateDigest {
-		if record.StateDigest == "" {
-			return "the audit branch has a status and a ledger, but this machine has no record of them " +
-				"and the commits are not signed", nil
-		}
-		return "the status or the ledger was changed since this machine last wrote them, " +
-			"and the commits of the audit branch are not signed", nil
+	if reason, err := r.signatureReason(ctx, provisioner, record, b); err != nil || reason != "" {
+		return reason, err
 	}
-	return newestReportReason(b)
-}
-
-// rewriteReason returns a reason if the branch does not contain the last trusted commit.
-func (r *Recorder) rewriteReason(ctx context.Context, record *localRecord, head string) (string, error) {
-	if record.TrustedHead == "" {
+	if b.problem != nil {
+		return b.problem.Error(), nil
+	}
+	if b.status == nil {
+		return missingStatusReason(provisioner, record, b)
+	}
+	if reason, err := newestReportReason(provisioner, b); err != nil || reason != "" {
+		return reason, err
+	}
+	if record.Head != "" && b.digest == record.StateDigest {
 		return "", nil
 	}
-	if head != "" {
-		ok, err := r.Store.IsAncestor(ctx, record.TrustedHead, head)
-		if err != nil {
-			return "", fmt.Errorf("compare the audit branch with its last trusted head: %w", err)
+	if record.Next != nil && b.digest == record.Next.StateDigest {
+		return "", nil
+	}
+	return chainReason(provisioner, record, b)
+}
+
+// rewriteReason returns a reason if the branch does not contain the recorded head.
+func (r *Recorder) rewriteReason(ctx context.Context, record *localRecord, head string) (string, error) {
+	if record.Head == "" {
+		return "", nil
+	}
+	if head == "" {
+		return fmt.Sprintf("the branch is gone: its head was commit %s", short(record.Head)), nil
+	}
+	ok, err := r.Store.IsAncestor(ctx, record.Head, head)
+	if err != nil {
+		return "", fmt.Errorf("compare the audit branch with its recorded head: %w", err)
+	}
+	if ok {
+		return "", nil
+	}
+	return fmt.Sprintf("the branch was rewound or rewritten: it no longer contains commit %s, which this machine knows",
+		short(record.Head)), nil
+}
+
+// signatureReason returns a reason if a commit since the recorded head has no valid signature.
+// Commits before the start of a chain that an approval released need none.
+func (r *Recorder) signatureReason(
+	ctx context.Context, provisioner string, record *localRecord, b *branchState,
+) (string, error) {
+	if r.CheckSignatures == nil || b.head == "" {
+		return "", nil
+	}
+	err := r.CheckSignatures(ctx, record.Head, b.head)
+	if err == nil {
+		return "", nil
+	}
+	if start := chainStart(provisioner, b); ctx.Err() == nil && record.Head == "" && start != "" {
+		err = r.CheckSignatures(ctx, start, b.head)
+	}
+	if err == nil {
+		return "", nil
+	}
+	if ctx.Err() != nil {
+		return "", err
+	}
+	return "the signatures do not verify: " + err.Error(), nil
+}
+
+// chainStart returns the head from which the chain of reports was started again after a break; ""
+// if it was not.
+func chainStart(provisioner string, b *branchState) string {
+	for l, err := range Chain(b.files, provisioner) {
+		if err != nil || l.Problem != "" {
+			return ""
 		}
-		if ok {
+		if start := l.Report.StartsChain; start != nil && start.Head != reconcile.GoneBranch {
+			return start.Head
+		}
+	}
+	return ""
+}
+
+// missingStatusReason returns a reason if there is no status, but there was one.
+func missingStatusReason(provisioner string, record *localRecord, b *branchState) (string, error) {
+	const missing = "%s is missing, but %s: it was removed"
+	name := statusPath(provisioner)
+	if record.Status != nil {
+		return fmt.Sprintf(missing, name, "this machine knows one"), nil
+	}
+	if b.hasEntries() {
+		return fmt.Sprintf(missing, name, "there is a ledger"), nil
+	}
+	found, err := exists(b.files, reportsDir(provisioner))
+	if err != nil || !found {
+		return "", err
+	}
+	return fmt.Sprintf(missing, name, "there are reports"), nil
+}
+
+// newestReportReason returns a reason if the newest report is not what the status names, or does
+// not have the digests of the ledger and the status.
+func newestReportReason(provisioner string, b *branchState) (string, error) {
+	l := ChainLink{ReportLink: b.status.Report, NamedBy: statusPath(provisioner)}
+	if err := l.read(b.files, provisioner); err != nil {
+		return "", err
+	}
+	if l.Problem != "" {
+		return fmt.Sprintf("%s names report %q, but %s", l.NamedBy, l.Path, l.Problem), nil
+	}
+	digest, err := statusDigest(b.status)
+	switch {
+	case err != nil:
+		return "", err
+	case l.Report.LedgerDigest != b.cached.digest:
+		return fmt.Sprintf("the ledger was changed after report %s", l.Path), nil
+	case l.Report.StatusDigest != digest:
+		return fmt.Sprintf("%s was changed after report %s", l.NamedBy, l.Path), nil
+	}
+	return "", nil
+}
+
+// maxUnknownReports is how many reports of a chain are checked if this machine knows none of them.
+const maxUnknownReports = 50
+
+// chainReason returns a reason if the chain of reports does not verify back to the newest report
+// that this machine knows.
+func chainReason(provisioner string, record *localRecord, b *branchState) (string, error) {
+	n := 0
+	for l, err := range Chain(b.files, provisioner) {
+		switch {
+		case err != nil:
+			return "", err
+		case l.Problem != "":
+			return fmt.Sprintf("%s names report %q, but %s", l.NamedBy, l.Path, l.Problem), nil
+		case l.ReportLink == record.Report:
+			return "", nil
+		}
+		if n++; record.Report.SHA256 == "" && n == maxUnknownReports {
 			return "", nil
 		}
 	}
-	return fmt.Sprintf(
-		"the audit branch was rewound or rewritten: it no longer contains commit %s, which this machine trusted",
-		short(record.TrustedHead)), nil
-}
-
-// newestReportReason returns a reason if the newest report is not what the status names.
-func newestReportReason(b *branchState) (string, error) {
-	if b.status == nil {
+	if record.Report.SHA256 == "" {
 		return "", nil
 	}
-	data, err := fs.ReadFile(b.files, b.status.Report.Path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrInvalid):
-		return fmt.Sprintf("the status names a report that does not exist: %q", b.status.Report.Path), nil
-	case err != nil:
-		return "", err
-	case sum(data) != b.status.Report.SHA256:
-		return fmt.Sprintf("report %s was changed after it was written", b.status.Report.Path), nil
+	return fmt.Sprintf("the chain of reports no longer contains report %s, which this machine knows",
+		record.Report.Path), nil
+}
+
+// broken returns the assessment of a broken branch. The break keeps its head while the branch only
+// grows and no file of the provisioner changes: those are roster's own commits.
+func (r *Recorder) broken(
+	ctx context.Context, record *localRecord, b *branchState, reason string,
+) (*assessment, error) {
+	at := cmp.Or(b.head, reconcile.GoneBranch)
+	if known := record.Break; known != nil && known.StateDigest == b.digest {
+		same := known.Head == reconcile.GoneBranch || known.Head == at
+		if !same && b.head != "" {
+			var err error
+			if same, err = r.Store.IsAncestor(ctx, known.Head, b.head); err != nil {
+				return nil, fmt.Errorf("compare the audit branch with its broken head: %w", err)
+			}
+		}
+		if same {
+			at = known.Head
+		}
 	}
-	return "", nil
+	return &assessment{trust: reconcile.AuditTrust{Level: reconcile.TrustBroken, Reason: reason, Break: at}}, nil
+}
+
+// restoredState returns the state of a broken branch that runs plan with, and that a release
+// continues: that of the branch where it can be read, with everything that this machine knew. It
+// sets the unproved entries: those of the branch that this machine did not know.
+func (r *Recorder) restoredState(
+	ctx context.Context, provisioner string, record *localRecord, b *branchState, a *assessment,
+) (*branchState, error) {
+	if a.notProvedOnly {
+		return b, nil
+	}
+	known, err := r.knownState(ctx, provisioner, record)
+	if err != nil {
+		return nil, err
+	}
+	out := *b
+	out.ledger = b.ledger.Clone()
+	if known == nil {
+		a.unproved = entriesOf(b.ledger)
+	} else {
+		restoreEntries(out.ledger, known.ledger)
+		a.unproved = afterChanges(record.Unproved, diffLedgers(known.ledger, out.ledger), false)
+	}
+	switch {
+	case record.Status != nil:
+		out.status = unionStatus(record.Status, b.status)
+	case known != nil && b.status == nil:
+		out.status = known.status
+	}
+	return &out, nil
+}
+
+// brokenError is the error for a report that cannot be published because the branch is broken.
+type brokenError struct{ trust reconcile.AuditTrust }
+
+func (e *brokenError) Error() string { return "the audit branch is broken: " + e.trust.Reason }
+
+// asBroken returns the broken branch that an error is about, or nil.
+func asBroken(err error) *brokenError {
+	var e *brokenError
+	if errors.As(err, &e) {
+		return e
+	}
+	return nil
 }

@@ -297,11 +297,10 @@ func TestVerifyFindsALedgerForgedBetweenReports(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		forgeReport(t, store, "run-6")
 		r := &runner{recorder: newRecorder(t, store, stateDir(t)), aws: &directory{}}
-		for _, run := range []string{"run-6", "run-7"} {
-			if _, err := r.run(t.Context(), run, "u-"+run); err != nil {
-				t.Fatal(err)
-			}
+		if _, err := r.run(t.Context(), "run-7", "u-run-7"); err != nil {
+			t.Fatal(err)
 		}
 		proof, err := Verify(t.Context(), VerifyInput{Provisioner: prov, Files: store.files()})
 		if err != nil || proof.Err() != nil || proof.VerifiedReports != 7 {
@@ -314,6 +313,25 @@ func TestVerifyFindsALedgerForgedBetweenReports(t *testing.T) {
 			t.Errorf("found %+v, %v, want commit %s", proof.Failures, err, forged)
 		}
 	})
+}
+
+// forgeReport commits a report that properly continues the chain, with the ledger as it is.
+func forgeReport(t *testing.T, s *memStore, run string) {
+	t.Helper()
+	r := &Recorder{Store: s}
+	b, err := r.readBranch(t.Context(), prov)
+	if err != nil {
+		t.Fatal(err)
+	}
+	report := testReport(run, reconcile.RunInSync, nil)
+	built, err := r.buildCommit(b, &pendingReport{Report: report, Status: statusOf(report, b.status),
+		BaseReport: b.status.Report}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.commit(s.head, built.input.files, "forged", time.Now()); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestVerifyNamesRunsWithoutAReport(t *testing.T) {

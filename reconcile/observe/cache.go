@@ -46,11 +46,11 @@ type CachedDirectory struct {
 }
 
 // LoadCached returns the cached directory of a provisioner. It returns nil if the cache must not be
-// relied on: another process has run since, a run was interrupted, or the audit branch is not
-// trusted.
+// relied on: another process has run since, a run was interrupted, or the audit branch is
+// broken.
 func LoadCached(cache Cache, p *schema.Provisioner, audit *reconcile.AuditState) *CachedDirectory {
 	if cache == nil || audit.Status == nil || audit.Interrupted != nil || audit.OpenIntent != nil ||
-		audit.DistrustReason != "" {
+		audit.Trust.Broken() {
 		return nil
 	}
 	c := cache.Load(p.Key)

@@ -1,6 +1,7 @@
 package reconciletest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
@@ -25,10 +26,13 @@ type Audit struct {
 	entries []reconcile.Entry
 	// Reports are the committed reports, in order.
 	Reports []*reconcile.Report
-	// OpenIntent is the intent of a lost run, DistrustReason why the branch cannot be trusted.
-	// LoadState returns both until a report leaves nothing open or trusts the branch.
-	OpenIntent     *reconcile.Intent
-	DistrustReason string
+	// OpenIntent is the intent of a lost run. LoadState returns it until a report leaves nothing
+	// open.
+	OpenIntent *reconcile.Intent
+	// Trust is the trust in the branch; the zero value is proved. A release makes it proved again.
+	Trust reconcile.AuditTrust
+	// Unproved are the unproved entries of the ledger.
+	Unproved reconcile.UnprovedEntries
 	// FailAfterEntries makes BeginWrite fail once the journal has this many entries; 0 means never.
 	FailAfterEntries int
 	// LoseHeldReports makes HeldReport find no report.
@@ -46,7 +50,9 @@ func (m *Audit) LoadState(_ context.Context, provisioner string) (*reconcile.Aud
 		p = &reconcile.AuditState{Ledger: reconcile.NewLedger()}
 	}
 	out := *p
-	out.Ledger, out.OpenIntent, out.DistrustReason = p.Ledger.Clone(), m.OpenIntent, m.DistrustReason
+	out.Ledger, out.OpenIntent = p.Ledger.Clone(), m.OpenIntent
+	out.Trust, out.Unproved = m.Trust, m.Unproved
+	out.Trust.Level = cmp.Or(out.Trust.Level, reconcile.TrustProved)
 	if m.intent != nil {
 		out.Interrupted = &reconcile.Interrupted{Intent: *m.intent, Entries: m.entries}
 	}
@@ -117,8 +123,8 @@ func (m *Audit) CommitReport(_ context.Context, c reconcile.RunRecord) (reconcil
 	if c.Report.Outcome == reconcile.RunInSync || c.Report.Outcome == reconcile.RunApplied {
 		m.OpenIntent = nil
 	}
-	if c.TrustBranch {
-		m.DistrustReason = ""
+	if c.Release != nil {
+		m.Trust = reconcile.AuditTrust{}
 	}
 	if m.past == nil {
 		m.past = map[string]*reconcile.AuditState{}

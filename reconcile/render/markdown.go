@@ -18,9 +18,13 @@ const MaxMarkdown = 60_000
 func PlanMarkdown(p *reconcile.Plan) string {
 	changes := planned(p.Changes)
 	sentence, _ := verdict(changes)
+	if p.Audit.Holds() {
+		sentence = brokenAudit + sentence
+	}
 	m := &markdown{}
 	m.line("")
 	m.line("%s", escape(planFacts(p)))
+	m.audit(p.Audit)
 	if p.Dirty {
 		m.line("\nMade from uncommitted files.")
 	}
@@ -64,7 +68,11 @@ func ReportMarkdown(r *reconcile.Report) string {
 	if r.Repeats > 0 {
 		row("runs since then with the same result", fmt.Sprint(r.Repeats))
 	}
+	if s := r.StartsChain; s != nil {
+		row("new chain", fmt.Sprintf("after %s, released by %s: %s (%s)", s.Head, s.Approval, s.Reason, s.Position))
+	}
 	row("roster", r.RosterVersion)
+	m.audit(r.Audit)
 	for _, e := range r.Errors {
 		m.line("\n**Error:** %s", escape(e))
 	}
@@ -84,6 +92,13 @@ func head(title, verdict string, cut int) string {
 
 // markdown writes a page of Markdown.
 type markdown struct{ b strings.Builder }
+
+// audit prints the trust in the audit branch, unless the branch is proved.
+func (m *markdown) audit(a *reconcile.AuditSummary) {
+	if s := a.String(); s != "" {
+		m.line("\n> audit branch: %s", escape(s))
+	}
+}
 
 // assertions prints the violated assertions.
 func (m *markdown) assertions(violations []reconcile.Violation) {

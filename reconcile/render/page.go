@@ -252,7 +252,7 @@ func holds(changes []reconcile.Done) []reconcile.Hold {
 	}
 	for i, h := range order {
 		order[i].Reason = fmt.Sprintf("%s (%s)", h.Reason, schema.Count(counts[h], "change"))
-		if h.NotApprovable {
+		if h.NotApprovable && h.Gate != reconcile.GateAudit { // the reason of gate audit has the approval
 			order[i].Reason += "; an approval cannot release it"
 		}
 	}

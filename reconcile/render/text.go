@@ -23,8 +23,12 @@ func PlanText(w io.Writer, p *reconcile.Plan, paint Paint) error {
 	changes := planned(p.Changes)
 	page := sections(changes)
 	sentence, tone := verdict(changes)
+	if p.Audit.Holds() {
+		sentence, tone = brokenAudit+sentence, Alarm
+	}
 	t.line("%s: %s", t.tone(Plain, p.Provisioner), t.tone(tone, sentence+cutNote(page)))
 	t.line("%s", t.tone(Faint, planFacts(p)))
+	t.audit(p.Audit)
 	if p.Dirty {
 		t.line("%s", t.tone(Caution, "made from uncommitted files: apply will refuse this plan"))
 	}
@@ -40,6 +44,20 @@ func PlanText(w io.Writer, p *reconcile.Plan, paint Paint) error {
 	}
 	t.held(changes, p.HeldDigest)
 	return t.w.Flush()
+}
+
+// brokenAudit begins the verdict of a plan while gate audit holds everything.
+const brokenAudit = "held, because the audit branch is broken: "
+
+// audit prints the trust in the audit branch, unless the branch is proved.
+func (t *textWriter) audit(a *reconcile.AuditSummary) {
+	if s := a.String(); s != "" {
+		tone := Caution
+		if a.Holds() {
+			tone = Alarm
+		}
+		t.line("%s %s", t.tone(tone, "audit branch:"), s)
+	}
 }
 
 // assertions prints the violated assertions.
@@ -112,6 +130,7 @@ func ReportText(w io.Writer, r *reconcile.Report, paint Paint) error {
 		facts += "; " + r.CachedRead.String()
 	}
 	t.line("%s", t.tone(Faint, facts))
+	t.audit(r.Audit)
 	for _, e := range r.Errors {
 		t.line("%s %s", t.tone(Alarm, "error:"), e)
 	}

@@ -54,9 +54,9 @@ func TestApprovals(t *testing.T) {
 		w.Commit(selectsG, membersOfG(32)+approve(digest))
 		w.Apply(reconcile.RunApplied)
 	})
-	t.Run("a report on a branch that cannot be trusted does not count", func(t *testing.T) {
+	t.Run("a report on a broken branch does not count", func(t *testing.T) {
 		w, digest := heldRemovals(t)
-		w.Audit.DistrustReason = "the status was changed"
+		w.Audit.Trust = brokenAt("1111111")
 		w.Commit(selectsG, membersOfG(34)+approve(digest))
 		if r := w.Apply(reconcile.RunHeld); r.Counts.Done != 0 {
 			t.Errorf("%d done\n%s", r.Counts.Done, reportText(r))

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/seed-d64a251c/roster/reconcile"
@@ -29,6 +28,7 @@ func (r *Runner) emptyReport(id string, s runState) *reconcile.Report {
 		Version: 1, Run: id, Provisioner: s.provisioner.Key, Identity: s.provisioner.Identity(),
 		Trigger: s.request.Trigger, Commit: s.request.Commit, Started: s.started, Finished: r.now(),
 		Changes: []reconcile.Done{}, RosterVersion: r.Version,
+		Audit: reconcile.NewAuditSummary(s.audit.Trust, s.audit.Unproved, nil),
 	}
 }
 
@@ -54,6 +54,8 @@ type conclusion struct {
 	redactor *reconcile.Redactor
 	// reviewRules are the review rules in force once the commit is applied.
 	reviewRules []schema.Review
+	// auditRelease is the approval that released gate audit; nil if there was none.
+	auditRelease *reconcile.Approved
 }
 
 // conclude publishes a report with the ledger and the status that follow from it, and stores what
@@ -68,9 +70,11 @@ func (r *Runner) conclude(ctx context.Context, s runState, c conclusion) (*recon
 	// A run that was told to stop must still publish its report.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
-	receipt, err := r.Audit.CommitReport(ctx, reconcile.RunRecord{
-		Report: &published, Ledger: c.ledger, Status: status, TrustBranch: trustsBranch(s, c.plan),
-	})
+	record := reconcile.RunRecord{Report: &published, Ledger: c.ledger, Status: status}
+	if c.plan != nil {
+		record.Release = c.auditRelease
+	}
+	receipt, err := r.Audit.CommitReport(ctx, record)
 	if err != nil {
 		if r.Cache != nil {
 			r.Cache.Store(s.provisioner.Key, nil)
@@ -89,13 +93,6 @@ func (s runState) approvals() map[string]*schema.Approval {
 	return s.request.Declarations.Approvals
 }
 
-// trustsBranch reports whether an approval released what gate audit held: from this report on the
-// audit branch is trusted again.
-func trustsBranch(s runState, plan *reconcile.Plan) bool {
-	return s.audit.DistrustReason != "" && plan != nil &&
-		slices.ContainsFunc(plan.ReleasedHolds, func(h reconcile.Hold) bool { return h.Gate == "audit" })
-}
-
 // store stores the known state of the directory for the next run, under the run in the current
 // status.
 func (r *Runner) store(s runState, cached *observe.CachedDirectory, id string, receipt reconcile.Receipt) {
@@ -105,7 +102,7 @@ func (r *Runner) store(s runState, cached *observe.CachedDirectory, id string, r
 	if s.previousKey != "" {
 		r.Cache.Store(s.previousKey, nil)
 	}
-	if cached == nil {
+	if cached == nil || s.audit.Trust.Broken() {
 		r.Cache.Store(s.provisioner.Key, nil)
 		return
 	}

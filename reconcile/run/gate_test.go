@@ -43,10 +43,6 @@ var gateRuns = []struct {
 		w.Commits = nil
 		return twoGroups(10, 3)
 	}},
-	{[]string{"audit"}, selectsGroups, twoGroups(10, 2), func(w *env) string {
-		w.Audit.DistrustReason = "the status was changed"
-		return twoGroups(9, 2)
-	}},
 }
 
 // TestGatesInWholeRuns has some gates in whole runs: the changes that a gate holds are approved

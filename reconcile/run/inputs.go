@@ -56,20 +56,20 @@ func (r *Runner) loadInputs(ctx context.Context, s runState, directory reconcile
 		Provisioner: p, Desired: desired, LastApplied: last.desired, Ledger: s.audit.Ledger, Status: status,
 		Approvals: req.Declarations.Approvals, HeldReports: heldReports, Redactor: redactor, Commit: req.Commit,
 		Now: s.started, LostRun: s.audit.OpenIntent, MappingEdit: mappingEdit(s, last, desired),
-		HistoryReason: historyReason, DistrustReason: s.audit.DistrustReason,
+		HistoryReason: historyReason, AuditRelease: auditRelease(s),
 		Trust: s.audit.Trust, Unproved: s.audit.Unproved, AppliedPolicy: last.provisioner,
 	}
 	return inputs{directory: directory, plan: plan, reviews: reviews, redactor: redactor, lastApplied: last}, nil
 }
 
 // verifySignatures checks the signatures of all commits since the last applied one, if the runner
-// requires them. A status that is not trusted proves no commit.
+// requires them. The status of a broken audit branch proves no commit.
 func (r *Runner) verifySignatures(ctx context.Context, s runState) error {
 	if r.Signed == nil || s.request.Dirty {
 		return nil
 	}
 	since := ""
-	if st := s.audit.Status; st != nil && st.LastApplied != nil && s.audit.DistrustReason == "" {
+	if st := s.audit.Status; st != nil && st.LastApplied != nil && !s.audit.Trust.Broken() {
 		since = st.LastApplied.Commit
 	}
 	if err := r.Signed(ctx, since, s.request.Commit.ID); err != nil {
@@ -85,12 +85,12 @@ func desiredOf(s runState) (*reconcile.Desired, error) {
 	return reconcile.Desire(s.request.Declarations, s.provisioner, s.started)
 }
 
-// heldReports finds the reports that printed the digests of approvals which may still count. An
-// audit branch that is not trusted has none.
+// heldReports finds the reports that printed the digests of approvals which may still count. A
+// broken audit branch has none.
 func (r *Runner) heldReports(ctx context.Context, s runState) (map[string]*reconcile.Report, error) {
 	out := map[string]*reconcile.Report{}
 	for digest, a := range s.request.Declarations.Approvals {
-		if a.Expires == nil || a.Expires.Over(s.started) || s.audit.DistrustReason != "" {
+		if a.Expires == nil || a.Expires.Over(s.started) || s.audit.Trust.Broken() {
 			continue
 		}
 		if st := s.audit.Status; st != nil && !st.UsedApprovals[digest].IsZero() {
@@ -110,6 +110,20 @@ func (r *Runner) heldReports(ctx context.Context, s runState) (map[string]*recon
 		}
 	}
 	return out, nil
+}
+
+// auditRelease returns the declared approval that releases gate audit; nil if there is none that
+// counts.
+func auditRelease(s runState) *reconcile.Approved {
+	key := s.audit.Trust.Release()
+	a := s.request.Declarations.Approvals[key]
+	if key == "" || a == nil || a.Expires == nil || a.Expires.Over(s.started) {
+		return nil
+	}
+	if st := s.audit.Status; st != nil && !st.UsedApprovals[key].IsZero() {
+		return nil
+	}
+	return &reconcile.Approved{Digest: key, Reason: a.Reason, Position: a.Pos.String()}
 }
 
 // checkHistory returns why the commit does not descend from the last applied one; "" if it does.

@@ -61,8 +61,8 @@ func (r *Runner) Once(ctx context.Context, req Request) (*Result, error) {
 	view.Record(applied, r.now())
 	end := conclusion{
 		report: r.report(id, state, plan, applied, stopped), plan: plan, ledger: ledger,
-		cached: view.CachedDirectory, redactor: inputs.redactor,
 		reviewRules: inputs.reviews.NextRules(req.Declarations, state.provisioner.Identity()),
+		cached:      view.CachedDirectory, redactor: inputs.redactor, auditRelease: inputs.plan.AuditRelease,
 	}
 	result.Report, result.Receipt, err = r.conclude(ctx, state, end)
 	return result, errors.Join(stopped, err)

@@ -28,6 +28,6 @@ func (r *Runner) Snapshot(ctx context.Context, p *schema.Provisioner) (*reconcil
 	}
 	return &reconcile.Snapshot{
 		Version: 1, Provisioner: p.Key, Identity: p.Identity(), Observed: observed, Ledger: audit.Ledger,
-		Status: audit.Status, DistrustReason: audit.DistrustReason,
+		Status: audit.Status, Trust: audit.Trust, Unproved: audit.Unproved,
 	}, nil
 }

@@ -120,12 +120,12 @@ func mayContinue(state *reconcile.AuditState, old string, p *schema.Provisioner)
 			old,
 			p.Key,
 		)
-	case state.DistrustReason != "":
+	case state.Trust.Broken():
 		return fmt.Errorf(
-			"the audit state of provisioner %q cannot be trusted (%s); approve it under that name "+
+			"the audit branch is broken for provisioner %q (%s); release it under that name "+
 				"before you rename the provisioner to %q",
 			old,
-			state.DistrustReason,
+			state.Trust.Reason,
 			p.Key,
 		)
 	}

@@ -1,0 +1,122 @@
+package audit
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/seed-d64a251c/roster/internal/atomicfile"
+	"github.com/seed-d64a251c/roster/reconcile"
+)
+
+// reportQueue is the file with the reports of runs that found the branch broken. They are published
+// once an approval releases the branch, or once the branch is restored.
+type reportQueue struct {
+	Version int              `json:"version"`
+	Reports []*pendingReport `json:"reports"` // oldest first
+	// Dropped is the number of runs whose reports were dropped: they did nothing, and newer runs
+	// found the same or replaced them.
+	Dropped int `json:"dropped,omitempty"`
+}
+
+// maxIdleReports is how many reports of runs that did nothing stay.
+const maxIdleReports = 3
+
+// queueAdvice says what to do about a damaged file.
+const queueAdvice = "restore it; if you remove it, the reports of runs on the broken branch are lost"
+
+func (r *Recorder) readQueue(provisioner string) (*reportQueue, error) {
+	q := &reportQueue{}
+	if _, err := readState(r.queuePath(provisioner), q, queueAdvice); err != nil {
+		return nil, err
+	}
+	q.Version = version
+	return q, nil
+}
+
+// queueReport queues the report of a run on a broken branch. Then it removes the other files of the
+// run.
+func (r *Recorder) queueReport(p *pendingReport) (reconcile.Receipt, error) {
+	provisioner := p.Report.Provisioner
+	q, err := r.readQueue(provisioner)
+	if err != nil {
+		return reconcile.Receipt{}, err
+	}
+	q.add(p)
+	if err := r.writeState(r.queuePath(provisioner), q); err != nil {
+		return reconcile.Receipt{}, fmt.Errorf("queue the report: %w", err)
+	}
+	r.at("report queued")
+	return reconcile.Receipt{Repeats: q.Dropped}, r.removeRunFiles(provisioner)
+}
+
+// add adds a report, and drops the oldest of too many reports of runs that did nothing.
+func (q *reportQueue) add(p *pendingReport) {
+	if q.has(p.Report.Run) {
+		return
+	}
+	if n := len(q.Reports); n > 0 && p.didNothing() {
+		last := q.Reports[n-1]
+		if last.didNothing() && last.Report.Outcome == p.Report.Outcome && last.Report.Digest == p.Report.Digest &&
+			last.Report.Commit.ID == p.Report.Commit.ID && slices.Equal(last.Report.Errors, p.Report.Errors) {
+			q.Dropped++
+			return
+		}
+	}
+	q.Reports = append(q.Reports, p)
+	idle := 0
+	for i := len(q.Reports) - 1; i >= 0; i-- {
+		if !q.Reports[i].didNothing() {
+			continue
+		}
+		if idle++; idle > maxIdleReports {
+			q.Reports = slices.Delete(q.Reports, i, i+1)
+			q.Dropped++
+		}
+	}
+}
+
+// didNothing reports whether the run changed nothing.
+func (p *pendingReport) didNothing() bool {
+	return p.LedgerChanges.empty() && p.Report.Counts.Done+p.Report.Counts.Failed+p.Report.Counts.Unknown == 0
+}
+
+// has reports whether the report of a run is queued.
+func (q *reportQueue) has(run string) bool {
+	return slices.ContainsFunc(q.Reports, func(p *pendingReport) bool { return p.Report.Run == run })
+}
+
+// applyTo completes a restored state with what the queued reports record.
+func (q *reportQueue) applyTo(b *branchState) {
+	for _, p := range q.Reports {
+		p.LedgerChanges.apply(b.ledger)
+		b.status = unionStatus(p.Status, b.status)
+	}
+}
+
+// publishQueue publishes the queued reports. The first of them starts a new chain if the branch is
+// still broken and restart releases it.
+func (r *Recorder) publishQueue(
+	ctx context.Context, provisioner string, restart *reconcile.ChainStart, failIfLeased bool,
+) error {
+	q, err := r.readQueue(provisioner)
+	if err != nil || len(q.Reports) == 0 {
+		return err
+	}
+	for len(q.Reports) > 0 {
+		p := *q.Reports[0]
+		p.Restart = restart
+		p.Repeats += q.Dropped
+		if _, err := r.commitPending(ctx, &p, failIfLeased); err != nil {
+			return fmt.Errorf("publish the queued report of run %s: %w", p.Report.Run, err)
+		}
+		q.Reports, q.Dropped = q.Reports[1:], 0
+		if len(q.Reports) == 0 {
+			break
+		}
+		if err := r.writeState(r.queuePath(provisioner), q); err != nil {
+			return err
+		}
+	}
+	return atomicfile.Remove(r.queuePath(provisioner))
+}

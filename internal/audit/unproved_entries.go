@@ -1,0 +1,82 @@
+package audit
+
+import (
+	"maps"
+
+	"github.com/seed-d64a251c/roster/reconcile"
+)
+
+// restoreEntries adds the known entries that a ledger does not have. An id has one key.
+func restoreEntries(ledger, known *reconcile.Ledger) {
+	ids := map[string]bool{}
+	for _, entries := range []map[string]reconcile.Owned{ledger.Users, ledger.Groups} {
+		for _, owned := range entries {
+			ids[owned.ID] = true
+		}
+	}
+	for _, kind := range [2][2]map[string]reconcile.Owned{{ledger.Users, known.Users}, {ledger.Groups, known.Groups}} {
+		for key, owned := range kind[1] {
+			if _, found := kind[0][key]; !found && !ids[owned.ID] {
+				kind[0][key] = owned
+			}
+		}
+	}
+}
+
+// entriesOf returns all entries of a ledger.
+func entriesOf(l *reconcile.Ledger) reconcile.UnprovedEntries {
+	keys := func(entries map[string]reconcile.Owned) map[string]bool {
+		out := make(map[string]bool, len(entries))
+		for key := range entries {
+			out[key] = true
+		}
+		return out
+	}
+	return reconcile.UnprovedEntries{Users: keys(l.Users), Groups: keys(l.Groups)}
+}
+
+// afterChanges returns the unproved entries after changes of a ledger. A change by others makes an
+// entry unproved. A change by this machine's own run makes it proved only if the run created or
+// adopted another object.
+func afterChanges(before reconcile.UnprovedEntries, c ledgerChanges, own bool) reconcile.UnprovedEntries {
+	return reconcile.UnprovedEntries{
+		Users: afterEntryChanges(before.Users, c.Users, own), Groups: afterEntryChanges(before.Groups, c.Groups, own),
+	}
+}
+
+func afterEntryChanges(before map[string]bool, changes map[string]entryChange, own bool) map[string]bool {
+	out := maps.Clone(before)
+	if out == nil {
+		out = map[string]bool{}
+	}
+	ids := map[string]bool{} // of the unproved entries
+	for key, c := range changes {
+		if before[key] && c.Old != nil {
+			ids[c.Old.ID] = true
+		}
+	}
+	for key, c := range changes {
+		switch {
+		case c.New == nil:
+			delete(out, key)
+		case !own || ids[c.New.ID]: // also under another key
+			out[key] = true
+		case c.Old == nil || c.Old.ID != c.New.ID:
+			delete(out, key)
+		}
+	}
+	return out
+}
+
+// without returns the unproved entries without those that were verified.
+func without(u, verified reconcile.UnprovedEntries) reconcile.UnprovedEntries {
+	if verified.Count() == 0 {
+		return u
+	}
+	remove := func(from, keys map[string]bool) map[string]bool {
+		out := maps.Clone(from)
+		maps.DeleteFunc(out, func(key string, _ bool) bool { return keys[key] })
+		return out
+	}
+	return reconcile.UnprovedEntries{Users: remove(u.Users, verified.Users), Groups: remove(u.Groups, verified.Groups)}
+}
