@@ -132,14 +132,13 @@ func (h *hostile) checkReleases(r *observedRun) {
 		}
 		for _, gate := range alwaysHeld {
 			if gate.holds(h, r, w) && !h.approved(r, w) {
-				h.violated(ruleRelease, "%s at commit-%d, which gate %s must hold (cause: commit-%d)", w, r.commit,
-					gate.name, h.cause(r, w))
+				h.violated(heldByGate(gate.name), "%s at commit-%d (cause: commit-%d)", w, r.commit, h.cause(r, w))
 			}
 		}
 		if w.verb == "renamed" && !h.approved(r, w) {
 			renamed[w.id] = true
 			if n := h.inForce(r, w, func(o *org) int { return looseness(o.policy.signInNames) }); len(renamed) > n {
-				h.violated(ruleRelease, "%s at commit-%d: the limit of signInNames is %d", w, r.commit, n)
+				h.violated(heldByGate("signInNames"), "%s at commit-%d: the limit is %d", w, r.commit, n)
 			}
 		}
 	}
@@ -164,7 +163,7 @@ func (h *hostile) checkRemovals(r *observedRun) {
 			continue
 		}
 		if r.removals++; r.removals+recent > limit {
-			h.violated(ruleRelease, "%s at commit-%d: it is removal %d of 24 hours, and the limit of maxRemovals is %d",
+			h.violated(heldByGate("maxRemovals"), "%s at commit-%d: it is removal %d of 24 hours, and the limit is %d",
 				w, r.commit, r.removals+recent, limit)
 		}
 	}
