@@ -24,7 +24,7 @@ type org struct {
 	previously         []string          // earlier keys of the provisioner
 }
 
-type userState struct{ name, state, until string }
+type userState struct{ name, state, until, previously string }
 
 type groupState struct {
 	name    string
@@ -42,6 +42,20 @@ func newOrg() *org {
 		o.groups[key] = &groupState{name: teamNames[i], members: map[string]string{"u1": "", userKeys[i+1]: ""}}
 	}
 	return o
+}
+
+// previousKey returns the earlier key of a user, unless another user has it or names it too.
+func (o *org) previousKey(key string) string {
+	old := o.users[key].previously
+	if o.users[old] != nil {
+		return ""
+	}
+	for _, other := range slices.Sorted(maps.Keys(o.users)) {
+		if o.users[other].previously == old && other < key {
+			return ""
+		}
+	}
+	return old
 }
 
 func (o *org) cue() (provisioner, cue string) {
@@ -72,6 +86,9 @@ func (o *org) cue() (provisioner, cue string) {
 			u.name, u.name, u.name, u.state)
 		if u.until != "" {
 			fmt.Fprintf(&b, ", validUntil: %q", u.until)
+		}
+		if old := o.previousKey(key); old != "" {
+			fmt.Fprintf(&b, ", previously: %q: {}", old)
 		}
 		b.WriteString("}\n")
 	}

@@ -50,6 +50,7 @@ func (h *hostile) checkRun(r *observedRun) {
 		h.violated(ruleRead, "%v", h.reads.Unread)
 	}
 	h.adoptAllowed(r)
+	h.followKeys(r)
 	o := h.orgs[r.commit-1]
 	for i := range r.writes {
 		w := &r.writes[i]
@@ -69,6 +70,35 @@ func (h *hostile) checkRun(r *observedRun) {
 	}
 	h.checkReleases(r)
 	h.remember(r)
+}
+
+// followKeys gives the objects of re-keyed users their new key, in the record and in the writes.
+func (h *hostile) followKeys(r *observedRun) {
+	o := h.orgs[r.commit-1]
+	taken := map[string]bool{}
+	for _, owned := range h.owned {
+		taken[owned.kind+" "+owned.key] = true
+	}
+	for id, owned := range h.owned {
+		if owned.kind != "user" || o.users[owned.key] != nil {
+			continue
+		}
+		for key := range o.users {
+			if o.previousKey(key) != owned.key || taken["user "+key] {
+				continue
+			}
+			for i := range r.writes {
+				if w := &r.writes[i]; w.id == id {
+					w.key, w.oldKey = key, owned.key
+				} else if w.member == id {
+					w.memberKey = key
+				}
+			}
+			if externalID(r.after, id) == key {
+				h.owned[id] = ownedObject{"user", key}
+			}
+		}
+	}
 }
 
 // checkOwned checks that roster owns the object of a write, and the user who becomes a member.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"pgregory.net/rapid"
@@ -76,6 +77,10 @@ var commitSteps = []hostileStep{
 		}
 		h.commit(h.commitTime())
 	}},
+	{"a user takes the key of another person and another name", func(h *hostile) {
+		h.rekey(h.pick("old key", append(slices.Clone(userKeys), "someone-elses")), true)
+		h.commit(h.commitTime())
+	}},
 	{"what is held is approved in a later commit", func(h *hostile) { h.approveNewest() }},
 	{"the strict policy is declared again", func(h *hostile) {
 		h.org.policy, h.org.adopt = strictPolicy(), "never"
@@ -101,6 +106,27 @@ func (h *hostile) attack() {
 					h.org.users[key].name = u.name + "-x"
 				}
 			}
+		}
+	}
+}
+
+// rekey declares a user with a new key instead of one with an old key.
+func (h *hostile) rekey(old string, rename bool) {
+	u := h.org.users[old]
+	if u == nil {
+		u = &userState{name: "new" + strconv.Itoa(len(h.orgs)), state: "ACTIVE"}
+	}
+	key := "k" + strconv.Itoa(len(h.orgs))
+	delete(h.org.users, old)
+	h.org.users[key] = u
+	u.previously = old
+	if rename {
+		u.name = "new" + strconv.Itoa(len(h.orgs))
+	}
+	for _, g := range h.org.groups {
+		if until, member := g.members[old]; member {
+			delete(g.members, old)
+			g.members[key] = until
 		}
 	}
 }
@@ -191,6 +217,10 @@ var machineSteps = []hostileStep{
 		h.machines[0].loseState()
 	}},
 	{"a colleague approves what is held", func(h *hostile) { h.approveNewest() }},
+	{"a user gets another key", func(h *hostile) {
+		h.rekey(h.pick("old key", userKeys), false)
+		h.publish()
+	}},
 	{"the lease ends", func(h *hostile) { h.Now = h.Now.Add(20 * time.Minute) }},
 }
 

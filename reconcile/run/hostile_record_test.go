@@ -1,7 +1,9 @@
 package run_test
 
 import (
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/seed-d64a251c/roster/reconcile"
@@ -114,6 +116,11 @@ func (h *hostile) remember(r *observedRun) {
 			delete(h.off, w.id)
 		}
 	}
+	o := h.orgs[r.commit-1]
+	maps.DeleteFunc(h.deleted, func(object, _ string) bool { // a user who left may come back as a new one
+		kind, key, _ := strings.Cut(object, " ")
+		return kind == "user" && !o.inScope(key, r.at) || kind == "group" && !o.pushes(key)
+	})
 	if r.result != nil && r.result.Report != nil {
 		report := r.result.Report
 		if report.HeldDigest != "" {

@@ -200,6 +200,9 @@ var alwaysHeld = []struct {
 			return map[bool]int{false: 1}[named]
 		}) == 0 && w.verb != "created"
 	}},
+	{"rekey", func(h *hostile, _ *observedRun, w write) bool {
+		return w.oldKey != "" && w.verb == "renamed"
+	}},
 	{"vanished", func(h *hostile, _ *observedRun, w write) bool {
 		return w.verb == "created" && h.deleted[w.object+" "+w.key] != ""
 	}},

@@ -66,6 +66,7 @@ func (o *org) isPaused(now time.Time) bool { return o.paused != "" && !reached(o
 type write struct {
 	object, verb string // for example: group, lost
 	id, key      string
+	oldKey       string // the key of a user who is re-keyed by the run
 	member       string // the id of a member
 	memberKey    string // empty for a member that roster does not manage
 }
