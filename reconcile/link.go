@@ -175,7 +175,9 @@ func (l *Linking) linkUsers(o *Observed, ledger *Ledger, desired *Desired) {
 		conflict := ConflictingObject{ID: u.ID, Name: u.UserName(), ExternalID: u.ExternalID(), Key: keyOf[u.ID]}
 		l.Conflicts["user/"+key] = conflict
 		if l.keyByID[u.ID] != "" { // another key has the object
-			l.Users[key] = NameTaken
+			if l.Users[key] != DeletedOutside { // what was deleted outside is held, whatever it is called now
+				l.Users[key] = NameTaken
+			}
 			continue
 		}
 		l.Users[key] = situation
@@ -227,7 +229,9 @@ func (l *Linking) linkGroups(o *Observed, ledger *Ledger, desired *Desired) {
 		conflict := ConflictingObject{ID: g.ID, Name: g.DisplayName, ExternalID: g.ExternalID, Key: keyOf[g.ID]}
 		l.Conflicts["group/"+key] = conflict
 		if l.keyByID[g.ID] != "" {
-			l.Groups[key] = NameTaken
+			if l.Groups[key] != DeletedOutside { // what was deleted outside is held, whatever it is called now
+				l.Groups[key] = NameTaken
+			}
 			continue
 		}
 		l.Groups[key] = situation
