@@ -40,6 +40,7 @@ func NextStatus(in StatusInput) *Status {
 		st.LastApplied, st.AuthFingerprint = before.LastApplied, before.AuthFingerprint
 		st.Review = before.Review
 		st.ShortenedEnds = before.ShortenedEnds
+		st.EarlierApplied = before.EarlierApplied
 		st.EverEnabled, st.AdoptionDecided = before.EverEnabled, before.AdoptionDecided
 		st.UsedApprovals, st.ApprovalFirstSeen = maps.Clone(before.UsedApprovals), before.ApprovalFirstSeen
 		for _, removal := range before.Removals {
@@ -61,6 +62,7 @@ func NextStatus(in StatusInput) *Status {
 			st.Review = storedRules(in.ReviewRules)
 			st.ShortenedEnds = slices.DeleteFunc(slices.Clone(st.ShortenedEnds),
 				func(s ShortenedEnd) bool { return !s.isEdit() }) // the last applied commit has the other ends
+			st.EarlierApplied = st.earlierApplied(in.Before)
 		}
 		for _, approved := range plan.Approvals {
 			if !r.approvalDone(approved.Digest) {

@@ -14,6 +14,8 @@ type Status struct {
 	// LastApplied is the last commit whose intended changes are all done, with the time of its
 	// evaluation; nil if there is none.
 	LastApplied *AppliedAt `json:"lastApplied,omitempty"`
+	// EarlierApplied are the commits that were applied before, the newest first.
+	EarlierApplied []AppliedAt `json:"earlierApplied,omitempty"`
 	// EverEnabled is true after the first reported run in mode enabled.
 	EverEnabled bool `json:"everEnabled,omitempty"`
 	// AdoptionDecided is true once gate firstContact held nothing more: the initial adoption was

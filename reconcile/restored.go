@@ -1,0 +1,37 @@
+package reconcile
+
+import "slices"
+
+// MaxEarlierApplied is how many commits a status keeps that were applied before the last applied
+// one.
+const MaxEarlierApplied = 5
+
+// earlierApplied returns the commits that were applied before the one that is applied now, the
+// newest first. before is the status before the run, or nil.
+func (s *Status) earlierApplied(before *Status) []AppliedAt {
+	if before == nil || before.LastApplied == nil || before.LastApplied.Commit == s.LastApplied.Commit {
+		return s.EarlierApplied
+	}
+	out := []AppliedAt{*before.LastApplied}
+	for _, at := range before.EarlierApplied {
+		known := at.Commit == s.LastApplied.Commit || at.Commit == before.LastApplied.Commit
+		if !known && len(out) < MaxEarlierApplied {
+			out = append(out, at)
+		}
+	}
+	return out
+}
+
+// ManyUpdates reports whether more users differ from an earlier desired state than gate updates
+// lets pass. Then the run looks for an earlier applied commit to which the declarations go back.
+func (in PlanInput) ManyUpdates(before *Desired) bool {
+	gate := &gateInput{ledger: in.Ledger}
+	allowed := gateNamed(gateUpdates).tuned(in.Provisioner.Limits[gateUpdates]).of(gate.managedUsers())
+	n := 0
+	for key, u := range in.Desired.Users {
+		if was := before.user(u, key); was != nil && !slices.Equal(was.Attributes, u.Attributes) {
+			n++
+		}
+	}
+	return n > allowed
+}
