@@ -24,6 +24,7 @@ type gateInput struct {
 	auditRelease  *Approved  // releases gate audit; nil if there is none
 	lostRun       *Intent    // a run whose journal is lost; nil if there is none
 	observed      *Observed
+	unproved      UnprovedEntries
 	reviewed      *Reviewed // nil if no review is required
 	restored      *Desired  // what an earlier applied commit declared; nil if it is not known
 	ends          *endDates
@@ -63,6 +64,7 @@ var gates = []gate{
 	{name: "removed", holds: holdRemoved, alwaysOn: true},
 	{name: "history", holds: holdHistory},
 	{name: GateAudit, holds: holdAudit, notApprovable: always, alwaysOn: true},
+	{name: "contradicted", holds: holdContradicted, notApprovable: always, alwaysOn: true},
 	{name: "emptySource", holds: holdEmptySource},
 	{name: "scopeFlip", holds: holdScopeFlip},
 	{name: gateMaxRemovals, holds: holdMaxRemovals, limit: &limit{least: 5, percent: 10, most: 50}},

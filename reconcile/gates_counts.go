@@ -16,11 +16,11 @@ func holdMaxRemovals(in *gateInput, l limit) map[int]string {
 			!(c.Kind.Action() == ActionDelete && in.decided(c))
 	}
 	n, recent := in.count(removal), in.recentRemovals("")
-	allowed := l.of(in.managedUsers())
+	allowed := l.of(in.ownedUsers())
 	if n+recent <= allowed {
 		return nil
 	}
-	return in.where(removal, maxRemovalsReason(n, in.managedUsers(), recent, allowed))
+	return in.where(removal, maxRemovalsReason(n, in.ownedUsers(), recent, allowed))
 }
 
 // decided reports whether a deletion was decided when the user was deactivated.
@@ -96,7 +96,7 @@ func (in PlanInput) EnoughMembers(group string, removed, have int) int {
 func holdSignInNames(in *gateInput, l limit) map[int]string {
 	renames := func(c *Change) bool { return c.Kind.countedBy(gateSignInNames) && c.changes("userName") }
 	out := map[int]string{}
-	if n, allowed := in.count(renames), l.of(in.managedUsers()); n > allowed {
+	if n, allowed := in.count(renames), l.of(in.ownedUsers()); n > allowed {
 		out = in.where(renames, signInNamesReason(n, allowed))
 	}
 	for i := range in.changes {
@@ -137,7 +137,7 @@ func holdUpdates(in *gateInput, l limit) map[int]string {
 	updates := func(c *Change) bool {
 		return c.Kind.countedBy(gateUpdates) && c.Origin == Intended && !in.restores(c)
 	}
-	n, allowed := in.count(updates), l.of(in.managedUsers())
+	n, allowed := in.count(updates), l.of(in.ownedUsers())
 	if n <= allowed {
 		return nil
 	}
@@ -162,7 +162,7 @@ func holdActivations(in *gateInput, l limit) map[int]string {
 	activations := func(c *Change) bool {
 		return c.Kind.countedBy(gateActivations) && c.activates() && (off || !in.switchedOff(c))
 	}
-	n, allowed := in.count(activations), l.of(in.managedUsers())
+	n, allowed := in.count(activations), l.of(in.ownedUsers())
 	if n <= allowed {
 		return nil
 	}

@@ -33,6 +33,21 @@ func removedReason(provisioner string) string {
 	return fmt.Sprintf("provisioner %q is no longer declared; its users would lose their access", provisioner)
 }
 
+func contradictedReason(c Contradiction) string {
+	object := fmt.Sprintf("%s %q (id %s)", c.Kind, c.Key, c.ID)
+	if c.Name != "" {
+		object = fmt.Sprintf("%s %q (id %s, %q in AWS)", c.Kind, c.Key, c.ID, c.Name)
+	}
+	if c.Reason == "" {
+		return fmt.Sprintf("the ledger's entry of %s is not proved, and its origin was not searched", object)
+	}
+	if c.ExternalID == c.Key {
+		return fmt.Sprintf("the ledger's entry of %s is not proved: %s; %s", object, c.Reason, c.Remedy)
+	}
+	return fmt.Sprintf("the ledger lists %s as managed, but %s; the externalId of a managed object is its key: %s",
+		object, c.Reason, c.Remedy)
+}
+
 // emptySourceReason is about "users" or "groups".
 func emptySourceReason(objects string, declared, managed int) string {
 	if declared == 0 {

@@ -44,6 +44,7 @@ func rowsByGate() map[string][]gateRow {
 		"removed":           removedRows(),
 		"history":           historyRows(),
 		"audit":             auditRows(),
+		"contradicted":      contradictedRows(),
 		"emptySource":       emptySourceRows(),
 		"scopeFlip":         scopeFlipRows(),
 		gateMaxRemovals:     maxRemovalsRows(),

@@ -85,6 +85,10 @@ type Archive interface {
 	// HeldReport returns the newest report that printed a held digest. The chain must verify up to
 	// it. It returns fs.ErrNotExist if there is none.
 	HeldReport(ctx context.Context, provisioner, digest string) (*Report, error)
+	// Provenance returns the provenances of objects by the directory's id, each list with the
+	// newest first, without the facts of Git. It searches the chains of the provisioners in their
+	// order, the newest chain first, as far as they verify.
+	Provenance(ctx context.Context, provisioners, ids []string) (map[string][]Provenance, error)
 }
 
 // Source reads declarations from Git. Its methods may be called concurrently.

@@ -40,6 +40,11 @@ type Linking struct {
 	// ledger has.
 	RenamedUsers, RenamedGroups map[string]string
 
+	// Contradicted are the entries of the ledger that do not make their object owned, by "user/" or
+	// "group/" and key. Verified are the unproved entries for which evidence was found.
+	Contradicted map[string]Contradiction
+	Verified     UnprovedEntries
+
 	keyByID map[string]string // the keys of the objects in State, by id
 }
 
@@ -141,12 +146,21 @@ func ownedAs(entries map[string]Owned, renamed map[string]string, key string) Ow
 	return entries[key]
 }
 
+// keysByID returns the keys of entries by their ids. If two entries have one id, the first key
+// counts.
+func keysByID(entries map[string]Owned) map[string]string {
+	out := make(map[string]string, len(entries))
+	for key, owned := range entries {
+		if have, twice := out[owned.ID]; !twice || key < have {
+			out[owned.ID] = key
+		}
+	}
+	return out
+}
+
 // linkUsers links the users.
 func (l *Linking) linkUsers(o *Observed, ledger *Ledger, desired *Desired) {
-	keyOf := make(map[string]string, len(ledger.Users))
-	for key, owned := range ledger.Users {
-		keyOf[owned.ID] = key
-	}
+	keyOf := keysByID(ledger.Users)
 	for key, old := range l.RenamedUsers {
 		keyOf[ledger.Users[old].ID] = key
 	}
@@ -197,10 +211,7 @@ func (l *Linking) linkUsers(o *Observed, ledger *Ledger, desired *Desired) {
 
 // linkGroups links the groups with their members.
 func (l *Linking) linkGroups(o *Observed, ledger *Ledger, desired *Desired) {
-	keyOf := make(map[string]string, len(ledger.Groups))
-	for key, owned := range ledger.Groups {
-		keyOf[owned.ID] = key
-	}
+	keyOf := keysByID(ledger.Groups)
 	for key, old := range l.RenamedGroups {
 		keyOf[ledger.Groups[old].ID] = key
 	}

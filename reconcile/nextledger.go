@@ -18,7 +18,9 @@ func NextLedger(ledger *Ledger, plan *Plan, missing Missing, now time.Time) *Led
 		if disposition == "" {
 			want = plan.Target.State.Users[key]
 		}
+		_, contradicted := plan.Linking.Contradicted["user/"+key]
 		switch {
+		case contradicted:
 		case want != nil && have != nil && have.Active() && (owned.LeftScopeAt != nil || owned.InactiveSince != nil):
 			owned.LeftScopeAt, owned.InactiveSince = nil, nil
 			l.Users[key] = owned
@@ -62,13 +64,15 @@ func NextLedger(ledger *Ledger, plan *Plan, missing Missing, now time.Time) *Led
 // and did not learn it.
 func (l *Ledger) renameWritten(linking *Linking) {
 	for key, old := range linking.RenamedUsers {
-		if u := linking.State.Users[key]; u != nil && u.ExternalID() == key {
+		_, contradicted := linking.Contradicted["user/"+key]
+		if u := linking.State.Users[key]; u != nil && u.ExternalID() == key && !contradicted {
 			l.Users[key] = l.Users[old]
 			delete(l.Users, old)
 		}
 	}
 	for key, old := range linking.RenamedGroups {
-		if g := linking.State.Groups[key]; g != nil && g.ExternalID == key {
+		_, contradicted := linking.Contradicted["group/"+key]
+		if g := linking.State.Groups[key]; g != nil && g.ExternalID == key && !contradicted {
 			l.Groups[key] = l.Groups[old]
 			delete(l.Groups, old)
 		}

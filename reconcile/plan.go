@@ -76,6 +76,8 @@ type PlanInput struct {
 	// Trust and Unproved are those of the AuditState.
 	Trust    AuditTrust
 	Unproved UnprovedEntries
+	// Evidence is what is known of the origin of objects whose entries are unproved.
+	Evidence Evidence
 	// AppliedPolicy is the provisioner as the last applied commit declared it, found by its
 	// identity; nil if nothing was applied or the commit cannot be read.
 	AppliedPolicy *schema.Provisioner
@@ -94,6 +96,7 @@ type PlanInput struct {
 // NewPlan decides what to change. The same input gives the same plan and digest.
 func NewPlan(in PlanInput) *Plan {
 	linking := Link(in.Observed, in.Ledger, in.Desired)
+	linking.checkOwnership(in)
 	target := newTarget(linking, in.Desired, in.Ledger, in.Provisioner, in.Now)
 	p := &Plan{
 		Version: 1, Provisioner: in.Provisioner.Key, Identity: in.Provisioner.Identity(), Commit: in.Commit,
@@ -117,15 +120,16 @@ func NewPlan(in PlanInput) *Plan {
 		changes: p.Changes, desired: in.Desired, lastApplied: in.LastApplied, linking: linking, target: target,
 		ledger: in.Ledger, status: in.Status, policy: in.Provisioner, now: in.Now, historyReason: in.HistoryReason,
 		trust: in.Trust, auditRelease: in.AuditRelease, lostRun: in.LostRun, observed: in.Observed,
-		reviewed: in.Reviewed,
-		restored: in.Restored,
-		ends:     ends,
+		reviewed: in.Reviewed, restored: in.Restored, ends: ends, unproved: in.Unproved,
 	})
 	p.ShortenedEnds = ends.next(p.Changes)
 	p.releaseAudit(in)
 	p.approve(in)
 	p.holdBack(in)
 	p.Notices = append(p.Notices, overQuota(in.Desired)...)
+	if notice := linking.contradictedNotice(); notice != "" {
+		p.AddNotice("%s", notice)
+	}
 	if in.MappingEdit != nil {
 		p.AddNotice("%s", in.MappingEdit)
 	}

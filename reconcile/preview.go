@@ -81,6 +81,7 @@ func NewPreview(in PreviewInput) (*Preview, error) {
 		Status:      snapshot.Status,
 		Trust:       snapshot.Trust,
 		Unproved:    snapshot.Unproved,
+		Evidence:    Evidence{Assumed: true},
 		LastApplied: baseDesired,
 		Now:         in.Now,
 	}

@@ -94,6 +94,10 @@ func (b *fakeAudit) HeldReport(context.Context, string, string) (*reconcile.Repo
 	return nil, fs.ErrNotExist
 }
 
+func (b *fakeAudit) Provenance(context.Context, []string, []string) (map[string][]reconcile.Provenance, error) {
+	return nil, nil
+}
+
 func (b *fakeAudit) BeginRun(context.Context, reconcile.Intent) error { return nil }
 func (b *fakeAudit) BeginWrite(reconcile.Entry) error                 { return nil }
 func (b *fakeAudit) EndWrite(reconcile.Entry) error                   { return nil }

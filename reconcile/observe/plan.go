@@ -22,6 +22,15 @@ func (r *Reader) ObserveAndPlan(ctx context.Context, in reconcile.PlanInput,
 		in.Observed.ReadAt = v.oldestRead()
 		in.Reviewed = reviews.Reviewed(in)
 		plan := reconcile.NewPlan(in)
+		if ids := plan.EvidenceNeeded(); len(ids) > 0 && r.Evidence != nil {
+			found, err := r.Evidence(ctx, ids)
+			if err != nil {
+				return nil, nil, err
+			}
+			in.Evidence = in.Evidence.With(ids, found)
+			round--
+			continue
+		}
 		if v.fullyRead {
 			return plan, v, nil
 		}

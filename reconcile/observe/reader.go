@@ -19,6 +19,9 @@ type Reader struct {
 	Cached  *CachedDirectory
 	Started time.Time // of the run; everything that it reads counts as read at this time
 	Trigger string    // of the run
+	// Evidence, if set, returns the provenances of objects whose ledger entries are not proved, by
+	// id. It is called only for objects that the plan changes.
+	Evidence func(ctx context.Context, ids []string) (map[string][]reconcile.Provenance, error)
 	// Progress, if set, is called during the reads of each phase.
 	Progress func(phase string, done, total int)
 }

@@ -37,6 +37,8 @@ type Audit struct {
 	FailAfterEntries int
 	// LoseHeldReports makes HeldReport find no report.
 	LoseHeldReports bool
+	// Searches are the ids of each search for provenances.
+	Searches [][]string
 	// LoseReport makes the next CommitReport fail, as a crash would.
 	LoseReport bool
 }
@@ -76,6 +78,88 @@ func (m *Audit) HeldReport(_ context.Context, provisioner, digest string) (*reco
 		}
 	}
 	return nil, fs.ErrNotExist
+}
+
+// Provenance searches the committed reports.
+func (m *Audit) Provenance(_ context.Context, provisioners, ids []string) (map[string][]reconcile.Provenance, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.Searches = append(m.Searches, ids)
+	search := reconcile.NewProvenanceSearch(ids)
+	for _, r := range slices.Backward(m.Reports) {
+		if !slices.Contains(provisioners, r.Provisioner) || !search.Begin(r) {
+			continue
+		}
+		for i := range r.Changes {
+			search.Add(&r.Changes[i])
+		}
+	}
+	return search.Result(), nil
+}
+
+// ForgetProofs makes every entry of the ledger unproved, as on a machine without a record of the
+// branch.
+func (m *Audit) ForgetProofs(provisioner string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	p := m.past[provisioner]
+	p.Unproved = reconcile.UnprovedEntries{Users: map[string]bool{}, Groups: map[string]bool{}}
+	for key := range p.Ledger.Users {
+		p.Unproved.Users[key] = true
+	}
+	for key := range p.Ledger.Groups {
+		p.Unproved.Groups[key] = true
+	}
+}
+
+// Forge changes the audit state as a writer of the audit branch may. The entries of the ledger that
+// it adds or changes become unproved.
+func (m *Audit) Forge(provisioner string, change func(*reconcile.AuditState)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	p := m.past[provisioner]
+	before := p.Ledger.Clone()
+	change(p)
+	p.Unproved = reconcile.UnprovedEntries{
+		Users:  unproved(p.Unproved.Users, before.Users, p.Ledger.Users, nil),
+		Groups: unproved(p.Unproved.Groups, before.Groups, p.Ledger.Groups, nil),
+	}
+}
+
+// unproved returns the unproved keys of a ledger after a change of it: those of before without the
+// proved ones, and the entries that changed.
+func unproved(unproved map[string]bool, before, after map[string]reconcile.Owned,
+	proved map[string]bool) map[string]bool {
+	out := map[string]bool{}
+	for key, owned := range after {
+		if !proved[key] && (unproved[key] || before[key] != owned) {
+			out[key] = true
+		}
+	}
+	return out
+}
+
+// ownWork returns the verified entries of a run, and those that it created or adopted.
+func ownWork(c *reconcile.RunRecord) (users, groups map[string]bool) {
+	users, groups = maps.Clone(c.Verified.Users), maps.Clone(c.Verified.Groups)
+	if users == nil {
+		users = map[string]bool{}
+	}
+	if groups == nil {
+		groups = map[string]bool{}
+	}
+	for i := range c.Report.Changes {
+		d := &c.Report.Changes[i]
+		action := d.Kind.Action()
+		switch {
+		case d.Result != reconcile.ResultDone || action != reconcile.ActionCreate && action != reconcile.ActionAdopt:
+		case d.Kind.OfUser():
+			users[d.Key] = true
+		case d.Kind.OfGroup():
+			groups[d.Key] = true
+		}
+	}
+	return users, groups
 }
 
 // BeginRun opens a run.
@@ -129,7 +213,15 @@ func (m *Audit) CommitReport(_ context.Context, c reconcile.RunRecord) (reconcil
 	if m.past == nil {
 		m.past = map[string]*reconcile.AuditState{}
 	}
-	m.past[c.Report.Provisioner] = &reconcile.AuditState{Status: c.Status, Ledger: c.Ledger.Clone()}
+	next := &reconcile.AuditState{Status: c.Status, Ledger: c.Ledger.Clone()}
+	if before := m.past[c.Report.Provisioner]; before != nil {
+		users, groups := ownWork(&c)
+		next.Unproved = reconcile.UnprovedEntries{
+			Users:  unproved(before.Unproved.Users, c.Ledger.Users, c.Ledger.Users, users),
+			Groups: unproved(before.Unproved.Groups, c.Ledger.Groups, c.Ledger.Groups, groups),
+		}
+	}
+	m.past[c.Report.Provisioner] = next
 	m.Reports = append(m.Reports, c.Report)
 	return reconcile.Receipt{Commit: fmt.Sprintf("audit-%d", len(m.Reports))}, nil
 }

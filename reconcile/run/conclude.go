@@ -70,7 +70,9 @@ func (r *Runner) conclude(ctx context.Context, s runState, c conclusion) (*recon
 	// A run that was told to stop must still publish its report.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
-	record := reconcile.RunRecord{Report: &published, Ledger: c.ledger, Status: status}
+	record := reconcile.RunRecord{
+		Report: &published, Ledger: c.ledger, Status: status, Verified: verifiedEntries(c.plan),
+	}
 	if c.plan != nil {
 		record.Release = c.auditRelease
 	}
@@ -83,6 +85,14 @@ func (r *Runner) conclude(ctx context.Context, s runState, c conclusion) (*recon
 	}
 	r.store(s, c.cached, published.Run, receipt)
 	return &published, receipt, nil
+}
+
+// verifiedEntries returns the unproved entries for which a plan had evidence.
+func verifiedEntries(plan *reconcile.Plan) reconcile.UnprovedEntries {
+	if plan == nil || plan.Linking == nil {
+		return reconcile.UnprovedEntries{}
+	}
+	return plan.Linking.Verified
 }
 
 // approvals returns the declared approvals; nil for a commit that was refused.

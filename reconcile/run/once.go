@@ -72,7 +72,7 @@ func (r *Runner) Once(ctx context.Context, req Request) (*Result, error) {
 func (r *Runner) reader(s runState, dir reconcile.Directory, cached *observe.CachedDirectory) *observe.Reader {
 	return &observe.Reader{
 		Directory: dir, Provisioner: s.provisioner, Cached: cached, Started: s.started, Trigger: s.request.Trigger,
-		Progress: r.progress(s.request),
+		Progress: r.progress(s.request), Evidence: r.evidence(s),
 	}
 }
 

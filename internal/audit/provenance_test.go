@@ -1,0 +1,79 @@
+package audit
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-d64a251c/roster/reconcile"
+)
+
+// runOf returns the run of the newest provenance of an id; "" if there is none.
+func runOf(t *testing.T, r *Recorder, id string) string {
+	t.Helper()
+	found, err := r.Provenance(t.Context(), []string{"nobody", prov}, []string{id})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(found[id]) == 0 {
+		return ""
+	}
+	return found[id][0].Run
+}
+
+func TestProvenanceFollowsTheChain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, paths := fiveRuns(t)
+		r := newRecorder(t, store, stateDir(t)).Reader()
+		state, err := r.LoadState(t.Context(), prov)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, last := state.Ledger.Users["u-1"].ID, state.Ledger.Users["u-5"].ID
+		if got := runOf(t, r, first); got != "run-1" {
+			t.Errorf("the creation in the oldest report: %q", got)
+		}
+		if got := runOf(t, r, "another"); got != "" {
+			t.Errorf("an object that no report has: %q", got)
+		}
+		commitFile(t, store, paths[2], []byte(`{"version": 1}`))
+		if got := runOf(t, r, first); got != "" {
+			t.Errorf("before a report that was changed: %q", got)
+		}
+		if got := runOf(t, r, last); got != "run-5" {
+			t.Errorf("after a report that was changed: %q", got)
+		}
+	})
+}
+
+func TestProvenanceReadsReportsInParts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &memStore{}
+		r := &runner{recorder: newRecorder(t, store, stateDir(t)), aws: &directory{}}
+		state, err := r.recover(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var changes []reconcile.Done
+		for i := range maxChanges + 1 {
+			key := fmt.Sprint("u-", i)
+			changes = append(changes, reconcile.Done{
+				Change: reconcile.Change{Kind: reconcile.CreateUser, Key: key, ID: "id-" + key},
+				Result: reconcile.ResultDone,
+			})
+		}
+		report := testReport("run-1", reconcile.RunApplied, changes)
+		record := reconcile.RunRecord{Report: report, Ledger: state.Ledger, Status: statusOf(report, nil)}
+		if _, err := r.recorder.CommitReport(t.Context(), record); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		if _, err := r.run(t.Context(), "run-2", "u-x"); err != nil {
+			t.Fatal(err)
+		}
+		if got := runOf(t, r.recorder, fmt.Sprint("id-u-", maxChanges)); got != "run-1" {
+			t.Errorf("an object in the last part: %q", got)
+		}
+	})
+}
