@@ -109,6 +109,13 @@ type Reviewer interface {
 	Approved(ctx context.Context, from, to string) ([]ReviewedMerge, error)
 }
 
+// CommitReviewer returns how one commit of the branch was reviewed. A forge implements it, and
+// without a forge the signatures of commits. It may be called concurrently. An error means that the
+// review is not known now; it does not fail the run.
+type CommitReviewer interface {
+	ReviewCommit(ctx context.Context, commit string) (CommitReview, error)
+}
+
 // CommitReview is how one commit of the branch was reviewed.
 type CommitReview struct {
 	// PullRequest names the pull request that brought the commit, for example "pull request 12";

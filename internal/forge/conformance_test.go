@@ -191,7 +191,7 @@ func TestMergedFindsThePullRequestOfACommit(t *testing.T) {
 	})
 }
 
-func TestApprovalReturnsTheApprovedHead(t *testing.T) {
+func TestApprovalReturnsTheApprovedHeads(t *testing.T) {
 	at := func(minutes int) time.Time { return noon.Add(time.Duration(minutes) * time.Minute) }
 	versions := []fakeVersion{{sha("1"), at(0)}, {sha("2"), at(10)}, {sha("3"), at(20)}}
 	for _, test := range []struct {
@@ -199,24 +199,28 @@ func TestApprovalReturnsTheApprovedHead(t *testing.T) {
 		reviews    []fakeReview
 		rulesUnmet bool
 		not        Kind   // the forge that does not have this case
-		want       string // the head, or part of the reason
+		want       string // the accounts with their heads, or part of the reason
 	}{
 		{name: "no reviews", want: "no reviewer other than its author"},
 		{name: "approved by the author only", reviews: []fakeReview{{"ann", sha("1"), "approve", at(1)}},
 			want: "no reviewer other than its author"},
-		{name: "approved, then pushed to", reviews: []fakeReview{{"bob", sha("1"), "approve", at(5)}}, want: sha("1")},
+		{name: "approved, then pushed to", reviews: []fakeReview{{"bob", sha("1"), "approve", at(5)}}, want: "bob " + sha("1")},
 		{name: "approved again after a push", reviews: []fakeReview{{"bob", sha("1"), "approve", at(5)},
-			{"bob", sha("2"), "approve", at(15)}}, want: sha("2")},
+			{"bob", sha("2"), "approve", at(15)}}, want: "bob " + sha("2")},
 		{name: "two people, at different heads", reviews: []fakeReview{{"bob", sha("1"), "approve", at(5)},
-			{"cleo", sha("2"), "approve", at(12)}}, want: sha("2")},
+			{"cleo", sha("2"), "approve", at(12)}}, want: "bob " + sha("1") + ", cleo " + sha("2")},
+		{name: "the same person in another case", reviews: []fakeReview{{"bob", sha("1"), "approve", at(5)},
+			{"Bob", sha("2"), "approve", at(12)}}, not: KindGitLab, want: "Bob " + sha("2")},
+		{name: "the author in another case", reviews: []fakeReview{{"Ann", sha("1"), "approve", at(5)}},
+			want: "no reviewer other than its author"},
 		{name: "a comment changes nothing", reviews: []fakeReview{{"bob", sha("1"), "approve", at(5)},
-			{"bob", sha("3"), "comment", at(25)}}, want: sha("1")},
+			{"bob", sha("3"), "comment", at(25)}}, want: "bob " + sha("1")},
 		{name: "dismissed", reviews: []fakeReview{{"bob", sha("1"), "dismissed", at(5)}},
 			want: "no reviewer other than its author"},
 		{name: "changes requested after the approval", reviews: []fakeReview{{"bob", sha("1"), "approve", at(5)},
 			{"bob", sha("2"), "changes", at(15)}}, not: KindGitLab, want: "bob requests changes"},
 		{name: "approved after changes were requested", reviews: []fakeReview{{"bob", sha("1"), "changes", at(5)},
-			{"bob", sha("2"), "approve", at(15)}}, want: sha("2")},
+			{"bob", sha("2"), "approve", at(15)}}, want: "bob " + sha("2")},
 		{name: "approved by a user with read access only",
 			reviews: []fakeReview{{"mallory", sha("3"), "approve", at(25)}}, not: KindGitLab,
 			want: "no reviewer other than its author"},
@@ -237,7 +241,12 @@ func TestApprovalReturnsTheApprovedHead(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if a.Head != test.want && (a.Head != "" || !strings.Contains(a.Why, test.want)) {
+				var heads []string
+				for _, by := range a.Approvers {
+					heads = append(heads, by.Account+" "+by.Head)
+				}
+				have := strings.Join(heads, ", ")
+				if have != test.want && (have != "" || !strings.Contains(a.Why, test.want)) {
 					t.Errorf("%+v; want %s", a, test.want)
 				}
 			})
@@ -271,7 +280,7 @@ func TestRateLimitStopsRequests(t *testing.T) {
 }
 
 func TestTokenIsNotLeaked(t *testing.T) {
-	eachForge(t, func(t *testing.T, _ Kind, s *fixture) {
+	eachForge(t, func(t *testing.T, kind Kind, s *fixture) {
 		s.pulls = []*fakePull{{number: 7, author: "ann", head: sha("a"), base: "main"}}
 		s.token = "another"
 		errs := []error{s.Comment(t.Context(), 7, "x"), s.SetStatus(t.Context(), sha("a"), Status{State: Success})}
@@ -280,6 +289,9 @@ func TestTokenIsNotLeaked(t *testing.T) {
 		_, _, err = s.Merged(t.Context(), "main", sha("a"))
 		errs = append(errs, err)
 		_, err = s.Approval(t.Context(), PullRequest{Number: 7})
+		errs = append(errs, err)
+		_, err = s.Contributions(t.Context(), PullRequest{Number: 7, Branch: "change", HeadRepo: map[Kind]string{
+			KindGitLab: "5"}[kind]})
 		for _, err := range append(errs, err) {
 			if err == nil || strings.Contains(err.Error(), canary) {
 				t.Errorf("rejected credentials: %v", err)

@@ -20,11 +20,13 @@ func giteaPull(p *fakePull) map[string]any {
 		"state": "open", "draft": p.draft, "updated_at": timestamp(p.updated),
 		"html_url": fmt.Sprintf("https://gitea.example/acme/people/pulls/%d", p.number), "merged": p.merged != "",
 		"merge_commit_sha": nil,
-		"head":             map[string]any{"label": "change", "ref": "change", "sha": p.head, "repo_id": headRepo},
+		"head": map[string]any{"label": "change", "ref": "change", "sha": p.head, "repo_id": headRepo,
+			"repo": map[string]any{"id": headRepo, "full_name": "acme/people"}},
 		"base": map[string]any{"label": p.base, "ref": p.base, "sha": strings.Repeat("b", 40),
 			"repo_id": 1}}
+	v["created_at"] = timestamp(p.created)
 	if p.merged != "" {
-		v["state"], v["merge_commit_sha"] = "closed", p.merged
+		v["state"], v["merge_commit_sha"], v["merged_at"] = "closed", p.merged, timestamp(p.mergedOn())
 	}
 	return v
 }
@@ -64,6 +66,7 @@ func giteaAPI(r *fakeForge) http.Handler {
 		respond(w, 200, giteaComment(c))
 	})
 	giteaReviews(r, mux)
+	giteaContributions(r, mux)
 	return strict(r, mux)
 }
 
@@ -93,5 +96,49 @@ func giteaReviews(r *fakeForge, mux *http.ServeMux) {
 					"submitted_at": timestamp(v.at), "dismissed": v.verdict == "dismissed",
 					"official": !slices.Contains(r.readers, v.by), "stale": false}
 			}))
+	})
+}
+
+// giteaContributions adds the commits and the timeline of pull requests, and the activity of the
+// repository. As in Gitea 1.26, neither the timeline nor the activity has a Link header.
+func giteaContributions(r *fakeForge, mux *http.ServeMux) {
+	mux.HandleFunc("GET "+giteaBasePath+"/pulls/{n}/commits", func(w http.ResponseWriter, req *http.Request) {
+		account := func(name string) any {
+			if name == "" {
+				return nil
+			}
+			return giteaUser(name)
+		}
+		respond(w, 200, mapSlice(paginate(w, req, r.find(req.PathValue("n")).own, "limit", 50),
+			func(c fakeCommit) map[string]any {
+				return map[string]any{"sha": c.sha, "author": account(c.author), "committer": account(c.committer)}
+			}))
+	})
+	mux.HandleFunc("GET "+giteaBasePath+"/activities/feeds", func(w http.ResponseWriter, req *http.Request) {
+		if r.noPushes {
+			respond(w, 404, map[string]any{"message": "Not Found"})
+			return
+		}
+		page := paginate(w, req, r.pushesTo(), "limit", 50)
+		w.Header().Del("Link")
+		respond(w, 200, mapSlice(page, func(p fakePush) map[string]any {
+			content := fmt.Sprintf(`{"Commits":[],"HeadCommit":{"Sha1":%q},"CompareURL":"acme/people/compare/%s...%s",`+
+				`"Len":1}`, p.after, p.before, p.after)
+			return map[string]any{"id": 1, "op_type": "commit_repo", "act_user": giteaUser(p.by), "content": content,
+				"ref_name": "refs/heads/" + p.branch, "created": timestamp(p.at)}
+		}))
+	})
+	mux.HandleFunc("GET "+giteaBasePath+"/issues/{n}/timeline", func(w http.ResponseWriter, req *http.Request) {
+		events := []map[string]any{}
+		for _, push := range r.find(req.PathValue("n")).timeline {
+			body := fmt.Sprintf(`{"is_force_push":%t,"commit_ids":["%s"]}`, push.force,
+				strings.Join(push.commits, `","`))
+			events = append(events, map[string]any{"id": 1, "type": "pull_push", "user": giteaUser(push.by), "body": body,
+				"created_at": timestamp(push.at)}, map[string]any{"id": 2, "type": "comment", "user": giteaUser("ann"),
+				"body": "hello", "created_at": timestamp(push.at)})
+		}
+		page := paginate(w, req, events, "limit", 50)
+		w.Header().Del("Link")
+		respond(w, 200, page)
 	})
 }

@@ -23,8 +23,9 @@ func gitHubPull(p *fakePull) map[string]any {
 		"head":             map[string]any{"sha": p.head, "ref": "change", "repo": headRepo},
 		"base": map[string]any{"sha": strings.Repeat("b", 40), "ref": p.base, "repo": map[string]any{"id": 1,
 			"full_name": "acme/people"}}}
+	v["created_at"] = timestamp(p.created)
 	if p.merged != "" {
-		v["state"], v["merged_at"] = "closed", timestamp(p.updated)
+		v["state"], v["merged_at"] = "closed", timestamp(p.mergedOn())
 	}
 	return v
 }
@@ -66,6 +67,7 @@ func gitHubAPI(r *fakeForge) http.Handler {
 	})
 	gitHubStatuses(r, mux)
 	gitHubReviews(r, mux)
+	gitHubContributions(r, mux)
 	return strict(r, mux)
 }
 
@@ -122,4 +124,39 @@ func gitHubReviews(r *fakeForge, mux *http.ServeMux) {
 			}
 			respond(w, 200, map[string]any{"permission": permission, "user": gitHubUser(req.PathValue("user"))})
 		})
+}
+
+// gitHubContributions adds the commits of pull requests and the activity of branches.
+func gitHubContributions(r *fakeForge, mux *http.ServeMux) {
+	mux.HandleFunc("GET "+gitHubBasePath+"/pulls/{n}/commits", func(w http.ResponseWriter, req *http.Request) {
+		account := func(name string) any {
+			if name == "" {
+				return nil
+			}
+			return gitHubUser(name)
+		}
+		respond(w, 200, mapSlice(paginate(w, req, r.find(req.PathValue("n")).own, "per_page", 100),
+			func(c fakeCommit) map[string]any {
+				return map[string]any{"sha": c.sha, "author": account(c.author), "committer": account(c.committer)}
+			}))
+	})
+	mux.HandleFunc("GET /api/v3/repos/{owner}/people/activity", func(w http.ResponseWriter, req *http.Request) {
+		if r.noPushes {
+			respond(w, 404, map[string]any{"message": "Not Found"})
+			return
+		}
+		q := req.URL.Query()
+		list := slices.DeleteFunc(r.pushesTo(), func(p fakePush) bool { return "refs/heads/"+p.branch != q.Get("ref") })
+		from := atoi(q.Get("after"))
+		list = list[min(from, len(list)):]
+		if len(list) > 100 { // the cursor is opaque
+			list = list[:100]
+			w.Header().Set("Link", fmt.Sprintf(`<http://%s%s?ref=%s&after=%d>; rel="next"`, req.Host, req.URL.Path,
+				q.Get("ref"), from+100))
+		}
+		respond(w, 200, mapSlice(list, func(p fakePush) map[string]any {
+			return map[string]any{"id": 1, "before": p.before, "after": p.after, "ref": "refs/heads/" + p.branch,
+				"timestamp": timestamp(p.at), "activity_type": "push", "actor": gitHubUser(p.by)}
+		}))
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 )
 
 func gitLabUser(name string) map[string]any {
@@ -21,8 +22,9 @@ func gitLabPull(p *fakePull) map[string]any {
 		"target_branch":    p.base,
 		"web_url":          fmt.Sprintf("https://gitlab.example/acme/hr/people/-/merge_requests/%d", p.number),
 		"merge_commit_sha": nil, "squash_commit_sha": nil}
+	v["source_branch"], v["created_at"] = "change", timestamp(p.created)
 	if p.merged != "" {
-		v["state"], v["merge_commit_sha"] = "merged", p.merged
+		v["state"], v["merge_commit_sha"], v["merged_at"] = "merged", p.merged, timestamp(p.mergedOn())
 	}
 	return v
 }
@@ -64,6 +66,7 @@ func gitLabAPI(r *fakeForge) http.Handler {
 			respond(w, 200, gitLabComment(c))
 		})
 	gitLabReviews(r, mux)
+	gitLabContributions(r, mux)
 	return strict(r, mux)
 }
 
@@ -105,4 +108,26 @@ func gitLabReviews(r *fakeForge, mux *http.ServeMux) {
 					"state": "collected"}
 			}))
 		})
+}
+
+// gitLabContributions adds the push events of the source project.
+func gitLabContributions(r *fakeForge, mux *http.ServeMux) {
+	mux.HandleFunc("GET /api/v4/projects/{id}/events", func(w http.ResponseWriter, req *http.Request) {
+		if q := req.URL.Query(); req.PathValue("id") != "5" || q.Get("action") != "pushed" || q.Get("after") == "" {
+			r.t.Errorf("asked for %s", req.URL)
+		}
+		if r.noPushes {
+			respond(w, 403, map[string]any{"message": "403 Forbidden"})
+			return
+		}
+		respond(w, 200, mapSlice(paginate(w, req, r.pushesTo(), "per_page", 100), func(p fakePush) map[string]any {
+			v := map[string]any{"id": 1, "action_name": "pushed to", "author_username": p.by, "author": gitLabUser(p.by),
+				"created_at": timestamp(p.at), "push_data": map[string]any{"commit_count": 1, "action": "pushed",
+					"ref_type": "branch", "commit_from": p.before, "commit_to": p.after, "ref": p.branch}}
+			if strings.Trim(p.before, "0") == "" { // GitLab has no commit before a new branch
+				v["push_data"].(map[string]any)["commit_from"] = nil
+			}
+			return v
+		}))
+	})
 }

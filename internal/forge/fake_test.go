@@ -26,6 +26,7 @@ type fakeForge struct {
 	requests []string                  // method and path of each
 	limit    func(http.ResponseWriter) // if set, it responds to every request
 	readers  []string                  // users with read access only
+	noPushes bool                      // the server or the token does not give pushes
 	nextID   int64
 }
 
@@ -41,6 +42,29 @@ type fakePull struct {
 	versions            []fakeVersion
 	reviews             []fakeReview
 	rulesUnmet          bool // rules require more approvals
+	created, mergedAt   time.Time
+	own                 []fakeCommit // the commits of the branch
+	pushes              []fakePush
+	timeline            []fakeTimelinePush
+}
+
+// fakeTimelinePush is a push in the timeline of a pull request, which only Gitea has. A forced push
+// has the head before and the head after.
+type fakeTimelinePush struct {
+	by      string
+	commits []string
+	force   bool
+	at      time.Time
+}
+
+// fakeCommit is a commit of a pull request. An author or committer without an account is "".
+type fakeCommit struct{ sha, author, committer string }
+
+// fakePush is a push to a branch. Before is forty zeros for a new branch.
+type fakePush struct {
+	by, before, after string
+	at                time.Time
+	branch            string // "" means the branch of the pull request
 }
 
 type storedComment struct {
@@ -192,6 +216,29 @@ func (r *fakeForge) open() []*fakePull {
 		}
 	}
 	slices.SortFunc(out, func(a, b *fakePull) int { return b.updated.Compare(a.updated) })
+	return out
+}
+
+// mergedOn returns when a pull request was merged.
+func (p *fakePull) mergedOn() time.Time {
+	if p.mergedAt.IsZero() {
+		return p.updated
+	}
+	return p.mergedAt
+}
+
+// pushesTo returns the pushes to all branches, the newest first.
+func (r *fakeForge) pushesTo() []fakePush {
+	var out []fakePush
+	for _, p := range r.pulls {
+		for _, push := range p.pushes {
+			if push.branch == "" {
+				push.branch = "change"
+			}
+			out = append(out, push)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b fakePush) int { return b.at.Compare(a.at) })
 	return out
 }
 

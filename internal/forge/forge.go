@@ -29,6 +29,11 @@ type PullRequest struct {
 	Draft                   bool
 	Fork                    bool // the head is in another repository
 	Updated                 time.Time
+	Created                 time.Time
+	MergedAt                time.Time // zero if it is not merged
+	// Branch is the branch of the head in HeadRepo, which is owner/name, or a project's id on
+	// GitLab. HeadRepo is "" if that repository no longer exists.
+	Branch, HeadRepo string
 }
 
 // State is the state of a commit status.
@@ -63,8 +68,39 @@ type Annotation struct {
 
 // Approval is the result of a pull request's reviews.
 type Approval struct {
-	// Head is the approved commit. If it is "", Why is the reason.
-	Head, Why string
+	// Approvers are the accounts with a valid approval, the newest approval last. If there are
+	// none, Why is the reason.
+	Approvers []Approver
+	Why       string
+}
+
+// Approver is an account that approved a commit of a pull request.
+type Approver struct{ Account, Head string }
+
+// Contributions are what a forge knows about the authors of a pull request.
+type Contributions struct {
+	// Commits are the accounts of authors and committers, by commit. A commit that is missing has
+	// no known account.
+	Commits map[string]CommitAuthors
+	// Pushes are the pushes to the branch of the head up to the merge. Incomplete is set if there
+	// are more than were read.
+	Pushes     []Push
+	Incomplete bool
+}
+
+// CommitAuthors are the accounts of the author and the committer of a commit, found by their email
+// addresses. Unmapped is set if one of the addresses belongs to no account.
+type CommitAuthors struct {
+	Accounts []string
+	Unmapped bool
+}
+
+// Push is a push by an account. It has the commits that To contains and From does not. From is ""
+// for a new branch, or if the forge does not tell. If Commits is set, the push has these commits.
+type Push struct {
+	Account, From, To string
+	Commits           []string
+	Time              time.Time
 }
 
 // Kind is the API of a forge.
@@ -109,9 +145,12 @@ type Forge interface {
 	// Merged returns the pull request that brought a commit to the branch. ok is false if there is
 	// none.
 	Merged(ctx context.Context, branch, commit string) (pr PullRequest, ok bool, err error)
-	// Approval returns the head that a reviewer approved. The reviewer is not the author and has
-	// write access to the repository.
+	// Approval returns the heads that reviewers approved. A reviewer did not open the pull request
+	// and has write access to the repository.
 	Approval(ctx context.Context, pr PullRequest) (Approval, error)
+	// Contributions returns who authored and pushed the commits of a pull request, as far as the
+	// forge tells.
+	Contributions(ctx context.Context, pr PullRequest) (Contributions, error)
 }
 
 // Open returns the forge of a repository. It sends no request.

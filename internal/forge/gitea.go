@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"time"
 
 	"code.gitea.io/sdk/gitea"
 )
@@ -75,9 +76,16 @@ func (g *giteaRepo) pullRequest(in *gitea.PullRequest) PullRequest {
 	if in.Head != nil {
 		pr.Head = in.Head.Sha
 		pr.Fork = in.Base == nil || in.Head.RepoID != in.Base.RepoID
+		if in.Head.Repository != nil {
+			pr.Branch, pr.HeadRepo = in.Head.Ref, in.Head.Repository.FullName
+		}
 	}
-	if in.Updated != nil {
-		pr.Updated = *in.Updated
+	for to, from := range map[*time.Time]*time.Time{
+		&pr.Updated: in.Updated, &pr.Created: in.Created, &pr.MergedAt: in.Merged,
+	} {
+		if from != nil {
+			*to = *from
+		}
 	}
 	return pr
 }
@@ -172,35 +180,4 @@ func (g *giteaRepo) Merged(ctx context.Context, branch, commit string) (PullRequ
 		return PullRequest{}, false, nil
 	}
 	return g.pullRequest(pr), true, nil
-}
-
-func (g *giteaRepo) Approval(ctx context.Context, pr PullRequest) (Approval, error) {
-	client, err := g.client(ctx)
-	if err != nil {
-		return Approval{}, err
-	}
-	var reviews []review
-	for page := 1; page != 0; {
-		list, res, err := client.ListPullReviews(g.owner, g.name, int64(pr.Number),
-			gitea.ListPullReviewsOptions{ListOptions: gitea.ListOptions{Page: page, PageSize: pageSize}})
-		if err != nil {
-			return Approval{}, fmt.Errorf("read the reviews of #%d: %w", pr.Number, err)
-		}
-		for _, r := range list {
-			if r.Reviewer == nil || r.Dismissed || !r.Official { // official: the reviewer has write access
-				continue
-			}
-			v := review{by: r.Reviewer.UserName, head: r.CommitID, at: r.Submitted}
-			switch r.State {
-			case gitea.ReviewStateApproved:
-				v.approves = true
-			case gitea.ReviewStateRequestChanges:
-			default:
-				continue
-			}
-			reviews = append(reviews, v)
-		}
-		page = res.NextPage
-	}
-	return effectiveApproval(reviews, pr.Author), nil
 }

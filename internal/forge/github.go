@@ -96,7 +96,8 @@ func (g *gitHub) pullRequest(pr *github.PullRequest) PullRequest {
 	return PullRequest{Number: n, Title: pr.GetTitle(), Author: pr.GetUser().GetLogin(), URL: pr.GetHTMLURL(),
 		Head: head.GetSHA(), Draft: pr.GetDraft(),
 		HeadRef: fmt.Sprintf("refs/pull/%d/head", n), MergeRef: fmt.Sprintf("refs/pull/%d/merge", n),
-		Updated: pr.GetUpdatedAt().Time,
+		Updated: pr.GetUpdatedAt().Time, Created: pr.GetCreatedAt().Time, MergedAt: pr.GetMergedAt().Time,
+		Branch: head.GetRef(), HeadRepo: head.GetRepo().GetFullName(),
 		// The repository of a deleted fork is null. It counts as a fork.
 		Fork: head.GetRepo().GetID() == 0 || head.GetRepo().GetID() != base.GetRepo().GetID()}
 }
@@ -219,53 +220,4 @@ func (g *gitHub) Merged(ctx context.Context, branch, commit string) (PullRequest
 		return PullRequest{}, false, nil
 	}
 	return g.pullRequest(found), true, nil
-}
-
-func (g *gitHub) Approval(ctx context.Context, pr PullRequest) (Approval, error) {
-	var reviews []review
-	writers := map[string]bool{}
-	opt := &github.ListOptions{PerPage: 100, Page: 1}
-	for opt.Page != 0 {
-		list, res, err := g.client.PullRequests.ListReviews(ctx, g.owner, g.name, pr.Number, opt)
-		if err != nil {
-			return Approval{}, fmt.Errorf("read the reviews of #%d: %w", pr.Number, err)
-		}
-		for _, r := range list {
-			v := review{by: r.GetUser().GetLogin(), head: r.GetCommitID(), at: r.GetSubmittedAt().Time}
-			switch r.GetState() {
-			case "APPROVED":
-				v.approves = true
-			case "CHANGES_REQUESTED":
-			case "DISMISSED":
-				v.head = "" // cancels the reviewer's previous reviews
-			default:
-				continue
-			}
-			ok, cached := writers[v.by]
-			if !cached {
-				if ok, err = g.canWrite(ctx, v.by); err != nil {
-					return Approval{}, fmt.Errorf("get the permissions of %s: %w", v.by, err)
-				}
-				writers[v.by] = ok
-			}
-			if ok {
-				reviews = append(reviews, v)
-			}
-		}
-		opt.Page = res.NextPage
-	}
-	return effectiveApproval(reviews, pr.Author), nil
-}
-
-// canWrite reports whether an approval of the user counts. GitHub lets every user with read access
-// approve.
-func (g *gitHub) canWrite(ctx context.Context, user string) (bool, error) {
-	if user == "" {
-		return false, nil
-	}
-	level, res, err := g.client.Repositories.GetPermissionLevel(ctx, g.owner, g.name, user)
-	if err != nil && res != nil && res.StatusCode == http.StatusNotFound {
-		return false, nil
-	}
-	return level.GetPermission() == "admin" || level.GetPermission() == "write", err
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -60,8 +61,15 @@ func (g *gitLab) pullRequest(mr *gitlab.BasicMergeRequest) PullRequest {
 	if mr.Author != nil {
 		pr.Author = mr.Author.Username
 	}
-	if mr.UpdatedAt != nil {
-		pr.Updated = *mr.UpdatedAt
+	if mr.SourceProjectID != 0 {
+		pr.Branch, pr.HeadRepo = mr.SourceBranch, strconv.FormatInt(mr.SourceProjectID, 10)
+	}
+	for to, from := range map[*time.Time]*time.Time{
+		&pr.Updated: mr.UpdatedAt, &pr.Created: mr.CreatedAt, &pr.MergedAt: mr.MergedAt,
+	} {
+		if from != nil {
+			*to = *from
+		}
 	}
 	return pr
 }
@@ -153,44 +161,4 @@ func (g *gitLab) Merged(ctx context.Context, branch, commit string) (PullRequest
 		return PullRequest{}, false, nil
 	}
 	return g.pullRequest(found), true, nil
-}
-
-// Approval returns the head that was the newest at the last approval. GitLab records when a user
-// approved, not which head.
-func (g *gitLab) Approval(ctx context.Context, pr PullRequest) (Approval, error) {
-	a, _, err := g.client.MergeRequestApprovals.GetConfiguration(g.project, int64(pr.Number), gitlab.WithContext(ctx))
-	if err != nil {
-		return Approval{}, fmt.Errorf("read the approvals of !%d: %w", pr.Number, err)
-	}
-	var at time.Time
-	for _, by := range a.ApprovedBy {
-		if by.User != nil && by.User.Username != pr.Author && by.ApprovedAt != nil && by.ApprovedAt.After(at) {
-			at = *by.ApprovedAt
-		}
-	}
-	switch {
-	case at.IsZero():
-		return Approval{Why: notApproved}, nil
-	case !a.Approved:
-		return Approval{Why: "it does not have all approvals that its rules require"}, nil
-	}
-	var newest *gitlab.MergeRequestDiffVersion
-	opt := &gitlab.GetMergeRequestDiffVersionsOptions{ListOptions: gitlab.ListOptions{PerPage: 100, Page: 1}}
-	for opt.Page != 0 {
-		list, res, err := g.client.MergeRequests.GetMergeRequestDiffVersions(g.project, int64(pr.Number), opt,
-			gitlab.WithContext(ctx))
-		if err != nil {
-			return Approval{}, fmt.Errorf("read the versions of !%d: %w", pr.Number, err)
-		}
-		for _, v := range list {
-			if v.CreatedAt != nil && !v.CreatedAt.After(at) && (newest == nil || v.CreatedAt.After(*newest.CreatedAt)) {
-				newest = v
-			}
-		}
-		opt.Page = res.NextPage
-	}
-	if newest == nil {
-		return Approval{Why: "every version of it is newer than its approval"}, nil
-	}
-	return Approval{Head: newest.HeadCommitSHA}, nil
 }

@@ -54,3 +54,26 @@ func (r *Repo) mergeTree(ctx context.Context, ours, theirs Hash) (Hash, error) {
 	}
 	return ParseHash(fields[0])
 }
+
+// MergedTree returns the tree of merging theirs into ours, as Merge does.
+func (r *Repo) MergedTree(ctx context.Context, ours, theirs Hash) (Hash, error) {
+	tree, err := r.mergeTree(ctx, ours, theirs)
+	if err != nil {
+		return Hash{}, fmt.Errorf("merge %s into %s: %w", theirs.Short(), ours.Short(), err)
+	}
+	return tree, nil
+}
+
+// AutomaticMerge reports whether a commit merges two parents and has the tree that Git computes for
+// that. Such a commit has no changes of its own.
+func (r *Repo) AutomaticMerge(ctx context.Context, c Commit) (bool, error) {
+	if len(c.Parents) != 2 {
+		return false, nil
+	}
+	tree, err := r.MergedTree(ctx, c.Parents[0], c.Parents[1])
+	var conflict *ConflictError
+	if errors.As(err, &conflict) {
+		return false, nil
+	}
+	return err == nil && tree == c.Tree, err
+}

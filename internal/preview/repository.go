@@ -134,29 +134,73 @@ type branchCommit struct {
 // maxBranchCommits is the number of commits that a review examines.
 const maxBranchCommits = 500
 
+// branchCommit reads a commit of the branch. The first commit has no parent.
+func (r *Repository) branchCommit(ref string) (branchCommit, error) {
+	h, err := r.Repo.Resolve(ref)
+	if err != nil {
+		return branchCommit{}, err
+	}
+	c, err := r.Repo.Commit(h)
+	if err != nil {
+		return branchCommit{}, err
+	}
+	out := branchCommit{commit: h.String(), merge: len(c.Parents) > 1}
+	if len(c.Parents) > 0 {
+		out.parent = c.Parents[0].String()
+	}
+	return out, nil
+}
+
 // branchCommits lists the commits after `from` up to `to`, newest first. It follows first parents
 // only.
 func (r *Repository) branchCommits(from, to string) ([]branchCommit, error) {
 	var out []branchCommit
 	for at := to; at != from; {
-		h, err := gitrepo.ParseHash(at)
-		if err != nil {
+		c, err := r.branchCommit(at)
+		switch {
+		case err != nil:
 			return nil, err
-		}
-		c, err := r.Repo.Commit(h)
-		if err != nil {
-			return nil, err
-		}
-		if len(c.Parents) == 0 {
+		case c.commit == from:
+			return out, nil
+		case c.parent == "":
 			return nil, fmt.Errorf("%.7s is not an ancestor of %.7s: was the branch force-pushed?", from, to)
-		}
-		if len(out) == maxBranchCommits {
+		case len(out) == maxBranchCommits:
 			return nil, fmt.Errorf("more than %d commits since %.7s, which was last applied", maxBranchCommits, from)
 		}
-		out = append(out, branchCommit{at, c.Parents[0].String(), len(c.Parents) > 1})
-		at = c.Parents[0].String()
+		out = append(out, c)
+		at = c.parent
 	}
 	return out, nil
+}
+
+// mergeGives reports whether merging head into the commit before gives the files of the commit
+// after. A head that the repository does not have, or that conflicts, gives other files.
+func (r *Repository) mergeGives(ctx context.Context, before, head, after string) (bool, error) {
+	ours, err := r.Repo.Resolve(before)
+	if err != nil {
+		return false, err
+	}
+	merged, err := r.Repo.Resolve(after)
+	if err != nil {
+		return false, err
+	}
+	c, err := r.Repo.Commit(merged)
+	if err != nil {
+		return false, err
+	}
+	theirs, err := r.Repo.Resolve(head)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	tree, err := r.Repo.MergedTree(ctx, ours, theirs)
+	var conflict *gitrepo.ConflictError
+	if errors.As(err, &conflict) {
+		return false, nil
+	}
+	return err == nil && tree == c.Tree, err
 }
 
 // forkPoint returns the commit of the branch at which head was forked, or "" if it is ambiguous.

@@ -3,6 +3,8 @@ package preview
 import (
 	"context"
 	"fmt"
+	"slices"
+	"sync"
 
 	"github.com/seed-d64a251c/roster/internal/forge"
 	"github.com/seed-d64a251c/roster/reconcile"
@@ -13,6 +15,7 @@ import (
 type Reviews interface {
 	Merged(ctx context.Context, branch, commit string) (pr forge.PullRequest, ok bool, err error)
 	Approval(ctx context.Context, pr forge.PullRequest) (forge.Approval, error)
+	Contributions(ctx context.Context, pr forge.PullRequest) (forge.Contributions, error)
 }
 
 // Reviewer finds what was approved between two commits of a branch. It implements
@@ -21,9 +24,17 @@ type Reviewer struct {
 	Forge  Reviews
 	Repo   *Repository
 	Branch string
+	// TrustCommitAuthors accepts commits whose author and pusher the forge does not know.
+	TrustCommitAuthors bool
+
+	mu     sync.Mutex
+	cached map[int]forge.Contributions // by the number of a merged pull request
 }
 
-var _ reconcile.Reviewer = (*Reviewer)(nil)
+var (
+	_ reconcile.Reviewer       = (*Reviewer)(nil)
+	_ reconcile.CommitReviewer = (*Reviewer)(nil)
+)
 
 // Approved returns what was approved in the commits after `from` up to `to`. For each pull request,
 // it merges the approved head into the parent of the merge. The result does not contain pushes
@@ -66,53 +77,183 @@ func (r *Reviewer) Approved(ctx context.Context, from, to string) ([]reconcile.R
 	return out, nil
 }
 
-// mergeApproved merges the approved head of a pull request into the branch before the merge. If the
-// forge may have squashed or rebased the commits, it also merges it into the fork point.
+// mergeApproved merges each approved head of a pull request into the branch before the merge. If
+// the forge may have squashed or rebased the commits, it also merges it into the fork point.
 func (r *Reviewer) mergeApproved(ctx context.Context, pr forge.PullRequest, parent string,
 	merge bool) ([]reconcile.ReviewedMerge, error) {
-	name := fmt.Sprintf("pull request %d", pr.Number)
-	notApproved := func(format string, args ...any) ([]reconcile.ReviewedMerge, error) {
-		return []reconcile.ReviewedMerge{{Name: name, NotReviewedReason: fmt.Sprintf(format, args...)}}, nil
+	name := pullRequestName(pr)
+	notApproved := func(format string, args ...any) reconcile.ReviewedMerge {
+		return reconcile.ReviewedMerge{Name: name, NotReviewedReason: fmt.Sprintf(format, args...)}
 	}
 	approval, err := r.Forge.Approval(ctx, pr)
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case approval.Head == "":
-		return notApproved("%s", approval.Why)
 	}
-	if _, err := r.Repo.Describe(approval.Head); err != nil {
-		if err := r.Repo.Fetch(ctx, pr.HeadRef); err != nil {
-			return nil, fmt.Errorf("fetch the head of %s: %w", name, err)
-		}
-		if _, err := r.Repo.Describe(approval.Head); err != nil {
-			return notApproved("the approved head %.7s is no longer in the repository", approval.Head)
-		}
+	if len(approval.Approvers) == 0 {
+		return []reconcile.ReviewedMerge{notApproved("%s", approval.Why)}, nil
 	}
-	bases := []string{parent}
-	if !merge {
-		forkPoint, err := r.Repo.forkPoint(approval.Head, parent)
+	review, err := r.review(ctx, pr, parent, approval)
+	if err != nil {
+		return nil, err
+	}
+	var out []reconcile.ReviewedMerge
+	for _, head := range headsOf(approval) {
+		if _, err := r.Repo.Describe(head); err != nil {
+			out = append(out, notApproved("the approved head %.7s is no longer in the repository", head))
+			continue
+		}
+		bases, err := r.basesOf(head, parent, merge)
 		if err != nil {
 			return nil, err
 		}
-		if forkPoint != "" && forkPoint != parent {
-			bases = append(bases, forkPoint)
+		for _, base := range bases {
+			m := reconcile.ReviewedMerge{Name: name, Review: review}
+			m.Review.Approvers = approversOf(approval, head)
+			if m.Base, err = r.Repo.Declarations(ctx, base); err == nil {
+				m.Merged, err = r.Repo.Merged(ctx, base, head, "")
+			}
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			if err != nil {
+				m = notApproved("the approved changes cannot be computed: %s", err)
+			}
+			out = append(out, m)
 		}
-	}
-	var out []reconcile.ReviewedMerge
-	for _, base := range bases {
-		m := reconcile.ReviewedMerge{Name: name}
-		if m.Base, err = r.Repo.Declarations(ctx, base); err == nil {
-			m.Merged, err = r.Repo.Merged(ctx, base, approval.Head, "")
-		}
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		if err != nil {
-			reason := "the approved changes cannot be computed: " + err.Error()
-			m = reconcile.ReviewedMerge{Name: name, NotReviewedReason: reason}
-		}
-		out = append(out, m)
 	}
 	return out, nil
+}
+
+func pullRequestName(pr forge.PullRequest) string { return fmt.Sprintf("pull request %d", pr.Number) }
+
+// headsOf returns the approved heads, each once.
+func headsOf(approval forge.Approval) []string {
+	var out []string
+	for _, by := range approval.Approvers {
+		if !slices.Contains(out, by.Head) {
+			out = append(out, by.Head)
+		}
+	}
+	return out
+}
+
+// approversOf returns the accounts that approved a head.
+func approversOf(approval forge.Approval, head string) []string {
+	var out []string
+	for _, by := range approval.Approvers {
+		if by.Head == head {
+			out = append(out, by.Account)
+		}
+	}
+	return out
+}
+
+// review returns the review of a pull request without its approvers. It fetches the heads of the
+// pull request.
+func (r *Reviewer) review(ctx context.Context, pr forge.PullRequest, parent string,
+	approval forge.Approval) (reconcile.CommitReview, error) {
+	name, heads := pullRequestName(pr), headsOf(approval)
+	if pr.Head != "" {
+		heads = append(heads, pr.Head)
+	}
+	missing := func(head string) bool { _, err := r.Repo.Describe(head); return err != nil }
+	if slices.ContainsFunc(heads, missing) {
+		if err := r.Repo.Fetch(ctx, pr.HeadRef); err != nil {
+			return reconcile.CommitReview{}, fmt.Errorf("fetch the head of %s: %w", name, err)
+		}
+	}
+	by, err := r.contributors(ctx, pr, parent, heads)
+	if err != nil {
+		return reconcile.CommitReview{}, fmt.Errorf("find the contributors of %s: %w", name, err)
+	}
+	return reconcile.CommitReview{PullRequest: name, Authors: by.accounts, Unknown: by.unknown}, nil
+}
+
+// basesOf returns the commits into which an approved head is merged to find what it changes.
+func (r *Reviewer) basesOf(head, parent string, merge bool) ([]string, error) {
+	if merge {
+		return []string{parent}, nil
+	}
+	forkPoint, err := r.Repo.forkPoint(head, parent)
+	if err != nil || forkPoint == "" || forkPoint == parent {
+		return []string{parent}, err
+	}
+	return []string{parent, forkPoint}, nil
+}
+
+// ReviewCommit returns the review of the pull request that brought a commit of the branch. Only
+// approvals of what was merged count: merging the approved head gives the same files as the branch
+// has after the merge.
+func (r *Reviewer) ReviewCommit(ctx context.Context, commit string) (reconcile.CommitReview, error) {
+	pr, ok, err := r.Forge.Merged(ctx, r.Branch, commit)
+	if err != nil || !ok {
+		return reconcile.CommitReview{}, err
+	}
+	parent, merged, err := r.mergedCommits(ctx, pr, commit)
+	if err != nil {
+		return reconcile.CommitReview{}, err
+	}
+	approval, err := r.Forge.Approval(ctx, pr)
+	if err != nil {
+		return reconcile.CommitReview{}, err
+	}
+	review, err := r.review(ctx, pr, parent, approval)
+	if err != nil {
+		return reconcile.CommitReview{}, err
+	}
+	for _, head := range headsOf(approval) {
+		same, err := r.Repo.mergeGives(ctx, parent, head, merged)
+		if err != nil {
+			return reconcile.CommitReview{}, err
+		}
+		if same {
+			review.Approvers = append(review.Approvers, approversOf(approval, head)...)
+		}
+	}
+	return review, nil
+}
+
+// mergedCommits returns the commit of the branch before a pull request was merged, and the last one
+// that the merge brought. A rebased or fast-forwarded pull request has several commits.
+func (r *Reviewer) mergedCommits(ctx context.Context, pr forge.PullRequest, commit string) (parent, last string,
+	err error) {
+	same := func(commit string) (bool, error) {
+		other, ok, err := r.Forge.Merged(ctx, r.Branch, commit)
+		return ok && other.Number == pr.Number, err
+	}
+	at, err := r.Repo.branchCommit(commit)
+	if err != nil || at.merge {
+		return at.parent, commit, err
+	}
+	for parent = at.parent; ; {
+		below, err := r.Repo.branchCommit(parent)
+		if err != nil {
+			return "", "", err
+		}
+		if below.merge || below.parent == "" {
+			break
+		}
+		if ok, err := same(parent); err != nil || !ok {
+			if err != nil {
+				return "", "", err
+			}
+			break
+		}
+		parent = below.parent
+	}
+	after, err := r.Repo.branchCommits(commit, "refs/heads/"+r.Branch)
+	if err != nil {
+		return "", "", err
+	}
+	last = commit
+	for _, above := range slices.Backward(after) {
+		if above.merge {
+			break
+		}
+		if ok, err := same(above.commit); err != nil || !ok {
+			return parent, last, err
+		}
+		last = above.commit
+	}
+	return parent, last, nil
 }

@@ -16,12 +16,27 @@ import (
 type fakeReviews struct {
 	merged   map[string]int
 	approved map[int]forge.Approval
+	made     map[int]forge.Contributions
+	head     string // of every pull request
 	err      error
+}
+
+// approvedBy is the approval of a head by accounts.
+func approvedBy(head string, accounts ...string) forge.Approval {
+	var out forge.Approval
+	for _, account := range accounts {
+		out.Approvers = append(out.Approvers, forge.Approver{Account: account, Head: head})
+	}
+	return out
 }
 
 func (r *fakeReviews) Merged(_ context.Context, _, commit string) (forge.PullRequest, bool, error) {
 	n := r.merged[commit]
-	return forge.PullRequest{Number: n, HeadRef: "refs/pull/7/head"}, n > 0, r.err
+	return forge.PullRequest{Number: n, Author: "ann", Head: r.head, HeadRef: "refs/pull/7/head"}, n > 0, r.err
+}
+
+func (r *fakeReviews) Contributions(_ context.Context, pr forge.PullRequest) (forge.Contributions, error) {
+	return r.made[pr.Number], r.err
 }
 
 func (r *fakeReviews) Approval(_ context.Context, pr forge.PullRequest) (forge.Approval, error) {
@@ -86,7 +101,7 @@ var approvedTests = []struct {
 		moved := e.commit("another pull request")
 		e.runGit("cherry-pick", "main..change")
 		return &fakeReviews{merged: map[string]int{e.head("main"): 7, e.head("main~1"): 7, moved: 6},
-			approved: map[int]forge.Approval{7: {Head: head},
+			approved: map[int]forge.Approval{7: approvedBy(head, "bob"),
 				6: {Why: "no reviewer other than its author approved it"}}}
 	}, []string{"pull request 7: ann bob dave -> ann bob cleo dave eve",
 		"pull request 7: ann bob -> ann bob cleo eve",
@@ -101,7 +116,7 @@ var approvedTests = []struct {
 		e.commit("another pull request")
 		e.runGit("cherry-pick", "main..change")
 		return &fakeReviews{merged: map[string]int{e.head("main"): 7},
-			approved: map[int]forge.Approval{7: {Head: head}}}
+			approved: map[int]forge.Approval{7: approvedBy(head, "bob")}}
 	}, []string{"pull request 7: ann bob cleo dave -> ann bob cleo dave eve",
 		"pull request 7: ann bob -> ann bob cleo eve",
 		"commit: it is not from a pull request", "commit: it is not from a pull request"}},
@@ -120,7 +135,7 @@ var approvedTests = []struct {
 		e.runGit("merge", "-q", "--squash", "change")
 		e.runGit("commit", "-q", "-m", "squash")
 		return &fakeReviews{merged: map[string]int{e.head("main"): 7},
-			approved: map[int]forge.Approval{7: {Head: head}}}
+			approved: map[int]forge.Approval{7: approvedBy(head, "bob")}}
 	}, []string{"pull request 7: ann bob dave -> ann bob cleo dave", "commit: it is not from a pull request"}},
 	{"not approved", func(e *env, head string) *fakeReviews {
 		e.runGit("merge", "-q", "--no-ff", "-m", "merge", head)
@@ -130,7 +145,7 @@ var approvedTests = []struct {
 	{"the approved head no longer exists", func(e *env, head string) *fakeReviews {
 		e.runGit("merge", "-q", "--no-ff", "-m", "merge", head)
 		return &fakeReviews{merged: map[string]int{e.head("main"): 7},
-			approved: map[int]forge.Approval{7: {Head: strings.Repeat("1", 40)}}}
+			approved: map[int]forge.Approval{7: approvedBy(strings.Repeat("1", 40), "bob")}}
 	}, []string{"pull request 7: the approved head 1111111 is no longer in the repository"}},
 }
 
@@ -142,7 +157,7 @@ func TestApprovedMergesApprovedHeads(t *testing.T) {
 			head := e.propose(7, "ann bob cleo")
 			reviews := test.do(e, head)
 			if reviews.approved == nil {
-				reviews.approved = map[int]forge.Approval{7: {Head: head}}
+				reviews.approved = map[int]forge.Approval{7: approvedBy(head, "bob")}
 			}
 			if _, err := e.repo.Tip(t.Context(), "main"); err != nil {
 				t.Fatal(err)
