@@ -107,7 +107,8 @@ func TestContributionsReadABoundedNumberOfPages(t *testing.T) {
 		p := &fakePull{number: 7, author: "ann", head: sha("3"), base: "main", merged: sha("9"), created: noon,
 			mergedAt: noon.Add(time.Hour)}
 		for i := range 3000 {
-			p.pushes = append(p.pushes, fakePush{by: fmt.Sprint("user", i), before: sha("1"), after: sha("2"), at: noon})
+			p.pushes = append(p.pushes, fakePush{by: fmt.Sprint("user", i), before: sha("1"), after: sha("2"),
+				at: noon})
 		}
 		s.pulls = []*fakePull{p}
 		pr, _, err := s.Merged(t.Context(), "main", sha("9"))

@@ -65,7 +65,8 @@ const maxPushPages = 10
 // beforeMerge drops the pushes after the merge, for example of a restored branch.
 func beforeMerge(pushes []Push, pr PullRequest) []Push {
 	return slices.DeleteFunc(pushes, func(p Push) bool {
-		return p.Account == "" || p.To == "" && len(p.Commits) == 0 || !pr.MergedAt.IsZero() && p.Time.After(pr.MergedAt)
+		empty := p.Account == "" || p.To == "" && len(p.Commits) == 0
+		return empty || !pr.MergedAt.IsZero() && p.Time.After(pr.MergedAt)
 	})
 }
 

@@ -158,7 +158,8 @@ func (r *Repository) ownCommits(parent string, heads []string) (map[gitrepo.Hash
 				return nil, err
 			}
 			if own[c.Hash] = c; len(own) > maxOwnCommits {
-				return nil, fmt.Errorf("%.7s has more than %d commits that the branch does not have", head, maxOwnCommits)
+				return nil, fmt.Errorf("%.7s has more than %d commits that the branch does not have", head,
+					maxOwnCommits)
 			}
 		}
 	}

@@ -33,7 +33,8 @@ var contributorTests = []struct {
 	{name: "a colleague pushes a commit in the name of the opener", do: func(e *env, first string) forge.Contributions {
 		second := e.change("second")
 		return forge.Contributions{Commits: byAnn(first, second), Pushes: []forge.Push{
-			{Account: "ann", From: newBranch, To: first, Time: noon}, {Account: "bob", From: first, To: second, Time: noon}}}
+			{Account: "ann", From: newBranch, To: first, Time: noon},
+			{Account: "bob", From: first, To: second, Time: noon}}}
 	}, want: "ann bob"},
 	{name: "a colleague authors a commit that the opener pushes", do: func(e *env, first string) forge.Contributions {
 		second := e.change("second")
@@ -46,7 +47,8 @@ var contributorTests = []struct {
 		commits := byAnn(first)
 		commits[merge] = forge.CommitAuthors{Accounts: []string{"bob", "web-flow"}}
 		return forge.Contributions{Commits: commits, Pushes: []forge.Push{
-			{Account: "ann", From: newBranch, To: first, Time: noon}, {Account: "bob", From: first, To: merge, Time: noon}}}
+			{Account: "ann", From: newBranch, To: first, Time: noon},
+			{Account: "bob", From: first, To: merge, Time: noon}}}
 	}, want: "ann"},
 	{name: "main was merged by an account that nobody knows", do: func(e *env, first string) forge.Contributions {
 		e.mergeMain()
@@ -60,7 +62,8 @@ var contributorTests = []struct {
 		e.runGit("commit", "-q", "--amend", "-m", "merge")
 		merge := e.head("HEAD")
 		return forge.Contributions{Commits: byAnn(first, merge), Pushes: []forge.Push{
-			{Account: "ann", From: newBranch, To: first, Time: noon}, {Account: "bob", From: first, To: merge, Time: noon}}}
+			{Account: "ann", From: newBranch, To: first, Time: noon},
+			{Account: "bob", From: first, To: merge, Time: noon}}}
 	}, want: "ann bob"},
 	{name: "the forge names no pusher, and the author has no account", do: func(e *env,
 		first string) forge.Contributions {
@@ -128,8 +131,8 @@ func TestContributorsAreKnown(t *testing.T) {
 			if err := e.repo.Fetch(t.Context(), "refs/pull/7/head"); err != nil {
 				t.Fatal(err)
 			}
-			r := &Reviewer{Forge: &fakeReviews{made: map[int]forge.Contributions{7: made}}, Repo: e.repo, Branch: "main",
-				TrustCommitAuthors: test.trust}
+			r := &Reviewer{Forge: &fakeReviews{made: map[int]forge.Contributions{7: made}}, Repo: e.repo,
+				Branch: "main", TrustCommitAuthors: test.trust}
 			by, err := r.contributors(t.Context(), forge.PullRequest{Number: 7, Author: "ann", Created: noon},
 				e.head("main"), []string{head})
 			if err != nil {
@@ -213,9 +216,10 @@ func TestReviewOfACommit(t *testing.T) {
 			if _, err := e.repo.Tip(t.Context(), "main"); err != nil {
 				t.Fatal(err)
 			}
-			reviews := &fakeReviews{head: e.head("change"), merged: map[string]int{}, approved: map[int]forge.Approval{7: approvedBy(head, "bob")},
-				made: map[int]forge.Contributions{7: {Pushes: []forge.Push{{Account: "ann", To: e.head("change"),
-					Time: noon}}}}}
+			pushes := []forge.Push{{Account: "ann", To: e.head("change"), Time: noon}}
+			reviews := &fakeReviews{head: e.head("change"), merged: map[string]int{},
+				approved: map[int]forge.Approval{7: approvedBy(head, "bob")},
+				made:     map[int]forge.Contributions{7: {Pushes: pushes}}}
 			for _, c := range of {
 				reviews.merged[c] = 7
 			}
