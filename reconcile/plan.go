@@ -134,6 +134,9 @@ func NewPlan(in PlanInput) *Plan {
 		p.AddNotice("%s", in.MappingEdit)
 	}
 	p.Expiring = upcomingExpiries(in.Desired, in.Now)
+	for _, loss := range upcomingLosses(in) {
+		p.AddNotice("%s", loss)
+	}
 	p.Counts = Counts{
 		DesiredUsers: len(
 			in.Desired.Users), DesiredGroups: len(in.Desired.Groups), ObservedUsers: len(in.Observed.Users),

@@ -53,6 +53,7 @@ func (e *endDates) granted(a access) (*time.Time, bool) {
 	if e.lastApplied == nil {
 		return nil, false
 	}
+	a = e.earlierKeys(a)
 	var until *schema.Date
 	if a.group == "" {
 		u := e.lastApplied.Users[a.user]
@@ -73,11 +74,31 @@ func (e *endDates) granted(a access) (*time.Time, bool) {
 	return &until.End, true
 }
 
+// earlierKeys returns an access with the keys that its user and its group had in the last applied
+// commit: a new key does not make an end a new one.
+func (e *endDates) earlierKeys(a access) access {
+	if u := e.desired.Users[a.user]; u != nil && e.lastApplied.Users[a.user] == nil {
+		for _, key := range u.Previously {
+			if e.lastApplied.Users[key] != nil {
+				a.user = key
+			}
+		}
+	}
+	if g := e.desired.Groups[a.group]; g != nil && e.lastApplied.Groups[a.group] == nil {
+		for _, key := range g.Previously {
+			if e.lastApplied.Groups[key] != nil {
+				a.group = key
+			}
+		}
+	}
+	return a
+}
+
 // shortened returns the record of an end of access that was granted for longer; false if it was
 // not.
 func (e *endDates) shortened(a access, end time.Time) (ShortenedEnd, bool) {
 	granted, ok := e.granted(a)
-	known, wasKnown := e.known[a]
+	known, wasKnown := e.knownEnd(a)
 	switch {
 	case wasKnown && known.EndsAt.Equal(end):
 		return known, true
@@ -92,6 +113,16 @@ func (e *endDates) shortened(a access, end time.Time) (ShortenedEnd, bool) {
 		return ShortenedEnd{}, false
 	}
 	return ShortenedEnd{User: a.user, Group: a.group, EndsAt: end, GrantedUntil: granted, FirstSeen: e.now}, true
+}
+
+// knownEnd returns the record of an access, also under earlier keys.
+func (e *endDates) knownEnd(a access) (ShortenedEnd, bool) {
+	s, ok := e.known[a]
+	if !ok && e.lastApplied != nil {
+		s, ok = e.known[e.earlierKeys(a)]
+		s.User, s.Group = a.user, a.group
+	}
+	return s, ok
 }
 
 // later reports whether an end is later than another one; nil is no end.
@@ -187,16 +218,24 @@ func (e *endDates) passed(changes []Change) map[access]ShortenedEnd {
 		return out
 	}
 	users := map[string]bool{}
+	var concerned []access
 	for i := range changes {
 		switch c := &changes[i]; {
 		case c.Kind.OfMembership():
 			users[c.Member] = true
+			concerned = append(concerned, access{c.Member, c.Key})
 		case c.Kind.OfUser():
 			users[c.Key] = true
+			concerned = append(concerned, access{user: c.Key})
 		}
 	}
-	for a, s := range e.known {
-		if users[a.user] && !e.now.Before(s.EndsAt) && e.still(a, s.EndsAt) {
+	for a := range e.known { // a change of a user concerns all memberships
+		if users[a.user] {
+			concerned = append(concerned, a)
+		}
+	}
+	for _, a := range concerned {
+		if s, ok := e.knownEnd(a); ok && !e.now.Before(s.EndsAt) && e.still(a, s.EndsAt) {
 			out[a] = s
 		}
 	}

@@ -79,18 +79,47 @@ func (f *datedFixture) valid(from, to int, hours float64) {
 	}
 }
 
+// renameGroup gives a group another key.
+func (f *datedFixture) renameGroup(old, key string) {
+	g := *f.groups[old]
+	g.Key, g.Previously = key, []string{old}
+	delete(f.groups, old)
+	f.groups[key] = &g
+}
+
+// renameUser gives a user another key.
+func (f *datedFixture) renameUser(from, to int) {
+	old, key := userNumber(from).Key, userNumber(to).Key
+	u := *f.users[old]
+	u.Key, u.Previously = key, []string{old}
+	delete(f.users, old)
+	f.users[key] = &u
+	for _, g := range f.groups {
+		members := slices.Clone(g.Members)
+		for i := range members {
+			if members[i].User == old {
+				members[i].User = key
+			}
+		}
+		slices.SortFunc(members, func(a, b schema.GroupMember) int { return strings.Compare(a.User, b.User) })
+		f.groups[g.Key] = &schema.Group{Key: g.Key, DisplayName: g.DisplayName, Members: members}
+	}
+}
+
 // desire computes the desired state as Desire does, with the attributes of userNumber.
 func (f *datedFixture) desire(now time.Time) *Desired {
 	d := &schema.Declarations{Users: maps.Clone(f.users), Groups: maps.Clone(f.groups)}
 	out := &Desired{
-		Users: map[string]*DesiredUser{}, Groups: map[string]*DesiredGroup{}, Selected: []string{"g", "h"},
-		Membership: d.Membership(now),
+		Users: map[string]*DesiredUser{}, Groups: map[string]*DesiredGroup{},
+		Selected: slices.Sorted(maps.Keys(f.groups)), Membership: d.Membership(now),
 	}
 	for key := range out.scope(d, f.in.Provisioner) {
 		var n int
-		_, _ = fmt.Sscanf(key, "u%d", &n)
+		_, _ = fmt.Sscanf(slices.Concat(f.users[key].Previously, []string{key})[0], "u%d", &n)
 		u := userNumber(n)
+		u.Key = key
 		u.Until, u.Active = f.users[key].ValidUntil, userAt(f.users[key], now).State == schema.Active
+		u.Previously = f.users[key].Previously
 		u.Ended = ended(f.users[key], now)
 		u.Attributes = merge(u.Attributes, Attributes{attribute("active", fmt.Sprint(u.Active))})
 		out.Users[key] = u
@@ -307,6 +336,44 @@ func datedRows() []datedRow {
 				f.run(48)
 				f.removeMembers("g", 36, 40)
 				return f.run(49)
+			}},
+		{name: "an end is added with another key of the group, 23 hours before it passes", changes: 10,
+			gates: gateMemberRemovals, steps: func(f *datedFixture) *Plan {
+				f.run(0)
+				f.member("h", 1, 10, 24)
+				f.renameGroup("h", "k")
+				f.run(1)
+				return f.run(24)
+			}},
+		{name: "the group gets another key after an end was added, 23 hours before it passes", changes: 10,
+			gates: gateMemberRemovals, steps: func(f *datedFixture) *Plan {
+				f.run(0)
+				f.member("h", 1, 10, 24)
+				f.run(1)
+				f.renameGroup("h", "k")
+				f.run(2)
+				f.run(3)
+				return f.run(24)
+			}},
+		{name: "the group gets another key while the end of access is held as an edit", changes: 11,
+			gates: gateMemberRemovals, steps: func(f *datedFixture) *Plan {
+				f.run(0)
+				f.member("h", 1, 10, 2)
+				f.run(1)
+				f.run(2)
+				f.renameGroup("h", "k")
+				f.run(3)
+				f.run(4)
+				return f.run(30)
+			}},
+		{name: "an end is added with another key of the user, 23 hours before it passes", changes: 1,
+			gates: gateMemberRemovals, steps: func(f *datedFixture) *Plan {
+				f.removeMembers("h", 2, 10)
+				f.run(0)
+				f.member("h", 1, 1, 24)
+				f.renameUser(1, 41)
+				f.run(1)
+				return f.run(24)
 			}},
 		{name: "a leaver who loses one membership by a date and one by an edit", changes: 18,
 			gates: gateMaxRemovals + " " + gateMemberRemovals,
