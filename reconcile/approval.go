@@ -3,6 +3,7 @@ package reconcile
 import (
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/seed-d64a251c/roster/schema"
@@ -18,32 +19,42 @@ type Approved struct {
 	Reason   string `json:"reason"`
 	Position string `json:"position"`         // file:line:column of the declaration
 	Author   string `json:"author,omitempty"` // author of that line's last commit, if known
+	Commit   string `json:"commit,omitempty"` // on the branch, which added the declaration
+}
+
+// ApprovalEvidence is what Git and the chain of reports have about an approval.
+type ApprovalEvidence struct {
+	// Added is the commit of the branch that last added or changed the declaration; zero if it is
+	// not known.
+	Added  CommitRef
+	Author string // of the declaration's line; empty if it is not known
+	// Printed is the report that printed the digest as held for an earlier commit than Added.
+	Printed *Report
+	Used    *ApprovalUse // nil if the approval was not used
+	// RefusedReason is why the approval does not count. Without it, Printed is set.
+	RefusedReason string
+	// Foreign is true if a report of another provisioner printed the digest, Unknown if none did.
+	Foreign, Unknown bool
+	// NoAnswer is true if the forge did not answer. The time does not count as age.
+	NoAnswer bool
 }
 
 // approve releases the held changes that valid approvals cover. An approval covers the set of
-// changes that a report printed with its digest, and every subset. Without that report it covers
-// only the set that has its digest now.
+// changes that a report printed with its digest, and every subset.
 func (p *Plan) approve(in PlanInput) {
-	if p.heldDigest() == "" {
-		return
-	}
+	held := p.heldDigest()
 	for _, key := range slices.Sorted(maps.Keys(in.Approvals)) {
-		a := in.Approvals[key]
-		if !p.counts(a, in) {
+		a, e := in.Approvals[key], in.ApprovalEvidence[key]
+		if e == nil || IsAuditRelease(key) || !p.counts(a, e, held != "", in) {
 			continue
 		}
-		exact := key == p.heldDigest()
-		covers := func(*Change) bool { return exact }
-		if printed := in.HeldReports[key]; printed != nil {
-			named := heldEffects(printed)
-			covers = func(c *Change) bool {
-				return exact || !slices.ContainsFunc(in.Redactor.effects(c), func(e effect) bool { return !named[e] })
-			}
-		}
-		if p.release(key, covers) {
-			p.Approvals = append(p.Approvals, Approved{Digest: key, Reason: a.Reason, Position: a.Pos.String()})
+		if p.release(key, p.coverage(key, e.Printed, in)) {
+			p.Approvals = append(p.Approvals, Approved{Digest: key, Reason: a.Reason, Position: a.Pos.String(),
+				Author: e.Author, Commit: e.Added.ID})
 			p.AddNotice("approved: %s (%s)", a.Reason, a.Pos)
+			continue
 		}
+		p.AddNotice("the approval at %s matches nothing that is held%s", a.Pos, p.nearest(key))
 	}
 }
 
@@ -57,35 +68,72 @@ func (p *Plan) releaseAudit(in PlanInput) {
 	p.AddNotice("the broken audit branch is released: %s (%s)", a.Reason, a.Position)
 }
 
-// counts reports whether an approval counts. It adds a notice if this differs from the declared
-// expiry.
-func (p *Plan) counts(a *schema.Approval, in PlanInput) bool {
-	if a.Expires == nil || a.Expires.Over(in.Now) {
+// nearest names the digest of held changes that is nearest to another digest; "" if nothing is
+// held.
+func (p *Plan) nearest(digest string) string {
+	var held []string
+	if d := p.heldDigest(); d != "" {
+		held = append(held, d)
+	}
+	if d := NearestDigest(digest, held); d != "" {
+		return "; the nearest digest that is held is " + d
+	}
+	return ""
+}
+
+// coverage returns which changes an approval covers. A report on a branch that is not proved may be
+// forged, so its list of changes must have the digest. Otherwise the approval covers only the
+// exact set.
+func (p *Plan) coverage(key string, printed *Report, in PlanInput) func(*Change) bool {
+	exact := key == p.heldDigest()
+	if exact || in.Trust.Level == TrustUnproved && !printed.provesDigest(key) {
+		return func(*Change) bool { return exact }
+	}
+	named := printed.heldEffects()
+	return func(c *Change) bool {
+		return !slices.ContainsFunc(in.Redactor.effects(c), func(e effect) bool { return !named[e] })
+	}
+}
+
+// counts reports whether an approval counts. It adds a notice if an approval does not count, unless
+// its time is over or nothing is held that it could have been meant for.
+func (p *Plan) counts(a *schema.Approval, e *ApprovalEvidence, held bool, in PlanInput) bool {
+	if a.Expires != nil && a.Expires.Over(in.Now) || e.Foreign {
 		return false
 	}
-	seen := in.Now
-	if s := in.Status; s != nil {
-		if used, ok := s.UsedApprovals[a.Key]; ok {
-			p.AddNotice("the approval at %s was used at %s; the changes that are held now need another approval", a.Pos,
-				used.Format(time.RFC3339))
-			return false
-		}
-		if first, ok := s.ApprovalFirstSeen[a.Key]; ok {
-			seen = first
-		}
-	}
-	end := seen.Add(approvalLife)
+	first := in.Status.firstSeen(a.Key, e.Added, in.Now)
+	end := first.end(in.Now)
 	switch {
-	case !a.Expires.End.After(end):
-	case !in.Now.Before(end):
-		p.AddNotice("the approval at %s has expired: it counts for 24 hours after it was first seen at %s", a.Pos,
-			seen.Format(time.RFC3339))
+	case e.Used != nil:
+		if held {
+			p.AddNotice("the approval at %s was used at %s; the changes that are held now need another approval: "+
+				"edit its reason to approve the same changes again", a.Pos, e.Used.Time.Format(time.RFC3339))
+		}
 		return false
-	default:
+	case e.Added.ID != "" && !in.Now.Before(end):
+		if held {
+			p.AddNotice("the approval at %s has expired: it counts for 24 hours after it was first seen at %s", a.Pos,
+				first.Time.Format(time.RFC3339))
+		}
+		return false
+	case e.RefusedReason != "":
+		nearest := ""
+		if e.Unknown {
+			nearest = p.nearest(a.Key)
+		}
+		p.AddNotice("the approval at %s does not count: %s%s", a.Pos, e.RefusedReason, nearest)
+		return false
+	case a.Expires != nil && a.Expires.End.After(end):
 		p.AddNotice("the approval at %s expires at %s, but counts only until %s, 24 hours after it was first seen",
 			a.Pos, a.Expires.Text, end.Format(time.RFC3339))
 	}
 	return true
+}
+
+// Ended reports whether an approval does not count any more at a time.
+func (in *PlanInput) Ended(a *schema.Approval, added CommitRef) bool {
+	return a.Expires != nil && a.Expires.Over(in.Now) ||
+		!in.Now.Before(in.Status.firstSeen(a.Key, added, in.Now).end(in.Now))
 }
 
 // release releases the held changes that an approval covers, except those that depend on a change
@@ -116,21 +164,91 @@ func (p *Plan) release(key string, covers func(*Change) bool) bool {
 	return releasedAny
 }
 
+// dropUnusedApprovals drops approvals if the mode or the windows of the provisioner send none of
+// the changes that they release. They are not used.
+func (p *Plan) dropUnusedApprovals() {
+	sent := map[string]bool{}
+	for i := range p.Changes {
+		if c := &p.Changes[i]; c.Approval != "" && c.Released() {
+			sent[c.Approval] = true
+		}
+	}
+	p.Approvals = slices.DeleteFunc(p.Approvals,
+		func(a Approved) bool { return !sent[a.Digest] && !IsAuditRelease(a.Digest) })
+}
+
+// IsAuditRelease reports whether the key of an approval releases gate audit.
+func IsAuditRelease(key string) bool { return strings.HasPrefix(key, "audit:") }
+
+// UsedApprovals returns the approvals that release changes of the plan, for its intent and status.
+func (p *Plan) UsedApprovals(now time.Time) []ApprovalUse {
+	var out []ApprovalUse
+	for _, a := range p.Approvals {
+		out = append(out, ApprovalUse{Digest: a.Digest, Commit: a.Commit, Time: now})
+	}
+	return MergeUses(out, nil)
+}
+
 // Approvable reports whether an approval can release the change. Otherwise the declarations must
 // change.
 func (c *Change) Approvable() bool {
 	return !slices.ContainsFunc(c.Held, func(h Hold) bool { return h.NotApprovable })
 }
 
-// heldEffects returns the effects of the changes that a report has as held.
-func heldEffects(r *Report) map[effect]bool {
-	out := map[effect]bool{}
+// Printed reports whether the report printed a digest as held.
+func (r *Report) Printed(digest string) bool { return digest != "" && r.HeldDigest == digest }
+
+// PrintedBefore returns a match for Archive.SearchReports: the reports of a provisioner identity
+// that printed a digest as held and whose commit satisfies before.
+func PrintedBefore(identity, digest string, before func(commit string) (bool, error)) func(*Report) (bool, error) {
+	return func(r *Report) (bool, error) {
+		if r.Identity != identity || !r.Printed(digest) {
+			return false, nil
+		}
+		return before(r.Commit.ID)
+	}
+}
+
+// heldChanges returns the changes that a report printed with a held digest.
+func (r *Report) heldChanges() []Change {
+	var out []Change
 	for i := range r.Changes {
-		if d := &r.Changes[i]; d.Result == ResultHeld {
-			for _, e := range d.effects() {
-				out[e] = true
-			}
+		if d := &r.Changes[i]; d.Result == ResultHeld && d.Approvable() {
+			out = append(out, d.Change)
 		}
 	}
 	return out
+}
+
+// heldEffects returns the effects of the changes that a report printed with a held digest.
+func (r *Report) heldEffects() map[effect]bool {
+	out := map[effect]bool{}
+	for _, c := range r.heldChanges() {
+		for _, e := range c.effects() {
+			out[e] = true
+		}
+	}
+	return out
+}
+
+// provesDigest reports whether the changes that a report printed with a digest have that digest. It
+// is false if a value is redacted.
+func (r *Report) provesDigest(key string) bool {
+	return digest(r.Identity, r.heldChanges(), func(*Change) bool { return true }) == key
+}
+
+// NearestDigest returns the digest that has the longest common start with a digest; "" if there is
+// none.
+func NearestDigest(digest string, among []string) string {
+	nearest, longest := "", -1
+	for _, d := range among {
+		n := 0
+		for n < min(len(d), len(digest)) && strings.EqualFold(d[n:n+1], digest[n:n+1]) {
+			n++
+		}
+		if n > longest {
+			nearest, longest = d, n
+		}
+	}
+	return nearest
 }

@@ -20,6 +20,9 @@ type AuditState struct {
 	// OpenIntent is an intent without a report whose journal is not on this machine; nil if there
 	// is none.
 	OpenIntent *Intent
+	// OpenUses are the approvals that the intents without a report have used, of this machine and
+	// of others.
+	OpenUses []ApprovalUse
 	// Trust is how far the audit branch can be trusted.
 	Trust AuditTrust
 	// Unproved are the entries of the ledger that an unproved commit added or changed. Ownership of

@@ -6,9 +6,10 @@ import (
 	"slices"
 )
 
-// heldDigest returns the digest of the held changes; "" if none is held.
+// heldDigest returns the digest of the held changes that an approval can release; "" if there is
+// none.
 func (p *Plan) heldDigest() string {
-	held := func(c *Change) bool { return len(c.Held) > 0 && c.Waiting == "" }
+	held := func(c *Change) bool { return len(c.Held) > 0 && c.Waiting == "" && c.Approvable() }
 	if !slices.ContainsFunc(p.Changes, func(c Change) bool { return held(&c) }) {
 		return ""
 	}
@@ -39,12 +40,12 @@ func digest(identity string, changes []Change, selected func(*Change) bool) stri
 	return "sha256:" + hex.EncodeToString(h.Sum(nil))
 }
 
-// heldDigestOf returns the digest of the changes that a run held, with the ids of objects that the
-// run created.
+// heldDigestOf returns the digest of the changes that a run held and that an approval can release,
+// with the ids of objects that the run created.
 func heldDigestOf(plan *Plan, results []Done) string {
 	var held []Change
 	for i := range results {
-		if results[i].Result == ResultHeld {
+		if results[i].Result == ResultHeld && results[i].Approvable() {
 			held = append(held, results[i].Change)
 		}
 	}

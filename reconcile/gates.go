@@ -110,11 +110,57 @@ func applyGates(in *gateInput) []string {
 		}
 	}
 	holdDependents(in.changes)
+	markNotApprovable(in.changes)
 	return notices
 }
 
 // holdDependents holds the changes that depend on a held change, directly or through other changes.
 func holdDependents(changes []Change) {
+	each := eachDependency(changes)
+	for changed := true; changed; {
+		changed = false
+		for i := range changes {
+			if len(changes[i].Held) > 0 {
+				continue
+			}
+			each(i, func(j int) {
+				if len(changes[j].Held) > 0 && len(changes[i].Held) == 0 {
+					changes[i].Held = []Hold{{Gate: "dependency", Reason: dependencyReason(changes[j].Ref())}}
+					changed = true
+				}
+			})
+		}
+	}
+}
+
+// markNotApprovable marks the held changes that depend on a change which no approval releases: no
+// approval releases them either.
+func markNotApprovable(changes []Change) {
+	each := eachDependency(changes)
+	for changed := true; changed; {
+		changed = false
+		for i := range changes {
+			c := &changes[i]
+			if len(c.Held) == 0 || !c.Approvable() {
+				continue
+			}
+			each(i, func(j int) {
+				if len(changes[j].Held) == 0 || changes[j].Approvable() || !c.Approvable() {
+					return
+				}
+				hold := Hold{Gate: "dependency", Reason: dependencyReason(changes[j].Ref())}
+				c.Held = slices.DeleteFunc(slices.Clone(c.Held), func(h Hold) bool { return h == hold })
+				hold.NotApprovable = true
+				c.Held = append(c.Held, hold)
+				changed = true
+			})
+		}
+	}
+}
+
+// eachDependency returns a function that calls f with the index of every change that change i
+// depends on. A temporary rename depends on the change that gives the final name.
+func eachDependency(changes []Change) func(i int, f func(j int)) {
 	dependencies := NewDependencies(changes)
 	finalRename := map[Ref]int{} // temporary rename -> the change that gives the final name
 	for i := range changes {
@@ -124,22 +170,10 @@ func holdDependents(changes []Change) {
 			}
 		}
 	}
-	for changed := true; changed; {
-		changed = false
-		for i := range changes {
-			if len(changes[i].Held) > 0 {
-				continue
-			}
-			dependOn := func(j int) {
-				if len(changes[j].Held) > 0 && len(changes[i].Held) == 0 {
-					changes[i].Held = []Hold{{Gate: "dependency", Reason: dependencyReason(changes[j].Ref())}}
-					changed = true
-				}
-			}
-			dependencies.Each(i, dependOn)
-			if j, ok := finalRename[changes[i].Ref()]; ok { // no temporary name without the final one
-				dependOn(j)
-			}
+	return func(i int, f func(j int)) {
+		dependencies.Each(i, f)
+		if j, ok := finalRename[changes[i].Ref()]; ok {
+			f(j)
 		}
 	}
 }

@@ -182,6 +182,7 @@ func (r gateRow) testApproval(t *testing.T) {
 	p := r.newPlan(func(in *PlanInput) {
 		expires := &schema.Date{Text: "2026-11-25", Start: in.Now.AddDate(0, 0, 1), End: in.Now.AddDate(0, 0, 1)}
 		in.Approvals = map[string]*schema.Approval{digest: {Key: digest, Reason: "wanted", Expires: expires}}
+		in.ApprovalEvidence = map[string]*ApprovalEvidence{digest: {Added: CommitRef{ID: "later"}, Printed: &Report{}}}
 	})
 	held := len(heldBy(p, r.gate)) + len(heldBy(p, "dependency"))
 	if released := held == 0 && len(p.Approvals) == 1; released == r.notApprovable {

@@ -25,11 +25,3 @@ type Intent struct {
 	Host          string        `json:"host,omitempty"`
 	RosterVersion string        `json:"rosterVersion"`
 }
-
-// ApprovalUse identifies an approval that was used: its digest and the commit that added its entry.
-// An entry that is edited or added again is another approval.
-type ApprovalUse struct {
-	Digest string    `json:"digest"`
-	Commit string    `json:"commit"`
-	Time   time.Time `json:"time,omitzero"`
-}

@@ -82,9 +82,10 @@ type Audit interface {
 type Archive interface {
 	// Provisioners returns the provisioners that have a status, sorted.
 	Provisioners(ctx context.Context) ([]string, error)
-	// HeldReport returns the newest report that printed a held digest. The chain must verify up to
-	// it. It returns fs.ErrNotExist if there is none.
-	HeldReport(ctx context.Context, provisioner, digest string) (*Report, error)
+	// SearchReports returns the newest report for which match is true, with all of its parts. match
+	// is called for each report of the chain, the newest first, without the changes in parts. The
+	// chain must verify up to the report. It returns fs.ErrNotExist if there is none.
+	SearchReports(ctx context.Context, provisioner string, match func(*Report) (bool, error)) (*Report, error)
 	// Provenance returns the provenances of objects by the directory's id, each list with the
 	// newest first, without the facts of Git. It searches the chains of the provisioners in their
 	// order, the newest chain first, as far as they verify.
@@ -99,7 +100,18 @@ type Source interface {
 	// IsAncestor reports whether b descends from a or is a. It returns fs.ErrNotExist if a does not
 	// exist any more.
 	IsAncestor(ctx context.Context, a, b string) (bool, error)
+	// FirstParents returns the first-parent history after from up to to, the oldest first; at most
+	// the newest MaxFirstParents commits. An empty from means the whole history. It returns
+	// fs.ErrNotExist if from is not one of these commits.
+	FirstParents(ctx context.Context, from, to string) ([]CommitRef, error)
+	// ApprovalCommits returns for each digest the commit on the first-parent history of head that
+	// last added or changed the approval of that digest. It leaves out digests that head does not
+	// approve, or has approved for more than MaxFirstParents commits.
+	ApprovalCommits(ctx context.Context, head string, digests []string) (map[string]CommitRef, error)
 }
+
+// MaxFirstParents is the number of commits that a search in the first-parent history reads.
+const MaxFirstParents = 500
 
 // Reviewer returns what was reviewed. A forge implements it.
 type Reviewer interface {

@@ -82,6 +82,12 @@ func (p *Plan) holdBack(in PlanInput) {
 	}
 }
 
+// sendsNothing reports whether the provisioner's mode or windows send no change of the plan.
+func (p *Plan) sendsNothing() bool {
+	return p.Mode == ModePaused || p.Mode == ModeNeverEnabled ||
+		len(p.Changes) > 0 && !slices.ContainsFunc(p.Changes, func(c Change) bool { return c.Waiting == "" })
+}
+
 // deprovisions reports whether the change takes access from a managed user who left the scope or
 // became inactive.
 func (p *Plan) deprovisions(c *Change) bool {

@@ -1,7 +1,6 @@
 package reconcile
 
 import (
-	"maps"
 	"slices"
 	"time"
 
@@ -16,7 +15,8 @@ type StatusInput struct {
 	// Plan is nil for a run that failed before it had a plan, and for an interrupted run.
 	Plan        *Plan
 	Provisioner *schema.Provisioner
-	Approvals   map[string]*schema.Approval // as declared
+	Evidence    map[string]*ApprovalEvidence // of the declared approvals
+	OpenUses    []ApprovalUse                // approvals that runs without a report have used
 	// ReviewRules are the review rules in force once the commit is applied.
 	ReviewRules []schema.Review
 	Started     time.Time
@@ -42,7 +42,7 @@ func NextStatus(in StatusInput) *Status {
 		st.ShortenedEnds = before.ShortenedEnds
 		st.EarlierApplied = before.EarlierApplied
 		st.EverEnabled, st.AdoptionDecided = before.EverEnabled, before.AdoptionDecided
-		st.UsedApprovals, st.ApprovalFirstSeen = maps.Clone(before.UsedApprovals), before.ApprovalFirstSeen
+		st.UsedApprovals, st.ApprovalFirstSeen = before.UsedApprovals, before.ApprovalFirstSeen
 		for _, removal := range before.Removals {
 			if r.Finished.Sub(removal.Time) < 24*time.Hour {
 				st.Removals = append(st.Removals, removal)
@@ -50,28 +50,24 @@ func NextStatus(in StatusInput) *Status {
 		}
 	}
 	st.Removals = append(st.Removals, r.removals()...)
+	st.UsedApprovals = MergeUses(st.UsedApprovals, in.OpenUses)
+	if in.Plan == nil && r.Outcome != RunInterrupted {
+		st.ApprovalFirstSeen = idleSince(st.ApprovalFirstSeen, in.Started)
+	}
 	if plan := in.Plan; plan != nil {
 		st.EverEnabled = st.EverEnabled || plan.Mode == ModeEnabled
 		st.AdoptionDecided = st.AdoptionDecided ||
 			plan.Mode == ModeEnabled && len(r.Errors) == 0 && !slices.ContainsFunc(r.Changes, holdsInitialAdoption)
 		st.AuthFingerprint, st.ShortenedEnds = AuthFingerprint(in.Provisioner), plan.ShortenedEnds
-		st.ApprovalFirstSeen, st.Deprovisioned = firstSeen(st.ApprovalFirstSeen, in.Approvals,
-			in.Started), in.deprovisioned()
+		st.UsedApprovals = MergeUses(st.UsedApprovals, plan.UsedApprovals(in.Started))
+		st.ApprovalFirstSeen = nextFirstSeen(in.Before, in.Evidence, plan.sendsNothing(), in.Started)
+		st.Deprovisioned = in.deprovisioned()
 		if len(r.Errors) == 0 && r.intendedDone() && !plan.Removed {
 			st.LastApplied = &AppliedAt{Commit: r.Commit.ID, Time: in.Started}
 			st.Review = storedRules(in.ReviewRules)
 			st.ShortenedEnds = slices.DeleteFunc(slices.Clone(st.ShortenedEnds),
 				func(s ShortenedEnd) bool { return !s.isEdit() }) // the last applied commit has the other ends
 			st.EarlierApplied = st.earlierApplied(in.Before)
-		}
-		for _, approved := range plan.Approvals {
-			if !r.approvalDone(approved.Digest) {
-				continue
-			}
-			if st.UsedApprovals == nil {
-				st.UsedApprovals = map[string]time.Time{}
-			}
-			st.UsedApprovals[approved.Digest] = r.Finished
 		}
 	}
 	return st
@@ -95,18 +91,4 @@ func (in StatusInput) deprovisioned() bool {
 
 func holdsInitialAdoption(d Done) bool {
 	return slices.ContainsFunc(d.Held, func(h Hold) bool { return h.Gate == "firstContact" })
-}
-
-// firstSeen returns when a run first saw each declared approval.
-func firstSeen(before map[string]time.Time, declared map[string]*schema.Approval, now time.Time) map[string]time.Time {
-	var out map[string]time.Time
-	for key := range declared {
-		if out == nil {
-			out = map[string]time.Time{}
-		}
-		if out[key] = now; !before[key].IsZero() {
-			out[key] = before[key]
-		}
-	}
-	return out
 }

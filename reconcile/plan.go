@@ -61,11 +61,12 @@ type PlanInput struct {
 	Ledger      *Ledger
 	Status      *Status // nil if no run has been reported yet
 	Approvals   map[string]*schema.Approval
-	// HeldReports are the reports that printed the digests of approvals, from a verified chain.
-	HeldReports map[string]*Report
-	Redactor    *Redactor // of those reports
-	Commit      CommitRef
-	Now         time.Time
+	// ApprovalEvidence is what Git and the reports have about each of the approvals. An approval
+	// without evidence does not count.
+	ApprovalEvidence map[string]*ApprovalEvidence
+	Redactor         *Redactor // of the reports in ApprovalEvidence
+	Commit           CommitRef
+	Now              time.Time
 	// LostRun is an interrupted run whose journal is lost; nil if there is none. The objects that
 	// it created have their key as externalId and are not in the ledger.
 	LostRun *Intent
@@ -126,6 +127,7 @@ func NewPlan(in PlanInput) *Plan {
 	p.releaseAudit(in)
 	p.approve(in)
 	p.holdBack(in)
+	p.dropUnusedApprovals()
 	p.Notices = append(p.Notices, overQuota(in.Desired)...)
 	if notice := linking.contradictedNotice(); notice != "" {
 		p.AddNotice("%s", notice)

@@ -91,9 +91,9 @@ func NewPreview(in PreviewInput) (*Preview, error) {
 	}
 	base, merged := input, input
 	base.Provisioner, base.Desired = before, baseDesired
-	base.Commit, base.Approvals = in.BaseCommit, in.Base.Approvals
+	base.Commit = in.BaseCommit
 	merged.Provisioner, merged.Desired = after, mergedDesired
-	merged.Commit, merged.Approvals = in.HeadCommit, in.Merged.Approvals
+	merged.Commit = in.HeadCommit // an approval counts only after the merge
 	old, edited := in.Base.Mappings[before.Mapping], in.Merged.Mappings[after.Mapping]
 	if old != nil && edited != nil && !old.SameAs(edited) {
 		merged.MappingEdit = NewMappingEdit(old, edited, in.Merged, mergedDesired, in.Now)

@@ -176,13 +176,6 @@ func (r *Report) outcome() Outcome {
 	return RunInSync
 }
 
-// approvalDone reports whether all changes that an approval released are done. Until then the
-// approval counts.
-func (r *Report) approvalDone(approval string) bool {
-	return !slices.ContainsFunc(r.Changes,
-		func(d Done) bool { return d.Approval == approval && d.Result != ResultDone })
-}
-
 // intendedDone reports whether every intended change is done. Drift does not matter.
 func (r *Report) intendedDone() bool {
 	return !slices.ContainsFunc(r.Changes, func(d Done) bool { return d.Origin == Intended && d.Result != ResultDone })

@@ -36,10 +36,10 @@ type Status struct {
 	Removals []Removal `json:"removals,omitempty"`
 	// ShortenedEnds are the end dates that may be edits when they pass.
 	ShortenedEnds []ShortenedEnd `json:"shortenedEnds,omitempty"`
-	// UsedApprovals is when each approval was used, ApprovalFirstSeen when a run first saw each
-	// declared approval; both by digest.
-	UsedApprovals     map[string]time.Time `json:"usedApprovals,omitempty"`
-	ApprovalFirstSeen map[string]time.Time `json:"approvalFirstSeen,omitempty"`
+	// UsedApprovals are the approvals that were used, ApprovalFirstSeen when a run first saw each
+	// declared approval; both sorted by digest and commit.
+	UsedApprovals     []ApprovalUse `json:"usedApprovals,omitempty"`
+	ApprovalFirstSeen []FirstSeen   `json:"approvalFirstSeen,omitempty"`
 	// Review are the review rules that were in force after the last applied commit. They count
 	// until a reviewed merge replaces them, under whatever key the tenant is declared.
 	Review []ReviewRule `json:"review,omitempty"`

@@ -357,5 +357,17 @@ type Approval struct {
 	Key     string
 	Pos     Pos
 	Reason  string
-	Expires *Date
+	Expires *Date // nil: it ends 24 hours after a run first saw it
+}
+
+// Same reports whether two declarations of an approval are the same one: an edited declaration is
+// another approval.
+func (a *Approval) Same(b *Approval) bool {
+	end := func(a *Approval) string {
+		if a.Expires == nil {
+			return ""
+		}
+		return a.Expires.Text
+	}
+	return a != nil && b != nil && a.Key == b.Key && a.Reason == b.Reason && end(a) == end(b)
 }

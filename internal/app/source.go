@@ -24,9 +24,10 @@ type Source struct {
 	path   string // of the declarations in the repository; "" or "." is the whole repository
 	policy secret.Policy
 
-	mu     sync.Mutex
-	cache  schema.Cache
-	loaded []loadedCommit // the most recent last
+	mu        sync.Mutex
+	cache     schema.Cache
+	loaded    []loadedCommit // the most recent last
+	approvals approvalHistory
 }
 
 type loadedCommit struct {

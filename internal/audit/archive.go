@@ -32,24 +32,25 @@ func (r *Recorder) Provisioners(ctx context.Context) ([]string, error) {
 	return out, nil
 }
 
-// HeldReport returns the newest report of a provisioner that printed a held digest, with all of its
-// parts. The branch must not be broken, and the chain from the status to the report must be intact.
-// Otherwise, and if there is no such report, it returns
-// fs.ErrNotExist with the cause.
-func (r *Recorder) HeldReport(ctx context.Context, provisioner, digest string) (*reconcile.Report, error) {
-	report, err := r.heldReport(ctx, provisioner, digest)
+// SearchReports returns the newest report of a provisioner for which match is true, with all of its
+// parts. match is called for each report, the newest first, without the changes in parts. The
+// branch must not be broken, and the chain from the status to the report must be intact. Otherwise,
+// and if there is no such report, it returns fs.ErrNotExist with the cause.
+func (r *Recorder) SearchReports(
+	ctx context.Context, provisioner string, match func(*reconcile.Report) (bool, error),
+) (*reconcile.Report, error) {
+	report, err := r.searchReports(ctx, provisioner, match)
 	if err != nil {
-		return nil, fmt.Errorf("find the report of %s that printed %s: %w", provisioner, digest, err)
+		return nil, fmt.Errorf("search the reports of %s: %w", provisioner, err)
 	}
 	return report, nil
 }
 
-func (r *Recorder) heldReport(ctx context.Context, provisioner, digest string) (*reconcile.Report, error) {
+func (r *Recorder) searchReports(
+	ctx context.Context, provisioner string, match func(*reconcile.Report) (bool, error),
+) (*reconcile.Report, error) {
 	if err := checkName(provisioner); err != nil {
 		return nil, err
-	}
-	if digest == "" {
-		return nil, errors.New("no digest was given")
 	}
 	b, err := r.readBranch(ctx, provisioner)
 	if err != nil {
@@ -74,11 +75,14 @@ func (r *Recorder) heldReport(ctx context.Context, provisioner, digest string) (
 			return nil, context.Cause(ctx)
 		case l.Problem != "":
 			return nil, fmt.Errorf("%s names %s, but %s: %w", l.NamedBy, l.Path, l.Problem, fs.ErrNotExist)
-		case l.Report.HeldDigest == digest:
+		}
+		if ok, err := match(l.Report); err != nil {
+			return nil, err
+		} else if ok {
 			return readWholeReport(b.files, l)
 		}
 	}
-	return nil, fmt.Errorf("no report in the chain printed it: %w", fs.ErrNotExist)
+	return nil, fmt.Errorf("no report in the chain matches: %w", fs.ErrNotExist)
 }
 
 // readWholeReport reads a report of the chain with its parts. A report with a malformed part counts

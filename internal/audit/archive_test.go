@@ -38,15 +38,15 @@ func commitFile(t *testing.T, s *memStore, name string, content []byte) {
 	}
 }
 
-type heldReportRow struct {
+type searchRow struct {
 	name    string
 	changes int // number of held changes
 	then    func(t *testing.T, s *memStore, r *runner, held reconcile.Receipt)
 	reason  string // why the report is not found; empty: it is found
 }
 
-func heldReportRows() []heldReportRow {
-	return []heldReportRow{
+func searchRows() []searchRow {
+	return []searchRow{
 		{"in the newest report", 3, nil, ""},
 		{"in a report in parts", maxChanges + 1, nil, ""},
 		{"before later reports", 3, func(t *testing.T, _ *memStore, r *runner, _ reconcile.Receipt) {
@@ -90,9 +90,14 @@ func heldReportRows() []heldReportRow {
 	}
 }
 
-func TestHeldReport(t *testing.T) {
+// printed returns a match for reports that printed a digest as held.
+func printed(digest string) func(*reconcile.Report) (bool, error) {
+	return func(r *reconcile.Report) (bool, error) { return r.Printed(digest), nil }
+}
+
+func TestSearchReports(t *testing.T) {
 	const digest = "sha256:held"
-	for _, row := range heldReportRows() {
+	for _, row := range searchRows() {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store := &memStore{}
@@ -107,7 +112,7 @@ func TestHeldReport(t *testing.T) {
 				if row.then != nil {
 					row.then(t, store, r, held)
 				}
-				got, err := r.recorder.HeldReport(t.Context(), prov, digest)
+				got, err := r.recorder.SearchReports(t.Context(), prov, printed(digest))
 				if row.reason != "" {
 					if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), row.reason) {
 						t.Errorf("the report is %v, %v; want %q", got, err, row.reason)
@@ -118,7 +123,8 @@ func TestHeldReport(t *testing.T) {
 					got.Changes[row.changes-1].Member != fmt.Sprintf("u-%06d", row.changes-1) {
 					t.Errorf("the report is %+v, %v", got, err)
 				}
-				if _, err := r.recorder.HeldReport(t.Context(), prov, "sha256:other"); !errors.Is(err, fs.ErrNotExist) {
+				_, err = r.recorder.SearchReports(t.Context(), prov, printed("sha256:other"))
+				if !errors.Is(err, fs.ErrNotExist) {
 					t.Errorf("another digest: %v", err)
 				}
 			})

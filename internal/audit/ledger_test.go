@@ -193,7 +193,7 @@ func TestTwoConcurrentRunsLoseNothing(t *testing.T) {
 		}
 		report := testReport("run-a", reconcile.RunPartial, nil)
 		status := statusOf(report, state.Status)
-		status.UsedApprovals = map[string]time.Time{"approval": time.Now()}
+		status.UsedApprovals = []reconcile.ApprovalUse{{Digest: "approval", Commit: "c", Time: time.Now()}}
 		if _, err := a.CommitReport(t.Context(), reconcile.RunRecord{Report: report, Ledger: mine,
 			Status: status}); err != nil {
 			t.Fatal(err)
@@ -207,7 +207,7 @@ func TestTwoConcurrentRunsLoseNothing(t *testing.T) {
 		if !reflect.DeepEqual(got.Ledger.Users, want) {
 			t.Errorf("the ledger has %v, want %v", got.Ledger.Users, want)
 		}
-		if _, spent := got.Status.UsedApprovals["approval"]; !spent || got.OpenIntent != nil {
+		if used := reconcile.FindUse(got.Status.UsedApprovals, "approval", "c"); used == nil || got.OpenIntent != nil {
 			t.Errorf("the status is %+v, open is %+v", got.Status, got.OpenIntent)
 		}
 	})

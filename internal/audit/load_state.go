@@ -103,6 +103,7 @@ func (r *Recorder) stateOf(
 	if len(others) > 0 {
 		state.OpenIntent = &others[0]
 	}
+	state.OpenUses = openUses(b.intents, journaled)
 	if p.open == nil { // an open run keeps its base
 		p.base = &baseState{head: b.head, status: found.status, ledger: found.ledger, report: reportOf(b.status),
 			trust: a.trust}
@@ -189,6 +190,19 @@ func (r *Recorder) effectiveState(
 	}
 	out.status = unionStatus(out.status, l.record.Status)
 	return &out, nil
+}
+
+// openUses returns the approvals that the runs without a report have used, that of this machine
+// included.
+func openUses(in *intents, journaled *reconcile.Interrupted) []reconcile.ApprovalUse {
+	var out []reconcile.ApprovalUse
+	for _, intent := range in.except("") {
+		out = append(out, intent.UsedApprovals...)
+	}
+	if journaled != nil {
+		out = append(out, journaled.Intent.UsedApprovals...)
+	}
+	return reconcile.MergeUses(out, nil)
 }
 
 // removeTemporaryFiles removes the files that a crash during a write left. Only the holder of the

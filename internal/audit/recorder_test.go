@@ -68,7 +68,7 @@ type runner struct {
 	release *reconcile.Approved
 	// removed and used replace what the status had before.
 	removed []reconcile.Removal
-	used    map[string]time.Time
+	used    []reconcile.ApprovalUse
 	// forget makes the status forget what it had before.
 	forget   bool
 	edit     func(*reconcile.Ledger) // changes the ledger; nil changes nothing more

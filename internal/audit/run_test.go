@@ -93,6 +93,20 @@ provisioners: "` + prov + `": {
 
 func (h commitHistory) IsAncestor(_ context.Context, a, b string) (bool, error) { return a <= b, nil }
 
+func (h commitHistory) FirstParents(context.Context, string, string) ([]reconcile.CommitRef, error) {
+	return nil, nil
+}
+
+func (h commitHistory) ApprovalCommits(
+	_ context.Context, head string, digests []string,
+) (map[string]reconcile.CommitRef, error) {
+	out := map[string]reconcile.CommitRef{}
+	for _, digest := range digests {
+		out[digest] = reconcile.CommitRef{ID: head}
+	}
+	return out, nil
+}
+
 // crashingTransport calls crash before and after each write.
 type crashingTransport struct {
 	http.RoundTripper

@@ -3,9 +3,7 @@ package audit
 import (
 	"fmt"
 	"io/fs"
-	"maps"
 	"slices"
-	"time"
 
 	"github.com/seed-d64a251c/roster/reconcile"
 )
@@ -59,17 +57,8 @@ func mergeStatus(a, b *reconcile.Status) *reconcile.Status {
 			out.Removals = append(out.Removals, r)
 		}
 	}
-	if len(a.UsedApprovals)+len(b.UsedApprovals) > 0 {
-		out.UsedApprovals = map[string]time.Time{}
-		maps.Copy(out.UsedApprovals, a.UsedApprovals)
-		maps.Copy(out.UsedApprovals, b.UsedApprovals)
-	}
-	for digest, first := range a.ApprovalFirstSeen { // the earlier time counts
-		if later, ok := out.ApprovalFirstSeen[digest]; ok && first.Before(later) {
-			out.ApprovalFirstSeen = maps.Clone(out.ApprovalFirstSeen)
-			out.ApprovalFirstSeen[digest] = first
-		}
-	}
+	out.UsedApprovals = reconcile.MergeUses(a.UsedApprovals, b.UsedApprovals)
+	out.ApprovalFirstSeen = reconcile.MergeFirstSeen(a.ApprovalFirstSeen, b.ApprovalFirstSeen)
 	return &out
 }
 
@@ -106,15 +95,7 @@ func unionStatus(s, known *reconcile.Status) *reconcile.Status {
 			out.Removals = append(out.Removals, r)
 		}
 	}
-	for digest, at := range known.UsedApprovals {
-		if _, ok := s.UsedApprovals[digest]; !ok {
-			out.UsedApprovals = maps.Clone(out.UsedApprovals)
-			if out.UsedApprovals == nil {
-				out.UsedApprovals = map[string]time.Time{}
-			}
-			out.UsedApprovals[digest] = at
-		}
-	}
+	out.UsedApprovals = reconcile.MergeUses(s.UsedApprovals, known.UsedApprovals)
 	return &out
 }
 
@@ -131,7 +112,7 @@ func repeats(last *reconcile.Status, c *reconcile.RunRecord) bool {
 		last.AdoptionDecided == s.AdoptionDecided && r.Counts.Done == 0 && r.Counts.Unknown == 0 &&
 		appliedCommit(last) == appliedCommit(s) && last.Deprovisioned == s.Deprovisioned &&
 		slices.EqualFunc(last.Review, s.Review, sameRule) &&
-		containsKeys(last.UsedApprovals, s.UsedApprovals) && containsKeys(last.ApprovalFirstSeen, s.ApprovalFirstSeen)
+		slices.Equal(last.UsedApprovals, s.UsedApprovals) && sameFirstSeen(last.ApprovalFirstSeen, s.ApprovalFirstSeen)
 }
 
 func sameRule(a, b reconcile.ReviewRule) bool {
@@ -145,10 +126,11 @@ func appliedCommit(s *reconcile.Status) string {
 	return s.LastApplied.Commit
 }
 
-// containsKeys reports whether a has every key of b.
-func containsKeys(a, b map[string]time.Time) bool {
-	for key := range b {
-		if _, ok := a[key]; !ok {
+// sameFirstSeen reports whether a has every entry of b. An approval that is no longer declared
+// changes nothing.
+func sameFirstSeen(a, b []reconcile.FirstSeen) bool {
+	for _, f := range b {
+		if !slices.Contains(a, f) {
 			return false
 		}
 	}

@@ -12,10 +12,10 @@ func TestStatusesOfConcurrentRunsAreMerged(t *testing.T) {
 	earlier := &reconcile.Status{Run: "a", Finished: at(1), EverEnabled: true,
 		LastApplied:   &reconcile.AppliedAt{Commit: "c1", Time: at(1)},
 		Removals:      []reconcile.Removal{{Time: at(0), Count: 2}, {Time: at(1), Group: "g", Count: 3}},
-		UsedApprovals: map[string]time.Time{"x": at(1)}}
+		UsedApprovals: []reconcile.ApprovalUse{{Digest: "x", Commit: "c", Time: at(1)}}}
 	later := &reconcile.Status{Run: "b", Finished: at(2),
 		Removals:      []reconcile.Removal{{Time: at(0), Count: 2}, {Time: at(2), Count: 1}},
-		UsedApprovals: map[string]time.Time{"y": at(2)}}
+		UsedApprovals: []reconcile.ApprovalUse{{Digest: "x", Commit: "d", Time: at(2)}}}
 	for _, pair := range [2][2]*reconcile.Status{{earlier, later}, {later, earlier}} {
 		got := mergeStatus(pair[0], pair[1])
 		if got.Run != "b" || !got.EverEnabled || got.LastApplied == nil || got.LastApplied.Commit != "c1" ||
@@ -73,7 +73,7 @@ func TestARunWithNewsIsReportedNotCounted(t *testing.T) {
 			c.Status.EverEnabled = true
 		}, false},
 		{"a used approval", func(_ *reconcile.Status, c *reconcile.RunRecord) {
-			c.Status.UsedApprovals = map[string]time.Time{"a": now}
+			c.Status.UsedApprovals = []reconcile.ApprovalUse{{Digest: "a", Commit: "c", Time: now}}
 		}, false},
 		{"another identity", func(_ *reconcile.Status, c *reconcile.RunRecord) { c.Status.Identity = "x" }, false},
 	} {

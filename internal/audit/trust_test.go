@@ -182,7 +182,7 @@ func forgeIntent(t *testing.T, s *memStore, provisioner string) {
 func runThrice(t *testing.T, store *memStore, dir string) *runner {
 	t.Helper()
 	r := &runner{recorder: newRecorder(t, store, dir), aws: &directory{},
-		used: map[string]time.Time{"sha256:used": time.Now().UTC()}}
+		used: []reconcile.ApprovalUse{{Digest: "sha256:used", Commit: "c", Time: time.Now().UTC()}}}
 	for _, run := range []string{"run-1", "run-2", "run-3"} {
 		time.Sleep(time.Minute)
 		r.removed = append(r.removed, reconcile.Removal{Time: time.Now().UTC(), Count: 2})

@@ -63,6 +63,16 @@ func (f *fakeRepository) Declarations(_ context.Context, commit string) (*schema
 
 func (f *fakeRepository) IsAncestor(context.Context, string, string) (bool, error) { return true, nil }
 
+func (f *fakeRepository) FirstParents(context.Context, string, string) ([]reconcile.CommitRef, error) {
+	return nil, nil
+}
+
+func (f *fakeRepository) ApprovalCommits(
+	context.Context, string, []string,
+) (map[string]reconcile.CommitRef, error) {
+	return nil, nil
+}
+
 // fakeAudit stores the reports of runs.
 type fakeAudit struct {
 	mu      sync.Mutex
@@ -90,7 +100,9 @@ func (b *fakeAudit) Provisioners(context.Context) ([]string, error) {
 	return []string{b.status.Provisioner}, nil
 }
 
-func (b *fakeAudit) HeldReport(context.Context, string, string) (*reconcile.Report, error) {
+func (b *fakeAudit) SearchReports(
+	context.Context, string, func(*reconcile.Report) (bool, error),
+) (*reconcile.Report, error) {
 	return nil, fs.ErrNotExist
 }
 

@@ -35,8 +35,8 @@ type Audit struct {
 	Unproved reconcile.UnprovedEntries
 	// FailAfterEntries makes BeginWrite fail once the journal has this many entries; 0 means never.
 	FailAfterEntries int
-	// LoseHeldReports makes HeldReport find no report.
-	LoseHeldReports bool
+	// LoseReports makes SearchReports find no report.
+	LoseReports bool
 	// Searches are the ids of each search for provenances.
 	Searches [][]string
 	// LoseReport makes the next CommitReport fail, as a crash would.
@@ -57,6 +57,10 @@ func (m *Audit) LoadState(_ context.Context, provisioner string) (*reconcile.Aud
 	out.Trust.Level = cmp.Or(out.Trust.Level, reconcile.TrustProved)
 	if m.intent != nil {
 		out.Interrupted = &reconcile.Interrupted{Intent: *m.intent, Entries: m.entries}
+		out.OpenUses = m.intent.UsedApprovals
+	}
+	if m.OpenIntent != nil {
+		out.OpenUses = reconcile.MergeUses(out.OpenUses, m.OpenIntent.UsedApprovals)
 	}
 	return &out, nil
 }
@@ -68,13 +72,18 @@ func (m *Audit) Provisioners(context.Context) ([]string, error) {
 	return slices.Sorted(maps.Keys(m.past)), nil
 }
 
-// HeldReport returns the newest report that printed a held digest.
-func (m *Audit) HeldReport(_ context.Context, provisioner, digest string) (*reconcile.Report, error) {
+// SearchReports returns the newest report of a provisioner that matches.
+func (m *Audit) SearchReports(
+	_ context.Context, provisioner string, match func(*reconcile.Report) (bool, error),
+) (*reconcile.Report, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, r := range slices.Backward(m.Reports) {
-		if r.Provisioner == provisioner && r.HeldDigest == digest && !m.LoseHeldReports {
-			return r, nil
+		if r.Provisioner != provisioner || m.LoseReports || m.Trust.Broken() {
+			continue
+		}
+		if ok, err := match(r); ok || err != nil {
+			return r, err
 		}
 	}
 	return nil, fs.ErrNotExist

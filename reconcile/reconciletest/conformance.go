@@ -181,6 +181,14 @@ func (c *conformance) Declarations(_ context.Context, commit string) (*schema.De
 
 func (c *conformance) IsAncestor(context.Context, string, string) (bool, error) { return true, nil }
 
+func (c *conformance) FirstParents(context.Context, string, string) ([]reconcile.CommitRef, error) {
+	return nil, nil
+}
+
+func (c *conformance) ApprovalCommits(context.Context, string, []string) (map[string]reconcile.CommitRef, error) {
+	return nil, nil
+}
+
 func commitName(i int) string { return fmt.Sprintf("%040d", i) }
 
 // step changes the directory to one state. It returns the ids by name.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -24,16 +23,20 @@ import (
 // Env is a simulated environment: AWS over HTTP, a history of commits, an audit in memory, and a
 // clock that the test sets.
 type Env struct {
-	T         testing.TB
-	Sim       *awssim.Server
-	Server    *httptest.Server
-	Runner    *run.Runner
-	Audit     *Audit
-	Now       time.Time
-	Commits   []*schema.Declarations
-	loadCache schema.Cache
-	runs      int
-	Trigger   string
+	T       testing.TB
+	Sim     *awssim.Server
+	Server  *httptest.Server
+	Runner  *run.Runner
+	Audit   *Audit
+	Now     time.Time
+	Commits []*schema.Declarations
+	Authors map[int]string    // of commits, by number from 1
+	Dates   map[int]time.Time // of commits
+	// Uncommitted, if set, are declarations that differ from the newest commit.
+	Uncommitted *schema.Declarations
+	loadCache   schema.Cache
+	runs        int
+	Trigger     string
 }
 
 func NewEnv(t testing.TB) *Env {
@@ -73,24 +76,6 @@ func NewEnv(t testing.TB) *Env {
 		},
 	}
 	return w
-}
-
-func (w *Env) Declarations(_ context.Context, commit string) (*schema.Declarations, error) {
-	var n int
-	if _, err := fmt.Sscanf(commit, "commit-%d", &n); err != nil || n < 1 || n > len(w.Commits) {
-		return nil, fs.ErrNotExist
-	}
-	return w.Commits[n-1], nil
-}
-
-func (w *Env) IsAncestor(_ context.Context, a, b string) (bool, error) {
-	var x, y int
-	_, errA := fmt.Sscanf(a, "commit-%d", &x)
-	_, errB := fmt.Sscanf(b, "commit-%d", &y)
-	if errA != nil || errB != nil {
-		return false, fs.ErrNotExist
-	}
-	return x <= y, nil
 }
 
 // Commit adds a commit. The provisioner "aws" gets the additional fields. cue and files (names and
@@ -168,13 +153,13 @@ func Group(key, name string, from, to int) string {
 // Run makes one run with the newest commit.
 func (w *Env) Run(apply bool) (*run.Result, error) {
 	w.T.Helper()
-	n := len(w.Commits)
 	w.Now = w.Now.Add(time.Minute)
-	return w.Runner.Once(
-		w.T.Context(),
-		run.Request{Provisioner: "aws", Declarations: w.Commits[n-1], Trigger: w.Trigger, Apply: apply,
-			Commit: reconcile.CommitRef{ID: fmt.Sprintf("commit-%d", n)}},
-	)
+	request := run.Request{Provisioner: "aws", Declarations: w.Commits[len(w.Commits)-1], Trigger: w.Trigger,
+		Apply: apply, Commit: w.Ref()}
+	if w.Uncommitted != nil {
+		request.Declarations, request.Dirty = w.Uncommitted, true
+	}
+	return w.Runner.Once(w.T.Context(), request)
 }
 
 // Apply makes one run that applies, and checks its outcome.

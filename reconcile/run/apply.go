@@ -13,7 +13,8 @@ func (r *Runner) intent(id string, s runState, plan *reconcile.Plan) reconcile.I
 	return reconcile.Intent{
 		Version: 1, Run: id, Provisioner: plan.Provisioner, Identity: plan.Identity, Digest: plan.Digest,
 		ReleasedChanges: plan.Released(), Commit: s.request.Commit, Trigger: s.request.Trigger, Started: s.started,
-		Host: r.Host, RosterVersion: r.Version,
+		UsedApprovals: plan.UsedApprovals(s.started),
+		Host:          r.Host, RosterVersion: r.Version,
 	}
 }
 

@@ -52,6 +52,7 @@ type conclusion struct {
 	ledger   *reconcile.Ledger
 	cached   *observe.CachedDirectory // nil if nothing reliable is known
 	redactor *reconcile.Redactor
+	evidence map[string]*reconcile.ApprovalEvidence
 	// reviewRules are the review rules in force once the commit is applied.
 	reviewRules []schema.Review
 	// auditRelease is the approval that released gate audit; nil if there was none.
@@ -63,7 +64,7 @@ type conclusion struct {
 func (r *Runner) conclude(ctx context.Context, s runState, c conclusion) (*reconcile.Report, reconcile.Receipt, error) {
 	status := reconcile.NextStatus(reconcile.StatusInput{
 		Before: s.audit.Status, Report: c.report, Ledger: c.ledger, Plan: c.plan, Provisioner: s.provisioner,
-		Approvals: s.approvals(), ReviewRules: c.reviewRules, Started: s.started,
+		Evidence: c.evidence, OpenUses: s.audit.OpenUses, ReviewRules: c.reviewRules, Started: s.started,
 	})
 	published := *c.report
 	published.Changes = c.redactor.Results(c.report.Changes)
@@ -93,14 +94,6 @@ func verifiedEntries(plan *reconcile.Plan) reconcile.UnprovedEntries {
 		return reconcile.UnprovedEntries{}
 	}
 	return plan.Linking.Verified
-}
-
-// approvals returns the declared approvals; nil for a commit that was refused.
-func (s runState) approvals() map[string]*schema.Approval {
-	if s.request.Declarations == nil {
-		return nil
-	}
-	return s.request.Declarations.Approvals
 }
 
 // store stores the known state of the directory for the next run, under the run in the current

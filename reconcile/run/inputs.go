@@ -35,7 +35,7 @@ func (r *Runner) loadInputs(ctx context.Context, s runState, directory reconcile
 		return inputs{}, err
 	}
 	redactor := reconcile.NewRedactor(r.RedactKey, req.Declarations.Mappings[p.Mapping], last.mapping())
-	heldReports, err := r.heldReports(ctx, s)
+	approvals, err := r.loadApprovalEvidence(ctx, s)
 	if err != nil {
 		return inputs{}, err
 	}
@@ -54,9 +54,9 @@ func (r *Runner) loadInputs(ctx context.Context, s runState, directory reconcile
 	}
 	plan := reconcile.PlanInput{
 		Provisioner: p, Desired: desired, LastApplied: last.desired, Ledger: s.audit.Ledger, Status: status,
-		Approvals: req.Declarations.Approvals, HeldReports: heldReports, Redactor: redactor, Commit: req.Commit,
+		Approvals: req.Declarations.Approvals, ApprovalEvidence: approvals, Redactor: redactor, Commit: req.Commit,
 		Now: s.started, LostRun: s.audit.OpenIntent, MappingEdit: mappingEdit(s, last, desired),
-		HistoryReason: historyReason, AuditRelease: auditRelease(s),
+		HistoryReason: historyReason, AuditRelease: auditRelease(s, approvals),
 		Trust: s.audit.Trust, Unproved: s.audit.Unproved, AppliedPolicy: last.provisioner,
 	}
 	if plan.Restored, err = r.restored(ctx, s, plan); err != nil {
@@ -88,45 +88,17 @@ func desiredOf(s runState) (*reconcile.Desired, error) {
 	return reconcile.Desire(s.request.Declarations, s.provisioner, s.started)
 }
 
-// heldReports finds the reports that printed the digests of approvals which may still count. A
-// broken audit branch has none.
-func (r *Runner) heldReports(ctx context.Context, s runState) (map[string]*reconcile.Report, error) {
-	out := map[string]*reconcile.Report{}
-	for digest, a := range s.request.Declarations.Approvals {
-		if a.Expires == nil || a.Expires.Over(s.started) || s.audit.Trust.Broken() {
-			continue
-		}
-		if st := s.audit.Status; st != nil && !st.UsedApprovals[digest].IsZero() {
-			continue
-		}
-		for _, chain := range []string{s.provisioner.Key, s.previousKey} {
-			if chain == "" || out[digest] != nil {
-				continue
-			}
-			report, err := r.Archive.HeldReport(ctx, chain, digest)
-			if err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return nil, fmt.Errorf("find the report that printed %s: %w", digest, err)
-			}
-			if err == nil {
-				out[digest] = report
-			}
-		}
-	}
-	return out, nil
-}
-
 // auditRelease returns the declared approval that releases gate audit; nil if there is none that
-// counts.
-func auditRelease(s runState) *reconcile.Approved {
+// counts. No report needs to have printed it.
+func auditRelease(s runState, evidence map[string]*reconcile.ApprovalEvidence) *reconcile.Approved {
 	key := s.audit.Trust.Release()
-	a := s.request.Declarations.Approvals[key]
-	if key == "" || a == nil || a.Expires == nil || a.Expires.Over(s.started) {
+	a, e := s.request.Declarations.Approvals[key], evidence[key]
+	in := reconcile.PlanInput{Status: s.audit.Status, Now: s.started}
+	if a == nil || e == nil || e.Used != nil || e.RefusedReason != "" || in.Ended(a, e.Added) {
 		return nil
 	}
-	if st := s.audit.Status; st != nil && !st.UsedApprovals[key].IsZero() {
-		return nil
-	}
-	return &reconcile.Approved{Digest: key, Reason: a.Reason, Position: a.Pos.String()}
+	return &reconcile.Approved{Digest: key, Reason: a.Reason, Position: a.Pos.String(), Author: e.Author,
+		Commit: e.Added.ID}
 }
 
 // checkHistory returns why the commit does not descend from the last applied one; "" if it does.

@@ -62,6 +62,7 @@ func (r *Runner) Once(ctx context.Context, req Request) (*Result, error) {
 	end := conclusion{
 		report: r.report(id, state, plan, applied, stopped), plan: plan, ledger: ledger,
 		reviewRules: inputs.reviews.NextRules(req.Declarations, state.provisioner.Identity()),
+		evidence:    inputs.plan.ApprovalEvidence,
 		cached:      view.CachedDirectory, redactor: inputs.redactor, auditRelease: inputs.plan.AuditRelease,
 	}
 	result.Report, result.Receipt, err = r.conclude(ctx, state, end)
@@ -76,18 +77,12 @@ func (r *Runner) reader(s runState, dir reconcile.Directory, cached *observe.Cac
 	}
 }
 
-// annotate completes a plan with what does not decide about its changes: the authors of approvals,
-// the violated assertions and the notices of the run.
+// annotate completes a plan with what does not decide about its changes: the violated assertions
+// and the notices of the run.
 func (r *Runner) annotate(plan *reconcile.Plan, observed *reconcile.Observed, s runState, in inputs,
 	interrupted string) {
 	req := s.request
 	plan.Dirty = req.Dirty
-	if r.Author != nil && !req.Dirty {
-		for i := range plan.Approvals {
-			a := &plan.Approvals[i]
-			a.Author = r.Author(req.Commit.ID, req.Declarations.Approvals[a.Digest].Pos)
-		}
-	}
 	plan.Violations = append(reconcile.AssertDeclared(req.Declarations, s.started, in.plan.Desired),
 		reconcile.AssertObserved(req.Declarations, observed, plan.Linking)...)
 	for _, notice := range append([]string{in.lastApplied.notice, interrupted}, req.Notices...) {

@@ -53,7 +53,7 @@ func (r *Runner) recover(ctx context.Context, s runState) (recovery, error) {
 	report := r.interruptedReport(intent, changes)
 	status := reconcile.NextStatus(
 		reconcile.StatusInput{Before: s.audit.Status, Report: report, Ledger: ledger, Provisioner: s.provisioner,
-			Started: s.started},
+			OpenUses: s.audit.OpenUses, Started: s.started},
 	)
 	conclusion := reconcile.RunRecord{Report: report, Ledger: ledger, Status: status}
 	if _, err := r.Audit.CommitReport(ctx, conclusion); err != nil {
@@ -74,6 +74,9 @@ func (r *Runner) interruptedReport(intent reconcile.Intent, changes []reconcile.
 	report.Errors = []string{
 		fmt.Sprintf("the run ended without a report after it had started %d of %d changes; the next run completed "+
 			"this report from the journal", len(changes), intent.ReleasedChanges),
+	}
+	for _, used := range intent.UsedApprovals {
+		report.Approvals = append(report.Approvals, reconcile.Approved{Digest: used.Digest, Commit: used.Commit})
 	}
 	report.Count()
 	return report

@@ -1,0 +1,114 @@
+package reconcile
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// ApprovalUse identifies an approval that was used: its digest and the commit that added its entry.
+// An entry that is edited or added again is another approval.
+type ApprovalUse struct {
+	Digest string    `json:"digest"`
+	Commit string    `json:"commit"`
+	Time   time.Time `json:"time,omitzero"`
+}
+
+// FirstSeen is when a run first saw an approval.
+type FirstSeen struct {
+	Digest string    `json:"digest"`
+	Commit string    `json:"commit"` // that added the entry
+	Time   time.Time `json:"time"`
+	// Idle is how long no run could use the approval since then: while the provisioner was paused,
+	// outside its windows or in quarantine, or the forge did not answer. It does not count.
+	Idle time.Duration `json:"idleNs,omitempty"`
+	// IdleSince is set while no run can use the approval.
+	IdleSince time.Time `json:"idleSince,omitzero"`
+}
+
+// end returns when the approval ends, if no further time is idle.
+func (f FirstSeen) end(now time.Time) time.Time {
+	end := f.Time.Add(approvalLife + f.Idle)
+	if !f.IdleSince.IsZero() {
+		end = end.Add(now.Sub(f.IdleSince))
+	}
+	return end
+}
+
+// FindUse returns the use of an approval; nil if it was not used.
+func FindUse(uses []ApprovalUse, digest, commit string) *ApprovalUse {
+	i := slices.IndexFunc(uses, func(u ApprovalUse) bool { return u.Digest == digest && u.Commit == commit })
+	if i < 0 {
+		return nil
+	}
+	return &uses[i]
+}
+
+// MergeUses returns the uses in both lists, sorted. Of two uses of an approval the earlier one
+// stays.
+func MergeUses(a, b []ApprovalUse) []ApprovalUse {
+	out := slices.Concat(a, b)
+	slices.SortFunc(out, func(x, y ApprovalUse) int {
+		return cmp.Or(cmp.Compare(x.Digest, y.Digest), cmp.Compare(x.Commit, y.Commit), x.Time.Compare(y.Time))
+	})
+	return slices.CompactFunc(out, func(x, y ApprovalUse) bool { return x.Digest == y.Digest && x.Commit == y.Commit })
+}
+
+// MergeFirstSeen returns the entries of both lists, sorted. Of two entries of an approval the
+// earlier one stays.
+func MergeFirstSeen(a, b []FirstSeen) []FirstSeen {
+	out := slices.Concat(a, b)
+	slices.SortFunc(out, func(x, y FirstSeen) int {
+		return cmp.Or(cmp.Compare(x.Digest, y.Digest), cmp.Compare(x.Commit, y.Commit), x.Time.Compare(y.Time))
+	})
+	return slices.CompactFunc(out, func(x, y FirstSeen) bool { return x.Digest == y.Digest && x.Commit == y.Commit })
+}
+
+// firstSeen returns the entry of an approval in the status. Without one the approval is as old as
+// its commit, and at least as old as now.
+func (s *Status) firstSeen(digest string, added CommitRef, now time.Time) FirstSeen {
+	if s != nil {
+		for _, f := range s.ApprovalFirstSeen {
+			if f.Digest == digest && f.Commit == added.ID {
+				return f
+			}
+		}
+	}
+	first := FirstSeen{Digest: digest, Commit: added.ID, Time: now}
+	if !added.Time.IsZero() && added.Time.Before(now) {
+		first.Time = added.Time
+	}
+	return first
+}
+
+// nextFirstSeen returns the entries of the declared approvals after a run. idle is true if the run
+// could not use any approval.
+func nextFirstSeen(before *Status, evidence map[string]*ApprovalEvidence, idle bool, now time.Time) []FirstSeen {
+	var out []FirstSeen
+	for digest, e := range evidence {
+		if e.Added.ID == "" {
+			continue
+		}
+		f := before.firstSeen(digest, e.Added, now)
+		idle := idle || e.NoAnswer
+		switch {
+		case idle && f.IdleSince.IsZero():
+			f.IdleSince = now
+		case !idle && !f.IdleSince.IsZero():
+			f.Idle, f.IdleSince = f.Idle+now.Sub(f.IdleSince), time.Time{}
+		}
+		out = append(out, f)
+	}
+	return MergeFirstSeen(out, nil)
+}
+
+// idleSince returns the entries after a run that could not use any approval.
+func idleSince(entries []FirstSeen, now time.Time) []FirstSeen {
+	out := slices.Clone(entries)
+	for i := range out {
+		if out[i].IdleSince.IsZero() {
+			out[i].IdleSince = now
+		}
+	}
+	return out
+}
