@@ -360,6 +360,11 @@ func switchedOffRows() []gateRow {
 				p.setRemote(1, 1, "active", "false")
 				p.in.Ledger.Users["u0001"] = Owned{ID: "id-u0001", InactiveSince: &p.in.Now}
 			}},
+		{name: "roster activated the user for a commit that is not complete",
+			holds: []string{"activate-user u0001"}, plan: func(p *planFixture) {
+				p.inactiveBefore(1)
+				p.in.Ledger.Users["u0001"] = Owned{ID: "id-u0001"}
+			}},
 		{name: "the user waits for deletion", passes: []string{"activate-user u0001"},
 			plan: func(p *planFixture) { p.deactivated(1, 3) }},
 		{name: "a user who is not managed yet is inactive", passes: []string{"adopt-user u0001"},

@@ -196,12 +196,14 @@ func (p *planFixture) deactivated(i, days int) {
 	}
 }
 
-// inactiveBefore makes a user inactive in the directory and in the last applied declarations.
+// inactiveBefore makes a user inactive in the directory, the ledger and the last applied
+// declarations.
 func (p *planFixture) inactiveBefore(i int) {
 	inactive := *p.in.LastApplied.Users[fmt.Sprintf("u%04d", i)]
 	inactive.Active = false
 	inactive.Attributes = merge(inactive.Attributes, Attributes{attribute("active", "false")})
 	p.in.LastApplied.Users[inactive.Key] = &inactive
+	p.in.Ledger.Users[inactive.Key] = Owned{ID: "id-" + inactive.Key, InactiveSince: &p.in.Now}
 	for n, u := range p.in.Observed.Users {
 		if u.ID == "id-"+inactive.Key {
 			p.in.Observed.Users[n].Attributes = merge(u.Attributes, Attributes{attribute("active", "false")})

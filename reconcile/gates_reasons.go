@@ -142,7 +142,8 @@ func nameTakenReason(path, value, owner string) string {
 func managedOwner(key string, leftScope bool) string {
 	owner := fmt.Sprintf("%q", key)
 	if leftScope {
-		owner += ", which left the scope; after its deactivation, approve its deletion to free the name"
+		owner += fmt.Sprintf(", which left the scope; for the same person, declare previously: %q: {}; "+
+			"for another one, approve its deletion after its deactivation", key)
 	}
 	return owner
 }

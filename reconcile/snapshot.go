@@ -65,7 +65,11 @@ func assumedSnapshot(desired *Desired, exists map[string]bool, p *schema.Provisi
 		u := desired.Users[key]
 		s.Observed.Users = append(s.Observed.Users, RemoteUser{ID: id("user", key),
 			Attributes: merge(merge(u.OnCreate, u.Attributes), Attributes{attribute("externalId", key)})})
-		s.Ledger.Users[key] = Owned{ID: id("user", key)}
+		owned := Owned{ID: id("user", key)}
+		if !u.Active {
+			owned.InactiveSince = &now
+		}
+		s.Ledger.Users[key] = owned
 	}
 	for _, key := range slices.Sorted(maps.Keys(desired.Groups)) {
 		g := desired.Groups[key]

@@ -1,31 +1,22 @@
 package reconcile
 
 // findSwitchedOff finds the users whom the target activates although they were deactivated outside
-// roster: roster owns them and has not deactivated them, and the last applied declarations do not
-// have them as inactive. Their activation becomes a change of its own, so that gate switchedOff
-// does not hold their other changes.
-func (t *Target) findSwitchedOff(l *Linking, in PlanInput) {
+// roster: roster owns them, has not deactivated them, and never saw them inactive while they were
+// declared so. Their activation becomes a change of its own, so that gate switchedOff does not hold
+// their other changes.
+func (t *Target) findSwitchedOff(l *Linking, ledger *Ledger) {
 	for key, have := range l.State.Users {
 		want := t.State.Users[key]
 		if want == nil || have.Active() || !want.Active() || have.NotOwned || t.Leavers[key] != "" {
 			continue
 		}
-		owned := l.ownedUser(in.Ledger, key)
-		if owned.LeftScopeAt != nil || owned.InactiveSince != nil || in.wasInactive(key) {
+		owned := l.ownedUser(ledger, key)
+		if owned.LeftScopeAt != nil || owned.InactiveSince != nil {
 			continue
 		}
 		t.SwitchedOff[key] = true
 		have.ActivateApart = true
 	}
-}
-
-// wasInactive reports whether the last applied declarations have a user as inactive.
-func (in PlanInput) wasInactive(key string) bool {
-	if in.LastApplied == nil {
-		return false
-	}
-	before := in.LastApplied.Users[in.LastApplied.keyOf(in.Desired.Users[key], key)]
-	return before != nil && !before.Active
 }
 
 // holdSwitchedOff holds the activation of users who were deactivated outside roster.
