@@ -18,16 +18,17 @@ var outside = map[string]struct {
 	usage string
 	run   func(s *simulator, args []string) error
 }{
-	"is":      {"is USERNAME active|inactive|absent", isOutside},
-	"named":   {"named KEY NAME: the user or group with this externalId has this name", namedOutside},
-	"members": {"members GROUP USERNAME,...|none", membersOutside},
-	"count":   {"count USERS GROUPS", countOutside},
-	"title":   {"title USERNAME TITLE", titleOutside},
-	"add":     {"add user|group NAME [MEMBER...]", addOutside},
-	"user":    {"user USERNAME ID: a new user with that id", userOutside},
-	"join":    {"join GROUP USERNAME", joinOutside},
-	"delete":  {"delete user|group NAME", deleteOutside},
-	"save":    {"save: the objects that intact compares with", saveOutside},
+	"is":         {"is USERNAME active|inactive|absent", isOutside},
+	"named":      {"named KEY NAME: the user or group with this externalId has this name", namedOutside},
+	"members":    {"members GROUP USERNAME,...|none", membersOutside},
+	"count":      {"count USERS GROUPS", countOutside},
+	"title":      {"title USERNAME TITLE", titleOutside},
+	"add":        {"add user|group NAME [MEMBER...]", addOutside},
+	"user":       {"user USERNAME ID: a new user with that id", userOutside},
+	"join":       {"join GROUP USERNAME", joinOutside},
+	"delete":     {"delete user|group NAME", deleteOutside},
+	"deactivate": {"deactivate USERNAME", deactivateOutside},
+	"save":       {"save: the objects that intact compares with", saveOutside},
 	"intact": {"intact ids|access [USERNAME...]: no saved object is lost; with access, only these users lost access",
 		intactOutside},
 }
@@ -121,6 +122,16 @@ func deleteOutside(s *simulator, args []string) error {
 	}
 	u, _ := s.State().User(args[1])
 	return s.DeleteUser(u.ID)
+}
+
+func deactivateOutside(s *simulator, args []string) error {
+	u, found := s.State().User(args[0])
+	if !found {
+		return fmt.Errorf("there is no user %q", args[0])
+	}
+	u.Active = false
+	_, err := s.PutUser(u)
+	return err
 }
 
 func saveOutside(s *simulator, _ []string) error {

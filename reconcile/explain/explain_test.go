@@ -128,6 +128,28 @@ var answers = []struct {
 		managed()},
 	{"groups that are not pushed", org + `provisioners: aws: pushGroups: false`, "group", "a",
 		`is not in AWS: provisioner "aws" does not push groups.`, managed()},
+	{"a user with another key that is not in AWS yet", org + `users: u1: previously: u9: {}`, "user", "u1",
+		`name1@example.com (u1) is in AWS and may sign in, in "a"; update-user was held by gate protected: because.`,
+		func(in *explain.Input) {
+			reported(reconcile.UpdateUser, reconcile.ResultHeld, "protected")(in)
+			managed("u9")(in)
+		}},
+	{"a user who was deactivated outside", org, "user", "u1",
+		`is in AWS but inactive there; activate-user was held by gate switchedOff: because.`,
+		func(in *explain.Input) {
+			reported(reconcile.ActivateUser, reconcile.ResultHeld, "switchedOff")(in)
+			managed("u1")(in)
+		}},
+	{"a user who was deleted outside", org, "user", "u1", `is no longer in AWS: held by gate vanished: because.`,
+		func(in *explain.Input) {
+			reported(reconcile.CreateUser, reconcile.ResultHeld, "vanished")(in)
+			managed("u1")(in)
+		}},
+	{"a group that was deleted outside", org, "group", "a", `is no longer in AWS: held by gate vanished: because.`,
+		func(in *explain.Input) {
+			reported(reconcile.CreateGroup, reconcile.ResultHeld, "vanished")(in)
+			managed("a")(in)
+		}},
 	{"a group that vanished", org, "group", "a", `is not in AWS yet: held by gate vanished: because.`,
 		reported(reconcile.CreateGroup, reconcile.ResultHeld, "vanished")},
 }
@@ -183,10 +205,11 @@ groups: none: {displayName: "None"}
 
 func TestFind(t *testing.T) {
 	d := reconciletest.Load(t, reconciletest.People(2)+`
+users: u2: previously: {"x-2": {}, "x-1": {}}
 users: clash: {userId: "U1", firstName: "C", lastName: "T", email: "clash@example.com"}
 groups: bg: {displayName: "Break Glass"}
 `)
-	ledger := &reconcile.Ledger{Users: map[string]reconcile.Owned{"gone": {ID: "x"}},
+	ledger := &reconcile.Ledger{Users: map[string]reconcile.Owned{"gone": {ID: "x"}, "x-1": {ID: "y"}},
 		Groups: map[string]reconcile.Owned{}}
 	for _, test := range []struct {
 		name, kind, word, key, err string
@@ -196,6 +219,8 @@ groups: bg: {displayName: "Break Glass"}
 		{"a userId, whatever the case", "user", "NAME1", "u1", "", nil},
 		{"an email address", "user", "Name2@Example.com", "u2", "", nil},
 		{"a user that only the ledger has", "user", "gone", "gone", "", nil},
+		{"an earlier key", "user", "x-2", "u2", "", nil},
+		{"an earlier key that the ledger has", "user", "x-1", "u2", "", nil},
 		{"a displayName", "group", "break glass", "bg", "", nil},
 		{"a misspelt name", "user", "nmae1", "", `did you mean "name1"?`, fs.ErrNotExist},
 		{"a name of several", "user", "U1", "", `names several: "clash", "u1"; use a key`, explain.ErrAmbiguous},

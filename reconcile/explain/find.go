@@ -14,8 +14,8 @@ import (
 
 // Find returns the key of the user or group that a word names. The word may be a key or, without
 // regard to case, a userId, an email address, a desired userName or the displayName of a group.
-// Users and groups that are no longer declared are found by key as long as a ledger has them. The
-// error suggests a similar name; it is fs.ErrNotExist if nothing was found.
+// Users and groups that are no longer declared are found by key as long as a ledger has them, and
+// renamed ones by their earlier keys. The error suggests a similar name; it is fs.ErrNotExist if nothing was found.
 func Find(kind, word string, d *schema.Declarations, ledgers []*reconcile.Ledger,
 	desired []*reconcile.Desired) (string, error) {
 	names := namesOf(kind, d, ledgers, desired)
@@ -66,7 +66,7 @@ func namesOf(kind string, d *schema.Declarations, ledgers []*reconcile.Ledger,
 			}
 		}
 		for key, g := range d.Groups {
-			out[key] = []string{g.DisplayName}
+			add(out, key, g.Previously, g.DisplayName)
 		}
 		return out
 	}
@@ -76,7 +76,7 @@ func namesOf(kind string, d *schema.Declarations, ledgers []*reconcile.Ledger,
 		}
 	}
 	for key, u := range d.Users {
-		out[key] = []string{u.UserID, u.Email}
+		add(out, key, u.Previously, u.UserID, u.Email)
 	}
 	for _, state := range desired {
 		for key, u := range state.Users {
@@ -86,4 +86,12 @@ func namesOf(kind string, d *schema.Declarations, ledgers []*reconcile.Ledger,
 		}
 	}
 	return out
+}
+
+// add adds a declared object with its names. Its earlier keys become names too.
+func add(out map[string][]string, key string, previously []string, names ...string) {
+	for _, old := range previously {
+		delete(out, old)
+	}
+	out[key] = append(names, previously...)
 }

@@ -9,11 +9,17 @@ import (
 func (x *explainer) group() {
 	g, want := x.Declarations.Groups[x.Key], x.Desired.Groups[x.Key]
 	owned, managed := x.Ledger.Groups[x.Key]
+	if g != nil && !managed {
+		owned, managed = earlierEntry(x.Ledger.Groups, g.Previously)
+	}
 	if g == nil {
 		x.fact("declared", "", schema.Pos{}, "not declared")
 	} else {
 		x.out.Name = g.DisplayName
 		x.fact("declared", "", g.Pos, "displayName %q", g.DisplayName)
+		if len(g.Previously) > 0 {
+			x.fact("declared", "", g.Pos, "earlier keys: %s", schema.QuoteList(g.Previously))
+		}
 		x.selection(want)
 		for _, m := range x.Desired.Membership.Group(x.Key) {
 			path, note := x.membershipPath(x.Key, m.User), x.scopeNote(m.User)
@@ -31,6 +37,8 @@ func (x *explainer) group() {
 	x.ownership(owned, managed)
 	n := schema.Count(len(x.Desired.Membership.Group(x.Key)), "member")
 	switch {
+	case managed && want != nil && x.isOpen(reconcile.CreateGroup):
+		x.answer("is no longer in AWS: %s.", x.whyMissing(reconcile.CreateGroup))
 	case managed && want != nil:
 		x.answer("is in AWS, with %s declared.", n)
 	case managed && !x.Provisioner.PushGroups:

@@ -11,6 +11,23 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
+// earlierEntry returns the ledger's entry of a renamed object whose new key is not in AWS yet.
+func earlierEntry(entries map[string]reconcile.Owned, previously []string) (reconcile.Owned, bool) {
+	for _, old := range previously {
+		if owned, managed := entries[old]; managed {
+			return owned, true
+		}
+	}
+	return reconcile.Owned{}, false
+}
+
+// isOpen reports whether the newest report has a change of the object that is not done.
+func (x *explainer) isOpen(kind reconcile.Kind) bool {
+	return x.Report != nil && slices.ContainsFunc(x.Report.Changes, func(d reconcile.Done) bool {
+		return d.Kind == kind && d.Key == x.Key && d.Result != reconcile.ResultDone
+	})
+}
+
 // ownership adds what the ledger has of the object.
 func (x *explainer) ownership(owned reconcile.Owned, managed bool) {
 	switch {

@@ -15,11 +15,17 @@ import (
 func (x *explainer) user() {
 	u, want := x.Declarations.Users[x.Key], x.Desired.Users[x.Key]
 	owned, managed := x.Ledger.Users[x.Key]
+	if u != nil && !managed {
+		owned, managed = earlierEntry(x.Ledger.Users, u.Previously)
+	}
 	if u == nil {
 		x.fact("declared", "", schema.Pos{}, "not declared")
 	} else {
 		x.out.Name = u.Email
 		x.fact("declared", "", u.Pos, "%s %s, userId %q, email %q", u.FirstName, u.LastName, u.UserID, u.Email)
+		if len(u.Previously) > 0 {
+			x.fact("declared", "", u.Pos, "earlier keys: %s", schema.QuoteList(u.Previously))
+		}
 		x.fact("state", "", u.Pos, "%s", x.condition(u))
 		x.scope(u, want)
 		x.memberships(u)
@@ -32,6 +38,10 @@ func (x *explainer) user() {
 	}
 	x.ownership(owned, managed)
 	switch {
+	case managed && want != nil && x.isOpen(reconcile.CreateUser):
+		x.answer("is no longer in AWS: %s.", x.whyMissing(reconcile.CreateUser))
+	case managed && want != nil && want.Active && x.isOpen(reconcile.ActivateUser):
+		x.answer("is in AWS but inactive there%s.", x.pending())
 	case managed && want != nil && want.Active:
 		x.answer("is in AWS and may sign in%s%s.", x.groupList(), x.pending())
 	case managed && want != nil:
