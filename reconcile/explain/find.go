@@ -15,7 +15,8 @@ import (
 // Find returns the key of the user or group that a word names. The word may be a key or, without
 // regard to case, a userId, an email address, a desired userName or the displayName of a group.
 // Users and groups that are no longer declared are found by key as long as a ledger has them, and
-// renamed ones by their earlier keys. The error suggests a similar name; it is fs.ErrNotExist if nothing was found.
+// renamed ones by their earlier keys. The error suggests a similar name; it is fs.ErrNotExist if
+// nothing was found.
 func Find(kind, word string, d *schema.Declarations, ledgers []*reconcile.Ledger,
 	desired []*reconcile.Desired) (string, error) {
 	names := namesOf(kind, d, ledgers, desired)
