@@ -81,7 +81,7 @@ func (e *Evidence) check() (audit.VerifyInput, error) {
 			return c, err
 		}
 		verify := branchVerifier(e.repo, policy)
-		c.CheckSignatures = func(ctx context.Context) error { return verify(ctx, "", e.Head) }
+		c.CheckSignatures = func(ctx context.Context, since string) error { return verify(ctx, since, e.Head) }
 	}
 	return c, nil
 }

@@ -35,9 +35,11 @@ func (r *Recorder) build(
 	if err != nil {
 		return nil, nil, err
 	}
+	// The intent of the released run may have replaced the only damaged file.
+	repaired := p.Restart != nil && record.Break != nil && record.Break.Head == p.Restart.Head
 	var restart *reconcile.ChainStart
-	if a.trust.Broken() {
-		if restart = p.Restart; restart == nil || restart.Head != a.trust.Break {
+	if a.trust.Broken() || repaired {
+		if restart = p.Restart; restart == nil || a.trust.Broken() && restart.Head != a.trust.Break {
 			return nil, nil, &brokenError{a.trust}
 		}
 		if b, err = r.restoredState(ctx, p.Report.Provisioner, record, b, a); err != nil {

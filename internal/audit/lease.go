@@ -23,6 +23,9 @@ func (r *Recorder) publishIntent(
 		if err != nil {
 			return commitInput{}, err
 		}
+		for _, run := range base.queued { // they have ended
+			open.remove(run)
+		}
 		now := r.now()
 		if open.Lease != nil && open.Lease.Intent.Run == in.Run { // an attempt that failed has committed it
 			expiresAt = open.Lease.ExpiresAt

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/seed-d64a251c/roster/internal/atomicfile"
 	"github.com/seed-d64a251c/roster/reconcile"
@@ -99,7 +100,8 @@ func (r *Recorder) stateOf(
 	if l.locked && p.open == nil {
 		state.Interrupted = journaled
 	}
-	others := b.intents.except(localRun(journaled, l.pending))
+	others := slices.DeleteFunc(b.intents.except(localRun(journaled, l.pending)),
+		func(in reconcile.Intent) bool { return queue.has(in.Run) })
 	if len(others) > 0 {
 		state.OpenIntent = &others[0]
 	}
@@ -109,6 +111,9 @@ func (r *Recorder) stateOf(
 			trust: a.trust}
 		for i := range others {
 			p.base.openRuns = append(p.base.openRuns, others[i].Run)
+		}
+		for _, queued := range queue.Reports {
+			p.base.queued = append(p.base.queued, queued.Report.Run)
 		}
 	}
 	return state, nil

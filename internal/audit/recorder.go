@@ -82,6 +82,7 @@ type baseState struct {
 	report   reconcile.ReportLink // the newest report on the branch; empty if there is none
 	trust    reconcile.AuditTrust
 	openRuns []string // other runs without a report
+	queued   []string // runs whose reports are in the queue
 }
 
 // lockProvisioner waits until no other call in this process works on the provisioner.

@@ -25,8 +25,9 @@ type VerifyInput struct {
 	// HasCommit reports whether the branch still contains it.
 	KnownCommit string
 	HasCommit   func(ctx context.Context, commit string) (bool, error)
-	// CheckSignatures checks that an allowed key signed every commit of the branch.
-	CheckSignatures func(ctx context.Context) error
+	// CheckSignatures checks that an allowed key signed every commit of the branch after since, ""
+	// for all.
+	CheckSignatures func(ctx context.Context, since string) error
 	// HasSourceCommit reports whether a commit of declarations is in their repository.
 	HasSourceCommit func(ctx context.Context, commit string) (bool, error)
 	// History yields the commits of the branch, the newest first.
@@ -50,6 +51,9 @@ type Proof struct {
 	VerifiedReports int                   `json:"verifiedReports"`
 	Newest          *reconcile.ReportLink `json:"newest,omitempty"`
 	Oldest          *reconcile.ReportLink `json:"oldest,omitempty"`
+	// StartsChain is set if the oldest report starts a new chain, because an approval released the
+	// broken branch.
+	StartsChain *reconcile.ChainStart `json:"startsChain,omitempty"`
 	// Failures are the failed checks, the nearest to the head of the chain first.
 	Failures []Failure `json:"failures"`
 	// NotProved lists what was not checked, or cannot be proved this way.
@@ -88,6 +92,7 @@ type verifier struct {
 	listed       map[string]bool              // files that the chain names
 	runs         map[string]int               // position of each run's report in links
 	sourceExists map[string]bool              // by source commit
+	before       fs.FS                        // the files at which the chain starts again; nil if unknown
 }
 
 // Verify checks the records of a provisioner. The proof lists the failed checks and what it does
@@ -99,7 +104,7 @@ func Verify(ctx context.Context, in VerifyInput) (*Proof, error) {
 		sourceExists: map[string]bool{},
 	}
 	for _, check := range []func(context.Context) error{
-		v.checkChain, v.findUnlistedReports, v.checkLedger, v.checkStatus, v.checkHistory, v.checkBranch,
+		v.checkChain, v.checkStart, v.findUnlistedReports, v.checkLedger, v.checkStatus, v.checkHistory, v.checkBranch,
 	} {
 		if err := check(ctx); err != nil {
 			return nil, fmt.Errorf("verify the audit of %s: %w", in.Provisioner, err)
@@ -201,8 +206,12 @@ func (v *verifier) checkStatus(context.Context) error {
 			v.proof.addFailure(name, "its %s is %v, but the report of run %s has %v", c.field, c.status, s.Run, c.want)
 		}
 	}
-	v.proof.addNotProved("the applied commit, used approvals and removals in %s: no report has them", name)
-	return nil
+	digest, err := statusDigest(s)
+	if err == nil && len(v.links) > 0 && v.links[0].Report.StatusDigest != digest {
+		v.proof.addFailure(name, "its digest is %s, but the newest report has the status digest %s", digest,
+			v.links[0].Report.StatusDigest)
+	}
+	return err
 }
 
 // checkBranch checks the commits of the branch.
@@ -212,7 +221,7 @@ func (v *verifier) checkBranch(ctx context.Context) error {
 	}
 	if v.CheckSignatures == nil {
 		v.proof.addNotProved("that the branch was not rewritten: no allowed signers were given")
-	} else if err := v.CheckSignatures(ctx); err != nil {
+	} else if err := v.CheckSignatures(ctx, v.signedSince()); err != nil {
 		if ctx.Err() != nil {
 			return err
 		}

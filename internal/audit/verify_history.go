@@ -27,6 +27,9 @@ func (v *verifier) checkHistory(ctx context.Context) error {
 		if err = errors.Join(err, ctx.Err()); err != nil {
 			return err
 		}
+		if reached == len(v.links)-1 && v.precedesStart(commit) {
+			continue
+		}
 		if err := v.collectIntents(commit, intents); err != nil {
 			return err
 		}

@@ -56,7 +56,7 @@ func TestVerifyProvesAnIntactChain(t *testing.T) {
 			HasCommit: func(ctx context.Context, a string) (bool, error) {
 				return store.IsAncestor(ctx, a, store.head)
 			},
-			CheckSignatures: func(context.Context) error { return nil },
+			CheckSignatures: func(context.Context, string) error { return nil },
 			HasSourceCommit: func(context.Context, string) (bool, error) { return true, nil }})
 		if err != nil || proof.Err() != nil {
 			t.Fatal(err, proof.Err())
@@ -221,7 +221,7 @@ func TestVerifyFindsARewrittenBranch(t *testing.T) {
 				}
 			}, "no longer contains"},
 			{"a new branch, by its signatures", rewritten, func(c *VerifyInput, _ *memStore) {
-				c.CheckSignatures = func(context.Context) error { return errors.New("commit 123 is not signed") }
+				c.CheckSignatures = func(context.Context, string) error { return errors.New("commit 123 is not signed") }
 			}, "is not signed"},
 			{"with other source commits", rewritten, func(c *VerifyInput, _ *memStore) {
 				c.HasSourceCommit = func(context.Context, string) (bool, error) { return false, nil }
