@@ -40,6 +40,7 @@ func (c *cli) apply(ctx context.Context, repo app.RepositoryConfig, provisioner,
 	if err != nil {
 		return err
 	}
+	defer w.Close()
 	applied, failed := w.Apply(ctx, provisioner, digest)
 	if applied == nil {
 		return failed

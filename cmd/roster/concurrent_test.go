@@ -23,7 +23,7 @@ func TestConcurrentApply(t *testing.T) {
 		{"in one working copy",
 			func(home string) []string { return []string{filepath.Join(home, "d")} },
 			func(home string) []string { return []string{filepath.Join(home, "d")} },
-			"another process is running this provisioner"},
+			"is in use by process "},
 		{"on two machines",
 			func(home string) []string { return remoteArgs(home, "one") },
 			func(home string) []string { return remoteArgs(home, "two") },

@@ -23,7 +23,7 @@ func Open(ctx context.Context, s Settings, c RepositoryConfig) (*Workspace, erro
 }
 
 // OpenForApply opens a repository to apply its commit. It refuses uncommitted changes, and a HEAD
-// that the remote does not have.
+// that the remote does not have. The workspace has the state directory for itself until Close.
 func OpenForApply(ctx context.Context, s Settings, c RepositoryConfig) (*Workspace, error) {
 	return open(ctx, s, c, true)
 }
@@ -37,6 +37,7 @@ func open(ctx context.Context, s Settings, c RepositoryConfig, apply bool) (*Wor
 		err = w.openDir(ctx, apply)
 	}
 	if err != nil {
+		w.Close()
 		return nil, err
 	}
 	return w, nil
@@ -144,6 +145,12 @@ func (w *Workspace) openAudit(stateDir string, apply bool) error {
 		return fmt.Errorf("create the state directory: %w", err)
 	}
 	w.stateDir = stateDir
+	host, _ := os.Hostname()
+	if apply {
+		if w.unlock, err = audit.LockStateDir(stateDir, host, w.settings.now()); err != nil {
+			return err
+		}
+	}
 	w.directories = &Directories{settings: w.settings, stateDir: stateDir}
 	signing, err := c.Signatures.forAudit(w.settings.Env, store, apply)
 	if err != nil {
@@ -155,7 +162,6 @@ func (w *Workspace) openAudit(stateDir string, apply bool) error {
 	if w.redactKey, err = readRedactKey(c.Signatures.RedactKey, stateDir); err != nil {
 		return err
 	}
-	host, _ := os.Hostname()
 	branch := &auditBranch{repo: store, branch: c.AuditBranch, fetch: store != repo || c.URL != "", sign: signing.sign}
 	w.recorder = &audit.Recorder{
 		Store:           branch,
@@ -165,6 +171,7 @@ func (w *Workspace) openAudit(stateDir string, apply bool) error {
 		Log:             w.settings.Log,
 		RenderMarkdown:  render.ReportMarkdown,
 		CheckSignatures: signing.verify,
+		RequireProof:    c.Signatures.AuditRequireProof,
 	}
 	if apply && url != "" && c.URL == "" && c.AuditURL == "" {
 		return w.checkPushed(store)

@@ -57,6 +57,7 @@ func NewServer(ctx context.Context, s Settings, c ServeConfig) (*Server, error) 
 	}
 	f, err := c.Forge.open(&s, &c.Repository)
 	if err != nil {
+		w.Close()
 		return nil, err
 	}
 	out := &Server{config: c, workspace: w, poll: newTrigger(), preview: newTrigger()}
@@ -104,6 +105,7 @@ func (s *Server) Trigger() {
 // Run runs the daemon until the context ends and the requests in flight are finished. It calls
 // started, if set, with the address of the HTTP server.
 func (s *Server) Run(ctx context.Context, started func(address string)) error {
+	defer s.workspace.Close()
 	defer s.cache.Close()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -19,6 +19,7 @@ type Signatures struct {
 	AuditKey           string   // private key file that signs the audit branch
 	AuditPassphraseEnv string   // environment name of its passphrase
 	AuditSigners       []string // files with keys that may have signed the audit branch
+	AuditRequireProof  bool     // an audit branch that is not proved counts as broken
 
 	RedactKey string // file with the key that redacted values are hashed with
 }

@@ -39,6 +39,15 @@ type Workspace struct {
 	// verifyCommits checks the signatures of commits; nil means that none are required.
 	verifyCommits func(ctx context.Context, since, head string) error
 	redactKey     []byte
+	unlock        func() // of the state directory; nil unless the workspace may apply
+}
+
+// Close gives the state directory to other processes that apply.
+func (w *Workspace) Close() {
+	if w.unlock != nil {
+		w.unlock()
+		w.unlock = nil
+	}
 }
 
 func (w *Workspace) git() gitAccess { return gitAccess{&w.settings, &w.config} }

@@ -12,6 +12,7 @@
 //
 // Files in the state directory:
 //
+//	lock/writer.lock              held by the process that may write, see LockStateDir
 //	lock/<provisioner>.lock       held by the process that works on the provisioner; ends with it
 //	journal/<provisioner>.jsonl   the intent, then a line before and after each write
 //	pending/<provisioner>.json    a report that is not on the branch yet

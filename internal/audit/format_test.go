@@ -22,6 +22,7 @@ func TestFormatsAreThoseOfTheirGoldenFiles(t *testing.T) {
 	formattest.Check(t, "report-part-v1.json", &reportPart{})
 	formattest.Check(t, "pending-report-v1.json", &pendingReport{})
 	formattest.Check(t, "local-record-v1.json", &localRecord{})
+	formattest.Check(t, "queued-reports-v1.json", &reportQueue{})
 	formattest.Check(t, "audit-proof-v1.json", &Proof{})
 }
 
@@ -120,6 +121,10 @@ func formatReaders() []formatReader {
 			_, err := readState(writeTemporary(t, data), &localRecord{}, localRecordAdvice)
 			return err
 		}},
+		{"queued-reports-v1.json", func(t *testing.T, data []byte) error {
+			_, err := readState(writeTemporary(t, data), &reportQueue{}, queueAdvice)
+			return err
+		}},
 		{"journal-v1.jsonl", func(t *testing.T, data []byte) error {
 			_, err := readJournal(writeTemporary(t, data))
 			return err
@@ -156,6 +161,7 @@ func TestDamagedStateFilesAreRefused(t *testing.T) {
 	for _, data := range []string{"", "{", `{"version":1,"x":1}`, "x"} {
 		for v, advice := range map[any]string{
 			&pendingReport{}: pendingReportAdvice, &localRecord{}: localRecordAdvice,
+			&reportQueue{}: queueAdvice,
 		} {
 			_, err := readState(writeTemporary(t, []byte(data)), v, advice)
 			if err == nil || !strings.HasSuffix(err.Error(), "the file is damaged: "+advice) {

@@ -39,8 +39,35 @@ func tryLock(name string) (*processLock, error) {
 
 // writeHolder records the process that holds the lock, for error messages only. The text has a file
 // of its own, because Windows denies other processes the content of a locked file.
-func (l *processLock) writeHolder() {
-	_ = os.WriteFile(holderPath(l.flock.Path()), fmt.Appendf(nil, "process %d\n", os.Getpid()), 0o600)
+func (l *processLock) writeHolder(holder string) {
+	_ = os.WriteFile(holderPath(l.flock.Path()), []byte(holder+"\n"), 0o600)
+}
+
+// thisProcess names this process in the error messages of others.
+func thisProcess() string { return fmt.Sprintf("process %d", os.Getpid()) }
+
+// LockStateDir makes a state directory that of this process, for as long as it may write: the
+// directory has one writer, and any number of readers. The result releases it. If another process
+// has it, LockStateDir returns a StateDirError. The lock also ends with the process.
+func LockStateDir(stateDir, host string, now time.Time) (release func(), err error) {
+	name := filepath.Join(stateDir, "lock", "writer.lock")
+	lock, err := tryLock(name)
+	if err != nil {
+		return nil, err
+	}
+	if lock == nil {
+		return nil, &StateDirError{StateDir: stateDir, Holder: readHolder(name)}
+	}
+	lock.writeHolder(fmt.Sprintf("%s on %s, since %s", thisProcess(), host, now.UTC().Format(time.RFC3339)))
+	return lock.release, nil
+}
+
+// StateDirError is the error for a state directory that another process writes to.
+type StateDirError struct{ StateDir, Holder string }
+
+func (e *StateDirError) Error() string {
+	return fmt.Sprintf("state directory %s is in use by %s: it has one process that applies; let that process apply, "+
+		"or stop it (plan, explain and status work beside it)", e.StateDir, e.Holder)
 }
 
 func (l *processLock) release() {

@@ -74,7 +74,7 @@ func (r *Recorder) lockOrFail(provisioner string) (*processLock, error) {
 	if lock == nil {
 		return nil, &LeaseError{Provisioner: provisioner, Lock: readHolder(r.lockPath(provisioner))}
 	}
-	lock.writeHolder()
+	lock.writeHolder(thisProcess())
 	return lock, nil
 }
 

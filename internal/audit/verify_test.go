@@ -46,7 +46,7 @@ func TestVerifyProvesAnIntactChain(t *testing.T) {
 			t.Errorf("the proof is %+v", proof)
 		}
 		for _, want := range []string{"newest commits were not removed", "branch was not rewritten", "source commits",
-			"all earlier reports", "used approvals"} {
+			"all earlier reports"} {
 			if !strings.Contains(strings.Join(proof.NotProved, "\n"), want) {
 				t.Errorf("%q is not listed as not proved: %q", want, proof.NotProved)
 			}
@@ -61,7 +61,7 @@ func TestVerifyProvesAnIntactChain(t *testing.T) {
 		if err != nil || proof.Err() != nil {
 			t.Fatal(err, proof.Err())
 		}
-		if len(proof.NotProved) != 1 {
+		if len(proof.NotProved) > 0 {
 			t.Errorf("with all input, not proved is %q", proof.NotProved)
 		}
 	})

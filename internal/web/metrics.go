@@ -25,6 +25,9 @@ var (
 		"1 if the last poll of the repository failed, otherwise 0.", nil, nil)
 	deadlineEnds = prometheus.NewDesc("roster_deadline_timestamp_seconds",
 		"Time at which a token, certificate, metadata, pause or approval ends.", []string{"kind", "path"}, nil)
+	auditTrust = prometheus.NewDesc("roster_audit_trust",
+		"1 for the level of trust in the audit branch that the last run found, 0 for all other levels.",
+		[]string{"provisioner", "level"}, nil)
 	refused = prometheus.NewDesc("roster_commit_refused",
 		"1 if the newest commit is refused because its declarations are invalid, otherwise 0.", nil, nil)
 )
@@ -37,7 +40,7 @@ var outcomes = []reconcile.Outcome{
 
 func (collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		lastRun, outcome, changes, directoryRead, polled, pollError, refused, deadlineEnds,
+		lastRun, outcome, changes, directoryRead, polled, pollError, refused, deadlineEnds, auditTrust,
 	} {
 		ch <- d
 	}
@@ -69,6 +72,11 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		}
 		if at := last.Report.ObservedSince(); !at.IsZero() {
 			gauge(directoryRead, float64(at.Unix()), key)
+		}
+		if a := last.Report.Audit; a != nil {
+			for _, level := range reconcile.TrustLevels {
+				gauge(auditTrust, boolValue(a.Level == level), key, string(level))
+			}
 		}
 		n := last.Report.Counts
 		for result, count := range map[reconcile.Result]int{

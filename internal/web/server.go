@@ -6,7 +6,10 @@ import (
 	_ "embed"
 	"encoding/json"
 	"html/template"
+	"maps"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -45,11 +48,21 @@ func (s *Server) Handler() http.Handler {
 	return mux
 }
 
-// ready responds with 200 as soon as there is a valid commit.
+// ready responds with 200 as soon as there is a valid commit, unless an audit branch is broken.
 func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
 	st := s.State()
 	if st.ValidCommit.ID == "" {
 		http.Error(w, "no valid commit yet", http.StatusServiceUnavailable)
+		return
+	}
+	var broken []string
+	for _, key := range slices.Sorted(maps.Keys(st.Provisioners)) {
+		if last := st.Provisioners[key]; last.Report != nil && last.Report.Audit.Holds() {
+			broken = append(broken, "audit branch broken: "+key)
+		}
+	}
+	if len(broken) > 0 {
+		http.Error(w, strings.Join(broken, "\n"), http.StatusServiceUnavailable)
 		return
 	}
 	_, _ = w.Write([]byte("ready\n"))

@@ -59,6 +59,8 @@ func TestStatuses(t *testing.T) {
 		{"not ready before a valid commit", "GET", "/readyz",
 			daemon.State{NewestCommit: reconcile.CommitRef{ID: "ff"}, InvalidReason: "bad"}, 503},
 		{"ready while a newer commit is refused", "GET", "/readyz", exampleState(), 200},
+		{"not ready while an audit branch is broken", "GET", "/readyz", brokenState(false), 503},
+		{"ready once an approval released the audit branch", "GET", "/readyz", brokenState(true), 200},
 		{"other paths do not exist", "GET", "/etc/passwd", exampleState(), 404},
 		{"pages reject POST", "POST", "/", exampleState(), 405},
 		{"the status rejects POST", "POST", "/api/v1/status", exampleState(), 405},
@@ -68,6 +70,33 @@ func TestStatuses(t *testing.T) {
 				t.Errorf("%s %s: %s; want %d", test.method, test.path, r.Status, test.want)
 			}
 		})
+	}
+}
+
+// brokenState is a state in which the audit branch of a provisioner is broken.
+func brokenState(released bool) daemon.State {
+	state := exampleState()
+	report := *state.Provisioners["aws"].Report
+	report.Audit = &reconcile.AuditSummary{Level: reconcile.TrustBroken, Reason: "the branch is <gone>",
+		Break: reconcile.GoneBranch, Released: released}
+	state.Provisioners["aws"] = daemon.LastRun{Report: &report, Time: noon}
+	return state
+}
+
+func TestABrokenAuditBranchIsShown(t *testing.T) {
+	for path, text := range map[string]string{
+		"/readyz":        "audit branch broken: aws",
+		"/metrics":       `roster_audit_trust{level="broken",provisioner="aws"} 1`,
+		"/":              "audit branch: broken: the branch is &lt;gone&gt;",
+		"/api/v1/status": `"level": "broken"`,
+	} {
+		if out := body(t, get(t, brokenState(false), "GET", path)); !strings.Contains(out, text) {
+			t.Errorf("%s does not contain %q:\n%s", path, text, out)
+		}
+	}
+	if out := body(t, get(t, brokenState(false), "GET", "/metrics")); !strings.Contains(out,
+		`roster_audit_trust{level="proved",provisioner="aws"} 0`) {
+		t.Errorf("the metrics are\n%s", out)
 	}
 }
 
