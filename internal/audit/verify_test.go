@@ -221,7 +221,9 @@ func TestVerifyFindsARewrittenBranch(t *testing.T) {
 				}
 			}, "no longer contains"},
 			{"a new branch, by its signatures", rewritten, func(c *VerifyInput, _ *memStore) {
-				c.CheckSignatures = func(context.Context, string) error { return errors.New("commit 123 is not signed") }
+				c.CheckSignatures = func(context.Context, string) error {
+					return errors.New("commit 123 is not signed")
+				}
 			}, "is not signed"},
 			{"with other source commits", rewritten, func(c *VerifyInput, _ *memStore) {
 				c.HasSourceCommit = func(context.Context, string) (bool, error) { return false, nil }
