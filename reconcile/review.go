@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,42 +9,50 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
+// ErrNoForge is the error of a Reviewer without a forge.
+var ErrNoForge = errors.New("no forge is configured that could report approvals")
+
 // Sufficient reports whether a review satisfies a rule, and if not, why. Each account counts once,
 // and forges ignore the case of accounts. A rule that requires no review is satisfied by one
 // approval: callers ask only if an approval by another person is needed.
 func Sufficient(review CommitReview, rule schema.Review) (ok bool, why string) {
-	counted := review.counted(rule)
+	counted, rejected := review.count(rule)
 	needed := max(1, rule.Approvals)
 	switch {
-	case review.PullRequest == "" && len(counted) == 0:
+	case review.PullRequest == "" && counted == 0:
 		return false, "it is not from a pull request"
 	case review.Unknown != "":
 		return false, review.Unknown
-	case len(counted) >= needed:
+	case counted >= needed:
 		return true, ""
 	case len(review.Approvers) == 0:
 		return false, "no reviewer other than its authors approved it"
 	}
-	why = fmt.Sprintf("it has %d of %s", len(counted), schema.Count(needed, "approval"))
+	why = fmt.Sprintf("it has %d of %s", counted, schema.Count(needed, "approval"))
 	if len(rule.By) > 0 {
 		why += " by " + schema.QuoteList(rule.By)
 	}
-	return false, why + "; " + strings.Join(review.Approvers, ", ") + " approved it"
+	return false, strings.Join(append([]string{why}, rejected...), "; ")
 }
 
-// counted returns the accounts whose approvals count for a rule, folded and sorted.
-func (r CommitReview) counted(rule schema.Review) []string {
+// count returns how many accounts gave an approval that counts for a rule, and why the other
+// approvals do not count.
+func (r CommitReview) count(rule schema.Review) (counted int, rejected []string) {
 	has := func(accounts []string, account string) bool {
 		return slices.ContainsFunc(accounts, func(a string) bool { return strings.EqualFold(a, account) })
 	}
-	var out []string
-	for _, account := range r.Approvers {
-		if account != "" && !has(r.Authors, account) && (len(rule.By) == 0 || has(rule.By, account)) {
-			out = append(out, strings.ToLower(account))
+	for i, account := range r.Approvers {
+		switch {
+		case account == "" || has(r.Approvers[:i], account):
+		case has(r.Authors, account):
+			rejected = append(rejected, account+" approved it, but also opened it, or authored or pushed a commit of it")
+		case len(rule.By) > 0 && !has(rule.By, account):
+			rejected = append(rejected, fmt.Sprintf("%s approved it, but `by` does not name %s", account, account))
+		default:
+			counted++
 		}
 	}
-	slices.Sort(out)
-	return slices.Compact(out)
+	return counted, rejected
 }
 
 // sufficientForAll reports whether a review satisfies all rules, and if not, why. Without a rule,

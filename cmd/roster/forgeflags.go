@@ -17,6 +17,8 @@ func addForgeFlags(f *pflag.FlagSet, c *app.ForgeConfig) {
 	f.StringVar(&c.TokenEnv, "forge-token-env", "ROSTER_FORGE_TOKEN", "environment variable with the forge's token")
 	f.StringSliceVar(&c.SecretEnvs, "webhook-secret-env", []string{"ROSTER_WEBHOOK_SECRET"},
 		"environment variables with webhook secrets; two of them while one is replaced")
+	f.BoolVar(&c.TrustCommitAuthors, "trust-commit-authors", false, "count reviews even if the forge does not know "+
+		"who authored or pushed a commit")
 	f.DurationVar(&c.MaxAge, "preview-max-age", 10*time.Minute, "maximum age of the AWS snapshot used for previews")
 	f.StringVar(&c.SnapshotDir, "snapshots", "",
 		"folder for snapshots of AWS, for roster plan --observed; they hold personal data")

@@ -156,7 +156,7 @@ func (w *Workspace) openAudit(stateDir string, apply bool) error {
 	if err != nil {
 		return err
 	}
-	if w.verifyCommits, err = c.Signatures.forCommits(repo); err != nil {
+	if w.verifyCommits, w.signers, err = c.Signatures.forCommits(repo); err != nil {
 		return err
 	}
 	if w.redactKey, err = readRedactKey(c.Signatures.RedactKey, stateDir); err != nil {

@@ -65,7 +65,12 @@ func NewServer(ctx context.Context, s Settings, c ServeConfig) (*Server, error) 
 	runner := w.runner()
 	runner.Cache = out.cache
 	if f != nil {
-		runner.Review = &preview.Reviewer{Forge: f, Repo: w.source.merges(), Branch: c.Branch}
+		runner.Review = &preview.Reviewer{Forge: f, Repo: w.source.merges(), Branch: c.Branch,
+			TrustCommitAuthors: c.Forge.TrustCommitAuthors}
+		if c.Forge.TrustCommitAuthors {
+			runner.Notices = append(runner.Notices, "--trust-commit-authors is set: a review counts even if the "+
+				"forge does not know who authored or pushed a commit")
+		}
 	}
 	out.daemon = &daemon.Daemon{
 		Head:         func(ctx context.Context) (reconcile.CommitRef, error) { return w.source.newest(ctx, c.Branch) },

@@ -28,25 +28,26 @@ type Signatures struct {
 // error names the first commit without a valid signature.
 type verifier func(ctx context.Context, since, head string) error
 
-// forCommits returns the check of commits with declarations, or nil if no signatures are required.
-func (s *Signatures) forCommits(repo *gitrepo.Repo) (verifier, error) {
+// forCommits returns the check of commits with declarations, and who signed them. Both are nil if
+// no signatures are required.
+func (s *Signatures) forCommits(repo *gitrepo.Repo) (verifier, *commitSigners, error) {
 	if len(s.CommitSigners) == 0 {
 		if len(s.MergeSigners) > 0 || s.UnsignedMerges || s.SignedSince != "" {
-			return nil, UsageError{errors.New("--merge-signers, --unsigned-merges and --signed-since require " +
+			return nil, nil, UsageError{errors.New("--merge-signers, --unsigned-merges and --signed-since require " +
 				"--commit-signers")}
 		}
-		return nil, nil
+		return nil, nil, nil
 	}
 	policy, err := gitrepo.ReadPolicy(s.CommitSigners...)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	merges, err := gitrepo.ReadPolicy(s.MergeSigners...)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	policy.AllowMerges(merges, s.UnsignedMerges)
-	return func(ctx context.Context, since, head string) error {
+	verify := func(ctx context.Context, since, head string) error {
 		h, err := gitrepo.ParseHash(head)
 		if err != nil {
 			return err
@@ -56,7 +57,8 @@ func (s *Signatures) forCommits(repo *gitrepo.Repo) (verifier, error) {
 			return err
 		}
 		return repo.VerifyLog(ctx, h, start, policy)
-	}, nil
+	}
+	return verify, &commitSigners{repo, policy}, nil
 }
 
 // unsignedUntil returns the commit whose history is not checked: the last applied commit or

@@ -38,6 +38,7 @@ type Workspace struct {
 
 	// verifyCommits checks the signatures of commits; nil means that none are required.
 	verifyCommits func(ctx context.Context, since, head string) error
+	signers       *commitSigners // who signed them; nil if no signatures are required
 	redactKey     []byte
 	unlock        func() // of the state directory; nil unless the workspace may apply
 }
@@ -130,7 +131,7 @@ func declaredProvisioners(d *schema.Declarations) string {
 
 // runner connects the parts of a run.
 func (w *Workspace) runner() *run.Runner {
-	return &run.Runner{
+	out := &run.Runner{
 		Audit:     w.recorder,
 		Archive:   w.recorder,
 		Source:    w.source,
@@ -146,6 +147,10 @@ func (w *Workspace) runner() *run.Runner {
 		Signed:    w.verifyCommits,
 		RedactKey: w.redactKey,
 	}
+	if w.signers != nil {
+		out.Review = w.signers
+	}
+	return out
 }
 
 // newRunID returns an id that sorts by time and does not repeat.

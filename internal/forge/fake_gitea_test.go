@@ -134,8 +134,8 @@ func giteaContributions(r *fakeForge, mux *http.ServeMux) {
 			body := fmt.Sprintf(`{"is_force_push":%t,"commit_ids":["%s"]}`, push.force,
 				strings.Join(push.commits, `","`))
 			events = append(events, map[string]any{"id": 1, "type": "pull_push", "user": giteaUser(push.by),
-				"body": body, "created_at": timestamp(push.at)}, map[string]any{"id": 2, "type": "comment", "user": giteaUser("ann"),
-				"body": "hello", "created_at": timestamp(push.at)})
+				"body": body, "created_at": timestamp(push.at)}, map[string]any{"id": 2, "type": "comment",
+				"user": giteaUser("ann"), "body": "hello", "created_at": timestamp(push.at)})
 		}
 		page := paginate(w, req, events, "limit", 50)
 		w.Header().Del("Link")

@@ -122,8 +122,9 @@ func gitLabContributions(r *fakeForge, mux *http.ServeMux) {
 		}
 		respond(w, 200, mapSlice(paginate(w, req, r.pushesTo(), "per_page", 100), func(p fakePush) map[string]any {
 			v := map[string]any{"id": 1, "action_name": "pushed to", "author_username": p.by,
-				"author": gitLabUser(p.by), "created_at": timestamp(p.at), "push_data": map[string]any{"commit_count": 1, "action": "pushed",
-					"ref_type": "branch", "commit_from": p.before, "commit_to": p.after, "ref": p.branch}}
+				"author": gitLabUser(p.by), "created_at": timestamp(p.at), "push_data": map[string]any{
+					"commit_count": 1, "action": "pushed", "ref_type": "branch", "commit_from": p.before,
+					"commit_to": p.after, "ref": p.branch}}
 			if strings.Trim(p.before, "0") == "" { // GitLab has no commit before a new branch
 				v["push_data"].(map[string]any)["commit_from"] = nil
 			}

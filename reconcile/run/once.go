@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/reconcile/observe"
@@ -85,7 +86,7 @@ func (r *Runner) annotate(plan *reconcile.Plan, observed *reconcile.Observed, s 
 	plan.Dirty = req.Dirty
 	plan.Violations = append(reconcile.AssertDeclared(req.Declarations, s.started, in.plan.Desired),
 		reconcile.AssertObserved(req.Declarations, observed, plan.Linking)...)
-	for _, notice := range append([]string{in.lastApplied.notice, interrupted}, req.Notices...) {
+	for _, notice := range slices.Concat([]string{in.lastApplied.notice, interrupted}, r.Notices, req.Notices) {
 		if notice != "" {
 			plan.AddNotice("%s", notice)
 		}

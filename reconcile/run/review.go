@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/seed-d64a251c/roster/reconcile"
@@ -28,13 +29,17 @@ func (r *Runner) reviewHistory(ctx context.Context, s runState, last lastApplied
 		return out, nil
 	}
 	if r.Review == nil {
-		out.Missing = []string{"no forge is configured that could report approvals"}
+		out.Missing = []string{reconcile.ErrNoForge.Error()}
 		return out, nil
 	}
 	merges, err := r.Review.Approved(ctx, from, to)
 	if err != nil {
-		if ctx.Err() != nil {
+		switch {
+		case ctx.Err() != nil:
 			return nil, err
+		case errors.Is(err, reconcile.ErrNoForge):
+			out.Missing = []string{err.Error()}
+			return out, nil
 		}
 		out.Missing = []string{"the forge cannot report approvals: " + err.Error()}
 		return out, nil

@@ -26,6 +26,8 @@ type Runner struct {
 	// Test makes one harmless call with a provisioner's credentials. It must succeed before a
 	// changed `auth` is used. Nil tests nothing.
 	Test func(ctx context.Context, p *schema.Provisioner) error
+	// Notices are in every plan and report, for example about a flag that weakens a rule.
+	Notices []string
 	// Author, if set, returns the author of a declaration's line; "" if history does not have it.
 	Author func(commit string, at schema.Pos) string
 	// Now is the clock; nil means time.Now.
