@@ -81,6 +81,13 @@ func ownership(proved bool, externalID string, keys []string, isKey func(string)
 	return contradicted
 }
 
+// Contradictions returns the contradicted entries of a ledger, by "user/" or "group/" and key.
+func Contradictions(in PlanInput) map[string]Contradiction {
+	l := Link(in.Observed, in.Ledger, in.Desired)
+	l.checkOwnership(in)
+	return l.Contradicted
+}
+
 // checkOwnership finds the contradicted entries among the linked objects. It marks objects that
 // adopt takes over as not owned.
 func (l *Linking) checkOwnership(in PlanInput) {

@@ -51,6 +51,7 @@ func TestScripts(t *testing.T) {
 			"calls":       callsCmd,
 			"outside":     outsideCmd,
 			"approve":     approveCmd,
+			"forge":       forgeCmd,
 			"org":         orgCmd,
 			"edit":        editCmd,
 			"commit":      commitCmd,

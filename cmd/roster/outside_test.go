@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"regexp"
@@ -29,6 +30,7 @@ var outside = map[string]struct {
 	"delete":     {"delete user|group NAME", deleteOutside},
 	"deactivate": {"deactivate USERNAME", deactivateOutside},
 	"save":       {"save: the objects that intact compares with", saveOutside},
+	"same":       {"same NAME...: these users and groups are as they were saved, with their memberships", sameOutside},
 	"intact": {"intact ids|access [USERNAME...]: no saved object is lost; with access, only these users lost access",
 		intactOutside},
 }
@@ -137,6 +139,37 @@ func deactivateOutside(s *simulator, args []string) error {
 func saveOutside(s *simulator, _ []string) error {
 	s.saved = s.State()
 	return nil
+}
+
+func sameOutside(s *simulator, args []string) error {
+	now := s.State()
+	for _, name := range args {
+		if have, want := objectNamed(now, name), objectNamed(s.saved, name); have != want {
+			return fmt.Errorf("%s is\n%s; want\n%s", name, have, want)
+		}
+	}
+	return nil
+}
+
+// objectNamed returns everything that a directory has of a user or group, as text.
+func objectNamed(state awssim.State, name string) string {
+	out := []any{}
+	if u, ok := state.User(name); ok {
+		out = append(out, u)
+		for _, g := range state.Groups {
+			if slices.Contains(g.Members, u.ID) {
+				out = append(out, g.ID)
+			}
+		}
+	}
+	if g, ok := state.Group(name); ok {
+		out = append(out, g)
+	}
+	text, err := json.Marshal(out)
+	if err != nil || len(out) == 0 {
+		return fmt.Sprintf("nothing (%v)", err)
+	}
+	return string(text)
 }
 
 // intactOutside finds all saved objects by their ids: an object that was deleted and created again

@@ -73,6 +73,9 @@ func (c *cli) printObjects(objects []app.Object) error {
 			fmt.Fprintln(t, heading[o.Kind])
 		}
 		key := cmp.Or(o.Key, "(unmanaged)")
+		if o.Contradicted != "" {
+			key += " (contradicted)"
+		}
 		if o.Kind == "user" {
 			fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\n", o.Name, key, o.Active, len(o.Groups), o.ID)
 		} else {
@@ -83,6 +86,9 @@ func (c *cli) printObjects(objects []app.Object) error {
 }
 
 func (c *cli) printDetails(o app.Object) {
+	if o.Contradicted != "" {
+		fmt.Fprintf(c.stdout, "  not managed: the ledger lists it as %q, but %s\n", o.Key, o.Contradicted)
+	}
 	for _, path := range slices.Sorted(maps.Keys(o.Attributes)) {
 		fmt.Fprintf(c.stdout, "  %s = %q\n", path, o.Attributes[path])
 	}

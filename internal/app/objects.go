@@ -18,6 +18,9 @@ type Object struct {
 	Attributes map[string]string `json:"attributes,omitempty"`
 	Members    []string          `json:"members,omitempty"`
 	Groups     []string          `json:"groups,omitempty"`
+	// Contradicted says why the entry of the ledger does not make the object managed; empty if it
+	// does.
+	Contradicted string `json:"contradicted,omitempty"`
 }
 
 // Objects reads all users and groups of a provisioner's directory. args are the arguments of the
@@ -54,7 +57,16 @@ func (w *Workspace) Objects(ctx context.Context, args []string) (objects []Objec
 	if err != nil {
 		return nil, "", fmt.Errorf("read %s: %w", p.Identity(), err)
 	}
-	return joinObjects(observed, past.Ledger), filter, nil
+	objects = joinObjects(observed, past.Ledger)
+	desired, err := reconcile.Desire(decls, p, w.runner().Clock())
+	if err != nil { // the mapping fails: earlier keys are not known
+		desired = reconcile.DesiredOfRemoved(p)
+	}
+	markContradicted(objects, reconcile.Contradictions(reconcile.PlanInput{
+		Provisioner: p, Desired: desired, Observed: observed, Ledger: past.Ledger, Unproved: past.Unproved,
+		Evidence: reconcile.Evidence{Assumed: true},
+	}))
+	return objects, filter, nil
 }
 
 func (w *Workspace) readProgress() func(done, total int) {
@@ -63,6 +75,17 @@ func (w *Workspace) readProgress() func(done, total int) {
 		return nil
 	}
 	return func(done, total int) { progress("read memberships", done, total) }
+}
+
+// markContradicted marks the objects whose entries in the ledger are contradicted.
+func markContradicted(objects []Object, contradictions map[string]reconcile.Contradiction) {
+	byID := make(map[string]string, len(contradictions))
+	for _, c := range contradictions {
+		byID[c.Kind+" "+c.ID] = c.Reason
+	}
+	for i := range objects {
+		objects[i].Contradicted = byID[objects[i].Kind+" "+objects[i].ID]
+	}
 }
 
 // joinObjects adds the keys of the ledger to the users and groups of a directory.

@@ -37,6 +37,8 @@ func (x *explainer) group() {
 	x.ownership(owned, managed)
 	n := schema.Count(len(x.Desired.Membership.Group(x.Key)), "member")
 	switch {
+	case x.contradiction() != "":
+		x.answer("is not managed: the ledger and AWS contradict each other%s.", x.pending())
 	case managed && want != nil && x.isOpen(reconcile.CreateGroup):
 		x.answer("is no longer in AWS: %s.", x.whyMissing(reconcile.CreateGroup))
 	case managed && want != nil:

@@ -30,7 +30,9 @@ func (x *explainer) isOpen(kind reconcile.Kind) bool {
 
 // ownership adds what the ledger has of the object.
 func (x *explainer) ownership(owned reconcile.Owned, managed bool) {
-	switch {
+	switch reason := x.contradiction(); {
+	case reason != "":
+		x.fact("directory", owned.ID, schema.Pos{}, "contradicted: %s", reason)
 	case !managed:
 		x.fact("directory", "", schema.Pos{}, "not in the ledger: roster manages no object with this key")
 	case owned.LeftScopeAt != nil:
@@ -39,6 +41,24 @@ func (x *explainer) ownership(owned reconcile.Owned, managed bool) {
 	default:
 		x.fact("directory", owned.ID, schema.Pos{}, "managed")
 	}
+}
+
+// contradiction returns why the newest report held changes of the object as contradicted; "" if it
+// did not.
+func (x *explainer) contradiction() string {
+	if x.Report == nil {
+		return ""
+	}
+	object := fmt.Sprintf("%s %q (id ", x.Kind, x.Key)
+	for i := range x.Report.Changes {
+		d := &x.Report.Changes[i]
+		for _, h := range d.Held {
+			if h.Gate == "contradicted" && Concerns(x.Kind, x.Key, &d.Change) && strings.Contains(h.Reason, object) {
+				return h.Reason
+			}
+		}
+	}
+	return ""
 }
 
 func (x *explainer) deletion(owned reconcile.Owned) string {

@@ -38,6 +38,8 @@ func (x *explainer) user() {
 	}
 	x.ownership(owned, managed)
 	switch {
+	case x.contradiction() != "":
+		x.answer("is not managed: the ledger and AWS contradict each other%s.", x.pending())
 	case managed && want != nil && x.isOpen(reconcile.CreateUser):
 		x.answer("is no longer in AWS: %s.", x.whyMissing(reconcile.CreateUser))
 	case managed && want != nil && want.Active && x.isOpen(reconcile.ActivateUser):

@@ -111,13 +111,12 @@ func (m *Audit) Provenance(_ context.Context, provisioners, ids []string) (map[s
 func (m *Audit) ForgetProofs(provisioner string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	p := m.past[provisioner]
-	p.Unproved = reconcile.UnprovedEntries{Users: map[string]bool{}, Groups: map[string]bool{}}
-	for key := range p.Ledger.Users {
-		p.Unproved.Users[key] = true
+	m.Unproved = reconcile.UnprovedEntries{Users: map[string]bool{}, Groups: map[string]bool{}}
+	for key := range m.past[provisioner].Ledger.Users {
+		m.Unproved.Users[key] = true
 	}
-	for key := range p.Ledger.Groups {
-		p.Unproved.Groups[key] = true
+	for key := range m.past[provisioner].Ledger.Groups {
+		m.Unproved.Groups[key] = true
 	}
 }
 
@@ -129,9 +128,9 @@ func (m *Audit) Forge(provisioner string, change func(*reconcile.AuditState)) {
 	p := m.past[provisioner]
 	before := p.Ledger.Clone()
 	change(p)
-	p.Unproved = reconcile.UnprovedEntries{
-		Users:  unproved(p.Unproved.Users, before.Users, p.Ledger.Users, nil),
-		Groups: unproved(p.Unproved.Groups, before.Groups, p.Ledger.Groups, nil),
+	m.Unproved = reconcile.UnprovedEntries{
+		Users:  unproved(m.Unproved.Users, before.Users, p.Ledger.Users, nil),
+		Groups: unproved(m.Unproved.Groups, before.Groups, p.Ledger.Groups, nil),
 	}
 }
 
@@ -222,15 +221,12 @@ func (m *Audit) CommitReport(_ context.Context, c reconcile.RunRecord) (reconcil
 	if m.past == nil {
 		m.past = map[string]*reconcile.AuditState{}
 	}
-	next := &reconcile.AuditState{Status: c.Status, Ledger: c.Ledger.Clone()}
-	if before := m.past[c.Report.Provisioner]; before != nil {
-		users, groups := ownWork(&c)
-		next.Unproved = reconcile.UnprovedEntries{
-			Users:  unproved(before.Unproved.Users, c.Ledger.Users, c.Ledger.Users, users),
-			Groups: unproved(before.Unproved.Groups, c.Ledger.Groups, c.Ledger.Groups, groups),
-		}
+	users, groups := ownWork(&c)
+	m.Unproved = reconcile.UnprovedEntries{
+		Users:  unproved(m.Unproved.Users, c.Ledger.Users, c.Ledger.Users, users),
+		Groups: unproved(m.Unproved.Groups, c.Ledger.Groups, c.Ledger.Groups, groups),
 	}
-	m.past[c.Report.Provisioner] = next
+	m.past[c.Report.Provisioner] = &reconcile.AuditState{Status: c.Status, Ledger: c.Ledger.Clone()}
 	m.Reports = append(m.Reports, c.Report)
 	return reconcile.Receipt{Commit: fmt.Sprintf("audit-%d", len(m.Reports))}, nil
 }
