@@ -62,7 +62,7 @@ func NextStatus(in StatusInput) *Status {
 		st.UsedApprovals = MergeUses(st.UsedApprovals, plan.UsedApprovals(in.Started))
 		st.ApprovalFirstSeen = nextFirstSeen(in.Before, in.Evidence, plan.sendsNothing(), in.Started)
 		st.Deprovisioned = in.deprovisioned()
-		if len(r.Errors) == 0 && r.intendedDone() && !plan.Removed {
+		if len(r.Errors) == 0 && r.intendedDone() && !plan.Removed && plan.UnreviewedDate == nil {
 			st.LastApplied = &AppliedAt{Commit: r.Commit.ID, Time: in.Started}
 			st.Review = storedRules(in.ReviewRules)
 			st.ShortenedEnds = slices.DeleteFunc(slices.Clone(st.ShortenedEnds),

@@ -44,7 +44,9 @@ type Plan struct {
 	ReleasedHolds []Hold   `json:"-"` // the holds that approvals released
 	// ShortenedEnds is the record for the status after the plan.
 	ShortenedEnds []ShortenedEnd `json:"-"`
-	Removed       bool           `json:"-"` // the provisioner is no longer declared
+	// UnreviewedDate is set if the commit must not become the last applied one.
+	UnreviewedDate *UnreviewedDate `json:"-"`
+	Removed        bool            `json:"-"` // the provisioner is no longer declared
 }
 
 // AddNotice adds a notice to the plan.
@@ -136,6 +138,10 @@ func NewPlan(in PlanInput) *Plan {
 		p.AddNotice("%s", in.MappingEdit)
 	}
 	p.Expiring = upcomingExpiries(in.Desired, in.Now)
+	if in.Reviewed != nil && in.Reviewed.Date != nil {
+		p.UnreviewedDate = in.Reviewed.Date
+		p.AddNotice("%s%s", p.UnreviewedDate, in.Reviewed.missingParts())
+	}
 	for _, loss := range upcomingLosses(in) {
 		p.AddNotice("%s", loss)
 	}

@@ -26,6 +26,8 @@ type Reviewed struct {
 	allowed map[effect]bool
 	// Missing says which parts of the history were not reviewed.
 	Missing []string
+	// Date is a declared date that causes changes which were not reviewed; nil if there is none.
+	Date *UnreviewedDate
 }
 
 // ReviewHistory is the reviews of all merges since the last applied commit.
@@ -38,8 +40,11 @@ type ReviewHistory struct {
 	// Applied are the declarations of the last applied commit; nil if nothing was applied or the
 	// commit cannot be read.
 	Applied *schema.Declarations
-	Merges  []ReviewedMerge // the newest first
-	Missing []string        // why the reviews of a part of the history are not known
+	// Declared are the declarations that the plan is for; nil if no forge tells what was reviewed
+	// of them.
+	Declared *schema.Declarations
+	Merges   []ReviewedMerge // the newest first
+	Missing  []string        // why the reviews of a part of the history are not known
 }
 
 // Reviewed returns the reviewed effects for a plan with the same input. What the last applied
@@ -48,23 +53,33 @@ func (h *ReviewHistory) Reviewed(in PlanInput) *Reviewed {
 	if h == nil {
 		return nil
 	}
-	out := &Reviewed{allowed: map[effect]bool{}, Missing: slices.Clone(h.Missing)}
+	out := &Reviewed{}
+	out.allowed, out.Missing = h.allowedEffects(in)
+	if h.Declared != nil {
+		out.Date = h.unreviewedDate(in)
+	}
+	return out
+}
+
+// allowedEffects returns the effects that were reviewed, and which parts of the history were not.
+func (h *ReviewHistory) allowedEffects(in PlanInput) (allowed map[effect]bool, missing []string) {
+	allowed, missing = map[effect]bool{}, slices.Clone(h.Missing)
 	if h.Applied != nil && ProvisionerOf(h.Applied, in.Provisioner.Identity()) != nil {
 		for e := range effectsOf(in, h.Applied) {
-			out.allowed[e] = true
+			allowed[e] = true
 		}
 	}
 	for _, pull := range h.pulls() {
 		if reason := h.insufficient(pull); reason != "" {
-			out.Missing = append(out.Missing, pull[0].Name+": "+reason)
+			missing = append(missing, pull[0].Name+": "+reason)
 			continue
 		}
-		if !h.allow(out.allowed, in, pull) {
-			out.Missing = append(out.Missing, pull[0].Name+
+		if !h.allow(allowed, in, pull) {
+			missing = append(missing, pull[0].Name+
 				": its reviewers approved different commits; only the changes that enough of them approved count")
 		}
 	}
-	return out
+	return allowed, missing
 }
 
 // pulls groups the merges by pull request.
@@ -169,10 +184,7 @@ func holdUnreviewed(in *gateInput, _ limit) map[int]string {
 			continue
 		}
 		if reason := in.reviewed.notCovered(c); reason != "" {
-			out[i] = reason
-			if len(in.reviewed.Missing) > 0 {
-				out[i] += " (" + strings.Join(in.reviewed.Missing[:min(3, len(in.reviewed.Missing))], "; ") + ")"
-			}
+			out[i] = reason + in.reviewed.missingParts()
 		}
 	}
 	return out

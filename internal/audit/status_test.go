@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -87,5 +88,21 @@ func TestARunWithNewsIsReportedNotCounted(t *testing.T) {
 	}
 	if _, c := base(); repeats(nil, c) {
 		t.Error("the first run repeats nothing")
+	}
+}
+
+func TestShortenedEndsOfConcurrentRunsAreMerged(t *testing.T) {
+	at := func(hour int) time.Time { return time.Date(2026, 11, 24, hour, 0, 0, 0, time.UTC) }
+	end := func(user string, ends, seen int) reconcile.ShortenedEnd {
+		return reconcile.ShortenedEnd{User: user, Group: "g", EndsAt: at(ends), FirstSeen: at(seen)}
+	}
+	earlier := []reconcile.ShortenedEnd{end("only-earlier", 20, 1), end("same", 20, 1), end("moved", 20, 1)}
+	later := []reconcile.ShortenedEnd{end("same", 20, 3), end("moved", 22, 3), end("only-later", 20, 3)}
+	got := mergeStatus(&reconcile.Status{Finished: at(2), ShortenedEnds: earlier},
+		&reconcile.Status{Finished: at(4), ShortenedEnds: later}).ShortenedEnds
+	want := []reconcile.ShortenedEnd{end("same", 20, 1), end("moved", 22, 3), end("only-later", 20, 3),
+		end("only-earlier", 20, 1)}
+	if !slices.Equal(got, want) {
+		t.Errorf("the merged ends are %v, want %v", got, want)
 	}
 }

@@ -32,6 +32,7 @@ func (r *Runner) reviewHistory(ctx context.Context, s runState, last lastApplied
 		out.Missing = []string{reconcile.ErrNoForge.Error()}
 		return out, nil
 	}
+	out.Declared = s.request.Declarations
 	merges, err := r.Review.Approved(ctx, from, to)
 	if err != nil {
 		switch {
