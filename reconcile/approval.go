@@ -71,11 +71,7 @@ func (p *Plan) releaseAudit(in PlanInput) {
 // nearest names the digest of held changes that is nearest to another digest; "" if nothing is
 // held.
 func (p *Plan) nearest(digest string) string {
-	var held []string
-	if d := p.heldDigest(); d != "" {
-		held = append(held, d)
-	}
-	if d := NearestDigest(digest, held); d != "" {
+	if d := NearestDigest(digest, p.heldSets()); d != "" {
 		return "; the nearest digest that is held is " + d
 	}
 	return ""
@@ -85,14 +81,27 @@ func (p *Plan) nearest(digest string) string {
 // forged, so its list of changes must have the digest. Otherwise the approval covers only the
 // exact set.
 func (p *Plan) coverage(key string, printed *Report, in PlanInput) func(*Change) bool {
-	exact := key == p.heldDigest()
-	if exact || in.Trust.Level == TrustUnproved && !printed.provesDigest(key) {
-		return func(*Change) bool { return exact }
+	exact := p.exactly(key)
+	if in.Trust.Level == TrustUnproved && !printed.provesDigest(key) {
+		return exact
 	}
-	named := printed.heldEffects()
+	named := printed.heldEffects(key)
 	return func(c *Change) bool {
-		return !slices.ContainsFunc(in.Redactor.effects(c), func(e effect) bool { return !named[e] })
+		return exact(c) || !slices.ContainsFunc(in.Redactor.effects(c), func(e effect) bool { return !named[e] })
 	}
+}
+
+// exactly returns which held changes are in the set that has a digest now.
+func (p *Plan) exactly(key string) func(*Change) bool {
+	if key == p.heldDigest() {
+		return func(*Change) bool { return true }
+	}
+	for _, g := range heldGroups(p.Identity, p.releasable(), nil) {
+		if g.Digest == key {
+			return func(c *Change) bool { return c.Cause == g.Cause }
+		}
+	}
+	return func(*Change) bool { return false }
 }
 
 // counts reports whether an approval counts. It adds a notice if an approval does not count, unless
@@ -196,7 +205,10 @@ func (c *Change) Approvable() bool {
 }
 
 // Printed reports whether the report printed a digest as held.
-func (r *Report) Printed(digest string) bool { return digest != "" && r.HeldDigest == digest }
+func (r *Report) Printed(digest string) bool {
+	return digest != "" && (r.HeldDigest == digest ||
+		slices.ContainsFunc(r.HeldGroups, func(g HeldGroup) bool { return g.Digest == digest }))
+}
 
 // PrintedBefore returns a match for Archive.SearchReports: the reports of a provisioner identity
 // that printed a digest as held and whose commit satisfies before.
@@ -209,21 +221,21 @@ func PrintedBefore(identity, digest string, before func(commit string) (bool, er
 	}
 }
 
-// heldChanges returns the changes that a report printed with a held digest.
-func (r *Report) heldChanges() []Change {
-	var out []Change
-	for i := range r.Changes {
-		if d := &r.Changes[i]; d.Result == ResultHeld && d.Approvable() {
-			out = append(out, d.Change)
-		}
+// heldChanges returns the changes that a report printed with a digest: all that it held, or those of
+// a group.
+func (r *Report) heldChanges(digest string) []Change {
+	held := releasableOf(r.Changes)
+	if r.HeldDigest == digest {
+		return held
 	}
-	return out
+	i := slices.IndexFunc(r.HeldGroups, func(g HeldGroup) bool { return g.Digest == digest })
+	return slices.DeleteFunc(held, func(c Change) bool { return i < 0 || c.Cause != r.HeldGroups[i].Cause })
 }
 
-// heldEffects returns the effects of the changes that a report printed with a held digest.
-func (r *Report) heldEffects() map[effect]bool {
+// heldEffects returns the effects of the changes that a report printed with a digest.
+func (r *Report) heldEffects(digest string) map[effect]bool {
 	out := map[effect]bool{}
-	for _, c := range r.heldChanges() {
+	for _, c := range r.heldChanges(digest) {
 		for _, e := range c.effects() {
 			out[e] = true
 		}
@@ -234,7 +246,7 @@ func (r *Report) heldEffects() map[effect]bool {
 // provesDigest reports whether the changes that a report printed with a digest have that digest. It
 // is false if a value is redacted.
 func (r *Report) provesDigest(key string) bool {
-	return digest(r.Identity, r.heldChanges(), func(*Change) bool { return true }) == key
+	return digest(r.Identity, r.heldChanges(key), func(*Change) bool { return true }) == key
 }
 
 // NearestDigest returns the digest that has the longest common start with a digest; "" if there is

@@ -43,14 +43,29 @@ func digest(identity string, changes []Change, selected func(*Change) bool) stri
 // heldDigestOf returns the digest of the changes that a run held and that an approval can release,
 // with the ids of objects that the run created.
 func heldDigestOf(plan *Plan, results []Done) string {
-	var held []Change
-	for i := range results {
-		if results[i].Result == ResultHeld && results[i].Approvable() {
-			held = append(held, results[i].Change)
-		}
-	}
+	held := releasableOf(results)
 	if len(held) == 0 {
 		return ""
 	}
 	return digest(plan.Identity, held, func(*Change) bool { return true })
+}
+
+// heldGroupsOf returns the groups of the same changes.
+func heldGroupsOf(plan *Plan, results []Done) []HeldGroup {
+	var commits []CommitRef
+	for _, g := range plan.HeldGroups {
+		commits = append(commits, CommitRef{ID: g.Cause.Commit, Subject: g.Subject, Author: g.Author})
+	}
+	return heldGroups(plan.Identity, releasableOf(results), commits)
+}
+
+// releasableOf returns the changes that a run held and that an approval can release.
+func releasableOf(results []Done) []Change {
+	var out []Change
+	for i := range results {
+		if d := &results[i]; d.Result == ResultHeld && d.Approvable() {
+			out = append(out, d.Change)
+		}
+	}
+	return out
 }

@@ -43,6 +43,7 @@ func NextStatus(in StatusInput) *Status {
 		st.EarlierApplied = before.EarlierApplied
 		st.EverEnabled, st.AdoptionDecided = before.EverEnabled, before.AdoptionDecided
 		st.UsedApprovals, st.ApprovalFirstSeen = before.UsedApprovals, before.ApprovalFirstSeen
+		st.Causes = before.Causes
 		for _, removal := range before.Removals {
 			if r.Finished.Sub(removal.Time) < 24*time.Hour {
 				st.Removals = append(st.Removals, removal)
@@ -59,6 +60,7 @@ func NextStatus(in StatusInput) *Status {
 		st.AdoptionDecided = st.AdoptionDecided ||
 			plan.Mode == ModeEnabled && len(r.Errors) == 0 && !slices.ContainsFunc(r.Changes, holdsInitialAdoption)
 		st.AuthFingerprint, st.ShortenedEnds = AuthFingerprint(in.Provisioner), plan.ShortenedEnds
+		st.Causes = heldCauses(releasableOf(r.Changes))
 		st.UsedApprovals = MergeUses(st.UsedApprovals, plan.UsedApprovals(in.Started))
 		st.ApprovalFirstSeen = nextFirstSeen(in.Before, in.Evidence, plan.sendsNothing(), in.Started)
 		st.Deprovisioned = in.deprovisioned()

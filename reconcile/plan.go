@@ -23,6 +23,9 @@ type Plan struct {
 	Scope      string      `json:"scope"`
 	Digest     string      `json:"digest"`
 	HeldDigest string      `json:"heldDigest,omitempty"`
+	// HeldGroups are the held changes that an approval can release, by their cause. HeldDigest is
+	// the digest of all of them.
+	HeldGroups []HeldGroup `json:"heldGroups,omitempty"`
 	Counts     Counts      `json:"counts"`
 	Changes    []Change    `json:"changes"`
 	// Audit is the trust in the audit branch.
@@ -85,8 +88,10 @@ type PlanInput struct {
 	// identity; nil if nothing was applied or the commit cannot be read.
 	AppliedPolicy *schema.Provisioner
 	// Commits are the commits of the first-parent history after the last applied commit up to
-	// Commit, the oldest first; at most the newest 50. Nil if they are not known.
+	// Commit, the oldest first; at most the newest MaxFirstParents. Nil if they are not known.
 	Commits []CommitRef
+	// Causes are the known causes of intended changes.
+	Causes KnownCauses
 	// AuditRelease is the approval that releases gate audit; nil if there is none.
 	AuditRelease *Approved
 	Reviewed     *Reviewed // nil if no review is required
@@ -119,6 +124,7 @@ func NewPlan(in PlanInput) *Plan {
 	for i := range p.Changes {
 		reasons.setReason(&p.Changes[i])
 	}
+	setCauses(p.Changes, in.Causes)
 	p.Notices = applyGates(&gateInput{
 		changes: p.Changes, desired: in.Desired, lastApplied: in.LastApplied, linking: linking, target: target,
 		ledger: in.Ledger, status: in.Status, policy: in.Provisioner, now: in.Now, historyReason: in.HistoryReason,
@@ -160,7 +166,7 @@ func NewPlan(in PlanInput) *Plan {
 		}
 	}
 	p.Digest = digest(p.Identity, p.Changes, func(*Change) bool { return true })
-	p.HeldDigest = p.heldDigest()
+	p.HeldDigest, p.HeldGroups = p.heldDigest(), heldGroups(p.Identity, p.releasable(), in.Commits)
 	return p
 }
 

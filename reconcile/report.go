@@ -60,6 +60,8 @@ type Report struct {
 	Finished    time.Time `json:"finished"`
 	Digest      string    `json:"digest"`
 	HeldDigest  string    `json:"heldDigest,omitempty"`
+	// HeldGroups are the held changes that an approval can release, by their cause.
+	HeldGroups []HeldGroup `json:"heldGroups,omitempty"`
 	// CachedRead is set if the run used the cached directory; nil if it read everything.
 	CachedRead *CachedRead `json:"cachedRead,omitempty"`
 	// Audit is the trust in the audit branch, as the run found it.
@@ -117,7 +119,7 @@ func (r *Report) Record(plan *Plan, results []Done) {
 	r.Digest, r.Changes, r.Counts, r.Warnings = plan.Digest, results, plan.Counts, plan.Notices
 	r.Audit = plan.Audit
 	r.Approvals, r.Violations, r.CachedRead = plan.Approvals, plan.Violations, plan.CachedRead
-	r.HeldDigest = heldDigestOf(plan, results)
+	r.HeldDigest, r.HeldGroups = heldDigestOf(plan, results), heldGroupsOf(plan, results)
 	r.Count()
 	r.Outcome = r.outcome()
 }

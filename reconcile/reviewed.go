@@ -159,7 +159,7 @@ func ProvisionerOf(d *schema.Declarations, identity string) *schema.Provisioner 
 // directory. Declarations without the provisioner deprovision its users.
 func effectsOf(in PlanInput, d *schema.Declarations) map[effect]bool {
 	p := ProvisionerOf(d, in.Provisioner.Identity())
-	in.Reviewed, in.Approvals, in.ApprovalEvidence = nil, nil, nil
+	in.Reviewed, in.Approvals, in.ApprovalEvidence, in.Causes = nil, nil, nil, nil
 	if p == nil {
 		in.Desired = DesiredOfRemoved(in.Provisioner)
 		return normalizedEffects(NewPlan(in).Changes)

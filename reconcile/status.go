@@ -40,6 +40,8 @@ type Status struct {
 	// declared approval; both sorted by digest and commit.
 	UsedApprovals     []ApprovalUse `json:"usedApprovals,omitempty"`
 	ApprovalFirstSeen []FirstSeen   `json:"approvalFirstSeen,omitempty"`
+	// Causes are the causes of the held changes, so that later runs need not find them again.
+	Causes []CauseOfChanges `json:"causes,omitempty"`
 	// Review are the review rules that were in force after the last applied commit. They count
 	// until a reviewed merge replaces them, under whatever key the tenant is declared.
 	Review []ReviewRule `json:"review,omitempty"`

@@ -17,6 +17,7 @@ func (r *Reader) ObserveAndPlan(ctx context.Context, in reconcile.PlanInput,
 	reviews *reconcile.ReviewHistory) (*reconcile.Plan, *View, error) {
 	options := r.options(in.Desired, in.Ledger)
 	v, err := r.refresh(ctx, options)
+	causesOf := -1 // the round whose changes have causes
 	for round := 0; err == nil; round++ {
 		in.Observed = v.Observed
 		in.Observed.ReadAt = v.oldestRead()
@@ -28,6 +29,14 @@ func (r *Reader) ObserveAndPlan(ctx context.Context, in reconcile.PlanInput,
 				return nil, nil, err
 			}
 			in.Evidence = in.Evidence.With(ids, found)
+			round--
+			continue
+		}
+		if r.Causes != nil && causesOf != round && plan.NeedsCauses() {
+			if in.Causes, err = r.Causes(ctx, plan, in); err != nil {
+				return nil, nil, err
+			}
+			causesOf = round
 			round--
 			continue
 		}

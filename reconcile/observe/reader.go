@@ -22,6 +22,9 @@ type Reader struct {
 	// Evidence, if set, returns the provenances of objects whose ledger entries are not proved, by
 	// id. It is called only for objects that the plan changes.
 	Evidence func(ctx context.Context, ids []string) (map[string][]reconcile.Provenance, error)
+	// Causes, if set, finds the causes of the changes of a plan with its input. It is called if the
+	// plan holds changes whose cause is not known.
+	Causes func(ctx context.Context, p *reconcile.Plan, in reconcile.PlanInput) (reconcile.KnownCauses, error)
 	// Progress, if set, is called during the reads of each phase.
 	Progress func(phase string, done, total int)
 }

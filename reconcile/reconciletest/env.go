@@ -32,6 +32,7 @@ type Env struct {
 	Commits []*schema.Declarations
 	Authors map[int]string    // of commits, by number from 1
 	Dates   map[int]time.Time // of commits
+	Loads   int               // how often declarations of a commit were loaded
 	// Uncommitted, if set, are declarations that differ from the newest commit.
 	Uncommitted *schema.Declarations
 	loadCache   schema.Cache

@@ -31,6 +31,7 @@ func (w *Env) number(commit string) int {
 
 // Declarations returns the declarations of a commit.
 func (w *Env) Declarations(_ context.Context, commit string) (*schema.Declarations, error) {
+	w.Loads++
 	n := w.number(commit)
 	if n == 0 {
 		return nil, fs.ErrNotExist

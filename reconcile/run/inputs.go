@@ -59,6 +59,9 @@ func (r *Runner) loadInputs(ctx context.Context, s runState, directory reconcile
 		HistoryReason: historyReason, AuditRelease: auditRelease(s, approvals),
 		Trust: s.audit.Trust, Unproved: s.audit.Unproved, AppliedPolicy: last.provisioner,
 	}
+	if plan.Commits, err = r.commitsSince(ctx, s); err != nil {
+		return inputs{}, err
+	}
 	if plan.Restored, err = r.restored(ctx, s, plan); err != nil {
 		return inputs{}, err
 	}

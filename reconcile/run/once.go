@@ -36,7 +36,7 @@ func (r *Runner) Once(ctx context.Context, req Request) (*Result, error) {
 	if err != nil {
 		return r.fail(ctx, state, cached, result, err)
 	}
-	reader := r.reader(state, inputs.directory, cached)
+	reader := r.reader(state, inputs, cached)
 	plan, view, err := reader.ObserveAndPlan(ctx, inputs.plan, inputs.reviews)
 	if err != nil {
 		return r.fail(ctx, state, cached, result, err)
@@ -71,10 +71,11 @@ func (r *Runner) Once(ctx context.Context, req Request) (*Result, error) {
 }
 
 // reader returns a reader of the directory for a run.
-func (r *Runner) reader(s runState, dir reconcile.Directory, cached *observe.CachedDirectory) *observe.Reader {
+func (r *Runner) reader(s runState, in inputs, cached *observe.CachedDirectory) *observe.Reader {
 	return &observe.Reader{
-		Directory: dir, Provisioner: s.provisioner, Cached: cached, Started: s.started, Trigger: s.request.Trigger,
-		Progress: r.progress(s.request), Evidence: r.evidence(s),
+		Directory: in.directory, Provisioner: s.provisioner, Cached: cached, Started: s.started,
+		Trigger:  s.request.Trigger,
+		Progress: r.progress(s.request), Evidence: r.evidence(s), Causes: r.causes(s, in.lastApplied),
 	}
 }
 
