@@ -365,6 +365,19 @@ func switchedOffRows() []gateRow {
 				p.inactiveBefore(1)
 				p.in.Ledger.Users["u0001"] = Owned{ID: "id-u0001"}
 			}},
+		{name: "an unproved entry says that roster deactivated the user", holds: []string{"activate-user u0001"},
+			plan: func(p *planFixture) {
+				p.setRemote(1, 1, "active", "false")
+				p.in.Ledger.Users["u0001"] = Owned{ID: "id-u0001", InactiveSince: &p.in.Now}
+				p.in.Unproved = UnprovedEntries{Users: map[string]bool{"u0001": true}}
+				p.in.Evidence.Assumed = true
+			}},
+		{name: "an unproved entry and the last applied declarations have the user as inactive",
+			passes: []string{"activate-user u0001"}, plan: func(p *planFixture) {
+				p.inactiveBefore(1)
+				p.in.Unproved = UnprovedEntries{Users: map[string]bool{"u0001": true}}
+				p.in.Evidence.Assumed = true
+			}},
 		{name: "the user waits for deletion", passes: []string{"activate-user u0001"},
 			plan: func(p *planFixture) { p.deactivated(1, 3) }},
 		{name: "a user who is not managed yet is inactive", passes: []string{"adopt-user u0001"},

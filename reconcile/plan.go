@@ -113,7 +113,7 @@ func NewPlan(in PlanInput) *Plan {
 		Audit: NewAuditSummary(in.Trust, in.Unproved, in.AuditRelease),
 	}
 	adoptable := skipUnrequestedAdoptions(linking, target, in)
-	target.findSwitchedOff(linking, in.Ledger)
+	target.findSwitchedOff(linking, in)
 	p.Changes = Diff(linking.State, target.State)
 	p.Changes = dependOnRenamedUsers(p.Changes, linking)
 	ends := newEndDates(in)

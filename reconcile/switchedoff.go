@@ -1,22 +1,37 @@
 package reconcile
 
+import "cmp"
+
 // findSwitchedOff finds the users whom the target activates although they were deactivated outside
 // roster: roster owns them, has not deactivated them, and never saw them inactive while they were
 // declared so. Their activation becomes a change of its own, so that gate switchedOff does not hold
 // their other changes.
-func (t *Target) findSwitchedOff(l *Linking, ledger *Ledger) {
+func (t *Target) findSwitchedOff(l *Linking, in PlanInput) {
 	for key, have := range l.State.Users {
 		want := t.State.Users[key]
 		if want == nil || have.Active() || !want.Active() || have.NotOwned || t.Leavers[key] != "" {
 			continue
 		}
-		owned := l.ownedUser(ledger, key)
-		if owned.LeftScopeAt != nil || owned.InactiveSince != nil {
+		if in.deactivated(l, key) {
 			continue
 		}
 		t.SwitchedOff[key] = true
 		have.ActivateApart = true
 	}
+}
+
+// deactivated reports whether roster deactivated a user, as the ledger says. For an entry that is
+// not proved, the last applied declarations must agree: the user was inactive or out of scope.
+func (in PlanInput) deactivated(l *Linking, key string) bool {
+	owned := l.ownedUser(in.Ledger, key)
+	if owned.LeftScopeAt == nil && owned.InactiveSince == nil {
+		return false
+	}
+	if !in.Unproved.Users[cmp.Or(l.RenamedUsers[key], key)] {
+		return true
+	}
+	before := in.LastApplied.user(in.Desired.Users[key], key)
+	return in.LastApplied != nil && (before == nil || !before.Active)
 }
 
 // holdSwitchedOff holds the activation of users who were deactivated outside roster.

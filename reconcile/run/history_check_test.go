@@ -45,6 +45,7 @@ func (h *history) check(before awssim.State, past *reconcile.AuditState, result 
 		}
 	}
 	h.checkOwnership(before, after, past, result)
+	h.checkUsers(before, past, result.Report)
 	h.checkMode(facts, result)
 }
 

@@ -44,6 +44,20 @@ func newOrg() *org {
 	return o
 }
 
+// rekey gives a user another key, in all groups.
+func (o *org) rekey(old, key string) {
+	u := o.users[old]
+	delete(o.users, old)
+	o.users[key] = u
+	u.previously = old
+	for _, g := range o.groups {
+		if until, member := g.members[old]; member {
+			delete(g.members, old)
+			g.members[key] = until
+		}
+	}
+}
+
 // previousKey returns the earlier key of a user, unless another user has it or names it too.
 func (o *org) previousKey(key string) string {
 	old := o.users[key].previously

@@ -25,6 +25,18 @@ func (s step) GoString() string { return strconv.Quote(s.name) }
 // steps are the steps of random histories.
 var steps = append(slices.Clone(ordinarySteps),
 	step{"what is held is approved", func(h *history) { h.approve() }},
+	step{"a user gets another key", func(h *history) {
+		old := h.pick("old key", slices.Sorted(maps.Keys(h.org.users)))
+		h.org.rekey(old, "k"+strconv.Itoa(len(h.Commits)))
+		h.publish()
+	}},
+	step{"an administrator deactivates a user", func(h *history) {
+		if u, ok := h.Sim.State().User(h.pick("name", userNames) + "@example.com"); ok && u.Active {
+			u.Active = false
+			h.put(u)
+			h.switchedOff[u.ID] = true
+		}
+	}},
 	step{"the audit branch is lost", func(h *history) {
 		h.Audit = &reconciletest.Audit{}
 		h.Runner.Audit, h.Runner.Archive = h.Audit, h.Audit

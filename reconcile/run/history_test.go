@@ -48,6 +48,8 @@ type history struct {
 	org     *org
 	faulted bool
 	reads   *reconciletest.ReadBeforeWrite // of the last run
+	// switchedOff are the ids of the users whom an administrator deactivated since the last commit.
+	switchedOff map[string]bool
 	// declare, if set, publishes the organization instead of Commit.
 	declare func()
 }
@@ -62,6 +64,7 @@ var (
 )
 
 func (h *history) publish() {
+	h.switchedOff = map[string]bool{}
 	if h.declare != nil {
 		h.declare()
 		return

@@ -112,22 +112,13 @@ func (h *hostile) attack() {
 
 // rekey declares a user with a new key instead of one with an old key.
 func (h *hostile) rekey(old string, rename bool) {
-	u := h.org.users[old]
-	if u == nil {
-		u = &userState{name: "new" + strconv.Itoa(len(h.orgs)), state: "ACTIVE"}
+	n := strconv.Itoa(len(h.orgs))
+	if h.org.users[old] == nil {
+		h.org.users[old] = &userState{name: "new" + n, state: "ACTIVE"}
 	}
-	key := "k" + strconv.Itoa(len(h.orgs))
-	delete(h.org.users, old)
-	h.org.users[key] = u
-	u.previously = old
+	h.org.rekey(old, "k"+n)
 	if rename {
-		u.name = "new" + strconv.Itoa(len(h.orgs))
-	}
-	for _, g := range h.org.groups {
-		if until, member := g.members[old]; member {
-			delete(g.members, old)
-			g.members[key] = until
-		}
+		h.org.users["k"+n].name = "new" + n
 	}
 }
 
