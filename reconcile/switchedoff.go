@@ -9,7 +9,7 @@ import "cmp"
 func (t *Target) findSwitchedOff(l *Linking, in PlanInput) {
 	for key, have := range l.State.Users {
 		want := t.State.Users[key]
-		if want == nil || have.Active() || !want.Active() || have.NotOwned || t.Leavers[key] != "" {
+		if want == nil || want == have || have.Active() || !want.Active() || have.NotOwned || t.Leavers[key] != "" {
 			continue
 		}
 		if in.deactivated(l, key) {
