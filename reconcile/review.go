@@ -55,9 +55,9 @@ func (r CommitReview) count(rule schema.Review) (counted int, rejected []string)
 	return counted, rejected
 }
 
-// sufficientForAll reports whether a review satisfies all rules, and if not, why. Without a rule,
+// SufficientForAll reports whether a review satisfies all rules, and if not, why. Without a rule,
 // one approval is required.
-func sufficientForAll(review CommitReview, rules []schema.Review) (ok bool, why string) {
+func SufficientForAll(review CommitReview, rules []schema.Review) (ok bool, why string) {
 	if len(rules) == 0 {
 		return Sufficient(review, schema.Review{})
 	}
@@ -116,7 +116,7 @@ func (h *ReviewHistory) NextRules(d *schema.Declarations, identity string) []sch
 			continue
 		}
 		for _, m := range pull {
-			if ok, _ := sufficientForAll(m.Review, h.Rules); !ok || m.NotReviewedReason != "" {
+			if ok, _ := SufficientForAll(m.Review, h.Rules); !ok || m.NotReviewedReason != "" {
 				continue
 			}
 			before, after := ReviewRuleOf(m.Base, identity), ReviewRuleOf(m.Merged, identity)

@@ -109,7 +109,7 @@ func (h *ReviewHistory) insufficient(pull []ReviewedMerge) string {
 	if len(review.Approvers) == 0 && reason != "" {
 		return reason
 	}
-	_, why := sufficientForAll(review, h.Rules)
+	_, why := SufficientForAll(review, h.Rules)
 	return why
 }
 
@@ -132,7 +132,7 @@ func (h *ReviewHistory) allow(allowed map[effect]bool, in PlanInput, pull []Revi
 	for e, by := range approvers {
 		review := pull[0].Review
 		review.Approvers = by
-		if ok, _ := sufficientForAll(review, h.Rules); ok {
+		if ok, _ := SufficientForAll(review, h.Rules); ok {
 			allowed[e] = true
 		} else {
 			all = false

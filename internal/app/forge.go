@@ -24,7 +24,8 @@ type ForgeConfig struct {
 	SecretEnvs  []string
 	MaxAge      time.Duration // of the snapshot of AWS that previews use
 	SnapshotDir string        // for snapshots of AWS; "" writes none
-	// TrustCommitAuthors accepts reviews of commits whose author and pusher the forge does not know.
+	// TrustCommitAuthors accepts reviews of commits whose author and pusher the forge does not
+	// know.
 	TrustCommitAuthors bool
 }
 

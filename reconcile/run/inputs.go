@@ -39,6 +39,9 @@ func (r *Runner) loadInputs(ctx context.Context, s runState, directory reconcile
 	if err != nil {
 		return inputs{}, err
 	}
+	if err := r.reviewApprovals(ctx, s, last, approvals); err != nil {
+		return inputs{}, err
+	}
 	if directory == nil {
 		if directory, err = r.connect(ctx, s); err != nil {
 			return inputs{}, err

@@ -13,9 +13,7 @@ import (
 // declarations nor the rules that are still in force require a review: a commit cannot lift the
 // rule for itself.
 func (r *Runner) reviewHistory(ctx context.Context, s runState, last lastApplied) (*reconcile.ReviewHistory, error) {
-	remembered := rememberedRules(s, last)
-	declared := reconcile.ReviewRuleOf(s.request.Declarations, s.provisioner.Identity())
-	rules := reconcile.StrictestRules(append(remembered, declared)...)
+	remembered, rules := rememberedRules(s, last), rulesInForce(s, last)
 	if len(rules) == 0 {
 		return nil, nil
 	}
@@ -47,6 +45,48 @@ func (r *Runner) reviewHistory(ctx context.Context, s runState, last lastApplied
 	}
 	out.Merges = merges
 	return out, nil
+}
+
+// rulesInForce returns the rules that a review must satisfy: the declared rule, and those that are
+// remembered.
+func rulesInForce(s runState, last lastApplied) []schema.Review {
+	declared := reconcile.ReviewRuleOf(s.request.Declarations, s.provisioner.Identity())
+	return reconcile.StrictestRules(append(rememberedRules(s, last), declared)...)
+}
+
+// reviewApprovals refuses the approvals whose commits were not reviewed as the rules in force
+// require. Releasing a gate needs the same review as a change.
+func (r *Runner) reviewApprovals(ctx context.Context, s runState, last lastApplied,
+	evidence map[string]*reconcile.ApprovalEvidence) error {
+	rules := rulesInForce(s, last)
+	if len(rules) == 0 {
+		return nil
+	}
+	for key, e := range evidence {
+		if e.RefusedReason != "" || e.Used != nil || e.Printed == nil && !reconcile.IsAuditRelease(key) {
+			continue
+		}
+		reviewer, ok := r.Review.(reconcile.CommitReviewer)
+		if !ok {
+			e.RefusedReason = "reviews are required, and " + reconcile.ErrNoForge.Error()
+			continue
+		}
+		review, err := reviewer.ReviewCommit(ctx, e.Added.ID)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil:
+			e.NoAnswer = true
+			e.RefusedReason = fmt.Sprintf("reviews are required, and the review of commit %.7s is not known: %s",
+				e.Added.ID, err)
+		default:
+			if ok, why := reconcile.SufficientForAll(review, rules); !ok {
+				e.RefusedReason = fmt.Sprintf("reviews are required, and commit %.7s, which added it, was not reviewed: %s",
+					e.Added.ID, why)
+			}
+		}
+	}
+	return nil
 }
 
 // tenantRules returns the review rules in the newest status of a tenant: that of the provisioner,

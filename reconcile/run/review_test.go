@@ -16,9 +16,14 @@ import (
 
 // reviewForge is a forge that returns the approved merges.
 type reviewForge struct {
-	merges []reconcile.ReviewedMerge
-	err    error
-	asked  [][2]string
+	merges  []reconcile.ReviewedMerge
+	commits map[string]reconcile.CommitReview
+	err     error
+	asked   [][2]string
+}
+
+func (a *reviewForge) ReviewCommit(_ context.Context, commit string) (reconcile.CommitReview, error) {
+	return a.commits[commit], a.err
 }
 
 func (a *reviewForge) Approved(_ context.Context, from, to string) ([]reconcile.ReviewedMerge, error) {
