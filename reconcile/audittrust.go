@@ -1,6 +1,9 @@
 package reconcile
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // TrustLevel is how far the audit branch can be trusted.
 type TrustLevel string
@@ -60,6 +63,8 @@ type AuditSummary struct {
 	Level  TrustLevel `json:"level"`
 	Reason string     `json:"reason,omitempty"` // why the branch is not proved
 	Break  string     `json:"break,omitempty"`  // see AuditTrust
+	// Approval is the declaration that releases gate audit; empty if the branch is not broken.
+	Approval string `json:"approval,omitempty"`
 	// Released is true if an approval released gate audit.
 	Released bool `json:"released,omitempty"`
 	// UnprovedUsers and UnprovedGroups count the unproved entries of the ledger.
@@ -69,9 +74,19 @@ type AuditSummary struct {
 
 // NewAuditSummary returns the summary of the trust in the audit branch. release is the approval
 // that released gate audit, or nil.
-func NewAuditSummary(t AuditTrust, u UnprovedEntries, release *Approved) *AuditSummary {
-	return &AuditSummary{Level: t.Level, Reason: t.Reason, Break: t.Break, Released: t.Broken() && release != nil,
-		UnprovedUsers: len(u.Users), UnprovedGroups: len(u.Groups)}
+func NewAuditSummary(t AuditTrust, u UnprovedEntries, release *Approved, now time.Time) *AuditSummary {
+	return &AuditSummary{Level: t.Level, Reason: t.Reason, Break: t.Break, Approval: t.releaseText(now),
+		Released: t.Broken() && release != nil, UnprovedUsers: len(u.Users), UnprovedGroups: len(u.Groups)}
+}
+
+// releaseText returns the declaration that releases gate audit, until the next day; "" if the branch
+// is not broken.
+func (t AuditTrust) releaseText(now time.Time) string {
+	if !t.Broken() {
+		return ""
+	}
+	return fmt.Sprintf("approvals: %q: {reason: \"...\", expires: %q}", t.Release(),
+		now.UTC().AddDate(0, 0, 1).Format(time.DateOnly))
 }
 
 // Holds reports whether gate audit holds everything.
@@ -85,8 +100,7 @@ func (s *AuditSummary) String() string {
 	case s.Released:
 		return fmt.Sprintf("broken: %s; an approval releases it", s.Reason)
 	case s.Level == TrustBroken:
-		return fmt.Sprintf("broken: %s; everything is held until Git has approvals: %q: {reason: \"...\", expires: "+
-			"\"...\"}", s.Reason, AuditApproval+s.Break)
+		return fmt.Sprintf("broken: %s; everything is held until Git has %s", s.Reason, s.Approval)
 	}
 	return fmt.Sprintf("%s: %s", s.Level, s.Reason)
 }

@@ -285,7 +285,7 @@ func holdAudit(in *gateInput, _ limit) map[int]string {
 	if !in.trust.Broken() || in.auditRelease != nil {
 		return nil
 	}
-	return in.all(brokenAuditReason(in.trust))
+	return in.all(brokenAuditReason(in.trust, in.now))
 }
 
 // holdRemoved holds all changes of a provisioner that Git no longer has: its users would lose their

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/seed-d64a251c/roster/schema"
 )
@@ -24,9 +25,9 @@ func previousMembersReason() string {
 	return "the group was adopted: removing its previous members needs approval"
 }
 
-func brokenAuditReason(t AuditTrust) string {
-	return fmt.Sprintf("the audit branch is broken: %s; look at it first, then release it with approvals: %q: "+
-		"{reason: \"...\", expires: \"...\"}", t.Reason, t.Release())
+func brokenAuditReason(t AuditTrust, now time.Time) string {
+	return fmt.Sprintf("the audit branch is broken: %s; look at it first, then release it with %s", t.Reason,
+		t.releaseText(now))
 }
 
 func removedReason(provisioner string) string {

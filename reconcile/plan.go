@@ -110,7 +110,7 @@ func NewPlan(in PlanInput) *Plan {
 		Version: 1, Provisioner: in.Provisioner.Key, Identity: in.Provisioner.Identity(), Commit: in.Commit,
 		ReadAt: in.Observed.ReadAt, Mode: ModeOf(in.Provisioner, in.Status, in.Now), Scope: scopeOf(in.Provisioner),
 		Linking: linking, Target: target, Removed: in.Desired.Removed,
-		Audit: NewAuditSummary(in.Trust, in.Unproved, in.AuditRelease),
+		Audit: NewAuditSummary(in.Trust, in.Unproved, in.AuditRelease, in.Now),
 	}
 	adoptable := skipUnrequestedAdoptions(linking, target, in)
 	target.findSwitchedOff(linking, in)

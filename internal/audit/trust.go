@@ -131,10 +131,7 @@ func (r *Recorder) breakReason(
 	if reason, err := newestReportReason(provisioner, b); err != nil || reason != "" {
 		return reason, err
 	}
-	if record.Head != "" && b.digest == record.StateDigest {
-		return "", nil
-	}
-	if record.Next != nil && b.digest == record.Next.StateDigest {
+	if record.Head != "" && record.Head == b.head && record.StateDigest == b.digest {
 		return "", nil
 	}
 	return chainReason(provisioner, record, b)
@@ -236,27 +233,27 @@ func newestReportReason(provisioner string, b *branchState) (string, error) {
 	return "", nil
 }
 
-// maxUnknownReports is how many reports of a chain are checked if this machine knows none of them.
-const maxUnknownReports = 50
+// maxCheckedReports is how many reports of a chain are checked: the newest of a chain that this
+// machine does not know, and the newest again after others moved the head.
+const maxCheckedReports = 50
 
-// chainReason returns a reason if the chain of reports does not verify back to the newest report
-// that this machine knows.
+// chainReason returns a reason if the newest reports of the chain do not verify, back to the newest
+// report that this machine knows.
 func chainReason(provisioner string, record *localRecord, b *branchState) (string, error) {
-	n := 0
+	known, n := record.Report.SHA256 == "", 0
 	for l, err := range Chain(b.files, provisioner) {
 		switch {
 		case err != nil:
 			return "", err
 		case l.Problem != "":
 			return fmt.Sprintf("%s names report %q, but %s", l.NamedBy, l.Path, l.Problem), nil
-		case l.ReportLink == record.Report:
-			return "", nil
 		}
-		if n++; record.Report.SHA256 == "" && n == maxUnknownReports {
+		known = known || l.ReportLink == record.Report
+		if n++; known && n >= maxCheckedReports {
 			return "", nil
 		}
 	}
-	if record.Report.SHA256 == "" {
+	if known {
 		return "", nil
 	}
 	return fmt.Sprintf("the chain of reports no longer contains report %s, which this machine knows",

@@ -82,3 +82,43 @@ func TestASignedBranchThatIsRolledBackToAnOlderSignedHeadIsBroken(t *testing.T) 
 		}
 	})
 }
+
+// TestAReleaseAcceptsUnsignedCommits checks that also a machine without a record, and Verify,
+// accept the commits up to the released break, and no later ones.
+func TestAReleaseAcceptsUnsignedCommits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, dir := &memStore{}, stateDir(t)
+		r := &runner{recorder: signed(newRecorder(t, store, dir), store), aws: &directory{}}
+		if _, err := r.run(t.Context(), "run-1", "u-1"); err != nil {
+			t.Fatal(err)
+		}
+		forgeLedger(t, store)
+		r.release = approvalOf(loadSigned(t, store, dir).Trust)
+		if _, err := r.run(t.Context(), "released", "u-2"); err != nil {
+			t.Fatal(err)
+		}
+		check := signed(&Recorder{}, store).CheckSignatures
+		verify := func() error {
+			proof, err := Verify(t.Context(), VerifyInput{Provisioner: prov, Files: store.files(),
+				History: store.history(t), CheckSignatures: func(ctx context.Context, since string) error {
+					return check(ctx, since, store.head)
+				}})
+			return errors.Join(err, proof.Err())
+		}
+		for _, name := range []string{"", "new"} {
+			if got := loadSigned(t, store, filepath.Join(dir, name)).Trust; got.Level != reconcile.TrustProved {
+				t.Errorf("machine %q: %+v", name, got)
+			}
+		}
+		if err := verify(); err != nil {
+			t.Error(err)
+		}
+		commitFile(t, store, "unrelated", []byte("x"))
+		if got := loadSigned(t, store, filepath.Join(dir, "newer")).Trust; !got.Broken() {
+			t.Errorf("after another unsigned commit: %+v", got)
+		}
+		if verify() == nil {
+			t.Error("Verify accepts another unsigned commit")
+		}
+	})
+}

@@ -64,6 +64,19 @@ func newestReport(t *testing.T, s *memStore) string {
 	return status.Report.Path
 }
 
+// paths are the reports of the chain, the oldest first.
+func paths(t *testing.T, s *memStore) []string {
+	t.Helper()
+	var out []string
+	for l, err := range Chain(s.files(), prov) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append([]string{l.Path}, out...)
+	}
+	return out
+}
+
 type trustRow struct {
 	name   string
 	do     func(t *testing.T, s *memStore, dir string)
@@ -81,6 +94,9 @@ func growingRows() []trustRow {
 		{"nothing", func(*testing.T, *memStore, string) {}, reconcile.TrustProved, ""},
 		{"committed for another provisioner", func(t *testing.T, s *memStore, _ string) {
 			commitFile(t, s, "status/other.json", []byte("{}"))
+		}, reconcile.TrustProved, ""},
+		{"left an intent of a lost run", func(t *testing.T, s *memStore, _ string) {
+			forgeIntent(t, s, prov)
 		}, reconcile.TrustProved, ""},
 		{"made a run on another machine", func(t *testing.T, s *memStore, dir string) {
 			other := &runner{recorder: newRecorder(t, s, dir+"-other"), aws: &directory{}}
@@ -160,6 +176,10 @@ func forgedFileRows() []trustRow {
 			commitFile(t, s, statusPath(prov), before.files[statusPath(prov)])
 		}, reconcile.TrustBroken, "the ledger was changed after report"},
 		{"changed the newest report", report([]byte("{}")), reconcile.TrustBroken, "it is not a report"},
+		{"changed the text of an older report", func(t *testing.T, s *memStore, _ string) {
+			older := paths(t, s)[0]
+			commitFile(t, s, older, append(s.files()[older].Data, '\n'))
+		}, reconcile.TrustBroken, "its SHA-256 is"},
 		{"removed the newest report", report(nil), reconcile.TrustBroken, "it does not exist"},
 		{"forged an intent of another provisioner", func(t *testing.T, s *memStore, _ string) {
 			forgeIntent(t, s, "other")

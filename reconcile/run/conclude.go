@@ -28,7 +28,7 @@ func (r *Runner) emptyReport(id string, s runState) *reconcile.Report {
 		Version: 1, Run: id, Provisioner: s.provisioner.Key, Identity: s.provisioner.Identity(),
 		Trigger: s.request.Trigger, Commit: s.request.Commit, Started: s.started, Finished: r.now(),
 		Changes: []reconcile.Done{}, RosterVersion: r.Version,
-		Audit: reconcile.NewAuditSummary(s.audit.Trust, s.audit.Unproved, nil),
+		Audit: reconcile.NewAuditSummary(s.audit.Trust, s.audit.Unproved, nil, s.started),
 	}
 }
 
