@@ -44,6 +44,9 @@ type Linking struct {
 	// "group/" and key. Verified are the unproved entries for which evidence was found.
 	Contradicted map[string]Contradiction
 	Verified     UnprovedEntries
+	// Undated are the verified entries of users whose dates have no evidence, by their keys in the
+	// ledger. Their dates do not count.
+	Undated map[string]bool
 
 	keyByID map[string]string // the keys of the objects in State, by id
 }

@@ -7,7 +7,7 @@ import "time"
 // returned to the scope or left it without a call are recorded, and users who are inactive as
 // declared. Released objects, and those confirmed to be missing, are dropped.
 func NextLedger(ledger *Ledger, plan *Plan, missing Missing, now time.Time) *Ledger {
-	l := ledger.Clone()
+	l := plan.Linking.dated(ledger).Clone()
 	if plan.Mode == ModePaused || plan.Mode == ModeNeverEnabled {
 		return l
 	}

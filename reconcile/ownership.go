@@ -91,12 +91,12 @@ func Contradictions(in PlanInput) map[string]Contradiction {
 // checkOwnership finds the contradicted entries among the linked objects. It marks objects that
 // adopt takes over as not owned.
 func (l *Linking) checkOwnership(in PlanInput) {
-	l.Contradicted = map[string]Contradiction{}
+	l.Contradicted, l.Undated = map[string]Contradiction{}, map[string]bool{}
 	l.Verified = UnprovedEntries{Users: map[string]bool{}, Groups: map[string]bool{}}
 	adopts := in.Provisioner.Adopt == "match" || in.Provisioner.Adopt == "take-over"
 	users := entryCheck{
 		kind: "user", entries: in.Ledger.Users, unproved: in.Unproved.Users, verified: l.Verified.Users,
-		evidence: in.Evidence,
+		undated: l.Undated, evidence: in.Evidence,
 	}
 	if len(in.Unproved.Users) > 0 {
 		users.created = make(map[string]time.Time, len(in.Observed.Users))
@@ -131,7 +131,7 @@ func (l *Linking) checkOwnership(in PlanInput) {
 func (l *Linking) checkGroups(in PlanInput, adopts bool) {
 	groups := entryCheck{
 		kind: "group", entries: in.Ledger.Groups, unproved: in.Unproved.Groups, verified: l.Verified.Groups,
-		evidence: in.Evidence,
+		undated: l.Undated, evidence: in.Evidence,
 	}
 	if len(in.Unproved.Groups) > 0 {
 		groups.created = make(map[string]time.Time, len(in.Observed.Groups))
@@ -167,6 +167,7 @@ type entryCheck struct {
 	entries  map[string]Owned
 	unproved map[string]bool
 	verified map[string]bool // the unproved entries with evidence; filled by check
+	undated  map[string]bool // those whose dates have no evidence; filled by check
 	evidence Evidence
 	created  map[string]time.Time // when the directory created the objects, by id
 }
@@ -202,6 +203,9 @@ func (e *entryCheck) check(key, entry string, earlier []string, externalID, id s
 			return c
 		}
 		e.verified[entry], e.verified[key] = true, true
+		if missingDates(found, e.entries[entry]) {
+			e.undated[entry] = true
+		}
 		return nil
 	case e.evidence.Assumed:
 		return nil
@@ -210,6 +214,20 @@ func (e *entryCheck) check(key, entry string, earlier []string, externalID, id s
 }
 
 const correctEntry = "correct the entry on the audit branch"
+
+// dated returns the ledger without the dates that do not count.
+func (l *Linking) dated(ledger *Ledger) *Ledger {
+	if len(l.Undated) == 0 {
+		return ledger
+	}
+	out := ledger.Clone()
+	for key := range l.Undated {
+		owned := out.Users[key]
+		owned.LeftScopeAt, owned.InactiveSince = nil, nil
+		out.Users[key] = owned
+	}
+	return out
+}
 
 func shownExternalID(externalID string) string {
 	if externalID == "" {

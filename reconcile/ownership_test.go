@@ -202,6 +202,35 @@ func TestProvenances(t *testing.T) {
 	}
 }
 
+func TestDatesNeedEvidence(t *testing.T) {
+	at := evidenceStarted
+	deactivated := func(started time.Time) []Provenance {
+		return []Provenance{{Kind: DeactivateUser, Started: started, Deactivation: true}, {Kind: CreateUser, Started: at}}
+	}
+	for _, row := range []struct {
+		name    string
+		found   []Provenance
+		entry   Owned
+		missing bool
+	}{
+		{"no date", nil, Owned{}, false},
+		{"a user was deactivated, then dated", deactivated(at), Owned{LeftScopeAt: &at}, false},
+		{"a user was deactivated in scope, then dated", deactivated(at), Owned{InactiveSince: &at}, false},
+		{"a user was dated before the deactivation", deactivated(at.Add(time.Hour)), Owned{LeftScopeAt: &at}, true},
+		{"a user in scope was dated before the deactivation", deactivated(at.Add(time.Hour)),
+			Owned{InactiveSince: &at}, true},
+		{"a user was never deactivated", deactivated(at)[1:], Owned{LeftScopeAt: &at}, true},
+	} {
+		if have := missingDates(row.found, row.entry); have != row.missing {
+			t.Errorf("%s: missing is %v", row.name, have)
+		}
+	}
+	only := []Provenance{{Kind: DeactivateUser, Key: "u", Started: at, Deactivation: true, Declared: true}}
+	if reason := missingEvidence(only, []string{"u"}, at); reason == "" {
+		t.Error("a deactivation is evidence of ownership")
+	}
+}
+
 func TestFactsOfACommit(t *testing.T) {
 	declarations := func(adopt, approval string) *schema.Declarations {
 		d := &schema.Declarations{

@@ -105,6 +105,7 @@ type PlanInput struct {
 func NewPlan(in PlanInput) *Plan {
 	linking := Link(in.Observed, in.Ledger, in.Desired)
 	linking.checkOwnership(in)
+	in.Ledger = linking.dated(in.Ledger)
 	target := newTarget(linking, in.Desired, in.Ledger, in.Provisioner, in.Now)
 	p := &Plan{
 		Version: 1, Provisioner: in.Provisioner.Key, Identity: in.Provisioner.Identity(), Commit: in.Commit,

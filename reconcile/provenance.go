@@ -9,11 +9,13 @@ import (
 )
 
 // Provenance is a change in a report that created or adopted an object, or set its externalId. It
-// is evidence that roster owns the object.
+// is evidence that roster owns the object. A deactivation is evidence of the dates in the entry.
 type Provenance struct {
 	Kind Kind
 	Key  string // the key that the change gave the object
 	Run  string
+	// Deactivation is true if the provenance is only that of the dates in the user's entry.
+	Deactivation bool
 	// Commit is the source commit of the report. The report alone does not prove that the branch
 	// has it.
 	Commit string
@@ -45,7 +47,6 @@ type ProvenanceSearch struct {
 
 type foundProvenance struct {
 	Provenance
-	id     string
 	report int
 	held   bool // an older report held the change
 }
@@ -92,14 +93,23 @@ func (s *ProvenanceSearch) Add(d *Done) {
 	action := d.Kind.Action()
 	begins := action == ActionCreate || action == ActionAdopt
 	sets := slices.ContainsFunc(d.Attributes, func(a AttributeChange) bool { return a.Path == "externalId" })
-	if !s.open[d.ID] || d.Result != ResultDone || !begins && !sets {
+	if !s.open[d.ID] || d.Result != ResultDone {
 		return
 	}
 	p := Provenance{
 		Kind: d.Kind, Key: d.Key, Run: s.report.Run, Commit: s.report.Commit.ID, Started: s.report.Started,
 		Approval: d.Approval,
 	}
-	s.found[d.ID] = append(list, foundProvenance{Provenance: p, id: d.ID, report: len(s.finished) - 1})
+	if begins || sets {
+		list = append(list, foundProvenance{Provenance: p, report: len(s.finished) - 1})
+	}
+	if d.Kind == DeactivateUser {
+		p.Deactivation = true
+		list = append(list, foundProvenance{Provenance: p, report: len(s.finished) - 1})
+	}
+	if len(list) > 0 {
+		s.found[d.ID] = list
+	}
 	if begins {
 		delete(s.open, d.ID)
 	}
@@ -219,6 +229,9 @@ var evidenceRules = []evidenceRule{
 func missingEvidence(found []Provenance, keys []string, created time.Time) string {
 	for i := range found {
 		p := &found[i]
+		if p.Deactivation {
+			continue
+		}
 		for _, rule := range evidenceRules {
 			if reason := rule.broken(p, keys, created); reason != "" {
 				return reason
@@ -230,4 +243,19 @@ func missingEvidence(found []Provenance, keys []string, created time.Time) strin
 		keys = append(slices.Clone(keys), p.Previously...)
 	}
 	return "no report has its creation or adoption"
+}
+
+// missingDates reports whether an entry has a date for which there is no deactivation: it may have
+// been dated back.
+func missingDates(found []Provenance, owned Owned) bool {
+	for _, date := range []*time.Time{owned.LeftScopeAt, owned.InactiveSince} {
+		if date == nil {
+			continue
+		}
+		i := slices.IndexFunc(found, func(p Provenance) bool { return p.Deactivation })
+		if i < 0 || date.Before(found[i].Started.Add(-clockTolerance)) {
+			return true
+		}
+	}
+	return false
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -27,7 +28,7 @@ func (f forger) Commit(_ context.Context, base string, edits map[string][]byte, 
 	for name, content := range edits {
 		path := filepath.Join(f.dir, name)
 		if content == nil {
-			if err := os.Remove(path); err != nil {
+			if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return "", err
 			}
 			continue

@@ -21,43 +21,78 @@ func (r *Recorder) Provenance(
 	}
 	search := reconcile.NewProvenanceSearch(ids)
 	for _, provisioner := range provisioners {
-		if err := searchChain(ctx, files, provisioner, search); err != nil {
+		if err := r.searchChains(ctx, files, provisioner, search); err != nil {
 			return nil, fmt.Errorf("search the reports of %s: %w", provisioner, err)
 		}
 	}
 	return search.Result(), nil
 }
 
-func searchChain(ctx context.Context, files fs.FS, provisioner string, search *reconcile.ProvenanceSearch) error {
+// searchChains searches the chain of a provisioner. If an approval started the chain after a break,
+// the search goes on in the chain before it, as the branch was then.
+func (r *Recorder) searchChains(
+	ctx context.Context, files fs.FS, provisioner string, search *reconcile.ProvenanceSearch,
+) error {
+	visited := map[string]bool{}
+	for {
+		start, err := searchChain(ctx, files, provisioner, search)
+		if err != nil || start == nil || start.Head == reconcile.GoneBranch || visited[start.Head] {
+			return err
+		}
+		visited[start.Head] = true
+		if files, err = r.Store.Files(ctx, start.Head); err != nil {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			return nil // the repository no longer has it
+		}
+	}
+}
+
+// searchChain searches the reports of a chain. It returns how the chain started, if an approval
+// started it.
+func searchChain(
+	ctx context.Context, files fs.FS, provisioner string, search *reconcile.ProvenanceSearch,
+) (*reconcile.ChainStart, error) {
+	var start *reconcile.ChainStart
 	for l, err := range Chain(files, provisioner) {
 		switch {
 		case errors.Is(err, fs.ErrNotExist): // a provisioner without reports
-			return nil
+			return nil, nil
 		case err != nil:
-			return err
+			return nil, err
 		case ctx.Err() != nil:
-			return context.Cause(ctx)
+			return nil, context.Cause(ctx)
 		case l.Problem != "":
-			return nil
+			return nil, nil
 		}
+		start = l.Report.StartsChain
 		if !search.Begin(l.Report) {
 			continue
 		}
-		for i := range l.Report.Changes {
-			search.Add(&l.Report.Changes[i])
-		}
-		for _, part := range l.Report.Parts {
-			p, err := readPart(files, part)
-			if malformed(err) || errors.Is(err, fs.ErrNotExist) {
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-			for i := range p.Changes {
-				search.Add(&p.Changes[i])
-			}
+		if ok, err := searchReport(files, l.Report, search); !ok || err != nil {
+			return nil, err
 		}
 	}
-	return nil
+	return start, nil
+}
+
+// searchReport searches the changes of a report. ok is false if a part does not verify.
+func searchReport(files fs.FS, report *reconcile.Report, search *reconcile.ProvenanceSearch) (ok bool, err error) {
+	for i := range report.Changes {
+		search.Add(&report.Changes[i])
+	}
+	for _, part := range report.Parts {
+		p, err := readPart(files, part)
+		if malformed(err) || errors.Is(err, fs.ErrNotExist) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		for i := range p.Changes {
+			search.Add(&p.Changes[i])
+		}
+	}
+	return true, nil
 }

@@ -77,3 +77,19 @@ func TestProvenanceReadsReportsInParts(t *testing.T) {
 		}
 	})
 }
+
+func TestProvenanceGoesOnBeforeARelease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, dir := &memStore{}, stateDir(t)
+		r := runThrice(t, store, dir)
+		first := loadTrust(t, store, dir).Ledger.Users["u-run-1"].ID
+		rewind(store, 2)
+		r.release = approvalOf(loadTrust(t, store, dir).Trust)
+		if _, err := r.run(t.Context(), "released", "u-4"); err != nil {
+			t.Fatal(err)
+		}
+		if got := runOf(t, r.recorder, first); got != "run-1" {
+			t.Errorf("an object that was created before the break: %q", got)
+		}
+	})
+}

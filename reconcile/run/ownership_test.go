@@ -253,3 +253,35 @@ func TestTheCostOfEvidence(t *testing.T) {
 		})
 	}
 }
+
+// TestALeaverIsNotDeletedByAForgedDate dates a leaver's entry back, on a machine that knows the
+// entry and on one that does not.
+func TestALeaverIsNotDeletedByAForgedDate(t *testing.T) {
+	const policy = `enabled: true, deprovision: deleteAfterDays: 30`
+	for name, forged := range map[string]bool{"an honest date": false, "a forged date": true} {
+		t.Run(name, func(t *testing.T) {
+			w := newEnv(t)
+			w.Commit(policy, people(4))
+			w.Apply(reconcile.RunApplied)
+			w.Commit(policy, people(3))
+			w.Apply(reconcile.RunApplied)
+			if forged {
+				since := w.Now.AddDate(0, 0, -60)
+				w.Audit.Forge("aws", func(a *reconcile.AuditState) {
+					a.Ledger.Users["u4"] = reconcile.Owned{ID: a.Ledger.Users["u4"].ID, LeftScopeAt: &since}
+				})
+				w.applyOnce()
+				if _, found := w.Sim.State().User("name4@example.com"); !found {
+					t.Fatal("the user was deleted")
+				}
+			} else {
+				w.Audit.ForgetProofs("aws")
+			}
+			w.Now = w.Now.AddDate(0, 0, 31)
+			w.applyOnce()
+			if _, found := w.Sim.State().User("name4@example.com"); found {
+				t.Error("the user is not deleted after 30 days")
+			}
+		})
+	}
+}
