@@ -28,6 +28,9 @@ type gateInput struct {
 	reviewed      *Reviewed // nil if no review is required
 	restored      *Desired  // what an earlier applied commit declared; nil if it is not known
 	ends          *endDates
+	// strict are the policies that judge changes which the commit must not judge by its own, looser
+	// policy.
+	strict []strictPolicy
 }
 
 // gate is one row of the table of gates.
@@ -79,6 +82,7 @@ var gates = []gate{
 	{name: "foreignExternalId", holds: holdForeignExternalID, notApprovable: unlessTakenOver},
 	{name: "nameTaken", holds: holdNameTaken, notApprovable: unlessFreesName},
 	{name: "protected", holds: holdProtected},
+	{name: "deprovision", holds: holdDeprovision, alwaysOn: true},
 	{name: "unreviewed", holds: holdUnreviewed, alwaysOn: true},
 }
 
@@ -93,21 +97,23 @@ func gateNamed(name string) gate {
 
 func always(*gateInput, *Change) bool { return true }
 
-// applyGates holds changes: first those that a gate holds, then those that depend on a held change.
-// It returns notices about gates that are off.
+// applyGates holds changes: first those that a gate holds by the declared policy or by a stricter
+// earlier one, then those that depend on a held change. It returns notices about gates that are
+// off.
 func applyGates(in *gateInput) []string {
 	var notices []string
 	for _, g := range gates {
 		declared := in.policy.Limits[g.name]
 		if declared != nil && declared.Off && !g.alwaysOn {
 			notices = append(notices, offNotice(g.name, declared.Reason))
-			continue
+		} else {
+			for i, reason := range g.holds(in, g.tuned(declared)) {
+				c := &in.changes[i]
+				final := g.notApprovable != nil && g.notApprovable(in, c)
+				c.Held = append(c.Held, Hold{Gate: g.name, Reason: reason, NotApprovable: final})
+			}
 		}
-		for i, reason := range g.holds(in, g.tuned(declared)) {
-			c := &in.changes[i]
-			final := g.notApprovable != nil && g.notApprovable(in, c)
-			c.Held = append(c.Held, Hold{Gate: g.name, Reason: reason, NotApprovable: final})
-		}
+		g.holdStrictly(in)
 	}
 	holdDependents(in.changes)
 	markNotApprovable(in.changes)

@@ -85,7 +85,11 @@ func countsAsMemberRemoval(c *Change) bool {
 // removals: if the group is that large, its exact size does not matter. have is the last known
 // size.
 func (in PlanInput) EnoughMembers(group string, removed, have int) int {
-	l := gateNamed(gateMemberRemovals).tuned(in.Provisioner.Limits[gateMemberRemovals])
+	provisioner := in.Provisioner
+	if in.AppliedPolicy != nil && in.Policy != nil { // either policy may judge the removals
+		provisioner = Stricter(in.AppliedPolicy, in.Policy).Provisioner
+	}
+	l := gateNamed(gateMemberRemovals).tuned(provisioner.Limits[gateMemberRemovals])
 	total := removed + in.Status.recentRemovals(group, in.Now)
 	return max(removed+1, sort.Search(have, func(size int) bool { return l.of(size) >= total }))
 }

@@ -232,6 +232,16 @@ func (p *planFixture) tune(gate string, least int, percent float64, most int) {
 	p.in.Provisioner.Limits[gate] = l
 }
 
+// loosen changes the declared policy. The policy in force stays as it was, except that both share
+// the limits.
+func (p *planFixture) loosen(change func(*schema.Provisioner)) {
+	before := *p.in.Provisioner
+	p.in.AppliedPolicy = &Policy{Provisioner: &before}
+	change(p.in.Provisioner)
+	p.in.Commit = CommitRef{ID: "c0ffee0123"}
+	p.in.Policy = &Policy{Provisioner: p.in.Provisioner}
+}
+
 // userRefs returns one reference for each user numbered from..to.
 func userRefs(kind Kind, from, to int) []string {
 	var out []string

@@ -254,3 +254,34 @@ func unreviewedRows() []gateRow {
 			}},
 	}
 }
+
+func deprovisionRows() []gateRow {
+	mode := func(was, is schema.Deprovision, change func(*planFixture)) func(*planFixture) {
+		return func(p *planFixture) {
+			p.in.Provisioner.Deprovision = was
+			p.loosen(func(now *schema.Provisioner) { now.Deprovision = is })
+			change(p)
+		}
+	}
+	leaver := func(p *planFixture) { p.removeUsers(1, 1) }
+	waiting := func(p *planFixture) {
+		p.removeUsers(1, 1)
+		p.deactivated(1, 20)
+	}
+	days := func(n int) schema.Deprovision { return schema.Deprovision{Mode: "deactivate", DeleteAfterDays: &n} }
+	keep, deactivate := schema.Deprovision{Mode: "keep"}, schema.Deprovision{Mode: "deactivate"}
+	deletes := schema.Deprovision{Mode: "delete"}
+	return []gateRow{
+		{name: "deactivate becomes delete",
+			plan: mode(deactivate, deletes, leaver), holds: []string{"delete-user u0001"}},
+		{name: "keep becomes deactivate",
+			plan: mode(keep, deactivate, leaver), holds: []string{"deactivate-user u0001"}},
+		{name: "deletion begins", plan: mode(deactivate, days(10), waiting), holds: []string{"delete-user u0001"}},
+		{name: "deletion comes sooner", plan: mode(days(30), days(10), waiting), holds: []string{"delete-user u0001"}},
+		{name: "deletion comes later, and is due", plan: mode(days(1), days(10), waiting),
+			passes: []string{"delete-user u0001"}},
+		{name: "delete becomes deactivate", plan: mode(deletes, deactivate, leaver),
+			passes: []string{"deactivate-user u0001"}},
+		{name: "nothing is loosened", plan: leaver, passes: []string{"deactivate-user u0001"}},
+	}
+}

@@ -14,6 +14,11 @@ func offNotice(gate, reason string) string { return fmt.Sprintf("gate %s is off:
 
 func dependencyReason(held Ref) string { return fmt.Sprintf("depends on %s, which is held", held) }
 
+// deprovisionReason is about a leaver. planned is what the plan does, allowed what a policy allows.
+func deprovisionReason(planned, allowed Disposition) string {
+	return fmt.Sprintf("the user left the scope and would be %s, not %s", planned, allowed)
+}
+
 func firstSyncReason() string { return "adopting existing objects on first sync needs approval" }
 
 func lostRunReason(run string) string {

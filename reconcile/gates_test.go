@@ -59,6 +59,7 @@ func rowsByGate() map[string][]gateRow {
 		"foreignExternalId": foreignExternalIDRows(),
 		"nameTaken":         nameTakenRows(),
 		"protected":         protectedRows(),
+		"deprovision":       deprovisionRows(),
 		"unreviewed":        unreviewedRows(),
 	}
 }

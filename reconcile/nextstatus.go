@@ -41,6 +41,7 @@ func NextStatus(in StatusInput) *Status {
 		st.Review = before.Review
 		st.ShortenedEnds = before.ShortenedEnds
 		st.EarlierApplied = before.EarlierApplied
+		st.PolicyCommit, st.Loosened = before.PolicyInForce(), before.Loosened
 		st.EverEnabled, st.AdoptionDecided = before.EverEnabled, before.AdoptionDecided
 		st.UsedApprovals, st.ApprovalFirstSeen = before.UsedApprovals, before.ApprovalFirstSeen
 		st.Causes = before.Causes
@@ -56,6 +57,7 @@ func NextStatus(in StatusInput) *Status {
 		st.ApprovalFirstSeen = idleSince(st.ApprovalFirstSeen, in.Started)
 	}
 	if plan := in.Plan; plan != nil {
+		applied := false
 		st.EverEnabled = st.EverEnabled || plan.Mode == ModeEnabled
 		st.AdoptionDecided = st.AdoptionDecided ||
 			plan.Mode == ModeEnabled && len(r.Errors) == 0 && !slices.ContainsFunc(r.Changes, holdsInitialAdoption)
@@ -70,9 +72,29 @@ func NextStatus(in StatusInput) *Status {
 			st.ShortenedEnds = slices.DeleteFunc(slices.Clone(st.ShortenedEnds),
 				func(s ShortenedEnd) bool { return !s.isEdit() }) // the last applied commit has the other ends
 			st.EarlierApplied = st.earlierApplied(in.Before)
+			applied = true
 		}
+		st.nextPolicy(plan.Loosened, r.Commit.ID, applied)
 	}
 	return st
+}
+
+// nextPolicy sets the policy in force after a report of a commit that loosens rules. applied is
+// true if the commit became the last applied one: then its policy is in force, unless the
+// loosening lacks its review.
+func (s *Status) nextPolicy(loosened []Loosening, commit string, applied bool) {
+	unreviewed := slices.ContainsFunc(loosened, func(l Loosening) bool { return l.Unreviewed })
+	switch {
+	case s.PolicyCommit == "" || applied && !unreviewed:
+		s.PolicyCommit, s.Loosened = commit, nil
+	case applied: // all changes of a later commit come after the report
+		s.Loosened = slices.Clone(loosened)
+		for i := range s.Loosened {
+			s.Loosened[i].ReportedAt = commit
+		}
+	default:
+		s.Loosened = nextLoosened(loosened, commit)
+	}
 }
 
 // deprovisioned reports whether nothing is left to do for a removed provisioner.

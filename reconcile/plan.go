@@ -28,6 +28,8 @@ type Plan struct {
 	HeldGroups []HeldGroup `json:"heldGroups,omitempty"`
 	Counts     Counts      `json:"counts"`
 	Changes    []Change    `json:"changes"`
+	// Loosened are the rules of the policy that the commit loosens, sorted by field.
+	Loosened []Loosening `json:"loosened,omitempty"`
 	// Audit is the trust in the audit branch.
 	Audit   *AuditSummary `json:"audit,omitempty"`
 	Notices []string      `json:"notices,omitempty"`
@@ -84,9 +86,10 @@ type PlanInput struct {
 	Unproved UnprovedEntries
 	// Evidence is what is known of the origin of objects whose entries are unproved.
 	Evidence Evidence
-	// AppliedPolicy is the provisioner as the last applied commit declared it, found by its
-	// identity; nil if nothing was applied or the commit cannot be read.
-	AppliedPolicy *schema.Provisioner
+	// Policy is the declared policy; nil if no rules are compared. AppliedPolicy is the policy in
+	// force: that of Status.PolicyCommit, found by the provisioner's identity. It is nil if no run
+	// was reported or the commit cannot be read.
+	Policy, AppliedPolicy *Policy
 	// Commits are the commits of the first-parent history after the last applied commit up to
 	// Commit, the oldest first; at most the newest MaxFirstParents. Nil if they are not known.
 	Commits []CommitRef
@@ -126,11 +129,13 @@ func NewPlan(in PlanInput) *Plan {
 		reasons.setReason(&p.Changes[i])
 	}
 	setCauses(p.Changes, in.Causes)
+	p.Loosened = in.loosenings()
 	p.Notices = applyGates(&gateInput{
 		changes: p.Changes, desired: in.Desired, lastApplied: in.LastApplied, linking: linking, target: target,
 		ledger: in.Ledger, status: in.Status, policy: in.Provisioner, now: in.Now, historyReason: in.HistoryReason,
 		trust: in.Trust, auditRelease: in.AuditRelease, lostRun: in.LostRun, observed: in.Observed,
 		reviewed: in.Reviewed, restored: in.Restored, ends: ends, unproved: in.Unproved,
+		strict: strictPolicies(&in, p.Loosened),
 	})
 	p.ShortenedEnds = ends.next(p.Changes)
 	p.releaseAudit(in)

@@ -64,6 +64,8 @@ type Report struct {
 	HeldGroups []HeldGroup `json:"heldGroups,omitempty"`
 	// CachedRead is set if the run used the cached directory; nil if it read everything.
 	CachedRead *CachedRead `json:"cachedRead,omitempty"`
+	// Loosened are the rules of the policy that the commit loosens, sorted by field.
+	Loosened []Loosening `json:"loosened,omitempty"`
 	// Audit is the trust in the audit branch, as the run found it.
 	Audit   *AuditSummary `json:"audit,omitempty"`
 	Counts  Counts        `json:"counts"`
@@ -117,7 +119,7 @@ func (r *Report) ObservedSince() time.Time {
 // Record sets a plan, the results of its changes and the outcome that follows from them.
 func (r *Report) Record(plan *Plan, results []Done) {
 	r.Digest, r.Changes, r.Counts, r.Warnings = plan.Digest, results, plan.Counts, plan.Notices
-	r.Audit = plan.Audit
+	r.Audit, r.Loosened = plan.Audit, plan.Loosened
 	r.Approvals, r.Violations, r.CachedRead = plan.Approvals, plan.Violations, plan.CachedRead
 	r.HeldDigest, r.HeldGroups = heldDigestOf(plan, results), heldGroupsOf(plan, results)
 	r.Count()

@@ -111,7 +111,7 @@ func (h *ReviewHistory) NextRules(d *schema.Declarations, identity string) []sch
 		return nil
 	}
 	rules := slices.Clone(h.Remembered)
-	for _, pull := range slices.Backward(h.pulls()) { // the oldest first
+	for _, pull := range slices.Backward(pulls(h.Merges)) { // the oldest first
 		if h.insufficient(pull) != "" {
 			continue
 		}

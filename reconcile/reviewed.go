@@ -24,6 +24,8 @@ type ReviewedMerge struct {
 // Reviewed holds the effects that may be applied without an approval where a review is required.
 type Reviewed struct {
 	allowed map[effect]bool
+	// loosened are the rules that reviewed merges loosen, by field and value.
+	loosened map[[2]string]bool
 	// Missing says which parts of the history were not reviewed.
 	Missing []string
 	// Date is a declared date that causes changes which were not reviewed; nil if there is none.
@@ -44,7 +46,10 @@ type ReviewHistory struct {
 	// of them.
 	Declared *schema.Declarations
 	Merges   []ReviewedMerge // the newest first
-	Missing  []string        // why the reviews of a part of the history are not known
+	// PolicyMerges are the merges since the commit whose policy is in force, up to the last applied
+	// commit. They allow no changes, but they loosen rules.
+	PolicyMerges []ReviewedMerge
+	Missing      []string // why the reviews of a part of the history are not known
 }
 
 // Reviewed returns the reviewed effects for a plan with the same input. What the last applied
@@ -53,7 +58,7 @@ func (h *ReviewHistory) Reviewed(in PlanInput) *Reviewed {
 	if h == nil {
 		return nil
 	}
-	out := &Reviewed{}
+	out := &Reviewed{loosened: h.loosened(in.Provisioner.Identity())}
 	out.allowed, out.Missing = h.allowedEffects(in)
 	if h.Declared != nil {
 		out.Date = h.unreviewedDate(in)
@@ -69,7 +74,7 @@ func (h *ReviewHistory) allowedEffects(in PlanInput) (allowed map[effect]bool, m
 			allowed[e] = true
 		}
 	}
-	for _, pull := range h.pulls() {
+	for _, pull := range pulls(h.Merges) {
 		if reason := h.insufficient(pull); reason != "" {
 			missing = append(missing, pull[0].Name+": "+reason)
 			continue
@@ -83,10 +88,10 @@ func (h *ReviewHistory) allowedEffects(in PlanInput) (allowed map[effect]bool, m
 }
 
 // pulls groups the merges by pull request.
-func (h *ReviewHistory) pulls() [][]ReviewedMerge {
+func pulls(merges []ReviewedMerge) [][]ReviewedMerge {
 	var out [][]ReviewedMerge
-	for i, m := range h.Merges {
-		if i == 0 || h.Merges[i-1].Name != m.Name {
+	for i, m := range merges {
+		if i == 0 || merges[i-1].Name != m.Name {
 			out = append(out, nil)
 		}
 		out[len(out)-1] = append(out[len(out)-1], m)
@@ -169,6 +174,7 @@ func effectsOf(in PlanInput, d *schema.Declarations) map[effect]bool {
 		return nil // declarations that cannot be mapped change nothing
 	}
 	in.Provisioner, in.Desired = p, desired
+	in.Policy, in.AppliedPolicy = nil, nil // gates do not matter
 	return normalizedEffects(NewPlan(in).Changes)
 }
 

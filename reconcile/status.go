@@ -16,6 +16,11 @@ type Status struct {
 	LastApplied *AppliedAt `json:"lastApplied,omitempty"`
 	// EarlierApplied are the commits that were applied before, the newest first.
 	EarlierApplied []AppliedAt `json:"earlierApplied,omitempty"`
+	// PolicyCommit is the commit whose policy is in force: usually the last applied one. A commit
+	// that loosens the policy without the review that it requires does not become it.
+	PolicyCommit string `json:"policyCommit,omitempty"`
+	// Loosened are the rules that later commits loosen, each with the report that named it first.
+	Loosened []Loosening `json:"loosened,omitempty"`
 	// EverEnabled is true after the first reported run in mode enabled.
 	EverEnabled bool `json:"everEnabled,omitempty"`
 	// AdoptionDecided is true once gate firstContact held nothing more: the initial adoption was
@@ -74,6 +79,17 @@ func storedRules(rules []schema.Review) []ReviewRule {
 		out = append(out, ReviewRule{Approvals: rule.Approvals, By: rule.By})
 	}
 	return out
+}
+
+// PolicyInForce returns the commit whose policy is in force; "" if there is none yet.
+func (s *Status) PolicyInForce() string {
+	switch {
+	case s == nil:
+		return ""
+	case s.PolicyCommit == "" && s.LastApplied != nil:
+		return s.LastApplied.Commit
+	}
+	return s.PolicyCommit
 }
 
 // AppliedAt is a commit with the time at which its declarations were evaluated.

@@ -121,7 +121,7 @@ func begunUsers(d *schema.Declarations, now time.Time) *schema.Declarations {
 // reviewed ones, sorted.
 func (h *ReviewHistory) newEnds(in PlanInput) []time.Time {
 	known := []*schema.Declarations{h.Applied}
-	for _, pull := range h.pulls() {
+	for _, pull := range pulls(h.Merges) {
 		if h.insufficient(pull) == "" {
 			for _, m := range pull {
 				known = append(known, m.Merged)

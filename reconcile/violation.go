@@ -21,6 +21,8 @@ type Violation struct {
 	Reason string    `json:"reason,omitempty"` // why the assertion was made
 	// CausedByDate is true if the assertion would hold without end dates.
 	CausedByDate bool `json:"causedByDate,omitempty"`
+	// Loosened is true for an assertion that the commit removes or weakens, as it was before.
+	Loosened bool `json:"loosened,omitempty"`
 	// Users are the users that violate it, or the too few users that satisfy it; sorted by key.
 	Users []Violator `json:"users,omitempty"`
 }
@@ -75,6 +77,9 @@ func (v Violation) String() string {
 		where = "in AWS"
 	}
 	out := fmt.Sprintf("%q does not hold %s: %s", v.Assertion, where, v.Sentence())
+	if v.Loosened {
+		out += " (as it was before the commit loosened it)"
+	}
 	if v.Reason != "" {
 		out += fmt.Sprintf(" (%s)", v.Reason)
 	}

@@ -49,6 +49,7 @@ func mergeStatus(a, b *reconcile.Status) *reconcile.Status {
 	out.EverEnabled, out.AdoptionDecided = a.EverEnabled || b.EverEnabled, a.AdoptionDecided || b.AdoptionDecided
 	if out.LastApplied == nil || a.LastApplied != nil && a.LastApplied.Time.After(out.LastApplied.Time) {
 		out.LastApplied = a.LastApplied
+		out.PolicyCommit, out.Loosened = a.PolicyCommit, a.Loosened
 	}
 	out.ShortenedEnds = mergeShortenedEnds(a.ShortenedEnds, b.ShortenedEnds)
 	out.Removals = nil
@@ -112,6 +113,7 @@ func repeats(last *reconcile.Status, c *reconcile.RunRecord) bool {
 		last.AdoptionDecided == s.AdoptionDecided && r.Counts.Done == 0 && r.Counts.Unknown == 0 &&
 		appliedCommit(last) == appliedCommit(s) && last.Deprovisioned == s.Deprovisioned &&
 		slices.EqualFunc(last.Review, s.Review, sameRule) &&
+		last.PolicyCommit == s.PolicyCommit && slices.Equal(last.Loosened, s.Loosened) &&
 		slices.Equal(last.UsedApprovals, s.UsedApprovals) && sameFirstSeen(last.ApprovalFirstSeen, s.ApprovalFirstSeen)
 }
 

@@ -45,6 +45,7 @@ provisioners: p: {
 	enabled: true, app: "app", mapping: "m"
 	endpoint: "http://127.0.0.1:1/t0000000-0000-4000-8000-000000000001/scim/v2"
 	auth: token: {env: "ROSTER_AWS_TOKEN"}
+	deprovision: mode: "delete"
 	limits: {
 		maxRemovals: {off: true, reason: "test"}, groupDeletes: {off: true, reason: "test"}
 		memberRemovals: {off: true, reason: "test"}, emptySource: {off: true, reason: "test"}
@@ -103,7 +104,7 @@ var steps = []step{
 		groups: map[string][]string{"Ops": nil, "Dev": {"ann@example.com"}},
 		same:   []string{"Ops -> Ops", "Dev -> Dev"}},
 	{name: "a user leaves, another user takes the name, a group is deleted",
-		cue: declare("deprovision: mode: \"delete\"\n", declareUser("a", "ben", ""), declareUser("b", "ann", ""),
+		cue: declare("", declareUser("a", "ben", ""), declareUser("b", "ann", ""),
 			declareUser("d", "cat", ""), declareGroup("h", "Dev", "b: {}, d: {}")),
 		users: map[string]string{
 			"ben@example.com": "active", "ann@example.com": "active", "cat@example.com": "active",
@@ -118,7 +119,7 @@ var steps = []step{
 		}),
 		groups: map[string][]string{"Dev": crowdNames(130), "New": crowdNames(130)},
 		same:   []string{"Dev -> Dev"}},
-	{name: "all users leave", cue: declare("deprovision: mode: \"delete\"\n"),
+	{name: "all users leave", cue: declare(""),
 		users: map[string]string{}, groups: map[string][]string{}},
 }
 

@@ -17,6 +17,7 @@ type inputs struct {
 	reviews     *reconcile.ReviewHistory
 	redactor    *reconcile.Redactor
 	lastApplied lastApplied
+	policy      appliedPolicy
 }
 
 // loadInputs reads from Git and from the audit branch what a plan needs, and connects to the
@@ -34,7 +35,12 @@ func (r *Runner) loadInputs(ctx context.Context, s runState, directory reconcile
 	if err != nil {
 		return inputs{}, err
 	}
-	redactor := reconcile.NewRedactor(r.RedactKey, req.Declarations.Mappings[p.Mapping], last.mapping())
+	policy, err := r.loadPolicy(ctx, s, last)
+	if err != nil {
+		return inputs{}, err
+	}
+	redactor := reconcile.NewRedactor(r.RedactKey, req.Declarations.Mappings[p.Mapping], last.mapping(),
+		policy.mapping())
 	approvals, err := r.loadApprovalEvidence(ctx, s)
 	if err != nil {
 		return inputs{}, err
@@ -51,7 +57,7 @@ func (r *Runner) loadInputs(ctx context.Context, s runState, directory reconcile
 	if err != nil {
 		return inputs{}, err
 	}
-	reviews, err := r.reviewHistory(ctx, s, last)
+	reviews, err := r.reviewHistory(ctx, s, last, policy)
 	if err != nil {
 		return inputs{}, err
 	}
@@ -60,7 +66,7 @@ func (r *Runner) loadInputs(ctx context.Context, s runState, directory reconcile
 		Approvals: req.Declarations.Approvals, ApprovalEvidence: approvals, Redactor: redactor, Commit: req.Commit,
 		Now: s.started, LostRun: s.audit.OpenIntent, MappingEdit: mappingEdit(s, last, desired),
 		HistoryReason: historyReason, AuditRelease: auditRelease(s, approvals),
-		Trust: s.audit.Trust, Unproved: s.audit.Unproved, AppliedPolicy: last.provisioner,
+		Trust: s.audit.Trust, Unproved: s.audit.Unproved, Policy: declaredPolicy(s), AppliedPolicy: policy.policy,
 	}
 	if plan.Commits, err = r.commitsSince(ctx, s); err != nil {
 		return inputs{}, err
@@ -68,7 +74,9 @@ func (r *Runner) loadInputs(ctx context.Context, s runState, directory reconcile
 	if plan.Restored, err = r.restored(ctx, s, plan); err != nil {
 		return inputs{}, err
 	}
-	return inputs{directory: directory, plan: plan, reviews: reviews, redactor: redactor, lastApplied: last}, nil
+	return inputs{
+		directory: directory, plan: plan, reviews: reviews, redactor: redactor, lastApplied: last, policy: policy,
+	}, nil
 }
 
 // verifySignatures checks the signatures of all commits since the last applied one, if the runner
@@ -174,7 +182,7 @@ func (r *Runner) loadLastApplied(ctx context.Context, s runState) (lastApplied, 
 				at.Commit, err),
 		}, nil
 	}
-	p := provisionerAt(decls, s)
+	p := reconcile.ProvisionerOf(decls, s.provisioner.Identity())
 	if p == nil {
 		return lastApplied{declarations: decls}, nil
 	}
@@ -186,22 +194,4 @@ func (r *Runner) loadLastApplied(ctx context.Context, s runState) (lastApplied, 
 				err)}, nil
 	}
 	return lastApplied{declarations: decls, provisioner: p, desired: desired}, nil
-}
-
-// provisionerAt returns the provisioner in earlier declarations, under an earlier key if it was
-// renamed since.
-func provisionerAt(decls *schema.Declarations, s runState) *schema.Provisioner {
-	key := s.provisioner.Key
-	if s.previousKey != "" {
-		key = s.previousKey
-	}
-	if p := decls.Provisioners[key]; p != nil {
-		return p
-	}
-	for _, old := range s.provisioner.Previously {
-		if p := decls.Provisioners[old]; p != nil {
-			return p
-		}
-	}
-	return nil
 }

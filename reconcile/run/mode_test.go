@@ -45,12 +45,13 @@ func TestModes(t *testing.T) {
 	for _, tt := range modeCases {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newEnv(t)
-			w.Commit("enabled: true, groups: [\"g\", \"h\", \"k\"]", start)
+			const deletes = ", limits: groupDeletes: {off: true, reason: \"test\"}"
+			w.Commit("enabled: true, groups: [\"g\", \"h\", \"k\"]"+deletes, start)
 			if !tt.fresh {
 				w.Apply(reconcile.RunApplied)
 			}
 			before := w.Sim.State()
-			w.Commit(tt.fields+", groups: [\"g\", \"h\"], limits: groupDeletes: {off: true, reason: \"test\"}", next)
+			w.Commit(tt.fields+", groups: [\"g\", \"h\"]"+deletes, next)
 			result, err := w.Run(true)
 			if err != nil {
 				t.Fatal(err)

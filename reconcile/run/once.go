@@ -87,7 +87,8 @@ func (r *Runner) annotate(plan *reconcile.Plan, observed *reconcile.Observed, s 
 	plan.Dirty = req.Dirty
 	plan.Violations = append(reconcile.AssertDeclared(req.Declarations, s.started, in.plan.Desired),
 		reconcile.AssertObserved(req.Declarations, observed, plan.Linking)...)
-	for _, notice := range slices.Concat([]string{in.lastApplied.notice, interrupted}, r.Notices, req.Notices) {
+	plan.Violations = append(plan.Violations, reconcile.AssertWeakened(req.Declarations, in.plan, plan, observed)...)
+	for _, notice := range slices.Concat([]string{in.lastApplied.notice, in.policy.notice, interrupted}, r.Notices, req.Notices) {
 		if notice != "" {
 			plan.AddNotice("%s", notice)
 		}

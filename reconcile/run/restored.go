@@ -46,7 +46,7 @@ func (r *Runner) desiredAt(ctx context.Context, s runState, at reconcile.Applied
 	if err != nil {
 		return nil, nil
 	}
-	p := provisionerAt(decls, s)
+	p := reconcile.ProvisionerOf(decls, s.provisioner.Identity())
 	if p == nil {
 		return nil, nil
 	}

@@ -12,7 +12,8 @@ import (
 // reviewHistory reads what was reviewed since the last applied commit. It is nil if neither the
 // declarations nor the rules that are still in force require a review: a commit cannot lift the
 // rule for itself.
-func (r *Runner) reviewHistory(ctx context.Context, s runState, last lastApplied) (*reconcile.ReviewHistory, error) {
+func (r *Runner) reviewHistory(ctx context.Context, s runState, last lastApplied,
+	policy appliedPolicy) (*reconcile.ReviewHistory, error) {
 	remembered, rules := rememberedRules(s, last), rulesInForce(s, last)
 	if len(rules) == 0 {
 		return nil, nil
@@ -23,15 +24,21 @@ func (r *Runner) reviewHistory(ctx context.Context, s runState, last lastApplied
 		return out, nil
 	}
 	from, to := s.audit.Status.LastApplied.Commit, s.request.Commit.ID
-	if from == to {
+	if from == to && policy.commit == from {
 		return out, nil
 	}
 	if r.Review == nil {
 		out.Missing = []string{reconcile.ErrNoForge.Error()}
 		return out, nil
 	}
-	out.Declared = s.request.Declarations
-	merges, err := r.Review.Approved(ctx, from, to)
+	var err error
+	if from != to {
+		out.Declared = s.request.Declarations
+		out.Merges, err = r.Review.Approved(ctx, from, to)
+	}
+	if err == nil && policy.commit != from {
+		out.PolicyMerges, err = r.Review.Approved(ctx, policy.commit, from)
+	}
 	if err != nil {
 		switch {
 		case ctx.Err() != nil:
@@ -41,9 +48,7 @@ func (r *Runner) reviewHistory(ctx context.Context, s runState, last lastApplied
 			return out, nil
 		}
 		out.Missing = []string{"the forge cannot report approvals: " + err.Error()}
-		return out, nil
 	}
-	out.Merges = merges
 	return out, nil
 }
 

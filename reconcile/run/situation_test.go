@@ -105,10 +105,8 @@ func TestSituations(t *testing.T) {
 				w := newEnv(t)
 				p := "enabled: true, groups: [\"g\", \"h\"]\n\t" + fmt.Sprintf("adopt: %q", adopt)
 				if strings.Contains(tt.before, "h2:") {
-					w.Commit(
-						"enabled: true, groups: [\"g\", \"h2\"]\n\tlimits: groupDeletes: {off: true, reason: \"test\"}",
-						tt.before,
-					)
+					w.Commit(fmt.Sprintf("enabled: true, groups: [\"g\", \"h2\"], adopt: %q\n"+
+						"\tlimits: groupDeletes: {off: true, reason: \"test\"}", adopt), tt.before)
 				} else {
 					w.Commit(p, tt.before)
 				}
