@@ -36,17 +36,6 @@ func loosened(r *reconcile.Report) []string {
 	return out
 }
 
-// activeUsers counts the active users in AWS.
-func (w *env) activeUsers() int {
-	n := 0
-	for _, u := range w.Sim.State().Users {
-		if u.Active {
-			n++
-		}
-	}
-	return n
-}
-
 // synced returns an environment in which a commit is applied.
 func synced(t *testing.T, provisioner, cue string) *env {
 	t.Helper()
