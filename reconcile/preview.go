@@ -45,6 +45,9 @@ type PreviewInput struct {
 	Now      time.Time
 	// RedactKey is the HMAC key of redacted values; without it they are left out.
 	RedactKey []byte
+	// Applied, if set, returns the declarations of a commit that was applied; nil if they cannot be
+	// read.
+	Applied func(commit string) *schema.Declarations
 }
 
 // NewPreview compares two plans. The error is schema.Problems if a mapping fails for users.
@@ -94,6 +97,7 @@ func NewPreview(in PreviewInput) (*Preview, error) {
 	base.Commit = in.BaseCommit
 	merged.Provisioner, merged.Desired = after, mergedDesired
 	merged.Commit = in.HeadCommit // an approval counts only after the merge
+	merged.Restored = in.restored(merged)
 	old, edited := in.Base.Mappings[before.Mapping], in.Merged.Mappings[after.Mapping]
 	if old != nil && edited != nil && !old.SameAs(edited) {
 		merged.MappingEdit = NewMappingEdit(old, edited, in.Merged, mergedDesired, in.Now)

@@ -1,6 +1,10 @@
 package reconcile
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/seed-d64a251c/roster/schema"
+)
 
 // MaxEarlierApplied is how many commits a status keeps that were applied before the last applied
 // one.
@@ -34,4 +38,36 @@ func (in PlanInput) ManyUpdates(before *Desired) bool {
 		}
 	}
 	return n > allowed
+}
+
+// restored returns what an applied commit declared to which the merge goes back; nil if there is
+// none.
+func (in PreviewInput) restored(merged PlanInput) *Desired {
+	status := merged.Status
+	if in.Applied == nil || status == nil || merged.LastApplied == nil || !merged.ManyUpdates(merged.LastApplied) {
+		return nil
+	}
+	applied := status.EarlierApplied
+	if status.LastApplied != nil {
+		applied = append([]AppliedAt{*status.LastApplied}, applied...)
+	}
+	for _, at := range applied {
+		desired := desiredAt(in.Applied(at.Commit), in.Provisioner, at)
+		if desired != nil && !merged.ManyUpdates(desired) {
+			return desired
+		}
+	}
+	return nil
+}
+
+// desiredAt returns what applied declarations desired; nil if they cannot be evaluated.
+func desiredAt(d *schema.Declarations, provisioner string, at AppliedAt) *Desired {
+	if d == nil || d.Provisioners[provisioner] == nil {
+		return nil
+	}
+	desired, err := Desire(d, d.Provisioners[provisioner], at.Time)
+	if err != nil {
+		return nil
+	}
+	return desired
 }

@@ -63,10 +63,17 @@ func Preview(
 		return nil, err
 	}
 	now := s.now().UTC()
+	applied := func(commit string) *schema.Declarations {
+		d, err := git.Declarations(ctx, commit)
+		if err != nil {
+			return nil
+		}
+		return d
+	}
 	var out []*reconcile.Preview
 	for _, key := range keys {
 		p, err := reconcile.NewPreview(reconcile.PreviewInput{Provisioner: key, Base: before, Merged: merged,
-			BaseCommit: base, HeadCommit: head, Snapshot: snapshots[key], Now: now})
+			BaseCommit: base, HeadCommit: head, Snapshot: snapshots[key], Now: now, Applied: applied})
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", key, err)
 		}

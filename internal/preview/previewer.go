@@ -271,7 +271,7 @@ func (p *Previewer) preview(ctx context.Context, pr forge.PullRequest, base *sch
 	if err != nil {
 		return p.errorFeedback(pr, err)
 	}
-	list, stale, since, err := p.compare(pr, base, merged)
+	list, stale, since, err := p.compare(ctx, pr, base, merged)
 	if err != nil {
 		return p.errorFeedback(pr, err)
 	}
@@ -298,8 +298,8 @@ func (p *Previewer) errorFeedback(pr forge.PullRequest, err error) feedback {
 
 // compare makes the preview of each provisioner of the base or of the merge result. If a snapshot
 // could not be renewed, stale is the reason.
-func (p *Previewer) compare(pr forge.PullRequest, base, merged *schema.Declarations) (list []*reconcile.Preview,
-	stale string, since time.Time, err error) {
+func (p *Previewer) compare(ctx context.Context, pr forge.PullRequest, base, merged *schema.Declarations) (
+	list []*reconcile.Preview, stale string, since time.Time, err error) {
 	keys := slices.Collect(maps.Keys(base.Provisioners))
 	for key := range merged.Provisioners {
 		if base.Provisioners[key] == nil {
@@ -310,7 +310,7 @@ func (p *Previewer) compare(pr forge.PullRequest, base, merged *schema.Declarati
 	head := reconcile.CommitRef{ID: pr.Head}
 	for _, key := range keys {
 		in := reconcile.PreviewInput{Provisioner: key, Base: base, Merged: merged, BaseCommit: p.base, HeadCommit: head,
-			Now: p.now(), RedactKey: p.RedactKey}
+			Now: p.now(), RedactKey: p.RedactKey, Applied: p.applied(ctx)}
 		d := p.snapshots[key]
 		switch {
 		case pr.Fork:
@@ -334,6 +334,17 @@ func (p *Previewer) compare(pr forge.PullRequest, base, merged *schema.Declarati
 		list = append(list, one)
 	}
 	return list, stale, since, nil
+}
+
+// applied returns the function that loads the declarations of an applied commit.
+func (p *Previewer) applied(ctx context.Context) func(commit string) *schema.Declarations {
+	return func(commit string) *schema.Declarations {
+		d, err := p.Repo.Declarations(ctx, commit)
+		if err != nil {
+			return nil
+		}
+		return d
+	}
 }
 
 // post posts feedback, unless the pull request has the same already.

@@ -203,7 +203,12 @@ func Load(t testing.TB, cue string) *schema.Declarations {
 // directory.
 func (w *Env) Preview(base, head int, assumed bool) *reconcile.Preview {
 	w.T.Helper()
+	applied := func(commit string) *schema.Declarations {
+		d, _ := w.Declarations(w.T.Context(), commit)
+		return d
+	}
 	in := reconcile.PreviewInput{Provisioner: "aws", Base: w.Commits[base-1], Merged: w.Commits[head-1], Now: w.Now,
+		Applied: applied,
 		BaseCommit: reconcile.CommitRef{
 			ID: fmt.Sprintf("commit-%d", base),
 		}, HeadCommit: reconcile.CommitRef{ID: fmt.Sprintf("commit-%d", head)}}

@@ -27,6 +27,11 @@ func TestARevertIsNotHeldByGateUpdates(t *testing.T) {
 				w.Apply(reconcile.RunApplied)
 			}
 			w.Commit("enabled: true", good+between)
+			for _, c := range w.Preview(len(w.Commits)-1, len(w.Commits), false).Changes {
+				if len(c.Held) > 0 {
+					t.Errorf("the preview holds %s: %v", c.Ref(), c.Held)
+				}
+			}
 			w.Apply(reconcile.RunApplied)
 			w.Commit("enabled: true", between+strings.ReplaceAll(good, `lastName: "Test"`, `lastName: "Other"`))
 			if gates := heldBy(w.Apply(reconcile.RunHeld)); len(gates) != 1 || gates[0] != "updates" {
