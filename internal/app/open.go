@@ -173,10 +173,54 @@ func (w *Workspace) openAudit(stateDir string, apply bool) error {
 		CheckSignatures: signing.verify,
 		RequireProof:    c.Signatures.AuditRequireProof,
 	}
+	if signing.sign == nil {
+		w.recorder.CheckHead = func(_ context.Context, head string) error { return checkUnsigned(store, head) }
+	}
 	if apply && url != "" && c.URL == "" && c.AuditURL == "" {
+		if err := w.checkAuditPushed(store); err != nil {
+			return err
+		}
 		return w.checkPushed(store)
 	}
 	return nil
+}
+
+// checkUnsigned refuses to add an unsigned commit to a signed head of the audit branch.
+func checkUnsigned(repo *gitrepo.Repo, head string) error {
+	h, err := gitrepo.ParseHash(head)
+	if err != nil {
+		return err
+	}
+	c, err := repo.Commit(h)
+	if err != nil {
+		return fmt.Errorf("read the head of the audit branch: %w", err)
+	}
+	if c.Signature == "" {
+		return nil
+	}
+	return fmt.Errorf("the head of the audit branch, commit %.7s, is signed, and roster adds no unsigned commit to "+
+		"it: set --audit-sign-key", head)
+}
+
+// checkAuditPushed refuses to start another audit branch in a remote that never had one, if the
+// repository has one of its own: its ledger would be lost.
+func (w *Workspace) checkAuditPushed(remote *gitrepo.Repo) error {
+	branch := w.config.AuditBranch
+	local, found, err := w.source.repo.Head(branch)
+	if err != nil || !found {
+		return err
+	}
+	switch err := remote.Fetch(context.Background(), branch); {
+	case err == nil:
+		return nil
+	case !errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("find the audit branch in remote %s: %w", w.config.Remote, err)
+	}
+	if _, err := remote.Commit(local); err == nil {
+		return nil // the remote had the branch: its audit is broken
+	}
+	return fmt.Errorf("remote %s has no branch %s, but this repository has one: push it first with "+
+		"git push %s %s, so that roster continues it", w.config.Remote, branch, w.config.Remote, branch)
 }
 
 // auditURL returns the remote repository of the audit branch, or "" if the branch is in the opened

@@ -5,7 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
+	"os"
 	"path"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/seed-d64a251c/roster/reconcile"
@@ -13,7 +17,8 @@ import (
 
 var _ reconcile.Archive = (*Recorder)(nil)
 
-// Provisioners returns the provisioners that have a status on the branch, sorted.
+// Provisioners returns the provisioners that have a status on the branch, or had one when this
+// machine last read the branch, sorted.
 func (r *Recorder) Provisioners(ctx context.Context) ([]string, error) {
 	_, files, err := r.head(ctx)
 	if err != nil {
@@ -23,13 +28,28 @@ func (r *Recorder) Provisioners(ctx context.Context) ([]string, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("read the audit branch: %w", err)
 	}
-	var out []string
+	names := map[string]bool{}
 	for _, e := range entries {
 		if name, ok := strings.CutSuffix(e.Name(), ".json"); ok && checkName(name) == nil {
-			out = append(out, name)
+			names[name] = true
 		}
 	}
-	return out, nil
+	recorded, err := os.ReadDir(filepath.Dir(r.localRecordPath("x")))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("list the local records: %w", err)
+	}
+	for _, e := range recorded {
+		name, ok := strings.CutSuffix(e.Name(), ".json")
+		if !ok || checkName(name) != nil || names[name] {
+			continue
+		}
+		if record, err := r.readLocalRecord(name); err != nil {
+			return nil, err
+		} else if record.Status != nil {
+			names[name] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(names)), nil
 }
 
 // SearchReports returns the newest report of a provisioner for which match is true, with all of its

@@ -46,6 +46,9 @@ func (r *Recorder) loadState(
 		return nil, err
 	}
 	if writable {
+		if err := r.checkHead(ctx); err != nil {
+			return nil, err
+		}
 		if err := r.publishStored(ctx, provisioner, pending); err != nil {
 			return nil, err
 		}
@@ -117,6 +120,21 @@ func (r *Recorder) stateOf(
 		}
 	}
 	return state, nil
+}
+
+// checkHead returns why this machine must not add commits to the branch.
+func (r *Recorder) checkHead(ctx context.Context) error {
+	if r.CheckHead == nil {
+		return nil
+	}
+	head, err := r.Store.Head(ctx)
+	if err != nil {
+		return fmt.Errorf("read the audit branch: %w", err)
+	}
+	if head == "" {
+		return nil
+	}
+	return r.CheckHead(ctx, head)
 }
 
 // publishStored publishes the reports in the state directory. If the branch is broken, it queues

@@ -34,6 +34,9 @@ type Recorder struct {
 	// CheckSignatures, if set, verifies the signatures of the branch's commits after since ("" for
 	// all) up to head.
 	CheckSignatures func(ctx context.Context, since, head string) error
+	// CheckHead, if set, returns why this machine must not add commits to a head of the branch.
+	// LoadState then fails before anything is written, unless ReadOnly is set.
+	CheckHead func(ctx context.Context, head string) error
 	// RequireProof makes a branch that is not proved count as broken.
 	RequireProof bool
 	// ReadOnly makes LoadState change nothing, neither on the branch nor on disk, and makes all

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"errors"
+	"log/slog"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -406,6 +407,40 @@ func TestAReaderChangesNothing(t *testing.T) {
 		if left, _ := filepath.Glob(filepath.Join(dir, "nowhere", "*")); len(left) > 0 ||
 			len(store.messages()) != commits {
 			t.Errorf("the reader created %v and %d commits", left, len(store.messages())-commits)
+		}
+	})
+}
+
+// TestAProvisionerIsKnownAfterTheBranchIsGone checks that a provisioner which Git no longer declares
+// is still found, so that its users are held, not forgotten.
+func TestAProvisionerIsKnownAfterTheBranchIsGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, dir := &memStore{}, stateDir(t)
+		r := runThrice(t, store, dir)
+		store.head = ""
+		if got, err := r.recorder.Provisioners(t.Context()); err != nil || !slices.Equal(got, []string{prov}) {
+			t.Errorf("the provisioners are %q, %v", got, err)
+		}
+	})
+}
+
+// TestAChangeOfTrustIsLoggedOnce checks the log of a daemon.
+func TestAChangeOfTrustIsLoggedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log strings.Builder
+		store, dir := &memStore{}, stateDir(t)
+		r := runThrice(t, store, dir)
+		r.recorder.Log = slog.New(slog.NewTextHandler(&log, nil))
+		head := store.head
+		for _, at := range []string{head, "", "", head, head, "", ""} {
+			store.head = at
+			if _, err := r.recorder.LoadState(t.Context(), prov); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if broken := strings.Count(log.String(), "level=ERROR"); broken != 2 || !strings.Contains(log.String(),
+			"approval=audit:gone") {
+			t.Errorf("logged %d errors:\n%s", broken, log.String())
 		}
 	})
 }

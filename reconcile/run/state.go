@@ -66,7 +66,7 @@ func (r *Runner) auditState(ctx context.Context, key string,
 	if err != nil {
 		return nil, "", fmt.Errorf("read the audit state: %w", err)
 	}
-	if state.Status != nil || p == nil {
+	if state.Status != nil || state.Trust.Broken() || p == nil {
 		return state, "", nil
 	}
 	known, err := r.Archive.Provisioners(ctx)
