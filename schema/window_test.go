@@ -64,3 +64,44 @@ func TestWindowOpen(t *testing.T) {
 		})
 	}
 }
+
+// TestWindowsOnTheDayOfSummerTime opens windows at the times that a clock on the wall shows.
+func TestWindowsOnTheDayOfSummerTime(t *testing.T) {
+	for _, tt := range []struct {
+		day, from, to string
+		open          time.Duration
+	}{
+		{"2027-03-28", "02:00", "03:00", 0}, // the clock goes from 02:00 to 03:00
+		{"2027-03-28", "02:30", "03:15", 15 * time.Minute},
+		{"2027-03-28", "01:30", "02:30", 30 * time.Minute},
+		{"2027-03-28", "01:00", "04:00", 2 * time.Hour},
+		{"2027-03-28", "00:00", "24:00", 23 * time.Hour},
+		{"2027-03-27", "02:00", "03:00", time.Hour},
+		{"2027-10-31", "00:00", "24:00", 25 * time.Hour},
+		{"2026-04-24", "00:00", "02:00", time.Hour}, // in Cairo, midnight does not exist
+	} {
+		name := "Europe/Berlin"
+		if tt.day == "2026-04-24" {
+			name = "Africa/Cairo"
+		}
+		zone, err := time.LoadLocation(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		noon, err := time.ParseInLocation(time.DateTime, tt.day+" 12:00:00", zone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := &Provisioner{Timezone: zone, Windows: map[string]*Window{"w": {From: tt.from, To: tt.to}}}
+		var open time.Duration
+		for minute := range 28 * 60 {
+			at := noon.Add(time.Duration(minute-14*60) * time.Minute)
+			if ok, _ := p.WindowOpen(at); ok && at.Day() == noon.Day() {
+				open += time.Minute
+			}
+		}
+		if open != tt.open {
+			t.Errorf("%s to %s is open for %s on %s, want %s", tt.from, tt.to, open, tt.day, tt.open)
+		}
+	}
+}
