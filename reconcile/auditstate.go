@@ -53,6 +53,9 @@ type RunRecord struct {
 	// Verified are unproved entries for which the run found the evidence of ownership. They are
 	// proved from now on.
 	Verified UnprovedEntries
+	// Unproved are the unproved entries of a ledger that the run continues under another key of the
+	// provisioner. They stay unproved.
+	Unproved UnprovedEntries
 }
 
 // Receipt is where a run record was stored.

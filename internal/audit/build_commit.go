@@ -54,6 +54,7 @@ func (r *Recorder) build(
 		return nil, nil, err
 	}
 	own := afterChanges(a.unproved, diffLedgers(b.ledger, built.ledger), true)
+	own = withEntries(own, p.Unproved, built.ledger)
 	return built, &assessment{unproved: without(own, p.Verified)}, nil
 }
 

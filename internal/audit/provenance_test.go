@@ -93,3 +93,29 @@ func TestProvenanceGoesOnBeforeARelease(t *testing.T) {
 		}
 	})
 }
+
+// TestARenamedProvisionerProvesNoEntry takes over a ledger with an unproved entry from another key
+// of the provisioner.
+func TestARenamedProvisionerProvesNoEntry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, dir := &memStore{}, stateDir(t)
+		r := &runner{recorder: newRecorder(t, store, dir), aws: &directory{}}
+		if _, err := r.recover(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		ledger := reconcile.NewLedger()
+		ledger.Users["u-1"], ledger.Users["u-2"] = reconcile.Owned{ID: "id-1"}, reconcile.Owned{ID: "id-2"}
+		report := testReport("run-1", reconcile.RunApplied, nil)
+		unproved := reconcile.UnprovedEntries{Users: map[string]bool{"u-1": true, "u-2": true, "u-3": true}}
+		_, err := r.recorder.CommitReport(t.Context(), reconcile.RunRecord{
+			Report: report, Ledger: ledger, Status: statusOf(report, nil), Unproved: unproved,
+			Verified: reconcile.UnprovedEntries{Users: map[string]bool{"u-2": true}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := loadTrust(t, store, dir).Unproved; !got.Users["u-1"] || got.Count() != 1 {
+			t.Errorf("unproved are %+v, want u-1", got)
+		}
+	})
+}

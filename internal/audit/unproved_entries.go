@@ -80,3 +80,17 @@ func without(u, verified reconcile.UnprovedEntries) reconcile.UnprovedEntries {
 	}
 	return reconcile.UnprovedEntries{Users: remove(u.Users, verified.Users), Groups: remove(u.Groups, verified.Groups)}
 }
+
+// withEntries returns the unproved entries with others that a ledger has.
+func withEntries(u, others reconcile.UnprovedEntries, l *reconcile.Ledger) reconcile.UnprovedEntries {
+	add := func(to, keys map[string]bool, entries map[string]reconcile.Owned) {
+		for key := range keys {
+			if _, found := entries[key]; found {
+				to[key] = true
+			}
+		}
+	}
+	add(u.Users, others.Users, l.Users)
+	add(u.Groups, others.Groups, l.Groups)
+	return u
+}

@@ -77,6 +77,9 @@ func (r *Runner) conclude(ctx context.Context, s runState, c conclusion) (*recon
 	if c.plan != nil {
 		record.Release = c.auditRelease
 	}
+	if s.previousKey != "" {
+		record.Unproved = s.audit.Unproved
+	}
 	receipt, err := r.Audit.CommitReport(ctx, record)
 	if err != nil {
 		if r.Cache != nil {

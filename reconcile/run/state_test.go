@@ -43,6 +43,21 @@ func TestARenamedProvisioner(t *testing.T) {
 			t.Errorf("removed are %v (%v)", list, err)
 		}
 	})
+	t.Run("with previously the reports under the earlier key are evidence", func(t *testing.T) {
+		w := start(t, ", previously: aws: {}")
+		w.Audit.ForgetProofs("aws")
+		if _, err := run(w); err != nil {
+			t.Fatal(err)
+		}
+		w.Audit.ForgetProofs("prod")
+		w.Declare(strings.ReplaceAll(reconciletest.BaseCUE, "provisioners: aws:", "provisioners: prod:"),
+			people(4)+group("g", "Group", 1, 4), "enabled: true, previously: aws: {}")
+		w.Commits[1] = w.Commits[2]
+		result, err := run(w)
+		if err != nil || result.Report.Outcome != reconcile.RunApplied {
+			t.Fatalf("%v\n%s", err, reportText(result.Report))
+		}
+	})
 	t.Run("without previously it is refused with the line to declare", func(t *testing.T) {
 		w := start(t, "")
 		_, err := run(w)
