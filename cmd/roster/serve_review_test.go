@@ -1,0 +1,270 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/scim/awssim"
+)
+
+// mergedPull is a merged pull request of the branch "change", which ann opened.
+type mergedPull struct {
+	merge, head string
+	approvedBy  []string
+	pushes      []forgePush
+}
+
+// forgePush is a push to the branch of a pull request.
+type forgePush struct{ by, from, to string }
+
+// reviewForge is a forge with the API of Gitea. All commits have the email address of ann.
+type reviewForge struct {
+	t  *testing.T
+	mu sync.Mutex
+	// pulls are the merged pull requests by number.
+	pulls map[string]mergedPull
+}
+
+func (f *reviewForge) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	respond := func(v any) { _ = json.NewEncoder(w).Encode(v) }
+	parts := strings.Split(strings.TrimPrefix(req.URL.Path, "/api/v1/repos/acme/people/"), "/")
+	switch {
+	case strings.HasSuffix(req.URL.Path, "/user"):
+		respond(map[string]any{"login": "bot"})
+	case parts[0] == "pulls" && len(parts) == 1:
+		respond([]any{})
+	case parts[0] == "commits" && len(parts) == 3:
+		for number, p := range f.pulls {
+			if p.merge == parts[1] {
+				respond(f.pull(number, p))
+				return
+			}
+		}
+		http.NotFound(w, req)
+	case parts[0] == "pulls" && parts[2] == "reviews":
+		list := []any{}
+		for _, by := range f.pulls[parts[1]].approvedBy {
+			list = append(list, map[string]any{"user": map[string]any{"login": by}, "state": "APPROVED", "official": true,
+				"commit_id": f.pulls[parts[1]].head, "submitted_at": time.Now().UTC().Format(time.RFC3339)})
+		}
+		respond(list)
+	case parts[0] == "pulls" && parts[2] == "commits":
+		list := []any{}
+		for _, push := range f.pulls[parts[1]].pushes {
+			ann := map[string]any{"login": "ann"}
+			list = append(list, map[string]any{"sha": push.to, "author": ann, "committer": ann})
+		}
+		respond(list)
+	case req.URL.Query().Get("page") != "1":
+		respond([]any{})
+	case parts[0] == "activities":
+		respond(f.activities())
+	case parts[0] == "issues" && parts[2] == "timeline", parts[0] == "issues" && parts[2] == "comments":
+		respond([]any{})
+	case parts[0] == "statuses":
+		respond(map[string]any{})
+	default:
+		f.t.Errorf("unexpected request %s %s", req.Method, req.URL)
+		http.NotFound(w, req)
+	}
+}
+
+// pull returns a pull request as Gitea encodes it.
+func (f *reviewForge) pull(number string, p mergedPull) map[string]any {
+	repo := map[string]any{"id": 1, "full_name": "acme/people"}
+	return map[string]any{"number": json.Number(number), "state": "closed", "merged": true,
+		"merged_at": time.Now().Add(time.Hour).UTC().Format(time.RFC3339), "user": map[string]any{"login": "ann"},
+		"merge_commit_sha": p.merge, "base": map[string]any{"ref": "main", "repo_id": 1},
+		"head": map[string]any{"ref": "change", "sha": p.head, "repo_id": 1, "repo": repo}}
+}
+
+func (f *reviewForge) activities() []any {
+	out := []any{}
+	for _, p := range f.pulls {
+		for _, push := range p.pushes {
+			content := fmt.Sprintf(`{"HeadCommit": {"Sha1": %q}, "CompareURL": "acme/people/compare/%s...%s"}`, push.to,
+				push.from, push.to)
+			out = append(out, map[string]any{"op_type": "commit_repo", "act_user": map[string]any{"login": push.by},
+				"ref_name": "refs/heads/change", "content": content,
+				"created": time.Now().UTC().Format(time.RFC3339)})
+		}
+	}
+	return out
+}
+
+// reviewedDaemon is a daemon with a forge, whose provisioner requires reviews.
+type reviewedDaemon struct {
+	*daemonProcess
+	sim   *simulator
+	forge *reviewForge
+}
+
+func newReviewedDaemon(t *testing.T) *reviewedDaemon {
+	t.Helper()
+	sim, stop := startSimulator("aws", awssim.Options{})
+	t.Cleanup(stop)
+	d := &reviewedDaemon{newDaemonProcess(t, sim), sim, &reviewForge{t: t, pulls: map[string]mergedPull{}}}
+	server := httptest.NewServer(d.forge)
+	t.Cleanup(server.Close)
+	d.env = []string{"ROSTER_AWS_TOKEN=" + sim.Token(), "ROSTER_FORGE_TOKEN=" + canary + "forge"}
+	d.start("--poll", "300ms", "--forge", "gitea", "--forge-url", server.URL+"/acme/people")
+	d.wantOutcome(reconcile.RunApplied)
+	d.edit("provisioners/aws.cue", "enabled: true", "enabled: true, review: \"required\"")
+	d.push("Require reviews")
+	d.wantOutcome(reconcile.RunInSync)
+	return d
+}
+
+// takeBreakGlass removes a member of the group Break Glass in the working copy.
+func (d *reviewedDaemon) takeBreakGlass() {
+	d.edit("groups/technology.cue", `members: {"u-1001": {}, "u-1003": {}, "u-1011": {}}`,
+		`members: {"u-1001": {}, "u-1011": {}}`)
+}
+
+// breakGlass returns the number of members of Break Glass in AWS.
+func (d *reviewedDaemon) breakGlass() int {
+	return len(d.sim.State().MemberNames("Break Glass"))
+}
+
+func (d *reviewedDaemon) commit(message string) string {
+	d.t.Helper()
+	git(d.t, d.work, "-c", "user.name=Ann", "-c", "user.email=ann@example.com", "commit", "-q", "-a", "-m", message)
+	return git(d.t, d.work, "rev-parse", "HEAD")
+}
+
+// merge merges the branch "change" into main as pull request 7, and pushes main.
+func (d *reviewedDaemon) merge(p mergedPull) {
+	d.t.Helper()
+	p.head = git(d.t, d.work, "rev-parse", "change")
+	git(d.t, d.work, "checkout", "-q", "main")
+	git(d.t, d.work, "-c", "user.name=Ann", "-c", "user.email=ann@example.com", "merge", "-q", "--no-ff", "-m",
+		"Merge pull request 7", "change")
+	p.merge = git(d.t, d.work, "rev-parse", "HEAD")
+	d.forge.mu.Lock()
+	d.forge.pulls["7"] = p
+	d.forge.mu.Unlock()
+	git(d.t, d.work, "push", "-q", "origin", "change:refs/pull/7/head", "main")
+}
+
+// wantHeld checks that the next run holds changes, and that a report says why.
+func (d *reviewedDaemon) wantHeld(provisioner, why string) {
+	d.t.Helper()
+	d.wantOutcome(reconcile.RunHeld)
+	all := reports(d.t, d.bare, provisioner)
+	last := all[len(all)-1]
+	text := strings.Join(last.Warnings, "\n")
+	for _, c := range last.Changes {
+		for _, h := range c.Held {
+			text += "\n" + h.Gate + ": " + h.Reason
+		}
+	}
+	if !strings.Contains(text, why) {
+		d.t.Errorf("the report says\n%s\nwant %q", text, why)
+	}
+	if n := d.breakGlass(); n != 3 {
+		d.t.Errorf("Break Glass has %d members; want 3", n)
+	}
+}
+
+// TestAPushedLineThatApprovesTheHeldDigestReleasesNothing is the first way around reviews: an
+// approval that nobody reviewed. The same approval by a reviewed pull request counts.
+func TestAPushedLineThatApprovesTheHeldDigestReleasesNothing(t *testing.T) {
+	t.Parallel()
+	d := newReviewedDaemon(t)
+	d.takeBreakGlass()
+	d.push("Fewer keys")
+	d.wantHeld("aws", "unreviewed: not approved")
+	digest := reports(t, d.bare, "aws")
+	approval := "package roster\n\napprovals: \"" + digest[len(digest)-1].HeldDigest + "\": reason: %q\n"
+	write := func(reason string) {
+		name := filepath.Join(d.work, "approvals.cue")
+		if err := os.WriteFile(name, fmt.Appendf(nil, approval, reason), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		git(t, d.work, "add", "-A")
+	}
+	write("trust me")
+	d.push("Approve it")
+	d.wantHeld("aws", "was not reviewed: it is not from a pull request")
+
+	git(t, d.work, "checkout", "-q", "-b", "change")
+	write("reviewed")
+	head := d.commit("Approve it in a pull request")
+	d.merge(mergedPull{approvedBy: []string{"bob"}, pushes: []forgePush{{"ann", strings.Repeat("0", 40), head}}})
+	d.wantOutcome(reconcile.RunApplied)
+	if n := d.breakGlass(); n != 2 {
+		t.Errorf("Break Glass has %d members; want 2", n)
+	}
+	d.stop()
+}
+
+// TestARenamedProvisionerStillRequiresReviews is the second way around reviews: the provisioner
+// gets another key with `previously`, and the same commit lifts the rule.
+func TestARenamedProvisionerStillRequiresReviews(t *testing.T) {
+	t.Parallel()
+	d := newReviewedDaemon(t)
+	d.edit("provisioners/aws.cue", `provisioners: "aws": {`, `provisioners: "production": {`)
+	d.edit("provisioners/aws.cue", `enabled: true, review: "required"`, `enabled: true, previously: "aws": {}`)
+	d.takeBreakGlass()
+	d.push("Rename the provisioner")
+	d.wantHeld("production", "unreviewed: not approved")
+	d.stop()
+}
+
+// TestAPusherOfAPullRequestDoesNotApproveIt is the third way around reviews: bob pushes to the pull
+// request of ann, approves and merges it. His commit has the name of ann.
+func TestAPusherOfAPullRequestDoesNotApproveIt(t *testing.T) {
+	t.Parallel()
+	d := newReviewedDaemon(t)
+	git(t, d.work, "checkout", "-q", "-b", "change")
+	first := d.commitEmpty("A harmless change")
+	d.takeBreakGlass()
+	second := d.commit("Fewer keys")
+	d.merge(mergedPull{approvedBy: []string{"bob"}, pushes: []forgePush{{"ann", strings.Repeat("0", 40), first},
+		{"bob", first, second}}})
+	d.wantHeld("aws", "bob approved it, but also opened it, or authored or pushed a commit of it")
+	d.stop()
+}
+
+// TestMergingMainIntoAPullRequestExcludesNobody lets bob press the button that updates the pull
+// request of ann. Then he approves it.
+func TestMergingMainIntoAPullRequestExcludesNobody(t *testing.T) {
+	t.Parallel()
+	d := newReviewedDaemon(t)
+	git(t, d.work, "checkout", "-q", "-b", "change")
+	d.takeBreakGlass()
+	first := d.commit("Fewer keys")
+	git(t, d.work, "checkout", "-q", "main")
+	d.commitEmpty("Another change")
+	git(t, d.work, "push", "-q", "origin", "main")
+	d.wantOutcome(reconcile.RunInSync)
+	git(t, d.work, "checkout", "-q", "change")
+	git(t, d.work, "-c", "user.name=Bob", "-c", "user.email=bob@example.com", "merge", "-q", "--no-ff", "-m", "Update",
+		"main")
+	merge := git(t, d.work, "rev-parse", "HEAD")
+	d.merge(mergedPull{approvedBy: []string{"bob"}, pushes: []forgePush{{"ann", strings.Repeat("0", 40), first},
+		{"bob", first, merge}}})
+	d.wantOutcome(reconcile.RunApplied)
+	if n := d.breakGlass(); n != 2 {
+		t.Errorf("Break Glass has %d members; want 2", n)
+	}
+	d.stop()
+}
+
+func (d *reviewedDaemon) commitEmpty(message string) string {
+	d.t.Helper()
+	git(d.t, d.work, "-c", "user.name=Ann", "-c", "user.email=ann@example.com", "commit", "-q", "--allow-empty", "-m",
+		message)
+	return git(d.t, d.work, "rev-parse", "HEAD")
+}
