@@ -302,6 +302,18 @@ func TestAReviewedMergeLiftsTheReviewRule(t *testing.T) {
 	wantSummary(t, w.Apply(reconcile.RunApplied), "create-user u3: done")
 }
 
+// TestAReviewedMergeRenamesTheProvisioner renames the provisioner and adds a user by a reviewed
+// merge.
+func TestAReviewedMergeRenamesTheProvisioner(t *testing.T) {
+	w := newEnv(t)
+	w.Commit(requiresReview, people(2))
+	w.applyFirst(t)
+	w.Declare(strings.NewReplacer("provisioners: aws:", "provisioners: aws2:", "PROVISIONER",
+		requiresReview+"\npreviously: aws: {}").Replace(reconciletest.BaseCUE), people(3))
+	w.Runner.Review = &reviewForge{merges: []reconcile.ReviewedMerge{w.merge(1, 2)}}
+	wantSummary(t, w.applyKey(t, "aws2", reconcile.RunApplied), "create-user u3: done")
+}
+
 // TestAReviewedRemovalOfTheProvisionerIsApplied removes the provisioner by a reviewed merge, and by
 // a push.
 func TestAReviewedRemovalOfTheProvisionerIsApplied(t *testing.T) {
