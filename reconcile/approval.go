@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -20,6 +21,34 @@ type Approved struct {
 	Position string `json:"position"`         // file:line:column of the declaration
 	Author   string `json:"author,omitempty"` // author of that line's last commit, if known
 	Commit   string `json:"commit,omitempty"` // on the branch, which added the declaration
+	// PullRequest brought that commit; empty for a direct push, and without a forge.
+	PullRequest string `json:"pullRequest,omitempty"`
+	// Approvers approved that pull request: accounts of the forge.
+	Approvers []string `json:"approvers,omitempty"`
+	// Note says what roster does not know about the approval, for example that its author also made
+	// the changes; empty if another person approved them.
+	Note string `json:"note,omitempty"`
+}
+
+// String says who approved what, and where.
+func (a Approved) String() string {
+	out := fmt.Sprintf("%s (%s", a.Reason, a.Position)
+	if a.Commit != "" {
+		out += fmt.Sprintf(", commit %.7s", a.Commit)
+	}
+	if out += ")"; a.Author != "" {
+		out += " by " + a.Author
+	}
+	if a.PullRequest != "" {
+		out += ", " + a.PullRequest
+	}
+	if len(a.Approvers) > 0 {
+		out += ", approved by " + strings.Join(a.Approvers, ", ")
+	}
+	if a.Note != "" {
+		out += "; " + a.Note
+	}
+	return out
 }
 
 // ApprovalEvidence is what Git and the chain of reports have about an approval.
@@ -33,10 +62,20 @@ type ApprovalEvidence struct {
 	Used    *ApprovalUse // nil if the approval was not used
 	// RefusedReason is why the approval does not count. Without it, Printed is set.
 	RefusedReason string
+	// Review is how the commit that added the declaration was reviewed, and Note what is not known
+	// about it.
+	Review CommitReview
+	Note   string
 	// Foreign is true if a report of another provisioner printed the digest, Unknown if none did.
 	Foreign, Unknown bool
 	// NoAnswer is true if the forge did not answer. The time does not count as age.
 	NoAnswer bool
+}
+
+// Approved returns the record of an approval that counts.
+func (e *ApprovalEvidence) Approved(a *schema.Approval) Approved {
+	return Approved{Digest: a.Key, Reason: a.Reason, Position: a.Pos.String(), Author: e.Author, Commit: e.Added.ID,
+		PullRequest: e.Review.PullRequest, Approvers: e.Review.Approvers, Note: e.Note}
 }
 
 // approve releases the held changes that valid approvals cover. An approval covers the set of
@@ -49,9 +88,9 @@ func (p *Plan) approve(in PlanInput) {
 			continue
 		}
 		if p.release(key, p.coverage(key, e.Printed, in)) {
-			p.Approvals = append(p.Approvals, Approved{Digest: key, Reason: a.Reason, Position: a.Pos.String(),
-				Author: e.Author, Commit: e.Added.ID})
-			p.AddNotice("approved: %s (%s)", a.Reason, a.Pos)
+			approved := e.Approved(a)
+			p.Approvals = append(p.Approvals, approved)
+			p.AddNotice("approved: %s", approved)
 			continue
 		}
 		p.AddNotice("the approval at %s matches nothing that is held%s", a.Pos, p.nearest(key))

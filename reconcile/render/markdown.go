@@ -32,7 +32,7 @@ func PlanMarkdown(p *reconcile.Plan) string {
 	for _, n := range p.Notices {
 		m.line("\n> %s", escape(n))
 	}
-	m.held(changes, p.HeldDigest)
+	m.held(changes, p.HeldGroups)
 	cut := m.sections(changes)
 	m.list("Ends within 30 days", lines(p.Expiring))
 	if len(p.Changes) > 0 {
@@ -80,7 +80,8 @@ func ReportMarkdown(r *reconcile.Report) string {
 	for _, n := range r.Warnings {
 		m.line("\n> %s", escape(n))
 	}
-	m.held(r.Changes, r.HeldDigest)
+	m.approved(r.Approvals)
+	m.held(r.Changes, r.HeldGroups)
 	cut := m.sections(r.Changes)
 	return head(fmt.Sprintf("roster: %s", r.Provisioner), reportSentence(r), cut) + m.b.String()
 }
@@ -112,25 +113,6 @@ func (m *markdown) assertions(violations []reconcile.Violation) {
 }
 
 func (m *markdown) line(format string, args ...any) { fmt.Fprintf(&m.b, format+"\n", args...) }
-
-// held prints the reasons of held changes, and the approval that would release them.
-func (m *markdown) held(changes []reconcile.Done, digest string) {
-	reasons := holds(changes)
-	if len(reasons) == 0 {
-		return
-	}
-	m.line("\n#### Held by\n")
-	for i, h := range reasons {
-		if i == maxLines {
-			m.line("- ... and %d more reasons", len(reasons)-i)
-			break
-		}
-		m.line("- `%s`: %s", h.Gate, escape(h.Reason))
-	}
-	if digest != "" && releasable(changes) {
-		m.line("\nTo release exactly these changes, commit:\n\n```cue\n%s\n```", approval(digest))
-	}
-}
 
 // sections lists changes in sections as long as there is room. It returns the number of changes
 // that it left out.

@@ -233,32 +233,6 @@ func releasable(changes []reconcile.Done) bool {
 	})
 }
 
-// holds returns the reasons why changes are held, each with the number of changes.
-func holds(changes []reconcile.Done) []reconcile.Hold {
-	counts, order := map[reconcile.Hold]int{}, []reconcile.Hold{}
-	for i := range changes {
-		if changes[i].Waiting != "" {
-			continue
-		}
-		for _, h := range changes[i].Held {
-			if h.Gate == "dependency" {
-				h.Reason = "depends on a change that is held"
-			}
-			if counts[h] == 0 {
-				order = append(order, h)
-			}
-			counts[h]++
-		}
-	}
-	for i, h := range order {
-		order[i].Reason = fmt.Sprintf("%s (%s)", h.Reason, schema.Count(counts[h], "change"))
-		if h.NotApprovable && h.Gate != reconcile.GateAudit { // the reason of gate audit has the approval
-			order[i].Reason += "; an approval cannot release it"
-		}
-	}
-	return order
-}
-
 // planned returns changes without a result.
 func planned(changes []reconcile.Change) []reconcile.Done {
 	out := make([]reconcile.Done, len(changes))

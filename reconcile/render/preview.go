@@ -91,16 +91,9 @@ func (m *markdown) preview(p *reconcile.Preview) (cut int) {
 		}
 		m.line("\n> %s", escape(n))
 	}
-	if reasons := holds(changes); len(reasons) > 0 {
-		m.line("\n#### Would be held by\n")
-		for i, h := range reasons {
-			if i == maxLines {
-				m.line("- ... and %d more reasons", len(reasons)-i)
-				break
-			}
-			m.line("- `%s`: %s", h.Gate, escape(h.Reason))
-		}
-	}
+	can, cannot := holds(changes)
+	m.reasons("Would be held by", can)
+	m.reasons("Would be held, and no approval releases these changes", cannot)
 	cut = m.sections(changes)
 	m.list("End dates", lines(p.EndDateChanges))
 	m.list("No longer needed", subjects(p.NoLongerNeeded))
@@ -133,7 +126,7 @@ func PreviewText(w io.Writer, p *reconcile.Preview, paint Paint) error {
 	if p.Digest != "" && len(p.Changes) > 0 {
 		t.line("\ndigest %s", p.Digest)
 	}
-	t.held(changes, "")
+	t.held(changes, nil)
 	return t.w.Flush()
 }
 

@@ -42,7 +42,7 @@ func PlanText(w io.Writer, p *reconcile.Plan, paint Paint) error {
 		t.line("")
 		t.line("digest %s", p.Digest)
 	}
-	t.held(changes, p.HeldDigest)
+	t.held(changes, p.HeldGroups)
 	return t.w.Flush()
 }
 
@@ -139,7 +139,7 @@ func ReportText(w io.Writer, r *reconcile.Report, paint Paint) error {
 		t.line("%s %s", t.tone(Caution, "note:"), n)
 	}
 	t.sections(page)
-	t.held(r.Changes, r.HeldDigest)
+	t.held(r.Changes, r.HeldGroups)
 	return t.w.Flush()
 }
 
@@ -212,29 +212,4 @@ func (t *textWriter) sections(page []section) {
 			t.line("  %s", t.tone(Faint, more(s.changes[maxLines:])))
 		}
 	}
-}
-
-// held prints the reasons of held changes, and the approval that would release them.
-func (t *textWriter) held(changes []reconcile.Done, heldDigest string) {
-	reasons := holds(changes)
-	if len(reasons) == 0 {
-		return
-	}
-	t.line("")
-	t.line("%s", t.tone(Caution, "Held by"))
-	for i, h := range reasons {
-		if i == maxLines {
-			t.line("  ... and %d more reasons", len(reasons)-i)
-			break
-		}
-		t.line("  %s: %s", h.Gate, h.Reason)
-	}
-	if heldDigest != "" && releasable(changes) {
-		t.line("to release exactly these changes, commit: %s", approval(heldDigest))
-	}
-}
-
-// approval returns the declaration that approves the held changes with a digest.
-func approval(digest string) string {
-	return fmt.Sprintf("approvals: %q: {reason: \"...\", expires: \"...\"}", digest)
 }

@@ -111,8 +111,8 @@ func auditRelease(s runState, evidence map[string]*reconcile.ApprovalEvidence) *
 	if a == nil || e == nil || e.Used != nil || e.RefusedReason != "" || in.Ended(a, e.Added) {
 		return nil
 	}
-	return &reconcile.Approved{Digest: key, Reason: a.Reason, Position: a.Pos.String(), Author: e.Author,
-		Commit: e.Added.ID}
+	approved := e.Approved(a)
+	return &approved
 }
 
 // checkHistory returns why the commit does not descend from the last applied one; "" if it does.

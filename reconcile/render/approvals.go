@@ -1,0 +1,160 @@
+package render
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/schema"
+)
+
+// approvalReason is the reason in a printed approval.
+const approvalReason = "these changes are intended"
+
+// approvalNote says what an approval needs to count.
+const approvalNote = "an approval counts if a later commit than that of the report adds it, within 24 hours"
+
+// Approval returns the declaration that approves the held changes with a digest.
+func Approval(digest, reason string) string {
+	return fmt.Sprintf("approvals: %q: {reason: %s}", digest, strconv.Quote(reason))
+}
+
+// approveCommand returns the command that adds an approval.
+func approveCommand(digest string) string {
+	return fmt.Sprintf("roster approve %s --reason %q", digest, "...")
+}
+
+// printed returns the groups that a page prints with approvals; nil if no approval releases
+// anything.
+func printed(changes []reconcile.Done, groups []reconcile.HeldGroup) []reconcile.HeldGroup {
+	if !releasable(changes) {
+		return nil
+	}
+	return groups
+}
+
+// held prints the reasons of held changes, and the approvals that would release them.
+func (t *textWriter) held(changes []reconcile.Done, groups []reconcile.HeldGroup) {
+	can, cannot := holds(changes)
+	t.reasons(Caution, "Held by", can)
+	groups = printed(changes, groups)
+	for i, g := range groups[:min(maxLines, len(groups))] {
+		if i == 0 {
+			t.line("to release these changes, run:")
+		}
+		t.line("  %s", t.tone(Faint, g.String()))
+		t.line("  %s", approveCommand(g.Digest))
+	}
+	if len(groups) > 1 {
+		t.line("  %s", t.tone(Faint, "all of these changes"))
+		t.line("  roster approve --all --reason \"...\"")
+	}
+	if len(groups) > 0 {
+		t.line("or add to approvals.cue (only a new file needs the first line):")
+		t.line("  package roster")
+		for _, g := range groups[:min(maxLines, len(groups))] {
+			t.line("  %s", Approval(g.Digest, approvalReason))
+		}
+		t.line("%s", t.tone(Faint, approvalNote))
+	}
+	t.reasons(Alarm, "Held until the declarations or AWS change: no approval releases these changes", cannot)
+}
+
+func (t *textWriter) reasons(tone Tone, title string, reasons []reconcile.Hold) {
+	if len(reasons) == 0 {
+		return
+	}
+	t.line("")
+	t.line("%s", t.tone(tone, title))
+	for i, h := range reasons {
+		if i == maxLines {
+			t.line("  ... and %d more reasons", len(reasons)-i)
+			break
+		}
+		t.line("  %s: %s", h.Gate, h.Reason)
+	}
+}
+
+// held prints the reasons of held changes, and the approvals that would release them.
+func (m *markdown) held(changes []reconcile.Done, groups []reconcile.HeldGroup) {
+	can, cannot := holds(changes)
+	m.reasons("Held by", can)
+	groups = printed(changes, groups)
+	for i, g := range groups[:min(maxLines, len(groups))] {
+		if i == 0 {
+			m.line("\nTo release these changes, run:\n")
+		}
+		m.line("- %s: `%s`", escape(g.String()), approveCommand(g.Digest))
+	}
+	if len(groups) > 1 {
+		m.line("- all of these changes: `roster approve --all --reason \"...\"`")
+	}
+	if len(groups) > 0 {
+		m.line("\nOr add to `approvals.cue` (only a new file needs the first line):\n\n```cue\npackage roster")
+		for _, g := range groups[:min(maxLines, len(groups))] {
+			m.line("%s", Approval(g.Digest, approvalReason))
+		}
+		m.line("```\n\n%s.", approvalNote)
+	}
+	m.reasons("Held until the declarations or AWS change: no approval releases these changes", cannot)
+}
+
+func (m *markdown) reasons(title string, reasons []reconcile.Hold) {
+	if len(reasons) == 0 {
+		return
+	}
+	m.line("\n#### %s\n", title)
+	for i, h := range reasons {
+		if i == maxLines {
+			m.line("- ... and %d more reasons", len(reasons)-i)
+			break
+		}
+		m.line("- `%s`: %s", h.Gate, escape(h.Reason))
+	}
+}
+
+// approved prints the approvals that released changes.
+func (m *markdown) approved(approvals []reconcile.Approved) {
+	for i, a := range approvals {
+		if i == 0 {
+			m.line("\n#### Approved by\n")
+		}
+		m.line("- %s", escape(a.String()))
+	}
+}
+
+// holds returns the reasons why changes are held, each with the number of changes: those that an
+// approval can release, and the others.
+func holds(changes []reconcile.Done) (can, cannot []reconcile.Hold) {
+	counts, order := map[reconcile.Hold]int{}, []reconcile.Hold{}
+	for i := range changes {
+		if changes[i].Waiting != "" {
+			continue
+		}
+		approvable := changes[i].Approvable()
+		for _, h := range changes[i].Held {
+			if !approvable && !h.NotApprovable {
+				continue // another gate decides
+			}
+			if h.Gate == "dependency" {
+				h.Reason = "depends on a change that is held"
+			}
+			if counts[h] == 0 {
+				order = append(order, h)
+			}
+			counts[h]++
+		}
+	}
+	for _, h := range order {
+		n := counts[h]
+		final := h.NotApprovable && h.Gate != reconcile.GateAudit // the reason of gate audit has the approval
+		h.Reason = fmt.Sprintf("%s (%s)", h.Reason, schema.Count(n, "change"))
+		if final {
+			cannot = append(cannot, h)
+		} else {
+			can = append(can, h)
+		}
+	}
+	return slices.Clip(can), cannot
+}
