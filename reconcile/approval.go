@@ -260,8 +260,8 @@ func PrintedBefore(identity, digest string, before func(commit string) (bool, er
 	}
 }
 
-// heldChanges returns the changes that a report printed with a digest: all that it held, or those of
-// a group.
+// heldChanges returns the changes that a report printed with a digest: all that it held, or those
+// of a group.
 func (r *Report) heldChanges(digest string) []Change {
 	held := releasableOf(r.Changes)
 	if r.HeldDigest == digest {

@@ -215,14 +215,13 @@ func equal(what, have, want string) error {
 	return nil
 }
 
-var printedApproval = regexp.MustCompile(`(?m)commit: (approvals: "sha256:[0-9a-f]{64}": ` +
-	`\{reason: )"\.\.\."(, expires: )"\.\.\."\}$`)
+var printedApproval = regexp.MustCompile(`(?m)^  (approvals: "sha256:[0-9a-f]{64}": \{reason: ".*")\}$`)
 
-// approveCmd commits the approval that the last command printed, with a reason and an expiry:
-// approve DIR [EXPIRES].
+// approveCmd commits the approvals that the last command printed, with an expiry: approve DIR
+// [EXPIRES].
 func approveCmd(ts *testscript.TestScript, neg bool, args []string) {
 	checkUsage(ts, neg, len(args) == 1 || len(args) == 2, "approve DIR [EXPIRES]")
-	printed := printedApproval.FindStringSubmatch(ts.ReadFile("stdout"))
+	printed := printedApproval.FindAllStringSubmatch(ts.ReadFile("stdout"), -1)
 	if printed == nil {
 		ts.Fatalf("the last command printed no approval to commit")
 	}
@@ -230,8 +229,10 @@ func approveCmd(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) == 2 {
 		expires = args[1]
 	}
-	file := ts.MkAbs(args[0] + "/approvals.cue")
-	ts.Check(os.WriteFile(file, fmt.Appendf(nil, "package roster\n\n%s%q%s%q}\n", printed[1], "reviewed", printed[2],
-		expires), 0o644))
+	text := "package roster\n\n"
+	for _, line := range printed {
+		text += fmt.Sprintf("%s, expires: %q}\n", line[1], expires)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]+"/approvals.cue"), []byte(text), 0o644))
 	commitCmd(ts, false, []string{args[0], "Approve what is held"})
 }

@@ -86,6 +86,8 @@ func addSignatureFlags(f *pflag.FlagSet, s *app.Signatures) {
 		"files with keys that may have signed the audit branch (default: the key of --audit-sign-key)")
 	f.BoolVar(&s.AuditRequireProof, "audit-require-proof", false,
 		"hold everything while the audit branch is neither signed nor what this machine wrote last")
+	f.BoolVar(&s.AllowSelfApproval, "allow-self-approval", false,
+		"count approvals of held changes without a review by another person")
 	f.StringVar(&s.RedactKey, "redact-key", "",
 		"file with the key for hashes of redacted values (default: <state dir>/redact.key, created if missing)")
 }

@@ -21,6 +21,9 @@ type Signatures struct {
 	AuditSigners       []string // files with keys that may have signed the audit branch
 	AuditRequireProof  bool     // an audit branch that is not proved counts as broken
 
+	// AllowSelfApproval lets an approval count without a review by another person.
+	AllowSelfApproval bool
+
 	RedactKey string // file with the key that redacted values are hashed with
 }
 

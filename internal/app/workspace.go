@@ -150,6 +150,11 @@ func (w *Workspace) runner() *run.Runner {
 	if w.signers != nil {
 		out.Review = w.signers
 	}
+	if w.config.Signatures.AllowSelfApproval {
+		out.AllowSelfApproval = true
+		out.Notices = append(out.Notices, "--allow-self-approval is set: an approval counts without a review by "+
+			"another person")
+	}
 	return out
 }
 

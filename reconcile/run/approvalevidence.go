@@ -17,10 +17,12 @@ type evidenceLoader struct {
 	*Runner
 	state runState
 	used  []reconcile.ApprovalUse
+	rules []schema.Review // that the review of an approval must satisfy
 }
 
 // loadApprovalEvidence returns the evidence of each declared approval, by digest.
-func (r *Runner) loadApprovalEvidence(ctx context.Context, s runState) (map[string]*reconcile.ApprovalEvidence, error) {
+func (r *Runner) loadApprovalEvidence(ctx context.Context, s runState,
+	rules []schema.Review) (map[string]*reconcile.ApprovalEvidence, error) {
 	out := map[string]*reconcile.ApprovalEvidence{}
 	approvals := s.request.Declarations.Approvals
 	var digests []string
@@ -36,7 +38,7 @@ func (r *Runner) loadApprovalEvidence(ctx context.Context, s runState) (map[stri
 	if err != nil {
 		return nil, fmt.Errorf("find the commits that added the approvals: %w", err)
 	}
-	l := &evidenceLoader{r, s, s.audit.OpenUses}
+	l := &evidenceLoader{r, s, s.audit.OpenUses, rules}
 	if s.audit.Status != nil {
 		l.used = reconcile.MergeUses(l.used, s.audit.Status.UsedApprovals)
 	}
@@ -66,10 +68,12 @@ func (l *evidenceLoader) load(ctx context.Context, a *schema.Approval,
 	if l.Author != nil {
 		e.Author = l.Author(l.state.request.Commit.ID, a.Pos)
 	}
-	if reconcile.IsAuditRelease(a.Key) {
-		return e, nil
+	if !reconcile.IsAuditRelease(a.Key) {
+		if err := l.findReport(ctx, a, e); err != nil || e.Printed == nil {
+			return e, err
+		}
 	}
-	return e, l.findReport(ctx, a, e)
+	return e, l.review(ctx, a.Key, e)
 }
 
 // uncommitted returns why an approval is not part of the history of the branch; "" if it is.

@@ -41,13 +41,6 @@ func (r *Runner) loadInputs(ctx context.Context, s runState, directory reconcile
 	}
 	redactor := reconcile.NewRedactor(r.RedactKey, req.Declarations.Mappings[p.Mapping], last.mapping(),
 		policy.mapping())
-	approvals, err := r.loadApprovalEvidence(ctx, s)
-	if err != nil {
-		return inputs{}, err
-	}
-	if err := r.reviewApprovals(ctx, s, last, approvals); err != nil {
-		return inputs{}, err
-	}
 	if directory == nil {
 		if directory, err = r.connect(ctx, s); err != nil {
 			return inputs{}, err
@@ -58,6 +51,10 @@ func (r *Runner) loadInputs(ctx context.Context, s runState, directory reconcile
 		return inputs{}, err
 	}
 	reviews, err := r.reviewHistory(ctx, s, last, policy)
+	if err != nil {
+		return inputs{}, err
+	}
+	approvals, err := r.loadApprovalEvidence(ctx, s, rulesInForce(s, last))
 	if err != nil {
 		return inputs{}, err
 	}

@@ -59,41 +59,6 @@ func rulesInForce(s runState, last lastApplied) []schema.Review {
 	return reconcile.StrictestRules(append(rememberedRules(s, last), declared)...)
 }
 
-// reviewApprovals refuses the approvals whose commits were not reviewed as the rules in force
-// require. Releasing a gate needs the same review as a change.
-func (r *Runner) reviewApprovals(ctx context.Context, s runState, last lastApplied,
-	evidence map[string]*reconcile.ApprovalEvidence) error {
-	rules := rulesInForce(s, last)
-	if len(rules) == 0 {
-		return nil
-	}
-	for key, e := range evidence {
-		if e.RefusedReason != "" || e.Used != nil || e.Printed == nil && !reconcile.IsAuditRelease(key) {
-			continue
-		}
-		reviewer, ok := r.Review.(reconcile.CommitReviewer)
-		if !ok {
-			e.RefusedReason = "reviews are required, and " + reconcile.ErrNoForge.Error()
-			continue
-		}
-		review, err := reviewer.ReviewCommit(ctx, e.Added.ID)
-		switch {
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case err != nil:
-			e.NoAnswer = true
-			e.RefusedReason = fmt.Sprintf("reviews are required, and the review of commit %.7s is not known: %s",
-				e.Added.ID, err)
-		default:
-			if ok, why := reconcile.SufficientForAll(review, rules); !ok {
-				e.RefusedReason = fmt.Sprintf("reviews are required, and commit %.7s, which added it, was not reviewed: %s",
-					e.Added.ID, why)
-			}
-		}
-	}
-	return nil
-}
-
 // tenantRules returns the review rules in the newest status of a tenant: that of the provisioner,
 // or that of a key which is no longer declared. So a provisioner under another key keeps the rules.
 func (r *Runner) tenantRules(ctx context.Context, d *schema.Declarations, p *schema.Provisioner,

@@ -20,6 +20,8 @@ type Runner struct {
 	// Review returns what was reviewed, for provisioners that require a review. Without it no
 	// change counts as reviewed.
 	Review reconcile.Reviewer
+	// AllowSelfApproval lets an approval count without another person. Every plan names it.
+	AllowSelfApproval bool
 	// Open connects to a provisioner's directory. With readOnly set, the connection must refuse
 	// every write. ErrNeedsAuthorization becomes the outcome of the run.
 	Open func(ctx context.Context, p *schema.Provisioner, readOnly bool) (reconcile.Directory, error)
