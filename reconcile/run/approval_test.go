@@ -11,7 +11,7 @@ import (
 )
 
 // selectsG is the provisioner of the tests of approvals.
-const selectsG = "enabled: true, groups: [\"g\"]"
+const selectsG = "enabled: true, groups: [\"g\"], limits: activations: min: 40"
 
 // membersOfG declares 40 users, and group g with the first n of them.
 func membersOfG(n int) string { return people(40) + group("g", "Group", 1, n) }
@@ -184,7 +184,7 @@ func TestAnApprovalIsUsedOnce(t *testing.T) {
 	// again brings the eight people back, and removes them again by mistake.
 	again := func(t *testing.T, w *env, approval string) {
 		t.Helper()
-		w.Commit(selectsG+", limits: activations: min: 8", membersOfG(40)+approval)
+		w.Commit(selectsG, membersOfG(40)+approval)
 		w.applyOnce()
 		if n := w.activeUsers(); n != 40 {
 			t.Fatalf("%d users are active after they came back", n)
