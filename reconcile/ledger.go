@@ -71,6 +71,17 @@ func (l *Ledger) Record(c *Change, id string, disposition Disposition, now time.
 	}
 }
 
+// RecordUncertain records a change that may have taken effect. A user who may have been deactivated
+// by roster does not count as deactivated outside; the next run that sees the user active removes
+// the record.
+func (l *Ledger) RecordUncertain(c *Change, now time.Time) {
+	owned, found := l.Users[c.Key]
+	if c.Kind == DeactivateUser && found && owned.LeftScopeAt == nil && owned.InactiveSince == nil {
+		owned.InactiveSince = &now
+		l.Users[c.Key] = owned
+	}
+}
+
 // renameEntry gives the entry of an object the key of a change that has written this key as
 // externalId. It returns the key of the entry: that of the change, or an earlier one if the change
 // did not write the externalId.

@@ -203,6 +203,7 @@ func (a *applier) markUncertain(w *write, err error) {
 		defer a.mu.Unlock()
 		for _, i := range w.changes {
 			a.result.Uncertain[i] = true
+			a.result.Ledger.RecordUncertain(&a.plan.Changes[i], a.now())
 		}
 	}
 }

@@ -36,8 +36,12 @@ func (r *Runner) recover(ctx context.Context, s runState) (recovery, error) {
 	}
 	ledger := s.audit.Ledger.Clone()
 	for i := range changes {
-		if d := &changes[i]; d.Result == reconcile.ResultDone && d.Member == "" {
+		switch d := &changes[i]; {
+		case d.Member != "":
+		case d.Result == reconcile.ResultDone:
 			ledger.Record(&d.Change, d.ID, dispositionOf(d), r.now())
+		case d.Result == reconcile.ResultUnknown:
+			ledger.RecordUncertain(&d.Change, r.now())
 		}
 	}
 	intent := interrupted.Intent

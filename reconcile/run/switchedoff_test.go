@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
 // switchOff deactivates a user in AWS, as an administrator does.
@@ -89,6 +90,23 @@ func TestUsersWhomRosterDeactivatedAreActivated(t *testing.T) {
 		if u := w.remoteUser("name3@example.com"); !u.Active {
 			t.Error("the user is inactive")
 		}
+	})
+	t.Run("by a write without an answer", func(t *testing.T) {
+		w := newEnv(t)
+		w.Commit("enabled: true", cue)
+		w.Apply(reconcile.RunApplied)
+		w.Commit("enabled: true", cue+locked("u3"))
+		fault := awssim.Fault{Name: awssim.FaultReplyLost, Operation: "PatchUser", Nth: 1, Times: 30}
+		if err := w.Sim.Inject(fault); err != nil {
+			t.Fatal(err)
+		}
+		w.Apply(reconcile.RunPartial)
+		w.Sim.ClearFaults()
+		if w.remoteUser("name3@example.com").Active {
+			t.Fatal("the lost write had no effect")
+		}
+		w.Commit("enabled: true", cue)
+		w.Apply(reconcile.RunApplied)
 	})
 	t.Run("after the user left the scope and returned inactive", func(t *testing.T) {
 		const p = "enabled: true, deprovision: {mode: \"deactivate\", deleteAfterDays: 30}"
