@@ -48,8 +48,8 @@ func (w *Window) on(t time.Time) (from, to time.Time) {
 	return from, to
 }
 
-// clock returns a time of day, "00:00" to "24:00", on the day of t. A time that summer time skips is
-// the first one after the skipped ones.
+// clock returns a time of day, "00:00" to "24:00", on the day of t. Instead of a time that summer
+// time skips it returns the first one after the skipped ones.
 func clock(text string, t time.Time) time.Time {
 	var hour, minute int
 	if len(text) == len("15:04") {
