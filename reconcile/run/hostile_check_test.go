@@ -27,7 +27,7 @@ func heldByGate(gate string) rule {
 
 // notEnforced are the rules that roster does not follow yet.
 var notEnforced = map[rule]bool{
-	ruleOwnership: true, ruleWanted: true, ruleConverge: true, heldByGate("groupDeletes"): true,
+	ruleWanted: true, ruleConverge: true, heldByGate("groupDeletes"): true,
 	heldByGate("memberRemovals"): true, heldByGate("protected"): true, heldByGate("vanished"): true,
 	heldByGate("switchedOff"): true, heldByGate("maxRemovals"): true, heldByGate("signInNames"): true,
 }
