@@ -13,7 +13,9 @@ func (in *PlanInput) loosenings() []Loosening {
 	out := Loosenings(in.AppliedPolicy, in.Policy)
 	for i := range out {
 		l := &out[i]
-		l.ReportedAt = in.Status.reportOf(*l)
+		if in.Trust.Level == TrustProved { // an unproved branch may have forged it
+			l.ReportedAt = in.Status.reportOf(*l)
+		}
 		l.Unreviewed = in.Reviewed != nil && !in.Reviewed.loosened[[2]string{l.Field, l.Is}]
 	}
 	return out

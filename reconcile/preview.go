@@ -21,6 +21,8 @@ type Preview struct {
 	// ReadAt is when the directory was read; nil if it was not and is assumed to match the base.
 	ReadAt *time.Time `json:"readAt,omitempty"`
 	Mode   Mode       `json:"mode"`
+	// Loosened are the rules that the merge loosens, sorted by field.
+	Loosened []Loosening `json:"loosened,omitempty"`
 	// Digest is the digest of Changes. If the base is in sync, the plan after the merge has the
 	// same digest. It is empty if the directory was not read, because a digest covers ids.
 	Digest  string   `json:"digest,omitempty"`
@@ -60,6 +62,7 @@ func NewPreview(in PreviewInput) (*Preview, error) {
 		Changes:     []Change{},
 	}
 	before, after := in.Base.Provisioners[in.Provisioner], in.Merged.Provisioners[in.Provisioner]
+	p.Loosened = in.loosened(after)
 	if p.UnavailableReason = unavailableReason(before, after, in.Snapshot); p.UnavailableReason != "" {
 		return p, nil
 	}
@@ -98,6 +101,7 @@ func NewPreview(in PreviewInput) (*Preview, error) {
 	merged.Provisioner, merged.Desired = after, mergedDesired
 	merged.Commit = in.HeadCommit // an approval counts only after the merge
 	merged.Restored = in.restored(merged)
+	in.setPolicies(&base, &merged)
 	old, edited := in.Base.Mappings[before.Mapping], in.Merged.Mappings[after.Mapping]
 	if old != nil && edited != nil && !old.SameAs(edited) {
 		merged.MappingEdit = NewMappingEdit(old, edited, in.Merged, mergedDesired, in.Now)
@@ -113,6 +117,28 @@ func NewPreview(in PreviewInput) (*Preview, error) {
 	}
 	p.redact(in)
 	return p, nil
+}
+
+// loosened returns the rules that the merge loosens for a provisioner. It finds the provisioner of
+// the base by its identity, because the merge may change its key.
+func (in *PreviewInput) loosened(after *schema.Provisioner) []Loosening {
+	if after == nil {
+		return nil
+	}
+	return Loosenings(PolicyOf(in.Base, ProvisionerOf(in.Base, after.Identity())), PolicyOf(in.Merged, after))
+}
+
+// setPolicies sets the policies of both plans. Neither side loosens the policy in force for its own
+// changes, and the merge does not loosen that of the base.
+func (in *PreviewInput) setPolicies(base, merged *PlanInput) {
+	base.Policy, merged.Policy = PolicyOf(in.Base, base.Provisioner), PolicyOf(in.Merged, merged.Provisioner)
+	if in.Applied != nil && base.Status.PolicyInForce() != "" {
+		decls := in.Applied(base.Status.PolicyInForce())
+		base.AppliedPolicy = PolicyOf(decls, ProvisionerOf(decls, merged.Provisioner.Identity()))
+	}
+	if merged.AppliedPolicy = base.Policy; base.AppliedPolicy != nil {
+		merged.AppliedPolicy = Stricter(base.AppliedPolicy, base.Policy)
+	}
 }
 
 // unavailableReason returns why a merge cannot be previewed; "" if it can. A preview uses the
@@ -240,16 +266,6 @@ func policyNotices(before, after *schema.Provisioner) []string {
 	for _, name := range slices.Sorted(maps.Keys(after.Limits)) {
 		if was := before.Limits[name]; was == nil || !sameLimit(was, after.Limits[name]) {
 			out = append(out, fmt.Sprintf("gate %s has settings (%s)", name, after.Limits[name].Pos))
-		}
-	}
-	for what, sides := range map[string][2]map[string]schema.Pos{
-		"user":  {before.Protect.Users, after.Protect.Users},
-		"group": {before.Protect.Groups, after.Protect.Groups},
-	} {
-		for _, key := range slices.Sorted(maps.Keys(sides[0])) {
-			if _, still := sides[1][key]; !still {
-				out = append(out, fmt.Sprintf("the %s %q is no longer protected", what, key))
-			}
 		}
 	}
 	slices.Sort(out)

@@ -17,7 +17,8 @@ const MaxMarkdown = 60_000
 // and the verdict says so.
 func PlanMarkdown(p *reconcile.Plan) string {
 	changes := planned(p.Changes)
-	sentence, _ := verdict(changes)
+	sentence, tone := verdict(changes)
+	sentence, _ = loosenedFirst(p.Loosened, sentence, tone)
 	if p.Audit.Holds() {
 		sentence = brokenAudit + sentence
 	}
@@ -28,6 +29,7 @@ func PlanMarkdown(p *reconcile.Plan) string {
 	if p.Dirty {
 		m.line("\nMade from uncommitted files.")
 	}
+	m.loosened(p.Loosened)
 	m.assertions(p.Violations)
 	for _, n := range p.Notices {
 		m.line("\n> %s", escape(n))
@@ -76,6 +78,7 @@ func ReportMarkdown(r *reconcile.Report) string {
 	for _, e := range r.Errors {
 		m.line("\n**Error:** %s", escape(e))
 	}
+	m.loosened(r.Loosened)
 	m.assertions(r.Violations)
 	for _, n := range r.Warnings {
 		m.line("\n> %s", escape(n))
@@ -83,7 +86,8 @@ func ReportMarkdown(r *reconcile.Report) string {
 	m.approved(r.Approvals)
 	m.held(r.Changes, r.HeldGroups)
 	cut := m.sections(r.Changes)
-	return head(fmt.Sprintf("roster: %s", r.Provisioner), reportSentence(r), cut) + m.b.String()
+	sentence, _ := loosenedFirst(r.Loosened, reportSentence(r), Plain)
+	return head(fmt.Sprintf("roster: %s", r.Provisioner), sentence, cut) + m.b.String()
 }
 
 // head returns the start of a page: title and verdict.
@@ -98,6 +102,17 @@ type markdown struct{ b strings.Builder }
 func (m *markdown) audit(a *reconcile.AuditSummary) {
 	if s := a.String(); s != "" {
 		m.line("\n> audit branch: %s", escape(s))
+	}
+}
+
+// loosened prints the loosened rules of a policy.
+func (m *markdown) loosened(loosened []reconcile.Loosening) {
+	for i, l := range loosened {
+		if i == maxLines {
+			m.line("\n**... and %s.**", schema.Count(len(loosened)-i, "more loosened rule"))
+			return
+		}
+		m.line("\n**Loosened:** %s", escape(l.String()))
 	}
 }
 

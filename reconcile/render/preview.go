@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,9 +38,15 @@ func PreviewsMarkdown(list []*reconcile.Preview) string {
 // PreviewsVerdict returns the sentence at the top: what the merge does to access.
 func PreviewsVerdict(list []*reconcile.Preview) string {
 	var all []reconcile.Done
+	var loosened []reconcile.Loosening
 	refused, ends := 0, 0
 	for _, p := range list {
 		all = append(all, planned(p.Changes)...)
+		for _, l := range p.Loosened {
+			if !slices.ContainsFunc(loosened, func(have reconcile.Loosening) bool { return have.Text == l.Text }) {
+				loosened = append(loosened, l)
+			}
+		}
 		ends += len(p.EndDateChanges)
 		if p.UnavailableReason != "" {
 			refused++
@@ -57,9 +64,10 @@ func PreviewsVerdict(list []*reconcile.Preview) string {
 		parts = append(parts, schema.Count(refused, "provisioner")+" without a preview")
 	}
 	if len(parts) == 0 {
-		return "merging changes nothing in AWS"
+		parts = append(parts, "merging changes nothing in AWS")
 	}
-	return strings.Join(parts, ", ")
+	sentence, _ := loosenedFirst(loosened, strings.Join(parts, ", "), Plain)
+	return sentence
 }
 
 // previewFacts returns the line below the verdict of a preview.
@@ -76,6 +84,7 @@ func (m *markdown) preview(p *reconcile.Preview) (cut int) {
 	m.line("\n### %s\n", escape(p.Provisioner))
 	if p.UnavailableReason != "" {
 		m.line("%s", escape(p.UnavailableReason))
+		m.loosened(p.Loosened)
 		return 0
 	}
 	changes := planned(p.Changes)
@@ -84,6 +93,7 @@ func (m *markdown) preview(p *reconcile.Preview) (cut int) {
 		sentence, _ = verdict(changes)
 	}
 	m.line("%s\n\n%s", escape(sentence), escape(previewFacts(p)))
+	m.loosened(p.Loosened)
 	for i, n := range p.Notices {
 		if i == maxLines {
 			m.line("\n> ... and %s more", schema.Count(len(p.Notices)-i, "notice"))
@@ -111,7 +121,9 @@ func PreviewText(w io.Writer, p *reconcile.Preview, paint Paint) error {
 	if len(changes) > 0 {
 		_, tone = verdict(changes)
 	}
+	_, tone = loosenedFirst(p.Loosened, sentence, tone)
 	t.line("%s: %s", t.tone(Plain, p.Provisioner), t.tone(tone, sentence))
+	t.loosened(p.Loosened)
 	if p.UnavailableReason != "" {
 		t.line("%s", t.tone(Caution, p.UnavailableReason))
 		return t.w.Flush()

@@ -23,6 +23,7 @@ func PlanText(w io.Writer, p *reconcile.Plan, paint Paint) error {
 	changes := planned(p.Changes)
 	page := sections(changes)
 	sentence, tone := verdict(changes)
+	sentence, tone = loosenedFirst(p.Loosened, sentence, tone)
 	if p.Audit.Holds() {
 		sentence, tone = brokenAudit+sentence, Alarm
 	}
@@ -32,6 +33,7 @@ func PlanText(w io.Writer, p *reconcile.Plan, paint Paint) error {
 	if p.Dirty {
 		t.line("%s", t.tone(Caution, "made from uncommitted files: apply will refuse this plan"))
 	}
+	t.loosened(p.Loosened)
 	t.assertions(p.Violations)
 	for _, n := range p.Notices {
 		t.line("%s %s", t.tone(Caution, "note:"), n)
@@ -57,6 +59,17 @@ func (t *textWriter) audit(a *reconcile.AuditSummary) {
 			tone = Alarm
 		}
 		t.line("%s %s", t.tone(tone, "audit branch:"), s)
+	}
+}
+
+// loosened prints the loosened rules of a policy.
+func (t *textWriter) loosened(loosened []reconcile.Loosening) {
+	for i, l := range loosened {
+		if i == maxLines {
+			t.line("%s ... and %s", t.tone(Caution, "loosened:"), schema.Count(len(loosened)-i, "more rule"))
+			return
+		}
+		t.line("%s %s", t.tone(Caution, "loosened:"), l)
 	}
 }
 
@@ -124,7 +137,8 @@ func unmanagedFacts(p *reconcile.Plan) string {
 func ReportText(w io.Writer, r *reconcile.Report, paint Paint) error {
 	t := &textWriter{w: bufio.NewWriter(w), paint: paint}
 	page := sections(r.Changes)
-	t.line("%s: %s", t.tone(Plain, r.Provisioner), t.tone(outcomeTone(r.Outcome), reportSentence(r)+cutNote(page)))
+	sentence, tone := loosenedFirst(r.Loosened, reportSentence(r), outcomeTone(r.Outcome))
+	t.line("%s: %s", t.tone(Plain, r.Provisioner), t.tone(tone, sentence+cutNote(page)))
 	facts := fmt.Sprintf("run %s; commit %s; %s", r.Run, r.Commit.Short(), r.Finished.Format(time.RFC3339))
 	if r.CachedRead != nil {
 		facts += "; " + r.CachedRead.String()
@@ -134,6 +148,7 @@ func ReportText(w io.Writer, r *reconcile.Report, paint Paint) error {
 	for _, e := range r.Errors {
 		t.line("%s %s", t.tone(Alarm, "error:"), e)
 	}
+	t.loosened(r.Loosened)
 	t.assertions(r.Violations)
 	for _, n := range r.Warnings {
 		t.line("%s %s", t.tone(Caution, "note:"), n)

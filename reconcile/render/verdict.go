@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/schema"
 )
 
 // lossCount counts the changes that take access, by their loss.
@@ -59,6 +60,28 @@ func verdict(changes []reconcile.Done) (string, Tone) {
 	}
 	return strings.Join(parts, ", "), Plain
 }
+
+// loosenedFirst puts the loosened rules of a policy before a sentence. It returns the tone for both.
+func loosenedFirst(loosened []reconcile.Loosening, sentence string, tone Tone) (string, Tone) {
+	if len(loosened) == 0 {
+		return sentence, tone
+	}
+	var parts []string
+	for i, l := range loosened {
+		if i == maxLoosened && len(loosened) > maxLoosened+1 {
+			parts = append(parts, schema.Count(len(loosened)-i, "other rule")+" loosened")
+			break
+		}
+		parts = append(parts, l.Text)
+	}
+	if tone != Alarm {
+		tone = Caution
+	}
+	return strings.Join(append(parts, sentence), "; "), tone
+}
+
+// maxLoosened is the number of loosened rules that a verdict names.
+const maxLoosened = 3
 
 // losses returns the losses in the order of the table of kinds.
 func losses() []*reconcile.Loss {

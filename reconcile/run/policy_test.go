@@ -8,6 +8,7 @@ import (
 
 	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/reconcile/reconciletest"
+	"github.com/seed-d64a251c/roster/reconcile/render"
 	"github.com/seed-d64a251c/roster/reconcile/run"
 )
 
@@ -221,4 +222,137 @@ func TestAnAssertionRemovedByTheCommitThatViolatesItIsReported(t *testing.T) {
 	if text := fmt.Sprint(r.Violations); !strings.Contains(text, "before the commit loosened it") {
 		t.Errorf("the violation is %s", text)
 	}
+}
+
+func TestTheLooserRuleJudgesALaterCommitWhileTheLooseningCommitIsHeld(t *testing.T) {
+	w := synced(t, strictRules, thirty(30))
+	w.Commit(looseRules, thirty(22)) // eight leave
+	w.Apply(reconcile.RunHeld)
+	w.wantActive(30)
+	w.Commit(looseRules, thirty(15)) // seven more
+	r := w.applyOnce()
+	if r.Outcome != reconcile.RunHeld {
+		t.Errorf("the outcome is %q", r.Outcome)
+	}
+	w.wantActive(23) // the seven are gone, the eight are held
+	w.Apply(reconcile.RunHeld)
+	w.wantActive(23)
+	w.Commit(looseRules, thirty(15)+approve(r.HeldDigest))
+	w.Apply(reconcile.RunApplied)
+	w.wantActive(15)
+}
+
+func TestTakeOverAndItsApprovalInOnePullRequest(t *testing.T) {
+	w := synced(t, selectsGroups, people(2)+group("g", "Group", 1, 1)+group("h", "Half", 1, 1))
+	w.makeUser("name2", "theirs")
+	both := people(2) + group("g", "Group", 1, 2) + group("h", "Half", 1, 1)
+	w.Commit(selectsGroups, both)
+	digest := w.Apply(reconcile.RunHeld).Digest
+	w.Commit(selectsGroups+", adopt: \"take-over\"", both+approve(digest))
+	r := w.Apply(reconcile.RunHeld)
+	wantSummary(t, r, "adopt-user u2: held by foreignExternalId", "add-member g u2: held by dependency")
+	w.Commit(selectsGroups+", adopt: \"take-over\"", both+approveBecause(r.HeldDigest, "looked at it"))
+	w.Apply(reconcile.RunApplied)
+}
+
+func TestAPreviewNamesTheLoosenedRulesFirst(t *testing.T) {
+	w := synced(t, strictRules, thirty(30))
+	w.Commit(looseRules, thirty(7))
+	for _, assumed := range []bool{false, true} {
+		p := w.Preview(1, 2, assumed)
+		list := []*reconcile.Preview{p}
+		first := "safety gate emptySource loosened (on -> off); safety gate groupDeletes loosened (on -> off)"
+		if verdict := render.PreviewsVerdict(list); !strings.HasPrefix(verdict, first) {
+			t.Errorf("the verdict is %q", verdict)
+		}
+		if text := render.PreviewsMarkdown(list); !strings.HasPrefix(text, "**roster: "+strings.ReplaceAll(first, ">", "&gt;")) {
+			t.Errorf("the comment is %s", text)
+		}
+		if p.Digest != "" && len(p.Changes) == 0 || slices.ContainsFunc(p.Changes, func(c reconcile.Change) bool {
+			return c.Kind == reconcile.DeactivateUser && len(c.Held) == 0
+		}) {
+			t.Errorf("not all removals are held: %v", changeLines(p.Changes))
+		}
+	}
+	w.Apply(reconcile.RunHeld)
+	w.Commit(looseRules, thirty(6)) // the base has loosened its rules, and was not applied
+	p := w.Preview(2, 3, false)
+	if len(p.Loosened) > 0 {
+		t.Errorf("the merge itself loosens nothing, but %v", p.Loosened)
+	}
+}
+
+func TestReportsNameTheLoosenedRulesFirst(t *testing.T) {
+	w := synced(t, strictRules, thirty(30))
+	w.Commit(looseRules, thirty(7))
+	r := w.Apply(reconcile.RunHeld)
+	const first = "safety gate emptySource loosened (on -> off); safety gate groupDeletes loosened (on -> off); "
+	if text := reportText(r); !strings.HasPrefix(text, "aws: "+first) {
+		t.Errorf("the text is %s", text)
+	}
+	if text := render.ReportMarkdown(r); !strings.HasPrefix(text, "### roster: aws\n\n**"+strings.ReplaceAll(first, ">", "&gt;")) {
+		t.Errorf("the page is %s", text)
+	}
+	result, err := w.Run(false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var plan strings.Builder
+	if err := render.PlanText(&plan, result.Plan, nil); err != nil || !strings.HasPrefix(plan.String(), "aws: "+first) {
+		t.Errorf("the plan is %s", plan.String())
+	}
+	if text := render.PlanMarkdown(result.Plan); !strings.HasPrefix(text, "### roster: aws\n\n**"+strings.ReplaceAll(first, ">", "&gt;")) {
+		t.Errorf("the page of the plan is %s", text)
+	}
+}
+
+func TestAnUnreviewedLooseningNeverCounts(t *testing.T) {
+	const rule = ", review: \"required\""
+	w := newEnv(t)
+	w.Commit(strictRules, thirty(30))
+	w.Commit(strictRules+rule, thirty(30))
+	w.Commit(looseRules+rule, thirty(30))
+	w.Commit(looseRules+rule, thirty(7))
+	all := w.Commits
+	w.Commits = all[:1]
+	w.Apply(reconcile.RunApplied)
+	forge := &reviewForge{}
+	w.Runner.Review = forge
+	w.Commits = all[:2]
+	w.Apply(reconcile.RunInSync)
+	w.Commits = all[:3] // pushed without a review
+	r := w.Apply(reconcile.RunInSync)
+	if len(r.Loosened) != 9 || !r.Loosened[0].Unreviewed {
+		t.Errorf("loosened are %v", r.Loosened)
+	}
+	w.Commits = all // the removals are reviewed, but their rules were not
+	forge.merges = []reconcile.ReviewedMerge{w.merge(3, 4)}
+	r = w.Apply(reconcile.RunHeld)
+	w.wantActive(30)
+	if !slices.Contains(heldBy(r), "maxRemovals") || slices.Contains(heldBy(r), "unreviewed") {
+		t.Errorf("held by %q\n%s", heldBy(r), reportText(r))
+	}
+}
+
+func TestAReviewedLooseningCountsForLaterCommits(t *testing.T) {
+	const rule = ", review: \"required\""
+	w := newEnv(t)
+	w.Commit(strictRules, thirty(30))
+	w.Commit(strictRules+rule, thirty(30))
+	w.Commit(looseRules+rule, thirty(30))
+	w.Commit(looseRules+rule, thirty(7))
+	all := w.Commits
+	w.Commits = all[:1]
+	w.Apply(reconcile.RunApplied)
+	forge := &reviewForge{}
+	w.Runner.Review = forge
+	w.Commits = all[:2]
+	w.Apply(reconcile.RunInSync)
+	w.Commits = all[:3]
+	forge.merges = []reconcile.ReviewedMerge{w.merge(2, 3)}
+	w.Apply(reconcile.RunInSync)
+	w.Commits = all
+	forge.merges = []reconcile.ReviewedMerge{w.merge(3, 4)}
+	w.Apply(reconcile.RunApplied)
+	w.wantActive(7)
 }
