@@ -79,8 +79,8 @@ func NewAuditSummary(t AuditTrust, u UnprovedEntries, release *Approved, now tim
 		Released: t.Broken() && release != nil, UnprovedUsers: len(u.Users), UnprovedGroups: len(u.Groups)}
 }
 
-// releaseText returns the declaration that releases gate audit, until the next day; "" if the branch
-// is not broken.
+// releaseText returns the declaration that releases gate audit, until the next day; "" if the
+// branch is not broken.
 func (t AuditTrust) releaseText(now time.Time) string {
 	if !t.Broken() {
 		return ""

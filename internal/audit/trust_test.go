@@ -411,8 +411,8 @@ func TestAReaderChangesNothing(t *testing.T) {
 	})
 }
 
-// TestAProvisionerIsKnownAfterTheBranchIsGone checks that a provisioner which Git no longer declares
-// is still found, so that its users are held, not forgotten.
+// TestAProvisionerIsKnownAfterTheBranchIsGone checks that a provisioner which Git no longer
+// declares is still found, so that its users are held, not forgotten.
 func TestAProvisionerIsKnownAfterTheBranchIsGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, dir := &memStore{}, stateDir(t)
