@@ -11,8 +11,8 @@ import (
 // ApprovalReview is what is known about the people behind an approval and behind the changes that
 // it releases.
 type ApprovalReview struct {
-	// Added is the review of the commit that added the approval, Causes are those of the commits that
-	// brought the changes, by commit.
+	// Added is the review of the commit that added the approval. Causes are the reviews of the
+	// commits that brought the changes, by commit.
 	Added  CommitReview
 	Causes map[string]CommitReview
 	// Signed is true if there is no forge, and authors are signers.
