@@ -45,7 +45,8 @@ func (r CommitReview) count(rule schema.Review) (counted int, rejected []string)
 		switch {
 		case account == "" || has(r.Approvers[:i], account):
 		case has(r.Authors, account):
-			rejected = append(rejected, account+" approved it, but also opened it, or authored or pushed a commit of it")
+			rejected = append(rejected,
+				account+" approved it, but also opened it, or authored or pushed a commit of it")
 		case len(rule.By) > 0 && !has(rule.By, account):
 			rejected = append(rejected, fmt.Sprintf("%s approved it, but `by` does not name %s", account, account))
 		default:
@@ -102,6 +103,22 @@ func StrictestRules(rules ...schema.Review) []schema.Review {
 		}
 	}
 	return out
+}
+
+// StillRequired says that a rule is in force although the declarations have none, or a weaker one;
+// "" if they have it.
+func (h *ReviewHistory) StillRequired(d *schema.Declarations, identity string) string {
+	if h == nil {
+		return ""
+	}
+	declared := ReviewRuleOf(d, identity)
+	for _, rule := range h.Remembered {
+		if !covers(declared, rule) {
+			return fmt.Sprintf("`review` is declared as %s, but stays %s until a merge that was reviewed changes it",
+				declared, rule)
+		}
+	}
+	return ""
 }
 
 // NextRules returns the rules in force once the declarations are applied. Only a merge that was

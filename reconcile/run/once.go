@@ -88,7 +88,9 @@ func (r *Runner) annotate(plan *reconcile.Plan, observed *reconcile.Observed, s 
 	plan.Violations = append(reconcile.AssertDeclared(req.Declarations, s.started, in.plan.Desired),
 		reconcile.AssertObserved(req.Declarations, observed, plan.Linking)...)
 	plan.Violations = append(plan.Violations, reconcile.AssertWeakened(req.Declarations, in.plan, plan, observed)...)
-	for _, notice := range slices.Concat([]string{in.lastApplied.notice, in.policy.notice, interrupted}, r.Notices, req.Notices) {
+	required := in.reviews.StillRequired(req.Declarations, s.provisioner.Identity())
+	own := []string{in.lastApplied.notice, in.policy.notice, interrupted, required}
+	for _, notice := range slices.Concat(own, r.Notices, req.Notices) {
 		if notice != "" {
 			plan.AddNotice("%s", notice)
 		}

@@ -277,6 +277,7 @@ func TestTheReviewRuleFollowsTheTenant(t *testing.T) {
 				report := w.applyKey(t, key, want)
 				if want == reconcile.RunHeld {
 					wantSummary(t, report, "create-user u3: held by unreviewed")
+					wantWarning(t, report, "`review` is declared as off, but stays required until a merge")
 				}
 			}
 			if state := w.Sim.State(); len(state.Users) != 2 {
