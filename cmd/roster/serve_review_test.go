@@ -56,7 +56,8 @@ func (f *reviewForge) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		list := []any{}
 		for _, by := range f.pulls[parts[1]].approvedBy {
 			list = append(list, map[string]any{"user": map[string]any{"login": by}, "state": "APPROVED",
-				"official": true, "commit_id": f.pulls[parts[1]].head, "submitted_at": time.Now().UTC().Format(time.RFC3339)})
+				"official": true, "commit_id": f.pulls[parts[1]].head,
+				"submitted_at": time.Now().UTC().Format(time.RFC3339)})
 		}
 		respond(list)
 	case parts[0] == "pulls" && parts[2] == "commits":
