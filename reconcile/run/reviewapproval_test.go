@@ -2,9 +2,11 @@ package run_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/reconciletest"
 )
 
 // TestAnApprovalIsReviewedLikeAChange approves the creation of a user that a push declared.
@@ -63,4 +65,16 @@ func TestAnApprovalIsReviewedLikeAChange(t *testing.T) {
 			wantWarning(t, report, test.why)
 		})
 	}
+}
+
+// TestANewKeyOfAnEmptyTenantStillRequiresReviews declares the tenant under another key, without
+// `previously` and without the rule. The earlier key owns nothing there.
+func TestANewKeyOfAnEmptyTenantStillRequiresReviews(t *testing.T) {
+	w := newEnv(t)
+	w.Runner.Review = &reviewForge{}
+	w.Commit(requiresReview, "")
+	w.applyKey(t, "aws", reconcile.RunInSync)
+	w.Declare(strings.NewReplacer("provisioners: aws:", "provisioners: aws2:", "PROVISIONER", "enabled: true").
+		Replace(reconciletest.BaseCUE), people(1))
+	wantSummary(t, w.applyKey(t, "aws2", reconcile.RunHeld), "create-user u1: held by unreviewed")
 }
