@@ -197,7 +197,7 @@ func TestAPushedLineThatApprovesTheHeldDigestReleasesNothing(t *testing.T) {
 	}
 	write("trust me")
 	d.push("Approve it")
-	d.wantHeld("aws", "was not reviewed: it is not from a pull request")
+	d.wantHeld("aws", "it is not from a pull request")
 
 	git(t, d.work, "checkout", "-q", "-b", "change")
 	write("reviewed")
