@@ -285,3 +285,19 @@ func TestALeaverIsNotDeletedByAForgedDate(t *testing.T) {
 		})
 	}
 }
+
+// TestEvidenceWithACachedDirectory plans from what earlier runs read and wrote: the times of
+// creation are those of the answers.
+func TestEvidenceWithACachedDirectory(t *testing.T) {
+	w := newCachedEnv(t, slow, people(4)+group("g", "Group", 1, 2))
+	w.Commit(slow, people(5)+group("g", "Group", 1, 2)+group("h", "Half", 1, 1))
+	w.Apply(reconcile.RunApplied)
+	w.Audit.ForgetProofs("aws")
+	w.Commit(slow, people(5)+group("g", "Group", 1, 3)+group("h", "Half", 1, 5))
+	if r := w.Apply(reconcile.RunApplied); r.CachedRead == nil {
+		t.Error("the run read everything")
+	}
+	if len(w.Audit.Searches) == 0 {
+		t.Error("no evidence was searched")
+	}
+}
