@@ -61,7 +61,8 @@ func verdict(changes []reconcile.Done) (string, Tone) {
 	return strings.Join(parts, ", "), Plain
 }
 
-// loosenedFirst puts the loosened rules of a policy before a sentence. It returns the tone for both.
+// loosenedFirst puts the loosened rules of a policy before a sentence. It returns the tone for
+// both.
 func loosenedFirst(loosened []reconcile.Loosening, sentence string, tone Tone) (string, Tone) {
 	if len(loosened) == 0 {
 		return sentence, tone

@@ -265,7 +265,8 @@ func TestAPreviewNamesTheLoosenedRulesFirst(t *testing.T) {
 		if verdict := render.PreviewsVerdict(list); !strings.HasPrefix(verdict, first) {
 			t.Errorf("the verdict is %q", verdict)
 		}
-		if text := render.PreviewsMarkdown(list); !strings.HasPrefix(text, "**roster: "+strings.ReplaceAll(first, ">", "&gt;")) {
+		escaped := strings.ReplaceAll(first, ">", "&gt;")
+		if text := render.PreviewsMarkdown(list); !strings.HasPrefix(text, "**roster: "+escaped) {
 			t.Errorf("the comment is %s", text)
 		}
 		if p.Digest != "" && len(p.Changes) == 0 || slices.ContainsFunc(p.Changes, func(c reconcile.Change) bool {
@@ -287,10 +288,11 @@ func TestReportsNameTheLoosenedRulesFirst(t *testing.T) {
 	w.Commit(looseRules, thirty(7))
 	r := w.Apply(reconcile.RunHeld)
 	const first = "safety gate emptySource loosened (on -> off); safety gate groupDeletes loosened (on -> off); "
+	escaped := strings.ReplaceAll(first, ">", "&gt;")
 	if text := reportText(r); !strings.HasPrefix(text, "aws: "+first) {
 		t.Errorf("the text is %s", text)
 	}
-	if text := render.ReportMarkdown(r); !strings.HasPrefix(text, "### roster: aws\n\n**"+strings.ReplaceAll(first, ">", "&gt;")) {
+	if text := render.ReportMarkdown(r); !strings.HasPrefix(text, "### roster: aws\n\n**"+escaped) {
 		t.Errorf("the page is %s", text)
 	}
 	result, err := w.Run(false)
@@ -301,7 +303,7 @@ func TestReportsNameTheLoosenedRulesFirst(t *testing.T) {
 	if err := render.PlanText(&plan, result.Plan, nil); err != nil || !strings.HasPrefix(plan.String(), "aws: "+first) {
 		t.Errorf("the plan is %s", plan.String())
 	}
-	if text := render.PlanMarkdown(result.Plan); !strings.HasPrefix(text, "### roster: aws\n\n**"+strings.ReplaceAll(first, ">", "&gt;")) {
+	if text := render.PlanMarkdown(result.Plan); !strings.HasPrefix(text, "### roster: aws\n\n**"+escaped) {
 		t.Errorf("the page of the plan is %s", text)
 	}
 }
@@ -355,4 +357,17 @@ func TestAReviewedLooseningCountsForLaterCommits(t *testing.T) {
 	forge.merges = []reconcile.ReviewedMerge{w.merge(3, 4)}
 	w.Apply(reconcile.RunApplied)
 	w.wantActive(7)
+}
+
+func TestAnAttributeThatIsNoLongerRedactedStaysRedactedUntilAReportNamedIt(t *testing.T) {
+	const p = "enabled: true, groups: [\"g\"]"
+	w := synced(t, p, redactedOrg(3))
+	w.Commit(p, strings.Replace(redactedOrg(3, 1), "redact: true", "redact: false", 1))
+	r := w.Apply(reconcile.RunApplied)
+	if !slices.Equal(loosened(r), []string{"redact.title"}) {
+		t.Errorf("loosened are %q", loosened(r))
+	}
+	if text := reportText(r); strings.Contains(text, "raised-secret-1") {
+		t.Errorf("the report shows the value:\n%s", text)
+	}
 }
