@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"regexp"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -20,8 +21,9 @@ import (
 // end everything is approved, and runs must converge.
 func TestRandomHistories(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		h := &history{T: rt, env: newEnv(t), org: newOrg()}
-		defer h.Server.Close()
+		tb := &scopedTB{TB: t}
+		defer tb.end()
+		h := &history{T: rt, env: newEnv(tb), org: newOrg()}
 		if rapid.Bool().Draw(rt, "has a cache") {
 			h.Runner.Cache = &reconciletest.Cache{}
 		}
@@ -40,6 +42,21 @@ func TestRandomHistories(t *testing.T) {
 		}
 		h.converge()
 	})
+}
+
+// scopedTB is a test whose cleanups run at the end of one history, so that it does not keep the
+// environments of all histories.
+type scopedTB struct {
+	testing.TB
+	cleanups []func()
+}
+
+func (s *scopedTB) Cleanup(f func()) { s.cleanups = append(s.cleanups, f) }
+
+func (s *scopedTB) end() {
+	for _, f := range slices.Backward(s.cleanups) {
+		f()
+	}
 }
 
 type history struct {

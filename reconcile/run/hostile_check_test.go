@@ -27,9 +27,9 @@ func heldByGate(gate string) rule {
 
 // notEnforced are the rules that roster does not follow yet.
 var notEnforced = map[rule]bool{
-	ruleWanted: true, ruleConverge: true, heldByGate("groupDeletes"): true,
-	heldByGate("memberRemovals"): true, heldByGate("protected"): true, heldByGate("vanished"): true,
-	heldByGate("switchedOff"): true, heldByGate("maxRemovals"): true, heldByGate("signInNames"): true,
+	ruleConverge: true, heldByGate("groupDeletes"): true,
+	heldByGate("memberRemovals"): true, heldByGate("protected"): true, heldByGate("rekey"): true,
+	heldByGate("maxRemovals"): true, heldByGate("signInNames"): true,
 }
 
 // notEnforcedError ends a history that violated a rule in notEnforced.

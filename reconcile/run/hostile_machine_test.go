@@ -27,6 +27,9 @@ type machine struct {
 
 // sabotage breaks a rule of roster at one of its interfaces. Nil functions break nothing.
 type sabotage struct {
+	name    string
+	attack  int  // the attack that shows it, an index of attacks
+	finds   rule // that a history violates
 	audit   func(reconcile.Audit) reconcile.Audit
 	archive func(reconcile.Archive) reconcile.Archive
 	source  func(h *hostile, m *machine, s reconcile.Source) reconcile.Source

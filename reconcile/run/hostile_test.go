@@ -39,6 +39,12 @@ type hostile struct {
 	*checker
 }
 
+// Indexes of attacks.
+const (
+	attackBranch = iota
+	attackCommits
+)
+
 // attacks are who is hostile in a history.
 var attacks = []struct {
 	name            string
@@ -51,14 +57,18 @@ var attacks = []struct {
 }
 
 func hostileHistory(t *testing.T, rt *rapid.T, s sabotage) {
-	h := newHostile(t, rt, s)
-	defer h.Server.Close()
+	tb := &scopedTB{TB: t}
+	defer tb.end()
+	h := newHostile(tb, rt, s)
 	defer func() {
 		if ended, ok := recover().(notEnforcedError); ok {
 			h.logf("ended: %s is not enforced yet", ended.rule)
 		}
 	}()
-	attack := rapid.SampledFrom(attacks).Draw(rt, "attack")
+	attack := attacks[s.attack]
+	if s.name == "" {
+		attack = rapid.SampledFrom(attacks).Draw(rt, "attack")
+	}
 	h.keys = rapid.IntRange(0, 2).Draw(rt, "keys") == 0
 	h.logf("%s; keys: %v", attack.name, h.keys)
 	dir, err := os.MkdirTemp(t.TempDir(), "")
@@ -90,7 +100,7 @@ func hostileHistory(t *testing.T, rt *rapid.T, s sabotage) {
 	h.converge()
 }
 
-func newHostile(t *testing.T, rt *rapid.T, s sabotage) *hostile {
+func newHostile(t testing.TB, rt *rapid.T, s sabotage) *hostile {
 	h := &hostile{history: &history{T: rt, env: newEnv(t), org: newOrg()}, sabotage: s,
 		branch: &auditBranch{signer: signerRoster}, checker: newChecker()}
 	h.org.policy = strictPolicy()
