@@ -16,6 +16,7 @@ const (
 	ruleWanted    rule = "every write is what the declarations want"
 	ruleRead      rule = "reads: nothing loses access without a read"
 	ruleMode      rule = "modes: a paused provisioner sends nothing"
+	ruleLoosening rule = "policy: a commit cannot loosen a gate that would stop it"
 	ruleConverge  rule = "convergence: repeated runs converge"
 )
 
@@ -26,11 +27,7 @@ func heldByGate(gate string) rule {
 }
 
 // notEnforced are the rules that roster does not follow yet.
-var notEnforced = map[rule]bool{
-	ruleConverge: true, heldByGate("groupDeletes"): true,
-	heldByGate("memberRemovals"): true, heldByGate("protected"): true, heldByGate("rekey"): true,
-	heldByGate("maxRemovals"): true, heldByGate("signInNames"): true,
-}
+var notEnforced = map[rule]bool{ruleLoosening: true, ruleConverge: true}
 
 // notEnforcedError ends a history that violated a rule in notEnforced.
 type notEnforcedError struct{ rule rule }
@@ -44,7 +41,7 @@ func (h *hostile) violated(r rule, format string, args ...any) {
 
 // checkRun checks the writes of a run, then updates the record.
 func (h *hostile) checkRun(r *observedRun) {
-	h.otherRan = h.otherRan || h.touched && r.machine != h.machines[0]
+	h.otherRan = h.otherRan || h.touched && r.machine != h.recordedBy
 	h.noticeOutside(r)
 	if len(h.reads.Unread) > 0 {
 		h.violated(ruleRead, "%v", h.reads.Unread)

@@ -181,13 +181,19 @@ func (h *hostile) previewedDigest() string {
 	return result.Plan.HeldDigest
 }
 
-// approveNewest approves everything that the newest report holds, as a colleague would.
+// approveNewest approves what the newest report holds, as a colleague would: everything, or the
+// changes of one cause.
 func (h *hostile) approveNewest() {
 	for _, r := range slices.Backward(h.runs) {
-		if r.result != nil && r.result.Report != nil {
-			h.grant(r.result.Report.HeldDigest)
-			break
+		if r.result == nil || r.result.Report == nil {
+			continue
 		}
+		digests := []string{r.result.Report.HeldDigest}
+		for _, g := range r.result.Report.HeldGroups {
+			digests = append(digests, g.Digest)
+		}
+		h.grant(h.pick("digest", digests))
+		break
 	}
 	h.commit(h.Now)
 }

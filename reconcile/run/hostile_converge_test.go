@@ -65,6 +65,7 @@ func (h *hostile) repair() {
 			l.Groups[o.key] = reconcile.Owned{ID: id}
 		}
 	}
+	clear(h.deleted) // the operator decides that they are created again
 	files := h.branch.files()
 	edits := ledgerFiles(files, h.org.provisioner(), l)
 	for name := range files {

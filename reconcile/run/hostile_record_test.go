@@ -25,7 +25,8 @@ type checker struct {
 	// forged is set once the branch was continued properly by an attacker without a key, touched
 	// once it was changed in any way. Then only ownership is checked.
 	forged, touched, stateLost, otherRan bool
-	forgeries                            int // number of forged reports
+	recordedBy                           *machine // had the newest record of the branch before it was touched
+	forgeries                            int      // number of forged reports
 }
 
 // ownedObject is an object that roster manages, with its key.
@@ -81,6 +82,14 @@ func (h *hostile) newObservedRun(m *machine, before, after awssim.State, result 
 	return r
 }
 
+// touch notes that an attacker changed the audit branch.
+func (h *hostile) touch() {
+	if !h.touched && len(h.runs) > 0 {
+		h.recordedBy = h.runs[len(h.runs)-1].machine
+	}
+	h.touched = true
+}
+
 // noticeOutside updates the record with what happened between two runs.
 func (h *hostile) noticeOutside(r *observedRun) {
 	for id, o := range h.owned {
@@ -123,9 +132,7 @@ func (h *hostile) remember(r *observedRun) {
 	})
 	if r.result != nil && r.result.Report != nil {
 		report := r.result.Report
-		if report.HeldDigest != "" {
-			h.printed = append(h.printed, printedDigest{report.HeldDigest, r.commit, heldRefs(report)})
-		}
+		h.notePrinted(r.commit, report)
 		if !r.interrupted && report.Digest != "" && !slices.ContainsFunc(report.Changes, func(d reconcile.Done) bool {
 			return d.Origin == reconcile.Intended && d.Result != reconcile.ResultDone
 		}) {
@@ -135,14 +142,26 @@ func (h *hostile) remember(r *observedRun) {
 	h.runs = append(h.runs, r)
 }
 
-func heldRefs(report *reconcile.Report) map[reconcile.Ref]bool {
-	out := map[reconcile.Ref]bool{}
-	for i := range report.Changes {
-		if d := &report.Changes[i]; d.Result == reconcile.ResultHeld {
-			out[d.Ref()] = true
+// notePrinted records the digests of a report, with the changes that a reader of the report sees
+// under each of them.
+func (h *hostile) notePrinted(commit int, report *reconcile.Report) {
+	refs := func(in func(*reconcile.Done) bool) map[reconcile.Ref]bool {
+		out := map[reconcile.Ref]bool{}
+		for i := range report.Changes {
+			if d := &report.Changes[i]; d.Result == reconcile.ResultHeld && in(d) {
+				out[d.Ref()] = true
+			}
 		}
+		return out
 	}
-	return out
+	if report.HeldDigest != "" {
+		h.printed = append(h.printed, printedDigest{report.HeldDigest, commit,
+			refs(func(*reconcile.Done) bool { return true })})
+	}
+	for _, g := range report.HeldGroups {
+		h.printed = append(h.printed, printedDigest{g.Digest, commit,
+			refs(func(d *reconcile.Done) bool { return d.Cause == g.Cause })})
+	}
 }
 
 // ref returns the kinds of changes that explain a write, with its keys.

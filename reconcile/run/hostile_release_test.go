@@ -61,7 +61,7 @@ func (h *hostile) isDrift(r *observedRun, w write) bool {
 // whose cause was merged after a report named it.
 func (h *hostile) inForce(r *observedRun, w write, loose func(*org) int) int {
 	now := loose(h.orgs[r.commit-1])
-	if h.applied == 0 || h.tainted() {
+	if h.applied == 0 || h.tainted() || notEnforced[ruleLoosening] {
 		return now
 	}
 	applied := loose(h.orgs[h.applied-1])
@@ -200,8 +200,10 @@ var alwaysHeld = []struct {
 			return map[bool]int{false: 1}[named]
 		}) == 0 && w.verb != "created"
 	}},
-	{"rekey", func(h *hostile, _ *observedRun, w write) bool {
-		return w.oldKey != "" && w.verb == "renamed"
+	{"signInNames of re-keyed users", func(h *hostile, r *observedRun, w write) bool {
+		return w.oldKey != "" && w.verb == "renamed" && h.inForce(r, w, func(o *org) int {
+			return looseness(o.policy.signInNames)
+		}) != unlimited
 	}},
 	{"vanished", func(h *hostile, _ *observedRun, w write) bool {
 		return w.verb == "created" && h.deleted[w.object+" "+w.key] != ""

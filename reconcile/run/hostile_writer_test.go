@@ -40,11 +40,11 @@ var branchSteps = []hostileStep{
 	{"an intent is forged", func(h *hostile) { h.forgeIntent() }},
 	{"the intents are removed", func(h *hostile) { h.editFiles("intents/", nil) }},
 	{"the branch is rewound", func(h *hostile) {
-		h.touched = true
+		h.touch()
 		h.branch.rewind(rapid.IntRange(1, 6).Draw(h.T, "commits"))
 	}},
 	{"the branch is deleted", func(h *hostile) {
-		h.touched = true
+		h.touch()
 		h.branch.rewind(1 << 20)
 	}},
 }
@@ -71,7 +71,7 @@ func (h *hostile) commitForgery(edits map[string][]byte) {
 	if len(edits) == 0 {
 		return
 	}
-	h.touched = true
+	h.touch()
 	h.branch.signer = signerMallory
 	h.must(h.branch.edit(edits, h.Now))
 	h.branch.signer = signerRoster
@@ -138,7 +138,8 @@ func (h *hostile) forgeReport(ledger func(*hostile, *reconcile.Ledger), status f
 		h.logf("    the forger cannot commit: %v", err)
 		return
 	}
-	h.touched, h.forged = true, true
+	h.touch()
+	h.forged = true
 	h.logf("    forged report %s", s.Run)
 }
 
