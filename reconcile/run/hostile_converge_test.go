@@ -2,6 +2,7 @@ package run_test
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/seed-d64a251c/roster/reconcile"
@@ -41,11 +42,34 @@ func (h *hostile) converge() {
 			return
 		case reconcile.RunHeld, reconcile.RunPartial:
 			h.renameUnmanaged(result.Report)
+			if slices.Contains(heldBy(result.Report), "contradicted") {
+				h.repair()
+				h.restoreExternalIDs()
+			}
 			h.grant(result.Report.HeldDigest)
 			h.publish()
 		}
 	}
 	h.violated(ruleConverge, "not in sync after twenty rounds")
+}
+
+// restoreExternalIDs gives managed objects their key as externalId, as the reason of gate
+// contradicted asks.
+func (h *hostile) restoreExternalIDs() {
+	st := h.Sim.State()
+	for _, u := range st.Users {
+		if key := h.owned[u.ID].key; key != "" && u.ExternalID != key {
+			u.ExternalID = key
+			h.put(u)
+		}
+	}
+	for _, g := range st.Groups {
+		if key := h.owned[g.ID].key; key != "" && g.ExternalID != key {
+			g.ExternalID = key
+			_, err := h.Sim.PutGroup(g)
+			h.must(err)
+		}
+	}
 }
 
 // repair writes what roster really owns into the ledger, and removes forged intents.
