@@ -50,14 +50,28 @@ func NextLedger(ledger *Ledger, plan *Plan, missing Missing, now time.Time) *Led
 		}
 	}
 	if plan.Mode == ModeEnabled {
+		pending := plan.pendingRemovals()
 		for _, key := range plan.Target.ReleasedUsers {
-			delete(l.Users, key)
+			if !pending[key] { // otherwise the next run would remove an unmanaged member, which no gate protects
+				delete(l.Users, key)
+			}
 		}
 		for _, key := range plan.Target.ReleasedGroups {
 			delete(l.Groups, key)
 		}
 	}
 	return l
+}
+
+// pendingRemovals returns the users with a removal of a membership that the plan does not send.
+func (p *Plan) pendingRemovals() map[string]bool {
+	out := map[string]bool{}
+	for i := range p.Changes {
+		if c := &p.Changes[i]; c.Kind == RemoveMember && !c.Released() {
+			out[c.Member] = true
+		}
+	}
+	return out
 }
 
 // renameWritten updates the renamed keys that the directory has already: an earlier run wrote them

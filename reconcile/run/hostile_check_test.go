@@ -49,16 +49,9 @@ func (h *hostile) checkRun(r *observedRun) {
 	h.adoptAllowed(r)
 	h.followKeys(r)
 	o := h.orgs[r.commit-1]
-	for i := range r.writes {
-		w := &r.writes[i]
-		if w.key == "" {
-			w.key = h.owned[w.id].key
-		}
-		if w.member != "" && w.memberKey == "" {
-			w.memberKey = h.owned[w.member].key
-		}
-		h.checkOwned(r, *w)
-		if !o.wants(*w, r.at) {
+	for _, w := range r.writes {
+		h.checkOwned(r, w)
+		if !o.wants(w, r.at) {
 			h.violated(ruleWanted, "%s at commit-%d", w, r.commit)
 		}
 		if o.isPaused(r.at) || !o.enabled && !w.takesAccess() {
@@ -129,25 +122,38 @@ func describe(st awssim.State, id string) string {
 	return "nothing"
 }
 
-// adoptAllowed adds the unmanaged objects to the record that the run was allowed to adopt.
+// adoptAllowed adds the objects to the record that the run was allowed to adopt: unmanaged ones, and
+// those whose key was released because it is no longer declared.
 func (h *hostile) adoptAllowed(r *observedRun) {
 	o := h.orgs[r.commit-1]
 	for _, u := range r.before.Users {
 		for key, declared := range o.users {
-			if h.owned[u.ID].key == "" && o.inScope(key, r.at) &&
-				h.mayAdopt(r, "user", key, u.ExternalID, u.UserName == declared.name+"@example.com") &&
-				externalID(r.after, u.ID) == key {
-				h.owned[u.ID] = ownedObject{"user", key}
+			if old := h.owned[u.ID].key; (old == "" || !o.inScope(old, r.at)) && o.inScope(key, r.at) &&
+				externalID(r.after, u.ID) == key &&
+				h.mayAdopt(r, "user", key, u.ExternalID, u.UserName == declared.name+"@example.com") {
+				h.adopt(r, u.ID, ownedObject{"user", key})
 			}
 		}
 	}
 	for _, g := range r.before.Groups {
 		for key, declared := range o.groups {
-			if h.owned[g.ID].key == "" && o.pushes(key) &&
-				h.mayAdopt(r, "group", key, g.ExternalID, g.DisplayName == declared.name) &&
-				externalID(r.after, g.ID) == key {
-				h.owned[g.ID] = ownedObject{"group", key}
+			if old := h.owned[g.ID].key; (old == "" || !o.pushes(old)) && o.pushes(key) &&
+				externalID(r.after, g.ID) == key &&
+				h.mayAdopt(r, "group", key, g.ExternalID, g.DisplayName == declared.name) {
+				h.adopt(r, g.ID, ownedObject{"group", key})
 			}
+		}
+	}
+}
+
+// adopt records an object under its key, also in the writes of the run.
+func (h *hostile) adopt(r *observedRun, id string, o ownedObject) {
+	h.owned[id] = o
+	for i := range r.writes {
+		if w := &r.writes[i]; w.id == id {
+			w.key = o.key
+		} else if w.member == id {
+			w.memberKey = o.key
 		}
 	}
 }
@@ -155,9 +161,6 @@ func (h *hostile) adoptAllowed(r *observedRun) {
 // mayAdopt reports whether the declarations allow to adopt an object with an externalId.
 func (h *hostile) mayAdopt(r *observedRun, kind, key, externalID string, sameName bool) bool {
 	adoption := write{object: kind, verb: "updated", key: key}
-	if h.ledgerUnknown() { // the proof may be lost: the operator decides
-		return sameName || externalID == key
-	}
 	if h.approved(r, adoption) {
 		return true
 	}
@@ -176,6 +179,3 @@ func (h *hostile) mayAdopt(r *observedRun, kind, key, externalID string, sameNam
 func adoptLooseness(o *org) int {
 	return slices.Index([]string{"never", "match", "take-over"}, o.adopt)
 }
-
-// ledgerUnknown reports whether roster may have lost all records of what it owns.
-func (h *hostile) ledgerUnknown() bool { return false }

@@ -15,13 +15,14 @@ import (
 // what reports printed, and what was approved. It reads the directory, the declarations and the
 // texts of reports. It never asks roster whether something is allowed.
 type checker struct {
-	owned   map[string]ownedObject // by AWS id
-	deleted map[string]string      // "user key" -> id of a managed object that was deleted outside
-	off     map[string]int         // AWS id of a user who was deactivated outside -> commit at that time
-	printed []printedDigest
-	used    map[approvalEntry]int // -> number of the last run that used it
-	runs    []*observedRun
-	applied int // newest commit that a run applied completely; 0 if none
+	owned    map[string]ownedObject // by AWS id
+	deleted  map[string]string      // "user key" -> id of a managed object that was deleted outside
+	released map[string]bool        // AWS ids of users who left without a deprovisioning
+	off      map[string]int         // AWS id of a user who was deactivated outside -> commit at that time
+	printed  []printedDigest
+	used     map[approvalEntry]int // -> number of the last run that used it
+	runs     []*observedRun
+	applied  int // newest commit that a run applied completely; 0 if none
 	// forged is set once the branch was continued properly by an attacker without a key, touched
 	// once it was changed in any way. Then only ownership is checked.
 	forged, touched, stateLost, otherRan bool
@@ -60,7 +61,7 @@ type observedRun struct {
 }
 
 func newChecker() *checker {
-	return &checker{owned: map[string]ownedObject{}, deleted: map[string]string{}, off: map[string]int{},
+	return &checker{owned: map[string]ownedObject{}, deleted: map[string]string{}, released: map[string]bool{}, off: map[string]int{},
 		used: map[approvalEntry]int{}}
 }
 
@@ -126,6 +127,7 @@ func (h *hostile) remember(r *observedRun) {
 		}
 	}
 	o := h.orgs[r.commit-1]
+	h.noteReleased(r, o)
 	maps.DeleteFunc(h.deleted, func(object, _ string) bool { // a user who left may come back as a new one
 		kind, key, _ := strings.Cut(object, " ")
 		return kind == "user" && !o.inScope(key, r.at) || kind == "group" && !o.pushes(key)
@@ -140,6 +142,23 @@ func (h *hostile) remember(r *observedRun) {
 		}
 	}
 	h.runs = append(h.runs, r)
+}
+
+// noteReleased records the users whom a run may have released: they left, deprovision is "keep", and
+// they are in no managed group.
+func (h *hostile) noteReleased(r *observedRun, o *org) {
+	for id, owned := range h.owned {
+		if owned.kind != "user" || o.inScope(owned.key, r.at) {
+			delete(h.released, id)
+			continue
+		}
+		member := slices.ContainsFunc(r.after.Groups, func(g awssim.Group) bool {
+			return h.owned[g.ID].key != "" && slices.Contains(g.Members, id)
+		})
+		if o.deprovision == "keep" && o.enabled && !member {
+			h.released[id] = true
+		}
+	}
 }
 
 // notePrinted records the digests of a report, with the changes that a reader of the report sees

@@ -196,7 +196,7 @@ var alwaysHeld = []struct {
 	{"protected", func(h *hostile, r *observedRun, w write) bool {
 		return h.inForce(r, w, func(o *org) int {
 			named := w.object == "user" && o.protectsUser(w.key) || w.object == "group" && o.protectsGroup(w.key) ||
-				w.verb == "lost" && o.protectsUser(w.memberKey)
+				w.verb == "lost" && o.protectsUser(w.memberKey) && !h.released[w.member]
 			return map[bool]int{false: 1}[named]
 		}) == 0 && w.verb != "created"
 	}},

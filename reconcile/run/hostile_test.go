@@ -205,6 +205,13 @@ func (r *observedRun) outcome() string {
 	for _, line := range summary(r.result.Report) {
 		text = append(text, "\n    "+line)
 	}
+	for i := range r.result.Report.Changes {
+		for _, hold := range r.result.Report.Changes[i].Held {
+			if hold.Gate == "contradicted" {
+				text = append(text, "\n    "+hold.Reason)
+			}
+		}
+	}
 	return string(r.result.Report.Outcome) + strings.Join(text, "")
 }
 
