@@ -2,7 +2,8 @@ package run_test
 
 import (
 	"context"
-	"slices"
+	"maps"
+	"regexp"
 	"time"
 
 	"github.com/seed-d64a251c/roster/reconcile"
@@ -42,10 +43,7 @@ func (h *hostile) converge() {
 			return
 		case reconcile.RunHeld, reconcile.RunPartial:
 			h.renameUnmanaged(result.Report)
-			if slices.Contains(heldBy(result.Report), "contradicted") {
-				h.repair()
-				h.restoreExternalIDs()
-			}
+			h.removeContradicted(result.Report)
 			h.grant(result.Report.HeldDigest)
 			h.publish()
 		}
@@ -53,23 +51,30 @@ func (h *hostile) converge() {
 	h.violated(ruleConverge, "not in sync after twenty rounds")
 }
 
-// restoreExternalIDs gives managed objects their key as externalId, as the reason of gate
-// contradicted asks.
-func (h *hostile) restoreExternalIDs() {
-	st := h.Sim.State()
-	for _, u := range st.Users {
-		if key := h.owned[u.ID].key; key != "" && u.ExternalID != key {
-			u.ExternalID = key
-			h.put(u)
+var contradictedID = regexp.MustCompile(`\(id ([^,)]+)[,)]`)
+
+// removeContradicted removes the entries from the audit branch that gate contradicted names. Their
+// objects are unmanaged then.
+func (h *hostile) removeContradicted(r *reconcile.Report) {
+	ids := map[string]bool{}
+	for i := range r.Changes {
+		for _, hold := range r.Changes[i].Held {
+			if m := contradictedID.FindStringSubmatch(hold.Reason); m != nil && hold.Gate == "contradicted" {
+				ids[m[1]] = true
+			}
 		}
 	}
-	for _, g := range st.Groups {
-		if key := h.owned[g.ID].key; key != "" && g.ExternalID != key {
-			g.ExternalID = key
-			_, err := h.Sim.PutGroup(g)
-			h.must(err)
-		}
+	if len(ids) == 0 {
+		return
 	}
+	key, files := h.org.provisioner(), h.branch.files()
+	l := readLedger(files, key)
+	remove := func(_ string, o reconcile.Owned) bool { return ids[o.ID] }
+	maps.DeleteFunc(l.Users, remove)
+	maps.DeleteFunc(l.Groups, remove)
+	maps.DeleteFunc(h.owned, func(id string, _ ownedObject) bool { return ids[id] })
+	h.touch()
+	h.must(h.branch.edit(ledgerFiles(files, key, l), h.Now))
 }
 
 // repair writes what roster really owns into the ledger, and removes forged intents.
