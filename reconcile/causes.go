@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 	"slices"
 
 	"github.com/seed-d64a251c/roster/schema"
@@ -93,7 +94,7 @@ func FindCauses(p *Plan, in PlanInput, load func(commit string) (*schema.Declara
 		if decls == nil { // an invalid commit was never planned: the next one brings its changes
 			continue
 		}
-		effects := effectsOf(in, decls)
+		effects := withNewKeys(effectsOf(in, decls), p.Linking)
 		open = slices.DeleteFunc(open, func(c *Change) bool {
 			if !slices.ContainsFunc(c.normalizedEffects(), func(e effect) bool { return !effects[e] }) {
 				return false
@@ -111,6 +112,34 @@ func FindCauses(p *Plan, in PlanInput, load func(commit string) (*schema.Declara
 		known[c.causeKey()] = last
 	}
 	return known, nil
+}
+
+// withNewKeys adds the effects on renamed users and groups under their new keys. Otherwise a commit
+// that only renames a key would be the cause of all changes of that object.
+func withNewKeys(effects map[effect]bool, l *Linking) map[effect]bool {
+	users, groups := map[string]string{}, map[string]string{} // old key -> new key
+	for key, old := range l.RenamedUsers {
+		users[old] = key
+	}
+	for key, old := range l.RenamedGroups {
+		groups[old] = key
+	}
+	if len(users)+len(groups) == 0 {
+		return effects
+	}
+	out := maps.Clone(effects)
+	for e := range effects {
+		keys := groups
+		if e.kind.OfUser() {
+			keys = users
+		}
+		e.key = cmp.Or(keys[e.key], e.key)
+		if e.kind.OfMembership() {
+			e.value = cmp.Or(users[e.value], e.value)
+		}
+		out[e] = true
+	}
+	return out
 }
 
 // causes returns the causes that the status keeps. An unproved branch may have forged ones.

@@ -98,6 +98,20 @@ func (r *reasonSetter) lastKey(key string) string {
 	return r.lastApplied.keyOf(r.desired.Users[key], key)
 }
 
+// lastGroup returns the key of a group in the last applied state.
+func (r *reasonSetter) lastGroup(key string) string {
+	g := r.desired.Groups[key]
+	if r.lastApplied == nil || g == nil || r.lastApplied.Groups[key] != nil {
+		return key
+	}
+	for _, old := range g.Previously {
+		if r.lastApplied.Groups[old] != nil {
+			return old
+		}
+	}
+	return key
+}
+
 // keyOf returns the key that a user of a later state had in this one: an earlier key if the user
 // was renamed since.
 func (d *Desired) keyOf(later *DesiredUser, key string) string {
@@ -188,7 +202,7 @@ func (r *reasonSetter) member(c *Change) {
 		if r.lastApplied != nil && r.lastApplied.Users[c.Member] == nil {
 			c.Origin, c.Reason.Text = Drift, "added outside; left the scope"
 		}
-	case r.lastApplied != nil && !r.lastApplied.has(c.Key, r.lastKey(c.Member)):
+	case r.lastApplied != nil && !r.lastApplied.has(r.lastGroup(c.Key), r.lastKey(c.Member)):
 		c.Origin, c.Reason.Text = Drift, "added outside"
 	default:
 		c.Reason.Text = "no longer a member"
@@ -205,7 +219,7 @@ func (r *reasonSetter) member(c *Change) {
 // and roster has not removed the user since.
 func (r *reasonSetter) wasActiveMember(group, user string) bool {
 	last := r.lastKey(user)
-	if r.lastApplied == nil || !r.lastApplied.has(group, last) {
+	if r.lastApplied == nil || !r.lastApplied.has(r.lastGroup(group), last) {
 		return false
 	}
 	u := r.lastApplied.Users[last]
