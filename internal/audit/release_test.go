@@ -237,3 +237,30 @@ func TestAReportIsQueuedIfTheBranchBreaksDuringTheRun(t *testing.T) {
 		}
 	})
 }
+
+// TestAForgedEntryCanBeRemovedByHand checks that a release does not restore an unproved entry that
+// was removed from the branch.
+func TestAForgedEntryCanBeRemovedByHand(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, dir := &memStore{}, stateDir(t)
+		here := filepath.Join(dir, "here")
+		r := runThrice(t, store, here)
+		forger := &runner{recorder: newRecorder(t, store, filepath.Join(dir, "other")), aws: &directory{}}
+		if _, err := forger.run(t.Context(), "forged", "mallory"); err != nil {
+			t.Fatal(err)
+		}
+		if !loadTrust(t, store, here).Unproved.Users["mallory"] {
+			t.Fatal("the forged entry is proved")
+		}
+		commitFile(t, store, shardPath(prov, "mallory"), nil)
+		commitFile(t, store, shardPath(prov, "u-run-1"), nil)
+		r.release = approvalOf(loadTrust(t, store, here).Trust)
+		if _, err := r.run(t.Context(), "released", "u-4"); err != nil {
+			t.Fatal(err)
+		}
+		got := loadTrust(t, store, here).Ledger.Users
+		if _, found := got["mallory"]; found || got["u-run-1"].ID == "" {
+			t.Errorf("the ledger has %+v", got)
+		}
+	})
+}

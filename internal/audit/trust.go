@@ -299,7 +299,11 @@ func (r *Recorder) restoredState(
 	if known == nil {
 		a.unproved = entriesOf(b.ledger)
 	} else {
-		restoreEntries(out.ledger, known.ledger)
+		entries := known.ledger
+		if b.problem == nil && b.status != nil { // somebody may have removed an entry that is unproved
+			entries = withoutEntries(entries, record.Unproved)
+		}
+		restoreEntries(out.ledger, entries)
 		a.unproved = afterChanges(record.Unproved, diffLedgers(known.ledger, out.ledger), false)
 	}
 	switch {

@@ -23,6 +23,18 @@ func restoreEntries(ledger, known *reconcile.Ledger) {
 	}
 }
 
+// withoutEntries returns a ledger without some entries.
+func withoutEntries(l *reconcile.Ledger, remove reconcile.UnprovedEntries) *reconcile.Ledger {
+	out := l.Clone()
+	for key := range remove.Users {
+		delete(out.Users, key)
+	}
+	for key := range remove.Groups {
+		delete(out.Groups, key)
+	}
+	return out
+}
+
 // entriesOf returns all entries of a ledger.
 func entriesOf(l *reconcile.Ledger) reconcile.UnprovedEntries {
 	keys := func(entries map[string]reconcile.Owned) map[string]bool {
