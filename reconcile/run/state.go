@@ -26,7 +26,7 @@ type runState struct {
 // loadState reads what earlier runs of a provisioner left.
 func (r *Runner) loadState(ctx context.Context, req Request) (runState, error) {
 	p := req.Declarations.Provisioners[req.Provisioner]
-	audit, previousKey, err := r.auditState(ctx, req.Provisioner, p)
+	audit, previousKey, err := r.auditState(ctx, req.Provisioner, req.Declarations, p)
 	if err != nil {
 		return runState{}, err
 	}
@@ -58,38 +58,39 @@ func (s runState) neverEnabled() bool {
 	return !s.provisioner.Enabled && (s.audit.Status == nil || !s.audit.Status.EverEnabled)
 }
 
-// auditState returns what earlier runs of a provisioner left. For a renamed provisioner it is found
-// under an earlier key.
-func (r *Runner) auditState(ctx context.Context, key string,
+// auditState returns what earlier runs of a provisioner left. If another key of the tenant, which is
+// no longer declared, has the newest status, the provisioner was renamed: the state is that of the
+// other key.
+func (r *Runner) auditState(ctx context.Context, key string, decls *schema.Declarations,
 	p *schema.Provisioner) (state *reconcile.AuditState, previousKey string, err error) {
 	state, err = r.Audit.LoadState(ctx, key)
 	if err != nil {
 		return nil, "", fmt.Errorf("read the audit state: %w", err)
 	}
-	if state.Status != nil || state.Trust.Broken() || p == nil {
+	if state.Trust.Broken() || p == nil {
 		return state, "", nil
 	}
 	known, err := r.Archive.Provisioners(ctx)
 	if err != nil {
 		return nil, "", fmt.Errorf("list the provisioners on the audit branch: %w", err)
 	}
+	newest := state
 	for _, old := range known {
-		if old == key {
+		if old == key || state.Status != nil && decls.Provisioners[old] != nil {
 			continue
 		}
-		earlier, err := r.Audit.LoadState(ctx, old)
+		other, err := r.Audit.LoadState(ctx, old)
 		if err != nil {
 			return nil, "", fmt.Errorf("read the audit state of %q: %w", old, err)
 		}
-		if !sameTenant(earlier, p) {
-			continue
+		if sameTenant(other, p) && (newest.Status == nil || other.Status.Finished.After(newest.Status.Finished)) {
+			newest, previousKey = other, old
 		}
-		if err := mayContinue(earlier, old, p); err != nil {
-			return nil, "", err
-		}
-		return earlier, old, nil
 	}
-	return state, "", nil
+	if previousKey == "" {
+		return state, "", nil
+	}
+	return newest, previousKey, mayContinue(newest, previousKey, p)
 }
 
 // sameTenant reports whether the audit state of another key is of the same tenant and has objects.
