@@ -73,6 +73,11 @@ func (s *Status) ReviewRules() []schema.Review {
 	return out
 }
 
+// UnionRules returns the review rules of two statuses, without those that another covers.
+func UnionRules(a, b []ReviewRule) []ReviewRule {
+	return storedRules(StrictestRules(append((&Status{Review: a}).ReviewRules(), (&Status{Review: b}).ReviewRules()...)...))
+}
+
 func storedRules(rules []schema.Review) []ReviewRule {
 	var out []ReviewRule
 	for _, rule := range rules {

@@ -208,7 +208,7 @@ func (r *Recorder) commitPending(
 	r.at("report committed")
 	record.setLastReport(built.link, p.Report.Errors)
 	if after != nil {
-		record.accept(&branchState{head: commit, digest: built.digest, status: built.status}, after)
+		record.accept(&branchState{head: commit, digest: built.digest, status: built.status}, after, unionStatus)
 	}
 	if err := r.writeState(r.localRecordPath(provisioner), record); err != nil {
 		return reconcile.Receipt{}, err

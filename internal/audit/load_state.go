@@ -180,7 +180,7 @@ func (r *Recorder) recordAssessment(
 	case b.head == "" || record.sameState(b):
 		return nil
 	default:
-		record.accept(b, a)
+		record.accept(b, a, r.mergeForeign(record, b))
 	}
 	return r.writeState(r.localRecordPath(provisioner), record)
 }
@@ -211,8 +211,23 @@ func (r *Recorder) effectiveState(
 		}
 		out.status, out.ledger = built.status, built.ledger
 	}
-	out.status = unionStatus(out.status, l.record.Status)
+	merge := r.mergeForeign(l.record, l.branch)
+	if l.pending != nil { // it was made from the merged status
+		merge = unionStatus
+	}
+	out.status = merge(out.status, l.record.Status)
 	return &out, nil
+}
+
+// mergeForeign returns how the status of a state is merged with what this machine knew.
+func (r *Recorder) mergeForeign(
+	record *localRecord, b *branchState,
+) func(s, known *reconcile.Status) *reconcile.Status {
+	own := record.Next != nil && record.Next.StateDigest == b.digest // committed before a crash
+	if own || r.CheckSignatures != nil {
+		return unionStatus
+	}
+	return strictStatus
 }
 
 // openUses returns the approvals that the runs without a report have used, that of this machine

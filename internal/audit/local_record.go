@@ -92,10 +92,14 @@ func (r *Recorder) readLocalRecord(provisioner string) (*localRecord, error) {
 	return l, nil
 }
 
-// accept records the state at the head of the branch, which was assessed and is not broken.
-func (l *localRecord) accept(b *branchState, a *assessment) {
+// accept records the state at the head of the branch, which was assessed and is not broken. merge
+// is unionStatus for a state that this machine wrote or that is signed, strictStatus for that of
+// others.
+func (l *localRecord) accept(
+	b *branchState, a *assessment, merge func(s, known *reconcile.Status) *reconcile.Status,
+) {
 	l.Head, l.StateDigest, l.Report = b.head, b.digest, reportOf(b.status)
-	if l.Status = unionStatus(b.status, l.Status); l.Status != nil {
+	if l.Status = merge(b.status, l.Status); l.Status != nil {
 		l.Status.Removals = slices.DeleteFunc(l.Status.Removals, func(removal reconcile.Removal) bool {
 			return l.Status.Finished.Sub(removal.Time) > maxRemovalAge
 		})

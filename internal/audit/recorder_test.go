@@ -70,9 +70,11 @@ type runner struct {
 	removed []reconcile.Removal
 	used    []reconcile.ApprovalUse
 	// forget makes the status forget what it had before.
-	forget   bool
-	edit     func(*reconcile.Ledger) // changes the ledger; nil changes nothing more
-	verified reconcile.UnprovedEntries
+	forget bool
+	edit   func(*reconcile.Ledger) // changes the ledger; nil changes nothing more
+	// editStatus changes the status; nil changes nothing more.
+	editStatus func(*reconcile.Status)
+	verified   reconcile.UnprovedEntries
 }
 
 func newRecorder(t testing.TB, s Store, dir string) *Recorder {
@@ -169,6 +171,9 @@ func (r *runner) status(report *reconcile.Report, before *reconcile.Status) *rec
 	}
 	if r.used != nil {
 		s.UsedApprovals = r.used
+	}
+	if r.editStatus != nil {
+		r.editStatus(s)
 	}
 	return s
 }
