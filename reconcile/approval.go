@@ -87,10 +87,26 @@ func (p *Plan) approve(in PlanInput) {
 		if e == nil || IsAuditRelease(key) || !p.counts(a, e, held != "", in) {
 			continue
 		}
-		if p.release(key, p.coverage(key, e.Printed, in)) {
+		covers, late := p.coverage(key, e.Printed, in), ""
+		if p.release(key, func(c *Change) bool {
+			if !covers(c) {
+				return false
+			}
+			if in.broughtSince(c, e) {
+				late = c.Cause.Commit
+				return false
+			}
+			return true
+		}) {
 			approved := e.Approved(a)
 			p.Approvals = append(p.Approvals, approved)
 			p.AddNotice("approved: %s", approved)
+			continue
+		}
+		if late != "" {
+			p.AddNotice("the approval at %s does not count for the changes that commit %.7s brought: a report printed "+
+				"its digest before, for commit %.7s; edit its reason in a later commit to approve them", a.Pos, late,
+				e.Printed.Commit.ID)
 			continue
 		}
 		p.AddNotice("the approval at %s matches nothing that is held%s", a.Pos, p.nearest(key))
@@ -130,6 +146,21 @@ func (p *Plan) coverage(key string, printed *Report, in PlanInput) func(*Change)
 	}
 }
 
+// broughtSince reports whether a commit brought a change after the report that printed the digest of
+// an approval, so that nobody has looked at it: for example, a commit that removes users again after
+// a revert, and has the approval of their first removal.
+func (in *PlanInput) broughtSince(c *Change, e *ApprovalEvidence) bool {
+	brought, ok := in.commitIndex(c.Cause.Commit)
+	if !ok || c.Cause.Kind != CauseCommit {
+		return false
+	}
+	if report, ok := in.commitIndex(e.Printed.Commit.ID); ok {
+		return brought > report
+	}
+	added, ok := in.commitIndex(e.Added.ID)
+	return !ok || brought >= added
+}
+
 // exactly returns which held changes are in the set that has a digest now.
 func (p *Plan) exactly(key string) func(*Change) bool {
 	if key == p.heldDigest() {
@@ -153,9 +184,13 @@ func (p *Plan) counts(a *schema.Approval, e *ApprovalEvidence, held bool, in Pla
 	end := first.end(in.Now)
 	switch {
 	case e.Used != nil:
+		again := ""
+		if slices.Contains(p.heldSets(), a.Key) {
+			again = ": edit its reason to approve the same changes again"
+		}
 		if held {
-			p.AddNotice("the approval at %s was used at %s; the changes that are held now need another approval: "+
-				"edit its reason to approve the same changes again", a.Pos, e.Used.Time.Format(time.RFC3339))
+			p.AddNotice("the approval at %s was used at %s; the changes that are held now need another approval%s",
+				a.Pos, e.Used.Time.Format(time.RFC3339), again)
 		}
 		return false
 	case e.Added.ID != "" && !in.Now.Before(end):

@@ -47,11 +47,12 @@ func setCauses(changes []Change, known KnownCauses) {
 	}
 }
 
-// NeedsCauses reports whether the plan holds a change that an approval can release and whose cause
-// is not known.
+// NeedsCauses reports whether the plan has a change that an approval can release, or has released,
+// and whose cause is not known.
 func (p *Plan) NeedsCauses() bool {
-	return slices.ContainsFunc(p.Changes,
-		func(c Change) bool { return c.needsCause() && len(c.Held) > 0 && c.Approvable() })
+	return slices.ContainsFunc(p.Changes, func(c Change) bool {
+		return c.needsCause() && (c.Approval != "" || len(c.Held) > 0 && c.Approvable())
+	})
 }
 
 func (c *Change) needsCause() bool { return c.Origin == Intended && c.Cause.Kind == "" }

@@ -261,6 +261,40 @@ func TestAnApprovalIsUsedOnce(t *testing.T) {
 	})
 }
 
+// TestAnApprovalIsNotForLaterChanges checks that an approval which released nothing, because its
+// changes were reverted, does not release them for a later commit.
+func TestAnApprovalIsNotForLaterChanges(t *testing.T) {
+	t.Run("a commit removes the users again and has the approval of their first removal", func(t *testing.T) {
+		w, digest := heldRemovals(t)
+		w.Commit(selectsG, membersOfG(40))
+		w.Apply(reconcile.RunInSync)
+		w.Commit(selectsG, membersOfG(32)+approve(digest))
+		r := w.Apply(reconcile.RunHeld)
+		wantWarning(t, r, "does not count for the changes that commit commit- brought")
+		if n := w.activeUsers(); n != 40 {
+			t.Errorf("%d users are active, want 40", n)
+		}
+		w.Commit(selectsG, membersOfG(32)+approveBecause(digest, "they left again"))
+		w.Apply(reconcile.RunApplied)
+	})
+	t.Run("a commit removes the users again after the approval was merged with the revert", func(t *testing.T) {
+		w, digest := heldRemovals(t)
+		w.Commit(selectsG, membersOfG(40)+approve(digest))
+		w.Apply(reconcile.RunInSync)
+		w.Commit(selectsG, membersOfG(32)+approve(digest))
+		w.Apply(reconcile.RunHeld)
+		if n := w.activeUsers(); n != 40 {
+			t.Errorf("%d users are active, want 40", n)
+		}
+	})
+	t.Run("both are merged before a run sees the revert", func(t *testing.T) {
+		w, digest := heldRemovals(t)
+		w.Commit(selectsG, membersOfG(40))
+		w.Commit(selectsG, membersOfG(32)+approve(digest))
+		w.Apply(reconcile.RunApplied) // the report looked at these changes, and they are still the same
+	})
+}
+
 // TestApprovalsEnd checks for how long an approval counts.
 func TestApprovalsEnd(t *testing.T) {
 	t.Run("it is over on its last day", func(t *testing.T) {
