@@ -205,7 +205,9 @@ func TestProvenances(t *testing.T) {
 func TestDatesNeedEvidence(t *testing.T) {
 	at := evidenceStarted
 	deactivated := func(started time.Time) []Provenance {
-		return []Provenance{{Kind: DeactivateUser, Started: started, Deactivation: true}, {Kind: CreateUser, Started: at}}
+		return []Provenance{
+			{Kind: DeactivateUser, Started: started, Deactivation: true}, {Kind: CreateUser, Started: at},
+		}
 	}
 	for _, row := range []struct {
 		name    string

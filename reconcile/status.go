@@ -75,7 +75,8 @@ func (s *Status) ReviewRules() []schema.Review {
 
 // UnionRules returns the review rules of two statuses, without those that another covers.
 func UnionRules(a, b []ReviewRule) []ReviewRule {
-	return storedRules(StrictestRules(append((&Status{Review: a}).ReviewRules(), (&Status{Review: b}).ReviewRules()...)...))
+	rules := append((&Status{Review: a}).ReviewRules(), (&Status{Review: b}).ReviewRules()...)
+	return storedRules(StrictestRules(rules...))
 }
 
 func storedRules(rules []schema.Review) []ReviewRule {

@@ -15,7 +15,7 @@ func TestAForgedStatusLoosensNoGate(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		forge func(*reconcile.Status)
-		kept  func(known, got *reconcile.Status) bool
+		keeps func(known, got *reconcile.Status) bool
 	}{
 		{"the last applied commit is moved to the head",
 			func(s *reconcile.Status) { s.LastApplied = &reconcile.AppliedAt{Commit: "head"} },
@@ -68,12 +68,14 @@ func TestAForgedStatusLoosensNoGate(t *testing.T) {
 					if state.Trust.Level != reconcile.TrustUnproved || state.Status.Run != "forged" {
 						t.Fatalf("%s: trust is %+v, the last run is %s", read, state.Trust, state.Status.Run)
 					}
-					if !test.kept(before, state.Status) {
+					if !test.keeps(before, state.Status) {
 						t.Errorf("%s: the status is %+v", read, state.Status)
 					}
 				}
 				// The next run of this machine writes its own status.
-				here.editStatus = func(s *reconcile.Status) { s.LastApplied, s.PolicyCommit = &reconcile.AppliedAt{Commit: "own"}, "own" }
+				here.editStatus = func(s *reconcile.Status) {
+					s.LastApplied, s.PolicyCommit = &reconcile.AppliedAt{Commit: "own"}, "own"
+				}
 				if _, err := here.run(t.Context(), "run-2", "u-5"); err != nil {
 					t.Fatal(err)
 				}

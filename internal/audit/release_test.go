@@ -67,7 +67,8 @@ func TestAReleaseStartsANewChain(t *testing.T) {
 						want = fmt.Sprint(&reconcile.ChainStart{Head: trust.Break, Approval: "audit:" + trust.Break,
 							Reason: "restored", Position: "approvals.cue:1:12"})
 					}
-					if start := l.Report.StartsChain; start == nil && want != "" || start != nil && fmt.Sprint(start) != want {
+					start := l.Report.StartsChain
+					if start == nil && want != "" || start != nil && fmt.Sprint(start) != want {
 						t.Errorf("report of run %s starts with %+v", l.Report.Run, start)
 					}
 				}

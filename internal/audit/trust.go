@@ -300,7 +300,7 @@ func (r *Recorder) restoredState(
 		a.unproved = entriesOf(b.ledger)
 	} else {
 		entries := known.ledger
-		if b.problem == nil && b.status != nil { // somebody may have removed an entry that is unproved
+		if b.problem == nil && b.status != nil { // another writer may have removed an unproved entry
 			entries = withoutEntries(entries, record.Unproved)
 		}
 		restoreEntries(out.ledger, entries)

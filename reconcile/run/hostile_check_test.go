@@ -20,8 +20,8 @@ const (
 	ruleConverge  rule = "convergence: repeated runs converge"
 )
 
-// heldByGate is the rule that only an approval of a printed digest, by a later commit, releases what a
-// gate holds.
+// heldByGate is the rule that only an approval of a printed digest, by a later commit, releases
+// what a gate holds.
 func heldByGate(gate string) rule {
 	return rule("gate " + gate + ": only a later approval releases what it holds")
 }
@@ -122,8 +122,8 @@ func describe(st awssim.State, id string) string {
 	return "nothing"
 }
 
-// adoptAllowed adds the objects to the record that the run was allowed to adopt: unmanaged ones, and
-// those whose key was released because it is no longer declared.
+// adoptAllowed adds the objects to the record that the run was allowed to adopt: unmanaged ones,
+// and those whose key was released because it is no longer declared.
 func (h *hostile) adoptAllowed(r *observedRun) {
 	o := h.orgs[r.commit-1]
 	for _, u := range r.before.Users {

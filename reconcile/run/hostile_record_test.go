@@ -61,8 +61,8 @@ type observedRun struct {
 }
 
 func newChecker() *checker {
-	return &checker{owned: map[string]ownedObject{}, deleted: map[string]string{}, released: map[string]bool{}, off: map[string]int{},
-		used: map[approvalEntry]int{}}
+	return &checker{owned: map[string]ownedObject{}, deleted: map[string]string{}, released: map[string]bool{},
+		off: map[string]int{}, used: map[approvalEntry]int{}}
 }
 
 func (h *hostile) newObservedRun(m *machine, before, after awssim.State, result *run.Result,
@@ -144,8 +144,8 @@ func (h *hostile) remember(r *observedRun) {
 	h.runs = append(h.runs, r)
 }
 
-// noteReleased records the users whom a run may have released: they left, deprovision is "keep", and
-// they are in no managed group.
+// noteReleased records the users whom a run may have released: they left, deprovision is "keep",
+// and they are in no managed group.
 func (h *hostile) noteReleased(r *observedRun, o *org) {
 	for id, owned := range h.owned {
 		if owned.kind != "user" || o.inScope(owned.key, r.at) {

@@ -89,8 +89,8 @@ func (r *Runner) annotate(plan *reconcile.Plan, observed *reconcile.Observed, s 
 		reconcile.AssertObserved(req.Declarations, observed, plan.Linking)...)
 	plan.Violations = append(plan.Violations, reconcile.AssertWeakened(req.Declarations, in.plan, plan, observed)...)
 	required := in.reviews.StillRequired(req.Declarations, s.provisioner.Identity())
-	own := []string{in.lastApplied.notice, in.policy.notice, interrupted, required}
-	for _, notice := range slices.Concat(own, r.Notices, req.Notices) {
+	ofRun := []string{in.lastApplied.notice, in.policy.notice, interrupted, required}
+	for _, notice := range slices.Concat(ofRun, r.Notices, req.Notices) {
 		if notice != "" {
 			plan.AddNotice("%s", notice)
 		}

@@ -58,9 +58,9 @@ func (s runState) neverEnabled() bool {
 	return !s.provisioner.Enabled && (s.audit.Status == nil || !s.audit.Status.EverEnabled)
 }
 
-// auditState returns what earlier runs of a provisioner left. If another key of the tenant, which is
-// no longer declared, has the newest status, the provisioner was renamed: the state is that of the
-// other key.
+// auditState returns what earlier runs of a provisioner left. If another key of the tenant, which
+// is no longer declared, has the newest status, the provisioner was renamed: the state is that of
+// the other key.
 func (r *Runner) auditState(ctx context.Context, key string, decls *schema.Declarations,
 	p *schema.Provisioner) (state *reconcile.AuditState, previousKey string, err error) {
 	state, err = r.Audit.LoadState(ctx, key)
