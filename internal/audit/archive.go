@@ -25,7 +25,7 @@ func (r *Recorder) Provisioners(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	entries, err := fs.ReadDir(files, path.Dir(statusPath("x")))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrInvalid) {
 		return nil, fmt.Errorf("read the audit branch: %w", err)
 	}
 	names := map[string]bool{}

@@ -62,8 +62,11 @@ func readBranchState(files fs.FS, provisioner string, cache *ledgerCache) (*bran
 	default:
 		return nil, err
 	}
-	status, err := fs.ReadFile(files, statusPath(provisioner))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	status, err := readContent(files, statusPath(provisioner))
+	switch {
+	case malformed(err):
+		status = []byte(err.Error())
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return nil, err
 	}
 	b.digest = stateDigest(status, ledgerDigest)

@@ -78,7 +78,7 @@ func decodeStrictly(data []byte, v any) error {
 
 // readFile decodes a file of the branch. ok is false if there is none.
 func readFile(files fs.FS, name string, v any) (ok bool, err error) {
-	data, err := fs.ReadFile(files, name)
+	data, err := readContent(files, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
@@ -89,6 +89,22 @@ func readFile(files fs.FS, name string, v any) (ok bool, err error) {
 		return false, &MalformedError{File: name, Err: err}
 	}
 	return true, nil
+}
+
+// readContent reads a file of the branch. A folder, a link or a file that is too large is a
+// MalformedError.
+func readContent(files fs.FS, name string) ([]byte, error) {
+	data, err := fs.ReadFile(files, name)
+	return data, asMalformed(name, err)
+}
+
+// asMalformed returns the MalformedError for an error whose cause is the content of the branch.
+func asMalformed(name string, err error) error {
+	var at *fs.PathError
+	if errors.Is(err, fs.ErrInvalid) && errors.As(err, &at) {
+		return &MalformedError{File: name, Err: fmt.Errorf("it %w", at.Err)}
+	}
+	return err
 }
 
 // MalformedError is a file of the audit branch that roster did not write like this.

@@ -25,12 +25,20 @@ type lease struct {
 	ExpiresAt  time.Time        `json:"expiresAt"`
 }
 
+// maxLease is the longest lease that counts. A longer one would keep all runs waiting.
+const maxLease = 24 * time.Hour
+
 func readIntents(files fs.FS, provisioner string) (*intents, error) {
 	in := &intents{}
 	if _, err := readFile(files, intentsPath(provisioner), in); err != nil {
 		return nil, err
 	}
 	in.Version = version
+	if l := in.Lease; l != nil && l.ExpiresAt.Sub(l.RenewedAt) > maxLease {
+		return nil, &MalformedError{File: intentsPath(provisioner),
+			Err: fmt.Errorf("it has a lease until %s that was renewed at %s; a lease lasts at most %s",
+				l.ExpiresAt.Format(time.RFC3339), l.RenewedAt.Format(time.RFC3339), maxLease)}
+	}
 	for _, i := range in.except("") {
 		if i.Provisioner != provisioner {
 			return nil, &MalformedError{File: intentsPath(provisioner),
@@ -53,9 +61,11 @@ func (in *intents) commitInput(provisioner, message string) (commitInput, error)
 	return commitInput{files: map[string][]byte{intentsPath(provisioner): content}, message: message}, err
 }
 
-// checkLease returns a LeaseError if another run has a lease that has not expired.
+// checkLease returns a LeaseError if another run has a lease that has not expired. A lease that was
+// renewed in the future is not one: it would never expire.
 func (in *intents) checkLease(run string, now time.Time) error {
-	if in.Lease == nil || in.Lease.Intent.Run == run || !now.Before(in.Lease.ExpiresAt) {
+	if in.Lease == nil || in.Lease.Intent.Run == run || !now.Before(in.Lease.ExpiresAt) ||
+		in.Lease.RenewedAt.After(now.Add(maxLease)) {
 		return nil
 	}
 	holder := in.Lease.Intent

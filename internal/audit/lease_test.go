@@ -389,3 +389,24 @@ func checkChain(t *testing.T, store *memStore, runs ...string) {
 		t.Errorf("the chain of %d has the runs %v, want %v", proof.VerifiedReports, have, runs)
 	}
 }
+
+func TestALeaseFromTheFutureDoesNotCount(t *testing.T) {
+	now := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
+	for _, tt := range []struct {
+		name    string
+		renewed time.Time
+		leased  bool
+	}{
+		{"renewed a minute ago", now.Add(-time.Minute), true},
+		{"renewed by a clock that is ahead", now.Add(time.Minute), true},
+		{"renewed in two days", now.AddDate(0, 0, 2), false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			in := &intents{Lease: &lease{Intent: intentOf("other", 1), RenewedAt: tt.renewed,
+				ExpiresAt: tt.renewed.Add(15 * time.Minute)}}
+			if err := in.checkLease("mine", now); errors.Is(err, reconcile.ErrLeased) != tt.leased {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}

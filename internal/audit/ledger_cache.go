@@ -58,7 +58,7 @@ func (l *cachedLedger) readNext(files fs.FS, provisioner string) (*cachedLedger,
 	dir := ledgerDir(provisioner)
 	entries, err := fs.ReadDir(files, dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
+		return nil, asMalformed(dir, err)
 	}
 	shards, changed := make(map[string]cachedShard, len(entries)), reconcile.NewLedger()
 	for _, e := range entries {
@@ -106,7 +106,7 @@ func (l *cachedLedger) readShard(files fs.FS, name string, changed *reconcile.Le
 			return old, nil
 		}
 	}
-	data, err := fs.ReadFile(files, name)
+	data, err := readContent(files, name)
 	if err != nil {
 		return cachedShard{}, err
 	}

@@ -57,7 +57,7 @@ func searchChain(
 	var start *reconcile.ChainStart
 	for l, err := range Chain(files, provisioner) {
 		switch {
-		case errors.Is(err, fs.ErrNotExist): // a provisioner without reports
+		case errors.Is(err, fs.ErrNotExist), malformed(err): // a provisioner without reports
 			return nil, nil
 		case err != nil:
 			return nil, err

@@ -12,7 +12,7 @@ import (
 
 // readReport reads a report without the changes in its parts.
 func readReport(files fs.FS, name string) (*reconcile.Report, []byte, error) {
-	data, err := fs.ReadFile(files, name)
+	data, err := readContent(files, name)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -79,7 +79,7 @@ func readPart(files fs.FS, l reconcile.ReportLink) (*reportPart, error) {
 	if !fs.ValidPath(l.Path) {
 		return nil, &MalformedError{File: l.Path, Err: errors.New("it is not the path of a part")}
 	}
-	data, err := fs.ReadFile(files, l.Path)
+	data, err := readContent(files, l.Path)
 	if err != nil {
 		return nil, err
 	}

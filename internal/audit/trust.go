@@ -205,6 +205,9 @@ func missingStatusReason(provisioner string, record *localRecord, b *branchState
 		return fmt.Sprintf(missing, name, "there is a ledger"), nil
 	}
 	found, err := exists(b.files, reportsDir(provisioner))
+	if err = asMalformed(reportsDir(provisioner), err); malformed(err) {
+		return err.Error(), nil
+	}
 	if err != nil || !found {
 		return "", err
 	}

@@ -185,6 +185,14 @@ func forgedFileRows() []trustRow {
 		{"forged an intent of another provisioner", func(t *testing.T, s *memStore, _ string) {
 			forgeIntent(t, s, "other")
 		}, reconcile.TrustBroken, `it has an intent of provisioner "other"`},
+		{"forged a lease for years", func(t *testing.T, s *memStore, _ string) {
+			content, err := encode(&intents{Version: 1, Lease: &lease{Intent: intentOf("forged", 1),
+				RenewedAt: time.Now(), ExpiresAt: time.Now().AddDate(70, 0, 0)}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			commitFile(t, s, intentsPath(prov), content)
+		}, reconcile.TrustBroken, "a lease lasts at most 24h"},
 	}
 }
 
@@ -192,7 +200,8 @@ func forgeIntent(t *testing.T, s *memStore, provisioner string) {
 	t.Helper()
 	in := intentOf("forged", 1)
 	in.Provisioner = provisioner
-	content, err := encode(&intents{Version: 1, Lease: &lease{Intent: in, ExpiresAt: time.Now()}})
+	content, err := encode(&intents{Version: 1, Lease: &lease{Intent: in, RenewedAt: time.Now(),
+		ExpiresAt: time.Now()}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -124,6 +124,9 @@ type hasher interface {
 // digest returns the digest of a ledger. It reads a file only once, if the file system has hashes.
 func (h *ledgerHistory) digest(files fs.FS, provisioner string) (string, error) {
 	entries, err := fs.ReadDir(files, ledgerDir(provisioner))
+	if errors.Is(err, fs.ErrInvalid) {
+		return "not a folder", nil
+	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", err
 	}
@@ -153,6 +156,9 @@ func (h *ledgerHistory) sum(files fs.FS, name string) (string, error) {
 		}
 	}
 	data, err := fs.ReadFile(files, name)
+	if errors.Is(err, fs.ErrInvalid) {
+		return "not a file", nil
+	}
 	if err != nil {
 		return "", err
 	}

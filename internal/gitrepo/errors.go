@@ -12,15 +12,27 @@ import (
 var ErrStale = errors.New("the branch has moved")
 
 // Errors for files that a tree can contain and roster does not read. Each is wrapped in an
-// fs.PathError that names the file.
+// fs.PathError that names the file. Each is an fs.ErrInvalid: the tree is the cause, and another
+// attempt does not help.
 var (
-	ErrSymlink   = errors.New("is a symbolic link, which roster does not follow: commit the file itself instead")
-	ErrSubmodule = errors.New("is a Git submodule, whose files are not in this repository: " +
+	ErrSymlink   = contentError("is a symbolic link, which roster does not follow: commit the file itself instead")
+	ErrSubmodule = contentError("is a Git submodule, whose files are not in this repository: " +
 		"commit the files themselves instead")
-	ErrLFS = errors.New("is a Git LFS pointer, whose content is not in this repository: " +
+	ErrLFS = contentError("is a Git LFS pointer, whose content is not in this repository: " +
 		"run `git lfs untrack` for it and commit the file itself")
-	ErrTooLarge = errors.New("is larger than 64 MiB, the limit for one file")
+	ErrTooLarge = contentError("is larger than 64 MiB, the limit for one file")
+
+	errFolder    = contentError("is a folder")
+	errNotFolder = contentError("is not a folder")
 )
+
+// contentError says what a tree has instead of a file.
+type contentError string
+
+func (e contentError) Error() string { return string(e) }
+
+// Is makes a contentError an fs.ErrInvalid.
+func (e contentError) Is(target error) bool { return target == fs.ErrInvalid }
 
 // A RefError reports that a branch, tag or commit does not exist, and lists the branches that
 // exist. It is an fs.ErrNotExist.

@@ -2,7 +2,6 @@ package gitrepo
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -119,7 +118,7 @@ func (f *treeFS) Sub(dir string) (fs.FS, error) {
 		return nil, err
 	}
 	if e.mode != modeTree {
-		return nil, &fs.PathError{Op: "sub", Path: dir, Err: errors.New("is not a folder")}
+		return nil, &fs.PathError{Op: "sub", Path: dir, Err: errNotFolder}
 	}
 	return &treeFS{repo: f.repo, root: e.hash, when: f.when, trees: f.trees}, nil
 }
@@ -152,7 +151,7 @@ func (f *treeFS) content(e treeEntry) ([]byte, error) {
 		return nil, err
 	}
 	if !e.mode.isFile() {
-		return nil, errors.New("is a folder")
+		return nil, errFolder
 	}
 	size, err := f.repo.objects.Size(e.hash)
 	if err != nil {
@@ -192,7 +191,7 @@ func (f *treeFS) list(name string, e treeEntry) ([]fs.DirEntry, error) {
 		return nil, &fs.PathError{Op: "readdir", Path: name, Err: err}
 	}
 	if e.mode != modeTree {
-		return nil, &fs.PathError{Op: "readdir", Path: name, Err: errors.New("is not a folder")}
+		return nil, &fs.PathError{Op: "readdir", Path: name, Err: errNotFolder}
 	}
 	entries, err := f.repo.sortedTree(f.trees, e.hash)
 	if err != nil {
@@ -297,7 +296,7 @@ type openDir struct {
 func (d *openDir) Stat() (fs.FileInfo, error) { return d.info, nil }
 func (d *openDir) Close() error               { return nil }
 func (d *openDir) Read([]byte) (int, error) {
-	return 0, &fs.PathError{Op: "read", Path: d.info.Name(), Err: errors.New("is a folder")}
+	return 0, &fs.PathError{Op: "read", Path: d.info.Name(), Err: errFolder}
 }
 
 // ReadDir returns the next n entries, or all remaining entries if n <= 0.

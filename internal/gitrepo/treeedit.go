@@ -39,9 +39,7 @@ func (t *treeEdit) apply(base Hash, at string, edits map[string][]byte) (Hash, e
 	}
 	here, below := splitEdits(edits)
 	for name, content := range here {
-		if err := t.applyFile(entries, at, name, content); err != nil {
-			return Hash{}, err
-		}
+		t.applyFile(entries, name, content)
 	}
 	for name, sub := range below {
 		if err := t.applyFolder(entries, at, name, sub); err != nil {
@@ -62,31 +60,30 @@ func (t *treeEdit) apply(base Hash, at string, edits map[string][]byte) (Hash, e
 	return t.add(gitobject.Tree, data), nil
 }
 
-// applyFile writes or deletes one file of a folder.
-func (t *treeEdit) applyFile(entries map[string]treeEntry, at, name string, content []byte) error {
+// applyFile writes or deletes one file of a folder. It also replaces or deletes what is not a file: a
+// folder, a symbolic link or a submodule.
+func (t *treeEdit) applyFile(entries map[string]treeEntry, name string, content []byte) {
 	e, exists := entries[name]
 	switch {
-	case exists && e.mode == modeTree:
-		return fmt.Errorf("edit %s: is a folder", path.Join(at, name))
 	case content == nil:
 		delete(entries, name)
-		return nil
-	case exists && !e.mode.isFile():
-		return fmt.Errorf("edit %s: is a symbolic link or a submodule", path.Join(at, name))
-	case !exists:
+		return
+	case !exists || !e.mode.isFile():
 		e = treeEntry{name: name, mode: modeFile}
 	}
 	if h := gitobject.HashOf(gitobject.Blob, content); h != e.hash {
 		e.hash = t.add(gitobject.Blob, content)
 	}
 	entries[name] = e
-	return nil
 }
 
 // applyFolder applies edits to a subfolder, and removes it if no file remains.
 func (t *treeEdit) applyFolder(entries map[string]treeEntry, at, name string, edits map[string][]byte) error {
 	e, exists := entries[name]
 	if exists && e.mode != modeTree {
+		if onlyDeletes(edits) {
+			return nil
+		}
 		return fmt.Errorf("edit below %s: is not a folder", path.Join(at, name))
 	}
 	h, err := t.apply(e.hash, path.Join(at, name), edits)
@@ -99,6 +96,15 @@ func (t *treeEdit) applyFolder(entries map[string]treeEntry, at, name string, ed
 	}
 	entries[name] = treeEntry{name: name, mode: modeTree, hash: h}
 	return nil
+}
+
+func onlyDeletes(edits map[string][]byte) bool {
+	for _, content := range edits {
+		if content != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // splitEdits separates the edits of a folder's own files from the edits of its subfolders.
