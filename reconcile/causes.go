@@ -96,6 +96,7 @@ func FindCauses(p *Plan, in PlanInput, load func(commit string) (*schema.Declara
 			continue
 		}
 		effects := withNewKeys(effectsOf(in, decls), p.Linking)
+		joinDepartures(effects)
 		open = slices.DeleteFunc(open, func(c *Change) bool {
 			if !slices.ContainsFunc(c.normalizedEffects(), func(e effect) bool { return !effects[e] }) {
 				return false
@@ -141,6 +142,20 @@ func withNewKeys(effects map[effect]bool, l *Linking) map[effect]bool {
 		out[e] = true
 	}
 	return out
+}
+
+// joinDepartures adds the deactivation of each deleted user, and the deletion of each deactivated
+// one. A commit that only changes `deprovision` is not the cause of a user's departure.
+func joinDepartures(effects map[effect]bool) {
+	for _, e := range slices.Collect(maps.Keys(effects)) {
+		deactivated := effect{kind: UpdateUser, key: e.key, id: e.id, attribute: "active", value: "false"}
+		switch {
+		case e.kind == DeleteUser:
+			effects[deactivated] = true
+		case e == deactivated:
+			effects[effect{kind: DeleteUser, key: e.key, id: e.id}] = true
+		}
+	}
 }
 
 // causes returns the causes that the status keeps. An unproved branch may have forged ones.

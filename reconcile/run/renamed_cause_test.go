@@ -32,3 +32,17 @@ func TestARenamedKeyDoesNotRenewTheCauseOfAChange(t *testing.T) {
 		})
 	}
 }
+
+// A commit that only changes what happens to users who leave is not the cause of their departure.
+func TestAnotherDeprovisionDoesNotRenewTheCauseOfADeparture(t *testing.T) {
+	w := newEnv(t)
+	w.Commit(`enabled: true, protect: users: u2: {}`, people(2))
+	w.Apply(reconcile.RunApplied)
+	for _, mode := range []string{"deactivate", "delete", "deactivate"} {
+		w.Commit(`enabled: true, deprovision: mode: "`+mode+`"`, people(1))
+		w.Apply(reconcile.RunHeld)
+	}
+	if u, ok := w.Sim.State().User("name2@example.com"); !ok || !u.Active {
+		t.Error("the user, who was protected, lost access")
+	}
+}
