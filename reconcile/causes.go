@@ -59,8 +59,9 @@ func (c *Change) needsCause() bool { return c.Origin == Intended && c.Cause.Kind
 
 // FindCauses finds the causes of the intended changes of a plan. in is the input of the plan. load
 // loads one of in.Commits; an empty id means the last applied commit. A change is brought by the
-// first commit from which on every commit has its effects. If the last applied commit has them too,
-// a date brought it. The commits are loaded from the newest on, as far as needed.
+// first commit from which on every commit has one of its effects: a later commit that only changes
+// another attribute of the object does not make it a new change. If the last applied commit has all
+// of them too, a date brought it. The commits are loaded from the newest on, as far as needed.
 func FindCauses(p *Plan, in PlanInput, load func(commit string) (*schema.Declarations, error)) (KnownCauses, error) {
 	known := in.Status.causes(in.Trust)
 	commits := in.Commits[max(0, len(in.Commits)-MaxCauseCommits):]
@@ -98,7 +99,7 @@ func FindCauses(p *Plan, in PlanInput, load func(commit string) (*schema.Declara
 		effects := withNewKeys(effectsOf(in, decls), p.Linking)
 		joinDepartures(effects)
 		open = slices.DeleteFunc(open, func(c *Change) bool {
-			if !slices.ContainsFunc(c.normalizedEffects(), func(e effect) bool { return !effects[e] }) {
+			if wanted := c.normalizedEffects(); !broughtSince(wanted, effects, i < 0) {
 				return false
 			}
 			known[c.causeKey()] = before
@@ -114,6 +115,15 @@ func FindCauses(p *Plan, in PlanInput, load func(commit string) (*schema.Declara
 		known[c.causeKey()] = last
 	}
 	return known, nil
+}
+
+// broughtSince reports whether a change was brought after a commit with effects: the commit has none
+// of the wanted ones. The last applied commit may have some, which are drift.
+func broughtSince(wanted []effect, effects map[effect]bool, lastApplied bool) bool {
+	if lastApplied {
+		return slices.ContainsFunc(wanted, func(e effect) bool { return !effects[e] })
+	}
+	return len(wanted) > 0 && !slices.ContainsFunc(wanted, func(e effect) bool { return effects[e] })
 }
 
 // withNewKeys adds the effects on renamed users and groups under their new keys. Otherwise a commit

@@ -27,7 +27,7 @@ func heldByGate(gate string) rule {
 }
 
 // notEnforced are the rules that roster does not follow yet.
-var notEnforced = map[rule]bool{ruleLoosening: true, ruleConverge: true}
+var notEnforced = map[rule]bool{ruleConverge: true}
 
 // notEnforcedError ends a history that violated a rule in notEnforced.
 type notEnforcedError struct{ rule rule }

@@ -32,7 +32,7 @@ type sabotage struct {
 	finds   rule // that a history violates
 	audit   func(reconcile.Audit) reconcile.Audit
 	archive func(reconcile.Archive) reconcile.Archive
-	source  func(h *hostile, m *machine, s reconcile.Source) reconcile.Source
+	source  func(h *hostile, s reconcile.Source) reconcile.Source
 }
 
 // start starts a process on the machine.
@@ -73,7 +73,7 @@ func (m *machine) runner() *run.Runner {
 		r.Archive = s.archive(m.recorder)
 	}
 	if s := m.h.sabotage; s.source != nil {
-		r.Source = s.source(m.h, m, m.h.Env)
+		r.Source = s.source(m.h, m.h.Env)
 	}
 	return &r
 }

@@ -62,7 +62,8 @@ type observedRun struct {
 
 func newChecker() *checker {
 	return &checker{owned: map[string]ownedObject{}, deleted: map[string]string{}, released: map[string]bool{},
-		off: map[string]int{}, used: map[approvalEntry]int{}}
+		off:  map[string]int{},
+		used: map[approvalEntry]int{}}
 }
 
 func (h *hostile) newObservedRun(m *machine, before, after awssim.State, result *run.Result,

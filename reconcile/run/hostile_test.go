@@ -16,6 +16,7 @@ import (
 	"github.com/seed-d64a251c/roster/reconcile/reconciletest"
 	"github.com/seed-d64a251c/roster/reconcile/run"
 	"github.com/seed-d64a251c/roster/schema"
+	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
 // TestHostileHistories makes random histories in which an attacker writes to the audit branch or to
@@ -82,6 +83,7 @@ func hostileHistory(t *testing.T, rt *rapid.T, s sabotage) {
 			_ = m.recorder.Close()
 		}
 	}()
+	h.makeAdministrators()
 	h.publish()
 	h.runAndCheck()
 	var hostileSteps []hostileStep
@@ -97,7 +99,9 @@ func hostileHistory(t *testing.T, rt *rapid.T, s sabotage) {
 			h.runAndCheck()
 		}
 	}
-	h.converge()
+	if s.name == "" {
+		h.converge()
+	}
 }
 
 func newHostile(t testing.TB, rt *rapid.T, s sabotage) *hostile {
@@ -113,6 +117,17 @@ func newHostile(t testing.TB, rt *rapid.T, s sabotage) *hostile {
 		return h.reads, err
 	}
 	return h
+}
+
+// makeAdministrators makes an unmanaged administrator with an unmanaged group.
+func (h *hostile) makeAdministrators() {
+	admin, err := h.Sim.PutUser(awssim.User{UserName: "root@example.com", DisplayName: "root", Active: true,
+		Name: &awssim.Name{GivenName: "Root", FamilyName: "Admin"}, ExternalID: h.pick("admin", []string{"", "u5", "root"})})
+	h.must(err)
+	group, err := h.Sim.PutGroup(awssim.Group{DisplayName: "Break Glass",
+		ExternalID: h.pick("admins", []string{"", "g3", "admins"})})
+	h.must(err)
+	h.must(h.Sim.AddMember(group, admin))
 }
 
 // step does one ordinary or hostile step.

@@ -46,3 +46,18 @@ func TestAnotherDeprovisionDoesNotRenewTheCauseOfADeparture(t *testing.T) {
 		t.Error("the user, who was protected, lost access")
 	}
 }
+
+// A commit that changes another attribute of a user is not the cause of the user's deactivation.
+func TestAnotherAttributeDoesNotRenewTheCauseOfADeactivation(t *testing.T) {
+	w := newEnv(t)
+	w.Commit(`enabled: true, protect: users: u2: {}`, people(2))
+	w.Apply(reconcile.RunApplied)
+	for _, name := range []string{"name2", "other"} {
+		w.Commit(`enabled: true`, people(1)+`users: u2: {userId: "`+name+
+			`", firstName: "A", lastName: "B", email: "name2@example.com", state: "INACTIVE"}`+"\n")
+		w.Apply(reconcile.RunHeld)
+	}
+	if u, _ := w.Sim.State().User("name2@example.com"); !u.Active {
+		t.Error("the user, who was protected, lost access")
+	}
+}
