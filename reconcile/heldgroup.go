@@ -103,3 +103,11 @@ func (p *Plan) releasable() []Change {
 	}
 	return out
 }
+
+// GroupsOf returns the groups that a report printed with a digest: one of them, or all.
+func (r *Report) GroupsOf(digest string) []HeldGroup {
+	if r.HeldDigest == digest {
+		return r.HeldGroups
+	}
+	return slices.DeleteFunc(slices.Clone(r.HeldGroups), func(g HeldGroup) bool { return g.Digest != digest })
+}

@@ -19,7 +19,10 @@ func (c *cli) approveCommand() *cobra.Command {
 		Long: `approve adds an approval of DIGEST to approvals.cue and commits the file. DIGEST is what a report prints
 for held changes; it may be omitted if the newest report has only one. The approval counts once the
 branch has the commit, for 24 hours. Where a forge reviews, another person must approve its pull
-request.`,
+request.
+
+With --pull-request, it commits to a new branch, pushes it with the credentials of git, and opens a
+pull request at the forge.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			request.Digest = strings.Join(args, "")
@@ -34,7 +37,11 @@ request.`,
 	f.StringVar(&request.Reason, "reason", "", "reason for the approval; required")
 	f.BoolVar(&request.All, "all", false, "approve all held changes, whatever brought them")
 	f.StringVar(&request.Provisioner, "provisioner", "", "provisioner that holds the changes (default: any)")
-	f.StringVar(&request.Branch, "branch", "", "branch to create for the commit (default: the current branch)")
+	f.StringVar(&request.Branch, "branch", "", "branch to create for the commit (default: the current branch, or "+
+		"approve-<digest> with --pull-request)")
+	f.BoolVar(&request.PullRequest, "pull-request", false, "push the branch and open a pull request")
+	f.StringVar(&request.Base, "base", "main", "branch into which the pull request would merge")
+	addForgeAccessFlags(f, &request.Forge, "for --pull-request", "the URL of --remote")
 	return cmd
 }
 
@@ -50,6 +57,14 @@ func (c *cli) approve(ctx context.Context, repo app.RepositoryConfig, request ap
 	for _, digest := range done.Approved {
 		fmt.Fprintf(c.stdout, "  %s\n", digest)
 	}
-	fmt.Fprintln(c.stdout, "next: push the branch; where a forge reviews, another person must approve its pull request")
+	switch {
+	case done.Opened:
+		fmt.Fprintf(c.stdout, "opened pull request %s\nnext: another person must approve it; then merge it\n", done.PullRequest)
+	case done.PullRequest != "":
+		fmt.Fprintf(c.stdout, "pull request %s is open already\nnext: another person must approve it; then merge it\n",
+			done.PullRequest)
+	default:
+		fmt.Fprintln(c.stdout, "next: push the branch; where a forge reviews, another person must approve its pull request")
+	}
 	return nil
 }

@@ -27,6 +27,11 @@ type ApproveRequest struct {
 	Provisioner string // empty: all provisioners
 	Reason      string
 	Branch      string // to be created for the commit; empty: the current branch
+	// PullRequest pushes the branch and opens a pull request to Base at Forge. Then an empty Branch
+	// is named for the digest.
+	PullRequest bool
+	Base        string
+	Forge       ForgeConfig
 }
 
 // ApprovedChange is an approval that was committed.
@@ -35,6 +40,9 @@ type ApprovedChange struct {
 	Branch   string   `json:"branch,omitempty"`
 	File     string   `json:"file"`
 	Approved []string `json:"approved"` // the digests
+	// PullRequest is the URL of the pull request. Opened is false if it was open already.
+	PullRequest string `json:"pullRequest,omitempty"`
+	Opened      bool   `json:"opened,omitempty"`
 }
 
 // approvalsFile is the file to which approvals are added.
@@ -61,26 +69,49 @@ func Approve(ctx context.Context, s Settings, c RepositoryConfig, request Approv
 		return nil, fmt.Errorf("uncommitted changes in %s: commit them first, because an approval is a commit "+
 			"of its own", schema.ShortList(changed, 3))
 	}
-	digests, err := w.digestsToApprove(ctx, request)
+	sets, err := w.digestsToApprove(ctx, request)
 	if err != nil {
 		return nil, err
 	}
+	branch, err := w.newApprovalBranch(request, sets[0].Digest)
+	if err != nil {
+		return nil, err
+	}
+	done, err := w.addApprovals(ctx, sets, reason, branch)
+	if err != nil || !request.PullRequest {
+		return done, err
+	}
+	return done, branch.openPullRequest(ctx, done, reason, sets)
+}
+
+// addApprovals adds approvals to the file and commits it.
+func (w *Workspace) addApprovals(ctx context.Context, sets []render.ApprovedSet, reason string,
+	branch *approvalBranch) (*ApprovedChange, error) {
 	decls, err := w.Declarations(ctx)
 	if err != nil {
 		return nil, err
 	}
-	file := filepath.Join(c.folder(), approvalsFile)
+	file := filepath.Join(w.config.folder(), approvalsFile)
 	before, err := os.ReadFile(file)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("read approvals: %w", err)
 	}
-	after := before
-	for _, digest := range digests {
-		if after, err = addApproval(after, decls.Approvals[digest], digest, reason); err != nil {
+	after, digests := before, []string{}
+	for _, set := range sets {
+		digests = append(digests, set.Digest)
+		declared := decls.Approvals[set.Digest]
+		if branch.continued && declared != nil && declared.Reason == reason {
+			continue // an earlier call committed it and could not open the pull request
+		}
+		if after, err = addApproval(after, declared, set.Digest, reason); err != nil {
 			return nil, err
 		}
 	}
-	return w.commitApprovals(ctx, file, before, after, digests, request.Branch)
+	if bytes.Equal(before, after) {
+		return &ApprovedChange{Commit: w.commit.ID, Branch: branch.name, File: path.Join(w.source.path, approvalsFile),
+			Approved: digests}, nil
+	}
+	return w.commitApprovals(ctx, file, before, after, digests, branch.create())
 }
 
 // commitApprovals writes and commits the file. It restores the file if the declarations are invalid
@@ -100,7 +131,7 @@ func (w *Workspace) commitApprovals(ctx context.Context, file string, before, af
 		return nil, errors.Join(err, restore())
 	}
 	name := path.Join(w.source.path, approvalsFile)
-	h, err := w.source.repo.CommitFile(ctx, name, "Approve what roster holds", branch)
+	h, err := w.source.repo.CommitFile(ctx, name, approvalTitle, branch)
 	if err != nil {
 		return nil, err
 	}
@@ -136,7 +167,7 @@ func addApproval(content []byte, declared *schema.Approval, digest, reason strin
 }
 
 // digestsToApprove returns the digests that a request names or means. Each was printed by a report.
-func (w *Workspace) digestsToApprove(ctx context.Context, request ApproveRequest) ([]string, error) {
+func (w *Workspace) digestsToApprove(ctx context.Context, request ApproveRequest) ([]render.ApprovedSet, error) {
 	keys, err := w.recorder.Provisioners(ctx)
 	if err != nil {
 		return nil, err
@@ -147,40 +178,45 @@ func (w *Workspace) digestsToApprove(ctx context.Context, request ApproveRequest
 		}
 		keys = []string{request.Provisioner}
 	}
-	var groups []reconcile.HeldGroup
-	var all []string
+	var newest []*reconcile.Report
 	for _, key := range keys {
 		if request.Digest != "" {
-			_, err := w.recorder.SearchReports(ctx, key, func(r *reconcile.Report) (bool, error) {
+			report, err := w.recorder.SearchReports(ctx, key, func(r *reconcile.Report) (bool, error) {
 				return r.Printed(request.Digest), nil
 			})
-			if err == nil || !errors.Is(err, fs.ErrNotExist) {
-				return []string{request.Digest}, err
+			if err == nil {
+				return []render.ApprovedSet{{Digest: request.Digest, Groups: report.GroupsOf(request.Digest)}}, nil
+			}
+			if !errors.Is(err, fs.ErrNotExist) {
+				return nil, err
 			}
 		}
-		newest, err := w.recorder.SearchReports(ctx, key, func(*reconcile.Report) (bool, error) { return true, nil })
+		report, err := w.recorder.SearchReports(ctx, key, func(*reconcile.Report) (bool, error) { return true, nil })
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		groups = append(groups, newest.HeldGroups...)
-		if newest.HeldDigest != "" {
-			all = append(all, newest.HeldDigest)
-		}
+		newest = append(newest, report)
 	}
-	return chooseDigests(request, groups, all)
+	return chooseDigests(request, newest)
 }
 
-// chooseDigests returns the digests that a request means. groups and all are what the newest
-// reports hold.
-func chooseDigests(request ApproveRequest, groups []reconcile.HeldGroup, all []string) ([]string, error) {
-	if request.Digest != "" {
-		held := slices.Clone(all)
-		for _, g := range groups {
+// chooseDigests returns the digests that a request means, among those that the newest reports hold.
+func chooseDigests(request ApproveRequest, newest []*reconcile.Report) ([]render.ApprovedSet, error) {
+	var all, groups []render.ApprovedSet
+	var held []string
+	for _, r := range newest {
+		if r.HeldDigest != "" {
+			all, held = append(all, render.ApprovedSet{Digest: r.HeldDigest, Groups: r.HeldGroups}), append(held, r.HeldDigest)
+		}
+		for _, g := range r.HeldGroups {
+			groups = append(groups, render.ApprovedSet{Digest: g.Digest, Groups: []reconcile.HeldGroup{g}})
 			held = append(held, g.Digest)
 		}
+	}
+	if request.Digest != "" {
 		nearest := "nothing is held"
 		if d := reconcile.NearestDigest(request.Digest, held); d != "" {
 			nearest = "the nearest digest that is held is " + d
@@ -193,11 +229,11 @@ func chooseDigests(request ApproveRequest, groups []reconcile.HeldGroup, all []s
 	case request.All:
 		return all, nil
 	case len(groups) == 1:
-		return []string{groups[0].Digest}, nil
+		return groups, nil
 	}
 	text := "name one of the digests that are held, or approve all with --all:"
 	for _, g := range groups {
-		text += fmt.Sprintf("\n  %s  %s", g.Digest, g)
+		text += fmt.Sprintf("\n  %s  %s", g.Digest, g.Groups[0])
 	}
 	return nil, UsageError{errors.New(text)}
 }

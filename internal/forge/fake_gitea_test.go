@@ -20,7 +20,7 @@ func giteaPull(p *fakePull) map[string]any {
 		"state": "open", "draft": p.draft, "updated_at": timestamp(p.updated),
 		"html_url": fmt.Sprintf("https://gitea.example/acme/people/pulls/%d", p.number), "merged": p.merged != "",
 		"merge_commit_sha": nil,
-		"head": map[string]any{"label": "change", "ref": "change", "sha": p.head, "repo_id": headRepo,
+		"head": map[string]any{"label": "change", "ref": p.source(), "sha": p.head, "repo_id": headRepo,
 			"repo": map[string]any{"id": headRepo, "full_name": "acme/people"}},
 		"base": map[string]any{"label": p.base, "ref": p.base, "sha": strings.Repeat("b", 40),
 			"repo_id": 1}}
@@ -65,6 +65,7 @@ func giteaAPI(r *fakeForge) http.Handler {
 		c.body = r.body(req)["body"].(string)
 		respond(w, 200, giteaComment(c))
 	})
+	mux.HandleFunc("POST "+giteaBasePath+"/pulls", r.creates("head", "base", "body", giteaPull))
 	giteaReviews(r, mux)
 	giteaContributions(r, mux)
 	return strict(r, mux)

@@ -20,7 +20,7 @@ func gitHubPull(p *fakePull) map[string]any {
 		"draft": p.draft, "updated_at": timestamp(p.updated),
 		"html_url": fmt.Sprintf("https://github.example/acme/people/pull/%d", p.number), "merged_at": nil,
 		"merge_commit_sha": p.merged,
-		"head":             map[string]any{"sha": p.head, "ref": "change", "repo": headRepo},
+		"head":             map[string]any{"sha": p.head, "ref": p.source(), "repo": headRepo},
 		"base": map[string]any{"sha": strings.Repeat("b", 40), "ref": p.base, "repo": map[string]any{"id": 1,
 			"full_name": "acme/people"}}}
 	v["created_at"] = timestamp(p.created)
@@ -66,6 +66,7 @@ func gitHubAPI(r *fakeForge) http.Handler {
 		respond(w, 200, gitHubComment(c))
 	})
 	gitHubStatuses(r, mux)
+	mux.HandleFunc("POST "+gitHubBasePath+"/pulls", r.creates("head", "base", "body", gitHubPull))
 	gitHubReviews(r, mux)
 	gitHubContributions(r, mux)
 	return strict(r, mux)

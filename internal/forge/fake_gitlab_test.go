@@ -22,7 +22,7 @@ func gitLabPull(p *fakePull) map[string]any {
 		"target_branch":    p.base,
 		"web_url":          fmt.Sprintf("https://gitlab.example/acme/hr/people/-/merge_requests/%d", p.number),
 		"merge_commit_sha": nil, "squash_commit_sha": nil}
-	v["source_branch"], v["created_at"] = "change", timestamp(p.created)
+	v["source_branch"], v["created_at"] = p.source(), timestamp(p.created)
 	if p.merged != "" {
 		v["state"], v["merge_commit_sha"], v["merged_at"] = "merged", p.merged, timestamp(p.mergedOn())
 	}
@@ -65,6 +65,8 @@ func gitLabAPI(r *fakeForge) http.Handler {
 			c.body = r.body(req)["body"].(string)
 			respond(w, 200, gitLabComment(c))
 		})
+	mux.HandleFunc("POST "+gitLabBasePath+"/merge_requests",
+		r.creates("source_branch", "target_branch", "description", gitLabPull))
 	gitLabReviews(r, mux)
 	gitLabContributions(r, mux)
 	return strict(r, mux)

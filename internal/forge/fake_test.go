@@ -27,11 +27,14 @@ type fakeForge struct {
 	limit    func(http.ResponseWriter) // if set, it responds to every request
 	readers  []string                  // users with read access only
 	noPushes bool                      // the server or the token does not give pushes
+	readOnly bool                      // the token may not open pull requests
 	nextID   int64
 }
 
 type fakePull struct {
 	number              int
+	branch              string // "" means "change"
+	body                string
 	title, author, head string
 	base                string
 	draft, fork         bool

@@ -151,6 +151,9 @@ type Forge interface {
 	// Contributions returns who authored and pushed the commits of a pull request, as far as the
 	// forge tells.
 	Contributions(ctx context.Context, pr PullRequest) (Contributions, error)
+	// CreatePullRequest opens a pull request. If one from the same branch to the same base is open
+	// already, it returns that one, and created is false.
+	CreatePullRequest(ctx context.Context, p NewPullRequest) (pr PullRequest, created bool, err error)
 }
 
 // Open returns the forge of a repository. It sends no request.

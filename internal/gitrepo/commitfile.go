@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // CommitFile commits one file of the working copy with its present content, as the user that Git is
@@ -28,4 +29,20 @@ func (r *Repo) CommitFile(ctx context.Context, name, message, branch string) (Ha
 		return Hash{}, fmt.Errorf("commit %s: %w", name, err)
 	}
 	return r.Resolve("HEAD")
+}
+
+// PushBranch pushes a branch to the same branch of a remote, with the credentials that Git is
+// configured for. It never overwrites commits of the remote.
+func (r *Repo) PushBranch(ctx context.Context, remote, branch string) error {
+	if r.workTree == "" {
+		return errors.New("push a branch: the repository has no working copy")
+	}
+	if strings.HasPrefix(remote, "-") || !validRef(branchRef(branch)) {
+		return fmt.Errorf("%q is not a valid remote, or %q not a valid branch name", remote, branch)
+	}
+	ref := branchRef(branch)
+	if _, err := git(ctx, r.workTree, nil, "push", "-q", remote, ref+":"+ref); err != nil {
+		return fmt.Errorf("push branch %s to %s: %w", branch, remote, err)
+	}
+	return nil
 }

@@ -20,6 +20,32 @@ func Approval(digest, reason string) string {
 	return fmt.Sprintf("approvals: %q: {reason: %s}", digest, strconv.Quote(reason))
 }
 
+// ApprovedSet is a digest with the groups of held changes that its approval releases.
+type ApprovedSet struct {
+	Digest string
+	Groups []reconcile.HeldGroup
+}
+
+// ApprovalPullRequest returns the text of a pull request that adds approvals.
+func ApprovalPullRequest(reason string, sets []ApprovedSet) string {
+	m := &markdown{}
+	m.line("Reason: %s\n\nThis pull request approves changes that roster holds:\n", escape(reason))
+	for _, set := range sets {
+		m.line("- `%s`", set.Digest)
+		for i, g := range set.Groups {
+			if i == maxLines {
+				m.line("  - ... and %d more groups", len(set.Groups)-i)
+				break
+			}
+			m.line("  - %s", escape(g.String()))
+		}
+	}
+	m.line("\nThe newest report of roster lists the changes. The approval releases them, or a part of them, once, " +
+		"within 24 hours after the merge. Where reviews are required, a person who wrote neither this pull request " +
+		"nor the changes must approve it.")
+	return m.b.String()
+}
+
 // approveCommand returns the command that adds an approval.
 func approveCommand(digest string) string {
 	return fmt.Sprintf("roster approve %s --reason %q", digest, "...")
