@@ -1,11 +1,12 @@
 # make         builds bin/roster
 # make test    runs the linters and all tests, as CI does. It needs Debian packages, and installs
 #              them as root in CI, in a container, or with INSTALL=1 (scripts/prepare-tests)
+# make histories    tests 2,000 random histories with attackers
 # make demo    shows roster at work, on loopback only
 
 FUZZTIME ?= 1m
 
-.PHONY: build prepare test lint vuln demo bench fuzz golden e2e-forge
+.PHONY: build prepare test lint vuln demo bench fuzz golden histories e2e-forge
 
 build:
 	go build -o bin/roster ./cmd/roster
@@ -63,6 +64,12 @@ golden:
 	@dirs=$$(grep -rlE --include='*_test.go' 'flag\.Bool.*"update"' . | xargs -r -n 1 dirname | sort -u); \
 	if [ -z "$$dirs" ]; then echo "no package has golden files" >&2; exit 1; fi; \
 	for dir in $$dirs; do go test "$$dir" -update || exit 1; done
+
+# Checks random histories in which attackers write to the audit branch and to the declarations.
+HISTORIES ?= 2000
+
+histories:
+	go test ./reconcile/run -count 1 -v -timeout 60m -run '^TestHostileHistories$$' -rapid.checks $(HISTORIES)
 
 # Tests the daemon on pull requests of a real Gitea, which is built from its Go module. The first
 # build takes about ten minutes of CPU time.
