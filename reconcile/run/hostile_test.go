@@ -122,7 +122,8 @@ func newHostile(t testing.TB, rt *rapid.T, s sabotage) *hostile {
 // makeAdministrators makes an unmanaged administrator with an unmanaged group.
 func (h *hostile) makeAdministrators() {
 	admin, err := h.Sim.PutUser(awssim.User{UserName: "root@example.com", DisplayName: "root", Active: true,
-		Name: &awssim.Name{GivenName: "Root", FamilyName: "Admin"}, ExternalID: h.pick("admin", []string{"", "u5", "root"})})
+		Name:       &awssim.Name{GivenName: "Root", FamilyName: "Admin"},
+		ExternalID: h.pick("admin", []string{"", "u5", "root"})})
 	h.must(err)
 	group, err := h.Sim.PutGroup(awssim.Group{DisplayName: "Break Glass",
 		ExternalID: h.pick("admins", []string{"", "g3", "admins"})})

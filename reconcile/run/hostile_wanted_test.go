@@ -103,7 +103,8 @@ func (o *org) wants(w write, now time.Time) bool {
 	case "group gained":
 		return o.pushes(w.key) && o.membersOf(w.key, now)[w.memberKey]
 	case "group lost":
-		return w.memberKey == "" || !o.membersOf(w.key, now)[w.memberKey] || !o.active(w.memberKey, now)
+		return o.pushes(w.key) && (w.memberKey == "" || !o.membersOf(w.key, now)[w.memberKey] ||
+			!o.active(w.memberKey, now))
 	}
 	return false
 }
