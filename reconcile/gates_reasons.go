@@ -160,7 +160,8 @@ func unmanagedOwner(name, id string) string {
 }
 
 func freesNameReason(key string) string {
-	return fmt.Sprintf("waits for deletion and has a name that %q needs; approve its deletion to free the name", key)
+	return fmt.Sprintf("waits for deletion and has a name that %q needs; approve its deletion to free the name, "+
+		"or, for the same person, declare previously there", key)
 }
 
 func protectedReason(object, name string) string {

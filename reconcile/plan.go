@@ -28,7 +28,7 @@ type Plan struct {
 	HeldGroups []HeldGroup `json:"heldGroups,omitempty"`
 	Counts     Counts      `json:"counts"`
 	Changes    []Change    `json:"changes"`
-	// Loosened are the rules of the policy that the commit loosens, sorted by field.
+	// Loosened are the rules of the policy that the commit loosens, the gravest first.
 	Loosened []Loosening `json:"loosened,omitempty"`
 	// Audit is the trust in the audit branch.
 	Audit   *AuditSummary `json:"audit,omitempty"`

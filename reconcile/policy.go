@@ -77,7 +77,8 @@ type policyRule struct {
 	tighten func(out, before *Policy, item string)
 }
 
-// policyRules is the table of the rules that a commit cannot loosen for its own changes. The status
+// policyRules is the table of the rules that a commit cannot loosen for its own changes, those that
+// most people depend on first. The status
 // remembers the rule of reviews, so gate unreviewed needs no earlier policy.
 var policyRules = []policyRule{
 	{name: "limits", gates: limitGates, compare: loosenedLimits, tighten: tightenLimit},
@@ -104,8 +105,8 @@ func ruleOf(field string) (rule *policyRule, item string) {
 	return nil, item
 }
 
-// Loosenings returns the rules that are looser after than before, sorted by field. A policy that is
-// nil has no rules to compare.
+// Loosenings returns the rules that are looser after than before, in the order of policyRules: a
+// verdict names the first of them. A policy that is nil has no rules to compare.
 func Loosenings(before, after *Policy) []Loosening {
 	if before == nil || after == nil {
 		return nil
@@ -120,7 +121,6 @@ func Loosenings(before, after *Policy) []Loosening {
 			out = append(out, l)
 		}
 	}
-	slices.SortFunc(out, func(a, b Loosening) int { return strings.Compare(a.Field, b.Field) })
 	return out
 }
 

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -121,7 +122,7 @@ var looseningRows = []struct {
 		[]string{"safety gate maxRemovals loosened (2 or 10 %, at most 50 -> 9 or 10 %, at most 20)"}, true},
 	{"a user and a group are no longer protected", policyWith(withProtected("a b", "g")),
 		policyWith(withProtected("b", "")),
-		[]string{`group "g" no longer protected`, `user "a" no longer protected`}, false},
+		[]string{`user "a" no longer protected`, `group "g" no longer protected`}, false},
 	{"protect is emptied", policyWith(withProtected("a.b", "")), policyWith(),
 		[]string{`user "a.b" no longer protected`}, false},
 	{"a review is no longer required", policyWith(withReview(1)), policyWith(),
@@ -289,4 +290,22 @@ func TestTheStricterPolicyIsALowerBound(t *testing.T) {
 
 func policyText(a, b *Policy) string {
 	return fmt.Sprintf("%v\n%v", Loosenings(a, b), Loosenings(b, a))
+}
+
+// TestTheGravestLooseningIsNamedFirst checks that removed assertions do not hide in a verdict that a
+// gate is off.
+func TestTheGravestLooseningIsNamedFirst(t *testing.T) {
+	before, after := policyWith(withProtected("a", "")), policyWith()
+	before.Assertions = map[string]*schema.Assertion{
+		"a": {Disjoint: []string{"g", "h"}}, "b": {Disjoint: []string{"i", "j"}},
+	}
+	after.Provisioner.Limits = map[string]*schema.Limit{"maxRemovals": {Off: true}}
+	var fields []string
+	for _, l := range Loosenings(before, after) {
+		fields = append(fields, l.Field)
+	}
+	want := []string{"limits.maxRemovals", "protect.users.a", "assertions.a", "assertions.b"}
+	if !slices.Equal(fields, want) {
+		t.Errorf("the order is %q, want %q", fields, want)
+	}
 }

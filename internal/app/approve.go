@@ -115,7 +115,7 @@ func (w *Workspace) addApprovals(ctx context.Context, sets []render.ApprovedSet,
 }
 
 // commitApprovals writes and commits the file. It restores the file if the declarations are invalid
-// with it.
+// with it, or the commit fails.
 func (w *Workspace) commitApprovals(ctx context.Context, file string, before, after []byte, digests []string,
 	branch string) (*ApprovedChange, error) {
 	if err := atomicfile.WriteBytes(file, 0o644, after); err != nil {
@@ -133,7 +133,7 @@ func (w *Workspace) commitApprovals(ctx context.Context, file string, before, af
 	name := path.Join(w.source.path, approvalsFile)
 	h, err := w.source.repo.CommitFile(ctx, name, approvalTitle, branch)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, restore())
 	}
 	out := &ApprovedChange{Commit: h.String(), Branch: branch, File: name, Approved: digests}
 	if at, ok, err := w.source.repo.HeadBranch(); err == nil && ok {
@@ -226,6 +226,8 @@ func chooseDigests(request ApproveRequest, newest []*reconcile.Report) ([]render
 	switch {
 	case len(groups) == 0:
 		return nil, errors.New("nothing is held that an approval can release")
+	case request.All && len(all) > 1:
+		return nil, UsageError{errors.New("several provisioners hold changes: name one with --provisioner")}
 	case request.All:
 		return all, nil
 	case len(groups) == 1:

@@ -12,8 +12,18 @@ import (
 // approvalReason is the reason in a printed approval.
 const approvalReason = "these changes are intended"
 
-// approvalNote says what an approval needs to count.
-const approvalNote = "an approval counts if a later commit than that of the report adds it, within 24 hours"
+// approvalNote says what an approval needs to count, and planNote what it needs before any report.
+const (
+	approvalNote = "an approval counts if a later commit than that of the report adds it, within 24 hours"
+	planNote     = "first a run must report these changes as held; " + approvalNote
+)
+
+// heldPart is the part of the held changes of a page that approvals can release.
+type heldPart struct {
+	groups []reconcile.HeldGroup
+	digest string // of all groups
+	note   string
+}
 
 // Approval returns the declaration that approves the held changes with a digest.
 func Approval(digest, reason string) string {
@@ -53,18 +63,18 @@ func approveCommand(digest string) string {
 
 // printed returns the groups that a page prints with approvals; nil if no approval releases
 // anything.
-func printed(changes []reconcile.Done, groups []reconcile.HeldGroup) []reconcile.HeldGroup {
+func (h heldPart) printed(changes []reconcile.Done) []reconcile.HeldGroup {
 	if !releasable(changes) {
 		return nil
 	}
-	return groups
+	return h.groups
 }
 
 // held prints the reasons of held changes, and the approvals that would release them.
-func (t *textWriter) held(changes []reconcile.Done, groups []reconcile.HeldGroup) {
+func (t *textWriter) held(changes []reconcile.Done, part heldPart) {
 	can, cannot := holds(changes)
 	t.reasons(Caution, "Held by", can)
-	groups = printed(changes, groups)
+	groups := part.printed(changes)
 	for i, g := range groups[:min(maxLines, len(groups))] {
 		if i == 0 {
 			t.line("to release these changes, run:")
@@ -74,7 +84,7 @@ func (t *textWriter) held(changes []reconcile.Done, groups []reconcile.HeldGroup
 	}
 	if len(groups) > 1 {
 		t.line("  %s", t.tone(Faint, "all of these changes"))
-		t.line("  roster approve --all --reason \"...\"")
+		t.line("  %s", approveCommand(part.digest))
 	}
 	if len(groups) > 0 {
 		t.line("or add to approvals.cue (only a new file needs the first line):")
@@ -82,7 +92,7 @@ func (t *textWriter) held(changes []reconcile.Done, groups []reconcile.HeldGroup
 		for _, g := range groups[:min(maxLines, len(groups))] {
 			t.line("  %s", Approval(g.Digest, approvalReason))
 		}
-		t.line("%s", t.tone(Faint, approvalNote))
+		t.line("%s", t.tone(Faint, part.note))
 	}
 	t.reasons(Alarm, "Held until the declarations or AWS change: no approval releases these changes", cannot)
 }
@@ -103,10 +113,10 @@ func (t *textWriter) reasons(tone Tone, title string, reasons []reconcile.Hold) 
 }
 
 // held prints the reasons of held changes, and the approvals that would release them.
-func (m *markdown) held(changes []reconcile.Done, groups []reconcile.HeldGroup) {
+func (m *markdown) held(changes []reconcile.Done, part heldPart) {
 	can, cannot := holds(changes)
 	m.reasons("Held by", can)
-	groups = printed(changes, groups)
+	groups := part.printed(changes)
 	for i, g := range groups[:min(maxLines, len(groups))] {
 		if i == 0 {
 			m.line("\nTo release these changes, run:\n")
@@ -114,14 +124,14 @@ func (m *markdown) held(changes []reconcile.Done, groups []reconcile.HeldGroup) 
 		m.line("- %s: `%s`", escape(g.String()), approveCommand(g.Digest))
 	}
 	if len(groups) > 1 {
-		m.line("- all of these changes: `roster approve --all --reason \"...\"`")
+		m.line("- all of these changes: `%s`", approveCommand(part.digest))
 	}
 	if len(groups) > 0 {
 		m.line("\nOr add to `approvals.cue` (only a new file needs the first line):\n\n```cue\npackage roster")
 		for _, g := range groups[:min(maxLines, len(groups))] {
 			m.line("%s", Approval(g.Digest, approvalReason))
 		}
-		m.line("```\n\n%s.", approvalNote)
+		m.line("```\n\n%s.", part.note)
 	}
 	m.reasons("Held until the declarations or AWS change: no approval releases these changes", cannot)
 }

@@ -34,7 +34,7 @@ func PlanMarkdown(p *reconcile.Plan) string {
 	for _, n := range p.Notices {
 		m.line("\n> %s", escape(n))
 	}
-	m.held(changes, p.HeldGroups)
+	m.held(changes, heldPart{p.HeldGroups, p.HeldDigest, planNote})
 	cut := m.sections(changes)
 	m.list("Ends within 30 days", lines(p.Expiring))
 	if len(p.Changes) > 0 {
@@ -84,7 +84,7 @@ func ReportMarkdown(r *reconcile.Report) string {
 		m.line("\n> %s", escape(n))
 	}
 	m.approved(r.Approvals)
-	m.held(r.Changes, r.HeldGroups)
+	m.held(r.Changes, heldPart{r.HeldGroups, r.HeldDigest, approvalNote})
 	cut := m.sections(r.Changes)
 	sentence, _ := loosenedFirst(r.Loosened, reportSentence(r), Plain)
 	return head(fmt.Sprintf("roster: %s", r.Provisioner), sentence, cut) + m.b.String()

@@ -70,6 +70,9 @@ func anonymous(t *testing.T, p *reconcile.Plan, url string) *reconcile.Plan {
 		}
 	}
 	p.Digest, p.HeldDigest = "sha256:"+strings.Repeat("0", 64), "sha256:"+strings.Repeat("1", 64)
+	for i := range p.HeldGroups {
+		p.HeldGroups[i].Digest = "sha256:" + strings.Repeat("2", 64)
+	}
 	return p
 }
 

@@ -138,7 +138,7 @@ func PreviewText(w io.Writer, p *reconcile.Preview, paint Paint) error {
 	if p.Digest != "" && len(p.Changes) > 0 {
 		t.line("\ndigest %s", p.Digest)
 	}
-	t.held(changes, nil)
+	t.held(changes, heldPart{})
 	return t.w.Flush()
 }
 

@@ -44,7 +44,7 @@ func PlanText(w io.Writer, p *reconcile.Plan, paint Paint) error {
 		t.line("")
 		t.line("digest %s", p.Digest)
 	}
-	t.held(changes, p.HeldGroups)
+	t.held(changes, heldPart{p.HeldGroups, p.HeldDigest, planNote})
 	return t.w.Flush()
 }
 
@@ -154,7 +154,7 @@ func ReportText(w io.Writer, r *reconcile.Report, paint Paint) error {
 		t.line("%s %s", t.tone(Caution, "note:"), n)
 	}
 	t.sections(page)
-	t.held(r.Changes, r.HeldGroups)
+	t.held(r.Changes, heldPart{r.HeldGroups, r.HeldDigest, approvalNote})
 	return t.w.Flush()
 }
 

@@ -83,8 +83,8 @@ func TestOneCommitTurnsSevenGatesOffEmptiesProtectAndRemoves23People(t *testing.
 	w.Commit(looseRules, thirty(7))
 	r := w.Apply(reconcile.RunHeld)
 	w.wantActive(30)
-	want := []string{"limits.emptySource", "limits.groupDeletes", "limits.maxRemovals", "limits.memberRemovals",
-		"limits.scopeFlip", "limits.signInNames", "limits.updates", "protect.groups.h", "protect.users.u30"}
+	want := []string{"limits.emptySource", "limits.scopeFlip", "limits.maxRemovals", "limits.groupDeletes",
+		"limits.memberRemovals", "limits.signInNames", "limits.updates", "protect.users.u30", "protect.groups.h"}
 	if !slices.Equal(loosened(r), want) {
 		t.Errorf("loosened are %q, want %q", loosened(r), want)
 	}
@@ -261,7 +261,7 @@ func TestAPreviewNamesTheLoosenedRulesFirst(t *testing.T) {
 	for _, assumed := range []bool{false, true} {
 		p := w.Preview(1, 2, assumed)
 		list := []*reconcile.Preview{p}
-		first := "safety gate emptySource loosened (on -> off); safety gate groupDeletes loosened (on -> off)"
+		first := "safety gate emptySource loosened (on -> off); safety gate scopeFlip loosened (on -> off)"
 		if verdict := render.PreviewsVerdict(list); !strings.HasPrefix(verdict, first) {
 			t.Errorf("the verdict is %q", verdict)
 		}
@@ -287,7 +287,7 @@ func TestReportsNameTheLoosenedRulesFirst(t *testing.T) {
 	w := synced(t, strictRules, thirty(30))
 	w.Commit(looseRules, thirty(7))
 	r := w.Apply(reconcile.RunHeld)
-	const first = "safety gate emptySource loosened (on -> off); safety gate groupDeletes loosened (on -> off); "
+	const first = "safety gate emptySource loosened (on -> off); safety gate scopeFlip loosened (on -> off); "
 	escaped := strings.ReplaceAll(first, ">", "&gt;")
 	if text := reportText(r); !strings.HasPrefix(text, "aws: "+first) {
 		t.Errorf("the text is %s", text)
