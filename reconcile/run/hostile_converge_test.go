@@ -53,8 +53,7 @@ func (h *hostile) converge() {
 
 var contradictedID = regexp.MustCompile(`\(id ([^,)]+)[,)]`)
 
-// removeContradicted removes the entries from the audit branch that gate contradicted names. Their
-// objects are unmanaged then.
+// removeContradicted removes the entries from the audit branch that gate contradicted names.
 func (h *hostile) removeContradicted(r *reconcile.Report) {
 	ids := map[string]bool{}
 	for i := range r.Changes {
@@ -72,7 +71,6 @@ func (h *hostile) removeContradicted(r *reconcile.Report) {
 	remove := func(_ string, o reconcile.Owned) bool { return ids[o.ID] }
 	maps.DeleteFunc(l.Users, remove)
 	maps.DeleteFunc(l.Groups, remove)
-	maps.DeleteFunc(h.owned, func(id string, _ ownedObject) bool { return ids[id] })
 	h.touch()
 	h.must(h.branch.edit(ledgerFiles(files, key, l), h.Now))
 }
