@@ -26,6 +26,7 @@ type checker struct {
 	// forged is set once the branch was continued properly by an attacker without a key, touched
 	// once it was changed in any way. Then only ownership is checked.
 	forged, touched, stateLost, otherRan bool
+	repairing                            bool     // the operator has taken over
 	recordedBy                           *machine // had the newest record of the branch before it was touched
 	forgeries                            int      // number of forged reports
 }
