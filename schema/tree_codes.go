@@ -251,4 +251,7 @@ var (
 	reviewNeeded = code{"W4006",
 		"A provisioner that requires reviews. Without a forge, roster holds every intended change.",
 		"run the daemon with --forge"}
+	approvalUnmatched = code{"W4007",
+		"An approval that matches nothing that roster holds. It releases nothing.",
+		"approve the digest of a report with `roster approve`, or remove the approval"}
 )

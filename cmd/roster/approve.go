@@ -57,14 +57,15 @@ func (c *cli) approve(ctx context.Context, repo app.RepositoryConfig, request ap
 	for _, digest := range done.Approved {
 		fmt.Fprintf(c.stdout, "  %s\n", digest)
 	}
-	switch {
-	case done.Opened:
-		fmt.Fprintf(c.stdout, "opened pull request %s\nnext: another person must approve it; then merge it\n", done.PullRequest)
-	case done.PullRequest != "":
-		fmt.Fprintf(c.stdout, "pull request %s is open already\nnext: another person must approve it; then merge it\n",
-			done.PullRequest)
-	default:
-		fmt.Fprintln(c.stdout, "next: push the branch; where a forge reviews, another person must approve its pull request")
+	next := "next: push the branch; where a forge reviews, another person must approve its pull request"
+	if url := done.PullRequest; url != "" {
+		next = "next: another person must approve pull request " + url + "; then merge it"
 	}
+	if done.Opened {
+		fmt.Fprintf(c.stdout, "opened pull request %s\n", done.PullRequest)
+	} else if done.PullRequest != "" {
+		fmt.Fprintf(c.stdout, "pull request %s is open already\n", done.PullRequest)
+	}
+	fmt.Fprintln(c.stdout, next)
 	return nil
 }

@@ -61,8 +61,8 @@ func (f *pullForge) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 }
 
-// salesHeld is a repository with changes that roster holds: the removal of groups Finance and Sales,
-// with eight people.
+// salesHeld is a repository with changes that roster holds: groups Finance and Sales go, with eight
+// people.
 type salesHeld struct {
 	t          *testing.T
 	home       string
@@ -163,7 +163,7 @@ func TestApproveOpensAPullRequest(t *testing.T) {
 	// With another token, the same command opens it. A third call finds it open.
 	fake.readOnly = false
 	out := want(exitDone, []string{"opened pull request https://forge.example/acme/people/pulls/7",
-		"another person must approve it"})
+		"another person must approve pull request https://forge.example"})
 	digest := regexp.MustCompile(`sha256:[0-9a-f]{64}`).FindString(out)
 	branch := "approve-" + strings.TrimPrefix(digest, "sha256:")[:8]
 	want(exitDone, []string{"pull request https://forge.example/acme/people/pulls/7 is open already"})

@@ -18,7 +18,8 @@ func (c *cli) checkCommand() *cobra.Command {
 		Short: "Validate declarations and list every problem with file, line and column",
 		Long: `check validates the declarations below DIR as they are on disk, or those of --repo, and lists
 every problem, including those of the metadata and certificates that the declarations name. It
-refuses signing certificates that skip a phase since the parent commit. It sends no requests.`,
+refuses signing certificates that skip a phase since the parent commit. It sends no requests. If the
+audit branch is there, as it was last fetched, it warns about approvals that match nothing held.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := repo.setDir(args); err != nil {

@@ -22,7 +22,8 @@ func addForgeFlags(f *pflag.FlagSet, c *app.ForgeConfig) {
 
 // addForgeAccessFlags adds the flags that select the forge and its token.
 func addForgeAccessFlags(f *pflag.FlagSet, c *app.ForgeConfig, purpose, url string) {
-	f.StringVar(&c.Kind, "forge", "", "forge of the repository, "+purpose+": github, gitlab or gitea (also for Forgejo)")
+	f.StringVar(&c.Kind, "forge", "", "forge of the repository, "+purpose+": github, gitlab or gitea "+
+		"(also for Forgejo)")
 	f.StringVar(&c.URL, "forge-url", "", "HTTPS URL of the repository at the forge (default: "+url+")")
 	f.StringVar(&c.API, "forge-api", "", "URL of the forge's API (default: derived from the repository's URL)")
 	f.StringVar(&c.TokenEnv, "forge-token-env", "ROSTER_FORGE_TOKEN", "environment variable with the forge's token")

@@ -90,8 +90,8 @@ func (w *Workspace) checkBase(b *approvalBranch) error {
 	if ok, err := b.repo.IsAncestor(head, tip); err != nil || ok {
 		return err
 	}
-	return fmt.Errorf("HEAD has commits that %s does not have, and the pull request would have them too: check out %s, "+
-		"run git pull, and approve again", base, b.base)
+	return fmt.Errorf("HEAD has commits that %s does not have, and the pull request would have them too: check out "+
+		"%s, run git pull, and approve again", base, b.base)
 }
 
 // openForge opens the forge of the remote.
@@ -105,8 +105,8 @@ func (w *Workspace) openForge(c ForgeConfig) (forge.Forge, error) {
 			return nil, err
 		}
 		if !found {
-			return nil, fmt.Errorf("the repository has no remote %s to push to: add it, or name another one with --remote",
-				w.config.Remote)
+			return nil, fmt.Errorf("the repository has no remote %s to push to: add it, or name another one with "+
+				"--remote", w.config.Remote)
 		}
 		if c.URL = webURL(remote); c.URL == "" {
 			return nil, UsageError{fmt.Errorf("remote %s is not at a forge: set --forge-url", w.config.Remote)}

@@ -209,7 +209,8 @@ func chooseDigests(request ApproveRequest, newest []*reconcile.Report) ([]render
 	var held []string
 	for _, r := range newest {
 		if r.HeldDigest != "" {
-			all, held = append(all, render.ApprovedSet{Digest: r.HeldDigest, Groups: r.HeldGroups}), append(held, r.HeldDigest)
+			all = append(all, render.ApprovedSet{Digest: r.HeldDigest, Groups: r.HeldGroups})
+			held = append(held, r.HeldDigest)
 		}
 		for _, g := range r.HeldGroups {
 			groups = append(groups, render.ApprovedSet{Digest: g.Digest, Groups: []reconcile.HeldGroup{g}})

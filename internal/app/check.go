@@ -47,6 +47,7 @@ func Check(ctx context.Context, s Settings, r RepositoryConfig, base string) (*C
 	result.Problems = append(result.Problems, violated...)
 	for _, list := range []schema.Problems{
 		decls.Warnings, decls.Warn(now), dated, notCompared, samlmeta.Warn(decls, tree, now),
+		checkApprovals(ctx, s, r, decls),
 	} {
 		result.Warnings = append(result.Warnings, list...)
 	}

@@ -148,8 +148,7 @@ func (e *Evidence) chooseBranch(branches ...string) error {
 		}
 	}
 	if name == "" {
-		return fmt.Errorf("audit branch %s not found: run git fetch, or name another one with --audit-branch",
-			strings.Join(branches, " or "))
+		return noAuditBranch(branches)
 	}
 	e.Head, e.Name = newest.String(), fmt.Sprintf("%s at %s", name, newest.Short())
 	return nil
@@ -172,3 +171,13 @@ func (e *Evidence) Provisioners(name string) ([]string, error) {
 	}
 	return []string{name}, nil
 }
+
+// noAuditBranch is the error if none of the branches exists. It is fs.ErrNotExist.
+type noAuditBranch []string
+
+func (n noAuditBranch) Error() string {
+	return fmt.Sprintf("audit branch %s not found: run git fetch, or name another one with --audit-branch",
+		strings.Join(n, " or "))
+}
+
+func (n noAuditBranch) Is(err error) bool { return err == fs.ErrNotExist }

@@ -50,7 +50,8 @@ func TestCreatePullRequestOpensOneOfABranch(t *testing.T) {
 			t.Fatalf("%+v, %t, %v", first, created, err)
 		}
 		stored := s.pulls[len(s.pulls)-1]
-		if stored.number != first.Number || stored.base != p.Base || stored.branch != p.Branch || stored.body != p.Body {
+		if stored.number != first.Number || stored.base != p.Base || stored.branch != p.Branch ||
+			stored.body != p.Body {
 			t.Errorf("the forge has %+v", stored)
 		}
 		s.sent("POST")
