@@ -23,15 +23,15 @@ type Redactor struct {
 	paths map[string]bool // SCIM paths
 }
 
-// NewRedactor returns a redactor for the attributes that any of the mappings redacts. A plan also
-// has values of the previous mapping.
+// NewRedactor returns a redactor for what shows an attribute that any of the mappings redacts. A plan
+// also has values of the previous mapping.
 func NewRedactor(key []byte, mappings ...*schema.Mapping) *Redactor {
 	r := &Redactor{key: key, paths: map[string]bool{}}
 	for _, m := range mappings {
 		if m == nil {
 			continue
 		}
-		for _, path := range m.Redacted() {
+		for _, path := range m.RedactedWith(mappings...) {
 			r.paths[path] = true
 		}
 	}
@@ -135,7 +135,11 @@ func (r *Redactor) Plan(p *Plan) *Plan {
 func (p *Preview) redact(in PreviewInput) {
 	mappings := []*schema.Mapping{}
 	for _, d := range []*schema.Declarations{in.Base, in.Merged} {
-		if provisioner := d.Provisioners[in.Provisioner]; provisioner != nil {
+		provisioner := d.Provisioners[in.Provisioner]
+		if provisioner == nil {
+			provisioner = ProvisionerOf(d, p.Identity)
+		}
+		if provisioner != nil {
 			mappings = append(mappings, d.Mappings[provisioner.Mapping])
 		}
 	}

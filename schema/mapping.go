@@ -21,7 +21,9 @@ type Mapping struct {
 	secretFields map[string]bool
 	// redacted are the SCIM paths whose values may reveal a secret field.
 	redacted []string
-	program  program
+	// redactedWith returns the paths whose values may reveal one of the given fields.
+	redactedWith func(secret map[string]bool) []string
+	program      program
 	// sets reports for each attribute of the catalog whether scim sets it, setsOnCreate whether
 	// onCreate does.
 	sets         []bool

@@ -96,7 +96,9 @@ func (l *loader) mapping(src *mappingSource) *Mapping {
 		fingerprint: src.fingerprint(l.dynamic.constants),
 	}
 	m.secretFields = secretAttributes(l.attributeTypes())
-	m.redacted = src.redacted(m.secretFields, l.dynamic.constants, m.catalog)
+	expressions, constants := &mappingSource{declarations: src.declarations}, l.dynamic.constants
+	m.redactedWith = func(secret map[string]bool) []string { return expressions.redacted(secret, constants, m.catalog) }
+	m.redacted = m.redactedWith(m.secretFields)
 	base := joinPath("mappings", m.Key)
 	l.locateAttributes(m, base)
 	if src.ifEmpty != nil {

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,6 +13,22 @@ import (
 // `redact: true`, in scim or in onCreate, sorted. An expression that cannot be analysed counts as
 // reading one.
 func (m *Mapping) Redacted() []string { return m.redacted }
+
+// RedactedWith returns the paths that the mapping redacts if the attributes which other mappings
+// redact have `redact: true`: a commit that removes it from an attribute may also map that attribute
+// to another path.
+func (m *Mapping) RedactedWith(others ...*Mapping) []string {
+	secret := maps.Clone(m.secretFields)
+	for _, o := range others {
+		if o != nil {
+			maps.Copy(secret, o.secretFields)
+		}
+	}
+	if len(secret) == len(m.secretFields) || m.redactedWith == nil {
+		return m.redacted
+	}
+	return m.redactedWith(secret)
+}
 
 // redactionAnalysis follows secret attributes through the expressions of a mapping.
 type redactionAnalysis struct {

@@ -205,6 +205,24 @@ func TestThePreviousMappingRedactsToo(t *testing.T) {
 	}
 }
 
+// TestACommitDoesNotShowWhatItUnredacts maps an attribute to another path and removes its redaction
+// in one commit.
+func TestACommitDoesNotShowWhatItUnredacts(t *testing.T) {
+	w := newEnv(t)
+	w.Commit("enabled: true", redactedOrg(3))
+	w.Apply(reconcile.RunApplied)
+	moved := strings.NewReplacer(", redact: true", "", "title: user.attributes.salary",
+		"nickName: user.attributes.salary").Replace(redactedOrg(3))
+	w.Commit("enabled: true", moved)
+	result, err := w.Run(true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := renderings(t, w, result); strings.Contains(text, "secret-1") {
+		t.Errorf("the attribute is shown:\n%s", text)
+	}
+}
+
 // The reason of gate nameTaken contains the name.
 func TestReasonsAreRedacted(t *testing.T) {
 	w := newEnv(t)
