@@ -25,6 +25,10 @@ type AuditState struct {
 	OpenUses []ApprovalUse
 	// Trust is how far the audit branch can be trusted.
 	Trust AuditTrust
+	// ReviewedFrom is the last applied commit that this machine knows of, if others claim another
+	// one without a signature: changes since then need their review. Nil if the status is right. An
+	// empty commit means that it knows none.
+	ReviewedFrom *AppliedAt
 	// Unproved are the entries of the ledger that an unproved commit added or changed. Ownership of
 	// their objects needs more evidence than the ledger.
 	Unproved UnprovedEntries

@@ -28,6 +28,8 @@ type Reviewed struct {
 	loosened map[[2]string]bool
 	// Missing says which parts of the history were not reviewed.
 	Missing []string
+	// AnyOrigin means that drift needs a review too, because the last applied commit may be forged.
+	AnyOrigin bool
 	// Date is a declared date that causes changes which were not reviewed; nil if there is none.
 	Date *UnreviewedDate
 }
@@ -42,6 +44,8 @@ type ReviewHistory struct {
 	// Applied are the declarations of the last applied commit; nil if nothing was applied or the
 	// commit cannot be read.
 	Applied *schema.Declarations
+	// AnyOrigin is that of Reviewed.
+	AnyOrigin bool
 	// Declared are the declarations that the plan is for; nil if no forge tells what was reviewed
 	// of them.
 	Declared *schema.Declarations
@@ -58,7 +62,7 @@ func (h *ReviewHistory) Reviewed(in PlanInput) *Reviewed {
 	if h == nil {
 		return nil
 	}
-	out := &Reviewed{loosened: h.loosened(in.Provisioner.Identity())}
+	out := &Reviewed{loosened: h.loosened(in.Provisioner.Identity()), AnyOrigin: h.AnyOrigin}
 	out.allowed, out.Missing = h.allowedEffects(in)
 	if h.Declared != nil {
 		out.Date = h.unreviewedDate(in)
@@ -186,7 +190,7 @@ func holdUnreviewed(in *gateInput, _ limit) map[int]string {
 	out := map[int]string{}
 	for i := range in.changes {
 		c := &in.changes[i]
-		if c.Origin != Intended {
+		if c.Origin != Intended && !in.reviewed.AnyOrigin {
 			continue
 		}
 		if reason := in.reviewed.notCovered(c); reason != "" {

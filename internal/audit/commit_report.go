@@ -209,6 +209,7 @@ func (r *Recorder) commitPending(
 	record.setLastReport(built.link, p.Report.Errors)
 	if after != nil {
 		record.accept(&branchState{head: commit, digest: built.digest, status: built.status}, after, unionStatus)
+		record.acceptApplied(built.status, p.Report.Started)
 	}
 	if err := r.writeState(r.localRecordPath(provisioner), record); err != nil {
 		return reconcile.Receipt{}, err

@@ -17,9 +17,6 @@ func TestAForgedStatusLoosensNoGate(t *testing.T) {
 		forge func(*reconcile.Status)
 		keeps func(known, got *reconcile.Status) bool
 	}{
-		{"the last applied commit is moved to the head",
-			func(s *reconcile.Status) { s.LastApplied = &reconcile.AppliedAt{Commit: "head"} },
-			func(known, got *reconcile.Status) bool { return *got.LastApplied == *known.LastApplied }},
 		{"the policy in force is moved to the commit that loosens it",
 			func(s *reconcile.Status) { s.PolicyCommit = "loosening" },
 			func(known, got *reconcile.Status) bool { return got.PolicyCommit == known.PolicyCommit }},
@@ -86,4 +83,34 @@ func TestAForgedStatusLoosensNoGate(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Others who claim another last applied commit do not change since when reviews are needed.
+func TestReviewsAreNeededSinceTheCommitThatThisMachineApplied(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, dir := &memStore{}, stateDir(t)
+		here := &runner{recorder: newRecorder(t, store, filepath.Join(dir, "here")), aws: &directory{}}
+		applied := func(commit string) func(*reconcile.Status) {
+			return func(s *reconcile.Status) { s.LastApplied = &reconcile.AppliedAt{Commit: commit} }
+		}
+		here.editStatus = applied("first")
+		if _, err := here.run(t.Context(), "run-1", "u-1"); err != nil {
+			t.Fatal(err)
+		}
+		forger := &runner{recorder: newRecorder(t, store, filepath.Join(dir, "other")), aws: here.aws}
+		forger.editStatus = applied("head")
+		if _, err := forger.run(t.Context(), "forged", "u-2"); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 { // a run of this machine that does not complete the commit changes nothing
+			state := loadTrust(t, store, filepath.Join(dir, "here"))
+			if state.ReviewedFrom == nil || state.ReviewedFrom.Commit != "first" {
+				t.Errorf("reviews are needed since %+v", state.ReviewedFrom)
+			}
+			here.editStatus = applied("head")
+			if _, err := here.run(t.Context(), "held", "u-3"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
 }

@@ -100,6 +100,9 @@ func (r *Recorder) stateOf(
 	}
 	state := &reconcile.AuditState{Status: found.status, Ledger: found.ledger.Clone(), Trust: a.trust,
 		Unproved: a.unproved}
+	if r.CheckSignatures == nil {
+		state.ReviewedFrom = l.record.reviewedFrom(found.status)
+	}
 	if l.locked && p.open == nil {
 		state.Interrupted = journaled
 	}

@@ -23,6 +23,9 @@ type localRecord struct {
 	// Status is the status at Head with the removals and the used approvals of earlier ones, so
 	// that no later status can lose them.
 	Status *reconcile.Status `json:"status,omitempty"`
+	// Applied is the last commit that this machine applied completely, or that was applied when it
+	// first read the branch; nil if there is none. Others may claim a later one.
+	Applied *reconcile.AppliedAt `json:"applied,omitempty"`
 	// Unproved are the entries of the ledger that commits of others added or changed.
 	Unproved reconcile.UnprovedEntries `json:"unproved,omitzero"`
 	// UnprovedReason is why the state at Head is not proved; empty if this machine wrote it.
@@ -98,6 +101,9 @@ func (r *Recorder) readLocalRecord(provisioner string) (*localRecord, error) {
 func (l *localRecord) accept(
 	b *branchState, a *assessment, merge func(s, known *reconcile.Status) *reconcile.Status,
 ) {
+	if l.Head == "" && b.status != nil {
+		l.Applied = b.status.LastApplied
+	}
 	l.Head, l.StateDigest, l.Report = b.head, b.digest, reportOf(b.status)
 	if l.Status = merge(b.status, l.Status); l.Status != nil {
 		l.Status.Removals = slices.DeleteFunc(l.Status.Removals, func(removal reconcile.Removal) bool {
@@ -106,6 +112,28 @@ func (l *localRecord) accept(
 	}
 	l.Unproved, l.UnprovedReason = a.unproved, a.unprovedReason
 	l.Next, l.Break = nil, nil
+}
+
+// acceptApplied records the last applied commit of a run of this machine that started at a time.
+// A run that did not move it repeats what it found.
+func (l *localRecord) acceptApplied(s *reconcile.Status, started time.Time) {
+	if s != nil && s.LastApplied != nil && s.LastApplied.Time.Equal(started) {
+		l.Applied = s.LastApplied
+	}
+}
+
+// reviewedFrom returns the commit since which reviews are needed, if the status of others names
+// another one as the last applied commit; nil if it does not.
+func (l *localRecord) reviewedFrom(s *reconcile.Status) *reconcile.AppliedAt {
+	switch {
+	case l.Head == "" || s == nil || s.LastApplied == nil:
+		return nil
+	case l.Applied == nil:
+		return &reconcile.AppliedAt{}
+	case l.Applied.Commit == s.LastApplied.Commit:
+		return nil
+	}
+	return l.Applied
 }
 
 // maxRemovalAge is how long the local record keeps removals; gates count those of 24 hours.

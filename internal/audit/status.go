@@ -101,15 +101,15 @@ func unionStatus(s, known *reconcile.Status) *reconcile.Status {
 }
 
 // strictStatus returns the status of others on a branch without signatures, with what this machine
-// knew of the things that loosen a gate: the last applied commit, the policy in force, the review
-// rules, the initial adoption and the ends of access. So no other writer of the branch can move
-// them. The next complete run of this machine moves them.
+// knew of the things that loosen a gate: the policy in force, the review rules, the initial adoption
+// and the ends of access. So no other writer of the branch can move them. The next complete run of
+// this machine moves them.
 func strictStatus(s, known *reconcile.Status) *reconcile.Status {
 	out := unionStatus(s, known)
 	if out == nil || known == nil {
 		return out
 	}
-	out.LastApplied, out.EarlierApplied = known.LastApplied, known.EarlierApplied
+	out.EarlierApplied = known.EarlierApplied
 	out.PolicyCommit, out.Loosened = known.PolicyCommit, known.Loosened
 	out.Review = reconcile.UnionRules(s.Review, known.Review)
 	out.AdoptionDecided = s.AdoptionDecided && known.AdoptionDecided

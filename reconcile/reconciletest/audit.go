@@ -33,6 +33,8 @@ type Audit struct {
 	Trust reconcile.AuditTrust
 	// Unproved are the unproved entries of the ledger.
 	Unproved reconcile.UnprovedEntries
+	// EditLoaded, if set, changes each state that LoadState returns.
+	EditLoaded func(*reconcile.AuditState)
 	// FailAfterEntries makes BeginWrite fail once the journal has this many entries; 0 means never.
 	FailAfterEntries int
 	// LoseReports makes SearchReports find no report.
@@ -55,6 +57,11 @@ func (m *Audit) LoadState(_ context.Context, provisioner string) (*reconcile.Aud
 	out.Ledger, out.OpenIntent = p.Ledger.Clone(), m.OpenIntent
 	out.Trust, out.Unproved = m.Trust, m.Unproved
 	out.Trust.Level = cmp.Or(out.Trust.Level, reconcile.TrustProved)
+	if m.EditLoaded != nil && out.Status != nil {
+		status := *out.Status
+		out.Status = &status
+		m.EditLoaded(&out)
+	}
 	if m.intent != nil {
 		out.Interrupted = &reconcile.Interrupted{Intent: *m.intent, Entries: m.entries}
 		out.OpenUses = m.intent.UsedApprovals

@@ -24,6 +24,15 @@ func (r *Runner) reviewHistory(ctx context.Context, s runState, last lastApplied
 		return out, nil
 	}
 	from, to := s.audit.Status.LastApplied.Commit, s.request.Commit.ID
+	if known := s.audit.ReviewedFrom; known != nil {
+		from, out.AnyOrigin = known.Commit, true
+		var err error
+		if out.Applied, err = r.appliedBefore(ctx, known); err != nil || out.Applied == nil {
+			out.Missing = []string{"others claim on the audit branch that a later commit was applied, and this machine " +
+				"cannot compare with what it applied itself"}
+			return out, err
+		}
+	}
 	if from == to && policy.commit == from {
 		return out, nil
 	}
@@ -50,6 +59,19 @@ func (r *Runner) reviewHistory(ctx context.Context, s runState, last lastApplied
 		out.Missing = []string{"the forge cannot report approvals: " + err.Error()}
 	}
 	return out, nil
+}
+
+// appliedBefore returns the declarations that this machine knows to be applied; nil if it knows
+// none or cannot read them.
+func (r *Runner) appliedBefore(ctx context.Context, known *reconcile.AppliedAt) (*schema.Declarations, error) {
+	if known.Commit == "" {
+		return nil, nil
+	}
+	decls, err := r.Source.Declarations(ctx, known.Commit)
+	if err != nil {
+		return nil, ctx.Err()
+	}
+	return decls, nil
 }
 
 // rulesInForce returns the rules that a review must satisfy: the declared rule, and those that are

@@ -381,3 +381,25 @@ func TestDriftAndDatesNeedNoReview(t *testing.T) {
 	wantLines(t, "plan", changeLines(result.Plan.Changes), "create-user u4 held by unreviewed",
 		"update-user u1 displayName=name1", "remove-member dev u3")
 }
+
+// TestAForgedLastAppliedCommitNeedsItsReviews pushes a commit that removes a user and claims on the
+// audit branch that it was applied. The change looks like drift then.
+func TestAForgedLastAppliedCommitNeedsItsReviews(t *testing.T) {
+	w := newEnv(t)
+	w.Commit(requiresReview, people(3))
+	w.applyFirst(t)
+	known := &reconcile.AppliedAt{Commit: w.Ref().ID, Time: w.Now}
+	w.Commit(requiresReview, people(2))
+	w.Runner.Review = &reviewForge{merges: []reconcile.ReviewedMerge{
+		{Name: "commit 1234567", NotReviewedReason: "it is not from a pull request"}}}
+	w.Audit.EditLoaded = func(state *reconcile.AuditState) {
+		state.Status.LastApplied = &reconcile.AppliedAt{Commit: w.Ref().ID, Time: w.Now}
+		state.ReviewedFrom = known
+	}
+	wantSummary(t, w.applyOnce(), "deactivate-user u3: held by unreviewed")
+	for _, u := range w.Sim.State().Users {
+		if !u.Active {
+			t.Errorf("user %s is inactive", u.UserName)
+		}
+	}
+}
