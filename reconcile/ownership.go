@@ -343,7 +343,25 @@ func holdContradicted(in *gateInput, _ limit) map[int]string {
 			out[i] = contradictedReason(c)
 		}
 	}
+	in.holdDisplaced(out)
 	return out
+}
+
+// holdDisplaced holds the removal of an unmanaged member whose externalId is the key of a
+// contradicted entry. An attacker may have given that entry another id, to make a member unmanaged.
+func (in *gateInput) holdDisplaced(out map[int]string) {
+	displaced := map[string]Contradiction{} // by reference
+	for i := range in.observed.Users {
+		u := &in.observed.Users[i]
+		if c, ok := in.linking.Contradicted["user/"+u.ExternalID()]; ok && in.linking.unmanaged(u.ID) {
+			displaced[UnmanagedRef(u.ID)] = c
+		}
+	}
+	for i := range in.changes {
+		if c, ok := displaced[in.changes[i].Member]; ok && in.changes[i].Kind == RemoveMember {
+			out[i] = contradictedReason(c)
+		}
+	}
 }
 
 // ownedUsers counts the users that the limits of gates are a share of: managedUsers without entries
