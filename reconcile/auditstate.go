@@ -29,6 +29,10 @@ type AuditState struct {
 	// one without a signature: changes since then need their review. Nil if the status is right. An
 	// empty commit means that it knows none.
 	ReviewedFrom *AppliedAt
+	// Dropped are the entries that this machine knew as proved and that others removed from the
+	// ledger or gave another id; nil if there are none. While AWS has the object under its key, it
+	// is still owned.
+	Dropped *Ledger
 	// Unproved are the entries of the ledger that an unproved commit added or changed. Ownership of
 	// their objects needs more evidence than the ledger.
 	Unproved UnprovedEntries
@@ -60,6 +64,8 @@ type RunRecord struct {
 	// Unproved are the unproved entries of a ledger that the run continues under another key of the
 	// provisioner. They stay unproved.
 	Unproved UnprovedEntries
+	// DroppedLookedUp is true if the run looked up AuditState.Dropped.
+	DroppedLookedUp bool
 }
 
 // Receipt is where a run record was stored.

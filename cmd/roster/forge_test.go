@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -45,7 +46,8 @@ func (f forger) Commit(_ context.Context, base string, edits map[string][]byte, 
 
 // forgeCmd forges an entry of the ledger of provisioner aws in a working copy of the audit branch,
 // with the report of a run that created the object: forge DIR user|group KEY NAME. NAME is that of
-// the object in the simulator aws.
+// the object in the simulator aws. If it is none, the entry is removed instead. An
+// unknown user has an id of nothing.
 func forgeCmd(ts *testscript.TestScript, neg bool, args []string) {
 	checkUsage(ts, neg, len(args) == 4, "forge DIR user|group KEY NAME")
 	ctx, key, directory := context.Background(), args[2], scriptStateOf(ts).simulator(ts, "aws").State()
@@ -55,11 +57,16 @@ func forgeCmd(ts *testscript.TestScript, neg bool, args []string) {
 	state, err := recorder.LoadState(ctx, "aws")
 	ts.Check(err)
 	c := reconcile.Change{Kind: reconcile.CreateGroup, Key: key, Name: key}
-	if args[1] == "user" {
+	switch {
+	case args[3] == "none" && args[1] == "user":
+		delete(state.Ledger.Users, key)
+	case args[3] == "none":
+		delete(state.Ledger.Groups, key)
+	case args[1] == "user":
 		u, _ := directory.User(args[3])
-		c.Kind, c.ID = reconcile.CreateUser, u.ID
+		c.Kind, c.ID = reconcile.CreateUser, cmp.Or(u.ID, "90000000-0000-4000-8000-0000000000ff")
 		state.Ledger.Users[key] = reconcile.Owned{ID: c.ID}
-	} else {
+	default:
 		g, _ := directory.Group(args[3])
 		c.ID = g.ID
 		state.Ledger.Groups[key] = reconcile.Owned{ID: c.ID}

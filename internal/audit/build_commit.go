@@ -55,7 +55,11 @@ func (r *Recorder) build(
 	}
 	own := afterChanges(a.unproved, diffLedgers(b.ledger, built.ledger), true)
 	own = withEntries(own, p.Unproved, built.ledger)
-	return built, &assessment{unproved: without(own, p.Verified)}, nil
+	after := &assessment{unproved: without(own, p.Verified), dropped: a.dropped}
+	if p.DroppedLookedUp {
+		after.dropped = a.dropsNow
+	}
+	return built, after, nil
 }
 
 // buildCommit builds the commit of a report. If another run was reported in the meantime, the

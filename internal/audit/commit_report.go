@@ -141,6 +141,9 @@ func (r *Recorder) countRepeat(
 	}
 	record.Repeats = n
 	record.Unproved = without(record.Unproved, c.Verified)
+	if c.DroppedLookedUp {
+		record.Dropped = nil
+	}
 	if err := r.writeState(r.localRecordPath(c.Report.Provisioner), record); err != nil {
 		return reconcile.Receipt{}, fmt.Errorf("count the run: %w", err)
 	}
@@ -195,7 +198,7 @@ func (r *Recorder) commitPending(
 		if err := b.intents.checkLease(p.Report.Run, r.now()); failIfLeased && err != nil {
 			return commitInput{}, err
 		}
-		record.Next = &nextState{StateDigest: built.digest, Unproved: after.unproved}
+		record.Next = &nextState{StateDigest: built.digest, Unproved: after.unproved, Dropped: after.dropped}
 		if err := r.writeState(r.localRecordPath(provisioner), record); err != nil {
 			return commitInput{}, err
 		}

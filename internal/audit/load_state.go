@@ -99,7 +99,7 @@ func (r *Recorder) stateOf(
 		return nil, err
 	}
 	state := &reconcile.AuditState{Status: found.status, Ledger: found.ledger.Clone(), Trust: a.trust,
-		Unproved: a.unproved}
+		Unproved: a.unproved, Dropped: a.dropped}
 	if r.CheckSignatures == nil {
 		state.ReviewedFrom = l.record.reviewedFrom(found.status)
 	}

@@ -30,6 +30,9 @@ type localRecord struct {
 	Unproved reconcile.UnprovedEntries `json:"unproved,omitzero"`
 	// UnprovedReason is why the state at Head is not proved; empty if this machine wrote it.
 	UnprovedReason string `json:"unprovedReason,omitempty"`
+	// Dropped are the proved entries that others removed from the ledger or gave another id, and
+	// that no run has looked up since; nil if there are none.
+	Dropped *reconcile.Ledger `json:"dropped,omitempty"`
 	// Next is the state after a commit of this machine that has begun; nil if there is none.
 	Next *nextState `json:"next,omitempty"`
 	// Break is where the branch was found broken; nil if it is not.
@@ -46,6 +49,7 @@ type localRecord struct {
 type nextState struct {
 	StateDigest string                    `json:"stateDigest"`
 	Unproved    reconcile.UnprovedEntries `json:"unproved,omitzero"`
+	Dropped     *reconcile.Ledger         `json:"dropped,omitempty"`
 }
 
 // branchBreak is where a branch was found broken. StateDigest is the digest of status and ledger
@@ -110,7 +114,7 @@ func (l *localRecord) accept(
 			return l.Status.Finished.Sub(removal.Time) > maxRemovalAge
 		})
 	}
-	l.Unproved, l.UnprovedReason = a.unproved, a.unprovedReason
+	l.Unproved, l.UnprovedReason, l.Dropped = a.unproved, a.unprovedReason, a.dropped
 	l.Next, l.Break = nil, nil
 }
 

@@ -19,6 +19,8 @@ type pendingReport struct {
 	Verified reconcile.UnprovedEntries `json:"verified,omitzero"`
 	// Unproved are the unproved entries that the run took over from another provisioner's ledger.
 	Unproved reconcile.UnprovedEntries `json:"unproved,omitzero"`
+	// DroppedLookedUp is true if the run looked up the entries that others removed.
+	DroppedLookedUp bool `json:"droppedLookedUp,omitempty"`
 	// ResolvedRuns are runs without a report. This run left nothing open that they may have done.
 	ResolvedRuns []string `json:"resolvedRuns,omitempty"`
 }
@@ -34,7 +36,7 @@ func newPendingReport(base *baseState, c *reconcile.RunRecord, record *localReco
 	p := &pendingReport{
 		Version: version, Report: &report, Status: &status, LedgerChanges: diffLedgers(base.ledger, c.Ledger),
 		BaseReport: base.report, Repeats: record.repeatsOf(base.report), Verified: c.Verified,
-		Unproved: c.Unproved,
+		Unproved: c.Unproved, DroppedLookedUp: c.DroppedLookedUp,
 	}
 	if a := c.Release; a != nil && base.trust.Broken() {
 		p.Restart = &reconcile.ChainStart{Head: base.trust.Break, Approval: a.Digest, Reason: a.Reason,

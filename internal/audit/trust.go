@@ -15,6 +15,9 @@ type assessment struct {
 	unproved reconcile.UnprovedEntries
 	// unprovedReason is why the state is not what this machine wrote; empty if it is.
 	unprovedReason string
+	// dropped are the entries that this machine proved and that others removed or gave another id;
+	// dropsNow are those of them that the local record does not have. Nil if there are none.
+	dropped, dropsNow *reconcile.Ledger
 	// notProvedOnly is true if the branch counts as broken only because a proof is required.
 	notProvedOnly bool
 }
@@ -30,13 +33,13 @@ func (r *Recorder) assess(
 	if reason != "" {
 		return r.broken(ctx, record, b, reason)
 	}
-	a := &assessment{}
+	a := &assessment{dropped: record.Dropped}
 	switch {
 	case record.Head == "" && b.status == nil && !b.hasEntries(): // there is nothing to trust
 	case record.StateDigest == b.digest && record.Head != "":
 		a.unproved, a.unprovedReason = record.Unproved, record.UnprovedReason
 	case record.Next != nil && record.Next.StateDigest == b.digest: // this machine wrote it, then crashed
-		a.unproved = record.Next.Unproved
+		a.unproved, a.dropped = record.Next.Unproved, record.Next.Dropped
 	case r.CheckSignatures != nil: // breakReason has checked them
 		a.unproved = record.Unproved
 	case record.Head == "":
@@ -85,6 +88,8 @@ func (r *Recorder) assessForeign(
 		a.unproved = entriesOf(b.ledger)
 	} else {
 		a.unproved = afterChanges(record.Unproved, diffLedgers(known.ledger, b.ledger), false)
+		a.dropsNow = droppedEntries(withoutEntries(known.ledger, record.Unproved), b.ledger)
+		a.dropped = withLedger(record.Dropped, a.dropsNow)
 	}
 	a.unprovedReason = fmt.Sprintf("others have reported runs since commit %s, which this machine knows, and "+
 		"the commits are not signed", short(record.Head))

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"maps"
 
 	"github.com/seed-d64a251c/roster/reconcile"
@@ -21,6 +22,35 @@ func restoreEntries(ledger, known *reconcile.Ledger) {
 			}
 		}
 	}
+}
+
+// droppedEntries returns the known entries whose ids a ledger does not have; nil if there are none.
+func droppedEntries(known, ledger *reconcile.Ledger) *reconcile.Ledger {
+	ids := map[string]bool{}
+	for _, entries := range []map[string]reconcile.Owned{ledger.Users, ledger.Groups} {
+		for _, owned := range entries {
+			ids[owned.ID] = true
+		}
+	}
+	out := known.Clone()
+	for _, entries := range []map[string]reconcile.Owned{out.Users, out.Groups} {
+		maps.DeleteFunc(entries, func(_ string, owned reconcile.Owned) bool { return ids[owned.ID] })
+	}
+	if len(out.Users)+len(out.Groups) == 0 {
+		return nil
+	}
+	return out
+}
+
+// withLedger returns the entries of two ledgers, either of which may be nil. Those of a win.
+func withLedger(a, b *reconcile.Ledger) *reconcile.Ledger {
+	if a == nil || b == nil {
+		return cmp.Or(a, b)
+	}
+	out := b.Clone()
+	maps.Copy(out.Users, a.Users)
+	maps.Copy(out.Groups, a.Groups)
+	return out
 }
 
 // withoutEntries returns a ledger without some entries.

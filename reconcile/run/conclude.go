@@ -73,6 +73,7 @@ func (r *Runner) conclude(ctx context.Context, s runState, c conclusion) (*recon
 	defer cancel()
 	record := reconcile.RunRecord{
 		Report: &published, Ledger: c.ledger, Status: status, Verified: verifiedEntries(c.plan),
+		DroppedLookedUp: s.lookedUp && c.plan != nil,
 	}
 	if c.plan != nil {
 		record.Release = c.auditRelease

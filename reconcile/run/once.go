@@ -31,8 +31,11 @@ func (r *Runner) Once(ctx context.Context, req Request) (*Result, error) {
 	if err != nil {
 		return result, fmt.Errorf("complete the interrupted run %s: %w", state.audit.Interrupted.Intent.Run, err)
 	}
-	state = recovered.state
-	inputs, err := r.loadInputs(ctx, state, recovered.directory)
+	state, directory, err := r.restoreDropped(ctx, recovered.state, recovered.directory)
+	if err != nil {
+		return r.fail(ctx, recovered.state, cached, result, err)
+	}
+	inputs, err := r.loadInputs(ctx, state, directory)
 	if err != nil {
 		return r.fail(ctx, state, cached, result, err)
 	}
@@ -95,6 +98,7 @@ func (r *Runner) annotate(plan *reconcile.Plan, observed *reconcile.Observed, s 
 			plan.AddNotice("%s", notice)
 		}
 	}
+	s.noteRestored(plan)
 	if s.previousKey != "" {
 		plan.AddNotice("the provisioner was renamed from %q: its ledger and status continue under the new name",
 			s.previousKey)
