@@ -97,7 +97,7 @@ func Declared(d *schema.Declarations) []Deadline {
 	}
 	for key, a := range d.Approvals {
 		add(Approval, a.Expires, fmt.Sprintf("%.19s", key), "", a.Pos, fmt.Sprintf("approvals.%q", key),
-			"the changes that it released are held again")
+			"it releases nothing from then on")
 	}
 	for key, g := range d.Groups {
 		for i := range g.Members {
