@@ -74,8 +74,17 @@ type ApprovalEvidence struct {
 
 // Approved returns the record of an approval that counts.
 func (e *ApprovalEvidence) Approved(a *schema.Approval) Approved {
-	return Approved{Digest: a.Key, Reason: a.Reason, Position: a.Pos.String(), Author: e.Author, Commit: e.Added.ID,
+	return Approved{Digest: a.Key, Reason: a.Reason, Position: placeOf(a), Author: e.Author, Commit: e.Added.ID,
 		PullRequest: e.Review.PullRequest, Approvers: e.Review.Approvers, Note: e.Note}
+}
+
+// placeOf returns where an approval is declared. If its key is computed, nothing has a position, and
+// it returns the start of the digest.
+func placeOf(a *schema.Approval) string {
+	if at := a.Pos.String(); at != "" {
+		return at
+	}
+	return fmt.Sprintf("%.19s", a.Key)
 }
 
 // approve releases the held changes that valid approvals cover. An approval covers the set of
@@ -105,11 +114,11 @@ func (p *Plan) approve(in PlanInput) {
 		}
 		if late != "" {
 			p.AddNotice("the approval at %s does not count for the changes that commit %.7s brought: a report printed "+
-				"its digest before, for commit %.7s; edit its reason in a later commit to approve them", a.Pos, late,
+				"its digest before, for commit %.7s; edit its reason in a later commit to approve them", placeOf(a), late,
 				e.Printed.Commit.ID)
 			continue
 		}
-		p.AddNotice("the approval at %s matches nothing that is held%s", a.Pos, p.nearest(key))
+		p.AddNotice("the approval at %s matches nothing that is held%s", placeOf(a), p.nearest(key))
 	}
 }
 
@@ -190,12 +199,12 @@ func (p *Plan) counts(a *schema.Approval, e *ApprovalEvidence, held bool, in Pla
 		}
 		if held {
 			p.AddNotice("the approval at %s was used at %s; the changes that are held now need another approval%s",
-				a.Pos, e.Used.Time.Format(time.RFC3339), again)
+				placeOf(a), e.Used.Time.Format(time.RFC3339), again)
 		}
 		return false
 	case e.Added.ID != "" && !in.Now.Before(end):
 		if held {
-			p.AddNotice("the approval at %s has expired: it counts for 24 hours after it was first seen at %s", a.Pos,
+			p.AddNotice("the approval at %s has expired: it counts for 24 hours after it was first seen at %s", placeOf(a),
 				first.Time.Format(time.RFC3339))
 		}
 		return false
@@ -204,11 +213,11 @@ func (p *Plan) counts(a *schema.Approval, e *ApprovalEvidence, held bool, in Pla
 		if e.Unknown {
 			nearest = p.nearest(a.Key)
 		}
-		p.AddNotice("the approval at %s does not count: %s%s", a.Pos, e.RefusedReason, nearest)
+		p.AddNotice("the approval at %s does not count: %s%s", placeOf(a), e.RefusedReason, nearest)
 		return false
 	case a.Expires != nil && a.Expires.End.After(end):
 		p.AddNotice("the approval at %s expires at %s, but counts only until %s, 24 hours after it was first seen",
-			a.Pos, a.Expires.Text, end.Format(time.RFC3339))
+			placeOf(a), a.Expires.Text, end.Format(time.RFC3339))
 	}
 	return true
 }
