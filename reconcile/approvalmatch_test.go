@@ -37,7 +37,8 @@ func TestAnApprovalThatMatchesNothingIsNamed(t *testing.T) {
 	}{
 		{"what is held", commit, []ApprovalRecord{record("aws", all, all, nil)}, ""},
 		{"what is held, not committed yet", CommitRef{}, []ApprovalRecord{record("aws", all, all, use)}, ""},
-		{"a part of it is still held", commit, []ApprovalRecord{record("aws", report("sha256:ab", "u-2"), all, nil)}, ""},
+		{"a part of it is still held", commit,
+			[]ApprovalRecord{record("aws", report("sha256:ab", "u-2"), all, nil)}, ""},
 		{"other changes are held", commit, []ApprovalRecord{record("aws", report("sha256:ab", "u-3"), all, nil)},
 			`nothing that the newest report of provisioner "aws" holds; the nearest digest that is held is sha256:ab`},
 		{"nothing is held", commit, []ApprovalRecord{record("aws", report(""), all, nil)},
@@ -54,8 +55,8 @@ func TestAnApprovalThatMatchesNothingIsNamed(t *testing.T) {
 		{"another provisioner printed it", commit, []ApprovalRecord{record("aws", report("sha256:ab", "u-1"), nil, nil),
 			record("eu", all, all, nil)}, ""},
 		{"a provisioner printed it that is not declared", commit, []ApprovalRecord{record("aws", report("sha256:ab",
-			"u-1"), nil, nil), record("old", all, all, nil)}, `provisioner "old" printed its digest, which is not declared` +
-			"; the nearest digest that is held is sha256:ab"},
+			"u-1"), nil, nil), record("old", all, all, nil)}, `provisioner "old" printed its digest, which is not ` +
+			"declared; the nearest digest that is held is sha256:ab"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			a := &schema.Approval{Key: "sha256:aa", Reason: "they left"}

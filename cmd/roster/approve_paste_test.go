@@ -26,7 +26,8 @@ func TestThePrintedApprovalIsValidAsPasted(t *testing.T) {
 		block      *regexp.Regexp
 	}{
 		{"the output of apply", output, regexp.MustCompile(`(?m)^  package roster\n((?:  approvals: .*\n)+)`)},
-		{"the report in Markdown", markdown, regexp.MustCompile("(?m)^```cue\npackage roster\n((?:approvals: .*\n)+)```")},
+		{"the report in Markdown", markdown,
+			regexp.MustCompile("(?m)^```cue\npackage roster\n((?:approvals: .*\n)+)```")},
 	} {
 		found := source.block.FindStringSubmatch(source.text)
 		if found == nil {
@@ -39,7 +40,8 @@ func TestThePrintedApprovalIsValidAsPasted(t *testing.T) {
 			{"as a new file", "approvals.cue", "", block},
 			{"as a new file of another name", "groups/approve-finance.cue", "", block},
 			{"into a file with another approval", "approvals.cue",
-				"package roster\n\n// Used.\napprovals: \"sha256:" + strings.Repeat("0", 64) + "\": reason: \"x\"\n", found[1]},
+				"package roster\n\n// Used.\napprovals: \"sha256:" + strings.Repeat("0", 64) + "\": reason: \"x\"\n",
+				found[1]},
 			{"into a file with other declarations", "groups/technology.cue",
 				git(t, s.work, "show", "HEAD:groups/technology.cue") + "\n", found[1]},
 		} {
@@ -62,7 +64,8 @@ func (s *salesHeld) commitPasted() {
 	s.t.Helper()
 	git(s.t, s.work, "add", "-A")
 	git(s.t, s.work, "commit", "-q", "-m", "Approve")
-	if out, code := s.run("plan", s.work); code != int(exitPending) || !strings.Contains(out, "approved: these changes") {
+	out, code := s.run("plan", s.work)
+	if code != int(exitPending) || !strings.Contains(out, "approved: these changes") {
 		s.t.Errorf("plan: exit code %d; want the changes approved:\n%s", code, out)
 	}
 	git(s.t, s.work, "reset", "-q", "--hard", "HEAD~1")

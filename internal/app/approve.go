@@ -57,6 +57,10 @@ func Approve(ctx context.Context, s Settings, c RepositoryConfig, request Approv
 	if reason == "" || strings.ContainsFunc(reason, unicode.IsControl) {
 		return nil, UsageError{errors.New("--reason must be one line of text that says why the changes are intended")}
 	}
+	if reconcile.IsAuditRelease(request.Digest) {
+		return nil, UsageError{errors.New("roster approve does not release a broken audit branch: look at what " +
+			"happened, then commit the approval that the report prints")}
+	}
 	w, err := Open(ctx, s, c)
 	if err != nil {
 		return nil, err
