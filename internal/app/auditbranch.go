@@ -24,8 +24,8 @@ var _ audit.Store = (*auditBranch)(nil)
 // Head returns the newest commit, or "" if the branch does not exist.
 func (b *auditBranch) Head(ctx context.Context) (string, error) {
 	if b.fetch {
-		if err := b.repo.Fetch(ctx, b.branch); errors.Is(err, fs.ErrNotExist) {
-			return "", nil
+		if err := b.repo.Fetch(ctx, b.branch); errors.Is(err, fs.ErrNotExist) || errors.Is(err, gitrepo.ErrEmptied) {
+			return "", nil // package audit knows whether there was a branch
 		} else if err != nil {
 			return "", err
 		}

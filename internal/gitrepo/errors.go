@@ -11,6 +11,9 @@ import (
 // rebuild the change on top of it, and retry.
 var ErrStale = errors.New("the branch has moved")
 
+// ErrEmptied means that a remote has no branch any more. Nothing was changed in the mirror.
+var ErrEmptied = errors.New("the repository is empty, but it had branches")
+
 // Errors for files that a tree can contain and roster does not read. Each is wrapped in an
 // fs.PathError that names the file. Each is an fs.ErrInvalid: the tree is the cause, and another
 // attempt does not help.

@@ -199,8 +199,9 @@ func (r *Repo) updateToEmpty(ctx context.Context, branches []string) error {
 		return err
 	}
 	if len(old) > 0 {
-		return &RemoteError{URL: r.URL(), Message: fmt.Sprintf("the server reports an empty repository, "+
-			"but it had the branches %s: if that is right, delete the cache %s", strings.Join(old, ", "), r.gitDir)}
+		return &RemoteError{URL: r.URL(), Err: ErrEmptied, Message: fmt.Sprintf("the server reports an empty "+
+			"repository, but it had the branches %s: if that is right, delete the cache %s",
+			strings.Join(old, ", "), r.gitDir)}
 	}
 	return r.updateRefs(ctx, advertisement{}, nil, branches)
 }

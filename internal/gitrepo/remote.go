@@ -41,10 +41,10 @@ type RemoteError struct {
 
 func (e *RemoteError) Error() string { return e.URL + ": " + e.Message }
 
-// Unwrap returns only the errors of a context. It never returns fs.ErrNotExist, because a missing
-// socket or program is not a missing branch.
+// Unwrap returns only ErrEmptied and the errors of a context. It never returns fs.ErrNotExist,
+// because a missing socket or program is not a missing branch.
 func (e *RemoteError) Unwrap() error {
-	if errors.Is(e.Err, context.Canceled) || errors.Is(e.Err, context.DeadlineExceeded) {
+	if e.Err == ErrEmptied || errors.Is(e.Err, context.Canceled) || errors.Is(e.Err, context.DeadlineExceeded) {
 		return e.Err
 	}
 	return nil
