@@ -116,7 +116,7 @@ func newKilledApproval(t *testing.T) (*salesHeld, []string) {
 // backInGit reverts the removal, applies this, and removes the groups again.
 func (s *salesHeld) backInGit(left []string) {
 	s.t.Helper()
-	git(s.t, s.work, "checkout", "-q", "HEAD~2", "--", "groups", "apps", "provisioners")
+	git(s.t, s.work, "checkout", "-q", "HEAD~2", "--", "groups", "apps", "provisioners", "organisation.cue")
 	s.push("Finance and Sales stay")
 	if out, code := s.run("apply", s.work); code == int(exitHeld) {
 		if !strings.Contains(out, "activations") {
