@@ -78,8 +78,8 @@ func (e *ApprovalEvidence) Approved(a *schema.Approval) Approved {
 		PullRequest: e.Review.PullRequest, Approvers: e.Review.Approvers, Note: e.Note}
 }
 
-// placeOf returns where an approval is declared. If its key is computed, nothing has a position, and
-// it returns the start of the digest.
+// placeOf returns where an approval is declared, or the start of its digest if the key is computed
+// and has no position.
 func placeOf(a *schema.Approval) string {
 	if at := a.Pos.String(); at != "" {
 		return at
@@ -114,8 +114,8 @@ func (p *Plan) approve(in PlanInput) {
 		}
 		if late != "" {
 			p.AddNotice("the approval at %s does not count for the changes that commit %.7s brought: a report printed "+
-				"its digest before, for commit %.7s; edit its reason in a later commit to approve them", placeOf(a), late,
-				e.Printed.Commit.ID)
+				"its digest before, for commit %.7s; edit its reason in a later commit to approve them",
+				placeOf(a), late, e.Printed.Commit.ID)
 			continue
 		}
 		p.AddNotice("the approval at %s matches nothing that is held%s", placeOf(a), p.nearest(key))
@@ -155,9 +155,9 @@ func (p *Plan) coverage(key string, printed *Report, in PlanInput) func(*Change)
 	}
 }
 
-// broughtSince reports whether a commit brought a change after the report that printed the digest of
-// an approval, so that nobody has looked at it: for example, a commit that removes users again after
-// a revert, and has the approval of their first removal.
+// broughtSince reports whether a commit brought a change after the report that printed the digest
+// of an approval, so that nobody has looked at it: for example, a commit that removes users again
+// after a revert, and has the approval of their first removal.
 func (in *PlanInput) broughtSince(c *Change, e *ApprovalEvidence) bool {
 	brought, ok := in.commitIndex(c.Cause.Commit)
 	if !ok || c.Cause.Kind != CauseCommit {
