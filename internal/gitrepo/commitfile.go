@@ -26,7 +26,8 @@ func (r *Repo) CommitFile(ctx context.Context, name, message, branch string) (Ha
 		return Hash{}, fmt.Errorf("add %s: %w", name, err)
 	}
 	if _, err := git(ctx, r.workTree, nil, "commit", "-q", "-m", message, "--", name); err != nil {
-		return Hash{}, fmt.Errorf("commit %s: %w", name, err)
+		_, unstage := git(context.WithoutCancel(ctx), r.workTree, nil, "reset", "-q", "--", name)
+		return Hash{}, errors.Join(fmt.Errorf("commit %s: %w", name, err), unstage)
 	}
 	return r.Resolve("HEAD")
 }
