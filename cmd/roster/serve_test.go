@@ -229,12 +229,12 @@ func TestServe(t *testing.T) {
 		t.Errorf("the refused commit caused %d requests", n)
 	}
 
-	// A disabled provisioner holds new changes.
+	// The new changes of a disabled provisioner wait.
 	d.edit("groups/technology.cue", `include: "srre": {}`, `include: "sre": {}`)
 	d.edit("provisioners/aws.cue", "enabled: true", "enabled: false")
 	d.edit("users/security.cue", `"Security Engineer", employeeNumber: "41012"`, `"Locksmith", employeeNumber: "41012"`)
 	d.push("Disable, and change a title")
-	d.wantOutcome(reconcile.RunHeld)
+	d.wantOutcome(reconcile.RunWaiting)
 	if n := sim.writes(); n != 0 {
 		t.Errorf("a disabled provisioner made %d write requests", n)
 	}
