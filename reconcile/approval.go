@@ -204,8 +204,8 @@ func (p *Plan) counts(a *schema.Approval, e *ApprovalEvidence, held bool, in Pla
 		return false
 	case e.Added.ID != "" && !in.Now.Before(end):
 		if held {
-			p.AddNotice("the approval at %s has expired: it counts for 24 hours after it was first seen at %s", placeOf(a),
-				first.Time.Format(time.RFC3339))
+			p.AddNotice("the approval at %s has expired: it counts for 24 hours after it was first seen at %s",
+				placeOf(a), first.Time.Format(time.RFC3339))
 		}
 		return false
 	case e.RefusedReason != "":

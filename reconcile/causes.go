@@ -117,8 +117,8 @@ func FindCauses(p *Plan, in PlanInput, load func(commit string) (*schema.Declara
 	return known, nil
 }
 
-// broughtSince reports whether a change was brought after a commit with effects: the commit has none
-// of the wanted ones. The last applied commit may have some, which are drift.
+// broughtSince reports whether a change was brought after a commit with effects: the commit has
+// none of the wanted ones. The last applied commit may have some, which are drift.
 func broughtSince(wanted []effect, effects map[effect]bool, lastApplied bool) bool {
 	if lastApplied {
 		return slices.ContainsFunc(wanted, func(e effect) bool { return !effects[e] })

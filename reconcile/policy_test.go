@@ -292,8 +292,8 @@ func policyText(a, b *Policy) string {
 	return fmt.Sprintf("%v\n%v", Loosenings(a, b), Loosenings(b, a))
 }
 
-// TestTheGravestLooseningIsNamedFirst checks that removed assertions do not hide in a verdict that a
-// gate is off.
+// TestTheGravestLooseningIsNamedFirst checks that removed assertions do not hide in a verdict that
+// a gate is off.
 func TestTheGravestLooseningIsNamedFirst(t *testing.T) {
 	before, after := policyWith(withProtected("a", "")), policyWith()
 	before.Assertions = map[string]*schema.Assertion{

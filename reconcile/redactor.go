@@ -23,8 +23,8 @@ type Redactor struct {
 	paths map[string]bool // SCIM paths
 }
 
-// NewRedactor returns a redactor for what shows an attribute that any of the mappings redacts. A plan
-// also has values of the previous mapping.
+// NewRedactor returns a redactor for what shows an attribute that any of the mappings redacts. A
+// plan also has values of the previous mapping.
 func NewRedactor(key []byte, mappings ...*schema.Mapping) *Redactor {
 	r := &Redactor{key: key, paths: map[string]bool{}}
 	for _, m := range mappings {

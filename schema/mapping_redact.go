@@ -15,8 +15,8 @@ import (
 func (m *Mapping) Redacted() []string { return m.redacted }
 
 // RedactedWith returns the paths that the mapping redacts if the attributes which other mappings
-// redact have `redact: true`: a commit that removes it from an attribute may also map that attribute
-// to another path.
+// redact have `redact: true`: a commit that removes it from an attribute may also map that
+// attribute to another path.
 func (m *Mapping) RedactedWith(others ...*Mapping) []string {
 	secret := maps.Clone(m.secretFields)
 	for _, o := range others {

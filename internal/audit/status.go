@@ -101,9 +101,9 @@ func unionStatus(s, known *reconcile.Status) *reconcile.Status {
 }
 
 // strictStatus returns the status of others on a branch without signatures, with what this machine
-// knew of the things that loosen a gate: the policy in force, the review rules, the initial adoption
-// and the ends of access. So no other writer of the branch can move them. The next complete run of
-// this machine moves them.
+// knew of the things that loosen a gate: the policy in force, the review rules, the initial
+// adoption and the ends of access. So no other writer of the branch can move them. The next
+// complete run of this machine moves them.
 func strictStatus(s, known *reconcile.Status) *reconcile.Status {
 	out := unionStatus(s, known)
 	if out == nil || known == nil {

@@ -42,7 +42,7 @@ func droppedEntries(known, ledger *reconcile.Ledger) *reconcile.Ledger {
 	return out
 }
 
-// withLedger returns the entries of two ledgers, either of which may be nil. Those of a win.
+// withLedger returns the entries of two ledgers. Those of a win. A ledger may be nil.
 func withLedger(a, b *reconcile.Ledger) *reconcile.Ledger {
 	if a == nil || b == nil {
 		return cmp.Or(a, b)

@@ -60,8 +60,8 @@ func (t *treeEdit) apply(base Hash, at string, edits map[string][]byte) (Hash, e
 	return t.add(gitobject.Tree, data), nil
 }
 
-// applyFile writes or deletes one file of a folder. It also replaces or deletes what is not a file: a
-// folder, a symbolic link or a submodule.
+// applyFile writes or deletes one file of a folder. It also replaces or deletes what is not a file:
+// a folder, a symbolic link or a submodule.
 func (t *treeEdit) applyFile(entries map[string]treeEntry, name string, content []byte) {
 	e, exists := entries[name]
 	switch {

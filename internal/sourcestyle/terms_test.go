@@ -131,7 +131,7 @@ var terms = []term{
 	{pattern: `who(m|so)?ever|somebody`, where: prose, instead: "the noun: the user, the caller, the change"},
 	{pattern: `lest`, where: prose, instead: "so that ... not, or to avoid"},
 	{pattern: `anew|afresh`, where: prose, instead: "again"},
-	{pattern: `organisations?`, where: prose, instead: "organization"},
+	{pattern: `organisations?`, where: prose, unless: `organisation\.cue`, instead: "organization"},
 	{pattern: `e-mails?`, where: prose, instead: "email"},
 	{pattern: `besides`, where: prose, instead: "also, or other than"},
 	{pattern: `stands? on`, where: prose, instead: "depends on"},

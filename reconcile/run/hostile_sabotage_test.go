@@ -139,6 +139,9 @@ type collector struct {
 
 var _ rapid.TB = (*collector)(nil)
 
+// stop ends the history.
+func (c *collector) stop() { runtime.Goexit() }
+
 func (c *collector) Helper()      {}
 func (c *collector) Name() string { return c.name }
 func (c *collector) Log(args ...any) {
@@ -147,9 +150,9 @@ func (c *collector) Log(args ...any) {
 	fmt.Fprintln(&c.text, args...)
 }
 func (c *collector) Logf(format string, args ...any)   { c.Log(fmt.Sprintf(format, args...)) }
-func (c *collector) Skip(args ...any)                  { c.Log(args...); c.SkipNow() }
-func (c *collector) Skipf(format string, args ...any)  { c.Logf(format, args...); c.SkipNow() }
-func (c *collector) SkipNow()                          { runtime.Goexit() }
+func (c *collector) Skip(args ...any)                  { c.Log(args...); c.stop() }
+func (c *collector) Skipf(format string, args ...any)  { c.Logf(format, args...); c.stop() }
+func (c *collector) SkipNow()                          { c.stop() }
 func (c *collector) Error(args ...any)                 { c.Log(args...); c.Fail() }
 func (c *collector) Errorf(format string, args ...any) { c.Logf(format, args...); c.Fail() }
 func (c *collector) Fatal(args ...any)                 { c.Error(args...); c.FailNow() }

@@ -28,8 +28,8 @@ func (r *Runner) reviewHistory(ctx context.Context, s runState, last lastApplied
 		from, out.AnyOrigin = known.Commit, true
 		var err error
 		if out.Applied, err = r.appliedBefore(ctx, known); err != nil || out.Applied == nil {
-			out.Missing = []string{"others claim on the audit branch that a later commit was applied, and this machine " +
-				"cannot compare with what it applied itself"}
+			out.Missing = []string{"others claim on the audit branch that a later commit was applied, " +
+				"and this machine cannot compare with what it applied itself"}
 			return out, err
 		}
 	}

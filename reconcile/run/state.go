@@ -21,7 +21,8 @@ type runState struct {
 	// tenantRules are the review rules in the newest status of the tenant, under whatever key.
 	tenantRules []schema.Review
 	started     time.Time
-	// restored names the entries that restoreDropped restored; lookedUp is true if it looked for any.
+	// restored names the entries that restoreDropped restored; lookedUp is true if it looked for
+	// any.
 	restored []string
 	lookedUp bool
 }
