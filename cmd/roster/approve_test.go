@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -21,6 +22,20 @@ type pullForge struct {
 	// readOnly is set if the token may not open pull requests.
 	readOnly bool
 	pulls    []map[string]any // as opened
+}
+
+// setReadOnly changes whether the token may open pull requests.
+func (f *pullForge) setReadOnly(readOnly bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.readOnly = readOnly
+}
+
+// opened returns the pull requests as they were opened.
+func (f *pullForge) opened() []map[string]any {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.pulls)
 }
 
 func (f *pullForge) ServeHTTP(w http.ResponseWriter, req *http.Request) {
@@ -162,16 +177,17 @@ func TestApproveOpensAPullRequest(t *testing.T) {
 		"which is pushed", "run the command again on that branch"})
 
 	// With another token, the same command opens it. A third call finds it open.
-	fake.readOnly = false
+	fake.setReadOnly(false)
 	out := want(exitDone, []string{"opened pull request https://forge.example/acme/people/pulls/7",
 		"another person must approve pull request https://forge.example"})
 	digest := regexp.MustCompile(`sha256:[0-9a-f]{64}`).FindString(out)
 	branch := "approve-" + strings.TrimPrefix(digest, "sha256:")[:8]
 	want(exitDone, []string{"pull request https://forge.example/acme/people/pulls/7 is open already"})
-	if len(fake.pulls) != 1 {
-		t.Fatalf("%d pull requests were opened", len(fake.pulls))
+	pulls := fake.opened()
+	if len(pulls) != 1 {
+		t.Fatalf("%d pull requests were opened", len(pulls))
 	}
-	p := fake.pulls[0]
+	p := pulls[0]
 	if p["head"] != branch || p["base"] != "main" || p["title"] != "Approve what roster holds" {
 		t.Errorf("the pull request is from %s to %s: %s", p["head"], p["base"], p["title"])
 	}
