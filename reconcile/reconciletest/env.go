@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -28,7 +29,8 @@ type Env struct {
 	Server  *httptest.Server
 	Runner  *run.Runner
 	Audit   *Audit
-	Now     time.Time
+	Now     time.Time  // a run advances it
+	clock   sync.Mutex // guards Now while the simulator may still answer a request of an earlier run
 	Commits []*schema.Declarations
 	Authors map[int]string    // of commits, by number from 1
 	Dates   map[int]time.Time // of commits
@@ -49,7 +51,11 @@ func NewEnv(t testing.TB) *Env {
 	}
 	w.Sim.Options.Throttle.Unlimited = true
 	w.Sim.Options.RemoveAllMembers = true
-	w.Sim.Now = func() time.Time { return w.Now }
+	w.Sim.Now = func() time.Time {
+		w.clock.Lock()
+		defer w.clock.Unlock()
+		return w.Now
+	}
 	w.Server = httptest.NewServer(w.Sim)
 	t.Cleanup(w.Server.Close)
 	w.Audit = &Audit{}
@@ -154,7 +160,9 @@ func Group(key, name string, from, to int) string {
 // Run makes one run with the newest commit.
 func (w *Env) Run(apply bool) (*run.Result, error) {
 	w.T.Helper()
+	w.clock.Lock()
 	w.Now = w.Now.Add(time.Minute)
+	w.clock.Unlock()
 	request := run.Request{Provisioner: "aws", Declarations: w.Commits[len(w.Commits)-1], Trigger: w.Trigger,
 		Apply: apply, Commit: w.Ref()}
 	if w.Uncommitted != nil {
