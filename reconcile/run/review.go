@@ -3,7 +3,6 @@ package run
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/schema"
@@ -83,27 +82,16 @@ func rulesInForce(s runState, last lastApplied) []schema.Review {
 
 // tenantRules returns the review rules in the newest status of a tenant: that of the provisioner,
 // or that of a key which is no longer declared. So a provisioner under another key keeps the rules.
-func (r *Runner) tenantRules(ctx context.Context, d *schema.Declarations, p *schema.Provisioner,
-	status *reconcile.Status) ([]schema.Review, error) {
-	known, err := r.Archive.Provisioners(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("list the provisioners on the audit branch: %w", err)
-	}
+func tenantRules(p *schema.Provisioner, status *reconcile.Status, others []keyedState) []schema.Review {
 	newest := status
-	for _, key := range known {
-		if key == p.Key || d.Provisioners[key] != nil {
-			continue
-		}
-		state, err := r.Audit.LoadState(ctx, key)
-		if err != nil {
-			return nil, fmt.Errorf("read the audit state of %q: %w", key, err)
-		}
-		other := state.Status
-		if other != nil && other.Identity == p.Identity() && (newest == nil || other.Finished.After(newest.Finished)) {
+	for _, o := range others {
+		other := o.Status
+		if !o.declared && other != nil && other.Identity == p.Identity() &&
+			(newest == nil || other.Finished.After(newest.Finished)) {
 			newest = other
 		}
 	}
-	return newest.ReviewRules(), nil
+	return newest.ReviewRules()
 }
 
 // rememberedRules returns the review rules that were in force after the last applied commit. The

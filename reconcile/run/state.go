@@ -30,7 +30,7 @@ type runState struct {
 // loadState reads what earlier runs of a provisioner left.
 func (r *Runner) loadState(ctx context.Context, req Request) (runState, error) {
 	p := req.Declarations.Provisioners[req.Provisioner]
-	audit, previousKey, err := r.auditState(ctx, req.Provisioner, req.Declarations, p)
+	audit, previousKey, others, err := r.auditState(ctx, req.Provisioner, req.Declarations, p)
 	if err != nil {
 		return runState{}, err
 	}
@@ -49,12 +49,8 @@ func (r *Runner) loadState(ctx context.Context, req Request) (runState, error) {
 			p.Identity(),
 		)
 	}
-	rules, err := r.tenantRules(ctx, req.Declarations, p, audit.Status)
-	if err != nil {
-		return runState{}, err
-	}
-	return runState{request: req, provisioner: p, audit: audit, previousKey: previousKey, tenantRules: rules,
-		started: r.now()}, nil
+	return runState{request: req, provisioner: p, audit: audit, previousKey: previousKey,
+		tenantRules: tenantRules(p, audit.Status, others), started: r.now()}, nil
 }
 
 // neverEnabled reports whether the provisioner is disabled and was so in all earlier runs.
@@ -64,37 +60,59 @@ func (s runState) neverEnabled() bool {
 
 // auditState returns what earlier runs of a provisioner left. If another key of the tenant, which
 // is no longer declared, has the newest status, the provisioner was renamed: the state is that of
-// the other key.
+// the other key. others are the states of the other keys that this decides from.
 func (r *Runner) auditState(ctx context.Context, key string, decls *schema.Declarations,
-	p *schema.Provisioner) (state *reconcile.AuditState, previousKey string, err error) {
+	p *schema.Provisioner) (state *reconcile.AuditState, previousKey string, others []keyedState, err error) {
 	state, err = r.Audit.LoadState(ctx, key)
 	if err != nil {
-		return nil, "", fmt.Errorf("read the audit state: %w", err)
+		return nil, "", nil, fmt.Errorf("read the audit state: %w", err)
 	}
-	if state.Trust.Broken() || p == nil {
-		return state, "", nil
-	}
-	known, err := r.Archive.Provisioners(ctx)
-	if err != nil {
-		return nil, "", fmt.Errorf("list the provisioners on the audit branch: %w", err)
+	renamed := p != nil && !state.Trust.Broken() // a broken or removed provisioner keeps its state
+	if others, err = r.otherStates(ctx, key, decls, renamed && state.Status == nil); err != nil || !renamed {
+		return state, "", others, err
 	}
 	newest := state
-	for _, old := range known {
-		if old == key || state.Status != nil && decls.Provisioners[old] != nil {
-			continue
-		}
-		other, err := r.Audit.LoadState(ctx, old)
-		if err != nil {
-			return nil, "", fmt.Errorf("read the audit state of %q: %w", old, err)
-		}
-		if sameTenant(other, p) && (newest.Status == nil || other.Status.Finished.After(newest.Status.Finished)) {
-			newest, previousKey = other, old
+	for _, other := range others {
+		if sameTenant(other.AuditState, p) &&
+			(newest.Status == nil || other.Status.Finished.After(newest.Status.Finished)) {
+			newest, previousKey = other.AuditState, other.key
 		}
 	}
 	if previousKey == "" {
-		return state, "", nil
+		return state, "", others, nil
 	}
-	return newest, previousKey, mayContinue(newest, previousKey, p)
+	return newest, previousKey, others, mayContinue(newest, previousKey, p)
+}
+
+// keyedState is what earlier runs left under a key.
+type keyedState struct {
+	*reconcile.AuditState
+	key      string
+	declared bool
+}
+
+// otherStates reads what earlier runs left under all keys but one. It reads those that are still
+// declared only if declared is set.
+func (r *Runner) otherStates(
+	ctx context.Context, key string, decls *schema.Declarations, declared bool,
+) ([]keyedState, error) {
+	known, err := r.Archive.Provisioners(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list the provisioners on the audit branch: %w", err)
+	}
+	var out []keyedState
+	for _, other := range known {
+		isDeclared := decls.Provisioners[other] != nil
+		if other == key || isDeclared && !declared {
+			continue
+		}
+		state, err := r.Audit.LoadState(ctx, other)
+		if err != nil {
+			return nil, fmt.Errorf("read the audit state of %q: %w", other, err)
+		}
+		out = append(out, keyedState{state, other, isDeclared})
+	}
+	return out, nil
 }
 
 // sameTenant reports whether the audit state of another key is of the same tenant and has objects.
