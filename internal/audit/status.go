@@ -52,12 +52,7 @@ func mergeStatus(a, b *reconcile.Status) *reconcile.Status {
 		out.PolicyCommit, out.Loosened = a.PolicyCommit, a.Loosened
 	}
 	out.ShortenedEnds = mergeShortenedEnds(a.ShortenedEnds, b.ShortenedEnds)
-	out.Removals = nil
-	for _, r := range slices.Concat(a.Removals, b.Removals) {
-		if !slices.ContainsFunc(out.Removals, func(have reconcile.Removal) bool { return sameRemoval(have, r) }) {
-			out.Removals = append(out.Removals, r)
-		}
-	}
+	out.Removals = mergeRemovals(a.Removals, b.Removals)
 	out.UsedApprovals = reconcile.MergeUses(a.UsedApprovals, b.UsedApprovals)
 	out.ApprovalFirstSeen = reconcile.MergeFirstSeen(a.ApprovalFirstSeen, b.ApprovalFirstSeen)
 	return &out
@@ -87,15 +82,11 @@ func unionStatus(s, known *reconcile.Status) *reconcile.Status {
 		return nil
 	}
 	out := *s
-	out.Removals = slices.Clone(s.Removals)
 	if known == nil {
+		out.Removals = slices.Clone(s.Removals)
 		return &out
 	}
-	for _, r := range known.Removals {
-		if !slices.ContainsFunc(out.Removals, func(have reconcile.Removal) bool { return sameRemoval(have, r) }) {
-			out.Removals = append(out.Removals, r)
-		}
-	}
+	out.Removals = mergeRemovals(s.Removals, known.Removals)
 	out.UsedApprovals = reconcile.MergeUses(s.UsedApprovals, known.UsedApprovals)
 	return &out
 }
@@ -115,6 +106,17 @@ func strictStatus(s, known *reconcile.Status) *reconcile.Status {
 	out.AdoptionDecided = s.AdoptionDecided && known.AdoptionDecided
 	out.ShortenedEnds = mergeShortenedEnds(known.ShortenedEnds, s.ShortenedEnds)
 	out.ApprovalFirstSeen = reconcile.MergeFirstSeen(s.ApprovalFirstSeen, known.ApprovalFirstSeen)
+	return out
+}
+
+// mergeRemovals returns the removals in either list.
+func mergeRemovals(a, b []reconcile.Removal) []reconcile.Removal {
+	var out []reconcile.Removal
+	for _, r := range slices.Concat(a, b) {
+		if !slices.ContainsFunc(out, func(have reconcile.Removal) bool { return sameRemoval(have, r) }) {
+			out = append(out, r)
+		}
+	}
 	return out
 }
 

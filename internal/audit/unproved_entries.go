@@ -9,12 +9,7 @@ import (
 
 // restoreEntries adds the known entries that a ledger does not have. An id has one key.
 func restoreEntries(ledger, known *reconcile.Ledger) {
-	ids := map[string]bool{}
-	for _, entries := range []map[string]reconcile.Owned{ledger.Users, ledger.Groups} {
-		for _, owned := range entries {
-			ids[owned.ID] = true
-		}
-	}
+	ids := idsOf(ledger)
 	for _, kind := range [2][2]map[string]reconcile.Owned{{ledger.Users, known.Users}, {ledger.Groups, known.Groups}} {
 		for key, owned := range kind[1] {
 			if _, found := kind[0][key]; !found && !ids[owned.ID] {
@@ -24,14 +19,20 @@ func restoreEntries(ledger, known *reconcile.Ledger) {
 	}
 }
 
-// droppedEntries returns the known entries whose ids a ledger does not have; nil if there are none.
-func droppedEntries(known, ledger *reconcile.Ledger) *reconcile.Ledger {
-	ids := map[string]bool{}
-	for _, entries := range []map[string]reconcile.Owned{ledger.Users, ledger.Groups} {
+// idsOf returns the ids that a ledger has.
+func idsOf(l *reconcile.Ledger) map[string]bool {
+	ids := make(map[string]bool, len(l.Users)+len(l.Groups))
+	for _, entries := range []map[string]reconcile.Owned{l.Users, l.Groups} {
 		for _, owned := range entries {
 			ids[owned.ID] = true
 		}
 	}
+	return ids
+}
+
+// droppedEntries returns the known entries whose ids a ledger does not have; nil if there are none.
+func droppedEntries(known, ledger *reconcile.Ledger) *reconcile.Ledger {
+	ids := idsOf(ledger)
 	out := known.Clone()
 	for _, entries := range []map[string]reconcile.Owned{out.Users, out.Groups} {
 		maps.DeleteFunc(entries, func(_ string, owned reconcile.Owned) bool { return ids[owned.ID] })
