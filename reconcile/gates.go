@@ -104,7 +104,7 @@ func applyGates(in *gateInput) []string {
 	var notices []string
 	for _, g := range gates {
 		declared := in.policy.Limits[g.name]
-		if declared != nil && declared.Off && !g.alwaysOn {
+		if isOff(declared) && !g.alwaysOn {
 			notices = append(notices, offNotice(g.name, declared.Reason))
 		} else {
 			for i, reason := range g.holds(in, g.tuned(declared)) {
@@ -122,6 +122,9 @@ func applyGates(in *gateInput) []string {
 
 // holdDependents holds the changes that depend on a held change, directly or through other changes.
 func holdDependents(changes []Change) {
+	if !slices.ContainsFunc(changes, func(c Change) bool { return len(c.Held) > 0 }) {
+		return
+	}
 	each := eachDependency(changes)
 	for changed := true; changed; {
 		changed = false
@@ -142,6 +145,9 @@ func holdDependents(changes []Change) {
 // markNotApprovable marks the held changes that depend on a change which no approval releases: no
 // approval releases them either.
 func markNotApprovable(changes []Change) {
+	if !slices.ContainsFunc(changes, func(c Change) bool { return !c.Approvable() }) {
+		return
+	}
 	each := eachDependency(changes)
 	for changed := true; changed; {
 		changed = false

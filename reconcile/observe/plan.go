@@ -37,8 +37,7 @@ func (r *Reader) ObserveAndPlan(ctx context.Context, in reconcile.PlanInput,
 				return nil, nil, err
 			}
 			causesOf = round
-			round--
-			continue
+			plan = reconcile.NewPlan(in) // what was reviewed does not depend on causes
 		}
 		if v.fullyRead {
 			return plan, v, nil
