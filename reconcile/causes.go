@@ -60,8 +60,9 @@ func (c *Change) needsCause() bool { return c.Origin == Intended && c.Cause.Kind
 // FindCauses finds the causes of the intended changes of a plan. in is the input of the plan. load
 // loads one of in.Commits; an empty id means the last applied commit. A change is brought by the
 // first commit from which on every commit has one of its effects: a later commit that only changes
-// another attribute of the object does not make it a new change. If the last applied commit has all
-// of them too, a date brought it. The commits are loaded from the newest on, as far as needed.
+// another attribute of the object, or renames its key, does not make it a new change. If the last
+// applied commit has all of them too, a date brought it. The commits are loaded from the newest on,
+// as far as needed.
 func FindCauses(p *Plan, in PlanInput, load func(commit string) (*schema.Declarations, error)) (KnownCauses, error) {
 	known := in.Status.causes(in.Trust)
 	commits := in.Commits[max(0, len(in.Commits)-MaxCauseCommits):]
@@ -96,10 +97,13 @@ func FindCauses(p *Plan, in PlanInput, load func(commit string) (*schema.Declara
 		if decls == nil { // an invalid commit was never planned: the next one brings its changes
 			continue
 		}
-		effects := withNewKeys(effectsOf(in, decls), p.Linking)
+		effects := map[effect]bool{}
+		if earlier := planOf(in, decls); earlier != nil {
+			effects = earlier.Linking.objectEffects(earlier.Changes...)
+		}
 		joinDepartures(effects)
 		open = slices.DeleteFunc(open, func(c *Change) bool {
-			if wanted := c.normalizedEffects(); !broughtSince(wanted, effects, i < 0) {
+			if !broughtSince(p.Linking.objectEffects(*c), effects, i < 0) {
 				return false
 			}
 			known[c.causeKey()] = before
@@ -119,39 +123,15 @@ func FindCauses(p *Plan, in PlanInput, load func(commit string) (*schema.Declara
 
 // broughtSince reports whether a change was brought after a commit with effects: the commit has
 // none of the wanted ones. The last applied commit may have some, which are drift.
-func broughtSince(wanted []effect, effects map[effect]bool, lastApplied bool) bool {
+func broughtSince(wanted, effects map[effect]bool, lastApplied bool) bool {
+	all, some := true, false
+	for e := range wanted {
+		all, some = all && effects[e], some || effects[e]
+	}
 	if lastApplied {
-		return slices.ContainsFunc(wanted, func(e effect) bool { return !effects[e] })
+		return !all
 	}
-	return len(wanted) > 0 && !slices.ContainsFunc(wanted, func(e effect) bool { return effects[e] })
-}
-
-// withNewKeys adds the effects on renamed users and groups under their new keys. Otherwise a commit
-// that only renames a key would be the cause of all changes of that object.
-func withNewKeys(effects map[effect]bool, l *Linking) map[effect]bool {
-	users, groups := map[string]string{}, map[string]string{} // old key -> new key
-	for key, old := range l.RenamedUsers {
-		users[old] = key
-	}
-	for key, old := range l.RenamedGroups {
-		groups[old] = key
-	}
-	if len(users)+len(groups) == 0 {
-		return effects
-	}
-	out := maps.Clone(effects)
-	for e := range effects {
-		keys := groups
-		if e.kind.OfUser() {
-			keys = users
-		}
-		e.key = cmp.Or(keys[e.key], e.key)
-		if e.kind.OfMembership() {
-			e.value = cmp.Or(users[e.value], e.value)
-		}
-		out[e] = true
-	}
-	return out
+	return len(wanted) > 0 && !some
 }
 
 // joinDepartures adds the deactivation of each deleted user, and the deletion of each deactivated

@@ -65,6 +65,25 @@ func normalizedEffects(changes []Change) map[effect]bool {
 	return out
 }
 
+// objectEffects returns the normalized effects of changes on objects: what the directory has is
+// named by its id alone. So a change of an object has the same effects under each key of the
+// object. An adoption has the key, because another key makes the object that of another person.
+func (l *Linking) objectEffects(changes ...Change) map[effect]bool {
+	out := make(map[effect]bool, len(changes))
+	for i := range changes {
+		for _, e := range changes[i].normalizedEffects() {
+			if e.id != "" && e.kind.Action() != ActionAdopt {
+				e.key = ""
+			}
+			if u := l.State.Users[e.value]; e.kind.OfMembership() && u != nil && u.ID != "" {
+				e.value = UnmanagedRef(u.ID)
+			}
+			out[e] = true
+		}
+	}
+	return out
+}
+
 // without returns the part of a change that is not in have: the change with the remaining
 // attributes, or false if nothing remains.
 func (c Change) without(have map[effect]bool) (Change, bool) {

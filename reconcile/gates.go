@@ -356,21 +356,27 @@ var controlTower = []string{
 }
 
 // holdProtected holds changes of protected objects that exist; an object that the plan creates is
-// not protected yet. A membership belongs to its group. A protected user may get memberships, so
-// that an interrupted first sync can continue, but not lose them.
+// not protected yet. Another key for an object does not end its protection. A membership belongs to
+// its group. A protected user may get memberships, so that an interrupted first sync can continue,
+// but not lose them.
 func holdProtected(in *gateInput, _ limit) map[int]string {
-	named := func(protect map[string]schema.Pos, key, old string) bool {
-		_, now := protect[key]
-		_, before := protect[old]
-		return now || before
+	named := func(protect map[string]schema.Pos, keys ...string) bool {
+		return slices.ContainsFunc(keys, func(key string) bool {
+			_, found := protect[key]
+			return found
+		})
 	}
 	user := func(key string) bool {
+		protect := in.policy.Protect.Users
+		want := in.desired.Users[key]
 		return in.linking.State.Users[key] != nil &&
-			named(in.policy.Protect.Users, key, in.linking.RenamedUsers[key])
+			(named(protect, key) || want != nil && named(protect, want.Previously...))
 	}
 	group := func(c *Change) bool {
+		protect := in.policy.Protect.Groups
+		want := in.desired.Groups[c.Key]
 		return in.linking.State.Groups[c.Key] != nil && (slices.Contains(controlTower, c.Name) ||
-			named(in.policy.Protect.Groups, c.Key, in.linking.RenamedGroups[c.Key]))
+			named(protect, c.Key) || want != nil && named(protect, want.Previously...))
 	}
 	out := map[int]string{}
 	for i := range in.changes {

@@ -164,22 +164,31 @@ func ProvisionerOf(d *schema.Declarations, identity string) *schema.Provisioner 
 	return nil
 }
 
-// effectsOf returns the normalized effects of a plan for other declarations, on the same observed
-// directory. Declarations without the provisioner deprovision its users.
+// effectsOf returns the normalized effects of a plan for other declarations.
 func effectsOf(in PlanInput, d *schema.Declarations) map[effect]bool {
+	if p := planOf(in, d); p != nil {
+		return normalizedEffects(p.Changes)
+	}
+	return nil
+}
+
+// planOf returns a plan for other declarations, on the same observed directory. Declarations
+// without the provisioner deprovision its users. It returns nil for declarations that cannot be
+// mapped: they change nothing.
+func planOf(in PlanInput, d *schema.Declarations) *Plan {
 	p := ProvisionerOf(d, in.Provisioner.Identity())
 	in.Reviewed, in.Approvals, in.ApprovalEvidence, in.Causes = nil, nil, nil, nil
 	if p == nil {
 		in.Desired = DesiredOfRemoved(in.Provisioner)
-		return normalizedEffects(NewPlan(in).Changes)
+		return NewPlan(in)
 	}
 	desired, err := Desire(d, p, in.Now)
 	if err != nil {
-		return nil // declarations that cannot be mapped change nothing
+		return nil
 	}
 	in.Provisioner, in.Desired = p, desired
 	in.Policy, in.AppliedPolicy = nil, nil // gates do not matter
-	return normalizedEffects(NewPlan(in).Changes)
+	return NewPlan(in)
 }
 
 // holdUnreviewed holds intended changes that have effects which were not reviewed, and names them.

@@ -60,8 +60,11 @@ func (o *org) rekey(old, key string) {
 
 // previousKey returns the earlier key of a user, unless another user has it or names it too.
 func (o *org) previousKey(key string) string {
+	if o.users[key] == nil {
+		return ""
+	}
 	old := o.users[key].previously
-	if o.users[old] != nil {
+	if old == "" || o.users[old] != nil {
 		return ""
 	}
 	for _, other := range slices.Sorted(maps.Keys(o.users)) {

@@ -20,10 +20,35 @@ func looseness(limit int) int {
 // cause returns the commit that brought a write: the first of the newest commits that want it.
 func (h *hostile) cause(r *observedRun, w write) int {
 	first := r.commit
-	for first > 1 && h.orgs[first-2].wants(w, r.at) {
+	for first > 1 && h.orgs[first-2].wants(h.asKeyed(r, w, h.orgs[first-2]), r.at) {
 		first--
 	}
 	return first
+}
+
+// asKeyed returns a write with the keys that an earlier organization has for its users.
+func (h *hostile) asKeyed(r *observedRun, w write, o *org) write {
+	keyed := func(key string) string {
+		if o.users[key] != nil {
+			return key
+		}
+		for k := range o.users { // it renames the user to another key
+			if o.previousKey(k) == key {
+				return k
+			}
+		}
+		for commit := r.commit; commit > 0; commit-- { // a later commit renames the user to this key
+			if later := h.orgs[commit-1]; later.users[key] != nil && o.users[later.previousKey(key)] != nil {
+				return later.previousKey(key)
+			}
+		}
+		return key
+	}
+	if w.object == "user" {
+		w.key = keyed(w.key)
+	}
+	w.memberKey = keyed(w.memberKey)
+	return w
 }
 
 // byDate reports whether a write follows only from a date that was reached.
@@ -194,9 +219,11 @@ var alwaysHeld = []struct {
 		}) == 0
 	}},
 	{"protected", func(h *hostile, r *observedRun, w write) bool {
+		now := h.orgs[r.commit-1]
 		return h.inForce(r, w, func(o *org) int {
-			named := w.object == "user" && o.protectsUser(w.key) || w.object == "group" && o.protectsGroup(w.key) ||
-				w.verb == "lost" && o.protectsUser(w.memberKey) && !h.released[w.member]
+			user := func(key string) bool { return o.protectsUser(key) || o.protectsUser(now.previousKey(key)) }
+			named := w.object == "user" && user(w.key) || w.object == "group" && o.protectsGroup(w.key) ||
+				w.verb == "lost" && user(w.memberKey) && !h.released[w.member]
 			return map[bool]int{false: 1}[named]
 		}) == 0 && w.verb != "created"
 	}},
