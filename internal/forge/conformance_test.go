@@ -10,53 +10,52 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/seed-d64a251c/roster/internal/forge/forgetest"
 )
 
 var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 
-// forges are the implementations that pass the same tests.
-var forges = []struct {
-	kind       Kind
-	path       string // of the repository
-	api        func(*fakeForge) http.Handler
-	authorized func(req *http.Request, token string) bool
-}{
-	{KindGitHub, "/acme/people", gitHubAPI, func(req *http.Request, token string) bool {
-		return req.Header.Get("Authorization") == "Bearer "+token
-	}},
-	{KindGitLab, "/acme/hr/people", gitLabAPI, func(req *http.Request, token string) bool {
-		return req.Header.Get("Private-Token") == token
-	}},
-	{KindGitea, "/acme/people", giteaAPI, func(req *http.Request, token string) bool {
-		return req.Header.Get("Authorization") == "token "+token
-	}},
-}
+// kinds are the implementations that pass the same tests.
+var kinds = []Kind{KindGitHub, KindGitLab, KindGitea}
 
 // fixture is a client with the fake forge behind it.
 type fixture struct {
-	*fakeForge
+	*forgetest.State
 	Forge
 	reopen func() Forge // a new client, as after a restart
 	clock  *time.Time
 }
 
 func eachForge(t *testing.T, do func(t *testing.T, kind Kind, s *fixture)) {
-	for _, f := range forges {
-		t.Run(string(f.kind), func(t *testing.T) {
-			r := &fakeForge{t: t, token: canary}
-			server := r.serve(f.api(r), func(req *http.Request) bool { return f.authorized(req, r.token) })
+	for _, kind := range kinds {
+		t.Run(string(kind), func(t *testing.T) {
+			r := &forgetest.State{T: t, Token: canary}
+			repository := r.Start(string(kind))
 			now := noon
 			reopen := func() Forge {
-				opened, err := Open(Config{Kind: f.kind, Repository: server.URL + f.path + ".git", Token: canary,
+				opened, err := Open(Config{Kind: kind, Repository: repository, Token: canary,
 					UserAgent: "roster/test", Now: func() time.Time { return now }})
 				if err != nil {
 					t.Fatal(err)
 				}
 				return opened
 			}
-			do(t, f.kind, &fixture{fakeForge: r, Forge: reopen(), reopen: reopen, clock: &now})
+			do(t, kind, &fixture{State: r, Forge: reopen(), reopen: reopen, clock: &now})
 		})
 	}
+}
+
+func version(head string, at time.Time) forgetest.Version {
+	return forgetest.Version{Head: head, At: at}
+}
+
+func reviewBy(by, head, verdict string, at time.Time) forgetest.Review {
+	return forgetest.Review{By: by, Head: head, Verdict: verdict, At: at}
+}
+
+func commit(sha, author, committer string) forgetest.Commit {
+	return forgetest.Commit{Sha: sha, Author: author, Committer: committer}
 }
 
 func sha(c string) string { return strings.Repeat(c, 40) }
@@ -64,12 +63,13 @@ func sha(c string) string { return strings.Repeat(c, 40) }
 func TestPullRequestsListsEveryOpenOne(t *testing.T) {
 	eachForge(t, func(t *testing.T, _ Kind, s *fixture) {
 		for i := 1; i <= 250; i++ {
-			s.pulls = append(s.pulls, &fakePull{number: i, title: fmt.Sprintf("Change %d", i), author: "ann",
-				head: sha("a"), base: "main", draft: i == 7, fork: i == 8,
-				updated: noon.Add(time.Duration(i) * time.Minute)})
+			s.Pulls = append(s.Pulls, &forgetest.Pull{Number: i, Title: fmt.Sprintf("Change %d", i), Author: "ann",
+				Head: sha("a"), Base: "main", Draft: i == 7, Fork: i == 8,
+				Updated: noon.Add(time.Duration(i) * time.Minute)})
 		}
-		s.pulls = append(s.pulls, &fakePull{number: 300, author: "ann", head: sha("a"), base: "other", updated: noon},
-			&fakePull{number: 301, author: "ann", head: sha("a"), base: "main", merged: sha("c"), updated: noon})
+		s.Pulls = append(s.Pulls, &forgetest.Pull{Number: 300, Author: "ann", Head: sha("a"), Base: "other",
+			Updated: noon},
+			&forgetest.Pull{Number: 301, Author: "ann", Head: sha("a"), Base: "main", Merged: sha("c"), Updated: noon})
 		list, err := s.PullRequests(t.Context(), "main")
 		if err != nil {
 			t.Fatal(err)
@@ -92,12 +92,12 @@ func TestPullRequestsListsEveryOpenOne(t *testing.T) {
 
 func TestCommentIsEditedInPlace(t *testing.T) {
 	eachForge(t, func(t *testing.T, _ Kind, s *fixture) {
-		p := &fakePull{number: 7, author: "ann", head: sha("a"), base: "main"}
-		s.pulls = []*fakePull{p}
+		p := &forgetest.Pull{Number: 7, Author: "ann", Head: sha("a"), Base: "main"}
+		s.Pulls = []*forgetest.Pull{p}
 		for i := range 230 { // roster's comment will be on a later page
-			s.add(p, "bob", fmt.Sprint("talk ", i))
+			s.Add(p, "bob", fmt.Sprint("talk ", i))
 		}
-		s.add(p, "eve", Marker+"\nof another author")
+		s.Add(p, "eve", Marker+"\nof another author")
 		upsert := func(f Forge, body string) {
 			t.Helper()
 			if err := f.Comment(t.Context(), 7, body); err != nil {
@@ -106,9 +106,9 @@ func TestCommentIsEditedInPlace(t *testing.T) {
 		}
 		own := func() []string {
 			var out []string
-			for _, c := range p.comments {
-				if c.author == botLogin {
-					out = append(out, c.body)
+			for _, c := range p.Comments {
+				if c.Author == forgetest.BotLogin {
+					out = append(out, c.Body)
 				}
 			}
 			return out
@@ -121,7 +121,7 @@ func TestCommentIsEditedInPlace(t *testing.T) {
 			if !slices.Equal(own(), bodies) {
 				t.Errorf("roster's comments are %q; want %q", own(), bodies)
 			}
-			if n := s.sent("POST"); n > writes {
+			if n := s.Sent("POST"); n > writes {
 				t.Errorf("%d comments were created; want at most %d", n, writes)
 			}
 		}
@@ -130,18 +130,19 @@ func TestCommentIsEditedInPlace(t *testing.T) {
 		upsert(s, "two")
 		want(0, "two")
 		upsert(s, "two")
-		if n := s.sent("GET") + s.sent("PATCH") + s.sent("PUT"); n != 0 {
+		if n := s.Sent("GET") + s.Sent("PATCH") + s.Sent("PUT"); n != 0 {
 			t.Errorf("%d requests for an unchanged comment; want none", n)
 		}
 		restarted := s.reopen()
 		upsert(restarted, "three")
 		want(0, "three")
-		p.comments = slices.DeleteFunc(p.comments, func(c *storedComment) bool { return c.author == botLogin })
+		p.Comments = slices.DeleteFunc(p.Comments,
+			func(c *forgetest.Comment) bool { return c.Author == forgetest.BotLogin })
 		upsert(restarted, "four")
 		want(1, "four")
-		i := slices.IndexFunc(p.comments, func(c *storedComment) bool { return c.author == "eve" })
-		if p.comments[i].body != Marker+"\nof another author" {
-			t.Errorf("the comment of another author became %q", p.comments[i].body)
+		i := slices.IndexFunc(p.Comments, func(c *forgetest.Comment) bool { return c.Author == "eve" })
+		if p.Comments[i].Body != Marker+"\nof another author" {
+			t.Errorf("the comment of another author became %q", p.Comments[i].Body)
 		}
 	})
 }
@@ -157,7 +158,7 @@ func TestStatusIsSet(t *testing.T) {
 				Status{State: state, Description: "2 people lose\nall access"}); err != nil {
 				t.Fatal(err)
 			}
-			if have, want := s.statuses[len(s.statuses)-1],
+			if have, want := s.Statuses[len(s.Statuses)-1],
 				sha("a")+" "+names[state]+" roster/preview 2 people lose all access"; have != want {
 				t.Errorf("status %q; want %q", have, want)
 			}
@@ -171,10 +172,10 @@ func TestStatusIsSet(t *testing.T) {
 
 func TestMergedFindsThePullRequestOfACommit(t *testing.T) {
 	eachForge(t, func(t *testing.T, _ Kind, s *fixture) {
-		s.pulls = []*fakePull{
-			{number: 1, author: "ann", head: sha("a"), base: "main", merged: sha("1"), updated: noon},
-			{number: 2, author: "ann", head: sha("b"), base: "release", merged: sha("2"), updated: noon},
-			{number: 3, author: "ann", head: sha("c"), base: "main"},
+		s.Pulls = []*forgetest.Pull{
+			{Number: 1, Author: "ann", Head: sha("a"), Base: "main", Merged: sha("1"), Updated: noon},
+			{Number: 2, Author: "ann", Head: sha("b"), Base: "release", Merged: sha("2"), Updated: noon},
+			{Number: 3, Author: "ann", Head: sha("c"), Base: "main"},
 		}
 		for _, test := range []struct {
 			name, commit string
@@ -193,39 +194,44 @@ func TestMergedFindsThePullRequestOfACommit(t *testing.T) {
 
 func TestApprovalReturnsTheApprovedHeads(t *testing.T) {
 	at := func(minutes int) time.Time { return noon.Add(time.Duration(minutes) * time.Minute) }
-	versions := []fakeVersion{{sha("1"), at(0)}, {sha("2"), at(10)}, {sha("3"), at(20)}}
+	versions := []forgetest.Version{version(sha("1"), at(0)), version(sha("2"), at(10)), version(sha("3"), at(20))}
 	for _, test := range []struct {
 		name       string
-		reviews    []fakeReview
+		reviews    []forgetest.Review
 		rulesUnmet bool
 		not        Kind   // the forge that does not have this case
 		want       string // the accounts with their heads, or part of the reason
 	}{
 		{name: "no reviews", want: "no reviewer other than its author"},
-		{name: "approved by the author only", reviews: []fakeReview{{"ann", sha("1"), "approve", at(1)}},
+		{name: "approved by the author only", reviews: []forgetest.Review{reviewBy("ann", sha("1"), "approve", at(1))},
 			want: "no reviewer other than its author"},
-		{name: "approved, then pushed to", reviews: []fakeReview{{"bob", sha("1"), "approve", at(5)}},
+		{name: "approved, then pushed to", reviews: []forgetest.Review{reviewBy("bob", sha("1"), "approve", at(5))},
 			want: "bob " + sha("1")},
-		{name: "approved again after a push", reviews: []fakeReview{{"bob", sha("1"), "approve", at(5)},
-			{"bob", sha("2"), "approve", at(15)}}, want: "bob " + sha("2")},
-		{name: "two people, at different heads", reviews: []fakeReview{{"bob", sha("1"), "approve", at(5)},
-			{"cleo", sha("2"), "approve", at(12)}}, want: "bob " + sha("1") + ", cleo " + sha("2")},
-		{name: "the same person in another case", reviews: []fakeReview{{"bob", sha("1"), "approve", at(5)},
-			{"Bob", sha("2"), "approve", at(12)}}, not: KindGitLab, want: "Bob " + sha("2")},
-		{name: "the author in another case", reviews: []fakeReview{{"Ann", sha("1"), "approve", at(5)}},
+		{name: "approved again after a push", reviews: []forgetest.Review{reviewBy("bob", sha("1"), "approve", at(5)),
+			reviewBy("bob", sha("2"), "approve", at(15))}, want: "bob " + sha("2")},
+		{name: "two people, at different heads", reviews: []forgetest.Review{reviewBy("bob", sha("1"), "approve",
+			at(5)),
+			reviewBy("cleo", sha("2"), "approve", at(12))}, want: "bob " + sha("1") + ", cleo " + sha("2")},
+		{name: "the same person in another case", reviews: []forgetest.Review{reviewBy("bob", sha("1"), "approve",
+			at(5)),
+			reviewBy("Bob", sha("2"), "approve", at(12))}, not: KindGitLab, want: "Bob " + sha("2")},
+		{name: "the author in another case", reviews: []forgetest.Review{reviewBy("Ann", sha("1"), "approve", at(5))},
 			want: "no reviewer other than its author"},
-		{name: "a comment changes nothing", reviews: []fakeReview{{"bob", sha("1"), "approve", at(5)},
-			{"bob", sha("3"), "comment", at(25)}}, want: "bob " + sha("1")},
-		{name: "dismissed", reviews: []fakeReview{{"bob", sha("1"), "dismissed", at(5)}},
+		{name: "a comment changes nothing", reviews: []forgetest.Review{reviewBy("bob", sha("1"), "approve", at(5)),
+			reviewBy("bob", sha("3"), "comment", at(25))}, want: "bob " + sha("1")},
+		{name: "dismissed", reviews: []forgetest.Review{reviewBy("bob", sha("1"), "dismissed", at(5))},
 			want: "no reviewer other than its author"},
-		{name: "changes requested after the approval", reviews: []fakeReview{{"bob", sha("1"), "approve", at(5)},
-			{"bob", sha("2"), "changes", at(15)}}, not: KindGitLab, want: "bob requests changes"},
-		{name: "approved after changes were requested", reviews: []fakeReview{{"bob", sha("1"), "changes", at(5)},
-			{"bob", sha("2"), "approve", at(15)}}, want: "bob " + sha("2")},
+		{name: "changes requested after the approval", reviews: []forgetest.Review{reviewBy("bob", sha("1"),
+			"approve", at(5)),
+			reviewBy("bob", sha("2"), "changes", at(15))}, not: KindGitLab, want: "bob requests changes"},
+		{name: "approved after changes were requested", reviews: []forgetest.Review{reviewBy("bob", sha("1"),
+			"changes", at(5)),
+			reviewBy("bob", sha("2"), "approve", at(15))}, want: "bob " + sha("2")},
 		{name: "approved by a user with read access only",
-			reviews: []fakeReview{{"mallory", sha("3"), "approve", at(25)}}, not: KindGitLab,
+			reviews: []forgetest.Review{reviewBy("mallory", sha("3"), "approve", at(25))}, not: KindGitLab,
 			want: "no reviewer other than its author"},
-		{name: "too few approvals for the forge's rules", reviews: []fakeReview{{"bob", sha("1"), "approve", at(5)}},
+		{name: "too few approvals for the forge's rules", reviews: []forgetest.Review{reviewBy("bob", sha("1"),
+			"approve", at(5))},
 			rulesUnmet: true, not: KindGitHub, want: "it does not have all approvals"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -235,9 +241,9 @@ func TestApprovalReturnsTheApprovedHeads(t *testing.T) {
 				if kind == test.not || test.rulesUnmet && kind != KindGitLab {
 					return
 				}
-				s.readers = []string{"mallory"}
-				s.pulls = []*fakePull{{number: 7, author: "ann", head: sha("3"), base: "main", merged: sha("9"),
-					versions: versions, reviews: test.reviews, rulesUnmet: test.rulesUnmet}}
+				s.Readers = []string{"mallory"}
+				s.Pulls = []*forgetest.Pull{{Number: 7, Author: "ann", Head: sha("3"), Base: "main", Merged: sha("9"),
+					Versions: versions, Reviews: test.reviews, RulesUnmet: test.rulesUnmet}}
 				a, err := s.Approval(t.Context(), PullRequest{Number: 7, Author: "ann"})
 				if err != nil {
 					t.Fatal(err)
@@ -258,21 +264,21 @@ func TestApprovalReturnsTheApprovedHeads(t *testing.T) {
 func TestRateLimitStopsRequests(t *testing.T) {
 	eachForge(t, func(t *testing.T, kind Kind, s *fixture) {
 		list := func() error { _, err := s.PullRequests(context.Background(), "main"); return err }
-		s.limit = func(w http.ResponseWriter) {
+		s.Limit = func(w http.ResponseWriter) {
 			w.Header().Set("Retry-After", "90")
-			respond(w, map[Kind]int{KindGitHub: 403, KindGitLab: 429, KindGitea: 429}[kind],
+			forgetest.Respond(w, map[Kind]int{KindGitHub: 403, KindGitLab: 429, KindGitea: 429}[kind],
 				map[string]any{"message": "slow down"})
 		}
 		var limited *RateLimitError
 		if err := list(); !errors.As(err, &limited) || !limited.Until.Equal(noon.Add(90*time.Second)) {
 			t.Fatalf("%v; want a rate limit until %v", err, noon.Add(90*time.Second))
 		}
-		s.sent("GET")
+		s.Sent("GET")
 		*s.clock = noon.Add(89 * time.Second)
-		if err := list(); !errors.As(err, &limited) || s.sent("GET") != 0 {
+		if err := list(); !errors.As(err, &limited) || s.Sent("GET") != 0 {
 			t.Errorf("%v; want a rate limit without a request", err)
 		}
-		s.limit = nil
+		s.Limit = nil
 		*s.clock = noon.Add(91 * time.Second)
 		if err := list(); err != nil {
 			t.Errorf("after the limit ended: %v", err)
@@ -282,8 +288,8 @@ func TestRateLimitStopsRequests(t *testing.T) {
 
 func TestTokenIsNotLeaked(t *testing.T) {
 	eachForge(t, func(t *testing.T, kind Kind, s *fixture) {
-		s.pulls = []*fakePull{{number: 7, author: "ann", head: sha("a"), base: "main"}}
-		s.token = "another"
+		s.Pulls = []*forgetest.Pull{{Number: 7, Author: "ann", Head: sha("a"), Base: "main"}}
+		s.Token = "another"
 		errs := []error{s.Comment(t.Context(), 7, "x"), s.SetStatus(t.Context(), sha("a"), Status{State: Success})}
 		_, err := s.PullRequests(t.Context(), "main")
 		errs = append(errs, err)
@@ -302,7 +308,7 @@ func TestTokenIsNotLeaked(t *testing.T) {
 			t.Errorf("the other host received %v", req.Header)
 		}))
 		defer other.Close()
-		s.limit = func(w http.ResponseWriter) {
+		s.Limit = func(w http.ResponseWriter) {
 			w.Header().Set("Location", other.URL+"/")
 			w.WriteHeader(http.StatusTemporaryRedirect)
 		}
@@ -314,7 +320,7 @@ func TestTokenIsNotLeaked(t *testing.T) {
 
 func TestTooLongResponseIsAnError(t *testing.T) {
 	eachForge(t, func(t *testing.T, _ Kind, s *fixture) {
-		s.limit = func(w http.ResponseWriter) {
+		s.Limit = func(w http.ResponseWriter) {
 			chunk := []byte(strings.Repeat(" ", 1<<20))
 			for range 40 {
 				if _, err := w.Write(chunk); err != nil {

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/seed-d64a251c/roster/internal/forge/forgetest"
 )
 
 // contributed returns the contributions as text: the accounts of each commit, and the pushes.
@@ -41,47 +43,50 @@ func TestContributionsAreThoseOfThePullRequest(t *testing.T) {
 	newBranch := strings.Repeat("0", 40)
 	for _, test := range []struct {
 		name     string
-		pull     *fakePull
+		pull     *forgetest.Pull
 		noPushes bool
 		want     map[Kind][]string // "" is for the forges that the map does not name
 	}{
-		{name: "a commit by its opener", pull: &fakePull{own: []fakeCommit{{sha("1"), "ann", "ann"}},
-			pushes: []fakePush{{by: "ann", before: newBranch, after: sha("1"), at: at(0)}}},
+		{name: "a commit by its opener", pull: &forgetest.Pull{Own: []forgetest.Commit{commit(sha("1"), "ann", "ann")},
+			Pushes: []forgetest.Push{{By: "ann", Before: newBranch, After: sha("1"), At: at(0)}}},
 			want: map[Kind][]string{"": {"commit 1 ann ann", "push ann ..1"}, KindGitLab: {"push ann ..1"}}},
 		{name: "a colleague pushes a commit in the name of the opener",
-			pull: &fakePull{own: []fakeCommit{{sha("1"), "ann", "ann"}, {sha("2"), "ann", "ann"}},
-				pushes: []fakePush{{by: "ann", before: newBranch, after: sha("1"), at: at(0)},
-					{by: "bob", before: sha("1"), after: sha("2"), at: at(5)}}},
+			pull: &forgetest.Pull{Own: []forgetest.Commit{commit(sha("1"), "ann", "ann"), commit(sha("2"), "ann",
+				"ann")},
+				Pushes: []forgetest.Push{{By: "ann", Before: newBranch, After: sha("1"), At: at(0)},
+					{By: "bob", Before: sha("1"), After: sha("2"), At: at(5)}}},
 			want: map[Kind][]string{"": {"commit 1 ann ann", "commit 2 ann ann", "push ann ..1", "push bob 1..2"},
 				KindGitLab: {"push ann ..1", "push bob 1..2"}}},
-		{name: "an author without an account", pull: &fakePull{own: []fakeCommit{{sha("1"), "", "ann"}}},
+		{name: "an author without an account", pull: &forgetest.Pull{Own: []forgetest.Commit{commit(sha("1"), "",
+			"ann")}},
 			want: map[Kind][]string{"": {"commit 1 ann ?"}, KindGitLab: {}}},
 		{name: "a commit on the page of the forge",
-			pull: &fakePull{own: []fakeCommit{{sha("1"), "ann", "web-flow"}}},
+			pull: &forgetest.Pull{Own: []forgetest.Commit{commit(sha("1"), "ann", "web-flow")}},
 			want: map[Kind][]string{KindGitHub: {"commit 1 ann"}, KindGitLab: {},
 				KindGitea: {"commit 1 ann web-flow"}}},
 		{name: "the forge does not give pushes", noPushes: true,
-			pull: &fakePull{own: []fakeCommit{{sha("1"), "ann", "ann"}},
-				pushes: []fakePush{{by: "bob", before: newBranch, after: sha("1"), at: at(0)}}},
+			pull: &forgetest.Pull{Own: []forgetest.Commit{commit(sha("1"), "ann", "ann")},
+				Pushes: []forgetest.Push{{By: "bob", Before: newBranch, After: sha("1"), At: at(0)}}},
 			want: map[Kind][]string{"": {"commit 1 ann ann"}, KindGitLab: {}}},
 		{name: "pushes to another branch, and after the merge",
-			pull: &fakePull{own: []fakeCommit{{sha("1"), "ann", "ann"}},
-				pushes: []fakePush{{by: "bob", before: newBranch, after: sha("1"), at: at(0), branch: "other"},
-					{by: "cleo", before: newBranch, after: sha("1"), at: at(90)}}},
+			pull: &forgetest.Pull{Own: []forgetest.Commit{commit(sha("1"), "ann", "ann")},
+				Pushes: []forgetest.Push{{By: "bob", Before: newBranch, After: sha("1"), At: at(0), Branch: "other"},
+					{By: "cleo", Before: newBranch, After: sha("1"), At: at(90)}}},
 			want: map[Kind][]string{"": {"commit 1 ann ann"}, KindGitLab: {}}},
 		{name: "pushes in the timeline",
-			pull: &fakePull{own: []fakeCommit{{sha("1"), "ann", "ann"}}, timeline: []fakeTimelinePush{
-				{by: "bob", commits: []string{sha("1"), sha("2")}, at: at(5)},
-				{by: "cleo", commits: []string{sha("2"), sha("3")}, force: true, at: at(6)}}},
+			pull: &forgetest.Pull{Own: []forgetest.Commit{commit(sha("1"), "ann", "ann")},
+				Timeline: []forgetest.TimelinePush{
+					{By: "bob", Commits: []string{sha("1"), sha("2")}, At: at(5)},
+					{By: "cleo", Commits: []string{sha("2"), sha("3")}, Force: true, At: at(6)}}},
 			want: map[Kind][]string{"": {"commit 1 ann ann"}, KindGitLab: {},
 				KindGitea: {"commit 1 ann ann", "push bob 12", "push cleo 2..3"}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			eachForge(t, func(t *testing.T, kind Kind, s *fixture) {
 				p := *test.pull
-				p.number, p.author, p.head, p.base, p.merged = 7, "ann", sha("3"), "main", sha("9")
-				p.created, p.mergedAt = noon, at(60)
-				s.pulls, s.noPushes = []*fakePull{&p}, test.noPushes
+				p.Number, p.Author, p.Head, p.Base, p.Merged = 7, "ann", sha("3"), "main", sha("9")
+				p.Created, p.MergedAt = noon, at(60)
+				s.Pulls, s.NoPushes = []*forgetest.Pull{&p}, test.noPushes
 				pr, ok, err := s.Merged(t.Context(), "main", sha("9"))
 				if err != nil || !ok {
 					t.Fatal(ok, err)
@@ -104,23 +109,23 @@ func TestContributionsAreThoseOfThePullRequest(t *testing.T) {
 
 func TestContributionsReadABoundedNumberOfPages(t *testing.T) {
 	eachForge(t, func(t *testing.T, kind Kind, s *fixture) {
-		p := &fakePull{number: 7, author: "ann", head: sha("3"), base: "main", merged: sha("9"), created: noon,
-			mergedAt: noon.Add(time.Hour)}
+		p := &forgetest.Pull{Number: 7, Author: "ann", Head: sha("3"), Base: "main", Merged: sha("9"), Created: noon,
+			MergedAt: noon.Add(time.Hour)}
 		for i := range 3000 {
-			p.pushes = append(p.pushes, fakePush{by: fmt.Sprint("user", i), before: sha("1"), after: sha("2"),
-				at: noon})
+			p.Pushes = append(p.Pushes, forgetest.Push{By: fmt.Sprint("user", i), Before: sha("1"), After: sha("2"),
+				At: noon})
 		}
-		s.pulls = []*fakePull{p}
+		s.Pulls = []*forgetest.Pull{p}
 		pr, _, err := s.Merged(t.Context(), "main", sha("9"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.sent("GET")
+		s.Sent("GET")
 		c, err := s.Contributions(t.Context(), pr)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n := s.sent("GET"); n > maxPushPages+3 {
+		if n := s.Sent("GET"); n > maxPushPages+3 {
 			t.Errorf("%d requests; want at most %d", n, maxPushPages+3)
 		}
 		if !c.Incomplete && kind != KindGitLab { // on GitLab a commit without a push has no account

@@ -145,7 +145,7 @@ func (g *giteaRepo) editComment(ctx context.Context, _ int, id int64, body strin
 		return false, err
 	}
 	_, res, err := client.EditIssueComment(g.owner, g.name, id, gitea.EditIssueCommentOption{Body: body})
-	if err != nil && res != nil && res.Response != nil && res.StatusCode == http.StatusNotFound {
+	if err != nil && statusOf(res) == http.StatusNotFound {
 		return false, nil
 	}
 	return err == nil, err
@@ -172,7 +172,7 @@ func (g *giteaRepo) Merged(ctx context.Context, branch, commit string) (PullRequ
 	}
 	pr, res, err := client.GetCommitPullRequest(g.owner, g.name, commit)
 	switch {
-	case err != nil && res != nil && res.Response != nil && res.StatusCode == http.StatusNotFound:
+	case err != nil && statusOf(res) == http.StatusNotFound:
 		return PullRequest{}, false, nil
 	case err != nil:
 		return PullRequest{}, false, fmt.Errorf("find the pull request of %.7s: %w", commit, err)

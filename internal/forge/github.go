@@ -136,7 +136,7 @@ func (g *gitHub) createComment(ctx context.Context, number int, body string) (in
 
 func (g *gitHub) editComment(ctx context.Context, _ int, id int64, body string) (bool, error) {
 	_, res, err := g.client.Issues.UpdateComment(ctx, g.owner, g.name, id, github.IssueCommentRequest{Body: body})
-	if err != nil && res != nil && res.StatusCode == http.StatusNotFound {
+	if err != nil && statusOf(res) == http.StatusNotFound {
 		return false, nil
 	}
 	return err == nil, err

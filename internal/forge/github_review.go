@@ -53,7 +53,7 @@ func (g *gitHub) canWrite(ctx context.Context, user string) (bool, error) {
 		return false, nil
 	}
 	level, res, err := g.client.Repositories.GetPermissionLevel(ctx, g.owner, g.name, user)
-	if err != nil && res != nil && res.StatusCode == http.StatusNotFound {
+	if err != nil && statusOf(res) == http.StatusNotFound {
 		return false, nil
 	}
 	return level.GetPermission() == "admin" || level.GetPermission() == "write", err

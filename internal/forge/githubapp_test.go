@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/seed-d64a251c/roster/internal/forge/forgetest"
 )
 
 // TestGitHubApp checks that the key signs requests of the App, that tokens are renewed before they
@@ -23,20 +25,20 @@ func TestGitHubApp(t *testing.T) {
 		t.Fatal(err)
 	}
 	now := noon
-	r := &fakeForge{t: t}
+	r := &forgetest.State{T: t}
 	issued := 0
-	server := r.serve(appAPI(t, r, key, &now, &issued), func(*http.Request) bool { return true })
+	server := r.Serve(appAPI(t, r, key, &now, &issued), func(*http.Request) bool { return true })
 	pemKey := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})
 	f, err := Open(Config{Kind: KindGitHub, Repository: server.URL + "/acme/people",
 		App: &App{ID: 4711, PrivateKey: pemKey}, Now: func() time.Time { return now }})
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &fakePull{number: 7, author: "ann", head: sha("a"), base: "main"}
-	r.pulls = []*fakePull{p}
-	own := r.add(p, "roster[bot]", Marker+"\nbefore")
-	if err := f.Comment(t.Context(), 7, "after"); err != nil || own.body != Marker+"\nafter" {
-		t.Errorf("%v; the bot's comment is %q", err, own.body)
+	p := &forgetest.Pull{Number: 7, Author: "ann", Head: sha("a"), Base: "main"}
+	r.Pulls = []*forgetest.Pull{p}
+	own := r.Add(p, "roster[bot]", Marker+"\nbefore")
+	if err := f.Comment(t.Context(), 7, "after"); err != nil || own.Body != Marker+"\nafter" {
+		t.Errorf("%v; the bot's comment is %q", err, own.Body)
 	}
 	var found []Annotation
 	for i := range 120 {
@@ -47,13 +49,13 @@ func TestGitHubApp(t *testing.T) {
 		t.Fatal(err)
 	}
 	var sizes []int
-	for _, check := range r.checks {
+	for _, check := range r.Checks {
 		list, _ := check["output"].(map[string]any)["annotations"].([]any)
 		sizes = append(sizes, len(list))
 	}
-	if fmt.Sprint(sizes) != "[50 50 20]" || r.checks[0]["conclusion"] != "failure" ||
-		r.checks[0]["head_sha"] != sha("a") {
-		t.Errorf("check runs with %v annotations, the first %v", sizes, r.checks[0]["conclusion"])
+	if fmt.Sprint(sizes) != "[50 50 20]" || r.Checks[0]["conclusion"] != "failure" ||
+		r.Checks[0]["head_sha"] != sha("a") {
+		t.Errorf("check runs with %v annotations, the first %v", sizes, r.Checks[0]["conclusion"])
 	}
 	if issued != 1 {
 		t.Errorf("%d tokens for several calls; want one", issued)
@@ -66,7 +68,7 @@ func TestGitHubApp(t *testing.T) {
 
 // appAPI serves GitHub's API for an App: it checks the tokens that the App signs with its key,
 // counts the tokens that it issues, and accepts only the newest one.
-func appAPI(t *testing.T, r *fakeForge, key *rsa.PrivateKey, now *time.Time, issued *int) http.Handler {
+func appAPI(t *testing.T, r *forgetest.State, key *rsa.PrivateKey, now *time.Time, issued *int) http.Handler {
 	api := http.NewServeMux()
 	asApp := func(w http.ResponseWriter, req *http.Request) bool {
 		claims := &jwt.RegisteredClaims{}
@@ -76,29 +78,29 @@ func appAPI(t *testing.T, r *fakeForge, key *rsa.PrivateKey, now *time.Time, iss
 			jwt.WithExpirationRequired(), jwt.WithTimeFunc(func() time.Time { return *now }))
 		if err != nil || claims.ExpiresAt.Sub(claims.IssuedAt.Time) > 10*time.Minute {
 			t.Errorf("%s: %v, from %v to %v", req.URL, err, claims.IssuedAt, claims.ExpiresAt)
-			respond(w, 401, map[string]any{"message": "A JSON web token could not be decoded"})
+			forgetest.Respond(w, 401, map[string]any{"message": "A JSON web token could not be decoded"})
 			return false
 		}
 		return true
 	}
 	api.HandleFunc("GET /api/v3/repos/acme/people/installation", func(w http.ResponseWriter, req *http.Request) {
 		if asApp(w, req) {
-			respond(w, 200, map[string]any{"id": 99, "app_id": 4711})
+			forgetest.Respond(w, 200, map[string]any{"id": 99, "app_id": 4711})
 		}
 	})
 	api.HandleFunc("POST /api/v3/app/installations/99/access_tokens", func(w http.ResponseWriter, req *http.Request) {
 		if asApp(w, req) {
 			*issued++
-			respond(w, 201, map[string]any{"token": fmt.Sprintf("%s-%d", canary, *issued),
-				"expires_at": timestamp(now.Add(time.Hour)), "body": r.body(req)})
+			forgetest.Respond(w, 201, map[string]any{"token": fmt.Sprintf("%s-%d", canary, *issued),
+				"expires_at": now.Add(time.Hour).UTC().Format(time.RFC3339), "body": r.Decode(req)})
 		}
 	})
 	api.HandleFunc("GET /api/v3/app", func(w http.ResponseWriter, req *http.Request) {
 		if asApp(w, req) {
-			respond(w, 200, map[string]any{"id": 4711, "slug": "roster"})
+			forgetest.Respond(w, 200, map[string]any{"id": 4711, "slug": "roster"})
 		}
 	})
-	rest := gitHubAPI(r)
+	rest := forgetest.GitHub(r)
 	api.HandleFunc("/", func(w http.ResponseWriter, req *http.Request) {
 		if have, want := req.Header.Get("Authorization"), fmt.Sprintf("Bearer %s-%d", canary, *issued); have != want {
 			t.Errorf("%s: %q; want %q", req.URL, have, want)

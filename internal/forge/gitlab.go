@@ -118,7 +118,7 @@ func (g *gitLab) createComment(ctx context.Context, number int, body string) (in
 func (g *gitLab) editComment(ctx context.Context, number int, id int64, body string) (bool, error) {
 	_, res, err := g.client.Notes.UpdateMergeRequestNote(g.project, int64(number), id,
 		&gitlab.UpdateMergeRequestNoteOptions{Body: &body}, gitlab.WithContext(ctx))
-	if err != nil && res != nil && res.StatusCode == http.StatusNotFound {
+	if err != nil && statusOf(res) == http.StatusNotFound {
 		return false, nil
 	}
 	return err == nil, err

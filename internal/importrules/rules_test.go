@@ -128,6 +128,16 @@ var rules = []rule{
 		reason:    "the SCIM servers of other projects are for tests only and must not be in the binary",
 	},
 	{
+		packages:  allPackages,
+		forbidden: []string{"./internal/forge/forgetest"},
+		reason:    "the fake forges are for tests only and must not be in the binary",
+	},
+	{
+		packages:  []string{"./internal/forge/forgetest"},
+		forbidden: []string{"./...", "others"},
+		reason:    "a fake forge that shares code with the client would hide errors of the client",
+	},
+	{
 		packages:  []string{"./internal/audit"},
 		forbidden: []string{"./..."},
 		allowed:   []string{"./internal/atomicfile", "./reconcile"},
