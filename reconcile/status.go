@@ -98,6 +98,14 @@ func (s *Status) PolicyInForce() string {
 	return s.PolicyCommit
 }
 
+// LastAppliedCommit returns the commit that was last applied; "" if there is none.
+func (s *Status) LastAppliedCommit() string {
+	if s == nil || s.LastApplied == nil {
+		return ""
+	}
+	return s.LastApplied.Commit
+}
+
 // AppliedAt is a commit with the time at which its declarations were evaluated.
 type AppliedAt struct {
 	Commit string    `json:"commit"`

@@ -4,85 +4,45 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
+	"github.com/seed-d64a251c/roster/internal/forge/forgetest"
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
-// fakeForge is a forge with the API of Gitea and at most one pull request.
-type fakeForge struct {
-	t      *testing.T
-	mu     sync.Mutex
-	head   string      // of the pull request; "" for none
-	body   string      // of the comment
-	posts  chan string // comments and statuses
-	tokens map[string]bool
+// newForge returns the state of a forge whose token is in the environment of the daemons and
+// commands of these tests.
+func newForge(t *testing.T) *forgetest.State {
+	return &forgetest.State{T: t, Token: canary + "forge", Posts: make(chan string, 100)}
 }
 
-func (f *fakeForge) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.tokens[req.Header.Get("Authorization")] = true
-	respond := func(v any) { _ = json.NewEncoder(w).Encode(v) }
-	repo := map[string]any{"ref": "main", "repo_id": 1}
-	bot := map[string]any{"login": "bot"}
-	switch key := req.Method + " " + strings.TrimPrefix(req.URL.Path, "/api/v1"); key {
-	case "GET /user":
-		respond(bot)
-	case "GET /repos/acme/people/pulls":
-		list := []any{}
-		if f.head != "" {
-			list = append(list, map[string]any{"number": 7, "state": "open", "user": map[string]any{"login": "ann"},
-				"base": repo,
-				"head": map[string]any{"ref": "change", "sha": f.head, "repo_id": 1}})
-		}
-		respond(list)
-	case "GET /repos/acme/people/issues/7/comments":
-		list := []any{}
-		if f.body != "" {
-			list = append(list, map[string]any{"id": 1, "user": bot, "body": f.body})
-		}
-		respond(list)
-	case "POST /repos/acme/people/issues/7/comments", "PATCH /repos/acme/people/issues/comments/1":
-		var sent struct{ Body string }
-		_ = json.NewDecoder(req.Body).Decode(&sent)
-		f.body = sent.Body
-		f.posts <- req.Method + " " + sent.Body
-		respond(map[string]any{"id": 1, "user": bot, "body": sent.Body})
-	default:
-		if strings.HasPrefix(key, "POST /repos/acme/people/statuses/") {
-			var sent struct{ State, Description string }
-			_ = json.NewDecoder(req.Body).Decode(&sent)
-			f.posts <- "status " + sent.State
-			respond(map[string]any{})
-			return
-		}
-		f.t.Errorf("unexpected request %s", key)
-		http.NotFound(w, req)
-	}
-}
-
-// next waits for the next post.
-func (f *fakeForge) next(parts ...string) {
-	f.t.Helper()
+// nextPost waits for the next comment or status at a forge.
+func nextPost(f *forgetest.State, parts ...string) string {
+	f.T.Helper()
 	select {
-	case post := <-f.posts:
+	case post := <-f.Posts:
 		for _, part := range parts {
 			if !strings.Contains(post, part) {
-				f.t.Errorf("the forge got %q; want %q in it", post, part)
+				f.T.Errorf("the forge got %q; want %q in it", post, part)
 			}
 		}
+		return post
 	case <-time.After(waitTimeout):
-		f.t.Fatalf("the forge did not get %q within %s", parts, waitTimeout)
+		f.T.Fatalf("the forge did not get %q within %s", parts, waitTimeout)
 	}
+	return ""
+}
+
+// setPulls replaces the pull requests of a forge.
+func setPulls(f *forgetest.State, pulls ...*forgetest.Pull) {
+	f.Mu.Lock()
+	defer f.Mu.Unlock()
+	f.Pulls = pulls
 }
 
 // TestServePreviewsPullRequests polls only once an hour: signed webhooks trigger the preview and
@@ -90,15 +50,13 @@ func (f *fakeForge) next(parts ...string) {
 func TestServePreviewsPullRequests(t *testing.T) {
 	sim, stop := startSimulator("aws", awssim.Options{})
 	defer stop()
-	fake := &fakeForge{t: t, posts: make(chan string, 100), tokens: map[string]bool{}}
-	server := httptest.NewServer(fake)
-	defer server.Close()
+	fake := newForge(t)
 	d := newDaemonProcess(t, sim)
 	secret := canary + "webhook"
 	d.env = []string{"ROSTER_AWS_TOKEN=" + sim.Token(), "ROSTER_FORGE_TOKEN=" + canary + "forge",
 		"ROSTER_WEBHOOK_SECRET=" + secret}
 	snapshots := filepath.Join(d.home, "snapshots")
-	d.start("--poll", "1h", "--forge", "gitea", "--forge-url", server.URL+"/acme/people", "--snapshots", snapshots)
+	d.start("--poll", "1h", "--forge", "gitea", "--forge-url", fake.Start("gitea"), "--snapshots", snapshots)
 	if run := d.waitForLog("run ended"); run["outcome"] != "applied" {
 		t.Fatalf("the first run: %v", run)
 	}
@@ -131,40 +89,79 @@ func TestServePreviewsPullRequests(t *testing.T) {
 		`members: {"u-1001": {}, "u-1011": {}}`)
 	git(t, d.work, "commit", "-q", "-a", "-m", "Fewer keys")
 	git(t, d.work, "push", "-q", "origin", "HEAD:refs/pull/7/head", "HEAD:change")
-	fake.mu.Lock()
-	fake.head = git(t, d.work, "rev-parse", "HEAD")
-	fake.mu.Unlock()
+	pull := &forgetest.Pull{Number: 7, Author: "ann", Base: "main", Head: git(t, d.work, "rev-parse", "HEAD"),
+		Updated: time.Now()}
+	setPulls(fake, pull)
 	if code := deliver(strings.Repeat("0", 64)); code != http.StatusUnauthorized {
 		t.Errorf("a forged webhook got status %d", code)
 	}
 	if code := deliver(""); code != http.StatusAccepted {
 		t.Errorf("a webhook got status %d", code)
 	}
-	fake.next("POST ", "**roster: 1 membership is removed**", "chiara&#64;example.com from Break Glass",
-		"head "+fake.head[:7])
-	fake.next("status success")
+	body := nextPost(fake, "comment ", "**roster: 1 membership is removed**", "chiara&#64;example.com from Break Glass",
+		"head "+pull.Head[:7])
+	nextPost(fake, "status success roster/preview")
 
 	// roster plan gets the same result from the snapshot, without a token.
 	out := expect(t, d.home, 2, "plan", d.work, "--base", "main", "--head", "change", "--observed",
 		filepath.Join(snapshots, "aws.json"), "--format", "markdown")
-	comment, _, _ := strings.Cut(fake.body, "\n\n### ")
+	comment, _, _ := strings.Cut(body, "\n\n### ")
 	_, comment, _ = strings.Cut(comment, "\n")
 	if !strings.Contains(out, comment) || !strings.Contains(out, "Digest `sha256:") {
-		t.Errorf("plan --observed printed\n%s\nthe comment is\n%s", out, fake.body)
+		t.Errorf("plan --observed printed\n%s\nthe comment is\n%s", out, body)
 	}
 
 	git(t, d.work, "push", "-q", "origin", "change:main") // merge by fast-forward
-	fake.mu.Lock()
-	fake.head = ""
-	fake.mu.Unlock()
+	merged := *pull
+	merged.Merged = pull.Head
+	setPulls(fake, &merged)
 	if code := deliver(""); code != http.StatusAccepted {
 		t.Errorf("a webhook got status %d", code)
 	}
 	if run := d.waitForLog("run ended"); run["outcome"] != "applied" || run["done"] != 1.0 {
 		t.Errorf("after the merge: %v", run)
 	}
+	nextPost(fake, "comment ", "**roster: applied, 1 done**")
+	nextPost(fake, "status success roster/outcome applied, 1 done")
 	d.stop()
-	if len(fake.tokens) != 1 || !fake.tokens["token "+canary+"forge"] {
-		t.Errorf("the forge got %d tokens", len(fake.tokens))
+}
+
+// TestServePostsTheOutcomeOfAMergeThatLoosensAGate merges one pull request that turns a gate off
+// and does what the gate would stop.
+func TestServePostsTheOutcomeOfAMergeThatLoosensAGate(t *testing.T) {
+	for _, kind := range []string{"github", "gitlab", "gitea"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			sim, stop := startSimulator("aws", awssim.Options{})
+			defer stop()
+			fake, d := newForge(t), newDaemonProcess(t, sim)
+			d.env = []string{"ROSTER_AWS_TOKEN=" + sim.Token(), "ROSTER_FORGE_TOKEN=" + canary + "forge"}
+			d.start("--poll", "100ms", "--forge", kind, "--forge-url", fake.Start(kind))
+			if run := d.waitForLog("run ended"); run["outcome"] != "applied" {
+				t.Fatalf("the first run: %v", run)
+			}
+			d.edit("provisioners/aws.cue", "enabled: true",
+				`enabled: true, limits: memberRemovals: {off: true, reason: "a large change"}`)
+			d.edit("groups/technology.cue", `members: {"u-1001": {}, "u-1003": {}, "u-1011": {}}`, `members: {}`)
+			git(t, d.work, "commit", "-q", "-a", "-m", "Nobody breaks the glass")
+			commit := git(t, d.work, "rev-parse", "HEAD")
+			pull := &forgetest.Pull{Number: 7, Author: "ann", Base: "main", Head: commit, Merged: commit,
+				Updated: time.Now()}
+			setPulls(fake, pull)
+			git(t, d.work, "push", "-q", "origin", "HEAD:main")
+			nextPost(fake, "comment ",
+				"\n**roster: safety gate memberRemovals loosened (5 or 30 %, at most 100 -&gt; off); held, 3 held**\n",
+				"roster approve sha256:")
+			state := "failure"
+			if kind == "gitlab" {
+				state = "failed"
+			}
+			nextPost(fake, "status "+state+" roster/outcome safety gate memberRemovals loosened "+
+				"(5 or 30 %, at most 100 -> off); held, 3 held: roster approve sha256:")
+			if have := sim.State().MemberNames("Break Glass"); len(have) != 3 {
+				t.Errorf("Break Glass has %q", have)
+			}
+			d.stop()
+		})
 	}
 }

@@ -88,6 +88,7 @@ func newPreviewer(w *Workspace, c *ServeConfig, f forge.Forge, runner run.Runner
 	}
 	if f != nil {
 		p.Forge = f
+		p.Outcomes = &preview.Outcomes{Forge: f, Repo: p.Repo, Branch: c.Branch, Log: w.settings.Log}
 	}
 	if dir := c.Forge.SnapshotDir; dir != "" {
 		p.StoreSnapshot = func(s *reconcile.Snapshot) error { return preview.WriteSnapshot(dir, s) }

@@ -90,11 +90,17 @@ func NewServer(ctx context.Context, s Settings, c ServeConfig) (*Server, error) 
 	return out, nil
 }
 
-// afterRun renews the previews after a run that has changed AWS.
+// afterRun posts what a run did on the merged pull requests. It renews the previews after a run
+// that has changed AWS.
 func (s *Server) afterRun(provisioner string, result *run.Result, err error) {
-	if s.previewer != nil && result != nil && result.Report != nil && result.Report.Counts.Done > 0 {
-		s.previewer.DirectoryChanged()
-		s.preview.fire()
+	if s.previewer != nil && result != nil && result.Report != nil {
+		if s.previewer.Outcomes != nil && s.previewer.Outcomes.RunEnded(result.Report, result.LastApplied) {
+			s.preview.fire()
+		}
+		if result.Report.Counts.Done > 0 {
+			s.previewer.DirectoryChanged()
+			s.preview.fire()
+		}
 	}
 	if s.OnRun != nil {
 		s.OnRun(provisioner, result, err)

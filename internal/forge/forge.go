@@ -9,6 +9,7 @@
 package forge
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -47,17 +48,27 @@ const (
 	Error   State = "error"   // the problem has another cause
 )
 
-// Context is the name of the commit status.
-const Context = "roster/preview"
+// Context is the name of a commit status. A commit has one status of each name.
+type Context string
+
+// The names of roster's commit statuses.
+const (
+	Preview Context = "roster/preview" // of the head of an open pull request
+	Outcome Context = "roster/outcome" // of the commit that a merge brought to the branch
+)
 
 // Status is a commit status.
 type Status struct {
+	Context     Context // "" means Preview
 	State       State
 	Description string // one line, truncated to the forge's limit
 	URL         string // a page with details; may be empty
 	// Annotations appear at lines of files. Only GitHub supports them, and only for a GitHub App.
 	Annotations []Annotation
 }
+
+// name returns the name of a status.
+func (s *Status) name() string { return string(cmp.Or(s.Context, Preview)) }
 
 // Annotation is a finding at a line of a file.
 type Annotation struct {

@@ -157,7 +157,7 @@ func (g *giteaRepo) SetStatus(ctx context.Context, commit string, s Status) erro
 		return err
 	}
 	_, _, err = client.CreateStatus(g.owner, g.name, commit, gitea.CreateStatusOption{State: gitea.StatusState(s.State),
-		Context:     Context,
+		Context:     s.name(),
 		Description: truncate(s.Description, 255), TargetURL: s.URL})
 	if err != nil {
 		return fmt.Errorf("set the status of %.7s: %w", commit, err)

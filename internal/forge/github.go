@@ -143,7 +143,7 @@ func (g *gitHub) editComment(ctx context.Context, _ int, id int64, body string) 
 }
 
 func (g *gitHub) SetStatus(ctx context.Context, commit string, s Status) error {
-	state := github.RepoStatus{State: new(string(s.State)), Context: new(Context),
+	state := github.RepoStatus{State: new(string(s.State)), Context: new(s.name()),
 		Description: new(truncate(s.Description, 140))}
 	if s.URL != "" {
 		state.TargetURL = &s.URL
@@ -151,7 +151,7 @@ func (g *gitHub) SetStatus(ctx context.Context, commit string, s Status) error {
 	if _, _, err := g.client.Repositories.CreateStatus(ctx, g.owner, g.name, commit, state); err != nil {
 		return fmt.Errorf("set the status of %.7s: %w", commit, err)
 	}
-	if g.app == nil { // only a GitHub App may create check runs
+	if g.app == nil || s.Context == Outcome { // only a GitHub App may create check runs
 		return nil
 	}
 	if err := g.check(ctx, commit, s); err != nil {

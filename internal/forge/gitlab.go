@@ -127,7 +127,7 @@ func (g *gitLab) editComment(ctx context.Context, number int, id int64, body str
 func (g *gitLab) SetStatus(ctx context.Context, commit string, s Status) error {
 	state := map[State]gitlab.BuildStateValue{Pending: gitlab.Pending, Success: gitlab.Success, Failure: gitlab.Failed,
 		Error: gitlab.Failed}[s.State]
-	opt := &gitlab.SetCommitStatusOptions{State: state, Name: new(Context),
+	opt := &gitlab.SetCommitStatusOptions{State: state, Name: new(s.name()),
 		Description: new(truncate(s.Description, 255))}
 	if s.URL != "" {
 		opt.TargetURL = &s.URL

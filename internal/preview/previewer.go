@@ -54,7 +54,9 @@ type Previewer struct {
 	// RedactKey is the key of the hashes that replace redacted values. Without it, the values are
 	// left out.
 	RedactKey []byte
-	Log       *slog.Logger
+	// Outcomes, if set, posts on merged pull requests what runs did. RunOnce calls it first.
+	Outcomes *Outcomes
+	Log      *slog.Logger
 
 	base             reconcile.CommitRef
 	snapshots        map[string]*directorySnapshot
@@ -125,6 +127,11 @@ const maxPerRun = 20
 func (p *Previewer) RunOnce(ctx context.Context) (more bool, err error) {
 	if p.posted == nil {
 		p.posted, p.snapshots = map[int]posted{}, map[string]*directorySnapshot{}
+	}
+	if p.Outcomes != nil {
+		if err := p.Outcomes.Post(ctx); err != nil {
+			return false, err
+		}
 	}
 	open, err := p.Forge.PullRequests(ctx, p.Branch)
 	if err != nil {

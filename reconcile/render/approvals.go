@@ -21,7 +21,7 @@ const (
 // heldPart is the part of the held changes of a page that approvals can release.
 type heldPart struct {
 	groups []reconcile.HeldGroup
-	digest string // of all groups
+	digest string // of all groups; "" if the page does not have all of them
 	note   string
 }
 
@@ -123,7 +123,7 @@ func (m *markdown) held(changes []reconcile.Done, part heldPart) {
 		}
 		m.line("- %s: `%s`", escape(g.String()), approveCommand(g.Digest))
 	}
-	if len(groups) > 1 {
+	if len(groups) > 1 && part.digest != "" {
 		m.line("- all of these changes: `%s`", approveCommand(part.digest))
 	}
 	if len(groups) > 0 {

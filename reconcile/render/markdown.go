@@ -127,6 +127,17 @@ func (m *markdown) assertions(violations []reconcile.Violation) {
 	}
 }
 
+// notices prints notices.
+func (m *markdown) notices(notices []string) {
+	for i, n := range notices {
+		if i == maxLines {
+			m.line("\n> ... and %s more", schema.Count(len(notices)-i, "notice"))
+			return
+		}
+		m.line("\n> %s", escape(n))
+	}
+}
+
 func (m *markdown) line(format string, args ...any) { fmt.Fprintf(&m.b, format+"\n", args...) }
 
 // sections lists changes in sections as long as there is room. It returns the number of changes

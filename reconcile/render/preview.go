@@ -94,13 +94,7 @@ func (m *markdown) preview(p *reconcile.Preview) (cut int) {
 	}
 	m.line("%s\n\n%s", escape(sentence), escape(previewFacts(p)))
 	m.loosened(p.Loosened)
-	for i, n := range p.Notices {
-		if i == maxLines {
-			m.line("\n> ... and %s more", schema.Count(len(p.Notices)-i, "notice"))
-			break
-		}
-		m.line("\n> %s", escape(n))
-	}
+	m.notices(p.Notices)
 	can, cannot := holds(changes)
 	m.reasons("Would be held by", can)
 	m.reasons("Would be held, and no approval releases these changes", cannot)

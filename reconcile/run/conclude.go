@@ -163,5 +163,5 @@ func (r *Runner) Refuse(ctx context.Context, p *schema.Provisioner, commit recon
 	}
 	cached := observe.LoadCached(r.Cache, p, audit)
 	report, receipt, err := r.reportFailure(ctx, s, cached, problems)
-	return &Result{Report: report, Receipt: receipt}, err
+	return &Result{Report: report, Receipt: receipt, LastApplied: audit.Status.LastAppliedCommit()}, err
 }

@@ -27,7 +27,7 @@ func (r *Runner) Once(ctx context.Context, req Request) (*Result, error) {
 	}
 	cached := observe.LoadCached(r.Cache, state.provisioner, state.audit)
 	recovered, err := r.recover(ctx, state)
-	result := &Result{Recovered: recovered.report}
+	result := &Result{Recovered: recovered.report, LastApplied: state.audit.Status.LastAppliedCommit()}
 	if err != nil {
 		return result, fmt.Errorf("complete the interrupted run %s: %w", state.audit.Interrupted.Intent.Run, err)
 	}

@@ -82,6 +82,8 @@ type Result struct {
 	Receipt reconcile.Receipt
 	// Recovered is the report of an interrupted run that this run completed; nil if there was none.
 	Recovered *reconcile.Report
+	// LastApplied is the commit that was last applied before the run; "" if there was none.
+	LastApplied string
 }
 
 // DigestError is the error for a plan that does not have the requested digest.

@@ -54,7 +54,7 @@ func Gitea(r *State) http.Handler {
 		Respond(w, 200, mapSlice(r.Find(req.PathValue("n")).Comments, giteaComment))
 	})
 	mux.HandleFunc("POST "+giteaBasePath+"/issues/{n}/comments", func(w http.ResponseWriter, req *http.Request) {
-		Respond(w, 201, giteaComment(r.Add(r.Find(req.PathValue("n")), BotLogin, r.Decode(req)["body"].(string))))
+		Respond(w, 201, giteaComment(r.comment(req)))
 	})
 	mux.HandleFunc("PATCH "+giteaBasePath+"/issues/comments/{id}", func(w http.ResponseWriter, req *http.Request) {
 		c := r.CommentByID(req.PathValue("id"))
@@ -62,7 +62,7 @@ func Gitea(r *State) http.Handler {
 			Respond(w, 404, map[string]any{"message": "The target couldn't be found."})
 			return
 		}
-		c.Body = r.Decode(req)["body"].(string)
+		r.edit(c, r.Decode(req)["body"].(string))
 		Respond(w, 200, giteaComment(c))
 	})
 	mux.HandleFunc("POST "+giteaBasePath+"/pulls", r.creates("head", "base", "body", giteaPull))
@@ -75,8 +75,7 @@ func Gitea(r *State) http.Handler {
 func giteaReviews(r *State, mux *http.ServeMux) {
 	mux.HandleFunc("POST "+giteaBasePath+"/statuses/{sha}", func(w http.ResponseWriter, req *http.Request) {
 		b := r.Decode(req)
-		r.Statuses = append(r.Statuses, fmt.Sprint(req.PathValue("sha"), " ", b["state"], " ", b["context"], " ",
-			b["description"]))
+		r.setStatus(fmt.Sprint(req.PathValue("sha"), " ", b["state"], " ", b["context"], " ", b["description"]))
 		Respond(w, 201, map[string]any{"id": 3, "status": b["state"], "context": b["context"]})
 	})
 	mux.HandleFunc("GET "+giteaBasePath+"/commits/{sha}/pull", func(w http.ResponseWriter, req *http.Request) {

@@ -54,7 +54,7 @@ func GitHub(r *State) http.Handler {
 		Respond(w, 200, mapSlice(paginate(w, req, r.Find(req.PathValue("n")).Comments, "per_page", 100), gitHubComment))
 	})
 	mux.HandleFunc("POST "+GitHubPath+"/issues/{n}/comments", func(w http.ResponseWriter, req *http.Request) {
-		Respond(w, 201, gitHubComment(r.Add(r.Find(req.PathValue("n")), BotLogin, r.Decode(req)["body"].(string))))
+		Respond(w, 201, gitHubComment(r.comment(req)))
 	})
 	mux.HandleFunc("PATCH "+GitHubPath+"/issues/comments/{id}", func(w http.ResponseWriter, req *http.Request) {
 		c := r.CommentByID(req.PathValue("id"))
@@ -62,7 +62,7 @@ func GitHub(r *State) http.Handler {
 			Respond(w, 404, map[string]any{"message": "Not Found"})
 			return
 		}
-		c.Body = r.Decode(req)["body"].(string)
+		r.edit(c, r.Decode(req)["body"].(string))
 		Respond(w, 200, gitHubComment(c))
 	})
 	gitHubStatuses(r, mux)
@@ -80,8 +80,7 @@ func gitHubStatuses(r *State, mux *http.ServeMux) {
 			Respond(w, 422, map[string]any{"message": "description is too long (maximum is 140 characters)"})
 			return
 		}
-		r.Statuses = append(r.Statuses, fmt.Sprint(req.PathValue("sha"), " ", b["state"], " ", b["context"], " ",
-			b["description"]))
+		r.setStatus(fmt.Sprint(req.PathValue("sha"), " ", b["state"], " ", b["context"], " ", b["description"]))
 		Respond(w, 201, b)
 	})
 	check := func(w http.ResponseWriter, req *http.Request, code int) {

@@ -53,7 +53,7 @@ func GitLab(r *State) http.Handler {
 		Respond(w, 200, mapSlice(paginate(w, req, r.Find(req.PathValue("n")).Comments, "per_page", 100), gitLabComment))
 	})
 	mux.HandleFunc("POST "+gitLabBasePath+"/merge_requests/{n}/notes", func(w http.ResponseWriter, req *http.Request) {
-		Respond(w, 201, gitLabComment(r.Add(r.Find(req.PathValue("n")), BotLogin, r.Decode(req)["body"].(string))))
+		Respond(w, 201, gitLabComment(r.comment(req)))
 	})
 	mux.HandleFunc("PUT "+gitLabBasePath+"/merge_requests/{n}/notes/{id}",
 		func(w http.ResponseWriter, req *http.Request) {
@@ -62,7 +62,7 @@ func GitLab(r *State) http.Handler {
 				Respond(w, 404, map[string]any{"message": "404 Not found"})
 				return
 			}
-			c.Body = r.Decode(req)["body"].(string)
+			r.edit(c, r.Decode(req)["body"].(string))
 			Respond(w, 200, gitLabComment(c))
 		})
 	mux.HandleFunc("POST "+gitLabBasePath+"/merge_requests",
@@ -82,7 +82,7 @@ func gitLabReviews(r *State, mux *http.ServeMux) {
 				`(Reason(s): Status cannot transition via "enqueue")`})
 			return
 		}
-		r.Statuses = append(r.Statuses, line)
+		r.setStatus(line)
 		Respond(w, 201, map[string]any{"id": 9, "sha": req.PathValue("sha"), "status": b["state"], "name": b["name"]})
 	})
 	mux.HandleFunc("GET "+gitLabBasePath+"/repository/commits/{sha}/merge_requests",

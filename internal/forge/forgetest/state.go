@@ -30,7 +30,10 @@ type State struct {
 	Readers  []string                  // users with read access only
 	NoPushes bool                      // the server or the token does not give pushes
 	ReadOnly bool                      // the token may not open pull requests
-	nextID   int64
+	// Posts, if set, gets each comment as "comment BODY" and each status as "status STATE CONTEXT
+	// DESCRIPTION".
+	Posts  chan string
+	nextID int64
 }
 
 // Pull is a pull request.
@@ -227,6 +230,31 @@ func (r *State) Add(p *Pull, author, body string) *Comment {
 	c := &Comment{r.nextID, author, body}
 	p.Comments = append(p.Comments, c)
 	return c
+}
+
+// comment adds the comment of a request.
+func (r *State) comment(req *http.Request) *Comment {
+	c := r.Add(r.Find(req.PathValue("n")), BotLogin, "")
+	r.edit(c, r.Decode(req)["body"].(string))
+	return c
+}
+
+func (r *State) edit(c *Comment, body string) {
+	c.Body = body
+	r.post("comment " + body)
+}
+
+// setStatus adds a status: commit, state, context, description.
+func (r *State) setStatus(line string) {
+	r.Statuses = append(r.Statuses, line)
+	_, line, _ = strings.Cut(line, " ")
+	r.post("status " + line)
+}
+
+func (r *State) post(text string) {
+	if r.Posts != nil {
+		r.Posts <- text
+	}
 }
 
 func (r *State) CommentByID(id string) *Comment {

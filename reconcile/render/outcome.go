@@ -1,0 +1,129 @@
+package render
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/schema"
+)
+
+// Outcome is a report of the first run, or of a later one, that had the commits of a merged pull
+// request.
+type Outcome struct {
+	Report  *reconcile.Report
+	Commits []string // of the branch, which the merge brought
+}
+
+// HeldGroups returns the groups of held changes that the pull request may have brought, and the
+// number of changes in the other groups.
+func (o Outcome) HeldGroups() (related []reconcile.HeldGroup, others int) {
+	for _, g := range o.Report.HeldGroups {
+		switch {
+		case g.Cause.Kind == reconcile.CauseBefore, slices.Contains(o.Commits, g.Cause.Commit):
+			related = append(related, g)
+		default:
+			others += g.Changes
+		}
+	}
+	return related, others
+}
+
+// Holds reports whether changes are held that the pull request may have brought.
+func (o Outcome) Holds() bool {
+	_, others := o.HeldGroups()
+	return o.Report.Audit.Holds() || o.Report.Counts.Held > others
+}
+
+// heldPart is the part of the held changes that the page of the pull request prints.
+func (o Outcome) heldPart() heldPart {
+	related, others := o.HeldGroups()
+	part := heldPart{groups: related, digest: o.Report.HeldDigest, note: approvalNote}
+	if others > 0 {
+		part.digest = "" // it would release the other groups too
+	}
+	return part
+}
+
+// sentence returns the outcome with its counts and, for a short line, the command that releases the
+// held changes.
+func (o Outcome) sentence(command bool) string {
+	s := reportSentence(o.Report)
+	related, others := o.HeldGroups()
+	if others > 0 {
+		s += fmt.Sprintf(" (%d of other causes)", others)
+	}
+	if o.Report.Audit.Holds() {
+		return brokenAudit + s
+	}
+	switch digest := o.heldPart().digest; {
+	case !command || len(related) == 0:
+	case len(related) == 1:
+		s += ": " + approveCommand(related[0].Digest)
+	case digest != "":
+		s += ": " + approveCommand(digest)
+	}
+	return s
+}
+
+// OutcomesVerdict returns the sentence at the top: the rules that are loosened, and then what was
+// applied of the merge. It is also the text of a commit status.
+func OutcomesVerdict(list []Outcome) string { return outcomesVerdict(list, true) }
+
+func outcomesVerdict(list []Outcome, commands bool) string {
+	var loosened []reconcile.Loosening
+	var parts []string
+	for _, o := range list {
+		for _, l := range o.Report.Loosened {
+			if !slices.ContainsFunc(loosened, func(have reconcile.Loosening) bool { return have.Text == l.Text }) {
+				loosened = append(loosened, l)
+			}
+		}
+		s := o.sentence(commands)
+		if len(list) > 1 {
+			s = o.Report.Provisioner + ": " + s
+		}
+		parts = append(parts, s)
+	}
+	sentence, _ := loosenedFirst(loosened, strings.Join(parts, "; "), Plain)
+	return sentence
+}
+
+// OutcomesMarkdown renders the outcomes of one merged pull request, one for each provisioner, as a
+// page of at most MaxMarkdown bytes. Without details, the page has no names of users and groups.
+func OutcomesMarkdown(list []Outcome, details bool) string {
+	m := &markdown{}
+	cut := 0
+	for i, o := range list {
+		if m.b.Len() > MaxMarkdown-20_000 {
+			m.line("\n... and %s more", schema.Count(len(list)-i, "provisioner"))
+			break
+		}
+		cut += m.outcome(o, details)
+	}
+	return fmt.Sprintf("**roster: %s**\n", escape(outcomesVerdict(list, false)+notListed(cut, ""))) + m.b.String()
+}
+
+// outcome prints the outcome for one provisioner. It returns the number of changes that it left
+// out.
+func (m *markdown) outcome(o Outcome, details bool) (cut int) {
+	r := o.Report
+	m.line("\n### %s\n\n%s; commit %s", escape(r.Provisioner), escape(o.sentence(false)), r.Commit.Short())
+	m.audit(r.Audit)
+	if len(r.Errors) > 0 {
+		m.line("\nThe run ended early. The newest report has the reason: run `roster audit show %s`.",
+			r.Provisioner)
+	}
+	m.loosened(r.Loosened)
+	if !details {
+		for _, g := range o.heldPart().printed(r.Changes) {
+			m.line("\n- %s held: `%s`", escape(schema.Count(g.Changes, "change")), approveCommand(g.Digest))
+		}
+		return 0
+	}
+	m.assertions(r.Violations)
+	m.notices(r.Warnings)
+	m.held(r.Changes, o.heldPart())
+	return m.sections(r.Changes)
+}
