@@ -51,29 +51,26 @@ func (t *Target) deprovision(have *User, d Disposition) {
 // nameTaken holds the deletion until it is approved.
 func (t *Target) freeNames(l *Linking, desired *Desired, ledger *Ledger) {
 	waiting := map[string]string{} // name -> key of the user who waits for deletion
-	names := func(u *User, name func(string)) {
-		mail, _ := u.Attributes.Get("emails.value")
-		name("userName/" + FoldName(u.Name()))
-		if mail != "" {
-			name("emails.value/" + FoldName(mail))
-		}
-	}
 	for key, d := range t.Leavers {
 		if d == Deactivated && ledger.Users[key].LeftScopeAt != nil && !l.State.Users[key].Active() {
-			names(l.State.Users[key], func(name string) { waiting[name] = key })
+			for _, name := range uniqueNames(l.State.Users[key].ExternalID(), l.State.Users[key].Attributes) {
+				waiting[name] = key
+			}
 		}
 	}
 	if len(waiting) == 0 {
 		return
 	}
 	for key := range desired.Users {
-		if u := t.State.Users[key]; u != nil {
-			names(u, func(name string) {
-				if holder := waiting[name]; holder != "" {
-					t.FreesName[holder], t.Leavers[holder] = key, Deleted
-					delete(t.State.Users, holder)
-				}
-			})
+		u := t.State.Users[key]
+		if u == nil {
+			continue
+		}
+		for _, name := range uniqueNames(key, u.Attributes) {
+			if holder := waiting[name]; holder != "" {
+				t.FreesName[holder], t.Leavers[holder] = key, Deleted
+				delete(t.State.Users, holder)
+			}
 		}
 	}
 }

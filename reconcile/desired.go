@@ -21,6 +21,8 @@ type Desired struct {
 	// Selected are the keys of the selected groups, or of all groups. Their members are in scope.
 	Selected   []string
 	Membership *schema.Membership
+	// Declared are all declared users, in scope or not.
+	Declared map[string]*schema.User
 }
 
 // DesiredUser is a user in scope.
@@ -56,6 +58,7 @@ func Desire(d *schema.Declarations, p *schema.Provisioner, now time.Time) (*Desi
 	}
 	out := &Desired{
 		Groups: map[string]*DesiredGroup{}, AllUsers: p.AllUsers, Selected: p.Groups, Membership: d.Membership(now),
+		Declared: d.Users,
 	}
 	if p.AllUsers {
 		out.Selected = slices.Sorted(maps.Keys(d.Groups))

@@ -80,7 +80,7 @@ var gates = []gate{
 	{name: "vanished", holds: holdDeletedOutside},
 	{name: "adopt", holds: holdAdoptable, notApprovable: always, alwaysOn: true},
 	{name: "foreignExternalId", holds: holdForeignExternalID, notApprovable: unlessTakenOver},
-	{name: "nameTaken", holds: holdNameTaken, notApprovable: unlessFreesName},
+	{name: "nameTaken", holds: holdNameTaken, notApprovable: takesKeptName},
 	{name: "protected", holds: holdProtected},
 	{name: "deprovision", holds: holdDeprovision, alwaysOn: true},
 	{name: "unreviewed", holds: holdUnreviewed, alwaysOn: true},

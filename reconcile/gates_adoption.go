@@ -99,48 +99,61 @@ func holdNameTaken(in *gateInput, _ limit) map[int]string {
 		}
 	}
 	out := map[int]string{}
+	in.holdRekeyed(out)
 	if len(takers) == 0 {
 		return out
 	}
 	keeps := func(key, owner, space, path, value string) {
 		for _, i := range takers[space+path+"/"+FoldName(value)] {
-			if c := &in.changes[i]; c.Key != key && value != "" {
-				out[i] = nameTakenReason(path, value, owner)
+			c := &in.changes[i]
+			if c.Key == key || value == "" {
+				continue
 			}
+			if key != "" && in.target.Leavers[key] != "" {
+				owner = in.leaverOwner(key, c)
+			}
+			out[i] = nameTakenReason(path, value, owner)
+		}
+	}
+	keepsUser := func(key, owner string, a Attributes) {
+		for _, path := range [...]string{"userName", "emails.value", "externalId"} {
+			value, _ := a.Get(path)
+			keeps(key, owner, "user/", path, value)
 		}
 	}
 	for key, u := range in.target.State.Users {
 		if in.linking.State.Users[key] == nil {
 			continue
 		}
-		owner := managedOwner(key, in.target.Leavers[key] != "")
-		mail, _ := u.Attributes.Get("emails.value")
-		keeps(key, owner, "user/", "userName", u.Name())
-		keeps(key, owner, "user/", "emails.value", mail)
+		keepsUser(key, managedOwner(key), u.Attributes)
 	}
 	for key, g := range in.target.State.Groups {
 		if in.linking.State.Groups[key] != nil {
-			keeps(key, managedOwner(key, false), "group/", "displayName", g.DisplayName)
+			keeps(key, managedOwner(key), "group/", "displayName", g.DisplayName)
+			keeps(key, managedOwner(key), "group/", "externalId", g.ExternalID)
 		}
 	}
 	for i := range in.observed.Users {
 		if u := &in.observed.Users[i]; in.linking.unmanaged(u.ID) {
-			mail, _ := u.Attributes.Get("emails.value")
-			keeps("", unmanagedOwner(u.UserName(), u.ID), "user/", "userName", u.UserName())
-			keeps("", unmanagedOwner(u.UserName(), u.ID), "user/", "emails.value", mail)
+			keepsUser("", unmanagedOwner(u.UserName(), u.ID), u.Attributes)
 		}
 	}
 	for _, g := range in.observed.Groups {
 		if in.linking.unmanaged(g.ID) {
 			keeps("", unmanagedOwner(g.DisplayName, g.ID), "group/", "displayName", g.DisplayName)
+			keeps("", unmanagedOwner(g.DisplayName, g.ID), "group/", "externalId", g.ExternalID)
 		}
 	}
 	for i := range in.changes {
 		if c := &in.changes[i]; c.Kind == DeleteUser && in.target.FreesName[c.Key] != "" {
-			out[i] = freesNameReason(in.target.FreesName[c.Key])
+			out[i] = in.freesNameReason(c.Key, in.target.FreesName[c.Key])
 		}
 	}
 	return out
 }
 
-func unlessFreesName(in *gateInput, c *Change) bool { return c.Kind != DeleteUser }
+// takesKeptName reports whether a change takes a name that another object keeps. The changes of the
+// user who frees the name do not.
+func takesKeptName(in *gateInput, c *Change) bool {
+	return c.Kind != DeleteUser && c.Kind != RemoveMember && in.target.Rekeyed[c.Key] == ""
+}

@@ -170,12 +170,76 @@ func nameTakenRows() []gateRow {
 				p.addRemoteGroup("id-y", "Half", "")
 				p.setGroup(groupOf("g", "Half", 1, 1))
 			}},
-		{name: "a user who leaves the scope has the userName", holds: []string{"create-user u0101"},
-			notApprovable: true, passes: []string{"deactivate-user u0001"},
+		{name: "a leaver's userName goes to a new user who is not active: the leaver is probably the same person",
+			holds: []string{"deactivate-user u0001"},
 			plan: func(p *planFixture) {
 				p.removeUsers(1, 1)
 				p.addUser(101)
 				p.set(101, 101, "userName", "name1@example.com")
+				inactive := *p.in.Desired.Users["u0101"]
+				inactive.Active = false
+				p.in.Desired.Users["u0101"] = &inactive
+			}},
+		{name: "a leaver is deleted, and a new user has the email address", holds: []string{"delete-user u0001"},
+			dependents: []string{"create-user u0101"},
+			plan: func(p *planFixture) {
+				p.in.Provisioner.Deprovision.Mode = "delete"
+				p.removeUsers(1, 1)
+				p.addUser(101)
+				p.set(101, 101, "emails.value", "NAME1@example.com")
+			}},
+		{name: "a leaver is deleted, and a new user has the key in another case", holds: []string{"delete-user u0001"},
+			dependents: []string{"create-user U0001"},
+			plan: func(p *planFixture) {
+				p.in.Provisioner.Deprovision.Mode = "delete"
+				p.rename(1, "U0001")
+				p.in.Desired.Users["U0001"].Attributes = userNumber(200).Attributes
+			}},
+		{name: "a kept leaver's email address goes to a new user: the memberships stay",
+			holds: []string{"remove-member g u0001"},
+			plan: func(p *planFixture) {
+				p.start(10, groupOf("g", "Group", 1, 2))
+				p.in.Provisioner.Deprovision.Mode = "keep"
+				p.removeUsers(1, 1)
+				p.addUser(101)
+				inactive := *p.in.Desired.Users["u0101"]
+				inactive.Active = false
+				p.in.Desired.Users["u0101"] = &inactive
+				p.set(101, 101, "emails.value", "name1@example.com")
+			}},
+		{name: "the deletion of a leaver is due when a new user has the name", holds: []string{"delete-user u0001"},
+			dependents: []string{"create-user u0101"},
+			plan: func(p *planFixture) {
+				p.in.Provisioner.Deprovision.DeleteAfterDays = new(int)
+				p.removeUsers(1, 1)
+				p.deactivated(1, 3)
+				p.addUser(101)
+				p.set(101, 101, "userName", "name1@example.com")
+			}},
+		{name: "a leaver and a new user have different names", passes: []string{"create-user u0101",
+			"deactivate-user u0001"},
+			plan: func(p *planFixture) {
+				p.removeUsers(1, 1)
+				p.addUser(101)
+			}},
+		{name: "a managed user takes the name of a leaver", holds: []string{"rename-user u0002"}, notApprovable: true,
+			passes: []string{"deactivate-user u0001"},
+			plan: func(p *planFixture) {
+				p.removeUsers(1, 1)
+				p.set(2, 2, "userName", "name1@example.com")
+			}},
+		{name: "a deleted group has the key of a new group in another case", passes: []string{"delete-group g",
+			"create-group G"},
+			plan: func(p *planFixture) {
+				p.start(10, groupOf("g", "Group", 0, -1))
+				delete(p.in.Desired.Groups, "g")
+				p.setGroup(groupOf("G", "Other", 0, -1))
+			}},
+		{name: "an unmanaged user has the key of a new user in another case", holds: []string{"create-user u0101"},
+			notApprovable: true,
+			plan: func(p *planFixture) {
+				p.addRemoteUser("id-x", "other@example.com", "U0101")
+				p.addUser(101)
 			}},
 		{name: "a user who waits for deletion has the userName", holds: []string{"delete-user u0001"},
 			dependents: []string{"create-user u0101"},

@@ -103,6 +103,7 @@ func holdSignInNames(in *gateInput, l limit) map[int]string {
 	if n, allowed := in.count(renames), l.of(in.ownedUsers()); n > allowed {
 		out = in.where(renames, signInNamesReason(n, allowed))
 	}
+	in.holdMerged(out)
 	for i := range in.changes {
 		c := &in.changes[i]
 		old := in.linking.RenamedUsers[c.Key]

@@ -182,6 +182,25 @@ func signInNamesRows() []gateRow {
 				p.set(1, 1, "active", "false")
 				p.rename(1, "e0001", "u0001")
 			}},
+		{name: "a user has two earlier keys with a user each", holds: []string{"update-user e0001",
+			"deactivate-user u0002", "remove-member g u0002"},
+			plan: func(p *planFixture) {
+				p.start(10, groupOf("g", "Group", 1, 3))
+				p.rename(1, "e0001", "u0001", "u0002")
+				p.removeUsers(2, 2)
+			}},
+		{name: "an earlier key has a user beside the one of the key", holds: []string{"deactivate-user u0002"},
+			plan: func(p *planFixture) {
+				p.in.Desired.Users["u0001"].Previously = []string{"u0002"}
+				p.removeUsers(2, 2)
+			}},
+		{name: "an earlier key has a user who left the scope before", passes: []string{"delete-user u0002"},
+			plan: func(p *planFixture) {
+				p.in.Provisioner.Deprovision.DeleteAfterDays = new(int)
+				p.in.Desired.Users["u0001"].Previously = []string{"u0002"}
+				p.removeUsers(2, 2)
+				p.deactivated(2, 3)
+			}},
 		{name: "a user is deleted while another takes its id", holds: []string{"rename-user u0101"},
 			plan: func(p *planFixture) {
 				p.addUser(101)
@@ -193,12 +212,6 @@ func signInNamesRows() []gateRow {
 				p.addUser(101)
 				p.in.Desired.Users["u0101"].Previously = []string{"x"}
 				p.addRemoteUser("id-x", "other@example.com", "x")
-			}},
-		{name: "two users have earlier keys of one user",
-			holds: []string{"update-user e0001"}, passes: []string{"deactivate-user u0002"},
-			plan: func(p *planFixture) {
-				p.rename(1, "e0001", "u0001", "u0002")
-				p.removeUsers(2, 2)
 			}},
 		{name: "one of the earlier keys left the scope before", passes: []string{"update-user e0002"},
 			plan: func(p *planFixture) {

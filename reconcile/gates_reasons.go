@@ -145,13 +145,36 @@ func nameTakenReason(path, value, owner string) string {
 }
 
 // managedOwner is the owner of a name for nameTakenReason.
-func managedOwner(key string, leftScope bool) string {
-	owner := fmt.Sprintf("%q", key)
-	if leftScope {
-		owner += fmt.Sprintf(", which left the scope; for the same person, declare previously: %q: {}; "+
-			"for another one, approve its deletion after its deactivation", key)
+func managedOwner(key string) string { return fmt.Sprintf("%q", key) }
+
+// leaverOwner is a user who left the scope, as the owner of a name for nameTakenReason.
+func (in *gateInput) leaverOwner(key string, taker *Change) string {
+	owner, remedy := fmt.Sprintf("%q, which left the scope; ", key), "approve its deletion after its deactivation"
+	if in.target.Leavers[key] == Kept {
+		remedy = "change the name in AWS first"
 	}
-	return owner
+	if taker.ID == "" && in.desired.Declared[key] == nil {
+		owner += fmt.Sprintf("for the same person, declare %s; for another one, ", previouslyLine(key, taker.Key))
+	}
+	return owner + remedy
+}
+
+// previouslyLine is the declaration that a user with a new key is the one with an old key.
+func previouslyLine(old, key string) string {
+	return fmt.Sprintf("users: %q: previously: %q: {}", key, old)
+}
+
+// rekeyedReason is about a leaver whose name or key a new user has.
+func rekeyedReason(old, key string) string {
+	return fmt.Sprintf("%q left the scope, and the new user %q has its sign-in name, email address or key; "+
+		"for the same person, declare %s, which keeps the id and the access; for another one, approve this change",
+		old, key, previouslyLine(old, key))
+}
+
+// mergedReason is about a leaver whose key is an earlier key of a user with another object.
+func mergedReason(old, key string) string {
+	return fmt.Sprintf("%q is an earlier key of %q, which keeps another user of the directory: only one of them can "+
+		"keep its id; remove the wrong key from `previously`, or approve that this user goes", old, key)
 }
 
 // unmanagedOwner is the owner of a name for nameTakenReason.
@@ -159,9 +182,12 @@ func unmanagedOwner(name, id string) string {
 	return fmt.Sprintf("%q (id %s), which is unmanaged", name, id)
 }
 
-func freesNameReason(key string) string {
-	return fmt.Sprintf("waits for deletion and has a name that %q needs; approve its deletion to free the name, "+
-		"or, for the same person, declare previously there", key)
+func (in *gateInput) freesNameReason(old, key string) string {
+	reason := fmt.Sprintf("waits for deletion and has a name that %q needs; approve its deletion to free the name", key)
+	if in.desired.Declared[old] == nil {
+		reason += ", or, for the same person, declare " + previouslyLine(old, key)
+	}
+	return reason
 }
 
 func protectedReason(object, name string) string {

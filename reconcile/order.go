@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// names returns the unique names that a change takes and frees. Users are unique by userName and by
-// email address, groups by displayName.
+// names returns the unique names that a change takes and frees. Users are unique by userName, email
+// address and externalId, groups by displayName and externalId. Only a creation takes an
+// externalId: no other change waits until one is free.
 func (c *Change) names() (takes, frees []string) {
 	space := "group/"
 	if c.Kind.OfUser() {
@@ -14,8 +15,14 @@ func (c *Change) names() (takes, frees []string) {
 	}
 	for _, a := range c.Attributes {
 		switch a.Path {
-		case "userName", "emails.value", "displayName":
+		case "userName", "emails.value", "displayName", "externalId":
 			if a.Path == "displayName" && space == "user/" {
+				continue
+			}
+			if a.Path == "externalId" && c.Kind.Action() != ActionCreate {
+				if a.Old != "" {
+					frees = append(frees, space+a.Path+"/"+FoldName(a.Old))
+				}
 				continue
 			}
 			name := space + a.Path + "/"
@@ -52,10 +59,15 @@ func freedNames(c *Change, a State) []string {
 			if mail, ok := u.Attributes.Get("emails.value"); ok {
 				out = append(out, "user/emails.value/"+FoldName(mail))
 			}
+			out = append(out, "user/externalId/"+FoldName(u.ExternalID()))
 		}
 		return out
 	}
-	return []string{"group/displayName/" + FoldName(c.Name)}
+	out := []string{"group/displayName/" + FoldName(c.Name)}
+	if g := a.Groups[c.Key]; g != nil {
+		out = append(out, "group/externalId/"+FoldName(g.ExternalID))
+	}
+	return out
 }
 
 // orderNameChanges makes each change that takes a name depend on the change that frees it. Each

@@ -16,6 +16,10 @@ type Target struct {
 	// FreesName are the leavers who are deleted early because another user needs their name, with
 	// the key of that user.
 	FreesName map[string]string
+	// Rekeyed are the leavers who are probably still declared under another key that roster does
+	// not manage yet, with this key. Merged are those whose key is an earlier key of a user who
+	// keeps another object, with the key of this user.
+	Rekeyed, Merged map[string]string
 	// SwitchedOff are the users whom the target activates although they were deactivated outside
 	// roster.
 	SwitchedOff map[string]bool
@@ -29,9 +33,10 @@ type Target struct {
 // is, so Diff needs no exceptions.
 func newTarget(l *Linking, desired *Desired, ledger *Ledger, p *schema.Provisioner, now time.Time) *Target {
 	t := &Target{
-		State:       State{Users: maps.Clone(l.State.Users), Groups: make(map[string]*Group, len(desired.Groups))},
-		Leavers:     map[string]Disposition{},
-		FreesName:   map[string]string{},
+		State:     State{Users: maps.Clone(l.State.Users), Groups: make(map[string]*Group, len(desired.Groups))},
+		Leavers:   map[string]Disposition{},
+		FreesName: map[string]string{},
+		Rekeyed:   map[string]string{}, Merged: map[string]string{},
 		SwitchedOff: map[string]bool{}, notCreated: map[string]bool{},
 	}
 	linked := 0
@@ -49,6 +54,7 @@ func newTarget(l *Linking, desired *Desired, ledger *Ledger, p *schema.Provision
 		}
 	}
 	t.freeNames(l, desired, ledger)
+	t.findRekeyed(l, desired)
 	t.addGroups(l, desired, p)
 	return t
 }
