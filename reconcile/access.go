@@ -20,9 +20,13 @@ type declaredAccess struct {
 func (x declaredAccess) check(a *schema.Assertion) Violation {
 	switch {
 	case a.Disjoint != nil:
+		several := x.inSeveral(a.Disjoint)
 		return disjoint(a.Disjoint, func(group string) []Violator {
 			var in []Violator
 			for _, m := range x.membership.Group(group) {
+				if several[m.User] < 2 {
+					continue
+				}
 				in = append(in, Violator{Key: m.User, Name: x.name(m.User), Paths: []string{membershipText(group, m)}})
 			}
 			return in
@@ -39,6 +43,17 @@ func (x declaredAccess) check(a *schema.Assertion) Violation {
 		return x.only(a.Only)
 	}
 	return Violation{}
+}
+
+// inSeveral returns in how many of some groups each of their members is.
+func (x declaredAccess) inSeveral(groups []string) map[string]int {
+	out := map[string]int{}
+	for _, group := range groups {
+		for _, m := range x.membership.Group(group) {
+			out[m.User]++
+		}
+	}
+	return out
 }
 
 // only checks all users in the scope of a provisioner. Time only removes users from a scope, so no

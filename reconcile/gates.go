@@ -28,6 +28,9 @@ type gateInput struct {
 	reviewed      *Reviewed // nil if no review is required
 	restored      *Desired  // what an earlier applied commit declared; nil if it is not known
 	ends          *endDates
+	// declarations are those of the plan; nil if no rules are compared.
+	declarations *schema.Declarations
+	assertions   map[string]*schema.Assertion
 	// strict are the policies that judge changes which the commit must not judge by its own, looser
 	// policy.
 	strict []strictPolicy
@@ -61,6 +64,9 @@ const (
 	gateSwitchedOff    = "switchedOff"
 )
 
+// gateAssertions is the gate that holds what violates an assertion.
+const gateAssertions = "assertions"
+
 // gates is the table of gates. A gate drops nothing: it holds changes, with a reason.
 var gates = []gate{
 	{name: "firstContact", holds: holdInitialAdoption},
@@ -83,6 +89,7 @@ var gates = []gate{
 	{name: "nameTaken", holds: holdNameTaken, notApprovable: takesKeptName},
 	{name: "protected", holds: holdProtected},
 	{name: "deprovision", holds: holdDeprovision, alwaysOn: true},
+	{name: gateAssertions, holds: holdViolations, alwaysOn: true},
 	{name: "unreviewed", holds: holdUnreviewed, alwaysOn: true},
 }
 

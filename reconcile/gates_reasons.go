@@ -193,3 +193,7 @@ func (in *gateInput) freesNameReason(old, key string) string {
 func protectedReason(object, name string) string {
 	return fmt.Sprintf("%s %q is protected", object, name)
 }
+
+func violationReason(assertion string, v Violation) string {
+	return fmt.Sprintf("assertion %q would not hold: %s", assertion, v.Text)
+}

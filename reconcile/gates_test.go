@@ -60,6 +60,7 @@ func rowsByGate() map[string][]gateRow {
 		"nameTaken":         nameTakenRows(),
 		"protected":         protectedRows(),
 		"deprovision":       deprovisionRows(),
+		gateAssertions:      assertionRows(),
 		"unreviewed":        unreviewedRows(),
 	}
 }

@@ -76,7 +76,8 @@ func nextLoosened(loosened []Loosening, commit string) []Loosening {
 // that the looser values do not judge.
 type strictPolicy struct {
 	provisioner *schema.Provisioner
-	gates       map[string]bool // the gates that the rules concern
+	assertions  map[string]*schema.Assertion // those of the rules
+	gates       map[string]bool              // the gates that the rules concern
 	judges      func(*Change) bool
 	note        string // for the reasons of held changes
 }
@@ -101,7 +102,8 @@ func strictPolicies(in *PlanInput, loosened []Loosening) []strictPolicy {
 	for _, key := range order {
 		p := strictPolicy{
 			provisioner: in.Policy.tightened(in.AppliedPolicy, bySet[key]).Provisioner, gates: map[string]bool{},
-			note: strictNote(key.reportedAt, in.Commit, key.unreviewed),
+			assertions: loosenedAssertions(bySet[key], in.AppliedPolicy, in.Policy),
+			note:       strictNote(key.reportedAt, in.Commit, key.unreviewed),
 			judges: func(c *Change) bool {
 				return key.unreviewed || !in.causedAfter(c, key.reportedAt)
 			},
@@ -167,7 +169,7 @@ func (g gate) holdStrictly(in *gateInput) {
 			continue
 		}
 		judged := *in
-		judged.policy, judged.changes = strict.provisioner, nil
+		judged.policy, judged.assertions, judged.changes = strict.provisioner, strict.assertions, nil
 		var indexes []int
 		for i := range in.changes {
 			if strict.judges(&in.changes[i]) {

@@ -130,13 +130,17 @@ func NewPlan(in PlanInput) *Plan {
 	}
 	setCauses(p.Changes, in.Causes)
 	p.Loosened = in.loosenings()
-	p.Notices = applyGates(&gateInput{
+	gates := &gateInput{
 		changes: p.Changes, desired: in.Desired, lastApplied: in.LastApplied, linking: linking, target: target,
 		ledger: in.Ledger, status: in.Status, policy: in.Provisioner, now: in.Now, historyReason: in.HistoryReason,
 		trust: in.Trust, auditRelease: in.AuditRelease, lostRun: in.LostRun, observed: in.Observed,
 		reviewed: in.Reviewed, restored: in.Restored, ends: ends, unproved: in.Unproved,
 		strict: strictPolicies(&in, p.Loosened),
-	})
+	}
+	if in.Policy != nil {
+		gates.declarations, gates.assertions = in.Policy.Declarations, in.Policy.Assertions
+	}
+	p.Notices = applyGates(gates)
 	p.ShortenedEnds = ends.next(p.Changes)
 	p.releaseAudit(in)
 	p.approve(in)

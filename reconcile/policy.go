@@ -15,6 +15,8 @@ type Policy struct {
 	Provisioner *schema.Provisioner
 	Redacted    []string // SCIM paths, sorted
 	Assertions  map[string]*schema.Assertion
+	// Declarations have these rules. They are nil for the default rules.
+	Declarations *schema.Declarations
 }
 
 // PolicyOf returns the policy of a provisioner in declarations. It is nil without declarations or a
@@ -23,7 +25,7 @@ func PolicyOf(d *schema.Declarations, p *schema.Provisioner) *Policy {
 	if d == nil || p == nil {
 		return nil
 	}
-	out := &Policy{Provisioner: p, Assertions: d.Assertions}
+	out := &Policy{Provisioner: p, Assertions: d.Assertions, Declarations: d}
 	if m := d.Mappings[p.Mapping]; m != nil {
 		out.Redacted = slices.Sorted(slices.Values(m.Redacted()))
 	}
@@ -87,8 +89,11 @@ var policyRules = []policyRule{
 	{name: "adopt", gates: ruleGates("adopt", "foreignExternalId"), compare: loosenedAdopt, tighten: tightenAdopt},
 	{name: "deprovision", gates: ruleGates("deprovision"), compare: loosenedDeprovision, tighten: tightenDeprovision},
 	{name: "redact", gates: ruleGates(), compare: unredacted, tighten: tightenRedacted},
-	{name: "assertions", gates: ruleGates(), compare: weakenedAssertions, tighten: tightenAssertion},
+	{name: ruleAssertions, gates: ruleGates(gateAssertions), compare: weakenedAssertions, tighten: tightenAssertion},
 }
+
+// ruleAssertions is the name of the rule that compares assertions.
+const ruleAssertions = "assertions"
 
 func limitGates(item string) []string { return []string{item} }
 
@@ -112,6 +117,7 @@ func Loosenings(before, after *Policy) []Loosening {
 		return nil
 	}
 	var out []Loosening
+	before = before.withKeysOf(after)
 	for _, rule := range policyRules {
 		for _, l := range rule.compare(before, after) {
 			l.Field = strings.TrimSuffix(rule.name+"."+l.Field, ".")
@@ -141,7 +147,9 @@ func (p *Policy) tightened(before *Policy, loosened []Loosening) *Policy {
 	}
 	out := &Policy{
 		Provisioner: &provisioner, Redacted: slices.Clone(p.Redacted), Assertions: cloneMap(p.Assertions),
+		Declarations: p.Declarations,
 	}
+	before = before.withKeysOf(p)
 	for _, l := range loosened {
 		if rule, item := ruleOf(l.Field); rule != nil {
 			rule.tighten(out, before, item)

@@ -75,16 +75,23 @@ func ruleText(r *schema.Rule) string {
 	return strings.Join(fields, " and ")
 }
 
+// loosenedAssertions returns the assertions among loosenings, as a policy in force has them, with
+// the keys of a later policy.
+func loosenedAssertions(loosened []Loosening, inForce, later *Policy) map[string]*schema.Assertion {
+	out := map[string]*schema.Assertion{}
+	for _, l := range loosened {
+		if rule, key := ruleOf(l.Field); rule != nil && rule.name == ruleAssertions {
+			out[key] = inForce.withKeysOf(later).Assertions[key]
+		}
+	}
+	return out
+}
+
 // AssertWeakened checks the assertions that a plan's commit removes or weakens, as the policy in
 // force has them, on the declared and on the observed state.
 func AssertWeakened(d *schema.Declarations, in PlanInput, p *Plan, o *Observed) []Violation {
 	earlier := *d
-	earlier.Assertions = map[string]*schema.Assertion{}
-	for _, l := range p.Loosened {
-		if rule, key := ruleOf(l.Field); rule != nil && rule.name == "assertions" {
-			earlier.Assertions[key] = in.AppliedPolicy.Assertions[key]
-		}
-	}
+	earlier.Assertions = loosenedAssertions(p.Loosened, in.AppliedPolicy, in.Policy)
 	if len(earlier.Assertions) == 0 {
 		return nil
 	}

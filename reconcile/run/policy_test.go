@@ -210,20 +210,6 @@ func TestAnAdoptionOfTheCommitThatAllowsItIsHeldForApproval(t *testing.T) {
 	w.Apply(reconcile.RunApplied)
 }
 
-func TestAnAssertionRemovedByTheCommitThatViolatesItIsReported(t *testing.T) {
-	const assertion = "assertions: sod: {disjoint: [\"g\", \"k\"], reason: \"duties\"}\n"
-	groups := group("g", "Group", 1, 1) + group("k", "Kin", 2, 2)
-	w := synced(t, "enabled: true, groups: [\"g\", \"k\"]", people(3)+groups+assertion)
-	w.Commit("enabled: true, groups: [\"g\", \"k\"]", people(3)+groups+"groups: k: members: u1: {}\n")
-	r := w.applyOnce()
-	if !slices.Equal(loosened(r), []string{"assertions.sod"}) || len(r.Violations) != 1 || !r.Violations[0].Loosened {
-		t.Errorf("loosened are %q, violations %v", loosened(r), r.Violations)
-	}
-	if text := fmt.Sprint(r.Violations); !strings.Contains(text, "before the commit loosened it") {
-		t.Errorf("the violation is %s", text)
-	}
-}
-
 func TestTheLooserRuleJudgesALaterCommitWhileTheLooseningCommitIsHeld(t *testing.T) {
 	w := synced(t, strictRules, thirty(30))
 	w.Commit(looseRules, thirty(22)) // eight leave
