@@ -136,7 +136,8 @@ func TestServePostsTheOutcomeOfAMergeThatLoosensAGate(t *testing.T) {
 			defer stop()
 			fake, d := newForge(t), newDaemonProcess(t, sim)
 			d.env = []string{"ROSTER_AWS_TOKEN=" + sim.Token(), "ROSTER_FORGE_TOKEN=" + canary + "forge"}
-			d.start("--poll", "100ms", "--forge", kind, "--forge-url", fake.Start(kind))
+			d.start("--poll", "100ms", "--forge", kind, "--forge-url", fake.Start(kind), "--allow-self-approval",
+				"--trust-commit-authors")
 			if run := d.waitForLog("run ended"); run["outcome"] != "applied" {
 				t.Fatalf("the first run: %v", run)
 			}
@@ -151,7 +152,17 @@ func TestServePostsTheOutcomeOfAMergeThatLoosensAGate(t *testing.T) {
 			git(t, d.work, "push", "-q", "origin", "HEAD:main")
 			nextPost(fake, "comment ",
 				"\n**roster: safety gate memberRemovals loosened (5 or 30 %, at most 100 -&gt; off); held, 3 held**\n",
-				"roster approve sha256:")
+				"roster approve sha256:", "--allow-self-approval is set", "--trust-commit-authors is set")
+			d.eventually("the run is in the state", func() bool { return len(d.state().Provisioners["aws"].Held) == 1 })
+			for _, path := range []string{"/", "/api/v1/status"} {
+				_, page := d.get(path)
+				for _, text := range []string{"roster approve " + d.state().Provisioners["aws"].Held[0].Digest,
+					"--allow-self-approval is set", "--trust-commit-authors is set", "memberRemovals loosened"} {
+					if !strings.Contains(page, text) {
+						t.Errorf("GET %s has no %q:\n%s", path, text, page)
+					}
+				}
+			}
 			state := "failure"
 			if kind == "gitlab" {
 				state = "failed"

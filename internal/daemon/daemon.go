@@ -13,6 +13,7 @@ import (
 
 	"github.com/seed-d64a251c/roster/internal/deadline"
 	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/render"
 	"github.com/seed-d64a251c/roster/reconcile/run"
 	"github.com/seed-d64a251c/roster/schema"
 )
@@ -55,8 +56,10 @@ type Daemon struct {
 // LastRun is the result of a provisioner's last run.
 type LastRun struct {
 	Report *reconcile.Report `json:"report,omitempty"`
-	Error  string            `json:"error,omitempty"`
-	Time   time.Time         `json:"time"`
+	// Held are the groups of held changes of the newest report that an approval can release.
+	Held  []render.HeldSet `json:"held,omitempty"`
+	Error string           `json:"error,omitempty"`
+	Time  time.Time        `json:"time"`
 }
 
 // State is the daemon's state for pages, metrics and the API.
@@ -67,7 +70,9 @@ type State struct {
 	InvalidReason string              `json:"invalidReason,omitempty"`
 	PolledAt      time.Time           `json:"polledAt,omitzero"`
 	PollError     string              `json:"pollError,omitempty"`
-	Provisioners  map[string]LastRun  `json:"provisioners"`
+	// Notices name the flags that weaken a rule while they are set.
+	Notices      []string           `json:"notices,omitempty"`
+	Provisioners map[string]LastRun `json:"provisioners"`
 	// DueDeadlines are the deadlines with a due warning.
 	DueDeadlines []deadline.Deadline `json:"deadlines,omitempty"`
 	// AllDeadlines has every deadline except those of memberships and users.
@@ -80,7 +85,7 @@ func (d *Daemon) State() State {
 	defer d.mu.Unlock()
 	s := State{
 		Version: 1, NewestCommit: d.commit, ValidCommit: d.valid, PolledAt: d.polled,
-		Provisioners: map[string]LastRun{},
+		Provisioners: map[string]LastRun{}, Notices: d.Runner.Notices,
 	}
 	if d.invalid != nil {
 		s.InvalidReason = d.invalid.Error()
@@ -231,7 +236,7 @@ func (d *Daemon) notices(p *schema.Provisioner) []string {
 func (d *Daemon) finished(key string, result *run.Result, err error) {
 	last := LastRun{Time: d.Runner.Clock()}
 	if result != nil && result.Report != nil {
-		last.Report = result.Report
+		last.Report, last.Held = result.Report, render.HeldSets(result.Report)
 		d.Log.Info("run ended", "provisioner", key, "outcome", result.Report.Outcome,
 			"done", result.Report.Counts.Done, "held", result.Report.Counts.Held, "failed", result.Report.Counts.Failed,
 			"audit", result.Receipt.Commit)
@@ -245,6 +250,9 @@ func (d *Daemon) finished(key string, result *run.Result, err error) {
 		}
 	}
 	d.mu.Lock()
+	if last.Report == nil {
+		last.Held = d.lastRuns[key].Held
+	}
 	d.lastRuns[key] = last
 	d.mu.Unlock()
 	if d.RunEnded != nil {

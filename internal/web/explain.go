@@ -31,16 +31,17 @@ func (s *Server) addExplanations(mux *http.ServeMux) {
 }
 
 func (s *Server) explainJSON(w http.ResponseWriter, r *http.Request, kind string) {
-	explanations, err := s.Explain(r.Context(), kind, r.PathValue("key"), r.URL.Query().Get("provisioner"))
+	out, code := explanations{Version: 1, Notices: s.State().Notices}, http.StatusOK
+	var err error
+	out.Explanations, err = s.Explain(r.Context(), kind, r.PathValue("key"), r.URL.Query().Get("provisioner"))
+	if err != nil {
+		out.Error, code = err.Error(), httpStatus(err)
+	}
 	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
-	if err != nil {
-		w.WriteHeader(httpStatus(err))
-		_ = e.Encode(map[string]any{"version": 1, "error": err.Error()})
-		return
-	}
-	_ = e.Encode(map[string]any{"version": 1, "explanations": explanations})
+	_ = e.Encode(out)
 }
 
 func httpStatus(err error) int {
@@ -56,12 +57,22 @@ func httpStatus(err error) int {
 // explainData is the input of explainTemplate.
 type explainData struct {
 	Kind, Key, Error string
+	Notices          []string // see daemon.State
 	Explanations     []*explain.Explanation
+}
+
+// explanations is the response of /api/v1/explain/.
+type explanations struct {
+	Version int `json:"version"`
+	// Notices name the flags that weaken a rule while they are set.
+	Notices      []string               `json:"notices,omitempty"`
+	Error        string                 `json:"error,omitempty"`
+	Explanations []*explain.Explanation `json:"explanations,omitempty"`
 }
 
 func (s *Server) explainPage(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
-	page := explainData{Kind: q.Get("kind"), Key: q.Get("key")}
+	page := explainData{Kind: q.Get("kind"), Key: q.Get("key"), Notices: s.State().Notices}
 	code := http.StatusOK
 	if page.Kind != "group" {
 		page.Kind = "user"

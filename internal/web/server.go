@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/seed-d64a251c/roster/internal/daemon"
+	"github.com/seed-d64a251c/roster/reconcile/render"
 )
 
 // Server serves the state of a daemon.
@@ -37,6 +38,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /api/v1/status", s.status)
+	mux.HandleFunc("GET /api/v1/openapi.json", openAPI)
 	if s.Metadata != nil {
 		mux.Handle("GET /saml/{app}/{domain}/metadata.xml", s.Metadata)
 	}
@@ -75,6 +77,15 @@ func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
 	_ = e.Encode(s.State()) // an error means that the client has disconnected
 }
 
+//go:embed openapi.json
+var openAPIDocument []byte
+
+// openAPI serves the description of the API.
+func openAPI(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(openAPIDocument)
+}
+
 func (s *Server) page(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
@@ -84,4 +95,18 @@ func (s *Server) page(w http.ResponseWriter, _ *http.Request) {
 //go:embed overview.html
 var overviewHTML string
 
-var overviewTemplate = template.Must(template.New("overview").Parse(overviewHTML))
+var overviewTemplate = template.Must(template.New("overview").Funcs(template.FuncMap{
+	"held": listed, "more": func(groups []render.HeldSet) int { return len(groups) - len(listed(groups)) },
+}).Parse(overviewHTML))
+
+// maxGroups is the number of groups of held changes that a page and a response have at most for a
+// provisioner. The last group has all changes, so it is always there.
+const maxGroups = 40
+
+// listed returns the groups that a page lists.
+func listed(groups []render.HeldSet) []render.HeldSet {
+	if len(groups) <= maxGroups {
+		return groups
+	}
+	return append(slices.Clone(groups[:maxGroups-1]), groups[len(groups)-1])
+}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -12,6 +13,8 @@ import (
 	"github.com/seed-d64a251c/roster/internal/daemon"
 	"github.com/seed-d64a251c/roster/internal/deadline"
 	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/explain"
+	"github.com/seed-d64a251c/roster/reconcile/render"
 )
 
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -137,7 +140,7 @@ func TestPageEscapesText(t *testing.T) {
 	}
 	out := body(t, r)
 	for _, text := range []string{"0123456", "&lt;script&gt;", "&lt;b&gt;no such user", "fetch: no route",
-		"<td>partial</td><td>3</td><td>1</td><td>2</td>", "401 &lt;i&gt;",
+		"<td>partial</td><td>3</td><td>1</td><td>0</td><td>2</td>", "401 &lt;i&gt;",
 		"none yet", "2026-11-23 12:00:00Z"} {
 		if !strings.Contains(out, text) {
 			t.Errorf("the page does not contain %q", text)
@@ -194,5 +197,107 @@ func TestDeadlinesAreInPageMetricsAndStatus(t *testing.T) {
 	if out := body(t, get(t, st, "GET", "/api/v1/status")); !strings.Contains(out,
 		`"consequence": "no user is added"`) {
 		t.Errorf("the status is\n%s", out)
+	}
+}
+
+// heldState is a state in which a report holds changes of two commits, and flags are set.
+func heldState() daemon.State {
+	state := exampleState()
+	report := *state.Provisioners["aws"].Report
+	report.HeldDigest, report.Counts.Waiting = "sha256:all", 4
+	report.Audit = &reconcile.AuditSummary{Level: reconcile.TrustUnproved, Reason: "others wrote to the <branch>"}
+	report.Loosened = []reconcile.Loosening{{Field: "limits.updates", Text: "safety gate updates <loosened>"}}
+	for i, subject := range []string{"<b>Remove</b> Finance", "Remove Sales"} {
+		cause := reconcile.Cause{Kind: reconcile.CauseCommit, Commit: strings.Repeat(fmt.Sprint(i), 40)}
+		report.HeldGroups = append(report.HeldGroups, reconcile.HeldGroup{Cause: cause, Subject: subject,
+			Author: "Eve <eve@example.com>", Digest: fmt.Sprint("sha256:", i), Changes: 3, Users: 2,
+			Gates: []string{"maxRemovals"}})
+		report.Changes = append(report.Changes, reconcile.Done{Result: reconcile.ResultHeld, Change: reconcile.Change{
+			Kind: reconcile.DeactivateUser, Key: "u-1", Held: []reconcile.Hold{{Gate: "maxRemovals",
+				Reason: "too many"}}}})
+	}
+	state.Provisioners["aws"] = daemon.LastRun{Report: &report, Held: render.HeldSets(&report), Time: noon}
+	state.Notices = []string{"--allow-self-approval is set", "--trust-commit-authors is set"}
+	return state
+}
+
+func TestHeldChangesHaveTheCommandThatApprovesThem(t *testing.T) {
+	page := body(t, get(t, heldState(), "GET", "/"))
+	for _, text := range []string{
+		"held: commit 0000000 &lt;b&gt;Remove&lt;/b&gt; Finance, by Eve &lt;eve@example.com&gt;: 3 changes of 2 users, " +
+			"held by maxRemovals. To release them: <code>roster approve sha256:0 --reason &#34;...&#34;</code>",
+		"<code>roster approve sha256:1 --reason &#34;...&#34;</code>",
+		"held: all of these changes: 6 changes, held by maxRemovals. To release them: " +
+			"<code>roster approve sha256:all --reason &#34;...&#34;</code>",
+		"loosened: safety gate updates &lt;loosened&gt;", "others wrote to the &lt;branch&gt;",
+		"<td>partial</td><td>3</td><td>1</td><td>4</td><td>2</td>",
+	} {
+		if !strings.Contains(page, text) {
+			t.Errorf("the page has no %q:\n%s", text, page)
+		}
+	}
+	var have daemon.State
+	if err := json.NewDecoder(get(t, heldState(), "GET", "/api/v1/status").Body).Decode(&have); err != nil {
+		t.Fatal(err)
+	}
+	held := have.Provisioners["aws"].Held
+	if len(held) != 3 || held[0].Approve != `roster approve sha256:0 --reason "..."` || held[2].Changes != 6 {
+		t.Errorf("the status has %+v", held)
+	}
+}
+
+func TestNothingThatNoApprovalReleasesHasACommand(t *testing.T) {
+	state := heldState()
+	report := *state.Provisioners["aws"].Report
+	for i := range report.Changes {
+		report.Changes[i].Held = []reconcile.Hold{{Gate: "contradicted", Reason: "no", NotApprovable: true}}
+	}
+	if sets := render.HeldSets(&report); len(sets) > 0 {
+		t.Errorf("there are %+v", sets)
+	}
+}
+
+func TestManyHeldGroupsAreCounted(t *testing.T) {
+	state := heldState()
+	last := state.Provisioners["aws"]
+	for i := range 60 {
+		last.Held = append(last.Held, render.HeldSet{Title: fmt.Sprint("group ", i)})
+	}
+	state.Provisioners["aws"] = last
+	page := body(t, get(t, state, "GET", "/"))
+	if n := strings.Count(page, ">held: "); n != 40 || !strings.Contains(page, "... and 23 more groups") ||
+		!strings.Contains(page, "group 59") {
+		t.Errorf("the page has %d groups:\n%s", n, page)
+	}
+}
+
+func TestEveryPageNamesTheFlagsThatWeakenARule(t *testing.T) {
+	s := &Server{State: heldState, Explain: func(context.Context, string, string, string) ([]*explain.Explanation,
+		error) {
+		return nil, nil
+	}}
+	for _, path := range []string{"/", "/explain", "/api/v1/status", "/api/v1/explain/user/ann"} {
+		w := httptest.NewRecorder()
+		s.Handler().ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		for _, flag := range []string{"--allow-self-approval is set", "--trust-commit-authors is set"} {
+			if !strings.Contains(w.Body.String(), flag) {
+				t.Errorf("GET %s does not name the flag %q:\n%s", path, flag, w.Body)
+			}
+		}
+	}
+}
+
+func TestEachLevelOfTrustIsShown(t *testing.T) {
+	for _, level := range reconcile.TrustLevels {
+		state := exampleState()
+		report := *state.Provisioners["aws"].Report
+		report.Audit = &reconcile.AuditSummary{Level: level, Reason: "of the test"}
+		state.Provisioners["aws"] = daemon.LastRun{Report: &report, Time: noon}
+		for path, text := range map[string]string{"/": "audit branch: " + string(level),
+			"/api/v1/status": fmt.Sprintf("%q: %q", "level", level)} {
+			if out := body(t, get(t, state, "GET", path)); !strings.Contains(out, text) {
+				t.Errorf("GET %s has no %q:\n%s", path, text, out)
+			}
+		}
 	}
 }

@@ -30,6 +30,40 @@ func Approval(digest, reason string) string {
 	return fmt.Sprintf("approvals: %q: {reason: %s}", digest, strconv.Quote(reason))
 }
 
+// HeldSet is a group of held changes with the command that approves it.
+type HeldSet struct {
+	Title   string   `json:"title"` // the cause of the changes
+	Author  string   `json:"author,omitempty"`
+	Digest  string   `json:"digest"`
+	Changes int      `json:"changes"`
+	Users   int      `json:"users,omitempty"` // that the changes are about; 0 for all groups together
+	Gates   []string `json:"gates"`           // that hold them, sorted
+	Approve string   `json:"approve"`
+}
+
+// HeldSets returns the groups of held changes of a report that an approval can release. If there
+// are several, the last one has all of these changes.
+func HeldSets(r *reconcile.Report) []HeldSet {
+	groups := heldPart{groups: r.HeldGroups}.printed(r.Changes)
+	var out []HeldSet
+	all := HeldSet{Title: allHeld, Digest: r.HeldDigest, Approve: approveCommand(r.HeldDigest), Gates: []string{}}
+	for _, g := range groups {
+		out = append(out, HeldSet{Title: g.Title(), Author: g.Author, Digest: g.Digest, Changes: g.Changes,
+			Users: g.Users, Gates: g.Gates, Approve: approveCommand(g.Digest)})
+		all.Changes += g.Changes
+		all.Gates = append(all.Gates, g.Gates...)
+	}
+	if len(out) > 1 {
+		slices.Sort(all.Gates)
+		all.Gates = slices.Compact(all.Gates)
+		out = append(out, all)
+	}
+	return out
+}
+
+// allHeld is the title of all groups together.
+const allHeld = "all of these changes"
+
 // ApprovedSet is a digest with the groups of held changes that its approval releases.
 type ApprovedSet struct {
 	Digest string
@@ -83,7 +117,7 @@ func (t *textWriter) held(changes []reconcile.Done, part heldPart) {
 		t.line("  %s", approveCommand(g.Digest))
 	}
 	if len(groups) > 1 {
-		t.line("  %s", t.tone(Faint, "all of these changes"))
+		t.line("  %s", t.tone(Faint, allHeld))
 		t.line("  %s", approveCommand(part.digest))
 	}
 	if len(groups) > 0 {
@@ -124,7 +158,7 @@ func (m *markdown) held(changes []reconcile.Done, part heldPart) {
 		m.line("- %s: `%s`", escape(g.String()), approveCommand(g.Digest))
 	}
 	if len(groups) > 1 && part.digest != "" {
-		m.line("- all of these changes: `%s`", approveCommand(part.digest))
+		m.line("- %s: `%s`", allHeld, approveCommand(part.digest))
 	}
 	if len(groups) > 0 {
 		m.line("\nOr add to `approvals.cue` (only a new file needs the first line):\n\n```cue\npackage roster")
