@@ -142,13 +142,14 @@ func (r *Recorder) breakReason(
 	return chainReason(provisioner, record, b)
 }
 
-// rewriteReason returns a reason if the branch does not contain the recorded head.
+// rewriteReason returns a reason if the branch does not contain the recorded head, or is gone
+// although this machine knows that there was one.
 func (r *Recorder) rewriteReason(ctx context.Context, record *localRecord, head string) (string, error) {
+	if head == "" {
+		return goneReason(record), nil
+	}
 	if record.Head == "" {
 		return "", nil
-	}
-	if head == "" {
-		return fmt.Sprintf("the branch is gone: its head was commit %s", short(record.Head)), nil
 	}
 	ok, err := r.Store.IsAncestor(ctx, record.Head, head)
 	if err != nil {
@@ -159,6 +160,22 @@ func (r *Recorder) rewriteReason(ctx context.Context, record *localRecord, head 
 	}
 	return fmt.Sprintf("the branch was rewound or rewritten: it no longer contains commit %s, which this machine knows",
 		short(record.Head)), nil
+}
+
+// goneReason returns why it is a break that there is no branch; "" if this machine knows of none.
+// It may have found the branch broken without ever accepting a state of it.
+func goneReason(record *localRecord) string {
+	known := record.Head
+	if known == "" && record.Break != nil {
+		known = record.Break.Head
+	}
+	switch known {
+	case "":
+		return ""
+	case reconcile.GoneBranch:
+		return "the branch is gone"
+	}
+	return fmt.Sprintf("the branch is gone: its head was commit %s", short(known))
 }
 
 // signatureReason returns a reason if a commit since the recorded head has no valid signature.
