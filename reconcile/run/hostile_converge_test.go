@@ -14,7 +14,6 @@ import (
 func (h *hostile) converge() {
 	h.logf("%s the operator takes over", h.Now.Format(time.DateTime))
 	h.Now = h.Now.Add(48 * time.Hour) // leases and limits of a day end
-	h.repairing = true
 	m := h.machines[0]
 	h.repair()
 	h.org.enabled, h.org.paused, h.org.adopt, h.org.pushGroups = true, "", "take-over", true

@@ -13,6 +13,7 @@ import (
 	"github.com/seed-d64a251c/roster/reconcile/observe"
 	"github.com/seed-d64a251c/roster/reconcile/reconciletest"
 	"github.com/seed-d64a251c/roster/reconcile/run"
+	"github.com/seed-d64a251c/roster/schema"
 )
 
 // machine is a machine with a state directory that runs roster.
@@ -23,16 +24,27 @@ type machine struct {
 	recorder *audit.Recorder
 	cache    observe.Cache
 	crash    *crash // of the current process; nil: it does not crash
+	// known is the head of the audit branch after the last report of this machine, and knownKey the
+	// provisioner of that report. They are empty if the state directory was lost since.
+	known, knownKey string
 }
 
 // sabotage breaks a rule of roster at one of its interfaces. Nil functions break nothing.
 type sabotage struct {
 	name    string
-	attack  int  // the attack that shows it, an index of attacks
-	finds   rule // that a history violates
-	audit   func(reconcile.Audit) reconcile.Audit
-	archive func(reconcile.Archive) reconcile.Archive
+	attack  int           // the attack that shows it, an index of attacks
+	finds   rule          // that a history violates
+	steps   []hostileStep // that show it; nil: the steps of the attack
+	audit   func(m *machine, a reconcile.Audit) reconcile.Audit
+	archive func(h *hostile, a reconcile.Archive) reconcile.Archive
 	source  func(h *hostile, s reconcile.Source) reconcile.Source
+	// directory alters what a run reads of AWS, declarations what it reads of every commit.
+	directory    func(h *hostile, d reconcile.Directory) reconcile.Directory
+	declarations func(*schema.Declarations) *schema.Declarations
+	// forgets is when a machine loses its record of the branch, store what it reads of the branch.
+	forgets        func(m *machine) bool
+	store          func(h *hostile) audit.Store
+	keys, unsigned bool // signatures are required; they are not checked
 }
 
 // start starts a process on the machine.
@@ -45,7 +57,10 @@ func (m *machine) start() {
 		Store: m.h.branch, StateDir: m.dir, Host: m.name, Now: func() time.Time { return m.h.Now },
 		RenderMarkdown: func(r *reconcile.Report) string { return "# " + r.Run + "\n" },
 	}
-	if m.h.keys {
+	if s := m.h.sabotage; s.store != nil {
+		m.recorder.Store = s.store(m.h)
+	}
+	if m.h.keys && !m.h.sabotage.unsigned {
 		m.recorder.CheckSignatures = m.h.branch.checkSignatures
 	}
 }
@@ -53,6 +68,7 @@ func (m *machine) start() {
 // loseState removes the state directory.
 func (m *machine) loseState() {
 	m.h.must(os.RemoveAll(m.dir))
+	m.known, m.knownKey = "", ""
 	m.start()
 	m.h.lostState(m)
 }
@@ -66,25 +82,42 @@ func (m *machine) runner() *run.Runner {
 		a = &crashingAudit{Audit: m.recorder, crash: m.crash}
 	}
 	r.Audit, r.Archive, r.Source = a, m.recorder, m.h.Env
-	if s := m.h.sabotage; s.audit != nil {
-		r.Audit = s.audit(a)
+	s := m.h.sabotage
+	if s.audit != nil {
+		r.Audit = s.audit(m, a)
 	}
-	if s := m.h.sabotage; s.archive != nil {
-		r.Archive = s.archive(m.recorder)
+	if s.archive != nil {
+		r.Archive = s.archive(m.h, m.recorder)
 	}
-	if s := m.h.sabotage; s.source != nil {
+	if s.source != nil {
 		r.Source = s.source(m.h, m.h.Env)
 	}
+	if s.declarations != nil {
+		r.Source = alteredDeclarations{m.h.Env, s.declarations}
+	}
 	return &r
+}
+
+// declarations returns the newest commit, as a run reads it.
+func (h *hostile) declarations() *schema.Declarations {
+	d := h.Commits[len(h.Commits)-1]
+	if h.sabotage.declarations != nil {
+		return h.sabotage.declarations(d)
+	}
+	return d
 }
 
 // once makes one run with the newest commit.
 func (m *machine) once(trigger string, apply bool) (*run.Result, error) {
 	h := m.h
+	if s := h.sabotage; s.forgets != nil && s.forgets(m) {
+		h.must(os.RemoveAll(m.dir))
+		m.start()
+	}
 	h.Now = h.Now.Add(time.Minute)
 	n := len(h.Commits)
 	return m.runner().Once(context.Background(), run.Request{
-		Provisioner: h.orgs[n-1].provisioner(), Declarations: h.Commits[n-1], Trigger: trigger, Apply: apply,
+		Provisioner: h.orgs[n-1].provisioner(), Declarations: h.declarations(), Trigger: trigger, Apply: apply,
 		Commit: reconcile.CommitRef{ID: fmt.Sprintf("commit-%d", n), Time: h.commitTimes[n-1]},
 	})
 }

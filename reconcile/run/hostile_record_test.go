@@ -21,14 +21,17 @@ type checker struct {
 	off      map[string]int         // AWS id of a user who was deactivated outside -> commit at that time
 	printed  []printedDigest
 	used     map[approvalEntry]int // -> number of the last run that used it
-	runs     []*observedRun
-	applied  int // newest commit that a run applied completely; 0 if none
-	// forged is set once the branch was continued properly by an attacker without a key, touched
-	// once it was changed in any way. Then only ownership is checked.
-	forged, touched, stateLost, otherRan bool
-	repairing                            bool     // the operator has taken over
-	recordedBy                           *machine // had the newest record of the branch before it was touched
-	forgeries                            int      // number of forged reports
+	// firstSeen is when a run saw an approval first; idle are the approvals that some run could not
+	// use.
+	firstSeen map[approvalEntry]time.Time
+	idle      map[approvalEntry]bool
+	runs      []*observedRun
+	applied   int // newest commit that a run applied completely; 0 if none
+	// touched is set once an attacker changed the branch. stateLost and otherRan are set if a
+	// machine without its own record of the branch ran then: only ownership is checked after that.
+	touched, stateLost, otherRan bool
+	recordedBy                   *machine // had the newest record of the branch before it was touched
+	forgeries                    int      // number of forged reports
 }
 
 // ownedObject is an object that roster manages, with its key.
@@ -57,14 +60,15 @@ type observedRun struct {
 	before, after awssim.State
 	writes        []write
 	result        *run.Result
-	interrupted   bool // it was killed, or it failed
-	removals      int  // deactivations and deletions that no approval released
+	interrupted   bool   // it was killed, or it failed
+	broken        string // why the audit branch is not what the machine knows; empty if it may be
+	removals      int    // deactivations and deletions that no approval released
 }
 
 func newChecker() *checker {
 	return &checker{owned: map[string]ownedObject{}, deleted: map[string]string{}, released: map[string]bool{},
-		off:  map[string]int{},
-		used: map[approvalEntry]int{}}
+		off: map[string]int{}, used: map[approvalEntry]int{}, firstSeen: map[approvalEntry]time.Time{},
+		idle: map[approvalEntry]bool{}}
 }
 
 func (h *hostile) newObservedRun(m *machine, before, after awssim.State, result *run.Result,
@@ -143,6 +147,7 @@ func (h *hostile) remember(r *observedRun) {
 			h.applied = r.commit
 		}
 	}
+	h.noteApprovals(r)
 	h.runs = append(h.runs, r)
 }
 

@@ -20,10 +20,28 @@ func looseness(limit int) int {
 // cause returns the commit that brought a write: the first of the newest commits that want it.
 func (h *hostile) cause(r *observedRun, w write) int {
 	first := r.commit
-	for first > 1 && h.orgs[first-2].wants(h.asKeyed(r, w, h.orgs[first-2]), r.at) {
+	for first > 1 {
+		o := h.orgs[first-2]
+		before := h.asKeyed(r, w, o)
+		if !o.wants(before, r.at) || !h.orgs[r.commit-1].sameValue(w, o, before) {
+			break
+		}
 		first--
 	}
 	return first
+}
+
+// sameValue reports whether an earlier organization wants the same name for the object of a write,
+// or the same key for a user who is re-keyed. Other writes have no values.
+func (o *org) sameValue(w write, earlier *org, before write) bool {
+	switch {
+	case w.verb != "renamed" && w.verb != "updated":
+		return true
+	case w.object == "group":
+		return o.groups[w.key] == nil || earlier.groups[w.key].name == o.groups[w.key].name
+	}
+	u, was := o.users[w.key], earlier.users[before.key]
+	return u == nil || was == nil || was.name == u.name || w.oldKey != "" && before.key == w.key
 }
 
 // asKeyed returns a write with the keys that an earlier organization has for its users.
@@ -86,7 +104,7 @@ func (h *hostile) isDrift(r *observedRun, w write) bool {
 // whose cause was merged after a report named it.
 func (h *hostile) inForce(r *observedRun, w write, loose func(*org) int) int {
 	now := loose(h.orgs[r.commit-1])
-	if h.applied == 0 || h.tainted() || notEnforced[ruleLoosening] {
+	if h.applied == 0 || h.tainted() {
 		return now
 	}
 	applied := loose(h.orgs[h.applied-1])
@@ -110,10 +128,10 @@ func (h *hostile) inForce(r *observedRun, w write, loose func(*org) int) int {
 	return applied
 }
 
-// tainted reports whether a forger may have moved what roster knows of earlier runs. Without keys,
-// and without an own record of the branch, roster cannot notice it.
+// tainted reports whether a forger may have moved what roster knows of earlier runs. Without an own
+// record of the branch, roster cannot notice it.
 func (h *hostile) tainted() bool {
-	return h.forged && !h.keys || h.touched && (h.stateLost || h.otherRan)
+	return h.touched && (h.stateLost || h.otherRan)
 }
 
 // approved reports whether an approval may release a write, and notes its use.
@@ -125,6 +143,9 @@ func (h *hostile) approved(r *observedRun, w write) bool {
 			added--
 		}
 		entry := approvalEntry{digest, added}
+		if h.ended(r, entry) {
+			continue
+		}
 		if last, used := h.used[entry]; used && last != r.number && !h.runs[last-1].interrupted && !h.tainted() {
 			continue
 		}
@@ -139,6 +160,33 @@ func (h *hostile) approved(r *observedRun, w write) bool {
 		}
 	}
 	return false
+}
+
+// ended reports whether an approval is older than 24 hours: since a run saw it or, before any run
+// did, since it was committed. The time does not count if no run could use it.
+func (h *hostile) ended(r *observedRun, entry approvalEntry) bool {
+	first, seen := h.firstSeen[entry]
+	if at := h.commitTimes[entry.commit-1]; !seen || at.Before(first) {
+		first = at
+	}
+	return !h.idle[entry] && r.at.Sub(first) >= 24*time.Hour
+}
+
+// noteApprovals notes which approvals a run saw, and which of them no run could use.
+func (h *hostile) noteApprovals(r *observedRun) {
+	o := h.orgs[r.commit-1]
+	for digest, reason := range o.approvals {
+		added := r.commit
+		for added > 1 && h.orgs[added-2].approvals[digest] == reason {
+			added--
+		}
+		entry := approvalEntry{digest, added}
+		if r.interrupted || r.result == nil || r.result.Plan == nil || o.isPaused(r.at) || !o.enabled {
+			h.idle[entry] = true
+		} else if _, seen := h.firstSeen[entry]; !seen {
+			h.firstSeen[entry] = r.at
+		}
+	}
 }
 
 func (p printedDigest) has(w write) bool {

@@ -49,6 +49,7 @@ type hostile struct {
 const (
 	attackBranch = iota
 	attackCommits
+	attackBoth
 )
 
 // attacks are who is hostile in a history.
@@ -66,16 +67,11 @@ func hostileHistory(t *testing.T, rt *rapid.T, s sabotage) {
 	tb := &scopedTB{TB: t}
 	defer tb.end()
 	h := newHostile(tb, rt, s)
-	defer func() {
-		if ended, ok := recover().(notEnforcedError); ok {
-			h.logf("ended: %s is not enforced yet", ended.rule)
-		}
-	}()
 	attack := attacks[s.attack]
 	if s.name == "" {
 		attack = rapid.SampledFrom(attacks).Draw(rt, "attack")
 	}
-	h.keys = rapid.IntRange(0, 2).Draw(rt, "keys") == 0
+	h.keys = rapid.IntRange(0, 2).Draw(rt, "keys") == 0 || s.keys
 	h.logf("%s; keys: %v", attack.name, h.keys)
 	dir, err := os.MkdirTemp(t.TempDir(), "")
 	h.must(err)
@@ -98,6 +94,9 @@ func hostileHistory(t *testing.T, rt *rapid.T, s sabotage) {
 	if attack.commits {
 		hostileSteps = append(hostileSteps, commitSteps...)
 	}
+	if s.steps != nil {
+		hostileSteps = s.steps
+	}
 	for range rapid.IntRange(3, 12).Draw(rt, "steps") {
 		h.step(hostileSteps)
 		if rapid.IntRange(0, 3).Draw(rt, "run") > 0 {
@@ -119,6 +118,9 @@ func newHostile(t testing.TB, rt *rapid.T, s sabotage) *hostile {
 	h.Runner.Open = func(ctx context.Context, p *schema.Provisioner, readOnly bool) (reconcile.Directory, error) {
 		dir, err := open(ctx, p, readOnly)
 		h.reads = &reconciletest.ReadBeforeWrite{Directory: dir}
+		if err == nil && s.directory != nil {
+			return s.directory(h, h.reads), nil
+		}
 		return h.reads, err
 	}
 	return h
@@ -138,9 +140,12 @@ func (h *hostile) makeAdministrators() {
 
 // step does one ordinary or hostile step.
 func (h *hostile) step(steps []hostileStep) {
-	kind := rapid.IntRange(0, 5).Draw(h.T, "kind of step")
+	kind, hostile := rapid.IntRange(0, 5).Draw(h.T, "kind of step"), 2
+	if h.sabotage.steps != nil {
+		hostile = 5
+	}
 	switch {
-	case kind < 2 && len(steps) > 0:
+	case kind < hostile && len(steps) > 0:
 		s := rapid.SampledFrom(steps).Draw(h.T, "hostile step")
 		h.logf("%s HOSTILE: %s", h.Now.Format(time.DateTime), s.name)
 		s.do(h)
@@ -161,6 +166,10 @@ func (h *hostile) commit(at time.Time) {
 	base := strings.Replace(reconciletest.BaseCUE, "provisioners: aws:",
 		fmt.Sprintf("provisioners: %q:", h.org.provisioner()), 1)
 	h.Declare(base, cue, provisioner)
+	if h.Dates == nil {
+		h.Dates = map[int]time.Time{}
+	}
+	h.Dates[len(h.Commits)] = at
 	h.orgs, h.commitTimes = append(h.orgs, h.org.clone()), append(h.commitTimes, at)
 	h.logf("commit-%d: %s", len(h.orgs), h.change())
 }
@@ -200,9 +209,10 @@ func (h *hostile) runAndCheck() *run.Result {
 }
 
 func (h *hostile) runOn(m *machine, trigger string) *run.Result {
-	before := h.Sim.State()
+	before, broken := h.Sim.State(), m.brokenBranch()
 	killed := m.crash != nil
 	result, err := m.once(trigger, true)
+	m.noteHead(result)
 	h.Sim.ClearFaults()
 	h.faulted = false
 	if killed {
@@ -210,6 +220,7 @@ func (h *hostile) runOn(m *machine, trigger string) *run.Result {
 	}
 	after := h.Sim.State()
 	r := h.newObservedRun(m, before, after, result, killed || err != nil)
+	r.broken = broken
 	h.logf("%s run on %s at commit-%d: %s %v", h.Now.Format(time.DateTime), m.name, r.commit, r.outcome(), err)
 	for _, w := range r.writes {
 		h.logf("    %s", w)
@@ -232,6 +243,9 @@ func (r *observedRun) outcome() string {
 				text = append(text, "\n    "+hold.Reason)
 			}
 		}
+	}
+	if a := r.result.Report.Audit; a != nil && a.Level != reconcile.TrustProved {
+		text = append(text, "\n    audit branch: "+a.String())
 	}
 	return string(r.result.Report.Outcome) + strings.Join(text, "")
 }

@@ -139,11 +139,10 @@ func (h *hostile) forgeReport(ledger func(*hostile, *reconcile.Ledger), status f
 		return
 	}
 	h.touch()
-	h.forged = true
 	h.logf("    forged report %s", s.Run)
 }
 
-// forgedChanges are creations of everything in a ledger.
+// forgedChanges are creations or adoptions of everything in a ledger.
 func (h *hostile) forgedChanges(l *reconcile.Ledger) []reconcile.Done {
 	out := []reconcile.Done{}
 	add := func(kind reconcile.Kind, objects map[string]reconcile.Owned) {
@@ -152,9 +151,13 @@ func (h *hostile) forgedChanges(l *reconcile.Ledger) []reconcile.Done {
 				Name: key, Origin: reconcile.Intended}, Result: reconcile.ResultDone})
 		}
 	}
-	if rapid.Bool().Draw(h.T, "report creations") {
+	switch rapid.IntRange(0, 2).Draw(h.T, "reported changes") {
+	case 0:
 		add(reconcile.CreateUser, l.Users)
 		add(reconcile.CreateGroup, l.Groups)
+	case 1:
+		add(reconcile.AdoptUser, l.Users)
+		add(reconcile.AdoptGroup, l.Groups)
 	}
 	return out
 }
