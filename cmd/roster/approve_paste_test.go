@@ -81,18 +81,22 @@ func TestApproveAppendsToAnExistingFile(t *testing.T) {
 		{"with other declarations and no newline at its end", "// People and access.\npackage roster\n\n" +
 			"groups: \"interns\": {displayName: \"Interns\", description: \"Nobody yet.\"}"},
 		{"with a package clause only", "package roster\n"},
+		{"with a struct of approvals and comments", "package roster\n\napprovals: {\n\t// In June.\n\t\"sha256:" +
+			strings.Repeat("0", 64) + "\": {reason: \"they left\"} // used\n}\n"},
+		{"with line ends of Windows", "package roster\r\n\r\n// Nothing yet.\r\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s.write("approvals.cue", test.before)
 			git(t, s.work, "add", "-A")
 			git(t, s.work, "commit", "-q", "-m", "Other content")
-			expect(t, s.home, exitDone, "approve", "-C", s.work, "--reason", "they \"left\"")
+			expect(t, s.home, exitDone, "approve", "-C", s.work, "--reason", "they \"left\" `now` \\(all) ${x}")
 			content, err := os.ReadFile(filepath.Join(s.work, "approvals.cue"))
 			if err != nil {
 				t.Fatal(err)
 			}
 			added, kept := strings.CutPrefix(string(content), test.before)
-			if !kept || !strings.Contains(added, `{reason: "they \"left\""}`) || strings.Contains(added, "package") {
+			if !kept || !strings.Contains(added, `{reason: "they \"left\" `+"`now`"+` \\(all) ${x}"}`) || strings.Contains(added, "package") ||
+				strings.Contains(test.before, "\r\n") != strings.Contains(added, "\r\n") {
 				t.Errorf("approvals.cue is\n%s", content)
 			}
 			if subject := git(t, s.work, "log", "-1", "--format=%s", "--name-only"); subject !=

@@ -19,7 +19,7 @@ const approvalTitle = "Approve what roster holds"
 // approvalBranch is the branch to which an approval is committed.
 type approvalBranch struct {
 	repo      *gitrepo.Repo
-	name      string      // "" for a detached HEAD
+	name      string
 	isNew     bool        // it must be created
 	continued bool        // an earlier call created it for the same pull request
 	remote    string      // to which it is pushed
@@ -49,6 +49,10 @@ func (w *Workspace) newApprovalBranch(request ApproveRequest, digest string) (*a
 	b.isNew = b.name != "" && b.name != head
 	if b.name == "" {
 		b.name = head
+	}
+	if b.name == "" {
+		return nil, errors.New("HEAD is detached, so no branch would have the approval: check out a branch, or name a " +
+			"new one with --branch")
 	}
 	if b.isNew {
 		switch _, found, err := b.repo.Head(b.name); {

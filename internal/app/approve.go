@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/seed-d64a251c/roster/internal/atomicfile"
 	"github.com/seed-d64a251c/roster/reconcile"
@@ -54,8 +55,9 @@ func Approve(ctx context.Context, s Settings, c RepositoryConfig, request Approv
 		return nil, UsageError{errors.New("approve commits in DIR, so --repo cannot be used")}
 	}
 	reason := strings.TrimSpace(request.Reason)
-	if reason == "" || strings.ContainsFunc(reason, unicode.IsControl) {
-		return nil, UsageError{errors.New("--reason must be one line of text that says why the changes are intended")}
+	if !isPrintable(reason) {
+		return nil, UsageError{errors.New("--reason must be one line of printable text that says why the changes are " +
+			"intended")}
 	}
 	if reconcile.IsAuditRelease(request.Digest) {
 		return nil, UsageError{errors.New("roster approve does not release a broken audit branch: look at what " +
@@ -86,6 +88,11 @@ func Approve(ctx context.Context, s Settings, c RepositoryConfig, request Approv
 		return done, err
 	}
 	return done, branch.openPullRequest(ctx, done, reason, sets)
+}
+
+// isPrintable reports whether a text is one line that a page and a CUE string can show as it is.
+func isPrintable(s string) bool {
+	return s != "" && utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
 // addApprovals adds approvals to the file and commits it.
@@ -149,7 +156,11 @@ func (w *Workspace) commitApprovals(ctx context.Context, file string, before, af
 // addApproval returns the content of a file with an approval. An approval on a line of its own is
 // replaced: an edited approval is another one.
 func addApproval(content []byte, declared *schema.Approval, digest, reason string) ([]byte, error) {
-	line := render.Approval(digest, reason) + "\n"
+	end := "\n"
+	if bytes.Contains(content, []byte("\r\n")) {
+		end = "\r\n"
+	}
+	line := render.Approval(digest, reason) + end
 	if declared != nil {
 		entry := regexp.MustCompile(`(?m)^approvals: "` + regexp.QuoteMeta(digest) + `": .*\n?`)
 		if !entry.Match(content) {
@@ -165,7 +176,7 @@ func addApproval(content []byte, declared *schema.Approval, digest, reason strin
 	if len(bytes.TrimSpace(content)) == 0 {
 		content = []byte("package roster\n\n")
 	} else if !bytes.HasSuffix(content, []byte("\n")) {
-		content = append(slices.Clone(content), '\n')
+		content = append(slices.Clone(content), end...)
 	}
 	return append(slices.Clone(content), line...), nil
 }
@@ -189,7 +200,8 @@ func (w *Workspace) digestsToApprove(ctx context.Context, request ApproveRequest
 				return r.Printed(request.Digest), nil
 			})
 			if err == nil {
-				return []render.ApprovedSet{{Digest: request.Digest, Groups: report.GroupsOf(request.Digest)}}, nil
+				set := render.ApprovedSet{Digest: request.Digest, Groups: report.GroupsOf(request.Digest)}
+				return []render.ApprovedSet{set}, w.checkReported(ctx, report)
 			}
 			if !errors.Is(err, fs.ErrNotExist) {
 				return nil, err
@@ -204,7 +216,24 @@ func (w *Workspace) digestsToApprove(ctx context.Context, request ApproveRequest
 		}
 		newest = append(newest, report)
 	}
-	return chooseDigests(request, newest)
+	sets, err := chooseDigests(request, newest)
+	for _, report := range newest {
+		if err == nil && slices.ContainsFunc(sets, func(set render.ApprovedSet) bool { return report.Printed(set.Digest) }) {
+			err = w.checkReported(ctx, report)
+		}
+	}
+	return sets, err
+}
+
+// checkReported refuses an approval on a branch that does not have the commit of the report: only a
+// later commit can approve what the report holds.
+func (w *Workspace) checkReported(ctx context.Context, report *reconcile.Report) error {
+	ok, err := w.source.IsAncestor(ctx, report.Commit.ID, w.commit.ID)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !ok {
+		return fmt.Errorf("HEAD does not have commit %.7s, whose changes the report holds, so the approval would not "+
+			"count: run git pull, and approve again", report.Commit.ID)
+	}
+	return err
 }
 
 // chooseDigests returns the digests that a request means, among those that the newest reports hold.

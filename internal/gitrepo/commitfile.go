@@ -14,6 +14,12 @@ func (r *Repo) CommitFile(ctx context.Context, name, message, branch string) (Ha
 	if r.workTree == "" {
 		return Hash{}, errors.New("commit a file: the repository has no working copy")
 	}
+	for _, person := range []string{"GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT"} {
+		if _, err := git(ctx, r.workTree, nil, "var", person); err != nil {
+			return Hash{}, fmt.Errorf("commit %s: Git does not know who you are: set your name and email address with "+
+				"git config user.name and git config user.email (%w)", name, err)
+		}
+	}
 	if branch != "" {
 		if !validRef(branchRef(branch)) {
 			return Hash{}, fmt.Errorf("%q is not a valid branch name", branch)
@@ -23,13 +29,27 @@ func (r *Repo) CommitFile(ctx context.Context, name, message, branch string) (Ha
 		}
 	}
 	if _, err := git(ctx, r.workTree, nil, "add", "--", name); err != nil {
-		return Hash{}, fmt.Errorf("add %s: %w", name, err)
+		return Hash{}, errors.Join(fmt.Errorf("add %s: %w", name, err), r.deleteNewBranch(ctx, branch))
 	}
 	if _, err := git(ctx, r.workTree, nil, "commit", "-q", "-m", message, "--", name); err != nil {
 		_, unstage := git(context.WithoutCancel(ctx), r.workTree, nil, "reset", "-q", "--", name)
-		return Hash{}, errors.Join(fmt.Errorf("commit %s: %w", name, err), unstage)
+		return Hash{}, errors.Join(fmt.Errorf("commit %s: %w", name, err), unstage, r.deleteNewBranch(ctx, branch))
 	}
 	return r.Resolve("HEAD")
+}
+
+// deleteNewBranch checks out what was checked out before a branch without commits was created, and
+// deletes the branch. Without a branch, it does nothing.
+func (r *Repo) deleteNewBranch(ctx context.Context, branch string) error {
+	if branch == "" {
+		return nil
+	}
+	ctx = context.WithoutCancel(ctx)
+	if _, err := git(ctx, r.workTree, nil, "checkout", "-q", "-"); err != nil {
+		return err
+	}
+	_, err := git(ctx, r.workTree, nil, "branch", "-q", "-D", branch)
+	return err
 }
 
 // PushBranch pushes a branch to the same branch of a remote, with the credentials that Git is
