@@ -25,6 +25,8 @@ func (f forger) Files(context.Context, string) (fs.FS, error) { return os.DirFS(
 
 func (f forger) IsAncestor(context.Context, string, string) (bool, error) { return true, nil }
 
+func (f forger) LastWith(context.Context, string, string, string) (string, error) { return "", nil }
+
 func (f forger) Commit(_ context.Context, base string, edits map[string][]byte, _ string, _ time.Time) (string, error) {
 	for name, content := range edits {
 		path := filepath.Join(f.dir, name)

@@ -81,3 +81,13 @@ func (b *auditBranch) IsAncestor(_ context.Context, ancestor, descendant string)
 	}
 	return ok, err
 }
+
+// LastWith returns the newest commit with a file. What a shallow clone does not have is not known.
+func (b *auditBranch) LastWith(_ context.Context, file, since, head string) (string, error) {
+	commit, err := b.repo.LastWith(file, since, head)
+	var missing *gitrepo.MissingObjectError
+	if errors.As(err, &missing) {
+		return "", nil
+	}
+	return commit, err
+}

@@ -85,6 +85,10 @@ func (s *gitStore) IsAncestor(_ context.Context, a, b string) (bool, error) {
 	return s.repo.IsAncestor(x, y)
 }
 
+func (s *gitStore) LastWith(_ context.Context, file, since, head string) (string, error) {
+	return s.repo.LastWith(file, since, head)
+}
+
 // history yields the commits of the branch, the newest first.
 func (s *gitStore) history(t *testing.T) iter.Seq2[BranchCommit, error] {
 	return func(yield func(BranchCommit, error) bool) {

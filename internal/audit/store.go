@@ -23,6 +23,9 @@ type Store interface {
 	) (commit string, err error)
 	// IsAncestor reports whether b is a or descends from it. It returns false if a does not exist.
 	IsAncestor(ctx context.Context, a, b string) (bool, error)
+	// LastWith returns the newest commit with a file, of those that are reachable from head but not
+	// from since ("": from all); "" if there is none.
+	LastWith(ctx context.Context, file, since, head string) (commit string, err error)
 }
 
 // Errors of Store.Commit.

@@ -146,6 +146,18 @@ func (s *memStore) IsAncestor(_ context.Context, a, b string) (bool, error) {
 	return false, nil
 }
 
+// LastWith returns the newest commit with a file.
+func (s *memStore) LastWith(_ context.Context, file, since, head string) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for at := head; at != "" && at != since; at = s.commits[at].parent {
+		if s.commits[at].files[file] != nil {
+			return at, nil
+		}
+	}
+	return "", nil
+}
+
 // messages are the first lines of the commit messages, oldest first.
 func (s *memStore) messages() []string {
 	s.mu.Lock()

@@ -131,7 +131,7 @@ func (r *Recorder) breakReason(
 		return b.problem.Error(), nil
 	}
 	if b.status == nil {
-		return missingStatusReason(provisioner, record, b)
+		return r.missingStatusReason(ctx, provisioner, record, b)
 	}
 	if reason, err := newestReportReason(provisioner, b); err != nil || reason != "" {
 		return reason, err
@@ -217,7 +217,9 @@ func chainStart(provisioner string, b *branchState) string {
 }
 
 // missingStatusReason returns a reason if there is no status, but there was one.
-func missingStatusReason(provisioner string, record *localRecord, b *branchState) (string, error) {
+func (r *Recorder) missingStatusReason(
+	ctx context.Context, provisioner string, record *localRecord, b *branchState,
+) (string, error) {
 	const missing = "%s is missing, but %s: it was removed"
 	name := statusPath(provisioner)
 	if record.Status != nil {
@@ -230,10 +232,20 @@ func missingStatusReason(provisioner string, record *localRecord, b *branchState
 	if err = asMalformed(reportsDir(provisioner), err); malformed(err) {
 		return err.Error(), nil
 	}
-	if err != nil || !found {
+	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf(missing, name, "there are reports"), nil
+	if found {
+		return fmt.Sprintf(missing, name, "there are reports"), nil
+	}
+	if b.head == "" {
+		return "", nil
+	}
+	had, err := r.Store.LastWith(ctx, name, record.Head, b.head) // the record knows the commits before
+	if err != nil || had == "" {
+		return "", err
+	}
+	return fmt.Sprintf(missing, name, fmt.Sprintf("commit %s of the branch has one", short(had))), nil
 }
 
 // newestReportReason returns a reason if the newest report is not what the status names, or does

@@ -2,7 +2,9 @@ package gitrepo
 
 import (
 	"container/heap"
+	"errors"
 	"fmt"
+	"io/fs"
 	"iter"
 )
 
@@ -92,6 +94,37 @@ func (r *Repo) Log(from, without Hash) iter.Seq2[Commit, error] {
 			}
 		}
 	}
+}
+
+// LastWith returns the newest commit with a file, of those that are reachable from the commit head
+// but not from the commit since; an empty since means the whole history. It returns "" if there is
+// none.
+func (r *Repo) LastWith(file, since, head string) (string, error) {
+	from, err := ParseHash(head)
+	if err != nil {
+		return "", err
+	}
+	var without Hash
+	if since != "" {
+		if without, err = ParseHash(since); err != nil {
+			return "", err
+		}
+	}
+	for c, err := range r.Log(from, without) {
+		if err != nil {
+			return "", err
+		}
+		files, err := r.FS(c.Hash, "")
+		if err != nil {
+			return "", err
+		}
+		if _, err := fs.Stat(files, file); err == nil {
+			return c.Hash.String(), nil
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return "", fmt.Errorf("search %s in the history of %s: %w", file, from.Short(), err)
+		}
+	}
+	return "", nil
 }
 
 // A logWalk reads the history of two commits, the newest commits first. The commits that are

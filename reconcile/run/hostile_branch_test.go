@@ -87,6 +87,18 @@ func (b *auditBranch) IsAncestor(_ context.Context, a, of string) (bool, error) 
 	return false, nil
 }
 
+// LastWith returns the newest commit with a file.
+func (b *auditBranch) LastWith(_ context.Context, file, since, head string) (string, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for at := head; at != "" && at != since; at = b.commits[at].parent {
+		if b.commits[at].files[file] != nil {
+			return at, nil
+		}
+	}
+	return "", nil
+}
+
 // checkSignatures is the CheckSignatures of recorders that require signed commits.
 func (b *auditBranch) checkSignatures(_ context.Context, since, head string) error {
 	b.mu.Lock()
