@@ -15,6 +15,7 @@ type policy struct {
 	memberRemovalsOff        bool // a group may be emptied
 	protectedUsers           []string
 	protectedGroups          []string
+	review                   bool // reviews are required
 }
 
 // strictPolicy holds almost everything that takes access.
@@ -58,6 +59,9 @@ func (o *org) policyCUE() string {
 	}
 	if p.memberRemovalsOff {
 		fmt.Fprintf(&b, "\tlimits: memberRemovals: %s\n", off)
+	}
+	if p.review {
+		b.WriteString("\treview: \"required\"\n")
 	}
 	for _, key := range userKeys {
 		if o.protectsUser(key) {

@@ -83,7 +83,7 @@ var commitSteps = []hostileStep{
 	}},
 	{"what is held is approved in a later commit", func(h *hostile) { h.approveNewest() }},
 	{"the strict policy is declared again", func(h *hostile) {
-		h.org.policy, h.org.adopt = strictPolicy(), "never"
+		h.org.policy, h.org.adopt = h.strictPolicy(), "never"
 		h.commit(h.Now)
 	}},
 }
@@ -159,6 +159,7 @@ func (h *hostile) commitTime() time.Time {
 func (h *hostile) withdraw() {
 	n := len(h.orgs) - 1
 	h.orgs, h.commitTimes, h.Commits = h.orgs[:n], h.commitTimes[:n], h.Commits[:n]
+	h.reviewed = h.reviewed[:n]
 }
 
 // previewedDigest returns the digest of what the newest commit would make roster hold, as a

@@ -45,6 +45,9 @@ type sabotage struct {
 	forgets        func(m *machine) bool
 	store          func(h *hostile) audit.Store
 	keys, unsigned bool // signatures are required; they are not checked
+	// reviews are required by a forge, which counts direct pushes of changes or of approvals as
+	// reviewed.
+	reviews, trustsMerges, trustsApprovals bool
 }
 
 // start starts a process on the machine.
@@ -91,6 +94,9 @@ func (m *machine) runner() *run.Runner {
 	}
 	if s.source != nil {
 		r.Source = s.source(m.h, m.h.Env)
+	}
+	if m.h.hasForge {
+		r.Review = hostileForge{m.h, s.trustsMerges, s.trustsApprovals}
 	}
 	if s.declarations != nil {
 		r.Source = alteredDeclarations{m.h.Env, s.declarations}

@@ -143,7 +143,7 @@ func (h *hostile) approved(r *observedRun, w write) bool {
 			added--
 		}
 		entry := approvalEntry{digest, added}
-		if h.ended(r, entry) {
+		if h.ended(r, entry) || h.hasForge && !h.reviewed[added-1] {
 			continue
 		}
 		if last, used := h.used[entry]; used && last != r.number && !h.runs[last-1].interrupted && !h.tainted() {
@@ -216,6 +216,7 @@ func (h *hostile) checkReleases(r *observedRun) {
 		}
 	}
 	h.checkRemovals(r)
+	h.checkReviewed(r)
 }
 
 // checkRemovals checks the limit of the users who lose all access in a day.

@@ -65,6 +65,11 @@ var sabotages = []sabotage{
 		}),
 		source: func(h *hostile, s reconcile.Source) reconcile.Source { return undatedApprovals{s} }},
 
+	{name: "a direct push counts as reviewed", attack: attackCommits, finds: ruleReview, reviews: true,
+		trustsMerges: true},
+	{name: "an approval that is pushed directly counts as reviewed", attack: attackCommits, finds: "gate ",
+		reviews: true, trustsApprovals: true},
+
 	{name: "a machine forgets a branch that is gone", attack: attackBranch, finds: ruleTrust, steps: goneSteps,
 		forgets: func(m *machine) bool { return m.h.branch.head == "" }},
 	{name: "a machine forgets a branch that was rewound", attack: attackBranch, finds: ruleTrust, steps: goneSteps,

@@ -37,7 +37,10 @@ func TestHostileHistories(t *testing.T) {
 type hostile struct {
 	*history
 	branch      *auditBranch
-	keys        bool // signatures are required on the audit branch
+	keys        bool   // signatures are required on the audit branch
+	hasForge    bool   // there is a forge, and reviews are required
+	direct      bool   // the next commits are pushed directly
+	reviewed    []bool // of each commit
 	machines    []*machine
 	orgs        []*org // of each commit
 	commitTimes []time.Time
@@ -72,7 +75,8 @@ func hostileHistory(t *testing.T, rt *rapid.T, s sabotage) {
 		attack = rapid.SampledFrom(attacks).Draw(rt, "attack")
 	}
 	h.keys = rapid.IntRange(0, 2).Draw(rt, "keys") == 0 || s.keys
-	h.logf("%s; keys: %v", attack.name, h.keys)
+	h.hasForge = rapid.IntRange(0, 3).Draw(rt, "forge") == 0 || s.reviews
+	h.logf("%s; keys: %v; forge: %v", attack.name, h.keys, h.hasForge)
 	dir, err := os.MkdirTemp(t.TempDir(), "")
 	h.must(err)
 	defer os.RemoveAll(dir)
@@ -87,6 +91,11 @@ func hostileHistory(t *testing.T, rt *rapid.T, s sabotage) {
 	h.makeAdministrators()
 	h.publish()
 	h.runAndCheck()
+	if h.hasForge { // before that, nothing is reviewed
+		h.org.policy = h.strictPolicy()
+		h.publish()
+		h.runAndCheck()
+	}
 	var hostileSteps []hostileStep
 	if attack.branch {
 		hostileSteps = append(hostileSteps, branchSteps...)
@@ -148,7 +157,9 @@ func (h *hostile) step(steps []hostileStep) {
 	case kind < hostile && len(steps) > 0:
 		s := rapid.SampledFrom(steps).Draw(h.T, "hostile step")
 		h.logf("%s HOSTILE: %s", h.Now.Format(time.DateTime), s.name)
+		h.direct = true
 		s.do(h)
+		h.direct = false
 	case kind == 2:
 		s := rapid.SampledFrom(machineSteps).Draw(h.T, "machine step")
 		h.logf("%s %s", h.Now.Format(time.DateTime), s.name)
@@ -170,6 +181,7 @@ func (h *hostile) commit(at time.Time) {
 		h.Dates = map[int]time.Time{}
 	}
 	h.Dates[len(h.Commits)] = at
+	h.reviewed = append(h.reviewed, !h.direct)
 	h.orgs, h.commitTimes = append(h.orgs, h.org.clone()), append(h.commitTimes, at)
 	h.logf("commit-%d: %s", len(h.orgs), h.change())
 }
