@@ -36,6 +36,7 @@ func (l *loader) validate(d *Declarations) {
 	c.apps()
 	c.provisioners()
 	c.assertions()
+	c.reasons()
 	c.mappings()
 	c.warnings()
 }

@@ -34,7 +34,9 @@ func (v *validator) group(key string, g *Group) {
 		v.report(p.withAdvice(characterAdvice(true)))
 	}
 	for i := range g.Members {
-		if m := &g.Members[i]; v.d.Users[m.User] == nil {
+		m := &g.Members[i]
+		v.reason(m.Reason, m.Pos, "groups", key, "members", m.User)
+		if v.d.Users[m.User] == nil {
 			checkReference(v, m.Pos, path+".members", "user", m.User, v.d.Users)
 		}
 	}

@@ -1,0 +1,48 @@
+package schema
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// blank reports whether a text that is not empty has no visible character. The schema refuses an
+// empty text.
+func blank(text string) bool {
+	visible := func(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) }
+	return text != "" && !strings.ContainsFunc(text, visible)
+}
+
+// reasons reports the reasons that say nothing, except those of memberships.
+func (v *validator) reasons() {
+	for _, key := range slices.Sorted(maps.Keys(v.d.Provisioners)) {
+		p := v.d.Provisioners[key]
+		for _, gate := range slices.Sorted(maps.Keys(p.Limits)) {
+			l := p.Limits[gate]
+			v.reason(l.Reason, l.Pos, "provisioners", key, "limits", gate)
+		}
+		if p.Paused != nil {
+			v.reason(p.Paused.Reason, p.Paused.Pos, "provisioners", key, "paused")
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(v.d.Assertions)) {
+		v.reason(v.d.Assertions[key].Reason, v.d.Assertions[key].Pos, "assertions", key)
+	}
+	for _, key := range slices.Sorted(maps.Keys(v.d.Approvals)) {
+		v.reason(v.d.Approvals[key].Reason, v.d.Approvals[key].Pos, "approvals", key)
+	}
+}
+
+// reason reports a blank reason of a value in a record.
+func (v *validator) reason(text string, at Pos, kind, key string, below ...string) {
+	if !blank(text) {
+		return
+	}
+	path := joinPath(kind, key)
+	for _, name := range below {
+		path = joinPath(path, name)
+	}
+	p := badLength.problem(v.node(kind, key, append(below, "reason")...).posOr(at), path+".reason", "the reason is blank")
+	v.report(p.withValue(quote(text)).withAdvice("write why"))
+}
