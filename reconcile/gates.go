@@ -276,18 +276,30 @@ func (in *gateInput) managedUsers() int {
 
 // recentRemovals counts the removals of the last 24 hours: of users if group is empty, otherwise of
 // the group's memberships.
-func (in *gateInput) recentRemovals(group string) int { return in.status.recentRemovals(group, in.now) }
+func (in *gateInput) recentRemovals(group string) int {
+	return in.status.recentRemovals(in.now, in.desired.groupKeys(group)...)
+}
 
-func (s *Status) recentRemovals(group string, now time.Time) int {
+// recentRemovals counts the removals that have one of some groups. Several keys are those of one
+// group, so that another key does not start a new count.
+func (s *Status) recentRemovals(now time.Time, groups ...string) int {
 	n := 0
 	if s != nil {
 		for _, r := range s.Removals {
-			if r.Group == group && now.Sub(r.Time) < 24*time.Hour {
+			if slices.Contains(groups, r.Group) && now.Sub(r.Time) < 24*time.Hour {
 				n += r.Count
 			}
 		}
 	}
 	return n
+}
+
+// groupKeys returns a key with the earlier keys of its group.
+func (d *Desired) groupKeys(key string) []string {
+	if g := d.Groups[key]; g != nil {
+		return append([]string{key}, g.Previously...)
+	}
+	return []string{key}
 }
 
 // holdHistory holds the whole plan if the commit does not descend from the last applied one.

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"sort"
+
+	"github.com/seed-d64a251c/roster/schema"
 )
 
 // The gates that count changes: many changes of one kind in a run, or in a day, are held.
@@ -85,13 +87,18 @@ func countsAsMemberRemoval(c *Change) bool {
 // removals: if the group is that large, its exact size does not matter. have is the last known
 // size.
 func (in PlanInput) EnoughMembers(group string, removed, have int) int {
-	provisioner := in.Provisioner
-	if in.AppliedPolicy != nil && in.Policy != nil { // either policy may judge the removals
-		provisioner = Stricter(in.AppliedPolicy, in.Policy).Provisioner
-	}
-	l := gateNamed(gateMemberRemovals).tuned(provisioner.Limits[gateMemberRemovals])
-	total := removed + in.Status.recentRemovals(group, in.Now)
+	l := gateNamed(gateMemberRemovals).tuned(in.stricter().Limits[gateMemberRemovals])
+	total := removed + in.Status.recentRemovals(in.Now, in.Desired.groupKeys(group)...)
 	return max(removed+1, sort.Search(have, func(size int) bool { return l.of(size) >= total }))
+}
+
+// stricter returns the provisioner with the stricter rules of the policy in force and its own:
+// either policy may judge a change.
+func (in PlanInput) stricter() *schema.Provisioner {
+	if in.AppliedPolicy == nil || in.Policy == nil {
+		return in.Provisioner
+	}
+	return Stricter(in.AppliedPolicy, in.Policy).Provisioner
 }
 
 // holdSignInNames holds changes of userNames if there are too many. It also holds every change of a

@@ -51,7 +51,7 @@ func NextStatus(in StatusInput) *Status {
 			}
 		}
 	}
-	st.Removals = append(st.Removals, r.removals()...)
+	st.Removals = append(in.renamedRemovals(st.Removals), r.removals()...)
 	st.UsedApprovals = MergeUses(st.UsedApprovals, in.OpenUses)
 	if in.Plan == nil && r.Outcome != RunInterrupted {
 		st.ApprovalFirstSeen = idleSince(st.ApprovalFirstSeen, in.Started)
@@ -77,6 +77,24 @@ func NextStatus(in StatusInput) *Status {
 		st.nextPolicy(plan.Loosened, r.Commit.ID, applied)
 	}
 	return st
+}
+
+// renamedRemovals returns removals with the new keys of the groups that the run renamed.
+func (in StatusInput) renamedRemovals(removals []Removal) []Removal {
+	if in.Plan == nil || in.Plan.Linking == nil {
+		return removals
+	}
+	for key, old := range in.Plan.Linking.RenamedGroups {
+		if _, renamed := in.Ledger.Groups[key]; !renamed {
+			continue
+		}
+		for i := range removals {
+			if removals[i].Group == old {
+				removals[i].Group = key
+			}
+		}
+	}
+	return removals
 }
 
 // nextPolicy sets the policy in force after a report of a commit that loosens rules. applied is

@@ -104,9 +104,10 @@ func (d *Desired) leavesScope(user string, dated map[string]bool) *schema.Date {
 	return last
 }
 
-// allowedRemovals returns how many removals a gate lets through: of all users, or in a group.
+// allowedRemovals returns how many removals a gate lets through as an edit: of all users, or in a
+// group. A commit that loosens the gate does not hide the losses that it brings.
 func (in PlanInput) allowedRemovals(gate, group string) int {
-	declared := in.Provisioner.Limits[gate]
+	declared := in.stricter().Limits[gate]
 	if declared != nil && declared.Off {
 		return unbounded
 	}

@@ -35,6 +35,12 @@ func TestManyUpcomingEndsAreAnnounced(t *testing.T) {
 			f.in.Provisioner.Limits[gateMaxRemovals] = &schema.Limit{Off: true, Reason: "we know"}
 			f.valid(1, 6, 2*day)
 		}, 0, nil},
+		{"the gate is turned off by the same commit", func(f *datedFixture) {
+			f.valid(1, 6, 2*day)
+			f.loosen(func(p *schema.Provisioner) {
+				p.Limits = map[string]*schema.Limit{gateMaxRemovals: {Off: true, Reason: "we know"}}
+			})
+		}, 0, []string{"on 2026-11-26T09:00:00Z 6 users lose all access at once"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			f := newDatedFixture(t)
