@@ -23,7 +23,12 @@ type Desired struct {
 	Membership *schema.Membership
 	// Declared are all declared users, in scope or not.
 	Declared map[string]*schema.User
+	// previousGroups are the earlier keys of the selected groups that are not in Groups.
+	previousGroups map[string][]string
 }
+
+// selects reports whether a group is selected.
+func (d *Desired) selects(group string) bool { return slices.Contains(d.Selected, group) }
 
 // DesiredUser is a user in scope.
 type DesiredUser struct {
@@ -71,7 +76,18 @@ func Desire(d *schema.Declarations, p *schema.Provisioner, now time.Time) (*Desi
 			out.Groups[key] = out.desireGroup(d.Groups[key])
 		}
 	}
+	out.setPreviousGroups(d)
 	return out, nil
+}
+
+// setPreviousGroups sets the earlier keys of the groups that are selected and not pushed.
+func (d *Desired) setPreviousGroups(decls *schema.Declarations) {
+	d.previousGroups = map[string][]string{}
+	for _, key := range d.Selected {
+		if g := decls.Groups[key]; g != nil && d.Groups[key] == nil && len(g.Previously) > 0 {
+			d.previousGroups[key] = g.Previously
+		}
+	}
 }
 
 // desireUsers maps the users in scope.

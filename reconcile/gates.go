@@ -299,7 +299,7 @@ func (d *Desired) groupKeys(key string) []string {
 	if g := d.Groups[key]; g != nil {
 		return append([]string{key}, g.Previously...)
 	}
-	return []string{key}
+	return append([]string{key}, d.previousGroups[key]...)
 }
 
 // holdHistory holds the whole plan if the commit does not descend from the last applied one.

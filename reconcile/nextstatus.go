@@ -84,13 +84,15 @@ func (in StatusInput) renamedRemovals(removals []Removal) []Removal {
 	if in.Plan == nil || in.Plan.Linking == nil {
 		return removals
 	}
-	for key, old := range in.Plan.Linking.RenamedGroups {
-		if _, renamed := in.Ledger.Groups[key]; !renamed {
+	for i := range in.Report.Changes {
+		d := &in.Report.Changes[i]
+		old := in.Plan.Linking.RenamedGroups[d.Key]
+		if old == "" || !d.Kind.OfGroup() || d.Result != ResultDone {
 			continue
 		}
-		for i := range removals {
-			if removals[i].Group == old {
-				removals[i].Group = key
+		for n := range removals {
+			if removals[n].Group == old {
+				removals[n].Group = d.Key
 			}
 		}
 	}

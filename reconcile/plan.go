@@ -120,7 +120,7 @@ func NewPlan(in PlanInput) *Plan {
 	target.findSwitchedOff(linking, in)
 	p.Changes = Diff(linking.State, target.State)
 	p.Changes = dependOnRenamedUsers(p.Changes, linking)
-	ends := newEndDates(in)
+	ends := newEndDates(in, linking)
 	reasons := &reasonSetter{
 		desired: in.Desired, lastApplied: in.LastApplied, linking: linking, target: target, ledger: in.Ledger,
 		ends: ends,

@@ -309,3 +309,37 @@ func TestTheGravestLooseningIsNamedFirst(t *testing.T) {
 		t.Errorf("the order is %q, want %q", fields, want)
 	}
 }
+
+// TestProtectionAndAssertionsFollowAKey gives protected user a and group g, which an assertion
+// names, the keys b and h.
+func TestProtectionAndAssertionsFollowAKey(t *testing.T) {
+	declared := func(d *schema.Declarations) func(*Policy) { return func(p *Policy) { p.Declarations = d } }
+	before := policyWith(withProtected("a", "g"), withDisjoint("sod", "g", "k"), declared(&schema.Declarations{}))
+	later := declared(&schema.Declarations{
+		Users:  map[string]*schema.User{"b": {Previously: []string{"a"}}},
+		Groups: map[string]*schema.Group{"h": {Previously: []string{"g"}}},
+	})
+	for _, tt := range []struct {
+		name  string
+		after *Policy
+		want  []string
+	}{
+		{"the rules name the new keys", policyWith(withProtected("b", "h"), withDisjoint("sod", "h", "k"), later), nil},
+		{"the rules are gone", policyWith(later), []string{"protect.users.b", "protect.groups.h", "assertions.sod"}},
+		{"the rules name other keys", policyWith(withProtected("c", "k"), withDisjoint("sod", "i", "k"), later),
+			[]string{"protect.users.b", "protect.groups.h", "assertions.sod"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var fields []string
+			for _, l := range Loosenings(before, tt.after) {
+				fields = append(fields, l.Field)
+			}
+			if !slices.Equal(fields, tt.want) {
+				t.Errorf("loosened are %q, want %q", fields, tt.want)
+			}
+			if rest := Loosenings(before, Stricter(before, tt.after)); len(rest) > 0 {
+				t.Errorf("the stricter policy is looser: %v", rest)
+			}
+		})
+	}
+}

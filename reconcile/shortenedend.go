@@ -19,7 +19,7 @@ const endNotice = 24 * time.Hour
 // passed.
 type ShortenedEnd struct {
 	User   string    `json:"user"`            // key
-	Group  string    `json:"group,omitempty"` // key; empty: all access of the user
+	Group  string    `json:"group,omitempty"` // key, or inScope; empty: all access of the user
 	EndsAt time.Time `json:"endsAt"`
 	// GrantedUntil is the end that an applied commit had granted; nil if it had granted no end.
 	GrantedUntil *time.Time `json:"grantedUntil,omitempty"`
@@ -27,18 +27,26 @@ type ShortenedEnd struct {
 	FirstSeen time.Time `json:"firstSeen"`
 }
 
-// access is a membership, or all access of a user if group is empty.
+// inScope stands for all memberships that bring a user into the scope: the last of them to end. It
+// is no key.
+const inScope = "*"
+
+// access is a membership, a user's membership in the scope, or all access of a user if group is
+// empty.
 type access struct{ user, group string }
 
 // endDates are the declared ends of access that was granted by the last applied commit.
 type endDates struct {
 	desired, lastApplied *Desired // lastApplied is nil if nothing was applied, or it is not known
+	linking              *Linking
 	known                map[access]ShortenedEnd
 	now                  time.Time
 }
 
-func newEndDates(in PlanInput) *endDates {
-	e := &endDates{desired: in.Desired, lastApplied: in.LastApplied, known: map[access]ShortenedEnd{}, now: in.Now}
+func newEndDates(in PlanInput, linking *Linking) *endDates {
+	e := &endDates{
+		desired: in.Desired, lastApplied: in.LastApplied, linking: linking, known: map[access]ShortenedEnd{}, now: in.Now,
+	}
 	if in.Status != nil {
 		for _, s := range in.Status.ShortenedEnds {
 			e.known[access{s.User, s.Group}] = s
@@ -55,12 +63,14 @@ func (e *endDates) granted(a access) (*time.Time, bool) {
 	}
 	a = e.earlierKeys(a)
 	var until *schema.Date
-	if a.group == "" {
+	if a.group == "" || a.group == inScope {
 		u := e.lastApplied.Users[a.user]
 		if u == nil || !u.Active {
 			return nil, false
 		}
-		until = u.Until
+		if until = u.Until; a.group == inScope {
+			until = e.lastApplied.scopeEnd(a.user)
+		}
 	} else {
 		m, ok := e.lastApplied.Member(a.group, a.user)
 		if !ok {
@@ -77,21 +87,43 @@ func (e *endDates) granted(a access) (*time.Time, bool) {
 // earlierKeys returns an access with the keys that its user and its group had in the last applied
 // commit: a new key does not make an end a new one.
 func (e *endDates) earlierKeys(a access) access {
-	if u := e.desired.Users[a.user]; u != nil && e.lastApplied.Users[a.user] == nil {
-		for _, key := range u.Previously {
-			if e.lastApplied.Users[key] != nil {
-				a.user = key
-			}
+	user, group := a.user, a.group
+	for _, key := range e.previously(a) {
+		if key.user != a.user && e.lastApplied.Users[a.user] == nil && e.lastApplied.Users[key.user] != nil {
+			user = key.user
+		}
+		if key.group != a.group && !e.lastApplied.selects(a.group) && e.lastApplied.selects(key.group) {
+			group = key.group
 		}
 	}
-	if g := e.desired.Groups[a.group]; g != nil && e.lastApplied.Groups[a.group] == nil {
-		for _, key := range g.Previously {
-			if e.lastApplied.Groups[key] != nil {
-				a.group = key
-			}
+	return access{user, group}
+}
+
+// previously returns an access with each combination of the earlier keys of its user and group, in
+// addition to the keys that it has. It returns nothing if neither has earlier keys.
+func (e *endDates) previously(a access) []access {
+	users := []string{a.user}
+	if u := e.desired.Users[a.user]; u != nil {
+		users = append(users, u.Previously...)
+	}
+	var out []access
+	for _, group := range e.desired.groupKeys(a.group) {
+		for _, user := range users {
+			out = append(out, access{user, group})
 		}
 	}
-	return a
+	if len(out) == 1 {
+		return nil
+	}
+	return out
+}
+
+// rekeyed reports whether the run renames the user or the group from a key that the last applied
+// commit does not have: it does not tell what was granted under that key.
+func (e *endDates) rekeyed(a access) bool {
+	known := e.earlierKeys(a)
+	return e.linking.RenamedUsers[a.user] != "" && e.lastApplied.Users[known.user] == nil ||
+		e.linking.RenamedGroups[a.group] != "" && !e.lastApplied.selects(known.group)
 }
 
 // shortened returns the record of an end of access that was granted for longer; false if it was
@@ -106,7 +138,7 @@ func (e *endDates) shortened(a access, end time.Time) (ShortenedEnd, bool) {
 		if !ok || later(known.GrantedUntil, granted) {
 			granted = known.GrantedUntil
 		}
-	case !ok:
+	case !ok && (e.lastApplied == nil || !e.rekeyed(a)):
 		return ShortenedEnd{}, false
 	}
 	if granted != nil && !end.Before(*granted) {
@@ -118,11 +150,16 @@ func (e *endDates) shortened(a access, end time.Time) (ShortenedEnd, bool) {
 // knownEnd returns the record of an access, also under earlier keys.
 func (e *endDates) knownEnd(a access) (ShortenedEnd, bool) {
 	s, ok := e.known[a]
-	if !ok && e.lastApplied != nil {
-		s, ok = e.known[e.earlierKeys(a)]
-		s.User, s.Group = a.user, a.group
+	if ok {
+		return s, true
 	}
-	return s, ok
+	for _, earlier := range e.previously(a) {
+		if s, ok = e.known[earlier]; ok {
+			s.User, s.Group = a.user, a.group
+			return s, true
+		}
+	}
+	return ShortenedEnd{}, false
 }
 
 // later reports whether an end is later than another one; nil is no end.
@@ -159,7 +196,8 @@ func (e *endDates) user(key string) bool {
 }
 
 // leaver reports whether a user left the scope because of reviewed dates only: each membership that
-// had brought the user into the scope has ended on one.
+// had brought the user into the scope has ended on one, and so has the last of them. A membership
+// that replaces others and ends soon is an edit.
 func (e *endDates) leaver(key string) bool {
 	if e.lastApplied == nil || e.desired.Removed || e.desired.AllUsers || e.lastApplied.AllUsers {
 		return false
@@ -174,7 +212,19 @@ func (e *endDates) leaver(key string) bool {
 		}
 		ended = true
 	}
-	return ended
+	return ended && e.reviewed(access{key, inScope}, e.scopeEnded(key))
+}
+
+// scopeEnded returns the end of the last of the memberships that brought a user into the scope; nil
+// if there is none.
+func (e *endDates) scopeEnded(key string) *schema.Date {
+	var last *schema.Date
+	for _, group := range e.desired.Selected {
+		if m, ok := e.desired.Membership.Ended(group, key); ok && (last == nil || m.Until.End.After(last.End)) {
+			last = m.Until
+		}
+	}
+	return last
 }
 
 // next returns the record for the status after a plan, sorted. It has the ends that have not passed
@@ -197,13 +247,18 @@ func (e *endDates) next(changes []Change) []ShortenedEnd {
 	for key, u := range e.desired.Users {
 		consider(access{user: key}, u.Until)
 	}
+	dated := map[string]bool{} // users with a membership that ends
 	for _, group := range e.desired.Selected {
 		members := e.desired.Membership.Group(group)
 		for i := range members {
 			if members[i].Until != nil {
+				dated[members[i].User] = true
 				consider(access{members[i].User, group}, members[i].Until)
 			}
 		}
+	}
+	for user := range dated {
+		consider(access{user, inScope}, e.desired.scopeEnd(user))
 	}
 	maps.Copy(out, e.passed(changes))
 	return slices.SortedFunc(maps.Values(out), func(a, b ShortenedEnd) int {
@@ -244,6 +299,10 @@ func (e *endDates) passed(changes []Change) map[access]ShortenedEnd {
 
 // still reports whether an end that has passed is still declared.
 func (e *endDates) still(a access, end time.Time) bool {
+	if a.group == inScope {
+		last := e.scopeEnded(a.user)
+		return last != nil && last.End.Equal(end)
+	}
 	if a.group != "" {
 		m, ok := e.desired.Membership.Ended(a.group, a.user)
 		return ok && m.Until != nil && m.Until.End.Equal(end)

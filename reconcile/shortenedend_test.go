@@ -87,6 +87,37 @@ func (f *datedFixture) renameGroup(old, key string) {
 	f.groups[key] = &g
 }
 
+// splitScope puts u0029 to u0040 into groups of four, which bring them into the scope instead of g.
+func (f *datedFixture) splitScope() {
+	for i, key := range []string{"k1", "k2", "k3"} {
+		g := &schema.Group{Key: key, DisplayName: key}
+		for n := range 4 {
+			g.Members = append(g.Members, schema.GroupMember{User: userNumber(29 + 4*i + n).Key})
+		}
+		g.Members = append([]schema.GroupMember{{User: userNumber(i + 1).Key}}, g.Members...)
+		f.groups[key] = g
+		f.in.Provisioner.Groups = append(f.in.Provisioner.Groups, key)
+	}
+	f.removeMembers("g", 29, 40)
+	f.groups["temporary"] = &schema.Group{
+		Key: "temporary", DisplayName: "Temporary", Members: []schema.GroupMember{{User: userNumber(1).Key}},
+	}
+	f.in.Provisioner.Groups = append(f.in.Provisioner.Groups, "temporary")
+}
+
+// moveToTemporaryGroup moves u0029 to u0040 to a group in which their memberships end.
+func (f *datedFixture) moveToTemporaryGroup(hours float64) {
+	temporary := *f.groups["temporary"]
+	for n := 29; n <= 40; n++ {
+		temporary.Members = append(temporary.Members,
+			schema.GroupMember{User: userNumber(n).Key, Until: f.date(hours)})
+	}
+	for _, key := range []string{"k1", "k2", "k3"} {
+		f.removeMembers(key, 29, 40)
+	}
+	f.groups["temporary"] = &temporary
+}
+
 // renameUser gives a user another key.
 func (f *datedFixture) renameUser(from, to int) {
 	old, key := userNumber(from).Key, userNumber(to).Key
@@ -125,8 +156,11 @@ func (f *datedFixture) desire(now time.Time) *Desired {
 		out.Users[key] = u
 	}
 	for _, key := range out.Selected {
-		out.Groups[key] = out.desireGroup(f.groups[key])
+		if f.in.Provisioner.PushGroups {
+			out.Groups[key] = out.desireGroup(f.groups[key])
+		}
 	}
+	out.setPreviousGroups(d)
 	return out
 }
 
@@ -375,6 +409,41 @@ func datedRows() []datedRow {
 				f.run(1)
 				return f.run(24)
 			}},
+		{name: "a group that was the scope is replaced by one that ends in two hours", changes: 24,
+			gates: gateMaxRemovals, steps: func(f *datedFixture) *Plan {
+				f.splitScope()
+				f.run(0)
+				f.moveToTemporaryGroup(2)
+				f.run(1)
+				return f.run(2)
+			}},
+		{name: "a group that was the scope is replaced by one that ends in two days", changes: 24,
+			steps: func(f *datedFixture) *Plan {
+				f.splitScope()
+				f.run(0)
+				f.moveToTemporaryGroup(48)
+				f.run(1)
+				return f.run(48)
+			}},
+		{name: "the key of a group that is not pushed changes with an earlier end", changes: 6, gates: gateMaxRemovals,
+			steps: func(f *datedFixture) *Plan {
+				f.in.Provisioner.PushGroups = false
+				f.run(0)
+				f.member("g", 35, 40, 2)
+				f.renameGroup("g", "k")
+				f.run(1)
+				return f.run(2)
+			}},
+		{name: "the key of a group changes between removals of its members", changes: 3, gates: gateMemberRemovals,
+			steps: func(f *datedFixture) *Plan {
+				f.run(0)
+				f.removeMembers("h", 1, 3)
+				f.run(1)
+				f.renameGroup("h", "k")
+				f.run(2)
+				f.removeMembers("k", 4, 6) // the earlier key is no longer declared
+				return f.run(3)
+			}},
 		{name: "a leaver who loses one membership by a date and one by an edit", changes: 18,
 			gates: gateMaxRemovals + " " + gateMemberRemovals,
 			steps: func(f *datedFixture) *Plan {
@@ -455,5 +524,33 @@ func TestShortenedEndsAreDropped(t *testing.T) {
 		if diff := cmp.Diff(step.want, record(f)); diff != "" {
 			t.Errorf("after %v hours (-want +got):\n%s", step.hours, diff)
 		}
+	}
+}
+
+// TestAnEndUnderAKeyThatWasNeverAppliedIsRecorded renames u1 to u2 in a commit that is not
+// completely applied, and then to u3 with an end in two hours.
+func TestAnEndUnderAKeyThatWasNeverAppliedIsRecorded(t *testing.T) {
+	now := newPlanFixture().in.Now
+	until := &schema.Date{Start: now.Add(2 * time.Hour), End: now.Add(2 * time.Hour)}
+	d := &schema.Declarations{Groups: map[string]*schema.Group{
+		"g": {Key: "g", Members: []schema.GroupMember{{User: "u3", Until: until}}},
+	}}
+	in := PlanInput{
+		Desired: &Desired{
+			Users:    map[string]*DesiredUser{"u3": {Key: "u3", Active: true, Previously: []string{"u2"}}},
+			Selected: []string{"g"}, Membership: d.Membership(now),
+		},
+		LastApplied: &Desired{
+			Users: map[string]*DesiredUser{"u1": {Key: "u1", Active: true}}, Selected: []string{"g"},
+			Membership: &schema.Membership{},
+		},
+		Now: now,
+	}
+	renamed := newEndDates(in, &Linking{RenamedUsers: map[string]string{"u3": "u2"}}).next(nil)
+	if len(renamed) != 2 || renamed[0].Group != inScope || renamed[1].Group != "g" || !renamed[1].isEdit() {
+		t.Errorf("recorded are %+v", renamed)
+	}
+	if ends := newEndDates(in, &Linking{}).next(nil); len(ends) > 0 {
+		t.Errorf("for a new user, recorded are %+v", ends)
 	}
 }

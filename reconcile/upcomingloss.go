@@ -65,7 +65,11 @@ func upcomingLosses(in PlanInput) []upcomingLoss {
 			continue
 		}
 		end := u.Until
-		if left := in.Desired.leavesScope(key, leavers); left != nil && (end == nil || left.End.Before(end.End)) {
+		var left *schema.Date
+		if leavers[key] {
+			left = in.Desired.scopeEnd(key)
+		}
+		if left != nil && (end == nil || left.End.Before(end.End)) {
 			end = left
 		}
 		add(end, "", gateMaxRemovals)
@@ -82,10 +86,10 @@ func upcomingLosses(in PlanInput) []upcomingLoss {
 	return out
 }
 
-// leavesScope returns the date on which the last of a user's selected memberships ends; nil if one
-// of them does not end. dated are the users with a membership that ends.
-func (d *Desired) leavesScope(user string, dated map[string]bool) *schema.Date {
-	if d.AllUsers || !dated[user] {
+// scopeEnd returns the date on which the last of a user's selected memberships ends; nil if one of
+// them does not end.
+func (d *Desired) scopeEnd(user string) *schema.Date {
+	if d.AllUsers {
 		return nil
 	}
 	var last *schema.Date

@@ -127,3 +127,28 @@ func TestWhatViolatesAnAssertionIsHeld(t *testing.T) {
 		})
 	}
 }
+
+func TestAProtectedUserWithAnotherKeyIsProtected(t *testing.T) {
+	const protects = ", protect: users: "
+	for _, tt := range []struct {
+		name, protect string
+		loosened      []string
+	}{
+		{"protect names the new key", protects + "u9: {}", nil},
+		{"protect names nobody", "", []string{"protect.users.u9"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := synced(t, assertsGK+protects+"u1: {}", gk())
+			before, _ := w.Sim.State().User("name1@example.com")
+			w.Commit(assertsGK+tt.protect, rekeyed(gk()))
+			r := w.Apply(reconcile.RunHeld)
+			wantSummary(t, r, "update-user u9: held by protected")
+			if !slices.Equal(loosened(r), tt.loosened) {
+				t.Errorf("loosened are %q, want %q", loosened(r), tt.loosened)
+			}
+			if now, _ := w.Sim.State().User("name1@example.com"); now.ExternalID != before.ExternalID {
+				t.Errorf("the externalId in AWS is %q", now.ExternalID)
+			}
+		})
+	}
+}
