@@ -28,6 +28,8 @@ type Plan struct {
 	HeldGroups []HeldGroup `json:"heldGroups,omitempty"`
 	Counts     Counts      `json:"counts"`
 	Changes    []Change    `json:"changes"`
+	// Releases are the objects that leave the ledger and stay in the directory as they are.
+	Releases []ReleasedObject `json:"releases,omitempty"`
 	// Loosened are the rules of the policy that the commit loosens, the gravest first.
 	Loosened []Loosening `json:"loosened,omitempty"`
 	// Audit is the trust in the audit branch.
@@ -166,7 +168,7 @@ func NewPlan(in PlanInput) *Plan {
 			in.Desired.Users), DesiredGroups: len(in.Desired.Groups), ObservedUsers: len(in.Observed.Users),
 		ObservedGroups: len(in.Observed.Groups), Unmanaged: len(linking.Unmanaged), Adoptable: adoptable,
 	}
-	p.Unmanaged = linking.Unmanaged
+	p.Unmanaged, p.Releases = linking.Unmanaged, p.releases(in)
 	for i := range p.Changes {
 		switch c := &p.Changes[i]; {
 		case c.Waiting != "":

@@ -29,6 +29,9 @@ type Preview struct {
 	Changes []Change `json:"changes"`
 	// NoLongerNeeded are pending changes of the base that the merge makes unnecessary.
 	NoLongerNeeded []Change `json:"noLongerNeeded,omitempty"`
+	// Releases are the objects that leave the ledger after the merge and stay in the directory as
+	// they are.
+	Releases []ReleasedObject `json:"releases,omitempty"`
 	// EndDateChanges are the end dates that the merge sets, moves or removes.
 	EndDateChanges []EndDateChange `json:"endDateChanges,omitempty"`
 	Notices        []string        `json:"notices,omitempty"`
@@ -210,7 +213,7 @@ func desiredSide(d *schema.Declarations, p *schema.Provisioner, now time.Time) (
 // compare sets the changes that the merge makes: new effects, and effects of the base that are
 // held, waiting or released differently.
 func (p *Preview) compare(base, merged *Plan) {
-	p.Mode = merged.Mode
+	p.Mode, p.Releases = merged.Mode, newReleases(merged.Releases, base.Releases)
 	p.Changes = newEffects(merged.Changes, base.Changes)
 	remaining := normalizedEffects(merged.Changes)
 	for _, c := range base.Changes {

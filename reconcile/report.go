@@ -70,6 +70,8 @@ type Report struct {
 	Audit   *AuditSummary `json:"audit,omitempty"`
 	Counts  Counts        `json:"counts"`
 	Changes []Done        `json:"changes"`
+	// Releases are the objects that leave the ledger and stay in the directory as they are.
+	Releases []ReleasedObject `json:"releases,omitempty"`
 	// Parts are the files with the changes of a long report, in order; Changes is then empty.
 	// CommitReport sets it.
 	Parts []ReportLink `json:"parts,omitempty"`
@@ -119,7 +121,7 @@ func (r *Report) ObservedSince() time.Time {
 // Record sets a plan, the results of its changes and the outcome that follows from them.
 func (r *Report) Record(plan *Plan, results []Done) {
 	r.Digest, r.Changes, r.Counts, r.Warnings = plan.Digest, results, plan.Counts, plan.Notices
-	r.Audit, r.Loosened = plan.Audit, plan.Loosened
+	r.Audit, r.Loosened, r.Releases = plan.Audit, plan.Loosened, plan.Releases
 	r.Approvals, r.Violations, r.CachedRead = plan.Approvals, plan.Violations, plan.CachedRead
 	r.HeldDigest, r.HeldGroups = heldDigestOf(plan, results), heldGroupsOf(plan, results)
 	r.Count()

@@ -55,7 +55,7 @@ func newTarget(l *Linking, desired *Desired, ledger *Ledger, p *schema.Provision
 	}
 	t.freeNames(l, desired, ledger)
 	t.findRekeyed(l, desired)
-	t.addGroups(l, desired, p)
+	t.addGroups(l, desired, ledger, p)
 	return t
 }
 
@@ -104,7 +104,7 @@ func (u *User) matches(desired *DesiredUser) bool {
 	return true
 }
 
-func (t *Target) addGroups(l *Linking, desired *Desired, p *schema.Provisioner) {
+func (t *Target) addGroups(l *Linking, desired *Desired, ledger *Ledger, p *schema.Provisioner) {
 	for key, g := range desired.Groups {
 		out := &Group{Key: key, ExternalID: key, DisplayName: g.DisplayName, Members: g.Members}
 		if have := l.State.Groups[key]; have != nil {
@@ -128,6 +128,9 @@ func (t *Target) addGroups(l *Linking, desired *Desired, p *schema.Provisioner) 
 			t.ReleasedGroups = append(t.ReleasedGroups, key)
 			t.State.Groups[key] = have
 		}
+	}
+	if !p.PushGroups && !desired.Removed { // the groups are not read any more
+		t.ReleasedGroups = append(t.ReleasedGroups, missingKeys(ledger.Groups, l.State.Groups)...)
 	}
 	slices.Sort(t.ReleasedUsers)
 	slices.Sort(t.ReleasedGroups)

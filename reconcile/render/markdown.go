@@ -30,6 +30,7 @@ func PlanMarkdown(p *reconcile.Plan) string {
 		m.line("\nMade from uncommitted files.")
 	}
 	m.loosened(p.Loosened)
+	m.released(p.Releases)
 	m.assertions(p.Violations)
 	for _, n := range p.Notices {
 		m.line("\n> %s", escape(n))
@@ -79,6 +80,7 @@ func ReportMarkdown(r *reconcile.Report) string {
 		m.line("\n**Error:** %s", escape(e))
 	}
 	m.loosened(r.Loosened)
+	m.released(r.Releases)
 	m.assertions(r.Violations)
 	for _, n := range r.Warnings {
 		m.line("\n> %s", escape(n))
@@ -113,6 +115,13 @@ func (m *markdown) loosened(loosened []reconcile.Loosening) {
 			return
 		}
 		m.line("\n**Loosened:** %s", escape(l.String()))
+	}
+}
+
+// released prints the objects that leave the ledger.
+func (m *markdown) released(released []reconcile.ReleasedObject) {
+	for _, text := range reconcile.ReleasedText(released) {
+		m.line("\n**Released:** %s", escape(text))
 	}
 }
 

@@ -39,7 +39,7 @@ func PreviewsMarkdown(list []*reconcile.Preview) string {
 func PreviewsVerdict(list []*reconcile.Preview) string {
 	var all []reconcile.Done
 	var loosened []reconcile.Loosening
-	refused, ends := 0, 0
+	refused, ends, released := 0, 0, 0
 	for _, p := range list {
 		all = append(all, planned(p.Changes)...)
 		for _, l := range p.Loosened {
@@ -47,7 +47,7 @@ func PreviewsVerdict(list []*reconcile.Preview) string {
 				loosened = append(loosened, l)
 			}
 		}
-		ends += len(p.EndDateChanges)
+		ends, released = ends+len(p.EndDateChanges), released+len(p.Releases)
 		if p.UnavailableReason != "" {
 			refused++
 		}
@@ -59,6 +59,9 @@ func PreviewsVerdict(list []*reconcile.Preview) string {
 	}
 	if ends > 0 {
 		parts = append(parts, schema.Count(ends, "end date")+" set, moved or removed")
+	}
+	if released > 0 {
+		parts = append(parts, schema.Count(released, "object")+" no longer managed")
 	}
 	if refused > 0 {
 		parts = append(parts, schema.Count(refused, "provisioner")+" without a preview")
@@ -94,6 +97,7 @@ func (m *markdown) preview(p *reconcile.Preview) (cut int) {
 	}
 	m.line("%s\n\n%s", escape(sentence), escape(previewFacts(p)))
 	m.loosened(p.Loosened)
+	m.released(p.Releases)
 	m.notices(p.Notices)
 	can, cannot := holds(changes)
 	m.reasons("Would be held by", can)
@@ -123,6 +127,7 @@ func PreviewText(w io.Writer, p *reconcile.Preview, paint Paint) error {
 		return t.w.Flush()
 	}
 	t.line("%s", t.tone(Faint, previewFacts(p)))
+	t.released(p.Releases)
 	for _, n := range p.Notices {
 		t.line("%s %s", t.tone(Caution, "note:"), n)
 	}

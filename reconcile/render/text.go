@@ -34,6 +34,7 @@ func PlanText(w io.Writer, p *reconcile.Plan, paint Paint) error {
 		t.line("%s", t.tone(Caution, "made from uncommitted files: apply will refuse this plan"))
 	}
 	t.loosened(p.Loosened)
+	t.released(p.Releases)
 	t.assertions(p.Violations)
 	for _, n := range p.Notices {
 		t.line("%s %s", t.tone(Caution, "note:"), n)
@@ -70,6 +71,13 @@ func (t *textWriter) loosened(loosened []reconcile.Loosening) {
 			return
 		}
 		t.line("%s %s", t.tone(Caution, "loosened:"), l)
+	}
+}
+
+// released prints the objects that leave the ledger.
+func (t *textWriter) released(released []reconcile.ReleasedObject) {
+	for _, text := range reconcile.ReleasedText(released) {
+		t.line("%s %s", t.tone(Caution, "released:"), text)
 	}
 }
 
@@ -149,6 +157,7 @@ func ReportText(w io.Writer, r *reconcile.Report, paint Paint) error {
 		t.line("%s %s", t.tone(Alarm, "error:"), e)
 	}
 	t.loosened(r.Loosened)
+	t.released(r.Releases)
 	t.assertions(r.Violations)
 	for _, n := range r.Warnings {
 		t.line("%s %s", t.tone(Caution, "note:"), n)
