@@ -134,12 +134,7 @@ func (p *Plan) releaseAudit(in PlanInput) {
 
 // nearest names the digest of held changes that is nearest to another digest; "" if nothing is
 // held.
-func (p *Plan) nearest(digest string) string {
-	if d := NearestDigest(digest, p.heldSets()); d != "" {
-		return "; the nearest digest that is held is " + d
-	}
-	return ""
-}
+func (p *Plan) nearest(digest string) string { return NearestHeld(digest, p.heldSets()) }
 
 // coverage returns which changes an approval covers. A report on a branch that is not proved may be
 // forged, so its list of changes must have the digest. Otherwise the approval covers only the
@@ -186,7 +181,7 @@ func (p *Plan) exactly(key string) func(*Change) bool {
 // counts reports whether an approval counts. It adds a notice if an approval does not count, unless
 // its time is over or nothing is held that it could have been meant for.
 func (p *Plan) counts(a *schema.Approval, e *ApprovalEvidence, held bool, in PlanInput) bool {
-	if a.Expires != nil && a.Expires.Over(in.Now) || e.Foreign {
+	if a.Expired(in.Now) || e.Foreign {
 		return false
 	}
 	first := in.Status.firstSeen(a.Key, e.Added, in.Now)
@@ -224,7 +219,7 @@ func (p *Plan) counts(a *schema.Approval, e *ApprovalEvidence, held bool, in Pla
 
 // Ended reports whether an approval does not count any more at a time.
 func (in *PlanInput) Ended(a *schema.Approval, added CommitRef) bool {
-	return a.Expires != nil && a.Expires.Over(in.Now) ||
+	return a.Expired(in.Now) ||
 		!in.Now.Before(in.Status.firstSeen(a.Key, added, in.Now).end(in.Now))
 }
 
@@ -332,11 +327,11 @@ func (r *Report) provesDigest(key string) bool {
 	return digest(r.Identity, r.heldChanges(key), func(*Change) bool { return true }) == key
 }
 
-// NearestDigest returns the digest that has the longest common start with a digest; "" if there is
-// none.
-func NearestDigest(digest string, among []string) string {
+// NearestHeld returns the end of a message about an approval that matches nothing: it names the
+// digest that is held and has the longest common start with its digest. It is "" if nothing is held.
+func NearestHeld(digest string, held []string) string {
 	nearest, longest := "", -1
-	for _, d := range among {
+	for _, d := range held {
 		n := 0
 		for n < min(len(d), len(digest)) && strings.EqualFold(d[n:n+1], digest[n:n+1]) {
 			n++
@@ -345,5 +340,8 @@ func NearestDigest(digest string, among []string) string {
 			nearest, longest = d, n
 		}
 	}
-	return nearest
+	if nearest == "" {
+		return ""
+	}
+	return "; the nearest digest that is held is " + nearest
 }

@@ -66,8 +66,5 @@ func UnmatchedApproval(a *schema.Approval, added CommitRef, records []ApprovalRe
 			reason = fmt.Sprintf("matches nothing that the newest report of provisioner %q holds", r.Provisioner)
 		}
 	}
-	if d := NearestDigest(a.Key, held); d != "" {
-		reason += "; the nearest digest that is held is " + d
-	}
-	return reason
+	return reason + NearestHeld(a.Key, held)
 }

@@ -46,22 +46,33 @@ func FindUse(uses []ApprovalUse, digest, commit string) *ApprovalUse {
 
 // MergeUses returns the uses in both lists, sorted. Of two uses of an approval the earlier one
 // stays.
-func MergeUses(a, b []ApprovalUse) []ApprovalUse {
-	out := slices.Concat(a, b)
-	slices.SortFunc(out, func(x, y ApprovalUse) int {
-		return cmp.Or(cmp.Compare(x.Digest, y.Digest), cmp.Compare(x.Commit, y.Commit), x.Time.Compare(y.Time))
-	})
-	return slices.CompactFunc(out, func(x, y ApprovalUse) bool { return x.Digest == y.Digest && x.Commit == y.Commit })
-}
+func MergeUses(a, b []ApprovalUse) []ApprovalUse { return mergeEntries(a, b, ApprovalUse.entry) }
 
 // MergeFirstSeen returns the entries of both lists, sorted. Of two entries of an approval the
 // earlier one stays.
-func MergeFirstSeen(a, b []FirstSeen) []FirstSeen {
+func MergeFirstSeen(a, b []FirstSeen) []FirstSeen { return mergeEntries(a, b, FirstSeen.entry) }
+
+// approvalEntry is the part of an entry that its order depends on.
+type approvalEntry struct {
+	digest, commit string
+	time           time.Time
+}
+
+func (u ApprovalUse) entry() approvalEntry { return approvalEntry{u.Digest, u.Commit, u.Time} }
+
+func (f FirstSeen) entry() approvalEntry { return approvalEntry{f.Digest, f.Commit, f.Time} }
+
+// mergeEntries returns the entries of both lists, sorted, with the earliest entry of each approval.
+func mergeEntries[T any](a, b []T, entry func(T) approvalEntry) []T {
 	out := slices.Concat(a, b)
-	slices.SortFunc(out, func(x, y FirstSeen) int {
-		return cmp.Or(cmp.Compare(x.Digest, y.Digest), cmp.Compare(x.Commit, y.Commit), x.Time.Compare(y.Time))
+	slices.SortFunc(out, func(x, y T) int {
+		e, f := entry(x), entry(y)
+		return cmp.Or(cmp.Compare(e.digest, f.digest), cmp.Compare(e.commit, f.commit), e.time.Compare(f.time))
 	})
-	return slices.CompactFunc(out, func(x, y FirstSeen) bool { return x.Digest == y.Digest && x.Commit == y.Commit })
+	return slices.CompactFunc(out, func(x, y T) bool {
+		e, f := entry(x), entry(y)
+		return e.digest == f.digest && e.commit == f.commit
+	})
 }
 
 // firstSeen returns the entry of an approval in the status. Without one the approval is as old as

@@ -360,6 +360,9 @@ type Approval struct {
 	Expires *Date // nil: it ends 24 hours after a run first saw it
 }
 
+// Expired reports whether the declared end of an approval has passed.
+func (a *Approval) Expired(now time.Time) bool { return a.Expires != nil && a.Expires.Over(now) }
+
 // Same reports whether two declarations of an approval are the same one: an edited declaration is
 // another approval.
 func (a *Approval) Same(b *Approval) bool {

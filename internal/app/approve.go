@@ -2,6 +2,7 @@ package app
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -251,11 +252,8 @@ func chooseDigests(request ApproveRequest, newest []*reconcile.Report) ([]render
 		}
 	}
 	if request.Digest != "" {
-		nearest := "nothing is held"
-		if d := reconcile.NearestDigest(request.Digest, held); d != "" {
-			nearest = "the nearest digest that is held is " + d
-		}
-		return nil, fmt.Errorf("no report has printed %s as held; %s", request.Digest, nearest)
+		nearest := cmp.Or(reconcile.NearestHeld(request.Digest, held), "; nothing is held")
+		return nil, fmt.Errorf("no report has printed %s as held%s", request.Digest, nearest)
 	}
 	switch {
 	case len(groups) == 0:

@@ -21,8 +21,7 @@ func checkApprovals(ctx context.Context, s Settings, r RepositoryConfig, decls *
 	now := s.now()
 	var digests []string
 	for _, key := range slices.Sorted(maps.Keys(decls.Approvals)) {
-		expires := decls.Approvals[key].Expires
-		if !reconcile.IsAuditRelease(key) && (expires == nil || !expires.Over(now)) {
+		if !reconcile.IsAuditRelease(key) && !decls.Approvals[key].Expired(now) {
 			digests = append(digests, key)
 		}
 	}

@@ -27,7 +27,7 @@ func (r *Runner) loadApprovalEvidence(ctx context.Context, s runState,
 	approvals := s.request.Declarations.Approvals
 	var digests []string
 	for _, digest := range slices.Sorted(maps.Keys(approvals)) {
-		if e := approvals[digest].Expires; e == nil || !e.Over(s.started) {
+		if !approvals[digest].Expired(s.started) {
 			digests = append(digests, digest)
 		}
 	}
