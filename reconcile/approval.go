@@ -328,7 +328,8 @@ func (r *Report) provesDigest(key string) bool {
 }
 
 // NearestHeld returns the end of a message about an approval that matches nothing: it names the
-// digest that is held and has the longest common start with its digest. It is "" if nothing is held.
+// digest that is held and has the longest common start with its digest. It is "" if nothing is
+// held.
 func NearestHeld(digest string, held []string) string {
 	nearest, longest := "", -1
 	for _, d := range held {

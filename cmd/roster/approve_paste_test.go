@@ -95,7 +95,8 @@ func TestApproveAppendsToAnExistingFile(t *testing.T) {
 				t.Fatal(err)
 			}
 			added, kept := strings.CutPrefix(string(content), test.before)
-			if !kept || !strings.Contains(added, `{reason: "they \"left\" `+"`now`"+` \\(all) ${x}"}`) || strings.Contains(added, "package") ||
+			if !kept || !strings.Contains(added, `{reason: "they \"left\" `+"`now`"+` \\(all) ${x}"}`) ||
+				strings.Contains(added, "package") ||
 				strings.Contains(test.before, "\r\n") != strings.Contains(added, "\r\n") {
 				t.Errorf("approvals.cue is\n%s", content)
 			}

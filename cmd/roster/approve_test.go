@@ -130,7 +130,8 @@ func TestApproveOpensAPullRequest(t *testing.T) {
 			fake.Mu.Lock()
 			fake.ReadOnly = false
 			fake.Mu.Unlock()
-			out := approve.want(exitDone, []string{"opened pull request https://", "another person must approve pull request"})
+			out := approve.want(exitDone, []string{"opened pull request https://",
+				"another person must approve pull request"})
 			approve.want(exitDone, []string{"pull request https://", " is open already"})
 			branch := s.checkPullRequest(fake, main, regexp.MustCompile(`sha256:[0-9a-f]{64}`).FindString(out))
 			git(t, s.work, "checkout", "-q", "main")
@@ -187,7 +188,8 @@ func TestApproveRefusesAnApprovalThatWouldNotCount(t *testing.T) {
 		prepare            []string // arguments of git
 	}{
 		{name: "a reason of two lines", reason: "they\nleft", code: exitUsage, want: "one line of printable text"},
-		{name: "a reason that is not UTF-8", reason: "they \xff left", code: exitUsage, want: "one line of printable text"},
+		{name: "a reason that is not UTF-8", reason: "they \xff left", code: exitUsage,
+			want: "one line of printable text"},
 		{name: "a reason that changes the direction of text", reason: "they \u202e left", code: exitUsage,
 			want: "one line of printable text"},
 		{name: "a detached HEAD", reason: "they left", code: exitError, prepare: []string{"checkout", "-q", "--detach"},
@@ -220,8 +222,10 @@ func TestApproveRefusesAnApprovalThatWouldNotCount(t *testing.T) {
 	if err := os.WriteFile(hook, []byte("#!/bin/sh\nexit 1\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	approve.want(exitError, []string{"commit approvals.cue: git commit"}, "--reason", "they left", "--branch", "approve-it")
-	if left := git(t, s.work, "status", "--porcelain") + git(t, s.work, "branch", "--format=%(refname:short)"); left != "main" {
+	approve.want(exitError, []string{"commit approvals.cue: git commit"}, "--reason", "they left", "--branch",
+		"approve-it")
+	if left := git(t, s.work, "status", "--porcelain") + git(t, s.work, "branch",
+		"--format=%(refname:short)"); left != "main" {
 		t.Errorf("the working copy has %s; want nothing but main", left)
 	}
 }

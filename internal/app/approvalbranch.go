@@ -51,8 +51,9 @@ func (w *Workspace) newApprovalBranch(request ApproveRequest, digest string) (*a
 		b.name = head
 	}
 	if b.name == "" {
-		return nil, errors.New("HEAD is detached, so no branch would have the approval: check out a branch, or name a " +
-			"new one with --branch")
+		return nil,
+			errors.New("HEAD is detached, so no branch would have the approval: check out a branch, or name a " +
+				"new one with --branch")
 	}
 	if b.isNew {
 		switch _, found, err := b.repo.Head(b.name); {

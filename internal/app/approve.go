@@ -219,7 +219,8 @@ func (w *Workspace) digestsToApprove(ctx context.Context, request ApproveRequest
 	}
 	sets, err := chooseDigests(request, newest)
 	for _, report := range newest {
-		if err == nil && slices.ContainsFunc(sets, func(set render.ApprovedSet) bool { return report.Printed(set.Digest) }) {
+		if err == nil && slices.ContainsFunc(sets,
+			func(set render.ApprovedSet) bool { return report.Printed(set.Digest) }) {
 			err = w.checkReported(ctx, report)
 		}
 	}
