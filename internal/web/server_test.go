@@ -225,7 +225,8 @@ func TestHeldChangesHaveTheCommandThatApprovesThem(t *testing.T) {
 	page := body(t, get(t, heldState(), "GET", "/"))
 	for _, text := range []string{
 		"held: commit 0000000 &lt;b&gt;Remove&lt;/b&gt; Finance, by Eve &lt;eve@example.com&gt;: 3 changes of " +
-			"2 users, held by maxRemovals. To release them: <code>roster approve sha256:0 --reason &#34;...&#34;</code>",
+			"2 users, held by maxRemovals. To release them: " +
+			"<code>roster approve sha256:0 --reason &#34;...&#34;</code>",
 		"<code>roster approve sha256:1 --reason &#34;...&#34;</code>",
 		"held: all of these changes: 6 changes, held by maxRemovals. To release them: " +
 			"<code>roster approve sha256:all --reason &#34;...&#34;</code>",
