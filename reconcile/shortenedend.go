@@ -45,7 +45,8 @@ type endDates struct {
 
 func newEndDates(in PlanInput, linking *Linking) *endDates {
 	e := &endDates{
-		desired: in.Desired, lastApplied: in.LastApplied, linking: linking, known: map[access]ShortenedEnd{}, now: in.Now,
+		desired: in.Desired, lastApplied: in.LastApplied, linking: linking,
+		known: map[access]ShortenedEnd{}, now: in.Now,
 	}
 	if in.Status != nil {
 		for _, s := range in.Status.ShortenedEnds {

@@ -43,6 +43,7 @@ func (v *validator) reason(text string, at Pos, kind, key string, below ...strin
 	for _, name := range below {
 		path = joinPath(path, name)
 	}
-	p := badLength.problem(v.node(kind, key, append(below, "reason")...).posOr(at), path+".reason", "the reason is blank")
+	at = v.node(kind, key, append(below, "reason")...).posOr(at)
+	p := badLength.problem(at, path+".reason", "the reason is blank")
 	v.report(p.withValue(quote(text)).withAdvice("write why"))
 }
