@@ -172,6 +172,11 @@ var rules = []rule{
 		reason:    "as little code as possible handles secrets: secret resolves references, which schema parses",
 	},
 	{
+		packages:  []string{"./internal/secret/scrub"},
+		forbidden: []string{"./...", "others"},
+		reason:    "scrub depends on the values of secrets only: neither on their sources nor on where text goes",
+	},
+	{
 		packages:  []string{"./internal/oauth"},
 		forbidden: []string{"./..."},
 		allowed:   []string{"./internal/atomicfile"},
@@ -220,7 +225,7 @@ var rules = []rule{
 		forbidden: []string{"./internal/...", "./scim/...", "net", "net/http"},
 		allowed: []string{
 			"./internal/app", "./internal/atomicfile", "./internal/audit", "./internal/deadline", "./internal/demo",
-			"./internal/eta",
+			"./internal/eta", "./internal/secret/scrub",
 		},
 		reason: "commands parse flags and print results; app connects Git, SCIM, secrets and servers",
 	},
