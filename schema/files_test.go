@@ -68,8 +68,8 @@ func TestCueVetRejectsWhatLoadRejects(t *testing.T) {
 		"a misspelled field in a mapping":     {"mappings/aws.cue", `user.email,`, `user.emial,`},
 		"a misspelled attribute in a mapping": {"mappings/aws.cue", `user.attributes.title`, `user.attributes.titel`},
 		"an unknown SCIM attribute":           {"mappings/aws.cue", "\tactive:", "\tactve:"},
-		"a secret instead of a reference": {"provisioners/aws.cue", `{env: "ROSTER_AWS_TOKEN"}`,
-			`"ROSTER_AWS_TOKEN"`},
+		"a secret instead of a reference": {"provisioners/aws.cue", `{env: "ROSTER_SECRET_AWS"}`,
+			`"ROSTER_SECRET_AWS"`},
 		"an empty list of groups": {"provisioners/aws.cue", `"platform", "sre", "engineering", ` +
 			`"security", "break-glass", "finance", "sales", "support"`, ``},
 		"an email that is not primary": {"mappings/aws.cue", `primary: true}`, `primary: false}`},

@@ -191,7 +191,7 @@ var (
 		"AWS allows 20 calls a second from all callers together; 15 leaves a margin"}
 	secretLiteral = code{"R4006",
 		"A secret where only a reference to a secret is allowed. The message does not show it.",
-		"revoke it, because it is in the repository now, and refer to the new one: {env: \"ROSTER_AWS_TOKEN\"} " +
+		"revoke it, because it is in the repository now, and refer to the new one: {env: \"ROSTER_SECRET_AWS\"} " +
 			"or {file: \"...\"}"}
 	disabledGate = code{"R4007",
 		"A gate that is turned off without a reason, or turned off and tuned at the same time.",

@@ -85,7 +85,7 @@ mappings: aws: {
 }
 apps: aws: displayName: "AWS"
 provisioners: aws: {
-	enabled: true, app: "aws", mapping: "aws", endpoint: %q, auth: token: env: "ROSTER_AWS_TOKEN"
+	enabled: true, app: "aws", mapping: "aws", endpoint: %q, auth: token: env: "ROSTER_SECRET_AWS"
 	rate: {perSecond: %d, concurrency: %d}
 }
 `, sim.endpoint, o.perSecond, concurrency))

@@ -139,7 +139,7 @@ func TestOAuth(t *testing.T) {
 			`", clientSecret: {file: "client"}, scopes: ["openid", "scim"]}`
 	}
 	edit(provisioner, sim.endpoint, proxy.start(t, sim, auth))
-	edit(provisioner, `auth: token: {env: "ROSTER_AWS_TOKEN"}`, declare("roster"))
+	edit(provisioner, `auth: token: {env: "ROSTER_SECRET_AWS"}`, declare("roster"))
 	secrets := filepath.Join(home, "secrets")
 	if err := os.MkdirAll(secrets, 0o700); err != nil {
 		t.Fatal(err)
@@ -198,7 +198,7 @@ func TestOAuth(t *testing.T) {
 	step(1, "needs authorization: the authorization is for another client or server", "apply", dir)
 	authorize()
 	step(0, "in sync", "apply", dir)
-	edit(provisioner, declare("roster-post"), `auth: token: {env: "ROSTER_AWS_TOKEN"}`)
+	edit(provisioner, declare("roster-post"), `auth: token: {env: "ROSTER_SECRET_AWS"}`)
 	// The proxy requires OAuth.
 	step(1, "needs authorization: `auth` was changed in Git, and its test call failed", "apply", dir)
 	step(1, "needs authorization", "apply", dir)

@@ -67,7 +67,7 @@ func (c *cli) demo(ctx context.Context, config demo.Config) error {
 }
 
 // demoToken is the environment variable with the token of the example's provisioner.
-const demoToken = "ROSTER_AWS_TOKEN"
+const demoToken = "ROSTER_SECRET_AWS"
 
 // serveDemo runs the daemon of the demo. Environment variables of roster do not apply to it.
 func (c *cli) serveDemo(ctx context.Context, d demo.Daemon, started func(address string)) error {

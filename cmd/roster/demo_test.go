@@ -33,7 +33,7 @@ func TestDemoOnceRunsAllStepsAndIgnoresTheEnvironment(t *testing.T) {
 	t.Setenv("TMPDIR", temp)
 	t.Setenv("GIT_DIR", "/nowhere")
 	t.Setenv("GIT_AUTHOR_NAME", "Another User")
-	hostile := map[string]string{"ROSTER_ALLOW_HOST": "x.example.com", "ROSTER_AWS_TOKEN": "another",
+	hostile := map[string]string{"ROSTER_ALLOW_HOST": "x.example.com", "ROSTER_SECRET_AWS": "another",
 		"ROSTER_DIR": "/nowhere", "ROSTER_FORMAT": "json",
 		"ROSTER_STATE_DIR": "/nowhere", "ROSTER_ONCE": "perhaps"}
 	env := func(name string) (string, bool) { v, ok := hostile[name]; return v, ok }

@@ -62,7 +62,7 @@ func newForgeTest(t *testing.T) *forgeTest {
 }
 
 func (s *forgeTest) env(name string) (string, bool) {
-	v, ok := map[string]string{"ROSTER_AWS_TOKEN": s.simulator.Token(), "ROSTER_GIT_TOKEN": s.tokens["roster-bot"],
+	v, ok := map[string]string{"ROSTER_SECRET_AWS": s.simulator.Token(), "ROSTER_GIT_TOKEN": s.tokens["roster-bot"],
 		"ROSTER_FORGE_TOKEN":    s.tokens["roster-bot"],
 		"ROSTER_WEBHOOK_SECRET": canary + "webhook", "HOME": filepath.Dir(s.dir)}[name]
 	return v, ok
@@ -101,7 +101,7 @@ func (s *forgeTest) startDaemon() {
 	exited := make(chan int, 1)
 	go func() {
 		exited <- execute(ctx, []string{"serve", "--repo", s.url + "/ann/people.git", "--git-username", "roster-bot",
-			"--forge", "gitea", "--listen", "127.0.0.1:" + port,
+			"--forge", "gitea", "--allow-host", "loopback", "--listen", "127.0.0.1:" + port,
 			"--poll", "1h", "--jitter", "0s", "--state-dir", filepath.Join(filepath.Dir(s.dir),
 				"state"), "--snapshots", filepath.Join(filepath.Dir(s.dir), "snapshots")},
 			s.env, nil, s.log, s.log)

@@ -54,7 +54,7 @@ func (k *killer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // roster returns a command that runs roster as a process of its own.
 func roster(ctx context.Context, home string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "roster", args...)
-	cmd.Env = append(os.Environ(), "ROSTER_AWS_TOKEN="+canary+"aws")
+	cmd.Env = append(os.Environ(), "ROSTER_SECRET_AWS="+canary+"aws", "ROSTER_ALLOW_HOST=loopback")
 	for name, value := range gitEnv(home) {
 		cmd.Env = append(cmd.Env, name+"="+value)
 	}

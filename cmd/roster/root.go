@@ -60,17 +60,19 @@ func (c *cli) addGlobalFlags(f *pflag.FlagSet) {
 	s := &c.flags
 	f.IntVar(&s.Attempts, "attempts", 0, "maximum attempts per SCIM request on 429, 5xx or network errors "+
 		"(default: 4 for commands that only read, else 8)")
-	f.StringSliceVar(&s.Policy.Env, "allow-env", []string{"ROSTER_*"},
+	f.StringSliceVar(&s.Policy.Env, "allow-env", []string{"ROSTER_SECRET_*"},
 		"patterns of environment variables that declarations may read")
 	f.StringVar(&s.Policy.SecretsDir, "secrets-dir", "", "folder with the secret files that declarations may read")
-	f.StringSliceVar(&s.Policy.Commands, "allow-command", nil, "commands that declarations may run, each with the "+
-		"arguments that it must start with, such as \"op read\"; sops files require \"sops\"")
+	f.StringSliceVar(&s.Policy.Commands, "allow-command", nil,
+		"commands that declarations may run, each with all of its "+
+			"arguments; % stands for one argument that may vary, such as \"op read %\"; \"sops\" allows sops files")
 	f.StringSliceVar(&s.Policy.AWS, "allow-aws-secret", []string{"roster/*", "/roster/*"}, "names in AWS Secrets "+
 		"Manager and Parameter Store that declarations may read; a trailing * matches any suffix")
 	f.StringVar(&s.AgeIdentity, "age-identity", "",
 		"file with the age identities that decrypt the repository's age files")
-	f.StringSliceVar(&s.Policy.Hosts, "allow-host", []string{"scim.*.amazonaws.com", "scim.*.api.aws", "loopback"},
-		"patterns of hosts that declarations may connect to")
+	f.StringSliceVar(&s.Policy.Hosts, "allow-host", []string{"scim.*.amazonaws.com", "scim.*.api.aws"},
+		"patterns of hosts that declarations may connect to; loopback stands for this machine, which is also allowed "+
+			"for a folder whose repository has no remote")
 }
 
 func suggestion(cmd *cobra.Command, name string) string {
@@ -113,13 +115,21 @@ func (c *cli) resolveFlags(cmd *cobra.Command, _ []string) error {
 	if c.flags.Attempts < 0 {
 		return usageErrorf("--attempts %d: want 1 or more, or 0 for the default", c.flags.Attempts)
 	}
-	c.flags.Policy.Reserved = ownSecrets(cmd.Flags())
+	if err := c.reserve(cmd); err != nil {
+		return err
+	}
 	if dir := c.flags.Policy.SecretsDir; dir != "" {
 		absolute, err := filepath.Abs(dir)
 		if err != nil {
 			return fmt.Errorf("--secrets-dir: %w", err)
 		}
 		c.flags.Policy.SecretsDir = absolute
+	}
+	if !cmd.Flags().Changed("allow-host") {
+		c.flags.Policy.Hosts = nil
+	}
+	if err := c.flags.Policy.Validate(); err != nil {
+		return app.UsageError{Err: err}
 	}
 	return nil
 }
@@ -129,39 +139,4 @@ func (c *cli) checkColor() error {
 		return usageErrorf("--color %q: want auto, always or never", c.color)
 	}
 	return nil
-}
-
-func (c *cli) setFromEnvironment(flags *pflag.FlagSet) error {
-	var failed error
-	flags.VisitAll(func(f *pflag.Flag) {
-		if f.Changed || f.Name == "help" || f.Name == "version" || failed != nil {
-			return
-		}
-		name := "ROSTER_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
-		if v, found := c.env(name); found && v != "" {
-			if err := f.Value.Set(v); err != nil {
-				failed = usageErrorf("environment variable %s: invalid value %q for --%s: %w", name, v, f.Name, err)
-			}
-			f.Changed = true
-		}
-	})
-	return failed
-}
-
-// ownSecrets returns the names of environment variables that declarations must not read, because a
-// pull request could send them to an endpoint: those that flags name, and the defaults of such
-// flags. check has no such flags, and must report what the daemon would.
-func ownSecrets(flags *pflag.FlagSet) []string {
-	names := []string{"ROSTER_GIT_TOKEN", "ROSTER_FORGE_TOKEN", "ROSTER_WEBHOOK_SECRET"}
-	flags.VisitAll(func(f *pflag.Flag) {
-		if !strings.HasSuffix(f.Name, "-token-env") && !strings.HasSuffix(f.Name, "-secret-env") {
-			return
-		}
-		if list, ok := f.Value.(pflag.SliceValue); ok {
-			names = append(names, list.GetSlice()...)
-			return
-		}
-		names = append(names, f.Value.String())
-	})
-	return names
 }

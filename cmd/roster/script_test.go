@@ -55,7 +55,7 @@ func checkUsage(ts *testscript.TestScript, neg bool, ok bool, usage string) {
 	}
 }
 
-// simulatorCmd starts a simulator. It sets $NAME_ENDPOINT and $ROSTER_NAME_TOKEN to the endpoint
+// simulatorCmd starts a simulator. It sets $NAME_ENDPOINT and $ROSTER_SECRET_NAME to the endpoint
 // and the token.
 func simulatorCmd(ts *testscript.TestScript, neg bool, args []string) {
 	checkUsage(ts, neg, len(args) == 1, "simulator NAME")
@@ -64,7 +64,7 @@ func simulatorCmd(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Defer(stop)
 	scriptStateOf(ts).simulators[name] = sim
 	ts.Setenv(strings.ToUpper(name)+"_ENDPOINT", sim.endpoint)
-	ts.Setenv("ROSTER_"+strings.ToUpper(name)+"_TOKEN", sim.Token())
+	ts.Setenv("ROSTER_SECRET_"+strings.ToUpper(name), sim.Token())
 }
 
 // faultCmd makes requests to a simulator fail: fault aws error-500 operation=ListUsers times=2.
@@ -125,7 +125,7 @@ func callsCmd(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // orgCmd creates the example organization for a simulator: org DIR NAME. The name must be aws,
-// because the example reads the token from ROSTER_AWS_TOKEN.
+// because the example reads the token from ROSTER_SECRET_AWS.
 func orgCmd(ts *testscript.TestScript, neg bool, args []string) {
 	checkUsage(ts, neg, len(args) == 2, "org DIR NAME")
 	ts.Check(ts.Exec("roster", "init", args[0]))

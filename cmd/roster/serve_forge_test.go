@@ -53,7 +53,7 @@ func TestServePreviewsPullRequests(t *testing.T) {
 	fake := newForge(t)
 	d := newDaemonProcess(t, sim)
 	secret := canary + "webhook"
-	d.env = []string{"ROSTER_AWS_TOKEN=" + sim.Token(), "ROSTER_FORGE_TOKEN=" + canary + "forge",
+	d.env = []string{"ROSTER_SECRET_AWS=" + sim.Token(), "ROSTER_FORGE_TOKEN=" + canary + "forge",
 		"ROSTER_WEBHOOK_SECRET=" + secret}
 	snapshots := filepath.Join(d.home, "snapshots")
 	d.start("--poll", "1h", "--forge", "gitea", "--forge-url", fake.Start("gitea"), "--snapshots", snapshots)

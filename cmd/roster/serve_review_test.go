@@ -118,7 +118,7 @@ func newReviewedDaemon(t *testing.T) *reviewedDaemon {
 	d := &reviewedDaemon{newDaemonProcess(t, sim), sim, &reviewForge{t: t, pulls: map[string]mergedPull{}}}
 	server := httptest.NewServer(d.forge)
 	t.Cleanup(server.Close)
-	d.env = []string{"ROSTER_AWS_TOKEN=" + sim.Token(), "ROSTER_FORGE_TOKEN=" + canary + "forge"}
+	d.env = []string{"ROSTER_SECRET_AWS=" + sim.Token(), "ROSTER_FORGE_TOKEN=" + canary + "forge"}
 	d.start("--poll", "300ms", "--forge", "gitea", "--forge-url", server.URL+"/acme/people")
 	d.wantOutcome(reconcile.RunApplied)
 	d.edit("provisioners/aws.cue", "enabled: true", "enabled: true, review: \"required\"")

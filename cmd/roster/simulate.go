@@ -45,5 +45,5 @@ func (c *cli) printSimulator(s app.Simulator) {
 	if s.Manage != "" {
 		fmt.Fprintf(c.stdout, "management    %s\n", s.Manage)
 	}
-	fmt.Fprintf(c.stdout, "export ROSTER_AWS_TOKEN=%s\n", s.Token)
+	fmt.Fprintf(c.stdout, "export ROSTER_SECRET_AWS=%s\n", s.Token)
 }

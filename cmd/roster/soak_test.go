@@ -101,7 +101,7 @@ func (s *soak) startSimulator() (endpoint, token string) {
 		if _, at, ok := strings.Cut(s.Text(), "SCIM endpoint "); ok {
 			endpoint = at
 		}
-		_, token, _ = strings.Cut(s.Text(), "export ROSTER_AWS_TOKEN=")
+		_, token, _ = strings.Cut(s.Text(), "export ROSTER_SECRET_AWS=")
 	}
 	if token == "" {
 		s.Fatal("the simulator did not print its endpoint")
@@ -114,11 +114,11 @@ func (s *soak) startSimulator() (endpoint, token string) {
 func (s *soak) startDaemon(token string) {
 	s.Helper()
 	settings := app.Settings{
-		Env: func(name string) (string, bool) { return token, name == "ROSTER_AWS_TOKEN" },
+		Env: func(name string) (string, bool) { return token, name == "ROSTER_SECRET_AWS" },
 		Log: slog.New(slog.DiscardHandler),
 		Now: func() time.Time { return time.Unix(s.clock.Load(), 0).UTC() },
 	}
-	settings.Policy.Env, settings.Policy.Hosts = []string{"ROSTER_AWS_TOKEN"}, []string{"loopback"}
+	settings.Policy.Env, settings.Policy.Hosts = []string{"ROSTER_SECRET_AWS"}, []string{"loopback"}
 	var ctx context.Context
 	ctx, s.cancel = context.WithCancel(context.Background())
 	s.Cleanup(s.cancel)

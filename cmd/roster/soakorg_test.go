@@ -50,7 +50,7 @@ apps: aws: displayName: "AWS"
 provisioners: aws: {
 	app: "aws", mapping: "aws", enabled: true
 	endpoint: %q
-	auth: token: env: "ROSTER_AWS_TOKEN"
+	auth: token: env: "ROSTER_SECRET_AWS"
 	tokenExpires: "2097-01-01"
 	schedule: "*/10 * * * *"
 	rate: {perSecond: 0, concurrency: 4}

@@ -32,6 +32,9 @@ func Check(ctx context.Context, s Settings, r RepositoryConfig, base string) (*C
 	if err == nil {
 		notCompared, err = (&rollover{s, r, base}).compare(ctx, decls, tree)
 	}
+	if err == nil && r.URL == "" {
+		err = s.allowLoopbackIn(r.folder())
+	}
 	if err == nil {
 		result.Problems = s.Policy.Check(decls)
 	}

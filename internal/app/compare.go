@@ -89,6 +89,9 @@ func openMerges(ctx context.Context, s Settings, r RepositoryConfig, c Compariso
 		if err != nil {
 			return nil, err
 		}
+		if err := s.allowLoopback(repo); err != nil {
+			return nil, err
+		}
 		return newLocalSource(s, &r, repo).merges(), nil
 	}
 	state, err := r.remoteStateDir(r.URL)

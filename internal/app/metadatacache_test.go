@@ -113,7 +113,7 @@ func TestMetadataIsRenderedPerCommitAndDay(t *testing.T) {
 	if third := m.mustGet(); !strings.Contains(third, "https://login.example.com/elsewhere") {
 		t.Errorf("a new commit does not change the file:\n%s", third)
 	}
-	m.commitEdit(`phase: "active"}`, `phase: "active", key: {env: "ROSTER_KEY"}}, signMetadataWith: "2026"`)
+	m.commitEdit(`phase: "active"}`, `phase: "active", key: {env: "ROSTER_SECRET_KEY"}}, signMetadataWith: "2026"`)
 	m.useHead()
 	if text, err := m.get(); err == nil || errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a file that must be signed is served without a key: %v\n%s", err, text)

@@ -81,6 +81,9 @@ func (w *Workspace) openDir(ctx context.Context, apply bool) error {
 	if c.Ref != "" {
 		return UsageError{errors.New("--ref requires --repo: DIR is read at HEAD")}
 	}
+	if err := w.settings.allowLoopback(repo); err != nil {
+		return err
+	}
 	w.source = newLocalSource(w.settings, c, repo)
 	changed, err := w.source.changedFiles(ctx)
 	if err != nil {

@@ -1,9 +1,12 @@
 package app
 
 import (
+	"errors"
+	"io/fs"
 	"log/slog"
 	"time"
 
+	"github.com/seed-d64a251c/roster/internal/gitrepo"
 	"github.com/seed-d64a251c/roster/internal/secret"
 	"github.com/seed-d64a251c/roster/scim"
 )
@@ -43,6 +46,29 @@ func (s *Settings) now() time.Time {
 }
 
 func (s *Settings) userAgent() string { return "roster/" + s.Version }
+
+// allowLoopback allows declarations in a folder to name endpoints on this machine, such as the
+// simulator, if the folder's repository has no remote: then nobody else can change them. repo is
+// nil if the folder is in no repository.
+func (s *Settings) allowLoopback(repo *gitrepo.Repo) error {
+	if repo != nil {
+		shared, err := repo.HasRemote()
+		if err != nil || shared {
+			return err
+		}
+	}
+	s.Policy.Loopback = true
+	return nil
+}
+
+// allowLoopbackIn is allowLoopback for a folder.
+func (s *Settings) allowLoopbackIn(dir string) error {
+	repo, err := gitrepo.Open(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return s.allowLoopback(repo)
+}
 
 // secrets resolves references to secrets under the policy.
 func (s *Settings) secrets() *secret.Resolver {

@@ -217,7 +217,7 @@ func TestRunIsRetriedUntilItIsAuthorized(t *testing.T) {
 // The declaration changes to credentials that do not work at first.
 func TestChangedAuthIsTestedFirst(t *testing.T) {
 	other := func(users int) string {
-		return strings.Replace(declarations(users, ""), "ROSTER_AWS_TOKEN", "ROSTER_OTHER", 1)
+		return strings.Replace(declarations(users, ""), "ROSTER_SECRET_AWS", "ROSTER_OTHER", 1)
 	}
 	runDaemon(t, declarations(2, ""), func(s *fixture) {
 		var tried []string

@@ -194,7 +194,7 @@ apps: "aws": displayName: "AWS"
 	fmt.Fprintf(&b, `provisioners: "aws": {
 	app: "aws", mapping: "aws", pushGroups: false, rate: {perSecond: 0, concurrency: 1}
 	endpoint: "http://127.0.0.1:1/00000000-0000-4000-8000-000000000001/scim/v2"
-	auth: token: {env: "ROSTER_AWS_TOKEN"}
+	auth: token: {env: "ROSTER_SECRET_AWS"}
 	%s
 }
 `, settings)

@@ -52,7 +52,7 @@ func (e *environment) printSuggestions() {
 	}
 	p.suggestion("show AWS as the simulator has it, and what else the simulator can do",
 		"curl "+e.manageURL+"state", "curl "+e.manageURL)
-	p.suggestion("show AWS as roster reads it", "export ROSTER_AWS_TOKEN="+e.token,
-		shellQuote(e.config.Program)+" show -C "+clone)
+	p.suggestion("show AWS as roster reads it", "export ROSTER_SECRET_AWS="+e.token,
+		shellQuote(e.config.Program)+" show --allow-host loopback -C "+clone)
 	p.suggestion("follow the daemon's log", "tail -f "+shellQuote(e.logFile()))
 }

@@ -246,6 +246,15 @@ func (r *Repo) RemoteURL(name string) (url string, ok bool, err error) {
 	return url, url != "", nil
 }
 
+// HasRemote reports whether the repository has a remote, under any name.
+func (r *Repo) HasRemote() (bool, error) {
+	conf, err := readConfig(r.commonDir)
+	if err != nil {
+		return false, err
+	}
+	return len(conf.Section("remote").Subsections) > 0, nil
+}
+
 // Head returns the commit of a branch. If the branch does not exist, ok is false and err is nil.
 func (r *Repo) Head(branch string) (h Hash, ok bool, err error) {
 	return r.refs.read(branchRef(branch))

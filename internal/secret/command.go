@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,6 +20,7 @@ func (r *Resolver) command(ctx context.Context, argv []string) (string, error) {
 	run, stop := context.WithCancel(ctx)
 	defer stop()
 	cmd := exec.CommandContext(run, argv[0], argv[1:]...)
+	cmd.Env = r.commandEnv(os.Environ())
 	out := &limitedBuffer{limit: maxSecret, stop: stop}
 	cmd.Stdout, cmd.WaitDelay = out, time.Second
 	err := cmd.Run()
@@ -36,6 +38,15 @@ func (r *Resolver) command(ctx context.Context, argv []string) (string, error) {
 		return "", fmt.Errorf("run command: %w", err)
 	}
 	return out.text.String(), nil
+}
+
+// commandEnv returns the environment of a command: that of roster without the variables that are
+// only for roster's flags.
+func (r *Resolver) commandEnv(all []string) []string {
+	return slices.DeleteFunc(slices.Clone(all), func(setting string) bool {
+		name, _, _ := strings.Cut(setting, "=")
+		return slices.Contains(r.Policy.Reserved, name)
+	})
 }
 
 // limitedBuffer stores what is written to it. At the limit, it stops the writer.
@@ -67,7 +78,7 @@ func (r *Resolver) sops(ctx context.Context, ref *schema.SecretRef) (text string
 	if err := os.WriteFile(name, ref.Ciphertext, 0o600); err != nil {
 		return "", fmt.Errorf("write the file for sops: %w", err)
 	}
-	text, err = r.command(ctx, []string{"sops", "--decrypt", "--extract", sopsPath(ref.Sops.Key), name})
+	text, err = r.command(ctx, []string{"sops", "decrypt", "--extract", sopsPath(ref.Sops.Key), name})
 	if err != nil {
 		return "", fmt.Errorf("decrypt key %s of sops file %s: %w", ref.Sops.Key, ref.Sops.File, err)
 	}

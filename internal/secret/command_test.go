@@ -22,7 +22,7 @@ esac
 	if err := os.WriteFile(script, []byte(code), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	r := &Resolver{Policy: Policy{Commands: []string{script, "printf %s"}}}
+	r := &Resolver{Policy: Policy{Commands: []string{script + " %", script, "printf %s %"}}}
 	for _, test := range []struct {
 		name string
 		argv []string
@@ -94,7 +94,7 @@ func TestSopsFiles(t *testing.T) {
 		{"a value of a JSON file, with a quotation mark in its key", allowed, "secrets/aws.json", json, `scim.a"b`, ""},
 		{"a missing key", allowed, "secrets/aws.yaml", yaml, "scim.tokens",
 			"decrypt key scim.tokens of sops file secrets/aws.yaml: command \"sops\" failed"},
-		{"sops is not allowed", &Resolver{}, "secrets/aws.yaml", yaml, "scim.token", `may not run "sops"`},
+		{"sops is not allowed", &Resolver{}, "secrets/aws.yaml", yaml, "scim.token", "may not use sops files"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			wantSecret(t, test.r, &schema.SecretRef{Sops: &schema.SopsRef{File: test.file, Key: test.key},

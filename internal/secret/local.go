@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -36,6 +37,8 @@ func (r *Resolver) file(name string) (string, error) {
 	}
 	info, err := root.Stat(rel)
 	switch {
+	case err == nil && r.Policy.reserves(info):
+		return "", errors.New(reservedFile(rel))
 	case errors.Is(err, fs.ErrNotExist):
 		return "", fmt.Errorf("secret file %s does not exist in %s", rel, r.Policy.SecretsDir)
 	case err != nil:
@@ -53,4 +56,12 @@ func (r *Resolver) file(name string) (string, error) {
 		return "", fmt.Errorf("secret file %s: %w", rel, err)
 	}
 	return string(b), nil
+}
+
+// reserves reports whether a file is one that a flag names, under any name.
+func (p Policy) reserves(file fs.FileInfo) bool {
+	return slices.ContainsFunc(p.ReservedFiles, func(name string) bool {
+		reserved, err := os.Stat(name)
+		return err == nil && os.SameFile(reserved, file)
+	})
 }

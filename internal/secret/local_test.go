@@ -15,7 +15,7 @@ func secretsDir(t *testing.T) (dir, outside string) {
 	dir = t.TempDir()
 	outside = filepath.Join(t.TempDir(), "outside")
 	for name, content := range map[string]string{"good": "  " + canary + "\n", "empty": " \n", "open": canary,
-		"big": strings.Repeat("x", maxSecret+1), "sub/deep": canary, outside: canary} {
+		"big": strings.Repeat("x", maxSecret+1), "sub/deep": canary, "key": canary, outside: canary} {
 		if !filepath.IsAbs(name) {
 			name = filepath.Join(dir, name)
 		}
@@ -29,7 +29,11 @@ func secretsDir(t *testing.T) (dir, outside string) {
 	if err := os.Chmod(filepath.Join(dir, "open"), 0o604); err != nil {
 		t.Fatal(err)
 	}
-	for link, target := range map[string]string{"escape": outside, "up": "../..", "within": "good", "loop": "loop"} {
+	if err := os.Link(filepath.Join(dir, "key"), filepath.Join(dir, "copy")); err != nil {
+		t.Fatal(err)
+	}
+	for link, target := range map[string]string{"renamed": "key", "escape": outside, "up": "../..", "within": "good",
+		"loop": "loop"} {
 		if err := os.Symlink(target, filepath.Join(dir, link)); err != nil {
 			t.Fatal(err)
 		}
@@ -37,27 +41,28 @@ func secretsDir(t *testing.T) (dir, outside string) {
 	return dir, outside
 }
 
-var testEnv = map[string]string{"ROSTER_A": canary + " ", "ROSTER_EMPTY": " ", "HOME_TOKEN": canary}
+var testEnv = map[string]string{"ROSTER_SECRET_A": canary + " ", "ROSTER_SECRET_EMPTY": " ", "HOME_TOKEN": canary}
 
 func TestResolve(t *testing.T) {
 	dir, outside := secretsDir(t)
-	r := &Resolver{Policy: Policy{SecretsDir: dir}, Getenv: func(name string) (string, bool) {
-		v, ok := testEnv[name]
-		return v, ok
-	}}
+	r := &Resolver{Policy: Policy{SecretsDir: dir, ReservedFiles: []string{"/absent", filepath.Join(dir, "key")}},
+		Getenv: func(name string) (string, bool) {
+			v, ok := testEnv[name]
+			return v, ok
+		}}
 	file := func(name string) *schema.SecretRef { return &schema.SecretRef{File: name} }
 	for _, test := range []struct {
 		name string
 		ref  *schema.SecretRef
 		want string // part of the error; if empty, the result is the canary
 	}{
-		{"a variable", &schema.SecretRef{Env: "ROSTER_A"}, ""},
-		{"an unset variable", &schema.SecretRef{Env: "ROSTER_B"},
-			"environment variable ROSTER_B is empty or not set; set it"},
-		{"an empty variable", &schema.SecretRef{Env: "ROSTER_EMPTY"},
-			"environment variable ROSTER_EMPTY is empty or not set; set it"},
+		{"a variable", &schema.SecretRef{Env: "ROSTER_SECRET_A"}, ""},
+		{"an unset variable", &schema.SecretRef{Env: "ROSTER_SECRET_B"},
+			"environment variable ROSTER_SECRET_B is empty or not set; set it"},
+		{"an empty variable", &schema.SecretRef{Env: "ROSTER_SECRET_EMPTY"},
+			"environment variable ROSTER_SECRET_EMPTY is empty or not set; set it"},
 		{"a variable that is not allowed", &schema.SecretRef{Env: "HOME_TOKEN"},
-			"declarations may not read environment variable HOME_TOKEN; allowed: ROSTER_*"},
+			"declarations may not read environment variable HOME_TOKEN; allowed: ROSTER_SECRET_*"},
 		{"a file", file("good"), ""},
 		{"a file by its absolute path", file(filepath.Join(dir, "good")), ""},
 		{"a file in a subdirectory", file("sub/deep"), ""},
@@ -65,6 +70,9 @@ func TestResolve(t *testing.T) {
 		{"a link out of the directory", file("escape"), "secret file escape: "},
 		{"a path through a link out of the directory", file("up/etc/passwd"), "secret file up/etc/passwd: "},
 		{"a link to itself", file("loop"), "secret file loop: "},
+		{"a file that a flag names", file("key"), "declarations may not read secret file key: a flag of roster names"},
+		{"a symbolic link to a file that a flag names", file("renamed"), "a flag of roster names this file"},
+		{"a hard link to a file that a flag names", file("copy"), "a flag of roster names this file"},
 		{"a path out of the directory", file("../outside"), "is not in --secrets-dir"},
 		{"a path out of the directory in its middle", file("sub/../../outside"), "is not in --secrets-dir"},
 		{"a file in another directory", file(outside), "is not in --secrets-dir"},

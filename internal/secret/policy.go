@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -15,56 +16,99 @@ import (
 )
 
 // Policy limits what declarations may name. The zero value allows no files and no commands. It
-// allows the environment variables ROSTER_*, the AWS secrets and parameters roster/*, the hosts of
-// AWS, and loopback. Age files are always allowed, because their author decides who can decrypt
+// allows the environment variables ROSTER_SECRET_*, the AWS secrets and parameters roster/*, and
+// the hosts of AWS. Age files are always allowed, because their author decides who can decrypt
 // them.
 type Policy struct {
-	// Env are patterns of environment variables, in the syntax of path.Match; nil means ROSTER_*.
+	// Env are patterns of environment variables, in the syntax of path.Match; nil means
+	// ROSTER_SECRET_*.
 	Env []string
-	// Reserved are the environment variables of roster's own secrets. No pattern allows them.
+	// Reserved are the environment variables that roster's flags read. No pattern allows them.
 	Reserved []string
 	// SecretsDir is the directory of secret files; "" allows none.
 	SecretsDir string
-	// Commands are the allowed commands, each with its first arguments: "vault", "op read".
+	// ReservedFiles are the absolute paths of the files that roster's flags name, such as private
+	// keys. Declarations may not read them, even if they are in SecretsDir.
+	ReservedFiles []string
+	// Commands are the allowed commands, each as a list of arguments separated by spaces. The
+	// argument % stands for any one argument that does not begin with a hyphen. The command "sops"
+	// allows no command; it allows sops files.
 	Commands []string
 	// AWS are patterns of AWS secrets and parameters. A trailing * matches any suffix. nil means
 	// roster/* and /roster/*.
 	AWS []string
 	// Hosts are patterns of the hosts of endpoints, without ports. A * matches within one label.
-	// The pattern "loopback" matches loopback addresses. nil means the hosts of AWS and loopback.
+	// The pattern "loopback" matches loopback addresses. nil means the hosts of AWS.
 	Hosts []string
+	// Loopback allows loopback addresses if Hosts is nil.
+	Loopback bool
 }
 
 // The defaults of a Policy.
 var (
-	defaultEnv   = []string{"ROSTER_*"}
+	defaultEnv   = []string{EnvPrefix + "*"}
 	defaultAWS   = []string{"roster/*", "/roster/*"}
-	defaultHosts = []string{"scim.*.amazonaws.com", "scim.*.api.aws", "loopback"}
+	defaultHosts = []string{"scim.*.amazonaws.com", "scim.*.api.aws"}
 )
+
+// EnvPrefix is the prefix of the environment variables that declarations may read by default.
+const EnvPrefix = "ROSTER_SECRET_"
+
+// reservedEnv are patterns of the environment variables that roster, its libraries and the programs
+// that it starts read. No pattern of a policy allows them.
+var reservedEnv = []string{
+	"AWS_*", "GIT_*", "SSH_*", "SOPS_*", "GNUPG*", "GPG_*", "*_PROXY", "*_proxy", "XDG_*", "LD_*", "GO*", "SSL_CERT_*",
+	"HOME", "PATH", "USER", "LOGNAME", "SHELL", "TMPDIR", "TERM", "NO_COLOR",
+}
+
+// Validate returns an error if a pattern is malformed, or a command cannot be matched.
+func (p Policy) Validate() error {
+	for _, pattern := range slices.Concat(p.Env, p.Hosts) {
+		if _, err := path.Match(pattern, ""); err != nil {
+			return fmt.Errorf("invalid pattern %q", pattern)
+		}
+	}
+	for _, command := range p.Commands {
+		words := strings.Fields(command)
+		variable := 0
+		for _, word := range words {
+			if word == anyArgument {
+				variable++
+			}
+		}
+		switch {
+		case len(words) == 0:
+			return errors.New("an allowed command is empty")
+		case variable > 1 || words[0] == anyArgument:
+			return fmt.Errorf("the allowed command %q has more than one argument that may vary: write %% once, after "+
+				"the name of the command", command)
+		case isSops(words[0]) && command != "sops" && command != sopsDecrypt:
+			return fmt.Errorf("the allowed command %q is not possible: roster runs sops only as `sops decrypt` on a "+
+				"file of the repository; allow that with \"sops\"", command)
+		}
+	}
+	return nil
+}
+
+// awsRegion matches the names of regions. The SDK makes a host name of a region.
+var awsRegion = regexp.MustCompile(`^[a-z]{2,5}(-[a-z]+)+-[0-9]{1,2}$`)
 
 // denies returns why a reference is not allowed, or "".
 func (p Policy) denies(ref *schema.SecretRef) string {
 	switch {
-	case ref.Env != "" && slices.Contains(p.Reserved, ref.Env):
-		return fmt.Sprintf("declarations may not read environment variable %s: it is reserved for roster's own secrets",
-			ref.Env)
 	case ref.Env != "":
-		if patterns := orDefault(p.Env, defaultEnv); !matches(patterns, ref.Env) {
-			return fmt.Sprintf("declarations may not read environment variable %s; allowed: %s (set with --allow-env)",
-				ref.Env, strings.Join(patterns, ", "))
-		}
+		return p.deniesEnv(ref.Env)
 	case ref.File != "":
-		if p.SecretsDir == "" {
-			return "declarations may not read secret files: --secrets-dir is not set"
-		}
-		if rel, err := filepath.Rel(p.SecretsDir, p.path(ref.File)); err != nil || rel == ".." ||
-			strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
-			return fmt.Sprintf("secret file %s is not in --secrets-dir %s", ref.File, p.SecretsDir)
-		}
+		return p.deniesFile(ref.File)
 	case len(ref.Exec) > 0:
 		return p.deniesCommand(ref.Exec)
 	case ref.Sops != nil: // the file names the key services that sops calls with the daemon's credentials
-		return p.deniesCommand([]string{"sops"})
+		if !slices.Contains(p.Commands, "sops") && !slices.Contains(p.Commands, sopsDecrypt) {
+			return "declarations may not use sops files; --allow-command sops allows them"
+		}
+	case ref.AWS != nil && ref.AWS.Region != "" && !awsRegion.MatchString(ref.AWS.Region):
+		return fmt.Sprintf("%q is not a region of AWS; roster would send a signed request to another host",
+			ref.AWS.Region)
 	case ref.AWS != nil:
 		name := cmp.Or(ref.AWS.SecretsManager, ref.AWS.ParameterStore)
 		patterns := orDefault(p.AWS, defaultAWS)
@@ -76,21 +120,77 @@ func (p Policy) denies(ref *schema.SecretRef) string {
 	return ""
 }
 
-// deniesCommand returns why a command is not allowed, or "". A rule includes arguments: "vault
-// read" does not allow "vault write".
+// deniesEnv returns why an environment variable is not allowed, or "".
+func (p Policy) deniesEnv(name string) string {
+	if slices.Contains(p.Reserved, name) || matches(reservedEnv, name) {
+		return fmt.Sprintf("declarations may not read environment variable %s: it is reserved for roster itself", name)
+	}
+	patterns := orDefault(p.Env, defaultEnv)
+	if matches(patterns, name) {
+		return ""
+	}
+	why := fmt.Sprintf("declarations may not read environment variable %s; allowed: %s (set with --allow-env)",
+		name, strings.Join(patterns, ", "))
+	if rest, ok := strings.CutPrefix(name, "ROSTER_"); ok && matches(patterns, EnvPrefix+rest) {
+		why += fmt.Sprintf("; rename it to %s%s", EnvPrefix, rest)
+	}
+	return why
+}
+
+// deniesFile returns why a secret file is not allowed by its name, or "". The resolver also refuses
+// links that lead out of the directory or to a reserved file.
+func (p Policy) deniesFile(name string) string {
+	if p.SecretsDir == "" {
+		return "declarations may not read secret files: --secrets-dir is not set"
+	}
+	file := p.path(name)
+	if rel, err := filepath.Rel(p.SecretsDir, file); err != nil || !filepath.IsLocal(rel) {
+		return fmt.Sprintf("secret file %s is not in --secrets-dir %s", name, p.SecretsDir)
+	}
+	if slices.Contains(p.ReservedFiles, file) {
+		return reservedFile(name)
+	}
+	return ""
+}
+
+func reservedFile(name string) string {
+	return fmt.Sprintf("declarations may not read secret file %s: a flag of roster names this file", name)
+}
+
+// deniesCommand returns why a command is not allowed, or "".
 func (p Policy) deniesCommand(argv []string) string {
+	if isSops(argv[0]) {
+		return "declarations may not run sops as a command: use a reference to a sops file"
+	}
 	for _, allowed := range p.Commands {
-		words := strings.Fields(allowed)
-		if len(words) > 0 && len(words) <= len(argv) && slices.Equal(words, argv[:len(words)]) {
+		if slices.EqualFunc(strings.Fields(allowed), argv, matchesArgument) {
 			return ""
 		}
 	}
-	if len(p.Commands) > 0 &&
-		slices.ContainsFunc(p.Commands, func(c string) bool { return strings.HasPrefix(c, argv[0]+" ") }) {
+	if slices.ContainsFunc(p.Commands, func(c string) bool { return strings.HasPrefix(c+" ", argv[0]+" ") }) {
 		return fmt.Sprintf("declarations may not run %q with these arguments; "+
-			"--allow-command sets the allowed commands", argv[0])
+			"--allow-command sets the exact arguments, with %% for one that may vary", argv[0])
 	}
 	return fmt.Sprintf("declarations may not run %q; --allow-command sets the allowed commands", argv[0])
+}
+
+// anyArgument stands for one argument in an allowed command.
+const anyArgument = "%"
+
+// matchesArgument reports whether an allowed command has this argument. An argument that may vary
+// must not be an option.
+func matchesArgument(allowed, argument string) bool {
+	if allowed == anyArgument {
+		return argument != "" && !strings.HasPrefix(argument, "-")
+	}
+	return allowed == argument
+}
+
+// sopsDecrypt is what roster runs for a sops file, as an allowed command.
+const sopsDecrypt = "sops decrypt %"
+
+func isSops(command string) bool {
+	return strings.TrimSuffix(strings.ToLower(filepath.Base(command)), ".exe") == "sops"
 }
 
 // matchesPrefix reports whether a name equals the pattern or has the prefix before the pattern's
@@ -115,18 +215,25 @@ func (p Policy) deniesURL(endpoint string) string {
 		return "not a URL with a host"
 	}
 	patterns, host := orDefault(p.Hosts, defaultHosts), strings.ToLower(u.Hostname())
-	loopback := host == "localhost" || net.ParseIP(host).IsLoopback()
+	loopback := isLoopback(host)
 	switch {
 	case u.Scheme != "https" && !(u.Scheme == "http" && loopback):
 		return fmt.Sprintf("the secret may not be sent over %q: use https (http is allowed only for loopback)",
 			u.Scheme)
-	case loopback && slices.Contains(patterns, "loopback"),
-		slices.ContainsFunc(patterns, func(p string) bool { return matchesHost(p, host) }):
+	case loopback && (p.Loopback && p.Hosts == nil || slices.Contains(patterns, "loopback") ||
+		slices.Contains(patterns, host)),
+		!loopback && slices.ContainsFunc(patterns, func(p string) bool { return matchesHost(p, host) }):
 		return ""
 	}
-	return fmt.Sprintf("declarations may not send to host %s; allowed: %s (set with --allow-host)", host,
+	why := fmt.Sprintf("declarations may not send to host %s; allowed: %s (set with --allow-host)", host,
 		strings.Join(patterns, ", "))
+	if loopback {
+		why += "; this machine is allowed by --allow-host loopback, or for a folder whose repository has no remote"
+	}
+	return why
 }
+
+func isLoopback(host string) bool { return host == "localhost" || net.ParseIP(host).IsLoopback() }
 
 // CheckURL returns an error if credentials may not be sent to a URL. Check has the same rule, but
 // the declarations of a provisioner may come from an older commit that Check did not see.

@@ -44,7 +44,7 @@ apps: app: displayName: "AWS"
 provisioners: p: {
 	enabled: true, app: "app", mapping: "m"
 	endpoint: "http://127.0.0.1:1/t0000000-0000-4000-8000-000000000001/scim/v2"
-	auth: token: {env: "ROSTER_AWS_TOKEN"}
+	auth: token: {env: "ROSTER_SECRET_AWS"}
 	deprovision: mode: "delete"
 	limits: {
 		maxRemovals: {off: true, reason: "test"}, groupDeletes: {off: true, reason: "test"}

@@ -127,7 +127,7 @@ mappings: m: {
 }
 apps: app: displayName: "AWS"
 provisioners: aws: {
-	app: "app", mapping: "m", endpoint: "ENDPOINT", auth: token: {env: "ROSTER_AWS_TOKEN"}
+	app: "app", mapping: "m", endpoint: "ENDPOINT", auth: token: {env: "ROSTER_SECRET_AWS"}
 	PROVISIONER
 }
 `

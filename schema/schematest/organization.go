@@ -47,7 +47,7 @@ provisioners: prod: {
 	app: "aws", mapping: "aws"
 	enabled: true
 	endpoint: "https://scim.us-east-1.amazonaws.com/f6a1c2d0-7b3e-4c55-9a81-2d0e5b6f7c18/scim/v2"
-	auth: token: env: "ROSTER_AWS_TOKEN"
+	auth: token: env: "ROSTER_SECRET_AWS"
 	tokenExpires: "2027-05-01"
 }
 `

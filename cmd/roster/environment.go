@@ -1,0 +1,97 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// envName returns the environment variable that sets a flag: ROSTER_STATE_DIR for --state-dir.
+func envName(f *pflag.Flag) string {
+	return "ROSTER_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+}
+
+// namesVariables reports whether the values of a flag are names of environment variables that
+// roster reads a secret from. All such flags end in -env.
+func namesVariables(f *pflag.Flag) bool {
+	return strings.HasSuffix(f.Name, "-env") && f.Name != "allow-env"
+}
+
+// setFromEnvironment sets flags that were not given from environment variables.
+func (c *cli) setFromEnvironment(flags *pflag.FlagSet) error {
+	var failed error
+	flags.VisitAll(func(f *pflag.Flag) {
+		if f.Changed || f.Name == "help" || f.Name == "version" || failed != nil {
+			return
+		}
+		name := envName(f)
+		if v, found := c.env(name); found && v != "" {
+			if err := f.Value.Set(v); err != nil {
+				failed = usageErrorf("environment variable %s: invalid value %q for --%s: %w", name, v, f.Name, err)
+			}
+			f.Changed = true
+		}
+	})
+	return failed
+}
+
+// reserve keeps declarations from what is roster's own: the environment variables and files that
+// flags name. A pull request could otherwise send them to an endpoint.
+func (c *cli) reserve(cmd *cobra.Command) error {
+	c.flags.Policy.Reserved = c.reservedVariables(cmd.Root())
+	var failed error
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if f.Name == "secrets-dir" {
+			return
+		}
+		for _, value := range flagValues(f) {
+			if info, err := os.Stat(value); err != nil || !info.Mode().IsRegular() {
+				continue
+			}
+			absolute, err := filepath.Abs(value)
+			if err != nil {
+				failed = err
+			}
+			c.flags.Policy.ReservedFiles = append(c.flags.Policy.ReservedFiles, absolute)
+		}
+	})
+	return failed
+}
+
+// reservedVariables returns the environment variables that the flags of all commands read, sorted:
+// those that set a flag, and those that a flag names, by default or by its value. check must report
+// what the daemon would, which has more flags.
+func (c *cli) reservedVariables(root *cobra.Command) []string {
+	var names []string
+	eachFlag(root, func(f *pflag.Flag) {
+		names = append(names, envName(f))
+		if namesVariables(f) {
+			other, _ := c.env(envName(f)) // the flag may be of another command than the one that runs
+			names = slices.Concat(names, flagValues(f), strings.Split(strings.Trim(f.DefValue, "[]"), ","),
+				strings.Split(other, ","))
+		}
+	})
+	slices.Sort(names)
+	return slices.DeleteFunc(slices.Compact(names), func(name string) bool { return name == "" })
+}
+
+// eachFlag calls visit for each flag of a command and of the commands below it.
+func eachFlag(cmd *cobra.Command, visit func(*pflag.Flag)) {
+	cmd.PersistentFlags().VisitAll(visit)
+	cmd.Flags().VisitAll(visit)
+	for _, sub := range cmd.Commands() {
+		eachFlag(sub, visit)
+	}
+}
+
+// flagValues returns the values of a flag: one, or those of a list.
+func flagValues(f *pflag.Flag) []string {
+	if list, ok := f.Value.(pflag.SliceValue); ok {
+		return list.GetSlice()
+	}
+	return []string{f.Value.String()}
+}
