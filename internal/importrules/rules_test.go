@@ -179,7 +179,7 @@ var rules = []rule{
 	{
 		packages:  []string{"./internal/oauth"},
 		forbidden: []string{"./..."},
-		allowed:   []string{"./internal/atomicfile"},
+		allowed:   []string{"./internal/atomicfile", "./internal/secret/scrub"},
 		reason:    "oauth is a client of authorization servers; it does not depend on the use of a token",
 	},
 	{

@@ -146,14 +146,15 @@ func (h *callbackHandler) finish(ctx context.Context, query url.Values) error {
 func (h *callbackHandler) exchange(ctx context.Context, query url.Values) (Authorization, error) {
 	c := h.client
 	if code := query.Get("error"); code != "" {
+		clean := c.cleaner(nil)
 		return Authorization{}, &Error{Op: "authorize", Host: host(c.AuthorizeURL), Status: http.StatusBadRequest,
-			Code:        sanitize(code, nil),
-			Description: sanitize(query.Get("error_description"), nil)}
+			Code: clean.code(code), Description: clean.description(query.Get("error_description"))}
 	}
 	code := query.Get("code")
 	if code == "" {
 		return Authorization{}, fmt.Errorf("authorize at %s: the redirect has no code", host(c.AuthorizeURL))
 	}
+	c.remember("code", code)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	unlock, err := c.Store.lock(c.Name)

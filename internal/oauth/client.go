@@ -43,6 +43,9 @@ type Client struct {
 	HTTP *http.Client
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
+	// Register, if set, is called with each code and token before anything else sees it. name is the
+	// same for the successors of a token.
+	Register func(name, token string)
 
 	mu        sync.Mutex
 	current   tokens
@@ -88,6 +91,8 @@ func (c *Client) storedToken(ctx context.Context) (string, error) {
 		c.unsaved = false
 	}
 	have, err := c.Store.load(c.Name)
+	c.remember("access token", have.AccessToken)
+	c.remember("refresh token", have.RefreshToken)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return "", fmt.Errorf("%w: client %s is not authorized at %s yet", ErrNeedsAuthorization, c.ClientID,
@@ -245,6 +250,8 @@ func (c *Client) request(ctx context.Context, op string, do tokenRequest, secret
 }
 
 func (c *Client) newTokens(op string, got *oauth2.Token) (tokens, error) {
+	c.remember("access token", got.AccessToken)
+	c.remember("refresh token", got.RefreshToken)
 	if !strings.EqualFold(got.Type(), "Bearer") {
 		return tokens{},
 			fmt.Errorf("%s at %s: the server issues tokens of a type that SCIM does not accept; it must be Bearer", op,
@@ -275,6 +282,13 @@ func (c *Client) fingerprint() string {
 	sum := sha256.Sum256([]byte(strings.Join([]string{c.TokenURL, c.AuthorizeURL, c.ClientID,
 		strings.Join(c.Scopes, " ")}, "\n")))
 	return hex.EncodeToString(sum[:16])
+}
+
+// remember registers a token of one kind.
+func (c *Client) remember(kind, token string) {
+	if c.Register != nil && token != "" {
+		c.Register("OAuth "+kind+" of "+c.Name, token)
+	}
 }
 
 func (c *Client) now() time.Time {

@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
 
 	"golang.org/x/oauth2"
+
+	"github.com/seed-d64a251c/roster/internal/secret/scrub"
 )
 
 // ErrNeedsAuthorization means that there is no token until a user authorizes again or corrects the
@@ -24,7 +27,7 @@ type Error struct {
 	Host        string // of the token endpoint
 	Status      int    // HTTP status; 0 without a response
 	Code        string // RFC 6749 section 5.2, for example "invalid_grant"; "" if the server sent none
-	Description string // text of the server
+	Description string // text of the server; "" unless it consists of ordinary words
 	Err         error  // why there is no response
 }
 
@@ -68,37 +71,101 @@ func (e *Error) Is(target error) bool {
 // newError converts an error of golang.org/x/oauth2, which may contain the whole response and thus
 // the secrets of the request.
 func (c *Client) newError(op string, err error, secrets ...string) error {
-	e := &Error{Op: op, Host: c.TokenURL}
-	if u, parsed := url.Parse(c.TokenURL); parsed == nil {
-		e.Host = u.Host
-	}
+	e := &Error{Op: op, Host: host(c.TokenURL)}
+	clean := c.cleaner(secrets)
 	var refused *oauth2.RetrieveError
 	var transport *url.Error
 	switch {
 	case errors.As(err, &refused):
-		e.Status, e.Code, e.Description = refused.Response.StatusCode, sanitize(refused.ErrorCode, secrets),
-			sanitize(refused.ErrorDescription, secrets)
+		e.Status, e.Code = refused.Response.StatusCode, clean.code(refused.ErrorCode)
+		e.Description = clean.description(refused.ErrorDescription)
 		if e.Status < 300 && e.Code == "" {
 			e.Err = errors.New("the response has no access token")
 		}
 	case errors.As(err, &transport):
-		e.Err = transport.Err
+		e.Err = clean.known.Error(transport.Err)
 	default:
-		e.Err = errors.New(sanitize(err.Error(), secrets))
+		e.Err = errors.New(clean.line(err.Error()))
 	}
 	return e
 }
 
-// sanitize returns text of the server as one line without the secrets of the request.
-func sanitize(s string, secrets []string) string {
+// A cleaner makes texts of a server safe for errors and logs: a server may repeat the credentials of
+// a request.
+type cleaner struct {
+	known   *scrub.Scrubber // the secrets of the client and of the request
+	secrets []string        // of the request
+}
+
+func (c *Client) cleaner(secrets []string) cleaner {
+	out := cleaner{&scrub.Scrubber{}, secrets}
 	for _, secret := range secrets {
+		out.known.Add(secret)
+	}
+	return out
+}
+
+var (
+	// errorCode matches the codes of RFC 6749 and its extensions.
+	errorCode = regexp.MustCompile(`^[a-z]{1,20}(_[a-z]{1,20}){0,4}$`)
+	// ordinaryWords matches a text without anything that could be a part of a token: digits, other
+	// characters, long words, and words with capitals inside.
+	ordinaryWords = regexp.MustCompile(`^\(?(\p{L}\p{Ll}{0,19}|\p{Lu}{1,8})[.,;:!?)]*` +
+		`([ '-]+\(?(\p{L}\p{Ll}{0,19}|\p{Lu}{1,8})[.,;:!?)]*)*$`)
+)
+
+// maxDescription is the maximum length of a description, in bytes.
+const maxDescription = 300
+
+// code returns an error code of the server, or "" if it is no code.
+func (c cleaner) code(text string) string {
+	if !errorCode.MatchString(text) || c.contains(text) {
+		return ""
+	}
+	return text
+}
+
+// description returns a text of the server if it consists of ordinary words, else "".
+func (c cleaner) description(text string) string {
+	if len(text) > maxDescription || !ordinaryWords.MatchString(text) || c.contains(text) {
+		return ""
+	}
+	return text
+}
+
+// contains reports whether a text has a secret, also if only its letters are there.
+func (c cleaner) contains(text string) bool {
+	return c.known.Found([]byte(text)) || slices.ContainsFunc(c.secrets, func(secret string) bool {
+		word := letters(secret)
+		return secret != "" && strings.Contains(text, secret) ||
+			len(word) >= minLetters && strings.Contains(letters(text), word)
+	})
+}
+
+// minLetters is how many letters of a secret are not found in an ordinary text by chance.
+const minLetters = 6
+
+// letters returns the letters of a text, in lower case.
+func letters(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) {
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, text)
+}
+
+// line returns a text as one line without secrets.
+func (c cleaner) line(s string) string {
+	for _, secret := range c.secrets {
 		if secret != "" {
-			s = strings.ReplaceAll(strings.ReplaceAll(s, secret, "[secret]"), url.QueryEscape(secret), "[secret]")
+			s = strings.ReplaceAll(s, secret, scrub.Placeholder)
 		}
 	}
+	s = c.known.String(s)
 	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }), " ")
-	if len(s) > 300 {
-		s = strings.ToValidUTF8(s[:300], "") + "..."
+	if len(s) > maxDescription {
+		s = strings.ToValidUTF8(s[:maxDescription], "") + "..."
 	}
 	return s
 }
