@@ -5,6 +5,7 @@ import (
 	"log/slog"
 
 	"github.com/seed-d64a251c/roster/internal/app"
+	"github.com/seed-d64a251c/roster/internal/secret/scrub"
 )
 
 // cli is one invocation of roster: its environment, its streams, and the flags of all commands.
@@ -12,6 +13,7 @@ type cli struct {
 	env            func(string) (string, bool)
 	stdin          io.Reader
 	stdout, stderr io.Writer
+	secrets        *scrub.Scrubber // of the process; stdout and stderr replace them
 
 	format  string // text, json or markdown
 	color   string // auto, always or never
@@ -23,7 +25,7 @@ type cli struct {
 // settings returns the settings of a command that logs from a level.
 func (c *cli) settings(level slog.Level) app.Settings {
 	s := c.flags
-	s.Env, s.Version = c.env, version()
+	s.Env, s.Version, s.Secrets = c.env, version(), c.secrets
 	s.Log, s.Progress = c.logger(level), c.progress()
 	return s
 }

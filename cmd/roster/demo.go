@@ -15,6 +15,7 @@ import (
 
 	"github.com/seed-d64a251c/roster/internal/app"
 	"github.com/seed-d64a251c/roster/internal/demo"
+	"github.com/seed-d64a251c/roster/internal/secret/scrub"
 )
 
 func (c *cli) demoCommand() *cobra.Command {
@@ -71,7 +72,10 @@ const demoToken = "ROSTER_SECRET_AWS"
 
 // serveDemo runs the daemon of the demo. Environment variables of roster do not apply to it.
 func (c *cli) serveDemo(ctx context.Context, d demo.Daemon, started func(address string)) error {
-	daemon := &cli{stdout: io.Discard, stderr: d.Log, color: "never", verbose: c.verbose}
+	secrets := &scrub.Scrubber{}
+	log := secrets.Writer(d.Log)
+	defer func() { _ = log.Flush() }() // the folder may be gone
+	daemon := &cli{stdout: io.Discard, stderr: log, secrets: secrets, color: "never", verbose: c.verbose}
 	daemon.env = func(name string) (string, bool) {
 		switch {
 		case name == demoToken:

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -37,6 +38,54 @@ func (c *cli) setFromEnvironment(flags *pflag.FlagSet) error {
 		}
 	})
 	return failed
+}
+
+// secretFiles are the flags that name files with secrets.
+var secretFiles = []string{"age-identity", "ssh-key", "audit-ssh-key", "github-app-key", "audit-github-app-key",
+	"audit-sign-key", "redact-key"}
+
+// secretVariables are the environment variables of libraries that have secrets.
+var secretVariables = []string{"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "SOPS_AGE_KEY"}
+
+// proxyVariables are the environment variables whose URLs may have passwords.
+var proxyVariables = []string{"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"}
+
+// registerSecrets registers the secrets that flags name, before anything can print them: in
+// environment variables, in files, and the passwords of URLs. The secrets that declarations name
+// are registered when they are read.
+func (c *cli) registerSecrets(cmd *cobra.Command) {
+	for _, name := range secretVariables {
+		c.registerVariable(name)
+	}
+	for _, name := range proxyVariables {
+		value, _ := c.env(name)
+		c.registerPassword(value)
+	}
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		for _, value := range flagValues(f) {
+			switch {
+			case namesVariables(f):
+				c.registerVariable(value)
+			case slices.Contains(secretFiles, f.Name):
+				text, _ := os.ReadFile(value) // the command that needs the file reports an error
+				c.secrets.Add(string(text))
+			default:
+				c.registerPassword(value)
+			}
+		}
+	})
+}
+
+func (c *cli) registerVariable(name string) {
+	value, _ := c.env(name)
+	c.secrets.Add(value)
+}
+
+func (c *cli) registerPassword(address string) {
+	if u, err := url.Parse(address); err == nil && u.User != nil {
+		password, _ := u.User.Password()
+		c.secrets.Add(password)
+	}
 }
 
 // reserve keeps declarations from what is roster's own: the environment variables and files that

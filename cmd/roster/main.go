@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"github.com/seed-d64a251c/roster/internal/app"
+	"github.com/seed-d64a251c/roster/internal/secret/scrub"
 )
 
 func main() {
@@ -27,7 +28,10 @@ func main() {
 func execute(
 	ctx context.Context, args []string, env func(string) (string, bool), stdin io.Reader, stdout, stderr io.Writer,
 ) int {
-	c := &cli{env: env, stdin: stdin, stdout: stdout, stderr: stderr}
+	secrets := &scrub.Scrubber{}
+	out, errs := secrets.Writer(stdout), secrets.Writer(stderr)
+	defer func() { _, _ = out.Flush(), errs.Flush() }() // a reader that went away needs no output
+	c := &cli{env: env, stdin: stdin, stdout: out, stderr: errs, secrets: secrets}
 	root := c.rootCommand()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
@@ -39,7 +43,7 @@ func execute(
 	case errors.As(err, &code):
 		return int(code)
 	case errors.As(err, &usage):
-		fmt.Fprintf(stderr, "roster: %v\nSee roster --help.\n", err)
+		fmt.Fprintf(c.stderr, "roster: %v\nSee roster --help.\n", err)
 		return int(exitUsage)
 	}
 	c.printError(err)

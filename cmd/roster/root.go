@@ -115,6 +115,7 @@ func (c *cli) resolveFlags(cmd *cobra.Command, _ []string) error {
 	if c.flags.Attempts < 0 {
 		return usageErrorf("--attempts %d: want 1 or more, or 0 for the default", c.flags.Attempts)
 	}
+	c.registerSecrets(cmd)
 	if err := c.reserve(cmd); err != nil {
 		return err
 	}

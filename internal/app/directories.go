@@ -10,6 +10,7 @@ import (
 
 	"github.com/seed-d64a251c/roster/internal/directory"
 	"github.com/seed-d64a251c/roster/internal/oauth"
+	"github.com/seed-d64a251c/roster/internal/secret/scrub"
 	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/reconcile/run"
 	"github.com/seed-d64a251c/roster/schema"
@@ -57,7 +58,7 @@ func (d *Directories) client(ctx context.Context, p *schema.Provisioner, readOnl
 		Limiter:   d.limiter(p),
 		UserAgent: d.settings.userAgent(),
 		Log:       d.settings.Log,
-		HTTP:      d.connections.client(readOnly),
+		HTTP:      d.connections.client(readOnly, d.settings.Secrets),
 		Retry:     d.settings.retry(readOnly),
 	}
 	if p.Auth.OAuth2 != nil {
@@ -126,6 +127,7 @@ func (d *Directories) oauthClient(p *schema.Provisioner) (*oauth.Client, error) 
 		Scopes:       o.Scopes,
 		Store:        &oauth.Store{Dir: filepath.Join(d.stateDir, "oauth")},
 		Name:         p.Key,
+		Register:     d.settings.Secrets.AddToken,
 	}
 	if o.ClientSecret != nil {
 		client.Secret = func(ctx context.Context) (string, error) {
@@ -146,14 +148,15 @@ type connections struct {
 // maxConcurrency is the largest concurrency that declarations may ask for.
 const maxConcurrency = 100
 
-// client returns an HTTP client that uses the connections.
-func (c *connections) client(readOnly bool) *http.Client {
+// client returns an HTTP client that uses the connections. Its responses have none of the secrets.
+func (c *connections) client(readOnly bool, secrets *scrub.Scrubber) *http.Client {
 	c.once.Do(func() {
 		c.transport = http.DefaultTransport.(*http.Transport).Clone()
 		c.transport.MaxIdleConns, c.transport.MaxIdleConnsPerHost = 0, maxConcurrency
 	})
+	clean := secrets.Transport(c.transport)
 	if readOnly {
-		return &http.Client{Transport: scim.ReadOnly(c.transport)}
+		return &http.Client{Transport: scim.ReadOnly(clean)}
 	}
-	return &http.Client{Transport: c.transport}
+	return &http.Client{Transport: clean}
 }

@@ -22,7 +22,7 @@ func TestLimiterIsSharedUntilTheRateChanges(t *testing.T) {
 
 func TestRunsShareConnections(t *testing.T) {
 	var c connections
-	if c.client(false).Transport != c.client(false).Transport {
+	if c.client(false, nil).Transport != c.client(false, nil).Transport {
 		t.Error("each run opens its own connections")
 	}
 }

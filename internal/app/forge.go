@@ -38,14 +38,14 @@ func (c *ForgeConfig) open(s *Settings, r *RepositoryConfig) (forge.Forge, error
 		return nil, nil
 	}
 	config := forge.Config{Kind: forge.Kind(c.Kind), Repository: cmp.Or(c.URL, r.URL), API: c.API,
-		UserAgent: s.userAgent()}
+		UserAgent: s.userAgent(), HTTP: s.Secrets.Requests(http.DefaultTransport)}
 	if config.Kind == forge.KindGitHub {
 		var err error
 		if config.App, err = r.Git.readApp(); err != nil {
 			return nil, err
 		}
 	}
-	if config.Token, _ = s.Env(c.TokenEnv); config.Token == "" && config.App == nil {
+	if config.Token = s.secretOf(c.TokenEnv); config.Token == "" && config.App == nil {
 		return nil, fmt.Errorf("the forge requires a token: set %s, or name another variable with --forge-token-env",
 			c.TokenEnv)
 	}
@@ -56,7 +56,7 @@ func (c *ForgeConfig) open(s *Settings, r *RepositoryConfig) (forge.Forge, error
 func (c *ForgeConfig) webhooks(s *Settings, wake func()) http.Handler {
 	var secrets [][]byte
 	for _, name := range c.SecretEnvs {
-		if v, found := s.Env(name); found && v != "" {
+		if v := s.secretOf(name); v != "" {
 			secrets = append(secrets, []byte(v))
 		}
 	}

@@ -87,8 +87,8 @@ func (g gitAccess) auth(repo string, c *GitCredentials) (gitrepo.Auth, error) {
 		}
 		auth.Proxy = http.ProxyURL(proxy)
 	}
-	auth.SSHPassphrase, _ = g.settings.Env(c.SSHPassphraseEnv)
-	if token, found := g.settings.Env(c.TokenEnv); found && token != "" {
+	auth.SSHPassphrase = g.settings.secretOf(c.SSHPassphraseEnv)
+	if token := g.settings.secretOf(c.TokenEnv); token != "" {
 		auth.Token = func(context.Context) (string, error) { return token, nil }
 		return auth, nil
 	}
@@ -112,8 +112,16 @@ func (g gitAccess) appToken(
 	if err != nil {
 		return nil, err
 	}
-	return forge.InstallationToken(forge.Config{Repository: repo, API: g.config.Network.GitHubAPI, App: app,
+	token, err := forge.InstallationToken(forge.Config{Repository: repo, API: g.config.Network.GitHubAPI, App: app,
 		UserAgent: g.settings.userAgent(), HTTP: transport})
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) (string, error) {
+		text, err := token(ctx)
+		g.settings.Secrets.AddToken("GitHub App for "+repo, text)
+		return text, g.settings.Secrets.Error(err)
+	}, nil
 }
 
 // fetch fetches what a ref needs: only the branch, if it is one.

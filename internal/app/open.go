@@ -155,7 +155,7 @@ func (w *Workspace) openAudit(stateDir string, apply bool) error {
 		}
 	}
 	w.directories = &Directories{settings: w.settings, stateDir: stateDir}
-	signing, err := c.Signatures.forAudit(w.settings.Env, store, apply)
+	signing, err := c.Signatures.forAudit(w.settings.secretOf, store, apply)
 	if err != nil {
 		return err
 	}
@@ -165,6 +165,7 @@ func (w *Workspace) openAudit(stateDir string, apply bool) error {
 	if w.redactKey, err = readRedactKey(c.Signatures.RedactKey, stateDir); err != nil {
 		return err
 	}
+	w.settings.Secrets.Add(string(w.redactKey))
 	branch := &auditBranch{repo: store, branch: c.AuditBranch, fetch: store != repo || c.URL != "", sign: signing.sign}
 	w.recorder = &audit.Recorder{
 		Store:           branch,

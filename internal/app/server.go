@@ -153,7 +153,7 @@ func (s *Server) handler() http.Handler {
 		commit: func() string { return s.daemon.State().ValidCommit.ID }}
 	server := &web.Server{State: s.daemon.State, Explain: s.workspace.explainNewest(s.daemon), Webhooks: s.webhooks,
 		Metadata: metadata.get}
-	return server.Handler()
+	return s.workspace.settings.Secrets.Handler(server.Handler())
 }
 
 // trigger is a channel that holds at most one event.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/seed-d64a251c/roster/internal/gitrepo"
 	"github.com/seed-d64a251c/roster/internal/secret"
+	"github.com/seed-d64a251c/roster/internal/secret/scrub"
 	"github.com/seed-d64a251c/roster/scim"
 )
 
@@ -17,6 +18,9 @@ type Settings struct {
 	Env func(name string) (value string, found bool)
 	// Policy limits what declarations may read, run and connect to.
 	Policy secret.Policy
+	// Secrets removes the secrets of the process from everything that leaves it. The parts of the
+	// process register each secret there when they read it. nil removes nothing.
+	Secrets *scrub.Scrubber
 	// AgeIdentity is the file with the identities that decrypt age files; "" if there is none.
 	AgeIdentity string
 	// Attempts is the maximum number of attempts per SCIM request; 0 means the default.
@@ -43,6 +47,13 @@ func (s *Settings) now() time.Time {
 		return s.Now()
 	}
 	return time.Now()
+}
+
+// secretOf returns the value of an environment variable that has a secret, and registers it.
+func (s *Settings) secretOf(name string) string {
+	value, _ := s.Env(name)
+	s.Secrets.Add(value)
+	return value
 }
 
 func (s *Settings) userAgent() string { return "roster/" + s.Version }
@@ -72,7 +83,7 @@ func (s *Settings) allowLoopbackIn(dir string) error {
 
 // secrets resolves references to secrets under the policy.
 func (s *Settings) secrets() *secret.Resolver {
-	return &secret.Resolver{Policy: s.Policy, Getenv: s.Env, AgeIdentity: s.AgeIdentity}
+	return &secret.Resolver{Policy: s.Policy, Getenv: s.Env, AgeIdentity: s.AgeIdentity, Register: s.Secrets.Add}
 }
 
 // The default numbers of attempts. A plan should fail soon, because a user waits for it. An apply

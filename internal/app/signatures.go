@@ -100,7 +100,7 @@ type auditSigning struct {
 // forAudit returns the signing of the audit branch in a repository. Without a key, apply must not
 // be set: it would add commits that do not verify.
 func (s *Signatures) forAudit(
-	env func(string) (string, bool), repo *gitrepo.Repo, apply bool,
+	secretOf func(variable string) string, repo *gitrepo.Repo, apply bool,
 ) (signing auditSigning, err error) {
 	policy, err := gitrepo.ReadPolicy(s.AuditSigners...)
 	if err != nil {
@@ -108,8 +108,7 @@ func (s *Signatures) forAudit(
 	}
 	switch {
 	case s.AuditKey != "":
-		passphrase, _ := env(s.AuditPassphraseEnv)
-		key, err := gitrepo.ReadSigningKey(s.AuditKey, passphrase)
+		key, err := gitrepo.ReadSigningKey(s.AuditKey, secretOf(s.AuditPassphraseEnv))
 		if err != nil {
 			return signing, err
 		}

@@ -132,7 +132,7 @@ func declaredProvisioners(d *schema.Declarations) string {
 // runner connects the parts of a run.
 func (w *Workspace) runner() *run.Runner {
 	out := &run.Runner{
-		Audit:     w.recorder,
+		Audit:     scrubbedAudit{w.recorder, w.settings.Secrets},
 		Archive:   w.recorder,
 		Source:    w.source,
 		Author:    w.source.author,

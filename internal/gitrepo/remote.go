@@ -19,6 +19,8 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/transport"
 	githttp "github.com/go-git/go-git/v5/plumbing/transport/http"
 	"golang.org/x/crypto/ssh"
+
+	"github.com/seed-d64a251c/roster/internal/secret/scrub"
 )
 
 // An AuthError reports that the remote rejected the credentials, or that they do not allow the
@@ -57,7 +59,8 @@ type remote struct {
 	client  *http.Client // for http and https
 
 	mu      sync.Mutex
-	secrets []string // of the last connection; redact removes them from messages
+	secrets []string        // of the last connection; redact removes them from messages
+	known   *scrub.Scrubber // of the same, in other encodings
 }
 
 // setSecrets stores the forms in which a message of the server could repeat the credentials.
@@ -66,6 +69,8 @@ func (r *remote) setSecrets(user, password string) {
 	defer r.mu.Unlock()
 	basic := base64.StdEncoding.EncodeToString([]byte(user + ":" + password))
 	r.secrets = []string{basic, url.QueryEscape(password), password}
+	r.known = &scrub.Scrubber{}
+	r.known.Add(password)
 }
 
 // newRemote parses a URL. Credentials in the URL apply if auth has none.
@@ -228,5 +233,5 @@ func (r *remote) redact(text string) string {
 	for _, secret := range r.secrets {
 		text = strings.ReplaceAll(text, secret, "(hidden)")
 	}
-	return text
+	return r.known.String(text)
 }

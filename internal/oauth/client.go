@@ -43,8 +43,8 @@ type Client struct {
 	HTTP *http.Client
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
-	// Register, if set, is called with each code and token before anything else sees it. name is the
-	// same for the successors of a token.
+	// Register, if set, is called with each code and token before anything else sees it. name is
+	// the same for the successors of a token.
 	Register func(name, token string)
 
 	mu        sync.Mutex

@@ -90,8 +90,8 @@ func (c *Client) newError(op string, err error, secrets ...string) error {
 	return e
 }
 
-// A cleaner makes texts of a server safe for errors and logs: a server may repeat the credentials of
-// a request.
+// A cleaner makes texts of a server safe for errors and logs: a server may repeat the credentials
+// of a request.
 type cleaner struct {
 	known   *scrub.Scrubber // the secrets of the client and of the request
 	secrets []string        // of the request

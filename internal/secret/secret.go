@@ -51,6 +51,8 @@ type Resolver struct {
 	AgeIdentity string
 	// Getenv looks up an environment variable; nil means os.LookupEnv.
 	Getenv func(string) (string, bool)
+	// Register, if set, is called with each secret before anything else sees it.
+	Register func(secret string)
 	// AWS returns the configuration of the SDK for a region; "" means the SDK's default region. nil
 	// means the SDK's default configuration.
 	AWS func(ctx context.Context, region string) (aws.Config, error)
@@ -75,6 +77,7 @@ func (r *Resolver) Resolve(ctx context.Context, ref *schema.SecretRef) (Value, e
 	defer cancel()
 	text, err := r.fetch(ctx, ref)
 	text = strings.TrimSpace(text)
+	r.register(text)
 	switch {
 	case err != nil:
 		return Value{}, fmt.Errorf("%s: %w", ref.Pos, err)
@@ -85,6 +88,12 @@ func (r *Resolver) Resolve(ctx context.Context, ref *schema.SecretRef) (Value, e
 			len(text), maxSecret)
 	}
 	return NewValue(text), nil
+}
+
+func (r *Resolver) register(secret string) {
+	if r.Register != nil && secret != "" {
+		r.Register(secret)
+	}
 }
 
 func (r *Resolver) fetch(ctx context.Context, ref *schema.SecretRef) (string, error) {

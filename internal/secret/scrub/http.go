@@ -1,6 +1,7 @@
 package scrub
 
 import (
+	"bytes"
 	"io"
 	"net/http"
 )
@@ -33,6 +34,37 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		io.Closer
 	}{t.scrubber.Reader(res.Body), res.Body}
 	return res, nil
+}
+
+// Requests returns a transport whose requests have no secrets in their bodies. Headers stay,
+// because credentials are there.
+func (s *Scrubber) Requests(next http.RoundTripper) http.RoundTripper {
+	if s == nil {
+		return next
+	}
+	return &requestTransport{s, next}
+}
+
+type requestTransport struct {
+	scrubber *Scrubber
+	next     http.RoundTripper
+}
+
+func (t *requestTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body == nil || r.Body == http.NoBody {
+		return t.next.RoundTrip(r)
+	}
+	body, err := io.ReadAll(r.Body)
+	_ = r.Body.Close() // it was read completely, or err says why not
+	if err != nil {
+		return nil, err
+	}
+	body = t.scrubber.Bytes(body)
+	r = r.Clone(r.Context())
+	r.ContentLength = int64(len(body))
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+	return t.next.RoundTrip(r)
 }
 
 // header replaces the secrets in the values of a header.

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"unicode"
+	"unsafe"
 )
 
 // Placeholder replaces a secret.
@@ -121,7 +122,7 @@ func longEnough(secret string) bool {
 // String returns the text without secrets.
 func (s *Scrubber) String(text string) string {
 	m := s.current()
-	if m == nil || !m.found([]byte(text)) {
+	if m == nil || !m.found(bytesOf(text)) {
 		return text
 	}
 	out, _ := m.replace(nil, []byte(text), true)
@@ -143,6 +144,12 @@ func (s *Scrubber) Found(text []byte) bool {
 	m := s.current()
 	return m != nil && m.found(text)
 }
+
+// FoundString reports whether the text contains a secret.
+func (s *Scrubber) FoundString(text string) bool { return s.Found(bytesOf(text)) }
+
+// bytesOf returns the bytes of a string without a copy. They must not be changed.
+func bytesOf(text string) []byte { return unsafe.Slice(unsafe.StringData(text), len(text)) }
 
 // Error returns an error with the same chain, whose text has no secrets. Format verbs print the
 // text only.
