@@ -47,6 +47,9 @@ var secretFiles = []string{"age-identity", "ssh-key", "audit-ssh-key", "github-a
 // secretVariables are the environment variables of libraries that have secrets.
 var secretVariables = []string{"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "SOPS_AGE_KEY"}
 
+// secretPrefix is the prefix of the environment variables that declarations may read by default.
+const secretPrefix = "ROSTER_SECRET_"
+
 // proxyVariables are the environment variables whose URLs may have passwords.
 var proxyVariables = []string{"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"}
 
@@ -61,17 +64,22 @@ func (c *cli) registerSecrets(cmd *cobra.Command) {
 		value, _ := c.env(name)
 		c.registerPassword(value)
 	}
+	for _, name := range c.variablesWithSecrets(cmd.Root()) {
+		c.registerVariable(name)
+	}
+	for _, setting := range os.Environ() { // another provisioner may share a server with the one in use
+		if name, _, _ := strings.Cut(setting, "="); strings.HasPrefix(name, secretPrefix) {
+			c.registerVariable(name)
+		}
+	}
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		for _, value := range flagValues(f) {
-			switch {
-			case namesVariables(f):
-				c.registerVariable(value)
-			case slices.Contains(secretFiles, f.Name):
+			if slices.Contains(secretFiles, f.Name) {
 				text, _ := os.ReadFile(value) // the command that needs the file reports an error
 				c.secrets.Add(string(text))
-			default:
-				c.registerPassword(value)
+				continue
 			}
+			c.registerPassword(value)
 		}
 	})
 }
@@ -112,20 +120,28 @@ func (c *cli) reserve(cmd *cobra.Command) error {
 }
 
 // reservedVariables returns the environment variables that the flags of all commands read, sorted:
-// those that set a flag, and those that a flag names, by default or by its value. check must report
-// what the daemon would, which has more flags.
+// those that set a flag, and those that a flag names. check must report what the daemon would, which
+// has more flags.
 func (c *cli) reservedVariables(root *cobra.Command) []string {
+	names := c.variablesWithSecrets(root)
+	eachFlag(root, func(f *pflag.Flag) { names = append(names, envName(f)) })
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// variablesWithSecrets returns the environment variables that the flags of all commands name: by
+// their values, by default, or by the variable of a flag of another command than the one that runs.
+func (c *cli) variablesWithSecrets(root *cobra.Command) []string {
 	var names []string
 	eachFlag(root, func(f *pflag.Flag) {
-		names = append(names, envName(f))
-		if namesVariables(f) {
-			other, _ := c.env(envName(f)) // the flag may be of another command than the one that runs
-			names = slices.Concat(names, flagValues(f), strings.Split(strings.Trim(f.DefValue, "[]"), ","),
-				strings.Split(other, ","))
+		if !namesVariables(f) {
+			return
 		}
+		other, _ := c.env(envName(f))
+		names = slices.Concat(names, flagValues(f), strings.Split(strings.Trim(f.DefValue, "[]"), ","),
+			strings.Split(other, ","))
 	})
-	slices.Sort(names)
-	return slices.DeleteFunc(slices.Compact(names), func(name string) bool { return name == "" })
+	return slices.DeleteFunc(names, func(name string) bool { return name == "" })
 }
 
 // eachFlag calls visit for each flag of a command and of the commands below it.

@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/seed-d64a251c/roster/internal/secret/scrub"
 )
 
 // canary is the prefix of every token in these tests. It must appear only in requests.
@@ -33,7 +35,11 @@ func mainWithLeakCheck() {
 		os.Exit(exitLeak)
 	}
 	stdout, stderr := &leakDetector{Writer: os.Stdout}, &leakDetector{Writer: os.Stderr}
-	code := execute(ctx, os.Args[1:], os.LookupEnv, os.Stdin, stdout, stderr)
+	secrets := &scrub.Scrubber{}
+	if os.Getenv(noScrubber) != "" {
+		secrets = nil
+	}
+	code := executeWith(ctx, secrets, os.Args[1:], os.LookupEnv, os.Stdin, stdout, stderr)
 	if file := os.Getenv(peakFile); file != "" {
 		if err := os.WriteFile(file, []byte(peak()), 0o644); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -42,6 +48,9 @@ func mainWithLeakCheck() {
 	}
 	os.Exit(code)
 }
+
+// noScrubber is an environment variable that makes roster remove no secrets.
+const noScrubber = "ROSTER_TEST_NO_SCRUBBER"
 
 // peakFile is an environment variable with the name of a file. roster writes the maximum of its
 // resident memory to it.

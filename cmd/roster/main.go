@@ -24,11 +24,19 @@ func main() {
 	os.Exit(execute(ctx, os.Args[1:], os.LookupEnv, os.Stdin, os.Stdout, os.Stderr))
 }
 
-// execute executes one command line and returns the exit code.
+// execute executes one command line and returns the exit code. Secrets do not reach stdout and
+// stderr.
 func execute(
 	ctx context.Context, args []string, env func(string) (string, bool), stdin io.Reader, stdout, stderr io.Writer,
 ) int {
-	secrets := &scrub.Scrubber{}
+	return executeWith(ctx, &scrub.Scrubber{}, args, env, stdin, stdout, stderr)
+}
+
+// executeWith is execute with a Scrubber; a nil one removes no secret.
+func executeWith(
+	ctx context.Context, secrets *scrub.Scrubber, args []string, env func(string) (string, bool), stdin io.Reader,
+	stdout, stderr io.Writer,
+) int {
 	out, errs := secrets.Writer(stdout), secrets.Writer(stderr)
 	defer func() { _, _ = out.Flush(), errs.Flush() }() // a reader that went away needs no output
 	c := &cli{env: env, stdin: stdin, stdout: out, stderr: errs, secrets: secrets}

@@ -177,6 +177,11 @@ var rules = []rule{
 		reason:    "scrub depends on the values of secrets only: neither on their sources nor on where text goes",
 	},
 	{
+		packages:  allPackages,
+		forbidden: []string{"./internal/secret/scrubtest"},
+		reason:    "scrubtest is for tests only",
+	},
+	{
 		packages:  []string{"./internal/oauth"},
 		forbidden: []string{"./..."},
 		allowed:   []string{"./internal/atomicfile", "./internal/secret/scrub"},

@@ -1,6 +1,9 @@
 package scrub
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // A matcher finds a set of secrets. It is immutable.
 //
@@ -8,7 +11,6 @@ import "strings"
 // lookups. The few others are compared with the patterns that begin with the character there.
 type matcher struct {
 	first, second pairs           // the pairs that a secret may begin with, and the pairs after them
-	escape        [256]bool       // the bytes that begin an escape
 	byFirst       [256][]*pattern // the patterns that may begin with this byte
 }
 
@@ -37,9 +39,6 @@ func newMatcher(secrets []string) *matcher {
 		return nil
 	}
 	m := &matcher{}
-	for _, e := range escapes {
-		m.escape[e.start] = true
-	}
 	for _, secret := range secrets {
 		for _, e := range encodings {
 			texts, prefix := e.encode(secret)
@@ -69,14 +68,14 @@ func (m *matcher) candidate(text []byte, complete bool) bool {
 	}
 	a, b := text[0], text[1]
 	switch {
-	case m.escape[a]:
+	case startsEscape[a]:
 		return true
-	case m.escape[b]:
+	case startsEscape[b]:
 		return len(m.byFirst[a]) > 0
 	case !m.first.has(a, b):
 		return false
 	}
-	return len(text) < 4 || m.escape[text[2]] || m.escape[text[3]] || m.second.has(text[2], text[3])
+	return len(text) < 4 || startsEscape[text[2]] || startsEscape[text[3]] || m.second.has(text[2], text[3])
 }
 
 // spellings returns the bytes that count as a character of the pattern.
@@ -144,12 +143,27 @@ func (m *matcher) match(text []byte, complete bool) (width int, cut bool) {
 		}
 		char, n, c := e.decode(text)
 		cut = cut || c
-		if n > 0 {
-			w, c := matchAny(m.byFirst[e.bytesOf(char)[0]], text, complete)
-			width, cut = max(width, w), cut || c
+		if n == 0 {
+			continue
 		}
+		first := e.bytesOf(char)[0]
+		if startsEscape[first] { // the first character may be escaped several times
+			w, c := m.matchAll(text, complete)
+			return max(width, w), (cut || c) && !complete
+		}
+		w, c := matchAny(m.byFirst[first], text, complete)
+		width, cut = max(width, w), cut || c
 	}
 	return width, cut && !complete
+}
+
+// matchAll is match without the selection by the first character.
+func (m *matcher) matchAll(text []byte, complete bool) (width int, cut bool) {
+	for first := range m.byFirst {
+		w, c := matchAny(m.byFirst[first], text, complete)
+		width, cut = max(width, w), cut || c
+	}
+	return width, cut
 }
 
 func matchAny(list []*pattern, text []byte, complete bool) (width int, cut bool) {
@@ -185,7 +199,7 @@ func (p *pattern) compare(text []byte, unescape, complete bool) (width, chars in
 		}
 		n, length, c := 0, 0, false
 		if unescape {
-			n, length, c = p.escaped(text[width:], p.text[chars:])
+			n, length, c = p.escaped(text[width:], p.text[chars:], maxDepth)
 		}
 		switch {
 		case n > 0:
@@ -202,8 +216,8 @@ func (p *pattern) compare(text []byte, unescape, complete bool) (width, chars in
 }
 
 // escaped returns the length of an escape at the start of the text that stands for the start of
-// want, and how much of want it is.
-func (p *pattern) escaped(text []byte, want string) (width, length int, cut bool) {
+// want, and how much of want it is. The escape may itself be escaped, depth times: JSON in HTML.
+func (p *pattern) escaped(text []byte, want string, depth int) (width, length int, cut bool) {
 	for i := range escapes {
 		e := &escapes[i]
 		if e.start != text[0] {
@@ -218,6 +232,53 @@ func (p *pattern) escaped(text []byte, want string) (width, length int, cut bool
 		if len(b) == 1 && p.normal(b[0]) == want[0] || len(b) > 1 && strings.HasPrefix(want, string(b)) {
 			return n, len(b), false
 		}
+		if depth == 0 || len(b) > 1 || !startsEscape[b[0]] {
+			continue
+		}
+		inner, widths := unescape(text, e)
+		n, length, c = p.escaped(inner, want, depth-1)
+		cut = cut || c && len(inner) < maxEntity
+		if n > 0 {
+			return sum(widths[:n]), length, false
+		}
 	}
 	return 0, 0, cut
+}
+
+// maxDepth is how often an escape may be escaped.
+const maxDepth = 2
+
+// startsEscape are the bytes that begin an escape.
+var startsEscape = func() (out [256]bool) {
+	for _, e := range escapes {
+		out[e.start] = true
+	}
+	return out
+}()
+
+// unescape decodes the start of a text, whose first character is in the escape e, and returns the
+// lengths of the decoded characters in the text.
+func unescape(text []byte, e *escape) (out []byte, widths []int) {
+	for len(text) > 0 && len(out) < maxEntity {
+		char, n := rune(text[0]), 1
+		if text[0] == e.start {
+			if c, width, _ := e.decode(text); width > 0 {
+				char, n = c, width
+			}
+		}
+		if char >= utf8.RuneSelf {
+			break
+		}
+		out, widths = append(out, byte(char)), append(widths, n)
+		text = text[n:]
+	}
+	return out, widths
+}
+
+func sum(list []int) int {
+	total := 0
+	for _, n := range list {
+		total += n
+	}
+	return total
 }

@@ -2,9 +2,6 @@ package scrub
 
 import (
 	"bytes"
-	"encoding/base64"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"html"
@@ -16,99 +13,12 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"github.com/seed-d64a251c/roster/internal/secret/scrubtest"
 )
 
 // awkward has characters that every encoding changes.
 const awkward = `t0p/s"cret+tök<en>&=\ 7%`
-
-// ways are the ways to write a secret, each by an independent encoder.
-var ways = []struct {
-	name  string
-	write func(secret string) string
-}{
-	{"plain", func(s string) string { return s }},
-	{"the first 12 characters", func(s string) string { return s[:12] }},
-	{"all but the last character", func(s string) string { return s[:len(s)-1] }},
-	{"base64", func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }},
-	{"base64 without padding", func(s string) string { return base64.RawStdEncoding.EncodeToString([]byte(s)) }},
-	{"base64, URL alphabet", func(s string) string { return base64.URLEncoding.EncodeToString([]byte(s)) }},
-	{"base64, URL alphabet, without padding",
-		func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }},
-	{"base64 after one byte",
-		func(s string) string { return base64.StdEncoding.EncodeToString([]byte(":" + s + "x")) }},
-	{"base64 after two bytes", func(s string) string { return base64.StdEncoding.EncodeToString([]byte("u:" + s)) }},
-	{"base64 as HTTP Basic sends it",
-		func(s string) string {
-			return base64.StdEncoding.EncodeToString([]byte("roster:" + url.QueryEscape(s)))
-		}},
-	{"base64, percent-encoded",
-		func(s string) string { return url.QueryEscape(base64.StdEncoding.EncodeToString([]byte(s))) }},
-	{"base64 of 14 characters", func(s string) string { return base64.RawStdEncoding.EncodeToString([]byte(s[:14])) }},
-	{"percent in a query", url.QueryEscape},
-	{"percent in a path", url.PathEscape},
-	{"percent, lower case", func(s string) string { return strings.ToLower(escapeAll(s, "%%%02x")) }},
-	{"percent, each byte", func(s string) string { return escapeAll(s, "%%%02X") }},
-	{"hex", func(s string) string { return hex.EncodeToString([]byte(s)) }},
-	{"hex, upper case", func(s string) string { return strings.ToUpper(hex.EncodeToString([]byte(s))) }},
-	{"hex of 12 characters", func(s string) string { return hex.EncodeToString([]byte(s[:12])) }},
-	{"JSON", func(s string) string { b, _ := json.Marshal(s); return string(b) }},
-	{"JSON without escapes for HTML", func(s string) string {
-		var b strings.Builder
-		e := json.NewEncoder(&b)
-		e.SetEscapeHTML(false)
-		_ = e.Encode(s)
-		return b.String()
-	}},
-	{"JSON with an escaped slash", func(s string) string {
-		b, _ := json.Marshal(s)
-		return strings.ReplaceAll(string(b), "/", `\/`)
-	}},
-	{"JSON, each character", func(s string) string {
-		var b strings.Builder
-		for _, r := range s {
-			fmt.Fprintf(&b, `\u%04x`, r)
-		}
-		return b.String()
-	}},
-	{"a quoted string of Go", func(s string) string { return fmt.Sprintf("%q %+q", s, s) }},
-	{"source code, each byte", func(s string) string { return escapeAll(s, `\x%02x`) }},
-	{"HTML", html.EscapeString},
-	{"HTML, each character in decimal", func(s string) string {
-		var b strings.Builder
-		for _, r := range s {
-			fmt.Fprintf(&b, "&#%d;", r)
-		}
-		return b.String()
-	}},
-	{"HTML, each character in hexadecimal", func(s string) string {
-		var b strings.Builder
-		for _, r := range s {
-			fmt.Fprintf(&b, "&#x%X;", r)
-		}
-		return b.String()
-	}},
-	{"HTML, slashes by name", func(s string) string { return strings.ReplaceAll(html.EscapeString(s), "/", "&sol;") }},
-}
-
-func escapeAll(s, format string) string {
-	var b strings.Builder
-	for _, c := range []byte(s) {
-		fmt.Fprintf(&b, format, c)
-	}
-	return b.String()
-}
-
-// remains returns a part of the secret that is in the text, in the encoding that was used: 12
-// characters of what the encoder wrote.
-func remains(out, written string) string {
-	const enough = 12
-	for i := 0; i+enough <= len(written); i++ {
-		if part := written[i : i+enough]; strings.Contains(out, part) {
-			return part
-		}
-	}
-	return ""
-}
 
 func TestASecretIsFoundInEachEncoding(t *testing.T) {
 	for _, secret := range []string{awkward, "ghp_16C7e42F292c6912E7710c838347Ae178B4a",
@@ -116,12 +26,12 @@ func TestASecretIsFoundInEachEncoding(t *testing.T) {
 		s := &Scrubber{}
 		s.Add(secret)
 		s.Add("another-secret-1")
-		for _, way := range ways {
-			t.Run(way.name, func(t *testing.T) {
-				written := way.write(secret)
+		for _, way := range scrubtest.Ways {
+			t.Run(way.Name, func(t *testing.T) {
+				written := way.Write(secret)
 				text := "the server says: " + written + ", and nothing else"
 				check := func(how, out string) {
-					if part := remains(out, written); part != "" || !strings.Contains(out, Placeholder) {
+					if part := scrubtest.Remains(out, written); part != "" || !strings.Contains(out, Placeholder) {
 						t.Errorf("%s: %q remains of %q:\n%s", how, part, written, out)
 					}
 					if !strings.HasPrefix(out, "the server says: ") || !strings.HasSuffix(out, ", and nothing else") {
@@ -325,8 +235,8 @@ func TestPagesHaveNoSecrets(t *testing.T) {
 }
 
 func FuzzScrub(f *testing.F) {
-	for _, way := range ways {
-		f.Add("before "+way.write(awkward)+" after", 3)
+	for _, way := range scrubtest.Ways {
+		f.Add("before "+way.Write(awkward)+" after", 3)
 	}
 	s := &Scrubber{}
 	s.Add(awkward)
