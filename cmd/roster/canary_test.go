@@ -146,8 +146,8 @@ func (c *canaries) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer conn.Close()
 	quoted, _ := json.Marshal(echo)
 	status, kind := []int{400, 401, 403, 302, 409}[n%5], "application/json"
-	body := fmt.Sprintf(`{"detail": %[1]s, "message": %[1]s, "error": %[1]s, "error_description": %[1]s, "Message": %[1]s}`,
-		quoted)
+	body := fmt.Sprintf(`{"detail": %[1]s, "message": %[1]s, "Message": %[1]s, "error": %[1]s,
+"error_description": %[1]s}`, quoted)
 	switch n % 3 {
 	case 1:
 		kind, body = "text/html", "<html><title>Error</title><body><p>"+echo+"</p></body></html>"
@@ -201,8 +201,8 @@ func (c *canaries) organization() (dir string) {
 		"names": `token: {env: "ROSTER_SECRET_AWS"}`,
 		"age":   `token: {age: "token.age"}`,
 		"aws":   `token: {aws: {secretsManager: "roster/aws"}}`,
-		"oauth": fmt.Sprintf(`oauth2: {tokenURL: "%s/token", clientID: "roster", clientSecret: {env: "ROSTER_SECRET_CLIENT"}}`,
-			c.server.URL),
+		"oauth": `oauth2: {tokenURL: "` + c.server.URL +
+			`/token", clientID: "roster", clientSecret: {env: "ROSTER_SECRET_CLIENT"}}`,
 	} {
 		fmt.Fprintf(&cue, "provisioners: %q: {enabled: true, app: \"aws\", mapping: \"aws\", groups: [\"staff\"], "+
 			"endpoint: \"%s/%s/scim/v2\", schedule: \"* * * * *\", auth: %s}\n", key, c.server.URL, key, auth)

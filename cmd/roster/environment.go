@@ -120,8 +120,8 @@ func (c *cli) reserve(cmd *cobra.Command) error {
 }
 
 // reservedVariables returns the environment variables that the flags of all commands read, sorted:
-// those that set a flag, and those that a flag names. check must report what the daemon would, which
-// has more flags.
+// those that set a flag, and those that a flag names. check must report what the daemon would,
+// which has more flags.
 func (c *cli) reservedVariables(root *cobra.Command) []string {
 	names := c.variablesWithSecrets(root)
 	eachFlag(root, func(f *pflag.Flag) { names = append(names, envName(f)) })

@@ -135,7 +135,7 @@ func TestServePostsTheOutcomeOfAMergeThatLoosensAGate(t *testing.T) {
 			sim, stop := startSimulator("aws", awssim.Options{})
 			defer stop()
 			fake, d := newForge(t), newDaemonProcess(t, sim)
-			d.env = []string{"ROSTER_AWS_TOKEN=" + sim.Token(), "ROSTER_FORGE_TOKEN=" + canary + "forge"}
+			d.env = []string{"ROSTER_SECRET_AWS=" + sim.Token(), "ROSTER_FORGE_TOKEN=" + canary + "forge"}
 			d.start("--poll", "100ms", "--forge", kind, "--forge-url", fake.Start(kind), "--allow-self-approval",
 				"--trust-commit-authors")
 			if run := d.waitForLog("run ended"); run["outcome"] != "applied" {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/seed-d64a251c/roster/internal/gitrepo"
+	"github.com/seed-d64a251c/roster/internal/secret"
 )
 
 // metadataTest is a metadata cache on a clock and a repository that the test changes.
@@ -35,7 +36,7 @@ func newMetadataTest(t *testing.T) *metadataTest {
 	}
 	settings := Settings{Env: func(string) (string, bool) { return "", false }, Log: slog.New(slog.DiscardHandler),
 		Now: func() time.Time { return m.now }}
-	m.cache = &metadataCache{settings: settings, source: &Source{repo: m.repo},
+	m.cache = &metadataCache{settings: settings, source: &Source{repo: m.repo, policy: secret.Policy{Loopback: true}},
 		commit: func() string { return m.commit }}
 	return m
 }

@@ -123,8 +123,8 @@ func part(text, written string, size int) string {
 	return ""
 }
 
-// Leak describes a secret that is in the text in one of the ways, or returns "". A part counts if it
-// is as long as 12 characters are in that way.
+// Leak describes a secret that is in the text in one of the ways, or returns "". A part counts if
+// it is as long as 12 characters are in that way.
 func Leak(text, secret string) string {
 	for _, way := range Ways {
 		size := max(enough, len(strings.Trim(way.Write(secret[:max(enough, min(14, len(secret)))]), `"=`)))
