@@ -7,28 +7,35 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// withKeysOf returns the policy with the keys that its users and groups have in a later one: a rule
-// follows a user or group whose key `previously` renames.
+// withKeysOf returns the policy with the keys that its groups have in a later one: an assertion
+// follows a group whose key `previously` renames.
 func (p *Policy) withKeysOf(later *Policy) *Policy {
-	if p.Declarations == nil || later.Declarations == nil {
+	groups := later.newGroupKeys()
+	if p.Declarations == nil || len(groups) == 0 {
 		return p
-	}
-	users := newKeys(later.Declarations.Users, func(u *schema.User) []string { return u.Previously })
-	groups := newKeys(later.Declarations.Groups, func(g *schema.Group) []string { return g.Previously })
-	if len(users)+len(groups) == 0 {
-		return p
-	}
-	provisioner := *p.Provisioner
-	provisioner.Protect = schema.Protect{
-		Users:  withNewKeysOf(users, provisioner.Protect.Users),
-		Groups: withNewKeysOf(groups, provisioner.Protect.Groups),
 	}
 	out := *p
-	out.Provisioner, out.Assertions = &provisioner, maps.Clone(p.Assertions)
+	out.Assertions = maps.Clone(p.Assertions)
 	for key, a := range out.Assertions {
 		out.Assertions[key] = withGroups(a, groups)
 	}
 	return &out
+}
+
+// newUserKeys returns the new key of each earlier key of a user.
+func (p *Policy) newUserKeys() map[string]string {
+	if p.Declarations == nil {
+		return nil
+	}
+	return newKeys(p.Declarations.Users, func(u *schema.User) []string { return u.Previously })
+}
+
+// newGroupKeys returns the new key of each earlier key of a group.
+func (p *Policy) newGroupKeys() map[string]string {
+	if p.Declarations == nil {
+		return nil
+	}
+	return newKeys(p.Declarations.Groups, func(g *schema.Group) []string { return g.Previously })
 }
 
 // newKeys returns the new key of each earlier key. Load has checked that one declaration at most
@@ -39,14 +46,6 @@ func newKeys[D any](declared map[string]D, previously func(D) []string) map[stri
 		for _, old := range previously(d) {
 			out[old] = key
 		}
-	}
-	return out
-}
-
-func withNewKeysOf(renamed map[string]string, protected map[string]schema.Pos) map[string]schema.Pos {
-	out := map[string]schema.Pos{}
-	for key, pos := range protected {
-		out[newKey(renamed, key)] = pos
 	}
 	return out
 }

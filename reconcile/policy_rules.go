@@ -12,12 +12,15 @@ import (
 
 // The rules of a policy, except limits and assertions.
 
-// unprotected returns the objects that are no longer protected.
+// unprotected returns the objects that are no longer protected, by the keys of the earlier policy.
+// An object is protected under its new key too.
 func unprotected(before, after *Policy) []Loosening {
 	var out []Loosening
-	add := func(prefix, what string, was, is map[string]schema.Pos) {
+	add := func(prefix, what string, was, is map[string]schema.Pos, renamed map[string]string) {
 		for _, key := range slices.Sorted(maps.Keys(was)) {
-			if _, still := is[key]; !still {
+			_, still := is[key]
+			_, renamedStill := is[newKey(renamed, key)]
+			if !still && !renamedStill {
 				out = append(out, Loosening{
 					Field: prefix + key, Text: fmt.Sprintf("%s %q no longer protected", what, key),
 					Was: "protected", Is: "not protected",
@@ -25,8 +28,9 @@ func unprotected(before, after *Policy) []Loosening {
 			}
 		}
 	}
-	add(protectedUsers, "user", before.Provisioner.Protect.Users, after.Provisioner.Protect.Users)
-	add(protectedGroups, "group", before.Provisioner.Protect.Groups, after.Provisioner.Protect.Groups)
+	was, is := before.Provisioner.Protect, after.Provisioner.Protect
+	add(protectedUsers, "user", was.Users, is.Users, after.newUserKeys())
+	add(protectedGroups, "group", was.Groups, is.Groups, after.newGroupKeys())
 	return out
 }
 

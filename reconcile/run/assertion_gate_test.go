@@ -135,7 +135,7 @@ func TestAProtectedUserWithAnotherKeyIsProtected(t *testing.T) {
 		loosened      []string
 	}{
 		{"protect names the new key", protects + "u9: {}", nil},
-		{"protect names nobody", "", []string{"protect.users.u9"}},
+		{"protect names nobody", "", []string{"protect.users.u1"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := synced(t, assertsGK+protects+"u1: {}", gk())
