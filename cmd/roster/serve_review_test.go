@@ -1,105 +1,40 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
+	"github.com/seed-d64a251c/roster/internal/forge/forgetest"
 	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
-// mergedPull is a merged pull request of the branch "change", which ann opened.
+// mergedPull is a merged pull request of the branch "change", which ann opened. All commits have the
+// email address of ann.
 type mergedPull struct {
-	merge, head string
-	approvedBy  []string
-	pushes      []forgePush
+	approvedBy []string
+	pushes     []forgePush
 }
 
 // forgePush is a push to the branch of a pull request.
 type forgePush struct{ by, from, to string }
 
-// reviewForge is a forge with the API of Gitea. All commits have the email address of ann.
-type reviewForge struct {
-	t  *testing.T
-	mu sync.Mutex
-	// pulls are the merged pull requests by number.
-	pulls map[string]mergedPull
-}
-
-func (f *reviewForge) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	respond := func(v any) { _ = json.NewEncoder(w).Encode(v) }
-	parts := strings.Split(strings.TrimPrefix(req.URL.Path, "/api/v1/repos/acme/people/"), "/")
-	switch {
-	case strings.HasSuffix(req.URL.Path, "/user"):
-		respond(map[string]any{"login": "bot"})
-	case parts[0] == "pulls" && len(parts) == 1:
-		respond([]any{})
-	case parts[0] == "commits" && len(parts) == 3:
-		for number, p := range f.pulls {
-			if p.merge == parts[1] {
-				respond(f.pull(number, p))
-				return
-			}
-		}
-		http.NotFound(w, req)
-	case parts[0] == "pulls" && parts[2] == "reviews":
-		list := []any{}
-		for _, by := range f.pulls[parts[1]].approvedBy {
-			list = append(list, map[string]any{"user": map[string]any{"login": by}, "state": "APPROVED",
-				"official": true, "commit_id": f.pulls[parts[1]].head,
-				"submitted_at": time.Now().UTC().Format(time.RFC3339)})
-		}
-		respond(list)
-	case parts[0] == "pulls" && parts[2] == "commits":
-		list := []any{}
-		for _, push := range f.pulls[parts[1]].pushes {
-			ann := map[string]any{"login": "ann"}
-			list = append(list, map[string]any{"sha": push.to, "author": ann, "committer": ann})
-		}
-		respond(list)
-	case req.URL.Query().Get("page") != "1":
-		respond([]any{})
-	case parts[0] == "activities":
-		respond(f.activities())
-	case parts[0] == "issues" && parts[2] == "timeline", parts[0] == "issues" && parts[2] == "comments":
-		respond([]any{})
-	case parts[0] == "statuses":
-		respond(map[string]any{})
-	default:
-		f.t.Errorf("unexpected request %s %s", req.Method, req.URL)
-		http.NotFound(w, req)
+// pull returns the pull request at a forge.
+func (p mergedPull) pull(head, merge string) *forgetest.Pull {
+	now := time.Now()
+	out := &forgetest.Pull{Number: 7, Author: "ann", Base: "main", Head: head, Merged: merge, Updated: now,
+		MergedAt: now.Add(time.Hour)}
+	for _, by := range p.approvedBy {
+		out.Reviews = append(out.Reviews, forgetest.Review{By: by, Head: head, Verdict: "approve", At: now})
 	}
-}
-
-// pull returns a pull request as Gitea encodes it.
-func (f *reviewForge) pull(number string, p mergedPull) map[string]any {
-	repo := map[string]any{"id": 1, "full_name": "acme/people"}
-	return map[string]any{"number": json.Number(number), "state": "closed", "merged": true,
-		"merged_at": time.Now().Add(time.Hour).UTC().Format(time.RFC3339), "user": map[string]any{"login": "ann"},
-		"merge_commit_sha": p.merge, "base": map[string]any{"ref": "main", "repo_id": 1},
-		"head": map[string]any{"ref": "change", "sha": p.head, "repo_id": 1, "repo": repo}}
-}
-
-func (f *reviewForge) activities() []any {
-	out := []any{}
-	for _, p := range f.pulls {
-		for _, push := range p.pushes {
-			content := fmt.Sprintf(`{"HeadCommit": {"Sha1": %q}, "CompareURL": "acme/people/compare/%s...%s"}`, push.to,
-				push.from, push.to)
-			out = append(out, map[string]any{"op_type": "commit_repo", "act_user": map[string]any{"login": push.by},
-				"ref_name": "refs/heads/change", "content": content,
-				"created": time.Now().UTC().Format(time.RFC3339)})
-		}
+	for i, push := range p.pushes {
+		out.Own = append(out.Own, forgetest.Commit{Sha: push.to, Author: "ann", Committer: "ann"})
+		out.Pushes = append(out.Pushes, forgetest.Push{By: push.by, Before: push.from, After: push.to,
+			At: now.Add(time.Duration(i-10) * time.Second)})
 	}
 	return out
 }
@@ -108,18 +43,16 @@ func (f *reviewForge) activities() []any {
 type reviewedDaemon struct {
 	*daemonProcess
 	sim   *simulator
-	forge *reviewForge
+	forge *forgetest.State
 }
 
 func newReviewedDaemon(t *testing.T) *reviewedDaemon {
 	t.Helper()
 	sim, stop := startSimulator("aws", awssim.Options{})
 	t.Cleanup(stop)
-	d := &reviewedDaemon{newDaemonProcess(t, sim), sim, &reviewForge{t: t, pulls: map[string]mergedPull{}}}
-	server := httptest.NewServer(d.forge)
-	t.Cleanup(server.Close)
+	d := &reviewedDaemon{newDaemonProcess(t, sim), sim, &forgetest.State{T: t, Token: canary + "forge"}}
 	d.env = []string{"ROSTER_SECRET_AWS=" + sim.Token(), "ROSTER_FORGE_TOKEN=" + canary + "forge"}
-	d.start("--poll", "300ms", "--forge", "gitea", "--forge-url", server.URL+"/acme/people")
+	d.start("--poll", "300ms", "--forge", "gitea", "--forge-url", d.forge.Start("gitea"))
 	d.wantOutcome(reconcile.RunApplied)
 	d.edit("provisioners/aws.cue", "enabled: true", "enabled: true, review: \"required\"")
 	d.push("Require reviews")
@@ -147,14 +80,11 @@ func (d *reviewedDaemon) commit(message string) string {
 // merge merges the branch "change" into main as pull request 7, and pushes main.
 func (d *reviewedDaemon) merge(p mergedPull) {
 	d.t.Helper()
-	p.head = git(d.t, d.work, "rev-parse", "change")
+	head := git(d.t, d.work, "rev-parse", "change")
 	git(d.t, d.work, "checkout", "-q", "main")
 	git(d.t, d.work, "-c", "user.name=Ann", "-c", "user.email=ann@example.com", "merge", "-q", "--no-ff", "-m",
 		"Merge pull request 7", "change")
-	p.merge = git(d.t, d.work, "rev-parse", "HEAD")
-	d.forge.mu.Lock()
-	d.forge.pulls["7"] = p
-	d.forge.mu.Unlock()
+	setPulls(d.forge, p.pull(head, git(d.t, d.work, "rev-parse", "HEAD")))
 	git(d.t, d.work, "push", "-q", "origin", "change:refs/pull/7/head", "main")
 }
 
