@@ -38,12 +38,7 @@ func (r *Runner) causes(s runState, last lastApplied) func(context.Context, *rec
 			if commit == "" {
 				return last.declarations, nil
 			}
-			decls, err := r.Source.Declarations(ctx, commit)
-			var problems schema.Problems
-			if errors.As(err, &problems) || errors.Is(err, fs.ErrNotExist) {
-				return nil, nil
-			}
-			return decls, err
+			return r.validDeclarations(ctx, commit)
 		})
 		if err != nil {
 			return nil, fmt.Errorf("find the causes of the held changes: %w", err)

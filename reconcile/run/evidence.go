@@ -73,10 +73,5 @@ func (r *Runner) declarationsOnBranch(ctx context.Context, s runState, commit st
 	if err != nil {
 		return nil, err
 	}
-	decls, err := r.Source.Declarations(ctx, commit)
-	var problems schema.Problems
-	if errors.Is(err, fs.ErrNotExist) || errors.As(err, &problems) {
-		return nil, nil
-	}
-	return decls, err
+	return r.validDeclarations(ctx, commit)
 }

@@ -39,12 +39,9 @@ func (r *Runner) desiredAt(ctx context.Context, s runState, at reconcile.Applied
 			return nil, nil
 		}
 	}
-	decls, err := r.Source.Declarations(ctx, at.Commit)
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
-	}
-	if err != nil {
-		return nil, nil
+	decls, err := r.readableDeclarations(ctx, at.Commit)
+	if err != nil || decls == nil {
+		return nil, err
 	}
 	p := reconcile.ProvisionerOf(decls, s.provisioner.Identity())
 	if p == nil {

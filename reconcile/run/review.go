@@ -66,11 +66,7 @@ func (r *Runner) appliedBefore(ctx context.Context, known *reconcile.AppliedAt) 
 	if known.Commit == "" {
 		return nil, nil
 	}
-	decls, err := r.Source.Declarations(ctx, known.Commit)
-	if err != nil {
-		return nil, ctx.Err()
-	}
-	return decls, nil
+	return r.readableDeclarations(ctx, known.Commit)
 }
 
 // rulesInForce returns the rules that a review must satisfy: the declared rule, and those that are
