@@ -2,25 +2,34 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
+	"log/slog"
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/seed-d64a251c/roster/internal/httpserver"
 )
 
 // endpoint is a listener with the handler of its requests.
 type endpoint struct {
 	listener net.Listener
 	handler  http.Handler
+	tls      *tls.Config  // nil: HTTP without TLS
+	log      *slog.Logger // nil: none
 }
 
-// serveHTTP serves until the context ends or a server fails. It then gives the requests in flight
-// five seconds to finish.
-func serveHTTP(ctx context.Context, endpoints []endpoint) error {
+// shutdownGrace is the time that the requests in flight have after the end of the context.
+const shutdownGrace = 5 * time.Second
+
+// serveHTTP serves until the context ends or a server fails. It then waits for the requests in
+// flight.
+func serveHTTP(ctx context.Context, limits httpserver.Limits, endpoints ...endpoint) error {
 	failed := make(chan error, len(endpoints))
-	var servers []*http.Server
+	var servers []*httpserver.Server
 	for _, e := range endpoints {
-		server := &http.Server{Handler: e.handler, ReadHeaderTimeout: 10 * time.Second}
+		server := httpserver.New(e.handler, limits, e.tls, e.log)
 		servers = append(servers, server)
 		go func() { failed <- server.Serve(e.listener) }()
 	}
@@ -29,15 +38,8 @@ func serveHTTP(ctx context.Context, endpoints []endpoint) error {
 	case <-ctx.Done():
 	case err = <-failed:
 	}
-	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
 	for _, server := range servers {
-		if server.Shutdown(grace) != nil { // it waits for connections that never carried a request
-			err = errors.Join(err, server.Close())
-		}
-	}
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
+		err = errors.Join(err, server.Shutdown(ctx, shutdownGrace))
 	}
 	return err
 }

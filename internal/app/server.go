@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/seed-d64a251c/roster/internal/daemon"
+	"github.com/seed-d64a251c/roster/internal/httpserver"
 	"github.com/seed-d64a251c/roster/internal/preview"
 	"github.com/seed-d64a251c/roster/internal/web"
 	"github.com/seed-d64a251c/roster/reconcile"
@@ -133,7 +134,8 @@ func (s *Server) Run(ctx context.Context, started func(address string)) error {
 			started(listener.Addr().String())
 		}
 		go func() {
-			served <- serveHTTP(ctx, []endpoint{{listener, s.handler()}})
+			served <- serveHTTP(ctx, httpserver.Limits{},
+				endpoint{listener: listener, handler: s.handler(), log: s.workspace.settings.Log})
 			cancel()
 		}()
 	}

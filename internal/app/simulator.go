@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/seed-d64a251c/roster/internal/httpserver"
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
@@ -39,6 +40,10 @@ type Simulator struct {
 // SimulatorOptions returns the names of the options.
 func SimulatorOptions() []string { return awssim.OptionNames() }
 
+// simulatorWrite is the time that a response of the simulator may take without --latency. It is
+// long, because faults delay responses.
+const simulatorWrite = 10 * time.Minute
+
 // Simulate runs the simulator until the context ends. It calls started when the simulator listens.
 func Simulate(ctx context.Context, c SimulatorConfig, started func(Simulator)) error {
 	server, err := c.server()
@@ -56,18 +61,18 @@ func Simulate(ctx context.Context, c SimulatorConfig, started func(Simulator)) e
 		return fmt.Errorf("listen for SCIM: %w; choose another address with --listen", err)
 	}
 	out := Simulator{Endpoint: "http://" + scim.Addr().String() + server.Path(), Token: server.Token()}
-	endpoints := []endpoint{{scim, server}}
+	endpoints := []endpoint{{listener: scim, handler: server}}
 	if c.Manage != "" {
 		manage, err := net.Listen("tcp", c.Manage)
 		if err != nil {
 			err = fmt.Errorf("listen for management: %w; choose another address with --manage", err)
 			return errors.Join(err, scim.Close())
 		}
-		endpoints = append(endpoints, endpoint{manage, server.Manage()})
+		endpoints = append(endpoints, endpoint{listener: manage, handler: server.Manage()})
 		out.Manage = "http://" + manage.Addr().String() + "/"
 	}
 	started(out)
-	return serveHTTP(ctx, endpoints)
+	return serveHTTP(ctx, httpserver.Limits{Write: simulatorWrite + c.Latency}, endpoints...)
 }
 
 func (c *SimulatorConfig) server() (*awssim.Server, error) {

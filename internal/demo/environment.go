@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/seed-d64a251c/roster/internal/gitrepo"
+	"github.com/seed-d64a251c/roster/internal/httpserver"
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
@@ -26,7 +27,7 @@ type environment struct {
 	scimURL   string
 	manageURL string // of the simulator's management
 	pagesURL  string // of the daemon; "" until it has started
-	servers   []*http.Server
+	servers   []*httpserver.Server
 	reports   reportReader
 	pushed    []pushedCommit
 
@@ -97,7 +98,7 @@ func (e *environment) setUp(ctx context.Context) error {
 }
 
 func (e *environment) serve(l net.Listener, h http.Handler) {
-	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
+	server := httpserver.New(h, httpserver.Limits{}, nil, nil)
 	e.servers = append(e.servers, server)
 	go func() { _ = server.Serve(l) }() // if it fails, the step that needs it fails
 }

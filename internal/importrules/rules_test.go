@@ -184,7 +184,7 @@ var rules = []rule{
 	{
 		packages:  []string{"./internal/oauth"},
 		forbidden: []string{"./..."},
-		allowed:   []string{"./internal/atomicfile", "./internal/secret/scrub"},
+		allowed:   []string{"./internal/atomicfile", "./internal/httpserver", "./internal/secret/scrub"},
 		reason:    "oauth is a client of authorization servers; it does not depend on the use of a token",
 	},
 	{
@@ -203,6 +203,11 @@ var rules = []rule{
 		packages:  []string{"./internal/atomicfile"},
 		forbidden: []string{"./...", "others"},
 		reason:    "atomicfile does not depend on the content of the files",
+	},
+	{
+		packages:  []string{"./internal/httpserver"},
+		forbidden: []string{"./..."},
+		reason:    "httpserver limits connections; it does not depend on what is served",
 	},
 	{
 		packages:  []string{"./internal/eta"},
@@ -237,7 +242,7 @@ var rules = []rule{
 	{
 		packages:  []string{"./internal/demo"},
 		forbidden: []string{"./..."},
-		allowed:   []string{"./internal/gitrepo", "./scim/awssim"},
+		allowed:   []string{"./internal/gitrepo", "./internal/httpserver", "./scim/awssim"},
 		reason:    "demo verifies the results of roster in Git and in the simulator, not with the code of roster",
 	},
 	{

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/oauth2"
+
+	"github.com/seed-d64a251c/roster/internal/httpserver"
 )
 
 // Flow is the configuration of one authorization by a user with a browser.
@@ -57,15 +59,9 @@ func (c *Client) Authorize(ctx context.Context, f Flow) (Authorization, error) {
 	h := &callbackHandler{client: c, redirect: "http://" + listener.Addr().String() + callbackPath, state: rand.Text(),
 		verifier: oauth2.GenerateVerifier(),
 		done:     make(chan result, 1)}
-	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
-	go func() { _ = server.Serve(listener) }() // until Shutdown, below
-	defer func() {
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second) // for the last page
-		defer cancel()
-		if server.Shutdown(grace) != nil {
-			_ = server.Close()
-		}
-	}()
+	server := httpserver.New(h, httpserver.Limits{}, nil, nil)
+	go func() { _ = server.Serve(listener) }()                 // until Shutdown, below
+	defer func() { _ = server.Shutdown(ctx, 2*time.Second) }() // the last page needs the time
 	f.ShowURL(h.authorizeURL())
 	for {
 		select {
