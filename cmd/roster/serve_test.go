@@ -32,6 +32,7 @@ type daemonProcess struct {
 	work, bare string
 	cmd        *exec.Cmd
 	env        []string            // additional environment variables
+	umask      string              // of the process; "" means that of the test
 	log        chan map[string]any // lines
 	address    string
 }
@@ -55,10 +56,9 @@ func (d *daemonProcess) start(flags ...string) {
 	d.t.Helper()
 	ctx, cancel := context.WithTimeout(d.t.Context(), 2*waitTimeout)
 	d.t.Cleanup(cancel)
-	d.cmd = roster(ctx, d.home, append([]string{"serve", "--repo", "file://" + d.bare, "--listen", "127.0.0.1:0",
+	d.cmd = d.command(ctx, append([]string{"serve", "--repo", "file://" + d.bare, "--listen", "127.0.0.1:0",
 		"--poll", "20ms", "--jitter", "1ms", "-v",
 		"--state-dir", filepath.Join(d.home, "state")}, flags...)...)
-	d.cmd.Env = append(d.cmd.Env, d.env...)
 	stderr, err := d.cmd.StderrPipe()
 	if err != nil {
 		d.t.Fatal(err)

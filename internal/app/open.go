@@ -49,6 +49,9 @@ func (w *Workspace) openRemote(ctx context.Context, apply bool) error {
 	if err != nil {
 		return err
 	}
+	if err := w.prepareStateDir(state, apply); err != nil {
+		return err
+	}
 	repo, err := w.git().mirror(filepath.Join(state, "source.git"), c.URL, &c.Git)
 	if err != nil {
 		return err
@@ -105,7 +108,11 @@ func (w *Workspace) openDir(ctx context.Context, apply bool) error {
 			return err
 		}
 	}
-	return w.openAudit(cmp.Or(c.StateDir, filepath.Join(repo.GitDir(), "roster")), apply)
+	state := cmp.Or(c.StateDir, filepath.Join(repo.GitDir(), "roster"))
+	if err := w.prepareStateDir(state, apply); err != nil {
+		return err
+	}
+	return w.openAudit(state, apply)
 }
 
 // newLocalSource returns the declarations of a repository on this machine.
@@ -143,9 +150,6 @@ func (w *Workspace) openAudit(stateDir string, apply bool) error {
 		if err != nil {
 			return err
 		}
-	}
-	if err := os.MkdirAll(stateDir, 0o700); err != nil {
-		return fmt.Errorf("create the state directory: %w", err)
 	}
 	w.stateDir = stateDir
 	host, _ := os.Hostname()

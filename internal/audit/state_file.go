@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/seed-d64a251c/roster/internal/atomicfile"
+	"github.com/seed-d64a251c/roster/internal/privatedir"
 )
 
 func (r *Recorder) lockPath(provisioner string) string {
@@ -37,7 +38,7 @@ func makeDir(dir string) error {
 	if _, err := os.Stat(dir); err == nil {
 		return nil
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := privatedir.Make(dir); err != nil {
 		return err
 	}
 	return atomicfile.SyncDir(filepath.Dir(dir))

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/seed-d64a251c/roster/internal/atomicfile"
+	"github.com/seed-d64a251c/roster/internal/privatedir"
 	"github.com/seed-d64a251c/roster/reconcile/observe"
 )
 
@@ -143,7 +144,7 @@ func (c *FileCache) write(provisioner string, directory *observe.CachedDirectory
 	if directory == nil {
 		return atomicfile.Remove(c.file(provisioner))
 	}
-	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
+	if err := privatedir.Make(c.Dir); err != nil {
 		return err
 	}
 	return atomicfile.Write(c.file(provisioner), 0o600, func(w io.Writer) error {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/format/packfile"
 
 	"github.com/seed-d64a251c/roster/internal/atomicfile"
+	"github.com/seed-d64a251c/roster/internal/privatedir"
 )
 
 // unpackLimit is the number of objects from which on Add writes a pack: Git's default for fetched
@@ -46,7 +48,7 @@ const tempPack = "tmp_pack_*"
 // ignores a pack that has no index.
 func (s *Store) AddPack(r io.Reader) error {
 	dir := filepath.Join(s.dir, "pack")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := s.makeDir(dir); err != nil {
 		return err
 	}
 	// atomicfile needs the final name first; this one is the checksum of the content.
@@ -67,18 +69,33 @@ func (s *Store) AddPack(r io.Reader) error {
 		return fmt.Errorf("receive pack: %w", err)
 	}
 	base := filepath.Join(dir, "pack-"+sum.String())
-	if err := errors.Join(f.Chmod(0o444), f.Sync()); err != nil {
+	if err := errors.Join(f.Chmod(s.fileMode()), f.Sync()); err != nil {
 		return err
 	}
 	if err := os.Rename(f.Name(), base+".pack"); err != nil {
 		return err
 	}
-	if err := atomicfile.WriteBytes(base+".idx", 0o444, index); err != nil { // syncs the folder too
+	if err := atomicfile.WriteBytes(base+".idx", s.fileMode(), index); err != nil { // syncs the folder too
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.refresh()
+}
+
+// fileMode is the mode of the files with objects. Git makes them read-only.
+func (s *Store) fileMode() fs.FileMode {
+	if s.Private {
+		return privatedir.FileMode
+	}
+	return 0o444
+}
+
+func (s *Store) makeDir(dir string) error {
+	if s.Private {
+		return privatedir.Make(dir)
+	}
+	return os.MkdirAll(dir, 0o755)
 }
 
 // RemoveTempFiles removes the temporary files in an "objects" folder that are older than age: a

@@ -70,10 +70,10 @@ func (s *Store) writeLoose(objects []Object) error {
 		if err := z.Close(); err != nil {
 			return fmt.Errorf("write object %s: %w", o.Hash.Short(), err)
 		}
-		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		if err := s.makeDir(filepath.Dir(name)); err != nil {
 			return fmt.Errorf("write object %s: %w", o.Hash.Short(), err)
 		}
-		if err := atomicfile.WriteBytes(name, 0o444, buf.Bytes()); err != nil {
+		if err := atomicfile.WriteBytes(name, s.fileMode(), buf.Bytes()); err != nil {
 			return fmt.Errorf("write object %s: %w", o.Hash.Short(), err)
 		}
 	}

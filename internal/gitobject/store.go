@@ -48,6 +48,10 @@ type Store struct {
 	// Hint is copied to each MissingError. Set it before the first read.
 	Hint string
 
+	// Private makes the files that the store writes accessible to their owner only. Set it before
+	// the first write.
+	Private bool
+
 	dir string // the "objects" folder
 
 	mu         sync.Mutex

@@ -13,10 +13,12 @@ import (
 
 	"github.com/seed-d64a251c/roster/internal/atomicfile"
 	"github.com/seed-d64a251c/roster/internal/gitobject"
+	"github.com/seed-d64a251c/roster/internal/privatedir"
 )
 
 // Mirror opens the cache of a remote repository in the folder dir. It creates the cache if dir is
 // empty or does not exist, but does not fetch. A folder that contains anything else is an error.
+// The cache is accessible to its owner only.
 // The URL may be https://, ssh://, user@host:path, file:// or a path; http:// is for loopback only.
 // Only one process at a time may write to a cache. A cache that is lost costs one fetch.
 func Mirror(dir, url string, auth Auth) (*Repo, error) {
@@ -43,6 +45,7 @@ func mirror(dir, url string, auth Auth) (*Repo, error) {
 		return nil, err
 	}
 	r.remote = remote
+	r.objects.Private, r.refs.private = true, true
 	r.objects.Hint = "the cache " + dir + " is damaged: delete it; roster fetches it again"
 	return r, nil
 }
@@ -78,11 +81,11 @@ func prepareCache(dir, url string) error {
 		}
 	}
 	for _, sub := range []string{"objects/pack", "refs/heads"} {
-		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
+		if err := privatedir.Make(filepath.Join(dir, sub)); err != nil {
 			return err
 		}
 	}
-	refs := refStore{gitDir: dir, commonDir: dir}
+	refs := refStore{gitDir: dir, commonDir: dir, private: true}
 	old, err := refs.list("refs/")
 	if err != nil {
 		return err
@@ -93,7 +96,7 @@ func prepareCache(dir, url string) error {
 	if err := refs.writeSymbolic("HEAD", branchPrefix+"main"); err != nil {
 		return err
 	}
-	return atomicfile.WriteBytes(filepath.Join(dir, "config"), 0o644, []byte(cacheConfig(url)))
+	return atomicfile.WriteBytes(filepath.Join(dir, "config"), privatedir.FileMode, []byte(cacheConfig(url)))
 }
 
 // tempFileAge is the age from which on a temporary file is removed: the process that made it cannot
@@ -114,9 +117,10 @@ func removeTempFiles(dir string) {
 	}
 }
 
-// repack combines the packs of the cache with the git program.
+// repack combines the packs of the cache with the git program, which makes files readable for others.
 func (r *Repo) repack(ctx context.Context) error {
 	_, err := git(ctx, r.commonDir, nil, "-c", "pack.threads=1", "--git-dir=.", "repack", "--geometric=2", "-d", "-q")
+	_, _ = privatedir.Tighten(r.commonDir) // only the owner can enter the folder in any case
 	return err
 }
 

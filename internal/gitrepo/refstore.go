@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/seed-d64a251c/roster/internal/atomicfile"
+	"github.com/seed-d64a251c/roster/internal/privatedir"
 )
 
 // A refStore reads the references of a repository: first loose files, then packed-refs
@@ -19,6 +20,7 @@ import (
 type refStore struct {
 	gitDir    string // has HEAD
 	commonDir string // has refs and packed-refs; not the same as gitDir in a linked worktree
+	private   bool   // the files that the store writes are accessible to their owner only
 }
 
 // maxSymref is the maximum length of a chain of symbolic references, as in Git.
@@ -202,13 +204,27 @@ func (s refStore) writeText(name, text string) error {
 	if old, err := os.ReadFile(s.path(name)); err == nil && string(old) == text {
 		return nil
 	}
-	if err := os.MkdirAll(filepath.Dir(s.path(name)), 0o755); err != nil {
+	if err := s.makeDir(filepath.Dir(s.path(name))); err != nil {
 		return fmt.Errorf("write reference %s: %w", name, err)
 	}
-	if err := atomicfile.WriteBytes(s.path(name), 0o644, []byte(text)); err != nil {
+	if err := atomicfile.WriteBytes(s.path(name), s.fileMode(), []byte(text)); err != nil {
 		return fmt.Errorf("write reference %s: %w", name, err)
 	}
 	return nil
+}
+
+func (s refStore) makeDir(dir string) error {
+	if s.private {
+		return privatedir.Make(dir)
+	}
+	return os.MkdirAll(dir, 0o755)
+}
+
+func (s refStore) fileMode() fs.FileMode {
+	if s.private {
+		return privatedir.FileMode
+	}
+	return 0o644
 }
 
 // remove deletes references of a cache, loose and packed.
@@ -251,7 +267,7 @@ func (s refStore) removePacked(names []string) error {
 	if removed == 0 {
 		return nil
 	}
-	return atomicfile.WriteBytes(filepath.Join(s.commonDir, "packed-refs"), 0o644, []byte(keep.String()))
+	return atomicfile.WriteBytes(filepath.Join(s.commonDir, "packed-refs"), s.fileMode(), []byte(keep.String()))
 }
 
 // validRef reports whether a full reference name is valid (git-check-ref-format(1)). A valid name

@@ -33,13 +33,13 @@ var rules = []rule{
 	{
 		packages:  []string{"./internal/gitobject"},
 		forbidden: []string{"./..."},
-		allowed:   []string{"./internal/atomicfile"},
+		allowed:   []string{"./internal/atomicfile", "./internal/privatedir"},
 		reason:    "gitobject stores objects; it does not depend on references or on the content of files",
 	},
 	{
 		packages:  []string{"./internal/gitrepo"},
 		forbidden: []string{"./..."},
-		allowed:   []string{"./internal/atomicfile", "./internal/gitobject", "./internal/secret/scrub"},
+		allowed:   []string{"./internal/atomicfile", "./internal/gitobject", "./internal/privatedir", "./internal/secret/scrub"},
 		reason:    "gitrepo reads and writes repositories; it does not depend on what the files declare",
 	},
 	{
@@ -140,7 +140,7 @@ var rules = []rule{
 	{
 		packages:  []string{"./internal/audit"},
 		forbidden: []string{"./..."},
-		allowed:   []string{"./internal/atomicfile", "./reconcile"},
+		allowed:   []string{"./internal/atomicfile", "./internal/privatedir", "./reconcile"},
 		reason:    "audit stores the records of reconcile; it reads no declarations and calls no directory",
 	},
 	{
@@ -152,8 +152,8 @@ var rules = []rule{
 		packages:  []string{"./internal/preview"},
 		forbidden: []string{"./..."},
 		allowed: []string{
-			"./internal/atomicfile", "./internal/forge", "./internal/gitrepo", "./reconcile", "./reconcile/render",
-			"./schema",
+			"./internal/atomicfile", "./internal/forge", "./internal/gitrepo", "./internal/privatedir", "./reconcile",
+			"./reconcile/render", "./schema",
 		},
 		reason: "preview posts the plan of a pull request; it calls no directory and reads no secret",
 	},
@@ -184,7 +184,7 @@ var rules = []rule{
 	{
 		packages:  []string{"./internal/oauth"},
 		forbidden: []string{"./..."},
-		allowed:   []string{"./internal/atomicfile", "./internal/httpserver", "./internal/secret/scrub"},
+		allowed:   []string{"./internal/atomicfile", "./internal/httpserver", "./internal/privatedir", "./internal/secret/scrub"},
 		reason:    "oauth is a client of authorization servers; it does not depend on the use of a token",
 	},
 	{
@@ -208,6 +208,11 @@ var rules = []rule{
 		packages:  []string{"./internal/httpserver"},
 		forbidden: []string{"./..."},
 		reason:    "httpserver limits connections; it does not depend on what is served",
+	},
+	{
+		packages:  []string{"./internal/privatedir"},
+		forbidden: []string{"./...", "others"},
+		reason:    "privatedir does not depend on the content of the files",
 	},
 	{
 		packages:  []string{"./internal/eta"},

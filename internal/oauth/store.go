@@ -14,6 +14,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/seed-d64a251c/roster/internal/atomicfile"
+	"github.com/seed-d64a251c/roster/internal/privatedir"
 )
 
 // Store keeps the tokens of authorizations in Dir. Each authorization has a file, encrypted with
@@ -37,7 +38,7 @@ type tokens struct {
 
 // lock locks an authorization for all processes.
 func (s *Store) lock(name string) (unlock func(), err error) {
-	if err := os.MkdirAll(s.Dir, 0o700); err != nil {
+	if err := privatedir.Make(s.Dir); err != nil {
 		return nil, fmt.Errorf("create the token store: %w", err)
 	}
 	lock := flock.New(filepath.Join(s.Dir, name+".lock"))

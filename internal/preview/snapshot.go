@@ -9,6 +9,7 @@ import (
 
 	"github.com/seed-d64a251c/roster/internal/atomicfile"
 	"github.com/seed-d64a251c/roster/internal/forge"
+	"github.com/seed-d64a251c/roster/internal/privatedir"
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
@@ -24,7 +25,7 @@ func WriteSnapshot(dir string, s *reconcile.Snapshot) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := privatedir.Make(dir); err != nil {
 		return err
 	}
 	return atomicfile.WriteBytes(filepath.Join(dir, s.Provisioner+".json"), 0o600, b)
