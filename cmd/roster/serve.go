@@ -35,6 +35,7 @@ only approved changes of provisioners that require a review. With a webhook secr
 	f := cmd.Flags()
 	_ = f.MarkHidden("ref") // --branch is its replacement
 	addForgeFlags(f, &config.Forge)
+	addAccessFlags(f, &config.Access)
 	f.StringVar(&config.Branch, "branch", "main", "branch to apply")
 	f.StringVar(&config.Listen, "listen", "127.0.0.1:8741",
 		"address for health, metrics, status, webhooks and web pages; empty for none")

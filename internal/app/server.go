@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"path/filepath"
 	"sync"
@@ -26,6 +25,7 @@ type ServeConfig struct {
 	Poll       time.Duration    // interval at which the repository is polled
 	Jitter     time.Duration    // maximum delay of a scheduled run
 	Forge      ForgeConfig
+	Access     AccessConfig
 }
 
 // Server is the daemon with its HTTP server and its previews of pull requests.
@@ -36,6 +36,7 @@ type Server struct {
 	cache     *daemon.FileCache
 	previewer *preview.Previewer // nil: no previews
 	webhooks  http.Handler       // nil: none
+	access    *httpAccess
 
 	poll, preview trigger
 
@@ -50,6 +51,10 @@ func NewServer(ctx context.Context, s Settings, c ServeConfig) (*Server, error) 
 		return nil, UsageError{fmt.Errorf("--branch and --audit-branch are both %s: reports would be read as "+
 			"declarations", c.Branch)}
 	}
+	access, err := c.Access.open(&s, c.Listen)
+	if err != nil {
+		return nil, err
+	}
 	c.Repository.Ref = c.Branch
 	s.Progress = nil
 	w, err := OpenForApply(ctx, s, c.Repository)
@@ -61,7 +66,7 @@ func NewServer(ctx context.Context, s Settings, c ServeConfig) (*Server, error) 
 		w.Close()
 		return nil, err
 	}
-	out := &Server{config: c, workspace: w, poll: newTrigger(), preview: newTrigger()}
+	out := &Server{config: c, workspace: w, poll: newTrigger(), preview: newTrigger(), access: access}
 	out.cache = &daemon.FileCache{Dir: filepath.Join(w.stateDir, "cache"), Log: s.Log, Now: s.Now}
 	runner := w.runner()
 	runner.Cache = out.cache
@@ -125,17 +130,18 @@ func (s *Server) Run(ctx context.Context, started func(address string)) error {
 	if s.config.Listen == "" {
 		served <- nil
 	} else {
-		listener, err := net.Listen("tcp", s.config.Listen)
+		listener, err := s.access.listen(s.config.Listen)
 		if err != nil {
-			return fmt.Errorf("listen: %w; choose another address with --listen", err)
+			return err
 		}
-		s.workspace.settings.Log.Info("listening", "address", "http://"+listener.Addr().String()+"/")
+		log := s.workspace.settings.Log
+		log.Info("listening", "address", s.access.scheme()+"://"+listener.Addr().String()+"/")
 		if started != nil {
 			started(listener.Addr().String())
 		}
 		go func() {
 			served <- serveHTTP(ctx, httpserver.Limits{},
-				endpoint{listener: listener, handler: s.handler(), log: s.workspace.settings.Log})
+				endpoint{listener: listener, handler: s.handler(), tls: s.access.tls, log: log})
 			cancel()
 		}()
 	}
@@ -154,7 +160,7 @@ func (s *Server) handler() http.Handler {
 	metadata := &metadataCache{settings: s.workspace.settings, source: s.workspace.source,
 		commit: func() string { return s.daemon.State().ValidCommit.ID }}
 	server := &web.Server{State: s.daemon.State, Explain: s.workspace.explainNewest(s.daemon), Webhooks: s.webhooks,
-		Metadata: metadata.get}
+		Metadata: metadata.get, Access: s.access.Access, Poll: s.Trigger}
 	return s.workspace.settings.Secrets.Handler(server.Handler())
 }
 

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"net/netip"
@@ -21,9 +22,12 @@ type Access struct {
 	Authenticator *webauth.Authenticator
 }
 
-// openPrefixes are the paths that need no authentication. Webhooks are authenticated by their
+// The paths below these prefixes need no authentication. Webhooks are authenticated by their
 // signature. SAML metadata is public.
-var openPrefixes = []string{"/webhooks/", "/saml/"}
+const (
+	webhookPrefix  = "/webhooks/"
+	metadataPrefix = "/saml/"
+)
 
 // healthPaths show anyone only one word. Their Host is not checked if callers authenticate, because
 // probes of Kubernetes use the address of the pod.
@@ -35,38 +39,58 @@ func (a *Access) limit(next http.Handler) http.Handler {
 	var crossOrigin http.CrossOriginProtection
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		setHeaders(w.Header(), r)
-		health := slices.Contains(healthPaths, r.URL.Path)
-		if !a.allowsHost(r.Host) && !(health && a.Authenticator != nil) {
-			http.Error(w, "this server is not "+hostName(r.Host)+": add the name with --host-name",
-				http.StatusMisdirectedRequest)
+		if !a.allowsHost(r) {
+			http.Error(w, "the server does not have this name: allow it with --host-name", http.StatusMisdirectedRequest)
 			return
 		}
-		open := health || slices.ContainsFunc(openPrefixes, func(p string) bool {
-			return strings.HasPrefix(r.URL.Path, p)
-		})
-		caller := webauth.Caller{Role: webauth.RoleAct}
-		if a.Authenticator != nil {
-			known := false
-			if caller, known = a.Authenticator.Authenticate(r); !known && !open && !a.Authenticator.OpenPath(r.URL.Path) {
-				a.Authenticator.Challenge(w, r)
-				return
-			}
-			open = open || a.Authenticator.OpenPath(r.URL.Path)
+		open, want := a.isOpen(r.URL.Path), roleFor(r)
+		caller, known := a.callerOf(r)
+		switch {
+		case !known && !open:
+			a.Authenticator.Challenge(w, r)
+		case !open && a.Authenticator == nil && forwarded(r.Header):
+			http.Error(w, "a proxy forwarded the request: start roster serve with --behind-proxy and a way to authenticate",
+				http.StatusForbidden)
+		case !strings.HasPrefix(r.URL.Path, webhookPrefix) && crossOrigin.Check(r) != nil:
+			http.Error(w, "another website made the browser send the request", http.StatusForbidden)
+		case !open && caller.Role < want:
+			http.Error(w, "the request requires the role "+want.String(), http.StatusForbidden)
+		default:
+			next.ServeHTTP(w, r.WithContext(withCaller(r.Context(), caller)))
 		}
-		if open && strings.HasPrefix(r.URL.Path, "/webhooks/") { // forges are no browsers
-			next.ServeHTTP(w, r)
-			return
-		}
-		if err := crossOrigin.Check(r); err != nil {
-			http.Error(w, "the request is of another website", http.StatusForbidden)
-			return
-		}
-		if want := roleFor(r); !open && caller.Role < want {
-			http.Error(w, "this needs the role "+want.String(), http.StatusForbidden)
-			return
-		}
-		next.ServeHTTP(w, r.WithContext(withCaller(r.Context(), caller)))
 	})
+}
+
+// isOpen reports whether a path needs no authentication.
+func (a *Access) isOpen(path string) bool {
+	return slices.Contains(healthPaths, path) || path == stylePath || strings.HasPrefix(path, webhookPrefix) ||
+		strings.HasPrefix(path, metadataPrefix) || a.Authenticator != nil && a.Authenticator.OpenPath(path)
+}
+
+// callerOf returns the caller of a request. known is false if the request does not prove who it is.
+func (a *Access) callerOf(r *http.Request) (caller webauth.Caller, known bool) {
+	if a.Authenticator == nil {
+		return webauth.Caller{Role: webauth.RoleAct}, true
+	}
+	return a.Authenticator.Authenticate(r)
+}
+
+// forwarded reports whether a proxy says that it forwards a request of another machine.
+func forwarded(h http.Header) bool {
+	return h.Get("Forwarded") != "" || h.Get("X-Forwarded-For") != "" || h.Get("X-Real-IP") != ""
+}
+
+// callerKey is the key of the caller in the context of a request.
+type callerKey struct{}
+
+func withCaller(ctx context.Context, c webauth.Caller) context.Context {
+	return context.WithValue(ctx, callerKey{}, c)
+}
+
+// mayRead reports whether the caller of a request may see more than one word.
+func mayRead(ctx context.Context) bool {
+	c, _ := ctx.Value(callerKey{}).(webauth.Caller)
+	return c.Role >= webauth.RoleRead
 }
 
 // roleFor is the role that a request needs.
@@ -77,15 +101,13 @@ func roleFor(r *http.Request) webauth.Role {
 	return webauth.RoleAct
 }
 
-func (a *Access) allowsHost(host string) bool {
-	name := hostName(host)
-	if name == "localhost" {
-		return true
-	}
-	if ip, err := netip.ParseAddr(name); err == nil && ip.IsLoopback() {
-		return true
-	}
-	return slices.ContainsFunc(a.HostNames, func(allowed string) bool { return strings.EqualFold(hostName(allowed), name) })
+// allowsHost reports whether the server has the name that a request was sent to.
+func (a *Access) allowsHost(r *http.Request) bool {
+	name := hostName(r.Host)
+	ip, err := netip.ParseAddr(name)
+	return name == "localhost" || err == nil && ip.IsLoopback() ||
+		a.Authenticator != nil && slices.Contains(healthPaths, r.URL.Path) ||
+		slices.ContainsFunc(a.HostNames, func(allowed string) bool { return hostName(allowed) == name })
 }
 
 // hostName returns the name or address of a Host header, without its port.

@@ -14,6 +14,10 @@ import (
 	"github.com/seed-d64a251c/roster/reconcile/explain"
 )
 
+func noExplanation(_ context.Context, kind, key, _ string) ([]*explain.Explanation, error) {
+	return nil, fmt.Errorf("no %s %q: %w", kind, key, fs.ErrNotExist)
+}
+
 func TestExplanations(t *testing.T) {
 	explain := func(_ context.Context, kind, key, provisioner string) ([]*explain.Explanation, error) {
 		switch key {
@@ -50,7 +54,7 @@ func TestExplanations(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			w := httptest.NewRecorder()
 			s := &Server{State: func() daemon.State { return daemon.State{} }, Explain: explain}
-			s.Handler().ServeHTTP(w, httptest.NewRequest("GET", test.path, nil))
+			s.Handler().ServeHTTP(w, newRequest("GET", test.path))
 			if w.Code != test.code || !strings.Contains(w.Body.String(), test.has) {
 				t.Errorf("%d %s; want %d with %s", w.Code, w.Body, test.code, test.has)
 			}

@@ -34,7 +34,7 @@ func testMetadata(_ context.Context, app, domain string) (*Metadata, error) {
 func TestMetadata(t *testing.T) {
 	handler := (&Server{State: func() daemon.State { return daemon.State{} }, Metadata: testMetadata}).Handler()
 	request := func(method, path string, header ...string) *http.Response {
-		r := httptest.NewRequest(method, path, nil)
+		r := newRequest(method, path)
 		for i := 0; i < len(header); i += 2 {
 			r.Header.Set(header[i], header[i+1])
 		}
@@ -83,7 +83,7 @@ func TestMetadata(t *testing.T) {
 	}
 	plain := (&Server{State: func() daemon.State { return daemon.State{} }}).Handler()
 	w := httptest.NewRecorder()
-	if plain.ServeHTTP(w, httptest.NewRequest("GET", path, nil)); w.Code != http.StatusNotFound {
+	if plain.ServeHTTP(w, newRequest("GET", path)); w.Code != http.StatusNotFound {
 		t.Errorf("a server without metadata responds with %d", w.Code)
 	}
 }

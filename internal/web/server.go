@@ -27,6 +27,10 @@ type Server struct {
 	Webhooks http.Handler
 	// Metadata, if set, serves the SAML metadata of apps.
 	Metadata MetadataFunc
+	// Poll, if set, makes the daemon poll the repository and the forge. It must not block.
+	Poll func()
+	// Access limits who may use the server.
+	Access Access
 }
 
 // Handler returns the routes of the server.
@@ -43,19 +47,45 @@ func (s *Server) Handler() http.Handler {
 		mux.Handle("GET /saml/{app}/{domain}/metadata.xml", s.Metadata)
 	}
 	mux.HandleFunc("GET /{$}", s.page)
+	mux.HandleFunc("GET "+stylePath, style)
 	s.addExplanations(mux)
 	if s.Webhooks != nil {
 		mux.Handle("/webhooks/", s.Webhooks)
 	}
-	return mux
+	if s.Poll != nil {
+		mux.HandleFunc("POST /api/v1/poll", s.poll)
+	}
+	if s.Access.Authenticator != nil {
+		s.Access.Authenticator.Routes(mux)
+	}
+	return s.Access.limit(mux)
 }
 
-// ready responds with 200 as soon as there is a valid commit, unless an audit branch is broken.
-func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
-	st := s.State()
+func (s *Server) poll(w http.ResponseWriter, _ *http.Request) {
+	s.Poll()
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusAccepted)
+	_, _ = w.Write([]byte("{\"version\": 1}\n"))
+}
+
+// ready responds with 200 as soon as there is a valid commit, unless an audit branch is broken. The
+// reason is only for callers who may read.
+func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
+	broken := notReady(s.State())
+	switch {
+	case len(broken) == 0:
+		_, _ = w.Write([]byte("ready\n"))
+	case mayRead(r.Context()):
+		http.Error(w, strings.Join(broken, "\n"), http.StatusServiceUnavailable)
+	default:
+		http.Error(w, "not ready", http.StatusServiceUnavailable)
+	}
+}
+
+// notReady returns the reasons why a daemon is not ready.
+func notReady(st daemon.State) []string {
 	if st.ValidCommit.ID == "" {
-		http.Error(w, "no valid commit yet", http.StatusServiceUnavailable)
-		return
+		return []string{"no valid commit yet"}
 	}
 	var broken []string
 	for _, key := range slices.Sorted(maps.Keys(st.Provisioners)) {
@@ -63,11 +93,7 @@ func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
 			broken = append(broken, "audit branch broken: "+key)
 		}
 	}
-	if len(broken) > 0 {
-		http.Error(w, strings.Join(broken, "\n"), http.StatusServiceUnavailable)
-		return
-	}
-	_, _ = w.Write([]byte("ready\n"))
+	return broken
 }
 
 func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
@@ -88,8 +114,19 @@ func openAPI(w http.ResponseWriter, _ *http.Request) {
 
 func (s *Server) page(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
 	_ = overviewTemplate.Execute(w, s.State())
+}
+
+// stylePath is the path of the style sheet. It needs no authentication, so that it is cached.
+const stylePath = "/style.css"
+
+//go:embed style.css
+var styleSheet []byte
+
+func style(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/css; charset=utf-8")
+	w.Header().Set("Cache-Control", "public, max-age=3600")
+	_, _ = w.Write(styleSheet)
 }
 
 //go:embed overview.html

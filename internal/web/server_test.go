@@ -38,9 +38,15 @@ func exampleState() daemon.State {
 func get(t *testing.T, state daemon.State, method, path string) *http.Response {
 	t.Helper()
 	w := httptest.NewRecorder()
-	(&Server{State: func() daemon.State { return state }}).Handler().ServeHTTP(w,
-		httptest.NewRequest(method, path, nil))
+	(&Server{State: func() daemon.State { return state }}).Handler().ServeHTTP(w, newRequest(method, path))
 	return w.Result()
+}
+
+// newRequest returns a request to this machine.
+func newRequest(method, path string) *http.Request {
+	r := httptest.NewRequest(method, path, nil)
+	r.Host = "localhost"
+	return r
 }
 
 func body(t *testing.T, r *http.Response) string {
@@ -169,7 +175,7 @@ func TestStatusReturnsTheState(t *testing.T) {
 func TestWebhooksAreServedOnlyIfConfigured(t *testing.T) {
 	request := func(s *Server) int {
 		w := httptest.NewRecorder()
-		s.Handler().ServeHTTP(w, httptest.NewRequest("POST", "/webhooks/gitea", nil))
+		s.Handler().ServeHTTP(w, newRequest("POST", "/webhooks/gitea"))
 		return w.Code
 	}
 	state := func() daemon.State { return daemon.State{} }

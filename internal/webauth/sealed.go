@@ -56,7 +56,7 @@ func (s *sealer) open(r *http.Request, name string, v any) (ok bool) {
 type revocations map[string]time.Time
 
 // maxRevocations bounds the memory.
-const maxRevocations = 10_000
+const maxRevocations = 1000
 
 // add adds a session. If there are too many, it removes the one that ends first.
 func (r revocations) add(id string, until, now time.Time) {
