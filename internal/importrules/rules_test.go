@@ -215,6 +215,17 @@ var rules = []rule{
 		reason:    "privatedir does not depend on the content of the files",
 	},
 	{
+		packages:  []string{"./internal/webauth"},
+		forbidden: []string{"./..."},
+		allowed:   []string{"./internal/atomicfile"},
+		reason:    "webauth finds out who a caller is; it does not depend on what the caller reads or does",
+	},
+	{
+		packages: allPackages, except: []string{"./internal/webauth"},
+		forbidden: []string{"github.com/coreos/go-oidc/..."},
+		reason:    "only webauth signs users in",
+	},
+	{
 		packages:  []string{"./internal/eta"},
 		forbidden: []string{"./...", "others"},
 		reason:    "the remaining time depends on counts and the clock only",

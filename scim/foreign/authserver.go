@@ -3,6 +3,8 @@ package foreign
 import (
 	"fmt"
 	"net/http"
+	"net/url"
+	"strings"
 	"testing"
 )
 
@@ -12,7 +14,8 @@ import (
 //
 // Its clients: "roster" sends its secret in the header, "roster-post" in the body, "roster-public"
 // has no secret, and "roster-code-only" gets no refresh token. Their redirect URI is
-// http://127.0.0.1/callback on any port.
+// http://127.0.0.1/callback on any port. The client "roster-pages" has /login/callback instead. The
+// scope "roles" gives the roles of a user, at the userinfo endpoint.
 type AuthServer struct{ URL string }
 
 // StartAuthServer starts the server with the secret of the clients. The server stops with the test.
@@ -23,6 +26,16 @@ func StartAuthServer(t testing.TB, secret string) *AuthServer {
 		t.Fatalf("start oidc-provider: %v", err)
 	}
 	return &AuthServer{"http://127.0.0.1:" + port}
+}
+
+// SignIn makes a user with roles the one who uses further browsers.
+func (s *AuthServer) SignIn(name string, roles ...string) error {
+	query := url.Values{"name": {name}, "roles": {strings.Join(roles, ",")}}
+	res, err := http.Post(s.URL+"/user?"+query.Encode(), "", nil)
+	if err != nil {
+		return err
+	}
+	return res.Body.Close()
 }
 
 // Advance moves the server's clock forward.

@@ -1,6 +1,6 @@
 // An OAuth 2.0 authorization server made of oidc-provider with a store in memory, for tests. Every
 // user is logged in and consents. It prints its port, and ends when its standard input does. POST
-// /advance?seconds=N moves its clock.
+// /advance?seconds=N moves its clock. POST /user?name=N&roles=R,R sets the user of further browsers.
 import http from "node:http";
 for (const name of ["log", "info", "warn"]) console[name] = console.error; // standard output is for the port
 
@@ -8,6 +8,8 @@ const { default: Provider } = await import("oidc-provider");
 const [secret] = process.argv.slice(2);
 
 let ahead = 0;
+let user = "alice";
+const users = {}; // the roles of each user
 const now = Date.now;
 Date.now = () => now() + ahead;
 
@@ -22,9 +24,11 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
         { client_id: "roster", client_secret: secret, grant_types: grants, token_endpoint_auth_method: "client_secret_basic", ...common },
         { client_id: "roster-post", client_secret: secret, grant_types: grants, token_endpoint_auth_method: "client_secret_post", ...common },
         { client_id: "roster-public", grant_types: grants.slice(0, 2), token_endpoint_auth_method: "none", ...common },
+        { client_id: "roster-pages", client_secret: secret, grant_types: grants.slice(0, 1), ...common, redirect_uris: ["http://127.0.0.1/login/callback"] },
         { client_id: "roster-code-only", client_secret: secret, grant_types: grants.slice(0, 1), ...common },
     ],
-    scopes: ["openid", "offline_access", "scim"],
+    scopes: ["openid", "offline_access", "scim", "profile", "email", "roles"],
+    claims: { openid: ["sub"], profile: ["name"], email: ["email"], roles: ["roles"] },
     pkce: { required: () => true },
     rotateRefreshToken: true,
     expiresWithSession: async () => false,
@@ -35,11 +39,11 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
         devInteractions: { enabled: false },
     },
     cookies: { keys: ["for tests"] },
-    findAccount: (ctx, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
+    findAccount: (ctx, id) => ({ accountId: id, claims: () => ({ sub: id, name: id, email: `${id}@example.com`, roles: users[id] }) }),
     interactions: { url: (ctx, interaction) => `/interaction/${interaction.uid}` },
     async loadExistingGrant(ctx) {
         const grant = new provider.Grant({ clientId: ctx.oidc.client.clientId, accountId: ctx.oidc.session.accountId });
-        grant.addOIDCScope("openid offline_access scim");
+        grant.addOIDCScope("openid offline_access scim profile email roles");
         await grant.save();
         return grant;
     },
@@ -51,8 +55,12 @@ server.on("request", async (req, res) => {
     if (url.pathname === "/advance") {
         ahead += 1000 * Number(url.searchParams.get("seconds"));
         res.end();
+    } else if (url.pathname === "/user") {
+        user = url.searchParams.get("name");
+        users[user] = url.searchParams.get("roles").split(",");
+        res.end();
     } else if (url.pathname.startsWith("/interaction/")) {
-        await provider.interactionFinished(req, res, { login: { accountId: "alice" }, consent: {} });
+        await provider.interactionFinished(req, res, { login: { accountId: user }, consent: {} });
     } else {
         handle(req, res);
     }
