@@ -8,11 +8,12 @@ import (
 
 // addAccessFlags adds the flags that decide who may use the daemon's HTTP server.
 func addAccessFlags(f *pflag.FlagSet, c *app.AccessConfig) {
-	f.StringVar(&c.TLSCert, "tls-cert", "", "file with the TLS certificate of --listen (PEM); read again when it changes")
+	f.StringVar(&c.TLSCert, "tls-cert", "",
+		"file with the TLS certificate of --listen (PEM); read again when it changes")
 	f.StringVar(&c.TLSKey, "tls-key", "", "file with the private key of --tls-cert (PEM)")
 	f.BoolVar(&c.BehindProxy, "behind-proxy", false, "a proxy in front of --listen terminates TLS")
-	f.StringSliceVar(&c.HostNames, "host-name", nil, "names that requests may be sent to, in addition to loopback names, "+
-		"the address in --listen and --public-url")
+	f.StringSliceVar(&c.HostNames, "host-name", nil, "names that requests may be sent to, in addition to loopback "+
+		"names, the address in --listen and --public-url")
 	f.StringVar(&c.PublicURL, "public-url", "", "URL of the daemon as browsers see it; required for --oidc-issuer")
 	f.StringVar(&c.APITokens, "api-tokens", "", "file with the digests of API tokens, from roster token new")
 	o := &c.OIDC

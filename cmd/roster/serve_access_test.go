@@ -28,7 +28,8 @@ func TestServeRefusesToShowEverybodyWhoHasAccess(t *testing.T) {
 	} {
 		args := append([]string{"serve", "--repo", "file:///does/not/exist"}, flags...)
 		out := expect(t, home, exitUsage, args...)
-		if !strings.Contains(out, "the pages show who has access to what; add ") || !strings.Contains(out, "--api-tokens") {
+		if !strings.Contains(out, "the pages show who has access to what; add ") ||
+			!strings.Contains(out, "--api-tokens") {
 			t.Errorf("%q: %s", flags, out)
 		}
 	}
@@ -67,7 +68,8 @@ func TestServeAnswersOnlyForNamesOfThisMachine(t *testing.T) {
 	d.start()
 	d.wantOutcome(reconcile.RunApplied)
 	for _, path := range []string{"/", "/api/v1/status", "/api/v1/explain/user/u-1002", "/metrics", "/readyz"} {
-		status, body := d.request(http.DefaultClient, "GET", path, func(r *http.Request) { r.Host = "evil.example.com" })
+		status, body := d.request(http.DefaultClient, "GET", path,
+			func(r *http.Request) { r.Host = "evil.example.com" })
 		if status != http.StatusMisdirectedRequest || strings.Contains(body, "bram") {
 			t.Errorf("GET %s for a foreign name: %d %s", path, status, body)
 		}
@@ -256,7 +258,8 @@ func TestServeKeepsNoSlowConnectionsInMemory(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), waitTimeout)
 	defer cancel()
 	for range slow {
-		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", strings.Trim(strings.TrimPrefix(d.address, "http://"), "/"))
+		address := strings.Trim(strings.TrimPrefix(d.address, "http://"), "/")
+		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -18,9 +17,6 @@ import (
 // TestStateDirectoryIsPrivate runs the daemon and apply under umask 0, also with a state directory
 // that others can read, and checks the modes on the disk.
 func TestStateDirectoryIsPrivate(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("Windows has no such modes")
-	}
 	t.Parallel()
 	sim, stop := startSimulator("aws", awssim.Options{})
 	defer stop()
@@ -116,7 +112,8 @@ func addPacks(t *testing.T, dir string, n int) {
 func (d *daemonProcess) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := roster(ctx, d.home, args...)
 	if d.umask != "" {
-		shell := exec.CommandContext(ctx, "sh", append([]string{"-c", `umask "$0"; exec roster "$@"`, d.umask}, args...)...)
+		args = append([]string{"-c", `umask "$0"; exec roster "$@"`, d.umask}, args...)
+		shell := exec.CommandContext(ctx, "sh", args...)
 		shell.Env = cmd.Env
 		cmd = shell
 	}

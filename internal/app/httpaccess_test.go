@@ -103,10 +103,11 @@ func TestAccessFlags(t *testing.T) {
 		{"OpenID Connect without the public URL", "127.0.0.1:8741", AccessConfig{OIDC: oidc}, []string{"--public-url"}},
 		{"a public URL without TLS", "127.0.0.1:8741", AccessConfig{OIDC: oidc, PublicURL: "http://roster.example.com"},
 			[]string{"--public-url", "https"}},
-		{"a public URL with a path", "127.0.0.1:8741", AccessConfig{OIDC: oidc, PublicURL: "https://example.com/roster"},
-			[]string{"without a path"}},
+		{"a public URL with a path", "127.0.0.1:8741",
+			AccessConfig{OIDC: oidc, PublicURL: "https://example.com/roster"}, []string{"without a path"}},
 		{"an issuer without TLS", "127.0.0.1:8741", AccessConfig{PublicURL: "https://roster.example.com",
-			OIDC: OIDCConfig{Issuer: "http://login.example.com", ClientID: "roster"}}, []string{"--oidc-issuer", "https"}},
+			OIDC: OIDCConfig{Issuer: "http://login.example.com", ClientID: "roster"}},
+			[]string{"--oidc-issuer", "https"}},
 		{"an address without a port", "127.0.0.1", AccessConfig{}, []string{"--listen", "127.0.0.1:8741"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -140,7 +141,8 @@ func TestHostNamesOfTheServer(t *testing.T) {
 	c := AccessConfig{BehindProxy: true, APITokens: tokens, HostNames: []string{"people.example.com"},
 		PublicURL: "https://roster.example.com:8443"}
 	a, err := c.open(accessSettings(), "192.0.2.7:8741")
-	if err != nil || !slices.Equal(a.HostNames, []string{"people.example.com", "192.0.2.7", "roster.example.com:8443"}) {
+	want := []string{"people.example.com", "192.0.2.7", "roster.example.com:8443"}
+	if err != nil || !slices.Equal(a.HostNames, want) {
 		t.Errorf("%v, %v", a.HostNames, err)
 	}
 	if a, err = c.open(accessSettings(), "0.0.0.0:8741"); err != nil || slices.Contains(a.HostNames, "0.0.0.0") {

@@ -112,8 +112,8 @@ func (w *Webhooks) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
 	}
 }
 
-// accept handles an authentic delivery. Only new, authentic deliveries count toward the rate: nobody
-// else can use it up.
+// accept handles an authentic delivery. Only new, authentic deliveries count toward the rate, so
+// other senders cannot use it up.
 func (w *Webhooks) accept(rw http.ResponseWriter, digest [sha256.Size]byte) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

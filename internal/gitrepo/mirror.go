@@ -117,7 +117,8 @@ func removeTempFiles(dir string) {
 	}
 }
 
-// repack combines the packs of the cache with the git program, which makes files readable for others.
+// repack combines the packs of the cache with the git program. Git makes files that others may
+// read.
 func (r *Repo) repack(ctx context.Context) error {
 	_, err := git(ctx, r.commonDir, nil, "-c", "pack.threads=1", "--git-dir=.", "repack", "--geometric=2", "-d", "-q")
 	_, _ = privatedir.Tighten(r.commonDir) // only the owner can enter the folder in any case

@@ -40,7 +40,8 @@ func (a *Access) limit(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		setHeaders(w.Header(), r)
 		if !a.allowsHost(r) {
-			http.Error(w, "the server does not have this name: allow it with --host-name", http.StatusMisdirectedRequest)
+			http.Error(w, "the server does not have this name: allow it with --host-name",
+				http.StatusMisdirectedRequest)
 			return
 		}
 		open, want := a.isOpen(r.URL.Path), roleFor(r)
@@ -49,8 +50,8 @@ func (a *Access) limit(next http.Handler) http.Handler {
 		case !known && !open:
 			a.Authenticator.Challenge(w, r)
 		case !open && a.Authenticator == nil && forwarded(r.Header):
-			http.Error(w, "a proxy forwarded the request: start roster serve with --behind-proxy and a way to authenticate",
-				http.StatusForbidden)
+			http.Error(w, "a proxy forwarded the request: start roster serve with --behind-proxy and a way to "+
+				"authenticate", http.StatusForbidden)
 		case !strings.HasPrefix(r.URL.Path, webhookPrefix) && crossOrigin.Check(r) != nil:
 			http.Error(w, "another website made the browser send the request", http.StatusForbidden)
 		case !open && caller.Role < want:

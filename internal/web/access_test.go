@@ -55,13 +55,15 @@ func TestWithoutAuthenticationOnlyThisMachineIsServed(t *testing.T) {
 		{"a name that was rebound to this machine", "GET", "evil.example.com:8741", "/", nil, 421},
 		{"a rebound name, the API", "GET", "evil.example.com", "/api/v1/status", nil, 421},
 		{"a rebound name, health", "GET", "evil.example.com", "/healthz", nil, 421},
-		{"a rebound name, SAML metadata", "GET", "evil.example.com", "/saml/aws/login.example.com/metadata.xml", nil, 421},
+		{"a rebound name, SAML metadata", "GET", "evil.example.com", "/saml/aws/login.example.com/metadata.xml", nil,
+			421},
 		{"a rebound name, a webhook", "POST", "evil.example.com", "/webhooks/github", nil, 421},
 		{"a name that begins like this machine's", "GET", "localhost.example.com", "/", nil, 421},
 		{"a name that ends like this machine's", "GET", "evil.localhost.example", "/", nil, 421},
 		{"an address of the network", "GET", "192.0.2.7:8741", "/", nil, 421},
 		{"no name", "GET", "", "/", nil, 421},
-		{"a request that a proxy forwards", "GET", "127.0.0.1:8741", "/", []string{"X-Forwarded-For", "192.0.2.7"}, 403},
+		{"a request that a proxy forwards", "GET", "127.0.0.1:8741", "/",
+			[]string{"X-Forwarded-For", "192.0.2.7"}, 403},
 		{"a webhook that a proxy forwards", "POST", "127.0.0.1:8741", "/webhooks/github",
 			[]string{"X-Forwarded-For", "192.0.2.7"}, 202},
 		{"an action", "POST", "localhost", "/api/v1/poll", nil, 202},
@@ -71,7 +73,8 @@ func TestWithoutAuthenticationOnlyThisMachineIsServed(t *testing.T) {
 			[]string{"Sec-Fetch-Site", "cross-site"}, 403},
 		{"an action of another website in an old browser", "POST", "localhost:8741", "/api/v1/poll",
 			[]string{"Origin", "https://evil.example.com"}, 403},
-		{"an action of a page without an origin", "POST", "localhost:8741", "/api/v1/poll", []string{"Origin", "null"}, 403},
+		{"an action of a page without an origin", "POST", "localhost:8741", "/api/v1/poll",
+			[]string{"Origin", "null"}, 403},
 		{"a webhook with an origin", "POST", "localhost", "/webhooks/github",
 			[]string{"Origin", "https://forge.example.com"}, 202},
 	} {
@@ -99,8 +102,8 @@ func TestWithoutAuthenticationOnlyThisMachineIsServed(t *testing.T) {
 
 func TestEveryRouteNeedsTheRightToken(t *testing.T) {
 	access, read, act := withTokens(t)
-	var everywhere = map[string]string{"no token": "", "a wrong token": "Bearer roster_guess", "an empty token": "Bearer ",
-		"another scheme": "Digest " + act, "the role read": "Bearer " + read, "the role act": "bearer " + act,
+	credentials := map[string]string{"no token": "", "a wrong token": "Bearer roster_guess",
+		"an empty token": "Bearer ", "another scheme": "Digest " + act, "the role read": "Bearer " + read, "the role act": "bearer " + act,
 		"a password": "basic:" + read}
 	for _, test := range []struct {
 		path, method string
@@ -114,7 +117,7 @@ func TestEveryRouteNeedsTheRightToken(t *testing.T) {
 		{path: "/webhooks/github", method: "POST", open: true},
 		{path: "/saml/aws/login.example.com/metadata.xml", open: true},
 	} {
-		for name, credential := range everywhere {
+		for name, credential := range credentials {
 			t.Run(test.path+" with "+name, func(t *testing.T) {
 				polls := 0
 				if test.method == "" {
@@ -216,7 +219,8 @@ func TestEveryResponseHasStrictHeaders(t *testing.T) {
 		{"GET", "/healthz", ""}, {"GET", "/readyz", ""}, {"GET", "/nowhere", read}, {"POST", "/", read},
 		{"PUT", "/api/v1/status", read}, {"POST", "/api/v1/poll", read}, {"GET", "/", ""}, {"GET", "/", "wrong"},
 		{"GET", "//x/../", read}, {"POST", "/webhooks/github", ""},
-		{"GET", "/saml/aws/login.example.com/metadata.xml", ""}, {"GET", "/saml/broken/login.example.com/metadata.xml", ""},
+		{"GET", "/saml/aws/login.example.com/metadata.xml", ""},
+		{"GET", "/saml/broken/login.example.com/metadata.xml", ""},
 		{"GET", "/saml/x", ""}, {"GET", "https://evil.example.com/", read},
 	} {
 		r := httptest.NewRequest(test.method, test.target, nil)
@@ -245,7 +249,7 @@ func TestEveryResponseHasStrictHeaders(t *testing.T) {
 			t.Errorf("%s %s (%d): Cache-Control is %q", test.method, test.target, w.Code, h.Get("Cache-Control"))
 		}
 		if secure := h.Get("Strict-Transport-Security") != ""; secure != (r.TLS != nil) {
-			t.Errorf("%s %s: Strict-Transport-Security is %q", test.method, test.target, h.Get("Strict-Transport-Security"))
+			t.Errorf("%s %s: with TLS %v, Strict-Transport-Security %v", test.method, test.target, r.TLS != nil, secure)
 		}
 	}
 }

@@ -40,6 +40,7 @@ const (
 	discoveryInterval = 5 * time.Second
 	maxProviderAnswer = 1 << 20
 	maxName           = 200
+	maxReturn         = 2000 // bytes of the path that a sign-in returns to; a cookie has it
 )
 
 // OIDCConfig configures the sign-in of users at an OpenID Connect provider.
@@ -198,8 +199,8 @@ func (o *OIDC) signInURL(path string) string {
 func localPath(path string) string {
 	u, err := url.Parse(path)
 	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || !strings.HasPrefix(path, "/") ||
-		strings.HasPrefix(path, "//") || strings.ContainsAny(path, "\\\r\n\t") || strings.HasPrefix(u.Path, signInPath) ||
-		len(path) > 2000 {
+		strings.HasPrefix(path, "//") || strings.ContainsAny(path, "\\\r\n\t") || len(path) > maxReturn ||
+		strings.HasPrefix(u.Path, signInPath) {
 		return "/"
 	}
 	return path
@@ -241,7 +242,8 @@ func (o *OIDC) callback(w http.ResponseWriter, r *http.Request) {
 			http.StatusForbidden)
 		return
 	}
-	value := session{ID: rand.Text(), Name: caller.Name, Role: caller.Role, Expires: o.config.Now().Add(sessionDuration)}
+	value := session{ID: rand.Text(), Name: caller.Name, Role: caller.Role,
+		Expires: o.config.Now().Add(sessionDuration)}
 	if err := o.setCookie(w, o.sessionCookie(), value, sessionDuration); err != nil {
 		http.Error(w, "The sign-in failed.", http.StatusInternalServerError)
 		return

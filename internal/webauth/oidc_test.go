@@ -210,7 +210,8 @@ func TestUsersSignIn(t *testing.T) {
 		{"no claim at all", nil, map[string]any{"sub": "u-1"}, "u-1 none q=1"},
 		{"roles at the userinfo endpoint", nil, map[string]any{"sub": "u-1", "email": "ann@example.com",
 			"realm_access": map[string]any{"roles": []string{"viewer"}}}, "ann@example.com read q=1"},
-		{"a claim that is no list", jwt.MapClaims{"realm_access": "viewer"}, map[string]any{"sub": "u-1"}, "u-1 none q=1"},
+		{"a claim that is no list", jwt.MapClaims{"realm_access": "viewer"}, map[string]any{"sub": "u-1"},
+			"u-1 none q=1"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			p := newProvider(t)
@@ -394,7 +395,8 @@ func TestCookies(t *testing.T) {
 func TestTheReturnAddressIsOfThisServer(t *testing.T) {
 	for path, want := range map[string]string{"/": "/", "/explain?key=a b": "/explain?key=a b", "/a/b#c": "/a/b#c",
 		"": "/", "page": "/", "https://evil.example.com/": "/", "//evil.example.com": "/", "/\\evil.example.com": "/",
-		"\\/evil.example.com": "/", "/\t/evil.example.com": "/", "/\n/evil.example.com": "/", "javascript:alert(1)": "/",
+		"\\/evil.example.com": "/", "/\t/evil.example.com": "/", "/\n/evil.example.com": "/",
+		"javascript:alert(1)": "/",
 		"/login": "/", "/login/callback?code=1": "/", "/" + strings.Repeat("x", 3000): "/", "/%": "/"} {
 		if have := localPath(path); have != want {
 			t.Errorf("%q: %q; want %q", path, have, want)

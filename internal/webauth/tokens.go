@@ -25,8 +25,8 @@ const tokenPrefix = "roster_"
 // TokenFile is a file with the digests of API tokens. A line has a name, a role, the SHA-256 of the
 // token, and optionally the last day of the token:
 //
-//	prometheus read sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae
-//	pipeline act sha256:fcde2b2edba56bf408601fb721fe9b5c338d10ee429ea04fae5511b68fbf8fb9 until=2027-01-31
+//	prometheus read sha256:2c26b46b68ff...
+//	pipeline act sha256:fcde2b2edba5... until=2027-01-31
 //
 // Empty lines and lines that begin with # are comments. A changed file is read again at the next
 // request. While the file is missing or invalid, every token is rejected.

@@ -160,8 +160,8 @@ func TestNewToken(t *testing.T) {
 	if err != nil || second == token {
 		t.Errorf("the second token: %v", err)
 	}
-	for _, args := range [][3]string{{"pipeline", "read", ""}, {"x", "root", ""}, {"a b", "read", ""}, {"x", "read", "soon"},
-		{"x\ny", "read", ""}} {
+	for _, args := range [][3]string{{"pipeline", "read", ""}, {"x", "root", ""}, {"a b", "read", ""},
+		{"x", "read", "soon"}, {"x\ny", "read", ""}} {
 		if token, err := NewToken(f.path, args[0], args[1], args[2]); err == nil || token != "" {
 			t.Errorf("%q: accepted", args)
 		}
