@@ -45,7 +45,7 @@ func (a *Access) limit(next http.Handler) http.Handler {
 			return
 		}
 		open, want := a.isOpen(r.URL.Path), roleFor(r)
-		caller, known := a.callerOf(r)
+		caller, known := a.identify(r)
 		switch {
 		case !known && !open:
 			a.Authenticator.Challenge(w, r)
@@ -68,8 +68,8 @@ func (a *Access) isOpen(path string) bool {
 		strings.HasPrefix(path, metadataPrefix) || a.Authenticator != nil && a.Authenticator.OpenPath(path)
 }
 
-// callerOf returns the caller of a request. known is false if the request does not prove who it is.
-func (a *Access) callerOf(r *http.Request) (caller webauth.Caller, known bool) {
+// identify returns the caller of a request. known is false if the request does not prove who it is.
+func (a *Access) identify(r *http.Request) (caller webauth.Caller, known bool) {
 	if a.Authenticator == nil {
 		return webauth.Caller{Role: webauth.RoleAct}, true
 	}
@@ -88,10 +88,10 @@ func withCaller(ctx context.Context, c webauth.Caller) context.Context {
 	return context.WithValue(ctx, callerKey{}, c)
 }
 
-// mayRead reports whether the caller of a request may see more than one word.
-func mayRead(ctx context.Context) bool {
+// callerOf returns the caller of a request. Its role is webauth.RoleNone if it is not known.
+func callerOf(ctx context.Context) webauth.Caller {
 	c, _ := ctx.Value(callerKey{}).(webauth.Caller)
-	return c.Role >= webauth.RoleRead
+	return c
 }
 
 // roleFor is the role that a request needs.

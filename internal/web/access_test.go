@@ -103,8 +103,9 @@ func TestWithoutAuthenticationOnlyThisMachineIsServed(t *testing.T) {
 func TestEveryRouteNeedsTheRightToken(t *testing.T) {
 	access, read, act := withTokens(t)
 	credentials := map[string]string{"no token": "", "a wrong token": "Bearer roster_guess",
-		"an empty token": "Bearer ", "another scheme": "Digest " + act, "the role read": "Bearer " + read, "the role act": "bearer " + act,
-		"a password": "basic:" + read}
+		"an empty token": "Bearer ", "another scheme": "Digest " + act, "the role read": "Bearer " + read,
+		"the role act": "bearer " + act,
+		"a password":   "basic:" + read}
 	for _, test := range []struct {
 		path, method string
 		open         bool

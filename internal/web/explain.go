@@ -2,12 +2,10 @@ package web
 
 import (
 	"context"
-	_ "embed"
-	"encoding/json"
 	"errors"
-	"html/template"
 	"io/fs"
 	"net/http"
+	"net/url"
 
 	"github.com/seed-d64a251c/roster/reconcile/explain"
 )
@@ -31,17 +29,83 @@ func (s *Server) addExplanations(mux *http.ServeMux) {
 }
 
 func (s *Server) explainJSON(w http.ResponseWriter, r *http.Request, kind string) {
-	out, code := explanations{Version: 1, Notices: s.State().Notices}, http.StatusOK
-	var err error
-	out.Explanations, err = s.Explain(r.Context(), kind, r.PathValue("key"), r.URL.Query().Get("provisioner"))
+	out, code := s.explanationsFor(r, kind, r.PathValue("key"), jsonBudget)
+	respond(w, code, out)
+}
+
+// explanationsFor returns a page of the explanations that a request asks for.
+func (s *Server) explanationsFor(r *http.Request, kind, key string, budget int) (out explanations, code int) {
+	q := r.URL.Query()
+	out = explanations{Version: 1, Notices: s.State().Notices}
+	limit, err := limitOf(q)
 	if err != nil {
-		out.Error, code = err.Error(), httpStatus(err)
+		out.Error = err.Error()
+		return out, http.StatusBadRequest
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(code)
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	_ = e.Encode(out)
+	all, err := s.Explain(r.Context(), kind, key, q.Get("provisioner"))
+	if err != nil {
+		out.Error = cutText(err.Error(), 4000)
+		return out, httpStatus(err)
+	}
+	offset, err := offsetOf(q.Get("cursor"), baseOf(all))
+	if err != nil {
+		out.Error = err.Error()
+		return out, http.StatusGone
+	}
+	var next int
+	out.Explanations, out.FactsTotal, next = pageOfFacts(all, offset, limit, budget)
+	out.Next = cursorOf(next, baseOf(all))
+	return out, http.StatusOK
+}
+
+// baseOf is what the facts of explanations belong to: the commit.
+func baseOf(all []*explain.Explanation) string {
+	if len(all) == 0 {
+		return ""
+	}
+	return all[0].Commit.ID
+}
+
+// factAt is a fact, with the position of its explanation.
+type factAt struct {
+	Explanation int
+	Fact        explain.Fact
+}
+
+// pageOfFacts returns the explanations of a page of facts, each with its facts on that page. An
+// explanation without facts is one row.
+func pageOfFacts(all []*explain.Explanation, offset, limit, budget int) (
+	out []*explain.Explanation, total, next int,
+) {
+	type position struct{ explanation, fact int }
+	var positions []position
+	for i, e := range all {
+		for j := range max(1, len(e.Facts)) {
+			positions = append(positions, position{i, j})
+		}
+	}
+	rows, next := page(len(positions), offset, limit, budget, func(i int) factAt {
+		p := positions[i]
+		if e := all[p.explanation]; p.fact < len(e.Facts) {
+			return factAt{p.explanation, e.Facts[p.fact]}
+		}
+		return factAt{Explanation: p.explanation}
+	})
+	last := -1
+	for _, r := range rows {
+		whole := all[r.Explanation]
+		if r.Explanation != last {
+			head := *whole
+			head.Facts = []explain.Fact{}
+			head, _ = row(head)
+			out, last = append(out, &head), r.Explanation
+		}
+		if len(whole.Facts) > 0 {
+			e := out[len(out)-1]
+			e.Facts = append(e.Facts, r.Fact)
+		}
+	}
+	return out, len(positions), next
 }
 
 func httpStatus(err error) int {
@@ -56,9 +120,14 @@ func httpStatus(err error) int {
 
 // explainData is the input of explainTemplate.
 type explainData struct {
-	Kind, Key, Error string
-	Notices          []string // see daemon.State
-	Explanations     []*explain.Explanation
+	frame
+	explanations
+	Kind, Key string
+}
+
+// NextPage is the address of the next page.
+func (d explainData) NextPage() string {
+	return "?" + url.Values{"kind": {d.Kind}, "key": {d.Key}, "cursor": {d.Next}}.Encode()
 }
 
 // explanations is the response of /api/v1/explain/.
@@ -68,27 +137,22 @@ type explanations struct {
 	Notices      []string               `json:"notices,omitempty"`
 	Error        string                 `json:"error,omitempty"`
 	Explanations []*explain.Explanation `json:"explanations,omitempty"`
+	// FactsTotal is the number of facts on all pages.
+	FactsTotal int `json:"factsTotal,omitempty"`
+	// Next is the cursor of the next page of facts; empty on the last page. It ends with the
+	// commit.
+	Next string `json:"next,omitempty"`
 }
 
 func (s *Server) explainPage(w http.ResponseWriter, r *http.Request) {
-	q := r.URL.Query()
-	page := explainData{Kind: q.Get("kind"), Key: q.Get("key"), Notices: s.State().Notices}
-	code := http.StatusOK
-	if page.Kind != "group" {
-		page.Kind = "user"
+	q, st := r.URL.Query(), s.State()
+	data, code := explainData{frame: frameOf(r, "Explain a user or group", &st), Kind: "user",
+		Key: cutText(q.Get("key"), 1000)}, http.StatusOK
+	if q.Get("kind") == "group" {
+		data.Kind = "group"
 	}
-	if page.Key != "" {
-		var err error
-		if page.Explanations, err = s.Explain(r.Context(), page.Kind, page.Key, q.Get("provisioner")); err != nil {
-			page.Error, code = err.Error(), httpStatus(err)
-		}
+	if data.Key != "" {
+		data.explanations, code = s.explanationsFor(r, data.Kind, q.Get("key"), htmlBudget)
 	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.WriteHeader(code)
-	_ = explainTemplate.Execute(w, page)
+	show(w, code, explainTemplate, data)
 }
-
-//go:embed explain.html
-var explainHTML string
-
-var explainTemplate = template.Must(template.New("explain").Parse(explainHTML))

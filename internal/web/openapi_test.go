@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"encoding/json"
 	"flag"
 	"os"
@@ -10,7 +11,6 @@ import (
 
 	"github.com/invopop/jsonschema"
 
-	"github.com/seed-d64a251c/roster/internal/daemon"
 	"github.com/seed-d64a251c/roster/internal/formattest"
 )
 
@@ -70,6 +70,7 @@ type route struct {
 	path, summary, schema string
 	parameters            []map[string]any
 	errors                map[string]string
+	method                string // "" means get
 }
 
 func routes() []route {
@@ -79,13 +80,32 @@ func routes() []route {
 		"description": "key of the provisioner; all of them without it"}
 	failures := map[string]string{"404": "Nothing has this name.", "409": "Several users or groups have this name.",
 		"500": "The explanation failed."}
+	query := func(name, description string) map[string]any {
+		return map[string]any{"name": name, "in": "query", "schema": map[string]any{"type": "string"},
+			"description": description}
+	}
+	limit := map[string]any{"name": "limit", "in": "query", "description": "number of rows",
+		"schema": map[string]any{"type": "integer", "minimum": 1, "maximum": maxRows, "default": maxRows}}
+	cursor := query("cursor", "next of the page before; none for the first page")
+	name := map[string]any{"name": "key", "in": "path", "required": true, "schema": map[string]any{"type": "string"},
+		"description": "key of the provisioner"}
+	invalid, replaced := "The limit or the cursor is invalid.", "The rows of the cursor have been replaced."
+	failures["400"], failures["410"] = invalid, replaced
 	return []route{
-		{path: "/api/v1/status", summary: "The state of the daemon and the last run of each provisioner",
-			schema: "State"},
+		{"/api/v1/status", "The state of the daemon and the last run of each provisioner", "Status",
+			[]map[string]any{limit, cursor}, map[string]string{"400": invalid}, "get"},
+		{"/api/v1/provisioners/{key}/changes", "The changes of a provisioner's last run", "Changes",
+			[]map[string]any{name, query("q", "text in the name, key, member, kind, reason or error"),
+				query("result", "result of the changes, such as held"), limit, cursor},
+			map[string]string{"400": invalid, "404": "The provisioner does not exist or has not run.",
+				"410": replaced}, "get"},
+		{"/api/v1/deadlines", "The due deadlines", "Deadlines", []map[string]any{limit, cursor},
+			map[string]string{"400": invalid}, "get"},
 		{"/api/v1/explain/user/{key}", "Why a user is, or is not, in AWS", "Explanations",
-			[]map[string]any{key, provisioner}, failures},
+			[]map[string]any{key, provisioner, limit, cursor}, failures, "get"},
 		{"/api/v1/explain/group/{key}", "Why a group is, or is not, in AWS", "Explanations",
-			[]map[string]any{key, provisioner}, failures},
+			[]map[string]any{key, provisioner, limit, cursor}, failures, "get"},
+		{path: "/api/v1/poll", method: "post", summary: "Poll the repository and the forge now; requires the role act"},
 		{path: "/api/v1/openapi.json", summary: "This description"},
 	}
 }
@@ -94,6 +114,10 @@ func routes() []route {
 func describe(t *testing.T) []byte {
 	t.Helper()
 	paths := map[string]any{}
+	failed := func(description string) map[string]any {
+		return map[string]any{"description": description, "content": map[string]any{"application/json": map[string]any{
+			"schema": map[string]any{"$ref": "#/components/schemas/Failure"}}}}
+	}
 	for _, r := range routes() {
 		content := map[string]any{}
 		if r.schema != "" {
@@ -103,19 +127,27 @@ func describe(t *testing.T) []byte {
 			return map[string]any{"description": description, "content": map[string]any{"application/json": content}}
 		}
 		responses := map[string]any{"200": response("OK")}
+		if r.method == "post" {
+			responses = map[string]any{"202": response("The poll begins.")}
+		}
 		for code, description := range r.errors {
-			responses[code] = response(description)
+			responses[code] = failed(description)
+		}
+		if r.path != "/api/v1/openapi.json" {
+			responses["401"] = map[string]any{"description": "The request is not authenticated."}
+			responses["403"] = map[string]any{"description": "The role of the caller does not permit the request."}
 		}
 		get := map[string]any{"summary": r.summary, "responses": responses}
 		if r.parameters != nil {
 			get["parameters"] = r.parameters
 		}
-		paths[r.path] = map[string]any{"get": get}
+		paths[r.path] = map[string]any{cmp.Or(r.method, "get"): get}
 	}
 	b, err := json.MarshalIndent(map[string]any{"openapi": "3.1.0",
-		"info":       map[string]any{"title": "roster", "version": "1"},
-		"paths":      paths,
-		"components": map[string]any{"schemas": schemas(t, &daemon.State{}, &explanations{})}}, "", "  ")
+		"info":  map[string]any{"title": "roster", "version": "1"},
+		"paths": paths,
+		"components": map[string]any{"schemas": schemas(t, &Status{}, &Changes{}, &Deadlines{}, &explanations{},
+			&failure{})}}, "", "  ")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,12 +185,13 @@ func TestTheDescriptionHasEveryRouteAndField(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path := range doc.Paths {
-		r := get(t, exampleState(), "POST", strings.ReplaceAll(path, "{key}", "ann"))
-		if r.StatusCode != 405 && !strings.Contains(path, "explain") {
-			t.Errorf("POST %s: %s; the server has no such path", path, r.Status)
+		r := get(t, exampleState(), "PUT", strings.ReplaceAll(path, "{key}", "ann"))
+		if r.StatusCode != 405 && path != "/api/v1/poll" && !strings.Contains(path, "explain") {
+			t.Errorf("PUT %s: %s; the server has no such path", path, r.Status)
 		}
 	}
-	for _, want := range []string{"State.provisioners", "State.notices", "LastRun.held", "HeldSet.approve",
+	for _, want := range []string{"Status.provisioners", "Status.notices", "Status.next", "Changes.next",
+		"LastRun.held", "HeldSet.approve",
 		"HeldSet.digest", "Report.audit", "AuditSummary.level", "Counts.waiting", "Report.loosened",
 		"Explanations.notices"} {
 		schema, field, _ := strings.Cut(want, ".")
@@ -167,7 +200,7 @@ func TestTheDescriptionHasEveryRouteAndField(t *testing.T) {
 			t.Errorf("the description has no %s", want)
 		}
 	}
-	if text := doc.Components.Schemas["State"].Properties["notices"].Description; !strings.Contains(text, "flags") {
+	if text := doc.Components.Schemas["Status"].Properties["notices"].Description; !strings.Contains(text, "flags") {
 		t.Errorf("the notices are described as %q", text)
 	}
 }

@@ -3,18 +3,19 @@
 package web
 
 import (
-	_ "embed"
-	"encoding/json"
+	"embed"
 	"html/template"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/seed-d64a251c/roster/internal/daemon"
+	"github.com/seed-d64a251c/roster/internal/webauth"
 	"github.com/seed-d64a251c/roster/reconcile/render"
 )
 
@@ -42,11 +43,15 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /api/v1/status", s.status)
+	mux.HandleFunc("GET /api/v1/deadlines", s.deadlines)
+	mux.HandleFunc("GET /api/v1/provisioners/{key}/changes", s.changes)
 	mux.HandleFunc("GET /api/v1/openapi.json", openAPI)
 	if s.Metadata != nil {
 		mux.Handle("GET /saml/{app}/{domain}/metadata.xml", s.Metadata)
 	}
-	mux.HandleFunc("GET /{$}", s.page)
+	mux.HandleFunc("GET /{$}", s.overviewPage)
+	mux.HandleFunc("GET /provisioners/{key}", s.changesPage)
+	mux.HandleFunc("GET /deadlines", s.deadlinesPage)
 	mux.HandleFunc("GET "+stylePath, style)
 	s.addExplanations(mux)
 	if s.Webhooks != nil {
@@ -75,7 +80,7 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case len(broken) == 0:
 		_, _ = w.Write([]byte("ready\n"))
-	case mayRead(r.Context()):
+	case callerOf(r.Context()).Role >= webauth.RoleRead:
 		http.Error(w, strings.Join(broken, "\n"), http.StatusServiceUnavailable)
 	default:
 		http.Error(w, "not ready", http.StatusServiceUnavailable)
@@ -96,13 +101,6 @@ func notReady(st daemon.State) []string {
 	return broken
 }
 
-func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "application/json")
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	_ = e.Encode(s.State()) // an error means that the client has disconnected
-}
-
 //go:embed openapi.json
 var openAPIDocument []byte
 
@@ -110,11 +108,6 @@ var openAPIDocument []byte
 func openAPI(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = w.Write(openAPIDocument)
-}
-
-func (s *Server) page(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_ = overviewTemplate.Execute(w, s.State())
 }
 
 // stylePath is the path of the style sheet. It needs no authentication, so that it is cached.
@@ -129,12 +122,43 @@ func style(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write(styleSheet)
 }
 
-//go:embed overview.html
-var overviewHTML string
+//go:embed *.html
+var pages embed.FS
 
-var overviewTemplate = template.Must(template.New("overview").Funcs(template.FuncMap{
-	"held": listed, "more": func(groups []render.HeldSet) int { return len(groups) - len(listed(groups)) },
-}).Parse(overviewHTML))
+// The pages. frame.html is what they have in common.
+var (
+	overviewTemplate = parsePage("overview.html")
+	explainTemplate  = parsePage("explain.html")
+	changesTemplate  = parsePage("changes.html")
+	deadlineTemplate = parsePage("deadlines.html")
+)
+
+func parsePage(name string) *template.Template {
+	functions := template.FuncMap{"time": formatTime}
+	return template.Must(template.New(name).Funcs(functions).ParseFS(pages, name, "frame.html"))
+}
+
+// formatTime is how pages show a time.
+func formatTime(t time.Time) string { return t.Format("2006-01-02 15:04:05Z07:00") }
+
+// frame is what each page shows beside its own content.
+type frame struct {
+	Title  string
+	Flags  []string // the notices of daemon.State
+	Caller webauth.Caller
+}
+
+func frameOf(r *http.Request, title string, st *daemon.State) frame {
+	notices, _ := page(len(st.Notices), 0, maxRows, htmlBudget/4, func(i int) string { return st.Notices[i] })
+	return frame{Title: title, Flags: notices, Caller: callerOf(r.Context())}
+}
+
+// show writes a page.
+func show(w http.ResponseWriter, code int, t *template.Template, data any) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(code)
+	_ = t.Execute(w, data) // an error means that the client has disconnected
+}
 
 // maxGroups is the number of groups of held changes that a page and a response have at most for a
 // provisioner. The last group has all changes, so it is always there.

@@ -285,7 +285,7 @@ func TestEveryPageNamesTheFlagsThatWeakenARule(t *testing.T) {
 	}}
 	for _, path := range []string{"/", "/explain", "/api/v1/status", "/api/v1/explain/user/ann"} {
 		w := httptest.NewRecorder()
-		s.Handler().ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		s.Handler().ServeHTTP(w, newRequest("GET", path))
 		for _, flag := range []string{"--allow-self-approval is set", "--trust-commit-authors is set"} {
 			if !strings.Contains(w.Body.String(), flag) {
 				t.Errorf("GET %s does not name the flag %q:\n%s", path, flag, w.Body)

@@ -176,7 +176,7 @@ func (o *OIDC) Authenticate(r *http.Request) (caller Caller, ok bool) {
 	if !ok {
 		return Caller{}, false
 	}
-	return Caller{Name: s.Name, Role: s.Role}, true
+	return Caller{Name: s.Name, Role: s.Role, Session: true}, true
 }
 
 func (o *OIDC) session(r *http.Request) (s session, ok bool) {

@@ -397,7 +397,7 @@ func TestTheReturnAddressIsOfThisServer(t *testing.T) {
 		"": "/", "page": "/", "https://evil.example.com/": "/", "//evil.example.com": "/", "/\\evil.example.com": "/",
 		"\\/evil.example.com": "/", "/\t/evil.example.com": "/", "/\n/evil.example.com": "/",
 		"javascript:alert(1)": "/",
-		"/login": "/", "/login/callback?code=1": "/", "/" + strings.Repeat("x", 3000): "/", "/%": "/"} {
+		"/login":              "/", "/login/callback?code=1": "/", "/" + strings.Repeat("x", 3000): "/", "/%": "/"} {
 		if have := localPath(path); have != want {
 			t.Errorf("%q: %q; want %q", path, have, want)
 		}

@@ -59,8 +59,8 @@ func TestTokensAuthenticate(t *testing.T) {
 		want        Caller
 		ok          bool
 	}{
-		{"the role read", "one", Caller{"prometheus", RoleRead}, true},
-		{"the role act, on its last day", "two", Caller{"pipeline", RoleAct}, true},
+		{"the role read", "one", Caller{Name: "prometheus", Role: RoleRead}, true},
+		{"the role act, on its last day", "two", Caller{Name: "pipeline", Role: RoleAct}, true},
 		{"a token that has ended", "three", Caller{}, false},
 		{"an unknown token", "four", Caller{}, false},
 		{"no token", "", Caller{}, false},
@@ -149,7 +149,7 @@ func TestNewToken(t *testing.T) {
 	if err != nil || !strings.HasPrefix(token, "roster_") || len(token) < 30 {
 		t.Fatalf("%d bytes of token, %v", len(token), err)
 	}
-	if caller, ok := f.Authenticate(token); !ok || caller != (Caller{"pipeline", RoleAct}) {
+	if caller, ok := f.Authenticate(token); !ok || caller != (Caller{Name: "pipeline", Role: RoleAct}) {
 		t.Errorf("the token authenticates %+v, %v", caller, ok)
 	}
 	content, err := os.ReadFile(f.path)

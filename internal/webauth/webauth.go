@@ -34,6 +34,8 @@ func (r Role) String() string {
 type Caller struct {
 	Name string // of the token, or of the user at the identity provider
 	Role Role
+	// Session is true if the caller signed in, and can sign out.
+	Session bool
 }
 
 // Authenticator finds out who a caller is. At least one of its fields is set.

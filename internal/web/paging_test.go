@@ -1,0 +1,283 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seed-d64a251c/roster/internal/daemon"
+	"github.com/seed-d64a251c/roster/internal/deadline"
+	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/explain"
+	"github.com/seed-d64a251c/roster/reconcile/render"
+)
+
+// maxResponse is the maximum size of any response.
+const maxResponse = 1 << 20
+
+// largeServer has n changes at each of 150 provisioners, and much of everything else. text is in
+// each of its texts.
+func largeServer(n int, text string) *Server {
+	changes := make([]reconcile.Done, n)
+	depends := make([]reconcile.Ref, n)
+	for i := range changes {
+		changes[i] = reconcile.Done{Result: reconcile.ResultHeld, Error: text, Change: reconcile.Change{
+			Kind: reconcile.UpdateUser, Key: fmt.Sprintf("u-%05d", i), Name: fmt.Sprintf("user%05d", i) + text,
+			Reason: reconcile.Reason{Text: text}, Held: []reconcile.Hold{{Gate: "maxUpdates", Reason: text}},
+			Attributes: []reconcile.AttributeChange{{Path: "title", Old: text, New: text}}}}
+		depends[i] = reconcile.Ref{Kind: reconcile.UpdateUser, Key: changes[i].Key, Member: text}
+	}
+	changes[7].DependsOn = depends
+	report := &reconcile.Report{Run: "run-1", Outcome: reconcile.RunHeld, Changes: changes, Started: noon}
+	held := make([]render.HeldSet, 0, n)
+	users := make([]reconcile.Violator, n)
+	state := daemon.State{Version: 1, ValidCommit: reconcile.CommitRef{ID: "0123456789", Subject: text, Author: text},
+		InvalidReason: strings.Repeat("a problem "+text+"\n", n/100), PollError: text, PolledAt: noon,
+		Provisioners: map[string]daemon.LastRun{}}
+	for i := range n / 10 {
+		report.Errors = append(report.Errors, "error "+text)
+		report.Warnings = append(report.Warnings, "warning "+text)
+		report.HeldGroups = append(report.HeldGroups, reconcile.HeldGroup{Subject: text, Author: text, Gates: []string{text}})
+		report.Loosened = append(report.Loosened, reconcile.Loosening{Text: text, Was: text, Is: text})
+		report.Approvals = append(report.Approvals, reconcile.Approved{Reason: text})
+		held = append(held, render.HeldSet{Title: text, Author: text, Approve: text, Gates: []string{text}})
+		state.DueDeadlines = append(state.DueDeadlines, deadline.Deadline{Kind: deadline.Membership, Subject: text,
+			Path: fmt.Sprint("groups.g.members.", i, text), EndsAt: noon, Consequence: text})
+	}
+	for i := range users {
+		users[i] = reconcile.Violator{Key: fmt.Sprint(i), Name: text, Paths: []string{text, text}}
+	}
+	for range 200 {
+		report.Violations = append(report.Violations, reconcile.Violation{Text: text, Users: users})
+	}
+	for i := range 150 {
+		state.Provisioners[fmt.Sprintf("p-%03d", i)] = daemon.LastRun{Report: report, Held: held, Error: text, Time: noon}
+	}
+	facts := make([]explain.Fact, n)
+	for i := range facts {
+		facts[i] = explain.Fact{Topic: "member", Subject: fmt.Sprintf("u-%05d", i), Text: "a member " + text, File: text,
+			LastCommit: &reconcile.CommitRef{ID: "0123456789", Subject: text}}
+	}
+	return &Server{State: func() daemon.State { return state }, Poll: func() {},
+		Explain: func(context.Context, string, string, string) ([]*explain.Explanation, error) {
+			var out []*explain.Explanation
+			for i := range 3 {
+				out = append(out, &explain.Explanation{Kind: "group", Key: "g", Provisioner: fmt.Sprint("p-", i),
+					Commit: state.ValidCommit, Answer: text, Notes: []string{text}, Facts: facts})
+			}
+			return out, nil
+		}}
+}
+
+// longTexts are texts that are longer in JSON or HTML than in memory.
+var longTexts = map[string]string{"short texts": "x", "long texts": strings.Repeat("long ", 2000),
+	"quotes": strings.Repeat(`"'`, 5000), "control characters": strings.Repeat("\x01\x1b", 5000),
+	"tags": strings.Repeat("<&>", 3000), "wide characters": strings.Repeat("\U0001F600", 3000),
+	"line separators": strings.Repeat("\u2028", 3000), "invalid UTF-8": strings.Repeat("\xff", 5000)}
+
+func TestEveryResponseIsSmall(t *testing.T) {
+	for name, text := range longTexts {
+		s := largeServer(20_000, text).Handler()
+		for _, path := range []string{"/", "/deadlines", "/provisioners/p-000", "/provisioners/p-000?q=user",
+			"/explain?kind=group&key=g", "/explain?key=" + url.QueryEscape(strings.Repeat("'", 20_000)),
+			"/api/v1/status", "/api/v1/deadlines", "/api/v1/provisioners/p-000/changes", "/api/v1/explain/group/g",
+			"/api/v1/explain/user/g", "/api/v1/openapi.json", "/metrics", "/readyz", "/style.css", "/nowhere",
+			"/provisioners/" + strings.Repeat("x", 20_000)} {
+			w := httptest.NewRecorder()
+			s.ServeHTTP(w, newRequest("GET", path))
+			if size := w.Body.Len(); size >= maxResponse {
+				t.Errorf("%s: GET %.60s has %d bytes", name, path, size)
+			}
+			if rows := strings.Count(w.Body.String(), "u-0") + strings.Count(w.Body.String(), "<li"); rows > 3*maxRows {
+				t.Errorf("%s: GET %.60s has %d rows", name, path, rows)
+			}
+		}
+	}
+}
+
+// getJSON decodes a response of the API.
+func getJSON(t *testing.T, s http.Handler, path string, v any) int {
+	t.Helper()
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, newRequest("GET", path))
+	if err := json.Unmarshal(w.Body.Bytes(), v); err != nil {
+		t.Fatalf("GET %s: %v\n%s", path, err, w.Body)
+	}
+	return w.Code
+}
+
+func TestThePagesOfChangesHaveEachChangeOnce(t *testing.T) {
+	for name, text := range map[string]string{"short texts": "x", "long texts": strings.Repeat("long ", 100)} {
+		s := largeServer(2000, text).Handler()
+		seen, cursor := map[string]int{}, ""
+		for pages := 0; ; pages++ {
+			var out Changes
+			path := "/api/v1/provisioners/p-001/changes?cursor=" + url.QueryEscape(cursor)
+			if code := getJSON(t, s, path, &out); code != 200 || len(out.Changes) == 0 || len(out.Changes) > maxRows ||
+				out.Total != 2000 {
+				t.Fatalf("%s, page %d: %d, %d changes of %d", name, pages, code, len(out.Changes), out.Total)
+			}
+			for _, c := range out.Changes {
+				seen[c.Key]++
+			}
+			if cursor = out.Next; cursor == "" {
+				break
+			}
+		}
+		for key, n := range seen {
+			if n != 1 {
+				t.Errorf("%s: %s is there %d times", name, key, n)
+			}
+		}
+		if len(seen) != 2000 {
+			t.Errorf("%s: %d changes", name, len(seen))
+		}
+	}
+}
+
+func TestChangesAreSearched(t *testing.T) {
+	s := largeServer(2000, "x").Handler()
+	for _, test := range []struct {
+		name, query string
+		code, total int
+		first       string
+	}{
+		{"without a search", "", 200, 2000, "u-00000"},
+		{"a name in other case", "q=USER00042", 200, 1, "u-00042"},
+		{"a key", "q=u-0199", 200, 10, "u-01990"},
+		{"a text that is not there", "q=nobody", 200, 0, ""},
+		{"a result", "result=held&limit=1", 200, 2000, "u-00000"},
+		{"another result", "result=failed", 200, 0, ""},
+		{"a limit of 0", "limit=0", 400, 0, ""},
+		{"a limit over the maximum", "limit=101", 400, 0, ""},
+		{"a limit that is no number", "limit=all", 400, 0, ""},
+		{"a cursor of this run", "cursor=run-1~50", 200, 2000, "u-00050"},
+		{"a cursor of an earlier run", "cursor=run-0~50", 410, 0, ""},
+		{"a negative cursor", "cursor=run-1~-5", 410, 0, ""},
+		{"a cursor beyond the end", "cursor=run-1~30000", 200, 2000, ""},
+		{"a cursor of nothing", "cursor=x", 410, 0, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var out Changes
+			code := getJSON(t, s, "/api/v1/provisioners/p-000/changes?"+test.query, &out)
+			first := ""
+			if len(out.Changes) > 0 {
+				first = out.Changes[0].Key
+			}
+			if code != test.code || out.Total != test.total || first != test.first {
+				t.Errorf("%d, %d changes from %q on; want %d, %d from %q on", code, out.Total, first, test.code, test.total,
+					test.first)
+			}
+			w := httptest.NewRecorder()
+			s.ServeHTTP(w, newRequest("GET", "/provisioners/p-000?"+test.query))
+			if w.Code != test.code || first != "" && !strings.Contains(w.Body.String(), first) {
+				t.Errorf("the page has the status %d", w.Code)
+			}
+		})
+	}
+	var failed failure
+	if code := getJSON(t, s, "/api/v1/provisioners/unknown/changes", &failed); code != 404 || failed.Error == "" {
+		t.Errorf("an unknown provisioner: %d %+v", code, failed)
+	}
+}
+
+func TestThePagesOfTheStatusHaveEachProvisionerOnce(t *testing.T) {
+	s := largeServer(2000, "x").Handler()
+	seen, cursor := map[string]int{}, ""
+	for pages := 0; pages == 0 || cursor != ""; pages++ {
+		var out Status
+		code := getJSON(t, s, "/api/v1/status?limit=40&cursor="+cursor, &out)
+		if code != 200 || len(out.Provisioners) > 40 || out.ProvisionersTotal != 150 || out.DeadlinesTotal != 200 {
+			t.Fatalf("%d: %d provisioners of %d, %d deadlines", code, len(out.Provisioners), out.ProvisionersTotal,
+				out.DeadlinesTotal)
+		}
+		for key, last := range out.Provisioners {
+			seen[key]++
+			if len(last.Report.Changes) > 0 || last.Report.Outcome != reconcile.RunHeld {
+				t.Errorf("%s has %d changes", key, len(last.Report.Changes))
+			}
+		}
+		cursor = out.Next
+	}
+	if len(seen) != 150 {
+		t.Errorf("%d provisioners", len(seen))
+	}
+	for key, n := range seen {
+		if n != 1 {
+			t.Errorf("%s is there %d times", key, n)
+		}
+	}
+	var failed failure
+	if code := getJSON(t, s, "/api/v1/status?limit=1000", &failed); code != 400 {
+		t.Errorf("a limit of 1000: %d", code)
+	}
+}
+
+func TestThePagesOfFactsHaveEachFactOnce(t *testing.T) {
+	s := largeServer(2000, "x").Handler()
+	seen, cursor := map[string]int{}, ""
+	for pages := 0; pages == 0 || cursor != ""; pages++ {
+		var out explanations
+		if code := getJSON(t, s, "/api/v1/explain/group/g?cursor="+url.QueryEscape(cursor), &out); code != 200 ||
+			out.FactsTotal != 6000 {
+			t.Fatalf("%d, %d facts", code, out.FactsTotal)
+		}
+		for _, e := range out.Explanations {
+			if e.Answer == "" {
+				t.Error("an explanation has no answer")
+			}
+			for _, f := range e.Facts {
+				seen[e.Provisioner+f.Subject]++
+			}
+		}
+		cursor = out.Next
+	}
+	if len(seen) != 6000 {
+		t.Errorf("%d facts", len(seen))
+	}
+	none := []*explain.Explanation{{Provisioner: "a", Answer: "no"}, {Provisioner: "b", Answer: "no"}}
+	if out, total, next := pageOfFacts(none, 0, maxRows, jsonBudget); len(out) != 2 || total != 2 || next != 0 {
+		t.Errorf("without facts: %d explanations, %d rows, next %d", len(out), total, next)
+	}
+}
+
+func TestThePagesOfDeadlinesHaveEachDeadlineOnce(t *testing.T) {
+	s := largeServer(2000, "x").Handler()
+	seen, cursor := map[string]bool{}, ""
+	for pages := 0; pages == 0 || cursor != ""; pages++ {
+		var out Deadlines
+		if code := getJSON(t, s, "/api/v1/deadlines?cursor="+url.QueryEscape(cursor), &out); code != 200 {
+			t.Fatal(code)
+		}
+		for _, d := range out.Deadlines {
+			seen[d.Path] = true
+		}
+		cursor = out.Next
+	}
+	if len(seen) != 200 {
+		t.Errorf("%d deadlines", len(seen))
+	}
+}
+
+func TestRowsThatFitAreNotCut(t *testing.T) {
+	last := exampleState().Provisioners["aws"]
+	last.Time = time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
+	have, _ := row(last)
+	want, err := json.Marshal(last)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := json.Marshal(have)
+	if err != nil || string(got) != string(want) {
+		t.Errorf("got %s, %v\nwant %s", got, err, want)
+	}
+	if have.Report == last.Report {
+		t.Error("the row shares the report of the daemon")
+	}
+}

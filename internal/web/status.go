@@ -1,0 +1,165 @@
+package web
+
+import (
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/seed-d64a251c/roster/internal/daemon"
+	"github.com/seed-d64a251c/roster/internal/deadline"
+	"github.com/seed-d64a251c/roster/reconcile"
+)
+
+// Status is the daemon's state with at most 100 provisioners, and at most 100 deadlines. Reports
+// are without their changes, and long lists and texts are cut: the other paths have all of them.
+type Status struct {
+	daemon.State
+	// ProvisionersTotal is the number of provisioners on all pages.
+	ProvisionersTotal int `json:"provisionersTotal"`
+	// DeadlinesTotal is the number of due deadlines. /api/v1/deadlines has all of them.
+	DeadlinesTotal int `json:"deadlinesTotal"`
+	// Next is the cursor of the next page of provisioners; empty on the last page.
+	Next string `json:"next,omitempty"`
+}
+
+// statusOf returns a page of a state. after is the key of the provisioner before the page.
+func statusOf(st daemon.State, after string, limit, budget int) Status {
+	keys := slices.Sorted(maps.Keys(st.Provisioners))
+	first := 0
+	if after != "" {
+		first, _ = slices.BinarySearch(keys, after+"\x00")
+	}
+	out := Status{State: st, ProvisionersTotal: len(keys), DeadlinesTotal: len(st.DueDeadlines)}
+	rows, next := page(len(keys), first, limit, budget, func(i int) daemon.LastRun {
+		return withoutChanges(st.Provisioners[keys[i]])
+	})
+	out.Provisioners = map[string]daemon.LastRun{}
+	for i, r := range rows {
+		out.Provisioners[keys[first+i]] = r
+	}
+	if next > 0 {
+		out.Next = keys[next-1]
+	}
+	out.AllDeadlines = nil
+	out.DueDeadlines, _ = page(len(st.DueDeadlines), 0, maxRows, budget/4, func(i int) deadline.Deadline {
+		return st.DueDeadlines[i]
+	})
+	out.Notices, _ = page(len(st.Notices), 0, maxRows, budget/4, func(i int) string { return st.Notices[i] })
+	out.InvalidReason = cutText(st.InvalidReason, budget/16)
+	out.PollError = cutText(st.PollError, 2000)
+	out.NewestCommit, _ = row(st.NewestCommit)
+	out.ValidCommit, _ = row(st.ValidCommit)
+	return out
+}
+
+// withoutChanges returns a run whose report has no changes, and at most maxSets held sets.
+func withoutChanges(last daemon.LastRun) daemon.LastRun {
+	last.Held = listed(last.Held)
+	if last.Report != nil {
+		report := *last.Report
+		report.Changes, report.Parts = []reconcile.Done{}, nil
+		last.Report = &report
+	}
+	return last
+}
+
+func (s *Server) status(w http.ResponseWriter, r *http.Request) {
+	limit, err := limitOf(r.URL.Query())
+	if err != nil {
+		fail(w, http.StatusBadRequest, err)
+		return
+	}
+	respond(w, http.StatusOK, statusOf(s.State(), r.URL.Query().Get("cursor"), limit, jsonBudget))
+}
+
+// overviewData is the input of overviewTemplate.
+type overviewData struct {
+	frame
+	Status
+	all daemon.State
+}
+
+// NextPage is the address of the next page.
+func (d overviewData) NextPage() string { return "?" + url.Values{"cursor": {d.Next}}.Encode() }
+
+// More returns the number of held sets of a provisioner that the page does not list.
+func (d overviewData) More(key string) int {
+	held := d.all.Provisioners[key].Held
+	return len(held) - len(d.Provisioners[key].Held)
+}
+
+// MoreDeadlines returns the number of due deadlines that the page does not list.
+func (d overviewData) MoreDeadlines() int { return d.DeadlinesTotal - len(d.DueDeadlines) }
+
+func (s *Server) overviewPage(w http.ResponseWriter, r *http.Request) {
+	st := s.State()
+	data := overviewData{frameOf(r, "roster", &st), statusOf(st, r.URL.Query().Get("cursor"), maxRows, htmlBudget), st}
+	show(w, http.StatusOK, overviewTemplate, data)
+}
+
+// Deadlines is a page of the due deadlines.
+type Deadlines struct {
+	Version   int                 `json:"version"`
+	Deadlines []deadline.Deadline `json:"deadlines"`
+	Total     int                 `json:"total"`
+	Next      string              `json:"next,omitempty"`
+}
+
+// deadlines serves all due deadlines, those of memberships too.
+func (s *Server) deadlines(w http.ResponseWriter, r *http.Request) {
+	out, err := deadlinesOf(s.State(), r, jsonBudget)
+	if err != nil {
+		fail(w, http.StatusBadRequest, err)
+		return
+	}
+	respond(w, http.StatusOK, out)
+}
+
+func deadlinesOf(st daemon.State, r *http.Request, budget int) (Deadlines, error) {
+	limit, err := limitOf(r.URL.Query())
+	if err != nil {
+		return Deadlines{}, err
+	}
+	base := st.ValidCommit.ID
+	offset, err := offsetOf(r.URL.Query().Get("cursor"), base)
+	if err != nil {
+		return Deadlines{}, err
+	}
+	due := st.DueDeadlines
+	out := Deadlines{Version: 1, Total: len(due)}
+	var next int
+	out.Deadlines, next = page(len(due), offset, limit, budget, func(i int) deadline.Deadline { return due[i] })
+	out.Next = cursorOf(next, base)
+	return out, nil
+}
+
+// deadlinesData is the input of deadlineTemplate.
+type deadlinesData struct {
+	frame
+	Deadlines
+	Error string
+	Now   time.Time
+}
+
+// NextPage is the address of the next page.
+func (d deadlinesData) NextPage() string { return "?" + url.Values{"cursor": {d.Next}}.Encode() }
+
+func (s *Server) deadlinesPage(w http.ResponseWriter, r *http.Request) {
+	st := s.State()
+	data, code := deadlinesData{frame: frameOf(r, "Deadlines", &st), Now: st.PolledAt}, http.StatusOK
+	var err error
+	if data.Deadlines, err = deadlinesOf(st, r, htmlBudget); err != nil {
+		data.Error, code = err.Error(), http.StatusBadRequest
+	}
+	show(w, code, deadlineTemplate, data)
+}
+
+// matches reports whether one of the texts contains the searched one, in any case.
+func matches(search string, texts ...string) bool {
+	return slices.ContainsFunc(texts, func(text string) bool {
+		return strings.Contains(strings.ToLower(text), search)
+	})
+}
