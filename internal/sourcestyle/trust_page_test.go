@@ -44,6 +44,34 @@ func TestEachStatementOfTheTrustPageNamesItsTests(t *testing.T) {
 	}
 }
 
+// Each row of the tables in docs/security.md names tests that exist.
+func TestEachRowOfTheSecurityPageNamesItsTests(t *testing.T) {
+	root := filepath.Join("..", "..")
+	page, err := os.ReadFile(filepath.Join(root, "docs", "security.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests, rows := declaredTests(t, root), 0
+	for line := range strings.Lines(string(page)) {
+		if !strings.HasPrefix(line, "| ") || strings.HasPrefix(line, "| actor ") {
+			continue
+		}
+		rows++
+		names := testReference.FindAllStringSubmatch(line, -1)
+		if len(names) == 0 {
+			t.Errorf("no test is named for: %s", line)
+		}
+		for _, name := range names {
+			if !tests[name[1]] {
+				t.Errorf("there is no test %s", name[1])
+			}
+		}
+	}
+	if rows < 10 {
+		t.Errorf("the page has only %d rows", rows)
+	}
+}
+
 // listItems returns the items of the lists of a section, each in one line.
 func listItems(section string) []string {
 	var items []string
