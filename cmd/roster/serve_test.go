@@ -270,7 +270,8 @@ func checkPages(t *testing.T, d *daemonProcess) {
 				`"subject": "Start with the example organization"`}},
 		{"/api/v1/explain/group/Platform", []string{`"answer": "Platform (platform) is in AWS, with `}},
 		{"/explain?kind=user&key=u-1002", []string{"bram@example.com (u-1002) is in AWS", "groups/technology.cue:11"}},
-		{"/", []string{`<td><a href="/provisioners/aws">aws</a></td>`, "<td>applied</td>", "Point at this test&#39;s directory"}},
+		{"/", []string{`<td><a href="/provisioners/aws">aws</a></td>`, "<td>applied</td>",
+			"Point at this test&#39;s directory"}},
 	} {
 		status, body := d.get(test.path)
 		for _, text := range test.want {

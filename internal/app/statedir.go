@@ -24,7 +24,7 @@ var stateEntries = []string{"audit.git", "branch", "cache", "journal", "lock", "
 func (w *Workspace) prepareStateDir(dir string, apply bool) error {
 	log := w.settings.Log
 	if err := privatedir.Make(dir); err != nil {
-		return fmt.Errorf("create the state directory: %w", err)
+		return fmt.Errorf("create the state directory %s: %w", dir, err)
 	}
 	if !apply {
 		return nil

@@ -39,8 +39,10 @@ var rules = []rule{
 	{
 		packages:  []string{"./internal/gitrepo"},
 		forbidden: []string{"./..."},
-		allowed:   []string{"./internal/atomicfile", "./internal/gitobject", "./internal/privatedir", "./internal/secret/scrub"},
-		reason:    "gitrepo reads and writes repositories; it does not depend on what the files declare",
+		allowed: []string{
+			"./internal/atomicfile", "./internal/gitobject", "./internal/privatedir", "./internal/secret/scrub",
+		},
+		reason: "gitrepo reads and writes repositories; it does not depend on what the files declare",
 	},
 	{
 		packages: allPackages, except: []string{"./samlmeta"},
@@ -184,8 +186,10 @@ var rules = []rule{
 	{
 		packages:  []string{"./internal/oauth"},
 		forbidden: []string{"./..."},
-		allowed:   []string{"./internal/atomicfile", "./internal/httpserver", "./internal/privatedir", "./internal/secret/scrub"},
-		reason:    "oauth is a client of authorization servers; it does not depend on the use of a token",
+		allowed: []string{
+			"./internal/atomicfile", "./internal/httpserver", "./internal/privatedir", "./internal/secret/scrub",
+		},
+		reason: "oauth is a client of authorization servers; it does not depend on the use of a token",
 	},
 	{
 		packages:  []string{"./internal/probe"},
