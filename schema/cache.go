@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"context"
 	"io/fs"
 	"maps"
 	"slices"
@@ -36,9 +37,12 @@ type cachedFile struct {
 // of fsys, which must return different values for different contents. Without this method it reads
 // all files.
 func (c *Cache) Load(fsys fs.FS) (*Declarations, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return load(fsys, standardLimits(), c)
+	return Options{Cache: c}.Load(context.Background(), fsys)
+}
+
+// reset removes all results. The caller holds the lock.
+func (c *Cache) reset() {
+	c.context, c.files, c.groups, c.users, c.previous = nil, nil, nil, userIndex{}, previousLoad{}
 }
 
 // lookup returns the result of a file, or nil.

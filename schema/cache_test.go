@@ -131,7 +131,7 @@ func TestCacheAgreesWithLoad(t *testing.T) {
 			}
 			d, err := cache.Load(tree)
 			fresh, freshErr := Load(tree)
-			slow, slowErr := load(tree, noFastPath, &Cache{})
+			slow, slowErr := load(t.Context(), tree, noFastPath, &Cache{}, nil)
 			if err == nil {
 				valid++
 				cached += checkMappedUsers(t, d)

@@ -22,6 +22,8 @@ type evaluation struct {
 	// full has all constraints.
 	full cue.Value
 	errs []errors.Error
+	// panicked is set if CUE panicked.
+	panicked error
 }
 
 // evaluate evaluates the dynamic declarations with CUE, and merges the results with the literal
@@ -29,16 +31,22 @@ type evaluation struct {
 //
 // The context limits how long Load waits. CUE cannot be interrupted: after a timeout the evaluation
 // continues in its goroutine and its result is dropped.
-func (l *loader) evaluate(ctx context.Context) {
+func (l *loader) evaluate(ctx context.Context) error {
 	l.root = &node{kind: structNode}
-	literals := l.literalsForCUE()
+	literals, hasRecords := l.literalsForCUE()
+	if len(l.dynamic.files) > 0 && hasRecords && !l.guard.allowsData() {
+		return l.guard.err
+	}
 	var e *evaluation
 	if len(l.dynamic.files) > 0 && !l.dynamic.failed {
 		done := make(chan *evaluation, 1)
 		files := append(l.dynamic.files, literals)
-		go func() { done <- evaluateCUE(files) }()
+		go func() { done <- evaluateSafely(files) }()
 		select {
 		case e = <-done:
+			if e.panicked != nil {
+				return e.panicked
+			}
 		case <-ctx.Done():
 			message := fmt.Sprintf("CUE did not finish within %d s", l.limits.evalMillis/1000)
 			l.report(tooSlow.problem(Pos{}, "", message))
@@ -52,12 +60,23 @@ func (l *loader) evaluate(ctx context.Context) {
 		l.schema.types[name] = n.child("type").string()
 	}
 	l.evaluated = e
+	return nil
+}
+
+// evaluateSafely returns a panic of CUE as an error.
+func evaluateSafely(files []*ast.File) (e *evaluation) {
+	defer func() {
+		if failed := panicError(recover()); failed != nil {
+			e = &evaluation{panicked: failed}
+		}
+	}()
+	return evaluateCUE(files)
 }
 
 // literalsForCUE returns a file with the literal records that CUE must evaluate too. It always
-// includes the custom attributes.
-func (l *loader) literalsForCUE() *ast.File {
-	file := &ast.File{Filename: "literals.cue", Decls: []ast.Decl{&ast.Package{Name: ast.NewIdent("roster")}}}
+// includes the custom attributes. hasRecords is set if the file has users or groups.
+func (l *loader) literalsForCUE() (file *ast.File, hasRecords bool) {
+	file = &ast.File{Filename: "literals.cue", Decls: []ast.Decl{&ast.Package{Name: ast.NewIdent("roster")}}}
 	for _, kind := range slices.Sorted(maps.Keys(l.literals)) {
 		for _, f := range l.literals[kind].n.fields {
 			switch {
@@ -69,10 +88,11 @@ func (l *loader) literalsForCUE() *ast.File {
 				record := &ast.Field{Label: ast.NewString(f.name), Value: f.value.syntax()}
 				records := &ast.StructLit{Elts: []ast.Decl{record}}
 				file.Decls = append(file.Decls, &ast.Field{Label: ast.NewIdent(kind), Value: records})
+				hasRecords = hasRecords || kind == "users" || kind == "groups"
 			}
 		}
 	}
-	return file
+	return file, hasRecords
 }
 
 // evaluateCUE builds and validates an instance in a CUE context of its own.

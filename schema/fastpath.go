@@ -152,6 +152,11 @@ func (l *loader) acceptFiles(files []*sourceFile, context *fileContext) error {
 	errs := make([]error, min(len(files), runtime.GOMAXPROCS(0)))
 	for i := range errs {
 		wait.Go(func() {
+			defer func() {
+				if failed := panicError(recover()); failed != nil {
+					errs[i] = failed
+				}
+			}()
 			a := newAcceptor(l.schema, context)
 			for errs[i] == nil {
 				k := int(next.Add(1)) - 1

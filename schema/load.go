@@ -14,7 +14,30 @@ import (
 // The error is a Problems with all problems, sorted, or an error of reading fsys. Load uses no
 // clock, no environment and no file outside fsys.
 func Load(fsys fs.FS) (*Declarations, error) {
-	return load(fsys, standardLimits(), &Cache{})
+	return Options{}.Load(context.Background(), fsys)
+}
+
+// Options are how declarations are loaded. The zero value is that of the function Load.
+type Options struct {
+	Limits Limits
+	// Cache, if set, has the results of earlier Loads.
+	Cache *Cache
+	// Verified, if set, reports whether CUE may evaluate an input in this process. The argument is a
+	// digest of the input. If it returns false, the error of Load is an *UnverifiedError.
+	Verified func(digest string) bool
+}
+
+// Load has the same result as the function Load. If the context ends, the error is its cause. A panic
+// while loading is a *PanicError.
+func (o Options) Load(ctx context.Context, fsys fs.FS) (*Declarations, error) {
+	l, cache := standardLimits(), o.Cache
+	l.Limits = o.Limits.OrStandard()
+	if cache == nil {
+		cache = &Cache{}
+	}
+	cache.mu.Lock()
+	defer cache.mu.Unlock()
+	return load(ctx, fsys, l, cache, o.Verified)
 }
 
 // loader is the state of one Load.
@@ -41,9 +64,19 @@ type loader struct {
 	// root has all records of the slow path, checked and with defaults.
 	root           *node
 	mappingSources map[string]*mappingSource
+	// guard decides what CUE may evaluate. It is nil if CUE may evaluate everything.
+	guard *cueGuard
 }
 
-func load(fsys fs.FS, limits limits, cache *Cache) (*Declarations, error) {
+func load(
+	ctx context.Context, fsys fs.FS, limits limits, cache *Cache, verified func(string) bool,
+) (d *Declarations, err error) {
+	defer func() {
+		if failed := panicError(recover()); failed != nil {
+			cache.reset()
+			d, err = nil, failed
+		}
+	}()
 	schema, err := compileSchema()
 	if err != nil {
 		return nil, err
@@ -52,23 +85,43 @@ func load(fsys fs.FS, limits limits, cache *Cache) (*Declarations, error) {
 		limits: limits, schema: schema, fsys: fsys, cache: cache,
 		literals: map[string]*builder{}, dynamic: newDynamic(),
 	}
-	files, err := l.scan(fsys)
+	files, err := l.scan(ctx, fsys)
 	if err != nil {
 		return nil, err
 	}
+	if l.guard = newCUEGuard(files, verified); l.guard != nil {
+		defer l.guard.finish()
+		if !l.guard.allowsCode() {
+			return nil, l.guard.err
+		}
+	}
+	return l.load(ctx, files)
+}
+
+// load loads the files. It returns an *UnverifiedError if the guard has refused to run CUE.
+func (l *loader) load(ctx context.Context, files *fileList) (*Declarations, error) {
 	if err := l.readFiles(files); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(limits.evalMillis)*time.Millisecond)
+	timeout, cancel := context.WithTimeout(ctx, time.Duration(l.limits.evalMillis)*time.Millisecond)
 	defer cancel()
-	l.evaluate(ctx)
-	l.checkRecords(ctx)
+	if err := l.evaluate(timeout); err != nil {
+		return nil, err
+	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	l.checkRecords(timeout)
 	l.reportCUEErrors()
 	l.loadMappings()
 	l.cache.previous.setMappingInputs(l.mappingInputs())
 	l.literals, l.dynamic.files, l.evaluated = nil, nil, nil // root has all that is needed
 	d := l.bind()
 	l.validate(d)
+	if l.guard.refused() {
+		l.cache.previous = previousLoad{}
+		return nil, l.guard.err
+	}
 	l.cache.previous.store(d, l.accepted, len(l.problems) == 0)
 	if len(l.problems) > 0 {
 		return nil, l.sortedProblems()

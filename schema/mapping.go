@@ -85,7 +85,7 @@ func (m *Mapping) Map(u *User, groups []string) (Mapped, error) {
 }
 
 func (m *Mapping) evaluate(u *User, groups []string) (Mapped, error) {
-	scim, onCreate, err := m.program.run(newUserInput(u, groups))
+	scim, onCreate, err := runSafely(m.program, newUserInput(u, groups))
 	if err != nil {
 		reason := m.redactError(hideLongStrings(err.Error()), u)
 		message := fmt.Sprintf("mapping %q (%s) fails: %s", m.Key, m.Pos, reason)
@@ -112,6 +112,16 @@ func (m *Mapping) evaluate(u *User, groups []string) (Mapped, error) {
 		return out, found
 	}
 	return out, nil
+}
+
+// runSafely returns a panic of a program as an error.
+func runSafely(p program, in *userInput) (scim, onCreate []any, err error) {
+	defer func() {
+		if failed := panicError(recover()); failed != nil {
+			err = failed
+		}
+	}()
+	return p.run(in)
 }
 
 // collect converts the results of a program to attributes. It applies ifEmpty and the rules of AWS.

@@ -15,6 +15,8 @@ type cueProgram struct {
 	catalog  []attribute
 	scim     []cue.Path
 	onCreate []cue.Path
+	// guard decides during Load whether CUE may evaluate users.
+	guard *cueGuard
 }
 
 func newCUEProgram(v cue.Value, catalog []attribute) *cueProgram {
@@ -39,6 +41,9 @@ func attributePath(base string, keys []string) cue.Path {
 }
 
 func (p *cueProgram) run(in *userInput) (scim, onCreate []any, err error) {
+	if !p.guard.allowsData() {
+		return nil, nil, p.guard.err
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	v := p.value.FillPath(cue.ParsePath("user"), in.cueValues())

@@ -113,6 +113,7 @@ func (l *loader) mapping(src *mappingSource) *Mapping {
 		return m
 	}
 	p := newCUEProgram(src.value, m.catalog)
+	p.guard = l.guard
 	switch compiled := compileMapping(src, l.dynamic.constants, p); {
 	case src.invalid:
 	case compiled != nil:

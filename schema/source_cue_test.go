@@ -26,7 +26,7 @@ func readTree(t testing.TB, dir string) fstest.MapFS {
 	t.Helper()
 	files := fstest.MapFS{}
 	scanned := &loader{limits: standardLimits(), cache: &Cache{}}
-	tr, err := scanned.scan(os.DirFS(dir))
+	tr, err := scanned.scan(t.Context(), os.DirFS(dir))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"path"
@@ -16,61 +17,97 @@ type fileList struct {
 	data []string
 
 	sizes map[string]int64
+	// files and folders are the numbers of all files and folders, bytes is the size of the files of the
+	// configuration.
+	files, folders int
+	bytes          int64
 }
 
-// scan lists the files of the configuration. It skips hidden files and folders, and cue.mod.
-func (l *loader) scan(fsys fs.FS) (*fileList, error) {
+// scan lists the files of the configuration. It skips hidden files and folders, and cue.mod. It
+// checks the limits during the walk, because a few small trees can name more files than anybody can
+// list.
+func (l *loader) scan(ctx context.Context, fsys fs.FS) (*fileList, error) {
 	t := &fileList{fsys: fsys, sizes: map[string]int64{}}
-	var bytes int64
 	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil {
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case err != nil:
 			return fmt.Errorf("read %s: %w", name, err)
-		}
-		base := path.Base(name)
-		if d.IsDir() {
-			switch {
-			case name == ".":
-				return nil
-			case strings.HasPrefix(base, ".") || name == "cue.mod":
-				return fs.SkipDir
-			case strings.Count(name, "/") >= l.limits.folderDepth:
-				l.report(tooLarge.problem(Pos{File: name}, "", "folders are nested too deeply").
-					withAdvice(fmt.Sprintf("use at most %d levels", l.limits.folderDepth)))
-				return fs.SkipDir
-			}
+		case !d.IsDir():
+			return l.scanFile(t, name, d)
+		case name == ".":
 			return nil
+		case strings.HasPrefix(path.Base(name), ".") || path.Base(name) == "cue.mod":
+			return fs.SkipDir
 		}
-		if !l.isInput(t, name, base, d) {
-			return nil
+		t.folders++
+		if strings.Count(name, "/") >= l.limits.Depth {
+			l.report(tooLarge.problem(Pos{File: name}, "", "folders are nested too deeply").
+				withAdvice(fmt.Sprintf("use at most %d levels", l.limits.Depth)))
+			return fs.SkipDir
 		}
-		size, err := l.size(name, d)
-		if err != nil {
-			return fmt.Errorf("read %s: %w", name, err)
-		}
-		if size > l.limits.fileBytes {
-			l.report(tooLarge.problem(Pos{File: name}, "", "the file is too large").
-				withAdvice(fmt.Sprintf("split it into files of at most %d MiB", l.limits.fileBytes>>20)))
-			return nil
-		}
-		bytes += size
-		t.sizes[name] = size
-		if path.Ext(name) == ".cue" {
-			t.cue = append(t.cue, name)
-		} else {
-			t.data = append(t.data, name)
-		}
-		return nil
+		return l.checkTotals(t)
 	})
 	if err != nil {
 		return nil, err
 	}
-	if n := len(t.cue) + len(t.data); n > l.limits.files || bytes > l.limits.treeBytes {
-		message := fmt.Sprintf("the configuration has %d files with %d MiB in total", n, bytes>>20)
-		advice := fmt.Sprintf("roster reads at most %d files with %d MiB", l.limits.files, l.limits.treeBytes>>20)
-		l.report(tooLarge.problem(Pos{}, "", message).withAdvice(advice))
-		return nil, l.problems
-	}
 	return t, nil
+}
+
+// scanFile adds a file to the list if it is part of the configuration.
+func (l *loader) scanFile(t *fileList, name string, d fs.DirEntry) error {
+	t.files++
+	if err := l.checkTotals(t); err != nil {
+		return err
+	}
+	if !l.isInput(t, name, path.Base(name), d) {
+		return nil
+	}
+	size, err := l.size(name, d)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", name, err)
+	}
+	if size > l.limits.FileBytes {
+		l.report(tooLarge.problem(Pos{File: name}, "", "the file is too large").
+			withAdvice("split it into files of at most " + byteSize(l.limits.FileBytes)))
+		return nil
+	}
+	t.bytes += size
+	t.sizes[name] = size
+	if path.Ext(name) == ".cue" {
+		t.cue = append(t.cue, name)
+	} else {
+		t.data = append(t.data, name)
+	}
+	return l.checkTotals(t)
+}
+
+// checkTotals reports totals that exceed a limit. Then it returns all problems, which ends the walk.
+func (l *loader) checkTotals(t *fileList) error {
+	for _, total := range []struct {
+		exceeded bool
+		limit    string
+	}{
+		{t.files > l.limits.Files, Count(l.limits.Files, "file")},
+		{t.folders > l.limits.Files, Count(l.limits.Files, "folder")},
+		{t.bytes > l.limits.TotalBytes, byteSize(l.limits.TotalBytes)},
+	} {
+		if total.exceeded {
+			l.report(tooLarge.problem(Pos{}, "", "the configuration has more than "+total.limit).
+				withAdvice("remove files that are not needed, or raise the limit of roster"))
+			return l.problems
+		}
+	}
+	return nil
+}
+
+// byteSize formats a number of bytes.
+func byteSize(n int64) string {
+	if n < 1<<20 {
+		return fmt.Sprintf("%d bytes", n)
+	}
+	return fmt.Sprintf("%d MiB", n>>20)
 }
 
 // size returns the size of a file. For a file with an unchanged hash it uses the cached size,

@@ -12,7 +12,7 @@ import (
 // codesOf returns the codes of the problems that Load reports.
 func codesOf(t testing.TB, files fstest.MapFS, l limits) []string {
 	t.Helper()
-	_, err := load(files, l, &Cache{})
+	_, err := load(t.Context(), files, l, &Cache{}, nil)
 	var problems Problems
 	if err != nil && !errors.As(err, &problems) {
 		t.Fatal(err)
@@ -26,7 +26,7 @@ func codesOf(t testing.TB, files fstest.MapFS, l limits) []string {
 
 func TestLimits(t *testing.T) {
 	tight := standardLimits()
-	tight.fileBytes, tight.files, tight.folderDepth = 5000, 20, 3
+	tight.FileBytes, tight.Files, tight.Depth = 5000, 20, 3
 	for name, c := range map[string]struct {
 		limits limits
 		file   string

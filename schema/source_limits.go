@@ -1,16 +1,34 @@
 package schema
 
-// limits bound the cost of one configuration. They are far above the needs of an organization with
-// 100,000 users.
+import "cmp"
+
+// Limits bound the cost of the files of one configuration. A field that is 0 has the standard value.
+type Limits struct {
+	// Files is the largest number of files, and that of folders. Files that Load does not read count too.
+	Files int
+	// FileBytes is the largest size of one file, TotalBytes that of all files that Load reads.
+	FileBytes, TotalBytes int64
+	// Depth is the deepest nesting of folders.
+	Depth int
+}
+
+// StandardLimits returns the limits of Load. They are above the needs of an organization with 100,000 users.
+func StandardLimits() Limits {
+	return Limits{Files: 100_000, FileBytes: 64 << 20, TotalBytes: 512 << 20, Depth: 100}
+}
+
+// OrStandard returns the limits, with the standard value for each field that is 0.
+func (l Limits) OrStandard() Limits {
+	standard := StandardLimits()
+	return Limits{
+		Files: cmp.Or(l.Files, standard.Files), FileBytes: cmp.Or(l.FileBytes, standard.FileBytes),
+		TotalBytes: cmp.Or(l.TotalBytes, standard.TotalBytes), Depth: cmp.Or(l.Depth, standard.Depth),
+	}
+}
+
+// limits bound the cost of one configuration.
 type limits struct {
-	// fileBytes is the largest size of one file.
-	fileBytes int64
-	// treeBytes is the largest total size of the files that are read.
-	treeBytes int64
-	// files is the largest number of files that are read.
-	files int
-	// folderDepth is the deepest nesting of folders.
-	folderDepth int
+	Limits
 	// depth is the deepest nesting of values.
 	depth int
 	// forDepth is the deepest nesting of for clauses.
@@ -28,7 +46,6 @@ type limits struct {
 
 func standardLimits() limits {
 	return limits{
-		fileBytes: 256 << 20, treeBytes: 2 << 30, files: 500_000, folderDepth: 64,
-		depth: 100, forDepth: 2, repeatCount: 10_000, evalMillis: 120_000, chunkBytes: 256 << 10,
+		Limits: StandardLimits(), depth: 100, forDepth: 2, repeatCount: 10_000, evalMillis: 120_000, chunkBytes: 256 << 10,
 	}
 }
