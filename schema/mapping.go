@@ -34,6 +34,10 @@ type Mapping struct {
 	checked []map[string]*mappedUser
 
 	fingerprint string
+	// attributeNames are the fields that the mapping selects by name.
+	attributeNames []string
+	// recorded is set if another process has evaluated the mapping. Then there is no program.
+	recorded *recordedResults
 }
 
 // Mapped is the result of a mapping for one user.
@@ -53,6 +57,9 @@ type program interface {
 
 // ReadsGroups reports whether the result of Map may depend on the user's groups.
 func (m *Mapping) ReadsGroups() bool {
+	if m.recorded != nil {
+		return m.recorded.readsGroups
+	}
 	p, ok := m.program.(*compiledProgram)
 	return !ok || p.readsGroups
 }
@@ -76,6 +83,9 @@ func (m *Mapping) AttributePos(path string) Pos {
 // A user that Load has mapped to validate it is not mapped again. So the caller must not modify the
 // user or the returned attributes.
 func (m *Mapping) Map(u *User, groups []string) (Mapped, error) {
+	if m.recorded != nil {
+		return m.recorded.lookup(m, u, groups)
+	}
 	for _, users := range m.checked {
 		if have := users[u.Key]; have != nil && have.User == u {
 			return have.Mapped, nil

@@ -31,8 +31,32 @@ type exprCompiler struct {
 	readsGroups bool
 }
 
-// compile returns nil for an expression outside the supported subset.
+// compile returns nil for an expression outside the supported subset. The compiled expression fails
+// if the mapping does too much work for one user.
 func (c *exprCompiler) compile(x ast.Expr) expr {
+	e := c.compileUnlimited(x)
+	if e == nil {
+		return nil
+	}
+	return func(in *userInput) value {
+		if in.work++; in.work > maxWork {
+			return value{kind: failed}
+		}
+		v := e(in)
+		in.work += len(v.s)/workBytes + len(v.list)
+		return v
+	}
+}
+
+// maxWork is how much work a compiled mapping may do for one user: one unit for each evaluation of an
+// expression, for each element of a list, and for workBytes bytes of text. The mapping of the example
+// needs less than 100. CUE evaluates mappings that need more.
+const (
+	maxWork   = 1 << 16
+	workBytes = 16
+)
+
+func (c *exprCompiler) compileUnlimited(x ast.Expr) expr {
 	switch x := x.(type) {
 	case *ast.BasicLit:
 		r := literalReader{depth: 1}

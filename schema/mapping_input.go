@@ -11,9 +11,11 @@ import (
 type userInput struct {
 	user   *User
 	groups []string
+	// work is how much work a compiled mapping has done.
+	work int
 }
 
-func newUserInput(u *User, groups []string) *userInput { return &userInput{u, groups} }
+func newUserInput(u *User, groups []string) *userInput { return &userInput{user: u, groups: groups} }
 
 // userInputFields are the fields of `user` in a mapping, except attributes. The value reports
 // whether the field always has a value.

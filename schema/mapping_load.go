@@ -93,7 +93,7 @@ func (l *loader) mapping(src *mappingSource) *Mapping {
 	m := &Mapping{
 		Key: src.key, Pos: src.position.pos(), catalog: newCatalog(l.schema),
 		ifEmpty: map[string]string{}, positions: map[string]Pos{},
-		fingerprint: src.fingerprint(l.dynamic.constants),
+		fingerprint: src.fingerprint(l.dynamic.constants), attributeNames: src.attributeNames(),
 	}
 	m.secretFields = secretAttributes(l.attributeTypes())
 	expressions, constants := &mappingSource{declarations: src.declarations}, l.dynamic.constants

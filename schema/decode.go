@@ -1,0 +1,368 @@
+package schema
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"time"
+)
+
+// Decode reads declarations that Encode has written in another process. It trusts nothing: it checks the
+// relations on which users of Declarations rely. The reader has to limit the size.
+func Decode(r io.Reader) (*Declarations, error) {
+	dec := json.NewDecoder(r)
+	dec.DisallowUnknownFields()
+	dec.UseNumber()
+	var in wireDeclarations
+	if err := dec.Decode(&in); err != nil {
+		return nil, fmt.Errorf("decode declarations: %w", err)
+	}
+	if in.Format != wireFormat {
+		return nil, fmt.Errorf("decode declarations: unknown format %d", in.Format)
+	}
+	d := &decoder{in: &in, out: &Declarations{
+		AttributeTypes: orEmpty(in.AttributeTypes), Users: map[string]*User{}, Groups: map[string]*Group{},
+		Mappings: map[string]*Mapping{}, Apps: orEmpty(in.Apps), Provisioners: map[string]*Provisioner{},
+		Assertions: orEmpty(in.Assertions), Approvals: orEmpty(in.Approvals), Warnings: in.Warnings,
+	}}
+	for _, step := range []func() error{
+		d.timezone, d.attributeTypes, d.users, d.groups, d.mappings, d.apps, d.provisioners, d.assertions, d.approvals,
+		d.includes,
+	} {
+		if err := step(); err != nil {
+			return nil, fmt.Errorf("decode declarations: %w", err)
+		}
+	}
+	return d.out, nil
+}
+
+func orEmpty[V any](m map[string]V) map[string]V {
+	if m == nil {
+		return map[string]V{}
+	}
+	return m
+}
+
+// decoder converts wire types to Declarations.
+type decoder struct {
+	in    *wireDeclarations
+	out   *Declarations
+	dates []*Date
+	list  []*User // in the order of the wire
+}
+
+// errInconsistent is the error for numbers and references without an object.
+var errInconsistent = errors.New("inconsistent data")
+
+func at[V any](list []V, i int) (V, error) {
+	if i < 0 || i >= len(list) {
+		var none V
+		return none, errInconsistent
+	}
+	return list[i], nil
+}
+
+func loadZone(name string) (*time.Location, error) {
+	if name == "Local" || name == "" {
+		return nil, fmt.Errorf("timezone %q", name)
+	}
+	return time.LoadLocation(name)
+}
+
+func (d *decoder) timezone() (err error) {
+	if d.out.Timezone, err = loadZone(d.in.Timezone); err != nil {
+		return err
+	}
+	for _, text := range d.in.Dates {
+		date := newDate(text, d.out.Timezone)
+		if date == nil {
+			return fmt.Errorf("date %q", text)
+		}
+		d.dates = append(d.dates, date)
+	}
+	return nil
+}
+
+func (d *decoder) attributeTypes() error {
+	for key, t := range d.out.AttributeTypes {
+		if t == nil || t.Key != key {
+			return errInconsistent
+		}
+	}
+	return nil
+}
+
+func (d *decoder) pos(p wirePos) (Pos, error) {
+	file, err := at(d.in.Files, p[0])
+	return Pos{File: file, Line: p[1], Column: p[2]}, err
+}
+
+// date returns the date with a number minus 1, or nil for 0.
+func (d *decoder) date(number int) (*Date, error) {
+	if number == 0 {
+		return nil, nil
+	}
+	return at(d.dates, number-1)
+}
+
+// settle replaces a date that has only its text.
+func (d *decoder) settle(date **Date) error {
+	if *date == nil {
+		return nil
+	}
+	if *date = newDate((*date).Text, d.out.Timezone); *date == nil {
+		return errInconsistent
+	}
+	return nil
+}
+
+func (d *decoder) users() error {
+	for i := range d.in.Users {
+		w := &d.in.Users[i]
+		u := &User{
+			Key: w.Key, UserID: w.UserID, FirstName: w.FirstName, LastName: w.LastName, Email: w.Email, State: w.State,
+			Attributes: w.Attributes, Previously: w.Previously,
+		}
+		var failed [3]error
+		u.Pos, failed[0] = d.pos(w.Pos)
+		u.ValidFrom, failed[1] = d.date(w.ValidFrom)
+		u.ValidUntil, failed[2] = d.date(w.ValidUntil)
+		known := u.State == Active || u.State == Locked || u.State == Inactive
+		if err := errors.Join(failed[:]...); err != nil || !known || d.out.Users[u.Key] != nil {
+			return fmt.Errorf("user %q: %w", u.Key, errors.Join(err, errInconsistent))
+		}
+		for name, v := range u.Attributes {
+			value, err := jsonValue(v)
+			if err != nil || d.out.AttributeTypes[name] == nil {
+				return fmt.Errorf("attribute %q: %w", name, errInconsistent)
+			}
+			u.Attributes[name] = value
+		}
+		d.out.Users[u.Key] = u
+		d.list = append(d.list, u)
+	}
+	return nil
+}
+
+// jsonValue converts a decoded JSON value to a string, bool, int64 or []string.
+func jsonValue(v any) (any, error) {
+	switch v := v.(type) {
+	case string, bool:
+		return v, nil
+	case json.Number:
+		return v.Int64()
+	case []any:
+		out := make([]string, len(v))
+		for i, e := range v {
+			s, ok := e.(string)
+			if !ok {
+				return nil, errInconsistent
+			}
+			out[i] = s
+		}
+		return out, nil
+	}
+	return nil, errInconsistent
+}
+
+func (d *decoder) groups() error {
+	for i := range d.in.Groups {
+		w := &d.in.Groups[i]
+		g := &Group{
+			Key: w.Key, DisplayName: w.DisplayName, Description: w.Description, Where: w.Where, Previously: w.Previously,
+			Include: map[string]Pos{},
+		}
+		var err error
+		if g.Pos, err = d.pos(w.Pos); err != nil || d.out.Groups[g.Key] != nil {
+			return fmt.Errorf("group %q: %w", g.Key, errInconsistent)
+		}
+		for key, p := range w.Include {
+			if g.Include[key], err = d.pos(p); err != nil {
+				return err
+			}
+		}
+		if err := plainRule(g.Where); err != nil {
+			return err
+		}
+		if err := d.members(g, w.Members); err != nil {
+			return fmt.Errorf("group %q: %w", g.Key, err)
+		}
+		d.out.Groups[g.Key] = g
+	}
+	return nil
+}
+
+func (d *decoder) members(g *Group, list []wireMember) error {
+	g.Members = make([]GroupMember, 0, len(list))
+	for _, w := range list {
+		user, err := at(d.list, w[0])
+		if err != nil {
+			return err
+		}
+		m := GroupMember{User: user.Key}
+		var failed [3]error
+		m.Pos, failed[0] = d.pos(wirePos{w[1], w[2], w[3]})
+		m.Until, failed[1] = d.date(w[4])
+		m.Reason, failed[2] = at(d.in.Texts, w[5])
+		if err := errors.Join(failed[:]...); err != nil {
+			return err
+		}
+		g.Members = append(g.Members, m)
+	}
+	if !slices.IsSortedFunc(g.Members, compareMembers) {
+		return errInconsistent
+	}
+	return nil
+}
+
+// plainRule converts the values of a decoded rule.
+func plainRule(r *Rule) error {
+	if r == nil {
+		return nil
+	}
+	for _, values := range r.Fields {
+		for i, v := range values {
+			value, err := jsonValue(v)
+			if _, isList := value.([]string); err != nil || isList {
+				return errInconsistent
+			}
+			values[i] = value
+		}
+	}
+	return nil
+}
+
+func (d *decoder) mappings() error {
+	for i := range d.in.Mappings {
+		w := &d.in.Mappings[i]
+		m := &Mapping{
+			Key: w.Key, positions: map[string]Pos{}, secretFields: map[string]bool{}, fingerprint: w.Fingerprint,
+			recorded: &recordedResults{readsGroups: w.ReadsGroups, results: map[resultKey]recordedResult{}},
+		}
+		var err error
+		if m.Pos, err = d.pos(w.Pos); err != nil || d.out.Mappings[m.Key] != nil {
+			return fmt.Errorf("mapping %q: %w", m.Key, errInconsistent)
+		}
+		for path, p := range w.Positions {
+			if m.positions[path], err = d.pos(p); err != nil {
+				return err
+			}
+		}
+		for _, name := range w.SecretFields {
+			m.secretFields[name] = true
+		}
+		redacts := w.Redacts
+		m.redactedWith = func(secret map[string]bool) []string { return redactedBy(redacts, secret) }
+		m.redacted = m.redactedWith(m.secretFields)
+		for _, r := range w.Results {
+			if err := d.result(m, r); err != nil {
+				return fmt.Errorf("mapping %q: %w", m.Key, err)
+			}
+		}
+		d.out.Mappings[m.Key] = m
+	}
+	return nil
+}
+
+// redactedBy returns the paths that may reveal one of the secret attributes.
+func redactedBy(redacts map[string][]string, secret map[string]bool) []string {
+	paths := map[string]bool{}
+	for name := range secret {
+		list, ok := redacts[name]
+		if !ok {
+			list = redacts[""]
+		}
+		for _, path := range list {
+			paths[path] = true
+		}
+	}
+	if len(paths) == 0 {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(paths))
+}
+
+func (d *decoder) result(m *Mapping, w wireResult) error {
+	u, err := at(d.list, w.User)
+	if err != nil {
+		return err
+	}
+	var groups []string
+	for _, n := range w.Groups {
+		key, err := at(d.in.Texts, n)
+		if err != nil {
+			return err
+		}
+		groups = append(groups, key)
+	}
+	out := recordedResult{input: u, err: w.Problems}
+	if out.mapped.Attributes, err = d.values(w.Values); err != nil {
+		return err
+	}
+	if out.mapped.OnCreate, err = d.values(w.OnCreate); err != nil {
+		return err
+	}
+	key := newResultKey(u, groups)
+	if w.Inactive {
+		key.state = Inactive
+	}
+	m.recorded.results[key] = out
+	return nil
+}
+
+func (d *decoder) values(list []wireValue) (Attributes, error) {
+	var out Attributes
+	for i, w := range list {
+		path, err := at(d.in.Texts, w.Path)
+		if err != nil || i > 0 && out[i-1].Path >= path {
+			return nil, errInconsistent
+		}
+		out = append(out, Attribute{path, w.Value})
+	}
+	return out, nil
+}
+
+func (d *decoder) approvals() error {
+	for key, a := range d.out.Approvals {
+		if a == nil || a.Key != key {
+			return errInconsistent
+		}
+		if err := d.settle(&a.Expires); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// includes checks that nested groups exist and have no cycle.
+func (d *decoder) includes() error {
+	const visiting, done = 1, 2
+	state := map[string]int{}
+	var visit func(key string) error
+	visit = func(key string) error {
+		g := d.out.Groups[key]
+		if g == nil || state[key] == visiting {
+			return fmt.Errorf("group %q: %w", key, errInconsistent)
+		}
+		if state[key] == done {
+			return nil
+		}
+		state[key] = visiting
+		for nested := range g.Include {
+			if err := visit(nested); err != nil {
+				return err
+			}
+		}
+		state[key] = done
+		return nil
+	}
+	for key := range d.out.Groups {
+		if err := visit(key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
