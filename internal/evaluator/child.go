@@ -1,0 +1,107 @@
+package evaluator
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"slices"
+
+	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/samlmeta"
+	"github.com/seed-d64a251c/roster/schema"
+)
+
+// Layer is one limit of the child. Missing is why it is not in force; "" if it is.
+type Layer struct {
+	Name    string `json:"name"`
+	Missing string `json:"missing,omitempty"`
+}
+
+// Child is the whole program of the child. It returns the exit code.
+func Child() int { return child(os.Stdin, os.Stdout, evaluate) }
+
+// child limits itself and calls work.
+func child(in io.Reader, out io.Writer, work func(in io.Reader, out io.Writer, s start) error) int {
+	in = bufio.NewReaderSize(in, 64<<10)
+	var s start
+	if err := expectFrame(in, frameStart, &s); err != nil {
+		fmt.Fprintln(os.Stderr, "roster evaluate is started by roster itself:", err)
+		return 1
+	}
+	layers := restrictSelf(s.Limits)
+	if err := writeJSON(out, frameLayers, layers); err != nil {
+		return 1
+	}
+	if err := work(in, out, s); err != nil {
+		fmt.Fprintln(os.Stderr, "roster evaluate:", err)
+		return 1
+	}
+	return 0
+}
+
+// evaluate loads the declarations and sends the result.
+func evaluate(in io.Reader, out io.Writer, s start) error {
+	var entries []treeEntry
+	if err := expectFrame(in, frameTree, &entries); err != nil {
+		return err
+	}
+	if len(entries) == 0 && s.Verify { // the parent asks only for the layers
+		return writeFrame(out, frameDone, nil)
+	}
+	err := send(newRemoteTree(entries, in, out), out, s)
+	var problems schema.Problems
+	var panicked *schema.PanicError
+	switch {
+	case err == nil:
+		return writeFrame(out, frameDone, nil)
+	case errors.As(err, &problems):
+		return writeJSON(out, frameProblems, shortProblems(problems))
+	case errors.As(err, &panicked):
+		return writeJSON(out, frameFailed, failure{panicked.Value, true})
+	}
+	return writeJSON(out, frameFailed, failure{err.Error(), false})
+}
+
+// send loads the declarations, does once what the parent will do with them, and sends them. So the limits
+// of the child also limit the parent.
+func send(tree fs.FS, out io.Writer, s start) error {
+	decls, err := Load(context.Background(), tree, schema.Options{Limits: s.Limits.Limits})
+	if err != nil {
+		return err
+	}
+	for _, key := range slices.Sorted(maps.Keys(decls.Provisioners)) {
+		if _, err := reconcile.Desire(decls, decls.Provisioners[key], s.Now); err != nil {
+			return err
+		}
+	}
+	w := bufio.NewWriterSize(answerWriter{out}, 1<<20)
+	if s.Verify {
+		return decls.Encode(io.Discard, s.Now)
+	}
+	if err := decls.Encode(w, s.Now); err != nil {
+		return err
+	}
+	return w.Flush()
+}
+
+// Load loads declarations, and checks the SAML metadata and certificates that they name.
+func Load(ctx context.Context, tree fs.FS, o schema.Options) (*schema.Declarations, error) {
+	decls, err := o.Load(ctx, tree)
+	if err != nil {
+		return nil, err
+	}
+	warnings, err := samlmeta.Check(decls, tree)
+	if err != nil {
+		return nil, err
+	}
+	decls.Warnings = append(decls.Warnings, warnings...) // no other goroutine has decls yet
+	return decls, nil
+}
+
+func unmarshal(data []byte, v any) error { return json.Unmarshal(data, v) }

@@ -1,0 +1,107 @@
+package evaluator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"time"
+
+	"github.com/seed-d64a251c/roster/schema"
+)
+
+// Evaluator evaluates declarations in child processes, one at a time. Its methods may be called
+// concurrently. Fields are required unless their comment says otherwise.
+type Evaluator struct {
+	// Program and Args start a process that calls Child and ends.
+	Program string
+	Args    []string // with the name of the program
+	Limits  Limits
+	// Verdicts remembers what cannot be evaluated; nil remembers nothing.
+	Verdicts *Verdicts
+	Log      *slog.Logger
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+
+	queue queue
+}
+
+// Task is one evaluation.
+type Task struct {
+	Tree fs.FS
+	// Urgent goes before other tasks: it is for commits of the branch.
+	Urgent bool
+	// Verify asks only whether the declarations can be loaded.
+	Verify bool
+}
+
+// hasher is a tree with the hash of each file and folder.
+type hasher interface {
+	Hash(name string) (string, error)
+}
+
+// Evaluate evaluates a tree. It returns nil declarations if the task only verifies. The error is
+// schema.Problems if the declarations are invalid, and an *Error if they cannot be evaluated. An Error
+// that is not repeatable should be tried again until it is final.
+func (e *Evaluator) Evaluate(ctx context.Context, t Task) (*schema.Declarations, error) {
+	tree := ""
+	if h, ok := t.Tree.(hasher); ok {
+		var err error
+		if tree, err = h.Hash("."); err != nil {
+			return nil, err
+		}
+	}
+	limits := e.Limits.orStandard()
+	if known := e.Verdicts.find(tree, limits, e.now()); known != nil {
+		return nil, known
+	}
+	for {
+		decls, err := e.try(ctx, t, limits)
+		var failed *Error
+		switch {
+		case errors.Is(err, errPreempted) && ctx.Err() == nil:
+			continue
+		case errors.As(err, &failed):
+			e.Log.Warn("declarations cannot be evaluated", "tree", tree, "reason", failed.Reason)
+			return nil, e.Verdicts.add(tree, limits, failed, e.now())
+		}
+		return decls, err
+	}
+}
+
+// try runs one child when it is its turn.
+func (e *Evaluator) try(ctx context.Context, t Task, limits Limits) (*schema.Declarations, error) {
+	turn, leave, err := e.queue.enter(ctx, t.Urgent)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	entries, err := listTree(turn, t.Tree, limits.Limits)
+	if err != nil {
+		return nil, err
+	}
+	if len(entries) == 0 {
+		return nil, fmt.Errorf("the tree is empty: %w", fs.ErrNotExist)
+	}
+	if limits.Memory, err = availableMemory(limits.Memory); err != nil {
+		return nil, err
+	}
+	p := &process{evaluator: e, tree: t.Tree, limits: limits, verify: t.Verify}
+	return p.run(turn, entries)
+}
+
+// Layers starts a child that evaluates nothing, and returns which limits are in force.
+func (e *Evaluator) Layers(ctx context.Context) ([]Layer, error) {
+	limits := e.Limits.orStandard()
+	p := &process{evaluator: e, limits: limits, verify: true}
+	_, err := p.run(ctx, nil)
+	return p.layers, err
+}
+
+func (e *Evaluator) now() time.Time {
+	if e.Now != nil {
+		return e.Now()
+	}
+	return time.Now()
+}

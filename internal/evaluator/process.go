@@ -1,0 +1,227 @@
+package evaluator
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os/exec"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/seed-d64a251c/roster/schema"
+)
+
+// process is one child.
+type process struct {
+	evaluator *Evaluator
+	tree      fs.FS
+	limits    Limits
+	verify    bool
+
+	layers []Layer
+	answer []byte
+	// readErr is the first error of a file that is in the tree and cannot be read.
+	readErr error
+	// served is the number of bytes of all files that the child has read.
+	served int64
+}
+
+// errWall is why a child is killed that takes too long.
+var errWall = errors.New("too slow")
+
+// run starts the child and returns its result.
+func (p *process) run(ctx context.Context, entries []treeEntry) (*schema.Declarations, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, p.limits.Wall, errWall)
+	defer cancel()
+	result := make(chan error, 1)
+	// The kernel kills the child when the thread that started it ends. So the thread has to stay.
+	go func() {
+		runtime.LockOSThread()
+		result <- p.talk(ctx, entries)
+		runtime.UnlockOSThread()
+	}()
+	if err := <-result; err != nil {
+		return nil, err
+	}
+	if p.verify {
+		return nil, nil
+	}
+	return schema.Decode(bytes.NewReader(p.answer))
+}
+
+// talk starts the child, exchanges frames with it, and waits for its end.
+func (p *process) talk(ctx context.Context, entries []treeEntry) error {
+	var stderr prefix
+	cmd := exec.CommandContext(ctx, p.evaluator.Program)
+	cmd.Args = p.evaluator.Args
+	cmd.Env, cmd.Dir = []string{}, "/"
+	cmd.Stderr = &stderr
+	cmd.WaitDelay = 5 * time.Second
+	isolate(cmd)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start the evaluator: %w", err)
+	}
+	failed := p.exchange(in, out, entries)
+	in.Close()
+	if failed != nil {
+		_ = cmd.Cancel() // it may still run, or wait for a frame
+	}
+	err = cmd.Wait()
+	return p.outcome(ctx, failed, exitOf(cmd, err, stderr.String()))
+}
+
+// errProtocol is the error for a child that does not keep to the protocol.
+var errProtocol = errors.New("the evaluator sent an invalid answer")
+
+// exchange sends the input and reads the answer. Its error is the result that the child has sent, or an
+// error of the connection.
+func (p *process) exchange(in io.Writer, out io.Reader, entries []treeEntry) error {
+	first := start{Limits: p.limits, Now: p.evaluator.now(), Verify: p.verify}
+	if err := writeJSON(in, frameStart, first); err != nil {
+		return err
+	}
+	kind, payload, err := readFrame(out, maxFrame)
+	if err != nil {
+		return err
+	}
+	if kind != frameLayers || json.Unmarshal(payload, &p.layers) != nil {
+		return errProtocol
+	}
+	if err := writeJSON(in, frameTree, entries); err != nil {
+		return err
+	}
+	for {
+		kind, payload, err := readFrame(out, maxFrame)
+		if err != nil {
+			return err
+		}
+		switch kind {
+		case frameRead:
+			if err := p.serve(in, string(payload)); err != nil {
+				return err
+			}
+		case frameAnswer:
+			if p.answer = append(p.answer, payload...); len(p.answer) > maxAnswer {
+				return &Error{Reason: "the result is too large", Repeatable: true}
+			}
+		default:
+			return p.result(kind, payload)
+		}
+	}
+}
+
+// result returns the result of the last frame.
+func (p *process) result(kind frameKind, payload []byte) error {
+	switch kind {
+	case frameDone:
+		return nil
+	case frameProblems:
+		var problems schema.Problems
+		if err := json.Unmarshal(payload, &problems); err != nil || len(problems) == 0 {
+			return errProtocol
+		}
+		return problems
+	case frameFailed:
+		var f failure
+		if err := json.Unmarshal(payload, &f); err != nil {
+			return errProtocol
+		}
+		switch {
+		case f.Panic:
+			return &Error{Reason: "they trigger an internal error: " + f.Reason, Repeatable: true}
+		case p.readErr != nil:
+			return p.readErr
+		}
+		return errors.New(f.Reason)
+	}
+	return errProtocol
+}
+
+// serve sends a file to the child.
+func (p *process) serve(in io.Writer, name string) error {
+	content, err := fs.ReadFile(p.tree, name)
+	p.served += int64(len(content))
+	switch {
+	case p.served > 4*p.limits.TotalBytes:
+		return &Error{Reason: "the files are too large", Repeatable: true}
+	case err == nil:
+		return writeFrame(in, frameFile, content)
+	case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrInvalid) && p.readErr == nil:
+		p.readErr = err
+	}
+	var path *fs.PathError
+	reason := err.Error()
+	if errors.As(err, &path) {
+		reason = path.Err.Error()
+	}
+	return writeJSON(in, frameNoFile, noFile{errors.Is(err, fs.ErrNotExist), reason})
+}
+
+// exit is how a child has ended.
+type exit struct {
+	err    error // of exec.Cmd.Wait
+	killed bool  // by SIGKILL
+	cpu    time.Duration
+	stderr string
+}
+
+// outcome returns the result of a child from what it sent and from how it has ended.
+func (p *process) outcome(ctx context.Context, sent error, e exit) error {
+	var problems schema.Problems
+	var failed *Error
+	switch {
+	case sent == nil && e.err == nil, errors.As(sent, &problems), errors.As(sent, &failed):
+		return sent
+	case p.readErr != nil:
+		return p.readErr
+	case errors.Is(context.Cause(ctx), errWall):
+		return &Error{Reason: fmt.Sprintf("they were not evaluated within %s", p.limits.Wall)}
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case e.killed && e.cpu >= p.limits.CPU-p.limits.CPU/20:
+		return &Error{Reason: fmt.Sprintf("they need more than %s of processor time", p.limits.CPU), Repeatable: true}
+	case e.killed:
+		return &Error{Reason: "the system ended the evaluation, probably because memory ran out"}
+	case strings.Contains(e.stderr, "out of memory") || strings.Contains(e.stderr, "cannot allocate memory"):
+		return &Error{Reason: fmt.Sprintf("they need more than %d MiB of memory", p.limits.Memory>>20)}
+	case strings.Contains(e.stderr, "stack overflow") || strings.Contains(e.stderr, "goroutine stack exceeds"):
+		return &Error{Reason: "they are nested too deeply", Repeatable: true}
+	case strings.Contains(e.stderr, "fatal error:") || strings.Contains(e.stderr, "panic:") ||
+		strings.Contains(e.stderr, "SIG"):
+		return &Error{Reason: "they trigger an internal error", Repeatable: true}
+	case sent != nil && e.err != nil:
+		return fmt.Errorf("the evaluator failed: %w: %s", e.err, firstLine(e.stderr))
+	case sent != nil:
+		return sent
+	}
+	return fmt.Errorf("the evaluator failed: %w", e.err)
+}
+
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
+	return line
+}
+
+// prefix keeps the beginning of what is written to it. The Go runtime writes the reason of a crash first.
+type prefix struct{ bytes.Buffer }
+
+// maxStderr is the number of bytes of the child's standard error that are kept.
+const maxStderr = 8 << 10
+
+func (t *prefix) Write(p []byte) (int, error) {
+	t.Buffer.Write(p[:min(len(p), maxStderr-min(t.Len(), maxStderr))])
+	return len(p), nil
+}
