@@ -100,13 +100,11 @@ func (p *process) exchange(in io.Writer, out io.Reader, entries []treeEntry) err
 	if kind != frameLayers || json.Unmarshal(payload, &p.layers) != nil {
 		return errProtocol
 	}
-	if err := writeJSON(in, frameTree, entries); err != nil {
-		return err
-	}
+	sent := writeJSON(in, frameTree, entries) // a child that fails early may not read it
 	for {
 		kind, payload, err := readFrame(out, maxFrame)
 		if err != nil {
-			return err
+			return errors.Join(sent, err)
 		}
 		switch kind {
 		case frameRead:
@@ -173,10 +171,14 @@ func (p *process) serve(in io.Writer, name string) error {
 // exit is how a child has ended.
 type exit struct {
 	err    error // of exec.Cmd.Wait
+	code   int   // the exit code, or -1
 	killed bool  // by SIGKILL
 	cpu    time.Duration
 	stderr string
 }
+
+// exitNoTime is the exit code of a child that has used up its processor time.
+const exitNoTime = 97
 
 // outcome returns the result of a child from what it sent and from how it has ended.
 func (p *process) outcome(ctx context.Context, sent error, e exit) error {
@@ -191,7 +193,7 @@ func (p *process) outcome(ctx context.Context, sent error, e exit) error {
 		return &Error{Reason: fmt.Sprintf("they were not evaluated within %s", p.limits.Wall)}
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case e.killed && e.cpu >= p.limits.CPU-p.limits.CPU/20:
+	case e.code == exitNoTime, e.killed && e.cpu >= p.limits.CPU:
 		return &Error{Reason: fmt.Sprintf("they need more than %s of processor time", p.limits.CPU), Repeatable: true}
 	case e.killed:
 		return &Error{Reason: "the system ended the evaluation, probably because memory ran out"}
@@ -199,6 +201,8 @@ func (p *process) outcome(ctx context.Context, sent error, e exit) error {
 		return &Error{Reason: fmt.Sprintf("they need more than %d MiB of memory", p.limits.Memory>>20)}
 	case strings.Contains(e.stderr, "stack overflow") || strings.Contains(e.stderr, "goroutine stack exceeds"):
 		return &Error{Reason: "they are nested too deeply", Repeatable: true}
+	case strings.Contains(e.stderr, "pthread_create failed"):
+		return &Error{Reason: "the system could not start another thread"}
 	case strings.Contains(e.stderr, "fatal error:") || strings.Contains(e.stderr, "panic:") ||
 		strings.Contains(e.stderr, "SIG"):
 		return &Error{Reason: "they trigger an internal error", Repeatable: true}

@@ -17,8 +17,9 @@ func isolate(cmd *exec.Cmd) {
 }
 
 func exitOf(cmd *exec.Cmd, err error, stderr string) exit {
-	e := exit{err: err, stderr: stderr}
+	e := exit{err: err, code: -1, stderr: stderr}
 	if state := cmd.ProcessState; state != nil {
+		e.code = state.ExitCode()
 		e.cpu = state.UserTime() + state.SystemTime()
 		status, ok := state.Sys().(syscall.WaitStatus)
 		e.killed = ok && status.Signaled() && status.Signal() == syscall.SIGKILL

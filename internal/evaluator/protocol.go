@@ -69,8 +69,9 @@ type failure struct {
 // limits allow.
 const maxFrame = 4 << 20
 
-// maxAnswer is the largest size of encoded declarations.
-const maxAnswer = 1 << 30
+// maxAnswer is the largest size of encoded declarations. Those of 100,000 users with 1,000,000 memberships
+// have 80 MB.
+const maxAnswer = 256 << 20
 
 func writeFrame(w io.Writer, kind frameKind, payload []byte) error {
 	header := make([]byte, 5, 5+len(payload))

@@ -3,6 +3,7 @@ package evaluator
 import (
 	"fmt"
 	"os"
+	"os/signal"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -16,7 +17,7 @@ import (
 )
 
 // maxStack is the size of a stack at which Go ends the child, so that a deep recursion ends it soon.
-const maxStack = 256 << 20
+const maxStack = 128 << 20
 
 // restrictSelf limits this process. The parent sends no input before the child has sent the layers.
 func restrictSelf(limits Limits) []Layer {
@@ -24,6 +25,12 @@ func restrictSelf(limits Limits) []Layer {
 	debug.SetMaxStack(maxStack)
 	debug.SetMemoryLimit(limits.Memory / 10 * 9)
 	_ = unix.Setpriority(unix.PRIO_PROCESS, 0, 10)
+	exhausted := make(chan os.Signal, 1)
+	signal.Notify(exhausted, unix.SIGXCPU)
+	go func() {
+		<-exhausted
+		os.Exit(exitNoTime)
+	}()
 	var out []Layer
 	for _, layer := range []struct {
 		name  string
@@ -50,17 +57,17 @@ const maxDescriptors = 16
 func setResourceLimits(l Limits) error {
 	seconds := uint64((l.CPU + time.Second - 1) / time.Second)
 	for _, r := range []struct {
-		name     string
-		resource int
-		limit    uint64
+		name      string
+		resource  int
+		soft, max uint64
 	}{
-		{"RLIMIT_CPU", unix.RLIMIT_CPU, seconds},
-		{"RLIMIT_DATA", unix.RLIMIT_DATA, uint64(l.Memory)},
-		{"RLIMIT_NOFILE", unix.RLIMIT_NOFILE, maxDescriptors},
-		{"RLIMIT_FSIZE", unix.RLIMIT_FSIZE, 0},
-		{"RLIMIT_CORE", unix.RLIMIT_CORE, 0},
+		{"RLIMIT_CPU", unix.RLIMIT_CPU, seconds, seconds + 2}, // SIGXCPU first, then SIGKILL
+		{"RLIMIT_DATA", unix.RLIMIT_DATA, uint64(l.Memory), uint64(l.Memory)},
+		{"RLIMIT_NOFILE", unix.RLIMIT_NOFILE, maxDescriptors, maxDescriptors},
+		{"RLIMIT_FSIZE", unix.RLIMIT_FSIZE, 0, 0},
+		{"RLIMIT_CORE", unix.RLIMIT_CORE, 0, 0},
 	} {
-		if err := unix.Setrlimit(r.resource, &unix.Rlimit{Cur: r.limit, Max: r.limit}); err != nil {
+		if err := unix.Setrlimit(r.resource, &unix.Rlimit{Cur: r.soft, Max: r.max}); err != nil {
 			return fmt.Errorf("%s: %w", r.name, err)
 		}
 	}
@@ -100,6 +107,8 @@ func restrictSystemCalls() error {
 			DefaultAction: seccomp.ActionErrno,
 			Syscalls: []seccomp.SyscallGroup{
 				{Action: seccomp.ActionAllow, Names: names},
+				// The C library then uses clone, whose flags can be checked.
+				{Action: seccomp.ActionErrno | seccomp.Action(unix.ENOSYS), Names: []string{"clone3"}},
 				{Action: seccomp.ActionAllow, NamesWithCondtions: []seccomp.NameWithConditions{{
 					Name: "clone",
 					Conditions: seccomp.ArgumentConditions{

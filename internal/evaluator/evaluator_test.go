@@ -1,0 +1,225 @@
+package evaluator
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/seed-d64a251c/roster/internal/evaluator/bombs"
+	"github.com/seed-d64a251c/roster/schema"
+)
+
+// TestMain makes the test binary a child if it is started as one.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "evaluate" {
+		os.Exit(Child())
+	}
+	if len(os.Args) > 2 && os.Args[1] == "probe" {
+		os.Exit(child(os.Stdin, os.Stdout, probes[os.Args[2]]))
+	}
+	os.Exit(m.Run())
+}
+
+// testLimits are small, so that bombs explode soon.
+func testLimits() Limits {
+	return Limits{Limits: schema.StandardLimits(), CPU: time.Second, Wall: 2 * time.Minute, Memory: 512 << 20}
+}
+
+func newEvaluator(t testing.TB, args ...string) *Evaluator {
+	t.Helper()
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	verdicts, err := OpenVerdicts(filepath.Join(t.TempDir(), "verdicts.json"), "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if args == nil {
+		args = []string{"evaluate"}
+	}
+	return &Evaluator{Program: program, Args: append([]string{program}, args...), Limits: testLimits(),
+		Verdicts: verdicts, Log: slog.New(slog.DiscardHandler)}
+}
+
+// hashedTree is a tree with a hash.
+type hashedTree struct {
+	fs.FS
+	hash string
+}
+
+func (h hashedTree) Hash(string) (string, error) { return h.hash, nil }
+
+// withFile returns the example with another file.
+func withFile(t testing.TB, name, text string) fs.FS {
+	t.Helper()
+	out := fstest.MapFS{name: &fstest.MapFile{Data: []byte(text)}}
+	example := os.DirFS("../../testdata/example")
+	err := fs.WalkDir(example, ".", func(at string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := fs.ReadFile(example, at)
+		out[at] = &fstest.MapFile{Data: data}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return hashedTree{out, name + text}
+}
+
+func TestValidDeclarationsAreThoseOfTheTree(t *testing.T) {
+	e, tree := newEvaluator(t), os.DirFS("../../testdata/example")
+	want, err := Load(t.Context(), tree, schema.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := e.Evaluate(t.Context(), Task{Tree: tree})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(slices.Sorted(maps.Keys(got.Users)), slices.Sorted(maps.Keys(want.Users))) ||
+		len(got.Groups) != len(want.Groups) || len(got.Provisioners) != len(want.Provisioners) {
+		t.Errorf("got %d users, %d groups, %d provisioners", len(got.Users), len(got.Groups), len(got.Provisioners))
+	}
+	if nothing, err := e.Evaluate(t.Context(), Task{Tree: tree, Verify: true}); nothing != nil || err != nil {
+		t.Errorf("the verification: %v, %v", nothing, err)
+	}
+}
+
+func TestInvalidDeclarationsHaveTheirProblems(t *testing.T) {
+	tree := withFile(t, "x.cue", "package roster\ngroups: x: {displayName: 1, include: nobody: {}}\n")
+	_, want := schema.Load(tree)
+	_, got := newEvaluator(t).Evaluate(t.Context(), Task{Tree: tree})
+	var problems schema.Problems
+	if !errors.As(got, &problems) || got.Error() != want.Error() {
+		t.Errorf("got\n%v, want\n%v", got, want)
+	}
+}
+
+func TestBombsEndTheChildOnly(t *testing.T) {
+	for _, b := range bombs.All() {
+		t.Run(b.Name, func(t *testing.T) {
+			e, tree := newEvaluator(t), withFile(t, b.File, b.Text)
+			_, err := e.Evaluate(t.Context(), Task{Tree: tree})
+			t.Log(err)
+			var problems schema.Problems
+			var failed *Error
+			switch b.Outcome {
+			case bombs.Refused:
+				if !errors.As(err, &problems) {
+					t.Errorf("got %v, want problems", err)
+				}
+			case bombs.Panics:
+				if !errors.As(err, &failed) || !failed.Final || !strings.Contains(failed.Reason, "internal error") {
+					t.Errorf("got %v, want an internal error", err)
+				}
+			default:
+				if !errors.As(err, &failed) {
+					t.Errorf("got %v, want that a limit is exceeded", err)
+				}
+			}
+		})
+	}
+}
+
+func TestFailuresAreRemembered(t *testing.T) {
+	b := bombs.All()[0]
+	tree := withFile(t, b.File, b.Text)
+	e := newEvaluator(t)
+	_, first := e.Evaluate(t.Context(), Task{Tree: tree})
+	e.Program = "/nonexistent" // another child would fail to start
+	if _, err := e.Evaluate(t.Context(), Task{Tree: tree}); err == nil || err.Error() != first.Error() {
+		t.Errorf("the second evaluation: %v, want %v", err, first)
+	}
+	again, err := OpenVerdicts(e.Verdicts.file, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Verdicts = again
+	if _, err := e.Evaluate(t.Context(), Task{Tree: tree}); err == nil || err.Error() != first.Error() {
+		t.Errorf("after a restart: %v, want %v", err, first)
+	}
+	e.Limits.CPU++
+	if _, err := e.Evaluate(t.Context(), Task{Tree: tree}); err == nil || !strings.Contains(err.Error(), "nonexistent") {
+		t.Errorf("with other limits: %v, want another evaluation", err)
+	}
+	if other, err := OpenVerdicts(e.Verdicts.file, "other"); err != nil || len(other.data.Failures) != 0 {
+		t.Errorf("another version of roster keeps %v, %v", other.data.Failures, err)
+	}
+}
+
+func TestOtherFailuresAreTriedThreeTimes(t *testing.T) {
+	v, err := OpenVerdicts(filepath.Join(t.TempDir(), "v.json"), "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
+	limits := testLimits()
+	for try := 1; try <= 3; try++ {
+		if known := v.find("tree", limits, now); known != nil {
+			t.Fatalf("before try %d: %v", try, known)
+		}
+		var failed *Error
+		if err := v.add("tree", limits, &Error{Reason: "killed"}, now); !errors.As(err, &failed) ||
+			failed.Final != (try == 3) {
+			t.Errorf("try %d: %v", try, err)
+		}
+	}
+	if known := v.find("tree", limits, now.Add(time.Minute)); known == nil {
+		t.Error("a fourth try is allowed")
+	}
+	if known := v.find("tree", limits, now.Add(2*time.Hour)); known != nil {
+		t.Errorf("two hours later: %v", known)
+	}
+}
+
+func TestTheBranchGoesFirst(t *testing.T) {
+	var q queue
+	preview, leavePreview, err := q.enter(t.Context(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	order := make(chan string, 2)
+	started := make(chan bool)
+	go func() {
+		close(started)
+		if _, leave, err := q.enter(context.Background(), true); err == nil {
+			order <- "branch"
+			leave()
+		}
+	}()
+	<-started
+	<-preview.Done()
+	if context.Cause(preview) != errPreempted {
+		t.Errorf("the preview ends with %v", context.Cause(preview))
+	}
+	leavePreview()
+	if _, leave, err := q.enter(t.Context(), false); err == nil {
+		order <- "preview"
+		leave()
+	}
+	if first := <-order; first != "branch" {
+		t.Errorf("the %s goes first", first)
+	}
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, leave, err := q.enter(t.Context(), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := q.enter(canceled, true); !errors.Is(err, context.Canceled) {
+		t.Errorf("a canceled task: %v", err)
+	}
+	leave()
+}
