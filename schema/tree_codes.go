@@ -40,6 +40,9 @@ var (
 	unbounded = code{"R1011",
 		"An expression that could build a value of unlimited size.",
 		"write the value out, use a literal count, or nest fewer for clauses"}
+	unevaluated = code{"R1012",
+		"Declarations that cannot be evaluated within the limits of roster.",
+		"write users and groups as literal records, and simplify the expressions"}
 	unknownField = code{"R1101",
 		"An unknown field.",
 		"correct its name, or remove it"}

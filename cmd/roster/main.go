@@ -37,6 +37,9 @@ func executeWith(
 	ctx context.Context, secrets *scrub.Scrubber, args []string, env func(string) (string, bool), stdin io.Reader,
 	stdout, stderr io.Writer,
 ) int {
+	if len(args) == 1 && args[0] == app.EvaluateCommand {
+		return app.EvaluateChild()
+	}
 	out, errs := secrets.Writer(stdout), secrets.Writer(stderr)
 	defer func() { _, _ = out.Flush(), errs.Flush() }() // a reader that went away needs no output
 	c := &cli{env: env, stdin: stdin, stdout: out, stderr: errs, secrets: secrets}

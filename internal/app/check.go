@@ -102,6 +102,6 @@ func readDeclarations(ctx context.Context, s Settings, r RepositoryConfig) (*sch
 		return nil, nil, fmt.Errorf("read declarations: %s is not a folder", dir)
 	}
 	tree := os.DirFS(dir)
-	decls, err := loadTree(tree, schema.Load)
+	decls, err := s.loadTree(ctx, tree)
 	return decls, tree, err
 }

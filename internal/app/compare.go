@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -92,7 +93,7 @@ func openMerges(ctx context.Context, s Settings, r RepositoryConfig, c Compariso
 		if err := s.allowLoopback(repo); err != nil {
 			return nil, err
 		}
-		return newLocalSource(s, &r, repo).merges(), nil
+		return comparedSource(s, newLocalSource(s, &r, repo))
 	}
 	state, err := r.remoteStateDir(r.URL)
 	if err != nil {
@@ -105,8 +106,24 @@ func openMerges(ctx context.Context, s Settings, r RepositoryConfig, c Compariso
 	if err := repo.Fetch(ctx); err != nil {
 		return nil, err
 	}
-	git := (&Source{repo: repo, path: r.Path, policy: s.Policy}).merges()
+	git, err := comparedSource(s, &Source{repo: repo, path: r.Path, policy: s.Policy, limits: s.Limits.Limits})
+	if err != nil {
+		return nil, err
+	}
 	return git, git.Fetch(ctx, c.Base, c.Head) // refs of pull requests are not branches
+}
+
+// comparedSource evaluates in a child what a commit that is not merged declares.
+func comparedSource(s Settings, source *Source) (*preview.Repository, error) {
+	e, err := s.newEvaluator("")
+	if err != nil {
+		return nil, err
+	}
+	git := source.merges()
+	git.Load = func(ctx context.Context, tree fs.FS, urgent bool) (*schema.Declarations, error) {
+		return (&Source{evaluator: e}).loadMerged(ctx, tree, urgent)
+	}
+	return git, nil
 }
 
 // comparedProvisioners returns the keys of the provisioners that either side declares, or the named

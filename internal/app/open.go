@@ -60,7 +60,7 @@ func (w *Workspace) openRemote(ctx context.Context, apply bool) error {
 	if err := fetch(ctx, repo, ref); err != nil {
 		return err
 	}
-	w.source = &Source{repo: repo, path: c.Path, policy: w.settings.Policy}
+	w.source = &Source{repo: repo, path: c.Path, policy: w.settings.Policy, limits: w.settings.Limits.Limits}
 	if w.commit, err = w.source.resolve(ref); err != nil {
 		return err
 	}
@@ -104,7 +104,7 @@ func (w *Workspace) openDir(ctx context.Context, apply bool) error {
 	}
 	if len(changed) > 0 {
 		w.dirty = true
-		if w.declarations, err = loadTree(os.DirFS(w.config.folder()), schema.Load); err != nil {
+		if w.declarations, err = w.settings.loadTree(ctx, os.DirFS(w.config.folder())); err != nil {
 			return err
 		}
 	}
@@ -117,7 +117,8 @@ func (w *Workspace) openDir(ctx context.Context, apply bool) error {
 
 // newLocalSource returns the declarations of a repository on this machine.
 func newLocalSource(s Settings, c *RepositoryConfig, repo *gitrepo.Repo) *Source {
-	return &Source{repo: repo, path: filepath.ToSlash(filepath.Join(repo.Prefix(), c.Path)), policy: s.Policy}
+	return &Source{repo: repo, path: filepath.ToSlash(filepath.Join(repo.Prefix(), c.Path)), policy: s.Policy,
+		limits: s.Limits.Limits}
 }
 
 // changedFiles lists the files of the declarations that differ from HEAD.

@@ -36,7 +36,7 @@ func (r *rollover) compare(ctx context.Context, decls *schema.Declarations, tree
 	case err != nil || !found:
 		return nil, err
 	}
-	before, err := loadTree(earlier, schema.Load)
+	before, err := r.settings.loadTree(ctx, earlier)
 	var problems schema.Problems
 	if errors.As(err, &problems) {
 		return schema.Problems{samlmeta.NotCompared("the declarations of that commit are invalid")}, nil

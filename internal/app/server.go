@@ -61,6 +61,10 @@ func NewServer(ctx context.Context, s Settings, c ServeConfig) (*Server, error) 
 	if err != nil {
 		return nil, err
 	}
+	if err := w.evaluateInChild(ctx); err != nil {
+		w.Close()
+		return nil, err
+	}
 	f, err := c.Forge.open(&s, &c.Repository)
 	if err != nil {
 		w.Close()
@@ -71,7 +75,7 @@ func NewServer(ctx context.Context, s Settings, c ServeConfig) (*Server, error) 
 	runner := w.runner()
 	runner.Cache = out.cache
 	if f != nil {
-		runner.Review = &preview.Reviewer{Forge: f, Repo: w.source.merges(), Branch: c.Branch,
+		runner.Review = &preview.Reviewer{Forge: f, Repo: urgentMerges(w.source), Branch: c.Branch,
 			TrustCommitAuthors: c.Forge.TrustCommitAuthors}
 		if c.Forge.TrustCommitAuthors {
 			runner.Notices = append(runner.Notices, "--trust-commit-authors is set: a review counts even if the "+

@@ -21,6 +21,8 @@ type Settings struct {
 	// Secrets removes the secrets of the process from everything that leaves it. The parts of the
 	// process register each secret there when they read it. nil removes nothing.
 	Secrets *scrub.Scrubber
+	// Limits bound the evaluation of declarations.
+	Limits EvaluationLimits
 	// AgeIdentity is the file with the identities that decrypt age files; "" if there is none.
 	AgeIdentity string
 	// Attempts is the maximum number of attempts per SCIM request; 0 means the default.

@@ -9,11 +9,11 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/seed-d64a251c/roster/internal/evaluator"
 	"github.com/seed-d64a251c/roster/internal/gitrepo"
 	"github.com/seed-d64a251c/roster/internal/preview"
 	"github.com/seed-d64a251c/roster/internal/secret"
 	"github.com/seed-d64a251c/roster/reconcile"
-	"github.com/seed-d64a251c/roster/samlmeta"
 	"github.com/seed-d64a251c/roster/schema"
 )
 
@@ -23,8 +23,12 @@ type Source struct {
 	repo   *gitrepo.Repo
 	path   string // of the declarations in the repository; "" or "." is the whole repository
 	policy secret.Policy
+	limits schema.Limits
+	// evaluator evaluates in a child what was not verified; nil: this process evaluates everything.
+	evaluator *evaluator.Evaluator
 
-	mu        sync.Mutex
+	verifying sync.Mutex // held while a child verifies a commit
+	mu        sync.Mutex // never held while a child runs
 	cache     schema.Cache
 	loaded    []loadedCommit // the most recent last
 	approvals approvalHistory
@@ -42,28 +46,38 @@ const maxLoadedCommits = 3
 
 // Declarations loads a commit: schema.Problems if it is invalid, fs.ErrNotExist if the commit or
 // the folder of the declarations does not exist.
-func (s *Source) Declarations(_ context.Context, commit string) (*schema.Declarations, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, l := range s.loaded {
-		if l.id == commit {
-			return l.decls, l.err
-		}
+func (s *Source) Declarations(ctx context.Context, commit string) (*schema.Declarations, error) {
+	if l, found := s.find(commit); found {
+		return l.decls, l.err
 	}
 	tree, err := s.tree(commit)
 	if err != nil {
 		return nil, err
 	}
-	decls, err := loadTree(tree, s.cache.Load)
+	decls, err := s.load(ctx, commit, tree)
 	var problems schema.Problems
 	if err != nil && !errors.As(err, &problems) {
 		return nil, err // reading failed and may succeed the next time: do not cache it
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.loaded = append(s.loaded, loadedCommit{commit, decls, err})
 	if len(s.loaded) > maxLoadedCommits {
 		s.loaded = s.loaded[1:]
 	}
 	return decls, err
+}
+
+// find returns a commit that was loaded last.
+func (s *Source) find(commit string) (loadedCommit, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range s.loaded {
+		if l.id == commit {
+			return l, true
+		}
+	}
+	return loadedCommit{}, false
 }
 
 // checkedDeclarations loads a commit and checks it against the policy.
@@ -139,23 +153,13 @@ func (s *Source) merges() *preview.Repository {
 		Path:         strings.TrimPrefix(s.path, "./"),
 		Declarations: s.checkedDeclarations,
 		Check:        s.policy.Check,
-		Load:         func(tree fs.FS) (*schema.Declarations, error) { return loadTree(tree, s.cache.Load) },
+		Load:         s.loadMerged,
 	}
 }
 
-// loadTree loads declarations with load, and checks the SAML metadata and certificates that they
-// name.
-func loadTree(tree fs.FS, load func(fs.FS) (*schema.Declarations, error)) (*schema.Declarations, error) {
-	decls, err := load(tree)
-	if err != nil {
-		return nil, err
-	}
-	warnings, err := samlmeta.Check(decls, tree)
-	if err != nil {
-		return nil, err
-	}
-	decls.Warnings = append(decls.Warnings, warnings...) // no other goroutine has decls yet
-	return decls, nil
+// loadTree loads declarations within the limits, with the SAML metadata and certificates that they name.
+func (s *Settings) loadTree(ctx context.Context, tree fs.FS) (*schema.Declarations, error) {
+	return evaluator.Load(ctx, tree, schema.Options{Limits: s.Limits.Limits})
 }
 
 func isAncestor(repo *gitrepo.Repo, a, b string) (bool, error) {

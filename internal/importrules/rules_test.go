@@ -160,6 +160,17 @@ var rules = []rule{
 		reason: "preview posts the plan of a pull request; it calls no directory and reads no secret",
 	},
 	{
+		packages:  []string{"./internal/evaluator"},
+		forbidden: []string{"./...", "net", "net/..."},
+		allowed:   []string{"./internal/atomicfile", "./reconcile", "./samlmeta", "./schema"},
+		reason:    "the evaluator runs hostile declarations: its process has as little code as possible",
+	},
+	{
+		packages:  allPackages,
+		forbidden: []string{"./internal/evaluator/bombs"},
+		reason:    "bombs are for tests only and must not be in the binary",
+	},
+	{
 		packages: allPackages, except: []string{"./internal/forge"},
 		forbidden: []string{
 			"code.gitea.io/...", "github.com/golang-jwt/...", "github.com/google/go-github/...",

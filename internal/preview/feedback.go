@@ -39,7 +39,13 @@ const maxProblems = 100
 func mergeFeedback(err error, root string) (feedback, bool) {
 	var conflict *gitrepo.ConflictError
 	var problems schema.Problems
+	var unevaluated *CannotEvaluateError
 	switch {
+	case errors.As(err, &unevaluated):
+		text := unevaluated.Error()
+		f := feedback{status: forge.Status{State: forge.Failure, Description: text}}
+		f.body = "**roster: the declarations cannot be evaluated**\n\n" + code(unevaluated.Reason) + "\n"
+		return f, true
 	case errors.As(err, &conflict):
 		text := "the pull request conflicts with the branch"
 		f := feedback{status: forge.Status{State: forge.Failure, Description: text}}

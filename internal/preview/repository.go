@@ -19,10 +19,25 @@ type Repository struct {
 	Path string        // of the declarations in the repository; "" or "." means the root
 	// Declarations loads a commit. The error is schema.Problems if it is invalid.
 	Declarations func(ctx context.Context, commit string) (*schema.Declarations, error)
-	// Load reads and checks a tree; nil means schema.Load.
-	Load func(fs.FS) (*schema.Declarations, error)
+	// Load reads and checks a tree that is not on the branch; nil means schema.Load. Urgent is set if the
+	// branch waits for it. The error is a *CannotEvaluateError if it costs too much.
+	Load func(ctx context.Context, tree fs.FS, urgent bool) (*schema.Declarations, error)
 	// Check returns what the daemon's policy forbids; nil allows everything.
 	Check func(*schema.Declarations) schema.Problems
+	// Urgent is set if the branch waits for the results of merges.
+	Urgent bool
+}
+
+// CannotEvaluateError is the error of declarations that exceed a limit of the evaluation.
+type CannotEvaluateError struct {
+	// Reason completes the sentence "The declarations cannot be evaluated: ...".
+	Reason string
+	// Final is set if the declarations will not be evaluated again.
+	Final bool
+}
+
+func (e *CannotEvaluateError) Error() string {
+	return "the declarations cannot be evaluated: " + e.Reason
 }
 
 // Fetch updates references. It ignores references that the remote does not have.
@@ -92,9 +107,11 @@ func (r *Repository) Merged(ctx context.Context, base, head, mergeRef string) (*
 	}
 	load := r.Load
 	if load == nil {
-		load = schema.Load
+		load = func(ctx context.Context, tree fs.FS, _ bool) (*schema.Declarations, error) {
+			return schema.Options{}.Load(ctx, tree)
+		}
 	}
-	decls, err := load(tree)
+	decls, err := load(ctx, tree, r.Urgent)
 	if err != nil {
 		return nil, err
 	}
