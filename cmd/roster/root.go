@@ -61,6 +61,7 @@ func (c *cli) addGlobalFlags(f *pflag.FlagSet) {
 	s := &c.flags
 	f.IntVar(&s.Attempts, "attempts", 0, "maximum attempts per SCIM request on 429, 5xx or network errors "+
 		"(default: 4 for commands that only read, else 8)")
+	addLimitFlags(f, &s.Limits)
 	f.StringSliceVar(&s.Policy.Env, "allow-env", []string{"ROSTER_SECRET_*"},
 		"patterns of environment variables that declarations may read")
 	f.StringVar(&s.Policy.SecretsDir, "secrets-dir", "", "folder with the secret files that declarations may read")
@@ -115,6 +116,9 @@ func (c *cli) resolveFlags(cmd *cobra.Command, _ []string) error {
 	}
 	if c.flags.Attempts < 0 {
 		return usageErrorf("--attempts %d: want 1 or more, or 0 for the default", c.flags.Attempts)
+	}
+	if err := checkLimits(&c.flags.Limits); err != nil {
+		return err
 	}
 	c.registerSecrets(cmd)
 	if err := c.reserve(cmd); err != nil {

@@ -23,6 +23,9 @@ const EvaluateCommand = "evaluate"
 // EvaluationLimits bound the evaluation of declarations.
 type EvaluationLimits = evaluator.Limits
 
+// StandardEvaluationLimits returns the limits without flags.
+func StandardEvaluationLimits() EvaluationLimits { return evaluator.StandardLimits() }
+
 // newEvaluator returns an evaluator that starts this program, also if its file was replaced. It remembers
 // its results in a folder; "" remembers none.
 func (s *Settings) newEvaluator(dir string) (*evaluator.Evaluator, error) {

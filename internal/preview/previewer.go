@@ -62,6 +62,8 @@ type Previewer struct {
 	snapshots        map[string]*directorySnapshot
 	posted           map[int]posted
 	directoryChanged atomic.Bool
+	// expensive has 1 for the pull requests whose last evaluation exceeded a limit.
+	expensive map[int]int
 }
 
 // directorySnapshot is the newest snapshot of one directory, and the result of the last read.
@@ -127,6 +129,7 @@ const maxPerRun = 20
 func (p *Previewer) RunOnce(ctx context.Context) (more bool, err error) {
 	if p.posted == nil {
 		p.posted, p.snapshots = map[int]posted{}, map[string]*directorySnapshot{}
+		p.expensive = map[int]int{}
 	}
 	if p.Outcomes != nil {
 		if err := p.Outcomes.Post(ctx); err != nil {
@@ -157,6 +160,8 @@ func (p *Previewer) RunOnce(ctx context.Context) (more bool, err error) {
 	outdated := slices.DeleteFunc(open, func(pr forge.PullRequest) bool {
 		return p.posted[pr.Number].inputs == p.inputsOf(pr)
 	})
+	// A pull request that could not be evaluated may cost much, so all others go first.
+	slices.SortStableFunc(outdated, func(a, b forge.PullRequest) int { return p.expensive[a.Number] - p.expensive[b.Number] })
 	more = len(outdated) > maxPerRun
 	outdated = outdated[:min(len(outdated), maxPerRun)]
 	var refs []string
@@ -173,7 +178,11 @@ func (p *Previewer) RunOnce(ctx context.Context) (more bool, err error) {
 	}
 	var failures []error
 	for _, pr := range outdated {
-		if err := p.post(ctx, pr, p.preview(ctx, pr, base, problems)); err != nil {
+		out, err := p.preview(ctx, pr, base, problems)
+		if err == nil {
+			err = p.post(ctx, pr, out)
+		}
+		if err != nil {
 			var limited *forge.RateLimitError
 			if errors.As(err, &limited) || ctx.Err() != nil {
 				return more, err
@@ -260,33 +269,44 @@ func digestOf(s *reconcile.Snapshot) [sha256.Size]byte {
 	return sha256.Sum256(b)
 }
 
-// preview makes the feedback for one pull request.
+// preview makes the feedback for one pull request. After an error, the next run tries again.
 func (p *Previewer) preview(ctx context.Context, pr forge.PullRequest, base *schema.Declarations,
-	invalid schema.Problems) feedback {
+	invalid schema.Problems) (feedback, error) {
 	last, exists := p.posted[pr.Number]
 	switch {
 	case pr.Draft && !exists:
-		return feedback{}
+		return feedback{}, nil
 	case pr.Draft:
 		return last.feedback.markStale(
-			"the pull request is a draft; the next preview comes when it is ready for review", time.Time{})
+			"the pull request is a draft; the next preview comes when it is ready for review", time.Time{}), nil
 	case len(invalid) > 0:
 		text := fmt.Sprintf("the branch %s is invalid, so nothing can be compared with it", p.Branch)
-		return feedback{"**roster: " + text + "**\n", forge.Status{State: forge.Error, Description: text}}
+		return feedback{"**roster: " + text + "**\n", forge.Status{State: forge.Error, Description: text}}, nil
 	}
 	merged, err := p.Repo.Merged(ctx, p.base.ID, pr.Head, pr.MergeRef)
+	var unevaluated *CannotEvaluateError
+	p.expensive[pr.Number] = 0
+	if errors.As(err, &unevaluated) {
+		p.expensive[pr.Number] = 1
+		if !unevaluated.Final {
+			return feedback{}, fmt.Errorf("preview pull request %d: %w", pr.Number, err)
+		}
+	}
+	if ctx.Err() != nil {
+		return feedback{}, context.Cause(ctx)
+	}
 	if err != nil {
-		return p.errorFeedback(pr, err)
+		return p.errorFeedback(pr, err), nil
 	}
 	list, stale, since, err := p.compare(ctx, pr, base, merged)
 	if err != nil {
-		return p.errorFeedback(pr, err)
+		return p.errorFeedback(pr, err), nil
 	}
 	out := previewFeedback(list, pr)
 	if stale != "" {
 		out = out.markStale(stale, since)
 	}
-	return out
+	return out, nil
 }
 
 // errorFeedback is the feedback when there is no preview. An error that the pull request did not

@@ -76,8 +76,11 @@ func (s *Server) poll(w http.ResponseWriter, _ *http.Request) {
 // ready responds with 200 as soon as there is a valid commit, unless an audit branch is broken. The
 // reason is only for callers who may read.
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
-	broken := notReady(s.State())
+	st := s.State()
+	broken := notReady(st)
 	switch {
+	case len(broken) == 0 && st.InvalidReason != "":
+		_, _ = w.Write([]byte("ready\nthe newest commit is refused; the last valid commit stays in force\n"))
 	case len(broken) == 0:
 		_, _ = w.Write([]byte("ready\n"))
 	case callerOf(r.Context()).Role >= webauth.RoleRead:
