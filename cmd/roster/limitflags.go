@@ -26,7 +26,7 @@ func checkLimits(l *app.EvaluationLimits) error {
 		return usageErrorf("--eval-cpu, --eval-memory, --max-files, --max-file-size, --max-total-size and --max-depth " +
 			"must be more than 0")
 	}
-	l.Wall = 3 * l.CPU
+	l.Wall = 0 // it follows from the processor time
 	return nil
 }
 

@@ -186,6 +186,7 @@ func TestHostilePullRequestsDoNotStopTheDaemon(t *testing.T) {
 		select {
 		case post = <-fake.Posts:
 		case <-timeout:
+			d.stop()
 			t.Fatalf("no answer to %v", want)
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -120,9 +119,7 @@ func comparedSource(s Settings, source *Source) (*preview.Repository, error) {
 		return nil, err
 	}
 	git := source.merges()
-	git.Load = func(ctx context.Context, tree fs.FS, urgent bool) (*schema.Declarations, error) {
-		return (&Source{evaluator: e}).loadMerged(ctx, tree, urgent)
-	}
+	git.Load = (&Source{evaluator: e}).loadMerged
 	return git, nil
 }
 

@@ -138,11 +138,11 @@ func (s *Source) verify(ctx context.Context, tree fs.FS, digests []string) error
 }
 
 // loadMerged evaluates the result of a merge in a child.
-func (s *Source) loadMerged(ctx context.Context, tree fs.FS, urgent bool) (*schema.Declarations, error) {
+func (s *Source) loadMerged(ctx context.Context, m preview.MergeResult) (*schema.Declarations, error) {
 	if s.evaluator == nil {
-		return s.loadHere(ctx, "", tree, nil)
+		return s.loadHere(ctx, "", m.Tree, nil)
 	}
-	decls, err := s.evaluator.Evaluate(ctx, evaluator.Task{Tree: tree, Urgent: urgent})
+	decls, err := s.evaluator.Evaluate(ctx, evaluator.Task{Tree: m.Tree, Head: m.Head, Urgent: m.Urgent})
 	var failed *evaluator.Error
 	if errors.As(err, &failed) {
 		return nil, &preview.CannotEvaluateError{Reason: failed.Reason, Final: failed.Final}

@@ -30,6 +30,9 @@ type Evaluator struct {
 // Task is one evaluation.
 type Task struct {
 	Tree fs.FS
+	// Head identifies the commit whose author is responsible for the tree, if the tree is the result of a
+	// merge. What cannot be evaluated is remembered for this commit, whatever it is merged into.
+	Head string
 	// Urgent goes before other tasks: it is for commits of the branch.
 	Urgent bool
 	// Verify asks only whether the declarations can be loaded.
@@ -55,6 +58,12 @@ func (e *Evaluator) Evaluate(ctx context.Context, t Task) (*schema.Declarations,
 	limits := e.Limits.orStandard()
 	if known := e.Verdicts.find(tree, limits, e.now()); known != nil {
 		return nil, known
+	}
+	if t.Head != "" && t.Head != tree {
+		tree = "head:" + t.Head
+		if known := e.Verdicts.find(tree, limits, e.now()); known != nil {
+			return nil, known
+		}
 	}
 	for {
 		decls, err := e.try(ctx, t, limits)

@@ -10,7 +10,7 @@ import (
 // Limits bound one evaluation. A field that is 0 has the standard value.
 type Limits struct {
 	schema.Limits
-	// CPU is the processor time of the child. Wall is the time on the clock.
+	// CPU is the processor time of the child. Wall is the time on the clock; 0 is a multiple of CPU.
 	CPU, Wall time.Duration
 	// Memory is the size of the child's data in bytes. It is less if the control group of the parent has
 	// less.
@@ -19,7 +19,7 @@ type Limits struct {
 
 // StandardLimits returns the limits without flags.
 func StandardLimits() Limits {
-	return Limits{Limits: schema.StandardLimits(), CPU: time.Minute, Wall: 3 * time.Minute, Memory: 2 << 30}
+	return Limits{Limits: schema.StandardLimits(), CPU: time.Minute, Wall: 5 * time.Minute, Memory: 2 << 30}
 }
 
 // orStandard returns the limits, with the standard value for each field that is 0.
@@ -30,7 +30,7 @@ func (l Limits) orStandard() Limits {
 		l.CPU = standard.CPU
 	}
 	if l.Wall == 0 {
-		l.Wall = 3 * l.CPU
+		l.Wall = time.Minute + 4*l.CPU // other work goes first
 	}
 	if l.Memory == 0 {
 		l.Memory = standard.Memory

@@ -30,7 +30,7 @@ type verdictFile struct {
 	Version int `json:"version"`
 	// Program is the version of roster. Another version may evaluate what this one cannot.
 	Program string `json:"program"`
-	// Failures are by the hash of the tree.
+	// Failures are by the hash of the tree, or "head:" and the hash of the tree that was merged.
 	Failures map[string]Failure `json:"failures"`
 	// Verified are digests of inputs, the newest last.
 	Verified []string `json:"verified"`

@@ -19,12 +19,21 @@ type Repository struct {
 	Path string        // of the declarations in the repository; "" or "." means the root
 	// Declarations loads a commit. The error is schema.Problems if it is invalid.
 	Declarations func(ctx context.Context, commit string) (*schema.Declarations, error)
-	// Load reads and checks a tree that is not on the branch; nil means schema.Load. Urgent is set if the
-	// branch waits for it. The error is a *CannotEvaluateError if it costs too much.
-	Load func(ctx context.Context, tree fs.FS, urgent bool) (*schema.Declarations, error)
+	// Load reads and checks the result of a merge; nil means schema.Load. The error is a
+	// *CannotEvaluateError if it costs too much.
+	Load func(ctx context.Context, m MergeResult) (*schema.Declarations, error)
 	// Check returns what the daemon's policy forbids; nil allows everything.
 	Check func(*schema.Declarations) schema.Problems
 	// Urgent is set if the branch waits for the results of merges.
+	Urgent bool
+}
+
+// MergeResult is the result of merging a head into the branch.
+type MergeResult struct {
+	Tree fs.FS
+	// Head is the hash of the declarations of the merged head.
+	Head string
+	// Urgent is set if the branch waits for the result.
 	Urgent bool
 }
 
@@ -107,11 +116,11 @@ func (r *Repository) Merged(ctx context.Context, base, head, mergeRef string) (*
 	}
 	load := r.Load
 	if load == nil {
-		load = func(ctx context.Context, tree fs.FS, _ bool) (*schema.Declarations, error) {
-			return schema.Options{}.Load(ctx, tree)
+		load = func(ctx context.Context, m MergeResult) (*schema.Declarations, error) {
+			return schema.Options{}.Load(ctx, m.Tree)
 		}
 	}
-	decls, err := load(ctx, tree, r.Urgent)
+	decls, err := load(ctx, MergeResult{Tree: tree, Head: r.declarationsHash(theirs), Urgent: r.Urgent})
 	if err != nil {
 		return nil, err
 	}
@@ -121,6 +130,25 @@ func (r *Repository) Merged(ctx context.Context, base, head, mergeRef string) (*
 		}
 	}
 	return decls, nil
+}
+
+// declarationsHash returns the hash of the declarations of a commit, or "" if it has none.
+func (r *Repository) declarationsHash(commit gitrepo.Hash) string {
+	tree, err := r.Repo.FS(commit, r.Path)
+	if err != nil {
+		return ""
+	}
+	hashed, ok := tree.(interface {
+		Hash(name string) (string, error)
+	})
+	if !ok {
+		return ""
+	}
+	hash, err := hashed.Hash(".")
+	if err != nil {
+		return ""
+	}
+	return hash
 }
 
 // testMerge returns the tree of a merge commit with exactly these parents, or nil.
