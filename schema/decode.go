@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Decode reads declarations that Encode has written in another process. It trusts nothing: it checks the
-// relations on which users of Declarations rely. The reader has to limit the size.
+// Decode reads declarations that Encode has written in another process. It trusts nothing: it
+// checks the relations on which users of Declarations rely. The reader has to limit the size.
 func Decode(r io.Reader) (*Declarations, error) {
 	dec := json.NewDecoder(r)
 	dec.DisallowUnknownFields()
@@ -108,8 +108,8 @@ func (d *decoder) date(number int) (*Date, error) {
 	return at(d.dates, number-1)
 }
 
-// settle replaces a date that has only its text.
-func (d *decoder) settle(date **Date) error {
+// completeDate replaces a date that has only its text.
+func (d *decoder) completeDate(date **Date) error {
 	if *date == nil {
 		return nil
 	}
@@ -172,8 +172,8 @@ func (d *decoder) groups() error {
 	for i := range d.in.Groups {
 		w := &d.in.Groups[i]
 		g := &Group{
-			Key: w.Key, DisplayName: w.DisplayName, Description: w.Description, Where: w.Where, Previously: w.Previously,
-			Include: map[string]Pos{},
+			Key: w.Key, DisplayName: w.DisplayName, Description: w.Description, Where: w.Where,
+			Previously: w.Previously, Include: map[string]Pos{},
 		}
 		var err error
 		if g.Pos, err = d.pos(w.Pos); err != nil || d.out.Groups[g.Key] != nil {
@@ -330,7 +330,7 @@ func (d *decoder) approvals() error {
 		if a == nil || a.Key != key {
 			return errInconsistent
 		}
-		if err := d.settle(&a.Expires); err != nil {
+		if err := d.completeDate(&a.Expires); err != nil {
 			return err
 		}
 	}

@@ -23,7 +23,7 @@ func (d *decoder) provisioner(p *Provisioner, zone string) (err error) {
 	if p.Timezone, err = loadZone(zone); err != nil {
 		return err
 	}
-	if d.out.Mappings[p.Mapping] == nil || p.App != "" && d.out.Apps[p.App] == nil || p.Endpoint == "" || !p.Auth.valid() {
+	if d.out.Mappings[p.Mapping] == nil || p.App != "" && d.out.Apps[p.App] == nil || !p.Auth.valid() {
 		return errInconsistent
 	}
 	for _, key := range p.Groups {
@@ -47,7 +47,7 @@ func (d *decoder) provisioner(p *Provisioner, zone string) (err error) {
 		}
 	}
 	if p.Paused != nil {
-		if err := d.settle(&p.Paused.Until); err != nil {
+		if err := d.completeDate(&p.Paused.Until); err != nil {
 			return err
 		}
 	}
@@ -57,7 +57,7 @@ func (d *decoder) provisioner(p *Provisioner, zone string) (err error) {
 	if p.identity == "" {
 		return errInconsistent
 	}
-	return d.settle(&p.TokenExpires)
+	return d.completeDate(&p.TokenExpires)
 }
 
 // valid reports whether exactly one kind of authentication is set, with its references.
@@ -82,7 +82,7 @@ func (d *decoder) apps() error {
 			continue
 		}
 		idp := a.SAML.IdentityProvider
-		if err := d.settle(&idp.Uploaded); err != nil {
+		if err := d.completeDate(&idp.Uploaded); err != nil {
 			return err
 		}
 		for _, s := range idp.Signing {
@@ -90,7 +90,7 @@ func (d *decoder) apps() error {
 				return errInconsistent
 			}
 			for phase, date := range s.Dates {
-				if err := d.settle(&date); err != nil {
+				if err := d.completeDate(&date); err != nil {
 					return err
 				}
 				s.Dates[phase] = date

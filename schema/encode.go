@@ -10,9 +10,9 @@ import (
 	"cuelang.org/go/cue/ast"
 )
 
-// Encode writes the declarations for Decode in another process. It evaluates the mappings for all users
-// that can be in the scope of a provisioner on any date, with their groups at now. So the other process
-// runs no code of the declarations.
+// Encode writes the declarations for Decode in another process. It evaluates the mappings for all
+// users that can be in the scope of a provisioner on any date, with their groups at now. So the
+// other process runs no code of the declarations.
 func (d *Declarations) Encode(w io.Writer, now time.Time) error {
 	e := &encoder{d: d, files: newTable(), dates: newTable(), texts: newTable(), users: map[string]int{}}
 	out := wireDeclarations{
@@ -39,7 +39,8 @@ func (d *Declarations) Encode(w io.Writer, now time.Time) error {
 	return json.NewEncoder(w).Encode(out)
 }
 
-// mappingScopes returns for each mapping that is used the users that it may have to map on any date.
+// mappingScopes returns for each mapping that is used the users that it may have to map on any
+// date.
 func (d *Declarations) mappingScopes() map[string]map[string]bool {
 	out := map[string]map[string]bool{}
 	var undated *Membership

@@ -108,7 +108,8 @@ func TestDecodedMappingsGiveTheSameResults(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			files := dataOnly("")
 			text := string(files["roster.cue"].Data)
-			text = strings.Replace(text, `import "strings"`, "import \"strings\"\nimport \"list\"\n_list: list.Contains([], 1)", 1)
+			text = strings.Replace(text, `import "strings"`,
+				"import \"strings\"\nimport \"list\"\n_list: list.Contains([], 1)", 1)
 			text = strings.Replace(text, "scim: {", "scim: {\n\ttitle: "+test.title, 1)
 			files["roster.cue"] = &fstest.MapFile{Data: []byte(text + `
 attributeTypes: {secret: {type: "string", redact: true}, other: type: "strings"}

@@ -10,8 +10,8 @@ import (
 
 // UnverifiedError is the error of Options.Load if Verified does not allow CUE to evaluate an input.
 type UnverifiedError struct {
-	// Digests are the inputs that may be evaluated if another process could load the files: the code,
-	// and the code with all data.
+	// Digests are the inputs that may be evaluated if another process could load the files: the
+	// code, and the code with all data.
 	Digests []string
 }
 
@@ -68,8 +68,8 @@ func (g *cueGuard) refused() bool { return g != nil && g.wasRefused }
 // finish ends the guard, because the declarations are only loaded if it has refused nothing.
 func (g *cueGuard) finish() { g.finished = true }
 
-// PanicError is the error for a panic while declarations are loaded. The cause is an error in CUE or
-// in roster that these declarations trigger.
+// PanicError is the error for a panic while declarations are loaded. The cause is an error in CUE
+// or in roster that these declarations trigger.
 type PanicError struct {
 	// Value is what the code panicked with, on one line.
 	Value string
@@ -80,8 +80,8 @@ func (e *PanicError) Error() string {
 	return "the declarations cannot be evaluated, because they trigger an internal error: " + e.Value
 }
 
-// maxPanicText is the largest number of bytes of a panic's value that are kept. The value may contain
-// text of the declarations.
+// maxPanicText is the largest number of bytes of a panic's value that are kept. The value may
+// contain text of the declarations.
 const maxPanicText = 200
 
 // panicError returns the error for a recovered value, or nil if there was no panic.

@@ -22,13 +22,13 @@ type Options struct {
 	Limits Limits
 	// Cache, if set, has the results of earlier Loads.
 	Cache *Cache
-	// Verified, if set, reports whether CUE may evaluate an input in this process. The argument is a
-	// digest of the input. If it returns false, the error of Load is an *UnverifiedError.
+	// Verified, if set, reports whether CUE may evaluate an input in this process. The argument is
+	// a digest of the input. If it returns false, the error of Load is an *UnverifiedError.
 	Verified func(digest string) bool
 }
 
-// Load has the same result as the function Load. If the context ends, the error is its cause. A panic
-// while loading is a *PanicError.
+// Load has the same result as the function Load. If the context ends, the error is its cause. A
+// panic while loading is a *PanicError.
 func (o Options) Load(ctx context.Context, fsys fs.FS) (*Declarations, error) {
 	l, cache := standardLimits(), o.Cache
 	l.Limits = o.Limits.OrStandard()

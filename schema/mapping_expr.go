@@ -48,9 +48,9 @@ func (c *exprCompiler) compile(x ast.Expr) expr {
 	}
 }
 
-// maxWork is how much work a compiled mapping may do for one user: one unit for each evaluation of an
-// expression, for each element of a list, and for workBytes bytes of text. The mapping of the example
-// needs less than 100. CUE evaluates mappings that need more.
+// maxWork is how much work a compiled mapping may do for one user: one unit for each evaluation of
+// an expression, for each element of a list, and for workBytes bytes of text. The mapping of the
+// example needs less than 100. CUE evaluates mappings that need more.
 const (
 	maxWork   = 1 << 16
 	workBytes = 16

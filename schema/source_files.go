@@ -17,8 +17,8 @@ type fileList struct {
 	data []string
 
 	sizes map[string]int64
-	// files and folders are the numbers of all files and folders, bytes is the size of the files of the
-	// configuration.
+	// files and folders are the numbers of all files and folders, bytes is the size of the files of
+	// the configuration.
 	files, folders int
 	bytes          int64
 }
@@ -83,7 +83,8 @@ func (l *loader) scanFile(t *fileList, name string, d fs.DirEntry) error {
 	return l.checkTotals(t)
 }
 
-// checkTotals reports totals that exceed a limit. Then it returns all problems, which ends the walk.
+// checkTotals reports totals that exceed a limit. Then it returns all problems, which ends the
+// walk.
 func (l *loader) checkTotals(t *fileList) error {
 	for _, total := range []struct {
 		exceeded bool

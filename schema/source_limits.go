@@ -2,9 +2,11 @@ package schema
 
 import "cmp"
 
-// Limits bound the cost of the files of one configuration. A field that is 0 has the standard value.
+// Limits bound the cost of the files of one configuration. A field that is 0 has the standard
+// value.
 type Limits struct {
-	// Files is the largest number of files, and that of folders. Files that Load does not read count too.
+	// Files is the largest number of files, and that of folders. Files that Load does not read
+	// count too.
 	Files int
 	// FileBytes is the largest size of one file, TotalBytes that of all files that Load reads.
 	FileBytes, TotalBytes int64
@@ -12,7 +14,8 @@ type Limits struct {
 	Depth int
 }
 
-// StandardLimits returns the limits of Load. They are above the needs of an organization with 100,000 users.
+// StandardLimits returns the limits of Load. They are above the needs of an organization with
+// 100,000 users.
 func StandardLimits() Limits {
 	return Limits{Files: 100_000, FileBytes: 64 << 20, TotalBytes: 512 << 20, Depth: 100}
 }
@@ -46,6 +49,7 @@ type limits struct {
 
 func standardLimits() limits {
 	return limits{
-		Limits: StandardLimits(), depth: 100, forDepth: 2, repeatCount: 10_000, evalMillis: 120_000, chunkBytes: 256 << 10,
+		Limits: StandardLimits(),
+		depth:  100, forDepth: 2, repeatCount: 10_000, evalMillis: 120_000, chunkBytes: 256 << 10,
 	}
 }

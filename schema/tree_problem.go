@@ -35,8 +35,8 @@ func (p Pos) Compare(q Pos) int {
 	return cmp.Or(strings.Compare(p.File, q.File), cmp.Compare(p.Line, q.Line), cmp.Compare(p.Column, q.Column))
 }
 
-// CannotEvaluate returns the problem of declarations that exceed a limit. The reason completes the sentence
-// "The declarations cannot be evaluated: ...".
+// CannotEvaluate returns the problem of declarations that exceed a limit. The reason completes the
+// sentence "The declarations cannot be evaluated: ...".
 func CannotEvaluate(reason string) Problem {
 	return unevaluated.problem(Pos{}, "", "the declarations cannot be evaluated: "+reason)
 }

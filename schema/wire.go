@@ -7,8 +7,8 @@ import (
 )
 
 // The wire types are Declarations as one process sends them to another. Positions, users, dates and
-// texts that occur often are numbers of a table. A date is only its text, so both processes must have
-// the same timezones.
+// texts that occur often are numbers of a table. A date is only its text, so both processes must
+// have the same timezones.
 
 // wireFormat is the version of the wire types.
 const wireFormat = 1
@@ -58,8 +58,8 @@ type wireGroup struct {
 	Previously  []string           `json:",omitempty"`
 }
 
-// wireMember is the number of a user, a position, the number of a date plus 1, and the number of the
-// reason.
+// wireMember is the number of a user, a position, the number of a date plus 1, and the number of
+// the reason.
 type wireMember [6]int
 
 // wireProvisioner has the name of the timezone instead of the timezone.
@@ -75,8 +75,8 @@ type wireMapping struct {
 	Positions   map[string]wirePos
 	ReadsGroups bool
 	Fingerprint string
-	// SecretFields are the attributes with `redact: true`. Redacts has the SCIM paths that may reveal
-	// an attribute; the key "" is for all attributes that have no key.
+	// SecretFields are the attributes with `redact: true`. Redacts has the SCIM paths that may
+	// reveal an attribute; the key "" is for all attributes that have no key.
 	SecretFields []string
 	Redacts      map[string][]string
 	Results      []wireResult
@@ -130,7 +130,8 @@ func newResultKey(u *User, groups []string) resultKey {
 	return resultKey{u.Key, u.State, strings.Join(groups, " ")}
 }
 
-// lookup returns the result for a user. There is none for a user or for groups that were not evaluated.
+// lookup returns the result for a user. There is none for a user or for groups that were not
+// evaluated.
 func (r *recordedResults) lookup(m *Mapping, u *User, groups []string) (Mapped, error) {
 	if !r.readsGroups {
 		groups = nil

@@ -9,7 +9,8 @@ import (
 	"github.com/seed-d64a251c/roster/internal/app"
 )
 
-// addLimitFlags adds the flags for the limits of an evaluation, with the standard limits as defaults.
+// addLimitFlags adds the flags for the limits of an evaluation, with the standard limits as
+// defaults.
 func addLimitFlags(f *pflag.FlagSet, l *app.EvaluationLimits) {
 	*l = app.StandardEvaluationLimits()
 	f.DurationVar(&l.CPU, "eval-cpu", l.CPU, "processor time of a child process that evaluates declarations")
@@ -23,8 +24,8 @@ func addLimitFlags(f *pflag.FlagSet, l *app.EvaluationLimits) {
 // checkLimits rejects limits that allow nothing.
 func checkLimits(l *app.EvaluationLimits) error {
 	if l.CPU <= 0 || l.Memory <= 0 || l.Files <= 0 || l.FileBytes <= 0 || l.TotalBytes <= 0 || l.Depth <= 0 {
-		return usageErrorf("--eval-cpu, --eval-memory, --max-files, --max-file-size, --max-total-size and --max-depth " +
-			"must be more than 0")
+		return usageErrorf("--eval-cpu, --eval-memory, --max-files, --max-file-size, --max-total-size and " +
+			"--max-depth must be more than 0")
 	}
 	l.Wall = 0 // it follows from the processor time
 	return nil

@@ -161,7 +161,17 @@ func TestHostilePullRequestsDoNotStopTheDaemon(t *testing.T) {
 		want[fmt.Sprintf("comment %d ", pull.Number)] = c.want
 	}
 	setPulls(fake, pulls...)
-	first := nextPost(fake, "comment ")
+	timeout := time.After(10 * time.Minute) // some are evaluated three times
+	next := func() (post string) {
+		select {
+		case post = <-fake.Posts:
+		case <-timeout:
+			d.stop()
+			t.Fatalf("no answer to %v", want)
+		}
+		return post
+	}
+	first := next()
 
 	d.edit("users/security.cue", `email: "mei@example.com", state: "ACTIVE"`,
 		`email: "mei@example.com", state: "INACTIVE"`)
@@ -170,8 +180,7 @@ func TestHostilePullRequestsDoNotStopTheDaemon(t *testing.T) {
 	if u, ok := sim.State().User("mei@example.com"); !ok || u.Active {
 		t.Errorf("the commit on main is not applied: %+v", u)
 	}
-	timeout := time.After(10 * time.Minute) // some are evaluated three times
-	for post := first; len(want) > 0; {
+	for post := first; ; post = next() {
 		for prefix, text := range want {
 			if strings.HasPrefix(post, prefix) {
 				if !strings.Contains(post, text) {
@@ -183,12 +192,6 @@ func TestHostilePullRequestsDoNotStopTheDaemon(t *testing.T) {
 		if len(want) == 0 {
 			break
 		}
-		select {
-		case post = <-fake.Posts:
-		case <-timeout:
-			d.stop()
-			t.Fatalf("no answer to %v", want)
-		}
 	}
 	if peak := d.peakMemory(); peak > maxDaemonMemory {
 		t.Errorf("the daemon has used %d MiB", peak>>20)
@@ -196,8 +199,8 @@ func TestHostilePullRequestsDoNotStopTheDaemon(t *testing.T) {
 	d.stop()
 }
 
-// TestHostileCommitsOnTheBranchAreRefused pushes hostile commits to main, and kills the daemon between
-// them. The last valid commit stays in force, and a commit without the bomb is applied.
+// TestHostileCommitsOnTheBranchAreRefused pushes hostile commits to main, and kills the daemon
+// between them. The last valid commit stays in force, and a commit without the bomb is applied.
 func TestHostileCommitsOnTheBranchAreRefused(t *testing.T) {
 	for _, c := range hostileCommits() {
 		t.Run(c.name, func(t *testing.T) {
@@ -238,8 +241,8 @@ func TestHostileCommitsOnTheBranchAreRefused(t *testing.T) {
 	}
 }
 
-// TestAKilledLoadRefusesNothing starts the daemon as if an earlier one was killed during the load of a
-// valid commit.
+// TestAKilledLoadRefusesNothing starts the daemon as if an earlier one was killed during the load
+// of a valid commit.
 func TestAKilledLoadRefusesNothing(t *testing.T) {
 	sim, stop := startSimulator("aws", awssim.Options{})
 	defer stop()

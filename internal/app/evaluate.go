@@ -26,8 +26,8 @@ type EvaluationLimits = evaluator.Limits
 // StandardEvaluationLimits returns the limits without flags.
 func StandardEvaluationLimits() EvaluationLimits { return evaluator.StandardLimits() }
 
-// newEvaluator returns an evaluator that starts this program, also if its file was replaced. It remembers
-// its results in a folder; "" remembers none.
+// newEvaluator returns an evaluator that starts this program, also if its file was replaced. It
+// remembers its results in a folder; "" remembers none.
 func (s *Settings) newEvaluator(dir string) (*evaluator.Evaluator, error) {
 	e := &evaluator.Evaluator{Program: ownProgram, Args: []string{"roster", EvaluateCommand}, Limits: s.Limits,
 		Log: s.Log, Now: s.Now}
@@ -39,8 +39,8 @@ func (s *Settings) newEvaluator(dir string) (*evaluator.Evaluator, error) {
 	return e, err
 }
 
-// evaluateInChild makes the workspace evaluate in a child what was not verified yet, and logs the limits
-// of the child.
+// evaluateInChild makes the workspace evaluate in a child what was not verified yet, and logs the
+// limits of the child.
 func (w *Workspace) evaluateInChild(ctx context.Context) error {
 	e, err := w.settings.newEvaluator(w.stateDir)
 	if err != nil {
@@ -66,14 +66,15 @@ func (w *Workspace) evaluateInChild(ctx context.Context) error {
 		log.Info("declarations are evaluated in a child process", "limits", strings.Join(in, ", "))
 	}
 	if commit := e.Verdicts.Interrupted(); commit != "" {
-		log.Warn("roster ended while it loaded a commit: the commit is evaluated in a child process first", "commit", commit)
+		log.Warn("roster ended while it loaded a commit: the commit is evaluated in a child process first",
+			"commit", commit)
 	}
 	w.source.evaluator = e
 	return nil
 }
 
-// load loads the tree of a commit. In the daemon, CUE evaluates here only what a child has evaluated
-// before. An error that is not schema.Problems may disappear with the next attempt.
+// load loads the tree of a commit. In the daemon, CUE evaluates here only what a child has
+// evaluated before. An error that is not schema.Problems may disappear with the next attempt.
 func (s *Source) load(ctx context.Context, commit string, tree fs.FS) (*schema.Declarations, error) {
 	if s.evaluator == nil {
 		return s.loadHere(ctx, commit, tree, nil)
@@ -102,7 +103,8 @@ func (s *Source) load(ctx context.Context, commit string, tree fs.FS) (*schema.D
 	return decls, err
 }
 
-// loadHere loads a tree in this process. It holds the lock of the cache, so nothing here may take long.
+// loadHere loads a tree in this process. It holds the lock of the cache, so nothing here may take
+// long.
 func (s *Source) loadHere(
 	ctx context.Context, commit string, tree fs.FS, verified func(string) bool,
 ) (decls *schema.Declarations, err error) {
@@ -118,7 +120,8 @@ func (s *Source) loadHere(
 	return evaluator.Load(ctx, tree, schema.Options{Limits: s.limits, Cache: &s.cache, Verified: verified})
 }
 
-// verify evaluates a tree in a child, and remembers that CUE may evaluate the inputs with these digests.
+// verify evaluates a tree in a child, and remembers that CUE may evaluate the inputs with these
+// digests.
 func (s *Source) verify(ctx context.Context, tree fs.FS, digests []string) error {
 	s.verifying.Lock() // callers often want the same commit
 	defer s.verifying.Unlock()

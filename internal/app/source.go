@@ -157,7 +157,8 @@ func (s *Source) merges() *preview.Repository {
 	}
 }
 
-// loadTree loads declarations within the limits, with the SAML metadata and certificates that they name.
+// loadTree loads declarations within the limits, with the SAML metadata and certificates that they
+// name.
 func (s *Settings) loadTree(ctx context.Context, tree fs.FS) (*schema.Declarations, error) {
 	return evaluator.Load(ctx, tree, schema.Options{Limits: s.Limits.Limits})
 }

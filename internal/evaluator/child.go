@@ -68,8 +68,8 @@ func evaluate(in io.Reader, out io.Writer, s start) error {
 	return writeJSON(out, frameFailed, failure{err.Error(), false})
 }
 
-// send loads the declarations, does once what the parent will do with them, and sends them. So the limits
-// of the child also limit the parent.
+// send loads the declarations, does once what the parent will do with them, and sends them. So the
+// limits of the child also limit the parent.
 func send(tree fs.FS, out io.Writer, s start) error {
 	decls, err := Load(context.Background(), tree, schema.Options{Limits: s.Limits.Limits})
 	if err != nil {

@@ -30,8 +30,9 @@ type Evaluator struct {
 // Task is one evaluation.
 type Task struct {
 	Tree fs.FS
-	// Head identifies the commit whose author is responsible for the tree, if the tree is the result of a
-	// merge. What cannot be evaluated is remembered for this commit, whatever it is merged into.
+	// Head identifies the commit whose author is responsible for the tree, if the tree is the
+	// result of a merge. What cannot be evaluated is remembered for this commit, whatever it is
+	// merged into.
 	Head string
 	// Urgent goes before other tasks: it is for commits of the branch.
 	Urgent bool
@@ -45,8 +46,8 @@ type hasher interface {
 }
 
 // Evaluate evaluates a tree. It returns nil declarations if the task only verifies. The error is
-// schema.Problems if the declarations are invalid, and an *Error if they cannot be evaluated. An Error
-// that is not repeatable should be tried again until it is final.
+// schema.Problems if the declarations are invalid, and an *Error if they cannot be evaluated. An
+// Error that is not repeatable should be tried again until it is final.
 func (e *Evaluator) Evaluate(ctx context.Context, t Task) (*schema.Declarations, error) {
 	tree := ""
 	if h, ok := t.Tree.(hasher); ok {

@@ -151,7 +151,8 @@ func TestFailuresAreRemembered(t *testing.T) {
 		t.Errorf("after a restart: %v, want %v", err, first)
 	}
 	e.Limits.CPU++
-	if _, err := e.Evaluate(t.Context(), Task{Tree: tree}); err == nil || !strings.Contains(err.Error(), "nonexistent") {
+	_, err = e.Evaluate(t.Context(), Task{Tree: tree})
+	if err == nil || !strings.Contains(err.Error(), "nonexistent") {
 		t.Errorf("with other limits: %v, want another evaluation", err)
 	}
 	if other, err := OpenVerdicts(e.Verdicts.file, "other"); err != nil || len(other.data.Failures) != 0 {

@@ -10,10 +10,11 @@ import (
 // Limits bound one evaluation. A field that is 0 has the standard value.
 type Limits struct {
 	schema.Limits
-	// CPU is the processor time of the child. Wall is the time on the clock; 0 is a multiple of CPU.
+	// CPU is the processor time of the child. Wall is the time on the clock; 0 is a multiple of
+	// CPU.
 	CPU, Wall time.Duration
-	// Memory is the size of the child's data in bytes. It is less if the control group of the parent has
-	// less.
+	// Memory is the size of the child's data in bytes. It is less if the control group of the
+	// parent has less.
 	Memory int64
 }
 
@@ -40,8 +41,8 @@ func (l Limits) orStandard() Limits {
 
 // String identifies the limits, for verdicts that depend on them.
 func (l Limits) String() string {
-	return fmt.Sprintf("%d files, %d bytes each, %d bytes, depth %d, %s of CPU, %d bytes of memory", l.Files, l.FileBytes,
-		l.TotalBytes, l.Depth, l.CPU, l.Memory)
+	return fmt.Sprintf("%d files, %d bytes each, %d bytes, depth %d, %s of CPU, %d bytes of memory", l.Files,
+		l.FileBytes, l.TotalBytes, l.Depth, l.CPU, l.Memory)
 }
 
 // Error is the error of declarations that cannot be evaluated: the child exceeded a limit or died.

@@ -17,8 +17,8 @@ const (
 	leastMemory = 128 << 20
 )
 
-// availableMemory returns the memory that a child may use: at most limit, and no more than the control
-// group of this process has left. It fails if that is too little.
+// availableMemory returns the memory that a child may use: at most limit, and no more than the
+// control group of this process has left. It fails if that is too little.
 func availableMemory(limit int64) (int64, error) {
 	return availableIn(os.DirFS("/"), limit)
 }
@@ -57,14 +57,14 @@ func availableIn(root fs.FS, limit int64) (int64, error) {
 		}
 	}
 	if limit < leastMemory {
-		return 0, fmt.Errorf("there is not enough memory to evaluate declarations: %d MiB are available, %d MiB are needed",
-			max(0, limit)>>20, int64(leastMemory)>>20)
+		return 0, fmt.Errorf("there is not enough memory to evaluate declarations: %d MiB are available, %d MiB are "+
+			"needed", max(0, limit)>>20, int64(leastMemory)>>20)
 	}
 	return limit, nil
 }
 
-// memoryLeft returns the memory that a control group has left. It returns false if there is no limit.
-// Memory of files that were read is not in use, because the kernel frees it.
+// memoryLeft returns the memory that a control group has left. It returns false if there is no
+// limit. Memory of files that were read is not in use, because the kernel frees it.
 func memoryLeft(root fs.FS, dir, limitFile, usedFile string) (int64, bool) {
 	limit, ok := readNumber(root, path.Join(dir, limitFile))
 	if !ok || limit >= 1<<60 {

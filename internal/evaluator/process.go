@@ -86,8 +86,8 @@ func (p *process) talk(ctx context.Context, entries []treeEntry) error {
 // errProtocol is the error for a child that does not keep to the protocol.
 var errProtocol = errors.New("the evaluator sent an invalid answer")
 
-// exchange sends the input and reads the answer. Its error is the result that the child has sent, or an
-// error of the connection.
+// exchange sends the input and reads the answer. Its error is the result that the child has sent,
+// or an error of the connection.
 func (p *process) exchange(in io.Writer, out io.Reader, entries []treeEntry) error {
 	first := start{Limits: p.limits, Now: p.evaluator.now(), Verify: p.verify}
 	if err := writeJSON(in, frameStart, first); err != nil {
@@ -219,7 +219,8 @@ func firstLine(text string) string {
 	return line
 }
 
-// prefix keeps the beginning of what is written to it. The Go runtime writes the reason of a crash first.
+// prefix keeps the beginning of what is written to it. The Go runtime writes the reason of a crash
+// first.
 type prefix struct{ bytes.Buffer }
 
 // maxStderr is the number of bytes of the child's standard error that are kept.

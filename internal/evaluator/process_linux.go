@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// isolate gives a command a process group of its own, which is killed as a whole, also when this process
-// ends. It also closes for all commands the files that this process has inherited.
+// isolate gives a command a process group of its own, which is killed as a whole, also when this
+// process ends. It also closes for all commands the files that this process has inherited.
 func isolate(cmd *exec.Cmd) {
 	_ = unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}

@@ -11,8 +11,8 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// The parent and the child exchange frames: a kind, the length of the payload in four bytes, and the
-// payload.
+// The parent and the child exchange frames: a kind, the length of the payload in four bytes, and
+// the payload.
 //
 //	parent                          child
 //	start {limits, now}     ------> limits itself
@@ -65,12 +65,12 @@ type failure struct {
 	Panic  bool
 }
 
-// maxFrame is the largest payload that the child may send. The parent sends files of any size that the
-// limits allow.
+// maxFrame is the largest payload that the child may send. The parent sends files of any size that
+// the limits allow.
 const maxFrame = 4 << 20
 
-// maxAnswer is the largest size of encoded declarations. Those of 100,000 users with 1,000,000 memberships
-// have 80 MB.
+// maxAnswer is the largest size of encoded declarations. Those of 100,000 users with 1,000,000
+// memberships have 80 MB.
 const maxAnswer = 256 << 20
 
 func writeFrame(w io.Writer, kind frameKind, payload []byte) error {

@@ -9,8 +9,8 @@ import (
 // errPreempted is why a preview's child is killed when the branch waits for one.
 var errPreempted = errors.New("an evaluation of the branch goes first")
 
-// queue lets one child run at a time. An urgent one goes before all others, and ends a running one that
-// is not urgent. The zero value is ready to use.
+// queue lets one child run at a time. An urgent one goes before all others, and ends a running one
+// that is not urgent. The zero value is ready to use.
 type queue struct {
 	mu      sync.Mutex
 	busy    bool
@@ -19,8 +19,8 @@ type queue struct {
 	changed chan struct{}           // closed at each change
 }
 
-// enter waits for the turn. The context that it returns ends with errPreempted if the child has to make
-// room. The caller calls leave at the end.
+// enter waits for the turn. The context that it returns ends with errPreempted if the child has to
+// make room. The caller calls leave at the end.
 func (q *queue) enter(ctx context.Context, urgent bool) (turn context.Context, leave func(), err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -16,7 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxStack is the size of a stack at which Go ends the child, so that a deep recursion ends it soon.
+// maxStack is the size of a stack at which Go ends the child, so that a deep recursion ends it
+// soon.
 const maxStack = 128 << 20
 
 // restrictSelf limits this process. The parent sends no input before the child has sent the layers.
@@ -24,7 +25,6 @@ func restrictSelf(limits Limits) []Layer {
 	runtime.GOMAXPROCS(min(2, runtime.NumCPU()))
 	debug.SetMaxStack(maxStack)
 	debug.SetMemoryLimit(limits.Memory / 10 * 9)
-	_ = unix.Setpriority(unix.PRIO_PROCESS, 0, 10)
 	exhausted := make(chan os.Signal, 1)
 	signal.Notify(exhausted, unix.SIGXCPU)
 	go func() {
@@ -91,7 +91,8 @@ var allowedSystemCalls = []string{
 	"rt_sigreturn", "sched_getaffinity", "sched_yield", "set_robust_list", "sigaltstack", "tgkill", "write", "writev",
 }
 
-// restrictSystemCalls allows the listed system calls for all threads, and new threads. All others fail.
+// restrictSystemCalls allows the listed system calls for all threads, and new threads. All others
+// fail.
 func restrictSystemCalls() error {
 	info, err := arch.GetInfo("")
 	if err != nil {

@@ -117,7 +117,8 @@ var probes = map[string]func(in io.Reader, out io.Writer, s start) error{
 		return err
 	},
 	"lie": func(_ io.Reader, out io.Writer, _ start) error {
-		if err := writeFrame(out, frameAnswer, []byte(`{"Format":1,"Timezone":"UTC","Groups":[{"Key":"g","Pos":[7,1,1]}]}`)); err != nil {
+		lie := `{"Format":1,"Timezone":"UTC","Groups":[{"Key":"g","Pos":[7,1,1]}]}`
+		if err := writeFrame(out, frameAnswer, []byte(lie)); err != nil {
 			return err
 		}
 		return writeFrame(out, frameDone, nil)
@@ -181,8 +182,9 @@ func TestTheChildCanReachNothing(t *testing.T) {
 	}
 	file := t.TempDir() + "/file"
 	for _, test := range []struct{ name, argument string }{
-		{"environment", ""}, {"descriptors", fmt.Sprint(st.Dev, st.Ino)}, {"connect", listener.Addr().String()}, {"socket", ""}, {"read", ""},
-		{"write", file}, {"exec", ""}, {"fork", ""}, {"trace", ""}, {"kill", ""}, {"raise", ""},
+		{"environment", ""}, {"descriptors", fmt.Sprint(st.Dev, st.Ino)}, {"connect", listener.Addr().String()},
+		{"socket", ""}, {"read", ""}, {"write", file}, {"exec", ""}, {"fork", ""}, {"trace", ""}, {"kill", ""},
+		{"raise", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			e := newEvaluator(t, "probe", test.name, test.argument)

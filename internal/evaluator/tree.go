@@ -16,8 +16,8 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// listTree lists a tree for the child. It stops after the first file or folder beyond the limits: the
-// child then reports the same problem as for a tree of any size.
+// listTree lists a tree for the child. It stops after the first file or folder beyond the limits:
+// the child then reports the same problem as for a tree of any size.
 func listTree(ctx context.Context, tree fs.FS, limits schema.Limits) ([]treeEntry, error) {
 	var out []treeEntry
 	files, folders := 0, 0
@@ -56,7 +56,8 @@ func listTree(ctx context.Context, tree fs.FS, limits schema.Limits) ([]treeEntr
 	return out, err
 }
 
-// isInput reports whether a file may be a file of declarations, so that the child has to know its size.
+// isInput reports whether a file may be a file of declarations, so that the child has to know its
+// size.
 func isInput(name string) bool {
 	return slices.Contains([]string{".cue", ".yaml", ".yml", ".json", ".jsonl", ".csv"},
 		strings.ToLower(path.Ext(name)))

@@ -15,8 +15,8 @@ import (
 	"github.com/seed-d64a251c/roster/internal/atomicfile"
 )
 
-// Verdicts remembers on disk which trees cannot be evaluated, and which inputs CUE may evaluate in this
-// process because a child has evaluated them. A nil Verdicts remembers nothing.
+// Verdicts remembers on disk which trees cannot be evaluated, and which inputs CUE may evaluate in
+// this process because a child has evaluated them. A nil Verdicts remembers nothing.
 type Verdicts struct {
 	file    string
 	version string
@@ -34,8 +34,8 @@ type verdictFile struct {
 	Failures map[string]Failure `json:"failures"`
 	// Verified are digests of inputs, the newest last.
 	Verified []string `json:"verified"`
-	// Loading is the commit that a process is loading. A process that finds it at its start knows that the
-	// earlier one ended during the load.
+	// Loading is the commit that a process is loading. A process that finds it at its start knows
+	// that the earlier one ended during the load.
 	Loading string `json:"loading,omitempty"`
 }
 
@@ -58,8 +58,8 @@ const (
 	maxVerified = 200
 )
 
-// OpenVerdicts reads the file, if it exists. Version is that of roster. A file that cannot be read is as
-// good as none: everything in it can be found again.
+// OpenVerdicts reads the file, if it exists. Version is that of roster. A file that cannot be read
+// is as good as none: everything in it can be found again.
 func OpenVerdicts(file, version string) (*Verdicts, error) {
 	v := &Verdicts{file: file, version: version}
 	data, err := os.ReadFile(file)
@@ -105,7 +105,8 @@ func (f Failure) err() error {
 	return &Error{Reason: reason, Repeatable: f.Repeatable, Final: true}
 }
 
-// add remembers a failure. The error that it returns is final if the tree will not be evaluated again.
+// add remembers a failure. The error that it returns is final if the tree will not be evaluated
+// again.
 func (v *Verdicts) add(tree string, limits Limits, failed *Error, now time.Time) error {
 	if v == nil || tree == "" {
 		return &Error{failed.Reason, failed.Repeatable, failed.Repeatable}

@@ -161,7 +161,9 @@ func (p *Previewer) RunOnce(ctx context.Context) (more bool, err error) {
 		return p.posted[pr.Number].inputs == p.inputsOf(pr)
 	})
 	// A pull request that could not be evaluated may cost much, so all others go first.
-	slices.SortStableFunc(outdated, func(a, b forge.PullRequest) int { return p.expensive[a.Number] - p.expensive[b.Number] })
+	slices.SortStableFunc(outdated, func(a, b forge.PullRequest) int {
+		return p.expensive[a.Number] - p.expensive[b.Number]
+	})
 	more = len(outdated) > maxPerRun
 	outdated = outdated[:min(len(outdated), maxPerRun)]
 	var refs []string

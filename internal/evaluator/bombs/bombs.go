@@ -1,5 +1,5 @@
-// Package bombs has declarations that cost far more to evaluate than to write, for tests. Each is a file
-// that anybody could add in a pull request.
+// Package bombs has declarations that cost far more to evaluate than to write, for tests. Each is a
+// file that anybody could add in a pull request.
 package bombs
 
 import (
@@ -10,8 +10,8 @@ import (
 // Outcome is how the evaluation of a bomb ends.
 type Outcome string
 
-// The outcomes. A bomb that is Refused is invalid before anything is evaluated. Any is for bombs that
-// exceed one of several limits first.
+// The outcomes. A bomb that is Refused is invalid before anything is evaluated. Any is for bombs
+// that exceed one of several limits first.
 const (
 	Panics  Outcome = "internal error"
 	Any     Outcome = "limit"
