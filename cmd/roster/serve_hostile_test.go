@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -202,7 +203,11 @@ func TestHostilePullRequestsDoNotStopTheDaemon(t *testing.T) {
 // TestHostileCommitsOnTheBranchAreRefused pushes hostile commits to main, and kills the daemon
 // between them. The last valid commit stays in force, and a commit without the bomb is applied.
 func TestHostileCommitsOnTheBranchAreRefused(t *testing.T) {
+	onBranch := []string{"a tree bomb", "a large scalar", "a panic in CUE", "a text that is doubled 40 times"}
 	for _, c := range hostileCommits() {
+		if !slices.Contains(onBranch, c.name) {
+			continue // the pull requests have all of them
+		}
 		t.Run(c.name, func(t *testing.T) {
 			sim, stop := startSimulator("aws", awssim.Options{})
 			defer stop()
