@@ -36,7 +36,7 @@ _unused: strings.ToUpper("")
 apps: app: displayName: "AWS"
 provisioners: aws: {
 	app: "app", mapping: "m"
-	endpoint: "http://127.0.0.1:1/00000000-0000-4000-8000-000000000001/scim/v2", auth: token: {env: "ROSTER_AWS_TOKEN"}
+	endpoint: "http://127.0.0.1:1/00000000-0000-4000-8000-000000000001/scim/v2", auth: token: {env: "ROSTER_SECRET_AWS"}
 }
 mappings: m: {
 	user: #User

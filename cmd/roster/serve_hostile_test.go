@@ -150,7 +150,7 @@ func TestHostilePullRequestsDoNotStopTheDaemon(t *testing.T) {
 	sim, stop := startSimulator("aws", awssim.Options{})
 	defer stop()
 	fake, d := newForge(t), newDaemonProcess(t, sim)
-	d.env = []string{"ROSTER_AWS_TOKEN=" + sim.Token(), "ROSTER_FORGE_TOKEN=" + canary + "forge"}
+	d.env = []string{"ROSTER_SECRET_AWS=" + sim.Token(), "ROSTER_FORGE_TOKEN=" + canary + "forge"}
 	d.start(append(smallLimits, "--poll", "100ms", "--forge", "gitea", "--forge-url", fake.Start("gitea"))...)
 	d.wantOutcome("applied")
 
