@@ -6,6 +6,7 @@ package daemon
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -87,9 +88,7 @@ func (d *Daemon) State() State {
 		Version: 1, NewestCommit: d.commit, ValidCommit: d.valid, PolledAt: d.polled,
 		Provisioners: map[string]LastRun{}, Notices: d.Runner.Notices,
 	}
-	if d.invalid != nil {
-		s.InvalidReason = d.invalid.Error()
-	}
+	s.InvalidReason = reasonOf(d.invalid)
 	if d.pollErr != nil {
 		s.PollError = d.pollErr.Error()
 	}
@@ -103,6 +102,23 @@ func (d *Daemon) State() State {
 		}
 	}
 	return s
+}
+
+// maxProblems is the number of problems of a refused commit that the state has. roster check shows
+// all of them.
+const maxProblems = 100
+
+// reasonOf returns the reason why a commit is invalid; "" if it is valid.
+func reasonOf(err error) string {
+	var problems schema.Problems
+	switch {
+	case err == nil:
+		return ""
+	case errors.As(err, &problems) && len(problems) > maxProblems:
+		return fmt.Sprintf("%s\n... and %s", problems[:maxProblems].Error(),
+			schema.Count(len(problems)-maxProblems, "more problem"))
+	}
+	return err.Error()
 }
 
 // Run works until the context ends. Then it waits for the calls in flight and their reports.

@@ -277,3 +277,18 @@ func TestDeadlineIsLoggedOncePerStage(t *testing.T) {
 		t.Errorf("deadlines that are gone are still stored: %v", d.logged)
 	}
 }
+
+func TestTheReasonOfARefusalIsBounded(t *testing.T) {
+	problems := make(schema.Problems, 20_000)
+	for i := range problems {
+		problems[i] = schema.Problem{Code: "R1001", Message: fmt.Sprint("problem ", i)}
+	}
+	reason := reasonOf(fmt.Errorf("load: %w", problems))
+	if n := strings.Count(reason, "problem "); n != maxProblems ||
+		!strings.HasSuffix(reason, "... and 19900 more problems") {
+		t.Errorf("the reason has %d problems and ends with %q", n, reason[max(0, len(reason)-60):])
+	}
+	if few := reasonOf(problems[:2]); few != problems[:2].Error() || reasonOf(nil) != "" {
+		t.Errorf("the reason of two problems is %q", few)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/seed-d64a251c/roster/reconcile/explain"
 )
@@ -20,6 +21,7 @@ func (s *Server) addExplanations(mux *http.ServeMux) {
 	if s.Explain == nil {
 		return
 	}
+	s.explaining = make(chan struct{}, maxExplanations)
 	for _, kind := range []string{"user", "group"} {
 		mux.HandleFunc("GET /api/v1/explain/"+kind+"/{key}", func(w http.ResponseWriter, r *http.Request) {
 			s.explainJSON(w, r, kind)
@@ -42,7 +44,7 @@ func (s *Server) explanationsFor(r *http.Request, kind, key string, budget int) 
 		out.Error = err.Error()
 		return out, http.StatusBadRequest
 	}
-	all, err := s.Explain(r.Context(), kind, key, q.Get("provisioner"))
+	all, err := s.explain(r.Context(), kind, key, q.Get("provisioner"))
 	if err != nil {
 		out.Error = cutText(err.Error(), 4000)
 		return out, httpStatus(err)
@@ -56,6 +58,29 @@ func (s *Server) explanationsFor(r *http.Request, kind, key string, budget int) 
 	out.Explanations, out.FactsTotal, next = pageOfFacts(all, offset, limit, budget)
 	out.Next = cursorOf(next, baseOf(all))
 	return out, http.StatusOK
+}
+
+// An explanation computes the desired state of all users, so only few of them are made at a time.
+// The others wait, but not longer than a response may take.
+const (
+	maxExplanations = 2
+	explanationWait = 20 * time.Second
+)
+
+// errBusy is the error for an explanation that had to wait too long.
+var errBusy = errors.New("too many explanations are being made: try again in a minute")
+
+// explain calls Explain, for at most maxExplanations requests at a time.
+func (s *Server) explain(ctx context.Context, kind, key, provisioner string) ([]*explain.Explanation, error) {
+	wait, cancel := context.WithTimeout(ctx, explanationWait)
+	defer cancel()
+	select {
+	case s.explaining <- struct{}{}:
+	case <-wait.Done():
+		return nil, errBusy
+	}
+	defer func() { <-s.explaining }()
+	return s.Explain(ctx, kind, key, provisioner)
 }
 
 // baseOf is what the facts of explanations belong to: the commit.
@@ -114,6 +139,8 @@ func httpStatus(err error) int {
 		return http.StatusNotFound
 	case errors.Is(err, explain.ErrAmbiguous):
 		return http.StatusConflict
+	case errors.Is(err, errBusy):
+		return http.StatusServiceUnavailable
 	}
 	return http.StatusInternalServerError
 }

@@ -7,12 +7,56 @@ import (
 	"io/fs"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/seed-d64a251c/roster/internal/daemon"
 	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/reconcile/explain"
 )
+
+// TestFewExplanationsAreMadeAtATime sends 20 requests at once, and counts.
+func TestFewExplanationsAreMadeAtATime(t *testing.T) {
+	var current, highest atomic.Int32
+	entered, release := make(chan struct{}, 20), make(chan struct{})
+	s := &Server{State: func() daemon.State { return daemon.State{} },
+		Explain: func(context.Context, string, string, string) ([]*explain.Explanation, error) {
+			if n := current.Add(1); n > highest.Load() {
+				highest.Store(n)
+			}
+			entered <- struct{}{}
+			<-release
+			current.Add(-1)
+			return nil, nil
+		}}
+	handler := s.Handler()
+	send := func(ctx context.Context) int {
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, newRequest("GET", "/api/v1/explain/user/x").WithContext(ctx))
+		return w.Code
+	}
+	codes := make(chan int, 20)
+	for range 20 {
+		go func() { codes <- send(t.Context()) }()
+	}
+	for range maxExplanations {
+		<-entered
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if code := send(gone); code != 503 {
+		t.Errorf("a request that no longer waits: %d; want 503", code)
+	}
+	close(release)
+	for range 20 {
+		if code := <-codes; code != 200 {
+			t.Errorf("status %d", code)
+		}
+	}
+	if highest.Load() != maxExplanations {
+		t.Errorf("%d explanations at once; want %d", highest.Load(), maxExplanations)
+	}
+}
 
 func noExplanation(_ context.Context, kind, key, _ string) ([]*explain.Explanation, error) {
 	return nil, fmt.Errorf("no %s %q: %w", kind, key, fs.ErrNotExist)

@@ -79,7 +79,7 @@ func routes() []route {
 	provisioner := map[string]any{"name": "provisioner", "in": "query", "schema": map[string]any{"type": "string"},
 		"description": "key of the provisioner; all of them without it"}
 	failures := map[string]string{"404": "Nothing has this name.", "409": "Several users or groups have this name.",
-		"500": "The explanation failed."}
+		"500": "The explanation failed.", "503": "Too many explanations are being made."}
 	query := func(name, description string) map[string]any {
 		return map[string]any{"name": name, "in": "query", "schema": map[string]any{"type": "string"},
 			"description": description}

@@ -32,6 +32,8 @@ type Server struct {
 	Poll func()
 	// Access limits who may use the server.
 	Access Access
+
+	explaining chan struct{} // has an element for each explanation that is being made
 }
 
 // Handler returns the routes of the server.
