@@ -1,16 +1,21 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -40,6 +45,8 @@ var secretKinds = []struct {
 	{"secret key of AWS", "AWS_SECRET_ACCESS_KEY", ""},
 	{"age identity", "", "--age-identity"},
 	{"key of the GitHub App", "", "--github-app-key"},
+	{"OAuth access token", "", ""},  // of the provisioner "access"
+	{"OAuth refresh token", "", ""}, // of the provisioner "refresh"
 }
 
 // canaries are the secrets of one test, and a hostile peer that knows all of them.
@@ -47,6 +54,7 @@ type canaries struct {
 	t       *testing.T
 	home    string
 	secrets map[string]string // by kind
+	finder  *scrubtest.Finder
 	flags   []string
 	sealed  []byte // the SCIM token, encrypted for the age identity
 	server  *httptest.Server
@@ -71,8 +79,10 @@ func newCanaries(t *testing.T) *canaries {
 	c.secrets["key of the GitHub App"] = strings.Split(string(block), "\n")[1]
 	c.secrets["secret key of AWS"] = strings.Repeat("wJalrXUt/", 4) // its characters are those of AWS
 	for _, kind := range secretKinds {
-		if kind.flag == "" {
+		if kind.variable != "" {
 			t.Setenv(kind.variable, c.secrets[kind.name])
+		}
+		if kind.flag == "" {
 			continue
 		}
 		content := c.secrets[kind.name] + "\n"
@@ -84,6 +94,7 @@ func newCanaries(t *testing.T) *canaries {
 		c.flags = append(c.flags, kind.flag, file)
 	}
 	c.sealed = c.seal(identity.Recipient(), c.secrets["SCIM token"])
+	c.finder = scrubtest.NewFinder(c.secrets)
 	c.repeat(func(int64) string { return "" })
 	c.server = httptest.NewServer(c)
 	t.Cleanup(c.server.Close)
@@ -128,7 +139,7 @@ func (c *canaries) repeat(echo func(request int64) string) { c.echo.Store(&echo)
 
 // pair returns two secrets in one way: that of one kind, and another that rotates.
 func (c *canaries) pair(kind string, way, turn int) string {
-	other := secretKinds[turn%len(secretKinds)].name
+	other := secretKinds[turn%(len(secretKinds)-2)].name // without those of one provisioner
 	w := scrubtest.Ways[way%len(scrubtest.Ways)]
 	return strings.ReplaceAll(w.Write(c.secrets[kind])+" and "+w.Write(c.secrets[other]), "\n", "")
 }
@@ -136,6 +147,13 @@ func (c *canaries) pair(kind string, way, turn int) string {
 // ServeHTTP repeats the secrets in each part of a response: in the status line, in headers, in a
 // redirect, and in the body as JSON, HTML or text.
 func (c *canaries) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.PostFormValue("grant_type") == "authorization_code" {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(map[string]any{"access_token": c.secrets["OAuth access token"],
+			"refresh_token": c.secrets["OAuth refresh token"], "token_type": "Bearer",
+			"expires_in": map[string]int{"/token/access": 3600, "/token/refresh": 1}[r.URL.Path]})
+		return
+	}
 	n := c.requests.Add(1)
 	echo := (*c.echo.Load())(n)
 	conn, out, err := http.NewResponseController(w).Hijack()
@@ -196,6 +214,8 @@ func (c *canaries) organization() (dir string) {
 		"mappings: \"aws\": {user: _, scim: {userName: user.email, displayName: user.userId, active: true, " +
 		"name: {givenName: user.firstName, familyName: user.lastName}, " +
 		"emails: [{value: user.email, type: \"work\", primary: true}]}}\n")
+	code := `oauth2: {grant: "authorizationCode", authorizeURL: "` + c.server.URL +
+		`/authorize", clientID: "roster", clientSecret: {env: "ROSTER_SECRET_CLIENT"}, tokenURL: "`
 	for key, auth := range map[string]string{
 		"scim":  `token: {env: "ROSTER_SECRET_AWS"}`,
 		"names": `token: {env: "ROSTER_SECRET_AWS"}`,
@@ -203,6 +223,8 @@ func (c *canaries) organization() (dir string) {
 		"aws":   `token: {aws: {secretsManager: "roster/aws"}}`,
 		"oauth": `oauth2: {tokenURL: "` + c.server.URL +
 			`/token", clientID: "roster", clientSecret: {env: "ROSTER_SECRET_CLIENT"}}`,
+		"access":  code + c.server.URL + `/token/access"}`,
+		"refresh": code + c.server.URL + `/token/refresh"}`,
 	} {
 		fmt.Fprintf(&cue, "provisioners: %q: {enabled: true, app: \"aws\", mapping: \"aws\", groups: [\"staff\"], "+
 			"endpoint: \"%s/%s/scim/v2\", schedule: \"* * * * *\", auth: %s}\n", key, c.server.URL, key, auth)
@@ -221,33 +243,54 @@ func (c *canaries) run(secrets *scrub.Scrubber, args ...string) (string, exitCod
 	return out.String(), exitCode(code)
 }
 
-// leaks describes the secrets that are in a text.
-func (c *canaries) leaks(text string) []string {
-	var out []string
-	for kind, secret := range c.secrets {
-		if leak := scrubtest.Leak(text, secret); leak != "" {
-			out = append(out, kind+" as "+leak)
+// authorize gets the access token and the refresh token for a provisioner.
+func (c *canaries) authorize(dir, provisioner string) {
+	c.t.Helper()
+	stdin, paste := io.Pipe()
+	messages, stderr := io.Pipe()
+	done := make(chan exitCode, 1)
+	go func() {
+		code := execute(c.t.Context(), []string{"authorize", provisioner, "-C", dir, "--listen", "127.0.0.1:0",
+			"--state-dir", c.stateDir()}, os.LookupEnv, stdin, io.Discard, stderr)
+		_ = stderr.Close()
+		done <- exitCode(code)
+	}()
+	for lines := bufio.NewScanner(messages); lines.Scan(); {
+		address, err := url.Parse(lines.Text())
+		if err != nil || !strings.HasPrefix(address.Scheme, "http") {
+			continue
 		}
+		q := address.Query()
+		redirect := q.Get("redirect_uri") + "?code=a-code-for-roster&state=" + url.QueryEscape(q.Get("state"))
+		go func() { _, _ = io.WriteString(paste, redirect+"\n") }()
 	}
-	return out
+	if code := <-done; code != exitDone {
+		c.t.Fatalf("roster authorize %s ends with %d", provisioner, code)
+	}
 }
+
+func (c *canaries) stateDir() string { return filepath.Join(c.home, "state") }
 
 // TestNoCommandPrintsASecretThatAPeerRepeats runs a command for each peer and each way to write a
 // secret. The peer repeats its own credential and those of others.
 func TestNoCommandPrintsASecretThatAPeerRepeats(t *testing.T) {
 	c := newCanaries(t)
 	dir := c.organization()
+	c.authorize(dir, "access")
+	c.authorize(dir, "refresh")
 	for peer, test := range map[string]struct {
 		kind string
 		args []string
 	}{
-		"SCIM":                   {"SCIM token", []string{"test", "scim", "-C", dir, "-v"}},
-		"SCIM, as JSON":          {"SCIM token", []string{"test", "scim", "-C", dir, "--format", "json"}},
-		"SCIM, with an age file": {"age identity", []string{"plan", dir, "--provisioner", "age"}},
-		"SCIM, names":            {"SCIM token", []string{"show", "names", "-C", dir}},
-		"authorization server":   {"OAuth client secret", []string{"test", "oauth", "-C", dir, "-v"}},
-		"AWS Secrets Manager":    {"secret key of AWS", []string{"test", "aws", "-C", dir}},
-		"Git":                    {"Git token", []string{"plan", "--repo", c.server.URL + "/org/x.git"}},
+		"SCIM":                     {"SCIM token", []string{"test", "scim", "-C", dir, "-v"}},
+		"SCIM, as JSON":            {"SCIM token", []string{"test", "scim", "-C", dir, "--format", "json"}},
+		"SCIM, with an age file":   {"age identity", []string{"plan", dir, "--provisioner", "age"}},
+		"SCIM, names":              {"SCIM token", []string{"show", "names", "-C", dir}},
+		"authorization server":     {"OAuth client secret", []string{"test", "oauth", "-C", dir, "-v"}},
+		"SCIM, with OAuth":         {"OAuth access token", []string{"test", "access", "-C", dir, "-v"}},
+		"server of refresh tokens": {"OAuth refresh token", []string{"test", "refresh", "-C", dir, "-v"}},
+		"AWS Secrets Manager":      {"secret key of AWS", []string{"test", "aws", "-C", dir}},
+		"Git":                      {"Git token", []string{"plan", "--repo", c.server.URL + "/org/x.git"}},
 		"Git of the audit branch": {"Git token of the audit branch", []string{"audit", "log", "--repo", c.server.URL +
 			"/org/x.git"}},
 	} {
@@ -257,11 +300,11 @@ func TestNoCommandPrintsASecretThatAPeerRepeats(t *testing.T) {
 				c.repeat(func(int64) string { return c.pair(test.kind, i, i) })
 				before := c.requests.Load()
 				out, _ := c.run(&scrub.Scrubber{}, append(append(test.args[:len(test.args):len(test.args)], c.flags...),
-					"--attempts", "1", "--state-dir", filepath.Join(c.home, "state"))...)
+					"--attempts", "1", "--state-dir", c.stateDir())...)
 				if c.requests.Load() == before {
 					t.Fatalf("the command sends no request:\n%s", out)
 				}
-				if leaks := c.leaks(out); len(leaks) > 0 {
+				if leaks := c.finder.Find(out); len(leaks) > 0 {
 					t.Errorf("%s: the output has %q:\n%s", way.Name, leaks, out)
 				}
 				if strings.Contains(out, scrub.Placeholder) {
@@ -281,7 +324,7 @@ func TestWithoutTheScrubberCommandsPrintSecrets(t *testing.T) {
 	for i, way := range scrubtest.Ways {
 		c.repeat(func(int64) string { return c.pair("forge token", i, 0) })
 		out, _ := c.run(nil, append([]string{"show", "names", "-C", dir, "--attempts", "1"}, c.flags...)...)
-		if len(c.leaks(out)) > 0 {
+		if len(c.finder.Find(out)) > 0 {
 			found++
 		} else {
 			t.Logf("%s: no leak in\n%s", way.Name, out)
@@ -290,4 +333,113 @@ func TestWithoutTheScrubberCommandsPrintSecrets(t *testing.T) {
 	if found < len(scrubtest.Ways) {
 		t.Errorf("found secrets in %d of %d outputs", found, len(scrubtest.Ways))
 	}
+}
+
+// TestTheDaemonShowsNoSecret runs the daemon with every kind of secret against peers that repeat
+// them. No secret may be in its log, pages, metrics, comments, commits, files and arguments.
+// Without the Scrubber, the same test finds them.
+func TestTheDaemonShowsNoSecret(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		env    []string
+		leaked []string // where secrets are found
+	}{
+		{"as it is", nil, nil},
+		{"without the Scrubber", []string{noScrubber + "=1"}, []string{"audit branch", "log", "page /",
+			"page /api/v1/status"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := newCanaries(t)
+			dir := c.organization()
+			c.authorize(dir, "access")
+			c.authorize(dir, "refresh")
+			key := filepath.Join(c.home, "store", "sign")
+			if out, err := exec.Command("ssh-keygen", "-q", "-t", "ed25519", "-f", key, "-N",
+				c.secrets["passphrase of the audit branch's signing key"]).CombinedOutput(); err != nil {
+				t.Fatalf("ssh-keygen: %v\n%s", err, out)
+			}
+			c.repeat(func(n int64) string {
+				return c.pair(secretKinds[int(n)%len(secretKinds)].name, int(n/2),
+					int(n/3))
+			})
+			d := &daemonProcess{t: t, home: c.home, work: dir, bare: filepath.Join(c.home, "bare.git"),
+				env: append(test.env, "ROSTER_SECRET_AWS="+c.secrets["SCIM token"])}
+			git(t, c.home, "clone", "-q", "--bare", dir, d.bare)
+			var log strings.Builder
+			d.raw = &log
+			d.start(append([]string{"--attempts", "1", "--audit-sign-key", key, "--forge", "gitea", "--forge-url",
+				c.server.URL + "/acme/people"}, c.flags...)...)
+			arguments, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", d.cmd.Process.Pid))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 4 { // provisioners; the others need an authorization, or wait
+				d.waitForLog("run failed")
+			}
+			outputs := map[string]string{"arguments": string(arguments)}
+			for _, page := range []string{"/", "/metrics", "/readyz", "/api/v1/status", "/api/v1/explain/user/u-1",
+				"/x"} {
+				outputs["page "+page] = c.page(d.address, page)
+			}
+			d.stop()
+			outputs["log"] = log.String()
+			for name, content := range c.files() {
+				outputs[name] = content
+			}
+			var leaked []string
+			for name, text := range outputs {
+				if found := c.finder.Find(text); len(found) > 0 {
+					leaked = append(leaked, name)
+					if test.leaked == nil {
+						t.Errorf("%s has %q", name, found)
+					}
+				}
+			}
+			for _, name := range test.leaked {
+				if !slices.Contains(leaked, name) {
+					t.Errorf("no secret is in %s, only in %q", name, leaked)
+				}
+			}
+		})
+	}
+}
+
+// page returns the header and the body of a page.
+func (c *canaries) page(address, path string) string {
+	c.t.Helper()
+	res, err := http.Get(strings.TrimSuffix(address, "/") + path)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return fmt.Sprint(res.Status, res.Header, string(body))
+}
+
+// files returns the contents of all files that are not the store of a secret, and of the audit
+// branch.
+func (c *canaries) files() map[string]string {
+	c.t.Helper()
+	all, err := allContents(c.t.Context(), c.home)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	out := map[string]string{}
+	for name, content := range all {
+		rel, err := filepath.Rel(c.home, name)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		switch {
+		case strings.HasPrefix(rel, "store/"), strings.HasPrefix(rel, "state/oauth/"):
+		case rel == "bare.git":
+			out["audit branch"] = content
+		default:
+			out[rel] = content
+		}
+	}
+	return out
 }

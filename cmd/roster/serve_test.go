@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -34,6 +35,7 @@ type daemonProcess struct {
 	env        []string            // additional environment variables
 	umask      string              // of the process; "" means that of the test
 	log        chan map[string]any // lines
+	raw        io.Writer           // nil, or gets the lines, too
 	address    string
 }
 
@@ -72,6 +74,9 @@ func (d *daemonProcess) start(flags ...string) {
 		for s := bufio.NewScanner(stderr); s.Scan(); {
 			if strings.Contains(s.Text(), canary) {
 				d.t.Errorf("the log contains the token: %s", s.Text())
+			}
+			if d.raw != nil {
+				_, _ = fmt.Fprintln(d.raw, s.Text())
 			}
 			entry := map[string]any{}
 			if err := json.Unmarshal(s.Bytes(), &entry); err != nil {

@@ -2,6 +2,7 @@ package scrub
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"html"
@@ -231,6 +232,38 @@ func TestPagesHaveNoSecrets(t *testing.T) {
 	if w.Body.String() != "a [secret]" || w.Header().Get("X-Detail") != Placeholder ||
 		w.Header().Get("Content-Length") != "" {
 		t.Errorf("%q %v", w.Body.String(), w.Header())
+	}
+}
+
+func TestRequestsHaveNoSecretsInTheirBodies(t *testing.T) {
+	s := &Scrubber{}
+	s.Add(awkward)
+	var body, token string
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		b, err := io.ReadAll(r.Body)
+		if err != nil || r.ContentLength != int64(len(b)) {
+			t.Errorf("%d bytes of %d, %v", len(b), r.ContentLength, err)
+		}
+		body, token = string(b), r.Header.Get("Authorization")
+	}))
+	defer server.Close()
+	quoted, err := json.Marshal(map[string]string{"body": "a comment with " + awkward})
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequest(http.MethodPost, server.URL, bytes.NewReader(quoted))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "token s3cret!!")
+	s.Add("s3cret!!")
+	res, err := (&http.Client{Transport: s.Requests(http.DefaultTransport)}).Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if body != `{"body":"a comment with [secret]"}` || token != "token s3cret!!" {
+		t.Errorf("the server got %s and %s", body, token)
 	}
 }
 

@@ -8,7 +8,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"html"
+	"maps"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -112,25 +114,48 @@ func escapeAll(s, format string) string {
 const enough = 12
 
 // Remains returns a part of a written secret that is in the text, or "".
-func Remains(text, written string) string { return part(text, written, enough) }
-
-func part(text, written string, size int) string {
-	for i := 0; i+size <= len(written); i++ {
-		if part := written[i : i+size]; strings.Contains(text, part) {
+func Remains(text, written string) string {
+	for i := 0; i+enough <= len(written); i++ {
+		if part := written[i : i+enough]; strings.Contains(text, part) {
 			return part
 		}
 	}
 	return ""
 }
 
-// Leak describes a secret that is in the text in one of the ways, or returns "". A part counts if
+// Finder finds secrets in text.
+type Finder struct {
+	windows map[int]map[string]string // by length: what is a leak, with its description
+}
+
+// NewFinder returns a Finder of secrets, by name, in each of the ways. A part of a secret counts if
 // it is as long as 12 characters are in that way.
-func Leak(text, secret string) string {
-	for _, way := range Ways {
-		size := max(enough, len(strings.Trim(way.Write(secret[:max(enough, min(14, len(secret)))]), `"=`)))
-		if found := part(text, strings.Trim(way.Write(secret), `"`), size); found != "" {
-			return fmt.Sprintf("%s: %s", way.Name, found)
+func NewFinder(secrets map[string]string) *Finder {
+	f := &Finder{windows: map[int]map[string]string{}}
+	for name, secret := range secrets {
+		for _, way := range Ways {
+			written := strings.Trim(way.Write(secret), "\"\n")
+			size := max(enough, len(strings.Trim(way.Write(secret[:14]), "\"\n=")))
+			if f.windows[size] == nil {
+				f.windows[size] = map[string]string{}
+			}
+			for i := 0; i+size <= len(written); i++ {
+				f.windows[size][written[i:i+size]] = name + " as " + way.Name
+			}
 		}
 	}
-	return ""
+	return f
+}
+
+// Find describes the secrets that are in a text.
+func (f *Finder) Find(text string) []string {
+	found := map[string]bool{}
+	for size, windows := range f.windows {
+		for i := 0; i+size <= len(text); i++ {
+			if leak, ok := windows[text[i:i+size]]; ok {
+				found[leak+": "+text[i:i+size]] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(found))
 }
