@@ -47,7 +47,11 @@ var secretKinds = []struct {
 	{"key of the GitHub App", "", "--github-app-key"},
 	{"OAuth access token", "", ""},  // of the provisioner "access"
 	{"OAuth refresh token", "", ""}, // of the provisioner "refresh"
+	{"API token", "", ""},           // of a caller of the daemon
 }
+
+// shared is the number of the kinds of secrets that every process knows from the start.
+const shared = 12
 
 // canaries are the secrets of one test, and a hostile peer that knows all of them.
 type canaries struct {
@@ -139,7 +143,7 @@ func (c *canaries) repeat(echo func(request int64) string) { c.echo.Store(&echo)
 
 // pair returns two secrets in one way: that of one kind, and another that rotates.
 func (c *canaries) pair(kind string, way, turn int) string {
-	other := secretKinds[turn%(len(secretKinds)-2)].name // without those of one provisioner
+	other := secretKinds[turn%shared].name
 	w := scrubtest.Ways[way%len(scrubtest.Ways)]
 	return strings.ReplaceAll(w.Write(c.secrets[kind])+" and "+w.Write(c.secrets[other]), "\n", "")
 }
@@ -358,21 +362,25 @@ func TestTheDaemonShowsNoSecret(t *testing.T) {
 				c.secrets["passphrase of the audit branch's signing key"]).CombinedOutput(); err != nil {
 				t.Fatalf("ssh-keygen: %v\n%s", err, out)
 			}
-			c.repeat(func(n int64) string {
-				return c.pair(secretKinds[int(n)%len(secretKinds)].name, int(n/2),
-					int(n/3))
-			})
+			repeat := func(kinds int) {
+				c.repeat(func(n int64) string { return c.pair(secretKinds[int(n)%kinds].name, int(n/2), int(n/3)) })
+			}
+			repeat(len(secretKinds) - 1)
 			d := &daemonProcess{t: t, home: c.home, work: dir, bare: filepath.Join(c.home, "bare.git"),
 				env: append(test.env, "ROSTER_SECRET_AWS="+c.secrets["SCIM token"])}
 			git(t, c.home, "clone", "-q", "--bare", dir, d.bare)
+			tokens := filepath.Join(c.home, "tokens")
+			c.write(tokens, fmt.Sprintf("caller read sha256:%x\n", sha256.Sum256([]byte(c.secrets["API token"]))))
 			var log strings.Builder
 			d.raw = &log
 			d.start(append([]string{"--attempts", "1", "--audit-sign-key", key, "--forge", "gitea", "--forge-url",
-				c.server.URL + "/acme/people"}, c.flags...)...)
+				c.server.URL + "/acme/people", "--api-tokens", tokens}, c.flags...)...)
 			arguments, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", d.cmd.Process.Pid))
 			if err != nil {
 				t.Fatal(err)
 			}
+			c.page(d.address, "/") // from now on, the daemon knows the API token
+			repeat(len(secretKinds))
 			for range 4 { // provisioners; the others need an authorization, or wait
 				d.waitForLog("run failed")
 			}
@@ -407,11 +415,19 @@ func TestTheDaemonShowsNoSecret(t *testing.T) {
 // page returns the header and the body of a page.
 func (c *canaries) page(address, path string) string {
 	c.t.Helper()
-	res, err := http.Get(strings.TrimSuffix(address, "/") + path)
+	req, err := http.NewRequest(http.MethodGet, strings.TrimSuffix(address, "/")+path, nil)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+c.secrets["API token"])
+	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		c.t.Fatal(err)
 	}
 	defer res.Body.Close()
+	if res.StatusCode == http.StatusUnauthorized {
+		c.t.Errorf("%s: the daemon rejects the API token", path)
+	}
 	body, err := io.ReadAll(res.Body)
 	if err != nil {
 		c.t.Fatal(err)

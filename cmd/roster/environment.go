@@ -42,7 +42,7 @@ func (c *cli) setFromEnvironment(flags *pflag.FlagSet) error {
 
 // secretFiles are the flags that name files with secrets.
 var secretFiles = []string{"age-identity", "ssh-key", "audit-ssh-key", "github-app-key", "audit-github-app-key",
-	"audit-sign-key", "redact-key"}
+	"audit-sign-key", "redact-key", "tls-key"}
 
 // secretVariables are the environment variables of libraries that have secrets.
 var secretVariables = []string{"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "SOPS_AGE_KEY"}

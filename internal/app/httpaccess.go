@@ -152,6 +152,7 @@ func (c *AccessConfig) authenticator(s *Settings) (*webauth.Authenticator, error
 		if out.Tokens, err = webauth.OpenTokenFile(c.APITokens, s.Log, s.Now); err != nil {
 			return nil, err
 		}
+		out.Tokens.Register = s.Secrets.Add
 	}
 	if c.OIDC.Issuer == "" {
 		return out, nil
@@ -160,7 +161,7 @@ func (c *AccessConfig) authenticator(s *Settings) (*webauth.Authenticator, error
 	if err != nil {
 		return nil, UsageError{err}
 	}
-	secret, _ := s.Env(c.OIDC.ClientSecretEnv)
+	secret := s.secretOf(c.OIDC.ClientSecretEnv)
 	out.OIDC, err = webauth.NewOIDC(webauth.OIDCConfig{Issuer: c.OIDC.Issuer, ClientID: c.OIDC.ClientID,
 		ClientSecret: secret, PublicURL: u, Scopes: c.OIDC.Scopes, RolesClaim: c.OIDC.RolesClaim,
 		ReadRoles: c.OIDC.ReadRoles, ActRoles: c.OIDC.ActRoles, Log: s.Log, Now: s.Now})

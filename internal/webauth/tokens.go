@@ -31,6 +31,9 @@ const tokenPrefix = "roster_"
 // Empty lines and lines that begin with # are comments. A changed file is read again at the next
 // request. While the file is missing or invalid, every token is rejected.
 type TokenFile struct {
+	// Register, if set, is called with each token that is accepted.
+	Register func(token string)
+
 	path string
 	log  *slog.Logger
 	now  func() time.Time
@@ -112,6 +115,9 @@ func (f *TokenFile) Authenticate(token string) (caller Caller, ok bool) {
 		if subtle.ConstantTimeCompare(have[:], t.digest[:]) == 1 && (t.until.IsZero() || f.now().Before(t.until)) {
 			caller, ok = Caller{Name: t.name, Role: t.role}, true
 		}
+	}
+	if ok && f.Register != nil {
+		f.Register(token)
 	}
 	return caller, ok
 }
