@@ -41,6 +41,9 @@ func CannotEvaluate(reason string) Problem {
 	return unevaluated.problem(Pos{}, "", "the declarations cannot be evaluated: "+reason)
 }
 
+// lineEnds replaces line ends, which file names and values may have.
+var lineEnds = strings.NewReplacer("\n", `\n`, "\r", `\r`)
+
 // String formats the problem on one line: position, code, path, message, value, advice.
 func (p Problem) String() string {
 	var b strings.Builder
@@ -58,7 +61,7 @@ func (p Problem) String() string {
 	if p.Advice != "" {
 		fmt.Fprintf(&b, "; %s", p.Advice)
 	}
-	return b.String()
+	return lineEnds.Replace(b.String())
 }
 
 // problem returns a finding of this code, with the advice of the code.

@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/seed-d64a251c/roster/internal/app"
+	"github.com/seed-d64a251c/roster/internal/output"
 )
 
 func (c *cli) approveCommand() *cobra.Command {
@@ -53,19 +53,19 @@ func (c *cli) approve(ctx context.Context, repo app.RepositoryConfig, request ap
 	if c.format == "json" {
 		return c.printJSON(map[string]any{"version": 1, "approval": done})
 	}
-	fmt.Fprintf(c.stdout, "approved in commit %.7s on branch %s, in %s:\n", done.Commit, done.Branch, done.File)
+	output.Fprintf(c.stdout, "approved in commit %.7s on branch %s, in %s:\n", done.Commit, done.Branch, done.File)
 	for _, digest := range done.Approved {
-		fmt.Fprintf(c.stdout, "  %s\n", digest)
+		output.Fprintf(c.stdout, "  %s\n", digest)
 	}
 	next := "next: push the branch; where a forge reviews, another person must approve its pull request"
 	if url := done.PullRequest; url != "" {
 		next = "next: another person must approve pull request " + url + "; then merge it"
 	}
 	if done.Opened {
-		fmt.Fprintf(c.stdout, "opened pull request %s\n", done.PullRequest)
+		output.Fprintf(c.stdout, "opened pull request %s\n", done.PullRequest)
 	} else if done.PullRequest != "" {
-		fmt.Fprintf(c.stdout, "pull request %s is open already\n", done.PullRequest)
+		output.Fprintf(c.stdout, "pull request %s is open already\n", done.PullRequest)
 	}
-	fmt.Fprintln(c.stdout, next)
+	output.Fprintf(c.stdout, "%s\n", next)
 	return nil
 }

@@ -162,7 +162,7 @@ func (s *salesHeld) checkPullRequest(fake *forgetest.State, main, digest string)
 	if p.Branch != branch || p.Base != "main" || p.Title != "Approve what roster holds" {
 		s.t.Errorf("the pull request is from %s to %s: %s", p.Branch, p.Base, p.Title)
 	}
-	for _, part := range []string{"they left &#64;all", digest, "Finance and Sales go: ", "held by groupDeletes"} {
+	for _, part := range []string{"they left `@all`", digest, "Finance and Sales go: ", "held by groupDeletes"} {
 		if !strings.Contains(p.Body, part) {
 			s.t.Errorf("the body has no %q:\n%s", part, p.Body)
 		}

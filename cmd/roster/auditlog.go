@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seed-d64a251c/roster/internal/app"
+	"github.com/seed-d64a251c/roster/internal/output"
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
@@ -68,7 +69,7 @@ func (c *cli) auditLog(ctx context.Context, config app.EvidenceConfig, provision
 	t := tabwriter.NewWriter(c.stdout, 0, 8, 2, ' ', 0)
 	for _, s := range reports {
 		r := s.Report
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%.7s\t%s\n", r.Finished.Format(time.RFC3339), s.Provisioner, r.Outcome,
+		output.Fprintf(t, "%s\t%s\t%s\t%s\t%.7s\t%s\n", r.Finished.Format(time.RFC3339), s.Provisioner, r.Outcome,
 			countsText(r.Counts), r.Commit.ID, s.Path)
 	}
 	return t.Flush()

@@ -2,11 +2,11 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"github.com/seed-d64a251c/roster/internal/app"
+	"github.com/seed-d64a251c/roster/internal/output"
 	"github.com/seed-d64a251c/roster/reconcile/render"
 )
 
@@ -34,8 +34,8 @@ func (c *cli) auditShow(ctx context.Context, config app.EvidenceConfig, args []s
 		return err
 	}
 	if found.Unproven != "" {
-		warning := c.paintText(c.stderr, render.Alarm, "not proven:")
-		fmt.Fprintf(c.stderr, "%s %s: %s\n", warning, found.Path, found.Unproven)
+		warning := output.Paint(render.Alarm, "not proven:")
+		output.Fprintf(c.stderr, "%s %s: %s\n", warning, found.Path, found.Unproven)
 	}
 	if c.format == "json" {
 		return c.printJSON(found.Report)

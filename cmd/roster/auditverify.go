@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"github.com/seed-d64a251c/roster/internal/app"
 	"github.com/seed-d64a251c/roster/internal/audit"
+	"github.com/seed-d64a251c/roster/internal/output"
 	"github.com/seed-d64a251c/roster/reconcile/render"
 	"github.com/seed-d64a251c/roster/schema"
 )
@@ -69,21 +69,20 @@ func (c *cli) auditVerify(ctx context.Context, config app.EvidenceConfig, provis
 }
 
 func (c *cli) printProof(evidence string, p *audit.Proof) {
-	color := func(t render.Tone, s string) string { return c.paintText(c.stdout, t, s) }
 	reports := schema.Count(p.VerifiedReports, "report")
-	verdict := color(render.Good, reports+" verified")
+	verdict := output.Paint(render.Good, reports+" verified")
 	if p.Err() != nil {
-		verdict = color(render.Alarm, "VERIFICATION FAILED") + ": " + reports +
-			" verified, from the newest back to the broken link"
+		verdict = output.Sprintf("%s: %s verified, from the newest back to the broken link",
+			output.Paint(render.Alarm, "VERIFICATION FAILED"), reports)
 	}
-	fmt.Fprintf(c.stdout, "%s: %s; %s\n", p.Provisioner, verdict, evidence)
+	output.Fprintf(c.stdout, "%s: %s; %s\n", p.Provisioner, verdict, evidence)
 	if p.Oldest != nil {
-		fmt.Fprintf(c.stdout, "  from %s\n  to   %s\n", p.Oldest.Path, p.Newest.Path)
+		output.Fprintf(c.stdout, "  from %s\n  to   %s\n", p.Oldest.Path, p.Newest.Path)
 	}
 	for _, b := range p.Failures {
-		fmt.Fprintf(c.stdout, "  %s %s: %s\n", color(render.Alarm, "broken:"), b.Location, b.Reason)
+		output.Fprintf(c.stdout, "  %s %s: %s\n", output.Paint(render.Alarm, "broken:"), b.Location, b.Reason)
 	}
 	for _, u := range p.NotProved {
-		fmt.Fprintf(c.stdout, "  %s %s\n", color(render.Caution, "not proven:"), u)
+		output.Fprintf(c.stdout, "  %s %s\n", output.Paint(render.Caution, "not proven:"), u)
 	}
 }

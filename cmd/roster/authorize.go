@@ -3,13 +3,13 @@ package main
 import (
 	"bufio"
 	"context"
-	"fmt"
 	"io"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/seed-d64a251c/roster/internal/app"
+	"github.com/seed-d64a251c/roster/internal/output"
 )
 
 func (c *cli) authorizeCommand() *cobra.Command {
@@ -46,7 +46,7 @@ func (c *cli) authorize(
 	}
 	flow.PastedURLs = readLines(c.stdin)
 	flow.ShowURL = func(address string) {
-		fmt.Fprintf(c.stderr, "Open this address in a browser:\n\n%s\n\n"+
+		output.Fprintf(c.stderr, "Open this address in a browser:\n\n%s\n\n"+
 			"If the browser ends at an address that it cannot open, paste that address here.\n", address)
 	}
 	got, err := w.Authorize(ctx, provisioner, flow)
@@ -57,9 +57,9 @@ func (c *cli) authorize(
 		return c.printJSON(map[string]any{"version": 1, "provisioner": got.Provisioner, "expires": got.Expires,
 			"renewable": got.Renewable})
 	}
-	fmt.Fprintf(c.stdout, "%s: authorized\n", got.Provisioner)
+	output.Fprintf(c.stdout, "%s: authorized\n", got.Provisioner)
 	if !got.Renewable {
-		fmt.Fprintf(c.stderr, "The server issued no refresh token: the authorization ends at %s. "+
+		output.Fprintf(c.stderr, "The server issued no refresh token: the authorization ends at %s. "+
 			"Many servers issue one for the scope offline_access.\n", got.Expires.Local().Format(time.DateTime))
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seed-d64a251c/roster/internal/app"
+	"github.com/seed-d64a251c/roster/internal/output"
 	"github.com/seed-d64a251c/roster/schema"
 )
 
@@ -50,11 +51,11 @@ func (c *cli) check(ctx context.Context, repo app.RepositoryConfig, base string)
 		}
 		return nil
 	}
-	c.printProblems(c.stderr, result.Warnings)
+	printProblems(c.stderr, result.Warnings)
 	if len(result.Problems) > 0 {
 		return result.Problems
 	}
-	fmt.Fprintf(c.stdout, "valid: %s\n", summary(result.Declarations))
+	output.Fprintf(c.stdout, "valid: %s\n", summary(result.Declarations))
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 
 	"github.com/seed-d64a251c/roster/internal/app"
+	"github.com/seed-d64a251c/roster/internal/output"
 	"github.com/seed-d64a251c/roster/internal/secret/scrub"
 )
 
@@ -12,7 +13,7 @@ import (
 type cli struct {
 	env            func(string) (string, bool)
 	stdin          io.Reader
-	stdout, stderr io.Writer
+	stdout, stderr *output.Writer
 	secrets        *scrub.Scrubber // of the process; stdout and stderr replace them
 
 	format  string // text, json or markdown

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"text/tabwriter"
 	"time"
 
@@ -10,6 +9,7 @@ import (
 
 	"github.com/seed-d64a251c/roster/internal/app"
 	"github.com/seed-d64a251c/roster/internal/deadline"
+	"github.com/seed-d64a251c/roster/internal/output"
 )
 
 func (c *cli) deadlinesCommand() *cobra.Command {
@@ -70,7 +70,7 @@ func (c *cli) deadlines(ctx context.Context, repo app.RepositoryConfig, all bool
 
 func (c *cli) printDeadlines(list []listedDeadline) error {
 	if len(list) == 0 {
-		fmt.Fprintln(c.stdout, "no deadlines")
+		output.Fprintf(c.stdout, "no deadlines\n")
 		return nil
 	}
 	t := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
@@ -83,7 +83,7 @@ func (c *cli) printDeadlines(list []listedDeadline) error {
 			state = "soon"
 		}
 		end := d.EndsAt.Format("2006-01-02 15:04 MST")
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", end, state, d.Kind, d.Subject, d.Pos)
+		output.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", end, state, d.Kind, d.Subject, d.Pos)
 	}
 	return t.Flush()
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/seed-d64a251c/roster/internal/app"
 	"github.com/seed-d64a251c/roster/internal/demo"
+	"github.com/seed-d64a251c/roster/internal/output"
 	"github.com/seed-d64a251c/roster/internal/secret/scrub"
 )
 
@@ -75,7 +76,8 @@ func (c *cli) serveDemo(ctx context.Context, d demo.Daemon, started func(address
 	secrets := &scrub.Scrubber{}
 	log := secrets.Writer(d.Log)
 	defer func() { _ = log.Flush() }() // the folder may be gone
-	daemon := &cli{stdout: io.Discard, stderr: log, secrets: secrets, color: "never", verbose: c.verbose}
+	daemon := &cli{stdout: output.NewWriter(io.Discard), stderr: output.NewWriter(log), secrets: secrets,
+		color: "never", verbose: c.verbose}
 	daemon.env = func(name string) (string, bool) {
 		switch {
 		case name == demoToken:

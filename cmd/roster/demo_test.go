@@ -16,6 +16,7 @@ import (
 
 	"github.com/seed-d64a251c/roster/internal/app"
 	"github.com/seed-d64a251c/roster/internal/demo"
+	"github.com/seed-d64a251c/roster/internal/output"
 )
 
 // demoTitles are the steps of the demo, as it prints them.
@@ -200,7 +201,8 @@ func TestDemoOnceExitsWith1IfAStepFails(t *testing.T) {
 			t.Setenv("TMPDIR", temp)
 			c.config.Once = true
 			var out bytes.Buffer
-			cl := &cli{env: emptyEnv, stdin: strings.NewReader(""), stdout: &out, stderr: &out, format: "text",
+			cl := &cli{env: emptyEnv, stdin: strings.NewReader(""), stdout: output.NewWriter(&out),
+				stderr: output.NewWriter(&out), format: "text",
 				color: "auto"}
 			err := cl.demo(t.Context(), c.config)
 			var code exitCode

@@ -2,11 +2,11 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"github.com/seed-d64a251c/roster/internal/app"
+	"github.com/seed-d64a251c/roster/internal/output"
 )
 
 func (c *cli) initCommand() *cobra.Command {
@@ -33,12 +33,13 @@ func (c *cli) init(ctx context.Context, dir string) error {
 	if c.format == "json" {
 		return c.printJSON(map[string]any{"version": 1, "dir": dir})
 	}
-	fmt.Fprintf(c.stdout, `created %s: 40 users, 8 groups, an app, a mapping and a provisioner for the local simulator
+	const text = `created %s: 40 users, 8 groups, an app, a mapping and a provisioner for the local simulator
 next:
   roster simulate            in another terminal; it prints the line that sets the token in this one
   roster check %s
   roster plan %s
   roster apply %s
-`, dir, dir, dir, dir)
+`
+	output.Fprintf(c.stdout, text, dir, dir, dir, dir)
 	return nil
 }

@@ -8,13 +8,13 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"syscall"
 
 	"github.com/seed-d64a251c/roster/internal/app"
+	"github.com/seed-d64a251c/roster/internal/output"
 	"github.com/seed-d64a251c/roster/internal/secret/scrub"
 )
 
@@ -42,7 +42,8 @@ func executeWith(
 	}
 	out, errs := secrets.Writer(stdout), secrets.Writer(stderr)
 	defer func() { _, _ = out.Flush(), errs.Flush() }() // a reader that went away needs no output
-	c := &cli{env: env, stdin: stdin, stdout: out, stderr: errs, secrets: secrets}
+	c := &cli{env: env, stdin: stdin, stdout: output.NewWriter(out), stderr: output.NewWriter(errs), secrets: secrets}
+	defer c.flush()
 	root := c.rootCommand()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
@@ -54,7 +55,7 @@ func executeWith(
 	case errors.As(err, &code):
 		return int(code)
 	case errors.As(err, &usage):
-		fmt.Fprintf(c.stderr, "roster: %v\nSee roster --help.\n", err)
+		c.printUsageError(err)
 		return int(exitUsage)
 	}
 	c.printError(err)

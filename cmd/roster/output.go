@@ -1,12 +1,12 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 
+	"github.com/seed-d64a251c/roster/internal/output"
 	"github.com/seed-d64a251c/roster/reconcile/render"
 	"github.com/seed-d64a251c/roster/schema"
 )
@@ -17,48 +17,37 @@ const (
 	logWarnings = slog.LevelWarn
 )
 
-// sgr are the terminal codes of the tones (select graphic rendition).
-var sgr = map[render.Tone]string{
-	render.Faint: "2", render.Good: "32", render.Caution: "33", render.Alarm: "1;31",
-}
-
-func paint(tone render.Tone, s string) string {
-	if code := sgr[tone]; code != "" && s != "" {
-		return "\x1b[" + code + "m" + s + "\x1b[0m"
-	}
-	return s
+// flush ends the outputs. An error was reported by the write that it is of, or nobody reads.
+func (c *cli) flush() {
+	_ = c.stdout.Flush()
+	_ = c.stderr.Flush()
 }
 
 // paint returns how output to w is colored; nil means without colors.
-func (c *cli) paint(w io.Writer) render.Paint {
+func (c *cli) paint(w *output.Writer) render.Paint {
 	if c.colored(w) {
-		return paint
+		return output.Paint
 	}
 	return nil
 }
 
-// paintText colors a text for w.
-func (c *cli) paintText(w io.Writer, tone render.Tone, s string) string {
-	if c.colored(w) {
-		return paint(tone, s)
+func (c *cli) printJSON(v any) error { return output.WriteJSON(c.stdout, v) }
+
+// writeFile writes the content of a file to standard output: as it is, unless a person looks at it.
+func (c *cli) writeFile(content []byte) error {
+	w := c.stdout.Unwrap()
+	if isTerminal(c.stdout) {
+		w = c.stdout
 	}
-	return s
-}
-
-func (c *cli) printJSON(v any) error { return writeJSON(c.stdout, v) }
-
-func writeJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	e.SetEscapeHTML(false)
-	return e.Encode(v)
+	_, err := w.Write(content)
+	return err
 }
 
 // writeTexts writes results to w, with an empty line between them.
 func writeTexts[T any](w io.Writer, results []T, write func(T) error) error {
 	for i, r := range results {
 		if i > 0 {
-			fmt.Fprintln(w)
+			output.Fprintf(w, "\n")
 		}
 		if err := write(r); err != nil {
 			return err
@@ -72,27 +61,42 @@ func writeTexts[T any](w io.Writer, results []T, write func(T) error) error {
 func (c *cli) printError(err error) {
 	var problems schema.Problems
 	if errors.As(err, &problems) {
-		c.printProblems(c.stderr, problems)
-		fmt.Fprintf(c.stderr, "roster: the configuration is invalid: %s\n", schema.Count(len(problems), "problem"))
+		printProblems(c.stderr, problems)
+		output.Fprintf(c.stderr, "roster: the configuration is invalid: %s\n", schema.Count(len(problems), "problem"))
 		return
 	}
-	fmt.Fprintf(c.stderr, "roster: %s\n", c.paintText(c.stderr, render.Alarm, "error: ")+err.Error())
+	printLines(c.stderr, output.Paint(render.Alarm, "error: "), err)
 }
 
-func (c *cli) printProblems(w io.Writer, problems schema.Problems) {
+// printUsageError prints an error of the command line.
+func (c *cli) printUsageError(err error) {
+	printLines(c.stderr, "", err)
+	output.Fprintf(c.stderr, "See roster --help.\n")
+}
+
+// printLines prints an error. The second line and those after it begin with a bar, so that a line
+// within the error is not read as output of roster.
+func printLines(w io.Writer, title output.Span, err error) {
+	for i, line := range strings.Split(err.Error(), "\n") {
+		if i == 0 {
+			output.Fprintf(w, "roster: %s%s\n", title, line)
+		} else {
+			output.Fprintf(w, "  | %s\n", line)
+		}
+	}
+}
+
+func printProblems(w io.Writer, problems schema.Problems) {
 	for _, p := range problems {
-		if !c.colored(w) {
-			fmt.Fprintln(w, p)
-			continue
-		}
-		fmt.Fprintf(w, "%s %s %s", p.Pos.String()+":", paint(render.Alarm, p.Code+":"), p.Message)
-		if p.Value != "" {
-			fmt.Fprintf(w, " (got %s)", p.Value)
-		}
+		text := p.String()
+		advice := ""
 		if p.Advice != "" {
-			fmt.Fprint(w, paint(render.Faint, "; "+p.Advice))
+			advice = "; " + p.Advice
+			text = strings.TrimSuffix(text, advice)
 		}
-		fmt.Fprintln(w)
+		before, after, _ := strings.Cut(text, p.Code+":")
+		output.Fprintf(w, "%s%s%s%s\n", before, output.Paint(render.Alarm, p.Code+":"), after,
+			output.Paint(render.Faint, advice))
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seed-d64a251c/roster/internal/app"
+	"github.com/seed-d64a251c/roster/internal/output"
 	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/reconcile/render"
 )
@@ -137,11 +138,11 @@ func writeResults[T any](
 			return fmt.Errorf("write %s: %w", noun, failed)
 		}
 		defer func() { err = errors.Join(err, f.Close()) }()
-		w, paint = f, nil
+		w, paint = output.NewWriter(f), nil
 	}
 	switch c.format {
 	case "json":
-		return writeJSON(w, map[string]any{"version": 1, noun: results})
+		return output.WriteJSON(w, map[string]any{"version": 1, noun: results})
 	case "markdown":
 		_, err := io.WriteString(w, markdown())
 		return err

@@ -144,5 +144,7 @@ func (c *cli) checkColor() error {
 	if !slices.Contains([]string{"auto", "always", "never"}, c.color) {
 		return usageErrorf("--color %q: want auto, always or never", c.color)
 	}
+	c.stdout.SetColor(c.colored(c.stdout))
+	c.stderr.SetColor(c.colored(c.stderr))
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/seed-d64a251c/roster/internal/app"
 	"github.com/seed-d64a251c/roster/internal/atomicfile"
+	"github.com/seed-d64a251c/roster/internal/output"
 	"github.com/seed-d64a251c/roster/samlmeta"
 )
 
@@ -45,7 +46,7 @@ that can be resolved is compared with its certificate.`,
 func (c *cli) samlIDP(ctx context.Context, repo app.RepositoryConfig, q app.MetadataRequest, out string) error {
 	file, err := app.IdentityProviderMetadata(ctx, c.settings(logWarnings), repo, q)
 	for _, note := range file.Notes {
-		fmt.Fprintln(c.stderr, note)
+		output.Fprintf(c.stderr, "%s\n", note)
 	}
 	if err != nil {
 		return err
@@ -66,13 +67,12 @@ func (c *cli) samlIDP(ctx context.Context, repo app.RepositoryConfig, q app.Meta
 			"xml": string(file.XML), "out": out})
 	}
 	if out == "" {
-		_, err := c.stdout.Write(file.XML)
-		return err
+		return c.writeFile(file.XML)
 	}
-	fmt.Fprintf(c.stdout, "wrote %s: %s, valid until %s\n", out, file.EntityID, file.ValidUntil.Format(time.RFC3339))
+	output.Fprintf(c.stdout, "wrote %s: %s, valid until %s\n", out, file.EntityID, file.ValidUntil.Format(time.RFC3339))
 	for _, name := range file.Certificates {
-		fmt.Fprintf(c.stdout, "certificate %s: %s\n", name, certificateText(file.SigningCertificates[name]))
+		output.Fprintf(c.stdout, "certificate %s: %s\n", name, certificateText(file.SigningCertificates[name]))
 	}
-	fmt.Fprintf(c.stdout, "SHA-256 %s\n", hex.EncodeToString(sum[:]))
+	output.Fprintf(c.stdout, "SHA-256 %s\n", hex.EncodeToString(sum[:]))
 	return nil
 }

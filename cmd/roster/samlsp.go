@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/seed-d64a251c/roster/internal/output"
 	"github.com/seed-d64a251c/roster/samlmeta"
 	"github.com/seed-d64a251c/roster/schema"
 )
@@ -45,7 +46,7 @@ func (c *cli) samlSP(name string) error {
 	if c.format == "json" {
 		return c.printJSON(newServiceProviderJSON(sp))
 	}
-	c.printProblems(c.stderr, sp.Warnings)
+	printProblems(c.stderr, sp.Warnings)
 	c.printServiceProvider(sp)
 	return nil
 }
@@ -59,7 +60,7 @@ func (c *cli) refuseMetadata(name string, problems schema.Problems) error {
 		}
 		return exitError
 	}
-	c.printProblems(c.stderr, problems)
+	printProblems(c.stderr, problems)
 	return fmt.Errorf("%s cannot be used", name)
 }
 
@@ -87,7 +88,7 @@ func (c *cli) readMetadata(name string) ([]byte, error) {
 
 func (c *cli) printServiceProvider(sp *samlmeta.ServiceProvider) {
 	line := func(name, format string, args ...any) {
-		fmt.Fprintf(c.stdout, "%-13s %s\n", name, fmt.Sprintf(format, args...))
+		output.Fprintf(c.stdout, "%-13s %s\n", name, fmt.Sprintf(format, args...))
 	}
 	line("entityID", "%s", sp.EntityID)
 	if sp.Region != "" {

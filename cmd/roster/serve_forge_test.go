@@ -98,8 +98,8 @@ func TestServePreviewsPullRequests(t *testing.T) {
 	if code := deliver(""); code != http.StatusAccepted {
 		t.Errorf("a webhook got status %d", code)
 	}
-	body := nextPost(fake, "comment ", "**roster: 1 membership is removed**", "chiara&#64;example.com from Break Glass",
-		"head "+pull.Head[:7])
+	body := nextPost(fake, "comment ", "**roster: 1 membership is removed**", "`chiara@example.com` from Break Glass",
+		"head `"+pull.Head[:7])
 	nextPost(fake, "status success roster/preview")
 
 	// roster plan gets the same result from the snapshot, without a token.

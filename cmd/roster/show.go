@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seed-d64a251c/roster/internal/app"
+	"github.com/seed-d64a251c/roster/internal/output"
 )
 
 func (c *cli) showCommand() *cobra.Command {
@@ -62,24 +63,27 @@ func (c *cli) show(ctx context.Context, repo app.RepositoryConfig, args []string
 
 func (c *cli) printObjects(objects []app.Object) error {
 	t := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
-	heading := map[string]string{"user": "USER\tKEY\tACTIVE\tGROUPS\tID", "group": "GROUP\tKEY\tMEMBERS\tID"}
 	section := ""
 	for _, o := range objects {
 		if o.Kind != section {
 			if section != "" {
-				fmt.Fprintln(t)
+				output.Fprintf(t, "\n")
 			}
 			section = o.Kind
-			fmt.Fprintln(t, heading[o.Kind])
+			if o.Kind == "user" {
+				output.Fprintf(t, "USER\tKEY\tACTIVE\tGROUPS\tID\n")
+			} else {
+				output.Fprintf(t, "GROUP\tKEY\tMEMBERS\tID\n")
+			}
 		}
 		key := cmp.Or(o.Key, "(unmanaged)")
 		if o.Contradicted != "" {
 			key += " (contradicted)"
 		}
 		if o.Kind == "user" {
-			fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\n", o.Name, key, o.Active, len(o.Groups), o.ID)
+			output.Fprintf(t, "%s\t%s\t%s\t%d\t%s\n", o.Name, key, o.Active, len(o.Groups), o.ID)
 		} else {
-			fmt.Fprintf(t, "%s\t%s\t%d\t%s\n", o.Name, key, len(o.Members), o.ID)
+			output.Fprintf(t, "%s\t%s\t%d\t%s\n", o.Name, key, len(o.Members), o.ID)
 		}
 	}
 	return t.Flush()
@@ -87,15 +91,15 @@ func (c *cli) printObjects(objects []app.Object) error {
 
 func (c *cli) printDetails(o app.Object) {
 	if o.Contradicted != "" {
-		fmt.Fprintf(c.stdout, "  not managed: the ledger lists it as %q, but %s\n", o.Key, o.Contradicted)
+		output.Fprintf(c.stdout, "  not managed: the ledger lists it as %q, but %s\n", o.Key, o.Contradicted)
 	}
 	for _, path := range slices.Sorted(maps.Keys(o.Attributes)) {
-		fmt.Fprintf(c.stdout, "  %s = %q\n", path, o.Attributes[path])
+		output.Fprintf(c.stdout, "  %s = %q\n", path, o.Attributes[path])
 	}
 	for _, g := range o.Groups {
-		fmt.Fprintf(c.stdout, "  in %s\n", g)
+		output.Fprintf(c.stdout, "  in %s\n", g)
 	}
 	for _, m := range o.Members {
-		fmt.Fprintf(c.stdout, "  member %s\n", m)
+		output.Fprintf(c.stdout, "  member %s\n", m)
 	}
 }

@@ -1,12 +1,12 @@
 package main
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/seed-d64a251c/roster/internal/app"
+	"github.com/seed-d64a251c/roster/internal/output"
 )
 
 func (c *cli) simulateCommand() *cobra.Command {
@@ -41,9 +41,9 @@ runs until it is interrupted. See docs/simulator.md.`,
 }
 
 func (c *cli) printSimulator(s app.Simulator) {
-	fmt.Fprintf(c.stdout, "SCIM endpoint %s\n", s.Endpoint)
+	output.Fprintf(c.stdout, "SCIM endpoint %s\n", s.Endpoint)
 	if s.Manage != "" {
-		fmt.Fprintf(c.stdout, "management    %s\n", s.Manage)
+		output.Fprintf(c.stdout, "management    %s\n", s.Manage)
 	}
-	fmt.Fprintf(c.stdout, "export ROSTER_SECRET_AWS=%s\n", s.Token)
+	output.Fprintf(c.stdout, "export ROSTER_SECRET_AWS=%s\n", s.Token)
 }

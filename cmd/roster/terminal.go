@@ -11,6 +11,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/seed-d64a251c/roster/internal/eta"
+	"github.com/seed-d64a251c/roster/internal/output"
 )
 
 func isTerminal(w io.Writer) bool {
@@ -22,7 +23,7 @@ func isTerminal(w io.Writer) bool {
 }
 
 // colored reports whether output to w has colors.
-func (c *cli) colored(w io.Writer) bool {
+func (c *cli) colored(w *output.Writer) bool {
 	switch c.color {
 	case "always":
 		return true
@@ -42,9 +43,9 @@ func (c *cli) logger(level slog.Level) *slog.Logger {
 	}
 	if isTerminal(c.stderr) {
 		options := &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !c.colored(c.stderr)}
-		return slog.New(tint.NewTextHandler(c.stderr, options))
+		return slog.New(output.NewLogHandler(tint.NewTextHandler(c.stderr.Colored(), options)))
 	}
-	return slog.New(slog.NewJSONHandler(c.stderr, &slog.HandlerOptions{Level: level}))
+	return slog.New(slog.NewJSONHandler(output.NewJSONWriter(c.stderr), &slog.HandlerOptions{Level: level}))
 }
 
 // progress prints the current phase to a terminal, each time on the same line. It returns nil if
@@ -60,9 +61,9 @@ func (c *cli) progress() func(phase string, done, total int) {
 			left = ", " + left
 		}
 		if done == total {
-			fmt.Fprint(c.stderr, "\r\x1b[K")
+			c.stderr.SetLine("")
 			return
 		}
-		fmt.Fprintf(c.stderr, "\r\x1b[K%s %d/%d%s", phase, done, total, left)
+		c.stderr.SetLine(fmt.Sprintf("%s %d/%d%s", phase, done, total, left))
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seed-d64a251c/roster/internal/app"
+	"github.com/seed-d64a251c/roster/internal/output"
 )
 
 func (c *cli) testCommand() *cobra.Command {
@@ -42,9 +43,9 @@ func (c *cli) test(ctx context.Context, repo app.RepositoryConfig, provisioner s
 		return fmt.Errorf("%s at %s: %s: %w\n%s", test.Provisioner, test.Identity, test.Finding.Cause, test.Err,
 			test.Finding.Advice)
 	}
-	fmt.Fprintf(c.stdout, "%s: %s responds and accepts the token\n", test.Provisioner, test.Identity)
+	output.Fprintf(c.stdout, "%s: %s responds and accepts the token\n", test.Provisioner, test.Identity)
 	if test.Finding.Advice != "" {
-		fmt.Fprintf(c.stderr, "%s\n", test.Finding.Advice)
+		output.Fprintf(c.stderr, "%s\n", test.Finding.Advice)
 	}
 	return nil
 }

@@ -1,11 +1,10 @@
 package main
 
 import (
-	"fmt"
-
 	"github.com/spf13/cobra"
 
 	"github.com/seed-d64a251c/roster/internal/app"
+	"github.com/seed-d64a251c/roster/internal/output"
 )
 
 func (c *cli) tokenCommand() *cobra.Command {
@@ -34,8 +33,8 @@ is removed from the file.`,
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintln(c.stdout, token)
-			return err
+			output.Fprintf(c.stdout, "%s\n", token)
+			return c.stdout.Flush()
 		},
 	}
 	f := cmd.Flags()

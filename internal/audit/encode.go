@@ -9,19 +9,19 @@ import (
 	"io"
 	"io/fs"
 	"reflect"
+
+	"github.com/seed-d64a251c/roster/internal/output"
 )
 
 // version is the format version of every file that this package writes. A file of another version
 // is an error, because a wrong guess could make something look absent.
 const version = 1
 
-// encode returns JSON as it is stored: indented, with a final newline, and without HTML escapes.
+// encode returns JSON as it is stored: indented, with a final newline, and without HTML escapes. It
+// is safe to print.
 func encode(v any) ([]byte, error) {
 	var buf bytes.Buffer
-	e := json.NewEncoder(&buf)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	if err := e.Encode(v); err != nil {
+	if err := output.WriteJSON(&buf, v); err != nil {
 		return nil, err
 	}
 	return buf.Bytes(), nil

@@ -3,26 +3,29 @@ package demo
 import (
 	"errors"
 	"strings"
+
+	"github.com/seed-d64a251c/roster/internal/output"
 )
 
 // printIntroduction prints where everything is.
 func (e *environment) printIntroduction() {
 	p := e.printer
-	p.line("%s", p.paint(bold, "roster demo: users in AWS as declared in Git; everything runs on this machine"))
-	p.line("   %s %s", p.paint(faint, "folder    "), e.config.Dir)
-	p.line("   %s %s", p.paint(faint, "repository"), e.url())
-	p.line("   %s %s  (simulated)", p.paint(faint, "AWS       "), e.scimURL)
+	p.line("%s", p.paint(output.Strong,
+		"roster demo: users in AWS as declared in Git; everything runs on this machine"))
+	p.line("   %s %s", p.paint(output.Faint, "folder    "), e.config.Dir)
+	p.line("   %s %s", p.paint(output.Faint, "repository"), e.url())
+	p.line("   %s %s  (simulated)", p.paint(output.Faint, "AWS       "), e.scimURL)
 }
 
 // printFailure prints why a step failed, and the last lines of the daemon's log.
 func (e *environment) printFailure(err error, log []string) {
 	p := e.printer
-	p.line("\n   %s", p.paint(red, "failed"))
+	p.line("\n   %s", p.paint(output.Alarm, "failed"))
 	var m *mismatchError
 	if errors.As(err, &m) {
 		p.line("   %s", strings.TrimSuffix(err.Error(), ": "+m.Error()))
-		p.fact("want", "", m.want)
-		p.fact("got", yellow, m.got)
+		p.fact("want", output.Plain, m.want)
+		p.fact("got", output.Caution, m.got)
 	} else {
 		p.line("   %v", err)
 	}
@@ -30,14 +33,14 @@ func (e *environment) printFailure(err error, log []string) {
 		p.line("   the end of the daemon's log:")
 	}
 	for _, l := range log {
-		p.fact("", faint, l)
+		p.fact("", output.Faint, l)
 	}
 }
 
 // printSuggestions prints commands to try while everything keeps running.
 func (e *environment) printSuggestions() {
 	p, clone := e.printer, shellQuote(e.clone())
-	p.line("\n%s", p.paint(bold, "Everything keeps running until Ctrl-C. In another terminal:"))
+	p.line("\n%s", p.paint(output.Strong, "Everything keeps running until Ctrl-C. In another terminal:"))
 	p.suggestion("show the last run of the daemon, as a page and as JSON",
 		"curl "+e.pagesURL, "curl "+e.pagesURL+"api/v1/status")
 	p.suggestion("change a group: AWS follows within a second",

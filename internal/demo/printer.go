@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"github.com/seed-d64a251c/roster/internal/output"
 )
 
 // printer prints the scenario.
@@ -13,37 +15,27 @@ type printer struct {
 	color bool
 }
 
-// Terminal codes.
-const (
-	bold   = "1"
-	faint  = "2"
-	red    = "1;31"
-	green  = "32"
-	yellow = "33"
-	cyan   = "36"
-)
-
-func (p printer) paint(code, text string) string {
+func (p printer) paint(tone output.Tone, text string) output.Span {
 	if !p.color {
-		return text
+		tone = output.Plain
 	}
-	return "\x1b[" + code + "m" + text + "\x1b[0m"
+	return output.Paint(tone, text)
 }
 
-func (p printer) line(format string, args ...any) { fmt.Fprintf(p.out, format+"\n", args...) }
+func (p printer) line(format string, args ...any) { output.Fprintf(p.out, format+"\n", args...) }
 
 // fact prints a name and its lines below each other.
-func (p printer) fact(name, code, text string) {
+func (p printer) fact(name string, tone output.Tone, text string) {
 	for i, l := range strings.Split(text, "\n") {
 		if i > 0 {
 			name = ""
 		}
-		p.line("   %s %s", p.paint(faint, fmt.Sprintf("%-6s", name)), p.paint(code, l))
+		p.line("   %s %s", p.paint(output.Faint, fmt.Sprintf("%-6s", name)), p.paint(tone, l))
 	}
 }
 
 func (p printer) title(number, of int, text string) {
-	p.line("\n%s", p.paint(bold, fmt.Sprintf("%d/%d  %s", number, of, text)))
+	p.line("\n%s", p.paint(output.Strong, fmt.Sprintf("%d/%d  %s", number, of, text)))
 }
 
 func (p printer) text(format string, args ...any) { p.line("   "+format, args...) }
@@ -54,19 +46,19 @@ func (p printer) command(args ...string) {
 	for i, a := range args {
 		quoted[i] = shellQuote(a)
 	}
-	p.fact("$", faint, strings.Join(quoted, " "))
+	p.fact("$", output.Faint, strings.Join(quoted, " "))
 }
 
 // suggestion prints commands for the user, with a comment.
 func (p printer) suggestion(comment string, commands ...string) {
-	p.line("   %s", p.paint(faint, "# "+comment))
+	p.line("   %s", p.paint(output.Faint, "# "+comment))
 	for _, c := range commands {
-		p.line("   %s", p.paint(cyan, c))
+		p.line("   %s", p.paint(output.Command, c))
 	}
 }
 
 func (p printer) passed(took time.Duration) {
-	p.line("   %s", p.paint(green, fmt.Sprintf("ok     after %.1f s", took.Seconds())))
+	p.line("   %s", p.paint(output.Good, fmt.Sprintf("ok     after %.1f s", took.Seconds())))
 }
 
 // shellQuote quotes a word for a shell.

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/seed-d64a251c/roster/internal/output"
 )
 
 // auditBranch is the branch that the daemon commits its reports to.
@@ -149,7 +151,7 @@ func (s *step) verifyReports() error {
 	}
 	s.printer.command("git", "-C", s.repository(), "log", "--oneline", auditBranch, "--", "reports")
 	for _, r := range slices.Backward(s.reportsBefore) {
-		s.printer.fact("", "", s.printer.paint(yellow, r.audit)+" "+r.title)
+		s.printer.line("          %s %s", s.printer.paint(output.Caution, r.audit), r.title)
 	}
 	for _, r := range s.reportsBefore {
 		file := auditBranch + ":" + markdownPath(r.path)

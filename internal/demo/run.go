@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/seed-d64a251c/roster/internal/output"
 )
 
 // Config configures a demo.
@@ -58,9 +60,9 @@ func Run(ctx context.Context, c Config) (err error) {
 	defer func() {
 		if remove {
 			err = errors.Join(err, os.RemoveAll(c.Dir))
-			fmt.Fprintf(c.Out, "\nremoved %s\n", c.Dir)
+			output.Fprintf(c.Out, "\nremoved %s\n", c.Dir)
 		} else {
-			fmt.Fprintf(c.Out, "\nkept %s\n", c.Dir)
+			output.Fprintf(c.Out, "\nkept %s\n", c.Dir)
 		}
 	}()
 	began := time.Now()
@@ -76,7 +78,7 @@ func Run(ctx context.Context, c Config) (err error) {
 		e.printFailure(err, lastLines(e.logFile(), 15))
 		return ErrFailed
 	}
-	fmt.Fprintf(c.Out, "\nEach step succeeded, in %.1f s.\n", time.Since(began).Seconds())
+	output.Fprintf(c.Out, "\nEach step succeeded, in %.1f s.\n", time.Since(began).Seconds())
 	if c.Once {
 		return nil
 	}

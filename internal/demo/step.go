@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/seed-d64a251c/roster/internal/output"
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
@@ -67,7 +68,7 @@ func (s *step) wantNoWrites() error {
 	if n := s.writes() - s.writesBefore; n != 0 {
 		return &mismatchError{"no write request to AWS", fmt.Sprintf("%d", n)}
 	}
-	s.printer.fact("AWS", "", "unchanged, no write requests: "+summary(s.before))
+	s.printer.fact("AWS", output.Plain, "unchanged, no write requests: "+summary(s.before))
 	return nil
 }
 
@@ -78,7 +79,7 @@ func (s *step) waitForReport(commit string, outcomes ...string) (report, error) 
 	if err != nil {
 		return r, err
 	}
-	s.printer.fact("audit", "", r.audit+" "+r.title)
+	s.printer.fact("audit", output.Plain, r.audit+" "+r.title)
 	if !slices.Contains(outcomes, r.Outcome) {
 		got := fmt.Sprintf("%q, with %d changes", r.Outcome, len(r.Changes))
 		return r, &mismatchError{fmt.Sprintf("the outcome %q", outcomes[0]),
@@ -159,9 +160,9 @@ func (s *step) appendTo(file, text string) error {
 	if err := errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	s.printer.fact("edit", "", file)
+	s.printer.fact("edit", output.Plain, file)
 	for l := range strings.SplitSeq(strings.TrimSpace(text), "\n") {
-		s.printer.fact("", green, "+ "+l)
+		s.printer.fact("", output.Good, "+ "+l)
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/seed-d64a251c/roster/internal/output"
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
@@ -27,7 +28,8 @@ func (s *step) firstSync() error {
 	if got := compareGroups(state, expectedAt(today())); got != "" {
 		return &mismatchError{"AWS with the users and groups of the example", got}
 	}
-	s.printer.fact("AWS", "", fmt.Sprintf("%s; %d write requests\n(locked and inactive users are not created)",
+	s.printer.fact("AWS", output.Plain, fmt.Sprintf(
+		"%s; %d write requests\n(locked and inactive users are not created)",
 		summary(state), s.writes()-s.writesBefore))
 	if n := len(difference(s.before, state)); n != len(r.Changes) {
 		return &mismatchError{fmt.Sprintf("a report of the %d changes in AWS", n), fmt.Sprint(len(r.Changes))}
@@ -86,7 +88,7 @@ func (s *step) mergeChange() error {
 	if err := s.wantChanges(changes...); err != nil {
 		return err
 	}
-	s.printer.fact("AWS", "", strings.Join(changes, "\n"))
+	s.printer.fact("AWS", output.Plain, strings.Join(changes, "\n"))
 	s.printer.text("Platform includes Site Reliability. AWS has no nested groups, so she is a member of both.")
 	return wantReported(r.Changes, "intended", "create-user u-1041", "add-member sre u-1041",
 		"add-member platform u-1041")
@@ -98,7 +100,7 @@ func (s *step) correctDrift() error {
 		return err
 	}
 	outside := difference(s.before, s.simulator.State())
-	s.printer.fact("AWS", yellow, strings.Join(outside, "\n"))
+	s.printer.fact("AWS", output.Caution, strings.Join(outside, "\n"))
 	if len(outside) != 3 {
 		return &mismatchError{"three changes outside roster", strings.Join(outside, "\n")}
 	}
@@ -125,9 +127,9 @@ func (s *step) correctDrift() error {
 		return err
 	}
 	for _, c := range all {
-		s.printer.fact("", "", fmt.Sprintf("%s (%s: %s)", c, c.Origin, c.Reason.Text))
+		s.printer.fact("", output.Plain, fmt.Sprintf("%s (%s: %s)", c, c.Origin, c.Reason.Text))
 	}
-	s.printer.fact("AWS", "", "as before the changes in the console")
+	s.printer.fact("AWS", output.Plain, "as before the changes in the console")
 	return wantReported(all, "drift", "update-user u-1028", "add-member sre u-1004",
 		"remove-member break-glass u-1032")
 }
@@ -170,7 +172,7 @@ func (s *step) refuseInvalid() error {
 		return &mismatchError{"a refusal that names " + at + ", without changes",
 			fmt.Sprintf("%d changes; %s", len(r.Changes), problems)}
 	}
-	s.printer.fact("", yellow, strings.Join(r.Errors, "\n"))
+	s.printer.fact("", output.Caution, strings.Join(r.Errors, "\n"))
 	if err := s.wantNoWrites(); err != nil {
 		return err
 	}
@@ -256,7 +258,7 @@ func (s *step) truncate(file string) ([]string, error) {
 		}
 	}
 	removed := bytes.Count(bytes.Join(lines[3:], nil), []byte("\n"))
-	s.printer.fact("edit", "", fmt.Sprintf("%s, %d lines fewer", file, removed))
+	s.printer.fact("edit", output.Plain, fmt.Sprintf("%s, %d lines fewer", file, removed))
 	return lost, os.WriteFile(name, bytes.Join(lines[:3], nil), 0o644)
 }
 
@@ -280,6 +282,6 @@ func (s *step) wantHeld(r report, users []string) error {
 	if !slices.Equal(held, users) {
 		return &mismatchError{fmt.Sprintf("%q held by gate maxRemovals", users), fmt.Sprintf("%q", held)}
 	}
-	s.printer.fact("gate", yellow, reason)
+	s.printer.fact("gate", output.Caution, reason)
 	return nil
 }

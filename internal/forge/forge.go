@@ -17,6 +17,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/seed-d64a251c/roster/internal/output"
 )
 
 // PullRequest is a pull request, or a merge request on GitLab.
@@ -208,10 +210,4 @@ func splitOwnerName(path string) (owner, name string, err error) {
 }
 
 // truncate returns a description as one line of at most n characters.
-func truncate(s string, n int) string {
-	s = strings.Join(strings.Fields(s), " ")
-	if r := []rune(s); len(r) > n {
-		return string(r[:n-1]) + "…"
-	}
-	return s
-}
+func truncate(s string, n int) string { return output.Truncate(s, n) }

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/google/go-github/v92/github"
+
+	"github.com/seed-d64a251c/roster/internal/output"
 )
 
 // gitHub is a repository on GitHub or GitHub Enterprise.
@@ -175,25 +177,26 @@ func (g *gitHub) check(ctx context.Context, commit string, s Status) error {
 	}
 	conclusion := map[State]string{Success: "success", Failure: "failure", Error: "neutral"}[s.State]
 	all := s.Annotations[:min(len(s.Annotations), maxAnnotations)]
-	output := func(part []Annotation) *github.CheckRunOutput {
-		out := &github.CheckRunOutput{Title: new(truncate(s.Description, 140)), Summary: new(s.Description)}
+	checkOutput := func(part []Annotation) *github.CheckRunOutput {
+		out := &github.CheckRunOutput{Title: new(truncate(s.Description, 140)),
+			Summary: new(string(output.Markdown(s.Description)))}
 		for _, a := range part {
 			line := max(1, a.Line)
 			out.Annotations = append(out.Annotations, &github.CheckRunAnnotation{Path: &a.Path, StartLine: &line,
 				EndLine: &line, AnnotationLevel: new("failure"),
-				Title: &a.Title, Message: &a.Message})
+				Title: new(output.Line(a.Title)), Message: new(output.Line(a.Message))})
 		}
 		return out
 	}
 	first := all[:min(len(all), annotationsPerCall)]
 	run, _, err := g.client.Checks.CreateCheckRun(ctx, g.owner, g.name,
 		github.CreateCheckRunOptions{Name: "roster declarations", HeadSHA: commit,
-			Status: new("completed"), Conclusion: &conclusion, Output: output(first)})
+			Status: new("completed"), Conclusion: &conclusion, Output: checkOutput(first)})
 	for rest := all[len(first):]; err == nil && len(rest) > 0; {
 		part := rest[:min(len(rest), annotationsPerCall)]
 		rest = rest[len(part):]
 		_, _, err = g.client.Checks.UpdateCheckRun(ctx, g.owner, g.name, run.GetID(),
-			github.UpdateCheckRunOptions{Name: "roster declarations", Output: output(part)})
+			github.UpdateCheckRunOptions{Name: "roster declarations", Output: checkOutput(part)})
 	}
 	return err
 }

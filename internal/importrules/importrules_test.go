@@ -206,6 +206,8 @@ func TestViolationsAreFound(t *testing.T) {
 			`package web; import "` + module + `/cmd/roster"`,
 			"internal/web imports ./cmd/roster",
 		},
+		{"no package may import log", "scim/a.go", `package scim; import "log"`, "scim imports log"},
+		{"every package may import log/slog", "scim/a.go", `package scim; import "log/slog"`, ""},
 		{"tests may import anything", "reconcile/a_test.go", `package reconcile; import "net/http"`, ""},
 		{
 			"a file for another system counts", "reconcile/a_windows.go",

@@ -103,7 +103,7 @@ var rules = []rule{
 		forbidden: []string{
 			"./...", "context", "log", "log/slog", "net", "net/...", "os", "os/...", "others", "sync", "sync/...",
 		},
-		allowed: []string{"./reconcile", "./reconcile/explain", "./schema"},
+		allowed: []string{"./internal/output", "./reconcile", "./reconcile/explain", "./schema"},
 		reason:  "render turns values into text",
 	},
 	{
@@ -142,19 +142,21 @@ var rules = []rule{
 	{
 		packages:  []string{"./internal/audit"},
 		forbidden: []string{"./..."},
-		allowed:   []string{"./internal/atomicfile", "./internal/privatedir", "./reconcile"},
+		allowed:   []string{"./internal/atomicfile", "./internal/output", "./internal/privatedir", "./reconcile"},
 		reason:    "audit stores the records of reconcile; it reads no declarations and calls no directory",
 	},
 	{
 		packages:  []string{"./internal/forge"},
 		forbidden: []string{"./..."},
+		allowed:   []string{"./internal/output"},
 		reason:    "forge is a client of GitHub, GitLab and Gitea; it does not depend on what pull requests contain",
 	},
 	{
 		packages:  []string{"./internal/preview"},
 		forbidden: []string{"./..."},
 		allowed: []string{
-			"./internal/atomicfile", "./internal/forge", "./internal/gitrepo", "./internal/privatedir", "./reconcile",
+			"./internal/atomicfile", "./internal/forge", "./internal/gitrepo", "./internal/output", "./internal/privatedir",
+			"./reconcile",
 			"./reconcile/render", "./schema",
 		},
 		reason: "preview posts the plan of a pull request; it calls no directory and reads no secret",
@@ -241,6 +243,16 @@ var rules = []rule{
 		reason:    "only webauth signs users in",
 	},
 	{
+		packages: allPackages, except: []string{"./internal/httpserver"}, // which discards the log of net/http
+		forbidden: []string{"log", "text/template"},
+		reason:    "log writes to a stream of the process, and text/template escapes nothing",
+	},
+	{
+		packages:  []string{"./internal/output"},
+		forbidden: []string{"./...", "others", "os", "os/..."},
+		reason:    "text depends on values only, not on what they mean or where they are written",
+	},
+	{
 		packages:  []string{"./internal/eta"},
 		forbidden: []string{"./...", "others"},
 		reason:    "the remaining time depends on counts and the clock only",
@@ -266,14 +278,14 @@ var rules = []rule{
 		forbidden: []string{"./internal/...", "./scim/...", "net", "net/http"},
 		allowed: []string{
 			"./internal/app", "./internal/atomicfile", "./internal/audit", "./internal/deadline", "./internal/demo",
-			"./internal/eta", "./internal/secret/scrub",
+			"./internal/eta", "./internal/output", "./internal/secret/scrub",
 		},
 		reason: "commands parse flags and print results; app connects Git, SCIM, secrets and servers",
 	},
 	{
 		packages:  []string{"./internal/demo"},
 		forbidden: []string{"./..."},
-		allowed:   []string{"./internal/gitrepo", "./internal/httpserver", "./scim/awssim"},
+		allowed:   []string{"./internal/gitrepo", "./internal/httpserver", "./internal/output", "./scim/awssim"},
 		reason:    "demo verifies the results of roster in Git and in the simulator, not with the code of roster",
 	},
 	{

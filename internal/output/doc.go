@@ -3,7 +3,8 @@
 // package. internal/importrules has the test that no other package writes it.
 //
 // A value is data: the name of a user in AWS, the reason in a declaration, the author of a commit,
-// an error of a server. Strangers can choose it. A value must stay text where it is shown:
+// an error of a server. People without any rights can choose it. A value must stay text where it is
+// shown:
 //
 //   - Line shows characters that move the cursor, hide or reorder text as escapes such as \x1b and
 //     \u202e, and keeps a value on its line. Fprintf does this to each argument.

@@ -5,12 +5,12 @@ import (
 	"io"
 )
 
-// A Span is text for a terminal that is escaped already, possibly with markers of a tone. Only Line,
+// A Span is text for a terminal that is escaped already, possibly with markers of a tone. Only
 // Paint and Sprintf make spans; a conversion would skip the escaping.
 type Span string
 
-// Fprintf writes like fmt.Fprintf, but each argument that is not a Span is written as Line shows it.
-// So the format decides where lines end, and arguments cannot.
+// Fprintf writes like fmt.Fprintf, but each argument that is not a Span is written as Line shows
+// it. So the format decides where lines end, and arguments cannot.
 func Fprintf(w io.Writer, format string, args ...any) {
 	for i, a := range args {
 		args[i] = escapedBy(Line, a)

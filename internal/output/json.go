@@ -29,8 +29,8 @@ func WriteJSON(w io.Writer, v any) error {
 	return e.Encode(v)
 }
 
-// EscapeJSON returns JSON in which only visible characters, line feeds and tabs are left. It returns
-// data itself if nothing is to be replaced.
+// EscapeJSON returns JSON in which only visible characters, line feeds and tabs are left. It
+// returns data itself if nothing is to be replaced.
 func EscapeJSON(data []byte) []byte {
 	var out []byte // nil as long as nothing was replaced
 	begin := 0     // of what is not copied to out

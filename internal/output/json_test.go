@@ -95,7 +95,8 @@ func FuzzCSV(f *testing.F) {
 			t.Errorf("the CSV of %q has %d lines", value, n)
 		}
 		c := cell(value)
-		if first := strings.TrimLeft(c, " \u00a0\u3000"); first != "" && strings.ContainsRune("=+-@＝＋－＠\t\r", []rune(first)[0]) {
+		first := strings.TrimLeft(c, " \u00a0\u3000")
+		if first != "" && strings.ContainsRune("=+-@＝＋－＠\t\r", []rune(first)[0]) {
 			t.Errorf("the cell of %q is the formula %q", value, c)
 		}
 		if strings.TrimPrefix(c, "'") != Line(value) && c != Line(value) {
@@ -106,7 +107,8 @@ func FuzzCSV(f *testing.F) {
 
 func TestCSVMakesFormulasText(t *testing.T) {
 	var out bytes.Buffer
-	err := WriteCSV(&out, [][]string{{"name", "note"}, {"=HYPERLINK(\"http://x\")", "+1"}, {" -1", "@SUM(1)"}, {"\t=1", "a,b\n"}, {"it's", "a=b"}})
+	err := WriteCSV(&out, [][]string{{"name", "note"}, {"=HYPERLINK(\"http://x\")", "+1"}, {" -1", "@SUM(1)"},
+		{"\t=1", "a,b\n"}, {"it's", "a=b"}})
 	want := "name,note\n\"'=HYPERLINK(\"\"http://x\"\")\",'+1\n' -1,'@SUM(1)\n\\t=1,\"a,b\\n\"\nit's,a=b\n"
 	if err != nil || out.String() != want {
 		t.Errorf("%v, %q; want %q", err, out.String(), want)

@@ -75,7 +75,8 @@ func plainPrefix(s string) int {
 // visible reports whether a character has a shape or is a space, and does nothing else. Variation
 // selectors and fillers belong to categories of visible characters, but have no shape.
 func visible(r rune) bool {
-	return unicode.IsGraphic(r) && !unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+	return unicode.IsGraphic(r) &&
+		!unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
 // shown returns a character as Line shows it. bytes are those of the character.

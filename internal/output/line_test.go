@@ -46,7 +46,8 @@ func TestTruncateCutsBetweenCharactersAndEscapes(t *testing.T) {
 		n     int
 		want  string
 	}{
-		{"short", 5, "short"}, {"longer", 5, "long…"}, {"Åström", 4, "Åst…"}, {"ab\x1bc", 6, "ab…"}, {"ab\x1b", 6, `ab\x1b`},
+		{"short", 5, "short"}, {"longer", 5, "long…"}, {"Åström", 4, "Åst…"}, {"ab\x1bc", 6, "ab…"},
+		{"ab\x1b", 6, `ab\x1b`},
 		{"\u202e\u202e", 7, `\u202e…`}, {"x", 0, "…"}, {"", 0, ""},
 	} {
 		if have := Truncate(test.value, test.n); have != test.want {
@@ -104,7 +105,8 @@ func FuzzTerminal(f *testing.F) {
 			t.Errorf("the writer sent %s of %q", c, value)
 		}
 		clean := strings.NewReplacer("\n", "", "\t", "").Replace
-		if have, want := clean(out.String()), Line(withoutMarkers(clean(value))); utf8.ValidString(value) && have != want {
+		have, want := clean(out.String()), Line(withoutMarkers(clean(value)))
+		if utf8.ValidString(value) && have != want {
 			t.Errorf("the writer sent %q of %q; want %q", have, value, want)
 		}
 	})

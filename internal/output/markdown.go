@@ -22,12 +22,12 @@ func Markdownf(format string, args ...any) MarkdownText {
 	return MarkdownText(fmt.Sprintf(format, args...))
 }
 
-// Markdown returns the Markdown (CommonMark, also with GitHub's extensions) that a renderer shows as
-// Line shows the value, within one paragraph, heading, list item or cell of a table.
+// Markdown returns the Markdown (CommonMark, also with GitHub's extensions) that a renderer shows
+// as Line shows the value, within one paragraph, heading, list item or cell of a table.
 //
-// Forges look for mentions, references, links and shortcodes in the rendered text, where backslashes
-// and entities no longer exist. So a word that could be one of them is a code span, which forges
-// leave alone, and from which a reader can copy the exact value.
+// Forges look for mentions, references, links and shortcodes in the rendered text, where
+// backslashes and entities no longer exist. So a word that could be one of them is a code span,
+// which forges leave alone, and from which a reader can copy the exact value.
 func Markdown(value string) MarkdownText {
 	value = Line(value)
 	if value == "" {
@@ -69,8 +69,8 @@ var active = regexp.MustCompile(strings.Join([]string{
 	`@`,                 // mention of a person or team, mail address, reference to a commit
 	`#`,                 // reference to an issue or pull request
 	`://`, `(?i:www\.)`, // link
-	`(?i:^(mailto|xmpp|tel):)`,             // link
-	`:[\w+-]+:`,                            // emoji
+	`(?i:^(mailto|xmpp|tel):)`,                    // link
+	`:[\w+-]*[A-Za-z_+-][\w+-]*:`, `:100:|:1234:`, // emoji
 	`[!&][0-9]`, "[%~][\\w\"'`]", `\*\w+:`, // GitLab: merge request, epic, milestone, label, iteration
 	`[A-Z][A-Z0-9_]*-[0-9]`, // GH-1 of GitHub, issue of an external tracker
 	`(?i:gh(sa)?-[0-9a-z])`, // GH-1, security advisory
@@ -85,7 +85,7 @@ var active = regexp.MustCompile(strings.Join([]string{
 // Punctuation around a word that stays outside its code span.
 const (
 	before = `("'`
-	after  = `)"',;.`
+	after  = `)"',;.:`
 )
 
 // writeWord writes a word as text, or as a code span.
@@ -112,7 +112,11 @@ func writeText(b *strings.Builder, s string) {
 		case '>':
 			b.WriteString("&gt;")
 		case '&':
-			b.WriteString("&amp;")
+			if i+1 == len(s) { // before a space
+				b.WriteByte('&')
+			} else {
+				b.WriteString("&amp;")
+			}
 		case '\\', '`', '*', '_', '~', '[', ']', '!', '|':
 			b.WriteByte('\\')
 			b.WriteByte(c)
@@ -156,6 +160,27 @@ func Code(value string) MarkdownText {
 // renderer removes one space at each end, so a text that begins or ends with a space or a backtick
 // gets one more.
 func writeCode(b *strings.Builder, s string) {
+	fence, pad := strings.Repeat("`", longestRun(s)+1), ""
+	if strings.ContainsAny(s[:1]+s[len(s)-1:], " `") {
+		pad = " "
+	}
+	b.WriteString(fence + pad + s + pad + fence)
+}
+
+// Fence returns a fenced code block of a language. Each line of the text is as Line shows it.
+func Fence(language, text string) MarkdownText {
+	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+	longest := 2
+	for i, l := range lines {
+		lines[i] = Line(l)
+		longest = max(longest, longestRun(lines[i]))
+	}
+	fence := strings.Repeat("`", longest+1)
+	return MarkdownText(fence + language + "\n" + strings.Join(lines, "\n") + "\n" + fence)
+}
+
+// longestRun returns the length of the longest run of backticks.
+func longestRun(s string) int {
 	longest, run := 0, 0
 	for i := range len(s) {
 		if s[i] != '`' {
@@ -165,9 +190,5 @@ func writeCode(b *strings.Builder, s string) {
 		run++
 		longest = max(longest, run)
 	}
-	fence, pad := strings.Repeat("`", longest+1), ""
-	if strings.ContainsAny(s[:1]+s[len(s)-1:], " `") {
-		pad = " "
-	}
-	b.WriteString(fence + pad + s + pad + fence)
+	return longest
 }

@@ -31,7 +31,8 @@ func render(t *testing.T, markdown string) string {
 // places are where roster writes values.
 var places = []string{
 	"%s\n", "**roster: %s**\n", "**%s**\n", "### %s\n\nnext\n", "> %s\n", "> **Stale**: %s\n\nnext\n", "- %s\n- next\n",
-	"- `+` %s <sub>%s</sub>\n", "| | |\n|---|---|\n| name | %s |\n| %s | x |\n", "first\n%s\nlast\n", "a %s b\n", "(%s)\n",
+	"- `+` %s <sub>%s</sub>\n", "| | |\n|---|---|\n| name | %s |\n| %s | x |\n",
+	"first\n%s\nlast\n", "a %s b\n", "(%s)\n",
 }
 
 // forgeSyntax is what forges replace in rendered text outside of code, by their documentation:
@@ -50,7 +51,7 @@ var forgeSyntax = map[string]*regexp.Regexp{
 	"commit":           regexp.MustCompile(`\b[0-9a-f]{7,64}\b`),
 	"address":          regexp.MustCompile(`\w@\w`),
 	"link":             regexp.MustCompile(`(?i)\w://|\bwww\.\w`),
-	"shortcode":        regexp.MustCompile(`:[\w+-]+:`),
+	"shortcode":        regexp.MustCompile(`:(100|1234|[\w+-]*[A-Za-z_+-][\w+-]*):`),
 	"wiki page":        regexp.MustCompile(`\[\[`),
 	"quick action":     regexp.MustCompile(`(?m)^/\w`),
 	"inline operation": regexp.MustCompile(`[{\[][+-]`),
@@ -131,7 +132,8 @@ func TestJoinedValuesAreText(t *testing.T) {
 	for range 1000 {
 		var value string
 		for range 2 + random.IntN(3) {
-			value += hostileValues[random.IntN(len(hostileValues))] + []string{"", "", " ", "(", "\"", "."}[random.IntN(6)]
+			value += hostileValues[random.IntN(len(hostileValues))] +
+				[]string{"", "", " ", "(", "\"", "."}[random.IntN(6)]
 		}
 		checkPlaces(t, value, Markdown(value))
 	}
@@ -139,9 +141,9 @@ func TestJoinedValuesAreText(t *testing.T) {
 
 // The tests above are only as good as their patterns. This one shows that they find each kind.
 func TestUnescapedValuesAreFound(t *testing.T) {
-	for _, value := range []string{"@team", "#12", "GH-12", "org/repo#1", "!12", "&12", "~bug", "%12", "$12", "PROJ-12", "deadbeef",
-		"a@b.example", "www.x.example", "http://x", ":smile:", "[[x]]", "/close", "{+ x +}", "<b>x</b>", "[x](y)", "**x**", "- x",
-		"1. x", "# x", "`x`", "a\n\nb", "~~x~~", "&amp;"} {
+	for _, value := range []string{"@team", "#12", "GH-12", "org/repo#1", "!12", "&12", "~bug", "%12", "$12", "PROJ-12",
+		"deadbeef", "a@b.example", "www.x.example", "http://x", ":smile:", "[[x]]", "/close", "{+ x +}", "<b>x</b>",
+		"[x](y)", "**x**", "- x", "1. x", "# x", "`x`", "a\n\nb", "~~x~~", "&amp;"} {
 		t.Run(value, func(t *testing.T) {
 			found := &testing.T{}
 			checkPlaces(found, value, MarkdownText(value))
@@ -156,8 +158,10 @@ func TestMarkdownIsReadable(t *testing.T) {
 	for _, test := range []struct{ value, want string }{
 		{"add Ann Lee (u-1) to Platform", "add Ann Lee (u-1) to Platform"},
 		{"ann@example.com", "`ann@example.com`"},
-		{`userName: "ann@example.com" -> "bob@example.com"`, "userName: \"`ann@example.com`\" -&gt; \"`bob@example.com`\""},
-		{"at groups/a.cue:12:3, twice", "at `groups/a.cue:12:3`, twice"},
+		{`userName: "ann@example.com" -> "bob@example.com"`,
+			"userName: \"`ann@example.com`\" -&gt; \"`bob@example.com`\""},
+		{"at groups/a.cue:12:3, R & D, 2026-01-02T12:00:00Z; x",
+			"at groups/a.cue:12:3, R & D, 2026-01-02T12:00:00Z; x"},
 		{"commit 0123456", "commit `0123456`"},
 		{"a_b * <c> [d] \\ `", "a\\_b \\* &lt;c&gt; \\[d\\] \\\\ \\`"},
 		{"a|b", `a\|b`},

@@ -42,8 +42,8 @@ func Paint(t Tone, value string) Span {
 }
 
 // Writer is standard output or standard error. It writes visible characters, line feeds and tabs.
-// It replaces the markers of tones by colors, and shows everything else as Line does. It may be used
-// concurrently.
+// It replaces the markers of tones by colors, and shows everything else as Line does. It may be
+// used concurrently.
 type Writer struct {
 	w io.Writer
 

@@ -18,8 +18,8 @@ func (n name) String() string { return n.text }
 func TestFprintfEscapesEachArgument(t *testing.T) {
 	type kind string
 	var out bytes.Buffer
-	Fprintf(&out, "%s|%v|%q|%v|%v|%s|%d|%-4s|%*d|%.2s\n", "a\nb", name{"c\x1bd"}, "e\nf", errors.New("g\r"), []string{"h\n"},
-		kind("\u202e"), 3, "i", 2, 7, "jkl")
+	Fprintf(&out, "%s|%v|%q|%v|%v|%s|%d|%-4s|%*d|%.2s\n", "a\nb", name{"c\x1bd"}, "e\nf", errors.New("g\r"),
+		[]string{"h\n"}, kind("\u202e"), 3, "i", 2, 7, "jkl")
 	if have, want := out.String(), `a\nb|c\x1bd|"e\nf"|g\r|[h\n]|\u202e|3|i   | 7|jk`+"\n"; have != want {
 		t.Errorf("have %q\nwant %q", have, want)
 	}
@@ -96,8 +96,9 @@ func TestALogHandlerThatColorsKeepsItsColorsAndNoOthers(t *testing.T) {
 			}
 			return a
 		}})))
-	log.With("w\n", "a\x1b[31m").WithGroup("g\n").Info("m\nforged", "error", errors.New("e\x1b]0;x"), "list", []string{"\u202e"},
-		"took", time.Second, slog.Group("in", "x", name{"\r"}), "value", slog.AnyValue(name{"\x1b[2J"}))
+	log.With("w\n", "a\x1b[31m").WithGroup("g\n").Info("m\nforged", "error", errors.New("e\x1b]0;x"),
+		"list", []string{"\u202e"}, "took", time.Second, slog.Group("in", "x", name{"\r"}),
+		"value", slog.AnyValue(name{"\x1b[2J"}))
 	if c := unsafe(out.String(), "\n"); c != "" || strings.Count(out.String(), "\n") != 1 {
 		t.Errorf("the log has %s: %q", c, out.String())
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/seed-d64a251c/roster/internal/forge"
 	"github.com/seed-d64a251c/roster/internal/gitrepo"
+	"github.com/seed-d64a251c/roster/internal/output"
 	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/reconcile/render"
 	"github.com/seed-d64a251c/roster/schema"
@@ -44,28 +45,28 @@ func mergeFeedback(err error, root string) (feedback, bool) {
 	case errors.As(err, &unevaluated):
 		text := unevaluated.Error()
 		f := feedback{status: forge.Status{State: forge.Failure, Description: text}}
-		f.body = "**roster: the declarations cannot be evaluated**\n\n" + code(unevaluated.Reason) + "\n"
+		f.body = heading("the declarations cannot be evaluated") + string("\n"+code(unevaluated.Reason)+"\n")
 		return f, true
 	case errors.As(err, &conflict):
 		text := "the pull request conflicts with the branch"
 		f := feedback{status: forge.Status{State: forge.Failure, Description: text}}
-		f.body = "**roster: " + text + "**\n\nThese files were changed on both sides:\n\n"
+		f.body = heading(text) + "\nThese files were changed on both sides:\n\n"
 		for i, name := range conflict.Paths {
 			if i == maxProblems {
 				f.body += fmt.Sprintf("- ... and %d more\n", len(conflict.Paths)-i)
 				break
 			}
-			f.body += "- " + code(name) + "\n"
+			f.body += string("- " + code(name) + "\n")
 		}
 		return f, true
 	case errors.As(err, &problems):
 		text := "the declarations are invalid: " + schema.Count(len(problems), "problem")
 		f := feedback{status: forge.Status{State: forge.Failure, Description: text}}
-		f.body = "**roster: " + text + "**\n\n"
+		f.body = heading(text) + "\n"
 		for i, problem := range problems {
 			problem.Pos.File = path.Join(root, problem.Pos.File)
 			if i < maxProblems {
-				f.body += "- " + code(problem.String()) + "\n"
+				f.body += string("- " + code(problem.String()) + "\n")
 			}
 			f.status.Annotations = append(f.status.Annotations, annotation(problem))
 		}
@@ -84,21 +85,11 @@ func annotation(p schema.Problem) forge.Annotation {
 	return a
 }
 
-// code formats a text as inline code, even if it contains backticks.
-func code(s string) string {
-	s = strings.Join(strings.Fields(s), " ")
-	if r := []rune(s); len(r) > 500 {
-		s = string(r[:500]) + "…"
-	}
-	fence := "`"
-	for strings.Contains(s, fence) {
-		fence += "`"
-	}
-	if fence != "`" {
-		return fence + " " + s + " " + fence
-	}
-	return fence + s + fence
-}
+// code returns a text of limited length as inline code.
+func code(s string) output.MarkdownText { return output.Code(output.Truncate(s, 500)) }
+
+// heading returns the first line of a comment.
+func heading(text string) string { return string(output.Markdownf("**roster: %s**\n", text)) }
 
 // markStale returns the feedback marked as outdated, with the reason.
 func (f feedback) markStale(why string, since time.Time) feedback {
@@ -106,11 +97,11 @@ func (f feedback) markStale(why string, since time.Time) feedback {
 	if strings.HasPrefix(f.body, mark) {
 		_, f.body, _ = strings.Cut(f.body, "\n\n")
 	}
-	at := ""
+	var at output.MarkdownText
 	if !since.IsZero() {
-		at = " (since " + since.UTC().Format(time.RFC3339) + ")"
+		at = output.Markdownf(" (since %s)", since.UTC().Format(time.RFC3339))
 	}
-	f.body = fmt.Sprintf("%s%s: %s\n\n%s", mark, at, code(why), f.body)
+	f.body = string(output.Markdownf(mark+"%s: %s\n\n", at, code(why))) + f.body
 	f.status = forge.Status{State: forge.Pending, Description: "stale: " + why}
 	return f
 }

@@ -123,7 +123,7 @@ func TestTheOutcomeOfAMergeNamesLoosenedRulesFirst(t *testing.T) {
 			"\n**roster: safety gate maxRemovals turned off; held, 1 held**\n") {
 			t.Errorf("the comments are %q", comments)
 		}
-		for _, part := range []string{"**Loosened:** safety gate maxRemovals turned off", "cleo&#64;example.com",
+		for _, part := range []string{"**Loosened:** safety gate maxRemovals turned off", "`cleo@example.com`",
 			"`roster approve " + digestOfLetter("a") + " --reason \"...\"`"} {
 			if !strings.Contains(comments[0], part) {
 				t.Errorf("the comment lacks %q:\n%s", part, comments[0])

@@ -283,7 +283,7 @@ func (p *Previewer) preview(ctx context.Context, pr forge.PullRequest, base *sch
 			"the pull request is a draft; the next preview comes when it is ready for review", time.Time{}), nil
 	case len(invalid) > 0:
 		text := fmt.Sprintf("the branch %s is invalid, so nothing can be compared with it", p.Branch)
-		return feedback{"**roster: " + text + "**\n", forge.Status{State: forge.Error, Description: text}}, nil
+		return feedback{heading(text), forge.Status{State: forge.Error, Description: text}}, nil
 	}
 	merged, err := p.Repo.Merged(ctx, p.base.ID, pr.Head, pr.MergeRef)
 	var unevaluated *CannotEvaluateError
@@ -322,7 +322,7 @@ func (p *Previewer) errorFeedback(pr forge.PullRequest, err error) feedback {
 	if last, exists := p.posted[pr.Number]; exists && last.feedback.body != "" {
 		return last.feedback.markStale(text, p.now())
 	}
-	return feedback{"**roster: " + text + "**\n", forge.Status{State: forge.Error, Description: text}}
+	return feedback{heading(text), forge.Status{State: forge.Error, Description: text}}
 }
 
 // compare makes the preview of each provisioner of the base or of the merge result. If a snapshot

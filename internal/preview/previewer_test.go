@@ -18,8 +18,8 @@ func TestPreviewFollowsHeadBranchAndAWS(t *testing.T) {
 	e.runOnce(p)
 	head := e.propose(7, "ann bob cleo")
 	e.runOnce(p, "comment 7", "status success")
-	e.wantComment(7, "**roster: 1 other change**", "`+` cleo", "base "+e.head("main")[:7], "head "+head[:7],
-		"AWS read 2026-11-24T09:00:00Z", "Digest `sha256:")
+	e.wantComment(7, "**roster: 1 other change**", "`+` `cleo@example.com`", "base `"+e.head("main")[:7],
+		"head `"+head[:7], "AWS read 2026-11-24T09:00:00Z", "Digest `sha256:")
 	if s := e.forge.statuses[head]; s.State != forge.Success || s.Description != "1 other change" {
 		t.Errorf("status %+v", s)
 	}
@@ -31,12 +31,12 @@ func TestPreviewFollowsHeadBranchAndAWS(t *testing.T) {
 
 	head = e.propose(7, "ann")
 	e.runOnce(p, "comment 7", "status success")
-	e.wantComment(7, "1 user loses all access", "head "+head[:7])
+	e.wantComment(7, "1 user loses all access", "head `"+head[:7])
 
 	e.writePeople("ann bob dave")
 	main := e.commit("another merge")
 	e.runOnce(p, "comment 7")
-	e.wantComment(7, "base "+main[:7], "1 user loses all access",
+	e.wantComment(7, "base `"+main[:7], "1 user loses all access",
 		"the base branch has 1 pending change that the merge does not include")
 
 	e.applied = main // and it was applied
@@ -69,7 +69,7 @@ func TestStalePreviewIsMarked(t *testing.T) {
 	e.runOnce(p, "comment 7", "status pending")
 	e.wantComment(7, "> **Stale** (since 2026-11-24T10:00:00Z): ",
 		"`AWS cannot be read for \"aws\"; this preview uses the last snapshot`",
-		"`+` cleo", "AWS read 2026-11-24T09:00:00Z")
+		"`+` `cleo@example.com`", "AWS read 2026-11-24T09:00:00Z")
 	if s := e.forge.statuses[head]; s.State != forge.Pending {
 		t.Errorf("status %+v", s)
 	}
@@ -114,7 +114,7 @@ func TestDraftsAndForks(t *testing.T) {
 		e.propose(7, "ann bob cleo")
 		e.forge.open[0].Fork = true
 		e.runOnce(p, "comment 7", "status success")
-		e.wantComment(7, "`+` cleo", "AWS not read", "The pull request comes from a fork")
+		e.wantComment(7, "`+` `cleo@example.com`", "AWS not read", "The pull request comes from a fork")
 		if strings.Contains(e.forge.comments[7], "dave") || strings.Contains(e.forge.comments[7], "Digest") {
 			t.Errorf("the fork's comment shows data of AWS:\n%s", e.forge.comments[7])
 		}

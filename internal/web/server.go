@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/seed-d64a251c/roster/internal/daemon"
+	"github.com/seed-d64a251c/roster/internal/output"
 	"github.com/seed-d64a251c/roster/internal/webauth"
 	"github.com/seed-d64a251c/roster/reconcile/render"
 )
@@ -36,7 +37,7 @@ type Server struct {
 	explaining chan struct{} // has an element for each explanation that is being made
 }
 
-// Handler returns the routes of the server.
+// Handler returns the routes of the server. Whatever they write, responses are text.
 func (s *Server) Handler() http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collector{s.State})
@@ -65,7 +66,7 @@ func (s *Server) Handler() http.Handler {
 	if s.Access.Authenticator != nil {
 		s.Access.Authenticator.Routes(mux)
 	}
-	return s.Access.limit(mux)
+	return output.Handler(s.Access.limit(mux))
 }
 
 func (s *Server) poll(w http.ResponseWriter, _ *http.Request) {
@@ -139,8 +140,7 @@ var (
 )
 
 func parsePage(name string) *template.Template {
-	functions := template.FuncMap{"time": formatTime}
-	return template.Must(template.New(name).Funcs(functions).ParseFS(pages, name, "frame.html"))
+	return output.Template(map[string]any{"time": formatTime}, pages, name, "frame.html")
 }
 
 // formatTime is how pages show a time.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/seed-d64a251c/roster/internal/output"
 	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/schema"
 )
@@ -73,15 +74,15 @@ type ApprovedSet struct {
 // ApprovalPullRequest returns the text of a pull request that adds approvals.
 func ApprovalPullRequest(reason string, sets []ApprovedSet) string {
 	m := &markdown{}
-	m.line("Reason: %s\n\nThis pull request approves changes that roster holds:\n", escape(reason))
+	m.line("Reason: %s\n\nThis pull request approves changes that roster holds:\n", reason)
 	for _, set := range sets {
-		m.line("- `%s`", set.Digest)
+		m.line("- %s", output.Code(set.Digest))
 		for i, g := range set.Groups {
 			if i == maxLines {
 				m.line("  - ... and %d more groups", len(set.Groups)-i)
 				break
 			}
-			m.line("  - %s", escape(g.String()))
+			m.line("  - %s", g)
 		}
 	}
 	m.line("\nThe newest report of roster lists the changes. The approval releases them, or a part of them, once, " +
@@ -155,17 +156,18 @@ func (m *markdown) held(changes []reconcile.Done, part heldPart) {
 		if i == 0 {
 			m.line("\nTo release these changes, run:\n")
 		}
-		m.line("- %s: `%s`", escape(g.String()), approveCommand(g.Digest))
+		m.line("- %s: %s", g, output.Code(approveCommand(g.Digest)))
 	}
 	if len(groups) > 1 && part.digest != "" {
-		m.line("- %s: `%s`", allHeld, approveCommand(part.digest))
+		m.line("- %s: %s", allHeld, output.Code(approveCommand(part.digest)))
 	}
 	if len(groups) > 0 {
-		m.line("\nOr add to `approvals.cue` (only a new file needs the first line):\n\n```cue\npackage roster")
+		file := "package roster\n"
 		for _, g := range groups[:min(maxLines, len(groups))] {
-			m.line("%s", Approval(g.Digest, approvalReason))
+			file += Approval(g.Digest, approvalReason) + "\n"
 		}
-		m.line("```\n\n%s.", part.note)
+		m.line("\nOr add to `approvals.cue` (only a new file needs the first line):\n\n%s\n\n%s.",
+			output.Fence("cue", file), part.note)
 	}
 	m.reasons("Held until the declarations or AWS change: no approval releases these changes", cannot)
 }
@@ -180,7 +182,7 @@ func (m *markdown) reasons(title string, reasons []reconcile.Hold) {
 			m.line("- ... and %d more reasons", len(reasons)-i)
 			break
 		}
-		m.line("- `%s`: %s", h.Gate, escape(h.Reason))
+		m.line("- %s: %s", output.Code(h.Gate), h.Reason)
 	}
 }
 
@@ -190,7 +192,7 @@ func (m *markdown) approved(approvals []reconcile.Approved) {
 		if i == 0 {
 			m.line("\n#### Approved by\n")
 		}
-		m.line("- %s", escape(a.String()))
+		m.line("- %s", a)
 	}
 }
 

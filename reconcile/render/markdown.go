@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/seed-d64a251c/roster/internal/output"
 	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/schema"
 )
@@ -24,7 +25,7 @@ func PlanMarkdown(p *reconcile.Plan) string {
 	}
 	m := &markdown{}
 	m.line("")
-	m.line("%s", escape(planFacts(p)))
+	m.line("%s", planFacts(p))
 	m.audit(p.Audit)
 	if p.Dirty {
 		m.line("\nMade from uncommitted files.")
@@ -33,13 +34,13 @@ func PlanMarkdown(p *reconcile.Plan) string {
 	m.released(p.Releases)
 	m.assertions(p.Violations)
 	for _, n := range p.Notices {
-		m.line("\n> %s", escape(n))
+		m.line("\n> %s", n)
 	}
 	m.held(changes, heldPart{p.HeldGroups, p.HeldDigest, planNote})
 	cut := m.sections(changes)
 	m.list("Ends within 30 days", lines(p.Expiring))
 	if len(p.Changes) > 0 {
-		m.line("\nDigest `%s`", p.Digest)
+		m.line("\nDigest %s", output.Code(p.Digest))
 	}
 	return head(fmt.Sprintf("roster: %s", p.Provisioner), sentence, cut) + m.b.String()
 }
@@ -50,7 +51,7 @@ func ReportMarkdown(r *reconcile.Report) string {
 	m.line("\n| | |\n|---|---|")
 	row := func(name, value string) {
 		if value != "" {
-			m.line("| %s | %s |", name, strings.ReplaceAll(escape(value), "|", "\\|"))
+			m.line("| %s | %s |", name, value)
 		}
 	}
 	row("run", r.Run)
@@ -77,13 +78,13 @@ func ReportMarkdown(r *reconcile.Report) string {
 	row("roster", r.RosterVersion)
 	m.audit(r.Audit)
 	for _, e := range r.Errors {
-		m.line("\n**Error:** %s", escape(e))
+		m.line("\n**Error:** %s", e)
 	}
 	m.loosened(r.Loosened)
 	m.released(r.Releases)
 	m.assertions(r.Violations)
 	for _, n := range r.Warnings {
-		m.line("\n> %s", escape(n))
+		m.line("\n> %s", n)
 	}
 	m.approved(r.Approvals)
 	m.held(r.Changes, heldPart{r.HeldGroups, r.HeldDigest, approvalNote})
@@ -94,16 +95,21 @@ func ReportMarkdown(r *reconcile.Report) string {
 
 // head returns the start of a page: title and verdict.
 func head(title, verdict string, cut int) string {
-	return fmt.Sprintf("### %s\n\n**%s**\n", escape(title), escape(verdict+notListed(cut, "")))
+	return string(output.Markdownf("### %s\n\n**%s**\n", title, verdict+notListed(cut, "")))
 }
 
 // markdown writes a page of Markdown.
 type markdown struct{ b strings.Builder }
 
+// line writes a line. Arguments are text, unless they are Markdown already.
+func (m *markdown) line(format string, args ...any) {
+	m.b.WriteString(string(output.Markdownf(format+"\n", args...)))
+}
+
 // audit prints the trust in the audit branch, unless the branch is proved.
 func (m *markdown) audit(a *reconcile.AuditSummary) {
 	if s := a.String(); s != "" {
-		m.line("\n> audit branch: %s", escape(s))
+		m.line("\n> audit branch: %s", s)
 	}
 }
 
@@ -114,14 +120,14 @@ func (m *markdown) loosened(loosened []reconcile.Loosening) {
 			m.line("\n**... and %s.**", schema.Count(len(loosened)-i, "more loosened rule"))
 			return
 		}
-		m.line("\n**Loosened:** %s", escape(l.String()))
+		m.line("\n**Loosened:** %s", l.String())
 	}
 }
 
 // released prints the objects that leave the ledger.
 func (m *markdown) released(released []reconcile.ReleasedObject) {
 	for _, text := range reconcile.ReleasedText(released) {
-		m.line("\n**Released:** %s", escape(text))
+		m.line("\n**Released:** %s", text)
 	}
 }
 
@@ -132,7 +138,7 @@ func (m *markdown) assertions(violations []reconcile.Violation) {
 			m.line("\n**... and %s.**", schema.Count(len(violations)-i, "more violated assertion"))
 			return
 		}
-		m.line("\n**Assertion:** %s", escape(v.String()))
+		m.line("\n**Assertion:** %s", v.String())
 	}
 }
 
@@ -143,11 +149,9 @@ func (m *markdown) notices(notices []string) {
 			m.line("\n> ... and %s more", schema.Count(len(notices)-i, "notice"))
 			return
 		}
-		m.line("\n> %s", escape(n))
+		m.line("\n> %s", n)
 	}
 }
-
-func (m *markdown) line(format string, args ...any) { fmt.Fprintf(&m.b, format+"\n", args...) }
 
 // sections lists changes in sections as long as there is room. It returns the number of changes
 // that it left out.
@@ -157,12 +161,12 @@ func (m *markdown) sections(changes []reconcile.Done) (cut int) {
 		m.line("\n#### %s (%d)\n", s.title, len(s.changes))
 		for i, d := range s.changes {
 			it := describe(d)
-			text := fmt.Sprintf("- `%s` %s", it.sign, escape(it.text))
+			text := output.Markdownf("- %s %s", output.Code(it.sign), it.text)
 			if it.detail != "" {
-				text += " <sub>" + escape(it.detail) + "</sub>"
+				text += output.Markdownf(" <sub>%s</sub>", it.detail)
 			}
 			if m.b.Len()+len(text) > MaxMarkdown-tail {
-				m.line("- %s", escape(more(s.changes[i:])))
+				m.line("- %s", more(s.changes[i:]))
 				cut += len(s.changes) - i
 				break
 			}
@@ -180,16 +184,11 @@ func (m *markdown) list(title string, lines []string) {
 	}
 	m.line("\n#### %s (%d)\n", title, len(lines))
 	for i, line := range lines {
-		if i == most || m.b.Len()+len(line) > MaxMarkdown-500 {
+		text := output.Markdown(line)
+		if i == most || m.b.Len()+len(text) > MaxMarkdown-500 {
 			m.line("- ... and %d more", len(lines)-i)
 			return
 		}
-		m.line("- %s", escape(line))
+		m.line("- %s", text)
 	}
 }
-
-var escaper = strings.NewReplacer("\\", "\\\\", "`", "\\`", "*", "\\*", "_", "\\_", "<", "&lt;", ">", "&gt;", "[",
-	"\\[", "]", "\\]", "@", "&#64;", "\n", " ", "\r", " ", "#", "\\#")
-
-// escape escapes a text so that it is not read as Markdown, HTML or a mention.
-func escape(s string) string { return escaper.Replace(s) }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/seed-d64a251c/roster/internal/output"
 	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/schema"
 )
@@ -102,23 +103,23 @@ func OutcomesMarkdown(list []Outcome, details bool) string {
 		}
 		cut += m.outcome(o, details)
 	}
-	return fmt.Sprintf("**roster: %s**\n", escape(outcomesVerdict(list, false)+notListed(cut, ""))) + m.b.String()
+	return string(output.Markdownf("**roster: %s**\n", outcomesVerdict(list, false)+notListed(cut, ""))) + m.b.String()
 }
 
 // outcome prints the outcome for one provisioner. It returns the number of changes that it left
 // out.
 func (m *markdown) outcome(o Outcome, details bool) (cut int) {
 	r := o.Report
-	m.line("\n### %s\n\n%s; commit %s", escape(r.Provisioner), escape(o.sentence(false)), r.Commit.Short())
+	m.line("\n### %s\n\n%s; commit %s", r.Provisioner, o.sentence(false), r.Commit.Short())
 	m.audit(r.Audit)
 	if len(r.Errors) > 0 {
-		m.line("\nThe run ended early. The newest report has the reason: run `roster audit show %s`.",
-			r.Provisioner)
+		m.line("\nThe run ended early. The newest report has the reason: run %s.",
+			output.Code("roster audit show "+r.Provisioner))
 	}
 	m.loosened(r.Loosened)
 	if !details {
 		for _, g := range o.heldPart().printed(r.Changes) {
-			m.line("\n- %s held: `%s`", escape(schema.Count(g.Changes, "change")), approveCommand(g.Digest))
+			m.line("\n- %s held: %s", schema.Count(g.Changes, "change"), output.Code(approveCommand(g.Digest)))
 		}
 		return 0
 	}

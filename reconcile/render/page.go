@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/seed-d64a251c/roster/internal/output"
 	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/schema"
 )
@@ -28,15 +29,15 @@ type item struct {
 }
 
 // Tone is how much attention a text needs.
-type Tone int
+type Tone = output.Tone
 
 // The tones, from the least to the most attention.
 const (
-	Plain Tone = iota
-	Faint
-	Good
-	Caution
-	Alarm
+	Plain   = output.Plain
+	Faint   = output.Faint
+	Good    = output.Good
+	Caution = output.Caution
+	Alarm   = output.Alarm
 )
 
 // heading is the heading of a section of changes.

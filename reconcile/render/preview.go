@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/seed-d64a251c/roster/internal/output"
 	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/schema"
 )
@@ -32,7 +33,7 @@ func PreviewsMarkdown(list []*reconcile.Preview) string {
 	if cut > 0 {
 		sentence += fmt.Sprintf(" (%s not listed below)", schema.Count(cut, "change"))
 	}
-	return fmt.Sprintf("**roster: %s**\n", escape(sentence)) + m.b.String()
+	return string(output.Markdownf("**roster: %s**\n", sentence)) + m.b.String()
 }
 
 // PreviewsVerdict returns the sentence at the top: what the merge does to access.
@@ -84,9 +85,9 @@ func previewFacts(p *reconcile.Preview) string {
 
 // preview prints the preview of one provisioner. It returns the number of changes that it left out.
 func (m *markdown) preview(p *reconcile.Preview) (cut int) {
-	m.line("\n### %s\n", escape(p.Provisioner))
+	m.line("\n### %s\n", p.Provisioner)
 	if p.UnavailableReason != "" {
-		m.line("%s", escape(p.UnavailableReason))
+		m.line("%s", p.UnavailableReason)
 		m.loosened(p.Loosened)
 		return 0
 	}
@@ -95,7 +96,7 @@ func (m *markdown) preview(p *reconcile.Preview) (cut int) {
 	if len(changes) > 0 {
 		sentence, _ = verdict(changes)
 	}
-	m.line("%s\n\n%s", escape(sentence), escape(previewFacts(p)))
+	m.line("%s\n\n%s", sentence, previewFacts(p))
 	m.loosened(p.Loosened)
 	m.released(p.Releases)
 	m.notices(p.Notices)
@@ -106,7 +107,7 @@ func (m *markdown) preview(p *reconcile.Preview) (cut int) {
 	m.list("End dates", lines(p.EndDateChanges))
 	m.list("No longer needed", subjects(p.NoLongerNeeded))
 	if p.Digest != "" && len(p.Changes) > 0 {
-		m.line("\nDigest `%s`", p.Digest)
+		m.line("\nDigest %s", output.Code(p.Digest))
 	}
 	return cut
 }

@@ -6,12 +6,13 @@ import (
 	"io"
 	"time"
 
+	"github.com/seed-d64a251c/roster/internal/output"
 	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// Paint colors a text by its tone; nil leaves it plain.
-type Paint func(Tone, string) string
+// Paint returns a text in a tone; nil leaves the tone out.
+type Paint func(Tone, string) output.Span
 
 // maxLines is the number of lines that a section of text has at most; the rest is counted. JSON has
 // all lines.
@@ -201,14 +202,15 @@ type textWriter struct {
 	paint Paint
 }
 
-func (t *textWriter) tone(tone Tone, s string) string {
+func (t *textWriter) tone(tone Tone, s string) output.Span {
 	if t.paint == nil {
-		return s
+		return output.Paint(Plain, s)
 	}
 	return t.paint(tone, s)
 }
 
-func (t *textWriter) line(format string, args ...any) { fmt.Fprintf(t.w, format+"\n", args...) }
+// line writes a line. Arguments are text, unless they are spans already.
+func (t *textWriter) line(format string, args ...any) { output.Fprintf(t.w, format+"\n", args...) }
 
 // cutNote is the part of a verdict about changes that sections do not list.
 func cutNote(page []section) string {
