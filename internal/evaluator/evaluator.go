@@ -62,8 +62,10 @@ func (e *Evaluator) Evaluate(ctx context.Context, t Task) (*schema.Declarations,
 	}
 	if t.Head != "" && t.Head != tree {
 		tree = "head:" + t.Head
-		if known := e.Verdicts.find(tree, limits, e.now()); known != nil {
-			return nil, known
+		for _, key := range []string{t.Head, tree} {
+			if known := e.Verdicts.find(key, limits, e.now()); known != nil {
+				return nil, known
+			}
 		}
 	}
 	for {
@@ -73,7 +75,8 @@ func (e *Evaluator) Evaluate(ctx context.Context, t Task) (*schema.Declarations,
 		case errors.Is(err, errPreempted) && ctx.Err() == nil:
 			continue
 		case errors.As(err, &failed):
-			e.Log.Warn("declarations cannot be evaluated", "tree", tree, "reason", failed.Reason)
+			e.Log.Warn("declarations cannot be evaluated", "tree", tree, "reason", failed.Reason, "detail",
+				failed.detail)
 			return nil, e.Verdicts.add(tree, limits, failed, e.now())
 		}
 		return decls, err

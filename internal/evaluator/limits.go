@@ -53,6 +53,9 @@ type Error struct {
 	Repeatable bool
 	// Final is set if the evaluation will not be tried again.
 	Final bool
+
+	// detail is the first line of the child's standard error, for the log.
+	detail string
 }
 
 func (e *Error) Error() string { return "the declarations cannot be evaluated: " + e.Reason }

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -80,7 +81,13 @@ func (p *process) talk(ctx context.Context, entries []treeEntry) error {
 		_ = cmd.Cancel() // it may still run, or wait for a frame
 	}
 	err = cmd.Wait()
-	return p.outcome(ctx, failed, exitOf(cmd, err, stderr.String()))
+	e := exitOf(cmd, err, stderr.String())
+	err = p.outcome(ctx, failed, e)
+	var unevaluated *Error
+	if errors.As(err, &unevaluated) {
+		unevaluated.detail = firstLine(e.stderr)
+	}
+	return err
 }
 
 // errProtocol is the error for a child that does not keep to the protocol.
@@ -197,14 +204,12 @@ func (p *process) outcome(ctx context.Context, sent error, e exit) error {
 		return &Error{Reason: fmt.Sprintf("they need more than %s of processor time", p.limits.CPU), Repeatable: true}
 	case e.killed:
 		return &Error{Reason: "the system ended the evaluation, probably because memory ran out"}
-	case strings.Contains(e.stderr, "out of memory") || strings.Contains(e.stderr, "cannot allocate memory"):
+	case containsAny(e.stderr, "out of memory", "cannot allocate memory", "pthread_create failed", "newosproc",
+		"errno=11", "errno=12"):
 		return &Error{Reason: fmt.Sprintf("they need more than %d MiB of memory", p.limits.Memory>>20)}
-	case strings.Contains(e.stderr, "stack overflow") || strings.Contains(e.stderr, "goroutine stack exceeds"):
+	case containsAny(e.stderr, "stack overflow", "goroutine stack exceeds"):
 		return &Error{Reason: "they are nested too deeply", Repeatable: true}
-	case strings.Contains(e.stderr, "pthread_create failed"):
-		return &Error{Reason: "the system could not start another thread"}
-	case strings.Contains(e.stderr, "fatal error:") || strings.Contains(e.stderr, "panic:") ||
-		strings.Contains(e.stderr, "SIG"):
+	case containsAny(e.stderr, "fatal error:", "panic:", "SIG"):
 		return &Error{Reason: "they trigger an internal error", Repeatable: true}
 	case sent != nil && e.err != nil:
 		return fmt.Errorf("the evaluator failed: %w: %s", e.err, firstLine(e.stderr))
@@ -214,9 +219,15 @@ func (p *process) outcome(ctx context.Context, sent error, e exit) error {
 	return fmt.Errorf("the evaluator failed: %w", e.err)
 }
 
+// containsAny reports whether a text contains one of the parts.
+func containsAny(text string, parts ...string) bool {
+	return slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(text, part) })
+}
+
+// firstLine returns at most 200 bytes of the first line of a text.
 func firstLine(text string) string {
 	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
-	return line
+	return strings.ToValidUTF8(line[:min(len(line), 200)], "")
 }
 
 // prefix keeps the beginning of what is written to it. The Go runtime writes the reason of a crash

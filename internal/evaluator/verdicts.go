@@ -109,7 +109,7 @@ func (f Failure) err() error {
 // again.
 func (v *Verdicts) add(tree string, limits Limits, failed *Error, now time.Time) error {
 	if v == nil || tree == "" {
-		return &Error{failed.Reason, failed.Repeatable, failed.Repeatable}
+		return &Error{Reason: failed.Reason, Repeatable: failed.Repeatable, Final: failed.Repeatable}
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
