@@ -14,7 +14,7 @@ import (
 )
 
 // stateEntries are the names of the files and folders that roster keeps in a state directory.
-var stateEntries = []string{"audit.git", "branch", "cache", "journal", "lock", "oauth", "pending", "queue",
+var stateEntries = []string{"audit.git", "branch", "cache", "evaluations.json", "journal", "lock", "oauth", "pending", "queue",
 	"redact.key", "source.git"}
 
 // prepareStateDir creates the state directory. The process that writes to it also takes the access

@@ -37,6 +37,22 @@ func readLoose(dir string, h Hash) (Type, []byte, error) {
 	return t, data, nil
 }
 
+// looseSize returns the size of a loose object from its header. It does not read the content.
+func looseSize(dir string, h Hash) (int64, error) {
+	f, err := os.Open(loosePath(dir, h))
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	r, err := objfile.NewReader(f)
+	if err != nil {
+		return 0, err
+	}
+	defer r.Close()
+	_, size, err := r.Header()
+	return size, err
+}
+
 func decodeLoose(f io.Reader) (Type, []byte, error) {
 	r, err := objfile.NewReader(f)
 	if err != nil {

@@ -202,6 +202,11 @@ func (s *Store) Size(h Hash) (int64, error) {
 			return n, nil
 		}
 	}
+	for _, dir := range s.dirs() {
+		if n, err := looseSize(dir, h); err == nil {
+			return n, nil
+		}
+	}
 	_, data, err := s.find(h)
 	return int64(len(data)), err
 }

@@ -2,6 +2,7 @@ package gitrepo
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"io/fs"
@@ -13,8 +14,12 @@ import (
 	"github.com/seed-d64a251c/roster/internal/gitobject"
 )
 
-// maxFile is the size limit for one file.
-const maxFile = 64 << 20
+const (
+	// maxFile is the standard size limit for one file.
+	maxFile = 64 << 20
+	// maxTree is the size limit for one tree: about 400,000 files in one folder.
+	maxTree = 16 << 20
+)
 
 // FS returns the files of a commit in the folder sub; "" or "." means all files. The file system
 // reads from the object store only and is safe for concurrent use. It also implements fs.ReadDirFS,
@@ -157,7 +162,7 @@ func (f *treeFS) content(e treeEntry) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if size > maxFile {
+	if size > cmp.Or(f.repo.MaxFile, maxFile) {
 		return nil, ErrTooLarge
 	}
 	data, err := f.repo.objects.Read(e.hash, gitobject.Blob)

@@ -21,7 +21,8 @@ func (e *ConflictError) Error() string {
 
 // Merge returns the files that result from merging theirs into ours: the result of a pull request.
 // It makes no commit and moves no branch. If both commits change the same place of a file, the
-// error is a *ConflictError. Merge needs git 2.38 or later (git merge-tree --write-tree).
+// error is a *ConflictError. If git exceeds MergeLimits, it is a *LimitError. Merge needs git 2.38
+// or later (git merge-tree --write-tree).
 func (r *Repo) Merge(ctx context.Context, ours, theirs Hash) (fs.FS, error) {
 	tree, err := r.mergeTree(ctx, ours, theirs)
 	if err != nil {
@@ -40,7 +41,14 @@ func (r *Repo) mergeTree(ctx context.Context, ours, theirs Hash) (Hash, error) {
 		"--git-dir=" + r.commonDir, "merge-tree", "--write-tree", "--name-only", "--no-messages", "-z",
 		ours.String(), theirs.String(),
 	}
-	out, err := gitCommand(ctx, args...).Output()
+	out, err := outputWithin(gitCommand(ctx, args...), r.MergeLimits)
+	if ctx.Err() != nil {
+		return Hash{}, context.Cause(ctx)
+	}
+	var limited *LimitError
+	if errors.As(err, &limited) {
+		return Hash{}, limited
+	}
 	var exit *exec.ExitError
 	conflict := errors.As(err, &exit) && exit.ExitCode() == 1 && len(out) > 0 // without output it is another error
 	if err != nil && !conflict {

@@ -48,6 +48,11 @@ import (
 
 // A Repo is one repository. Its methods may be called concurrently.
 type Repo struct {
+	// MergeLimits bound Merge, MergedTree and AutomaticMerge. MaxFile is the largest size of a file
+	// that is read; 0 is 64 MiB. Set them before the first use.
+	MergeLimits Limits
+	MaxFile     int64
+
 	gitDir    string // has HEAD
 	commonDir string // has objects, refs and config; not the same as gitDir in a linked worktree
 	workTree  string // "" if bare

@@ -78,6 +78,9 @@ func (r *Repo) tree(h Hash) ([]treeEntry, error) {
 	if h.IsZero() || h == emptyTree {
 		return nil, nil
 	}
+	if size, err := r.objects.Size(h); err == nil && size > maxTree {
+		return nil, fmt.Errorf("tree %s: %w", h, ErrTooLarge)
+	}
 	data, err := r.objects.Read(h, gitobject.Tree)
 	if err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/seed-d64a251c/roster/internal/gitrepo"
 	"github.com/seed-d64a251c/roster/reconcile"
@@ -26,6 +27,8 @@ type Repository struct {
 	Check func(*schema.Declarations) schema.Problems
 	// Urgent is set if the branch waits for the results of merges.
 	Urgent bool
+
+	unmergeable sync.Map // the heads that git cannot merge within its limits, with the reason
 }
 
 // MergeResult is the result of merging a head into the branch.
@@ -105,7 +108,7 @@ func (r *Repository) Merged(ctx context.Context, base, head, mergeRef string) (*
 		return nil, err
 	}
 	if tree == nil {
-		if tree, err = r.Repo.Merge(ctx, ours, theirs); err != nil {
+		if tree, err = r.merge(ctx, ours, theirs); err != nil {
 			return nil, err
 		}
 	}
@@ -130,6 +133,21 @@ func (r *Repository) Merged(ctx context.Context, base, head, mergeRef string) (*
 		}
 	}
 	return decls, nil
+}
+
+// merge merges theirs into ours. A head that exceeds the limits of git is not merged again.
+func (r *Repository) merge(ctx context.Context, ours, theirs gitrepo.Hash) (fs.FS, error) {
+	limited, known := r.unmergeable.Load(theirs)
+	if !known {
+		tree, err := r.Repo.Merge(ctx, ours, theirs)
+		exceeded := &gitrepo.LimitError{}
+		if !errors.As(err, &exceeded) {
+			return tree, err
+		}
+		limited = exceeded.Error()
+		r.unmergeable.Store(theirs, limited)
+	}
+	return nil, &CannotEvaluateError{Reason: fmt.Sprintf("they cannot be merged: %s", limited), Final: true}
 }
 
 // declarationsHash returns the hash of the declarations of a commit, or "" if it has none.
