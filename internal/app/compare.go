@@ -105,7 +105,7 @@ func openMerges(ctx context.Context, s Settings, r RepositoryConfig, c Compariso
 	if err := repo.Fetch(ctx); err != nil {
 		return nil, err
 	}
-	git, err := comparedSource(s, &Source{repo: repo, path: r.Path, policy: s.Policy, limits: s.Limits.Limits})
+	git, err := comparedSource(s, newSource(s, repo, r.Path))
 	if err != nil {
 		return nil, err
 	}

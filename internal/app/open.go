@@ -60,7 +60,7 @@ func (w *Workspace) openRemote(ctx context.Context, apply bool) error {
 	if err := fetch(ctx, repo, ref); err != nil {
 		return err
 	}
-	w.source = &Source{repo: repo, path: c.Path, policy: w.settings.Policy, limits: w.settings.Limits.Limits}
+	w.source = newSource(w.settings, repo, c.Path)
 	if w.commit, err = w.source.resolve(ref); err != nil {
 		return err
 	}
@@ -117,8 +117,15 @@ func (w *Workspace) openDir(ctx context.Context, apply bool) error {
 
 // newLocalSource returns the declarations of a repository on this machine.
 func newLocalSource(s Settings, c *RepositoryConfig, repo *gitrepo.Repo) *Source {
-	return &Source{repo: repo, path: filepath.ToSlash(filepath.Join(repo.Prefix(), c.Path)), policy: s.Policy,
-		limits: s.Limits.Limits}
+	return newSource(s, repo, filepath.ToSlash(filepath.Join(repo.Prefix(), c.Path)))
+}
+
+// newSource returns the declarations of a repository in a folder of it. Nothing has read the
+// repository.
+func newSource(s Settings, repo *gitrepo.Repo, folder string) *Source {
+	repo.MergeLimits = gitrepo.Limits{CPU: s.Limits.CPU, Memory: s.Limits.Memory}
+	repo.MaxFile = s.Limits.FileBytes
+	return &Source{repo: repo, path: folder, policy: s.Policy, limits: s.Limits.Limits}
 }
 
 // changedFiles lists the files of the declarations that differ from HEAD.
