@@ -254,6 +254,28 @@ func (s *forgeTest) mergeMoreThanApproved(number int) {
 		s.t.Errorf("the report does not name the held change:\n%s", report)
 	}
 	s.t.Logf("the report at the forge:\n%s", report)
+	s.outcome(number, "failure", "**roster: held, 1 done, 1 held**", "roster approve sha256:")
+}
+
+// outcome waits for the outcome of a merged pull request: its comment, and the status of the merge
+// commit.
+func (s *forgeTest) outcome(number int, want string, parts ...string) {
+	s.t.Helper()
+	c := s.comment(number, parts...)
+	s.t.Logf("comment %d:\n%s", c.ID, c.Body)
+	var pr struct {
+		Merge string `json:"merge_commit_sha"`
+	}
+	s.call("ann", "GET", repository+"/pulls/"+strconv.Itoa(number), nil, &pr)
+	eventually(s.t, "the status of the merge commit is "+want, func() bool {
+		var list []struct{ Status, Context, Description string }
+		s.call("ann", "GET", repository+"/commits/"+pr.Merge+"/statuses", nil, &list)
+		if len(list) == 0 || list[0].Context != "roster/outcome" || list[0].Status != want {
+			return false
+		}
+		s.t.Logf("status of %.7s: %s, %q", pr.Merge, list[0].Status, list[0].Description)
+		return true
+	})
 }
 
 // member reports whether a user is in Break Glass in AWS.
@@ -303,6 +325,7 @@ func (s *forgeTest) mergeRevert() {
 		return strings.Contains(s.audit("status/aws.json"),
 			`"outcome": "in sync"`)
 	})
+	s.outcome(pr.Number, "success", "**roster: in sync**")
 }
 
 // checkForgedWebhooks sends webhooks without a valid signature.
