@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -45,9 +46,10 @@ var secretKinds = []struct {
 	{"secret key of AWS", "AWS_SECRET_ACCESS_KEY", ""},
 	{"age identity", "", "--age-identity"},
 	{"key of the GitHub App", "", "--github-app-key"},
-	{"OAuth access token", "", ""},  // of the provisioner "access"
-	{"OAuth refresh token", "", ""}, // of the provisioner "refresh"
-	{"API token", "", ""},           // of a caller of the daemon
+	{"OAuth access token", "", ""},   // of the provisioner "access"
+	{"OAuth refresh token", "", ""},  // of the provisioner "refresh"
+	{"password of a remote", "", ""}, // in the configuration of a working copy
+	{"API token", "", ""},            // of a caller of the daemon; the last one
 }
 
 // shared is the number of the kinds of secrets that every process knows from the start.
@@ -273,6 +275,12 @@ func (c *canaries) authorize(dir, provisioner string) {
 	}
 }
 
+// remote is the URL of a repository of the peer, with a password.
+func (c *canaries) remote() string {
+	password := url.UserPassword("ann", c.secrets["password of a remote"]).String()
+	return strings.Replace(c.server.URL, "://", "://"+password+"@", 1) + "/org/x.git"
+}
+
 func (c *canaries) stateDir() string { return filepath.Join(c.home, "state") }
 
 // TestNoCommandPrintsASecretThatAPeerRepeats runs a command for each peer and each way to write a
@@ -282,6 +290,9 @@ func TestNoCommandPrintsASecretThatAPeerRepeats(t *testing.T) {
 	dir := c.organization()
 	c.authorize(dir, "access")
 	c.authorize(dir, "refresh")
+	clone := filepath.Join(c.home, "clone")
+	git(t, c.home, "clone", "-q", dir, clone)
+	git(t, clone, "remote", "set-url", "origin", c.remote())
 	for peer, test := range map[string]struct {
 		kind string
 		args []string
@@ -295,6 +306,8 @@ func TestNoCommandPrintsASecretThatAPeerRepeats(t *testing.T) {
 		"server of refresh tokens": {"OAuth refresh token", []string{"test", "refresh", "-C", dir, "-v"}},
 		"AWS Secrets Manager":      {"secret key of AWS", []string{"test", "aws", "-C", dir}},
 		"Git":                      {"Git token", []string{"plan", "--repo", c.server.URL + "/org/x.git"}},
+		"Git of a working copy": {"password of a remote", []string{"plan", clone, "--provisioner", "scim",
+			"--allow-host", "loopback"}},
 		"Git of the audit branch": {"Git token of the audit branch", []string{"audit", "log", "--repo", c.server.URL +
 			"/org/x.git"}},
 	} {
@@ -339,6 +352,21 @@ func TestWithoutTheScrubberCommandsPrintSecrets(t *testing.T) {
 	}
 }
 
+// simulate prints the token of the simulator, also in a shell where it is set already.
+func TestSimulatePrintsItsToken(t *testing.T) {
+	const token = "a-token-of-the-simulator-1"
+	t.Setenv("ROSTER_SECRET_AWS", token)
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	out := &watchedBuffer{text: "export", found: interrupt}
+	code := execute(ctx, []string{"simulate", "--listen", "127.0.0.1:0", "--manage", "", "--token", token},
+		os.LookupEnv,
+		strings.NewReader(""), out, io.Discard)
+	if want := "export ROSTER_SECRET_AWS=" + token; code != 0 || !strings.Contains(out.String(), want) {
+		t.Errorf("exit %d\n%s", code, out.String())
+	}
+}
+
 // TestTheDaemonShowsNoSecret runs the daemon with every kind of secret against peers that repeat
 // them. No secret may be in its log, pages, metrics, comments, commits, files and arguments.
 // Without the Scrubber, the same test finds them.
@@ -362,10 +390,9 @@ func TestTheDaemonShowsNoSecret(t *testing.T) {
 				c.secrets["passphrase of the audit branch's signing key"]).CombinedOutput(); err != nil {
 				t.Fatalf("ssh-keygen: %v\n%s", err, out)
 			}
-			repeat := func(kinds int) {
-				c.repeat(func(n int64) string { return c.pair(secretKinds[int(n)%kinds].name, int(n/2), int(n/3)) })
-			}
-			repeat(len(secretKinds) - 1)
+			c.repeat(func(n int64) string { // without the last two, which the daemon does not have yet
+				return c.pair(secretKinds[int(n)%(len(secretKinds)-2)].name, int(n/2), int(n/3))
+			})
 			d := &daemonProcess{t: t, home: c.home, work: dir, bare: filepath.Join(c.home, "bare.git"),
 				env: append(test.env, "ROSTER_SECRET_AWS="+c.secrets["SCIM token"])}
 			git(t, c.home, "clone", "-q", "--bare", dir, d.bare)
@@ -380,7 +407,9 @@ func TestTheDaemonShowsNoSecret(t *testing.T) {
 				t.Fatal(err)
 			}
 			c.page(d.address, "/") // from now on, the daemon knows the API token
-			repeat(len(secretKinds))
+			c.repeat(func(n int64) string {
+				return c.pair(secretKinds[int(n)%shared].name, int(n/2), int(n/3)) + " " + c.secrets["API token"]
+			})
 			for range 4 { // provisioners; the others need an authorization, or wait
 				d.waitForLog("run failed")
 			}

@@ -120,7 +120,9 @@ func (c *cli) resolveFlags(cmd *cobra.Command, _ []string) error {
 	if err := checkLimits(&c.flags.Limits); err != nil {
 		return err
 	}
-	c.registerSecrets(cmd)
+	if cmd.Name() != "simulate" { // it prints its own token, also if a variable has the same already
+		c.registerSecrets(cmd)
+	}
 	if err := c.reserve(cmd); err != nil {
 		return err
 	}

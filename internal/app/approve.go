@@ -55,7 +55,7 @@ func Approve(ctx context.Context, s Settings, c RepositoryConfig, request Approv
 	if c.URL != "" {
 		return nil, UsageError{errors.New("approve commits in DIR, so --repo cannot be used")}
 	}
-	reason := strings.TrimSpace(request.Reason)
+	reason := s.Secrets.String(strings.TrimSpace(request.Reason)) // everybody can read it in Git
 	if !isPrintable(reason) {
 		return nil, UsageError{errors.New("--reason must be one line of printable text that says why the changes are " +
 			"intended")}

@@ -75,6 +75,7 @@ func (g gitAccess) auditCredentials() *GitCredentials {
 }
 
 func (g gitAccess) auth(repo string, c *GitCredentials) (gitrepo.Auth, error) {
+	g.settings.registerPassword(repo)
 	network := &g.config.Network
 	auth := gitrepo.Auth{Username: c.Username, SSHKeyFile: c.SSHKey, CAFile: network.CAFile}
 	if network.KnownHosts != "" {

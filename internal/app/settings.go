@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"net/url"
 	"time"
 
 	"github.com/seed-d64a251c/roster/internal/gitrepo"
@@ -56,6 +57,14 @@ func (s *Settings) secretOf(name string) string {
 	value, _ := s.Env(name)
 	s.Secrets.Add(value)
 	return value
+}
+
+// registerPassword registers the password of a URL, such as that of a remote in a Git configuration.
+func (s *Settings) registerPassword(address string) {
+	if u, err := url.Parse(address); err == nil && u.User != nil {
+		password, _ := u.User.Password()
+		s.Secrets.Add(password)
+	}
 }
 
 func (s *Settings) userAgent() string { return "roster/" + s.Version }
