@@ -283,3 +283,16 @@ func TestRowsThatFitAreNotCut(t *testing.T) {
 		t.Error("the row shares the report of the daemon")
 	}
 }
+
+func TestTheStatusHasNoChanges(t *testing.T) {
+	state := exampleState()
+	state.Provisioners["aws"].Report.Changes = []reconcile.Done{{Result: reconcile.ResultHeld}}
+	var out Status
+	getJSON(t, (&Server{State: func() daemon.State { return state }}).Handler(), "/api/v1/status", &out)
+	if r := out.Provisioners["aws"].Report; r == nil || len(r.Changes) != 0 || r.Counts.Held != 1 {
+		t.Errorf("the report is %+v", r)
+	}
+	if len(state.Provisioners["aws"].Report.Changes) != 1 {
+		t.Error("the report of the daemon has lost its changes")
+	}
+}

@@ -229,6 +229,11 @@ func TestForgedIDTokensAreRejected(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	p := newProvider(t)
+	p.info = map[string]any{"sub": "u-1"}
+	if status, text := newSite(t, p).open(t, "/page"); status != 200 {
+		t.Fatalf("a valid ID token: %d %s", status, text)
+	}
 	for _, test := range []struct {
 		name   string
 		claims jwt.MapClaims
@@ -256,7 +261,7 @@ func TestForgedIDTokensAreRejected(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			p := newProvider(t)
-			p.claims = test.claims
+			p.claims, p.info = test.claims, map[string]any{"sub": "u-1"} // everything else is valid
 			if test.sign != nil {
 				p.sign = test.sign(p)
 			}
