@@ -33,7 +33,7 @@ func (c *Change) normalizedEffects() []effect {
 	switch {
 	case action == ActionTemporaryRename:
 		return nil
-	case c.Kind.OfMembership(), action == ActionDelete:
+	case c.Kind.OfMembership(), action == ActionDelete, action == ActionRelease:
 		return c.effects()
 	}
 	var out []effect

@@ -101,7 +101,8 @@ func emptySourceRows() []gateRow {
 			groups(0)(p)
 			p.in.Provisioner.PushGroups = false
 			p.addUser(5)
-		}, passes: []string{"create-user u0005"}},
+		}, passes: []string{"create-user u0005", "release-group g", "release-group h", "release-group i",
+			"release-group k"}},
 		{name: "users who wait for deletion do not count", plan: func(p *planFixture) {
 			users(19)(p)
 			for i := 20; i <= 40; i++ {

@@ -27,6 +27,10 @@ const (
 	// more objects exchange their names.
 	TemporaryRenameUser  Kind = "temporary-rename-user"
 	TemporaryRenameGroup Kind = "temporary-rename-group"
+	// ReleaseUser and ReleaseGroup drop an object from the ledger. They send no request: the object
+	// stays in the directory as it is.
+	ReleaseUser  Kind = "release-user"
+	ReleaseGroup Kind = "release-group"
 )
 
 // Object is what a change is about.
@@ -50,6 +54,7 @@ const (
 	ActionRename          Action = "rename"
 	ActionTemporaryRename Action = "temporary rename"
 	ActionDelete          Action = "delete"
+	ActionRelease         Action = "release"
 )
 
 // Stage is when an apply sends a change. All writes of a stage end before the next stage starts.
@@ -150,6 +155,10 @@ var kinds = []KindInfo{
 	{Kind: AddMember, Object: ObjectMembership, Action: ActionCreate, Rank: 5, Stage: StageGroups,
 		Section:   "Memberships added",
 		AfterUser: []Kind{CreateUser, AdoptUser}, AfterGroup: []Kind{CreateGroup, AdoptGroup}},
+	{Kind: ReleaseUser, Object: ObjectUser, Action: ActionRelease, Rank: 10, Stage: StageUserDeletions,
+		Section: "No longer managed"},
+	{Kind: ReleaseGroup, Object: ObjectGroup, Action: ActionRelease, Rank: 10, Stage: StageGroupDeletions,
+		Section: "No longer managed"},
 }
 
 // unknownKind is the row of a kind that is not in the table: in a report of a later version.

@@ -68,6 +68,7 @@ func TestRowsOfKindsAreComplete(t *testing.T) {
 			}
 			if !slices.Contains([]Action{
 				ActionCreate, ActionAdopt, ActionUpdate, ActionRename, ActionTemporaryRename, ActionDelete,
+				ActionRelease,
 			}, info.Action) {
 				t.Errorf("unknown action %q", info.Action)
 			}

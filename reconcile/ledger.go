@@ -54,7 +54,7 @@ func (l *Ledger) Record(c *Change, id string, disposition Disposition, now time.
 	case ActionAdopt:
 		objects[c.Key] = Owned{ID: id, MembersUndecided: c.Kind.OfGroup()}
 		return
-	case ActionDelete:
+	case ActionDelete, ActionRelease:
 		delete(objects, c.Key)
 		return
 	}

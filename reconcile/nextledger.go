@@ -5,7 +5,7 @@ import "time"
 // NextLedger returns the ledger before the writes of a plan. A renamed key is updated if the
 // directory has the new one already; otherwise the write of the new key updates it. Users who
 // returned to the scope or left it without a call are recorded, and users who are inactive as
-// declared. Released objects, and those confirmed to be missing, are dropped.
+// declared. Objects that are confirmed to be missing are dropped.
 func NextLedger(ledger *Ledger, plan *Plan, missing Missing, now time.Time) *Ledger {
 	l := plan.Linking.dated(ledger).Clone()
 	if plan.Mode == ModePaused || plan.Mode == ModeNeverEnabled {
@@ -49,29 +49,7 @@ func NextLedger(ledger *Ledger, plan *Plan, missing Missing, now time.Time) *Led
 			delete(l.Groups, key)
 		}
 	}
-	if plan.Mode == ModeEnabled {
-		pending := plan.pendingRemovals()
-		for _, key := range plan.Target.ReleasedUsers {
-			if !pending[key] { // otherwise the next run would remove an unmanaged member, which no gate protects
-				delete(l.Users, key)
-			}
-		}
-		for _, key := range plan.Target.ReleasedGroups {
-			delete(l.Groups, key)
-		}
-	}
 	return l
-}
-
-// pendingRemovals returns the users with a removal of a membership that the plan does not send.
-func (p *Plan) pendingRemovals() map[string]bool {
-	out := map[string]bool{}
-	for i := range p.Changes {
-		if c := &p.Changes[i]; c.Kind == RemoveMember && !c.Released() {
-			out[c.Member] = true
-		}
-	}
-	return out
 }
 
 // renameWritten updates the renamed keys that the directory has already: an earlier run wrote them

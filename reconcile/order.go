@@ -192,16 +192,30 @@ func order(changes []Change) []Change {
 // Dependencies lists the changes that each change depends on. The dependencies of memberships
 // follow from their kind. They are not stored, because there may be a million memberships.
 type Dependencies struct {
-	changes []Change
-	byRef   map[Ref]int // without memberships
+	changes  []Change
+	byRef    map[Ref]int      // without memberships
+	removals map[string][]int // the removals of memberships of released users, by user
 }
 
 // NewDependencies returns the dependencies among changes.
 func NewDependencies(changes []Change) *Dependencies {
-	d := &Dependencies{changes: changes, byRef: map[Ref]int{}}
+	d := &Dependencies{changes: changes, byRef: map[Ref]int{}, removals: map[string][]int{}}
 	for i := range changes {
 		if changes[i].Member == "" {
 			d.byRef[changes[i].Ref()] = i
+		}
+		if changes[i].Kind == ReleaseUser {
+			d.removals[changes[i].Key] = nil
+		}
+	}
+	if len(d.removals) == 0 {
+		return d
+	}
+	for i := range changes {
+		if c := &changes[i]; c.Kind == RemoveMember {
+			if list, released := d.removals[c.Member]; released {
+				d.removals[c.Member] = append(list, i)
+			}
 		}
 	}
 	return d
@@ -220,6 +234,11 @@ func (d *Dependencies) Each(i int, f func(int)) {
 	info := c.Kind.Info()
 	visit(info.AfterUser, c.Member)
 	visit(info.AfterGroup, c.Key)
+	if c.Kind == ReleaseUser { // otherwise the next run would remove an unmanaged member, which no gate protects
+		for _, j := range d.removals[c.Key] {
+			f(j)
+		}
+	}
 	for _, ref := range c.DependsOn {
 		if j, ok := d.byRef[ref]; ok {
 			f(j)

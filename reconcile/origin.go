@@ -16,6 +16,10 @@ type reasonSetter struct {
 
 func (r *reasonSetter) setReason(c *Change) {
 	c.Origin, c.Reason = Intended, Reason{}
+	if c.Kind.Action() == ActionRelease {
+		c.Reason.Text = releaseReason(c.Kind)
+		return
+	}
 	switch c.Kind.Info().Object {
 	case ObjectMembership:
 		r.member(c)

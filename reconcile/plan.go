@@ -121,7 +121,7 @@ func NewPlan(in PlanInput) *Plan {
 	adoptable := skipUnrequestedAdoptions(linking, target, in)
 	target.findSwitchedOff(linking, in)
 	p.Changes = Diff(linking.State, target.State)
-	p.Changes = dependOnRenamedUsers(p.Changes, linking)
+	p.Changes = target.addReleases(dependOnRenamedUsers(p.Changes, linking), in, linking)
 	ends := newEndDates(in, linking)
 	reasons := &reasonSetter{
 		desired: in.Desired, lastApplied: in.LastApplied, linking: linking, target: target, ledger: in.Ledger,
@@ -168,7 +168,7 @@ func NewPlan(in PlanInput) *Plan {
 			in.Desired.Users), DesiredGroups: len(in.Desired.Groups), ObservedUsers: len(in.Observed.Users),
 		ObservedGroups: len(in.Observed.Groups), Unmanaged: len(linking.Unmanaged), Adoptable: adoptable,
 	}
-	p.Unmanaged, p.Releases = linking.Unmanaged, p.releases(in)
+	p.Unmanaged, p.Releases = linking.Unmanaged, p.releases()
 	for i := range p.Changes {
 		switch c := &p.Changes[i]; {
 		case c.Waiting != "":

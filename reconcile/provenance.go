@@ -91,7 +91,7 @@ func (s *ProvenanceSearch) Add(d *Done) {
 		return
 	}
 	action := d.Kind.Action()
-	begins := action == ActionCreate || action == ActionAdopt
+	begins := action == ActionCreate || action == ActionAdopt || action == ActionRelease
 	sets := slices.ContainsFunc(d.Attributes, func(a AttributeChange) bool { return a.Path == "externalId" })
 	if !s.open[d.ID] || d.Result != ResultDone {
 		return
@@ -231,6 +231,9 @@ func missingEvidence(found []Provenance, keys []string, created time.Time) strin
 		p := &found[i]
 		if p.Deactivation {
 			continue
+		}
+		if p.Kind.Action() == ActionRelease {
+			return fmt.Sprintf("run %s released it", p.Run)
 		}
 		for _, rule := range evidenceRules {
 			if reason := rule.broken(p, keys, created); reason != "" {

@@ -16,27 +16,45 @@ type ReleasedObject struct {
 	Name string `json:"name"`
 }
 
+// addReleases adds the releases of a target to changes, in the order of a plan. They are changes
+// like others: gates hold them, and approvals and reviews cover them.
+func (t *Target) addReleases(changes []Change, in PlanInput, linking *Linking) []Change {
+	if len(t.ReleasedUsers)+len(t.ReleasedGroups) == 0 {
+		return changes
+	}
+	for _, key := range t.ReleasedUsers {
+		u := linking.State.Users[key]
+		changes = append(changes, Change{Kind: ReleaseUser, Key: key, ID: u.ID, Name: u.Name()})
+	}
+	for _, key := range t.ReleasedGroups {
+		c := Change{Kind: ReleaseGroup, Key: key, ID: in.Ledger.Groups[key].ID, Name: key}
+		if g := linking.State.Groups[key]; g != nil {
+			c.Name = g.DisplayName
+		} else if in.LastApplied != nil && in.LastApplied.Groups[key] != nil {
+			c.Name = in.LastApplied.Groups[key].DisplayName
+		}
+		changes = append(changes, c)
+	}
+	return order(changes)
+}
+
+func releaseReason(k Kind) string {
+	if k.OfUser() {
+		return "left the scope; users who leave are kept"
+	}
+	return "groups are no longer pushed"
+}
+
 // releases returns the objects that a run of the plan drops from the ledger: first users, then
 // groups, each by key.
-func (p *Plan) releases(in PlanInput) []ReleasedObject {
-	if p.Mode != ModeEnabled {
-		return nil
-	}
+func (p *Plan) releases() []ReleasedObject {
 	var out []ReleasedObject
-	pending := p.pendingRemovals()
-	for _, key := range p.Target.ReleasedUsers {
-		if u := p.Linking.State.Users[key]; !pending[key] { // NextLedger says why
-			out = append(out, ReleasedObject{Kind: "user", Key: key, ID: u.ID, Name: u.Name()})
+	for _, kind := range []Kind{ReleaseUser, ReleaseGroup} {
+		for i := range p.Changes {
+			if c := &p.Changes[i]; c.Kind == kind && c.Released() {
+				out = append(out, ReleasedObject{Kind: string(kind.Info().Object), Key: c.Key, ID: c.ID, Name: c.Name})
+			}
 		}
-	}
-	for _, key := range p.Target.ReleasedGroups {
-		r := ReleasedObject{Kind: "group", Key: key, ID: in.Ledger.Groups[key].ID, Name: key}
-		if g := p.Linking.State.Groups[key]; g != nil {
-			r.Name = g.DisplayName
-		} else if in.LastApplied != nil && in.LastApplied.Groups[key] != nil {
-			r.Name = in.LastApplied.Groups[key].DisplayName
-		}
-		out = append(out, r)
 	}
 	return out
 }

@@ -32,6 +32,9 @@ var senders = map[reconcile.Kind]sender{
 	reconcile.TemporaryRenameGroup: (*applier).updateGroup,
 	reconcile.DeleteGroup:          (*applier).deleteGroup,
 
+	reconcile.ReleaseUser:  (*applier).release,
+	reconcile.ReleaseGroup: (*applier).release,
+
 	reconcile.AddMember:    (*applier).updateGroup,
 	reconcile.RemoveMember: (*applier).updateGroup,
 }
@@ -97,6 +100,11 @@ func (a *applier) deleteUser(ctx context.Context, changes []int) (reconcile.Call
 
 func (a *applier) deleteGroup(ctx context.Context, changes []int) (reconcile.CallReceipt, error) {
 	return ignoreNotFound(a.dir.DeleteGroup(ctx, a.plan.Changes[changes[0]].ID))
+}
+
+// release makes no call: an object that is released only leaves the ledger.
+func (a *applier) release(context.Context, []int) (reconcile.CallReceipt, error) {
+	return reconcile.CallReceipt{}, nil
 }
 
 // createGroup creates a group with its first members.

@@ -34,8 +34,7 @@ func (r *Reader) ConfirmMissing(ctx context.Context, plan *reconcile.Plan, ledge
 	for key := range ledger.Groups {
 		switch {
 		case renamedGroups[key] || plan.Linking.State.Groups[key] != nil || plan.Target.State.Groups[key] != nil:
-		case !r.Provisioner.PushGroups:
-			out.Groups[key] = plan.Mode == reconcile.ModeEnabled
+		case !r.Provisioner.PushGroups: // the plan releases them
 		default:
 			_, found, err := r.Directory.GroupByExternalID(ctx, key)
 			out.Groups[key] = err == nil && !found

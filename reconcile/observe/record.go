@@ -16,7 +16,7 @@ func (v *View) Record(r *reconcile.ApplyResult, at time.Time) {
 		switch d := &r.Changes[i]; {
 		case r.Uncertain[i]:
 			v.addUnverified(d)
-		case d.Result != reconcile.ResultDone:
+		case d.Result != reconcile.ResultDone, d.Kind.Action() == reconcile.ActionRelease:
 		case d.Kind.OfMembership() && d.Kind.Action() == reconcile.ActionDelete:
 			removed[d.ID] = append(removed[d.ID], r.MemberID(d.Member))
 		case d.Kind.OfMembership():

@@ -71,7 +71,7 @@ func toneOf(info *reconcile.KindInfo) Tone {
 	case info.Action == reconcile.ActionCreate:
 		return Good
 	case info.Action == reconcile.ActionAdopt, info.Action == reconcile.ActionRename,
-		info.Action == reconcile.ActionTemporaryRename:
+		info.Action == reconcile.ActionTemporaryRename, info.Action == reconcile.ActionRelease:
 		return Caution
 	}
 	return Plain

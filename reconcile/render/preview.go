@@ -40,7 +40,7 @@ func PreviewsMarkdown(list []*reconcile.Preview) string {
 func PreviewsVerdict(list []*reconcile.Preview) string {
 	var all []reconcile.Done
 	var loosened []reconcile.Loosening
-	refused, ends, released := 0, 0, 0
+	refused, ends := 0, 0
 	for _, p := range list {
 		all = append(all, planned(p.Changes)...)
 		for _, l := range p.Loosened {
@@ -48,7 +48,7 @@ func PreviewsVerdict(list []*reconcile.Preview) string {
 				loosened = append(loosened, l)
 			}
 		}
-		ends, released = ends+len(p.EndDateChanges), released+len(p.Releases)
+		ends += len(p.EndDateChanges)
 		if p.UnavailableReason != "" {
 			refused++
 		}
@@ -60,9 +60,6 @@ func PreviewsVerdict(list []*reconcile.Preview) string {
 	}
 	if ends > 0 {
 		parts = append(parts, schema.Count(ends, "end date")+" set, moved or removed")
-	}
-	if released > 0 {
-		parts = append(parts, schema.Count(released, "object")+" no longer managed")
 	}
 	if refused > 0 {
 		parts = append(parts, schema.Count(refused, "provisioner")+" without a preview")

@@ -24,7 +24,7 @@ func (c lossCount) count(k reconcile.Kind) bool {
 // verdict returns the sentence at the top: what happens to access, and what is held.
 func verdict(changes []reconcile.Done) (string, Tone) {
 	taken, heldCount := lossCount{}, lossCount{}
-	held, waiting, other := 0, 0, 0
+	held, waiting, released, other := 0, 0, 0, 0
 	for i := range changes {
 		switch d := &changes[i]; {
 		case d.Waiting != "":
@@ -32,6 +32,8 @@ func verdict(changes []reconcile.Done) (string, Tone) {
 		case len(d.Held) > 0:
 			held++
 			heldCount.count(d.Kind)
+		case d.Kind.Action() == reconcile.ActionRelease:
+			released++
 		case !taken.count(d.Kind):
 			other++
 		}
@@ -49,6 +51,7 @@ func verdict(changes []reconcile.Done) (string, Tone) {
 		parts = appendCount(parts, taken[loss], loss.One, loss.Many)
 	}
 	parts = appendCount(parts, other, "other change", "other changes")
+	parts = appendCount(parts, released, "object no longer managed", "objects no longer managed")
 	parts = appendCount(parts, waiting, "change waits", "changes wait")
 	switch {
 	case len(parts) == 0:
