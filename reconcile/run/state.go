@@ -49,8 +49,35 @@ func (r *Runner) loadState(ctx context.Context, req Request) (runState, error) {
 			p.Identity(),
 		)
 	}
-	return runState{request: req, provisioner: p, audit: audit, previousKey: previousKey,
-		tenantRules: tenantRules(p, audit.Status, others), started: r.now()}, nil
+	s := runState{request: req, provisioner: p, audit: audit, previousKey: previousKey,
+		tenantRules: tenantRules(p, audit.Status, others), started: r.now()}
+	return s, r.verifyAdoptionDecided(ctx, &s)
+}
+
+// verifyAdoptionDecided makes gate firstContact hold again if the status that says the initial
+// adoption was decided is not proved, and no commit of the branch that it names declares the tenant
+// as enabled. A writer of the branch may have planted the status before the tenant was declared.
+func (r *Runner) verifyAdoptionDecided(ctx context.Context, s *runState) error {
+	status := s.audit.Status
+	if s.audit.Trust.Level == reconcile.TrustProved || status == nil || !status.AdoptionDecided {
+		return nil
+	}
+	for _, commit := range []string{status.LastAppliedCommit(), status.Commit.ID} {
+		if commit == "" {
+			continue
+		}
+		decls, err := r.declarationsOnBranch(ctx, *s, commit)
+		if err != nil {
+			return fmt.Errorf("read commit %.7s, which the status names: %w", commit, err)
+		}
+		if p := reconcile.ProvisionerOf(decls, s.provisioner.Identity()); p != nil && p.Enabled {
+			return nil
+		}
+	}
+	audit, undecided := *s.audit, *status
+	undecided.AdoptionDecided = false
+	audit.Status, s.audit = &undecided, &audit
+	return nil
 }
 
 // neverEnabled reports whether the provisioner is disabled and was so in all earlier runs.

@@ -1,6 +1,7 @@
 package run_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -8,6 +9,56 @@ import (
 	"github.com/seed-d64a251c/roster/reconcile/reconciletest"
 	"github.com/seed-d64a251c/roster/reconcile/run"
 )
+
+// TestAPlantedStatusDecidesNoAdoption plants a status under the key of a provisioner that a later
+// commit declares with adopt: "match". The directory has an unmanaged user with a declared name.
+func TestAPlantedStatusDecidesNoAdoption(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		enabled  string // in the commit that the status names
+		level    reconcile.TrustLevel
+		wantHeld bool
+	}{
+		{"whose commit does not declare the tenant", "", reconcile.TrustUnproved, true},
+		{"whose commit declares the tenant without enabling it", "enabled: false", reconcile.TrustUnproved, true},
+		{"whose commit declares the tenant, by another machine", "enabled: true", reconcile.TrustUnproved, false},
+		{"that this machine wrote", "", reconcile.TrustProved, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newEnv(t)
+			if tt.enabled == "" {
+				w.Declare(strings.Split(reconciletest.BaseCUE, "provisioners:")[0], people(1))
+			} else {
+				w.Commit(tt.enabled, people(1))
+			}
+			w.Commit(`enabled: true, adopt: "match"`, people(1))
+			w.makeUser("name1", "")
+			before := w.Sim.State()
+			planted := &reconcile.Status{Version: 1, Provisioner: "aws", Run: "planted", Outcome: reconcile.RunInSync,
+				Identity: w.Commits[1].Provisioners["aws"].Identity(), Commit: reconcile.CommitRef{ID: "commit-1"},
+				LastApplied: &reconcile.AppliedAt{Commit: "commit-1", Time: w.Now}, EverEnabled: true,
+				AdoptionDecided: true}
+			if _, err := w.Audit.CommitReport(t.Context(), reconcile.RunRecord{Status: planted,
+				Report: &reconcile.Report{Provisioner: "aws", Run: "planted", Outcome: reconcile.RunInSync},
+				Ledger: reconcile.NewLedger()}); err != nil {
+				t.Fatal(err)
+			}
+			w.Audit.Trust.Level = tt.level
+			for range 2 {
+				r := w.applyOnce()
+				if held := slices.Contains(heldBy(r), "firstContact"); held != tt.wantHeld {
+					t.Fatalf("held is %v\n%s", held, reportText(r))
+				}
+				if !tt.wantHeld {
+					break
+				}
+				if facts := factsOf(before, w.Sim.State()); len(facts) > 0 {
+					t.Errorf("the directory changed: %v", facts)
+				}
+			}
+		})
+	}
+}
 
 // TestARenamedProvisioner continues with the ledger and status of its earlier key if `previously`
 // names it.
