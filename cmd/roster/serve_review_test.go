@@ -13,8 +13,8 @@ import (
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
-// mergedPull is a merged pull request of the branch "change", which ann opened. All commits have the
-// email address of ann.
+// mergedPull is a merged pull request of the branch "change", which ann opened. All commits have
+// her email address.
 type mergedPull struct {
 	approvedBy []string
 	pushes     []forgePush

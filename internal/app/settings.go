@@ -59,7 +59,8 @@ func (s *Settings) secretOf(name string) string {
 	return value
 }
 
-// registerPassword registers the password of a URL, such as that of a remote in a Git configuration.
+// registerPassword registers the password of a URL, such as that of a remote in a Git
+// configuration.
 func (s *Settings) registerPassword(address string) {
 	if u, err := url.Parse(address); err == nil && u.User != nil {
 		password, _ := u.User.Password()

@@ -159,7 +159,7 @@ func TestStatusIsSet(t *testing.T) {
 				t.Fatal(err)
 			}
 			if have, want := s.Statuses[len(s.Statuses)-1],
-				sha("a")+" "+names[state]+" roster/preview 2 people lose all access"; have != want {
+				sha("a")+" "+names[state]+` roster/preview 2 people lose\nall access`; have != want {
 				t.Errorf("status %q; want %q", have, want)
 			}
 		}

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Limits bound a git process that works on the commits of strangers. A field that is 0 has the
+// Limits bound a git process that works on unmerged commits. A field that is 0 has the
 // standard value.
 type Limits struct {
 	CPU    time.Duration // the processor time

@@ -155,8 +155,8 @@ var rules = []rule{
 		packages:  []string{"./internal/preview"},
 		forbidden: []string{"./..."},
 		allowed: []string{
-			"./internal/atomicfile", "./internal/forge", "./internal/gitrepo", "./internal/output", "./internal/privatedir",
-			"./reconcile",
+			"./internal/atomicfile", "./internal/forge", "./internal/gitrepo", "./internal/output",
+			"./internal/privatedir", "./reconcile",
 			"./reconcile/render", "./schema",
 		},
 		reason: "preview posts the plan of a pull request; it calls no directory and reads no secret",

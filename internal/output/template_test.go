@@ -32,7 +32,8 @@ func TestEachValueOfATemplateIsText(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			var out strings.Builder
 			own := func(s string) string { return s + "\n" }
-			files := fstest.MapFS{"page": {Data: []byte(test.text)}, "frame": {Data: []byte(`{{define "y"}}{{.}}{{end}}`)}}
+			frame := `{{define "y"}}{{.}}{{end}}`
+			files := fstest.MapFS{"page": {Data: []byte(test.text)}, "frame": {Data: []byte(frame)}}
 			page := Template(map[string]any{"own": own}, files, "page", "frame")
 			if err := page.Execute(&out, data); err != nil {
 				t.Fatal(err)
