@@ -254,7 +254,8 @@ func TestHostileTextIsTextInEachOutputOfTheDaemon(t *testing.T) {
 	fake.Mu.Unlock()
 	have := outputs{}
 	for _, path := range []string{"", "explain?kind=user&key=u-1009", "explain?kind=user&key=" +
-		url.QueryEscape(hostile("SRC-query")), "api/v1/status", "api/v1/explain/user/u-1009", "metrics", "readyz"} {
+		url.QueryEscape(hostile("SRC-query")), "api/v1/status", "api/v1/explain/user/u-1009", "metrics", "readyz",
+		"provisioners/aws", "api/v1/provisioners/aws/changes", "deadlines", "api/v1/deadlines"} {
 		res, err := http.Get(d.address + path)
 		if err != nil {
 			t.Fatal(err)
