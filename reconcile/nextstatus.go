@@ -105,7 +105,7 @@ func (in StatusInput) renamedRemovals(removals []Removal) []Removal {
 func (s *Status) nextPolicy(loosened []Loosening, commit string, applied bool) {
 	unreviewed := slices.ContainsFunc(loosened, func(l Loosening) bool { return l.Unreviewed })
 	switch {
-	case s.PolicyCommit == "" || applied && !unreviewed:
+	case s.PolicyCommit == "" && len(loosened) == 0 || applied && !unreviewed:
 		s.PolicyCommit, s.Loosened = commit, nil
 	case applied: // all changes of a later commit come after the report
 		s.Loosened = slices.Clone(loosened)

@@ -39,6 +39,17 @@ func DefaultPolicy() *Policy {
 	}}
 }
 
+// FirstPolicy returns what restrains the first commit that declares a provisioner: its own policy
+// with the gate of initial adoptions on, because a commit cannot turn off the gate that would stop it. It is
+// nil without a policy.
+func FirstPolicy(declared *Policy) *Policy {
+	const initialAdoption = "firstContact"
+	if declared == nil || !isOff(declared.Provisioner.Limits[initialAdoption]) {
+		return declared
+	}
+	return declared.tightened(DefaultPolicy(), []Loosening{{Field: "limits." + initialAdoption}})
+}
+
 // Loosening is a rule of a policy that is less strict than before.
 type Loosening struct {
 	Field string `json:"field"` // for example "limits.maxRemovals"

@@ -128,7 +128,12 @@ func (in *PreviewInput) loosened(after *schema.Provisioner) []Loosening {
 	if after == nil {
 		return nil
 	}
-	return Loosenings(PolicyOf(in.Base, ProvisionerOf(in.Base, after.Identity())), PolicyOf(in.Merged, after))
+	merged := PolicyOf(in.Merged, after)
+	before := PolicyOf(in.Base, ProvisionerOf(in.Base, after.Identity()))
+	if before == nil {
+		before = FirstPolicy(merged)
+	}
+	return Loosenings(before, merged)
 }
 
 // setPolicies sets the policies of both plans. Neither side loosens the policy in force for its own

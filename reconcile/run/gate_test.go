@@ -75,7 +75,8 @@ func TestGatesInWholeRuns(t *testing.T) {
 				t.Errorf("after that the outcome is %q\n%s", r.Outcome, reportText(r))
 			}
 		})
-		if tt.gates[0] == "history" { // without the last applied commit the default rules count
+		switch tt.gates[0] {
+		case "history", "firstContact": // without a last applied commit the default rules count
 			continue
 		}
 		t.Run(tt.gates[0]+" is turned off with a reason", func(t *testing.T) {
@@ -114,6 +115,36 @@ func TestTheInitialAdoptionIsHeldUntilApproval(t *testing.T) {
 	w.makeUser("name3", "")
 	w.Commit("enabled: true, adopt: \"match\"", people(3))
 	wantSummary(t, w.applyOnce(), "adopt-user u3: done")
+}
+
+// TestAFirstCommitKeepsTheGateOfItsInitialAdoption checks that the commit which declares a
+// provisioner does not turn off the gate that holds its adoptions: an unmanaged group gets no
+// member and loses none.
+func TestAFirstCommitKeepsTheGateOfItsInitialAdoption(t *testing.T) {
+	const off = ": {off: true, reason: \"quick\"}"
+	const hostile = "enabled: true, adopt: \"take-over\", limits: {firstContact" + off + ", memberRemovals" + off + "}"
+	w := newEnv(t)
+	chief := w.makeUser("chief", "")
+	w.makeGroup("Group", chief)
+	before := w.Sim.State().MemberNames("Group")
+	for range 2 {
+		w.Commit(hostile, people(1)+group("g", "Group", 1, 1))
+		for range 2 {
+			r := w.Apply(reconcile.RunHeld)
+			if got := w.Sim.State().MemberNames("Group"); !slices.Equal(got, before) {
+				t.Fatalf("the members are %v, want %v\n%s", got, before, reportText(r))
+			}
+			if len(r.Loosened) != 1 || r.Loosened[0].Field != "limits.firstContact" {
+				t.Errorf("the report names the loosened rules %v", r.Loosened)
+			}
+		}
+	}
+	w.Commit(hostile, people(1)+group("g", "Group", 1, 1)+approve(w.Apply(reconcile.RunHeld).HeldDigest))
+	w.Apply(reconcile.RunApplied)
+	w.Apply(reconcile.RunInSync)
+	if got := w.Sim.State().MemberNames("Group"); slices.Equal(got, before) {
+		t.Errorf("after the approval the members are still %v", got)
+	}
 }
 
 // TestRemovalsOfADayAddUp checks that a limit is for 24 hours, not for each run, and that approved

@@ -9,8 +9,8 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// appliedPolicy is the policy in force. Its fields are empty if no run was reported. If the commit
-// cannot be read, declarations is nil and notice says why.
+// appliedPolicy is the policy in force. Before the first one, it has only the policy that restrains a
+// first commit. If the commit cannot be read, declarations is nil and notice says why.
 type appliedPolicy struct {
 	commit       string
 	declarations *schema.Declarations
@@ -40,7 +40,7 @@ func declaredPolicy(s runState) *reconcile.Policy {
 func (r *Runner) loadPolicy(ctx context.Context, s runState, last lastApplied) (appliedPolicy, error) {
 	commit := s.audit.Status.PolicyInForce()
 	if commit == "" {
-		return appliedPolicy{}, nil
+		return appliedPolicy{policy: reconcile.FirstPolicy(declaredPolicy(s))}, nil
 	}
 	decls := last.declarations
 	if decls == nil || s.audit.Status.LastApplied.Commit != commit {
