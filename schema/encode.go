@@ -3,6 +3,7 @@ package schema
 import (
 	"encoding/json"
 	"io"
+	"iter"
 	"maps"
 	"slices"
 	"time"
@@ -141,29 +142,55 @@ func (e *encoder) mapping(m *Mapping, scope map[string]bool, current *Membership
 		out.Redacts[name] = m.redactedWith(map[string]bool{name: true})
 	}
 	out.Redacts[""] = m.redactedWith(map[string]bool{"": true})
-	for _, key := range slices.Sorted(maps.Keys(scope)) {
-		u := e.d.Users[key]
-		var groups []string
-		if m.ReadsGroups() {
-			groups = current.GroupsOf(key)
-		}
-		out.Results = append(out.Results, e.result(m, u, groups, false))
-		if u.State != Inactive && (u.ValidFrom != nil || u.ValidUntil != nil) {
-			out.Results = append(out.Results, e.result(m, u, groups, true))
-		}
+	for u, groups := range e.d.mappingInputs(m, scope, current) {
+		out.Results = append(out.Results, e.result(m, u, groups))
 	}
 	return out
 }
 
-func (e *encoder) result(m *Mapping, u *User, groups []string, inactive bool) wireResult {
-	out := wireResult{User: e.users[u.Key], Inactive: inactive}
+// mappingInputs iterates over the users of a scope with their groups: as declared, and also as
+// inactive users if they are outside their validity on some dates.
+func (d *Declarations) mappingInputs(
+	m *Mapping, scope map[string]bool, current *Membership,
+) iter.Seq2[*User, []string] {
+	return func(yield func(*User, []string) bool) {
+		for _, key := range slices.Sorted(maps.Keys(scope)) {
+			u := d.Users[key]
+			var groups []string
+			if m.ReadsGroups() {
+				groups = current.GroupsOf(key)
+			}
+			if !yield(u, groups) {
+				return
+			}
+			if u.State == Inactive || u.ValidFrom == nil && u.ValidUntil == nil {
+				continue
+			}
+			inactive := *u
+			inactive.State = Inactive
+			if !yield(&inactive, groups) {
+				return
+			}
+		}
+	}
+}
+
+// MapAll evaluates the mappings for all inputs that Encode evaluates, and drops the results.
+func (d *Declarations) MapAll(now time.Time) {
+	current := d.Membership(now)
+	for key, scope := range d.mappingScopes() {
+		if m := d.Mappings[key]; m != nil {
+			for u, groups := range d.mappingInputs(m, scope, current) {
+				_, _ = m.Map(u, groups)
+			}
+		}
+	}
+}
+
+func (e *encoder) result(m *Mapping, u *User, groups []string) wireResult {
+	out := wireResult{User: e.users[u.Key], Inactive: u != e.d.Users[u.Key]}
 	for _, g := range groups {
 		out.Groups = append(out.Groups, e.texts.number(g))
-	}
-	if inactive {
-		c := *u
-		c.State = Inactive
-		u = &c
 	}
 	mapped, err := m.Map(u, groups)
 	if err != nil {

@@ -244,6 +244,28 @@ func TestHostileCommitsOnTheBranchAreRefused(t *testing.T) {
 	}
 }
 
+// TestCommandsReportAPanic runs commands on a working copy with declarations that make CUE panic.
+func TestCommandsReportAPanic(t *testing.T) {
+	sim, stop := startSimulator("aws", awssim.Options{})
+	defer stop()
+	d := newDaemonProcess(t, sim)
+	bomb := bombs.All()[0]
+	if err := os.WriteFile(filepath.Join(d.work, bomb.File), []byte(bomb.Text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	git(t, d.work, "checkout", "-q", "-b", "bomb")
+	git(t, d.work, "add", "-A")
+	git(t, d.work, "commit", "-q", "-m", "Harmless")
+	for _, args := range [][]string{
+		{"check", d.work}, {"plan", d.work}, {"plan", d.work, "--base", "main", "--head", "bomb"},
+	} {
+		out := expect(t, d.home, 1, args...)
+		if !strings.Contains(out, "cannot be evaluated") || strings.Contains(out, "goroutine") {
+			t.Errorf("roster %s printed\n%s", strings.Join(args, " "), out)
+		}
+	}
+}
+
 // TestAKilledLoadRefusesNothing starts the daemon as if an earlier one was killed during the load
 // of a valid commit.
 func TestAKilledLoadRefusesNothing(t *testing.T) {

@@ -24,17 +24,19 @@ type Layer struct {
 }
 
 // Child is the whole program of the child. It returns the exit code.
-func Child() int { return child(os.Stdin, os.Stdout, evaluate) }
+func Child() int { return child(os.Stdin, os.Stdout, restrictSelf, evaluate) }
 
-// child limits itself and calls work.
-func child(in io.Reader, out io.Writer, work func(in io.Reader, out io.Writer, s start) error) int {
+// child limits itself with restrict and calls work.
+func child(
+	in io.Reader, out io.Writer, restrict func(Limits) []Layer, work func(in io.Reader, out io.Writer, s start) error,
+) int {
 	in = bufio.NewReaderSize(in, 64<<10)
 	var s start
 	if err := expectFrame(in, frameStart, &s); err != nil {
 		fmt.Fprintln(os.Stderr, "roster evaluate is started by roster itself:", err)
 		return 1
 	}
-	layers := restrictSelf(s.Limits)
+	layers := restrict(s.Limits)
 	if err := writeJSON(out, frameLayers, layers); err != nil {
 		return 1
 	}
@@ -47,12 +49,12 @@ func child(in io.Reader, out io.Writer, work func(in io.Reader, out io.Writer, s
 
 // evaluate loads the declarations and sends the result.
 func evaluate(in io.Reader, out io.Writer, s start) error {
+	if s.OnlyLayers {
+		return writeFrame(out, frameDone, nil)
+	}
 	var entries []treeEntry
 	if err := expectFrame(in, frameTree, &entries); err != nil {
 		return err
-	}
-	if len(entries) == 0 && s.Verify { // the parent asks only for the layers
-		return writeFrame(out, frameDone, nil)
 	}
 	err := send(newRemoteTree(entries, in, out), out, s)
 	var problems schema.Problems
@@ -76,14 +78,14 @@ func send(tree fs.FS, out io.Writer, s start) error {
 		return err
 	}
 	for _, key := range slices.Sorted(maps.Keys(decls.Provisioners)) {
-		if _, err := reconcile.Desire(decls, decls.Provisioners[key], s.Now); err != nil {
-			return err
-		}
+		// An error depends on the date, so the declarations are valid.
+		_, _ = reconcile.Desire(decls, decls.Provisioners[key], s.Now)
+	}
+	if s.Verify {
+		decls.MapAll(s.Now)
+		return nil
 	}
 	w := bufio.NewWriterSize(answerWriter{out}, 1<<20)
-	if s.Verify {
-		return decls.Encode(io.Discard, s.Now)
-	}
 	if err := decls.Encode(w, s.Now); err != nil {
 		return err
 	}

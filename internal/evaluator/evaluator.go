@@ -3,7 +3,6 @@ package evaluator
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"log/slog"
 	"time"
@@ -94,9 +93,6 @@ func (e *Evaluator) try(ctx context.Context, t Task, limits Limits) (*schema.Dec
 	if err != nil {
 		return nil, err
 	}
-	if len(entries) == 0 {
-		return nil, fmt.Errorf("the tree is empty: %w", fs.ErrNotExist)
-	}
 	if limits.Memory, err = availableMemory(limits.Memory); err != nil {
 		return nil, err
 	}
@@ -107,7 +103,7 @@ func (e *Evaluator) try(ctx context.Context, t Task, limits Limits) (*schema.Dec
 // Layers starts a child that evaluates nothing, and returns which limits are in force.
 func (e *Evaluator) Layers(ctx context.Context) ([]Layer, error) {
 	limits := e.Limits.orStandard()
-	p := &process{evaluator: e, limits: limits, verify: true}
+	p := &process{evaluator: e, limits: limits, verify: true, onlyLayers: true}
 	_, err := p.run(ctx, nil)
 	return p.layers, err
 }

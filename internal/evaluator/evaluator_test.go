@@ -24,7 +24,13 @@ func TestMain(m *testing.M) {
 		os.Exit(Child())
 	}
 	if len(os.Args) > 2 && os.Args[1] == "probe" {
-		os.Exit(child(os.Stdin, os.Stdout, probes[os.Args[2]]))
+		os.Exit(child(os.Stdin, os.Stdout, restrictSelf, probes[os.Args[2]]))
+	}
+	if len(os.Args) > 3 && os.Args[1] == "probe-of" {
+		os.Exit(child(os.Stdin, os.Stdout, onlyLayer(os.Args[2]), probes[os.Args[3]]))
+	}
+	if len(os.Args) > 1 && os.Args[1] == "parent" {
+		parentOfSleeper()
 	}
 	os.Exit(m.Run())
 }
@@ -94,6 +100,12 @@ func TestValidDeclarationsAreThoseOfTheTree(t *testing.T) {
 	}
 	if nothing, err := e.Evaluate(t.Context(), Task{Tree: tree, Verify: true}); nothing != nil || err != nil {
 		t.Errorf("the verification: %v, %v", nothing, err)
+	}
+}
+
+func TestAnEmptyTreeIsValid(t *testing.T) {
+	if _, err := newEvaluator(t).Evaluate(t.Context(), Task{Tree: hashedTree{fstest.MapFS{}, "empty"}}); err != nil {
+		t.Error(err)
 	}
 }
 

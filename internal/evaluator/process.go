@@ -23,6 +23,8 @@ type process struct {
 	tree      fs.FS
 	limits    Limits
 	verify    bool
+	// onlyLayers ends the child before it reads a tree.
+	onlyLayers bool
 
 	layers []Layer
 	answer []byte
@@ -96,7 +98,7 @@ var errProtocol = errors.New("the evaluator sent an invalid answer")
 // exchange sends the input and reads the answer. Its error is the result that the child has sent,
 // or an error of the connection.
 func (p *process) exchange(in io.Writer, out io.Reader, entries []treeEntry) error {
-	first := start{Limits: p.limits, Now: p.evaluator.now(), Verify: p.verify}
+	first := start{Limits: p.limits, Now: p.evaluator.now(), Verify: p.verify, OnlyLayers: p.onlyLayers}
 	if err := writeJSON(in, frameStart, first); err != nil {
 		return err
 	}

@@ -42,8 +42,9 @@ type start struct {
 	Limits Limits
 	// Now is the time for which mappings are evaluated.
 	Now time.Time
-	// Verify asks only whether the declarations can be loaded.
-	Verify bool
+	// Verify asks only whether the declarations can be loaded, OnlyLayers for nothing but the
+	// layers.
+	Verify, OnlyLayers bool
 }
 
 // treeEntry is a file or folder of the tree.

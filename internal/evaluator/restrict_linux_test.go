@@ -1,11 +1,15 @@
 package evaluator
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -23,14 +27,14 @@ var probes = map[string]func(in io.Reader, out io.Writer, s start) error{
 		for fd := 3; fd < 1024; fd++ {
 			var st unix.Stat_t
 			// The Go runtime itself has files open.
-			if err := unix.Fstat(fd, &st); err == nil && fmt.Sprint(st.Dev, st.Ino) == os.Args[3] {
+			if err := unix.Fstat(fd, &st); err == nil && fmt.Sprint(st.Dev, st.Ino) == os.Args[len(os.Args)-1] {
 				open = append(open, fmt.Sprint(fd))
 			}
 		}
 		return strings.Join(open, " ")
 	}),
 	"connect": probe(func() string {
-		c, err := net.Dial("tcp", os.Args[3])
+		c, err := net.Dial("tcp", os.Args[len(os.Args)-1])
 		if err != nil {
 			return ""
 		}
@@ -50,7 +54,7 @@ var probes = map[string]func(in io.Reader, out io.Writer, s start) error{
 		return string(data[:10])
 	}),
 	"write": probe(func() string {
-		if err := os.WriteFile(os.Args[3], []byte("x"), 0o600); err != nil {
+		if err := os.WriteFile(os.Args[len(os.Args)-1], []byte("x"), 0o600); err != nil {
 			return ""
 		}
 		return "written"
@@ -232,4 +236,158 @@ func TestAHostileChildIsEnded(t *testing.T) {
 			}
 		})
 	}
+}
+
+// onlyLayer enters one layer, so that no other one can have its effect.
+func onlyLayer(name string) func(Limits) []Layer {
+	return func(l Limits) []Layer {
+		err := map[string]func() error{
+			"none": func() error { return nil }, "landlock": restrictFiles, "seccomp": restrictSystemCalls,
+			"resource limits": func() error { return setResourceLimits(l) },
+		}[name]()
+		if err != nil {
+			return []Layer{{name, err.Error()}}
+		}
+		return []Layer{{name, ""}}
+	}
+}
+
+// TestEachLayerAlone shows what each layer stops, and that the probes succeed without it.
+func TestEachLayerAlone(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	for _, test := range []struct {
+		probe string
+		stops []string // the layers that stop it
+	}{
+		{"connect", []string{"landlock", "seccomp"}},
+		{"read", []string{"landlock", "seccomp"}},
+		{"write", []string{"landlock", "seccomp", "resource limits"}},
+		{"socket", []string{"seccomp"}},
+		{"kill", []string{"seccomp"}},
+		{"exec", []string{"landlock", "seccomp"}},
+	} {
+		for _, layer := range []string{"none", "landlock", "seccomp", "resource limits"} {
+			t.Run(test.probe+" with "+layer, func(t *testing.T) {
+				argument := listener.Addr().String()
+				if test.probe == "write" {
+					argument = t.TempDir() + "/file"
+				}
+				e := newEvaluator(t, "probe-of", layer, test.probe, argument)
+				_, err := e.Evaluate(t.Context(), Task{Tree: os.DirFS("../../testdata/example")})
+				if err == nil {
+					t.Fatal("the child reports nothing")
+				}
+				_, did, _ := strings.Cut(err.Error(), "probe: ")
+				if stopped := did == ""; stopped != slices.Contains(test.stops, layer) {
+					t.Errorf("the child reports: %v; it should be stopped: %t", err, !stopped)
+				}
+			})
+		}
+	}
+}
+
+// children lists the child processes of a process.
+func children(t *testing.T, pid int) []string {
+	t.Helper()
+	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, file := range tasks {
+		data, err := os.ReadFile(file)
+		if err == nil { // the thread may have ended
+			out = append(out, strings.Fields(string(data))...)
+		}
+	}
+	return out
+}
+
+// eventually waits for a condition.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for timeout := time.After(30 * time.Second); !holds(); {
+		select {
+		case <-tick.C:
+		case <-timeout:
+			t.Fatalf("not within 30 s: %s", what)
+		}
+	}
+}
+
+func TestTheKernelShowsTheLimits(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		_, err := newEvaluator(t, "probe", "sleep").Evaluate(ctx, Task{Tree: withFile(t, "x.cue", "")})
+		ended <- err
+	}()
+	read := func(name string) string {
+		list := children(t, os.Getpid())
+		if len(list) == 0 {
+			return ""
+		}
+		data, _ := os.ReadFile("/proc/" + list[0] + "/" + name)
+		return strings.Join(strings.Fields(string(data)), " ")
+	}
+	eventually(t, "the child has all limits", func() bool { return strings.Contains(read("status"), "Seccomp: 2") })
+	for file, parts := range map[string][]string{
+		"status":        {"NoNewPrivs: 1", "Seccomp: 2"},
+		"oom_score_adj": {"1000"},
+		"limits": {
+			"Max cpu time 1 3 seconds", "Max data size 536870912 536870912 bytes", "Max core file size 0 0 bytes",
+			"Max file size 0 0 bytes", "Max open files 16 16 files",
+		},
+	} {
+		for _, part := range parts {
+			if text := read(file); !strings.Contains(text, part) {
+				t.Errorf("%s lacks %q: %s", file, part, text)
+			}
+		}
+	}
+	if environment := read("environ"); environment != "" {
+		t.Errorf("the environment is %q", environment)
+	}
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("the canceled evaluation: %v", err)
+	}
+}
+
+// parentOfSleeper is a process whose child sleeps.
+func parentOfSleeper() {
+	e := &Evaluator{Program: "/proc/self/exe", Args: []string{"x", "probe", "sleep"}, Limits: testLimits(),
+		Log: slog.New(slog.DiscardHandler)}
+	_, err := e.Evaluate(context.Background(), Task{Tree: os.DirFS(".")})
+	fmt.Fprintln(os.Stderr, err)
+	os.Exit(1)
+}
+
+func TestTheChildOfAKilledParentEnds(t *testing.T) {
+	parent := exec.Command(os.Args[0], "parent")
+	if err := parent.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var child string
+	eventually(t, "the parent has a child", func() bool {
+		list := children(t, parent.Process.Pid)
+		if len(list) > 0 {
+			child = list[0]
+		}
+		return child != ""
+	})
+	if err := parent.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = parent.Wait()
+	eventually(t, "the child has ended", func() bool {
+		data, err := os.ReadFile("/proc/" + child + "/stat")
+		return err != nil || strings.Contains(string(data), ") Z ")
+	})
 }
