@@ -166,10 +166,13 @@ func (h *history) converge() {
 	h.Fatalf("not in sync after twelve rounds:\n%s", reportText(last.Report))
 }
 
-var holder = regexp.MustCompile(`\(id ([^)]+)\), which is unmanaged`)
+var (
+	holder     = regexp.MustCompile(`\(id ([^)]+)\), which is unmanaged`)
+	keptHolder = regexp.MustCompile(`"([^"]+)", which left the scope; .*change the name in AWS first`)
+)
 
-// renameUnmanaged renames unmanaged objects that have a name which a change needs, as an
-// administrator would: no approval frees such a name.
+// renameUnmanaged renames unmanaged objects, and users who were kept when they left the scope, that
+// have a name which a change needs, as an administrator would: no approval frees such a name.
 func (h *history) renameUnmanaged(r *reconcile.Report) {
 	inTheWay := map[string]bool{}
 	for i := range r.Changes {
@@ -177,11 +180,14 @@ func (h *history) renameUnmanaged(r *reconcile.Report) {
 			if m := holder.FindStringSubmatch(hold.Reason); m != nil {
 				inTheWay[m[1]] = true
 			}
+			if m := keptHolder.FindStringSubmatch(hold.Reason); m != nil {
+				inTheWay[m[1]] = true
+			}
 		}
 	}
 	st := h.Sim.State()
 	for _, u := range st.Users {
-		if inTheWay[u.ID] {
+		if inTheWay[u.ID] || inTheWay[u.ExternalID] {
 			u.UserName, u.Emails = "moved-"+u.ID, nil
 			h.put(u)
 		}
