@@ -96,13 +96,19 @@ func (p *Plan) approve(in PlanInput) {
 		if e == nil || IsAuditRelease(key) || !p.counts(a, e, held != "", in) {
 			continue
 		}
-		covers, late := p.coverage(key, e.Printed, in), ""
+		covers, late, again := p.coverage(key, e.Printed, in), "", false
+		intended := e.Printed.intendedEffects(key)
 		if p.release(key, func(c *Change) bool {
 			if !covers(c) {
 				return false
 			}
 			if in.broughtSince(c, e) {
 				late = c.Cause.Commit
+				return false
+			}
+			printed := func(e effect) bool { return intended[e] }
+			if c.Origin == Drift && slices.ContainsFunc(in.Redactor.effects(c), printed) {
+				again = true
 				return false
 			}
 			return true
@@ -116,6 +122,11 @@ func (p *Plan) approve(in PlanInput) {
 			p.AddNotice("the approval at %s does not count for the changes that commit %.7s brought: a report printed "+
 				"its digest before, for commit %.7s; edit its reason in a later commit to approve them",
 				placeOf(a), late, e.Printed.Commit.ID)
+			continue
+		}
+		if again {
+			p.AddNotice("the approval at %s does not count for changes that were applied since and are drift now: "+
+				"a report printed them as a change of a commit; approve the digest that is held now", placeOf(a))
 			continue
 		}
 		p.AddNotice("the approval at %s matches nothing that is held%s", placeOf(a), p.nearest(key))
@@ -316,6 +327,21 @@ func (r *Report) heldEffects(digest string) map[effect]bool {
 	for _, c := range r.heldChanges(digest) {
 		for _, e := range c.effects() {
 			out[e] = true
+		}
+	}
+	return out
+}
+
+// intendedEffects returns the effects of the intended changes that the report printed with a
+// digest. A change with such an effect that is drift now was applied in between, so it is not the
+// one that was printed.
+func (r *Report) intendedEffects(digest string) map[effect]bool {
+	out := map[effect]bool{}
+	for _, c := range r.heldChanges(digest) {
+		for _, e := range c.effects() {
+			if c.Origin == Intended {
+				out[e] = true
+			}
 		}
 	}
 	return out

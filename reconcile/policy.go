@@ -40,8 +40,8 @@ func DefaultPolicy() *Policy {
 }
 
 // FirstPolicy returns what restrains the first commit that declares a provisioner: its own policy
-// with the gate of initial adoptions on, because a commit cannot turn off the gate that would stop it. It is
-// nil without a policy.
+// with the gate of initial adoptions on, because a commit cannot turn off the gate that would stop
+// it. It is nil without a policy.
 func FirstPolicy(declared *Policy) *Policy {
 	const initialAdoption = "firstContact"
 	if declared == nil || !isOff(declared.Provisioner.Limits[initialAdoption]) {

@@ -287,6 +287,26 @@ func TestAnApprovalIsNotForLaterChanges(t *testing.T) {
 			t.Errorf("%d users are active, want 40", n)
 		}
 	})
+	t.Run("a commit removes the members again while the return of the users is held", func(t *testing.T) {
+		w := newEnv(t)
+		const p = "enabled: true, groups: [\"g\"]"
+		w.Commit(p, membersOfG(40))
+		w.Apply(reconcile.RunApplied)
+		w.Commit(p, membersOfG(22))
+		digest := w.Apply(reconcile.RunHeld).HeldDigest
+		w.Commit(p, membersOfG(22)+approve(digest))
+		w.Apply(reconcile.RunApplied)
+		w.Commit(p, membersOfG(40))
+		w.Apply(reconcile.RunHeld) // by gate activations; the memberships are back
+		w.Commit(p, membersOfG(22)+approveBecause(digest, "again"))
+		r := w.Apply(reconcile.RunHeld)
+		wantWarning(t, r, "a report printed them as a change of a commit")
+		if n := len(w.Sim.State().MemberNames("Group")); n != 40 {
+			t.Errorf("%d members, want 40", n)
+		}
+		w.Commit(p, membersOfG(22)+approve(r.HeldDigest))
+		w.Apply(reconcile.RunApplied)
+	})
 	t.Run("both are merged before a run sees the revert", func(t *testing.T) {
 		w, digest := heldRemovals(t)
 		w.Commit(selectsG, membersOfG(40))

@@ -9,8 +9,8 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// appliedPolicy is the policy in force. Before the first one, it has only the policy that restrains a
-// first commit. If the commit cannot be read, declarations is nil and notice says why.
+// appliedPolicy is the policy in force. Before the first one, it has only the policy that restrains
+// a first commit. If the commit cannot be read, declarations is nil and notice says why.
 type appliedPolicy struct {
 	commit       string
 	declarations *schema.Declarations
