@@ -34,6 +34,7 @@ type sabotage struct {
 	name    string
 	attack  int           // the attack that shows it, an index of attacks
 	finds   rule          // that a history violates
+	seed    int           // with which the search begins, so that it is short; 0: 1
 	steps   []hostileStep // that show it; nil: the steps of the attack
 	audit   func(m *machine, a reconcile.Audit) reconcile.Audit
 	archive func(h *hostile, a reconcile.Archive) reconcile.Archive

@@ -17,10 +17,10 @@ import (
 func TestHostileHistoriesFindSabotage(t *testing.T) {
 	setFlag(t, "rapid.nofailfile", "true")
 	setFlag(t, "rapid.shrinktime", "0s")
-	setFlag(t, "rapid.seed", "1")
 	setFlag(t, "rapid.checks", "150")
 	for _, s := range slices.Concat(sabotages, gateSabotages()) {
 		t.Run(s.name, func(t *testing.T) {
+			setFlag(t, "rapid.seed", fmt.Sprint(max(s.seed, 1)))
 			found := findViolation(t, s)
 			if !strings.Contains(found, "violation of "+string(s.finds)) {
 				t.Errorf("no violation of %q was found in 150 histories:\n%s", s.finds, found)

@@ -10,28 +10,30 @@ import (
 
 // sabotages are the rules that can be broken, each with the rule of the checker that finds it.
 var sabotages = []sabotage{
-	{name: "every entry of the ledger is proved", attack: attackBranch, finds: ruleOwnership,
+	{name: "every entry of the ledger is proved", seed: 2279, attack: attackBranch, finds: ruleOwnership,
 		audit: loadWith(func(_ *machine, s *reconcile.AuditState) {
 			s.Unproved = reconcile.UnprovedEntries{}
 			if !s.Trust.Broken() {
 				s.Trust = reconcile.AuditTrust{Level: reconcile.TrustProved}
 			}
 		})},
-	{name: "each object has the provenance that its entry needs", attack: attackBranch, finds: ruleOwnership,
+	{name: "each object has the provenance that its entry needs", seed: 3829, attack: attackBranch, finds: ruleOwnership,
 		steps: ownershipSteps, archive: func(h *hostile, a reconcile.Archive) reconcile.Archive {
 			return proven{a, h}
 		}},
-	{name: "AWS created each object just now", attack: attackBranch, finds: ruleOwnership, steps: ownershipSteps,
+	{name: "AWS created each object just now", seed: 3829, attack: attackBranch,
+		finds: ruleOwnership, steps: ownershipSteps,
 		directory: func(h *hostile, d reconcile.Directory) reconcile.Directory {
 			return alteredDirectory{d, func(u *reconcile.RemoteUser) { u.Created = h.Now },
 				func(g *reconcile.RemoteGroup) { g.Created = h.Now }}
 		}},
-	{name: "AWS shows the key of the ledger for each object", attack: attackBranch, finds: ruleOwnership,
+	{name: "AWS shows the key of the ledger for each object", seed: 3829, attack: attackBranch, finds: ruleOwnership,
 		steps: ownershipSteps, directory: func(h *hostile, d reconcile.Directory) reconcile.Directory {
 			return asInLedger(h, d)
 		}},
 
-	{name: "the removals of the last day are forgotten", attack: attackCommits, finds: heldByGate("maxRemovals"),
+	{name: "the removals of the last day are forgotten", seed: 562, attack: attackCommits,
+		finds: heldByGate("maxRemovals"),
 		audit: loadWith(func(_ *machine, s *reconcile.AuditState) {
 			if s.Status != nil {
 				s.Status.Removals = nil
@@ -42,9 +44,10 @@ var sabotages = []sabotage{
 
 	{name: "an approval counts as added by the newest commit", attack: attackCommits, finds: "gate ",
 		source: func(h *hostile, s reconcile.Source) reconcile.Source { return newestApprovals{s, h} }},
-	{name: "an approval needs no report", attack: attackCommits, finds: "gate ", steps: approvalSteps,
+	{name: "an approval needs no report", seed: 277, attack: attackCommits, finds: "gate ", steps: approvalSteps,
 		archive: func(h *hostile, a reconcile.Archive) reconcile.Archive { return printsAll{a, h} }},
-	{name: "a report counts as that of the first commit", attack: attackCommits, finds: "gate ", steps: approvalSteps,
+	{name: "a report counts as that of the first commit", seed: 277, attack: attackCommits,
+		finds: "gate ", steps: approvalSteps,
 		archive: func(_ *hostile, a reconcile.Archive) reconcile.Archive {
 			return alteredReports{a, func(r *reconcile.Report) { r.Commit.ID = "commit-1" }}
 		}},
@@ -74,7 +77,7 @@ var sabotages = []sabotage{
 		forgets: func(m *machine) bool { return m.h.branch.head == "" }},
 	{name: "a machine forgets a branch that was rewound", attack: attackBranch, finds: ruleTrust, steps: goneSteps,
 		forgets: func(m *machine) bool { return m.brokenBranch() == rewound }},
-	{name: "a deleted status is not noticed", attack: attackBranch, finds: ruleTrust, steps: statusSteps,
+	{name: "a deleted status is not noticed", seed: 56, attack: attackBranch, finds: ruleTrust, steps: statusSteps,
 		store: func(h *hostile) audit.Store { return undeletedStatus{h.branch, h} }},
 	{name: "signatures are not checked", attack: attackBranch, finds: ruleTrust, keys: true, unsigned: true},
 	{name: "the removals that a machine knows do not count", attack: attackBoth, finds: heldByGate("maxRemovals"),
@@ -92,16 +95,18 @@ var sabotages = []sabotage{
 		archive: func(_ *hostile, a reconcile.Archive) reconcile.Archive {
 			return alteredReports{a, func(r *reconcile.Report) { r.Approvals = nil }}
 		}},
-	{name: "a machine has no record of its own", attack: attackBoth, finds: "gate ", steps: counterSteps,
+	{name: "a machine has no record of its own", seed: 211, attack: attackBoth, finds: "gate ", steps: counterSteps,
 		audit: func(m *machine, a reconcile.Audit) reconcile.Audit { return forgetful{a, m} }},
 }
 
 // gateSabotages turn single gates off, in all commits.
 func gateSabotages() []sabotage {
 	var out []sabotage
+	seeds := map[string]int{"maxRemovals": 562, "switchedOff": 5779, "vanished": 46}
 	for _, gate := range []string{"maxRemovals", "groupDeletes", "memberRemovals", "signInNames", "switchedOff",
 		"vanished", "protected"} {
 		out = append(out, sabotage{name: "gate " + gate + " is off", attack: attackCommits, finds: heldByGate(gate),
+			seed:         seeds[gate],
 			declarations: func(d *schema.Declarations) *schema.Declarations { return withoutGate(d, gate) }})
 	}
 	return out

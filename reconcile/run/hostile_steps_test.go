@@ -61,12 +61,7 @@ var approvalSteps = []hostileStep{
 		h.approveNewest()
 		h.Now = h.Now.Add(48 * time.Hour)
 	}},
-	{"an administrator activates all users", func(h *hostile) {
-		for _, u := range h.Sim.State().Users {
-			u.Active = true
-			h.put(u)
-		}
-	}},
+	{"an administrator activates all users", func(h *hostile) { h.activateAll() }},
 }
 
 // goneSteps damage the branch while there is something to send.
@@ -94,18 +89,37 @@ func (h *hostile) addUser() {
 	h.publish()
 }
 
-// counterSteps make roster forget what it counted.
+// counterSteps make roster forget what it counted. The daemon runs between them.
 var counterSteps = []hostileStep{
-	{"the status forgets removals and uses of approvals", func(h *hostile) { h.forgeReport(nil, forgetCounters) }},
-	{"the status forgets removals, and a commit removes a user", func(h *hostile) {
+	{"the status forgets a removal before the next one", func(h *hostile) {
+		h.removePeople(1)
+		h.runOn(h.machines[0], "commit")
 		h.forgeReport(nil, forgetCounters)
 		h.removePeople(1)
+		h.runOn(h.machines[0], "commit")
 	}},
-	{"a commit removes a user", func(h *hostile) { h.removePeople(1) }},
-	approvalSteps[0], approvalSteps[3], approvalSteps[5],
+	{"the status forgets the use of an approval before the same drift", func(h *hostile) {
+		h.removePeople(2)
+		h.runOn(h.machines[0], "commit")
+		h.approveNewest()
+		h.runOn(h.machines[0], "commit")
+		h.activateAll()
+		h.forgeReport(nil, forgetCounters)
+		h.runOn(h.machines[0], "schedule")
+	}},
 }
 
-func forgetCounters(_ *hostile, s *reconcile.Status) { s.Removals, s.UsedApprovals = nil, nil }
+func (h *hostile) activateAll() {
+	for _, u := range h.Sim.State().Users {
+		u.Active = true
+		h.put(u)
+	}
+}
+
+func forgetCounters(_ *hostile, s *reconcile.Status) {
+	s.Removals, s.UsedApprovals = nil, nil
+	s.Digest += "-forged" // otherwise the report may repeat the last one, and is only counted
+}
 
 // removePeople commits the removal of users who are not protected.
 func (h *hostile) removePeople(n int) {
