@@ -19,7 +19,8 @@ func BenchmarkEvaluate(b *testing.B) {
 	e.Verdicts = nil
 	b.Run("other data", func(b *testing.B) {
 		cache := &schema.Cache{}
-		o := schema.Options{Cache: cache, Verified: func(digest string) bool { return strings.HasPrefix(digest, "code:") }}
+		verified := func(digest string) bool { return strings.HasPrefix(digest, "code:") }
+		o := schema.Options{Cache: cache, Verified: verified}
 		if _, err := Load(b.Context(), tree, o); err != nil {
 			b.Fatal(err)
 		}
@@ -38,7 +39,8 @@ func BenchmarkEvaluate(b *testing.B) {
 	}{{"other code", true}, {"a pull request", false}} {
 		b.Run(t.name, func(b *testing.B) {
 			for b.Loop() {
-				if _, err := e.Evaluate(b.Context(), Task{Tree: hashedTree{tree, "tree"}, Verify: t.verify}); err != nil {
+				task := Task{Tree: hashedTree{tree, "tree"}, Verify: t.verify}
+				if _, err := e.Evaluate(b.Context(), task); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -17,7 +17,8 @@ var sabotages = []sabotage{
 				s.Trust = reconcile.AuditTrust{Level: reconcile.TrustProved}
 			}
 		})},
-	{name: "each object has the provenance that its entry needs", seed: 3829, attack: attackBranch, finds: ruleOwnership,
+	{name: "each object has the provenance that its entry needs", seed: 3829, attack: attackBranch,
+		finds: ruleOwnership,
 		steps: ownershipSteps, archive: func(h *hostile, a reconcile.Archive) reconcile.Archive {
 			return proven{a, h}
 		}},
