@@ -99,8 +99,8 @@ func (e *PartialError) Unwrap() error { return e.Err }
 //
 // If a removal is rejected, PatchGroup sends an alternative once. IAM Identity Center does not
 // allow one request to remove all memberships of a group. It does not document whether this
-// includes a list of all member ids, so the alternative is two requests: all but one member, and
-// that one. Other servers may reject the removal of a user that is not a member (noTarget). Then
+// includes a list of all member ids, so the alternative is two requests: names and all but one
+// member, and that one. Other servers may reject the removal of a user that is not a member (noTarget). Then
 // the alternative removes only users that are members.
 func (c *Client) PatchGroup(ctx context.Context, id string, p GroupPatch) error {
 	path, err := objectPath("/Groups", id)
@@ -172,10 +172,13 @@ func (c *Client) alternative(ctx context.Context, id string, part GroupPatch, re
 	last := len(part.Remove) - 1
 	switch {
 	case c.Profile == AWS:
-		if last < 1 || len(part.Add) > 0 || part.DisplayName != nil || part.ExternalID != nil {
+		names := part.DisplayName != nil || part.ExternalID != nil
+		if last < 0 || last == 0 && !names || len(part.Add) > 0 {
 			return nil, false
 		}
-		return []GroupPatch{{Remove: part.Remove[:last]}, {Remove: part.Remove[last:]}}, true
+		rest := GroupPatch{Remove: part.Remove[last:]}
+		part.Remove = part.Remove[:last]
+		return []GroupPatch{part, rest}, true
 	case last < 0 || !isNoTarget(rejection):
 		return nil, false
 	}

@@ -136,6 +136,7 @@ func TestGroupPatchThatFailsHalfway(t *testing.T) {
 // TestRejectedRemovals checks the alternative that is sent after a rejected removal.
 func TestRejectedRemovals(t *testing.T) {
 	const patch = "PATCH /Groups/g1"
+	name := "New"
 	refused := reply{status: 400, body: `{"scimType":"noTarget","detail":"no"}`}
 	done := reply{status: 204}
 	shown := reply{status: 200, body: `{"id":"g1","members":[{"value":"b"},{"value":"b"},{"value":"z"}]}`}
@@ -151,6 +152,20 @@ func TestRejectedRemovals(t *testing.T) {
 			scim.GroupPatch{Remove: []string{"a", "b", "c"}},
 			[]reply{refused, done, done},
 			[]string{patch + " +0 -3", patch + " +0 -2", patch + " +0 -1"},
+			0,
+		},
+		"all members with a rename on AWS": {
+			scim.AWS,
+			scim.GroupPatch{DisplayName: &name, ExternalID: &name, Remove: []string{"a", "b"}},
+			[]reply{refused, done, done},
+			[]string{patch + " displayName externalId +0 -2", patch + " displayName externalId +0 -1", patch + " +0 -1"},
+			0,
+		},
+		"the only member with a rename on AWS": {
+			scim.AWS,
+			scim.GroupPatch{DisplayName: &name, Remove: []string{"a"}},
+			[]reply{refused, done, done},
+			[]string{patch + " displayName +0 -1", patch + " displayName +0 -0", patch + " +0 -1"},
 			0,
 		},
 		"and still refused": {
