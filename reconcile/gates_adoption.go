@@ -17,9 +17,12 @@ func holdInitialAdoption(in *gateInput, _ limit) map[int]string {
 		if c.Kind.OfGroup() {
 			adopting[c.Key] = true
 		}
-		if in.status == nil || !in.status.AdoptionDecided {
+		switch {
+		case in.status == nil || !in.status.AdoptionDecided:
 			out[i] = firstSyncReason()
-		} else if in.createdByLostRun(c) {
+		case in.status.AdoptionUnconfirmed && !in.linking.AdoptionConfirmed:
+			out[i] = unconfirmedAdoptionReason()
+		case in.createdByLostRun(c):
 			out[i] = lostRunReason(in.lostRun.Run)
 		}
 	}

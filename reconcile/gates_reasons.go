@@ -19,6 +19,11 @@ func deprovisionReason(planned, allowed Disposition) string {
 	return fmt.Sprintf("the user left the scope and would be %s, not %s", planned, allowed)
 }
 
+func unconfirmedAdoptionReason() string {
+	return "the status on the audit branch says that the initial adoption was decided, but the branch is not proved " +
+		"and no object in AWS confirms it: approve the adoption if it is intended"
+}
+
 func firstSyncReason() string { return "adopting existing objects on first sync needs approval" }
 
 func lostRunReason(run string) string {

@@ -48,6 +48,11 @@ type Linking struct {
 	// ledger. Their dates do not count.
 	Undated map[string]bool
 
+	// AdoptionConfirmed and adoptionEvidence are set if the status has AdoptionUnconfirmed, see
+	// confirmAdoption.
+	AdoptionConfirmed bool
+	adoptionEvidence  []string
+
 	keyByID map[string]string // the keys of the objects in State, by id
 }
 

@@ -43,6 +43,7 @@ func NextStatus(in StatusInput) *Status {
 		st.EarlierApplied = before.EarlierApplied
 		st.PolicyCommit, st.Loosened = before.PolicyInForce(), before.Loosened
 		st.EverEnabled, st.AdoptionDecided = before.EverEnabled, before.AdoptionDecided
+		st.AdoptionUnconfirmed = before.AdoptionUnconfirmed
 		st.UsedApprovals, st.ApprovalFirstSeen = before.UsedApprovals, before.ApprovalFirstSeen
 		st.Causes = before.Causes
 		for _, removal := range before.Removals {
@@ -59,8 +60,9 @@ func NextStatus(in StatusInput) *Status {
 	if plan := in.Plan; plan != nil {
 		applied := false
 		st.EverEnabled = st.EverEnabled || plan.Mode == ModeEnabled
-		st.AdoptionDecided = st.AdoptionDecided ||
-			plan.Mode == ModeEnabled && len(r.Errors) == 0 && !slices.ContainsFunc(r.Changes, holdsInitialAdoption)
+		if plan.Mode == ModeEnabled && len(r.Errors) == 0 && !slices.ContainsFunc(r.Changes, holdsInitialAdoption) {
+			st.AdoptionDecided, st.AdoptionUnconfirmed = true, false
+		}
 		st.AuthFingerprint, st.ShortenedEnds = AuthFingerprint(in.Provisioner), plan.ShortenedEnds
 		st.Causes = heldCauses(releasableOf(r.Changes))
 		st.UsedApprovals = MergeUses(st.UsedApprovals, plan.UsedApprovals(in.Started))

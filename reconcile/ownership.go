@@ -126,6 +126,7 @@ func (l *Linking) checkOwnership(in PlanInput) {
 	}
 	l.checkGroups(in, adopts)
 	l.checkIDs(in)
+	l.confirmAdoption(in)
 }
 
 func (l *Linking) checkGroups(in PlanInput, adopts bool) {
@@ -280,8 +281,8 @@ func (l *Linking) contradiction(c *Change) (Contradiction, bool) {
 	return out, ok
 }
 
-// EvidenceNeeded returns the sorted ids of the objects that the plan changes and whose evidence was
-// not searched.
+// EvidenceNeeded returns the sorted ids of the objects whose evidence was not searched: those that
+// the plan changes, and those that may confirm the initial adoption.
 func (p *Plan) EvidenceNeeded() []string {
 	ids := map[string]bool{}
 	need := func(kind, key string) {
@@ -304,6 +305,11 @@ func (p *Plan) EvidenceNeeded() []string {
 		}
 		for key := range p.Linking.RenamedGroups {
 			need("group", key)
+		}
+	}
+	if slices.ContainsFunc(p.Changes, func(c Change) bool { return c.Kind.Action() == ActionAdopt }) {
+		for _, id := range p.Linking.adoptionEvidence {
+			ids[id] = true
 		}
 	}
 	return slices.Sorted(maps.Keys(ids))

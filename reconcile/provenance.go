@@ -34,6 +34,8 @@ type Provenance struct {
 	Previously []string
 	// AdoptionAllowed is true if the commit has an adopt policy or the approval.
 	AdoptionAllowed bool
+	// ApprovalDeclared is true if the commit declares the approval.
+	ApprovalDeclared bool
 }
 
 // ProvenanceSearch finds the provenances of objects in a chain of reports, from the newest to the
@@ -163,7 +165,7 @@ func (p *Provenance) ReadCommit(commit, head *schema.Declarations, identity stri
 		}
 	}
 	if p.Approval != "" && commit.Approvals[p.Approval] != nil {
-		p.AdoptionAllowed = true
+		p.AdoptionAllowed, p.ApprovalDeclared = true, true
 	}
 }
 

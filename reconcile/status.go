@@ -26,6 +26,9 @@ type Status struct {
 	// AdoptionDecided is true once gate firstContact held nothing more: the initial adoption was
 	// approved or rejected.
 	AdoptionDecided bool `json:"adoptionDecided,omitempty"`
+	// AdoptionUnconfirmed is true while AdoptionDecided comes from a status that is not proved.
+	// Gate firstContact then holds adoptions until an object in the directory confirms it.
+	AdoptionUnconfirmed bool `json:"adoptionUnconfirmed,omitempty"`
 
 	// AuthFingerprint is the fingerprint of the credentials that last read the directory.
 	AuthFingerprint string `json:"authFingerprint,omitempty"`

@@ -47,6 +47,8 @@ func mergeStatus(a, b *reconcile.Status) *reconcile.Status {
 	}
 	out := *b
 	out.EverEnabled, out.AdoptionDecided = a.EverEnabled || b.EverEnabled, a.AdoptionDecided || b.AdoptionDecided
+	confirmed := a.AdoptionDecided && !a.AdoptionUnconfirmed || b.AdoptionDecided && !b.AdoptionUnconfirmed
+	out.AdoptionUnconfirmed = out.AdoptionDecided && !confirmed
 	if out.LastApplied == nil || a.LastApplied != nil && a.LastApplied.Time.After(out.LastApplied.Time) {
 		out.LastApplied = a.LastApplied
 		out.PolicyCommit, out.Loosened = a.PolicyCommit, a.Loosened
@@ -104,6 +106,7 @@ func strictStatus(s, known *reconcile.Status) *reconcile.Status {
 	out.PolicyCommit, out.Loosened = known.PolicyCommit, known.Loosened
 	out.Review = reconcile.UnionRules(s.Review, known.Review)
 	out.AdoptionDecided = s.AdoptionDecided && known.AdoptionDecided
+	out.AdoptionUnconfirmed = s.AdoptionUnconfirmed || known.AdoptionUnconfirmed
 	out.ShortenedEnds = mergeShortenedEnds(known.ShortenedEnds, s.ShortenedEnds)
 	out.ApprovalFirstSeen = reconcile.MergeFirstSeen(s.ApprovalFirstSeen, known.ApprovalFirstSeen)
 	return out
@@ -130,7 +133,8 @@ func repeats(last *reconcile.Status, c *reconcile.RunRecord) bool {
 	r, s := c.Report, c.Status
 	return last != nil && last.Outcome == r.Outcome && last.Digest == r.Digest && last.HeldDigest == r.HeldDigest &&
 		last.Commit.ID == r.Commit.ID && last.Identity == s.Identity && last.EverEnabled == s.EverEnabled &&
-		last.AdoptionDecided == s.AdoptionDecided && r.Counts.Done == 0 && r.Counts.Unknown == 0 &&
+		last.AdoptionDecided == s.AdoptionDecided && last.AdoptionUnconfirmed == s.AdoptionUnconfirmed &&
+		r.Counts.Done == 0 && r.Counts.Unknown == 0 &&
 		appliedCommit(last) == appliedCommit(s) && last.Deprovisioned == s.Deprovisioned &&
 		slices.EqualFunc(last.Review, s.Review, sameRule) &&
 		last.PolicyCommit == s.PolicyCommit && slices.Equal(last.Loosened, s.Loosened) &&

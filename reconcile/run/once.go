@@ -99,6 +99,7 @@ func (r *Runner) annotate(plan *reconcile.Plan, observed *reconcile.Observed, s 
 		}
 	}
 	s.noteRestored(plan)
+	s.noteUnconfirmed(plan)
 	if s.previousKey != "" {
 		plan.AddNotice("the provisioner was renamed from %q: its ledger and status continue under the new name",
 			s.previousKey)

@@ -20,6 +20,8 @@ type runState struct {
 	previousKey string
 	// tenantRules are the review rules in the newest status of the tenant, under whatever key.
 	tenantRules []schema.Review
+	// unconfirmed are the keys of statuses that claim the tenant and that Git does not confirm.
+	unconfirmed []string
 	started     time.Time
 	// restored names the entries that restoreDropped restored; lookedUp is true if it looked for
 	// any.
@@ -30,10 +32,11 @@ type runState struct {
 // loadState reads what earlier runs of a provisioner left.
 func (r *Runner) loadState(ctx context.Context, req Request) (runState, error) {
 	p := req.Declarations.Provisioners[req.Provisioner]
-	audit, previousKey, others, err := r.auditState(ctx, req.Provisioner, req.Declarations, p)
+	found, err := r.auditState(ctx, req, p)
 	if err != nil {
 		return runState{}, err
 	}
+	audit := found.state
 	if p == nil {
 		if p, err = r.lastDeclared(ctx, req.Provisioner, audit.Status); err != nil {
 			return runState{}, err
@@ -49,21 +52,23 @@ func (r *Runner) loadState(ctx context.Context, req Request) (runState, error) {
 			p.Identity(),
 		)
 	}
-	s := runState{request: req, provisioner: p, audit: audit, previousKey: previousKey,
-		tenantRules: tenantRules(p, audit.Status, others), started: r.now()}
+	s := runState{request: req, provisioner: p, audit: audit, previousKey: found.previousKey,
+		tenantRules: tenantRules(p, audit.Status, found.others), unconfirmed: found.unconfirmed, started: r.now()}
 	return s, r.verifyAdoptionDecided(ctx, &s)
 }
 
-// verifyAdoptionDecided makes gate firstContact hold again if the status that says the initial
-// adoption was decided is not proved, and no commit of the branch that it names declares the tenant
-// as enabled. A writer of the branch may have planted the status before the tenant was declared.
+// verifyAdoptionDecided checks a status that is not proved and says that the initial adoption was
+// decided. A writer of the branch may have planted the status. If no commit that it names declares
+// the tenant as enabled, gate firstContact holds again. If one does, an object in the directory
+// must confirm it.
 func (r *Runner) verifyAdoptionDecided(ctx context.Context, s *runState) error {
 	status := s.audit.Status
 	if s.audit.Trust.Level == reconcile.TrustProved || status == nil || !status.AdoptionDecided {
 		return nil
 	}
+	declared := false
 	for _, commit := range []string{status.LastAppliedCommit(), status.Commit.ID} {
-		if commit == "" {
+		if commit == "" || declared {
 			continue
 		}
 		decls, err := r.declarationsOnBranch(ctx, *s, commit)
@@ -71,12 +76,12 @@ func (r *Runner) verifyAdoptionDecided(ctx context.Context, s *runState) error {
 			return fmt.Errorf("read commit %.7s, which the status names: %w", commit, err)
 		}
 		if p := reconcile.ProvisionerOf(decls, s.provisioner.Identity()); p != nil && p.Enabled {
-			return nil
+			declared = true
 		}
 	}
-	audit, undecided := *s.audit, *status
-	undecided.AdoptionDecided = false
-	audit.Status, s.audit = &undecided, &audit
+	audit, unconfirmed := *s.audit, *status
+	unconfirmed.AdoptionDecided, unconfirmed.AdoptionUnconfirmed = declared, declared
+	audit.Status, s.audit = &unconfirmed, &audit
 	return nil
 }
 
@@ -85,30 +90,43 @@ func (s runState) neverEnabled() bool {
 	return !s.provisioner.Enabled && (s.audit.Status == nil || !s.audit.Status.EverEnabled)
 }
 
+// foundState is the result of auditState.
+type foundState struct {
+	state       *reconcile.AuditState
+	previousKey string       // the key of the state if the provisioner was renamed; empty otherwise
+	others      []keyedState // the states of other keys that this decides from
+	unconfirmed []string     // see runState
+}
+
 // auditState returns what earlier runs of a provisioner left. If another key of the tenant, which
 // is no longer declared, has the newest status, the provisioner was renamed: the state is that of
-// the other key. others are the states of the other keys that this decides from.
-func (r *Runner) auditState(ctx context.Context, key string, decls *schema.Declarations,
-	p *schema.Provisioner) (state *reconcile.AuditState, previousKey string, others []keyedState, err error) {
-	state, err = r.Audit.LoadState(ctx, key)
+// the other key.
+func (r *Runner) auditState(ctx context.Context, req Request, p *schema.Provisioner) (foundState, error) {
+	current, err := r.Audit.LoadState(ctx, req.Provisioner)
 	if err != nil {
-		return nil, "", nil, fmt.Errorf("read the audit state: %w", err)
+		return foundState{}, fmt.Errorf("read the audit state: %w", err)
 	}
-	renamed := p != nil && !state.Trust.Broken() // a broken or removed provisioner keeps its state
-	if others, err = r.otherStates(ctx, key, decls, renamed && state.Status == nil); err != nil || !renamed {
-		return state, "", others, err
+	out := foundState{state: current}
+	renamed := p != nil && !current.Trust.Broken() // a broken or removed provisioner keeps its state
+	others, err := r.otherStates(ctx, req.Provisioner, req.Declarations, renamed && current.Status == nil)
+	if err != nil {
+		return foundState{}, err
 	}
-	newest := state
-	for _, other := range others {
+	if out.others, out.unconfirmed, err = r.confirmedClaims(ctx, req, p, current, others); err != nil || !renamed {
+		return out, err
+	}
+	newest := current
+	for _, other := range out.others {
 		if sameTenant(other.AuditState, p) &&
 			(newest.Status == nil || other.Status.Finished.After(newest.Status.Finished)) {
-			newest, previousKey = other.AuditState, other.key
+			newest, out.previousKey = other.AuditState, other.key
 		}
 	}
-	if previousKey == "" {
-		return state, "", others, nil
+	if out.previousKey == "" {
+		return out, nil
 	}
-	return newest, previousKey, others, mayContinue(newest, previousKey, p)
+	out.state = newest
+	return out, mayContinue(newest, out.previousKey, p)
 }
 
 // keyedState is what earlier runs left under a key.

@@ -1,6 +1,7 @@
 package run_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -21,7 +22,7 @@ func TestAPlantedStatusDecidesNoAdoption(t *testing.T) {
 	}{
 		{"whose commit does not declare the tenant", "", reconcile.TrustUnproved, true},
 		{"whose commit declares the tenant without enabling it", "enabled: false", reconcile.TrustUnproved, true},
-		{"whose commit declares the tenant, by another machine", "enabled: true", reconcile.TrustUnproved, false},
+		{"whose commit declares the tenant, without an object in AWS", "enabled: true", reconcile.TrustUnproved, true},
 		{"that this machine wrote", "", reconcile.TrustProved, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -55,6 +56,116 @@ func TestAPlantedStatusDecidesNoAdoption(t *testing.T) {
 				if facts := factsOf(before, w.Sim.State()); len(facts) > 0 {
 					t.Errorf("the directory changed: %v", facts)
 				}
+			}
+		})
+	}
+}
+
+// TestTheInitialAdoptionCountsOnAnotherMachine adopts another user on a machine without a record of
+// the branch. Objects in AWS confirm that the initial adoption was decided.
+func TestTheInitialAdoptionCountsOnAnotherMachine(t *testing.T) {
+	const match = `enabled: true, adopt: "match"`
+	for name, start := range map[string]func(w *env){
+		"after the creation of a user": func(w *env) {
+			w.Commit(match, people(1))
+			w.Apply(reconcile.RunApplied)
+		},
+		"after an adoption that was approved": func(w *env) {
+			w.makeUser("name1", "")
+			w.Commit(match, people(1))
+			w.Commit(match, people(1)+approve(w.Apply(reconcile.RunHeld).HeldDigest))
+			w.Apply(reconcile.RunApplied)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newEnv(t)
+			start(w)
+			w.Audit.ForgetProofs("aws")
+			w.Audit.Trust.Level = reconcile.TrustUnproved
+			w.makeUser("name2", "")
+			w.Commit(match, people(2))
+			wantSummary(t, w.Apply(reconcile.RunApplied), "adopt-user u2: done")
+		})
+	}
+}
+
+// TestAPlantedStatusIsNotConfirmedByAnAdoption plants a status with a ledger and a report that says
+// that an unmanaged user was adopted.
+func TestAPlantedStatusIsNotConfirmedByAnAdoption(t *testing.T) {
+	const match = `enabled: true, adopt: "match"`
+	w := newEnv(t)
+	w.Commit(match, people(2))
+	admin := w.makeUser("name1", "u1") // another tool set the externalId
+	w.makeUser("name2", "")
+	w.plant("aws", func(s *reconcile.Status, l *reconcile.Ledger) { l.Users["u1"] = reconcile.Owned{ID: admin} })
+	w.Audit.Reports = append(w.Audit.Reports, w.forgedReport(reconcile.AdoptUser, "u1", admin, w.Now))
+	w.Audit.ForgetProofs("aws")
+	for range 3 {
+		r := w.applyOnce()
+		if !slices.Contains(summary(r), "adopt-user u2: held by firstContact") {
+			t.Fatalf("the adoption is not held\n%s", reportText(r))
+		}
+		w.Audit.Trust = reconcile.AuditTrust{} // this machine wrote the newest status
+		w.Audit.Unproved = reconcile.UnprovedEntries{}
+	}
+}
+
+// plant publishes a status for the tenant of provisioner aws under a key, as a writer of the audit
+// branch may. Its commit is commit-1.
+func (w *env) plant(key string, change func(*reconcile.Status, *reconcile.Ledger)) {
+	w.T.Helper()
+	s := &reconcile.Status{Version: 1, Provisioner: key, Run: "planted", Outcome: reconcile.RunInSync,
+		Identity: w.Commits[len(w.Commits)-1].Provisioners["aws"].Identity(),
+		Commit:   reconcile.CommitRef{ID: "commit-1"}, EverEnabled: true, AdoptionDecided: true,
+		LastApplied: &reconcile.AppliedAt{Commit: "commit-1", Time: w.Now}, Finished: w.Now.AddDate(1, 0, 0)}
+	ledger := reconcile.NewLedger()
+	change(s, ledger)
+	report := &reconcile.Report{Provisioner: key, Run: "planted", Outcome: reconcile.RunInSync}
+	record := reconcile.RunRecord{Status: s, Report: report, Ledger: ledger}
+	if _, err := w.Audit.CommitReport(w.T.Context(), record); err != nil {
+		w.T.Fatal(err)
+	}
+	w.Audit.Trust.Level = reconcile.TrustUnproved
+}
+
+// TestAPlantedStatusUnderAnotherKeyStopsNoRun plants a later status of the tenant under a key that
+// no commit declares for it since then. It must not move the ledger, the status or the review
+// rules.
+func TestAPlantedStatusUnderAnotherKeyStopsNoRun(t *testing.T) {
+	entry := func(s *reconcile.Status, l *reconcile.Ledger) {
+		l.Users["x"] = reconcile.Owned{ID: "x"}
+		s.Review = []reconcile.ReviewRule{{Approvals: 99}}
+	}
+	renamed := strings.ReplaceAll(reconciletest.BaseCUE, "provisioners: aws:", "provisioners: old:")
+	for _, tt := range []struct {
+		name  string
+		start func(w *env)
+		key   string
+	}{
+		{"beside a status of the provisioner", func(w *env) {
+			w.Commit("enabled: true", people(1))
+			w.Apply(reconcile.RunApplied)
+		}, "evil"},
+		{"before the first run of the provisioner", func(w *env) { w.Commit("enabled: true", people(1)) }, "evil"},
+		{"under an earlier key of the provisioner", func(w *env) {
+			w.Declare(renamed, people(1), "enabled: true")
+			w.Commit("enabled: true, previously: old: {}", people(1))
+			w.Apply(reconcile.RunApplied)
+		}, "old"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newEnv(t)
+			tt.start(w)
+			w.plant(tt.key, entry)
+			w.Commit("enabled: true, previously: old: {}", people(2))
+			r := w.Apply(reconcile.RunApplied)
+			want := fmt.Sprintf("has a status of provisioner %q for the tenant of \"aws\"", tt.key)
+			if !strings.Contains(strings.Join(r.Warnings, "\n"), want) {
+				t.Errorf("no warning says that it %s:\n%s", want, reportText(r))
+			}
+			if past := w.past("aws"); len(past.Ledger.Users) != 2 || len(past.Status.Review) != 0 {
+				t.Errorf("the ledger has %d users, and the status has the rules %v", len(past.Ledger.Users),
+					past.Status.Review)
 			}
 		})
 	}
