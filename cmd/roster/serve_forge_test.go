@@ -176,3 +176,34 @@ func TestServePostsTheOutcomeOfAMergeThatLoosensAGate(t *testing.T) {
 		})
 	}
 }
+
+// TestServeOnePullRequestThatFailsDelaysNoOther has a pull request whose status the forge refuses
+// forever. The daemon still lists the pull requests at each poll.
+func TestServeOnePullRequestThatFailsDelaysNoOther(t *testing.T) {
+	sim, stop := startSimulator("aws", awssim.Options{})
+	defer stop()
+	fake, d := newForge(t), newDaemonProcess(t, sim)
+	d.env = []string{"ROSTER_SECRET_AWS=" + sim.Token(), "ROSTER_FORGE_TOKEN=" + canary + "forge"}
+	git(t, d.work, "checkout", "-q", "-b", "change")
+	d.edit("groups/technology.cue", `members: {"u-1001": {}, "u-1003": {}, "u-1011": {}}`,
+		`members: {"u-1001": {}, "u-1011": {}}`)
+	git(t, d.work, "commit", "-q", "-a", "-m", "Fewer keys")
+	git(t, d.work, "push", "-q", "origin", "HEAD:refs/pull/7/head", "HEAD:change")
+	head := git(t, d.work, "rev-parse", "HEAD")
+	setPulls(fake, &forgetest.Pull{Number: 7, Author: "ann", Base: "main", Head: head, Updated: time.Now()})
+	fake.RefusedStatuses = head
+	d.start("--poll", "100ms", "--forge", "github", "--forge-url", fake.Start("github"))
+	nextPost(fake, "comment ", "**roster: ")
+	failure := map[string]any{}
+	for failure["failures"] != 5.0 {
+		failure = d.waitForLog("preview failed; other pull requests are not affected")
+	}
+	fake.Sent("GET")
+	if failure = d.waitForLog("preview failed; other pull requests are not affected"); failure["pull request"] != 7.0 {
+		t.Errorf("the log has %v", failure)
+	}
+	if n := fake.Sent("GET"); n < 3 { // the pause is 16 polls
+		t.Errorf("the pull requests were listed %d times between two attempts; want one at each poll", n)
+	}
+	d.stop()
+}

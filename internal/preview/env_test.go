@@ -189,6 +189,7 @@ type fakeForge struct {
 	statuses map[string]forge.Status
 	calls    []string
 	err      error
+	refused  string // the commit whose statuses are refused
 }
 
 func (b *fakeForge) PullRequests(context.Context, string) ([]forge.PullRequest, error) {
@@ -206,6 +207,9 @@ func (b *fakeForge) Comment(_ context.Context, n int, body string) error {
 
 func (b *fakeForge) SetStatus(_ context.Context, commit string, s forge.Status) error {
 	b.calls = append(b.calls, "status "+string(s.State))
+	if commit == b.refused {
+		return errors.New("the forge answered 422: no commit found for SHA")
+	}
 	b.statuses[commit] = s
 	return nil
 }

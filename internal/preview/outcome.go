@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/seed-d64a251c/roster/internal/forge"
 	"github.com/seed-d64a251c/roster/reconcile"
@@ -44,7 +45,8 @@ type Outcomes struct {
 type endedRun struct {
 	report   *reconcile.Report
 	since    string // the commit that was last applied before the run
-	attempts int
+	failures int
+	retryAt  time.Time // zero: now
 }
 
 // mergedPull is a merged pull request with the newest outcome of each provisioner.
@@ -70,36 +72,46 @@ func (o *Outcomes) RunEnded(report *reconcile.Report, lastApplied string) bool {
 	return true
 }
 
-// maxAttempts is how often the outcome of a run is tried to be posted.
-const maxAttempts = 5
+// maxAttempts is how often the outcome of a run is tried to be posted. With polls each minute, the
+// last attempt is more than four hours after the first.
+const maxAttempts = 10
 
-// Post posts the outcomes of the runs that ended. After an error, the next call tries again.
-func (o *Outcomes) Post(ctx context.Context) error {
+// Post posts the outcomes of the runs that ended. A run whose outcome cannot be posted is logged and
+// has growing pauses of its own, of which the first is poll. The error is one that concerns all
+// runs.
+func (o *Outcomes) Post(ctx context.Context, now time.Time, poll time.Duration) error {
 	o.posting.Lock()
 	defer o.posting.Unlock()
 	o.mu.Lock()
 	ended := o.ended
 	o.ended = nil
 	o.mu.Unlock()
-	var failures []error
+	var later []endedRun
+	defer func() { o.retry(later) }()
 	for i, e := range ended {
+		if now.Before(e.retryAt) {
+			later = append(later, e)
+			continue
+		}
 		err := o.post(ctx, e)
 		var limited *forge.RateLimitError
 		if errors.As(err, &limited) || err != nil && ctx.Err() != nil {
-			o.retry(ended[i:])
+			later = append(later, ended[i:]...)
 			return err
 		}
 		if err == nil {
 			continue
 		}
-		if e.attempts++; e.attempts == maxAttempts {
+		if e.failures++; e.failures == maxAttempts {
 			o.Log.Error("the outcome of a run is not on its pull requests", "run", e.report.Run, "error", err)
 			continue
 		}
-		o.retry([]endedRun{e})
-		failures = append(failures, err)
+		e.retryAt = now.Add(pauseAfter(e.failures, poll))
+		o.Log.Warn("cannot post the outcome of a run; retrying", "run", e.report.Run, "error", err,
+			"next attempt", e.retryAt.Format(time.RFC3339))
+		later = append(later, e)
 	}
-	return errors.Join(failures...)
+	return nil
 }
 
 // retry puts runs back before those that ended since, unless a newer run has their commits.

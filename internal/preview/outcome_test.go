@@ -80,7 +80,7 @@ func digestOfLetter(letter string) string { return "sha256:" + strings.Repeat(le
 
 func (e *outcomeEnv) post() {
 	e.t.Helper()
-	if err := e.Post(e.t.Context()); err != nil {
+	if err := e.Post(e.t.Context(), e.now, time.Minute); err != nil {
 		e.t.Fatal(err)
 	}
 }
@@ -206,7 +206,7 @@ func TestOutcomesAreNotLostWhileTheForgeIsNotAvailable(t *testing.T) {
 			forgetest.Respond(w, http.StatusTooManyRequests, map[string]any{"message": "slow down"})
 		}
 		var limited *forge.RateLimitError
-		if err := e.Post(t.Context()); !errors.As(err, &limited) {
+		if err := e.Post(t.Context(), e.now, time.Minute); !errors.As(err, &limited) {
 			t.Fatalf("%v; want a rate limit", err)
 		}
 		e.state.Limit, e.now = nil, e.now.Add(time.Hour)
@@ -215,6 +215,27 @@ func TestOutcomesAreNotLostWhileTheForgeIsNotAvailable(t *testing.T) {
 			t.Error("the outcome was not posted")
 		}
 		e.wantStatus(pull.Merged, "failure", "safety gate maxRemovals turned off")
+	})
+}
+
+func TestAnOutcomeThatFailsDoesNotDelayThatOfAnotherRun(t *testing.T) {
+	eachForge(t, func(t *testing.T, e *outcomeEnv) {
+		first := e.merge(7, "ann")
+		second := e.merge(8, "ann cleo")
+		e.RunEnded(e.held(first.Merged, first.Merged), e.first)
+		e.RunEnded(e.held(second.Merged, second.Merged), first.Merged)
+		e.state.RefusedStatuses = first.Merged
+		e.post()
+		e.wantStatus(second.Merged, "failure", "safety gate maxRemovals turned off")
+		e.state.Sent("POST")
+		e.now = e.now.Add(59 * time.Second)
+		e.post()
+		if n := e.state.Sent("POST"); n != 0 {
+			t.Errorf("%d requests within the pause", n)
+		}
+		e.state.RefusedStatuses, e.now = "", e.now.Add(time.Second)
+		e.post()
+		e.wantStatus(first.Merged, "failure", "safety gate maxRemovals turned off")
 	})
 }
 

@@ -15,6 +15,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"maps"
 	"slices"
@@ -61,6 +62,7 @@ type Previewer struct {
 	base             reconcile.CommitRef
 	snapshots        map[string]*directorySnapshot
 	posted           map[int]posted
+	failing          map[int]failing
 	directoryChanged atomic.Bool
 	// expensive has 1 for the pull requests whose last evaluation exceeded a limit.
 	expensive map[int]int
@@ -125,14 +127,15 @@ func (p *Previewer) Run(ctx context.Context) {
 const maxPerRun = 20
 
 // RunOnce renews outdated previews, the most recently updated pull requests first. more means that
-// some are still outdated. An error of one pull request does not stop the others.
+// some are still outdated. A pull request whose preview or comment fails is logged and has pauses of
+// its own: it delays no other. The error is one that concerns all pull requests.
 func (p *Previewer) RunOnce(ctx context.Context) (more bool, err error) {
 	if p.posted == nil {
 		p.posted, p.snapshots = map[int]posted{}, map[string]*directorySnapshot{}
-		p.expensive = map[int]int{}
+		p.expensive, p.failing = map[int]int{}, map[int]failing{}
 	}
 	if p.Outcomes != nil {
-		if err := p.Outcomes.Post(ctx); err != nil {
+		if err := p.Outcomes.Post(ctx, p.now(), p.PollInterval); err != nil {
 			return false, err
 		}
 	}
@@ -140,9 +143,7 @@ func (p *Previewer) RunOnce(ctx context.Context) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	maps.DeleteFunc(p.posted, func(n int, _ posted) bool {
-		return !slices.ContainsFunc(open, func(pr forge.PullRequest) bool { return pr.Number == n })
-	})
+	p.forgetClosed(open)
 	if len(open) == 0 && p.StoreSnapshot == nil {
 		return false, nil
 	}
@@ -157,42 +158,76 @@ func (p *Previewer) RunOnce(ctx context.Context) (more bool, err error) {
 	if err == nil {
 		p.readDirectories(ctx, base)
 	}
-	outdated := slices.DeleteFunc(open, func(pr forge.PullRequest) bool {
-		return p.posted[pr.Number].inputs == p.inputsOf(pr)
-	})
-	// A pull request that could not be evaluated may cost much, so all others go first.
-	slices.SortStableFunc(outdated, func(a, b forge.PullRequest) int {
-		return p.expensive[a.Number] - p.expensive[b.Number]
-	})
-	more = len(outdated) > maxPerRun
-	outdated = outdated[:min(len(outdated), maxPerRun)]
-	var refs []string
-	for _, pr := range outdated {
-		refs = append(refs, pr.HeadRef)
-		if pr.MergeRef != "" {
-			refs = append(refs, pr.MergeRef)
-		}
+	outdated, more := p.outdated(open)
+	if err := p.fetch(ctx, outdated); err != nil {
+		return more, err
 	}
-	if len(refs) > 0 {
-		if err := p.Repo.Fetch(ctx, refs...); err != nil {
-			return more, err
-		}
-	}
-	var failures []error
 	for _, pr := range outdated {
 		out, err := p.preview(ctx, pr, base, problems)
 		if err == nil {
 			err = p.post(ctx, pr, out)
 		}
-		if err != nil {
-			var limited *forge.RateLimitError
-			if errors.As(err, &limited) || ctx.Err() != nil {
-				return more, err
-			}
-			failures = append(failures, err)
+		var limited *forge.RateLimitError
+		switch {
+		case err == nil:
+			delete(p.failing, pr.Number)
+		case errors.As(err, &limited) || ctx.Err() != nil:
+			return more, err
+		default:
+			p.fail(pr, err)
 		}
 	}
-	return more, errors.Join(failures...)
+	return more, nil
+}
+
+// forgetClosed forgets the pull requests that are not open any more.
+func (p *Previewer) forgetClosed(open []forge.PullRequest) {
+	closed := func(n int) bool {
+		return !slices.ContainsFunc(open, func(pr forge.PullRequest) bool { return pr.Number == n })
+	}
+	maps.DeleteFunc(p.posted, func(n int, _ posted) bool { return closed(n) })
+	maps.DeleteFunc(p.failing, func(n int, _ failing) bool { return closed(n) })
+}
+
+// outdated returns the pull requests whose previews this run renews. more means that there are
+// others.
+func (p *Previewer) outdated(open []forge.PullRequest) (out []forge.PullRequest, more bool) {
+	now := p.now()
+	out = slices.DeleteFunc(open, func(pr forge.PullRequest) bool {
+		return p.posted[pr.Number].inputs == p.inputsOf(pr) || !p.failing[pr.Number].due(pr.Head, now)
+	})
+	// A pull request that could not be evaluated may cost much, so all others go first.
+	slices.SortStableFunc(out, func(a, b forge.PullRequest) int {
+		return p.expensive[a.Number] - p.expensive[b.Number]
+	})
+	return out[:min(len(out), maxPerRun)], len(out) > maxPerRun
+}
+
+// fetch fetches the heads of pull requests, and the merges of the forge. The preview of a pull
+// request whose head the server does not have any more fails; the others continue.
+func (p *Previewer) fetch(ctx context.Context, pulls []forge.PullRequest) error {
+	var refs []string
+	for _, pr := range pulls {
+		refs = append(refs, pr.HeadRef)
+		if pr.MergeRef != "" {
+			refs = append(refs, pr.MergeRef)
+		}
+	}
+	if len(refs) == 0 {
+		return nil
+	}
+	if err := p.Repo.Fetch(ctx, refs...); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// fail logs the failure of one pull request and sets the time of its next attempt.
+func (p *Previewer) fail(pr forge.PullRequest, err error) {
+	f := p.failing[pr.Number].failed(pr.Head, p.now(), p.PollInterval)
+	p.failing[pr.Number] = f
+	p.Log.Error("preview failed; other pull requests are not affected", "pull request", pr.Number, "error", err,
+		"failures", f.failures, "next attempt", f.retryAt.Format(time.RFC3339))
 }
 
 func (p *Previewer) now() time.Time {
@@ -384,6 +419,7 @@ func (p *Previewer) post(ctx context.Context, pr forge.PullRequest, out feedback
 		if err := p.Forge.Comment(ctx, pr.Number, out.body); err != nil {
 			return err
 		}
+		p.posted[pr.Number] = posted{last.inputs, feedback{out.body, last.feedback.status}}
 	}
 	same := last.inputs.head == pr.Head && last.feedback.status.State == out.status.State &&
 		last.feedback.status.Description == out.status.Description

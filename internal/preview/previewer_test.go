@@ -231,6 +231,49 @@ func TestRateLimitEndsTheRun(t *testing.T) {
 	e.runOnce(p, "comment 1", "status success", "comment 2", "status success")
 }
 
+func TestAPullRequestThatAlwaysFailsDelaysNoOther(t *testing.T) {
+	e := newEnv(t, "ann bob")
+	p := e.previewer()
+	e.forge.refused = e.propose(1, "ann bob cleo")
+	e.propose(2, "ann bob dave")
+	e.runOnce(p, "comment 1", "status success", "comment 2", "status success")
+
+	// The pauses are 1, 2, 4 ... polls, at most an hour. The comment is there already.
+	wantPauses := []int{1, 2, 4, 8, 16, 32, 60, 60}
+	for failures, want := range wantPauses {
+		for minute := 1; minute <= want; minute++ {
+			e.now = e.now.Add(time.Minute)
+			p.MaxSnapshotAge = 24 * time.Hour
+			if minute < want {
+				e.runOnce(p)
+			}
+		}
+		e.runOnce(p, "status success")
+		if t.Failed() {
+			t.Fatalf("after %d failures", failures+1)
+		}
+	}
+	e.propose(3, "ann bob erin")
+	e.runOnce(p, "comment 3", "status success")
+
+	e.propose(1, "ann bob cleo frank") // a new head is tried immediately
+	e.runOnce(p, "comment 1", "status success")
+	e.forge.refused = ""
+	e.now = e.now.Add(time.Minute)
+	e.runOnce(p)
+}
+
+func TestAPullRequestWithoutItsHeadDelaysNoOther(t *testing.T) {
+	e := newEnv(t, "ann bob")
+	p := e.previewer()
+	e.propose(1, "ann bob cleo")
+	e.propose(2, "ann bob dave")
+	e.runGit("update-ref", "-d", "refs/pull/1/head")
+	e.forge.open[0].Head = strings.Repeat("1", 40)
+	e.runOnce(p, "comment 1", "status error", "comment 2", "status success")
+	e.wantComment(2, "Users created (1)")
+}
+
 func TestSnapshotsAreStored(t *testing.T) {
 	e := newEnv(t, "ann bob")
 	p := e.previewer()

@@ -30,6 +30,8 @@ type State struct {
 	Readers  []string                  // users with read access only
 	NoPushes bool                      // the server or the token does not give pushes
 	ReadOnly bool                      // the token may not open pull requests
+	// RefusedStatuses is a commit whose statuses the server refuses with 422; "" for none.
+	RefusedStatuses string
 	// Posts, if set, gets each comment as "comment BODY" and each status as "status STATE CONTEXT
 	// DESCRIPTION".
 	Posts  chan string
@@ -163,6 +165,10 @@ func (r *State) Serve(api http.Handler, authorized func(*http.Request) bool) *ht
 		}
 		if !authorized(req) {
 			Respond(w, 401, map[string]any{"message": "Bad credentials"})
+			return
+		}
+		if r.RefusedStatuses != "" && req.Method == http.MethodPost && strings.Contains(req.URL.Path, r.RefusedStatuses) {
+			Respond(w, http.StatusUnprocessableEntity, map[string]any{"message": "No commit found for SHA"})
 			return
 		}
 		api.ServeHTTP(w, req)
