@@ -48,7 +48,7 @@ const simulatorWrite = 10 * time.Minute
 func Simulate(ctx context.Context, c SimulatorConfig, started func(Simulator)) error {
 	server, err := c.server()
 	if err != nil {
-		return err
+		return UsageError{err}
 	}
 	if c.File != "" {
 		if err := server.Open(c.File); err != nil {
@@ -78,7 +78,7 @@ func Simulate(ctx context.Context, c SimulatorConfig, started func(Simulator)) e
 func (c *SimulatorConfig) server() (*awssim.Server, error) {
 	profile, err := awssim.ParseProfile(c.Profile)
 	if err != nil {
-		return nil, UsageError{err}
+		return nil, err
 	}
 	server := &awssim.Server{Profile: profile, Tenant: c.Tenant}
 	server.Options.Throttle = awssim.Throttle{Unlimited: c.PerSecond == 0, PerSecond: max(0, c.PerSecond),
@@ -87,14 +87,14 @@ func (c *SimulatorConfig) server() (*awssim.Server, error) {
 	for _, option := range c.Options {
 		name, value, ok := strings.Cut(option, "=")
 		if !ok {
-			return nil, UsageError{fmt.Errorf("--set %s: want name=value", option)}
+			return nil, fmt.Errorf("--set %s: want name=value", option)
 		}
 		if err := server.Options.Set(name, value); err != nil {
-			return nil, UsageError{err}
+			return nil, err
 		}
 	}
 	if c.Token != "" {
 		server.Tokens = []awssim.Token{{Secret: c.Token}}
 	}
-	return server, nil
+	return server, server.Validate()
 }

@@ -2,6 +2,7 @@ package awssim
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -43,6 +44,9 @@ func (c *call) operation() string {
 // handle runs the checks in their order and then the operation: latency, network faults, tenant and
 // token, path, throttle, service faults.
 func (c *call) handle() (response, error) {
+	if err := c.s.err; err != nil {
+		return response{}, fmt.Errorf("the simulator is not configured correctly: %w", err)
+	}
 	c.readBody()
 	routeErr := c.route()
 	c.faults = c.s.faults.activate(c, &c.s.random)

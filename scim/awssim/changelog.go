@@ -74,7 +74,10 @@ func (r changeRecord) change(s *Server) (change, error) {
 	default:
 		err = fmt.Errorf("unknown change %q", r.Kind)
 	}
-	return c, err
+	if r.ID == "" {
+		err = cmp.Or(err, fmt.Errorf("a change of kind %s has no id", r.Kind))
+	}
+	return c, cmp.Or(err, validateTime("at", r.At), validateTime("created", r.Created))
 }
 
 // append writes the changes of one call.
@@ -180,6 +183,9 @@ func (s *Server) Open(path string) error {
 	if s.Tokens == nil {
 		s.Tokens = lastTokens(lines)
 	}
+	if err := s.Validate(); err != nil {
+		return fmt.Errorf("open change log %s: %w", path, err)
+	}
 	s.init()
 	d, err := s.replay(lines)
 	if err != nil {
@@ -230,6 +236,9 @@ func readChangeLog(path string) ([]changeLogLine, error) {
 		}
 		if n == 1 && l.Version != changeLogVersion {
 			return nil, fmt.Errorf("%s:1: not a change log of version %d", path, changeLogVersion)
+		}
+		if n > 1 && l.Tokens == nil && l.Changes == nil {
+			return nil, fmt.Errorf("%s:%d: the line has neither tokens nor changes", path, n)
 		}
 		lines = append(lines, l)
 	}

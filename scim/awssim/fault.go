@@ -82,10 +82,12 @@ func (f Fault) validate(ops []operation) error {
 	switch {
 	case f.Operation != "" && !slices.ContainsFunc(ops, applies):
 		return fmt.Errorf("the fault %s does not apply to an operation %q", f.Name, f.Operation)
-	case f.Rate < 0 || f.Rate > 1:
+	case !(f.Rate >= 0 && f.Rate <= 1): // NaN is not in any range
 		return fmt.Errorf("rate is %v; it must be from 0 to 1", f.Rate)
-	case f.Nth < 0 || f.Times < 0 || f.Delay < 0:
-		return fmt.Errorf("nth, times and delay must not be negative")
+	case f.Nth < 0 || f.Times < 0:
+		return fmt.Errorf("nth and times must not be negative")
+	case f.Delay < 0 || f.Delay > maxDuration:
+		return fmt.Errorf("delay is %s; it must be from 0 to %s", f.Delay, maxDuration)
 	case f.Nth > 0 && f.Rate > 0:
 		return fmt.Errorf("a fault cannot have both nth and rate")
 	}

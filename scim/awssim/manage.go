@@ -1,6 +1,7 @@
 package awssim
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -97,20 +98,50 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 		w.WriteHeader(status)
 		return
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	enc := json.NewEncoder(w)
+	var body bytes.Buffer
+	enc := json.NewEncoder(&body)
 	enc.SetIndent("", "  ")
 	enc.SetEscapeHTML(false)
-	_ = enc.Encode(v) // an error means that the caller has disconnected
+	if err := enc.Encode(v); err != nil {
+		http.Error(w, "encode response: "+err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = body.WriteTo(w) // an error means that the caller has disconnected
 }
 
-// readJSON decodes the body. Unknown keys are an error. An empty body leaves v unchanged.
+// errEmptyBody is the error of readJSON for a body without content.
+var errEmptyBody = errors.New("decode body: the body is empty; it must be a JSON object")
+
+// readJSON decodes the body, which must be one JSON object. Unknown keys are an error. After an
+// error, v must not be used.
 func readJSON(r *http.Request, v any) error {
-	dec := json.NewDecoder(r.Body)
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(v); err != nil && err != io.EOF {
+	data, err := io.ReadAll(r.Body)
+	if err != nil {
+		return fmt.Errorf("read body: %w", err)
+	}
+	switch data = bytes.TrimSpace(data); {
+	case len(data) == 0:
+		return errEmptyBody
+	case data[0] != '{':
+		return fmt.Errorf("decode body: it must be a JSON object, not %.20q", data)
+	}
+	if err := decodeStrictly(data, v); err != nil {
 		return fmt.Errorf("decode body: %w", err)
+	}
+	return nil
+}
+
+// decodeStrictly decodes one JSON value. Unknown keys and text after the value are errors.
+func decodeStrictly(data []byte, v any) error {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(v); err != nil {
+		return err
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return errors.New("there is text after the JSON value")
 	}
 	return nil
 }
@@ -122,11 +153,36 @@ func (s *Server) getEndpoint(*http.Request) (int, any, error) {
 func (s *Server) getState(*http.Request) (int, any, error) { return http.StatusOK, s.State(), nil }
 
 func (s *Server) putState(r *http.Request) (int, any, error) {
-	var st State
-	if err := readJSON(r, &st); err != nil {
+	var body stateBody
+	if err := readJSON(r, &body); err != nil {
 		return 0, nil, err
 	}
-	return http.StatusNoContent, nil, s.Load(st)
+	if body.Users == nil && body.Groups == nil {
+		return 0, nil, errors.New(
+			`the state has neither users nor groups; an empty state is {"users": [], "groups": []}`)
+	}
+	return http.StatusNoContent, nil, s.Load(State{Users: body.Users, Groups: body.Groups})
+}
+
+// stateBody is a [State] whose lists are not null.
+type stateBody struct {
+	Users  listBody[User]  `json:"users"`
+	Groups listBody[Group] `json:"groups"`
+}
+
+type listBody[T any] []T
+
+// UnmarshalJSON rejects null, which would empty the directory by mistake.
+func (l *listBody[T]) UnmarshalJSON(data []byte) error {
+	if string(data) == "null" {
+		return errors.New("a list is null; an empty list is []")
+	}
+	list := []T{}
+	if err := decodeStrictly(data, &list); err != nil {
+		return err
+	}
+	*l = list
+	return nil
 }
 
 func (s *Server) deleteState(*http.Request) (int, any, error) {
@@ -171,7 +227,7 @@ func (s *Server) getTokens(*http.Request) (int, any, error) {
 
 func (s *Server) postToken(r *http.Request) (int, any, error) {
 	var in tokenRecord
-	if err := readJSON(r, &in); err != nil {
+	if err := readJSON(r, &in); err != nil && !errors.Is(err, errEmptyBody) {
 		return 0, nil, err
 	}
 	in.Token.Secret = in.Secret
@@ -195,15 +251,19 @@ func (s *Server) postClock(r *http.Request) (int, any, error) {
 	if err := readJSON(r, &in); err != nil {
 		return 0, nil, err
 	}
-	if !in.Set.IsZero() {
-		s.AdvanceClock(in.Set.Sub(s.clock.now()))
-		return s.getClock(r)
+	if in.Set.IsZero() == (in.Advance == "") {
+		return 0, nil, errors.New(`give either "advance" or "set"`)
 	}
-	by, err := time.ParseDuration(in.Advance)
-	if err != nil {
-		return 0, nil, fmt.Errorf("parse advance: %w", err)
+	by := in.Set.Sub(s.clock.now())
+	if in.Advance != "" {
+		var err error
+		if by, err = time.ParseDuration(in.Advance); err != nil {
+			return 0, nil, fmt.Errorf("parse advance: %w", err)
+		}
 	}
-	s.AdvanceClock(by)
+	if err := s.clock.moveWithin(by, maxClockOffset); err != nil {
+		return 0, nil, err
+	}
 	return s.getClock(r)
 }
 

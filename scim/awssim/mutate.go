@@ -1,6 +1,7 @@
 package awssim
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -34,7 +35,7 @@ func asExistError(err error) error {
 func (s *Server) PutUser(u User) (id string, err error) {
 	err = s.mutateDirectly("put user "+u.UserName, func(d *directory) error {
 		o, err := s.userObject(u)
-		if err != nil {
+		if err := cmp.Or(err, u.Meta.validate()); err != nil {
 			return err
 		}
 		if err := asExistError(s.rules.checkUserUnique(d, o, u.ID)); err != nil {
@@ -71,7 +72,10 @@ func (s *Server) DeleteUser(id string) error {
 // g.Members is nil.
 func (s *Server) PutGroup(g Group) (id string, err error) {
 	err = s.mutateDirectly("put group "+g.DisplayName, func(d *directory) error {
-		o := s.groupObject(g)
+		o, err := s.groupObject(g)
+		if err := cmp.Or(err, g.Meta.validate()); err != nil {
+			return err
+		}
 		if err := asExistError(s.rules.checkGroupUnique(d, o, g.ID)); err != nil {
 			return err
 		}

@@ -110,15 +110,20 @@ func (t Throttle) withDefaults() Throttle {
 func (o Options) cursorLifetime() time.Duration { return cmp.Or(o.CursorLifetime, 5*time.Minute) }
 
 // Set sets an option by name, case-insensitively: "ActiveByDefault", "Throttle.Burst". Values have
-// Go's syntax: true, 5, 1.5s. Command lines use it.
+// Go's syntax: true, 5, 1.5s. Command lines use it. If Set fails, o is unchanged.
 func (o *Options) Set(name, value string) error {
-	v, ok := o.lookup(name)
+	changed := *o
+	v, ok := changed.lookup(name)
 	if !ok {
 		return fmt.Errorf("set option: unknown option %q; the options are %s", name, strings.Join(OptionNames(), ", "))
 	}
 	if err := setValue(v, value); err != nil {
 		return fmt.Errorf("set option %s: %w", name, err)
 	}
+	if err := changed.Validate(); err != nil {
+		return fmt.Errorf("set option: %w", err)
+	}
+	*o = changed
 	return nil
 }
 

@@ -29,6 +29,7 @@ type Server struct {
 	Logger *slog.Logger
 
 	once   sync.Once
+	err    error // of Validate: every call gets 500
 	rules  *rules
 	key    [32]byte // signs cursors
 	clock  clock
@@ -48,6 +49,7 @@ type Server struct {
 // init initializes the server on first use.
 func (s *Server) init() {
 	s.once.Do(func() {
+		s.err = s.Validate()
 		s.rules = newRules(s.Profile, s.Options)
 		s.dir = newDirectory(s.rules)
 		s.clock.base = s.Now

@@ -3,6 +3,7 @@ package awssim
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -96,6 +97,10 @@ type Manager struct {
 type Meta struct {
 	Created      time.Time `json:"created,omitzero"`
 	LastModified time.Time `json:"lastModified,omitzero"`
+}
+
+func (m Meta) validate() error {
+	return cmp.Or(validateTime("created", m.Created), validateTime("lastModified", m.LastModified))
 }
 
 func (m Meta) withDefaults(now time.Time) Meta {
@@ -192,6 +197,9 @@ func (s *Server) exportGroup(g *group) Group {
 // userObject converts a User. It does not check the service's constraints, because objects that
 // were not created through SCIM need not meet them.
 func (s *Server) userObject(u User) (object, error) {
+	if u.UserName == "" {
+		return nil, errors.New("the user has no userName")
+	}
 	u.ID, u.Meta = "", Meta{}
 	b, err := json.Marshal(u)
 	if err != nil {
@@ -210,13 +218,17 @@ func (s *Server) decodeStored(t *resourceType, b []byte) (object, error) {
 	return d.resource(t, doc)
 }
 
-func (s *Server) groupObject(g Group) object {
+// groupObject converts a Group without its members. Like userObject, it checks no constraints.
+func (s *Server) groupObject(g Group) (object, error) {
+	if g.DisplayName == "" {
+		return nil, errors.New("the group has no displayName")
+	}
 	t := s.rules.group
 	o := object{}.with(t.displayName, g.DisplayName)
 	if g.ExternalID != "" {
 		o = o.with(t.externalID, g.ExternalID)
 	}
-	return o
+	return o, nil
 }
 
 // Load replaces the directory with st. It generates missing ids. Members are ids or userNames. If
@@ -246,6 +258,9 @@ func (s *Server) buildDirectory(st State) (*directory, error) {
 	for _, u := range st.Users {
 		o, err := s.userObject(u)
 		if err == nil {
+			err = u.Meta.validate()
+		}
+		if err == nil {
 			err = asExistError(s.rules.checkUserUnique(d, o, ""))
 		}
 		if err == nil && d.users[u.ID] != nil {
@@ -268,7 +283,13 @@ func (s *Server) buildDirectory(st State) (*directory, error) {
 }
 
 func (s *Server) buildGroup(d *directory, g Group, now time.Time) error {
-	o := s.groupObject(g)
+	o, err := s.groupObject(g)
+	if err == nil {
+		err = g.Meta.validate()
+	}
+	if err != nil {
+		return err
+	}
 	if err := asExistError(s.rules.checkGroupUnique(d, o, "")); err != nil {
 		return err
 	}

@@ -100,6 +100,12 @@ func (ts *tokenStore) create(now time.Time, t Token) (Token, error) {
 	if len(ts.list) >= maxTokens {
 		return Token{}, ErrTokenLimit
 	}
+	if err := cmp.Or(validateTime("created", t.Created), validateTime("expires", t.Expires)); err != nil {
+		return Token{}, err
+	}
+	if slices.ContainsFunc(ts.list, func(other Token) bool { return t.ID != "" && other.ID == t.ID }) {
+		return Token{}, fmt.Errorf("token %s: %w", t.ID, fs.ErrExist)
+	}
 	t = ts.withDefaults(t, now)
 	ts.list = append(ts.list, t)
 	return t, nil
