@@ -25,6 +25,8 @@ runs until it is interrupted. See docs/simulator.md.`,
 	f := cmd.Flags()
 	f.StringVar(&config.Listen, "listen", "127.0.0.1:8740", "address of the SCIM endpoint")
 	f.StringVar(&config.Manage, "manage", "127.0.0.1:8742", "address of the management listener; empty for none")
+	f.StringSliceVar(&config.HostNames, "host-name", nil, "names that requests may be sent to, in addition to "+
+		"loopback names and the addresses in --listen and --manage")
 	f.StringVar(&config.Tenant, "tenant", app.ExampleTenant, "tenant ID in the path of the endpoint")
 	f.StringVar(&config.Token, "token", "", "access token (default: a random one)")
 	f.StringVar(&config.Profile, "profile", "aws", "behavior of the endpoint: aws, aws-2024 or rfc")

@@ -9,10 +9,12 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/seed-d64a251c/roster/internal/httpserver"
 	"github.com/seed-d64a251c/roster/internal/web"
 	"github.com/seed-d64a251c/roster/internal/webauth"
 )
@@ -59,10 +61,7 @@ func (c *AccessConfig) open(s *Settings, listen string) (*httpAccess, error) {
 		return nil, UsageError{err}
 	}
 	out := &httpAccess{loopbackOnly: !c.authenticates()}
-	out.HostNames = c.HostNames
-	if host, _, err := net.SplitHostPort(listen); err == nil && !isUnspecified(host) {
-		out.HostNames = append(out.HostNames, host)
-	}
+	out.HostNames = append(slices.Clone(c.HostNames), httpserver.NameOf(listen)...)
 	if c.PublicURL != "" {
 		u, err := parsePublicURL(c.PublicURL)
 		if err != nil {
@@ -126,12 +125,6 @@ func isLoopbackHost(host string) bool {
 	}
 	ip, err := netip.ParseAddr(host)
 	return err == nil && ip.IsLoopback()
-}
-
-// isUnspecified reports whether an address to listen on means all addresses of this machine.
-func isUnspecified(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "" || err == nil && ip.IsUnspecified()
 }
 
 func parsePublicURL(text string) (*url.URL, error) {

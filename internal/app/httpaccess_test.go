@@ -177,7 +177,8 @@ func TestTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httpserver.New((&web.Server{Access: a.Access}).Handler(), httpserver.Limits{}, a.tls, nil)
+	server := httpserver.New((&web.Server{Access: a.Access}).Handler(), httpserver.CheckedByHandler,
+		httpserver.Limits{}, a.tls, nil)
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
 	defer func() {

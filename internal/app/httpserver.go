@@ -16,6 +16,7 @@ import (
 type endpoint struct {
 	listener net.Listener
 	handler  http.Handler
+	hosts    httpserver.Hosts
 	tls      *tls.Config  // nil: HTTP without TLS
 	log      *slog.Logger // nil: none
 }
@@ -29,7 +30,7 @@ func serveHTTP(ctx context.Context, limits httpserver.Limits, endpoints ...endpo
 	failed := make(chan error, len(endpoints))
 	var servers []*httpserver.Server
 	for _, e := range endpoints {
-		server := httpserver.New(e.handler, limits, e.tls, e.log)
+		server := httpserver.New(e.handler, e.hosts, limits, e.tls, e.log)
 		servers = append(servers, server)
 		go func() { failed <- server.Serve(e.listener) }()
 	}

@@ -145,7 +145,8 @@ func (s *Server) Run(ctx context.Context, started func(address string)) error {
 		}
 		go func() {
 			served <- serveHTTP(ctx, httpserver.Limits{},
-				endpoint{listener: listener, handler: s.handler(), tls: s.access.tls, log: log})
+				endpoint{listener: listener, handler: s.handler(), hosts: httpserver.CheckedByHandler,
+					tls: s.access.tls, log: log})
 			cancel()
 		}()
 	}

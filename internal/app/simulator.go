@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,8 +17,11 @@ import (
 type SimulatorConfig struct {
 	Listen string // address of the SCIM endpoint
 	Manage string // address of the management listener; "" for none
-	Tenant string
-	Token  string // "" means a random one
+	// HostNames are the names that requests may be sent to, in addition to loopback names and the
+	// hosts of Listen and Manage.
+	HostNames []string
+	Tenant    string
+	Token     string // "" means a random one
 	// Profile is aws, aws-2024 or rfc.
 	Profile string
 	// File keeps the directory across restarts; "" keeps it in memory only.
@@ -61,18 +65,22 @@ func Simulate(ctx context.Context, c SimulatorConfig, started func(Simulator)) e
 		return fmt.Errorf("listen for SCIM: %w; choose another address with --listen", err)
 	}
 	out := Simulator{Endpoint: "http://" + scim.Addr().String() + server.Path(), Token: server.Token()}
-	endpoints := []endpoint{{listener: scim, handler: server}}
+	endpoints := []endpoint{{listener: scim, handler: server, hosts: c.hosts(c.Listen)}}
 	if c.Manage != "" {
 		manage, err := net.Listen("tcp", c.Manage)
 		if err != nil {
 			err = fmt.Errorf("listen for management: %w; choose another address with --manage", err)
 			return errors.Join(err, scim.Close())
 		}
-		endpoints = append(endpoints, endpoint{listener: manage, handler: server.Manage()})
+		endpoints = append(endpoints, endpoint{listener: manage, handler: server.Manage(), hosts: c.hosts(c.Manage)})
 		out.Manage = "http://" + manage.Addr().String() + "/"
 	}
 	started(out)
 	return serveHTTP(ctx, httpserver.Limits{Write: simulatorWrite + c.Latency}, endpoints...)
+}
+
+func (c *SimulatorConfig) hosts(listen string) httpserver.Hosts {
+	return httpserver.AllowedNames(append(slices.Clone(c.HostNames), httpserver.NameOf(listen)...)...)
 }
 
 func (c *SimulatorConfig) server() (*awssim.Server, error) {

@@ -98,7 +98,7 @@ func (e *environment) setUp(ctx context.Context) error {
 }
 
 func (e *environment) serve(l net.Listener, h http.Handler) {
-	server := httpserver.New(h, httpserver.Limits{}, nil, nil)
+	server := httpserver.New(h, nil, httpserver.Limits{}, nil, nil)
 	e.servers = append(e.servers, server)
 	go func() { _ = server.Serve(l) }() // if it fails, the step that needs it fails
 }

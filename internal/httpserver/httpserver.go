@@ -1,5 +1,6 @@
 // Package httpserver makes every HTTP server of roster. Each of them limits the connections, the
-// headers, and the time that a client may take. The package does not depend on what is served.
+// headers, and the time that a client may take, and answers only requests to its own names. The
+// package does not depend on what is served.
 package httpserver
 
 import (
@@ -39,9 +40,9 @@ type Server struct {
 	connections int
 }
 
-// New returns a server. tlsConfig is nil for HTTP without TLS. log receives what clients do wrong,
-// at the debug level; nil drops it.
-func New(handler http.Handler, l Limits, tlsConfig *tls.Config, logger *slog.Logger) *Server {
+// New returns a server that answers requests to the names that hosts allow. tlsConfig is nil for
+// HTTP without TLS. log receives what clients do wrong, at the debug level; nil drops it.
+func New(handler http.Handler, hosts Hosts, l Limits, tlsConfig *tls.Config, logger *slog.Logger) *Server {
 	errorLog := log.New(io.Discard, "", 0)
 	if logger != nil {
 		errorLog = slog.NewLogLogger(logger.Handler(), slog.LevelDebug)
@@ -49,7 +50,7 @@ func New(handler http.Handler, l Limits, tlsConfig *tls.Config, logger *slog.Log
 	return &Server{
 		connections: cmp.Or(l.Connections, defaults.Connections),
 		server: &http.Server{
-			Handler:           handler,
+			Handler:           hosts.limit(handler),
 			ReadHeaderTimeout: cmp.Or(l.ReadHeader, defaults.ReadHeader),
 			ReadTimeout:       cmp.Or(l.Read, defaults.Read),
 			WriteTimeout:      cmp.Or(l.Write, defaults.Write),

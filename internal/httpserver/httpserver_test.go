@@ -18,11 +18,16 @@ import (
 // start serves the handler on loopback and returns the address.
 func start(t *testing.T, l Limits, handler http.HandlerFunc) string {
 	t.Helper()
+	return startWith(t, l, nil, handler)
+}
+
+func startWith(t *testing.T, l Limits, hosts Hosts, handler http.HandlerFunc) string {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := New(handler, l, nil, nil)
+	server := New(handler, hosts, l, nil, nil)
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
 	t.Cleanup(func() {
@@ -61,7 +66,7 @@ func wantClosed(t *testing.T, conn net.Conn) string {
 }
 
 func TestEveryLimitHasADefault(t *testing.T) {
-	s := New(http.NotFoundHandler(), Limits{}, nil, nil)
+	s := New(http.NotFoundHandler(), nil, Limits{}, nil, nil)
 	h := s.server
 	if h.ReadHeaderTimeout <= 0 || h.ReadTimeout <= 0 || h.WriteTimeout <= 0 || h.IdleTimeout <= 0 ||
 		h.MaxHeaderBytes <= 0 || s.connections <= 0 {
@@ -77,10 +82,10 @@ func TestSlowClientsAreDisconnected(t *testing.T) {
 		request string
 	}{
 		{"a client that sends nothing", Limits{ReadHeader: tiny}, ""},
-		{"a client that never ends its headers", Limits{ReadHeader: tiny}, "GET / HTTP/1.1\r\nHost: x\r\n"},
+		{"a client that never ends its headers", Limits{ReadHeader: tiny}, "GET / HTTP/1.1\r\nHost: localhost\r\n"},
 		{"a client that never ends its body", Limits{Read: tiny},
-			"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf"},
-		{"a client that sends no second request", Limits{Idle: tiny}, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"},
+			"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nhalf"},
+		{"a client that sends no second request", Limits{Idle: tiny}, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			address := start(t, test.limits, func(_ http.ResponseWriter, r *http.Request) {
@@ -102,7 +107,7 @@ func TestAClientThatDoesNotReadIsDisconnected(t *testing.T) {
 			}
 		}
 	})
-	dial(t, address, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+	dial(t, address, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	select {
 	case <-failed:
 	case <-time.After(time.Minute):
@@ -114,7 +119,7 @@ func TestLongHeadersAreRejected(t *testing.T) {
 	address := start(t, Limits{HeaderBytes: 1024}, func(http.ResponseWriter, *http.Request) {
 		t.Error("the handler was called")
 	})
-	conn := dial(t, address, "GET / HTTP/1.1\r\nHost: x\r\nX: "+strings.Repeat("x", 8000)+"\r\n\r\n")
+	conn := dial(t, address, "GET / HTTP/1.1\r\nHost: localhost\r\nX: "+strings.Repeat("x", 8000)+"\r\n\r\n")
 	if out := wantClosed(t, conn); !strings.HasPrefix(out, "HTTP/1.1 431 ") {
 		t.Errorf("the response is %q", out)
 	}
@@ -133,7 +138,7 @@ func TestConnectionsAreLimited(t *testing.T) {
 	})
 	var conns []net.Conn
 	for range 10 {
-		conns = append(conns, dial(t, address, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))
+		conns = append(conns, dial(t, address, "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"))
 	}
 	for range 3 {
 		<-entered
@@ -156,8 +161,8 @@ func TestShutdownEndsConnectionsWithoutARequest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := New(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "ok") }), Limits{},
-		nil, nil)
+	server := New(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "ok") }), nil,
+		Limits{}, nil, nil)
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
 	idle := dial(t, listener.Addr().String(), "")

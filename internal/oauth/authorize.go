@@ -59,7 +59,7 @@ func (c *Client) Authorize(ctx context.Context, f Flow) (Authorization, error) {
 	h := &callbackHandler{client: c, redirect: "http://" + listener.Addr().String() + callbackPath, state: rand.Text(),
 		verifier: oauth2.GenerateVerifier(),
 		done:     make(chan result, 1)}
-	server := httpserver.New(h, httpserver.Limits{}, nil, nil)
+	server := httpserver.New(h, nil, httpserver.Limits{}, nil, nil)
 	go func() { _ = server.Serve(listener) }()                 // until Shutdown, below
 	defer func() { _ = server.Shutdown(ctx, 2*time.Second) }() // the last page needs the time
 	f.ShowURL(h.authorizeURL())

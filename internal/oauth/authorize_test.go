@@ -50,6 +50,15 @@ func TestForgedRedirectsAreRejected(t *testing.T) {
 			t.Errorf("%s: %d %s", name, status, page)
 		}
 	}
+	req, err := http.NewRequest(http.MethodGet, back+"?code=x&state="+q.Get("state"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Host = "evil.example" // a website whose name leads to this machine
+	res, err := http.DefaultClient.Do(req)
+	if err != nil || res.Body.Close() != nil || res.StatusCode != http.StatusMisdirectedRequest {
+		t.Errorf("a redirect to another name: %v, %v", res, err)
+	}
 	e.wantRequests(t, 0)
 	if q.Get("code_challenge_method") != "S256" || len(q.Get("code_challenge")) != 43 || len(q.Get("state")) < 26 ||
 		q.Has("code_verifier") {

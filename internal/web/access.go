@@ -2,12 +2,11 @@ package web
 
 import (
 	"context"
-	"net"
 	"net/http"
-	"net/netip"
 	"slices"
 	"strings"
 
+	"github.com/seed-d64a251c/roster/internal/httpserver"
 	"github.com/seed-d64a251c/roster/internal/webauth"
 )
 
@@ -104,20 +103,8 @@ func roleFor(r *http.Request) webauth.Role {
 
 // allowsHost reports whether the server has the name that a request was sent to.
 func (a *Access) allowsHost(r *http.Request) bool {
-	name := hostName(r.Host)
-	ip, err := netip.ParseAddr(name)
-	return name == "localhost" || err == nil && ip.IsLoopback() ||
-		a.Authenticator != nil && slices.Contains(healthPaths, r.URL.Path) ||
-		slices.ContainsFunc(a.HostNames, func(allowed string) bool { return hostName(allowed) == name })
-}
-
-// hostName returns the name or address of a Host header, without its port.
-func hostName(host string) string {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
-	return strings.ToLower(strings.TrimSuffix(host, "."))
+	return httpserver.AllowedNames(a.HostNames...)(r) ||
+		a.Authenticator != nil && slices.Contains(healthPaths, r.URL.Path)
 }
 
 // contentPolicy lets pages load only the style sheet of this server, and send forms only to it.
