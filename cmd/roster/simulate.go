@@ -36,6 +36,10 @@ runs until it is interrupted. See docs/simulator.md.`,
 	f.IntVar(&config.Burst, "burst", 0, "maximum requests at once (default: those of one second)")
 	f.DurationVar(&config.RetryAfter, "retry-after", 0, "Retry-After of a 429 response (default: no such header)")
 	f.DurationVar(&config.Latency, "latency", 0, "duration of each request")
+	f.BoolVar(&config.Denied, "denied", false,
+		"start with the fault denied: 403 for every caller; the management API removes it")
+	f.StringArrayVar(&config.AllowFrom, "allow-from", nil,
+		"IP address or prefix that may call, such as 10.0.0.0/8; all others get 403; may be repeated")
 	f.StringArrayVar(&config.Options, "set", nil,
 		"option as name=value, such as ActiveByDefault=true; may be repeated. "+
 			"Options: "+strings.Join(app.SimulatorOptions(), ", "))

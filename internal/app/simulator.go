@@ -32,6 +32,10 @@ type SimulatorConfig struct {
 	RetryAfter time.Duration
 	Latency    time.Duration
 	Options    []string // name=value
+	// Denied starts with the fault "denied". AllowFrom are the IP addresses and prefixes that it
+	// spares.
+	Denied    bool
+	AllowFrom []string
 }
 
 // Simulator is a running simulator.
@@ -59,6 +63,11 @@ func Simulate(ctx context.Context, c SimulatorConfig, started func(Simulator)) e
 			return err
 		}
 		defer server.Close()
+	}
+	if c.Denied || len(c.AllowFrom) > 0 {
+		if err := server.Inject(awssim.Fault{Name: awssim.FaultDenied, Allow: c.AllowFrom}); err != nil {
+			return UsageError{err}
+		}
 	}
 	scim, err := net.Listen("tcp", c.Listen)
 	if err != nil {

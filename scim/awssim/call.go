@@ -41,8 +41,8 @@ func (c *call) operation() string {
 	return c.op.name
 }
 
-// handle runs the checks in their order and then the operation: latency, network faults, tenant and
-// token, path, throttle, service faults.
+// handle runs the checks in their order and then the operation: latency, network faults, the
+// caller's address, tenant and token, path, throttle, service faults.
 func (c *call) handle() (response, error) {
 	if err := c.s.err; err != nil {
 		return response{}, fmt.Errorf("the simulator is not configured correctly: %w", err)
@@ -55,6 +55,9 @@ func (c *call) handle() (response, error) {
 	}
 	if resp, done := c.networkFault(); done {
 		return resp, nil
+	}
+	if err := c.denied(); err != nil {
+		return response{}, err
 	}
 	if err := c.authorize(); err != nil {
 		return response{}, err

@@ -28,6 +28,9 @@ type Fault struct {
 	Times int `json:"times,omitempty"`
 	// Delay is a parameter of some fault types. In JSON it is a string such as "1.5s".
 	Delay time.Duration `json:"-"`
+	// Allow lists the addresses that the fault "denied" spares: IP addresses and prefixes such as
+	// "10.0.0.0/8". Empty spares none. Other fault types must not have it.
+	Allow []string `json:"allow,omitempty"`
 
 	matched, triggered int
 }
@@ -90,8 +93,11 @@ func (f Fault) validate(ops []operation) error {
 		return fmt.Errorf("delay is %s; it must be from 0 to %s", f.Delay, maxDuration)
 	case f.Nth > 0 && f.Rate > 0:
 		return fmt.Errorf("a fault cannot have both nth and rate")
+	case len(f.Allow) > 0 && f.Name != FaultDenied:
+		return fmt.Errorf("the fault %s has no list of allowed addresses; only %s has", f.Name, FaultDenied)
 	}
-	return nil
+	_, err := parseAllowed(f.Allow)
+	return err
 }
 
 // trigger counts a matching call and reports whether it triggers the fault.
@@ -135,7 +141,8 @@ func (fs *injectedFaults) activate(c *call, r *random) activeFaults {
 // matches reports whether the call is one that the fault counts.
 func (c *call) matches(f *Fault) bool {
 	t, ok := faultTypeNamed(f.Name)
-	return ok && t.appliesTo(c.op) && (f.Operation == "" || f.Operation == c.operation()) && c.usesCursor(f.Name)
+	return ok && t.appliesTo(c.op) && (f.Operation == "" || f.Operation == c.operation()) && c.usesCursor(f.Name) &&
+		!(f.Name == FaultDenied && c.from(f.Allow))
 }
 
 // usesCursor reports whether the call uses cursors as a fault of cursors needs it. The cursor of a

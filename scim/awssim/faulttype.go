@@ -25,6 +25,7 @@ const (
 	FaultQuota         FaultName = "quota-reached"
 	FaultStale         FaultName = "stale-read"
 	FaultConflict      FaultName = "conflict"
+	FaultDenied        FaultName = "denied"
 )
 
 // faultType describes a fault type.
@@ -63,6 +64,7 @@ func faultTypes() []faultType {
 		{FaultQuota, creates, "the create exceeds the quota"},
 		{FaultStale, reads, "a read returns the directory as it was `delay` (default 2 s) ago"},
 		{FaultConflict, changes, "409, as for a concurrent change of the object; nothing is applied"},
+		{FaultDenied, any, "403 for every caller whose address is not in `allow`; nothing is applied"},
 	}
 }
 

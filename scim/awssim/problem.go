@@ -20,6 +20,7 @@ const (
 	detailJSON        = "Invalid JSON from RequestBody"
 	detailFilter      = "Invalid Filter format"
 	detailToken       = "Authorization information is invalid or missing."
+	detailDenied      = "Access denied."
 	detailNotFound    = "Specified resource was not found."
 	detailThrottle    = "Rate exceeded"
 	detailInternal    = "Internal server error."
