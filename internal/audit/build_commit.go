@@ -55,7 +55,8 @@ func (r *Recorder) build(
 	}
 	own := afterChanges(a.unproved, diffLedgers(b.ledger, built.ledger), true)
 	own = withEntries(own, p.Unproved, built.ledger)
-	after := &assessment{unproved: without(own, p.Verified), dropped: a.dropped}
+	after := &assessment{unproved: without(own, p.Verified), dropped: a.dropped,
+		undecided: a.undecidedNow}
 	if p.DroppedLookedUp {
 		after.dropped = a.dropsNow
 	}

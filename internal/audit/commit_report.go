@@ -141,6 +141,7 @@ func (r *Recorder) countRepeat(
 	}
 	record.Repeats = n
 	record.Unproved = without(record.Unproved, c.Verified)
+	record.UndecidedMembers = nil
 	if c.DroppedLookedUp {
 		record.Dropped = nil
 	}

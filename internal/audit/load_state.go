@@ -98,8 +98,8 @@ func (r *Recorder) stateOf(
 	if err != nil {
 		return nil, err
 	}
-	state := &reconcile.AuditState{Status: found.status, Ledger: found.ledger.Clone(), Trust: a.trust,
-		Unproved: a.unproved, Dropped: a.dropped}
+	state := &reconcile.AuditState{Status: found.status, Trust: a.trust,
+		Ledger: withUndecided(found.ledger, a.undecided).Clone(), Unproved: a.unproved, Dropped: a.dropped}
 	if r.CheckSignatures == nil {
 		state.ReviewedFrom = l.record.reviewedFrom(found.status)
 	}

@@ -33,6 +33,9 @@ type localRecord struct {
 	// Dropped are the proved entries that others removed from the ledger or gave another id, and
 	// that no run has looked up since; nil if there are none.
 	Dropped *reconcile.Ledger `json:"dropped,omitempty"`
+	// UndecidedMembers are the ids of adopted groups whose previous members were undecided when
+	// this machine last reported, and others say that they are decided; nil if there are none.
+	UndecidedMembers map[string]bool `json:"undecidedMembers,omitempty"`
 	// Next is the state after a commit of this machine that has begun; nil if there is none.
 	Next *nextState `json:"next,omitempty"`
 	// Break is where the branch was found broken; nil if it is not.
@@ -115,6 +118,7 @@ func (l *localRecord) accept(
 		})
 	}
 	l.Unproved, l.UnprovedReason, l.Dropped = a.unproved, a.unprovedReason, a.dropped
+	l.UndecidedMembers = unionIDs(a.undecided, nil)
 	l.Next, l.Break = nil, nil
 }
 

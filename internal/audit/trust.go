@@ -18,6 +18,10 @@ type assessment struct {
 	// dropped are the entries that this machine proved and that others removed or gave another id;
 	// dropsNow are those of them that the local record does not have. Nil if there are none.
 	dropped, dropsNow *reconcile.Ledger
+	// undecided are the ids of groups whose previous members this machine knew as undecided, and
+	// others say that they are decided; undecidedNow are those of them that the local record does
+	// not have.
+	undecided, undecidedNow map[string]bool
 	// notProvedOnly is true if the branch counts as broken only because a proof is required.
 	notProvedOnly bool
 }
@@ -33,7 +37,7 @@ func (r *Recorder) assess(
 	if reason != "" {
 		return r.broken(ctx, record, b, reason)
 	}
-	a := &assessment{dropped: record.Dropped}
+	a := &assessment{dropped: record.Dropped, undecided: record.UndecidedMembers}
 	switch {
 	case record.Head == "" && b.status == nil && !b.hasEntries(): // there is nothing to trust
 	case record.StateDigest == b.digest && record.Head != "":
@@ -90,6 +94,8 @@ func (r *Recorder) assessForeign(
 		a.unproved = afterChanges(record.Unproved, diffLedgers(known.ledger, b.ledger), false)
 		a.dropsNow = droppedEntries(withoutEntries(known.ledger, record.Unproved), b.ledger)
 		a.dropped = withLedger(record.Dropped, a.dropsNow)
+		a.undecidedNow = newlyDecided(withLedger(known.ledger, record.Dropped), b.ledger)
+		a.undecided = unionIDs(record.UndecidedMembers, a.undecidedNow)
 	}
 	a.unprovedReason = fmt.Sprintf("others have reported runs since commit %s, which this machine knows, and "+
 		"the commits are not signed", short(record.Head))
@@ -336,6 +342,8 @@ func (r *Recorder) restoredState(
 	if known == nil {
 		a.unproved = entriesOf(b.ledger)
 	} else {
+		undecided := unionIDs(record.UndecidedMembers, newlyDecided(known.ledger, b.ledger))
+		out.ledger = withUndecided(out.ledger, undecided)
 		entries := known.ledger
 		if b.problem == nil && b.status != nil { // another writer may have removed an unproved entry
 			entries = withoutEntries(entries, record.Unproved)

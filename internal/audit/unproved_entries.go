@@ -48,7 +48,9 @@ func withLedger(a, b *reconcile.Ledger) *reconcile.Ledger {
 	if a == nil || b == nil {
 		return cmp.Or(a, b)
 	}
-	out := b.Clone()
+	out := reconcile.NewLedger() // a stored ledger may have no maps
+	maps.Copy(out.Users, b.Users)
+	maps.Copy(out.Groups, b.Groups)
 	maps.Copy(out.Users, a.Users)
 	maps.Copy(out.Groups, a.Groups)
 	return out
