@@ -30,13 +30,14 @@ type Options struct {
 	Progress func(done, total int)
 }
 
-// Read reads users, groups and memberships. It lists users concurrently with groups, because the
-// pages of one listing are sequential. If any listing fails, Read fails: what could not be read is
-// never taken for absent.
+// Read reads users, groups and memberships. If the concurrency allows it, Read lists users together
+// with groups, because the pages of one listing are sequential. If any listing fails, Read fails:
+// what could not be read is never taken for absent.
 func Read(ctx context.Context, r reconcile.Reader, options Options, now time.Time) (*reconcile.Observed, error) {
 	o := &reconcile.Observed{ReadAt: now, Members: map[string][]string{}}
 	membersRead := false
 	listings, listCtx := errgroup.WithContext(ctx)
+	listings.SetLimit(max(1, options.Concurrency))
 	listings.Go(func() (err error) {
 		if o.Users, err = collect(r.Users(listCtx)); err != nil {
 			return fmt.Errorf("list users: %w", err)

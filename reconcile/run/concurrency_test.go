@@ -181,3 +181,40 @@ func TestMembersAreReadWhileUsersAreListed(t *testing.T) {
 		}
 	})
 }
+
+// slowListings is a directory whose listings take a second. It counts those that run at once.
+type slowListings struct {
+	*reconciletest.Directory
+	running, most int
+}
+
+func (d *slowListings) slow() {
+	d.running++
+	d.most = max(d.most, d.running)
+	time.Sleep(time.Second)
+	d.running--
+}
+
+func (d *slowListings) Users(ctx context.Context) iter.Seq2[reconcile.RemoteUser, error] {
+	return func(yield func(reconcile.RemoteUser, error) bool) {
+		d.slow()
+		d.Directory.Users(ctx)(yield)
+	}
+}
+
+func (d *slowListings) Groups(ctx context.Context) iter.Seq2[reconcile.RemoteGroup, error] {
+	return func(yield func(reconcile.RemoteGroup, error) bool) {
+		d.slow()
+		d.Directory.Groups(ctx)(yield)
+	}
+}
+
+func TestAConcurrencyOfOneListsUsersAndGroupsOneAfterTheOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &slowListings{Directory: &reconciletest.Directory{}}
+		if _, err := observe.Read(t.Context(), d, observe.Options{Groups: true, Concurrency: 1},
+			time.Now()); err != nil || d.most != 1 {
+			t.Errorf("%d listings ran at once, want 1 (%v)", d.most, err)
+		}
+	})
+}
