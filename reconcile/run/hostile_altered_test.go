@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 	"testing/fstest"
@@ -190,7 +191,7 @@ func (a printsAll) SearchReports(ctx context.Context, provisioner string,
 	if !errors.Is(err, fs.ErrNotExist) {
 		return found, err
 	}
-	for digest := range a.h.org.approvals {
+	for _, digest := range slices.Sorted(maps.Keys(a.h.org.approvals)) {
 		for _, p := range a.h.declarations().Provisioners {
 			r := &reconcile.Report{Run: "sabotage", Identity: p.Identity(), HeldDigest: digest,
 				Commit: reconcile.CommitRef{ID: "commit-1"}}
@@ -214,7 +215,7 @@ func (p proven) Provenance(_ context.Context, provisioners, ids []string) (map[s
 	add := func(kind reconcile.Kind, entries map[string]reconcile.Owned) {
 		for key, owned := range entries {
 			out[owned.ID] = append(out[owned.ID], reconcile.Provenance{Kind: kind, Key: key, Run: "sabotage",
-				Commit: p.h.commitID(len(p.h.orgs))})
+				Commit: commitID(len(p.h.orgs))})
 		}
 	}
 	add(reconcile.CreateUser, l.Users)

@@ -3,6 +3,7 @@ package run_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -13,7 +14,7 @@ import (
 	"github.com/seed-d64a251c/roster/reconcile/run"
 )
 
-func (h *hostile) commitID(n int) string { return fmt.Sprintf("commit-%d", n) }
+func commitID(n int) string { return fmt.Sprintf("commit-%d", n) }
 
 // commitSteps are done by a person who can push to the branch of the declarations.
 var commitSteps = []hostileStep{
@@ -101,9 +102,9 @@ func (h *hostile) attack() {
 				clear(g.members)
 			}
 		default:
-			for key, u := range h.org.users {
-				if !h.org.hasName(u.name + "-x") {
-					h.org.users[key].name = u.name + "-x"
+			for _, key := range slices.Sorted(maps.Keys(h.org.users)) {
+				if u := h.org.users[key]; !h.org.hasName(u.name + "-x") {
+					u.name += "-x"
 				}
 			}
 		}
@@ -173,7 +174,7 @@ func (h *hostile) previewedDigest() string {
 	n := len(h.Commits)
 	result, err := runner.Once(context.Background(), run.Request{
 		Provisioner: h.org.provisioner(), Declarations: h.Commits[n-1], Trigger: "command",
-		Commit: reconcile.CommitRef{ID: h.commitID(n), Time: h.commitTimes[n-1]},
+		Commit: reconcile.CommitRef{ID: commitID(n), Time: h.commitTimes[n-1]},
 	})
 	if err != nil || result.Plan == nil {
 		h.logf("    no preview: %v", err)

@@ -98,8 +98,8 @@ func forgeStatus(h *hostile, s *reconcile.Status) {
 		s.LastApplied = nil
 	default:
 		n := len(h.orgs)
-		s.LastApplied = &reconcile.AppliedAt{Commit: h.commitID(n), Time: h.Now}
-		s.Commit = reconcile.CommitRef{ID: h.commitID(n)}
+		s.LastApplied = &reconcile.AppliedAt{Commit: commitID(n), Time: h.Now}
+		s.Commit = reconcile.CommitRef{ID: commitID(n)}
 		s.AdoptionDecided = true
 	}
 }
@@ -108,9 +108,9 @@ func forgeStatus(h *hostile, s *reconcile.Status) {
 func (h *hostile) forgeIntent() {
 	key := h.org.provisioner()
 	intent := reconcile.Intent{Version: 1, Run: "forged-intent", Provisioner: key, Digest: "sha256:0",
-		ReleasedChanges: 3, Commit: reconcile.CommitRef{ID: h.commitID(len(h.orgs))}, CreatedUsers: userKeys,
+		ReleasedChanges: 3, Commit: reconcile.CommitRef{ID: commitID(len(h.orgs))}, CreatedUsers: userKeys,
 		CreatedGroups: groupKeys, Trigger: "schedule", Started: h.Now.Add(-time.Hour), RosterVersion: "test"}
-	for digest := range h.org.approvals {
+	for _, digest := range slices.Sorted(maps.Keys(h.org.approvals)) {
 		intent.UsedApprovals = append(intent.UsedApprovals, reconcile.ApprovalUse{Digest: digest, Time: h.Now})
 	}
 	until := h.Now.Add(-time.Minute)

@@ -126,7 +126,7 @@ func (r *Runner) auditState(ctx context.Context, req Request, p *schema.Provisio
 		return out, nil
 	}
 	out.state = newest
-	return out, mayContinue(newest, out.previousKey, p)
+	return out, mayContinue(newest, out.previousKey, p, r.now())
 }
 
 // keyedState is what earlier runs left under a key.
@@ -166,9 +166,9 @@ func sameTenant(state *reconcile.AuditState, p *schema.Provisioner) bool {
 		len(state.Ledger.Users)+len(state.Ledger.Groups) > 0
 }
 
-// mayContinue returns why a provisioner must not continue the audit state of an earlier key; nil if
-// it may.
-func mayContinue(state *reconcile.AuditState, old string, p *schema.Provisioner) error {
+// mayContinue returns why a provisioner must not continue the audit state of an earlier key, and
+// what an operator does about it; nil if it may.
+func mayContinue(state *reconcile.AuditState, old string, p *schema.Provisioner, now time.Time) error {
 	switch {
 	case !slices.Contains(p.Previously, old):
 		return fmt.Errorf(
@@ -183,18 +183,24 @@ func mayContinue(state *reconcile.AuditState, old string, p *schema.Provisioner)
 		)
 	case state.Interrupted != nil:
 		return fmt.Errorf(
-			"a run of provisioner %q was interrupted; complete it under that name "+
-				"before you rename the provisioner to %q",
+			"%s: a run of provisioner %q was interrupted before the provisioner was renamed to %q, so nothing is "+
+				"sent: declare the provisioner as %q again and run roster, which completes that run; then rename it",
+			p.Pos,
 			old,
 			p.Key,
+			old,
 		)
 	case state.Trust.Broken():
 		return fmt.Errorf(
-			"the audit branch is broken for provisioner %q (%s); release it under that name "+
-				"before you rename the provisioner to %q",
+			"%s: the audit branch was found broken before provisioner %q was renamed to %q (%s), so nothing is "+
+				"sent: declare the provisioner as %q again, with the line %s, and run roster, which releases the "+
+				"branch; then rename it",
+			p.Pos,
 			old,
-			state.Trust.Reason,
 			p.Key,
+			state.Trust.Reason,
+			old,
+			reconcile.NewAuditSummary(state.Trust, state.Unproved, nil, now).Approval,
 		)
 	}
 	return nil
