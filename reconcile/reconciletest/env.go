@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
@@ -26,7 +28,6 @@ import (
 type Env struct {
 	T       testing.TB
 	Sim     *awssim.Server
-	Server  *httptest.Server
 	Runner  *run.Runner
 	Audit   *Audit
 	Now     time.Time  // a run advances it
@@ -56,8 +57,7 @@ func NewEnv(t testing.TB) *Env {
 		defer w.clock.Unlock()
 		return w.Now
 	}
-	w.Server = httptest.NewServer(w.Sim)
-	t.Cleanup(w.Server.Close)
+	client := w.serve()
 	w.Audit = &Audit{}
 	limiter := &scim.Limiter{Concurrency: 5}
 	w.Runner = &run.Runner{
@@ -68,21 +68,44 @@ func NewEnv(t testing.TB) *Env {
 		Now:     func() time.Time { return w.Now },
 		RunID:   func() string { w.runs++; return fmt.Sprintf("run-%d", w.runs) },
 		Open: func(_ context.Context, _ *schema.Provisioner, readOnly bool) (reconcile.Directory, error) {
-			client := &scim.Client{
-				Endpoint: w.Server.URL + w.Sim.Path(),
+			c := &scim.Client{
+				Endpoint: endpoint + w.Sim.Path(),
 				Token:    scim.StaticToken(w.Sim.Token()),
 				Limiter:  limiter,
 				Sleep:    func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
+				HTTP:     client,
 			}
 			if readOnly {
-				http := *w.Server.Client()
-				http.Transport = scim.ReadOnly(http.Transport)
-				client.HTTP = &http
+				reader := *client
+				reader.Transport = scim.ReadOnly(reader.Transport)
+				c.HTTP = &reader
 			}
-			return &directory.Directory{Client: client}, nil
+			return &directory.Directory{Client: c}, nil
 		},
 	}
 	return w
+}
+
+// endpoint is the declared address of the simulator. It is the same in each environment, because
+// digests depend on it. Nothing listens there.
+const endpoint = "http://127.0.0.1:8740"
+
+// serve starts the simulator and returns an HTTP client for it.
+func (w *Env) serve() *http.Client {
+	listener := newPipeListener()
+	server := &httptest.Server{Listener: listener, Config: &http.Server{Handler: w.Sim}}
+	server.Start()
+	transport := &http.Transport{
+		MaxIdleConnsPerHost: 10,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return listener.dial(ctx)
+		},
+	}
+	w.T.Cleanup(func() {
+		transport.CloseIdleConnections()
+		server.Close()
+	})
+	return &http.Client{Transport: transport}
 }
 
 // Commit adds a commit. The provisioner "aws" gets the additional fields. cue and files (names and
@@ -102,7 +125,7 @@ func (w *Env) Declare(base, cue string, more ...string) {
 	}
 	tree := schematest.NewTree()
 	tree.Write("base.cue",
-		strings.NewReplacer("ENDPOINT", w.Server.URL+w.Sim.Path(), "PROVISIONER", provisioner).Replace(base))
+		strings.NewReplacer("ENDPOINT", endpoint+w.Sim.Path(), "PROVISIONER", provisioner).Replace(base))
 	tree.Write("more.cue", "package roster\n"+cue)
 	for i := 0; i+1 < len(more); i += 2 {
 		tree.Write(more[i], more[i+1])
@@ -196,7 +219,7 @@ func (w *Env) Calls() map[string]int {
 // Load loads BaseCUE with further CUE.
 func Load(t testing.TB, cue string) *schema.Declarations {
 	t.Helper()
-	text := strings.NewReplacer("ENDPOINT", "http://127.0.0.1:8740/t0000000-0000-4000-8000-000000000001/scim/v2",
+	text := strings.NewReplacer("ENDPOINT", endpoint+"/t0000000-0000-4000-8000-000000000001/scim/v2",
 		"PROVISIONER", "enabled: true").
 		Replace(BaseCUE)
 	decls, err := schema.Load(

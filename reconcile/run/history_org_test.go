@@ -22,6 +22,7 @@ type org struct {
 	policy             *policy           // nil: the default
 	key                string            // of the provisioner; empty: aws
 	previously         []string          // earlier keys of the provisioner
+	serial             bool              // calls are made one after the other
 }
 
 type userState struct{ name, state, until, previously string }
@@ -78,8 +79,11 @@ func (o *org) previousKey(key string) string {
 func (o *org) cue() (provisioner, cue string) {
 	var p, b strings.Builder
 	// At this rate a scheduled run can refresh almost nothing.
-	fmt.Fprintf(&p, "enabled: %v, adopt: %q, pushGroups: %v, rate: perSecond: 0.01\n\tdeprovision: {mode: %q",
-		o.enabled, o.adopt, o.pushGroups, o.deprovision)
+	fmt.Fprintf(&p, "enabled: %v, adopt: %q, pushGroups: %v, rate: perSecond: 0.01\n", o.enabled, o.adopt, o.pushGroups)
+	if o.serial {
+		p.WriteString("\trate: concurrency: 1\n")
+	}
+	fmt.Fprintf(&p, "\tdeprovision: {mode: %q", o.deprovision)
 	if o.deleteAfter > 0 {
 		fmt.Fprintf(&p, ", deleteAfterDays: %d", o.deleteAfter)
 	}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -69,9 +71,13 @@ type history struct {
 	switchedOff map[string]bool
 	// declare, if set, publishes the organization instead of Commit.
 	declare func()
+	trace   strings.Builder // what was logged
 }
 
-func (h *history) logf(format string, args ...any) { h.T.Logf(format, args...) }
+func (h *history) logf(format string, args ...any) {
+	h.T.Logf(format, args...)
+	fmt.Fprintf(&h.trace, format+"\n", args...)
+}
 
 var (
 	userKeys  = []string{"u1", "u2", "u3", "u4", "u5", "u6"}

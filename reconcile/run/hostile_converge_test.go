@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/seed-d64a251c/roster/reconcile"
@@ -29,6 +30,7 @@ func (h *hostile) converge() {
 			continue
 		}
 		if result == nil || result.Report == nil {
+			h.renameBack()
 			h.Now = h.Now.Add(time.Hour)
 			continue
 		}
@@ -51,9 +53,33 @@ func (h *hostile) converge() {
 	h.violated(ruleConverge, "not in sync after twenty rounds")
 }
 
+var (
+	earlierName  = regexp.MustCompile(`declare the provisioner as "([^"]+)" again`)
+	releaseBreak = regexp.MustCompile(`the line approvals: "([^"]+)": \{reason`)
+)
+
+// renameBack gives the provisioner its earlier name and releases a broken branch, if the error of
+// the last run says so.
+func (h *hostile) renameBack() {
+	if h.lastError == nil {
+		return
+	}
+	m := earlierName.FindStringSubmatch(h.lastError.Error())
+	if m == nil {
+		return
+	}
+	h.org.key = m[1]
+	h.org.previously = slices.DeleteFunc(h.org.previously, func(key string) bool { return key == m[1] })
+	if m := releaseBreak.FindStringSubmatch(h.lastError.Error()); m != nil {
+		h.grant(m[1])
+	}
+	h.publish()
+}
+
 var contradictedID = regexp.MustCompile(`\(id ([^,)]+)[,)]`)
 
-// removeContradicted removes the entries from the audit branch that gate contradicted names.
+// removeContradicted removes the entries from the audit branch that gate contradicted names. The
+// operator decides that roster does not own their objects.
 func (h *hostile) removeContradicted(r *reconcile.Report) {
 	ids := map[string]bool{}
 	for i := range r.Changes {
@@ -69,6 +95,7 @@ func (h *hostile) removeContradicted(r *reconcile.Report) {
 	key, files := h.org.provisioner(), h.branch.files()
 	l := readLedger(files, key)
 	remove := func(_ string, o reconcile.Owned) bool { return ids[o.ID] }
+	maps.DeleteFunc(h.owned, func(id string, _ ownedObject) bool { return ids[id] })
 	maps.DeleteFunc(l.Users, remove)
 	maps.DeleteFunc(l.Groups, remove)
 	h.touch()

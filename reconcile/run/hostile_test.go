@@ -33,6 +33,30 @@ func TestHostileHistories(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) { hostileHistory(t, rt, sabotage{}) })
 }
 
+// TestASeedAlwaysMakesTheSameHistory makes histories twice. Otherwise a violation could not be
+// reproduced.
+func TestASeedAlwaysMakesTheSameHistory(t *testing.T) {
+	setFlag(t, "rapid.seed", "7")
+	setFlag(t, "rapid.checks", "25")
+	trace := func() []string {
+		var out []string
+		rapid.Check(t, func(rt *rapid.T) {
+			out = append(out, strings.Split(hostileHistory(t, rt, sabotage{}), "\n")...)
+		})
+		return out
+	}
+	first, second := trace(), trace()
+	for i := range min(len(first), len(second)) {
+		if first[i] != second[i] {
+			t.Fatalf("line %d was\n%s\nand is\n%s\nafter\n%s", i, first[i], second[i],
+				strings.Join(second[max(0, i-20):i], "\n"))
+		}
+	}
+	if len(first) != len(second) {
+		t.Fatalf("%d lines were logged, and then %d", len(first), len(second))
+	}
+}
+
 // hostile is a history with hostile writers.
 type hostile struct {
 	*history
@@ -44,6 +68,7 @@ type hostile struct {
 	machines    []*machine
 	orgs        []*org // of each commit
 	commitTimes []time.Time
+	lastError   error // of the last run
 	sabotage    sabotage
 	*checker
 }
@@ -66,7 +91,8 @@ var attacks = []struct {
 	{"nobody is hostile", false, false},
 }
 
-func hostileHistory(t *testing.T, rt *rapid.T, s sabotage) {
+// hostileHistory makes a history and returns what it logged.
+func hostileHistory(t *testing.T, rt *rapid.T, s sabotage) string {
 	tb := &scopedTB{TB: t}
 	defer tb.end()
 	h := newHostile(tb, rt, s)
@@ -115,12 +141,14 @@ func hostileHistory(t *testing.T, rt *rapid.T, s sabotage) {
 	if s.name == "" {
 		h.converge()
 	}
+	return h.trace.String()
 }
 
 func newHostile(t testing.TB, rt *rapid.T, s sabotage) *hostile {
 	h := &hostile{history: &history{T: rt, env: newEnv(t), org: newOrg()}, sabotage: s,
 		branch: &auditBranch{signer: signerRoster}, checker: newChecker()}
 	h.org.policy = strictPolicy()
+	h.org.serial, h.Sim.Options.Seed = true, 1 // a seed always makes the same history
 	h.Sim.Now = func() time.Time { return h.Now }
 	h.declare = func() { h.commit(h.Now) }
 	open := h.Runner.Open
@@ -224,6 +252,7 @@ func (h *hostile) runOn(m *machine, trigger string) *run.Result {
 	before, broken := h.Sim.State(), m.brokenBranch()
 	killed := m.crash != nil
 	result, err := m.once(trigger, true)
+	h.lastError = err
 	m.noteHead(result)
 	h.Sim.ClearFaults()
 	h.faulted = false
