@@ -49,7 +49,7 @@ func (r *Recorder) closeRun(p *provisionerState, c *reconcile.RunRecord) (releas
 		return nil, fmt.Errorf("%s: CommitReport needs LoadState first", provisioner)
 	case p.open == nil:
 		lock, err := r.lockOrFail(provisioner)
-		return lock.release, err
+		return lock.Release, err
 	case p.open.intent.Run != c.Report.Run:
 		return nil, fmt.Errorf("%s: run %s has not been reported yet", provisioner, p.open.intent.Run)
 	}
@@ -60,7 +60,7 @@ func (r *Recorder) closeRun(p *provisionerState, c *reconcile.RunRecord) (releas
 		r.log().Warn("cannot close the journal; its entries are on disk",
 			"provisioner", provisioner, "run", run.intent.Run, "error", err)
 	}
-	return run.lock.release, nil
+	return run.lock.Release, nil
 }
 
 func (r *Recorder) commitReport(

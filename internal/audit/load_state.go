@@ -279,14 +279,14 @@ func (r *Recorder) tryLock(provisioner string, p *provisionerState) (locked bool
 			return true, func() {}, nil // no process ever worked here
 		}
 	}
-	lock, err := tryLock(r.lockPath(provisioner))
+	lock, err := lockFile(r.lockPath(provisioner))
 	if r.ReadOnly && errors.Is(err, fs.ErrPermission) {
 		err = nil // another user's state directory: treat its run as active
 	}
 	if err != nil {
 		return false, nil, err
 	}
-	return lock != nil, lock.release, nil
+	return lock != nil, lock.Release, nil
 }
 
 // journaledRun returns the run in the journal of this machine. If its report is on the branch, it

@@ -148,7 +148,7 @@ func (r *Recorder) Close() error {
 	for _, run := range open {
 		run.lease.stopRenewal()
 		errs = append(errs, run.journal.close())
-		run.lock.release()
+		run.lock.Release()
 	}
 	return errors.Join(errs...)
 }

@@ -8,13 +8,14 @@ import (
 	"slices"
 
 	"github.com/seed-d64a251c/roster/internal/atomicfile"
+	"github.com/seed-d64a251c/roster/internal/filelock"
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
 // openRun is a run between BeginRun and CommitReport.
 type openRun struct {
 	intent  reconcile.Intent
-	lock    *processLock
+	lock    *filelock.Lock
 	journal *journal
 	lease   *renewedLease
 }
@@ -53,7 +54,7 @@ func (r *Recorder) BeginRun(ctx context.Context, in reconcile.Intent) error {
 	begun := false
 	defer func() {
 		if !begun {
-			lock.release()
+			lock.Release()
 		}
 	}()
 	run, err := r.beginRun(ctx, in, p.base)
@@ -66,15 +67,15 @@ func (r *Recorder) BeginRun(ctx context.Context, in reconcile.Intent) error {
 }
 
 // lockOrFail takes the provisioner's lock among the processes of this machine.
-func (r *Recorder) lockOrFail(provisioner string) (*processLock, error) {
-	lock, err := tryLock(r.lockPath(provisioner))
+func (r *Recorder) lockOrFail(provisioner string) (*filelock.Lock, error) {
+	lock, err := lockFile(r.lockPath(provisioner))
 	if err != nil {
 		return nil, err
 	}
 	if lock == nil {
-		return nil, &LeaseError{Provisioner: provisioner, Lock: readHolder(r.lockPath(provisioner))}
+		return nil, &LeaseError{Provisioner: provisioner, Lock: filelock.Holder(r.lockPath(provisioner))}
 	}
-	lock.writeHolder(thisProcess())
+	lock.Name(filelock.ThisProcess())
 	return lock, nil
 }
 

@@ -142,7 +142,8 @@ var rules = []rule{
 	{
 		packages:  []string{"./internal/audit"},
 		forbidden: []string{"./..."},
-		allowed:   []string{"./internal/atomicfile", "./internal/output", "./internal/privatedir", "./reconcile"},
+		allowed: []string{"./internal/atomicfile", "./internal/filelock", "./internal/output", "./internal/privatedir",
+			"./reconcile"},
 		reason:    "audit stores the records of reconcile; it reads no declarations and calls no directory",
 	},
 	{
@@ -215,6 +216,11 @@ var rules = []rule{
 		forbidden: []string{"./...", "others"},
 		allowed:   []string{"./schema"},
 		reason:    "deadlines depend on declarations and the clock only",
+	},
+	{
+		packages:  []string{"./internal/filelock"},
+		forbidden: []string{"./..."},
+		reason:    "filelock does not know what a lock protects",
 	},
 	{
 		packages:  []string{"./internal/atomicfile"},
