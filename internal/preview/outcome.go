@@ -76,9 +76,8 @@ func (o *Outcomes) RunEnded(report *reconcile.Report, lastApplied string) bool {
 // last attempt is more than four hours after the first.
 const maxAttempts = 10
 
-// Post posts the outcomes of the runs that ended. A run whose outcome cannot be posted is logged and
-// has growing pauses of its own, of which the first is poll. The error is one that concerns all
-// runs.
+// Post posts the outcomes of the runs that ended. A run whose outcome cannot be posted is logged,
+// and has growing pauses of its own, which begin with poll. The error is one that concerns all.
 func (o *Outcomes) Post(ctx context.Context, now time.Time, poll time.Duration) error {
 	o.posting.Lock()
 	defer o.posting.Unlock()

@@ -127,8 +127,8 @@ func (p *Previewer) Run(ctx context.Context) {
 const maxPerRun = 20
 
 // RunOnce renews outdated previews, the most recently updated pull requests first. more means that
-// some are still outdated. A pull request whose preview or comment fails is logged and has pauses of
-// its own: it delays no other. The error is one that concerns all pull requests.
+// some are still outdated. A pull request whose preview or comment fails is logged, and has pauses
+// of its own: it delays no other. The error is one that concerns all pull requests.
 func (p *Previewer) RunOnce(ctx context.Context) (more bool, err error) {
 	if p.posted == nil {
 		p.posted, p.snapshots = map[int]posted{}, map[string]*directorySnapshot{}

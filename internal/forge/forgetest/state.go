@@ -167,7 +167,8 @@ func (r *State) Serve(api http.Handler, authorized func(*http.Request) bool) *ht
 			Respond(w, 401, map[string]any{"message": "Bad credentials"})
 			return
 		}
-		if r.RefusedStatuses != "" && req.Method == http.MethodPost && strings.Contains(req.URL.Path, r.RefusedStatuses) {
+		refused := r.RefusedStatuses != "" && strings.Contains(req.URL.Path, r.RefusedStatuses)
+		if refused && req.Method == http.MethodPost {
 			Respond(w, http.StatusUnprocessableEntity, map[string]any{"message": "No commit found for SHA"})
 			return
 		}
