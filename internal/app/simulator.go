@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/seed-d64a251c/roster/internal/filelock"
 	"github.com/seed-d64a251c/roster/internal/httpserver"
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
@@ -59,6 +60,11 @@ func Simulate(ctx context.Context, c SimulatorConfig, started func(Simulator)) e
 		return UsageError{err}
 	}
 	if c.File != "" {
+		lock, err := lockSimulatorFile(c.File)
+		if err != nil {
+			return err
+		}
+		defer lock.Release()
 		if err := server.Open(c.File); err != nil {
 			return err
 		}
@@ -90,6 +96,22 @@ func Simulate(ctx context.Context, c SimulatorConfig, started func(Simulator)) e
 
 func (c *SimulatorConfig) hosts(listen string) httpserver.Hosts {
 	return httpserver.AllowedNames(append(slices.Clone(c.HostNames), httpserver.NameOf(listen)...)...)
+}
+
+// lockSimulatorFile takes the lock of a simulator's file: two simulators would overwrite each
+// other's changes.
+func lockSimulatorFile(file string) (*filelock.Lock, error) {
+	name := file + ".lock"
+	lock, err := filelock.Try(name)
+	if err != nil {
+		return nil, err
+	}
+	if lock == nil {
+		return nil, fmt.Errorf("file %s is in use by the simulator of %s: stop that process, or choose another "+
+			"--file", file, filelock.Holder(name))
+	}
+	lock.Name(filelock.ThisProcess())
+	return lock, nil
 }
 
 func (c *SimulatorConfig) server() (*awssim.Server, error) {

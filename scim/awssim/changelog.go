@@ -21,8 +21,16 @@ import (
 // nothing.
 type changeLog struct {
 	path string
-	file *os.File
-	err  error // of a write that failed: the file may end in a partial line, so later writes fail too
+	file logFile // nil if it could not be opened again
+	end  int64   // of the last line that was written completely
+	torn bool    // there may be a part of a line after end
+}
+
+// logFile is an open file; tests have one on a full disk.
+type logFile interface {
+	io.WriterAt
+	Truncate(size int64) error
+	Close() error
 }
 
 // changeLogLine is one line of a change log.
@@ -92,18 +100,54 @@ func (j *changeLog) append(changes []change) error {
 	return j.write(l)
 }
 
+// write appends a line. If it fails, as on a full disk, the file keeps its lines and a later write
+// may succeed.
 func (j *changeLog) write(l changeLogLine) error {
-	if j.err != nil {
-		return j.err
-	}
 	b, err := json.Marshal(l)
+	if err == nil {
+		err = j.repair()
+	}
 	if err != nil {
 		return fmt.Errorf("write change log: %w", err)
 	}
-	if _, err := j.file.Write(append(b, '\n')); err != nil {
-		j.err = fmt.Errorf("write change log: %w", err)
+	b = append(b, '\n')
+	if _, err := j.file.WriteAt(b, j.end); err != nil {
+		j.torn = j.file.Truncate(j.end) != nil
+		return fmt.Errorf("write change log: %w", err)
 	}
-	return j.err
+	j.end += int64(len(b))
+	return nil
+}
+
+// repair makes the file ready for a line: it opens the file, if an earlier call could not, and
+// removes a part of a line.
+func (j *changeLog) repair() error {
+	if j.file == nil {
+		if err := j.open(); err != nil {
+			return err
+		}
+	}
+	if j.torn {
+		if err := j.file.Truncate(j.end); err != nil {
+			return err
+		}
+		j.torn = false
+	}
+	return nil
+}
+
+// open opens the file, which ends in a complete line.
+func (j *changeLog) open() error {
+	f, err := os.OpenFile(j.path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	end, err := f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return errors.Join(err, f.Close())
+	}
+	j.file, j.end, j.torn = f, end, false
+	return nil
 }
 
 // saveTokens writes the tokens to the change log.
@@ -136,13 +180,10 @@ func (j *changeLog) rewrite(s *Server, d *directory) error {
 	}
 	if j.file != nil {
 		_ = j.file.Close() // the file that was replaced; its content is no longer needed
+		j.file = nil
 	}
-	j.file, err = os.OpenFile(j.path, os.O_WRONLY|os.O_APPEND, 0)
-	j.err = nil
-	if err != nil {
-		j.err = fmt.Errorf("reopen change log: %w", err)
-	}
-	return j.err
+	_ = j.open() // the file has the new directory in any case, so the next write opens it if this fails
+	return nil
 }
 
 // writeDirectory writes the whole directory as the lines of a new change log.
@@ -171,7 +212,8 @@ func writeDirectory(f io.Writer, s *Server, d *directory) error {
 // Open keeps the directory in a file from now on. It restores the directory from the file, or
 // creates the file. Call it before the first use of the server: then the tenant and the tokens are
 // those of the file, unless the fields set others. Open drops an incomplete last line, which a
-// crash leaves behind. Any other damage is an error, and the file stays unchanged.
+// crash leaves behind. Any other damage is an error, and the file stays unchanged. Only one server
+// may have the file open: the caller ensures that.
 func (s *Server) Open(path string) error {
 	lines, err := readChangeLog(path)
 	if err != nil {
@@ -197,6 +239,9 @@ func (s *Server) Open(path string) error {
 	if err := j.rewrite(s, d); err != nil {
 		return err
 	}
+	if err := j.repair(); err != nil {
+		return fmt.Errorf("open change log: %w", err)
+	}
 	s.dir, s.changeLog = d, j
 	return nil
 }
@@ -211,7 +256,10 @@ func (s *Server) Close() error {
 	}
 	j := s.changeLog
 	s.changeLog = nil
-	return errors.Join(j.err, j.file.Close())
+	if j.file == nil {
+		return nil
+	}
+	return j.file.Close()
 }
 
 // readChangeLog reads the lines of a file. It returns none if the file does not exist.

@@ -1,6 +1,7 @@
 package awssim_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -161,6 +162,36 @@ func TestOpenRejectsOtherFiles(t *testing.T) {
 			}
 			if got, err := os.ReadFile(file); err != nil || string(got) != text {
 				t.Errorf("the file was changed: %q, %v", got, err)
+			}
+		})
+	}
+}
+
+func TestAfterAFullDiskWritesSucceedAgain(t *testing.T) {
+	for _, lasting := range []bool{false, true} {
+		t.Run(fmt.Sprintf("the part of a line stays: %t", lasting), func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "directory")
+			s := reopen(t, file, awssim.ProfileAWS)
+			s.want(201, s.call("POST", "/Users", userJSON("alice")))
+			free := awssim.FillDisk(s.Server, 40, lasting)
+			for range 2 {
+				s.want(500, s.call("POST", "/Users", userJSON("bob-with-a-long-name")))
+			}
+			if n := len(s.State().Users); n != 1 {
+				t.Errorf("%d users on the full disk, want 1", n)
+			}
+			crashed := filepath.Join(t.TempDir(), "directory")
+			if data, err := os.ReadFile(file); err != nil || os.WriteFile(crashed, data, 0o600) != nil {
+				t.Fatal(err)
+			}
+			if n := len(reopen(t, crashed, awssim.ProfileAWS).State().Users); n != 1 {
+				t.Errorf("after a crash on the full disk: %d users, want 1", n)
+			}
+			free()
+			s.want(201, s.call("POST", "/Users", userJSON("eve")))
+			s.want(201, s.call("POST", "/Users", userJSON("bob-with-a-long-name")))
+			if diff := cmp.Diff(s.State(), reopen(t, file, awssim.ProfileAWS).State()); diff != "" {
+				t.Errorf("the file does not have what was acknowledged:\n%s", diff)
 			}
 		})
 	}
