@@ -144,7 +144,7 @@ var rules = []rule{
 		forbidden: []string{"./..."},
 		allowed: []string{"./internal/atomicfile", "./internal/filelock", "./internal/output", "./internal/privatedir",
 			"./reconcile"},
-		reason:    "audit stores the records of reconcile; it reads no declarations and calls no directory",
+		reason: "audit stores the records of reconcile; it reads no declarations and calls no directory",
 	},
 	{
 		packages:  []string{"./internal/forge"},
