@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
 	"os"
@@ -20,20 +21,26 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"filippo.io/age"
 	"filippo.io/age/armor"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/seed-d64a251c/roster/internal/secret/scrub"
 	"github.com/seed-d64a251c/roster/internal/secret/scrubtest"
 )
 
-// secretKinds are the kinds of secrets that a roster in these tests has, and how it gets each.
-var secretKinds = []struct {
+// secretKind is a kind of secret, and how roster gets it.
+type secretKind struct {
 	name     string
 	variable string // that has it; "" if it is in a file
 	flag     string // that names the file
-}{
+}
+
+// secretKinds are the kinds of secrets that a roster in these tests has.
+var secretKinds = []secretKind{
 	{"SCIM token", "ROSTER_SECRET_AWS", ""},
 	{"OAuth client secret", "ROSTER_SECRET_CLIENT", ""},
 	{"Git token", "ROSTER_GIT_TOKEN", ""},
@@ -46,14 +53,42 @@ var secretKinds = []struct {
 	{"secret key of AWS", "AWS_SECRET_ACCESS_KEY", ""},
 	{"age identity", "", "--age-identity"},
 	{"key of the GitHub App", "", "--github-app-key"},
-	{"OAuth access token", "", ""},   // of the provisioner "access"
-	{"OAuth refresh token", "", ""},  // of the provisioner "refresh"
-	{"password of a remote", "", ""}, // in the configuration of a working copy
-	{"API token", "", ""},            // of a caller of the daemon; the last one
+	{"OAuth access token", "", ""},                                       // of the provisioner "access"
+	{"OAuth refresh token", "", ""},                                      // of the provisioner "refresh"
+	{"password of a remote", "", ""},                                     // in the configuration of a working copy
+	{"client secret of OpenID Connect", "ROSTER_OIDC_CLIENT_SECRET", ""}, // known to the daemon only
+	{"API token", "", ""},                                                // of a caller of the daemon; the last one
 }
 
 // shared is the number of the kinds of secrets that every process knows from the start.
 const shared = 12
+
+// Each flag that names a variable with a secret has its kind of secret in these tests.
+func TestEveryFlagOfASecretHasACanary(t *testing.T) {
+	found := 0
+	var visit func(cmd *cobra.Command)
+	visit = func(cmd *cobra.Command) {
+		cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
+			if !strings.HasSuffix(f.Name, "-env") || f.Name == "allow-env" { // the latter is a policy for declarations
+				return
+			}
+			for _, variable := range strings.Split(strings.Trim(f.DefValue, "[]"), ",") {
+				found++
+				known := func(k secretKind) bool { return k.variable == variable }
+				if !slices.ContainsFunc(secretKinds, known) {
+					t.Errorf("--%s of %s: no test searches for the secret in %s", f.Name, cmd.CommandPath(), variable)
+				}
+			}
+		})
+		for _, sub := range cmd.Commands() {
+			visit(sub)
+		}
+	}
+	visit((&cli{env: emptyEnv}).rootCommand())
+	if found < 8 {
+		t.Errorf("found %d flags", found)
+	}
+}
 
 // canaries are the secrets of one test, and a hostile peer that knows all of them.
 type canaries struct {
@@ -65,8 +100,9 @@ type canaries struct {
 	sealed  []byte // the SCIM token, encrypted for the age identity
 	server  *httptest.Server
 
-	requests atomic.Int64
-	echo     atomic.Pointer[func(request int64) string] // what the peer repeats
+	requests     atomic.Int64
+	discoverable atomic.Bool                                // the peer describes its OpenID Connect endpoints
+	echo         atomic.Pointer[func(request int64) string] // what the peer repeats
 }
 
 func newCanaries(t *testing.T) *canaries {
@@ -153,11 +189,17 @@ func (c *canaries) pair(kind string, way, turn int) string {
 // ServeHTTP repeats the secrets in each part of a response: in the status line, in headers, in a
 // redirect, and in the body as JSON, HTML or text.
 func (c *canaries) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.PostFormValue("grant_type") == "authorization_code" {
+	if r.PostFormValue("grant_type") == "authorization_code" && !strings.HasPrefix(r.URL.Path, "/oidc/") {
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(map[string]any{"access_token": c.secrets["OAuth access token"],
 			"refresh_token": c.secrets["OAuth refresh token"], "token_type": "Bearer",
 			"expires_in": map[string]int{"/token/access": 3600, "/token/refresh": 1}[r.URL.Path]})
+		return
+	}
+	if r.URL.Path == "/oidc/.well-known/openid-configuration" && c.discoverable.Load() {
+		issuer := c.server.URL + "/oidc"
+		_ = json.NewEncoder(w).Encode(map[string]string{"issuer": issuer, "authorization_endpoint": issuer + "/authorize",
+			"token_endpoint": issuer + "/token", "jwks_uri": issuer + "/keys"})
 		return
 	}
 	n := c.requests.Add(1)
@@ -390,8 +432,8 @@ func TestTheDaemonShowsNoSecret(t *testing.T) {
 				c.secrets["passphrase of the audit branch's signing key"]).CombinedOutput(); err != nil {
 				t.Fatalf("ssh-keygen: %v\n%s", err, out)
 			}
-			c.repeat(func(n int64) string { // without the last two, which the daemon does not have yet
-				return c.pair(secretKinds[int(n)%(len(secretKinds)-2)].name, int(n/2), int(n/3))
+			c.repeat(func(n int64) string { // without the last three, which the daemon does not have yet
+				return c.pair(secretKinds[int(n)%(len(secretKinds)-3)].name, int(n/2), int(n/3))
 			})
 			d := &daemonProcess{t: t, home: c.home, work: dir, bare: filepath.Join(c.home, "bare.git"),
 				env: append(test.env, "ROSTER_SECRET_AWS="+c.secrets["SCIM token"])}
@@ -400,12 +442,17 @@ func TestTheDaemonShowsNoSecret(t *testing.T) {
 			c.write(tokens, fmt.Sprintf("caller read sha256:%x\n", sha256.Sum256([]byte(c.secrets["API token"]))))
 			var log strings.Builder
 			d.raw = &log
+			address := freeAddress(t)
 			d.start(append([]string{"--attempts", "1", "--audit-sign-key", key, "--forge", "gitea", "--forge-url",
-				c.server.URL + "/acme/people", "--api-tokens", tokens}, c.flags...)...)
+				c.server.URL + "/acme/people", "--api-tokens", tokens, "--listen", address, "--public-url",
+				"http://" + address, "--oidc-issuer", c.server.URL + "/oidc", "--oidc-client-id", "roster"},
+				c.flags...)...)
 			arguments, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", d.cmd.Process.Pid))
 			if err != nil {
 				t.Fatal(err)
 			}
+			c.browse(http.DefaultClient, d.address+"login") // the provider cannot be discovered
+			c.discoverable.Store(true)
 			c.page(d.address, "/") // from now on, the daemon knows the API token
 			c.repeat(func(n int64) string {
 				return c.pair(secretKinds[int(n)%shared].name, int(n/2), int(n/3)) + " " + c.secrets["API token"]
@@ -413,7 +460,7 @@ func TestTheDaemonShowsNoSecret(t *testing.T) {
 			for range 4 { // provisioners; the others need an authorization, or wait
 				d.waitForLog("run failed")
 			}
-			outputs := map[string]string{"arguments": string(arguments)}
+			outputs := map[string]string{"arguments": string(arguments), "page /login": c.signIn(d.address)}
 			for _, page := range []string{"/", "/metrics", "/readyz", "/api/v1/status", "/api/v1/explain/user/u-1",
 				"/x"} {
 				outputs["page "+page] = c.page(d.address, page)
@@ -439,6 +486,62 @@ func TestTheDaemonShowsNoSecret(t *testing.T) {
 			}
 		})
 	}
+}
+
+// signIn signs in at the peer, which repeats the client secret in each way instead of an answer. It
+// returns the pages that the browser gets from the daemon.
+func (c *canaries) signIn(address string) string {
+	c.t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	browser := &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse
+	}}
+	var pages strings.Builder
+	for i := range scrubtest.Ways {
+		c.repeat(func(int64) string { return c.pair("client secret of OpenID Connect", i, i) })
+		var to *url.URL
+		for to == nil { // a failed discovery is remembered for some seconds
+			res, page := c.browse(browser, address+"login")
+			pages.WriteString(page)
+			if res.StatusCode == http.StatusFound {
+				to, err = res.Location()
+				if err != nil {
+					c.t.Fatal(err)
+				}
+				continue
+			}
+			select {
+			case <-time.After(100 * time.Millisecond):
+			case <-c.t.Context().Done():
+				c.t.Fatal("nobody can sign in")
+			}
+		}
+		before := c.requests.Load()
+		_, page := c.browse(browser, address+"login/callback?code=a-code&state="+url.QueryEscape(to.Query().Get("state")))
+		pages.WriteString(page)
+		if c.requests.Load() == before {
+			c.t.Fatalf("the daemon did not send the client secret: %s", page)
+		}
+	}
+	return pages.String()
+}
+
+// browse gets a page, without a token of the API, and returns the response and all of its text.
+func (c *canaries) browse(browser *http.Client, address string) (*http.Response, string) {
+	c.t.Helper()
+	res, err := browser.Get(address)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return res, fmt.Sprint(res.Status, res.Header, string(body))
 }
 
 // page returns the header and the body of a page.
