@@ -12,9 +12,9 @@ import (
 )
 
 // Encode writes the declarations for Decode in another process. It evaluates the mappings for all
-// users that can be in the scope of a provisioner on any date, with their groups at now. So the
-// other process runs no code of the declarations.
-func (d *Declarations) Encode(w io.Writer, now time.Time) error {
+// users that can be in the scope of a provisioner on any date, with their groups on each date. So
+// the other process runs no code of the declarations, and the output does not depend on the time.
+func (d *Declarations) Encode(w io.Writer) error {
 	e := &encoder{d: d, files: newTable(), dates: newTable(), texts: newTable(), users: map[string]int{}}
 	out := wireDeclarations{
 		Format: wireFormat, Timezone: zoneName(d.Timezone), AttributeTypes: d.AttributeTypes, Apps: d.Apps,
@@ -32,9 +32,9 @@ func (d *Declarations) Encode(w io.Writer, now time.Time) error {
 		out.Provisioners[key] = wireProvisioner{p, zoneName(p.Timezone)}
 	}
 	scopes := d.mappingScopes()
-	current := d.Membership(now)
+	undated := d.undatedMembership()
 	for _, key := range slices.Sorted(maps.Keys(d.Mappings)) {
-		out.Mappings = append(out.Mappings, e.mapping(d.Mappings[key], scopes[key], current))
+		out.Mappings = append(out.Mappings, e.mapping(d.Mappings[key], scopes[key], undated))
 	}
 	out.Files, out.Dates, out.Texts = e.files.list, e.dates.list, e.texts.list
 	return json.NewEncoder(w).Encode(out)
@@ -129,7 +129,7 @@ func (e *encoder) group(g *Group) wireGroup {
 	return out
 }
 
-func (e *encoder) mapping(m *Mapping, scope map[string]bool, current *Membership) wireMapping {
+func (e *encoder) mapping(m *Mapping, scope map[string]bool, undated *Membership) wireMapping {
 	out := wireMapping{
 		Key: m.Key, Pos: e.pos(m.Pos), Positions: map[string]wirePos{}, ReadsGroups: m.ReadsGroups(),
 		Fingerprint: m.fingerprint, SecretFields: slices.Sorted(maps.Keys(m.secretFields)),
@@ -142,45 +142,72 @@ func (e *encoder) mapping(m *Mapping, scope map[string]bool, current *Membership
 		out.Redacts[name] = m.redactedWith(map[string]bool{name: true})
 	}
 	out.Redacts[""] = m.redactedWith(map[string]bool{"": true})
-	for u, groups := range e.d.mappingInputs(m, scope, current) {
+	for u, groups := range e.d.mappingInputs(m, scope, undated) {
 		out.Results = append(out.Results, e.result(m, u, groups))
 	}
 	return out
 }
 
-// mappingInputs iterates over the users of a scope with their groups: as declared, and also as
-// inactive users if they are outside their validity on some dates.
+// mappingInputs iterates over the users of a scope with their groups on each date: as declared, and
+// also as inactive users if they are outside their validity on some dates.
 func (d *Declarations) mappingInputs(
-	m *Mapping, scope map[string]bool, current *Membership,
+	m *Mapping, scope map[string]bool, undated *Membership,
 ) iter.Seq2[*User, []string] {
 	return func(yield func(*User, []string) bool) {
 		for _, key := range slices.Sorted(maps.Keys(scope)) {
-			u := d.Users[key]
-			var groups []string
+			states := []*User{d.Users[key]}
+			if u := states[0]; u.State != Inactive && (u.ValidFrom != nil || u.ValidUntil != nil) {
+				inactive := *u
+				inactive.State = Inactive
+				states = append(states, &inactive)
+			}
+			sets := [][]string{nil}
 			if m.ReadsGroups() {
-				groups = current.GroupsOf(key)
+				sets = undated.groupsByDate(key)
 			}
-			if !yield(u, groups) {
-				return
-			}
-			if u.State == Inactive || u.ValidFrom == nil && u.ValidUntil == nil {
-				continue
-			}
-			inactive := *u
-			inactive.State = Inactive
-			if !yield(&inactive, groups) {
-				return
+			for _, groups := range sets {
+				for _, u := range states {
+					if !yield(u, groups) {
+						return
+					}
+				}
 			}
 		}
 	}
 }
 
+// groupsByDate returns the keys of a user's groups on each date. The receiver has the members on any
+// date. The first element has all groups; in each of the others, more memberships have ended.
+func (m *Membership) groupsByDate(user string) [][]string {
+	all := m.GroupsOf(user)
+	sets := [][]string{all}
+	var ends []time.Time
+	until := make([]*Date, len(all))
+	for i, group := range all {
+		member, _ := m.Member(group, user)
+		if until[i] = member.Until; until[i] != nil {
+			ends = append(ends, until[i].End)
+		}
+	}
+	slices.SortFunc(ends, time.Time.Compare)
+	for _, end := range slices.CompactFunc(ends, time.Time.Equal) {
+		var groups []string
+		for i, group := range all {
+			if until[i] == nil || !until[i].Over(end) {
+				groups = append(groups, group)
+			}
+		}
+		sets = append(sets, groups)
+	}
+	return sets
+}
+
 // MapAll evaluates the mappings for all inputs that Encode evaluates, and drops the results.
-func (d *Declarations) MapAll(now time.Time) {
-	current := d.Membership(now)
+func (d *Declarations) MapAll() {
+	undated := d.undatedMembership()
 	for key, scope := range d.mappingScopes() {
 		if m := d.Mappings[key]; m != nil {
-			for u, groups := range d.mappingInputs(m, scope, current) {
+			for u, groups := range d.mappingInputs(m, scope, undated) {
 				_, _ = m.Map(u, groups)
 			}
 		}

@@ -17,7 +17,7 @@ var encodedAt = time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
 func reload(t testing.TB, d *Declarations) *Declarations {
 	t.Helper()
 	var b bytes.Buffer
-	if err := d.Encode(&b, encodedAt); err != nil {
+	if err := d.Encode(&b); err != nil {
 		t.Fatal(err)
 	}
 	out, err := Decode(&b)
@@ -147,6 +147,71 @@ groups: g1: {displayName: "G1", members: ann: {until: "2026-12-31"}, members: bo
 	}
 }
 
+// A mapping may depend on groups, and memberships end. So there are results for the groups of each
+// date, in this process and in the other.
+func TestMappingsAreEvaluatedForTheGroupsOfEachDate(t *testing.T) {
+	files := dataOnly("")
+	text := string(files["roster.cue"].Data)
+	text = strings.Replace(text, "scim: {", "scim: {\n\ttitle: "+
+		`"in \(len([for g in user.groups if g =~ "^g" {g}])) groups, \(user.state)"`, 1)
+	files["roster.cue"] = &fstest.MapFile{Data: []byte(text + `
+groups: g1: {displayName: "G1", members: ann: {until: "2026-12-31"}, members: bob: {until: "2026-01-01"}}
+groups: g2: {displayName: "G2", include: g1: {}, members: ann: {until: "2027-12-31T12:00:00Z"}}
+groups: g3: {displayName: "G3", include: g2: {}, members: bob: {}}
+groups: g4: {displayName: "G4", members: ann: {until: "2026-12-31"}, where: userId: ["nobody"]}
+`)}
+	files["users/all.yaml"] = &fstest.MapFile{Data: []byte(userRecord("ann") + userRecord("bob"))}
+	d, err := Load(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := d.Mappings["m"]
+	if !m.ReadsGroups() {
+		t.Fatal("the mapping reads no groups")
+	}
+	got := reload(t, d)
+	dates := []string{"2025-12-31", "2026-01-01", "2026-01-02", "2026-12-31", "2027-01-01", "2027-12-31", "2028-01-01"}
+	results := map[string]bool{}
+	for _, date := range dates {
+		now, err := time.Parse(time.DateOnly, date)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, at := range []time.Time{now, now.Add(12*time.Hour - 1), now.Add(12 * time.Hour)} {
+			for _, key := range []string{"ann", "bob"} {
+				want, wantErr := m.Map(d.Users[key], d.Membership(at).GroupsOf(key))
+				have, err := got.Mappings["m"].Map(got.Users[key], got.Membership(at).GroupsOf(key))
+				if wantErr != nil || err != nil || !reflect.DeepEqual(have, want) {
+					t.Errorf("%s at %s: %+v, %v; want %+v, %v", key, at, have, err, want, wantErr)
+				}
+				title, _ := want.Attributes.Get("title")
+				results[key+" "+title] = true
+			}
+		}
+	}
+	sets := 3 + 2 // of the groups of ann and bob
+	if len(results) != sets {
+		t.Errorf("got the results %v; want %d", slices.Sorted(maps.Keys(results)), sets)
+	}
+	evaluated := 0
+	m.program = countedProgram{m.program, &evaluated}
+	d.MapAll()
+	if evaluated != sets {
+		t.Errorf("MapAll evaluates the mapping %d times; want %d", evaluated, sets)
+	}
+}
+
+// countedProgram counts the evaluations of a program.
+type countedProgram struct {
+	program
+	n *int
+}
+
+func (p countedProgram) run(in *userInput) (scim, onCreate []any, err error) {
+	*p.n++
+	return p.program.run(in)
+}
+
 func TestDecodedMappingIsNotEvaluatedForOtherInput(t *testing.T) {
 	d := reload(t, example(t))
 	m := d.Mappings["aws"]
@@ -193,7 +258,7 @@ func TestDecodedMappingRedactsTheSameAttributes(t *testing.T) {
 
 func FuzzDecode(f *testing.F) {
 	var b bytes.Buffer
-	if err := example(f).Encode(&b, encodedAt); err != nil {
+	if err := example(f).Encode(&b); err != nil {
 		f.Fatal(err)
 	}
 	f.Add(b.Bytes())

@@ -82,11 +82,11 @@ func send(tree fs.FS, out io.Writer, s start) error {
 		_, _ = reconcile.Desire(decls, decls.Provisioners[key], s.Now)
 	}
 	if s.Verify {
-		decls.MapAll(s.Now)
+		decls.MapAll()
 		return nil
 	}
 	w := bufio.NewWriterSize(answerWriter{out}, 1<<20)
-	if err := decls.Encode(w, s.Now); err != nil {
+	if err := decls.Encode(w); err != nil {
 		return err
 	}
 	return w.Flush()

@@ -3,6 +3,7 @@ package evaluator
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"maps"
@@ -142,6 +143,47 @@ func TestBombsEndTheChildOnly(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A mapping may explode only on a date on which a membership has ended. The commit is refused at
+// once, so that CUE never evaluates it in the daemon.
+func TestABombOfALaterDateEndsTheChildOnly(t *testing.T) {
+	bomb := `package roster
+
+import "list"
+
+_n: list.Range(0, 10000, 1)
+mappings: "later": {
+	user: #User
+	scim: {
+		userName: user.email, displayName: user.userId, active: user.state == "ACTIVE"
+		name: {givenName: user.firstName, familyName: user.lastName}
+		emails: [{value: user.email, type: "work", primary: true}]
+		title: [if list.Contains(user.groups, "temporary") {"none"},
+			"\(len([for a in _n for b in _n {a + b}]))"][0]
+	}
+}
+groups: "temporary": {displayName: "Temporary", members: "x-1": {until: "2099-12-31"}}
+groups: "lasting": {displayName: "Lasting", members: "x-1": {}}
+users: "x-1": {userId: "x1", firstName: "X", lastName: "Y", email: "x1@example.com"}
+apps: "later": displayName: "Later"
+provisioners: "later": {app: "later", mapping: "later", groups: ["lasting"]
+	auth: token: {env: "ROSTER_SECRET_AWS"}
+	endpoint: "https://scim.eu-west-1.amazonaws.com/11111111-2222-3333-4444-555555555555/scim/v2"}
+`
+	e := newEvaluator(t)
+	for _, verify := range []bool{true, false} {
+		tree := hashedTree{withFile(t, "later.cue", bomb), fmt.Sprint("tree", verify)}
+		_, err := e.Evaluate(t.Context(), Task{Tree: tree, Verify: verify})
+		var failed *Error
+		if !errors.As(err, &failed) {
+			t.Errorf("verify %t: the result is %v; want the limit that the mapping exceeds", verify, err)
+		}
+	}
+	harmless := strings.Replace(bomb, "0, 10000, 1", "0, 3, 1", 1)
+	if _, err := e.Evaluate(t.Context(), Task{Tree: withFile(t, "later.cue", harmless)}); err != nil {
+		t.Errorf("without the bomb: %v", err)
 	}
 }
 
