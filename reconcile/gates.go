@@ -64,12 +64,15 @@ const (
 	gateSwitchedOff    = "switchedOff"
 )
 
+// gateInitialAdoption is the gate that holds initial adoptions.
+const gateInitialAdoption = "firstContact"
+
 // gateAssertions is the gate that holds what violates an assertion.
 const gateAssertions = "assertions"
 
 // gates is the table of gates. A gate drops nothing: it holds changes, with a reason.
 var gates = []gate{
-	{name: "firstContact", holds: holdInitialAdoption},
+	{name: gateInitialAdoption, holds: holdInitialAdoption},
 	{name: "removed", holds: holdRemoved, alwaysOn: true},
 	{name: "history", holds: holdHistory},
 	{name: GateAudit, holds: holdAudit, notApprovable: always, alwaysOn: true},
@@ -111,7 +114,7 @@ func applyGates(in *gateInput) []string {
 	var notices []string
 	for _, g := range gates {
 		declared := in.policy.Limits[g.name]
-		if isOff(declared) && !g.alwaysOn {
+		if isOff(declared) && !g.alwaysOn && !in.decidesAdoption(g) {
 			notices = append(notices, offNotice(g.name, declared.Reason))
 		} else {
 			for i, reason := range g.holds(in, g.tuned(declared)) {

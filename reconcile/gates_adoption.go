@@ -35,6 +35,13 @@ func holdInitialAdoption(in *gateInput, _ limit) map[int]string {
 	return out
 }
 
+// decidesAdoption reports whether a gate must decide about the initial adoption although it is off:
+// the policy in force comes from the same status as the decision, which nothing confirms.
+func (in *gateInput) decidesAdoption(g gate) bool {
+	return g.name == gateInitialAdoption && in.status != nil && in.status.AdoptionUnconfirmed &&
+		!in.linking.AdoptionConfirmed
+}
+
 // createdByLostRun reports whether an adoption is of an object that a run with a lost journal may
 // have created.
 func (in *gateInput) createdByLostRun(c *Change) bool {

@@ -136,5 +136,5 @@ func (in StatusInput) deprovisioned() bool {
 }
 
 func holdsInitialAdoption(d Done) bool {
-	return slices.ContainsFunc(d.Held, func(h Hold) bool { return h.Gate == "firstContact" })
+	return slices.ContainsFunc(d.Held, func(h Hold) bool { return h.Gate == gateInitialAdoption })
 }

@@ -43,11 +43,10 @@ func DefaultPolicy() *Policy {
 // with the gate of initial adoptions on, because a commit cannot turn off the gate that would stop
 // it. It is nil without a policy.
 func FirstPolicy(declared *Policy) *Policy {
-	const initialAdoption = "firstContact"
-	if declared == nil || !isOff(declared.Provisioner.Limits[initialAdoption]) {
+	if declared == nil || !isOff(declared.Provisioner.Limits[gateInitialAdoption]) {
 		return declared
 	}
-	return declared.tightened(DefaultPolicy(), []Loosening{{Field: "limits." + initialAdoption}})
+	return declared.tightened(DefaultPolicy(), []Loosening{{Field: "limits." + gateInitialAdoption}})
 }
 
 // Loosening is a rule of a policy that is less strict than before.

@@ -49,6 +49,10 @@ func (r *Recorder) build(
 			a.unproved = reconcile.UnprovedEntries{}
 		}
 	}
+	if a.unprovedReason != "" && restart == nil { // others reported while the run was made
+		strict := *b
+		strict.status, b = strictStatus(b.status, cmp.Or(record.Status, p.Status)), &strict
+	}
 	built, err := r.buildCommit(b, p, restart)
 	if err != nil {
 		return nil, nil, err
@@ -78,7 +82,9 @@ func (r *Recorder) buildCommit(
 	case last == p.BaseReport:
 		report.Repeats = p.Repeats
 	case b.status != nil:
+		causes := status.Causes
 		status = mergeStatus(b.status, status)
+		status.Causes = causes // this run has found them
 	}
 	if last := cmp.Or(reportOf(b.status), p.BaseReport); restart == nil && last != (reconcile.ReportLink{}) {
 		report.Previous = &last

@@ -99,7 +99,11 @@ func unionStatus(s, known *reconcile.Status) *reconcile.Status {
 // complete run of this machine moves them.
 func strictStatus(s, known *reconcile.Status) *reconcile.Status {
 	out := unionStatus(s, known)
-	if out == nil || known == nil {
+	switch {
+	case out == nil:
+		return nil
+	case known == nil: // nothing is known that could confirm it
+		out.AdoptionUnconfirmed = s.AdoptionDecided
 		return out
 	}
 	out.EarlierApplied = known.EarlierApplied

@@ -145,7 +145,23 @@ func (r *Recorder) breakReason(
 	if record.Head != "" && record.Head == b.head && record.StateDigest == b.digest {
 		return "", nil
 	}
-	return chainReason(provisioner, record, b)
+	if reason := identityReason(provisioner, record, b); reason != "" {
+		return reason, nil
+	}
+	if reason, err := chainReason(provisioner, record, b); err != nil || reason != "" {
+		return reason, err
+	}
+	return r.reportsReason(ctx, provisioner, record, b)
+}
+
+// identityReason returns a reason if the status is of another tenant than this machine knew. The
+// tenant of a provisioner never changes.
+func identityReason(provisioner string, record *localRecord, b *branchState) string {
+	if record.Status == nil || record.Status.Identity == b.status.Identity {
+		return ""
+	}
+	return fmt.Sprintf("%s is of tenant %s, but this machine knows that of %s", statusPath(provisioner),
+		b.status.Identity, record.Status.Identity)
 }
 
 // rewriteReason returns a reason if the branch does not contain the recorded head, or is gone

@@ -45,16 +45,27 @@ func (r *Runner) loadState(ctx context.Context, req Request) (runState, error) {
 	if audit.Status != nil && audit.Status.Identity != p.Identity() {
 		return runState{}, fmt.Errorf(
 			"%s: provisioner %q was at %s and is now at %s: the region and tenant of an endpoint must not change; "+
-				"declare another provisioner",
+				"declare another provisioner%s",
 			p.EndpointPos,
 			p.Key,
 			audit.Status.Identity,
 			p.Identity(),
+			unprovedAdvice(audit.Trust, p.Key),
 		)
 	}
 	s := runState{request: req, provisioner: p, audit: audit, previousKey: found.previousKey,
 		tenantRules: tenantRules(p, audit.Status, found.others), unconfirmed: found.unconfirmed, started: r.now()}
 	return s, r.verifyAdoptionDecided(ctx, &s)
+}
+
+// unprovedAdvice returns what to do about an error that a status causes which is not proved; "" if
+// the status is proved.
+func unprovedAdvice(trust reconcile.AuditTrust, key string) string {
+	if trust.Level == reconcile.TrustProved {
+		return ""
+	}
+	return fmt.Sprintf(" (the audit branch is %s; if another writer planted the status, restore status/%s.json on it)",
+		trust.Level, key)
 }
 
 // verifyAdoptionDecided checks a status that is not proved and says that the initial adoption was

@@ -92,21 +92,30 @@ func TestTheInitialAdoptionCountsOnAnotherMachine(t *testing.T) {
 // TestAPlantedStatusIsNotConfirmedByAnAdoption plants a status with a ledger and a report that says
 // that an unmanaged user was adopted.
 func TestAPlantedStatusIsNotConfirmedByAnAdoption(t *testing.T) {
-	const match = `enabled: true, adopt: "match"`
-	w := newEnv(t)
-	w.Commit(match, people(2))
-	admin := w.makeUser("name1", "u1") // another tool set the externalId
-	w.makeUser("name2", "")
-	w.plant("aws", func(s *reconcile.Status, l *reconcile.Ledger) { l.Users["u1"] = reconcile.Owned{ID: admin} })
-	w.Audit.Reports = append(w.Audit.Reports, w.forgedReport(reconcile.AdoptUser, "u1", admin, w.Now))
-	w.Audit.ForgetProofs("aws")
-	for range 3 {
-		r := w.applyOnce()
-		if !slices.Contains(summary(r), "adopt-user u2: held by firstContact") {
-			t.Fatalf("the adoption is not held\n%s", reportText(r))
-		}
-		w.Audit.Trust = reconcile.AuditTrust{} // this machine wrote the newest status
-		w.Audit.Unproved = reconcile.UnprovedEntries{}
+	for name, more := range map[string]string{
+		"with the gate on":  "",
+		"with the gate off": `, limits: firstContact: {off: true, reason: "quick"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newEnv(t)
+			w.Commit(`enabled: true, adopt: "match"`+more, people(2))
+			admin := w.makeUser("name1", "u1") // another tool set the externalId
+			w.makeUser("name2", "")
+			w.plant("aws", func(s *reconcile.Status, l *reconcile.Ledger) {
+				l.Users["u1"] = reconcile.Owned{ID: admin}
+				s.PolicyCommit = "commit-1"
+			})
+			w.Audit.Reports = append(w.Audit.Reports, w.forgedReport(reconcile.AdoptUser, "u1", admin, w.Now))
+			w.Audit.ForgetProofs("aws")
+			for range 3 {
+				r := w.applyOnce()
+				if !slices.Contains(summary(r), "adopt-user u2: held by firstContact") {
+					t.Fatalf("the adoption is not held\n%s", reportText(r))
+				}
+				w.Audit.Trust = reconcile.AuditTrust{} // this machine wrote the newest status
+				w.Audit.Unproved = reconcile.UnprovedEntries{}
+			}
+		})
 	}
 }
 
