@@ -53,10 +53,12 @@ const AuditApproval = "audit:"
 type UnprovedEntries struct {
 	Users  map[string]bool `json:"users,omitempty"`
 	Groups map[string]bool `json:"groups,omitempty"`
+	// Unconfirmed has the references of unconfirmed objects.
+	Unconfirmed map[string]bool `json:"unconfirmed,omitempty"`
 }
 
 // Count returns the number of entries.
-func (u UnprovedEntries) Count() int { return len(u.Users) + len(u.Groups) }
+func (u UnprovedEntries) Count() int { return len(u.Users) + len(u.Groups) + len(u.Unconfirmed) }
 
 // AuditSummary is the trust in the audit branch, as plans, reports and pages show it.
 type AuditSummary struct {

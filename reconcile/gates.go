@@ -54,6 +54,9 @@ type gate struct {
 // GateAudit is the gate that holds everything while the audit branch is broken.
 const GateAudit = "audit"
 
+// gateContradicted holds what the ledger and the directory contradict each other about.
+const gateContradicted = "contradicted"
+
 // The gates that count changes. The table of kinds names the kinds that each of them counts.
 const (
 	gateMaxRemovals    = "maxRemovals"
@@ -76,7 +79,7 @@ var gates = []gate{
 	{name: "removed", holds: holdRemoved, alwaysOn: true},
 	{name: "history", holds: holdHistory},
 	{name: GateAudit, holds: holdAudit, notApprovable: always, alwaysOn: true},
-	{name: "contradicted", holds: holdContradicted, notApprovable: always, alwaysOn: true},
+	{name: gateContradicted, holds: holdContradicted, notApprovable: always, alwaysOn: true},
 	{name: "emptySource", holds: holdEmptySource},
 	{name: "scopeFlip", holds: holdScopeFlip},
 	{name: gateMaxRemovals, holds: holdMaxRemovals, limit: &limit{least: 5, percent: 10, most: 50}},

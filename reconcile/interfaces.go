@@ -87,9 +87,10 @@ type Archive interface {
 	// chain must verify up to the report. It returns fs.ErrNotExist if there is none.
 	SearchReports(ctx context.Context, provisioner string, match func(*Report) (bool, error)) (*Report, error)
 	// Provenance returns the provenances of objects by the directory's id, each list with the
-	// newest first, without the facts of Git. It searches the chains of the provisioners in their
-	// order, the newest chain first, as far as they verify.
-	Provenance(ctx context.Context, provisioners, ids []string) (map[string][]Provenance, error)
+	// newest first, and those of attempts by the reference of the object, without the facts of Git.
+	// It searches the chains of the provisioners in their order, the newest chain first, as far as
+	// they verify.
+	Provenance(ctx context.Context, provisioners []string, q ProvenanceQuery) (map[string][]Provenance, error)
 }
 
 // Source reads declarations from Git. Its methods may be called concurrently.

@@ -10,6 +10,9 @@ import (
 type Ledger struct {
 	Users  map[string]Owned `json:"users,omitempty"`
 	Groups map[string]Owned `json:"groups,omitempty"`
+	// Unconfirmed are the objects that roster may have created or adopted, by their references. It
+	// may be nil.
+	Unconfirmed map[string]Unconfirmed `json:"unconfirmed,omitempty"`
 }
 
 // Owned is a managed object.
@@ -24,16 +27,22 @@ type Owned struct {
 	// MembersUndecided is true for an adopted group until the removal of its previous members was
 	// approved or rejected.
 	MembersUndecided bool `json:"membersUndecided,omitempty"`
+	// MissedAt is when a lookup first did not find an object that is not desired any more; nil if
+	// the directory has the object. A later lookup confirms that it is gone.
+	MissedAt *time.Time `json:"missedAt,omitempty"`
+	// DeleteSentAt is when roster sent the deletion of the object and got no valid response; nil
+	// for all other objects. If the directory does not have the object, it was not deleted outside.
+	DeleteSentAt *time.Time `json:"deleteSentAt,omitempty"`
 }
 
 // NewLedger returns an empty ledger.
 func NewLedger() *Ledger {
-	return &Ledger{Users: map[string]Owned{}, Groups: map[string]Owned{}}
+	return &Ledger{Users: map[string]Owned{}, Groups: map[string]Owned{}, Unconfirmed: map[string]Unconfirmed{}}
 }
 
 // Clone returns a copy that shares nothing.
 func (l *Ledger) Clone() *Ledger {
-	return &Ledger{Users: maps.Clone(l.Users), Groups: maps.Clone(l.Groups)}
+	return &Ledger{Users: maps.Clone(l.Users), Groups: maps.Clone(l.Groups), Unconfirmed: maps.Clone(l.Unconfirmed)}
 }
 
 // Record records a change that has taken effect. disposition is that of the change's user.
@@ -46,6 +55,10 @@ func (l *Ledger) Record(c *Change, id string, disposition Disposition, now time.
 		objects = l.Groups
 	default:
 		return
+	}
+	switch c.Kind.Action() {
+	case ActionCreate, ActionAdopt:
+		delete(l.Unconfirmed, c.ObjectRef())
 	}
 	switch c.Kind.Action() {
 	case ActionCreate:
@@ -71,14 +84,51 @@ func (l *Ledger) Record(c *Change, id string, disposition Disposition, now time.
 	}
 }
 
-// RecordUncertain records a change that may have taken effect. A user who may have been deactivated
-// by roster does not count as deactivated outside; the next run that sees the user active removes
-// the record.
-func (l *Ledger) RecordUncertain(c *Change, now time.Time) {
+// RecordUncertain records a change that may have taken effect: no valid response proves whether it
+// did. by is the run that sent it.
+//
+//	change     | recorded until lookups or reads decide
+//	-----------+---------------------------------------------------------------------------
+//	creation   | unconfirmed
+//	adoption   | unconfirmed
+//	deletion   | sent: if the object is gone, it was not deleted outside
+//	activation | the user was not deactivated outside, and does not wait for the deletion
+//	deactivation | the user was not deactivated outside
+//
+// All other changes need no record: the next plan compares the object.
+func (l *Ledger) RecordUncertain(c *Change, by Attempt, now time.Time) {
+	switch c.Kind.Action() {
+	case ActionCreate, ActionAdopt:
+		if !c.Kind.OfMembership() {
+			l.unconfirm(c.ObjectRef(), c.ID, by)
+		}
+		return
+	case ActionDelete:
+		if !c.Kind.OfMembership() {
+			l.recordDeleteSent(c, now)
+		}
+		return
+	}
 	owned, found := l.Users[c.Key]
-	if c.Kind == DeactivateUser && found && owned.LeftScopeAt == nil && owned.InactiveSince == nil {
+	switch {
+	case !c.Kind.OfUser() || !found:
+		return
+	case c.Kind == DeactivateUser && owned.LeftScopeAt == nil && owned.InactiveSince == nil:
 		owned.InactiveSince = &now
-		l.Users[c.Key] = owned
+	case c.Kind == ActivateUser:
+		owned.LeftScopeAt, owned.InactiveSince = nil, &now
+	}
+	l.Users[c.Key] = owned
+}
+
+func (l *Ledger) recordDeleteSent(c *Change, now time.Time) {
+	entries := l.Groups
+	if c.Kind.OfUser() {
+		entries = l.Users
+	}
+	if owned, found := entries[c.Key]; found && owned.ID == c.ID {
+		owned.DeleteSentAt = &now
+		entries[c.Key] = owned
 	}
 }
 

@@ -185,7 +185,7 @@ func (l *Linking) linkUsers(o *Observed, ledger *Ledger, desired *Desired) {
 	index := newNameIndex(len(o.Users),
 		func(i int) (string, string) { return o.Users[i].ExternalID(), o.Users[i].UserName() })
 	for _, key := range missingKeys(desired.Users, l.State.Users) {
-		if l.ownedUser(ledger, key).ID != "" {
+		if owned := l.ownedUser(ledger, key); owned.ID != "" && owned.DeleteSentAt == nil {
 			l.Users[key] = DeletedOutside
 		}
 		name, _ := desired.Users[key].Attributes.Get("userName")
@@ -237,7 +237,7 @@ func (l *Linking) linkGroups(o *Observed, ledger *Ledger, desired *Desired) {
 	index := newNameIndex(len(o.Groups),
 		func(i int) (string, string) { return o.Groups[i].ExternalID, o.Groups[i].DisplayName })
 	for _, key := range missingKeys(desired.Groups, l.State.Groups) {
-		if l.ownedGroup(ledger, key).ID != "" {
+		if owned := l.ownedGroup(ledger, key); owned.ID != "" && owned.DeleteSentAt == nil {
 			l.Groups[key] = DeletedOutside
 		}
 		i, situation := index().find(key, desired.Groups[key].DisplayName)

@@ -5,7 +5,7 @@ import "time"
 // NextLedger returns the ledger before the writes of a plan. A renamed key is updated if the
 // directory has the new one already; otherwise the write of the new key updates it. Users who
 // returned to the scope or left it without a call are recorded, and users who are inactive as
-// declared. Objects that are confirmed to be missing are dropped.
+// declared. Objects that were missed in two lookups, ConfirmAfter apart, are dropped.
 func NextLedger(ledger *Ledger, plan *Plan, missing Missing, now time.Time) *Ledger {
 	l := plan.Linking.dated(ledger).Clone()
 	if plan.Mode == ModePaused || plan.Mode == ModeNeverEnabled {
@@ -19,6 +19,10 @@ func NextLedger(ledger *Ledger, plan *Plan, missing Missing, now time.Time) *Led
 			want = plan.Target.State.Users[key]
 		}
 		_, contradicted := plan.Linking.Contradicted["user/"+key]
+		if seen := owned.seen(have != nil, now); seen != owned {
+			owned = seen
+			l.Users[key] = owned
+		}
 		switch {
 		case contradicted:
 		case want != nil && have != nil && have.Active() && (owned.LeftScopeAt != nil || owned.InactiveSince != nil):
@@ -31,7 +35,7 @@ func NextLedger(ledger *Ledger, plan *Plan, missing Missing, now time.Time) *Led
 			owned.LeftScopeAt = &now
 			l.Users[key] = owned
 		case missing.Users[key]:
-			delete(l.Users, key)
+			dropMissed(l.Users, key, now)
 		}
 	}
 	shrinking := map[string]bool{}
@@ -45,11 +49,54 @@ func NextLedger(ledger *Ledger, plan *Plan, missing Missing, now time.Time) *Led
 			owned.MembersUndecided = false
 			l.Groups[key] = owned
 		}
+		if seen := owned.seen(plan.Linking.State.Groups[key] != nil, now); seen != owned {
+			owned = seen
+			l.Groups[key] = owned
+		}
 		if missing.Groups[key] {
-			delete(l.Groups, key)
+			dropMissed(l.Groups, key, now)
 		}
 	}
 	return l
+}
+
+// seen returns an entry after a read that has its object or not. An object that is there was not
+// missed. A deletion without a response did not take effect if the object is still there later.
+func (o Owned) seen(there bool, now time.Time) Owned {
+	if !there {
+		return o
+	}
+	o.MissedAt = nil
+	if o.DeleteSentAt != nil && now.Sub(*o.DeleteSentAt) >= ConfirmAfter {
+		o.DeleteSentAt = nil
+	}
+	return o
+}
+
+// dropMissed drops an entry whose object a lookup did not find, if an earlier lookup did not find
+// it either.
+func dropMissed(entries map[string]Owned, key string, now time.Time) {
+	owned := entries[key]
+	switch {
+	case owned.MissedAt == nil:
+		owned.MissedAt = &now
+		entries[key] = owned
+	case now.Sub(*owned.MissedAt) >= ConfirmAfter:
+		delete(entries, key)
+	}
+}
+
+// MissedCount returns the number of entries that wait for a second lookup.
+func (l *Ledger) MissedCount() int {
+	n := 0
+	for _, entries := range []map[string]Owned{l.Users, l.Groups} {
+		for _, owned := range entries {
+			if owned.MissedAt != nil {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // renameWritten updates the renamed keys that the directory has already: an earlier run wrote them
@@ -71,5 +118,5 @@ func (l *Ledger) renameWritten(linking *Linking) {
 	}
 }
 
-// Missing are the managed objects that are not desired and that the directory does not have.
+// Missing are the managed objects that are not desired and that a lookup did not find.
 type Missing struct{ Users, Groups map[string]bool }

@@ -143,7 +143,9 @@ func (r *reasonSetter) leaver(c *Change) {
 	if c.Kind.Action() == ActionDelete && r.target.Leavers[c.Key] == Deleted {
 		c.Reason.Text = "left the scope; deletion is due"
 	}
-	if r.lastApplied != nil && r.lastApplied.Users[c.Key] == nil && c.Kind.Action() != ActionDelete {
+	// A user whom no run deactivated yet may have joined and left since the last applied commit.
+	if r.lastApplied != nil && r.lastApplied.Users[c.Key] == nil && c.Kind.Action() != ActionDelete &&
+		r.leftScope(c.Key) {
 		c.Origin, c.Reason.Text = Drift, "left the scope, changed outside since"
 		return
 	}

@@ -230,6 +230,32 @@ func (l *Linking) dated(ledger *Ledger) *Ledger {
 	return out
 }
 
+// withoutUnprovedDeletions returns the ledger in which no unproved entry says that roster sent the
+// deletion of its object: such an entry must not release the creation of an object that was deleted
+// outside.
+func (l *Ledger) withoutUnprovedDeletions(unproved UnprovedEntries) *Ledger {
+	out := l
+	for key := range unproved.Users {
+		if owned := l.Users[key]; owned.DeleteSentAt != nil {
+			if out == l {
+				out = l.Clone()
+			}
+			owned.DeleteSentAt = nil
+			out.Users[key] = owned
+		}
+	}
+	for key := range unproved.Groups {
+		if owned := l.Groups[key]; owned.DeleteSentAt != nil {
+			if out == l {
+				out = l.Clone()
+			}
+			owned.DeleteSentAt = nil
+			out.Groups[key] = owned
+		}
+	}
+	return out
+}
+
 func shownExternalID(externalID string) string {
 	if externalID == "" {
 		return "no externalId"

@@ -148,7 +148,7 @@ func reportOfGroup(run string, started time.Time, change func(*Done)) *Report {
 }
 
 func searchReports(ids []string, reports ...*Report) map[string][]Provenance {
-	s := NewProvenanceSearch(ids)
+	s := NewProvenanceSearch(ProvenanceQuery{IDs: ids})
 	for _, r := range reports {
 		if s.Begin(r) {
 			for i := range r.Changes {

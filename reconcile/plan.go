@@ -108,6 +108,7 @@ type PlanInput struct {
 
 // NewPlan decides what to change. The same input gives the same plan and digest.
 func NewPlan(in PlanInput) *Plan {
+	in.Ledger = in.Ledger.withoutUnprovedDeletions(in.Unproved)
 	linking := Link(in.Observed, in.Ledger, in.Desired)
 	linking.checkOwnership(in)
 	in.Ledger = linking.dated(in.Ledger)

@@ -38,11 +38,20 @@ type Provenance struct {
 	ApprovalDeclared bool
 }
 
+// ProvenanceQuery is what provenances are searched for.
+type ProvenanceQuery struct {
+	IDs []string // the directory's ids of objects
+	// Attempts are runs by the references of the objects whose creation or adoption they sent
+	// without a valid response.
+	Attempts map[string]string
+}
+
 // ProvenanceSearch finds the provenances of objects in a chain of reports, from the newest to the
 // oldest. The whole chain must be searched: the oldest report limits what the newest can claim.
 type ProvenanceSearch struct {
 	open     map[string]bool // ids whose creation or adoption was not found yet
 	found    map[string][]foundProvenance
+	attempts map[attemptOf]*foundAttempt
 	finished []time.Time // of each report
 	report   *Report     // the current one
 }
@@ -50,14 +59,31 @@ type ProvenanceSearch struct {
 type foundProvenance struct {
 	Provenance
 	report int
-	held   bool // an older report held the change
+	held   bool          // an older report held the change
+	sentBy *foundAttempt // the run that sent the change, if it was an earlier one
 }
 
-// NewProvenanceSearch returns a search for the directory's ids of objects.
-func NewProvenanceSearch(ids []string) *ProvenanceSearch {
-	s := &ProvenanceSearch{open: make(map[string]bool, len(ids)), found: make(map[string][]foundProvenance, len(ids))}
-	for _, id := range ids {
+// attemptOf identifies the attempts of a run to create or adopt an object.
+type attemptOf struct{ run, ref string }
+
+// foundAttempt is the oldest line of the reports about an attempt.
+type foundAttempt struct {
+	Provenance
+	report int
+	ended  bool // the report of the run itself was found
+}
+
+// NewProvenanceSearch returns a search for objects.
+func NewProvenanceSearch(q ProvenanceQuery) *ProvenanceSearch {
+	s := &ProvenanceSearch{
+		open: make(map[string]bool, len(q.IDs)), found: make(map[string][]foundProvenance, len(q.IDs)),
+		attempts: make(map[attemptOf]*foundAttempt, len(q.Attempts)),
+	}
+	for _, id := range q.IDs {
 		s.open[id] = true
+	}
+	for ref, run := range q.Attempts {
+		s.attempts[attemptOf{run, ref}] = &foundAttempt{}
 	}
 	return s
 }
@@ -66,7 +92,18 @@ func NewProvenanceSearch(ids []string) *ProvenanceSearch {
 func (s *ProvenanceSearch) Begin(r *Report) bool {
 	s.report = r
 	s.finished = append(s.finished, r.Finished)
-	return len(s.open) > 0 || s.waitsForHeld()
+	return len(s.open) > 0 || s.waitsForHeld() || s.waitsForAttempt()
+}
+
+// waitsForAttempt reports whether the report of a run that sent a write without a response may be
+// among the older ones.
+func (s *ProvenanceSearch) waitsForAttempt() bool {
+	for _, a := range s.attempts {
+		if !a.ended {
+			return true
+		}
+	}
+	return false
 }
 
 // waitsForHeld reports whether an approved adoption was found, but not the report that held it.
@@ -81,7 +118,11 @@ func (s *ProvenanceSearch) waitsForHeld() bool {
 
 // Add adds a change of the current report.
 func (s *ProvenanceSearch) Add(d *Done) {
-	if d.Member != "" || d.ID == "" {
+	if d.Member != "" {
+		return
+	}
+	sentBy := s.addAttempt(d)
+	if d.ID == "" {
 		return
 	}
 	list := s.found[d.ID]
@@ -103,7 +144,7 @@ func (s *ProvenanceSearch) Add(d *Done) {
 		Approval: d.Approval,
 	}
 	if begins || sets {
-		list = append(list, foundProvenance{Provenance: p, report: len(s.finished) - 1})
+		list = append(list, foundProvenance{Provenance: p, report: len(s.finished) - 1, sentBy: sentBy})
 	}
 	if d.Kind == DeactivateUser {
 		p.Deactivation = true
@@ -117,7 +158,37 @@ func (s *ProvenanceSearch) Add(d *Done) {
 	}
 }
 
-// Result returns the provenances by id, each list with the newest first.
+// addAttempt adds a line about a creation or adoption that had no valid response. It returns the
+// attempt if an earlier run sent it and the line says that the object was found.
+func (s *ProvenanceSearch) addAttempt(d *Done) *foundAttempt {
+	action := d.Kind.Action()
+	if d.Kind.OfMembership() || action != ActionCreate && action != ActionAdopt {
+		return nil
+	}
+	by := Attempt{Run: s.report.Run, Commit: s.report.Commit.ID, Started: s.report.Started}
+	if d.SentBy != nil {
+		by = *d.SentBy
+	}
+	key := attemptOf{by.Run, d.ObjectRef()}
+	a := s.attempts[key]
+	if a == nil && d.SentBy != nil && d.Result == ResultDone && s.open[d.ID] {
+		a = &foundAttempt{}
+		s.attempts[key] = a
+	}
+	if a == nil || a.ended || d.Result == ResultHeld && d.SentBy == nil {
+		return nil
+	}
+	a.Provenance = Provenance{Kind: d.Kind, Key: d.Key, Run: by.Run, Commit: by.Commit, Started: by.Started,
+		Approval: d.Approval}
+	a.report, a.ended = len(s.finished)-1, d.SentBy == nil
+	if d.Result == ResultDone && d.SentBy != nil {
+		return a
+	}
+	return nil
+}
+
+// Result returns the provenances by id, each list with the newest first, and those of attempts by
+// reference.
 func (s *ProvenanceSearch) Result() map[string][]Provenance {
 	older := make([]time.Time, len(s.finished)+1) // the latest end among the reports from i on
 	for i := len(s.finished) - 1; i >= 0; i-- {
@@ -127,11 +198,20 @@ func (s *ProvenanceSearch) Result() map[string][]Provenance {
 	for id, list := range s.found {
 		for _, f := range list {
 			p := f.Provenance
+			if f.sentBy != nil {
+				p, f.report = f.sentBy.Provenance, f.sentBy.report
+			}
 			p.Started = latest(p.Started, older[f.report+1])
 			if !f.held {
 				p.Approval = ""
 			}
 			out[id] = append(out[id], p)
+		}
+	}
+	for key, a := range s.attempts {
+		if p := a.Provenance; p.Run != "" {
+			p.Started, p.Approval = latest(p.Started, older[a.report+1]), ""
+			out[key.ref] = append(out[key.ref], p)
 		}
 	}
 	return out

@@ -34,7 +34,7 @@ const (
 	ResultHeld    Result = "held"
 	ResultSkipped Result = "skipped" // a change it depends on failed, or the run stopped before it
 	ResultFailed  Result = "failed"
-	ResultUnknown Result = "unknown" // sent by an interrupted run; there was no answer and no lookup
+	ResultUnknown Result = "unknown" // sent; no valid response proves whether it took effect
 	ResultWaiting Result = "waiting" // the provisioner's mode or window does not send it
 )
 
@@ -45,6 +45,8 @@ type Done struct {
 	Error     string        `json:"error,omitempty"`
 	RequestID string        `json:"requestId,omitempty"`
 	Duration  time.Duration `json:"durationNs,omitempty"`
+	// SentBy is the earlier run that sent the write and got no response; nil if this run sent it.
+	SentBy *Attempt `json:"sentBy,omitempty"`
 }
 
 // Report is the record of one run, as it is committed.
@@ -118,14 +120,15 @@ func (r *Report) ObservedSince() time.Time {
 	return r.Started
 }
 
-// Record sets a plan, the results of its changes and the outcome that follows from them.
-func (r *Report) Record(plan *Plan, results []Done) {
+// Record sets a plan, the results of its changes and the outcome that follows from them and from
+// the ledger after the run.
+func (r *Report) Record(plan *Plan, results []Done, ledger *Ledger) {
 	r.Digest, r.Changes, r.Counts, r.Warnings = plan.Digest, results, plan.Counts, plan.Notices
 	r.Audit, r.Loosened, r.Releases = plan.Audit, plan.Loosened, plan.Releases
 	r.Approvals, r.Violations, r.CachedRead = plan.Approvals, plan.Violations, plan.CachedRead
 	r.HeldDigest, r.HeldGroups = heldDigestOf(plan, results), heldGroupsOf(plan, results)
 	r.Count()
-	r.Outcome = r.outcome()
+	r.Outcome = r.outcome(ledger)
 }
 
 // Counts are the numbers of a run.
@@ -166,15 +169,16 @@ func (r *Report) Count() {
 	}
 }
 
-// outcome returns the outcome that follows from the worst results.
-func (r *Report) outcome() Outcome {
+// outcome returns the outcome that follows from the worst results. A run that does not know yet
+// what the directory has is never in sync.
+func (r *Report) outcome(ledger *Ledger) Outcome {
 	c := r.Counts
 	switch {
 	case c.Failed+c.Skipped+c.Unknown > 0:
 		return RunPartial
 	case c.Held > 0, r.Audit.Holds():
 		return RunHeld
-	case c.Waiting > 0:
+	case c.Waiting > 0, ledger.MissedCount() > 0:
 		return RunWaiting
 	case c.Done > 0:
 		return RunApplied

@@ -25,7 +25,7 @@ func TestOutcomes(t *testing.T) {
 			for _, result := range tt.results {
 				results = append(results, Done{Result: result})
 			}
-			r.Record(&Plan{}, results)
+			r.Record(&Plan{}, results, NewLedger())
 			if r.Outcome != tt.want {
 				t.Errorf("the outcome is %q, want %q", r.Outcome, tt.want)
 			}

@@ -182,7 +182,7 @@ func (f *datedFixture) run(hours float64) *Plan {
 		}
 	}
 	r := &Report{Finished: f.in.Now}
-	r.Record(p, done)
+	r.Record(p, done, f.in.Ledger)
 	f.in.Status = NextStatus(StatusInput{Before: f.in.Status, Report: r, Plan: p, Provisioner: f.in.Provisioner,
 		Ledger: f.in.Ledger, Started: f.in.Now})
 	if f.forgets {

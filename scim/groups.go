@@ -100,8 +100,8 @@ func (e *PartialError) Unwrap() error { return e.Err }
 // If a removal is rejected, PatchGroup sends an alternative once. IAM Identity Center does not
 // allow one request to remove all memberships of a group. It does not document whether this
 // includes a list of all member ids, so the alternative is two requests: names and all but one
-// member, and that one. Other servers may reject the removal of a user that is not a member (noTarget). Then
-// the alternative removes only users that are members.
+// member, and that one. Other servers may reject the removal of a user that is not a member
+// (noTarget). Then the alternative removes only users that are members.
 func (c *Client) PatchGroup(ctx context.Context, id string, p GroupPatch) error {
 	path, err := objectPath("/Groups", id)
 	if err != nil {

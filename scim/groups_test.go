@@ -158,7 +158,8 @@ func TestRejectedRemovals(t *testing.T) {
 			scim.AWS,
 			scim.GroupPatch{DisplayName: &name, ExternalID: &name, Remove: []string{"a", "b"}},
 			[]reply{refused, done, done},
-			[]string{patch + " displayName externalId +0 -2", patch + " displayName externalId +0 -1", patch + " +0 -1"},
+			[]string{patch + " displayName externalId +0 -2", patch + " displayName externalId +0 -1",
+				patch + " +0 -1"},
 			0,
 		},
 		"the only member with a rename on AWS": {

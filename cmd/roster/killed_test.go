@@ -98,7 +98,7 @@ func TestApplyKilled(t *testing.T) {
 		{"among the users", []killPoint{{nth: 18, after: true}}, exitPending, "applied"},
 		{"at the first group", []killPoint{{nth: 37, after: true}}, exitPending, "applied"},
 		{"before the last write takes effect", []killPoint{{nth: 44}}, exitPending, "applied"},
-		{"after the last write took effect", []killPoint{{nth: 44, after: true}}, exitDone, "in sync"},
+		{"after the last write took effect", []killPoint{{nth: 44, after: true}}, exitDone, "applied"},
 		{"the next two runs too", []killPoint{{nth: 10, after: true}, {nth: 5}, {nth: 7, after: true}}, exitPending,
 			"applied"},
 	} {

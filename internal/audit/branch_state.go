@@ -86,7 +86,9 @@ func (b *branchState) note(err error) bool {
 }
 
 // hasEntries reports whether the ledger has entries.
-func (b *branchState) hasEntries() bool { return len(b.ledger.Users)+len(b.ledger.Groups) > 0 }
+func (b *branchState) hasEntries() bool {
+	return len(b.ledger.Users)+len(b.ledger.Groups)+len(b.ledger.Unconfirmed) > 0
+}
 
 // stateDigest is the digest of a status file (empty: none) and of a ledger with its digest.
 func stateDigest(status []byte, ledger string) string { return sum([]byte(sum(status) + " " + ledger)) }

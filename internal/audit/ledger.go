@@ -16,6 +16,8 @@ type shard struct {
 	Version int                        `json:"version"`
 	Users   map[string]reconcile.Owned `json:"users,omitempty"`
 	Groups  map[string]reconcile.Owned `json:"groups,omitempty"`
+	// Unconfirmed has the objects of writes without a valid response, by their references.
+	Unconfirmed map[string]reconcile.Unconfirmed `json:"unconfirmed,omitempty"`
 }
 
 var shardName = regexp.MustCompile(`^[0-9a-f]{2}\.json$`)
@@ -37,6 +39,16 @@ func readShard(name string, data []byte, into *reconcile.Ledger) error {
 			}
 			kind[1][key] = owned
 		}
+	}
+	for ref, u := range s.Unconfirmed {
+		kind, key := reconcile.ObjectKey(ref)
+		switch have := shardOf(ref); {
+		case kind == "" || key == "" || u.Run == "":
+			return fmt.Errorf("%q is no unconfirmed object", ref)
+		case have != want:
+			return fmt.Errorf("%q belongs to %s.json", ref, have)
+		}
+		into.Unconfirmed[ref] = u
 	}
 	return nil
 }

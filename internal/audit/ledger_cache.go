@@ -31,6 +31,7 @@ type cachedShard struct {
 	hash          string // the file system's hash of the content; "" if it has none
 	sum           string // SHA-256
 	users, groups []string
+	unconfirmed   []string // references
 }
 
 // read reads the ledger of a provisioner. It fails if there is another file, or an entry in the
@@ -116,8 +117,10 @@ func (l *cachedLedger) readShard(files fs.FS, name string, changed *reconcile.Le
 	}
 	maps.Copy(changed.Users, entries.Users)
 	maps.Copy(changed.Groups, entries.Groups)
+	maps.Copy(changed.Unconfirmed, entries.Unconfirmed)
 	users, groups := slices.Collect(maps.Keys(entries.Users)), slices.Collect(maps.Keys(entries.Groups))
-	return cachedShard{hash: hash, sum: sum(data), users: users, groups: groups}, nil
+	return cachedShard{hash: hash, sum: sum(data), users: users, groups: groups,
+		unconfirmed: slices.Collect(maps.Keys(entries.Unconfirmed))}, nil
 }
 
 // next returns l with other files: without the entries of files that were changed or removed, and
@@ -142,9 +145,13 @@ func (l *cachedLedger) next(shards map[string]cachedShard, changed *reconcile.Le
 		for _, key := range old.groups {
 			delete(after.ledger.Groups, key)
 		}
+		for _, ref := range old.unconfirmed {
+			delete(after.ledger.Unconfirmed, ref)
+		}
 	}
 	maps.Copy(after.ledger.Users, changed.Users)
 	maps.Copy(after.ledger.Groups, changed.Groups)
+	maps.Copy(after.ledger.Unconfirmed, changed.Unconfirmed)
 	return after
 }
 
@@ -174,10 +181,11 @@ func (l *cachedLedger) edits(
 			continue
 		}
 		delete(sums, name)
-		if edits[name] = nil; len(after.Users)+len(after.Groups) == 0 {
+		if edits[name] = nil; len(after.Users)+len(after.Groups)+len(after.Unconfirmed) == 0 {
 			continue
 		}
-		if edits[name], err = encode(shard{Version: version, Users: after.Users, Groups: after.Groups}); err != nil {
+		next := shard{Version: version, Users: after.Users, Groups: after.Groups, Unconfirmed: after.Unconfirmed}
+		if edits[name], err = encode(next); err != nil {
 			return nil, "", err
 		}
 		sums[name] = sum(edits[name])
@@ -205,7 +213,7 @@ func rewriteLedger(
 		name := shardPath(provisioner, key)
 		if shards[name] == nil {
 			shards[name] = &shard{Version: version, Users: map[string]reconcile.Owned{},
-				Groups: map[string]reconcile.Owned{}}
+				Groups: map[string]reconcile.Owned{}, Unconfirmed: map[string]reconcile.Unconfirmed{}}
 		}
 		return shards[name]
 	}
@@ -214,6 +222,9 @@ func rewriteLedger(
 	}
 	for key, owned := range l.Groups {
 		shardAt(key).Groups[key] = owned
+	}
+	for ref, u := range l.Unconfirmed {
+		shardAt(ref).Unconfirmed[ref] = u
 	}
 	sums := map[string]string{}
 	for name, s := range shards {

@@ -9,33 +9,49 @@ import (
 // ledgerChanges are the changes of a run to a ledger. A pending report stores the changes instead
 // of the ledger, because another run may change the ledger before the report is published.
 type ledgerChanges struct {
-	Users  map[string]entryChange `json:"users,omitempty"`
-	Groups map[string]entryChange `json:"groups,omitempty"`
+	Users       map[string]entryChange       `json:"users,omitempty"`
+	Groups      map[string]entryChange       `json:"groups,omitempty"`
+	Unconfirmed map[string]unconfirmedChange `json:"unconfirmed,omitempty"`
 }
 
-// entryChange is the change of one entry. Nil means that there is no entry.
-type entryChange struct {
-	Old *reconcile.Owned `json:"old,omitempty"`
-	New *reconcile.Owned `json:"new,omitempty"`
+// change is the change of one entry. Nil means that there is no entry.
+type change[T any] struct {
+	Old *T `json:"old,omitempty"`
+	New *T `json:"new,omitempty"`
 }
 
-func (c *ledgerChanges) empty() bool { return len(c.Users) == 0 && len(c.Groups) == 0 }
+// entryChange is the change of the entry of a managed object, unconfirmedChange that of an
+// unconfirmed one.
+type (
+	entryChange       = change[reconcile.Owned]
+	unconfirmedChange = change[reconcile.Unconfirmed]
+)
+
+func (c *ledgerChanges) empty() bool { return len(c.Users)+len(c.Groups)+len(c.Unconfirmed) == 0 }
+
+func newLedgerChanges() *ledgerChanges {
+	return &ledgerChanges{Users: map[string]entryChange{}, Groups: map[string]entryChange{},
+		Unconfirmed: map[string]unconfirmedChange{}}
+}
 
 func diffLedgers(from, to *reconcile.Ledger) ledgerChanges {
-	return ledgerChanges{Users: diffOwned(from.Users, to.Users), Groups: diffOwned(from.Groups, to.Groups)}
+	return ledgerChanges{
+		Users: diffEntries(from.Users, to.Users, sameOwned), Groups: diffEntries(from.Groups, to.Groups, sameOwned),
+		Unconfirmed: diffEntries(from.Unconfirmed, to.Unconfirmed, sameUnconfirmed),
+	}
 }
 
-func diffOwned(from, to map[string]reconcile.Owned) map[string]entryChange {
-	out := map[string]entryChange{}
+func diffEntries[T any](from, to map[string]T, same func(a, b T) bool) map[string]change[T] {
+	out := map[string]change[T]{}
 	common := 0
 	for key, a := range from {
 		b, ok := to[key]
 		switch {
 		case !ok:
-			out[key] = entryChange{Old: &a}
+			out[key] = change[T]{Old: &a}
 			continue
-		case !sameOwned(a, b):
-			out[key] = entryChange{Old: &a, New: &b}
+		case !same(a, b):
+			out[key] = change[T]{Old: &a, New: &b}
 		}
 		common++
 	}
@@ -44,26 +60,33 @@ func diffOwned(from, to map[string]reconcile.Owned) map[string]entryChange {
 	}
 	for key, b := range to {
 		if _, ok := from[key]; !ok {
-			out[key] = entryChange{New: &b}
+			out[key] = change[T]{New: &b}
 		}
 	}
 	return out
 }
 
 func sameOwned(a, b reconcile.Owned) bool {
-	same := sameTime(a.LeftScopeAt, b.LeftScopeAt) && sameTime(a.InactiveSince, b.InactiveSince)
+	same := sameTime(a.LeftScopeAt, b.LeftScopeAt) && sameTime(a.InactiveSince, b.InactiveSince) &&
+		sameTime(a.MissedAt, b.MissedAt) && sameTime(a.DeleteSentAt, b.DeleteSentAt)
 	a.LeftScopeAt, b.LeftScopeAt, a.InactiveSince, b.InactiveSince = nil, nil, nil, nil
+	a.MissedAt, b.MissedAt, a.DeleteSentAt, b.DeleteSentAt = nil, nil, nil, nil
 	return same && a == b
+}
+
+func sameUnconfirmed(a, b reconcile.Unconfirmed) bool {
+	same := sameTime(a.MissedAt, b.MissedAt) && a.Started.Equal(b.Started)
+	return same && a.Run == b.Run && a.Commit == b.Commit && a.ID == b.ID
 }
 
 func sameTime(a, b *time.Time) bool {
 	return a == nil && b == nil || a != nil && b != nil && a.Equal(*b)
 }
 
-// apply changes an entry of a ledger that other runs may have changed. If the entry is as the run
-// found it, it becomes what the run left. Otherwise the change of the other run wins: apply adds an
-// entry only where there is none, and removes it only if it has the same id.
-func (c entryChange) apply(l map[string]reconcile.Owned, key string) {
+// applyEntry changes an entry of a ledger that other runs may have changed. If the entry is as the
+// run found it, it becomes what the run left. Otherwise the change of the other run wins:
+// applyEntry adds an entry only where there is none, and removes it only if it has the same id.
+func applyEntry(l map[string]reconcile.Owned, key string, c entryChange) {
 	current, exists := l[key]
 	expected := c.Old == nil && !exists || c.Old != nil && exists && sameOwned(*c.Old, current)
 	switch {
@@ -78,12 +101,31 @@ func (c entryChange) apply(l map[string]reconcile.Owned, key string) {
 	}
 }
 
+// applyUnconfirmed changes an entry of an unconfirmed object. If another run changed the entry, it
+// stays, so that lookups decide again.
+func applyUnconfirmed(l map[string]reconcile.Unconfirmed, ref string, c unconfirmedChange) {
+	current, exists := l[ref]
+	expected := c.Old == nil && !exists || c.Old != nil && exists && sameUnconfirmed(*c.Old, current)
+	switch {
+	case c.New == nil && expected:
+		delete(l, ref)
+	case c.New != nil && (expected || !exists):
+		l[ref] = *c.New
+	}
+}
+
 func (c *ledgerChanges) apply(l *reconcile.Ledger) {
 	for key, change := range c.Users {
-		change.apply(l.Users, key)
+		applyEntry(l.Users, key, change)
 	}
 	for key, change := range c.Groups {
-		change.apply(l.Groups, key)
+		applyEntry(l.Groups, key, change)
+	}
+	if l.Unconfirmed == nil {
+		l.Unconfirmed = map[string]reconcile.Unconfirmed{}
+	}
+	for ref, change := range c.Unconfirmed {
+		applyUnconfirmed(l.Unconfirmed, ref, change)
 	}
 }
 
@@ -93,7 +135,7 @@ func (c *ledgerChanges) byShard(provisioner string) map[string]*ledgerChanges {
 	shard := func(key string) *ledgerChanges {
 		name := shardPath(provisioner, key)
 		if out[name] == nil {
-			out[name] = &ledgerChanges{Users: map[string]entryChange{}, Groups: map[string]entryChange{}}
+			out[name] = newLedgerChanges()
 		}
 		return out[name]
 	}
@@ -102,6 +144,9 @@ func (c *ledgerChanges) byShard(provisioner string) map[string]*ledgerChanges {
 	}
 	for key, change := range c.Groups {
 		shard(key).Groups[key] = change
+	}
+	for ref, change := range c.Unconfirmed {
+		shard(ref).Unconfirmed[ref] = change
 	}
 	return out
 }

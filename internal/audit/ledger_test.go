@@ -56,7 +56,7 @@ func TestChangesOfALedgerThatAnotherRunChanged(t *testing.T) {
 			if row.then != nil {
 				want["k"] = *row.then
 			}
-			entryChange{Old: row.from, New: row.to}.apply(l, "k")
+			applyEntry(l, "k", entryChange{Old: row.from, New: row.to})
 			if !reflect.DeepEqual(l, want) {
 				t.Errorf("the result is %v, want %v", l, want)
 			}

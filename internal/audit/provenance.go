@@ -9,17 +9,17 @@ import (
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
-// Provenance searches the chains of reports of provisioners for the objects with ids, from the
+// Provenance searches the chains of reports of provisioners for what a query asks for, from the
 // newest report to the oldest. A chain ends at the first report that does not verify: older reports
 // prove nothing.
 func (r *Recorder) Provenance(
-	ctx context.Context, provisioners, ids []string,
+	ctx context.Context, provisioners []string, q reconcile.ProvenanceQuery,
 ) (map[string][]reconcile.Provenance, error) {
 	_, files, err := r.head(ctx)
 	if err != nil {
 		return nil, err
 	}
-	search := reconcile.NewProvenanceSearch(ids)
+	search := reconcile.NewProvenanceSearch(q)
 	for _, provisioner := range provisioners {
 		if err := r.searchChains(ctx, files, provisioner, search); err != nil {
 			return nil, fmt.Errorf("search the reports of %s: %w", provisioner, err)

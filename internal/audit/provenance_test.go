@@ -12,7 +12,7 @@ import (
 // runOf returns the run of the newest provenance of an id; "" if there is none.
 func runOf(t *testing.T, r *Recorder, id string) string {
 	t.Helper()
-	found, err := r.Provenance(t.Context(), []string{"nobody", prov}, []string{id})
+	found, err := r.Provenance(t.Context(), []string{"nobody", prov}, reconcile.ProvenanceQuery{IDs: []string{id}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,26 @@ func restoreEntries(ledger, known *reconcile.Ledger) {
 			}
 		}
 	}
+	for ref, u := range forgottenUnconfirmed(known, ledger) {
+		ledger.Unconfirmed[ref] = u
+	}
+}
+
+// forgottenUnconfirmed returns the known unconfirmed objects that have no entry in a ledger.
+func forgottenUnconfirmed(known, ledger *reconcile.Ledger) map[string]reconcile.Unconfirmed {
+	out := map[string]reconcile.Unconfirmed{}
+	for ref, u := range known.Unconfirmed {
+		kind, key := reconcile.ObjectKey(ref)
+		_, managed := ledger.Users[key]
+		if kind == "group" {
+			_, managed = ledger.Groups[key]
+		}
+		if _, found := ledger.Unconfirmed[ref]; !found && !managed {
+			u.MissedAt = nil // the lookups of others count for nothing
+			out[ref] = u
+		}
+	}
+	return out
 }
 
 // idsOf returns the ids that a ledger has.
@@ -30,14 +50,16 @@ func idsOf(l *reconcile.Ledger) map[string]bool {
 	return ids
 }
 
-// droppedEntries returns the known entries whose ids a ledger does not have; nil if there are none.
+// droppedEntries returns the known entries whose ids a ledger does not have, and the known
+// unconfirmed objects without an entry; nil if there are none.
 func droppedEntries(known, ledger *reconcile.Ledger) *reconcile.Ledger {
 	ids := idsOf(ledger)
 	out := known.Clone()
 	for _, entries := range []map[string]reconcile.Owned{out.Users, out.Groups} {
 		maps.DeleteFunc(entries, func(_ string, owned reconcile.Owned) bool { return ids[owned.ID] })
 	}
-	if len(out.Users)+len(out.Groups) == 0 {
+	out.Unconfirmed = forgottenUnconfirmed(known, ledger)
+	if len(out.Users)+len(out.Groups)+len(out.Unconfirmed) == 0 {
 		return nil
 	}
 	return out
@@ -53,6 +75,10 @@ func withLedger(a, b *reconcile.Ledger) *reconcile.Ledger {
 	maps.Copy(out.Groups, b.Groups)
 	maps.Copy(out.Users, a.Users)
 	maps.Copy(out.Groups, a.Groups)
+	if out.Unconfirmed == nil {
+		out.Unconfirmed = map[string]reconcile.Unconfirmed{}
+	}
+	maps.Copy(out.Unconfirmed, a.Unconfirmed)
 	return out
 }
 
@@ -65,19 +91,24 @@ func withoutEntries(l *reconcile.Ledger, remove reconcile.UnprovedEntries) *reco
 	for key := range remove.Groups {
 		delete(out.Groups, key)
 	}
+	for ref := range remove.Unconfirmed {
+		delete(out.Unconfirmed, ref)
+	}
 	return out
 }
 
 // entriesOf returns all entries of a ledger.
 func entriesOf(l *reconcile.Ledger) reconcile.UnprovedEntries {
-	keys := func(entries map[string]reconcile.Owned) map[string]bool {
-		out := make(map[string]bool, len(entries))
-		for key := range entries {
-			out[key] = true
-		}
-		return out
+	return reconcile.UnprovedEntries{Users: keySet(l.Users), Groups: keySet(l.Groups),
+		Unconfirmed: keySet(l.Unconfirmed)}
+}
+
+func keySet[T any](entries map[string]T) map[string]bool {
+	out := make(map[string]bool, len(entries))
+	for key := range entries {
+		out[key] = true
 	}
-	return reconcile.UnprovedEntries{Users: keys(l.Users), Groups: keys(l.Groups)}
+	return out
 }
 
 // afterChanges returns the unproved entries after changes of a ledger. A change by others makes an
@@ -86,7 +117,28 @@ func entriesOf(l *reconcile.Ledger) reconcile.UnprovedEntries {
 func afterChanges(before reconcile.UnprovedEntries, c ledgerChanges, own bool) reconcile.UnprovedEntries {
 	return reconcile.UnprovedEntries{
 		Users: afterEntryChanges(before.Users, c.Users, own), Groups: afterEntryChanges(before.Groups, c.Groups, own),
+		Unconfirmed: afterUnconfirmedChanges(before.Unconfirmed, c.Unconfirmed, own),
 	}
+}
+
+// afterUnconfirmedChanges is afterEntryChanges for unconfirmed objects. An own run that looks one
+// up proves nothing about it; one that sends the write itself does.
+func afterUnconfirmedChanges(before map[string]bool, changes map[string]unconfirmedChange, own bool) map[string]bool {
+	out := maps.Clone(before)
+	if out == nil {
+		out = map[string]bool{}
+	}
+	for ref, c := range changes {
+		switch {
+		case c.New == nil:
+			delete(out, ref)
+		case !own:
+			out[ref] = true
+		case c.Old == nil:
+			delete(out, ref)
+		}
+	}
+	return out
 }
 
 func afterEntryChanges(before map[string]bool, changes map[string]entryChange, own bool) map[string]bool {
@@ -123,19 +175,23 @@ func without(u, verified reconcile.UnprovedEntries) reconcile.UnprovedEntries {
 		maps.DeleteFunc(out, func(key string, _ bool) bool { return keys[key] })
 		return out
 	}
-	return reconcile.UnprovedEntries{Users: remove(u.Users, verified.Users), Groups: remove(u.Groups, verified.Groups)}
+	return reconcile.UnprovedEntries{Users: remove(u.Users, verified.Users),
+		Groups: remove(u.Groups, verified.Groups), Unconfirmed: remove(u.Unconfirmed, verified.Unconfirmed)}
 }
 
 // withEntries returns the unproved entries with others that a ledger has.
 func withEntries(u, others reconcile.UnprovedEntries, l *reconcile.Ledger) reconcile.UnprovedEntries {
-	add := func(to, keys map[string]bool, entries map[string]reconcile.Owned) {
-		for key := range keys {
-			if _, found := entries[key]; found {
-				to[key] = true
-			}
+	addKeys(u.Users, others.Users, l.Users)
+	addKeys(u.Groups, others.Groups, l.Groups)
+	addKeys(u.Unconfirmed, others.Unconfirmed, l.Unconfirmed)
+	return u
+}
+
+// addKeys adds the keys that entries have to a set.
+func addKeys[T any](to, keys map[string]bool, entries map[string]T) {
+	for key := range keys {
+		if _, found := entries[key]; found {
+			to[key] = true
 		}
 	}
-	add(u.Users, others.Users, l.Users)
-	add(u.Groups, others.Groups, l.Groups)
-	return u
 }

@@ -106,7 +106,9 @@ func (b *fakeAudit) SearchReports(
 	return nil, fs.ErrNotExist
 }
 
-func (b *fakeAudit) Provenance(context.Context, []string, []string) (map[string][]reconcile.Provenance, error) {
+func (b *fakeAudit) Provenance(context.Context, []string, reconcile.ProvenanceQuery) (
+	map[string][]reconcile.Provenance, error,
+) {
 	return nil, nil
 }
 

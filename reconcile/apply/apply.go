@@ -17,7 +17,7 @@ type Input struct {
 	Journal   Journal
 	Plan      *reconcile.Plan
 	Ledger    *reconcile.Ledger // updated as writes succeed
-	Run       string            // id of the run, for the journal
+	Attempt   reconcile.Attempt // the run, for the journal and the ledger
 	Now       func() time.Time
 	Workers   int                   // number of concurrent calls
 	Grace     time.Duration         // how long calls in flight may take after a stop
@@ -41,7 +41,7 @@ type applier struct {
 	journal      Journal
 	plan         *reconcile.Plan
 	dependencies *reconcile.Dependencies
-	run          string
+	by           reconcile.Attempt
 	now          func() time.Time
 	workers      int
 	grace        time.Duration
@@ -104,7 +104,7 @@ func newApplier(in Input) *applier {
 		journal:      in.Journal,
 		plan:         in.Plan,
 		dependencies: reconcile.NewDependencies(in.Plan.Changes),
-		run:          in.Run,
+		by:           in.Attempt,
 		now:          in.Now,
 		workers:      in.Workers,
 		grace:        in.Grace,
@@ -179,8 +179,7 @@ func (a *applier) attempt(ctx context.Context, w *write, blocked bool) bool {
 	cancel()
 	took := a.now().Sub(began)
 	if err != nil {
-		a.markUncertain(w, err)
-		a.finish(w, reconcile.ResultFailed, explainConflict(&a.plan.Changes[w.changes[0]], err), receipt, took)
+		a.finish(w, a.markUncertain(w, err), explainConflict(&a.plan.Changes[w.changes[0]], err), receipt, took)
 		if errors.Is(err, reconcile.ErrUnauthorized) {
 			a.stop(err)
 		}
@@ -196,16 +195,19 @@ func (a *applier) attempt(ctx context.Context, w *write, blocked bool) bool {
 }
 
 // markUncertain records that a failed write may have taken effect, if its error leaves that open.
-func (a *applier) markUncertain(w *write, err error) {
-	if errors.Is(err, reconcile.ErrUncertain) || errors.Is(err, context.Canceled) ||
-		errors.Is(err, context.DeadlineExceeded) {
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		for _, i := range w.changes {
-			a.result.Uncertain[i] = true
-			a.result.Ledger.RecordUncertain(&a.plan.Changes[i], a.now())
-		}
+// It returns the result of its changes.
+func (a *applier) markUncertain(w *write, err error) reconcile.Result {
+	if !errors.Is(err, reconcile.ErrUncertain) && !errors.Is(err, context.Canceled) &&
+		!errors.Is(err, context.DeadlineExceeded) {
+		return reconcile.ResultFailed
 	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, i := range w.changes {
+		a.result.Uncertain[i] = true
+		a.result.Ledger.RecordUncertain(&a.plan.Changes[i], a.by, a.now())
+	}
+	return reconcile.ResultUnknown
 }
 
 // explainConflict returns the text of an error. If a unique name is taken, it says what that means
@@ -235,7 +237,7 @@ func (a *applier) entry(w *write) reconcile.Entry {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.sequence++
-	e := reconcile.Entry{Run: a.run, Provisioner: a.plan.Provisioner, Seq: a.sequence, Time: a.now()}
+	e := reconcile.Entry{Run: a.by.Run, Provisioner: a.plan.Provisioner, Seq: a.sequence, Time: a.now()}
 	for _, i := range w.changes {
 		e.Changes = append(e.Changes, a.result.Changes[i])
 	}

@@ -7,10 +7,13 @@ import (
 )
 
 // ConfirmMissing looks up the objects of the ledger that the directory did not list and that are
-// not desired. It returns those that are not found a second time. One listing is not enough: a
-// ledger that drops a user who waits for deletion leaves that user in AWS for ever. Groups that are
-// no longer pushed were not listed; they are released without a lookup.
-func (r *Reader) ConfirmMissing(ctx context.Context, plan *reconcile.Plan, ledger *reconcile.Ledger) reconcile.Missing {
+// not desired. It returns those that are not found. A failed lookup proves nothing. One listing is
+// not enough: a ledger that drops a user who waits for deletion leaves that user in AWS for ever.
+// An object that is found is looked up again by the next run, before it plans. Groups that are no
+// longer pushed were not listed; they are released without a lookup.
+func (r *Reader) ConfirmMissing(
+	ctx context.Context, v *View, plan *reconcile.Plan, ledger *reconcile.Ledger,
+) reconcile.Missing {
 	out := reconcile.Missing{Users: map[string]bool{}, Groups: map[string]bool{}}
 	if plan.Mode == reconcile.ModePaused || plan.Mode == reconcile.ModeNeverEnabled {
 		return out
@@ -27,8 +30,11 @@ func (r *Reader) ConfirmMissing(ctx context.Context, plan *reconcile.Plan, ledge
 		inScope := plan.Linking.Users[key] == reconcile.DeletedOutside
 		known := plan.Linking.State.Users[key] != nil || plan.Target.State.Users[key] != nil
 		if !inScope && !renamedUsers[key] && !known {
-			_, found, err := r.Directory.UserByExternalID(ctx, key)
+			u, found, err := r.Directory.UserByExternalID(ctx, key)
 			out.Users[key] = err == nil && !found
+			if err == nil && found {
+				v.Unverified = append(v.Unverified, lookup{lookupUser, u.ID})
+			}
 		}
 	}
 	for key := range ledger.Groups {
@@ -36,8 +42,11 @@ func (r *Reader) ConfirmMissing(ctx context.Context, plan *reconcile.Plan, ledge
 		case renamedGroups[key] || plan.Linking.State.Groups[key] != nil || plan.Target.State.Groups[key] != nil:
 		case !r.Provisioner.PushGroups: // the plan releases them
 		default:
-			_, found, err := r.Directory.GroupByExternalID(ctx, key)
+			g, found, err := r.Directory.GroupByExternalID(ctx, key)
 			out.Groups[key] = err == nil && !found
+			if err == nil && found {
+				v.Unverified = append(v.Unverified, lookup{lookupGroup, g.ID})
+			}
 		}
 	}
 	return out

@@ -97,11 +97,13 @@ func (m *Audit) SearchReports(
 }
 
 // Provenance searches the committed reports.
-func (m *Audit) Provenance(_ context.Context, provisioners, ids []string) (map[string][]reconcile.Provenance, error) {
+func (m *Audit) Provenance(
+	_ context.Context, provisioners []string, q reconcile.ProvenanceQuery,
+) (map[string][]reconcile.Provenance, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.Searches = append(m.Searches, ids)
-	search := reconcile.NewProvenanceSearch(ids)
+	m.Searches = append(m.Searches, q.IDs)
+	search := reconcile.NewProvenanceSearch(q)
 	for _, r := range slices.Backward(m.Reports) {
 		if !slices.Contains(provisioners, r.Provisioner) || !search.Begin(r) {
 			continue
@@ -118,7 +120,11 @@ func (m *Audit) Provenance(_ context.Context, provisioners, ids []string) (map[s
 func (m *Audit) ForgetProofs(provisioner string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.Unproved = reconcile.UnprovedEntries{Users: map[string]bool{}, Groups: map[string]bool{}}
+	m.Unproved = reconcile.UnprovedEntries{Users: map[string]bool{}, Groups: map[string]bool{},
+		Unconfirmed: map[string]bool{}}
+	for ref := range m.past[provisioner].Ledger.Unconfirmed {
+		m.Unproved.Unconfirmed[ref] = true
+	}
 	for key := range m.past[provisioner].Ledger.Users {
 		m.Unproved.Users[key] = true
 	}
@@ -136,14 +142,15 @@ func (m *Audit) Forge(provisioner string, change func(*reconcile.AuditState)) {
 	before := p.Ledger.Clone()
 	change(p)
 	m.Unproved = reconcile.UnprovedEntries{
-		Users:  unproved(m.Unproved.Users, before.Users, p.Ledger.Users, nil),
-		Groups: unproved(m.Unproved.Groups, before.Groups, p.Ledger.Groups, nil),
+		Users:       unproved(m.Unproved.Users, before.Users, p.Ledger.Users, nil),
+		Groups:      unproved(m.Unproved.Groups, before.Groups, p.Ledger.Groups, nil),
+		Unconfirmed: unproved(m.Unproved.Unconfirmed, before.Unconfirmed, p.Ledger.Unconfirmed, nil),
 	}
 }
 
 // unproved returns the unproved keys of a ledger after a change of it: those of before without the
 // proved ones, and the entries that changed.
-func unproved(unproved map[string]bool, before, after map[string]reconcile.Owned,
+func unproved[T comparable](unproved map[string]bool, before, after map[string]T,
 	proved map[string]bool) map[string]bool {
 	out := map[string]bool{}
 	for key, owned := range after {
@@ -230,8 +237,9 @@ func (m *Audit) CommitReport(_ context.Context, c reconcile.RunRecord) (reconcil
 	}
 	users, groups := ownWork(&c)
 	m.Unproved = reconcile.UnprovedEntries{
-		Users:  unproved(m.Unproved.Users, c.Ledger.Users, c.Ledger.Users, users),
-		Groups: unproved(m.Unproved.Groups, c.Ledger.Groups, c.Ledger.Groups, groups),
+		Users:       unproved(m.Unproved.Users, c.Ledger.Users, c.Ledger.Users, users),
+		Groups:      unproved(m.Unproved.Groups, c.Ledger.Groups, c.Ledger.Groups, groups),
+		Unconfirmed: unproved(m.Unproved.Unconfirmed, c.Ledger.Unconfirmed, c.Ledger.Unconfirmed, nil),
 	}
 	m.past[c.Report.Provisioner] = &reconcile.AuditState{Status: c.Status, Ledger: c.Ledger.Clone()}
 	m.Reports = append(m.Reports, c.Report)

@@ -23,8 +23,9 @@ func (r *Runner) intent(id string, s runState, plan *reconcile.Plan) reconcile.I
 func (r *Runner) apply(ctx context.Context, id string, s runState, in inputs, plan *reconcile.Plan,
 	ledger *reconcile.Ledger) (*reconcile.ApplyResult, error) {
 	input := apply.Input{
-		Directory: in.directory, Journal: redactingJournal{r.Audit, in.redactor}, Plan: plan, Ledger: ledger, Run: id,
-		Now: r.now, Workers: s.provisioner.Rate.Concurrency, Grace: r.Grace,
+		Directory: in.directory, Journal: redactingJournal{r.Audit, in.redactor}, Plan: plan, Ledger: ledger,
+		Attempt: reconcile.Attempt{Run: id, Commit: s.request.Commit.ID, Started: s.started},
+		Now:     r.now, Workers: s.provisioner.Rate.Concurrency, Grace: r.Grace,
 	}
 	if input.Grace == 0 {
 		input.Grace = 10 * time.Second

@@ -15,7 +15,7 @@ import (
 func (r *Runner) report(id string, s runState, plan *reconcile.Plan, applied *reconcile.ApplyResult,
 	stopped error) *reconcile.Report {
 	report := r.emptyReport(id, s)
-	report.Record(plan, applied.Changes)
+	report.Record(plan, append(s.unsettled(applied.Ledger), applied.Changes...), applied.Ledger)
 	if stopped != nil {
 		report.Errors = append(report.Errors, stopped.Error())
 		report.Outcome = outcomeOf(stopped)
@@ -141,6 +141,8 @@ func (r *Runner) reportFailure(ctx context.Context, s runState, cached *observe.
 		report.Outcome = reconcile.RunNeedsAuthorization
 	}
 	report.Errors = []string{failure.Error()}
+	report.Changes = s.unsettled(s.audit.Ledger)
+	report.Count()
 	return r.conclude(ctx, s, conclusion{report: report, ledger: s.audit.Ledger, cached: cached})
 }
 

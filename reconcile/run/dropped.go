@@ -14,23 +14,23 @@ import (
 // if AWS still has their objects under their keys. So no writer of the branch can keep the access
 // of a leaver. An entry with the id of another object is left to gate contradicted. restoreDropped
 // connects to the directory only if there are such entries.
-func (r *Runner) restoreDropped(ctx context.Context, s runState, dir reconcile.Directory) (
-	runState, reconcile.Directory, error,
-) {
+func (r *Runner) restoreDropped(ctx context.Context, s runState) (runState, reconcile.Directory, error) {
 	dropped := s.audit.Dropped
 	if dropped == nil || s.audit.Trust.Broken() {
-		return s, dir, nil
+		return s, nil, nil
 	}
-	if dir == nil {
-		var err error
-		if dir, err = r.connect(ctx, s); err != nil {
-			return s, nil, err
-		}
+	dir, err := r.connect(ctx, s)
+	if err != nil {
+		return s, nil, err
 	}
 	audit := *s.audit
 	audit.Ledger, s.audit = audit.Ledger.Clone(), &audit
 	audit.Unproved = reconcile.UnprovedEntries{Users: maps.Clone(audit.Unproved.Users),
-		Groups: maps.Clone(audit.Unproved.Groups)}
+		Groups: maps.Clone(audit.Unproved.Groups), Unconfirmed: maps.Clone(audit.Unproved.Unconfirmed)}
+	for ref, u := range dropped.Unconfirmed { // lookups decide about them
+		audit.Ledger.Unconfirmed[ref] = u
+		delete(audit.Unproved.Unconfirmed, ref)
+	}
 	for key, owned := range dropped.Users {
 		u, found, err := dir.UserByExternalID(ctx, key)
 		if now, has := audit.Ledger.Users[key]; err == nil && found && u.ID == owned.ID && has {

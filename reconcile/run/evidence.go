@@ -11,23 +11,31 @@ import (
 )
 
 // evidence returns the function that finds the provenances of objects for one run: in the chain of
-// reports, and then in Git. Each commit is read once.
+// reports, and then in Git.
 func (r *Runner) evidence(s runState) func(context.Context, []string) (map[string][]reconcile.Provenance, error) {
-	commits := map[string]*schema.Declarations{}
 	return func(ctx context.Context, ids []string) (map[string][]reconcile.Provenance, error) {
-		found, err := r.Archive.Provenance(ctx, chainsOf(s), ids)
-		if err != nil {
-			return nil, fmt.Errorf("find the reports of %d objects: %w", len(ids), err)
-		}
-		for _, list := range found {
-			for i := range list {
-				if err := r.readProvenance(ctx, s, &list[i], commits); err != nil {
-					return nil, err
-				}
+		return r.provenances(ctx, s, reconcile.ProvenanceQuery{IDs: ids})
+	}
+}
+
+// provenances returns the provenances that a query asks for, with the facts of Git. Each commit is
+// read once.
+func (r *Runner) provenances(ctx context.Context, s runState, q reconcile.ProvenanceQuery) (
+	map[string][]reconcile.Provenance, error,
+) {
+	found, err := r.Archive.Provenance(ctx, chainsOf(s), q)
+	if err != nil {
+		return nil, fmt.Errorf("find the reports of %d objects: %w", len(q.IDs)+len(q.Attempts), err)
+	}
+	commits := map[string]*schema.Declarations{}
+	for _, list := range found {
+		for i := range list {
+			if err := r.readProvenance(ctx, s, &list[i], commits); err != nil {
+				return nil, err
 			}
 		}
-		return found, nil
 	}
+	return found, nil
 }
 
 // chainsOf returns the keys of the chains of reports of a provisioner, the newest first: its own,

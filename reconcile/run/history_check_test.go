@@ -44,6 +44,7 @@ func (h *history) check(before awssim.State, past *reconcile.AuditState, result 
 			h.Fatalf("%s, which no change of the report has\n%s", f, reportText(result.Report))
 		}
 	}
+	h.checkKnown(before, after, result)
 	h.checkOwnership(before, after, past, result)
 	h.checkUsers(before, past, result.Report)
 	h.checkMode(facts, result)

@@ -209,7 +209,9 @@ type proven struct {
 	h *hostile
 }
 
-func (p proven) Provenance(_ context.Context, provisioners, ids []string) (map[string][]reconcile.Provenance, error) {
+func (p proven) Provenance(_ context.Context, provisioners []string, _ reconcile.ProvenanceQuery) (
+	map[string][]reconcile.Provenance, error,
+) {
 	out := map[string][]reconcile.Provenance{}
 	l := readLedger(p.h.branch.files(), provisioners[0])
 	add := func(kind reconcile.Kind, entries map[string]reconcile.Owned) {

@@ -12,7 +12,8 @@ import (
 
 // Once makes one run of one provisioner:
 //
-//	load state -> recover -> load inputs -> observe and plan -> intent -> apply -> conclude
+//	load state -> recover -> look up the unconfirmed -> load inputs -> observe and plan
+//	-> intent -> apply -> conclude
 //
 // The inputs are the desired state, the last applied state, the reviews and the connection. The
 // plan has the gates that hold its changes. Without req.Apply the run ends with the plan. The error
@@ -31,9 +32,12 @@ func (r *Runner) Once(ctx context.Context, req Request) (*Result, error) {
 	if err != nil {
 		return result, fmt.Errorf("complete the interrupted run %s: %w", state.audit.Interrupted.Intent.Run, err)
 	}
-	state, directory, err := r.restoreDropped(ctx, recovered.state, recovered.directory)
+	state, directory, err := r.restoreDropped(ctx, recovered.state)
 	if err != nil {
 		return r.fail(ctx, recovered.state, cached, result, err)
+	}
+	if state, directory, err = r.resolveUnconfirmed(ctx, state, directory); err != nil {
+		return r.fail(ctx, state, cached, result, err)
 	}
 	inputs, err := r.loadInputs(ctx, state, directory)
 	if err != nil {
@@ -52,7 +56,7 @@ func (r *Runner) Once(ctx context.Context, req Request) (*Result, error) {
 	if req.Digest != "" && req.Digest != plan.Digest {
 		return result, &DigestError{Want: req.Digest, Have: plan.Digest}
 	}
-	missing := reader.ConfirmMissing(ctx, plan, state.audit.Ledger)
+	missing := reader.ConfirmMissing(ctx, view, plan, state.audit.Ledger)
 	ledger := reconcile.NextLedger(state.audit.Ledger, plan, missing, state.started)
 	id := r.RunID()
 	if plan.Released() > 0 {
@@ -60,6 +64,9 @@ func (r *Runner) Once(ctx context.Context, req Request) (*Result, error) {
 		if err := r.Audit.BeginRun(ctx, intent); err != nil {
 			return result, fmt.Errorf("publish the intent: %w", err)
 		}
+	}
+	if notice := missedNotice(ledger.MissedCount()); notice != "" {
+		plan.AddNotice("%s", notice)
 	}
 	applied, stopped := r.apply(ctx, id, state, inputs, plan, ledger)
 	view.Record(applied, r.now())

@@ -11,29 +11,24 @@ import (
 
 // recovery is the result of recover.
 type recovery struct {
-	state     runState            // from which the run goes on
-	directory reconcile.Directory // nil if no connection was needed
-	report    *reconcile.Report   // of the interrupted run, as published; nil if there was none
-	notice    string              // for a plan: what a run with Apply will do first
+	state  runState          // from which the run goes on
+	report *reconcile.Report // of the interrupted run, as published; nil if there was none
+	notice string            // for a plan: what a run with Apply will do first
 }
 
-// recover completes an interrupted run. What its journal has as done enters the ledger. A creation
-// without an end is looked up. Then the report is published with outcome "interrupted". A run
-// without Apply publishes nothing: the ledger is completed for its plan only.
+// recover completes an interrupted run. What its journal has as done enters the ledger. What has no
+// end, or had no valid response, is recorded as uncertain. Then the report is published with
+// outcome "interrupted". A run without Apply publishes nothing: the ledger is completed for its
+// plan only.
 func (r *Runner) recover(ctx context.Context, s runState) (recovery, error) {
 	interrupted := s.audit.Interrupted
 	if interrupted == nil {
 		return recovery{state: s}, nil
 	}
-	dir, err := r.connect(ctx, s)
-	if err != nil {
-		return recovery{}, err
-	}
-	out := recovery{state: s, directory: dir}
-	changes, err := resolveEntries(ctx, dir, interrupted.Entries)
-	if err != nil {
-		return out, err
-	}
+	out := recovery{state: s}
+	changes := resolveEntries(interrupted.Entries)
+	by := reconcile.Attempt{Run: interrupted.Intent.Run, Commit: interrupted.Intent.Commit.ID,
+		Started: interrupted.Intent.Started}
 	ledger := s.audit.Ledger.Clone()
 	for i := range changes {
 		switch d := &changes[i]; {
@@ -41,7 +36,7 @@ func (r *Runner) recover(ctx context.Context, s runState) (recovery, error) {
 		case d.Result == reconcile.ResultDone:
 			ledger.Record(&d.Change, d.ID, dispositionOf(d), r.now())
 		case d.Result == reconcile.ResultUnknown:
-			ledger.RecordUncertain(&d.Change, r.now())
+			ledger.RecordUncertain(&d.Change, by, r.now())
 		}
 	}
 	intent := interrupted.Intent
@@ -64,6 +59,7 @@ func (r *Runner) recover(ctx context.Context, s runState) (recovery, error) {
 		return out, fmt.Errorf("publish its report: %w", err)
 	}
 	out.report = report
+	var err error
 	out.state.audit, err = r.Audit.LoadState(ctx, s.provisioner.Key)
 	return out, err
 }
@@ -94,10 +90,9 @@ func dispositionOf(d *reconcile.Done) reconcile.Disposition {
 	return ""
 }
 
-// resolveEntries turns a journal into results: the last entry of a write counts. A creation without
-// an end is looked up by externalId. Other writes without an end stay unknown; the next plan
-// compares their objects.
-func resolveEntries(ctx context.Context, f reconcile.Finder, entries []reconcile.Entry) ([]reconcile.Done, error) {
+// resolveEntries turns a journal into results: the last entry of a write counts. Writes without an
+// end are unknown.
+func resolveEntries(entries []reconcile.Entry) []reconcile.Done {
 	last := map[int]reconcile.Entry{}
 	for _, e := range entries {
 		last[e.Seq] = e
@@ -108,44 +103,9 @@ func resolveEntries(ctx context.Context, f reconcile.Finder, entries []reconcile
 		for _, d := range e.Changes {
 			if !e.Ended {
 				d.Result = reconcile.ResultUnknown
-				if err := lookUpCreated(ctx, f, &d); err != nil {
-					return nil, fmt.Errorf("look up %s: %w", d.Ref(), err)
-				}
 			}
 			out = append(out, d)
 		}
 	}
-	return out, nil
-}
-
-// lookUpCreated looks up whether a creation took effect, and sets the result. It leaves other
-// changes as they are.
-func lookUpCreated(ctx context.Context, f reconcile.Finder, d *reconcile.Done) error {
-	if d.Kind.Action() != reconcile.ActionCreate {
-		return nil
-	}
-	var id string
-	var ok bool
-	switch d.Kind.Info().Object {
-	case reconcile.ObjectUser:
-		u, found, err := f.UserByExternalID(ctx, d.Key)
-		if err != nil {
-			return err
-		}
-		id, ok = u.ID, found
-	case reconcile.ObjectGroup:
-		g, found, err := f.GroupByExternalID(ctx, d.Key)
-		if err != nil {
-			return err
-		}
-		id, ok = g.ID, found
-	default:
-		return nil
-	}
-	if ok {
-		d.Result, d.ID = reconcile.ResultDone, id
-	} else {
-		d.Result, d.Error = reconcile.ResultFailed, "not found when it was looked up after the interruption"
-	}
-	return nil
+	return out
 }

@@ -317,7 +317,13 @@ func TestAnEmptyListingDropsNoUser(t *testing.T) {
 	wantSummary(t, w.Apply(reconcile.RunApplied), "delete-user u10: done", "delete-user u9: done")
 	w.deleteUser("name8@example.com")
 	w.Commit(p, org(7))
-	w.applyOnce()
+	w.Apply(reconcile.RunWaiting)
+	w.Now = w.Now.Add(reconcile.ConfirmAfter - 2*time.Minute)
+	w.Apply(reconcile.RunWaiting)
+	if _, there := w.past("aws").Ledger.Users["u8"]; !there {
+		t.Error("one lookup dropped the user who was deleted outside and is no longer desired")
+	}
+	w.Apply(reconcile.RunInSync)
 	if _, there := w.past("aws").Ledger.Users["u8"]; there {
 		t.Error("the ledger still has the user who was deleted outside and is no longer desired")
 	}

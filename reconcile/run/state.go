@@ -27,6 +27,8 @@ type runState struct {
 	// any.
 	restored []string
 	lookedUp bool
+	// resolved are the lines of the report about unconfirmed objects, as the lookups left them.
+	resolved []reconcile.Done
 }
 
 // loadState reads what earlier runs of a provisioner left.
