@@ -30,7 +30,7 @@ type Env struct {
 	Sim     *awssim.Server
 	Runner  *run.Runner
 	Audit   *Audit
-	Now     time.Time  // a run advances it
+	Now     time.Time  // a run advances it; set it with SetNow
 	clock   sync.Mutex // guards Now while the simulator may still answer a request of an earlier run
 	Commits []*schema.Declarations
 	Authors map[int]string    // of commits, by number from 1
@@ -84,6 +84,13 @@ func NewEnv(t testing.TB) *Env {
 		},
 	}
 	return w
+}
+
+// SetNow sets the clock of the runs and of the simulator.
+func (w *Env) SetNow(now time.Time) {
+	w.clock.Lock()
+	defer w.clock.Unlock()
+	w.Now = now
 }
 
 // endpoint is the declared address of the simulator. It is the same in each environment, because
@@ -183,9 +190,7 @@ func Group(key, name string, from, to int) string {
 // Run makes one run with the newest commit.
 func (w *Env) Run(apply bool) (*run.Result, error) {
 	w.T.Helper()
-	w.clock.Lock()
-	w.Now = w.Now.Add(time.Minute)
-	w.clock.Unlock()
+	w.SetNow(w.Now.Add(time.Minute))
 	request := run.Request{Provisioner: "aws", Declarations: w.Commits[len(w.Commits)-1], Trigger: w.Trigger,
 		Apply: apply, Commit: w.Ref()}
 	if w.Uncommitted != nil {

@@ -343,14 +343,14 @@ func TestApprovalsEnd(t *testing.T) {
 			w, digest := heldRemovals(t)
 			w.Commit(selectsG+", paused: {reason: \"a move\", until: \"2026-11-30\"}", membersOfG(32)+approve(digest))
 			wantWarning(t, w.applyOnce(), "counts only until")
-			w.Now = w.Now.Add(tt.pause)
+			w.SetNow(w.Now.Add(tt.pause))
 			w.applyOnce()
 			w.Commit(selectsG, membersOfG(32)+approve(digest))
 			if tt.outcome == reconcile.RunHeld { // a run without a pause that cannot use it
 				w.Audit.LoseReports = true
 				w.Apply(reconcile.RunHeld)
 				w.Audit.LoseReports = false
-				w.Now = w.Now.Add(tt.wait)
+				w.SetNow(w.Now.Add(tt.wait))
 			}
 			w.Apply(tt.outcome)
 		})

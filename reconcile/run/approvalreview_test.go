@@ -95,7 +95,7 @@ func TestAnApprovalNeedsAnotherPerson(t *testing.T) {
 		w.Runner.Review = reviews
 		w.Commit(selectsG, membersOfG(32)+approve(digest))
 		w.Apply(reconcile.RunHeld)
-		w.Now = w.Now.AddDate(0, 0, 3)
+		w.SetNow(w.Now.AddDate(0, 0, 3))
 		w.Apply(reconcile.RunHeld)
 		reviews.err = nil
 		w.Apply(reconcile.RunApplied)

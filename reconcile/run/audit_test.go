@@ -71,7 +71,7 @@ func TestABrokenAuditBranchHoldsEverythingUntilItsOwnApproval(t *testing.T) {
 		if len(r.Approvals) != 1 || !r.Audit.Released || r.Counts.Held > 0 {
 			t.Errorf("%s", reportText(r))
 		}
-		w.Now = w.Now.Add(time.Minute)
+		w.SetNow(w.Now.Add(time.Minute))
 		w.Audit.Trust = brokenAt("1111111")
 		w.Commit(selectsGroups, twoGroups(10, 4)+releaseAudit("1111111", "2026-12-31"))
 		w.Apply(reconcile.RunHeld)

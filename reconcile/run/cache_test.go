@@ -227,7 +227,7 @@ func TestTheCacheIsNotUsedIfItMayBeWrong(t *testing.T) {
 			w.Runner.Cache.Store("aws", r)
 		}},
 		{"a run's journal is lost", func(w *env) { w.Audit.OpenIntent = &reconcile.Intent{Run: "lost"} }},
-		{"everything is older than the drift bound", func(w *env) { w.Now = w.Now.Add(24 * time.Hour) }},
+		{"everything is older than the drift bound", func(w *env) { w.SetNow(w.Now.Add(24 * time.Hour)) }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newCachedEnv(t, slow, cue)
@@ -300,7 +300,7 @@ func TestOutsideChangesAreFoundWithinTheDriftBound(t *testing.T) {
 	w.Trigger = "schedule"
 	most := 0
 	round := func() {
-		w.Now = w.Now.Add(9 * time.Minute) // and the minute of a run
+		w.SetNow(w.Now.Add(9 * time.Minute)) // and the minute of a run
 		w.Sim.ResetCalls()
 		result, err := w.Run(true)
 		if err != nil {
@@ -355,7 +355,7 @@ func TestFullReadsHaveTheirOwnSchedule(t *testing.T) {
 	full := 3 + 1 + 2
 	w.Trigger = "schedule"
 	at := func(day, hour, minute int) int {
-		w.Now = time.Date(2026, 11, day, hour, minute-1, 0, 0, time.UTC)
+		w.SetNow(time.Date(2026, 11, day, hour, minute-1, 0, 0, time.UTC))
 		w.Sim.ResetCalls()
 		w.Apply(reconcile.RunInSync)
 		return w.Sim.Calls().Total

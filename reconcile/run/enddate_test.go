@@ -37,9 +37,9 @@ func TestTemporaryAccessEndsByItself(t *testing.T) {
 		if n := w.members("Half"); n != 1 {
 			t.Fatalf("the group has %d members", n)
 		}
-		w.Now = w.Now.Add(time.Hour)
+		w.SetNow(w.Now.Add(time.Hour))
 		w.Apply(reconcile.RunInSync)
-		w.Now = w.Now.Add(time.Hour)
+		w.SetNow(w.Now.Add(time.Hour))
 		wantSummary(t, w.Apply(reconcile.RunApplied), "remove-member h u1: done")
 		if n := w.members("Half"); n != 0 {
 			t.Errorf("the group has %d members", n)
@@ -54,7 +54,7 @@ func TestTemporaryAccessEndsByItself(t *testing.T) {
 		}
 		w.Commit(p, ending)
 		w.Apply(reconcile.RunApplied)
-		w.Now = w.Now.AddDate(0, 0, 10)
+		w.SetNow(w.Now.AddDate(0, 0, 10))
 		r := w.Apply(reconcile.RunApplied)
 		if r.Counts.Done != 10 || r.Changes[0].Reason.Text != "valid until 2026-11-30" {
 			t.Error(reportText(r))
@@ -77,7 +77,7 @@ func TestTemporaryAccessEndsByItself(t *testing.T) {
 		}
 		w.Commit(p, cue)
 		w.Apply(reconcile.RunApplied)
-		w.Now = w.Now.AddDate(0, 0, 10)
+		w.SetNow(w.Now.AddDate(0, 0, 10))
 		if r := w.Apply(reconcile.RunApplied); r.Counts.Done != 40 {
 			t.Error(reportText(r))
 		}
@@ -121,7 +121,7 @@ func TestLateEndsAreEdits(t *testing.T) {
 				w.Apply(reconcile.RunInSync)
 			}
 			if end.After(w.Now) {
-				w.Now = end
+				w.SetNow(end)
 			}
 			r := w.applyOnce()
 			if !slices.Equal(heldBy(r), tt.held) {
@@ -130,7 +130,7 @@ func TestLateEndsAreEdits(t *testing.T) {
 			if len(tt.held) == 0 {
 				return
 			}
-			w.Now = w.Now.AddDate(0, 0, 3)
+			w.SetNow(w.Now.AddDate(0, 0, 3))
 			if r := w.applyOnce(); !slices.Equal(heldBy(r), tt.held) {
 				t.Errorf("three days later it is held by %q\n%s", heldBy(r), reportText(r))
 			}

@@ -168,6 +168,6 @@ func TestRemovalsOfADayAddUp(t *testing.T) {
 	w.Apply(reconcile.RunApplied) // five in all without approval
 	w.Commit(p, org(31))
 	w.Apply(reconcile.RunHeld)
-	w.Now = w.Now.Add(24 * time.Hour)
+	w.SetNow(w.Now.Add(24 * time.Hour))
 	w.Apply(reconcile.RunApplied)
 }

@@ -199,7 +199,7 @@ var ordinarySteps = []step{
 		}
 	}},
 	{"time passes", func(h *history) {
-		h.Now = h.Now.Add(time.Duration(rapid.IntRange(1, 60).Draw(h.T, "hours")) * time.Hour)
+		h.SetNow(h.Now.Add(time.Duration(rapid.IntRange(1, 60).Draw(h.T, "hours")) * time.Hour))
 	}},
 	{"AWS stumbles", func(h *history) {
 		fault := awssim.Fault{

@@ -131,7 +131,7 @@ func (h *history) auditState() *reconcile.AuditState {
 // planOnly plans without applying, one minute before the next run.
 func (h *history) planOnly() (string, error) {
 	at := h.Now
-	defer func() { h.Now = at }()
+	defer func() { h.SetNow(at) }()
 	result, err := h.Run(false)
 	if err != nil {
 		return "", err

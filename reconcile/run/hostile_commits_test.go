@@ -168,7 +168,7 @@ func (h *hostile) withdraw() {
 func (h *hostile) previewedDigest() string {
 	m := h.machines[0]
 	at := h.Now
-	defer func() { h.Now = at }()
+	defer func() { h.SetNow(at) }()
 	runner := m.runner()
 	runner.Audit = m.recorder.Reader()
 	n := len(h.Commits)
@@ -220,7 +220,7 @@ var machineSteps = []hostileStep{
 		h.rekey(h.pick("old key", userKeys), false)
 		h.publish()
 	}},
-	{"the lease ends", func(h *hostile) { h.Now = h.Now.Add(20 * time.Minute) }},
+	{"the lease ends", func(h *hostile) { h.SetNow(h.Now.Add(20 * time.Minute)) }},
 }
 
 func (h *hostile) lostState(*machine) { h.stateLost = true }

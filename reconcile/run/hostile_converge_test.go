@@ -14,7 +14,7 @@ import (
 // directory is as declared and a run sends nothing.
 func (h *hostile) converge() {
 	h.logf("%s the operator takes over", h.Now.Format(time.DateTime))
-	h.Now = h.Now.Add(48 * time.Hour) // leases and limits of a day end
+	h.SetNow(h.Now.Add(48 * time.Hour)) // leases and limits of a day end
 	m := h.machines[0]
 	h.repair()
 	h.org.enabled, h.org.paused, h.org.adopt, h.org.pushGroups = true, "", "take-over", true
@@ -31,7 +31,7 @@ func (h *hostile) converge() {
 		}
 		if result == nil || result.Report == nil {
 			h.renameBack()
-			h.Now = h.Now.Add(time.Hour)
+			h.SetNow(h.Now.Add(time.Hour))
 			continue
 		}
 		switch result.Report.Outcome {

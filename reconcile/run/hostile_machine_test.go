@@ -121,7 +121,7 @@ func (m *machine) once(trigger string, apply bool) (*run.Result, error) {
 		h.must(os.RemoveAll(m.dir))
 		m.start()
 	}
-	h.Now = h.Now.Add(time.Minute)
+	h.SetNow(h.Now.Add(time.Minute))
 	n := len(h.Commits)
 	return m.runner().Once(context.Background(), run.Request{
 		Provisioner: h.orgs[n-1].provisioner(), Declarations: h.declarations(), Trigger: trigger, Apply: apply,

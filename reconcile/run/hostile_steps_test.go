@@ -59,7 +59,7 @@ var approvalSteps = []hostileStep{
 	{"what is held is approved", func(h *hostile) { h.approveNewest() }},
 	{"what is held is approved, and nothing runs for two days", func(h *hostile) {
 		h.approveNewest()
-		h.Now = h.Now.Add(48 * time.Hour)
+		h.SetNow(h.Now.Add(48 * time.Hour))
 	}},
 	{"an administrator activates all users", func(h *hostile) { h.activateAll() }},
 }

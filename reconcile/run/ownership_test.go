@@ -87,7 +87,7 @@ func newForgedEnv(t *testing.T, adminExternalID, groupExternalID string) (w *env
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.Now = w.Now.Add(48 * time.Hour)
+	w.SetNow(w.Now.Add(48 * time.Hour))
 	w.Commit(`enabled: true`, people(4)+group("g", "Group", 1, 2))
 	w.Apply(reconcile.RunApplied)
 	return w, admin, breakGlass
@@ -189,7 +189,7 @@ func TestAnOrdinaryOrganizationContinuesOnAnotherMachine(t *testing.T) {
 	adopted := user("a1", "anna") + `groups: ag: {displayName: "Adopted", members: a1: {}}` + "\n"
 	w.makeUser("anna", "")
 	w.makeGroup("Adopted")
-	w.Now = w.Now.Add(24 * time.Hour)
+	w.SetNow(w.Now.Add(24 * time.Hour))
 	w.Commit(match, people(6)+group("g", "Group", 1, 6)+adopted)
 	w.applyOnce()
 	w.Commit(match, people(6)+group("g", "Group", 1, 6)+adopted+approve(w.Audit.Reports[0].HeldDigest))
@@ -199,7 +199,7 @@ func TestAnOrdinaryOrganizationContinuesOnAnotherMachine(t *testing.T) {
 	w.Apply(reconcile.RunApplied)
 
 	w.Audit.ForgetProofs("aws")
-	w.Now = w.Now.Add(24 * time.Hour)
+	w.SetNow(w.Now.Add(24 * time.Hour))
 	w.Apply(reconcile.RunInSync)
 	if n := len(w.Audit.Searches); n > 0 {
 		t.Errorf("nothing changed, and evidence was searched %d times", n)
@@ -277,7 +277,7 @@ func TestALeaverIsNotDeletedByAForgedDate(t *testing.T) {
 			} else {
 				w.Audit.ForgetProofs("aws")
 			}
-			w.Now = w.Now.AddDate(0, 0, 31)
+			w.SetNow(w.Now.AddDate(0, 0, 31))
 			w.applyOnce()
 			if _, found := w.Sim.State().User("name4@example.com"); found {
 				t.Error("the user is not deleted after 30 days")

@@ -50,7 +50,7 @@ func TestARemovedProvisioner(t *testing.T) {
 		t.Errorf("the group has %v, want the unmanaged member", names)
 	}
 	removed(1) // people wait for their deletion
-	w.Now = w.Now.AddDate(0, 0, 31)
+	w.SetNow(w.Now.AddDate(0, 0, 31))
 	r = w.Apply(reconcile.RunHeld) // needs approval, too
 	w.undeclare(cue + approve(r.HeldDigest))
 	w.Apply(reconcile.RunApplied)

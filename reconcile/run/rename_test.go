@@ -79,7 +79,7 @@ func TestAUserReturnsUnderAnotherNumberWithTheSameId(t *testing.T) {
 	if owned := w.past("aws").Ledger.Users["e4"]; owned.LeftScopeAt != nil {
 		t.Errorf("the user still waits for deletion since %v", owned.LeftScopeAt)
 	}
-	w.Now = w.Now.AddDate(0, 0, 60)
+	w.SetNow(w.Now.AddDate(0, 0, 60))
 	w.Apply(reconcile.RunInSync)
 }
 

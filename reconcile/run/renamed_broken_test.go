@@ -33,7 +33,7 @@ func (r *renaming) runAs(key, fields string, n int, more string) (*run.Result, e
 	r.T.Helper()
 	r.Declare(strings.ReplaceAll(reconciletest.BaseCUE, "provisioners: aws:", "provisioners: "+key+":"),
 		people(n)+more, "enabled: true"+fields)
-	r.Now = r.Now.Add(time.Minute)
+	r.SetNow(r.Now.Add(time.Minute))
 	commit := len(r.Commits)
 	return r.Runner.Once(r.T.Context(), run.Request{Provisioner: key, Declarations: r.Commits[commit-1],
 		Trigger: "test", Apply: true, Commit: reconcile.CommitRef{ID: commitID(commit), Time: r.Now}})
@@ -61,7 +61,7 @@ func TestARenameOfAProvisionerWithABrokenBranchSaysTheWayOut(t *testing.T) {
 			r := newRenaming(t)
 			r.want(reconcile.RunApplied, "aws", "", 2, "")
 			breakIt(r)
-			r.Now = r.Now.Add(20 * time.Minute) // the lease in an intent ends
+			r.SetNow(r.Now.Add(20 * time.Minute)) // the lease in an intent ends
 			before := r.Sim.State()
 			_, err := r.runAs("prod", ", previously: aws: {}", 3, "")
 			if err == nil || !strings.Contains(err.Error(), `declare the provisioner as "aws" again`) ||

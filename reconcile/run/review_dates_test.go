@@ -53,7 +53,7 @@ func TestDatesThatNobodyReviewedAreHeldWhenTheyPass(t *testing.T) {
 					t.Errorf("the run warns of dates that were not reviewed: %v, %q", warned, r.Warnings)
 				}
 			}
-			w.Now = w.Now.AddDate(0, 0, 10)
+			w.SetNow(w.Now.AddDate(0, 0, 10))
 			if lines := strings.Join(summary(w.applyOnce()), "\n"); !strings.Contains(lines, tt.want) {
 				t.Errorf("the run did:\n%s\nwant: %s", lines, tt.want)
 			}

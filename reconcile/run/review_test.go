@@ -339,7 +339,7 @@ func TestAReviewedRemovalOfTheProvisionerIsApplied(t *testing.T) {
 func (w *env) applyKey(t *testing.T, key string, want reconcile.Outcome) *reconcile.Report {
 	t.Helper()
 	n := len(w.Commits)
-	w.Now = w.Now.Add(time.Minute)
+	w.SetNow(w.Now.Add(time.Minute))
 	result, err := w.Runner.Once(t.Context(), run.Request{Provisioner: key, Declarations: w.Commits[n-1],
 		Commit: reconcile.CommitRef{ID: fmt.Sprintf("commit-%d", n)}, Trigger: "test", Apply: true})
 	if err != nil {
@@ -370,7 +370,7 @@ func TestDriftAndDatesNeedNoReview(t *testing.T) {
 	if _, err := w.Sim.PutUser(drifted); err != nil {
 		t.Fatal(err)
 	}
-	w.Now = w.Now.AddDate(0, 0, 3)
+	w.SetNow(w.Now.AddDate(0, 0, 3))
 	w.Runner.Review = &reviewForge{}
 	w.Commit("enabled: true\nreview: \"required\"",
 		people(4)+`groups: dev: {displayName: "Dev", members: {u1: {}, u2: {}, u3: {until: "2026-11-25"}}}`)

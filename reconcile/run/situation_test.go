@@ -242,11 +242,11 @@ func TestTheWaitForDeletion(t *testing.T) {
 	before := ids(w.Sim.State())
 	w.Commit(p, people(3))
 	wantSummary(t, w.Apply(reconcile.RunApplied), "deactivate-user u4: done", "deactivate-user u5: done")
-	w.Now = w.Now.Add(29 * 24 * time.Hour)
+	w.SetNow(w.Now.Add(29 * 24 * time.Hour))
 	w.Apply(reconcile.RunInSync)
 	w.Commit(p, people(4))
 	wantSummary(t, w.Apply(reconcile.RunApplied), "activate-user u4: done")
-	w.Now = w.Now.Add(24 * time.Hour)
+	w.SetNow(w.Now.Add(24 * time.Hour))
 	wantSummary(t, w.Apply(reconcile.RunApplied), "delete-user u5: done")
 	if after := ids(w.Sim.State()); after["user u4"] != before["user u4"] || after["user u5"] != "" {
 		t.Errorf("after: %v, before: %v", after, before)
@@ -312,7 +312,7 @@ func TestAnEmptyListingDropsNoUser(t *testing.T) {
 		t.Errorf("the ledger has %d people, want 10", n)
 	}
 	w.Runner.Open = open
-	w.Now = w.Now.AddDate(0, 0, 31)
+	w.SetNow(w.Now.AddDate(0, 0, 31))
 	w.Commit(p, org(8))
 	wantSummary(t, w.Apply(reconcile.RunApplied), "delete-user u10: done", "delete-user u9: done")
 	w.deleteUser("name8@example.com")

@@ -117,7 +117,7 @@ func TestUsersWhomRosterDeactivatedAreActivated(t *testing.T) {
 		w.Apply(reconcile.RunApplied)
 		w.Commit(p, cue+locked("u8"))
 		w.applyOnce()
-		w.Now = w.Now.AddDate(0, 0, 60)
+		w.SetNow(w.Now.AddDate(0, 0, 60))
 		w.Commit(p, people(7)+group("g", "Group", 1, 7)) // the wait for the deletion begins now
 		w.applyOnce()
 		w.remoteUser("name8@example.com")
