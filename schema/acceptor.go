@@ -63,8 +63,7 @@ func (a *acceptor) dataFile(ref *fileRef, text string, context *fileContext, lim
 	a.result = &fileResult{}
 	a.arena.reset()
 	f := &dataFile{
-		ref: ref, types: context.types, depth: limits.depth, chunkBytes: limits.chunkBytes,
-		arena: &a.arena, reuseNodes: true,
+		ref: ref, types: context.types, limits: limits, arena: &a.arena, reuseNodes: true,
 		yield:    a.accept,
 		discard:  func() { *a.result = fileResult{} },
 		report:   func(Problem) { a.result.hasProblems = true },

@@ -69,9 +69,12 @@ func checkRecord(records *structRule, f *field, kind string) Problems {
 	return found
 }
 
-// maxConfirmed is the largest number of rejected records that CUE confirms. Each takes a quarter of
-// a millisecond.
-const maxConfirmed = 200
+// CUE confirms at most maxConfirmed rejected records, with at most maxConfirmedValues values. A
+// record takes a quarter of a millisecond. The time for a list grows with the square of its length.
+const (
+	maxConfirmed       = 200
+	maxConfirmedValues = 5000
+)
 
 // confirm evaluates rejected records with CUE, and reports only those that CUE rejects too.
 func (l *loader) confirm(ctx context.Context, rejected map[string]map[string]Problems) {
@@ -81,16 +84,21 @@ func (l *loader) confirm(ctx context.Context, rejected map[string]map[string]Pro
 		records := &ast.StructLit{Elts: []ast.Decl{record}}
 		file.Decls = append(file.Decls, &ast.Field{Label: ast.NewIdent(kind), Value: records})
 	}
-	count := 0
+	count, values := 0, 0
 	lookup := &validator{loader: l, records: map[string]map[string]*node{}}
 	for _, kind := range l.schema.order {
 		for _, key := range slices.Sorted(maps.Keys(rejected[kind])) {
-			if n := lookup.node(kind, key); count < maxConfirmed && n != nil && !n.hasInvalid() {
-				count++
+			n := lookup.node(kind, key)
+			size := 0
+			if n != nil {
+				size = n.size()
+			}
+			if n != nil && count < maxConfirmed && values+size <= maxConfirmedValues && !n.hasInvalid() {
+				count, values = count+1, values+size
 				add(kind, key, n)
 				continue
 			}
-			l.problems = append(l.problems, rejected[kind][key]...)
+			l.reportAll(rejected[kind][key])
 			delete(rejected[kind], key)
 		}
 	}
@@ -103,7 +111,7 @@ func (l *loader) confirm(ctx context.Context, rejected map[string]map[string]Pro
 		}
 	}
 	done := make(chan *evaluation, 1)
-	go func() { done <- evaluateCUE([]*ast.File{file}) }()
+	go func() { done <- evaluateSafely([]*ast.File{file}) }()
 	var e *evaluation
 	select {
 	case e = <-done:
@@ -111,10 +119,10 @@ func (l *loader) confirm(ctx context.Context, rejected map[string]map[string]Pro
 	}
 	for kind, records := range rejected {
 		for key, found := range records {
-			if e != nil && e.accepts(kind, key) {
+			if e != nil && e.panicked == nil && e.accepts(kind, key) {
 				continue
 			}
-			l.problems = append(l.problems, found...)
+			l.reportAll(found)
 		}
 	}
 }
@@ -134,6 +142,15 @@ func (e *evaluation) accepts(kind, key string) bool {
 		}
 	}
 	return true
+}
+
+// size is the number of values in n.
+func (n *node) size() int {
+	size := 1
+	for _, f := range n.fields {
+		size += f.value.size()
+	}
+	return size
 }
 
 // hasInvalid reports whether n has a value that CUE could not evaluate.

@@ -42,7 +42,7 @@ func newComparer(t testing.TB) *comparer {
 // parse parses JSON as in a data file. It returns nil if the JSON is invalid.
 func (c *comparer) parse(text string) *node {
 	c.l.problems = nil
-	f := &dataFile{ref: &fileRef{"x.json"}, depth: c.l.limits.depth, report: c.l.report, arena: &arena{}}
+	f := &dataFile{ref: &fileRef{"x.json"}, limits: c.l.limits, report: c.l.report, arena: &arena{}}
 	n := f.parseJSON(text, 1)
 	if len(c.l.problems) > 0 {
 		return nil

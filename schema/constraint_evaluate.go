@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
@@ -22,6 +23,9 @@ type evaluation struct {
 	// full has all constraints.
 	full cue.Value
 	errs []errors.Error
+	// incomplete are the expressions that have no value, because what they refer to has none. CUE
+	// leaves such a field out: a group would lose its members.
+	incomplete []errors.Error
 	// panicked is set if CUE panicked.
 	panicked error
 }
@@ -110,7 +114,30 @@ func evaluateCUE(files []*ast.File) *evaluation {
 	if err := e.full.Validate(cue.Concrete(false)); err != nil {
 		e.errs = errors.Errors(err)
 	}
+	e.incomplete = incompleteIn(e.full)
 	return e
+}
+
+// incompleteIn returns the expressions without a value in the records, except of mappings, whose
+// input is never concrete.
+func incompleteIn(full cue.Value) (out []errors.Error) {
+	it, err := full.Fields()
+	if err != nil {
+		return nil
+	}
+	for it.Next() {
+		if it.Selector().Unquoted() == "mappings" || it.Value().Validate(cue.Concrete(false)) != nil {
+			continue // an error of the value is in errs
+		}
+		for _, err := range errors.Errors(it.Value().Validate(cue.Concrete(true))) {
+			message := cueMessage(err)
+			// The compiled schema reports the first, and the extraction of values the second.
+			if message != "field is required but not present" && !strings.HasPrefix(message, "incomplete value ") {
+				out = append(out, err)
+			}
+		}
+	}
+	return out
 }
 
 // buildInstance builds a package from schema.cue and some files. Without constraints, schema.cue is

@@ -29,15 +29,22 @@ func (l *loader) reportCUEErrors() {
 			invalid[p.Pos] = true
 		}
 	}
-	if len(e.errs) == 0 {
+	if len(e.errs)+len(e.incomplete) == 0 {
 		return
 	}
-	l.problems = append(l.problems, l.rawProblems(e)...)
+	l.reportAll(l.rawProblems(e))
+	l.reportErrors(e.errs, cueError, invalid)
+	l.reportErrors(e.incomplete, notConcrete, invalid)
+}
+
+// reportErrors reports errors of CUE, except those at the path of a reported problem or at a
+// position in an invalid mapping.
+func (l *loader) reportErrors(errs []errors.Error, c code, invalid map[Pos]bool) {
 	reported := map[string]bool{}
 	for _, p := range l.problems {
 		reported[p.Path] = true
 	}
-	for _, err := range e.errs {
+	for _, err := range errs {
 		path := cuePath(err.Path())
 		if isReported(path, reported) || slices.ContainsFunc(l.positions(err), func(p Pos) bool { return invalid[p] }) {
 			continue
@@ -46,7 +53,10 @@ func (l *loader) reportCUEErrors() {
 		if path == "" && len(l.positions(err)) == 0 && len(l.problems) > 0 {
 			continue // it follows from a reported problem
 		}
-		p := cueError.problem(l.positionOf(err, path), path, hideLongStrings(cueMessage(err))).withAdvice("")
+		p := c.problem(l.positionOf(err, path), path, hideLongStrings(cueMessage(err)))
+		if c == cueError {
+			p.Advice = "" // CUE wrote the message
+		}
 		if secretPath(path) {
 			p.Code, p.Message, p.Advice = secretLiteral.id, notASecretRef, secretLiteral.advice
 		}

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"errors"
 	"io/fs"
 	"runtime"
 	"sync"
@@ -85,11 +86,15 @@ func hashOf(fsys fs.FS, name string) string {
 
 // readCUEFile reads a CUE file.
 func (l *loader) readCUEFile(f *sourceFile) error {
-	text, err := fs.ReadFile(l.fsys, f.ref.path)
+	text, readable, err := l.readFile(f.ref.path)
 	if err != nil {
 		return err
 	}
-	if f.records, f.mixed = l.readCUE(f.ref, text); f.mixed {
+	f.mixed = true // a file that is not read has no result
+	if readable {
+		f.records, f.mixed = l.readCUE(f.ref, text)
+	}
+	if f.mixed {
 		l.mixed = append(l.mixed, f)
 	}
 	return nil
@@ -182,7 +187,10 @@ func (a *acceptor) file(file *sourceFile, l *loader, context *fileContext) (*fil
 	if file.isCUE {
 		return a.cueFile(file.records), nil
 	}
-	text, err := fs.ReadFile(l.fsys, file.ref.path)
+	text, err := readInput(l.fsys, file.ref.path)
+	if errors.Is(err, fs.ErrInvalid) {
+		return &fileResult{hasProblems: true}, nil // readRemaining reports it
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -214,18 +222,17 @@ func (l *loader) readRemaining(f *sourceFile) error {
 		}
 		return nil
 	}
-	text, err := fs.ReadFile(l.fsys, f.ref.path)
-	if err != nil {
-		return err
+	text, readable, err := l.readFile(f.ref.path)
+	if readable {
+		l.readData(f.ref, string(text))
 	}
-	l.readData(f.ref, string(text))
-	return nil
+	return err
 }
 
 // readData adds the records of a data file to literals.
 func (l *loader) readData(ref *fileRef, text string) {
 	f := &dataFile{
-		ref: ref, types: l.types, depth: l.limits.depth, arena: &arena{},
+		ref: ref, types: l.types, limits: l.limits, arena: &arena{},
 		report: l.report, yield: l.record, conflict: l.conflict,
 	}
 	f.read(text)

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"context"
+	"fmt"
 	"io/fs"
 	"slices"
 	"time"
@@ -46,8 +47,10 @@ type loader struct {
 	schema   *compiledSchema
 	problems Problems
 	warnings Problems
-	fsys     fs.FS
-	cache    *Cache
+	// omitted is the number of problems that are not listed, because there are too many.
+	omitted int
+	fsys    fs.FS
+	cache   *Cache
 
 	// types are the custom attributes that are declared as literal data.
 	types map[string]string
@@ -136,11 +139,29 @@ func (l *loader) load(ctx context.Context, files *fileList) (*Declarations, erro
 func (l *loader) sortedProblems() Problems {
 	l.redactProblems(l.problems)
 	l.problems.sort()
-	return slices.Compact(l.problems)
+	out := slices.Compact(l.problems)
+	if l.omitted > 0 {
+		out = append(out, tooLarge.problem(Pos{}, "", fmt.Sprintf("there are more problems than the %d listed",
+			len(out))).withAdvice("correct these first"))
+	}
+	return out
 }
 
-func (l *loader) report(p Problem) { l.problems = append(l.problems, p) }
-func (l *loader) warn(p Problem)   { l.warnings = append(l.warnings, p) }
+func (l *loader) report(p Problem) {
+	if len(l.problems) >= l.limits.problems {
+		l.omitted++
+		return
+	}
+	l.problems = append(l.problems, p)
+}
+
+func (l *loader) reportAll(ps Problems) {
+	for _, p := range ps {
+		l.report(p)
+	}
+}
+
+func (l *loader) warn(p Problem) { l.warnings = append(l.warnings, p) }
 
 // record adds a literal record of a kind, and unifies it with an existing record of the same key.
 // It skips accepted records.

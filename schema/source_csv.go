@@ -3,6 +3,7 @@ package schema
 import (
 	"encoding/csv"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strconv"
@@ -49,10 +50,10 @@ func (f *dataFile) readCSV(text string) {
 		return
 	}
 	row := c.record
-	defer c.flush()
 	if slices.Contains(c.columns, "group") {
 		row = c.membership
 	}
+	defer c.flush()
 	for {
 		cells, err := c.r.Read()
 		if errors.Is(err, io.EOF) {
@@ -62,9 +63,15 @@ func (f *dataFile) readCSV(text string) {
 			c.reportError(err)
 			return
 		}
+		if i := slices.IndexFunc(cells, c.isTooLong); i >= 0 {
+			c.file.reportAt(c.position(i), tooLarge, c.file.limits.tooLong(), "", "")
+			return
+		}
 		row(cells)
 	}
 }
+
+func (c *csvReader) isTooLong(cell string) bool { return len(cell) > c.file.limits.valueBytes }
 
 func (c *csvReader) reportError(err error) {
 	at := position{c.file.ref, 1, 1}
@@ -83,6 +90,10 @@ func (c *csvReader) position(i int) position {
 
 // header checks the columns. It returns false if the file cannot be read with them.
 func (c *csvReader) header(columns []string) bool {
+	if limit := c.file.limits.columns; len(columns) > limit {
+		c.file.reportAt(c.position(limit), badColumn, fmt.Sprintf("more than %d columns", limit), "", "")
+		return false
+	}
 	for i := range columns {
 		columns[i] = strings.TrimSpace(columns[i])
 	}

@@ -45,8 +45,8 @@ func newDynamic() *dynamic {
 // users and groups that are literal data, and whether the file has any other declaration, valid or
 // not.
 func (l *loader) readCUE(ref *fileRef, text []byte) (records []record, mixed bool) {
-	if tooDeep(text, 40*l.limits.depth) {
-		l.report(tooLarge.problem(Pos{File: ref.path}, "", "values are nested too deeply").withAdvice(""))
+	if reason, at := l.limits.checkTokens(text); reason != "" {
+		l.report(tooLarge.problem(Pos{ref.path, at.Line, at.Column}, "", reason).withAdvice(""))
 		l.dynamic.failed = true
 		return nil, true
 	}

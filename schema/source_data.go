@@ -14,7 +14,7 @@ type dataFile struct {
 	kind string
 	// types are the custom attributes by name; CSV cells need them.
 	types  map[string]string
-	depth  int
+	limits limits
 	report func(Problem)
 	// conflict is called with two memberships that cannot be unified.
 	conflict conflictFunc
@@ -24,9 +24,7 @@ type dataFile struct {
 	reuseNodes bool
 	// discard drops all records that were yielded. It is required if reuseNodes is set.
 	discard func()
-	// chunkBytes is how much of a large file may be parsed at once if reuseNodes is set.
-	chunkBytes int
-	arena      *arena
+	arena   *arena
 	// seen has the position of each key, to find duplicates.
 	seen map[string]position
 }
@@ -59,6 +57,10 @@ func (f *dataFile) read(text string) {
 	case ".csv":
 		f.readCSV(text)
 	default:
+		if line := longYAMLValue(text, f.limits.valueBytes); line > 0 {
+			f.reportAt(position{f.ref, int32(line), 1}, tooLarge, f.limits.tooLong(), "", "")
+			return
+		}
 		f.readYAML(text)
 	}
 }

@@ -1,7 +1,9 @@
 package schema
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -32,6 +34,9 @@ func (l *loader) scan(ctx context.Context, fsys fs.FS) (*fileList, error) {
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
+		case errors.Is(err, fs.ErrInvalid):
+			l.report(Unreadable(name, err))
+			return nil
 		case err != nil:
 			return fmt.Errorf("read %s: %w", name, err)
 		case !d.IsDir():
@@ -53,6 +58,50 @@ func (l *loader) scan(ctx context.Context, fsys fs.FS) (*fileList, error) {
 		return nil, err
 	}
 	return t, nil
+}
+
+// Unreadable returns the problem of a file or folder that cannot be read because of what the tree
+// has instead: a submodule, a pointer of Git LFS, an entry with an impossible name. The error is an
+// fs.ErrInvalid. Another attempt does not help.
+func Unreadable(name string, err error) Problem {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		err = path.Err
+	}
+	if name == "." {
+		name = ""
+	}
+	return unreadable.problem(Pos{File: name}, "", err.Error()).withAdvice("") // the error has it
+}
+
+// readInput returns the content of a file. The error is an fs.ErrInvalid if the tree has something
+// else instead. A commit and a folder on disk have the same pointers of Git LFS.
+func readInput(fsys fs.FS, name string) ([]byte, error) {
+	data, err := fs.ReadFile(fsys, name)
+	if err == nil && len(data) < 1024 && bytes.HasPrefix(data, []byte("version https://git-lfs.github.com/spec/")) {
+		return nil, &fs.PathError{Op: "read", Path: name, Err: errLFSPointer}
+	}
+	return data, err
+}
+
+// contentError is what a tree has instead of a file. It is an fs.ErrInvalid.
+type contentError string
+
+const errLFSPointer = contentError("is a Git LFS pointer, whose content is not in this repository: " +
+	"run `git lfs untrack` for it and commit the file itself")
+
+func (e contentError) Error() string        { return string(e) }
+func (e contentError) Is(target error) bool { return target == fs.ErrInvalid }
+
+// readFile returns the content of a file. If the file cannot be read because of what the tree has
+// instead, readFile reports that, and readable is false.
+func (l *loader) readFile(name string) (data []byte, readable bool, err error) {
+	data, err = readInput(l.fsys, name)
+	if errors.Is(err, fs.ErrInvalid) {
+		l.report(Unreadable(name, err))
+		return nil, false, nil
+	}
+	return data, err == nil, err
 }
 
 // scanFile adds a file to the list if it is part of the configuration.

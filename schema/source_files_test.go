@@ -85,4 +85,4 @@ func TestLimits(t *testing.T) {
 }
 
 // deepFileSize is the size of a file that is too large to be parsed without a depth check.
-const deepFileSize = noDepthCheckBelow + 1000
+const deepFileSize = noTokenCheckBelow + 1000

@@ -16,19 +16,21 @@ type jsonReader struct {
 	// lineStart is the offset of the current line.
 	lineStart int
 	depth     int
+	limits    limits
 	err       string
+	code      code
 }
 
 // parseJSON parses one JSON value that begins on a line of the file. It reports an error and
 // returns nil if the text is not valid.
 func (f *dataFile) parseJSON(text string, line int) *node {
-	r := &jsonReader{file: f, text: text, line: line, depth: f.depth}
+	r := &jsonReader{file: f, text: text, line: line, depth: f.limits.depth, limits: f.limits, code: syntaxError}
 	n := r.value()
 	if r.skipSpace(); r.err == "" && r.offset < len(r.text) {
 		r.fail("unexpected text after the value")
 	}
 	if r.err != "" {
-		f.reportAt(r.position(), syntaxError, r.err, "", "")
+		f.reportAt(r.position(), r.code, r.err, "", "")
 		return nil
 	}
 	return n
@@ -43,6 +45,12 @@ func (r *jsonReader) fail(message string) *node {
 		r.err = message
 	}
 	return nil
+}
+
+// failLong fails at the value that begins at an offset.
+func (r *jsonReader) failLong(begin int) {
+	r.offset, r.code = begin, tooLarge
+	r.fail(r.limits.tooLong())
 }
 
 func (r *jsonReader) skipSpace() {
@@ -185,13 +193,17 @@ func (r *jsonReader) string() (string, bool) {
 	escaped := false
 	for r.offset++; r.offset < len(r.text); r.offset++ {
 		switch c := r.text[r.offset]; {
+		case r.offset-begin > r.limits.valueBytes:
+			r.failLong(begin)
+			return "", false
 		case c == '"':
 			r.offset++
 			if !escaped {
 				return r.text[begin+1 : r.offset-1], true
 			}
 			var s string
-			if err := json.Unmarshal([]byte(r.text[begin:r.offset]), &s); err != nil {
+			raw := r.text[begin:r.offset]
+			if err := json.Unmarshal([]byte(raw), &s); err != nil || hasLoneSurrogate(raw) {
 				r.offset = begin
 				r.fail("invalid escape sequence in a string")
 				return "", false
@@ -208,6 +220,27 @@ func (r *jsonReader) string() (string, bool) {
 	r.offset = begin
 	r.fail("the string has no closing quote")
 	return "", false
+}
+
+// hasLoneSurrogate reports whether a string has an escaped half of a surrogate pair, which is no
+// character. encoding/json replaces it, so two strings that differ would become equal.
+func hasLoneSurrogate(raw string) bool {
+	high := false // the escape before was a high surrogate
+	for i := 0; i < len(raw); i++ {
+		var escape uint64
+		if raw[i] == '\\' {
+			if i++; i+4 < len(raw) && raw[i] == 'u' {
+				escape, _ = strconv.ParseUint(raw[i+1:i+5], 16, 16)
+				i += 4
+			}
+		}
+		low := escape >= 0xdc00 && escape < 0xe000
+		if high != low {
+			return true
+		}
+		high = escape >= 0xd800 && escape < 0xdc00
+	}
+	return high
 }
 
 func (r *jsonReader) number(at position) *node {
@@ -245,6 +278,10 @@ func (r *jsonReader) number(at position) *node {
 		}
 	}
 	text := r.text[begin:r.offset]
+	if len(text) > r.limits.valueBytes {
+		r.failLong(begin)
+		return nil
+	}
 	if text == "-0" {
 		text = "0"
 	}

@@ -1,6 +1,9 @@
 package schema
 
-import "cmp"
+import (
+	"cmp"
+	"fmt"
+)
 
 // Limits bound the cost of the files of one configuration. A field that is 0 has the standard
 // value.
@@ -42,14 +45,27 @@ type limits struct {
 	evalMillis int
 	// chunkBytes is how much of a YAML file is parsed at once.
 	chunkBytes int
+	// valueBytes is the longest value as it is written in a file. No field may be that long, but
+	// the lengths of fields are only known after parsing, which is expensive for a long value.
+	valueBytes int
+	// columns is the largest number of columns of a CSV file.
+	columns int
+	// problems is the largest number of problems that are listed.
+	problems int
 
 	// noFastPath sends all records through the slow path, so that tests can compare the results.
 	noFastPath bool
+}
+
+// tooLong is the message for a value that is longer than valueBytes.
+func (l limits) tooLong() string {
+	return fmt.Sprintf("a value is longer than %d KiB", l.valueBytes>>10)
 }
 
 func standardLimits() limits {
 	return limits{
 		Limits: StandardLimits(),
 		depth:  100, forDepth: 2, repeatCount: 10_000, evalMillis: 120_000, chunkBytes: 256 << 10,
+		valueBytes: 64 << 10, columns: 1000, problems: 10_000,
 	}
 }

@@ -12,26 +12,31 @@ import (
 	"cuelang.org/go/cue/token"
 )
 
-// noDepthCheckBelow is the file size in bytes below which no nesting can exhaust the parser's
-// stack.
-const noDepthCheckBelow = 128 << 10
+// noTokenCheckBelow is the file size in bytes below which no nesting can exhaust the parser's
+// stack, and no value is expensive.
+const noTokenCheckBelow = 128 << 10
 
-// tooDeep reports whether a file nests so deeply that the parser would need too much stack.
+// checkTokens returns why a file is too expensive to parse, and where. "" means that it is not.
 //
-// It counts, at each point of the file, the tokens since the last comma on every open level. The
-// recursion of a parser cannot be deeper than that.
-func tooDeep(src []byte, limit int) bool {
-	if len(src) <= noDepthCheckBelow {
-		return false
+// A file nests too deeply if the parser would need too much stack. checkTokens counts, at each
+// point of the file, the tokens since the last comma on every open level. The recursion of a parser
+// cannot be deeper than that.
+func (l limits) checkTokens(src []byte) (reason string, at token.Position) {
+	if len(src) <= noTokenCheckBelow {
+		return "", at
 	}
 	var s scanner.Scanner
 	s.Init(token.NewFile("", -1, len(src)), src, func(token.Pos, string, []any) {}, 0)
 	var open []int
 	run, sum := 0, 0
 	for {
-		switch _, tok, _ := s.Scan(); tok {
+		pos, tok, text := s.Scan()
+		if len(text) > l.valueBytes {
+			return l.tooLong(), pos.Position()
+		}
+		switch tok {
 		case token.EOF:
-			return false
+			return "", at
 		case token.LPAREN, token.LBRACK, token.LBRACE, token.INTERPOLATION:
 			open = append(open, run)
 			run = 0
@@ -48,8 +53,8 @@ func tooDeep(src []byte, limit int) bool {
 		default:
 			run, sum = run+1, sum+1
 		}
-		if sum > limit {
-			return true
+		if sum > 40*l.depth {
+			return "values are nested too deeply", pos.Position()
 		}
 	}
 }

@@ -5,12 +5,21 @@ import (
 	"testing"
 )
 
-func TestTooDeepIgnoresTheLengthOfAFile(t *testing.T) {
-	long := strings.Repeat("groups: \"g\": {displayName: \"G\", members: {u1: {}, u2: {}, }}\n", 4000)
-	if tooDeep([]byte(long), 500) {
-		t.Error("a long flat file counts as deep")
-	}
-	if deep := strings.Repeat("{a: ", 40_000); !tooDeep([]byte(deep), 500) {
-		t.Error("a deep file does not count as deep")
+func TestOnlyDeepFilesAndLongValuesAreExpensive(t *testing.T) {
+	l := standardLimits()
+	l.depth = 10
+	flat := strings.Repeat("groups: \"g\": {displayName: \"G\", members: {u1: {}, u2: {}, }}\n", 4000)
+	for _, test := range []struct{ name, text, want string }{
+		{"a long flat file", flat, ""},
+		{"a deep file", strings.Repeat("{a: ", 40_000), "values are nested too deeply"},
+		{"a long text", flat + `x: "` + strings.Repeat("x", l.valueBytes) + `"`, "a value is longer than 64 KiB"},
+		{"a text on many lines", flat + `x: """` + "\n" + strings.Repeat("\t\tabc\n", l.valueBytes/6) + "\t\t\"\"\"\n",
+			"a value is longer than 64 KiB"},
+		{"a long number", flat + "x: " + strings.Repeat("9", l.valueBytes+1), "a value is longer than 64 KiB"},
+		{"a long comment", flat + "// " + strings.Repeat("x", l.valueBytes), ""},
+	} {
+		if have, _ := l.checkTokens([]byte(test.text)); have != test.want {
+			t.Errorf("%s: %q; want %q", test.name, have, test.want)
+		}
 	}
 }

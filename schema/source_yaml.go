@@ -27,7 +27,7 @@ var yamlLine = regexp.MustCompile(`line (\d+): (.*)`)
 
 // readYAML reads a YAML file. A large file is parsed in chunks if its nodes can be reused.
 func (f *dataFile) readYAML(text string) {
-	if f.reuseNodes && len(text) > f.chunkBytes && f.readChunks(text) {
+	if f.reuseNodes && len(text) > f.limits.chunkBytes && f.readChunks(text) {
 		return
 	}
 	f.readDocuments(text, 0)
@@ -56,12 +56,12 @@ func (f *dataFile) readChunks(text string) bool {
 	}
 	valid := true
 	part := &dataFile{
-		ref: f.ref, kind: f.kind, depth: f.depth, seen: map[string]position{}, arena: f.arena, yield: f.yield,
+		ref: f.ref, kind: f.kind, limits: f.limits, seen: map[string]position{}, arena: f.arena, yield: f.yield,
 		report: func(Problem) { valid = false },
 	}
 	lines := 0
 	for text != "" && valid {
-		chunk := text[:nextRecord(text, f.chunkBytes)]
+		chunk := text[:nextRecord(text, f.limits.chunkBytes)]
 		part.readDocuments(chunk, lines)
 		lines += strings.Count(chunk, "\n")
 		text = text[len(chunk):]
@@ -105,7 +105,7 @@ func (f *dataFile) readDocuments(text string, lines int) {
 			f.reportAt(at, syntaxError, message, "", "")
 			return
 		}
-		r := &yamlReader{file: f, lines: lines, depth: f.depth, budget: budget}
+		r := &yamlReader{file: f, lines: lines, depth: f.limits.depth, budget: budget}
 		n := r.node(&doc)
 		if r.failed {
 			return
@@ -139,6 +139,10 @@ func (r *yamlReader) node(y *yaml.Node) *node {
 		return r.fail(y, tooLarge, "values are nested too deeply", "")
 	case r.budget < 0:
 		return r.fail(y, tooLarge, "aliases expand to too many values", "write the values out")
+	}
+	if tag := y.ShortTag(); y.Kind == yaml.MappingNode && tag != "!!map" ||
+		y.Kind == yaml.SequenceNode && tag != "!!seq" {
+		return r.fail(y, dataShape, "tag "+tag+" is not supported", "remove it")
 	}
 	switch y.Kind {
 	case yaml.DocumentNode:

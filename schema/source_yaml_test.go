@@ -10,8 +10,8 @@ import (
 // whether it was split, and whether it is valid.
 func yamlRecords(text string, chunkBytes int) (records []string, split, valid bool) {
 	valid = true
-	f := &dataFile{ref: &fileRef{"users/x.yaml"}, kind: "users", depth: 100, seen: map[string]position{},
-		arena: &arena{}, reuseNodes: true, chunkBytes: chunkBytes,
+	f := &dataFile{ref: &fileRef{"users/x.yaml"}, kind: "users", limits: limits{depth: 100, chunkBytes: chunkBytes},
+		seen: map[string]position{}, arena: &arena{}, reuseNodes: true,
 		discard: func() { records = nil }, report: func(Problem) { valid = false },
 		yield: func(_ string, x field) {
 			records = append(records, fmt.Sprint(x.name, x.at.pos(), plainValue(x.value), allPositions(x.value)))

@@ -43,6 +43,9 @@ var (
 	unevaluated = code{"R1012",
 		"Declarations that cannot be evaluated within the limits of roster.",
 		"write users and groups as literal records, and simplify the expressions"}
+	unreadable = code{"R1013",
+		"A file or folder whose content is not in the commit, or that no system can store.",
+		"remove it, or commit the content itself"}
 	unknownField = code{"R1101",
 		"An unknown field.",
 		"correct its name, or remove it"}

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"errors"
 	"io/fs"
 	"maps"
 	"path"
@@ -213,8 +214,12 @@ func (v *validator) checkFile(name string, at Pos, path string) bool {
 	message := ""
 	if !fs.ValidPath(name) {
 		message = "invalid path"
-	} else if info, err := fs.Stat(v.fsys, name); err != nil {
+	} else if info, err := fs.Stat(v.fsys, name); errors.Is(err, fs.ErrInvalid) {
+		message = Unreadable(name, err).Message
+	} else if err != nil {
 		message = "file not found"
+	} else if info.Mode().Type() == fs.ModeSymlink {
+		message = "is a symbolic link, which roster does not follow"
 	} else if !info.Mode().IsRegular() {
 		message = "not a regular file"
 	}
