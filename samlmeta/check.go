@@ -142,15 +142,18 @@ func Certificates(idp *schema.IdentityProvider, tree fs.FS) (map[string]*Certifi
 	var problems schema.Problems
 	for _, name := range slices.Sorted(maps.Keys(idp.Signing)) {
 		file := idp.Signing[name].Certificate
+		var c *Certificate
 		data, err := readFile(tree, file)
-		if err != nil {
-			return nil, err
+		if err == nil {
+			c, err = ParseCertificate(file, data)
 		}
-		c, err := ParseCertificate(file, data)
 		var found schema.Problems
 		if errors.As(err, &found) {
 			problems = append(problems, found...)
 			continue
+		}
+		if err != nil {
+			return nil, err
 		}
 		for _, other := range slices.Sorted(maps.Keys(out)) {
 			if same := out[other].X509; string(same.RawSubjectPublicKeyInfo) == string(c.X509.RawSubjectPublicKeyInfo) {
@@ -167,9 +170,12 @@ func Certificates(idp *schema.IdentityProvider, tree fs.FS) (map[string]*Certifi
 }
 
 // readFile reads a file up to one byte more than the limit, so that parseDocument rejects a larger
-// file.
+// file. The error is schema.Problems if the tree has something else instead of the file.
 func readFile(tree fs.FS, name string) ([]byte, error) {
 	f, err := tree.Open(name)
+	if errors.Is(err, fs.ErrInvalid) {
+		return nil, schema.Problems{schema.Unreadable(name, err)}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}

@@ -169,12 +169,8 @@ func (p *process) serve(in io.Writer, name string) error {
 	case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrInvalid) && p.readErr == nil:
 		p.readErr = err
 	}
-	var path *fs.PathError
-	reason := err.Error()
-	if errors.As(err, &path) {
-		reason = path.Err.Error()
-	}
-	return writeJSON(in, frameNoFile, noFile{errors.Is(err, fs.ErrNotExist), reason})
+	return writeJSON(in, frameNoFile, noFile{Missing: errors.Is(err, fs.ErrNotExist),
+		Invalid: errors.Is(err, fs.ErrInvalid), Reason: reasonOf(err)})
 }
 
 // exit is how a child has ended.

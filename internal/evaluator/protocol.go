@@ -52,11 +52,14 @@ type treeEntry struct {
 	Path string `json:"p"`
 	Mode uint32 `json:"m"` // the type bits of fs.FileMode
 	Size int64  `json:"s,omitempty"`
+	// Invalid is why a folder cannot be listed. The tree is the cause.
+	Invalid string `json:"i,omitempty"`
 }
 
 // noFile is why a file cannot be read.
 type noFile struct {
 	Missing bool
+	Invalid bool // the tree has something else instead
 	Reason  string
 }
 

@@ -25,6 +25,12 @@ func listTree(ctx context.Context, tree fs.FS, limits schema.Limits) ([]treeEntr
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
+		case errors.Is(err, fs.ErrInvalid): // of the folder that is the last entry, or of the root
+			if name == "." {
+				out = append(out, treeEntry{Path: "."})
+			}
+			out[len(out)-1].Invalid = reasonOf(err)
+			return nil
 		case err != nil:
 			return fmt.Errorf("read %s: %w", name, err)
 		case name == ".":
@@ -56,6 +62,15 @@ func listTree(ctx context.Context, tree fs.FS, limits schema.Limits) ([]treeEntr
 	return out, err
 }
 
+// reasonOf returns the text of an error without the path.
+func reasonOf(err error) string {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		err = path.Err
+	}
+	return err.Error()
+}
+
 // isInput reports whether a file may be a file of declarations, so that the child has to know its
 // size.
 func isInput(name string) bool {
@@ -66,6 +81,7 @@ func isInput(name string) bool {
 // remoteTree is a tree that the parent has, as an fs.FS of the child. It asks the parent for files.
 type remoteTree struct {
 	folders map[string][]fs.DirEntry
+	invalid map[string]invalidError // folders that cannot be listed
 
 	mu  sync.Mutex
 	in  io.Reader
@@ -78,8 +94,14 @@ var (
 )
 
 func newRemoteTree(entries []treeEntry, in io.Reader, out io.Writer) *remoteTree {
-	t := &remoteTree{folders: map[string][]fs.DirEntry{".": nil}, in: in, out: out}
+	t := &remoteTree{folders: map[string][]fs.DirEntry{".": nil}, invalid: map[string]invalidError{}, in: in, out: out}
 	for _, e := range entries {
+		if e.Invalid != "" {
+			t.invalid[e.Path] = invalidError(e.Invalid)
+		}
+		if e.Path == "." {
+			continue
+		}
 		info := remoteInfo{path.Base(e.Path), e.Size, fs.FileMode(e.Mode)}
 		dir := path.Dir(e.Path)
 		t.folders[dir] = append(t.folders[dir], fs.FileInfoToDirEntry(info))
@@ -95,6 +117,9 @@ func (t *remoteTree) ReadDir(name string) ([]fs.DirEntry, error) {
 	list, ok := t.folders[name]
 	if !ok {
 		return nil, &fs.PathError{Op: "readdir", Path: name, Err: fs.ErrNotExist}
+	}
+	if reason, found := t.invalid[name]; found {
+		return nil, &fs.PathError{Op: "readdir", Path: name, Err: reason}
 	}
 	return list, nil
 }
@@ -120,8 +145,11 @@ func (t *remoteTree) ReadFile(name string) ([]byte, error) {
 	if err := unmarshal(payload, &reason); err != nil {
 		return nil, err
 	}
-	if reason.Missing {
+	switch {
+	case reason.Missing:
 		return nil, &fs.PathError{Op: "read", Path: name, Err: fs.ErrNotExist}
+	case reason.Invalid:
+		return nil, &fs.PathError{Op: "read", Path: name, Err: invalidError(reason.Reason)}
 	}
 	return nil, &fs.PathError{Op: "read", Path: name, Err: errors.New(reason.Reason)}
 }
@@ -137,6 +165,13 @@ func (t *remoteTree) Open(name string) (fs.File, error) {
 	}
 	return &remoteFile{remoteInfo{path.Base(name), int64(len(data)), 0}, bytes.NewReader(data)}, nil
 }
+
+// invalidError is why a file or folder cannot be read because of what the tree has instead. It is
+// an fs.ErrInvalid.
+type invalidError string
+
+func (e invalidError) Error() string        { return string(e) }
+func (e invalidError) Is(target error) bool { return target == fs.ErrInvalid }
 
 // remoteInfo is an fs.FileInfo.
 type remoteInfo struct {

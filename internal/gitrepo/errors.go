@@ -25,6 +25,8 @@ var (
 		"run `git lfs untrack` for it and commit the file itself")
 	ErrTooLarge = contentError("is larger than 64 MiB, the limit for one file")
 
+	errFolderTooLarge = contentError("is a folder with too many files")
+
 	errFolder    = contentError("is a folder")
 	errNotFolder = contentError("is not a folder")
 )

@@ -39,16 +39,17 @@ func parseTree(h Hash, data []byte) ([]treeEntry, error) {
 	for text := string(data); text != ""; {
 		sp, nul := strings.IndexByte(text, ' '), strings.IndexByte(text, 0)
 		if sp < 0 || nul < sp || len(text) < nul+1+len(Hash{}) {
-			return nil, fmt.Errorf("tree %s is malformed", h)
+			return nil, contentError(fmt.Sprintf("is malformed: make the commit again with git (tree %s)", h))
 		}
 		m, err := strconv.ParseUint(text[:sp], 8, 32)
 		if err != nil {
-			return nil, fmt.Errorf("tree %s is malformed: mode %q", h, text[:sp])
+			return nil, contentError(fmt.Sprintf("is malformed, because it has the mode %q: make the commit again "+
+				"with git (tree %s)", text[:sp], h))
 		}
 		e := treeEntry{name: text[sp+1 : nul], mode: mode(m)}
 		text = text[nul+1+copy(e.hash[:], text[nul+1:]):]
 		if e.name == "." || !fs.ValidPath(e.name) || strings.Contains(e.name, "/") {
-			return nil, fmt.Errorf("tree %s has a file with an invalid name: %q", h, e.name)
+			return nil, contentError(fmt.Sprintf("has a file with an invalid name, %q: rename it (tree %s)", e.name, h))
 		}
 		out = append(out, e)
 	}
@@ -79,7 +80,7 @@ func (r *Repo) tree(h Hash) ([]treeEntry, error) {
 		return nil, nil
 	}
 	if size, err := r.objects.Size(h); err == nil && size > maxTree {
-		return nil, fmt.Errorf("tree %s: %w", h, ErrTooLarge)
+		return nil, errFolderTooLarge
 	}
 	data, err := r.objects.Read(h, gitobject.Tree)
 	if err != nil {

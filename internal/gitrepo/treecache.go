@@ -77,7 +77,7 @@ func (r *Repo) sortedTree(root *rootTrees, h Hash) ([]treeEntry, error) {
 	slices.SortFunc(list, compareNames)
 	for i := range max(0, len(list)-1) {
 		if list[i].name == list[i+1].name {
-			return nil, fmt.Errorf("tree %s is malformed: it has %q twice", h, list[i].name)
+			return nil, contentError(fmt.Sprintf("has the file %q twice: remove one (tree %s)", list[i].name, h))
 		}
 	}
 	r.trees.put(root, h, list)
