@@ -101,7 +101,7 @@ func readDeclarations(ctx context.Context, s Settings, r RepositoryConfig) (*sch
 	} else if !info.IsDir() {
 		return nil, nil, fmt.Errorf("read declarations: %s is not a folder", dir)
 	}
-	tree := os.DirFS(dir)
+	tree := newWorkingTree(dir)
 	decls, err := s.loadTree(ctx, tree)
 	return decls, tree, err
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
-	"os"
 
 	"github.com/seed-d64a251c/roster/internal/deadline"
 	"github.com/seed-d64a251c/roster/reconcile"
@@ -23,7 +22,7 @@ func (w *Workspace) Deadlines(ctx context.Context) ([]deadline.Deadline, error) 
 
 // deadlinesOf lists the deadlines of the declarations and files of a commit, or of changed files.
 func (w *Workspace) deadlinesOf(decls *schema.Declarations, commit reconcile.CommitRef) ([]deadline.Deadline, error) {
-	var tree fs.FS = os.DirFS(w.config.folder())
+	var tree fs.FS = newWorkingTree(w.config.folder())
 	if !w.dirty {
 		var err error
 		if tree, err = w.source.tree(commit.ID); err != nil {
