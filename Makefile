@@ -2,11 +2,12 @@
 # make test    runs the linters and all tests, as CI does. It needs Debian packages, and installs
 #              them as root in CI, in a container, or with INSTALL=1 (scripts/prepare-tests)
 # make histories    tests 2,000 random histories with attackers
+# make hostile      tests hostile inputs in the sizes of an attack
 # make demo    shows roster at work, on loopback only
 
 FUZZTIME ?= 1m
 
-.PHONY: build prepare test lint vuln demo bench fuzz golden histories e2e-forge
+.PHONY: build prepare test lint vuln demo bench fuzz golden histories hostile e2e-forge
 
 build:
 	go build -o bin/roster ./cmd/roster
@@ -19,14 +20,14 @@ prepare:
 	scripts/prepare-tests
 
 # The memory of the race detector does not fit under the limits that these tests set for the child
-# that evaluates declarations.
-MEMORY_LIMITED = ^(TestHostilePullRequestsDoNotStopTheDaemon|TestHostileCommitsOnTheBranchAreRefused|TestBombsEndTheChildOnly)$$
+# that evaluates declarations, or for themselves.
+MEMORY_LIMITED = ^(TestHostilePullRequestsDoNotStopTheDaemon|TestHostileCommitsOnTheBranchAreRefused|TestBombsEndTheChildOnly|TestHostile.*GetTheirAnswer)$$
 
 # go test prints the time of each package.
 test: prepare
 	$(MAKE) --no-print-directory lint vuln
 	go test -race -timeout 45m -skip '$(MEMORY_LIMITED)' ./...
-	go test -timeout 20m -run '$(MEMORY_LIMITED)' ./cmd/roster ./internal/evaluator
+	go test -timeout 20m -run '$(MEMORY_LIMITED)' ./cmd/roster ./internal/evaluator ./internal/hostile
 
 # This uses the gofmt of the toolchain that go.mod names, not the one in PATH.
 lint:
@@ -75,6 +76,10 @@ HISTORIES ?= 2000
 
 histories:
 	go test ./reconcile/run -count 1 -v -timeout 60m -run '^TestHostileHistories$$' -rapid.checks $(HISTORIES)
+
+# Sends the hostile inputs of testdata/hostile in the sizes of an attack, with the standard limits.
+hostile:
+	HOSTILE_FULL_SIZES=1 go test ./internal/hostile -count 1 -v -timeout 60m
 
 # Tests the daemon on pull requests of a real Gitea, which is built from its Go module. The first
 # build takes about ten minutes of CPU time.

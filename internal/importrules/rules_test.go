@@ -170,6 +170,16 @@ var rules = []rule{
 	},
 	{
 		packages:  allPackages,
+		forbidden: []string{"./internal/hostile"},
+		reason:    "the corpus of hostile inputs is for tests only and must not be in the binary",
+	},
+	{
+		packages:  []string{"./internal/hostile"},
+		forbidden: []string{"./..."},
+		reason:    "the corpus does not depend on the code that reads it",
+	},
+	{
+		packages:  allPackages,
 		forbidden: []string{"./internal/evaluator/bombs"},
 		reason:    "bombs are for tests only and must not be in the binary",
 	},
