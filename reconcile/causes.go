@@ -33,26 +33,43 @@ func (c *Change) causeKey() string {
 	return hex.EncodeToString(h.Sum(nil)[:6])
 }
 
-// setCauses sets the causes of changes that are known. A reviewed date is a cause already.
+// setCauses sets the causes of changes that are known. A reviewed date is a cause already. A change
+// that goes back to the last applied commit looks like drift. If a commit brought it, it is
+// intended.
 func setCauses(changes []Change, known KnownCauses) {
 	for i := range changes {
 		c := &changes[i]
-		switch {
+		switch cause := known[c.causeKey()]; {
 		case c.Cause.Kind != "":
+		case c.mayBeRedeclared() && cause.Kind == CauseCommit:
+			c.Origin, c.Cause, c.Redeclared = Intended, cause, true
+			c.Reason.Text = "declared again"
+			if c.Kind == RemoveMember {
+				c.Reason.Text = "no longer a member"
+			}
 		case c.Origin == Drift:
 			c.Cause = Cause{Kind: CauseDrift}
-		case len(known) > 0:
-			c.Cause = known[c.causeKey()]
+		default:
+			c.Cause = cause
 		}
 	}
 }
 
-// NeedsCauses reports whether the plan has a change that an approval can release, or has released,
-// and whose cause is not known.
+// NeedsCauses reports whether the plan has a change whose cause is not known and matters: one that
+// an approval can release, or has released, or one that is drift unless a commit after the last
+// applied one declared otherwise.
 func (p *Plan) NeedsCauses() bool {
 	return slices.ContainsFunc(p.Changes, func(c Change) bool {
-		return c.needsCause() && (c.Approval != "" || len(c.Held) > 0 && c.Approvable())
+		return c.needsCause() && (c.Approval != "" || len(c.Held) > 0 && c.Approvable()) ||
+			p.commitsBetween && c.mayBeRedeclared()
 	})
+}
+
+// mayBeRedeclared reports whether a change looks like drift, but may be one that goes back to the
+// last applied commit after runs have applied later ones. Runs do not delete objects that the
+// ledger has, nor add unmanaged members.
+func (c *Change) mayBeRedeclared() bool {
+	return c.Origin == Drift && !c.Outside && !isUnmanaged(c.Member)
 }
 
 func (c *Change) needsCause() bool { return c.Origin == Intended && c.Cause.Kind == "" }
@@ -61,8 +78,8 @@ func (c *Change) needsCause() bool { return c.Origin == Intended && c.Cause.Kind
 // loads one of in.Commits; an empty id means the last applied commit. A change is brought by the
 // first commit from which on every commit has one of its effects: a later commit that only changes
 // another attribute of the object, or renames its key, does not make it a new change. If the last
-// applied commit has all of them too, a date brought it. The commits are loaded from the newest on,
-// as far as needed.
+// applied commit has all of them too, a date brought it, or it is drift. The commits are loaded
+// from the newest on, as far as needed.
 func FindCauses(p *Plan, in PlanInput, load func(commit string) (*schema.Declarations, error)) (KnownCauses, error) {
 	known := in.Status.causes(in.Trust)
 	commits := in.Commits[max(0, len(in.Commits)-MaxCauseCommits):]
@@ -73,7 +90,7 @@ func FindCauses(p *Plan, in PlanInput, load func(commit string) (*schema.Declara
 	open := []*Change{}
 	for i := range p.Changes {
 		c := &p.Changes[i]
-		if _, ok := known[c.causeKey()]; c.needsCause() && !ok {
+		if _, ok := known[c.causeKey()]; !ok && (c.needsCause() || c.mayBeRedeclared()) {
 			open = append(open, c)
 		}
 	}
@@ -116,7 +133,9 @@ func FindCauses(p *Plan, in PlanInput, load func(commit string) (*schema.Declara
 		last = Cause{Kind: CauseBefore, Commit: brought}
 	}
 	for _, c := range open {
-		known[c.causeKey()] = last
+		if c.Origin == Intended {
+			known[c.causeKey()] = last
+		}
 	}
 	return known, nil
 }

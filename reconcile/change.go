@@ -48,6 +48,11 @@ type Change struct {
 	Approval string `json:"approval,omitempty"`
 	// Waiting is why the provisioner's mode or window does not send the change; empty if it does.
 	Waiting string `json:"waiting,omitempty"`
+
+	// The rest is not part of its JSON.
+
+	Outside    bool `json:"-"` // it is drift, whatever earlier runs did
+	Redeclared bool `json:"-"` // it goes back to the last applied commit, see setCauses
 }
 
 // AttributeChange is the change of one attribute. An empty Old means that it was absent, an empty

@@ -44,10 +44,10 @@ func (r *reasonSetter) user(c *Change) {
 	action := c.Kind.Action()
 	switch {
 	case r.linking.Users[c.Key] == DeletedOutside:
-		c.Origin, c.Reason.Text = Drift, "deleted outside"
+		c.Origin, c.Reason.Text, c.Outside = Drift, "deleted outside", true
 		return
 	case r.target.SwitchedOff[c.Key] && c.Kind == ActivateUser:
-		c.Origin, c.Reason.Text = Drift, "deactivated outside"
+		c.Origin, c.Reason.Text, c.Outside = Drift, "deactivated outside", true
 		return
 	case action == ActionCreate:
 		c.Reason.Text = "in scope"
@@ -163,7 +163,7 @@ func (r *reasonSetter) group(c *Change) {
 	action := c.Kind.Action()
 	switch {
 	case r.linking.Groups[c.Key] == DeletedOutside:
-		c.Origin, c.Reason.Text = Drift, "deleted outside"
+		c.Origin, c.Reason.Text, c.Outside = Drift, "deleted outside", true
 		return
 	case action == ActionCreate:
 		c.Reason.Text = "declared"
@@ -208,7 +208,7 @@ func (r *reasonSetter) member(c *Change) {
 		if r.lastApplied != nil && r.lastApplied.Users[c.Member] == nil {
 			c.Origin, c.Reason.Text = Drift, "added outside; left the scope"
 		}
-	case r.lastApplied != nil && !r.lastApplied.has(r.lastGroup(c.Key), r.lastKey(c.Member)):
+	case r.addedOutside(c.Key, c.Member):
 		c.Origin, c.Reason.Text = Drift, "added outside"
 	default:
 		c.Reason.Text = "no longer a member"
@@ -219,6 +219,13 @@ func (r *reasonSetter) member(c *Change) {
 	if c.Origin == Intended {
 		c.Reason.ReviewedEnd = r.ends.member(c.Key, c.Member)
 	}
+}
+
+// addedOutside reports whether neither the last applied state has a membership nor the declarations
+// have it as ended: a run may have added it since.
+func (r *reasonSetter) addedOutside(group, user string) bool {
+	_, ended := r.desired.Membership.Ended(group, user)
+	return !ended && r.lastApplied != nil && !r.lastApplied.has(r.lastGroup(group), r.lastKey(user))
 }
 
 // wasActiveMember reports whether a user was an active member of a group in the last applied state,

@@ -54,6 +54,8 @@ type Plan struct {
 	// UnreviewedDate is set if the commit must not become the last applied one.
 	UnreviewedDate *UnreviewedDate `json:"-"`
 	Removed        bool            `json:"-"` // the provisioner is no longer declared
+
+	commitsBetween bool // there are commits between the last applied one and this one
 }
 
 // AddNotice adds a notice to the plan.
@@ -132,6 +134,7 @@ func NewPlan(in PlanInput) *Plan {
 		reasons.setReason(&p.Changes[i])
 	}
 	setCauses(p.Changes, in.Causes)
+	p.commitsBetween = slices.ContainsFunc(in.Commits, func(c CommitRef) bool { return c.ID != in.Commit.ID })
 	p.Loosened = in.loosenings()
 	gates := &gateInput{
 		changes: p.Changes, desired: in.Desired, lastApplied: in.LastApplied, linking: linking, target: target,

@@ -24,6 +24,8 @@ type ReviewedMerge struct {
 // Reviewed holds the effects that may be applied without an approval where a review is required.
 type Reviewed struct {
 	allowed map[effect]bool
+	// applied are the effects of the last applied commit, which are drift or follow from a date.
+	applied map[effect]bool
 	// loosened are the rules that reviewed merges loosen, by field and value.
 	loosened map[[2]string]bool
 	// Missing says which parts of the history were not reviewed.
@@ -63,6 +65,7 @@ func (h *ReviewHistory) Reviewed(in PlanInput) *Reviewed {
 		return nil
 	}
 	out := &Reviewed{loosened: h.loosened(in.Provisioner.Identity()), AnyOrigin: h.AnyOrigin}
+	out.applied = h.appliedEffects(in)
 	out.allowed, out.Missing = h.allowedEffects(in)
 	if h.Declared != nil {
 		out.Date = h.unreviewedDate(in)
@@ -70,14 +73,17 @@ func (h *ReviewHistory) Reviewed(in PlanInput) *Reviewed {
 	return out
 }
 
+// appliedEffects returns what the last applied commit would change.
+func (h *ReviewHistory) appliedEffects(in PlanInput) map[effect]bool {
+	if h.Applied == nil || ProvisionerOf(h.Applied, in.Provisioner.Identity()) == nil {
+		return nil
+	}
+	return effectsOf(in, h.Applied)
+}
+
 // allowedEffects returns the effects that were reviewed, and which parts of the history were not.
 func (h *ReviewHistory) allowedEffects(in PlanInput) (allowed map[effect]bool, missing []string) {
 	allowed, missing = map[effect]bool{}, slices.Clone(h.Missing)
-	if h.Applied != nil && ProvisionerOf(h.Applied, in.Provisioner.Identity()) != nil {
-		for e := range effectsOf(in, h.Applied) {
-			allowed[e] = true
-		}
-	}
 	for _, pull := range pulls(h.Merges) {
 		if reason := h.insufficient(pull); reason != "" {
 			missing = append(missing, pull[0].Name+": "+reason)
@@ -212,7 +218,9 @@ func holdUnreviewed(in *gateInput, _ limit) map[int]string {
 // notCovered returns which effects of a change were not reviewed; "" if all were.
 func (r *Reviewed) notCovered(c *Change) string {
 	effects := c.normalizedEffects()
-	unreviewed := slices.DeleteFunc(slices.Clone(effects), func(e effect) bool { return r.allowed[e] })
+	unreviewed := slices.DeleteFunc(slices.Clone(effects), func(e effect) bool {
+		return r.allowed[e] || r.applied[e] && !c.Redeclared
+	})
 	switch {
 	case len(unreviewed) == 0:
 		return ""

@@ -65,6 +65,7 @@ func (h *ReviewHistory) unreviewedDate(in PlanInput) *UnreviewedDate {
 // others.
 func (h *ReviewHistory) unreviewedAt(in PlanInput, others map[effect]bool) int {
 	allowed, _ := h.allowedEffects(in)
+	maps.Copy(allowed, h.appliedEffects(in))
 	changes := map[Ref]bool{}
 	for e := range effectsOf(in, h.Declared) {
 		if allowed[e] || others[e] {

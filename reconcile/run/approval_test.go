@@ -300,12 +300,30 @@ func TestAnApprovalIsNotForLaterChanges(t *testing.T) {
 		w.Apply(reconcile.RunHeld) // by gate activations; the memberships are back
 		w.Commit(p, membersOfG(22)+approveBecause(digest, "again"))
 		r := w.Apply(reconcile.RunHeld)
-		wantWarning(t, r, "a report printed them as a change of a commit")
+		wantWarning(t, r, "does not count for the changes that commit commit- brought")
 		if n := len(w.Sim.State().MemberNames("Group")); n != 40 {
 			t.Errorf("%d members, want 40", n)
 		}
 		w.Commit(p, membersOfG(22)+approve(r.HeldDigest))
 		w.Apply(reconcile.RunApplied)
+	})
+	t.Run("the members come back outside", func(t *testing.T) {
+		w := newEnv(t)
+		const p = "enabled: true, groups: [\"g\"]"
+		w.Commit(p, membersOfG(40))
+		w.Apply(reconcile.RunApplied)
+		w.Commit(p, membersOfG(22))
+		digest := w.Apply(reconcile.RunHeld).HeldDigest
+		w.Commit(p, membersOfG(22)+approve(digest))
+		w.Apply(reconcile.RunApplied)
+		for n := 23; n <= 40; n++ {
+			u := ids(w.Sim.State())[fmt.Sprintf("user u%d", n)]
+			if err := w.Sim.AddMember(w.groupID("Group"), u); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.Commit(p, membersOfG(22)+approveBecause(digest, "again"))
+		wantWarning(t, w.Apply(reconcile.RunHeld), "a report printed them as a change of a commit")
 	})
 	t.Run("both are merged before a run sees the revert", func(t *testing.T) {
 		w, digest := heldRemovals(t)
