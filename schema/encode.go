@@ -176,8 +176,8 @@ func (d *Declarations) mappingInputs(
 	}
 }
 
-// groupsByDate returns the keys of a user's groups on each date. The receiver has the members on any
-// date. The first element has all groups; in each of the others, more memberships have ended.
+// groupsByDate returns the keys of a user's groups on each date. The receiver has the members on
+// any date. The first element has all groups; in each of the others, more memberships have ended.
 func (m *Membership) groupsByDate(user string) [][]string {
 	all := m.GroupsOf(user)
 	sets := [][]string{all}
