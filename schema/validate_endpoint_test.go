@@ -15,6 +15,8 @@ func TestIdentity(t *testing.T) {
 		"https://scim.us-east-1.api.aws/" + tenant + "/scim/v2":                   "us-east-1/" + lower,
 		"https://SCIM.us-gov-west-1.amazonaws.com/" + tenant + "/scim/v2":         "us-gov-west-1/" + lower,
 		"https://scim.cn-northwest-1.amazonaws.com.cn/" + tenant + "/scim/v2":     "cn-northwest-1/" + lower,
+		"https://scim.eusc-de-east-1.amazonaws.eu/" + tenant + "/scim/v2":         "eusc-de-east-1/" + lower,
+		"https://scim.eu-west-1.amazonaws.eu.evil.example/" + tenant + "/scim/v2": "",
 		"http://127.0.0.1:8740/tenant/scim/v2":                                    "127.0.0.1:8740/tenant",
 		"http://[::1]:8740/tenant/scim/v2":                                        "[::1]:8740/tenant",
 		"http://localhost/Tenant/scim/v2":                                         "localhost:80/Tenant",

@@ -55,7 +55,7 @@ Exit codes: 0 in sync or done, 1 error, 2 changes pending, 3 held, 4 partial, 64
 }
 
 func (c *cli) addGlobalFlags(f *pflag.FlagSet) {
-	f.StringVar(&c.format, "format", "text", "output format: text, json or, for plan, markdown")
+	f.StringVar(&c.format, "format", "text", "output format: text, json; for plan also markdown, for show also csv")
 	f.StringVar(&c.color, "color", "auto", "color of the output: auto, always or never")
 	f.BoolVarP(&c.verbose, "verbose", "v", false, "detailed log on standard error")
 	s := &c.flags
@@ -72,7 +72,7 @@ func (c *cli) addGlobalFlags(f *pflag.FlagSet) {
 		"Manager and Parameter Store that declarations may read; a trailing * matches any suffix")
 	f.StringVar(&s.AgeIdentity, "age-identity", "",
 		"file with the age identities that decrypt the repository's age files")
-	f.StringSliceVar(&s.Policy.Hosts, "allow-host", []string{"scim.*.amazonaws.com", "scim.*.api.aws"},
+	f.StringSliceVar(&s.Policy.Hosts, "allow-host", app.StandardHosts(),
 		"patterns of hosts that declarations may connect to; loopback stands for this machine, which is also allowed "+
 			"for a folder whose repository has no remote")
 }
@@ -107,6 +107,9 @@ func (c *cli) resolveFlags(cmd *cobra.Command, _ []string) error {
 	formats := []string{"text", "json"}
 	if cmd.Name() == "plan" {
 		formats = append(formats, "markdown")
+	}
+	if cmd.Name() == "show" && cmd.Parent() == cmd.Root() {
+		formats = append(formats, "csv")
 	}
 	if !slices.Contains(formats, c.format) {
 		return usageErrorf("--format %q: want %s", c.format, strings.Join(formats, " or "))

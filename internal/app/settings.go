@@ -10,6 +10,7 @@ import (
 	"github.com/seed-d64a251c/roster/internal/gitrepo"
 	"github.com/seed-d64a251c/roster/internal/secret"
 	"github.com/seed-d64a251c/roster/internal/secret/scrub"
+	"github.com/seed-d64a251c/roster/schema"
 	"github.com/seed-d64a251c/roster/scim"
 )
 
@@ -51,6 +52,9 @@ func (s *Settings) now() time.Time {
 	}
 	return time.Now()
 }
+
+// StandardHosts returns the patterns of the hosts that declarations may connect to without a flag.
+func StandardHosts() []string { return schema.EndpointHosts() }
 
 // secretOf returns the value of an environment variable that has a secret, and registers it.
 func (s *Settings) secretOf(name string) string {

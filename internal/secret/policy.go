@@ -48,7 +48,7 @@ type Policy struct {
 var (
 	defaultEnv   = []string{EnvPrefix + "*"}
 	defaultAWS   = []string{"roster/*", "/roster/*"}
-	defaultHosts = []string{"scim.*.amazonaws.com", "scim.*.api.aws"}
+	defaultHosts = schema.EndpointHosts()
 )
 
 // EnvPrefix is the prefix of the environment variables that declarations may read by default.
