@@ -46,7 +46,8 @@ func (e *Evidence) Verify(ctx context.Context, provisioner string) ([]*audit.Pro
 
 // check collects everything that the reports can be verified against.
 func (e *Evidence) check() (audit.VerifyInput, error) {
-	c := audit.VerifyInput{Files: e.files, RenderMarkdown: render.ReportMarkdown}
+	c := audit.VerifyInput{Files: e.files, RenderMarkdown: render.ReportMarkdown,
+		Version: e.settings.Version}
 	if e.repo == nil {
 		if e.config.Head != "" || len(e.config.Signers) > 0 {
 			return c, UsageError{errors.New("--head and --signers require the Git repository, not only the files")}

@@ -32,9 +32,10 @@ type VerifyInput struct {
 	HasSourceCommit func(ctx context.Context, commit string) (bool, error)
 	// History yields the commits of the branch, the newest first.
 	History iter.Seq2[BranchCommit, error]
-	// RenderMarkdown renders a report. Verify compares the result with the Markdown file of the
-	// report.
+	// RenderMarkdown renders a report as version Version of roster does. Verify compares the result
+	// with the Markdown file of the report.
 	RenderMarkdown func(*reconcile.Report) string
+	Version        string
 }
 
 // BranchCommit is a commit of the audit branch.
@@ -92,7 +93,9 @@ type verifier struct {
 	listed       map[string]bool              // files that the chain names
 	runs         map[string]int               // position of each run's report in links
 	sourceExists map[string]bool              // by source commit
-	before       fs.FS                        // the files at which the chain starts again; nil if unknown
+	// otherVersions are the numbers of Markdown files that differ, by the version that wrote them.
+	otherVersions map[string]int
+	before        fs.FS // the files at which the chain starts again; nil if unknown
 }
 
 // Verify checks the records of a provisioner. The proof lists the failed checks and what it does
@@ -101,10 +104,11 @@ func Verify(ctx context.Context, in VerifyInput) (*Proof, error) {
 	v := &verifier{
 		VerifyInput: in, proof: &Proof{Provisioner: in.Provisioner, Failures: []Failure{}, NotProved: []string{}},
 		position: map[reconcile.ReportLink]int{}, listed: map[string]bool{}, runs: map[string]int{},
-		sourceExists: map[string]bool{},
+		sourceExists: map[string]bool{}, otherVersions: map[string]int{},
 	}
 	for _, check := range []func(context.Context) error{
-		v.checkChain, v.checkStart, v.findUnlistedReports, v.checkLedger, v.checkStatus, v.checkHistory, v.checkBranch,
+		v.checkChain, v.checkOtherVersions, v.checkStart, v.findUnlistedReports, v.checkLedger, v.checkStatus,
+		v.checkHistory, v.checkBranch,
 	} {
 		if err := check(ctx); err != nil {
 			return nil, fmt.Errorf("verify the audit of %s: %w", in.Provisioner, err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -36,7 +37,8 @@ func (v *verifier) checkReport(ctx context.Context, l *ChainLink) error {
 
 func markdownPath(report string) string { return strings.TrimSuffix(report, ".json") + ".md" }
 
-// checkMarkdown compares the Markdown file of a report with a new rendering.
+// checkMarkdown compares the Markdown file of a report with a new rendering. Another version of
+// roster may have rendered it differently.
 func (v *verifier) checkMarkdown(l *ChainLink) error {
 	if v.RenderMarkdown == nil {
 		return nil
@@ -51,8 +53,27 @@ func (v *verifier) checkMarkdown(l *ChainLink) error {
 		return err
 	}
 	whole, err := ReadReport(v.Files, l.Path)
-	if err != nil || string(have) != v.RenderMarkdown(whole) { // checkReport adds problems of the report itself
-		v.proof.addNotProved("%s: this version of roster renders the report differently; use the JSON file", name)
+	switch {
+	case err == nil && string(have) == v.RenderMarkdown(whole):
+	case l.Report.RosterVersion != v.Version:
+		v.otherVersions[l.Report.RosterVersion]++
+	default: // checkReport adds problems of the report itself
+		v.proof.addNotProved("%s: it is not what roster %s, which wrote the report, renders; use the JSON file", name,
+			l.Report.RosterVersion)
+	}
+	return nil
+}
+
+// checkOtherVersions reports the Markdown files that other versions of roster have rendered and that
+// differ from what this version renders.
+func (v *verifier) checkOtherVersions(context.Context) error {
+	for _, version := range slices.Sorted(maps.Keys(v.otherVersions)) {
+		files, verb := "1 Markdown file", "differs"
+		if n := v.otherVersions[version]; n > 1 {
+			files, verb = fmt.Sprintf("%d Markdown files", n), "differ"
+		}
+		v.proof.addNotProved("%s of roster %s %s from what this version, %s, renders of the same reports: use the "+
+			"JSON files, or verify with that version", files, version, verb, v.Version)
 	}
 	return nil
 }

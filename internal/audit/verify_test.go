@@ -385,8 +385,31 @@ func TestVerifyComparesTheMarkdown(t *testing.T) {
 		}
 		notProved := strings.Join(proof.NotProved, "\n")
 		if !strings.Contains(notProved, "it does not exist; use the JSON file") ||
-			!strings.Contains(notProved, "this version of roster renders the report differently") {
+			!strings.Contains(notProved, "it is not what roster , which wrote the report, renders") {
 			t.Errorf("not proved is %q", proof.NotProved)
+		}
+	})
+}
+
+func TestVerifySaysWhichVersionRenderedMarkdownThatDiffers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, paths := fiveRuns(t)
+		newRules := func(r *reconcile.Report) string { return strings.ToUpper(markdown(r)) }
+		in := VerifyInput{Provisioner: prov, Files: store.files(), RenderMarkdown: newRules, Version: "2.0"}
+		proof, err := Verify(t.Context(), in)
+		if err != nil || proof.Err() != nil {
+			t.Fatal(err, proof.Err())
+		}
+		notProved := strings.Join(proof.NotProved, "\n")
+		want := "5 Markdown files of roster  differ from what this version, 2.0, renders of the same reports: use the JSON " +
+			"files, or verify with that version"
+		if !strings.Contains(notProved, want) || strings.Contains(notProved, paths[0]) {
+			t.Errorf("not proved is %q; want %q and no list of files", proof.NotProved, want)
+		}
+		in.Version = "" // the version that wrote the reports
+		if proof, err = Verify(t.Context(), in); err != nil || strings.Count(strings.Join(proof.NotProved, "\n"),
+			"it is not what roster , which wrote the report, renders") != 5 {
+			t.Errorf("not proved is %q, %v", proof.NotProved, err)
 		}
 	})
 }
