@@ -189,6 +189,7 @@ func TestHostileTextIsTextInEachOutputOfACommand(t *testing.T) {
 			run(append(args, "-C", d.work, "--format", format, "--color", "always")...)
 		}
 		run("deadlines", d.work, "--format", format)
+		run("show", "-C", d.work, "--format", "csv")
 	}
 	for _, name := range strings.Split(git(t, d.bare, "ls-tree", "-r", "--name-only", "roster/audit"), "\n") {
 		have[name] = git(t, d.bare, "show", "roster/audit:"+name)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -52,6 +53,9 @@ func (c *cli) show(ctx context.Context, repo app.RepositoryConfig, args []string
 	if c.format == "json" {
 		return c.printJSON(map[string]any{"version": 1, "objects": objects})
 	}
+	if c.format == "csv" {
+		return output.WriteCSV(c.stdout, objectRecords(objects))
+	}
 	if err := c.printObjects(objects); err != nil {
 		return err
 	}
@@ -87,6 +91,19 @@ func (c *cli) printObjects(objects []app.Object) error {
 		}
 	}
 	return t.Flush()
+}
+
+// objectRecords returns the objects for a spreadsheet, after a header.
+func objectRecords(objects []app.Object) [][]string {
+	records := [][]string{{"kind", "name", "key", "active", "groups or members", "id"}}
+	for _, o := range objects {
+		related := o.Members
+		if o.Kind == "user" {
+			related = o.Groups
+		}
+		records = append(records, []string{o.Kind, o.Name, o.Key, o.Active, strings.Join(related, ", "), o.ID})
+	}
+	return records
 }
 
 func (c *cli) printDetails(o app.Object) {

@@ -10,8 +10,9 @@ import (
 // Line returns a value as text of one line. Characters that are not visible are shown as Go writes
 // them in a quoted string: \n, \x1b, \u202e. They are control characters, format characters such as
 // those that change the direction of text, line separators, characters without a meaning, and bytes
-// that are not UTF-8. Visible characters and spaces are unchanged, also the backslash, so Line is
-// idempotent.
+// that are not UTF-8. Joiners in an emoji or in a Persian name are shown too, because they can also
+// make two names that look the same. Visible characters and spaces are unchanged, also the
+// backslash, so Line is idempotent.
 func Line(s string) string {
 	if n := plainPrefix(s); n == len(s) {
 		return s

@@ -20,6 +20,8 @@ func TestLineShowsWhatIsNotVisible(t *testing.T) {
 		{"nor a sequence of C1", "\u009b31m", `\u009b31m`},
 		{"delete is shown", "a\x7f", `a\x7f`},
 		{"text does not change its direction", "a\u202eb\u2066\u200f\u061c", `a\u202eb\u2066\u200f\u061c`},
+		{"joiners of an emoji and of a Persian word are shown", "\U0001f469\u200d\U0001f4bb \u0645\u06cc\u200c\u062e",
+			"\U0001f469\\u200d\U0001f4bb \u0645\u06cc\\u200c\u062e"},
 		{"text without width is shown", "a\u200b\u200d\u2060\ufeffb\u00ad", `a\u200b\u200d\u2060\ufeffb\u00ad`},
 		{"so are fillers and selectors", "\u3164\ufe0f\u034f", `\u3164\ufe0f\u034f`},
 		{"so are tags", "\U000e0041", `\U000e0041`},
