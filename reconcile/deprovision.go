@@ -1,6 +1,8 @@
 package reconcile
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/seed-d64a251c/roster/schema"
@@ -61,7 +63,7 @@ func (t *Target) freeNames(l *Linking, desired *Desired, ledger *Ledger) {
 	if len(waiting) == 0 {
 		return
 	}
-	for key := range desired.Users {
+	for _, key := range slices.Sorted(maps.Keys(desired.Users)) {
 		u := t.State.Users[key]
 		if u == nil {
 			continue

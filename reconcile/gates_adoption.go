@@ -113,12 +113,15 @@ func holdNameTaken(in *gateInput, _ limit) map[int]string {
 	if len(takers) == 0 {
 		return out
 	}
+	first := map[int]string{} // of several owners, the reason names the first by attribute and key
 	keeps := func(key, owner, space, path, value string) {
 		for _, i := range takers[space+path+"/"+FoldName(value)] {
 			c := &in.changes[i]
-			if c.Key == key || value == "" {
+			named, found := first[i]
+			if c.Key == key || value == "" || found && named <= path+" "+key {
 				continue
 			}
+			first[i] = path + " " + key
 			if key != "" && in.target.Leavers[key] != "" {
 				owner = in.leaverOwner(key, c)
 			}

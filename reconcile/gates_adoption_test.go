@@ -1,5 +1,11 @@
 package reconcile
 
+import (
+	"maps"
+	"slices"
+	"testing"
+)
+
 // adoptable declares a user and a group that the directory has, with other values, and adopts them.
 func adoptable(p *planFixture) {
 	p.in.Provisioner.Adopt = "match"
@@ -255,5 +261,25 @@ func nameTakenRows() []gateRow {
 		}, plan: swapNames},
 		{name: "a free name", passes: []string{"rename-user u0001"},
 			plan: func(p *planFixture) { p.set(1, 1, "userName", "name200@example.com") }},
+	}
+}
+
+// TestTheReasonOfATakenNameIsTheSameEachTime takes the userName of one user, and the email address of
+// another. The plan of the same facts must be the same.
+func TestTheReasonOfATakenNameIsTheSameEachTime(t *testing.T) {
+	p := newPlanFixture()
+	p.start(10)
+	p.set(1, 1, "userName", "name2@example.com")
+	p.set(1, 1, "emails.value", "name3@example.com")
+	reasons := map[string]bool{}
+	for range 50 {
+		for _, c := range NewPlan(p.in).Changes {
+			for _, hold := range c.Held {
+				reasons[hold.Reason] = true
+			}
+		}
+	}
+	if want := nameTakenReason("emails.value", "name3@example.com", `"u0003"`); len(reasons) != 1 || !reasons[want] {
+		t.Errorf("the reasons are %q, want %q", slices.Sorted(maps.Keys(reasons)), want)
 	}
 }
