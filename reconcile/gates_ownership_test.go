@@ -191,7 +191,7 @@ func TestOnlyChangedObjectsNeedEvidence(t *testing.T) {
 			p.start(3, groupOf("g", "Group", 1, 2), groupOf("h", "Half", 1, 1))
 			p.in.Unproved = row.unproved
 			row.plan(p)
-			if have := NewPlan(p.in).EvidenceNeeded(); !slices.Equal(have, row.want) {
+			if have := NewPlan(p.in).EvidenceNeeded(p.in.Ledger); !slices.Equal(have, row.want) {
 				t.Errorf("have %q, want %q", have, row.want)
 			}
 		})

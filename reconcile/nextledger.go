@@ -13,27 +13,16 @@ func NextLedger(ledger *Ledger, plan *Plan, missing Missing, now time.Time) *Led
 	}
 	l.renameWritten(plan.Linking)
 	for key, owned := range l.Users {
-		have, disposition := plan.Linking.State.Users[key], plan.Target.Leavers[key]
-		var want *User // nil for a leaver
-		if disposition == "" {
-			want = plan.Target.State.Users[key]
-		}
 		_, contradicted := plan.Linking.Contradicted["user/"+key]
-		if seen := owned.seen(have != nil, now); seen != owned {
+		if seen := owned.seen(plan.Linking.State.Users[key] != nil, now); seen != owned {
 			owned = seen
 			l.Users[key] = owned
 		}
+		dated, changed := plan.datedWithoutCall(key, owned, now)
 		switch {
 		case contradicted:
-		case want != nil && have != nil && have.Active() && (owned.LeftScopeAt != nil || owned.InactiveSince != nil):
-			owned.LeftScopeAt, owned.InactiveSince = nil, nil
-			l.Users[key] = owned
-		case want != nil && have != nil && !have.Active() && !want.Active() && owned.InactiveSince == nil:
-			owned.LeftScopeAt, owned.InactiveSince = nil, &now
-			l.Users[key] = owned
-		case have != nil && disposition == Deactivated && owned.LeftScopeAt == nil && !have.Active():
-			owned.LeftScopeAt = &now
-			l.Users[key] = owned
+		case changed:
+			l.Users[key] = dated
 		case missing.Users[key]:
 			dropMissed(l.Users, key, now)
 		}
@@ -97,6 +86,34 @@ func (l *Ledger) MissedCount() int {
 		}
 	}
 	return n
+}
+
+// datedWithoutCall returns the entry of a user with the dates that follow from the directory as it
+// is, and whether they differ.
+func (p *Plan) datedWithoutCall(key string, owned Owned, now time.Time) (Owned, bool) {
+	have, disposition := p.Linking.State.Users[key], p.Target.Leavers[key]
+	if have == nil {
+		return owned, false
+	}
+	if disposition != "" {
+		if disposition != Deactivated || owned.LeftScopeAt != nil || have.Active() {
+			return owned, false
+		}
+		owned.LeftScopeAt = &now
+		return owned, true
+	}
+	want := p.Target.State.Users[key]
+	switch {
+	case want == nil:
+		return owned, false
+	case have.Active() && (owned.LeftScopeAt != nil || owned.InactiveSince != nil):
+		owned.LeftScopeAt, owned.InactiveSince = nil, nil
+		return owned, true
+	case !have.Active() && !want.Active() && owned.InactiveSince == nil:
+		owned.LeftScopeAt, owned.InactiveSince = nil, &now
+		return owned, true
+	}
+	return owned, false
 }
 
 // renameWritten updates the renamed keys that the directory has already: an earlier run wrote them

@@ -308,8 +308,9 @@ func (l *Linking) contradiction(c *Change) (Contradiction, bool) {
 }
 
 // EvidenceNeeded returns the sorted ids of the objects whose evidence was not searched: those that
-// the plan changes, and those that may confirm the initial adoption.
-func (p *Plan) EvidenceNeeded() []string {
+// the plan changes, those whose entry gets another date, and those that may confirm the initial
+// adoption.
+func (p *Plan) EvidenceNeeded(ledger *Ledger) []string {
 	ids := map[string]bool{}
 	need := func(kind, key string) {
 		if c, ok := p.Linking.Contradicted[kind+"/"+key]; ok && c.Reason == "" {
@@ -325,6 +326,12 @@ func (p *Plan) EvidenceNeeded() []string {
 			}
 			need("group", c.Key)
 			need("user", c.Member)
+		}
+		for _, c := range p.Linking.Contradicted {
+			owned, found := ledger.Users[c.Key]
+			if _, dated := p.datedWithoutCall(c.Key, owned, time.Time{}); c.Kind == "user" && found && dated {
+				need("user", c.Key)
+			}
 		}
 		for key := range p.Linking.RenamedUsers { // the ledger changes
 			need("user", key)

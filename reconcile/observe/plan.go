@@ -23,7 +23,7 @@ func (r *Reader) ObserveAndPlan(ctx context.Context, in reconcile.PlanInput,
 		in.Observed.ReadAt = v.oldestRead()
 		in.Reviewed = reviews.Reviewed(in)
 		plan := reconcile.NewPlan(in)
-		if ids := plan.EvidenceNeeded(); len(ids) > 0 && r.Evidence != nil {
+		if ids := plan.EvidenceNeeded(in.Ledger); len(ids) > 0 && r.Evidence != nil {
 			found, err := r.Evidence(ctx, ids)
 			if err != nil {
 				return nil, nil, err
