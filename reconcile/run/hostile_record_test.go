@@ -21,12 +21,9 @@ type checker struct {
 	off      map[string]int         // AWS id of a user who was deactivated outside -> commit at that time
 	printed  []printedDigest
 	used     map[approvalEntry]int // -> number of the last run that used it
-	// firstSeen is when a run saw an approval first; idle are the approvals that some run could not
-	// use.
-	firstSeen map[approvalEntry]time.Time
-	idle      map[approvalEntry]bool
-	runs      []*observedRun
-	applied   int // newest commit that a run applied completely; 0 if none
+	ages     map[approvalEntry]approvalAge
+	runs     []*observedRun
+	applied  int // newest commit that a run applied completely; 0 if none
 	// touched is set once an attacker changed the branch. stateLost and otherRan are set if a
 	// machine without its own record of the branch ran then: only ownership is checked after that.
 	touched, stateLost, otherRan bool
@@ -51,6 +48,13 @@ type approvalEntry struct {
 	commit int
 }
 
+// approvalAge is when a run saw an approval first, how long no run could use it, and since when.
+type approvalAge struct {
+	first     time.Time
+	idle      time.Duration
+	idleSince time.Time // zero if the last run could use it
+}
+
 // observedRun is a run as the checker saw it.
 type observedRun struct {
 	machine       *machine
@@ -67,8 +71,7 @@ type observedRun struct {
 
 func newChecker() *checker {
 	return &checker{owned: map[string]ownedObject{}, deleted: map[string]string{}, released: map[string]bool{},
-		off: map[string]int{}, used: map[approvalEntry]int{}, firstSeen: map[approvalEntry]time.Time{},
-		idle: map[approvalEntry]bool{}}
+		off: map[string]int{}, used: map[approvalEntry]int{}, ages: map[approvalEntry]approvalAge{}}
 }
 
 func (h *hostile) newObservedRun(m *machine, before, after awssim.State, result *run.Result,

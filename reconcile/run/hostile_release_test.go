@@ -1,6 +1,7 @@
 package run_test
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -136,56 +137,69 @@ func (h *hostile) tainted() bool {
 
 // approved reports whether an approval may release a write, and notes its use.
 func (h *hostile) approved(r *observedRun, w write) bool {
-	o := h.orgs[r.commit-1]
-	for digest, reason := range o.approvals {
-		added := r.commit
-		for added > 1 && h.orgs[added-2].approvals[digest] == reason {
-			added--
-		}
-		entry := approvalEntry{digest, added}
-		if h.ended(r, entry) || h.hasForge && !h.reviewed[added-1] {
-			continue
-		}
-		if last, used := h.used[entry]; used && last != r.number && !h.runs[last-1].interrupted && !h.tainted() {
-			continue
-		}
-		if h.cause(r, w) >= added && !h.isDrift(r, w) && !h.byDate(r, w) {
-			continue
-		}
-		for _, p := range h.printed {
-			if p.digest == digest && p.commit < added && p.has(w) {
-				h.used[entry] = r.number
-				return true
-			}
+	var usable []approvalEntry
+	for _, entry := range h.approvalsAt(r.commit) {
+		last, used := h.used[entry]
+		switch {
+		case h.ended(r, entry), h.hasForge && !h.reviewed[entry.commit-1]:
+		case used && last != r.number && !h.tainted():
+		case h.cause(r, w) >= entry.commit && !h.isDrift(r, w) && !h.byDate(r, w):
+		case slices.ContainsFunc(h.printed, func(p printedDigest) bool {
+			return p.digest == entry.digest && p.commit < entry.commit && p.has(w)
+		}):
+			usable = append(usable, entry)
 		}
 	}
-	return false
+	if len(usable) == 1 { // of several, the checker does not know which one was used
+		h.used[usable[0]] = r.number
+	}
+	return len(usable) > 0
+}
+
+// approvalsAt returns the approvals that a commit has, with the commits that added them.
+func (h *hostile) approvalsAt(commit int) []approvalEntry {
+	approvals := h.orgs[commit-1].approvals
+	var out []approvalEntry
+	for _, digest := range slices.Sorted(maps.Keys(approvals)) {
+		added := commit
+		for added > 1 && h.orgs[added-2].approvals[digest] == approvals[digest] {
+			added--
+		}
+		out = append(out, approvalEntry{digest, added})
+	}
+	return out
 }
 
 // ended reports whether an approval is older than 24 hours: since a run saw it or, before any run
-// did, since it was committed. The time does not count if no run could use it.
+// did, since it was committed. The time in which no run could use it does not count.
 func (h *hostile) ended(r *observedRun, entry approvalEntry) bool {
-	first, seen := h.firstSeen[entry]
+	age, seen := h.ages[entry]
+	first, idle := age.first, age.idle
 	if at := h.commitTimes[entry.commit-1]; !seen || at.Before(first) {
 		first = at
 	}
-	return !h.idle[entry] && r.at.Sub(first) >= 24*time.Hour
+	if !age.idleSince.IsZero() {
+		idle += r.at.Sub(age.idleSince)
+	}
+	return r.at.Sub(first) >= 24*time.Hour+idle && !h.tainted()
 }
 
-// noteApprovals notes which approvals a run saw, and which of them no run could use.
+// noteApprovals notes which approvals a run saw, and since when no run could use them.
 func (h *hostile) noteApprovals(r *observedRun) {
 	o := h.orgs[r.commit-1]
-	for digest, reason := range o.approvals {
-		added := r.commit
-		for added > 1 && h.orgs[added-2].approvals[digest] == reason {
-			added--
+	idle := r.interrupted || r.result == nil || r.result.Plan == nil || o.isPaused(r.at) || !o.enabled
+	for _, entry := range h.approvalsAt(r.commit) {
+		age, seen := h.ages[entry]
+		if !seen {
+			age.first = r.at
 		}
-		entry := approvalEntry{digest, added}
-		if r.interrupted || r.result == nil || r.result.Plan == nil || o.isPaused(r.at) || !o.enabled {
-			h.idle[entry] = true
-		} else if _, seen := h.firstSeen[entry]; !seen {
-			h.firstSeen[entry] = r.at
+		switch {
+		case idle && age.idleSince.IsZero():
+			age.idleSince = r.at
+		case !idle && !age.idleSince.IsZero():
+			age.idle, age.idleSince = age.idle+r.at.Sub(age.idleSince), time.Time{}
 		}
+		h.ages[entry] = age
 	}
 }
 
@@ -243,13 +257,17 @@ func (h *hostile) checkRemovals(r *observedRun) {
 	}
 }
 
-// decided reports whether the user was deactivated before: the deletion was decided then.
+// decided reports whether roster deactivated the user before, and did not activate them since: the
+// deletion was decided then.
 func (h *hostile) decided(w write) bool {
-	return slices.ContainsFunc(h.runs, func(r *observedRun) bool {
-		return slices.ContainsFunc(r.writes, func(old write) bool {
-			return old.id == w.id && old.verb == "deactivated"
-		})
-	})
+	for _, r := range slices.Backward(h.runs) {
+		for _, old := range r.writes {
+			if old.id == w.id && (old.verb == "deactivated" || old.verb == "activated") {
+				return old.verb == "deactivated"
+			}
+		}
+	}
+	return false
 }
 
 // alwaysHeld are the gates that hold a single change.

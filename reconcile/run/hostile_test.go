@@ -280,7 +280,7 @@ func (r *observedRun) outcome() string {
 	}
 	for i := range r.result.Report.Changes {
 		for _, hold := range r.result.Report.Changes[i].Held {
-			if hold.Gate == "contradicted" {
+			if hold.NotApprovable && hold.Gate != reconcile.GateAudit {
 				text = append(text, "\n    "+hold.Reason)
 			}
 		}

@@ -23,8 +23,8 @@ func (m *machine) noteHead(result *run.Result) {
 // brokenBranch returns why the branch does not continue what the machine knows; "" if it may. The
 // machine knows nothing after it lost its state directory.
 func (m *machine) brokenBranch() string {
-	b, key := m.h.branch, m.h.org.provisioner()
-	if m.known == "" || m.knownKey != key {
+	b := m.h.branch
+	if m.known == "" {
 		return ""
 	}
 	continues, _ := b.IsAncestor(context.Background(), m.known, b.head)
@@ -33,7 +33,7 @@ func (m *machine) brokenBranch() string {
 		return "the branch is gone"
 	case !continues:
 		return rewound
-	case b.files()["status/"+key+".json"] == nil:
+	case b.files()["status/"+m.knownKey+".json"] == nil:
 		return "the status is gone"
 	case m.h.keys && b.checkSignatures(context.Background(), m.known, b.head) != nil:
 		return "a commit has no signature"
