@@ -209,15 +209,15 @@ func (p printedDigest) has(w write) bool {
 
 // checkReleases checks that gates held what they must hold, unless it was approved.
 func (h *hostile) checkReleases(r *observedRun) {
-	if h.tainted() {
-		return
-	}
 	renamed := map[string]bool{}
 	for _, w := range r.writes {
 		if created(r.before, r.after, w.id) && w.verb != "created" {
 			continue
 		}
 		for _, gate := range alwaysHeld {
+			if gate.needsRecord && h.tainted() {
+				continue
+			}
 			if gate.holds(h, r, w) && !h.approved(r, w) {
 				h.violated(heldByGate(gate.name), "%s at commit-%d (cause: commit-%d)", w, r.commit, h.cause(r, w))
 			}
@@ -237,13 +237,13 @@ func (h *hostile) checkReleases(r *observedRun) {
 func (h *hostile) checkRemovals(r *observedRun) {
 	recent := 0
 	for _, earlier := range h.runs {
-		if r.at.Sub(earlier.at) < 24*time.Hour && !earlier.interrupted {
+		if r.at.Sub(earlier.at) < 24*time.Hour && !earlier.interrupted && !h.tainted() {
 			recent += earlier.removals
 		}
 	}
 	for _, w := range r.writes {
 		if w.object != "user" || w.verb != "deactivated" && w.verb != "deleted" || h.byDate(r, w) ||
-			w.verb == "deleted" && h.decided(w) || h.approved(r, w) {
+			w.verb == "deleted" && h.decided(w.id) || h.approved(r, w) {
 			continue
 		}
 		limit := h.inForce(r, w, func(o *org) int { return looseness(o.policy.maxRemovals) })
@@ -259,10 +259,10 @@ func (h *hostile) checkRemovals(r *observedRun) {
 
 // decided reports whether roster deactivated the user before, and did not activate them since: the
 // deletion was decided then.
-func (h *hostile) decided(w write) bool {
+func (h *hostile) decided(id string) bool {
 	for _, r := range slices.Backward(h.runs) {
 		for _, old := range r.writes {
-			if old.id == w.id && (old.verb == "deactivated" || old.verb == "activated") {
+			if old.id == id && (old.verb == "deactivated" || old.verb == "activated") {
 				return old.verb == "deactivated"
 			}
 		}
@@ -272,20 +272,21 @@ func (h *hostile) decided(w write) bool {
 
 // alwaysHeld are the gates that hold a single change.
 var alwaysHeld = []struct {
-	name  string
-	holds func(h *hostile, r *observedRun, w write) bool
+	name        string
+	needsRecord bool // roster decides it from what an attacker may have changed
+	holds       func(h *hostile, r *observedRun, w write) bool
 }{
-	{"groupDeletes", func(h *hostile, r *observedRun, w write) bool {
+	{"groupDeletes", false, func(h *hostile, r *observedRun, w write) bool {
 		return w.object == "group" && w.verb == "deleted" && h.inForce(r, w, func(o *org) int {
 			return map[bool]int{true: 1}[o.policy.groupDeletesOff]
 		}) == 0
 	}},
-	{"memberRemovals", func(h *hostile, r *observedRun, w write) bool {
+	{"memberRemovals", false, func(h *hostile, r *observedRun, w write) bool {
 		return w.verb == "lost" && !h.byDate(r, w) && h.empties(r, w) && h.inForce(r, w, func(o *org) int {
 			return map[bool]int{true: 1}[o.policy.memberRemovalsOff]
 		}) == 0
 	}},
-	{"protected", func(h *hostile, r *observedRun, w write) bool {
+	{"protected", false, func(h *hostile, r *observedRun, w write) bool {
 		now := h.orgs[r.commit-1]
 		return h.inForce(r, w, func(o *org) int {
 			user := func(key string) bool { return o.protectsUser(key) || o.protectsUser(now.previousKey(key)) }
@@ -294,15 +295,17 @@ var alwaysHeld = []struct {
 			return map[bool]int{false: 1}[named]
 		}) == 0 && w.verb != "created"
 	}},
-	{"signInNames of re-keyed users", func(h *hostile, r *observedRun, w write) bool {
+	{"signInNames of re-keyed users", false, func(h *hostile, r *observedRun, w write) bool {
 		return w.oldKey != "" && w.verb == "renamed" && h.inForce(r, w, func(o *org) int {
 			return looseness(o.policy.signInNames)
 		}) != unlimited
 	}},
-	{"vanished", func(h *hostile, _ *observedRun, w write) bool {
+	{"vanished", true, func(h *hostile, _ *observedRun, w write) bool {
 		return w.verb == "created" && h.deleted[w.object+" "+w.key] != ""
 	}},
-	{"switchedOff", func(h *hostile, r *observedRun, w write) bool {
+	{"scopeFlip", true, func(h *hostile, r *observedRun, _ write) bool { return h.scopeFlips(r) }},
+	{"emptySource", true, func(h *hostile, r *observedRun, _ write) bool { return h.losesSource(r) }},
+	{"switchedOff", true, func(h *hostile, r *observedRun, w write) bool {
 		since, off := h.off[w.id]
 		if w.verb != "activated" || !off {
 			return false
@@ -314,6 +317,33 @@ var alwaysHeld = []struct {
 		}
 		return true
 	}},
+}
+
+// scopeFlips reports whether the scope changed from groups to all users, or back, since a commit was
+// applied completely.
+func (h *hostile) scopeFlips(r *observedRun) bool {
+	return h.applied > 0 && (h.orgs[h.applied-1].selected() == nil) != (h.orgs[r.commit-1].selected() == nil)
+}
+
+// losesSource reports whether less than half of the managed users is in scope, without those whose
+// access ended on a date and those whom roster deactivated before.
+func (h *hostile) losesSource(r *observedRun) bool {
+	if h.applied == 0 {
+		return false
+	}
+	now, before := h.orgs[r.commit-1], h.orgs[h.applied-1]
+	want, have := 0, 0
+	for key := range now.users {
+		if now.inScope(key, r.at) {
+			want++
+		}
+	}
+	for id, owned := range h.owned {
+		if owned.kind == "user" && exists(r.before, id) && before.inScope(owned.key, r.at) && !h.decided(id) {
+			have++
+		}
+	}
+	return 2*want < have
 }
 
 // empties reports whether no declared member is left in the group of a write.

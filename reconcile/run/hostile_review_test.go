@@ -74,7 +74,7 @@ func (h *hostile) checkReviewed(r *observedRun) {
 		return
 	}
 	for _, w := range r.writes {
-		if w.verb == "updated" || h.isDrift(r, w) || h.byDate(r, w) || h.decided(w) || h.approved(r, w) ||
+		if w.verb == "updated" || h.isDrift(r, w) || h.byDate(r, w) || h.decided(w.id) || h.approved(r, w) ||
 			w.verb != "created" && created(r.before, r.after, w.id) {
 			continue
 		}

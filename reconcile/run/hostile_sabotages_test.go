@@ -105,7 +105,7 @@ func gateSabotages() []sabotage {
 	var out []sabotage
 	seeds := map[string]int{"maxRemovals": 562, "switchedOff": 5779, "vanished": 46}
 	for _, gate := range []string{"maxRemovals", "groupDeletes", "memberRemovals", "signInNames", "switchedOff",
-		"vanished", "protected"} {
+		"vanished", "protected", "scopeFlip", "emptySource"} {
 		out = append(out, sabotage{name: "gate " + gate + " is off", attack: attackCommits, finds: heldByGate(gate),
 			seed:         seeds[gate],
 			declarations: func(d *schema.Declarations) *schema.Declarations { return withoutGate(d, gate) }})

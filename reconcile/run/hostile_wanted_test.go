@@ -90,8 +90,10 @@ func (o *org) wants(w write, now time.Time) bool {
 	switch w.object + " " + w.verb {
 	case "user created", "user activated":
 		return o.active(w.key, now)
-	case "user deactivated", "user deleted":
+	case "user deactivated":
 		return !o.active(w.key, now)
+	case "user deleted":
+		return !o.active(w.key, now) && (!o.inScope(w.key, now) || reached(o.users[w.key].until, now))
 	case "user renamed", "user updated":
 		return o.users[w.key] != nil
 	case "group created":
