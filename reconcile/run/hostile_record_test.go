@@ -193,7 +193,8 @@ func (h *hostile) notePrinted(commit int, report *reconcile.Report) {
 	}
 }
 
-// ref returns the kinds of changes that explain a write, with its keys.
+// refs returns the kinds of changes that explain a write, with its keys. A user who is re-keyed and
+// leaves the scope at once is still under the earlier key.
 func (w write) refs() []reconcile.Ref {
 	kinds := map[string][]reconcile.Kind{
 		"user created":     {reconcile.CreateUser},
@@ -217,7 +218,10 @@ func (w write) refs() []reconcile.Ref {
 		if w.member != "" && w.memberKey == "" {
 			ref.Member = "#" + w.member
 		}
-		out = append(out, ref)
+		if out = append(out, ref); w.oldKey != "" {
+			ref.Key = w.oldKey
+			out = append(out, ref)
+		}
 	}
 	return out
 }
