@@ -48,7 +48,7 @@ func (o *org) sameValue(w write, earlier *org, before write) bool {
 // asKeyed returns a write with the keys that an earlier organization has for its users.
 func (h *hostile) asKeyed(r *observedRun, w write, o *org) write {
 	keyed := func(key string) string {
-		if o.users[key] != nil {
+		if key == "" || o.users[key] != nil { // without a key, it is an unmanaged user
 			return key
 		}
 		for k := range o.users { // it renames the user to another key
@@ -319,8 +319,8 @@ var alwaysHeld = []struct {
 	}},
 }
 
-// scopeFlips reports whether the scope changed from groups to all users, or back, since a commit was
-// applied completely.
+// scopeFlips reports whether the scope changed from groups to all users, or back, since the commit
+// that was applied last.
 func (h *hostile) scopeFlips(r *observedRun) bool {
 	return h.applied > 0 && (h.orgs[h.applied-1].selected() == nil) != (h.orgs[r.commit-1].selected() == nil)
 }

@@ -48,8 +48,8 @@ func (r *renaming) want(outcome reconcile.Outcome, key, fields string, n int, mo
 	}
 }
 
-// TestARenameOfAProvisionerWithABrokenBranchSaysTheWayOut breaks the branch, renames the provisioner
-// and adds a user. Then an operator does what the message says.
+// TestARenameOfAProvisionerWithABrokenBranchSaysTheWayOut breaks the branch, renames the
+// provisioner and adds a user. Then an operator does what the message says.
 func TestARenameOfAProvisionerWithABrokenBranchSaysTheWayOut(t *testing.T) {
 	line := regexp.MustCompile(`approvals: "audit:[0-9a-z]+": \{reason: "\.\.\.", expires: "[0-9-]+"\}`)
 	for name, breakIt := range map[string]func(r *renaming){
@@ -79,7 +79,6 @@ func TestARenameOfAProvisionerWithABrokenBranchSaysTheWayOut(t *testing.T) {
 }
 
 // TestARenameOfAProvisionerWithAnInterruptedRunSaysTheWayOut kills a run, renames the provisioner
-// and adds a user. Then an operator does what the message says.
 func TestARenameOfAProvisionerWithAnInterruptedRunSaysTheWayOut(t *testing.T) {
 	r := newRenaming(t)
 	r.want(reconcile.RunApplied, "aws", "", 2, "")
