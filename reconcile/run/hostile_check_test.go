@@ -45,7 +45,7 @@ func (h *hostile) checkRun(r *observedRun) {
 	o := h.orgs[r.commit-1]
 	for _, w := range r.writes {
 		h.checkOwned(r, w)
-		if !o.wants(w, r.at) {
+		if !o.wants(w, r.at) && !(w.verb == "lost" && h.disowned[w.member]) {
 			h.violated(ruleWanted, "%s at commit-%d", w, r.commit)
 		}
 		if o.isPaused(r.at) || !o.enabled && !w.takesAccess() {

@@ -79,7 +79,7 @@ func (h *hostile) renameBack() {
 var contradictedID = regexp.MustCompile(`\(id ([^,)]+)[,)]`)
 
 // removeContradicted removes the entries from the audit branch that gate contradicted names. The
-// operator decides that roster does not own their objects.
+// operator decides that roster does not own their objects. A machine that knew better owns them.
 func (h *hostile) removeContradicted(r *reconcile.Report) {
 	ids := map[string]bool{}
 	for i := range r.Changes {
@@ -95,7 +95,7 @@ func (h *hostile) removeContradicted(r *reconcile.Report) {
 	key, files := h.org.provisioner(), h.branch.files()
 	l := readLedger(files, key)
 	remove := func(_ string, o reconcile.Owned) bool { return ids[o.ID] }
-	maps.DeleteFunc(h.owned, func(id string, _ ownedObject) bool { return ids[id] })
+	maps.Copy(h.disowned, ids)
 	maps.DeleteFunc(l.Users, remove)
 	maps.DeleteFunc(l.Groups, remove)
 	h.touch()

@@ -18,6 +18,7 @@ type checker struct {
 	owned    map[string]ownedObject // by AWS id
 	deleted  map[string]string      // "user key" -> id of a managed object that was deleted outside
 	released map[string]bool        // AWS ids of users who left without a deprovisioning
+	disowned map[string]bool        // AWS ids of objects whose entries the operator removed
 	off      map[string]int         // AWS id of a user who was deactivated outside -> commit at that time
 	printed  []printedDigest
 	used     map[approvalEntry]int // -> number of the last run that used it
@@ -71,7 +72,8 @@ type observedRun struct {
 
 func newChecker() *checker {
 	return &checker{owned: map[string]ownedObject{}, deleted: map[string]string{}, released: map[string]bool{},
-		off: map[string]int{}, used: map[approvalEntry]int{}, ages: map[approvalEntry]approvalAge{}}
+		disowned: map[string]bool{},
+		off:      map[string]int{}, used: map[approvalEntry]int{}, ages: map[approvalEntry]approvalAge{}}
 }
 
 func (h *hostile) newObservedRun(m *machine, before, after awssim.State, result *run.Result,
