@@ -30,6 +30,7 @@ type attemptResult struct {
 	err          *Error // nil: success
 	retry        bool   // another attempt may succeed
 	maybeApplied bool   // the request may have taken effect
+	token        string // with which the request was sent; "" if it was not sent
 }
 
 // attempt waits for the limiter and sends a request once.
@@ -42,7 +43,7 @@ func (c *Client) attempt(ctx context.Context, r request, call *Call) attemptResu
 	if err != nil {
 		return attemptResult{err: r.failed(err)}
 	}
-	if err := c.Limiter.acquire(ctx); err != nil {
+	if err := c.acquire(ctx); err != nil {
 		return attemptResult{err: r.failed(err)}
 	}
 	call.Attempts++
@@ -61,11 +62,31 @@ func (c *Client) attempt(ctx context.Context, r request, call *Call) attemptResu
 		return c.exchangeFailed(ctx, r, res, err)
 	}
 	result := r.interpret(res, token)
+	result.token = token
 	if result.err != nil {
 		result.err.RetryAfter = retryAfter(res.header.Get("Retry-After"), c.now())
 		call.RequestID = result.err.RequestID
 	}
 	return result
+}
+
+// acquire waits until the limiter lets a request be sent. If it returns nil, the request must be
+// sent.
+func (c *Client) acquire(ctx context.Context) error {
+	if err := notSent(ctx); err != nil {
+		return err
+	}
+	wait, cancel := untilSending(ctx)
+	defer cancel()
+	err := c.Limiter.acquire(wait)
+	stopped := notSent(ctx)
+	switch {
+	case stopped == nil:
+		return err
+	case err == nil:
+		c.Limiter.release(false, 0)
+	}
+	return stopped
 }
 
 func (c *Client) token(ctx context.Context) (string, error) {

@@ -91,6 +91,7 @@ func (c *Client) do(ctx context.Context, r request) error {
 func (c *Client) doWithRetry(ctx context.Context, r request, call *Call) error {
 	policy := c.Retry.withDefaults()
 	maybeApplied := false // by this or an earlier attempt
+	renewed := false      // a request with another token was sent after a 401
 	for attempt := 1; ; attempt++ {
 		result := c.attempt(ctx, r, call)
 		if result.err == nil {
@@ -99,6 +100,14 @@ func (c *Client) doWithRetry(ctx context.Context, r request, call *Call) error {
 		result.err.Attempts = call.Attempts
 		maybeApplied = maybeApplied || result.maybeApplied
 		result.err.MaybeApplied = maybeApplied
+		if stopped := (*notSentError)(nil); maybeApplied && errors.As(result.err.Err, &stopped) {
+			result.err.Err = stopped.cause // an earlier attempt was sent
+		}
+		if result.err.Status == http.StatusUnauthorized && !renewed {
+			if renewed = true; c.renewed(ctx, result) {
+				continue
+			}
+		}
 		if maybeApplied && r.recover != nil {
 			if found, err := c.recoverCreate(ctx, r, result); found {
 				call.Recovered = true
@@ -118,11 +127,36 @@ func (c *Client) doWithRetry(ctx context.Context, r request, call *Call) error {
 			c.Log.DebugContext(ctx, "scim retry", "op", r.op, "attempt", attempt, "status", result.err.Status,
 				"error", result.err.Err)
 		}
-		if err := c.sleep(ctx, policy.delay(attempt, result.err.RetryAfter)); err != nil {
+		if err := c.sleepUntilRetry(ctx, policy.delay(attempt, result.err.RetryAfter)); err != nil {
 			result.err.Err = err
+			if stopped := (*notSentError)(nil); maybeApplied && errors.As(err, &stopped) {
+				result.err.Err = stopped.cause
+			}
 			return result.err
 		}
 	}
+}
+
+// sleepUntilRetry sleeps before another attempt. It returns an error as soon as the attempt must
+// not be sent.
+func (c *Client) sleepUntilRetry(ctx context.Context, d time.Duration) error {
+	wait, cancel := untilSending(ctx)
+	defer cancel()
+	err := c.sleep(wait, d)
+	if stopped := notSent(ctx); stopped != nil {
+		return stopped
+	}
+	return err
+}
+
+// renewed reports whether there is another token than the one that a response with status 401
+// rejected. If getting one fails, the result's error says why.
+func (c *Client) renewed(ctx context.Context, result attemptResult) bool {
+	token, err := c.token(ctx)
+	if err != nil {
+		result.err.Err = err
+	}
+	return err == nil && token != result.token
 }
 
 // recoverCreate finds out whether a create that may have taken effect did. A server that keeps
