@@ -9,6 +9,13 @@ import (
 // ErrUnauthorized means that the directory rejects the credentials: nothing more is sent.
 var ErrUnauthorized = errors.New("the directory rejects the credentials")
 
+// ErrForbidden means that the directory refuses a call, although it accepts the credentials: a call
+// for one object, or every call from this address. RefusedError says which of them.
+var ErrForbidden = errors.New("the directory refuses the call")
+
+// ErrNotSent means that a call of WithSending was not sent.
+var ErrNotSent = errors.New("not sent")
+
 // ErrUncertain means that a write may have taken effect, although no answer proved it.
 var ErrUncertain = errors.New("may have taken effect")
 

@@ -35,8 +35,9 @@ type Getter interface {
 }
 
 // Writer changes a directory. Its methods may be called concurrently for different objects. Errors:
-// ErrUnauthorized; ErrUncertain; fs.ErrExist for a name that is taken; fs.ErrNotExist for an object
-// that does not exist. The deletion of an object that does not exist succeeds.
+// ErrUnauthorized; ErrForbidden; ErrNotSent; ErrUncertain; fs.ErrExist for a name that is taken;
+// fs.ErrNotExist for an object that does not exist. The deletion of an object that does not exist
+// succeeds.
 type Writer interface {
 	// CreateUser creates a user; attributes include userName, active and externalId.
 	CreateUser(ctx context.Context, attributes Attributes) (RemoteUser, CallReceipt, error)
@@ -48,6 +49,22 @@ type Writer interface {
 	// UpdateGroup makes at most MaxMembers membership changes, additions first, in one request.
 	UpdateGroup(ctx context.Context, id string, u GroupUpdate) (CallReceipt, error)
 	DeleteGroup(ctx context.Context, id string) (CallReceipt, error)
+}
+
+type sendingKey struct{}
+
+// WithSending returns a context whose calls of a Writer send requests only until sending ends. A
+// call that is not sent by then ends with ErrNotSent. Calls in flight are not interrupted.
+func WithSending(ctx, sending context.Context) context.Context {
+	return context.WithValue(ctx, sendingKey{}, sending)
+}
+
+// Sending returns the context of WithSending, or ctx.
+func Sending(ctx context.Context) context.Context {
+	if sending, ok := ctx.Value(sendingKey{}).(context.Context); ok {
+		return sending
+	}
+	return ctx
 }
 
 // Directory reads and writes the users and groups of one tenant.

@@ -66,7 +66,8 @@ func NextStatus(in StatusInput) *Status {
 		st.AuthFingerprint, st.ShortenedEnds = AuthFingerprint(in.Provisioner), plan.ShortenedEnds
 		st.Causes = heldCauses(releasableOf(r.Changes))
 		st.UsedApprovals = MergeUses(st.UsedApprovals, plan.UsedApprovals(in.Started))
-		st.ApprovalFirstSeen = nextFirstSeen(in.Before, in.Evidence, plan.sendsNothing(), in.Started)
+		st.ApprovalFirstSeen = nextFirstSeen(in.Before, in.Evidence, plan.sendsNothing() || r.Quarantine != nil,
+			in.Started)
 		st.Deprovisioned = in.deprovisioned()
 		if len(r.Errors) == 0 && r.intendedDone() && !plan.Removed && plan.UnreviewedDate == nil {
 			st.LastApplied = &AppliedAt{Commit: r.Commit.ID, Time: in.Started}

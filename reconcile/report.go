@@ -80,6 +80,8 @@ type Report struct {
 	// Violations are the assertions that did not hold, on the declared or the observed state.
 	Violations []Violation `json:"violations,omitempty"`
 	Errors     []string    `json:"errors,omitempty"` // of the run, not of a change
+	// Quarantine is the quarantine of the provisioner after the run; nil if there is none.
+	Quarantine *Quarantine `json:"quarantine,omitempty"`
 	Warnings   []string    `json:"warnings,omitempty"`
 	// Approvals are the approvals that released changes.
 	Approvals []Approved `json:"approvals,omitempty"`
@@ -145,6 +147,9 @@ type Counts struct {
 	Failed         int `json:"failed"`
 	Waiting        int `json:"waiting"`
 	Unknown        int `json:"unknown"`
+	// NotSent are the changes that the report does not list, because the directory refused all
+	// calls before they were sent.
+	NotSent int `json:"notSent,omitempty"`
 }
 
 // Count counts the changes by their results.
@@ -167,6 +172,15 @@ func (r *Report) Count() {
 			c.Unknown++
 		}
 	}
+}
+
+// CountNotSent removes the skipped changes of a run that a refusal of the whole directory stopped,
+// and counts them.
+func (r *Report) CountNotSent() {
+	listed := slices.DeleteFunc(slices.Clone(r.Changes), func(d Done) bool { return d.Result == ResultSkipped })
+	r.Counts.NotSent += len(r.Changes) - len(listed)
+	r.Changes = listed
+	r.Count()
 }
 
 // outcome returns the outcome that follows from the worst results. A run that does not know yet

@@ -44,8 +44,7 @@ func (d *Directories) Test(ctx context.Context, p *schema.Provisioner) error {
 	if err != nil {
 		return err
 	}
-	_, err = client.ServiceProviderConfig(ctx)
-	return err
+	return (&directory.Directory{Client: client}).Test(ctx)
 }
 
 // client makes the SCIM client of a provisioner, and gets its first token.

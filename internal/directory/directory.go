@@ -230,21 +230,40 @@ func (d *Directory) DeleteGroup(ctx context.Context, id string) (reconcile.CallR
 	return *receipt, convertError(err)
 }
 
+// Test makes one read request.
+func (d *Directory) Test(ctx context.Context) error {
+	_, err := d.Client.ServiceProviderConfig(ctx)
+	return convertError(err)
+}
+
 // withReceipt returns a context and a receipt of the last call that is made with the context.
 func withReceipt(ctx context.Context) (context.Context, *reconcile.CallReceipt) {
 	receipt := &reconcile.CallReceipt{}
+	if sending := reconcile.Sending(ctx); sending != ctx {
+		ctx = scim.WithSending(ctx, sending)
+	}
 	return scim.WithObserver(ctx, func(c scim.Call) { receipt.RequestID = c.RequestID }), receipt
 }
 
-// convertError wraps an error of scim in the error that reconcile expects.
+// convertError adds the errors that reconcile expects to an error of scim. A write may be refused
+// after an earlier attempt of it took effect.
 func convertError(err error) error {
-	if scim.IsUnauthorized(err) {
-		return fmt.Errorf("%w: %w", reconcile.ErrUnauthorized, err)
-	}
+	var also []error
 	if partial := (*scim.PartialError)(nil); scim.MaybeApplied(err) || errors.As(err, &partial) {
-		return &uncertain{err}
+		also = append(also, reconcile.ErrUncertain)
 	}
-	return err
+	switch {
+	case scim.IsUnauthorized(err):
+		err = fmt.Errorf("%w: %w", reconcile.ErrUnauthorized, err)
+	case scim.IsForbidden(err):
+		also = append(also, reconcile.ErrForbidden)
+	case errors.Is(err, scim.ErrNotSent) && also == nil:
+		also = append(also, reconcile.ErrNotSent)
+	}
+	if also == nil {
+		return err
+	}
+	return &convertedError{err, also}
 }
 
 func remoteUser(u *scim.User) reconcile.RemoteUser {
@@ -257,7 +276,10 @@ func remoteGroup(g *scim.Group) reconcile.RemoteGroup {
 	}
 }
 
-// uncertain is the error of a write that may have taken effect. The text already contains that.
-type uncertain struct{ error }
+// convertedError is an error of scim that is also errors of reconcile. The text already says so.
+type convertedError struct {
+	error
+	also []error
+}
 
-func (e *uncertain) Unwrap() []error { return []error{reconcile.ErrUncertain, e.error} }
+func (e *convertedError) Unwrap() []error { return append(e.also[:len(e.also):len(e.also)], e.error) }

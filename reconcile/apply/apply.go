@@ -22,12 +22,20 @@ type Input struct {
 	Workers   int                   // number of concurrent calls
 	Grace     time.Duration         // how long calls in flight may take after a stop
 	Progress  func(done, total int) // number of writes; may be nil
+	// Cautious is set if the directory refused all writes before: the first write is sent alone,
+	// and its refusal ends the run.
+	Cautious bool
+	// Probe makes one harmless read after a write was refused, to find out whether the directory
+	// refuses everything. It gets the refused change. Nil makes no read.
+	Probe func(context.Context, reconcile.Ref) error
 }
 
-// Apply sends what the plan releases. The error is what stopped the whole run; the result is
-// complete either way.
+// Apply sends what the plan releases. The error is what stopped the whole run, for example a
+// reconcile.RefusedError; the result is complete either way.
 func Apply(ctx context.Context, in Input) (*reconcile.ApplyResult, error) {
 	a := newApplier(in)
+	a.admission = newAdmission(ctx, in)
+	defer a.admission.close()
 	err := a.apply(ctx)
 	return a.result, err
 }
@@ -46,14 +54,14 @@ type applier struct {
 	workers      int
 	grace        time.Duration
 	progress     func(done, total int)
+	admission    *admission
 
 	mu       sync.Mutex
 	result   *reconcile.ApplyResult
 	groupIDs map[string]string
 	sequence int
-	ended    int   // number of writes that have ended
-	expected int   // number of writes in all, as far as known
-	fatal    error // why nothing more is sent; nil if more may be sent
+	ended    int // number of writes that have ended
+	expected int // number of writes in all, as far as known
 }
 
 // Journal records each write before and after it; see reconcile.Audit.
@@ -78,11 +86,11 @@ func (a *applier) apply(ctx context.Context) error {
 		a.expected = a.ended + a.remaining()
 		a.reportProgress()
 		a.runStage(ctx, writes)
-		if a.stopped(ctx) != nil {
+		if a.stopped() != nil {
 			break
 		}
 	}
-	err := a.stopped(ctx)
+	err := a.stopped()
 	a.expected = a.ended // no more writes are sent
 	a.reportProgress()
 	for i := range a.result.Changes {
@@ -119,22 +127,7 @@ func newApplier(in Input) *applier {
 }
 
 // stopped returns why nothing more may be sent, or nil.
-func (a *applier) stopped(ctx context.Context) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.fatal != nil {
-		return a.fatal
-	}
-	return context.Cause(ctx)
-}
-
-func (a *applier) stop(err error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.fatal == nil {
-		a.fatal = err
-	}
-}
+func (a *applier) stopped() error { return context.Cause(a.admission.ctx) }
 
 // runStage sends the writes of a stage, each as soon as the writes that it waits for have ended. It
 // starts more workers than concurrent calls: some write to the journal while the others wait for an
@@ -161,37 +154,57 @@ func (a *applier) runStage(ctx context.Context, writes []write) {
 
 // attempt sends one write between its two journal entries and reports whether it succeeded.
 func (a *applier) attempt(ctx context.Context, w *write, blocked bool) bool {
+	if a.stopped() != nil {
+		return false
+	}
 	if blocked {
 		a.finish(w, reconcile.ResultSkipped, "a change it depends on failed", reconcile.CallReceipt{}, 0)
 		return false
 	}
-	if a.stopped(ctx) != nil {
-		return false
-	}
 	entry := a.entry(w)
 	if err := a.journal.BeginWrite(entry); err != nil {
-		a.stop(fmt.Errorf("write the journal: %w", err))
+		a.admission.stop(fmt.Errorf("write the journal: %w", err))
 		return false
 	}
-	call, cancel := inFlight(ctx, a.grace)
-	began := a.now()
-	receipt, err := a.send(call, w)
-	cancel()
-	took := a.now().Sub(began)
-	if err != nil {
-		a.finish(w, a.markUncertain(w, err), explainConflict(&a.plan.Changes[w.changes[0]], err), receipt, took)
-		if errors.Is(err, reconcile.ErrUnauthorized) {
-			a.stop(err)
-		}
-	} else {
+	receipt, took, err := a.call(ctx, w)
+	switch {
+	case err == nil:
 		a.finish(w, reconcile.ResultDone, "", receipt, took)
 		a.recordOwnership(w)
+	case errors.Is(err, reconcile.ErrNotSent):
+		a.finish(w, reconcile.ResultSkipped, err.Error(), receipt, 0)
+	default:
+		a.finish(w, a.markUncertain(w, err), explainConflict(&a.plan.Changes[w.changes[0]], err), receipt, took)
 	}
 	entry.Ended, entry.Time, entry.Changes = true, a.now(), a.collect(w)
 	if err := a.journal.EndWrite(entry); err != nil {
-		a.stop(fmt.Errorf("write the journal: %w", err))
+		a.admission.stop(fmt.Errorf("write the journal: %w", err))
 	}
 	return err == nil
+}
+
+// call sends a write as soon as it is admitted. A write that came back because another one was
+// refused waits again. The error is ErrNotSent if nothing more may be sent.
+func (a *applier) call(ctx context.Context, w *write) (reconcile.CallReceipt, time.Duration, error) {
+	if !a.sendsRequest(w) {
+		receipt, err := a.send(ctx, w)
+		return receipt, 0, err
+	}
+	for {
+		t, ok := a.admission.enter()
+		if !ok {
+			return reconcile.CallReceipt{}, 0, fmt.Errorf("%w: %w", reconcile.ErrNotSent, a.stopped())
+		}
+		call, cancel := inFlight(ctx, a.grace)
+		began := a.now()
+		receipt, err := a.send(reconcile.WithSending(call, t.sending), w)
+		cancel()
+		took := a.now().Sub(began)
+		a.admission.leave(t, &a.plan.Changes[w.changes[0]], err)
+		if !errors.Is(err, reconcile.ErrNotSent) || a.stopped() != nil {
+			return receipt, took, err
+		}
+	}
 }
 
 // markUncertain records that a failed write may have taken effect, if its error leaves that open.

@@ -48,6 +48,19 @@ func (a *applier) send(ctx context.Context, w *write) (reconcile.CallReceipt, er
 	return reconcile.CallReceipt{}, fmt.Errorf("this version of roster cannot send changes of kind %q", kind)
 }
 
+// sendsRequest reports whether a write sends a request. Releases, and adoptions in the ledger only,
+// send none.
+func (a *applier) sendsRequest(w *write) bool {
+	first := &a.plan.Changes[w.changes[0]]
+	switch first.Kind.Action() {
+	case reconcile.ActionRelease:
+		return false
+	case reconcile.ActionAdopt:
+		return len(first.Attributes) > 0 || len(w.changes) > 1
+	}
+	return true
+}
+
 func (a *applier) createUser(ctx context.Context, changes []int) (reconcile.CallReceipt, error) {
 	c := &a.plan.Changes[changes[0]]
 	u, receipt, err := a.dir.CreateUser(ctx, reconcile.PatchAttributes(nil, c.Attributes))
@@ -73,11 +86,16 @@ func (a *applier) updateUser(ctx context.Context, changes []int) (reconcile.Call
 			return receipt, err
 		}
 		a.recordUser(c.Key, u, nil)
-		have = u
+		have, ctx = u, completed(ctx)
 	}
 	u, receipt, err := a.dir.UpdateUser(ctx, have, reconcile.PatchAttributes(have.Attributes, c.Attributes))
 	a.recordUser(c.Key, u, err)
 	return receipt, err
+}
+
+// completed returns the context of the second request of a write: it is sent even after a stop.
+func completed(ctx context.Context) context.Context {
+	return reconcile.WithSending(ctx, context.Background())
 }
 
 // externalIDFirst returns the change of the externalId if an adoption also changes other
@@ -146,7 +164,7 @@ func (a *applier) updateGroup(ctx context.Context, changes []int) (reconcile.Cal
 		if err != nil {
 			return receipt, err
 		}
-		u.ExternalID = ""
+		u.ExternalID, ctx = "", completed(ctx)
 	}
 	return a.dir.UpdateGroup(ctx, id, u)
 }

@@ -25,12 +25,14 @@ func (r *Reader) ConfirmMissing(
 	for _, old := range plan.Linking.RenamedGroups {
 		renamedGroups[old] = true
 	}
+	var refusal *reconcile.RefusedError // of a lookup: the others would be refused as well
 	for key := range ledger.Users {
 		// A user in scope who is declared inactive is not created.
 		inScope := plan.Linking.Users[key] == reconcile.DeletedOutside
 		known := plan.Linking.State.Users[key] != nil || plan.Target.State.Users[key] != nil
-		if !inScope && !renamedUsers[key] && !known {
+		if !inScope && !renamedUsers[key] && !known && refusal == nil {
 			u, found, err := r.Directory.UserByExternalID(ctx, key)
+			refusal = reconcile.RefusalOf(err)
 			out.Users[key] = err == nil && !found
 			if err == nil && found {
 				v.Unverified = append(v.Unverified, lookup{lookupUser, u.ID})
@@ -41,8 +43,10 @@ func (r *Reader) ConfirmMissing(
 		switch {
 		case renamedGroups[key] || plan.Linking.State.Groups[key] != nil || plan.Target.State.Groups[key] != nil:
 		case !r.Provisioner.PushGroups: // the plan releases them
+		case refusal != nil:
 		default:
 			g, found, err := r.Directory.GroupByExternalID(ctx, key)
+			refusal = reconcile.RefusalOf(err)
 			out.Groups[key] = err == nil && !found
 			if err == nil && found {
 				v.Unverified = append(v.Unverified, lookup{lookupGroup, g.ID})

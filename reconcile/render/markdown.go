@@ -80,6 +80,9 @@ func ReportMarkdown(r *reconcile.Report) string {
 	for _, e := range r.Errors {
 		m.line("\n**Error:** %s", e)
 	}
+	if r.Quarantine != nil {
+		m.line("\n**Quarantine:** %s", r.Quarantine.Next())
+	}
 	m.loosened(r.Loosened)
 	m.released(r.Releases)
 	m.assertions(r.Violations)
@@ -88,7 +91,8 @@ func ReportMarkdown(r *reconcile.Report) string {
 	}
 	m.approved(r.Approvals)
 	m.held(r.Changes, heldPart{r.HeldGroups, r.HeldDigest, approvalNote})
-	cut := m.sections(r.Changes)
+	changes := listed(r)
+	cut := m.sections(changes) + len(r.Changes) - len(changes)
 	sentence, _ := loosenedFirst(r.Loosened, reportSentence(r), Plain)
 	return head(fmt.Sprintf("roster: %s", r.Provisioner), sentence, cut) + m.b.String()
 }

@@ -126,5 +126,6 @@ func (m *markdown) outcome(o Outcome, details bool) (cut int) {
 	m.assertions(r.Violations)
 	m.notices(r.Warnings)
 	m.held(r.Changes, o.heldPart())
-	return m.sections(r.Changes)
+	changes := listed(r)
+	return m.sections(changes) + len(r.Changes) - len(changes)
 }

@@ -122,6 +122,17 @@ func sections(changes []reconcile.Done) []section {
 	return out
 }
 
+// listed returns the changes of a report that a page lists. After a refusal of the whole directory
+// these are the changes without success: the report must fit on a screen.
+func listed(r *reconcile.Report) []reconcile.Done {
+	if r.Quarantine == nil {
+		return r.Changes
+	}
+	return slices.DeleteFunc(slices.Clone(r.Changes), func(d reconcile.Done) bool {
+		return d.Result == reconcile.ResultDone
+	})
+}
+
 // more counts the changes of a section that are not listed. For memberships it counts them by
 // group, the largest count first.
 func more(left []*reconcile.Done) string {

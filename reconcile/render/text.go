@@ -28,7 +28,7 @@ func PlanText(w io.Writer, p *reconcile.Plan, paint Paint) error {
 	if p.Audit.Holds() {
 		sentence, tone = brokenAudit+sentence, Alarm
 	}
-	t.line("%s: %s", t.tone(Plain, p.Provisioner), t.tone(tone, sentence+cutNote(page)))
+	t.line("%s: %s", t.tone(Plain, p.Provisioner), t.tone(tone, sentence+cutNote(page, 0)))
 	t.line("%s", t.tone(Faint, planFacts(p)))
 	t.audit(p.Audit)
 	if p.Dirty {
@@ -145,9 +145,11 @@ func unmanagedFacts(p *reconcile.Plan) string {
 // ReportText prints a report.
 func ReportText(w io.Writer, r *reconcile.Report, paint Paint) error {
 	t := &textWriter{w: bufio.NewWriter(w), paint: paint}
-	page := sections(r.Changes)
+	changes := listed(r)
+	page := sections(changes)
 	sentence, tone := loosenedFirst(r.Loosened, reportSentence(r), outcomeTone(r.Outcome))
-	t.line("%s: %s", t.tone(Plain, r.Provisioner), t.tone(tone, sentence+cutNote(page)))
+	note := cutNote(page, len(r.Changes)-len(changes))
+	t.line("%s: %s", t.tone(Plain, r.Provisioner), t.tone(tone, sentence+note))
 	facts := fmt.Sprintf("run %s; commit %s; %s", r.Run, r.Commit.Short(), r.Finished.Format(time.RFC3339))
 	if r.CachedRead != nil {
 		facts += "; " + r.CachedRead.String()
@@ -156,6 +158,9 @@ func ReportText(w io.Writer, r *reconcile.Report, paint Paint) error {
 	t.audit(r.Audit)
 	for _, e := range r.Errors {
 		t.line("%s %s", t.tone(Alarm, "error:"), e)
+	}
+	if r.Quarantine != nil {
+		t.line("%s %s", t.tone(Alarm, "quarantine:"), r.Quarantine.Next())
 	}
 	t.loosened(r.Loosened)
 	t.released(r.Releases)
@@ -188,7 +193,7 @@ func reportSentence(r *reconcile.Report) string {
 		n    int
 		word string
 	}{{r.Counts.Done, "done"}, {r.Counts.Held, "held"}, {r.Counts.Failed, "failed"}, {r.Counts.Skipped, "skipped"},
-		{r.Counts.Unknown, "unknown"}, {r.Counts.Waiting, "waiting"}} {
+		{r.Counts.Unknown, "unknown"}, {r.Counts.Waiting, "waiting"}, {r.Counts.NotSent, "not sent"}} {
 		if part.n > 0 {
 			s += fmt.Sprintf(", %d %s", part.n, part.word)
 		}
@@ -212,9 +217,9 @@ func (t *textWriter) tone(tone Tone, s string) output.Span {
 // line writes a line. Arguments are text, unless they are spans already.
 func (t *textWriter) line(format string, args ...any) { output.Fprintf(t.w, format+"\n", args...) }
 
-// cutNote is the part of a verdict about changes that sections do not list.
-func cutNote(page []section) string {
-	cut := 0
+// cutNote is the part of a verdict about changes that sections do not list, and about those that
+// no section has.
+func cutNote(page []section, cut int) string {
 	for _, s := range page {
 		cut += max(0, len(s.changes)-maxLines)
 	}

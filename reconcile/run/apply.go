@@ -27,14 +27,16 @@ func (r *Runner) apply(ctx context.Context, id string, s runState, in inputs, pl
 		Attempt: reconcile.Attempt{Run: id, Commit: s.request.Commit.ID, Started: s.started},
 		Now:     r.now, Workers: s.provisioner.Rate.Concurrency, Grace: r.Grace,
 	}
+	if plan.Released() == 0 {
+		return apply.Nothing(input), nil
+	}
+	input.Probe = func(ctx context.Context, refused reconcile.Ref) error { return probe(ctx, in.directory, refused) }
+	input.Cautious = s.quarantine != nil
 	if input.Grace == 0 {
 		input.Grace = 10 * time.Second
 	}
 	if progress := r.progress(s.request); progress != nil {
 		input.Progress = func(done, total int) { progress("apply", done, total) }
-	}
-	if plan.Released() == 0 {
-		return apply.Nothing(input), nil
 	}
 	return apply.Apply(ctx, input)
 }

@@ -20,6 +20,7 @@ func (r *Runner) report(id string, s runState, plan *reconcile.Plan, applied *re
 		report.Errors = append(report.Errors, stopped.Error())
 		report.Outcome = outcomeOf(stopped)
 	}
+	r.reportQuarantine(report, s, stopped)
 	return report
 }
 
@@ -124,7 +125,14 @@ func (r *Runner) store(s runState, cached *observe.CachedDirectory, id string, r
 // run was told to stop: then there is nothing to report.
 func (r *Runner) fail(ctx context.Context, s runState, cached *observe.CachedDirectory, result *Result,
 	failure error) (*Result, error) {
+	if refusal := refusalOf(failure); refusal != nil {
+		failure = refusal
+	}
 	if !s.request.Apply || ctx.Err() != nil {
+		return result, failure
+	}
+	if s.audit.Interrupted != nil { // its report must come first
+		r.refused(s, failure, 0)
 		return result, failure
 	}
 	report, receipt, err := r.reportFailure(ctx, s, cached, failure)
@@ -143,6 +151,7 @@ func (r *Runner) reportFailure(ctx context.Context, s runState, cached *observe.
 	report.Errors = []string{failure.Error()}
 	report.Changes = s.unsettled(s.audit.Ledger)
 	report.Count()
+	report.Quarantine = r.refused(s, failure, 0)
 	return r.conclude(ctx, s, conclusion{report: report, ledger: s.audit.Ledger, cached: cached})
 }
 

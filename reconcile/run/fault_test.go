@@ -20,7 +20,7 @@ func TestRunsConvergeAfterEveryFault(t *testing.T) {
 		awssim.FaultThrottle, awssim.FaultError500, awssim.FaultError503, awssim.FaultAfter500, awssim.FaultGateway,
 		awssim.FaultSlow, awssim.FaultResetBefore, awssim.FaultResetAfter, awssim.FaultReplyLost,
 		awssim.FaultTruncate, awssim.FaultCursorExpired, awssim.FaultEmptyPage, awssim.FaultShortPage,
-		awssim.FaultRepeatPage, awssim.FaultQuota, awssim.FaultStale, awssim.FaultConflict,
+		awssim.FaultRepeatPage, awssim.FaultQuota, awssim.FaultStale, awssim.FaultConflict, awssim.FaultDenied,
 	} {
 		t.Run(string(fault), func(t *testing.T) {
 			for _, nth := range []int{1, 3, 7} {

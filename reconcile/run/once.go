@@ -27,9 +27,14 @@ func (r *Runner) Once(ctx context.Context, req Request) (*Result, error) {
 		return &Result{}, nil
 	}
 	cached := observe.LoadCached(r.Cache, state.provisioner, state.audit)
+	result := &Result{LastApplied: state.audit.Status.LastAppliedCommit()}
+	if err := r.tryQuarantined(ctx, &state); err != nil {
+		return r.fail(ctx, state, cached, result, err)
+	}
 	recovered, err := r.recover(ctx, state)
-	result := &Result{Recovered: recovered.report, LastApplied: state.audit.Status.LastAppliedCommit()}
+	result.Recovered = recovered.report
 	if err != nil {
+		r.refused(state, err, 0)
 		return result, fmt.Errorf("complete the interrupted run %s: %w", state.audit.Interrupted.Intent.Run, err)
 	}
 	state, directory, err := r.restoreDropped(ctx, recovered.state)
@@ -70,6 +75,7 @@ func (r *Runner) Once(ctx context.Context, req Request) (*Result, error) {
 	}
 	applied, stopped := r.apply(ctx, id, state, inputs, plan, ledger)
 	view.Record(applied, r.now())
+	result.Ended = r.endQuarantine(state, applied, stopped)
 	end := conclusion{
 		report: r.report(id, state, plan, applied, stopped), plan: plan, ledger: ledger,
 		reviewRules: inputs.reviews.NextRules(req.Declarations, state.provisioner.Identity()),

@@ -28,6 +28,11 @@ type Runner struct {
 	// Test makes one harmless call with a provisioner's credentials. It must succeed before a
 	// changed `auth` is used. Nil tests nothing.
 	Test func(ctx context.Context, p *schema.Provisioner) error
+	// Quarantines, if set, keeps the quarantines of provisioners between runs. Without it no
+	// provisioner is ever in quarantine.
+	Quarantines Quarantines
+	// QuarantinePause is the first pause of a quarantine; 0 means reconcile.FirstQuarantinePause.
+	QuarantinePause time.Duration
 	// Notices are in every plan and report, for example about a flag that weakens a rule.
 	Notices []string
 	// Author, if set, returns the author of a declaration's line; "" if history does not have it.
@@ -82,6 +87,8 @@ type Result struct {
 	Receipt reconcile.Receipt
 	// Recovered is the report of an interrupted run that this run completed; nil if there was none.
 	Recovered *reconcile.Report
+	// Ended is the quarantine that the run ended; nil if there was none, or if it continues.
+	Ended *reconcile.Quarantine
 	// LastApplied is the commit that was last applied before the run; "" if there was none.
 	LastApplied string
 }

@@ -23,6 +23,8 @@ type runState struct {
 	// unconfirmed are the keys of statuses that claim the tenant and that Git does not confirm.
 	unconfirmed []string
 	started     time.Time
+	// quarantine is in force for the provisioner; nil if none is.
+	quarantine *reconcile.Quarantine
 	// restored names the entries that restoreDropped restored; lookedUp is true if it looked for
 	// any.
 	restored []string

@@ -64,7 +64,7 @@ func lookUpKeys(ctx context.Context, dir reconcile.Directory, refs []string, use
 		for _, ref := range byKind[kind] {
 			_, key := reconcile.ObjectKey(ref)
 			answer, err := find(ctx, key)
-			if errors.Is(err, reconcile.ErrUnauthorized) || ctx.Err() != nil {
+			if reconcile.RefusalOf(err) != nil || ctx.Err() != nil {
 				return nil, errors.Join(err, ctx.Err())
 			}
 			answer.Err = err

@@ -1,0 +1,168 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/seed-d64a251c/roster/reconcile"
+)
+
+// admission decides when a write may be sent, and when refusals concern the whole directory:
+//
+//	answer                                   what follows
+//	401                                      the run stops
+//	403 to a write                           the other calls in flight end; writes that wait for
+//	                                         the limiter are sent later
+//	  ... three objects are refused          the run stops
+//	  ... a read is refused as well          the run stops
+//	  ... otherwise                          writes are sent one at a time
+//	403 to the first write of a cautious run the run stops
+//	success of a write after the refused one writes are sent concurrently again
+type admission struct {
+	// probe makes one harmless read; nil makes none. The error is that of the read.
+	probe func(context.Context, reconcile.Ref) error
+	stop  context.CancelCauseFunc // of ctx
+	ctx   context.Context         // ends when nothing more may be sent
+
+	mu      sync.Mutex
+	changed *sync.Cond
+	// cautious is set until a write succeeds, if the directory refused writes before.
+	cautious bool
+	serial   bool // writes are sent one at a time
+	deciding bool // no write is sent
+	active   int  // number of admitted writes that have not ended
+	admitted int  // number of writes admitted so far
+	// refused are the objects that were refused since the last success; first is the number of the
+	// first of their writes.
+	refused map[object]bool
+	first   int
+	probes  int
+
+	sending context.Context // of the admitted writes: they are sent only until it ends
+	recall  context.CancelCauseFunc
+}
+
+// object identifies a user or a group.
+type object struct {
+	user bool
+	key  string
+}
+
+const (
+	// maxRefused is the number of refused objects in a row that stops a run.
+	maxRefused = 3
+	// maxProbes is the number of reads in a run that find out what a refusal concerns. Objects that
+	// are refused one by one must not double the number of calls.
+	maxProbes = 10
+)
+
+// errRecalled is the cause with which writes come back that are not sent yet.
+var errRecalled = errors.New("another write was refused")
+
+// ticket is the admission of one write.
+type ticket struct {
+	number  int
+	sending context.Context
+}
+
+func newAdmission(ctx context.Context, in Input) *admission {
+	a := &admission{probe: in.Probe, cautious: in.Cautious, serial: in.Cautious, refused: map[object]bool{}}
+	a.changed = sync.NewCond(&a.mu)
+	a.ctx, a.stop = context.WithCancelCause(ctx)
+	a.sending, a.recall = context.WithCancelCause(a.ctx)
+	return a
+}
+
+// close releases the resources of the admission.
+func (a *admission) close() {
+	a.recall(nil)
+	a.stop(nil)
+}
+
+// enter waits until a write may be sent. ok is false if nothing more may be sent. Otherwise the
+// caller must call leave.
+func (a *admission) enter() (t ticket, ok bool) {
+	defer context.AfterFunc(a.ctx, a.wake)()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for a.ctx.Err() == nil && (a.deciding || a.serial && a.active > 0) {
+		a.changed.Wait()
+	}
+	if a.ctx.Err() != nil {
+		return ticket{}, false
+	}
+	a.active++
+	a.admitted++
+	return ticket{a.admitted, a.sending}, true
+}
+
+func (a *admission) wake() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.changed.Broadcast()
+}
+
+// leave records how a write ended whose first change is c. If the write was refused, it decides
+// what that concerns, and returns then.
+func (a *admission) leave(t ticket, c *reconcile.Change, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	defer a.changed.Broadcast()
+	a.active--
+	switch {
+	case err == nil:
+		if len(a.refused) == 0 || t.number > a.first {
+			clear(a.refused)
+			a.cautious, a.serial = false, false
+		}
+	case errors.Is(err, reconcile.ErrUnauthorized):
+		a.stop(&reconcile.RefusedError{Refused: reconcile.RefusedAll, Err: err})
+	case errors.Is(err, reconcile.ErrForbidden):
+		a.add(t, c)
+		a.changed.Broadcast()
+		if !a.deciding {
+			a.decide(c, err)
+		}
+	}
+}
+
+// add records a refused write. It needs a.mu.
+func (a *admission) add(t ticket, c *reconcile.Change) {
+	if len(a.refused) == 0 {
+		a.first = t.number
+	}
+	a.refused[object{c.Kind.OfUser(), c.Key}] = true
+	if !a.serial {
+		a.serial = true
+		a.recall(errRecalled)
+		a.sending, a.recall = context.WithCancelCause(a.ctx)
+	}
+}
+
+// decide stops the run if refusals concern the whole directory. It needs a.mu, and releases it
+// while it waits.
+func (a *admission) decide(c *reconcile.Change, err error) {
+	if a.cautious {
+		a.stop(&reconcile.RefusedError{Refused: reconcile.RefusedWrites, Err: err})
+		return
+	}
+	a.deciding = true
+	defer func() { a.deciding = false }()
+	for a.active > 0 {
+		a.changed.Wait()
+	}
+	switch {
+	case len(a.refused) == 0: // a later write succeeded
+	case len(a.refused) >= maxRefused:
+		a.stop(&reconcile.RefusedError{Refused: reconcile.RefusedWrites, Err: err})
+	case a.probe != nil && a.probes < maxProbes:
+		a.probes++
+		a.mu.Unlock()
+		answer := a.probe(a.ctx, c.Ref())
+		a.mu.Lock()
+		if errors.Is(answer, reconcile.ErrForbidden) || errors.Is(answer, reconcile.ErrUnauthorized) {
+			a.stop(&reconcile.RefusedError{Refused: reconcile.RefusedAll, Err: err})
+		}
+	}
+}

@@ -1,0 +1,319 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-d64a251c/roster/reconcile"
+)
+
+// deleter is a directory whose users can be deleted. Each call takes a second. As the directory of
+// an endpoint does, it sends at most two calls at once, and lets the others wait.
+type deleter struct {
+	reconcile.Directory
+	slots  chan struct{}
+	answer func(id string, n int) error // to the n-th call
+
+	mu   sync.Mutex
+	sent []string
+}
+
+func newDeleter(answer func(id string, n int) error) *deleter {
+	return &deleter{slots: make(chan struct{}, 2), answer: answer}
+}
+
+func (d *deleter) DeleteUser(ctx context.Context, id string) (reconcile.CallReceipt, error) {
+	sending := reconcile.Sending(ctx)
+	select {
+	case <-sending.Done():
+		return reconcile.CallReceipt{}, fmt.Errorf("%w: %w", reconcile.ErrNotSent, context.Cause(sending))
+	case d.slots <- struct{}{}:
+	}
+	defer func() { <-d.slots }()
+	if sending.Err() != nil {
+		return reconcile.CallReceipt{}, fmt.Errorf("%w: %w", reconcile.ErrNotSent, context.Cause(sending))
+	}
+	d.mu.Lock()
+	d.sent = append(d.sent, id)
+	n := len(d.sent)
+	d.mu.Unlock()
+	time.Sleep(time.Second)
+	return reconcile.CallReceipt{}, d.answer(id, n)
+}
+
+// memoryJournal keeps the entries of a run.
+type memoryJournal struct {
+	mu      sync.Mutex
+	begun   []reconcile.Entry
+	ended   []reconcile.Entry
+	onBegin func(n int) error // for the n-th entry
+	onEnd   func(n int) error
+}
+
+func (j *memoryJournal) BeginWrite(e reconcile.Entry) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.begun = append(j.begun, e)
+	if j.onBegin != nil {
+		return j.onBegin(len(j.begun))
+	}
+	return nil
+}
+
+func (j *memoryJournal) EndWrite(e reconcile.Entry) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.ended = append(j.ended, e)
+	if j.onEnd != nil {
+		return j.onEnd(len(j.ended))
+	}
+	return nil
+}
+
+// deletions returns the input of a run that deletes n users.
+func deletions(n int, dir reconcile.Directory, journal Journal) Input {
+	plan := &reconcile.Plan{Linking: &reconcile.Linking{State: reconcile.NewState()}, Target: &reconcile.Target{}}
+	for i := range n {
+		key := fmt.Sprintf("u%03d", i)
+		plan.Changes = append(plan.Changes, reconcile.Change{Kind: reconcile.DeleteUser, Key: key, ID: "id-" + key})
+	}
+	return Input{Directory: dir, Journal: journal, Plan: plan, Ledger: reconcile.NewLedger(),
+		Attempt: reconcile.Attempt{Run: "r"},
+		Now:     time.Now, Workers: 4, Grace: time.Minute}
+}
+
+// results counts the changes by their result.
+func results(r *reconcile.ApplyResult) map[reconcile.Result]int {
+	out := map[reconcile.Result]int{}
+	for i := range r.Changes {
+		out[r.Changes[i].Result]++
+	}
+	return out
+}
+
+// checkStopped checks a run that stopped after some calls were sent.
+func checkStopped(t *testing.T, d *deleter, j *memoryJournal, r *reconcile.ApplyResult, err, cause error, most int) {
+	t.Helper()
+	if !errors.Is(err, cause) {
+		t.Errorf("the run ended with %v, want %v", err, cause)
+	}
+	if len(d.sent) > most {
+		t.Errorf("%d calls were sent, want at most %d", len(d.sent), most)
+	}
+	have := results(r)
+	if sent := have[reconcile.ResultDone] + have[reconcile.ResultFailed]; sent != len(d.sent) ||
+		sent+have[reconcile.ResultSkipped] != len(r.Changes) {
+		t.Errorf("%d calls were sent; the results are %v", len(d.sent), have)
+	}
+	for i := range r.Changes {
+		if c := &r.Changes[i]; c.Result == reconcile.ResultSkipped && !strings.HasPrefix(c.Error, "not sent: ") {
+			t.Errorf("%s is skipped: %q", c.Key, c.Error)
+		}
+	}
+	if n := len(d.sent) + 4*2; len(j.begun) > n { // each worker may have one more
+		t.Errorf("%d writes were begun for %d calls", len(j.begun), len(d.sent))
+	}
+}
+
+var errTest = errors.New("an error of the test")
+
+func TestNothingIsSentAfterTheJournalFails(t *testing.T) {
+	for name, fail := range map[string]func(*memoryJournal, func(int) error){
+		"before a write": func(j *memoryJournal, f func(int) error) { j.onBegin = f },
+		"after a write":  func(j *memoryJournal, f func(int) error) { j.onEnd = f },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d, j := newDeleter(func(string, int) error { return nil }), &memoryJournal{}
+				fail(j, func(n int) error {
+					if n == 20 { // only once: the run must not go on when the disk has room again
+						return errTest
+					}
+					return nil
+				})
+				r, err := Apply(t.Context(), deletions(200, d, j))
+				checkStopped(t, d, j, r, err, errTest, 22)
+			})
+		})
+	}
+}
+
+func TestOnlyTheCallsInFlightEndAfterTheRunIsToldToStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, j := newDeleter(func(string, int) error { return nil }), &memoryJournal{}
+		ctx, stop := context.WithCancelCause(t.Context())
+		time.AfterFunc(5500*time.Millisecond, func() { stop(errTest) })
+		r, err := Apply(ctx, deletions(200, d, j))
+		checkStopped(t, d, j, r, err, errTest, 12)
+		if n := results(r)[reconcile.ResultDone]; n != 12 {
+			t.Errorf("%d calls succeeded, want the 12 that were sent", n)
+		}
+	})
+}
+
+func TestNothingIsSentAfterTheCredentialsAreRejected(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, j := newDeleter(func(_ string, n int) error {
+			if n >= 10 {
+				return reconcile.ErrUnauthorized
+			}
+			return nil
+		}), &memoryJournal{}
+		r, err := Apply(t.Context(), deletions(200, d, j))
+		checkStopped(t, d, j, r, err, reconcile.ErrUnauthorized, 12)
+		if refusal := reconcile.RefusalOf(err); refusal == nil || refusal.Refused != reconcile.RefusedAll {
+			t.Errorf("the run ended with %v", err)
+		}
+	})
+}
+
+// forbiddenFrom answers 403 from the n-th call on.
+func forbiddenFrom(n int) func(string, int) error {
+	return func(_ string, i int) error {
+		if i >= n {
+			return reconcile.ErrForbidden
+		}
+		return nil
+	}
+}
+
+func TestARefusedReadAfterARefusedWriteStopsTheRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, j := newDeleter(forbiddenFrom(10)), &memoryJournal{}
+		in := deletions(200, d, j)
+		probes := 0
+		in.Probe = func(_ context.Context, refused reconcile.Ref) error {
+			if probes++; refused.Kind != reconcile.DeleteUser {
+				t.Errorf("the probe is for %s", refused)
+			}
+			return reconcile.ErrForbidden
+		}
+		r, err := Apply(t.Context(), in)
+		checkStopped(t, d, j, r, err, reconcile.ErrForbidden, 11) // the tenth, and the other in flight
+		refusal := reconcile.RefusalOf(err)
+		if refusal == nil || refusal.Refused != reconcile.RefusedAll || probes != 1 {
+			t.Errorf("the run ended with %v after %d probes", err, probes)
+		}
+	})
+}
+
+func TestThreeRefusedObjectsInARowStopTheRun(t *testing.T) {
+	for name, probe := range map[string]func(context.Context, reconcile.Ref) error{
+		"without a probe": nil,
+		"with a probe":    func(context.Context, reconcile.Ref) error { return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d, j := newDeleter(forbiddenFrom(10)), &memoryJournal{}
+				in := deletions(200, d, j)
+				in.Probe = probe
+				r, err := Apply(t.Context(), in)
+				checkStopped(t, d, j, r, err, reconcile.ErrForbidden, 12)
+				if refusal := reconcile.RefusalOf(err); refusal == nil || refusal.Refused != reconcile.RefusedWrites {
+					t.Errorf("the run ended with %v", err)
+				}
+			})
+		})
+	}
+}
+
+func TestRefusalsWithSuccessesBetweenThemDoNotStopTheRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, j := newDeleter(func(id string, _ int) error {
+			if strings.HasSuffix(id, "3") || strings.HasSuffix(id, "4") {
+				return reconcile.ErrForbidden
+			}
+			return nil
+		}), &memoryJournal{}
+		in := deletions(200, d, j)
+		probes := 0
+		in.Probe = func(context.Context, reconcile.Ref) error { probes++; return nil }
+		r, err := Apply(t.Context(), in)
+		have := results(r)
+		if err != nil || have[reconcile.ResultFailed] != 40 || have[reconcile.ResultDone] != 160 || len(d.sent) != 200 {
+			t.Errorf("the run ended with %v, %d calls and %v", err, len(d.sent), have)
+		}
+		if probes > maxProbes {
+			t.Errorf("%d probes were made", probes)
+		}
+		if len(j.begun) != 200 || len(j.ended) != 200 {
+			t.Errorf("the journal has %d and %d entries", len(j.begun), len(j.ended))
+		}
+	})
+}
+
+func TestTheSameObjectRefusedAgainIsOneObject(t *testing.T) {
+	a := newAdmission(t.Context(), Input{})
+	defer a.close()
+	for range 5 {
+		ticket, ok := a.enter()
+		if !ok {
+			t.Fatal("nothing more may be sent")
+		}
+		a.leave(ticket, &reconcile.Change{Kind: reconcile.AddMember, Key: "g", Member: "u"}, reconcile.ErrForbidden)
+	}
+	if err := context.Cause(a.ctx); err != nil {
+		t.Errorf("the run is stopped: %v", err)
+	}
+}
+
+func TestACautiousRunSendsTheFirstWriteAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, j := newDeleter(forbiddenFrom(1)), &memoryJournal{}
+		in := deletions(200, d, j)
+		in.Cautious = true
+		r, err := Apply(t.Context(), in)
+		checkStopped(t, d, j, r, err, reconcile.ErrForbidden, 1)
+		d = newDeleter(func(string, int) error { return nil })
+		in = deletions(21, d, &memoryJournal{})
+		in.Cautious = true
+		began := time.Now()
+		if _, err = Apply(t.Context(), in); err != nil || len(d.sent) != 21 || time.Since(began) != 11*time.Second {
+			t.Errorf("the run ended with %v, %d calls after %s; want two at once after the first", err, len(d.sent),
+				time.Since(began))
+		}
+	})
+}
+
+// A success of a call that was sent before the refused one proves nothing.
+func TestASuccessOfAnEarlierCallDoesNotEndARowOfRefusals(t *testing.T) {
+	a := newAdmission(t.Context(), Input{})
+	defer a.close()
+	deleteUser := func(key string) *reconcile.Change { return &reconcile.Change{Kind: reconcile.DeleteUser, Key: key} }
+	early, _ := a.enter()
+	a.mu.Lock()
+	a.active-- // so that the decision does not wait for it
+	a.mu.Unlock()
+	for _, key := range []string{"a", "b"} {
+		next, _ := a.enter()
+		a.leave(next, deleteUser(key), reconcile.ErrForbidden)
+	}
+	a.mu.Lock()
+	a.active++
+	a.mu.Unlock()
+	a.leave(early, deleteUser("early"), nil)
+	next, _ := a.enter()
+	a.leave(next, deleteUser("c"), reconcile.ErrForbidden)
+	if reconcile.RefusalOf(context.Cause(a.ctx)) == nil {
+		t.Error("the run is not stopped after three refusals")
+	}
+}
+
+func TestAChangeOfALaterStageIsNotSentAfterAStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDeleter(func(string, int) error { return reconcile.ErrUnauthorized })
+		in := deletions(1, d, &memoryJournal{})
+		in.Plan.Changes = append(in.Plan.Changes, reconcile.Change{Kind: reconcile.AddMember, Key: "g", Member: "u",
+			DependsOn: []reconcile.Ref{in.Plan.Changes[0].Ref()}})
+		r, err := Apply(t.Context(), in)
+		if c := r.Changes[1]; err == nil || c.Result != reconcile.ResultSkipped || c.Error != "not sent: "+err.Error() {
+			t.Errorf("the run ended with %v; the later change is %s: %s", err, c.Result, c.Error)
+		}
+	})
+}
