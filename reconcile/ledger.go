@@ -45,6 +45,18 @@ func (l *Ledger) Clone() *Ledger {
 	return &Ledger{Users: maps.Clone(l.Users), Groups: maps.Clone(l.Groups), Unconfirmed: maps.Clone(l.Unconfirmed)}
 }
 
+// WithMissing returns the ledger with the entries of another one whose keys it does not have.
+func (l *Ledger) WithMissing(other *Ledger) *Ledger {
+	out := NewLedger()
+	maps.Copy(out.Users, other.Users)
+	maps.Copy(out.Groups, other.Groups)
+	maps.Copy(out.Unconfirmed, other.Unconfirmed)
+	maps.Copy(out.Users, l.Users)
+	maps.Copy(out.Groups, l.Groups)
+	maps.Copy(out.Unconfirmed, l.Unconfirmed)
+	return out
+}
+
 // Record records a change that has taken effect. disposition is that of the change's user.
 func (l *Ledger) Record(c *Change, id string, disposition Disposition, now time.Time) {
 	var objects map[string]Owned

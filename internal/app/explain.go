@@ -169,6 +169,11 @@ func (e *explainer) load(ctx context.Context, kind string, provisioners []string
 		if past.Trust.Broken() {
 			in.notes[name] = []string{"the audit branch is broken: " + past.Trust.Reason}
 		}
+		if past.Dropped != nil && !past.Trust.Broken() {
+			past.Ledger = past.Ledger.WithMissing(past.Dropped)
+			in.notes[name] = append(in.notes[name], "others removed entries from the ledger on the audit branch; "+
+				"this explanation assumes that AWS still has their objects, in which case the next run restores them")
+		}
 		in.ledgers, in.desired = append(in.ledgers, past.Ledger), append(in.desired, desired)
 		in.inputs = append(in.inputs, explain.Input{Kind: kind, Declarations: e.declarations, Provisioner: p,
 			Desired: desired, Ledger: past.Ledger, Status: past.Status, Commit: e.commit, Now: e.now})

@@ -6,6 +6,7 @@ import (
 
 	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/reconcile/observe"
+	"github.com/seed-d64a251c/roster/reconcile/run"
 )
 
 // Object is a user or group of a directory.
@@ -50,6 +51,9 @@ func (w *Workspace) Objects(ctx context.Context, args []string) (objects []Objec
 	}
 	dir, err := w.directories.Open(ctx, p, true)
 	if err != nil {
+		return nil, "", err
+	}
+	if past, _, err = run.RestoreDropped(ctx, past, dir); err != nil {
 		return nil, "", err
 	}
 	options := observe.Options{Groups: true, Concurrency: p.Rate.Concurrency, Progress: w.readProgress()}

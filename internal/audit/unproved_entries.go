@@ -70,16 +70,7 @@ func withLedger(a, b *reconcile.Ledger) *reconcile.Ledger {
 	if a == nil || b == nil {
 		return cmp.Or(a, b)
 	}
-	out := reconcile.NewLedger() // a stored ledger may have no maps
-	maps.Copy(out.Users, b.Users)
-	maps.Copy(out.Groups, b.Groups)
-	maps.Copy(out.Users, a.Users)
-	maps.Copy(out.Groups, a.Groups)
-	if out.Unconfirmed == nil {
-		out.Unconfirmed = map[string]reconcile.Unconfirmed{}
-	}
-	maps.Copy(out.Unconfirmed, a.Unconfirmed)
-	return out
+	return a.WithMissing(b)
 }
 
 // withoutEntries returns a ledger without some entries.
