@@ -15,6 +15,9 @@ import (
 const (
 	maxBody      = 64 << 20 // bytes of a response; a page of 100 full users is under 4 MB
 	maxErrorBody = 64 << 10 // bytes that are read of an error response
+	// maxValues is the number of values in a response. Small values need many times their size in
+	// memory. A page of 100 full users has under 10,000.
+	maxValues = 2_000_000
 )
 
 // response is an HTTP response that was read to its end.
@@ -131,14 +134,26 @@ func (c *Client) exchange(ctx context.Context, r request, endpoint, token string
 	}
 	res := response{status: httpResponse.StatusCode, header: httpResponse.Header}
 	res.body, err = io.ReadAll(io.LimitReader(httpResponse.Body, limit))
-	if err == nil && limit == maxBody && len(res.body) == maxBody {
-		err = fmt.Errorf("the response is longer than %d bytes", maxBody)
+	switch {
+	case err != nil || limit != maxBody:
+	case len(res.body) == maxBody:
+		err = tooLargeError(fmt.Sprintf("the response is longer than %d bytes", maxBody))
+	case bytes.Count(res.body, []byte(",")) >= maxValues:
+		err = tooLargeError(fmt.Sprintf("the response has more than %d values", maxValues))
+	}
+	if _, tooLarge := err.(tooLargeError); tooLarge {
+		res.body = nil
 	}
 	if err != nil && res.status >= 300 {
 		err = nil // the status is enough, and a part of an error body still helps
 	}
 	return res, err
 }
+
+// tooLargeError is the error for a response that is not read. The server would send it again.
+type tooLargeError string
+
+func (e tooLargeError) Error() string { return string(e) }
 
 // withoutURL removes the method and the URL from an error of net/http. Error has the method and the
 // path, and the tenant id of the URL should not be in every message.
@@ -159,7 +174,8 @@ func (r request) failed(err error) *Error {
 func (c *Client) exchangeFailed(ctx context.Context, r request, res response, err error) attemptResult {
 	e := r.failed(err)
 	e.Status, e.RequestID = res.status, res.requestID
-	result := attemptResult{err: e, retry: !permanent(err)}
+	var tooLarge tooLargeError
+	result := attemptResult{err: e, retry: !permanent(err) && !errors.As(err, &tooLarge)}
 	result.maybeApplied = r.method != http.MethodGet && !failedBeforeSending(err) && !permanent(err)
 	if ctx.Err() != nil {
 		e.Err, result.retry = context.Cause(ctx), false

@@ -55,6 +55,10 @@ type Client struct {
 	// the AWS profile, which is its maximum (100), and 100 for other servers.
 	PageSize int
 
+	// MaxObjects is the maximum number of objects of one listing; 0 means 1,000,000. A server could
+	// send pages forever otherwise.
+	MaxObjects int
+
 	// Retry configures how a failed request is repeated.
 	Retry Retry
 

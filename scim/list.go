@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,6 +19,9 @@ const legacyPageSize = 50
 
 // maxEmptyPages is the maximum number of consecutive empty pages with a next cursor.
 const maxEmptyPages = 100
+
+// defaultMaxObjects is ten times the largest number of users in the quotas of IAM Identity Center.
+const defaultMaxObjects = 1_000_000
 
 var (
 	// ErrIncomplete is wrapped by every error that ends a listing although the server answered.
@@ -142,6 +146,9 @@ func (l *listing[T]) run(ctx context.Context, yield func(*T, error) bool) error 
 			key := l.read(o)
 			if l.ids[key.id] {
 				return fmt.Errorf("%w: object %s was sent twice", ErrRepeated, key.id)
+			}
+			if limit := cmp.Or(l.c.MaxObjects, defaultMaxObjects); len(l.ids) >= limit {
+				return fmt.Errorf("%w: more than %d objects", ErrIncomplete, limit)
 			}
 			l.ids[key.id] = true
 			if !l.filter.matches(key) {
