@@ -90,7 +90,9 @@ func findOwn(ctx context.Context, api commentAPI, number int) (comment, bool, er
 				return c, true, nil
 			}
 		}
-		page = next
+		if page, err = nextPage(page, next); err != nil {
+			return comment{}, false, err
+		}
 	}
 	return comment{}, false, nil
 }

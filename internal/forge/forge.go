@@ -175,7 +175,7 @@ func Open(c Config) (Forge, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open forge: %w", err)
 	}
-	return f, nil
+	return guarded{f}, nil
 }
 
 func open(c Config) (Forge, error) {

@@ -57,12 +57,14 @@ func (g *giteaRepo) PullRequests(ctx context.Context, branch string) ([]PullRequ
 		if err != nil {
 			return nil, fmt.Errorf("list pull requests: %w", err)
 		}
-		for _, pr := range list {
+		for _, pr := range present(list) {
 			if pr.Base != nil && pr.Base.Ref == branch {
 				out = append(out, g.pullRequest(pr))
 			}
 		}
-		page = res.NextPage
+		if page, err = nextPage(page, res.NextPage); err != nil {
+			return nil, fmt.Errorf("list pull requests: %w", err)
+		}
 	}
 	return out, nil
 }
@@ -119,7 +121,7 @@ func (g *giteaRepo) listComments(ctx context.Context, number, _ int) ([]comment,
 		return nil, 0, err
 	}
 	var comments []comment
-	for _, c := range list {
+	for _, c := range present(list) {
 		if c.Poster != nil {
 			comments = append(comments, comment{c.ID, c.Poster.UserName, c.Body})
 		}

@@ -21,7 +21,7 @@ func (g *giteaRepo) Approval(ctx context.Context, pr PullRequest) (Approval, err
 		if err != nil {
 			return Approval{}, fmt.Errorf("read the reviews of #%d: %w", pr.Number, err)
 		}
-		for _, r := range list {
+		for _, r := range present(list) {
 			if r.Reviewer == nil || r.Dismissed || !r.Official { // official: the reviewer has write access
 				continue
 			}
@@ -35,7 +35,9 @@ func (g *giteaRepo) Approval(ctx context.Context, pr PullRequest) (Approval, err
 			}
 			reviews = append(reviews, v)
 		}
-		page = res.NextPage
+		if page, err = nextPage(page, res.NextPage); err != nil {
+			return Approval{}, fmt.Errorf("read the reviews of #%d: %w", pr.Number, err)
+		}
 	}
 	return effectiveApproval(reviews, pr.Author), nil
 }
@@ -54,7 +56,7 @@ func (g *giteaRepo) Contributions(ctx context.Context, pr PullRequest) (Contribu
 		if err != nil {
 			return Contributions{}, fmt.Errorf("read the commits of #%d: %w", pr.Number, err)
 		}
-		for _, c := range list {
+		for _, c := range present(list) {
 			if c.CommitMeta == nil {
 				continue
 			}
@@ -68,7 +70,9 @@ func (g *giteaRepo) Contributions(ctx context.Context, pr PullRequest) (Contribu
 			}
 			out.Commits[c.SHA] = authors
 		}
-		page = res.NextPage
+		if page, err = nextPage(page, res.NextPage); err != nil {
+			return Contributions{}, fmt.Errorf("read the commits of #%d: %w", pr.Number, err)
+		}
 	}
 	activity, complete, err := g.activity(client, pr)
 	if err != nil {
@@ -99,7 +103,7 @@ func (g *giteaRepo) activity(client *gitea.Client, pr PullRequest) (out []Push, 
 		if err != nil {
 			return nil, false, err
 		}
-		for _, a := range list {
+		for _, a := range present(list) {
 			if strings.TrimPrefix(a.RefName, "refs/heads/") != pr.Branch || a.ActUser == nil {
 				continue
 			}
@@ -126,7 +130,7 @@ func (g *giteaRepo) timeline(client *gitea.Client, pr PullRequest) (out []Push, 
 		if err != nil {
 			return nil, false, err
 		}
-		for _, event := range list {
+		for _, event := range present(list) {
 			var content struct {
 				Force   bool     `json:"is_force_push"`
 				Commits []string `json:"commit_ids"`

@@ -84,10 +84,12 @@ func (g *gitHub) PullRequests(ctx context.Context, branch string) ([]PullRequest
 		if err != nil {
 			return nil, fmt.Errorf("list pull requests: %w", err)
 		}
-		for _, pr := range list {
+		for _, pr := range present(list) {
 			out = append(out, g.pullRequest(pr))
 		}
-		opt.Page = res.NextPage
+		if opt.Page, err = nextPage(opt.Page, res.NextPage); err != nil {
+			return nil, fmt.Errorf("list pull requests: %w", err)
+		}
 	}
 	return out, nil
 }
@@ -125,7 +127,7 @@ func (g *gitHub) listComments(ctx context.Context, number, page int) ([]comment,
 		return nil, 0, err
 	}
 	var comments []comment
-	for _, c := range list {
+	for _, c := range present(list) {
 		comments = append(comments, comment{c.GetID(), c.GetUser().GetLogin(), c.GetBody()})
 	}
 	return comments, res.NextPage, nil
@@ -209,7 +211,7 @@ func (g *gitHub) Merged(ctx context.Context, branch, commit string) (PullRequest
 		if err != nil {
 			return PullRequest{}, false, fmt.Errorf("list pull requests with %.7s: %w", commit, err)
 		}
-		for _, pr := range list {
+		for _, pr := range present(list) {
 			if pr.MergedAt == nil || pr.GetBase().GetRef() != branch {
 				continue
 			}
@@ -217,7 +219,9 @@ func (g *gitHub) Merged(ctx context.Context, branch, commit string) (PullRequest
 				found = pr
 			}
 		}
-		opt.Page = res.NextPage
+		if opt.Page, err = nextPage(opt.Page, res.NextPage); err != nil {
+			return PullRequest{}, false, fmt.Errorf("list pull requests with %.7s: %w", commit, err)
+		}
 	}
 	if found == nil {
 		return PullRequest{}, false, nil

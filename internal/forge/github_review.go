@@ -19,7 +19,7 @@ func (g *gitHub) Approval(ctx context.Context, pr PullRequest) (Approval, error)
 		if err != nil {
 			return Approval{}, fmt.Errorf("read the reviews of #%d: %w", pr.Number, err)
 		}
-		for _, r := range list {
+		for _, r := range present(list) {
 			v := review{by: r.GetUser().GetLogin(), head: r.GetCommitID(), at: r.GetSubmittedAt().Time}
 			switch r.GetState() {
 			case "APPROVED":
@@ -41,7 +41,9 @@ func (g *gitHub) Approval(ctx context.Context, pr PullRequest) (Approval, error)
 				reviews = append(reviews, v)
 			}
 		}
-		opt.Page = res.NextPage
+		if opt.Page, err = nextPage(opt.Page, res.NextPage); err != nil {
+			return Approval{}, fmt.Errorf("read the reviews of #%d: %w", pr.Number, err)
+		}
 	}
 	return effectiveApproval(reviews, pr.Author), nil
 }
@@ -72,7 +74,7 @@ func (g *gitHub) Contributions(ctx context.Context, pr PullRequest) (Contributio
 		if err != nil {
 			return Contributions{}, fmt.Errorf("read the commits of #%d: %w", pr.Number, err)
 		}
-		for _, c := range list {
+		for _, c := range present(list) {
 			var authors CommitAuthors
 			for _, login := range []string{c.GetAuthor().GetLogin(), c.GetCommitter().GetLogin()} {
 				switch login {
@@ -85,7 +87,9 @@ func (g *gitHub) Contributions(ctx context.Context, pr PullRequest) (Contributio
 			}
 			out.Commits[c.GetSHA()] = authors
 		}
-		opt.Page = res.NextPage
+		if opt.Page, err = nextPage(opt.Page, res.NextPage); err != nil {
+			return Contributions{}, fmt.Errorf("read the commits of #%d: %w", pr.Number, err)
+		}
 	}
 	pushes, complete, err := g.pushes(ctx, pr)
 	if err != nil {
@@ -111,7 +115,7 @@ func (g *gitHub) pushes(ctx context.Context, pr PullRequest) (out []Push, comple
 		if err != nil {
 			return nil, false, err
 		}
-		for _, a := range list {
+		for _, a := range present(list) {
 			if a.ActivityType == "branch_deletion" {
 				continue
 			}

@@ -45,10 +45,12 @@ func (g *gitLab) PullRequests(ctx context.Context, branch string) ([]PullRequest
 		if err != nil {
 			return nil, fmt.Errorf("list merge requests: %w", err)
 		}
-		for _, mr := range list {
+		for _, mr := range present(list) {
 			out = append(out, g.pullRequest(mr))
 		}
-		opt.Page = res.NextPage
+		if opt.Page, err = nextPage(opt.Page, res.NextPage); err != nil {
+			return nil, fmt.Errorf("list merge requests: %w", err)
+		}
 	}
 	return out, nil
 }
@@ -98,7 +100,7 @@ func (g *gitLab) listComments(ctx context.Context, number, page int) ([]comment,
 		return nil, 0, err
 	}
 	var comments []comment
-	for _, n := range list {
+	for _, n := range present(list) {
 		if !n.System {
 			comments = append(comments, comment{n.ID, n.Author.Username, n.Body})
 		}
@@ -149,7 +151,7 @@ func (g *gitLab) Merged(ctx context.Context, branch, commit string) (PullRequest
 		return PullRequest{}, false, fmt.Errorf("list merge requests with %.7s: %w", commit, err)
 	}
 	var found *gitlab.BasicMergeRequest
-	for _, mr := range list {
+	for _, mr := range present(list) {
 		if mr.State != "merged" || mr.TargetBranch != branch {
 			continue
 		}

@@ -53,8 +53,10 @@ func (g *gitLab) versions(ctx context.Context, pr PullRequest) ([]*gitlab.MergeR
 		if err != nil {
 			return nil, fmt.Errorf("read the versions of !%d: %w", pr.Number, err)
 		}
-		out = append(out, list...)
-		opt.Page = res.NextPage
+		out = append(out, present(list)...)
+		if opt.Page, err = nextPage(opt.Page, res.NextPage); err != nil {
+			return nil, fmt.Errorf("read the versions of !%d: %w", pr.Number, err)
+		}
 	}
 	return out, nil
 }
@@ -97,7 +99,7 @@ func (g *gitLab) Contributions(ctx context.Context, pr PullRequest) (Contributio
 		if err != nil {
 			return Contributions{}, fmt.Errorf("read the pushes of !%d: %w", pr.Number, err)
 		}
-		for _, e := range list {
+		for _, e := range present(list) {
 			if p := e.PushData; p.Ref == pr.Branch && p.RefType == "branch" {
 				at, _ := time.Parse(time.RFC3339, e.CreatedAt) // the zero time is before the merge
 				out.Pushes = append(out.Pushes, Push{Account: e.AuthorUsername, From: knownCommit(p.CommitFrom),
