@@ -257,6 +257,9 @@ func (c *Client) newTokens(op string, got *oauth2.Token) (tokens, error) {
 			fmt.Errorf("%s at %s: the server issues tokens of a type that SCIM does not accept; it must be Bearer", op,
 				host(c.TokenURL))
 	}
+	if !isToken(got.AccessToken) || !isToken(got.RefreshToken) {
+		return tokens{}, fmt.Errorf("%s at %s: the token has characters that no token may have", op, host(c.TokenURL))
+	}
 	now := c.now()
 	t := tokens{ClientFingerprint: c.fingerprint(), AccessToken: got.AccessToken, RefreshToken: got.RefreshToken,
 		ObtainedAt: now,
@@ -265,6 +268,12 @@ func (c *Client) newTokens(op string, got *oauth2.Token) (tokens, error) {
 		t.ExpiresAt = now.Add(time.Until(got.Expiry))
 	}
 	return t, nil
+}
+
+// isToken reports whether a text has only the characters of tokens (RFC 6749 appendix A.12). The
+// text may be empty.
+func isToken(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' })
 }
 
 func (c *Client) httpClient() *http.Client {
