@@ -12,6 +12,10 @@ func TestTheCheckerFindsTheKeysOfAnEarlierCommit(t *testing.T) {
 	after.rekey("u2", "k2")
 	h := &hostile{orgs: []*org{before, after}, checker: newChecker()}
 	r := &observedRun{commit: 2, at: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)}
+	rekeyed := write{object: "user", verb: "updated", id: "id-u", key: "k2", oldKey: "u2"}
+	if have := h.cause(r, rekeyed); have != 2 {
+		t.Errorf("the cause of the new key is commit-%d, want commit-2", have)
+	}
 	for _, row := range []struct {
 		name, memberKey, wantBefore, wantAfter string
 		cause                                  int

@@ -42,6 +42,9 @@ func (o *org) sameValue(w write, earlier *org, before write) bool {
 		return o.groups[w.key] == nil || earlier.groups[w.key].name == o.groups[w.key].name
 	}
 	u, was := o.users[w.key], earlier.users[before.key]
+	if w.verb == "updated" && w.oldKey != "" && before.key != w.key {
+		return false
+	}
 	return u == nil || was == nil || was.name == u.name || w.oldKey != "" && before.key == w.key
 }
 
