@@ -35,7 +35,10 @@ func (s *Settings) newEvaluator(dir string) (*evaluator.Evaluator, error) {
 		return e, nil
 	}
 	var err error
-	e.Verdicts, err = evaluator.OpenVerdicts(filepath.Join(dir, "evaluations.json"), s.Version)
+	if e.Verdicts, err = evaluator.OpenVerdicts(filepath.Join(dir, "evaluations.json"), s.Version); err != nil {
+		return nil, err
+	}
+	e.Answers, err = evaluator.OpenAnswers(filepath.Join(dir, "evaluations"), s.Version)
 	return e, err
 }
 

@@ -1,49 +1,115 @@
+//go:build unix
+
 package evaluator
 
 import (
+	"fmt"
+	"io/fs"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/seed-d64a251c/roster/schema"
 	"github.com/seed-d64a251c/roster/schema/schematest"
 )
 
-// BenchmarkEvaluate compares what main and a pull request cost in an organization of 100,000 users,
-// 10,000 groups and 1,000,000 memberships: a commit with other data, which this process loads
-// itself; a commit with other code, which a child verifies first; and a pull request, whose
-// declarations come back from the child.
-func BenchmarkEvaluate(b *testing.B) {
-	tree := schematest.Big(100_000, "yaml").Tree()
-	e := newEvaluator(b)
-	e.Limits = StandardLimits()
-	e.Verdicts = nil
-	b.Run("other data", func(b *testing.B) {
-		cache := &schema.Cache{}
-		verified := func(digest string) bool { return strings.HasPrefix(digest, "code:") }
-		o := schema.Options{Cache: cache, Verified: verified}
-		if _, err := Load(b.Context(), tree, o); err != nil {
+// usage is what processes have used.
+type usage struct {
+	cpu  time.Duration
+	peak int64 // resident memory in KiB
+}
+
+// usageOf returns the usage of this process (RUSAGE_SELF) or of its ended children.
+func usageOf(b *testing.B, who int) usage {
+	b.Helper()
+	var r syscall.Rusage
+	if err := syscall.Getrusage(who, &r); err != nil {
+		b.Fatal(err)
+	}
+	return usage{time.Duration(r.Utime.Nano() + r.Stime.Nano()), r.Maxrss}
+}
+
+// measure runs f for each iteration. It reports the processor time of this process and of its
+// children per iteration, and the largest memory of both so far.
+func measure(b *testing.B, f func(i int) error) {
+	b.Helper()
+	own, children := usageOf(b, syscall.RUSAGE_SELF), usageOf(b, syscall.RUSAGE_CHILDREN)
+	for i := 0; b.Loop(); i++ {
+		if err := f(i); err != nil {
 			b.Fatal(err)
 		}
-		name := schematest.Big(100_000, "yaml").UserFile(1)
-		text := tree.Text(name)
-		for i := 0; b.Loop(); i++ {
-			tree.Write(name, strings.Replace(text, "ACTIVE", []string{"LOCKED", "INACTIVE"}[i%2], 1))
-			if _, err := Load(b.Context(), tree, o); err != nil {
+	}
+	for name, used := range map[string][2]usage{
+		"daemon": {own, usageOf(b, syscall.RUSAGE_SELF)}, "child": {children, usageOf(b, syscall.RUSAGE_CHILDREN)},
+	} {
+		b.ReportMetric((used[1].cpu-used[0].cpu).Seconds()/float64(b.N), name+"-cpu-s/op")
+		b.ReportMetric(float64(used[1].peak)/1024, name+"-peak-MiB")
+	}
+}
+
+// BenchmarkEvaluate measures what main and a pull request cost in an organization of 100,000 users,
+// 10,000 groups and 1,000,000 memberships. On main, this process loads a commit with other data
+// itself, and a commit with other code after a child has verified it. The declarations of a pull
+// request come back from the child, or are the kept ones if only AWS has changed. Peaks are those
+// since the start of the process, so run one case at a time to compare them.
+func BenchmarkEvaluate(b *testing.B) {
+	big := schematest.Big(100_000, "yaml")
+	tree, data, code := big.Tree(), big.UserFile(1), "note.cue"
+	text := tree.Text(data)
+	e := newEvaluator(b)
+	e.Limits, e.Verdicts = StandardLimits(), nil
+	editData := func(i int) {
+		tree.Write(data, strings.Replace(text, "ACTIVE", []string{"LOCKED", "INACTIVE"}[i%2], 1))
+	}
+	editCode := func(i int) {
+		tree.Write(code, fmt.Sprintf("package roster\n\ngroups: note: {displayName: \"Note\", description: \"%d\"}\n", i))
+	}
+	editCode(0)
+	verify := func(fs.FS) error {
+		_, err := e.Evaluate(b.Context(), Task{Tree: tree, Verify: true})
+		return err
+	}
+	load := func(cache *schema.Cache) error {
+		o := schema.Options{Cache: cache, Verified: func(string) bool { return true }}
+		_, err := Load(b.Context(), tree, o)
+		return err
+	}
+	main := func(name string, edit func(int), before func(fs.FS) error) {
+		b.Run(name, func(b *testing.B) {
+			cache := &schema.Cache{}
+			if err := load(cache); err != nil {
 				b.Fatal(err)
 			}
-		}
-	})
-	for _, t := range []struct {
-		name   string
-		verify bool
-	}{{"other code", true}, {"a pull request", false}} {
-		b.Run(t.name, func(b *testing.B) {
-			for b.Loop() {
-				task := Task{Tree: hashedTree{tree, "tree"}, Verify: t.verify}
-				if _, err := e.Evaluate(b.Context(), task); err != nil {
-					b.Fatal(err)
+			measure(b, func(i int) error {
+				edit(i)
+				if err := before(tree); err != nil {
+					return err
 				}
-			}
+				return load(cache)
+			})
 		})
 	}
+	main("main, other data", editData, func(fs.FS) error { return nil })
+	main("main, other code", editCode, verify)
+	pull := func(name string, edit func(int), hash func(i int) string) {
+		b.Run(name, func(b *testing.B) {
+			var err error
+			if e.Answers, err = OpenAnswers(b.TempDir(), "bench"); err != nil {
+				b.Fatal(err)
+			}
+			if _, err := e.Evaluate(b.Context(), Task{Tree: hashedTree{tree, "same"}}); err != nil {
+				b.Fatal(err)
+			}
+			measure(b, func(i int) error {
+				edit(i)
+				_, err := e.Evaluate(b.Context(), Task{Tree: hashedTree{tree, hash(i)}})
+				return err
+			})
+		})
+	}
+	other := func(i int) string { return fmt.Sprint("other ", i) }
+	pull("pull request, other data", editData, other)
+	pull("pull request, other code", editCode, other)
+	pull("pull request, only AWS has changed", func(int) {}, func(int) string { return "same" })
 }

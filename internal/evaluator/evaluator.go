@@ -1,6 +1,7 @@
 package evaluator
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io/fs"
@@ -19,7 +20,9 @@ type Evaluator struct {
 	Limits  Limits
 	// Verdicts remembers what cannot be evaluated; nil remembers nothing.
 	Verdicts *Verdicts
-	Log      *slog.Logger
+	// Answers keeps what was evaluated; nil keeps nothing.
+	Answers *Answers
+	Log     *slog.Logger
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 
@@ -55,6 +58,7 @@ func (e *Evaluator) Evaluate(ctx context.Context, t Task) (*schema.Declarations,
 			return nil, err
 		}
 	}
+	content := tree
 	limits := e.Limits.orStandard()
 	if known := e.Verdicts.find(tree, limits, e.now()); known != nil {
 		return nil, known
@@ -67,8 +71,13 @@ func (e *Evaluator) Evaluate(ctx context.Context, t Task) (*schema.Declarations,
 			}
 		}
 	}
+	if !t.Verify { // only a child verifies
+		if kept, ok := e.Answers.load(content, limits, e.now()); ok {
+			return kept.result()
+		}
+	}
 	for {
-		decls, err := e.try(ctx, t, limits)
+		decls, err := e.try(ctx, t, limits, content)
 		var failed *Error
 		switch {
 		case errors.Is(err, errPreempted) && ctx.Err() == nil:
@@ -82,8 +91,9 @@ func (e *Evaluator) Evaluate(ctx context.Context, t Task) (*schema.Declarations,
 	}
 }
 
-// try runs one child when it is its turn.
-func (e *Evaluator) try(ctx context.Context, t Task, limits Limits) (*schema.Declarations, error) {
+// try runs one child when it is its turn, and keeps its answer for the hash of the tree.
+func (e *Evaluator) try(ctx context.Context, t Task, limits Limits, tree string) (*schema.Declarations, error) {
+	full := limits
 	turn, leave, err := e.queue.enter(ctx, t.Urgent)
 	if err != nil {
 		return nil, err
@@ -97,7 +107,23 @@ func (e *Evaluator) try(ctx context.Context, t Task, limits Limits) (*schema.Dec
 		return nil, err
 	}
 	p := &process{evaluator: e, tree: t.Tree, limits: limits, verify: t.Verify}
-	return p.run(turn, entries)
+	decls, err := p.run(turn, entries)
+	kept := keptAnswer{declarations: p.answer}
+	if t.Verify || err != nil && !errors.As(err, &kept.problems) {
+		return decls, err
+	}
+	if storeErr := e.Answers.store(tree, full, kept, e.now()); storeErr != nil {
+		e.Log.Warn("the declarations of a pull request will be evaluated again", "error", storeErr)
+	}
+	return decls, err
+}
+
+// result returns what Evaluate returns.
+func (k keptAnswer) result() (*schema.Declarations, error) {
+	if k.problems != nil {
+		return nil, k.problems
+	}
+	return schema.Decode(bytes.NewReader(k.declarations))
 }
 
 // Layers starts a child that evaluates nothing, and returns which limits are in force.
