@@ -63,11 +63,11 @@ func BenchmarkEvaluate(b *testing.B) {
 		tree.Write(data, strings.Replace(text, "ACTIVE", []string{"LOCKED", "INACTIVE"}[i%2], 1))
 	}
 	editCode := func(i int) {
-		tree.Write(code, fmt.Sprintf("package roster\n\ngroups: note: {displayName: \"Note\", description: \"%d\"}\n", i))
+		tree.Write(code, fmt.Sprintf("package roster\n\ngroups: note: {displayName: \"Note %d\"}\n", i))
 	}
 	editCode(0)
 	verify := func(fs.FS) error {
-		_, err := e.Evaluate(b.Context(), Task{Tree: tree, Verify: true})
+		_, err := e.Evaluate(b.Context(), Task{Tree: hashedTree{tree, "verified"}, Verify: true})
 		return err
 	}
 	load := func(cache *schema.Cache) error {

@@ -210,6 +210,30 @@ func TestReadinessHasNoDetailWithoutAuthentication(t *testing.T) {
 	}
 }
 
+func TestReadinessSaysThatACommitIsRefused(t *testing.T) {
+	const refused = "ready\nthe newest commit is refused; the last valid commit stays in force\n"
+	access, read, _ := withTokens(t)
+	valid := exampleState()
+	valid.InvalidReason = ""
+	for _, test := range []struct {
+		name, token string
+		state       daemon.State
+		want        string
+	}{
+		{"a refused commit", "Bearer " + read, exampleState(), refused},
+		{"a refused commit, without authentication", "", exampleState(), "ready\n"},
+		{"no refused commit", "Bearer " + read, valid, "ready\n"},
+	} {
+		s := &Server{State: func() daemon.State { return test.state }, Access: access}
+		r := httptest.NewRequest("GET", "https://roster.example.com/readyz", nil)
+		r.Header.Set("Authorization", test.token)
+		w := httptest.NewRecorder()
+		if s.Handler().ServeHTTP(w, r); w.Code != 200 || w.Body.String() != test.want {
+			t.Errorf("%s: %d %q; want 200 %q", test.name, w.Code, w.Body, test.want)
+		}
+	}
+}
+
 // TestEveryResponseHasStrictHeaders asks for every route and for errors of every kind.
 func TestEveryResponseHasStrictHeaders(t *testing.T) {
 	access, read, _ := withTokens(t)

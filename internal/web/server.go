@@ -76,17 +76,17 @@ func (s *Server) poll(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write([]byte("{\"version\": 1}\n"))
 }
 
-// ready responds with 200 as soon as there is a valid commit, unless an audit branch is broken. The
-// reason is only for callers who may read.
+// ready responds with 200 as soon as there is a valid commit, unless an audit branch is broken. It
+// says that a newer commit is refused. Reasons are only for callers who may read.
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	st := s.State()
-	broken := notReady(st)
+	broken, mayRead := notReady(st), callerOf(r.Context()).Role >= webauth.RoleRead
 	switch {
-	case len(broken) == 0 && st.InvalidReason != "":
+	case len(broken) == 0 && st.InvalidReason != "" && mayRead:
 		_, _ = w.Write([]byte("ready\nthe newest commit is refused; the last valid commit stays in force\n"))
 	case len(broken) == 0:
 		_, _ = w.Write([]byte("ready\n"))
-	case callerOf(r.Context()).Role >= webauth.RoleRead:
+	case mayRead:
 		http.Error(w, strings.Join(broken, "\n"), http.StatusServiceUnavailable)
 	default:
 		http.Error(w, "not ready", http.StatusServiceUnavailable)
