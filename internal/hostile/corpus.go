@@ -46,8 +46,9 @@ type Case struct {
 	// File is the path of a file of declarations. Example adds it to the example organization.
 	File    string `yaml:"file"`
 	Example bool   `yaml:"example"`
-	// Entries are added to a tree. An empty tree has nothing else.
+	// Entries are added to a tree. Fetched is the answer if git refuses to fetch the tree.
 	Entries []Entry `yaml:"entries"`
+	Fetched string  `yaml:"fetched"`
 	// Call is what a client does, or how metadata is read.
 	Call string `yaml:"call"`
 	// Headers and Gzip describe an HTTP message. A client gets it with the Status.
