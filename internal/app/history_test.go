@@ -87,6 +87,17 @@ func TestApprovalCommits(t *testing.T) {
 			h.git("merge", "-q", "--no-ff", "-m", "merge", "side")
 			return h.git("rev-parse", "HEAD")
 		}},
+		{"a merge of two branches at once brought it", func(h *history) string {
+			h.commit("a.cue", "timezone: \"UTC\"\n")
+			h.git("checkout", "-q", "-b", "side")
+			h.commit("approvals.cue", approve("a"))
+			h.git("checkout", "-q", "-b", "other", "main")
+			h.commit("b.cue", "// b\n")
+			h.git("checkout", "-q", "main")
+			h.commit("c.cue", "// c\n")
+			h.git("merge", "-q", "--no-ff", "-m", "merge", "other", "side")
+			return h.git("rev-parse", "HEAD")
+		}},
 		{"it is not there", func(h *history) string {
 			h.commit("approvals.cue", approve("a"))
 			h.commit("approvals.cue", "timezone: \"UTC\"\n")
