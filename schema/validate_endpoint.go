@@ -87,7 +87,11 @@ func hostPort(u *url.URL) string {
 	if port == "" {
 		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
 	}
-	return net.JoinHostPort(strings.ToLower(u.Hostname()), port)
+	host := strings.ToLower(u.Hostname())
+	if loopback(host) { // localhost, 127.0.0.1 and ::1 are this machine
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, port)
 }
 
 func loopback(host string) bool {
@@ -100,5 +104,6 @@ func loopback(host string) bool {
 
 // Identity identifies the target of the provisioner independently of the host name of its endpoint.
 // It is the region and tenant of AWS, or the host, port and tenant of another server. Examples are
-// "us-east-1/<tenant>" and "127.0.0.1:8740/<tenant>".
+// "us-east-1/<tenant>" and "127.0.0.1:8740/<tenant>". All names of the loopback interface are one
+// host.
 func (p *Provisioner) Identity() string { return p.identity }

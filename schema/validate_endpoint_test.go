@@ -18,8 +18,8 @@ func TestIdentity(t *testing.T) {
 		"https://scim.eusc-de-east-1.amazonaws.eu/" + tenant + "/scim/v2":         "eusc-de-east-1/" + lower,
 		"https://scim.eu-west-1.amazonaws.eu.evil.example/" + tenant + "/scim/v2": "",
 		"http://127.0.0.1:8740/tenant/scim/v2":                                    "127.0.0.1:8740/tenant",
-		"http://[::1]:8740/tenant/scim/v2":                                        "[::1]:8740/tenant",
-		"http://localhost/Tenant/scim/v2":                                         "localhost:80/Tenant",
+		"http://[::1]:8740/tenant/scim/v2":                                        "127.0.0.1:8740/tenant",
+		"http://localhost/Tenant/scim/v2":                                         "127.0.0.1:80/Tenant",
 		"https://scim.example.com/tenant/scim/v2":                                 "scim.example.com:443/tenant",
 		"https://scim.us-east-1.amazonaws.com.example.com/" + tenant + "/scim/v2": "",
 	} {
