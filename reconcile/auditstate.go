@@ -8,6 +8,8 @@ var (
 	ErrLeased = errors.New("another process is running this provisioner")
 	// ErrLeaseLost: the lease was not renewed in time, or another run has taken it over.
 	ErrLeaseLost = errors.New("the lease on this provisioner is lost")
+	// ErrUnreachable: the audit branch cannot be reached now. A later attempt may succeed.
+	ErrUnreachable = errors.New("the audit branch is out of reach")
 )
 
 // AuditState is what the audit holds of the earlier runs of a provisioner.
@@ -36,6 +38,10 @@ type AuditState struct {
 	// Unproved are the entries of the ledger that an unproved commit added or changed. Ownership of
 	// their objects needs more evidence than the ledger.
 	Unproved UnprovedEntries
+	// Unreachable is why the audit branch is out of reach; empty if it is not. Then the state is
+	// the one that was last read, with what this machine has not published, and BeginRun publishes
+	// no intent.
+	Unreachable string
 }
 
 // Interrupted is a run that ended without a report.
@@ -70,7 +76,9 @@ type RunRecord struct {
 
 // Receipt is where a run record was stored.
 type Receipt struct {
-	Commit  string // on the audit branch; empty if the run was only counted
+	Commit  string // on the audit branch; empty if the run was only counted, or queued
 	Report  ReportLink
 	Repeats int // how many runs have repeated the last report
+	// Queued is true if the report waits on this machine until it can be published.
+	Queued bool
 }

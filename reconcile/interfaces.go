@@ -79,7 +79,8 @@ type Directory interface {
 // one run at a time. BeginWrite and EndWrite may be called concurrently in a run.
 type Audit interface {
 	// LoadState returns what the earlier runs left. An unreadable record is an error, never an
-	// empty one.
+	// empty one. It and the other methods return ErrUnreachable if the audit branch cannot be
+	// reached, unless they can continue without it.
 	LoadState(ctx context.Context, provisioner string) (*AuditState, error)
 	// BeginRun creates the journal and publishes the intent, which proves that both can be written.
 	// It returns ErrLeased if another run is active.

@@ -20,11 +20,11 @@ var _ reconcile.Archive = (*Recorder)(nil)
 // Provisioners returns the provisioners that have a status on the branch, or had one when this
 // machine last read the branch, sorted.
 func (r *Recorder) Provisioners(ctx context.Context) ([]string, error) {
-	_, files, err := r.head(ctx)
+	head, err := r.head(ctx)
 	if err != nil {
 		return nil, err
 	}
-	entries, err := fs.ReadDir(files, path.Dir(statusPath("x")))
+	entries, err := fs.ReadDir(head.files, path.Dir(statusPath("x")))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrInvalid) {
 		return nil, fmt.Errorf("read the audit branch: %w", err)
 	}

@@ -25,15 +25,20 @@ type branchState struct {
 
 // readBranch reads the state of a provisioner at the head of the branch.
 func (r *Recorder) readBranch(ctx context.Context, provisioner string) (*branchState, error) {
-	head, files, err := r.head(ctx)
+	head, err := r.head(ctx)
 	if err != nil {
 		return nil, err
 	}
-	b, err := readBranchState(files, provisioner, r.ledgerCache())
+	return r.stateAt(head, provisioner)
+}
+
+// stateAt reads the state of a provisioner at a head of the branch.
+func (r *Recorder) stateAt(head branchHead, provisioner string) (*branchState, error) {
+	b, err := readBranchState(head.files, provisioner, r.ledgerCache())
 	if err != nil {
 		return nil, err
 	}
-	b.head = head
+	b.head = head.commit
 	return b, nil
 }
 

@@ -51,10 +51,11 @@ func Chain(files fs.FS, provisioner string) iter.Seq2[*ChainLink, error] {
 func (r *Recorder) Chain(
 	ctx context.Context, provisioner string,
 ) (files fs.FS, reports iter.Seq2[*ChainLink, error], err error) {
-	if _, files, err = r.head(ctx); err != nil {
+	head, err := r.head(ctx)
+	if err != nil {
 		return nil, nil, err
 	}
-	return files, Chain(files, provisioner), nil
+	return head.files, Chain(head.files, provisioner), nil
 }
 
 func followChain(files fs.FS, provisioner string, at ChainLink, yield func(*ChainLink, error) bool) {

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"time"
+
+	"github.com/seed-d64a251c/roster/reconcile"
 )
 
 // commitInput is the content of a commit. If it has no files, there is nothing to commit.
@@ -55,6 +57,13 @@ func (r *Recorder) commit(
 	}
 }
 
+// unreachableError is a reconcile.ErrUnreachable: the store did not answer.
+type unreachableError struct{ err error }
+
+func (e *unreachableError) Error() string        { return e.err.Error() }
+func (e *unreachableError) Unwrap() error        { return e.err }
+func (e *unreachableError) Is(target error) bool { return target == reconcile.ErrUnreachable }
+
 // permanentError is an error that a retry does not fix.
 type permanentError struct{ err error }
 
@@ -62,7 +71,7 @@ func (e *permanentError) Error() string { return e.err.Error() }
 func (e *permanentError) Unwrap() error { return e.err }
 
 func (r *Recorder) tryCommit(ctx context.Context, build func(string, fs.FS) (commitInput, error)) (string, error) {
-	head, files, err := r.head(ctx)
+	head, files, err := r.newestHead(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -77,26 +86,60 @@ func (r *Recorder) tryCommit(ctx context.Context, build func(string, fs.FS) (com
 		input.files[".gitattributes"] = []byte(attributes)
 	}
 	commit, err := r.Store.Commit(ctx, head, input.files, input.message, r.now())
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrStale) || errors.Is(err, ErrRefused):
 		return "", fmt.Errorf("commit to the audit branch: %w", err)
+	case err != nil:
+		return "", &unreachableError{fmt.Errorf("commit to the audit branch: %w", err)}
 	}
 	return commit, nil
 }
 
-// head returns the head of the branch and its files; "" and no files if there is no branch.
-func (r *Recorder) head(ctx context.Context) (string, fs.FS, error) {
+// newestHead returns the newest commit of the branch and its files; "" and no files if there is no
+// branch.
+func (r *Recorder) newestHead(ctx context.Context) (string, fs.FS, error) {
 	head, err := r.Store.Head(ctx)
 	if err != nil {
-		return "", nil, fmt.Errorf("read the audit branch: %w", err)
+		return "", nil, &unreachableError{fmt.Errorf("read the audit branch: %w", err)}
 	}
+	files, err := r.filesOf(ctx, head)
+	return head, files, err
+}
+
+func (r *Recorder) filesOf(ctx context.Context, head string) (fs.FS, error) {
 	if head == "" {
-		return "", emptyFS{}, nil
+		return emptyFS{}, nil
 	}
 	files, err := r.Store.Files(ctx, head)
 	if err != nil {
-		return "", nil, fmt.Errorf("read the audit branch: %w", err)
+		return nil, fmt.Errorf("read the audit branch: %w", err)
 	}
-	return head, files, nil
+	return files, nil
+}
+
+// branchHead is a head of the branch with its files.
+type branchHead struct {
+	commit string // "" if there is no branch
+	files  fs.FS
+	// unreachable is why the branch is out of reach; nil if it is not. Then the head is the one
+	// that was last read.
+	unreachable error
+}
+
+// head returns the head of the branch for reading.
+func (r *Recorder) head(ctx context.Context) (branchHead, error) {
+	commit, files, err := r.newestHead(ctx)
+	if err == nil || r.Known == nil || ctx.Err() != nil {
+		return branchHead{commit: commit, files: files}, err
+	}
+	known, failed := r.Known(ctx)
+	if failed == nil {
+		files, failed = r.filesOf(ctx, known)
+	}
+	if failed != nil {
+		return branchHead{}, errors.Join(err, failed)
+	}
+	return branchHead{commit: known, files: files, unreachable: err}, nil
 }
 
 // emptyFS is the tree of a branch without commits.

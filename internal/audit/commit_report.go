@@ -10,7 +10,8 @@ import (
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
-// CommitReport publishes the report of a run with its ledger and status, and ends the run. If it
+// CommitReport publishes the report of a run with its ledger and status, and ends the run. If the
+// branch was out of reach when the run loaded the state, it queues the report instead. If it
 // fails after it stored the report in the state directory, the run has ended too: LoadState
 // publishes the report later. It fails with reconcile.ErrLeased, and stores nothing, if the run had
 // no intent and another run is active.
@@ -78,7 +79,7 @@ func (r *Recorder) commitReport(
 	if err != nil {
 		return reconcile.Receipt{}, err
 	}
-	if earlier != nil {
+	if earlier != nil && !p.base.offline { // LoadState has queued it otherwise
 		return r.publishEarlier(ctx, p, earlier, c.Report.Run)
 	}
 	record, err := r.readLocalRecord(provisioner)
@@ -90,9 +91,15 @@ func (r *Recorder) commitReport(
 	if broken && c.Release == nil {
 		return r.queueReport(pending)
 	}
+	if p.base.offline && len(p.base.queued) > 0 { // the queue counts what repeats its last report
+		return r.queueReport(pending)
+	}
 	if !broken && journaled == nil && len(pending.ResolvedRuns) == 0 && pending.LedgerChanges.empty() &&
 		repeats(p.base.status, c) && record.sameErrors(p.base.report, c.Report.Errors) {
 		return r.countRepeat(c, record, p.base.report)
+	}
+	if p.base.offline {
+		return r.queueReport(pending)
 	}
 	r.at("before the report is stored")
 	if err := r.writeState(r.pendingPath(provisioner), pending); err != nil {
@@ -166,7 +173,7 @@ func (r *Recorder) publishPending(ctx context.Context, p *pendingReport) (reconc
 // while another run has the lease. It fails with a brokenError if the branch is broken and the
 // report does not restart the chain.
 func (r *Recorder) publish(ctx context.Context, p *pendingReport, failIfLeased bool) (reconcile.Receipt, error) {
-	if err := r.publishQueue(ctx, p.Report.Provisioner, p.Restart, failIfLeased); err != nil {
+	if _, err := r.publishQueue(ctx, p.Report.Provisioner, p.Restart, failIfLeased); err != nil {
 		return reconcile.Receipt{}, err
 	}
 	receipt, err := r.commitPending(ctx, p, failIfLeased)

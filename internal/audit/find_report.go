@@ -18,11 +18,11 @@ var ErrBrokenChain = errors.New("the chain of reports is broken")
 func (r *Recorder) FindReport(
 	ctx context.Context, provisioner string, limit int, match func(*reconcile.Done) bool,
 ) (*reconcile.Report, string, error) {
-	_, files, err := r.head(ctx)
+	head, err := r.head(ctx)
 	if err != nil {
 		return nil, "", err
 	}
-	for l, err := range Chain(files, provisioner) {
+	for l, err := range Chain(head.files, provisioner) {
 		switch {
 		case errors.Is(err, fs.ErrNotExist), err == nil && limit == 0:
 			return nil, "", nil
@@ -32,7 +32,7 @@ func (r *Recorder) FindReport(
 			return nil, "", fmt.Errorf("report %s: %s: %w", l.Path, l.Problem, ErrBrokenChain)
 		}
 		limit--
-		report, err := ReadReport(files, l.Path)
+		report, err := ReadReport(head.files, l.Path)
 		if err != nil {
 			return nil, "", err
 		}

@@ -70,8 +70,11 @@ type renewedLease struct {
 	lost       error
 }
 
-// check returns an ErrLeaseLost if the run must not write any more.
+// check returns an ErrLeaseLost if the run must not write any more. A nil lease is not lost.
 func (l *renewedLease) check(now time.Time) error {
+	if l == nil {
+		return nil
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.lost == nil && !now.Before(l.writeUntil) {
@@ -98,6 +101,9 @@ func (l *renewedLease) lose(err error) {
 }
 
 func (l *renewedLease) stopRenewal() {
+	if l == nil {
+		return
+	}
 	l.cancel()
 	<-l.done
 }

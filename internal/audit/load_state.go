@@ -12,8 +12,9 @@ import (
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
-// LoadState returns what the earlier runs left. It first publishes a pending report, and fails if
-// that fails.
+// LoadState returns what the earlier runs left. It first publishes the reports that wait in the
+// state directory, and fails if that fails. While the branch is out of reach and Known is set, they
+// go on waiting, and the state is that of the head that was last read.
 func (r *Recorder) LoadState(ctx context.Context, provisioner string) (*reconcile.AuditState, error) {
 	p, err := r.lockProvisioner(ctx, provisioner)
 	if err != nil {
@@ -45,11 +46,12 @@ func (r *Recorder) loadState(
 	if err != nil {
 		return nil, err
 	}
+	head, err := r.head(ctx)
+	if err != nil {
+		return nil, err
+	}
 	if writable {
-		if err := r.checkHead(ctx); err != nil {
-			return nil, err
-		}
-		if err := r.publishStored(ctx, provisioner, pending); err != nil {
+		if head, err = r.handleStored(ctx, provisioner, pending, head); err != nil {
 			return nil, err
 		}
 		pending = nil
@@ -58,7 +60,7 @@ func (r *Recorder) loadState(
 	if err != nil {
 		return nil, err
 	}
-	b, err := r.readBranch(ctx, provisioner)
+	b, err := r.stateAt(head, provisioner)
 	if err != nil {
 		return nil, err
 	}
@@ -66,10 +68,35 @@ func (r *Recorder) loadState(
 	if err != nil {
 		return nil, err
 	}
-	if err := r.recordAssessment(provisioner, p, record, b, a, writable); err != nil {
+	recordable := writable && head.unreachable == nil
+	if err := r.recordAssessment(provisioner, p, record, b, a, recordable); err != nil {
 		return nil, err
 	}
-	return r.stateOf(ctx, provisioner, p, loadedState{record, b, a, pending, locked})
+	return r.stateOf(ctx, provisioner, p, loadedState{record, b, a, pending, locked, head.unreachable})
+}
+
+// handleStored publishes the reports in the state directory, and returns the head after them. While
+// the branch is out of reach, it queues a pending report, so that further runs can follow it.
+func (r *Recorder) handleStored(
+	ctx context.Context, provisioner string, pending *pendingReport, head branchHead,
+) (branchHead, error) {
+	if head.unreachable != nil {
+		if pending == nil {
+			return head, nil
+		}
+		_, err := r.queueReport(pending)
+		return head, err
+	}
+	if r.CheckHead != nil && head.commit != "" { // why this machine must not add commits
+		if err := r.CheckHead(ctx, head.commit); err != nil {
+			return head, err
+		}
+	}
+	published, err := r.publishStored(ctx, provisioner, pending)
+	if err != nil || !published {
+		return head, err
+	}
+	return r.head(ctx)
 }
 
 // loadedState is what LoadState read.
@@ -79,6 +106,8 @@ type loadedState struct {
 	a       *assessment
 	pending *pendingReport // nil unless it is only read
 	locked  bool
+	// unreachable is why the branch is out of reach; nil if it is not.
+	unreachable error
 }
 
 // stateOf returns the state that a run starts from, and makes it the base of the next run.
@@ -103,6 +132,9 @@ func (r *Recorder) stateOf(
 	if r.CheckSignatures == nil {
 		state.ReviewedFrom = l.record.reviewedFrom(found.status)
 	}
+	if l.unreachable != nil {
+		state.Unreachable = l.unreachable.Error()
+	}
 	if l.locked && p.open == nil {
 		state.Interrupted = journaled
 	}
@@ -114,7 +146,7 @@ func (r *Recorder) stateOf(
 	state.OpenUses = openUses(b.intents, journaled)
 	if p.open == nil { // an open run keeps its base
 		p.base = &baseState{head: b.head, status: found.status, ledger: found.ledger, report: reportOf(b.status),
-			trust: a.trust}
+			trust: a.trust, offline: l.unreachable != nil, intents: b.intents}
 		for i := range others {
 			p.base.openRuns = append(p.base.openRuns, others[i].Run)
 		}
@@ -125,35 +157,23 @@ func (r *Recorder) stateOf(
 	return state, nil
 }
 
-// checkHead returns why this machine must not add commits to the branch.
-func (r *Recorder) checkHead(ctx context.Context) error {
-	if r.CheckHead == nil {
-		return nil
-	}
-	head, err := r.Store.Head(ctx)
-	if err != nil {
-		return fmt.Errorf("read the audit branch: %w", err)
-	}
-	if head == "" {
-		return nil
-	}
-	return r.CheckHead(ctx, head)
-}
-
-// publishStored publishes the reports in the state directory. If the branch is broken, it queues
-// them.
-func (r *Recorder) publishStored(ctx context.Context, provisioner string, pending *pendingReport) error {
+// publishStored publishes the reports in the state directory, and reports whether there were any.
+// If the branch is broken, it queues them.
+func (r *Recorder) publishStored(
+	ctx context.Context, provisioner string, pending *pendingReport,
+) (published bool, err error) {
 	if pending == nil {
-		if err := r.publishQueue(ctx, provisioner, nil, false); asBroken(err) == nil {
-			return err
+		published, err = r.publishQueue(ctx, provisioner, nil, false)
+		if asBroken(err) != nil {
+			return true, nil
 		}
-		return nil
+		return published, err
 	}
-	_, err := r.publishPending(ctx, pending)
+	_, err = r.publishPending(ctx, pending)
 	if asBroken(err) != nil {
 		_, err = r.queueReport(pending)
 	}
-	return err
+	return true, err
 }
 
 // recordAssessment logs a change of the level of trust and updates the local record: the accepted
@@ -215,6 +235,11 @@ func (r *Recorder) effectiveState(
 		out.status, out.ledger = built.status, built.ledger
 	}
 	merge := r.mergeForeign(l.record, l.branch)
+	if l.unreachable != nil && len(queue.Reports) > 0 {
+		out.ledger = out.ledger.Clone()
+		queue.applyTo(&out)
+		merge = unionStatus
+	}
 	if l.pending != nil { // it was made from the merged status
 		merge = unionStatus
 	}

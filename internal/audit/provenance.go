@@ -15,13 +15,13 @@ import (
 func (r *Recorder) Provenance(
 	ctx context.Context, provisioners []string, q reconcile.ProvenanceQuery,
 ) (map[string][]reconcile.Provenance, error) {
-	_, files, err := r.head(ctx)
+	head, err := r.head(ctx)
 	if err != nil {
 		return nil, err
 	}
 	search := reconcile.NewProvenanceSearch(q)
 	for _, provisioner := range provisioners {
-		if err := r.searchChains(ctx, files, provisioner, search); err != nil {
+		if err := r.searchChains(ctx, head.files, provisioner, search); err != nil {
 			return nil, fmt.Errorf("search the reports of %s: %w", provisioner, err)
 		}
 	}

@@ -39,6 +39,10 @@ type Recorder struct {
 	CheckHead func(ctx context.Context, head string) error
 	// RequireProof makes a branch that is not proved count as broken.
 	RequireProof bool
+	// Known, if set, returns the head of the branch that was last read. While the branch is out of
+	// reach, runs then start from this state, and their reports wait in the state directory. If it
+	// is nil, such runs fail.
+	Known func(ctx context.Context) (commit string, err error)
 	// ReadOnly makes LoadState change nothing, neither on the branch nor on disk, and makes all
 	// writing methods fail.
 	ReadOnly bool
@@ -56,7 +60,7 @@ var _ reconcile.Audit = (*Recorder)(nil)
 func (r *Recorder) Reader() *Recorder {
 	return &Recorder{Store: r.Store, StateDir: r.StateDir, Host: r.Host, Now: r.Now, Log: r.Log,
 		RenderMarkdown: r.RenderMarkdown, CheckSignatures: r.CheckSignatures, RequireProof: r.RequireProof,
-		ReadOnly: true, ledgers: r.ledgerCache()}
+		Known: r.Known, ReadOnly: true, ledgers: r.ledgerCache()}
 }
 
 func (r *Recorder) ledgerCache() *ledgerCache {
@@ -84,6 +88,8 @@ type baseState struct {
 	ledger   *reconcile.Ledger
 	report   reconcile.ReportLink // the newest report on the branch; empty if there is none
 	trust    reconcile.AuditTrust
+	offline  bool     // the branch was out of reach
+	intents  *intents // on the branch
 	openRuns []string // other runs without a report
 	queued   []string // runs whose reports are in the queue
 }

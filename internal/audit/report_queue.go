@@ -9,8 +9,8 @@ import (
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
-// reportQueue is the file with the reports of runs that found the branch broken. They are published
-// once an approval releases the branch, or once the branch is restored.
+// reportQueue is the file with the reports of runs that found the branch broken or out of reach.
+// They are published once an approval releases the branch, or once it is restored or within reach.
 type reportQueue struct {
 	Version int              `json:"version"`
 	Reports []*pendingReport `json:"reports"` // oldest first
@@ -34,33 +34,34 @@ func (r *Recorder) readQueue(provisioner string) (*reportQueue, error) {
 	return q, nil
 }
 
-// queueReport queues the report of a run on a broken branch. Then it removes the other files of the
-// run.
+// queueReport queues the report of a run that cannot be published now. Then it removes the other
+// files of the run.
 func (r *Recorder) queueReport(p *pendingReport) (reconcile.Receipt, error) {
 	provisioner := p.Report.Provisioner
 	q, err := r.readQueue(provisioner)
 	if err != nil {
 		return reconcile.Receipt{}, err
 	}
-	q.add(p)
+	added := q.add(p)
 	if err := r.writeState(r.queuePath(provisioner), q); err != nil {
 		return reconcile.Receipt{}, fmt.Errorf("queue the report: %w", err)
 	}
 	r.at("report queued")
-	return reconcile.Receipt{Repeats: q.Dropped}, r.removeRunFiles(provisioner)
+	return reconcile.Receipt{Repeats: q.Dropped, Queued: added}, r.removeRunFiles(provisioner)
 }
 
-// add adds a report, and drops the oldest of too many reports of runs that did nothing.
-func (q *reportQueue) add(p *pendingReport) {
+// add adds a report, and drops the oldest of too many reports of runs that did nothing. added is
+// false if the report repeats the last one.
+func (q *reportQueue) add(p *pendingReport) (added bool) {
 	if q.has(p.Report.Run) {
-		return
+		return true
 	}
 	if n := len(q.Reports); n > 0 && p.didNothing() {
 		last := q.Reports[n-1]
 		if last.didNothing() && last.Report.Outcome == p.Report.Outcome && last.Report.Digest == p.Report.Digest &&
 			last.Report.Commit.ID == p.Report.Commit.ID && slices.Equal(last.Report.Errors, p.Report.Errors) {
 			q.Dropped++
-			return
+			return false
 		}
 	}
 	q.Reports = append(q.Reports, p)
@@ -74,6 +75,7 @@ func (q *reportQueue) add(p *pendingReport) {
 			q.Dropped++
 		}
 	}
+	return true
 }
 
 // didNothing reports whether the run changed nothing.
@@ -95,28 +97,29 @@ func (q *reportQueue) applyTo(b *branchState) {
 }
 
 // publishQueue publishes the queued reports. The first of them starts a new chain if the branch is
-// still broken and restart releases it.
+// still broken and restart releases it. published is false if there are none.
 func (r *Recorder) publishQueue(
 	ctx context.Context, provisioner string, restart *reconcile.ChainStart, failIfLeased bool,
-) error {
+) (published bool, err error) {
 	q, err := r.readQueue(provisioner)
 	if err != nil || len(q.Reports) == 0 {
-		return err
+		return false, err
 	}
 	for len(q.Reports) > 0 {
 		p := *q.Reports[0]
 		p.Restart = restart
 		p.Repeats += q.Dropped
 		if _, err := r.commitPending(ctx, &p, failIfLeased); err != nil {
-			return fmt.Errorf("publish the queued report of run %s: %w", p.Report.Run, err)
+			return true, fmt.Errorf("publish the queued report of run %s: %w", p.Report.Run, err)
 		}
+		r.log().Info("published a queued report", "provisioner", provisioner, "run", p.Report.Run)
 		q.Reports, q.Dropped = q.Reports[1:], 0
 		if len(q.Reports) == 0 {
 			break
 		}
 		if err := r.writeState(r.queuePath(provisioner), q); err != nil {
-			return err
+			return true, err
 		}
 	}
-	return atomicfile.Remove(r.queuePath(provisioner))
+	return true, atomicfile.Remove(r.queuePath(provisioner))
 }

@@ -17,12 +17,13 @@ type openRun struct {
 	intent  reconcile.Intent
 	lock    *filelock.Lock
 	journal *journal
-	lease   *renewedLease
+	lease   *renewedLease // nil for a run that began while the branch was out of reach
 }
 
 // BeginRun creates the journal and commits the intent. It renews the lease in the background until
-// CommitReport or Close. It fails with reconcile.ErrLeased if another run is active on any machine,
-// or has ended since LoadState.
+// CommitReport or Close. If the branch was out of reach in LoadState, the intent is in the journal
+// only, and the run has no lease. BeginRun fails with reconcile.ErrLeased if another run is active
+// on any machine, or has ended since LoadState.
 func (r *Recorder) BeginRun(ctx context.Context, in reconcile.Intent) error {
 	p, err := r.lockProvisioner(ctx, in.Provisioner)
 	if err != nil {
@@ -80,6 +81,16 @@ func (r *Recorder) lockOrFail(provisioner string) (*filelock.Lock, error) {
 }
 
 func (r *Recorder) beginRun(ctx context.Context, in reconcile.Intent, base *baseState) (*openRun, error) {
+	if base.offline {
+		open := *base.intents
+		open.Abandoned = slices.Clone(open.Abandoned)
+		for _, run := range base.queued { // they have ended
+			open.remove(run)
+		}
+		if err := open.checkLease(in.Run, r.now()); err != nil {
+			return nil, err
+		}
+	}
 	if pending, err := r.readPending(in.Provisioner); err != nil {
 		return nil, err
 	} else if pending != nil {
@@ -94,6 +105,9 @@ func (r *Recorder) beginRun(ctx context.Context, in reconcile.Intent, base *base
 		return nil, fmt.Errorf("create the journal: %w", err)
 	}
 	r.at("journal created")
+	if base.offline {
+		return &openRun{intent: in, journal: j}, nil
+	}
 	expiresAt, err := r.publishIntent(ctx, in, base)
 	if err != nil {
 		return nil, r.cancelRun(ctx, in, j, err)

@@ -115,7 +115,7 @@ func (r *Runner) store(s runState, cached *observe.CachedDirectory, id string, r
 		return
 	}
 	c := *cached
-	if c.Run = id; receipt.Commit == "" { // the run was only counted: the status names the run before it
+	if c.Run = id; receipt.Commit == "" && !receipt.Queued { // the run was only counted
 		c.Run = s.audit.Status.Run
 	}
 	r.Cache.Store(s.provisioner.Key, &c)
