@@ -19,6 +19,7 @@ type gateInput struct {
 	status        *Status // nil if no run has been reported yet
 	policy        *schema.Provisioner
 	now           time.Time
+	outOfReach    string     // why Git cannot be reached; empty if it can
 	historyReason string     // why the commit does not continue what was applied; empty if it does
 	trust         AuditTrust // in the audit branch
 	auditRelease  *Approved  // releases gate audit; nil if there is none
@@ -78,6 +79,7 @@ var gates = []gate{
 	{name: gateInitialAdoption, holds: holdInitialAdoption},
 	{name: "removed", holds: holdRemoved, alwaysOn: true},
 	{name: "history", holds: holdHistory},
+	{name: GateOutOfReach, holds: holdOutOfReach, notApprovable: always, alwaysOn: true},
 	{name: GateAudit, holds: holdAudit, notApprovable: always, alwaysOn: true},
 	{name: gateContradicted, holds: holdContradicted, notApprovable: always, alwaysOn: true},
 	{name: "emptySource", holds: holdEmptySource},

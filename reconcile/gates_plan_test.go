@@ -46,6 +46,34 @@ func historyRows() []gateRow {
 	}
 }
 
+// outOfReachRows has drift that gives access back, drift that takes it, and an intended change.
+func outOfReachRows() []gateRow {
+	drift := func(p *planFixture) {
+		p.start(3, groupOf("g", "Group", 1, 2), groupOf("h", "Half", 3, 3))
+		p.in.Observed.Members["id-g"] = []string{"id-u0001", "id-u0003"}
+		p.setRemote(1, 1, "title", "Chief")
+		p.set(2, 2, "title", "Director")
+	}
+	corrected := []string{"update-user u0001", "add-member g u0002"}
+	others := []string{"update-user u0002", "remove-member g u0003"}
+	all := []string{"update-user u0001", "update-user u0002", "add-member g u0002", "remove-member g u0003"}
+	return []gateRow{
+		{name: "Git is out of reach", holds: others, passes: corrected, notApprovable: true,
+			plan: func(p *planFixture) {
+				drift(p)
+				p.in.OutOfReach = "fetch https://git.example.com/people.git: the server cannot be reached"
+			}},
+		{name: "Git is out of reach and the user was deleted in AWS", holds: []string{"create-user u0003"},
+			notApprovable: true, plan: func(p *planFixture) {
+				p.start(3)
+				p.in.Provisioner.Limits["vanished"] = &schema.Limit{Off: true, Reason: "we know"}
+				p.deleteRemoteUser("u0003")
+				p.in.OutOfReach = "no route to host"
+			}},
+		{name: "Git answers", passes: all, plan: drift},
+	}
+}
+
 func auditRows() []gateRow {
 	trust := func(level TrustLevel, change func(in *PlanInput)) func(*planFixture) {
 		return func(p *planFixture) {

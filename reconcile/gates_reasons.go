@@ -14,6 +14,10 @@ func offNotice(gate, reason string) string { return fmt.Sprintf("gate %s is off:
 
 func dependencyReason(held Ref) string { return fmt.Sprintf("depends on %s, which is held", held) }
 
+func outOfReachReason(cause string) string {
+	return "Git is out of reach, so a newer commit may change this; the next run after Git answers decides: " + cause
+}
+
 // deprovisionReason is about a leaver. planned is what the plan does, allowed what a policy allows.
 func deprovisionReason(planned, allowed Disposition) string {
 	return fmt.Sprintf("the user left the scope and would be %s, not %s", planned, allowed)

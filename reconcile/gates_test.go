@@ -43,6 +43,7 @@ func rowsByGate() map[string][]gateRow {
 		"firstContact":      initialAdoptionRows(),
 		"removed":           removedRows(),
 		"history":           historyRows(),
+		GateOutOfReach:      outOfReachRows(),
 		"audit":             auditRows(),
 		"contradicted":      contradictedRows(),
 		"emptySource":       emptySourceRows(),

@@ -85,6 +85,9 @@ type PlanInput struct {
 	MappingEdit *MappingEdit
 	// HistoryReason is why Commit does not descend from the last applied commit; empty if it does.
 	HistoryReason string
+	// OutOfReach is why Git cannot be reached, so that a newer commit may change what the plan is
+	// made from; empty if it can.
+	OutOfReach string
 	// Trust and Unproved are those of the AuditState.
 	Trust    AuditTrust
 	Unproved UnprovedEntries
@@ -139,7 +142,8 @@ func NewPlan(in PlanInput) *Plan {
 	gates := &gateInput{
 		changes: p.Changes, desired: in.Desired, lastApplied: in.LastApplied, linking: linking, target: target,
 		ledger: in.Ledger, status: in.Status, policy: in.Provisioner, now: in.Now, historyReason: in.HistoryReason,
-		trust: in.Trust, auditRelease: in.AuditRelease, lostRun: in.LostRun, observed: in.Observed,
+		outOfReach: in.OutOfReach,
+		trust:      in.Trust, auditRelease: in.AuditRelease, lostRun: in.LostRun, observed: in.Observed,
 		reviewed: in.Reviewed, restored: in.Restored, ends: ends, unproved: in.Unproved,
 		strict: strictPolicies(&in, p.Loosened),
 	}

@@ -18,6 +18,8 @@ type inputs struct {
 	redactor    *reconcile.Redactor
 	lastApplied lastApplied
 	policy      appliedPolicy
+	// unanswered is that of the Result.
+	unanswered func(context.Context) error
 }
 
 // loadInputs reads from Git and from the audit branch what a plan needs, and connects to the
@@ -50,7 +52,7 @@ func (r *Runner) loadInputs(ctx context.Context, s runState, directory reconcile
 	if err != nil {
 		return inputs{}, err
 	}
-	reviews, err := r.reviewHistory(ctx, s, last, policy)
+	reviews, unanswered, err := r.reviewHistory(ctx, s, last, policy)
 	if err != nil {
 		return inputs{}, err
 	}
@@ -58,11 +60,14 @@ func (r *Runner) loadInputs(ctx context.Context, s runState, directory reconcile
 	if err != nil {
 		return inputs{}, err
 	}
+	if unanswered == nil {
+		unanswered = r.unansweredApprovals(approvals)
+	}
 	plan := reconcile.PlanInput{
 		Provisioner: p, Desired: desired, LastApplied: last.desired, Ledger: s.audit.Ledger, Status: status,
 		Approvals: req.Declarations.Approvals, ApprovalEvidence: approvals, Redactor: redactor, Commit: req.Commit,
 		Now: s.started, LostRun: s.audit.OpenIntent, MappingEdit: mappingEdit(s, last, desired),
-		HistoryReason: historyReason, AuditRelease: auditRelease(s, approvals),
+		HistoryReason: historyReason, OutOfReach: s.outOfReach(), AuditRelease: auditRelease(s, approvals),
 		Trust: s.audit.Trust, Unproved: s.audit.Unproved, Policy: declaredPolicy(s), AppliedPolicy: policy.policy,
 	}
 	if plan.Commits, err = r.commitsSince(ctx, s); err != nil {
@@ -73,6 +78,7 @@ func (r *Runner) loadInputs(ctx context.Context, s runState, directory reconcile
 	}
 	return inputs{
 		directory: directory, plan: plan, reviews: reviews, redactor: redactor, lastApplied: last, policy: policy,
+		unanswered: unanswered,
 	}, nil
 }
 

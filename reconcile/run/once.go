@@ -27,7 +27,7 @@ func (r *Runner) Once(ctx context.Context, req Request) (*Result, error) {
 		return &Result{}, nil
 	}
 	cached := observe.LoadCached(r.Cache, state.provisioner, state.audit)
-	result := &Result{LastApplied: state.audit.Status.LastAppliedCommit()}
+	result := &Result{LastApplied: state.audit.Status.LastAppliedCommit(), OutOfReach: state.outOfReach()}
 	if err := r.tryQuarantined(ctx, &state); err != nil {
 		return r.fail(ctx, state, cached, result, err)
 	}
@@ -48,6 +48,7 @@ func (r *Runner) Once(ctx context.Context, req Request) (*Result, error) {
 	if err != nil {
 		return r.fail(ctx, state, cached, result, err)
 	}
+	result.Unanswered = inputs.unanswered
 	reader := r.reader(state, inputs, cached)
 	plan, view, err := reader.ObserveAndPlan(ctx, inputs.plan, inputs.reviews)
 	if err != nil {
@@ -106,6 +107,9 @@ func (r *Runner) annotate(plan *reconcile.Plan, observed *reconcile.Observed, s 
 	plan.Violations = append(plan.Violations, reconcile.AssertWeakened(req.Declarations, in.plan, plan, observed)...)
 	required := in.reviews.StillRequired(req.Declarations, s.provisioner.Identity())
 	ofRun := []string{in.lastApplied.notice, in.policy.notice, interrupted, required}
+	if reason := s.outOfReach(); reason != "" {
+		plan.AddNotice("Git is out of reach, so only drift that takes no access is corrected: %s", reason)
+	}
 	for _, notice := range slices.Concat(ofRun, r.Notices, req.Notices) {
 		if notice != "" {
 			plan.AddNotice("%s", notice)

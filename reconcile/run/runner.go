@@ -69,7 +69,10 @@ type Request struct {
 	Dirty        bool // the declarations have uncommitted changes; such a run must not apply
 	// Notices are notices of the caller, for example about deadlines. Plan and report repeat them.
 	Notices []string
-	Trigger string // "command", "commit", "schedule"
+	Trigger string // "command", "commit", "schedule", "retry"
+	// OutOfReach is why the repository of the declarations cannot be reached, so that the commit
+	// may not be the newest; empty if it can.
+	OutOfReach string
 	// Apply sends what the plan releases; without it the run only reads.
 	Apply bool
 	// Dormant ends the run before it reads the directory if the provisioner was never enabled.
@@ -91,6 +94,12 @@ type Result struct {
 	Ended *reconcile.Quarantine
 	// LastApplied is the commit that was last applied before the run; "" if there was none.
 	LastApplied string
+	// OutOfReach is why Git could not be reached; empty if it could. The run held what cannot be
+	// verified meanwhile.
+	OutOfReach string
+	// Unanswered asks the forge again what it did not answer about reviews; nil if it answered
+	// everything. It returns nil once the forge answers.
+	Unanswered func(context.Context) error
 }
 
 // DigestError is the error for a plan that does not have the requested digest.

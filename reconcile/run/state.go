@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -112,6 +113,9 @@ type foundState struct {
 	others      []keyedState // the states of other keys that this decides from
 	unconfirmed []string     // see runState
 }
+
+// outOfReach returns why Git cannot be reached; empty if it can.
+func (s runState) outOfReach() string { return cmp.Or(s.request.OutOfReach, s.audit.Unreachable) }
 
 // auditState returns what earlier runs of a provisioner left. If another key of the tenant, which
 // is no longer declared, has the newest status, the provisioner was renamed: the state is that of
