@@ -41,6 +41,9 @@ only approved changes of provisioners that require a review. With a webhook secr
 		"address for health, metrics, status, webhooks and web pages; empty for none")
 	f.DurationVar(&config.Poll, "poll", 30*time.Second, "interval between polls of the repository")
 	f.DurationVar(&config.Jitter, "jitter", 5*time.Second, "maximum delay of a scheduled run")
+	f.BoolVar(&repo.OfflineDrift, "offline-drift", true,
+		"correct drift that takes no access while the audit branch is out of reach; "+
+			"turn it off if another daemon may take over meanwhile")
 	return cmd
 }
 

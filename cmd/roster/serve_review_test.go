@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -198,4 +199,32 @@ func (d *reviewedDaemon) commitEmpty(message string) string {
 	git(d.t, d.work, "-c", "user.name=Ann", "-c", "user.email=ann@example.com", "commit", "-q", "--allow-empty", "-m",
 		message)
 	return git(d.t, d.work, "rev-parse", "HEAD")
+}
+
+// TestAForgeThatIsDownDuringAMergeIsAskedAgain merges a reviewed pull request while the forge
+// answers 502. The provisioner's schedule is far away.
+func TestAForgeThatIsDownDuringAMergeIsAskedAgain(t *testing.T) {
+	t.Parallel()
+	d := newReviewedDaemon(t)
+	d.edit("provisioners/aws.cue", `"*/10 * * * *"`, `"0 0 1 1 *"`)
+	d.push("Run once a year")
+	d.wantOutcome(reconcile.RunInSync)
+	git(t, d.work, "checkout", "-q", "-b", "change")
+	d.takeBreakGlass()
+	head := d.commit("Fewer keys")
+	setDown := func(limit func(http.ResponseWriter)) {
+		d.forge.Mu.Lock()
+		defer d.forge.Mu.Unlock()
+		d.forge.Limit = limit
+	}
+	setDown(func(w http.ResponseWriter) { w.WriteHeader(http.StatusBadGateway) })
+	d.merge(mergedPull{approvedBy: []string{"bob"}, pushes: []forgePush{{"ann", strings.Repeat("0", 40), head}}})
+	d.wantHeld("aws", "the forge cannot report approvals")
+	setDown(nil)
+	d.waitForLog("the forge answers again: the run is repeated")
+	d.wantOutcome(reconcile.RunApplied)
+	if n := d.breakGlass(); n != 2 {
+		t.Errorf("Break Glass has %d members; want 2", n)
+	}
+	d.stop()
 }

@@ -37,6 +37,18 @@ func (b *auditBranch) Head(ctx context.Context) (string, error) {
 	return h.String(), nil
 }
 
+// known returns the head that was last fetched, without contacting the remote.
+func (b *auditBranch) known(context.Context) (string, error) {
+	h, found, err := b.repo.Head(b.branch)
+	if err == nil && !found {
+		err = fmt.Errorf("this machine has never read branch %s", b.branch)
+	}
+	if err != nil {
+		return "", err
+	}
+	return h.String(), nil
+}
+
 // Files returns the files of a commit.
 func (b *auditBranch) Files(_ context.Context, commit string) (fs.FS, error) {
 	h, err := gitrepo.ParseHash(commit)

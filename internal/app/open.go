@@ -57,12 +57,20 @@ func (w *Workspace) openRemote(ctx context.Context, apply bool) error {
 		return err
 	}
 	ref := cmp.Or(c.Ref, "HEAD")
-	if err := fetch(ctx, repo, ref); err != nil {
-		return err
-	}
 	w.source = newSource(w.settings, repo, c.Path)
-	if w.commit, err = w.source.resolve(ref); err != nil {
+	unreachable := fetch(ctx, repo, ref)
+	if unreachable != nil && (!c.StartOffline || ctx.Err() != nil || errors.Is(unreachable, fs.ErrNotExist)) {
+		return unreachable
+	}
+	w.commit, err = w.source.resolve(ref)
+	switch {
+	case err != nil && unreachable != nil: // it was never fetched
+		return unreachable
+	case err != nil:
 		return err
+	case unreachable != nil:
+		w.settings.Log.Warn("the repository is out of reach: starting with the commit that was last fetched",
+			"commit", w.commit.ID, "error", unreachable)
 	}
 	return w.openAudit(state, apply)
 }
@@ -188,6 +196,9 @@ func (w *Workspace) openAudit(stateDir string, apply bool) error {
 		RenderMarkdown:  render.ReportMarkdown,
 		CheckSignatures: signing.verify,
 		RequireProof:    c.Signatures.AuditRequireProof,
+	}
+	if branch.fetch && c.OfflineDrift {
+		w.recorder.Known = branch.known
 	}
 	if signing.sign == nil {
 		w.recorder.CheckHead = func(_ context.Context, head string) error { return checkUnsigned(store, head) }

@@ -19,6 +19,10 @@ type RepositoryConfig struct {
 	AuditBranch string
 	StateDir    string // journal and caches; "" means the default
 
+	// StartOffline opens a remote repository that is out of reach at the commit that was last
+	// fetched. OfflineDrift corrects drift while the audit branch is out of reach.
+	StartOffline, OfflineDrift bool
+
 	Git        GitCredentials // for declarations
 	AuditGit   GitCredentials // for the audit branch; none means those for declarations
 	Network    GitNetwork

@@ -45,7 +45,7 @@ type Server struct {
 }
 
 // NewServer opens the repository and connects the parts of the daemon. It fails if the branch
-// cannot be read: a wrong configuration is an error at the start.
+// cannot be read and was never read before: a wrong configuration is an error at the start.
 func NewServer(ctx context.Context, s Settings, c ServeConfig) (*Server, error) {
 	if c.Branch == c.Repository.AuditBranch && c.Repository.AuditURL == "" {
 		return nil, UsageError{fmt.Errorf("--branch and --audit-branch are both %s: reports would be read as "+
@@ -55,7 +55,7 @@ func NewServer(ctx context.Context, s Settings, c ServeConfig) (*Server, error) 
 	if err != nil {
 		return nil, err
 	}
-	c.Repository.Ref = c.Branch
+	c.Repository.Ref, c.Repository.StartOffline = c.Branch, true
 	s.Progress = nil
 	w, err := OpenForApply(ctx, s, c.Repository)
 	if err != nil {
@@ -84,6 +84,7 @@ func NewServer(ctx context.Context, s Settings, c ServeConfig) (*Server, error) 
 	}
 	out.daemon = &daemon.Daemon{
 		Head:         func(ctx context.Context) (reconcile.CommitRef, error) { return w.source.newest(ctx, c.Branch) },
+		Known:        func() (reconcile.CommitRef, error) { return w.source.known(c.Branch) },
 		Load:         w.source.checkedDeclarations,
 		Deadlines:    w.deadlinesOf,
 		Runner:       runner,

@@ -119,6 +119,11 @@ func (s *Source) newest(ctx context.Context, branch string) (reconcile.CommitRef
 	if err := s.repo.Fetch(ctx, branch); err != nil {
 		return reconcile.CommitRef{}, err
 	}
+	return s.known(branch)
+}
+
+// known describes the newest commit of a branch that was fetched.
+func (s *Source) known(branch string) (reconcile.CommitRef, error) {
 	c, err := s.resolve(branch)
 	if err != nil {
 		return reconcile.CommitRef{}, err

@@ -24,6 +24,9 @@ import (
 type Daemon struct {
 	// Head fetches the newest commit of the branch.
 	Head func(context.Context) (reconcile.CommitRef, error)
+	// Known, if set, returns the newest commit that was fetched earlier. The daemon starts with it
+	// if the first poll fails.
+	Known func() (reconcile.CommitRef, error)
 	// Load reads and checks a commit. The error is schema.Problems if it is invalid.
 	Load func(ctx context.Context, commit string) (*schema.Declarations, error)
 	// Deadlines lists the deadlines of a commit's declarations and files; nil means none.
@@ -150,16 +153,53 @@ func (d *Daemon) Run(ctx context.Context) error {
 	}
 }
 
-// poll fetches the newest commit. If it is new, poll assigns it to the workers.
+// poll fetches the newest commit. If it is new, poll assigns it to the workers. If the first poll
+// fails, it assigns the commit that was fetched earlier.
 func (d *Daemon) poll(ctx context.Context, running *sync.WaitGroup) error {
 	head, err := d.Head(ctx)
 	d.mu.Lock()
+	recovered := err == nil && d.pollErr != nil
 	d.polled, d.pollErr = d.Runner.Clock(), err
-	same := err == nil && head.ID == d.commit.ID
+	first, same := d.commit.ID == "", err == nil && head.ID == d.commit.ID
 	d.mu.Unlock()
-	if err != nil || same {
+	switch {
+	case err != nil && first && d.Known != nil && ctx.Err() == nil:
+		known, failed := d.Known()
+		if failed == nil {
+			failed = d.assign(ctx, known, running)
+		}
+		return errors.Join(err, failed)
+	case err != nil:
 		return err
+	case !same:
+		return d.assign(ctx, head, running)
+	case recovered:
+		d.retryRuns()
 	}
+	return nil
+}
+
+// retryRuns repeats the runs that Git kept from their end while it was out of reach.
+func (d *Daemon) retryRuns() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, w := range d.workers {
+		w.gitAnswers()
+	}
+}
+
+// outOfReach returns why the last poll failed; empty if it did not.
+func (d *Daemon) outOfReach() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.pollErr == nil {
+		return ""
+	}
+	return d.pollErr.Error()
+}
+
+// assign loads a commit and assigns it to the workers.
+func (d *Daemon) assign(ctx context.Context, head reconcile.CommitRef, running *sync.WaitGroup) error {
 	decls, err := d.Load(ctx, head.ID)
 	var problems schema.Problems
 	if err != nil && !errors.As(err, &problems) {

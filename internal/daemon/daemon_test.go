@@ -292,3 +292,121 @@ func TestTheReasonOfARefusalIsBounded(t *testing.T) {
 		t.Errorf("the reason of two problems is %q", few)
 	}
 }
+
+// While polls fail, a run holds what it cannot verify. It is repeated when a poll succeeds, long
+// before the schedule.
+func TestARunThatHeldChangesDuringAnOutageIsRepeatedAfterIt(t *testing.T) {
+	runDaemon(t, declarations(2, `schedule: "0 * * * *"`), func(s *fixture) {
+		s.wantRuns(t, "commit 0: applied")
+		s.repo.fail(errors.New("no route to host"))
+		s.directory.mu.Lock()
+		s.directory.users = s.directory.users[:1] // as if an administrator had deleted a user in AWS
+		s.directory.mu.Unlock()
+		advance(time.Hour + time.Minute)
+		s.wantRuns(t, "commit 0: applied", "schedule 0: held")
+		held := s.audit.reports[1]
+		if !slices.ContainsFunc(held.Warnings, func(w string) bool { return strings.Contains(w, "no route to host") }) {
+			t.Errorf("the report does not say why: %q", held.Warnings)
+		}
+		s.repo.fail(nil)
+		s.trigger <- struct{}{}
+		synctest.Wait()
+		s.wantRuns(t, "commit 0: applied", "schedule 0: held", "retry 0: held") // by gate vanished
+		if w := s.audit.reports[2].Warnings; slices.ContainsFunc(w, func(w string) bool {
+			return strings.Contains(w, "out of reach")
+		}) {
+			t.Errorf("after the outage the report says %q", w)
+		}
+		s.trigger <- struct{}{}
+		synctest.Wait()
+		s.wantRuns(t, "commit 0: applied", "schedule 0: held", "retry 0: held")
+	})
+}
+
+func TestTheDaemonStartsWithTheCommitThatItKnows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newFixture(declarations(2, `schedule: "*/10 * * * *"`))
+		s.repo.fail(errors.New("no route to host"))
+		s.Known = func() (reconcile.CommitRef, error) { return reconcile.CommitRef{ID: "0"}, nil }
+		s.during(t, func() {
+			s.wantRuns(t, "commit 0: held")
+			if st := s.State(); st.ValidCommit.ID != "0" || st.PollError == "" {
+				t.Errorf("the state is %+v", st)
+			}
+			s.repo.push(declarations(3, ""))
+			s.repo.fail(nil)
+			advance(6 * time.Minute)
+			s.wantRuns(t, "commit 0: held", "commit 1: applied")
+		})
+	})
+}
+
+func TestTheDaemonWaitsForGitIfItKnowsNoCommit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newFixture(declarations(2, ""))
+		s.repo.fail(errors.New("no route to host"))
+		s.Known = func() (reconcile.CommitRef, error) { return reconcile.CommitRef{}, errors.New("never fetched") }
+		s.during(t, func() {
+			advance(time.Minute)
+			s.wantRuns(t)
+			s.repo.fail(nil)
+			advance(6 * time.Minute)
+			s.wantRuns(t, "commit 0: applied")
+		})
+	})
+}
+
+// reviewer is a forge that answers only if it is up.
+type reviewer struct {
+	up   bool
+	asks []time.Time
+}
+
+func (r *reviewer) Approved(context.Context, string, string) ([]reconcile.ReviewedMerge, error) {
+	r.asks = append(r.asks, time.Now())
+	if !r.up {
+		return nil, errors.New("the forge answered 502")
+	}
+	return nil, nil
+}
+
+// The forge does not answer at the moment of a merge. It is asked again within a minute of its
+// return, with growing pauses, and the scheduled runs come as always.
+func TestAForgeThatDidNotAnswerIsAskedAgain(t *testing.T) {
+	runDaemon(t, declarations(2, `schedule: "0 12 * * *"`), func(s *fixture) {
+		forge := &reviewer{}
+		s.Runner.Review = forge
+		s.repo.push(declarations(3, `review: "required", schedule: "0 12 * * *"`))
+		advance(34 * time.Second)
+		s.wantRuns(t, "commit 0: applied", "commit 1: held")
+		first := len(forge.asks)
+		if first == 0 {
+			t.Fatalf("the forge was not asked: %+v", s.audit.reports[1].Changes)
+		}
+		advance(20 * time.Minute)
+		asks := forge.asks[first-1:]
+		for i := 1; i < len(asks); i++ {
+			pause, want := asks[i].Sub(asks[i-1]), 40*time.Second
+			if i <= 3 {
+				want = 5 * time.Second << (i - 1)
+			}
+			if pause != want {
+				t.Errorf("question %d came after %s, want %s", i, pause, want)
+			}
+		}
+		s.wantRuns(t, "commit 0: applied", "commit 1: held")
+		forge.up = true
+		advance(time.Minute)
+		s.wantRuns(t, "commit 0: applied", "commit 1: held", "retry 1: held") // nobody reviewed it
+		last := len(forge.asks)
+		advance(time.Hour)
+		if len(forge.asks) != last {
+			t.Errorf("a forge that answers was asked %d times more", len(forge.asks)-last)
+		}
+		forge.up = false
+		advance(11 * time.Hour)
+		s.wantRuns(t, "commit 0: applied", "commit 1: held", "retry 1: held", "schedule 1: held")
+		advance(24 * time.Hour)
+		s.wantRuns(t, "commit 0: applied", "commit 1: held", "retry 1: held", "schedule 1: held", "schedule 1: held")
+	})
+}

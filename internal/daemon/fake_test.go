@@ -217,30 +217,41 @@ type fixture struct {
 	log       strings.Builder
 }
 
+// newFixture returns a daemon for a repository with one commit. It belongs into a synctest bubble.
+func newFixture(first string) *fixture {
+	s := &fixture{repo: &fakeRepository{commits: []string{first}}, audit: &fakeAudit{}, directory: &fakeDirectory{},
+		trigger: make(chan struct{}, 1)}
+	runs := 0
+	s.Daemon = &Daemon{Trigger: s.trigger, Head: s.repo.head, Load: s.repo.Declarations,
+		PollInterval: 30 * time.Second, Jitter: 5 * time.Second,
+		Log: slog.New(slog.NewTextHandler(&s.log, nil)),
+		Runner: &run.Runner{Audit: s.audit, Archive: s.audit, Source: s.repo,
+			Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+			Open: func(context.Context, *schema.Provisioner, bool) (reconcile.Directory, error) {
+				return s.directory, nil
+			},
+			RunID: func() string { runs++; return fmt.Sprint("run-", runs) }}}
+	return s
+}
+
+// during runs the daemon until do returns.
+func (s *fixture) during(t *testing.T, do func()) {
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	synctest.Wait()
+	do()
+	cancel()
+	if err := <-ended; err != nil {
+		t.Errorf("the daemon ended with %v", err)
+	}
+}
+
 // runDaemon runs a daemon in a synctest bubble until do returns.
 func runDaemon(t *testing.T, first string, do func(s *fixture)) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &fixture{repo: &fakeRepository{commits: []string{first}}, audit: &fakeAudit{}, directory: &fakeDirectory{},
-			trigger: make(chan struct{}, 1)}
-		runs := 0
-		s.Daemon = &Daemon{Trigger: s.trigger, Head: s.repo.head, Load: s.repo.Declarations,
-			PollInterval: 30 * time.Second, Jitter: 5 * time.Second,
-			Log: slog.New(slog.NewTextHandler(&s.log, nil)),
-			Runner: &run.Runner{Audit: s.audit, Archive: s.audit, Source: s.repo,
-				Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
-				Open: func(context.Context, *schema.Provisioner, bool) (reconcile.Directory, error) {
-					return s.directory, nil
-				},
-				RunID: func() string { runs++; return fmt.Sprint("run-", runs) }}}
-		ctx, cancel := context.WithCancel(t.Context())
-		ended := make(chan error, 1)
-		go func() { ended <- s.Run(ctx) }()
-		synctest.Wait()
-		do(s)
-		cancel()
-		if err := <-ended; err != nil {
-			t.Errorf("the daemon ended with %v", err)
-		}
+		s := newFixture(first)
+		s.during(t, func() { do(s) })
 	})
 }
 

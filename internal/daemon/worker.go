@@ -24,10 +24,15 @@ type worker struct {
 	provisioner        *schema.Provisioner // nil if it is no longer declared
 	decls              *schema.Declarations
 	commit             reconcile.CommitRef
-	newCommit          bool // the commit has not been run
+	newCommit          bool      // the commit has not been run
+	retry              bool      // the last run is to be repeated now
+	scheduledAt        time.Time // of the next scheduled run; zero until it is needed
 	refused            *refusal
-	needsAuthorization bool                    // the last run ended with ErrNeedsAuthorization
-	supersede          context.CancelCauseFunc // of the current run; nil if there is none
+	needsAuthorization bool                        // the last run ended with ErrNeedsAuthorization
+	unreachable        int                         // consecutive runs that Git kept from their end
+	unanswered         func(context.Context) error // that of the last run's result
+	asked              int                         // how often the forge was asked again
+	supersede          context.CancelCauseFunc     // of the current run; nil if there is none
 }
 
 // refusal is an invalid commit that is not reported yet.
@@ -80,49 +85,134 @@ func (w *worker) notify() {
 	}
 }
 
+// gitAnswers repeats a run that Git kept from its end while it was out of reach.
+func (w *worker) gitAnswers() {
+	w.mu.Lock()
+	repeat := w.unreachable > 0
+	w.retry = w.retry || repeat
+	w.mu.Unlock()
+	if repeat {
+		w.notify()
+	}
+}
+
+// The reasons for a run, as reports name them, and one for a question.
+const (
+	triggerCommit   = "commit"
+	triggerSchedule = "schedule"
+	triggerRetry    = "retry"
+	askForge        = "ask" // no run: ask the forge again
+)
+
 func (w *worker) run(ctx context.Context) {
 	for {
-		timer := time.NewTimer(w.untilNext())
+		wait, next := w.untilNext()
+		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
 			timer.Stop()
 			return
 		case <-w.trigger:
 			timer.Stop()
-			w.work(ctx, "commit")
+			w.work(ctx, triggerCommit)
 		case <-timer.C:
-			w.work(ctx, "schedule")
+			w.work(ctx, next)
 		}
 	}
 }
 
-// untilNext returns the time until the next scheduled run, or a day without a schedule. A
-// provisioner without authorization tries again each minute.
-func (w *worker) untilNext() time.Duration {
+// untilNext returns the time until the next run or question, and which it is: the scheduled run, in
+// a day without a schedule, or an earlier attempt after one that could not end. A provisioner
+// without authorization tries again each minute.
+func (w *worker) untilNext() (time.Duration, string) {
+	gitFails := w.daemon.outOfReach() != "" // then the next poll that succeeds starts the run
 	w.mu.Lock()
-	p, retry := w.provisioner, w.needsAuthorization
-	w.mu.Unlock()
-	if p != nil && retry {
-		return time.Minute
+	defer w.mu.Unlock()
+	p := w.provisioner
+	wait, next := w.untilSchedule(p), triggerSchedule
+	earlier := func(d time.Duration, what string) {
+		if d < wait {
+			wait, next = d, what
+		}
 	}
+	switch {
+	case p == nil:
+		return wait, next
+	case w.needsAuthorization:
+		return time.Minute, triggerSchedule
+	case w.unreachable > 0 && !gitFails:
+		earlier(pause(w.unreachable, time.Minute, 10*time.Minute), triggerRetry)
+	}
+	if w.unanswered != nil {
+		earlier(pause(w.asked+1, 5*time.Second, 40*time.Second), askForge)
+	}
+	return wait, next
+}
+
+// untilSchedule returns the time until the scheduled run of a provisioner. Questions to the forge
+// do not move it. The caller holds w.mu.
+func (w *worker) untilSchedule(p *schema.Provisioner) time.Duration {
 	if p == nil || p.Schedule == "" {
 		return 24 * time.Hour
 	}
-	schedule, err := schema.ParseSchedule(p.Schedule, p.Timezone)
-	if err != nil { // not possible: Load has checked the schedule
-		return 24 * time.Hour
-	}
 	now := w.daemon.Runner.Clock()
-	return schedule.Next(now).Sub(now) + rand.N(max(1, w.daemon.Jitter))
+	if w.scheduledAt.IsZero() {
+		schedule, err := schema.ParseSchedule(p.Schedule, p.Timezone)
+		if err != nil { // not possible: Load has checked the schedule
+			return 24 * time.Hour
+		}
+		w.scheduledAt = schedule.Next(now).Add(rand.N(max(1, w.daemon.Jitter)))
+	}
+	return w.scheduledAt.Sub(now)
+}
+
+// pause returns the time before an attempt: first before attempt 1, then twice as long for each, at
+// most most.
+func pause(attempt int, first, most time.Duration) time.Duration {
+	for range attempt - 1 {
+		first = min(2*first, most)
+	}
+	return first
+}
+
+// forgeAnswers asks the forge again what it did not answer. It reports whether the forge answers
+// now, so that the run can be repeated.
+func (w *worker) forgeAnswers(ctx context.Context) bool {
+	w.mu.Lock()
+	ask := w.unanswered
+	w.asked++
+	w.mu.Unlock()
+	if ask == nil {
+		return false
+	}
+	if err := ask(ctx); err != nil {
+		w.daemon.Log.Debug("the forge does not answer", "provisioner", w.key, "error", err)
+		return false
+	}
+	w.daemon.Log.Info("the forge answers again: the run is repeated", "provisioner", w.key)
+	return true
 }
 
 // work reports a refused commit, if there is one, and runs the newest valid commit.
 func (w *worker) work(ctx context.Context, trigger string) {
+	if trigger == askForge {
+		if !w.forgeAnswers(ctx) {
+			return
+		}
+		trigger = triggerRetry
+	}
 	w.mu.Lock()
-	p, refused, newCommit := w.provisioner, w.refused, w.newCommit
+	p, refused := w.provisioner, w.refused
+	due := w.newCommit || w.retry || trigger != triggerCommit
+	if w.retry && !w.newCommit && trigger == triggerCommit {
+		trigger = triggerRetry
+	}
 	req := run.Request{Provisioner: w.key, Declarations: w.decls, Commit: w.commit, Trigger: trigger, Apply: true,
 		Dormant: true}
-	w.refused, w.newCommit = nil, false
+	w.refused, w.newCommit, w.retry = nil, false, false
+	if due {
+		w.scheduledAt = time.Time{}
+	}
 	if p == nil {
 		w.mu.Unlock()
 		return
@@ -131,21 +221,38 @@ func (w *worker) work(ctx context.Context, trigger string) {
 	w.supersede = cancel
 	w.mu.Unlock()
 	defer cancel(nil)
-	req.Notices, req.Progress = w.daemon.notices(p), w.progress()
+	req.Notices, req.Progress, req.OutOfReach = w.daemon.notices(p), w.progress(), w.daemon.outOfReach()
 	if refused != nil {
-		result, err := w.daemon.Runner.Refuse(runCtx, p, refused.commit, "commit", refused.problems)
+		result, err := w.daemon.Runner.Refuse(runCtx, p, refused.commit, triggerCommit, refused.problems)
 		w.daemon.finished(w.key, result, err)
 	}
-	if newCommit || trigger == "schedule" {
+	if due {
 		result, err := w.daemon.Runner.Once(runCtx, req)
 		w.daemon.finished(w.key, result, err)
-		w.mu.Lock()
-		w.needsAuthorization = errors.Is(err, run.ErrNeedsAuthorization)
-		w.mu.Unlock()
+		w.ended(result, err)
 	}
 	w.mu.Lock()
 	w.supersede = nil
 	w.mu.Unlock()
+}
+
+// ended records what a run could not do.
+func (w *worker) ended(result *run.Result, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.needsAuthorization = errors.Is(err, run.ErrNeedsAuthorization)
+	if errors.Is(err, reconcile.ErrUnreachable) || result != nil && result.OutOfReach != "" {
+		w.unreachable++
+	} else {
+		w.unreachable = 0
+	}
+	w.unanswered = nil
+	if result != nil {
+		w.unanswered = result.Unanswered
+	}
+	if w.unanswered == nil {
+		w.asked = 0
+	}
 }
 
 // progressInterval is the time between two log messages about the progress of a run.
