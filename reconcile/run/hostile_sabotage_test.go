@@ -25,6 +25,29 @@ func TestHostileHistoriesFindSabotage(t *testing.T) {
 			if !strings.Contains(found, "violation of "+string(s.finds)) {
 				t.Errorf("no violation of %q was found in 150 histories:\n%s", s.finds, found)
 			}
+			summary, _, _ := strings.Cut(strings.TrimSpace(found), "Failed test output")
+			t.Log(summary)
+		})
+	}
+}
+
+// TestHostileStepsWithoutSabotageFindNothing makes histories with the steps that show a sabotage,
+// without it: otherwise it is not the sabotage that TestHostileHistoriesFindSabotage finds.
+func TestHostileStepsWithoutSabotageFindNothing(t *testing.T) {
+	setFlag(t, "rapid.nofailfile", "true")
+	setFlag(t, "rapid.checks", "20")
+	for _, s := range []sabotage{
+		{name: "ownership", attack: attackBranch, steps: ownershipSteps},
+		{name: "approvals", attack: attackCommits, steps: approvalSteps},
+		{name: "a branch that is gone", attack: attackBranch, steps: goneSteps},
+		{name: "a status that is gone", attack: attackBranch, steps: statusSteps},
+		{name: "counters", attack: attackBoth, steps: counterSteps},
+		{name: "reviews", attack: attackCommits, reviews: true},
+		{name: "signatures", attack: attackBranch, keys: true},
+	} {
+		t.Run(s.name, func(t *testing.T) {
+			setFlag(t, "rapid.seed", "1")
+			rapid.Check(t, func(rt *rapid.T) { hostileHistory(t, rt, s) })
 		})
 	}
 }

@@ -52,7 +52,7 @@ var sabotages = []sabotage{
 		archive: func(_ *hostile, a reconcile.Archive) reconcile.Archive {
 			return alteredReports{a, func(r *reconcile.Report) { r.Commit.ID = "commit-1" }}
 		}},
-	{name: "used approvals are forgotten", attack: attackCommits, finds: "gate ", steps: approvalSteps,
+	{name: "used approvals are forgotten", seed: 5779, attack: attackCommits, finds: "gate ", steps: approvalSteps,
 		audit: loadWith(func(_ *machine, s *reconcile.AuditState) {
 			if s.OpenUses = nil; s.Status != nil {
 				s.Status.UsedApprovals = nil
@@ -103,7 +103,8 @@ var sabotages = []sabotage{
 // gateSabotages turn single gates off, in all commits.
 func gateSabotages() []sabotage {
 	var out []sabotage
-	seeds := map[string]int{"maxRemovals": 562, "switchedOff": 5779, "vanished": 46}
+	seeds := map[string]int{"maxRemovals": 562, "switchedOff": 5779, "vanished": 46, "scopeFlip": 254,
+		"emptySource": 191}
 	for _, gate := range []string{"maxRemovals", "groupDeletes", "memberRemovals", "signInNames", "switchedOff",
 		"vanished", "protected", "scopeFlip", "emptySource"} {
 		out = append(out, sabotage{name: "gate " + gate + " is off", attack: attackCommits, finds: heldByGate(gate),
