@@ -54,6 +54,33 @@ func TestAnEmptiedTreeBreaksTheBranchOnEveryMachine(t *testing.T) {
 	}
 }
 
+// TestTheReleaseOfAnEmptiedTree releases the break on a machine that knew the entries: they are in
+// the ledger of the new chain.
+func TestTheReleaseOfAnEmptiedTree(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, dir := &memStore{}, stateDir(t)
+		r := runThrice(t, store, dir)
+		known := loadTrust(t, store, dir).Ledger
+		for name := range store.files() {
+			commitFile(t, store, name, nil)
+		}
+		broken := loadTrust(t, store, dir)
+		r.release = &reconcile.Approved{Digest: broken.Trust.Release()}
+		if _, err := r.run(t.Context(), "released", "u-new"); err != nil {
+			t.Fatal(err)
+		}
+		r.release = nil
+		got := loadTrust(t, store, dir)
+		if got.Trust.Level != reconcile.TrustProved || len(got.Ledger.Users) != len(known.Users)+1 {
+			t.Errorf("trust is %+v, and the ledger has %d users, want %d", got.Trust, len(got.Ledger.Users),
+				len(known.Users)+1)
+		}
+		if _, err := r.run(t.Context(), "next", "u-next"); err != nil {
+			t.Errorf("the next run: %v", err)
+		}
+	})
+}
+
 // TestLastWith searches a bare repository.
 func TestLastWith(t *testing.T) {
 	_, store := bareRepository(t)

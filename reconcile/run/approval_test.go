@@ -261,6 +261,25 @@ func TestAnApprovalIsUsedOnce(t *testing.T) {
 	})
 }
 
+// TestAnApprovalThatMatchesNothingIsNamedOnce checks the report of a run that plans twice, to find
+// the causes of its held changes.
+func TestAnApprovalThatMatchesNothingIsNamedOnce(t *testing.T) {
+	w, _ := heldRemovals(t)
+	w.Commit(selectsG, membersOfG(32)+approve("sha256:"+strings.Repeat("0", 64)))
+	for range 2 {
+		r := w.Apply(reconcile.RunHeld)
+		n := 0
+		for _, warning := range r.Warnings {
+			if strings.Contains(warning, "no report has printed its digest") {
+				n++
+			}
+		}
+		if n != 1 {
+			t.Errorf("%d warnings name it: %q", n, r.Warnings)
+		}
+	}
+}
+
 // TestAnApprovalIsNotForLaterChanges checks that an approval which released nothing, because its
 // changes were reverted, does not release them for a later commit.
 func TestAnApprovalIsNotForLaterChanges(t *testing.T) {

@@ -269,6 +269,19 @@ func TestAPreviewNamesTheLoosenedRulesFirst(t *testing.T) {
 	}
 }
 
+// TestAPreviewOfAFirstCommitNamesTheGateThatItTurnsOff previews the merge that declares a
+// provisioner and turns off the gate of its initial adoption.
+func TestAPreviewOfAFirstCommitNamesTheGateThatItTurnsOff(t *testing.T) {
+	w := newEnv(t)
+	w.undeclare(people(2))
+	w.Commit(`enabled: true, adopt: "match", limits: firstContact: {off: true, reason: "quick"}`, people(2))
+	p := w.Preview(1, 2, true)
+	const first = "safety gate firstContact loosened (on -> off)"
+	if verdict := render.PreviewsVerdict([]*reconcile.Preview{p}); !strings.HasPrefix(verdict, first) {
+		t.Errorf("the verdict is %q", verdict)
+	}
+}
+
 func TestReportsNameTheLoosenedRulesFirst(t *testing.T) {
 	w := synced(t, strictRules, thirty(30))
 	w.Commit(looseRules, thirty(7))
