@@ -23,6 +23,17 @@ type Layer struct {
 	Missing string `json:"missing,omitempty"`
 }
 
+// kernelLayers are the names of the layers that the kernel enforces, in the order in which the child
+// enters them.
+var kernelLayers = [...]string{"first to be killed", "resource limits", "no new privileges", "landlock", "seccomp"}
+
+// layersByConstruction are the layers that hold on every system, because of how the parent starts
+// the child and what it sends.
+func layersByConstruction() []Layer {
+	return []Layer{{Name: "own process"}, {Name: "empty environment"}, {Name: "limits of files"},
+		{Name: "time on the clock"}}
+}
+
 // Child is the whole program of the child. It returns the exit code.
 func Child() int { return child(os.Stdin, os.Stdout, restrictSelf, evaluate) }
 

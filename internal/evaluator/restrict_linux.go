@@ -31,19 +31,14 @@ func restrictSelf(limits Limits) []Layer {
 		<-exhausted
 		os.Exit(exitNoTime)
 	}()
-	var out []Layer
-	for _, layer := range []struct {
-		name  string
-		enter func() error
-	}{
-		{"first to be killed", func() error { return os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0) }},
-		{"resource limits", func() error { return setResourceLimits(limits) }},
-		{"no new privileges", seccomp.SetNoNewPrivs},
-		{"landlock", restrictFiles},
-		{"seccomp", restrictSystemCalls},
+	out := layersByConstruction()
+	for i, enter := range [...]func() error{
+		func() error { return os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0) },
+		func() error { return setResourceLimits(limits) },
+		seccomp.SetNoNewPrivs, restrictFiles, restrictSystemCalls,
 	} {
-		l := Layer{Name: layer.name}
-		if err := layer.enter(); err != nil {
+		l := Layer{Name: kernelLayers[i]}
+		if err := enter(); err != nil {
 			l.Missing = err.Error()
 		}
 		out = append(out, l)

@@ -160,7 +160,8 @@ func TestThisKernelHasAllLayers(t *testing.T) {
 		}
 		names = append(names, l.Name)
 	}
-	want := []string{"first to be killed", "resource limits", "no new privileges", "landlock", "seccomp"}
+	want := []string{"own process", "empty environment", "limits of files", "time on the clock",
+		"first to be killed", "resource limits", "no new privileges", "landlock", "seccomp"}
 	if !slices.Equal(names, want) {
 		t.Errorf("got the layers %q, want %q", names, want)
 	}

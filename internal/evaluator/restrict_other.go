@@ -2,7 +2,11 @@
 
 package evaluator
 
-// restrictSelf limits nothing: only Linux has the layers.
+// restrictSelf sets no limits of the kernel: only Linux has them.
 func restrictSelf(Limits) []Layer {
-	return []Layer{{"resource limits, seccomp and landlock", "they exist only on Linux"}}
+	out := layersByConstruction()
+	for _, name := range kernelLayers {
+		out = append(out, Layer{name, "it exists only on Linux"})
+	}
+	return out
 }
