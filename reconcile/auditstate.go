@@ -19,9 +19,9 @@ type AuditState struct {
 	// Interrupted is a run with a journal on this machine but without a report; nil if there is
 	// none.
 	Interrupted *Interrupted
-	// OpenIntent is an intent without a report whose journal is not on this machine; nil if there
-	// is none.
-	OpenIntent *Intent
+	// OpenIntents are the intents without a report whose journals are not on this machine, the
+	// oldest first.
+	OpenIntents []Intent
 	// OpenUses are the approvals that the intents without a report have used, of this machine and
 	// of others.
 	OpenUses []ApprovalUse
@@ -70,6 +70,9 @@ type RunRecord struct {
 	// Unproved are the unproved entries of a ledger that the run continues under another key of the
 	// provisioner. They stay unproved.
 	Unproved UnprovedEntries
+	// TakenOver are the runs of AuditState.OpenIntents whose intents the report closes: what they
+	// may have created is in the ledger.
+	TakenOver []string
 	// DroppedLookedUp is true if the run looked up AuditState.Dropped.
 	DroppedLookedUp bool
 }

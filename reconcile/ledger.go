@@ -96,6 +96,28 @@ func (l *Ledger) Record(c *Change, id string, disposition Disposition, now time.
 	}
 }
 
+// RecordLate records a change that has taken effect in a run whose journal was read only
+// now. Other runs may have recorded the object under the same key since: then lookups decide which
+// object the key has.
+func (l *Ledger) RecordLate(c *Change, id string, disposition Disposition, by Attempt, now time.Time) {
+	entries := l.Groups
+	if c.Kind.OfUser() {
+		entries = l.Users
+	}
+	owned, found := entries[c.Key]
+	switch action := c.Kind.Action(); {
+	case !found || c.Kind.OfMembership():
+	case (action == ActionCreate || action == ActionAdopt) && owned.ID == id:
+		return
+	case action == ActionCreate, action == ActionAdopt:
+		l.RecordUncertain(c, by, now)
+		return
+	case (action == ActionDelete || action == ActionRelease) && owned.ID != id:
+		return
+	}
+	l.Record(c, id, disposition, now)
+}
+
 // RecordUncertain records a change that may have taken effect: no valid response proves whether it
 // did. by is the run that sent it.
 //

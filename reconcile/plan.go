@@ -54,6 +54,9 @@ type Plan struct {
 	// UnreviewedDate is set if the commit must not become the last applied one.
 	UnreviewedDate *UnreviewedDate `json:"-"`
 	Removed        bool            `json:"-"` // the provisioner is no longer declared
+	// HoldsLostRun is true if the plan holds the adoption of an object that a lost run may have
+	// created, although the intent of that run does not name it.
+	HoldsLostRun bool `json:"-"`
 
 	commitsBetween bool // there are commits between the last applied one and this one
 }
@@ -156,6 +159,8 @@ func NewPlan(in PlanInput) *Plan {
 	p.approve(in)
 	p.holdBack(in)
 	p.dropUnusedApprovals()
+	p.HoldsLostRun = slices.ContainsFunc(p.Changes,
+		func(c Change) bool { return len(c.Held) > 0 && gates.createdByLostRun(&c) })
 	p.Notices = append(p.Notices, overQuota(in.Desired)...)
 	if notice := linking.contradictedNotice(); notice != "" {
 		p.AddNotice("%s", notice)

@@ -88,12 +88,12 @@ func (l *Ledger) Resolve(ref string, answer LookupResult, now time.Time) (d Done
 	switch {
 	case answer.Err != nil:
 		d.Error = "no response; the lookup failed: " + answer.Err.Error()
+	case answer.ID != "" && l.owns(answer.ID): // the write did not make another object
+		delete(l.Unconfirmed, ref)
+		return d, false
 	case answer.ID != "" && answer.Unproved != "":
 		d.Result, d.Error = ResultHeld, ""
 		d.Held = []Hold{{Gate: gateContradicted, Reason: answer.Unproved, NotApprovable: true}}
-	case answer.ID != "" && l.owns(answer.ID): // the write found another object, or there is no other
-		delete(l.Unconfirmed, ref)
-		return d, false
 	case answer.ID != "":
 		d.Result, d.Error = ResultDone, ""
 		l.Record(&d.Change, answer.ID, "", now)
@@ -112,9 +112,7 @@ func (u Unconfirmed) line(ref string, answer LookupResult) Done {
 	kind, key := ObjectKey(ref)
 	d := Done{Result: ResultUnknown, SentBy: &u.Attempt,
 		Error: "no response; a lookup did not find it, and roster looks again after five minutes"}
-	d.Kind = map[[2]bool]Kind{
-		{true, false}: CreateUser, {true, true}: AdoptUser, {false, false}: CreateGroup, {false, true}: AdoptGroup,
-	}[[2]bool{kind == "user", u.ID != ""}]
+	d.Kind = u.sent(kind)
 	d.Key, d.ID, d.Name = key, answer.ID, answer.Name
 	if d.Name == "" {
 		d.Name = key
@@ -133,6 +131,26 @@ func (u Unconfirmed) Unproved(ref string, found []Provenance, created time.Time)
 			"branch, or declare adopt: \"match\" to adopt it", u.Run, reason)
 	}
 	return ""
+}
+
+// sent returns the kind of the write that was sent, for an object of a kind.
+func (u Unconfirmed) sent(kind string) Kind {
+	switch {
+	case kind == "user" && u.ID == "":
+		return CreateUser
+	case kind == "user":
+		return AdoptUser
+	case u.ID == "":
+		return CreateGroup
+	}
+	return AdoptGroup
+}
+
+// Provenance returns the provenance that the run of an unconfirmed object claims, without the facts
+// of Git.
+func (u Unconfirmed) Provenance(ref string) Provenance {
+	kind, key := ObjectKey(ref)
+	return Provenance{Kind: u.sent(kind), Key: key, Run: u.Run, Commit: u.Commit, Started: u.Started}
 }
 
 // owns reports whether the ledger has an entry with an id.

@@ -125,7 +125,8 @@ func (m *machine) checkConverged() {
 		}
 	}
 	state, err := newRecorder(m.t, m.store, m.dir).LoadState(m.t.Context(), prov)
-	if err != nil || state.Interrupted != nil || state.OpenIntent != nil || state.Trust.Level != reconcile.TrustProved {
+	if err != nil || state.Interrupted != nil || len(state.OpenIntents) != 0 ||
+		state.Trust.Level != reconcile.TrustProved {
 		m.t.Errorf("state is %+v, %v", state, err)
 	}
 }

@@ -53,7 +53,8 @@ func TestALeasePreventsOtherRuns(t *testing.T) {
 			}
 		}
 		state, err := b.LoadState(t.Context(), prov)
-		if err != nil || state.OpenIntent == nil || state.OpenIntent.Run != "run-a" || state.Interrupted != nil {
+		if err != nil || len(state.OpenIntents) == 0 || state.OpenIntents[0].Run != "run-a" ||
+			state.Interrupted != nil {
 			t.Errorf("state is %+v, %v", state, err)
 		}
 		if _, err := (&runner{recorder: b, aws: &directory{}}).reportWithoutWrites(t.Context(), "run-c",
@@ -112,7 +113,7 @@ func TestAnExpiredLeaseIsTakenOver(t *testing.T) {
 			t.Fatalf("after the expiry: %v", err)
 		}
 		state, err := b.Reader().LoadState(t.Context(), prov)
-		if err != nil || state.OpenIntent == nil || state.OpenIntent.Run != "run-a" {
+		if err != nil || len(state.OpenIntents) == 0 || state.OpenIntents[0].Run != "run-a" {
 			t.Errorf("the abandoned run is not open: %+v, %v", state, err)
 		}
 		// The machine comes back with its journal and publishes its report late.
@@ -123,7 +124,7 @@ func TestAnExpiredLeaseIsTakenOver(t *testing.T) {
 		}
 		back := newRecorder(t, store, filepath.Join(dir, "alpha"))
 		state, err = (&runner{recorder: back, aws: &directory{}}).recover(t.Context())
-		if err != nil || state.Status.Run != "run-a" || state.Interrupted != nil || state.OpenIntent != nil {
+		if err != nil || state.Status.Run != "run-a" || state.Interrupted != nil || len(state.OpenIntents) != 0 {
 			t.Errorf("after the machine came back: %+v, %v", state, err)
 		}
 		checkChain(t, store, "run-b", "run-a")
@@ -242,7 +243,7 @@ func TestTwoProcessesOnOneStateDirectory(t *testing.T) {
 			t.Fatal(err)
 		}
 		state, err := b.LoadState(t.Context(), prov)
-		if err != nil || state.Interrupted != nil || state.OpenIntent != nil {
+		if err != nil || state.Interrupted != nil || len(state.OpenIntents) != 0 {
 			t.Errorf("the other process loads %+v, %v; an active run is neither interrupted nor open", state, err)
 		}
 		time.Sleep(time.Hour) // however long
@@ -360,7 +361,7 @@ func TestIntentsThatCannotBePublished(t *testing.T) {
 					t.Error("a write began without an intent")
 				}
 				state, err := b.LoadState(t.Context(), prov)
-				if err != nil || (state.Interrupted != nil) != row.journal || state.OpenIntent != nil {
+				if err != nil || (state.Interrupted != nil) != row.journal || len(state.OpenIntents) != 0 {
 					t.Errorf("state is %+v, %v", state, err)
 				}
 			})

@@ -207,8 +207,9 @@ func TestTwoConcurrentRunsLoseNothing(t *testing.T) {
 		if !reflect.DeepEqual(got.Ledger.Users, want) {
 			t.Errorf("the ledger has %v, want %v", got.Ledger.Users, want)
 		}
-		if used := reconcile.FindUse(got.Status.UsedApprovals, "approval", "c"); used == nil || got.OpenIntent != nil {
-			t.Errorf("the status is %+v, open is %+v", got.Status, got.OpenIntent)
+		if used := reconcile.FindUse(got.Status.UsedApprovals, "approval", "c"); used == nil ||
+			len(got.OpenIntents) != 0 {
+			t.Errorf("the status is %+v, open is %+v", got.Status, got.OpenIntents)
 		}
 	})
 }

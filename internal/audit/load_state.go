@@ -140,9 +140,7 @@ func (r *Recorder) stateOf(
 	}
 	others := slices.DeleteFunc(b.intents.except(localRun(journaled, l.pending)),
 		func(in reconcile.Intent) bool { return queue.has(in.Run) })
-	if len(others) > 0 {
-		state.OpenIntent = &others[0]
-	}
+	state.OpenIntents = others
 	state.OpenUses = openUses(b.intents, journaled)
 	if p.open == nil { // an open run keeps its base
 		p.base = &baseState{head: b.head, status: found.status, ledger: found.ledger, report: reportOf(b.status),

@@ -1,6 +1,10 @@
 package audit
 
-import "github.com/seed-d64a251c/roster/reconcile"
+import (
+	"slices"
+
+	"github.com/seed-d64a251c/roster/reconcile"
+)
 
 // pendingReport is the file with the report of a run that is not on the branch yet. It has
 // everything that is needed to publish it later.
@@ -21,7 +25,7 @@ type pendingReport struct {
 	Unproved reconcile.UnprovedEntries `json:"unproved,omitzero"`
 	// DroppedLookedUp is true if the run looked up the entries that others removed.
 	DroppedLookedUp bool `json:"droppedLookedUp,omitempty"`
-	// ResolvedRuns are runs without a report. This run left nothing open that they may have done.
+	// ResolvedRuns are runs without a report. What they may have created is in the ledger.
 	ResolvedRuns []string `json:"resolvedRuns,omitempty"`
 }
 
@@ -42,18 +46,12 @@ func newPendingReport(base *baseState, c *reconcile.RunRecord, record *localReco
 		p.Restart = &reconcile.ChainStart{Head: base.trust.Break, Approval: a.Digest, Reason: a.Reason,
 			Position: a.Position}
 	}
-	if resolvesOpenRuns(&report) {
-		p.ResolvedRuns = base.openRuns
+	for _, run := range base.openRuns {
+		if slices.Contains(c.TakenOver, run) {
+			p.ResolvedRuns = append(p.ResolvedRuns, run)
+		}
 	}
 	return p
-}
-
-// resolvesOpenRuns reports whether a run left nothing undecided. Then each object that a run
-// without a report may have created was either adopted or does not exist.
-func resolvesOpenRuns(r *reconcile.Report) bool {
-	n := r.Counts
-	return (r.Outcome == reconcile.RunInSync || r.Outcome == reconcile.RunApplied) && len(r.Errors) == 0 &&
-		n.Held+n.Waiting+n.Skipped+n.Failed+n.Unknown == 0
 }
 
 // pendingReportAdvice says what to do about a damaged pending report.

@@ -49,7 +49,7 @@ func TestAPendingReportIsPublishedFirst(t *testing.T) {
 				t.Error("a new run began before the report of the last one was published")
 			}
 			state, err := r.recorder.Reader().LoadState(t.Context(), prov) // who only looks sees what will be
-			if err != nil || state.Status == nil || state.Status.Run != "run-1" || state.OpenIntent != nil ||
+			if err != nil || state.Status == nil || state.Status.Run != "run-1" || len(state.OpenIntents) != 0 ||
 				state.Interrupted != nil {
 				t.Errorf("a reader loads %+v, %v", state, err)
 			}
@@ -60,7 +60,7 @@ func TestAPendingReportIsPublishedFirst(t *testing.T) {
 		}
 		store.setFault(nil)
 		state, err := m.loadState()
-		if err != nil || state.Status.Run != "run-1" || state.Interrupted != nil || state.OpenIntent != nil {
+		if err != nil || state.Status.Run != "run-1" || state.Interrupted != nil || len(state.OpenIntents) != 0 {
 			t.Errorf("state is %+v, %v", state, err)
 		}
 		checkChain(t, store, "run-1")
@@ -95,7 +95,7 @@ func TestAnInterruptedRunIsReportedBeforeTheNextRun(t *testing.T) {
 		}
 		_, err := m.runProcess(0, func(r *runner) error {
 			state, err := r.recorder.LoadState(t.Context(), prov)
-			if err != nil || state.Interrupted == nil || state.OpenIntent != nil {
+			if err != nil || state.Interrupted == nil || len(state.OpenIntents) != 0 {
 				t.Fatalf("state is %+v, %v", state, err)
 			}
 			if err := r.recorder.BeginRun(t.Context(), intentOf("run-2", 1)); err == nil ||

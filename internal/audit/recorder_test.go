@@ -256,7 +256,7 @@ func TestARunMakesTwoCommits(t *testing.T) {
 		}
 		if state.Status.Run != "run-1" || state.Status.Report != receipt.Report || len(state.Ledger.Users) != 2 ||
 			state.Ledger.Users["u-2"].ID != "id-u-2" ||
-			state.Interrupted != nil || state.OpenIntent != nil || state.Trust.Level != reconcile.TrustProved {
+			state.Interrupted != nil || len(state.OpenIntents) != 0 || state.Trust.Level != reconcile.TrustProved {
 			t.Errorf("state is %+v", state)
 		}
 		for _, name := range []string{"journal/aws-prod.jsonl", "pending/aws-prod.json"} {

@@ -49,7 +49,7 @@ type CachedDirectory struct {
 // relied on: another process has run since, a run was interrupted, or the audit branch is
 // broken.
 func LoadCached(cache Cache, p *schema.Provisioner, audit *reconcile.AuditState) *CachedDirectory {
-	if cache == nil || audit.Status == nil || audit.Interrupted != nil || audit.OpenIntent != nil ||
+	if cache == nil || audit.Status == nil || audit.Interrupted != nil || len(audit.OpenIntents) > 0 ||
 		audit.Trust.Broken() {
 		return nil
 	}

@@ -26,8 +26,8 @@ type Audit struct {
 	entries []reconcile.Entry
 	// Reports are the committed reports, in order.
 	Reports []*reconcile.Report
-	// OpenIntent is the intent of a lost run. LoadState returns it until a report leaves nothing
-	// open.
+	// OpenIntent is the intent of a run of another machine. LoadState returns it until a report
+	// takes it over.
 	OpenIntent *reconcile.Intent
 	// Trust is the trust in the branch; the zero value is proved. A release makes it proved again.
 	Trust reconcile.AuditTrust
@@ -54,7 +54,7 @@ func (m *Audit) LoadState(_ context.Context, provisioner string) (*reconcile.Aud
 		p = &reconcile.AuditState{Ledger: reconcile.NewLedger()}
 	}
 	out := *p
-	out.Ledger, out.OpenIntent = p.Ledger.Clone(), m.OpenIntent
+	out.Ledger = p.Ledger.Clone()
 	out.Trust, out.Unproved = m.Trust, m.Unproved
 	out.Trust.Level = cmp.Or(out.Trust.Level, reconcile.TrustProved)
 	if m.EditLoaded != nil && out.Status != nil {
@@ -67,6 +67,7 @@ func (m *Audit) LoadState(_ context.Context, provisioner string) (*reconcile.Aud
 		out.OpenUses = m.intent.UsedApprovals
 	}
 	if m.OpenIntent != nil {
+		out.OpenIntents = []reconcile.Intent{*m.OpenIntent}
 		out.OpenUses = reconcile.MergeUses(out.OpenUses, m.OpenIntent.UsedApprovals)
 	}
 	return &out, nil
@@ -195,6 +196,14 @@ func (m *Audit) BeginRun(_ context.Context, in reconcile.Intent) error {
 	return nil
 }
 
+// LoseJournal makes the run without a report one of another machine: its intent is on the branch,
+// its journal is not here.
+func (m *Audit) LoseJournal() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.OpenIntent, m.intent, m.entries = m.intent, nil, nil
+}
+
 // BeginWrite records the beginning of a write.
 func (m *Audit) BeginWrite(e reconcile.Entry) error {
 	m.mu.Lock()
@@ -226,7 +235,7 @@ func (m *Audit) CommitReport(_ context.Context, c reconcile.RunRecord) (reconcil
 		return reconcile.Receipt{}, fmt.Errorf("the power went out")
 	}
 	m.intent, m.entries = nil, nil
-	if c.Report.Outcome == reconcile.RunInSync || c.Report.Outcome == reconcile.RunApplied {
+	if m.OpenIntent != nil && slices.Contains(c.TakenOver, m.OpenIntent.Run) {
 		m.OpenIntent = nil
 	}
 	if c.Release != nil {
@@ -235,11 +244,16 @@ func (m *Audit) CommitReport(_ context.Context, c reconcile.RunRecord) (reconcil
 	if m.past == nil {
 		m.past = map[string]*reconcile.AuditState{}
 	}
+	unconfirmed := maps.Clone(m.Unproved.Unconfirmed)
+	if unconfirmed == nil {
+		unconfirmed = map[string]bool{}
+	}
+	maps.Copy(unconfirmed, c.Unproved.Unconfirmed)
 	users, groups := ownWork(&c)
 	m.Unproved = reconcile.UnprovedEntries{
 		Users:       unproved(m.Unproved.Users, c.Ledger.Users, c.Ledger.Users, users),
 		Groups:      unproved(m.Unproved.Groups, c.Ledger.Groups, c.Ledger.Groups, groups),
-		Unconfirmed: unproved(m.Unproved.Unconfirmed, c.Ledger.Unconfirmed, c.Ledger.Unconfirmed, nil),
+		Unconfirmed: unproved(unconfirmed, c.Ledger.Unconfirmed, c.Ledger.Unconfirmed, nil),
 	}
 	m.past[c.Report.Provisioner] = &reconcile.AuditState{Status: c.Status, Ledger: c.Ledger.Clone()}
 	m.Reports = append(m.Reports, c.Report)

@@ -10,12 +10,14 @@ import (
 
 // intent returns the record that is published before the first write.
 func (r *Runner) intent(id string, s runState, plan *reconcile.Plan) reconcile.Intent {
-	return reconcile.Intent{
+	in := reconcile.Intent{
 		Version: 1, Run: id, Provisioner: plan.Provisioner, Identity: plan.Identity, Digest: plan.Digest,
 		ReleasedChanges: plan.Released(), Commit: s.request.Commit, Trigger: s.request.Trigger, Started: s.started,
 		UsedApprovals: plan.UsedApprovals(s.started),
 		Host:          r.Host, RosterVersion: r.Version,
 	}
+	in.RecordKeys(plan)
+	return in
 }
 
 // apply sends what a plan releases. The error is what stopped the run early; the result is complete

@@ -76,9 +76,13 @@ func (r *Runner) conclude(ctx context.Context, s runState, c conclusion) (*recon
 		Report: &published, Ledger: c.ledger, Status: status, Verified: verifiedEntries(c.plan),
 		DroppedLookedUp: s.lookedUp && c.plan != nil,
 	}
+	if c.plan == nil || !c.plan.HoldsLostRun {
+		record.TakenOver = s.takenOver
+	}
 	if c.plan != nil {
 		record.Release = c.auditRelease
 	}
+	record.Unproved.Unconfirmed = s.audit.Unproved.Unconfirmed
 	if s.previousKey != "" {
 		record.Unproved = s.audit.Unproved
 	}
@@ -172,6 +176,7 @@ func (r *Runner) Refuse(ctx context.Context, p *schema.Provisioner, commit recon
 		audit:       audit,
 		started:     r.now(),
 	}
+	s = s.takeOver()
 	cached := observe.LoadCached(r.Cache, p, audit)
 	report, receipt, err := r.reportFailure(ctx, s, cached, problems)
 	return &Result{Report: report, Receipt: receipt, LastApplied: audit.Status.LastAppliedCommit()}, err

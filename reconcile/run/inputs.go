@@ -66,7 +66,7 @@ func (r *Runner) loadInputs(ctx context.Context, s runState, directory reconcile
 	plan := reconcile.PlanInput{
 		Provisioner: p, Desired: desired, LastApplied: last.desired, Ledger: s.audit.Ledger, Status: status,
 		Approvals: req.Declarations.Approvals, ApprovalEvidence: approvals, Redactor: redactor, Commit: req.Commit,
-		Now: s.started, LostRun: s.audit.OpenIntent, MappingEdit: mappingEdit(s, last, desired),
+		Now: s.started, LostRun: s.lostRun(), MappingEdit: mappingEdit(s, last, desired),
 		HistoryReason: historyReason, OutOfReach: s.outOfReach(), AuditRelease: auditRelease(s, approvals),
 		Trust: s.audit.Trust, Unproved: s.audit.Unproved, Policy: declaredPolicy(s), AppliedPolicy: policy.policy,
 	}

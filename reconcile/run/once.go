@@ -41,6 +41,7 @@ func (r *Runner) Once(ctx context.Context, req Request) (*Result, error) {
 	if err != nil {
 		return r.fail(ctx, recovered.state, cached, result, err)
 	}
+	state = state.takeOver()
 	if state, directory, err = r.resolveUnconfirmed(ctx, state, directory); err != nil {
 		return r.fail(ctx, state, cached, result, err)
 	}

@@ -32,6 +32,8 @@ type runState struct {
 	lookedUp bool
 	// resolved are the lines of the report about unconfirmed objects, as the lookups left them.
 	resolved []reconcile.Done
+	// takenOver are the runs of other machines whose work this run continues.
+	takenOver []string
 }
 
 // loadState reads what earlier runs of a provisioner left.

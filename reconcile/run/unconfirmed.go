@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/schema"
 )
 
 // resolveUnconfirmed looks up the objects of creations and adoptions that had no valid response.
@@ -42,6 +44,36 @@ func (r *Runner) resolveUnconfirmed(ctx context.Context, s runState, dir reconci
 		}
 	}
 	return s, dir, nil
+}
+
+// takeOver records what the runs of other machines without a report may have created as
+// unconfirmed. Their intents are not proved: other writers of the branch may have planted them.
+func (s runState) takeOver() runState {
+	if len(s.audit.OpenIntents) == 0 || s.audit.Trust.Broken() {
+		return s
+	}
+	audit := *s.audit
+	audit.Ledger, audit.Unproved.Unconfirmed = audit.Ledger.Clone(), maps.Clone(audit.Unproved.Unconfirmed)
+	if audit.Unproved.Unconfirmed == nil {
+		audit.Unproved.Unconfirmed = map[string]bool{}
+	}
+	for i := range audit.OpenIntents {
+		intent := &audit.OpenIntents[i]
+		for _, ref := range audit.Ledger.TakeOver(intent) {
+			audit.Unproved.Unconfirmed[ref] = true
+		}
+		s.takenOver = append(s.takenOver, intent.Run)
+	}
+	s.audit = &audit
+	return s
+}
+
+// lostRun returns the oldest run of another machine without a report; nil if there is none.
+func (s runState) lostRun() *reconcile.Intent {
+	if len(s.audit.OpenIntents) == 0 {
+		return nil
+	}
+	return &s.audit.OpenIntents[0]
 }
 
 // lookUpKeys looks up objects by externalId. Where single lookups would take more calls than a
@@ -156,12 +188,35 @@ func (r *Runner) proveFound(ctx context.Context, s runState, answers map[string]
 	if err != nil {
 		return err
 	}
+	commits := map[string]*schema.Declarations{}
 	for ref := range attempts {
+		if len(found[ref]) == 0 {
+			if found[ref], err = r.announced(ctx, s, ref, commits); err != nil {
+				return err
+			}
+		}
 		answer := answers[ref]
 		answer.Unproved = s.audit.Ledger.Unconfirmed[ref].Unproved(ref, found[ref], answer.Created)
 		answers[ref] = answer
 	}
 	return nil
+}
+
+// announced returns the provenance of an unconfirmed object whose run has no report yet: its intent
+// announced the object. The intent cannot date itself back before the newest report.
+func (r *Runner) announced(ctx context.Context, s runState, ref string, commits map[string]*schema.Declarations) (
+	[]reconcile.Provenance, error,
+) {
+	u := s.audit.Ledger.Unconfirmed[ref]
+	if !slices.Contains(s.takenOver, u.Run) {
+		return nil, nil
+	}
+	p := u.Provenance(ref)
+	if st := s.audit.Status; st != nil && st.Finished.After(p.Started) {
+		p.Started = st.Finished
+	}
+	err := r.readProvenance(ctx, s, &p, commits)
+	return []reconcile.Provenance{p}, err
 }
 
 // missedNotice returns the notice about entries that wait for a second lookup; "" if there are
