@@ -22,7 +22,8 @@ func answered(sent *atomic.Int32, status int) roundTrip {
 	return func(r *http.Request) (*http.Response, error) {
 		sent.Add(1)
 		time.Sleep(time.Second)
-		return &http.Response{StatusCode: status, Header: http.Header{}, Body: http.NoBody, Request: r}, r.Context().Err()
+		response := &http.Response{StatusCode: status, Header: http.Header{}, Body: http.NoBody, Request: r}
+		return response, r.Context().Err()
 	}
 }
 

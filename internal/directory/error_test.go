@@ -11,7 +11,7 @@ import (
 
 func TestErrorsOfWritesAreConverted(t *testing.T) {
 	known := []error{reconcile.ErrUncertain, reconcile.ErrUnauthorized, reconcile.ErrForbidden, reconcile.ErrNotSent}
-	forbiddenAndUncertain := []error{known[0], known[2]}
+	refusedLate := []error{known[0], known[2]}
 	for name, test := range map[string]struct {
 		err  error
 		want []error
@@ -21,10 +21,10 @@ func TestErrorsOfWritesAreConverted(t *testing.T) {
 		"a 403":                                    {&scim.Error{Status: 403}, known[2:3]},
 		"a lost response":                          {&scim.Error{Status: 503, MaybeApplied: true}, known[:1]},
 		"a 401 after a lost response":              {&scim.Error{Status: 401, MaybeApplied: true}, known[:2]},
-		"a 403 after a lost response":              {&scim.Error{Status: 403, MaybeApplied: true}, forbiddenAndUncertain},
+		"a 403 after no response":                  {&scim.Error{Status: 403, MaybeApplied: true}, refusedLate},
 		"a call that was not sent":                 {scim.ErrNotSent, known[3:]},
 		"a patch whose second part is not sent":    {&scim.PartialError{Err: scim.ErrNotSent}, known[:1]},
-		"a patch whose second part is refused":     {&scim.PartialError{Err: &scim.Error{Status: 403}}, forbiddenAndUncertain},
+		"a patch whose second part is refused":     {&scim.PartialError{Err: &scim.Error{Status: 403}}, refusedLate},
 		"a call whose context ended before it was": {context.Canceled, nil},
 	} {
 		err := convertError(test.err)

@@ -81,7 +81,7 @@ func (a *admission) close() {
 }
 
 // enter waits until a write may be sent. ok is false if nothing more may be sent. Otherwise the
-// caller must call leave.
+// caller must call exit.
 func (a *admission) enter() (t ticket, ok bool) {
 	defer context.AfterFunc(a.ctx, a.wake)()
 	a.mu.Lock()
@@ -103,9 +103,9 @@ func (a *admission) wake() {
 	a.changed.Broadcast()
 }
 
-// leave records how a write ended whose first change is c. If the write was refused, it decides
+// exit records how a write ended whose first change is c. If the write was refused, it decides
 // what that concerns, and returns then.
-func (a *admission) leave(t ticket, c *reconcile.Change, err error) {
+func (a *admission) exit(t ticket, c *reconcile.Change, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	defer a.changed.Broadcast()

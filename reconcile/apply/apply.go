@@ -200,7 +200,7 @@ func (a *applier) call(ctx context.Context, w *write) (reconcile.CallReceipt, ti
 		receipt, err := a.send(reconcile.WithSending(call, t.sending), w)
 		cancel()
 		took := a.now().Sub(began)
-		a.admission.leave(t, &a.plan.Changes[w.changes[0]], err)
+		a.admission.exit(t, &a.plan.Changes[w.changes[0]], err)
 		if !errors.Is(err, reconcile.ErrNotSent) || a.stopped() != nil {
 			return receipt, took, err
 		}

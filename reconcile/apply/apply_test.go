@@ -256,7 +256,7 @@ func TestTheSameObjectRefusedAgainIsOneObject(t *testing.T) {
 		if !ok {
 			t.Fatal("nothing more may be sent")
 		}
-		a.leave(ticket, &reconcile.Change{Kind: reconcile.AddMember, Key: "g", Member: "u"}, reconcile.ErrForbidden)
+		a.exit(ticket, &reconcile.Change{Kind: reconcile.AddMember, Key: "g", Member: "u"}, reconcile.ErrForbidden)
 	}
 	if err := context.Cause(a.ctx); err != nil {
 		t.Errorf("the run is stopped: %v", err)
@@ -292,14 +292,14 @@ func TestASuccessOfAnEarlierCallDoesNotEndARowOfRefusals(t *testing.T) {
 	a.mu.Unlock()
 	for _, key := range []string{"a", "b"} {
 		next, _ := a.enter()
-		a.leave(next, deleteUser(key), reconcile.ErrForbidden)
+		a.exit(next, deleteUser(key), reconcile.ErrForbidden)
 	}
 	a.mu.Lock()
 	a.active++
 	a.mu.Unlock()
-	a.leave(early, deleteUser("early"), nil)
+	a.exit(early, deleteUser("early"), nil)
 	next, _ := a.enter()
-	a.leave(next, deleteUser("c"), reconcile.ErrForbidden)
+	a.exit(next, deleteUser("c"), reconcile.ErrForbidden)
 	if reconcile.RefusalOf(context.Cause(a.ctx)) == nil {
 		t.Error("the run is not stopped after three refusals")
 	}
