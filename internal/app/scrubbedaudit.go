@@ -9,6 +9,7 @@ import (
 
 	"github.com/seed-d64a251c/roster/internal/secret/scrub"
 	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/run"
 )
 
 // scrubbedAudit removes secrets from what runs record, before it is hashed, written to the journal
@@ -54,6 +55,22 @@ func (a scrubbedAudit) CommitReport(ctx context.Context, c reconcile.RunRecord) 
 		return reconcile.Receipt{}, err
 	}
 	return a.Audit.CommitReport(ctx, c)
+}
+
+// scrubbedQuarantines removes secrets from what it stores.
+type scrubbedQuarantines struct {
+	run.Quarantines
+	secrets *scrub.Scrubber
+}
+
+func (q scrubbedQuarantines) Store(provisioner string, quarantine *reconcile.Quarantine) {
+	clean, err := scrubbed(q.secrets, quarantine)
+	if err != nil { // it has a secret that cannot be removed alone
+		hidden := *quarantine
+		hidden.Reason = err.Error()
+		clean = &hidden
+	}
+	q.Quarantines.Store(provisioner, clean)
 }
 
 // scrubbed returns a record without secrets: the same pointer if it has none.

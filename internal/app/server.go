@@ -24,8 +24,10 @@ type ServeConfig struct {
 	Listen     string           // address of the HTTP server; "" for none
 	Poll       time.Duration    // interval at which the repository is polled
 	Jitter     time.Duration    // maximum delay of a scheduled run
-	Forge      ForgeConfig
-	Access     AccessConfig
+	// QuarantinePause is the first pause of a quarantine; 0 means a minute.
+	QuarantinePause time.Duration
+	Forge           ForgeConfig
+	Access          AccessConfig
 }
 
 // Server is the daemon with its HTTP server and its previews of pull requests.
@@ -74,6 +76,7 @@ func NewServer(ctx context.Context, s Settings, c ServeConfig) (*Server, error) 
 	out.cache = &daemon.FileCache{Dir: filepath.Join(w.stateDir, "cache"), Log: s.Log, Now: s.Now}
 	runner := w.runner()
 	runner.Cache = out.cache
+	runner.QuarantinePause = c.QuarantinePause
 	if f != nil {
 		runner.Review = &preview.Reviewer{Forge: f, Repo: urgentMerges(w.source), Branch: c.Branch,
 			TrustCommitAuthors: c.Forge.TrustCommitAuthors}

@@ -132,20 +132,21 @@ func declaredProvisioners(d *schema.Declarations) string {
 // runner connects the parts of a run.
 func (w *Workspace) runner() *run.Runner {
 	out := &run.Runner{
-		Audit:     scrubbedAudit{w.recorder, w.settings.Secrets},
-		Archive:   w.recorder,
-		Source:    w.source,
-		Author:    w.source.author,
-		Open:      w.directories.Open,
-		Test:      w.directories.Test,
-		Now:       w.settings.Now,
-		RunID:     w.newRunID,
-		Host:      w.recorder.Host,
-		Version:   w.settings.Version,
-		Progress:  w.settings.Progress,
-		Log:       w.settings.Log,
-		Signed:    w.verifyCommits,
-		RedactKey: w.redactKey,
+		Audit:       scrubbedAudit{w.recorder, w.settings.Secrets},
+		Archive:     w.recorder,
+		Quarantines: scrubbedQuarantines{w.quarantines(), w.settings.Secrets},
+		Source:      w.source,
+		Author:      w.source.author,
+		Open:        w.directories.Open,
+		Test:        w.directories.Test,
+		Now:         w.settings.Now,
+		RunID:       w.newRunID,
+		Host:        w.recorder.Host,
+		Version:     w.settings.Version,
+		Progress:    w.settings.Progress,
+		Log:         w.settings.Log,
+		Signed:      w.verifyCommits,
+		RedactKey:   w.redactKey,
 	}
 	if w.signers != nil {
 		out.Review = w.signers
@@ -156,6 +157,11 @@ func (w *Workspace) runner() *run.Runner {
 			"another person")
 	}
 	return out
+}
+
+// quarantines returns the quarantines in the state directory.
+func (w *Workspace) quarantines() *audit.QuarantineFiles {
+	return &audit.QuarantineFiles{StateDir: w.stateDir, Log: w.settings.Log}
 }
 
 // newRunID returns an id that sorts by time and does not repeat.

@@ -24,6 +24,7 @@ func TestFormatsAreThoseOfTheirGoldenFiles(t *testing.T) {
 	formattest.Check(t, "local-record-v1.json", &localRecord{})
 	formattest.Check(t, "queued-reports-v1.json", &reportQueue{})
 	formattest.Check(t, "audit-proof-v1.json", &Proof{})
+	formattest.Check(t, "quarantine-v1.json", &reconcile.Quarantine{})
 }
 
 func TestTheJournalFormatIsThatOfItsGoldenFile(t *testing.T) {
@@ -123,6 +124,10 @@ func formatReaders() []formatReader {
 		}},
 		{"queued-reports-v1.json", func(t *testing.T, data []byte) error {
 			_, err := readState(writeTemporary(t, data), &reportQueue{}, queueAdvice)
+			return err
+		}},
+		{"quarantine-v1.json", func(t *testing.T, data []byte) error {
+			_, err := readQuarantine(writeTemporary(t, data))
 			return err
 		}},
 		{"journal-v1.jsonl", func(t *testing.T, data []byte) error {

@@ -64,6 +64,8 @@ type LastRun struct {
 	Held  []render.HeldSet `json:"held,omitempty"`
 	Error string           `json:"error,omitempty"`
 	Time  time.Time        `json:"time"`
+	// Quarantine is the quarantine of the provisioner now; nil if there is none.
+	Quarantine *reconcile.Quarantine `json:"quarantine,omitempty"`
 }
 
 // State is the daemon's state for pages, metrics and the API.
@@ -96,7 +98,9 @@ func (d *Daemon) State() State {
 		s.PollError = d.pollErr.Error()
 	}
 	for key := range d.workers {
-		s.Provisioners[key] = d.lastRuns[key]
+		last := d.lastRuns[key]
+		last.Quarantine = d.quarantine(key)
+		s.Provisioners[key] = last
 	}
 	s.DueDeadlines = deadline.Due(d.deadlines, d.Runner.Clock())
 	for _, e := range d.deadlines {
@@ -105,6 +109,14 @@ func (d *Daemon) State() State {
 		}
 	}
 	return s
+}
+
+// quarantine returns the quarantine of a provisioner; nil if there is none.
+func (d *Daemon) quarantine(provisioner string) *reconcile.Quarantine {
+	if d.Runner.Quarantines == nil {
+		return nil
+	}
+	return d.Runner.Quarantines.Load(provisioner)
 }
 
 // maxProblems is the number of problems of a refused commit that the state has. roster check shows
@@ -305,6 +317,7 @@ func (d *Daemon) finished(key string, result *run.Result, err error) {
 			d.Log.Error("run failed", "provisioner", key, "error", err)
 		}
 	}
+	d.logQuarantine(key, result)
 	d.mu.Lock()
 	if last.Report == nil {
 		last.Held = d.lastRuns[key].Held
@@ -313,5 +326,23 @@ func (d *Daemon) finished(key string, result *run.Result, err error) {
 	d.mu.Unlock()
 	if d.RunEnded != nil {
 		d.RunEnded(key, result, err)
+	}
+}
+
+// logQuarantine logs that a run began, continued or ended the quarantine of a provisioner.
+func (d *Daemon) logQuarantine(key string, result *run.Result) {
+	switch {
+	case result == nil:
+	case result.Ended != nil:
+		d.Log.Info("the quarantine has ended", "provisioner", key, "since", result.Ended.Since,
+			"tries", result.Ended.Tries+1)
+	case result.Report != nil && result.Report.Quarantine != nil:
+		q := result.Report.Quarantine
+		level, message := slog.LevelError, "the provisioner is in quarantine"
+		if q.Tries > 0 {
+			level, message = slog.LevelWarn, "the provisioner stays in quarantine"
+		}
+		d.Log.Log(context.Background(), level, message, "provisioner", key, "reason", q.Reason, "notSent", q.NotSent,
+			"tries", q.Tries, "nextTry", q.NextTry)
 	}
 }

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -79,11 +80,19 @@ type fakeAudit struct {
 	reports []*reconcile.Report
 	status  *reconcile.Status
 	ledger  *reconcile.Ledger
+	onLoad  func() error // if set, called before the state is loaded
 }
+
+var errLoad = errors.New("the audit branch cannot be read")
 
 func (b *fakeAudit) LoadState(context.Context, string) (*reconcile.AuditState, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.onLoad != nil {
+		if err := b.onLoad(); err != nil {
+			return nil, err
+		}
+	}
 	past := &reconcile.AuditState{Status: b.status, Ledger: reconcile.NewLedger()}
 	if b.ledger != nil {
 		past.Ledger = b.ledger.Clone()
@@ -139,17 +148,38 @@ type fakeDirectory struct {
 	reconcile.Directory // for the methods that no test calls
 	onCreate            func()
 
-	mu    sync.Mutex
-	users []reconcile.RemoteUser
-	reads int
+	mu      sync.Mutex
+	users   []reconcile.RemoteUser
+	reads   int
+	refusal error // the answer to each call; nil answers it
+}
+
+// refuse answers each call with an error; nil answers calls again.
+func (p *fakeDirectory) refuse(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.refusal = err
+}
+
+// calls returns the number of reads since the last call.
+func (p *fakeDirectory) calls() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := p.reads
+	p.reads = 0
+	return n
 }
 
 func (p *fakeDirectory) Users(context.Context) iter.Seq2[reconcile.RemoteUser, error] {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.reads++
-	users := slices.Clone(p.users)
+	users, refusal := slices.Clone(p.users), p.refusal
 	return func(yield func(reconcile.RemoteUser, error) bool) {
+		if refusal != nil {
+			yield(reconcile.RemoteUser{}, refusal)
+			return
+		}
 		for _, u := range users {
 			if !yield(u, nil) {
 				return

@@ -74,6 +74,9 @@ func (w *worker) deactivate() {
 		if cache := w.daemon.Runner.Cache; cache != nil {
 			cache.Store(w.key, nil)
 		}
+		if w.daemon.quarantine(w.key) != nil {
+			w.daemon.Runner.Quarantines.Store(w.key, nil)
+		}
 	}
 	w.provisioner = nil
 }
@@ -122,10 +125,11 @@ func (w *worker) run(ctx context.Context) {
 }
 
 // untilNext returns the time until the next run or question, and which it is: the scheduled run, in
-// a day without a schedule, or an earlier attempt after one that could not end. A provisioner
-// without authorization tries again each minute.
+// a day without a schedule, or an earlier attempt after one that could not end. A provisioner in
+// quarantine tries again after its pause, and one without authorization each minute.
 func (w *worker) untilNext() (time.Duration, string) {
 	gitFails := w.daemon.outOfReach() != "" // then the next poll that succeeds starts the run
+	quarantine := w.daemon.quarantine(w.key)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	p := w.provisioner
@@ -138,6 +142,8 @@ func (w *worker) untilNext() (time.Duration, string) {
 	switch {
 	case p == nil:
 		return wait, next
+	case quarantine.Concerns(p):
+		return untilTry(quarantine, w.daemon.Runner.Clock()), triggerSchedule
 	case w.needsAuthorization:
 		return time.Minute, triggerSchedule
 	case w.unreachable > 0 && !gitFails:
@@ -147,6 +153,15 @@ func (w *worker) untilNext() (time.Duration, string) {
 		earlier(pause(w.asked+1, 5*time.Second, 40*time.Second), askForge)
 	}
 	return wait, next
+}
+
+// untilTry returns the time until the next try of a quarantine. A try that ended before it could
+// make a call is repeated after a minute.
+func untilTry(q *reconcile.Quarantine, now time.Time) time.Duration {
+	if wait := q.NextTry.Sub(now); wait > 0 {
+		return wait
+	}
+	return time.Minute
 }
 
 // untilSchedule returns the time until the scheduled run of a provisioner. Questions to the forge
@@ -193,7 +208,8 @@ func (w *worker) forgeAnswers(ctx context.Context) bool {
 	return true
 }
 
-// work reports a refused commit, if there is one, and runs the newest valid commit.
+// work reports a refused commit, if there is one, and runs the newest valid commit. While the
+// provisioner waits in quarantine, the run is made later.
 func (w *worker) work(ctx context.Context, trigger string) {
 	if trigger == askForge {
 		if !w.forgeAnswers(ctx) {
@@ -204,12 +220,21 @@ func (w *worker) work(ctx context.Context, trigger string) {
 	w.mu.Lock()
 	p, refused := w.provisioner, w.refused
 	due := w.newCommit || w.retry || trigger != triggerCommit
-	if w.retry && !w.newCommit && trigger == triggerCommit {
+	switch {
+	case w.newCommit:
+		trigger = triggerCommit // also if a quarantine has delayed it
+	case w.retry && trigger == triggerCommit:
 		trigger = triggerRetry
 	}
 	req := run.Request{Provisioner: w.key, Declarations: w.decls, Commit: w.commit, Trigger: trigger, Apply: true,
 		Dormant: true}
-	w.refused, w.newCommit, w.retry = nil, false, false
+	waits := p != nil && w.daemon.quarantine(w.key).Waits(p, w.daemon.Runner.Clock())
+	if waits { // what is due stays due
+		due = false
+	} else {
+		w.newCommit, w.retry = false, false
+	}
+	w.refused = nil
 	if due {
 		w.scheduledAt = time.Time{}
 	}

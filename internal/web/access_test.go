@@ -210,6 +210,22 @@ func TestReadinessHasNoDetailWithoutAuthentication(t *testing.T) {
 	}
 }
 
+func TestReadinessShowsAQuarantineOnlyToCallersWhoMayRead(t *testing.T) {
+	access, read, _ := withTokens(t)
+	state := quarantinedState()
+	state.InvalidReason = ""
+	s := &Server{State: func() daemon.State { return state }, Access: access}
+	for token, lines := range map[string]int{"": 1, "Bearer guess": 1, "Bearer " + read: 2} {
+		r := httptest.NewRequest("GET", "https://roster.example.com/readyz", nil)
+		r.Header.Set("Authorization", token)
+		w := httptest.NewRecorder()
+		s.Handler().ServeHTTP(w, r)
+		if n := strings.Count(w.Body.String(), "\n"); w.Code != 200 || n != lines {
+			t.Errorf("with %q: %d %q; want %d lines", token, w.Code, w.Body, lines)
+		}
+	}
+}
+
 func TestReadinessSaysThatACommitIsRefused(t *testing.T) {
 	const refused = "ready\nthe newest commit is refused; the last valid commit stays in force\n"
 	access, read, _ := withTokens(t)

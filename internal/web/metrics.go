@@ -28,6 +28,15 @@ var (
 	auditTrust = prometheus.NewDesc("roster_audit_trust",
 		"1 for the level of trust in the audit branch that the last run found, 0 for all other levels.",
 		[]string{"provisioner", "level"}, nil)
+	quarantine = prometheus.NewDesc("roster_quarantine",
+		"1 if AWS refuses all calls or all writes of the provisioner, so that none is sent; otherwise 0.",
+		[]string{"provisioner"}, nil)
+	quarantineSince = prometheus.NewDesc("roster_quarantine_since_timestamp_seconds",
+		"Time at which the quarantine of the provisioner began.", []string{"provisioner"}, nil)
+	quarantineTries = prometheus.NewDesc("roster_quarantine_failed_tries",
+		"Number of tries that failed during the quarantine of the provisioner.", []string{"provisioner"}, nil)
+	quarantineNext = prometheus.NewDesc("roster_quarantine_next_try_timestamp_seconds",
+		"Time of the next try during the quarantine of the provisioner.", []string{"provisioner"}, nil)
 	refused = prometheus.NewDesc("roster_commit_refused",
 		"1 if the newest commit is refused because its declarations are invalid, otherwise 0.", nil, nil)
 )
@@ -41,6 +50,7 @@ var outcomes = []reconcile.Outcome{
 func (collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		lastRun, outcome, changes, directoryRead, polled, pollError, refused, deadlineEnds, auditTrust,
+		quarantine, quarantineSince, quarantineTries, quarantineNext,
 	} {
 		ch <- d
 	}
@@ -60,6 +70,14 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		gauge(deadlineEnds, float64(e.EndsAt.Unix()), string(e.Kind), e.Path)
 	}
 	for key, last := range st.Provisioners {
+		if last.Quarantine != nil || !last.Time.IsZero() {
+			gauge(quarantine, boolValue(last.Quarantine != nil), key)
+		}
+		if q := last.Quarantine; q != nil {
+			gauge(quarantineSince, float64(q.Since.Unix()), key)
+			gauge(quarantineTries, float64(q.Tries), key)
+			gauge(quarantineNext, float64(q.NextTry.Unix()), key)
+		}
 		if last.Time.IsZero() {
 			continue
 		}

@@ -58,7 +58,8 @@ func largeServer(n int, text string) *Server {
 		report.Violations = append(report.Violations, reconcile.Violation{Text: text, Users: users})
 	}
 	for i := range 150 {
-		last := daemon.LastRun{Report: report, Held: held, Error: text, Time: noon}
+		last := daemon.LastRun{Report: report, Held: held, Error: text, Time: noon,
+			Quarantine: &reconcile.Quarantine{Reason: text, Since: noon, NextTry: noon}}
 		state.Provisioners[fmt.Sprintf("p-%03d", i)] = last
 	}
 	facts := make([]explain.Fact, n)

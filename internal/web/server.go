@@ -4,6 +4,7 @@ package web
 
 import (
 	"embed"
+	"fmt"
 	"html/template"
 	"maps"
 	"net/http"
@@ -77,20 +78,40 @@ func (s *Server) poll(w http.ResponseWriter, _ *http.Request) {
 }
 
 // ready responds with 200 as soon as there is a valid commit, unless an audit branch is broken. It
-// says that a newer commit is refused. Reasons are only for callers who may read.
+// says that a newer commit is refused, and which provisioners are in quarantine. All of this, and
+// the reasons, are only for callers who may read.
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	st := s.State()
 	broken, mayRead := notReady(st), callerOf(r.Context()).Role >= webauth.RoleRead
 	switch {
-	case len(broken) == 0 && st.InvalidReason != "" && mayRead:
-		_, _ = w.Write([]byte("ready\nthe newest commit is refused; the last valid commit stays in force\n"))
-	case len(broken) == 0:
-		_, _ = w.Write([]byte("ready\n"))
-	case mayRead:
+	case len(broken) > 0 && mayRead:
 		http.Error(w, strings.Join(broken, "\n"), http.StatusServiceUnavailable)
-	default:
+		return
+	case len(broken) > 0:
 		http.Error(w, "not ready", http.StatusServiceUnavailable)
+		return
 	}
+	_, _ = w.Write([]byte("ready\n"))
+	if !mayRead {
+		return
+	}
+	if st.InvalidReason != "" {
+		_, _ = w.Write([]byte("the newest commit is refused; the last valid commit stays in force\n"))
+	}
+	_, _ = w.Write([]byte(quarantines(st)))
+}
+
+// quarantines returns a line for each provisioner in quarantine, at most a page of them.
+func quarantines(st daemon.State) string {
+	var b strings.Builder
+	n := 0
+	for _, key := range slices.Sorted(maps.Keys(st.Provisioners)) {
+		if q := st.Provisioners[key].Quarantine; q != nil && n < maxRows {
+			fmt.Fprintf(&b, "provisioner %s is %s\n", key, cutText(q.String(), 2000))
+			n++
+		}
+	}
+	return b.String()
 }
 
 // notReady returns the reasons why a daemon is not ready.

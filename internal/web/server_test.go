@@ -109,6 +109,42 @@ func TestABrokenAuditBranchIsShown(t *testing.T) {
 	}
 }
 
+// quarantinedState is a state with a provisioner in quarantine.
+func quarantinedState() daemon.State {
+	state := exampleState()
+	state.Provisioners["aws"] = daemon.LastRun{Time: noon, Quarantine: &reconcile.Quarantine{Version: 1,
+		Provisioner: "aws", Refused: reconcile.RefusedAll, Reason: "AWS refuses <this> address", Since: noon, Tries: 2,
+		NextTry: noon.Add(4 * time.Minute), NotSent: 497}}
+	return state
+}
+
+func TestAQuarantineIsShown(t *testing.T) {
+	for path, texts := range map[string][]string{
+		"/readyz": {"ready\n", "provisioner aws is in quarantine since 2026-11-23T12:00:00Z: AWS refuses <this> " +
+			"address; 497 changes not sent; 2 later tries failed; roster sends nothing until it tries again at " +
+			"2026-11-23T12:04:00Z\n"},
+		"/metrics": {`roster_quarantine{provisioner="aws"} 1`, `roster_quarantine{provisioner="fails"} 0`,
+			`roster_quarantine_failed_tries{provisioner="aws"} 2`,
+			`roster_quarantine_since_timestamp_seconds{provisioner="aws"} 1.7954352e+09`,
+			`roster_quarantine_next_try_timestamp_seconds{provisioner="aws"} 1.79543544e+09`},
+		"/":              {"in quarantine since 2026-11-23T12:00:00Z: AWS refuses &lt;this&gt; address"},
+		"/api/v1/status": {`"refused": "all calls"`, `"nextTry": "2026-11-23T12:04:00Z"`, `"notSent": 497`},
+	} {
+		out := body(t, get(t, quarantinedState(), "GET", path))
+		for _, text := range texts {
+			if !strings.Contains(out, text) || !strings.HasPrefix(out, "HTTP/1.1 200 ") {
+				t.Errorf("%s does not contain %q:\n%s", path, text, out)
+			}
+		}
+	}
+	for _, path := range []string{"/readyz", "/metrics"} {
+		out := body(t, get(t, exampleState(), "GET", path))
+		if strings.Contains(out, "in quarantine") || strings.Contains(out, "quarantine_since") {
+			t.Errorf("without a quarantine, %s contains\n%s", path, out)
+		}
+	}
+}
+
 func TestMetrics(t *testing.T) {
 	out := body(t, get(t, exampleState(), "GET", "/metrics"))
 	for _, line := range []string{

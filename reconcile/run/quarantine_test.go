@@ -283,3 +283,42 @@ func TestMissingAuthorizationIsNoQuarantine(t *testing.T) {
 		}
 	})
 }
+
+func TestNoPreviewReadsAQuarantinedDirectory(t *testing.T) {
+	quarantineEnv(t, func(w *env) {
+		w.Commit("enabled: true, pushGroups: false", people(3))
+		w.Apply(reconcile.RunApplied)
+		p := w.Commits[0].Provisioners["aws"]
+		if _, err := w.Runner.Snapshot(w.T.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+		w.inject(awssim.Fault{Name: awssim.FaultDenied})
+		w.refusedRun(reconcile.RefusedReads)
+		w.Sim.ResetCalls()
+		_, err := w.Runner.Snapshot(w.T.Context(), p)
+		if err == nil || !strings.Contains(err.Error(), "in quarantine since") || w.Sim.Calls().Total != 0 {
+			t.Errorf("after %d calls, the snapshot ended with %v", w.Sim.Calls().Total, err)
+		}
+	})
+}
+
+func TestTimeInQuarantineDoesNotEndAnApproval(t *testing.T) {
+	quarantineEnv(t, func(w *env) {
+		w.Commit("enabled: true, pushGroups: false", people(20))
+		w.Apply(reconcile.RunApplied)
+		w.Commit("enabled: true, pushGroups: false", people(2)+user("new", "new"))
+		held := w.applyOnce()
+		if held.Counts.Held == 0 {
+			t.Fatalf("nothing is held: %v", summary(held))
+		}
+		w.Commit("enabled: true, pushGroups: false", people(2)+user("new", "new")+user("later", "later")+
+			strings.Replace(approve(held.HeldDigest), `"2026-12-31"`, `"2030-12-31"`, 1))
+		w.inject(awssim.Fault{Name: awssim.FaultDenied, Operation: "CreateUser"})
+		w.inject(awssim.Fault{Name: awssim.FaultDenied, Operation: "PatchUser"})
+		w.refusedRun(reconcile.RefusedWrites)
+		seen := w.past("aws").Status.ApprovalFirstSeen
+		if len(seen) != 1 || seen[0].IdleSince.IsZero() {
+			t.Errorf("the approval is first seen as %+v; want it idle", seen)
+		}
+	})
+}

@@ -10,8 +10,14 @@ import (
 )
 
 // Snapshot reads a provisioner's directory for previews, with the members of every group, because a
-// preview may adopt any of them. What the cache has is not read again. Snapshot only reads.
+// preview may adopt any of them. What the cache has is not read again. Snapshot only reads. While
+// the provisioner waits in quarantine, it makes no call and fails.
 func (r *Runner) Snapshot(ctx context.Context, p *schema.Provisioner) (*reconcile.Snapshot, error) {
+	if r.Quarantines != nil {
+		if q := r.Quarantines.Load(p.Key); q.Waits(p, r.now()) {
+			return nil, fmt.Errorf("the provisioner is %s", q)
+		}
+	}
 	audit, err := r.Audit.LoadState(ctx, p.Key)
 	if err != nil {
 		return nil, fmt.Errorf("read the audit state: %w", err)
