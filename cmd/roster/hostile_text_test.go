@@ -7,6 +7,7 @@ import (
 	"html"
 	"io"
 	"net/http"
+	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
 	"os"
@@ -24,6 +25,7 @@ import (
 
 	"github.com/seed-d64a251c/roster/internal/forge/forgetest"
 	"github.com/seed-d64a251c/roster/scim/awssim"
+	"github.com/seed-d64a251c/roster/scim/foreign"
 )
 
 // hostile returns a text from a source that tries to be more than text. The source is in it, so
@@ -235,6 +237,47 @@ func TestHostileTextIsFoundInOutputs(t *testing.T) {
 	if (outputs{"plan": "x"}).check(missing, "SRC-reason"); !missing.Failed() {
 		t.Error("a source that nothing shows passes the check")
 	}
+}
+
+// TestHostileClaimsAndBranchesAreText signs in a user whose claims are hostile, at a daemon whose
+// branch has a hostile name, as far as Git allows.
+func TestHostileClaimsAndBranchesAreText(t *testing.T) {
+	provider := foreign.StartAuthServer(t, canary)
+	sim, stop := startSimulator("aws", awssim.Options{})
+	defer stop()
+	d := newDaemonProcess(t, sim)
+	branch := "SRC-branch\u202e\u200b@team#12<b>y</b>"
+	git(t, d.work, "push", "-q", "origin", "HEAD:refs/heads/"+branch)
+	d.env = append(d.env, "ROSTER_OIDC_CLIENT_SECRET="+canary)
+	var log strings.Builder // complete after stop
+	d.raw = &log
+	address := freeAddress(t)
+	d.start("--listen", address, "--public-url", "http://"+address, "--oidc-issuer", provider.URL,
+		"--oidc-client-id", "roster-pages", "--oidc-scopes", "email,roles", "--oidc-act", "platform", "--branch", branch)
+	d.waitForLog("run ended")
+	if err := provider.SignIn(hostile("SRC-claim"), "platform", hostile("SRC-role")); err != nil {
+		t.Fatal(err)
+	}
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	have := outputs{}
+	for _, path := range []string{"/", "/api/v1/status", "/provisioners/aws", "/explain?kind=user&key=u-1002"} {
+		status, body := d.request(&http.Client{Jar: jar}, "GET", path, func(r *http.Request) {
+			r.Header.Set("Accept", "text/html")
+		})
+		if status != 200 {
+			t.Errorf("%s: %d", path, status)
+		}
+		have["page "+path] = body
+	}
+	d.stop()
+	have["log"] = log.String()
+	for _, name := range strings.Split(git(t, d.bare, "ls-tree", "-r", "--name-only", "roster/audit"), "\n") {
+		have[name] = git(t, d.bare, "show", "roster/audit:"+name)
+	}
+	have.check(t, "SRC-claim", "SRC-branch")
 }
 
 // TestHostileTextIsTextInEachOutputOfTheDaemon does the same with the log, the pages, the API and
