@@ -177,6 +177,31 @@ func TestServePostsTheOutcomeOfAMergeThatLoosensAGate(t *testing.T) {
 	}
 }
 
+// TestServePostsAnOutcomeAfterARestart applies a merge with a daemon that does not post on the
+// forge, as one that is killed before it posts. The next daemon posts the outcome.
+func TestServePostsAnOutcomeAfterARestart(t *testing.T) {
+	sim, stop := startSimulator("aws", awssim.Options{})
+	defer stop()
+	fake, d := newForge(t), newDaemonProcess(t, sim)
+	d.env = []string{"ROSTER_SECRET_AWS=" + sim.Token(), "ROSTER_FORGE_TOKEN=" + canary + "forge"}
+	d.start("--poll", "100ms")
+	d.waitForLog("run ended")
+	d.edit("groups/technology.cue", `members: {"u-1001": {}, "u-1003": {}, "u-1011": {}}`,
+		`members: {"u-1001": {}, "u-1011": {}}`)
+	git(t, d.work, "commit", "-q", "-a", "-m", "Fewer keys")
+	commit := git(t, d.work, "rev-parse", "HEAD")
+	git(t, d.work, "push", "-q", "origin", "HEAD:main")
+	d.eventually("the merge is applied", func() bool { return len(sim.State().MemberNames("Break Glass")) == 2 })
+	d.waitForLog("run ended")
+	d.stop()
+	setPulls(fake, &forgetest.Pull{Number: 7, Author: "ann", Base: "main", Head: commit, Merged: commit,
+		Updated: time.Now()})
+	d.start("--poll", "100ms", "--forge", "github", "--forge-url", fake.Start("github"))
+	nextPost(fake, "comment ", "\n**roster: applied, 1 done**\n")
+	nextPost(fake, "status success roster/outcome applied, 1 done")
+	d.stop()
+}
+
 // TestServeOnePullRequestThatFailsDelaysNoOther has a pull request whose status the forge refuses
 // forever. The daemon still lists the pull requests at each poll.
 func TestServeOnePullRequestThatFailsDelaysNoOther(t *testing.T) {

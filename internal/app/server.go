@@ -156,6 +156,7 @@ func (s *Server) Run(ctx context.Context, started func(address string)) error {
 	}
 	var previews sync.WaitGroup
 	if s.previewer != nil {
+		s.resumeOutcomes(ctx)
 		previews.Go(func() { s.previewer.Run(ctx) })
 	}
 	err := s.daemon.Run(ctx)
@@ -163,6 +164,27 @@ func (s *Server) Run(ctx context.Context, started func(address string)) error {
 	previews.Wait()
 	s.workspace.settings.Log.Info("stopped")
 	return errors.Join(err, <-served)
+}
+
+// resumeOutcomes makes the previewer post the newest outcomes, which may have been lost when an
+// earlier process ended. A provisioner whose reports cannot be read is logged.
+func (s *Server) resumeOutcomes(ctx context.Context) {
+	outcomes, w := s.previewer.Outcomes, s.workspace
+	if outcomes == nil {
+		return
+	}
+	keys, err := w.recorder.Provisioners(ctx)
+	if err != nil {
+		w.settings.Log.Warn("cannot look for outcomes that were not posted", "error", err)
+	}
+	for _, key := range keys {
+		report, status, err := w.recorder.NewestReport(ctx, key)
+		if err != nil {
+			w.settings.Log.Warn("cannot look for an outcome that was not posted", "provisioner", key, "error", err)
+		} else if report != nil && outcomes.Resume(report, status, w.runner().Clock()) {
+			s.preview.fire()
+		}
+	}
 }
 
 func (s *Server) handler() http.Handler {

@@ -105,6 +105,26 @@ func (r *Recorder) searchReports(
 	return nil, fmt.Errorf("no report in the chain matches: %w", fs.ErrNotExist)
 }
 
+// NewestReport returns the newest report of a provisioner with all of its parts, and the status
+// after it. Both are nil if the branch is broken or has no report.
+func (r *Recorder) NewestReport(ctx context.Context, provisioner string) (*reconcile.Report, *reconcile.Status, error) {
+	report, err := r.SearchReports(ctx, provisioner, func(*reconcile.Report) (bool, error) { return true, nil })
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	b, err := r.readBranch(ctx, provisioner)
+	if err != nil {
+		return nil, nil, err
+	}
+	if b.status == nil || b.status.Run != report.Run { // another run has ended since
+		return nil, nil, nil
+	}
+	return report, b.status, nil
+}
+
 // readWholeReport reads a report of the chain with its parts. A report with a malformed part counts
 // as missing.
 func readWholeReport(files fs.FS, l *ChainLink) (*reconcile.Report, error) {

@@ -209,5 +209,14 @@ func splitOwnerName(path string) (owner, name string, err error) {
 	return owner, name, nil
 }
 
-// truncate returns a description as one line of at most n characters.
-func truncate(s string, n int) string { return output.Truncate(s, n) }
+// truncate returns a description as one line of at most n characters. It cuts after a word, unless
+// that loses more than half of the text.
+func truncate(s string, n int) string {
+	const ellipsis = "…"
+	out := output.Truncate(s, n)
+	kept, cut := strings.CutSuffix(out, ellipsis)
+	if word := strings.LastIndexByte(kept, ' '); cut && word > len(kept)/2 && !strings.HasSuffix(s, ellipsis) {
+		out = strings.TrimRight(kept[:word], " ;:,") + ellipsis
+	}
+	return out
+}

@@ -25,8 +25,8 @@ type OutcomeForge interface {
 // Outcomes posts on merged pull requests what the runs after the merge did: it replaces the preview
 // by the outcome, and sets a status on the commit that the merge brought to the branch. A pull
 // request gets the outcome of each run until its commits are the last applied ones. Outcomes that
-// wait to be posted are lost when the process ends; those of held changes come back with the next
-// run.
+// wait to be posted are lost when the process ends. Those of held changes come back with the next
+// run, and Resume adds those of applied commits.
 type Outcomes struct {
 	Forge  OutcomeForge
 	Repo   *Repository
@@ -70,6 +70,26 @@ func (o *Outcomes) RunEnded(report *reconcile.Report, lastApplied string) bool {
 	})
 	o.ended = append(o.ended, endedRun{report: report, since: lastApplied})
 	return true
+}
+
+// maxResumed is the age of a report whose outcome is posted again after a restart.
+const maxResumed = 24 * time.Hour
+
+// Resume adds the run of the newest report of a provisioner, whose outcome may not have been posted
+// before the daemon was restarted. Runs that did not complete their commit are made again, so only
+// a run that did is added. status is the one after the run. Resume returns false if nothing is to
+// be posted.
+func (o *Outcomes) Resume(report *reconcile.Report, status *reconcile.Status, now time.Time) bool {
+	applied := status.LastApplied
+	if applied == nil || applied.Commit != report.Commit.ID || !applied.Time.Equal(report.Started) ||
+		now.Sub(report.Finished) > maxResumed {
+		return false
+	}
+	since := ""
+	if len(status.EarlierApplied) > 0 {
+		since = status.EarlierApplied[0].Commit
+	}
+	return o.RunEnded(report, since)
 }
 
 // maxAttempts is how often the outcome of a run is tried to be posted. With polls each minute, the

@@ -253,3 +253,28 @@ func TestACommitWithoutAPullRequestGetsNoOutcome(t *testing.T) {
 		}
 	})
 }
+
+func TestAnOutcomeThatARestartLostIsPosted(t *testing.T) {
+	eachForge(t, func(t *testing.T, e *outcomeEnv) {
+		pull := e.merge(7, "ann")
+		report := &reconcile.Report{Run: "run-2", Provisioner: "aws", Outcome: reconcile.RunApplied,
+			Commit: reconcile.CommitRef{ID: pull.Merged}, Counts: reconcile.Counts{Done: 1},
+			Started: e.now, Finished: e.now}
+		status := &reconcile.Status{LastApplied: &reconcile.AppliedAt{Commit: pull.Merged, Time: e.now},
+			EarlierApplied: []reconcile.AppliedAt{{Commit: e.first}}}
+		drift := *report
+		drift.Started = e.now.Add(time.Hour)
+		if e.Resume(&drift, status, e.now) || e.Resume(report, status, e.now.AddDate(0, 0, 2)) ||
+			e.Resume(report, &reconcile.Status{}, e.now) {
+			t.Error("a run that did not apply the commit, or is old, has an outcome to be posted")
+		}
+		if !e.Resume(report, status, e.now.Add(time.Hour)) {
+			t.Fatal("nothing is to be posted")
+		}
+		e.post()
+		if comments := e.comments(pull); len(comments) != 1 || !strings.Contains(comments[0], "applied, 1 done") {
+			t.Errorf("the comments are %q", comments)
+		}
+		e.wantStatus(pull.Merged, "success", "applied, 1 done")
+	})
+}
