@@ -9,8 +9,8 @@ import (
 )
 
 var (
-	// awsDomains are the domains of SCIM endpoints in the partitions of AWS: commercial and GovCloud,
-	// the same as dual stack (since January 2026), China, and the European Sovereign Cloud.
+	// awsDomains are the domains of SCIM endpoints in the partitions of AWS: commercial and
+	// GovCloud, the same as dual stack (since January 2026), China, European Sovereign Cloud.
 	awsDomains = []string{"amazonaws.com", "api.aws", "amazonaws.com.cn", "amazonaws.eu"}
 	// awsHost matches the hosts of SCIM endpoints of AWS.
 	awsHost = regexp.MustCompile(`^scim\.([a-z]{2,5}(?:-[a-z]+)+-[0-9]{1,2})\.(?:` +

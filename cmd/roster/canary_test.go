@@ -198,8 +198,9 @@ func (c *canaries) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if r.URL.Path == "/oidc/.well-known/openid-configuration" && c.discoverable.Load() {
 		issuer := c.server.URL + "/oidc"
-		_ = json.NewEncoder(w).Encode(map[string]string{"issuer": issuer, "authorization_endpoint": issuer + "/authorize",
-			"token_endpoint": issuer + "/token", "jwks_uri": issuer + "/keys"})
+		_ = json.NewEncoder(w).Encode(map[string]string{"issuer": issuer,
+			"authorization_endpoint": issuer + "/authorize", "token_endpoint": issuer + "/token",
+			"jwks_uri": issuer + "/keys"})
 		return
 	}
 	n := c.requests.Add(1)
@@ -520,7 +521,8 @@ func (c *canaries) signIn(address string) string {
 			}
 		}
 		before := c.requests.Load()
-		_, page := c.browse(browser, address+"login/callback?code=a-code&state="+url.QueryEscape(to.Query().Get("state")))
+		state := url.QueryEscape(to.Query().Get("state"))
+		_, page := c.browse(browser, address+"login/callback?code=a-code&state="+state)
 		pages.WriteString(page)
 		if c.requests.Load() == before {
 			c.t.Fatalf("the daemon did not send the client secret: %s", page)

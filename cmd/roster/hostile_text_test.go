@@ -253,7 +253,8 @@ func TestHostileClaimsAndBranchesAreText(t *testing.T) {
 	d.raw = &log
 	address := freeAddress(t)
 	d.start("--listen", address, "--public-url", "http://"+address, "--oidc-issuer", provider.URL,
-		"--oidc-client-id", "roster-pages", "--oidc-scopes", "email,roles", "--oidc-act", "platform", "--branch", branch)
+		"--oidc-client-id", "roster-pages", "--oidc-scopes", "email,roles", "--oidc-act", "platform",
+		"--branch", branch)
 	d.waitForLog("run ended")
 	if err := provider.SignIn(hostile("SRC-claim"), "platform", hostile("SRC-role")); err != nil {
 		t.Fatal(err)

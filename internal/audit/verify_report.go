@@ -64,8 +64,8 @@ func (v *verifier) checkMarkdown(l *ChainLink) error {
 	return nil
 }
 
-// checkOtherVersions reports the Markdown files that other versions of roster have rendered and that
-// differ from what this version renders.
+// checkOtherVersions reports the Markdown files of other versions of roster that differ from what
+// this version renders.
 func (v *verifier) checkOtherVersions(context.Context) error {
 	for _, version := range slices.Sorted(maps.Keys(v.otherVersions)) {
 		files, verb := "1 Markdown file", "differs"

@@ -401,8 +401,8 @@ func TestVerifySaysWhichVersionRenderedMarkdownThatDiffers(t *testing.T) {
 			t.Fatal(err, proof.Err())
 		}
 		notProved := strings.Join(proof.NotProved, "\n")
-		want := "5 Markdown files of roster  differ from what this version, 2.0, renders of the same reports: use the JSON " +
-			"files, or verify with that version"
+		want := "5 Markdown files of roster  differ from what this version, 2.0, renders of the same reports: use " +
+			"the JSON files, or verify with that version"
 		if !strings.Contains(notProved, want) || strings.Contains(notProved, paths[0]) {
 			t.Errorf("not proved is %q; want %q and no list of files", proof.NotProved, want)
 		}

@@ -23,8 +23,8 @@ type Layer struct {
 	Missing string `json:"missing,omitempty"`
 }
 
-// kernelLayers are the names of the layers that the kernel enforces, in the order in which the child
-// enters them.
+// kernelLayers are the names of the layers that the kernel enforces, in the order in which the
+// child enters them.
 var kernelLayers = [...]string{"first to be killed", "resource limits", "no new privileges", "landlock", "seccomp"}
 
 // layersByConstruction are the layers that hold on every system, because of how the parent starts
