@@ -85,7 +85,7 @@ func TestACallInFlightIsNotInterruptedByAStop(t *testing.T) {
 }
 
 func TestACallIsNotRetriedAfterAStop(t *testing.T) {
-	for status, maybe := range map[int]bool{429: false, 503: true} {
+	for status, uncertain := range map[int]bool{429: false, 503: true} {
 		synctest.Test(t, func(t *testing.T) {
 			var sent atomic.Int32
 			c := newSendingClient(answered(&sent, status))
@@ -95,7 +95,7 @@ func TestACallIsNotRetriedAfterAStop(t *testing.T) {
 			if sent.Load() != 1 || !errors.Is(err, errStop) {
 				t.Errorf("%d: %d requests were sent; the error is %v", status, sent.Load(), err)
 			}
-			if errors.Is(err, scim.ErrNotSent) == maybe || scim.MaybeApplied(err) != maybe {
+			if errors.Is(err, scim.ErrNotSent) == uncertain || scim.MaybeApplied(err) != uncertain {
 				t.Errorf("%d: the error is %v", status, err)
 			}
 		})

@@ -173,7 +173,7 @@ func TestOAuth(t *testing.T) {
 		t.Errorf("%d requests were made without authorization", n)
 	}
 	authorize()
-	step(0, "responds and accepts the token", "test", "-C", dir)
+	step(0, "answers reads with this token", "test", "-C", dir)
 	step(0, "applied", "apply", dir)
 	if n := len(sim.State().Users); n != 36 {
 		t.Errorf("the directory has %d users; want 36", n)

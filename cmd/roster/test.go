@@ -12,38 +12,53 @@ import (
 
 func (c *cli) testCommand() *cobra.Command {
 	var repo repoFlags
+	var write bool
 	cmd := &cobra.Command{
 		Use:   "test [P]",
 		Short: "Test the endpoint and the credentials of a provisioner with one read request",
 		Long: `test asks the endpoint of provisioner P for its configuration, which changes nothing. It explains
-the response: a wrong host, path or tenant, a token that expired or was revoked, a missing
-permission, or a problem with TLS or the clock, and what to do.`,
+the response: a wrong host, path or tenant, a token that expired or was revoked, a network control
+or a missing permission, or a problem with TLS or the clock, and what to do.
+
+A token or a network control may allow reads and refuse writes. With --write, test then patches a
+user whom roster owns to the display name that the user already has.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.test(cmd.Context(), repo.RepositoryConfig, firstOf(args))
+			return c.test(cmd.Context(), repo.RepositoryConfig, firstOf(args), write)
 		},
 	}
 	repo.addWithDir(cmd)
+	cmd.Flags().BoolVar(&write, "write", false,
+		"also patch a user whom roster owns to the display name that the user already has")
 	return cmd
 }
 
-func (c *cli) test(ctx context.Context, repo app.RepositoryConfig, provisioner string) error {
+func (c *cli) test(ctx context.Context, repo app.RepositoryConfig, provisioner string, write bool) error {
 	w, err := app.Open(ctx, c.settings(logWarnings), repo)
 	if err != nil {
 		return err
 	}
-	test, err := w.TestConnection(ctx, provisioner)
+	test, err := w.TestConnection(ctx, provisioner, write)
 	if err != nil {
 		return err
 	}
 	if c.format == "json" {
 		return c.printTestJSON(test)
 	}
+	if test.Quarantine != nil {
+		output.Fprintf(c.stderr, "%s is %s\n", test.Provisioner, test.Quarantine)
+	}
 	if test.Err != nil {
 		return fmt.Errorf("%s at %s: %s: %w\n%s", test.Provisioner, test.Identity, test.Finding.Cause, test.Err,
 			test.Finding.Advice)
 	}
-	output.Fprintf(c.stdout, "%s: %s responds and accepts the token\n", test.Provisioner, test.Identity)
+	if test.Patched != "" {
+		output.Fprintf(c.stdout, "%s: %s answers reads and accepts writes with this token; it patched user %s to the "+
+			"display name that the user has\n", test.Provisioner, test.Identity, test.Patched)
+	} else {
+		output.Fprintf(c.stdout, "%s: %s answers reads with this token; writes are not tested (--write tests them)\n",
+			test.Provisioner, test.Identity)
+	}
 	if test.Finding.Advice != "" {
 		output.Fprintf(c.stderr, "%s\n", test.Finding.Advice)
 	}
@@ -52,7 +67,7 @@ func (c *cli) test(ctx context.Context, repo app.RepositoryConfig, provisioner s
 
 func (c *cli) printTestJSON(test *app.ConnectionTest) error {
 	out := map[string]any{"version": 1, "provisioner": test.Provisioner, "identity": test.Identity,
-		"ok": test.Err == nil, "finding": test.Finding}
+		"ok": test.Err == nil, "finding": test.Finding, "patched": test.Patched, "quarantine": test.Quarantine}
 	if test.Err != nil {
 		out["error"] = test.Err.Error()
 	} else {

@@ -2,66 +2,127 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
+	"github.com/seed-d64a251c/roster/internal/directory"
 	"github.com/seed-d64a251c/roster/internal/probe"
 	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/schema"
+	"github.com/seed-d64a251c/roster/scim"
 )
 
-// ConnectionTest is the result of one read request to a provisioner's endpoint.
+// ConnectionTest is the result of the requests of a test to a provisioner's endpoint.
 type ConnectionTest struct {
 	Provisioner string
 	Identity    string // of the endpoint
 	MaxResults  int    // that the endpoint returns per page
-	Err         error  // why the request failed
+	Err         error  // why a request failed
 	Finding     probe.Finding
+	// Patched is the key of the user who was patched to a value that the user already has; "" if no
+	// write was tested.
+	Patched string
+	// Quarantine is the quarantine of the provisioner in the state directory; nil if there is none.
+	Quarantine *reconcile.Quarantine
 }
 
 // TestConnection makes one read request with the credentials of the named provisioner, or of the
-// only one. An error means that the request could not be made.
-func (w *Workspace) TestConnection(ctx context.Context, provisioner string) (*ConnectionTest, error) {
+// only one. With write set, it then patches an owned user to a value that the user already has. An
+// error means that a request could not be made.
+func (w *Workspace) TestConnection(ctx context.Context, provisioner string, write bool) (*ConnectionTest, error) {
 	p, err := w.selectProvisioner(ctx, provisioner)
 	if err != nil {
 		return nil, err
 	}
-	known, err := w.knownConnection(ctx, p)
+	w.recorder.ReadOnly = true
+	past, err := w.recorder.LoadState(ctx, p.Key)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read the records of earlier runs: %w", err)
 	}
-	client, err := w.directories.client(ctx, p, true)
+	if write {
+		if err := w.mayTestWrite(p, past); err != nil {
+			return nil, err
+		}
+	}
+	client, err := w.directories.client(ctx, p, !write)
 	if err != nil {
 		return nil, err
 	}
 	clock := &probe.Clock{Next: client.HTTP.Transport}
 	client.HTTP.Transport = clock
 	test := &ConnectionTest{Provisioner: p.Key, Identity: p.Identity()}
-	config, err := client.ServiceProviderConfig(ctx)
-	if test.Err = err; err == nil {
-		test.MaxResults = config.MaxResults
+	if q := w.quarantines().Load(p.Key); q.Concerns(p) {
+		test.Quarantine = q
 	}
+	config, err := client.ServiceProviderConfig(ctx)
+	if err == nil {
+		test.MaxResults = config.MaxResults
+		if write {
+			if test.Patched, err = patchOwnedUser(ctx, client, past); errors.Is(err, errNoOwnedUser) {
+				return nil, fmt.Errorf("provisioner %q: %w", p.Key, err)
+			}
+		}
+	}
+	known := knownConnection(p, past.Status)
 	known.Date, known.At = clock.Last()
-	test.Finding = probe.Diagnose(err, known, w.settings.now())
+	test.Err, test.Finding = err, probe.Diagnose(err, known, w.settings.now())
 	return test, nil
 }
 
+// mayTestWrite returns why no write may be tested; nil if one may.
+func (w *Workspace) mayTestWrite(p *schema.Provisioner, past *reconcile.AuditState) error {
+	mode := reconcile.ModeOf(p, past.Status, w.settings.now())
+	switch {
+	case past.Trust.Broken():
+		return fmt.Errorf("provisioner %q: nothing is written while the audit branch is broken (%s), so writes "+
+			"cannot be tested", p.Key, past.Trust.Reason)
+	case mode != reconcile.ModeEnabled:
+		return fmt.Errorf("provisioner %q is %s, so writes cannot be tested", p.Key, mode.Notice(p))
+	}
+	return nil
+}
+
+var errNoOwnedUser = errors.New("AWS shows no user whom roster owns, so writes cannot be tested: the first run that " +
+	"creates users tests them")
+
+// maxOwnedLookups is the number of users that patchOwnedUser reads.
+const maxOwnedLookups = 10
+
+// patchOwnedUser patches a user to a value that the user already has, and returns the user's key.
+// It chooses a user of the ledger whom AWS shows under the same key, and who is not unproved or
+// waiting for deletion.
+func patchOwnedUser(ctx context.Context, client *scim.Client, past *reconcile.AuditState) (string, error) {
+	dir := &directory.Directory{Client: client}
+	lookups := 0
+	for _, key := range slices.Sorted(maps.Keys(past.Ledger.Users)) {
+		owned := past.Ledger.Users[key]
+		if past.Unproved.Users[key] || owned.LeftScopeAt != nil {
+			continue
+		}
+		if lookups++; lookups > maxOwnedLookups {
+			break
+		}
+		if ok, err := dir.TestWrite(ctx, owned.ID, key); ok || err != nil {
+			return key, err
+		}
+	}
+	return "", errNoOwnedUser
+}
+
 // knownConnection collects what distinguishes one failure from another: what is declared, and what
-// earlier runs recorded.
-func (w *Workspace) knownConnection(ctx context.Context, p *schema.Provisioner) (probe.Known, error) {
+// earlier runs recorded. The status is nil if there was no run.
+func knownConnection(p *schema.Provisioner, status *reconcile.Status) probe.Known {
 	k := probe.Known{Endpoint: p.Endpoint, Identity: p.Identity(), OAuth: p.Auth.OAuth2 != nil}
 	if p.TokenExpires != nil {
 		k.Expires = p.TokenExpires.End
 	}
-	w.recorder.ReadOnly = true
-	past, err := w.recorder.LoadState(ctx, p.Key)
-	if err != nil {
-		return k, fmt.Errorf("read the records of earlier runs: %w", err)
-	}
-	if s := past.Status; s != nil {
-		k.Before = s.Identity
-		if s.LastApplied != nil && s.AuthFingerprint == reconcile.AuthFingerprint(p) {
-			k.Worked = s.LastApplied.Time
+	if status != nil {
+		k.Before = status.Identity
+		if status.LastApplied != nil && status.AuthFingerprint == reconcile.AuthFingerprint(p) {
+			k.Worked = status.LastApplied.Time
 		}
 	}
-	return k, nil
+	return k
 }

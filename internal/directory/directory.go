@@ -236,6 +236,26 @@ func (d *Directory) Test(ctx context.Context) error {
 	return convertError(err)
 }
 
+// TestWrite patches a user to a value that the user already has, if the directory shows the user
+// under the key. ok is false if it does not; then nothing is written.
+func (d *Directory) TestWrite(ctx context.Context, id, key string) (ok bool, err error) {
+	u, err := d.Client.GetUser(ctx, id)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	case err != nil:
+		return false, convertError(err)
+	case u.ExternalID != key:
+		return false, nil
+	}
+	op := scim.Set("displayName", u.DisplayName)
+	if u.DisplayName == "" {
+		op = scim.Set("userName", u.UserName)
+	}
+	_, err = d.Client.PatchUser(ctx, id, []scim.Op{op})
+	return err == nil, convertError(err)
+}
+
 // withReceipt returns a context and a receipt of the last call that is made with the context.
 func withReceipt(ctx context.Context) (context.Context, *reconcile.CallReceipt) {
 	receipt := &reconcile.CallReceipt{}

@@ -110,11 +110,7 @@ func cause(err error, k Known, now time.Time) Finding {
 	case status == 401:
 		return unauthorized(err, k, now)
 	case status == 403:
-		return Finding{
-			Cause: NoPermission,
-			Advice: "The token is valid but has no permission for this. Create a new token in " +
-				settings + ". On another server, grant the client the permission or scope.",
-		}
+		return forbidden(k)
 	case status == 404:
 		return Finding{
 			Cause:  WrongPath,
@@ -138,6 +134,24 @@ func cause(err error, k Known, now time.Time) Finding {
 		return Finding{Cause: NotSCIM, Advice: "The response is not SCIM. Compare the endpoint with " + settings + "."}
 	}
 	return Finding{Cause: Unknown}
+}
+
+// forbidden explains a 403. The server does not say whether it refuses the address of the caller or
+// the token.
+func forbidden(k Known) Finding {
+	advice := "The server refuses this address or this token, and does not say which. If a network control is in " +
+		"force (a list of allowed IP addresses, a VPC endpoint policy, a proxy), let it allow the address from which " +
+		"roster calls. Otherwise the token has no permission for this: "
+	if onAWS(k.Endpoint) {
+		advice += "create a new token in " + settings + "."
+	} else {
+		advice += "grant the client the permission or scope. For AWS, create a new token in " + settings + "."
+	}
+	if !k.Worked.IsZero() {
+		advice += fmt.Sprintf(" These credentials worked at this tenant on %s, so check network controls first.",
+			k.Worked.Format(time.DateOnly))
+	}
+	return Finding{Cause: NoPermission, Advice: advice}
 }
 
 // awsTenant matches the tenant ids that AWS is known to assign.
