@@ -15,6 +15,7 @@ import (
 // rejection.
 func (l *loader) checkRecords(ctx context.Context) {
 	rejected := map[string]map[string]Problems{}
+	collected := 0
 	for _, kind := range l.schema.order {
 		root := l.schema.roots[kind]
 		have := l.root.get(kind)
@@ -31,11 +32,16 @@ func (l *loader) checkRecords(ctx context.Context) {
 			}
 		default:
 			for i := range have.value.fields {
+				if collected >= l.limits.problems { // one more would not be listed
+					l.omitted++
+					break
+				}
 				if found := checkRecord(root.rule.(*structRule), &have.value.fields[i], kind); len(found) > 0 {
 					if rejected[kind] == nil {
 						rejected[kind] = map[string]Problems{}
 					}
 					rejected[kind][have.value.fields[i].name] = found
+					collected += len(found)
 				}
 			}
 		}
