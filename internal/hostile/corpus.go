@@ -134,8 +134,14 @@ func (c *Corpus) check() error {
 	return errors.Join(errs...)
 }
 
-// MemoryLimit is how many bytes the process that reads the input may use.
-func (c *Case) MemoryLimit() int64 { return cmp.Or(c.Memory, 256) << 20 }
+// MemoryLimit is how many bytes the process that reads the input may use. With FullSizes, the test
+// itself needs most of it.
+func (c *Case) MemoryLimit() int64 {
+	if os.Getenv(FullSizes) != "" {
+		return 3 << 30
+	}
+	return cmp.Or(c.Memory, 256) << 20
+}
 
 // repetitions is how often something is repeated.
 func repetitions(times, full int) int {
