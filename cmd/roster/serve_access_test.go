@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/seed-d64a251c/roster/reconcile"
@@ -232,15 +233,24 @@ func wantOpaqueCookies(t *testing.T, jar http.CookieJar, address, user string) {
 	}
 }
 
-// freeAddress returns a loopback address with a port that was free a moment ago.
+// freePort is the last port that freeAddress returned.
+var freePort atomic.Int32
+
+// freeAddress returns a loopback address with a free port for a daemon that must know its address
+// before it starts. The port is below those that the system gives to listeners and connections, so
+// that no other takes it meanwhile.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	freePort.CompareAndSwap(0, 20000+int32(os.Getpid()%10000))
+	for range 1000 {
+		address := fmt.Sprintf("127.0.0.1:%d", freePort.Add(1))
+		if listener, err := net.Listen("tcp", address); err == nil {
+			listener.Close()
+			return address
+		}
 	}
-	defer listener.Close()
-	return listener.Addr().String()
+	t.Fatal("no port is free")
+	return ""
 }
 
 // TestServeKeepsNoSlowConnectionsInMemory opens 144 deliveries that never end, as a sender without
