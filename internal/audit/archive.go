@@ -34,13 +34,12 @@ func (r *Recorder) Provisioners(ctx context.Context) ([]string, error) {
 			names[name] = true
 		}
 	}
-	recorded, err := os.ReadDir(filepath.Dir(r.localRecordPath("x")))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("list the local records: %w", err)
+	recorded, err := r.recordedKeys()
+	if err != nil {
+		return nil, err
 	}
-	for _, e := range recorded {
-		name, ok := strings.CutSuffix(e.Name(), ".json")
-		if !ok || checkName(name) != nil || names[name] {
+	for _, name := range recorded {
+		if names[name] {
 			continue
 		}
 		if record, err := r.readLocalRecord(name); err != nil {
@@ -50,6 +49,21 @@ func (r *Recorder) Provisioners(ctx context.Context) ([]string, error) {
 		}
 	}
 	return slices.Sorted(maps.Keys(names)), nil
+}
+
+// recordedKeys returns the provisioners of which this machine has a record.
+func (r *Recorder) recordedKeys() ([]string, error) {
+	recorded, err := os.ReadDir(filepath.Dir(r.localRecordPath("x")))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("list the local records: %w", err)
+	}
+	var out []string
+	for _, e := range recorded {
+		if name, ok := strings.CutSuffix(e.Name(), ".json"); ok && checkName(name) == nil {
+			out = append(out, name)
+		}
+	}
+	return out, nil
 }
 
 // SearchReports returns the newest report of a provisioner for which match is true, with all of its

@@ -64,6 +64,9 @@ func (r *Recorder) loadState(
 	if err != nil {
 		return nil, err
 	}
+	if err := r.recallTenant(provisioner, record, b); err != nil {
+		return nil, err
+	}
 	a, err := r.assess(ctx, provisioner, record, b)
 	if err != nil {
 		return nil, err

@@ -108,7 +108,7 @@ func (r *Recorder) readLocalRecord(provisioner string) (*localRecord, error) {
 func (l *localRecord) accept(
 	b *branchState, a *assessment, merge func(s, known *reconcile.Status) *reconcile.Status,
 ) {
-	if l.Head == "" && b.status != nil {
+	if l.Head == "" && l.Applied == nil && b.status != nil {
 		l.Applied = b.status.LastApplied
 	}
 	l.Head, l.StateDigest, l.Report = b.head, b.digest, reportOf(b.status)
@@ -134,7 +134,7 @@ func (l *localRecord) acceptApplied(s *reconcile.Status, started time.Time) {
 // another one as the last applied commit; nil if it does not.
 func (l *localRecord) reviewedFrom(s *reconcile.Status) *reconcile.AppliedAt {
 	switch {
-	case l.Head == "" || s == nil || s.LastApplied == nil:
+	case l.Head == "" && l.Applied == nil || s == nil || s.LastApplied == nil:
 		return nil
 	case l.Applied == nil:
 		return &reconcile.AppliedAt{}
@@ -142,6 +142,31 @@ func (l *localRecord) reviewedFrom(s *reconcile.Status) *reconcile.AppliedAt {
 		return nil
 	}
 	return l.Applied
+}
+
+// recallTenant completes the record of a provisioner of which this machine knows no status, although
+// the branch has one: with what it knows of the same tenant under another key. So no writer of the
+// branch can make it forget the rules of a tenant that is renamed.
+func (r *Recorder) recallTenant(provisioner string, record *localRecord, b *branchState) error {
+	if record.Status != nil || b.status == nil {
+		return nil
+	}
+	keys, err := r.recordedKeys()
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
+		other, err := r.readLocalRecord(key)
+		if err != nil {
+			return err
+		}
+		if key == provisioner || other.Status == nil || other.Status.Identity != b.status.Identity ||
+			record.Status != nil && !other.Status.Finished.After(record.Status.Finished) {
+			continue
+		}
+		record.Status, record.Applied = other.Status, other.Applied
+	}
+	return nil
 }
 
 // maxRemovalAge is how long the local record keeps removals; gates count those of 24 hours.
