@@ -70,7 +70,7 @@ func (h *hostile) requiresReview() bool {
 // checkReviewed checks that the last applied commit or a reviewed one wants each write that is
 // neither drift nor caused by a date, unless a reviewed approval released it.
 func (h *hostile) checkReviewed(r *observedRun) {
-	if !h.requiresReview() {
+	if !h.requiresReview() || h.tainted() { // a forged status may say that the changes were applied
 		return
 	}
 	for _, w := range r.writes {

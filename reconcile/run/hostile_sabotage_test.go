@@ -41,6 +41,7 @@ func TestHostileStepsWithoutSabotageFindNothing(t *testing.T) {
 		{name: "approvals", attack: attackCommits, steps: approvalSteps},
 		{name: "a branch that is gone", attack: attackBranch, steps: goneSteps},
 		{name: "a status that is gone", attack: attackBranch, steps: statusSteps},
+		{name: "planted", attack: attackBoth, steps: plantedSteps},
 		{name: "counters", attack: attackBoth, steps: counterSteps},
 		{name: "reviews", attack: attackCommits, reviews: true},
 		{name: "signatures", attack: attackBranch, keys: true},

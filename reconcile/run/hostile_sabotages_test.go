@@ -96,6 +96,12 @@ var sabotages = []sabotage{
 		archive: func(_ *hostile, a reconcile.Archive) reconcile.Archive {
 			return alteredReports{a, func(r *reconcile.Report) { r.Approvals = nil }}
 		}},
+	{name: "a machine does not know a tenant under its new key", attack: attackBoth, finds: "gate ",
+		steps: plantedSteps, audit: loadWith(func(m *machine, s *reconcile.AuditState) {
+			if onBranch := m.statusOnBranch(); s.Status != nil && onBranch != nil {
+				s.Status.PolicyCommit, s.Status.Loosened = onBranch.PolicyCommit, onBranch.Loosened
+			}
+		})},
 	{name: "a machine has no record of its own", seed: 211, attack: attackBoth, finds: "gate ", steps: counterSteps,
 		audit: func(m *machine, a reconcile.Audit) reconcile.Audit { return forgetful{a, m} }},
 }

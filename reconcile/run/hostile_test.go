@@ -129,6 +129,9 @@ func hostileHistory(t *testing.T, rt *rapid.T, s sabotage) string {
 	if attack.commits {
 		hostileSteps = append(hostileSteps, commitSteps...)
 	}
+	if attack.branch && attack.commits {
+		hostileSteps = append(hostileSteps, plantedSteps...)
+	}
 	if s.steps != nil {
 		hostileSteps = s.steps
 	}

@@ -142,6 +142,54 @@ func (h *hostile) forgeReport(ledger func(*hostile, *reconcile.Ledger), status f
 	h.logf("    forged report %s", s.Run)
 }
 
+// plantedSteps are done by a person who can write to the audit branch and push commits.
+var plantedSteps = []hostileStep{
+	{"a status is planted under the new key of a provisioner, and a commit renames it, loosens the gates and removes " +
+		"people", func(h *hostile) {
+		old, key := h.org.provisioner(), fmt.Sprintf("aws%d", len(h.orgs))
+		h.plantStatus(old, key, commitID(len(h.orgs)+1))
+		h.org.previously, h.org.key = append(h.org.previously, old), key
+		h.org.policy = loosePolicy()
+		h.attack()
+		h.commit(h.commitTime())
+	}},
+}
+
+// plantStatus commits a status under a new key of a provisioner. It says that a commit was applied.
+func (h *hostile) plantStatus(old, key, commit string) {
+	dir := h.machines[0].dir + "-planter"
+	h.must(os.MkdirAll(dir, 0o700))
+	r := &audit.Recorder{Store: h.branch, StateDir: dir, Host: "forger", Now: func() time.Time { return h.Now }}
+	defer func() { _ = r.Close() }()
+	h.branch.signer = signerMallory
+	defer func() { h.branch.signer = signerRoster }()
+	state, err := r.LoadState(context.Background(), old)
+	if err != nil || state.Status == nil {
+		h.logf("    the forger cannot read the branch: %v", err)
+		return
+	}
+	if _, err := r.LoadState(context.Background(), key); err != nil {
+		h.logf("    the forger cannot read the branch: %v", err)
+		return
+	}
+	h.forgeries++
+	s := *state.Status
+	s.Provisioner, s.Run, s.Report = key, fmt.Sprintf("planted-%d", h.forgeries), reconcile.ReportLink{}
+	s.Commit, s.PolicyCommit, s.Loosened = reconcile.CommitRef{ID: commit}, commit, nil
+	s.LastApplied = &reconcile.AppliedAt{Commit: commit, Time: h.Now}
+	s.Removals, s.UsedApprovals, s.Review, s.Finished = nil, nil, nil, h.Now.Add(time.Second)
+	report := &reconcile.Report{Version: 1, Run: s.Run, Provisioner: key, Identity: s.Identity,
+		Outcome: reconcile.RunInSync, Trigger: "schedule", Commit: s.Commit, Started: h.Now, Finished: s.Finished,
+		Changes: h.forgedChanges(state.Ledger), RosterVersion: "test"}
+	if _, err := r.CommitReport(context.Background(),
+		reconcile.RunRecord{Report: report, Ledger: state.Ledger.Clone(), Status: &s}); err != nil {
+		h.logf("    the forger cannot commit: %v", err)
+		return
+	}
+	h.touch()
+	h.logf("    planted status %s of %s", s.Run, key)
+}
+
 // forgedChanges are creations or adoptions of everything in a ledger.
 func (h *hostile) forgedChanges(l *reconcile.Ledger) []reconcile.Done {
 	out := []reconcile.Done{}
