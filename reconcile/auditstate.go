@@ -1,6 +1,10 @@
 package reconcile
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+	"time"
+)
 
 // Errors of Audit.
 var (
@@ -12,6 +16,27 @@ var (
 	ErrUnreachable = errors.New("the audit branch is out of reach")
 )
 
+// LeaseError names the run or process that works on a provisioner. It is an ErrLeased.
+type LeaseError struct {
+	Provisioner string
+	Run, Host   string    // of the holder; empty if only the lock on this machine is known
+	Since       time.Time // zero: unknown
+	Until       time.Time // when the lease expires, unless it is renewed; zero: unknown
+	Lock        string    // the process that holds the lock on this machine; empty if the lease is on the branch
+}
+
+func (e *LeaseError) Error() string {
+	if e.Lock != "" {
+		return fmt.Sprintf("%s: %v: %s on this machine", e.Provisioner, ErrLeased, e.Lock)
+	}
+	return fmt.Sprintf("%s: %v: run %s on %s since %s; its lease expires at %s unless it is renewed; "+
+		"try again then", e.Provisioner,
+		ErrLeased, e.Run, e.Host, e.Since.Format(time.RFC3339), e.Until.Format(time.RFC3339))
+}
+
+// Is makes a LeaseError an ErrLeased.
+func (e *LeaseError) Is(target error) bool { return target == ErrLeased }
+
 // AuditState is what the audit holds of the earlier runs of a provisioner.
 type AuditState struct {
 	Status *Status // nil: no run was ever reported
@@ -22,6 +47,9 @@ type AuditState struct {
 	// OpenIntents are the intents without a report whose journals are not on this machine, the
 	// oldest first.
 	OpenIntents []Intent
+	// Leased is the live lease of another holder's run; nil if there is none. Nothing may be sent
+	// until it ends.
+	Leased *LeaseError
 	// OpenUses are the approvals that the intents without a report have used, of this machine and
 	// of others.
 	OpenUses []ApprovalUse

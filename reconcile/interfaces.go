@@ -90,6 +90,9 @@ type Audit interface {
 	// be renewed.
 	BeginWrite(e Entry) error
 	EndWrite(e Entry) error
+	// CheckLease returns an ErrLeaseLost if a run must not send any more. It is called before each
+	// request of a write, because the machine may have slept since BeginWrite.
+	CheckLease(provisioner, run string) error
 	// CommitReport publishes the report of a run with its ledger and status, and closes the
 	// journal. A report that repeats the last one is counted, not published; Receipt.Commit is then
 	// empty.

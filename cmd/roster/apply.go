@@ -29,6 +29,7 @@ Exit code: 0 done, in sync or waiting, 3 changes held, 4 changes failed or were 
 		},
 	}
 	repo.add(cmd)
+	repo.addLease(cmd.Flags())
 	cmd.Flags().StringVar(&provisioner, "provisioner", "", "the only provisioner to apply (default: all)")
 	cmd.Flags().StringVar(&digest, "digest", "", "digest of the only plan to apply; it approves nothing")
 	return cmd

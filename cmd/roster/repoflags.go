@@ -5,6 +5,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/seed-d64a251c/roster/internal/app"
+	"github.com/seed-d64a251c/roster/internal/audit"
 )
 
 // repoFlags are the flags that select a repository, its audit branch, and how to reach both.
@@ -23,6 +24,12 @@ func (r *repoFlags) add(cmd *cobra.Command) {
 		"folder for the journal and caches (default: <git dir>/roster, or the user's cache folder)")
 	addGitFlags(f, &r.RepositoryConfig)
 	addSignatureFlags(f, &r.Signatures)
+}
+
+// addLease adds --lease for commands that write.
+func (r *repoFlags) addLease(f *pflag.FlagSet) {
+	f.DurationVar(&r.Lease, "lease", audit.DefaultLease,
+		"time after which another process continues a run that renews its lease no more")
 }
 
 // addWithDir adds -C for commands whose argument is not DIR.

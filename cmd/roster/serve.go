@@ -32,6 +32,7 @@ only approved changes of provisioners that require a review. With a webhook secr
 		},
 	}
 	repo.add(cmd)
+	repo.addLease(cmd.Flags())
 	f := cmd.Flags()
 	_ = f.MarkHidden("ref") // --branch is its replacement
 	addForgeFlags(f, &config.Forge)

@@ -30,10 +30,12 @@ func OpenForApply(ctx context.Context, s Settings, c RepositoryConfig) (*Workspa
 
 func open(ctx context.Context, s Settings, c RepositoryConfig, apply bool) (*Workspace, error) {
 	w := &Workspace{settings: s, config: c}
-	var err error
-	if c.URL != "" {
+	err := c.checkLease()
+	switch {
+	case err != nil:
+	case c.URL != "":
 		err = w.openRemote(ctx, apply)
-	} else {
+	default:
 		err = w.openDir(ctx, apply)
 	}
 	if err != nil {
@@ -169,8 +171,12 @@ func (w *Workspace) openAudit(stateDir string, apply bool) error {
 	}
 	w.stateDir = stateDir
 	host, _ := os.Hostname()
+	holder := ""
 	if apply {
 		if w.unlock, err = audit.LockStateDir(stateDir, host, w.settings.now()); err != nil {
+			return err
+		}
+		if holder, err = audit.HolderID(stateDir); err != nil {
 			return err
 		}
 	}
@@ -196,6 +202,8 @@ func (w *Workspace) openAudit(stateDir string, apply bool) error {
 		RenderMarkdown:  render.ReportMarkdown,
 		CheckSignatures: signing.verify,
 		RequireProof:    c.Signatures.AuditRequireProof,
+		LeaseDuration:   c.Lease,
+		Holder:          holder,
 	}
 	if branch.fetch && c.OfflineDrift {
 		w.recorder.Known = branch.known

@@ -6,7 +6,22 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 )
+
+// The limits of RepositoryConfig.Lease. A shorter one could expire during the push that renews it.
+const (
+	minLease = 5 * time.Second
+	maxLease = time.Hour
+)
+
+// checkLease returns a UsageError for a lease that is too short or too long.
+func (c *RepositoryConfig) checkLease() error {
+	if c.Lease == 0 || c.Lease >= minLease && c.Lease <= maxLease {
+		return nil
+	}
+	return UsageError{fmt.Errorf("--lease is %s: it must be from %s to %s", c.Lease, minLease, maxLease)}
+}
 
 // RepositoryConfig locates the declarations and the audit branch.
 type RepositoryConfig struct {
@@ -22,6 +37,9 @@ type RepositoryConfig struct {
 	// StartOffline opens a remote repository that is out of reach at the commit that was last
 	// fetched. OfflineDrift corrects drift while the audit branch is out of reach.
 	StartOffline, OfflineDrift bool
+	// Lease is how long a run of this process keeps other processes from writing without a renewal;
+	// 0 means audit.DefaultLease.
+	Lease time.Duration
 
 	Git        GitCredentials // for declarations
 	AuditGit   GitCredentials // for the audit branch; none means those for declarations

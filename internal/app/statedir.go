@@ -14,7 +14,7 @@ import (
 )
 
 // stateEntries are the names of the files and folders that roster keeps in a state directory.
-var stateEntries = []string{"audit.git", "branch", "cache", "evaluations", "evaluations.json", "journal",
+var stateEntries = []string{"audit.git", "branch", "cache", "evaluations", "evaluations.json", "holder", "journal",
 	"lock", "oauth", "pending", "quarantine", "queue", "redact.key", "source.git"}
 
 // prepareStateDir creates the state directory. The process that writes to it also takes the access

@@ -203,7 +203,7 @@ func (r *Recorder) commitPending(
 		if built, after, err = r.build(ctx, record, b, p); err != nil || after == nil {
 			return commitInput{}, err
 		}
-		if err := b.intents.checkLease(p.Report.Run, r.now()); failIfLeased && err != nil {
+		if err := b.intents.checkLease(r.claim(p.Report.Run), r.now()); failIfLeased && err != nil {
 			return commitInput{}, err
 		}
 		record.Next = &nextState{StateDigest: built.digest, Unproved: after.unproved, Dropped: after.dropped}

@@ -21,8 +21,10 @@ type intents struct {
 type lease struct {
 	Intent     reconcile.Intent `json:"intent"`
 	BaseCommit string           `json:"baseCommit"` // the head of the branch before the intent; "" if there was none
-	RenewedAt  time.Time        `json:"renewedAt"`
-	ExpiresAt  time.Time        `json:"expiresAt"`
+	// Holder is the id of the holder's state directory; "" if it has none.
+	Holder    string    `json:"holder,omitempty"`
+	RenewedAt time.Time `json:"renewedAt"`
+	ExpiresAt time.Time `json:"expiresAt"`
 }
 
 // maxLease is the longest lease that counts. A longer one would keep all runs waiting.
@@ -61,16 +63,33 @@ func (in *intents) commitInput(provisioner, message string) (commitInput, error)
 	return commitInput{files: map[string][]byte{intentsPath(provisioner): content}, message: message}, err
 }
 
-// checkLease returns a LeaseError if another run has a lease that has not expired. A lease that was
-// renewed in the future is not one: it would never expire.
-func (in *intents) checkLease(run string, now time.Time) error {
-	if in.Lease == nil || in.Lease.Intent.Run == run || !now.Before(in.Lease.ExpiresAt) ||
+// claim is what a run claims a lease with. It has the provisioner's lock in its state directory, so
+// no other run of the same holder is active.
+type claim struct{ run, holder string }
+
+// owns reports whether a lease is that of the claim.
+func (c claim) owns(l *lease) bool {
+	return l.Intent.Run == c.run || c.holder != "" && l.Holder == c.holder
+}
+
+// checkLease returns a LeaseError if another holder has a lease that has not expired. A lease that
+// was renewed in the future is not one: it would never expire.
+func (in *intents) checkLease(c claim, now time.Time) error {
+	if l := in.leasedTo(c, now); l != nil {
+		return l
+	}
+	return nil
+}
+
+// leasedTo returns the live lease of another holder; nil if there is none.
+func (in *intents) leasedTo(c claim, now time.Time) *reconcile.LeaseError {
+	if in.Lease == nil || c.owns(in.Lease) || !now.Before(in.Lease.ExpiresAt) ||
 		in.Lease.RenewedAt.After(now.Add(maxLease)) {
 		return nil
 	}
 	holder := in.Lease.Intent
-	return &LeaseError{Provisioner: holder.Provisioner, Run: holder.Run, Host: holder.Host, Since: holder.Started,
-		Until: in.Lease.ExpiresAt}
+	return &reconcile.LeaseError{Provisioner: holder.Provisioner, Run: holder.Run, Host: holder.Host,
+		Since: holder.Started, Until: in.Lease.ExpiresAt}
 }
 
 // grantLease gives the lease to a run. The intent of the previous holder becomes abandoned.

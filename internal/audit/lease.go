@@ -31,7 +31,7 @@ func (r *Recorder) publishIntent(
 			expiresAt = open.Lease.ExpiresAt
 			return commitInput{}, nil
 		}
-		if err := open.checkLease(in.Run, now); err != nil {
+		if err := open.checkLease(r.claim(in.Run), now); err != nil {
 			return commitInput{}, err
 		}
 		status, err := readStatus(files, in.Provisioner)
@@ -50,7 +50,7 @@ func (r *Recorder) publishIntent(
 				"run", old.Intent.Run, "host", old.Intent.Host)
 		}
 		expiresAt = now.Add(r.leaseDuration())
-		open.grantLease(&lease{Intent: in, BaseCommit: head, RenewedAt: now, ExpiresAt: expiresAt})
+		open.grantLease(&lease{Intent: in, BaseCommit: head, Holder: r.Holder, RenewedAt: now, ExpiresAt: expiresAt})
 		return open.commitInput(in.Provisioner, intentMessage(&in))
 	})
 	if err != nil {
@@ -59,15 +59,35 @@ func (r *Recorder) publishIntent(
 	return expiresAt, nil
 }
 
+// claim returns what a run of this process claims the lease with.
+func (r *Recorder) claim(run string) claim { return claim{run: run, holder: r.Holder} }
+
 // renewedLease is the lease of an open run, which a goroutine renews.
 type renewedLease struct {
-	intent reconcile.Intent
-	cancel context.CancelFunc // ends the renewal
-	done   chan struct{}      // closed when the renewal has ended
+	intent  reconcile.Intent
+	cancel  context.CancelFunc                  // ends the renewal
+	done    chan struct{}                       // closed when the renewal has ended
+	elapsed func(since time.Time) time.Duration // by the monotonic clock
 
-	mu         sync.Mutex
-	writeUntil time.Time // no write begins after it, unless the lease is renewed
-	lost       error
+	mu    sync.Mutex
+	valid validity // no write begins after it, unless the lease is renewed
+	lost  error
+}
+
+// validity is the time in which the holder of a lease may write, by both clocks of the machine. The
+// wall clock may be set back. The monotonic clock stops while the machine sleeps.
+type validity struct {
+	until   time.Time     // by the wall clock
+	since   time.Time     // with a monotonic clock reading
+	atMost  time.Duration // after since, by the monotonic clock
+	expires time.Time     // of the lease, for messages
+}
+
+// validity returns how long a run may write after it asked for a lease at since. That ends a
+// fifteenth of the lease before the expiry, because calls may be in flight and clocks may differ.
+func (r *Recorder) validity(since, expiresAt time.Time) validity {
+	margin := r.leaseDuration() / 15
+	return validity{until: expiresAt.Add(-margin), since: since, atMost: r.leaseDuration() - margin, expires: expiresAt}
 }
 
 // check returns an ErrLeaseLost if the run must not write any more. A nil lease is not lost.
@@ -77,18 +97,18 @@ func (l *renewedLease) check(now time.Time) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.lost == nil && !now.Before(l.writeUntil) {
-		l.lost = fmt.Errorf("%w: run %s could not renew it by %s", reconcile.ErrLeaseLost, l.intent.Run,
-			l.writeUntil.Format(time.RFC3339))
+	if l.lost == nil && (!now.Before(l.valid.until) || l.elapsed(l.valid.since) >= l.valid.atMost) {
+		l.lost = fmt.Errorf("%w: run %s could not renew it before it expired at %s", reconcile.ErrLeaseLost,
+			l.intent.Run, l.valid.expires.Format(time.RFC3339))
 	}
 	return l.lost
 }
 
-func (l *renewedLease) extend(writeUntil time.Time) {
+func (l *renewedLease) extend(v validity) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.lost == nil {
-		l.writeUntil = writeUntil
+		l.valid = v
 	}
 }
 
@@ -108,29 +128,29 @@ func (l *renewedLease) stopRenewal() {
 	<-l.done
 }
 
-// writeDeadline returns when a run must stop writing. It is a fifteenth of the lease before the
-// expiry, because calls may be in flight and clocks may differ.
-func (r *Recorder) writeDeadline(expiresAt time.Time) time.Time {
-	return expiresAt.Add(-r.leaseDuration() / 15)
-}
-
 // startRenewal renews a lease in the background, also after the context has ended.
-func (r *Recorder) startRenewal(ctx context.Context, in reconcile.Intent, expiresAt time.Time) *renewedLease {
+func (r *Recorder) startRenewal(ctx context.Context, in reconcile.Intent, v validity) *renewedLease {
 	renewal, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	l := &renewedLease{intent: in, cancel: cancel, done: make(chan struct{}), writeUntil: r.writeDeadline(expiresAt)}
+	l := &renewedLease{intent: in, cancel: cancel, done: make(chan struct{}), elapsed: r.elapsed, valid: v}
+	if l.elapsed == nil {
+		l.elapsed = time.Since
+	}
 	go r.renewLease(renewal, l)
 	return l
 }
 
-// renewLease renews a lease until the context ends or the lease is lost.
+// renewLease renews a lease until the context ends or the lease is lost. An expired lease is lost:
+// another run may have taken it over and ended.
 func (r *Recorder) renewLease(ctx context.Context, l *renewedLease) {
 	defer close(l.done)
 	log := r.log().With("provisioner", l.intent.Provisioner, "run", l.intent.Run)
 	for interval := r.renewInterval(); wait(ctx, interval); {
-		expiresAt, err := r.renewOnce(ctx, l.intent)
+		err := l.check(r.now())
+		if err == nil {
+			err = r.renewOnce(ctx, l)
+		}
 		switch {
 		case err == nil:
-			l.extend(r.writeDeadline(expiresAt))
 			interval = r.renewInterval()
 			continue
 		case ctx.Err() != nil:
@@ -147,8 +167,10 @@ func (r *Recorder) renewLease(ctx context.Context, l *renewedLease) {
 	}
 }
 
-func (r *Recorder) renewOnce(ctx context.Context, in reconcile.Intent) (expiresAt time.Time, err error) {
-	_, err = r.commit(ctx, func(_ string, files fs.FS) (commitInput, error) {
+func (r *Recorder) renewOnce(ctx context.Context, l *renewedLease) error {
+	in, since := l.intent, time.Now()
+	var expiresAt time.Time
+	_, err := r.commit(ctx, func(_ string, files fs.FS) (commitInput, error) {
 		open, err := readIntents(files, in.Provisioner)
 		if err != nil {
 			return commitInput{}, err
@@ -166,26 +188,8 @@ func (r *Recorder) renewOnce(ctx context.Context, in reconcile.Intent) (expiresA
 		open.Lease.ExpiresAt = expiresAt
 		return open.commitInput(in.Provisioner, renewMessage(&in))
 	})
-	return expiresAt, err
-}
-
-// LeaseError names the run or process that works on a provisioner. It is a reconcile.ErrLeased.
-type LeaseError struct {
-	Provisioner string
-	Run, Host   string    // of the holder; empty if only the lock on this machine is known
-	Since       time.Time // zero: unknown
-	Until       time.Time // when the lease expires, unless it is renewed
-	Lock        string    // the process that holds the lock on this machine; empty if the lease is on the branch
-}
-
-func (e *LeaseError) Error() string {
-	if e.Lock != "" {
-		return fmt.Sprintf("%s: %v: %s on this machine", e.Provisioner, reconcile.ErrLeased, e.Lock)
+	if err == nil {
+		l.extend(r.validity(since, expiresAt))
 	}
-	return fmt.Sprintf("%s: %v: run %s on %s since %s; its lease expires at %s unless it is renewed; "+
-		"try again then", e.Provisioner,
-		reconcile.ErrLeased, e.Run, e.Host, e.Since.Format(time.RFC3339), e.Until.Format(time.RFC3339))
+	return err
 }
-
-// Is makes a LeaseError a reconcile.ErrLeased.
-func (e *LeaseError) Is(target error) bool { return target == reconcile.ErrLeased }

@@ -39,22 +39,22 @@ func TestALeasePreventsOtherRuns(t *testing.T) {
 			t.Fatal(err)
 		}
 		err := beginRun(t, b, "run-b")
-		var leased *LeaseError
+		var leased *reconcile.LeaseError
 		if !errors.Is(err, reconcile.ErrLeased) || !errors.As(err, &leased) {
 			t.Fatalf("the second run: %v", err)
 		}
 		if leased.Run != "run-a" || leased.Host != "alpha" || !leased.Since.Equal(time.Now()) ||
-			leased.Until.Sub(leased.Since) != 15*time.Minute {
+			leased.Until.Sub(leased.Since) != 2*time.Minute {
 			t.Errorf("the holder is %+v", leased)
 		}
-		for _, want := range []string{"run-a", "alpha", "2000-01-01T00:00:00Z", "2000-01-01T00:15:00Z"} {
+		for _, want := range []string{"run-a", "alpha", "2000-01-01T00:00:00Z", "2000-01-01T00:02:00Z"} {
 			if !strings.Contains(err.Error(), want) {
 				t.Errorf("the error has no %q: %v", want, err)
 			}
 		}
 		state, err := b.LoadState(t.Context(), prov)
 		if err != nil || len(state.OpenIntents) == 0 || state.OpenIntents[0].Run != "run-a" ||
-			state.Interrupted != nil {
+			state.Interrupted != nil || state.Leased == nil || *state.Leased != *leased {
 			t.Errorf("state is %+v, %v", state, err)
 		}
 		if _, err := (&runner{recorder: b, aws: &directory{}}).reportWithoutWrites(t.Context(), "run-c",
@@ -77,17 +77,17 @@ func TestALeaseIsRenewedWhileTheRunLasts(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i := range 6 {
-			time.Sleep(10 * time.Minute)
+			time.Sleep(80 * time.Second)
 			synctest.Wait()
 			if err := beginWrite(a, "run-a", i+1); err != nil {
-				t.Fatalf("after %d minutes: %v", 10*(i+1), err)
+				t.Fatalf("after %d seconds: %v", 80*(i+1), err)
 			}
 			if err := beginRun(t, b, "run-b"); !errors.Is(err, reconcile.ErrLeased) {
-				t.Fatalf("after %d minutes another run: %v", 10*(i+1), err)
+				t.Fatalf("after %d seconds another run: %v", 80*(i+1), err)
 			}
 		}
 		if got, want := len(store.messages()), 1+12; got != want {
-			t.Errorf("there are %d commits, want %d: one intent and one renewal each 5 minutes", got, want)
+			t.Errorf("there are %d commits, want %d: one intent and one renewal each 40 seconds", got, want)
 		}
 	})
 }
@@ -104,7 +104,7 @@ func TestAnExpiredLeaseIsTakenOver(t *testing.T) {
 			t.Fatal(err)
 		}
 		a.Close() // the machine is gone
-		time.Sleep(15*time.Minute - time.Second)
+		time.Sleep(2*time.Minute - time.Second)
 		if err := beginRun(t, b, "run-b"); !errors.Is(err, reconcile.ErrLeased) {
 			t.Fatalf("a second before the expiry: %v", err)
 		}
@@ -139,13 +139,13 @@ func TestAHolderThatCannotRenewStopsBeforeTheTakeover(t *testing.T) {
 			t.Fatal(err)
 		}
 		store.setFault(func(string, bool) error { return errDown })
-		time.Sleep(13 * time.Minute)
+		time.Sleep(111 * time.Second)
 		if err := beginWrite(a, "run-a", 1); err != nil {
 			t.Errorf("while the lease lasts: %v", err)
 		}
-		time.Sleep(time.Minute)
+		time.Sleep(time.Second)
 		if err := beginWrite(a, "run-a", 2); !errors.Is(err, reconcile.ErrLeaseLost) {
-			t.Errorf("a minute before the end: %v", err)
+			t.Errorf("eight seconds before the end: %v", err)
 		}
 		if err := a.EndWrite(reconcile.Entry{Run: "run-a", Provisioner: prov, Seq: 1}); !errors.Is(err,
 			reconcile.ErrLeaseLost) {
@@ -191,7 +191,7 @@ func TestAHolderDetectsATakeover(t *testing.T) {
 					time.Now()); err != nil {
 					t.Fatal(err)
 				}
-				time.Sleep(6 * time.Minute)
+				time.Sleep(time.Minute)
 				synctest.Wait()
 				if err := beginWrite(a, "run-a", 1); !errors.Is(err, reconcile.ErrLeaseLost) ||
 					!strings.Contains(err.Error(), row.reason) {
@@ -209,9 +209,9 @@ func TestALeaseSurvivesAShortOutage(t *testing.T) {
 		if err := beginRun(t, a, "run-a"); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(4 * time.Minute)
+		time.Sleep(30 * time.Second)
 		store.setFault(func(string, bool) error { return errDown })
-		time.Sleep(6 * time.Minute)
+		time.Sleep(50 * time.Second)
 		store.setFault(nil)
 		time.Sleep(time.Hour)
 		if err := beginWrite(a, "run-a", 1); err != nil {
@@ -233,6 +233,99 @@ func TestALeaseExpiresByTheClockNotTheTimer(t *testing.T) {
 			t.Errorf("after sleep: %v", err)
 		}
 	})
+}
+
+func TestALeaseExpiresByTheMonotonicClockIfTheWallClockIsSetBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newRecorder(t, &memStore{}, stateDir(t))
+		var passed time.Duration
+		a.elapsed = func(time.Time) time.Duration { return passed }
+		if err := beginRun(t, a, "run-a"); err != nil {
+			t.Fatal(err)
+		}
+		if err := beginWrite(a, "run-a", 1); err != nil {
+			t.Fatal(err)
+		}
+		passed = 112 * time.Second
+		if err := a.CheckLease(prov, "run-a"); !errors.Is(err, reconcile.ErrLeaseLost) {
+			t.Errorf("a request after that: %v", err)
+		}
+	})
+}
+
+func TestAnExpiredLeaseIsNotRenewed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // the process was stopped: its timers fire late
+		store := &memStore{}
+		a := newRecorder(t, store, stateDir(t))
+		var stopped time.Duration
+		a.Now = func() time.Time { return time.Now().Add(stopped) }
+		if err := beginRun(t, a, "run-a"); err != nil {
+			t.Fatal(err)
+		}
+		stopped = 3 * time.Minute
+		time.Sleep(41 * time.Second) // the timer of the renewal
+		synctest.Wait()
+		if got := len(store.messages()); got != 1 {
+			t.Errorf("there are %d commits, want 1: the intent", got)
+		}
+		stopped = 0
+		if err := a.CheckLease(prov, "run-a"); !errors.Is(err, reconcile.ErrLeaseLost) {
+			t.Errorf("a request after that: %v", err)
+		}
+	})
+}
+
+func TestAHolderTakesItsOwnLeaseBackAtOnce(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		holder string // of the second process
+		taken  bool
+	}{
+		{"the same state directory without its journal", "a", true},
+		{"another state directory", "b", false},
+		{"a state directory without an id", "", false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store, dir := &memStore{}, stateDir(t)
+				a := newRecorder(t, store, filepath.Join(dir, "a"))
+				a.Holder = "a"
+				if err := beginRun(t, a, "run-a"); err != nil {
+					t.Fatal(err)
+				}
+				a.Close()
+				b := newRecorder(t, store, filepath.Join(dir, "b"))
+				b.Holder = row.holder
+				state, err := b.LoadState(t.Context(), prov)
+				if err != nil || len(state.OpenIntents) != 1 || (state.Leased == nil) != row.taken {
+					t.Errorf("state is %+v, %v", state, err)
+				}
+				err = b.BeginRun(t.Context(), intentOf("run-b", 1))
+				if (err == nil) != row.taken || err != nil && !errors.Is(err, reconcile.ErrLeased) {
+					t.Errorf("the second run: %v", err)
+				}
+			})
+		})
+	}
+}
+
+func TestTheIDOfAStateDirectorySurvivesAndIsReplacedWhenDamaged(t *testing.T) {
+	dir := t.TempDir()
+	first, err := HolderID(dir)
+	if err != nil || !validHolder.MatchString(first) {
+		t.Fatalf("the id is %q, %v", first, err)
+	}
+	if again, err := HolderID(dir); err != nil || again != first {
+		t.Errorf("the id of the next process is %q, %v; want %q", again, err, first)
+	}
+	for _, damaged := range []string{"", first[:7], strings.Repeat("\x00", 33)} {
+		if err := os.WriteFile(filepath.Join(dir, "holder"), []byte(damaged), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if id, err := HolderID(dir); err != nil || !validHolder.MatchString(id) || id == first {
+			t.Errorf("with the content %q, the id is %q, %v", damaged, id, err)
+		}
+	}
 }
 
 func TestTwoProcessesOnOneStateDirectory(t *testing.T) {
@@ -404,8 +497,8 @@ func TestALeaseFromTheFutureDoesNotCount(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			in := &intents{Lease: &lease{Intent: intentOf("other", 1), RenewedAt: tt.renewed,
-				ExpiresAt: tt.renewed.Add(15 * time.Minute)}}
-			if err := in.checkLease("mine", now); errors.Is(err, reconcile.ErrLeased) != tt.leased {
+				ExpiresAt: tt.renewed.Add(2 * time.Minute)}}
+			if err := in.checkLease(claim{run: "mine"}, now); errors.Is(err, reconcile.ErrLeased) != tt.leased {
 				t.Errorf("got %v", err)
 			}
 		})

@@ -145,6 +145,12 @@ func (r *Recorder) stateOf(
 		func(in reconcile.Intent) bool { return queue.has(in.Run) })
 	state.OpenIntents = others
 	state.OpenUses = openUses(b.intents, journaled)
+	if l.locked { // otherwise the lease may be that of the process with the lock
+		state.Leased = b.intents.leasedTo(r.claim(localRun(journaled, l.pending)), r.now())
+		if state.Leased != nil && queue.has(state.Leased.Run) { // it has ended
+			state.Leased = nil
+		}
+	}
 	if p.open == nil { // an open run keeps its base
 		p.base = &baseState{head: b.head, status: found.status, ledger: found.ledger, report: reportOf(b.status),
 			trust: a.trust, offline: l.unreachable != nil, intents: b.intents}

@@ -26,9 +26,12 @@ type Recorder struct {
 	// differ by more than a fifteenth of LeaseDuration.
 	Now func() time.Time
 	Log *slog.Logger // nil: log nothing
-	// LeaseDuration is how long a lease lasts without a renewal, 0 means 15 minutes. RenewInterval
-	// is the time between renewals, 0 means 5 minutes.
-	LeaseDuration, RenewInterval time.Duration
+	// LeaseDuration is how long a lease lasts without a renewal, 0 means DefaultLease. The holder
+	// renews it each third of that time.
+	LeaseDuration time.Duration
+	// Holder is the HolderID of the state directory. A run takes over a lease of the same holder at
+	// once. "" takes over expired leases only.
+	Holder string
 	// RenderMarkdown renders a report. If nil, the recorder writes no Markdown.
 	RenderMarkdown func(*reconcile.Report) string
 	// CheckSignatures, if set, verifies the signatures of the branch's commits after since ("" for
@@ -51,6 +54,7 @@ type Recorder struct {
 	provisioners map[string]*provisionerState
 	ledgers      *ledgerCache // shared with Readers
 	crash        crashPoint
+	elapsed      func(since time.Time) time.Duration // by the monotonic clock; nil means time.Since
 }
 
 var _ reconcile.Audit = (*Recorder)(nil)
@@ -159,6 +163,9 @@ func (r *Recorder) Close() error {
 	return errors.Join(errs...)
 }
 
+// DefaultLease is how long a lease lasts without a renewal.
+const DefaultLease = 2 * time.Minute
+
 func (r *Recorder) now() time.Time {
 	if r.Now != nil {
 		return normalizeTime(r.Now())
@@ -173,8 +180,8 @@ func (r *Recorder) log() *slog.Logger {
 	return slog.New(slog.DiscardHandler)
 }
 
-func (r *Recorder) leaseDuration() time.Duration { return cmp.Or(r.LeaseDuration, 15*time.Minute) }
-func (r *Recorder) renewInterval() time.Duration { return cmp.Or(r.RenewInterval, 5*time.Minute) }
+func (r *Recorder) leaseDuration() time.Duration { return cmp.Or(r.LeaseDuration, DefaultLease) }
+func (r *Recorder) renewInterval() time.Duration { return r.leaseDuration() / 3 }
 
 func (r *Recorder) at(point string) { r.crash.at(point) }
 

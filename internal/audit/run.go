@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"time"
 
 	"github.com/seed-d64a251c/roster/internal/atomicfile"
 	"github.com/seed-d64a251c/roster/internal/filelock"
@@ -74,7 +75,7 @@ func (r *Recorder) lockOrFail(provisioner string) (*filelock.Lock, error) {
 		return nil, err
 	}
 	if lock == nil {
-		return nil, &LeaseError{Provisioner: provisioner, Lock: filelock.Holder(r.lockPath(provisioner))}
+		return nil, &reconcile.LeaseError{Provisioner: provisioner, Lock: filelock.Holder(r.lockPath(provisioner))}
 	}
 	lock.Name(filelock.ThisProcess())
 	return lock, nil
@@ -87,7 +88,7 @@ func (r *Recorder) beginRun(ctx context.Context, in reconcile.Intent, base *base
 		for _, run := range base.queued { // they have ended
 			open.remove(run)
 		}
-		if err := open.checkLease(in.Run, r.now()); err != nil {
+		if err := open.checkLease(r.claim(in.Run), r.now()); err != nil {
 			return nil, err
 		}
 	}
@@ -108,12 +109,13 @@ func (r *Recorder) beginRun(ctx context.Context, in reconcile.Intent, base *base
 	if base.offline {
 		return &openRun{intent: in, journal: j}, nil
 	}
+	since := time.Now()
 	expiresAt, err := r.publishIntent(ctx, in, base)
 	if err != nil {
 		return nil, r.cancelRun(ctx, in, j, err)
 	}
 	r.at("intent committed")
-	return &openRun{intent: in, journal: j, lease: r.startRenewal(ctx, in, expiresAt)}, nil
+	return &openRun{intent: in, journal: j, lease: r.startRenewal(ctx, in, r.validity(since, expiresAt))}, nil
 }
 
 // cancelRun ends a run whose intent was not published. It removes the journal only if the intent is
@@ -149,6 +151,15 @@ func (r *Recorder) BeginWrite(e reconcile.Entry) error {
 	}
 	r.at("entry begun")
 	return run.lease.check(r.now()) // the disk may have been slow
+}
+
+// CheckLease returns a reconcile.ErrLeaseLost if a run must not send any more.
+func (r *Recorder) CheckLease(provisioner, run string) error {
+	open := r.openRun(provisioner)
+	if open == nil || open.intent.Run != run {
+		return fmt.Errorf("%s: run %s has no open intent", provisioner, run)
+	}
+	return open.lease.check(r.now())
 }
 
 // EndWrite returns when the entry is on disk. It writes the entry even if the lease is lost.

@@ -43,6 +43,10 @@ type Audit struct {
 	Searches [][]string
 	// LoseReport makes the next CommitReport fail, as a crash would.
 	LoseReport bool
+	// LostLease is what CheckLease returns.
+	LostLease error
+	// Leased is the live lease of another holder; nil if there is none.
+	Leased *reconcile.LeaseError
 }
 
 // LoadState returns what the last CommitReport stored.
@@ -54,7 +58,7 @@ func (m *Audit) LoadState(_ context.Context, provisioner string) (*reconcile.Aud
 		p = &reconcile.AuditState{Ledger: reconcile.NewLedger()}
 	}
 	out := *p
-	out.Ledger = p.Ledger.Clone()
+	out.Ledger, out.Leased = p.Ledger.Clone(), m.Leased
 	out.Trust, out.Unproved = m.Trust, m.Unproved
 	out.Trust.Level = cmp.Or(out.Trust.Level, reconcile.TrustProved)
 	if m.EditLoaded != nil && out.Status != nil {
@@ -224,6 +228,13 @@ func (m *Audit) EndWrite(e reconcile.Entry) error {
 	defer m.mu.Unlock()
 	m.entries = append(m.entries, e)
 	return nil
+}
+
+// CheckLease returns LostLease.
+func (m *Audit) CheckLease(string, string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.LostLease
 }
 
 // CommitReport closes the run.

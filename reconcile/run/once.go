@@ -17,7 +17,8 @@ import (
 //
 // The inputs are the desired state, the last applied state, the reviews and the connection. The
 // plan has the gates that hold its changes. Without req.Apply the run ends with the plan. The error
-// is why the run did not reach its end. What was sent before the error is in the report.
+// is why the run did not reach its end. What was sent before the error is in the report. While
+// another holder has the lease, a run with Apply reads nothing from the directory.
 func (r *Runner) Once(ctx context.Context, req Request) (*Result, error) {
 	state, err := r.loadState(ctx, req)
 	if err != nil {
@@ -25,6 +26,9 @@ func (r *Runner) Once(ctx context.Context, req Request) (*Result, error) {
 	}
 	if req.Dormant && state.neverEnabled() {
 		return &Result{}, nil
+	}
+	if leased := state.audit.Leased; req.Apply && leased != nil {
+		return nil, leased
 	}
 	cached := observe.LoadCached(r.Cache, state.provisioner, state.audit)
 	result := &Result{LastApplied: state.audit.Status.LastAppliedCommit(), OutOfReach: state.outOfReach()}
