@@ -28,6 +28,9 @@ type Input struct {
 	// Probe makes one harmless read after a write was refused, to find out whether the directory
 	// refuses everything. It gets the refused change. Nil makes no read.
 	Probe func(context.Context, reconcile.Ref) error
+	// CheckLease returns why nothing more may be sent. It is called before each request. Nil allows
+	// all requests.
+	CheckLease func() error
 }
 
 // Apply sends what the plan releases. The error is what stopped the whole run, for example a
@@ -53,6 +56,7 @@ type applier struct {
 	now          func() time.Time
 	workers      int
 	grace        time.Duration
+	checkLease   func() error // nil: there is no lease
 	progress     func(done, total int)
 	admission    *admission
 
@@ -115,10 +119,10 @@ func newApplier(in Input) *applier {
 		by:           in.Attempt,
 		now:          in.Now,
 		workers:      in.Workers,
-		grace:        in.Grace,
-		progress:     in.Progress,
-		groupIDs:     map[string]string{},
-		result:       reconcile.NewApplyResult(in.Plan, in.Ledger),
+		grace:        in.Grace, checkLease: in.CheckLease,
+		progress: in.Progress,
+		groupIDs: map[string]string{},
+		result:   reconcile.NewApplyResult(in.Plan, in.Ledger),
 	}
 	for key, g := range in.Plan.Linking.State.Groups {
 		a.groupIDs[key] = g.ID
@@ -197,7 +201,7 @@ func (a *applier) call(ctx context.Context, w *write) (reconcile.CallReceipt, ti
 		}
 		call, cancel := inFlight(ctx, a.grace)
 		began := a.now()
-		receipt, err := a.send(reconcile.WithSending(call, t.sending), w)
+		receipt, err := a.send(reconcile.WithSending(call, a.whileLeased(t.sending)), w)
 		cancel()
 		took := a.now().Sub(began)
 		a.admission.exit(t, &a.plan.Changes[w.changes[0]], err)

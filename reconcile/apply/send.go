@@ -86,16 +86,13 @@ func (a *applier) updateUser(ctx context.Context, changes []int) (reconcile.Call
 			return receipt, err
 		}
 		a.recordUser(c.Key, u, nil)
-		have, ctx = u, completed(ctx)
+		u, receipt, err = a.dir.UpdateUser(a.completed(ctx), u, reconcile.PatchAttributes(u.Attributes, c.Attributes))
+		a.recordUser(c.Key, u, err)
+		return receipt, halfSent(err)
 	}
 	u, receipt, err := a.dir.UpdateUser(ctx, have, reconcile.PatchAttributes(have.Attributes, c.Attributes))
 	a.recordUser(c.Key, u, err)
 	return receipt, err
-}
-
-// completed returns the context of the second request of a write: it is sent even after a stop.
-func completed(ctx context.Context) context.Context {
-	return reconcile.WithSending(ctx, context.Background())
 }
 
 // externalIDFirst returns the change of the externalId if an adoption also changes other
@@ -164,7 +161,9 @@ func (a *applier) updateGroup(ctx context.Context, changes []int) (reconcile.Cal
 		if err != nil {
 			return receipt, err
 		}
-		u.ExternalID, ctx = "", completed(ctx)
+		u.ExternalID = ""
+		receipt, err = a.dir.UpdateGroup(a.completed(ctx), id, u)
+		return receipt, halfSent(err)
 	}
 	return a.dir.UpdateGroup(ctx, id, u)
 }

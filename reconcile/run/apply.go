@@ -37,6 +37,7 @@ func (r *Runner) apply(ctx context.Context, id string, s runState, in inputs, pl
 	if input.Grace == 0 {
 		input.Grace = 10 * time.Second
 	}
+	input.CheckLease = func() error { return r.Audit.CheckLease(s.provisioner.Key, id) }
 	if progress := r.progress(s.request); progress != nil {
 		input.Progress = func(done, total int) { progress("apply", done, total) }
 	}
