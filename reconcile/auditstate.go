@@ -66,6 +66,9 @@ type AuditState struct {
 	// Unproved are the entries of the ledger that an unproved commit added or changed. Ownership of
 	// their objects needs more evidence than the ledger.
 	Unproved UnprovedEntries
+	// JournalError is why the journal of this machine cannot be read; nil if it can. It may have
+	// writes that are in no report, so no run of the provisioner may begin.
+	JournalError error
 	// Unreachable is why the audit branch is out of reach; empty if it is not. Then the state is
 	// the one that was last read, with what this machine has not published, and BeginRun publishes
 	// no intent.

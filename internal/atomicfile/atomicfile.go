@@ -114,6 +114,22 @@ func Remove(name string) error {
 	return SyncDir(filepath.Dir(name))
 }
 
+// Damaged is the ending of the name of a file or folder that SetAside has set aside.
+const Damaged = ".damaged"
+
+// SetAside renames a file or folder that cannot be read to NAME.damaged, so that it can be made
+// again and the damage can still be examined. It replaces what was set aside before.
+func SetAside(name string) (aside string, err error) {
+	aside = name + Damaged
+	if err := os.RemoveAll(aside); err != nil {
+		return "", err
+	}
+	if err := os.Rename(name, aside); err != nil {
+		return "", err
+	}
+	return aside, SyncDir(filepath.Dir(name))
+}
+
 // SyncDir makes the names in a directory durable. Windows has no such call: there, names are as
 // durable as the file system makes them.
 func SyncDir(dir string) error {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -115,15 +116,15 @@ func formatReaders() []formatReader {
 			return err
 		}},
 		{"pending-report-v1.json", func(t *testing.T, data []byte) error {
-			_, err := readState(writeTemporary(t, data), &pendingReport{}, pendingReportAdvice)
+			_, err := readState[pendingReport](&Recorder{}, writeTemporary(t, data), "")
 			return err
 		}},
 		{"local-record-v1.json", func(t *testing.T, data []byte) error {
-			_, err := readState(writeTemporary(t, data), &localRecord{}, localRecordAdvice)
+			_, err := readState[localRecord](&Recorder{}, writeTemporary(t, data), "")
 			return err
 		}},
 		{"queued-reports-v1.json", func(t *testing.T, data []byte) error {
-			_, err := readState(writeTemporary(t, data), &reportQueue{}, queueAdvice)
+			_, err := readState[reportQueue](&Recorder{}, writeTemporary(t, data), "")
 			return err
 		}},
 		{"quarantine-v1.json", func(t *testing.T, data []byte) error {
@@ -161,16 +162,63 @@ func TestNewerFormatsAreRefused(t *testing.T) {
 	}
 }
 
-// The error about a damaged state file says what to do.
-func TestDamagedStateFilesAreRefused(t *testing.T) {
-	for _, data := range []string{"", "{", `{"version":1,"x":1}`, "x"} {
-		for v, advice := range map[any]string{
-			&pendingReport{}: pendingReportAdvice, &localRecord{}: localRecordAdvice,
-			&reportQueue{}: queueAdvice,
-		} {
-			_, err := readState(writeTemporary(t, []byte(data)), v, advice)
-			if err == nil || !strings.HasSuffix(err.Error(), "the file is damaged: "+advice) {
-				t.Errorf("%q: the error is %v", data, err)
+// A damaged state file is set aside with one warning, and the run goes on without it. A reader of a
+// running daemon's state directory changes nothing.
+func TestDamagedStateFilesAreSetAside(t *testing.T) {
+	files := map[string]func(*Recorder) error{
+		"pending": func(r *Recorder) error {
+			p, err := r.readPending(prov)
+			if p != nil {
+				t.Errorf("a damaged pending report was read: %+v", p)
+			}
+			return err
+		},
+		"branch": func(r *Recorder) error {
+			l, err := r.readLocalRecord(prov)
+			if err == nil && l.Head != "" {
+				t.Errorf("a damaged local record was read: %+v", l)
+			}
+			return err
+		},
+		"queue": func(r *Recorder) error {
+			q, err := r.readQueue(prov)
+			if err == nil && len(q.Reports) > 0 {
+				t.Errorf("a damaged queue was read: %+v", q)
+			}
+			return err
+		},
+	}
+	damage := []string{"", "{", `{"version":1,"x":1}`, "x", "{}", "null", strings.Repeat("\x00", 100),
+		`{"version":1,"reports":[null]}`}
+	for folder, read := range files {
+		for _, text := range damage {
+			var log strings.Builder
+			r := &Recorder{StateDir: t.TempDir(), Log: slog.New(slog.NewTextHandler(&log, nil))}
+			name := filepath.Join(r.StateDir, folder, prov+".json")
+			if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			r.ReadOnly = true
+			if err := read(r); err != nil {
+				t.Errorf("%s %q: a reader fails with %v", folder, text, err)
+			}
+			if have, err := os.ReadFile(name); err != nil || string(have) != text {
+				t.Errorf("%s %q: a reader changed the file: %v", folder, text, err)
+			}
+			r.ReadOnly = false
+			for range 2 {
+				if err := read(r); err != nil {
+					t.Errorf("%s %q: %v", folder, text, err)
+				}
+			}
+			if have, err := os.ReadFile(name + ".damaged"); err != nil || string(have) != text {
+				t.Errorf("%s %q: the file was not set aside: %q, %v", folder, text, have, err)
+			}
+			if n := strings.Count(log.String(), "level=WARN"); n != 1 || !strings.Contains(log.String(), name+".damaged") {
+				t.Errorf("%s %q: want one warning with the file:\n%s", folder, text, &log)
 			}
 		}
 	}

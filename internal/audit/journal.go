@@ -126,12 +126,15 @@ func (j *journal) write(records []journalRecord) error {
 	return nil
 }
 
+// lineBegin is how each line begins.
+const lineBegin = `{"version"`
+
 func encodeLine(r journalRecord) ([]byte, error) {
 	record, err := json.Marshal(r)
 	if err != nil {
 		return nil, err
 	}
-	out := fmt.Appendf(nil, `{"version":%d,"crc32c":"%s","record":`, version, checksum(record))
+	out := fmt.Appendf(nil, lineBegin+`:%d,"crc32c":"%s","record":`, version, checksum(record))
 	return append(append(out, record...), '}', '\n'), nil
 }
 

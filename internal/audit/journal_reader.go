@@ -2,12 +2,15 @@ package audit
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
 
 	"github.com/seed-d64a251c/roster/reconcile"
 )
@@ -21,14 +24,19 @@ type CorruptError struct {
 
 func (e *CorruptError) Error() string {
 	return fmt.Sprintf(
-		"%s:%d: the journal is damaged: %v; the line was on disk before, so a crash cannot be the cause; "+
-			"keep a copy, find the cause, then remove the file to continue without it", e.File, e.Line, e.Err)
+		"%s:%d: the journal is damaged: %v; a crash cannot be the cause; it may have writes that are in no report, so "+
+			"provisioner %q is stopped: run `roster audit recover %s` with the same --state-dir, which shows what "+
+			"can be read and sets the file aside", e.File, e.Line, e.Err, e.provisioner(), e.provisioner())
+}
+
+func (e *CorruptError) provisioner() string {
+	return strings.TrimSuffix(filepath.Base(e.File), ".jsonl")
 }
 
 func (e *CorruptError) Unwrap() error { return e.Err }
 
-// readJournal returns the content of a journal; nil if it does not exist or has no complete first
-// line, because a run sends and publishes nothing before that line is on disk.
+// readJournal returns the content of a journal; nil if it does not exist, or if it is what a crash
+// leaves before its first line is on disk. Until then a run sends and publishes nothing.
 func readJournal(name string) (*reconcile.Interrupted, error) {
 	f, err := os.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -85,6 +93,9 @@ func parseJournal(name string, from io.Reader) (*reconcile.Interrupted, error) {
 			}
 		}
 		if errors.Is(err, io.EOF) {
+			if r.out == nil && r.damaged != nil && !(r.line == 1 && unfinished(text)) {
+				return nil, r.damaged
+			}
 			return r.out, nil
 		}
 		if err != nil {
@@ -124,6 +135,14 @@ func (r *journalReader) readLine(text []byte) error {
 		return &CorruptError{File: r.name, Line: r.line, Err: errors.New("the line does not belong to this run")}
 	}
 	return nil
+}
+
+// unfinished reports whether a crash explains the only line of a journal: it is a part of a first
+// line, or zeros that the file system left.
+func unfinished(line []byte) bool {
+	line = bytes.TrimRight(line, "\x00")
+	begin := []byte(lineBegin)
+	return bytes.HasPrefix(line, begin) && !bytes.ContainsRune(line, '\n') || bytes.HasPrefix(begin, line)
 }
 
 func decodeLine(text []byte) (*journalRecord, error) {

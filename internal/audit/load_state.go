@@ -123,7 +123,8 @@ func (r *Recorder) stateOf(
 		return nil, err
 	}
 	journaled, err := r.journaledRun(provisioner, b, l.pending, queue, l.locked)
-	if err != nil {
+	var corrupt *CorruptError
+	if err != nil && !errors.As(err, &corrupt) {
 		return nil, err
 	}
 	found, err := r.effectiveState(ctx, provisioner, l, queue)
@@ -134,6 +135,9 @@ func (r *Recorder) stateOf(
 		Ledger: withUndecided(found.ledger, a.undecided).Clone(), Unproved: a.unproved, Dropped: a.dropped}
 	if r.CheckSignatures == nil {
 		state.ReviewedFrom = l.record.reviewedFrom(found.status)
+	}
+	if corrupt != nil {
+		state.JournalError = corrupt
 	}
 	if l.unreachable != nil {
 		state.Unreachable = l.unreachable.Error()
@@ -342,6 +346,10 @@ func (r *Recorder) journaledRun(
 	}
 	if !locked || r.ReadOnly || r.openRun(provisioner) != nil {
 		return nil, nil
+	}
+	if info, err := os.Stat(name); run == nil && err == nil && (info.Size() > 0 || len(b.intents.except("")) > 0) {
+		return nil, r.setAside(name, "nothing, if roster ended before the run began; otherwise the next run looks up "+
+			"what the run may have created", errors.New("it has no complete line"))
 	}
 	return nil, atomicfile.Remove(name)
 }

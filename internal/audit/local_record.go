@@ -90,13 +90,16 @@ func errorsDigest(errors []string) string {
 	return sum([]byte(volatile.ReplaceAllString(strings.Join(errors, "\n"), "#")))
 }
 
-// localRecordAdvice says what to do about a damaged local record.
-const localRecordAdvice = "restore it or remove it; without it, the audit branch is unproved unless it is signed"
+// localRecordLoss says what is lost with a damaged local record.
+const localRecordLoss = "what this machine knew of the audit branch, so that the branch is unproved unless it is signed"
 
 func (r *Recorder) readLocalRecord(provisioner string) (*localRecord, error) {
-	l := &localRecord{}
-	if _, err := readState(r.localRecordPath(provisioner), l, localRecordAdvice); err != nil {
+	l, err := readState[localRecord](r, r.localRecordPath(provisioner), localRecordLoss)
+	if err != nil {
 		return nil, err
+	}
+	if l == nil {
+		l = &localRecord{}
 	}
 	l.Version = version
 	return l, nil

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/seed-d64a251c/roster/reconcile"
@@ -54,15 +55,15 @@ func newPendingReport(base *baseState, c *reconcile.RunRecord, record *localReco
 	return p
 }
 
-// pendingReportAdvice says what to do about a damaged pending report.
-const pendingReportAdvice = "restore it; if you remove it, the report of the last run may be incomplete"
+// pendingReportLoss says what is lost with a damaged pending report.
+const pendingReportLoss = "the report of the last run, unless its journal is there to make it again"
 
 // readPending returns nil if there is no pending report.
 func (r *Recorder) readPending(provisioner string) (*pendingReport, error) {
-	p := &pendingReport{}
-	ok, err := readState(r.pendingPath(provisioner), p, pendingReportAdvice)
-	if err != nil || !ok {
-		return nil, err
+	name := r.pendingPath(provisioner)
+	p, err := readState[pendingReport](r, name, pendingReportLoss)
+	if err != nil || p == nil || p.Report != nil && p.Status != nil {
+		return p, err
 	}
-	return p, nil
+	return nil, r.setAside(name, pendingReportLoss, errors.New("it has no report"))
 }

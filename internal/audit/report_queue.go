@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -22,13 +23,24 @@ type reportQueue struct {
 // maxIdleReports is how many reports of runs that did nothing stay.
 const maxIdleReports = 3
 
-// queueAdvice says what to do about a damaged file.
-const queueAdvice = "restore it; if you remove it, the reports of runs on the broken branch are lost"
+// queueLoss says what is lost with a damaged queue.
+const queueLoss = "the reports of runs while the audit branch was broken or out of reach"
 
 func (r *Recorder) readQueue(provisioner string) (*reportQueue, error) {
-	q := &reportQueue{}
-	if _, err := readState(r.queuePath(provisioner), q, queueAdvice); err != nil {
+	name := r.queuePath(provisioner)
+	q, err := readState[reportQueue](r, name, queueLoss)
+	if err != nil {
 		return nil, err
+	}
+	damaged := func(p *pendingReport) bool { return p == nil || p.Report == nil || p.Status == nil }
+	if q != nil && slices.ContainsFunc(q.Reports, damaged) {
+		if err := r.setAside(name, queueLoss, errors.New("it has an entry without a report")); err != nil {
+			return nil, err
+		}
+		q = nil
+	}
+	if q == nil {
+		q = &reportQueue{}
 	}
 	q.Version = version
 	return q, nil

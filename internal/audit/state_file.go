@@ -44,24 +44,42 @@ func makeDir(dir string) error {
 	return atomicfile.SyncDir(filepath.Dir(dir))
 }
 
-// readState decodes a file of the state directory. ok is false if there is none. advice is the part
-// of the error that says what to do about a damaged file.
-func readState(name string, v any, advice string) (ok bool, err error) {
+// readState decodes a file of the state directory into the result, which is nil if there is none. A
+// damaged file counts as none: it is set aside with a warning. loss is the part of the warning that
+// says what is lost with it. A file of a newer version of roster is an error.
+func readState[T any](r *Recorder, name, loss string) (*T, error) {
 	data, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
+		return nil, nil
 	}
 	if err != nil {
-		return false, err
+		return nil, err
 	}
+	v := new(T)
 	err = decode(data, v)
-	if errors.As(err, new(*versionError)) {
-		return false, fmt.Errorf("read state file %s: %w", name, err)
+	if newer := (*versionError)(nil); errors.As(err, &newer) && newer.version > version {
+		return nil, fmt.Errorf("read state file %s: %w", name, err)
 	}
 	if err != nil {
-		return false, fmt.Errorf("read state file %s: %w; the file is damaged: %s", name, err, advice)
+		return nil, r.setAside(name, loss, err)
 	}
-	return true, nil
+	return v, nil
+}
+
+// setAside sets a damaged file of the state directory aside. A read-only Recorder leaves it there.
+func (r *Recorder) setAside(name, loss string, damage error) error {
+	if r.ReadOnly {
+		return nil
+	}
+	aside, err := atomicfile.SetAside(name)
+	if errors.Is(err, fs.ErrNotExist) { // another process was first
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("set the damaged state file %s aside: %w", name, err)
+	}
+	r.log().Warn("a state file is damaged and was set aside", "file", aside, "error", damage, "lost", loss)
+	return nil
 }
 
 // writeState encodes v straight into a file of the state directory, so that the report of a large

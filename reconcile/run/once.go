@@ -24,6 +24,9 @@ func (r *Runner) Once(ctx context.Context, req Request) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := state.audit.JournalError; err != nil {
+		return nil, err
+	}
 	if req.Dormant && state.neverEnabled() {
 		return &Result{}, nil
 	}
