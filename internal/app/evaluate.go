@@ -68,6 +68,10 @@ func (w *Workspace) evaluateInChild(ctx context.Context) error {
 	} else {
 		log.Info("declarations are evaluated in a child process", "limits", strings.Join(in, ", "))
 	}
+	if aside := e.Verdicts.Aside(); aside != "" {
+		log.Warn("a state file is damaged and was set aside", "file", aside,
+			"lost", "which commits were evaluated; they are evaluated again")
+	}
 	if commit := e.Verdicts.Interrupted(); commit != "" {
 		log.Warn("roster ended while it loaded a commit: the commit is evaluated in a child process first",
 			"commit", commit)

@@ -188,7 +188,7 @@ func (w *Workspace) openAudit(stateDir string, apply bool) error {
 	if w.verifyCommits, w.signers, err = c.Signatures.forCommits(repo); err != nil {
 		return err
 	}
-	if w.redactKey, err = readRedactKey(c.Signatures.RedactKey, stateDir); err != nil {
+	if w.redactKey, err = readRedactKey(c.Signatures.RedactKey, stateDir, w.settings.Log); err != nil {
 		return err
 	}
 	w.settings.Secrets.Add(string(w.redactKey))

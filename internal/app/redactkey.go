@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/seed-d64a251c/roster/internal/atomicfile"
 )
@@ -17,10 +19,14 @@ import (
 const minRedactKey = 16
 
 // readRedactKey reads the key that redacted values are hashed with. If file is "", the key is in
-// the state directory, and is created if it does not exist.
-func readRedactKey(file, stateDir string) ([]byte, error) {
+// the state directory, and is created if it does not exist. A damaged key in the state directory is
+// set aside.
+func readRedactKey(file, stateDir string, log *slog.Logger) ([]byte, error) {
 	if file == "" {
 		file = filepath.Join(stateDir, "redact.key")
+		if err := setRedactKeyAside(file, log); err != nil {
+			return nil, fmt.Errorf("set the damaged key for redacted values aside: %w", err)
+		}
 		if err := createRedactKey(file); err != nil {
 			return nil, fmt.Errorf("create the key for redacted values: %w", err)
 		}
@@ -34,6 +40,28 @@ func readRedactKey(file, stateDir string) ([]byte, error) {
 			"create one with `openssl rand -hex 32`", file, len(key), minRedactKey)
 	}
 	return key, nil
+}
+
+// setRedactKeyAside sets a key that createRedactKey did not write aside.
+func setRedactKeyAside(file string, log *slog.Logger) error {
+	key, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	text := string(bytes.TrimSpace(key))
+	if len(text) >= minRedactKey && !strings.ContainsRune(text, 0) {
+		return nil
+	}
+	aside, err := atomicfile.SetAside(file)
+	if err != nil {
+		return err
+	}
+	log.Warn("a state file is damaged and was set aside", "file", aside, "lost", "the key of redacted values: their "+
+		"hashes differ from those in earlier reports, and held changes can only be approved all together")
+	return nil
 }
 
 // createRedactKey writes a random key to a file, unless the file exists.

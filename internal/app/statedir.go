@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/seed-d64a251c/roster/internal/atomicfile"
 	"github.com/seed-d64a251c/roster/internal/privatedir"
 	"github.com/seed-d64a251c/roster/schema"
 )
@@ -78,9 +79,9 @@ func tightenStateDir(dir string) (changed int, others []string, err error) {
 }
 
 // isStateEntry reports whether roster makes a file of this name in a state directory. A crash can
-// leave a temporary file ".redact.key-123".
+// leave a temporary file ".redact.key-123", and damage "redact.key.damaged".
 func isStateEntry(name string) bool {
 	return slices.ContainsFunc(stateEntries, func(entry string) bool {
-		return name == entry || strings.HasPrefix(name, "."+entry+"-")
+		return strings.TrimSuffix(name, atomicfile.Damaged) == entry || strings.HasPrefix(name, "."+entry+"-")
 	})
 }

@@ -18,7 +18,8 @@ import (
 )
 
 // FileCache caches directories in memory, and in a file per provisioner for the next process. It
-// logs errors of reads and writes; after one, the next run reads the whole directory.
+// logs errors of reads and writes; after one, the next run reads the whole directory. A file that
+// is damaged is set aside.
 type FileCache struct {
 	// Dir is the directory of the files; if empty, the cache ends with the process.
 	Dir string
@@ -61,8 +62,13 @@ func (c *FileCache) entry(provisioner string) *cacheEntry {
 		c.entries[provisioner] = e
 		directory, err := c.read(provisioner)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			var damaged *damagedError
+			aside, failed := "", error(nil)
+			if errors.As(err, &damaged) {
+				aside, failed = atomicfile.SetAside(c.file(provisioner))
+			}
 			c.Log.Warn("cannot read the cached directory; the next run reads the whole directory",
-				"provisioner", provisioner, "error", err)
+				"provisioner", provisioner, "set aside", aside, "error", errors.Join(err, failed))
 		}
 		if e.directory = directory; directory != nil {
 			e.fullReadAt, e.savedAt = directory.FullReadAt, c.now()
@@ -131,13 +137,23 @@ func (c *FileCache) read(provisioner string) (*observe.CachedDirectory, error) {
 	}
 	directory := &observe.CachedDirectory{}
 	if err := json.Unmarshal(text, directory); err != nil {
-		return nil, fmt.Errorf("read %s: %w", name, err)
+		return nil, &damagedError{fmt.Errorf("read %s: %w", name, err)}
 	}
-	if err := directory.Check(); err != nil {
+	err = directory.Check()
+	switch {
+	case err != nil && directory.Version > 0 && directory.Version != observe.CacheVersion: // of another roster
 		return nil, fmt.Errorf("read %s: %w", name, err)
+	case err != nil:
+		return nil, &damagedError{fmt.Errorf("read %s: %w", name, err)}
 	}
 	return directory, nil
 }
+
+// damagedError is the error for a file that no roster wrote.
+type damagedError struct{ err error }
+
+func (e *damagedError) Error() string { return e.err.Error() }
+func (e *damagedError) Unwrap() error { return e.err }
 
 // write replaces the file; nil removes it.
 func (c *FileCache) write(provisioner string, directory *observe.CachedDirectory) error {

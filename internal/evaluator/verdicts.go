@@ -23,6 +23,8 @@ type Verdicts struct {
 
 	mu   sync.Mutex
 	data verdictFile
+	// aside is where a damaged file was set aside; "" if it was not damaged.
+	aside string
 }
 
 // verdictFile is the format of the file.
@@ -58,8 +60,8 @@ const (
 	maxVerified = 200
 )
 
-// OpenVerdicts reads the file, if it exists. Version is that of roster. A file that cannot be read
-// is as good as none: everything in it can be found again.
+// OpenVerdicts reads the file, if it exists. Version is that of roster. A damaged file is set
+// aside, because everything in it can be found again.
 func OpenVerdicts(file, version string) (*Verdicts, error) {
 	v := &Verdicts{file: file, version: version}
 	data, err := os.ReadFile(file)
@@ -68,6 +70,9 @@ func OpenVerdicts(file, version string) (*Verdicts, error) {
 	}
 	if err == nil && (json.Unmarshal(data, &v.data) != nil || v.data.Version != 1) {
 		v.data = verdictFile{}
+		if v.aside, err = atomicfile.SetAside(file); err != nil {
+			return nil, fmt.Errorf("set damaged verdicts aside: %w", err)
+		}
 	}
 	v.data.Version = 1
 	if v.data.Program != version {
@@ -78,6 +83,9 @@ func OpenVerdicts(file, version string) (*Verdicts, error) {
 	}
 	return v, nil
 }
+
+// Aside returns where a damaged file was set aside; "" if it was not damaged.
+func (v *Verdicts) Aside() string { return v.aside }
 
 // find returns the error of a tree that will not be evaluated again, or nil.
 func (v *Verdicts) find(tree string, limits Limits, now time.Time) error {

@@ -49,7 +49,8 @@ func (s *Store) lock(name string) (unlock func(), err error) {
 	return func() { _ = lock.Unlock() }, nil
 }
 
-// load returns an authorization. The error is fs.ErrNotExist if there is none.
+// load returns an authorization. The error is fs.ErrNotExist if there is none, and
+// ErrNeedsAuthorization if its file or the key is damaged and was set aside.
 func (s *Store) load(name string) (tokens, error) {
 	var t tokens
 	f, err := os.Open(s.file(name))
@@ -63,10 +64,10 @@ func (s *Store) load(name string) (tokens, error) {
 	}
 	plain, err := age.Decrypt(f, key)
 	if err != nil {
-		return t, fmt.Errorf("decrypt the token %s with the token store's key: %w", f.Name(), err)
+		return t, setAside(f.Name(), "the token cannot be decrypted with the token store's key")
 	}
 	if err := json.NewDecoder(plain).Decode(&t); err != nil { // the cause might quote the token
-		return t, fmt.Errorf("read the token %s: the file is damaged", f.Name())
+		return tokens{}, setAside(f.Name(), "the token is damaged")
 	}
 	if t.Version != tokensVersion {
 		return tokens{}, fmt.Errorf(
@@ -121,10 +122,23 @@ func (s *Store) key(create bool) (*age.X25519Identity, error) {
 			"run chmod 600 on it, and authorize again if the key may have been read", name, info.Mode().Perm())
 	}
 	key, err := age.ParseX25519Identity(string(bytes.TrimSpace(text)))
-	if err != nil {
-		return nil, fmt.Errorf("the token store's key %s is damaged", name)
+	if err == nil {
+		return key, nil
 	}
-	return key, nil
+	damaged := setAside(name, "the token store's key is damaged")
+	if create && errors.Is(damaged, ErrNeedsAuthorization) {
+		return s.newKey(name)
+	}
+	return nil, damaged
+}
+
+// setAside sets a damaged file aside. The result is why the client needs an authorization.
+func setAside(name, damage string) error {
+	aside, err := atomicfile.SetAside(name)
+	if err != nil {
+		return fmt.Errorf("%s, and it cannot be set aside: %w", damage, err)
+	}
+	return fmt.Errorf("%w: %s and was set aside as %s", ErrNeedsAuthorization, damage, aside)
 }
 
 // newKey creates the key. If two processes create one concurrently, both use the first.
