@@ -17,12 +17,12 @@ docs/audit.md describes what a report proves, and how to verify it without roste
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usageErrorf("unknown command %q for audit: want log, show or verify", args[0])
+				return usageErrorf("unknown command %q for audit: want log, recover, show or verify", args[0])
 			}
 			return cmd.Help()
 		},
 	}
-	cmd.AddCommand(c.auditLogCommand(), c.auditShowCommand(), c.auditVerifyCommand())
+	cmd.AddCommand(c.auditLogCommand(), c.auditRecoverCommand(), c.auditShowCommand(), c.auditVerifyCommand())
 	for _, sub := range cmd.Commands() {
 		sub.Args = asUsageError(sub.Args)
 	}
