@@ -107,7 +107,7 @@ func TestWhatACrashLeavesOfAJournalStopsNothing(t *testing.T) {
 			r := newRecorder(t, store, dir)
 			r.Log = slog.New(slog.NewTextHandler(&log, nil))
 			state, err := r.LoadState(t.Context(), prov)
-			if err != nil || state.JournalError != nil || state.OpenIntent == nil || state.OpenIntent.Run != "run-1" {
+			if err != nil || state.JournalError != nil || len(state.OpenIntents) != 1 {
 				t.Fatalf("the state is %+v, %v; want the lost run", state, err)
 			}
 			aside := r.journalPath(prov) + ".damaged"
@@ -133,7 +133,7 @@ func TestRecoverJournalShowsWhatCanBeReadAndLetsRunsBegin(t *testing.T) {
 		t.Errorf("recovered %+v", got)
 	}
 	state, err := r.LoadState(t.Context(), prov)
-	if err != nil || state.JournalError != nil || state.OpenIntent == nil {
+	if err != nil || state.JournalError != nil || len(state.OpenIntents) != 1 {
 		t.Fatalf("the state is %+v, %v; want the lost run", state, err)
 	}
 	if _, err := RecoverJournal(dir, prov, "host", time.Now()); err == nil ||
