@@ -264,8 +264,8 @@ func nameTakenRows() []gateRow {
 	}
 }
 
-// TestTheReasonOfATakenNameIsTheSameEachTime takes the userName of one user, and the email address of
-// another. The plan of the same facts must be the same.
+// TestTheReasonOfATakenNameIsTheSameEachTime takes the userName of one user, and the email address
+// of another. The plan of the same facts must be the same.
 func TestTheReasonOfATakenNameIsTheSameEachTime(t *testing.T) {
 	p := newPlanFixture()
 	p.start(10)

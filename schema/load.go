@@ -51,6 +51,8 @@ type loader struct {
 	omitted int
 	fsys    fs.FS
 	cache   *Cache
+	// unread is why a file that declarations name could not be read. The declarations may be valid.
+	unread error
 
 	// types are the custom attributes that are declared as literal data.
 	types map[string]string
@@ -121,6 +123,9 @@ func (l *loader) load(ctx context.Context, files *fileList) (*Declarations, erro
 	l.literals, l.dynamic.files, l.evaluated = nil, nil, nil // root has all that is needed
 	d := l.bind()
 	l.validate(d)
+	if l.unread != nil {
+		return nil, l.unread
+	}
 	if l.guard.refused() {
 		l.cache.previous = previousLoad{}
 		return nil, l.guard.err

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"maps"
 	"path"
@@ -216,6 +217,8 @@ func (v *validator) checkFile(name string, at Pos, path string) bool {
 		message = "invalid path"
 	} else if info, err := fs.Stat(v.fsys, name); errors.Is(err, fs.ErrInvalid) {
 		message = Unreadable(name, err).Message
+	} else if v.cannotRead(name, err) {
+		return false
 	} else if err != nil {
 		message = "file not found"
 	} else if info.Mode().Type() == fs.ModeSymlink {
@@ -229,4 +232,17 @@ func (v *validator) checkFile(name string, at Pos, path string) bool {
 	p := missingFile.problem(at, path, message).withValue(quote(name))
 	v.report(p.withAdvice("use a path below the root of the configuration"))
 	return false
+}
+
+// cannotRead remembers an error that is not about what the tree has, such as one of the disk, and
+// reports whether err is one. Such an error says nothing about the declarations.
+func (v *validator) cannotRead(name string, err error) bool {
+	ofTree := []error{nil, fs.ErrNotExist, fs.ErrInvalid, fs.ErrPermission}
+	if slices.ContainsFunc(ofTree, func(known error) bool { return errors.Is(err, known) }) {
+		return false
+	}
+	if v.unread == nil {
+		v.unread = fmt.Errorf("read %s: %w", name, err)
+	}
+	return true
 }

@@ -32,6 +32,8 @@ func (v *validator) checkSecretFile(s *SecretRef, path string) {
 	has := func(mark string) bool { return strings.Contains(string(content), mark) }
 	var p Problem
 	switch {
+	case v.cannotRead(name, err):
+		return
 	case err != nil:
 		p = missingFile.problem(s.Pos, path, "cannot read the file: "+err.Error())
 	case len(content) > maxEncrypted:

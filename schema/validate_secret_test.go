@@ -3,6 +3,7 @@ package schema
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -129,4 +130,47 @@ func withProvisioner(t testing.TB, fields string) fstest.MapFS {
 	files["case.cue"] = &fstest.MapFile{Data: []byte("package roster\n\nprovisioners: p: {app: \"aws\", mapping: " +
 		"\"aws\", groups: [\"all\"], " + fields + "}\n")}
 	return files
+}
+
+// brokenFile is a tree in which one file cannot be opened, or only its size is known.
+type brokenFile struct {
+	fstest.MapFS
+	name     string
+	statable bool
+}
+
+var errDisk = errors.New("input/output error")
+
+func (b brokenFile) Open(name string) (fs.File, error) {
+	if name == b.name {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: errDisk}
+	}
+	return b.MapFS.Open(name)
+}
+
+func (b brokenFile) ReadFile(name string) ([]byte, error) {
+	if name == b.name {
+		return nil, &fs.PathError{Op: "read", Path: name, Err: errDisk}
+	}
+	return b.MapFS.ReadFile(name)
+}
+
+func (b brokenFile) Stat(name string) (fs.FileInfo, error) {
+	if name == b.name && !b.statable {
+		return nil, &fs.PathError{Op: "stat", Path: name, Err: errDisk}
+	}
+	return b.MapFS.Stat(name)
+}
+
+func TestAFileThatTheDiskDoesNotGiveMakesNoCommitInvalid(t *testing.T) {
+	files := withProvisioner(t, `endpoint: `+
+		`"https://scim.us-east-1.amazonaws.com/11111111-1111-4111-8111-111111111111/scim/v2", auth: token: age: "a.age"`)
+	files["a.age"] = &fstest.MapFile{Data: []byte("age-encryption.org/v1\n")}
+	for _, statable := range []bool{true, false} {
+		_, err := Load(brokenFile{files, "a.age", statable})
+		var problems Problems
+		if !errors.Is(err, errDisk) || errors.As(err, &problems) {
+			t.Errorf("statable %t: got %v; want the error of the disk, and no problem", statable, err)
+		}
+	}
 }
