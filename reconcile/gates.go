@@ -18,6 +18,7 @@ type gateInput struct {
 	ledger        *Ledger
 	status        *Status // nil if no run has been reported yet
 	policy        *schema.Provisioner
+	applied       *schema.Provisioner // the policy in force; nil if no rules are compared
 	now           time.Time
 	outOfReach    string     // why Git cannot be reached; empty if it can
 	historyReason string     // why the commit does not continue what was applied; empty if it does
@@ -74,6 +75,9 @@ const gateInitialAdoption = "firstContact"
 // gateAssertions is the gate that holds what violates an assertion.
 const gateAssertions = "assertions"
 
+// maxRemovals is the default limit of the gate of that name.
+var maxRemovals = limit{least: 5, percent: 10, most: 50}
+
 // gates is the table of gates. A gate drops nothing: it holds changes, with a reason.
 var gates = []gate{
 	{name: gateInitialAdoption, holds: holdInitialAdoption},
@@ -84,7 +88,7 @@ var gates = []gate{
 	{name: gateContradicted, holds: holdContradicted, notApprovable: always, alwaysOn: true},
 	{name: "emptySource", holds: holdEmptySource},
 	{name: "scopeFlip", holds: holdScopeFlip},
-	{name: gateMaxRemovals, holds: holdMaxRemovals, limit: &limit{least: 5, percent: 10, most: 50}},
+	{name: gateMaxRemovals, holds: holdMaxRemovals, limit: &maxRemovals},
 	{name: "groupDeletes", holds: holdGroupDeletes},
 	{name: gateMemberRemovals, holds: holdMemberRemovals, limit: &limit{least: 5, percent: 30, most: 100}},
 	{name: gateSignInNames, holds: holdSignInNames, limit: &limit{least: 5, percent: 1, most: unbounded}},

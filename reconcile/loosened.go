@@ -203,5 +203,33 @@ func holdDeprovision(in *gateInput, _ limit) map[int]string {
 			out[i] = deprovisionReason(planned, allowed)
 		}
 	}
+	in.holdKeptLeavers(out)
 	return out
+}
+
+// holdKeptLeavers holds the removals of memberships of leavers whom the commit begins to keep, if
+// the policy in force would deactivate the users and its gate maxRemovals would hold that. Their
+// releases depend on the removals.
+func (in *gateInput) holdKeptLeavers(out map[int]string) {
+	if in.applied == nil || in.applied.Deprovision.Mode == "keep" {
+		return
+	}
+	declared := in.applied.Limits[gateMaxRemovals]
+	leavers, removals := map[string]bool{}, []int{}
+	for i := range in.changes {
+		c := &in.changes[i]
+		if c.Kind == RemoveMember && in.target.Leavers[c.Member] == Kept && !c.Reason.ReviewedEnd &&
+			in.linking.State.Users[c.Member].Active() {
+			leavers[c.Member] = true
+			removals = append(removals, i)
+		}
+	}
+	recent, users := in.recentRemovals(""), in.ownedUsers()
+	allowed := gate{limit: &maxRemovals}.tuned(declared).of(users)
+	if isOff(declared) || len(leavers)+recent <= allowed {
+		return
+	}
+	for _, i := range removals {
+		out[i] = maxRemovalsReason(len(leavers), users, recent, allowed)
+	}
 }

@@ -150,6 +150,9 @@ func NewPlan(in PlanInput) *Plan {
 		reviewed: in.Reviewed, restored: in.Restored, ends: ends, unproved: in.Unproved,
 		strict: strictPolicies(&in, p.Loosened),
 	}
+	if in.AppliedPolicy != nil {
+		gates.applied = in.AppliedPolicy.Provisioner
+	}
 	if in.Policy != nil {
 		gates.declarations, gates.assertions = in.Policy.Declarations, in.Policy.Assertions
 	}
