@@ -51,7 +51,7 @@ func (r *Recorder) Provisioners(ctx context.Context) ([]string, error) {
 	return slices.Sorted(maps.Keys(names)), nil
 }
 
-// recordedKeys returns the provisioners of which this machine has a record.
+// recordedKeys returns the provisioners that this machine has a record of.
 func (r *Recorder) recordedKeys() ([]string, error) {
 	recorded, err := os.ReadDir(filepath.Dir(r.localRecordPath("x")))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

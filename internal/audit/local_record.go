@@ -147,9 +147,9 @@ func (l *localRecord) reviewedFrom(s *reconcile.Status) *reconcile.AppliedAt {
 	return l.Applied
 }
 
-// recallTenant completes the record of a provisioner of which this machine knows no status, although
-// the branch has one: with what it knows of the same tenant under another key. So no writer of the
-// branch can make it forget the rules of a tenant that is renamed.
+// recallTenant completes the record of a provisioner if the branch has a status of it and the
+// record has none: with what this machine knows of the same tenant under another key. So no writer
+// of the branch can make it forget the rules of a tenant that is renamed.
 func (r *Recorder) recallTenant(provisioner string, record *localRecord, b *branchState) error {
 	if record.Status != nil || b.status == nil {
 		return nil

@@ -8,9 +8,10 @@ import (
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
-// TestAStatusPlantedUnderTheNewKeyOfAProvisionerLoosensNoGate renames a provisioner, turns a gate off
-// and removes 8 of 20 people in one commit. A status under the new key, planted on the audit branch,
-// says that this commit was applied before. The machine knows the status under the earlier key.
+// TestAStatusPlantedUnderTheNewKeyOfAProvisionerLoosensNoGate renames a provisioner, turns a gate
+// off and removes 8 of 20 people in one commit. A status under the new key, planted on the audit
+// branch, says that this commit was applied before. The machine knows the status under the earlier
+// key.
 func TestAStatusPlantedUnderTheNewKeyOfAProvisionerLoosensNoGate(t *testing.T) {
 	r := newRenaming(t)
 	r.want(reconcile.RunApplied, "aws", "", 20, "")
@@ -43,7 +44,8 @@ func TestAStatusPlantedUnderTheNewKeyOfAProvisionerLoosensNoGate(t *testing.T) {
 	}
 	before := r.Sim.State()
 	for range 2 {
-		result, err := r.runAs("prod", `, previously: aws: {}, limits: maxRemovals: {off: true, reason: "test"}`, 12, "")
+		result, err := r.runAs("prod",
+			`, previously: aws: {}, limits: maxRemovals: {off: true, reason: "test"}`, 12, "")
 		if facts := factsOf(before, r.Sim.State()); len(facts) > 0 {
 			t.Fatalf("sent: %v (%v)\n%s", facts, err, reportText(result.Report))
 		}
