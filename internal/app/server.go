@@ -99,6 +99,7 @@ func NewServer(ctx context.Context, s Settings, c ServeConfig) (*Server, error) 
 	}
 	if out.previewer = newPreviewer(w, &c, f, *runner); out.previewer != nil {
 		out.previewer.Trigger = out.preview
+		out.previewer.Standby = out.daemon.Standby
 	}
 	out.webhooks = c.Forge.webhooks(&s, out.Trigger)
 	return out, nil

@@ -41,6 +41,9 @@ type Daemon struct {
 	Log    *slog.Logger
 	// Trigger, if set, starts the next poll immediately.
 	Trigger <-chan struct{}
+	// Election, if set, decides which provisioners this process runs. Otherwise it runs all of them,
+	// and waits while another process has a lease on the audit branch.
+	Election Election
 	// RunEnded, if set, is called after each run that has a report or an error.
 	RunEnded func(provisioner string, result *run.Result, err error)
 
@@ -59,6 +62,10 @@ type Daemon struct {
 
 // LastRun is the result of a provisioner's last run.
 type LastRun struct {
+	// Role is what this process does for the provisioner now.
+	Role Role `json:"role"`
+	// Holder is the process for which a standby waits.
+	Holder *LeaseHolder      `json:"leaseHolder,omitempty"`
 	Report *reconcile.Report `json:"report,omitempty"`
 	// Held are the groups of held changes of the newest report that an approval can release.
 	Held  []render.HeldSet `json:"held,omitempty"`
@@ -97,9 +104,10 @@ func (d *Daemon) State() State {
 	if d.pollErr != nil {
 		s.PollError = d.pollErr.Error()
 	}
-	for key := range d.workers {
+	for key, w := range d.workers {
 		last := d.lastRuns[key]
 		last.Quarantine = d.quarantine(key)
+		last.Role, last.Holder = w.role()
 		s.Provisioners[key] = last
 	}
 	s.DueDeadlines = deadline.Due(d.deadlines, d.Runner.Clock())
@@ -146,6 +154,9 @@ func (d *Daemon) Run(ctx context.Context) error {
 	for failures := 0; ; {
 		err := d.poll(ctx, &running)
 		d.logDeadlines()
+		if err == nil {
+			d.readReports(ctx)
+		}
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -267,7 +278,13 @@ func (d *Daemon) worker(ctx context.Context, key string, running *sync.WaitGroup
 	if w == nil {
 		w = newWorker(d, key)
 		d.workers[key] = w
-		running.Go(func() { w.run(ctx) })
+		running.Go(func() {
+			if d.Election == nil {
+				w.run(ctx)
+			} else {
+				d.Election.Lead(ctx, key, w.lead)
+			}
+		})
 	}
 	return w
 }
@@ -302,6 +319,10 @@ func (d *Daemon) notices(p *schema.Provisioner) []string {
 }
 
 func (d *Daemon) finished(key string, result *run.Result, err error) {
+	if errors.Is(err, reconcile.ErrLeased) { // then nothing was reported
+		d.Log.Info("another process runs the provisioner", "provisioner", key, "role", Standby, "reason", err)
+		return // the last run is that of the other process
+	}
 	last := LastRun{Time: d.Runner.Clock()}
 	if result != nil && result.Report != nil {
 		last.Report, last.Held = result.Report, render.HeldSets(result.Report)

@@ -80,7 +80,16 @@ type fakeAudit struct {
 	reports []*reconcile.Report
 	status  *reconcile.Status
 	ledger  *reconcile.Ledger
-	onLoad  func() error // if set, called before the state is loaded
+	onLoad  func() error          // if set, called before the state is loaded
+	leased  *reconcile.LeaseError // of another process
+	newest  *reconcile.Report     // by another process
+}
+
+// lease gives the lease to another process until a time.
+func (b *fakeAudit) lease(until time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.leased = &reconcile.LeaseError{Provisioner: "aws", Run: "other", Host: "beta", Until: until}
 }
 
 var errLoad = errors.New("the audit branch cannot be read")
@@ -97,6 +106,9 @@ func (b *fakeAudit) LoadState(context.Context, string) (*reconcile.AuditState, e
 	if b.ledger != nil {
 		past.Ledger = b.ledger.Clone()
 	}
+	if b.leased != nil && time.Now().Before(b.leased.Until) {
+		past.Leased = b.leased
+	}
 	return past, nil
 }
 
@@ -110,8 +122,15 @@ func (b *fakeAudit) Provisioners(context.Context) ([]string, error) {
 }
 
 func (b *fakeAudit) SearchReports(
-	context.Context, string, func(*reconcile.Report) (bool, error),
+	_ context.Context, _ string, match func(*reconcile.Report) (bool, error),
 ) (*reconcile.Report, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.newest != nil {
+		if found, err := match(b.newest); found || err != nil {
+			return b.newest, err
+		}
+	}
 	return nil, fs.ErrNotExist
 }
 

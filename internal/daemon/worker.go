@@ -29,6 +29,9 @@ type worker struct {
 	scheduledAt        time.Time // of the next scheduled run; zero until it is needed
 	refused            *refusal
 	needsAuthorization bool                        // the last run ended with ErrNeedsAuthorization
+	leads              bool                        // this process is the leader, if there is an election
+	leased             error                       // the ErrLeased that ended the last run; nil if none did
+	leaseEnds          time.Time                   // when the run is tried again
 	unreachable        int                         // consecutive runs that Git kept from their end
 	unanswered         func(context.Context) error // that of the last run's result
 	asked              int                         // how often the forge was asked again
@@ -144,6 +147,8 @@ func (w *worker) untilNext() (time.Duration, string) {
 		return wait, next
 	case quarantine.Concerns(p):
 		return untilTry(quarantine, w.daemon.Runner.Clock()), triggerSchedule
+	case w.leased != nil:
+		earlier(max(0, w.leaseEnds.Sub(w.daemon.Runner.Clock())), triggerRetry)
 	case w.needsAuthorization:
 		return time.Minute, triggerSchedule
 	case w.unreachable > 0 && !gitFails:
@@ -254,17 +259,27 @@ func (w *worker) work(ctx context.Context, trigger string) {
 	if due {
 		result, err := w.daemon.Runner.Once(runCtx, req)
 		w.daemon.finished(w.key, result, err)
-		w.ended(result, err)
+		w.ended(trigger, result, err)
+		if w.isStandby() {
+			w.daemon.readReport(ctx, w.key)
+		}
 	}
 	w.mu.Lock()
 	w.supersede = nil
 	w.mu.Unlock()
 }
 
-// ended records what a run could not do.
-func (w *worker) ended(result *run.Result, err error) {
+// ended records what a run could not do. A commit that another process kept from being run stays
+// new.
+func (w *worker) ended(trigger string, result *run.Result, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.leased = nil
+	if errors.Is(err, reconcile.ErrLeased) {
+		now := w.daemon.Runner.Clock()
+		w.leased, w.leaseEnds = err, now.Add(untilLeaseEnds(err, now))
+		w.newCommit = w.newCommit || trigger == triggerCommit
+	}
 	w.needsAuthorization = errors.Is(err, run.ErrNeedsAuthorization)
 	if errors.Is(err, reconcile.ErrUnreachable) || result != nil && result.OutOfReach != "" {
 		w.unreachable++

@@ -58,6 +58,9 @@ type Previewer struct {
 	// Outcomes, if set, posts on merged pull requests what runs did. RunOnce calls it first.
 	Outcomes *Outcomes
 	Log      *slog.Logger
+	// Standby, if set, reports whether another process makes the previews now. Then RunOnce reads
+	// nothing from AWS.
+	Standby func() bool
 
 	base             reconcile.CommitRef
 	snapshots        map[string]*directorySnapshot
@@ -138,6 +141,9 @@ func (p *Previewer) RunOnce(ctx context.Context) (more bool, err error) {
 		if err := p.Outcomes.Post(ctx, p.now(), p.PollInterval); err != nil {
 			return false, err
 		}
+	}
+	if p.Standby != nil && p.Standby() {
+		return false, nil
 	}
 	open, err := p.Forge.PullRequests(ctx, p.Branch)
 	if err != nil {

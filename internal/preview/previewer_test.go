@@ -284,3 +284,17 @@ func TestSnapshotsAreStored(t *testing.T) {
 		t.Errorf("stored %+v", stored)
 	}
 }
+
+func TestAStandbyMakesNoPreviewsAndReadsNothingFromAWS(t *testing.T) {
+	e := newEnv(t, "ann bob")
+	p := e.previewer()
+	standby := true
+	p.Standby = func() bool { return standby }
+	e.propose(7, "ann")
+	e.runOnce(p)
+	if e.reads != 0 {
+		t.Errorf("AWS was read %d times", e.reads)
+	}
+	standby = false
+	e.runOnce(p, "comment 7", "status success")
+}

@@ -215,7 +215,7 @@ func TestReadinessShowsAQuarantineOnlyToCallersWhoMayRead(t *testing.T) {
 	state := quarantinedState()
 	state.InvalidReason = ""
 	s := &Server{State: func() daemon.State { return state }, Access: access}
-	for token, lines := range map[string]int{"": 1, "Bearer guess": 1, "Bearer " + read: 2} {
+	for token, lines := range map[string]int{"": 1, "Bearer guess": 1, "Bearer " + read: 3} {
 		r := httptest.NewRequest("GET", "https://roster.example.com/readyz", nil)
 		r.Header.Set("Authorization", token)
 		w := httptest.NewRecorder()
@@ -227,7 +227,7 @@ func TestReadinessShowsAQuarantineOnlyToCallersWhoMayRead(t *testing.T) {
 }
 
 func TestReadinessSaysThatACommitIsRefused(t *testing.T) {
-	const refused = "ready\nthe newest commit is refused; the last valid commit stays in force\n"
+	const refused = "ready\nthe newest commit is refused; the last valid commit stays in force\nrole: active\n"
 	access, read, _ := withTokens(t)
 	valid := exampleState()
 	valid.InvalidReason = ""
@@ -238,7 +238,7 @@ func TestReadinessSaysThatACommitIsRefused(t *testing.T) {
 	}{
 		{"a refused commit", "Bearer " + read, exampleState(), refused},
 		{"a refused commit, without authentication", "", exampleState(), "ready\n"},
-		{"no refused commit", "Bearer " + read, valid, "ready\n"},
+		{"no refused commit", "Bearer " + read, valid, "ready\nrole: active\n"},
 	} {
 		s := &Server{State: func() daemon.State { return test.state }, Access: access}
 		r := httptest.NewRequest("GET", "https://roster.example.com/readyz", nil)

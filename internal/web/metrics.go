@@ -37,6 +37,9 @@ var (
 		"Number of tries that failed during the quarantine of the provisioner.", []string{"provisioner"}, nil)
 	quarantineNext = prometheus.NewDesc("roster_quarantine_next_try_timestamp_seconds",
 		"Time of the next try during the quarantine of the provisioner.", []string{"provisioner"}, nil)
+	provisionerRole = prometheus.NewDesc("roster_provisioner_role",
+		"1 for the role of this process for the provisioner, 0 for the other one: a standby sends nothing.",
+		[]string{"provisioner", "role"}, nil)
 	refused = prometheus.NewDesc("roster_commit_refused",
 		"1 if the newest commit is refused because its declarations are invalid, otherwise 0.", nil, nil)
 )
@@ -49,7 +52,7 @@ var outcomes = []reconcile.Outcome{
 
 func (collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		lastRun, outcome, changes, directoryRead, polled, pollError, refused, deadlineEnds, auditTrust,
+		lastRun, outcome, changes, directoryRead, polled, pollError, refused, deadlineEnds, auditTrust, provisionerRole,
 		quarantine, quarantineSince, quarantineTries, quarantineNext,
 	} {
 		ch <- d
@@ -70,6 +73,9 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		gauge(deadlineEnds, float64(e.EndsAt.Unix()), string(e.Kind), e.Path)
 	}
 	for key, last := range st.Provisioners {
+		for _, role := range daemon.Roles {
+			gauge(provisionerRole, boolValue(last.Role == role), key, string(role))
+		}
 		if last.Quarantine != nil || !last.Time.IsZero() {
 			gauge(quarantine, boolValue(last.Quarantine != nil), key)
 		}

@@ -98,7 +98,28 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	if st.InvalidReason != "" {
 		_, _ = w.Write([]byte("the newest commit is refused; the last valid commit stays in force\n"))
 	}
-	_, _ = w.Write([]byte(quarantines(st)))
+	_, _ = w.Write([]byte(roles(st) + quarantines(st)))
+}
+
+// roles returns a line with the role of the process, and one for each provisioner that another
+// process runs, at most a page of them. The process is a standby if it runs no provisioner.
+func roles(st daemon.State) string {
+	var b strings.Builder
+	standbys := 0
+	for _, key := range slices.Sorted(maps.Keys(st.Provisioners)) {
+		last := st.Provisioners[key]
+		if last.Role != daemon.Standby {
+			continue
+		}
+		if standbys++; standbys <= maxRows {
+			fmt.Fprintf(&b, "standby for provisioner %s: %s\n", key, cutText(last.Holder.String(), 500))
+		}
+	}
+	role := daemon.Active
+	if standbys > 0 && standbys == len(st.Provisioners) {
+		role = daemon.Standby
+	}
+	return "role: " + string(role) + "\n" + b.String()
 }
 
 // quarantines returns a line for each provisioner in quarantine, at most a page of them.

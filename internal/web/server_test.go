@@ -120,7 +120,7 @@ func quarantinedState() daemon.State {
 
 func TestAQuarantineIsShown(t *testing.T) {
 	for path, texts := range map[string][]string{
-		"/readyz": {"ready\n", "provisioner aws is in quarantine since 2026-11-23T12:00:00Z: AWS refuses <this> " +
+		"/readyz": {"ready\n", "role: active\n", "provisioner aws is in quarantine since 2026-11-23T12:00:00Z: AWS refuses <this> " +
 			"address; 497 changes not sent; 2 later tries failed; roster sends nothing until it tries again at " +
 			"2026-11-23T12:04:00Z\n"},
 		"/metrics": {`roster_quarantine{provisioner="aws"} 1`, `roster_quarantine{provisioner="fails"} 0`,
@@ -145,6 +145,42 @@ func TestAQuarantineIsShown(t *testing.T) {
 	}
 }
 
+// standbyState is a state of a process that runs no provisioner.
+func standbyState() daemon.State {
+	state := exampleState()
+	for key, last := range state.Provisioners {
+		last.Role, last.Holder = daemon.Standby, &daemon.LeaseHolder{Host: "<pod>-b"}
+		state.Provisioners[key] = last
+	}
+	return state
+}
+
+func TestAStandbySaysThatItIsOne(t *testing.T) {
+	state := standbyState()
+	state.Provisioners["aws"].Holder.Run, state.Provisioners["aws"].Holder.Until = "r1", noon
+	for path, texts := range map[string][]string{
+		"/readyz": {"ready\n", "role: standby\n", "standby for provisioner new: <pod>-b runs it\n",
+			"standby for provisioner aws: run r1 on <pod>-b has the lease until 2026-11-23T12:00:00Z, unless"},
+		"/metrics": {`roster_provisioner_role{provisioner="aws",role="standby"} 1`,
+			`roster_provisioner_role{provisioner="aws",role="active"} 0`},
+		"/":              {"standby: &lt;pod&gt;-b runs it", "partial"},
+		"/api/v1/status": {`"role": "standby"`, `"leaseHolder": {`, `"run": "r1"`},
+	} {
+		out := body(t, get(t, state, "GET", path))
+		for _, text := range texts {
+			if !strings.Contains(out, text) || !strings.HasPrefix(out, "HTTP/1.1 200 ") {
+				t.Errorf("%s does not contain %q:\n%s", path, text, out)
+			}
+		}
+	}
+	last := state.Provisioners["aws"]
+	last.Role = daemon.Active
+	state.Provisioners["aws"] = last
+	if out := body(t, get(t, state, "GET", "/readyz")); !strings.Contains(out, "role: active\n") {
+		t.Errorf("with one provisioner of its own, the process says\n%s", out)
+	}
+}
+
 func TestMetrics(t *testing.T) {
 	out := body(t, get(t, exampleState(), "GET", "/metrics"))
 	for _, line := range []string{
@@ -164,7 +200,7 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("missing metric %s", line)
 		}
 	}
-	for _, text := range []string{`provisioner="new"`, `outcome="partial",provisioner="fails"`} {
+	for _, text := range []string{`timestamp_seconds{provisioner="new"`, `outcome="partial",provisioner="fails"`} {
 		if strings.Contains(out, text) {
 			t.Errorf("unexpected metric with %s", text)
 		}
