@@ -18,7 +18,8 @@ import (
 //	  ... a read is refused as well          the run stops
 //	  ... otherwise                          writes are sent one at a time
 //	403 to the first write of a cautious run the run stops
-//	success of a write after the refused one writes are sent concurrently again
+//	success of a write that was sent         writes are sent concurrently again
+//	after the refusal
 type admission struct {
 	// probe makes one harmless read; nil makes none. The error is that of the read.
 	probe func(context.Context, reconcile.Ref) error
@@ -33,11 +34,12 @@ type admission struct {
 	deciding bool // no write is sent
 	active   int  // number of admitted writes that have not ended
 	admitted int  // number of writes admitted so far
-	// refused are the objects that were refused since the last success; first is the number of the
-	// first of their writes.
-	refused map[object]bool
-	first   int
-	probes  int
+	// refused are the objects that were refused since the last success. inFlight is the number of
+	// the last write that was admitted before the first of these refusals: the success of such a
+	// write proves nothing.
+	refused  map[object]bool
+	inFlight int
+	probes   int
 
 	sending context.Context // of the admitted writes: they are sent only until it ends
 	recall  context.CancelCauseFunc
@@ -112,14 +114,14 @@ func (a *admission) exit(t ticket, c *reconcile.Change, err error) {
 	a.active--
 	switch {
 	case err == nil:
-		if len(a.refused) == 0 || t.number > a.first {
+		if len(a.refused) == 0 || t.number > a.inFlight {
 			clear(a.refused)
 			a.cautious, a.serial = false, false
 		}
 	case errors.Is(err, reconcile.ErrUnauthorized):
 		a.stop(&reconcile.RefusedError{Refused: reconcile.RefusedAll, Err: err})
 	case errors.Is(err, reconcile.ErrForbidden):
-		a.add(t, c)
+		a.add(c)
 		a.changed.Broadcast()
 		if !a.deciding {
 			a.decide(c, err)
@@ -128,9 +130,9 @@ func (a *admission) exit(t ticket, c *reconcile.Change, err error) {
 }
 
 // add records a refused write. It needs a.mu.
-func (a *admission) add(t ticket, c *reconcile.Change) {
+func (a *admission) add(c *reconcile.Change) {
 	if len(a.refused) == 0 {
-		a.first = t.number
+		a.inFlight = a.admitted
 	}
 	a.refused[object{c.Kind.OfUser(), c.Key}] = true
 	if !a.serial {
@@ -153,7 +155,6 @@ func (a *admission) decide(c *reconcile.Change, err error) {
 		a.changed.Wait()
 	}
 	switch {
-	case len(a.refused) == 0: // a later write succeeded
 	case len(a.refused) >= maxRefused:
 		a.stop(&reconcile.RefusedError{Refused: reconcile.RefusedWrites, Err: err})
 	case a.probe != nil && a.probes < maxProbes:
