@@ -81,6 +81,7 @@ type fakeAudit struct {
 	status  *reconcile.Status
 	ledger  *reconcile.Ledger
 	onLoad  func() error          // if set, called before the state is loaded
+	delay   time.Duration         // of the publication of a report
 	leased  *reconcile.LeaseError // of another process
 	newest  *reconcile.Report     // by another process
 }
@@ -146,6 +147,7 @@ func (b *fakeAudit) CheckLease(string, string) error                  { return n
 func (b *fakeAudit) EndWrite(reconcile.Entry) error                   { return nil }
 
 func (b *fakeAudit) CommitReport(_ context.Context, c reconcile.RunRecord) (reconcile.Receipt, error) {
+	time.Sleep(b.delay)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.reports, b.status, b.ledger = append(b.reports, c.Report), c.Status, c.Ledger

@@ -27,6 +27,7 @@ type worker struct {
 	newCommit          bool      // the commit has not been run
 	retry              bool      // the last run is to be repeated now
 	scheduledAt        time.Time // of the next scheduled run; zero until it is needed
+	tried              time.Time // the NextTry of the quarantine in which the last run was made
 	refused            *refusal
 	needsAuthorization bool                        // the last run ended with ErrNeedsAuthorization
 	leads              bool                        // this process is the leader, if there is an election
@@ -146,7 +147,7 @@ func (w *worker) untilNext() (time.Duration, string) {
 	case p == nil:
 		return wait, next
 	case quarantine.Concerns(p):
-		return untilTry(quarantine, w.daemon.Runner.Clock()), triggerSchedule
+		return w.untilTry(quarantine), triggerSchedule
 	case w.leased != nil:
 		earlier(max(0, w.leaseEnds.Sub(w.daemon.Runner.Clock())), triggerRetry)
 	case w.needsAuthorization:
@@ -161,12 +162,12 @@ func (w *worker) untilNext() (time.Duration, string) {
 }
 
 // untilTry returns the time until the next try of a quarantine. A try that ended before it could
-// make a call is repeated after a minute.
-func untilTry(q *reconcile.Quarantine, now time.Time) time.Duration {
-	if wait := q.NextTry.Sub(now); wait > 0 {
-		return wait
+// make a call is repeated after a minute. The caller holds w.mu.
+func (w *worker) untilTry(q *reconcile.Quarantine) time.Duration {
+	if q.NextTry.Equal(w.tried) {
+		return time.Minute
 	}
-	return time.Minute
+	return max(0, q.NextTry.Sub(w.daemon.Runner.Clock()))
 }
 
 // untilSchedule returns the time until the scheduled run of a provisioner. Questions to the forge
@@ -233,15 +234,18 @@ func (w *worker) work(ctx context.Context, trigger string) {
 	}
 	req := run.Request{Provisioner: w.key, Declarations: w.decls, Commit: w.commit, Trigger: trigger, Apply: true,
 		Dormant: true}
-	waits := p != nil && w.daemon.quarantine(w.key).Waits(p, w.daemon.Runner.Clock())
-	if waits { // what is due stays due
+	quarantine := w.daemon.quarantine(w.key)
+	if p != nil && quarantine.Waits(p, w.daemon.Runner.Clock()) { // what is due stays due
 		due = false
 	} else {
 		w.newCommit, w.retry = false, false
 	}
 	w.refused = nil
 	if due {
-		w.scheduledAt = time.Time{}
+		w.scheduledAt, w.tried = time.Time{}, time.Time{}
+	}
+	if due && quarantine != nil {
+		w.tried = quarantine.NextTry
 	}
 	if p == nil {
 		w.mu.Unlock()
