@@ -122,7 +122,12 @@ func holdNameTaken(in *gateInput, _ limit) map[int]string {
 				continue
 			}
 			first[i] = path + " " + key
-			if key != "" && in.target.Leavers[key] != "" {
+			contradiction, contradicted := in.linking.Contradicted[space+key]
+			switch {
+			case key == "":
+			case contradicted && contradiction.Reason != "": // no change of the owner frees the name
+				owner = contradictedOwner(key, contradiction)
+			case in.target.Leavers[key] != "":
 				owner = in.leaverOwner(key, c)
 			}
 			out[i] = nameTakenReason(path, value, owner)

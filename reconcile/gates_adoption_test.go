@@ -3,6 +3,7 @@ package reconcile
 import (
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -281,5 +282,24 @@ func TestTheReasonOfATakenNameIsTheSameEachTime(t *testing.T) {
 	}
 	if want := nameTakenReason("emails.value", "name3@example.com", `"u0003"`); len(reasons) != 1 || !reasons[want] {
 		t.Errorf("the reasons are %q, want %q", slices.Sorted(maps.Keys(reasons)), want)
+	}
+}
+
+// TestANameThatAContradictedLeaverKeepsSaysWhatToDo takes the email address of a user who left, and
+// whose entry of the ledger has no evidence. No deletion of that user will be planned.
+func TestANameThatAContradictedLeaverKeepsSaysWhatToDo(t *testing.T) {
+	p := newPlanFixture()
+	p.start(10)
+	p.removeUsers(1, 1)
+	p.setRemote(1, 1, "active", "false")
+	p.in.Unproved.Users = map[string]bool{"u0001": true}
+	p.evidence("id-u0001")
+	p.setExternalID("id-u0001", "u0001")
+	p.addUser(101)
+	p.set(101, 101, "emails.value", "name1@example.com")
+	changes := NewPlan(p.in).Changes
+	if len(changes) != 1 || len(changes[0].Held) != 1 || changes[0].Held[0].Gate != "nameTaken" ||
+		!strings.Contains(changes[0].Held[0].Reason, "remove the entry from the audit branch") {
+		t.Errorf("the changes are %+v", changes)
 	}
 }

@@ -156,6 +156,12 @@ func nameTakenReason(path, value, owner string) string {
 // managedOwner is the owner of a name for nameTakenReason.
 func managedOwner(key string) string { return fmt.Sprintf("%q", key) }
 
+// contradictedOwner is an object that roster must not write to, as the owner of a name for
+// nameTakenReason.
+func contradictedOwner(key string, c Contradiction) string {
+	return fmt.Sprintf("%q; %s", key, contradictedReason(c))
+}
+
 // leaverOwner is a user who left the scope, as the owner of a name for nameTakenReason.
 func (in *gateInput) leaverOwner(key string, taker *Change) string {
 	owner, remedy := fmt.Sprintf("%q, which left the scope; ", key), "approve its deletion after its deactivation"

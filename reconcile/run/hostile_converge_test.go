@@ -76,15 +76,15 @@ func (h *hostile) renameBack() {
 	h.publish()
 }
 
-var contradictedID = regexp.MustCompile(`\(id ([^,)]+)[,)]`)
+var contradictedID = regexp.MustCompile(`the ledger(?:'s entry of| lists) \w+ "[^"]*" \(id ([^,)]+)[,)]`)
 
-// removeContradicted removes the entries from the audit branch that gate contradicted names. The
+// removeContradicted removes the entries from the audit branch that reasons name. The
 // operator decides that roster does not own their objects. A machine that knew better owns them.
 func (h *hostile) removeContradicted(r *reconcile.Report) {
 	ids := map[string]bool{}
 	for i := range r.Changes {
 		for _, hold := range r.Changes[i].Held {
-			if m := contradictedID.FindStringSubmatch(hold.Reason); m != nil && hold.Gate == "contradicted" {
+			if m := contradictedID.FindStringSubmatch(hold.Reason); m != nil {
 				ids[m[1]] = true
 			}
 		}
