@@ -284,7 +284,7 @@ func (p *Plan) UsedApprovals(now time.Time) []ApprovalUse {
 	for _, a := range p.Approvals {
 		out = append(out, ApprovalUse{Digest: a.Digest, Commit: a.Commit, Time: now})
 	}
-	return MergeUses(out, nil)
+	return MergeApprovalRecords(out, nil)
 }
 
 // Approvable reports whether an approval can release the change. Otherwise the declarations must

@@ -44,15 +44,8 @@ func FindUse(uses []ApprovalUse, digest, commit string) *ApprovalUse {
 	return &uses[i]
 }
 
-// MergeUses returns the uses in both lists, sorted. Of two uses of an approval the earlier one
-// stays.
-func MergeUses(a, b []ApprovalUse) []ApprovalUse { return mergeEntries(a, b, ApprovalUse.entry) }
-
-// MergeFirstSeen returns the entries of both lists, sorted. Of two entries of an approval the
-// earlier one stays.
-func MergeFirstSeen(a, b []FirstSeen) []FirstSeen { return mergeEntries(a, b, FirstSeen.entry) }
-
-// approvalEntry is the part of an entry that its order depends on.
+// approvalEntry identifies the entry of an approval that a use or a first sighting is about, and the
+// time that orders two of one entry.
 type approvalEntry struct {
 	digest, commit string
 	time           time.Time
@@ -62,15 +55,16 @@ func (u ApprovalUse) entry() approvalEntry { return approvalEntry{u.Digest, u.Co
 
 func (f FirstSeen) entry() approvalEntry { return approvalEntry{f.Digest, f.Commit, f.Time} }
 
-// mergeEntries returns the entries of both lists, sorted, with the earliest entry of each approval.
-func mergeEntries[T any](a, b []T, entry func(T) approvalEntry) []T {
+// MergeApprovalRecords returns the records of approvals in both lists, sorted. Of two records of an
+// approval the earlier one stays.
+func MergeApprovalRecords[T interface{ entry() approvalEntry }](a, b []T) []T {
 	out := slices.Concat(a, b)
 	slices.SortFunc(out, func(x, y T) int {
-		e, f := entry(x), entry(y)
+		e, f := x.entry(), y.entry()
 		return cmp.Or(cmp.Compare(e.digest, f.digest), cmp.Compare(e.commit, f.commit), e.time.Compare(f.time))
 	})
 	return slices.CompactFunc(out, func(x, y T) bool {
-		e, f := entry(x), entry(y)
+		e, f := x.entry(), y.entry()
 		return e.digest == f.digest && e.commit == f.commit
 	})
 }
@@ -110,7 +104,7 @@ func nextFirstSeen(before *Status, evidence map[string]*ApprovalEvidence, idle b
 		}
 		out = append(out, f)
 	}
-	return MergeFirstSeen(out, nil)
+	return MergeApprovalRecords(out, nil)
 }
 
 // idleSince returns the entries after a run that could not use any approval.

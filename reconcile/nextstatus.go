@@ -53,7 +53,7 @@ func NextStatus(in StatusInput) *Status {
 		}
 	}
 	st.Removals = append(in.renamedRemovals(st.Removals), r.removals()...)
-	st.UsedApprovals = MergeUses(st.UsedApprovals, in.OpenUses)
+	st.UsedApprovals = MergeApprovalRecords(st.UsedApprovals, in.OpenUses)
 	if in.Plan == nil && r.Outcome != RunInterrupted {
 		st.ApprovalFirstSeen = idleSince(st.ApprovalFirstSeen, in.Started)
 	}
@@ -65,7 +65,7 @@ func NextStatus(in StatusInput) *Status {
 		}
 		st.AuthFingerprint, st.ShortenedEnds = AuthFingerprint(in.Provisioner), plan.ShortenedEnds
 		st.Causes = heldCauses(releasableOf(r.Changes))
-		st.UsedApprovals = MergeUses(st.UsedApprovals, plan.UsedApprovals(in.Started))
+		st.UsedApprovals = MergeApprovalRecords(st.UsedApprovals, plan.UsedApprovals(in.Started))
 		st.ApprovalFirstSeen = nextFirstSeen(in.Before, in.Evidence, plan.sendsNothing() || r.Quarantine != nil,
 			in.Started)
 		st.Deprovisioned = in.deprovisioned()

@@ -96,122 +96,137 @@ func (l *Linking) checkOwnership(in PlanInput) {
 	adopts := in.Provisioner.Adopt == "match" || in.Provisioner.Adopt == "take-over"
 	users := entryCheck{
 		kind: "user", entries: in.Ledger.Users, unproved: in.Unproved.Users, verified: l.Verified.Users,
-		undated: l.Undated, evidence: in.Evidence,
-	}
-	if len(in.Unproved.Users) > 0 {
-		users.created = make(map[string]time.Time, len(in.Observed.Users))
-		for i := range in.Observed.Users {
-			users.created[in.Observed.Users[i].ID] = in.Observed.Users[i].Created
-		}
+		renamed: l.RenamedUsers, situations: l.Users, adopts: adopts, evidence: in.Evidence,
+		created: createdByID(in.Unproved.Users, in.Observed.Users, func(u *RemoteUser) (string, time.Time) {
+			return u.ID, u.Created
+		}),
 	}
 	for key, u := range l.State.Users {
 		if u.NotOwned {
 			continue
 		}
 		externalID, _ := u.Attributes.Get("externalId")
-		var earlier []string
+		o := linkedObject{key: key, id: u.ID, externalID: externalID}
 		if want := in.Desired.Users[key]; want != nil {
-			earlier = want.Previously
+			o.desired, o.earlier = true, want.Previously
 		}
-		c := users.check(key, cmp.Or(l.RenamedUsers[key], key), earlier, externalID, u.ID)
-		if c == nil {
-			continue
-		}
-		if c.Name = u.Name(); adopts && c.ExternalID == key && in.Desired.Users[key] != nil && c.Reason != "" {
-			u.NotOwned, l.Users[key] = true, Adoptable
-			l.Conflicts["user/"+key] = ConflictingObject{ID: u.ID, Name: u.Name(), ExternalID: externalID}
-			continue
-		}
-		l.Contradicted["user/"+key] = *c
+		u.NotOwned = l.checkObject(&users, o, u.Name)
 	}
-	l.checkGroups(in, adopts)
-	l.checkIDs(in)
-	l.confirmAdoption(in)
-}
-
-func (l *Linking) checkGroups(in PlanInput, adopts bool) {
 	groups := entryCheck{
 		kind: "group", entries: in.Ledger.Groups, unproved: in.Unproved.Groups, verified: l.Verified.Groups,
-		undated: l.Undated, evidence: in.Evidence,
-	}
-	if len(in.Unproved.Groups) > 0 {
-		groups.created = make(map[string]time.Time, len(in.Observed.Groups))
-		for i := range in.Observed.Groups {
-			groups.created[in.Observed.Groups[i].ID] = in.Observed.Groups[i].Created
-		}
+		renamed: l.RenamedGroups, situations: l.Groups, adopts: adopts, evidence: in.Evidence,
+		created: createdByID(in.Unproved.Groups, in.Observed.Groups, func(g *RemoteGroup) (string, time.Time) {
+			return g.ID, g.Created
+		}),
 	}
 	for key, g := range l.State.Groups {
 		if g.NotOwned {
 			continue
 		}
-		var earlier []string
-		want := in.Desired.Groups[key]
-		if want != nil {
-			earlier = want.Previously
+		o := linkedObject{key: key, id: g.ID, externalID: g.ExternalID}
+		if want := in.Desired.Groups[key]; want != nil {
+			o.desired, o.earlier = true, want.Previously
 		}
-		c := groups.check(key, cmp.Or(l.RenamedGroups[key], key), earlier, g.ExternalID, g.ID)
-		if c == nil {
-			continue
-		}
-		if c.Name = g.DisplayName; adopts && c.ExternalID == key && want != nil && c.Reason != "" {
-			g.NotOwned, l.Groups[key] = true, Adoptable
-			l.Conflicts["group/"+key] = ConflictingObject{ID: g.ID, Name: g.DisplayName, ExternalID: g.ExternalID}
-			continue
-		}
-		l.Contradicted["group/"+key] = *c
+		g.NotOwned = l.checkObject(&groups, o, func() string { return g.DisplayName })
 	}
+	l.checkIDs(in)
+	l.confirmAdoption(in)
+}
+
+// createdByID returns when the directory created the objects of a kind, by id. Only the check of
+// unproved entries needs it.
+func createdByID[T any](unproved map[string]bool, objects []T, created func(*T) (string, time.Time),
+) map[string]time.Time {
+	if len(unproved) == 0 {
+		return nil
+	}
+	out := make(map[string]time.Time, len(objects))
+	for i := range objects {
+		id, at := created(&objects[i])
+		out[id] = at
+	}
+	return out
+}
+
+// linkedObject is a user or group of the directory that the ledger links to a key.
+type linkedObject struct {
+	key        string
+	id         string
+	externalID string
+	desired    bool     // the declarations have the key
+	earlier    []string // the keys in `previously`
+}
+
+// checkObject notes the contradiction of a linked object. It returns true if adopt takes the object
+// over, which is then not owned.
+func (l *Linking) checkObject(e *entryCheck, o linkedObject, name func() string) (adopted bool) {
+	entry := cmp.Or(e.renamed[o.key], o.key)
+	c, undated := e.check(entry, o)
+	if undated {
+		l.Undated[entry] = true
+	}
+	if c == nil {
+		return false
+	}
+	ref := e.kind + "/" + o.key
+	if c.Name = name(); e.adopts && c.ExternalID == o.key && o.desired && c.Reason != "" {
+		e.situations[o.key] = Adoptable
+		l.Conflicts[ref] = ConflictingObject{ID: o.id, Name: c.Name, ExternalID: o.externalID}
+		return true
+	}
+	l.Contradicted[ref] = *c
+	return false
 }
 
 // entryCheck checks the entries of the ledger of one kind.
 type entryCheck struct {
-	kind     string
-	entries  map[string]Owned
-	unproved map[string]bool
-	verified map[string]bool // the unproved entries with evidence; filled by check
-	undated  map[string]bool // those whose dates have no evidence; filled by check
-	evidence Evidence
-	created  map[string]time.Time // when the directory created the objects, by id
+	kind       string
+	entries    map[string]Owned
+	unproved   map[string]bool
+	verified   map[string]bool // the unproved entries with evidence; filled by check
+	renamed    map[string]string
+	situations map[string]Situation
+	adopts     bool
+	evidence   Evidence
+	created    map[string]time.Time // when the directory created the objects, by id
 }
 
-// check returns the contradiction of a linked object; nil if the object is owned. entry is its key
-// in the ledger, earlier are the keys in `previously`.
-func (e *entryCheck) check(key, entry string, earlier []string, externalID, id string) *Contradiction {
+// check returns the contradiction of a linked object with an entry of the ledger; nil if the object
+// is owned. undated is true if the dates of the entry have no evidence.
+func (e *entryCheck) check(entry string, o linkedObject) (c *Contradiction, undated bool) {
 	proved := !e.unproved[entry]
-	if proved && externalID == key { // the common case
-		return nil
+	if proved && o.externalID == o.key { // the common case
+		return nil, false
 	}
-	keys := append([]string{key, entry}, earlier...)
-	c := &Contradiction{Kind: e.kind, Key: key, ID: id, ExternalID: externalID}
-	switch ownership(proved, externalID, keys, func(s string) bool { _, ok := e.entries[s]; return ok }) {
+	keys := append([]string{o.key, entry}, o.earlier...)
+	c = &Contradiction{Kind: e.kind, Key: o.key, ID: o.id, ExternalID: o.externalID}
+	switch ownership(proved, o.externalID, keys, func(s string) bool { _, ok := e.entries[s]; return ok }) {
 	case owned:
-		return nil
+		return nil, false
 	case contradicted:
-		c.Reason, c.Remedy = fmt.Sprintf("AWS shows %s there", shownExternalID(externalID)), correctEntry
+		c.Reason, c.Remedy = fmt.Sprintf("AWS shows %s there", shownExternalID(o.externalID)), correctEntry
 		if proved {
 			c.Remedy = "correct the externalId in AWS"
 		}
-		return c
+		return c, false
 	}
-	found, searched := e.evidence.ByID[id]
+	found, searched := e.evidence.ByID[o.id]
 	switch {
 	case searched:
-		c.Reason = missingEvidence(found, keys, e.created[id])
+		c.Reason = missingEvidence(found, keys, e.created[o.id])
 		if c.Reason != "" {
 			c.Remedy = "remove the entry from the audit branch"
-			if externalID == key {
+			if o.externalID == o.key {
 				c.Remedy = "declare adopt: \"match\" to adopt it, or " + c.Remedy
 			}
-			return c
+			return c, false
 		}
-		e.verified[entry], e.verified[key] = true, true
-		if missingDates(found, e.entries[entry]) {
-			e.undated[entry] = true
-		}
-		return nil
+		e.verified[entry], e.verified[o.key] = true, true
+		return nil, missingDates(found, e.entries[entry])
 	case e.evidence.Assumed:
-		return nil
+		return nil, false
 	}
-	return c
+	return c, false
 }
 
 const correctEntry = "correct the entry on the audit branch"
@@ -234,26 +249,32 @@ func (l *Linking) dated(ledger *Ledger) *Ledger {
 // deletion of its object: such an entry must not release the creation of an object that was deleted
 // outside.
 func (l *Ledger) withoutUnprovedDeletions(unproved UnprovedEntries) *Ledger {
-	out := l
-	for key := range unproved.Users {
-		if owned := l.Users[key]; owned.DeleteSentAt != nil {
-			if out == l {
-				out = l.Clone()
-			}
-			owned.DeleteSentAt = nil
-			out.Users[key] = owned
-		}
+	if !hasDeletion(l.Users, unproved.Users) && !hasDeletion(l.Groups, unproved.Groups) {
+		return l
 	}
-	for key := range unproved.Groups {
-		if owned := l.Groups[key]; owned.DeleteSentAt != nil {
-			if out == l {
-				out = l.Clone()
-			}
-			owned.DeleteSentAt = nil
-			out.Groups[key] = owned
-		}
-	}
+	out := l.Clone()
+	clearDeletions(out.Users, unproved.Users)
+	clearDeletions(out.Groups, unproved.Groups)
 	return out
+}
+
+// hasDeletion reports whether an entry of these keys says that roster sent a deletion.
+func hasDeletion(entries map[string]Owned, keys map[string]bool) bool {
+	for key := range keys {
+		if entries[key].DeleteSentAt != nil {
+			return true
+		}
+	}
+	return false
+}
+
+func clearDeletions(entries map[string]Owned, keys map[string]bool) {
+	for key := range keys {
+		if owned, ok := entries[key]; ok {
+			owned.DeleteSentAt = nil
+			entries[key] = owned
+		}
+	}
 }
 
 func shownExternalID(externalID string) string {

@@ -279,7 +279,7 @@ func openUses(in *intents, journaled *reconcile.Interrupted) []reconcile.Approva
 	if journaled != nil {
 		out = append(out, journaled.Intent.UsedApprovals...)
 	}
-	return reconcile.MergeUses(out, nil)
+	return reconcile.MergeApprovalRecords(out, nil)
 }
 
 // removeTemporaryFiles removes the files that a crash during a write left. Only the holder of the

@@ -55,8 +55,8 @@ func mergeStatus(a, b *reconcile.Status) *reconcile.Status {
 	}
 	out.ShortenedEnds = mergeShortenedEnds(a.ShortenedEnds, b.ShortenedEnds)
 	out.Removals = mergeRemovals(a.Removals, b.Removals)
-	out.UsedApprovals = reconcile.MergeUses(a.UsedApprovals, b.UsedApprovals)
-	out.ApprovalFirstSeen = reconcile.MergeFirstSeen(a.ApprovalFirstSeen, b.ApprovalFirstSeen)
+	out.UsedApprovals = reconcile.MergeApprovalRecords(a.UsedApprovals, b.UsedApprovals)
+	out.ApprovalFirstSeen = reconcile.MergeApprovalRecords(a.ApprovalFirstSeen, b.ApprovalFirstSeen)
 	return &out
 }
 
@@ -89,7 +89,7 @@ func unionStatus(s, known *reconcile.Status) *reconcile.Status {
 		return &out
 	}
 	out.Removals = mergeRemovals(s.Removals, known.Removals)
-	out.UsedApprovals = reconcile.MergeUses(s.UsedApprovals, known.UsedApprovals)
+	out.UsedApprovals = reconcile.MergeApprovalRecords(s.UsedApprovals, known.UsedApprovals)
 	return &out
 }
 
@@ -112,7 +112,7 @@ func strictStatus(s, known *reconcile.Status) *reconcile.Status {
 	out.AdoptionDecided = s.AdoptionDecided && known.AdoptionDecided
 	out.AdoptionUnconfirmed = s.AdoptionUnconfirmed || known.AdoptionUnconfirmed
 	out.ShortenedEnds = mergeShortenedEnds(known.ShortenedEnds, s.ShortenedEnds)
-	out.ApprovalFirstSeen = reconcile.MergeFirstSeen(s.ApprovalFirstSeen, known.ApprovalFirstSeen)
+	out.ApprovalFirstSeen = reconcile.MergeApprovalRecords(s.ApprovalFirstSeen, known.ApprovalFirstSeen)
 	return out
 }
 

@@ -72,7 +72,7 @@ func (m *Audit) LoadState(_ context.Context, provisioner string) (*reconcile.Aud
 	}
 	if m.OpenIntent != nil {
 		out.OpenIntents = []reconcile.Intent{*m.OpenIntent}
-		out.OpenUses = reconcile.MergeUses(out.OpenUses, m.OpenIntent.UsedApprovals)
+		out.OpenUses = reconcile.MergeApprovalRecords(out.OpenUses, m.OpenIntent.UsedApprovals)
 	}
 	return &out, nil
 }

@@ -40,7 +40,7 @@ func (r *Runner) loadApprovalEvidence(ctx context.Context, s runState,
 	}
 	l := &evidenceLoader{r, s, s.audit.OpenUses, rules}
 	if s.audit.Status != nil {
-		l.used = reconcile.MergeUses(l.used, s.audit.Status.UsedApprovals)
+		l.used = reconcile.MergeApprovalRecords(l.used, s.audit.Status.UsedApprovals)
 	}
 	for _, digest := range digests {
 		if out[digest], err = l.load(ctx, approvals[digest], added[digest]); err != nil {
