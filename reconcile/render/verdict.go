@@ -24,7 +24,7 @@ func (c lossCount) count(k reconcile.Kind) bool {
 // verdict returns the sentence at the top: what happens to access, and what is held.
 func verdict(changes []reconcile.Done) (string, Tone) {
 	taken, heldCount := lossCount{}, lossCount{}
-	held, waiting, released, other := 0, 0, 0, 0
+	held, waiting, released, temporary, other := 0, 0, 0, 0, 0
 	for i := range changes {
 		switch d := &changes[i]; {
 		case d.Waiting != "":
@@ -34,10 +34,15 @@ func verdict(changes []reconcile.Done) (string, Tone) {
 			heldCount.count(d.Kind)
 		case d.Kind.Action() == reconcile.ActionRelease:
 			released++
+		case d.Kind.Action() == reconcile.ActionTemporaryRename:
+			temporary++
 		case !taken.count(d.Kind):
-			other++
+			if _, renamed := newName(&d.Change); !renamed {
+				other++
+			}
 		}
 	}
+	renamed := renamesOf(changes)
 	var would, parts []string
 	for _, loss := range losses() {
 		would = appendCount(would, heldCount[loss], loss.HeldOne, loss.HeldMany)
@@ -47,16 +52,20 @@ func verdict(changes []reconcile.Done) (string, Tone) {
 		detail = " (" + strings.Join(would, ", ") + ")"
 	}
 	parts = appendCount(parts, held, "change is held"+detail, "changes are held"+detail)
+	parts = append(parts, renamed.sentences()...)
 	for _, loss := range losses() {
 		parts = appendCount(parts, taken[loss], loss.One, loss.Many)
 	}
+	parts = appendCount(parts, renamed.users, "sign-in name changes", "sign-in names change")
+	parts = appendCount(parts, renamed.groups, "group is renamed", "groups are renamed")
+	parts = appendCount(parts, temporary, "temporary name", "temporary names")
 	parts = appendCount(parts, other, "other change", "other changes")
 	parts = appendCount(parts, released, "object no longer managed", "objects no longer managed")
 	parts = appendCount(parts, waiting, "change waits", "changes wait")
 	switch {
 	case len(parts) == 0:
 		return "in sync: nothing to change", Good
-	case len(taken) > 0:
+	case len(taken) > 0, len(renamed.takeovers) > 0:
 		return strings.Join(parts, ", "), Alarm
 	case held > 0:
 		return strings.Join(parts, ", "), Caution
