@@ -3,11 +3,12 @@
 #              them as root in CI, in a container, or with INSTALL=1 (scripts/prepare-tests)
 # make histories    tests 2,000 random histories with attackers
 # make hostile      tests hostile inputs in the sizes of an attack
+# make standby      kills daemons, 30 times
 # make demo    shows roster at work, on loopback only
 
 FUZZTIME ?= 1m
 
-.PHONY: build prepare test lint vuln demo bench fuzz golden histories hostile e2e-forge
+.PHONY: build prepare test lint vuln demo bench fuzz golden histories hostile standby e2e-forge
 
 build:
 	go build -o bin/roster ./cmd/roster
@@ -80,6 +81,12 @@ histories:
 # Sends the hostile inputs of testdata/hostile in the sizes of an attack, with the standard limits.
 hostile:
 	HOSTILE_FULL_SIZES=1 go test ./internal/hostile -count 1 -v -timeout 60m
+
+# Kills the daemon that writes 30 times, at random moments. Each time, a second daemon continues.
+STANDBY_KILLS ?= 30
+
+standby:
+	STANDBY_KILLS=$(STANDBY_KILLS) go test ./cmd/roster -count 1 -v -timeout 60m -run '^TestAStandbyContinuesTheWorkOfAKilledDaemon$$'
 
 # Tests the daemon on pull requests of a real Gitea, which is built from its Go module. The first
 # build takes about ten minutes of CPU time.
