@@ -234,32 +234,37 @@ func (in *PlanInput) Ended(a *schema.Approval, added CommitRef) bool {
 		!in.Now.Before(in.Status.firstSeen(a.Key, added, in.Now).end(in.Now))
 }
 
-// release releases the held changes that an approval covers, except those that depend on a change
-// which stays held. It reports whether it released any.
+// release releases the held changes that an approval covers. It reports whether it released any.
 func (p *Plan) release(key string, covers func(*Change) bool) bool {
-	var released []int
+	return len(p.releaseHeld(func(c *Change) (string, bool) { return key, covers(c) })) > 0
+}
+
+// releaseHeld releases the held changes that are covered, except those that no approval releases
+// and those that depend on a change which stays held. covers returns the approval of a change, or
+// "". The result are the indexes of the released changes.
+func (p *Plan) releaseHeld(covers func(*Change) (approval string, ok bool)) []int {
+	before := map[int][]Hold{}
 	for i := range p.Changes {
-		if c := &p.Changes[i]; len(c.Held) > 0 && c.Approvable() && covers(c) {
-			released = append(released, i)
+		c := &p.Changes[i]
+		if len(c.Held) == 0 || !c.Approvable() {
+			continue
+		}
+		if approval, ok := covers(c); ok {
+			before[i], c.Held, c.Approval = c.Held, nil, approval
 		}
 	}
-	before := map[int][]Hold{}
-	for _, i := range released {
-		c := &p.Changes[i]
-		before[i], c.Held, c.Approval = c.Held, nil, key
-	}
 	holdDependents(p.Changes)
-	releasedAny := false
-	for _, i := range released {
+	var released []int
+	for _, i := range slices.Sorted(maps.Keys(before)) {
 		c := &p.Changes[i]
-		if len(c.Held) > 0 { // it depends on a change that the approval does not cover
+		if len(c.Held) > 0 { // it depends on a change that is not covered
 			c.Held, c.Approval = append(before[i], c.Held...), ""
 			continue
 		}
-		releasedAny = true
+		released = append(released, i)
 		p.ReleasedHolds = append(p.ReleasedHolds, before[i]...)
 	}
-	return releasedAny
+	return released
 }
 
 // dropUnusedApprovals drops approvals if the mode or the windows of the provisioner send none of

@@ -19,6 +19,8 @@ type StatusInput struct {
 	OpenUses    []ApprovalUse                // approvals that runs without a report have used
 	// ReviewRules are the review rules in force once the commit is applied.
 	ReviewRules []schema.Review
+	// Interrupted are the interrupted runs that this run found.
+	Interrupted []InterruptedRun
 	Started     time.Time
 }
 
@@ -46,6 +48,7 @@ func NextStatus(in StatusInput) *Status {
 		st.AdoptionUnconfirmed = before.AdoptionUnconfirmed
 		st.UsedApprovals, st.ApprovalFirstSeen = before.UsedApprovals, before.ApprovalFirstSeen
 		st.Causes = before.Causes
+		st.Interrupted = before.Interrupted
 		for _, removal := range before.Removals {
 			if r.Finished.Sub(removal.Time) < 24*time.Hour {
 				st.Removals = append(st.Removals, removal)
@@ -57,8 +60,12 @@ func NextStatus(in StatusInput) *Status {
 	if in.Plan == nil && r.Outcome != RunInterrupted {
 		st.ApprovalFirstSeen = idleSince(st.ApprovalFirstSeen, in.Started)
 	}
+	st.Interrupted = MergeInterrupted(st.Interrupted, in.Interrupted)
 	if plan := in.Plan; plan != nil {
 		applied := false
+		if len(r.Errors) == 0 && !plan.sendsNothing() {
+			st.Interrupted = nil
+		}
 		st.EverEnabled = st.EverEnabled || plan.Mode == ModeEnabled
 		if plan.Mode == ModeEnabled && len(r.Errors) == 0 && !slices.ContainsFunc(r.Changes, holdsInitialAdoption) {
 			st.AdoptionDecided, st.AdoptionUnconfirmed = true, false

@@ -84,6 +84,8 @@ type PlanInput struct {
 	// LostRun is an interrupted run whose journal is lost; nil if there is none. The objects that
 	// it created have their key as externalId and are not in the ledger.
 	LostRun *Intent
+	// Allowed is what interrupted runs were allowed; nil if there are none.
+	Allowed Allowed
 	// MappingEdit is nil if the mapping was not edited since the last applied commit.
 	MappingEdit *MappingEdit
 	// HistoryReason is why Commit does not descend from the last applied commit; empty if it does.
@@ -159,6 +161,7 @@ func NewPlan(in PlanInput) *Plan {
 	p.Notices = applyGates(gates)
 	p.ShortenedEnds = ends.next(p.Changes)
 	p.releaseAudit(in)
+	p.continueInterrupted(in.Allowed)
 	p.approve(in)
 	p.holdBack(in)
 	p.dropUnusedApprovals()

@@ -53,6 +53,9 @@ type Status struct {
 	// Review are the review rules that were in force after the last applied commit. They count
 	// until a reviewed merge replaces them, under whatever key the tenant is declared.
 	Review []ReviewRule `json:"review,omitempty"`
+	// Interrupted are the runs that were interrupted since the last run that could send everything,
+	// the oldest first. What they were allowed is not held again.
+	Interrupted []InterruptedRun `json:"interrupted,omitempty"`
 	// Deprovisioned is true if the provisioner was removed from Git and its deprovisioning is
 	// complete.
 	Deprovisioned bool `json:"deprovisioned,omitempty"`

@@ -107,6 +107,13 @@ func (l *Ledger) Resolve(ref string, answer LookupResult, now time.Time) (d Done
 	return d, true
 }
 
+// NotLookedUp returns the line of the report of a run that does not get to the lookup.
+func (u Unconfirmed) NotLookedUp(ref string) Done {
+	d := u.line(ref, LookupResult{})
+	d.Error = "no response; it was not looked up"
+	return d
+}
+
 // line returns the line of a report about an unconfirmed object that is still unknown.
 func (u Unconfirmed) line(ref string, answer LookupResult) Done {
 	kind, key := ObjectKey(ref)

@@ -108,6 +108,7 @@ func strictStatus(s, known *reconcile.Status) *reconcile.Status {
 	}
 	out.EarlierApplied = known.EarlierApplied
 	out.PolicyCommit, out.Loosened = known.PolicyCommit, known.Loosened
+	out.Interrupted = known.Interrupted
 	out.Review = reconcile.UnionRules(s.Review, known.Review)
 	out.AdoptionDecided = s.AdoptionDecided && known.AdoptionDecided
 	out.AdoptionUnconfirmed = s.AdoptionUnconfirmed || known.AdoptionUnconfirmed
@@ -142,7 +143,8 @@ func repeats(last *reconcile.Status, c *reconcile.RunRecord) bool {
 		appliedCommit(last) == appliedCommit(s) && last.Deprovisioned == s.Deprovisioned &&
 		slices.EqualFunc(last.Review, s.Review, sameRule) &&
 		last.PolicyCommit == s.PolicyCommit && slices.Equal(last.Loosened, s.Loosened) &&
-		slices.Equal(last.UsedApprovals, s.UsedApprovals) && sameFirstSeen(last.ApprovalFirstSeen, s.ApprovalFirstSeen)
+		len(last.Interrupted) == len(s.Interrupted) && slices.Equal(last.UsedApprovals, s.UsedApprovals) &&
+		sameFirstSeen(last.ApprovalFirstSeen, s.ApprovalFirstSeen)
 }
 
 func sameRule(a, b reconcile.ReviewRule) bool {

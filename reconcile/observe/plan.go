@@ -22,6 +22,9 @@ func (r *Reader) ObserveAndPlan(ctx context.Context, in reconcile.PlanInput,
 		in.Observed = v.Observed
 		in.Observed.ReadAt = v.oldestRead()
 		in.Reviewed = reviews.Reviewed(in)
+		if in.Allowed, err = r.allowed(ctx, in); err != nil {
+			break
+		}
 		plan := reconcile.NewPlan(in)
 		if ids := plan.EvidenceNeeded(in.Ledger); len(ids) > 0 && r.Evidence != nil {
 			found, err := r.Evidence(ctx, ids)
@@ -58,4 +61,22 @@ func (r *Reader) ObserveAndPlan(ctx context.Context, in reconcile.PlanInput,
 		}
 	}
 	return nil, nil, fmt.Errorf("read %s: %w", r.Provisioner.Identity(), err)
+}
+
+// allowed returns what the interrupted runs were allowed, on the directory as it is now.
+func (r *Reader) allowed(ctx context.Context, in reconcile.PlanInput) (reconcile.Allowed, error) {
+	var allowed reconcile.Allowed
+	for _, run := range r.Interrupted {
+		interrupted := run.On(in, allowed)
+		plan := reconcile.NewPlan(interrupted)
+		if r.Causes != nil && plan.NeedsCauses() {
+			var err error
+			if interrupted.Causes, err = r.Causes(ctx, plan, interrupted); err != nil {
+				return nil, err
+			}
+			plan = reconcile.NewPlan(interrupted)
+		}
+		allowed = plan.Allowed(run.Run)
+	}
+	return allowed, nil
 }

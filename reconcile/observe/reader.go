@@ -25,6 +25,8 @@ type Reader struct {
 	// Causes, if set, finds the causes of the changes of a plan with its input. It is called if the
 	// plan holds changes whose cause is not known.
 	Causes func(ctx context.Context, p *reconcile.Plan, in reconcile.PlanInput) (reconcile.KnownCauses, error)
+	// Interrupted are the runs whose work the run continues, the oldest first.
+	Interrupted []reconcile.InterruptedInput
 	// Progress, if set, is called during the reads of each phase.
 	Progress func(phase string, done, total int)
 }

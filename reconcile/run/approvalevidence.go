@@ -112,6 +112,9 @@ func (l *evidenceLoader) findReport(ctx context.Context, a *schema.Approval, e *
 			break
 		}
 		report, err := l.Archive.SearchReports(ctx, key, func(r *reconcile.Report) (bool, error) {
+			if r.Outcome == reconcile.RunInterrupted && r.Run == l.state.completes {
+				return false, nil // what that run used, it may use
+			}
 			for _, used := range r.Approvals {
 				if used.Digest == a.Key && used.Commit == e.Added.ID {
 					e.Used = &reconcile.ApprovalUse{Digest: a.Key, Commit: e.Added.ID, Time: r.Started}

@@ -66,6 +66,7 @@ func (r *Runner) conclude(ctx context.Context, s runState, c conclusion) (*recon
 	status := reconcile.NextStatus(reconcile.StatusInput{
 		Before: s.audit.Status, Report: c.report, Ledger: c.ledger, Plan: c.plan, Provisioner: s.provisioner,
 		Evidence: c.evidence, OpenUses: s.audit.OpenUses, ReviewRules: c.reviewRules, Started: s.started,
+		Interrupted: s.lostRuns(),
 	})
 	published := *c.report
 	published.Changes = c.redactor.Results(c.report.Changes)

@@ -58,6 +58,9 @@ func (r *Runner) Once(ctx context.Context, req Request) (*Result, error) {
 	}
 	result.Unanswered = inputs.unanswered
 	reader := r.reader(state, inputs, cached)
+	if reader.Interrupted, err = r.interruptedInputs(ctx, &state, inputs); err != nil {
+		return r.fail(ctx, state, cached, result, err)
+	}
 	plan, view, err := reader.ObserveAndPlan(ctx, inputs.plan, inputs.reviews)
 	if err != nil {
 		return r.fail(ctx, state, cached, result, err)
@@ -118,7 +121,7 @@ func (r *Runner) annotate(plan *reconcile.Plan, observed *reconcile.Observed, s 
 	if reason := s.outOfReach(); reason != "" {
 		plan.AddNotice("Git is out of reach, so only drift that takes no access is corrected: %s", reason)
 	}
-	for _, notice := range slices.Concat(ofRun, r.Notices, req.Notices) {
+	for _, notice := range slices.Concat(ofRun, s.notRecomputed, r.Notices, req.Notices) {
 		if notice != "" {
 			plan.AddNotice("%s", notice)
 		}

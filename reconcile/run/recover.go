@@ -40,20 +40,21 @@ func (r *Runner) recover(ctx context.Context, s runState) (recovery, error) {
 		}
 	}
 	intent := interrupted.Intent
+	report := r.interruptedReport(intent, changes)
+	status := reconcile.NextStatus(
+		reconcile.StatusInput{Before: s.audit.Status, Report: report, Ledger: ledger, Provisioner: s.provisioner,
+			OpenUses: s.audit.OpenUses, Started: s.started,
+			Interrupted: []reconcile.InterruptedRun{intent.Interrupted(report)}},
+	)
 	if !s.request.Apply {
 		audit := *s.audit
-		audit.Ledger = ledger
+		audit.Ledger, audit.Status = ledger, status
 		out.state.audit = &audit
 		out.notice = fmt.Sprintf(
 			"run %s was interrupted after it had started %d of %d changes; apply completes its report first",
 			intent.Run, len(changes), intent.ReleasedChanges)
 		return out, nil
 	}
-	report := r.interruptedReport(intent, changes)
-	status := reconcile.NextStatus(
-		reconcile.StatusInput{Before: s.audit.Status, Report: report, Ledger: ledger, Provisioner: s.provisioner,
-			OpenUses: s.audit.OpenUses, Started: s.started},
-	)
 	conclusion := reconcile.RunRecord{Report: report, Ledger: ledger, Status: status}
 	if _, err := r.Audit.CommitReport(ctx, conclusion); err != nil {
 		return out, fmt.Errorf("publish its report: %w", err)

@@ -34,6 +34,11 @@ type runState struct {
 	resolved []reconcile.Done
 	// takenOver are the runs of other machines whose work this run continues.
 	takenOver []string
+	// completes is the interrupted run whose plan is recomputed from this state; empty for the
+	// state of a run itself.
+	completes string
+	// notRecomputed are the notices about interrupted runs that cannot be recomputed.
+	notRecomputed []string
 }
 
 // loadState reads what earlier runs of a provisioner left.

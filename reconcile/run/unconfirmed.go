@@ -61,6 +61,7 @@ func (s runState) takeOver() runState {
 		intent := &audit.OpenIntents[i]
 		for _, ref := range audit.Ledger.TakeOver(intent) {
 			audit.Unproved.Unconfirmed[ref] = true
+			s.resolved = append(s.resolved, audit.Ledger.Unconfirmed[ref].NotLookedUp(ref))
 		}
 		s.takenOver = append(s.takenOver, intent.Run)
 	}
