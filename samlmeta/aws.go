@@ -4,39 +4,77 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/crewjam/saml"
 
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// The patterns of AWS. The entityID is from configurations in use. The AssertionConsumerServices
-// are from the user guide's page about multi-Region access (multi-region-workforce-access.html).
-var (
-	entityIDPattern = regexp.MustCompile(`^https://([a-z]{2}(?:-[a-z]+)+-[0-9]+)\.signin\.aws\.amazon\.com/` +
-		`platform/saml/(d-[0-9a-z]{10})$`)
-	consumerPatterns = []struct {
-		kind    string
-		pattern *regexp.Regexp
-	}{
-		{"IPv4", regexp.MustCompile(`^https://([a-z]{2}(?:-[a-z]+)+-[0-9]+)\.signin\.aws/platform/saml/acs/` +
-			`[0-9A-Za-z-]+$`)},
-		{"alternative IPv4",
-			regexp.MustCompile(`^https://([a-z]{2}(?:-[a-z]+)+-[0-9]+)\.signin\.aws\.amazon\.com/platform/saml/acs/` +
-				`[0-9A-Za-z-]+$`)},
-		{"dual stack", regexp.MustCompile(`^https://([a-z]{2}(?:-[a-z]+)+-[0-9]+)\.sso\.signin\.aws/platform/saml/` +
-			`acs/[0-9A-Za-z-]+$`)},
-	}
+// The regular expressions of what stands for <region> and for the paths in the files of AWS.
+const (
+	entityIDPath = `/platform/saml/(d-[0-9a-z]{10})$`
+	consumerPath = `/platform/saml/acs/[0-9A-Za-z-]+$`
 )
 
-// matchConsumer returns the kind and region of an AWS URL, or "" for other URLs.
-func matchConsumer(location string) (kind, region string) {
-	for _, f := range consumerPatterns {
-		if m := f.pattern.FindStringSubmatch(location); m != nil {
-			return f.kind, m[1]
+// entityIDs and consumers match the addresses of AWS in every partition.
+var (
+	entityIDs = compileEntityIDs()
+	consumers = compileConsumers()
+)
+
+// consumerPattern matches one kind of AssertionConsumerService.
+type consumerPattern struct {
+	kind    string
+	domain  string
+	pattern *regexp.Regexp
+}
+
+func compileEntityIDs() (out []*regexp.Regexp) {
+	for _, p := range schema.Partitions() {
+		out = append(out, compileAddress(p.EntityID, entityIDPath))
+	}
+	return out
+}
+
+func compileConsumers() (out []consumerPattern) {
+	for _, p := range schema.Partitions() {
+		for _, c := range p.Consumers {
+			out = append(out, consumerPattern{c.Kind, c.Domain, compileAddress(c.Domain, consumerPath)})
+		}
+	}
+	return out
+}
+
+func compileAddress(domain, path string) *regexp.Regexp {
+	return regexp.MustCompile(`^https://(` + schema.RegionPattern + `)\.` + regexp.QuoteMeta(domain) + path)
+}
+
+// matchEntityID returns the region and the identity store of an entityID of AWS, or "" for others.
+func matchEntityID(entityID string) (region, identityStore string) {
+	for _, pattern := range entityIDs {
+		if m := pattern.FindStringSubmatch(entityID); m != nil {
+			return m[1], m[2]
 		}
 	}
 	return "", ""
+}
+
+// matchConsumer returns the kind and region of an AWS URL, or "" for other URLs.
+func matchConsumer(location string) (kind, region string) {
+	for _, c := range consumers {
+		if m := c.pattern.FindStringSubmatch(location); m != nil {
+			return c.kind, m[1]
+		}
+	}
+	return "", ""
+}
+
+// isSignInHost reports whether a host is below a sign-in domain of AWS.
+func isSignInHost(host string) bool {
+	return slices.ContainsFunc(consumers, func(c consumerPattern) bool {
+		return strings.HasSuffix(strings.ToLower(host), "."+c.domain)
+	})
 }
 
 // awsWarnings returns warnings about everything that differs from the files of AWS.
@@ -48,9 +86,7 @@ func (sp *ServiceProvider) awsWarnings(doc *document) schema.Problems {
 		out = append(out, p)
 	}
 	role := doc.all("SPSSODescriptor")[0].pos
-	if m := entityIDPattern.FindStringSubmatch(sp.EntityID); m != nil {
-		sp.Region, sp.IdentityStore = m[1], m[2]
-	} else {
+	if sp.Region == "" {
 		warn(unusualMetadata, doc.rootPos(), truncateQuoted(sp.EntityID),
 			"the entityID does not have the form of AWS, "+
 				"https://<region>.signin.aws.amazon.com/platform/saml/<identity store>")

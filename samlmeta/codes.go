@@ -20,7 +20,7 @@ var (
 		"download it in IAM Identity Center: Settings, Identity source, Actions, Manage authentication, " +
 			"Download metadata file"}
 	badConsumer = code{"R5003",
-		"An AssertionConsumerService that cannot receive assertions, or none at all.",
+		"An AssertionConsumerService that cannot or must not receive assertions, or none at all.",
 		"download the file again from IAM Identity Center"}
 	encryptedAssertions = code{"R5004",
 		"A service provider that requests encrypted assertions.",

@@ -70,10 +70,14 @@ func ParseServiceProvider(name string, data []byte) (*ServiceProvider, error) {
 		ValidUntil:           earliest(entity.ValidUntil, r.role.ValidUntil), SHA256: hex.EncodeToString(sum[:]),
 		descriptor: entity,
 	}
+	sp.Region, sp.IdentityStore = matchEntityID(sp.EntityID)
 	for _, f := range r.role.NameIDFormats {
 		sp.NameIDFormats = append(sp.NameIDFormats, string(f))
 	}
 	sp.Consumers = r.consumers()
+	if sp.Region != "" {
+		r.refuseOtherHosts(sp.Consumers)
+	}
 	sp.Certificates = r.certificates()
 	if len(r.problems) > 0 {
 		return nil, r.problems
@@ -162,6 +166,21 @@ func (r *providerReader) consumers() []Consumer {
 		out = append(out, c)
 	}
 	return out
+}
+
+// refuseOtherHosts reports the consumers whose hosts are not of AWS. They would get the assertions
+// that are meant for AWS, and could sign in with them.
+func (r *providerReader) refuseOtherHosts(consumers []Consumer) {
+	for _, c := range consumers {
+		u, err := url.Parse(c.Location)
+		if err != nil || isSignInHost(u.Hostname()) {
+			continue // consumers has reported the URL that cannot be parsed
+		}
+		p := badConsumer.at(c.Pos, "", "the entityID is of AWS, but the host of AssertionConsumerService %d is not",
+			c.Index)
+		p.Value = truncateQuoted(c.Location)
+		r.problems = append(r.problems, p)
+	}
 }
 
 // certificates parses the signing certificates. A key for encryption is a problem.

@@ -178,6 +178,13 @@ func TestParseServiceProviderRejectsConsumersAndKeys(t *testing.T) {
 		{"assertions over http", strings.Replace(aws("", "", ""), "https://us-east-1.signin.aws/",
 			"http://us-east-1.signin.aws/", 1), "m.xml:4:1: R5003: the AssertionConsumerService is not an https URL",
 			""},
+		{"AWS's assertions for a host that resembles AWS", strings.Replace(aws("", "", ""), "us-east-1.signin.aws/",
+			"us-east-1.signin.aws.evil.example/", 1), "m.xml:4:1: R5003: the entityID is of AWS, but the host of " +
+			"AssertionConsumerService 0 is not", ""},
+		{"AWS's assertions also for another host", aws("", consumerElement("HTTP-POST", "https://evil.example/acs", ""),
+			""), "m.xml:2:112: R5003: the entityID is of AWS, but the host of AssertionConsumerService 1 is not", ""},
+		{"AWS's assertions for a host of an AWS customer", strings.Replace(aws("", "", ""), "us-east-1.signin.aws/",
+			"x.lambda-url.us-east-1.on.aws/", 1), "m.xml:4:1: R5003: the entityID is of AWS, but the host", ""},
 		{"a script instead of a URL", strings.Replace(aws("", "", ""), "https://us-east-1.signin.aws/", "javascript:",
 			1), "m.xml:1:1: R5002: is not SAML metadata", ""},
 		{"a key for encryption", aws("", keyDescriptor(` use="encryption"`, rsaCertificate(t)), ""),
@@ -194,8 +201,10 @@ func TestParseServiceProviderWarns(t *testing.T) {
 		{"a key without a use", aws("", keyDescriptor("", rsaCertificate(t)), ""), "", "a KeyDescriptor has no use"},
 		{"another entityID", strings.Replace(aws("", "", ""), "d-9066208dac", "x", 1), "",
 			"the entityID does not have the form of AWS"},
-		{"a URL that resembles an AWS URL", strings.Replace(aws("", "", ""), "us-east-1.signin.aws/",
-			"us-east-1.signin.aws.evil.example/", 1), "", "the URL of AssertionConsumerService 0 is not an AWS URL"},
+		{"another path at AWS", strings.Replace(aws("", "", ""), "/platform/saml/acs/", "/other/", 1), "",
+			"the URL of AssertionConsumerService 0 is not an AWS URL"},
+		{"another service provider", strings.Replace(strings.Replace(aws("", "", ""), "signin.aws/", "sp.example/", 1),
+			"d-9066208dac", "x", 1), "", "the URL of AssertionConsumerService 0 is not an AWS URL"},
 		{"only another region", strings.Replace(aws("", "", ""), "https://us-east-1.signin.aws/",
 			"https://eu-west-1.signin.aws/", 1), "", "no AssertionConsumerService is in the entityID's region"},
 		{"another binding", aws("", consumerElement("PAOS", "https://us-east-1.signin.aws/platform/saml/acs/7", ""),
@@ -215,6 +224,29 @@ func TestParseServiceProviderWarns(t *testing.T) {
 		{"another NameID format", strings.Replace(aws("", "", ""), "1.1:nameid-format:emailAddress",
 			"2.0:nameid-format:transient", 1), "", "W5004"},
 	})
+}
+
+// Every partition has hosts of its own, and schema.Partitions has all of them.
+func TestMetadataOfEveryPartition(t *testing.T) {
+	for _, test := range []struct{ region, entityID, consumer string }{
+		{"us-east-1", "signin.aws.amazon.com", "signin.aws"},
+		{"us-east-1", "signin.aws.amazon.com", "sso.signin.aws"},
+		{"us-gov-west-1", "signin.amazonaws-us-gov.com", "signin.amazonaws-us-gov.com"},
+		{"cn-northwest-1", "signin.amazonaws.cn", "signin.amazonaws.cn"},
+		{"eusc-de-east-1", "signin.amazonaws-eusc.eu", "signin.amazonaws-eusc.eu"},
+	} {
+		text := strings.NewReplacer("us-east-1.signin.aws.amazon.com", test.region+"."+test.entityID,
+			"us-east-1.signin.aws/", test.region+"."+test.consumer+"/").Replace(aws("", "", ""))
+		sp, err := ParseServiceProvider("m.xml", []byte(text))
+		if err != nil {
+			t.Errorf("%s: %v", test.region, err)
+			continue
+		}
+		if len(sp.Warnings) > 0 || sp.Region != test.region || sp.IdentityStore != "d-9066208dac" ||
+			sp.Consumers[0].Kind == "" || sp.Consumers[0].Region != test.region {
+			t.Errorf("%s: got %+v", test.region, sp)
+		}
+	}
 }
 
 func TestValidUntilIsTheEarliestEnd(t *testing.T) {
@@ -290,7 +322,8 @@ func TestMemoryForHostileFilesIsLimited(t *testing.T) {
 // The file is within the limits, and each of its elements has a problem.
 func TestManyProblems(t *testing.T) {
 	acs := `<AssertionConsumerService Binding="x" Location="https://a" index="0"/>`
-	sp, err := ParseServiceProvider("m.xml", []byte(aws("", strings.Repeat(acs, 3000), "")))
+	other := strings.Replace(aws("", strings.Repeat(acs, 3000), ""), "d-9066208dac", "x", 1)
+	sp, err := ParseServiceProvider("m.xml", []byte(other))
 	if err != nil || len(sp.Warnings) > 3*3001 {
 		t.Errorf("%d warnings, %v", len(sp.Warnings), err)
 	}

@@ -9,27 +9,11 @@ import (
 )
 
 var (
-	// awsDomains are the domains of SCIM endpoints in the partitions of AWS: commercial and
-	// GovCloud, the same as dual stack (since January 2026), China, European Sovereign Cloud.
-	awsDomains = []string{"amazonaws.com", "api.aws", "amazonaws.com.cn", "amazonaws.eu"}
-	// awsHost matches the hosts of SCIM endpoints of AWS.
-	awsHost = regexp.MustCompile(`^scim\.([a-z]{2,5}(?:-[a-z]+)+-[0-9]{1,2})\.(?:` +
-		strings.ReplaceAll(strings.Join(awsDomains, "|"), ".", `\.`) + `)$`)
 	// awsTenant matches a UUID whose first group may be longer. For other hosts a tenant id may be
 	// any name.
 	awsTenant   = regexp.MustCompile(`^[A-Za-z0-9]{8,11}(-[A-Za-z0-9]{4}){3}-[A-Za-z0-9]{12}$`)
 	otherTenant = regexp.MustCompile(`^[A-Za-z0-9._~-]{1,128}$`)
 )
-
-// EndpointHosts returns patterns of the hosts of AWS's SCIM endpoints. In each, the * stands for a
-// region. It is the default of the hosts that declarations may connect to.
-func EndpointHosts() []string {
-	var out []string
-	for _, domain := range awsDomains {
-		out = append(out, "scim.*."+domain)
-	}
-	return out
-}
 
 // endpoint checks the endpoint and derives the identity from it.
 func (pv *provisionerValidator) endpoint() {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 
 	"github.com/seed-d64a251c/roster/internal/directory"
@@ -115,6 +116,9 @@ func patchOwnedUser(ctx context.Context, client *scim.Client, past *reconcile.Au
 // earlier runs recorded. The status is nil if there was no run.
 func knownConnection(p *schema.Provisioner, status *reconcile.Status) probe.Known {
 	k := probe.Known{Endpoint: p.Endpoint, Identity: p.Identity(), OAuth: p.Auth.OAuth2 != nil}
+	if u, err := url.Parse(p.Endpoint); err == nil {
+		k.AWS = schema.IsEndpointHost(u.Hostname())
+	}
 	if p.TokenExpires != nil {
 		k.Expires = p.TokenExpires.End
 	}

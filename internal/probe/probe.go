@@ -45,6 +45,8 @@ const (
 // Known are the recorded facts about a connection.
 type Known struct {
 	Endpoint string
+	// AWS is set if the endpoint's host is one of AWS.
+	AWS bool
 	// Expires is the declared expiry of the token; zero if there is none.
 	Expires time.Time
 	// Worked is the time of the last successful call to this tenant with these credentials; zero if
@@ -142,7 +144,7 @@ func forbidden(k Known) Finding {
 	advice := "The server refuses this address or this token, and does not say which. If a network control is in " +
 		"force (a list of allowed IP addresses, a VPC endpoint policy, a proxy), let it allow the address from which " +
 		"roster calls. Otherwise the token has no permission for this: "
-	if onAWS(k.Endpoint) {
+	if k.AWS {
 		advice += "create a new token in " + settings + "."
 	} else {
 		advice += "grant the client the permission or scope. For AWS, create a new token in " + settings + "."
@@ -191,7 +193,7 @@ func unauthorized(err error, k Known, now time.Time) Finding {
 			Advice: "The token was revoked, or its secret reference now has another value." +
 				worked + " " + newToken,
 		}
-	case onAWS(k.Endpoint) && !awsTenant.MatchString(tenant(k.Endpoint)):
+	case k.AWS && !awsTenant.MatchString(tenant(k.Endpoint)):
 		return Finding{
 			Cause: WrongTenant,
 			Advice: fmt.Sprintf("%q does not look like a tenant id of AWS. Copy the endpoint from %s.",
@@ -204,12 +206,6 @@ func unauthorized(err error, k Known, now time.Time) Finding {
 			"the server does not say which. Compare both with " + settings +
 			". These credentials have not worked here before.",
 	}
-}
-
-func onAWS(endpoint string) bool {
-	u, err := url.Parse(endpoint)
-	return err == nil &&
-		(strings.HasSuffix(u.Hostname(), ".amazonaws.com") || strings.HasSuffix(u.Hostname(), ".api.aws"))
 }
 
 func tenant(endpoint string) string {
