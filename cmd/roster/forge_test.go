@@ -46,17 +46,21 @@ func (f forger) Commit(_ context.Context, base string, edits map[string][]byte, 
 	return base, nil
 }
 
-// forgeCmd forges an entry of the ledger of provisioner aws in a working copy of the audit branch,
-// with the report of a run that created the object: forge DIR user|group KEY NAME. NAME is that of
-// the object in the simulator aws. If it is none, the entry is removed instead. An
-// unknown user has an id of nothing.
+// forgeCmd forges an entry of the ledger of a provisioner (default: aws) in a working copy of the
+// audit branch, with the report of a run that created the object: forge DIR user|group KEY NAME
+// [PROVISIONER]. NAME is that of the object in the simulator aws. If it is none, the entry is
+// removed instead. An unknown user has an id of nothing.
 func forgeCmd(ts *testscript.TestScript, neg bool, args []string) {
-	checkUsage(ts, neg, len(args) == 4, "forge DIR user|group KEY NAME")
+	checkUsage(ts, neg, len(args) == 4 || len(args) == 5, "forge DIR user|group KEY NAME [PROVISIONER]")
+	provisioner := "aws"
+	if len(args) == 5 {
+		provisioner = args[4]
+	}
 	ctx, key, directory := context.Background(), args[2], scriptStateOf(ts).simulator(ts, "aws").State()
 	stateDir, err := os.MkdirTemp(ts.Getenv("WORK"), "forger")
 	ts.Check(err)
 	recorder := &audit.Recorder{Store: forger{ts.MkAbs(args[0])}, StateDir: stateDir}
-	state, err := recorder.LoadState(ctx, "aws")
+	state, err := recorder.LoadState(ctx, provisioner)
 	ts.Check(err)
 	c := reconcile.Change{Kind: reconcile.CreateGroup, Key: key, Name: key}
 	switch {
@@ -76,7 +80,7 @@ func forgeCmd(ts *testscript.TestScript, neg bool, args []string) {
 	status, now := *state.Status, time.Now().UTC()
 	status.Run, status.Finished = "forged-"+key, now
 	report := &reconcile.Report{
-		Version: 1, Run: status.Run, Provisioner: "aws", Identity: status.Identity, Outcome: reconcile.RunApplied,
+		Version: 1, Run: status.Run, Provisioner: provisioner, Identity: status.Identity, Outcome: reconcile.RunApplied,
 		Trigger: "schedule", Commit: status.Commit, Started: now, Finished: now, Digest: status.Digest,
 		Changes: []reconcile.Done{{Change: c, Result: reconcile.ResultDone}}, RosterVersion: status.Commit.ID,
 	}

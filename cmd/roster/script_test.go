@@ -55,13 +55,22 @@ func checkUsage(ts *testscript.TestScript, neg bool, ok bool, usage string) {
 	}
 }
 
-// simulatorCmd starts a simulator. It sets $NAME_ENDPOINT and $ROSTER_SECRET_NAME to the endpoint
-// and the token.
+// simulatorCmd starts a simulator, or another address of the simulator SAME. It sets $NAME_ENDPOINT
+// and $ROSTER_SECRET_NAME to the endpoint and the token.
 func simulatorCmd(ts *testscript.TestScript, neg bool, args []string) {
-	checkUsage(ts, neg, len(args) == 1, "simulator NAME")
+	checkUsage(ts, neg, len(args) == 1 || len(args) == 2, "simulator NAME [SAME]")
 	name := args[0]
-	sim, stop := startSimulator(name, awssim.Options{})
-	ts.Defer(stop)
+	var sim *simulator
+	if len(args) == 2 { // another address of that simulator
+		same := scriptStateOf(ts).simulator(ts, args[1]).Server
+		server := httptest.NewServer(same)
+		ts.Defer(server.Close)
+		sim = &simulator{Server: same, endpoint: server.URL + same.Path()}
+	} else {
+		var stop func()
+		sim, stop = startSimulator(name, awssim.Options{})
+		ts.Defer(stop)
+	}
 	scriptStateOf(ts).simulators[name] = sim
 	ts.Setenv(strings.ToUpper(name)+"_ENDPOINT", sim.endpoint)
 	ts.Setenv("ROSTER_SECRET_"+strings.ToUpper(name), sim.Token())
