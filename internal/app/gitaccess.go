@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 
+	"github.com/seed-d64a251c/roster/internal/atomicfile"
 	"github.com/seed-d64a251c/roster/internal/forge"
 	"github.com/seed-d64a251c/roster/internal/gitrepo"
 )
@@ -63,7 +64,25 @@ func (g gitAccess) mirror(dir, url string, c *GitCredentials) (*gitrepo.Repo, er
 	if err != nil {
 		return nil, err
 	}
-	return gitrepo.Mirror(dir, url, auth)
+	repo, err := gitrepo.Mirror(dir, url, auth)
+	var damaged *gitrepo.DamagedError
+	if errors.As(err, &damaged) {
+		aside, failed := atomicfile.SetAside(dir)
+		if failed != nil {
+			return nil, errors.Join(err, failed)
+		}
+		g.logDamage(aside, err)
+		repo, err = gitrepo.Mirror(dir, url, auth)
+	}
+	if err == nil {
+		repo.Renewed = g.logDamage
+	}
+	return repo, err
+}
+
+func (g gitAccess) logDamage(aside string, damage error) {
+	g.settings.Log.Warn("a state file is damaged and was set aside", "file", aside, "error", damage,
+		"lost", "nothing: it is fetched again")
 }
 
 // auditCredentials returns the credentials for the audit branch: its own, or those for reading.

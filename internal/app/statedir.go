@@ -82,6 +82,7 @@ func tightenStateDir(dir string) (changed int, others []string, err error) {
 // leave a temporary file ".redact.key-123", and damage "redact.key.damaged".
 func isStateEntry(name string) bool {
 	return slices.ContainsFunc(stateEntries, func(entry string) bool {
-		return strings.TrimSuffix(name, atomicfile.Damaged) == entry || strings.HasPrefix(name, "."+entry+"-")
+		base := strings.TrimSuffix(strings.TrimSuffix(name, ".lock"), ".new")
+		return strings.TrimSuffix(base, atomicfile.Damaged) == entry || strings.HasPrefix(name, "."+entry+"-")
 	})
 }

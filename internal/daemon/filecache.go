@@ -68,7 +68,7 @@ func (c *FileCache) entry(provisioner string) *cacheEntry {
 				aside, failed = atomicfile.SetAside(c.file(provisioner))
 			}
 			c.Log.Warn("cannot read the cached directory; the next run reads the whole directory",
-				"provisioner", provisioner, "set aside", aside, "error", errors.Join(err, failed))
+				"provisioner", provisioner, "file", aside, "error", errors.Join(err, failed))
 		}
 		if e.directory = directory; directory != nil {
 			e.fullReadAt, e.savedAt = directory.FullReadAt, c.now()

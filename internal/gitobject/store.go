@@ -48,6 +48,11 @@ type Store struct {
 	// Hint is copied to each MissingError. Set it before the first read.
 	Hint string
 
+	// OnDamage, if set, is called with the error when an object cannot be read although the store
+	// has it, or when a tree or blob is missing. Set it before the first read. It must not call the
+	// store.
+	OnDamage func(error)
+
 	// Private makes the files that the store writes accessible to their owner only. Set it before
 	// the first write.
 	Private bool
@@ -82,6 +87,11 @@ func (s *Store) Close() {
 // Read returns the content of an object of type want. An object of another type is an error.
 func (s *Store) Read(h Hash, want Type) ([]byte, error) {
 	t, data, err := s.ReadAny(h)
+	// Only commits are looked up by callers who do not know whether the store has them.
+	if missing := (*MissingError)(nil); errors.As(err, &missing) && s.OnDamage != nil &&
+		(missing.Err != nil || want == Tree || want == Blob) {
+		s.OnDamage(err)
+	}
 	switch {
 	case err != nil:
 		return nil, err

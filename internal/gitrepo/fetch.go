@@ -24,11 +24,21 @@ import (
 // If a named reference does not exist on the remote, Fetch fetches the others and returns a
 // *RefError, which is fs.ErrNotExist. No other error of Fetch is fs.ErrNotExist. After any other
 // error the mirror is unchanged.
+//
+// The first Fetch verifies the cache. If it is damaged, or a read has found damage since, Fetch
+// makes it again with the named references only.
 func (r *Repo) Fetch(ctx context.Context, branches ...string) error {
 	if r.remote == nil {
 		return errors.New("fetch: the repository was not opened with Mirror")
 	}
-	err := r.fetch(ctx, branches)
+	var err error
+	if damage := r.damageOf(); damage != nil {
+		err = r.renew(ctx, branches, damage)
+	} else if err = r.fetch(ctx, branches); isLocal(err) && ctx.Err() == nil {
+		if damage := r.verifyCache(); damage != nil {
+			err = r.renew(ctx, branches, damage)
+		}
+	}
 	var ref *RefError
 	if errors.As(err, &ref) {
 		return fmt.Errorf("fetch %s: %w", r.remote.address, ref)
@@ -39,6 +49,16 @@ func (r *Repo) Fetch(ctx context.Context, branches ...string) error {
 	return nil
 }
 
+// isLocal reports whether an error of a fetch is about the cache, and not about the remote.
+func isLocal(err error) bool {
+	var remote *RemoteError
+	var auth *AuthError
+	var host *HostKeyError
+	var ref *RefError
+	return err != nil && !errors.As(err, &remote) && !errors.As(err, &auth) && !errors.As(err, &host) &&
+		!errors.As(err, &ref)
+}
+
 // An advertisement is the list of references that a remote has sent.
 type advertisement struct {
 	refs map[string]Hash
@@ -46,6 +66,18 @@ type advertisement struct {
 }
 
 func (r *Repo) fetch(ctx context.Context, branches []string) error {
+	return r.fetchWith(ctx, branches, r.lockCache)
+}
+
+// fetchUnlocked fetches for a caller who has the lock of the cache.
+func (r *Repo) fetchUnlocked(ctx context.Context, branches []string) error {
+	return r.fetchWith(ctx, branches, func(context.Context) (func(), error) { return func() {}, nil })
+}
+
+// lockFunc takes the lock of a cache among the processes that share it.
+type lockFunc func(context.Context) (unlock func(), err error)
+
+func (r *Repo) fetchWith(ctx context.Context, branches []string, lock lockFunc) error {
 	session, err := r.remote.upload(ctx)
 	if err != nil {
 		return r.remote.wrapError(ctx, err)
@@ -53,7 +85,7 @@ func (r *Repo) fetch(ctx context.Context, branches []string) error {
 	defer session.Close()
 	advertised, err := session.AdvertisedReferencesContext(ctx)
 	if errors.Is(err, transport.ErrEmptyRemoteRepository) {
-		return r.updateToEmpty(ctx, branches)
+		return r.updateToEmpty(ctx, branches, lock)
 	}
 	if err != nil {
 		return r.remote.wrapError(ctx, err)
@@ -63,7 +95,7 @@ func (r *Repo) fetch(ctx context.Context, branches []string) error {
 	if err := r.fetchObjects(ctx, session, advertised.Capabilities, adv, names); err != nil {
 		return err
 	}
-	return r.updateRefs(ctx, adv, names, missing)
+	return r.updateRefs(ctx, adv, names, missing, lock)
 }
 
 // readAdvertisement ignores references with invalid names.
@@ -131,9 +163,17 @@ func (r *Repo) fetchObjects(ctx context.Context, session transport.UploadPackSes
 	if len(req.Wants) == 0 {
 		return nil
 	}
+	if r.beforeHaves != nil {
+		r.beforeHaves()
+	}
 	haves, err := r.haves()
 	if err != nil {
 		return err
+	}
+	// Another process that shares the cache may have fetched the objects meanwhile.
+	req.Wants = slices.DeleteFunc(req.Wants, func(want plumbing.Hash) bool { return slices.Contains(haves, want) })
+	if len(req.Wants) == 0 {
+		return nil
 	}
 	req.Haves = haves
 	res, err := session.UploadPack(ctx, req)
@@ -193,7 +233,7 @@ func (r *Repo) haves() ([]plumbing.Hash, error) {
 
 // updateToEmpty handles a remote without any branch. It accepts that for a new repository, but not
 // if the mirror has branches.
-func (r *Repo) updateToEmpty(ctx context.Context, branches []string) error {
+func (r *Repo) updateToEmpty(ctx context.Context, branches []string, lock lockFunc) error {
 	old, err := r.refs.branches()
 	if err != nil {
 		return err
@@ -203,12 +243,17 @@ func (r *Repo) updateToEmpty(ctx context.Context, branches []string) error {
 			"repository, but it had the branches %s: if that is right, delete the cache %s",
 			strings.Join(old, ", "), r.gitDir)}
 	}
-	return r.updateRefs(ctx, advertisement{}, nil, branches)
+	return r.updateRefs(ctx, advertisement{}, nil, branches, lock)
 }
 
 // updateRefs sets the named references to those of the remote, and removes the references that the
 // remote does not have. The missing patterns become a *RefError.
-func (r *Repo) updateRefs(ctx context.Context, adv advertisement, names, missing []string) error {
+func (r *Repo) updateRefs(ctx context.Context, adv advertisement, names, missing []string, lock lockFunc) error {
+	unlock, err := lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	r.writing.Lock()
 	defer r.writing.Unlock()
 	local, err := r.refs.list("refs/")

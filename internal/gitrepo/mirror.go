@@ -20,7 +20,9 @@ import (
 // empty or does not exist, but does not fetch. A folder that contains anything else is an error.
 // The cache is accessible to its owner only.
 // The URL may be https://, ssh://, user@host:path, file:// or a path; http:// is for loopback only.
-// Only one process at a time may write to a cache. A cache that is lost costs one fetch.
+// Several processes may share a cache. A cache that is lost costs one fetch: Fetch replaces a cache
+// that it finds damaged, and keeps it as DIR.damaged. If the cache cannot even be opened, the error
+// is a *DamagedError.
 func Mirror(dir, url string, auth Auth) (*Repo, error) {
 	r, err := mirror(dir, url, auth)
 	if err != nil {
@@ -42,13 +44,31 @@ func mirror(dir, url string, auth Auth) (*Repo, error) {
 	}
 	r, err := openAt(dir, dir, dir)
 	if err != nil {
-		return nil, err
+		return nil, &DamagedError{Dir: dir, Err: err}
 	}
 	r.remote = remote
 	r.objects.Private, r.refs.private = true, true
-	r.objects.Hint = "the cache " + dir + " is damaged: delete it; roster fetches it again"
+	r.objects.Hint = "the cache " + dir + " is damaged: roster fetches it again when the server answers"
+	if r.folder, err = os.Stat(dir); err != nil {
+		return nil, err
+	}
+	r.objects.OnDamage = func(err error) { r.damage.Store(&err) }
 	return r, nil
 }
+
+// A DamagedError reports that the folder of a cache is not what roster made. Set it aside and make
+// the cache again.
+type DamagedError struct {
+	Dir string
+	Err error
+}
+
+func (e *DamagedError) Error() string {
+	return fmt.Sprintf("the cache %s is damaged: %v", e.Dir, e.Err)
+}
+
+// Unwrap returns Err.
+func (e *DamagedError) Unwrap() error { return e.Err }
 
 // cacheConfig returns the Git configuration of a cache. It records the URL, which also marks the
 // folder as made by roster.
@@ -61,6 +81,9 @@ func cacheConfig(url string) string {
 // removes the references of that repository. The objects stay, because a fetch may need them.
 func prepareCache(dir, url string) error {
 	conf, err := readConfig(dir)
+	if err != nil && !errors.Is(err, fs.ErrPermission) {
+		return &DamagedError{Dir: dir, Err: err}
+	}
 	if err != nil {
 		return err
 	}
@@ -75,6 +98,9 @@ func prepareCache(dir, url string) error {
 		names, err := os.ReadDir(dir)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
+		}
+		if _, err := os.Stat(dir + lockSuffix); err == nil && isGitDir(dir) { // roster has locked it before
+			return &DamagedError{Dir: dir, Err: errors.New("its config has no URL")}
 		}
 		if len(names) > 0 {
 			return errors.New("the folder is not empty and was not made by roster: choose another")

@@ -40,6 +40,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/go-git/go-git/v5/plumbing/format/config"
 
@@ -53,17 +54,25 @@ type Repo struct {
 	MergeLimits Limits
 	MaxFile     int64
 
+	// Renewed, if set, is called after a damaged cache was fetched again, with the place of the
+	// damaged one. Set it before the first use.
+	Renewed func(aside string, damage error)
+
 	gitDir    string // has HEAD
 	commonDir string // has objects, refs and config; not the same as gitDir in a linked worktree
 	workTree  string // "" if bare
 	prefix    string // path from workTree to the opened folder; "." if they are the same
 	shallow   bool   // the history may be incomplete
 
-	objects *gitobject.Store
-	trees   treeCache
-	refs    refStore
-	remote  *remote    // nil if opened by Open
-	writing sync.Mutex // held while the references of a mirror change
+	objects     *gitobject.Store
+	trees       treeCache
+	refs        refStore
+	remote      *remote               // nil if opened by Open
+	writing     sync.Mutex            // held while the references of a mirror change
+	folder      os.FileInfo           // of a mirror when it was opened or made again
+	verify      sync.Once             // of a mirror, before the first fetch
+	beforeHaves func()                // a test lets another process fetch here; nil does nothing
+	damage      atomic.Pointer[error] // that reads of a mirror have found; nil: none
 }
 
 // Open opens a repository on this machine. The folder dir is a bare repository, or any folder of a

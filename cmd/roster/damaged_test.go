@@ -1,0 +1,116 @@
+package main
+
+import (
+	"bytes"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/scim/awssim"
+)
+
+// stateFiles lists the files of a state directory that roster reads again: all but locks.
+func stateFiles(t *testing.T, dir string) []string {
+	t.Helper()
+	var out []string
+	err := filepath.WalkDir(dir, func(name string, e fs.DirEntry, err error) error {
+		lock := strings.HasSuffix(name, ".lock") || strings.HasSuffix(name, ".holder")
+		if err == nil && !e.IsDir() && !lock {
+			rel, _ := filepath.Rel(dir, name)
+			out = append(out, rel)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// damage overwrites a file, which may be read-only.
+func damage(t *testing.T, name string, change func([]byte) []byte) {
+	t.Helper()
+	data, err := os.ReadFile(name)
+	if err == nil {
+		err = os.Remove(name)
+	}
+	if err == nil {
+		err = os.WriteFile(name, change(data), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestADamagedStateDirectoryStopsNothing damages each file that a daemon has left in its state
+// directory, one after the other. The daemon then starts, applies a new commit, and keeps what it
+// could not read.
+func TestADamagedStateDirectoryStopsNothing(t *testing.T) {
+	t.Parallel()
+	sim, stop := startSimulator("aws", awssim.Options{})
+	defer stop()
+	d := newDaemonProcess(t, sim)
+	d.start()
+	d.wantOutcome(reconcile.RunApplied)
+	d.stop()
+	state := filepath.Join(d.home, "state")
+	good := filepath.Join(d.home, "good")
+	if err := os.CopyFS(good, os.DirFS(state)); err != nil {
+		t.Fatal(err)
+	}
+	changes := map[string]func([]byte) []byte{
+		"empty":     func([]byte) []byte { return nil },
+		"truncated": func(b []byte) []byte { return b[:len(b)/2] },
+		"zeros":     func(b []byte) []byte { return make([]byte, len(b)) },
+	}
+	kinds := map[string]bool{} // of files that were tested
+	for _, file := range stateFiles(t, good) {
+		kind, _, _ := strings.Cut(file, string(filepath.Separator))
+		for name, change := range changes {
+			if strings.HasSuffix(file, ".json") && !strings.Contains(file, ".git") || name == "zeros" || kind == "redact.key" {
+				kinds[kind] = true
+				d.checkDamaged(good, file, name, change)
+			}
+		}
+	}
+	for _, kind := range []string{"branch", "cache", "evaluations.json", "redact.key", "source.git"} {
+		if !kinds[kind] {
+			t.Errorf("the state directory has no %s", kind)
+		}
+	}
+	if users := len(sim.State().Users); users != 36 {
+		t.Errorf("AWS has %d users, want 36", users)
+	}
+}
+
+// checkDamaged starts the daemon with a copy of a state directory in which one file is damaged.
+func (d *daemonProcess) checkDamaged(good, file, name string, change func([]byte) []byte) {
+	d.t.Helper()
+	state := filepath.Join(d.home, "state")
+	if err := os.RemoveAll(state); err != nil {
+		d.t.Fatal(err)
+	}
+	if err := os.CopyFS(state, os.DirFS(good)); err != nil {
+		d.t.Fatal(err)
+	}
+	damage(d.t, filepath.Join(state, file), change)
+	log := &bytes.Buffer{}
+	d.raw = log
+	d.start()
+	// A copied state directory is older than the branch. That is like another machine's run.
+	outcome := d.waitForLog("run ended")["outcome"]
+	d.stop()
+	if outcome != string(reconcile.RunInSync) && outcome != string(reconcile.RunApplied) {
+		d.t.Errorf("%s %s: the run ended %v", file, name, outcome)
+	}
+	harmless := strings.Contains(file, "evaluations"+string(filepath.Separator)) // an answer is only looked for
+	if file == "holder" || name == "truncated" && file == "redact.key" {
+		harmless = true // the id is replaced; half of a key is a key
+	}
+	if n := strings.Count(log.String(), `"file":"`+state); n != 1 && !harmless {
+		d.t.Errorf("%s %s: %d warnings name a file, want 1:\n%s", file, name, n, log)
+	}
+}
