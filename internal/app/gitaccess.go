@@ -67,7 +67,7 @@ func (g gitAccess) mirror(dir, url string, c *GitCredentials) (*gitrepo.Repo, er
 	repo, err := gitrepo.Mirror(dir, url, auth)
 	var damaged *gitrepo.DamagedError
 	if errors.As(err, &damaged) {
-		aside, failed := atomicfile.SetAside(dir)
+		aside, failed := atomicfile.MoveDamaged(dir)
 		if failed != nil {
 			return nil, errors.Join(err, failed)
 		}

@@ -24,7 +24,7 @@ const minRedactKey = 16
 func readRedactKey(file, stateDir string, log *slog.Logger) ([]byte, error) {
 	if file == "" {
 		file = filepath.Join(stateDir, "redact.key")
-		if err := setRedactKeyAside(file, log); err != nil {
+		if err := moveDamagedRedactKey(file, log); err != nil {
 			return nil, fmt.Errorf("set the damaged key for redacted values aside: %w", err)
 		}
 		if err := createRedactKey(file); err != nil {
@@ -42,8 +42,8 @@ func readRedactKey(file, stateDir string, log *slog.Logger) ([]byte, error) {
 	return key, nil
 }
 
-// setRedactKeyAside sets a key that createRedactKey did not write aside.
-func setRedactKeyAside(file string, log *slog.Logger) error {
+// moveDamagedRedactKey sets a key that createRedactKey did not write aside.
+func moveDamagedRedactKey(file string, log *slog.Logger) error {
 	key, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -55,7 +55,7 @@ func setRedactKeyAside(file string, log *slog.Logger) error {
 	if len(text) >= minRedactKey && !strings.ContainsRune(text, 0) {
 		return nil
 	}
-	aside, err := atomicfile.SetAside(file)
+	aside, err := atomicfile.MoveDamaged(file)
 	if err != nil {
 		return err
 	}

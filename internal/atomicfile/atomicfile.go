@@ -114,12 +114,12 @@ func Remove(name string) error {
 	return SyncDir(filepath.Dir(name))
 }
 
-// Damaged is the ending of the name of a file or folder that SetAside has set aside.
+// Damaged is the ending of the name of a file or folder that MoveDamaged has set aside.
 const Damaged = ".damaged"
 
-// SetAside renames a file or folder that cannot be read to NAME.damaged, so that it can be made
+// MoveDamaged renames a file or folder that cannot be read to NAME.damaged, so that it can be made
 // again and the damage can still be examined. It replaces what was set aside before.
-func SetAside(name string) (aside string, err error) {
+func MoveDamaged(name string) (aside string, err error) {
 	aside = name + Damaged
 	if err := os.RemoveAll(aside); err != nil {
 		return "", err

@@ -164,7 +164,7 @@ func TestNewerFormatsAreRefused(t *testing.T) {
 
 // A damaged state file is set aside with one warning, and the run goes on without it. A reader of a
 // running daemon's state directory changes nothing.
-func TestDamagedStateFilesAreSetAside(t *testing.T) {
+func TestDamagedStateFilesAreRenamed(t *testing.T) {
 	files := map[string]func(*Recorder) error{
 		"pending": func(r *Recorder) error {
 			p, err := r.readPending(prov)
@@ -217,7 +217,8 @@ func TestDamagedStateFilesAreSetAside(t *testing.T) {
 			if have, err := os.ReadFile(name + ".damaged"); err != nil || string(have) != text {
 				t.Errorf("%s %q: the file was not set aside: %q, %v", folder, text, have, err)
 			}
-			if n := strings.Count(log.String(), "level=WARN"); n != 1 || !strings.Contains(log.String(), name+".damaged") {
+			n := strings.Count(log.String(), "level=WARN")
+			if n != 1 || !strings.Contains(log.String(), name+".damaged") {
 				t.Errorf("%s %q: want one warning with the file:\n%s", folder, text, &log)
 			}
 		}

@@ -65,5 +65,5 @@ func (r *Recorder) readPending(provisioner string) (*pendingReport, error) {
 	if err != nil || p == nil || p.Report != nil && p.Status != nil {
 		return p, err
 	}
-	return nil, r.setAside(name, pendingReportLoss, errors.New("it has no report"))
+	return nil, r.moveDamaged(name, pendingReportLoss, errors.New("it has no report"))
 }

@@ -65,7 +65,7 @@ func RecoverJournal(stateDir, provisioner, host string, now time.Time) (*Recover
 	}
 	out := readableLines(data)
 	out.Provisioner = provisioner
-	if out.File, err = atomicfile.SetAside(name); err != nil {
+	if out.File, err = atomicfile.MoveDamaged(name); err != nil {
 		return nil, fmt.Errorf("set the journal aside: %w", err)
 	}
 	return out, nil

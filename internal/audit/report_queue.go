@@ -34,7 +34,7 @@ func (r *Recorder) readQueue(provisioner string) (*reportQueue, error) {
 	}
 	damaged := func(p *pendingReport) bool { return p == nil || p.Report == nil || p.Status == nil }
 	if q != nil && slices.ContainsFunc(q.Reports, damaged) {
-		if err := r.setAside(name, queueLoss, errors.New("it has an entry without a report")); err != nil {
+		if err := r.moveDamaged(name, queueLoss, errors.New("it has an entry without a report")); err != nil {
 			return nil, err
 		}
 		q = nil

@@ -61,17 +61,17 @@ func readState[T any](r *Recorder, name, loss string) (*T, error) {
 		return nil, fmt.Errorf("read state file %s: %w", name, err)
 	}
 	if err != nil {
-		return nil, r.setAside(name, loss, err)
+		return nil, r.moveDamaged(name, loss, err)
 	}
 	return v, nil
 }
 
-// setAside sets a damaged file of the state directory aside. A read-only Recorder leaves it there.
-func (r *Recorder) setAside(name, loss string, damage error) error {
+// moveDamaged sets a damaged file of the state directory aside. A read-only Recorder leaves it there.
+func (r *Recorder) moveDamaged(name, loss string, damage error) error {
 	if r.ReadOnly {
 		return nil
 	}
-	aside, err := atomicfile.SetAside(name)
+	aside, err := atomicfile.MoveDamaged(name)
 	if errors.Is(err, fs.ErrNotExist) { // another process was first
 		return nil
 	}

@@ -65,7 +65,7 @@ func (c *FileCache) entry(provisioner string) *cacheEntry {
 			var damaged *damagedError
 			aside, failed := "", error(nil)
 			if errors.As(err, &damaged) {
-				aside, failed = atomicfile.SetAside(c.file(provisioner))
+				aside, failed = atomicfile.MoveDamaged(c.file(provisioner))
 			}
 			c.Log.Warn("cannot read the cached directory; the next run reads the whole directory",
 				"provisioner", provisioner, "file", aside, "error", errors.Join(err, failed))

@@ -70,7 +70,7 @@ func OpenVerdicts(file, version string) (*Verdicts, error) {
 	}
 	if err == nil && (json.Unmarshal(data, &v.data) != nil || v.data.Version != 1) {
 		v.data = verdictFile{}
-		if v.aside, err = atomicfile.SetAside(file); err != nil {
+		if v.aside, err = atomicfile.MoveDamaged(file); err != nil {
 			return nil, fmt.Errorf("set damaged verdicts aside: %w", err)
 		}
 	}

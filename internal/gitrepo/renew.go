@@ -87,7 +87,7 @@ func (r *Repo) renew(ctx context.Context, branches []string, damage error) error
 	}
 	r.writing.Lock()
 	defer r.writing.Unlock()
-	aside, err := atomicfile.SetAside(r.commonDir)
+	aside, err := atomicfile.MoveDamaged(r.commonDir)
 	if err != nil {
 		return err
 	}

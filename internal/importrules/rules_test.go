@@ -40,7 +40,8 @@ var rules = []rule{
 		packages:  []string{"./internal/gitrepo"},
 		forbidden: []string{"./..."},
 		allowed: []string{
-			"./internal/atomicfile", "./internal/filelock", "./internal/gitobject", "./internal/privatedir", "./internal/secret/scrub",
+			"./internal/atomicfile", "./internal/filelock", "./internal/gitobject", "./internal/privatedir",
+			"./internal/secret/scrub",
 		},
 		reason: "gitrepo reads and writes repositories; it does not depend on what the files declare",
 	},

@@ -64,10 +64,10 @@ func (s *Store) load(name string) (tokens, error) {
 	}
 	plain, err := age.Decrypt(f, key)
 	if err != nil {
-		return t, setAside(f.Name(), "the token cannot be decrypted with the token store's key")
+		return t, moveDamaged(f.Name(), "the token cannot be decrypted with the token store's key")
 	}
 	if err := json.NewDecoder(plain).Decode(&t); err != nil { // the cause might quote the token
-		return tokens{}, setAside(f.Name(), "the token is damaged")
+		return tokens{}, moveDamaged(f.Name(), "the token is damaged")
 	}
 	if t.Version != tokensVersion {
 		return tokens{}, fmt.Errorf(
@@ -125,16 +125,16 @@ func (s *Store) key(create bool) (*age.X25519Identity, error) {
 	if err == nil {
 		return key, nil
 	}
-	damaged := setAside(name, "the token store's key is damaged")
+	damaged := moveDamaged(name, "the token store's key is damaged")
 	if create && errors.Is(damaged, ErrNeedsAuthorization) {
 		return s.newKey(name)
 	}
 	return nil, damaged
 }
 
-// setAside sets a damaged file aside. The result is why the client needs an authorization.
-func setAside(name, damage string) error {
-	aside, err := atomicfile.SetAside(name)
+// moveDamaged sets a damaged file aside. The result is why the client needs an authorization.
+func moveDamaged(name, damage string) error {
+	aside, err := atomicfile.MoveDamaged(name)
 	if err != nil {
 		return fmt.Errorf("%s, and it cannot be set aside: %w", damage, err)
 	}
