@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -316,4 +317,36 @@ func TestAChangeOfALaterStageIsNotSentAfterAStop(t *testing.T) {
 			t.Errorf("the run ended with %v; the later change is %s: %s", err, c.Result, c.Error)
 		}
 	})
+}
+
+// groupWriter is a directory whose groups can be changed.
+type groupWriter struct {
+	reconcile.Directory
+	mu   sync.Mutex
+	sent []string // the ids of the groups
+}
+
+func (d *groupWriter) UpdateGroup(_ context.Context, id string, _ reconcile.GroupUpdate) (
+	reconcile.CallReceipt, error,
+) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.sent = append(d.sent, id)
+	return reconcile.CallReceipt{}, nil
+}
+
+func TestAUserWhoMovesGainsTheNewGroupBeforeLosingTheOldOne(t *testing.T) {
+	in := deletions(0, nil, &memoryJournal{})
+	d := &groupWriter{}
+	in.Directory = d
+	for _, id := range []string{"new", "old"} {
+		in.Plan.Linking.State.Groups[id] = &reconcile.Group{Key: id, ID: id}
+	}
+	in.Plan.Linking.State.Users["u"] = &reconcile.User{Key: "u", ID: "id-u"}
+	for kind, key := range map[reconcile.Kind]string{reconcile.RemoveMember: "old", reconcile.AddMember: "new"} {
+		in.Plan.Changes = append(in.Plan.Changes, reconcile.Change{Kind: kind, Key: key, ID: key, Member: "u"})
+	}
+	if _, err := Apply(t.Context(), in); err != nil || !slices.Equal(d.sent, []string{"new", "old"}) {
+		t.Errorf("the groups were changed in the order %q, with error %v; want the new one first", d.sent, err)
+	}
 }
