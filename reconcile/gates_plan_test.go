@@ -120,6 +120,10 @@ func emptySourceRows() []gateRow {
 		{name: "21 of 40 users are left", plan: users(21)},
 		{name: "half of the users are left", plan: users(20)},
 		{name: "19 of 40 users are left", plan: users(19), many: 21},
+		{name: "20 of 41 users are left", many: 21, plan: func(p *planFixture) {
+			p.start(41)
+			p.removeUsers(21, 41)
+		}},
 		{name: "no users are left", plan: users(0), many: 40},
 		{name: "half of the groups are left", plan: groups(2)},
 		{name: "1 of 4 groups is left", plan: groups(1),
