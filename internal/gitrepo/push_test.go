@@ -59,6 +59,24 @@ func TestAPushWhoseAnswerIsLost(t *testing.T) {
 			t.Errorf("a branch moved: server %s", got)
 		}
 	})
+	t.Run("the push did not arrive, and another writer's did", func(t *testing.T) {
+		dir := newServer(t)
+		c, server := newFaultProxy(t)
+		r := fetched(t, server.URL+dir, Auth{})
+		other := newMirror(t, dir, Auth{})
+		drop := dropPushes(c.backend)
+		c.backend = http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			if strings.HasSuffix(req.URL.Path, "/git-receive-pack") {
+				must(0, other.Fetch(context.Background()))
+				must(other.Update(context.Background(), "main", head(t, other, "main"), put, meta("other")))
+			}
+			drop.ServeHTTP(w, req)
+		})
+		h, err := r.Update(t.Context(), "main", head(t, r, "main"), put, meta("m"))
+		if !errors.Is(err, ErrStale) || !h.IsZero() {
+			t.Errorf("the commit of another writer is on the branch: %s, %v; want ErrStale", h, err)
+		}
+	})
 	t.Run("the result is unknown", func(t *testing.T) {
 		dir := newServer(t)
 		c, server := newFaultProxy(t)
