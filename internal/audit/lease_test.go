@@ -235,6 +235,25 @@ func TestALeaseExpiresByTheClockNotTheTimer(t *testing.T) {
 	})
 }
 
+func TestAWriteDoesNotBeginAfterASlowDiskOutlivedTheLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newRecorder(t, &memStore{}, stateDir(t))
+		var waited time.Duration
+		a.Now = func() time.Time { return time.Now().Add(waited) }
+		if err := beginRun(t, a, "run-a"); err != nil {
+			t.Fatal(err)
+		}
+		a.crash = func(point string) {
+			if point == "before an entry begins" { // the next write to the disk takes 20 minutes
+				waited = 20 * time.Minute
+			}
+		}
+		if err := beginWrite(a, "run-a", 1); !errors.Is(err, reconcile.ErrLeaseLost) {
+			t.Errorf("after the slow write of the journal: %v, want that the lease is lost", err)
+		}
+	})
+}
+
 func TestALeaseExpiresByTheMonotonicClockIfTheWallClockIsSetBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newRecorder(t, &memStore{}, stateDir(t))
@@ -415,6 +434,20 @@ func TestManyProvisionersShareABranch(t *testing.T) {
 	})
 }
 
+// publishedUnnoticed loses the answer to a commit, and fails until all attempts to publish the intent
+// have failed. After that, the branch can be read.
+func publishedUnnoticed() func(op string, after bool) error {
+	failures := 0
+	return func(op string, after bool) error {
+		lost := op == "commit" && after
+		if lost || failures > 0 && failures < maxFailedAttempts && op == "head" {
+			failures++
+			return errDown
+		}
+		return nil
+	}
+}
+
 func TestIntentsThatCannotBePublished(t *testing.T) {
 	for _, row := range []struct {
 		name        string
@@ -430,6 +463,7 @@ func TestIntentsThatCannotBePublished(t *testing.T) {
 		{"a lost answer is looked up", failOnce("commit", true), false, true},
 		{"a commit on a stale branch is rebuilt", failOnceWith("commit", false, ErrStale), false, true},
 		{"a lost connection leaves the journal", failFrom("commit", true), true, false},
+		{"an intent that turns out to be published leaves the journal", publishedUnnoticed(), true, false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
