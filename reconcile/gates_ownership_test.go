@@ -129,6 +129,13 @@ func contradictedUserRows() []gateRow {
 				p.in.Observed.Users[3].Attributes[0].Value = "false" // a deactivation would be held, too
 				p.forgeUser("u0009", "id-x")
 			}},
+		{name: "the entry of a member is that of another user, so that the member is unmanaged", notApprovable: true,
+			holds: []string{"rename-user u0001", "add-member g u0001", "remove-member g #id-u0001"},
+			plan: func(p *planFixture) {
+				p.start(3, groupOf("g", "Group", 1, 2))
+				p.addRemoteUser("id-x", "other@example.com", "")
+				p.forgeUser("u0001", "id-x")
+			}},
 		{name: "the externalId of a proved user is the key of another", notApprovable: true,
 			holds: []string{"update-user u0001"},
 			plan: func(p *planFixture) {

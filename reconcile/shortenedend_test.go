@@ -357,6 +357,18 @@ func datedRows() []datedRow {
 				f.member("h", 1, 10, 48)
 				return f.run(72)
 			}},
+		{name: "memberships that nothing granted are declared when their end has passed", changes: 9,
+			gates: gateMemberRemovals, steps: func(f *datedFixture) *Plan {
+				members := f.groups["h"].Members
+				f.removeMembers("h", 2, 10)
+				f.run(0)
+				f.groups["h"].Members = members
+				f.member("h", 2, 10, 1)
+				for i := 2; i <= 10; i++ { // added outside roster
+					f.in.Observed.Members["id-h"] = append(f.in.Observed.Members["id-h"], "id-"+userNumber(i).Key)
+				}
+				return f.run(2)
+			}},
 		{name: "edits beside ends are counted alone", changes: 9, steps: func(f *datedFixture) *Plan {
 			f.member("g", 1, 5, 48)
 			f.run(0)

@@ -9,8 +9,8 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// lookups is a directory that answers lookups by externalId: for the key "there" with an object, for
-// "gone" with none, and for all others with an error.
+// lookups is a directory that answers lookups by externalId: for the key "there" with an object,
+// for "gone" with none, and for all others with an error.
 type lookups struct{ reconcile.Directory }
 
 var errNoAnswer = errors.New("no answer")
@@ -40,7 +40,8 @@ func TestOnlyALookupThatAnsweredConfirmsThatAnObjectIsMissing(t *testing.T) {
 	r := &Reader{Directory: lookups{}, Provisioner: &schema.Provisioner{PushGroups: true}}
 	plan := &reconcile.Plan{Mode: reconcile.ModeEnabled, Linking: &reconcile.Linking{State: reconcile.NewState()},
 		Target: &reconcile.Target{}}
-	missing := r.ConfirmMissing(t.Context(), &View{CachedDirectory: &CachedDirectory{}}, plan, &reconcile.Ledger{Users: entries, Groups: entries})
+	missing := r.ConfirmMissing(t.Context(), &View{CachedDirectory: &CachedDirectory{}}, plan,
+		&reconcile.Ledger{Users: entries, Groups: entries})
 	for _, key := range []string{"there", "gone", "unknown"} {
 		if want := key == "gone"; missing.Users[key] != want || missing.Groups[key] != want {
 			t.Errorf("%s: the user is missing: %v, the group is missing: %v, want %v", key, missing.Users[key],

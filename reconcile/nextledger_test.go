@@ -1,0 +1,52 @@
+package reconcile
+
+import (
+	"testing"
+	"time"
+)
+
+// A user who returns to the scope is active in AWS already, for example because the response to the
+// activation was lost. So no call records it. With the old date, the user would be deleted too
+// early after leaving again.
+func TestAUserWhoReturnsLosesTheDateOfDeletion(t *testing.T) {
+	p := newPlanFixture()
+	left := p.in.Now.Add(-20 * 24 * time.Hour)
+	p.in.Ledger.Users["u0001"] = Owned{ID: "id-u0001", LeftScopeAt: &left}
+	p.in.Ledger.Users["u0002"] = Owned{ID: "id-u0002", InactiveSince: &left}
+	next := NextLedger(p.in.Ledger, NewPlan(p.in), Missing{}, p.in.Now)
+	for _, key := range []string{"u0001", "u0002"} {
+		if u := next.Users[key]; u.LeftScopeAt != nil || u.InactiveSince != nil {
+			t.Errorf("the entry of the active user %s has a date: %+v", key, u)
+		}
+	}
+}
+
+func TestADeactivatedLeaverGetsADateWithoutACall(t *testing.T) {
+	p := newPlanFixture()
+	p.removeUsers(1, 1)
+	for i := range p.in.Observed.Users {
+		if u := &p.in.Observed.Users[i]; u.ID == "id-u0001" {
+			u.Attributes = merge(u.Attributes, Attributes{attribute("active", "false")})
+		}
+	}
+	next := NextLedger(p.in.Ledger, NewPlan(p.in), Missing{}, p.in.Now)
+	if at := next.Users["u0001"].LeftScopeAt; at == nil || !at.Equal(p.in.Now) {
+		t.Errorf("the date of the leaver is %v, want %v", at, p.in.Now)
+	}
+}
+
+func TestOnlyTheSecondMissedLookupDropsAnEntry(t *testing.T) {
+	p := newPlanFixture()
+	p.removeUsers(1, 1)
+	p.in.Observed.Users = p.in.Observed.Users[1:] // that of u0001
+	missing := Missing{Users: map[string]bool{"u0001": true}}
+	for _, step := range []struct {
+		after time.Duration
+		kept  bool
+	}{{0, true}, {ConfirmAfter - time.Second, true}, {ConfirmAfter, false}} {
+		p.in.Ledger = NextLedger(p.in.Ledger, NewPlan(p.in), missing, p.in.Now.Add(step.after))
+		if _, kept := p.in.Ledger.Users["u0001"]; kept != step.kept {
+			t.Errorf("after %s: the entry is kept: %v, want %v", step.after, kept, step.kept)
+		}
+	}
+}
