@@ -293,6 +293,28 @@ func TestConcurrentWritersShareOneWrite(t *testing.T) {
 
 // If the disk is full, the entry fails and the earlier entries stay. After that, the journal
 // continues.
+// A file system may drop what it could not sync, and sync the next time without an error.
+func TestNothingIsJournaledAfterASyncFailed(t *testing.T) {
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0) // it can be written, but not synced
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := &journal{name: null.Name(), f: null, next: &batch{}}
+	if err := j.append(entryOf("run-1", 1, false)); err == nil {
+		t.Error("an entry that was not synced counts as written")
+	}
+	disk, err := os.Create(filepath.Join(t.TempDir(), "j.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if j.f = disk; j.append(entryOf("run-1", 2, false)) == nil {
+		t.Error("the journal goes on after a failed sync")
+	}
+	if err := errors.Join(j.close(), null.Close()); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestJournalContinuesAfterAFullDisk(t *testing.T) {
 	in := intentOf("run-1", 0)
 	j, err := createJournal(filepath.Join(t.TempDir(), "j.jsonl"), &in, nil)

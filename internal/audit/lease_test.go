@@ -434,8 +434,8 @@ func TestManyProvisionersShareABranch(t *testing.T) {
 	})
 }
 
-// publishedUnnoticed loses the answer to a commit, and fails until all attempts to publish the intent
-// have failed. After that, the branch can be read.
+// publishedUnnoticed loses the answer to a commit, and fails until all attempts to publish the
+// intent have failed. After that, the branch can be read.
 func publishedUnnoticed() func(op string, after bool) error {
 	failures := 0
 	return func(op string, after bool) error {
