@@ -158,6 +158,37 @@ func TestOnlyTheCallsInFlightEndAfterTheRunIsToldToStop(t *testing.T) {
 	})
 }
 
+// slowDirectory takes some time for each deletion, unless the call is interrupted.
+type slowDirectory struct {
+	reconcile.Directory
+	takes time.Duration
+}
+
+func (d slowDirectory) DeleteUser(ctx context.Context, _ string) (reconcile.CallReceipt, error) {
+	select {
+	case <-ctx.Done():
+		return reconcile.CallReceipt{}, context.Cause(ctx)
+	case <-time.After(d.takes):
+		return reconcile.CallReceipt{}, nil
+	}
+}
+
+func TestACallInFlightHasTheGraceTimeForItsAnswerAfterAStop(t *testing.T) {
+	for takes, want := range map[time.Duration]reconcile.Result{
+		59 * time.Second: reconcile.ResultDone,
+		62 * time.Second: reconcile.ResultUnknown,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, stop := context.WithCancelCause(t.Context())
+			time.AfterFunc(time.Second, func() { stop(errTest) })
+			r, err := Apply(ctx, deletions(1, slowDirectory{takes: takes}, &memoryJournal{}))
+			if have := r.Changes[0].Result; have != want || !errors.Is(err, errTest) {
+				t.Errorf("a call of %s is %s, want %s; the run ended with %v", takes, have, want, err)
+			}
+		})
+	}
+}
+
 func TestNothingIsSentAfterTheCredentialsAreRejected(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, j := newDeleter(func(_ string, n int) error {
