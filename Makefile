@@ -4,11 +4,12 @@
 # make histories    tests 2,000 random histories with attackers
 # make hostile      tests hostile inputs in the sizes of an attack
 # make standby      kills daemons, 30 times
+# make mutants      checks that the tests notice defects in the code
 # make demo    shows roster at work, on loopback only
 
 FUZZTIME ?= 1m
 
-.PHONY: build prepare test lint vuln demo bench fuzz golden histories hostile standby e2e-forge
+.PHONY: build prepare test lint vuln demo bench fuzz golden histories mutants hostile standby e2e-forge
 
 build:
 	go build -o bin/roster ./cmd/roster
@@ -87,6 +88,11 @@ STANDBY_KILLS ?= 30
 
 standby:
 	STANDBY_KILLS=$(STANDBY_KILLS) go test ./cmd/roster -count 1 -v -timeout 60m -run '^TestAStandbyContinuesTheWorkOfAKilledDaemon$$'
+
+# Puts one defect after another into the code, and runs the tests that must notice it. MUTANTS are
+# regular expressions that choose defects.
+mutants:
+	go run ./internal/mutants $(MUTANTS)
 
 # Tests the daemon on pull requests of a real Gitea, which is built from its Go module. The first
 # build takes about ten minutes of CPU time.

@@ -72,6 +72,36 @@ func TestEachRowOfTheSecurityPageNamesItsTests(t *testing.T) {
 	}
 }
 
+// Each fault that docs/reliability.md lists names tests that exist.
+func TestEachFaultOfTheReliabilityPageNamesItsTests(t *testing.T) {
+	root := filepath.Join("..", "..")
+	page, err := os.ReadFile(filepath.Join(root, "docs", "reliability.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(page), "\n## Faults\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	tests, rows := declaredTests(t, root), 0
+	for line := range strings.Lines(section) {
+		if !strings.HasPrefix(line, "| ") || strings.HasPrefix(line, "| fault ") {
+			continue
+		}
+		rows++
+		names := testReference.FindAllStringSubmatch(line, -1)
+		if len(names) == 0 {
+			t.Errorf("no test is named for: %s", line)
+		}
+		for _, name := range names {
+			if !tests[name[1]] {
+				t.Errorf("there is no test %s", name[1])
+			}
+		}
+	}
+	if rows < 10 {
+		t.Errorf("the page has only %d rows", rows)
+	}
+}
+
 // listItems returns the items of the lists of a section, each in one line.
 func listItems(section string) []string {
 	var items []string
