@@ -348,8 +348,8 @@ func (r *Recorder) journaledRun(
 		return nil, nil
 	}
 	if info, err := os.Stat(name); run == nil && err == nil && (info.Size() > 0 || len(b.intents.except("")) > 0) {
-		return nil, r.moveDamaged(name, "nothing, if roster ended before the run began; otherwise the next run looks up "+
-			"what the run may have created", errors.New("it has no complete line"))
+		return nil, r.moveDamaged(name, "nothing, if roster ended before the run began; otherwise the next run "+
+			"looks up what the run may have created", errors.New("it has no complete line"))
 	}
 	return nil, atomicfile.Remove(name)
 }

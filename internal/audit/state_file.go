@@ -66,7 +66,8 @@ func readState[T any](r *Recorder, name, loss string) (*T, error) {
 	return v, nil
 }
 
-// moveDamaged sets a damaged file of the state directory aside. A read-only Recorder leaves it there.
+// moveDamaged sets a damaged file of the state directory aside. A read-only Recorder leaves it
+// there.
 func (r *Recorder) moveDamaged(name, loss string, damage error) error {
 	if r.ReadOnly {
 		return nil
