@@ -2,7 +2,6 @@ package schema
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -52,9 +51,7 @@ func (l *loader) evaluate(ctx context.Context) error {
 				return e.panicked
 			}
 		case <-ctx.Done():
-			message := fmt.Sprintf("CUE did not finish within %d s", l.limits.evalMillis/1000)
-			l.report(tooSlow.problem(Pos{}, "", message))
-			l.dynamic.failed = true
+			return context.Cause(ctx)
 		}
 	}
 	for _, name := range l.schema.order {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"strings"
+	"time"
 )
 
 // UnverifiedError is the error of Options.Load if Verified does not allow CUE to evaluate an input.
@@ -67,6 +68,15 @@ func (g *cueGuard) refused() bool { return g != nil && g.wasRefused }
 
 // finish ends the guard, because the declarations are only loaded if it has refused nothing.
 func (g *cueGuard) finish() { g.finished = true }
+
+// TimeoutError is the error for CUE that did not finish in time. The load on the machine may be the
+// cause, so the declarations are not invalid: another attempt may succeed.
+type TimeoutError struct{ Limit time.Duration }
+
+func (e *TimeoutError) Error() string {
+	return fmt.Sprintf("CUE did not finish within %s: this machine is too slow or too busy, or the declarations "+
+		"cost too much; use fewer comprehensions over users; literal records are the fastest", e.Limit)
+}
 
 // PanicError is the error for a panic while declarations are loaded. The cause is an error in CUE
 // or in roster that these declarations trigger.

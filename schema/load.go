@@ -108,7 +108,8 @@ func (l *loader) load(ctx context.Context, files *fileList) (*Declarations, erro
 	if err := l.readFiles(files); err != nil {
 		return nil, err
 	}
-	timeout, cancel := context.WithTimeout(ctx, time.Duration(l.limits.evalMillis)*time.Millisecond)
+	limit := time.Duration(l.limits.evalMillis) * time.Millisecond
+	timeout, cancel := context.WithTimeoutCause(ctx, limit, &TimeoutError{limit})
 	defer cancel()
 	if err := l.evaluate(timeout); err != nil {
 		return nil, err

@@ -34,9 +34,6 @@ var (
 	duplicateKey = code{"R1009",
 		"A data file that contains the same key twice.",
 		"remove one"}
-	tooSlow = code{"R1010",
-		"CUE did not finish in time.",
-		"use fewer comprehensions over users; literal records are the fastest"}
 	unbounded = code{"R1011",
 		"An expression that could build a value of unlimited size.",
 		"write the value out, use a literal count, or nest fewer for clauses"}

@@ -69,16 +69,23 @@ func evaluate(in io.Reader, out io.Writer, s start) error {
 	}
 	err := send(newRemoteTree(entries, in, out), out, s)
 	var problems schema.Problems
-	var panicked *schema.PanicError
 	switch {
 	case err == nil:
 		return writeFrame(out, frameDone, nil)
 	case errors.As(err, &problems):
 		return writeJSON(out, frameProblems, shortProblems(problems))
-	case errors.As(err, &panicked):
-		return writeJSON(out, frameFailed, failure{panicked.Value, true})
 	}
-	return writeJSON(out, frameFailed, failure{err.Error(), false})
+	return writeJSON(out, frameFailed, failureOf(err))
+}
+
+// failureOf describes an error that is not schema.Problems.
+func failureOf(err error) failure {
+	var panicked *schema.PanicError
+	var slow *schema.TimeoutError
+	if errors.As(err, &panicked) {
+		return failure{Reason: panicked.Value, Panic: true}
+	}
+	return failure{Reason: err.Error(), Slow: errors.As(err, &slow)}
 }
 
 // send loads the declarations, does once what the parent will do with them, and sends them. So the

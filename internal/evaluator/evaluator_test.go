@@ -2,6 +2,7 @@ package evaluator
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -143,6 +144,20 @@ func TestBombsEndTheChildOnly(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// The load on the machine decides whether CUE finishes in time. So the answer is neither a problem
+// of the declarations, which would be kept, nor remembered at the first attempt.
+func TestSlowCUEIsTriedAgain(t *testing.T) {
+	payload, err := json.Marshal(failureOf(&schema.TimeoutError{Limit: time.Minute}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var failed *Error
+	if err := new(process).result(frameFailed, payload); !errors.As(err, &failed) || failed.Repeatable ||
+		!strings.Contains(failed.Reason, "1m0s") {
+		t.Errorf("got %#v; want an Error that another attempt may not repeat", err)
 	}
 }
 

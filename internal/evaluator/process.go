@@ -151,6 +151,8 @@ func (p *process) result(kind frameKind, payload []byte) error {
 			return &Error{Reason: "they trigger an internal error: " + f.Reason, Repeatable: true}
 		case p.readErr != nil:
 			return p.readErr
+		case f.Slow:
+			return &Error{Reason: "they were not evaluated in time: " + f.Reason}
 		}
 		return errors.New(f.Reason)
 	}

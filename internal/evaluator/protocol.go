@@ -67,6 +67,8 @@ type noFile struct {
 type failure struct {
 	Reason string
 	Panic  bool
+	// Slow is set if the time on the clock ran out, which may not happen again.
+	Slow bool
 }
 
 // maxFrame is the largest payload that the child may send. The parent sends files of any size that

@@ -143,7 +143,7 @@ var probes = map[string]func(in io.Reader, out io.Writer, s start) error{
 // probe returns a child that reports what attack returns.
 func probe(attack func() string) func(io.Reader, io.Writer, start) error {
 	return func(_ io.Reader, out io.Writer, _ start) error {
-		return writeJSON(out, frameFailed, failure{"probe: " + attack(), true})
+		return writeJSON(out, frameFailed, failure{Reason: "probe: " + attack(), Panic: true})
 	}
 }
 
