@@ -23,7 +23,7 @@ prepare:
 
 # The memory of the race detector does not fit under the limits that these tests set for the child
 # that evaluates declarations, or for themselves.
-MEMORY_LIMITED = ^(TestHostilePullRequestsDoNotStopTheDaemon|TestHostileCommitsOnTheBranchAreRefused|TestBombsEndTheChildOnly|TestHostile.*GetTheirAnswer)$$
+MEMORY_LIMITED = ^(TestHostilePullRequestsDoNotStopTheDaemon|TestHostileCommitsOnTheBranchAreRefused|TestBombsEndTheChildOnly|TestAHostileChildIsEnded|TestHostile.*GetTheirAnswer)$$
 
 # go test prints the time of each package.
 test: prepare

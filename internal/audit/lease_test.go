@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -276,18 +277,18 @@ func TestAnExpiredLeaseIsNotRenewed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // the process was stopped: its timers fire late
 		store := &memStore{}
 		a := newRecorder(t, store, stateDir(t))
-		var stopped time.Duration
-		a.Now = func() time.Time { return time.Now().Add(stopped) }
+		var stopped atomic.Int64 // a time.Duration
+		a.Now = func() time.Time { return time.Now().Add(time.Duration(stopped.Load())) }
 		if err := beginRun(t, a, "run-a"); err != nil {
 			t.Fatal(err)
 		}
-		stopped = 3 * time.Minute
+		stopped.Store(int64(3 * time.Minute))
 		time.Sleep(41 * time.Second) // the timer of the renewal
 		synctest.Wait()
 		if got := len(store.messages()); got != 1 {
 			t.Errorf("there are %d commits, want 1: the intent", got)
 		}
-		stopped = 0
+		stopped.Store(0)
 		if err := a.CheckLease(prov, "run-a"); !errors.Is(err, reconcile.ErrLeaseLost) {
 			t.Errorf("a request after that: %v", err)
 		}

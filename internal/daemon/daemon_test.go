@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -358,11 +359,28 @@ func TestTheDaemonWaitsForGitIfItKnowsNoCommit(t *testing.T) {
 
 // reviewer is a forge that answers only if it is up.
 type reviewer struct {
+	mu   sync.Mutex
 	up   bool
 	asks []time.Time
 }
 
+// set makes the forge answer, or not.
+func (r *reviewer) set(up bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.up = up
+}
+
+// asked returns when the forge was asked.
+func (r *reviewer) asked() []time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.asks)
+}
+
 func (r *reviewer) Approved(context.Context, string, string) ([]reconcile.ReviewedMerge, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.asks = append(r.asks, time.Now())
 	if !r.up {
 		return nil, errors.New("the forge answered 502")
@@ -379,12 +397,12 @@ func TestAForgeThatDidNotAnswerIsAskedAgain(t *testing.T) {
 		s.repo.push(declarations(3, `review: "required", schedule: "0 12 * * *"`))
 		advance(34 * time.Second)
 		s.wantRuns(t, "commit 0: applied", "commit 1: held")
-		first := len(forge.asks)
+		first := len(forge.asked())
 		if first == 0 {
 			t.Fatalf("the forge was not asked: %+v", s.audit.reports[1].Changes)
 		}
 		advance(20 * time.Minute)
-		asks := forge.asks[first-1:]
+		asks := forge.asked()[first-1:]
 		for i := 1; i < len(asks); i++ {
 			pause, want := asks[i].Sub(asks[i-1]), 40*time.Second
 			if i <= 3 {
@@ -395,15 +413,15 @@ func TestAForgeThatDidNotAnswerIsAskedAgain(t *testing.T) {
 			}
 		}
 		s.wantRuns(t, "commit 0: applied", "commit 1: held")
-		forge.up = true
+		forge.set(true)
 		advance(time.Minute)
 		s.wantRuns(t, "commit 0: applied", "commit 1: held", "retry 1: held") // nobody reviewed it
-		last := len(forge.asks)
+		last := len(forge.asked())
 		advance(time.Hour)
-		if len(forge.asks) != last {
-			t.Errorf("a forge that answers was asked %d times more", len(forge.asks)-last)
+		if len(forge.asked()) != last {
+			t.Errorf("a forge that answers was asked %d times more", len(forge.asked())-last)
 		}
-		forge.up = false
+		forge.set(false)
 		advance(11 * time.Hour)
 		s.wantRuns(t, "commit 0: applied", "commit 1: held", "retry 1: held", "schedule 1: held")
 		advance(24 * time.Hour)

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/reconciletest"
 	"github.com/seed-d64a251c/roster/reconcile/run"
 	"github.com/seed-d64a251c/roster/schema"
 )
@@ -91,6 +92,13 @@ func (b *fakeAudit) lease(until time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.leased = &reconcile.LeaseError{Provisioner: "aws", Run: "other", Host: "beta", Until: until}
+}
+
+// eachLoad calls a function before each load of the state.
+func (b *fakeAudit) eachLoad(do func() error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.onLoad = do
 }
 
 var errLoad = errors.New("the audit branch cannot be read")
@@ -282,7 +290,8 @@ func newFixture(first string) *fixture {
 			Open: func(context.Context, *schema.Provisioner, bool) (reconcile.Directory, error) {
 				return s.directory, nil
 			},
-			RunID: func() string { runs++; return fmt.Sprint("run-", runs) }}}
+			Quarantines: &reconciletest.Quarantines{},
+			RunID:       func() string { runs++; return fmt.Sprint("run-", runs) }}}
 	return s
 }
 

@@ -4,12 +4,12 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/seed-d64a251c/roster/reconcile"
-	"github.com/seed-d64a251c/roster/reconcile/reconciletest"
 )
 
 const eachMinute = `schedule: "* * * * *"`
@@ -19,7 +19,6 @@ const eachMinute = `schedule: "* * * * *"`
 func runQuarantinedDaemon(t *testing.T, do func(s *fixture)) {
 	runDaemon(t, declarations(2, eachMinute), func(s *fixture) {
 		s.wantRuns(t, "commit 0: applied")
-		s.Runner.Quarantines = &reconciletest.Quarantines{}
 		s.directory.refuse(reconcile.ErrForbidden)
 		s.directory.calls()
 		advance(time.Minute + 10*time.Second)
@@ -132,11 +131,11 @@ func TestAQuarantineContinuesAfterARestart(t *testing.T) {
 // A run that ends before it can make a call must not be repeated without a pause.
 func TestATryThatCannotBeginIsRepeatedEachMinute(t *testing.T) {
 	runQuarantinedDaemon(t, func(s *fixture) {
-		loads := 0
-		s.audit.onLoad = func() error { loads++; return errLoad }
+		var loads atomic.Int32
+		s.audit.eachLoad(func() error { loads.Add(1); return errLoad })
 		advance(30 * time.Minute)
-		if loads < 25 || loads > 31 {
-			t.Errorf("the run was repeated %d times in 30 minutes", loads)
+		if n := loads.Load(); n < 25 || n > 31 {
+			t.Errorf("the run was repeated %d times in 30 minutes", n)
 		}
 	})
 }
