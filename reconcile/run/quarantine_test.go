@@ -264,8 +264,12 @@ func TestAPlanNeitherBeginsNorEndsAQuarantine(t *testing.T) {
 		}
 		q := w.refusedRun(reconcile.RefusedReads).Quarantine
 		w.Sim.ClearFaults()
+		w.Sim.ResetCalls()
 		if _, err := w.Run(false); err != nil || w.Runner.Quarantines.Load("aws") != q {
 			t.Errorf("the plan ended with %v and quarantine %v", err, w.Runner.Quarantines.Load("aws"))
+		}
+		if n := w.Sim.Calls().ByOperation["ServiceProviderConfig"]; n != 0 {
+			t.Errorf("the plan made the call of a try %d times", n)
 		}
 	})
 }
@@ -320,5 +324,27 @@ func TestTimeInQuarantineDoesNotEndAnApproval(t *testing.T) {
 		if len(seen) != 1 || seen[0].IdleSince.IsZero() {
 			t.Errorf("the approval is first seen as %+v; want it idle", seen)
 		}
+	})
+}
+
+// A newer commit stops the try before its first write.
+func TestATryThatIsStoppedBeforeItsFirstWriteContinuesTheQuarantine(t *testing.T) {
+	quarantineEnv(t, func(w *env) {
+		w.Commit("enabled: true, pushGroups: false", people(20))
+		w.inject(awssim.Fault{Name: awssim.FaultDenied, Operation: "CreateUser"})
+		q := w.refusedRun(reconcile.RefusedWrites).Quarantine
+		w.Sim.ClearFaults()
+		time.Sleep(time.Minute)
+		ctx, stop := context.WithCancelCause(w.T.Context())
+		_, err := w.Runner.Once(ctx, run.Request{Provisioner: "aws", Declarations: w.Commits[0], Commit: w.Ref(),
+			Trigger: "test", Apply: true, Progress: func(phase string, _, _ int) {
+				if phase == "apply" {
+					stop(run.ErrSuperseded)
+				}
+			}})
+		if !errors.Is(err, run.ErrSuperseded) || len(w.Sim.State().Users) > 0 || w.Runner.Quarantines.Load("aws") != q {
+			t.Errorf("the try ended with %v and quarantine %v", err, w.Runner.Quarantines.Load("aws"))
+		}
+		w.Apply(reconcile.RunApplied)
 	})
 }
