@@ -13,7 +13,10 @@ import (
 // for "gone" with none, and for all others with an error.
 type lookups struct{ reconcile.Directory }
 
-var errNoAnswer = errors.New("no answer")
+var (
+	errNoAnswer = errors.New("no answer")
+	provisioner = &schema.Provisioner{PushGroups: true}
+)
 
 func (lookups) UserByExternalID(_ context.Context, key string) (reconcile.RemoteUser, bool, error) {
 	switch key {
@@ -37,7 +40,7 @@ func (lookups) GroupByExternalID(_ context.Context, key string) (reconcile.Remot
 
 func TestOnlyALookupThatAnsweredConfirmsThatAnObjectIsMissing(t *testing.T) {
 	entries := map[string]reconcile.Owned{"there": {ID: "id"}, "gone": {ID: "id-gone"}, "unknown": {ID: "id-unknown"}}
-	r := &Reader{Directory: lookups{}, Provisioner: &schema.Provisioner{PushGroups: true}}
+	r := &Reader{Directory: lookups{}, Provisioner: provisioner}
 	plan := &reconcile.Plan{Mode: reconcile.ModeEnabled, Linking: &reconcile.Linking{State: reconcile.NewState()},
 		Target: &reconcile.Target{}}
 	missing := r.ConfirmMissing(t.Context(), &View{CachedDirectory: &CachedDirectory{}}, plan,
