@@ -1,6 +1,9 @@
 package reconcile
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 // TestOutcomes has a row for each combination of results that decides about an outcome.
 func TestOutcomes(t *testing.T) {
@@ -30,5 +33,20 @@ func TestOutcomes(t *testing.T) {
 				t.Errorf("the outcome is %q, want %q", r.Outcome, tt.want)
 			}
 		})
+	}
+}
+
+// A removal whose response was lost has probably taken effect, so the limits of the next 24 hours
+// count it.
+func TestRemovalsOfUnknownOutcomeCount(t *testing.T) {
+	r := &Report{}
+	for _, result := range []Result{ResultDone, ResultUnknown, ResultFailed, ResultSkipped, ResultHeld} {
+		r.Changes = append(r.Changes,
+			Done{Change: Change{Kind: DeactivateUser, Key: "u"}, Result: result},
+			Done{Change: Change{Kind: RemoveMember, Key: "g", Member: "u"}, Result: result})
+	}
+	want := []Removal{{Count: 2}, {Group: "g", Count: 2}}
+	if have := r.removals(); !slices.Equal(have, want) {
+		t.Errorf("the removals are %+v, want %+v", have, want)
 	}
 }
