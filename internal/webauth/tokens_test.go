@@ -143,6 +143,21 @@ func TestInvalidFilesOfTokens(t *testing.T) {
 	}
 }
 
+func TestAFileOfTokensThatOtherUsersMayWriteIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tokens")
+	if err := os.WriteFile(path, []byte("a read "+digestOf("one")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for mode, want := range map[os.FileMode]bool{0o600: true, 0o640: true, 0o660: false, 0o606: false} {
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := OpenTokenFile(path, nil, nil); (err == nil) != want {
+			t.Errorf("mode %o: %v", mode, err)
+		}
+	}
+}
+
 func TestNewToken(t *testing.T) {
 	f := newTokenFile(t, "# without a newline at the end")
 	token, err := NewToken(f.path, "pipeline", "act", "2026-12-31")
