@@ -43,3 +43,16 @@ func TestSufficientReviews(t *testing.T) {
 		}
 	}
 }
+
+func TestEachReviewRuleMustBeSatisfied(t *testing.T) {
+	one, two := schema.Review{Required: true, Approvals: 1}, schema.Review{Required: true, Approvals: 2}
+	review := CommitReview{PullRequest: "pull request 7", Authors: []string{"ann"}, Approvers: []string{"bob"}}
+	for _, rules := range [][]schema.Review{{one, two}, {two, one}} {
+		if ok, why := SufficientForAll(review, rules); ok || !strings.Contains(why, "1 of 2 approvals") {
+			t.Errorf("%v: %v, %q", rules, ok, why)
+		}
+	}
+	if ok, why := SufficientForAll(review, []schema.Review{one, one}); !ok {
+		t.Error(why)
+	}
+}
