@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"maps"
 	"testing"
 	"time"
 )
@@ -48,5 +49,57 @@ func TestOnlyTheSecondMissedLookupDropsAnEntry(t *testing.T) {
 		if _, kept := p.in.Ledger.Users["u0001"]; kept != step.kept {
 			t.Errorf("after %s: the entry is kept: %v, want %v", step.after, kept, step.kept)
 		}
+	}
+}
+
+func TestAnActivationRemovesTheDates(t *testing.T) {
+	at := time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
+	l := NewLedger()
+	l.Users["u"] = Owned{ID: "id-u", LeftScopeAt: &at, InactiveSince: &at}
+	l.Record(&Change{Kind: ActivateUser, Key: "u", ID: "id-u"}, "id-u", "", at)
+	if l.Users["u"] != (Owned{ID: "id-u"}) {
+		t.Errorf("the entry of the active user is %+v", l.Users["u"])
+	}
+}
+
+func TestACommitIsAppliedOnlyIfNoIntendedChangeIsLeft(t *testing.T) {
+	p := newPlanFixture()
+	for _, row := range []struct {
+		origin  Origin
+		result  Result
+		applied bool
+	}{
+		{Intended, ResultDone, true}, {Intended, ResultHeld, false}, {Intended, ResultFailed, false},
+		{Intended, ResultSkipped, false}, {Intended, ResultUnknown, false}, {Drift, ResultHeld, true},
+	} {
+		done := Done{Change: Change{Kind: UpdateUser, Key: "u0001", Origin: row.origin}, Result: row.result}
+		status := NextStatus(StatusInput{Report: &Report{Commit: CommitRef{ID: "c1"}, Changes: []Done{done}},
+			Ledger: p.in.Ledger, Plan: NewPlan(p.in), Provisioner: p.in.Provisioner, Started: p.in.Now})
+		if applied := status.LastApplied != nil; applied != row.applied {
+			t.Errorf("%s, %s: the commit is applied: %v, want %v", row.origin, row.result, applied, row.applied)
+		}
+	}
+}
+
+func TestADisabledProvisionerDoesNotCorrectDriftOfUsers(t *testing.T) {
+	p := newPlanFixture()
+	p.set(1, 2, "active", "false")
+	for _, key := range []string{"u0001", "u0002"} {
+		p.in.Desired.Users[key].Active = false
+	}
+	before := *p.in.LastApplied
+	before.Users = map[string]*DesiredUser{}
+	for key, u := range p.in.LastApplied.Users {
+		before.Users[key] = u
+	}
+	before.Users["u0001"] = p.in.Desired.Users["u0001"] // was inactive already: activated outside roster
+	p.in.LastApplied, p.in.Provisioner.Enabled = &before, false
+	waits := map[string]bool{}
+	for _, c := range NewPlan(p.in).Changes {
+		waits[c.Ref().String()] = c.Waiting != ""
+	}
+	want := map[string]bool{"deactivate-user u0001": true, "deactivate-user u0002": false}
+	if !maps.Equal(waits, want) {
+		t.Errorf("the changes wait: %v, want %v", waits, want)
 	}
 }
