@@ -42,6 +42,11 @@ func (r *Recorder) assess(
 	case record.Head == "" && b.status == nil && !b.hasEntries(): // there is nothing to trust
 	case record.StateDigest == b.digest && record.Head != "":
 		a.unproved, a.unprovedReason = record.Unproved, record.UnprovedReason
+		if a.unprovedReason == "" && r.CheckSignatures == nil {
+			if a.unprovedReason, err = r.idleCommitReason(ctx, provisioner, record, b); err != nil {
+				return nil, err
+			}
+		}
 	case record.Next != nil && record.Next.StateDigest == b.digest: // this machine wrote it, then crashed
 		a.unproved, a.dropped = record.Next.Unproved, record.Next.Dropped
 	case r.CheckSignatures != nil: // breakReason has checked them
@@ -100,6 +105,40 @@ func (r *Recorder) assessForeign(
 	a.unprovedReason = fmt.Sprintf("others have reported runs since commit %s, which this machine knows, and "+
 		"the commits are not signed", short(record.Head))
 	return nil
+}
+
+// idleCommitReason returns a reason if commits that roster never makes follow the recorded head,
+// although status and ledger are as they were: commits that change no file at all, or that change
+// the mode of a file, or add what is no part of the ledger or the reports.
+func (r *Recorder) idleCommitReason(
+	ctx context.Context, provisioner string, record *localRecord, b *branchState,
+) (string, error) {
+	now, hashed := b.files.(hasher)
+	if record.Head == b.head || !hashed {
+		return "", nil
+	}
+	files, err := r.Store.Files(ctx, record.Head)
+	if ctx.Err() != nil {
+		return "", context.Cause(ctx)
+	}
+	known, hashed := files.(hasher)
+	if err != nil || !hashed { // rewriteReason has compared the heads
+		return "", nil
+	}
+	const text = "others have made commits since commit %s, which this machine knows, that %s, and the commits " +
+		"are not signed"
+	for _, name := range []string{".", ledgerDir(provisioner), reportsDir(provisioner)} {
+		before, errBefore := known.Hash(name)
+		after, errAfter := now.Hash(name)
+		switch {
+		case errBefore != nil || errAfter != nil: // there is no such folder
+		case name == "." && before == after:
+			return fmt.Sprintf(text, short(record.Head), "change no file"), nil
+		case name != "." && before != after:
+			return fmt.Sprintf(text, short(record.Head), "change "+name+" without a report"), nil
+		}
+	}
+	return "", nil
 }
 
 // knownState returns the state of the branch that the local record accepted; nil if the repository
