@@ -44,8 +44,8 @@ func FindUse(uses []ApprovalUse, digest, commit string) *ApprovalUse {
 	return &uses[i]
 }
 
-// approvalEntry identifies the entry of an approval that a use or a first sighting is about, and the
-// time that orders two of one entry.
+// approvalEntry identifies the entry of an approval that a use or a first sighting is about, and
+// the time that orders two of one entry.
 type approvalEntry struct {
 	digest, commit string
 	time           time.Time

@@ -88,9 +88,9 @@ type InterruptedInput struct {
 	Reviews *ReviewHistory
 }
 
-// On returns the input with what another run has observed. allowed is what earlier interrupted runs
-// were allowed.
-func (i InterruptedInput) On(in PlanInput, allowed Allowed) PlanInput {
+// With returns the input with what another run has observed. allowed is what earlier interrupted
+// runs were allowed.
+func (i InterruptedInput) With(in PlanInput, allowed Allowed) PlanInput {
 	out := i.Plan
 	out.Observed, out.Ledger, out.Evidence = in.Observed, in.Ledger, in.Evidence
 	out.Trust, out.Unproved, out.LostRun, out.Allowed = in.Trust, in.Unproved, in.LostRun, allowed

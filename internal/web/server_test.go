@@ -120,9 +120,11 @@ func quarantinedState() daemon.State {
 
 func TestAQuarantineIsShown(t *testing.T) {
 	for path, texts := range map[string][]string{
-		"/readyz": {"ready\n", "role: active\n", "provisioner aws is in quarantine since 2026-11-23T12:00:00Z: AWS refuses <this> " +
-			"address; 497 changes not sent; 2 later tries failed; roster sends nothing until it tries again at " +
-			"2026-11-23T12:04:00Z\n"},
+		"/readyz": {"ready\n", "role: active\n",
+			"provisioner aws is in quarantine since " +
+				"2026-11-23T12:00:00Z: AWS refuses <this> address; 497 changes not sent; " +
+				"2 later tries failed; roster sends nothing until it tries again at " +
+				"2026-11-23T12:04:00Z\n"},
 		"/metrics": {`roster_quarantine{provisioner="aws"} 1`, `roster_quarantine{provisioner="fails"} 0`,
 			`roster_quarantine_failed_tries{provisioner="aws"} 2`,
 			`roster_quarantine_since_timestamp_seconds{provisioner="aws"} 1.7954352e+09`,

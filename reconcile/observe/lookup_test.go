@@ -9,11 +9,11 @@ import (
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
-// emptyDirectory has no user and no group. gone is its answer to the lookup of an object that no
+// emptyDirectory has no user and no group. answer is its answer to the lookup of an object that no
 // directory has.
 type emptyDirectory struct {
 	reconcile.Directory
-	gone error
+	answer error
 }
 
 func (emptyDirectory) User(context.Context, string) (reconcile.RemoteUser, bool, error) {
@@ -25,16 +25,16 @@ func (emptyDirectory) Group(context.Context, string) (reconcile.RemoteGroup, boo
 }
 
 func (d emptyDirectory) UserByExternalID(context.Context, string) (reconcile.RemoteUser, bool, error) {
-	return reconcile.RemoteUser{}, false, d.gone
+	return reconcile.RemoteUser{}, false, d.answer
 }
 
-// AWS answers 404 to every lookup by id if the whole endpoint is gone.
-func TestAnEndpointThatIsGoneIsNotAMissingObject(t *testing.T) {
+// AWS answers 404 to every lookup by id if the whole endpoint disappeared.
+func TestAnEndpointThatDisappearedIsNotAMissingObject(t *testing.T) {
 	for _, l := range []lookup{{lookupUser, "id"}, {lookupGroup, "id"}} {
-		for _, gone := range []error{nil, errNoAnswer} {
-			r := &Reader{Directory: emptyDirectory{gone: gone}}
-			if _, err := r.lookUpOne(t.Context(), newView(&CachedDirectory{}), l); !errors.Is(err, gone) {
-				t.Errorf("look up a missing %s: %v, want %v", l.Kind, err, gone)
+		for _, answer := range []error{nil, errNoAnswer} {
+			r := &Reader{Directory: emptyDirectory{answer: answer}}
+			if _, err := r.lookUpOne(t.Context(), newView(&CachedDirectory{}), l); !errors.Is(err, answer) {
+				t.Errorf("look up a missing %s: %v, want %v", l.Kind, err, answer)
 			}
 		}
 	}

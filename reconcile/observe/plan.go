@@ -67,7 +67,7 @@ func (r *Reader) ObserveAndPlan(ctx context.Context, in reconcile.PlanInput,
 func (r *Reader) allowed(ctx context.Context, in reconcile.PlanInput) (reconcile.Allowed, error) {
 	var allowed reconcile.Allowed
 	for _, run := range r.Interrupted {
-		interrupted := run.On(in, allowed)
+		interrupted := run.With(in, allowed)
 		plan := reconcile.NewPlan(interrupted)
 		if r.Causes != nil && plan.NeedsCauses() {
 			var err error

@@ -7,8 +7,8 @@ import (
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
-// renames is what a verdict says about objects whose names change. An object keeps its id in AWS, and
-// so its account assignments: with the name of another object, it serves other people.
+// renames is what a verdict says about objects whose names change. An object keeps its id in AWS,
+// and so its account assignments: with the name of another object, it serves other people.
 type renames struct {
 	users, groups int
 	// takeovers say which name gets the object of another, in the order of the changes.
