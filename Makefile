@@ -2,6 +2,7 @@
 # make test    runs the linters and all tests, as CI does. It needs Debian packages, and installs
 #              them as root in CI, in a container, or with INSTALL=1 (scripts/prepare-tests)
 # make histories    tests 2,000 random histories with attackers
+# make stale-histories  tests 200 random histories of users who come and go while reads are old
 # make hostile      tests hostile inputs in the sizes of an attack
 # make standby      kills daemons, 30 times
 # make mutants      checks that the tests notice defects in the code
@@ -9,7 +10,7 @@
 
 FUZZTIME ?= 1m
 
-.PHONY: build prepare test lint vuln demo bench fuzz golden histories mutants hostile standby e2e-forge
+.PHONY: build prepare test lint vuln demo bench fuzz golden histories stale-histories mutants hostile standby e2e-forge
 
 build:
 	go build -o bin/roster ./cmd/roster
@@ -78,6 +79,10 @@ HISTORIES ?= 2000
 
 histories:
 	go test ./reconcile/run -count 1 -v -timeout 60m -run '^TestHostileHistories$$' -rapid.checks $(HISTORIES)
+
+# Checks that no user who left is active, however old the reads of AWS were meanwhile.
+stale-histories:
+	ROSTER_STALE_HISTORIES=200 go test -run '^TestNoLeaverIsActiveAfterStaleReads$$' -count 1 -timeout 60m ./reconcile/run
 
 # Sends the hostile inputs of testdata/hostile in the sizes of an attack, with the standard limits.
 hostile:

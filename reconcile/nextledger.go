@@ -62,6 +62,19 @@ func (o Owned) seen(there bool, now time.Time) Owned {
 	return o
 }
 
+// datedBefore reports whether the entry has dates, all of them before a time. A user who is active
+// after that was activated; before, the read may be older than the deactivation.
+func (o Owned) datedBefore(at time.Time) bool {
+	dated := false
+	for _, date := range []*time.Time{o.LeftScopeAt, o.InactiveSince} {
+		if date != nil && date.After(at) {
+			return false
+		}
+		dated = dated || date != nil
+	}
+	return dated
+}
+
 // dropMissed drops an entry whose object a lookup did not find, if an earlier lookup did not find
 // it either.
 func dropMissed(entries map[string]Owned, key string, now time.Time) {
@@ -106,7 +119,7 @@ func (p *Plan) datedWithoutCall(key string, owned Owned, now time.Time) (Owned, 
 	switch {
 	case want == nil:
 		return owned, false
-	case have.Active() && (owned.LeftScopeAt != nil || owned.InactiveSince != nil):
+	case have.Active() && owned.datedBefore(now.Add(-ConfirmAfter)):
 		owned.LeftScopeAt, owned.InactiveSince = nil, nil
 		return owned, true
 	case !have.Active() && !want.Active() && owned.InactiveSince == nil:

@@ -384,6 +384,21 @@ func TestAUserWhoJoinsAndLeavesWhileReadsLag(t *testing.T) {
 	}
 }
 
+// TestAUserWhoReturnsWhileReadsLagIsNotSwitchedOff leaves and returns before any read shows that
+// roster deactivated the user.
+func TestAUserWhoReturnsWhileReadsLagIsNotSwitchedOff(t *testing.T) {
+	w := newEnv(t)
+	w.Commit("enabled: true", people(2))
+	w.Apply(reconcile.RunApplied)
+	w.stale(90 * time.Second)
+	w.Commit("enabled: true", people(1))
+	w.Apply(reconcile.RunApplied)
+	w.Commit("enabled: true", people(2))
+	w.applyOnce() // reads that the user is active
+	w.Now = w.Now.Add(time.Minute)
+	wantSummary(t, w.Apply(reconcile.RunApplied), "activate-user u2: done")
+}
+
 // TestAFailedLookupDropsNothing has lookups by externalId that fail, of an unconfirmed user and of
 // an owned one.
 func TestAFailedLookupDropsNothing(t *testing.T) {
