@@ -381,3 +381,23 @@ func TestAUserWhoMovesGainsTheNewGroupBeforeLosingTheOldOne(t *testing.T) {
 		t.Errorf("the groups were changed in the order %q, with error %v; want the new one first", d.sent, err)
 	}
 }
+
+// CreateUser fails.
+func (d *groupWriter) CreateUser(context.Context, reconcile.Attributes) (
+	reconcile.RemoteUser, reconcile.CallReceipt, error,
+) {
+	return reconcile.RemoteUser{}, reconcile.CallReceipt{}, errTest
+}
+
+func TestNoMembershipIsSentForAUserWhoWasNotCreated(t *testing.T) {
+	in, d := deletions(0, nil, &memoryJournal{}), &groupWriter{}
+	in.Directory = d
+	in.Plan.Linking.State.Groups["g"] = &reconcile.Group{Key: "g", ID: "g"}
+	in.Plan.Changes = []reconcile.Change{{Kind: reconcile.CreateUser, Key: "u"},
+		{Kind: reconcile.AddMember, Key: "g", ID: "g", Member: "u"}}
+	r, err := Apply(t.Context(), in)
+	if err != nil || r.Changes[0].Result != reconcile.ResultFailed || r.Changes[1].Result != reconcile.ResultSkipped ||
+		len(d.sent) > 0 {
+		t.Errorf("the results are %v, with error %v; groups %q were changed", results(r), err, d.sent)
+	}
+}
