@@ -202,6 +202,18 @@ func TestProvenances(t *testing.T) {
 	}
 }
 
+func TestAReleasedObjectHasNoEvidence(t *testing.T) {
+	at := time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
+	created := Provenance{Kind: CreateUser, Key: "u", Run: "r1", Started: at, Declared: true}
+	released := Provenance{Kind: ReleaseUser, Key: "u", Run: "r2", Started: at.Add(time.Hour), Declared: true}
+	if reason := missingEvidence([]Provenance{created}, []string{"u"}, at); reason != "" {
+		t.Errorf("before the release: %s", reason)
+	}
+	if missingEvidence([]Provenance{released, created}, []string{"u"}, at) == "" {
+		t.Error("the released object counts as owned")
+	}
+}
+
 func TestDatesNeedEvidence(t *testing.T) {
 	at := evidenceStarted
 	deactivated := func(started time.Time) []Provenance {
