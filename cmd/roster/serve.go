@@ -37,6 +37,10 @@ only approved changes of provisioners that require a review. With a webhook secr
 	_ = f.MarkHidden("ref") // --branch is its replacement
 	addForgeFlags(f, &config.Forge)
 	addAccessFlags(f, &config.Access)
+	f.StringVar(&config.Election.Lease, "lease-kubernetes", "",
+		"NAMESPACE/NAME of Leases in Kubernetes that decide which replica runs a provisioner")
+	f.StringVar(&config.Election.Kubeconfig, "kubeconfig", "",
+		"file with the address of Kubernetes for --lease-kubernetes (default: the service account of the pod)")
 	f.StringVar(&config.Branch, "branch", "main", "branch to apply")
 	f.StringVar(&config.Listen, "listen", "127.0.0.1:8741",
 		"address for health, metrics, status, webhooks and web pages; empty for none")

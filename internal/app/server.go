@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/seed-d64a251c/roster/internal/daemon"
+	"github.com/seed-d64a251c/roster/internal/election"
 	"github.com/seed-d64a251c/roster/internal/httpserver"
 	"github.com/seed-d64a251c/roster/internal/preview"
 	"github.com/seed-d64a251c/roster/internal/web"
@@ -28,6 +29,7 @@ type ServeConfig struct {
 	QuarantinePause time.Duration
 	Forge           ForgeConfig
 	Access          AccessConfig
+	Election        ElectionConfig
 }
 
 // Server is the daemon with its HTTP server and its previews of pull requests.
@@ -40,6 +42,7 @@ type Server struct {
 	webhooks  http.Handler       // nil: none
 	access    *httpAccess
 
+	leaders       *election.Election // nil: there is no election
 	poll, preview trigger
 
 	// OnRun, if set, is called after each run. Set it before Run.
@@ -72,7 +75,12 @@ func NewServer(ctx context.Context, s Settings, c ServeConfig) (*Server, error) 
 		w.Close()
 		return nil, err
 	}
-	out := &Server{config: c, workspace: w, poll: newTrigger(), preview: newTrigger(), access: access}
+	leaders, err := c.Election.open(w)
+	if err != nil {
+		w.Close()
+		return nil, err
+	}
+	out := &Server{config: c, leaders: leaders, workspace: w, poll: newTrigger(), preview: newTrigger(), access: access}
 	out.cache = &daemon.FileCache{Dir: filepath.Join(w.stateDir, "cache"), Log: s.Log, Now: s.Now}
 	runner := w.runner()
 	runner.Cache = out.cache
@@ -100,6 +108,12 @@ func NewServer(ctx context.Context, s Settings, c ServeConfig) (*Server, error) 
 	if out.previewer = newPreviewer(w, &c, f, *runner); out.previewer != nil {
 		out.previewer.Trigger = out.preview
 		out.previewer.Standby = out.daemon.Standby
+		if leaders != nil {
+			out.previewer.Standby = func() bool { return !leaders.Leads(previewsKey) }
+		}
+	}
+	if leaders != nil {
+		out.daemon.Election = leaders
 	}
 	out.webhooks = c.Forge.webhooks(&s, out.Trigger)
 	return out, nil
@@ -159,6 +173,9 @@ func (s *Server) Run(ctx context.Context, started func(address string)) error {
 	if s.previewer != nil {
 		s.resumeOutcomes(ctx)
 		previews.Go(func() { s.previewer.Run(ctx) })
+		if s.leaders != nil {
+			previews.Go(func() { s.leaders.Lead(ctx, previewsKey, func(ctx context.Context) { <-ctx.Done() }) })
+		}
 	}
 	err := s.daemon.Run(ctx)
 	cancel()

@@ -22,7 +22,9 @@ type lease struct {
 	Intent     reconcile.Intent `json:"intent"`
 	BaseCommit string           `json:"baseCommit"` // the head of the branch before the intent; "" if there was none
 	// Holder is the id of the holder's state directory; "" if it has none.
-	Holder    string    `json:"holder,omitempty"`
+	Holder string `json:"holder,omitempty"`
+	// Election is the election whose leader the holder was; "" if there was none.
+	Election  string    `json:"election,omitempty"`
 	RenewedAt time.Time `json:"renewedAt"`
 	ExpiresAt time.Time `json:"expiresAt"`
 }
@@ -65,11 +67,12 @@ func (in *intents) commitInput(provisioner, message string) (commitInput, error)
 
 // claim is what a run claims a lease with. It has the provisioner's lock in its state directory, so
 // no other run of the same holder is active.
-type claim struct{ run, holder string }
+type claim struct{ run, holder, election string }
 
 // owns reports whether a lease is that of the claim.
 func (c claim) owns(l *lease) bool {
-	return l.Intent.Run == c.run || c.holder != "" && l.Holder == c.holder
+	return l.Intent.Run == c.run || c.holder != "" && l.Holder == c.holder ||
+		c.election != "" && l.Election == c.election
 }
 
 // checkLease returns a LeaseError if another holder has a lease that has not expired. A lease that

@@ -50,7 +50,8 @@ func (r *Recorder) publishIntent(
 				"run", old.Intent.Run, "host", old.Intent.Host)
 		}
 		expiresAt = now.Add(r.leaseDuration())
-		open.grantLease(&lease{Intent: in, BaseCommit: head, Holder: r.Holder, RenewedAt: now, ExpiresAt: expiresAt})
+		open.grantLease(&lease{Intent: in, BaseCommit: head, Holder: r.Holder, Election: r.Election,
+			RenewedAt: now, ExpiresAt: expiresAt})
 		return open.commitInput(in.Provisioner, intentMessage(&in))
 	})
 	if err != nil {
@@ -60,7 +61,9 @@ func (r *Recorder) publishIntent(
 }
 
 // claim returns what a run of this process claims the lease with.
-func (r *Recorder) claim(run string) claim { return claim{run: run, holder: r.Holder} }
+func (r *Recorder) claim(run string) claim {
+	return claim{run: run, holder: r.Holder, election: r.Election}
+}
 
 // renewedLease is the lease of an open run, which a goroutine renews.
 type renewedLease struct {

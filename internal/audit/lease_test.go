@@ -329,6 +329,60 @@ func TestAHolderTakesItsOwnLeaseBackAtOnce(t *testing.T) {
 	}
 }
 
+func TestTheLeaderOfAnElectionTakesTheLeaseOfTheLastLeaderAtOnce(t *testing.T) {
+	for _, row := range []struct {
+		name, election string
+		taken          bool
+	}{
+		{"the same election", "ops/roster", true},
+		{"another election", "ops/other", false},
+		{"no election", "", false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store, dir := &memStore{}, stateDir(t)
+				a := newRecorder(t, store, filepath.Join(dir, "a"))
+				a.Election = "ops/roster"
+				if err := beginRun(t, a, "run-a"); err != nil {
+					t.Fatal(err)
+				}
+				a.Close()
+				b := newRecorder(t, store, filepath.Join(dir, "b"))
+				b.Election = row.election
+				if err := beginRun(t, b, "run-b"); (err == nil) != row.taken {
+					t.Errorf("the second run: %v", err)
+				}
+			})
+		})
+	}
+}
+
+func TestAProcessThatIsNotTheLeaderAnyMoreDoesNotWrite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newRecorder(t, &memStore{}, stateDir(t))
+		var lost error
+		a.Election, a.CheckLeader = "ops/roster", func(string) error { return lost }
+		if err := beginRun(t, a, "run-a"); err != nil {
+			t.Fatal(err)
+		}
+		if err := beginWrite(a, "run-a", 1); err != nil {
+			t.Fatal(err)
+		}
+		lost = reconcile.ErrLeaseLost
+		if err := beginWrite(a, "run-a", 2); !errors.Is(err, lost) {
+			t.Errorf("a write: %v", err)
+		}
+		if err := a.CheckLease(prov, "run-a"); !errors.Is(err, lost) {
+			t.Errorf("a request: %v", err)
+		}
+		b := newRecorder(t, &memStore{}, stateDir(t))
+		b.CheckLeader = a.CheckLeader
+		if err := beginRun(t, b, "run-b"); !errors.Is(err, lost) {
+			t.Errorf("the beginning of a run: %v", err)
+		}
+	})
+}
+
 func TestTheIDOfAStateDirectorySurvivesAndIsReplacedWhenDamaged(t *testing.T) {
 	dir := t.TempDir()
 	first, err := HolderID(dir)

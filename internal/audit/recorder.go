@@ -32,6 +32,12 @@ type Recorder struct {
 	// Holder is the HolderID of the state directory. A run takes over a lease of the same holder at
 	// once. "" takes over expired leases only.
 	Holder string
+	// Election is the name of the election that decides which process runs a provisioner; "" if there
+	// is none. CheckLeader then returns an error unless this process is the leader now. The leader
+	// takes over the lease of an earlier leader of the same election at once: that process had to stop
+	// before another one could become the leader.
+	Election    string
+	CheckLeader func(provisioner string) error
 	// RenderMarkdown renders a report. If nil, the recorder writes no Markdown.
 	RenderMarkdown func(*reconcile.Report) string
 	// CheckSignatures, if set, verifies the signatures of the branch's commits after since ("" for
@@ -165,6 +171,14 @@ func (r *Recorder) Close() error {
 
 // DefaultLease is how long a lease lasts without a renewal.
 const DefaultLease = 2 * time.Minute
+
+// checkLeader returns why this process must not write to a provisioner, if there is an election.
+func (r *Recorder) checkLeader(provisioner string) error {
+	if r.CheckLeader == nil {
+		return nil
+	}
+	return r.CheckLeader(provisioner)
+}
 
 func (r *Recorder) now() time.Time {
 	if r.Now != nil {

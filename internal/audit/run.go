@@ -48,6 +48,9 @@ func (r *Recorder) BeginRun(ctx context.Context, in reconcile.Intent) error {
 		func(used reconcile.ApprovalUse) bool { return used.Digest == t.Release() }) {
 		return &brokenError{t}
 	}
+	if err := r.checkLeader(in.Provisioner); err != nil {
+		return err
+	}
 	in.BaseCommit = p.base.head
 	lock, err := r.lockOrFail(in.Provisioner)
 	if err != nil {
@@ -142,7 +145,7 @@ func (r *Recorder) BeginWrite(e reconcile.Entry) error {
 	if err != nil {
 		return err
 	}
-	if err := run.lease.check(r.now()); err != nil {
+	if err := r.mayWrite(run); err != nil {
 		return err
 	}
 	r.at("before an entry begins")
@@ -150,7 +153,7 @@ func (r *Recorder) BeginWrite(e reconcile.Entry) error {
 		return fmt.Errorf("write the journal: %w", err)
 	}
 	r.at("entry begun")
-	return run.lease.check(r.now()) // the disk may have been slow
+	return r.mayWrite(run) // the disk may have been slow
 }
 
 // CheckLease returns a reconcile.ErrLeaseLost if a run must not send any more.
@@ -159,7 +162,15 @@ func (r *Recorder) CheckLease(provisioner, run string) error {
 	if open == nil || open.intent.Run != run {
 		return fmt.Errorf("%s: run %s has no open intent", provisioner, run)
 	}
-	return open.lease.check(r.now())
+	return r.mayWrite(open)
+}
+
+// mayWrite returns a reconcile.ErrLeaseLost if a run must not write any more.
+func (r *Recorder) mayWrite(run *openRun) error {
+	if err := run.lease.check(r.now()); err != nil {
+		return err
+	}
+	return r.checkLeader(run.intent.Provisioner)
 }
 
 // EndWrite returns when the entry is on disk. It writes the entry even if the lease is lost.
