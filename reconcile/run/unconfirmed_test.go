@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -279,28 +280,37 @@ func TestAnActivationWithoutAnAnswerIsNotSwitchedOffOutside(t *testing.T) {
 type crashing struct {
 	reconcile.Audit
 	at func(reconcile.Entry) bool
+	mu sync.Mutex // guards crashed: writes are concurrent
 	// crashed is true from then on: nothing more is recorded.
 	crashed bool
+}
+
+// dead reports whether the process has died. An entry for which dies is true ends it.
+func (c *crashing) dead(dies bool) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.crashed = c.crashed || dies
+	return c.crashed
 }
 
 var errKilled = errors.New("killed")
 
 func (c *crashing) BeginWrite(e reconcile.Entry) error {
-	if c.crashed {
+	if c.dead(false) {
 		return errKilled
 	}
 	return c.Audit.BeginWrite(e)
 }
 
 func (c *crashing) EndWrite(e reconcile.Entry) error {
-	if c.crashed = c.crashed || c.at(e); c.crashed {
+	if c.dead(c.at(e)) {
 		return errKilled
 	}
 	return c.Audit.EndWrite(e)
 }
 
 func (c *crashing) CommitReport(ctx context.Context, r reconcile.RunRecord) (reconcile.Receipt, error) {
-	if c.crashed {
+	if c.dead(false) {
 		return reconcile.Receipt{}, errKilled
 	}
 	return c.Audit.CommitReport(ctx, r)
@@ -312,7 +322,7 @@ func (w *env) kill(at func(reconcile.Entry) bool) {
 	c := &crashing{Audit: w.Runner.Audit, at: at}
 	w.Runner.Audit = c
 	defer func() { w.Runner.Audit = c.Audit }()
-	if _, err := w.Run(true); !errors.Is(err, errKilled) || !c.crashed {
+	if _, err := w.Run(true); !errors.Is(err, errKilled) || !c.dead(false) {
 		w.T.Fatalf("the run was not killed: %v", err)
 	}
 }
