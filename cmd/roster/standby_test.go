@@ -56,8 +56,8 @@ func TestAStandbyContinuesTheWorkOfAKilledDaemon(t *testing.T) {
 	f.checkReports()
 }
 
-// TestAStoppedDaemonWritesNoMoreThanTheCallsInFlightWhenItContinues stops the daemon that writes for
-// longer than its lease.
+// TestAStoppedDaemonWritesNoMoreThanTheCallsInFlightWhenItContinues stops the daemon that writes,
+// for longer than its lease.
 func TestAStoppedDaemonWritesNoMoreThanTheCallsInFlightWhenItContinues(t *testing.T) {
 	f := startFleet(t)
 	f.killDuringRound(5, syscall.SIGSTOP)
@@ -66,7 +66,9 @@ func TestAStoppedDaemonWritesNoMoreThanTheCallsInFlightWhenItContinues(t *testin
 	if err := stopped.cmd.Process.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
-	f.await("the stopped daemon to give up its lease", func() bool { return strings.Contains(stopped.text(), "lost the lease") })
+	f.await("the stopped daemon to give up its lease", func() bool {
+		return strings.Contains(stopped.text(), "lost the lease")
+	})
 	f.restartKilled() // ends when the repository has the report of the stopped run
 	all := f.writesOf(stopped.name)
 	inFlight := 0
@@ -76,8 +78,8 @@ func TestAStoppedDaemonWritesNoMoreThanTheCallsInFlightWhenItContinues(t *testin
 		}
 	}
 	if inFlight > f.concurrency {
-		t.Errorf("the stopped daemon wrote %d times after the stop, %d of them after it continued; want at most the %d "+
-			"calls in flight", inFlight, len(all)-before, f.concurrency)
+		t.Errorf("the stopped daemon wrote %d times after the stop, %d of them after it continued; "+
+			"want at most the %d calls in flight", inFlight, len(all)-before, f.concurrency)
 	}
 	f.stop()
 	f.checkWriters()
@@ -185,7 +187,8 @@ func startFleet(t *testing.T) *fleet {
 	return f
 }
 
-// start starts a daemon. Its name is its token at the simulator and its user name at the Git server.
+// start starts a daemon. Its name is in its token at the simulator, and its user name at the Git
+// server.
 func (f *fleet) start(r *replica, repository string) {
 	f.Helper()
 	args := []string{"serve", "--repo", repository, "--git-username", r.name, "--listen", "", "--poll", "500ms",

@@ -32,10 +32,10 @@ type Recorder struct {
 	// Holder is the HolderID of the state directory. A run takes over a lease of the same holder at
 	// once. "" takes over expired leases only.
 	Holder string
-	// Election is the name of the election that decides which process runs a provisioner; "" if there
-	// is none. CheckLeader then returns an error unless this process is the leader now. The leader
-	// takes over the lease of an earlier leader of the same election at once: that process had to stop
-	// before another one could become the leader.
+	// Election is the name of the election that decides which process runs a provisioner; "" if
+	// there is none. CheckLeader then returns an error unless this process is the leader now. The
+	// leader takes over the lease of an earlier leader of the same election at once: that process
+	// had to stop before another one could become the leader.
 	Election    string
 	CheckLeader func(provisioner string) error
 	// RenderMarkdown renders a report. If nil, the recorder writes no Markdown.

@@ -14,8 +14,8 @@ import (
 
 // Election decides which process runs a provisioner. Its methods may be called concurrently.
 type Election interface {
-	// Lead calls lead each time this process becomes the leader of a key, until ctx ends. The context
-	// of lead ends with cause reconcile.ErrLeaseLost when the process is no longer the leader.
+	// Lead calls lead each time this process becomes the leader of a key, until ctx ends. The
+	// context of lead ends with cause reconcile.ErrLeaseLost when the process leads no more.
 	// Lead returns after lead has returned.
 	Lead(ctx context.Context, key string, lead func(context.Context))
 	// Leader returns the process that leads a key; "" if that is not known.

@@ -28,8 +28,8 @@ import (
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
-// The times of client-go's documentation. A leader renews its lease each retryPeriod. Other replicas
-// take it over leaseDuration after its last renewal that they saw. The leader stops renewDeadline
+// The times of client-go's documentation. A leader renews its lease each retryPeriod. Other
+// replicas take it over leaseDuration after its last renewal that they saw. The leader stops renewDeadline
 // after its last renewal.
 const (
 	leaseDuration = 15 * time.Second
