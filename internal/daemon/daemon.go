@@ -41,8 +41,8 @@ type Daemon struct {
 	Log    *slog.Logger
 	// Trigger, if set, starts the next poll immediately.
 	Trigger <-chan struct{}
-	// Election, if set, decides which provisioners this process runs. Otherwise it runs all of them,
-	// and waits while another process has a lease on the audit branch.
+	// Election, if set, decides which provisioners this process runs. Otherwise it runs all of
+	// them, and waits while another process has a lease on the audit branch.
 	Election Election
 	// RunEnded, if set, is called after each run that has a report or an error.
 	RunEnded func(provisioner string, result *run.Result, err error)

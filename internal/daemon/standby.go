@@ -123,8 +123,8 @@ func (d *Daemon) Standby() bool {
 // errUnchanged ends a search for a report that is known.
 var errUnchanged = errors.New("the newest report is known")
 
-// readReports reads the newest reports of the provisioners that this process has not run itself:
-// those of which it is a standby, and after a start all of them.
+// readReports reads the newest reports of the provisioners that this process has not run itself. A
+// standby runs none, and after a start no provisioner has run.
 func (d *Daemon) readReports(ctx context.Context) {
 	if d.Runner.Archive == nil {
 		return

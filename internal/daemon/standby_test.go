@@ -86,7 +86,7 @@ func TestARestartedDaemonShowsTheLastReportUntilItsFirstRunEnds(t *testing.T) {
 // fakeElection is an election that a test decides.
 type fakeElection struct {
 	won chan struct{}      // the process becomes the leader
-	end chan chan struct{} // it loses, and is told when lead has returned
+	end chan chan struct{} // it loses, and closes the channel when lead has returned
 }
 
 func (f *fakeElection) Leader(string) string { return "pod-b" }
@@ -106,10 +106,10 @@ func (f *fakeElection) Lead(ctx context.Context, _ string, lead func(context.Con
 			cancel(nil)
 			<-returned
 			return
-		case told := <-f.end:
+		case returned := <-f.end:
 			cancel(reconcile.ErrLeaseLost)
 			<-returned
-			close(told)
+			close(returned)
 		}
 	}
 }
@@ -132,9 +132,9 @@ func TestOnlyTheLeaderOfAnElectionRunsAProvisioner(t *testing.T) {
 			if role := s.State().Provisioners["aws"].Role; role != Active || s.Standby() {
 				t.Errorf("the role of the leader is %s", role)
 			}
-			told := make(chan struct{})
-			election.end <- told
-			<-told
+			returned := make(chan struct{})
+			election.end <- returned
+			<-returned
 			s.directory.calls()
 			advance(time.Hour)
 			if n := len(s.audit.runs()); n != 1 || s.directory.calls() != 0 || !s.Standby() {

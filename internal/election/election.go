@@ -29,8 +29,8 @@ import (
 )
 
 // The times of client-go's documentation. A leader renews its lease each retryPeriod. Other
-// replicas take it over leaseDuration after its last renewal that they saw. The leader stops renewDeadline
-// after its last renewal.
+// replicas take it over leaseDuration after its last renewal that they saw. The leader stops
+// renewDeadline after its last renewal.
 const (
 	leaseDuration = 15 * time.Second
 	renewDeadline = 10 * time.Second
