@@ -21,7 +21,8 @@ type auditBranch struct {
 
 var _ audit.Store = (*auditBranch)(nil)
 
-// Head returns the newest commit, or "" if the branch does not exist.
+// Head returns the newest commit, or "" if the branch does not exist. A branch that does not refer
+// to a commit is a *gitrepo.NotCommitError.
 func (b *auditBranch) Head(ctx context.Context) (string, error) {
 	if b.fetch {
 		if err := b.repo.Fetch(ctx, b.branch); errors.Is(err, fs.ErrNotExist) || errors.Is(err, gitrepo.ErrEmptied) {
@@ -30,7 +31,7 @@ func (b *auditBranch) Head(ctx context.Context) (string, error) {
 			return "", err
 		}
 	}
-	h, found, err := b.repo.Head(b.branch)
+	h, found, err := b.repo.HeadCommit(b.branch)
 	if err != nil || !found {
 		return "", err
 	}
@@ -39,7 +40,7 @@ func (b *auditBranch) Head(ctx context.Context) (string, error) {
 
 // known returns the head that was last fetched, without contacting the remote.
 func (b *auditBranch) known(context.Context) (string, error) {
-	h, found, err := b.repo.Head(b.branch)
+	h, found, err := b.repo.HeadCommit(b.branch)
 	if err == nil && !found {
 		err = fmt.Errorf("this machine has never read branch %s", b.branch)
 	}

@@ -74,6 +74,30 @@ func (e *noAncestorError) Is(target error) bool { return target == fs.ErrNotExis
 // maxListed is the number of branches that an error lists by name.
 const maxListed = 12
 
+// A NotCommitError reports that a branch refers to an object that is not a commit. Git refuses to
+// set a branch so; a program that writes references itself may not. Another attempt does not help.
+type NotCommitError struct {
+	Ref    string // full name of the branch
+	Kind   string // of the object: "tag", "tree" or "blob"
+	Object Hash
+	Commit Hash   // that a tag refers to; zero if there is none
+	Remote string // address of the repository; "" if it is on this machine
+	Dir    string // of the repository on this machine, or of the mirror
+}
+
+func (e *NotCommitError) Error() string {
+	commit, hint := "COMMIT", "COMMIT is the newest commit of the branch"
+	if !e.Commit.IsZero() {
+		commit, hint = e.Commit.String(), "this is the commit of the tag; check that it is the newest one of the branch"
+	}
+	command := fmt.Sprintf("git --git-dir=%s update-ref %s %s", e.Dir, e.Ref, commit)
+	if e.Remote != "" {
+		command = fmt.Sprintf("git push --force %s %s:%s", e.Remote, commit, e.Ref)
+	}
+	return fmt.Sprintf("%s refers to the %s %s, not to a commit: set it back with `%s` (%s)", e.Ref, e.Kind,
+		e.Object.Short(), command, hint)
+}
+
 // A RefusedError reports that the repository refused a commit although the base was right. The
 // cause is a hook, a protected branch, or a working copy that has the branch checked out. A retry
 // does not help.

@@ -274,6 +274,25 @@ func (r *Repo) Head(branch string) (h Hash, ok bool, err error) {
 	return r.refs.read(branchRef(branch))
 }
 
+// HeadCommit is Head for a branch that must refer to a commit. If it refers to another object, the
+// error is a *NotCommitError. It does not report a missing object: the next read of it does.
+func (r *Repo) HeadCommit(branch string) (h Hash, ok bool, err error) {
+	h, ok, err = r.Head(branch)
+	if err != nil || !ok {
+		return Hash{}, false, err
+	}
+	kind, _, err := r.objects.ReadAny(h)
+	if err != nil || kind == gitobject.Commit {
+		return h, true, nil
+	}
+	notCommit := &NotCommitError{Ref: branchRef(branch), Kind: kind.String(), Object: h,
+		Remote: r.URL(), Dir: r.commonDir}
+	if c, err := r.peel(h); err == nil {
+		notCommit.Commit = c
+	}
+	return Hash{}, false, notCommit
+}
+
 // HeadBranch returns the branch that HEAD refers to: the branch that is checked out, or the default
 // branch of a bare repository or mirror. The branch may not exist yet. If HEAD is detached, ok is
 // false.
