@@ -107,6 +107,18 @@ func (l *Ledger) Resolve(ref string, answer LookupResult, now time.Time) (d Done
 	return d, true
 }
 
+// AwaitsLookup reports whether a run left a creation or adoption that a lookup has to decide about.
+// One that was found and is held is not among them: another lookup would not change it.
+func (r *Report) AwaitsLookup() bool {
+	return slices.ContainsFunc(r.Changes, func(d Done) bool {
+		switch d.Kind {
+		case CreateUser, AdoptUser, CreateGroup, AdoptGroup:
+			return d.Result == ResultUnknown
+		}
+		return false
+	})
+}
+
 // NotLookedUp returns the line of the report of a run that does not get to the lookup.
 func (u Unconfirmed) NotLookedUp(ref string) Done {
 	d := u.line(ref, LookupResult{})

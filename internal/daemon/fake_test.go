@@ -181,7 +181,8 @@ type fakeDirectory struct {
 	mu      sync.Mutex
 	users   []reconcile.RemoteUser
 	reads   int
-	refusal error // the answer to each call; nil answers it
+	refusal error          // the answer to each call; nil answers it
+	lost    map[string]int // by externalId: the next creations that have no response and no effect
 }
 
 // refuse answers each call with an error; nil answers calls again.
@@ -218,6 +219,16 @@ func (p *fakeDirectory) Users(context.Context) iter.Seq2[reconcile.RemoteUser, e
 	}
 }
 
+func (p *fakeDirectory) UserByExternalID(_ context.Context, id string) (reconcile.RemoteUser, bool, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	i := slices.IndexFunc(p.users, func(u reconcile.RemoteUser) bool { return u.ExternalID() == id })
+	if i < 0 {
+		return reconcile.RemoteUser{}, false, nil
+	}
+	return p.users[i], true, nil
+}
+
 func (p *fakeDirectory) Groups(context.Context) iter.Seq2[reconcile.RemoteGroup, error] {
 	return func(func(reconcile.RemoteGroup, error) bool) {}
 }
@@ -231,6 +242,10 @@ func (p *fakeDirectory) CreateUser(_ context.Context, a reconcile.Attributes) (
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	u := reconcile.RemoteUser{ID: fmt.Sprintf("id-%d", len(p.users)), Attributes: a}
+	if key := u.ExternalID(); p.lost[key] > 0 {
+		p.lost[key]--
+		return reconcile.RemoteUser{}, reconcile.CallReceipt{}, reconcile.ErrUncertain
+	}
 	p.users = append(p.users, u)
 	return u, reconcile.CallReceipt{}, nil
 }

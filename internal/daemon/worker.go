@@ -33,6 +33,7 @@ type worker struct {
 	leads              bool                        // this process is the leader, if there is an election
 	leased             error                       // the ErrLeased that ended the last run; nil if none did
 	leaseEnds          time.Time                   // when the run is tried again
+	lookAgain          time.Time                   // of unconfirmed objects; zero if there are none
 	unreachable        int                         // consecutive runs that Git kept from their end
 	unanswered         func(context.Context) error // that of the last run's result
 	asked              int                         // how often the forge was asked again
@@ -129,8 +130,9 @@ func (w *worker) run(ctx context.Context) {
 }
 
 // untilNext returns the time until the next run or question, and which it is: the scheduled run, in
-// a day without a schedule, or an earlier attempt after one that could not end. A provisioner in
-// quarantine tries again after its pause, and one without authorization each minute.
+// a day without a schedule, or an earlier attempt after one that could not end or that left objects
+// unconfirmed. A provisioner in quarantine tries again after its pause, and one without
+// authorization each minute.
 func (w *worker) untilNext() (time.Duration, string) {
 	gitFails := w.daemon.outOfReach() != "" // then the next poll that succeeds starts the run
 	quarantine := w.daemon.quarantine(w.key)
@@ -154,6 +156,9 @@ func (w *worker) untilNext() (time.Duration, string) {
 		return time.Minute, triggerSchedule
 	case w.unreachable > 0 && !gitFails:
 		earlier(pause(w.unreachable, time.Minute, 10*time.Minute), triggerRetry)
+	}
+	if !w.lookAgain.IsZero() {
+		earlier(max(0, w.lookAgain.Sub(w.daemon.Runner.Clock())), triggerRetry)
 	}
 	if w.unanswered != nil {
 		earlier(pause(w.asked+1, 5*time.Second, 40*time.Second), askForge)
@@ -290,6 +295,7 @@ func (w *worker) ended(trigger string, result *run.Result, err error) {
 	} else {
 		w.unreachable = 0
 	}
+	w.lookAgain = nextLookup(w.lookAgain, result, err, w.daemon.Runner.Clock())
 	w.unanswered = nil
 	if result != nil {
 		w.unanswered = result.Unanswered
@@ -297,6 +303,20 @@ func (w *worker) ended(trigger string, result *run.Result, err error) {
 	if w.unanswered == nil {
 		w.asked = 0
 	}
+}
+
+// nextLookup returns when the objects that a run left unconfirmed are looked up again; zero if
+// there are none. planned is when it was to be before the run. A run that could not report stays
+// due.
+func nextLookup(planned time.Time, result *run.Result, failure error, now time.Time) time.Time {
+	awaits := !planned.IsZero() && failure != nil
+	if result != nil && result.Report != nil {
+		awaits = result.Report.AwaitsLookup()
+	}
+	if !awaits {
+		return time.Time{}
+	}
+	return now.Add(reconcile.ConfirmAfter)
 }
 
 // progressInterval is the time between two log messages about the progress of a run.
