@@ -115,3 +115,106 @@ func TestAnInterruptedRunIsReportedBeforeTheNextRun(t *testing.T) {
 		}
 	})
 }
+
+// failedReport returns the report of a run that could not read AWS.
+func failedReport(run, reason string) *reconcile.Report {
+	report := testReport(run, reconcile.RunFailed, nil)
+	report.Digest, report.Errors = "", []string{reason}
+	return report
+}
+
+// commitFailed loads the state and publishes a failed report.
+func commitFailed(t *testing.T, b *Recorder, run, reason string) error {
+	t.Helper()
+	state, err := b.LoadState(t.Context(), prov)
+	if err != nil {
+		t.Fatal(err)
+	}
+	report := failedReport(run, reason)
+	_, err = b.CommitReport(t.Context(), reconcile.RunRecord{Report: report, Ledger: state.Ledger,
+		Status: statusOf(report, state.Status)})
+	return err
+}
+
+// A run without writes has no journal from which its report could be made again.
+func TestAReportWithoutWritesThatCouldNotBePublishedIsPublishedByTheNextProcess(t *testing.T) {
+	for _, crash := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			store := &memStore{}
+			m := &machine{t: t, store: store, dir: stateDir(t), aws: &directory{}}
+			if _, err := m.runProcess(0, m.firstRun); err != nil {
+				t.Fatal(err)
+			}
+			_, err := m.runProcess(0, func(r *runner) error {
+				if crash {
+					r.recorder.crash = func(at string) {
+						if at == "before the report is committed" {
+							panic(crashed{at})
+						}
+					}
+				} else {
+					store.setFault(func(op string, _ bool) error {
+						if op == "commit" {
+							return errDown
+						}
+						return nil
+					})
+				}
+				if err := commitFailed(t, r.recorder, "run-2", "AWS answered 503"); !errors.Is(err, errDown) {
+					t.Errorf("CommitReport: %v", err)
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			store.setFault(nil)
+			state, err := m.loadState()
+			if err != nil || state.Status.Run != "run-2" {
+				t.Fatalf("state is %+v, %v", state, err)
+			}
+			checkChain(t, store, "run-1", "run-2")
+			report, _, err := readReport(store.files(), state.Status.Report.Path)
+			if err != nil || len(report.Errors) != 1 || report.Errors[0] != "AWS answered 503" {
+				t.Errorf("after a crash (%v), the report has %+v, %v", crash, report, err)
+			}
+			m.checkConverged()
+		})
+	}
+}
+
+// The other process loaded the state before, so LoadState did not publish the pending report.
+func TestAReportDoesNotReplaceThePendingReportOfAnotherProcess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, dir := &memStore{}, stateDir(t)
+		other := newRecorder(t, store, dir)
+		state, err := other.LoadState(t.Context(), prov)
+		if err != nil {
+			t.Fatal(err)
+		}
+		store.setFault(func(op string, _ bool) error {
+			if op == "commit" {
+				return errDown
+			}
+			return nil
+		})
+		if err := commitFailed(t, newRecorder(t, store, dir), "run-1", "AWS answered 503"); !errors.Is(err, errDown) {
+			t.Errorf("CommitReport of run-1: %v", err)
+		}
+		report := failedReport("run-2", "the token has ended")
+		record := reconcile.RunRecord{Report: report, Ledger: state.Ledger, Status: statusOf(report, nil)}
+		if _, err := other.CommitReport(t.Context(), record); !errors.Is(err, errDown) {
+			t.Errorf("CommitReport of run-2 while the store is down: %v", err)
+		}
+		store.setFault(nil)
+		if _, err := other.CommitReport(t.Context(), record); !errors.Is(err, reconcile.ErrLeased) ||
+			!strings.Contains(err.Error(), "run-1 was reported since") {
+			t.Errorf("CommitReport of run-2: %v", err)
+		}
+		checkChain(t, store, "run-1")
+		if err := commitFailed(t, other, "run-2", "the token has ended"); err != nil {
+			t.Error(err)
+		}
+		checkChain(t, store, "run-1", "run-2")
+	})
+}
