@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"time"
@@ -131,6 +132,10 @@ func (e *Evaluator) Layers(ctx context.Context) ([]Layer, error) {
 	limits := e.Limits.orStandard()
 	p := &process{evaluator: e, limits: limits, verify: true, onlyLayers: true}
 	_, err := p.run(ctx, nil)
+	var failed *Error
+	if errors.As(err, &failed) { // no declarations are the cause
+		return nil, fmt.Errorf("%s: %s", failed.Reason, failed.detail)
+	}
 	return p.layers, err
 }
 

@@ -254,6 +254,40 @@ func TestOtherFailuresAreTriedThreeTimes(t *testing.T) {
 	}
 }
 
+// unreadable is a tree whose files cannot be read.
+type unreadable struct{ hashedTree }
+
+func (u unreadable) ReadFile(name string) ([]byte, error) {
+	return nil, &fs.PathError{Op: "read", Path: name, Err: errors.New("the disk is damaged")}
+}
+
+func (u unreadable) ReadDir(name string) ([]fs.DirEntry, error) { return fs.ReadDir(u.FS, name) }
+
+// The declarations are not the cause of an error of the machine, so it never becomes the answer for
+// them.
+func TestErrorsOfTheMachineAreNotCounted(t *testing.T) {
+	files := hashedTree{withFile(t, "note.txt", ""), "unreadable"}
+	e := newEvaluator(t)
+	for range 4 {
+		_, err := e.Evaluate(t.Context(), Task{Tree: unreadable{files}})
+		var failed *Error
+		if err == nil || errors.As(err, &failed) || !strings.Contains(err.Error(), "the disk is damaged") {
+			t.Errorf("a file that cannot be read: got %v; want the error of the file", err)
+		}
+	}
+	program := e.Program
+	e.Program = noProgram
+	for range 4 {
+		if _, err := e.Evaluate(t.Context(), Task{Tree: files}); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("a child that cannot be started: got %v; want the error of the start", err)
+		}
+	}
+	e.Program = program
+	if _, err := e.Evaluate(t.Context(), Task{Tree: files}); err != nil {
+		t.Errorf("after the errors: %v", err)
+	}
+}
+
 func TestTheBranchGoesFirst(t *testing.T) {
 	var q queue
 	preview, leavePreview, err := q.enter(t.Context(), false)

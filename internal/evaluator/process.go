@@ -2,6 +2,7 @@ package evaluator
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -54,7 +55,11 @@ func (p *process) run(ctx context.Context, entries []treeEntry) (*schema.Declara
 	if p.verify {
 		return nil, nil
 	}
-	return schema.Decode(bytes.NewReader(p.answer))
+	decls, err := schema.Decode(bytes.NewReader(p.answer))
+	if err != nil {
+		return nil, &Error{Reason: errProtocol.Error(), detail: firstLine(err.Error())}
+	}
+	return decls, nil
 }
 
 // talk starts the child, exchanges frames with it, and waits for its end.
@@ -86,7 +91,7 @@ func (p *process) talk(ctx context.Context, entries []treeEntry) error {
 	e := exitOf(cmd, err, stderr.String())
 	err = p.outcome(ctx, failed, e)
 	var unevaluated *Error
-	if errors.As(err, &unevaluated) {
+	if errors.As(err, &unevaluated) && unevaluated.detail == "" {
 		unevaluated.detail = firstLine(e.stderr)
 	}
 	return err
@@ -154,7 +159,7 @@ func (p *process) result(kind frameKind, payload []byte) error {
 		case f.Slow:
 			return &Error{Reason: "they were not evaluated in time: " + f.Reason}
 		}
-		return errors.New(f.Reason)
+		return &Error{Reason: "the evaluation failed: " + firstLine(f.Reason)}
 	}
 	return errProtocol
 }
@@ -187,7 +192,8 @@ type exit struct {
 // exitNoTime is the exit code of a child that has used up its processor time.
 const exitNoTime = 97
 
-// outcome returns the result of a child from what it sent and from how it has ended.
+// outcome returns the result of a child from what it sent and from how it has ended. It is an
+// *Error for each child that ends without a result, because the declarations may be the cause.
 func (p *process) outcome(ctx context.Context, sent error, e exit) error {
 	var problems schema.Problems
 	var failed *Error
@@ -200,6 +206,8 @@ func (p *process) outcome(ctx context.Context, sent error, e exit) error {
 		return &Error{Reason: fmt.Sprintf("they were not evaluated within %s", p.limits.Wall)}
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
+	case errors.Is(sent, errProtocol), errors.Is(sent, errFrameTooLarge):
+		return &Error{Reason: errProtocol.Error()}
 	case e.code == exitNoTime, e.killed && e.cpu >= p.limits.CPU:
 		return &Error{Reason: fmt.Sprintf("they need more than %s of processor time", p.limits.CPU), Repeatable: true}
 	case e.killed:
@@ -211,12 +219,9 @@ func (p *process) outcome(ctx context.Context, sent error, e exit) error {
 		return &Error{Reason: "they are nested too deeply", Repeatable: true}
 	case containsAny(e.stderr, "fatal error:", "panic:", "SIG"):
 		return &Error{Reason: "they trigger an internal error", Repeatable: true}
-	case sent != nil && e.err != nil:
-		return fmt.Errorf("the evaluator failed: %w: %s", e.err, firstLine(e.stderr))
-	case sent != nil:
-		return sent
 	}
-	return fmt.Errorf("the evaluator failed: %w", e.err)
+	return &Error{Reason: "the evaluation ended without a result",
+		detail: fmt.Sprintf("%v: %s", cmp.Or(e.err, sent), firstLine(e.stderr))}
 }
 
 // containsAny reports whether a text contains one of the parts.

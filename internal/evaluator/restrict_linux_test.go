@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"math"
 	"net"
@@ -122,6 +123,14 @@ var probes = map[string]func(in io.Reader, out io.Writer, s start) error{
 		_, err := out.Write(slices.Repeat([]byte{0xff}, 100))
 		return err
 	},
+	"fail": func(_ io.Reader, out io.Writer, _ start) error {
+		return writeJSON(out, frameFailed, failureOf(fs.ErrClosed))
+	},
+	"fall silent": func(io.Reader, io.Writer, start) error { return nil },
+	"exit":        func(io.Reader, io.Writer, start) error { return fs.ErrClosed },
+	"done and exit": func(_ io.Reader, out io.Writer, _ start) error {
+		return errors.Join(writeFrame(out, frameDone, nil), fs.ErrClosed)
+	},
 	"lie": func(_ io.Reader, out io.Writer, _ start) error {
 		lie := `{"Format":1,"Timezone":"UTC","Groups":[{"Key":"g","Pos":[7,1,1]}]}`
 		if err := writeFrame(out, frameAnswer, []byte(lie)); err != nil {
@@ -231,13 +240,46 @@ func TestAHostileChildIsEnded(t *testing.T) {
 			}
 		})
 	}
-	for _, name := range []string{"garbage", "lie"} {
-		t.Run(name, func(t *testing.T) {
-			e := newEvaluator(t, "probe", name)
-			if d, err := e.Evaluate(t.Context(), Task{Tree: withFile(t, "x.cue", "")}); err == nil {
-				t.Errorf("the answer is accepted: %+v", d)
+}
+
+// A child that ends without a result may have done so because of the declarations. So its end is
+// the answer for them, and not an error that the daemon meets at each poll.
+func TestAChildThatEndsWithoutAResultIsTriedThreeTimes(t *testing.T) {
+	for probe, want := range map[string]string{
+		"fail":          "the evaluation failed: " + fs.ErrClosed.Error(),
+		"fall silent":   "the evaluation ended without a result",
+		"exit":          "the evaluation ended without a result",
+		"done and exit": "the evaluation ended without a result",
+		"garbage":       "the evaluator sent an invalid answer",
+		"lie":           "the evaluator sent an invalid answer",
+	} {
+		t.Run(probe, func(t *testing.T) {
+			e, task := newEvaluator(t, "probe", probe), Task{Tree: withFile(t, "x.cue", "")}
+			for try := 1; try <= 3; try++ {
+				_, err := e.Evaluate(t.Context(), task)
+				var failed *Error
+				if !errors.As(err, &failed) || !strings.HasPrefix(failed.Reason, want) || failed.Final != (try == 3) {
+					t.Fatalf("try %d: got %v; want %q, final only at the third try", try, err, want)
+				}
+			}
+			e.Program = noProgram
+			_, err := e.Evaluate(t.Context(), task)
+			if err == nil || !strings.HasSuffix(err.Error(), want+" (3 attempts)") {
+				t.Errorf("the fourth evaluation: %v; want the remembered failure", err)
+			}
+			e.Limits.CPU++
+			if _, err := e.Evaluate(t.Context(), task); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("with other limits: %v; want another evaluation", err)
 			}
 		})
+	}
+}
+
+func TestTheLayersOfAChildThatFailsAreAnErrorOfTheMachine(t *testing.T) {
+	_, err := newEvaluator(t, "probe", "exit").Layers(t.Context())
+	var failed *Error
+	if err == nil || errors.As(err, &failed) || !strings.Contains(err.Error(), "exit status 1") {
+		t.Errorf("got %v; want an error with the exit code that blames no declarations", err)
 	}
 }
 
