@@ -15,6 +15,16 @@ type InterruptedRun struct {
 	UsedApprovals []ApprovalUse `json:"usedApprovals,omitempty"`
 	// Removals are the removals in the status that the run made.
 	Removals []Removal `json:"removals,omitempty"`
+	// Sent are the changes that the run sent and that take access, also those without an answer. They
+	// were allowed once: who has the access again has it from others.
+	Sent []SentChange `json:"sent,omitempty"`
+}
+
+// SentChange identifies a change that an interrupted run sent.
+type SentChange struct {
+	Kind   Kind   `json:"kind"`
+	Key    string `json:"key"`
+	Member string `json:"member,omitempty"`
 }
 
 // Interrupted returns the interrupted run of an intent. report is that of the run; nil if there is
@@ -22,9 +32,21 @@ type InterruptedRun struct {
 func (in *Intent) Interrupted(report *Report) InterruptedRun {
 	run := InterruptedRun{Attempt: in.Attempt(), UsedApprovals: in.UsedApprovals}
 	if report != nil {
-		run.Removals = report.removals()
+		run.Removals, run.Sent = report.removals(), report.sentRemovals()
 	}
 	return run
+}
+
+// sentRemovals returns the changes that were sent and that take access.
+func (r *Report) sentRemovals() []SentChange {
+	var out []SentChange
+	for i := range r.Changes {
+		d := &r.Changes[i]
+		if d.Kind.TakesAccess() && (d.Result == ResultDone || d.Result == ResultUnknown) {
+			out = append(out, SentChange{d.Kind, d.Key, d.Member})
+		}
+	}
+	return out
 }
 
 // MergeInterrupted returns the runs of both lists, the oldest first. Of two entries of a run the
@@ -83,7 +105,7 @@ func (in *Intent) LostRun(status *Status, now time.Time) (InterruptedRun, bool) 
 // InterruptedInput is what the plan of an interrupted run is made from. The observed directory, the
 // ledger and the evidence are those of the run that continues it.
 type InterruptedInput struct {
-	Run     string
+	Run     InterruptedRun
 	Plan    PlanInput
 	Reviews *ReviewHistory
 }
@@ -105,16 +127,19 @@ type Allowed map[effect]allowance
 type allowance struct{ run, approval string }
 
 // Allowed returns what an interrupted run with this plan is allowed: its intended changes, and
-// those that approvals released. Drift may be newer than the run.
-func (p *Plan) Allowed(run string) Allowed {
-	out := Allowed{}
+// those that approvals released. Drift may be newer than the run, and so may be what it sent.
+func (p *Plan) Allowed(run InterruptedRun) Allowed {
+	out, sent := Allowed{}, map[SentChange]bool{}
+	for _, s := range run.Sent {
+		sent[s] = true
+	}
 	for i := range p.Changes {
 		c := &p.Changes[i]
-		if !c.Released() || c.Origin != Intended && c.Approval == "" {
+		if !c.Released() || c.Origin != Intended && c.Approval == "" || sent[SentChange{c.Kind, c.Key, c.Member}] {
 			continue
 		}
 		for _, e := range c.normalizedEffects() {
-			out[e] = allowance{run, c.Approval}
+			out[e] = allowance{run.Run, c.Approval}
 		}
 	}
 	return out

@@ -168,7 +168,7 @@ func TestServePostsTheOutcomeOfAMergeThatLoosensAGate(t *testing.T) {
 				state = "failed"
 			}
 			nextPost(fake, "status "+state+" roster/outcome safety gate memberRemovals loosened "+
-				"(5 or 30 %, at most 100 -> off); held, 3 held: roster approve sha256:")
+				"(5 or 30 %, at most 100 -> off); held, 3 held: roster approve")
 			if have := sim.State().MemberNames("Break Glass"); len(have) != 3 {
 				t.Errorf("Break Glass has %q", have)
 			}

@@ -86,5 +86,5 @@ func (r *Runner) interruptedInput(
 	if err != nil {
 		return nil, err
 	}
-	return &reconcile.InterruptedInput{Run: run.Run, Plan: found.plan, Reviews: found.reviews}, nil
+	return &reconcile.InterruptedInput{Run: run, Plan: found.plan, Reviews: found.reviews}, nil
 }
