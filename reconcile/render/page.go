@@ -201,7 +201,11 @@ func describe(d *reconcile.Done) item {
 		detail = append(detail, "skipped: "+d.Error)
 		it.tone = Caution
 	case reconcile.ResultUnknown:
-		detail = append(detail, "sent, outcome unknown")
+		unknown := "sent, outcome unknown"
+		if d.Error != "" {
+			unknown += ": " + d.Error
+		}
+		detail = append(detail, unknown)
 		it.tone = Caution
 	}
 	it.detail = strings.Join(detail, "; ")
