@@ -15,8 +15,8 @@ type InterruptedRun struct {
 	UsedApprovals []ApprovalUse `json:"usedApprovals,omitempty"`
 	// Removals are the removals in the status that the run made.
 	Removals []Removal `json:"removals,omitempty"`
-	// Sent are the changes that the run sent and that take access, also those without an answer. They
-	// were allowed once: who has the access again has it from others.
+	// Sent are the changes that the run sent and that take access, also those without an answer.
+	// They were allowed once: who has the access again has it from others.
 	Sent []SentChange `json:"sent,omitempty"`
 }
 

@@ -36,12 +36,21 @@ func (f *dataFile) readYAML(text string) {
 // topLevelKey matches a line that starts a record in a map from key to record.
 var topLevelKey = regexp.MustCompile(`(?m)^("[A-Za-z0-9._-]+"|[A-Za-z0-9][A-Za-z0-9._-]*):\r?$`)
 
+// hasOtherLineBreaks reports whether a text has line breaks of YAML that end no line of a file. The
+// lines of its chunks cannot be counted.
+func hasOtherLineBreaks(text string) bool {
+	return strings.Count(text, "\r") != strings.Count(text, "\r\n") || strings.ContainsAny(text, "\u0085\u2028\u2029")
+}
+
 // readChunks reads a map from key to record in chunks, so that not all nodes are in memory at once.
 // It returns false, and yields nothing, if the text cannot be split.
 //
 // A line inside a multi-line string or list may look like the start of a record. Then the chunk
 // before that line is incomplete, which is a parse error.
 func (f *dataFile) readChunks(text string) bool {
+	if hasOtherLineBreaks(text) {
+		return false
+	}
 	begun := false
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, "\r\n")
