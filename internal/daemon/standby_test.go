@@ -106,10 +106,10 @@ func (f *fakeElection) Lead(ctx context.Context, _ string, lead func(context.Con
 			cancel(nil)
 			<-returned
 			return
-		case returned := <-f.end:
+		case lost := <-f.end:
 			cancel(reconcile.ErrLeaseLost)
 			<-returned
-			close(returned)
+			close(lost)
 		}
 	}
 }
@@ -132,9 +132,9 @@ func TestOnlyTheLeaderOfAnElectionRunsAProvisioner(t *testing.T) {
 			if role := s.State().Provisioners["aws"].Role; role != Active || s.Standby() {
 				t.Errorf("the role of the leader is %s", role)
 			}
-			returned := make(chan struct{})
-			election.end <- returned
-			<-returned
+			lost := make(chan struct{})
+			election.end <- lost
+			<-lost
 			s.directory.calls()
 			advance(time.Hour)
 			if n := len(s.audit.runs()); n != 1 || s.directory.calls() != 0 || !s.Standby() {
