@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/seed-d64a251c/roster/internal/atomicfile"
@@ -73,9 +72,8 @@ func RecoverJournal(stateDir, provisioner, host string, now time.Time) (*Recover
 
 // readableLines returns what the undamaged lines of a journal have.
 func readableLines(journal []byte) *RecoveredJournal {
-	out := &RecoveredJournal{Version: version, Changes: []reconcile.Done{}}
-	last := map[int]reconcile.Entry{}
-	var order []int
+	out := &RecoveredJournal{Version: version}
+	var entries []reconcile.Entry
 	for line := range bytes.Lines(journal) {
 		record, err := decodeLine(line)
 		switch {
@@ -84,20 +82,9 @@ func readableLines(journal []byte) *RecoveredJournal {
 		case record.Intent != nil:
 			out.Intent = record.Intent
 		default:
-			if _, found := last[record.Entry.Seq]; !found {
-				order = append(order, record.Entry.Seq)
-			}
-			last[record.Entry.Seq] = *record.Entry
+			entries = append(entries, *record.Entry)
 		}
 	}
-	slices.Sort(order)
-	for _, seq := range order {
-		for _, d := range last[seq].Changes {
-			if !last[seq].Ended {
-				d.Result = reconcile.ResultUnknown
-			}
-			out.Changes = append(out.Changes, d)
-		}
-	}
+	out.Changes = reconcile.Results(entries)
 	return out
 }

@@ -3,8 +3,6 @@ package run
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/seed-d64a251c/roster/reconcile"
 )
@@ -26,7 +24,7 @@ func (r *Runner) recover(ctx context.Context, s runState) (recovery, error) {
 		return recovery{state: s}, nil
 	}
 	out := recovery{state: s}
-	changes := resolveEntries(interrupted.Entries)
+	changes := reconcile.Results(interrupted.Entries)
 	by := reconcile.Attempt{Run: interrupted.Intent.Run, Commit: interrupted.Intent.Commit.ID,
 		Started: interrupted.Intent.Started}
 	ledger := s.audit.Ledger.Clone()
@@ -89,24 +87,4 @@ func dispositionOf(d *reconcile.Done) reconcile.Disposition {
 		return reconcile.Deactivated
 	}
 	return ""
-}
-
-// resolveEntries turns a journal into results: the last entry of a write counts. Writes without an
-// end are unknown.
-func resolveEntries(entries []reconcile.Entry) []reconcile.Done {
-	last := map[int]reconcile.Entry{}
-	for _, e := range entries {
-		last[e.Seq] = e
-	}
-	out := []reconcile.Done{}
-	for _, seq := range slices.Sorted(maps.Keys(last)) {
-		e := last[seq]
-		for _, d := range e.Changes {
-			if !e.Ended {
-				d.Result = reconcile.ResultUnknown
-			}
-			out = append(out, d)
-		}
-	}
-	return out
 }
