@@ -39,14 +39,7 @@ func quarantinePause(first time.Duration, tries int) time.Duration {
 	if first <= 0 {
 		first = FirstQuarantinePause
 	}
-	longest := max(first, MaxQuarantinePause)
-	pause := first
-	for range tries {
-		if pause *= 2; pause >= longest {
-			return longest
-		}
-	}
-	return pause
+	return Pause(tries+1, first, max(first, MaxQuarantinePause))
 }
 
 // NewQuarantine returns the quarantine that begins with a refusal. first is the first pause; 0

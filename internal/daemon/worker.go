@@ -155,13 +155,13 @@ func (w *worker) untilNext() (time.Duration, string) {
 	case w.needsAuthorization:
 		return time.Minute, triggerSchedule
 	case w.unreachable > 0 && !gitFails:
-		earlier(pause(w.unreachable, time.Minute, 10*time.Minute), triggerRetry)
+		earlier(reconcile.Pause(w.unreachable, time.Minute, 10*time.Minute), triggerRetry)
 	}
 	if !w.lookAgain.IsZero() {
 		earlier(max(0, w.lookAgain.Sub(w.daemon.Runner.Clock())), triggerRetry)
 	}
 	if w.unanswered != nil {
-		earlier(pause(w.asked+1, 5*time.Second, 40*time.Second), askForge)
+		earlier(reconcile.Pause(w.asked+1, 5*time.Second, 40*time.Second), askForge)
 	}
 	return wait, next
 }
@@ -190,15 +190,6 @@ func (w *worker) untilSchedule(p *schema.Provisioner) time.Duration {
 		w.scheduledAt = schedule.Next(now).Add(rand.N(max(1, w.daemon.Jitter)))
 	}
 	return w.scheduledAt.Sub(now)
-}
-
-// pause returns the time before an attempt: first before attempt 1, then twice as long for each, at
-// most most.
-func pause(attempt int, first, most time.Duration) time.Duration {
-	for range attempt - 1 {
-		first = min(2*first, most)
-	}
-	return first
 }
 
 // forgeAnswers asks the forge again what it did not answer. It reports whether the forge answers

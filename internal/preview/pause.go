@@ -1,6 +1,10 @@
 package preview
 
-import "time"
+import (
+	"time"
+
+	"github.com/seed-d64a251c/roster/reconcile"
+)
 
 // maxPause is the longest time between two attempts for one pull request or run.
 const maxPause = time.Hour
@@ -8,11 +12,7 @@ const maxPause = time.Hour
 // pauseAfter returns the time until the next attempt after a number of failures in a row. The first
 // pause is that of a poll; each later one is twice as long.
 func pauseAfter(failures int, poll time.Duration) time.Duration {
-	pause := min(poll, maxPause)
-	for range failures - 1 {
-		pause = min(2*pause, maxPause)
-	}
-	return pause
+	return reconcile.Pause(failures, poll, maxPause)
 }
 
 // failing is a pull request whose last attempts failed.
