@@ -91,9 +91,9 @@ func (in *gateInput) conflict(c *Change) (Situation, ConflictingObject) {
 	case c.Kind.Action() != ActionAdopt:
 		return "", ConflictingObject{}
 	case c.Kind.OfUser():
-		return in.linking.Users[c.Key], in.linking.Conflicts["user/"+c.Key]
+		return in.linking.Users[c.Key], in.linking.Conflicts[UserRef(c.Key)]
 	}
-	return in.linking.Groups[c.Key], in.linking.Conflicts["group/"+c.Key]
+	return in.linking.Groups[c.Key], in.linking.Conflicts[GroupRef(c.Key)]
 }
 
 func unlessTakenOver(in *gateInput, _ *Change) bool { return in.policy.Adopt != "take-over" }

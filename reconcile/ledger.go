@@ -57,17 +57,24 @@ func (l *Ledger) WithMissing(other *Ledger) *Ledger {
 	return out
 }
 
+// entriesOf returns the entries of the objects that a kind of change is about; nil if it is about
+// memberships.
+func (l *Ledger) entriesOf(k Kind) map[string]Owned {
+	switch k.Info().Object {
+	case ObjectUser:
+		return l.Users
+	case ObjectGroup:
+		return l.Groups
+	}
+	return nil
+}
+
 // Record records a change that has taken effect. disposition is that of the change's user.
 func (l *Ledger) Record(c *Change, id string, disposition Disposition, now time.Time) {
-	var objects map[string]Owned
-	switch c.Kind.Info().Object {
-	case ObjectUser:
-		objects = l.Users
-	case ObjectGroup:
-		objects = l.Groups
-	default:
+	if c.Kind.OfMembership() {
 		return
 	}
+	objects := l.entriesOf(c.Kind)
 	switch c.Kind.Action() {
 	case ActionCreate, ActionAdopt:
 		delete(l.Unconfirmed, c.ObjectRef())
@@ -100,13 +107,10 @@ func (l *Ledger) Record(c *Change, id string, disposition Disposition, now time.
 // now. Other runs may have recorded the object under the same key since: then lookups decide which
 // object the key has.
 func (l *Ledger) RecordLate(c *Change, id string, disposition Disposition, by Attempt, now time.Time) {
-	entries := l.Groups
-	if c.Kind.OfUser() {
-		entries = l.Users
-	}
+	entries := l.entriesOf(c.Kind)
 	owned, found := entries[c.Key]
 	switch action := c.Kind.Action(); {
-	case !found || c.Kind.OfMembership():
+	case !found:
 	case (action == ActionCreate || action == ActionAdopt) && owned.ID == id:
 		return
 	case action == ActionCreate, action == ActionAdopt:
@@ -156,10 +160,7 @@ func (l *Ledger) RecordUncertain(c *Change, by Attempt, now time.Time) {
 }
 
 func (l *Ledger) recordDeleteSent(c *Change, now time.Time) {
-	entries := l.Groups
-	if c.Kind.OfUser() {
-		entries = l.Users
-	}
+	entries := l.entriesOf(c.Kind)
 	if owned, found := entries[c.Key]; found && owned.ID == c.ID {
 		owned.DeleteSentAt = &now
 		entries[c.Key] = owned

@@ -195,7 +195,7 @@ func (l *Linking) linkUsers(o *Observed, ledger *Ledger, desired *Desired) {
 		}
 		u := &o.Users[i]
 		conflict := ConflictingObject{ID: u.ID, Name: u.UserName(), ExternalID: u.ExternalID(), Key: keyOf[u.ID]}
-		l.Conflicts["user/"+key] = conflict
+		l.Conflicts[UserRef(key)] = conflict
 		if l.keyByID[u.ID] != "" { // another key has the object
 			if l.Users[key] != DeletedOutside { // what was deleted outside is held, whatever it is called now
 				l.Users[key] = NameTaken
@@ -246,7 +246,7 @@ func (l *Linking) linkGroups(o *Observed, ledger *Ledger, desired *Desired) {
 		}
 		g := &o.Groups[i]
 		conflict := ConflictingObject{ID: g.ID, Name: g.DisplayName, ExternalID: g.ExternalID, Key: keyOf[g.ID]}
-		l.Conflicts["group/"+key] = conflict
+		l.Conflicts[GroupRef(key)] = conflict
 		if l.keyByID[g.ID] != "" {
 			if l.Groups[key] != DeletedOutside { // what was deleted outside is held, whatever it is called now
 				l.Groups[key] = NameTaken

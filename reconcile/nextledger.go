@@ -13,7 +13,7 @@ func NextLedger(ledger *Ledger, plan *Plan, missing Missing, now time.Time) *Led
 	}
 	l.renameWritten(plan.Linking)
 	for key, owned := range l.Users {
-		_, contradicted := plan.Linking.Contradicted["user/"+key]
+		_, contradicted := plan.Linking.Contradicted[UserRef(key)]
 		if seen := owned.seen(plan.Linking.State.Users[key] != nil, now); seen != owned {
 			owned = seen
 			l.Users[key] = owned
@@ -133,14 +133,14 @@ func (p *Plan) datedWithoutCall(key string, owned Owned, now time.Time) (Owned, 
 // and did not learn it.
 func (l *Ledger) renameWritten(linking *Linking) {
 	for key, old := range linking.RenamedUsers {
-		_, contradicted := linking.Contradicted["user/"+key]
+		_, contradicted := linking.Contradicted[UserRef(key)]
 		if u := linking.State.Users[key]; u != nil && u.ExternalID() == key && !contradicted {
 			l.Users[key] = l.Users[old]
 			delete(l.Users, old)
 		}
 	}
 	for key, old := range linking.RenamedGroups {
-		_, contradicted := linking.Contradicted["group/"+key]
+		_, contradicted := linking.Contradicted[GroupRef(key)]
 		if g := linking.State.Groups[key]; g != nil && g.ExternalID == key && !contradicted {
 			l.Groups[key] = l.Groups[old]
 			delete(l.Groups, old)

@@ -318,13 +318,13 @@ func (l *Linking) checkIDs(in PlanInput) {
 // membership, of either.
 func (l *Linking) contradiction(c *Change) (Contradiction, bool) {
 	if c.Kind.OfUser() {
-		out, ok := l.Contradicted["user/"+c.Key]
+		out, ok := l.Contradicted[UserRef(c.Key)]
 		return out, ok
 	}
-	if out, ok := l.Contradicted["group/"+c.Key]; ok || !c.Kind.OfMembership() {
+	if out, ok := l.Contradicted[GroupRef(c.Key)]; ok || !c.Kind.OfMembership() {
 		return out, ok
 	}
-	out, ok := l.Contradicted["user/"+c.Member]
+	out, ok := l.Contradicted[UserRef(c.Member)]
 	return out, ok
 }
 
@@ -413,7 +413,7 @@ func (in *gateInput) holdDisplaced(out map[int]string) {
 	displaced := map[string]Contradiction{} // by reference
 	for i := range in.observed.Users {
 		u := &in.observed.Users[i]
-		if c, ok := in.linking.Contradicted["user/"+u.ExternalID()]; ok && in.linking.unmanaged(u.ID) {
+		if c, ok := in.linking.Contradicted[UserRef(u.ExternalID())]; ok && in.linking.unmanaged(u.ID) {
 			displaced[UnmanagedRef(u.ID)] = c
 		}
 	}

@@ -19,7 +19,7 @@ func (t *Target) findRekeyed(l *Linking, desired *Desired) {
 				t.Merged[old] = key
 			}
 		}
-		_, contradicted := l.Contradicted["user/"+key]
+		_, contradicted := l.Contradicted[UserRef(key)]
 		if have := l.State.Users[key]; have == nil || have.NotOwned || contradicted {
 			for _, name := range uniqueNames(key, u.Attributes) {
 				newcomers[name] = key

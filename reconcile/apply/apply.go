@@ -119,10 +119,11 @@ func newApplier(in Input) *applier {
 		by:           in.Attempt,
 		now:          in.Now,
 		workers:      in.Workers,
-		grace:        in.Grace, checkLease: in.CheckLease,
-		progress: in.Progress,
-		groupIDs: map[string]string{},
-		result:   reconcile.NewApplyResult(in.Plan, in.Ledger),
+		grace:        in.Grace,
+		checkLease:   in.CheckLease,
+		progress:     in.Progress,
+		groupIDs:     map[string]string{},
+		result:       reconcile.NewApplyResult(in.Plan, in.Ledger),
 	}
 	for key, g := range in.Plan.Linking.State.Groups {
 		a.groupIDs[key] = g.ID
