@@ -39,9 +39,8 @@ func (q *QuarantineFiles) Load(provisioner string) *reconcile.Quarantine {
 	if err == nil {
 		return out
 	}
-	if failed := os.Rename(name, name+".damaged"); failed != nil {
-		err = errors.Join(err, failed)
-	}
+	_, failed := atomicfile.MoveDamaged(name)
+	err = errors.Join(err, failed)
 	q.warn("cannot read the quarantine of the provisioner, so it is in none; the file is renamed to *.damaged",
 		provisioner, err)
 	return nil

@@ -112,8 +112,10 @@ func (w *worker) isStandby() bool {
 
 // Standby reports whether this process is a standby for any provisioner.
 func (d *Daemon) Standby() bool {
-	for _, last := range d.State().Provisioners {
-		if last.Role == Standby {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, w := range d.workers {
+		if w.isStandby() {
 			return true
 		}
 	}
@@ -129,10 +131,16 @@ func (d *Daemon) readReports(ctx context.Context) {
 	if d.Runner.Archive == nil {
 		return
 	}
-	for key, last := range d.State().Provisioners {
-		if last.Role == Standby || last.Time.IsZero() {
-			d.readReport(ctx, key)
+	var keys []string
+	d.mu.Lock()
+	for key, w := range d.workers {
+		if w.isStandby() || d.lastRuns[key].Time.IsZero() {
+			keys = append(keys, key)
 		}
+	}
+	d.mu.Unlock()
+	for _, key := range keys {
+		d.readReport(ctx, key)
 	}
 }
 
