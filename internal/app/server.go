@@ -195,11 +195,12 @@ func (s *Server) resumeOutcomes(ctx context.Context) {
 	if err != nil {
 		w.settings.Log.Warn("cannot look for outcomes that were not posted", "error", err)
 	}
+	now := w.runner().Clock()
 	for _, key := range keys {
-		report, status, err := w.recorder.NewestReport(ctx, key)
+		report, status, err := w.recorder.NewestReport(ctx, key, now.Add(-preview.MaxResumed))
 		if err != nil {
 			w.settings.Log.Warn("cannot look for an outcome that was not posted", "provisioner", key, "error", err)
-		} else if report != nil && outcomes.Resume(report, status, w.runner().Clock()) {
+		} else if report != nil && outcomes.Resume(report, status, now) {
 			s.preview.fire()
 		}
 	}

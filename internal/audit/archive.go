@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/seed-d64a251c/roster/reconcile"
 )
@@ -120,21 +121,20 @@ func (r *Recorder) searchReports(
 }
 
 // NewestReport returns the newest report of a provisioner with all of its parts, and the status
-// after it. Both are nil if the branch is broken or has no report.
-func (r *Recorder) NewestReport(ctx context.Context, provisioner string) (*reconcile.Report, *reconcile.Status, error) {
-	report, err := r.SearchReports(ctx, provisioner, func(*reconcile.Report) (bool, error) { return true, nil })
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, nil
-	}
-	if err != nil {
-		return nil, nil, err
-	}
+// after it. Both are nil if the branch is broken or has no report, or if the run ended before since.
+func (r *Recorder) NewestReport(
+	ctx context.Context, provisioner string, since time.Time,
+) (*reconcile.Report, *reconcile.Status, error) {
 	b, err := r.readBranch(ctx, provisioner)
-	if err != nil {
+	if err != nil || b.status == nil || b.status.Finished.Before(since) {
 		return nil, nil, err
 	}
-	if b.status == nil || b.status.Run != report.Run { // another run has ended since
+	report, err := r.SearchReports(ctx, provisioner, func(*reconcile.Report) (bool, error) { return true, nil })
+	if errors.Is(err, fs.ErrNotExist) || err == nil && report.Run != b.status.Run { // another run has ended since
 		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, err
 	}
 	return report, b.status, nil
 }

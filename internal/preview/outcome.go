@@ -72,8 +72,8 @@ func (o *Outcomes) RunEnded(report *reconcile.Report, lastApplied string) bool {
 	return true
 }
 
-// maxResumed is the age of a report whose outcome is posted again after a restart.
-const maxResumed = 24 * time.Hour
+// MaxResumed is the age of a report whose outcome is posted again after a restart.
+const MaxResumed = 24 * time.Hour
 
 // Resume adds the run of the newest report of a provisioner, whose outcome may not have been posted
 // before the daemon was restarted. Runs that did not complete their commit are made again, so only
@@ -82,7 +82,7 @@ const maxResumed = 24 * time.Hour
 func (o *Outcomes) Resume(report *reconcile.Report, status *reconcile.Status, now time.Time) bool {
 	applied := status.LastApplied
 	if applied == nil || applied.Commit != report.Commit.ID || !applied.Time.Equal(report.Started) ||
-		now.Sub(report.Finished) > maxResumed {
+		now.Sub(report.Finished) > MaxResumed {
 		return false
 	}
 	since := ""
