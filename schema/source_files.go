@@ -84,14 +84,17 @@ func readInput(fsys fs.FS, name string) ([]byte, error) {
 	return data, err
 }
 
-// contentError is what a tree has instead of a file. It is an fs.ErrInvalid.
-type contentError string
+// ContentError is what a tree has instead of a file or folder. It is an fs.ErrInvalid: the tree is
+// the cause, and another attempt does not help.
+type ContentError string
 
-const errLFSPointer = contentError("is a Git LFS pointer, whose content is not in this repository: " +
+const errLFSPointer = ContentError("is a Git LFS pointer, whose content is not in this repository: " +
 	"run `git lfs untrack` for it and commit the file itself")
 
-func (e contentError) Error() string        { return string(e) }
-func (e contentError) Is(target error) bool { return target == fs.ErrInvalid }
+func (e ContentError) Error() string { return string(e) }
+
+// Is makes a ContentError an fs.ErrInvalid.
+func (e ContentError) Is(target error) bool { return target == fs.ErrInvalid }
 
 // readFile returns the content of a file. If the file cannot be read because of what the tree has
 // instead, readFile reports that, and readable is false.

@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/seed-d64a251c/roster/schema"
 )
 
 // workingTree is a folder on disk as the file system of declarations. It follows no symbolic link:
@@ -47,17 +49,9 @@ func (w workingTree) refuseLinks(op, name string) error {
 			return nil // the operation has the same error
 		}
 		if info.Mode().Type() == fs.ModeSymlink {
-			return &fs.PathError{Op: op, Path: name, Err: linkError(filepath.ToSlash(at))}
+			link := filepath.ToSlash(at) + " is a symbolic link, which roster does not follow: replace it with the file itself"
+			return &fs.PathError{Op: op, Path: name, Err: schema.ContentError(link)}
 		}
 	}
 	return nil
 }
-
-// linkError is the error for a path with a symbolic link. It is an fs.ErrInvalid.
-type linkError string
-
-func (e linkError) Error() string {
-	return string(e) + " is a symbolic link, which roster does not follow: replace it with the file itself"
-}
-
-func (e linkError) Is(target error) bool { return target == fs.ErrInvalid }

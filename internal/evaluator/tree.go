@@ -81,7 +81,7 @@ func isInput(name string) bool {
 // remoteTree is a tree that the parent has, as an fs.FS of the child. It asks the parent for files.
 type remoteTree struct {
 	folders map[string][]fs.DirEntry
-	invalid map[string]invalidError // folders that cannot be listed
+	invalid map[string]schema.ContentError // folders that cannot be listed
 
 	mu  sync.Mutex
 	in  io.Reader
@@ -94,10 +94,10 @@ var (
 )
 
 func newRemoteTree(entries []treeEntry, in io.Reader, out io.Writer) *remoteTree {
-	t := &remoteTree{folders: map[string][]fs.DirEntry{".": nil}, invalid: map[string]invalidError{}, in: in, out: out}
+	t := &remoteTree{folders: map[string][]fs.DirEntry{".": nil}, invalid: map[string]schema.ContentError{}, in: in, out: out}
 	for _, e := range entries {
 		if e.Invalid != "" {
-			t.invalid[e.Path] = invalidError(e.Invalid)
+			t.invalid[e.Path] = schema.ContentError(e.Invalid)
 		}
 		if e.Path == "." {
 			continue
@@ -149,7 +149,7 @@ func (t *remoteTree) ReadFile(name string) ([]byte, error) {
 	case reason.Missing:
 		return nil, &fs.PathError{Op: "read", Path: name, Err: fs.ErrNotExist}
 	case reason.Invalid:
-		return nil, &fs.PathError{Op: "read", Path: name, Err: invalidError(reason.Reason)}
+		return nil, &fs.PathError{Op: "read", Path: name, Err: schema.ContentError(reason.Reason)}
 	}
 	return nil, &fs.PathError{Op: "read", Path: name, Err: errors.New(reason.Reason)}
 }
@@ -165,13 +165,6 @@ func (t *remoteTree) Open(name string) (fs.File, error) {
 	}
 	return &remoteFile{remoteInfo{path.Base(name), int64(len(data)), 0}, bytes.NewReader(data)}, nil
 }
-
-// invalidError is why a file or folder cannot be read because of what the tree has instead. It is
-// an fs.ErrInvalid.
-type invalidError string
-
-func (e invalidError) Error() string        { return string(e) }
-func (e invalidError) Is(target error) bool { return target == fs.ErrInvalid }
 
 // remoteInfo is an fs.FileInfo.
 type remoteInfo struct {
