@@ -13,30 +13,20 @@ var (
 	testDeclaration = regexp.MustCompile(`(?m)^func (Test[A-Za-z0-9_]+)\(`)
 )
 
+// root is the root of the repository.
+var root = filepath.Join("..", "..")
+
 // Each statement of docs/trust.md names the tests that prove it, and the tests exist. A statement
 // is an item of a list; a section whose title begins with "What roster cannot" has none.
 func TestEachStatementOfTheTrustPageNamesItsTests(t *testing.T) {
-	root := filepath.Join("..", "..")
-	page, err := os.ReadFile(filepath.Join(root, "docs", "trust.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	tests, statements := declaredTests(t, root), 0
-	for _, section := range strings.Split(string(page), "\n## ") {
+	tests, statements := declaredTests(t), 0
+	for _, section := range strings.Split(readPage(t, "trust.md"), "\n## ") {
 		if strings.HasPrefix(section, "What roster cannot") {
 			continue
 		}
 		for _, item := range listItems(section) {
 			statements++
-			names := testReference.FindAllStringSubmatch(item, -1)
-			if len(names) == 0 {
-				t.Errorf("no test is named for: %s", item)
-			}
-			for _, name := range names {
-				if !tests[name[1]] {
-					t.Errorf("there is no test %s", name[1])
-				}
-			}
+			checkNames(t, tests, item)
 		}
 	}
 	if statements < 20 {
@@ -46,25 +36,25 @@ func TestEachStatementOfTheTrustPageNamesItsTests(t *testing.T) {
 
 // Each row of the tables in docs/security.md names tests that exist.
 func TestEachRowOfTheSecurityPageNamesItsTests(t *testing.T) {
-	root := filepath.Join("..", "..")
-	page, err := os.ReadFile(filepath.Join(root, "docs", "security.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	tests, rows := declaredTests(t, root), 0
-	for line := range strings.Lines(string(page)) {
-		if !strings.HasPrefix(line, "| ") || strings.HasPrefix(line, "| actor ") {
-			continue
-		}
-		rows++
-		names := testReference.FindAllStringSubmatch(line, -1)
-		if len(names) == 0 {
-			t.Errorf("no test is named for: %s", line)
-		}
-		for _, name := range names {
-			if !tests[name[1]] {
-				t.Errorf("there is no test %s", name[1])
-			}
+	checkRows(t, readPage(t, "security.md"), "| actor ")
+}
+
+// Each fault that docs/reliability.md lists names tests that exist.
+func TestEachFaultOfTheReliabilityPageNamesItsTests(t *testing.T) {
+	_, section, _ := strings.Cut(readPage(t, "reliability.md"), "\n## Faults\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	checkRows(t, section, "| fault ")
+}
+
+// checkRows requires that each row of the tables in a text names tests, and that they exist. head
+// begins the heads of the tables.
+func checkRows(t *testing.T, text, head string) {
+	t.Helper()
+	tests, rows := declaredTests(t), 0
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, "| ") && !strings.HasPrefix(line, head) {
+			rows++
+			checkNames(t, tests, line)
 		}
 	}
 	if rows < 10 {
@@ -72,34 +62,27 @@ func TestEachRowOfTheSecurityPageNamesItsTests(t *testing.T) {
 	}
 }
 
-// Each fault that docs/reliability.md lists names tests that exist.
-func TestEachFaultOfTheReliabilityPageNamesItsTests(t *testing.T) {
-	root := filepath.Join("..", "..")
-	page, err := os.ReadFile(filepath.Join(root, "docs", "reliability.md"))
+// checkNames requires that a statement names tests, and that they exist.
+func checkNames(t *testing.T, tests map[string]bool, statement string) {
+	t.Helper()
+	names := testReference.FindAllStringSubmatch(statement, -1)
+	if len(names) == 0 {
+		t.Errorf("no test is named for: %s", statement)
+	}
+	for _, name := range names {
+		if !tests[name[1]] {
+			t.Errorf("there is no test %s", name[1])
+		}
+	}
+}
+
+func readPage(t *testing.T, name string) string {
+	t.Helper()
+	page, err := os.ReadFile(filepath.Join(root, "docs", name))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, section, _ := strings.Cut(string(page), "\n## Faults\n")
-	section, _, _ = strings.Cut(section, "\n## ")
-	tests, rows := declaredTests(t, root), 0
-	for line := range strings.Lines(section) {
-		if !strings.HasPrefix(line, "| ") || strings.HasPrefix(line, "| fault ") {
-			continue
-		}
-		rows++
-		names := testReference.FindAllStringSubmatch(line, -1)
-		if len(names) == 0 {
-			t.Errorf("no test is named for: %s", line)
-		}
-		for _, name := range names {
-			if !tests[name[1]] {
-				t.Errorf("there is no test %s", name[1])
-			}
-		}
-	}
-	if rows < 10 {
-		t.Errorf("the page has only %d rows", rows)
-	}
+	return string(page)
 }
 
 // listItems returns the items of the lists of a section, each in one line.
@@ -117,7 +100,7 @@ func listItems(section string) []string {
 }
 
 // declaredTests returns the names of all test functions and scripts.
-func declaredTests(t *testing.T, root string) map[string]bool {
+func declaredTests(t *testing.T) map[string]bool {
 	t.Helper()
 	names := map[string]bool{}
 	err := filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
