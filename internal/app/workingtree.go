@@ -49,8 +49,8 @@ func (w workingTree) refuseLinks(op, name string) error {
 			return nil // the operation has the same error
 		}
 		if info.Mode().Type() == fs.ModeSymlink {
-			link := filepath.ToSlash(at) + " is a symbolic link, which roster does not follow: replace it with the file itself"
-			return &fs.PathError{Op: op, Path: name, Err: schema.ContentError(link)}
+			return &fs.PathError{Op: op, Path: name, Err: schema.ContentError(filepath.ToSlash(at) +
+				" is a symbolic link, which roster does not follow: replace it with the file itself")}
 		}
 	}
 	return nil

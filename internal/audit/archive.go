@@ -121,7 +121,8 @@ func (r *Recorder) searchReports(
 }
 
 // NewestReport returns the newest report of a provisioner with all of its parts, and the status
-// after it. Both are nil if the branch is broken or has no report, or if the run ended before since.
+// after it. Both are nil if the branch is broken or has no report, or if the run ended before
+// since.
 func (r *Recorder) NewestReport(
 	ctx context.Context, provisioner string, since time.Time,
 ) (*reconcile.Report, *reconcile.Status, error) {

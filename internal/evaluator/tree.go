@@ -94,7 +94,8 @@ var (
 )
 
 func newRemoteTree(entries []treeEntry, in io.Reader, out io.Writer) *remoteTree {
-	t := &remoteTree{folders: map[string][]fs.DirEntry{".": nil}, invalid: map[string]schema.ContentError{}, in: in, out: out}
+	t := &remoteTree{folders: map[string][]fs.DirEntry{".": nil}, invalid: map[string]schema.ContentError{},
+		in: in, out: out}
 	for _, e := range entries {
 		if e.Invalid != "" {
 			t.invalid[e.Path] = schema.ContentError(e.Invalid)
