@@ -3,14 +3,12 @@ package main
 import (
 	"bytes"
 	"io/fs"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/seed-d64a251c/roster/reconcile"
-	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
 // stateFiles lists the files of a state directory that roster reads again: all but locks.
@@ -51,11 +49,7 @@ func damage(t *testing.T, name string, change func([]byte) []byte) {
 // could not read.
 func TestADamagedStateDirectoryStopsNothing(t *testing.T) {
 	t.Parallel()
-	sim, stop := startSimulator("aws", awssim.Options{})
-	defer stop()
-	d := newDaemonProcess(t, sim)
-	d.start()
-	d.wantOutcome(reconcile.RunApplied)
+	sim, d := newAppliedDaemon(t)
 	d.stop()
 	state := filepath.Join(d.home, "state")
 	good := filepath.Join(d.home, "good")
@@ -122,18 +116,7 @@ func (d *daemonProcess) checkDamaged(good, file, name string, change func([]byte
 // aside. The next run finds what the lost run has created, and creates nothing twice.
 func TestAuditRecoverAfterADamagedJournal(t *testing.T) {
 	t.Parallel()
-	sim, stop := startSimulator("aws", awssim.Options{})
-	stop() // the killer serves it
-	k := &killer{sim: sim.Server}
-	server := httptest.NewServer(k)
-	defer server.Close()
-	sim.endpoint = server.URL + sim.Path()
-	home := t.TempDir()
-	dir := filepath.Join(home, "d")
-	expect(t, home, 0, "init", dir)
-	if err := sim.adaptExample(t.Context(), dir); err != nil {
-		t.Fatal(err)
-	}
+	k, sim, home, dir := newKilledClient(t)
 	applyKilled(t, k, home, dir, killPoint{nth: 18, after: true})
 	journal := filepath.Join(dir, ".git", "roster", "journal", "aws.jsonl")
 	damage(t, journal, func(b []byte) []byte {

@@ -32,6 +32,25 @@ type killer struct {
 	kill  func()
 }
 
+// newKilledClient returns a killer before a simulator, and the example organization in a folder of
+// a home.
+func newKilledClient(t *testing.T) (k *killer, sim *simulator, home, dir string) {
+	t.Helper()
+	sim, stop := startSimulator("aws", awssim.Options{})
+	stop() // the killer serves it
+	k = &killer{sim: sim.Server}
+	server := httptest.NewServer(k)
+	t.Cleanup(server.Close)
+	sim.endpoint = server.URL + sim.Path()
+	home = t.TempDir()
+	dir = filepath.Join(home, "d")
+	expect(t, home, 0, "init", dir)
+	if err := sim.adaptExample(t.Context(), dir); err != nil {
+		t.Fatal(err)
+	}
+	return k, sim, home, dir
+}
+
 func (k *killer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	now := false
 	k.mu.Lock()
@@ -104,18 +123,7 @@ func TestApplyKilled(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			sim, stop := startSimulator("aws", awssim.Options{})
-			stop() // the killer serves it
-			k := &killer{sim: sim.Server}
-			server := httptest.NewServer(k)
-			defer server.Close()
-			sim.endpoint = server.URL + sim.Path()
-			home := t.TempDir()
-			dir := filepath.Join(home, "d")
-			expect(t, home, 0, "init", dir)
-			if err := sim.adaptExample(t.Context(), dir); err != nil {
-				t.Fatal(err)
-			}
+			k, sim, home, dir := newKilledClient(t)
 			for _, at := range test.kills {
 				applyKilled(t, k, home, dir, at)
 			}

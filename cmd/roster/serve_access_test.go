@@ -63,11 +63,7 @@ func (d *daemonProcess) request(client *http.Client, method, path string, change
 
 func TestServeAnswersOnlyForNamesOfThisMachine(t *testing.T) {
 	t.Parallel()
-	sim, stop := startSimulator("aws", awssim.Options{})
-	defer stop()
-	d := newDaemonProcess(t, sim)
-	d.start()
-	d.wantOutcome(reconcile.RunApplied)
+	_, d := newAppliedDaemon(t)
 	for _, path := range []string{"/", "/api/v1/status", "/api/v1/explain/user/u-1002", "/metrics", "/readyz"} {
 		status, body := d.request(http.DefaultClient, "GET", path,
 			func(r *http.Request) { r.Host = "evil.example.com" })

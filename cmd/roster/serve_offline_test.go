@@ -30,11 +30,7 @@ func (d *daemonProcess) takeGitAway() (back func()) {
 // back, in their order.
 func TestServeStartsAndCorrectsDriftWhileGitIsDown(t *testing.T) {
 	t.Parallel()
-	sim, stop := startSimulator("aws", awssim.Options{})
-	defer stop()
-	d := newDaemonProcess(t, sim)
-	d.start()
-	d.wantOutcome(reconcile.RunApplied)
+	sim, d := newAppliedDaemon(t)
 	d.stop()
 	before := len(reports(t, d.bare, "aws"))
 

@@ -53,6 +53,17 @@ func newDaemonProcess(t *testing.T, sim *simulator) *daemonProcess {
 	return d
 }
 
+// newAppliedDaemon returns a daemon that has applied the example organization to a simulator.
+func newAppliedDaemon(t *testing.T) (*simulator, *daemonProcess) {
+	t.Helper()
+	sim, stop := startSimulator("aws", awssim.Options{})
+	t.Cleanup(stop)
+	d := newDaemonProcess(t, sim)
+	d.start()
+	d.wantOutcome(reconcile.RunApplied)
+	return sim, d
+}
+
 // start starts the daemon with additional flags, and waits until it listens.
 func (d *daemonProcess) start(flags ...string) {
 	d.t.Helper()
@@ -192,12 +203,7 @@ func (d *daemonProcess) wantOutcome(want reconcile.Outcome) {
 
 func TestServe(t *testing.T) {
 	t.Parallel()
-	sim, stop := startSimulator("aws", awssim.Options{})
-	defer stop()
-	d := newDaemonProcess(t, sim)
-	d.start()
-
-	d.wantOutcome(reconcile.RunApplied)
+	sim, d := newAppliedDaemon(t)
 	if s := sim.State(); len(s.Users) != 36 || len(s.Groups) != 8 {
 		t.Fatalf("the directory has %d users and %d groups; want 36 and 8", len(s.Users), len(s.Groups))
 	}
@@ -359,11 +365,7 @@ func TestServeIgnoresAProvisionerThatWasNeverEnabled(t *testing.T) {
 
 func TestServeSurvivesAMissingRepository(t *testing.T) {
 	t.Parallel()
-	sim, stop := startSimulator("aws", awssim.Options{})
-	defer stop()
-	d := newDaemonProcess(t, sim)
-	d.start()
-	d.wantOutcome(reconcile.RunApplied)
+	sim, d := newAppliedDaemon(t)
 	away := d.bare + ".away"
 	if err := os.Rename(d.bare, away); err != nil {
 		t.Fatal(err)

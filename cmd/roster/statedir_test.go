@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
@@ -16,11 +15,7 @@ import (
 // the daemon was killed, the next writer works.
 func TestAStateDirectoryHasOneWriter(t *testing.T) {
 	t.Parallel()
-	sim, stop := startSimulator("aws", awssim.Options{})
-	defer stop()
-	d := newDaemonProcess(t, sim)
-	d.start()
-	d.wantOutcome(reconcile.RunApplied)
+	_, d := newAppliedDaemon(t)
 	repository := []string{"--repo", "file://" + d.bare, "--state-dir", filepath.Join(d.home, "state")}
 	host, err := os.Hostname()
 	if err != nil {
