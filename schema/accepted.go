@@ -1,6 +1,9 @@
 package schema
 
-import "maps"
+import (
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
+	"maps"
+)
 
 // accepted has the users and groups that are valid on their own and need no evaluation.
 type accepted struct {
@@ -78,7 +81,7 @@ func (a *accepted) allUsers(files []*sourceFile) map[string]*User {
 // mergeGroups merges the groups of all files with their members from all files.
 func (a *accepted) mergeGroups(files []*sourceFile, c *Cache) {
 	memberLists := map[string][]*Group{}
-	positions := map[string]Pos{} // of member lists that precede their group
+	positions := map[string]tree.Pos{} // of member lists that precede their group
 	for _, file := range files {
 		for _, g := range file.result.groups {
 			if a.groups[g.Key] != nil {
@@ -102,7 +105,7 @@ func (a *accepted) mergeGroups(files []*sourceFile, c *Cache) {
 
 // mergeMembers adds the member lists to a group. It returns false if the group is missing or a user
 // is a member twice.
-func (a *accepted) mergeMembers(key string, memberLists []*Group, first Pos, c *Cache) bool {
+func (a *accepted) mergeMembers(key string, memberLists []*Group, first tree.Pos, c *Cache) bool {
 	g := a.groups[key]
 	if g == nil {
 		return false

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"slices"
 	"strings"
 	"time"
@@ -12,7 +13,7 @@ type recordKey struct{ kind, key string }
 // record is a literal record.
 type record struct {
 	kind string
-	field
+	tree.Field
 }
 
 // fileContext has the settings outside a file on which its result depends.
@@ -40,7 +41,7 @@ type fileResult struct {
 type acceptor struct {
 	binder
 	schema *compiledSchema
-	arena  arena
+	arena  tree.Arena
 	result *fileResult
 }
 
@@ -53,50 +54,50 @@ func newAcceptor(schema *compiledSchema, context *fileContext) *acceptor {
 func (a *acceptor) cueFile(records []record) *fileResult {
 	a.result = &fileResult{}
 	for _, r := range records {
-		a.accept(r.kind, r.field)
+		a.accept(r.kind, r.Field)
 	}
 	return a.result
 }
 
 // dataFile accepts the records of a data file.
-func (a *acceptor) dataFile(ref *fileRef, text string, context *fileContext, limits limits) *fileResult {
+func (a *acceptor) dataFile(ref *tree.File, text string, context *fileContext, limits limits) *fileResult {
 	a.result = &fileResult{}
-	a.arena.reset()
+	a.arena.Reset()
 	f := &dataFile{
 		ref: ref, types: context.types, limits: limits, arena: &a.arena, reuseNodes: true,
 		yield:    a.accept,
 		discard:  func() { *a.result = fileResult{} },
-		report:   func(Problem) { a.result.hasProblems = true },
-		conflict: func(string, *node, *node) { a.result.hasProblems = true },
+		report:   func(tree.Problem) { a.result.hasProblems = true },
+		conflict: func(string, *tree.Node, *tree.Node) { a.result.hasProblems = true },
 	}
 	f.read(text)
 	return a.result
 }
 
 // accept adds one record to the result.
-func (a *acceptor) accept(kind string, f field) {
+func (a *acceptor) accept(kind string, f tree.Field) {
 	rule := a.schema.roots[kind].rule.(*structRule)
-	n := *f.value // a copy for the defaults: the node may still be unified with others
-	validKey := rule.acceptsKey(f.name)
+	n := *f.Value // a copy for the defaults: the node may still be unified with others
+	validKey := rule.acceptsKey(f.Name)
 	switch {
 	case validKey && kind == "users" && rule.values.check(&n, nil):
-		a.result.users = append(a.result.users, a.user(f.name, f.at.pos(), &n))
+		a.result.users = append(a.result.users, a.user(f.Name, f.At.Pos(), &n))
 	case validKey && kind == "groups" && a.isMemberList(&n):
-		a.result.memberLists = append(a.result.memberLists, a.group(f.name, f.at.pos(), &n))
+		a.result.memberLists = append(a.result.memberLists, a.group(f.Name, f.At.Pos(), &n))
 	case validKey && kind == "groups" && rule.values.check(&n, nil):
-		a.result.groups = append(a.result.groups, a.group(f.name, f.at.pos(), &n))
+		a.result.groups = append(a.result.groups, a.group(f.Name, f.At.Pos(), &n))
 	default:
-		a.result.remaining = append(a.result.remaining, recordKey{kind, f.name})
+		a.result.remaining = append(a.result.remaining, recordKey{kind, f.Name})
 	}
 }
 
 // isMemberList reports whether a record of a group has valid members and no other field.
-func (a *acceptor) isMemberList(n *node) bool {
-	if n.kind != structNode || len(n.fields) != 1 || n.fields[0].name != "members" {
+func (a *acceptor) isMemberList(n *tree.Node) bool {
+	if n.Kind != tree.Struct || len(n.Fields) != 1 || n.Fields[0].Name != "members" {
 		return false
 	}
 	group := a.schema.roots["groups"].rule.(*structRule).values.(*structRule)
-	return group.field("members").rule.check(n.fields[0].value, nil)
+	return group.field("members").rule.check(n.Fields[0].Value, nil)
 }
 
 // keys iterates over the keys of all records.

@@ -1,15 +1,14 @@
 package schema
 
+import "github.com/seed-d64a251c/roster/schema/internal/tree"
+
 // Violation returns the problem for an assertion that does not hold. It is an error if the
 // assertion fails on every date. It is a warning if only a date has caused the failure, because
 // time must not make a valid commit invalid.
-func (a *Assertion) Violation(message string, dated bool) Problem {
-	c := violatedAlways
+func (a *Assertion) Violation(message string, dated bool) tree.Problem {
+	c := tree.ViolatedAlways
 	if dated {
-		c = violatedByDate
+		c = tree.ViolatedByDate
 	}
-	return c.problem(a.Pos, joinPath("assertions", a.Key), "does not hold: "+message)
+	return c.Problem(a.Pos, tree.JoinPath("assertions", a.Key), "does not hold: "+message)
 }
-
-// Nearest returns the most similar name in a list, or "" if none is similar.
-func Nearest(name string, names []string) string { return nearest(name, names) }

@@ -1,17 +1,20 @@
 package schema
 
-import "testing"
+import (
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
+	"testing"
+)
 
 func TestViolationIsAWarningIfADateCausedIt(t *testing.T) {
-	a := &Assertion{Key: "sod", Pos: Pos{"a.cue", 3, 2}}
+	a := &Assertion{Key: "sod", Pos: tree.Pos{File: "a.cue", Line: 3, Column: 2}}
 	for _, c := range []struct {
 		name, want string
 		dated      bool
 	}{
-		{"on any date", `a.cue:3:2: R2021: assertions.sod: does not hold: both; ` + violatedAlways.advice, false},
+		{"on any date", `a.cue:3:2: R2021: assertions.sod: does not hold: both; ` + tree.ViolatedAlways.Advice, false},
 		{
 			"because a date has passed",
-			`a.cue:3:2: W2005: assertions.sod: does not hold: both; ` + violatedByDate.advice, true,
+			`a.cue:3:2: W2005: assertions.sod: does not hold: both; ` + tree.ViolatedByDate.Advice, true,
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

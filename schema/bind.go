@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"maps"
 	"slices"
 	"time"
@@ -16,23 +17,23 @@ func (l *loader) bind() *Declarations {
 		Mappings: map[string]*Mapping{}, Apps: map[string]*App{}, Provisioners: map[string]*Provisioner{},
 		Assertions: map[string]*Assertion{}, Approvals: map[string]*Approval{},
 	}
-	if n := l.root.child("timezone"); n != nil {
+	if n := l.root.Child("timezone"); n != nil {
 		d.Timezone = l.zone(n, "timezone", time.UTC)
 	}
 	if l.accepted != nil {
 		d.Users, d.Groups = l.accepted.users, l.accepted.groups
 	}
 	b := &binder{loader: l, d: d, dates: map[string]*Date{}}
-	each := func(kind string, bind func(key string, at Pos, n *node)) {
-		if records := l.root.child(kind); records != nil && records.kind == structNode {
-			for _, f := range records.fields {
-				bind(f.name, f.at.pos(), f.value)
+	each := func(kind string, bind func(key string, at tree.Pos, n *tree.Node)) {
+		if records := l.root.Child(kind); records != nil && records.Kind == tree.Struct {
+			for _, f := range records.Fields {
+				bind(f.Name, f.At.Pos(), f.Value)
 			}
 		}
 	}
 	each("attributeTypes", b.attributeType)
-	each("users", func(key string, at Pos, n *node) { d.Users[key] = b.user(key, at, n) })
-	each("groups", func(key string, at Pos, n *node) { d.Groups[key] = b.group(key, at, n) })
+	each("users", func(key string, at tree.Pos, n *tree.Node) { d.Users[key] = b.user(key, at, n) })
+	each("groups", func(key string, at tree.Pos, n *tree.Node) { d.Groups[key] = b.group(key, at, n) })
 	each("apps", b.app)
 	each("provisioners", b.provisioner)
 	each("assertions", b.assertion)
@@ -52,22 +53,22 @@ type binder struct {
 }
 
 // zone returns a timezone by name, or otherwise if there is none.
-func (l *loader) zone(n *node, path string, otherwise *time.Location) *time.Location {
-	name := n.string()
+func (l *loader) zone(n *tree.Node, path string, otherwise *time.Location) *time.Location {
+	name := n.Str()
 	if name == "" {
 		return otherwise
 	}
 	zone, err := time.LoadLocation(name)
 	if err != nil || name == "Local" {
-		l.report(badTimezone.problem(n.at.pos(), path, "unknown timezone").withValue(quote(name)))
+		l.report(tree.BadTimezone.Problem(n.At.Pos(), path, "unknown timezone").WithValue(tree.Quote(name)))
 		return otherwise
 	}
 	return zone
 }
 
 // date returns the date of a node, or nil. The compiled schema has rejected invalid dates.
-func (b *binder) date(n *node) *Date {
-	text := n.string()
+func (b *binder) date(n *tree.Node) *Date {
+	text := n.Str()
 	if text == "" {
 		return nil
 	}
@@ -90,37 +91,37 @@ func newDate(text string, zone *time.Location) *Date {
 	return nil
 }
 
-func (b *binder) attributeType(key string, at Pos, n *node) {
+func (b *binder) attributeType(key string, at tree.Pos, n *tree.Node) {
 	b.d.AttributeTypes[key] = &AttributeType{
-		Key: key, Pos: at, Type: n.child("type").string(), Redact: n.child("redact").bool(),
+		Key: key, Pos: at, Type: n.Child("type").Str(), Redact: n.Child("redact").Bool(),
 	}
 }
 
-func (b *binder) user(key string, at Pos, n *node) *User {
+func (b *binder) user(key string, at tree.Pos, n *tree.Node) *User {
 	u := &User{Key: key, Pos: at}
-	for _, f := range n.fields {
-		switch v := f.value; f.name {
+	for _, f := range n.Fields {
+		switch v := f.Value; f.Name {
 		case "userId":
-			u.UserID = v.string()
+			u.UserID = v.Str()
 		case "firstName":
-			u.FirstName = v.string()
+			u.FirstName = v.Str()
 		case "lastName":
-			u.LastName = v.string()
+			u.LastName = v.Str()
 		case "email":
-			u.Email = v.string()
+			u.Email = v.Str()
 		case "state":
-			u.State = UserState(v.string())
+			u.State = UserState(v.Str())
 		case "validFrom":
 			u.ValidFrom = b.date(v)
 		case "validUntil":
 			u.ValidUntil = b.date(v)
 		case "previously":
-			u.Previously = slices.Sorted(maps.Keys(v.fieldPositions()))
+			u.Previously = slices.Sorted(maps.Keys(v.FieldPositions()))
 		case "attributes":
-			u.Attributes = make(map[string]any, len(v.fields))
-			for _, a := range v.fields {
-				if x := a.value.goValue(); x != nil {
-					u.Attributes[a.name] = x
+			u.Attributes = make(map[string]any, len(v.Fields))
+			for _, a := range v.Fields {
+				if x := a.Value.GoValue(); x != nil {
+					u.Attributes[a.Name] = x
 				}
 			}
 		}
@@ -128,111 +129,44 @@ func (b *binder) user(key string, at Pos, n *node) *User {
 	return u
 }
 
-func (b *binder) group(key string, at Pos, n *node) *Group {
+func (b *binder) group(key string, at tree.Pos, n *tree.Node) *Group {
 	g := &Group{Key: key, Pos: at}
-	for _, f := range n.fields {
-		switch v := f.value; f.name {
+	for _, f := range n.Fields {
+		switch v := f.Value; f.Name {
 		case "displayName":
-			g.DisplayName = v.string()
+			g.DisplayName = v.Str()
 		case "description":
-			g.Description = v.string()
+			g.Description = v.Str()
 		case "members":
-			g.Members = make([]GroupMember, len(v.fields))
-			for i, m := range v.fields {
+			g.Members = make([]GroupMember, len(v.Fields))
+			for i, m := range v.Fields {
 				g.Members[i] = GroupMember{
-					User: m.name, Pos: m.at.pos(),
-					Until: b.date(m.value.child("until")), Reason: m.value.child("reason").string(),
+					User: m.Name, Pos: m.At.Pos(),
+					Until: b.date(m.Value.Child("until")), Reason: m.Value.Child("reason").Str(),
 				}
 			}
 			sortMembers(g.Members)
 		case "include":
-			g.Include = v.fieldPositions()
+			g.Include = v.FieldPositions()
 		case "where":
 			g.Where = bindRule(f)
 		case "previously":
-			g.Previously = slices.Sorted(maps.Keys(v.fieldPositions()))
+			g.Previously = slices.Sorted(maps.Keys(v.FieldPositions()))
 		}
 	}
 	return g
 }
 
-func bindRule(f field) *Rule {
-	r := &Rule{Pos: f.at.pos(), Fields: make(map[string][]any, len(f.value.fields))}
-	for _, c := range f.value.fields {
-		if c.value.kind != listNode {
-			r.Fields[c.name] = []any{c.value.goValue()}
+func bindRule(f tree.Field) *Rule {
+	r := &Rule{Pos: f.At.Pos(), Fields: make(map[string][]any, len(f.Value.Fields))}
+	for _, c := range f.Value.Fields {
+		if c.Value.Kind != tree.List {
+			r.Fields[c.Name] = []any{c.Value.GoValue()}
 			continue
 		}
-		for _, e := range c.value.fields {
-			r.Fields[c.name] = append(r.Fields[c.name], e.value.goValue())
+		for _, e := range c.Value.Fields {
+			r.Fields[c.Name] = append(r.Fields[c.Name], e.Value.GoValue())
 		}
 	}
 	return r
-}
-
-// fieldPositions returns the names of a struct's fields with their positions.
-func (n *node) fieldPositions() map[string]Pos {
-	out := map[string]Pos{}
-	if n != nil {
-		for _, f := range n.fields {
-			out[f.name] = f.at.pos()
-		}
-	}
-	return out
-}
-
-func (n *node) bool() bool { return n != nil && n.kind == boolNode && n.text == "true" }
-
-// goValue returns a scalar as string, bool or int64, and a list of strings as []string. It returns
-// nil for any other value.
-func (n *node) goValue() any {
-	switch n.kind {
-	case stringNode:
-		return n.text
-	case boolNode:
-		return n.text == "true"
-	case intNode:
-		if i, ok := n.int64(); ok {
-			return i
-		}
-	case listNode:
-		return n.strings()
-	}
-	return nil
-}
-
-// strings returns the strings of a list, or nil if n is nil.
-func (n *node) strings() []string {
-	if n == nil || n.kind != listNode {
-		return nil
-	}
-	out := make([]string, len(n.fields))
-	for i, f := range n.fields {
-		out[i] = f.value.string()
-	}
-	return out
-}
-
-func (n *node) int() *int {
-	if i, ok := n.int64(); ok {
-		x := int(i)
-		return &x
-	}
-	return nil
-}
-
-func (n *node) float() *float64 {
-	if r, ok := n.number(); ok {
-		x, _ := r.Float64()
-		return &x
-	}
-	return nil
-}
-
-// posOr returns the position of n, or otherwise if n is nil.
-func (n *node) posOr(otherwise Pos) Pos {
-	if n == nil || n.at.ref == nil {
-		return otherwise
-	}
-	return n.at.pos()
 }

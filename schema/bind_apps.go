@@ -2,54 +2,55 @@ package schema
 
 import (
 	"cmp"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"maps"
 	"slices"
 	"time"
 )
 
-func (b *binder) app(key string, at Pos, n *node) {
-	a := &App{Key: key, Pos: at, DisplayName: n.child("displayName").string(), Access: map[string]*Access{}}
-	if access := n.child("access"); access != nil {
-		for _, f := range access.fields {
-			a.Access[f.name] = &Access{Pos: f.at.pos(), Requires: f.value.child("requires").string()}
+func (b *binder) app(key string, at tree.Pos, n *tree.Node) {
+	a := &App{Key: key, Pos: at, DisplayName: n.Child("displayName").Str(), Access: map[string]*Access{}}
+	if access := n.Child("access"); access != nil {
+		for _, f := range access.Fields {
+			a.Access[f.Name] = &Access{Pos: f.At.Pos(), Requires: f.Value.Child("requires").Str()}
 		}
 	}
-	if s := n.get("saml"); s != nil {
-		file := s.value.child("serviceProviderMetadata")
+	if s := n.Get("saml"); s != nil {
+		file := s.Value.Child("serviceProviderMetadata")
 		a.SAML = &SAML{
-			Pos: s.at.pos(), ServiceProviderMetadata: file.string(), MetadataPos: file.posOr(s.at.pos()),
-			NameID:           s.value.child("nameID").string(),
-			IdentityProvider: b.identityProvider(s.value.get("identityProvider")),
+			Pos: s.At.Pos(), ServiceProviderMetadata: file.Str(), MetadataPos: file.PosOr(s.At.Pos()),
+			NameID:           s.Value.Child("nameID").Str(),
+			IdentityProvider: b.identityProvider(s.Value.Get("identityProvider")),
 		}
 	}
 	b.d.Apps[key] = a
 }
 
-func (b *binder) identityProvider(f *field) *IdentityProvider {
+func (b *binder) identityProvider(f *tree.Field) *IdentityProvider {
 	if f == nil {
 		return nil
 	}
-	n := f.value
+	n := f.Value
 	p := &IdentityProvider{
-		Pos: f.at.pos(), EntityID: n.child("entityID").string(),
-		Signing: map[string]*SigningKey{}, Domains: n.child("domains").strings(),
-		SingleSignOnPost:     n.find("singleSignOn", "post").string(),
-		SingleSignOnRedirect: n.find("singleSignOn", "redirect").string(),
-		CacheDuration:        n.child("cacheDuration").string(),
-		SignMetadataWith:     n.child("signMetadataWith").string(), Uploaded: b.date(n.child("uploaded")),
+		Pos: f.At.Pos(), EntityID: n.Child("entityID").Str(),
+		Signing: map[string]*SigningKey{}, Domains: n.Child("domains").Strings(),
+		SingleSignOnPost:     n.Find("singleSignOn", "post").Str(),
+		SingleSignOnRedirect: n.Find("singleSignOn", "redirect").Str(),
+		CacheDuration:        n.Child("cacheDuration").Str(),
+		SignMetadataWith:     n.Child("signMetadataWith").Str(), Uploaded: b.date(n.Child("uploaded")),
 	}
-	if days := n.child("lifetimeDays").int(); days != nil {
+	if days := n.Child("lifetimeDays").Int(); days != nil {
 		p.LifetimeDays = *days
 	}
-	if signing := n.child("signing"); signing != nil {
-		for _, f := range signing.fields {
-			p.Signing[f.name] = &SigningKey{
-				Pos: f.at.pos(), Certificate: f.value.child("certificate").string(), Key: secret(f.value.get("key")),
-				Phase: f.value.child("phase").string(), Dates: map[string]*Date{},
+	if signing := n.Child("signing"); signing != nil {
+		for _, f := range signing.Fields {
+			p.Signing[f.Name] = &SigningKey{
+				Pos: f.At.Pos(), Certificate: f.Value.Child("certificate").Str(), Key: secret(f.Value.Get("key")),
+				Phase: f.Value.Child("phase").Str(), Dates: map[string]*Date{},
 			}
 			for _, phase := range Phases {
-				if date := b.date(f.value.find("dates", phase)); date != nil {
-					p.Signing[f.name].Dates[phase] = date
+				if date := b.date(f.Value.Find("dates", phase)); date != nil {
+					p.Signing[f.Name].Dates[phase] = date
 				}
 			}
 		}
@@ -57,135 +58,135 @@ func (b *binder) identityProvider(f *field) *IdentityProvider {
 	return p
 }
 
-func secret(f *field) *SecretRef {
+func secret(f *tree.Field) *SecretRef {
 	if f == nil {
 		return nil
 	}
-	n := f.value
+	n := f.Value
 	s := &SecretRef{
-		Pos: f.at.pos(), Env: n.child("env").string(), File: n.child("file").string(),
-		Exec: n.child("exec").strings(), Age: n.child("age").string(),
+		Pos: f.At.Pos(), Env: n.Child("env").Str(), File: n.Child("file").Str(),
+		Exec: n.Child("exec").Strings(), Age: n.Child("age").Str(),
 	}
-	if sops := n.child("sops"); sops != nil {
-		s.Sops = &SopsRef{File: sops.child("file").string(), Key: sops.child("key").string()}
+	if sops := n.Child("sops"); sops != nil {
+		s.Sops = &SopsRef{File: sops.Child("file").Str(), Key: sops.Child("key").Str()}
 	}
-	if aws := n.child("aws"); aws != nil {
+	if aws := n.Child("aws"); aws != nil {
 		s.AWS = &AWSRef{
-			SecretsManager: aws.child("secretsManager").string(), ParameterStore: aws.child("parameterStore").string(),
-			Region: aws.child("region").string(), Key: aws.child("key").string(),
+			SecretsManager: aws.Child("secretsManager").Str(), ParameterStore: aws.Child("parameterStore").Str(),
+			Region: aws.Child("region").Str(), Key: aws.Child("key").Str(),
 		}
 	}
 	return s
 }
 
-func (b *binder) provisioner(key string, at Pos, n *node) {
-	endpoint, groups := n.child("endpoint"), n.child("groups")
+func (b *binder) provisioner(key string, at tree.Pos, n *tree.Node) {
+	endpoint, groups := n.Child("endpoint"), n.Child("groups")
 	p := &Provisioner{
-		Key: key, Pos: at, Enabled: n.child("enabled").bool(),
-		App: n.child("app").string(), Mapping: n.child("mapping").string(),
-		Groups: groups.strings(), GroupsPos: at, AllUsers: groups == nil, PushGroups: n.child("pushGroups").bool(),
-		Endpoint: endpoint.string(), EndpointPos: endpoint.posOr(at),
-		Auth: b.auth(n.child("auth")), TokenExpires: b.date(n.child("tokenExpires")),
-		Schedule: n.child("schedule").string(),
-		Timezone: b.zone(n.child("timezone"), joinPath("provisioners", key)+".timezone", b.d.Timezone),
+		Key: key, Pos: at, Enabled: n.Child("enabled").Bool(),
+		App: n.Child("app").Str(), Mapping: n.Child("mapping").Str(),
+		Groups: groups.Strings(), GroupsPos: at, AllUsers: groups == nil, PushGroups: n.Child("pushGroups").Bool(),
+		Endpoint: endpoint.Str(), EndpointPos: endpoint.PosOr(at),
+		Auth: b.auth(n.Child("auth")), TokenExpires: b.date(n.Child("tokenExpires")),
+		Schedule: n.Child("schedule").Str(),
+		Timezone: b.zone(n.Child("timezone"), tree.JoinPath("provisioners", key)+".timezone", b.d.Timezone),
 		Windows:  map[string]*Window{},
 		Deprovision: Deprovision{
-			Mode:            n.find("deprovision", "mode").string(),
-			DeleteAfterDays: n.find("deprovision", "deleteAfterDays").int(),
+			Mode:            n.Find("deprovision", "mode").Str(),
+			DeleteAfterDays: n.Find("deprovision", "deleteAfterDays").Int(),
 		},
-		Adopt: n.child("adopt").string(), Limits: map[string]*Limit{}, Review: review(n, at),
+		Adopt: n.Child("adopt").Str(), Limits: map[string]*Limit{}, Review: review(n, at),
 		Protect: Protect{
-			Users:  n.find("protect", "users").fieldPositions(),
-			Groups: n.find("protect", "groups").fieldPositions(),
+			Users:  n.Find("protect", "users").FieldPositions(),
+			Groups: n.Find("protect", "groups").FieldPositions(),
 		},
-		FullRead:   n.child("fullRead").string(),
-		Previously: slices.Sorted(maps.Keys(n.child("previously").fieldPositions())),
+		FullRead:   n.Child("fullRead").Str(),
+		Previously: slices.Sorted(maps.Keys(n.Child("previously").FieldPositions())),
 	}
-	if f := n.get("groups"); f != nil {
-		p.GroupsPos = f.at.pos()
+	if f := n.Get("groups"); f != nil {
+		p.GroupsPos = f.At.Pos()
 	}
-	if f := n.get("paused"); f != nil {
+	if f := n.Get("paused"); f != nil {
 		p.Paused = &Pause{
-			Pos: f.at.pos(), Reason: f.value.child("reason").string(), Until: b.date(f.value.child("until")),
+			Pos: f.At.Pos(), Reason: f.Value.Child("reason").Str(), Until: b.date(f.Value.Child("until")),
 		}
 	}
-	if windows := n.child("windows"); windows != nil {
-		for _, f := range windows.fields {
-			p.Windows[f.name] = &Window{
-				Pos: f.at.pos(), Days: f.value.child("days").strings(),
-				From: f.value.child("from").string(), To: f.value.child("to").string(),
+	if windows := n.Child("windows"); windows != nil {
+		for _, f := range windows.Fields {
+			p.Windows[f.Name] = &Window{
+				Pos: f.At.Pos(), Days: f.Value.Child("days").Strings(),
+				From: f.Value.Child("from").Str(), To: f.Value.Child("to").Str(),
 			}
 		}
 	}
-	if limits := n.child("limits"); limits != nil {
-		for _, f := range limits.fields {
-			p.Limits[f.name] = &Limit{
-				Pos: f.at.pos(), Min: f.value.child("min").int(),
-				Percent: f.value.child("percent").float(), Max: f.value.child("max").int(),
-				Off: f.value.child("off").bool(), Reason: f.value.child("reason").string(),
+	if limits := n.Child("limits"); limits != nil {
+		for _, f := range limits.Fields {
+			p.Limits[f.Name] = &Limit{
+				Pos: f.At.Pos(), Min: f.Value.Child("min").Int(),
+				Percent: f.Value.Child("percent").Float(), Max: f.Value.Child("max").Int(),
+				Off: f.Value.Child("off").Bool(), Reason: f.Value.Child("reason").Str(),
 			}
 		}
 	}
-	p.DriftBound, _ = time.ParseDuration(n.child("driftBound").string()) // 0 is rejected later
-	if rate := n.find("rate", "perSecond").float(); rate != nil {
+	p.DriftBound, _ = time.ParseDuration(n.Child("driftBound").Str()) // 0 is rejected later
+	if rate := n.Find("rate", "perSecond").Float(); rate != nil {
 		p.Rate.PerSecond = *rate
 	}
-	if concurrency := n.find("rate", "concurrency").int(); concurrency != nil {
+	if concurrency := n.Find("rate", "concurrency").Int(); concurrency != nil {
 		p.Rate.Concurrency = *concurrency
 	}
 	b.d.Provisioners[key] = p
 }
 
 // review returns the review rule of a provisioner in its short or its long form.
-func review(provisioner *node, at Pos) Review {
-	n := provisioner.child("review")
-	out := Review{Pos: n.posOr(at), Required: n.string() == "required" || n.child("required").bool()}
+func review(provisioner *tree.Node, at tree.Pos) Review {
+	n := provisioner.Child("review")
+	out := Review{Pos: n.PosOr(at), Required: n.Str() == "required" || n.Child("required").Bool()}
 	if !out.Required {
 		return out
 	}
-	out.Approvals, out.By = 1, n.child("by").strings()
-	if approvals := n.child("approvals").int(); approvals != nil {
+	out.Approvals, out.By = 1, n.Child("by").Strings()
+	if approvals := n.Child("approvals").Int(); approvals != nil {
 		out.Approvals = *approvals
 	}
 	return out
 }
 
-func (b *binder) auth(n *node) Auth {
-	if f := n.get("token"); f != nil {
+func (b *binder) auth(n *tree.Node) Auth {
+	if f := n.Get("token"); f != nil {
 		return Auth{Token: secret(f)}
 	}
-	f := n.get("oauth2")
+	f := n.Get("oauth2")
 	if f == nil {
 		return Auth{}
 	}
-	o := f.value
+	o := f.Value
 	return Auth{OAuth2: &OAuth2{
-		Pos: f.at.pos(), Grant: cmp.Or(o.child("grant").string(), "clientCredentials"),
-		TokenURL: o.child("tokenURL").string(), AuthorizeURL: o.child("authorizeURL").string(),
-		ClientID: o.child("clientID").string(), ClientSecret: secret(o.get("clientSecret")),
-		Scopes: o.child("scopes").strings(),
+		Pos: f.At.Pos(), Grant: cmp.Or(o.Child("grant").Str(), "clientCredentials"),
+		TokenURL: o.Child("tokenURL").Str(), AuthorizeURL: o.Child("authorizeURL").Str(),
+		ClientID: o.Child("clientID").Str(), ClientSecret: secret(o.Get("clientSecret")),
+		Scopes: o.Child("scopes").Strings(),
 	}}
 }
 
-func (b *binder) assertion(key string, at Pos, n *node) {
-	a := &Assertion{Key: key, Pos: at, Reason: n.child("reason").string(), Disjoint: n.child("disjoint").strings()}
-	if least := n.child("atLeast"); least != nil {
-		a.AtLeast = &AtLeast{Group: least.child("group").string()}
-		if active := least.child("active").int(); active != nil {
+func (b *binder) assertion(key string, at tree.Pos, n *tree.Node) {
+	a := &Assertion{Key: key, Pos: at, Reason: n.Child("reason").Str(), Disjoint: n.Child("disjoint").Strings()}
+	if least := n.Child("atLeast"); least != nil {
+		a.AtLeast = &AtLeast{Group: least.Child("group").Str()}
+		if active := least.Child("active").Int(); active != nil {
 			a.AtLeast.Active = *active
 		}
 	}
-	if only := n.child("only"); only != nil {
-		a.Only = &Only{Attribute: only.child("attribute").string(), Pattern: only.child("pattern").string()}
-		if where := only.get("where"); where != nil {
+	if only := n.Child("only"); only != nil {
+		a.Only = &Only{Attribute: only.Child("attribute").Str(), Pattern: only.Child("pattern").Str()}
+		if where := only.Get("where"); where != nil {
 			a.Only.Where = bindRule(*where)
 		}
 	}
 	b.d.Assertions[key] = a
 }
 
-func (b *binder) approval(key string, at Pos, n *node) {
+func (b *binder) approval(key string, at tree.Pos, n *tree.Node) {
 	b.d.Approvals[key] = &Approval{
-		Key: key, Pos: at, Reason: n.child("reason").string(), Expires: b.date(n.child("expires")),
+		Key: key, Pos: at, Reason: n.Child("reason").Str(), Expires: b.date(n.Child("expires")),
 	}
 }

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"context"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"io/fs"
 	"maps"
 	"slices"
@@ -60,13 +61,13 @@ func (c *Cache) store(
 	c.context, c.groups, c.files = context, groups, make(map[string]cachedFile, len(files))
 	for _, f := range files {
 		if f.hash != "" && !f.mixed {
-			c.files[f.ref.path] = cachedFile{f.hash, sizes[f.ref.path], f.result}
+			c.files[f.ref.Path] = cachedFile{f.hash, sizes[f.ref.Path], f.result}
 		}
 	}
 }
 
 // mergedGroup returns the cached merge of a group with its member lists, or nil.
-func (c *Cache) mergedGroup(g *Group, memberLists []*Group, at Pos) *Group {
+func (c *Cache) mergedGroup(g *Group, memberLists []*Group, at tree.Pos) *Group {
 	if m, ok := c.groups[g]; ok && slices.Equal(m.memberLists, memberLists) && (m.group.Pos == at || at.Line == 0) {
 		return m.group
 	}

@@ -8,39 +8,40 @@ import (
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // checkRecords checks every record against the compiled schema and adds defaults. The first check
 // only decides. A rejected record is checked again to collect its problems, and CUE confirms the
 // rejection.
 func (l *loader) checkRecords(ctx context.Context) {
-	rejected := map[string]map[string]Problems{}
+	rejected := map[string]map[string]tree.Problems{}
 	collected := 0
 	for _, kind := range l.schema.order {
 		root := l.schema.roots[kind]
-		have := l.root.get(kind)
+		have := l.root.Get(kind)
 		switch {
 		case kind == "mappings":
 		case have == nil && root.defaultValue != nil:
-			value := root.defaultValue.copy(position{})
-			l.root.fields = append(l.root.fields, field{name: kind, value: value})
+			value := root.defaultValue.Copy(tree.Position{})
+			l.root.Fields = append(l.root.Fields, tree.Field{Name: kind, Value: value})
 		case have == nil:
-		case have.value.kind != structNode || root.defaultValue.kind != structNode:
-			valid := root.rule.check(have.value, &problemCollector{path: kind, add: l.report})
-			if !valid && root.defaultValue.kind == structNode {
+		case have.Value.Kind != tree.Struct || root.defaultValue.Kind != tree.Struct:
+			valid := root.rule.check(have.Value, &problemCollector{path: kind, add: l.report})
+			if !valid && root.defaultValue.Kind == tree.Struct {
 				l.dynamic.failed = true // references to its records would be reported as unknown
 			}
 		default:
-			for i := range have.value.fields {
+			for i := range have.Value.Fields {
 				if collected >= l.limits.problems { // one more would not be listed
 					l.omitted++
 					break
 				}
-				if found := checkRecord(root.rule.(*structRule), &have.value.fields[i], kind); len(found) > 0 {
+				if found := checkRecord(root.rule.(*structRule), &have.Value.Fields[i], kind); len(found) > 0 {
 					if rejected[kind] == nil {
-						rejected[kind] = map[string]Problems{}
+						rejected[kind] = map[string]tree.Problems{}
 					}
-					rejected[kind][have.value.fields[i].name] = found
+					rejected[kind][have.Value.Fields[i].Name] = found
 					collected += len(found)
 				}
 			}
@@ -49,26 +50,27 @@ func (l *loader) checkRecords(ctx context.Context) {
 	l.confirm(ctx, rejected)
 }
 
-func (l *loader) attributeTypes() map[string]*node {
-	out := map[string]*node{}
-	if n := l.root.child("attributeTypes"); n != nil {
-		for _, f := range n.fields {
-			out[f.name] = f.value
+func (l *loader) attributeTypes() map[string]*tree.Node {
+	out := map[string]*tree.Node{}
+	if n := l.root.Child("attributeTypes"); n != nil {
+		for _, f := range n.Fields {
+			out[f.Name] = f.Value
 		}
 	}
 	return out
 }
 
 // checkRecord checks one record of a kind, and its key.
-func checkRecord(records *structRule, f *field, kind string) Problems {
-	single := &node{kind: structNode, at: f.at, fields: []field{*f}}
+func checkRecord(records *structRule, f *tree.Field, kind string) tree.Problems {
+	single := &tree.Node{Kind: tree.Struct, At: f.At, Fields: []tree.Field{*f}}
 	if records.check(single, nil) {
 		return nil
 	}
-	var found Problems
-	records.check(single, &problemCollector{path: kind, add: func(p Problem) {
-		if p.Code == badLength.id && kind == "provisioners" && p.Path == joinPath(joinPath(kind, f.name), "groups") {
-			p.Code, p.Message, p.Advice = emptyGroups.id, "the list of groups is empty", emptyGroups.advice
+	var found tree.Problems
+	records.check(single, &problemCollector{path: kind, add: func(p tree.Problem) {
+		if p.Code == tree.BadLength.ID && kind == "provisioners" &&
+			p.Path == tree.JoinPath(tree.JoinPath(kind, f.Name), "groups") {
+			p.Code, p.Message, p.Advice = tree.EmptyGroups.ID, "the list of groups is empty", tree.EmptyGroups.Advice
 		}
 		found = append(found, p)
 	}})
@@ -83,23 +85,23 @@ const (
 )
 
 // confirm evaluates rejected records with CUE, and reports only those that CUE rejects too.
-func (l *loader) confirm(ctx context.Context, rejected map[string]map[string]Problems) {
+func (l *loader) confirm(ctx context.Context, rejected map[string]map[string]tree.Problems) {
 	file := &ast.File{Filename: "literals.cue", Decls: []ast.Decl{&ast.Package{Name: ast.NewIdent("roster")}}}
-	add := func(kind, key string, n *node) {
-		record := &ast.Field{Label: ast.NewString(key), Value: n.syntax()}
+	add := func(kind, key string, n *tree.Node) {
+		record := &ast.Field{Label: ast.NewString(key), Value: nodeSyntax(n)}
 		records := &ast.StructLit{Elts: []ast.Decl{record}}
 		file.Decls = append(file.Decls, &ast.Field{Label: ast.NewIdent(kind), Value: records})
 	}
 	count, values := 0, 0
-	lookup := &validator{loader: l, records: map[string]map[string]*node{}}
+	lookup := &validator{loader: l, records: map[string]map[string]*tree.Node{}}
 	for _, kind := range l.schema.order {
 		for _, key := range slices.Sorted(maps.Keys(rejected[kind])) {
 			n := lookup.node(kind, key)
 			size := 0
 			if n != nil {
-				size = n.size()
+				size = n.Size()
 			}
-			if n != nil && count < maxConfirmed && values+size <= maxConfirmedValues && !n.hasInvalid() {
+			if n != nil && count < maxConfirmed && values+size <= maxConfirmedValues && !n.HasInvalid() {
 				count, values = count+1, values+size
 				add(kind, key, n)
 				continue
@@ -112,7 +114,7 @@ func (l *loader) confirm(ctx context.Context, rejected map[string]map[string]Pro
 		return
 	}
 	for name, n := range l.attributeTypes() {
-		if !n.hasInvalid() && rejected["attributeTypes"][name] == nil {
+		if !n.HasInvalid() && rejected["attributeTypes"][name] == nil {
 			add("attributeTypes", name, n)
 		}
 	}
@@ -143,31 +145,9 @@ func (e *evaluation) accepts(kind, key string) bool {
 		return false
 	}
 	for _, err := range e.errs {
-		if path := cuePath(err.Path()); path == "" || strings.HasPrefix(path, joinPath(kind, key)) {
+		if path := cuePath(err.Path()); path == "" || strings.HasPrefix(path, tree.JoinPath(kind, key)) {
 			return false
 		}
 	}
 	return true
-}
-
-// size is the number of values in n.
-func (n *node) size() int {
-	size := 1
-	for _, f := range n.fields {
-		size += f.value.size()
-	}
-	return size
-}
-
-// hasInvalid reports whether n has a value that CUE could not evaluate.
-func (n *node) hasInvalid() bool {
-	if n.kind == invalidNode {
-		return true
-	}
-	for _, f := range n.fields {
-		if f.value.hasInvalid() {
-			return true
-		}
-	}
-	return false
 }

@@ -9,6 +9,7 @@ import (
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/parser"
 	"cuelang.org/go/cue/token"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // compiledSchema is the CUE schema as rules. Each Load has its own, because the custom attributes
@@ -125,7 +126,7 @@ func refersToSecret(x ast.Expr) bool {
 
 // defaultValue returns the value that CUE assigns to a missing regular field: its default, an empty
 // struct, or nil.
-func (c *schemaCompiler) defaultValue(x ast.Expr, scope string) *node {
+func (c *schemaCompiler) defaultValue(x ast.Expr, scope string) *tree.Node {
 	switch x := x.(type) {
 	case *ast.BinaryExpr:
 		if x.Op == token.OR {
@@ -140,11 +141,11 @@ func (c *schemaCompiler) defaultValue(x ast.Expr, scope string) *node {
 			return r.node(x.X)
 		}
 	case *ast.StructLit, *ast.CallExpr:
-		return &node{kind: structNode}
+		return &tree.Node{Kind: tree.Struct}
 	case *ast.Ident, *ast.SelectorExpr:
 		if d, ok := c.definitions[reference(x, scope)]; ok {
 			if _, ok := d.expr.(*ast.StructLit); ok {
-				return &node{kind: structNode}
+				return &tree.Node{Kind: tree.Struct}
 			}
 		}
 	}
@@ -174,7 +175,7 @@ func (c *schemaCompiler) expr(x ast.Expr, scope string) (rule, error) {
 	case *ast.BasicLit:
 		r := literalReader{depth: 1}
 		if n := r.node(x); n != nil {
-			return &constRule{n.kind, n.text}, nil
+			return &constRule{n.Kind, n.Text}, nil
 		}
 	case *ast.CallExpr:
 		return c.call(x, scope)
@@ -194,13 +195,13 @@ func (c *schemaCompiler) named(x ast.Expr, scope string) (rule, error) {
 	if id, ok := x.(*ast.Ident); ok {
 		switch id.Name {
 		case "bool":
-			return &typeRule{[]kind{boolNode}, "a bool"}, nil
+			return &typeRule{[]tree.Kind{tree.Bool}, "a bool"}, nil
 		case "int":
-			return &typeRule{[]kind{intNode}, "an integer"}, nil
+			return &typeRule{[]tree.Kind{tree.Int}, "an integer"}, nil
 		case "number":
-			return &typeRule{[]kind{intNode, floatNode}, "a number"}, nil
+			return &typeRule{[]tree.Kind{tree.Int, tree.Float}, "a number"}, nil
 		case "string":
-			return &typeRule{[]kind{stringNode}, "a string"}, nil
+			return &typeRule{[]tree.Kind{tree.String}, "a string"}, nil
 		}
 	}
 	name := reference(x, scope)
@@ -230,7 +231,7 @@ func setPatternDoc(r rule, doc string) {
 		if r.doc != "" {
 			return
 		}
-		r.doc = lowerFirst(firstSentence(doc))
+		r.doc = lowerFirst(tree.FirstSentence(doc))
 	case allRule:
 		for _, x := range r {
 			setPatternDoc(x, doc)

@@ -11,6 +11,7 @@ import (
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // testAttributeTypes are the custom attributes of all comparisons with CUE.
@@ -35,14 +36,14 @@ func newComparer(t testing.TB) *comparer {
 	})
 	return &comparer{
 		t, schema,
-		&loader{limits: standardLimits(), schema: schema, dynamic: newDynamic(), literals: map[string]*builder{}},
+		&loader{limits: standardLimits(), schema: schema, dynamic: newDynamic(), literals: map[string]*tree.Builder{}},
 	}
 }
 
 // parse parses JSON as in a data file. It returns nil if the JSON is invalid.
-func (c *comparer) parse(text string) *node {
+func (c *comparer) parse(text string) *tree.Node {
 	c.l.problems = nil
-	f := &dataFile{ref: &fileRef{"x.json"}, limits: c.l.limits, report: c.l.report, arena: &arena{}}
+	f := &dataFile{ref: &tree.File{Path: "x.json"}, limits: c.l.limits, report: c.l.report, arena: &tree.Arena{}}
 	n := f.parseJSON(text, 1)
 	if len(c.l.problems) > 0 {
 		return nil
@@ -52,15 +53,15 @@ func (c *comparer) parse(text string) *node {
 
 // compare reports an error unless the compiled schema and CUE accept the same records of a kind and
 // add the same defaults. It returns the number of records that both accept.
-func (c *comparer) compare(kind string, records []*node) (accepted int) {
+func (c *comparer) compare(kind string, records []*tree.Node) (accepted int) {
 	c.t.Helper()
 	file := &ast.File{Filename: "x.cue", Decls: []ast.Decl{&ast.Package{Name: ast.NewIdent("roster")}}}
-	add := func(kind string, n *node) {
-		file.Decls = append(file.Decls, &ast.Field{Label: ast.NewIdent(kind), Value: n.syntax()})
+	add := func(kind string, n *tree.Node) {
+		file.Decls = append(file.Decls, &ast.Field{Label: ast.NewIdent(kind), Value: nodeSyntax(n)})
 	}
-	all := &node{kind: structNode}
+	all := &tree.Node{Kind: tree.Struct}
 	for i, n := range records {
-		all.fields = append(all.fields, field{name: fmt.Sprintf("r-%d", i), value: n})
+		all.Fields = append(all.Fields, tree.Field{Name: fmt.Sprintf("r-%d", i), Value: n})
 	}
 	add("attributeTypes", c.parse(testAttributeTypes))
 	add(kind, all)
@@ -70,9 +71,9 @@ func (c *comparer) compare(kind string, records []*node) (accepted int) {
 	}
 	for i, n := range records {
 		written := fmt.Sprint(plainValue(n))
-		f := field{name: fmt.Sprintf("r-%d", i), value: n}
+		f := tree.Field{Name: fmt.Sprintf("r-%d", i), Value: n}
 		accepts := len(checkRecord(c.schema.roots[kind].rule.(*structRule), &f, kind)) == 0
-		if cueAccepts := e.accepts(kind, f.name); accepts != cueAccepts {
+		if cueAccepts := e.accepts(kind, f.Name); accepts != cueAccepts {
 			c.t.Errorf("%s %s: accepted by the compiled schema: %v, by CUE: %v", kind, written, accepts, cueAccepts)
 			continue
 		}
@@ -80,9 +81,9 @@ func (c *comparer) compare(kind string, records []*node) (accepted int) {
 			continue
 		}
 		accepted++
-		v := e.full.LookupPath(cue.MakePath(cue.Str(kind), cue.Str(f.name)))
+		v := e.full.LookupPath(cue.MakePath(cue.Str(kind), cue.Str(f.Name)))
 		x := &extractor{loader: c.l}
-		have, want := plainValue(f.value), plainValue(x.value(v, "x", position{}, nil))
+		have, want := plainValue(f.Value), plainValue(x.value(v, "x", tree.Position{}, nil))
 		if !reflect.DeepEqual(have, want) {
 			c.t.Errorf("%s %s:\nwith defaults %v\nby CUE        %v", kind, written, have, want)
 		}
@@ -91,26 +92,26 @@ func (c *comparer) compare(kind string, records []*node) (accepted int) {
 }
 
 // plainValue returns the content of a node without positions and order.
-func plainValue(n *node) any {
-	switch n.kind {
-	case structNode:
+func plainValue(n *tree.Node) any {
+	switch n.Kind {
+	case tree.Struct:
 		out := map[string]any{}
-		for _, f := range n.fields {
-			out[f.name] = plainValue(f.value)
+		for _, f := range n.Fields {
+			out[f.Name] = plainValue(f.Value)
 		}
 		return out
-	case listNode:
+	case tree.List:
 		out := []any{}
-		for _, f := range n.fields {
-			out = append(out, plainValue(f.value))
+		for _, f := range n.Fields {
+			out = append(out, plainValue(f.Value))
 		}
 		return out
-	case intNode, floatNode:
-		if r, ok := n.number(); ok {
+	case tree.Int, tree.Float:
+		if r, ok := n.Number(); ok {
 			return r.RatString()
 		}
 	}
-	return fmt.Sprintf("%s %q", n.kind, n.text)
+	return fmt.Sprintf("%s %q", n.Kind, n.Text)
 }
 
 // validRecords are the seeds of mutations.
@@ -168,35 +169,35 @@ var mutationValues = []string{
 }
 
 // mutate changes one place of a record.
-func (c *comparer) mutate(r *rand.Rand, n *node) {
-	var places []*node
-	var walk func(n *node)
-	walk = func(n *node) {
+func (c *comparer) mutate(r *rand.Rand, n *tree.Node) {
+	var places []*tree.Node
+	var walk func(n *tree.Node)
+	walk = func(n *tree.Node) {
 		places = append(places, n)
-		for _, f := range n.fields {
-			walk(f.value)
+		for _, f := range n.Fields {
+			walk(f.Value)
 		}
 	}
 	walk(n)
 	p := places[r.IntN(len(places))]
-	value := func() *node { return c.parse(mutationValues[r.IntN(len(mutationValues))]) }
+	value := func() *tree.Node { return c.parse(mutationValues[r.IntN(len(mutationValues))]) }
 	switch k := r.IntN(4); {
-	case p.kind == structNode && k == 0 && len(p.fields) > 0:
-		i := r.IntN(len(p.fields))
-		p.fields = append(p.fields[:i], p.fields[i+1:]...)
-	case p.kind == structNode && k == 1:
+	case p.Kind == tree.Struct && k == 0 && len(p.Fields) > 0:
+		i := r.IntN(len(p.Fields))
+		p.Fields = append(p.Fields[:i], p.Fields[i+1:]...)
+	case p.Kind == tree.Struct && k == 1:
 		names := []string{
 			"extra", "reason", "off", "min", "key", "until", "state", "bad key", "", "env", "file", "oauth2",
 			"department",
 		}
-		if name := names[r.IntN(len(names))]; p.get(name) == nil {
-			p.fields = append(p.fields, field{name: name, value: value()})
+		if name := names[r.IntN(len(names))]; p.Get(name) == nil {
+			p.Fields = append(p.Fields, tree.Field{Name: name, Value: value()})
 		}
-	case p.kind == listNode && k == 0:
+	case p.Kind == tree.List && k == 0:
 		v := value()
-		p.fields = append(p.fields, field{value: v})
-	case k == 2 && len(p.fields) > 0:
-		p.fields[r.IntN(len(p.fields))].value = value()
+		p.Fields = append(p.Fields, tree.Field{Value: v})
+	case k == 2 && len(p.Fields) > 0:
+		p.Fields[r.IntN(len(p.Fields))].Value = value()
 	default:
 		*p = *value()
 	}
@@ -208,10 +209,10 @@ func TestCompiledSchemaAgreesWithCUE(t *testing.T) {
 	for _, kind := range slices.Sorted(maps.Keys(validRecords)) {
 		t.Run(kind, func(t *testing.T) {
 			c.t = t
-			var records []*node
+			var records []*tree.Node
 			for _, text := range validRecords[kind] {
 				n := c.parse(text)
-				f := field{name: "r", value: n}
+				f := tree.Field{Name: "r", Value: n}
 				if len(checkRecord(c.schema.roots[kind].rule.(*structRule), &f, kind)) > 0 {
 					t.Errorf("the seed %s is not valid", text)
 				}
@@ -228,7 +229,7 @@ func TestCompiledSchemaAgreesWithCUE(t *testing.T) {
 				accepted = c.compare(kind, records)
 			} else {
 				for _, n := range records { // an invalid type makes CUE drop all attributes
-					accepted += c.compare(kind, []*node{n})
+					accepted += c.compare(kind, []*tree.Node{n})
 				}
 			}
 			if accepted == 0 || accepted == len(records) {
@@ -249,7 +250,7 @@ func FuzzRecord(f *testing.F) {
 	f.Fuzz(func(t *testing.T, kind uint8, text string) {
 		c := newComparer(t)
 		if n := c.parse(text); n != nil {
-			c.compare(kinds[int(kind)%len(kinds)], []*node{n})
+			c.compare(kinds[int(kind)%len(kinds)], []*tree.Node{n})
 		}
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"cuelang.org/go/cue/errors"
 	"cuelang.org/go/cue/parser"
 	"cuelang.org/go/cue/token"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // evaluation is the result of CUE for the dynamic declarations.
@@ -35,7 +36,7 @@ type evaluation struct {
 // The context limits how long Load waits. CUE cannot be interrupted: after a timeout the evaluation
 // continues in its goroutine and its result is dropped.
 func (l *loader) evaluate(ctx context.Context) error {
-	l.root = &node{kind: structNode}
+	l.root = &tree.Node{Kind: tree.Struct}
 	literals, hasRecords := l.literalsForCUE()
 	if len(l.dynamic.files) > 0 && hasRecords && !l.guard.allowsData() {
 		return l.guard.err
@@ -58,7 +59,7 @@ func (l *loader) evaluate(ctx context.Context) error {
 		l.mergeRecords(name, e)
 	}
 	for name, n := range l.attributeTypes() {
-		l.schema.types[name] = n.child("type").string()
+		l.schema.types[name] = n.Child("type").Str()
 	}
 	l.evaluated = e
 	return nil
@@ -79,14 +80,14 @@ func evaluateSafely(files []*ast.File) (e *evaluation) {
 func (l *loader) literalsForCUE() (file *ast.File, hasRecords bool) {
 	file = &ast.File{Filename: "literals.cue", Decls: []ast.Decl{&ast.Package{Name: ast.NewIdent("roster")}}}
 	for _, kind := range slices.Sorted(maps.Keys(l.literals)) {
-		for _, f := range l.literals[kind].n.fields {
+		for _, f := range l.literals[kind].Node.Fields {
 			switch {
 			case kind == "":
-				if l.dynamic.includes(f.name, "") {
-					file.Decls = append(file.Decls, &ast.Field{Label: ast.NewIdent(f.name), Value: f.value.syntax()})
+				if l.dynamic.includes(f.Name, "") {
+					file.Decls = append(file.Decls, &ast.Field{Label: ast.NewIdent(f.Name), Value: nodeSyntax(f.Value)})
 				}
-			case kind == "attributeTypes" || l.dynamic.includes(kind, f.name):
-				record := &ast.Field{Label: ast.NewString(f.name), Value: f.value.syntax()}
+			case kind == "attributeTypes" || l.dynamic.includes(kind, f.Name):
+				record := &ast.Field{Label: ast.NewString(f.Name), Value: nodeSyntax(f.Value)}
 				records := &ast.StructLit{Elts: []ast.Decl{record}}
 				file.Decls = append(file.Decls, &ast.Field{Label: ast.NewIdent(kind), Value: records})
 				hasRecords = hasRecords || kind == "users" || kind == "groups"
@@ -194,19 +195,19 @@ func buildInstance(ctx *cue.Context, constraints bool, files []*ast.File) (cue.V
 // mergeRecords adds the literal and the evaluated records of a kind to the root.
 func (l *loader) mergeRecords(name string, e *evaluation) {
 	if have := l.literals[""]; have != nil {
-		if f := have.n.get(name); f != nil && !l.dynamic.includes(name, "") {
-			l.root.fields = append(l.root.fields, *f)
+		if f := have.Node.Get(name); f != nil && !l.dynamic.includes(name, "") {
+			l.root.Fields = append(l.root.Fields, *f)
 			return
 		}
 	}
-	out := &node{kind: structNode}
+	out := &tree.Node{Kind: tree.Struct}
 	literal := l.literals[name]
 	if literal != nil {
-		out.at = literal.n.at
-		out.fields = make([]field, 0, len(literal.n.fields))
-		for _, f := range literal.n.fields {
-			if !l.dynamic.includes(name, f.name) {
-				out.fields = append(out.fields, f)
+		out.At = literal.Node.At
+		out.Fields = make([]tree.Field, 0, len(literal.Node.Fields))
+		for _, f := range literal.Node.Fields {
+			if !l.dynamic.includes(name, f.Name) {
+				out.Fields = append(out.Fields, f)
 			}
 		}
 	}
@@ -214,11 +215,11 @@ func (l *loader) mergeRecords(name string, e *evaluation) {
 		if v := e.full.LookupPath(cue.MakePath(cue.Str(name))); v.Exists() {
 			x := &extractor{loader: l, literal: literal}
 			if !x.records(out, v, name) {
-				out = x.value(v, name, position{}, nil)
+				out = x.value(v, name, tree.Position{}, nil)
 			}
 		}
 	}
-	if out.kind != structNode || len(out.fields) > 0 {
-		l.root.fields = append(l.root.fields, field{name: name, at: out.at, value: out})
+	if out.Kind != tree.Struct || len(out.Fields) > 0 {
+		l.root.Fields = append(l.root.Fields, tree.Field{Name: name, At: out.At, Value: out})
 	}
 }

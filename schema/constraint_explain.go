@@ -11,6 +11,7 @@ import (
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/errors"
 	"cuelang.org/go/cue/token"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // reportCUEErrors reports what CUE found wrong. If the compiled schema finds the same problem, its
@@ -20,7 +21,7 @@ func (l *loader) reportCUEErrors() {
 	if e == nil {
 		return
 	}
-	invalid := map[Pos]bool{}
+	invalid := map[tree.Pos]bool{}
 	for _, key := range slices.Sorted(maps.Keys(l.mappingSources)) {
 		n := len(l.problems)
 		l.lintMapping(l.mappingSources[key])
@@ -33,32 +34,33 @@ func (l *loader) reportCUEErrors() {
 		return
 	}
 	l.reportAll(l.rawProblems(e))
-	l.reportErrors(e.errs, cueError, invalid)
-	l.reportErrors(e.incomplete, notConcrete, invalid)
+	l.reportErrors(e.errs, tree.CUEError, invalid)
+	l.reportErrors(e.incomplete, tree.NotConcrete, invalid)
 }
 
 // reportErrors reports errors of CUE, except those at the path of a reported problem or at a
 // position in an invalid mapping.
-func (l *loader) reportErrors(errs []errors.Error, c code, invalid map[Pos]bool) {
+func (l *loader) reportErrors(errs []errors.Error, c tree.Code, invalid map[tree.Pos]bool) {
 	reported := map[string]bool{}
 	for _, p := range l.problems {
 		reported[p.Path] = true
 	}
 	for _, err := range errs {
 		path := cuePath(err.Path())
-		if isReported(path, reported) || slices.ContainsFunc(l.positions(err), func(p Pos) bool { return invalid[p] }) {
+		if isReported(path, reported) ||
+			slices.ContainsFunc(l.positions(err), func(p tree.Pos) bool { return invalid[p] }) {
 			continue
 		}
 		reported[path] = true
 		if path == "" && len(l.positions(err)) == 0 && len(l.problems) > 0 {
 			continue // it follows from a reported problem
 		}
-		p := c.problem(l.positionOf(err, path), path, hideLongStrings(cueMessage(err)))
-		if c == cueError {
+		p := c.Problem(l.positionOf(err, path), path, hideLongStrings(cueMessage(err)))
+		if c == tree.CUEError {
 			p.Advice = "" // CUE wrote the message
 		}
 		if secretPath(path) {
-			p.Code, p.Message, p.Advice = secretLiteral.id, notASecretRef, secretLiteral.advice
+			p.Code, p.Message, p.Advice = tree.SecretLiteral.ID, notASecretRef, tree.SecretLiteral.Advice
 		}
 		l.report(p)
 	}
@@ -66,12 +68,12 @@ func (l *loader) reportErrors(errs []errors.Error, c code, invalid map[Pos]bool)
 
 // rawProblems checks the declared values, before CUE unified them with the schema, against the
 // compiled schema.
-func (l *loader) rawProblems(e *evaluation) Problems {
+func (l *loader) rawProblems(e *evaluation) tree.Problems {
 	if !e.raw.Exists() {
 		return nil
 	}
-	var found Problems
-	add := func(p Problem) { found = append(found, p) }
+	var found tree.Problems
+	add := func(p tree.Problem) { found = append(found, p) }
 	for _, kind := range l.schema.order {
 		v := e.raw.LookupPath(cue.MakePath(cue.Str(kind)))
 		if !v.Exists() {
@@ -85,7 +87,7 @@ func (l *loader) rawProblems(e *evaluation) Problems {
 			continue
 		}
 		x := &extractor{loader: l, literal: l.literals[kind], lenient: true}
-		out := &node{kind: structNode}
+		out := &tree.Node{Kind: tree.Struct}
 		if x.records(out, v, kind) {
 			l.schema.roots[kind].rule.check(out, &problemCollector{path: kind, add: add})
 		}
@@ -94,16 +96,16 @@ func (l *loader) rawProblems(e *evaluation) Problems {
 }
 
 // rawMapping checks the literal fields of a mapping.
-func (l *loader) rawMapping(m cue.Value, key string) (found Problems) {
-	add := func(p Problem) { found = append(found, p) }
+func (l *loader) rawMapping(m cue.Value, key string) (found tree.Problems) {
+	add := func(p tree.Problem) { found = append(found, p) }
 	for _, name := range []string{"ifEmpty", "examples"} {
 		v := m.LookupPath(cue.MakePath(cue.Str(name)))
 		if !v.Exists() {
 			continue
 		}
 		x := &extractor{loader: l, lenient: true}
-		path := joinPath(joinPath("mappings", key), name)
-		n := x.value(v, path, position{}, nil)
+		path := tree.JoinPath(tree.JoinPath("mappings", key), name)
+		n := x.value(v, path, tree.Position{}, nil)
 		l.schema.mapping().field(name).rule.check(n, &problemCollector{path: path, add: add})
 	}
 	return found
@@ -123,25 +125,25 @@ func isReported(path string, reported map[string]bool) bool {
 }
 
 // positionOf returns the position in the repository of a CUE error.
-func (l *loader) positionOf(err errors.Error, path string) Pos {
+func (l *loader) positionOf(err errors.Error, path string) tree.Pos {
 	if known := l.positions(err); len(known) > 0 {
 		return known[0]
 	}
 	for path != "" {
 		if p, ok := l.dynamic.positions[path]; ok {
-			return p.pos()
+			return p.Pos()
 		}
 		path = path[:max(0, strings.LastIndexAny(path, ".["))]
 	}
-	return Pos{}
+	return tree.Pos{}
 }
 
 // positions returns the positions in the repository that a CUE error names.
-func (l *loader) positions(err errors.Error) []Pos {
-	var known []Pos
+func (l *loader) positions(err errors.Error) []tree.Pos {
+	var known []tree.Pos
 	for _, p := range append([]token.Pos{err.Position()}, err.InputPositions()...) {
 		if ref := l.dynamic.refs[p.Filename()]; ref != nil {
-			known = append(known, tokenPosition(ref, p).pos())
+			known = append(known, tokenPosition(ref, p).Pos())
 		}
 	}
 	return known
@@ -161,7 +163,7 @@ func cuePath(selectors []string) string {
 			path += "[" + s + "]"
 			continue
 		}
-		path = joinPath(path, s)
+		path = tree.JoinPath(path, s)
 	}
 	return path
 }
@@ -186,7 +188,7 @@ var longString = regexp.MustCompile(`"[^"\s]{40,}"`)
 
 // omitLong returns "" for a text that is too long for a message.
 func omitLong(s string) string {
-	if len(s) > maxShownRunes {
+	if len(s) > tree.MaxShownRunes {
 		return ""
 	}
 	return s

@@ -88,20 +88,20 @@ func (c *schemaCompiler) unary(x *ast.UnaryExpr, scope string) (rule, error) {
 	}
 	switch x.Op {
 	case token.MAT:
-		re, err := regexp.Compile(n.text)
+		re, err := regexp.Compile(n.Text)
 		if err != nil {
 			return nil, err
 		}
-		return &patternRule{re: re, runs: parseRuns(n.text)}, nil
+		return &patternRule{re: re, runs: parseRuns(n.Text)}, nil
 	case token.GEQ, token.LEQ:
-		limit, ok := new(big.Rat).SetString(n.text)
+		limit, ok := new(big.Rat).SetString(n.Text)
 		if !ok {
-			return nil, fmt.Errorf("bound %q is not supported", n.text)
+			return nil, fmt.Errorf("bound %q is not supported", n.Text)
 		}
-		return &boundRule{op: x.Op.String(), limit: limit, text: n.text}, nil
+		return &boundRule{op: x.Op.String(), limit: limit, text: n.Text}, nil
 	case token.SUB:
 		if n := r.node(x); n != nil {
-			return &constRule{n.kind, n.text}, nil
+			return &constRule{n.Kind, n.Text}, nil
 		}
 	}
 	return nil, fmt.Errorf("operator %v is not supported", x.Op)

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"cuelang.org/go/cue"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // extractor converts CUE values to nodes.
@@ -12,13 +13,13 @@ type extractor struct {
 	*loader
 	// literal has the literal records of the kind. Their positions are more exact than those of
 	// CUE.
-	literal *builder
+	literal *tree.Builder
 	// lenient skips values that are not concrete instead of reporting them.
 	lenient bool
 }
 
 // records adds the evaluated records of a kind to out. It returns false if v is not a struct.
-func (x *extractor) records(out *node, v cue.Value, kind string) bool {
+func (x *extractor) records(out *tree.Node, v cue.Value, kind string) bool {
 	it, err := v.Fields()
 	if err != nil {
 		return false
@@ -28,35 +29,35 @@ func (x *extractor) records(out *node, v cue.Value, kind string) bool {
 		if !x.dynamic.includes(kind, key) {
 			continue
 		}
-		var known field
+		var known tree.Field
 		if x.literal != nil {
-			if f := x.literal.lookup(key); f != nil {
+			if f := x.literal.Lookup(key); f != nil {
 				known = *f
 			}
 		}
-		path := joinPath(kind, key)
-		value := x.value(it.Value(), path, position{}, known.value)
-		out.fields = append(out.fields, field{name: key, at: x.labelPosition(path, value, known.at), value: value})
+		path := tree.JoinPath(kind, key)
+		value := x.value(it.Value(), path, tree.Position{}, known.Value)
+		out.Fields = append(out.Fields, tree.Field{Name: key, At: x.labelPosition(path, value, known.At), Value: value})
 	}
 	return true
 }
 
 // labelPosition returns the position of a field's name.
-func (x *extractor) labelPosition(path string, value *node, known position) position {
-	if known.ref != nil {
+func (x *extractor) labelPosition(path string, value *tree.Node, known tree.Position) tree.Position {
+	if known.Ref != nil {
 		return known
 	}
 	if p, ok := x.dynamic.labelPositions[path]; ok {
 		return p
 	}
-	return value.at
+	return value.At
 }
 
 // position returns the position of a value: that of its literal, of its declaration, of its CUE
 // value, or of the value around it.
-func (x *extractor) position(v cue.Value, path string, around position, known *node) position {
+func (x *extractor) position(v cue.Value, path string, around tree.Position, known *tree.Node) tree.Position {
 	if known != nil {
-		return known.at
+		return known.At
 	}
 	if p, ok := x.dynamic.positions[path]; ok {
 		return p
@@ -70,15 +71,15 @@ func (x *extractor) position(v cue.Value, path string, around position, known *n
 }
 
 // value converts a CUE value at a path. known is the literal value there, or nil.
-func (x *extractor) value(v cue.Value, path string, around position, known *node) *node {
+func (x *extractor) value(v cue.Value, path string, around tree.Position, known *tree.Node) *tree.Node {
 	v, _ = v.Default()
-	n := &node{kind: invalidNode, at: x.position(v, path, around, known)}
+	n := &tree.Node{Kind: tree.Invalid, At: x.position(v, path, around, known)}
 	if v.IncompleteKind() == cue.BottomKind {
 		return n
 	}
 	if !v.IsConcrete() {
 		if !x.lenient {
-			p := notConcrete.problem(n.at.pos(), path, "no concrete value")
+			p := tree.NotConcrete.Problem(n.At.Pos(), path, "no concrete value")
 			if !secretPath(path) {
 				p.Value = omitLong(fmt.Sprint(v))
 			}
@@ -88,21 +89,21 @@ func (x *extractor) value(v cue.Value, path string, around position, known *node
 	}
 	switch v.Kind() {
 	case cue.NullKind:
-		n.kind = nullNode
+		n.Kind = tree.Null
 	case cue.BoolKind:
 		b, _ := v.Bool()
-		n.kind, n.text = boolNode, strconv.FormatBool(b)
+		n.Kind, n.Text = tree.Bool, strconv.FormatBool(b)
 	case cue.IntKind:
 		if i, err := v.Int(nil); err == nil {
-			n.kind, n.text = intNode, i.String()
+			n.Kind, n.Text = tree.Int, i.String()
 		}
 	case cue.FloatKind, cue.NumberKind:
 		if b, err := v.MarshalJSON(); err == nil {
-			n.kind, n.text = floatNode, string(b)
+			n.Kind, n.Text = tree.Float, string(b)
 		}
 	case cue.StringKind:
-		n.kind = stringNode
-		n.text, _ = v.String()
+		n.Kind = tree.String
+		n.Text, _ = v.String()
 	case cue.StructKind:
 		x.structValue(n, v, path, known)
 	case cue.ListKind:
@@ -111,36 +112,36 @@ func (x *extractor) value(v cue.Value, path string, around position, known *node
 	return n
 }
 
-func (x *extractor) structValue(n *node, v cue.Value, path string, known *node) {
+func (x *extractor) structValue(n *tree.Node, v cue.Value, path string, known *tree.Node) {
 	it, err := v.Fields()
 	if err != nil {
 		return
 	}
-	n.kind = structNode
+	n.Kind = tree.Struct
 	for it.Next() {
 		name := it.Selector().Unquoted()
-		below := joinPath(path, name)
-		var have field
-		if f := known.get(name); f != nil {
+		below := tree.JoinPath(path, name)
+		var have tree.Field
+		if f := known.Get(name); f != nil {
 			have = *f
 		}
-		value := x.value(it.Value(), below, n.at, have.value)
-		n.fields = append(n.fields, field{name: name, at: x.labelPosition(below, value, have.at), value: value})
+		value := x.value(it.Value(), below, n.At, have.Value)
+		n.Fields = append(n.Fields, tree.Field{Name: name, At: x.labelPosition(below, value, have.At), Value: value})
 	}
 }
 
-func (x *extractor) listValue(n *node, v cue.Value, path string, known *node) {
+func (x *extractor) listValue(n *tree.Node, v cue.Value, path string, known *tree.Node) {
 	it, err := v.List()
 	if err != nil {
 		return
 	}
-	n.kind = listNode
+	n.Kind = tree.List
 	for i := 0; it.Next(); i++ {
-		var element *node
-		if known != nil && known.kind == listNode && i < len(known.fields) {
-			element = known.fields[i].value
+		var element *tree.Node
+		if known != nil && known.Kind == tree.List && i < len(known.Fields) {
+			element = known.Fields[i].Value
 		}
-		value := x.value(it.Value(), fmt.Sprintf("%s[%d]", path, i), n.at, element)
-		n.fields = append(n.fields, field{at: value.at, value: value})
+		value := x.value(it.Value(), fmt.Sprintf("%s[%d]", path, i), n.At, element)
+		n.Fields = append(n.Fields, tree.Field{At: value.At, Value: value})
 	}
 }

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"math/big"
 	"regexp"
 	"slices"
@@ -15,14 +16,14 @@ import (
 // check reports whether n satisfies the rule. With a collector it also reports each problem. It
 // adds the defaults of structs as CUE does, so it may modify n.
 type rule interface {
-	check(n *node, w *problemCollector) bool
+	check(n *tree.Node, w *problemCollector) bool
 }
 
 // problemCollector collects the problems that a rule finds, with their paths. A nil collector drops
 // them.
 type problemCollector struct {
 	path string
-	add  func(Problem)
+	add  func(tree.Problem)
 	// secret hides the values, because they may be secrets.
 	secret bool
 }
@@ -32,7 +33,7 @@ func (pc *problemCollector) at(name string) *problemCollector {
 		return nil
 	}
 	below := *pc
-	below.path = joinPath(pc.path, name)
+	below.path = tree.JoinPath(pc.path, name)
 	return &below
 }
 
@@ -46,13 +47,13 @@ func (pc *problemCollector) index(i int) *problemCollector {
 }
 
 // report adds a problem at n and returns false.
-func (pc *problemCollector) report(n *node, c code, message, advice string) bool {
-	if pc == nil || n.kind == invalidNode {
+func (pc *problemCollector) report(n *tree.Node, c tree.Code, message, advice string) bool {
+	if pc == nil || n.Kind == tree.Invalid {
 		return false
 	}
-	p := c.problem(n.at.pos(), pc.path, message).withAdvice(advice)
-	if c == wrongType && n.kind >= structNode || n.kind < structNode && !pc.secret {
-		p.Value = n.quote()
+	p := c.Problem(n.At.Pos(), pc.path, message).WithAdvice(advice)
+	if c == tree.WrongType && n.Kind >= tree.Struct || n.Kind < tree.Struct && !pc.secret {
+		p.Value = n.Quote()
 	}
 	pc.add(p)
 	return false
@@ -60,36 +61,36 @@ func (pc *problemCollector) report(n *node, c code, message, advice string) bool
 
 // typeRule accepts all values of some kinds.
 type typeRule struct {
-	kinds []kind
+	kinds []tree.Kind
 	name  string
 }
 
-func (r *typeRule) check(n *node, pc *problemCollector) bool {
-	if slices.Contains(r.kinds, n.kind) {
+func (r *typeRule) check(n *tree.Node, pc *problemCollector) bool {
+	if slices.Contains(r.kinds, n.Kind) {
 		return true
 	}
-	return pc.report(n, wrongType, "must be "+r.name, "")
+	return pc.report(n, tree.WrongType, "must be "+r.name, "")
 }
 
 // anyRule accepts all values.
 type anyRule struct{}
 
-func (anyRule) check(*node, *problemCollector) bool { return true }
+func (anyRule) check(*tree.Node, *problemCollector) bool { return true }
 
 // constRule accepts one scalar.
 type constRule struct {
-	kind kind
+	kind tree.Kind
 	text string
 }
 
-func (r *constRule) check(n *node, pc *problemCollector) bool {
-	if n.kind == r.kind && n.text == r.text {
+func (r *constRule) check(n *tree.Node, pc *problemCollector) bool {
+	if n.Kind == r.kind && n.Text == r.text {
 		return true
 	}
-	return pc.report(n, notAllowed, "must be "+r.quote(), "")
+	return pc.report(n, tree.NotAllowed, "must be "+r.quote(), "")
 }
 
-func (r *constRule) quote() string { return (&node{kind: r.kind, text: r.text}).quote() }
+func (r *constRule) quote() string { return (&tree.Node{Kind: r.kind, Text: r.text}).Quote() }
 
 // patternRule accepts strings that match a regular expression.
 type patternRule struct {
@@ -110,34 +111,34 @@ func (r *patternRule) match(text string) bool {
 	return r.re.MatchString(text)
 }
 
-func (r *patternRule) check(n *node, pc *problemCollector) bool {
-	if n.kind != stringNode {
-		return pc.report(n, wrongType, "must be a string", r.doc)
+func (r *patternRule) check(n *tree.Node, pc *problemCollector) bool {
+	if n.Kind != tree.String {
+		return pc.report(n, tree.WrongType, "must be a string", r.doc)
 	}
-	if r.match(n.text) {
+	if r.match(n.Text) {
 		return true
 	}
-	return pc.report(n, badFormat, "invalid format", r.doc)
+	return pc.report(n, tree.BadFormat, "invalid format", r.doc)
 }
 
 // lengthRule limits the length of a string.
 type lengthRule struct{ min, max int }
 
-func (r *lengthRule) check(n *node, pc *problemCollector) bool {
-	if n.kind != stringNode {
-		return pc.report(n, wrongType, "must be a string", "")
+func (r *lengthRule) check(n *tree.Node, pc *problemCollector) bool {
+	if n.Kind != tree.String {
+		return pc.report(n, tree.WrongType, "must be a string", "")
 	}
-	if len(n.text) >= r.min && len(n.text) <= r.max && r.min <= 1 {
+	if len(n.Text) >= r.min && len(n.Text) <= r.max && r.min <= 1 {
 		return true
 	}
-	count := utf8.RuneCountInString(n.text)
+	count := utf8.RuneCountInString(n.Text)
 	switch {
 	case count < r.min && r.min == 1:
-		return pc.report(n, badLength, "must not be empty", "")
+		return pc.report(n, tree.BadLength, "must not be empty", "")
 	case count < r.min:
-		return pc.report(n, badLength, fmt.Sprintf("must have at least %d characters", r.min), "")
+		return pc.report(n, tree.BadLength, fmt.Sprintf("must have at least %d characters", r.min), "")
 	case count > r.max:
-		return pc.report(n, badLength, fmt.Sprintf("must have at most %d characters, has %d", r.max, count), "")
+		return pc.report(n, tree.BadLength, fmt.Sprintf("must have at most %d characters, has %d", r.max, count), "")
 	}
 	return true
 }
@@ -149,36 +150,36 @@ type boundRule struct {
 	text  string
 }
 
-func (r *boundRule) check(n *node, pc *problemCollector) bool {
-	x, ok := n.number()
+func (r *boundRule) check(n *tree.Node, pc *problemCollector) bool {
+	x, ok := n.Number()
 	if !ok {
-		return pc.report(n, wrongType, "must be a number", "")
+		return pc.report(n, tree.WrongType, "must be a number", "")
 	}
 	c := x.Cmp(r.limit)
 	if r.op == ">=" && c >= 0 || r.op == "<=" && c <= 0 {
 		return true
 	}
 	word := map[string]string{">=": "at least", "<=": "at most"}[r.op]
-	return pc.report(n, outOfRange, "must be "+word+" "+r.text, "")
+	return pc.report(n, tree.OutOfRange, "must be "+word+" "+r.text, "")
 }
 
 // timeRule accepts times in a layout, as CUE's package time does.
 type timeRule struct{ layout string }
 
-func (r *timeRule) check(n *node, pc *problemCollector) bool {
-	if n.kind != stringNode {
-		return pc.report(n, wrongType, "must be a string", badDate.advice)
+func (r *timeRule) check(n *tree.Node, pc *problemCollector) bool {
+	if n.Kind != tree.String {
+		return pc.report(n, tree.WrongType, "must be a string", tree.BadDate.Advice)
 	}
-	if _, err := time.ParseInLocation(r.layout, n.text, time.UTC); err == nil {
+	if _, err := time.ParseInLocation(r.layout, n.Text, time.UTC); err == nil {
 		return true
 	}
-	return pc.report(n, badDate, "invalid date", badDate.advice)
+	return pc.report(n, tree.BadDate, "invalid date", tree.BadDate.Advice)
 }
 
 // allRule is &: all rules must hold. It stops at the first rule that fails.
 type allRule []rule
 
-func (r allRule) check(n *node, pc *problemCollector) bool {
+func (r allRule) check(n *tree.Node, pc *problemCollector) bool {
 	for _, x := range r {
 		if !x.check(n, pc) {
 			return false
@@ -190,7 +191,7 @@ func (r allRule) check(n *node, pc *problemCollector) bool {
 // eitherRule is |: one of the rules must hold.
 type eitherRule []rule
 
-func (r eitherRule) check(n *node, pc *problemCollector) bool {
+func (r eitherRule) check(n *tree.Node, pc *problemCollector) bool {
 	for _, x := range r {
 		if x.check(n, nil) {
 			return true
@@ -201,24 +202,24 @@ func (r eitherRule) check(n *node, pc *problemCollector) bool {
 	}
 	if consts := r.constants(n); consts != nil {
 		advice := ""
-		if n.kind == stringNode && !pc.secret {
-			advice = suggestion(n.text, consts, "")
+		if n.Kind == tree.String && !pc.secret {
+			advice = tree.Suggestion(n.Text, consts, "")
 		}
-		return pc.report(n, notAllowed, "must be one of "+QuoteList(consts), advice)
+		return pc.report(n, tree.NotAllowed, "must be one of "+tree.QuoteList(consts), advice)
 	}
 	return r.closest(n).check(n, pc)
 }
 
 // constants returns the alternatives for a value that was rejected if all of them are string
 // constants, and nil otherwise. Structs are no alternative for other values.
-func (r eitherRule) constants(n *node) []string {
+func (r eitherRule) constants(n *tree.Node) []string {
 	var names []string
 	for _, x := range r {
-		if _, ok := x.(*structRule); ok && n.kind != structNode && len(names) > 0 {
+		if _, ok := x.(*structRule); ok && n.Kind != tree.Struct && len(names) > 0 {
 			continue
 		}
 		c, ok := x.(*constRule)
-		if !ok || c.kind != stringNode {
+		if !ok || c.kind != tree.String {
 			return nil
 		}
 		names = append(names, c.text)
@@ -228,25 +229,25 @@ func (r eitherRule) constants(n *node) []string {
 
 // closest returns the alternative that a rejected value most likely means: the struct with the most
 // fields in common, or else the first alternative of the same kind.
-func (r eitherRule) closest(n *node) rule {
+func (r eitherRule) closest(n *tree.Node) rule {
 	best, most, structs := r[0], -1, 0
 	for _, x := range r {
 		score := 0
-		if s, ok := x.(*structRule); ok && n.kind == structNode {
+		if s, ok := x.(*structRule); ok && n.Kind == tree.Struct {
 			score, structs = 1, structs+1
-			for _, f := range n.fields {
-				if s.field(f.name) != nil {
+			for _, f := range n.Fields {
+				if s.field(f.Name) != nil {
 					score += 2
 				}
 			}
-		} else if _, ok := x.(*listRule); ok && n.kind == listNode {
+		} else if _, ok := x.(*listRule); ok && n.Kind == tree.List {
 			score = 1
 		}
 		if score > most {
 			best, most = x, score
 		}
 	}
-	if s, ok := best.(*structRule); ok && n.kind == structNode && most <= 1 && structs > 1 {
+	if s, ok := best.(*structRule); ok && n.Kind == tree.Struct && most <= 1 && structs > 1 {
 		return &choiceRule{r, s}
 	}
 	return best
@@ -258,7 +259,7 @@ type choiceRule struct {
 	first *structRule
 }
 
-func (r *choiceRule) check(n *node, pc *problemCollector) bool {
+func (r *choiceRule) check(n *tree.Node, pc *problemCollector) bool {
 	var names []string
 	for _, x := range r.of {
 		if s, ok := x.(*structRule); ok {
@@ -271,12 +272,12 @@ func (r *choiceRule) check(n *node, pc *problemCollector) bool {
 	}
 	slices.Sort(names)
 	names = slices.Compact(names)
-	if len(n.fields) == 0 {
-		return pc.report(n, missingField, "must have one of the fields "+strings.Join(names, ", "), "")
+	if len(n.Fields) == 0 {
+		return pc.report(n, tree.MissingField, "must have one of the fields "+strings.Join(names, ", "), "")
 	}
-	for _, f := range n.fields {
-		advice := suggestion(f.name, names, "use one of the fields "+strings.Join(names, ", "))
-		pc.at(f.name).report(&node{at: f.at, kind: structNode}, unknownField, "unknown field", advice)
+	for _, f := range n.Fields {
+		advice := tree.Suggestion(f.Name, names, "use one of the fields "+strings.Join(names, ", "))
+		pc.at(f.Name).report(&tree.Node{At: f.At, Kind: tree.Struct}, tree.UnknownField, "unknown field", advice)
 	}
 	return false
 }
@@ -288,25 +289,25 @@ type listRule struct {
 	rest  rule
 }
 
-func (r *listRule) check(n *node, pc *problemCollector) bool {
-	if n.kind != listNode {
-		return pc.report(n, wrongType, "must be a list", "")
+func (r *listRule) check(n *tree.Node, pc *problemCollector) bool {
+	if n.Kind != tree.List {
+		return pc.report(n, tree.WrongType, "must be a list", "")
 	}
-	if len(n.fields) < len(r.first) || r.rest == nil && len(n.fields) > len(r.first) {
+	if len(n.Fields) < len(r.first) || r.rest == nil && len(n.Fields) > len(r.first) {
 		word := "at least"
 		if r.rest == nil {
 			word = "exactly"
 		}
-		message := fmt.Sprintf("must have %s %s, has %d", word, Count(len(r.first), "element"), len(n.fields))
-		return pc.report(n, badLength, message, "")
+		message := fmt.Sprintf("must have %s %s, has %d", word, tree.Count(len(r.first), "element"), len(n.Fields))
+		return pc.report(n, tree.BadLength, message, "")
 	}
 	valid := true
-	for i, f := range n.fields {
+	for i, f := range n.Fields {
 		x := r.rest
 		if i < len(r.first) {
 			x = r.first[i]
 		}
-		if !x.check(f.value, pc.index(i)) {
+		if !x.check(f.Value, pc.index(i)) {
 			if valid = false; pc == nil {
 				return false
 			}

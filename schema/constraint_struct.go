@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"maps"
 	"slices"
 	"strings"
@@ -14,7 +15,7 @@ type fieldRule struct {
 	// optional marks a field with "?".
 	optional bool
 	// defaultValue is what CUE assigns to a missing field. It is nil if there is none.
-	defaultValue *node
+	defaultValue *tree.Node
 	// secret marks a field with references to secrets. Messages must not show its values.
 	secret bool
 	rule   rule
@@ -42,17 +43,17 @@ func (r *structRule) field(name string) *fieldRule {
 	return nil
 }
 
-func (r *structRule) check(n *node, pc *problemCollector) bool {
-	if n.kind != structNode {
+func (r *structRule) check(n *tree.Node, pc *problemCollector) bool {
+	if n.Kind != tree.Struct {
 		if pc != nil && pc.secret {
-			return pc.report(n, secretLiteral, notASecretRef, secretLiteral.advice)
+			return pc.report(n, tree.SecretLiteral, notASecretRef, tree.SecretLiteral.Advice)
 		}
-		return pc.report(n, wrongType, "must be a struct", "")
+		return pc.report(n, tree.WrongType, "must be a struct", "")
 	}
 	valid := true
 	var seen uint64
-	for i := range n.fields {
-		if !r.checkField(&n.fields[i], &seen, pc) {
+	for i := range n.Fields {
+		if !r.checkField(&n.Fields[i], &seen, pc) {
 			if valid = false; pc == nil {
 				return false
 			}
@@ -67,11 +68,11 @@ func (r *structRule) check(n *node, pc *problemCollector) bool {
 			if pc == nil {
 				return false
 			}
-			missing := &node{at: n.at, kind: structNode}
-			pc.at(f.name).report(missing, missingField, fieldMissing, lowerFirst(firstSentence(f.doc)))
+			missing := &tree.Node{At: n.At, Kind: tree.Struct}
+			pc.at(f.name).report(missing, tree.MissingField, fieldMissing, lowerFirst(tree.FirstSentence(f.doc)))
 		case f.defaultValue != nil:
-			value := f.defaultValue.copy(n.at)
-			n.fields = append(n.fields[:len(n.fields):len(n.fields)], field{name: f.name, at: n.at, value: value})
+			value := f.defaultValue.Copy(n.At)
+			n.Fields = append(n.Fields[:len(n.Fields):len(n.Fields)], tree.Field{Name: f.name, At: n.At, Value: value})
 			f.rule.check(value, nil) // adds the defaults below it
 		}
 	}
@@ -84,23 +85,23 @@ const (
 	notASecretRef = "must be a reference to a secret, not the secret itself"
 )
 
-func (r *structRule) checkField(have *field, seen *uint64, pc *problemCollector) bool {
+func (r *structRule) checkField(have *tree.Field, seen *uint64, pc *problemCollector) bool {
 	for i := range r.fields {
-		if f := &r.fields[i]; f.name == have.name {
+		if f := &r.fields[i]; f.name == have.Name {
 			*seen |= 1 << i
-			below := pc.at(have.name)
+			below := pc.at(have.Name)
 			if below != nil && f.secret {
 				below.secret = true
 			}
-			return f.rule.check(have.value, below)
+			return f.rule.check(have.Value, below)
 		}
 	}
 	if r.keys != nil {
-		if !r.acceptsKey(have.name) {
-			name := &node{kind: stringNode, text: have.name, at: have.at}
-			return pc.at(have.name).report(name, badKey, "invalid key", r.keyAdvice())
+		if !r.acceptsKey(have.Name) {
+			name := &tree.Node{Kind: tree.String, Text: have.Name, At: have.At}
+			return pc.at(have.Name).report(name, tree.BadKey, "invalid key", r.keyAdvice())
 		}
-		return r.values.check(have.value, pc.at(have.name))
+		return r.values.check(have.Value, pc.at(have.Name))
 	}
 	if r.open {
 		return true
@@ -112,8 +113,9 @@ func (r *structRule) checkField(have *field, seen *uint64, pc *problemCollector)
 	if len(names) > 0 && len(names) <= 12 {
 		advice = "known fields: " + strings.Join(names, ", ")
 	}
-	advice = suggestion(have.name, names, advice)
-	return pc.at(have.name).report(&node{at: have.at, kind: structNode}, unknownField, "unknown field", advice)
+	advice = tree.Suggestion(have.Name, names, advice)
+	return pc.at(have.Name).report(&tree.Node{At: have.At, Kind: tree.Struct}, tree.UnknownField, "unknown field",
+		advice)
 }
 
 // acceptsKey reports whether a field that is not listed may have this name.
@@ -121,14 +123,14 @@ func (r *structRule) acceptsKey(name string) bool {
 	if p, ok := r.keys.(*patternRule); ok {
 		return p.match(name)
 	}
-	return r.keys.check(&node{kind: stringNode, text: name}, nil)
+	return r.keys.check(&tree.Node{Kind: tree.String, Text: name}, nil)
 }
 
 func (r *structRule) keyAdvice() string {
 	if p, ok := r.keys.(*patternRule); ok && p.doc != "" {
 		return p.doc
 	}
-	return badKey.advice
+	return tree.BadKey.Advice
 }
 
 func (r *structRule) names() []string {
@@ -145,34 +147,27 @@ type attributesRule struct {
 	values map[string]rule
 }
 
-func (r *attributesRule) check(n *node, pc *problemCollector) bool {
-	if n.kind != structNode {
-		return pc.report(n, wrongType, "must be a struct", "")
+func (r *attributesRule) check(n *tree.Node, pc *problemCollector) bool {
+	if n.Kind != tree.Struct {
+		return pc.report(n, tree.WrongType, "must be a struct", "")
 	}
 	valid := true
-	for _, f := range n.fields {
-		typ, ok := r.types[f.name]
+	for _, f := range n.Fields {
+		typ, ok := r.types[f.Name]
 		switch {
 		case ok && r.values[typ] == nil: // the type is invalid; its own check reports that
 		case ok:
-			valid = r.values[typ].check(f.value, pc.at(f.name)) && valid
+			valid = r.values[typ].check(f.Value, pc.at(f.Name)) && valid
 		default:
 			valid = false
 			if pc == nil {
 				return false
 			}
-			advice := "declare it: attributeTypes: " + joinPath("", f.name) + ": type: \"string\""
-			advice = suggestion(f.name, slices.Sorted(maps.Keys(r.types)), advice)
-			pc.at(f.name).report(&node{at: f.at, kind: structNode}, unknownField, "unknown attribute", advice)
+			advice := "declare it: attributeTypes: " + tree.JoinPath("", f.Name) + ": type: \"string\""
+			advice = tree.Suggestion(f.Name, slices.Sorted(maps.Keys(r.types)), advice)
+			pc.at(f.Name).report(&tree.Node{At: f.At, Kind: tree.Struct}, tree.UnknownField, "unknown attribute",
+				advice)
 		}
 	}
 	return valid
-}
-
-func (n *node) copy(at position) *node {
-	c := &node{kind: n.kind, text: n.text, at: at}
-	for _, f := range n.fields {
-		c.fields = append(c.fields, field{name: f.name, at: at, value: f.value.copy(at)})
-	}
-	return c
 }

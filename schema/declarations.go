@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"slices"
 	"strings"
 	"time"
@@ -22,20 +23,13 @@ type Declarations struct {
 	Approvals      map[string]*Approval
 
 	// Warnings are the problems that do not make the configuration invalid, sorted by position.
-	Warnings Problems
-}
-
-// Pos is the position of a declaration. File is relative to the root of the configuration. Lines
-// and columns start at 1.
-type Pos struct {
-	File         string
-	Line, Column int
+	Warnings tree.Problems
 }
 
 // AttributeType declares one custom attribute of users.
 type AttributeType struct {
 	Key string
-	Pos Pos
+	Pos tree.Pos
 	// Type is "string", "bool", "int" or "strings".
 	Type string
 	// Redact hides the values of the attribute in reports, pages and comments.
@@ -56,7 +50,7 @@ const (
 // never reused.
 type User struct {
 	Key                                string
-	Pos                                Pos
+	Pos                                tree.Pos
 	UserID, FirstName, LastName, Email string
 	State                              UserState
 	// Attributes are string, bool, int64 or []string, according to AttributeTypes.
@@ -84,13 +78,13 @@ func (d *Date) Over(now time.Time) bool { return !now.Before(d.End) }
 // Group is a declared group. DisplayName is its name in AWS, and Key becomes its externalId.
 type Group struct {
 	Key         string
-	Pos         Pos
+	Pos         tree.Pos
 	DisplayName string
 	Description string
 	// Members are the declared members, sorted by user key. Their Via is "".
 	Members []GroupMember
 	// Include has the nested groups. Their effective members are also members of this group.
-	Include map[string]Pos
+	Include map[string]tree.Pos
 	// Where selects members by their fields and attributes. Nil selects no user.
 	Where *Rule
 	// Previously has earlier keys of the group.
@@ -112,8 +106,8 @@ func (g *Group) Member(user string) *GroupMember {
 // it is effective: of several ways to be a member it is the one that lasts longest, and of those
 // the most direct.
 type GroupMember struct {
-	User string // key
-	Pos  Pos    // of the declaration
+	User string   // key
+	Pos  tree.Pos // of the declaration
 	// Via is "" for a declared member, `include "sre"` for a member of a nested group, and "where"
 	// for one that a rule selects.
 	Via    string
@@ -123,14 +117,14 @@ type GroupMember struct {
 
 // Rule selects users. In each field, the user must have one of the values.
 type Rule struct {
-	Pos    Pos
+	Pos    tree.Pos
 	Fields map[string][]any
 }
 
 // App is one application at the service provider: its SAML settings and the groups that may use it.
 type App struct {
 	Key         string
-	Pos         Pos
+	Pos         tree.Pos
 	DisplayName string
 	SAML        *SAML
 	Access      map[string]*Access
@@ -138,18 +132,18 @@ type App struct {
 
 // Access is the access rule of one group for an app.
 type Access struct {
-	Pos      Pos
+	Pos      tree.Pos
 	Requires string
 }
 
 // SAML declares both sides of the metadata exchange.
 type SAML struct {
-	Pos Pos
+	Pos tree.Pos
 	// ServiceProviderMetadata is the path of the file downloaded from AWS, relative to the root of
 	// the configuration.
 	ServiceProviderMetadata string
 	// MetadataPos is the position of that path.
-	MetadataPos Pos
+	MetadataPos tree.Pos
 	// NameID is the field of users that the identity provider sends as NameID: "email", "userId",
 	// or "attributes." followed by a custom attribute.
 	NameID           string
@@ -159,7 +153,7 @@ type SAML struct {
 // IdentityProvider is the content of the rendered metadata. {domain} in its URLs is replaced by
 // each of Domains.
 type IdentityProvider struct {
-	Pos                  Pos
+	Pos                  tree.Pos
 	EntityID             string
 	SingleSignOnPost     string
 	SingleSignOnRedirect string
@@ -177,7 +171,7 @@ var Phases = []string{"next", "uploaded", "active", "previous", "retired"}
 
 // SigningKey is one certificate of the identity provider, with a reference to its private key.
 type SigningKey struct {
-	Pos         Pos
+	Pos         tree.Pos
 	Certificate string // path of a PEM file, relative to the configuration's root
 	Key         *SecretRef
 	Phase       string // one of Phases
@@ -188,17 +182,17 @@ type SigningKey struct {
 // Provisioner connects declarations to one tenant of AWS IAM Identity Center.
 type Provisioner struct {
 	Key     string
-	Pos     Pos
+	Pos     tree.Pos
 	Enabled bool
 	App     string
 	Mapping string
 	// Groups are the groups whose members are in scope. It is nil if all users are (AllUsers).
 	Groups      []string
-	GroupsPos   Pos
+	GroupsPos   tree.Pos
 	AllUsers    bool
 	PushGroups  bool
 	Endpoint    string
-	EndpointPos Pos
+	EndpointPos tree.Pos
 	Auth        Auth
 	// TokenExpires is the declared expiry of the SCIM token. AWS tokens are valid for a year.
 	TokenExpires *Date
@@ -227,7 +221,7 @@ type Auth struct {
 
 // Review is the rule that a merge must be approved before its changes are applied.
 type Review struct {
-	Pos      Pos
+	Pos      tree.Pos
 	Required bool
 	// Approvals is the number of different people who must approve; 0 if no review is required.
 	Approvals int
@@ -244,14 +238,14 @@ func (r Review) String() string {
 	case r.Approvals == 1 && len(r.By) == 0:
 		return "required"
 	case len(r.By) == 0:
-		return "required (" + Count(r.Approvals, "approval") + ")"
+		return "required (" + tree.Count(r.Approvals, "approval") + ")"
 	}
-	return fmt.Sprintf("required (%s by %s)", Count(r.Approvals, "approval"), QuoteList(r.By))
+	return fmt.Sprintf("required (%s by %s)", tree.Count(r.Approvals, "approval"), tree.QuoteList(r.By))
 }
 
 // OAuth2 declares an OAuth 2.0 grant (RFC 6749).
 type OAuth2 struct {
-	Pos          Pos
+	Pos          tree.Pos
 	Grant        string // "clientCredentials", "authorizationCode"
 	TokenURL     string
 	AuthorizeURL string
@@ -263,7 +257,7 @@ type OAuth2 struct {
 // SecretRef refers to a secret without containing it. Exactly one field is set, apart from Pos and
 // Ciphertext.
 type SecretRef struct {
-	Pos  Pos
+	Pos  tree.Pos
 	Env  string
 	File string
 	Exec []string
@@ -283,14 +277,14 @@ type AWSRef struct{ SecretsManager, ParameterStore, Region, Key string }
 
 // Window is a time in which a provisioner may write.
 type Window struct {
-	Pos      Pos
+	Pos      tree.Pos
 	Days     []string
 	From, To string // "15:04" in the provisioner's timezone
 }
 
 // Pause stops a provisioner: roster sends nothing.
 type Pause struct {
-	Pos    Pos
+	Pos    tree.Pos
 	Reason string
 	Until  *Date
 }
@@ -303,7 +297,7 @@ type Deprovision struct {
 
 // Limit tunes one gate, or turns it off with a reason.
 type Limit struct {
-	Pos     Pos
+	Pos     tree.Pos
 	Min     *int
 	Percent *float64
 	Max     *int
@@ -313,8 +307,8 @@ type Limit struct {
 
 // Protect has the objects whose changes are always held.
 type Protect struct {
-	Users  map[string]Pos
-	Groups map[string]Pos
+	Users  map[string]tree.Pos
+	Groups map[string]tree.Pos
 }
 
 // Rate limits the calls to an endpoint. PerSecond 0 means unlimited, which is allowed only for
@@ -328,7 +322,7 @@ type Rate struct {
 // is set.
 type Assertion struct {
 	Key    string
-	Pos    Pos
+	Pos    tree.Pos
 	Reason string
 	// Disjoint: no user is in more than one of these groups.
 	Disjoint []string
@@ -355,7 +349,7 @@ type Only struct {
 // digits. "audit:" with the head of a broken audit branch, or "audit:gone", releases gate audit.
 type Approval struct {
 	Key     string
-	Pos     Pos
+	Pos     tree.Pos
 	Reason  string
 	Expires *Date // nil: it ends 24 hours after a run first saw it
 }

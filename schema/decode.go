@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"io"
 	"maps"
 	"slices"
@@ -95,9 +96,9 @@ func (d *decoder) attributeTypes() error {
 	return nil
 }
 
-func (d *decoder) pos(p wirePos) (Pos, error) {
+func (d *decoder) pos(p wirePos) (tree.Pos, error) {
 	file, err := at(d.in.Files, p[0])
-	return Pos{File: file, Line: p[1], Column: p[2]}, err
+	return tree.Pos{File: file, Line: p[1], Column: p[2]}, err
 }
 
 // date returns the date with a number minus 1, or nil for 0.
@@ -173,7 +174,7 @@ func (d *decoder) groups() error {
 		w := &d.in.Groups[i]
 		g := &Group{
 			Key: w.Key, DisplayName: w.DisplayName, Description: w.Description, Where: w.Where,
-			Previously: w.Previously, Include: map[string]Pos{},
+			Previously: w.Previously, Include: map[string]tree.Pos{},
 		}
 		var err error
 		if g.Pos, err = d.pos(w.Pos); err != nil || d.out.Groups[g.Key] != nil {
@@ -239,7 +240,7 @@ func (d *decoder) mappings() error {
 	for i := range d.in.Mappings {
 		w := &d.in.Mappings[i]
 		m := &Mapping{
-			Key: w.Key, positions: map[string]Pos{}, secretFields: map[string]bool{}, fingerprint: w.Fingerprint,
+			Key: w.Key, positions: map[string]tree.Pos{}, secretFields: map[string]bool{}, fingerprint: w.Fingerprint,
 			recorded: &recordedResults{readsGroups: w.ReadsGroups, results: map[resultKey]recordedResult{}},
 		}
 		var err error

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"cuelang.org/go/cue/ast"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // Encode writes the declarations for Decode in another process. It evaluates the mappings for all
@@ -94,7 +95,7 @@ func (t *table) number(text string) int {
 	return n
 }
 
-func (e *encoder) pos(p Pos) wirePos { return wirePos{e.files.number(p.File), p.Line, p.Column} }
+func (e *encoder) pos(p tree.Pos) wirePos { return wirePos{e.files.number(p.File), p.Line, p.Column} }
 
 // date returns the number of a date plus 1, or 0 for nil.
 func (e *encoder) date(d *Date) int {
@@ -221,7 +222,7 @@ func (e *encoder) result(m *Mapping, u *User, groups []string) wireResult {
 	}
 	mapped, err := m.Map(u, groups)
 	if err != nil {
-		out.Problems, _ = err.(Problems) // Map returns no other errors
+		out.Problems, _ = err.(tree.Problems) // Map returns no other errors
 		return out
 	}
 	out.Values, out.OnCreate = e.values(mapped.Attributes), e.values(mapped.OnCreate)

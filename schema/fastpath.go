@@ -2,6 +2,7 @@ package schema
 
 import (
 	"errors"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"io/fs"
 	"runtime"
 	"sync"
@@ -15,7 +16,7 @@ import (
 
 // sourceFile is a file that is being read.
 type sourceFile struct {
-	ref *fileRef
+	ref *tree.File
 	// hash is that of the content, or "" if it is unknown.
 	hash  string
 	isCUE bool
@@ -67,7 +68,7 @@ type hasher interface {
 
 // sourceFile returns a file, with its cached result if it has not changed.
 func (l *loader) sourceFile(name string) *sourceFile {
-	f := &sourceFile{ref: &fileRef{name}, hash: hashOf(l.fsys, name)}
+	f := &sourceFile{ref: &tree.File{Path: name}, hash: hashOf(l.fsys, name)}
 	if f.hash != "" {
 		f.result = l.cache.lookup(name, f.hash)
 	}
@@ -86,7 +87,7 @@ func hashOf(fsys fs.FS, name string) string {
 
 // readCUEFile reads a CUE file.
 func (l *loader) readCUEFile(f *sourceFile) error {
-	text, readable, err := l.readFile(f.ref.path)
+	text, readable, err := l.readFile(f.ref.Path)
 	if err != nil {
 		return err
 	}
@@ -104,8 +105,8 @@ func (l *loader) readCUEFile(f *sourceFile) error {
 func (l *loader) collectTypes() {
 	l.types = map[string]string{}
 	if b := l.literals["attributeTypes"]; b != nil {
-		for _, f := range b.n.fields {
-			l.types[f.name] = f.value.child("type").string()
+		for _, f := range b.Node.Fields {
+			l.types[f.Name] = f.Value.Child("type").Str()
 		}
 	}
 }
@@ -129,9 +130,9 @@ func (l *loader) fileContext() *fileContext {
 	}
 	context := &fileContext{types: l.types, zone: time.UTC}
 	if b := l.literals[""]; b != nil {
-		for _, f := range b.n.fields {
-			zone, err := time.LoadLocation(f.value.string())
-			if f.name != "timezone" || err != nil || f.value.kind != stringNode {
+		for _, f := range b.Node.Fields {
+			zone, err := time.LoadLocation(f.Value.Str())
+			if f.Name != "timezone" || err != nil || f.Value.Kind != tree.String {
 				return nil // the declaration is invalid
 			}
 			context.zone = zone
@@ -187,7 +188,7 @@ func (a *acceptor) file(file *sourceFile, l *loader, context *fileContext) (*fil
 	if file.isCUE {
 		return a.cueFile(file.records), nil
 	}
-	text, err := readInput(l.fsys, file.ref.path)
+	text, err := readInput(l.fsys, file.ref.Path)
 	if errors.Is(err, fs.ErrInvalid) {
 		return &fileResult{hasProblems: true}, nil // readRemaining reports it
 	}
@@ -218,11 +219,11 @@ func (l *loader) readRemaining(f *sourceFile) error {
 			}
 		}
 		for _, r := range f.records {
-			l.record(r.kind, r.field)
+			l.record(r.kind, r.Field)
 		}
 		return nil
 	}
-	text, readable, err := l.readFile(f.ref.path)
+	text, readable, err := l.readFile(f.ref.Path)
 	if readable {
 		l.readData(f.ref, string(text))
 	}
@@ -230,9 +231,9 @@ func (l *loader) readRemaining(f *sourceFile) error {
 }
 
 // readData adds the records of a data file to literals.
-func (l *loader) readData(ref *fileRef, text string) {
+func (l *loader) readData(ref *tree.File, text string) {
 	f := &dataFile{
-		ref: ref, types: l.types, limits: l.limits, arena: &arena{},
+		ref: ref, types: l.types, limits: l.limits, arena: &tree.Arena{},
 		report: l.report, yield: l.record, conflict: l.conflict,
 	}
 	f.read(text)

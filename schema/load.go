@@ -3,6 +3,7 @@ package schema
 import (
 	"context"
 	"fmt"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"io/fs"
 	"slices"
 	"time"
@@ -45,8 +46,8 @@ func (o Options) Load(ctx context.Context, fsys fs.FS) (*Declarations, error) {
 type loader struct {
 	limits   limits
 	schema   *compiledSchema
-	problems Problems
-	warnings Problems
+	problems tree.Problems
+	warnings tree.Problems
 	// omitted is the number of problems that are not listed, because there are too many.
 	omitted int
 	fsys    fs.FS
@@ -61,13 +62,13 @@ type loader struct {
 	// accepted are the users and groups of the fast path. If it is nil, all take the slow path.
 	accepted *accepted
 	// literals are the literal records on the slow path, by kind.
-	literals map[string]*builder
+	literals map[string]*tree.Builder
 	// dynamic are the declarations that CUE must evaluate.
 	dynamic *dynamic
 	// evaluated is the result of CUE. It is nil if there was nothing to evaluate.
 	evaluated *evaluation
 	// root has all records of the slow path, checked and with defaults.
-	root           *node
+	root           *tree.Node
 	mappingSources map[string]*mappingSource
 	// guard decides what CUE may evaluate. It is nil if CUE may evaluate everything.
 	guard *cueGuard
@@ -88,7 +89,7 @@ func load(
 	}
 	l := &loader{
 		limits: limits, schema: schema, fsys: fsys, cache: cache,
-		literals: map[string]*builder{}, dynamic: newDynamic(),
+		literals: map[string]*tree.Builder{}, dynamic: newDynamic(),
 	}
 	files, err := l.scan(ctx, fsys)
 	if err != nil {
@@ -136,24 +137,25 @@ func (l *loader) load(ctx context.Context, files *fileList) (*Declarations, erro
 		return nil, l.sortedProblems()
 	}
 	l.redactProblems(l.warnings)
-	l.warnings.sort()
+	l.warnings.Sort()
 	d.Warnings = slices.Compact(l.warnings)
 	return d, nil
 }
 
 // sortedProblems returns the problems, sorted and without duplicates.
-func (l *loader) sortedProblems() Problems {
+func (l *loader) sortedProblems() tree.Problems {
 	l.redactProblems(l.problems)
-	l.problems.sort()
+	l.problems.Sort()
 	out := slices.Compact(l.problems)
 	if l.omitted > 0 {
-		out = append(out, tooLarge.problem(Pos{}, "", fmt.Sprintf("there are more problems than the %d listed",
-			len(out))).withAdvice("correct these first"))
+		out = append(out, tree.TooLarge.Problem(tree.Pos{}, "",
+			fmt.Sprintf("there are more problems than the %d listed",
+				len(out))).WithAdvice("correct these first"))
 	}
 	return out
 }
 
-func (l *loader) report(p Problem) {
+func (l *loader) report(p tree.Problem) {
 	if len(l.problems) >= l.limits.problems {
 		l.omitted++
 		return
@@ -161,43 +163,43 @@ func (l *loader) report(p Problem) {
 	l.problems = append(l.problems, p)
 }
 
-func (l *loader) reportAll(ps Problems) {
+func (l *loader) reportAll(ps tree.Problems) {
 	for _, p := range ps {
 		l.report(p)
 	}
 }
 
-func (l *loader) warn(p Problem) { l.warnings = append(l.warnings, p) }
+func (l *loader) warn(p tree.Problem) { l.warnings = append(l.warnings, p) }
 
 // record adds a literal record of a kind, and unifies it with an existing record of the same key.
 // It skips accepted records.
-func (l *loader) record(kind string, f field) {
-	if l.accepted != nil && (kind == "users" || kind == "groups") && !l.accepted.slowPath[recordKey{kind, f.name}] {
+func (l *loader) record(kind string, f tree.Field) {
+	if l.accepted != nil && (kind == "users" || kind == "groups") && !l.accepted.slowPath[recordKey{kind, f.Name}] {
 		return
 	}
 	b := l.literals[kind]
 	if b == nil {
-		b = newBuilder(f.at, 0)
+		b = tree.NewBuilder(f.At, 0)
 		l.literals[kind] = b
 	}
-	b.add(f, l.conflict)
+	b.Add(f, l.conflict)
 }
 
 // declaredTwice follows the name of a field.
 const declaredTwice = " is declared twice with different values"
 
 // conflict reports two values of one field that cannot be unified.
-func (l *loader) conflict(name string, a, b *node) {
+func (l *loader) conflict(name string, a, b *tree.Node) {
 	message := name + declaredTwice
-	value := b.quote()
+	value := b.Quote()
 	if slices.Contains(secretFields, name) {
-		message, value = message+": first at "+a.at.pos().String(), ""
-	} else if v := a.quote(); v != "" && a.kind < structNode {
-		message += ": " + v + " at " + a.at.pos().String()
+		message, value = message+": first at "+a.At.Pos().String(), ""
+	} else if v := a.Quote(); v != "" && a.Kind < tree.Struct {
+		message += ": " + v + " at " + a.At.Pos().String()
 	} else {
-		message += ": first at " + a.at.pos().String()
+		message += ": first at " + a.At.Pos().String()
 	}
-	l.report(conflict.problem(b.at.pos(), "", message).withValue(value))
+	l.report(tree.Conflict.Problem(b.At.Pos(), "", message).WithValue(value))
 }
 
 // secretFields are the fields in which a user may have written a secret instead of a reference.

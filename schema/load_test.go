@@ -2,6 +2,7 @@ package schema
 
 import (
 	"errors"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"os"
 	"strings"
 	"testing"
@@ -45,7 +46,7 @@ func FuzzLoad(f *testing.F) {
 		name := names[int(kind)%len(names)]
 		files[name] = &fstest.MapFile{Data: []byte(text)}
 		_, err := Load(files)
-		var problems Problems
+		var problems tree.Problems
 		if err != nil && !errors.As(err, &problems) {
 			t.Fatal(err)
 		}

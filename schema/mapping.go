@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"slices"
 	"strings"
 )
@@ -10,13 +11,13 @@ import (
 // attribute. It is safe for concurrent use.
 type Mapping struct {
 	Key string
-	Pos Pos
+	Pos tree.Pos
 
 	catalog []attribute
 	// ifEmpty is "skip", "clear" or "error" by SCIM path.
 	ifEmpty map[string]string
 	// positions are those of the expressions, by SCIM path.
-	positions map[string]Pos
+	positions map[string]tree.Pos
 	// secretFields are the attributes of users with `redact: true`.
 	secretFields map[string]bool
 	// redacted are the SCIM paths whose values may reveal a secret field.
@@ -66,7 +67,7 @@ func (m *Mapping) ReadsGroups() bool {
 
 // AttributePos returns the position of a SCIM attribute's expression, or of the mapping if there is
 // none.
-func (m *Mapping) AttributePos(path string) Pos {
+func (m *Mapping) AttributePos(path string) tree.Pos {
 	for path != "" {
 		if p, ok := m.positions[path]; ok {
 			return p
@@ -99,15 +100,15 @@ func (m *Mapping) evaluate(u *User, groups []string) (Mapped, error) {
 	if err != nil {
 		reason := m.redactError(hideLongStrings(err.Error()), u)
 		message := fmt.Sprintf("mapping %q (%s) fails: %s", m.Key, m.Pos, reason)
-		p := mapFailed.problem(u.Pos, joinPath("users", u.Key), message)
-		return Mapped{}, Problems{p.withAdvice("correct the mapping, or the user")}
+		p := tree.MapFailed.Problem(u.Pos, tree.JoinPath("users", u.Key), message)
+		return Mapped{}, tree.Problems{p.WithAdvice("correct the mapping, or the user")}
 	}
-	var found Problems
-	report := func(c code, path, message, value, advice string) {
+	var found tree.Problems
+	report := func(c tree.Code, path, message, value, advice string) {
 		message = fmt.Sprintf("mapping %q: %s %s", m.Key, path, message)
-		p := c.problem(u.Pos, joinPath("users", u.Key), message).withAdvice(advice)
+		p := c.Problem(u.Pos, tree.JoinPath("users", u.Key), message).WithAdvice(advice)
 		if value != "" && !slices.Contains(m.redacted, path) {
-			p.Value = quote(value)
+			p.Value = tree.Quote(value)
 		}
 		found = append(found, p)
 	}
@@ -156,9 +157,9 @@ func (m *Mapping) collect(sets []bool, values []any, report reportAttribute) Att
 		}
 		switch policy := m.policy(a.path); {
 		case a.required && sets[i]:
-			report(emptyValue, a.path, "is empty, but AWS requires it", "", m.emptyAdvice(a))
+			report(tree.EmptyValue, a.path, "is empty, but AWS requires it", "", m.emptyAdvice(a))
 		case policy == "error" && a.companionOf == "":
-			report(emptyValue, a.path, "is empty, but its ifEmpty is \"error\"", "", m.emptyAdvice(a))
+			report(tree.EmptyValue, a.path, "is empty, but its ifEmpty is \"error\"", "", m.emptyAdvice(a))
 		case policy == "clear":
 			out = append(out, Attribute{Path: a.path})
 		}
@@ -167,7 +168,7 @@ func (m *Mapping) collect(sets []bool, values []any, report reportAttribute) Att
 }
 
 // reportAttribute reports a problem with the value of one attribute.
-type reportAttribute func(c code, path, message, value, advice string)
+type reportAttribute func(c tree.Code, path, message, value, advice string)
 
 func (m *Mapping) emptyAdvice(a *attribute) string {
 	return "give the user a value for the expression at " + m.AttributePos(a.path).String()

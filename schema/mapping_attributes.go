@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"slices"
 	"strings"
 	"unicode"
@@ -44,9 +45,9 @@ func newCatalog(c *compiledSchema) []attribute {
 				a.required = slices.Contains(requiredAttributes, below)
 				switch x := f.rule.(type) {
 				case *typeRule:
-					a.bool = x.kinds[0] == boolNode
+					a.bool = x.kinds[0] == tree.Bool
 				case *constRule:
-					a.bool = x.kind == boolNode
+					a.bool = x.kind == tree.Bool
 				}
 				if path != "" && (f.name == "type" || f.name == "primary") {
 					a.companionOf = path
@@ -75,24 +76,24 @@ const (
 const rejectedCharacters = "<>;:%"
 
 // reject returns why AWS does not accept a value, or an empty message.
-func (a *attribute) reject(text string) (c code, message, advice string) {
+func (a *attribute) reject(text string) (c tree.Code, message, advice string) {
 	if a.bool {
-		return code{}, "", ""
+		return tree.Code{}, "", ""
 	}
 	limit, spaces := maxValueRunes, true
 	if a.path == "userName" {
 		limit, spaces = maxUserNameRunes, false
 		if reserved(text) {
-			return reservedName, nameIsReserved, reservedName.advice
+			return tree.ReservedName, nameIsReserved, tree.ReservedName.Advice
 		}
 	}
 	if n := utf8.RuneCountInString(text); n > limit {
-		return tooLong, fmt.Sprintf("must have at most %d characters, has %d", limit, n), tooLong.advice
+		return tree.TooLong, fmt.Sprintf("must have at most %d characters, has %d", limit, n), tree.TooLong.Advice
 	}
 	if bad := badRune(text, spaces, true, a.url); bad >= 0 {
-		return badCharacter, forbiddenCharacter(bad), characterAdvice(spaces)
+		return tree.BadCharacter, forbiddenCharacter(bad), characterAdvice(spaces)
 	}
-	return code{}, "", ""
+	return tree.Code{}, "", ""
 }
 
 const nameIsReserved = "must not be a name that AWS reserves"

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"cuelang.org/go/cue/ast"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // compiledProgram is a mapping as closures. If they fail for a user, CUE evaluates the mapping
@@ -24,7 +25,7 @@ type conditional struct{ condition, value expr }
 
 // compileMapping compiles a mapping that is written as one struct within the supported subset of
 // CUE. It returns nil for any other mapping.
-func compileMapping(src *mappingSource, constants map[string]*node, p *cueProgram) *compiledProgram {
+func compileMapping(src *mappingSource, constants map[string]*tree.Node, p *cueProgram) *compiledProgram {
 	if len(src.declarations) != 1 {
 		return nil
 	}

@@ -7,6 +7,7 @@ import (
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/literal"
 	"cuelang.org/go/cue/token"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // A mapping is compiled if it uses only the subset of CUE that is common in mappings. CUE evaluates
@@ -22,7 +23,7 @@ func constant(v value) expr { return func(*userInput) value { return v } }
 type exprCompiler struct {
 	imports map[string]string
 	// constants are the hidden fields and definitions of the package with literal data.
-	constants map[string]*node
+	constants map[string]*tree.Node
 	// scope has the let clauses.
 	scope map[string]expr
 	// shadowed are the names of the fields around the expression.
@@ -85,11 +86,11 @@ func (c *exprCompiler) compileUnlimited(x ast.Expr) expr {
 	return nil
 }
 
-func fromNode(n *node) expr {
+func fromNode(n *tree.Node) expr {
 	if n == nil {
 		return nil
 	}
-	if v := n.constant(); v.kind != failed {
+	if v := constantValue(n); v.kind != failed {
 		return constant(v)
 	}
 	return nil
@@ -185,8 +186,8 @@ func indexed(x, i expr) expr {
 		case base.kind == isList && key.kind == isInt && key.i >= 0 && key.i < int64(len(base.list)):
 			return base.list[key.i]
 		case base.kind == isData && key.kind == isString:
-			if n := base.data.child(key.s); n != nil {
-				return n.constant()
+			if n := base.data.Child(key.s); n != nil {
+				return constantValue(n)
 			}
 		}
 		return value{kind: failed}

@@ -9,12 +9,13 @@ import (
 	"slices"
 
 	"cuelang.org/go/cue/format"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // fingerprint returns a hash that is equal only for mappings with equal results. It covers the
 // declarations of the mapping and all constants of the package. So a change of a constant that the
 // mapping does not use changes it too.
-func (src *mappingSource) fingerprint(consts map[string]*node) string {
+func (src *mappingSource) fingerprint(consts map[string]*tree.Node) string {
 	h := sha256.New()
 	parts := make([]string, 0, len(src.declarations))
 	for _, part := range src.declarations {
@@ -30,20 +31,20 @@ func (src *mappingSource) fingerprint(consts map[string]*node) string {
 	}
 	for _, name := range slices.Sorted(maps.Keys(consts)) {
 		fmt.Fprintf(h, "%q\n", name)
-		consts[name].writeTo(h)
+		writeNode(h, consts[name])
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// writeTo writes the content of a node without its position.
-func (n *node) writeTo(w io.Writer) {
+// writeNode writes the content of a node without its position.
+func writeNode(w io.Writer, n *tree.Node) {
 	if n == nil {
 		return
 	}
-	fmt.Fprintf(w, "%d %q %d\n", n.kind, n.text, len(n.fields))
-	for _, f := range n.fields {
-		fmt.Fprintf(w, "%q ", f.name)
-		f.value.writeTo(w)
+	fmt.Fprintf(w, "%d %q %d\n", n.Kind, n.Text, len(n.Fields))
+	for _, f := range n.Fields {
+		fmt.Fprintf(w, "%q ", f.Name)
+		writeNode(w, f.Value)
 	}
 }
 

@@ -7,20 +7,21 @@ import (
 
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/token"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // mappingLint finds errors that CUE would hide: unknown fields of users inside a test for presence,
 // and defaults that replace every error.
 type mappingLint struct {
 	*loader
-	ref  *fileRef
+	ref  *tree.File
 	path string
 }
 
 // lintMapping reports the errors in the expressions of a mapping.
 func (l *loader) lintMapping(m *mappingSource) {
 	for _, part := range m.declarations {
-		lint := &mappingLint{l, part.ref, joinPath("mappings", m.key)}
+		lint := &mappingLint{l, part.ref, tree.JoinPath("mappings", m.key)}
 		body, ok := part.expr.(*ast.StructLit)
 		if !ok {
 			lint.walk(part.expr)
@@ -61,12 +62,12 @@ func (m *mappingLint) fields(n ast.Node, r rule, path string) {
 				continue
 			}
 			if sub := known.field(name); sub != nil {
-				m.fields(f.Value, sub.rule, joinPath(path, name))
+				m.fields(f.Value, sub.rule, tree.JoinPath(path, name))
 				continue
 			}
-			unknown := &node{at: tokenPosition(m.ref, f.Label.Pos()), kind: structNode}
+			unknown := &tree.Node{At: tokenPosition(m.ref, f.Label.Pos()), Kind: tree.Struct}
 			pc := &problemCollector{path: path, add: m.report}
-			known.checkField(&field{name: name, at: unknown.at, value: unknown}, new(uint64), pc)
+			known.checkField(&tree.Field{Name: name, At: unknown.At, Value: unknown}, new(uint64), pc)
 		}
 	}
 }
@@ -77,8 +78,8 @@ func (m *mappingLint) walk(n ast.Node) {
 		case *ast.BinaryExpr:
 			if x.Op == token.OR {
 				message := "`|` hides errors in the expression to its left"
-				p := hidesErrors.problem(tokenPosition(m.ref, x.Pos()).pos(), m.path, message)
-				m.report(p.withAdvice("to select the first value that exists, " + hidesErrors.advice))
+				p := tree.HidesErrors.Problem(tokenPosition(m.ref, x.Pos()).Pos(), m.path, message)
+				m.report(p.WithAdvice("to select the first value that exists, " + tree.HidesErrors.Advice))
 			}
 		case *ast.SelectorExpr:
 			m.field(x, x.Sel)
@@ -110,7 +111,7 @@ func (m *mappingLint) field(x ast.Expr, where ast.Node) {
 }
 
 func (m *mappingLint) unknown(where ast.Node, name string, known []string, message string) {
-	advice := suggestion(name, known, "known: "+strings.Join(known, ", "))
-	p := noAttribute.problem(tokenPosition(m.ref, where.Pos()).pos(), m.path, message+" "+quote(name))
-	m.report(p.withAdvice(advice))
+	advice := tree.Suggestion(name, known, "known: "+strings.Join(known, ", "))
+	p := tree.NoAttribute.Problem(tokenPosition(m.ref, where.Pos()).Pos(), m.path, message+" "+tree.Quote(name))
+	m.report(p.WithAdvice(advice))
 }

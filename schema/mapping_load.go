@@ -6,16 +6,17 @@ import (
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // mappingSource collects what a Mapping is made from: its declarations and their values in CUE.
 type mappingSource struct {
 	key          string
-	position     position
+	position     tree.Position
 	declarations []mappingDeclaration
 	value        cue.Value
-	ifEmpty      *node
-	examples     *node
+	ifEmpty      *tree.Node
+	examples     *tree.Node
 	// invalid is set if errors in its expressions were reported.
 	invalid bool
 }
@@ -24,7 +25,7 @@ type mappingSource struct {
 type mappingDeclaration struct {
 	expr    ast.Expr
 	imports map[string]string
-	ref     *fileRef
+	ref     *tree.File
 }
 
 func (s *splitter) mappingSource(kind, key string, f *ast.Field) {
@@ -74,12 +75,12 @@ func (l *loader) loadMappings() {
 }
 
 // mappingField extracts and checks a literal field of a mapping.
-func (l *loader) mappingField(m *mappingSource, name string) *node {
+func (l *loader) mappingField(m *mappingSource, name string) *tree.Node {
 	v := m.value.LookupPath(cue.MakePath(cue.Str(name)))
 	if !v.Exists() {
 		return nil
 	}
-	path := joinPath(joinPath("mappings", m.key), name)
+	path := tree.JoinPath(tree.JoinPath("mappings", m.key), name)
 	x := &extractor{loader: l}
 	n := x.value(v, path, m.position, nil)
 	if f := l.schema.mapping().field(name); !f.rule.check(n, nil) {
@@ -91,22 +92,22 @@ func (l *loader) mappingField(m *mappingSource, name string) *node {
 // mapping creates the Mapping and checks it.
 func (l *loader) mapping(src *mappingSource) *Mapping {
 	m := &Mapping{
-		Key: src.key, Pos: src.position.pos(), catalog: newCatalog(l.schema),
-		ifEmpty: map[string]string{}, positions: map[string]Pos{},
+		Key: src.key, Pos: src.position.Pos(), catalog: newCatalog(l.schema),
+		ifEmpty: map[string]string{}, positions: map[string]tree.Pos{},
 		fingerprint: src.fingerprint(l.dynamic.constants), attributeNames: src.attributeNames(),
 	}
 	m.secretFields = secretAttributes(l.attributeTypes())
 	expressions, constants := &mappingSource{declarations: src.declarations}, l.dynamic.constants
 	m.redactedWith = func(secret map[string]bool) []string { return expressions.redacted(secret, constants, m.catalog) }
 	m.redacted = m.redactedWith(m.secretFields)
-	base := joinPath("mappings", m.Key)
+	base := tree.JoinPath("mappings", m.Key)
 	l.locateAttributes(m, base)
 	if src.ifEmpty != nil {
-		for _, f := range src.ifEmpty.fields {
-			if !m.hasPath(f.name) {
+		for _, f := range src.ifEmpty.Fields {
+			if !m.hasPath(f.Name) {
 				l.report(m.badPath(f, base+".ifEmpty"))
 			}
-			m.ifEmpty[f.name] = f.value.string()
+			m.ifEmpty[f.Name] = f.Value.Str()
 		}
 	}
 	if !src.value.Exists() {
@@ -125,7 +126,7 @@ func (l *loader) mapping(src *mappingSource) *Mapping {
 	for i, a := range m.catalog {
 		if m.sets[i] && m.setsOnCreate[i] {
 			message := a.path + " is set in both scim and onCreate"
-			l.report(badPolicy.problem(m.AttributePos(a.path), base+".onCreate", message))
+			l.report(tree.BadPolicy.Problem(m.AttributePos(a.path), base+".onCreate", message))
 		}
 	}
 	if src.isLiteral() {
@@ -141,10 +142,10 @@ func (l *loader) locateAttributes(m *Mapping, base string) {
 	for _, a := range m.catalog {
 		for i := range a.keys {
 			keys := a.keys[:i+1]
-			if at, ok := l.dynamic.positions[positionKey(joinPath(base, "scim"), keys)]; ok {
-				m.positions[scimPath(keys)] = at.pos()
-			} else if at, ok := l.dynamic.positions[positionKey(joinPath(base, "onCreate"), keys)]; ok {
-				m.positions[scimPath(keys)] = at.pos()
+			if at, ok := l.dynamic.positions[positionKey(tree.JoinPath(base, "scim"), keys)]; ok {
+				m.positions[scimPath(keys)] = at.Pos()
+			} else if at, ok := l.dynamic.positions[positionKey(tree.JoinPath(base, "onCreate"), keys)]; ok {
+				m.positions[scimPath(keys)] = at.Pos()
 			}
 		}
 	}
@@ -155,15 +156,15 @@ func (l *loader) checkIfEmpty(m *Mapping, src *mappingSource, base string) {
 	if src.ifEmpty == nil {
 		return
 	}
-	for _, f := range src.ifEmpty.fields {
+	for _, f := range src.ifEmpty.Fields {
 		set := false
 		for i, a := range m.catalog {
-			set = set || (m.sets[i] || m.setsOnCreate[i]) && isWithin(f.name, a.path)
+			set = set || (m.sets[i] || m.setsOnCreate[i]) && isWithin(f.Name, a.path)
 		}
-		if !set && m.hasPath(f.name) {
-			path := joinPath(base+".ifEmpty", f.name)
-			p := badPath.problem(f.at.pos(), path, "the mapping does not set this attribute")
-			l.report(p.withAdvice("set it, or remove the policy"))
+		if !set && m.hasPath(f.Name) {
+			path := tree.JoinPath(base+".ifEmpty", f.Name)
+			p := tree.BadPath.Problem(f.At.Pos(), path, "the mapping does not set this attribute")
+			l.report(p.WithAdvice("set it, or remove the policy"))
 		}
 	}
 }
@@ -183,16 +184,16 @@ func (l *loader) checkRequired(m *Mapping, base string) {
 		if a.required && !m.sets[i] {
 			at := m.Pos
 			if p, ok := l.dynamic.positions[base+".scim"]; ok {
-				at = p.pos()
+				at = p.Pos()
 			}
-			p := missingField.problem(at, base+".scim."+strings.Join(a.keys, "."), fieldMissing)
-			l.report(p.withAdvice("add it, because AWS requires it"))
+			p := tree.MissingField.Problem(at, base+".scim."+strings.Join(a.keys, "."), fieldMissing)
+			l.report(p.WithAdvice("add it, because AWS requires it"))
 		}
 	}
 	primary := slices.IndexFunc(m.catalog, func(a attribute) bool { return a.path == "emails.primary" })
 	if email && !m.sets[primary] {
-		p := missingField.problem(m.AttributePos("emails"), base+".scim.emails[0].primary", fieldMissing)
-		l.report(p.withAdvice("add `primary: true`, because AWS requires it"))
+		p := tree.MissingField.Problem(m.AttributePos("emails"), base+".scim.emails[0].primary", fieldMissing)
+		l.report(p.WithAdvice("add `primary: true`, because AWS requires it"))
 	}
 }
 
@@ -258,8 +259,8 @@ func namedFields(x ast.Node, path string, yield func(string)) {
 // checkUserField requires `user: #User`. Without it the expressions do not refer to the user.
 func (l *loader) checkUserField(src *mappingSource, base string) {
 	if v := src.value.LookupPath(cue.ParsePath("user")); !v.Exists() {
-		p := wrongMapping.problem(src.position.pos(), base, "the mapping has no `user`")
-		l.report(p.withAdvice("begin it with `user: #User`"))
+		p := tree.WrongMapping.Problem(src.position.Pos(), base, "the mapping has no `user`")
+		l.report(p.WithAdvice("begin it with `user: #User`"))
 	}
 }
 
@@ -268,13 +269,13 @@ func (m *Mapping) hasPath(path string) bool {
 	return slices.ContainsFunc(m.catalog, func(a attribute) bool { return isWithin(path, a.path) })
 }
 
-func (m *Mapping) badPath(f field, path string) Problem {
+func (m *Mapping) badPath(f tree.Field, path string) tree.Problem {
 	var names []string
 	for _, a := range m.catalog {
 		names = append(names, a.path)
 	}
-	p := badPath.problem(f.at.pos(), joinPath(path, f.name), "unknown SCIM attribute "+quote(f.name))
-	return p.withAdvice(suggestion(f.name, names, "use a path such as \"title\" or \"name.middleName\""))
+	p := tree.BadPath.Problem(f.At.Pos(), tree.JoinPath(path, f.Name), "unknown SCIM attribute "+tree.Quote(f.Name))
+	return p.WithAdvice(tree.Suggestion(f.Name, names, "use a path such as \"title\" or \"name.middleName\""))
 }
 
 // positionKey returns the path under which dynamic stores the position of an attribute.
@@ -283,7 +284,7 @@ func positionKey(base string, keys []string) string {
 		if k == "0" {
 			base += "[0]"
 		} else {
-			base = joinPath(base, k)
+			base = tree.JoinPath(base, k)
 		}
 	}
 	return base

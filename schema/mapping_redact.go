@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"cuelang.org/go/cue/ast"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // Redacted returns the paths of the SCIM attributes whose expressions may read an attribute with
@@ -35,7 +36,7 @@ type redactionAnalysis struct {
 	// secretFields are the attributes with `redact: true`.
 	secretFields map[string]bool
 	imports      map[string]string
-	consts       map[string]*node
+	consts       map[string]*tree.Node
 	// defs are the values that a name in the mapping may have. The value of a loop variable is nil,
 	// because its source is analysed anyway.
 	defs map[string][]ast.Node
@@ -46,10 +47,10 @@ type redactionAnalysis struct {
 }
 
 // secretAttributes returns the attributes with `redact: true`.
-func secretAttributes(types map[string]*node) map[string]bool {
+func secretAttributes(types map[string]*tree.Node) map[string]bool {
 	out := map[string]bool{}
 	for name, n := range types {
-		if n.child("redact").bool() {
+		if n.Child("redact").Bool() {
 			out[name] = true
 		}
 	}
@@ -58,11 +59,11 @@ func secretAttributes(types map[string]*node) map[string]bool {
 
 // redactProblems removes the values of secret attributes from problems, which are printed in
 // reports.
-func (l *loader) redactProblems(found Problems) {
+func (l *loader) redactProblems(found tree.Problems) {
 	for name := range secretAttributes(l.attributeTypes()) {
 		for i := range found {
 			p := &found[i]
-			below := ".attributes." + joinPath("", name)
+			below := ".attributes." + tree.JoinPath("", name)
 			if strings.HasSuffix(p.Path, below) || strings.Contains(p.Path, below+"[") {
 				p.Value = ""
 			}
@@ -103,7 +104,7 @@ func secretTexts(v any) []string {
 }
 
 // redacted returns the attributes of the catalog whose values must not be shown.
-func (src *mappingSource) redacted(secret map[string]bool, consts map[string]*node, catalog []attribute) []string {
+func (src *mappingSource) redacted(secret map[string]bool, consts map[string]*tree.Node, catalog []attribute) []string {
 	r := &redactionAnalysis{
 		secretFields: secret, imports: map[string]string{}, consts: consts,
 		defs: map[string][]ast.Node{}, visiting: map[string]bool{},

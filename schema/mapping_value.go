@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"cuelang.org/go/cue/token"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // valueKind is the kind of a value.
@@ -29,7 +30,7 @@ type value struct {
 	i    int64
 	s    string
 	list []value
-	data *node
+	data *tree.Node
 }
 
 func stringValue(s string) value { return value{kind: isString, s: s} }
@@ -38,23 +39,23 @@ func boolValue(b bool) value { return value{kind: isBool, b: b} }
 
 func intValue(i int) value { return value{kind: isInt, i: int64(i)} }
 
-// constant converts a node to a value. It returns failed for values outside the subset.
-func (n *node) constant() value {
-	switch n.kind {
-	case stringNode:
-		return stringValue(n.text)
-	case boolNode:
-		return boolValue(n.text == "true")
-	case intNode:
-		if i, ok := n.int64(); ok {
+// constantValue converts a node to a value. It returns failed for values outside the subset.
+func constantValue(n *tree.Node) value {
+	switch n.Kind {
+	case tree.String:
+		return stringValue(n.Text)
+	case tree.Bool:
+		return boolValue(n.Text == "true")
+	case tree.Int:
+		if i, ok := n.Int64(); ok {
 			return value{kind: isInt, i: i}
 		}
-	case structNode:
+	case tree.Struct:
 		return value{kind: isData, data: n}
-	case listNode:
+	case tree.List:
 		out := value{kind: isList}
-		for _, f := range n.fields {
-			v := f.value.constant()
+		for _, f := range n.Fields {
+			v := constantValue(f.Value)
 			if v.kind == failed {
 				return v
 			}

@@ -85,7 +85,7 @@ func (l *loader) mappingInputs() string {
 	if l.accepted == nil || l.accepted.userSet == nil {
 		return ""
 	}
-	if b := l.literals["groups"]; b != nil && len(b.n.fields) > 0 {
+	if b := l.literals["groups"]; b != nil && len(b.Node.Fields) > 0 {
 		return ""
 	}
 	var b strings.Builder
@@ -93,7 +93,7 @@ func (l *loader) mappingInputs() string {
 		if f.hash == "" {
 			return ""
 		}
-		fmt.Fprintf(&b, "%s %s\n", f.hash, f.ref.path)
+		fmt.Fprintf(&b, "%s %s\n", f.hash, f.ref.Path)
 	}
 	return b.String()
 }

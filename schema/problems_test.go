@@ -11,6 +11,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"golang.org/x/tools/txtar"
 )
 
@@ -41,7 +42,7 @@ func base(t testing.TB) fstest.MapFS {
 func problemsOf(t testing.TB, fsys fs.FS) string {
 	t.Helper()
 	d, err := Load(fsys)
-	var problems Problems
+	var problems tree.Problems
 	switch {
 	case errors.As(err, &problems):
 		return problems.Error() + "\n"

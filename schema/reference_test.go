@@ -223,8 +223,8 @@ func codesTable(t *testing.T) string {
 	var b strings.Builder
 	b.WriteString("| code | what is wrong | what to do |\n|---|---|---|\n")
 	for _, c := range codeTable(t) {
-		advice := strings.ToUpper(c.advice[:1]) + c.advice[1:]
-		row(&b, c.id, c.sentence, advice+".")
+		advice := strings.ToUpper(c.Advice[:1]) + c.Advice[1:]
+		row(&b, c.ID, c.Sentence, advice+".")
 	}
 	return b.String()
 }

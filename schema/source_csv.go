@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"io"
 	"slices"
 	"strconv"
@@ -19,9 +20,9 @@ type csvReader struct {
 	r       *csv.Reader
 	columns []string
 	// members are the members of each group.
-	members map[string]*builder
+	members map[string]*tree.Builder
 	// groups are in order of appearance.
-	groups []field
+	groups []tree.Field
 }
 
 // recordColumns are the columns of each kind of record. membershipColumns are the columns of files
@@ -64,7 +65,7 @@ func (f *dataFile) readCSV(text string) {
 			return
 		}
 		if i := slices.IndexFunc(cells, c.isTooLong); i >= 0 {
-			c.file.reportAt(c.position(i), tooLarge, c.file.limits.tooLong(), "", "")
+			c.file.reportAt(c.position(i), tree.TooLarge, c.file.limits.tooLong(), "", "")
 			return
 		}
 		row(cells)
@@ -74,24 +75,24 @@ func (f *dataFile) readCSV(text string) {
 func (c *csvReader) isTooLong(cell string) bool { return len(cell) > c.file.limits.valueBytes }
 
 func (c *csvReader) reportError(err error) {
-	at := position{c.file.ref, 1, 1}
+	at := tree.Position{Ref: c.file.ref, Line: 1, Col: 1}
 	var parse *csv.ParseError
 	if errors.As(err, &parse) {
-		at.line, at.col = int32(parse.Line), int32(max(1, parse.Column))
+		at.Line, at.Col = int32(parse.Line), int32(max(1, parse.Column))
 		err = parse.Err
 	}
-	c.file.reportAt(at, syntaxError, err.Error(), "", "")
+	c.file.reportAt(at, tree.SyntaxError, err.Error(), "", "")
 }
 
-func (c *csvReader) position(i int) position {
+func (c *csvReader) position(i int) tree.Position {
 	line, col := c.r.FieldPos(i)
-	return position{c.file.ref, int32(line), int32(col)}
+	return tree.Position{Ref: c.file.ref, Line: int32(line), Col: int32(col)}
 }
 
 // header checks the columns. It returns false if the file cannot be read with them.
 func (c *csvReader) header(columns []string) bool {
 	if limit := c.file.limits.columns; len(columns) > limit {
-		c.file.reportAt(c.position(limit), badColumn, fmt.Sprintf("more than %d columns", limit), "", "")
+		c.file.reportAt(c.position(limit), tree.BadColumn, fmt.Sprintf("more than %d columns", limit), "", "")
 		return false
 	}
 	for i := range columns {
@@ -106,7 +107,7 @@ func (c *csvReader) header(columns []string) bool {
 	for i, name := range columns {
 		switch {
 		case slices.Contains(columns[:i], name):
-			c.file.reportAt(c.position(i), badColumn, "duplicate column", quote(name), "")
+			c.file.reportAt(c.position(i), tree.BadColumn, "duplicate column", tree.Quote(name), "")
 		case slices.Contains(known, name), c.isAttribute(name):
 			continue
 		default:
@@ -114,13 +115,13 @@ func (c *csvReader) header(columns []string) bool {
 			if c.file.kind == "users" {
 				advice += ", " + attributePrefix + "..."
 			}
-			advice = suggestion(name, known, advice)
-			c.file.reportAt(c.position(i), badColumn, "unknown column", quote(name), advice)
+			advice = tree.Suggestion(name, known, advice)
+			c.file.reportAt(c.position(i), tree.BadColumn, "unknown column", tree.Quote(name), advice)
 		}
 		valid = false
 	}
 	if !slices.Contains(columns, required) {
-		c.file.reportAt(c.position(0), badColumn, "missing column "+quote(required), "",
+		c.file.reportAt(c.position(0), tree.BadColumn, "missing column "+tree.Quote(required), "",
 			"known columns: "+strings.Join(known, ", "))
 		return false
 	}
@@ -135,67 +136,67 @@ func (c *csvReader) isAttribute(column string) bool {
 
 func (c *csvReader) record(cells []string) {
 	arena := c.file.arena
-	fields := arena.newFieldStack()
-	var custom []field
-	var key *node
+	fields := arena.NewFieldStack()
+	var custom []tree.Field
+	var key *tree.Node
 	for i, text := range cells {
 		name := c.columns[i]
 		at := c.position(i)
 		attribute, isCustom := strings.CutPrefix(name, attributePrefix)
 		switch {
 		case name == "key":
-			key = arena.node(stringNode, at, text)
+			key = arena.Node(tree.String, at, text)
 		case text == "":
 		case name == "previously":
-			fields.add(field{name: name, at: at, value: keysOfCell(text, at)})
+			fields.Add(tree.Field{Name: name, At: at, Value: keysOfCell(text, at)})
 		case isCustom:
-			cell := arena.node(stringNode, at, text)
-			cell.parseCell(c.file.types[attribute])
-			custom = append(custom, field{name: attribute, at: at, value: cell})
+			cell := arena.Node(tree.String, at, text)
+			parseCell(cell, c.file.types[attribute])
+			custom = append(custom, tree.Field{Name: attribute, At: at, Value: cell})
 		default:
-			fields.add(field{name: name, at: at, value: arena.node(stringNode, at, text)})
+			fields.Add(tree.Field{Name: name, At: at, Value: arena.Node(tree.String, at, text)})
 		}
 	}
 	if custom != nil {
-		attributes := arena.node(structNode, custom[0].at, "")
-		attributes.fields = custom
-		fields.add(field{name: "attributes", at: attributes.at, value: attributes})
+		attributes := arena.Node(tree.Struct, custom[0].At, "")
+		attributes.Fields = custom
+		fields.Add(tree.Field{Name: "attributes", At: attributes.At, Value: attributes})
 	}
-	n := arena.node(structNode, c.position(0), "")
-	n.fields = fields.end()
-	c.file.addRecord(key.text, key.at, n)
+	n := arena.Node(tree.Struct, c.position(0), "")
+	n.Fields = fields.End()
+	c.file.addRecord(key.Text, key.At, n)
 	c.file.resetArena()
 }
 
 // membership adds one member to one group.
 func (c *csvReader) membership(cells []string) {
-	member := c.file.arena.node(structNode, c.position(0), "")
-	var group, user field
+	member := c.file.arena.Node(tree.Struct, c.position(0), "")
+	var group, user tree.Field
 	for i, text := range cells {
 		at := c.position(i)
 		switch name := c.columns[i]; {
 		case name == "group":
-			group = field{name: text, at: at}
+			group = tree.Field{Name: text, At: at}
 		case name == "user":
-			user = field{name: text, at: at, value: member}
-			member.at = at
+			user = tree.Field{Name: text, At: at, Value: member}
+			member.At = at
 		case text != "":
-			value := c.file.arena.node(stringNode, at, text)
-			member.fields = append(member.fields, field{name: name, at: at, value: value})
+			value := c.file.arena.Node(tree.String, at, text)
+			member.Fields = append(member.Fields, tree.Field{Name: name, At: at, Value: value})
 		}
 	}
-	b := c.members[group.name]
+	b := c.members[group.Name]
 	if b == nil {
-		b = newBuilder(user.at, 0)
+		b = tree.NewBuilder(user.At, 0)
 		if c.members == nil {
-			c.members = map[string]*builder{}
+			c.members = map[string]*tree.Builder{}
 		}
-		c.members[group.name] = b
-		members := field{name: "members", at: user.at, value: b.n}
-		group.value = &node{kind: structNode, at: group.at, fields: []field{members}}
+		c.members[group.Name] = b
+		members := tree.Field{Name: "members", At: user.At, Value: b.Node}
+		group.Value = &tree.Node{Kind: tree.Struct, At: group.At, Fields: []tree.Field{members}}
 		c.groups = append(c.groups, group)
 	}
-	b.add(user, c.file.conflict)
+	b.Add(user, c.file.conflict)
 }
 
 // flush yields the groups of a membership file.
@@ -206,33 +207,33 @@ func (c *csvReader) flush() {
 }
 
 // keysOfCell returns a struct with the keys in a cell, each with an empty value.
-func keysOfCell(text string, at position) *node {
-	n := &node{kind: structNode, at: at}
+func keysOfCell(text string, at tree.Position) *tree.Node {
+	n := &tree.Node{Kind: tree.Struct, At: at}
 	for part := range strings.SplitSeq(text, ";") {
-		empty := &node{kind: structNode, at: at}
-		n.fields = append(n.fields, field{name: strings.TrimSpace(part), at: at, value: empty})
+		empty := &tree.Node{Kind: tree.Struct, At: at}
+		n.Fields = append(n.Fields, tree.Field{Name: strings.TrimSpace(part), At: at, Value: empty})
 	}
 	return n
 }
 
 // parseCell converts the text of a cell to a value of a type. Text that does not parse stays a
 // string, which the schema then rejects.
-func (n *node) parseCell(typ string) {
-	text := n.text
+func parseCell(n *tree.Node, typ string) {
+	text := n.Text
 	switch typ {
 	case "bool":
 		if text == "true" || text == "false" {
-			n.kind = boolNode
+			n.Kind = tree.Bool
 		}
 	case "int":
 		if i, err := strconv.ParseInt(text, 10, 64); err == nil {
-			n.kind, n.text = intNode, strconv.FormatInt(i, 10)
+			n.Kind, n.Text = tree.Int, strconv.FormatInt(i, 10)
 		}
 	case "strings":
-		n.kind, n.text = listNode, ""
+		n.Kind, n.Text = tree.List, ""
 		for part := range strings.SplitSeq(text, ";") {
-			element := &node{kind: stringNode, at: n.at, text: strings.TrimSpace(part)}
-			n.fields = append(n.fields, field{at: n.at, value: element})
+			element := &tree.Node{Kind: tree.String, At: n.At, Text: strings.TrimSpace(part)}
+			n.Fields = append(n.Fields, tree.Field{At: n.At, Value: element})
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"cuelang.org/go/cue/errors"
 	"cuelang.org/go/cue/parser"
 	"cuelang.org/go/cue/token"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // dynamic holds the declarations that CUE must evaluate: all that are not literal data.
@@ -21,14 +22,14 @@ type dynamic struct {
 	// keys are the records that have a dynamic declaration, by kind.
 	keys map[string]map[string]bool
 	// positions are those of the values whose field is written out, by path.
-	positions map[string]position
+	positions map[string]tree.Position
 	// labelPositions are those of their names.
-	labelPositions map[string]position
+	labelPositions map[string]tree.Position
 	// refs are the files by name.
-	refs map[string]*fileRef
+	refs map[string]*tree.File
 	// constants are the hidden fields and definitions with literal data. A name that is declared
 	// twice maps to nil.
-	constants map[string]*node
+	constants map[string]*tree.Node
 	// failed is set after an error that makes evaluation pointless.
 	failed bool
 }
@@ -36,30 +37,33 @@ type dynamic struct {
 func newDynamic() *dynamic {
 	return &dynamic{
 		identifiers: map[string]bool{}, kinds: map[string]bool{}, keys: map[string]map[string]bool{},
-		positions: map[string]position{}, labelPositions: map[string]position{}, refs: map[string]*fileRef{},
-		constants: map[string]*node{},
+		positions: map[string]tree.Position{}, labelPositions: map[string]tree.Position{},
+		refs:      map[string]*tree.File{},
+		constants: map[string]*tree.Node{},
 	}
 }
 
 // readCUE parses a file and separates literal data from what CUE must evaluate. It returns the
 // users and groups that are literal data, and whether the file has any other declaration, valid or
 // not.
-func (l *loader) readCUE(ref *fileRef, text []byte) (records []record, mixed bool) {
+func (l *loader) readCUE(ref *tree.File, text []byte) (records []record, mixed bool) {
 	if reason, at := l.limits.checkTokens(text); reason != "" {
-		l.report(tooLarge.problem(Pos{ref.path, at.Line, at.Column}, "", reason).withAdvice(""))
+		l.report(tree.TooLarge.Problem(tree.Pos{File: ref.Path, Line: at.Line, Column: at.Column}, "", reason).
+			WithAdvice(""))
 		l.dynamic.failed = true
 		return nil, true
 	}
-	file, err := parser.ParseFile(ref.path, text)
+	file, err := parser.ParseFile(ref.Path, text)
 	if err != nil {
 		for _, e := range errors.Errors(err) {
-			l.report(syntaxError.problem(posOf(ref, e.Position()), "", cueMessage(e)).withAdvice(""))
+			l.report(tree.SyntaxError.Problem(posOf(ref, e.Position()), "", cueMessage(e)).WithAdvice(""))
 		}
 		l.dynamic.failed = true
 		return nil, true
 	}
 	if name := file.PackageName(); name != "roster" {
-		l.report(wrongPackage.problem(Pos{ref.path, 1, 1}, "", "the file is not in package roster").withValue(name))
+		l.report(tree.WrongPackage.Problem(tree.Pos{File: ref.Path, Line: 1, Column: 1}, "",
+			"the file is not in package roster").WithValue(name))
 		return nil, true
 	}
 	found := len(l.problems)
@@ -83,17 +87,17 @@ func (l *loader) readCUE(ref *fileRef, text []byte) (records []record, mixed boo
 	}
 	if s.hasDynamic {
 		l.dynamic.files = append(l.dynamic.files, rest)
-		l.dynamic.refs[ref.path] = ref
+		l.dynamic.refs[ref.Path] = ref
 	}
 	return s.records, s.mixed || s.hasDynamic || len(l.problems) > found
 }
 
 // posOf converts a position of the CUE parser, or returns the start of the file if it is unknown.
-func posOf(ref *fileRef, p token.Pos) Pos {
+func posOf(ref *tree.File, p token.Pos) tree.Pos {
 	if !p.IsValid() {
-		return Pos{File: ref.path, Line: 1, Column: 1}
+		return tree.Pos{File: ref.Path, Line: 1, Column: 1}
 	}
-	return tokenPosition(ref, p).pos()
+	return tokenPosition(ref, p).Pos()
 }
 
 // splitter separates the literal declarations of one file from the dynamic ones.
@@ -118,8 +122,8 @@ func (s *splitter) declaration(d ast.Decl) ast.Decl {
 	root := s.schema.roots[name]
 	if root == nil {
 		advice := "known fields: " + strings.Join(slices.Sorted(slices.Values(s.schema.order)), ", ")
-		advice = suggestion(name, s.schema.order, advice)
-		s.report(unknownField.problem(s.reader.at(f.Label).pos(), name, "unknown field").withAdvice(advice))
+		advice = tree.Suggestion(name, s.schema.order, advice)
+		s.report(tree.UnknownField.Problem(s.reader.at(f.Label).Pos(), name, "unknown field").WithAdvice(advice))
 		return nil
 	}
 	records, ok := f.Value.(*ast.StructLit)
@@ -144,14 +148,14 @@ func (s *splitter) declaration(d ast.Decl) ast.Decl {
 }
 
 // scalar stores a top-level value that is not a struct: a timezone, or an error.
-func (s *splitter) scalar(name string, f *ast.Field, n *node) {
+func (s *splitter) scalar(name string, f *ast.Field, n *tree.Node) {
 	s.mixed = true
 	b := s.literals[""]
 	if b == nil {
-		b = newBuilder(n.at, 0)
+		b = tree.NewBuilder(n.At, 0)
 		s.literals[""] = b
 	}
-	b.add(field{name: name, at: s.reader.at(f.Label), value: n}, s.conflict)
+	b.Add(tree.Field{Name: name, At: s.reader.at(f.Label), Value: n}, s.conflict)
 }
 
 // entry stores one literal record of a kind, or returns it for evaluation.
@@ -169,7 +173,7 @@ func (s *splitter) entry(kind string, d ast.Decl) ast.Decl {
 		return d
 	}
 	if n := s.reader.node(f.Value); n != nil && kind != "mappings" {
-		x := field{name: key, at: s.reader.at(f.Label), value: n}
+		x := tree.Field{Name: key, At: s.reader.at(f.Label), Value: n}
 		if kind == "users" || kind == "groups" {
 			s.records = append(s.records, record{kind, x})
 			return nil
@@ -186,7 +190,7 @@ func (s *splitter) entry(kind string, d ast.Decl) ast.Decl {
 		s.dynamic.keys[kind] = map[string]bool{}
 	}
 	s.dynamic.keys[kind][key] = true
-	path := joinPath(joinPath("", kind), key)
+	path := tree.JoinPath(tree.JoinPath("", kind), key)
 	s.locate(path, f)
 	s.mappingSource(kind, key, f)
 	return f
@@ -199,7 +203,7 @@ func (s *splitter) wholeKind(f *ast.Field, kind string) ast.Decl {
 		s.dynamic.failed = true
 		return nil
 	}
-	s.locate(joinPath("", kind), f)
+	s.locate(tree.JoinPath("", kind), f)
 	return f
 }
 
@@ -267,7 +271,7 @@ func (s *splitter) locateIn(path string, x ast.Expr) {
 		for _, d := range x.Elts {
 			if f, ok := d.(*ast.Field); ok {
 				if name, ok := labelName(f.Label); ok {
-					s.locate(joinPath(path, name), f)
+					s.locate(tree.JoinPath(path, name), f)
 				}
 			}
 		}

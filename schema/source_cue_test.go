@@ -11,6 +11,7 @@ import (
 	"testing/fstest"
 
 	"cuelang.org/go/cue/format"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // throughCUE adds a declaration that may affect all others, so that CUE evaluates the literal
@@ -103,34 +104,34 @@ func TestSplitRecordsUnifyAsInCUE(t *testing.T) {
 // plainUser returns the split records without positions.
 func plainUser(d *Declarations) []any {
 	u, g := *d.Users["u-3"], *d.Groups["g"]
-	u.Pos, g.Pos = Pos{}, Pos{}
+	u.Pos, g.Pos = tree.Pos{}, tree.Pos{}
 	out := []any{u, g.DisplayName, g.Where.Fields}
 	for _, m := range g.Members {
-		m.Pos = Pos{}
+		m.Pos = tree.Pos{}
 		out = append(out, m)
 	}
 	return out
 }
 
 // partOf omits fields at random, and rarely changes one. Every field is in at least one part.
-func partOf(r *rand.Rand, n *node, k int) *node {
-	c := &node{kind: n.kind, text: n.text}
-	for i, f := range n.fields {
+func partOf(r *rand.Rand, n *tree.Node, k int) *tree.Node {
+	c := &tree.Node{Kind: n.Kind, Text: n.Text}
+	for i, f := range n.Fields {
 		switch {
-		case n.kind == structNode && (i+k)%2 == 0 && r.IntN(3) > 0:
+		case n.Kind == tree.Struct && (i+k)%2 == 0 && r.IntN(3) > 0:
 			continue
-		case r.IntN(60) == 0 && f.value.kind == stringNode:
-			f.value = &node{kind: stringNode, text: f.value.text + "x"}
+		case r.IntN(60) == 0 && f.Value.Kind == tree.String:
+			f.Value = &tree.Node{Kind: tree.String, Text: f.Value.Text + "x"}
 		}
-		f.value = partOf(r, f.value, k)
-		c.fields = append(c.fields, f)
+		f.Value = partOf(r, f.Value, k)
+		c.Fields = append(c.Fields, f)
 	}
 	return c
 }
 
-func cueText(t *testing.T, n *node) string {
+func cueText(t *testing.T, n *tree.Node) string {
 	t.Helper()
-	b, err := format.Node(n.syntax())
+	b, err := format.Node(nodeSyntax(n))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"path"
 	"slices"
 	"strings"
@@ -10,35 +11,36 @@ import (
 
 // dataFile is one file of records below users/ or groups/.
 type dataFile struct {
-	ref  *fileRef
+	ref  *tree.File
 	kind string
 	// types are the custom attributes by name; CSV cells need them.
 	types  map[string]string
 	limits limits
-	report func(Problem)
+	report func(tree.Problem)
 	// conflict is called with two memberships that cannot be unified.
-	conflict conflictFunc
+	conflict tree.ConflictFunc
 	// yield is called with each record.
-	yield func(kind string, f field)
+	yield func(kind string, f tree.Field)
 	// reuseNodes allows the reader to reuse the nodes of a record after yield returns.
 	reuseNodes bool
 	// discard drops all records that were yielded. It is required if reuseNodes is set.
 	discard func()
-	arena   *arena
+	arena   *tree.Arena
 	// seen has the position of each key, to find duplicates.
-	seen map[string]position
+	seen map[string]tree.Position
 }
 
 // read yields the records of the file.
 func (f *dataFile) read(text string) {
-	f.kind, _, _ = strings.Cut(f.ref.path, "/")
-	f.seen = map[string]position{}
+	f.kind, _, _ = strings.Cut(f.ref.Path, "/")
+	f.seen = map[string]tree.Position{}
 	text = strings.TrimPrefix(text, "\xef\xbb\xbf")
 	if !utf8.ValidString(text) {
-		f.reportAt(position{f.ref, 1, 1}, syntaxError, "the file is not UTF-8", "", "save it as UTF-8")
+		f.reportAt(tree.Position{Ref: f.ref, Line: 1, Col: 1}, tree.SyntaxError, "the file is not UTF-8", "",
+			"save it as UTF-8")
 		return
 	}
-	switch strings.ToLower(path.Ext(f.ref.path)) {
+	switch strings.ToLower(path.Ext(f.ref.Path)) {
 	case ".json":
 		if n := f.parseJSON(text, 1); n != nil {
 			f.addDocument(n)
@@ -58,71 +60,72 @@ func (f *dataFile) read(text string) {
 		f.readCSV(text)
 	default:
 		if line := longYAMLValue(text, f.limits.valueBytes); line > 0 {
-			f.reportAt(position{f.ref, int32(line), 1}, tooLarge, f.limits.tooLong(), "", "")
+			f.reportAt(tree.Position{Ref: f.ref, Line: int32(line), Col: 1}, tree.TooLarge, f.limits.tooLong(), "", "")
 			return
 		}
 		f.readYAML(text)
 	}
 }
 
-func (f *dataFile) reportAt(at position, c code, message, value, advice string) {
-	f.report(c.problem(at.pos(), "", message).withValue(value).withAdvice(advice))
+func (f *dataFile) reportAt(at tree.Position, c tree.Code, message, value, advice string) {
+	f.report(c.Problem(at.Pos(), "", message).WithValue(value).WithAdvice(advice))
 }
 
 // reportDuplicate reports a name that occurs twice in one struct.
-func (f *dataFile) reportDuplicate(at position, name string, first position) {
-	message := fmt.Sprintf("duplicate name, first on line %d", first.line)
-	f.reportAt(at, duplicateKey, message, quote(name), duplicateKey.advice)
+func (f *dataFile) reportDuplicate(at tree.Position, name string, first tree.Position) {
+	message := fmt.Sprintf("duplicate name, first on line %d", first.Line)
+	f.reportAt(at, tree.DuplicateKey, message, tree.Quote(name), tree.DuplicateKey.Advice)
 }
 
 // addDocument adds a record with a key, a list of such records, or a map from key to record.
-func (f *dataFile) addDocument(n *node) {
+func (f *dataFile) addDocument(n *tree.Node) {
 	switch {
-	case n.kind == listNode:
-		for _, e := range n.fields {
-			f.keyedRecord(e.value)
+	case n.Kind == tree.List:
+		for _, e := range n.Fields {
+			f.keyedRecord(e.Value)
 		}
-	case n.kind == structNode && n.child("key") != nil && n.child("key").kind != structNode:
+	case n.Kind == tree.Struct && n.Child("key") != nil && n.Child("key").Kind != tree.Struct:
 		f.keyedRecord(n)
-	case n.kind == structNode:
-		for _, r := range n.fields {
-			f.addRecord(r.name, r.at, r.value)
+	case n.Kind == tree.Struct:
+		for _, r := range n.Fields {
+			f.addRecord(r.Name, r.At, r.Value)
 		}
-	case n.kind == nullNode: // an empty file
+	case n.Kind == tree.Null: // an empty file
 	default:
-		f.reportAt(n.at, dataShape, "the file contains "+n.kind.String()+" instead of records", "", dataShape.advice)
+		f.reportAt(n.At, tree.DataShape, "the file contains "+n.Kind.String()+" instead of records", "",
+			tree.DataShape.Advice)
 	}
 }
 
 // keyedRecord adds a record that has its key in the field "key".
-func (f *dataFile) keyedRecord(n *node) {
-	key := n.get("key")
-	if key == nil || key.value.kind != stringNode {
+func (f *dataFile) keyedRecord(n *tree.Node) {
+	key := n.Get("key")
+	if key == nil || key.Value.Kind != tree.String {
 		message := "the record has no key"
 		if key != nil {
-			message = "the key is " + key.value.kind.String() + ", not a string"
+			message = "the key is " + key.Value.Kind.String() + ", not a string"
 		}
-		f.reportAt(n.at, dataShape, message, "", "add a field `key` with a quoted string")
+		f.reportAt(n.At, tree.DataShape, message, "", "add a field `key` with a quoted string")
 		return
 	}
-	name, at := key.value.text, key.value.at
-	n.fields = slices.DeleteFunc(n.fields, func(x field) bool { return x.name == "key" })
+	name, at := key.Value.Text, key.Value.At
+	n.Fields = slices.DeleteFunc(n.Fields, func(x tree.Field) bool { return x.Name == "key" })
 	f.addRecord(name, at, n)
 }
 
-func (f *dataFile) addRecord(key string, at position, n *node) {
+func (f *dataFile) addRecord(key string, at tree.Position, n *tree.Node) {
 	if first, ok := f.seen[key]; ok {
-		message := fmt.Sprintf("duplicate key, first on line %d", first.line)
-		f.reportAt(at, duplicateKey, message, quote(key), duplicateKey.advice)
+		message := fmt.Sprintf("duplicate key, first on line %d", first.Line)
+		f.reportAt(at, tree.DuplicateKey, message, tree.Quote(key), tree.DuplicateKey.Advice)
 		return
 	}
 	f.seen[key] = at
-	f.yield(f.kind, field{name: key, at: at, value: n})
+	f.yield(f.kind, tree.Field{Name: key, At: at, Value: n})
 }
 
 // resetArena releases the nodes of the last record.
 func (f *dataFile) resetArena() {
 	if f.reuseNodes {
-		f.arena.reset()
+		f.arena.Reset()
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"io/fs"
 	"path"
 	"strings"
@@ -48,8 +49,8 @@ func (l *loader) scan(ctx context.Context, fsys fs.FS) (*fileList, error) {
 		}
 		t.folders++
 		if strings.Count(name, "/") >= l.limits.Depth {
-			l.report(tooLarge.problem(Pos{File: name}, "", "folders are nested too deeply").
-				withAdvice(fmt.Sprintf("use at most %d levels", l.limits.Depth)))
+			l.report(tree.TooLarge.Problem(tree.Pos{File: name}, "", "folders are nested too deeply").
+				WithAdvice(fmt.Sprintf("use at most %d levels", l.limits.Depth)))
 			return fs.SkipDir
 		}
 		return l.checkTotals(t)
@@ -63,7 +64,7 @@ func (l *loader) scan(ctx context.Context, fsys fs.FS) (*fileList, error) {
 // Unreadable returns the problem of a file or folder that cannot be read because of what the tree
 // has instead: a submodule, a pointer of Git LFS, an entry with an impossible name. The error is an
 // fs.ErrInvalid. Another attempt does not help.
-func Unreadable(name string, err error) Problem {
+func Unreadable(name string, err error) tree.Problem {
 	var path *fs.PathError
 	if errors.As(err, &path) {
 		err = path.Err
@@ -71,7 +72,7 @@ func Unreadable(name string, err error) Problem {
 	if name == "." {
 		name = ""
 	}
-	return unreadable.problem(Pos{File: name}, "", err.Error()).withAdvice("") // the error has it
+	return tree.Unreadable.Problem(tree.Pos{File: name}, "", err.Error()).WithAdvice("") // the error has it
 }
 
 // readInput returns the content of a file. The error is an fs.ErrInvalid if the tree has something
@@ -121,8 +122,8 @@ func (l *loader) scanFile(t *fileList, name string, d fs.DirEntry) error {
 		return fmt.Errorf("read %s: %w", name, err)
 	}
 	if size > l.limits.FileBytes {
-		l.report(tooLarge.problem(Pos{File: name}, "", "the file is too large").
-			withAdvice("split it into files of at most " + byteSize(l.limits.FileBytes)))
+		l.report(tree.TooLarge.Problem(tree.Pos{File: name}, "", "the file is too large").
+			WithAdvice("split it into files of at most " + byteSize(l.limits.FileBytes)))
 		return nil
 	}
 	t.bytes += size
@@ -142,13 +143,13 @@ func (l *loader) checkTotals(t *fileList) error {
 		exceeded bool
 		limit    string
 	}{
-		{t.files > l.limits.Files, Count(l.limits.Files, "file")},
-		{t.folders > l.limits.Files, Count(l.limits.Files, "folder")},
+		{t.files > l.limits.Files, tree.Count(l.limits.Files, "file")},
+		{t.folders > l.limits.Files, tree.Count(l.limits.Files, "folder")},
 		{t.bytes > l.limits.TotalBytes, byteSize(l.limits.TotalBytes)},
 	} {
 		if total.exceeded {
-			l.report(tooLarge.problem(Pos{}, "", "the configuration has more than "+total.limit).
-				withAdvice("remove files that are not needed, or raise the limit of roster"))
+			l.report(tree.TooLarge.Problem(tree.Pos{}, "", "the configuration has more than "+total.limit).
+				WithAdvice("remove files that are not needed, or raise the limit of roster"))
 			return l.problems
 		}
 	}
@@ -191,19 +192,20 @@ func (l *loader) isInput(t *fileList, name, base string, d fs.DirEntry) bool {
 		}
 		if strings.HasPrefix(base, "_") || strings.HasSuffix(base, "_tool.cue") ||
 			strings.HasSuffix(base, "_test.cue") {
-			l.report(toolFile.problem(Pos{File: name}, "", "the cue command skips or runs a file with this name"))
+			l.report(tree.ToolFile.Problem(tree.Pos{File: name}, "",
+				"the cue command skips or runs a file with this name"))
 			return false
 		}
 	case inData && (ext == ".yaml" || ext == ".yml" || ext == ".json" || ext == ".jsonl" || ext == ".csv"):
 	case inData && ext != ".md" && ext != ".txt" && ext != "":
-		l.warn(ignoredFile.problem(Pos{File: name}, "", "the file is not read"))
+		l.warn(tree.IgnoredFile.Problem(tree.Pos{File: name}, "", "the file is not read"))
 		return false
 	default:
 		return false
 	}
 	if !d.Type().IsRegular() {
-		l.report(syntaxError.problem(Pos{File: name}, "", "not a regular file").
-			withAdvice("replace the link with the file"))
+		l.report(tree.SyntaxError.Problem(tree.Pos{File: name}, "", "not a regular file").
+			WithAdvice("replace the link with the file"))
 		return false
 	}
 	return true
@@ -218,7 +220,7 @@ func (l *loader) isSchemaFile(fsys fs.FS) bool {
 	}
 	want, err := fs.ReadFile(Files(), schemaFile)
 	if err == nil && string(want) != string(have) {
-		l.warn(otherSchema.problem(Pos{File: schemaFile, Line: 1, Column: 1}, "",
+		l.warn(tree.OtherSchema.Problem(tree.Pos{File: schemaFile, Line: 1, Column: 1}, "",
 			"the file differs from the schema of this version of roster"))
 	}
 	return true

@@ -3,6 +3,7 @@ package schema
 import (
 	"errors"
 	"fmt"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"reflect"
 	"strings"
 	"testing"
@@ -13,7 +14,7 @@ import (
 func codesOf(t testing.TB, files fstest.MapFS, l limits) []string {
 	t.Helper()
 	_, err := load(t.Context(), files, l, &Cache{}, nil)
-	var problems Problems
+	var problems tree.Problems
 	if err != nil && !errors.As(err, &problems) {
 		t.Fatal(err)
 	}
@@ -34,28 +35,28 @@ func TestLimits(t *testing.T) {
 		want   string
 	}{
 		"a large file": {tight, "big.cue", "package roster\n" + strings.Repeat("// x\n", 2000),
-			tooLarge.id},
-		"deep folders": {tight, "a/b/c/d/e.cue", "package roster\n", tooLarge.id},
+			tree.TooLarge.ID},
+		"deep folders": {tight, "a/b/c/d/e.cue", "package roster\n", tree.TooLarge.ID},
 		"deep lists in CUE": {standardLimits(), "deep.cue",
-			"package roster\n_x: " + strings.Repeat("[", deepFileSize), tooLarge.id},
+			"package roster\n_x: " + strings.Repeat("[", deepFileSize), tree.TooLarge.ID},
 		"deep fields in CUE": {standardLimits(), "deep.cue",
-			"package roster\n" + strings.Repeat("a: ", deepFileSize), tooLarge.id},
+			"package roster\n" + strings.Repeat("a: ", deepFileSize), tree.TooLarge.ID},
 		"deep operators in CUE": {standardLimits(), "deep.cue",
-			"package roster\n_x: " + strings.Repeat("!", 3*deepFileSize) + "true", tooLarge.id},
+			"package roster\n_x: " + strings.Repeat("!", 3*deepFileSize) + "true", tree.TooLarge.ID},
 		"a deep file below the checked size": {
 			standardLimits(), "deep.cue", "package roster\n_x: " + strings.Repeat("[", deepFileSize-2000),
-			syntaxError.id,
+			tree.SyntaxError.ID,
 		},
 		"deep sums in CUE": {standardLimits(), "deep.cue",
-			"package roster\n_x: 1" + strings.Repeat("+1", 20_000), tooLarge.id},
+			"package roster\n_x: 1" + strings.Repeat("+1", 20_000), tree.TooLarge.ID},
 		"deep JSON": {standardLimits(), "users/x.json", strings.Repeat("[", 1_000_000),
-			syntaxError.id},
+			tree.SyntaxError.ID},
 		"deep YAML": {standardLimits(), "users/x.yaml",
-			strings.Repeat("[", 5000) + strings.Repeat("]", 5000), tooLarge.id},
+			strings.Repeat("[", 5000) + strings.Repeat("]", 5000), tree.TooLarge.ID},
 		"expanding aliases in YAML": {standardLimits(), "users/x.yaml", "a: &a [x, x, x, x, x, x, x, x, x, " +
 			"x]\nb: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a]\nc: &c [*b, *b, *b, *b, *b, *b, *b, *b, *b]\nd: &d [*c, " +
-			"*c, *c, *c, *c, *c, *c, *c, *c]\ne: [*d, *d, *d, *d, *d, *d, *d]\n", tooLarge.id},
-		"text that is not UTF-8": {standardLimits(), "users/x.csv", "key\n\xff\n", syntaxError.id},
+			"*c, *c, *c, *c, *c, *c, *c, *c]\ne: [*d, *d, *d, *d, *d, *d, *d]\n", tree.TooLarge.ID},
+		"text that is not UTF-8": {standardLimits(), "users/x.csv", "key\n\xff\n", tree.SyntaxError.ID},
 	} {
 		t.Run(name, func(t *testing.T) {
 			files := base(t)
@@ -71,7 +72,7 @@ func TestLimits(t *testing.T) {
 		for i := range 20 {
 			files[fmt.Sprintf("f%d.cue", i)] = &fstest.MapFile{Data: []byte("package roster\n")}
 		}
-		if codes := codesOf(t, files, tight); !reflect.DeepEqual(codes, []string{tooLarge.id}) {
+		if codes := codesOf(t, files, tight); !reflect.DeepEqual(codes, []string{tree.TooLarge.ID}) {
 			t.Errorf("got %v", codes)
 		}
 	})
@@ -85,7 +86,7 @@ func TestSlowCUEIsNotAProblemOfTheDeclarations(t *testing.T) {
 	code := fstest.MapFS{"a.cue": {Data: []byte("package roster\ngroups: a: displayName: \"A\" + \"\"\n")}}
 	_, err := load(t.Context(), code, noTime, &Cache{}, nil)
 	var slow *TimeoutError
-	var problems Problems
+	var problems tree.Problems
 	if !errors.As(err, &slow) || errors.As(err, &problems) {
 		t.Errorf("got %v; want a TimeoutError", err)
 	}

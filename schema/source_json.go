@@ -2,6 +2,7 @@ package schema
 
 import (
 	"encoding/json"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -18,13 +19,13 @@ type jsonReader struct {
 	depth     int
 	limits    limits
 	err       string
-	code      code
+	code      tree.Code
 }
 
 // parseJSON parses one JSON value that begins on a line of the file. It reports an error and
 // returns nil if the text is not valid.
-func (f *dataFile) parseJSON(text string, line int) *node {
-	r := &jsonReader{file: f, text: text, line: line, depth: f.limits.depth, limits: f.limits, code: syntaxError}
+func (f *dataFile) parseJSON(text string, line int) *tree.Node {
+	r := &jsonReader{file: f, text: text, line: line, depth: f.limits.depth, limits: f.limits, code: tree.SyntaxError}
 	n := r.value()
 	if r.skipSpace(); r.err == "" && r.offset < len(r.text) {
 		r.fail("unexpected text after the value")
@@ -36,11 +37,11 @@ func (f *dataFile) parseJSON(text string, line int) *node {
 	return n
 }
 
-func (r *jsonReader) position() position {
-	return position{r.file.ref, int32(r.line), int32(r.offset - r.lineStart + 1)}
+func (r *jsonReader) position() tree.Position {
+	return tree.Position{Ref: r.file.ref, Line: int32(r.line), Col: int32(r.offset - r.lineStart + 1)}
 }
 
-func (r *jsonReader) fail(message string) *node {
+func (r *jsonReader) fail(message string) *tree.Node {
 	if r.err == "" {
 		r.err = message
 	}
@@ -49,7 +50,7 @@ func (r *jsonReader) fail(message string) *node {
 
 // failLong fails at the value that begins at an offset.
 func (r *jsonReader) failLong(begin int) {
-	r.offset, r.code = begin, tooLarge
+	r.offset, r.code = begin, tree.TooLarge
 	r.fail(r.limits.tooLong())
 }
 
@@ -73,7 +74,7 @@ func (r *jsonReader) peek() byte {
 	return 0
 }
 
-func (r *jsonReader) value() *node {
+func (r *jsonReader) value() *tree.Node {
 	r.skipSpace()
 	at := r.position()
 	switch c := r.peek(); {
@@ -83,15 +84,15 @@ func (r *jsonReader) value() *node {
 		return r.array(at)
 	case c == '"':
 		if s, ok := r.string(); ok {
-			return r.file.arena.node(stringNode, at, s)
+			return r.file.arena.Node(tree.String, at, s)
 		}
 		return nil
 	case c == '-' || c >= '0' && c <= '9':
 		return r.number(at)
 	case r.keyword("true"), r.keyword("false"):
-		return r.file.arena.node(boolNode, at, strconv.FormatBool(c == 't'))
+		return r.file.arena.Node(tree.Bool, at, strconv.FormatBool(c == 't'))
 	case r.keyword("null"):
-		return r.file.arena.node(nullNode, at, "")
+		return r.file.arena.Node(tree.Null, at, "")
 	case r.offset >= len(r.text):
 		return r.fail("unexpected end of the file")
 	}
@@ -111,12 +112,12 @@ func (r *jsonReader) keyword(w string) bool {
 	return true
 }
 
-func (r *jsonReader) object(at position) *node {
+func (r *jsonReader) object(at tree.Position) *tree.Node {
 	if r.depth--; r.depth < 0 {
 		return r.fail("values are nested too deeply")
 	}
 	defer func() { r.depth++ }()
-	fields := r.file.arena.newFieldStack()
+	fields := r.file.arena.NewFieldStack()
 	r.offset++
 	for first := true; ; first = false {
 		if r.skipSpace(); r.peek() == '}' && first {
@@ -131,17 +132,17 @@ func (r *jsonReader) object(at position) *node {
 			return nil
 		}
 		if r.skipSpace(); r.peek() != ':' {
-			return r.fail("expected : after " + quote(name))
+			return r.fail("expected : after " + tree.Quote(name))
 		}
 		r.offset++
 		value := r.value()
 		if value == nil {
 			return nil
 		}
-		if have := fields.find(name); have != nil {
-			r.file.reportDuplicate(nameAt, name, have.at)
+		if have := fields.Find(name); have != nil {
+			r.file.reportDuplicate(nameAt, name, have.At)
 		} else {
-			fields.add(field{name: name, at: nameAt, value: value})
+			fields.Add(tree.Field{Name: name, At: nameAt, Value: value})
 		}
 		if r.skipSpace(); r.peek() == '}' {
 			break
@@ -152,17 +153,17 @@ func (r *jsonReader) object(at position) *node {
 		r.offset++
 	}
 	r.offset++
-	n := r.file.arena.node(structNode, at, "")
-	n.fields = fields.end()
+	n := r.file.arena.Node(tree.Struct, at, "")
+	n.Fields = fields.End()
 	return n
 }
 
-func (r *jsonReader) array(at position) *node {
+func (r *jsonReader) array(at tree.Position) *tree.Node {
 	if r.depth--; r.depth < 0 {
 		return r.fail("values are nested too deeply")
 	}
 	defer func() { r.depth++ }()
-	base := len(r.file.arena.stack)
+	base := len(r.file.arena.Stack)
 	r.offset++
 	for first := true; ; first = false {
 		if r.skipSpace(); r.peek() == ']' && first {
@@ -172,7 +173,7 @@ func (r *jsonReader) array(at position) *node {
 		if value == nil {
 			return nil
 		}
-		r.file.arena.stack = append(r.file.arena.stack, field{at: value.at, value: value})
+		r.file.arena.Stack = append(r.file.arena.Stack, tree.Field{At: value.At, Value: value})
 		if r.skipSpace(); r.peek() == ']' {
 			break
 		}
@@ -182,8 +183,8 @@ func (r *jsonReader) array(at position) *node {
 		r.offset++
 	}
 	r.offset++
-	n := r.file.arena.node(listNode, at, "")
-	n.fields = r.file.arena.pop(base)
+	n := r.file.arena.Node(tree.List, at, "")
+	n.Fields = r.file.arena.Pop(base)
 	return n
 }
 
@@ -243,9 +244,9 @@ func hasLoneSurrogate(raw string) bool {
 	return high
 }
 
-func (r *jsonReader) number(at position) *node {
+func (r *jsonReader) number(at tree.Position) *tree.Node {
 	begin := r.offset
-	kind := intNode
+	kind := tree.Int
 	digits := func() bool {
 		from := r.offset
 		for r.peek() >= '0' && r.peek() <= '9' {
@@ -262,13 +263,13 @@ func (r *jsonReader) number(at position) *node {
 		return r.fail("invalid number")
 	}
 	if r.peek() == '.' {
-		kind = floatNode
+		kind = tree.Float
 		if r.offset++; !digits() {
 			return r.fail("invalid number")
 		}
 	}
 	if c := r.peek(); c == 'e' || c == 'E' {
-		kind = floatNode
+		kind = tree.Float
 		r.offset++
 		if c := r.peek(); c == '+' || c == '-' {
 			r.offset++
@@ -285,5 +286,5 @@ func (r *jsonReader) number(at position) *node {
 	if text == "-0" {
 		text = "0"
 	}
-	return r.file.arena.node(kind, at, text)
+	return r.file.arena.Node(kind, at, text)
 }

@@ -3,6 +3,7 @@ package schema
 import (
 	"bytes"
 	"encoding/json"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"testing"
 	"unicode/utf8"
 )
@@ -41,32 +42,32 @@ func FuzzJSON(f *testing.F) {
 	})
 }
 
-func sameJSON(n *node, want any) bool {
+func sameJSON(n *tree.Node, want any) bool {
 	switch w := want.(type) {
 	case string:
-		return n.kind == stringNode && n.text == w
+		return n.Kind == tree.String && n.Text == w
 	case bool:
-		return n.kind == boolNode && (n.text == "true") == w
+		return n.Kind == tree.Bool && (n.Text == "true") == w
 	case nil:
-		return n.kind == nullNode
+		return n.Kind == tree.Null
 	case json.Number:
-		return (n.kind == intNode || n.kind == floatNode) && (n.text == w.String() || n.text == "0" && w == "-0")
+		return (n.Kind == tree.Int || n.Kind == tree.Float) && (n.Text == w.String() || n.Text == "0" && w == "-0")
 	case []any:
-		if n.kind != listNode || len(n.fields) != len(w) {
+		if n.Kind != tree.List || len(n.Fields) != len(w) {
 			return false
 		}
 		for i := range w {
-			if !sameJSON(n.fields[i].value, w[i]) {
+			if !sameJSON(n.Fields[i].Value, w[i]) {
 				return false
 			}
 		}
 		return true
 	case map[string]any:
-		if n.kind != structNode || len(n.fields) != len(w) {
+		if n.Kind != tree.Struct || len(n.Fields) != len(w) {
 			return false
 		}
-		for _, f := range n.fields {
-			if !sameJSON(f.value, w[f.name]) {
+		for _, f := range n.Fields {
+			if !sameJSON(f.Value, w[f.Name]) {
 				return false
 			}
 		}

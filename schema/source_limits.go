@@ -57,7 +57,7 @@ type limits struct {
 	noFastPath bool
 }
 
-// tooLong is the message for a value that is longer than valueBytes.
+// TooLong is the message for a value that is longer than valueBytes.
 func (l limits) tooLong() string {
 	return fmt.Sprintf("a value is longer than %d KiB", l.valueBytes>>10)
 }

@@ -6,25 +6,26 @@ import (
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/literal"
 	"cuelang.org/go/cue/token"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // literalReader converts CUE syntax that needs no evaluation to nodes.
 type literalReader struct {
-	ref *fileRef
+	ref *tree.File
 	// depth is the nesting that is still allowed.
 	depth    int
-	conflict conflictFunc
+	conflict tree.ConflictFunc
 }
 
-func (r *literalReader) at(n ast.Node) position { return tokenPosition(r.ref, n.Pos()) }
+func (r *literalReader) at(n ast.Node) tree.Position { return tokenPosition(r.ref, n.Pos()) }
 
 // tokenPosition converts a position of the CUE parser.
-func tokenPosition(ref *fileRef, p token.Pos) position {
+func tokenPosition(ref *tree.File, p token.Pos) tree.Position {
 	if !p.IsValid() {
-		return position{ref: ref}
+		return tree.Position{Ref: ref}
 	}
 	pos := p.Position()
-	return position{ref: ref, line: int32(pos.Line), col: int32(pos.Column)}
+	return tree.Position{Ref: ref, Line: int32(pos.Line), Col: int32(pos.Column)}
 }
 
 // labelName returns the name of a regular field's label.
@@ -56,7 +57,7 @@ func plainField(d ast.Decl) (name string, f *ast.Field, ok bool) {
 }
 
 // node returns the value of a literal expression, or nil if CUE must evaluate it.
-func (r *literalReader) node(x ast.Expr) *node {
+func (r *literalReader) node(x ast.Expr) *tree.Node {
 	switch x := x.(type) {
 	case *ast.BasicLit:
 		return r.scalar(x, "")
@@ -65,7 +66,7 @@ func (r *literalReader) node(x ast.Expr) *node {
 		if ok && x.Op == token.SUB && (lit.Kind == token.INT || lit.Kind == token.FLOAT) {
 			n := r.scalar(lit, "-")
 			if n != nil {
-				n.at = r.at(x)
+				n.At = r.at(x)
 			}
 			return n
 		}
@@ -77,8 +78,8 @@ func (r *literalReader) node(x ast.Expr) *node {
 	return nil
 }
 
-func (r *literalReader) scalar(x *ast.BasicLit, sign string) *node {
-	n := &node{at: r.at(x)}
+func (r *literalReader) scalar(x *ast.BasicLit, sign string) *tree.Node {
+	n := &tree.Node{At: r.at(x)}
 	switch x.Kind {
 	case token.STRING:
 		if strings.HasPrefix(x.Value, "'") || strings.HasPrefix(strings.TrimLeft(x.Value, "#"), "'") {
@@ -88,21 +89,21 @@ func (r *literalReader) scalar(x *ast.BasicLit, sign string) *node {
 		if err != nil {
 			return nil
 		}
-		n.kind, n.text = stringNode, text
+		n.Kind, n.Text = tree.String, text
 	case token.TRUE, token.FALSE:
-		n.kind, n.text = boolNode, x.Value
+		n.Kind, n.Text = tree.Bool, x.Value
 	case token.NULL:
-		n.kind = nullNode
+		n.Kind = tree.Null
 	case token.INT:
 		if !decimal(x.Value, "") || sign == "-" && x.Value == "0" {
 			return nil
 		}
-		n.kind, n.text = intNode, sign+x.Value
+		n.Kind, n.Text = tree.Int, sign+x.Value
 	case token.FLOAT:
 		if !decimal(x.Value, ".") {
 			return nil
 		}
-		n.kind, n.text = floatNode, sign+x.Value
+		n.Kind, n.Text = tree.Float, sign+x.Value
 	default:
 		return nil
 	}
@@ -123,12 +124,12 @@ func decimal(text, extra string) bool {
 	return text != "" && len(text) < 400
 }
 
-func (r *literalReader) structure(x *ast.StructLit) *node {
+func (r *literalReader) structure(x *ast.StructLit) *tree.Node {
 	if r.depth--; r.depth < 0 {
 		return nil
 	}
 	defer func() { r.depth++ }()
-	b := newBuilder(r.at(x), len(x.Elts))
+	b := tree.NewBuilder(r.at(x), len(x.Elts))
 	for _, d := range x.Elts {
 		if _, ok := d.(*ast.CommentGroup); ok {
 			continue
@@ -141,54 +142,54 @@ func (r *literalReader) structure(x *ast.StructLit) *node {
 		if value == nil {
 			return nil
 		}
-		b.add(field{name: name, at: r.at(f.Label), value: value}, r.conflict)
+		b.Add(tree.Field{Name: name, At: r.at(f.Label), Value: value}, r.conflict)
 	}
-	return b.n
+	return b.Node
 }
 
-func (r *literalReader) list(x *ast.ListLit) *node {
+func (r *literalReader) list(x *ast.ListLit) *tree.Node {
 	if r.depth--; r.depth < 0 {
 		return nil
 	}
 	defer func() { r.depth++ }()
-	n := &node{kind: listNode, at: r.at(x), fields: make([]field, 0, len(x.Elts))}
+	n := &tree.Node{Kind: tree.List, At: r.at(x), Fields: make([]tree.Field, 0, len(x.Elts))}
 	for _, e := range x.Elts {
 		value := r.node(e)
 		if value == nil {
 			return nil
 		}
-		n.fields = append(n.fields, field{at: value.at, value: value})
+		n.Fields = append(n.Fields, tree.Field{At: value.At, Value: value})
 	}
 	return n
 }
 
-// syntax converts a node back to a CUE expression.
-func (n *node) syntax() ast.Expr {
-	switch n.kind {
-	case boolNode:
-		return ast.NewBool(n.text == "true")
-	case stringNode:
-		return ast.NewString(n.text)
-	case intNode, floatNode:
-		digits, negative := strings.CutPrefix(n.text, "-")
+// nodeSyntax converts a node back to a CUE expression.
+func nodeSyntax(n *tree.Node) ast.Expr {
+	switch n.Kind {
+	case tree.Bool:
+		return ast.NewBool(n.Text == "true")
+	case tree.String:
+		return ast.NewString(n.Text)
+	case tree.Int, tree.Float:
+		digits, negative := strings.CutPrefix(n.Text, "-")
 		lit := &ast.BasicLit{Kind: token.INT, Value: digits}
-		if n.kind == floatNode {
+		if n.Kind == tree.Float {
 			lit.Kind = token.FLOAT
 		}
 		if negative {
 			return &ast.UnaryExpr{Op: token.SUB, X: lit}
 		}
 		return lit
-	case structNode:
-		s := &ast.StructLit{Elts: make([]ast.Decl, 0, len(n.fields))}
-		for _, f := range n.fields {
-			s.Elts = append(s.Elts, &ast.Field{Label: ast.NewString(f.name), Value: f.value.syntax()})
+	case tree.Struct:
+		s := &ast.StructLit{Elts: make([]ast.Decl, 0, len(n.Fields))}
+		for _, f := range n.Fields {
+			s.Elts = append(s.Elts, &ast.Field{Label: ast.NewString(f.Name), Value: nodeSyntax(f.Value)})
 		}
 		return s
-	case listNode:
-		l := &ast.ListLit{Elts: make([]ast.Expr, 0, len(n.fields))}
-		for _, f := range n.fields {
-			l.Elts = append(l.Elts, f.value.syntax())
+	case tree.List:
+		l := &ast.ListLit{Elts: make([]ast.Expr, 0, len(n.Fields))}
+		for _, f := range n.Fields {
+			l.Elts = append(l.Elts, nodeSyntax(f.Value))
 		}
 		return l
 	}

@@ -10,6 +10,7 @@ import (
 	"cuelang.org/go/cue/literal"
 	"cuelang.org/go/cue/scanner"
 	"cuelang.org/go/cue/token"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // noTokenCheckBelow is the file size in bytes below which no nesting can exhaust the parser's
@@ -62,17 +63,17 @@ func (l limits) checkTokens(src []byte) (reason string, at token.Position) {
 // safetyCheck rejects CUE code whose evaluation depends on anything outside the tree or may cost
 // too much.
 type safetyCheck struct {
-	ref    *fileRef
+	ref    *tree.File
 	limits limits
-	report func(Problem)
+	report func(tree.Problem)
 	// identifiers collects the names that the code refers to.
 	identifiers map[string]bool
 	// imports maps the local name of an import to its path.
 	imports map[string]string
 }
 
-func (sc *safetyCheck) reject(n ast.Node, c code, message, value string) {
-	sc.report(c.problem(tokenPosition(sc.ref, n.Pos()).pos(), "", message).withValue(value))
+func (sc *safetyCheck) reject(n ast.Node, c tree.Code, message, value string) {
+	sc.report(c.Problem(tokenPosition(sc.ref, n.Pos()).Pos(), "", message).WithValue(value))
 }
 
 // checkImports rejects imports outside CUE's standard library. It reports whether all imports are
@@ -84,7 +85,7 @@ func (sc *safetyCheck) checkImports(f *ast.File) bool {
 		name, err := literal.Unquote(spec.Path.Value)
 		first, _, _ := strings.Cut(name, "/")
 		if err != nil || strings.Contains(first, ".") || first == "tool" || strings.Contains(name, ":") || first == "" {
-			sc.reject(spec.Path, badImport, "import of a package outside CUE's standard library", spec.Path.Value)
+			sc.reject(spec.Path, tree.BadImport, "import of a package outside CUE's standard library", spec.Path.Value)
 			allowed = false
 			continue
 		}
@@ -102,7 +103,7 @@ var allowedAttributes = []string{"deprecated", "doc", "note"}
 
 func (sc *safetyCheck) attribute(a *ast.Attribute) {
 	if !slices.Contains(allowedAttributes, a.Name()) {
-		sc.reject(a, badAttribute, "attribute @"+a.Name()+" is not allowed", "")
+		sc.reject(a, tree.BadAttribute, "attribute @"+a.Name()+" is not allowed", "")
 	}
 }
 
@@ -111,7 +112,7 @@ func (sc *safetyCheck) check(n ast.Node) bool {
 	allowed := true
 	depth, loops := 0, 0
 	labels := map[ast.Node]bool{} // identifiers that are not references
-	reject := func(n ast.Node, c code, message string) {
+	reject := func(n ast.Node, c tree.Code, message string) {
 		if allowed {
 			sc.reject(n, c, message, "")
 		}
@@ -119,7 +120,7 @@ func (sc *safetyCheck) check(n ast.Node) bool {
 	}
 	ast.Walk(n, func(n ast.Node) bool {
 		if depth++; depth > 4*sc.limits.depth {
-			reject(n, tooLarge, "the expression is nested too deeply")
+			reject(n, tree.TooLarge, "the expression is nested too deeply")
 			depth--
 			return false
 		}
@@ -136,11 +137,11 @@ func (sc *safetyCheck) check(n ast.Node) bool {
 			}
 		case *ast.ForClause:
 			if loops++; loops > sc.limits.forDepth {
-				reject(n, unbounded, fmt.Sprintf("more than %d nested for clauses", sc.limits.forDepth))
+				reject(n, tree.Unbounded, fmt.Sprintf("more than %d nested for clauses", sc.limits.forDepth))
 			}
 		case *ast.CallExpr:
 			if function := sc.unboundedRepeat(n); function != "" {
-				reject(n, unbounded, fmt.Sprintf("the count of %s is not a literal number of at most %d",
+				reject(n, tree.Unbounded, fmt.Sprintf("the count of %s is not a literal number of at most %d",
 					function, sc.limits.repeatCount))
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -65,8 +66,8 @@ func (f *dataFile) readChunks(text string) bool {
 	}
 	valid := true
 	part := &dataFile{
-		ref: f.ref, kind: f.kind, limits: f.limits, seen: map[string]position{}, arena: f.arena, yield: f.yield,
-		report: func(Problem) { valid = false },
+		ref: f.ref, kind: f.kind, limits: f.limits, seen: map[string]tree.Position{}, arena: f.arena, yield: f.yield,
+		report: func(tree.Problem) { valid = false },
 	}
 	lines := 0
 	for text != "" && valid {
@@ -106,12 +107,12 @@ func (f *dataFile) readDocuments(text string, lines int) {
 			return
 		}
 		if err != nil {
-			at, message := position{f.ref, 1, 1}, strings.TrimPrefix(err.Error(), "yaml: ")
+			at, message := tree.Position{Ref: f.ref, Line: 1, Col: 1}, strings.TrimPrefix(err.Error(), "yaml: ")
 			if m := yamlLine.FindStringSubmatch(message); m != nil {
 				line, _ := strconv.Atoi(m[1])
-				at.line, message = int32(min(line, math.MaxInt32)), m[2]
+				at.Line, message = int32(min(line, math.MaxInt32)), m[2]
 			}
-			f.reportAt(at, syntaxError, message, "", "")
+			f.reportAt(at, tree.SyntaxError, message, "", "")
 			return
 		}
 		r := &yamlReader{file: f, lines: lines, depth: f.limits.depth, budget: budget}
@@ -124,34 +125,34 @@ func (f *dataFile) readDocuments(text string, lines int) {
 	}
 }
 
-func (r *yamlReader) position(y *yaml.Node) position {
-	return position{r.file.ref, int32(y.Line + r.lines), int32(y.Column)}
+func (r *yamlReader) position(y *yaml.Node) tree.Position {
+	return tree.Position{Ref: r.file.ref, Line: int32(y.Line + r.lines), Col: int32(y.Column)}
 }
 
-func (r *yamlReader) fail(y *yaml.Node, c code, message, advice string) *node {
+func (r *yamlReader) fail(y *yaml.Node, c tree.Code, message, advice string) *tree.Node {
 	if !r.failed {
 		r.file.reportAt(r.position(y), c, message, "", advice)
 	}
 	r.failed = true
-	return &node{kind: invalidNode, at: r.position(y)}
+	return &tree.Node{Kind: tree.Invalid, At: r.position(y)}
 }
 
-func (r *yamlReader) node(y *yaml.Node) *node {
+func (r *yamlReader) node(y *yaml.Node) *tree.Node {
 	if r.failed {
-		return &node{kind: invalidNode}
+		return &tree.Node{Kind: tree.Invalid}
 	}
 	r.depth--
 	r.budget--
 	defer func() { r.depth++ }()
 	switch {
 	case r.depth < 0:
-		return r.fail(y, tooLarge, "values are nested too deeply", "")
+		return r.fail(y, tree.TooLarge, "values are nested too deeply", "")
 	case r.budget < 0:
-		return r.fail(y, tooLarge, "aliases expand to too many values", "write the values out")
+		return r.fail(y, tree.TooLarge, "aliases expand to too many values", "write the values out")
 	}
 	if tag := y.ShortTag(); y.Kind == yaml.MappingNode && tag != "!!map" ||
 		y.Kind == yaml.SequenceNode && tag != "!!seq" {
-		return r.fail(y, dataShape, "tag "+tag+" is not supported", "remove it")
+		return r.fail(y, tree.DataShape, "tag "+tag+" is not supported", "remove it")
 	}
 	switch y.Kind {
 	case yaml.DocumentNode:
@@ -161,18 +162,18 @@ func (r *yamlReader) node(y *yaml.Node) *node {
 	case yaml.MappingNode:
 		return r.mapping(y)
 	case yaml.SequenceNode:
-		n := &node{kind: listNode, at: r.position(y)}
+		n := &tree.Node{Kind: tree.List, At: r.position(y)}
 		for _, e := range y.Content {
 			value := r.node(e)
-			n.fields = append(n.fields, field{at: value.at, value: value})
+			n.Fields = append(n.Fields, tree.Field{At: value.At, Value: value})
 		}
 		return n
 	}
 	return r.scalar(y)
 }
 
-func (r *yamlReader) mapping(y *yaml.Node) *node {
-	b := newBuilder(r.position(y), len(y.Content)/2)
+func (r *yamlReader) mapping(y *yaml.Node) *tree.Node {
+	b := tree.NewBuilder(r.position(y), len(y.Content)/2)
 	for i := 0; i+1 < len(y.Content); i += 2 {
 		key := y.Content[i]
 		if key.Kind == yaml.AliasNode {
@@ -180,43 +181,43 @@ func (r *yamlReader) mapping(y *yaml.Node) *node {
 		}
 		switch {
 		case key.ShortTag() == "!!merge":
-			return r.fail(key, dataShape, "merge keys (<<) are not supported", "write the fields out")
+			return r.fail(key, tree.DataShape, "merge keys (<<) are not supported", "write the fields out")
 		case key.Kind != yaml.ScalarNode || key.ShortTag() != "!!str":
-			return r.fail(key, dataShape, "the key is not a string", "quote it")
+			return r.fail(key, tree.DataShape, "the key is not a string", "quote it")
 		}
 		value := r.node(y.Content[i+1])
-		if have := b.lookup(key.Value); have != nil {
-			r.file.reportDuplicate(r.position(key), key.Value, have.at)
+		if have := b.Lookup(key.Value); have != nil {
+			r.file.reportDuplicate(r.position(key), key.Value, have.At)
 			continue
 		}
-		b.add(field{name: key.Value, at: r.position(key), value: value}, nil)
+		b.Add(tree.Field{Name: key.Value, At: r.position(key), Value: value}, nil)
 	}
-	return b.n
+	return b.Node
 }
 
-func (r *yamlReader) scalar(y *yaml.Node) *node {
-	n := &node{at: r.position(y)}
+func (r *yamlReader) scalar(y *yaml.Node) *tree.Node {
+	n := &tree.Node{At: r.position(y)}
 	switch tag := y.ShortTag(); tag {
 	case "!!str", "!!timestamp":
-		n.kind, n.text = stringNode, y.Value
+		n.Kind, n.Text = tree.String, y.Value
 	case "!!null":
-		n.kind = nullNode
+		n.Kind = tree.Null
 	case "!!bool":
-		n.kind, n.text = boolNode, strings.ToLower(y.Value)
+		n.Kind, n.Text = tree.Bool, strings.ToLower(y.Value)
 	case "!!int":
 		var i int64
 		if err := y.Decode(&i); err != nil {
-			return r.fail(y, wrongType, "the integer is too large", "quote it if it is a string")
+			return r.fail(y, tree.WrongType, "the integer is too large", "quote it if it is a string")
 		}
-		n.kind, n.text = intNode, strconv.FormatInt(i, 10)
+		n.Kind, n.Text = tree.Int, strconv.FormatInt(i, 10)
 	case "!!float":
 		var x float64
 		if err := y.Decode(&x); err != nil || math.IsNaN(x) || math.IsInf(x, 0) {
-			return r.fail(y, wrongType, "invalid number", "")
+			return r.fail(y, tree.WrongType, "invalid number", "")
 		}
-		n.kind, n.text = floatNode, strconv.FormatFloat(x, 'f', -1, 64)
+		n.Kind, n.Text = tree.Float, strconv.FormatFloat(x, 'f', -1, 64)
 	default:
-		return r.fail(y, dataShape, "tag "+tag+" is not supported", "remove it")
+		return r.fail(y, tree.DataShape, "tag "+tag+" is not supported", "remove it")
 	}
 	return n
 }

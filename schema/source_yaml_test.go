@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"slices"
 	"testing"
 )
@@ -10,11 +11,12 @@ import (
 // whether it was split, and whether it is valid.
 func yamlRecords(text string, chunkBytes int) (records []string, split, valid bool) {
 	valid = true
-	f := &dataFile{ref: &fileRef{"users/x.yaml"}, kind: "users", limits: limits{depth: 100, chunkBytes: chunkBytes},
-		seen: map[string]position{}, arena: &arena{}, reuseNodes: true,
-		discard: func() { records = nil }, report: func(Problem) { valid = false },
-		yield: func(_ string, x field) {
-			records = append(records, fmt.Sprint(x.name, x.at.pos(), plainValue(x.value), allPositions(x.value)))
+	f := &dataFile{ref: &tree.File{Path: "users/x.yaml"}, kind: "users",
+		limits: limits{depth: 100, chunkBytes: chunkBytes},
+		seen:   map[string]tree.Position{}, arena: &tree.Arena{}, reuseNodes: true,
+		discard: func() { records = nil }, report: func(tree.Problem) { valid = false },
+		yield: func(_ string, x tree.Field) {
+			records = append(records, fmt.Sprint(x.Name, x.At.Pos(), plainValue(x.Value), allPositions(x.Value)))
 		}}
 	if chunkBytes > 0 {
 		split = f.readChunks(text)
@@ -24,10 +26,10 @@ func yamlRecords(text string, chunkBytes int) (records []string, split, valid bo
 	return records, false, valid
 }
 
-func allPositions(n *node) (out []Pos) {
-	out = append(out, n.at.pos())
-	for _, f := range n.fields {
-		out = append(append(out, f.at.pos()), allPositions(f.value)...)
+func allPositions(n *tree.Node) (out []tree.Pos) {
+	out = append(out, n.At.Pos())
+	for _, f := range n.Fields {
+		out = append(append(out, f.At.Pos()), allPositions(f.Value)...)
 	}
 	return out
 }

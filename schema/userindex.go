@@ -37,7 +37,7 @@ func (x *userIndex) update(files []*sourceFile) *userDiff {
 	d := &userDiff{from: x.current}
 	results := make(map[string]*fileResult, len(files))
 	for _, u := range files {
-		if results[u.ref.path] = u.result; x.results[u.ref.path] != u.result {
+		if results[u.ref.Path] = u.result; x.results[u.ref.Path] != u.result {
 			d.added = append(d.added, u.result.users...)
 		}
 	}

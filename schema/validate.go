@@ -3,6 +3,7 @@ package schema
 import (
 	"errors"
 	"fmt"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"io/fs"
 	"maps"
 	"path"
@@ -15,7 +16,7 @@ type validator struct {
 	*loader
 	d *Declarations
 	// records are the nodes by kind and key.
-	records map[string]map[string]*node
+	records map[string]map[string]*tree.Node
 	// rereads are the files that were read again to find positions.
 	rereads map[string]*loader
 }
@@ -23,12 +24,12 @@ type validator struct {
 // validate checks all declarations together. It skips the checks if a file could not be read or
 // evaluated, because its declarations would be reported as missing.
 func (l *loader) validate(d *Declarations) {
-	if l.dynamic.failed || slices.ContainsFunc(l.problems, func(p Problem) bool {
-		return p.Code == syntaxError.id || p.Code == wrongPackage.id || p.Code == cueError.id
+	if l.dynamic.failed || slices.ContainsFunc(l.problems, func(p tree.Problem) bool {
+		return p.Code == tree.SyntaxError.ID || p.Code == tree.WrongPackage.ID || p.Code == tree.CUEError.ID
 	}) {
 		return
 	}
-	c := &validator{loader: l, d: d, records: map[string]map[string]*node{}}
+	c := &validator{loader: l, d: d, records: map[string]map[string]*tree.Node{}}
 	c.cache.previous.compare(d, l.accepted)
 	c.keys()
 	c.types()
@@ -44,27 +45,27 @@ func (l *loader) validate(d *Declarations) {
 }
 
 // checkReference reports a reference to an object that is not declared.
-func checkReference[V any](v *validator, at Pos, path, what, name string, declared map[string]V) {
+func checkReference[V any](v *validator, at tree.Pos, path, what, name string, declared map[string]V) {
 	if _, ok := declared[name]; ok {
 		return
 	}
 	advice := ""
 	if n := len(declared); n == 0 {
-		advice = "no " + plurals(what) + " are declared"
+		advice = "no " + tree.Plurals(what) + " are declared"
 	} else if n <= 10 {
 		advice = "declared: " + strings.Join(slices.Sorted(maps.Keys(declared)), ", ")
 	}
-	advice = suggestion(name, slices.Collect(maps.Keys(declared)), advice)
-	v.report(unknownRef.problem(at, path, "unknown "+what).withValue(quote(name)).withAdvice(advice))
+	advice = tree.Suggestion(name, slices.Collect(maps.Keys(declared)), advice)
+	v.report(tree.UnknownRef.Problem(at, path, "unknown "+what).WithValue(tree.Quote(name)).WithAdvice(advice))
 }
 
 // node returns the node of a record, or of a value in it.
-func (v *validator) node(kind, key string, below ...string) *node {
+func (v *validator) node(kind, key string, below ...string) *tree.Node {
 	if v.records[kind] == nil {
-		v.records[kind] = map[string]*node{}
-		if all := v.root.child(kind); all != nil {
-			for _, f := range all.fields {
-				v.records[kind][f.name] = f.value
+		v.records[kind] = map[string]*tree.Node{}
+		if all := v.root.Child(kind); all != nil {
+			for _, f := range all.Fields {
+				v.records[kind][f.Name] = f.Value
 			}
 		}
 	}
@@ -76,7 +77,7 @@ func (v *validator) node(kind, key string, below ...string) *node {
 	case kind == "groups" && v.d.Groups[key] != nil:
 		n = v.reread(v.d.Groups[key].Pos.File).node(kind, key)
 	}
-	return n.find(below...)
+	return n.Find(below...)
 }
 
 // reread reads the records of an accepted file again, because the result of the fast path has no
@@ -88,17 +89,17 @@ func (v *validator) reread(file string) *loader {
 	}
 	l = &loader{
 		limits: v.limits, schema: v.schema, types: v.loader.types,
-		dynamic: newDynamic(), literals: map[string]*builder{},
+		dynamic: newDynamic(), literals: map[string]*tree.Builder{},
 	}
 	if text, err := fs.ReadFile(v.fsys, file); err != nil {
 		// The file was read before. Without it the positions are less exact.
 	} else if path.Ext(file) == ".cue" {
-		records, _ := l.readCUE(&fileRef{file}, text)
+		records, _ := l.readCUE(&tree.File{Path: file}, text)
 		for _, r := range records {
-			l.record(r.kind, r.field)
+			l.record(r.kind, r.Field)
 		}
 	} else {
-		l.readData(&fileRef{file}, string(text))
+		l.readData(&tree.File{Path: file}, string(text))
 	}
 	if v.rereads == nil {
 		v.rereads = map[string]*loader{}
@@ -108,10 +109,10 @@ func (v *validator) reread(file string) *loader {
 }
 
 // node returns a literal record, or nil.
-func (l *loader) node(kind, key string) *node {
+func (l *loader) node(kind, key string) *tree.Node {
 	if b := l.literals[kind]; b != nil {
-		if f := b.lookup(key); f != nil {
-			return f.value
+		if f := b.Lookup(key); f != nil {
+			return f.Value
 		}
 	}
 	return nil
@@ -127,9 +128,9 @@ func (v *validator) keys() {
 		if !hasDuplicates(len(places), maps.Keys(places)) {
 			continue
 		}
-		u := &duplicateFinder{v: v, code: caseClash, message: "the key differs from %s (%s) only in case"}
+		u := &duplicateFinder{v: v, code: tree.CaseClash, message: "the key differs from %s (%s) only in case"}
 		for _, key := range slices.Sorted(maps.Keys(places)) {
-			u.add(key, key, places[key], func() string { return joinPath(kind, key) })
+			u.add(key, key, places[key], func() string { return tree.JoinPath(kind, key) })
 		}
 	}
 }
@@ -138,11 +139,11 @@ func (v *validator) keys() {
 func (v *validator) usersIndexed() bool { return v.accepted != nil && v.accepted.userSet != nil }
 
 // keyPositions returns the position of each record of a kind.
-func (v *validator) keyPositions(kind string) map[string]Pos {
-	out := map[string]Pos{}
-	if records := v.root.child(kind); records != nil && records.kind == structNode {
-		for _, f := range records.fields {
-			out[f.name] = f.at.pos()
+func (v *validator) keyPositions(kind string) map[string]tree.Pos {
+	out := map[string]tree.Pos{}
+	if records := v.root.Child(kind); records != nil && records.Kind == tree.Struct {
+		for _, f := range records.Fields {
+			out[f.Name] = f.At.Pos()
 		}
 	}
 	switch {
@@ -163,9 +164,9 @@ func (v *validator) keyPositions(kind string) map[string]Pos {
 func (v *validator) types() {
 	for key, t := range v.d.AttributeTypes {
 		if _, taken := userInputFields[key]; taken || key == "attributes" {
-			path := joinPath("attributeTypes", key)
-			p := nameOfUserField.problem(t.Pos, path, "users have a built-in field with this name")
-			v.report(p.withValue(quote(key)))
+			path := tree.JoinPath("attributeTypes", key)
+			p := tree.NameOfUserField.Problem(t.Pos, path, "users have a built-in field with this name")
+			v.report(p.WithValue(tree.Quote(key)))
 		}
 	}
 }
@@ -194,21 +195,21 @@ func previousKeys[V any](v *validator, kind string, records map[string]V, of fun
 			if other, ok := declared[fold(old)]; ok && (other == old || other != key) {
 				message = "a declaration still has this key"
 			} else if other, ok := claimed[fold(old)]; ok {
-				message = quote(other) + " also claims this key"
+				message = tree.Quote(other) + " also claims this key"
 			}
 			if message == "" {
 				claimed[fold(old)] = key
 				continue
 			}
-			at := v.node(kind, key, "previously").get(old).at.pos()
-			path := joinPath(joinPath(kind, key)+".previously", old)
-			v.report(badPrevious.problem(at, path, message).withValue(quote(old)))
+			at := v.node(kind, key, "previously").Get(old).At.Pos()
+			path := tree.JoinPath(tree.JoinPath(kind, key)+".previously", old)
+			v.report(tree.BadPrevious.Problem(at, path, message).WithValue(tree.Quote(old)))
 		}
 	}
 }
 
 // checkFile requires that a path is that of a regular file, and reports whether it is.
-func (v *validator) checkFile(name string, at Pos, path string) bool {
+func (v *validator) checkFile(name string, at tree.Pos, path string) bool {
 	if name == "" {
 		return false
 	}
@@ -229,8 +230,8 @@ func (v *validator) checkFile(name string, at Pos, path string) bool {
 	if message == "" {
 		return true
 	}
-	p := missingFile.problem(at, path, message).withValue(quote(name))
-	v.report(p.withAdvice("use a path below the root of the configuration"))
+	p := tree.MissingFile.Problem(at, path, message).WithValue(tree.Quote(name))
+	v.report(p.WithAdvice("use a path below the root of the configuration"))
 	return false
 }
 

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"maps"
 	"slices"
 )
@@ -77,18 +78,18 @@ func (v *validator) warnCannotSignIn(p *Provisioner, app *App, may map[string]bo
 		}
 		if len(out) > 0 {
 			message := fmt.Sprintf("%s for app %s, but some users cannot sign in (%d of %d): %s",
-				what, quote(app.Key), len(out), len(users), ShortList(out, 3))
-			v.warn(cannotSignIn.problem(p.GroupsPos, path, message))
+				what, tree.Quote(app.Key), len(out), len(users), tree.ShortList(out, 3))
+			v.warn(tree.CannotSignIn.Problem(p.GroupsPos, path, message))
 		}
 	}
-	path := joinPath("provisioners", p.Key)
+	path := tree.JoinPath("provisioners", p.Key)
 	if p.AllUsers {
 		warn("all users are provisioned", path, slices.Sorted(maps.Keys(v.d.Users)))
 		return
 	}
 	for _, group := range p.Groups {
 		if app.Access[group] == nil {
-			warn("group "+quote(group)+" is provisioned", path+".groups", userKeys(undated.Group(group)))
+			warn("group "+tree.Quote(group)+" is provisioned", path+".groups", userKeys(undated.Group(group)))
 		}
 	}
 }
@@ -105,9 +106,9 @@ func (v *validator) warnNotProvisioned(app *App, scope map[string]bool, undated 
 		}
 		if len(out) > 0 {
 			message := fmt.Sprintf("group %s may use the app, but some users are not provisioned (%d of %d): %s",
-				quote(group), len(out), len(users), ShortList(out, 3))
-			path := joinPath(joinPath("apps", app.Key)+".access", group)
-			v.warn(notProvisioned.problem(app.Access[group].Pos, path, message))
+				tree.Quote(group), len(out), len(users), tree.ShortList(out, 3))
+			path := tree.JoinPath(tree.JoinPath("apps", app.Key)+".access", group)
+			v.warn(tree.NotProvisioned.Problem(app.Access[group].Pos, path, message))
 		}
 	}
 }

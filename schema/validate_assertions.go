@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"maps"
 	"regexp"
 	"slices"
@@ -10,38 +11,39 @@ func (v *validator) assertions() {
 	catalog := newCatalog(v.schema)
 	for _, key := range slices.Sorted(maps.Keys(v.d.Assertions)) {
 		a := v.d.Assertions[key]
-		path := joinPath("assertions", key)
+		path := tree.JoinPath("assertions", key)
 		n := v.node("assertions", key)
 		for i, group := range a.Disjoint {
-			at := n.child("disjoint").fields[i].at.pos()
+			at := n.Child("disjoint").Fields[i].At.Pos()
 			checkReference(v, at, path+".disjoint", "group", group, v.d.Groups)
 			if slices.Contains(a.Disjoint[:i], group) {
-				p := badAssertion.problem(at, path, "duplicate group").withValue(quote(group))
-				v.report(p.withAdvice("name each group once"))
+				p := tree.BadAssertion.Problem(at, path, "duplicate group").WithValue(tree.Quote(group))
+				v.report(p.WithAdvice("name each group once"))
 			}
 		}
 		if a.AtLeast != nil && a.AtLeast.Group != "" {
-			at := n.find("atLeast", "group").posOr(a.Pos)
+			at := n.Find("atLeast", "group").PosOr(a.Pos)
 			checkReference(v, at, path+".atLeast.group", "group", a.AtLeast.Group, v.d.Groups)
 		}
 		if a.Only != nil {
-			v.only(a, n.child("only"), path, catalog)
+			v.only(a, n.Child("only"), path, catalog)
 		}
 	}
 }
 
 // only checks the assertion that only some users match a pattern.
-func (v *validator) only(a *Assertion, n *node, path string, catalog []attribute) {
+func (v *validator) only(a *Assertion, n *tree.Node, path string, catalog []attribute) {
 	if _, err := regexp.Compile(a.Only.Pattern); err != nil {
 		message := "invalid regular expression: " + err.Error()
-		p := badAssertion.problem(n.child("pattern").posOr(a.Pos), path, message).withValue(quote(a.Only.Pattern))
-		v.report(p.withAdvice("use RE2 syntax"))
+		p := tree.BadAssertion.Problem(n.Child("pattern").PosOr(a.Pos), path, message).
+			WithValue(tree.Quote(a.Only.Pattern))
+		v.report(p.WithAdvice("use RE2 syntax"))
 	}
 	if !slices.ContainsFunc(catalog, func(x attribute) bool { return x.path == a.Only.Attribute }) {
-		f := field{name: a.Only.Attribute, at: n.child("attribute").at}
+		f := tree.Field{Name: a.Only.Attribute, At: n.Child("attribute").At}
 		v.report((&Mapping{catalog: catalog}).badPath(f, path+".only"))
 	}
 	if a.Only.Where != nil {
-		v.rule(a.Only.Where, func() *node { return n.child("where") }, path+".only.where")
+		v.rule(a.Only.Where, func() *tree.Node { return n.Child("where") }, path+".only.where")
 	}
 }

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"net"
 	"net/netip"
 	"net/url"
@@ -21,43 +22,43 @@ func (pv *provisionerValidator) endpoint() {
 	if p.Endpoint == "" {
 		return
 	}
-	value := quote(p.Endpoint)
+	value := tree.Quote(p.Endpoint)
 	if strings.ContainsAny(p.Endpoint, "@?#") {
 		value = "" // it may contain a secret
 	}
-	reject := func(c code, message string) { pv.report(pv.problem(c, "endpoint", message).withValue(value)) }
+	reject := func(c tree.Code, message string) { pv.report(pv.problem(c, "endpoint", message).WithValue(value)) }
 	u, err := url.Parse(p.Endpoint)
 	switch {
 	case err != nil:
-		reject(badEndpoint, "invalid URL")
+		reject(tree.BadEndpoint, "invalid URL")
 		return
 	case u.User != nil:
-		pv.report(pv.problem(secretLiteral, "endpoint", passwordInURL))
+		pv.report(pv.problem(tree.SecretLiteral, "endpoint", passwordInURL))
 		return
 	case u.RawQuery != "" || u.Fragment != "" || u.ForceQuery:
-		reject(badEndpoint, "must not have a query or fragment")
+		reject(tree.BadEndpoint, "must not have a query or fragment")
 		return
 	case u.Scheme == "http" && !loopback(u.Hostname()):
-		reject(plainHTTP, "would send the token unencrypted")
+		reject(tree.PlainHTTP, "would send the token unencrypted")
 		return
 	}
 	tenant, ok := strings.CutSuffix(strings.Trim(u.EscapedPath(), "/"), "/scim/v2")
 	region := awsHost.FindStringSubmatch(strings.ToLower(u.Host))
 	switch {
 	case !ok:
-		reject(badEndpoint, "must end in /<tenant>/scim/v2")
+		reject(tree.BadEndpoint, "must end in /<tenant>/scim/v2")
 	case region != nil && !awsTenant.MatchString(tenant), !otherTenant.MatchString(tenant):
-		reject(badEndpoint, "invalid tenant id "+quote(tenant))
+		reject(tree.BadEndpoint, "invalid tenant id "+tree.Quote(tenant))
 	case region != nil:
 		p.identity = region[1] + "/" + strings.ToLower(tenant)
 	case isAWSHost(u.Hostname()):
-		reject(badEndpoint, quote(u.Host)+" is not the host of a SCIM endpoint")
+		reject(tree.BadEndpoint, tree.Quote(u.Host)+" is not the host of a SCIM endpoint")
 	default:
 		p.identity = hostPort(u) + "/" + tenant
 	}
 	if p.Rate.PerSecond == 0 && !loopback(u.Hostname()) {
 		message := "must be limited, because the endpoint is on another machine"
-		pv.report(pv.problem(unlimited, "rate.perSecond", message))
+		pv.report(pv.problem(tree.Unlimited, "rate.perSecond", message))
 	}
 }
 

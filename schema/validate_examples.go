@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"maps"
 	"slices"
 )
@@ -14,70 +15,70 @@ func (v *validator) examples() {
 		if src.examples == nil || m.program == nil {
 			continue
 		}
-		for _, f := range src.examples.fields {
-			v.example(m, f, joinPath(joinPath("mappings", key)+".examples", f.name))
+		for _, f := range src.examples.Fields {
+			v.example(m, f, tree.JoinPath(tree.JoinPath("mappings", key)+".examples", f.Name))
 		}
 	}
 }
 
-func (v *validator) example(m *Mapping, f field, path string) {
+func (v *validator) example(m *Mapping, f tree.Field, path string) {
 	b := &binder{loader: v.loader, d: &Declarations{Timezone: v.d.Timezone}, dates: map[string]*Date{}}
-	key := f.name
-	if k := f.value.child("key").string(); k != "" {
+	key := f.Name
+	if k := f.Value.Child("key").Str(); k != "" {
 		key = k
 	}
-	input := f.value.child("user")
-	if input == nil || input.kind != structNode {
+	input := f.Value.Child("user")
+	if input == nil || input.Kind != tree.Struct {
 		return
 	}
-	user := b.user(key, f.at.pos(), input)
-	groups := slices.Sorted(slices.Values(f.value.child("groups").strings()))
+	user := b.user(key, f.At.Pos(), input)
+	groups := slices.Sorted(slices.Values(f.Value.Child("groups").Strings()))
 	out, err := m.Map(user, groups)
-	if problems, ok := err.(Problems); ok {
+	if problems, ok := err.(tree.Problems); ok {
 		for _, p := range problems {
-			p.Pos, p.Path, p.Code = f.at.pos(), path, badExample.id
+			p.Pos, p.Path, p.Code = f.At.Pos(), path, tree.BadExample.ID
 			v.report(p)
 		}
 		return
 	}
-	v.compareExample(m, out.Attributes, f.value.child("scim"), path+".scim", "")
-	v.compareExample(m, out.OnCreate, f.value.child("onCreate"), path+".onCreate", "")
+	v.compareExample(m, out.Attributes, f.Value.Child("scim"), path+".scim", "")
+	v.compareExample(m, out.OnCreate, f.Value.Child("onCreate"), path+".onCreate", "")
 }
 
 // compareExample compares the expected attributes of an example with the result of the mapping.
-func (v *validator) compareExample(m *Mapping, have Attributes, want *node, path, prefix string) {
+func (v *validator) compareExample(m *Mapping, have Attributes, want *tree.Node, path, prefix string) {
 	if want == nil {
 		return
 	}
-	for _, f := range want.fields {
-		at := prefix + f.name
-		below := joinPath(path, f.name)
-		switch f.value.kind {
-		case structNode:
+	for _, f := range want.Fields {
+		at := prefix + f.Name
+		below := tree.JoinPath(path, f.Name)
+		switch f.Value.Kind {
+		case tree.Struct:
 			separator := "."
-			if f.name == EnterpriseUser {
+			if f.Name == EnterpriseUser {
 				separator = ":"
 			}
-			v.compareExample(m, have, f.value, below, at+separator)
+			v.compareExample(m, have, f.Value, below, at+separator)
 			continue
-		case listNode:
-			if len(f.value.fields) == 1 && f.value.fields[0].value.kind == structNode {
-				v.compareExample(m, have, f.value.fields[0].value, below+"[0]", at+".")
+		case tree.List:
+			if len(f.Value.Fields) == 1 && f.Value.Fields[0].Value.Kind == tree.Struct {
+				v.compareExample(m, have, f.Value.Fields[0].Value, below+"[0]", at+".")
 				continue
 			}
 		}
 		if !m.hasPath(at) {
-			v.report(m.badPath(field{name: at, at: f.at}, path))
+			v.report(m.badPath(tree.Field{Name: at, At: f.At}, path))
 			continue
 		}
 		got, _ := have.Get(at)
-		if want := f.value.text; got != want || f.value.kind > stringNode {
-			message := fmt.Sprintf("the mapping sets %s to %s", at, quote(got))
+		if want := f.Value.Text; got != want || f.Value.Kind > tree.String {
+			message := fmt.Sprintf("the mapping sets %s to %s", at, tree.Quote(got))
 			if got == "" {
 				message = fmt.Sprintf("the mapping leaves %s empty", at)
 			}
-			p := badExample.problem(f.value.at.pos(), below, message).withValue(f.value.quote())
-			v.report(p.withAdvice(fmt.Sprintf("correct the mapping (%s), or the example", m.AttributePos(at))))
+			p := tree.BadExample.Problem(f.Value.At.Pos(), below, message).WithValue(f.Value.Quote())
+			v.report(p.WithAdvice(fmt.Sprintf("correct the mapping (%s), or the example", m.AttributePos(at))))
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"maps"
 	"slices"
 	"strings"
@@ -9,11 +10,12 @@ import (
 // groups checks the groups that changed since the previous Load, and the names of all groups.
 func (v *validator) groups() {
 	if hasDuplicates(len(v.d.Groups), mapSeq(maps.Values(v.d.Groups), func(g *Group) string { return g.DisplayName })) {
-		names := &duplicateFinder{v: v, code: dupGroupName, message: "group %s (%s) has the same displayName"}
+		names := &duplicateFinder{v: v, code: tree.DupGroupName, message: "group %s (%s) has the same displayName"}
 		for _, key := range slices.Sorted(maps.Keys(v.d.Groups)) {
 			g := v.d.Groups[key]
-			at := func() Pos { return v.node("groups", key, "displayName").posOr(g.Pos) }
-			names.addLazily(g.DisplayName, key, at, func() string { return joinPath("groups", key) + ".displayName" })
+			at := func() tree.Pos { return v.node("groups", key, "displayName").PosOr(g.Pos) }
+			names.addLazily(g.DisplayName, key, at,
+				func() string { return tree.JoinPath("groups", key) + ".displayName" })
 		}
 	}
 	for key, g := range v.d.Groups {
@@ -25,13 +27,15 @@ func (v *validator) groups() {
 }
 
 func (v *validator) group(key string, g *Group) {
-	path := joinPath("groups", key)
-	at := func() Pos { return v.node("groups", key, "displayName").posOr(g.Pos) }
+	path := tree.JoinPath("groups", key)
+	at := func() tree.Pos { return v.node("groups", key, "displayName").PosOr(g.Pos) }
 	if reserved(g.DisplayName) {
-		v.report(reservedName.problem(at(), path+".displayName", nameIsReserved).withValue(quote(g.DisplayName)))
+		v.report(tree.ReservedName.Problem(at(), path+".displayName", nameIsReserved).
+			WithValue(tree.Quote(g.DisplayName)))
 	} else if bad := badRune(g.DisplayName, true, false, false); bad >= 0 {
-		p := badGroupName.problem(at(), path+".displayName", forbiddenCharacter(bad)).withValue(quote(g.DisplayName))
-		v.report(p.withAdvice(characterAdvice(true)))
+		p := tree.BadGroupName.Problem(at(), path+".displayName", forbiddenCharacter(bad)).
+			WithValue(tree.Quote(g.DisplayName))
+		v.report(p.WithAdvice(characterAdvice(true)))
 	}
 	for i := range g.Members {
 		m := &g.Members[i]
@@ -44,7 +48,7 @@ func (v *validator) group(key string, g *Group) {
 		checkReference(v, at, path+".include", "group", nested, v.d.Groups)
 	}
 	if g.Where != nil {
-		v.rule(g.Where, func() *node { return v.node("groups", key, "where") }, path+".where")
+		v.rule(g.Where, func() *tree.Node { return v.node("groups", key, "where") }, path+".where")
 	}
 }
 
@@ -64,7 +68,7 @@ func (v *validator) cycles() {
 			case color[next] == grey:
 				groups := append(slices.Clone(trail[slices.Index(trail, next):]), next)
 				message := "groups include each other in a cycle: " + strings.Join(groups, " -> ")
-				v.report(cycle.problem(g.Include[next], joinPath("groups", key)+".include", message))
+				v.report(tree.Cycle.Problem(g.Include[next], tree.JoinPath("groups", key)+".include", message))
 			case color[next] == white:
 				visit(next)
 			}

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"maps"
 	"slices"
 	"strings"
@@ -61,9 +62,9 @@ func (v *validator) reportMappingProblems() {
 			mapped[m.Key] = make(map[string]names, len(v.d.Users))
 			counts[m.Key] = map[string]int{}
 		}
-		message := "provisioner " + quote(key) + " maps user %s (%s) to the same "
-		userNames := &duplicateFinder{v: v, code: dupUserName, message: message + "userName"}
-		emails := &duplicateFinder{v: v, code: dupMapEmail, message: message + "email address"}
+		message := "provisioner " + tree.Quote(key) + " maps user %s (%s) to the same "
+		userNames := &duplicateFinder{v: v, code: tree.DupUserName, message: message + "userName"}
+		emails := &duplicateFinder{v: v, code: tree.DupMapEmail, message: message + "email address"}
 		for _, user := range v.usersInScope(p, undated) {
 			u := v.d.Users[user]
 			out, done := mapped[m.Key][user]
@@ -77,9 +78,9 @@ func (v *validator) reportMappingProblems() {
 				mapped[m.Key][user] = out
 			}
 			if problem, found := v.nameIDProblem(p, u, out.userName); found && out.valid {
-				v.reportMapProblems(Problems{problem}, counts[m.Key])
+				v.reportMapProblems(tree.Problems{problem}, counts[m.Key])
 			}
-			path := func() string { return joinPath("users", user) }
+			path := func() string { return tree.JoinPath("users", user) }
 			userNames.add(out.userName, user, u.Pos, path)
 			emails.add(out.email, user, u.Pos, path)
 		}
@@ -109,7 +110,7 @@ const maxReported = 100
 
 // reportMapProblems reports the problems that Map returned.
 func (v *validator) reportMapProblems(err error, counts map[string]int) {
-	problems, ok := err.(Problems)
+	problems, ok := err.(tree.Problems)
 	if !ok {
 		return
 	}
@@ -124,8 +125,8 @@ func (v *validator) reportMapProblems(err error, counts map[string]int) {
 func (v *validator) reportOmitted(m *Mapping, counts map[string]int) {
 	for _, id := range slices.Sorted(maps.Keys(counts)) {
 		if n := counts[id] - maxReported; n > 0 {
-			message := fmt.Sprintf("not shown: %s of this kind", Count(n, "more problem"))
-			v.report(Problem{Pos: m.Pos, Code: id, Path: joinPath("mappings", m.Key), Message: message})
+			message := fmt.Sprintf("not shown: %s of this kind", tree.Count(n, "more problem"))
+			v.report(tree.Problem{Pos: m.Pos, Code: id, Path: tree.JoinPath("mappings", m.Key), Message: message})
 		}
 	}
 }
@@ -135,12 +136,12 @@ func (v *validator) reportOmitted(m *Mapping, counts map[string]int) {
 func (v *validator) dropDuplicateReports() {
 	reported := map[string]bool{} // paths of users
 	for _, p := range v.problems {
-		if p.Code == dupEmail.id || p.Code == dupUserID.id {
+		if p.Code == tree.DupEmail.ID || p.Code == tree.DupUserID.ID {
 			reported[p.Path[:strings.LastIndexByte(p.Path, '.')]] = true
 		}
 	}
-	v.problems = slices.DeleteFunc(v.problems, func(p Problem) bool {
-		return (p.Code == dupUserName.id || p.Code == dupMapEmail.id) && reported[p.Path]
+	v.problems = slices.DeleteFunc(v.problems, func(p tree.Problem) bool {
+		return (p.Code == tree.DupUserName.ID || p.Code == tree.DupMapEmail.ID) && reported[p.Path]
 	})
 }
 

@@ -2,21 +2,24 @@ package schema
 
 import (
 	"fmt"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"strings"
 )
 
 // nameIDField checks the field of users that is the NameID.
-func (v *validator) nameIDField(s *SAML, at Pos, path string) {
+func (v *validator) nameIDField(s *SAML, at tree.Pos, path string) {
 	attribute, custom := strings.CutPrefix(s.NameID, "attributes.")
 	switch {
 	case custom && v.d.AttributeTypes[attribute] == nil:
 		checkReference(v, at, path, "custom attribute", attribute, v.d.AttributeTypes)
 	case custom && v.d.AttributeTypes[attribute].Type != "string":
-		p := badNameID.problem(at, path, "the custom attribute must have type \"string\"").withValue(quote(s.NameID))
-		v.report(p.withAdvice("use a field with the email address that users sign in with"))
+		p := tree.BadNameID.Problem(at, path, "the custom attribute must have type \"string\"").
+			WithValue(tree.Quote(s.NameID))
+		v.report(p.WithAdvice("use a field with the email address that users sign in with"))
 	case !custom && s.NameID != "email" && s.NameID != "userId" && s.NameID != "":
-		p := badNameID.problem(at, path, "this field of users cannot be the NameID").withValue(quote(s.NameID))
-		v.report(p.withAdvice(`use "email", "userId" or "attributes.NAME"`))
+		p := tree.BadNameID.Problem(at, path, "this field of users cannot be the NameID").
+			WithValue(tree.Quote(s.NameID))
+		v.report(p.WithAdvice(`use "email", "userId" or "attributes.NAME"`))
 	}
 }
 
@@ -39,7 +42,7 @@ func isEmailAddress(text string) bool {
 
 // nameIDProblem returns a problem if a user cannot sign in to the provisioner's app: the NameID
 // must be the userName in AWS, and an email address.
-func (v *validator) nameIDProblem(p *Provisioner, u *User, userName string) (problem Problem, found bool) {
+func (v *validator) nameIDProblem(p *Provisioner, u *User, userName string) (problem tree.Problem, found bool) {
 	app := v.d.Apps[p.App]
 	if app == nil || app.SAML == nil || userName == "" {
 		return problem, false
@@ -48,10 +51,10 @@ func (v *validator) nameIDProblem(p *Provisioner, u *User, userName string) (pro
 	if id == userName && isEmailAddress(id) {
 		return problem, false
 	}
-	message := fmt.Sprintf("the NameID for app %s (%s) is not an email address", quote(app.Key), app.SAML.NameID)
+	message := fmt.Sprintf("the NameID for app %s (%s) is not an email address", tree.Quote(app.Key), app.SAML.NameID)
 	if id != userName {
 		message = fmt.Sprintf("the NameID for app %s (%s) is not the userName %s of provisioner %s",
-			quote(app.Key), app.SAML.NameID, quote(userName), quote(p.Key))
+			tree.Quote(app.Key), app.SAML.NameID, tree.Quote(userName), tree.Quote(p.Key))
 	}
-	return badNameID.problem(u.Pos, joinPath("users", u.Key), message).withValue(quote(id)), true
+	return tree.BadNameID.Problem(u.Pos, tree.JoinPath("users", u.Key), message).WithValue(tree.Quote(id)), true
 }

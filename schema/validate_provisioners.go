@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"maps"
 	"net/url"
 	"regexp"
@@ -14,7 +15,7 @@ func (v *validator) provisioners() {
 	identities := map[string]*Provisioner{}
 	for _, key := range slices.Sorted(maps.Keys(v.d.Provisioners)) {
 		p := v.d.Provisioners[key]
-		path := joinPath("provisioners", key)
+		path := tree.JoinPath("provisioners", key)
 		pv := &provisionerValidator{validator: v, p: p, n: v.node("provisioners", key), path: path}
 		if p.App != "" {
 			checkReference(v, pv.at("app"), pv.path+".app", "app", p.App, v.d.Apps)
@@ -34,8 +35,8 @@ func (v *validator) provisioners() {
 		}
 		if first := identities[p.identity]; first != nil {
 			message := fmt.Sprintf("provisioner %s (%s) has the same tenant %s",
-				quote(first.Key), first.EndpointPos, p.identity)
-			pv.report(pv.problem(sameIdentity, "endpoint", message).withValue(quote(p.Endpoint)))
+				tree.Quote(first.Key), first.EndpointPos, p.identity)
+			pv.report(pv.problem(tree.SameIdentity, "endpoint", message).WithValue(tree.Quote(p.Endpoint)))
 		} else {
 			identities[p.identity] = p
 		}
@@ -47,29 +48,31 @@ func (v *validator) provisioners() {
 type provisionerValidator struct {
 	*validator
 	p    *Provisioner
-	n    *node
+	n    *tree.Node
 	path string
 }
 
-func (pv *provisionerValidator) at(names ...string) Pos { return pv.n.find(names...).posOr(pv.p.Pos) }
+func (pv *provisionerValidator) at(names ...string) tree.Pos {
+	return pv.n.Find(names...).PosOr(pv.p.Pos)
+}
 
 // problem returns a problem at a field of the provisioner, or at the provisioner if it is missing.
-func (pv *provisionerValidator) problem(c code, field, message string) Problem {
-	return c.problem(pv.at(strings.Split(field, ".")...), pv.path+"."+field, message)
+func (pv *provisionerValidator) problem(c tree.Code, field, message string) tree.Problem {
+	return c.Problem(pv.at(strings.Split(field, ".")...), pv.path+"."+field, message)
 }
 
 const passwordInURL = "must not contain a user name or password"
 
 func (pv *provisionerValidator) groups() {
-	list := pv.n.child("groups")
+	list := pv.n.Child("groups")
 	named := map[string]bool{}
 	for i, group := range pv.p.Groups {
-		at := list.fields[i].at.pos()
+		at := list.Fields[i].At.Pos()
 		path := fmt.Sprintf("%s.groups[%d]", pv.path, i)
 		checkReference(pv.validator, at, path, "group", group, pv.d.Groups)
 		if named[group] {
-			p := emptyGroups.problem(at, path, "duplicate group").withValue(quote(group))
-			pv.report(p.withAdvice("name each group once"))
+			p := tree.EmptyGroups.Problem(at, path, "duplicate group").WithValue(tree.Quote(group))
+			pv.report(p.WithAdvice("name each group once"))
 		}
 		named[group] = true
 	}
@@ -87,44 +90,47 @@ func (pv *provisionerValidator) schedules() {
 			continue
 		}
 		if err := CheckSchedule(spec); err != nil {
-			pv.report(pv.problem(badSchedule, field, err.Error()).withValue(quote(spec)))
+			pv.report(pv.problem(tree.BadSchedule, field, err.Error()).WithValue(tree.Quote(spec)))
 		}
 	}
 	bound := pv.p.DriftBound
-	if text := pv.n.child("driftBound").string(); text != "" && (bound < time.Minute || bound > 366*24*time.Hour) {
-		pv.report(pv.problem(badDuration, "driftBound", "must be between a minute and a year").withValue(quote(text)))
+	if text := pv.n.Child("driftBound").Str(); text != "" && (bound < time.Minute || bound > 366*24*time.Hour) {
+		pv.report(pv.problem(tree.BadDuration, "driftBound", "must be between a minute and a year").
+			WithValue(tree.Quote(text)))
 	}
 	for name, w := range pv.p.Windows {
 		if w.From == w.To && w.From != "" {
-			p := pv.problem(badPolicy, "windows."+name, "`from` and `to` must differ").withValue(quote(w.From))
-			pv.report(p.withAdvice("remove the window if the provisioner may always write"))
+			p := pv.problem(tree.BadPolicy, "windows."+name, "`from` and `to` must differ").
+				WithValue(tree.Quote(w.From))
+			pv.report(p.WithAdvice("remove the window if the provisioner may always write"))
 		}
 	}
 }
 
 func (pv *provisionerValidator) policies() {
 	if d := pv.p.Deprovision; d.DeleteAfterDays != nil && d.Mode != "deactivate" {
-		pv.report(pv.problem(badPolicy, "deprovision.deleteAfterDays", "has no effect with mode "+quote(d.Mode)))
+		pv.report(pv.problem(tree.BadPolicy, "deprovision.deleteAfterDays",
+			"has no effect with mode "+tree.Quote(d.Mode)))
 	}
 }
 
 // review checks that the approvals that a review requires can be given.
 func (pv *provisionerValidator) review() {
 	r := pv.p.Review
-	list, named := pv.n.find("review", "by"), map[string]bool{}
+	list, named := pv.n.Find("review", "by"), map[string]bool{}
 	for i, account := range r.By {
 		if folded := strings.ToLower(account); named[folded] {
-			p := badPolicy.problem(list.fields[i].at.pos(), fmt.Sprintf("%s.review.by[%d]", pv.path, i),
+			p := tree.BadPolicy.Problem(list.Fields[i].At.Pos(), fmt.Sprintf("%s.review.by[%d]", pv.path, i),
 				"duplicate account; forges ignore case")
-			pv.report(p.withValue(quote(account)).withAdvice("name each account once"))
+			pv.report(p.WithValue(tree.Quote(account)).WithAdvice("name each account once"))
 		} else {
 			named[folded] = true
 		}
 	}
 	if len(r.By) > 0 && len(named) < r.Approvals {
-		message := fmt.Sprintf("requires %s, but `by` names only %s", Count(r.Approvals, "approval"),
-			Count(len(named), "account"))
-		pv.report(pv.problem(badPolicy, "review.approvals", message).withAdvice("name more accounts"))
+		message := fmt.Sprintf("requires %s, but `by` names only %s", tree.Count(r.Approvals, "approval"),
+			tree.Count(len(named), "account"))
+		pv.report(pv.problem(tree.BadPolicy, "review.approvals", message).WithAdvice("name more accounts"))
 	}
 }
 
@@ -132,15 +138,15 @@ func (pv *provisionerValidator) limits() {
 	for _, name := range slices.Sorted(maps.Keys(pv.p.Limits)) {
 		l := pv.p.Limits[name]
 		switch tuned := l.Min != nil || l.Percent != nil || l.Max != nil; {
-		case l.Off && l.Reason == "" && pv.n.find("limits", name, "min") == nil && !tuned && countedGate(name):
-			p := pv.problem(disabledGate, "limits."+name, "the gate is turned off without a reason")
-			pv.report(p.withAdvice("add a `reason`"))
+		case l.Off && l.Reason == "" && pv.n.Find("limits", name, "min") == nil && !tuned && countedGate(name):
+			p := pv.problem(tree.DisabledGate, "limits."+name, "the gate is turned off without a reason")
+			pv.report(p.WithAdvice("add a `reason`"))
 		case l.Off && tuned:
-			p := pv.problem(disabledGate, "limits."+name, "the gate is turned off and tuned at the same time")
-			pv.report(p.withAdvice("keep one of them"))
+			p := pv.problem(tree.DisabledGate, "limits."+name, "the gate is turned off and tuned at the same time")
+			pv.report(p.WithAdvice("keep one of them"))
 		case !l.Off && !tuned && countedGate(name):
-			p := pv.problem(disabledGate, "limits."+name, "the gate has no settings")
-			pv.report(p.withAdvice("set min, percent or max, or set off and reason"))
+			p := pv.problem(tree.DisabledGate, "limits."+name, "the gate has no settings")
+			pv.report(p.WithAdvice("set min, percent or max, or set off and reason"))
 		}
 	}
 }
@@ -153,12 +159,12 @@ func (pv *provisionerValidator) auth() {
 	}
 	pv.checkSecretFile(o.ClientSecret, pv.path+".auth.oauth2.clientSecret")
 	if o.Grant == "authorizationCode" && o.AuthorizeURL == "" {
-		p := pv.problem(badPolicy, "auth.oauth2", "the grant authorizationCode requires authorizeURL")
-		pv.report(p.withAdvice("add it"))
+		p := pv.problem(tree.BadPolicy, "auth.oauth2", "the grant authorizationCode requires authorizeURL")
+		pv.report(p.WithAdvice("add it"))
 	}
 	if o.Grant == "clientCredentials" && o.ClientSecret == nil {
-		p := pv.problem(badPolicy, "auth.oauth2", "the grant clientCredentials requires clientSecret")
-		pv.report(p.withAdvice("add a reference to the secret"))
+		p := pv.problem(tree.BadPolicy, "auth.oauth2", "the grant clientCredentials requires clientSecret")
+		pv.report(p.WithAdvice("add a reference to the secret"))
 	}
 	for field, text := range map[string]string{"tokenURL": o.TokenURL, "authorizeURL": o.AuthorizeURL} {
 		pv.oauthURL("auth.oauth2."+field, text)
@@ -177,13 +183,13 @@ func (pv *provisionerValidator) oauthURL(path, text string) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || u.Host == "":
-		pv.report(pv.problem(badEndpoint, path, "must be a URL with a host").withAdvice("use https://HOST/PATH"))
+		pv.report(pv.problem(tree.BadEndpoint, path, "must be a URL with a host").WithAdvice("use https://HOST/PATH"))
 	case u.User != nil:
-		pv.report(pv.problem(secretLiteral, path, passwordInURL))
+		pv.report(pv.problem(tree.SecretLiteral, path, passwordInURL))
 	case slices.ContainsFunc(slices.Sorted(maps.Keys(u.Query())), secretParameter.MatchString):
-		pv.report(pv.problem(secretLiteral, path, "must not have a secret in the query"))
+		pv.report(pv.problem(tree.SecretLiteral, path, "must not have a secret in the query"))
 	case u.Scheme == "http" && !loopback(u.Hostname()):
-		p := pv.problem(plainHTTP, path, "would send credentials unencrypted")
-		pv.report(p.withValue(quote(u.Scheme + "://" + u.Host + u.Path)))
+		p := pv.problem(tree.PlainHTTP, path, "would send credentials unencrypted")
+		pv.report(p.WithValue(tree.Quote(u.Scheme + "://" + u.Host + u.Path)))
 	}
 }

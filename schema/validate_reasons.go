@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"maps"
 	"slices"
 	"strings"
@@ -35,15 +36,15 @@ func (v *validator) reasons() {
 }
 
 // reason reports a blank reason of a value in a record.
-func (v *validator) reason(text string, at Pos, kind, key string, below ...string) {
+func (v *validator) reason(text string, at tree.Pos, kind, key string, below ...string) {
 	if !blank(text) {
 		return
 	}
-	path := joinPath(kind, key)
+	path := tree.JoinPath(kind, key)
 	for _, name := range below {
-		path = joinPath(path, name)
+		path = tree.JoinPath(path, name)
 	}
-	at = v.node(kind, key, append(below, "reason")...).posOr(at)
-	p := badLength.problem(at, path+".reason", "the reason is blank")
-	v.report(p.withValue(quote(text)).withAdvice("write why"))
+	at = v.node(kind, key, append(below, "reason")...).PosOr(at)
+	p := tree.BadLength.Problem(at, path+".reason", "the reason is blank")
+	v.report(p.WithValue(tree.Quote(text)).WithAdvice("write why"))
 }

@@ -2,30 +2,31 @@ package schema
 
 import (
 	"fmt"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"maps"
 	"slices"
 )
 
 // rule checks the fields and values of a rule. It calls declared for the rule's node only if there
 // is a problem.
-func (v *validator) rule(r *Rule, declared func() *node, path string) {
+func (v *validator) rule(r *Rule, declared func() *tree.Node, path string) {
 	if len(r.Fields) == 0 {
-		v.report(emptyRule.problem(r.Pos, path, "the rule has no conditions"))
+		v.report(tree.EmptyRule.Problem(r.Pos, path, "the rule has no conditions"))
 	}
 	known := append(slices.Sorted(maps.Keys(v.d.AttributeTypes)), ruleFields...)
 	for name, values := range r.Fields {
 		report := func(message, value, advice string) {
 			at := r.Pos
-			if f := declared().get(name); f != nil {
-				at = f.at.pos()
+			if f := declared().Get(name); f != nil {
+				at = f.At.Pos()
 			}
-			v.report(badRule.problem(at, joinPath(path, name), message).withValue(value).withAdvice(advice))
+			v.report(tree.BadRule.Problem(at, tree.JoinPath(path, name), message).WithValue(value).WithAdvice(advice))
 		}
 		typ := "string"
 		if t := v.d.AttributeTypes[name]; t != nil {
 			typ = t.Type
 		} else if !slices.Contains(ruleFields, name) {
-			report("unknown user field", quote(name), suggestion(name, known, "declare it in attributeTypes"))
+			report("unknown user field", tree.Quote(name), tree.Suggestion(name, known, "declare it in attributeTypes"))
 			continue
 		}
 		for _, value := range values {

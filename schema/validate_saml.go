@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"maps"
 	"slices"
 )
@@ -14,27 +15,27 @@ func (v *validator) rollover(p *IdentityProvider, path string) {
 	for _, name := range slices.Sorted(maps.Keys(p.Signing)) {
 		phase := p.Signing[name].Phase
 		phases[phase] = append(phases[phase], name)
-		v.phaseDates(p.Signing[name], joinPath(path, name))
+		v.phaseDates(p.Signing[name], tree.JoinPath(path, name))
 	}
-	report := func(at Pos, below string, code code, format string, args ...any) {
-		v.report(code.problem(at, below, fmt.Sprintf(format, args...)))
+	report := func(at tree.Pos, below string, code tree.Code, format string, args ...any) {
+		v.report(code.Problem(at, below, fmt.Sprintf(format, args...)))
 	}
 	upcoming := append(phases["next"], phases["uploaded"]...)
 	active := phases["active"]
 	switch {
 	case len(p.Signing) == 0:
-		report(p.Pos, path, badSigning, "no signing certificate")
+		report(p.Pos, path, tree.BadSigning, "no signing certificate")
 		return
 	case len(active) != 1:
-		report(p.Pos, path, badSigning, "%s in phase \"active\"", Count(len(active), "certificate"))
+		report(p.Pos, path, tree.BadSigning, "%s in phase \"active\"", tree.Count(len(active), "certificate"))
 		return
 	case len(phases["previous"])+len(phases["retired"]) > 0 && p.Signing[active[0]].isFirst():
-		report(p.Signing[active[0]].Pos, joinPath(path, active[0]), badRollover,
+		report(p.Signing[active[0]].Pos, tree.JoinPath(path, active[0]), tree.BadRollover,
 			"must have dates for next and uploaded, because it follows another certificate")
 	}
 	if len(upcoming) > 1 {
-		report(p.Signing[upcoming[1]].Pos, joinPath(path, upcoming[1]), badRollover,
-			"only one certificate may be in phase \"next\" or \"uploaded\"; %s already is", quote(upcoming[0]))
+		report(p.Signing[upcoming[1]].Pos, tree.JoinPath(path, upcoming[1]), tree.BadRollover,
+			"only one certificate may be in phase \"next\" or \"uploaded\"; %s already is", tree.Quote(upcoming[0]))
 	}
 	var firsts []string
 	for _, name := range slices.Concat(phases["active"], phases["previous"], phases["retired"]) {
@@ -43,8 +44,9 @@ func (v *validator) rollover(p *IdentityProvider, path string) {
 		}
 	}
 	if len(firsts) > 1 {
-		report(p.Signing[firsts[1]].Pos, joinPath(path, firsts[1]), badRollover,
-			"must have dates for next and uploaded; only the first certificate, %s, may omit them", quote(firsts[0]))
+		report(p.Signing[firsts[1]].Pos, tree.JoinPath(path, firsts[1]), tree.BadRollover,
+			"must have dates for next and uploaded; only the first certificate, %s, may omit them",
+			tree.Quote(firsts[0]))
 	}
 }
 
@@ -61,9 +63,9 @@ func (v *validator) phaseDates(k *SigningKey, path string) {
 		return // the compiled schema reports the unknown phase
 	}
 	report := func(phase, format string, args ...any) {
-		p := badRollover.problem(k.Pos, path+".dates."+phase, fmt.Sprintf(format, args...))
+		p := tree.BadRollover.Problem(k.Pos, path+".dates."+phase, fmt.Sprintf(format, args...))
 		if d := k.Dates[phase]; d != nil {
-			p.Value = quote(d.Text)
+			p.Value = tree.Quote(d.Text)
 		}
 		v.report(p)
 	}
@@ -72,10 +74,10 @@ func (v *validator) phaseDates(k *SigningKey, path string) {
 		date := k.Dates[phase]
 		switch {
 		case i > reached && date != nil:
-			report(phase, "must not have a date: the certificate is still in phase %s", quote(k.Phase))
+			report(phase, "must not have a date: the certificate is still in phase %s", tree.Quote(k.Phase))
 		case i > reached:
 		case date == nil && !(k.isFirst() && slices.Contains([]string{"next", "uploaded", "active"}, phase)):
-			report(phase, "must have a date: the certificate is already in phase %s", quote(k.Phase))
+			report(phase, "must have a date: the certificate is already in phase %s", tree.Quote(k.Phase))
 		case date != nil && before != "" && date.Start.Before(k.Dates[before].Start):
 			report(phase, "must not be before %s (%s)", before, k.Dates[before].Text)
 		}

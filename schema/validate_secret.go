@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"io/fs"
 	"slices"
 	"strings"
@@ -30,22 +31,22 @@ func (v *validator) checkSecretFile(s *SecretRef, path string) {
 	}
 	content, err := fs.ReadFile(v.fsys, name)
 	has := func(mark string) bool { return strings.Contains(string(content), mark) }
-	var p Problem
+	var p tree.Problem
 	switch {
 	case v.cannotRead(name, err):
 		return
 	case err != nil:
-		p = missingFile.problem(s.Pos, path, "cannot read the file: "+err.Error())
+		p = tree.MissingFile.Problem(s.Pos, path, "cannot read the file: "+err.Error())
 	case len(content) > maxEncrypted:
 		message := fmt.Sprintf("must have at most %d bytes, has %d", maxEncrypted, len(content))
-		p = missingFile.problem(s.Pos, path, message)
+		p = tree.MissingFile.Problem(s.Pos, path, message)
 	case !slices.ContainsFunc(marks, has):
-		p = secretLiteral.problem(s.Pos, path, "the file is not encrypted; its content is not shown")
+		p = tree.SecretLiteral.Problem(s.Pos, path, "the file is not encrypted; its content is not shown")
 	default:
 		s.Ciphertext = content
 		return
 	}
-	v.report(p.withValue(quote(name)))
+	v.report(p.WithValue(tree.Quote(name)))
 }
 
 // An encrypted file contains one of the marks of its format.

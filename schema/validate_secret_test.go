@@ -3,6 +3,7 @@ package schema
 import (
 	"errors"
 	"fmt"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"io/fs"
 	"strings"
 	"testing"
@@ -45,7 +46,7 @@ func TestEncryptedFilesAreReadWithTheDeclarations(t *testing.T) {
 				`"https://scim.us-east-1.amazonaws.com/11111111-1111-4111-8111-111111111111/scim/v2", auth: `+test.auth)
 			files[test.file] = &fstest.MapFile{Data: []byte(test.content)}
 			d, err := Load(files)
-			var problems Problems
+			var problems tree.Problems
 			switch {
 			case test.code == "" && err != nil:
 				t.Fatal(err)
@@ -112,7 +113,7 @@ func TestSecretsAreNeverShown(t *testing.T) {
 			files["hidden.cue"] = &fstest.MapFile{Data: []byte("package roster\n\n_a: \"hunter2\"\n_b: " +
 				"\"hunter2canary\"\n")}
 			_, err := Load(files)
-			var problems Problems
+			var problems tree.Problems
 			if !errors.As(err, &problems) {
 				t.Fatalf("got %v, want problems", err)
 			}
@@ -168,7 +169,7 @@ func TestAFileThatTheDiskDoesNotGiveMakesNoCommitInvalid(t *testing.T) {
 	files["a.age"] = &fstest.MapFile{Data: []byte("age-encryption.org/v1\n")}
 	for _, statable := range []bool{true, false} {
 		_, err := Load(brokenFile{files, "a.age", statable})
-		var problems Problems
+		var problems tree.Problems
 		if !errors.Is(err, errDisk) || errors.As(err, &problems) {
 			t.Errorf("statable %t: got %v; want the error of the disk, and no problem", statable, err)
 		}

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"iter"
 	"strings"
 	"unicode/utf8"
@@ -38,7 +39,7 @@ func mapSeq[T any](all iter.Seq[T], of func(T) string) iter.Seq[string] {
 // one.
 type duplicateFinder struct {
 	v    *validator
-	code code
+	code tree.Code
 	// message has two %s: the key and the position of the first value.
 	message string
 	// advice replaces that of the code if it is set.
@@ -48,16 +49,16 @@ type duplicateFinder struct {
 
 type firstUse struct {
 	key string
-	at  func() Pos
+	at  func() tree.Pos
 }
 
 // add adds the value of a record. It calls path only to report a duplicate.
-func (u *duplicateFinder) add(value, key string, at Pos, path func() string) {
-	u.addLazily(value, key, func() Pos { return at }, path)
+func (u *duplicateFinder) add(value, key string, at tree.Pos, path func() string) {
+	u.addLazily(value, key, func() tree.Pos { return at }, path)
 }
 
 // addLazily is add with a position that is costly to find.
-func (u *duplicateFinder) addLazily(value, key string, at func() Pos, path func() string) {
+func (u *duplicateFinder) addLazily(value, key string, at func() tree.Pos, path func() string) {
 	if value == "" {
 		return
 	}
@@ -70,8 +71,8 @@ func (u *duplicateFinder) addLazily(value, key string, at func() Pos, path func(
 		u.seen[folded] = firstUse{key, at}
 		return
 	}
-	message := fmt.Sprintf(u.message, quote(first.key), first.at())
-	p := u.code.problem(at(), path(), message).withValue(quote(value))
+	message := fmt.Sprintf(u.message, tree.Quote(first.key), first.at())
+	p := u.code.Problem(at(), path(), message).WithValue(tree.Quote(value))
 	if u.advice != "" {
 		p.Advice = u.advice
 	}

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"maps"
 	"slices"
 )
@@ -24,22 +25,24 @@ func (v *validator) users() {
 	}
 	for u := range users {
 		if u.ValidFrom != nil && u.ValidUntil != nil && !u.ValidUntil.End.After(u.ValidFrom.Start) {
-			at := v.node("users", u.Key, "validUntil").posOr(u.Pos)
+			at := v.node("users", u.Key, "validUntil").PosOr(u.Pos)
 			message := fmt.Sprintf("must not be before validFrom (%s)", u.ValidFrom.Text)
-			p := dateOrder.problem(at, joinPath("users", u.Key)+".validUntil", message)
-			v.report(p.withValue(quote(u.ValidUntil.Text)))
+			p := tree.DateOrder.Problem(at, tree.JoinPath("users", u.Key)+".validUntil", message)
+			v.report(p.WithValue(tree.Quote(u.ValidUntil.Text)))
 		}
 	}
 }
 
 // duplicateUsers reports users with the same email address or userId.
 func (v *validator) duplicateUsers() {
-	emails := &duplicateFinder{v: v, code: dupEmail, message: "user %s (%s) has the same email address"}
-	ids := &duplicateFinder{v: v, code: dupUserID, message: "user %s (%s) has the same userId"}
+	emails := &duplicateFinder{v: v, code: tree.DupEmail, message: "user %s (%s) has the same email address"}
+	ids := &duplicateFinder{v: v, code: tree.DupUserID, message: "user %s (%s) has the same userId"}
 	for _, key := range slices.Sorted(maps.Keys(v.d.Users)) {
 		u := v.d.Users[key]
-		at := func(name string) func() Pos { return func() Pos { return v.node("users", key, name).posOr(u.Pos) } }
-		emails.addLazily(u.Email, key, at("email"), func() string { return joinPath("users", key) + ".email" })
-		ids.addLazily(u.UserID, key, at("userId"), func() string { return joinPath("users", key) + ".userId" })
+		at := func(name string) func() tree.Pos {
+			return func() tree.Pos { return v.node("users", key, name).PosOr(u.Pos) }
+		}
+		emails.addLazily(u.Email, key, at("email"), func() string { return tree.JoinPath("users", key) + ".email" })
+		ids.addLazily(u.UserID, key, at("userId"), func() string { return tree.JoinPath("users", key) + ".userId" })
 	}
 }

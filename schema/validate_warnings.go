@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"maps"
 	"slices"
 )
@@ -10,15 +11,15 @@ import (
 func (v *validator) warnings() {
 	for _, key := range slices.Sorted(maps.Keys(v.d.Provisioners)) {
 		p := v.d.Provisioners[key]
-		path := joinPath("provisioners", key)
+		path := tree.JoinPath("provisioners", key)
 		if p.AllUsers {
-			n := Count(len(v.d.Users), "user")
+			n := tree.Count(len(v.d.Users), "user")
 			message := fmt.Sprintf("provisioner %q has no groups: all %s are in scope", key, n)
-			v.warn(scopeIsAllUsers.problem(p.Pos, path, message))
+			v.warn(tree.ScopeIsAllUsers.Problem(p.Pos, path, message))
 		}
 		if p.Auth.Token != nil && p.TokenExpires == nil {
 			message := fmt.Sprintf("provisioner %q has a token without tokenExpires", key)
-			v.warn(noTokenExpiry.problem(p.Pos, path+".tokenExpires", message))
+			v.warn(tree.NoTokenExpiry.Problem(p.Pos, path+".tokenExpires", message))
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(v.d.Mappings)) {
@@ -26,7 +27,7 @@ func (v *validator) warnings() {
 		for i, a := range m.catalog {
 			if a.path == "emails.value" && m.program != nil && !m.sets[i] && !m.setsOnCreate[i] {
 				message := fmt.Sprintf("mapping %q sends no email address", key)
-				v.warn(noEmails.problem(m.Pos, joinPath("mappings", key), message))
+				v.warn(tree.NoEmails.Problem(m.Pos, tree.JoinPath("mappings", key), message))
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"slices"
 	"strings"
 	"time"
@@ -27,7 +28,7 @@ type wireDeclarations struct {
 	Provisioners   map[string]wireProvisioner
 	Assertions     map[string]*Assertion
 	Approvals      map[string]*Approval
-	Warnings       Problems
+	Warnings       tree.Problems
 }
 
 // wirePos is the number of a file, a line and a column.
@@ -84,12 +85,12 @@ type wireMapping struct {
 
 // wireResult is what a mapping returns for one user.
 type wireResult struct {
-	User     int         `json:"u"`
-	Inactive bool        `json:"i,omitempty"` // mapped as an inactive user, whatever the declared state
-	Groups   []int       `json:"g,omitempty"`
-	Values   []wireValue `json:"v,omitempty"`
-	OnCreate []wireValue `json:"c,omitempty"`
-	Problems Problems    `json:"p,omitempty"` // the error, if there is one
+	User     int           `json:"u"`
+	Inactive bool          `json:"i,omitempty"` // mapped as an inactive user, whatever the declared state
+	Groups   []int         `json:"g,omitempty"`
+	Values   []wireValue   `json:"v,omitempty"`
+	OnCreate []wireValue   `json:"c,omitempty"`
+	Problems tree.Problems `json:"p,omitempty"` // the error, if there is one
 }
 
 // wireValue is the value of the attribute with the number of a path.
@@ -123,7 +124,7 @@ type resultKey struct {
 type recordedResult struct {
 	input  *User
 	mapped Mapped
-	err    Problems
+	err    tree.Problems
 }
 
 func newResultKey(u *User, groups []string) resultKey {
@@ -139,8 +140,8 @@ func (r *recordedResults) lookup(m *Mapping, u *User, groups []string) (Mapped, 
 	have, ok := r.results[newResultKey(u, groups)]
 	switch {
 	case !ok || !sameMappingInput(have.input, u):
-		message := "mapping " + quote(m.Key) + " was not evaluated for this user with these groups"
-		return Mapped{}, Problems{mapFailed.problem(u.Pos, joinPath("users", u.Key), message)}
+		message := "mapping " + tree.Quote(m.Key) + " was not evaluated for this user with these groups"
+		return Mapped{}, tree.Problems{tree.MapFailed.Problem(u.Pos, tree.JoinPath("users", u.Key), message)}
 	case len(have.err) > 0:
 		return Mapped{}, have.err
 	}

@@ -62,8 +62,14 @@ var rules = []rule{
 		reason:    "only samlmeta creates and verifies XML signatures",
 	},
 	{
+		packages:  []string{"./schema/internal/tree"},
+		forbidden: []string{"./...", "others", "io/fs", "log", "log/slog", "net", "net/...", "os", "os/...", "sync"},
+		reason:    "tree has only values, positions and problems; it knows no format, no CUE and no declaration",
+	},
+	{
 		packages:  []string{"./schema"},
 		forbidden: []string{"./..."},
+		allowed:   []string{"./schema/internal/tree"},
 		reason:    "schema is the lowest layer; declarations do not depend on the packages that use them",
 	},
 	{

@@ -1,4 +1,4 @@
-package schema
+package tree
 
 import (
 	"fmt"
@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// nearest returns the name with the smallest edit distance, or "" if the distance is large for the
+// Nearest returns the name with the smallest edit distance, or "" if the distance is large for the
 // length of the name.
-func nearest(name string, names []string) string {
+func Nearest(name string, names []string) string {
 	best, least := "", 1+max(1, len(name)/3)
 	for _, candidate := range names {
 		if strings.EqualFold(candidate, name) && candidate != name {
@@ -25,9 +25,9 @@ func nearest(name string, names []string) string {
 	return best
 }
 
-// suggestion returns an advice with the nearest name, or the fallback if no name is near.
-func suggestion(name string, names []string, fallback string) string {
-	if guess := nearest(name, names); guess != "" {
+// Suggestion returns an advice with the nearest name, or the fallback if no name is near.
+func Suggestion(name string, names []string, fallback string) string {
+	if guess := Nearest(name, names); guess != "" {
 		return fmt.Sprintf("did you mean %q?", guess)
 	}
 	return fallback
@@ -66,10 +66,10 @@ func Count(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
-	return strconv.Itoa(n) + " " + plurals(noun)
+	return strconv.Itoa(n) + " " + Plurals(noun)
 }
 
-func plurals(noun string) string {
+func Plurals(noun string) string {
 	for _, end := range []string{"s", "sh", "ch", "x"} {
 		if strings.HasSuffix(noun, end) {
 			return noun + "es"
@@ -98,8 +98,8 @@ func QuoteList(names []string) string {
 	return strings.Join(quoted, ", ")
 }
 
-// firstSentence returns a doc comment up to its first full stop, for an advice.
-func firstSentence(doc string) string {
+// FirstSentence returns a doc comment up to its first full stop, for an advice.
+func FirstSentence(doc string) string {
 	if i := strings.Index(doc, ". "); i >= 0 {
 		doc = doc[:i]
 	}

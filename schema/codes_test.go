@@ -3,6 +3,7 @@ package schema
 import (
 	"bytes"
 	"fmt"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	goast "go/ast"
 	goparser "go/parser"
 	gotoken "go/token"
@@ -14,10 +15,10 @@ import (
 	"testing"
 )
 
-// codeTable returns the codes of tree_codes.go in order.
-func codeTable(t testing.TB) (codes []code) {
+// codeTable returns the codes of internal/tree/codes.go in order.
+func codeTable(t testing.TB) (codes []tree.Code) {
 	t.Helper()
-	f, err := goparser.ParseFile(gotoken.NewFileSet(), "tree_codes.go", nil, 0)
+	f, err := goparser.ParseFile(gotoken.NewFileSet(), "internal/tree/codes.go", nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,8 +27,8 @@ func codeTable(t testing.TB) (codes []code) {
 		if !ok || len(lit.Elts) != 3 {
 			return true
 		}
-		codes = append(codes, code{
-			stringConstant(lit.Elts[0]), stringConstant(lit.Elts[1]), stringConstant(lit.Elts[2]),
+		codes = append(codes, tree.Code{
+			ID: stringConstant(lit.Elts[0]), Sentence: stringConstant(lit.Elts[1]), Advice: stringConstant(lit.Elts[2]),
 		})
 		return true
 	})
@@ -49,10 +50,10 @@ func stringConstant(x goast.Expr) string {
 // TestErrorCodesGolden compares all codes, sorted, with the golden file of messages.
 func TestErrorCodesGolden(t *testing.T) {
 	codes := codeTable(t)
-	slices.SortFunc(codes, func(a, b code) int { return strings.Compare(a.id, b.id) })
+	slices.SortFunc(codes, func(a, b tree.Code) int { return strings.Compare(a.ID, b.ID) })
 	var b strings.Builder
 	for _, c := range codes {
-		fmt.Fprintf(&b, "%s %s\n      %s\n", c.id, c.sentence, c.advice)
+		fmt.Fprintf(&b, "%s %s\n      %s\n", c.ID, c.Sentence, c.Advice)
 	}
 	golden(t, "../testdata/messages/errors.golden", []byte(b.String()))
 }
@@ -91,18 +92,19 @@ func TestEveryCodeIsDocumentedAndTested(t *testing.T) {
 		tested.Write(b)
 	}
 	elsewhere := []string{ // these have their own tests
-		unevaluated.id, membershipEnding.id, userEnding.id, tokenExpiring.id, pauseEnded.id,
-		approvalExpired.id, violatedAlways.id, violatedByDate.id, reviewNeeded.id, approvalUnmatched.id,
+		tree.Unevaluated.ID, tree.MembershipEnding.ID, tree.UserEnding.ID, tree.TokenExpiring.ID, tree.PauseEnded.ID,
+		tree.ApprovalExpired.ID, tree.ViolatedAlways.ID,
+		tree.ViolatedByDate.ID, tree.ReviewNeeded.ID, tree.ApprovalUnmatched.ID,
 	}
 	seen := map[string]bool{}
 	for _, c := range codeTable(t) {
-		if seen[c.id] || c.sentence == "" || c.advice == "" {
-			t.Errorf("%s is duplicated, or has no text", c.id)
+		if seen[c.ID] || c.Sentence == "" || c.Advice == "" {
+			t.Errorf("%s is duplicated, or has no text", c.ID)
 		}
-		seen[c.id] = true
-		if !slices.Contains(elsewhere, c.id) && !bytes.Contains(tested.Bytes(), []byte(" "+c.id+": ")) &&
-			!bytes.Contains(tested.Bytes(), []byte("\n"+c.id+": ")) {
-			t.Errorf("%s (%s) is in no test case", c.id, c.sentence)
+		seen[c.ID] = true
+		if !slices.Contains(elsewhere, c.ID) && !bytes.Contains(tested.Bytes(), []byte(" "+c.ID+": ")) &&
+			!bytes.Contains(tested.Bytes(), []byte("\n"+c.ID+": ")) {
+			t.Errorf("%s (%s) is in no test case", c.ID, c.Sentence)
 		}
 	}
 }

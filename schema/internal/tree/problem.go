@@ -1,4 +1,4 @@
-package schema
+package tree
 
 import (
 	"cmp"
@@ -6,6 +6,13 @@ import (
 	"slices"
 	"strings"
 )
+
+// Pos is the position of a declaration. File is relative to the root of the configuration. Lines
+// and columns start at 1.
+type Pos struct {
+	File         string
+	Line, Column int
+}
 
 // Problem is one finding in a configuration.
 type Problem struct {
@@ -38,7 +45,7 @@ func (p Pos) Compare(q Pos) int {
 // CannotEvaluate returns the problem of declarations that exceed a limit. The reason completes the
 // sentence "The declarations cannot be evaluated: ...".
 func CannotEvaluate(reason string) Problem {
-	return unevaluated.problem(Pos{}, "", "the declarations cannot be evaluated: "+reason)
+	return Unevaluated.Problem(Pos{}, "", "the declarations cannot be evaluated: "+reason)
 }
 
 // lineEnds replaces line ends, which file names and values may have.
@@ -64,17 +71,17 @@ func (p Problem) String() string {
 	return lineEnds.Replace(b.String())
 }
 
-// problem returns a finding of this code, with the advice of the code.
-func (c code) problem(at Pos, path, message string) Problem {
-	return Problem{Pos: at, Code: c.id, Path: path, Message: message, Advice: c.advice}
+// Problem returns a finding of this code, with the advice of the code.
+func (c Code) Problem(at Pos, path, message string) Problem {
+	return Problem{Pos: at, Code: c.ID, Path: path, Message: message, Advice: c.Advice}
 }
 
-func (p Problem) withValue(value string) Problem {
+func (p Problem) WithValue(value string) Problem {
 	p.Value = value
 	return p
 }
 
-func (p Problem) withAdvice(advice string) Problem {
+func (p Problem) WithAdvice(advice string) Problem {
 	p.Advice = advice
 	return p
 }
@@ -91,7 +98,7 @@ func (ps Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-func (ps Problems) sort() {
+func (ps Problems) Sort() {
 	slices.SortFunc(ps, func(a, b Problem) int {
 		return cmp.Or(a.Pos.Compare(b.Pos), strings.Compare(a.Code, b.Code), strings.Compare(a.Path, b.Path),
 			strings.Compare(a.Message, b.Message), strings.Compare(a.Value, b.Value))

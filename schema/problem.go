@@ -1,0 +1,31 @@
+package schema
+
+import "github.com/seed-d64a251c/roster/schema/internal/tree"
+
+// Pos is the position of a declaration. File is relative to the root of the configuration. Lines
+// and columns start at 1.
+type Pos = tree.Pos
+
+// Problem is one finding in a configuration.
+type Problem = tree.Problem
+
+// Problems are all findings of one Load, sorted by position and code. Error prints one problem per
+// line.
+type Problems = tree.Problems
+
+// CannotEvaluate returns the problem of declarations that exceed a limit. The reason completes the
+// sentence "The declarations cannot be evaluated: ...".
+func CannotEvaluate(reason string) Problem { return tree.CannotEvaluate(reason) }
+
+// Nearest returns the most similar name in a list, or "" if none is similar.
+func Nearest(name string, names []string) string { return tree.Nearest(name, names) }
+
+// Count returns a number with its noun: "1 user", "2 users". It adds "s" or, after "s", "sh", "ch"
+// and "x", "es", and turns a final consonant and "y" into "ies".
+func Count(n int, noun string) string { return tree.Count(n, noun) }
+
+// ShortList joins at most limit names with commas and counts the rest: "a, b and 3 more".
+func ShortList(names []string, limit int) string { return tree.ShortList(names, limit) }
+
+// QuoteList quotes names and joins them with commas.
+func QuoteList(names []string) string { return tree.QuoteList(names) }
