@@ -57,30 +57,39 @@ func TestAStandbyContinuesTheWorkOfAKilledDaemon(t *testing.T) {
 }
 
 // TestAStoppedDaemonWritesNoMoreThanTheCallsInFlightWhenItContinues stops the daemon that writes,
-// for longer than its lease.
+// for longer than its lease. It counts the writes until the run of the stopped daemon has ended.
 func TestAStoppedDaemonWritesNoMoreThanTheCallsInFlightWhenItContinues(t *testing.T) {
 	f := startFleet(t)
 	f.killDuringRound(5, syscall.SIGSTOP)
 	stopped := f.killed
-	before := len(f.writesOf(stopped.name))
+	logged := len(stopped.text())
 	if err := stopped.cmd.Process.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
-	f.await("the stopped daemon to give up its lease", func() bool {
-		return strings.Contains(stopped.text(), "lost the lease")
-	})
-	f.restartKilled() // ends when the repository has the report of the stopped run
-	all := f.writesOf(stopped.name)
-	inFlight := 0
-	for _, w := range all {
-		if w.at.After(f.killedAt) {
-			inFlight++
+	sinceStop := func() (n int) {
+		for _, w := range f.log {
+			if w.replica == stopped.name && w.at.After(f.killedAt) {
+				n++
+			}
 		}
+		return n
 	}
-	if inFlight > f.concurrency {
-		t.Errorf("the stopped daemon wrote %d times after the stop, %d of them after it continued; "+
-			"want at most the %d calls in flight", inFlight, len(all)-before, f.concurrency)
+	f.await("the run of the stopped daemon to end", func() bool {
+		log := stopped.text()[logged:]
+		ended := strings.Contains(log, `"run failed"`) || strings.Contains(log, `"run ended"`)
+		return ended || sinceStop() > f.concurrency
+	})
+	f.mu.Lock()
+	n := sinceStop()
+	f.mu.Unlock()
+	if n > f.concurrency {
+		t.Fatalf("the stopped daemon wrote %d times after it was stopped; want at most the %d calls in flight", n,
+			f.concurrency)
 	}
+	if !strings.Contains(stopped.text()[logged:], "lost the lease") {
+		t.Errorf("the log of the stopped daemon does not say that it lost its lease")
+	}
+	f.restartKilled()
 	f.stop()
 	f.checkWriters()
 	f.checkReports()
@@ -431,12 +440,6 @@ func (f *fleet) stop() {
 			f.Errorf("daemon %s ended with %v", r.name, err)
 		}
 	}
-}
-
-func (f *fleet) writesOf(name string) []fleetWrite {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(f.log), func(w fleetWrite) bool { return w.replica != name })
 }
 
 // heldLease is a lease as the commits of the audit branch show it.

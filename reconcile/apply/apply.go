@@ -25,6 +25,9 @@ type Input struct {
 	// Cautious is set if the directory refused all writes before: the first write is sent alone,
 	// and its refusal ends the run.
 	Cautious bool
+	// RefusalTime is how long the directory may take to refuse a call. Among the writes in flight,
+	// only two may be younger. 0 means that only two writes are in flight.
+	RefusalTime time.Duration
 	// Probe makes one harmless read after a write was refused, to find out whether the directory
 	// refuses everything. It gets the refused change. Nil makes no read.
 	Probe func(context.Context, reconcile.Ref) error
@@ -164,6 +167,10 @@ func (a *applier) attempt(ctx context.Context, w *write, blocked bool) bool {
 	}
 	if blocked {
 		a.finish(w, reconcile.ResultSkipped, "a change it depends on failed", reconcile.CallReceipt{}, 0)
+		return false
+	}
+	if a.admission.denies(&a.plan.Changes[w.changes[0]]) {
+		a.finish(w, reconcile.ResultSkipped, "AWS has refused a change of the same object", reconcile.CallReceipt{}, 0)
 		return false
 	}
 	entry := a.entry(w)

@@ -20,6 +20,14 @@ func (r *Runner) intent(id string, s runState, plan *reconcile.Plan) reconcile.I
 	return in
 }
 
+// The times in which an endpoint refuses a call, if it does. A write that takes longer, for example
+// because it is repeated, does not delay others. The time of an endpoint on this machine allows 400
+// writes a second, however long each takes.
+const (
+	refusalTime      = 3 * time.Second
+	localRefusalTime = 5 * time.Millisecond
+)
+
 // apply sends what a plan releases. The error is what stopped the run early; the result is complete
 // either way.
 func (r *Runner) apply(ctx context.Context, id string, s runState, in inputs, plan *reconcile.Plan,
@@ -34,6 +42,10 @@ func (r *Runner) apply(ctx context.Context, id string, s runState, in inputs, pl
 	}
 	input.Probe = func(ctx context.Context, refused reconcile.Ref) error { return probe(ctx, in.directory, refused) }
 	input.Cautious = s.quarantine != nil
+	input.RefusalTime = refusalTime
+	if s.provisioner.Rate.PerSecond == 0 { // unlimited, so the endpoint is on this machine
+		input.RefusalTime = localRefusalTime
+	}
 	if input.Grace == 0 {
 		input.Grace = 10 * time.Second
 	}

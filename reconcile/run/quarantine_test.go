@@ -3,6 +3,7 @@ package run_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -33,14 +34,17 @@ func (h inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // quarantineEnv runs do in a bubble with a provisioner that has the default rate. Each call takes
 // 100 ms.
-func quarantineEnv(t *testing.T, do func(w *env)) {
+func quarantineEnv(t *testing.T, do func(w *env)) { quarantineEnvWith(t, 5, 100*time.Millisecond, do) }
+
+// quarantineEnvWith is quarantineEnv with another number of concurrent calls and another latency.
+func quarantineEnvWith(t *testing.T, concurrency int, latency time.Duration, do func(w *env)) {
 	w := newEnv(t)
-	w.Sim.Options.Latency.Fixed = 100 * time.Millisecond
+	w.Sim.Options.Latency.Fixed = latency
 	synctest.Test(t, func(t *testing.T) {
 		w.T = t
 		w.Runner.Now = time.Now
 		w.Runner.Quarantines = &reconciletest.Quarantines{}
-		limiter := &scim.Limiter{PerSecond: 15, Concurrency: 5}
+		limiter := &scim.Limiter{PerSecond: 15, Concurrency: concurrency}
 		client := &scim.Client{Endpoint: "http://127.0.0.1:1" + w.Sim.Path(), Token: scim.StaticToken(w.Sim.Token()),
 			Limiter: limiter, HTTP: &http.Client{Transport: inProcess{w.Sim}}}
 		dir := &directory.Directory{Client: client}
@@ -80,44 +84,61 @@ func (w *env) refusedRun(refused reconcile.Refused) *reconcile.Report {
 
 // AWS refuses every call after 500 of 1,000 writes. Before the first try it accepts calls again.
 func TestAnInstanceWideRefusalInTheMiddleOfWritesCostsThreeCalls(t *testing.T) {
-	quarantineEnv(t, func(w *env) {
-		w.Commit("enabled: true, pushGroups: false", people(1000))
-		w.inject(awssim.Fault{Name: awssim.FaultDenied, Nth: 502, Times: always})
-		r := w.refusedRun(reconcile.RefusedAll)
-		if r.Counts.Done != len(w.Sim.State().Users) || r.Counts.Done < 490 ||
-			r.Counts.Done+r.Counts.Failed+r.Counts.NotSent != 1000 || r.Counts.Skipped != 0 ||
-			len(r.Changes) != r.Counts.Done+r.Counts.Failed || r.Quarantine.NotSent != r.Counts.NotSent {
-			t.Errorf("the report counts %+v of %d changes", r.Counts, len(r.Changes))
-		}
-		text := reportText(r)
-		if n := strings.Count(text, "\n"); n > 15 || strings.Count(text, "AWS refuses this address or token") != 1 {
-			t.Errorf("the report has %d lines:\n%s", n, text)
-		}
-		page := render.ReportMarkdown(r)
-		if strings.Count(page, "\n- ") > 8 || !strings.Contains(page, "changes not sent") {
-			t.Errorf("the page of the report is\n%s", page)
-		}
-		if n := w.Sim.Calls().ByStatus[403]; n > 3 {
-			t.Errorf("%d calls were refused", n)
-		}
-		if pause := time.Until(r.Quarantine.NextTry); pause > time.Minute || pause < 50*time.Second {
-			t.Errorf("the first pause is %s", pause)
-		}
-		w.Sim.ClearFaults()
-		time.Sleep(time.Minute)
-		result, err := w.Run(true)
-		if err != nil || result.Report.Outcome != reconcile.RunApplied || result.Ended == nil ||
-			len(w.Sim.State().Users) != 1000 || w.Runner.Quarantines.Load("aws") != nil {
-			t.Fatalf("the try ended with %v and %+v; there are %d users", err, result, len(w.Sim.State().Users))
-		}
-		if last := result.Report.Warnings; !strings.Contains(strings.Join(last, "\n"), "AWS accepts calls again") {
-			t.Errorf("the warnings are %q", last)
-		}
-		w.Apply(reconcile.RunInSync)
-		if n := w.Sim.Calls().ByStatus[403]; n > 3 {
-			t.Errorf("%d calls were refused", n)
-		}
-	})
+	for name, c := range map[string]struct {
+		concurrency int
+		latency     time.Duration
+	}{
+		"with the default rate":              {5, 100 * time.Millisecond},
+		"with 10 concurrent calls":           {10, 500 * time.Millisecond},
+		"with 20 concurrent calls":           {20, 2 * time.Second},
+		"with 100 calls that refuse at once": {100, 0},
+		"with one call at a time":            {1, 100 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			quarantineEnvWith(t, c.concurrency, c.latency, func(w *env) { w.refuseAfterHalf(c.concurrency) })
+		})
+	}
+}
+
+// refuseAfterHalf makes the run of TestAnInstanceWideRefusalInTheMiddleOfWritesCostsThreeCalls.
+func (w *env) refuseAfterHalf(concurrency int) {
+	t := w.T
+	w.Commit(fmt.Sprintf("enabled: true, pushGroups: false, rate: concurrency: %d", concurrency), people(1000))
+	w.inject(awssim.Fault{Name: awssim.FaultDenied, Nth: 502, Times: always})
+	r := w.refusedRun(reconcile.RefusedAll)
+	if r.Counts.Done != len(w.Sim.State().Users) || r.Counts.Done < 490 ||
+		r.Counts.Done+r.Counts.Failed+r.Counts.NotSent != 1000 || r.Counts.Skipped != 0 ||
+		len(r.Changes) != r.Counts.Done+r.Counts.Failed || r.Quarantine.NotSent != r.Counts.NotSent {
+		t.Errorf("the report counts %+v of %d changes", r.Counts, len(r.Changes))
+	}
+	text := reportText(r)
+	if n := strings.Count(text, "\n"); n > 15 || strings.Count(text, "AWS refuses this address or token") != 1 {
+		t.Errorf("the report has %d lines:\n%s", n, text)
+	}
+	page := render.ReportMarkdown(r)
+	if strings.Count(page, "\n- ") > 8 || !strings.Contains(page, "changes not sent") {
+		t.Errorf("the page of the report is\n%s", page)
+	}
+	if n := w.Sim.Calls().ByStatus[403]; n > 3 {
+		t.Errorf("%d calls were refused", n)
+	}
+	if pause := time.Until(r.Quarantine.NextTry); pause > time.Minute || pause < 50*time.Second {
+		t.Errorf("the first pause is %s", pause)
+	}
+	w.Sim.ClearFaults()
+	time.Sleep(time.Minute)
+	result, err := w.Run(true)
+	if err != nil || result.Report.Outcome != reconcile.RunApplied || result.Ended == nil ||
+		len(w.Sim.State().Users) != 1000 || w.Runner.Quarantines.Load("aws") != nil {
+		t.Fatalf("the try ended with %v and %+v; there are %d users", err, result, len(w.Sim.State().Users))
+	}
+	if last := result.Report.Warnings; !strings.Contains(strings.Join(last, "\n"), "AWS accepts calls again") {
+		t.Errorf("the warnings are %q", last)
+	}
+	w.Apply(reconcile.RunInSync)
+	if n := w.Sim.Calls().ByStatus[403]; n > 3 {
+		t.Errorf("%d calls were refused", n)
+	}
 }
 
 // refusedCalls returns the number of refused calls since the last time.
