@@ -20,6 +20,8 @@ type Election interface {
 	Lead(ctx context.Context, key string, lead func(context.Context))
 	// Leader returns the process that leads a key; "" if that is not known.
 	Leader(key string) string
+	// Problem returns why this process cannot become the leader of a key; nil if it can.
+	Problem(key string) error
 }
 
 // Role is what a process does for a provisioner.
@@ -40,12 +42,20 @@ type LeaseHolder struct {
 	Run  string `json:"run,omitempty"`  // with a lease on the audit branch
 	// Until is when that lease ends, unless it is renewed.
 	Until time.Time `json:"until,omitzero"`
+	// Problem is why this process could not take over in an election; empty if it could.
+	Problem string `json:"problem,omitempty"`
 }
 
 // String says what the holder does, for pages.
 func (h *LeaseHolder) String() string {
 	switch {
-	case h == nil || h.Host == "":
+	case h == nil:
+		return "another process runs it"
+	case h.Problem != "" && h.Host == "":
+		return "it is not known which process runs it: " + h.Problem
+	case h.Problem != "":
+		return h.Host + " ran it when the Lease was last read: " + h.Problem
+	case h.Host == "":
 		return "another process runs it"
 	case h.Run == "":
 		return h.Host + " runs it"
@@ -98,11 +108,22 @@ func (w *worker) role() (Role, *LeaseHolder) {
 	var leased *reconcile.LeaseError
 	switch {
 	case election != nil && !w.leads:
-		return Standby, &LeaseHolder{Host: election.Leader(w.key)}
+		return Standby, electedHolder(election, w.key)
 	case errors.As(w.leased, &leased) && leased.Lock == "":
 		return Standby, &LeaseHolder{Host: leased.Host, Run: leased.Run, Until: leased.Until}
 	}
 	return Active, nil
+}
+
+// electedHolder returns the leader of a key, for a process that is not.
+func electedHolder(election Election, key string) *LeaseHolder {
+	h := &LeaseHolder{Host: election.Leader(key)}
+	if err := election.Problem(key); err != nil {
+		h.Problem = err.Error()
+	} else if h.Host == "" {
+		h.Problem = "no process has taken the Lease yet"
+	}
+	return h
 }
 
 func (w *worker) isStandby() bool {

@@ -91,6 +91,8 @@ type fakeElection struct {
 
 func (f *fakeElection) Leader(string) string { return "pod-b" }
 
+func (f *fakeElection) Problem(string) error { return nil }
+
 func (f *fakeElection) Lead(ctx context.Context, _ string, lead func(context.Context)) {
 	for {
 		select {
@@ -148,6 +150,43 @@ func TestOnlyTheLeaderOfAnElectionRunsAProvisioner(t *testing.T) {
 		})
 	})
 }
+
+func TestAStandbySaysWhichProcessRunsAProvisioner(t *testing.T) {
+	refused := errors.New("update Lease ops/roster-aws: forbidden")
+	until := time.Date(2026, 3, 1, 9, 2, 0, 0, time.UTC)
+	for _, row := range []struct {
+		name   string
+		holder *LeaseHolder
+		want   string
+	}{
+		{"a lease on the audit branch", &LeaseHolder{Host: "h", Run: "r1", Until: until},
+			"run r1 on h has the lease until 2026-03-01T09:02:00Z, unless it is renewed"},
+		{"the leader", electedHolder(leaderIs{"pod-b", nil}, "aws"), "pod-b runs it"},
+		{"no leader", electedHolder(leaderIs{"", nil}, "aws"),
+			"it is not known which process runs it: no process has taken the Lease yet"},
+		{"Kubernetes refuses all requests", electedHolder(leaderIs{"", refused}, "aws"),
+			"it is not known which process runs it: update Lease ops/roster-aws: forbidden"},
+		{"Kubernetes refuses requests after a while", electedHolder(leaderIs{"pod-b", refused}, "aws"),
+			"pod-b ran it when the Lease was last read: update Lease ops/roster-aws: forbidden"},
+		{"not known", nil, "another process runs it"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			if got := row.holder.String(); got != row.want {
+				t.Errorf("it says %q; want %q", got, row.want)
+			}
+		})
+	}
+}
+
+// leaderIs is an election in which this process does not lead.
+type leaderIs struct {
+	leader  string
+	problem error
+}
+
+func (l leaderIs) Lead(ctx context.Context, _ string, _ func(context.Context)) { <-ctx.Done() }
+func (l leaderIs) Leader(string) string                                        { return l.leader }
+func (l leaderIs) Problem(string) error                                        { return l.problem }
 
 func TestARunIsRepeatedSoonAfterAnotherOneEndedMeanwhile(t *testing.T) {
 	now := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)

@@ -7,22 +7,20 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/api/validate/content"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	coordination "k8s.io/client-go/kubernetes/typed/coordination/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/leaderelection"
-	"k8s.io/client-go/tools/leaderelection/resourcelock"
 	"k8s.io/klog/v2"
 
 	"github.com/seed-d64a251c/roster/reconcile"
@@ -54,6 +52,7 @@ type candidacy struct {
 	leader  string    // as last seen; "" if not known
 	leads   bool      // this process is the leader
 	renewed time.Time // when the request of the last renewal was sent
+	failure *failure  // nil if Kubernetes answers
 }
 
 // Open returns the election of the Leases "NAME-KEY". lease is NAMESPACE/NAME. identity names this
@@ -74,6 +73,9 @@ func Open(lease, kubeconfig, identity string, log *slog.Logger) (*Election, erro
 func clientConfig(kubeconfig string) (*rest.Config, error) {
 	if kubeconfig != "" {
 		config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+		if clientcmd.IsEmptyConfig(err) { // the message of client-go names a variable that roster does not read
+			err = errors.New("it names no server, or its current context does not exist")
+		}
 		if err != nil {
 			return nil, fmt.Errorf("read kubeconfig %s: %w", kubeconfig, err)
 		}
@@ -91,6 +93,12 @@ func newElection(config *rest.Config, namespace, name, identity string, log *slo
 	config.ContentType = "application/json"
 	config.Timeout = renewDeadline / 2
 	config.WarningHandler = rest.NoWarnings{}
+	// By default, all keys share five requests a second. More keys could not be renewed in time.
+	config.QPS = -1
+	// A request that has no answer in time then closes its connection, and the next one dials the
+	// API server again. All requests of HTTP/2 share a connection, which stays open if its peer is
+	// lost.
+	config.NextProtos = []string{"http/1.1"}
 	client, err := coordination.NewForConfig(config)
 	if err != nil {
 		return nil, fmt.Errorf("connect to Kubernetes: %w", err)
@@ -125,7 +133,7 @@ func (e *Election) Lead(ctx context.Context, key string, lead func(context.Conte
 	e.mu.Lock()
 	e.keys[key] = &candidacy{}
 	e.mu.Unlock()
-	ctx = klog.NewContext(ctx, logr.FromSlogHandler(e.log.Handler()))
+	ctx = klog.NewContext(ctx, logr.FromSlogHandler(debugHandler{e.log.Handler()}))
 	for e.giveOthersPriority(ctx) {
 		e.campaign(ctx, key, lead)
 	}
@@ -168,19 +176,14 @@ func (e *Election) campaign(ctx context.Context, key string, lead func(context.C
 	// The election outlives ctx, because its end releases the Lease: the run must have ended then.
 	election, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	var acquired atomic.Bool
-	ended := make(chan struct{}) // closed when lead has returned
+	lock := e.lock(key)
 	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
-		Lock: &timedLock{e.lock(key), func(sent time.Time) {
-			acquired.Store(true)
-			e.set(key, func(c *candidacy) { c.renewed = sent })
-		}},
-		Name: e.leaseName(key), ReleaseOnCancel: true,
+		Lock: lock, Name: e.leaseName(key), ReleaseOnCancel: true,
 		LeaseDuration: leaseDuration, RenewDeadline: renewDeadline, RetryPeriod: retryPeriod,
 		Callbacks: leaderelection.LeaderCallbacks{
 			OnStartedLeading: func(leading context.Context) {
-				defer close(ended)
 				defer stop()
+				defer close(lock.ended)
 				e.lead(ctx, leading, key, lead)
 			},
 			OnStoppedLeading: func() { e.set(key, func(c *candidacy) { c.leads = false }) },
@@ -193,13 +196,13 @@ func (e *Election) campaign(ctx context.Context, key string, lead func(context.C
 		return
 	}
 	defer context.AfterFunc(ctx, func() {
-		if !acquired.Load() { // otherwise the end of lead stops the election
+		if !lock.acquired.Load() { // otherwise the end of lead stops the election
 			stop()
 		}
 	})()
 	elector.Run(election)
-	if acquired.Load() {
-		<-ended
+	if lock.acquired.Load() {
+		<-lock.ended
 	}
 }
 
@@ -252,38 +255,4 @@ func (e *Election) Check(key string) error {
 			e.leaseName(key), c.renewed.UTC().Format(time.RFC3339))
 	}
 	return nil
-}
-
-// timedLock is a lock that says when the request of each successful renewal was sent. client-go
-// takes the time of the answer, which is late if the process was stopped before it.
-type timedLock struct {
-	resourcelock.Interface
-	renewed func(sent time.Time)
-}
-
-// Create creates the Lease.
-func (l *timedLock) Create(ctx context.Context, r resourcelock.LeaderElectionRecord) error {
-	return l.timed(r, func() error { return l.Interface.Create(ctx, r) })
-}
-
-// Update renews or releases the Lease.
-func (l *timedLock) Update(ctx context.Context, r resourcelock.LeaderElectionRecord) error {
-	return l.timed(r, func() error { return l.Interface.Update(ctx, r) })
-}
-
-func (l *timedLock) timed(r resourcelock.LeaderElectionRecord, send func() error) error {
-	sent := time.Now()
-	err := send()
-	if err == nil && r.HolderIdentity == l.Identity() {
-		l.renewed(sent)
-	}
-	return err
-}
-
-func (e *Election) lock(key string) resourcelock.Interface {
-	return &resourcelock.LeaseLock{
-		LeaseMeta:  metav1.ObjectMeta{Namespace: e.namespace, Name: e.leaseName(key)},
-		Client:     e.client,
-		LockConfig: resourcelock.ResourceLockConfig{Identity: e.identity},
-	}
 }

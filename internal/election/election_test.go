@@ -2,117 +2,13 @@ package election
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"log/slog"
-	"net/http"
-	"net/http/httptest"
-	"path"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	coordination "k8s.io/api/coordination/v1"
-	"k8s.io/client-go/rest"
-
 	"github.com/seed-d64a251c/roster/reconcile"
 )
-
-// fakeAPI is the part of the Kubernetes API that has Leases: it keeps them in memory, with
-// optimistic locking by resourceVersion.
-type fakeAPI struct {
-	mu     sync.Mutex
-	leases map[string]*coordination.Lease
-	writes int
-	down   bool
-}
-
-func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	const leases = "/apis/coordination.k8s.io/v1/namespaces/ops/leases"
-	name, found := strings.CutPrefix(r.URL.Path, leases)
-	name = strings.TrimPrefix(name, "/")
-	switch {
-	case f.down:
-		http.Error(w, "down", http.StatusServiceUnavailable)
-	case !found:
-		http.NotFound(w, r)
-	case r.Method == http.MethodGet && f.leases[name] == nil:
-		status(w, http.StatusNotFound, "NotFound")
-	case r.Method == http.MethodGet:
-		answer(w, f.leases[name])
-	default:
-		l := &coordination.Lease{}
-		if err := json.NewDecoder(r.Body).Decode(l); err != nil {
-			status(w, http.StatusBadRequest, "BadRequest")
-			return
-		}
-		old := f.leases[l.Name]
-		stale := old == nil || path.Base(r.URL.Path) != l.Name || old.ResourceVersion != l.ResourceVersion
-		if r.Method == http.MethodPost && old != nil || r.Method == http.MethodPut && stale {
-			status(w, http.StatusConflict, "Conflict")
-			return
-		}
-		f.writes++
-		l.ResourceVersion = fmt.Sprint(f.writes)
-		f.leases[l.Name] = l
-		answer(w, l)
-	}
-}
-
-func answer(w http.ResponseWriter, l *coordination.Lease) {
-	l.APIVersion, l.Kind = "coordination.k8s.io/v1", "Lease"
-	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(l)
-}
-
-func status(w http.ResponseWriter, code int, reason string) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(code)
-	_, _ = fmt.Fprintf(w, `{"apiVersion": "v1", "kind": "Status", "status": "Failure", "reason": %q, "code": %d}`,
-		reason, code)
-}
-
-// holder returns who holds a Lease.
-func (f *fakeAPI) holder(name string) string {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if l := f.leases[name]; l != nil && l.Spec.HolderIdentity != nil {
-		return *l.Spec.HolderIdentity
-	}
-	return ""
-}
-
-func newFake(t *testing.T) (*fakeAPI, *rest.Config) {
-	t.Helper()
-	f := &fakeAPI{leases: map[string]*coordination.Lease{}}
-	server := httptest.NewServer(f)
-	t.Cleanup(server.Close)
-	return f, &rest.Config{Host: server.URL}
-}
-
-func replica(t *testing.T, config *rest.Config, identity string) *Election {
-	t.Helper()
-	e, err := newElection(config, "ops", "roster", identity, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return e
-}
-
-func receive(t *testing.T, c <-chan string, what string) string {
-	t.Helper()
-	select {
-	case name := <-c:
-		return name
-	case <-time.After(time.Minute):
-		t.Fatalf("waited too long for %s", what)
-		return ""
-	}
-}
 
 func TestALeaderThatEndsHandsOverAfterItsRunHasEnded(t *testing.T) {
 	f, config := newFake(t)
@@ -191,12 +87,6 @@ func TestNamesOfLeases(t *testing.T) {
 			}
 		} else if name != want {
 			t.Errorf("%q gets the name %q; want %q", key, name, want)
-		}
-	}
-	for _, bad := range []string{"", "roster", "/roster", "ops/", "Ops/roster", "ops/a_b", "a.b/roster"} {
-		if _, err := Open(bad, "/does/not/exist", "pod-a", slog.New(slog.DiscardHandler)); err == nil ||
-			!strings.Contains(err.Error(), "NAMESPACE/NAME") {
-			t.Errorf("%q: %v", bad, err)
 		}
 	}
 }

@@ -1,0 +1,300 @@
+package election
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/leaderelection/resourcelock"
+)
+
+// pod is a replica in a test, with a network of its own.
+type pod struct {
+	*Election
+	network *network
+	end     context.CancelFunc
+	ended   sync.WaitGroup
+	log     syncBuffer
+}
+
+// syncBuffer is a buffer for several goroutines.
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// startPod starts a replica that takes part in the elections of keys.
+func startPod(t *testing.T, api *fakeAPI, identity string, keys []string) *pod {
+	t.Helper()
+	p := &pod{network: &network{api: api}}
+	p.Election = loggingReplica(t, &rest.Config{Host: "http://api.test", Transport: p.network}, identity,
+		slog.NewTextHandler(&p.log, nil))
+	ctx, cancel := context.WithCancel(t.Context())
+	p.end = cancel
+	for _, key := range keys {
+		p.ended.Go(func() { p.Lead(ctx, key, func(ctx context.Context) { <-ctx.Done() }) })
+	}
+	return p
+}
+
+// kill ends a replica without a further request.
+func (p *pod) kill() {
+	p.network.setCut(true)
+	p.end()
+}
+
+// endAll ends the replicas, so that no goroutine is left.
+func endAll(pods []*pod) {
+	for _, p := range pods {
+		p.network.resume()
+		p.kill()
+	}
+	for _, p := range pods {
+		p.ended.Wait()
+	}
+}
+
+// leaders returns the identity of the leader of each key.
+func leaders(t *testing.T, pods []*pod, keys []string) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	for _, key := range keys {
+		for _, p := range pods {
+			if !p.Leads(key) {
+				continue
+			}
+			if out[key] != "" {
+				t.Fatalf("%s and %s may both write to %s", out[key], p.identity, key)
+			}
+			out[key] = p.identity
+		}
+	}
+	return out
+}
+
+// watch checks for a time, four times a second, that no two replicas may write. It returns when
+// each key has had a leader without a break until the end, since the start.
+func watch(t *testing.T, pods []*pod, keys []string, d time.Duration) time.Duration {
+	t.Helper()
+	begin, since := time.Now(), time.Duration(0)
+	for time.Since(begin) < d {
+		time.Sleep(250 * time.Millisecond)
+		synctest.Wait()
+		if len(leaders(t, pods, keys)) < len(keys) {
+			since = time.Since(begin)
+		}
+	}
+	return since
+}
+
+func keysOf(n int) []string {
+	var keys []string
+	for i := range n {
+		keys = append(keys, fmt.Sprintf("aws-%d", i))
+	}
+	return keys
+}
+
+func TestReplicasShareTheKeysAndTakeOverThoseOfADeadOne(t *testing.T) {
+	for round := range 4 {
+		t.Run(fmt.Sprint(round), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				api, keys := newAPI(), keysOf(9)
+				var pods []*pod
+				for i := range 3 {
+					pods = append(pods, startPod(t, api, fmt.Sprintf("pod-%d", i), keys))
+				}
+				defer func() { endAll(pods) }()
+				if since := watch(t, pods, keys, time.Minute); since > 20*time.Second {
+					t.Errorf("all keys have a leader after %s", since)
+				}
+				count := map[string]int{}
+				for _, who := range leaders(t, pods, keys) {
+					count[who]++
+				}
+				if len(count) < 3 {
+					t.Errorf("the replicas lead %v keys; want some each", count)
+				}
+				pods[0].kill()
+				pods[0].ended.Wait()
+				if since := watch(t, pods[1:], keys, time.Minute); since > 20*time.Second || since < 10*time.Second {
+					t.Errorf("the keys of the dead replica have a leader after %s", since)
+				}
+				api.set(func() { api.requests = 0 })
+				time.Sleep(time.Minute)
+				// Each replica sends a request for each key, at most every two seconds.
+				if most := 2 * len(keys) * 30; api.requests > most {
+					t.Errorf("two replicas sent %d requests in a minute; want at most %d", api.requests, most)
+				}
+			})
+		})
+	}
+}
+
+func TestKeysHaveALeaderAgainAfterKubernetesWasOutOfReach(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api, keys := newAPI(), keysOf(4)
+		pods := []*pod{startPod(t, api, "pod-0", keys), startPod(t, api, "pod-1", keys)}
+		defer func() { endAll(pods) }()
+		watch(t, pods, keys, 30*time.Second)
+		api.set(func() { api.down = true })
+		time.Sleep(renewDeadline + time.Second)
+		if l := leaders(t, pods, keys); len(l) > 0 {
+			t.Errorf("while no Lease can be renewed, these may write: %v", l)
+		}
+		for _, p := range pods {
+			if err := p.Problem(keys[0]); err == nil || !strings.Contains(err.Error(), "Lease ops/roster-aws-0") {
+				t.Errorf("the problem is %v", err)
+			}
+		}
+		time.Sleep(time.Minute)
+		api.set(func() { api.down = false })
+		if since := watch(t, pods, keys, time.Minute); since > 20*time.Second {
+			t.Errorf("all keys have a leader %s after the return", since)
+		}
+		for _, p := range pods {
+			if err := p.Problem(keys[0]); err != nil {
+				t.Errorf("after the return, the problem is %v", err)
+			}
+			if n := strings.Count(p.log.String(), "\n"); n != 2 {
+				t.Errorf("the log has %d lines; want one for the failure and one for its end:\n%s", n, p.log.String())
+			}
+		}
+	})
+}
+
+// A leader that was stopped reads the Lease of its successor when it continues.
+func TestAStoppedLeaderDoesNotReleaseTheLeaseOfItsSuccessor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api, keys := newAPI(), keysOf(1)
+		pods := []*pod{startPod(t, api, "pod-0", keys)}
+		defer func() { endAll(pods) }()
+		watch(t, pods, keys, 10*time.Second)
+		pods = append(pods, startPod(t, api, "pod-1", keys))
+		pods[0].network.stop()
+		watch(t, pods, keys, 25*time.Second)
+		if who := leaders(t, pods, keys)[keys[0]]; who != "pod-1" {
+			t.Fatalf("%q leads", who)
+		}
+		pods[0].network.resume()
+		if since := watch(t, pods, keys, time.Minute); since > 0 {
+			t.Errorf("pod-1 did not lead for %s", since)
+		}
+		if n := api.count("roster-aws-0 "); n > 0 {
+			t.Errorf("the Lease was released %d times", n)
+		}
+	})
+}
+
+func TestOnlyTheHolderReleasesALeaseAndOnlyAfterItsRun(t *testing.T) {
+	api, config := newFake(t)
+	e := replica(t, config, "pod-0")
+	e.keys["aws"] = &candidacy{}
+	lock := e.lock("aws")
+	record := resourcelock.LeaderElectionRecord{HolderIdentity: "pod-0", LeaseDurationSeconds: 15}
+	if err := lock.Create(t.Context(), record); err != nil {
+		t.Fatal(err)
+	}
+	release := func() error {
+		if _, _, err := lock.Get(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return lock.Update(t.Context(), resourcelock.LeaderElectionRecord{})
+	}
+	if err := release(); err != errRunGoesOn || api.holder("roster-aws") != "pod-0" {
+		t.Errorf("during the run: %v", err)
+	}
+	close(lock.ended)
+	other := &leaseLock{Interface: e.lock("aws").Interface, election: e, key: "aws"}
+	if _, _, err := other.Get(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	record.HolderIdentity = "pod-1"
+	if err := other.Update(t.Context(), record); err != nil {
+		t.Fatal(err)
+	}
+	if err := release(); err != errOtherHolder || api.holder("roster-aws") != "pod-1" {
+		t.Errorf("after another process took it: %v", err)
+	}
+	record.HolderIdentity = "pod-0"
+	if err := lock.Update(t.Context(), record); err != nil {
+		t.Fatal(err)
+	}
+	if err := release(); err != nil || api.holder("roster-aws") != "" {
+		t.Errorf("after its run: %v, the holder is %q", err, api.holder("roster-aws"))
+	}
+}
+
+// TestNoTwoReplicasMayWriteWhateverHappensToThem stops, cuts off, kills and starts replicas at
+// random moments.
+func TestNoTwoReplicasMayWriteWhateverHappensToThem(t *testing.T) {
+	for round := range 10 {
+		t.Run(fmt.Sprint(round), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				api, keys := newAPI(), keysOf(2)
+				var pods []*pod
+				started := 0
+				start := func() *pod {
+					started++
+					return startPod(t, api, fmt.Sprintf("pod-%d", started), keys)
+				}
+				for range 3 {
+					pods = append(pods, start())
+				}
+				defer func() { endAll(pods) }()
+				for range 12 {
+					i := rand.IntN(len(pods))
+					p := pods[i]
+					switch rand.IntN(6) {
+					case 0:
+						p.network.stop()
+					case 1:
+						p.network.resume()
+					case 2:
+						p.network.setCut(true)
+					case 3:
+						p.network.setCut(false)
+					case 4:
+						p.network.resume()
+						p.kill()
+						p.ended.Wait()
+						pods[i] = start()
+					default:
+						p.network.resume()
+						p.end() // in order
+						p.ended.Wait()
+						pods[i] = start()
+					}
+					watch(t, pods, keys, rand.N(25*time.Second))
+				}
+				for _, p := range pods {
+					p.network.resume()
+					p.network.setCut(false)
+				}
+				if since := watch(t, pods, keys, time.Minute); since > 25*time.Second {
+					t.Errorf("after the faults, all keys have a leader after %s", since)
+				}
+			})
+		})
+	}
+}
