@@ -81,34 +81,40 @@ func (d Deadline) Text(now time.Time) string {
 func Declared(d *schema.Declarations) []Deadline {
 	var out []Deadline
 	add := func(kind Kind, date *schema.Date, subject, owner string, pos schema.Pos, path, consequence string) {
-		if date != nil {
-			out = append(out, Deadline{kind, subject, owner, pos, path, date.End, consequence})
-		}
+		out = append(out, Deadline{kind, subject, owner, pos, path, date.End, consequence})
 	}
 	for key, p := range d.Provisioners {
 		path := fmt.Sprintf("provisioners.%q", key)
-		add(Token, p.TokenExpires, fmt.Sprintf("provisioner %q", key), key, p.Pos, path+".tokenExpires",
-			"AWS rejects every call, so no user is added, changed or removed: "+
-				"create a second token in the AWS console and update tokenExpires")
-		if p.Paused != nil {
+		if p.TokenExpires != nil {
+			add(Token, p.TokenExpires, fmt.Sprintf("provisioner %q", key), key, p.Pos, path+".tokenExpires",
+				"AWS rejects every call, so no user is added, changed or removed: "+
+					"create a second token in the AWS console and update tokenExpires")
+		}
+		if p.Paused != nil && p.Paused.Until != nil {
 			add(Pause, p.Paused.Until, fmt.Sprintf("provisioner %q", key), key, p.Paused.Pos, path+".paused",
 				"changes are applied again")
 		}
 	}
 	for key, a := range d.Approvals {
-		add(Approval, a.Expires, fmt.Sprintf("%.19s", key), "", a.Pos, fmt.Sprintf("approvals.%q", key),
-			"it releases nothing from then on")
+		if a.Expires != nil {
+			add(Approval, a.Expires, fmt.Sprintf("%.19s", key), "", a.Pos, fmt.Sprintf("approvals.%q", key),
+				"it releases nothing from then on")
+		}
 	}
+	// No text is formatted for a user or member without a date: there may be a million of them.
 	for key, g := range d.Groups {
 		for i := range g.Members {
-			m := &g.Members[i]
-			add(Membership, m.Until, fmt.Sprintf("%q in group %q", m.User, key), "", m.Pos,
-				fmt.Sprintf("groups.%q.members.%q", key, m.User), "the user is removed from the group")
+			if m := &g.Members[i]; m.Until != nil {
+				add(Membership, m.Until, fmt.Sprintf("%q in group %q", m.User, key), "", m.Pos,
+					fmt.Sprintf("groups.%q.members.%q", key, m.User), "the user is removed from the group")
+			}
 		}
 	}
 	for key, u := range d.Users {
-		add(Validity, u.ValidUntil, fmt.Sprintf("user %q", key), "", u.Pos, fmt.Sprintf("users.%q", key),
-			"the user loses access")
+		if u.ValidUntil != nil {
+			add(Validity, u.ValidUntil, fmt.Sprintf("user %q", key), "", u.Pos, fmt.Sprintf("users.%q", key),
+				"the user loses access")
+		}
 	}
 	Sort(out)
 	return out

@@ -1,6 +1,7 @@
 package deadline
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -126,5 +127,17 @@ func TestDeadlinesOfDeclarations(t *testing.T) {
 	if other := Notices(list, d.Provisioners["other"], now); len(other) != 2 ||
 		!strings.Contains(other[0], "ended on 2026-11-02 00:00 UTC: AWS rejects every call") {
 		t.Errorf("the notices of the other are %q", other)
+	}
+}
+
+func TestUsersAndMembersWithoutAnEndCostNothing(t *testing.T) {
+	d := &schema.Declarations{Users: map[string]*schema.User{}, Groups: map[string]*schema.Group{}}
+	for i := range 1000 {
+		key := strconv.Itoa(i)
+		d.Users[key] = &schema.User{Key: key}
+		d.Groups[key] = &schema.Group{Members: []schema.GroupMember{{User: key}}}
+	}
+	if n := testing.AllocsPerRun(5, func() { Declared(d) }); n > 10 {
+		t.Errorf("%v allocations for 1,000 users and 1,000 members without an end", n)
 	}
 }
