@@ -15,9 +15,14 @@ type Membership struct {
 	groups map[string][]GroupMember
 
 	declarations *Declarations // nil for an empty Membership
-	dated        sync.Once
-	// undated has the members on any date. It is computed on first use.
-	undated *Membership
+	at           time.Time     // the moment
+	// nextEnd is the earliest end of a declared membership after that moment; nil if there is none.
+	nextEnd *Date
+
+	dated sync.Mutex
+	// undated are the declared and included members on any date of the groups for which Ended was
+	// called.
+	undated map[string][]GroupMember
 
 	indexed sync.Once
 	// users is computed on first use.
@@ -36,8 +41,24 @@ func (m *Membership) Ended(group, user string) (GroupMember, bool) {
 	if _, member := m.Member(group, user); member {
 		return GroupMember{}, false
 	}
-	m.dated.Do(func() { m.undated = m.declarations.undatedMembership() })
-	return findMember(m.undated.groups[group], user)
+	return findMember(m.onAnyDate(group), user)
+}
+
+// onAnyDate returns the members of a group on any date, without those that a rule selects: a rule
+// has no end.
+func (m *Membership) onAnyDate(group string) []GroupMember {
+	m.dated.Lock()
+	defer m.dated.Unlock()
+	members, found := m.undated[group]
+	if !found {
+		f := &flattener{d: m.declarations, lasts: func(*Date) bool { return true }, done: map[string][]GroupMember{}}
+		members = f.group(group)
+		if m.undated == nil {
+			m.undated = map[string][]GroupMember{}
+		}
+		m.undated[group] = members
+	}
+	return members
 }
 
 // Member returns the membership of a user; false if the user is not a member.
@@ -97,7 +118,9 @@ func (m *Membership) indexUsers() {
 
 // Membership returns the members of each group at now.
 func (d *Declarations) Membership(now time.Time) *Membership {
-	return d.membership(func(until *Date) bool { return !until.Over(now) })
+	m := d.membership(func(until *Date) bool { return !until.Over(now) })
+	m.at = now
+	return m
 }
 
 // undatedMembership returns the members of each group on any date.
@@ -107,11 +130,11 @@ func (d *Declarations) undatedMembership() *Membership {
 
 func (d *Declarations) membership(lasts func(*Date) bool) *Membership {
 	f := &flattener{d: d, lasts: lasts, done: make(map[string][]GroupMember, len(d.Groups))}
-	f.applyRules()
+	f.applyRules(func(*Group) bool { return true })
 	for key := range d.Groups {
 		f.group(key)
 	}
-	return &Membership{groups: f.done, declarations: d}
+	return &Membership{groups: f.done, declarations: d, nextEnd: f.nextEnd}
 }
 
 // flattener computes the effective members of each group, after those of the groups that it
@@ -122,14 +145,16 @@ type flattener struct {
 	// rules are the users that each group's rule selects, sorted.
 	rules map[string][]string
 	done  map[string][]GroupMember
+	// nextEnd is the earliest end of the declared members so far who are members.
+	nextEnd *Date
 }
 
-// applyRules applies all rules in one pass over the users.
-func (f *flattener) applyRules() {
+// applyRules applies the rules of some groups in one pass over the users.
+func (f *flattener) applyRules(applies func(*Group) bool) {
 	f.rules = map[string][]string{}
 	var ruled []*Group
 	for _, g := range f.d.Groups {
-		if g.Where != nil {
+		if g.Where != nil && applies(g) {
 			ruled = append(ruled, g)
 		}
 	}
@@ -166,7 +191,7 @@ func (f *flattener) group(key string) []GroupMember {
 		n += len(f.group(nested))
 	}
 	members := g.Members // shared, because most groups have only declared members
-	if n > len(members) || slices.ContainsFunc(members, f.ended) {
+	if ended := f.findEnds(members); n > len(members) || ended {
 		members = slices.DeleteFunc(append(make([]GroupMember, 0, n), members...), f.ended)
 	}
 	if n > len(g.Members) {
@@ -174,6 +199,20 @@ func (f *flattener) group(key string) []GroupMember {
 	}
 	f.done[key] = members
 	return members
+}
+
+// findEnds reports whether a membership has ended, and notes the earliest end of the others.
+func (f *flattener) findEnds(members []GroupMember) (ended bool) {
+	for i := range members {
+		switch until := members[i].Until; {
+		case until == nil:
+		case !f.lasts(until):
+			ended = true
+		case f.nextEnd == nil || until.End.Before(f.nextEnd.End):
+			f.nextEnd = until
+		}
+	}
+	return ended
 }
 
 func (f *flattener) ended(m GroupMember) bool { return m.Until != nil && !f.lasts(m.Until) }
