@@ -1,8 +1,10 @@
 package schema
 
 import (
-	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"maps"
+
+	"github.com/seed-d64a251c/roster/schema/internal/source"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // accepted has the users and groups that are valid on their own and need no evaluation.
@@ -30,7 +32,7 @@ type mergedGroup struct {
 func (l *loader) mergeFiles(files []*sourceFile) {
 	a := &accepted{groups: map[string]*Group{}, slowPath: map[recordKey]bool{}, merged: map[*Group]mergedGroup{}}
 	l.accepted = a
-	others := len(l.dynamic.keys["users"]) > 0 // there are users on the slow path
+	others := len(l.dynamic.Keys["users"]) > 0 // there are users on the slow path
 	for _, f := range files {
 		for _, k := range f.result.remaining {
 			a.slowPath[k] = true
@@ -44,7 +46,7 @@ func (l *loader) mergeFiles(files []*sourceFile) {
 		a.users, a.userSet = l.cache.users.current.users, l.cache.users.current
 	}
 	a.mergeGroups(files, l.cache)
-	l.dynamic.references(func(k recordKey) {
+	references(l.dynamic, func(k recordKey) {
 		if k.kind == "users" && a.users[k.key] != nil || k.kind == "groups" && a.groups[k.key] != nil {
 			a.slowPath[k] = true
 		}
@@ -128,12 +130,12 @@ func (a *accepted) mergeMembers(key string, memberLists []*Group, first tree.Pos
 
 // references calls yield with the users and groups that CUE's declarations may refer to or extend,
 // by name.
-func (d *dynamic) references(yield func(recordKey)) {
+func references(d *source.Dynamic, yield func(recordKey)) {
 	for _, kind := range []string{"users", "groups"} {
-		for name := range d.identifiers {
+		for name := range d.Identifiers {
 			yield(recordKey{kind, name})
 		}
-		for key := range d.keys[kind] {
+		for key := range d.Keys[kind] {
 			yield(recordKey{kind, key})
 		}
 	}

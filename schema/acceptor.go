@@ -1,20 +1,16 @@
 package schema
 
 import (
-	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/seed-d64a251c/roster/schema/internal/source"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // recordKey identifies a record.
 type recordKey struct{ kind, key string }
-
-// record is a literal record.
-type record struct {
-	kind string
-	tree.Field
-}
 
 // fileContext has the settings outside a file on which its result depends.
 type fileContext struct {
@@ -50,27 +46,27 @@ func newAcceptor(schema *compiledSchema, context *fileContext) *acceptor {
 	return &acceptor{binder: b, schema: schema}
 }
 
-// cueFile accepts the literal records of a CUE file.
-func (a *acceptor) cueFile(records []record) *fileResult {
+// CUEFile accepts the literal records of a CUE file.
+func (a *acceptor) cueFile(records []source.Record) *fileResult {
 	a.result = &fileResult{}
 	for _, r := range records {
-		a.accept(r.kind, r.Field)
+		a.accept(r.Kind, r.Field)
 	}
 	return a.result
 }
 
-// dataFile accepts the records of a data file.
-func (a *acceptor) dataFile(ref *tree.File, text string, context *fileContext, limits limits) *fileResult {
+// DataFile accepts the records of a data file.
+func (a *acceptor) dataFile(ref *tree.File, text string, context *fileContext, limits source.Limits) *fileResult {
 	a.result = &fileResult{}
 	a.arena.Reset()
-	f := &dataFile{
-		ref: ref, types: context.types, limits: limits, arena: &a.arena, reuseNodes: true,
-		yield:    a.accept,
-		discard:  func() { *a.result = fileResult{} },
-		report:   func(tree.Problem) { a.result.hasProblems = true },
-		conflict: func(string, *tree.Node, *tree.Node) { a.result.hasProblems = true },
+	f := &source.DataFile{
+		Ref: ref, Types: context.types, Limits: limits, Arena: &a.arena, ReuseNodes: true,
+		Yield:    a.accept,
+		Discard:  func() { *a.result = fileResult{} },
+		Report:   func(tree.Problem) { a.result.hasProblems = true },
+		Conflict: func(string, *tree.Node, *tree.Node) { a.result.hasProblems = true },
 	}
-	f.read(text)
+	f.Read(text)
 	return a.result
 }
 

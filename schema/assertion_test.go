@@ -1,8 +1,9 @@
 package schema
 
 import (
-	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"testing"
+
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 func TestViolationIsAWarningIfADateCausedIt(t *testing.T) {

@@ -1,11 +1,12 @@
 package schema
 
 import (
-	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"maps"
 	"slices"
 	"time"
 	_ "time/tzdata" // the same timezones on every machine
+
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // bind converts the checked nodes to Declarations. It converts invalid records as far as possible,

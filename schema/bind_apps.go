@@ -2,10 +2,11 @@ package schema
 
 import (
 	"cmp"
-	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 func (b *binder) app(key string, at tree.Pos, n *tree.Node) {

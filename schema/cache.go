@@ -2,11 +2,12 @@ package schema
 
 import (
 	"context"
-	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"io/fs"
 	"maps"
 	"slices"
 	"sync"
+
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // Cache loads successive commits and repeats only the work for changed files. It keeps the results

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seed-d64a251c/roster/schema/internal/source"
 	"github.com/seed-d64a251c/roster/schema/schematest"
 )
 
@@ -104,8 +105,8 @@ func mixture() *schematest.Tree {
 // TestCacheAgreesWithLoad edits an organization at random. A Cache that has loaded all versions
 // must return what a new Load returns, with and without the fast path.
 func TestCacheAgreesWithLoad(t *testing.T) {
-	noFastPath := standardLimits()
-	noFastPath.noFastPath = true
+	noFastPath := source.StandardLimits()
+	noFastPath.NoFastPath = true
 	for seed := range uint64(2) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		tree := mixture()

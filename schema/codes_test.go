@@ -3,7 +3,6 @@ package schema
 import (
 	"bytes"
 	"fmt"
-	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	goast "go/ast"
 	goparser "go/parser"
 	gotoken "go/token"
@@ -13,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // codeTable returns the codes of internal/tree/codes.go in order.

@@ -8,6 +8,8 @@ import (
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
+
+	"github.com/seed-d64a251c/roster/schema/internal/source"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
@@ -29,11 +31,11 @@ func (l *loader) checkRecords(ctx context.Context) {
 		case have.Value.Kind != tree.Struct || root.defaultValue.Kind != tree.Struct:
 			valid := root.rule.check(have.Value, &problemCollector{path: kind, add: l.report})
 			if !valid && root.defaultValue.Kind == tree.Struct {
-				l.dynamic.failed = true // references to its records would be reported as unknown
+				l.dynamic.Failed = true // references to its records would be reported as unknown
 			}
 		default:
 			for i := range have.Value.Fields {
-				if collected >= l.limits.problems { // one more would not be listed
+				if collected >= l.limits.Problems { // one more would not be listed
 					l.omitted++
 					break
 				}
@@ -88,7 +90,7 @@ const (
 func (l *loader) confirm(ctx context.Context, rejected map[string]map[string]tree.Problems) {
 	file := &ast.File{Filename: "literals.cue", Decls: []ast.Decl{&ast.Package{Name: ast.NewIdent("roster")}}}
 	add := func(kind, key string, n *tree.Node) {
-		record := &ast.Field{Label: ast.NewString(key), Value: nodeSyntax(n)}
+		record := &ast.Field{Label: ast.NewString(key), Value: source.Syntax(n)}
 		records := &ast.StructLit{Elts: []ast.Decl{record}}
 		file.Decls = append(file.Decls, &ast.Field{Label: ast.NewIdent(kind), Value: records})
 	}

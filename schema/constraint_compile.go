@@ -9,6 +9,8 @@ import (
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/parser"
 	"cuelang.org/go/cue/token"
+
+	"github.com/seed-d64a251c/roster/schema/internal/source"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
@@ -48,7 +50,7 @@ func compileSchema() (*compiledSchema, error) {
 	if _, err := c.read(definitionsFile, "schema."); err != nil {
 		return nil, err
 	}
-	fields, err := c.read(schemaFile, "")
+	fields, err := c.read(source.SchemaFile, "")
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +101,7 @@ func docComment(n ast.Node) string {
 }
 
 func (c *schemaCompiler) field(f *ast.Field, scope string) (*fieldRule, error) {
-	name, ok := labelName(f.Label)
+	name, ok := source.LabelName(f.Label)
 	if !ok {
 		return nil, fmt.Errorf("label %v is not supported", f.Label)
 	}
@@ -137,8 +139,8 @@ func (c *schemaCompiler) defaultValue(x ast.Expr, scope string) *tree.Node {
 		}
 	case *ast.UnaryExpr:
 		if x.Op == token.MUL {
-			r := literalReader{depth: 10}
-			return r.node(x.X)
+			r := source.LiteralReader{Depth: 10}
+			return r.Node(x.X)
 		}
 	case *ast.StructLit, *ast.CallExpr:
 		return &tree.Node{Kind: tree.Struct}
@@ -173,8 +175,8 @@ func (c *schemaCompiler) expr(x ast.Expr, scope string) (rule, error) {
 	case *ast.UnaryExpr:
 		return c.unary(x, scope)
 	case *ast.BasicLit:
-		r := literalReader{depth: 1}
-		if n := r.node(x); n != nil {
+		r := source.LiteralReader{Depth: 1}
+		if n := r.Node(x); n != nil {
 			return &constRule{n.Kind, n.Text}, nil
 		}
 	case *ast.CallExpr:

@@ -11,6 +11,8 @@ import (
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
+
+	"github.com/seed-d64a251c/roster/schema/internal/source"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
@@ -36,15 +38,16 @@ func newComparer(t testing.TB) *comparer {
 	})
 	return &comparer{
 		t, schema,
-		&loader{limits: standardLimits(), schema: schema, dynamic: newDynamic(), literals: map[string]*tree.Builder{}},
+		&loader{limits: source.StandardLimits(), schema: schema, dynamic: source.NewDynamic(),
+			literals: source.Literals{}},
 	}
 }
 
 // parse parses JSON as in a data file. It returns nil if the JSON is invalid.
 func (c *comparer) parse(text string) *tree.Node {
 	c.l.problems = nil
-	f := &dataFile{ref: &tree.File{Path: "x.json"}, limits: c.l.limits, report: c.l.report, arena: &tree.Arena{}}
-	n := f.parseJSON(text, 1)
+	f := &source.DataFile{Ref: &tree.File{Path: "x.json"}, Limits: c.l.limits, Report: c.l.report, Arena: &tree.Arena{}}
+	n := f.ParseJSON(text, 1)
 	if len(c.l.problems) > 0 {
 		return nil
 	}
@@ -57,7 +60,7 @@ func (c *comparer) compare(kind string, records []*tree.Node) (accepted int) {
 	c.t.Helper()
 	file := &ast.File{Filename: "x.cue", Decls: []ast.Decl{&ast.Package{Name: ast.NewIdent("roster")}}}
 	add := func(kind string, n *tree.Node) {
-		file.Decls = append(file.Decls, &ast.Field{Label: ast.NewIdent(kind), Value: nodeSyntax(n)})
+		file.Decls = append(file.Decls, &ast.Field{Label: ast.NewIdent(kind), Value: source.Syntax(n)})
 	}
 	all := &tree.Node{Kind: tree.Struct}
 	for i, n := range records {

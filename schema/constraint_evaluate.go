@@ -13,6 +13,8 @@ import (
 	"cuelang.org/go/cue/errors"
 	"cuelang.org/go/cue/parser"
 	"cuelang.org/go/cue/token"
+
+	"github.com/seed-d64a251c/roster/schema/internal/source"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
@@ -38,13 +40,13 @@ type evaluation struct {
 func (l *loader) evaluate(ctx context.Context) error {
 	l.root = &tree.Node{Kind: tree.Struct}
 	literals, hasRecords := l.literalsForCUE()
-	if len(l.dynamic.files) > 0 && hasRecords && !l.guard.allowsData() {
+	if len(l.dynamic.Files) > 0 && hasRecords && !l.guard.allowsData() {
 		return l.guard.err
 	}
 	var e *evaluation
-	if len(l.dynamic.files) > 0 && !l.dynamic.failed {
+	if len(l.dynamic.Files) > 0 && !l.dynamic.Failed {
 		done := make(chan *evaluation, 1)
-		files := append(l.dynamic.files, literals)
+		files := append(l.dynamic.Files, literals)
 		go func() { done <- evaluateSafely(files) }()
 		select {
 		case e = <-done:
@@ -68,7 +70,7 @@ func (l *loader) evaluate(ctx context.Context) error {
 // evaluateSafely returns a panic of CUE as an error.
 func evaluateSafely(files []*ast.File) (e *evaluation) {
 	defer func() {
-		if failed := panicError(recover()); failed != nil {
+		if failed := tree.Recovered(recover()); failed != nil {
 			e = &evaluation{panicked: failed}
 		}
 	}()
@@ -83,11 +85,12 @@ func (l *loader) literalsForCUE() (file *ast.File, hasRecords bool) {
 		for _, f := range l.literals[kind].Node.Fields {
 			switch {
 			case kind == "":
-				if l.dynamic.includes(f.Name, "") {
-					file.Decls = append(file.Decls, &ast.Field{Label: ast.NewIdent(f.Name), Value: nodeSyntax(f.Value)})
+				if l.dynamic.Includes(f.Name, "") {
+					file.Decls = append(file.Decls,
+						&ast.Field{Label: ast.NewIdent(f.Name), Value: source.Syntax(f.Value)})
 				}
-			case kind == "attributeTypes" || l.dynamic.includes(kind, f.Name):
-				record := &ast.Field{Label: ast.NewString(f.Name), Value: nodeSyntax(f.Value)}
+			case kind == "attributeTypes" || l.dynamic.Includes(kind, f.Name):
+				record := &ast.Field{Label: ast.NewString(f.Name), Value: source.Syntax(f.Value)}
 				records := &ast.StructLit{Elts: []ast.Decl{record}}
 				file.Decls = append(file.Decls, &ast.Field{Label: ast.NewIdent(kind), Value: records})
 				hasRecords = hasRecords || kind == "users" || kind == "groups"
@@ -128,7 +131,7 @@ func incompleteIn(full cue.Value) (out []errors.Error) {
 			continue // an error of the value is in errs
 		}
 		for _, err := range errors.Errors(it.Value().Validate(cue.Concrete(true))) {
-			message := cueMessage(err)
+			message := source.CUEMessage(err)
 			// The compiled schema reports the first, and the extraction of values the second.
 			if message != "field is required but not present" && !strings.HasPrefix(message, "incomplete value ") {
 				out = append(out, err)
@@ -162,13 +165,13 @@ func buildInstance(ctx *cue.Context, constraints bool, files []*ast.File) (cue.V
 		return inst
 	}))
 	inst := bctx.NewInstance("", nil)
-	root, err := parser.ParseFile(schemaFile, schemaText(schemaFile))
+	root, err := parser.ParseFile(source.SchemaFile, schemaText(source.SchemaFile))
 	if err != nil {
 		return cue.Value{}, err
 	}
 	if !constraints {
 		root.Decls = slices.DeleteFunc(root.Decls, func(d ast.Decl) bool {
-			name, _, ok := plainField(d)
+			name, _, ok := source.PlainField(d)
 			return ok && name != "attributeTypes"
 		})
 	}
@@ -195,7 +198,7 @@ func buildInstance(ctx *cue.Context, constraints bool, files []*ast.File) (cue.V
 // mergeRecords adds the literal and the evaluated records of a kind to the root.
 func (l *loader) mergeRecords(name string, e *evaluation) {
 	if have := l.literals[""]; have != nil {
-		if f := have.Node.Get(name); f != nil && !l.dynamic.includes(name, "") {
+		if f := have.Node.Get(name); f != nil && !l.dynamic.Includes(name, "") {
 			l.root.Fields = append(l.root.Fields, *f)
 			return
 		}
@@ -206,7 +209,7 @@ func (l *loader) mergeRecords(name string, e *evaluation) {
 		out.At = literal.Node.At
 		out.Fields = make([]tree.Field, 0, len(literal.Node.Fields))
 		for _, f := range literal.Node.Fields {
-			if !l.dynamic.includes(name, f.Name) {
+			if !l.dynamic.Includes(name, f.Name) {
 				out.Fields = append(out.Fields, f)
 			}
 		}

@@ -1,7 +1,6 @@
 package schema
 
 import (
-	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -11,6 +10,8 @@ import (
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/errors"
 	"cuelang.org/go/cue/token"
+
+	"github.com/seed-d64a251c/roster/schema/internal/source"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
@@ -55,7 +56,7 @@ func (l *loader) reportErrors(errs []errors.Error, c tree.Code, invalid map[tree
 		if path == "" && len(l.positions(err)) == 0 && len(l.problems) > 0 {
 			continue // it follows from a reported problem
 		}
-		p := c.Problem(l.positionOf(err, path), path, hideLongStrings(cueMessage(err)))
+		p := c.Problem(l.positionOf(err, path), path, hideLongStrings(source.CUEMessage(err)))
 		if c == tree.CUEError {
 			p.Advice = "" // CUE wrote the message
 		}
@@ -130,7 +131,7 @@ func (l *loader) positionOf(err errors.Error, path string) tree.Pos {
 		return known[0]
 	}
 	for path != "" {
-		if p, ok := l.dynamic.positions[path]; ok {
+		if p, ok := l.dynamic.Positions[path]; ok {
 			return p.Pos()
 		}
 		path = path[:max(0, strings.LastIndexAny(path, ".["))]
@@ -142,8 +143,8 @@ func (l *loader) positionOf(err errors.Error, path string) tree.Pos {
 func (l *loader) positions(err errors.Error) []tree.Pos {
 	var known []tree.Pos
 	for _, p := range append([]token.Pos{err.Position()}, err.InputPositions()...) {
-		if ref := l.dynamic.refs[p.Filename()]; ref != nil {
-			known = append(known, tokenPosition(ref, p).Pos())
+		if ref := l.dynamic.Refs[p.Filename()]; ref != nil {
+			known = append(known, source.TokenPosition(ref, p).Pos())
 		}
 	}
 	return known
@@ -166,12 +167,6 @@ func cuePath(selectors []string) string {
 		path = tree.JoinPath(path, s)
 	}
 	return path
-}
-
-// cueMessage returns the message of a CUE error, without its position.
-func cueMessage(err errors.Error) string {
-	format, args := err.Msg()
-	return fmt.Sprintf(format, args...)
 }
 
 // secretPath reports whether references to secrets belong at a path.

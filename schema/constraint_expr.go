@@ -9,6 +9,7 @@ import (
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/literal"
 	"cuelang.org/go/cue/token"
+	"github.com/seed-d64a251c/roster/schema/internal/source"
 )
 
 func (c *schemaCompiler) binary(x *ast.BinaryExpr, scope string) (rule, error) {
@@ -81,8 +82,8 @@ func (c *schemaCompiler) unary(x *ast.UnaryExpr, scope string) (rule, error) {
 	if x.Op == token.MUL {
 		return c.expr(x.X, scope)
 	}
-	r := literalReader{depth: 1}
-	n := r.node(x.X)
+	r := source.LiteralReader{Depth: 1}
+	n := r.Node(x.X)
 	if n == nil {
 		return nil, fmt.Errorf("operand of %v is not supported", x.Op)
 	}
@@ -100,7 +101,7 @@ func (c *schemaCompiler) unary(x *ast.UnaryExpr, scope string) (rule, error) {
 		}
 		return &boundRule{op: x.Op.String(), limit: limit, text: n.Text}, nil
 	case token.SUB:
-		if n := r.node(x); n != nil {
+		if n := r.Node(x); n != nil {
 			return &constRule{n.Kind, n.Text}, nil
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"strconv"
 
 	"cuelang.org/go/cue"
+
+	"github.com/seed-d64a251c/roster/schema/internal/source"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
@@ -26,7 +28,7 @@ func (x *extractor) records(out *tree.Node, v cue.Value, kind string) bool {
 	}
 	for it.Next() {
 		key := it.Selector().Unquoted()
-		if !x.dynamic.includes(kind, key) {
+		if !x.dynamic.Includes(kind, key) {
 			continue
 		}
 		var known tree.Field
@@ -47,7 +49,7 @@ func (x *extractor) labelPosition(path string, value *tree.Node, known tree.Posi
 	if known.Ref != nil {
 		return known
 	}
-	if p, ok := x.dynamic.labelPositions[path]; ok {
+	if p, ok := x.dynamic.LabelPositions[path]; ok {
 		return p
 	}
 	return value.At
@@ -59,12 +61,12 @@ func (x *extractor) position(v cue.Value, path string, around tree.Position, kno
 	if known != nil {
 		return known.At
 	}
-	if p, ok := x.dynamic.positions[path]; ok {
+	if p, ok := x.dynamic.Positions[path]; ok {
 		return p
 	}
 	if p := v.Pos(); p.IsValid() {
-		if ref := x.dynamic.refs[p.Filename()]; ref != nil {
-			return tokenPosition(ref, p)
+		if ref := x.dynamic.Refs[p.Filename()]; ref != nil {
+			return source.TokenPosition(ref, p)
 		}
 	}
 	return around

@@ -2,13 +2,14 @@ package schema
 
 import (
 	"fmt"
-	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"math/big"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // rule is one constraint of the compiled schema.

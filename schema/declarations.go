@@ -2,10 +2,11 @@ package schema
 
 import (
 	"fmt"
-	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // Declarations is the checked configuration of one commit. All references resolve, and AWS accepts

@@ -4,11 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"io"
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // Decode reads declarations that Encode has written in another process. It trusts nothing: it

@@ -5,7 +5,7 @@
 // The package knows file formats, CUE and the values that AWS accepts. It does not know Git, HTTP
 // or the state of AWS.
 //
-// The prefix of a file's name is its layer: tree_ has nodes, positions and problems, source_ the
-// file formats, constraint_ the compiled schema, mapping_ the mapping expressions, and validate_
-// the checks across declarations.
+// Below it, internal/tree has nodes, positions and problems, and internal/source the file formats.
+// The prefix of a file's name is its layer: constraint_ has the compiled schema, mapping_ the
+// mapping expressions, and validate_ the checks across declarations.
 package schema

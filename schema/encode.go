@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"cuelang.org/go/cue/ast"
+
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
@@ -241,8 +242,8 @@ func (e *encoder) values(list Attributes) []wireValue {
 // attributes that it reads by name.
 func (src *mappingSource) attributeNames() []string {
 	var out []string
-	for _, part := range src.declarations {
-		ast.Walk(part.expr, func(n ast.Node) bool {
+	for _, part := range src.Declarations {
+		ast.Walk(part.Expr, func(n ast.Node) bool {
 			if x, ok := n.(ast.Expr); ok {
 				if _, name := attributeSelector(x); name != "" {
 					out = append(out, name)

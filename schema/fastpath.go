@@ -2,12 +2,14 @@ package schema
 
 import (
 	"errors"
-	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"io/fs"
 	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/seed-d64a251c/roster/schema/internal/source"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // Most users and groups are literal data, are declared once and are valid. The fast path accepts
@@ -23,16 +25,16 @@ type sourceFile struct {
 	// mixed is set for a CUE file with more than literal users and groups.
 	mixed bool
 	// records are those of a CUE file.
-	records []record
+	records []source.Record
 	// result is nil until it is known.
 	result *fileResult
 }
 
 // readFiles reads the files. Valid records become accepted; the others are added to literals and
 // dynamic.
-func (l *loader) readFiles(list *fileList) error {
+func (l *loader) readFiles(list *source.Files) error {
 	var files []*sourceFile
-	for _, name := range list.cue {
+	for _, name := range list.CUE {
 		f := l.sourceFile(name)
 		f.isCUE = true
 		if f.result == nil {
@@ -42,7 +44,7 @@ func (l *loader) readFiles(list *fileList) error {
 		}
 		files = append(files, f)
 	}
-	for _, name := range list.data {
+	for _, name := range list.Data {
 		files = append(files, l.sourceFile(name))
 	}
 	l.collectTypes()
@@ -51,7 +53,7 @@ func (l *loader) readFiles(list *fileList) error {
 			return err
 		}
 		l.mergeFiles(files)
-		l.cache.store(files, list.sizes, context, l.accepted.merged)
+		l.cache.store(files, list.Sizes, context, l.accepted.merged)
 	}
 	for _, f := range files {
 		if err := l.readRemaining(f); err != nil {
@@ -114,17 +116,17 @@ func (l *loader) collectTypes() {
 // fileContext returns the context of the fast path. It returns nil if CUE must evaluate the users
 // and groups.
 func (l *loader) fileContext() *fileContext {
-	if l.limits.noFastPath {
+	if l.limits.NoFastPath {
 		return nil
 	}
 	d := l.dynamic
 	for _, kind := range []string{"users", "groups", "attributeTypes", "timezone"} {
-		if d.kinds[kind] || d.identifiers[kind] || kind == "attributeTypes" && len(d.keys[kind]) > 0 {
+		if d.Kinds[kind] || d.Identifiers[kind] || kind == "attributeTypes" && len(d.Keys[kind]) > 0 {
 			return nil
 		}
 	}
 	for name := range l.types {
-		if d.includes("attributeTypes", name) {
+		if d.Includes("attributeTypes", name) {
 			return nil
 		}
 	}
@@ -159,7 +161,7 @@ func (l *loader) acceptFiles(files []*sourceFile, context *fileContext) error {
 	for i := range errs {
 		wait.Go(func() {
 			defer func() {
-				if failed := panicError(recover()); failed != nil {
+				if failed := tree.Recovered(recover()); failed != nil {
 					errs[i] = failed
 				}
 			}()
@@ -188,7 +190,7 @@ func (a *acceptor) file(file *sourceFile, l *loader, context *fileContext) (*fil
 	if file.isCUE {
 		return a.cueFile(file.records), nil
 	}
-	text, err := readInput(l.fsys, file.ref.Path)
+	text, err := source.ReadFile(l.fsys, file.ref.Path)
 	if errors.Is(err, fs.ErrInvalid) {
 		return &fileResult{hasProblems: true}, nil // readRemaining reports it
 	}
@@ -219,7 +221,7 @@ func (l *loader) readRemaining(f *sourceFile) error {
 			}
 		}
 		for _, r := range f.records {
-			l.record(r.kind, r.Field)
+			l.record(r)
 		}
 		return nil
 	}
@@ -232,9 +234,30 @@ func (l *loader) readRemaining(f *sourceFile) error {
 
 // readData adds the records of a data file to literals.
 func (l *loader) readData(ref *tree.File, text string) {
-	f := &dataFile{
-		ref: ref, types: l.types, limits: l.limits, arena: &tree.Arena{},
-		report: l.report, yield: l.record, conflict: l.conflict,
+	f := &source.DataFile{
+		Ref: ref, Types: l.types, Limits: l.limits, Arena: &tree.Arena{},
+		Report: l.report, Conflict: l.conflict,
+		Yield: func(kind string, f tree.Field) { l.record(source.Record{Kind: kind, Field: f}) },
 	}
-	f.read(text)
+	f.Read(text)
+}
+
+// readFile returns the content of a file. If the file cannot be read because of what the tree has
+// instead, readFile reports that, and readable is false.
+func (l *loader) readFile(name string) (data []byte, readable bool, err error) {
+	data, err = source.ReadFile(l.fsys, name)
+	if errors.Is(err, fs.ErrInvalid) {
+		l.report(source.Unreadable(name, err))
+		return nil, false, nil
+	}
+	return data, err == nil, err
+}
+
+// size returns the size of a file. For a file with an unchanged hash it uses the cached size,
+// because in a commit each Info call reads the object store.
+func (l *loader) size(name string, d fs.DirEntry) (int64, error) {
+	if k, ok := l.cache.files[name]; ok && k.hash == hashOf(l.fsys, name) {
+		return k.size, nil
+	}
+	return source.EntrySize(name, d)
 }

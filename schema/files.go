@@ -2,6 +2,7 @@ package schema
 
 import (
 	"embed"
+	"github.com/seed-d64a251c/roster/schema/internal/source"
 	"io/fs"
 	"strings"
 )
@@ -12,8 +13,6 @@ var embedded embed.FS
 const (
 	// importPath is the import path of the schema in CUE files.
 	importPath = "github.com/seed-d64a251c/roster/schema"
-	// schemaFile is the file at the root of a repository that imports the schema.
-	schemaFile = "schema.cue"
 	// definitionsFile has the definitions of the schema.
 	definitionsFile = "cue.mod/pkg/" + importPath + "/declarations.cue"
 	// generated is the first line of a schema file that roster wrote.
@@ -32,6 +31,12 @@ func Files() fs.FS {
 		return embedded // unreachable: "cue" is a valid path
 	}
 	return files
+}
+
+// ownSchemaFile returns schema.cue as roster writes it into a repository.
+func ownSchemaFile() string {
+	text, _ := fs.ReadFile(Files(), source.SchemaFile) // it is embedded
+	return string(text)
 }
 
 // schemaText returns one file of the schema as Load uses it.

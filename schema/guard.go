@@ -4,8 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"runtime/debug"
-	"strings"
+	"github.com/seed-d64a251c/roster/schema/internal/source"
+	"io/fs"
 	"time"
 )
 
@@ -35,17 +35,17 @@ type cueGuard struct {
 	finished bool
 }
 
-func newCUEGuard(files *fileList, verified func(string) bool) *cueGuard {
+func newCUEGuard(fsys fs.FS, files *source.Files, verified func(string) bool) *cueGuard {
 	if verified == nil {
 		return nil
 	}
 	h := sha256.New()
-	for _, name := range files.cue {
-		fmt.Fprintf(h, "%q %s\n", name, hashOf(files.fsys, name))
+	for _, name := range files.CUE {
+		fmt.Fprintf(h, "%q %s\n", name, hashOf(fsys, name))
 	}
 	g := &cueGuard{
-		verified: verified, data: len(files.data) > 0, code: "code:" + hex.EncodeToString(h.Sum(nil)),
-		tree: "tree:" + hashOf(files.fsys, "."),
+		verified: verified, data: len(files.Data) > 0, code: "code:" + hex.EncodeToString(h.Sum(nil)),
+		tree: "tree:" + hashOf(fsys, "."),
 	}
 	g.err = &UnverifiedError{Digests: []string{g.code, g.tree}}
 	return g
@@ -76,32 +76,4 @@ type TimeoutError struct{ Limit time.Duration }
 func (e *TimeoutError) Error() string {
 	return fmt.Sprintf("CUE did not finish within %s: this machine is too slow or too busy, or the declarations "+
 		"cost too much; use fewer comprehensions over users; literal records are the fastest", e.Limit)
-}
-
-// PanicError is the error for a panic while declarations are loaded. The cause is an error in CUE
-// or in roster that these declarations trigger.
-type PanicError struct {
-	// Value is what the code panicked with, on one line.
-	Value string
-	Stack []byte
-}
-
-func (e *PanicError) Error() string {
-	return "the declarations cannot be evaluated, because they trigger an internal error: " + e.Value
-}
-
-// maxPanicText is the largest number of bytes of a panic's value that are kept. The value may
-// contain text of the declarations.
-const maxPanicText = 200
-
-// panicError returns the error for a recovered value, or nil if there was no panic.
-func panicError(recovered any) error {
-	if recovered == nil {
-		return nil
-	}
-	text := strings.Join(strings.Fields(fmt.Sprint(recovered)), " ")
-	if len(text) > maxPanicText {
-		text = strings.ToValidUTF8(text[:maxPanicText], "") + "..."
-	}
-	return &PanicError{Value: text, Stack: debug.Stack()}
 }

@@ -3,10 +3,12 @@ package schema
 import (
 	"context"
 	"fmt"
-	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"io/fs"
 	"slices"
 	"time"
+
+	"github.com/seed-d64a251c/roster/schema/internal/source"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // Load reads the declarations below fsys. Every .cue file is part of one configuration. Files
@@ -21,7 +23,7 @@ func Load(fsys fs.FS) (*Declarations, error) {
 
 // Options are how declarations are loaded. The zero value is that of the function Load.
 type Options struct {
-	Limits Limits
+	Limits source.FileLimits
 	// Cache, if set, has the results of earlier Loads.
 	Cache *Cache
 	// Verified, if set, reports whether CUE may evaluate an input in this process. The argument is
@@ -30,10 +32,10 @@ type Options struct {
 }
 
 // Load has the same result as the function Load. If the context ends, the error is its cause. A
-// panic while loading is a *PanicError.
+// panic while loading is a *tree.PanicError.
 func (o Options) Load(ctx context.Context, fsys fs.FS) (*Declarations, error) {
-	l, cache := standardLimits(), o.Cache
-	l.Limits = o.Limits.OrStandard()
+	l, cache := source.StandardLimits(), o.Cache
+	l.FileLimits = o.Limits.OrStandard()
 	if cache == nil {
 		cache = &Cache{}
 	}
@@ -44,7 +46,7 @@ func (o Options) Load(ctx context.Context, fsys fs.FS) (*Declarations, error) {
 
 // loader is the state of one Load.
 type loader struct {
-	limits   limits
+	limits   source.Limits
 	schema   *compiledSchema
 	problems tree.Problems
 	warnings tree.Problems
@@ -62,9 +64,9 @@ type loader struct {
 	// accepted are the users and groups of the fast path. If it is nil, all take the slow path.
 	accepted *accepted
 	// literals are the literal records on the slow path, by kind.
-	literals map[string]*tree.Builder
+	literals source.Literals
 	// dynamic are the declarations that CUE must evaluate.
-	dynamic *dynamic
+	dynamic *source.Dynamic
 	// evaluated is the result of CUE. It is nil if there was nothing to evaluate.
 	evaluated *evaluation
 	// root has all records of the slow path, checked and with defaults.
@@ -75,10 +77,10 @@ type loader struct {
 }
 
 func load(
-	ctx context.Context, fsys fs.FS, limits limits, cache *Cache, verified func(string) bool,
+	ctx context.Context, fsys fs.FS, limits source.Limits, cache *Cache, verified func(string) bool,
 ) (d *Declarations, err error) {
 	defer func() {
-		if failed := panicError(recover()); failed != nil {
+		if failed := tree.Recovered(recover()); failed != nil {
 			cache.reset()
 			d, err = nil, failed
 		}
@@ -89,13 +91,18 @@ func load(
 	}
 	l := &loader{
 		limits: limits, schema: schema, fsys: fsys, cache: cache,
-		literals: map[string]*tree.Builder{}, dynamic: newDynamic(),
+		literals: source.Literals{}, dynamic: source.NewDynamic(), mappingSources: map[string]*mappingSource{},
 	}
-	files, err := l.scan(ctx, fsys)
+	scan := &source.Scanner{
+		FS: fsys, Limits: limits.FileLimits, Size: l.size, OwnSchema: ownSchemaFile(), Mark: generated,
+	}
+	files, err := scan.Scan(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if l.guard = newCUEGuard(files, verified); l.guard != nil {
+	l.reportAll(files.Problems)
+	l.warnings = files.Warnings
+	if l.guard = newCUEGuard(fsys, files, verified); l.guard != nil {
 		defer l.guard.finish()
 		if !l.guard.allowsCode() {
 			return nil, l.guard.err
@@ -105,11 +112,14 @@ func load(
 }
 
 // load loads the files. It returns an *UnverifiedError if the guard has refused to run CUE.
-func (l *loader) load(ctx context.Context, files *fileList) (*Declarations, error) {
+func (l *loader) load(ctx context.Context, files *source.Files) (*Declarations, error) {
 	if err := l.readFiles(files); err != nil {
 		return nil, err
 	}
-	limit := time.Duration(l.limits.evalMillis) * time.Millisecond
+	for key, code := range l.dynamic.Mappings {
+		l.mappingSources[key] = &mappingSource{MappingCode: *code}
+	}
+	limit := time.Duration(l.limits.EvalMillis) * time.Millisecond
 	timeout, cancel := context.WithTimeoutCause(ctx, limit, &TimeoutError{limit})
 	defer cancel()
 	if err := l.evaluate(timeout); err != nil {
@@ -122,7 +132,7 @@ func (l *loader) load(ctx context.Context, files *fileList) (*Declarations, erro
 	l.reportCUEErrors()
 	l.loadMappings()
 	l.cache.previous.setMappingInputs(l.mappingInputs())
-	l.literals, l.dynamic.files, l.evaluated = nil, nil, nil // root has all that is needed
+	l.literals, l.dynamic.Files, l.evaluated = nil, nil, nil // root has all that is needed
 	d := l.bind()
 	l.validate(d)
 	if l.unread != nil {
@@ -156,7 +166,7 @@ func (l *loader) sortedProblems() tree.Problems {
 }
 
 func (l *loader) report(p tree.Problem) {
-	if len(l.problems) >= l.limits.problems {
+	if len(l.problems) >= l.limits.Problems {
 		l.omitted++
 		return
 	}
@@ -171,36 +181,24 @@ func (l *loader) reportAll(ps tree.Problems) {
 
 func (l *loader) warn(p tree.Problem) { l.warnings = append(l.warnings, p) }
 
-// record adds a literal record of a kind, and unifies it with an existing record of the same key.
-// It skips accepted records.
-func (l *loader) record(kind string, f tree.Field) {
-	if l.accepted != nil && (kind == "users" || kind == "groups") && !l.accepted.slowPath[recordKey{kind, f.Name}] {
+// record adds a literal record. It skips accepted records.
+func (l *loader) record(r source.Record) {
+	if l.accepted != nil && (r.Kind == "users" || r.Kind == "groups") &&
+		!l.accepted.slowPath[recordKey{r.Kind, r.Name}] {
 		return
 	}
-	b := l.literals[kind]
-	if b == nil {
-		b = tree.NewBuilder(f.At, 0)
-		l.literals[kind] = b
-	}
-	b.Add(f, l.conflict)
+	l.literals.Add(r, l.conflict)
 }
 
-// declaredTwice follows the name of a field.
-const declaredTwice = " is declared twice with different values"
+func (l *loader) conflict(name string, a, b *tree.Node) { l.report(tree.ConflictProblem(name, a, b)) }
 
-// conflict reports two values of one field that cannot be unified.
-func (l *loader) conflict(name string, a, b *tree.Node) {
-	message := name + declaredTwice
-	value := b.Quote()
-	if slices.Contains(secretFields, name) {
-		message, value = message+": first at "+a.At.Pos().String(), ""
-	} else if v := a.Quote(); v != "" && a.Kind < tree.Struct {
-		message += ": " + v + " at " + a.At.Pos().String()
-	} else {
-		message += ": first at " + a.At.Pos().String()
+// ReadCUE reads a CUE file and adds the part that is neither a user nor a group.
+func (l *loader) readCUE(ref *tree.File, text []byte) (records []source.Record, mixed bool) {
+	f := source.ReadCUE(ref, text, l.schema.order, l.limits)
+	l.reportAll(f.Problems)
+	for _, r := range f.Literals {
+		l.record(r)
 	}
-	l.report(tree.Conflict.Problem(b.At.Pos(), "", message).WithValue(value))
+	l.dynamic.Merge(f.Dynamic)
+	return f.Records, f.Mixed
 }
-
-// secretFields are the fields in which a user may have written a secret instead of a reference.
-var secretFields = []string{"auth", "token", "oauth2", "clientSecret", "key", "env", "file", "exec", "age"}

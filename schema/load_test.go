@@ -2,11 +2,12 @@ package schema
 
 import (
 	"errors"
-	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"os"
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 func example(t testing.TB) *Declarations {

@@ -2,9 +2,10 @@ package schema
 
 import (
 	"fmt"
-	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"slices"
 	"strings"
+
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // Mapping converts a user to SCIM attributes. It has one CUE expression over `user` for each
@@ -128,7 +129,7 @@ func (m *Mapping) evaluate(u *User, groups []string) (Mapped, error) {
 // runSafely returns a panic of a program as an error.
 func runSafely(p program, in *userInput) (scim, onCreate []any, err error) {
 	defer func() {
-		if failed := panicError(recover()); failed != nil {
+		if failed := tree.Recovered(recover()); failed != nil {
 			err = failed
 		}
 	}()

@@ -2,11 +2,12 @@ package schema
 
 import (
 	"fmt"
-	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // attribute is a SCIM attribute that AWS supports, with the rules for its values.

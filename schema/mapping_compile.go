@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"cuelang.org/go/cue/ast"
+
+	"github.com/seed-d64a251c/roster/schema/internal/source"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
@@ -26,17 +28,17 @@ type conditional struct{ condition, value expr }
 // compileMapping compiles a mapping that is written as one struct within the supported subset of
 // CUE. It returns nil for any other mapping.
 func compileMapping(src *mappingSource, constants map[string]*tree.Node, p *cueProgram) *compiledProgram {
-	if len(src.declarations) != 1 {
+	if len(src.Declarations) != 1 {
 		return nil
 	}
-	part := src.declarations[0]
-	body, ok := part.expr.(*ast.StructLit)
+	part := src.Declarations[0]
+	body, ok := part.Expr.(*ast.StructLit)
 	if !ok {
 		return nil
 	}
 	c := &mappingCompiler{
 		exprCompiler: exprCompiler{
-			imports: part.imports, constants: constants, scope: map[string]expr{}, shadowed: map[string]bool{},
+			imports: part.Imports, constants: constants, scope: map[string]expr{}, shadowed: map[string]bool{},
 		},
 		out: &compiledProgram{
 			catalog: p.catalog, cue: p,
@@ -61,7 +63,7 @@ func (c *mappingCompiler) mapping(body *ast.StructLit) bool {
 		return false
 	}
 	for _, d := range body.Elts {
-		name, f, ok := plainField(d)
+		name, f, ok := source.PlainField(d)
 		if !ok {
 			if _, isLet := d.(*ast.LetClause); isLet {
 				continue
@@ -128,7 +130,7 @@ func (c *mappingCompiler) structure(body *ast.StructLit, path []string, when exp
 			}
 			continue
 		}
-		name, f, ok := plainField(d)
+		name, f, ok := source.PlainField(d)
 		if !ok || name == "user" || !c.member(f.Value, append(slices.Clone(path), name), when, into) {
 			return false
 		}

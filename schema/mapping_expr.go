@@ -7,6 +7,8 @@ import (
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/literal"
 	"cuelang.org/go/cue/token"
+
+	"github.com/seed-d64a251c/roster/schema/internal/source"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
@@ -60,8 +62,8 @@ const (
 func (c *exprCompiler) compileUnlimited(x ast.Expr) expr {
 	switch x := x.(type) {
 	case *ast.BasicLit:
-		r := literalReader{depth: 1}
-		return fromNode(r.node(x))
+		r := source.LiteralReader{Depth: 1}
+		return fromNode(r.Node(x))
 	case *ast.ParenExpr:
 		return c.compile(x.X)
 	case *ast.Interpolation:
@@ -107,7 +109,7 @@ func (c *exprCompiler) ident(x *ast.Ident) expr {
 }
 
 func (c *exprCompiler) selector(x *ast.SelectorExpr) expr {
-	name, ok := labelName(asLabel(x.Sel))
+	name, ok := source.LabelName(asLabel(x.Sel))
 	if !ok {
 		return nil
 	}
@@ -138,11 +140,11 @@ func (c *exprCompiler) isAttributes(x ast.Expr) bool {
 func attributeSelector(x ast.Expr) (base ast.Expr, name string) {
 	switch x := x.(type) {
 	case *ast.SelectorExpr:
-		name, _ = labelName(x.Sel)
+		name, _ = source.LabelName(x.Sel)
 		return x.X, name
 	case *ast.IndexExpr:
 		if lit, ok := x.Index.(*ast.BasicLit); ok {
-			name, _ = labelName(lit)
+			name, _ = source.LabelName(lit)
 		}
 		return x.X, name
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"cuelang.org/go/cue/format"
+
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
@@ -17,11 +18,11 @@ import (
 // mapping does not use changes it too.
 func (src *mappingSource) fingerprint(consts map[string]*tree.Node) string {
 	h := sha256.New()
-	parts := make([]string, 0, len(src.declarations))
-	for _, part := range src.declarations {
-		text, err := format.Node(part.expr)
+	parts := make([]string, 0, len(src.Declarations))
+	for _, part := range src.Declarations {
+		text, err := format.Node(part.Expr)
 		if err != nil { // unreachable, because it was parsed; the fingerprint is then unique
-			text = fmt.Appendf(nil, "%p", part.expr)
+			text = fmt.Appendf(nil, "%p", part.Expr)
 		}
 		parts = append(parts, string(text))
 	}

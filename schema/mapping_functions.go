@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"cuelang.org/go/cue/ast"
+	"github.com/seed-d64a251c/roster/schema/internal/source"
 )
 
 func (c *exprCompiler) call(x *ast.CallExpr) expr {
@@ -42,7 +43,7 @@ func (c *exprCompiler) function(x ast.Expr) func([]value) value {
 		}
 	case *ast.SelectorExpr:
 		pkg, ok := x.X.(*ast.Ident)
-		name, named := labelName(x.Sel)
+		name, named := source.LabelName(x.Sel)
 		if ok && named && c.scope[pkg.Name] == nil && !c.shadowed[pkg.Name] {
 			return functions[c.imports[pkg.Name]+"."+name]
 		}

@@ -7,6 +7,8 @@ import (
 
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/token"
+
+	"github.com/seed-d64a251c/roster/schema/internal/source"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
@@ -20,15 +22,15 @@ type mappingLint struct {
 
 // lintMapping reports the errors in the expressions of a mapping.
 func (l *loader) lintMapping(m *mappingSource) {
-	for _, part := range m.declarations {
-		lint := &mappingLint{l, part.ref, tree.JoinPath("mappings", m.key)}
-		body, ok := part.expr.(*ast.StructLit)
+	for _, part := range m.Declarations {
+		lint := &mappingLint{l, part.Ref, tree.JoinPath("mappings", m.Key)}
+		body, ok := part.Expr.(*ast.StructLit)
 		if !ok {
-			lint.walk(part.expr)
+			lint.walk(part.Expr)
 			continue
 		}
 		for _, d := range body.Elts {
-			if name, _, ok := plainField(d); ok && name != "scim" && name != "onCreate" {
+			if name, _, ok := source.PlainField(d); ok && name != "scim" && name != "onCreate" {
 				continue
 			}
 			lint.walk(d)
@@ -57,7 +59,7 @@ func (m *mappingLint) fields(n ast.Node, r rule, path string) {
 				m.fields(d, r, path)
 				continue
 			}
-			name, ok := labelName(f.Label)
+			name, ok := source.LabelName(f.Label)
 			if !ok {
 				continue
 			}
@@ -65,7 +67,7 @@ func (m *mappingLint) fields(n ast.Node, r rule, path string) {
 				m.fields(f.Value, sub.rule, tree.JoinPath(path, name))
 				continue
 			}
-			unknown := &tree.Node{At: tokenPosition(m.ref, f.Label.Pos()), Kind: tree.Struct}
+			unknown := &tree.Node{At: source.TokenPosition(m.ref, f.Label.Pos()), Kind: tree.Struct}
 			pc := &problemCollector{path: path, add: m.report}
 			known.checkField(&tree.Field{Name: name, At: unknown.At, Value: unknown}, new(uint64), pc)
 		}
@@ -78,7 +80,7 @@ func (m *mappingLint) walk(n ast.Node) {
 		case *ast.BinaryExpr:
 			if x.Op == token.OR {
 				message := "`|` hides errors in the expression to its left"
-				p := tree.HidesErrors.Problem(tokenPosition(m.ref, x.Pos()).Pos(), m.path, message)
+				p := tree.HidesErrors.Problem(source.TokenPosition(m.ref, x.Pos()).Pos(), m.path, message)
 				m.report(p.WithAdvice("to select the first value that exists, " + tree.HidesErrors.Advice))
 			}
 		case *ast.SelectorExpr:
@@ -112,6 +114,6 @@ func (m *mappingLint) field(x ast.Expr, where ast.Node) {
 
 func (m *mappingLint) unknown(where ast.Node, name string, known []string, message string) {
 	advice := tree.Suggestion(name, known, "known: "+strings.Join(known, ", "))
-	p := tree.NoAttribute.Problem(tokenPosition(m.ref, where.Pos()).Pos(), m.path, message+" "+tree.Quote(name))
+	p := tree.NoAttribute.Problem(source.TokenPosition(m.ref, where.Pos()).Pos(), m.path, message+" "+tree.Quote(name))
 	m.report(p.WithAdvice(advice))
 }

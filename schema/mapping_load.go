@@ -6,41 +6,19 @@ import (
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
+
+	"github.com/seed-d64a251c/roster/schema/internal/source"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // mappingSource collects what a Mapping is made from: its declarations and their values in CUE.
 type mappingSource struct {
-	key          string
-	position     tree.Position
-	declarations []mappingDeclaration
-	value        cue.Value
-	ifEmpty      *tree.Node
-	examples     *tree.Node
+	source.MappingCode
+	value    cue.Value
+	ifEmpty  *tree.Node
+	examples *tree.Node
 	// invalid is set if errors in its expressions were reported.
 	invalid bool
-}
-
-// mappingDeclaration is one declaration of a mapping, with the imports of its file.
-type mappingDeclaration struct {
-	expr    ast.Expr
-	imports map[string]string
-	ref     *tree.File
-}
-
-func (s *splitter) mappingSource(kind, key string, f *ast.Field) {
-	if kind != "mappings" {
-		return
-	}
-	if s.mappingSources == nil {
-		s.mappingSources = map[string]*mappingSource{}
-	}
-	m := s.mappingSources[key]
-	if m == nil {
-		m = &mappingSource{key: key, position: s.reader.at(f.Label)}
-		s.mappingSources[key] = m
-	}
-	m.declarations = append(m.declarations, mappingDeclaration{f.Value, s.safety.imports, s.reader.ref})
 }
 
 // mapping returns the rule for mappings.
@@ -60,12 +38,9 @@ func (l *loader) loadMappings() {
 	}
 	for it.Next() {
 		key := it.Selector().Unquoted()
-		if l.mappingSources == nil {
-			l.mappingSources = map[string]*mappingSource{}
-		}
 		m := l.mappingSources[key]
 		if m == nil {
-			m = &mappingSource{key: key, position: l.dynamic.positions["mappings"]}
+			m = &mappingSource{MappingCode: source.MappingCode{Key: key, Position: l.dynamic.Positions["mappings"]}}
 			l.mappingSources[key] = m
 		}
 		m.value = it.Value()
@@ -80,9 +55,9 @@ func (l *loader) mappingField(m *mappingSource, name string) *tree.Node {
 	if !v.Exists() {
 		return nil
 	}
-	path := tree.JoinPath(tree.JoinPath("mappings", m.key), name)
+	path := tree.JoinPath(tree.JoinPath("mappings", m.Key), name)
 	x := &extractor{loader: l}
-	n := x.value(v, path, m.position, nil)
+	n := x.value(v, path, m.Position, nil)
 	if f := l.schema.mapping().field(name); !f.rule.check(n, nil) {
 		f.rule.check(n, &problemCollector{path: path, add: l.report})
 	}
@@ -92,12 +67,12 @@ func (l *loader) mappingField(m *mappingSource, name string) *tree.Node {
 // mapping creates the Mapping and checks it.
 func (l *loader) mapping(src *mappingSource) *Mapping {
 	m := &Mapping{
-		Key: src.key, Pos: src.position.Pos(), catalog: newCatalog(l.schema),
+		Key: src.Key, Pos: src.Position.Pos(), catalog: newCatalog(l.schema),
 		ifEmpty: map[string]string{}, positions: map[string]tree.Pos{},
-		fingerprint: src.fingerprint(l.dynamic.constants), attributeNames: src.attributeNames(),
+		fingerprint: src.fingerprint(l.dynamic.Constants), attributeNames: src.attributeNames(),
 	}
 	m.secretFields = secretAttributes(l.attributeTypes())
-	expressions, constants := &mappingSource{declarations: src.declarations}, l.dynamic.constants
+	expressions, constants := &mappingSource{MappingCode: src.MappingCode}, l.dynamic.Constants
 	m.redactedWith = func(secret map[string]bool) []string { return expressions.redacted(secret, constants, m.catalog) }
 	m.redacted = m.redactedWith(m.secretFields)
 	base := tree.JoinPath("mappings", m.Key)
@@ -115,7 +90,7 @@ func (l *loader) mapping(src *mappingSource) *Mapping {
 	}
 	p := newCUEProgram(src.value, m.catalog)
 	p.guard = l.guard
-	switch compiled := compileMapping(src, l.dynamic.constants, p); {
+	switch compiled := compileMapping(src, l.dynamic.Constants, p); {
 	case src.invalid:
 	case compiled != nil:
 		m.program = compiled
@@ -142,9 +117,9 @@ func (l *loader) locateAttributes(m *Mapping, base string) {
 	for _, a := range m.catalog {
 		for i := range a.keys {
 			keys := a.keys[:i+1]
-			if at, ok := l.dynamic.positions[positionKey(tree.JoinPath(base, "scim"), keys)]; ok {
+			if at, ok := l.dynamic.Positions[positionKey(tree.JoinPath(base, "scim"), keys)]; ok {
 				m.positions[scimPath(keys)] = at.Pos()
-			} else if at, ok := l.dynamic.positions[positionKey(tree.JoinPath(base, "onCreate"), keys)]; ok {
+			} else if at, ok := l.dynamic.Positions[positionKey(tree.JoinPath(base, "onCreate"), keys)]; ok {
 				m.positions[scimPath(keys)] = at.Pos()
 			}
 		}
@@ -183,7 +158,7 @@ func (l *loader) checkRequired(m *Mapping, base string) {
 		email = email || a.path == "emails.value" && m.sets[i]
 		if a.required && !m.sets[i] {
 			at := m.Pos
-			if p, ok := l.dynamic.positions[base+".scim"]; ok {
+			if p, ok := l.dynamic.Positions[base+".scim"]; ok {
 				at = p.Pos()
 			}
 			p := tree.MissingField.Problem(at, base+".scim."+strings.Join(a.keys, "."), fieldMissing)
@@ -200,10 +175,10 @@ func (l *loader) checkRequired(m *Mapping, base string) {
 // isLiteral reports whether the mapping is written as one struct, so that its declaration names all
 // attributes that it may set.
 func (src *mappingSource) isLiteral() bool {
-	if len(src.declarations) != 1 {
+	if len(src.Declarations) != 1 {
 		return false
 	}
-	_, ok := src.declarations[0].expr.(*ast.StructLit)
+	_, ok := src.Declarations[0].Expr.(*ast.StructLit)
 	return ok
 }
 
@@ -212,8 +187,8 @@ func (src *mappingSource) isLiteral() bool {
 // ifEmpty policy count too.
 func (src *mappingSource) setAttributes(base string, paths []cue.Path, m *Mapping) []bool {
 	named := map[string]bool{}
-	for _, part := range src.declarations {
-		namedFields(part.expr, "", func(path string) { named[path] = true })
+	for _, part := range src.Declarations {
+		namedFields(part.Expr, "", func(path string) { named[path] = true })
 	}
 	out := make([]bool, len(m.catalog))
 	for i, a := range m.catalog {
@@ -244,7 +219,7 @@ func namedFields(x ast.Node, path string, yield func(string)) {
 				namedFields(d, path, yield)
 				continue
 			}
-			if name, ok := labelName(f.Label); ok {
+			if name, ok := source.LabelName(f.Label); ok {
 				yield(path + "." + name)
 				namedFields(f.Value, path+"."+name, yield)
 			}
@@ -259,7 +234,7 @@ func namedFields(x ast.Node, path string, yield func(string)) {
 // checkUserField requires `user: #User`. Without it the expressions do not refer to the user.
 func (l *loader) checkUserField(src *mappingSource, base string) {
 	if v := src.value.LookupPath(cue.ParsePath("user")); !v.Exists() {
-		p := tree.WrongMapping.Problem(src.position.Pos(), base, "the mapping has no `user`")
+		p := tree.WrongMapping.Problem(src.Position.Pos(), base, "the mapping has no `user`")
 		l.report(p.WithAdvice("begin it with `user: #User`"))
 	}
 }

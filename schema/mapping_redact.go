@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"cuelang.org/go/cue/ast"
+
+	"github.com/seed-d64a251c/roster/schema/internal/source"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
@@ -67,9 +69,9 @@ func (l *loader) redactProblems(found tree.Problems) {
 			if strings.HasSuffix(p.Path, below) || strings.Contains(p.Path, below+"[") {
 				p.Value = ""
 			}
-			field, _, ok := strings.Cut(p.Message, declaredTwice)
+			field, _, ok := strings.Cut(p.Message, tree.DeclaredTwice)
 			if ok && (field == name || strings.HasSuffix(field, below)) {
-				p.Value, p.Message = "", field+declaredTwice
+				p.Value, p.Message = "", field+tree.DeclaredTwice
 			}
 		}
 	}
@@ -112,14 +114,14 @@ func (src *mappingSource) redacted(secret map[string]bool, consts map[string]*tr
 	if len(r.secretFields) == 0 {
 		return nil
 	}
-	for _, part := range src.declarations {
-		for local, path := range part.imports {
+	for _, part := range src.Declarations {
+		for local, path := range part.Imports {
 			r.imports[local] = path
 		}
-		r.define(part.expr)
+		r.define(part.Expr)
 	}
-	for _, part := range src.declarations {
-		r.structure(part.expr, nil, false)
+	for _, part := range src.Declarations {
+		r.structure(part.Expr, nil, false)
 	}
 	var out []string
 	for _, a := range catalog {
@@ -227,7 +229,7 @@ func isStructure(x ast.Expr) bool {
 func (r *redactionAnalysis) declaration(d ast.Decl, path []string, under bool) {
 	switch x := d.(type) {
 	case *ast.Field:
-		name, ok := labelName(x.Label)
+		name, ok := source.LabelName(x.Label)
 		switch {
 		case ok && len(path) == 0 && (name == "user" || name == "examples" || name == "ifEmpty"):
 			// these are not expressions over the user

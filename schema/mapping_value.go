@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"cuelang.org/go/cue/token"
+
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 

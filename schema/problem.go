@@ -29,3 +29,7 @@ func ShortList(names []string, limit int) string { return tree.ShortList(names, 
 
 // QuoteList quotes names and joins them with commas.
 func QuoteList(names []string) string { return tree.QuoteList(names) }
+
+// PanicError is the error for a panic while declarations are loaded. The cause is an error in CUE
+// or in roster that these declarations trigger.
+type PanicError = tree.PanicError

@@ -11,8 +11,9 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"golang.org/x/tools/txtar"
+
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files")

@@ -13,6 +13,7 @@ import (
 	"cuelang.org/go/cue/format"
 	"cuelang.org/go/cue/parser"
 	"cuelang.org/go/cue/token"
+	"github.com/seed-d64a251c/roster/schema/internal/source"
 )
 
 // TestReference compares docs/declarations.md with the schema and the codes.
@@ -58,8 +59,8 @@ func schemaFields(t *testing.T, name string) (fields []*ast.Field) {
 func topTable(t *testing.T) string {
 	var b strings.Builder
 	b.WriteString("| field | holds | meaning |\n|---|---|---|\n")
-	for _, f := range schemaFields(t, schemaFile) {
-		if name, ok := labelName(f.Label); ok {
+	for _, f := range schemaFields(t, source.SchemaFile) {
+		if name, ok := source.LabelName(f.Label); ok {
 			row(&b, "`"+name+"`", cell(strings.ReplaceAll(syntax(t, f.Value), "schema.", "")), docComment(f))
 		}
 	}
@@ -107,7 +108,7 @@ func fieldRows(t *testing.T, b *strings.Builder, s *ast.StructLit, prefix string
 		case *ast.EmbedDecl:
 			row(b, "all of "+cell(syntax(t, d.Expr)), "", "", "")
 		case *ast.Field:
-			name, ok := labelName(d.Label)
+			name, ok := source.LabelName(d.Label)
 			if !ok {
 				label := cell(prefix + "[" + syntax(t, d.Label.(*ast.ListLit).Elts[0]) + "]")
 				row(b, label, cell(syntax(t, d.Value)), "", docComment(d))

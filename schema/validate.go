@@ -3,12 +3,14 @@ package schema
 import (
 	"errors"
 	"fmt"
-	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"io/fs"
 	"maps"
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/seed-d64a251c/roster/schema/internal/source"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // validator checks relations between declarations.
@@ -24,7 +26,7 @@ type validator struct {
 // validate checks all declarations together. It skips the checks if a file could not be read or
 // evaluated, because its declarations would be reported as missing.
 func (l *loader) validate(d *Declarations) {
-	if l.dynamic.failed || slices.ContainsFunc(l.problems, func(p tree.Problem) bool {
+	if l.dynamic.Failed || slices.ContainsFunc(l.problems, func(p tree.Problem) bool {
 		return p.Code == tree.SyntaxError.ID || p.Code == tree.WrongPackage.ID || p.Code == tree.CUEError.ID
 	}) {
 		return
@@ -89,14 +91,14 @@ func (v *validator) reread(file string) *loader {
 	}
 	l = &loader{
 		limits: v.limits, schema: v.schema, types: v.loader.types,
-		dynamic: newDynamic(), literals: map[string]*tree.Builder{},
+		dynamic: source.NewDynamic(), literals: source.Literals{},
 	}
 	if text, err := fs.ReadFile(v.fsys, file); err != nil {
 		// The file was read before. Without it the positions are less exact.
 	} else if path.Ext(file) == ".cue" {
 		records, _ := l.readCUE(&tree.File{Path: file}, text)
 		for _, r := range records {
-			l.record(r.kind, r.Field)
+			l.record(r)
 		}
 	} else {
 		l.readData(&tree.File{Path: file}, string(text))
@@ -217,7 +219,7 @@ func (v *validator) checkFile(name string, at tree.Pos, path string) bool {
 	if !fs.ValidPath(name) {
 		message = "invalid path"
 	} else if info, err := fs.Stat(v.fsys, name); errors.Is(err, fs.ErrInvalid) {
-		message = Unreadable(name, err).Message
+		message = source.Unreadable(name, err).Message
 	} else if v.cannotRead(name, err) {
 		return false
 	} else if err != nil {

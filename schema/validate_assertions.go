@@ -1,10 +1,11 @@
 package schema
 
 import (
-	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"maps"
 	"regexp"
 	"slices"
+
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 func (v *validator) assertions() {

@@ -1,12 +1,13 @@
 package schema
 
 import (
-	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"net"
 	"net/netip"
 	"net/url"
 	"regexp"
 	"strings"
+
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 var (

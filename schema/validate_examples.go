@@ -2,9 +2,10 @@ package schema
 
 import (
 	"fmt"
-	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"maps"
 	"slices"
+
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // examples checks the examples of all mappings.

@@ -2,8 +2,9 @@ package schema
 
 import (
 	"fmt"
-	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"strings"
+
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // nameIDField checks the field of users that is the NameID.

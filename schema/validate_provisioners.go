@@ -2,13 +2,14 @@ package schema
 
 import (
 	"fmt"
-	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"maps"
 	"net/url"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 func (v *validator) provisioners() {

@@ -1,11 +1,12 @@
 package schema
 
 import (
-	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"maps"
 	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // blank reports whether a text that is not empty has no visible character. The schema refuses an

@@ -2,9 +2,10 @@ package schema
 
 import (
 	"fmt"
-	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"maps"
 	"slices"
+
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // rule checks the fields and values of a rule. It calls declared for the rule's node only if there

@@ -2,9 +2,10 @@ package schema
 
 import (
 	"fmt"
-	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"maps"
 	"slices"
+
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // rollover checks that the phases of the signing certificates are consistent: one is active, at

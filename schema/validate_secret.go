@@ -2,10 +2,11 @@ package schema
 
 import (
 	"fmt"
-	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"io/fs"
 	"slices"
 	"strings"
+
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // maxEncrypted is the largest size of an encrypted file in bytes. A token has a few hundred bytes,

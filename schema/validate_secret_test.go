@@ -3,11 +3,12 @@ package schema
 import (
 	"errors"
 	"fmt"
-	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"io/fs"
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 func TestEncryptedFilesAreReadWithTheDeclarations(t *testing.T) {

@@ -2,10 +2,11 @@ package schema
 
 import (
 	"fmt"
-	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"iter"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // hasDuplicates reports whether one of about n values occurs twice, ignoring case. It is faster

@@ -2,9 +2,10 @@ package schema
 
 import (
 	"fmt"
-	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"maps"
 	"slices"
+
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // users reports duplicate users, previous keys that are in use, and reversed dates.

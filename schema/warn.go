@@ -2,8 +2,9 @@ package schema
 
 import (
 	"fmt"
-	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"time"
+
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // Warn returns the warnings that depend on the date: declarations that have ended and have no

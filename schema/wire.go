@@ -1,10 +1,11 @@
 package schema
 
 import (
-	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // The wire types are Declarations as one process sends them to another. Positions, users, dates and

@@ -1,31 +1,32 @@
-package schema
+package source
 
 import (
 	"encoding/json"
-	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // jsonReader parses JSON (RFC 8259) into nodes with positions.
 type jsonReader struct {
-	file   *dataFile
+	file   *DataFile
 	text   string
 	offset int
 	line   int
 	// lineStart is the offset of the current line.
 	lineStart int
 	depth     int
-	limits    limits
+	limits    Limits
 	err       string
 	code      tree.Code
 }
 
-// parseJSON parses one JSON value that begins on a line of the file. It reports an error and
+// ParseJSON parses one JSON value that begins on a line of the file. It reports an error and
 // returns nil if the text is not valid.
-func (f *dataFile) parseJSON(text string, line int) *tree.Node {
-	r := &jsonReader{file: f, text: text, line: line, depth: f.limits.depth, limits: f.limits, code: tree.SyntaxError}
+func (f *DataFile) ParseJSON(text string, line int) *tree.Node {
+	r := &jsonReader{file: f, text: text, line: line, depth: f.Limits.depth, limits: f.Limits, code: tree.SyntaxError}
 	n := r.value()
 	if r.skipSpace(); r.err == "" && r.offset < len(r.text) {
 		r.fail("unexpected text after the value")
@@ -38,7 +39,7 @@ func (f *dataFile) parseJSON(text string, line int) *tree.Node {
 }
 
 func (r *jsonReader) position() tree.Position {
-	return tree.Position{Ref: r.file.ref, Line: int32(r.line), Col: int32(r.offset - r.lineStart + 1)}
+	return tree.Position{Ref: r.file.Ref, Line: int32(r.line), Col: int32(r.offset - r.lineStart + 1)}
 }
 
 func (r *jsonReader) fail(message string) *tree.Node {
@@ -84,15 +85,15 @@ func (r *jsonReader) value() *tree.Node {
 		return r.array(at)
 	case c == '"':
 		if s, ok := r.string(); ok {
-			return r.file.arena.Node(tree.String, at, s)
+			return r.file.Arena.Node(tree.String, at, s)
 		}
 		return nil
 	case c == '-' || c >= '0' && c <= '9':
 		return r.number(at)
 	case r.keyword("true"), r.keyword("false"):
-		return r.file.arena.Node(tree.Bool, at, strconv.FormatBool(c == 't'))
+		return r.file.Arena.Node(tree.Bool, at, strconv.FormatBool(c == 't'))
 	case r.keyword("null"):
-		return r.file.arena.Node(tree.Null, at, "")
+		return r.file.Arena.Node(tree.Null, at, "")
 	case r.offset >= len(r.text):
 		return r.fail("unexpected end of the file")
 	}
@@ -117,7 +118,7 @@ func (r *jsonReader) object(at tree.Position) *tree.Node {
 		return r.fail("values are nested too deeply")
 	}
 	defer func() { r.depth++ }()
-	fields := r.file.arena.NewFieldStack()
+	fields := r.file.Arena.NewFieldStack()
 	r.offset++
 	for first := true; ; first = false {
 		if r.skipSpace(); r.peek() == '}' && first {
@@ -153,7 +154,7 @@ func (r *jsonReader) object(at tree.Position) *tree.Node {
 		r.offset++
 	}
 	r.offset++
-	n := r.file.arena.Node(tree.Struct, at, "")
+	n := r.file.Arena.Node(tree.Struct, at, "")
 	n.Fields = fields.End()
 	return n
 }
@@ -163,7 +164,7 @@ func (r *jsonReader) array(at tree.Position) *tree.Node {
 		return r.fail("values are nested too deeply")
 	}
 	defer func() { r.depth++ }()
-	base := len(r.file.arena.Stack)
+	base := len(r.file.Arena.Stack)
 	r.offset++
 	for first := true; ; first = false {
 		if r.skipSpace(); r.peek() == ']' && first {
@@ -173,7 +174,7 @@ func (r *jsonReader) array(at tree.Position) *tree.Node {
 		if value == nil {
 			return nil
 		}
-		r.file.arena.Stack = append(r.file.arena.Stack, tree.Field{At: value.At, Value: value})
+		r.file.Arena.Stack = append(r.file.Arena.Stack, tree.Field{At: value.At, Value: value})
 		if r.skipSpace(); r.peek() == ']' {
 			break
 		}
@@ -183,8 +184,8 @@ func (r *jsonReader) array(at tree.Position) *tree.Node {
 		r.offset++
 	}
 	r.offset++
-	n := r.file.arena.Node(tree.List, at, "")
-	n.Fields = r.file.arena.Pop(base)
+	n := r.file.Arena.Node(tree.List, at, "")
+	n.Fields = r.file.Arena.Pop(base)
 	return n
 }
 
@@ -286,5 +287,5 @@ func (r *jsonReader) number(at tree.Position) *tree.Node {
 	if text == "-0" {
 		text = "0"
 	}
-	return r.file.arena.Node(kind, at, text)
+	return r.file.Arena.Node(kind, at, text)
 }

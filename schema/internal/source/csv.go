@@ -1,14 +1,15 @@
-package schema
+package source
 
 import (
 	"encoding/csv"
 	"errors"
 	"fmt"
-	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"io"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // csvReader reads records from CSV (RFC 4180) with a header. Columns are named after fields.
@@ -16,7 +17,7 @@ import (
 // empty cell is an absent field. List values, and the keys of `previously`, are separated by
 // semicolons.
 type csvReader struct {
-	file    *dataFile
+	file    *DataFile
 	r       *csv.Reader
 	columns []string
 	// members are the members of each group.
@@ -37,7 +38,7 @@ var (
 
 const attributePrefix = "attributes."
 
-func (f *dataFile) readCSV(text string) {
+func (f *DataFile) readCSV(text string) {
 	c := &csvReader{file: f, r: csv.NewReader(strings.NewReader(text))}
 	c.r.ReuseRecord = true
 	header, err := c.r.Read()
@@ -65,17 +66,17 @@ func (f *dataFile) readCSV(text string) {
 			return
 		}
 		if i := slices.IndexFunc(cells, c.isTooLong); i >= 0 {
-			c.file.reportAt(c.position(i), tree.TooLarge, c.file.limits.tooLong(), "", "")
+			c.file.reportAt(c.position(i), tree.TooLarge, c.file.Limits.tooLong(), "", "")
 			return
 		}
 		row(cells)
 	}
 }
 
-func (c *csvReader) isTooLong(cell string) bool { return len(cell) > c.file.limits.valueBytes }
+func (c *csvReader) isTooLong(cell string) bool { return len(cell) > c.file.Limits.valueBytes }
 
 func (c *csvReader) reportError(err error) {
-	at := tree.Position{Ref: c.file.ref, Line: 1, Col: 1}
+	at := tree.Position{Ref: c.file.Ref, Line: 1, Col: 1}
 	var parse *csv.ParseError
 	if errors.As(err, &parse) {
 		at.Line, at.Col = int32(parse.Line), int32(max(1, parse.Column))
@@ -86,12 +87,12 @@ func (c *csvReader) reportError(err error) {
 
 func (c *csvReader) position(i int) tree.Position {
 	line, col := c.r.FieldPos(i)
-	return tree.Position{Ref: c.file.ref, Line: int32(line), Col: int32(col)}
+	return tree.Position{Ref: c.file.Ref, Line: int32(line), Col: int32(col)}
 }
 
 // header checks the columns. It returns false if the file cannot be read with them.
 func (c *csvReader) header(columns []string) bool {
-	if limit := c.file.limits.columns; len(columns) > limit {
+	if limit := c.file.Limits.columns; len(columns) > limit {
 		c.file.reportAt(c.position(limit), tree.BadColumn, fmt.Sprintf("more than %d columns", limit), "", "")
 		return false
 	}
@@ -135,7 +136,7 @@ func (c *csvReader) isAttribute(column string) bool {
 }
 
 func (c *csvReader) record(cells []string) {
-	arena := c.file.arena
+	arena := c.file.Arena
 	fields := arena.NewFieldStack()
 	var custom []tree.Field
 	var key *tree.Node
@@ -151,7 +152,7 @@ func (c *csvReader) record(cells []string) {
 			fields.Add(tree.Field{Name: name, At: at, Value: keysOfCell(text, at)})
 		case isCustom:
 			cell := arena.Node(tree.String, at, text)
-			parseCell(cell, c.file.types[attribute])
+			parseCell(cell, c.file.Types[attribute])
 			custom = append(custom, tree.Field{Name: attribute, At: at, Value: cell})
 		default:
 			fields.Add(tree.Field{Name: name, At: at, Value: arena.Node(tree.String, at, text)})
@@ -170,7 +171,7 @@ func (c *csvReader) record(cells []string) {
 
 // membership adds one member to one group.
 func (c *csvReader) membership(cells []string) {
-	member := c.file.arena.Node(tree.Struct, c.position(0), "")
+	member := c.file.Arena.Node(tree.Struct, c.position(0), "")
 	var group, user tree.Field
 	for i, text := range cells {
 		at := c.position(i)
@@ -181,7 +182,7 @@ func (c *csvReader) membership(cells []string) {
 			user = tree.Field{Name: text, At: at, Value: member}
 			member.At = at
 		case text != "":
-			value := c.file.arena.Node(tree.String, at, text)
+			value := c.file.Arena.Node(tree.String, at, text)
 			member.Fields = append(member.Fields, tree.Field{Name: name, At: at, Value: value})
 		}
 	}
@@ -196,13 +197,13 @@ func (c *csvReader) membership(cells []string) {
 		group.Value = &tree.Node{Kind: tree.Struct, At: group.At, Fields: []tree.Field{members}}
 		c.groups = append(c.groups, group)
 	}
-	b.Add(user, c.file.conflict)
+	b.Add(user, c.file.Conflict)
 }
 
 // flush yields the groups of a membership file.
 func (c *csvReader) flush() {
 	for _, g := range c.groups {
-		c.file.yield("groups", g)
+		c.file.Yield("groups", g)
 	}
 }
 

@@ -1,4 +1,4 @@
-package schema
+package source
 
 import (
 	"strings"
@@ -6,21 +6,22 @@ import (
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/literal"
 	"cuelang.org/go/cue/token"
+
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
-// literalReader converts CUE syntax that needs no evaluation to nodes.
-type literalReader struct {
+// LiteralReader converts CUE syntax that needs no evaluation to nodes.
+type LiteralReader struct {
 	ref *tree.File
-	// depth is the nesting that is still allowed.
-	depth    int
+	// Depth is the nesting that is still allowed.
+	Depth    int
 	conflict tree.ConflictFunc
 }
 
-func (r *literalReader) at(n ast.Node) tree.Position { return tokenPosition(r.ref, n.Pos()) }
+func (r *LiteralReader) at(n ast.Node) tree.Position { return TokenPosition(r.ref, n.Pos()) }
 
-// tokenPosition converts a position of the CUE parser.
-func tokenPosition(ref *tree.File, p token.Pos) tree.Position {
+// TokenPosition converts a position of the CUE parser.
+func TokenPosition(ref *tree.File, p token.Pos) tree.Position {
 	if !p.IsValid() {
 		return tree.Position{Ref: ref}
 	}
@@ -28,8 +29,8 @@ func tokenPosition(ref *tree.File, p token.Pos) tree.Position {
 	return tree.Position{Ref: ref, Line: int32(pos.Line), Col: int32(pos.Column)}
 }
 
-// labelName returns the name of a regular field's label.
-func labelName(l ast.Label) (string, bool) {
+// LabelName returns the name of a regular field's label.
+func LabelName(l ast.Label) (string, bool) {
 	switch l := l.(type) {
 	case *ast.Ident:
 		if strings.HasPrefix(l.Name, "_") || strings.HasPrefix(l.Name, "#") {
@@ -46,18 +47,18 @@ func labelName(l ast.Label) (string, bool) {
 	return "", false
 }
 
-// plainField returns the name and value of a field without alias, constraint or attributes.
-func plainField(d ast.Decl) (name string, f *ast.Field, ok bool) {
+// PlainField returns the name and value of a field without alias, constraint or attributes.
+func PlainField(d ast.Decl) (name string, f *ast.Field, ok bool) {
 	f, ok = d.(*ast.Field)
 	if !ok || f.Alias != nil || f.Constraint != token.ILLEGAL || len(f.Attrs) > 0 || f.Value == nil {
 		return "", nil, false
 	}
-	name, ok = labelName(f.Label)
+	name, ok = LabelName(f.Label)
 	return name, f, ok
 }
 
-// node returns the value of a literal expression, or nil if CUE must evaluate it.
-func (r *literalReader) node(x ast.Expr) *tree.Node {
+// Node returns the value of a literal expression, or nil if CUE must evaluate it.
+func (r *LiteralReader) Node(x ast.Expr) *tree.Node {
 	switch x := x.(type) {
 	case *ast.BasicLit:
 		return r.scalar(x, "")
@@ -78,7 +79,7 @@ func (r *literalReader) node(x ast.Expr) *tree.Node {
 	return nil
 }
 
-func (r *literalReader) scalar(x *ast.BasicLit, sign string) *tree.Node {
+func (r *LiteralReader) scalar(x *ast.BasicLit, sign string) *tree.Node {
 	n := &tree.Node{At: r.at(x)}
 	switch x.Kind {
 	case token.STRING:
@@ -124,21 +125,21 @@ func decimal(text, extra string) bool {
 	return text != "" && len(text) < 400
 }
 
-func (r *literalReader) structure(x *ast.StructLit) *tree.Node {
-	if r.depth--; r.depth < 0 {
+func (r *LiteralReader) structure(x *ast.StructLit) *tree.Node {
+	if r.Depth--; r.Depth < 0 {
 		return nil
 	}
-	defer func() { r.depth++ }()
+	defer func() { r.Depth++ }()
 	b := tree.NewBuilder(r.at(x), len(x.Elts))
 	for _, d := range x.Elts {
 		if _, ok := d.(*ast.CommentGroup); ok {
 			continue
 		}
-		name, f, ok := plainField(d)
+		name, f, ok := PlainField(d)
 		if !ok {
 			return nil
 		}
-		value := r.node(f.Value)
+		value := r.Node(f.Value)
 		if value == nil {
 			return nil
 		}
@@ -147,14 +148,14 @@ func (r *literalReader) structure(x *ast.StructLit) *tree.Node {
 	return b.Node
 }
 
-func (r *literalReader) list(x *ast.ListLit) *tree.Node {
-	if r.depth--; r.depth < 0 {
+func (r *LiteralReader) list(x *ast.ListLit) *tree.Node {
+	if r.Depth--; r.Depth < 0 {
 		return nil
 	}
-	defer func() { r.depth++ }()
+	defer func() { r.Depth++ }()
 	n := &tree.Node{Kind: tree.List, At: r.at(x), Fields: make([]tree.Field, 0, len(x.Elts))}
 	for _, e := range x.Elts {
-		value := r.node(e)
+		value := r.Node(e)
 		if value == nil {
 			return nil
 		}
@@ -163,8 +164,8 @@ func (r *literalReader) list(x *ast.ListLit) *tree.Node {
 	return n
 }
 
-// nodeSyntax converts a node back to a CUE expression.
-func nodeSyntax(n *tree.Node) ast.Expr {
+// Syntax converts a node back to a CUE expression.
+func Syntax(n *tree.Node) ast.Expr {
 	switch n.Kind {
 	case tree.Bool:
 		return ast.NewBool(n.Text == "true")
@@ -183,13 +184,13 @@ func nodeSyntax(n *tree.Node) ast.Expr {
 	case tree.Struct:
 		s := &ast.StructLit{Elts: make([]ast.Decl, 0, len(n.Fields))}
 		for _, f := range n.Fields {
-			s.Elts = append(s.Elts, &ast.Field{Label: ast.NewString(f.Name), Value: nodeSyntax(f.Value)})
+			s.Elts = append(s.Elts, &ast.Field{Label: ast.NewString(f.Name), Value: Syntax(f.Value)})
 		}
 		return s
 	case tree.List:
 		l := &ast.ListLit{Elts: make([]ast.Expr, 0, len(n.Fields))}
 		for _, f := range n.Fields {
-			l.Elts = append(l.Elts, nodeSyntax(f.Value))
+			l.Elts = append(l.Elts, Syntax(f.Value))
 		}
 		return l
 	}

@@ -3,15 +3,17 @@ package schema
 import (
 	"errors"
 	"fmt"
-	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"reflect"
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"github.com/seed-d64a251c/roster/schema/internal/source"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // codesOf returns the codes of the problems that Load reports.
-func codesOf(t testing.TB, files fstest.MapFS, l limits) []string {
+func codesOf(t testing.TB, files fstest.MapFS, l source.Limits) []string {
 	t.Helper()
 	_, err := load(t.Context(), files, l, &Cache{}, nil)
 	var problems tree.Problems
@@ -26,10 +28,10 @@ func codesOf(t testing.TB, files fstest.MapFS, l limits) []string {
 }
 
 func TestLimits(t *testing.T) {
-	tight := standardLimits()
+	tight := source.StandardLimits()
 	tight.FileBytes, tight.Files, tight.Depth = 5000, 20, 3
 	for name, c := range map[string]struct {
-		limits limits
+		limits source.Limits
 		file   string
 		text   string
 		want   string
@@ -37,26 +39,26 @@ func TestLimits(t *testing.T) {
 		"a large file": {tight, "big.cue", "package roster\n" + strings.Repeat("// x\n", 2000),
 			tree.TooLarge.ID},
 		"deep folders": {tight, "a/b/c/d/e.cue", "package roster\n", tree.TooLarge.ID},
-		"deep lists in CUE": {standardLimits(), "deep.cue",
+		"deep lists in CUE": {source.StandardLimits(), "deep.cue",
 			"package roster\n_x: " + strings.Repeat("[", deepFileSize), tree.TooLarge.ID},
-		"deep fields in CUE": {standardLimits(), "deep.cue",
+		"deep fields in CUE": {source.StandardLimits(), "deep.cue",
 			"package roster\n" + strings.Repeat("a: ", deepFileSize), tree.TooLarge.ID},
-		"deep operators in CUE": {standardLimits(), "deep.cue",
+		"deep operators in CUE": {source.StandardLimits(), "deep.cue",
 			"package roster\n_x: " + strings.Repeat("!", 3*deepFileSize) + "true", tree.TooLarge.ID},
 		"a deep file below the checked size": {
-			standardLimits(), "deep.cue", "package roster\n_x: " + strings.Repeat("[", deepFileSize-2000),
+			source.StandardLimits(), "deep.cue", "package roster\n_x: " + strings.Repeat("[", deepFileSize-2000),
 			tree.SyntaxError.ID,
 		},
-		"deep sums in CUE": {standardLimits(), "deep.cue",
+		"deep sums in CUE": {source.StandardLimits(), "deep.cue",
 			"package roster\n_x: 1" + strings.Repeat("+1", 20_000), tree.TooLarge.ID},
-		"deep JSON": {standardLimits(), "users/x.json", strings.Repeat("[", 1_000_000),
+		"deep JSON": {source.StandardLimits(), "users/x.json", strings.Repeat("[", 1_000_000),
 			tree.SyntaxError.ID},
-		"deep YAML": {standardLimits(), "users/x.yaml",
+		"deep YAML": {source.StandardLimits(), "users/x.yaml",
 			strings.Repeat("[", 5000) + strings.Repeat("]", 5000), tree.TooLarge.ID},
-		"expanding aliases in YAML": {standardLimits(), "users/x.yaml", "a: &a [x, x, x, x, x, x, x, x, x, " +
+		"expanding aliases in YAML": {source.StandardLimits(), "users/x.yaml", "a: &a [x, x, x, x, x, x, x, x, x, " +
 			"x]\nb: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a]\nc: &c [*b, *b, *b, *b, *b, *b, *b, *b, *b]\nd: &d [*c, " +
 			"*c, *c, *c, *c, *c, *c, *c, *c]\ne: [*d, *d, *d, *d, *d, *d, *d]\n", tree.TooLarge.ID},
-		"text that is not UTF-8": {standardLimits(), "users/x.csv", "key\n\xff\n", tree.SyntaxError.ID},
+		"text that is not UTF-8": {source.StandardLimits(), "users/x.csv", "key\n\xff\n", tree.SyntaxError.ID},
 	} {
 		t.Run(name, func(t *testing.T) {
 			files := base(t)
@@ -81,8 +83,8 @@ func TestLimits(t *testing.T) {
 // The load on the machine decides whether CUE finishes in time, so it must not decide whether a
 // commit is valid.
 func TestSlowCUEIsNotAProblemOfTheDeclarations(t *testing.T) {
-	noTime := standardLimits()
-	noTime.evalMillis = 0
+	noTime := source.StandardLimits()
+	noTime.EvalMillis = 0
 	code := fstest.MapFS{"a.cue": {Data: []byte("package roster\ngroups: a: displayName: \"A\" + \"\"\n")}}
 	_, err := load(t.Context(), code, noTime, &Cache{}, nil)
 	var slow *TimeoutError
@@ -93,4 +95,4 @@ func TestSlowCUEIsNotAProblemOfTheDeclarations(t *testing.T) {
 }
 
 // deepFileSize is the size of a file that is too large to be parsed without a depth check.
-const deepFileSize = noTokenCheckBelow + 1000
+const deepFileSize = source.NoTokenCheckBelow + 1000

@@ -1,13 +1,13 @@
-package schema
+package source
 
 import (
 	"cmp"
 	"fmt"
 )
 
-// Limits bound the cost of the files of one configuration. A field that is 0 has the standard
+// FileLimits bound the cost of the files of one configuration. A field that is 0 has the standard
 // value.
-type Limits struct {
+type FileLimits struct {
 	// Files is the largest number of files, and that of folders. Files that Load does not read
 	// count too.
 	Files int
@@ -17,32 +17,32 @@ type Limits struct {
 	Depth int
 }
 
-// StandardLimits returns the limits of Load. They are above the needs of an organization with
+// StandardFileLimits returns the limits of Load. They are above the needs of an organization with
 // 100,000 users.
-func StandardLimits() Limits {
-	return Limits{Files: 100_000, FileBytes: 64 << 20, TotalBytes: 512 << 20, Depth: 100}
+func StandardFileLimits() FileLimits {
+	return FileLimits{Files: 100_000, FileBytes: 64 << 20, TotalBytes: 512 << 20, Depth: 100}
 }
 
 // OrStandard returns the limits, with the standard value for each field that is 0.
-func (l Limits) OrStandard() Limits {
-	standard := StandardLimits()
-	return Limits{
+func (l FileLimits) OrStandard() FileLimits {
+	standard := StandardFileLimits()
+	return FileLimits{
 		Files: cmp.Or(l.Files, standard.Files), FileBytes: cmp.Or(l.FileBytes, standard.FileBytes),
 		TotalBytes: cmp.Or(l.TotalBytes, standard.TotalBytes), Depth: cmp.Or(l.Depth, standard.Depth),
 	}
 }
 
-// limits bound the cost of one configuration.
-type limits struct {
-	Limits
+// Limits bound the cost of one configuration.
+type Limits struct {
+	FileLimits
 	// depth is the deepest nesting of values.
 	depth int
 	// forDepth is the deepest nesting of for clauses.
 	forDepth int
 	// repeatCount is the largest count for list.Repeat, list.Range and strings.Repeat.
 	repeatCount int64
-	// evalMillis is the time limit of CUE.
-	evalMillis int
+	// EvalMillis is the time limit of CUE.
+	EvalMillis int
 	// chunkBytes is how much of a YAML file is parsed at once.
 	chunkBytes int
 	// valueBytes is the longest value as it is written in a file. No field may be that long, but
@@ -50,22 +50,23 @@ type limits struct {
 	valueBytes int
 	// columns is the largest number of columns of a CSV file.
 	columns int
-	// problems is the largest number of problems that are listed.
-	problems int
+	// Problems is the largest number of problems that are listed.
+	Problems int
 
-	// noFastPath sends all records through the slow path, so that tests can compare the results.
-	noFastPath bool
+	// NoFastPath sends all records through the slow path, so that tests can compare the results.
+	NoFastPath bool
 }
 
 // TooLong is the message for a value that is longer than valueBytes.
-func (l limits) tooLong() string {
+func (l Limits) tooLong() string {
 	return fmt.Sprintf("a value is longer than %d KiB", l.valueBytes>>10)
 }
 
-func standardLimits() limits {
-	return limits{
-		Limits: StandardLimits(),
-		depth:  100, forDepth: 2, repeatCount: 10_000, evalMillis: 120_000, chunkBytes: 256 << 10,
-		valueBytes: 64 << 10, columns: 1000, problems: 10_000,
+// StandardLimits returns the limits of Load.
+func StandardLimits() Limits {
+	return Limits{
+		FileLimits: StandardFileLimits(),
+		depth:      100, forDepth: 2, repeatCount: 10_000, EvalMillis: 120_000, chunkBytes: 256 << 10,
+		valueBytes: 64 << 10, columns: 1000, Problems: 10_000,
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"testing/fstest"
 
 	"cuelang.org/go/cue/format"
+
+	"github.com/seed-d64a251c/roster/schema/internal/source"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
@@ -26,12 +28,11 @@ func throughCUE(files fstest.MapFS) fstest.MapFS {
 func readTree(t testing.TB, dir string) fstest.MapFS {
 	t.Helper()
 	files := fstest.MapFS{}
-	scanned := &loader{limits: standardLimits(), cache: &Cache{}}
-	tr, err := scanned.scan(t.Context(), os.DirFS(dir))
+	tr, err := (&source.Scanner{FS: os.DirFS(dir), Limits: source.StandardFileLimits()}).Scan(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range append(append(tr.cue, tr.data...), "saml/aws-sp.xml", "saml/idp-2026.crt") {
+	for _, name := range append(append(tr.CUE, tr.Data...), "saml/aws-sp.xml", "saml/idp-2026.crt") {
 		b, err := os.ReadFile(dir + "/" + name)
 		if err != nil {
 			t.Fatal(err)
@@ -131,7 +132,7 @@ func partOf(r *rand.Rand, n *tree.Node, k int) *tree.Node {
 
 func cueText(t *testing.T, n *tree.Node) string {
 	t.Helper()
-	b, err := format.Node(nodeSyntax(n))
+	b, err := format.Node(source.Syntax(n))
 	if err != nil {
 		t.Fatal(err)
 	}

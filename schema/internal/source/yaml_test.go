@@ -1,22 +1,23 @@
-package schema
+package source
 
 import (
 	"fmt"
-	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"slices"
 	"testing"
+
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // yamlRecords reads a YAML file, whole or in chunks. It returns its records with their positions,
 // whether it was split, and whether it is valid.
 func yamlRecords(text string, chunkBytes int) (records []string, split, valid bool) {
 	valid = true
-	f := &dataFile{ref: &tree.File{Path: "users/x.yaml"}, kind: "users",
-		limits: limits{depth: 100, chunkBytes: chunkBytes},
-		seen:   map[string]tree.Position{}, arena: &tree.Arena{}, reuseNodes: true,
-		discard: func() { records = nil }, report: func(tree.Problem) { valid = false },
-		yield: func(_ string, x tree.Field) {
-			records = append(records, fmt.Sprint(x.Name, x.At.Pos(), plainValue(x.Value), allPositions(x.Value)))
+	f := &DataFile{Ref: &tree.File{Path: "users/x.yaml"}, kind: "users",
+		Limits: Limits{depth: 100, chunkBytes: chunkBytes},
+		seen:   map[string]tree.Position{}, Arena: &tree.Arena{}, ReuseNodes: true,
+		Discard: func() { records = nil }, Report: func(tree.Problem) { valid = false },
+		Yield: func(_ string, x tree.Field) {
+			records = append(records, fmt.Sprint(x.Name, x.At.Pos(), describe(x.Value), allPositions(x.Value)))
 		}}
 	if chunkBytes > 0 {
 		split = f.readChunks(text)
@@ -24,6 +25,15 @@ func yamlRecords(text string, chunkBytes int) (records []string, split, valid bo
 	}
 	f.readDocuments(text, 0)
 	return records, false, valid
+}
+
+// describe returns the content of a node without positions.
+func describe(n *tree.Node) string {
+	text := fmt.Sprint(n.Kind, n.Text)
+	for _, f := range n.Fields {
+		text += "," + f.Name + ":" + describe(f.Value)
+	}
+	return text + ";"
 }
 
 func allPositions(n *tree.Node) (out []tree.Pos) {

@@ -1,4 +1,4 @@
-package schema
+package source
 
 import (
 	"errors"
@@ -8,14 +8,15 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // yamlReader converts YAML 1.2 to nodes. It expands aliases up to a limit, and rejects merge keys
 // and custom tags.
 type yamlReader struct {
-	file *dataFile
+	file *DataFile
 	// lines is the number of lines before the text.
 	lines int
 	depth int
@@ -27,8 +28,8 @@ type yamlReader struct {
 var yamlLine = regexp.MustCompile(`line (\d+): (.*)`)
 
 // readYAML reads a YAML file. A large file is parsed in chunks if its nodes can be reused.
-func (f *dataFile) readYAML(text string) {
-	if f.reuseNodes && len(text) > f.limits.chunkBytes && f.readChunks(text) {
+func (f *DataFile) readYAML(text string) {
+	if f.ReuseNodes && len(text) > f.Limits.chunkBytes && f.readChunks(text) {
 		return
 	}
 	f.readDocuments(text, 0)
@@ -48,7 +49,7 @@ func hasOtherLineBreaks(text string) bool {
 //
 // A line inside a multi-line string or list may look like the start of a record. Then the chunk
 // before that line is incomplete, which is a parse error.
-func (f *dataFile) readChunks(text string) bool {
+func (f *DataFile) readChunks(text string) bool {
 	if hasOtherLineBreaks(text) {
 		return false
 	}
@@ -65,19 +66,19 @@ func (f *dataFile) readChunks(text string) bool {
 		}
 	}
 	valid := true
-	part := &dataFile{
-		ref: f.ref, kind: f.kind, limits: f.limits, seen: map[string]tree.Position{}, arena: f.arena, yield: f.yield,
-		report: func(tree.Problem) { valid = false },
+	part := &DataFile{
+		Ref: f.Ref, kind: f.kind, Limits: f.Limits, seen: map[string]tree.Position{}, Arena: f.Arena, Yield: f.Yield,
+		Report: func(tree.Problem) { valid = false },
 	}
 	lines := 0
 	for text != "" && valid {
-		chunk := text[:nextRecord(text, f.limits.chunkBytes)]
+		chunk := text[:nextRecord(text, f.Limits.chunkBytes)]
 		part.readDocuments(chunk, lines)
 		lines += strings.Count(chunk, "\n")
 		text = text[len(chunk):]
 	}
 	if !valid {
-		f.discard()
+		f.Discard()
 	}
 	return valid
 }
@@ -97,7 +98,7 @@ func nextRecord(text string, n int) int {
 }
 
 // readDocuments reads the YAML documents of a text that starts after some lines of the file.
-func (f *dataFile) readDocuments(text string, lines int) {
+func (f *DataFile) readDocuments(text string, lines int) {
 	dec := yaml.NewDecoder(strings.NewReader(text))
 	budget := 1000 + len(text)
 	for {
@@ -107,7 +108,7 @@ func (f *dataFile) readDocuments(text string, lines int) {
 			return
 		}
 		if err != nil {
-			at, message := tree.Position{Ref: f.ref, Line: 1, Col: 1}, strings.TrimPrefix(err.Error(), "yaml: ")
+			at, message := tree.Position{Ref: f.Ref, Line: 1, Col: 1}, strings.TrimPrefix(err.Error(), "yaml: ")
 			if m := yamlLine.FindStringSubmatch(message); m != nil {
 				line, _ := strconv.Atoi(m[1])
 				at.Line, message = int32(min(line, math.MaxInt32)), m[2]
@@ -115,7 +116,7 @@ func (f *dataFile) readDocuments(text string, lines int) {
 			f.reportAt(at, tree.SyntaxError, message, "", "")
 			return
 		}
-		r := &yamlReader{file: f, lines: lines, depth: f.limits.depth, budget: budget}
+		r := &yamlReader{file: f, lines: lines, depth: f.Limits.depth, budget: budget}
 		n := r.node(&doc)
 		if r.failed {
 			return
@@ -126,7 +127,7 @@ func (f *dataFile) readDocuments(text string, lines int) {
 }
 
 func (r *yamlReader) position(y *yaml.Node) tree.Position {
-	return tree.Position{Ref: r.file.ref, Line: int32(y.Line + r.lines), Col: int32(y.Column)}
+	return tree.Position{Ref: r.file.Ref, Line: int32(y.Line + r.lines), Col: int32(y.Column)}
 }
 
 func (r *yamlReader) fail(y *yaml.Node, c tree.Code, message, advice string) *tree.Node {

@@ -1,55 +1,56 @@
-package schema
+package source
 
 import (
 	"fmt"
-	"github.com/seed-d64a251c/roster/schema/internal/tree"
 	"path"
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
-// dataFile is one file of records below users/ or groups/.
-type dataFile struct {
-	ref  *tree.File
+// DataFile is one file of records below users/ or groups/.
+type DataFile struct {
+	Ref  *tree.File
 	kind string
-	// types are the custom attributes by name; CSV cells need them.
-	types  map[string]string
-	limits limits
-	report func(tree.Problem)
-	// conflict is called with two memberships that cannot be unified.
-	conflict tree.ConflictFunc
-	// yield is called with each record.
-	yield func(kind string, f tree.Field)
-	// reuseNodes allows the reader to reuse the nodes of a record after yield returns.
-	reuseNodes bool
-	// discard drops all records that were yielded. It is required if reuseNodes is set.
-	discard func()
-	arena   *tree.Arena
+	// Types are the custom attributes by name; CSV cells need them.
+	Types  map[string]string
+	Limits Limits
+	Report func(tree.Problem)
+	// Conflict is called with two memberships that cannot be unified.
+	Conflict tree.ConflictFunc
+	// Yield is called with each record.
+	Yield func(kind string, f tree.Field)
+	// ReuseNodes allows the reader to reuse the nodes of a record after yield returns.
+	ReuseNodes bool
+	// Discard drops all records that were yielded. It is required if reuseNodes is set.
+	Discard func()
+	Arena   *tree.Arena
 	// seen has the position of each key, to find duplicates.
 	seen map[string]tree.Position
 }
 
-// read yields the records of the file.
-func (f *dataFile) read(text string) {
-	f.kind, _, _ = strings.Cut(f.ref.Path, "/")
+// Read yields the records of the file.
+func (f *DataFile) Read(text string) {
+	f.kind, _, _ = strings.Cut(f.Ref.Path, "/")
 	f.seen = map[string]tree.Position{}
 	text = strings.TrimPrefix(text, "\xef\xbb\xbf")
 	if !utf8.ValidString(text) {
-		f.reportAt(tree.Position{Ref: f.ref, Line: 1, Col: 1}, tree.SyntaxError, "the file is not UTF-8", "",
+		f.reportAt(tree.Position{Ref: f.Ref, Line: 1, Col: 1}, tree.SyntaxError, "the file is not UTF-8", "",
 			"save it as UTF-8")
 		return
 	}
-	switch strings.ToLower(path.Ext(f.ref.Path)) {
+	switch strings.ToLower(path.Ext(f.Ref.Path)) {
 	case ".json":
-		if n := f.parseJSON(text, 1); n != nil {
+		if n := f.ParseJSON(text, 1); n != nil {
 			f.addDocument(n)
 		}
 	case ".jsonl":
 		line := 1
 		for row := range strings.Lines(text) {
 			if strings.TrimSpace(row) != "" {
-				if n := f.parseJSON(strings.TrimRight(row, "\r\n"), line); n != nil {
+				if n := f.ParseJSON(strings.TrimRight(row, "\r\n"), line); n != nil {
 					f.keyedRecord(n)
 				}
 				f.resetArena()
@@ -59,26 +60,26 @@ func (f *dataFile) read(text string) {
 	case ".csv":
 		f.readCSV(text)
 	default:
-		if line := longYAMLValue(text, f.limits.valueBytes); line > 0 {
-			f.reportAt(tree.Position{Ref: f.ref, Line: int32(line), Col: 1}, tree.TooLarge, f.limits.tooLong(), "", "")
+		if line := longYAMLValue(text, f.Limits.valueBytes); line > 0 {
+			f.reportAt(tree.Position{Ref: f.Ref, Line: int32(line), Col: 1}, tree.TooLarge, f.Limits.tooLong(), "", "")
 			return
 		}
 		f.readYAML(text)
 	}
 }
 
-func (f *dataFile) reportAt(at tree.Position, c tree.Code, message, value, advice string) {
-	f.report(c.Problem(at.Pos(), "", message).WithValue(value).WithAdvice(advice))
+func (f *DataFile) reportAt(at tree.Position, c tree.Code, message, value, advice string) {
+	f.Report(c.Problem(at.Pos(), "", message).WithValue(value).WithAdvice(advice))
 }
 
 // reportDuplicate reports a name that occurs twice in one struct.
-func (f *dataFile) reportDuplicate(at tree.Position, name string, first tree.Position) {
+func (f *DataFile) reportDuplicate(at tree.Position, name string, first tree.Position) {
 	message := fmt.Sprintf("duplicate name, first on line %d", first.Line)
 	f.reportAt(at, tree.DuplicateKey, message, tree.Quote(name), tree.DuplicateKey.Advice)
 }
 
 // addDocument adds a record with a key, a list of such records, or a map from key to record.
-func (f *dataFile) addDocument(n *tree.Node) {
+func (f *DataFile) addDocument(n *tree.Node) {
 	switch {
 	case n.Kind == tree.List:
 		for _, e := range n.Fields {
@@ -98,7 +99,7 @@ func (f *dataFile) addDocument(n *tree.Node) {
 }
 
 // keyedRecord adds a record that has its key in the field "key".
-func (f *dataFile) keyedRecord(n *tree.Node) {
+func (f *DataFile) keyedRecord(n *tree.Node) {
 	key := n.Get("key")
 	if key == nil || key.Value.Kind != tree.String {
 		message := "the record has no key"
@@ -113,19 +114,19 @@ func (f *dataFile) keyedRecord(n *tree.Node) {
 	f.addRecord(name, at, n)
 }
 
-func (f *dataFile) addRecord(key string, at tree.Position, n *tree.Node) {
+func (f *DataFile) addRecord(key string, at tree.Position, n *tree.Node) {
 	if first, ok := f.seen[key]; ok {
 		message := fmt.Sprintf("duplicate key, first on line %d", first.Line)
 		f.reportAt(at, tree.DuplicateKey, message, tree.Quote(key), tree.DuplicateKey.Advice)
 		return
 	}
 	f.seen[key] = at
-	f.yield(f.kind, tree.Field{Name: key, At: at, Value: n})
+	f.Yield(f.kind, tree.Field{Name: key, At: at, Value: n})
 }
 
 // resetArena releases the nodes of the last record.
-func (f *dataFile) resetArena() {
-	if f.reuseNodes {
-		f.arena.Reset()
+func (f *DataFile) resetArena() {
+	if f.ReuseNodes {
+		f.Arena.Reset()
 	}
 }

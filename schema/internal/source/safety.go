@@ -1,4 +1,4 @@
-package schema
+package source
 
 import (
 	"fmt"
@@ -10,20 +10,21 @@ import (
 	"cuelang.org/go/cue/literal"
 	"cuelang.org/go/cue/scanner"
 	"cuelang.org/go/cue/token"
+
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
-// noTokenCheckBelow is the file size in bytes below which no nesting can exhaust the parser's
+// NoTokenCheckBelow is the file size in bytes below which no nesting can exhaust the parser's
 // stack, and no value is expensive.
-const noTokenCheckBelow = 128 << 10
+const NoTokenCheckBelow = 128 << 10
 
 // checkTokens returns why a file is too expensive to parse, and where. "" means that it is not.
 //
 // A file nests too deeply if the parser would need too much stack. checkTokens counts, at each
 // point of the file, the tokens since the last comma on every open level. The recursion of a parser
 // cannot be deeper than that.
-func (l limits) checkTokens(src []byte) (reason string, at token.Position) {
-	if len(src) <= noTokenCheckBelow {
+func (l Limits) checkTokens(src []byte) (reason string, at token.Position) {
+	if len(src) <= NoTokenCheckBelow {
 		return "", at
 	}
 	var s scanner.Scanner
@@ -64,7 +65,7 @@ func (l limits) checkTokens(src []byte) (reason string, at token.Position) {
 // too much.
 type safetyCheck struct {
 	ref    *tree.File
-	limits limits
+	limits Limits
 	report func(tree.Problem)
 	// identifiers collects the names that the code refers to.
 	identifiers map[string]bool
@@ -73,7 +74,7 @@ type safetyCheck struct {
 }
 
 func (sc *safetyCheck) reject(n ast.Node, c tree.Code, message, value string) {
-	sc.report(c.Problem(tokenPosition(sc.ref, n.Pos()).Pos(), "", message).WithValue(value))
+	sc.report(c.Problem(TokenPosition(sc.ref, n.Pos()).Pos(), "", message).WithValue(value))
 }
 
 // checkImports rejects imports outside CUE's standard library. It reports whether all imports are

@@ -1,4 +1,4 @@
-package schema
+package source
 
 import (
 	"strings"
@@ -6,7 +6,7 @@ import (
 )
 
 func TestOnlyDeepFilesAndLongValuesAreExpensive(t *testing.T) {
-	l := standardLimits()
+	l := StandardLimits()
 	l.depth = 10
 	flat := strings.Repeat("groups: \"g\": {displayName: \"G\", members: {u1: {}, u2: {}, }}\n", 4000)
 	for _, test := range []struct{ name, text, want string }{

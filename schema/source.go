@@ -1,0 +1,20 @@
+package schema
+
+import "github.com/seed-d64a251c/roster/schema/internal/source"
+
+// Limits bound the cost of the files of one configuration. A field that is 0 has the standard
+// value.
+type Limits = source.FileLimits
+
+// StandardLimits returns the limits of Load. They are above the needs of an organization with
+// 100,000 users.
+func StandardLimits() Limits { return source.StandardFileLimits() }
+
+// ContentError is what a tree has instead of a file or folder. It is an fs.ErrInvalid: the tree is
+// the cause, and another attempt does not help.
+type ContentError = source.ContentError
+
+// Unreadable returns the problem of a file or folder that cannot be read because of what the tree
+// has instead: a submodule, a pointer of Git LFS, an entry with an impossible name. The error is an
+// fs.ErrInvalid. Another attempt does not help.
+func Unreadable(name string, err error) Problem { return source.Unreadable(name, err) }
