@@ -104,6 +104,14 @@ func (s *Status) PolicyInForce() string {
 	return s.PolicyCommit
 }
 
+// RunID returns the run that wrote the status; "" if there is no status.
+func (s *Status) RunID() string {
+	if s == nil {
+		return ""
+	}
+	return s.Run
+}
+
 // LastAppliedCommit returns the commit that was last applied; "" if there is none.
 func (s *Status) LastAppliedCommit() string {
 	if s == nil || s.LastApplied == nil {

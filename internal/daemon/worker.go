@@ -37,7 +37,9 @@ type worker struct {
 	unreachable        int                         // consecutive runs that Git kept from their end
 	unanswered         func(context.Context) error // that of the last run's result
 	asked              int                         // how often the forge was asked again
-	supersede          context.CancelCauseFunc     // of the current run; nil if there is none
+	newer              chan struct{}               // closed by a commit newer than that of the current run; nil: no run
+	superseded         int                         // consecutive runs that a newer commit ended
+	replaced           *run.ReplacedRun            // what the last of them has read
 }
 
 // refusal is an invalid commit that is not reported yet.
@@ -50,12 +52,13 @@ func newWorker(d *Daemon, key string) *worker {
 	return &worker{daemon: d, key: key, trigger: make(chan struct{}, 1)}
 }
 
-// assign sets a new commit to run and stops the run of an older commit at a safe point.
+// assign sets a new commit to run. The run of an older commit ends early; see run.Supersession.
 func (w *worker) assign(p *schema.Provisioner, decls *schema.Declarations, commit reconcile.CommitRef) {
 	w.mu.Lock()
 	w.provisioner, w.decls, w.commit, w.newCommit, w.refused = p, decls, commit, true, nil
-	if w.supersede != nil {
-		w.supersede(run.ErrSuperseded)
+	if w.newer != nil {
+		close(w.newer)
+		w.newer = nil
 	}
 	w.mu.Unlock()
 	w.notify()
@@ -247,17 +250,17 @@ func (w *worker) work(ctx context.Context, trigger string) {
 		w.mu.Unlock()
 		return
 	}
-	runCtx, cancel := context.WithCancelCause(ctx)
-	w.supersede = cancel
+	newer := make(chan struct{})
+	w.newer = newer
+	req.Supersession = run.Supersession{Newer: newer, Before: w.superseded, Replaced: w.replaced}
 	w.mu.Unlock()
-	defer cancel(nil)
 	req.Notices, req.Progress, req.OutOfReach = w.daemon.notices(p), w.progress(), w.daemon.outOfReach()
 	if refused != nil {
-		result, err := w.daemon.Runner.Refuse(runCtx, p, refused.commit, triggerCommit, refused.problems)
+		result, err := w.daemon.Runner.Refuse(ctx, p, refused.commit, triggerCommit, refused.problems)
 		w.daemon.finished(w.key, result, err)
 	}
 	if due {
-		result, err := w.daemon.Runner.Once(runCtx, req)
+		result, err := w.daemon.Runner.Once(ctx, req)
 		w.daemon.finished(w.key, result, err)
 		w.ended(trigger, result, err)
 		if w.isStandby() {
@@ -265,7 +268,7 @@ func (w *worker) work(ctx context.Context, trigger string) {
 		}
 	}
 	w.mu.Lock()
-	w.supersede = nil
+	w.newer = nil
 	w.mu.Unlock()
 }
 
@@ -274,6 +277,13 @@ func (w *worker) work(ctx context.Context, trigger string) {
 func (w *worker) ended(trigger string, result *run.Result, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.replaced = nil
+	if errors.Is(err, run.ErrSuperseded) {
+		w.superseded++
+		w.replaced = result.Replaced
+	} else {
+		w.superseded = 0
+	}
 	w.leased = nil
 	if errors.Is(err, reconcile.ErrLeased) {
 		now := w.daemon.Runner.Clock()

@@ -29,8 +29,9 @@ const CacheVersion = 1
 type CachedDirectory struct {
 	Version  int    `json:"version"`
 	Identity string `json:"identity"` // of the provisioner
-	// Run is the run that stored it. If the status names another run, another process has run since
-	// and the cached directory is not used.
+	// Run is the run that stored it, or the run in the status then if it left no report; empty if
+	// there was no status. If the status names another run, another process has run since and the
+	// cached directory is not used.
 	Run      string              `json:"run"`
 	Observed *reconcile.Observed `json:"observed"`
 	// FullReadAt is the time of the last run that read everything. UsersReadAt and GroupsReadAt are
@@ -40,6 +41,11 @@ type CachedDirectory struct {
 	GroupsReadAt time.Time `json:"groupsReadAt"`
 	// MembersReadAt is the time when all members of a group were last read, by group id.
 	MembersReadAt map[string]time.Time `json:"membersReadAt"`
+	// FullReadSince is the start of a full read that did not end. What was read since then need not
+	// be read again to complete it. Zero if the last full read has ended.
+	FullReadSince time.Time `json:"fullReadSince,omitzero"`
+	// GroupsOf has the groups of the users that were read for it, if memberships are read by user.
+	GroupsOf map[string][]string `json:"groupsOf,omitempty"`
 	// Unverified lists what writes without an answer may have changed. The next run looks it up
 	// before it plans.
 	Unverified []lookup `json:"unverified,omitempty"`
@@ -49,15 +55,20 @@ type CachedDirectory struct {
 // relied on: another process has run since, a run was interrupted, or the audit branch is
 // broken.
 func LoadCached(cache Cache, p *schema.Provisioner, audit *reconcile.AuditState) *CachedDirectory {
-	if cache == nil || audit.Status == nil || audit.Interrupted != nil || len(audit.OpenIntents) > 0 ||
-		audit.Trust.Broken() {
+	if cache == nil || !Trusts(audit) {
 		return nil
 	}
 	c := cache.Load(p.Key)
-	if c == nil || c.Check() != nil || c.Identity != p.Identity() || c.Run != audit.Status.Run {
+	if c == nil || c.Check() != nil || c.Identity != p.Identity() || c.Run != audit.Status.RunID() {
 		return nil
 	}
 	return c
+}
+
+// Trusts reports whether what earlier runs have read counts: no run was interrupted, and the audit
+// branch is not broken.
+func Trusts(audit *reconcile.AuditState) bool {
+	return audit.Interrupted == nil && len(audit.OpenIntents) == 0 && !audit.Trust.Broken()
 }
 
 // Check returns an error for a cached directory of another version or with missing parts.
@@ -72,21 +83,14 @@ func (c *CachedDirectory) Check() error {
 	return nil
 }
 
-// newCache returns the cached directory after a full read.
-func newCache(o *reconcile.Observed, p *schema.Provisioner) *CachedDirectory {
-	c := &CachedDirectory{
-		Version: CacheVersion, Identity: p.Identity(), Observed: o, FullReadAt: o.ReadAt, UsersReadAt: o.ReadAt,
-		MembersReadAt: make(map[string]time.Time, len(o.Members)),
-	}
-	if p.PushGroups {
-		c.GroupsReadAt = o.ReadAt
-	}
-	for id := range o.Members {
-		c.MembersReadAt[id] = o.ReadAt
-	}
-	shareIDs(o)
-	return c
+// emptyCache returns a cached directory before the first read.
+func emptyCache(identity string) *CachedDirectory {
+	return &CachedDirectory{Version: CacheVersion, Identity: identity,
+		Observed: &reconcile.Observed{Members: map[string][]string{}}, MembersReadAt: map[string]time.Time{}}
 }
+
+// isComplete reports whether everything was read once.
+func (c *CachedDirectory) isComplete() bool { return !c.FullReadAt.IsZero() }
 
 // copy returns a copy that may be updated.
 func (c *CachedDirectory) copy() *CachedDirectory {
@@ -94,6 +98,7 @@ func (c *CachedDirectory) copy() *CachedDirectory {
 	o := *c.Observed
 	o.Users, o.Groups, o.Members = slices.Clone(o.Users), slices.Clone(o.Groups), maps.Clone(o.Members)
 	out.Observed, out.MembersReadAt, out.Unverified = &o, maps.Clone(c.MembersReadAt), slices.Clone(c.Unverified)
+	out.GroupsOf = maps.Clone(c.GroupsOf)
 	return &out
 }
 
@@ -118,7 +123,7 @@ func (c *CachedDirectory) oldestRead() time.Time {
 func (c *CachedDirectory) selectedGroups(options Options) []string {
 	var out []string
 	for _, g := range c.Observed.Groups {
-		if options.SelectMembers == nil || options.SelectMembers(g) {
+		if options.selects(g) {
 			out = append(out, g.ID)
 		}
 	}

@@ -12,7 +12,8 @@ import (
 const maxRounds = 5
 
 // ObserveAndPlan observes the directory and plans, until every fact that the plan depends on was
-// read in this run. in has all of a plan's input except Observed and Reviewed.
+// read in this run. in has all of a plan's input except Observed and Reviewed. With an error it
+// returns the view as well, if anything was read: the next run need not read it again.
 func (r *Reader) ObserveAndPlan(ctx context.Context, in reconcile.PlanInput,
 	reviews *reconcile.ReviewHistory) (*reconcile.Plan, *View, error) {
 	options := r.options(in.Desired, in.Ledger)
@@ -29,7 +30,7 @@ func (r *Reader) ObserveAndPlan(ctx context.Context, in reconcile.PlanInput,
 		if ids := plan.EvidenceNeeded(in.Ledger); len(ids) > 0 && r.Evidence != nil {
 			found, err := r.Evidence(ctx, ids)
 			if err != nil {
-				return nil, nil, err
+				return nil, v, err
 			}
 			in.Evidence = in.Evidence.With(ids, found)
 			round--
@@ -37,12 +38,13 @@ func (r *Reader) ObserveAndPlan(ctx context.Context, in reconcile.PlanInput,
 		}
 		if r.Causes != nil && causesOf != round && plan.NeedsCauses() {
 			if in.Causes, err = r.Causes(ctx, plan, in); err != nil {
-				return nil, nil, err
+				return nil, v, err
 			}
 			causesOf = round
 			plan = reconcile.NewPlan(in) // what was reviewed does not depend on causes
 		}
 		if v.fullyRead {
+			plan.CachedRead = nil
 			return plan, v, nil
 		}
 		required := v.requiredLookups(plan, in)
@@ -51,7 +53,8 @@ func (r *Reader) ObserveAndPlan(ctx context.Context, in reconcile.PlanInput,
 			return plan, v, nil
 		}
 		if round == maxRounds {
-			v, err = r.fullRead(ctx, options)
+			v = newView(emptyCache(r.Provisioner.Identity()))
+			err = r.fullRead(ctx, v, options)
 			continue
 		}
 		before := v.changes
@@ -60,7 +63,7 @@ func (r *Reader) ObserveAndPlan(ctx context.Context, in reconcile.PlanInput,
 			return plan, v, nil
 		}
 	}
-	return nil, nil, fmt.Errorf("read %s: %w", r.Provisioner.Identity(), err)
+	return nil, v, fmt.Errorf("read %s: %w", r.Provisioner.Identity(), err)
 }
 
 // allowed returns what the interrupted runs were allowed, on the directory as it is now.

@@ -16,9 +16,12 @@ type Reader struct {
 	Directory   reconcile.Directory
 	Provisioner *schema.Provisioner
 	// Cached is what earlier runs know of the directory; nil: everything is read.
-	Cached  *CachedDirectory
-	Started time.Time // of the run; everything that it reads counts as read at this time
-	Trigger string    // of the run
+	Cached *CachedDirectory
+	// Replaced is the view of the run that this run replaces, because there was a newer commit.
+	// That run has written nothing. Nil if there is none.
+	Replaced *View
+	Started  time.Time // of the run; everything that it reads counts as read at this time
+	Trigger  string    // of the run
 	// Evidence, if set, returns the provenances of objects whose ledger entries are not proved, by
 	// id. It is called only for objects that the plan changes.
 	Evidence func(ctx context.Context, ids []string) (map[string][]reconcile.Provenance, error)
@@ -43,7 +46,8 @@ func (r *Reader) progress(phase string) func(done, total int) {
 func (r *Reader) ReadMembers(ctx context.Context) (*reconcile.Observed, error) {
 	p, cached := r.Provisioner, r.Cached
 	options := Options{Groups: p.PushGroups, Concurrency: p.Rate.Concurrency}
-	if cached == nil || len(cached.Unverified) > 0 || p.PushGroups && cached.GroupsReadAt.IsZero() {
+	if cached == nil || !cached.isComplete() || len(cached.Unverified) > 0 ||
+		p.PushGroups && cached.GroupsReadAt.IsZero() {
 		return Read(ctx, r.Directory, options, r.Started)
 	}
 	o := *cached.Observed
@@ -88,25 +92,24 @@ func (r *Reader) options(desired *reconcile.Desired, ledger *reconcile.Ledger) O
 	}
 }
 
-// refresh returns a view of the directory: all of it read in this run, or the cached directory with
-// a part of it read again.
+// refresh returns a view of the directory: all of it read in this run, the cached directory with a
+// part of it read again, or what the run that this one replaces has read. With an error it returns
+// the view as well: what was read until then is right.
 func (r *Reader) refresh(ctx context.Context, options Options) (*View, error) {
-	if r.Cached == nil || r.Trigger == "command" {
-		return r.fullRead(ctx, options)
-	}
-	v := newView(r.Cached.copy())
-	plan := planRefresh(v.CachedDirectory, r.Provisioner, v.selectedGroups(options), r.Trigger == "schedule", r.Started)
-	if plan.full || v.UsersReadAt.IsZero() {
-		return r.fullRead(ctx, options)
+	v, plan := r.startingView(options)
+	if plan.full {
+		if err := r.fullRead(ctx, v, options); err != nil {
+			return v, err
+		}
 	}
 	if plan.users {
 		if err := r.listUsers(ctx, v); err != nil {
-			return nil, err
+			return v, err
 		}
 	}
-	if r.Provisioner.PushGroups && (plan.groups || v.GroupsReadAt.IsZero()) {
+	if plan.groups {
 		if err := r.listGroups(ctx, v); err != nil {
-			return nil, err
+			return v, err
 		}
 	}
 	required := requiredLookups{lookups: v.Unverified}
@@ -118,20 +121,42 @@ func (r *Reader) refresh(ctx context.Context, options Options) (*View, error) {
 		}
 	}
 	if err := r.lookUp(ctx, v, required); err != nil {
-		return nil, err
+		return v, err
 	}
 	v.Unverified = nil
 	return v, nil
 }
 
-func (r *Reader) fullRead(ctx context.Context, options Options) (*View, error) {
-	o, err := Read(ctx, r.Directory, options, r.Started)
-	if err != nil {
-		return nil, err
+// startingView returns what is known of the directory before the run, and what the run reads again.
+func (r *Reader) startingView(options Options) (*View, refreshPlan) {
+	if r.Replaced != nil && r.Trigger != "command" {
+		v := r.Replaced.continued()
+		return v, refreshPlan{groups: r.Provisioner.PushGroups && v.GroupsReadAt.IsZero()}
 	}
-	v := newView(newCache(o, r.Provisioner))
-	v.fullyRead = true
-	return v, nil
+	if r.Cached == nil || r.Trigger == "command" {
+		return newView(emptyCache(r.Provisioner.Identity())), refreshPlan{full: true}
+	}
+	v := newView(r.Cached.copy())
+	if !v.isComplete() {
+		return v, refreshPlan{full: true}
+	}
+	plan := planRefresh(v.CachedDirectory, r.Provisioner, v.selectedGroups(options), r.Trigger == "schedule", r.Started)
+	if r.Provisioner.PushGroups && v.GroupsReadAt.IsZero() {
+		plan.groups = true
+	}
+	if plan.full {
+		plan = refreshPlan{full: true}
+	}
+	return v, plan
+}
+
+// fullRead reads everything into a view. It completes the full read of an earlier run, unless that
+// run began longer ago than the drift bound.
+func (r *Reader) fullRead(ctx context.Context, v *View, options Options) error {
+	if r.Started.Sub(v.FullReadSince) > r.Provisioner.DriftBound {
+		v.FullReadSince, v.GroupsOf = time.Time{}, nil
+	}
+	return readAll(ctx, r.Directory, v, options, r.Started)
 }
 
 func (r *Reader) listUsers(ctx context.Context, v *View) error {

@@ -13,7 +13,11 @@ import (
 func (v *View) Record(r *reconcile.ApplyResult, at time.Time) {
 	added, removed := map[string][]string{}, map[string][]string{} // user ids by group id
 	for i := range r.Changes {
-		switch d := &r.Changes[i]; {
+		d := &r.Changes[i]
+		if d.Member != "" {
+			delete(v.GroupsOf, r.MemberID(d.Member))
+		}
+		switch {
 		case r.Uncertain[i]:
 			v.addUnverified(d)
 		case d.Result != reconcile.ResultDone, d.Kind.Action() == reconcile.ActionRelease:

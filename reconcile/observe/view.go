@@ -1,6 +1,7 @@
 package observe
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -11,7 +12,8 @@ import (
 // and writes.
 type View struct {
 	*CachedDirectory
-	// fullyRead means that the run read everything: no lookup is required.
+	// fullyRead means that the run read everything, except the members of groups that it did not
+	// need.
 	fullyRead bool
 	// listedUsers and listedGroups mean that the run listed all users or all groups.
 	listedUsers, listedGroups bool
@@ -20,6 +22,15 @@ type View struct {
 	changes                   int             // number of differences from the cached directory
 
 	userIndex, groupIndex map[string]int // indexes into Observed, by id
+}
+
+// continued returns a view for the run that replaces the run of v. What that run has read counts as
+// read in the new run. The view shares nothing that changes with v.
+func (v *View) continued() *View {
+	out := newView(v.CachedDirectory.copy())
+	out.fullyRead, out.listedUsers, out.listedGroups = v.fullyRead, v.listedUsers, v.listedGroups
+	out.lookedUp, out.minMembers = maps.Clone(v.lookedUp), maps.Clone(v.minMembers)
+	return out
 }
 
 // newView returns a view that updates c.
@@ -38,6 +49,9 @@ func (v *View) isFresh(l lookup) bool {
 		if v.listedGroups {
 			return true
 		}
+	}
+	if _, known := v.Observed.Members[l.Value]; l.Kind == lookupMembers && !known {
+		return false
 	}
 	return v.fullyRead || v.lookedUp[l]
 }
@@ -129,6 +143,25 @@ func (v *View) putMembers(group string, members []string, at time.Time) {
 		v.changes++
 	}
 	v.MembersReadAt[group] = at
+}
+
+// putMembersByUser records the members of the selected groups, from the groups of each user.
+func (v *View) putMembersByUser(options Options, at time.Time) {
+	members := map[string][]string{}
+	for _, id := range v.selectedGroups(options) {
+		members[id] = nil
+	}
+	for _, u := range v.Observed.Users {
+		for _, g := range v.GroupsOf[u.ID] {
+			if list, selected := members[g]; selected {
+				members[g] = append(list, u.ID)
+			}
+		}
+	}
+	for id, list := range members {
+		slices.Sort(list)
+		v.putMembers(id, list, at)
+	}
 }
 
 // putGroupsOf records the sorted groups of a user, for those groups whose members the view has.

@@ -134,6 +134,7 @@ func (r *Runner) fail(ctx context.Context, s runState, cached *observe.CachedDir
 		failure = refusal
 	}
 	if !s.request.Apply || ctx.Err() != nil {
+		r.keep(s, cached)
 		return result, failure
 	}
 	if s.audit.Interrupted != nil { // its report must come first

@@ -18,7 +18,8 @@ import (
 // The inputs are the desired state, the last applied state, the reviews and the connection. The
 // plan has the gates that hold its changes. Without req.Apply the run ends with the plan. The error
 // is why the run did not reach its end. What was sent before the error is in the report. While
-// another holder has the lease, a run with Apply reads nothing from the directory.
+// another holder has the lease, a run with Apply reads nothing from the directory. A newer commit
+// never ends a read: see Supersession.
 func (r *Runner) Once(ctx context.Context, req Request) (*Result, error) {
 	state, err := r.loadState(ctx, req)
 	if err != nil {
@@ -33,7 +34,7 @@ func (r *Runner) Once(ctx context.Context, req Request) (*Result, error) {
 	if leased := state.audit.Leased; req.Apply && leased != nil {
 		return nil, leased
 	}
-	cached := observe.LoadCached(r.Cache, state.provisioner, state.audit)
+	cached, replaced := r.known(&state)
 	result := &Result{LastApplied: state.audit.Status.LastAppliedCommit(), OutOfReach: state.outOfReach()}
 	if err := r.tryQuarantined(ctx, &state); err != nil {
 		return r.fail(ctx, state, cached, result, err)
@@ -58,14 +59,24 @@ func (r *Runner) Once(ctx context.Context, req Request) (*Result, error) {
 	}
 	result.Unanswered = inputs.unanswered
 	reader := r.reader(state, inputs, cached)
+	reader.Replaced = replaced
+	planning := r.now()
 	if reader.Interrupted, err = r.interruptedInputs(ctx, &state, inputs); err != nil {
 		return r.fail(ctx, state, cached, result, err)
 	}
 	plan, view, err := reader.ObserveAndPlan(ctx, inputs.plan, inputs.reviews)
+	if view != nil {
+		cached = view.CachedDirectory
+	}
 	if err != nil {
 		return r.fail(ctx, state, cached, result, err)
 	}
 	r.annotate(plan, view.Observed, state, inputs, recovered.notice)
+	if req.Supersession.replacesPlan() {
+		result.Replaced = &ReplacedRun{state.audit.Status.RunID(), state.provisioner.Identity(), view}
+		r.keep(state, cached)
+		return result, ErrSuperseded
+	}
 	result.Plan = inputs.redactor.Plan(plan)
 	if !req.Apply {
 		return result, nil
@@ -85,7 +96,9 @@ func (r *Runner) Once(ctx context.Context, req Request) (*Result, error) {
 	if notice := missedNotice(ledger.MissedCount()); notice != "" {
 		plan.AddNotice("%s", notice)
 	}
-	applied, stopped := r.apply(ctx, id, state, inputs, plan, ledger)
+	applyCtx, release := req.Supersession.whileCurrent(ctx, r.now().Sub(planning))
+	applied, stopped := r.apply(applyCtx, id, state, inputs, plan, ledger)
+	release()
 	view.Record(applied, r.now())
 	result.Ended = r.endQuarantine(state, applied, stopped)
 	end := conclusion{

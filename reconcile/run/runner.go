@@ -2,7 +2,6 @@ package run
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -81,6 +80,8 @@ type Request struct {
 	Digest string
 	// Progress, if set, is called instead of the Runner's.
 	Progress func(phase string, done, total int)
+	// Supersession says when a newer commit ends the run; the zero value means never.
+	Supersession Supersession
 }
 
 // Result is the result of a run.
@@ -90,6 +91,9 @@ type Result struct {
 	Receipt reconcile.Receipt
 	// Recovered is the report of an interrupted run that this run completed; nil if there was none.
 	Recovered *reconcile.Report
+	// Replaced is what a run has read that ended with ErrSuperseded before its first write; nil if
+	// there is nothing that the next run can use.
+	Replaced *ReplacedRun
 	// Ended is the quarantine that the run ended; nil if there was none, or if it continues.
 	Ended *reconcile.Quarantine
 	// LastApplied is the commit that was last applied before the run; "" if there was none.
@@ -109,9 +113,6 @@ func (e *DigestError) Error() string {
 	return fmt.Sprintf("the plan's digest is %s, not %s: something changed since that plan; review the plan again",
 		e.Have, e.Want)
 }
-
-// ErrSuperseded is the cause with which the caller cancels a run to apply a newer commit instead.
-var ErrSuperseded = errors.New("superseded by a newer commit")
 
 // Clock returns the time at which a run would start.
 func (r *Runner) Clock() time.Time { return r.now() }
