@@ -149,4 +149,8 @@ func (l *Ledger) renameWritten(linking *Linking) {
 }
 
 // Missing are the managed objects that are not desired and that a lookup did not find.
-type Missing struct{ Users, Groups map[string]bool }
+type Missing struct {
+	Users, Groups map[string]bool
+	// Unlisted is the number of those that a lookup found although the directory did not list them.
+	Unlisted int
+}

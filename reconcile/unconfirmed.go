@@ -107,16 +107,40 @@ func (l *Ledger) Resolve(ref string, answer LookupResult, now time.Time) (d Done
 	return d, true
 }
 
-// AwaitsLookup reports whether a run left a creation or adoption that a lookup has to decide about.
-// One that was found and is held is not among them: another lookup would not change it.
-func (r *Report) AwaitsLookup() bool {
-	return slices.ContainsFunc(r.Changes, func(d Done) bool {
-		switch d.Kind {
-		case CreateUser, AdoptUser, CreateGroup, AdoptGroup:
-			return d.Result == ResultUnknown
+// NextLookup returns when a later run has to look at what a run left open; zero if it left nothing
+// open. Open are changes without a response, and objects that wait for their second lookup. ledger
+// is that after the run, and now is its end. What is found and held is not open: another lookup
+// would not change it.
+func (r *Report) NextLookup(ledger *Ledger, now time.Time) time.Time {
+	var next time.Time
+	open := func(missedAt *time.Time) {
+		at := now.Add(ConfirmAfter)
+		if missedAt != nil && missedAt.Add(ConfirmAfter).After(now) { // else this lookup failed
+			at = missedAt.Add(ConfirmAfter)
 		}
-		return false
-	})
+		if next.IsZero() || at.Before(next) {
+			next = at
+		}
+	}
+	failed := r.Outcome == RunFailed // such a run may not have got to its lookups
+	for _, u := range ledger.Unconfirmed {
+		if failed {
+			open(u.MissedAt)
+		}
+	}
+	for i := range r.Changes {
+		if d := &r.Changes[i]; d.Result == ResultUnknown {
+			open(ledger.Unconfirmed[d.ObjectRef()].MissedAt)
+		}
+	}
+	for _, entries := range []map[string]Owned{ledger.Users, ledger.Groups} {
+		for _, owned := range entries {
+			if owned.MissedAt != nil {
+				open(owned.MissedAt)
+			}
+		}
+	}
+	return next
 }
 
 // NotLookedUp returns the line of the report of a run that does not get to the lookup.

@@ -1,9 +1,12 @@
 package daemon
 
 import (
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/seed-d64a251c/roster/reconcile"
 )
 
 // runDaemonAfterLostCreation runs a daemon whose first creations of a user have no response. Its
@@ -61,5 +64,77 @@ func TestALookupOfARunThatFailedIsRepeatedAfterFiveMinutes(t *testing.T) {
 		s.audit.eachLoad(nil)
 		advance(5 * time.Minute)
 		s.wantRuns(t, "commit 0: partial", "retry 0: applied")
+	})
+}
+
+// A daemon that is restarted between the two lookups makes the second one in time.
+func TestASecondLookupFollowsAfterARestart(t *testing.T) {
+	daily := declarations(2, `schedule: "@daily"`)
+	for name, add := range map[string]func(*reconcile.Ledger){
+		"an unconfirmed creation": func(l *reconcile.Ledger) {
+			l.Unconfirmed[reconcile.UserRef("lost")] = reconcile.Unconfirmed{
+				Attempt: reconcile.Attempt{Run: "r", Commit: "0"}}
+		},
+		"an object that the directory does not have": func(l *reconcile.Ledger) {
+			l.Users["lost"] = reconcile.Owned{ID: "id-lost"}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newFixture(daily)
+				s.audit.ledger = reconcile.NewLedger()
+				add(s.audit.ledger)
+				s.during(t, func() {}) // the first lookup
+				<-time.After(3 * time.Minute)
+				s.commit = reconcile.CommitRef{} // another process knows no commit
+				s.during(t, func() {
+					if have := len(s.audit.runs()); have != 2 {
+						t.Fatalf("%d runs were made, want one of each process", have)
+					}
+					advance(2*time.Minute - time.Second)
+					if have := len(s.audit.ledger.Users) + len(s.audit.ledger.Unconfirmed); have != 3 {
+						t.Errorf("the ledger has %d entries before the second lookup, want 3", have)
+					}
+					advance(2 * time.Second)
+					if have := len(s.audit.ledger.Users) + len(s.audit.ledger.Unconfirmed); have != 2 {
+						t.Errorf("the ledger has %d entries after the second lookup, want 2", have)
+					}
+					advance(12 * time.Hour)
+					if have := len(s.audit.runs()); have != 3 {
+						t.Errorf("%d runs were made, want 3", have)
+					}
+				})
+			})
+		})
+	}
+}
+
+// A run that AWS does not answer is repeated soon, and then less and less often.
+func TestARunThatFailsIsRepeatedWithGrowingPauses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newFixture(declarations(2, `schedule: "@yearly"`))
+		s.directory.refuse(errors.New("500 Internal Server Error"))
+		s.during(t, func() {
+			for n, pause := range []time.Duration{5, 10, 20, 40, 60, 60} {
+				advance(pause*time.Minute - time.Second)
+				if have := len(s.audit.runs()); have != n+1 {
+					t.Errorf("%d runs were made before the pause of %d minutes ended, want %d", have, pause, n+1)
+				}
+				advance(time.Second)
+				if have := len(s.audit.runs()); have != n+2 {
+					t.Errorf("%d runs were made after the pause of %d minutes, want %d", have, pause, n+2)
+				}
+			}
+			s.directory.refuse(nil)
+			advance(time.Hour)
+			runs := s.audit.runs()
+			if last := runs[len(runs)-1]; last != "retry 0: applied" {
+				t.Errorf("the last run is %q", last)
+			}
+			advance(24 * time.Hour)
+			if have := s.audit.runs(); len(have) != len(runs) {
+				t.Errorf("a run that succeeded is repeated: %q", have)
+			}
+		})
 	})
 }

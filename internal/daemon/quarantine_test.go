@@ -129,13 +129,41 @@ func TestAQuarantineContinuesAfterARestart(t *testing.T) {
 }
 
 // A run that ends before it can make a call must not be repeated without a pause.
-func TestATryThatCannotBeginIsRepeatedEachMinute(t *testing.T) {
+func TestATryThatCannotBeginIsRepeatedWithGrowingPauses(t *testing.T) {
 	runQuarantinedDaemon(t, func(s *fixture) {
 		var loads atomic.Int32
 		s.audit.eachLoad(func() error { loads.Add(1); return errLoad })
-		advance(30 * time.Minute)
-		if n := loads.Load(); n < 25 || n > 31 {
-			t.Errorf("the run was repeated %d times in 30 minutes", n)
+		for _, pause := range []time.Duration{1, 1, 2, 4, 8, 16, 32, 60, 60} { // the first is that of the quarantine
+			before := loads.Load()
+			advance(pause*time.Minute - 10*time.Second)
+			if n := loads.Load() - before; n != 0 {
+				t.Errorf("the run was repeated %d times in the pause of %d minutes", n, pause)
+			}
+			advance(10 * time.Second)
+			if n := loads.Load() - before; n != 1 {
+				t.Errorf("the run was repeated %d times after the pause of %d minutes; want once", n, pause)
+			}
+		}
+		s.audit.eachLoad(nil)
+		s.directory.refuse(nil)
+		advance(time.Hour)
+		if q := s.State().Provisioners["aws"].Quarantine; q != nil {
+			t.Errorf("the quarantine has not ended: %s", q)
+		}
+	})
+}
+
+// A standby makes no call, and does not read the branch each minute for ever.
+func TestAStandbyInQuarantineTriesWithGrowingPauses(t *testing.T) {
+	runQuarantinedDaemon(t, func(s *fixture) {
+		var loads atomic.Int32
+		s.audit.eachLoad(func() error { loads.Add(1); return nil })
+		for range 24 * 6 { // the other process renews its lease
+			s.audit.lease(time.Now().Add(20 * time.Minute))
+			advance(10 * time.Minute)
+		}
+		if n := loads.Load(); n < 24 || n > 31 || s.directory.calls() != 0 {
+			t.Errorf("the standby read the branch %d times in a day", n)
 		}
 	})
 }

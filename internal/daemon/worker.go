@@ -28,12 +28,15 @@ type worker struct {
 	retry              bool      // the last run is to be repeated now
 	scheduledAt        time.Time // of the next scheduled run; zero until it is needed
 	tried              time.Time // the NextTry of the quarantine in which the last run was made
+	idleTries          int       // consecutive runs in a quarantine that ended before they made a call
+	nextTry            time.Time // after such a run
 	refused            *refusal
 	needsAuthorization bool                        // the last run ended with ErrNeedsAuthorization
 	leads              bool                        // this process is the leader, if there is an election
 	leased             error                       // the ErrLeased that ended the last run; nil if none did
 	leaseEnds          time.Time                   // when the run is tried again
-	lookAgain          time.Time                   // of unconfirmed objects; zero if there are none
+	repeatAt           time.Time                   // when the last run is repeated; zero if it is not
+	failures           int                         // consecutive runs that failed, or some of their changes
 	unreachable        int                         // consecutive runs that Git kept from their end
 	unanswered         func(context.Context) error // that of the last run's result
 	asked              int                         // how often the forge was asked again
@@ -133,8 +136,8 @@ func (w *worker) run(ctx context.Context) {
 }
 
 // untilNext returns the time until the next run or question, and which it is: the scheduled run, in
-// a day without a schedule, or an earlier attempt after one that could not end or that left objects
-// unconfirmed. A provisioner in quarantine tries again after its pause, and one without
+// a day without a schedule, or an earlier attempt after one that failed, could not end, or left
+// something open. A provisioner in quarantine tries again after its pause, and one without
 // authorization each minute.
 func (w *worker) untilNext() (time.Duration, string) {
 	gitFails := w.daemon.outOfReach() != "" // then the next poll that succeeds starts the run
@@ -160,8 +163,8 @@ func (w *worker) untilNext() (time.Duration, string) {
 	case w.unreachable > 0 && !gitFails:
 		earlier(reconcile.Pause(w.unreachable, time.Minute, 10*time.Minute), triggerRetry)
 	}
-	if !w.lookAgain.IsZero() {
-		earlier(max(0, w.lookAgain.Sub(w.daemon.Runner.Clock())), triggerRetry)
+	if !w.repeatAt.IsZero() {
+		earlier(max(0, w.repeatAt.Sub(w.daemon.Runner.Clock())), triggerRetry)
 	}
 	if w.unanswered != nil {
 		earlier(reconcile.Pause(w.asked+1, 5*time.Second, 40*time.Second), askForge)
@@ -170,12 +173,14 @@ func (w *worker) untilNext() (time.Duration, string) {
 }
 
 // untilTry returns the time until the next try of a quarantine. A try that ended before it could
-// make a call is repeated after a minute. The caller holds w.mu.
+// make a call, for example because another process has the lease, is repeated after a minute, and
+// then with growing pauses. The caller holds w.mu.
 func (w *worker) untilTry(q *reconcile.Quarantine) time.Duration {
-	if q.NextTry.Equal(w.tried) {
-		return time.Minute
+	next := q.NextTry
+	if next.Equal(w.tried) {
+		next = w.nextTry
 	}
-	return max(0, q.NextTry.Sub(w.daemon.Runner.Clock()))
+	return max(0, next.Sub(w.daemon.Runner.Clock()))
 }
 
 // untilSchedule returns the time until the scheduled run of a provisioner. Questions to the forge
@@ -296,7 +301,13 @@ func (w *worker) ended(trigger string, result *run.Result, err error) {
 	} else {
 		w.unreachable = 0
 	}
-	w.lookAgain = nextLookup(w.lookAgain, result, err, w.daemon.Runner.Clock())
+	w.repeatAt = w.repeatsAt(w.repeatAt, result, err)
+	if q := w.daemon.quarantine(w.key); q != nil && q.NextTry.Equal(w.tried) {
+		w.idleTries++
+		w.nextTry = w.daemon.Runner.Clock().Add(reconcile.Pause(w.idleTries, time.Minute, reconcile.MaxQuarantinePause))
+	} else {
+		w.idleTries = 0
+	}
 	w.unanswered = nil
 	if result != nil {
 		w.unanswered = result.Unanswered
@@ -306,18 +317,49 @@ func (w *worker) ended(trigger string, result *run.Result, err error) {
 	}
 }
 
-// nextLookup returns when the objects that a run left unconfirmed are looked up again; zero if
-// there are none. planned is when it was to be before the run. A run that could not report stays
-// due.
-func nextLookup(planned time.Time, result *run.Result, failure error, now time.Time) time.Time {
-	awaits := !planned.IsZero() && failure != nil
-	if result != nil && result.Report != nil {
-		awaits = result.Report.AwaitsLookup()
+// The times between a run that failed, or some of its changes, and the next attempt. They double
+// with each failure, up to the longest.
+const (
+	firstRetry   = 5 * time.Minute
+	longestRetry = time.Hour
+)
+
+// repeatsAt returns when a run is repeated before its schedule; zero if it is not: when it has to
+// look again at what it left open, and after failures. planned is when it was to be repeated before
+// the run; it stays due if the run could not report. The caller holds w.mu.
+func (w *worker) repeatsAt(planned time.Time, result *run.Result, failure error) time.Time {
+	now := w.daemon.Runner.Clock()
+	var at time.Time
+	switch {
+	case result != nil && result.Report != nil:
+		at = result.LookAgain
+	case !planned.IsZero() && failure != nil:
+		at = now.Add(reconcile.ConfirmAfter)
 	}
-	if !awaits {
-		return time.Time{}
+	if !failed(result, failure) {
+		w.failures = 0
+		return at
 	}
-	return now.Add(reconcile.ConfirmAfter)
+	w.failures++
+	retry := now.Add(reconcile.Pause(w.failures, firstRetry, longestRetry))
+	if at.IsZero() || retry.Before(at) {
+		at = retry
+	}
+	return at
+}
+
+// failed reports whether a run failed, or some of its changes. A run that was told to stop, that
+// another process kept from its begin, or that needs an authorization did not fail.
+func failed(result *run.Result, failure error) bool {
+	for _, other := range []error{reconcile.ErrLeased, run.ErrSuperseded, run.ErrNeedsAuthorization, context.Canceled} {
+		if errors.Is(failure, other) {
+			return false
+		}
+	}
+	if result == nil || result.Report == nil {
+		return failure != nil
+	}
+	return result.Report.Outcome == reconcile.RunFailed || result.Report.Outcome == reconcile.RunPartial
 }
 
 // progressInterval is the time between two log messages about the progress of a run.

@@ -36,6 +36,7 @@ func (r *Reader) ConfirmMissing(
 			out.Users[key] = err == nil && !found
 			if err == nil && found {
 				v.Unverified = append(v.Unverified, lookup{lookupUser, u.ID})
+				out.Unlisted++
 			}
 		}
 	}
@@ -50,6 +51,7 @@ func (r *Reader) ConfirmMissing(
 			out.Groups[key] = err == nil && !found
 			if err == nil && found {
 				v.Unverified = append(v.Unverified, lookup{lookupGroup, g.ID})
+				out.Unlisted++
 			}
 		}
 	}

@@ -151,12 +151,47 @@ func (r *Reader) startingView(options Options) (*View, refreshPlan) {
 }
 
 // fullRead reads everything into a view. It completes the full read of an earlier run, unless that
-// run began longer ago than the drift bound.
+// run began longer ago than the drift bound. It looks up what earlier runs left unverified and the
+// directory did not list: a listing may be older than a lookup.
 func (r *Reader) fullRead(ctx context.Context, v *View, options Options) error {
+	unverified := slices.Clone(v.Unverified)
+	if r.Cached != nil {
+		unverified = append(unverified, r.Cached.Unverified...)
+	}
 	if r.Started.Sub(v.FullReadSince) > r.Provisioner.DriftBound {
 		v.FullReadSince, v.GroupsOf = time.Time{}, nil
 	}
-	return readAll(ctx, r.Directory, v, options, r.Started)
+	if err := readAll(ctx, r.Directory, v, options, r.Started); err != nil {
+		return err
+	}
+	slices.SortFunc(unverified, lookup.compare)
+	return r.lookUpUnlisted(ctx, v, slices.Compact(unverified), options)
+}
+
+// lookUpUnlisted makes the lookups of objects by id that a full read did not list, and reads the
+// members of the groups that it finds.
+func (r *Reader) lookUpUnlisted(ctx context.Context, v *View, unverified []lookup, options Options) error {
+	for _, l := range unverified {
+		ofGroup := l.Kind == lookupGroup && options.Groups
+		if l.Kind != lookupUser && !ofGroup || v.user(l.Value) != nil || v.group(l.Value) != nil {
+			continue
+		}
+		lookups := []lookup{l}
+		if ofGroup {
+			lookups = append(lookups, lookup{lookupMembers, l.Value})
+		}
+		for i, next := range lookups {
+			if i > 0 && v.group(l.Value) == nil {
+				break
+			}
+			record, err := r.lookUpOne(ctx, v, next)
+			if err != nil {
+				return err
+			}
+			record()
+		}
+	}
+	return nil
 }
 
 func (r *Reader) listUsers(ctx context.Context, v *View) error {

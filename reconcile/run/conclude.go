@@ -143,6 +143,7 @@ func (r *Runner) fail(ctx context.Context, s runState, cached *observe.CachedDir
 	}
 	report, receipt, err := r.reportFailure(ctx, s, cached, failure)
 	result.Report, result.Receipt = report, receipt
+	result.LookAgain = report.NextLookup(s.audit.Ledger, r.now())
 	return result, errors.Join(failure, err)
 }
 

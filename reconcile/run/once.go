@@ -93,9 +93,7 @@ func (r *Runner) Once(ctx context.Context, req Request) (*Result, error) {
 			return result, fmt.Errorf("publish the intent: %w", err)
 		}
 	}
-	if notice := missedNotice(ledger.MissedCount()); notice != "" {
-		plan.AddNotice("%s", notice)
-	}
+	noteMissing(plan, missing, ledger)
 	applyCtx, release := req.Supersession.whileCurrent(ctx, r.now().Sub(planning))
 	applied, stopped := r.apply(applyCtx, id, state, inputs, plan, ledger)
 	release()
@@ -107,6 +105,7 @@ func (r *Runner) Once(ctx context.Context, req Request) (*Result, error) {
 		evidence:    inputs.plan.ApprovalEvidence,
 		cached:      view.CachedDirectory, redactor: inputs.redactor, auditRelease: inputs.plan.AuditRelease,
 	}
+	result.LookAgain = leaveOpen(end.report, missing, applied.Ledger, r.now())
 	result.Report, result.Receipt, err = r.conclude(ctx, state, end)
 	return result, errors.Join(stopped, err)
 }

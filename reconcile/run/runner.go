@@ -101,6 +101,9 @@ type Result struct {
 	// OutOfReach is why Git could not be reached; empty if it could. The run held what cannot be
 	// verified meanwhile.
 	OutOfReach string
+	// LookAgain is when another run has to look at what this one left open: changes without a
+	// response, and objects that one lookup did not find. Zero if it left nothing open.
+	LookAgain time.Time
 	// Unanswered asks the forge again what it did not answer about reviews; nil if it answered
 	// everything. It returns nil once the forge answers.
 	Unanswered func(context.Context) error

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/schema"
@@ -218,6 +219,36 @@ func (r *Runner) announced(ctx context.Context, s runState, ref string, commits 
 	}
 	err := r.readProvenance(ctx, s, &p, commits)
 	return []reconcile.Provenance{p}, err
+}
+
+// noteMissing adds to a plan what the lookups of managed objects left open that were not listed.
+func noteMissing(plan *reconcile.Plan, missing reconcile.Missing, ledger *reconcile.Ledger) {
+	if notice := missedNotice(ledger.MissedCount()); notice != "" {
+		plan.AddNotice("%s", notice)
+	}
+	if n := missing.Unlisted; n > 0 {
+		plan.AddNotice("AWS did not list %s of the ledger that a lookup found; the next run decides about them",
+			schema.Count(n, "object"))
+	}
+}
+
+// unlistedAfter is the time until a run decides about objects that AWS has and did not list.
+const unlistedAfter = time.Minute
+
+// leaveOpen completes the outcome of a report, and returns when another run has to look at what
+// this one left open; zero if it left nothing open.
+func leaveOpen(report *reconcile.Report, missing reconcile.Missing, ledger *reconcile.Ledger, now time.Time) time.Time {
+	at := report.NextLookup(ledger, now)
+	if missing.Unlisted == 0 {
+		return at
+	}
+	if report.Outcome == reconcile.RunInSync || report.Outcome == reconcile.RunApplied {
+		report.Outcome = reconcile.RunWaiting
+	}
+	if soon := now.Add(unlistedAfter); at.IsZero() || soon.Before(at) {
+		at = soon
+	}
+	return at
 }
 
 // missedNotice returns the notice about entries that wait for a second lookup; "" if there are
