@@ -32,7 +32,7 @@ func dispositionOf(u *User, owned Owned, policy schema.Deprovision, now time.Tim
 // deletionDue reports whether a deactivated user has waited long enough for the deletion.
 func deletionDue(owned Owned, policy schema.Deprovision, now time.Time) bool {
 	return policy.DeleteAfterDays != nil && owned.LeftScopeAt != nil &&
-		!now.Before(owned.LeftScopeAt.AddDate(0, 0, *policy.DeleteAfterDays))
+		!now.Before(owned.LeftScopeAt.Add(time.Duration(*policy.DeleteAfterDays)*24*time.Hour))
 }
 
 // deprovision changes a leaver in the target as its disposition says.

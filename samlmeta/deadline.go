@@ -74,7 +74,7 @@ func Deadlines(d *schema.Declarations, tree fs.FS) []Deadline {
 		}
 		if up := idp.Uploaded; up != nil {
 			add(IdentityProviderMetadata, key, idp.Pos, ".identityProvider.uploaded", time.Time{},
-				up.Start.AddDate(0, 0, idp.LifetimeDays),
+				up.Start.Add(time.Duration(idp.LifetimeDays)*day),
 				"AWS may reject sign-ins until a new file is uploaded")
 		}
 	}

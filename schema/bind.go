@@ -4,8 +4,8 @@ import (
 	"maps"
 	"slices"
 	"time"
-	_ "time/tzdata" // the same timezones on every machine
 
+	"github.com/seed-d64a251c/roster/internal/civil"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
@@ -83,8 +83,8 @@ func (b *binder) date(n *tree.Node) *Date {
 
 // newDate parses a date. It returns nil if the text is invalid.
 func newDate(text string, zone *time.Location) *Date {
-	if day, err := time.ParseInLocation(time.DateOnly, text, zone); err == nil {
-		return &Date{Text: text, Start: day, End: time.Date(day.Year(), day.Month(), day.Day()+1, 0, 0, 0, 0, zone)}
+	if day, err := civil.ParseDate(text); err == nil {
+		return &Date{Text: text, Start: day.Start(zone), End: day.End(zone)}
 	}
 	if moment, err := time.Parse(time.RFC3339Nano, text); err == nil {
 		return &Date{Text: text, Start: moment, End: moment}

@@ -100,7 +100,7 @@ func (pv *provisionerValidator) schedules() {
 			WithValue(tree.Quote(text)))
 	}
 	for name, w := range pv.p.Windows {
-		if w.From == w.To && w.From != "" {
+		if w.From == w.To && w.From != "" || w.From == "24:00" && w.To == "00:00" {
 			p := pv.problem(tree.BadPolicy, "windows."+name, "`from` and `to` must differ").
 				WithValue(tree.Quote(w.From))
 			pv.report(p.WithAdvice("remove the window if the provisioner may always write"))

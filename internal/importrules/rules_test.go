@@ -75,8 +75,21 @@ var rules = []rule{
 	{
 		packages:  []string{"./schema"},
 		forbidden: []string{"./..."},
-		allowed:   []string{"./schema/internal/..."},
+		allowed:   []string{"./internal/civil", "./schema/internal/..."},
 		reason:    "schema is the lowest layer; declarations do not depend on the packages that use them",
+	},
+	{
+		packages: []string{"./internal/civil"},
+		forbidden: []string{
+			"./...", "context", "log", "log/slog", "net", "net/...", "os", "os/...", "others", "sync", "sync/...",
+		},
+		allowed: []string{"github.com/robfig/cron/v3"},
+		reason:  "dates and times of day are computed from values; the caller passes the moment",
+	},
+	{
+		packages: allPackages, except: []string{"./internal/civil"},
+		forbidden: []string{"github.com/robfig/cron/..."},
+		reason:    "a schedule of the library alone skips and repeats runs where the clock is changed",
 	},
 	{
 		packages:  []string{"./reconcile"},
@@ -263,7 +276,7 @@ var rules = []rule{
 	{
 		packages:  []string{"./internal/webauth"},
 		forbidden: []string{"./..."},
-		allowed:   []string{"./internal/atomicfile"},
+		allowed:   []string{"./internal/atomicfile", "./internal/civil"},
 		reason:    "webauth finds out who a caller is; it does not depend on what the caller reads or does",
 	},
 	{

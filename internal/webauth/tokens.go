@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/seed-d64a251c/roster/internal/atomicfile"
+	"github.com/seed-d64a251c/roster/internal/civil"
 )
 
 // tokenPrefix begins every API token, so that scanners for secrets recognize it.
@@ -181,11 +182,11 @@ func parseToken(fields []string) (apiToken, error) {
 // parseUntil parses the last day of a token.
 func parseUntil(field string) (time.Time, error) {
 	text, found := strings.CutPrefix(field, "until=")
-	day, err := time.Parse(time.DateOnly, text)
+	day, err := civil.ParseDate(text)
 	if err != nil || !found {
 		return time.Time{}, fmt.Errorf("invalid end %q: want until=DATE, such as until=2027-01-31", field)
 	}
-	return day.AddDate(0, 0, 1), nil
+	return day.End(time.UTC), nil
 }
 
 // NewToken makes an API token and adds its digest to a file, which it creates if it is missing.

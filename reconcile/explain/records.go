@@ -63,7 +63,8 @@ func (x *explainer) contradiction() string {
 
 func (x *explainer) deletion(owned reconcile.Owned) string {
 	if days := x.Provisioner.Deprovision.DeleteAfterDays; days != nil && owned.LeftScopeAt != nil {
-		return fmt.Sprintf(", to be deleted after %s", owned.LeftScopeAt.AddDate(0, 0, *days).Format(time.DateOnly))
+		until := owned.LeftScopeAt.Add(time.Duration(*days) * 24 * time.Hour)
+		return ", to be deleted after " + until.Format(time.DateOnly)
 	}
 	return ""
 }

@@ -1,0 +1,162 @@
+package civil
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/robfig/cron/v3"
+)
+
+// Schedule is a cron expression of five fields in a zone.
+//
+// A schedule whose hour field lists hours runs once at each of its times. If the clock shows the
+// time twice, it runs at the first. If the clock skips one or more of its times, it runs once, at
+// the end of the gap. A schedule that runs in every hour continues to do so while the clock shows
+// an hour again.
+type Schedule struct {
+	spec *cron.SpecSchedule // in UTC, it gives readings of the clock
+	zone *time.Location
+}
+
+// ParseSchedule parses a cron expression of five fields, or a descriptor such as @daily. Sunday
+// is 0 or 7.
+//
+// It rejects expressions that the parser of robfig/cron accepts but users do not expect: a timezone
+// in the expression, @every, a step larger than its range, and a date that never occurs.
+func ParseSchedule(text string, zone *time.Location) (Schedule, error) {
+	if strings.Contains(text, "TZ=") {
+		return Schedule{}, errors.New("must not contain a timezone; use the field `timezone`")
+	}
+	if strings.HasPrefix(text, "@every") || strings.HasPrefix(text, "@reboot") {
+		return Schedule{}, errors.New("@every and @reboot are not supported")
+	}
+	fields := strings.Fields(text)
+	for i, f := range fields {
+		if err := checkStep(f, i); err != nil {
+			return Schedule{}, err
+		}
+	}
+	if len(fields) == 5 {
+		fields[4] = sundayAsZero(fields[4])
+		text = strings.Join(fields, " ")
+	}
+	parser := cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor)
+	parsed, err := parser.Parse(text)
+	if err != nil {
+		return Schedule{}, fmt.Errorf("invalid cron expression: %w", err)
+	}
+	spec, ok := parsed.(*cron.SpecSchedule)
+	if !ok {
+		return Schedule{}, errors.New("invalid cron expression: want five fields, or a descriptor such as @daily")
+	}
+	spec.Location = time.UTC
+	if spec.Next(time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)).IsZero() {
+		return Schedule{}, errors.New("never fires")
+	}
+	return Schedule{spec, zone}, nil
+}
+
+// Next returns the first time after a moment at which the schedule runs. It is zero if there is
+// none within five years.
+func (s Schedule) Next(after time.Time) time.Time {
+	next := s.nextOnce
+	if everyHour := uint64(1)<<24 - 1; s.spec.Hour&everyHour == everyHour {
+		next = s.nextHourly
+	}
+	at := next(after)
+	if at.IsZero() {
+		return at
+	}
+	return at.In(after.Location())
+}
+
+// nextOnce returns the next run of a schedule that ignores times that the clock shows again.
+func (s Schedule) nextOnce(after time.Time) time.Time {
+	reading := s.spec.Next(latestReading(s.zone, after))
+	if reading.IsZero() {
+		return time.Time{}
+	}
+	return firstAt(s.zone, reading)
+}
+
+// nextHourly returns the next run of a schedule that runs also at times that the clock shows again.
+func (s Schedule) nextHourly(after time.Time) time.Time {
+	reading := s.spec.Next(readingAt(s.zone, after))
+	if reading.IsZero() {
+		return time.Time{}
+	}
+	latest := lastBefore(s.zone, reading) // also where the clock skips the reading
+	for i, span := range spansBetween(s.zone, after, latest.Add(time.Nanosecond)) {
+		if i > 0 {
+			reading = s.spec.Next(span.start.UTC().Add(span.offset - time.Nanosecond))
+		}
+		if at := reading.Add(-span.offset); at.Before(span.end) {
+			return at
+		}
+	}
+	return latest
+}
+
+// checkStep rejects a step that is not less than its range. The parser would use only the start of
+// the range.
+func checkStep(f string, i int) error {
+	ranges := []int{60, 24, 31, 12, 7}
+	for part := range strings.SplitSeq(f, ",") {
+		if _, step, ok := strings.Cut(part, "/"); ok && i < len(ranges) {
+			var n int
+			if _, err := fmt.Sscanf(step, "%d", &n); err == nil && n >= ranges[i] {
+				return fmt.Errorf("the step /%d must be less than %d", n, ranges[i])
+			}
+		}
+	}
+	return nil
+}
+
+// sundayAsZero rewrites a Sunday that the parser of robfig/cron does not know, 7 and the end of a
+// range: "5-7" and "fri-sun" become "5,6,0". It leaves everything else to the parser.
+func sundayAsZero(field string) string {
+	var out []string
+	for part := range strings.SplitSeq(field, ",") {
+		days, stepText, stepped := strings.Cut(part, "/")
+		first, last, isRange := strings.Cut(days, "-")
+		step := 1
+		if stepped {
+			n, err := strconv.Atoi(stepText)
+			if err != nil || n < 1 {
+				out = append(out, part)
+				continue
+			}
+			step = n
+		}
+		if !isRange {
+			last = first
+		}
+		from, ok := dayNumber(first)
+		to, ends := dayNumber(last)
+		if isRange && strings.EqualFold(last, "sun") && from > 0 {
+			to = 7
+		}
+		if !ok || !ends || to != 7 || from > to {
+			out = append(out, part)
+			continue
+		}
+		for day := from; day <= 7; day += step {
+			out = append(out, strconv.Itoa(day%7))
+		}
+	}
+	return strings.Join(out, ",")
+}
+
+// dayNumber returns the number, 0 to 7, of a day of the week that is given by number or name.
+func dayNumber(text string) (int, bool) {
+	for i, name := range []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"} {
+		if strings.EqualFold(text, name) {
+			return i, true
+		}
+	}
+	n, err := strconv.Atoi(text)
+	return n, err == nil && n >= 0 && n <= 7
+}
