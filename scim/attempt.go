@@ -100,10 +100,10 @@ func (c *Client) token(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("get token: %w", err)
 	}
-	if token = strings.TrimSpace(token); token == "" {
-		return "", errors.New("get token: the token is empty")
+	if err := CheckToken(token); err != nil {
+		return "", fmt.Errorf("get token: %w", err)
 	}
-	return token, nil
+	return strings.TrimSpace(token), nil
 }
 
 // exchange sends the request and reads the response to its end. With an error it returns the part

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/seed-d64a251c/roster/internal/oauth"
+	"github.com/seed-d64a251c/roster/scim"
 )
 
 // AuthorizationFlow configures the authorization of a provisioner by a user in a browser.
@@ -43,6 +44,13 @@ func (w *Workspace) Authorize(ctx context.Context, provisioner string, f Authori
 	got, err := client.Authorize(ctx, flow)
 	if err != nil {
 		return nil, err
+	}
+	token, err := client.Token(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := scim.CheckToken(token); err != nil {
+		return nil, fmt.Errorf("%s: %w", tokenSource(p), err)
 	}
 	return &Authorization{Provisioner: p.Key, Expires: got.Expires, Renewable: got.Renewable}, nil
 }

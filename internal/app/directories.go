@@ -10,6 +10,7 @@ import (
 
 	"github.com/seed-d64a251c/roster/internal/directory"
 	"github.com/seed-d64a251c/roster/internal/oauth"
+	"github.com/seed-d64a251c/roster/internal/secret"
 	"github.com/seed-d64a251c/roster/internal/secret/scrub"
 	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/reconcile/run"
@@ -78,10 +79,23 @@ func (d *Directories) client(ctx context.Context, p *schema.Provisioner, readOnl
 		}
 		client.Token = func(context.Context) (string, error) { return token.Reveal(), nil }
 	}
-	if _, err := client.Token(ctx); err != nil {
+	token, err := client.Token(ctx)
+	if err != nil {
 		return nil, err
 	}
+	if err := scim.CheckToken(token); err != nil {
+		return nil, fmt.Errorf("%s: %w", tokenSource(p), err)
+	}
 	return client, nil
+}
+
+// tokenSource returns where a provisioner's token comes from, after the position of its
+// declaration.
+func tokenSource(p *schema.Provisioner) string {
+	if o := p.Auth.OAuth2; o != nil {
+		return fmt.Sprintf("%s: answer of the authorization server %s", o.Pos, o.TokenURL)
+	}
+	return fmt.Sprintf("%s: %s", p.Auth.Token.Pos, secret.Describe(p.Auth.Token))
 }
 
 // limiterKey identifies a limiter: all callers of an endpoint share it, until a commit changes the

@@ -38,7 +38,7 @@ func (r *Resolver) aws(ctx context.Context, ref *schema.AWSRef) (string, error) 
 		text, err = parameterStore(ctx, cfg, ref.ParameterStore)
 	}
 	if err != nil {
-		return "", fmt.Errorf("read %s: %w", describe(&schema.SecretRef{AWS: ref}), apiError(err))
+		return "", fmt.Errorf("read %s: %w", Describe(&schema.SecretRef{AWS: ref}), apiError(err))
 	}
 	if ref.Key == "" {
 		return text, nil
@@ -79,7 +79,7 @@ func apiError(err error) error {
 // jsonValue returns the value of one key of a secret that is a JSON object. The console of Secrets
 // Manager creates such secrets.
 func jsonValue(text string, ref *schema.AWSRef) (string, error) {
-	source := describe(&schema.SecretRef{AWS: ref})
+	source := Describe(&schema.SecretRef{AWS: ref})
 	var object map[string]any
 	if json.Unmarshal([]byte(text), &object) != nil { // the cause might quote the secret
 		return "", fmt.Errorf("%s is not a JSON object, so it has no key %q", source, ref.Key)

@@ -82,9 +82,9 @@ func (r *Resolver) Resolve(ctx context.Context, ref *schema.SecretRef) (Value, e
 	case err != nil:
 		return Value{}, fmt.Errorf("%s: %w", ref.Pos, err)
 	case text == "":
-		return Value{}, fmt.Errorf("%s: %s is empty", ref.Pos, describe(ref))
+		return Value{}, fmt.Errorf("%s: %s is empty", ref.Pos, Describe(ref))
 	case len(text) > maxSecret:
-		return Value{}, fmt.Errorf("%s: %s has %d bytes; a secret may have at most %d", ref.Pos, describe(ref),
+		return Value{}, fmt.Errorf("%s: %s has %d bytes; a secret may have at most %d", ref.Pos, Describe(ref),
 			len(text), maxSecret)
 	}
 	return NewValue(text), nil
@@ -114,8 +114,8 @@ func (r *Resolver) fetch(ctx context.Context, ref *schema.SecretRef) (string, er
 	return "", errors.New("the reference has no source")
 }
 
-// describe returns a phrase for the source of a reference.
-func describe(ref *schema.SecretRef) string {
+// Describe returns a phrase for the source of a reference.
+func Describe(ref *schema.SecretRef) string {
 	switch {
 	case ref.Env != "":
 		return "environment variable " + ref.Env
