@@ -5,12 +5,13 @@
 # make stale-histories  tests 200 random histories of users who come and go while reads are old
 # make hostile      tests hostile inputs in the sizes of an attack
 # make standby      kills daemons, 30 times
+# make e2e-kubernetes  kills replicas 20 times, with a real kube-apiserver and etcd
 # make mutants      checks that the tests notice defects in the code
 # make demo    shows roster at work, on loopback only
 
 FUZZTIME ?= 1m
 
-.PHONY: build prepare test lint vuln demo bench fuzz golden histories stale-histories mutants hostile standby e2e-forge
+.PHONY: build prepare test lint vuln demo bench fuzz golden histories stale-histories mutants hostile standby e2e-forge e2e-kubernetes
 
 build:
 	go build -o bin/roster ./cmd/roster
@@ -37,6 +38,7 @@ lint:
 	@files=$$("$$(go env GOROOT)/bin/gofmt" -l .) || exit 1; \
 	if [ -n "$$files" ]; then echo "not formatted, run gofmt -w on:" >&2; echo "$$files" >&2; exit 1; fi
 	go vet ./...
+	go vet -tags e2e ./cmd/roster
 	go tool staticcheck ./...
 
 # A vulnerability in code that roster calls is an error. So is every failure of govulncheck, with
@@ -110,3 +112,15 @@ $(GITEA):
 
 e2e-forge: $(GITEA)
 	ROSTER_GITEA="$(CURDIR)/$(GITEA)" ROSTER_GITEA_STATIC="$(GITEA_MODULE)" go test -tags e2e -count 1 -v -timeout 15m -run '^TestPullRequestOnGitea$$' ./cmd/roster
+
+# Tests replicas that share provisioners by the Leases of a real kube-apiserver and etcd, which are
+# built from their Go modules. The first build takes about ten minutes of CPU time.
+KUBERNETES_KILLS ?= 20
+KUBERNETES = bin/kubernetes
+
+$(KUBERNETES)/server $(KUBERNETES)/kube-apiserver: tools/kubernetes/go.mod
+	mkdir -p $(KUBERNETES)
+	cd tools/kubernetes && go build -o "$(CURDIR)/$@" $(if $(filter %/server,$@),go.etcd.io/etcd/server/v3,k8s.io/kubernetes/cmd/kube-apiserver)
+
+e2e-kubernetes: $(KUBERNETES)/server $(KUBERNETES)/kube-apiserver
+	ROSTER_KUBERNETES="$(CURDIR)/$(KUBERNETES)" KUBERNETES_KILLS=$(KUBERNETES_KILLS) go test -tags e2e -count 1 -v -timeout 60m -run '^TestKubernetes' ./cmd/roster

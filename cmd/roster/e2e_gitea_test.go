@@ -5,7 +5,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -173,12 +172,8 @@ func eventually(t *testing.T, description string, holds func() bool) {
 }
 
 func freePort(t *testing.T) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return fmt.Sprint(l.Addr().(*net.TCPAddr).Port)
+	_, port, _ := net.SplitHostPort(freeAddress(t))
+	return port
 }
 
 // safeBuffer is a buffer that may be read and written concurrently.

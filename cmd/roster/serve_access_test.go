@@ -229,17 +229,17 @@ func wantOpaqueCookies(t *testing.T, jar http.CookieJar, address, user string) {
 	}
 }
 
-// freePort is the last port that freeAddress returned.
-var freePort atomic.Int32
+// lastPort is the last port that freeAddress returned.
+var lastPort atomic.Int32
 
 // freeAddress returns a loopback address with a free port for a daemon that must know its address
 // before it starts. The port is below those that the system gives to listeners and connections, so
 // that no other takes it meanwhile.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	freePort.CompareAndSwap(0, 20000+int32(os.Getpid()%10000))
+	lastPort.CompareAndSwap(0, 20000+int32(os.Getpid()%10000))
 	for range 1000 {
-		address := fmt.Sprintf("127.0.0.1:%d", freePort.Add(1))
+		address := fmt.Sprintf("127.0.0.1:%d", lastPort.Add(1))
 		if listener, err := net.Listen("tcp", address); err == nil {
 			listener.Close()
 			return address

@@ -176,7 +176,7 @@ func (e *Election) campaign(ctx context.Context, key string, lead func(context.C
 	// The election outlives ctx, because its end releases the Lease: the run must have ended then.
 	election, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	lock := e.lock(key)
+	lock := e.lock(key, stop)
 	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
 		Lock: lock, Name: e.leaseName(key), ReleaseOnCancel: true,
 		LeaseDuration: leaseDuration, RenewDeadline: renewDeadline, RetryPeriod: retryPeriod,

@@ -23,6 +23,8 @@ import (
 //     of its successor.
 //   - It releases no Lease while the run goes on: a run that has lost its Lease may have calls in
 //     flight.
+//   - It ends the term of a leader that reads that another process holds the Lease. client-go tries
+//     for renewDeadline to renew it.
 //   - It keeps the error of the last request.
 //
 // One goroutine uses it.
@@ -30,13 +32,14 @@ type leaseLock struct {
 	resourcelock.Interface
 	election *Election
 	key      string
+	lost     func()        // ends the term
 	holder   string        // of the Lease, as last read
 	acquired atomic.Bool   // the Lease was acquired, so lead is called
 	ended    chan struct{} // closed when lead has returned
 }
 
-func (e *Election) lock(key string) *leaseLock {
-	return &leaseLock{election: e, key: key, ended: make(chan struct{}), Interface: &resourcelock.LeaseLock{
+func (e *Election) lock(key string, lost func()) *leaseLock {
+	return &leaseLock{election: e, key: key, lost: lost, ended: make(chan struct{}), Interface: &resourcelock.LeaseLock{
 		LeaseMeta:  metav1.ObjectMeta{Namespace: e.namespace, Name: e.leaseName(key)},
 		Client:     e.client,
 		LockConfig: resourcelock.ResourceLockConfig{Identity: e.identity},
@@ -57,6 +60,9 @@ func (l *leaseLock) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord
 	l.holder = ""
 	if err == nil {
 		l.holder = record.HolderIdentity
+		if l.acquired.Load() && l.holder != "" && l.holder != l.Identity() {
+			l.lost()
+		}
 	}
 	if !apierrors.IsNotFound(err) { // then it is created
 		l.answered(ctx, verbRead, err)

@@ -210,7 +210,8 @@ func TestOnlyTheHolderReleasesALeaseAndOnlyAfterItsRun(t *testing.T) {
 	api, config := newFake(t)
 	e := replica(t, config, "pod-0")
 	e.keys["aws"] = &candidacy{}
-	lock := e.lock("aws")
+	lost := 0
+	lock := e.lock("aws", func() { lost++ })
 	record := resourcelock.LeaderElectionRecord{HolderIdentity: "pod-0", LeaseDurationSeconds: 15}
 	if err := lock.Create(t.Context(), record); err != nil {
 		t.Fatal(err)
@@ -225,9 +226,12 @@ func TestOnlyTheHolderReleasesALeaseAndOnlyAfterItsRun(t *testing.T) {
 		t.Errorf("during the run: %v", err)
 	}
 	close(lock.ended)
-	other := &leaseLock{Interface: e.lock("aws").Interface, election: e, key: "aws"}
+	other := e.lock("aws", func() {})
 	if _, _, err := other.Get(t.Context()); err != nil {
 		t.Fatal(err)
+	}
+	if lost > 0 {
+		t.Error("the term ended although the process holds the Lease")
 	}
 	record.HolderIdentity = "pod-1"
 	if err := other.Update(t.Context(), record); err != nil {
@@ -235,6 +239,9 @@ func TestOnlyTheHolderReleasesALeaseAndOnlyAfterItsRun(t *testing.T) {
 	}
 	if err := release(); err != errOtherHolder || api.holder("roster-aws") != "pod-1" {
 		t.Errorf("after another process took it: %v", err)
+	}
+	if lost != 1 {
+		t.Error("the term goes on although another process holds the Lease")
 	}
 	record.HolderIdentity = "pod-0"
 	if err := lock.Update(t.Context(), record); err != nil {

@@ -46,6 +46,11 @@ var rules = []rule{
 		reason: "gitrepo reads and writes repositories; it does not depend on what the files declare",
 	},
 	{
+		packages: allPackages, except: []string{"./internal/election"},
+		forbidden: []string{"k8s.io/...", "sigs.k8s.io/...", "github.com/go-logr/..."},
+		reason:    "only election knows Kubernetes; the daemon sees an interface",
+	},
+	{
 		packages: allPackages, except: []string{"./samlmeta"},
 		forbidden: []string{"github.com/crewjam/saml/..."},
 		reason:    "only samlmeta encodes and decodes SAML metadata",
