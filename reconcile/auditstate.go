@@ -23,11 +23,19 @@ type LeaseError struct {
 	Since       time.Time // zero: unknown
 	Until       time.Time // when the lease expires, unless it is renewed; zero: unknown
 	Lock        string    // the process that holds the lock on this machine; empty if the lease is on the branch
+	// OutOfReach means that the audit branch is out of reach and another process wrote there last:
+	// it may have the lease.
+	OutOfReach bool
 }
 
 func (e *LeaseError) Error() string {
 	if e.Lock != "" {
 		return fmt.Sprintf("%s: %v: %s on this machine", e.Provisioner, ErrLeased, e.Lock)
+	}
+	if e.OutOfReach {
+		return fmt.Sprintf("%s: the audit branch is out of reach, and another process wrote there last: "+
+			"nothing is sent, because that process may have the lease; roster tries again at %s", e.Provisioner,
+			e.Until.Format(time.RFC3339))
 	}
 	return fmt.Sprintf("%s: %v: run %s on %s since %s; its lease expires at %s unless it is renewed; "+
 		"try again then", e.Provisioner,

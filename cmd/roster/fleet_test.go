@@ -51,6 +51,7 @@ type fleet struct {
 	polls    map[string]int // requests to the Git server by replica
 	arm      int            // remaining writes until signal; 0: none
 	signal   syscall.Signal
+	gitDown  bool // the Git server answers 503
 	killed   *replica
 	killedAt time.Time
 }
@@ -282,7 +283,14 @@ func (f *fleet) serveGit() string {
 			http.Error(w, "unauthorized", http.StatusUnauthorized)
 			return
 		}
-		backend.ServeHTTP(w, r)
+		f.mu.Lock()
+		down := f.gitDown
+		f.mu.Unlock()
+		if down {
+			http.Error(w, "unavailable", http.StatusServiceUnavailable)
+		} else {
+			backend.ServeHTTP(w, r)
+		}
 		f.mu.Lock()
 		f.polls[name]++
 		f.mu.Unlock()

@@ -48,7 +48,7 @@ only approved changes of provisioners that require a review. With a webhook secr
 	f.DurationVar(&config.Jitter, "jitter", 5*time.Second, "maximum delay of a scheduled run")
 	f.BoolVar(&repo.OfflineDrift, "offline-drift", true,
 		"correct drift that takes no access while the audit branch is out of reach; "+
-			"turn it off if another daemon may take over meanwhile")
+			"turn it off if another daemon may reach the branch meanwhile")
 	f.DurationVar(&config.QuarantinePause, "quarantine-pause", time.Minute,
 		"first pause of a provisioner whose calls AWS refuses; each failed try doubles it, up to an hour")
 	return cmd

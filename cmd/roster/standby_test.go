@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -70,5 +71,43 @@ func TestAStoppedDaemonWritesNoMoreThanTheCallsInFlightWhenItContinues(t *testin
 	f.continueStopped("lost the lease")
 	f.stop()
 	f.checkWriters()
+	f.checkReports()
+}
+
+// TestOneOfTwoDaemonsCorrectsDriftWhileGitIsDown restarts both daemons during an outage of Git,
+// after access was taken in AWS. While there is no lease, only the daemon that wrote last writes.
+func TestOneOfTwoDaemonsCorrectsDriftWhileGitIsDown(t *testing.T) {
+	f := startPair(t)
+	f.stop()
+	f.mu.Lock()
+	writer := f.log[len(f.log)-1].replica
+	f.gitDown, f.log = true, nil
+	f.mu.Unlock()
+	sim := f.simulators["aws"]
+	group := sim.State().Groups[0]
+	if err := sim.RemoveMember(group.ID, group.Members[0]); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range f.daemons {
+		f.start(r)
+		f.await("the first run of daemon "+r.name, func() bool {
+			log := r.text()[r.before:]
+			return strings.Contains(log, `"run ended"`) || strings.Contains(log, "another process runs the provisioner")
+		})
+	}
+	f.mu.Lock()
+	for _, w := range f.log {
+		if w.replica != writer {
+			t.Errorf("daemon %s wrote during the outage; daemon %s wrote last before it", w.replica, writer)
+		}
+	}
+	if members := sim.State().Groups[0].Members; len(members) != f.users || len(f.log) != 1 {
+		t.Errorf("after %d writes, the group has %d members, want %d", len(f.log), len(members), f.users)
+	}
+	f.gitDown = false
+	f.mu.Unlock()
+	f.push()
+	f.await("the next commit to be applied", f.applied)
+	f.stop()
 	f.checkReports()
 }

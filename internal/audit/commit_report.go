@@ -218,6 +218,7 @@ func (r *Recorder) commitPending(
 	}
 	r.at("report committed")
 	record.setLastReport(built.link, p.Report.Errors)
+	record.LastWritten = built.link.SHA256
 	if after != nil {
 		record.accept(&branchState{head: commit, digest: built.digest, status: built.status}, after, unionStatus)
 		record.acceptApplied(built.status, p.Report.Started)

@@ -154,10 +154,14 @@ func (r *Recorder) stateOf(
 		if state.Leased != nil && queue.has(state.Leased.Run) { // it has ended
 			state.Leased = nil
 		}
+		if state.Leased == nil && l.unreachable != nil {
+			state.Leased = r.lastWriter(provisioner, l, localRun(journaled, l.pending), queue)
+		}
 	}
 	if p.open == nil { // an open run keeps its base
 		p.base = &baseState{head: b.head, status: found.status, ledger: found.ledger, report: reportOf(b.status),
-			trust: a.trust, offline: l.unreachable != nil, intents: b.intents}
+			trust: a.trust, offline: l.unreachable != nil, intents: b.intents,
+			leased: state.Leased}
 		for i := range others {
 			p.base.openRuns = append(p.base.openRuns, others[i].Run)
 		}
@@ -166,6 +170,22 @@ func (r *Recorder) stateOf(
 		}
 	}
 	return state, nil
+}
+
+// lastWriter returns a LeaseError unless this process wrote to the branch last, as far as it is
+// known. While the branch is out of reach there are no leases, so only the last writer may go on.
+// With an election, the leader may. run is the unreported run of this machine.
+func (r *Recorder) lastWriter(
+	provisioner string, l loadedState, run string, queue *reportQueue,
+) *reconcile.LeaseError {
+	own := reportOf(l.branch.status).SHA256 == l.record.LastWritten
+	if open := l.branch.intents.Lease; open != nil {
+		own = r.claim(run).owns(open) || queue.has(open.Intent.Run)
+	}
+	if own || r.CheckLeader != nil {
+		return nil
+	}
+	return &reconcile.LeaseError{Provisioner: provisioner, Until: r.now().Add(r.leaseDuration()), OutOfReach: true}
 }
 
 // publishStored publishes the reports in the state directory, and reports whether there were any.

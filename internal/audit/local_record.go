@@ -46,6 +46,9 @@ type localRecord struct {
 	LastReportSHA256 string `json:"lastReportSha256,omitempty"`
 	LastErrorsDigest string `json:"lastErrorsDigest,omitempty"`
 	Repeats          int    `json:"repeats,omitempty"`
+	// LastWritten is the digest of the newest report that this machine published; empty if it
+	// published none.
+	LastWritten string `json:"lastWritten,omitempty"`
 }
 
 // nextState is the state of the branch after a commit.

@@ -187,6 +187,61 @@ func TestNoRunBeginsDuringAnOutageWhileAnotherMachineHasTheLease(t *testing.T) {
 	}
 }
 
+// While the branch is out of reach, there are no leases. Then only the process that wrote last goes
+// on, however long the outage lasts, so that there is one writer.
+func TestOnlyTheLastWriterGoesOnDuringAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, aws := &memStore{}, &directory{}
+		var runners []*runner
+		for _, holder := range []string{"a", "b"} {
+			r := newRecorder(t, store, t.TempDir())
+			r.Holder = holder
+			runners = append(runners, &runner{recorder: r, aws: aws})
+		}
+		mayGoOn := func(r *runner, run string) bool {
+			t.Helper()
+			_, err := r.run(t.Context(), run, "u-"+run)
+			var leased *reconcile.LeaseError
+			if err != nil && (!errors.As(err, &leased) || !leased.OutOfReach) {
+				t.Fatalf("run %s: %v", run, err)
+			}
+			state, loadErr := r.recorder.LoadState(t.Context(), prov)
+			if loadErr != nil || (state.Leased != nil) != (err != nil) {
+				t.Fatalf("after run %s: %v; the state says %v, the run %v", run, loadErr, state.Leased, err)
+			}
+			return err == nil
+		}
+		for n, last := range []int{0, 1, 0} { // each of them writes last
+			for _, r := range []int{1 - last, last} {
+				if !mayGoOn(runners[r], fmt.Sprintf("up-%d-%d", n, r)) {
+					t.Fatal("a run is refused while the branch answers")
+				}
+			}
+			// The other process has read what the last one wrote.
+			if _, err := runners[1-last].recorder.LoadState(t.Context(), prov); err != nil {
+				t.Fatal(err)
+			}
+			end := outage(store, runners[0].recorder)
+			runners[1].recorder.Known = runners[0].recorder.Known
+			for range 3 {
+				for r := range runners {
+					run := fmt.Sprintf("down-%d-%d-%d", n, r, time.Now().Unix())
+					if may := mayGoOn(runners[r], run); may != (r == last) {
+						t.Errorf("process %d may write: %v; process %d wrote last", r, may, last)
+					}
+				}
+				time.Sleep(time.Hour)
+			}
+			end()
+			for _, r := range runners {
+				if _, err := r.recorder.LoadState(t.Context(), prov); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	})
+}
+
 func TestNothingIsKnownOfABranchThatWasNeverRead(t *testing.T) {
 	store := &memStore{}
 	r := newRecorder(t, store, t.TempDir())

@@ -98,10 +98,11 @@ type baseState struct {
 	ledger   *reconcile.Ledger
 	report   reconcile.ReportLink // the newest report on the branch; empty if there is none
 	trust    reconcile.AuditTrust
-	offline  bool     // the branch was out of reach
-	intents  *intents // on the branch
-	openRuns []string // other runs without a report
-	queued   []string // runs whose reports are in the queue
+	offline  bool                  // the branch was out of reach
+	intents  *intents              // on the branch
+	leased   *reconcile.LeaseError // what prevents runs; nil if nothing does
+	openRuns []string              // other runs without a report
+	queued   []string              // runs whose reports are in the queue
 }
 
 // lockProvisioner waits until no other call in this process works on the provisioner.

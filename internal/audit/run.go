@@ -94,6 +94,9 @@ func (r *Recorder) beginRun(ctx context.Context, in reconcile.Intent, base *base
 		if err := open.checkLease(r.claim(in.Run), r.now()); err != nil {
 			return nil, err
 		}
+		if base.leased != nil {
+			return nil, base.leased
+		}
 	}
 	if pending, err := r.readPending(in.Provisioner); err != nil {
 		return nil, err
