@@ -22,6 +22,17 @@ type CachedRead struct {
 	Lookups    int       `json:"lookups"`    // number of objects, names and member lists that the run looked up
 }
 
+// FullRead describes a run that read everything because it could not use the cached directory.
+type FullRead struct {
+	Reason string `json:"reason"` // why the cached directory does not count
+	Calls  int    `json:"calls"`  // that the read takes
+}
+
+// String returns one line of text.
+func (r *FullRead) String() string {
+	return fmt.Sprintf("read everything with %s: %s", schema.Count(r.Calls, "call"), r.Reason)
+}
+
 // String returns one line of text.
 func (r *CachedRead) String() string {
 	return fmt.Sprintf("oldest read %s, %s in this run", r.OldestRead.Format(time.RFC3339),

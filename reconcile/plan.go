@@ -19,10 +19,12 @@ type Plan struct {
 	// CachedRead is set if the plan is based in part on the cached directory; nil if everything was
 	// read.
 	CachedRead *CachedRead `json:"cachedRead,omitempty"`
-	Mode       Mode        `json:"mode"`
-	Scope      string      `json:"scope"`
-	Digest     string      `json:"digest"`
-	HeldDigest string      `json:"heldDigest,omitempty"`
+	// FullRead is set if everything was read because the cached directory does not count.
+	FullRead   *FullRead `json:"fullRead,omitempty"`
+	Mode       Mode      `json:"mode"`
+	Scope      string    `json:"scope"`
+	Digest     string    `json:"digest"`
+	HeldDigest string    `json:"heldDigest,omitempty"`
 	// HeldGroups are the held changes that an approval can release, by their cause. HeldDigest is
 	// the digest of all of them.
 	HeldGroups []HeldGroup `json:"heldGroups,omitempty"`

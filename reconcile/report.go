@@ -66,6 +66,8 @@ type Report struct {
 	HeldGroups []HeldGroup `json:"heldGroups,omitempty"`
 	// CachedRead is set if the run used the cached directory; nil if it read everything.
 	CachedRead *CachedRead `json:"cachedRead,omitempty"`
+	// FullRead is set if the run read everything because the cached directory does not count.
+	FullRead *FullRead `json:"fullRead,omitempty"`
 	// Loosened are the rules of the policy that the commit loosens, sorted by field.
 	Loosened []Loosening `json:"loosened,omitempty"`
 	// Audit is the trust in the audit branch, as the run found it.
@@ -127,7 +129,8 @@ func (r *Report) ObservedSince() time.Time {
 func (r *Report) Record(plan *Plan, results []Done, ledger *Ledger) {
 	r.Digest, r.Changes, r.Counts, r.Warnings = plan.Digest, results, plan.Counts, plan.Notices
 	r.Audit, r.Loosened, r.Releases = plan.Audit, plan.Loosened, plan.Releases
-	r.Approvals, r.Violations, r.CachedRead = plan.Approvals, plan.Violations, plan.CachedRead
+	r.Approvals, r.Violations = plan.Approvals, plan.Violations
+	r.CachedRead, r.FullRead = plan.CachedRead, plan.FullRead
 	r.HeldDigest, r.HeldGroups = heldDigestOf(plan, results), heldGroupsOf(plan, results)
 	r.Count()
 	r.Outcome = r.outcome(ledger)

@@ -45,11 +45,26 @@ type soak struct {
 // endedRun is the result of a run.
 type endedRun struct {
 	outcome reconcile.Outcome
+	result  *run.Result
 	err     error
 }
 
 // startSoak starts the daemon and waits for the first sync.
 func startSoak(t testing.TB) *soak {
+	t.Helper()
+	s := newSoak(t)
+	endpoint, token := s.startSimulator()
+	var err error
+	s.org, err = newSoakOrg(s.work, endpoint)
+	s.must(err)
+	s.push("Create the organization")
+	s.startDaemon(token)
+	s.waitForRun(reconcile.RunApplied)
+	return s
+}
+
+// newSoak creates an empty repository.
+func newSoak(t testing.TB) *soak {
 	t.Helper()
 	home := t.TempDir()
 	for name, value := range gitEnv(home) {
@@ -59,19 +74,12 @@ func startSoak(t testing.TB) *soak {
 	s := &soak{TB: t, home: home, server: filepath.Join(home, "server.git"), work: filepath.Join(home, "work"),
 		state: filepath.Join(home, "state"), runs: make(chan endedRun, 1), stopped: make(chan error, 1)}
 	s.clock.Store(time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC).Unix())
-	endpoint, token := s.startSimulator()
 	s.must(os.Mkdir(filepath.Join(home, "tmp"), 0o700))
 	git(t, home, "init", "-q", "--bare", "-b", "main", s.server)
 	git(t, s.server, "config", "gc.autoDetach", "false") // a detached gc would outlive the test
 	git(t, home, "init", "-q", "-b", "main", s.work)
 	git(t, s.work, "config", "gc.auto", "0")
 	git(t, s.work, "remote", "add", "origin", s.server)
-	var err error
-	s.org, err = newSoakOrg(s.work, endpoint)
-	s.must(err)
-	s.push("Create the organization")
-	s.startDaemon(token)
-	s.waitForRun(reconcile.RunApplied)
 	return s
 }
 
@@ -131,7 +139,7 @@ func (s *soak) startDaemon(token string) {
 	})
 	s.must(err)
 	s.daemon.OnRun = func(_ string, result *run.Result, err error) {
-		run := endedRun{err: err}
+		run := endedRun{result: result, err: err}
 		if result != nil && result.Report != nil {
 			run.outcome = result.Report.Outcome
 		}
@@ -156,16 +164,18 @@ func (s *soak) push(message string) {
 }
 
 // waitForRun waits for the end of a run.
-func (s *soak) waitForRun(want reconcile.Outcome) {
+func (s *soak) waitForRun(want reconcile.Outcome) *run.Result {
 	s.Helper()
 	select {
 	case run := <-s.runs:
 		if run.err != nil || run.outcome != want {
 			s.Fatalf("the outcome of the run is %q (%v); want %q", run.outcome, run.err, want)
 		}
+		return run.result
 	case <-time.After(2 * waitTimeout):
 		s.Fatal("no run ended")
 	}
+	return nil
 }
 
 // round moves the clock by 40 minutes, makes a change, pushes it and waits until it is applied.

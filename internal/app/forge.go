@@ -52,8 +52,9 @@ func (c *ForgeConfig) open(s *Settings, r *RepositoryConfig) (forge.Forge, error
 	return forge.Open(config)
 }
 
-// webhooks returns the handler of webhooks, which calls wake. It returns nil if no secret is set.
-func (c *ForgeConfig) webhooks(s *Settings, wake func()) http.Handler {
+// webhooks returns the handler of webhooks, which makes the daemon poll and renews the previews. It
+// returns nil if no secret is set.
+func (c *ForgeConfig) webhooks(s *Settings, poll, renew func()) http.Handler {
 	var secrets [][]byte
 	for _, name := range c.SecretEnvs {
 		if v := s.secretOf(name); v != "" {
@@ -63,7 +64,7 @@ func (c *ForgeConfig) webhooks(s *Settings, wake func()) http.Handler {
 	if len(secrets) == 0 {
 		return nil
 	}
-	return &forge.Webhooks{Secrets: secrets, Trigger: wake, Log: s.Log}
+	return &forge.Webhooks{Secrets: secrets, Trigger: poll, Renew: renew, Log: s.Log}
 }
 
 // newPreviewer connects a previewer to the repository, the forge and a copy of the daemon's runner.

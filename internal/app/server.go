@@ -115,7 +115,7 @@ func NewServer(ctx context.Context, s Settings, c ServeConfig) (*Server, error) 
 	if leaders != nil {
 		out.daemon.Election = leaders
 	}
-	out.webhooks = c.Forge.webhooks(&s, out.Trigger)
+	out.webhooks = c.Forge.webhooks(&s, out.poll.fire, out.preview.fire)
 	return out, nil
 }
 

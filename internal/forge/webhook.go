@@ -1,6 +1,7 @@
 package forge
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -33,8 +34,12 @@ type Webhooks struct {
 	// Trigger is called immediately for a delivery. Further deliveries within MinInterval cause one
 	// more call at its end. It must not block.
 	Trigger func()
-	// MinInterval is the minimum time between two calls of Trigger; 0 means two seconds.
+	// MinInterval is the minimum time between two calls of Trigger; 0 means 100 milliseconds. A
+	// forge sends several deliveries for one merge, and a poll that finds nothing costs little.
 	MinInterval time.Duration
+	// Renew, if set, is called like Trigger, but with two seconds between two calls: it is for work
+	// that costs calls to the forge.
+	Renew func()
 	// BodyTimeout is the maximum time that a body may take; 0 means ten seconds.
 	BodyTimeout time.Duration
 	// Log, if set, receives warnings for rejected deliveries, at a limited rate.
@@ -46,14 +51,17 @@ type Webhooks struct {
 	authentic *rate.Limiter // deliveries with a valid signature
 	warnings  *rate.Limiter // log messages about others
 	uploads   uploads
+	triggered debouncer
+	renewed   debouncer
 
 	mu          sync.Mutex
 	digests     map[[sha256.Size]byte]bool // of the last deliveries
 	digestOrder [][sha256.Size]byte        // the keys of digests, oldest first
-	lastTrigger time.Time
-	pending     bool // a call of Trigger is scheduled
-	unlogged    int  // rejected deliveries since the last warning
+	unlogged    int                        // rejected deliveries since the last warning
 }
+
+// The times between two calls of Webhooks.Trigger and Webhooks.Renew.
+const minTriggerInterval, minRenewInterval = 100 * time.Millisecond, 2 * time.Second
 
 const (
 	// maxDelivery is the maximum size of a delivery. GitHub's own limit is 25 MB, but the content
@@ -125,7 +133,10 @@ func (w *Webhooks) accept(rw http.ResponseWriter, digest [sha256.Size]byte) {
 		http.Error(rw, "too many deliveries", http.StatusTooManyRequests)
 	default:
 		w.remember(digest)
-		w.notify()
+		w.triggered.event(w.now(), cmp.Or(w.MinInterval, minTriggerInterval), w.Trigger)
+		if w.Renew != nil {
+			w.renewed.event(w.now(), minRenewInterval, w.Renew)
+		}
 		rw.WriteHeader(http.StatusAccepted)
 		_, _ = io.WriteString(rw, "accepted\n")
 	}
@@ -296,30 +307,5 @@ func (u *uploads) remove(ended *upload) {
 			u.current = append(u.current[:i:i], u.current[i+1:]...)
 			return
 		}
-	}
-}
-
-// notify calls Trigger now or, within MinInterval after the last call, once at the end of it.
-// The caller holds w.mu.
-func (w *Webhooks) notify() {
-	interval := w.MinInterval
-	if interval == 0 {
-		interval = 2 * time.Second
-	}
-	now := w.now()
-	wait := interval - now.Sub(w.lastTrigger)
-	switch {
-	case w.pending:
-	case w.lastTrigger.IsZero() || wait <= 0:
-		w.lastTrigger = now
-		w.Trigger()
-	default:
-		w.pending = true
-		time.AfterFunc(wait, func() {
-			w.mu.Lock()
-			w.pending, w.lastTrigger = false, w.now()
-			w.mu.Unlock()
-			w.Trigger()
-		})
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -126,6 +127,45 @@ func TestNumberOfDigestsIsLimited(t *testing.T) {
 	}
 	if !w.digests[sha256.Sum256(fmt.Append(nil, 3*maxDigests-1))] {
 		t.Error("the newest delivery is not recognized")
+	}
+}
+
+// The first delivery acts at once. Those of the quiet time after it act once, at its end; a later
+// one acts at once again. Previews, which cost calls to the forge, are renewed less often.
+func TestDeliveriesAreDebouncedOnTheLeadingEdge(t *testing.T) {
+	for _, tt := range []struct {
+		name             string
+		at               []time.Duration // of the deliveries
+		triggers, renews []time.Duration
+	}{
+		{"one delivery", []time.Duration{0}, []time.Duration{0}, []time.Duration{0}},
+		{"several for one merge", []time.Duration{0, 10, 20, 90}, []time.Duration{0, 100}, []time.Duration{0, 2000}},
+		{"a second merge after the quiet time", []time.Duration{0, 500}, []time.Duration{0, 500},
+			[]time.Duration{0, 2000}},
+		{"deliveries all the time", []time.Duration{0, 50, 120, 180, 230, 290},
+			[]time.Duration{0, 100, 200, 300}, []time.Duration{0, 2000}},
+		{"a merge each three seconds", []time.Duration{0, 3000, 6000}, []time.Duration{0, 3000, 6000},
+			[]time.Duration{0, 3000, 6000}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				var triggers, renews []time.Duration
+				since := func(list *[]time.Duration) func() {
+					return func() { *list = append(*list, time.Since(began)/time.Millisecond) }
+				}
+				w := &Webhooks{Secrets: [][]byte{[]byte("s")}, Trigger: since(&triggers), Renew: since(&renews)}
+				for i, at := range tt.at {
+					time.Sleep(at*time.Millisecond - time.Since(began))
+					deliver(w, "/webhooks/gitlab", fmt.Sprint(i), "X-Gitlab-Token", "s")
+				}
+				time.Sleep(time.Minute)
+				if !slices.Equal(triggers, tt.triggers) || !slices.Equal(renews, tt.renews) {
+					t.Errorf("polls at %d ms and renewals at %d ms; want %d and %d", triggers, renews, tt.triggers,
+						tt.renews)
+				}
+			})
+		})
 	}
 }
 

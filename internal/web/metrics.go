@@ -19,6 +19,9 @@ var (
 		"Number of changes in the last run, by result.", []string{"provisioner", "result"}, nil)
 	directoryRead = prometheus.NewDesc("roster_directory_read_timestamp_seconds",
 		"Changes made in AWS by others before this time were visible to the last run.", []string{"provisioner"}, nil)
+	fullReadCalls = prometheus.NewDesc("roster_full_read_calls",
+		"Calls of a full read that the last run made because the cached directory does not count, otherwise 0.",
+		[]string{"provisioner"}, nil)
 	polled = prometheus.NewDesc("roster_last_poll_timestamp_seconds",
 		"Time of the last poll of the repository.", nil, nil)
 	pollError = prometheus.NewDesc("roster_poll_failing",
@@ -52,8 +55,8 @@ var outcomes = []reconcile.Outcome{
 
 func (collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		lastRun, outcome, changes, directoryRead, polled, pollError, refused, deadlineEnds, auditTrust, provisionerRole,
-		quarantine, quarantineSince, quarantineTries, quarantineNext,
+		lastRun, outcome, changes, directoryRead, fullReadCalls, polled, pollError, refused, deadlineEnds, auditTrust,
+		provisionerRole, quarantine, quarantineSince, quarantineTries, quarantineNext,
 	} {
 		ch <- d
 	}
@@ -97,6 +100,11 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		if at := last.Report.ObservedSince(); !at.IsZero() {
 			gauge(directoryRead, float64(at.Unix()), key)
 		}
+		calls := 0
+		if full := last.Report.FullRead; full != nil {
+			calls = full.Calls
+		}
+		gauge(fullReadCalls, float64(calls), key)
 		if a := last.Report.Audit; a != nil {
 			for _, level := range reconcile.TrustLevels {
 				gauge(auditTrust, boolValue(a.Level == level), key, string(level))

@@ -1,6 +1,7 @@
 package observe
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -52,23 +53,44 @@ type CachedDirectory struct {
 }
 
 // LoadCached returns the cached directory of a provisioner. It returns nil if the cache must not be
-// relied on: another process has run since, a run was interrupted, or the audit branch is
-// broken.
-func LoadCached(cache Cache, p *schema.Provisioner, audit *reconcile.AuditState) *CachedDirectory {
-	if cache == nil || !Trusts(audit) {
-		return nil
+// relied on, and the reason. The reason is empty if nothing can be cached: without a cache, and
+// before the first run.
+func LoadCached(cache Cache, p *schema.Provisioner, audit *reconcile.AuditState) (_ *CachedDirectory, reason string) {
+	if cache == nil {
+		return nil, ""
+	}
+	if reason := Distrust(audit); reason != "" {
+		return nil, reason
 	}
 	c := cache.Load(p.Key)
-	if c == nil || c.Check() != nil || c.Identity != p.Identity() || c.Run != audit.Status.RunID() {
-		return nil
+	switch {
+	case c == nil && audit.Status == nil:
+		return nil, ""
+	case c == nil:
+		return nil, "this process has no copy of the directory: its state directory is new, or was cleared"
+	case c.Check() != nil:
+		return nil, "the copy of the directory cannot be used: " + c.Check().Error()
+	case c.Identity != p.Identity():
+		return nil, "the copy of the directory is of " + c.Identity
+	case c.Run != audit.Status.RunID():
+		return nil, fmt.Sprintf(
+			"another process has run since: the last run is %s, and the copy of the directory is of %s",
+			cmp.Or(audit.Status.RunID(), "unknown"), cmp.Or(c.Run, "the time before the first run"))
 	}
-	return c
+	return c, ""
 }
 
-// Trusts reports whether what earlier runs have read counts: no run was interrupted, and the audit
-// branch is not broken.
-func Trusts(audit *reconcile.AuditState) bool {
-	return audit.Interrupted == nil && len(audit.OpenIntents) == 0 && !audit.Trust.Broken()
+// Distrust returns why nothing that earlier runs have read counts; empty if it does.
+func Distrust(audit *reconcile.AuditState) string {
+	switch {
+	case audit.Interrupted != nil:
+		return fmt.Sprintf("run %s was interrupted", audit.Interrupted.Intent.Run)
+	case len(audit.OpenIntents) > 0:
+		return fmt.Sprintf("run %s of another process did not end", audit.OpenIntents[0].Run)
+	case audit.Trust.Broken():
+		return "the audit branch is broken"
+	}
+	return ""
 }
 
 // Check returns an error for a cached directory of another version or with missing parts.

@@ -43,6 +43,7 @@ func (r *Reader) ObserveAndPlan(ctx context.Context, in reconcile.PlanInput,
 			causesOf = round
 			plan = reconcile.NewPlan(in) // what was reviewed does not depend on causes
 		}
+		plan.FullRead = v.fullReason
 		if v.fullyRead {
 			plan.CachedRead = nil
 			return plan, v, nil

@@ -17,6 +17,8 @@ type Reader struct {
 	Provisioner *schema.Provisioner
 	// Cached is what earlier runs know of the directory; nil: everything is read.
 	Cached *CachedDirectory
+	// NotCached is why Cached is nil, for the report; empty if there is nothing to say.
+	NotCached string
 	// Replaced is the view of the run that this run replaces, because there was a newer commit.
 	// That run has written nothing. Nil if there is none.
 	Replaced *View
@@ -100,6 +102,10 @@ func (r *Reader) refresh(ctx context.Context, options Options) (*View, error) {
 	if plan.full {
 		if err := r.fullRead(ctx, v, options); err != nil {
 			return v, err
+		}
+		if r.Cached == nil && r.NotCached != "" {
+			_, calls := v.parts(r.Provisioner, slices.Collect(maps.Keys(v.Observed.Members)))
+			v.fullReason = &reconcile.FullRead{Reason: r.NotCached, Calls: calls}
 		}
 	}
 	if plan.users {

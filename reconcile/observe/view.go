@@ -15,6 +15,8 @@ type View struct {
 	// fullyRead means that the run read everything, except the members of groups that it did not
 	// need.
 	fullyRead bool
+	// fullReason is set if that was because the cached directory does not count.
+	fullReason *reconcile.FullRead
 	// listedUsers and listedGroups mean that the run listed all users or all groups.
 	listedUsers, listedGroups bool
 	lookedUp                  map[lookup]bool // in this run
@@ -28,6 +30,7 @@ type View struct {
 // read in the new run. The view shares nothing that changes with v.
 func (v *View) continued() *View {
 	out := newView(v.CachedDirectory.copy())
+	out.fullReason = v.fullReason
 	out.fullyRead, out.listedUsers, out.listedGroups = v.fullyRead, v.listedUsers, v.listedGroups
 	out.lookedUp, out.minMembers = maps.Clone(v.lookedUp), maps.Clone(v.minMembers)
 	return out

@@ -62,6 +62,9 @@ func ReportMarkdown(r *reconcile.Report) string {
 	if r.CachedRead != nil {
 		row("reads", r.CachedRead.String())
 	}
+	if r.FullRead != nil {
+		row("full read", r.FullRead.String())
+	}
 	row("started", r.Started.Format(time.RFC3339))
 	row("finished", r.Finished.Format(time.RFC3339))
 	row("digest", r.Digest)

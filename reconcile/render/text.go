@@ -154,6 +154,9 @@ func ReportText(w io.Writer, r *reconcile.Report, paint Paint) error {
 	if r.CachedRead != nil {
 		facts += "; " + r.CachedRead.String()
 	}
+	if r.FullRead != nil {
+		facts += "; " + r.FullRead.String()
+	}
 	t.line("%s", t.tone(Faint, facts))
 	t.audit(r.Audit)
 	for _, e := range r.Errors {

@@ -205,35 +205,38 @@ func TestOutsideChangesAreReadBeforeAWrite(t *testing.T) {
 func TestTheCacheIsNotUsedIfItMayBeWrong(t *testing.T) {
 	cue := people(20) + group("g", "Group", 1, 10)
 	for _, tt := range []struct {
-		name  string
-		upset func(w *env)
+		name   string
+		upset  func(w *env)
+		reason string // in the report
 	}{
-		{"the cache is empty", func(w *env) { w.Runner.Cache = &reconciletest.Cache{} }},
+		{"the cache is empty", func(w *env) { w.Runner.Cache = &reconciletest.Cache{} },
+			"its state directory is new"},
 		{"another process has run since", func(w *env) {
 			mine := w.Runner.Cache
 			w.Runner.Cache = nil
 			w.member("Group", "name1", false)
 			w.Apply(reconcile.RunApplied)
 			w.Runner.Cache = mine
-		}},
+		}, "another process has run since: the last run is run-2, and the copy of the directory is of run-1"},
 		{"another version of roster has written it", func(w *env) {
 			r := w.Runner.Cache.Load("aws")
 			r.Version++
 			w.Runner.Cache.Store("aws", r)
-		}},
+		}, "the format version is 2, but this roster reads only version 1"},
 		{"it is of another directory", func(w *env) {
 			r := w.Runner.Cache.Load("aws")
 			r.Identity = "elsewhere"
 			w.Runner.Cache.Store("aws", r)
-		}},
-		{"a run's journal is lost", func(w *env) { w.Audit.OpenIntent = &reconcile.Intent{Run: "lost"} }},
-		{"everything is older than the drift bound", func(w *env) { w.SetNow(w.Now.Add(24 * time.Hour)) }},
+		}, "the copy of the directory is of elsewhere"},
+		{"a run's journal is lost", func(w *env) { w.Audit.OpenIntent = &reconcile.Intent{Run: "lost"} },
+			"run lost of another process did not end"},
+		{"everything is older than the drift bound", func(w *env) { w.SetNow(w.Now.Add(24 * time.Hour)) }, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newCachedEnv(t, slow, cue)
 			tt.upset(w)
 			w.Sim.ResetCalls()
-			w.Apply(reconcile.RunInSync)
+			checkFullRead(t, w.Apply(reconcile.RunInSync), tt.reason)
 			if diff := cmp.Diff(map[string]int{"ListUsers": 2, "ListGroups": 1}, w.Calls()); diff != "" {
 				t.Errorf("calls of a full read:\n%s", diff)
 			}
@@ -243,6 +246,20 @@ func TestTheCacheIsNotUsedIfItMayBeWrong(t *testing.T) {
 				t.Errorf("%d calls of the next run; want none", n)
 			}
 		})
+	}
+}
+
+// checkFullRead checks why a report says that everything was read; "" if it does not say.
+func checkFullRead(t *testing.T, r *reconcile.Report, reason string) {
+	t.Helper()
+	switch full := r.FullRead; {
+	case reason == "" && full != nil:
+		t.Errorf("the report has a full read: %s", full)
+	case reason != "" && full == nil:
+		t.Error("the report does not say why everything was read")
+	case reason != "" && (!strings.Contains(full.Reason, reason) || full.Calls != 3 ||
+		!strings.Contains(reportText(r), full.String())):
+		t.Errorf("the report says %q; want %q and 3 calls", full, reason)
 	}
 }
 

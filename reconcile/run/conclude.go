@@ -89,9 +89,8 @@ func (r *Runner) conclude(ctx context.Context, s runState, c conclusion) (*recon
 	}
 	receipt, err := r.Audit.CommitReport(ctx, record)
 	if err != nil {
-		if r.Cache != nil {
-			r.Cache.Store(s.provisioner.Key, nil)
-		}
+		// If it waits on this machine, the next run publishes it first. Then the cache counts.
+		r.store(s, c.cached, published.Run, reconcile.Receipt{Queued: true})
 		return &published, reconcile.Receipt{}, fmt.Errorf("publish the report: %w", err)
 	}
 	r.store(s, c.cached, published.Run, receipt)
@@ -180,7 +179,7 @@ func (r *Runner) Refuse(ctx context.Context, p *schema.Provisioner, commit recon
 		started:     r.now(),
 	}
 	s = s.takeOver()
-	cached := observe.LoadCached(r.Cache, p, audit)
+	cached, _ := observe.LoadCached(r.Cache, p, audit)
 	report, receipt, err := r.reportFailure(ctx, s, cached, problems)
 	return &Result{Report: report, Receipt: receipt, LastApplied: audit.Status.LastAppliedCommit()}, err
 }

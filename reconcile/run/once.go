@@ -34,7 +34,8 @@ func (r *Runner) Once(ctx context.Context, req Request) (*Result, error) {
 	if leased := state.audit.Leased; req.Apply && leased != nil {
 		return nil, leased
 	}
-	cached, replaced := r.known(&state)
+	known := r.known(&state)
+	cached := known.cached
 	result := &Result{LastApplied: state.audit.Status.LastAppliedCommit(), OutOfReach: state.outOfReach()}
 	if err := r.tryQuarantined(ctx, &state); err != nil {
 		return r.fail(ctx, state, cached, result, err)
@@ -58,8 +59,7 @@ func (r *Runner) Once(ctx context.Context, req Request) (*Result, error) {
 		return r.fail(ctx, state, cached, result, err)
 	}
 	result.Unanswered = inputs.unanswered
-	reader := r.reader(state, inputs, cached)
-	reader.Replaced = replaced
+	reader := r.reader(state, inputs, known)
 	planning := r.now()
 	if reader.Interrupted, err = r.interruptedInputs(ctx, &state, inputs); err != nil {
 		return r.fail(ctx, state, cached, result, err)
@@ -70,6 +70,10 @@ func (r *Runner) Once(ctx context.Context, req Request) (*Result, error) {
 	}
 	if err != nil {
 		return r.fail(ctx, state, cached, result, err)
+	}
+	if full := plan.FullRead; full != nil && r.Log != nil {
+		r.Log.Info("the whole directory was read", "provisioner", state.provisioner.Key, "reason", full.Reason,
+			"calls", full.Calls)
 	}
 	r.annotate(plan, view.Observed, state, inputs, recovered.notice)
 	if req.Supersession.replacesPlan() {
@@ -111,10 +115,10 @@ func (r *Runner) Once(ctx context.Context, req Request) (*Result, error) {
 }
 
 // reader returns a reader of the directory for a run.
-func (r *Runner) reader(s runState, in inputs, cached *observe.CachedDirectory) *observe.Reader {
+func (r *Runner) reader(s runState, in inputs, known known) *observe.Reader {
 	return &observe.Reader{
-		Directory: in.directory, Provisioner: s.provisioner, Cached: cached, Started: s.started,
-		Trigger:  s.request.Trigger,
+		Directory: in.directory, Provisioner: s.provisioner, Started: s.started, Trigger: s.request.Trigger,
+		Cached: known.cached, NotCached: known.notCached, Replaced: known.replaced,
 		Progress: r.progress(s.request), Evidence: r.evidence(s), Causes: r.causes(s, in.lastApplied),
 	}
 }

@@ -26,7 +26,7 @@ func (r *Runner) Snapshot(ctx context.Context, p *schema.Provisioner) (*reconcil
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", p.Identity(), err)
 	}
-	cached := observe.LoadCached(r.Cache, p, audit)
+	cached, _ := observe.LoadCached(r.Cache, p, audit)
 	reader := &observe.Reader{Directory: dir, Provisioner: p, Started: r.now(), Cached: cached}
 	observed, err := reader.ReadMembers(ctx)
 	if err != nil {

@@ -100,21 +100,27 @@ func waitFor[T any](ctx context.Context, events <-chan T) bool {
 	}
 }
 
-// known returns what earlier runs know of the directory: the cached directory, and the view of the
-// run that this run replaces.
-func (r *Runner) known(s *runState) (*observe.CachedDirectory, *observe.View) {
-	cached := observe.LoadCached(r.Cache, s.provisioner, s.audit)
+// known is what earlier runs know of the directory.
+type known struct {
+	cached    *observe.CachedDirectory
+	notCached string        // why cached is nil; empty if there is nothing to say
+	replaced  *observe.View // of the run that this run replaces; nil if there is none
+}
+
+// known returns what earlier runs know of the directory.
+func (r *Runner) known(s *runState) known {
+	cached, reason := observe.LoadCached(r.Cache, s.provisioner, s.audit)
 	replaced := s.request.Supersession.Replaced
-	if replaced == nil || !observe.Trusts(s.audit) || replaced.status != s.audit.Status.RunID() ||
+	if replaced == nil || observe.Distrust(s.audit) != "" || replaced.status != s.audit.Status.RunID() ||
 		replaced.identity != s.provisioner.Identity() {
-		return cached, nil
+		return known{cached: cached, notCached: reason}
 	}
-	return replaced.view.CachedDirectory, replaced.view
+	return known{cached: replaced.view.CachedDirectory, replaced: replaced.view}
 }
 
 // keep stores what is known of the directory for the next run, if the run leaves no report.
 func (r *Runner) keep(s runState, cached *observe.CachedDirectory) {
-	if r.Cache == nil || cached == nil || !s.request.Apply || s.previousKey != "" || !observe.Trusts(s.audit) {
+	if r.Cache == nil || cached == nil || !s.request.Apply || s.previousKey != "" || observe.Distrust(s.audit) != "" {
 		return
 	}
 	c := *cached
