@@ -50,6 +50,8 @@ func (pv *provisionerValidator) endpoint() {
 		reject(tree.BadEndpoint, "must end in /<tenant>/scim/v2")
 	case region != nil && !awsTenant.MatchString(tenant), !otherTenant.MatchString(tenant):
 		reject(tree.BadEndpoint, "invalid tenant id "+tree.Quote(tenant))
+	case region != nil && wrongPartition(region[1], u.Host) != "":
+		reject(tree.BadEndpoint, wrongPartition(region[1], u.Host))
 	case region != nil:
 		p.identity = region[1] + "/" + strings.ToLower(tenant)
 	case isAWSHost(u.Hostname()):

@@ -10,9 +10,9 @@ import (
 )
 
 // CheckToken returns an error if a text cannot be a bearer token, because it was copied or stored
-// with something else: quotes, a line break, "Bearer", a byte-order mark. A server would only refuse
-// it, with an answer that does not say why. The error says what is wrong, never what the text is.
-// White space around the token is ignored.
+// with something else: quotes, a line break, "Bearer", a byte-order mark. A server would only
+// refuse it, with an answer that does not say why. The error says what is wrong, never what the
+// text is. White space around the token is ignored.
 func CheckToken(token string) error {
 	token = strings.TrimSpace(token)
 	if token == "" {
