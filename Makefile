@@ -11,7 +11,7 @@
 
 FUZZTIME ?= 1m
 
-.PHONY: build prepare test lint vuln demo bench fuzz golden histories stale-histories mutants hostile standby e2e-forge e2e-kubernetes
+.PHONY: build prepare test lint vuln demo bench bench-records fuzz golden histories stale-histories mutants hostile standby e2e-forge e2e-kubernetes
 
 build:
 	go build -o bin/roster ./cmd/roster
@@ -59,6 +59,12 @@ demo:
 bench:
 	@dirs=$$(grep -rlE --include='*_test.go' '^func Benchmark' . | xargs -n 1 dirname | sort -u); \
 	go test -p 1 -run '^$$' -bench . -benchmem -timeout 60m $$dirs
+
+# Measures what the report of a first synchronization of RECORDS_USERS people costs, in processes of
+# their own: writing it, and reading it. docs/performance.md has the last result.
+RECORDS_USERS ?= 100000
+bench-records:
+	ROSTER_BENCH_USERS=$(RECORDS_USERS) go test -run '^$$' -bench '^BenchmarkRecords$$' -benchtime 1x -timeout 90m ./cmd/roster
 
 # Runs each fuzz target for FUZZTIME, because go test can only fuzz one target at a time.
 fuzz:

@@ -28,7 +28,7 @@ func NewApplyResult(plan *Plan, ledger *Ledger) *ApplyResult {
 	}
 	for i := range plan.Changes {
 		c := &plan.Changes[i]
-		r.Changes[i].Change = *c
+		r.Changes[i].Change = c
 		switch {
 		case c.Waiting != "":
 			r.Changes[i].Result = ResultWaiting

@@ -22,10 +22,10 @@ func heldDeactivation(key string) Change {
 
 func TestAnApprovalCoversOnlyWhatItsReportPrinted(t *testing.T) {
 	ann, bob := heldDeactivation("ann"), heldDeactivation("bob")
-	printed := &Report{Identity: "tenant", Changes: []Done{{Change: ann, Result: ResultHeld}}}
+	printed := &Report{Identity: "tenant", Changes: []Done{{Change: &ann, Result: ResultHeld}}}
 	printed.HeldDigest = digest("tenant", []Change{ann}, func(*Change) bool { return true })
 	forged := *printed
-	forged.Changes = append(forged.Changes, Done{Change: bob, Result: ResultHeld})
+	forged.Changes = append(forged.Changes, Done{Change: &bob, Result: ResultHeld})
 	for _, row := range []struct {
 		name     string
 		printed  *Report

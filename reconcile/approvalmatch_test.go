@@ -13,7 +13,7 @@ func TestAnApprovalThatMatchesNothingIsNamed(t *testing.T) {
 	report := func(digest string, keys ...string) *Report {
 		r := &Report{HeldDigest: digest}
 		for _, key := range keys {
-			r.Changes = append(r.Changes, Done{Change: Change{Kind: DeactivateUser, Key: key, ID: "id-" + key,
+			r.Changes = append(r.Changes, Done{Change: &Change{Kind: DeactivateUser, Key: key, ID: "id-" + key,
 				Held: []Hold{{Gate: "maxRemovals"}}}, Result: ResultHeld})
 		}
 		return r

@@ -16,15 +16,19 @@ func attribute(path, value string) schema.Attribute {
 // empty, and After(Diff(a, b), a) equals b except for the ids of created objects. NewPlan sets
 // origins, reasons and holds.
 func Diff(a, b State) []Change {
+	users, inBoth := changedUsers(b.Users, a.Users)
 	var changes []Change
-	changes = diffUsers(changes, a, b)
+	if n := len(users) + countNewGroups(a, b); n > 0 {
+		changes = make([]Change, 0, n) // growing a list of a million changes would copy it many times
+	}
+	changes = diffUsers(changes, users, inBoth, a, b)
 	changes = diffGroups(changes, a, b)
 	changes = orderNameChanges(changes, a)
 	return order(changes)
 }
 
-func diffUsers(changes []Change, a, b State) []Change {
-	keys, inBoth := changedUsers(b.Users, a.Users)
+// diffUsers adds the changes of users. keys and inBoth are those of changedUsers.
+func diffUsers(changes []Change, keys []string, inBoth int, a, b State) []Change {
 	for _, key := range keys {
 		want, have := b.Users[key], a.Users[key]
 		if have == nil {
@@ -144,6 +148,18 @@ func diffGroups(changes []Change, a, b State) []Change {
 		changes = append(changes, Change{Kind: DeleteGroup, Key: key, ID: have.ID, Name: have.DisplayName})
 	}
 	return changes
+}
+
+// countNewGroups returns the number of changes that create the groups of b which a does not have,
+// and add their members.
+func countNewGroups(a, b State) int {
+	n := 0
+	for key, want := range b.Groups {
+		if a.Groups[key] == nil {
+			n += 1 + len(want.Members)
+		}
+	}
+	return n
 }
 
 // groupKind returns the kind of the change from one state of a group to another; "" if the group

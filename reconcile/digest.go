@@ -64,7 +64,7 @@ func releasableOf(results []Done) []Change {
 	var out []Change
 	for i := range results {
 		if d := &results[i]; d.Result == ResultHeld && d.Approvable() {
-			out = append(out, d.Change)
+			out = append(out, *d.Change)
 		}
 	}
 	return out

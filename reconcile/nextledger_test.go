@@ -72,7 +72,7 @@ func TestACommitIsAppliedOnlyIfNoIntendedChangeIsLeft(t *testing.T) {
 		{Intended, ResultDone, true}, {Intended, ResultHeld, false}, {Intended, ResultFailed, false},
 		{Intended, ResultSkipped, false}, {Intended, ResultUnknown, false}, {Drift, ResultHeld, true},
 	} {
-		done := Done{Change: Change{Kind: UpdateUser, Key: "u0001", Origin: row.origin}, Result: row.result}
+		done := Done{Change: &Change{Kind: UpdateUser, Key: "u0001", Origin: row.origin}, Result: row.result}
 		status := NextStatus(StatusInput{Report: &Report{Commit: CommitRef{ID: "c1"}, Changes: []Done{done}},
 			Ledger: p.in.Ledger, Plan: NewPlan(p.in), Provisioner: p.in.Provisioner, Started: p.in.Now})
 		if applied := status.LastApplied != nil; applied != row.applied {

@@ -170,10 +170,10 @@ func temporaryName(path, key string) string {
 
 // order sorts changes by kind and moves changes before those that depend on them.
 func order(changes []Change) []Change {
-	slices.SortFunc(changes, func(a, b Change) int { return a.Ref().Compare(b.Ref()) })
+	arrange(changes, sorted(changes))
 	g := NewDependencies(changes)
-	out := make([]Change, 0, len(changes))
 	emitted := make([]bool, len(changes))
+	list := make([]int32, 0, len(changes))
 	var emit func(i int)
 	emit = func(i int) {
 		if emitted[i] {
@@ -181,12 +181,44 @@ func order(changes []Change) []Change {
 		}
 		emitted[i] = true
 		g.Each(i, emit)
-		out = append(out, changes[i])
+		list = append(list, int32(i))
 	}
 	for i := range changes {
 		emit(i)
 	}
-	return out
+	arrange(changes, list)
+	return changes
+}
+
+// sorted returns the indexes of changes in the order of their references.
+func sorted(changes []Change) []int32 {
+	list := make([]int32, len(changes))
+	for i := range list {
+		list[i] = int32(i)
+	}
+	slices.SortFunc(list, func(i, j int32) int { return changes[i].Ref().Compare(changes[j].Ref()) })
+	return list
+}
+
+// arrange moves changes so that the one at index list[i] is at i afterward. It copies no list of
+// changes, because there may be a million, and uses up list.
+func arrange(changes []Change, list []int32) {
+	for start := range list {
+		first := changes[start]
+		i := start
+		for {
+			from := int(list[i])
+			list[i] = int32(i)
+			if from == start || from == i {
+				break
+			}
+			changes[i] = changes[from]
+			i = from
+		}
+		if i != start {
+			changes[i] = first
+		}
+	}
 }
 
 // Dependencies lists the changes that each change depends on. The dependencies of memberships

@@ -137,7 +137,7 @@ func TestRowsNoticeAMissingRuleOfEvidence(t *testing.T) {
 
 // done returns a report of a run that created the group "g" with the id "id-g".
 func reportOfGroup(run string, started time.Time, change func(*Done)) *Report {
-	d := Done{Result: ResultDone, Change: Change{Kind: CreateGroup, Key: "g", ID: "id-g"}}
+	d := Done{Result: ResultDone, Change: &Change{Kind: CreateGroup, Key: "g", ID: "id-g"}}
 	if change != nil {
 		change(&d)
 	}

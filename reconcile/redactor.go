@@ -101,7 +101,13 @@ func (r *Redactor) text(c Change, text string) string {
 	return text
 }
 
-// Results returns redacted copies of changes with results.
+// shows reports whether a change has a value to redact.
+func (r *Redactor) shows(c *Change) bool {
+	return r.paths["userName"] && (c.Kind.OfUser() || c.MemberName != "") ||
+		slices.ContainsFunc(c.Attributes, func(a AttributeChange) bool { return r.paths[a.Path] })
+}
+
+// Results returns changes with results, those with redacted values as copies.
 func (r *Redactor) Results(all []Done) []Done {
 	if r == nil {
 		return all
@@ -109,7 +115,10 @@ func (r *Redactor) Results(all []Done) []Done {
 	out := make([]Done, len(all))
 	for i, d := range all {
 		out[i] = d
-		out[i].Change, out[i].Error = r.change(d.Change), r.text(d.Change, d.Error)
+		if r.shows(d.Change) {
+			shown := r.change(*d.Change)
+			out[i].Change, out[i].Error = &shown, r.text(*d.Change, d.Error)
+		}
 	}
 	return out
 }

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"encoding/json"
 	"maps"
 	"slices"
 	"time"
@@ -38,15 +39,23 @@ const (
 	ResultWaiting Result = "waiting" // the provisioner's mode or window does not send it
 )
 
-// Done is a change with its result.
+// Done is a change with its result. The change is that of the plan: a plan, the results of a run
+// and its report hold each change once. It is never nil in what this package or a decoder returns.
 type Done struct {
-	Change
+	*Change
 	Result    Result        `json:"result"`
 	Error     string        `json:"error,omitempty"`
 	RequestID string        `json:"requestId,omitempty"`
 	Duration  time.Duration `json:"durationNs,omitempty"`
 	// SentBy is the earlier run that sent the write and got no response; nil if this run sent it.
 	SentBy *Attempt `json:"sentBy,omitempty"`
+}
+
+// UnmarshalJSON decodes a change with its result. Without a change, the result has an empty one.
+func (d *Done) UnmarshalJSON(data []byte) error {
+	type plain Done
+	d.Change = &Change{}
+	return json.Unmarshal(data, (*plain)(d))
 }
 
 // Report is the record of one run, as it is committed.
@@ -78,7 +87,10 @@ type Report struct {
 	Releases []ReleasedObject `json:"releases,omitempty"`
 	// Parts are the files with the changes of a long report, in order; Changes is then empty.
 	// CommitReport sets it.
-	Parts []ReportLink `json:"parts,omitempty"`
+	Parts []ReportPart `json:"parts,omitempty"`
+	// Index are the files with the parts that name each user and group, sorted by reference.
+	// CommitReport sets it; nil for a report without parts, or of format version 1.
+	Index []ReportIndex `json:"index,omitempty"`
 	// Violations are the assertions that did not hold, on the declared or the observed state.
 	Violations []Violation `json:"violations,omitempty"`
 	Errors     []string    `json:"errors,omitempty"` // of the run, not of a change
@@ -102,6 +114,30 @@ type Report struct {
 	// branch. CommitReport sets it.
 	StartsChain   *ChainStart `json:"startsChain,omitempty"`
 	RosterVersion string      `json:"rosterVersion"`
+}
+
+// ReportPart is a file with some of the changes of a long report.
+type ReportPart struct {
+	ReportLink
+	Changes int `json:"changes,omitempty"` // number of changes; 0 in format version 1
+}
+
+// ReportIndex is a file of the index of a long report. It has the users and groups from First to
+// Last.
+type ReportIndex struct {
+	ReportLink
+	First string `json:"first"` // a reference, see UserRef and GroupRef
+	Last  string `json:"last"`
+}
+
+// ChangeCount returns the number of changes of the report, with those in its parts. It is not known
+// for a report of format version 1 with parts.
+func (r *Report) ChangeCount() int {
+	n := len(r.Changes)
+	for _, part := range r.Parts {
+		n += part.Changes
+	}
+	return n
 }
 
 // ChainStart names what a new chain of reports starts from.

@@ -26,7 +26,7 @@ func TestOutcomes(t *testing.T) {
 			r := &Report{}
 			var results []Done
 			for _, result := range tt.results {
-				results = append(results, Done{Result: result})
+				results = append(results, Done{Change: &Change{}, Result: result})
 			}
 			r.Record(&Plan{}, results, NewLedger())
 			if r.Outcome != tt.want {
@@ -42,8 +42,8 @@ func TestRemovalsOfUnknownOutcomeCount(t *testing.T) {
 	r := &Report{}
 	for _, result := range []Result{ResultDone, ResultUnknown, ResultFailed, ResultSkipped, ResultHeld} {
 		r.Changes = append(r.Changes,
-			Done{Change: Change{Kind: DeactivateUser, Key: "u"}, Result: result},
-			Done{Change: Change{Kind: RemoveMember, Key: "g", Member: "u"}, Result: result})
+			Done{Change: &Change{Kind: DeactivateUser, Key: "u"}, Result: result},
+			Done{Change: &Change{Kind: RemoveMember, Key: "g", Member: "u"}, Result: result})
 	}
 	want := []Removal{{Count: 2}, {Group: "g", Count: 2}}
 	if have := r.removals(); !slices.Equal(have, want) {

@@ -176,7 +176,7 @@ func (f *datedFixture) run(hours float64) *Plan {
 	p := NewPlan(f.in)
 	done := make([]Done, len(p.Changes))
 	for i, c := range p.Changes {
-		done[i] = Done{Change: c, Result: ResultDone}
+		done[i] = Done{Change: &c, Result: ResultDone}
 		if len(c.Held) > 0 {
 			done[i].Result = ResultHeld
 		}

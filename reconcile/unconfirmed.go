@@ -96,7 +96,7 @@ func (l *Ledger) Resolve(ref string, answer LookupResult, now time.Time) (d Done
 		d.Held = []Hold{{Gate: gateContradicted, Reason: answer.Unproved, NotApprovable: true}}
 	case answer.ID != "":
 		d.Result, d.Error = ResultDone, ""
-		l.Record(&d.Change, answer.ID, "", now)
+		l.Record(d.Change, answer.ID, "", now)
 	case u.MissedAt != nil && now.Sub(*u.MissedAt) >= ConfirmAfter:
 		delete(l.Unconfirmed, ref)
 		return d, false
@@ -153,7 +153,7 @@ func (u Unconfirmed) NotLookedUp(ref string) Done {
 // line returns the line of a report about an unconfirmed object that is still unknown.
 func (u Unconfirmed) line(ref string, answer LookupResult) Done {
 	kind, key := ObjectKey(ref)
-	d := Done{Result: ResultUnknown, SentBy: &u.Attempt,
+	d := Done{Change: &Change{}, Result: ResultUnknown, SentBy: &u.Attempt,
 		Error: "no response; a lookup did not find it, and roster looks again after five minutes"}
 	d.Kind = u.sent(kind)
 	d.Key, d.ID, d.Name = key, answer.ID, answer.Name

@@ -24,7 +24,10 @@ then the exit code is 1.
 
 It also lists what the given data cannot prove. --signers proves that the branch was not
 rewritten. --head, or the commit that this machine recorded, proves that no commits were removed
-from its end. verify needs no network.`,
+from its end. verify needs no network.
+
+A verification without failures is recorded in the state directory. --new verifies only what is new
+since then: the chain, the files and the commits after the recorded one.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.auditVerify(cmd.Context(), config, firstOf(args))
@@ -35,6 +38,7 @@ from its end. verify needs no network.`,
 	f.StringSliceVar(&config.Signers, "signers", nil,
 		"files with SSH and OpenPGP keys; each commit of the audit branch must be signed by one of them")
 	f.StringVar(&config.Head, "head", "", "commit that the audit branch once had, for example from your notes")
+	f.BoolVar(&config.New, "new", false, "verify only what is new since the last verification on this machine")
 	f.StringVar(&config.Source, "source", "",
 		"folder of the repository with the declarations, if DIR does not have them")
 	return cmd

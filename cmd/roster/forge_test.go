@@ -82,7 +82,7 @@ func forgeCmd(ts *testscript.TestScript, neg bool, args []string) {
 	report := &reconcile.Report{
 		Version: 1, Run: status.Run, Provisioner: provisioner, Identity: status.Identity, Outcome: reconcile.RunApplied,
 		Trigger: "schedule", Commit: status.Commit, Started: now, Finished: now, Digest: status.Digest,
-		Changes: []reconcile.Done{{Change: c, Result: reconcile.ResultDone}}, RosterVersion: status.Commit.ID,
+		Changes: []reconcile.Done{{Change: &c, Result: reconcile.ResultDone}}, RosterVersion: status.Commit.ID,
 	}
 	report.Count()
 	_, err = recorder.CommitReport(ctx, reconcile.RunRecord{Report: report, Ledger: state.Ledger, Status: &status})

@@ -197,7 +197,7 @@ func (w *Workspace) digestsToApprove(ctx context.Context, request ApproveRequest
 	var newest []*reconcile.Report
 	for _, key := range keys {
 		if request.Digest != "" {
-			report, err := w.recorder.SearchReports(ctx, key, func(r *reconcile.Report) (bool, error) {
+			report, err := w.recorder.SearchManifests(ctx, key, func(r *reconcile.Report) (bool, error) {
 				return r.Printed(request.Digest), nil
 			})
 			if err == nil {
@@ -208,7 +208,7 @@ func (w *Workspace) digestsToApprove(ctx context.Context, request ApproveRequest
 				return nil, err
 			}
 		}
-		report, err := w.recorder.SearchReports(ctx, key, func(*reconcile.Report) (bool, error) { return true, nil })
+		report, err := w.recorder.SearchManifests(ctx, key, func(*reconcile.Report) (bool, error) { return true, nil })
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}

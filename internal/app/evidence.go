@@ -21,6 +21,7 @@ type EvidenceConfig struct {
 	Signers    []string         // files with keys: each commit must be signed by one
 	Head       string           // a commit that the branch once had
 	Source     string           // folder of the repository with the declarations
+	New        bool             // verify only what is new since the last verification on this machine
 }
 
 // Evidence is an audit branch at one commit, or a copy of its files. It is only read.

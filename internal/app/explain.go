@@ -18,16 +18,24 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// Explain explains why a user or group ("user", "group") is, or is not, in AWS, for the named
-// provisioner or for all. It makes no request to AWS. If the remote of the audit branch cannot be
-// reached, it uses the branch as it was last fetched, and adds a note to the explanations.
-func (w *Workspace) Explain(ctx context.Context, kind, name, provisioner string) ([]*explain.Explanation, error) {
+// ExplainRequest says what to explain.
+type ExplainRequest struct {
+	Kind        string // "user" or "group"
+	Name        string // a key, or a name of it
+	Group       string // for a user: the only group to say about why the user is not in it; "" for all
+	Provisioner string // "" for all
+}
+
+// Explain explains why a user or group is, or is not, in AWS. It makes no request to AWS. If the
+// remote of the audit branch cannot be reached, it uses the branch as it was last fetched, and adds
+// a note to the explanations.
+func (w *Workspace) Explain(ctx context.Context, request ExplainRequest) ([]*explain.Explanation, error) {
 	w.recorder.ReadOnly = true
 	offline, err := w.useFetchedAudit(ctx)
 	if err != nil {
 		return nil, err
 	}
-	keys, err := w.selectProvisioners(ctx, provisioner)
+	keys, err := w.selectProvisioners(ctx, request.Provisioner)
 	if err != nil {
 		return nil, err
 	}
@@ -36,7 +44,7 @@ func (w *Workspace) Explain(ctx context.Context, kind, name, provisioner string)
 	if w.dirty {
 		e.folder = w.config.folder()
 	}
-	explanations, err := e.explain(ctx, kind, name, keys)
+	explanations, err := e.explain(ctx, request, keys)
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +96,7 @@ func (w *Workspace) explainNewest(d *daemon.Daemon) web.Explainer {
 		}
 		e := explainer{source: w.source, recorder: w.recorder.Reader(), declarations: decls, commit: valid,
 			now: d.Runner.Clock()}
-		return e.explain(ctx, kind, name, keys)
+		return e.explain(ctx, ExplainRequest{Kind: kind, Name: name}, keys)
 	}
 }
 
@@ -106,24 +114,34 @@ type explainer struct {
 const searchedReports = 200
 
 func (e *explainer) explain(
-	ctx context.Context, kind, name string, provisioners []string,
+	ctx context.Context, request ExplainRequest, provisioners []string,
 ) ([]*explain.Explanation, error) {
+	kind := request.Kind
 	in, err := e.load(ctx, kind, provisioners)
 	if err != nil {
 		return nil, err
 	}
-	key, err := explain.Find(kind, name, e.declarations, in.ledgers, in.desired)
+	key, err := explain.Find(kind, request.Name, e.declarations, in.ledgers, in.desired)
 	if err != nil {
 		return nil, err
+	}
+	group := ""
+	if request.Group != "" {
+		if group, err = explain.Find("group", request.Group, e.declarations, nil, nil); err != nil {
+			return nil, err
+		}
 	}
 	commits := newLineCommits(e)
 	var out []*explain.Explanation
 	for _, input := range in.inputs {
 		provisioner := input.Provisioner.Key
 		notes := in.notes[provisioner]
-		input.Key = key
-		concerns := func(d *reconcile.Done) bool { return explain.Concerns(kind, key, &d.Change) }
-		input.Report, input.Path, err = e.recorder.FindReport(ctx, provisioner, searchedReports, concerns)
+		input.Key, input.Group = key, group
+		ref := reconcile.UserRef(key)
+		if kind == "group" {
+			ref = reconcile.GroupRef(key)
+		}
+		input.Report, input.Path, err = e.recorder.FindReport(ctx, provisioner, searchedReports, ref)
 		if errors.Is(err, audit.ErrBrokenChain) {
 			notes = append(notes, err.Error())
 		} else if err != nil {

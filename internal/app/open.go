@@ -199,7 +199,7 @@ func (w *Workspace) openAudit(stateDir string, apply bool) error {
 		Host:            host,
 		Now:             w.settings.Now,
 		Log:             w.settings.Log,
-		RenderMarkdown:  render.ReportMarkdown,
+		RenderMarkdown:  render.ReportMarkdownOf,
 		CheckSignatures: signing.verify,
 		RequireProof:    c.Signatures.AuditRequireProof,
 		LeaseDuration:   c.Lease,

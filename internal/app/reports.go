@@ -1,7 +1,9 @@
 package app
 
 import (
+	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
@@ -12,9 +14,13 @@ import (
 // StoredReport is a report on the audit branch.
 type StoredReport struct {
 	Provisioner string
-	Report      *reconcile.Report
-	Path        string
-	SHA256      string
+	// Report is without the changes in its parts. If a user or group was asked for, it has their
+	// changes only.
+	Report *reconcile.Report
+	Path   string
+	SHA256 string
+	// ShownOf is the key of the user or group whose changes the report has; "" for all.
+	ShownOf string
 	// Unproven is the reason why the report does not match the link to it; "" if it does.
 	Unproven string
 }
@@ -44,9 +50,16 @@ func (e *Evidence) Reports(provisioner string, limit int) ([]StoredReport, error
 	return out, nil
 }
 
+// Changes yields the changes of a report, part by part.
+func (e *Evidence) Changes(r *StoredReport) iter.Seq2[*reconcile.Done, error] {
+	return audit.Changes(e.files, r.Report)
+}
+
 // FindReport returns the report that the arguments name: a provisioner, if there are several, and
-// the end of a run id or of a path. Without the latter, it returns the newest report.
-func (e *Evidence) FindReport(args []string) (*StoredReport, error) {
+// the end of a run id or of a path, or the key of a user or group. For a key, it returns the newest
+// report that names the user or group, with their changes. Without any of them, it returns the
+// newest report.
+func (e *Evidence) FindReport(ctx context.Context, args []string) (*StoredReport, error) {
 	all, err := audit.Provisioners(e.files)
 	if err != nil {
 		return nil, err
@@ -78,15 +91,28 @@ func (e *Evidence) FindReport(args []string) (*StoredReport, error) {
 			return e.readReport(key, link)
 		}
 	}
-	return nil, fmt.Errorf("there is no report %q; list the reports with roster audit log", name)
+	return e.findReportOf(ctx, name, keys)
+}
+
+// findReportOf returns the newest report with a change of a user or group.
+func (e *Evidence) findReportOf(ctx context.Context, name string, provisioners []string) (*StoredReport, error) {
+	for _, ref := range []string{reconcile.UserRef(name), reconcile.GroupRef(name)} {
+		for _, provisioner := range provisioners {
+			r, path, err := audit.FindReport(ctx, e.files, provisioner, -1, ref)
+			if err != nil {
+				return nil, err
+			}
+			if r != nil {
+				return &StoredReport{Provisioner: provisioner, Report: r, Path: path, ShownOf: name}, nil
+			}
+		}
+	}
+	return nil, fmt.Errorf("there is no report %q, and none names a user or group with this key; list the reports "+
+		"with roster audit log", name)
 }
 
 func (e *Evidence) readReport(provisioner string, link *audit.ChainLink) (*StoredReport, error) {
-	r, err := audit.ReadReport(e.files, link.Path)
-	if err != nil {
-		return nil, err
-	}
-	found := &StoredReport{Provisioner: provisioner, Report: r, Path: link.Path, SHA256: link.SHA256}
+	found := &StoredReport{Provisioner: provisioner, Report: link.Report, Path: link.Path, SHA256: link.SHA256}
 	if link.Problem != "" {
 		found.Unproven = fmt.Sprintf("%s names it, but %s", link.NamedBy, link.Problem)
 	}

@@ -2,10 +2,13 @@ package app
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"iter"
+	"os"
 
 	"github.com/seed-d64a251c/roster/internal/audit"
 	"github.com/seed-d64a251c/roster/internal/gitrepo"
@@ -32,6 +35,14 @@ func (e *Evidence) Verify(ctx context.Context, provisioner string) ([]*audit.Pro
 				return nil, err
 			}
 		}
+		signers, err := signersDigest(e.config.Signers)
+		if err != nil {
+			return nil, err
+		}
+		checks := c.Checks(signers)
+		if err := e.useCheckpoint(&c, checks); err != nil {
+			return nil, err
+		}
 		proof, err := audit.Verify(ctx, c)
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("%s has no reports", key)
@@ -40,13 +51,99 @@ func (e *Evidence) Verify(ctx context.Context, provisioner string) ([]*audit.Pro
 			return nil, err
 		}
 		proofs = append(proofs, proof)
+		if err := e.storeCheckpoint(proof, checks); err != nil {
+			return nil, err
+		}
 	}
 	return proofs, nil
 }
 
+// useCheckpoint makes a verification start from the last one on this machine, if --new asks for it.
+// If there is none, or if it checked less or other keys, everything is verified, and the log says
+// so.
+func (e *Evidence) useCheckpoint(c *audit.VerifyInput, checks []string) error {
+	if !e.config.New {
+		return nil
+	}
+	if e.repo == nil || e.stateDir == "" {
+		return UsageError{errors.New("--new requires the Git repository and a state directory")}
+	}
+	reader := &audit.Recorder{StateDir: e.stateDir, ReadOnly: true}
+	since, err := reader.LoadCheckpoint(c.Provisioner)
+	if err != nil {
+		return err
+	}
+	switch {
+	case since == nil:
+		e.settings.Log.Warn("there is no earlier verification on this machine, so everything is verified",
+			"provisioner", c.Provisioner)
+		return nil
+	case !since.Covers(checks):
+		e.settings.Log.Warn("the earlier verification on this machine checked less, so everything is verified",
+			"provisioner", c.Provisioner, "checked", since.Checks, "wanted", checks)
+		return nil
+	}
+	contained, err := c.HasCommit(context.Background(), since.Head)
+	if err != nil {
+		return err
+	}
+	if !contained { // Verify reports it
+		c.KnownCommit = since.Head
+		return nil
+	}
+	h, err := gitrepo.ParseHash(since.Head)
+	if err != nil {
+		return err
+	}
+	if c.FilesSince, err = e.repo.FS(h, ""); err != nil {
+		return err
+	}
+	if c.History != nil {
+		head, err := gitrepo.ParseHash(e.Head)
+		if err != nil {
+			return err
+		}
+		c.History = e.history(head, h)
+	}
+	c.Since = since
+	return nil
+}
+
+// storeCheckpoint keeps what a proof proved for a later --new, if there is a state directory.
+func (e *Evidence) storeCheckpoint(proof *audit.Proof, checks []string) error {
+	if e.repo == nil || e.stateDir == "" {
+		return nil
+	}
+	if _, err := os.Stat(e.stateDir); err != nil {
+		return nil
+	}
+	next := proof.NextCheckpoint(e.Head, checks, e.settings.now())
+	if next == nil {
+		return nil
+	}
+	if err := (&audit.Recorder{StateDir: e.stateDir}).StoreCheckpoint(next); err != nil {
+		e.settings.Log.Warn("cannot keep the verification for a later --new", "error", err)
+	}
+	return nil
+}
+
+// signersDigest identifies the content of files with keys.
+func signersDigest(files []string) (string, error) {
+	h := sha256.New()
+	for _, name := range files {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return "", fmt.Errorf("read the keys of signers: %w", err)
+		}
+		fmt.Fprintf(h, "%d ", len(data))
+		_, _ = h.Write(data)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
 // check collects everything that the reports can be verified against.
 func (e *Evidence) check() (audit.VerifyInput, error) {
-	c := audit.VerifyInput{Files: e.files, RenderMarkdown: render.ReportMarkdown,
+	c := audit.VerifyInput{Files: e.files, RenderMarkdown: render.ReportMarkdownOf,
 		Version: e.settings.Version}
 	if e.repo == nil {
 		if e.config.Head != "" || len(e.config.Signers) > 0 {
@@ -71,7 +168,7 @@ func (e *Evidence) check() (audit.VerifyInput, error) {
 		}
 	}
 	if !e.repo.Shallow() {
-		c.History = e.history(head)
+		c.History = e.history(head, gitrepo.Hash{})
 	}
 	if e.source != nil && !e.source.Shallow() {
 		c.HasSourceCommit = e.hasSourceCommit
@@ -110,9 +207,9 @@ func (e *Evidence) anchor(provisioner string) (string, error) {
 	return (&audit.Recorder{StateDir: e.stateDir}).TrustedHead(provisioner)
 }
 
-func (e *Evidence) history(head gitrepo.Hash) iter.Seq2[audit.BranchCommit, error] {
+func (e *Evidence) history(head, since gitrepo.Hash) iter.Seq2[audit.BranchCommit, error] {
 	return func(yield func(audit.BranchCommit, error) bool) {
-		for c, err := range e.repo.Log(head, gitrepo.Hash{}) {
+		for c, err := range e.repo.Log(head, since) {
 			var files fs.FS
 			if err == nil {
 				files, err = e.repo.FS(c.Hash, "")

@@ -105,11 +105,11 @@ func newestPartsReason(provisioner string, b *branchState) (string, error) {
 }
 
 func partsReason(files fs.FS, report *reconcile.Report) (string, error) {
-	for _, part := range report.Parts {
-		_, err := readPart(files, part)
+	for _, link := range partLinks(report) {
+		_, err := readPart(files, link)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			return part.Path + " does not exist, although a report names it", nil
+			return link.Path + " does not exist, although a report names it", nil
 		case malformed(err):
 			return err.Error(), nil
 		case err != nil:
@@ -117,4 +117,16 @@ func partsReason(files fs.FS, report *reconcile.Report) (string, error) {
 		}
 	}
 	return "", nil
+}
+
+// partLinks returns the files that a report names: its parts and its index.
+func partLinks(report *reconcile.Report) []reconcile.ReportLink {
+	var out []reconcile.ReportLink
+	for _, part := range report.Parts {
+		out = append(out, part.ReportLink)
+	}
+	for _, index := range report.Index {
+		out = append(out, index.ReportLink)
+	}
+	return out
 }

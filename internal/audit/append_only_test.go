@@ -14,7 +14,7 @@ import (
 // path of the first part.
 func reportInParts(t *testing.T, store *memStore, r *runner) string {
 	t.Helper()
-	if _, err := r.reportHeld(t.Context(), "long", "digest", maxChanges+1); err != nil {
+	if _, err := r.reportHeld(t.Context(), "long", "digest", longReport); err != nil {
 		t.Fatal(err)
 	}
 	report, _, err := readReport(store.files(), newestReport(t, store))

@@ -74,7 +74,24 @@ func (r *Recorder) recordedKeys() ([]string, error) {
 func (r *Recorder) SearchReports(
 	ctx context.Context, provisioner string, match func(*reconcile.Report) (bool, error),
 ) (*reconcile.Report, error) {
-	report, err := r.searchReports(ctx, provisioner, match)
+	return r.search(ctx, provisioner, match, readWholeReport)
+}
+
+// SearchManifests is like SearchReports, but the report is without the changes in its parts: for
+// callers that need what is printed at its top.
+func (r *Recorder) SearchManifests(
+	ctx context.Context, provisioner string, match func(*reconcile.Report) (bool, error),
+) (*reconcile.Report, error) {
+	return r.search(ctx, provisioner, match, func(_ fs.FS, l *ChainLink) (*reconcile.Report, error) {
+		return l.Report, nil
+	})
+}
+
+func (r *Recorder) search(
+	ctx context.Context, provisioner string, match func(*reconcile.Report) (bool, error),
+	read func(fs.FS, *ChainLink) (*reconcile.Report, error),
+) (*reconcile.Report, error) {
+	report, err := r.searchReports(ctx, provisioner, match, read)
 	if err != nil {
 		return nil, fmt.Errorf("search the reports of %s: %w", provisioner, err)
 	}
@@ -83,6 +100,7 @@ func (r *Recorder) SearchReports(
 
 func (r *Recorder) searchReports(
 	ctx context.Context, provisioner string, match func(*reconcile.Report) (bool, error),
+	read func(fs.FS, *ChainLink) (*reconcile.Report, error),
 ) (*reconcile.Report, error) {
 	if err := checkName(provisioner); err != nil {
 		return nil, err
@@ -114,7 +132,7 @@ func (r *Recorder) searchReports(
 		if ok, err := match(l.Report); err != nil {
 			return nil, err
 		} else if ok {
-			return readWholeReport(b.files, l)
+			return read(b.files, l)
 		}
 	}
 	return nil, fmt.Errorf("no report in the chain matches: %w", fs.ErrNotExist)

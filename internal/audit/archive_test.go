@@ -21,7 +21,7 @@ func (r *runner) reportHeld(ctx context.Context, run, digest string, n int) (rec
 	}
 	var changes []reconcile.Done
 	for i := range n {
-		changes = append(changes, reconcile.Done{Change: reconcile.Change{Kind: reconcile.RemoveMember, Key: "g",
+		changes = append(changes, reconcile.Done{Change: &reconcile.Change{Kind: reconcile.RemoveMember, Key: "g",
 			Member: fmt.Sprintf("u-%06d", i)}, Result: reconcile.ResultHeld})
 	}
 	report := testReport(run, reconcile.RunHeld, changes)
@@ -48,7 +48,7 @@ type searchRow struct {
 func searchRows() []searchRow {
 	return []searchRow{
 		{"in the newest report", 3, nil, ""},
-		{"in a report in parts", maxChanges + 1, nil, ""},
+		{"in a report in parts", longReport, nil, ""},
 		{"before later reports", 3, func(t *testing.T, _ *memStore, r *runner, _ reconcile.Receipt) {
 			for i := range 3 {
 				if _, err := r.run(t.Context(), fmt.Sprint("later-", i), fmt.Sprint("u-", i)); err != nil {
@@ -77,11 +77,11 @@ func searchRows() []searchRow {
 			}
 			commitFile(t, s, middle.Report.Path, append(s.files()[middle.Report.Path].Data, '\n'))
 		}, "its SHA-256"},
-		{"in a report with a part that was changed", maxChanges + 1,
+		{"in a report with a part that was changed", longReport,
 			func(t *testing.T, s *memStore, _ *runner, held reconcile.Receipt) {
-				part := strings.TrimSuffix(held.Report.Path, ".json") + ".part-0001.json"
+				part := strings.TrimSuffix(held.Report.Path, ".json") + ".part-0001.jsonl.gz"
 				commitFile(t, s, part, append(s.files()[part].Data, '\n'))
-			}, "part-0001.json"},
+			}, "part-0001.jsonl.gz"},
 		{"on a broken branch", 3, func(t *testing.T, s *memStore, _ *runner, _ reconcile.Receipt) {
 			forgeLedger(t, s)
 		}, "the ledger was changed"},

@@ -2,6 +2,11 @@ package audit
 
 import (
 	"fmt"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -56,4 +61,105 @@ func (r *runner) fillLedger(t testing.TB, n int) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// BenchmarkVerify measures the verification of a branch: of everything, and of one new run after a
+// checkpoint. The branch has a ledger of 100,000 users and ROSTER_BENCH_RUNS runs (default: 200).
+// Each run creates a user. packed-kB/run is the growth of the repository for each run, packed by
+// git gc.
+func BenchmarkVerify(b *testing.B) {
+	runs := 200
+	if text := os.Getenv("ROSTER_BENCH_RUNS"); text != "" {
+		var err error
+		if runs, err = strconv.Atoi(text); err != nil {
+			b.Fatalf("ROSTER_BENCH_RUNS: %v", err)
+		}
+	}
+	dir, _ := bareRepository(b)
+	store := openMirror(b, dir)
+	r := &runner{recorder: newRecorder(b, store, b.TempDir()), aws: &directory{}}
+	now := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	r.recorder.Now = func() time.Time { now = now.Add(time.Minute); return now }
+	r.fillLedger(b, 100_000)
+	before := packedSize(b, dir)
+	for i := range runs {
+		if _, err := r.run(b.Context(), fmt.Sprint("run-", i), fmt.Sprint("new-", i)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	growth := float64(packedSize(b, dir)-before) / 1e3 / float64(runs)
+	var since *Checkpoint
+	var filesSince fs.FS
+	verify := func(b *testing.B, history iter.Seq2[BranchCommit, error]) *Proof {
+		head, files := headOf(b, store)
+		proof, err := Verify(b.Context(), VerifyInput{Provisioner: prov, Files: files, History: history, Since: since,
+			FilesSince: filesSince})
+		if err != nil || proof.Err() != nil {
+			b.Fatal(err, proof.Err())
+		}
+		since, filesSince = proof.NextCheckpoint(head, nil, now), files
+		return proof
+	}
+	measure := func(name string, history func(b *testing.B) iter.Seq2[BranchCommit, error]) {
+		b.Run(fmt.Sprintf("runs=%d/%s", runs, name), func(b *testing.B) {
+			begin, known, knownFiles := cpuTime(), since, filesSince
+			for b.Loop() {
+				since, filesSince = known, knownFiles
+				verify(b, history(b))
+			}
+			b.ReportMetric(float64(cpuTime()-begin)/float64(b.N)/1e6, "cpu-ms/op")
+			b.ReportMetric(growth, "packed-kB/run")
+		})
+	}
+	measure("everything", func(b *testing.B) iter.Seq2[BranchCommit, error] { return store.history(b) })
+	if _, err := r.run(b.Context(), "one-more", "one-more"); err != nil {
+		b.Fatal(err)
+	}
+	measure("what is new", func(b *testing.B) iter.Seq2[BranchCommit, error] {
+		return until(store.history(b), since.Head)
+	})
+}
+
+// until yields the commits before one.
+func until(history iter.Seq2[BranchCommit, error], head string) iter.Seq2[BranchCommit, error] {
+	return func(yield func(BranchCommit, error) bool) {
+		for c, err := range history {
+			if c.ID == head || !yield(c, err) {
+				return
+			}
+		}
+	}
+}
+
+// headOf returns the head of a branch with its files.
+func headOf(t testing.TB, store Store) (string, fs.FS) {
+	t.Helper()
+	head, err := store.Head(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := store.Files(t.Context(), head)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return head, files
+}
+
+// packedSize returns the size of the objects of a repository after git gc, in bytes.
+func packedSize(t testing.TB, dir string) int64 {
+	t.Helper()
+	git(t, dir, "gc", "-q", "--prune=now")
+	packs, err := filepath.Glob(filepath.Join(dir, "objects", "pack", "*.pack"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	size := int64(0)
+	for _, name := range packs {
+		info, err := os.Stat(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		size += info.Size()
+	}
+	return size
 }

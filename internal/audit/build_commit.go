@@ -104,7 +104,7 @@ func (r *Recorder) buildCommit(
 		return nil, err
 	}
 	digest := report.LedgerDigest
-	if built.link, err = r.addReport(b.files, edits, &report); err != nil {
+	if built.link, err = r.addReport(b.files, edits, &report, r.readerOf(p)); err != nil {
 		return nil, err
 	}
 	status.Report = built.link
@@ -127,16 +127,19 @@ func (r *Recorder) buildCommit(
 
 // addReport adds the files of a report to edits.
 func (r *Recorder) addReport(
-	files fs.FS, edits map[string][]byte, report *reconcile.Report,
+	files fs.FS, edits map[string][]byte, report *reconcile.Report, changes *changeReader,
 ) (reconcile.ReportLink, error) {
 	name, err := reportPath(files, report)
 	if err != nil {
 		return reconcile.ReportLink{}, err
 	}
 	if r.RenderMarkdown != nil {
-		edits[name+".md"] = []byte(r.RenderMarkdown(report))
+		edits[name+".md"] = []byte(r.RenderMarkdown(report, changes.all))
+		if changes.err != nil {
+			return reconcile.ReportLink{}, changes.err
+		}
 	}
-	if err := addParts(edits, name, report); err != nil {
+	if err := r.addStoredParts(edits, name, report); err != nil {
 		return reconcile.ReportLink{}, err
 	}
 	content, err := encode(report)

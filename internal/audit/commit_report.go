@@ -102,6 +102,9 @@ func (r *Recorder) commitReport(
 		return r.queueReport(pending)
 	}
 	r.at("before the report is stored")
+	if err := r.storeParts(pending); err != nil {
+		return reconcile.Receipt{}, fmt.Errorf("store the report: %w", err)
+	}
 	if err := r.writeState(r.pendingPath(provisioner), pending); err != nil {
 		return reconcile.Receipt{}, fmt.Errorf("store the report: %w", err)
 	}
@@ -109,7 +112,7 @@ func (r *Recorder) commitReport(
 	receipt, err := r.publish(ctx, pending, journaled == nil)
 	switch {
 	case errors.Is(err, reconcile.ErrLeased):
-		return receipt, errors.Join(err, atomicfile.Remove(r.pendingPath(provisioner)))
+		return receipt, errors.Join(err, atomicfile.Remove(r.pendingPath(provisioner)), r.removeParts(pending))
 	case asBroken(err) != nil:
 		_, failed := r.queueReport(pending)
 		return receipt, errors.Join(fmt.Errorf("publish the report (stored in %s until the branch is released): %w",
@@ -180,7 +183,7 @@ func (r *Recorder) publish(ctx context.Context, p *pendingReport, failIfLeased b
 	if err != nil {
 		return receipt, err
 	}
-	return receipt, r.removeRunFiles(p.Report.Provisioner)
+	return receipt, errors.Join(r.removeRunFiles(p.Report.Provisioner), r.removeParts(p))
 }
 
 // commitPending commits a report, unless it is on the branch, and records the state after it.

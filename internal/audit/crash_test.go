@@ -28,7 +28,7 @@ type machine struct {
 // inspectableStore is a Store with a history that tests read.
 type inspectableStore interface {
 	Store
-	history(t *testing.T) iter.Seq2[BranchCommit, error]
+	history(t testing.TB) iter.Seq2[BranchCommit, error]
 }
 
 // files are the files at the head of the branch.

@@ -8,7 +8,8 @@
 //	intents/<provisioner>.json             the current run with its lease
 //	status/<provisioner>.json              the state after the last run, with a link to its report
 //	ledger/<provisioner>/<00..ff>.json     the managed objects, sharded by a hash of the key
-//	reports/<provisioner>/2026/03/01/20260301T094501Z-abc1234.json and .md
+//	reports/<provisioner>/2026/03/01/20260301T094501Z-abc1234.json and .md, for a long report with
+//	  .part-0001.jsonl.gz and so on, and .index-0001.jsonl.gz and so on
 //
 // Files in the state directory:
 //
@@ -16,6 +17,7 @@
 //	lock/<provisioner>.lock       held by the process that works on the provisioner; ends with it
 //	journal/<provisioner>.jsonl   the intent, then a line before and after each write
 //	pending/<provisioner>.json    a report that is not on the branch yet
+//	parts/<provisioner>/<run>/    the parts of a long report that is not on the branch yet
 //	queue/<provisioner>.json      reports of runs that found the branch broken
 //	branch/<provisioner>.json     the last state of the branch that was not broken
 //
@@ -24,7 +26,7 @@
 //
 //	journal created -> intent committed -> (entry, write, entry)... -> pending report stored ->
 //	report, status and ledger committed and intent removed, in one commit -> journal removed ->
-//	pending report removed
+//	pending report and parts removed
 //
 // Each report has the SHA-256 of the previous report, and the status has that of the newest. This
 // is one chain per provisioner, which Verify checks.

@@ -27,7 +27,8 @@ func encode(v any) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// decode decodes a file into a struct with a field Version. Another version, an unknown field and
+// decode decodes a file into a struct with a field Version. The newest version that it may have is
+// that of its method newestVersion, or else version. Another version, an unknown field and
 // data after the JSON value are errors.
 func decode(data []byte, v any) error {
 	err := decodeStrictly(data, v)
@@ -41,23 +42,40 @@ func decode(data []byte, v any) error {
 		}
 		have = head.Version
 	}
-	return cmp.Or(checkVersion(have), err)
+	newest := version
+	if several, ok := v.(interface{ newestVersion() int }); ok {
+		newest = several.newestVersion()
+	}
+	return cmp.Or(checkVersionUpTo(have, newest), err)
 }
 
 // versionError is a file of a version that this roster does not read.
-type versionError struct{ version int }
+type versionError struct {
+	version int
+	newest  int // that this roster reads
+}
+
+// newer reports whether a newer roster wrote the file.
+func (e *versionError) newer() bool { return e.version > e.newest }
 
 func (e *versionError) Error() string {
-	if e.version > version {
+	switch {
+	case e.newer() && e.newest > version:
+		return fmt.Sprintf("the format version is %d, but this roster reads only versions %d to %d; use a newer roster",
+			e.version, version, e.newest)
+	case e.newer():
 		return fmt.Sprintf("the format version is %d, but this roster reads only version %d; use a newer roster",
 			e.version, version)
 	}
 	return fmt.Sprintf("the format version is %d, want %d", e.version, version)
 }
 
-func checkVersion(have int) error {
-	if have != version {
-		return &versionError{have}
+func checkVersion(have int) error { return checkVersionUpTo(have, version) }
+
+// checkVersionUpTo returns an error unless a version is one of version to newest.
+func checkVersionUpTo(have, newest int) error {
+	if have < version || have > newest {
+		return &versionError{have, newest}
 	}
 	return nil
 }

@@ -12,9 +12,6 @@ func TestFindReportReturnsTheNewestMatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, paths := fiveRuns(t)
 		b := newRecorder(t, store, stateDir(t)).Reader()
-		of := func(key string) func(*reconcile.Done) bool {
-			return func(d *reconcile.Done) bool { return d.Key == key }
-		}
 		for _, test := range []struct {
 			name, key string
 			reports   int
@@ -26,19 +23,20 @@ func TestFindReportReturnsTheNewestMatch(t *testing.T) {
 			{"before those that are searched", "u-3", 2, ""},
 			{"never", "u-9", 10, ""},
 		} {
-			r, path, err := b.FindReport(t.Context(), prov, test.reports, of(test.key))
+			r, path, err := b.FindReport(t.Context(), prov, test.reports, reconcile.UserRef(test.key))
 			if err != nil || path != test.want || (r != nil) != (test.want != "") {
 				t.Errorf("%s: %v in %q, %v; want %q", test.name, r, path, err, test.want)
 			}
 		}
-		if r, path, err := b.FindReport(t.Context(), "nobody", 10, of("u-1")); r != nil || path != "" || err != nil {
+		r, path, err := b.FindReport(t.Context(), "nobody", 10, reconcile.UserRef("u-1"))
+		if r != nil || path != "" || err != nil {
 			t.Errorf("a provisioner without reports: %v %q %v", r, path, err)
 		}
 		if _, err := store.Commit(t.Context(), store.head, map[string][]byte{paths[2]: nil}, "delete",
 			b.now()); err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := b.FindReport(t.Context(), prov, 10, of("u-1")); !errors.Is(err, ErrBrokenChain) {
+		if _, _, err := b.FindReport(t.Context(), prov, 10, reconcile.UserRef("u-1")); !errors.Is(err, ErrBrokenChain) {
 			t.Errorf("before a broken link: %v", err)
 		}
 	})

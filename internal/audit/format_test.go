@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -19,13 +20,16 @@ func TestFormatsAreThoseOfTheirGoldenFiles(t *testing.T) {
 	formattest.Check(t, "intents-v1.json", &intents{})
 	formattest.Check(t, "status-v1.json", &reconcile.Status{})
 	formattest.Check(t, "ledger-v1.json", &shard{})
-	formattest.Check(t, "report-v1.json", &reconcile.Report{})
-	formattest.Check(t, "report-part-v1.json", &reportPart{})
-	formattest.Check(t, "pending-report-v1.json", &pendingReport{})
+	formattest.Check(t, "report-v2.json", &reconcile.Report{})
+	formattest.Check(t, "report-part-v1.json", &listPart{})
+	formattest.Check(t, "report-change-v2.json", &reconcile.Done{})
+	formattest.Check(t, "report-index-line-v2.json", &indexLine{})
+	formattest.Check(t, "pending-report-v2.json", &pendingReport{})
 	formattest.Check(t, "local-record-v1.json", &localRecord{})
-	formattest.Check(t, "queued-reports-v1.json", &reportQueue{})
+	formattest.Check(t, "queued-reports-v2.json", &reportQueue{})
 	formattest.Check(t, "audit-proof-v1.json", &Proof{})
 	formattest.Check(t, "quarantine-v1.json", &reconcile.Quarantine{})
+	formattest.Check(t, "verified-v1.json", &Checkpoint{})
 }
 
 func TestTheJournalFormatIsThatOfItsGoldenFile(t *testing.T) {
@@ -89,8 +93,9 @@ func writeTemporary(t *testing.T, data []byte) string {
 }
 
 type formatReader struct {
-	file string
-	read func(t *testing.T, data []byte) error
+	file   string
+	read   func(t *testing.T, data []byte) error
+	newest int // format version that is read, if it is not 1
 }
 
 func formatReaders() []formatReader {
@@ -98,43 +103,48 @@ func formatReaders() []formatReader {
 		{"intents-v1.json", func(_ *testing.T, data []byte) error {
 			_, err := readIntents(fstest.MapFS{intentsPath(prov): {Data: data}}, prov)
 			return err
-		}},
+		}, 0},
 		{"status-v1.json", func(_ *testing.T, data []byte) error {
 			_, err := readStatus(fstest.MapFS{statusPath(prov): {Data: data}}, prov)
 			return err
-		}},
+		}, 0},
 		{"ledger-v1.json", func(_ *testing.T, data []byte) error {
 			return readShard("00.json", data, reconcile.NewLedger())
-		}},
+		}, 0},
 		{"report-v1.json", func(_ *testing.T, data []byte) error {
 			_, _, err := readReport(fstest.MapFS{"r.json": {Data: data}}, "r.json")
 			return err
-		}},
+		}, reportVersion},
 		{"report-part-v1.json", func(_ *testing.T, data []byte) error {
-			_, err := readPart(fstest.MapFS{"p.json": {Data: data}},
-				reconcile.ReportLink{Path: "p.json", SHA256: sum(data)})
-			return err
-		}},
+			part := reconcile.ReportPart{ReportLink: reconcile.ReportLink{Path: "p.json", SHA256: sum(data)}}
+			for _, err := range Changes(fstest.MapFS{"p.json": {Data: data}},
+				&reconcile.Report{Parts: []reconcile.ReportPart{part}}) {
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		}, 0},
 		{"pending-report-v1.json", func(t *testing.T, data []byte) error {
 			_, err := readState[pendingReport](&Recorder{}, writeTemporary(t, data), "")
 			return err
-		}},
+		}, partsVersion},
 		{"local-record-v1.json", func(t *testing.T, data []byte) error {
 			_, err := readState[localRecord](&Recorder{}, writeTemporary(t, data), "")
 			return err
-		}},
+		}, 0},
 		{"queued-reports-v1.json", func(t *testing.T, data []byte) error {
 			_, err := readState[reportQueue](&Recorder{}, writeTemporary(t, data), "")
 			return err
-		}},
+		}, partsVersion},
 		{"quarantine-v1.json", func(t *testing.T, data []byte) error {
 			_, err := readQuarantine(writeTemporary(t, data))
 			return err
-		}},
+		}, 0},
 		{"journal-v1.jsonl", func(t *testing.T, data []byte) error {
 			_, err := readJournal(writeTemporary(t, data))
 			return err
-		}},
+		}, 0},
 	}
 }
 
@@ -143,18 +153,25 @@ func TestNewerFormatsAreRefused(t *testing.T) {
 	newer := func(file string) []byte {
 		return bytes.Replace(formattest.Read(t, file), []byte(`"version"`), []byte(`"new":1,"version"`), 1)
 	}
-	second := func(data []byte) []byte {
+	withVersion := func(data []byte, n int) []byte {
 		for _, old := range []string{`"version": 1`, `"version":1`} {
-			data = bytes.Replace(data, []byte(old), []byte(strings.Replace(old, "1", "2", 1)), 1)
+			data = bytes.Replace(data, []byte(old), []byte(strings.Replace(old, "1", fmt.Sprint(n), 1)), 1)
 		}
 		return data
 	}
 	for _, tt := range formatReaders() {
 		t.Run(tt.file, func(t *testing.T) {
-			for _, data := range [][]byte{second(formattest.Read(t, tt.file)), second(newer(tt.file))} {
-				err := tt.read(t, data)
-				if err == nil || !strings.Contains(err.Error(),
-					"the format version is 2, but this roster reads only version 1") {
+			newest, versions := max(tt.newest, version), "version 1"
+			if newest > version {
+				versions = fmt.Sprint("versions 1 to ", newest)
+			}
+			if err := tt.read(t, formattest.Read(t, tt.file)); newest > version && err != nil {
+				t.Errorf("the file of an earlier roster is refused: %v", err)
+			}
+			for _, data := range [][]byte{formattest.Read(t, tt.file), newer(tt.file)} {
+				err := tt.read(t, withVersion(data, newest+1))
+				want := fmt.Sprintf("the format version is %d, but this roster reads only %s", newest+1, versions)
+				if err == nil || !strings.Contains(err.Error(), want) {
 					t.Errorf("the error is %v", err)
 				}
 			}

@@ -90,7 +90,7 @@ func (s *gitStore) LastWith(_ context.Context, file, since, head string) (string
 }
 
 // history yields the commits of the branch, the newest first.
-func (s *gitStore) history(t *testing.T) iter.Seq2[BranchCommit, error] {
+func (s *gitStore) history(t testing.TB) iter.Seq2[BranchCommit, error] {
 	return func(yield func(BranchCommit, error) bool) {
 		head, _, err := s.repo.Head(branch)
 		if err != nil {

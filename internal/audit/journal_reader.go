@@ -111,7 +111,7 @@ func (r *journalReader) readLine(text []byte) error {
 	r.line++
 	r.offset += int64(len(text))
 	record, err := decodeLine(text)
-	if other := (*versionError)(nil); errors.As(err, &other) && other.version > version {
+	if other := (*versionError)(nil); errors.As(err, &other) && other.newer() {
 		return fmt.Errorf("read journal %s: %w", r.name, err)
 	}
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 func entryOf(run string, seq int, ended bool) journalRecord {
 	return journalRecord{Entry: &reconcile.Entry{Run: run, Provisioner: prov, Seq: seq, Ended: ended,
 		Time: time.Unix(0, 0).UTC(),
-		Changes: []reconcile.Done{{Change: reconcile.Change{Kind: reconcile.CreateUser, Key: fmt.Sprint("u-", seq),
+		Changes: []reconcile.Done{{Change: &reconcile.Change{Kind: reconcile.CreateUser, Key: fmt.Sprint("u-", seq),
 			Name: "a \"b\"\n"}}}}}
 }
 

@@ -55,6 +55,9 @@ func (r *Recorder) loadState(
 			return nil, err
 		}
 		pending = nil
+		if err := r.removeUnusedParts(provisioner); err != nil {
+			return nil, err
+		}
 	}
 	record, err := r.readLocalRecord(provisioner)
 	if err != nil {

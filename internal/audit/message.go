@@ -23,7 +23,7 @@ func renewMessage(in *reconcile.Intent) string {
 func reportMessage(r *reconcile.Report, l reconcile.ReportLink) string {
 	var out strings.Builder
 	output.Fprintf(&out, "roster: %s %s, %s (%s)\n\nRun: %s\nTrigger: %s\n", r.Provisioner, r.Outcome,
-		reconcile.CountChanges(len(r.Changes)), short(r.Commit.ID), r.Run, r.Trigger)
+		reconcile.CountChanges(r.ChangeCount()), short(r.Commit.ID), r.Run, r.Trigger)
 	for _, n := range []struct {
 		what  string
 		count int

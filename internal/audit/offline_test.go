@@ -138,7 +138,7 @@ func TestAKilledRunOfAnOutageIsCompleted(t *testing.T) {
 			if err := r.recorder.BeginRun(t.Context(), intentOf("run-2", 1)); err != nil {
 				t.Fatal(err)
 			}
-			d := reconcile.Done{Change: reconcile.Change{Kind: reconcile.CreateUser, Key: "u-2"}}
+			d := reconcile.Done{Change: &reconcile.Change{Kind: reconcile.CreateUser, Key: "u-2"}}
 			err := r.recorder.BeginWrite(reconcile.Entry{Run: "run-2", Provisioner: prov, Seq: 1,
 				Changes: []reconcile.Done{d}})
 			if err != nil {

@@ -7,8 +7,13 @@ import (
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
-// pendingReport is the file with the report of a run that is not on the branch yet. It has
-// everything that is needed to publish it later.
+// partsVersion is the format version of a stored report with parts in files of their own. All
+// others have version 1, so that an earlier roster reads them.
+const partsVersion = 2
+
+// pendingReport is the file with the report of a run that is not on the branch yet. With the parts
+// of the report beside it, it has everything that is needed to publish it later. The paths of parts
+// are those in the folder of the run.
 type pendingReport struct {
 	Version       int               `json:"version"`
 	Report        *reconcile.Report `json:"report"`
@@ -28,7 +33,13 @@ type pendingReport struct {
 	DroppedLookedUp bool `json:"droppedLookedUp,omitempty"`
 	// ResolvedRuns are runs without a report. What they may have created is in the ledger.
 	ResolvedRuns []string `json:"resolvedRuns,omitempty"`
+
+	// changes are those in the parts, if this process has them in memory; nil otherwise.
+	changes []reconcile.Done
 }
+
+// newestVersion is the newest format version of the file.
+func (*pendingReport) newestVersion() int { return partsVersion }
 
 func newPendingReport(base *baseState, c *reconcile.RunRecord, record *localRecord) *pendingReport {
 	report, status := *c.Report, *c.Status
@@ -62,8 +73,14 @@ const pendingReportLoss = "the report of the last run, unless its journal is the
 func (r *Recorder) readPending(provisioner string) (*pendingReport, error) {
 	name := r.pendingPath(provisioner)
 	p, err := readState[pendingReport](r, name, pendingReportLoss)
-	if err != nil || p == nil || p.Report != nil && p.Status != nil {
-		return p, err
+	if err != nil || p == nil {
+		return nil, err
 	}
-	return nil, r.moveDamaged(name, pendingReportLoss, errors.New("it has no report"))
+	damage := errors.New("it has no report")
+	if p.Report != nil && p.Status != nil {
+		if damage = r.checkStoredParts(p); damage == nil {
+			return p, nil
+		}
+	}
+	return nil, r.moveDamaged(name, pendingReportLoss, damage)
 }

@@ -79,20 +79,14 @@ func searchChain(
 
 // searchReport searches the changes of a report. ok is false if a part does not verify.
 func searchReport(files fs.FS, report *reconcile.Report, search *reconcile.ProvenanceSearch) (ok bool, err error) {
-	for i := range report.Changes {
-		search.Add(&report.Changes[i])
-	}
-	for _, part := range report.Parts {
-		p, err := readPart(files, part)
+	for d, err := range Changes(files, report) {
 		if malformed(err) || errors.Is(err, fs.ErrNotExist) {
 			return false, nil
 		}
 		if err != nil {
 			return false, err
 		}
-		for i := range p.Changes {
-			search.Add(&p.Changes[i])
-		}
+		search.Add(d)
 	}
 	return true, nil
 }

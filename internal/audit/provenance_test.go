@@ -56,10 +56,10 @@ func TestProvenanceReadsReportsInParts(t *testing.T) {
 			t.Fatal(err)
 		}
 		var changes []reconcile.Done
-		for i := range maxChanges + 1 {
+		for i := range longReport {
 			key := fmt.Sprint("u-", i)
 			changes = append(changes, reconcile.Done{
-				Change: reconcile.Change{Kind: reconcile.CreateUser, Key: key, ID: "id-" + key},
+				Change: &reconcile.Change{Kind: reconcile.CreateUser, Key: key, ID: "id-" + key},
 				Result: reconcile.ResultDone,
 			})
 		}
@@ -72,7 +72,7 @@ func TestProvenanceReadsReportsInParts(t *testing.T) {
 		if _, err := r.run(t.Context(), "run-2", "u-x"); err != nil {
 			t.Fatal(err)
 		}
-		if got := runOf(t, r.recorder, fmt.Sprint("id-u-", maxChanges)); got != "run-1" {
+		if got := runOf(t, r.recorder, fmt.Sprint("id-u-", longReport-1)); got != "run-1" {
 			t.Errorf("an object in the last part: %q", got)
 		}
 	})

@@ -39,7 +39,7 @@ type Recorder struct {
 	Election    string
 	CheckLeader func(provisioner string) error
 	// RenderMarkdown renders a report. If nil, the recorder writes no Markdown.
-	RenderMarkdown func(*reconcile.Report) string
+	RenderMarkdown MarkdownRenderer
 	// CheckSignatures, if set, verifies the signatures of the branch's commits after since ("" for
 	// all) up to head.
 	CheckSignatures func(ctx context.Context, since, head string) error

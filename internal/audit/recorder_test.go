@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"maps"
 	"os"
 	"path/filepath"
@@ -80,7 +81,9 @@ type runner struct {
 func newRecorder(t testing.TB, s Store, dir string) *Recorder {
 	t.Helper()
 	b := &Recorder{Store: s, StateDir: dir, Host: filepath.Base(dir),
-		RenderMarkdown: func(r *reconcile.Report) string { return "# " + r.Run + "\n" }}
+		RenderMarkdown: func(r *reconcile.Report, _ iter.Seq[*reconcile.Done]) string {
+			return "# " + r.Run + "\n"
+		}}
 	t.Cleanup(func() { b.Close() })
 	return b
 }
@@ -135,7 +138,7 @@ func (r *runner) run(ctx context.Context, run string, keys ...string) (reconcile
 	var done []reconcile.Done
 	var stopped error
 	for i, key := range keys {
-		d := reconcile.Done{Change: reconcile.Change{Kind: reconcile.CreateUser, Key: key}}
+		d := reconcile.Done{Change: &reconcile.Change{Kind: reconcile.CreateUser, Key: key}}
 		e := reconcile.Entry{Run: run, Provisioner: prov, Seq: i + 1, Changes: []reconcile.Done{d}}
 		if stopped = r.recorder.BeginWrite(e); stopped != nil {
 			break

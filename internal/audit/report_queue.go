@@ -42,8 +42,34 @@ func (r *Recorder) readQueue(provisioner string) (*reportQueue, error) {
 	if q == nil {
 		q = &reportQueue{}
 	}
-	q.Version = version
+	for _, p := range q.Reports {
+		if damage := r.checkStoredParts(p); damage != nil {
+			r.log().Warn("the changes of a queued report are damaged; it is published without them",
+				"provisioner", provisioner, "run", p.Report.Run, "error", damage)
+			p.dropParts(damage)
+		}
+	}
 	return q, nil
+}
+
+// newestVersion is the newest format version of the file.
+func (*reportQueue) newestVersion() int { return partsVersion }
+
+// dropParts makes a report say that its changes are lost.
+func (p *pendingReport) dropParts(damage error) {
+	p.Report.Errors = append(slices.Clone(p.Report.Errors), fmt.Sprintf(
+		"the %s of this report are lost: while it waited in the state directory, they were damaged (%v)",
+		reconcile.CountChanges(p.Report.ChangeCount()), damage))
+	p.Report.Parts, p.Report.Index, p.Report.Version, p.Version = nil, nil, version, version
+}
+
+// storeQueue writes the queue. It has the newest format version of its entries.
+func (r *Recorder) storeQueue(provisioner string, q *reportQueue) error {
+	q.Version = version
+	for _, p := range q.Reports {
+		q.Version = max(q.Version, p.Version)
+	}
+	return r.writeState(r.queuePath(provisioner), q)
 }
 
 // queueReport queues the report of a run that cannot be published now. Then it removes the other
@@ -55,7 +81,12 @@ func (r *Recorder) queueReport(p *pendingReport) (reconcile.Receipt, error) {
 		return reconcile.Receipt{}, err
 	}
 	added := q.add(p)
-	if err := r.writeState(r.queuePath(provisioner), q); err != nil {
+	if added {
+		if err := r.storeParts(p); err != nil {
+			return reconcile.Receipt{}, fmt.Errorf("queue the report: %w", err)
+		}
+	}
+	if err := r.storeQueue(provisioner, q); err != nil {
 		return reconcile.Receipt{}, fmt.Errorf("queue the report: %w", err)
 	}
 	r.at("report queued")
@@ -126,12 +157,17 @@ func (r *Recorder) publishQueue(
 		}
 		r.log().Info("published a queued report", "provisioner", provisioner, "run", p.Report.Run)
 		q.Reports, q.Dropped = q.Reports[1:], 0
-		if len(q.Reports) == 0 {
-			break
+		if len(q.Reports) > 0 {
+			err = r.storeQueue(provisioner, q)
+		} else {
+			err = atomicfile.Remove(r.queuePath(provisioner))
 		}
-		if err := r.writeState(r.queuePath(provisioner), q); err != nil {
+		if err == nil {
+			err = r.removeParts(&p)
+		}
+		if err != nil {
 			return true, err
 		}
 	}
-	return true, atomicfile.Remove(r.queuePath(provisioner))
+	return true, nil
 }

@@ -132,7 +132,7 @@ func (o processOrder) run(ctx context.Context, now func() time.Time, crash crash
 	}
 	defer repo.Close()
 	b := &Recorder{Store: &gitStore{repo: repo, remote: true}, StateDir: o.State, Host: "test", Now: now,
-		RenderMarkdown: render.ReportMarkdown, crash: crash}
+		RenderMarkdown: render.ReportMarkdownOf, crash: crash}
 	defer b.Close()
 	client := &scim.Client{Endpoint: o.Endpoint, Token: scim.StaticToken(o.Token),
 		Limiter: &scim.Limiter{Concurrency: 1},

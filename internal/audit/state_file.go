@@ -57,7 +57,7 @@ func readState[T any](r *Recorder, name, loss string) (*T, error) {
 	}
 	v := new(T)
 	err = decode(data, v)
-	if newer := (*versionError)(nil); errors.As(err, &newer) && newer.version > version {
+	if newer := (*versionError)(nil); errors.As(err, &newer) && newer.newer() {
 		return nil, fmt.Errorf("read state file %s: %w", name, err)
 	}
 	if err != nil {

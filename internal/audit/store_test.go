@@ -179,7 +179,7 @@ func firstLine(s string) string {
 }
 
 // history yields the commits of the branch, the newest first.
-func (s *memStore) history(*testing.T) iter.Seq2[BranchCommit, error] {
+func (s *memStore) history(testing.TB) iter.Seq2[BranchCommit, error] {
 	return func(yield func(BranchCommit, error) bool) {
 		s.mu.Lock()
 		at := s.head

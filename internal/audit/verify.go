@@ -30,12 +30,36 @@ type VerifyInput struct {
 	CheckSignatures func(ctx context.Context, since string) error
 	// HasSourceCommit reports whether a commit of declarations is in their repository.
 	HasSourceCommit func(ctx context.Context, commit string) (bool, error)
-	// History yields the commits of the branch, the newest first.
+	// History yields the commits of the branch, the newest first: with Since, those that are not
+	// reachable from its head.
 	History iter.Seq2[BranchCommit, error]
 	// RenderMarkdown renders a report as version Version of roster does. Verify compares the result
 	// with the Markdown file of the report.
-	RenderMarkdown func(*reconcile.Report) string
+	RenderMarkdown MarkdownRenderer
 	Version        string
+
+	// Since is what an earlier verification proved, and FilesSince the files at its head, which the
+	// branch must contain. If it is set, only what is new is verified.
+	Since      *Checkpoint
+	FilesSince fs.FS
+}
+
+// Checks lists what a verification with this input checks of each report, for Checkpoint.Covers.
+// signers identifies the keys of CheckSignatures.
+func (in *VerifyInput) Checks(signers string) []string {
+	var out []string
+	for _, check := range []struct {
+		name string
+		made bool
+	}{
+		{"history", in.History != nil}, {"markdown of roster " + in.Version, in.RenderMarkdown != nil},
+		{"signatures of " + signers, in.CheckSignatures != nil}, {"source commits", in.HasSourceCommit != nil},
+	} {
+		if check.made {
+			out = append(out, check.name)
+		}
+	}
+	return out
 }
 
 // BranchCommit is a commit of the audit branch.
@@ -59,6 +83,10 @@ type Proof struct {
 	Failures []Failure `json:"failures"`
 	// NotProved lists what was not checked, or cannot be proved this way.
 	NotProved []string `json:"notProved"`
+
+	head         reconcile.ReportLink // the newest report; empty if there is none
+	earlier      int                  // number of reports that a checkpoint proves
+	aboutReports []string             // of NotProved, what is about single reports
 }
 
 // Failure is a failed check.
@@ -84,6 +112,12 @@ func (p *Proof) addNotProved(format string, args ...any) {
 	p.NotProved = append(p.NotProved, fmt.Sprintf(format, args...))
 }
 
+// addAboutReports adds what is not proved about single reports. A checkpoint keeps it.
+func (p *Proof) addAboutReports(format string, args ...any) {
+	p.addNotProved(format, args...)
+	p.aboutReports = append(p.aboutReports, p.NotProved[len(p.NotProved)-1])
+}
+
 // verifier is the state of Verify.
 type verifier struct {
 	VerifyInput
@@ -105,6 +139,9 @@ func Verify(ctx context.Context, in VerifyInput) (*Proof, error) {
 		VerifyInput: in, proof: &Proof{Provisioner: in.Provisioner, Failures: []Failure{}, NotProved: []string{}},
 		position: map[reconcile.ReportLink]int{}, listed: map[string]bool{}, runs: map[string]int{},
 		sourceExists: map[string]bool{}, otherVersions: map[string]int{},
+	}
+	if err := v.checkCheckpoint(); err != nil {
+		return nil, fmt.Errorf("verify the audit of %s: %w", in.Provisioner, err)
 	}
 	for _, check := range []func(context.Context) error{
 		v.checkChain, v.checkOtherVersions, v.checkStart, v.findUnlistedReports, v.checkLedger, v.checkStatus,
@@ -132,11 +169,18 @@ func (v *verifier) checkChain(ctx context.Context) error {
 		if l.Report == nil {
 			continue
 		}
+		if len(v.links) == 0 {
+			v.proof.head = l.ReportLink
+		}
+		if v.atCheckpoint(l) {
+			v.runs[l.Report.Run] = len(v.links)
+			v.addLink(l)
+			return nil
+		}
 		if err := v.checkReport(ctx, l); err != nil {
 			return err
 		}
-		v.position[l.ReportLink] = len(v.links)
-		v.links = append(v.links, l)
+		v.addLink(l)
 		if len(v.proof.Failures) == 0 {
 			v.proof.VerifiedReports++
 			v.proof.Oldest = &l.ReportLink
@@ -145,7 +189,17 @@ func (v *verifier) checkChain(ctx context.Context) error {
 			}
 		}
 	}
+	if v.Since != nil {
+		v.proof.addFailure(statusPath(v.Provisioner), "the chain does not reach %s, which was verified",
+			v.Since.Report.Path)
+	}
 	return nil
+}
+
+func (v *verifier) addLink(l *ChainLink) {
+	l.Report.Changes = nil // of ten thousand reports
+	v.position[l.ReportLink] = len(v.links)
+	v.links = append(v.links, l)
 }
 
 // missingStatus adds a failure for a missing or malformed status. If the branch has no other files
@@ -166,7 +220,7 @@ func (v *verifier) missingStatus(cause error) error {
 
 // checkLedger compares the ledger with its digest in the newest report.
 func (v *verifier) checkLedger(context.Context) error {
-	found, err := (&ledgerCache{}).read(v.Files, v.Provisioner)
+	digest, err := v.ledgerDigest()
 	switch {
 	case malformed(err):
 		v.proof.addFailure(ledgerDir(v.Provisioner), "%v", err)
@@ -175,11 +229,24 @@ func (v *verifier) checkLedger(context.Context) error {
 	case len(v.links) == 0:
 	case v.links[0].Report.LedgerDigest == "":
 		v.proof.addNotProved("the ledger: the newest report has no ledger digest")
-	case v.links[0].Report.LedgerDigest != found.digest:
+	case v.links[0].Report.LedgerDigest != digest:
 		v.proof.addFailure(ledgerDir(v.Provisioner), "its digest is %s, but the newest report has the ledger digest %s",
-			found.digest, v.links[0].Report.LedgerDigest)
+			digest, v.links[0].Report.LedgerDigest)
 	}
 	return nil
+}
+
+// ledgerDigest returns the digest of the ledger. Without a checkpoint it also reads the entries;
+// with one, their digest in a report of roster is enough.
+func (v *verifier) ledgerDigest() (string, error) {
+	if v.Since != nil {
+		return (&ledgerHistory{sums: map[string]string{}}).digest(v.Files, v.Provisioner)
+	}
+	found, err := (&ledgerCache{}).read(v.Files, v.Provisioner)
+	if err != nil {
+		return "", err
+	}
+	return found.digest, nil
 }
 
 // checkStatus compares the status with the report of its run.

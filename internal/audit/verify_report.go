@@ -18,18 +18,11 @@ func (v *verifier) checkReport(ctx context.Context, l *ChainLink) error {
 		v.proof.addFailure(l.Path, "the chain has another report of run %s", r.Run)
 	}
 	v.runs[r.Run] = len(v.links)
-	for _, part := range r.Parts {
-		v.listed[part.Path] = true
-		switch _, err := readPart(v.Files, part); {
-		case errors.Is(err, fs.ErrNotExist):
-			v.proof.addFailure(part.Path, "%s names this part, but it does not exist", l.Path)
-		case malformed(err):
-			v.proof.addFailure(part.Path, "%s names this part, but %v", l.Path, errors.Unwrap(err))
-		case err != nil:
-			return err
-		}
+	intact, err := v.checkParts(l)
+	if err == nil {
+		err = v.checkMarkdown(l, intact)
 	}
-	if err := v.checkMarkdown(l); err != nil {
+	if err != nil {
 		return err
 	}
 	return v.checkSourceCommit(ctx, l)
@@ -37,29 +30,66 @@ func (v *verifier) checkReport(ctx context.Context, l *ChainLink) error {
 
 func markdownPath(report string) string { return strings.TrimSuffix(report, ".json") + ".md" }
 
+// checkParts checks the parts and the index of a report: that they are there and have their
+// SHA-256, that the parts are lists of changes, and that the index names what the parts have.
+// intact is false if it added a failure.
+func (v *verifier) checkParts(l *ChainLink) (intact bool, err error) {
+	intact = true
+	fail := func(file, format string, args ...any) {
+		v.proof.addFailure(file, format, args...)
+		intact = false
+	}
+	for _, link := range partLinks(l.Report) {
+		v.listed[link.Path] = true
+		switch _, err := readPart(v.Files, link); {
+		case errors.Is(err, fs.ErrNotExist):
+			fail(link.Path, "%s names this part, but it does not exist", l.Path)
+		case malformed(err):
+			fail(link.Path, "%s names this part, but %v", l.Path, errors.Unwrap(err))
+		case err != nil:
+			return false, err
+		}
+	}
+	if !intact || len(l.Report.Parts) == 0 {
+		return intact, nil
+	}
+	var problem *MalformedError
+	switch err := checkIndex(v.Files, l.Report); {
+	case errors.As(err, &problem):
+		fail(problem.File, "%s names this part, but %v", l.Path, problem.Err)
+	case err != nil:
+		return false, err
+	}
+	return intact, nil
+}
+
 // checkMarkdown compares the Markdown file of a report with a new rendering. Another version of
-// roster may have rendered it differently.
-func (v *verifier) checkMarkdown(l *ChainLink) error {
+// roster may have rendered it differently. intact is whether the parts of the report are.
+func (v *verifier) checkMarkdown(l *ChainLink, intact bool) error {
 	if v.RenderMarkdown == nil {
 		return nil
 	}
 	name := markdownPath(l.Path)
 	have, err := fs.ReadFile(v.Files, name)
 	if errors.Is(err, fs.ErrNotExist) {
-		v.proof.addNotProved("%s: it does not exist; use the JSON file", name)
+		v.proof.addAboutReports("%s: it does not exist; use the JSON file", name)
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	whole, err := ReadReport(v.Files, l.Path)
+	same := false
+	if intact {
+		changes := &changeReader{files: v.Files, report: l.Report}
+		same = v.RenderMarkdown(l.Report, changes.all) == string(have) && changes.err == nil
+	}
 	switch {
-	case err == nil && string(have) == v.RenderMarkdown(whole):
+	case same:
 	case l.Report.RosterVersion != v.Version:
 		v.otherVersions[l.Report.RosterVersion]++
 	default: // checkReport adds problems of the report itself
-		v.proof.addNotProved("%s: it is not what roster %s, which wrote the report, renders; use the JSON file", name,
-			l.Report.RosterVersion)
+		v.proof.addAboutReports("%s: it is not what roster %s, which wrote the report, renders; use the JSON file",
+			name, l.Report.RosterVersion)
 	}
 	return nil
 }
@@ -72,8 +102,8 @@ func (v *verifier) checkOtherVersions(context.Context) error {
 		if n := v.otherVersions[version]; n > 1 {
 			files, verb = fmt.Sprintf("%d Markdown files", n), "differ"
 		}
-		v.proof.addNotProved("%s of roster %s %s from what this version, %s, renders of the same reports: use the "+
-			"JSON files, or verify with that version", files, version, verb, v.Version)
+		v.proof.addAboutReports("%s of roster %s %s from what this version, %s, renders of the same reports: use "+
+			"the JSON files, or verify with that version", files, version, verb, v.Version)
 	}
 	return nil
 }
@@ -97,8 +127,27 @@ func (v *verifier) checkSourceCommit(ctx context.Context, l *ChainLink) error {
 	return nil
 }
 
+// findNewUnlistedReports is findUnlistedReports for the files that were added since the checkpoint.
+func (v *verifier) findNewUnlistedReports() error {
+	added, err := addedFiles(v.FilesSince, v.Files, reportsDir(v.Provisioner))
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Backward(added) {
+		if !v.listed[name] {
+			v.proof.addFailure(name, unlistedReason)
+		}
+	}
+	return nil
+}
+
+const unlistedReason = "the chain does not name it: it was inserted, or the report that named it was removed"
+
 // findUnlistedReports adds a failure for each file of reports that the chain does not name.
 func (v *verifier) findUnlistedReports(context.Context) error {
+	if v.Since != nil {
+		return v.findNewUnlistedReports()
+	}
 	var unlisted []string
 	err := fs.WalkDir(v.Files, reportsDir(v.Provisioner), func(name string, d fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
@@ -120,7 +169,7 @@ func (v *verifier) findUnlistedReports(context.Context) error {
 			}
 			continue
 		}
-		v.proof.addFailure(name, "the chain does not name it: it was inserted, or the report that named it was removed")
+		v.proof.addFailure(name, unlistedReason)
 	}
 	return nil
 }

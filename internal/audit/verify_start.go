@@ -10,6 +10,9 @@ import (
 // chainStart returns what the oldest report of the chain starts from; nil if it is the first report
 // ever.
 func (v *verifier) chainStart() *reconcile.ChainStart {
+	if v.Since != nil {
+		return v.Since.StartsChain
+	}
 	if len(v.links) == 0 {
 		return nil
 	}
@@ -19,6 +22,9 @@ func (v *verifier) chainStart() *reconcile.ChainStart {
 // signedSince returns the commit after which the commits of the branch must be signed. A release
 // accepts the commits up to the broken head.
 func (v *verifier) signedSince() string {
+	if v.Since != nil {
+		return v.Since.Head
+	}
 	if start := v.chainStart(); start != nil && start.Head != reconcile.GoneBranch {
 		return start.Head
 	}
@@ -29,12 +35,12 @@ func (v *verifier) signedSince() string {
 // its first report names.
 func (v *verifier) checkStart(ctx context.Context) error {
 	start := v.chainStart()
-	if start == nil {
+	if start == nil || v.Since != nil { // the earlier verification has checked it
 		return nil
 	}
 	v.proof.StartsChain = start
 	oldest := v.links[len(v.links)-1].Path
-	v.proof.addNotProved("what happened before %s: it starts a new chain after %s, because %s released the broken "+
+	v.proof.addAboutReports("what happened before %s: it starts a new chain after %s, because %s released the broken "+
 		"branch (%s, %s)", oldest, startName(start), start.Approval, start.Reason, start.Position)
 	if start.Approval != reconcile.AuditApproval+start.Head {
 		v.proof.addFailure(oldest, "it starts a new chain after %s, but names the approval %s", startName(start),

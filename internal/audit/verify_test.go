@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -33,7 +34,7 @@ func fiveRuns(t *testing.T) (store *memStore, paths []string) {
 	return store, paths
 }
 
-func markdown(r *reconcile.Report) string { return "# " + r.Run + "\n" }
+func markdown(r *reconcile.Report, _ iter.Seq[*reconcile.Done]) string { return "# " + r.Run + "\n" }
 
 func TestVerifyProvesAnIntactChain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -394,7 +395,9 @@ func TestVerifyComparesTheMarkdown(t *testing.T) {
 func TestVerifySaysWhichVersionRenderedMarkdownThatDiffers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, paths := fiveRuns(t)
-		newRules := func(r *reconcile.Report) string { return strings.ToUpper(markdown(r)) }
+		newRules := func(r *reconcile.Report, changes iter.Seq[*reconcile.Done]) string {
+			return strings.ToUpper(markdown(r, changes))
+		}
 		in := VerifyInput{Provisioner: prov, Files: store.files(), RenderMarkdown: newRules, Version: "2.0"}
 		proof, err := Verify(t.Context(), in)
 		if err != nil || proof.Err() != nil {
@@ -414,55 +417,112 @@ func TestVerifySaysWhichVersionRenderedMarkdownThatDiffers(t *testing.T) {
 	})
 }
 
-func TestALongReportHasParts(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		store := &memStore{}
-		b := newRecorder(t, store, stateDir(t))
-		state, err := b.LoadState(t.Context(), prov)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var changes []reconcile.Done
-		for i := range 2*maxChanges + 1 {
-			changes = append(changes, reconcile.Done{Change: reconcile.Change{Kind: reconcile.CreateUser,
-				Key: fmt.Sprint("u-", i)}, Result: reconcile.ResultDone})
-		}
-		report := testReport("run-1", reconcile.RunApplied, changes)
-		receipt, err := b.CommitReport(t.Context(), reconcile.RunRecord{Report: report, Ledger: state.Ledger,
-			Status: statusOf(report, nil)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		files := store.files()
-		head, _, err := readReport(files, receipt.Report.Path)
-		if err != nil || len(head.Parts) != 3 || len(head.Changes) != 0 {
-			t.Fatalf("the report has %d parts, %v", len(head.Parts), err)
-		}
-		if got := store.messages()[0]; got != "roster: aws-prod applied, 10001 changes (abcdef0)" {
-			t.Errorf("the message is %q", got)
-		}
-		whole, err := ReadReport(files, receipt.Report.Path)
-		if err != nil || len(whole.Changes) != len(changes) || whole.Changes[10000].Key != "u-10000" {
-			t.Errorf("the report has %d changes, %v", len(whole.Changes), err)
-		}
-		checkChain(t, store, "run-1")
-		for _, row := range []struct {
-			name   string
-			data   []byte
-			reason string
-		}{{"changed", []byte("{}"), "its SHA-256"}, {"removed", nil, "does not exist"}} {
-			tampered := maps.Clone(files)
-			if delete(tampered, head.Parts[1].Path); row.data != nil {
-				tampered[head.Parts[1].Path] = &fstest.MapFile{Data: row.data}
-			}
-			proof, err := Verify(t.Context(), VerifyInput{Provisioner: prov, Files: tampered})
-			if err != nil || proof.Err() == nil || !strings.Contains(proof.Err().Error(), row.reason) ||
-				proof.Failures[0].Location != head.Parts[1].Path {
-				t.Errorf("a part %s: %v, %v", row.name, proof.Err(), err)
-			}
-			if _, err := ReadReport(tampered, receipt.Report.Path); err == nil {
-				t.Errorf("a part %s: the report was read", row.name)
+// checkpointOf verifies a branch and returns the checkpoint.
+func checkpointOf(t *testing.T, store *memStore) *Checkpoint {
+	t.Helper()
+	in := VerifyInput{Provisioner: prov, Files: store.files(), History: store.history(t)}
+	proof, err := Verify(t.Context(), in)
+	if err != nil || proof.Err() != nil {
+		t.Fatal(err, proof.Err())
+	}
+	c := proof.NextCheckpoint(store.head, in.Checks(""), time.Now())
+	if c == nil {
+		t.Fatal("there is no checkpoint after a proof without failures")
+	}
+	return c
+}
+
+// historySince are the commits after one.
+func historySince(t *testing.T, store *memStore, since string) iter.Seq2[BranchCommit, error] {
+	return func(yield func(BranchCommit, error) bool) {
+		for c, err := range store.history(t) {
+			if c.ID == since || !yield(c, err) {
+				return
 			}
 		}
-	})
+	}
+}
+
+func TestOnlyWhatIsNewIsVerifiedAfterACheckpoint(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		runs   int // since the checkpoint
+		edit   func(t *testing.T, store *memStore, paths []string)
+		reason string // of the failure; "" if it verifies
+	}{
+		{"nothing is new", 0, nil, ""},
+		{"two reports are new", 2, nil, ""},
+		{"an old report was changed", 1, func(t *testing.T, s *memStore, paths []string) {
+			commitFile(t, s, paths[1], []byte("{}"))
+		}, "it was changed or removed since commit"},
+		{"an old report was removed", 0, func(t *testing.T, s *memStore, paths []string) {
+			commitFile(t, s, paths[1], nil)
+		}, "it was changed or removed since commit"},
+		{"a report was inserted", 0, func(t *testing.T, s *memStore, paths []string) {
+			commitFile(t, s, strings.Replace(paths[1], ".json", "-2.json", 1), []byte("{}"))
+		}, "the chain does not name it"},
+		{"the ledger was changed", 0, func(t *testing.T, s *memStore, _ []string) { forgeLedger(t, s) },
+			"the newest report has the ledger digest"},
+		{"the status names an older report", 0, func(t *testing.T, s *memStore, paths []string) {
+			status, err := readStatus(s.files(), prov)
+			if err != nil {
+				t.Fatal(err)
+			}
+			status.Report = reconcile.ReportLink{Path: paths[2], SHA256: sum(s.files()[paths[2]].Data)}
+			content, err := encode(status)
+			if err != nil {
+				t.Fatal(err)
+			}
+			commitFile(t, s, statusPath(prov), content)
+		}, "the chain does not reach"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store, paths := fiveRuns(t)
+				since := checkpointOf(t, store)
+				before := store.files()
+				r := &runner{recorder: newRecorder(t, store, stateDir(t)), aws: &directory{}}
+				for i := range row.runs {
+					if _, err := r.run(t.Context(), fmt.Sprint("new-", i), fmt.Sprint("n-", i)); err != nil {
+						t.Fatal(err)
+					}
+					time.Sleep(time.Minute)
+				}
+				if row.edit != nil {
+					row.edit(t, store, paths)
+				}
+				proof, err := Verify(t.Context(), VerifyInput{Provisioner: prov, Files: store.files(),
+					History: historySince(t, store, since.Head), Since: since, FilesSince: before})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if row.reason == "" && (proof.Err() != nil || proof.VerifiedReports != row.runs) {
+					t.Errorf("%d reports verify: %v", proof.VerifiedReports, proof.Err())
+				}
+				if failures := fmt.Sprint(proof.Failures); row.reason != "" && !strings.Contains(failures, row.reason) {
+					t.Errorf("the failures are %v, want %q", proof.Failures, row.reason)
+				}
+				if next := proof.NextCheckpoint(store.head, nil, time.Now()); (next == nil) != (row.reason != "") ||
+					next != nil && next.Reports != 5+row.runs {
+					t.Errorf("the next checkpoint is %+v", next)
+				}
+				if !strings.Contains(strings.Join(proof.NotProved, "\n"), "5 reports up to "+paths[4]+" again") {
+					t.Errorf("not proved is %q; want what was not verified again", proof.NotProved)
+				}
+			})
+		})
+	}
+}
+
+func TestACheckpointCoversOnlyWhatItChecked(t *testing.T) {
+	none := func(context.Context, string) (bool, error) { return true, nil }
+	signed := func(context.Context, string) error { return nil }
+	plain, both := &VerifyInput{}, &VerifyInput{CheckSignatures: signed, HasSourceCommit: none}
+	c := &Checkpoint{Checks: both.Checks("keys-1")}
+	if !c.Covers(plain.Checks("")) || !c.Covers(both.Checks("keys-1")) {
+		t.Error("a checkpoint does not cover what it checked")
+	}
+	if c.Covers(both.Checks("keys-2")) || (&Checkpoint{}).Covers(both.Checks("keys-1")) {
+		t.Error("a checkpoint covers signatures of other keys, or none")
+	}
 }

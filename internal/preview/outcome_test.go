@@ -67,7 +67,7 @@ func (e *outcomeEnv) held(at string, causes ...string) *reconcile.Report {
 		c := reconcile.Change{Kind: reconcile.DeactivateUser, Key: "u-1", Name: "cleo@example.com",
 			Held:  []reconcile.Hold{{Gate: "maxRemovals", Reason: "too many removals"}},
 			Cause: reconcile.Cause{Kind: reconcile.CauseCommit, Commit: cause}}
-		r.Changes = append(r.Changes, reconcile.Done{Change: c, Result: reconcile.ResultHeld})
+		r.Changes = append(r.Changes, reconcile.Done{Change: &c, Result: reconcile.ResultHeld})
 		r.HeldGroups = append(r.HeldGroups, reconcile.HeldGroup{Cause: c.Cause,
 			Digest:  digestOfLetter("abcde"[i : i+1]),
 			Changes: 1, Users: 1, Gates: []string{"maxRemovals"}})

@@ -27,7 +27,7 @@ func largeServer(n int, text string) *Server {
 	changes := make([]reconcile.Done, n)
 	depends := make([]reconcile.Ref, n)
 	for i := range changes {
-		changes[i] = reconcile.Done{Result: reconcile.ResultHeld, Error: text, Change: reconcile.Change{
+		changes[i] = reconcile.Done{Result: reconcile.ResultHeld, Error: text, Change: &reconcile.Change{
 			Kind: reconcile.UpdateUser, Key: fmt.Sprintf("u-%05d", i), Name: fmt.Sprintf("user%05d", i) + text,
 			Reason: reconcile.Reason{Text: text}, Held: []reconcile.Hold{{Gate: "maxUpdates", Reason: text}},
 			Attributes: []reconcile.AttributeChange{{Path: "title", Old: text, New: text}}}}
@@ -287,7 +287,8 @@ func TestRowsThatFitAreNotCut(t *testing.T) {
 
 func TestTheStatusHasNoChanges(t *testing.T) {
 	state := exampleState()
-	state.Provisioners["aws"].Report.Changes = []reconcile.Done{{Result: reconcile.ResultHeld}}
+	state.Provisioners["aws"].Report.Changes = []reconcile.Done{
+		{Change: &reconcile.Change{}, Result: reconcile.ResultHeld}}
 	var out Status
 	getJSON(t, (&Server{State: func() daemon.State { return state }}).Handler(), "/api/v1/status", &out)
 	if r := out.Provisioners["aws"].Report; r == nil || len(r.Changes) != 0 || r.Counts.Held != 1 {

@@ -292,7 +292,7 @@ func heldState() daemon.State {
 		report.HeldGroups = append(report.HeldGroups, reconcile.HeldGroup{Cause: cause, Subject: subject,
 			Author: "Eve <eve@example.com>", Digest: fmt.Sprint("sha256:", i), Changes: 3, Users: 2,
 			Gates: []string{"maxRemovals"}})
-		report.Changes = append(report.Changes, reconcile.Done{Result: reconcile.ResultHeld, Change: reconcile.Change{
+		report.Changes = append(report.Changes, reconcile.Done{Result: reconcile.ResultHeld, Change: &reconcile.Change{
 			Kind: reconcile.DeactivateUser, Key: "u-1", Held: []reconcile.Hold{{Gate: "maxRemovals",
 				Reason: "too many"}}}})
 	}

@@ -60,7 +60,7 @@ func withoutChanges(last daemon.LastRun) daemon.LastRun {
 	last.Held = listed(last.Held)
 	if last.Report != nil {
 		report := *last.Report
-		report.Changes, report.Parts = []reconcile.Done{}, nil
+		report.Changes, report.Parts, report.Index = []reconcile.Done{}, nil, nil
 		last.Report = &report
 	}
 	return last

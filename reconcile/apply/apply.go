@@ -341,7 +341,7 @@ func (a *applier) recordOwnership(w *write) {
 	defer a.mu.Unlock()
 	for _, i := range w.changes {
 		if d := &a.result.Changes[i]; d.Member == "" {
-			a.result.Ledger.Record(&d.Change, d.ID, a.plan.Target.Leavers[d.Key], a.now())
+			a.result.Ledger.Record(d.Change, d.ID, a.plan.Target.Leavers[d.Key], a.now())
 		}
 	}
 }

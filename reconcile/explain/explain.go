@@ -41,6 +41,7 @@ type Fact struct {
 // Input is what an explanation is made from.
 type Input struct {
 	Kind, Key    string // Kind is "user" or "group", Key comes from Find
+	Group        string // for a user: the key of the only group to say about why the user is not in it; "" for all
 	Declarations *schema.Declarations
 	Provisioner  *schema.Provisioner
 	Desired      *reconcile.Desired

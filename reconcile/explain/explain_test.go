@@ -2,6 +2,7 @@ package explain_test
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"strings"
 	"testing"
@@ -61,7 +62,7 @@ func managed(keys ...string) func(*explain.Input) {
 func reported(kind reconcile.Kind, result reconcile.Result, hold string) func(*explain.Input) {
 	return func(in *explain.Input) {
 		in.Status = status
-		d := reconcile.Done{Change: reconcile.Change{Kind: kind, Key: in.Key, Name: "x"}, Result: result,
+		d := reconcile.Done{Change: &reconcile.Change{Kind: kind, Key: in.Key, Name: "x"}, Result: result,
 			Error: "400 no"}
 		if hold != "" {
 			d.Held = []reconcile.Hold{{Gate: hold, Reason: "because"}}
@@ -82,9 +83,9 @@ var answers = []struct {
 		func(in *explain.Input) {
 			managed("u1")(in)
 			in.Report = &reconcile.Report{Changes: []reconcile.Done{
-				{Change: reconcile.Change{Kind: reconcile.AddMember, Key: "a", Member: "u2"},
+				{Change: &reconcile.Change{Kind: reconcile.AddMember, Key: "a", Member: "u2"},
 					Result: reconcile.ResultFailed},
-				{Change: reconcile.Change{Kind: reconcile.AddMember, Key: "a", Member: "u1",
+				{Change: &reconcile.Change{Kind: reconcile.AddMember, Key: "a", Member: "u1",
 					Held: []reconcile.Hold{{Gate: "protected", Reason: "because"}}},
 					Result: reconcile.ResultHeld}}}
 		}},
@@ -231,5 +232,37 @@ groups: bg: {displayName: "Break Glass"}
 				t.Errorf("%q, %v", key, err)
 			}
 		})
+	}
+}
+
+// In a large organization, an explanation does not list all the groups that the user is not in.
+func TestGroupsThatAUserIsNotInArePaged(t *testing.T) {
+	cue := reconciletest.People(2) + "groups: zz: {displayName: \"Z\", members: u1: until: \"2026-11-01\"}\n"
+	for i := range 300 {
+		key := fmt.Sprintf("g-%03d", i)
+		cue += reconciletest.Group(key, key, 2, 2)
+	}
+	d := reconciletest.Load(t, cue)
+	absent := func(group string) (keys []string, other string) {
+		e := explained(t, d, "user", "u1", func(in *explain.Input) { in.Group = group })
+		for _, f := range e.Facts {
+			switch {
+			case f.Topic == "not a member" && f.Subject == "":
+				other = f.Text
+			case f.Topic == "not a member":
+				keys = append(keys, f.Subject)
+			}
+		}
+		return keys, other
+	}
+	keys, other := absent("")
+	if len(keys) != 100 || keys[0] != "g-000" || keys[98] != "g-098" || keys[99] != "zz" {
+		t.Errorf("the explanation lists %d groups: %q; want the ended membership and the first others", len(keys), keys)
+	}
+	if !strings.HasPrefix(other, "201 more groups") {
+		t.Errorf("the last fact is %q; want the number of the other groups", other)
+	}
+	if keys, other := absent("g-250"); len(keys) != 1 || keys[0] != "g-250" || other != "" {
+		t.Errorf("asked for one group, the explanation lists %q and %q", keys, other)
 	}
 }

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
+	"iter"
 	"slices"
 	"strings"
 
@@ -19,31 +19,24 @@ import (
 // nothing was found.
 func Find(kind, word string, d *schema.Declarations, ledgers []*reconcile.Ledger,
 	desired []*reconcile.Desired) (string, error) {
-	names := namesOf(kind, d, ledgers, desired)
-	if _, exact := names[word]; exact {
+	n := &nameList{kind: kind, declarations: d, ledgers: ledgers, desired: desired}
+	n.findReplaced()
+	if n.has(word) {
 		return word, nil
 	}
-	var found, all []string
-	for _, key := range slices.Sorted(maps.Keys(names)) {
-		all = append(append(all, key), names[key]...)
+	var found []string
+	for key, names := range n.all() {
 		if strings.EqualFold(key, word) ||
-			slices.ContainsFunc(names[key], func(name string) bool { return strings.EqualFold(name, word) }) {
+			slices.ContainsFunc(names, func(name string) bool { return strings.EqualFold(name, word) }) {
 			found = append(found, key)
 		}
 	}
-	switch len(found) {
+	slices.Sort(found)
+	switch found = slices.Compact(found); len(found) {
 	case 1:
 		return found[0], nil
 	case 0:
-		hint := ""
-		if meant := schema.Nearest(word, all); meant != "" {
-			hint = fmt.Sprintf("; did you mean %q?", meant)
-		}
-		what := "user has the key, userId, email address or userName"
-		if kind == "group" {
-			what = "group has the key or displayName"
-		}
-		return "", &notFoundError{fmt.Sprintf("no %s %q, declared or in the ledger%s", what, word, hint)}
+		return "", n.notFound(word)
 	}
 	return "", fmt.Errorf("%q %w: %s; use a key", word, ErrAmbiguous, schema.QuoteList(found))
 }
@@ -56,43 +49,110 @@ type notFoundError struct{ text string }
 func (e *notFoundError) Error() string        { return e.text }
 func (e *notFoundError) Is(target error) bool { return target == fs.ErrNotExist }
 
-// namesOf returns the other names of users or groups, by key.
-func namesOf(kind string, d *schema.Declarations, ledgers []*reconcile.Ledger,
-	desired []*reconcile.Desired) map[string][]string {
-	out := map[string][]string{}
-	if kind == "group" {
-		for _, l := range ledgers {
-			for key := range l.Groups {
-				out[key] = nil
-			}
-		}
-		for key, g := range d.Groups {
-			add(out, key, g.Previously, g.DisplayName)
-		}
-		return out
-	}
-	for _, l := range ledgers {
-		for key := range l.Users {
-			out[key] = nil
-		}
-	}
-	for key, u := range d.Users {
-		add(out, key, u.Previously, u.UserID, u.Email)
-	}
-	for _, state := range desired {
-		for key, u := range state.Users {
-			if name, _ := u.Attributes.Get("userName"); name != "" {
-				out[key] = append(out[key], name)
-			}
-		}
-	}
-	return out
+// nameList has the names of all users or groups. It makes no copy of them, because there may be
+// 100,000.
+type nameList struct {
+	kind         string
+	declarations *schema.Declarations
+	ledgers      []*reconcile.Ledger
+	desired      []*reconcile.Desired
+	replaced     map[string]bool // the earlier keys of declared objects, which are names of them
 }
 
-// add adds a declared object with its names. Its earlier keys become names too.
-func add(out map[string][]string, key string, previously []string, names ...string) {
-	for _, old := range previously {
-		delete(out, old)
+func (n *nameList) findReplaced() {
+	n.replaced = map[string]bool{}
+	if n.kind == "group" {
+		for _, g := range n.declarations.Groups {
+			for _, old := range g.Previously {
+				n.replaced[old] = true
+			}
+		}
+		return
 	}
-	out[key] = append(names, previously...)
+	for _, u := range n.declarations.Users {
+		for _, old := range u.Previously {
+			n.replaced[old] = true
+		}
+	}
+}
+
+// declared reports whether an object is declared.
+func (n *nameList) declared(key string) bool {
+	if n.kind == "group" {
+		return n.declarations.Groups[key] != nil
+	}
+	return n.declarations.Users[key] != nil
+}
+
+// owned returns the entries of a ledger.
+func (n *nameList) owned(l *reconcile.Ledger) map[string]reconcile.Owned {
+	if n.kind == "group" {
+		return l.Groups
+	}
+	return l.Users
+}
+
+// has reports whether a word is the key of an object.
+func (n *nameList) has(word string) bool {
+	if n.declared(word) {
+		return true
+	}
+	return !n.replaced[word] && slices.ContainsFunc(n.ledgers, func(l *reconcile.Ledger) bool {
+		_, found := n.owned(l)[word]
+		return found
+	})
+}
+
+// all yields the keys of all objects with their other names. A key of several ledgers comes several
+// times.
+func (n *nameList) all() iter.Seq2[string, []string] {
+	return func(yield func(string, []string) bool) {
+		for _, l := range n.ledgers {
+			for key := range n.owned(l) {
+				if !n.declared(key) && !n.replaced[key] && !yield(key, nil) {
+					return
+				}
+			}
+		}
+		if n.kind == "group" {
+			for key, g := range n.declarations.Groups {
+				if !yield(key, append([]string{g.DisplayName}, g.Previously...)) {
+					return
+				}
+			}
+			return
+		}
+		names := make([]string, 0, 8)
+		for key, u := range n.declarations.Users {
+			names = append(append(names[:0], u.UserID, u.Email), u.Previously...)
+			for _, state := range n.desired {
+				if want := state.Users[key]; want != nil {
+					if name, _ := want.Attributes.Get("userName"); name != "" {
+						names = append(names, name)
+					}
+				}
+			}
+			if !yield(key, names) {
+				return
+			}
+		}
+	}
+}
+
+// notFound is the error for a word that names nothing. It suggests a similar name.
+func (n *nameList) notFound(word string) error {
+	var every []string
+	for key, names := range n.all() {
+		every = append(append(every, key), names...)
+	}
+	slices.Sort(every)
+	hint := ""
+	if meant := schema.Nearest(word, every); meant != "" {
+		hint = fmt.Sprintf("; did you mean %q?", meant)
+	}
+	what := "user has the key, userId, email address or userName"
+	if n.kind == "group" {
+		what = "group has the key or displayName"
+	}
+	return &notFoundError{fmt.Sprintf("no %s %q, declared or in the ledger%s", what, word, hint)}
 }

@@ -53,7 +53,7 @@ func (x *explainer) contradiction() string {
 	for i := range x.Report.Changes {
 		d := &x.Report.Changes[i]
 		for _, h := range d.Held {
-			if h.Gate == "contradicted" && Concerns(x.Kind, x.Key, &d.Change) && strings.Contains(h.Reason, object) {
+			if h.Gate == "contradicted" && Concerns(x.Kind, x.Key, d.Change) && strings.Contains(h.Reason, object) {
 				return h.Reason
 			}
 		}
@@ -102,7 +102,7 @@ func (x *explainer) pending() string {
 	var open []string
 	for i := range x.Report.Changes {
 		d := &x.Report.Changes[i]
-		if !Concerns(x.Kind, x.Key, &d.Change) || d.Result == reconcile.ResultDone {
+		if !Concerns(x.Kind, x.Key, d.Change) || d.Result == reconcile.ResultDone {
 			continue
 		}
 		what := string(d.Kind)
@@ -154,7 +154,7 @@ func (x *explainer) run() {
 	n := 0
 	for i := range x.Report.Changes {
 		d := &x.Report.Changes[i]
-		if !Concerns(x.Kind, x.Key, &d.Change) {
+		if !Concerns(x.Kind, x.Key, d.Change) {
 			continue
 		}
 		if n++; n > maxChanges {

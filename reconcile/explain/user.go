@@ -114,25 +114,73 @@ func (x *explainer) groupList() string {
 	return ", in " + schema.QuoteList(groups)
 }
 
-// memberships adds a fact for each group of the user, and for each selected group that the user is
-// not in.
+// memberships adds a fact for each group of the user, and facts about selected groups that the user
+// is not in.
 func (x *explainer) memberships(u *schema.User) {
+	selected := make(map[string]bool, len(x.Desired.Selected))
+	for _, key := range x.Desired.Selected {
+		selected[key] = true
+	}
+	absent := x.absentFrom(u, selected)
 	for _, key := range slices.Sorted(maps.Keys(x.Declarations.Groups)) {
-		g := x.Declarations.Groups[key]
-		selected := slices.Contains(x.Desired.Selected, key)
 		if m, in := x.Desired.Member(key, u.Key); in {
 			text := x.membershipPath(key, u.Key)
-			if !selected {
+			if !selected[key] {
 				text += "; this provisioner does not select the group"
 			}
 			if f := x.fact("member", key, m.Pos, "%s", text); m.Until != nil {
 				f.Until = m.Until.Text
 			}
-		} else if selected {
-			at, text := x.absence(g, u)
+		} else if absent.listed[key] {
+			at, text := x.absence(x.Declarations.Groups[key], u)
 			x.fact("not a member", key, at, "%s", text)
 		}
 	}
+	if n := absent.total - len(absent.listed); n > 0 {
+		x.fact("not a member", "", x.Provisioner.Pos, "%s that provisioner %q selects; roster explain user %s "+
+			"--group GROUP says why the user is not in one of them", schema.Count(n, "more group"), x.Provisioner.Key,
+			u.Key)
+	}
+}
+
+// maxAbsent is the number of groups that an explanation lists because the user is not in them.
+const maxAbsent = 100
+
+// absentGroups are the groups that a user is not in.
+type absentGroups struct {
+	listed map[string]bool // that the explanation lists
+	total  int
+}
+
+// absentFrom returns the selected groups that the user is not in: all of them, or if there are more
+// than an explanation lists, those in which the membership ended, and then others by key. If the
+// caller asked for a group, it returns only this group.
+func (x *explainer) absentFrom(u *schema.User, selected map[string]bool) absentGroups {
+	out := absentGroups{listed: map[string]bool{}}
+	if x.Group != "" {
+		if _, in := x.Desired.Member(x.Group, u.Key); !in {
+			out.listed[x.Group], out.total = true, 1
+		}
+		return out
+	}
+	var others []string
+	for key := range selected {
+		g := x.Declarations.Groups[key]
+		if _, in := x.Desired.Member(key, u.Key); in || g == nil {
+			continue
+		}
+		out.total++
+		if g.Member(u.Key) != nil && len(out.listed) < maxAbsent {
+			out.listed[key] = true
+		} else {
+			others = append(others, key)
+		}
+	}
+	slices.Sort(others)
+	for _, key := range others[:min(len(others), maxAbsent-len(out.listed))] {
+		out.listed[key] = true
+	}
+	return out
 }
 
 // membershipPath returns the path from a group to the declaration that makes a user a member.

@@ -7,7 +7,6 @@ import (
 
 	"github.com/seed-d64a251c/roster/internal/output"
 	"github.com/seed-d64a251c/roster/reconcile"
-	"github.com/seed-d64a251c/roster/schema"
 )
 
 // approvalReason is the reason in a printed approval.
@@ -107,9 +106,17 @@ func (h heldPart) printed(changes []reconcile.Done) []reconcile.HeldGroup {
 
 // held prints the reasons of held changes, and the approvals that would release them.
 func (t *textWriter) held(changes []reconcile.Done, part heldPart) {
-	can, cannot := holds(changes)
+	t.heldChanges(&summary{reasons: countHolds(changes), releasable: releasable(changes)}, part)
+}
+
+// heldChanges prints the same of a summary.
+func (t *textWriter) heldChanges(s *summary, part heldPart) {
+	can, cannot := s.reasons.holds()
 	t.reasons(Caution, "Held by", can)
-	groups := part.printed(changes)
+	var groups []reconcile.HeldGroup
+	if s.releasable {
+		groups = part.groups
+	}
 	for i, g := range groups[:min(maxLines, len(groups))] {
 		if i == 0 {
 			t.line("to release these changes, run:")
@@ -149,9 +156,17 @@ func (t *textWriter) reasons(tone Tone, title string, reasons []reconcile.Hold) 
 
 // held prints the reasons of held changes, and the approvals that would release them.
 func (m *markdown) held(changes []reconcile.Done, part heldPart) {
-	can, cannot := holds(changes)
+	m.heldChanges(&summary{reasons: countHolds(changes), releasable: releasable(changes)}, part)
+}
+
+// heldChanges prints the same of a summary.
+func (m *markdown) heldChanges(s *summary, part heldPart) {
+	can, cannot := s.reasons.holds()
 	m.reasons("Held by", can)
-	groups := part.printed(changes)
+	var groups []reconcile.HeldGroup
+	if s.releasable {
+		groups = part.groups
+	}
 	for i, g := range groups[:min(maxLines, len(groups))] {
 		if i == 0 {
 			m.line("\nTo release these changes, run:\n")
@@ -199,34 +214,13 @@ func (m *markdown) approved(approvals []reconcile.Approved) {
 // holds returns the reasons why changes are held, each with the number of changes: those that an
 // approval can release, and the others.
 func holds(changes []reconcile.Done) (can, cannot []reconcile.Hold) {
-	counts, order := map[reconcile.Hold]int{}, []reconcile.Hold{}
+	return countHolds(changes).holds()
+}
+
+func countHolds(changes []reconcile.Done) *holdCounter {
+	c := newHoldCounter()
 	for i := range changes {
-		if changes[i].Waiting != "" {
-			continue
-		}
-		approvable := changes[i].Approvable()
-		for _, h := range changes[i].Held {
-			if !approvable && !h.NotApprovable {
-				continue // another gate decides
-			}
-			if h.Gate == "dependency" {
-				h.Reason = "depends on a change that is held"
-			}
-			if counts[h] == 0 {
-				order = append(order, h)
-			}
-			counts[h]++
-		}
+		c.add(&changes[i])
 	}
-	for _, h := range order {
-		n := counts[h]
-		final := h.NotApprovable && h.Gate != reconcile.GateAudit // the reason of gate audit has the approval
-		h.Reason = fmt.Sprintf("%s (%s)", h.Reason, schema.Count(n, "change"))
-		if final {
-			cannot = append(cannot, h)
-		} else {
-			can = append(can, h)
-		}
-	}
-	return slices.Clip(can), cannot
+	return c
 }

@@ -2,7 +2,6 @@ package render
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 
@@ -15,7 +14,7 @@ func TestTextOfEveryKind(t *testing.T) {
 	var b strings.Builder
 	for _, info := range reconcile.Kinds() {
 		sent := []reconcile.Done{exampleOf(info), exampleOf(info)}
-		held := slices.Clone(sent)
+		held := []reconcile.Done{exampleOf(info), exampleOf(info)}
 		for i := range held {
 			held[i].Held = []reconcile.Hold{{Gate: "protected", Reason: "protected"}}
 		}
@@ -33,7 +32,7 @@ var toneNames = map[Tone]string{Plain: "plain", Faint: "faint", Good: "good", Ca
 
 // exampleOf returns a change of a kind.
 func exampleOf(info reconcile.KindInfo) reconcile.Done {
-	d := reconcile.Done{Change: reconcile.Change{Kind: info.Kind, Key: "u-7", Name: "ada@example.com"}}
+	d := reconcile.Done{Change: &reconcile.Change{Kind: info.Kind, Key: "u-7", Name: "ada@example.com"}}
 	if info.Object != reconcile.ObjectUser {
 		d.Key, d.Name = "dev", "Developers"
 	}
@@ -65,7 +64,7 @@ func TestKindsOfOneSectionHaveOneTone(t *testing.T) {
 // A report of a later version may have kinds that this version does not have.
 func TestUnknownKindsAreListed(t *testing.T) {
 	unknown := reconcile.Change{Kind: "merge-user", Key: "u-7", Name: "ada@example.com"}
-	page := sections([]reconcile.Done{{Change: unknown}})
+	page := sections([]reconcile.Done{{Change: &unknown}})
 	if len(page) != 1 || page[0].title != "Other changes" || page[0].tone != Plain || len(page[0].changes) != 1 {
 		t.Errorf("the sections are %+v", page)
 	}

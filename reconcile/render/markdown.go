@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"iter"
 	"strings"
 	"time"
 
@@ -46,7 +47,12 @@ func PlanMarkdown(p *reconcile.Plan) string {
 }
 
 // ReportMarkdown renders a report. It is committed next to the report's JSON.
-func ReportMarkdown(r *reconcile.Report) string {
+func ReportMarkdown(r *reconcile.Report) string { return ReportMarkdownOf(r, all(r.Changes)) }
+
+// ReportMarkdownOf renders a report with the given changes, which need not be in memory at once.
+// The size of the page is bounded.
+func ReportMarkdownOf(r *reconcile.Report, changes iter.Seq[*reconcile.Done]) string {
+	page := summarize(changes, mostListed, listedIn(r))
 	m := &markdown{}
 	m.line("\n| | |\n|---|---|")
 	row := func(name, value string) {
@@ -93,9 +99,8 @@ func ReportMarkdown(r *reconcile.Report) string {
 		m.line("\n> %s", n)
 	}
 	m.approved(r.Approvals)
-	m.held(r.Changes, heldPart{r.HeldGroups, r.HeldDigest, approvalNote})
-	changes := listed(r)
-	cut := m.sections(changes) + len(r.Changes) - len(changes)
+	m.heldChanges(page, heldPart{r.HeldGroups, r.HeldDigest, approvalNote})
+	cut := m.listSections(page.sections) + page.notListed
 	sentence, _ := loosenedFirst(r.Loosened, reportSentence(r), Plain)
 	return head(fmt.Sprintf("roster: %s", r.Provisioner), sentence, cut) + m.b.String()
 }
@@ -163,9 +168,17 @@ func (m *markdown) notices(notices []string) {
 // sections lists changes in sections as long as there is room. It returns the number of changes
 // that it left out.
 func (m *markdown) sections(changes []reconcile.Done) (cut int) {
+	return m.listSections(sections(changes))
+}
+
+// mostListed is more than the number of changes of a section that fit on a page: a line has at
+// least ten bytes.
+const mostListed = MaxMarkdown / 10
+
+func (m *markdown) listSections(page []section) (cut int) {
 	const tail = 5_000 // room for the headings and counts of what does not fit
-	for _, s := range sections(changes) {
-		m.line("\n#### %s (%d)\n", s.title, len(s.changes))
+	for _, s := range page {
+		m.line("\n#### %s (%d)\n", s.title, s.total)
 		for i, d := range s.changes {
 			it := describe(d)
 			text := output.Markdownf("- %s %s", output.Code(it.sign), it.text)
@@ -173,8 +186,8 @@ func (m *markdown) sections(changes []reconcile.Done) (cut int) {
 				text += output.Markdownf(" <sub>%s</sub>", it.detail)
 			}
 			if m.b.Len()+len(text) > MaxMarkdown-tail {
-				m.line("- %s", more(s.changes[i:]))
-				cut += len(s.changes) - i
+				m.line("- %s", s.more(i))
+				cut += s.total - i
 				break
 			}
 			m.line("%s", text)

@@ -17,7 +17,15 @@ import (
 type section struct {
 	title   string
 	tone    Tone
-	changes []*reconcile.Done
+	changes []*reconcile.Done // the first of them
+	total   int
+	groups  map[string]groupCount // of memberships, by the key of the group
+}
+
+// groupCount is the number of changes of the members of a group.
+type groupCount struct {
+	name    string
+	changes int
 }
 
 // item is one change as a line.
@@ -93,68 +101,57 @@ func partOf(d *reconcile.Done) int {
 
 // sections sorts changes into sections.
 func sections(changes []reconcile.Done) []section {
-	headings, headingOf := headings()
-	sorted := make([][]*reconcile.Done, len(parts)*len(headings))
+	c := newSectionCollector(len(changes))
 	for i := range changes {
-		d := &changes[i]
-		i, known := headingOf[d.Kind]
-		if !known {
-			i = len(headings) - 1
-		}
-		at := partOf(d)*len(headings) + i
-		sorted[at] = append(sorted[at], d)
+		c.add(&changes[i])
 	}
-	var out []section
-	for at, list := range sorted {
-		if len(list) == 0 {
-			continue
-		}
-		part, heading := parts[at/len(headings)], headings[at%len(headings)]
-		s := section{title: heading.title, tone: heading.tone, changes: list}
-		if part != "" {
-			s.title = part + strings.ToLower(heading.title[:1]) + heading.title[1:]
-		}
-		if part == parts[0] {
-			s.tone = Caution
-		}
-		out = append(out, s)
-	}
-	return out
+	return c.sections()
 }
 
 // listed returns the changes of a report that a page lists. After a refusal of the whole directory
 // these are the changes without success: the report must fit on a screen.
 func listed(r *reconcile.Report) []reconcile.Done {
-	if r.Quarantine == nil {
+	keep := listedIn(r)
+	if keep == nil {
 		return r.Changes
 	}
-	return slices.DeleteFunc(slices.Clone(r.Changes), func(d reconcile.Done) bool {
-		return d.Result == reconcile.ResultDone
-	})
+	return slices.DeleteFunc(slices.Clone(r.Changes), func(d reconcile.Done) bool { return !keep(&d) })
 }
 
-// more counts the changes of a section that are not listed. For memberships it counts them by
-// group, the largest count first.
-func more(left []*reconcile.Done) string {
+// listedIn reports for a change of a report whether a page lists it; nil if it lists all.
+func listedIn(r *reconcile.Report) func(*reconcile.Done) bool {
+	if r.Quarantine == nil {
+		return nil
+	}
+	return func(d *reconcile.Done) bool { return d.Result != reconcile.ResultDone }
+}
+
+// more counts the changes of a section after the first n, which are listed. For memberships it
+// counts them by group, the largest count first.
+func (s *section) more(n int) string {
 	const maxGroups, maxName = 8, 60
-	text := fmt.Sprintf("... and %d more", len(left))
-	if !left[0].Kind.OfMembership() {
+	text := fmt.Sprintf("... and %d more", s.total-n)
+	if !s.changes[0].Kind.OfMembership() {
 		return text
 	}
-	counts, names := map[string]int{}, map[string]string{}
-	for _, d := range left {
-		counts[d.Key]++
-		names[d.Key] = d.Name
+	counts := make(map[string]int, len(s.groups))
+	for key, g := range s.groups {
+		counts[key] = g.changes
+	}
+	for _, d := range s.changes[:n] {
+		if counts[d.Key]--; counts[d.Key] == 0 {
+			delete(counts, d.Key)
+		}
 	}
 	groups := slices.Sorted(maps.Keys(counts))
 	slices.SortStableFunc(groups, func(a, b string) int { return cmp.Compare(counts[b], counts[a]) })
 	listed := make([]string, 0, maxGroups)
 	for _, key := range groups[:min(maxGroups, len(groups))] {
-		name := []rune(names[key])
+		name := []rune(s.groups[key].name)
 		if len(name) > maxName {
 			name = append(name[:maxName-3], '.', '.', '.')
 		}
-		listed = append(listed, fmt.Sprintf("%d %s %s", counts[key], left[0].Kind.Preposition(), string(name)))
+		listed = append(listed, fmt.Sprintf("%d %s %s", counts[key], s.changes[0].Kind.Preposition(), string(name)))
 	}
 	text += ": " + strings.Join(listed, ", ")
 	if n := len(groups) - maxGroups; n > 0 {
@@ -174,9 +171,9 @@ func notListed(cut int, where string) string {
 // describe returns the line of a change.
 func describe(d *reconcile.Done) item {
 	it := item{}
-	it.sign, it.text = sign(&d.Change), d.Subject()
+	it.sign, it.text = sign(d.Change), d.Subject()
 	var detail []string
-	if values := values(&d.Change); values != "" {
+	if values := values(d.Change); values != "" {
 		detail = append(detail, values)
 	}
 	if d.Origin == reconcile.Drift {
@@ -244,16 +241,14 @@ func values(c *reconcile.Change) string {
 
 // releasable reports whether an approval would release any held change.
 func releasable(changes []reconcile.Done) bool {
-	return slices.ContainsFunc(changes, func(d reconcile.Done) bool {
-		return len(d.Held) > 0 && d.Waiting == "" && d.Approvable() && d.Held[0].Gate != "dependency"
-	})
+	return slices.ContainsFunc(changes, func(d reconcile.Done) bool { return isReleasable(&d) })
 }
 
 // planned returns changes without a result.
 func planned(changes []reconcile.Change) []reconcile.Done {
 	out := make([]reconcile.Done, len(changes))
 	for i := range changes {
-		out[i].Change = changes[i]
+		out[i].Change = &changes[i]
 	}
 	return out
 }

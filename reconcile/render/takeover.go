@@ -23,7 +23,7 @@ func renamesOf(changes []reconcile.Done) renames {
 	var out renames
 	former := map[reconcile.Object]map[string]string{reconcile.ObjectUser: {}, reconcile.ObjectGroup: {}}
 	for i := range changes {
-		c := &changes[i].Change
+		c := changes[i].Change
 		_, renamed := newName(c)
 		if !c.Kind.OfMembership() && (renamed || c.Kind.Action() == reconcile.ActionDelete) {
 			former[c.Kind.Info().Object][strings.ToLower(c.Name)] = c.Key
@@ -31,7 +31,7 @@ func renamesOf(changes []reconcile.Done) renames {
 	}
 	for i := range changes {
 		d := &changes[i]
-		name, renamed := newName(&d.Change)
+		name, renamed := newName(d.Change)
 		if !renamed || d.Waiting != "" || len(d.Held) > 0 {
 			continue
 		}

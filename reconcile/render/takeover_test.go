@@ -13,7 +13,7 @@ func renamed(kind reconcile.Kind, key, name, to string) reconcile.Done {
 	if kind == reconcile.RenameGroup {
 		path = "displayName"
 	}
-	return reconcile.Done{Change: reconcile.Change{Kind: kind, Key: key, Name: name,
+	return reconcile.Done{Change: &reconcile.Change{Kind: kind, Key: key, Name: name,
 		Attributes: []reconcile.AttributeChange{{Path: path, Old: name, New: to}}}}
 }
 
@@ -42,7 +42,7 @@ func TestTheVerdictSaysWhoGetsTheAWSObjectOfAnother(t *testing.T) {
 				"bob@example.com gets the AWS user of ann@example.com, with its groups and account assignments, " +
 				"2 sign-in names change, 1 temporary name", Alarm},
 		{"a person gets the sign-in name of a deleted user", []reconcile.Done{
-			{Change: reconcile.Change{Kind: reconcile.DeleteUser, Key: "u-1", Name: "ann@example.com"}},
+			{Change: &reconcile.Change{Kind: reconcile.DeleteUser, Key: "u-1", Name: "ann@example.com"}},
 			renamed(reconcile.RenameUser, "u-2", "bob@example.com", "ann@example.com"),
 		}, "ann@example.com gets the AWS user of bob@example.com, with its groups and account assignments, " +
 			"1 user loses all access, 1 sign-in name changes", Alarm},

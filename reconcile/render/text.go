@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"iter"
 	"time"
 
 	"github.com/seed-d64a251c/roster/internal/output"
@@ -144,11 +145,16 @@ func unmanagedFacts(p *reconcile.Plan) string {
 
 // ReportText prints a report.
 func ReportText(w io.Writer, r *reconcile.Report, paint Paint) error {
+	return ReportTextOf(w, r, all(r.Changes), paint)
+}
+
+// ReportTextOf prints a report with the given changes, which need not be in memory at once.
+func ReportTextOf(w io.Writer, r *reconcile.Report, changes iter.Seq[*reconcile.Done], paint Paint) error {
 	t := &textWriter{w: bufio.NewWriter(w), paint: paint}
-	changes := listed(r)
-	page := sections(changes)
+	whole := summarize(changes, maxLines, listedIn(r))
+	page := whole.sections
 	sentence, tone := loosenedFirst(r.Loosened, reportSentence(r), outcomeTone(r.Outcome))
-	note := cutNote(page, len(r.Changes)-len(changes))
+	note := cutNote(page, whole.notListed)
 	t.line("%s: %s", t.tone(Plain, r.Provisioner), t.tone(tone, sentence+note))
 	facts := fmt.Sprintf("run %s; commit %s; %s", r.Run, r.Commit.Short(), r.Finished.Format(time.RFC3339))
 	if r.CachedRead != nil {
@@ -172,7 +178,7 @@ func ReportText(w io.Writer, r *reconcile.Report, paint Paint) error {
 		t.line("%s %s", t.tone(Caution, "note:"), n)
 	}
 	t.sections(page)
-	t.held(r.Changes, heldPart{r.HeldGroups, r.HeldDigest, approvalNote})
+	t.heldChanges(whole, heldPart{r.HeldGroups, r.HeldDigest, approvalNote})
 	return t.w.Flush()
 }
 
@@ -224,7 +230,7 @@ func (t *textWriter) line(format string, args ...any) { output.Fprintf(t.w, form
 // no section has.
 func cutNote(page []section, cut int) string {
 	for _, s := range page {
-		cut += max(0, len(s.changes)-maxLines)
+		cut += max(0, s.total-maxLines)
 	}
 	return notListed(cut, "; --format json lists all")
 }
@@ -233,7 +239,7 @@ func cutNote(page []section, cut int) string {
 func (t *textWriter) sections(page []section) {
 	for _, s := range page {
 		t.line("")
-		t.line("%s", t.tone(s.tone, fmt.Sprintf("%s (%d)", s.title, len(s.changes))))
+		t.line("%s", t.tone(s.tone, fmt.Sprintf("%s (%d)", s.title, s.total)))
 		for _, d := range s.changes[:min(maxLines, len(s.changes))] {
 			it := describe(d)
 			line := t.tone(it.tone, it.sign+" "+it.text)
@@ -242,8 +248,8 @@ func (t *textWriter) sections(page []section) {
 			}
 			t.line("  %s", line)
 		}
-		if len(s.changes) > maxLines {
-			t.line("  %s", t.tone(Faint, more(s.changes[maxLines:])))
+		if s.total > maxLines {
+			t.line("  %s", t.tone(Faint, s.more(maxLines)))
 		}
 	}
 }

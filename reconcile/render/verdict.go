@@ -37,7 +37,7 @@ func verdict(changes []reconcile.Done) (string, Tone) {
 		case d.Kind.Action() == reconcile.ActionTemporaryRename:
 			temporary++
 		case !taken.count(d.Kind):
-			if _, renamed := newName(&d.Change); !renamed {
+			if _, renamed := newName(d.Change); !renamed {
 				other++
 			}
 		}

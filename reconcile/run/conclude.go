@@ -15,7 +15,11 @@ import (
 func (r *Runner) report(id string, s runState, plan *reconcile.Plan, applied *reconcile.ApplyResult,
 	stopped error) *reconcile.Report {
 	report := r.emptyReport(id, s)
-	report.Record(plan, append(s.unsettled(applied.Ledger), applied.Changes...), applied.Ledger)
+	results := applied.Changes // there may be a million: only a run with unsettled writes copies them
+	if unsettled := s.unsettled(applied.Ledger); len(unsettled) > 0 {
+		results = append(unsettled, results...)
+	}
+	report.Record(plan, results, applied.Ledger)
 	if stopped != nil {
 		report.Errors = append(report.Errors, stopped.Error())
 		report.Outcome = outcomeOf(stopped)

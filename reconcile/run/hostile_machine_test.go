@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"time"
@@ -59,7 +60,7 @@ func (m *machine) start() {
 	m.crash = nil
 	m.recorder = &audit.Recorder{
 		Store: m.h.branch, StateDir: m.dir, Host: m.name, Now: func() time.Time { return m.h.Now },
-		RenderMarkdown: func(r *reconcile.Report) string { return "# " + r.Run + "\n" },
+		RenderMarkdown: func(r *reconcile.Report, _ iter.Seq[*reconcile.Done]) string { return "# " + r.Run + "\n" },
 	}
 	if s := m.h.sabotage; s.store != nil {
 		m.recorder.Store = s.store(m.h)

@@ -195,7 +195,7 @@ func (h *hostile) forgedChanges(l *reconcile.Ledger) []reconcile.Done {
 	out := []reconcile.Done{}
 	add := func(kind reconcile.Kind, objects map[string]reconcile.Owned) {
 		for _, key := range slices.Sorted(maps.Keys(objects)) {
-			out = append(out, reconcile.Done{Change: reconcile.Change{Kind: kind, Key: key, ID: objects[key].ID,
+			out = append(out, reconcile.Done{Change: &reconcile.Change{Kind: kind, Key: key, ID: objects[key].ID,
 				Name: key, Origin: reconcile.Intended}, Result: reconcile.ResultDone})
 		}
 	}

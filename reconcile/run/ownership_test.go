@@ -70,7 +70,7 @@ func (w *env) forgedReport(kind reconcile.Kind, key, id string, started time.Tim
 	return &reconcile.Report{
 		Version: 1, Run: "forged", Provisioner: "aws", Outcome: reconcile.RunApplied,
 		Started: started, Finished: started, Commit: reconcile.CommitRef{ID: "commit-1"},
-		Changes: []reconcile.Done{{Change: c, Result: reconcile.ResultDone}},
+		Changes: []reconcile.Done{{Change: &c, Result: reconcile.ResultDone}},
 	}
 }
 

@@ -32,9 +32,9 @@ func (r *Runner) recover(ctx context.Context, s runState) (recovery, error) {
 		switch d := &changes[i]; {
 		case d.Member != "":
 		case d.Result == reconcile.ResultDone:
-			ledger.RecordLate(&d.Change, d.ID, dispositionOf(d), by, r.now())
+			ledger.RecordLate(d.Change, d.ID, dispositionOf(d), by, r.now())
 		case d.Result == reconcile.ResultUnknown:
-			ledger.RecordUncertain(&d.Change, by, r.now())
+			ledger.RecordUncertain(d.Change, by, r.now())
 		}
 	}
 	intent := interrupted.Intent

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seed-d64a251c/roster/schema/schematest"
+	"github.com/seed-d64a251c/roster/scim/awssim"
+)
+
+// recordSteps are the steps of BenchmarkRecords, in order, each a process of its own.
+var recordSteps = []struct {
+	name string
+	args []string // DIR stands for the repository
+}{
+	{"first sync", []string{"apply", "DIR"}},
+	{"explain a user", []string{"explain", "user", schematest.UserKey(42), "-C", "DIR"}},
+	{"show a user in the report", []string{"audit", "show", schematest.UserKey(42), "-C", "DIR"}},
+	{"verify everything", []string{"audit", "verify", "-C", "DIR"}},
+	{"verify what is new", []string{"audit", "verify", "--new", "-C", "DIR"}},
+}
+
+// BenchmarkRecords measures what the report of a first synchronization costs: the synchronization
+// against a simulator without limits, then the commands that read the report. ROSTER_BENCH_USERS is
+// the number of users; there is a group with 100 members for each ten of them.
+func BenchmarkRecords(b *testing.B) {
+	users := 2_000
+	if text := os.Getenv("ROSTER_BENCH_USERS"); text != "" {
+		var err error
+		if users, err = strconv.Atoi(text); err != nil {
+			b.Fatalf("ROSTER_BENCH_USERS: %v", err)
+		}
+	}
+	o := &benchmarkOrg{b: b, users: schematest.Big(users, "jsonl"),
+		options: awssim.Options{MaxUsers: 2 * users, MaxGroups: users}}
+	o.create()
+	for _, step := range recordSteps {
+		b.Run(fmt.Sprintf("%d/%s", users, step.name), func(b *testing.B) {
+			for range b.N {
+				if b.N > 1 {
+					b.Fatal("run this benchmark with -benchtime 1x: its steps depend on one another")
+				}
+				cpu, peak := o.measureProcess(b, step.args)
+				b.ReportMetric(cpu.Seconds(), "cpu-s/op")
+				b.ReportMetric(peak, "peak-MiB")
+				b.ReportMetric(0, "ns/op")
+			}
+		})
+	}
+}
+
+// measureProcess returns the processor time and the maximum resident memory in MiB of a roster
+// process.
+func (o *benchmarkOrg) measureProcess(b *testing.B, args []string) (cpu time.Duration, peak float64) {
+	b.Helper()
+	var line []string
+	for _, arg := range args {
+		line = append(line, strings.Replace(arg, "DIR", filepath.Join(o.home, "d"), 1))
+	}
+	cmd, file := roster(b.Context(), o.home, line...), filepath.Join(o.home, "peak")
+	cmd.Env = append(cmd.Env, peakFile+"="+file)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		b.Fatalf("roster %s: %v\n%.2000s", strings.Join(line, " "), err, out)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if peak, err = strconv.ParseFloat(string(text), 64); err != nil {
+		b.Fatal(err)
+	}
+	return cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), peak
+}

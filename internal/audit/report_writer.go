@@ -1,0 +1,210 @@
+package audit
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/seed-d64a251c/roster/internal/output"
+	"github.com/seed-d64a251c/roster/reconcile"
+)
+
+// A long report is a manifest, which is the report without its changes, and files beside it: parts,
+// which have the changes as JSON lines, and an index of the users and groups that the parts name.
+// Each of them is compressed: Git would store the text as compactly, but a checkout, a push and
+// every reader would handle the whole text.
+const (
+	// maxInline is the largest size of the changes that a report has in its own file.
+	maxInline = 256 << 10
+	// maxPart is the largest size of a part before compression.
+	maxPart = 1 << 20
+	// maxIndex is the largest size of a file of an index before compression. An explanation reads
+	// one.
+	maxIndex = 128 << 10
+)
+
+// partsWriter writes the parts and the index of a report to a folder, one at a time.
+type partsWriter struct {
+	dir     string
+	lines   bytes.Buffer // of the next part
+	changes int          // in lines
+	parts   []reconcile.ReportPart
+	named   map[string][]int // the parts that name a user or group, by reference
+}
+
+// writeParts writes changes to files of a folder, which it creates. The paths in the result are
+// relative to the folder. If the changes are few, it writes nothing and returns no parts.
+func writeParts(dir string, changes []reconcile.Done) ([]reconcile.ReportPart, []reconcile.ReportIndex, error) {
+	w := &partsWriter{dir: dir, named: map[string][]int{}}
+	for i := range changes {
+		if err := w.add(&changes[i]); err != nil {
+			return nil, nil, err
+		}
+	}
+	if len(w.parts) == 0 && w.lines.Len() <= maxInline {
+		return nil, nil, nil
+	}
+	if err := w.endPart(); err != nil {
+		return nil, nil, err
+	}
+	index, err := w.writeIndex()
+	if err != nil {
+		return nil, nil, err
+	}
+	return w.parts, index, nil
+}
+
+// add adds a change to the current part, or to the next one if it does not fit.
+func (w *partsWriter) add(d *reconcile.Done) error {
+	line, err := json.Marshal(d)
+	if err != nil {
+		return fmt.Errorf("encode a change: %w", err)
+	}
+	line = append(output.EscapeJSON(line), '\n')
+	if w.lines.Len() > 0 && w.lines.Len()+len(line) > maxPart {
+		if err := w.endPart(); err != nil {
+			return err
+		}
+	}
+	w.lines.Write(line)
+	w.changes++
+	addNames(w.named, d, len(w.parts)+1)
+	return nil
+}
+
+// addNames adds a part to the entries of the user and the group that one of its changes names.
+func addNames(named map[string][]int, d *reconcile.Done, part int) {
+	for _, ref := range namesIn(d) {
+		if parts := named[ref]; len(parts) == 0 || parts[len(parts)-1] != part {
+			named[ref] = append(parts, part)
+		}
+	}
+}
+
+// namesIn returns the references of the user and the group that a change names.
+func namesIn(d *reconcile.Done) []string {
+	switch {
+	case d.Member != "":
+		return []string{reconcile.GroupRef(d.Key), reconcile.UserRef(d.Member)}
+	case d.Kind.OfUser():
+		return []string{reconcile.UserRef(d.Key)}
+	}
+	return []string{reconcile.GroupRef(d.Key)}
+}
+
+func (w *partsWriter) endPart() error {
+	link, err := w.write(fmt.Sprintf("part-%04d.jsonl.gz", len(w.parts)+1), w.lines.Bytes())
+	if err != nil {
+		return err
+	}
+	w.parts = append(w.parts, reconcile.ReportPart{ReportLink: link, Changes: w.changes})
+	w.lines.Reset()
+	w.changes = 0
+	return nil
+}
+
+// indexLine is a line of an index: a user or group with the parts that name it, from 1.
+type indexLine struct {
+	Ref   string `json:"ref"`
+	Parts []int  `json:"parts"`
+}
+
+// writeIndex writes the index, sorted by reference.
+func (w *partsWriter) writeIndex() ([]reconcile.ReportIndex, error) {
+	var out []reconcile.ReportIndex
+	var lines bytes.Buffer
+	first, last := "", ""
+	end := func() error {
+		link, err := w.write(fmt.Sprintf("index-%04d.jsonl.gz", len(out)+1), lines.Bytes())
+		out = append(out, reconcile.ReportIndex{ReportLink: link, First: first, Last: last})
+		lines.Reset()
+		return err
+	}
+	for line, err := range indexLines(w.named) {
+		if err != nil {
+			return nil, err
+		}
+		if lines.Len() > 0 && lines.Len()+len(line.text) > maxIndex {
+			if err := end(); err != nil {
+				return nil, err
+			}
+		}
+		if lines.Len() == 0 {
+			first = line.ref
+		}
+		last = line.ref
+		lines.Write(line.text)
+	}
+	if lines.Len() == 0 {
+		return out, nil
+	}
+	return out, end()
+}
+
+// encodedLine is a line of an index as it is written.
+type encodedLine struct {
+	ref  string
+	text []byte
+}
+
+// indexLines yields the lines of an index, sorted by reference.
+func indexLines(named map[string][]int) func(func(encodedLine, error) bool) {
+	return func(yield func(encodedLine, error) bool) {
+		for _, ref := range slices.Sorted(maps.Keys(named)) {
+			text, err := json.Marshal(indexLine{ref, named[ref]})
+			if !yield(encodedLine{ref, append(output.EscapeJSON(text), '\n')}, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// write writes a file of the folder, compressed and synced to disk.
+func (w *partsWriter) write(name string, text []byte) (reconcile.ReportLink, error) {
+	if len(w.parts) == 0 {
+		if err := makeDir(w.dir); err != nil {
+			return reconcile.ReportLink{}, err
+		}
+	}
+	content, err := compress(text)
+	if err != nil {
+		return reconcile.ReportLink{}, err
+	}
+	if err := writeSynced(filepath.Join(w.dir, name), content); err != nil {
+		return reconcile.ReportLink{}, fmt.Errorf("store a part of the report: %w", err)
+	}
+	return reconcile.ReportLink{Path: name, SHA256: sum(content)}, nil
+}
+
+func compress(text []byte) ([]byte, error) {
+	var out bytes.Buffer
+	z := gzip.NewWriter(&out)
+	if _, err := z.Write(text); err != nil {
+		return nil, err
+	}
+	if err := z.Close(); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
+}
+
+// writeSynced writes a file that no reader sees yet: the file that names it is written later.
+func writeSynced(name string, content []byte) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	if err == nil {
+		err = f.Sync()
+	}
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	return err
+}
