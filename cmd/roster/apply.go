@@ -2,47 +2,55 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/seed-d64a251c/roster/internal/app"
+	"github.com/seed-d64a251c/roster/internal/audit"
 	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/reconcile/render"
 )
 
 func (c *cli) applyCommand() *cobra.Command {
 	var repo repoFlags
-	var provisioner, digest string
+	var options app.ApplyOptions
 	cmd := &cobra.Command{
 		Use:   "apply [DIR]",
 		Short: "Apply HEAD to AWS and commit the report",
 		Long: `apply applies HEAD of DIR to AWS and commits a report to the audit branch. It refuses uncommitted
 changes of the declarations, and a HEAD that the remote does not have.
 
-Exit code: 0 done, in sync or waiting, 3 changes held, 4 changes failed or were skipped.`,
+While another process has the lease of a provisioner, apply sends nothing. It waits for that lease,
+at most the time of --wait, and then ends with an error that says when the lease expires.
+
+Exit code: 0 done, in sync or waiting, 1 failed, or another process still has the lease, 3 changes
+held, 4 changes failed or were skipped.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := repo.setDir(args); err != nil {
 				return err
 			}
-			return c.apply(cmd.Context(), repo.RepositoryConfig, provisioner, digest)
+			return c.apply(cmd.Context(), repo.RepositoryConfig, options)
 		},
 	}
 	repo.add(cmd)
 	repo.addLease(cmd.Flags())
-	cmd.Flags().StringVar(&provisioner, "provisioner", "", "the only provisioner to apply (default: all)")
-	cmd.Flags().StringVar(&digest, "digest", "", "digest of the only plan to apply; it approves nothing")
+	cmd.Flags().StringVar(&options.Provisioner, "provisioner", "", "the only provisioner to apply (default: all)")
+	cmd.Flags().StringVar(&options.Digest, "digest", "", "digest of the only plan to apply; it approves nothing")
+	cmd.Flags().DurationVar(&options.Wait, "wait", audit.DefaultLease+10*time.Second,
+		"maximum time to wait for the lease of another process; 0 does not wait")
 	return cmd
 }
 
-func (c *cli) apply(ctx context.Context, repo app.RepositoryConfig, provisioner, digest string) error {
+func (c *cli) apply(ctx context.Context, repo app.RepositoryConfig, options app.ApplyOptions) error {
 	settings := c.settings(logWarnings)
 	w, err := app.OpenForApply(ctx, settings, repo)
 	if err != nil {
 		return err
 	}
 	defer w.Close()
-	applied, failed := w.Apply(ctx, provisioner, digest)
+	applied, failed := w.Apply(ctx, options)
 	if applied == nil {
 		return failed
 	}

@@ -60,8 +60,8 @@ func TestConcurrentApply(t *testing.T) {
 				t.Fatal(err)
 			}
 			<-arrived
-			if out := expect(t, home, 1, append([]string{"apply"}, test.second(home)...)...); !strings.Contains(out,
-				test.reason) {
+			out := expect(t, home, 1, append([]string{"apply", "--wait", "0"}, test.second(home)...)...)
+			if !strings.Contains(out, test.reason) {
 				t.Errorf("the second apply does not report %q:\n%s", test.reason, out)
 			}
 			if out := expect(t, home, 2, append([]string{"plan"}, test.second(home)...)...); strings.Contains(out,
@@ -74,6 +74,30 @@ func TestConcurrentApply(t *testing.T) {
 			}
 			expect(t, home, 0, append([]string{"apply"}, test.second(home)...)...)
 		})
+	}
+}
+
+// TestAnApplyWaitsForTheLeaseOfADeadProcess kills an apply during a write. An apply on another
+// machine sends nothing while the lease lasts, and then continues the work.
+func TestAnApplyWaitsForTheLeaseOfADeadProcess(t *testing.T) {
+	t.Parallel()
+	k, sim, home, dir := newKilledClient(t)
+	git(t, home, "clone", "-q", "--bare", dir, "bare.git")
+	killed := func(machine string) []string { return append(remoteArgs(home, machine), "--lease", "20s") }
+	applyKilledWith(t, k, home, killPoint{nth: 5}, append([]string{"apply"}, killed("one")...)...)
+	written := len(sim.State().Users)
+	sim.ResetCalls()
+	out := expect(t, home, exitError, append([]string{"apply", "--wait", "0"}, killed("two")...)...)
+	n := sim.Calls().Total
+	if !strings.Contains(out, "its lease expires at") || n != 0 || len(sim.State().Users) != written {
+		t.Errorf("the second apply made %d calls and says\n%s", n, out)
+	}
+	out = expect(t, home, 0, append([]string{"apply"}, killed("two")...)...)
+	if !strings.Contains(out, "waiting for another process") || len(sim.State().Users) != 36 {
+		t.Errorf("AWS has %d users, want 36; apply says\n%s", len(sim.State().Users), out)
+	}
+	if out := expect(t, home, 0, append([]string{"apply"}, killed("two")...)...); !strings.Contains(out, "in sync") {
+		t.Errorf("the next apply says\n%s", out)
 	}
 }
 

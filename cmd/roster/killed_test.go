@@ -143,7 +143,13 @@ func TestApplyKilled(t *testing.T) {
 // applyKilled runs apply and kills it.
 func applyKilled(t *testing.T, k *killer, home, dir string, at killPoint) {
 	t.Helper()
-	cmd := roster(t.Context(), home, "apply", dir)
+	applyKilledWith(t, k, home, at, "apply", dir)
+}
+
+// applyKilledWith is applyKilled with other arguments of roster.
+func applyKilledWith(t *testing.T, k *killer, home string, at killPoint, args ...string) {
+	t.Helper()
+	cmd := roster(t.Context(), home, args...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	k.mu.Lock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/seed-d64a251c/roster/internal/deadline"
 	"github.com/seed-d64a251c/roster/reconcile"
@@ -38,10 +39,19 @@ type Applied struct {
 	Receipts []reconcile.Receipt // the reports' commits on the audit branch
 }
 
-// Apply applies the commit with the named provisioner, or with all if provisioner is "". With a
-// digest, it refuses any plan that has another one. If some provisioners fail, it returns the
-// reports of the others and an error.
-func (w *Workspace) Apply(ctx context.Context, provisioner, digest string) (*Applied, error) {
+// ApplyOptions choose what an apply does.
+type ApplyOptions struct {
+	Provisioner string // "": all
+	Digest      string // refuses any plan that has another one; "" refuses none
+	// Wait is how long the apply waits for the leases of other processes in all. Meanwhile it reads
+	// nothing from the directory and sends nothing.
+	Wait time.Duration
+}
+
+// Apply applies the commit. If some provisioners fail, it returns the reports of the others and an
+// error. The error is a reconcile.ErrLeased if another process still has a lease.
+func (w *Workspace) Apply(ctx context.Context, options ApplyOptions) (*Applied, error) {
+	provisioner, digest, waitUntil := options.Provisioner, options.Digest, w.settings.now().Add(options.Wait)
 	requests, err := w.requests(ctx, provisioner)
 	if err != nil {
 		return nil, err
@@ -53,10 +63,7 @@ func (w *Workspace) Apply(ctx context.Context, provisioner, digest string) (*App
 	var failed error
 	for _, request := range requests {
 		request.Apply, request.Digest = true, digest
-		result, err := w.runner().Once(ctx, request)
-		if result != nil && result.Recovered != nil {
-			applied.Reports = append(applied.Reports, result.Recovered)
-		}
+		result, err := w.onceUnleased(ctx, request, waitUntil, applied)
 		if result != nil && result.Report != nil {
 			applied.Reports = append(applied.Reports, result.Report)
 		}
@@ -67,6 +74,42 @@ func (w *Workspace) Apply(ctx context.Context, provisioner, digest string) (*App
 		}
 	}
 	return applied, failed
+}
+
+// pollLease is the longest time between two looks at the lease of another process, which may end
+// before it expires.
+const pollLease = 10 * time.Second
+
+// onceUnleased makes a run. While another process has the lease, it tries again until a time. It
+// adds the reports of interrupted runs to applied.
+func (w *Workspace) onceUnleased(ctx context.Context, request run.Request, waitUntil time.Time, applied *Applied) (
+	*run.Result, error,
+) {
+	for {
+		result, err := w.runner().Once(ctx, request)
+		if result != nil && result.Recovered != nil {
+			applied.Reports = append(applied.Reports, result.Recovered)
+		}
+		now := w.settings.now()
+		if !errors.Is(err, reconcile.ErrLeased) || !now.Before(waitUntil) {
+			return result, err
+		}
+		next := now.Add(pollLease)
+		var leased *reconcile.LeaseError
+		if errors.As(err, &leased) && !leased.Until.IsZero() && leased.Until.Before(next) {
+			next = leased.Until.Add(time.Second) // clocks may differ
+		}
+		if waitUntil.Before(next) {
+			next = waitUntil
+		}
+		w.settings.Log.Warn("waiting for another process", "provisioner", request.Provisioner, "reason", err,
+			"until", waitUntil.UTC().Format(time.RFC3339))
+		select {
+		case <-ctx.Done():
+			return result, errors.Join(err, context.Cause(ctx))
+		case <-time.After(next.Sub(now)):
+		}
+	}
 }
 
 // requests returns a request for each selected provisioner.
