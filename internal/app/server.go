@@ -174,7 +174,7 @@ func (s *Server) Run(ctx context.Context, started func(address string)) error {
 		s.resumeOutcomes(ctx)
 		previews.Go(func() { s.previewer.Run(ctx) })
 		if s.leaders != nil {
-			previews.Go(func() { s.leaders.Lead(ctx, previewsKey, func(ctx context.Context) { <-ctx.Done() }) })
+			previews.Go(func() { s.leaders.Lead(ctx, previewsKey, untilHandedOver) })
 		}
 	}
 	err := s.daemon.Run(ctx)
@@ -182,6 +182,14 @@ func (s *Server) Run(ctx context.Context, started func(address string)) error {
 	previews.Wait()
 	s.workspace.settings.Log.Info("stopped")
 	return errors.Join(err, <-served)
+}
+
+// untilHandedOver is what the leader of the previews does: the previewer asks whether it leads.
+func untilHandedOver(ctx context.Context, handOver <-chan struct{}) {
+	select {
+	case <-ctx.Done():
+	case <-handOver:
+	}
 }
 
 // resumeOutcomes makes the previewer post the newest outcomes, which may have been lost when an

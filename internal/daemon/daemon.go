@@ -280,7 +280,7 @@ func (d *Daemon) worker(ctx context.Context, key string, running *sync.WaitGroup
 		d.workers[key] = w
 		running.Go(func() {
 			if d.Election == nil {
-				w.run(ctx)
+				w.run(ctx, nil)
 			} else {
 				d.Election.Lead(ctx, key, w.lead)
 			}

@@ -15,9 +15,9 @@ import (
 // Election decides which process runs a provisioner. Its methods may be called concurrently.
 type Election interface {
 	// Lead calls lead each time this process becomes the leader of a key, until ctx ends. The
-	// context of lead ends with cause reconcile.ErrLeaseLost when the process leads no more.
-	// Lead returns after lead has returned.
-	Lead(ctx context.Context, key string, lead func(context.Context))
+	// context of lead ends with cause reconcile.ErrLeaseLost when the process leads no more. When
+	// handOver is closed, lead returns after the current run. Lead returns after lead has returned.
+	Lead(ctx context.Context, key string, lead func(ctx context.Context, handOver <-chan struct{}))
 	// Leader returns the process that leads a key; "" if that is not known.
 	Leader(key string) string
 	// Problem returns why this process cannot become the leader of a key; nil if it can.
@@ -83,20 +83,27 @@ func untilLeaseEnds(err error, now time.Time) time.Duration {
 	return max(0, leased.Until.Sub(now)) + rand.N(time.Second)
 }
 
+// errHandedOver is why a process is a standby that has handed a provisioner over.
+var errHandedOver = errors.New("another process has asked for it")
+
 // lead runs a provisioner while this process is its leader. It begins with the newest commit,
 // because the last leader may have died during a run.
-func (w *worker) lead(ctx context.Context) {
+func (w *worker) lead(ctx context.Context, handOver <-chan struct{}) {
 	w.daemon.Log.Info("this process runs the provisioner now", "provisioner", w.key, "role", Active)
 	w.mu.Lock()
 	w.leads, w.newCommit, w.scheduledAt = true, w.decls != nil, time.Time{}
 	w.mu.Unlock()
 	w.notify()
-	w.run(ctx)
+	w.run(ctx, handOver)
 	w.mu.Lock()
 	w.leads = false
 	w.mu.Unlock()
+	reason := context.Cause(ctx)
+	if reason == nil {
+		reason = errHandedOver
+	}
 	w.daemon.Log.Info("this process does not run the provisioner any more", "provisioner", w.key, "role", Standby,
-		"reason", context.Cause(ctx))
+		"reason", reason)
 }
 
 // role returns the role of this process for the provisioner, and for a standby the holder of the

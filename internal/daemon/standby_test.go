@@ -85,15 +85,16 @@ func TestARestartedDaemonShowsTheLastReportUntilItsFirstRunEnds(t *testing.T) {
 
 // fakeElection is an election that a test decides.
 type fakeElection struct {
-	won chan struct{}      // the process becomes the leader
-	end chan chan struct{} // it loses, and closes the channel when lead has returned
+	won      chan struct{}      // the process becomes the leader
+	end      chan chan struct{} // it loses, and closes the channel when lead has returned
+	handOver chan struct{}
 }
 
 func (f *fakeElection) Leader(string) string { return "pod-b" }
 
 func (f *fakeElection) Problem(string) error { return nil }
 
-func (f *fakeElection) Lead(ctx context.Context, _ string, lead func(context.Context)) {
+func (f *fakeElection) Lead(ctx context.Context, _ string, lead func(context.Context, <-chan struct{})) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -102,8 +103,10 @@ func (f *fakeElection) Lead(ctx context.Context, _ string, lead func(context.Con
 		}
 		leading, cancel := context.WithCancelCause(ctx)
 		returned := make(chan struct{})
-		go func() { lead(leading); close(returned) }()
+		go func() { lead(leading, f.handOver); close(returned) }()
 		select {
+		case <-returned:
+			cancel(nil)
 		case <-ctx.Done():
 			cancel(nil)
 			<-returned
@@ -151,6 +154,27 @@ func TestOnlyTheLeaderOfAnElectionRunsAProvisioner(t *testing.T) {
 	})
 }
 
+func TestALeaderHandsAProvisionerOverBetweenRuns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newFixture(declarations(2, `schedule: "*/10 * * * *"`))
+		election := &fakeElection{won: make(chan struct{}), end: make(chan chan struct{}),
+			handOver: make(chan struct{})}
+		s.Election = election
+		s.during(t, func() {
+			election.won <- struct{}{}
+			synctest.Wait()
+			s.wantRuns(t, "commit 0: applied")
+			election.handOver <- struct{}{}
+			synctest.Wait()
+			s.directory.calls()
+			advance(time.Hour)
+			if n := len(s.audit.runs()); n != 1 || s.directory.calls() != 0 || !s.Standby() {
+				t.Errorf("after the provisioner was handed over, %d runs were made", n-1)
+			}
+		})
+	})
+}
+
 func TestAStandbySaysWhichProcessRunsAProvisioner(t *testing.T) {
 	refused := errors.New("update Lease ops/roster-aws: forbidden")
 	until := time.Date(2026, 3, 1, 9, 2, 0, 0, time.UTC)
@@ -184,9 +208,11 @@ type leaderIs struct {
 	problem error
 }
 
-func (l leaderIs) Lead(ctx context.Context, _ string, _ func(context.Context)) { <-ctx.Done() }
-func (l leaderIs) Leader(string) string                                        { return l.leader }
-func (l leaderIs) Problem(string) error                                        { return l.problem }
+func (l leaderIs) Lead(ctx context.Context, _ string, _ func(context.Context, <-chan struct{})) {
+	<-ctx.Done()
+}
+func (l leaderIs) Leader(string) string { return l.leader }
+func (l leaderIs) Problem(string) error { return l.problem }
 
 func TestARunIsRepeatedSoonAfterAnotherOneEndedMeanwhile(t *testing.T) {
 	now := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)

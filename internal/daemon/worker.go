@@ -118,12 +118,17 @@ const (
 	askForge        = "ask" // no run: ask the forge again
 )
 
-func (w *worker) run(ctx context.Context) {
+// run runs the provisioner until ctx ends, or until handOver is closed and the current run has
+// ended.
+func (w *worker) run(ctx context.Context, handOver <-chan struct{}) {
 	for {
 		wait, next := w.untilNext()
 		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-handOver:
 			timer.Stop()
 			return
 		case <-w.trigger:

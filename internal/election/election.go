@@ -43,16 +43,20 @@ type Election struct {
 	now                       func() time.Time              // wall clock
 	elapsed                   func(time.Time) time.Duration // by the monotonic clock
 
-	mu   sync.Mutex
-	keys map[string]*candidacy
+	mu    sync.Mutex
+	keys  map[string]*candidacy
+	asked time.Time // when this process asked for a Lease, or when it was started or got one
 }
 
 // candidacy is this process as a candidate for a key.
 type candidacy struct {
-	leader  string    // as last seen; "" if not known
-	leads   bool      // this process is the leader
-	renewed time.Time // when the request of the last renewal was sent
-	failure *failure  // nil if Kubernetes answers
+	leader   string    // as last seen; "" if not known
+	leads    bool      // this process is the leader
+	renewed  time.Time // when the request of the last renewal was sent
+	failures failures
+	// handsOver: this process leads until its run has ended, because another one has asked for the
+	// key.
+	handsOver bool
 }
 
 // Open returns the election of the Leases "NAME-KEY". lease is NAMESPACE/NAME. identity names this
@@ -126,12 +130,14 @@ func (e *Election) leaseName(key string) string {
 }
 
 // Lead calls lead each time this process becomes the leader of a key, until ctx ends. The context
-// of lead ends with cause reconcile.ErrLeaseLost when the process is no longer the leader. Lead
-// returns after lead has returned. Then it releases the Lease, so that another replica becomes the
-// leader at once.
-func (e *Election) Lead(ctx context.Context, key string, lead func(context.Context)) {
+// of lead ends with cause reconcile.ErrLeaseLost when the process is no longer the leader. When
+// handOver is closed, lead is to return after the current run. Lead returns after lead has
+// returned. Then it releases the Lease, so that another replica becomes the leader at once.
+func (e *Election) Lead(
+	ctx context.Context, key string, lead func(ctx context.Context, handOver <-chan struct{}),
+) {
 	e.mu.Lock()
-	e.keys[key] = &candidacy{}
+	e.keys[key], e.asked = &candidacy{}, time.Now()
 	e.mu.Unlock()
 	ctx = klog.NewContext(ctx, logr.FromSlogHandler(debugHandler{e.log.Handler()}))
 	for e.giveOthersPriority(ctx) {
@@ -162,17 +168,11 @@ func (e *Election) giveOthersPriority(ctx context.Context) bool {
 func (e *Election) led() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	n := 0
-	for _, c := range e.keys {
-		if c.leads {
-			n++
-		}
-	}
-	return n
+	return e.count(e.identity)
 }
 
 // campaign waits until this process is the leader, and leads until it is not, or until ctx ends.
-func (e *Election) campaign(ctx context.Context, key string, lead func(context.Context)) {
+func (e *Election) campaign(ctx context.Context, key string, lead func(context.Context, <-chan struct{})) {
 	// The election outlives ctx, because its end releases the Lease: the run must have ended then.
 	election, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
@@ -184,7 +184,7 @@ func (e *Election) campaign(ctx context.Context, key string, lead func(context.C
 			OnStartedLeading: func(leading context.Context) {
 				defer stop()
 				defer close(lock.ended)
-				e.lead(ctx, leading, key, lead)
+				e.lead(ctx, leading, key, func(ctx context.Context) { lead(ctx, lock.handOver) })
 			},
 			OnStoppedLeading: func() { e.set(key, func(c *candidacy) { c.leads = false }) },
 			OnNewLeader:      func(identity string) { e.set(key, func(c *candidacy) { c.leader = identity }) },
@@ -214,8 +214,10 @@ func (e *Election) lead(ctx, leading context.Context, key string, lead func(cont
 	if work.Err() != nil {
 		return
 	}
-	e.set(key, func(c *candidacy) { c.leads = true })
-	defer e.set(key, func(c *candidacy) { c.leads = false })
+	e.mu.Lock()
+	e.keys[key].leads, e.asked = true, time.Now()
+	e.mu.Unlock()
+	defer e.set(key, func(c *candidacy) { c.leads, c.handsOver = false, false })
 	lead(work)
 }
 

@@ -18,7 +18,7 @@ func TestALeaderThatEndsHandsOverAfterItsRunHasEnded(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		t.Cleanup(cancel)
 		go func() {
-			e.Lead(ctx, "aws", func(ctx context.Context) {
+			e.Lead(ctx, "aws", func(ctx context.Context, _ <-chan struct{}) {
 				leads <- e.identity
 				<-ctx.Done()
 				<-finish // the calls in flight, and the report
@@ -33,8 +33,8 @@ func TestALeaderThatEndsHandsOverAfterItsRunHasEnded(t *testing.T) {
 	}
 	start(b)
 	stop()
-	if f.holder("roster-aws") != "pod-a" || b.Leads("aws") {
-		t.Errorf("%q holds the Lease while the run of pod-a goes on", f.holder("roster-aws"))
+	if f.Holder("roster-aws") != "pod-a" || b.Leads("aws") {
+		t.Errorf("%q holds the Lease while the run of pod-a goes on", f.Holder("roster-aws"))
 	}
 	close(finish)
 	if who := receive(t, ended, "the end of pod-a"); who != "pod-a" || a.Leads("aws") {

@@ -2,19 +2,22 @@ package election
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
 
+	coordination "k8s.io/api/coordination/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	coordinationclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 )
 
-// leaseLock is the Lease of a key, as client-go's election reads and writes it. It adds to
-// client-go:
+// leaseLock is the Lease of a key, as client-go's election reads and writes it. It differs from the
+// LeaseLock of client-go:
 //
 //   - It takes the time when the request of a renewal was sent. client-go takes the time of the
 //     answer, which is late if the process was stopped before it.
@@ -25,26 +28,39 @@ import (
 //     flight.
 //   - It ends the term of a leader that reads that another process holds the Lease. client-go tries
 //     for renewDeadline to renew it.
+//   - It asks for the Lease, and hands it over (balance.go).
 //   - It keeps the error of the last request.
 //
 // One goroutine uses it.
 type leaseLock struct {
-	resourcelock.Interface
 	election *Election
 	key      string
-	lost     func()        // ends the term
-	holder   string        // of the Lease, as last read
-	acquired atomic.Bool   // the Lease was acquired, so lead is called
-	ended    chan struct{} // closed when lead has returned
+	lost     func()              // ends the term
+	lease    *coordination.Lease // as last read or written; nil before
+	acquired atomic.Bool         // the Lease was acquired, so lead is called
+	ended    chan struct{}       // closed when lead has returned
+	handOver chan struct{}       // closed when lead is to return
+	next     string              // the process that gets the Lease then
 }
 
 func (e *Election) lock(key string, lost func()) *leaseLock {
-	return &leaseLock{election: e, key: key, lost: lost, ended: make(chan struct{}), Interface: &resourcelock.LeaseLock{
-		LeaseMeta:  metav1.ObjectMeta{Namespace: e.namespace, Name: e.leaseName(key)},
-		Client:     e.client,
-		LockConfig: resourcelock.ResourceLockConfig{Identity: e.identity},
-	}}
+	return &leaseLock{election: e, key: key, lost: lost, ended: make(chan struct{}), handOver: make(chan struct{})}
 }
+
+func (l *leaseLock) client() coordinationclient.LeaseInterface {
+	return l.election.client.Leases(l.election.namespace)
+}
+
+// Identity returns the identity of this process.
+func (l *leaseLock) Identity() string { return l.election.identity }
+
+// Describe returns NAMESPACE/NAME of the Lease.
+func (l *leaseLock) Describe() string {
+	return l.election.namespace + "/" + l.election.leaseName(l.key)
+}
+
+// RecordEvent does nothing: roster has no permission to make events.
+func (l *leaseLock) RecordEvent(string) {}
 
 const verbRead = "read"
 
@@ -56,33 +72,61 @@ var (
 
 // Get reads the Lease.
 func (l *leaseLock) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {
-	record, raw, err := l.Interface.Get(ctx)
-	l.holder = ""
-	if err == nil {
-		l.holder = record.HolderIdentity
-		if l.acquired.Load() && l.holder != "" && l.holder != l.Identity() {
-			l.lost()
-		}
-	}
-	if !apierrors.IsNotFound(err) { // then it is created
+	lease, err := l.client().Get(ctx, l.election.leaseName(l.key), metav1.GetOptions{})
+	if apierrors.IsNotFound(err) { // it is created
+		l.answered(ctx, verbRead, nil)
+	} else {
 		l.answered(ctx, verbRead, err)
 	}
-	return record, raw, err
+	if err != nil {
+		return nil, nil, err
+	}
+	l.lease = lease
+	record := resourcelock.LeaseSpecToLeaderElectionRecord(&lease.Spec)
+	raw, err := json.Marshal(record)
+	if err != nil {
+		return nil, nil, err
+	}
+	switch holder := record.HolderIdentity; {
+	case holder == "":
+	case holder == l.Identity():
+		l.considerHandOver()
+	case l.acquired.Load():
+		l.lost()
+	default:
+		l.ask(ctx, holder)
+	}
+	return record, raw, nil
 }
 
 // Create creates the Lease.
 func (l *leaseLock) Create(ctx context.Context, r resourcelock.LeaderElectionRecord) error {
-	return l.write(ctx, "create", r, func() error { return l.Interface.Create(ctx, r) })
+	lease := &coordination.Lease{
+		ObjectMeta: metav1.ObjectMeta{Namespace: l.election.namespace, Name: l.election.leaseName(l.key)},
+		Spec:       resourcelock.LeaderElectionRecordToLeaseSpec(&r),
+	}
+	return l.write(ctx, "create", r, func() (*coordination.Lease, error) {
+		return l.client().Create(ctx, lease, metav1.CreateOptions{})
+	})
 }
 
 // Update takes, renews or releases the Lease.
 func (l *leaseLock) Update(ctx context.Context, r resourcelock.LeaderElectionRecord) error {
+	if l.lease == nil { // not possible: client-go gets or creates a Lease before it updates it
+		return errors.New("the Lease was not read")
+	}
 	if r.HolderIdentity == "" {
 		if err := l.mayRelease(); err != nil {
 			return err
 		}
+		l.passOn(&r)
 	}
-	return l.write(ctx, "update", r, func() error { return l.Interface.Update(ctx, r) })
+	lease := l.lease.DeepCopy()
+	lease.Spec = resourcelock.LeaderElectionRecordToLeaseSpec(&r)
+	delete(lease.Annotations, askedBy)
+	return l.write(ctx, "update", r, func() (*coordination.Lease, error) {
+		return l.client().Update(ctx, lease, metav1.UpdateOptions{})
+	})
 }
 
 func (l *leaseLock) mayRelease() error {
@@ -91,17 +135,20 @@ func (l *leaseLock) mayRelease() error {
 	default:
 		return errRunGoesOn
 	}
-	if l.holder != l.Identity() {
+	if holder := l.lease.Spec.HolderIdentity; holder == nil || *holder != l.Identity() {
 		return errOtherHolder
 	}
 	return nil
 }
 
 func (l *leaseLock) write(
-	ctx context.Context, verb string, r resourcelock.LeaderElectionRecord, send func() error,
+	ctx context.Context, verb string, r resourcelock.LeaderElectionRecord, send func() (*coordination.Lease, error),
 ) error {
 	sent := time.Now()
-	err := send()
+	lease, err := send()
+	if err == nil {
+		l.lease = lease
+	}
 	if err == nil && r.HolderIdentity == l.Identity() {
 		l.acquired.Store(true)
 		l.election.set(l.key, func(c *candidacy) { c.renewed = sent })
@@ -114,31 +161,51 @@ func (l *leaseLock) write(
 	return err
 }
 
-// failure is a request that failed.
+// failure is a request that failed; its error is nil if there is none.
 type failure struct {
-	verb string
-	err  error
-	at   time.Time
+	err error
+	at  time.Time
 }
 
-// answered keeps the result of a request, unless the election was stopped during the request. A
-// read says nothing about a write that failed shortly before.
+// failures are the last reads and writes of a Lease, if they failed.
+type failures struct{ read, write failure }
+
+// answered keeps the result of a request. A read says nothing about a write that failed shortly
+// before.
+func (f *failures) answered(verb string, err error, now time.Time) {
+	switch {
+	case verb != verbRead && err == nil:
+		*f = failures{}
+	case verb != verbRead:
+		f.write = failure{err, now}
+	case err == nil && now.Sub(f.write.at) > leaseDuration:
+		*f = failures{}
+	default:
+		f.read = failure{err, now}
+	}
+}
+
+// last returns the newest error; nil if there is none.
+func (f *failures) last() error {
+	if f.read.err != nil && (f.write.err == nil || f.read.at.After(f.write.at)) {
+		return f.read.err
+	}
+	return f.write.err
+}
+
+// answered keeps the result of a request, unless the election was stopped during the request. It
+// logs an error if the requests for no other key fail, and the end of all errors.
 func (l *leaseLock) answered(ctx context.Context, verb string, err error) {
-	e, now := l.election, time.Now()
-	var failed *failure
+	e := l.election
 	switch {
 	case err != nil && errors.Is(ctx.Err(), context.Canceled):
 		return
 	case err != nil:
-		err = fmt.Errorf("%s Lease %s/%s: %w%s", verb, e.namespace, e.leaseName(l.key), err, advice(err))
-		failed = &failure{verb, err, now}
+		err = fmt.Errorf("%s Lease %s: %w%s", verb, l.Describe(), err, advice(err))
 	}
 	e.mu.Lock()
-	c, before := e.keys[l.key], e.failing()
-	if failed != nil || c.failure == nil || verb != verbRead || c.failure.verb == verbRead ||
-		now.Sub(c.failure.at) > leaseDuration {
-		c.failure = failed
-	}
+	before := e.failing()
+	e.keys[l.key].failures.answered(verb, err, time.Now())
 	after := e.failing()
 	e.mu.Unlock()
 	switch {
@@ -154,7 +221,7 @@ func (l *leaseLock) answered(ctx context.Context, verb string, err error) {
 func (e *Election) failing() int {
 	n := 0
 	for _, c := range e.keys {
-		if c.failure != nil {
+		if c.failures.last() != nil {
 			n++
 		}
 	}
@@ -178,8 +245,8 @@ func advice(err error) string {
 func (e *Election) Problem(key string) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if c := e.keys[key]; c != nil && c.failure != nil {
-		return c.failure.err
+	if c := e.keys[key]; c != nil {
+		return c.failures.last()
 	}
 	return nil
 }

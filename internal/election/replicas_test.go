@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -14,6 +15,8 @@ import (
 
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
+
+	"github.com/seed-d64a251c/roster/internal/election/electiontest"
 )
 
 // pod is a replica in a test, with a network of its own.
@@ -44,7 +47,7 @@ func (b *syncBuffer) String() string {
 }
 
 // startPod starts a replica that takes part in the elections of keys.
-func startPod(t *testing.T, api *fakeAPI, identity string, keys []string) *pod {
+func startPod(t *testing.T, api *electiontest.API, identity string, keys []string) *pod {
 	t.Helper()
 	p := &pod{network: &network{api: api}}
 	p.Election = loggingReplica(t, &rest.Config{Host: "http://api.test", Transport: p.network}, identity,
@@ -52,7 +55,14 @@ func startPod(t *testing.T, api *fakeAPI, identity string, keys []string) *pod {
 	ctx, cancel := context.WithCancel(t.Context())
 	p.end = cancel
 	for _, key := range keys {
-		p.ended.Go(func() { p.Lead(ctx, key, func(ctx context.Context) { <-ctx.Done() }) })
+		p.ended.Go(func() {
+			p.Lead(ctx, key, func(ctx context.Context, handOver <-chan struct{}) {
+				select {
+				case <-ctx.Done():
+				case <-handOver:
+				}
+			})
+		})
 	}
 	return p
 }
@@ -92,19 +102,41 @@ func leaders(t *testing.T, pods []*pod, keys []string) map[string]string {
 	return out
 }
 
-// watch checks for a time, four times a second, that no two replicas may write. It returns when
-// each key has had a leader without a break until the end, since the start.
-func watch(t *testing.T, pods []*pod, keys []string, d time.Duration) time.Duration {
+// watched is what watch has seen.
+type watched struct {
+	all    time.Duration // until all keys had a leader for the first time
+	breaks int           // how often a key had no leader after that
+}
+
+// watch checks for a time, four times a second, that no two replicas may write.
+func watch(t *testing.T, pods []*pod, keys []string, d time.Duration) watched {
 	t.Helper()
-	begin, since := time.Now(), time.Duration(0)
+	begin, seen := time.Now(), watched{all: d + 1}
 	for time.Since(begin) < d {
 		time.Sleep(250 * time.Millisecond)
 		synctest.Wait()
-		if len(leaders(t, pods, keys)) < len(keys) {
-			since = time.Since(begin)
+		all := len(leaders(t, pods, keys)) == len(keys)
+		switch {
+		case all && seen.all > d:
+			seen.all = time.Since(begin)
+		case !all && seen.all <= d:
+			seen.breaks++
 		}
 	}
-	return since
+	return seen
+}
+
+// shares returns how many keys each replica leads, those without any included.
+func shares(t *testing.T, pods []*pod, keys []string) map[string]int {
+	t.Helper()
+	count := map[string]int{}
+	for _, p := range pods {
+		count[p.identity] = 0
+	}
+	for _, who := range leaders(t, pods, keys) {
+		count[who]++
+	}
+	return count
 }
 
 func keysOf(n int) []string {
@@ -125,30 +157,99 @@ func TestReplicasShareTheKeysAndTakeOverThoseOfADeadOne(t *testing.T) {
 					pods = append(pods, startPod(t, api, fmt.Sprintf("pod-%d", i), keys))
 				}
 				defer func() { endAll(pods) }()
-				if since := watch(t, pods, keys, time.Minute); since > 20*time.Second {
-					t.Errorf("all keys have a leader after %s", since)
+				if seen := watch(t, pods, keys, 25*time.Second); seen.all > 20*time.Second || seen.breaks > 0 {
+					t.Errorf("all keys have a leader after %s", seen.all)
 				}
-				count := map[string]int{}
-				for _, who := range leaders(t, pods, keys) {
-					count[who]++
-				}
-				if len(count) < 3 {
-					t.Errorf("the replicas lead %v keys; want some each", count)
+				for who, n := range shares(t, pods, keys) {
+					if n == 0 {
+						t.Errorf("%s leads no key", who)
+					}
 				}
 				pods[0].kill()
 				pods[0].ended.Wait()
-				if since := watch(t, pods[1:], keys, time.Minute); since > 20*time.Second || since < 10*time.Second {
-					t.Errorf("the keys of the dead replica have a leader after %s", since)
+				if all := watch(t, pods[1:], keys, time.Minute).all; all > 20*time.Second || all < 10*time.Second {
+					t.Errorf("the keys of the dead replica have a leader after %s", all)
 				}
-				api.set(func() { api.requests = 0 })
+				api.Do(func() { api.Requests = 0 })
 				time.Sleep(time.Minute)
 				// Each replica sends a request for each key, at most every two seconds.
-				if most := 2 * len(keys) * 30; api.requests > most {
-					t.Errorf("two replicas sent %d requests in a minute; want at most %d", api.requests, most)
+				api.Do(func() {
+					if most := 2 * len(keys) * 31; api.Requests > most {
+						t.Errorf("two replicas sent %d requests in a minute; want at most %d", api.Requests, most)
+					}
+				})
+			})
+		})
+	}
+}
+
+func TestAReplicaThatStartsGetsItsShareOfTheKeys(t *testing.T) {
+	for round := range 4 {
+		t.Run(fmt.Sprint(round), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				api, keys := newAPI(), keysOf(5)
+				pods := []*pod{startPod(t, api, "pod-0", keys)}
+				defer func() { endAll(pods) }()
+				watch(t, pods, keys, time.Minute)
+				for i := range 2 {
+					pods = append(pods, startPod(t, api, fmt.Sprintf("pod-%d", i+1), keys))
+					watch(t, pods, keys, 3*time.Minute)
+					for who, n := range shares(t, pods, keys) {
+						if least := len(keys) / len(pods); n < least || n > least+1 {
+							t.Errorf("of %d replicas, %s leads %d of %d keys", len(pods), who, n, len(keys))
+						}
+					}
+				}
+				// From now on, nothing moves.
+				before := leaders(t, pods, keys)
+				seen := watch(t, pods, keys, 10*time.Minute)
+				if after := leaders(t, pods, keys); !maps.Equal(before, after) || seen.breaks > 0 {
+					t.Errorf("the leaders were %v and are %v, with %d breaks", before, after, seen.breaks)
 				}
 			})
 		})
 	}
+}
+
+// A leader hands over between two runs.
+func TestALeaderHandsOverAfterItsRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api, keys := newAPI(), keysOf(2)
+		busy := &pod{network: &network{api: api}}
+		busy.Election = replica(t, &rest.Config{Host: "http://api.test", Transport: busy.network}, "pod-0")
+		ctx, cancel := context.WithCancel(t.Context())
+		busy.end = cancel
+		finish := make(chan struct{})
+		for _, key := range keys {
+			busy.ended.Go(func() {
+				busy.Lead(ctx, key, func(ctx context.Context, handOver <-chan struct{}) {
+					select {
+					case <-ctx.Done():
+						return
+					case <-handOver:
+					}
+					select {
+					case <-ctx.Done():
+						t.Error("the run was interrupted")
+					case <-finish:
+					}
+				})
+			})
+		}
+		pods := []*pod{busy}
+		defer func() { endAll(pods) }()
+		watch(t, pods, keys, 30*time.Second)
+		pods = append(pods, startPod(t, api, "pod-1", keys))
+		watch(t, pods, keys, 5*time.Minute)
+		if count := shares(t, pods, keys); count["pod-0"] != 2 {
+			t.Errorf("during the run, the replicas lead %v", count)
+		}
+		close(finish)
+		watch(t, pods, keys, time.Minute)
+		if count := shares(t, pods, keys); count["pod-0"] != 1 || count["pod-1"] != 1 {
+			t.Errorf("after the run, the replicas lead %v", count)
+		}
+	})
 }
 
 func TestKeysHaveALeaderAgainAfterKubernetesWasOutOfReach(t *testing.T) {
@@ -157,7 +258,7 @@ func TestKeysHaveALeaderAgainAfterKubernetesWasOutOfReach(t *testing.T) {
 		pods := []*pod{startPod(t, api, "pod-0", keys), startPod(t, api, "pod-1", keys)}
 		defer func() { endAll(pods) }()
 		watch(t, pods, keys, 30*time.Second)
-		api.set(func() { api.down = true })
+		api.Do(func() { api.Down = true })
 		time.Sleep(renewDeadline + time.Second)
 		if l := leaders(t, pods, keys); len(l) > 0 {
 			t.Errorf("while no Lease can be renewed, these may write: %v", l)
@@ -168,15 +269,15 @@ func TestKeysHaveALeaderAgainAfterKubernetesWasOutOfReach(t *testing.T) {
 			}
 		}
 		time.Sleep(time.Minute)
-		api.set(func() { api.down = false })
-		if since := watch(t, pods, keys, time.Minute); since > 20*time.Second {
-			t.Errorf("all keys have a leader %s after the return", since)
+		api.Do(func() { api.Down = false })
+		if seen := watch(t, pods, keys, 25*time.Second); seen.all > 20*time.Second {
+			t.Errorf("all keys have a leader %s after the return", seen.all)
 		}
 		for _, p := range pods {
 			if err := p.Problem(keys[0]); err != nil {
 				t.Errorf("after the return, the problem is %v", err)
 			}
-			if n := strings.Count(p.log.String(), "\n"); n != 2 {
+			if n := strings.Count(p.log.String(), "level=WARN") + strings.Count(p.log.String(), "answers the"); n != 2 {
 				t.Errorf("the log has %d lines; want one for the failure and one for its end:\n%s", n, p.log.String())
 			}
 		}
@@ -197,10 +298,10 @@ func TestAStoppedLeaderDoesNotReleaseTheLeaseOfItsSuccessor(t *testing.T) {
 			t.Fatalf("%q leads", who)
 		}
 		pods[0].network.resume()
-		if since := watch(t, pods, keys, time.Minute); since > 0 {
-			t.Errorf("pod-1 did not lead for %s", since)
+		if seen := watch(t, pods, keys, time.Minute); seen.all > time.Second || seen.breaks > 0 {
+			t.Errorf("pod-1 did not lead %d times", seen.breaks)
 		}
-		if n := api.count("roster-aws-0 "); n > 0 {
+		if n := api.Count("roster-aws-0 "); n > 0 {
 			t.Errorf("the Lease was released %d times", n)
 		}
 	})
@@ -222,7 +323,7 @@ func TestOnlyTheHolderReleasesALeaseAndOnlyAfterItsRun(t *testing.T) {
 		}
 		return lock.Update(t.Context(), resourcelock.LeaderElectionRecord{})
 	}
-	if err := release(); err != errRunGoesOn || api.holder("roster-aws") != "pod-0" {
+	if err := release(); err != errRunGoesOn || api.Holder("roster-aws") != "pod-0" {
 		t.Errorf("during the run: %v", err)
 	}
 	close(lock.ended)
@@ -237,7 +338,7 @@ func TestOnlyTheHolderReleasesALeaseAndOnlyAfterItsRun(t *testing.T) {
 	if err := other.Update(t.Context(), record); err != nil {
 		t.Fatal(err)
 	}
-	if err := release(); err != errOtherHolder || api.holder("roster-aws") != "pod-1" {
+	if err := release(); err != errOtherHolder || api.Holder("roster-aws") != "pod-1" {
 		t.Errorf("after another process took it: %v", err)
 	}
 	if lost != 1 {
@@ -247,8 +348,8 @@ func TestOnlyTheHolderReleasesALeaseAndOnlyAfterItsRun(t *testing.T) {
 	if err := lock.Update(t.Context(), record); err != nil {
 		t.Fatal(err)
 	}
-	if err := release(); err != nil || api.holder("roster-aws") != "" {
-		t.Errorf("after its run: %v, the holder is %q", err, api.holder("roster-aws"))
+	if err := release(); err != nil || api.Holder("roster-aws") != "" {
+		t.Errorf("after its run: %v, the holder is %q", err, api.Holder("roster-aws"))
 	}
 }
 
@@ -298,8 +399,8 @@ func TestNoTwoReplicasMayWriteWhateverHappensToThem(t *testing.T) {
 					p.network.resume()
 					p.network.setCut(false)
 				}
-				if since := watch(t, pods, keys, time.Minute); since > 25*time.Second {
-					t.Errorf("after the faults, all keys have a leader after %s", since)
+				if seen := watch(t, pods, keys, time.Minute); seen.all > 25*time.Second {
+					t.Errorf("after the faults, all keys have a leader after %s", seen.all)
 				}
 			})
 		})

@@ -28,7 +28,7 @@ func TestAMissingPermissionIsNamed(t *testing.T) {
 		t.Run(verb, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				api := newAPI()
-				api.forbidden = verb
+				api.Forbidden = verb
 				keys := keysOf(2)
 				p := startPod(t, api, "pod-0", keys)
 				defer endAll([]*pod{p})
@@ -52,7 +52,7 @@ func TestAMissingPermissionIsNamed(t *testing.T) {
 				if !strings.Contains(log, "cannot "+verb) || strings.Count(log, "\n") > 1 {
 					t.Errorf("the log is:\n%s", log)
 				}
-				api.set(func() { api.forbidden = "" })
+				api.Do(func() { api.Forbidden = "" })
 				time.Sleep(time.Minute)
 				if !p.Leads(keys[0]) || p.Problem(keys[0]) != nil {
 					t.Errorf("with the permission, the problem is %v", p.Problem(keys[0]))
@@ -113,8 +113,8 @@ func TestRequestsDoNotShareAConnectionOfHTTP2(t *testing.T) {
 	if _, err := e.client.Leases("ops").Get(t.Context(), "roster", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
 		t.Errorf("the answer is %v", err)
 	}
-	if api.protocols["HTTP/1.1"] != 1 || len(api.protocols) != 1 {
-		t.Errorf("the requests use %v", api.protocols)
+	if api.Protocols["HTTP/1.1"] != 1 || len(api.Protocols) != 1 {
+		t.Errorf("the requests use %v", api.Protocols)
 	}
 }
 

@@ -162,6 +162,16 @@ var rules = []rule{
 	},
 	{
 		packages:  allPackages,
+		forbidden: []string{"./internal/election/electiontest"},
+		reason:    "the fake of Kubernetes is for tests only and must not be in the binary",
+	},
+	{
+		packages:  []string{"./internal/election/electiontest"},
+		forbidden: []string{"./...", "others"},
+		reason:    "a fake that shares code with the client would hide errors of the client",
+	},
+	{
+		packages:  allPackages,
 		forbidden: []string{"./internal/forge/forgetest"},
 		reason:    "the fake forges are for tests only and must not be in the binary",
 	},
