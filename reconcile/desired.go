@@ -25,10 +25,33 @@ type Desired struct {
 	Declared map[string]*schema.User
 	// previousGroups are the earlier keys of the selected groups that are not in Groups.
 	previousGroups map[string][]string
+
+	source *desiredSource // nil for a removed provisioner
+	dated  *datedKeys     // nil for a removed provisioner
+	// before is the source of the state from which Next computed this one, and changed is the
+	// difference between the two. before is nil if Desire computed this one.
+	before  *desiredSource
+	changed DesiredChanges
+	crowded []string // the sorted keys of the users in too many groups
+	// all is the whole desired state if Users and Groups have only a part of it; nil otherwise.
+	all *Desired
+}
+
+// whole returns the whole desired state.
+func (d *Desired) whole() *Desired {
+	if d != nil && d.all != nil {
+		return d.all
+	}
+	return d
 }
 
 // selects reports whether a group is selected.
-func (d *Desired) selects(group string) bool { return slices.Contains(d.Selected, group) }
+func (d *Desired) selects(group string) bool {
+	if d.AllUsers && d.source != nil {
+		return d.source.declarations.Groups[group] != nil
+	}
+	return slices.Contains(d.Selected, group)
+}
 
 // DesiredUser is a user in scope.
 type DesiredUser struct {
@@ -77,6 +100,8 @@ func Desire(d *schema.Declarations, p *schema.Provisioner, now time.Time) (*Desi
 		}
 	}
 	out.setPreviousGroups(d)
+	out.source = &desiredSource{declarations: d, provisioner: p, mapping: mapping, at: now}
+	out.dated, out.crowded = newDatedKeys(out), out.usersInMoreThan(maxGroupsOfUser)
 	return out, nil
 }
 

@@ -28,6 +28,7 @@ type gateInput struct {
 	observed      *Observed
 	unproved      UnprovedEntries
 	reviewed      *Reviewed // nil if no review is required
+	rest          *rest     // what the input leaves out; nil if it is whole
 	restored      *Desired  // what an earlier applied commit declared; nil if it is not known
 	ends          *endDates
 	// declarations are those of the plan; nil if no rules are compared.
@@ -277,7 +278,7 @@ func (in *gateInput) count(match func(*Change) bool) int {
 
 // managedUsers counts the managed users without those who wait for deletion.
 func (in *gateInput) managedUsers() int {
-	n := 0
+	n := in.rest.userCount()
 	for _, owned := range in.ledger.Users {
 		if owned.LeftScopeAt == nil {
 			n++
@@ -363,13 +364,15 @@ func holdEmptySource(in *gateInput, _ limit) map[int]string {
 		}
 		return in.all(emptySourceReason(what, want, have))
 	}
-	if out := check("users", len(in.desired.Users), in.managedUsers()-in.endedLeavers()); out != nil {
+	if out := check("users", len(in.desired.Users)+in.rest.userCount(),
+		in.managedUsers()-in.endedLeavers()); out != nil {
 		return out
 	}
 	if !in.policy.PushGroups {
 		return nil
 	}
-	return check("groups", len(in.desired.Groups), len(in.ledger.Groups))
+	left := in.rest.groupCount()
+	return check("groups", len(in.desired.Groups)+left, len(in.ledger.Groups)+left)
 }
 
 // holdScopeFlip holds the whole plan if the scope changes from groups to all users, or back.

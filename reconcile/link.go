@@ -54,6 +54,7 @@ type Linking struct {
 	adoptionEvidence  []string
 
 	keyByID map[string]string // the keys of the objects in State, by id
+	rest    *rest             // the objects in sync that are not in State; nil if there are none
 }
 
 // UnmanagedObject is an object of the directory that is neither managed nor adoptable.
@@ -85,6 +86,11 @@ type ConflictingObject struct {
 //	name taken         | held; if the other user waits for deletion, approval deletes that user
 //	(unmanaged)        | not changed, and listed
 func Link(o *Observed, ledger *Ledger, desired *Desired) *Linking {
+	return linkPart(o, ledger, desired, nil)
+}
+
+// linkPart links a part of a directory. left has the users in sync that the part leaves out.
+func linkPart(o *Observed, ledger *Ledger, desired *Desired, left *rest) *Linking {
 	l := &Linking{
 		State: State{Users: make(map[string]*User, len(o.Users)), Groups: make(map[string]*Group, len(o.Groups))},
 		Users: map[string]Situation{}, Groups: map[string]Situation{}, Conflicts: map[string]ConflictingObject{},
@@ -94,6 +100,7 @@ func Link(o *Observed, ledger *Ledger, desired *Desired) *Linking {
 		RenamedGroups: renamedKeys(ledger.Groups, desired.Groups,
 			func(g *DesiredGroup) []string { return g.Previously }),
 		keyByID: make(map[string]string, len(o.Users)+len(o.Groups)),
+		rest:    left,
 	}
 	l.linkUsers(o, ledger, desired)
 	l.linkGroups(o, ledger, desired)
@@ -268,7 +275,8 @@ func (l *Linking) linkGroups(o *Observed, ledger *Ledger, desired *Desired) {
 func (l *Linking) memberRefs(ids []string) []string {
 	out := make([]string, len(ids))
 	for i, id := range ids {
-		if out[i] = l.keyByID[id]; out[i] == "" { // unmanaged, or created between the two listings
+		out[i] = cmp.Or(l.keyByID[id], l.rest.leftOut(id))
+		if out[i] == "" { // unmanaged, or created between the two listings
 			out[i] = UnmanagedRef(id)
 		}
 	}

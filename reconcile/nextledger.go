@@ -12,7 +12,8 @@ func NextLedger(ledger *Ledger, plan *Plan, missing Missing, now time.Time) *Led
 		return l
 	}
 	l.renameWritten(plan.Linking)
-	for key, owned := range l.Users {
+	entries := plan.Entries(l)
+	for key, owned := range entries.Users {
 		_, contradicted := plan.Linking.Contradicted[UserRef(key)]
 		if seen := owned.seen(plan.Linking.State.Users[key] != nil, now); seen != owned {
 			owned = seen
@@ -33,7 +34,7 @@ func NextLedger(ledger *Ledger, plan *Plan, missing Missing, now time.Time) *Led
 			shrinking[c.Key] = true
 		}
 	}
-	for key, owned := range l.Groups {
+	for key, owned := range entries.Groups {
 		if owned.MembersUndecided && !shrinking[key] { // its previous members are desired, or no longer members
 			owned.MembersUndecided = false
 			l.Groups[key] = owned

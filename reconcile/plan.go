@@ -60,6 +60,10 @@ type Plan struct {
 	// created, although the intent of that run does not name it.
 	HoldsLostRun bool `json:"-"`
 
+	// Basis is for the next plan; nil if NextPlan did not make the plan.
+	Basis   *Basis `json:"-"`
+	covered *part  // that the plan was made from; nil for the whole input
+
 	commitsBetween bool // there are commits between the last applied one and this one
 }
 
@@ -116,12 +120,29 @@ type PlanInput struct {
 	// declarations go back to it. Gate updates does not count the changes that restore it. Nil if
 	// there is none.
 	Restored *Desired
+
+	rest *rest // what the input leaves out; nil if it is whole
+}
+
+// Partial reports whether the plan was made from a part of its input.
+func (p *Plan) Partial() bool { return p.covered != nil }
+
+// Entries returns the entries of a ledger that a plan concerns: all of them, or those of the keys
+// that the plan was made from. The plan leaves the others as they are.
+func (p *Plan) Entries(l *Ledger) *Ledger {
+	if p.covered == nil {
+		return l
+	}
+	return &Ledger{
+		Users: restrict(l.Users, p.covered.users), Groups: restrict(l.Groups, p.covered.groups),
+		Unconfirmed: l.Unconfirmed,
+	}
 }
 
 // NewPlan decides what to change. The same input gives the same plan and digest.
 func NewPlan(in PlanInput) *Plan {
 	in.Ledger = in.Ledger.withoutUnprovedDeletions(in.Unproved)
-	linking := Link(in.Observed, in.Ledger, in.Desired)
+	linking := linkPart(in.Observed, in.Ledger, in.Desired, in.rest)
 	linking.checkOwnership(in)
 	in.Ledger = linking.dated(in.Ledger)
 	target := newTarget(linking, in.Desired, in.Ledger, in.Provisioner, in.Now)
@@ -151,7 +172,7 @@ func NewPlan(in PlanInput) *Plan {
 		ledger: in.Ledger, status: in.Status, policy: in.Provisioner, now: in.Now, historyReason: in.HistoryReason,
 		outOfReach: in.OutOfReach,
 		trust:      in.Trust, auditRelease: in.AuditRelease, lostRun: in.LostRun, observed: in.Observed,
-		reviewed: in.Reviewed, restored: in.Restored, ends: ends, unproved: in.Unproved,
+		reviewed: in.Reviewed, restored: in.Restored, ends: ends, unproved: in.Unproved, rest: in.rest,
 		strict: strictPolicies(&in, p.Loosened),
 	}
 	if in.AppliedPolicy != nil {
@@ -169,14 +190,14 @@ func NewPlan(in PlanInput) *Plan {
 	p.dropUnusedApprovals()
 	p.HoldsLostRun = slices.ContainsFunc(p.Changes,
 		func(c Change) bool { return len(c.Held) > 0 && gates.createdByLostRun(&c) })
-	p.Notices = append(p.Notices, overQuota(in.Desired)...)
+	p.Notices = append(p.Notices, overQuota(in.Desired.whole())...)
 	if notice := linking.contradictedNotice(); notice != "" {
 		p.AddNotice("%s", notice)
 	}
 	if in.MappingEdit != nil {
 		p.AddNotice("%s", in.MappingEdit)
 	}
-	p.Expiring = upcomingExpiries(in.Desired, in.Now)
+	p.Expiring = upcomingExpiries(in.Desired.whole(), in.Now)
 	if in.Reviewed != nil && in.Reviewed.Date != nil {
 		p.UnreviewedDate = in.Reviewed.Date
 		p.AddNotice("%s%s", p.UnreviewedDate, in.Reviewed.missingParts())
@@ -185,9 +206,14 @@ func NewPlan(in PlanInput) *Plan {
 		p.AddNotice("%s", loss)
 	}
 	p.Counts = Counts{
-		DesiredUsers: len(
-			in.Desired.Users), DesiredGroups: len(in.Desired.Groups), ObservedUsers: len(in.Observed.Users),
-		ObservedGroups: len(in.Observed.Groups), Unmanaged: len(linking.Unmanaged), Adoptable: adoptable,
+		DesiredUsers:   len(in.Desired.Users) + in.rest.userCount(),
+		DesiredGroups:  len(in.Desired.Groups) + in.rest.groupCount(),
+		ObservedUsers:  len(in.Observed.Users) + in.rest.userCount(),
+		ObservedGroups: len(in.Observed.Groups) + in.rest.groupCount(),
+		Unmanaged:      len(linking.Unmanaged), Adoptable: adoptable,
+	}
+	if in.rest != nil {
+		p.covered = in.rest.part
 	}
 	p.Unmanaged, p.Releases = linking.Unmanaged, p.releases()
 	for i := range p.Changes {

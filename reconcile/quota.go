@@ -25,11 +25,56 @@ func overQuota(d *Desired) []string {
 	if n := len(d.Groups); n > maxGroups {
 		out = append(out, fmt.Sprintf("%d groups are desired; AWS allows %d", n, maxGroups))
 	}
-	if over := d.usersInMoreThan(maxGroupsOfUser); len(over) > 0 {
+	if over := d.crowdedUsers(); len(over) > 0 {
 		out = append(out, fmt.Sprintf("%s in more than %d groups (%s): AWS evaluates no more groups of one user",
 			usersAre(len(over)), maxGroupsOfUser, schema.ShortList(over, 5)))
 	}
 	return out
+}
+
+// crowdedUsers returns the sorted keys of the users who are in too many desired groups.
+func (d *Desired) crowdedUsers() []string {
+	if d.source != nil {
+		return d.crowded
+	}
+	return d.usersInMoreThan(maxGroupsOfUser)
+}
+
+// maxCounted is how many users are counted one by one.
+const maxCounted = 64
+
+// nextCrowded returns the users who are in too many groups of a later state. Only users who were,
+// or who are new members of a group, are counted.
+func (d *Desired) nextCrowded(later *Desired) []string {
+	if len(later.Groups) <= maxGroupsOfUser {
+		return nil
+	}
+	candidates := map[string]bool{}
+	for _, key := range d.crowded {
+		candidates[key] = true
+	}
+	for key := range later.changed.Groups {
+		if g := later.Groups[key]; g != nil {
+			for _, user := range g.Members {
+				if !d.has(key, user) {
+					candidates[user] = true
+				}
+			}
+		}
+	}
+	if len(d.Groups) <= maxGroupsOfUser || len(candidates) > maxCounted {
+		return later.usersInMoreThan(maxGroupsOfUser)
+	}
+	maps.DeleteFunc(candidates, func(user string, _ bool) bool {
+		n := 0
+		for key := range later.Groups {
+			if later.has(key, user) {
+				n++
+			}
+		}
+		return n <= maxGroupsOfUser
+	})
+	return slices.Sorted(maps.Keys(candidates))
 }
 
 // usersInMoreThan returns the sorted keys of the users who are in more than limit desired groups.

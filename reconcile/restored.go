@@ -1,6 +1,8 @@
 package reconcile
 
 import (
+	"iter"
+	"maps"
 	"slices"
 
 	"github.com/seed-d64a251c/roster/schema"
@@ -29,15 +31,26 @@ func (s *Status) earlierApplied(before *Status) []AppliedAt {
 // ManyUpdates reports whether more users differ from an earlier desired state than gate updates
 // lets pass. Then the run looks for an earlier applied commit to which the declarations go back.
 func (in PlanInput) ManyUpdates(before *Desired) bool {
-	gate := &gateInput{ledger: in.Ledger}
-	allowed := gateNamed(gateUpdates).tuned(in.Provisioner.Limits[gateUpdates]).of(gate.managedUsers())
+	l := gateNamed(gateUpdates).tuned(in.Provisioner.Limits[gateUpdates])
 	n := 0
-	for key, u := range in.Desired.Users {
-		if was := before.user(u, key); was != nil && !slices.Equal(was.Attributes, u.Attributes) {
+	for key, u := range in.Desired.changedFrom(before) {
+		if was := before.user(u, key); was != nil && was != u && !slices.Equal(was.Attributes, u.Attributes) {
 			n++
 		}
 	}
-	return n > allowed
+	if n <= l.of(0) {
+		return false
+	}
+	gate := &gateInput{ledger: in.Ledger}
+	return n > l.of(gate.managedUsers())
+}
+
+// changedFrom returns the users who may differ from another state.
+func (d *Desired) changedFrom(before *Desired) iter.Seq2[string, *DesiredUser] {
+	if d.before == nil || d.before != before.source {
+		return maps.All(d.Users)
+	}
+	return maps.All(restrict(d.Users, d.changed.Users))
 }
 
 // restored returns what an applied commit declared to which the merge goes back; nil if there is

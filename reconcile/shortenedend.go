@@ -45,7 +45,7 @@ type endDates struct {
 
 func newEndDates(in PlanInput, linking *Linking) *endDates {
 	e := &endDates{
-		desired: in.Desired, lastApplied: in.LastApplied, linking: linking,
+		desired: in.Desired.whole(), lastApplied: in.LastApplied, linking: linking,
 		known: map[access]ShortenedEnd{}, now: in.Now,
 	}
 	if in.Status != nil {
@@ -245,11 +245,11 @@ func (e *endDates) next(changes []Change) []ShortenedEnd {
 			out[a] = s
 		}
 	}
-	for key, u := range e.desired.Users {
+	for key, u := range e.desired.datedUsers() {
 		consider(access{user: key}, u.Until)
 	}
 	dated := map[string]bool{} // users with a membership that ends
-	for _, group := range e.desired.Selected {
+	for group := range e.desired.datedGroups() {
 		members := e.desired.Membership.Group(group)
 		for i := range members {
 			if members[i].Until != nil {

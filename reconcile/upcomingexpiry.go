@@ -55,12 +55,12 @@ func upcomingExpiries(d *Desired, now time.Time) []UpcomingExpiry {
 			},
 		)
 	}
-	for _, u := range d.Users {
+	for _, u := range d.datedUsers() {
 		if u.Until != nil {
 			add(u.Until, u.At, u.Key, "")
 		}
 	}
-	for _, key := range d.Selected {
+	for key := range d.datedGroups() {
 		members := d.Membership.Group(key)
 		for i := range members {
 			if m := &members[i]; m.Until != nil {

@@ -50,24 +50,29 @@ func upcomingLosses(in PlanInput) []upcomingLoss {
 		}
 		losses[key].users++
 	}
-	leavers := map[string]bool{} // users with a membership that ends
-	for _, group := range in.Desired.Selected {
-		members := in.Desired.Membership.Group(group)
+	dated := map[string]bool{} // users with a date; true if a membership ends
+	desired := in.Desired.whole()
+	for group := range desired.datedGroups() {
+		members := desired.Membership.Group(group)
 		for i := range members {
 			if m := &members[i]; m.Until != nil {
-				leavers[m.User] = true
+				dated[m.User] = true
 				add(m.Until, group, gateMemberRemovals)
 			}
 		}
 	}
-	for key, u := range in.Desired.Users {
-		if !u.Active {
+	for key := range desired.datedUsers() {
+		dated[key] = dated[key]
+	}
+	for key, membershipEnds := range dated {
+		u := desired.Users[key]
+		if u == nil || !u.Active {
 			continue
 		}
 		end := u.Until
 		var left *schema.Date
-		if leavers[key] {
-			left = in.Desired.scopeEnd(key)
+		if membershipEnds {
+			left = desired.scopeEnd(key)
 		}
 		if left != nil && (end == nil || left.End.Before(end.End)) {
 			end = left
@@ -115,7 +120,7 @@ func (in PlanInput) allowedRemovals(gate, group string) int {
 	if declared != nil && declared.Off {
 		return unbounded
 	}
-	base := len(in.Ledger.Users)
+	base := len(in.Ledger.Users) + in.rest.userCount()
 	if group != "" {
 		base = len(in.Desired.Membership.Group(group))
 	}

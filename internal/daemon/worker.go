@@ -43,6 +43,7 @@ type worker struct {
 	newer              chan struct{}               // closed by a commit newer than that of the current run; nil: no run
 	superseded         int                         // consecutive runs that a newer commit ended
 	replaced           *run.ReplacedRun            // what the last of them has read
+	kept               *run.Kept                   // that of the last run that had a plan; only work uses it
 }
 
 // refusal is an invalid commit that is not reported yet.
@@ -270,7 +271,11 @@ func (w *worker) work(ctx context.Context, trigger string) {
 		w.daemon.finished(w.key, result, err)
 	}
 	if due {
+		req.Kept = w.kept
 		result, err := w.daemon.Runner.Once(ctx, req)
+		if result != nil && result.Kept != nil {
+			w.kept = result.Kept
+		}
 		w.daemon.finished(w.key, result, err)
 		w.ended(trigger, result, err)
 		if w.isStandby() {

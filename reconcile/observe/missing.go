@@ -25,6 +25,7 @@ func (r *Reader) ConfirmMissing(
 	for _, old := range plan.Linking.RenamedGroups {
 		renamedGroups[old] = true
 	}
+	ledger = plan.Entries(ledger)
 	var refusal *reconcile.RefusedError // of a lookup: the others would be refused as well
 	for key := range ledger.Users {
 		// A user in scope who is declared inactive is not created.

@@ -26,7 +26,7 @@ func (r *Reader) ObserveAndPlan(ctx context.Context, in reconcile.PlanInput,
 		if in.Allowed, err = r.allowed(ctx, in); err != nil {
 			break
 		}
-		plan := reconcile.NewPlan(in)
+		plan := r.plan(in, v)
 		if ids := plan.EvidenceNeeded(in.Ledger); len(ids) > 0 && r.Evidence != nil {
 			found, err := r.Evidence(ctx, ids)
 			if err != nil {
@@ -41,7 +41,7 @@ func (r *Reader) ObserveAndPlan(ctx context.Context, in reconcile.PlanInput,
 				return nil, v, err
 			}
 			causesOf = round
-			plan = reconcile.NewPlan(in) // what was reviewed does not depend on causes
+			plan = r.plan(in, v) // what was reviewed does not depend on causes
 		}
 		plan.FullRead = v.fullReason
 		if v.fullyRead {
@@ -65,6 +65,24 @@ func (r *Reader) ObserveAndPlan(ctx context.Context, in reconcile.PlanInput,
 		}
 	}
 	return nil, v, fmt.Errorf("read %s: %w", r.Provisioner.Identity(), err)
+}
+
+// plan plans, from the basis if there is one. If the directory was read completely, that plan is
+// compared with one from all of the input, which is then used.
+func (r *Reader) plan(in reconcile.PlanInput, v *View) *reconcile.Plan {
+	plan := reconcile.NextPlan(r.Basis, in)
+	if !plan.Partial() || !v.fullyRead && !r.Verify {
+		return plan
+	}
+	whole := reconcile.NextPlan(nil, in)
+	difference := reconcile.Difference(in, plan, whole)
+	if r.Compared != nil {
+		r.Compared(difference)
+	}
+	if difference != "" || v.fullyRead {
+		return whole
+	}
+	return plan
 }
 
 // allowed returns what the interrupted runs were allowed, on the directory as it is now.

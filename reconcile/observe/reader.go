@@ -30,6 +30,14 @@ type Reader struct {
 	// Causes, if set, finds the causes of the changes of a plan with its input. It is called if the
 	// plan holds changes whose cause is not known.
 	Causes func(ctx context.Context, p *reconcile.Plan, in reconcile.PlanInput) (reconcile.KnownCauses, error)
+	// Basis is what an earlier plan of the provisioner left; nil: the plan is made from all of its
+	// input.
+	Basis *reconcile.Basis
+	// Verify compares each plan from a basis with the plan from all of its input, and not only
+	// after a complete read.
+	Verify bool
+	// Compared, if set, is called with the difference of two such plans; "" if they are the same.
+	Compared func(difference string)
 	// Interrupted are the runs whose work the run continues, the oldest first.
 	Interrupted []reconcile.InterruptedInput
 	// Progress, if set, is called during the reads of each phase.

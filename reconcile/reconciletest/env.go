@@ -41,6 +41,10 @@ type Env struct {
 	loadCache   schema.Cache
 	runs        int
 	Trigger     string
+	// Kept is what the last run left for the next one. Comparisons counts the plans that were made
+	// from it and compared with plans from everything.
+	Kept        *run.Kept
+	Comparisons int
 }
 
 func NewEnv(t testing.TB) *Env {
@@ -64,9 +68,9 @@ func NewEnv(t testing.TB) *Env {
 		Audit:   w.Audit,
 		Archive: w.Audit,
 		Source:  w,
-		Version: "test",
-		Now:     func() time.Time { return w.Now },
-		RunID:   func() string { w.runs++; return fmt.Sprintf("run-%d", w.runs) },
+		Version: "test", VerifyKept: true,
+		Now:   func() time.Time { return w.Now },
+		RunID: func() string { w.runs++; return fmt.Sprintf("run-%d", w.runs) },
 		Open: func(_ context.Context, _ *schema.Provisioner, readOnly bool) (reconcile.Directory, error) {
 			c := &scim.Client{
 				Endpoint: endpoint + w.Sim.Path(),
@@ -196,7 +200,21 @@ func (w *Env) Run(apply bool) (*run.Result, error) {
 	if w.Uncommitted != nil {
 		request.Declarations, request.Dirty = w.Uncommitted, true
 	}
-	return w.Runner.Once(w.T.Context(), request)
+	request.Kept = w.Kept
+	result, err := w.Runner.Once(w.T.Context(), request)
+	if result == nil {
+		return result, err
+	}
+	if result.Kept != nil {
+		w.Kept = result.Kept
+	}
+	if result.Compared {
+		w.Comparisons++
+	}
+	if result.Mismatch != "" {
+		w.T.Errorf("the plan from what changed is not the plan from everything: %s", result.Mismatch)
+	}
+	return result, err
 }
 
 // Apply makes one run that applies, and checks its outcome.

@@ -21,7 +21,17 @@ import (
 // TestRandomHistories makes random histories of declarations, outside changes, modes, faults, lost
 // audit branches and force-pushes. It checks each run against the state of the simulator. At the
 // end everything is approved, and runs must converge.
+//
+// Each run plans from what the one before it left. Each such plan is compared with the plan from
+// everything.
 func TestRandomHistories(t *testing.T) {
+	comparisons, histories := 0, 0
+	defer func() {
+		t.Logf("%d plans in %d histories were compared", comparisons, histories)
+		if histories >= 20 && comparisons < histories {
+			t.Errorf("only %d plans in %d histories were made from what changed", comparisons, histories)
+		}
+	}()
 	rapid.Check(t, func(rt *rapid.T) {
 		tb := &scopedTB{TB: t}
 		defer tb.end()
@@ -43,6 +53,7 @@ func TestRandomHistories(t *testing.T) {
 			h.runAndCheck()
 		}
 		h.converge()
+		comparisons, histories = comparisons+h.Comparisons, histories+1
 	})
 }
 

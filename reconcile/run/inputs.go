@@ -102,6 +102,9 @@ func desiredOf(s runState) (*reconcile.Desired, error) {
 	if s.request.Declarations.Provisioners[s.provisioner.Key] == nil {
 		return reconcile.DesiredOfRemoved(s.provisioner), nil
 	}
+	if next := s.request.Kept.basisOf().Desired().Next(s.request.Declarations, s.provisioner, s.started); next != nil {
+		return next, nil
+	}
 	return reconcile.Desire(s.request.Declarations, s.provisioner, s.started)
 }
 
@@ -175,6 +178,9 @@ func (r *Runner) loadLastApplied(ctx context.Context, s runState) (lastApplied, 
 		return lastApplied{}, nil
 	}
 	at := s.audit.Status.LastApplied
+	if kept, ok := s.request.Kept.desiredAt(at, s.provisioner.Identity()); ok {
+		return kept, nil
+	}
 	decls, err := r.Source.Declarations(ctx, at.Commit)
 	if err != nil {
 		if ctx.Err() != nil {

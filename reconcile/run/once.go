@@ -64,6 +64,7 @@ func (r *Runner) Once(ctx context.Context, req Request) (*Result, error) {
 	if reader.Interrupted, err = r.interruptedInputs(ctx, &state, inputs); err != nil {
 		return r.fail(ctx, state, cached, result, err)
 	}
+	reader.Compared = func(difference string) { result.Compared, result.Mismatch = true, difference }
 	plan, view, err := reader.ObserveAndPlan(ctx, inputs.plan, inputs.reviews)
 	if view != nil {
 		cached = view.CachedDirectory
@@ -75,6 +76,7 @@ func (r *Runner) Once(ctx context.Context, req Request) (*Result, error) {
 		r.Log.Info("the whole directory was read", "provisioner", state.provisioner.Key, "reason", full.Reason,
 			"calls", full.Calls)
 	}
+	result.keepForNext(state, inputs, plan)
 	r.annotate(plan, view.Observed, state, inputs, recovered.notice)
 	if req.Supersession.replacesPlan() {
 		result.Replaced = &ReplacedRun{state.audit.Status.RunID(), state.provisioner.Identity(), view}
@@ -119,6 +121,7 @@ func (r *Runner) reader(s runState, in inputs, known known) *observe.Reader {
 	return &observe.Reader{
 		Directory: in.directory, Provisioner: s.provisioner, Started: s.started, Trigger: s.request.Trigger,
 		Cached: known.cached, NotCached: known.notCached, Replaced: known.replaced,
+		Basis: s.request.Kept.basisOf(), Verify: r.VerifyKept,
 		Progress: r.progress(s.request), Evidence: r.evidence(s), Causes: r.causes(s, in.lastApplied),
 	}
 }

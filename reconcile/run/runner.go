@@ -54,6 +54,8 @@ type Runner struct {
 	// Cache, if set, keeps what was read of a directory between runs. Without it each run reads
 	// everything.
 	Cache observe.Cache
+	// VerifyKept compares in each run the plan from Request.Kept with the plan from everything.
+	VerifyKept bool
 	// Progress, if set, is called during reads and writes with the phase, and how many of its
 	// requests have ended. A phase ends with done equal to total.
 	Progress func(phase string, done, total int)
@@ -78,6 +80,8 @@ type Request struct {
 	Dormant bool
 	// Digest, if set, refuses a plan with another digest. It never approves anything.
 	Digest string
+	// Kept is that of the Result of an earlier run of the provisioner; nil: everything is computed.
+	Kept *Kept
 	// Progress, if set, is called instead of the Runner's.
 	Progress func(phase string, done, total int)
 	// Supersession says when a newer commit ends the run; the zero value means never.
@@ -104,6 +108,13 @@ type Result struct {
 	// LookAgain is when another run has to look at what this one left open: changes without a
 	// response, and objects that one lookup did not find. Zero if it left nothing open.
 	LookAgain time.Time
+	// Kept is for the Request of the next run of the provisioner; nil if the run had no plan.
+	Kept *Kept
+	// Compared is true if the plan from Request.Kept was compared with the plan from everything, as
+	// after each complete read. Mismatch is what differed; "" if nothing did. If something did, the
+	// run used the plan from everything.
+	Compared bool
+	Mismatch string
 	// Unanswered asks the forge again what it did not answer about reviews; nil if it answered
 	// everything. It returns nil once the forge answers.
 	Unanswered func(context.Context) error
