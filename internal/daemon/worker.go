@@ -27,6 +27,7 @@ type worker struct {
 	newCommit          bool      // the commit has not been run
 	retry              bool      // the last run is to be repeated now
 	scheduledAt        time.Time // of the next scheduled run; zero until it is needed
+	date               dateWait  // of the next run at a declared date
 	tried              time.Time // the NextTry of the quarantine in which the last run was made
 	idleTries          int       // consecutive runs in a quarantine that ended before they made a call
 	nextTry            time.Time // after such a run
@@ -60,6 +61,7 @@ func newWorker(d *Daemon, key string) *worker {
 func (w *worker) assign(p *schema.Provisioner, decls *schema.Declarations, commit reconcile.CommitRef) {
 	w.mu.Lock()
 	w.provisioner, w.decls, w.commit, w.newCommit, w.refused = p, decls, commit, true, nil
+	w.date = dateWait{}
 	if w.newer != nil {
 		close(w.newer)
 		w.newer = nil
@@ -115,6 +117,7 @@ func (w *worker) gitAnswers() {
 const (
 	triggerCommit   = "commit"
 	triggerSchedule = "schedule"
+	triggerDate     = "date" // access ends or begins, a pause ends, or a window opens
 	triggerRetry    = "retry"
 	askForge        = "ask" // no run: ask the forge again
 )
@@ -142,9 +145,9 @@ func (w *worker) run(ctx context.Context, handOver <-chan struct{}) {
 }
 
 // untilNext returns the time until the next run or question, and which it is: the scheduled run, in
-// a day without a schedule, or an earlier attempt after one that failed, could not end, or left
-// something open. A provisioner in quarantine tries again after its pause, and one without
-// authorization each minute.
+// a day without a schedule, one at a declared date, or an earlier attempt after one that failed,
+// could not end, or left something open. A provisioner in quarantine tries again after its pause,
+// and one without authorization each minute.
 func (w *worker) untilNext() (time.Duration, string) {
 	gitFails := w.daemon.outOfReach() != "" // then the next poll that succeeds starts the run
 	quarantine := w.daemon.quarantine(w.key)
@@ -168,6 +171,9 @@ func (w *worker) untilNext() (time.Duration, string) {
 		return time.Minute, triggerSchedule
 	case w.unreachable > 0 && !gitFails:
 		earlier(reconcile.Pause(w.unreachable, time.Minute, 10*time.Minute), triggerRetry)
+	}
+	if at := w.date.next(w.decls, p, w.daemon.Runner.Clock()); !at.IsZero() {
+		earlier(max(0, at.Sub(w.daemon.Runner.Clock())), triggerDate)
 	}
 	if !w.repeatAt.IsZero() {
 		earlier(max(0, w.repeatAt.Sub(w.daemon.Runner.Clock())), triggerRetry)
@@ -252,7 +258,7 @@ func (w *worker) work(ctx context.Context, trigger string) {
 	}
 	w.refused = nil
 	if due {
-		w.scheduledAt, w.tried = time.Time{}, time.Time{}
+		w.scheduledAt, w.tried, w.date = time.Time{}, time.Time{}, dateWait{}
 	}
 	if due && quarantine != nil {
 		w.tried = quarantine.NextTry

@@ -70,7 +70,7 @@ type Request struct {
 	Dirty        bool // the declarations have uncommitted changes; such a run must not apply
 	// Notices are notices of the caller, for example about deadlines. Plan and report repeat them.
 	Notices []string
-	Trigger string // "command", "commit", "schedule", "retry"
+	Trigger string // "command", "commit", "schedule", "date", "retry"
 	// OutOfReach is why the repository of the declarations cannot be reached, so that the commit
 	// may not be the newest; empty if it can.
 	OutOfReach string
