@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -25,7 +26,23 @@ type response struct {
 	status    int
 	header    http.Header
 	body      []byte
-	requestID string // assigned by the server
+	requestID string        // assigned by the server
+	buffer    *bytes.Buffer // with the body
+}
+
+// bodies are buffers of earlier responses.
+var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// maxPooledBody is the size of the largest buffer that is used again.
+const maxPooledBody = 4 << 20
+
+// release lets the buffer of the body be used again. The body must not be used afterward.
+func (r *response) release() {
+	if r.buffer != nil && r.buffer.Cap() <= maxPooledBody {
+		r.buffer.Reset()
+		bodies.Put(r.buffer)
+	}
+	r.body, r.buffer = nil, nil
 }
 
 // attemptResult is the result of sending a request once.
@@ -51,6 +68,7 @@ func (c *Client) attempt(ctx context.Context, r request, call *Call) attemptResu
 	}
 	call.Attempts++
 	res, err := c.exchange(ctx, r, endpoint, token)
+	defer res.release()
 	res.requestID = requestID(res.header, token)
 	call.Status, call.RequestID = res.status, res.requestID
 	throttled, wait := res.status == http.StatusTooManyRequests, time.Duration(0)
@@ -133,7 +151,9 @@ func (c *Client) exchange(ctx context.Context, r request, endpoint, token string
 		limit = maxErrorBody
 	}
 	res := response{status: httpResponse.StatusCode, header: httpResponse.Header}
-	res.body, err = io.ReadAll(io.LimitReader(httpResponse.Body, limit))
+	res.buffer = bodies.Get().(*bytes.Buffer)
+	_, err = res.buffer.ReadFrom(io.LimitReader(httpResponse.Body, limit))
+	res.body = res.buffer.Bytes()
 	switch {
 	case err != nil || limit != maxBody:
 	case len(res.body) == maxBody:

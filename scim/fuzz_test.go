@@ -26,7 +26,7 @@ func FuzzUser(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, data string) {
-		u, err := decodeUser([]byte(data))
+		u, err := decodeBody([]byte(data), decodeUser)
 		if (u == nil) == (err == nil) {
 			t.Fatalf("user %v, error %v", u, err)
 		}
@@ -38,7 +38,7 @@ func FuzzUser(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, err := decodeUser(body)
+		again, err := decodeBody(body, decodeUser)
 		if err != nil {
 			t.Fatalf("%s: %v", body, err)
 		}
@@ -57,8 +57,8 @@ func FuzzGroup(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, data string) {
-		aws, errAWS := AWS.decodeGroup([]byte(data))
-		rfc, errRFC := RFC.decodeGroup([]byte(data))
+		aws, errAWS := decodeBody([]byte(data), AWS.decodeGroup)
+		rfc, errRFC := decodeBody([]byte(data), RFC.decodeGroup)
 		if (errAWS == nil) != (errRFC == nil) {
 			t.Fatalf("errors %v and %v", errAWS, errRFC)
 		}
@@ -83,19 +83,16 @@ func FuzzListing(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, data string) {
-		p, err := decodePage([]byte(data))
+		p, ids, err := decodePage([]byte(data), decodeID)
 		if err != nil {
 			return
 		}
-		if p.Resources == nil && (p.TotalResults == nil || *p.TotalResults != 0) {
+		if !p.hasResources && (p.TotalResults == nil || *p.TotalResults != 0) {
 			t.Errorf("%q passes for an empty listing", data)
 		}
 		for _, profile := range []Profile{AWS, RFC} {
 			l := listing[User]{c: &Client{Profile: profile}, cursors: map[string]bool{}, ids: map[string]bool{}}
-			n := 0
-			if p.Resources != nil {
-				n = len(*p.Resources)
-			}
+			n := len(ids)
 			for i := range n {
 				l.ids[string(rune(i))] = true
 			}

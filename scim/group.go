@@ -3,6 +3,8 @@ package scim
 import (
 	"encoding/json"
 	"errors"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // GroupSchema is the schema URI of groups (RFC 7643 section 10).
@@ -44,20 +46,20 @@ func groupBody(g *Group) ([]byte, error) {
 //
 // Servers that return members may omit an empty list, so for them an absent list is an empty group.
 // IAM Identity Center returns an empty list for every group, so its list is ignored.
-func (p Profile) decodeGroup(data []byte) (*Group, error) {
-	var w wireGroup
-	if err := json.Unmarshal(data, &w); err != nil {
+func (p Profile) decodeGroup(d *jsontext.Decoder) (*Group, error) {
+	g := &Group{}
+	if err := decode(d, g); err != nil {
 		return nil, err
 	}
-	if w.ID == "" {
+	if g.ID == "" {
 		return nil, errors.New("a group without id")
 	}
-	g := w.Group
+	members := g.Members
 	g.Members = nil
 	if p.returnsMembers() {
-		g.Members = distinctMembers(w.Members)
+		g.Members = distinctMembers(members)
 	}
-	return &g, nil
+	return g, nil
 }
 
 // distinctMembers removes duplicates, because some servers store a member twice. The result is
@@ -81,20 +83,4 @@ func membersOf(ids []string) []Member {
 		members[i].Value = id
 	}
 	return members
-}
-
-// objectID is the only part of an object that a membership needs.
-type objectID struct {
-	ID string `json:"id"`
-}
-
-func decodeID(data []byte) (*objectID, error) {
-	var o objectID
-	if err := json.Unmarshal(data, &o); err != nil {
-		return nil, err
-	}
-	if o.ID == "" {
-		return nil, errors.New("an object without id")
-	}
-	return &o, nil
 }

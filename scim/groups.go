@@ -224,7 +224,7 @@ func (c *Client) DeleteGroup(ctx context.Context, id string) error {
 // id is empty.
 func (p Profile) groupDecoder(into **Group, id string) func(response) error {
 	return func(res response) error {
-		g, err := p.decodeGroup(res.body)
+		g, err := decodeBody(res.body, p.decodeGroup)
 		if err == nil && id != "" && g.ID != id {
 			err = fmt.Errorf("requested group %s, got %s", id, g.ID)
 		}

@@ -3,7 +3,6 @@ package scim
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -11,6 +10,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // legacyPageSize is the page size of IAM Identity Center before it introduced cursors in August
@@ -78,28 +79,17 @@ func (c *Client) Groups(ctx context.Context, f Filter) iter.Seq2[*Group, error] 
 // MemberIDs lists the ids of the members of a group. It is faster than Users, because it decodes
 // only the ids.
 func (c *Client) MemberIDs(ctx context.Context, groupID string) iter.Seq2[string, error] {
-	members := list(ctx, c, "list users", "/Users", GroupsValueEq(groupID), decodeID,
-		func(o *objectID) object { return object{id: o.ID} })
-	return func(yield func(string, error) bool) {
-		for o, err := range members {
-			if err != nil {
-				yield("", err)
-				return
-			}
-			if !yield(o.ID, nil) {
-				return
-			}
-		}
-	}
+	return list(ctx, c, "list users", "/Users", GroupsValueEq(groupID), decodeID,
+		func(id string) object { return object{id: id} })
 }
 
 func list[T any](ctx context.Context, c *Client, op, path string, f Filter,
-	decode func([]byte) (*T, error), read func(*T) object) iter.Seq2[*T, error] {
-	return func(yield func(*T, error) bool) {
+	decode func(*jsontext.Decoder) (T, error), read func(T) object) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
 		l := listing[T]{c: c, op: op, path: path, filter: f, decode: decode, read: read,
 			cursors: map[string]bool{}, ids: map[string]bool{}}
 		if err := l.run(ctx, yield); err != nil {
-			yield(nil, &ListError{op, f.text(c.Profile), l.pages, len(l.ids), err})
+			yield(*new(T), &ListError{op, f.text(c.Profile), l.pages, len(l.ids), err})
 		}
 	}
 }
@@ -109,8 +99,8 @@ type listing[T any] struct {
 	c        *Client
 	op, path string
 	filter   Filter
-	decode   func([]byte) (*T, error)
-	read     func(*T) object
+	decode   func(*jsontext.Decoder) (T, error)
+	read     func(T) object
 
 	pages   int
 	empty   int             // number of consecutive empty pages
@@ -122,16 +112,16 @@ type listing[T any] struct {
 
 // page is a ListResponse (RFC 7644 section 3.4.2, RFC 9865 section 2).
 type page struct {
-	Resources    *[]json.RawMessage `json:"Resources"`
-	TotalResults *int               `json:"totalResults"`
-	StartIndex   *int               `json:"startIndex"`
-	ItemsPerPage *int               `json:"itemsPerPage"`
-	NextCursor   *string            `json:"nextCursor"`
+	hasResources bool
+	TotalResults *int
+	StartIndex   *int
+	ItemsPerPage *int
+	NextCursor   *string
 }
 
 // run yields the objects of all pages. It returns nil if the listing is complete or the consumer
 // stopped.
-func (l *listing[T]) run(ctx context.Context, yield func(*T, error) bool) error {
+func (l *listing[T]) run(ctx context.Context, yield func(T, error) bool) error {
 	if err := l.filter.check(); err != nil {
 		return err
 	}
@@ -167,41 +157,14 @@ func (l *listing[T]) run(ctx context.Context, yield func(*T, error) bool) error 
 }
 
 // fetch reads one page.
-func (l *listing[T]) fetch(ctx context.Context, cursor string) (p page, objects []*T, err error) {
-	decode := func(res response) error {
-		p, objects = page{}, nil
-		var err error
-		if p, err = decodePage(res.body); err != nil {
-			return err
-		}
-		if p.Resources == nil {
-			return nil
-		}
-		for _, raw := range *p.Resources {
-			o, err := l.decode(raw)
-			if err != nil {
-				return err
-			}
-			objects = append(objects, o)
-		}
-		return nil
+func (l *listing[T]) fetch(ctx context.Context, cursor string) (p page, objects []T, err error) {
+	decode := func(res response) (err error) {
+		p, objects, err = decodePage(res.body, l.decode)
+		return err
 	}
 	path := l.path + "?" + l.query(cursor)
 	err = l.c.do(ctx, request{op: l.op, method: http.MethodGet, path: path, decode: decode})
 	return p, objects, err
-}
-
-// decodePage reads a ListResponse. A body without Resources is an error unless the total is zero,
-// so that another document is not taken for an empty listing.
-func decodePage(data []byte) (page, error) {
-	var p page
-	if err := json.Unmarshal(data, &p); err != nil {
-		return p, err
-	}
-	if p.Resources == nil && (p.TotalResults == nil || *p.TotalResults != 0 || p.NextCursor != nil) {
-		return p, errors.New("not a ListResponse: it has no Resources")
-	}
-	return p, nil
 }
 
 // query returns the query of a page. It does not use url.Values, because the first page requires a

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // ServiceProviderConfig lists the features of a server (RFC 7643 section 5). IAM Identity Center's
@@ -152,22 +154,9 @@ func (c *Client) ResourceTypes(ctx context.Context) ([]ResourceType, error) {
 func listUnpaged[T any](ctx context.Context, c *Client, op, path string) ([]T, error) {
 	var got []T
 	err := c.do(ctx, request{op: op, method: http.MethodGet, path: path, decode: func(res response) error {
-		p, err := decodePage(res.body)
-		if err != nil {
-			return err
-		}
-		got = nil
-		if p.Resources == nil {
-			return nil
-		}
-		for _, raw := range *p.Resources {
-			var v T
-			if err := json.Unmarshal(raw, &v); err != nil {
-				return err
-			}
-			got = append(got, v)
-		}
-		return nil
+		var err error
+		_, got, err = decodePage(res.body, func(d *jsontext.Decoder) (v T, err error) { return v, decode(d, &v) })
+		return err
 	}})
 	return got, err
 }

@@ -3,6 +3,8 @@ package scim
 import (
 	"encoding/json"
 	"errors"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Schema URIs of users (RFC 7643 section 10).
@@ -137,18 +139,17 @@ func userBody(u *User, id string) ([]byte, error) {
 }
 
 // decodeUser reads a user. A user without an id is an error.
-func decodeUser(data []byte) (*User, error) {
-	var w wireUser
-	if err := json.Unmarshal(data, &w); err != nil {
+func decodeUser(d *jsontext.Decoder) (*User, error) {
+	u := &User{}
+	if err := decode(d, u); err != nil {
 		return nil, err
 	}
-	if w.ID == "" {
+	if u.ID == "" {
 		return nil, errors.New("a user without id")
 	}
-	u := w.User
 	if u.Enterprise != nil && u.Enterprise.IsZero() {
 		u.Enterprise = nil
 	}
-	dropEmptyLists(&u)
-	return &u, nil
+	dropEmptyLists(u)
+	return u, nil
 }

@@ -145,7 +145,7 @@ func objectPath(collection, id string) (string, error) {
 // is empty.
 func userDecoder(into **User, id string) func(response) error {
 	return func(res response) error {
-		u, err := decodeUser(res.body)
+		u, err := decodeBody(res.body, decodeUser)
 		if err == nil && id != "" && u.ID != id {
 			err = fmt.Errorf("requested user %s, got %s", id, u.ID)
 		}
