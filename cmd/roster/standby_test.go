@@ -2,14 +2,19 @@ package main
 
 import (
 	"cmp"
+	"fmt"
 	"math/rand/v2"
+	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/seed-d64a251c/roster/internal/election/electiontest"
 )
 
 // standbyLease is the lease of the daemons in these tests.
@@ -109,5 +114,49 @@ func TestOneOfTwoDaemonsCorrectsDriftWhileGitIsDown(t *testing.T) {
 	f.push()
 	f.await("the next commit to be applied", f.applied)
 	f.stop()
+	f.checkReports()
+}
+
+// TestAReplicaTakesOverTheProvisionersOfAKilledOne is the test of the flags and of what they
+// connect. make e2e-kubernetes tests it with a real API server.
+func TestAReplicaTakesOverTheProvisionersOfAKilledOne(t *testing.T) {
+	t.Parallel()
+	api := &electiontest.API{}
+	server := httptest.NewServer(api)
+	defer server.Close()
+	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
+	config := fmt.Sprintf(`apiVersion: v1
+kind: Config
+clusters: [{name: test, cluster: {server: %q}}]
+contexts: [{name: test, context: {cluster: test}}]
+current-context: test
+`, server.URL)
+	if err := os.WriteFile(kubeconfig, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f := startFleet(t, fleetConfig{replicas: []string{"a", "b"}, provisioners: []string{"aws-1", "aws-2"},
+		perSecond: 20, added: 20, flags: func(string) []string {
+			return []string{"--lease-kubernetes", "ops/roster", "--kubeconfig", kubeconfig}
+		}})
+	f.signalDuringRound(1+rand.IntN(f.added), syscall.SIGKILL)
+	f.await("the commit to be applied", f.applied)
+	takeovers := f.takeovers()
+	if len(takeovers) == 0 {
+		t.Error("the other replica has not written")
+	}
+	t.Logf("the other replica wrote after %v", takeovers)
+	for key := range takeovers {
+		if holder := api.Holder("roster-" + key); strings.HasSuffix(holder, f.killed.holder) {
+			t.Errorf("%s holds the Lease of %s", holder, key)
+		}
+	}
+	f.restartKilled()
+	f.stop()
+	for _, key := range f.provisioners {
+		if holder := api.Holder("roster-" + key); holder != "" {
+			t.Errorf("%s holds the Lease of %s after its end", holder, key)
+		}
+	}
+	f.checkWriters()
 	f.checkReports()
 }
