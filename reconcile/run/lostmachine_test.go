@@ -197,3 +197,36 @@ func TestFoundObjectsAreOwnedOnAnotherMachine(t *testing.T) {
 		}
 	})
 }
+
+// TestAnotherMachineWithARecordForgetsNoUnconfirmedObject has a machine that completed the report
+// of its killed run, and is lost before a lookup finds the user. Another machine has a record of an
+// older branch, so it does not take over the interrupted runs of others, and reads lag.
+func TestAnotherMachineWithARecordForgetsNoUnconfirmedObject(t *testing.T) {
+	for _, leaves := range []bool{false, true} {
+		t.Run(fmt.Sprintf("the user leaves: %v", leaves), func(t *testing.T) {
+			w := newEnv(t)
+			w.Commit("enabled: true", people(1))
+			w.Apply(reconcile.RunApplied)
+			w.Commit("enabled: true", people(2))
+			w.stale(90 * time.Second)
+			w.kill(killAt(reconcile.CreateUser, "u2"))
+			if r := w.applyOnce(); r.Counts.Unknown != 1 {
+				t.Fatalf("the user is found before the machine is lost\n%s", reportText(r))
+			}
+			w.Audit.Trust = trusts[1]
+			w.Audit.Forge("aws", func(s *reconcile.AuditState) { s.Status.Interrupted = nil })
+			w.Audit.Unproved.Unconfirmed = map[string]bool{reconcile.UserRef("u2"): true}
+			if leaves {
+				w.Commit("enabled: true", people(1))
+			}
+			var r *reconcile.Report
+			for range 8 { // the last runs read what they wrote
+				r = w.applyOnce()
+			}
+			if _, owned := w.past("aws").Ledger.Users["u2"]; !owned || w.active("name2") == leaves || r.Counts.Held > 0 {
+				t.Errorf("the ledger has the user: %v; the user is active: %v\n%s", owned, w.active("name2"),
+					reportText(r))
+			}
+		})
+	}
+}
