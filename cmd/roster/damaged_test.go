@@ -2,9 +2,11 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -44,9 +46,40 @@ func damage(t *testing.T, name string, change func([]byte) []byte) {
 	}
 }
 
-// TestADamagedStateDirectoryStopsNothing damages each file that a daemon has left in its state
-// directory, one after the other. The daemon then starts, applies a new commit, and keeps what it
-// could not read.
+// damages are the ways in which a file of roster is damaged.
+var damages = map[string]func(t *testing.T, name string){
+	"empty":     func(t *testing.T, name string) { damage(t, name, func([]byte) []byte { return nil }) },
+	"truncated": func(t *testing.T, name string) { damage(t, name, func(b []byte) []byte { return b[:len(b)/2] }) },
+	"zeros":     zeros,
+	"garbage": func(t *testing.T, name string) {
+		damage(t, name, func([]byte) []byte { return []byte("\x00\xff}{ \"not what roster wrote\n") })
+	},
+	"a folder": func(t *testing.T, name string) {
+		t.Helper()
+		if err := errors.Join(os.Remove(name), os.MkdirAll(filepath.Join(name, "folder"), 0o700)); err != nil {
+			t.Fatal(err)
+		}
+	},
+	// The superuser can read the file: then it is garbage as well.
+	"without permission": func(t *testing.T, name string) {
+		t.Helper()
+		if os.Geteuid() == 0 {
+			damage(t, name, func([]byte) []byte { return []byte("garbage") })
+		}
+		if err := os.Chmod(name, 0); err != nil {
+			t.Fatal(err)
+		}
+	},
+}
+
+func zeros(t *testing.T, name string) {
+	t.Helper()
+	damage(t, name, func(b []byte) []byte { return make([]byte, len(b)) })
+}
+
+// TestADamagedStateDirectoryStopsNothing damages the files that a daemon has left in its state
+// directory: all of roster's at once, in each way, and each of Git's. The daemon then starts,
+// applies a new commit, and keeps what it could not read.
 func TestADamagedStateDirectoryStopsNothing(t *testing.T) {
 	t.Parallel()
 	sim, d := newAppliedDaemon(t)
@@ -56,24 +89,30 @@ func TestADamagedStateDirectoryStopsNothing(t *testing.T) {
 	if err := os.CopyFS(good, os.DirFS(state)); err != nil {
 		t.Fatal(err)
 	}
-	changes := map[string]func([]byte) []byte{
-		"empty":     func([]byte) []byte { return nil },
-		"truncated": func(b []byte) []byte { return b[:len(b)/2] },
-		"zeros":     func(b []byte) []byte { return make([]byte, len(b)) },
-	}
-	kinds := map[string]bool{} // of files that were tested
+	var own []string
 	for _, file := range stateFiles(t, good) {
 		kind, _, _ := strings.Cut(file, string(filepath.Separator))
-		for name, change := range changes {
-			own := strings.HasSuffix(file, ".json") || kind == "redact.key" // not one of Git
-			if own || name == "zeros" {
-				kinds[kind] = true
-				d.checkDamaged(good, file, name, change)
-			}
+		switch {
+		case strings.HasSuffix(file, ".json") || kind == "redact.key" || kind == "holder":
+			own = append(own, file)
+		case kind == "source.git" || kind == "audit.git":
+			d.checkDamaged(good, "zeros", zeros, file)
 		}
 	}
-	for _, kind := range []string{"branch", "cache", "evaluations.json", "redact.key", "source.git"} {
-		if !kinds[kind] {
+	for _, dir := range []string{"pending", "queue", "quarantine"} { // no run has left these files
+		name := filepath.Join(good, dir, "aws.json")
+		err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o700), os.WriteFile(name, []byte("{}"), 0o600))
+		if err != nil {
+			t.Fatal(err)
+		}
+		own = append(own, filepath.Join(dir, "aws.json"))
+	}
+	for name, change := range damages {
+		d.checkDamaged(good, name, change, own...)
+	}
+	for _, kind := range []string{"branch", "cache", "evaluations.json", "holder", "pending", "quarantine", "queue",
+		"redact.key"} {
+		if !slices.ContainsFunc(own, func(file string) bool { return strings.HasPrefix(file, kind) }) {
 			t.Errorf("the state directory has no %s", kind)
 		}
 	}
@@ -82,8 +121,8 @@ func TestADamagedStateDirectoryStopsNothing(t *testing.T) {
 	}
 }
 
-// checkDamaged starts the daemon with a copy of a state directory in which one file is damaged.
-func (d *daemonProcess) checkDamaged(good, file, name string, change func([]byte) []byte) {
+// checkDamaged starts the daemon with a copy of a state directory in which files are damaged.
+func (d *daemonProcess) checkDamaged(good, name string, change func(*testing.T, string), files ...string) {
 	d.t.Helper()
 	state := filepath.Join(d.home, "state")
 	if err := os.RemoveAll(state); err != nil {
@@ -92,7 +131,9 @@ func (d *daemonProcess) checkDamaged(good, file, name string, change func([]byte
 	if err := os.CopyFS(state, os.DirFS(good)); err != nil {
 		d.t.Fatal(err)
 	}
-	damage(d.t, filepath.Join(state, file), change)
+	for _, file := range files {
+		change(d.t, filepath.Join(state, file))
+	}
 	log := &bytes.Buffer{}
 	d.raw = log
 	d.start()
@@ -100,14 +141,23 @@ func (d *daemonProcess) checkDamaged(good, file, name string, change func([]byte
 	outcome := d.waitForLog("run ended")["outcome"]
 	d.stop()
 	if outcome != string(reconcile.RunInSync) && outcome != string(reconcile.RunApplied) {
-		d.t.Errorf("%s %s: the run ended %v", file, name, outcome)
+		d.t.Errorf("%s: the run ended %v", name, outcome)
 	}
-	harmless := strings.Contains(file, "evaluations"+string(filepath.Separator)) // an answer is only looked for
-	if file == "holder" || name == "truncated" && file == "redact.key" {
-		harmless = true // the id is replaced; half of a key is a key
-	}
-	if n := strings.Count(log.String(), `"file":"`+state); n != 1 && !harmless {
-		d.t.Errorf("%s %s: %d warnings name a file, want 1:\n%s", file, name, n, log)
+	for _, file := range files {
+		// The id is replaced without a warning, and a stored answer is only looked for.
+		if file == "holder" || strings.Contains(file, "evaluations"+string(filepath.Separator)) {
+			continue
+		}
+		warnings := 0
+		for line := range strings.Lines(log.String()) {
+			if strings.Contains(line, `"level":"WARN"`) && (strings.Contains(line, filepath.Join(state, file)) ||
+				strings.Contains(line, `"file":"`+state) && len(files) == 1) { // of Git's, the whole repository
+				warnings++
+			}
+		}
+		if warnings != 1 {
+			d.t.Errorf("%s: %d warnings name the file %s, want 1:\n%s", name, warnings, file, log)
+		}
 	}
 }
 

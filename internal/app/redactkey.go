@@ -10,13 +10,17 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strings"
+	"regexp"
 
 	"github.com/seed-d64a251c/roster/internal/atomicfile"
 )
 
-// minRedactKey is the minimum length of a key, in bytes.
+// minRedactKey is the minimum length of a key of --redact-key, in bytes.
 const minRedactKey = 16
+
+// ownRedactKey matches a key that createRedactKey wrote. A part of one is not accepted: with another
+// key, hashes differ from those in earlier reports, so it must not change without a warning.
+var ownRedactKey = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 // readRedactKey reads the key that redacted values are hashed with. If file is "", the key is in
 // the state directory, and is created if it does not exist. A damaged key in the state directory is
@@ -45,22 +49,19 @@ func readRedactKey(file, stateDir string, log *slog.Logger) ([]byte, error) {
 // moveDamagedRedactKey sets a key that createRedactKey did not write aside.
 func moveDamagedRedactKey(file string, log *slog.Logger) error {
 	key, err := os.ReadFile(file)
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist), err == nil && ownRedactKey.Match(bytes.TrimSpace(key)):
 		return nil
-	}
-	if err != nil {
+	case err != nil && !atomicfile.Unreadable(err):
 		return err
-	}
-	text := string(bytes.TrimSpace(key))
-	if len(text) >= minRedactKey && !strings.ContainsRune(text, 0) {
-		return nil
 	}
 	aside, err := atomicfile.MoveDamaged(file)
 	if err != nil {
 		return err
 	}
 	log.Warn("a state file is damaged and was set aside", "file", aside, "lost", "the key of redacted values: their "+
-		"hashes differ from those in earlier reports, and held changes can only be approved all together")
+		"hashes differ from those in earlier reports, and held changes can only be approved all together; to keep "+
+		"the hashes, stop roster and restore the file from a backup")
 	return nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"syscall"
 )
 
 // Step is a point of a write at which a crash would leave something different on the disk.
@@ -116,6 +117,18 @@ func Remove(name string) error {
 
 // Damaged is the ending of the name of a file or folder that MoveDamaged has set aside.
 const Damaged = ".damaged"
+
+// Unreadable reports whether an error of a read means that a file cannot be read later either: it is
+// a folder, its permissions forbid it, or its disk is broken. It is false for a file that is not
+// there, and for errors such as too many open files.
+func Unreadable(err error) bool {
+	for _, damage := range []error{fs.ErrPermission, syscall.EISDIR, syscall.EIO} {
+		if errors.Is(err, damage) {
+			return true
+		}
+	}
+	return false
+}
 
 // MoveDamaged renames a file or folder that cannot be read to NAME.damaged, so that it can be made
 // again and the damage can still be examined. It replaces what was set aside before.

@@ -24,7 +24,11 @@ var validHolder = regexp.MustCompile(`^[0-9a-f]{32}$`)
 func HolderID(stateDir string) (string, error) {
 	name := filepath.Join(stateDir, "holder")
 	content, err := os.ReadFile(name)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if atomicfile.Unreadable(err) {
+		if _, err := atomicfile.MoveDamaged(name); err != nil {
+			return "", fmt.Errorf("set the damaged id of the state directory aside: %w", err)
+		}
+	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("read the id of the state directory: %w", err)
 	}
 	if id := strings.TrimSpace(string(content)); validHolder.MatchString(id) {

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/seed-d64a251c/roster/internal/atomicfile"
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
@@ -41,6 +42,9 @@ func readJournal(name string) (*reconcile.Interrupted, error) {
 	f, err := os.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
+	}
+	if atomicfile.Unreadable(err) {
+		return nil, &CorruptError{File: name, Line: 1, Err: err}
 	}
 	if err != nil {
 		return nil, err
@@ -97,6 +101,9 @@ func parseJournal(name string, from io.Reader) (*reconcile.Interrupted, error) {
 				return nil, r.damaged
 			}
 			return r.out, nil
+		}
+		if atomicfile.Unreadable(err) {
+			return nil, &CorruptError{File: name, Line: r.line + 1, Err: err}
 		}
 		if err != nil {
 			return nil, fmt.Errorf("read journal %s: %w", name, err)

@@ -59,7 +59,7 @@ func RecoverJournal(stateDir, provisioner, host string, now time.Time) (*Recover
 		return nil, err
 	}
 	data, err := os.ReadFile(name)
-	if err != nil {
+	if err != nil && !atomicfile.Unreadable(err) {
 		return nil, err
 	}
 	out := readableLines(data)

@@ -165,3 +165,28 @@ func TestRecoverJournalRefuses(t *testing.T) {
 		t.Errorf("a state directory that is used: %v", err)
 	}
 }
+
+// A journal that cannot be read at all may have writes that are in no report.
+func TestAFolderInPlaceOfAJournalStopsItsProvisionerUntilItIsRecovered(t *testing.T) {
+	store, dir := &memStore{}, t.TempDir()
+	damagedRun(t, store, dir, func(b []byte) []byte { return b })
+	r := newRecorder(t, store, dir)
+	name := r.journalPath(prov)
+	if err := errors.Join(os.Remove(name), os.MkdirAll(filepath.Join(name, "folder"), 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	state, err := r.LoadState(t.Context(), prov)
+	var corrupt *CorruptError
+	if err != nil || !errors.As(state.JournalError, &corrupt) ||
+		!strings.Contains(corrupt.Error(), "roster audit recover "+prov) {
+		t.Fatalf("the state is %+v, %v; want the error of the journal", state, err)
+	}
+	out, err := RecoverJournal(dir, prov, "host", time.Now())
+	if err != nil || out.File != name+".damaged" || len(out.Changes) != 0 {
+		t.Fatalf("recovered %+v, %v", out, err)
+	}
+	state, err = r.LoadState(t.Context(), prov)
+	if err != nil || state.JournalError != nil || len(state.OpenIntents) != 1 {
+		t.Errorf("after that, the state is %+v, %v; want the lost run", state, err)
+	}
+}

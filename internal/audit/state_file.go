@@ -52,6 +52,9 @@ func readState[T any](r *Recorder, name, loss string) (*T, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
+	if atomicfile.Unreadable(err) {
+		return nil, r.moveDamaged(name, loss, err)
+	}
 	if err != nil {
 		return nil, err
 	}

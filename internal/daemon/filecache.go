@@ -132,6 +132,9 @@ func (c *FileCache) read(provisioner string) (*observe.CachedDirectory, error) {
 		return nil, fmt.Errorf("remove the temporary files of a crash: %w", err)
 	}
 	text, err := os.ReadFile(name)
+	if atomicfile.Unreadable(err) {
+		return nil, &damagedError{err}
+	}
 	if err != nil {
 		return nil, err
 	}

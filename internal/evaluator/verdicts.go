@@ -65,10 +65,11 @@ const (
 func OpenVerdicts(file, version string) (*Verdicts, error) {
 	v := &Verdicts{file: file, version: version}
 	data, err := os.ReadFile(file)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	unreadable := atomicfile.Unreadable(err)
+	if err != nil && !unreadable && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("read verdicts: %w", err)
 	}
-	if err == nil && (json.Unmarshal(data, &v.data) != nil || v.data.Version != 1) {
+	if unreadable || err == nil && (json.Unmarshal(data, &v.data) != nil || v.data.Version != 1) {
 		v.data = verdictFile{}
 		if v.aside, err = atomicfile.MoveDamaged(file); err != nil {
 			return nil, fmt.Errorf("set damaged verdicts aside: %w", err)

@@ -54,6 +54,9 @@ func (s *Store) lock(name string) (unlock func(), err error) {
 func (s *Store) load(name string) (tokens, error) {
 	var t tokens
 	f, err := os.Open(s.file(name))
+	if atomicfile.Unreadable(err) {
+		return t, moveDamaged(s.file(name), "the token cannot be read")
+	}
 	if err != nil {
 		return t, fmt.Errorf("open the token store: %w", err)
 	}
@@ -110,6 +113,9 @@ func (s *Store) key(create bool) (*age.X25519Identity, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: the token store's key %s is missing", ErrNeedsAuthorization, name)
 	}
+	if atomicfile.Unreadable(err) {
+		return s.replaceKey(name, create)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the token store's key: %w", err)
 	}
@@ -125,6 +131,11 @@ func (s *Store) key(create bool) (*age.X25519Identity, error) {
 	if err == nil {
 		return key, nil
 	}
+	return s.replaceKey(name, create)
+}
+
+// replaceKey sets a damaged key aside. If create is set, it creates another one.
+func (s *Store) replaceKey(name string, create bool) (*age.X25519Identity, error) {
 	damaged := moveDamaged(name, "the token store's key is damaged")
 	if create && errors.Is(damaged, ErrNeedsAuthorization) {
 		return s.newKey(name)

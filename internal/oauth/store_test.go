@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -161,4 +162,37 @@ func TestStoreOnDisk(t *testing.T) {
 	wantError(t, err, true, "is missing")
 	authorize(t, e.Client)
 	wantToken(t, e.newProcess())
+}
+
+// Whatever is in place of a token or its key, it is set aside, and the client needs an
+// authorization.
+func TestADamagedStoreNeedsAnAuthorization(t *testing.T) {
+	damages := map[string]func(name string) error{
+		"empty":   func(name string) error { return os.WriteFile(name, nil, 0o600) },
+		"garbage": func(name string) error { return os.WriteFile(name, []byte("garbage"), 0o600) },
+		"zeros":   func(name string) error { return os.WriteFile(name, make([]byte, 200), 0o600) },
+		"cut off": func(name string) error {
+			b, err := os.ReadFile(name)
+			return errors.Join(err, os.WriteFile(name, b[:len(b)/2], 0o600))
+		},
+		"a folder": func(name string) error {
+			return errors.Join(os.Remove(name), os.MkdirAll(filepath.Join(name, "folder"), 0o700))
+		},
+	}
+	for damage, do := range damages {
+		for _, file := range []string{"aws.age", "key"} {
+			t.Run(damage+" "+file, func(t *testing.T) {
+				e := newEnv(t, AuthorizationCode, "roster")
+				authorize(t, e.Client)
+				name := filepath.Join(e.Store.Dir, file)
+				if err := do(name); err != nil {
+					t.Fatal(err)
+				}
+				_, err := e.newProcess().Token(t.Context())
+				wantError(t, err, true, "set aside as "+name+".damaged")
+				authorize(t, e.Client)
+				wantToken(t, e.newProcess())
+			})
+		}
+	}
 }
