@@ -18,8 +18,9 @@ import (
 // minRedactKey is the minimum length of a key of --redact-key, in bytes.
 const minRedactKey = 16
 
-// ownRedactKey matches a key that createRedactKey wrote. A part of one is not accepted: with another
-// key, hashes differ from those in earlier reports, so it must not change without a warning.
+// ownRedactKey matches a key that createRedactKey wrote. A part of one is not accepted: with
+// another key, hashes differ from those in earlier reports, so it must not change without a
+// warning.
 var ownRedactKey = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 // readRedactKey reads the key that redacted values are hashed with. If file is "", the key is in

@@ -118,8 +118,8 @@ func Remove(name string) error {
 // Damaged is the ending of the name of a file or folder that MoveDamaged has set aside.
 const Damaged = ".damaged"
 
-// Unreadable reports whether an error of a read means that a file cannot be read later either: it is
-// a folder, its permissions forbid it, or its disk is broken. It is false for a file that is not
+// Unreadable reports whether an error of a read means that a file cannot be read later either: it
+// is a folder, its permissions forbid it, or its disk is broken. It is false for a file that is not
 // there, and for errors such as too many open files.
 func Unreadable(err error) bool {
 	for _, damage := range []error{fs.ErrPermission, syscall.EISDIR, syscall.EIO} {

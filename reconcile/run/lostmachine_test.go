@@ -223,7 +223,8 @@ func TestAnotherMachineWithARecordForgetsNoUnconfirmedObject(t *testing.T) {
 			for range 8 { // the last runs read what they wrote
 				r = w.applyOnce()
 			}
-			if _, owned := w.past("aws").Ledger.Users["u2"]; !owned || w.active("name2") == leaves || r.Counts.Held > 0 {
+			_, owned := w.past("aws").Ledger.Users["u2"]
+			if !owned || w.active("name2") == leaves || r.Counts.Held > 0 {
 				t.Errorf("the ledger has the user: %v; the user is active: %v\n%s", owned, w.active("name2"),
 					reportText(r))
 			}
