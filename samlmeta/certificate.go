@@ -57,6 +57,10 @@ func ParseCertificate(name string, data []byte) (*Certificate, error) {
 	if len(data) > maxFile {
 		return nil, schema.Problems{pemTooLong.at(start, "", "has %d bytes", len(data))}
 	}
+	data, other := plainPEM(data)
+	if other != "" {
+		return nil, schema.Problems{badPEM.at(start, "", "%s", other)}
+	}
 	block, rest := pem.Decode(data)
 	for b, more := block, rest; b != nil; b, more = pem.Decode(more) {
 		if strings.Contains(b.Type, "PRIVATE KEY") {
@@ -79,6 +83,19 @@ func ParseCertificate(name string, data []byte) (*Certificate, error) {
 		return nil, schema.Problems{pemTooLong.at(start, "", "has %d characters", n)}
 	}
 	return newCertificate(lineOf(name, data, "-----BEGIN "), block.Bytes)
+}
+
+// plainPEM returns the text of a PEM file without its byte-order mark. other is not empty if the
+// file is in another encoding, in which PEM cannot be found.
+func plainPEM(data []byte) (text []byte, other string) {
+	text, other = schema.PlainText(data)
+	switch {
+	case other == "":
+		return text, ""
+	case strings.HasPrefix(other, "the file is UTF-"):
+		return nil, strings.TrimPrefix(other, "the file ")
+	}
+	return data, "" // a certificate in DER, for example, which is no PEM block
 }
 
 // lineOf returns the position of a text at the start of a line.
@@ -151,7 +168,11 @@ func (c *Certificate) base64() string {
 // ParseKey parses a private key in PEM (PKCS#8, PKCS#1 or SEC 1). It must be the key of the
 // certificate. Errors never contain the key.
 func (c *Certificate) ParseKey(text string) (crypto.Signer, error) {
-	block, _ := pem.Decode([]byte(text))
+	data, other := plainPEM([]byte(text))
+	if other != "" {
+		return nil, fmt.Errorf("the private key %s: save it as UTF-8", other)
+	}
+	block, _ := pem.Decode(data)
 	switch {
 	case block == nil:
 		return nil, fmt.Errorf("the private key is not in PEM")

@@ -8,7 +8,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	xrv "github.com/mattermost/xml-roundtrip-validator"
 
@@ -60,12 +59,13 @@ func (e *element) attr(local string) string {
 // namespaces of SAML metadata, that every decoder interprets in the same way.
 func parseDocument(name string, data []byte) (*document, error) {
 	start := schema.Pos{File: name, Line: 1, Column: 1}
-	switch {
-	case len(data) > maxFile:
+	if len(data) > maxFile {
 		return nil, schema.Problems{hostileXML.at(start, "", "has %d bytes; the maximum for metadata is %d", len(data),
 			maxFile)}
-	case !utf8.Valid(data):
-		return nil, schema.Problems{hostileXML.at(start, "", "is not UTF-8")}
+	}
+	data, other := schema.PlainText(data)
+	if other != "" {
+		return nil, schema.Problems{hostileXML.at(start, "", "%s", strings.TrimPrefix(other, "the file "))}
 	}
 	r := &documentReader{doc: &document{name: name, data: data}, decoder: xml.NewDecoder(bytes.NewReader(data)),
 		current: -1}

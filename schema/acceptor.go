@@ -56,7 +56,7 @@ func (a *acceptor) cueFile(records []source.Record) *fileResult {
 }
 
 // DataFile accepts the records of a data file.
-func (a *acceptor) dataFile(ref *tree.File, text string, context *fileContext, limits source.Limits) *fileResult {
+func (a *acceptor) dataFile(ref *tree.File, text []byte, context *fileContext, limits source.Limits) *fileResult {
 	a.result = &fileResult{}
 	a.arena.Reset()
 	f := &source.DataFile{
@@ -74,7 +74,7 @@ func (a *acceptor) dataFile(ref *tree.File, text string, context *fileContext, l
 func (a *acceptor) accept(kind string, f tree.Field) {
 	rule := a.schema.roots[kind].rule.(*structRule)
 	n := *f.Value // a copy for the defaults: the node may still be unified with others
-	validKey := rule.acceptsKey(f.Name)
+	validKey := rule.acceptsKey(f.Name) && !hasTextFinding(&n)
 	switch {
 	case validKey && kind == "users" && rule.values.check(&n, nil):
 		a.result.users = append(a.result.users, a.user(f.Name, f.At.Pos(), &n))

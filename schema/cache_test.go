@@ -95,7 +95,7 @@ func mixture() *schematest.Tree {
 		}
 	}
 	all.Write("zone.cue", "package roster\n\ntimezone: \"UTC\"\n")
-	all.Write("groups/more.json", `{"g-00001": {"members": {"p-000009": {"until": "2026-12-31"}}}}`)
+	all.Write("groups/more.json", `{"g-00001": {"members": {"p-000100": {"until": "2026-12-31"}}}}`)
 	all.Write("users/pieces.cue", "package roster\n\nusers: \"p-000100\": {userId: \"pieces\", firstName: \"A\", "+
 		"lastName: \"B\"}\n")
 	all.Write("users/pieces.yaml", "p-000100:\n  email: pieces@example.com\n")

@@ -132,7 +132,7 @@ func incompleteIn(full cue.Value) (out []errors.Error) {
 		}
 		for _, err := range errors.Errors(it.Value().Validate(cue.Concrete(true))) {
 			message := source.CUEMessage(err)
-			// The compiled schema reports the first, and the extraction of values the second.
+			// The compiled schema or the extraction of values reports them.
 			if message != "field is required but not present" && !strings.HasPrefix(message, "incomplete value ") {
 				out = append(out, err)
 			}

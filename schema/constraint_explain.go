@@ -59,12 +59,26 @@ func (l *loader) reportErrors(errs []errors.Error, c tree.Code, invalid map[tree
 		p := c.Problem(l.positionOf(err, path), path, hideLongStrings(source.CUEMessage(err)))
 		if c == tree.CUEError {
 			p.Advice = "" // CUE wrote the message
+			if m := unknownReference.FindStringSubmatch(p.Message); m != nil {
+				p.Advice = referenceAdvice(m[1])
+			}
 		}
 		if secretPath(path) {
 			p.Code, p.Message, p.Advice = tree.SecretLiteral.ID, notASecretRef, tree.SecretLiteral.Advice
 		}
 		l.report(p)
 	}
+}
+
+// unknownReference matches CUE's message for a name without declaration.
+var unknownReference = regexp.MustCompile(`^reference "([^"]+)" not found`)
+
+func referenceAdvice(name string) string {
+	switch strings.ToLower(name) {
+	case "true", "false", "yes", "no":
+		return tree.BoolAdvice
+	}
+	return "write it between double quotes if it is text"
 }
 
 // rawProblems checks the declared values, before CUE unified them with the schema, against the

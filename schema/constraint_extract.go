@@ -22,13 +22,16 @@ type extractor struct {
 
 // records adds the evaluated records of a kind to out. It returns false if v is not a struct.
 func (x *extractor) records(out *tree.Node, v cue.Value, kind string) bool {
-	it, err := v.Fields()
+	it, err := v.Fields(cue.Optional(true)) // required fields bear their mark only with this option
 	if err != nil {
 		return false
 	}
 	for it.Next() {
+		if it.IsOptional() {
+			continue
+		}
 		key := it.Selector().Unquoted()
-		if !x.dynamic.Includes(kind, key) {
+		if !x.dynamic.Includes(kind, key) || x.onlyRequired(it, tree.JoinPath(kind, key), tree.Position{}) {
 			continue
 		}
 		var known tree.Field
@@ -40,6 +43,24 @@ func (x *extractor) records(out *tree.Node, v cue.Value, kind string) bool {
 		path := tree.JoinPath(kind, key)
 		value := x.value(it.Value(), path, tree.Position{}, known.Value)
 		out.Fields = append(out.Fields, tree.Field{Name: key, At: x.labelPosition(path, value, known.At), Value: value})
+	}
+	return true
+}
+
+// onlyRequired reports whether a field is a constraint such as `name!: string` that no declaration
+// fulfills. The field does not exist then, whatever its constraint is. It reports the field as
+// missing.
+func (x *extractor) onlyRequired(it *cue.Iterator, path string, around tree.Position) bool {
+	if it.Selector().ConstraintType() != cue.RequiredConstraint {
+		return false
+	}
+	if !x.lenient {
+		at := x.position(it.Value(), path, around, nil)
+		if label, ok := x.dynamic.LabelPositions[path]; ok {
+			at = label
+		}
+		x.report(tree.MissingField.Problem(at.Pos(), path, fieldMissing).
+			WithAdvice("add it: with a !, a declaration only requires the field; or remove the !"))
 	}
 	return true
 }
@@ -115,14 +136,20 @@ func (x *extractor) value(v cue.Value, path string, around tree.Position, known 
 }
 
 func (x *extractor) structValue(n *tree.Node, v cue.Value, path string, known *tree.Node) {
-	it, err := v.Fields()
+	it, err := v.Fields(cue.Optional(true)) // required fields bear their mark only with this option
 	if err != nil {
 		return
 	}
 	n.Kind = tree.Struct
 	for it.Next() {
+		if it.IsOptional() {
+			continue
+		}
 		name := it.Selector().Unquoted()
 		below := tree.JoinPath(path, name)
+		if x.onlyRequired(it, below, n.At) {
+			continue
+		}
 		var have tree.Field
 		if f := known.Get(name); f != nil {
 			have = *f

@@ -70,7 +70,15 @@ func (r *typeRule) check(n *tree.Node, pc *problemCollector) bool {
 	if slices.Contains(r.kinds, n.Kind) {
 		return true
 	}
-	return pc.report(n, tree.WrongType, "must be "+r.name, "")
+	advice := ""
+	switch {
+	case len(r.kinds) > 1:
+	case r.kinds[0] == tree.Bool:
+		advice = tree.BoolAdvice
+	case r.kinds[0] == tree.Int:
+		advice = tree.IntAdvice
+	}
+	return pc.report(n, tree.WrongType, "must be "+r.name, advice)
 }
 
 // anyRule accepts all values.

@@ -197,7 +197,7 @@ func (a *acceptor) file(file *sourceFile, l *loader, context *fileContext) (*fil
 	if err != nil {
 		return nil, err
 	}
-	return a.dataFile(file.ref, string(text), context, l.limits), nil
+	return a.dataFile(file.ref, text, context, l.limits), nil
 }
 
 // readRemaining adds the records of a file that were not accepted to literals, and reports the
@@ -227,13 +227,13 @@ func (l *loader) readRemaining(f *sourceFile) error {
 	}
 	text, readable, err := l.readFile(f.ref.Path)
 	if readable {
-		l.readData(f.ref, string(text))
+		l.readData(f.ref, text)
 	}
 	return err
 }
 
 // readData adds the records of a data file to literals.
-func (l *loader) readData(ref *tree.File, text string) {
+func (l *loader) readData(ref *tree.File, text []byte) {
 	f := &source.DataFile{
 		Ref: ref, Types: l.types, Limits: l.limits, Arena: &tree.Arena{},
 		Report: l.report, Conflict: l.conflict,

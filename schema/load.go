@@ -101,6 +101,10 @@ func load(
 		return nil, err
 	}
 	l.reportAll(files.Problems)
+	if len(files.CUE)+len(files.Data)+len(files.Problems) == 0 {
+		l.report(tree.NothingDeclared.Problem(tree.Pos{}, "",
+			"there is no .cue file, and no data file below users/ or groups/"))
+	}
 	l.warnings = files.Warnings
 	if l.guard = newCUEGuard(fsys, files, verified); l.guard != nil {
 		defer l.guard.finish()
@@ -129,6 +133,7 @@ func (l *loader) load(ctx context.Context, files *source.Files) (*Declarations, 
 		return nil, context.Cause(ctx)
 	}
 	l.checkRecords(timeout)
+	l.checkTexts()
 	l.reportCUEErrors()
 	l.loadMappings()
 	l.cache.previous.setMappingInputs(l.mappingInputs())
@@ -156,7 +161,7 @@ func (l *loader) load(ctx context.Context, files *source.Files) (*Declarations, 
 func (l *loader) sortedProblems() tree.Problems {
 	l.redactProblems(l.problems)
 	l.problems.Sort()
-	out := slices.Compact(l.problems)
+	out := dropConsequences(slices.Compact(l.problems))
 	if l.omitted > 0 {
 		out = append(out, tree.TooLarge.Problem(tree.Pos{}, "",
 			fmt.Sprintf("there are more problems than the %d listed",
@@ -187,7 +192,7 @@ func (l *loader) record(r source.Record) {
 		!l.accepted.slowPath[recordKey{r.Kind, r.Name}] {
 		return
 	}
-	l.literals.Add(r, l.conflict)
+	l.literals.Add(r, l.report)
 }
 
 func (l *loader) conflict(name string, a, b *tree.Node) { l.report(tree.ConflictProblem(name, a, b)) }

@@ -205,7 +205,7 @@ func (m *Mapping) policy(path string) string {
 func text(v any) (string, bool) {
 	switch v := v.(type) {
 	case string:
-		return v, true
+		return tree.Compose(v), true
 	case bool:
 		if v {
 			return "true", true

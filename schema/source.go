@@ -18,3 +18,7 @@ type ContentError = source.ContentError
 // has instead: a submodule, a pointer of Git LFS, an entry with an impossible name. The error is an
 // fs.ErrInvalid. Another attempt does not help.
 func Unreadable(name string, err error) Problem { return source.Unreadable(name, err) }
+
+// PlainText returns the UTF-8 text of a file without its byte-order mark. For any other encoding it
+// returns what the file has instead, such as "the file is UTF-16, not UTF-8".
+func PlainText(data []byte) (text []byte, other string) { return source.PlainText(data) }

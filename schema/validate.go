@@ -44,6 +44,7 @@ func (l *loader) validate(d *Declarations) {
 	c.reasons()
 	c.mappings()
 	c.warnings()
+	c.selectsNobody()
 }
 
 // checkReference reports a reference to an object that is not declared.
@@ -101,7 +102,7 @@ func (v *validator) reread(file string) *loader {
 			l.record(r)
 		}
 	} else {
-		l.readData(&tree.File{Path: file}, string(text))
+		l.readData(&tree.File{Path: file}, text)
 	}
 	if v.rereads == nil {
 		v.rereads = map[string]*loader{}
@@ -228,6 +229,8 @@ func (v *validator) checkFile(name string, at tree.Pos, path string) bool {
 		message = "is a symbolic link, which roster does not follow"
 	} else if !info.Mode().IsRegular() {
 		message = "not a regular file"
+	} else if _, err := source.ReadFile(v.fsys, name); errors.Is(err, fs.ErrInvalid) {
+		message = source.Unreadable(name, err).Message
 	}
 	if message == "" {
 		return true

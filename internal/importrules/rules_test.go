@@ -74,6 +74,7 @@ var rules = []rule{
 	{
 		packages:  []string{"./schema/internal/tree"},
 		forbidden: []string{"./...", "others", "io/fs", "log", "log/slog", "net", "net/...", "os", "os/...", "sync"},
+		allowed:   []string{"golang.org/x/text/unicode/norm"},
 		reason:    "tree has only values, positions and problems; it knows no format, no CUE and no declaration",
 	},
 	{

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
@@ -20,6 +20,8 @@ type csvReader struct {
 	file    *DataFile
 	r       *csv.Reader
 	columns []string
+	// lines is the number of lines before the header.
+	lines int
 	// members are the members of each group.
 	members map[string]*tree.Builder
 	// groups are in order of appearance.
@@ -39,7 +41,17 @@ var (
 const attributePrefix = "attributes."
 
 func (f *DataFile) readCSV(text string) {
-	c := &csvReader{file: f, r: csv.NewReader(strings.NewReader(text))}
+	c := &csvReader{file: f}
+	if !strings.Contains(text, "\n") {
+		text = strings.ReplaceAll(text, "\r", "\n") // some programs end lines with CR only
+	}
+	separator, rest, isLine := separatorLine(text)
+	if isLine {
+		c.lines, text = 1, rest
+	} else {
+		separator = f.separator(text)
+	}
+	c.r = newCSVReader(text, separator)
 	c.r.ReuseRecord = true
 	header, err := c.r.Read()
 	if err != nil {
@@ -56,7 +68,7 @@ func (f *DataFile) readCSV(text string) {
 		row = c.membership
 	}
 	defer c.flush()
-	for {
+	for number := 2; ; number++ {
 		cells, err := c.r.Read()
 		if errors.Is(err, io.EOF) {
 			return
@@ -69,8 +81,68 @@ func (f *DataFile) readCSV(text string) {
 			c.file.reportAt(c.position(i), tree.TooLarge, c.file.Limits.tooLong(), "", "")
 			return
 		}
-		row(cells)
+		if c.fits(cells, number) {
+			row(cells[:len(c.columns)])
+		}
 	}
+}
+
+// separators are the characters between cells that are recognized.
+const separators = ",;\t|"
+
+func newCSVReader(text string, separator rune) *csv.Reader {
+	r := csv.NewReader(strings.NewReader(text))
+	r.Comma, r.FieldsPerRecord = separator, -1
+	return r
+}
+
+// separatorLine reads a first line such as "sep=;", which Excel writes and reads.
+func separatorLine(text string) (separator rune, rest string, ok bool) {
+	m := separatorLinePattern.FindStringSubmatch(text)
+	if m == nil {
+		return 0, "", false
+	}
+	return rune(m[1][0]), text[len(m[0]):], true
+}
+
+var separatorLinePattern = regexp.MustCompile(`^"?(?i:sep)=([,;\t|])"?[,;\t|]*\r?(?:\n|$)`)
+
+// separator returns the character between the cells of the header: the one with which a required
+// column is found.
+func (f *DataFile) separator(text string) rune {
+	for _, separator := range separators {
+		header, err := newCSVReader(text, separator).Read()
+		if err != nil {
+			continue
+		}
+		for _, name := range header {
+			if name = strings.TrimSpace(name); name == "key" || name == "group" && f.kind == "groups" {
+				return separator
+			}
+		}
+	}
+	return ','
+}
+
+// fits reports whether a row has a cell for each column. It reports a row with another number of
+// cells, except cells without text after the last column. It skips a row without any text.
+func (c *csvReader) fits(cells []string, number int) bool {
+	blank := func(cell string) bool { return strings.TrimSpace(cell) == "" }
+	filled := len(cells)
+	for filled > 0 && blank(cells[filled-1]) {
+		filled--
+	}
+	switch {
+	case filled == 0:
+		return false
+	case filled > len(c.columns), len(cells) < len(c.columns):
+		message := fmt.Sprintf("row %d has %s, but the header has %s", number, tree.Count(len(cells), "cell"),
+			tree.Count(len(c.columns), "column"))
+		c.file.reportAt(c.position(0), tree.SyntaxError, message, "", "write one cell for each column, and put a cell "+
+			"that contains the separator between double quotes")
+		return false
+	}
+	return true
 }
 
 func (c *csvReader) isTooLong(cell string) bool { return len(cell) > c.file.Limits.valueBytes }
@@ -79,7 +151,7 @@ func (c *csvReader) reportError(err error) {
 	at := tree.Position{Ref: c.file.Ref, Line: 1, Col: 1}
 	var parse *csv.ParseError
 	if errors.As(err, &parse) {
-		at.Line, at.Col = int32(parse.Line), int32(max(1, parse.Column))
+		at.Line, at.Col = int32(parse.Line+c.lines), int32(max(1, parse.Column))
 		err = parse.Err
 	}
 	c.file.reportAt(at, tree.SyntaxError, err.Error(), "", "")
@@ -87,7 +159,7 @@ func (c *csvReader) reportError(err error) {
 
 func (c *csvReader) position(i int) tree.Position {
 	line, col := c.r.FieldPos(i)
-	return tree.Position{Ref: c.file.Ref, Line: int32(line), Col: int32(col)}
+	return tree.Position{Ref: c.file.Ref, Line: int32(line + c.lines), Col: int32(col)}
 }
 
 // header checks the columns. It returns false if the file cannot be read with them.
@@ -107,6 +179,8 @@ func (c *csvReader) header(columns []string) bool {
 	valid := true
 	for i, name := range columns {
 		switch {
+		case name == "": // a column without name must have no text
+			continue
 		case slices.Contains(columns[:i], name):
 			c.file.reportAt(c.position(i), tree.BadColumn, "duplicate column", tree.Quote(name), "")
 		case slices.Contains(known, name), c.isAttribute(name):
@@ -148,6 +222,8 @@ func (c *csvReader) record(cells []string) {
 		case name == "key":
 			key = arena.Node(tree.String, at, text)
 		case text == "":
+		case name == "":
+			c.reportUnnamed(i, text)
 		case name == "previously":
 			fields.Add(tree.Field{Name: name, At: at, Value: keysOfCell(text, at)})
 		case isCustom:
@@ -181,6 +257,8 @@ func (c *csvReader) membership(cells []string) {
 		case name == "user":
 			user = tree.Field{Name: text, At: at, Value: member}
 			member.At = at
+		case name == "" && text != "":
+			c.reportUnnamed(i, text)
 		case text != "":
 			value := c.file.Arena.Node(tree.String, at, text)
 			member.Fields = append(member.Fields, tree.Field{Name: name, At: at, Value: value})
@@ -197,7 +275,19 @@ func (c *csvReader) membership(cells []string) {
 		group.Value = &tree.Node{Kind: tree.Struct, At: group.At, Fields: []tree.Field{members}}
 		c.groups = append(c.groups, group)
 	}
+	if have := b.Lookup(user.Name); have != nil && !have.Value.Equal(user.Value) {
+		c.file.Report(memberConflict(user, have))
+		return
+	}
 	b.Add(user, c.file.Conflict)
+}
+
+// reportUnnamed reports a cell with text in a column without name.
+func (c *csvReader) reportUnnamed(i int, text string) {
+	if strings.TrimSpace(text) != "" {
+		c.file.reportAt(c.position(i), tree.BadColumn, "the cell is in a column without name", tree.Quote(text),
+			"name the column in the header, or clear the cell")
+	}
 }
 
 // flush yields the groups of a membership file.
@@ -227,8 +317,10 @@ func parseCell(n *tree.Node, typ string) {
 			n.Kind = tree.Bool
 		}
 	case "int":
-		if i, err := strconv.ParseInt(text, 10, 64); err == nil {
-			n.Kind, n.Text = tree.Int, strconv.FormatInt(i, 10)
+		if decimalInt(text) {
+			if n.Kind = tree.Int; text == "-0" {
+				n.Text = "0"
+			}
 		}
 	case "strings":
 		n.Kind, n.Text = tree.List, ""

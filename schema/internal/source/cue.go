@@ -11,6 +11,7 @@ import (
 	"cuelang.org/go/cue/errors"
 	"cuelang.org/go/cue/parser"
 	"cuelang.org/go/cue/token"
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
@@ -119,14 +120,28 @@ func (d *Dynamic) addKey(kind, key string) {
 // top-level fields of the schema.
 func ReadCUE(ref *tree.File, text []byte, kinds []string, limits Limits) *CUEFile {
 	out := &CUEFile{Dynamic: NewDynamic(), Mixed: true}
-	if reason, at := limits.checkTokens(text); reason != "" {
-		out.fail(tree.TooLarge.Problem(tree.Pos{File: ref.Path, Line: at.Line, Column: at.Column}, "", reason))
+	text, problem, ok := unreadableText(ref, text)
+	if !ok {
+		out.report(problem)
+		out.Dynamic.Failed = true
 		return out
 	}
+	if reason, at := limits.checkTokens(text); reason != "" {
+		out.fail(tree.TooLarge.Problem(tree.Pos{File: ref.Path, Line: at.Line, Column: at.Column}, "", reason).
+			WithAdvice(""))
+		return out
+	}
+	text = norm.NFC.Bytes(text) // so that names and texts in expressions equal those of other files
 	file, err := parser.ParseFile(ref.Path, text)
 	if err != nil {
+		last := 0
 		for _, e := range errors.Errors(err) {
-			out.fail(tree.SyntaxError.Problem(posOf(ref, e.Position()), "", CUEMessage(e)))
+			at := posOf(ref, e.Position())
+			if at.Line == last {
+				continue // it follows from the error before
+			}
+			last = at.Line
+			out.fail(tree.SyntaxError.Problem(at, "", CUEMessage(e)).WithAdvice(syntaxAdvice(text, at.Line)))
 		}
 		return out
 	}
@@ -149,7 +164,7 @@ func (f *CUEFile) conflict(name string, a, b *tree.Node) { f.report(tree.Conflic
 
 // fail reports a problem that makes evaluation pointless.
 func (f *CUEFile) fail(p tree.Problem) {
-	f.report(p.WithAdvice(""))
+	f.report(p)
 	f.Dynamic.Failed = true
 }
 
@@ -236,13 +251,24 @@ func (s *splitter) entry(kind string, d ast.Decl) ast.Decl {
 	key, f, ok := PlainField(d)
 	if !ok {
 		s.Dynamic.Kinds[kind] = true
+		if f, ok := d.(*ast.Field); ok && f.Value != nil { // such as "key"!: {...}
+			if name, ok := LabelName(f.Label); ok {
+				s.locate(tree.JoinPath(kind, name), f)
+			}
+		}
 		if !s.safety.check(d) {
 			s.Dynamic.Failed = true
 			return nil
 		}
 		return d
 	}
-	if n := s.reader.Node(f.Value); n != nil && kind != "mappings" {
+	s.reader.reported = (kind == "users" || kind == "groups") && !s.checkForms(f.Value)
+	n := s.reader.Node(f.Value)
+	if n == nil && s.reader.reported {
+		s.Dynamic.Failed = true // CUE would report the value again
+		return nil
+	}
+	if n != nil && kind != "mappings" {
 		x := tree.Field{Name: key, At: s.reader.at(f.Label), Value: n}
 		if kind == "users" || kind == "groups" {
 			s.Records = append(s.Records, Record{kind, x})

@@ -5,7 +5,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
@@ -32,14 +31,17 @@ type DataFile struct {
 }
 
 // Read yields the records of the file.
-func (f *DataFile) Read(text string) {
+func (f *DataFile) Read(data []byte) {
 	f.kind, _, _ = strings.Cut(f.Ref.Path, "/")
 	f.seen = map[string]tree.Position{}
-	text = strings.TrimPrefix(text, "\xef\xbb\xbf")
-	if !utf8.ValidString(text) {
-		f.reportAt(tree.Position{Ref: f.Ref, Line: 1, Col: 1}, tree.SyntaxError, "the file is not UTF-8", "",
-			"save it as UTF-8")
+	plain, problem, ok := unreadableText(f.Ref, data)
+	if !ok {
+		f.Report(problem)
 		return
+	}
+	text := string(plain)
+	if strings.TrimSpace(text) == "" {
+		return // Scanner warns of files without content
 	}
 	switch strings.ToLower(path.Ext(f.Ref.Path)) {
 	case ".json":

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
@@ -140,6 +141,10 @@ func (s *Scanner) file(name string, d fs.DirEntry) error {
 			WithAdvice("split it into files of at most " + byteSize(s.Limits.FileBytes)))
 		return nil
 	}
+	if size == 0 {
+		s.warn(tree.IgnoredFile.Problem(tree.Pos{File: name}, "", "the file is empty").
+			WithAdvice("remove it, or write its records"))
+	}
 	s.list.bytes += size
 	s.list.Sizes[name] = size
 	if path.Ext(name) == ".cue" {
@@ -179,38 +184,85 @@ func byteSize(n int64) string {
 }
 
 // isInput reports whether a file is part of the configuration. It reports files that look like
-// input but cannot be read.
+// input but cannot be read, and warns of those that are not read.
 func (s *Scanner) isInput(name, base string, d fs.DirEntry) bool {
 	top, _, below := strings.Cut(name, "/")
-	inData := below && (top == "users" || top == "groups")
+	inData := top == "users" || top == "groups"
 	ext := strings.ToLower(path.Ext(base))
+	isLink := d.Type()&fs.ModeSymlink != 0
 	switch {
 	case strings.HasPrefix(base, "."):
 		return false
-	case ext == ".cue":
-		if name == SchemaFile && s.isSchemaFile() {
-			return false
-		}
-		if strings.HasPrefix(base, "_") || strings.HasSuffix(base, "_tool.cue") ||
-			strings.HasSuffix(base, "_test.cue") {
-			s.report(tree.ToolFile.Problem(tree.Pos{File: name}, "",
-				"the cue command skips or runs a file with this name"))
-			return false
-		}
-	case inData && (ext == ".yaml" || ext == ".yml" || ext == ".json" || ext == ".jsonl" || ext == ".csv"):
-	case inData && ext != ".md" && ext != ".txt" && ext != "":
-		s.warn(tree.IgnoredFile.Problem(tree.Pos{File: name}, "", "the file is not read"))
+	case name == SchemaFile && s.isSchemaFile():
 		return false
+	case isLink && (inData || ext == ".cue"):
+		s.report(tree.SyntaxError.Problem(tree.Pos{File: name}, "", "not a regular file").
+			WithAdvice("replace the link with the file or the folder itself: roster follows no symbolic links"))
+		return false
+	case isLink && ext == "":
+		s.warn(tree.IgnoredFile.Problem(tree.Pos{File: name}, "", "the symbolic link is not followed").
+			WithAdvice("if it leads to a folder with declarations, replace it with the folder itself"))
+		return false
+	case ext == ".cue":
+		if !s.isNameOfCUE(name, base) {
+			return false
+		}
+	case inData && below && dataExtensions[ext]:
 	default:
+		s.warnIgnored(name, top, ext, inData && below)
 		return false
 	}
 	if !d.Type().IsRegular() {
 		s.report(tree.SyntaxError.Problem(tree.Pos{File: name}, "", "not a regular file").
-			WithAdvice("replace the link with the file"))
+			WithAdvice("replace it with a file"))
 		return false
 	}
 	return true
 }
+
+// dataExtensions are the extensions of data files.
+var dataExtensions = map[string]bool{".yaml": true, ".yml": true, ".json": true, ".jsonl": true, ".csv": true}
+
+// isNameOfCUE reports whether the cue command reads a file of this name as part of the package. If
+// not, it reports the file.
+func (s *Scanner) isNameOfCUE(name, base string) bool {
+	message, advice := "", tree.ToolFile.Advice
+	switch {
+	case path.Ext(base) != ".cue":
+		message, advice = "the cue command skips a file whose name does not end in .cue", "rename it to "+
+			strings.TrimSuffix(base, path.Ext(base))+".cue"
+	case strings.HasPrefix(base, "_"), strings.HasSuffix(base, "_tool.cue"), strings.HasSuffix(base, "_test.cue"):
+		message = "the cue command skips or runs a file with this name"
+	default:
+		return true
+	}
+	s.report(tree.ToolFile.Problem(tree.Pos{File: name}, "", message).WithAdvice(advice))
+	return false
+}
+
+// warnIgnored warns of a file that is not read although its name or its folder says that it has
+// users or groups.
+func (s *Scanner) warnIgnored(name, top, ext string, inData bool) {
+	warn := func(message, advice string) {
+		s.warn(tree.IgnoredFile.Problem(tree.Pos{File: name}, "", message).WithAdvice(advice))
+	}
+	folder := strings.ToLower(top)
+	switch {
+	case inData && ext != ".md" && ext != "":
+		warn("the file is not read", tree.IgnoredFile.Advice)
+	case inData || !dataExtensions[ext]:
+	case folder == "users" || folder == "groups":
+		warn("the file is not read: data files are read below users/ and groups/ only, in lower case",
+			"rename the folder to "+folder)
+	case ext == ".csv" || ext == ".jsonl" || slices.Contains(folderNames, folder):
+		warn("the file is not read: data files are read below users/ and groups/ only",
+			"move it there if it has users or groups")
+	}
+}
+
+// folderNames are names of folders that people give instead of users and groups.
+var folderNames = []string{"user", "group", "people", "persons", "members", "memberships", "teams", "employees",
+	"staff"}
 
 // isSchemaFile reports whether schema.cue was written by roster, and warns when it differs from the
 // embedded version.

@@ -32,7 +32,11 @@ func (f *DataFile) ParseJSON(text string, line int) *tree.Node {
 		r.fail("unexpected text after the value")
 	}
 	if r.err != "" {
-		f.reportAt(r.position(), r.code, r.err, "", "")
+		advice := syntaxAdvice([]byte(text), r.line-line+1)
+		if advice == "" && r.code == tree.SyntaxError {
+			advice = scalarAdvice(r.text[r.offset:])
+		}
+		f.reportAt(r.position(), r.code, r.err, "", advice)
 		return nil
 	}
 	return n
@@ -260,6 +264,10 @@ func (r *jsonReader) number(at tree.Position) *tree.Node {
 	}
 	if r.peek() == '0' {
 		r.offset++
+		if c := r.peek(); c >= '0' && c <= '9' {
+			r.offset = begin
+			return r.fail("the formats do not agree on a number with leading zeros")
+		}
 	} else if !digits() {
 		return r.fail("invalid number")
 	}

@@ -16,6 +16,9 @@ type LiteralReader struct {
 	// Depth is the nesting that is still allowed.
 	Depth    int
 	conflict tree.ConflictFunc
+	// reported is set if the literals that other formats read differently were reported. They have
+	// no value then.
+	reported bool
 }
 
 func (r *LiteralReader) at(n ast.Node) tree.Position { return TokenPosition(r.ref, n.Pos()) }
@@ -61,7 +64,11 @@ func PlainField(d ast.Decl) (name string, f *ast.Field, ok bool) {
 func (r *LiteralReader) Node(x ast.Expr) *tree.Node {
 	switch x := x.(type) {
 	case *ast.BasicLit:
-		return r.scalar(x, "")
+		n := r.scalar(x, "")
+		if n == nil && r.reported {
+			n = &tree.Node{Kind: tree.Invalid, At: r.at(x)}
+		}
+		return n
 	case *ast.UnaryExpr:
 		lit, ok := x.X.(*ast.BasicLit)
 		if ok && x.Op == token.SUB && (lit.Kind == token.INT || lit.Kind == token.FLOAT) {
@@ -71,10 +78,17 @@ func (r *LiteralReader) Node(x ast.Expr) *tree.Node {
 			}
 			return n
 		}
+		if ok && r.reported {
+			return &tree.Node{Kind: tree.Invalid, At: r.at(x)}
+		}
 	case *ast.StructLit:
 		return r.structure(x)
 	case *ast.ListLit:
 		return r.list(x)
+	case *ast.BinaryExpr:
+		if r.reported && subtractedDate(x) != "" {
+			return &tree.Node{Kind: tree.Invalid, At: r.at(x)}
+		}
 	}
 	return nil
 }

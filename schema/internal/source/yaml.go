@@ -204,19 +204,32 @@ func (r *yamlReader) scalar(y *yaml.Node) *tree.Node {
 	case "!!null":
 		n.Kind = tree.Null
 	case "!!bool":
-		n.Kind, n.Text = tree.Bool, strings.ToLower(y.Value)
-	case "!!int":
-		var i int64
-		if err := y.Decode(&i); err != nil {
-			return r.fail(y, tree.WrongType, "the integer is too large", "quote it if it is a string")
+		if y.Value != "true" && y.Value != "false" {
+			return r.fail(y, tree.WrongType, "only true and false are bools in every format",
+				tree.BoolAdvice+", or quote it if it is a string")
 		}
-		n.Kind, n.Text = tree.Int, strconv.FormatInt(i, 10)
+		n.Kind, n.Text = tree.Bool, y.Value
+	case "!!int":
+		if !decimalInt(y.Value) {
+			return r.fail(y, tree.WrongType, "the formats do not agree on this number",
+				tree.IntAdvice+", or quote it if it is a string")
+		}
+		if n.Kind, n.Text = tree.Int, y.Value; n.Text == "-0" {
+			n.Text = "0"
+		}
 	case "!!float":
+		if decimalInt(y.Value) { // it is too large for an integer of YAML
+			n.Kind, n.Text = tree.Int, y.Value
+			break
+		}
 		var x float64
 		if err := y.Decode(&x); err != nil || math.IsNaN(x) || math.IsInf(x, 0) {
-			return r.fail(y, tree.WrongType, "invalid number", "")
+			return r.fail(y, tree.WrongType, "invalid number", tree.IntAdvice+", or quote it if it is a string")
 		}
 		n.Kind, n.Text = tree.Float, strconv.FormatFloat(x, 'f', -1, 64)
+		if !strings.Contains(n.Text, ".") {
+			n.Text += ".0" // without a point, CUE would read an integer
+		}
 	default:
 		return r.fail(y, tree.DataShape, "tag "+tag+" is not supported", "remove it")
 	}

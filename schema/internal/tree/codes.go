@@ -43,6 +43,9 @@ var (
 	Unreadable = Code{"R1013",
 		"A file or folder whose content is not in the commit, or that no system can store.",
 		"remove it, or commit the content itself"}
+	NothingDeclared = Code{"R1014",
+		"A configuration without any file that roster reads.",
+		"name the root of the repository: the folder with the .cue files and with users/ and groups/"}
 	UnknownField = Code{"R1101",
 		"An unknown field.",
 		"correct its name, or remove it"}
@@ -76,6 +79,10 @@ var (
 	BadKey = Code{"R1111",
 		"An invalid key.",
 		"use 1 to 128 letters, digits, dots, underscores and dashes"}
+	HiddenText = Code{"R1112",
+		"A text that begins or ends with a space, or has a character that nobody can see. It is not " +
+			"equal to the text that people see.",
+		"remove it"}
 	UnknownRef = Code{"R2001",
 		"A reference to an object that is not declared.",
 		"correct the reference, or declare the object"}
@@ -230,6 +237,12 @@ var (
 	NotProvisioned = Code{"W2004",
 		"A user who has access to the app but is not provisioned. The user does not exist in AWS.",
 		"add the group to a provisioner of the app, or remove it from `access`"}
+	SelectsNobody = Code{"W2006",
+		"A rule, an include or a selected group that has no user on any date.",
+		"correct the rule, or remove it"}
+	Placeholder = Code{"W2007",
+		"A value that programs write for a missing one.",
+		"leave the field out if it has no value"}
 	ViolatedByDate = Code{"W2005",
 		"An assertion that no longer holds, because a date has passed or has not come yet.",
 		"change the declarations of the users named, or extend what has ended"}

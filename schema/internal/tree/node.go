@@ -4,6 +4,9 @@ import (
 	"math/big"
 	"strconv"
 	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // Kind is the type of value in a node.
@@ -92,12 +95,23 @@ func (n *Node) Find(names ...string) *Node {
 	return n
 }
 
-// Str returns the text of a string node, and "" for any other node.
+// Str returns the text of a string node in NFC, and "" for any other node.
 func (n *Node) Str() string {
 	if n == nil || n.Kind != String {
 		return ""
 	}
-	return n.Text
+	return Compose(n.Text)
+}
+
+// Compose returns a text in the normal form NFC of Unicode. Texts that look the same are equal in
+// this form, whether a file writes an accent with its letter or as a character of its own.
+func Compose(text string) string {
+	for i := range len(text) {
+		if text[i] >= utf8.RuneSelf {
+			return norm.NFC.String(text)
+		}
+	}
+	return text
 }
 
 // Int64 returns the value of an integer node, and whether it fits into an int64.

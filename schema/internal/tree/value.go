@@ -19,7 +19,7 @@ func (n *Node) Bool() bool { return n != nil && n.Kind == Bool && n.Text == "tru
 func (n *Node) GoValue() any {
 	switch n.Kind {
 	case String:
-		return n.Text
+		return n.Str()
 	case Bool:
 		return n.Text == "true"
 	case Int:
@@ -100,3 +100,30 @@ func (n *Node) Copy(at Position) *Node {
 	}
 	return c
 }
+
+// Equal reports whether two nodes have the same content. The order of fields has no meaning.
+func (n *Node) Equal(o *Node) bool {
+	if n.Kind != o.Kind || len(n.Fields) != len(o.Fields) || n.Kind < Struct && !sameScalar(n, o) {
+		return false
+	}
+	for i, f := range n.Fields {
+		other := o.Fields[i]
+		if n.Kind == Struct {
+			have := o.Get(f.Name)
+			if have == nil {
+				return false
+			}
+			other = *have
+		}
+		if !f.Value.Equal(other.Value) {
+			return false
+		}
+	}
+	return true
+}
+
+// The advice for values that not all formats write in the same way.
+const (
+	BoolAdvice = "write true or false"
+	IntAdvice  = "write decimal digits, without leading zeros, exponent or fraction"
+)
