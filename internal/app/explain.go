@@ -78,6 +78,7 @@ func (w *Workspace) useFetchedAudit(ctx context.Context) (offline, err error) {
 
 // explainNewest explains users and groups at the newest valid commit of a daemon.
 func (w *Workspace) explainNewest(d *daemon.Daemon) web.Explainer {
+	states := &desiredCache{}
 	return func(ctx context.Context, kind, name, provisioner string) ([]*explain.Explanation, error) {
 		valid := d.State().ValidCommit
 		if valid.ID == "" {
@@ -95,7 +96,7 @@ func (w *Workspace) explainNewest(d *daemon.Daemon) web.Explainer {
 			keys = []string{provisioner}
 		}
 		e := explainer{source: w.source, recorder: w.recorder.Reader(), declarations: decls, commit: valid,
-			now: d.Runner.Clock()}
+			now: d.Runner.Clock(), states: states}
 		return e.explain(ctx, ExplainRequest{Kind: kind, Name: name}, keys)
 	}
 }
@@ -108,6 +109,7 @@ type explainer struct {
 	commit       reconcile.CommitRef
 	folder       string // of the declarations, if they differ from the commit; else ""
 	now          time.Time
+	states       *desiredCache // nil: there is none
 }
 
 // searchedReports is the number of reports that are searched for the user or group.
@@ -180,7 +182,7 @@ func (e *explainer) load(ctx context.Context, kind string, provisioners []string
 		if err != nil {
 			return nil, err
 		}
-		desired, err := reconcile.Desire(e.declarations, p, e.now)
+		desired, err := e.states.desire(e.declarations, p, e.now)
 		if err != nil {
 			return nil, err
 		}
