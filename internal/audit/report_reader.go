@@ -129,7 +129,7 @@ func yieldPart(
 			continue
 		}
 		d := &reconcile.Done{}
-		if err := json.Unmarshal(line, d); err != nil {
+		if err := d.UnmarshalJSON(line); err != nil {
 			return yield(nil, &MalformedError{File: part.Path, Err: fmt.Errorf("line %d: %w", n, err)}) && false
 		}
 		if !yield(d, nil) {
@@ -216,33 +216,42 @@ func readPart(files fs.FS, l reconcile.ReportLink) ([]byte, error) {
 // MarkdownRenderer renders a report with its changes, which it gets one after the other.
 type MarkdownRenderer func(r *reconcile.Report, changes iter.Seq[*reconcile.Done]) string
 
-// changeReader reads the changes of a report for a MarkdownRenderer. err is why it stopped early.
+// changeReader reads the changes of a report for a MarkdownRenderer.
 type changeReader struct {
 	files  fs.FS
 	report *reconcile.Report
-	err    error
+	// named, if set, gets the parts that name each user and group.
+	named map[string][]int
+	err   error // why it stopped early
+	ended bool  // all changes were read
 }
 
 func (c *changeReader) all(yield func(*reconcile.Done) bool) {
-	for d, err := range Changes(c.files, c.report) {
-		if c.err = err; err != nil || !yield(d) {
+	for i := range c.report.Changes {
+		if !yield(&c.report.Changes[i]) {
 			return
 		}
 	}
-}
-
-// checkIndex reads all parts of a report and compares its index with what they name. A difference
-// is a MalformedError.
-func checkIndex(files fs.FS, r *reconcile.Report) error {
-	named := map[string][]int{}
-	for i, part := range r.Parts {
-		for d, err := range Changes(files, &reconcile.Report{Parts: []reconcile.ReportPart{part}}) {
-			if err != nil {
-				return err
+	for i, part := range c.report.Parts {
+		more := yieldPart(c.files, part, nil, func(d *reconcile.Done, err error) bool {
+			if c.err = err; err != nil {
+				return false
 			}
-			addNames(named, d, i+1)
+			if c.named != nil {
+				addNames(c.named, d, i+1)
+			}
+			return yield(d)
+		})
+		if !more {
+			return
 		}
 	}
+	c.ended = true
+}
+
+// checkIndex compares the index of a report with what its parts name. A difference is a
+// MalformedError.
+func checkIndex(files fs.FS, r *reconcile.Report, named map[string][]int) error {
 	if len(r.Index) == 0 && r.Version != reportVersion {
 		return nil
 	}

@@ -19,10 +19,16 @@ func (v *verifier) checkReport(ctx context.Context, l *ChainLink) error {
 	}
 	v.runs[r.Run] = len(v.links)
 	intact, err := v.checkParts(l)
-	if err == nil {
-		err = v.checkMarkdown(l, intact)
-	}
 	if err != nil {
+		return err
+	}
+	rendered := ""
+	if intact {
+		if rendered, intact, err = v.readChanges(l); err != nil {
+			return err
+		}
+	}
+	if err := v.checkMarkdown(l, rendered, intact); err != nil {
 		return err
 	}
 	return v.checkSourceCommit(ctx, l)
@@ -30,8 +36,7 @@ func (v *verifier) checkReport(ctx context.Context, l *ChainLink) error {
 
 func markdownPath(report string) string { return strings.TrimSuffix(report, ".json") + ".md" }
 
-// checkParts checks the parts and the index of a report: that they are there and have their
-// SHA-256, that the parts are lists of changes, and that the index names what the parts have.
+// checkParts checks that the parts and the index of a report are there and have their SHA-256.
 // intact is false if it added a failure.
 func (v *verifier) checkParts(l *ChainLink) (intact bool, err error) {
 	intact = true
@@ -50,22 +55,39 @@ func (v *verifier) checkParts(l *ChainLink) (intact bool, err error) {
 			return false, err
 		}
 	}
-	if !intact || len(l.Report.Parts) == 0 {
-		return intact, nil
-	}
-	var problem *MalformedError
-	switch err := checkIndex(v.Files, l.Report); {
-	case errors.As(err, &problem):
-		fail(problem.File, "%s names this part, but %v", l.Path, problem.Err)
-	case err != nil:
-		return false, err
-	}
 	return intact, nil
 }
 
+// readChanges reads the changes of a report once. It renders its Markdown, and checks that the parts
+// are lists of changes and that the index names what they have. intact is false if it added a
+// failure.
+func (v *verifier) readChanges(l *ChainLink) (rendered string, intact bool, err error) {
+	c := &changeReader{files: v.Files, report: l.Report, named: map[string][]int{}}
+	if v.RenderMarkdown != nil {
+		rendered = v.RenderMarkdown(l.Report, c.all)
+	}
+	if len(l.Report.Parts) == 0 {
+		return rendered, true, nil
+	}
+	if !c.ended && c.err == nil { // the renderer did not need all of them
+		clear(c.named)
+		for range c.all {
+		}
+	}
+	if err = c.err; err == nil {
+		err = checkIndex(v.Files, l.Report, c.named)
+	}
+	var problem *MalformedError
+	if errors.As(err, &problem) {
+		v.proof.addFailure(problem.File, "%s names this part, but %v", l.Path, problem.Err)
+		return rendered, false, nil
+	}
+	return rendered, err == nil, err
+}
+
 // checkMarkdown compares the Markdown file of a report with a new rendering. Another version of
-// roster may have rendered it differently. intact is whether the parts of the report are.
-func (v *verifier) checkMarkdown(l *ChainLink, intact bool) error {
+// roster may have rendered it differently. intact is whether all changes were rendered.
+func (v *verifier) checkMarkdown(l *ChainLink, rendered string, intact bool) error {
 	if v.RenderMarkdown == nil {
 		return nil
 	}
@@ -78,13 +100,8 @@ func (v *verifier) checkMarkdown(l *ChainLink, intact bool) error {
 	if err != nil {
 		return err
 	}
-	same := false
-	if intact {
-		changes := &changeReader{files: v.Files, report: l.Report}
-		same = v.RenderMarkdown(l.Report, changes.all) == string(have) && changes.err == nil
-	}
 	switch {
-	case same:
+	case intact && rendered == string(have):
 	case l.Report.RosterVersion != v.Version:
 		v.otherVersions[l.Report.RosterVersion]++
 	default: // checkReport adds problems of the report itself
