@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/seed-d64a251c/roster/internal/audit"
@@ -78,7 +79,7 @@ func (w *Workspace) useFetchedAudit(ctx context.Context) (offline, err error) {
 
 // explainNewest explains users and groups at the newest valid commit of a daemon.
 func (w *Workspace) explainNewest(d *daemon.Daemon) web.Explainer {
-	states := &desiredCache{}
+	cached := &explainCache{}
 	return func(ctx context.Context, kind, name, provisioner string) ([]*explain.Explanation, error) {
 		valid := d.State().ValidCommit
 		if valid.ID == "" {
@@ -96,7 +97,8 @@ func (w *Workspace) explainNewest(d *daemon.Daemon) web.Explainer {
 			keys = []string{provisioner}
 		}
 		e := explainer{source: w.source, recorder: w.recorder.Reader(), declarations: decls, commit: valid,
-			now: d.Runner.Clock(), states: states}
+			now: d.Runner.Clock(), states: &cached.states}
+		e.lines = cached.linesAt(&e)
 		return e.explain(ctx, ExplainRequest{Kind: kind, Name: name}, keys)
 	}
 }
@@ -110,6 +112,25 @@ type explainer struct {
 	folder       string // of the declarations, if they differ from the commit; else ""
 	now          time.Time
 	states       *desiredCache // nil: there is none
+	lines        *lineCommits  // nil: they are found for this explanation only
+}
+
+// explainCache is what a daemon keeps for its explanations at one commit.
+type explainCache struct {
+	states desiredCache
+
+	mu    sync.Mutex
+	lines *lineCommits
+}
+
+// linesAt returns the commits of lines at the commit of an explainer.
+func (c *explainCache) linesAt(e *explainer) *lineCommits {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.lines == nil || c.lines.commit != e.commit.ID {
+		c.lines = newLineCommits(e)
+	}
+	return c.lines
 }
 
 // searchedReports is the number of reports that are searched for the user or group.
@@ -133,7 +154,10 @@ func (e *explainer) explain(
 			return nil, err
 		}
 	}
-	commits := newLineCommits(e)
+	commits := e.lines
+	if commits == nil {
+		commits = newLineCommits(e)
+	}
 	var out []*explain.Explanation
 	for _, input := range in.inputs {
 		provisioner := input.Provisioner.Key
