@@ -8,6 +8,8 @@ import (
 	"github.com/seed-d64a251c/roster/reconcile/reconciletest"
 )
 
+func active(u *reconcile.DesiredUser) bool { return u != nil && u.Active }
+
 func TestDesiredStatesAreComputedAgainWhenADatePasses(t *testing.T) {
 	d := reconciletest.Load(t, reconciletest.People(3)+reconciletest.Group("a", "A", 1, 1)+`
 users: u2: validUntil: "2026-11-30"
@@ -39,7 +41,7 @@ groups: b: {displayName: "B", members: u1: until: "2026-12-10"}
 			t.Fatal(err)
 		}
 		if len(got.Users) != len(want.Users) || got.Users["u2"].Active != want.Users["u2"].Active ||
-			(got.Users["u3"] != nil && got.Users["u3"].Active) != (want.Users["u3"] != nil && want.Users["u3"].Active) ||
+			active(got.Users["u3"]) != active(want.Users["u3"]) ||
 			len(got.Membership.Group("b")) != len(want.Membership.Group("b")) {
 			t.Errorf("on %s the cached state differs from the computed one", row.day)
 		}

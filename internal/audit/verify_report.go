@@ -58,8 +58,8 @@ func (v *verifier) checkParts(l *ChainLink) (intact bool, err error) {
 	return intact, nil
 }
 
-// readChanges reads the changes of a report once. It renders its Markdown, and checks that the parts
-// are lists of changes and that the index names what they have. intact is false if it added a
+// readChanges reads the changes of a report once. It renders its Markdown, and checks that the
+// parts are lists of changes and that the index names what they have. intact is false if it added a
 // failure.
 func (v *verifier) readChanges(l *ChainLink) (rendered string, intact bool, err error) {
 	c := &changeReader{files: v.Files, report: l.Report, named: map[string][]int{}}
