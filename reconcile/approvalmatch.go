@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/seed-d64a251c/roster/schema"
@@ -24,17 +25,16 @@ func (r *ApprovalRecord) held() []string {
 	return out
 }
 
-// holdsPart reports whether a change that a report printed with a digest is still held.
-func (r *ApprovalRecord) holdsPart(digest string) bool {
+// heldPart returns the changes that a report printed with a digest and that are still held.
+func (r *ApprovalRecord) heldPart(digest string) []Change {
 	printed := r.Printed[digest].heldEffects(digest)
+	var out []Change
 	for _, c := range releasableOf(r.Newest.Changes) {
-		for _, e := range c.effects() {
-			if printed[e] {
-				return true
-			}
+		if slices.ContainsFunc(c.effects(), func(e effect) bool { return printed[e] }) {
+			out = append(out, c)
 		}
 	}
-	return false
+	return out
 }
 
 // UnmatchedApproval returns why an approval matches nothing that the newest reports hold; "" if it
@@ -60,7 +60,7 @@ func UnmatchedApproval(a *schema.Approval, added CommitRef, records []ApprovalRe
 				"declared", r.Provisioner)
 		case added.ID != "" && in.Ended(a, added):
 			return "has expired: it counts for 24 hours after roster first saw it"
-		case r.holdsPart(a.Key):
+		case len(r.heldPart(a.Key)) > 0:
 			return ""
 		default:
 			reason = fmt.Sprintf("matches nothing that the newest report of provisioner %q holds", r.Provisioner)

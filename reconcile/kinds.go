@@ -76,28 +76,6 @@ const (
 	Stages
 )
 
-// Loss is how the verdict of a plan counts changes that take access. Kinds with the same loss are
-// counted together.
-type Loss struct {
-	One, Many         string // of changes that are sent: "group is deleted", "groups are deleted"
-	HeldOne, HeldMany string // of changes that are held: "group would be deleted", ...
-}
-
-var (
-	groupLoss = &Loss{
-		One: "group is deleted", Many: "groups are deleted",
-		HeldOne: "group would be deleted", HeldMany: "groups would be deleted",
-	}
-	accessLoss = &Loss{
-		One: "user loses all access", Many: "users lose all access",
-		HeldOne: "user would lose all access", HeldMany: "users would lose all access",
-	}
-	membershipLoss = &Loss{
-		One: "membership is removed", Many: "memberships are removed",
-		HeldOne: "membership would be removed", HeldMany: "memberships would be removed",
-	}
-)
-
 // KindInfo is one row of the table of kinds.
 type KindInfo struct {
 	Kind   Kind
@@ -107,10 +85,10 @@ type KindInfo struct {
 	// removed, and what cannot be undone comes last. Dependencies between changes override it.
 	Rank  int
 	Stage Stage
-	// Section is the heading below which renderings list the change.
-	Section string
-	// Loss is set if the change takes access from users.
-	Loss *Loss
+	// Effect is what the change means for people. EffectOf refines it by what the change contains.
+	Effect EffectKind
+	// TakesAccess is true if the change takes access from users.
+	TakesAccess bool
 	// CountedBy names the gates that count changes of this kind. A gate may leave out some of them.
 	CountedBy []string
 	// AfterUser and AfterGroup are, for memberships, the kinds of changes of the user and of the
@@ -118,51 +96,50 @@ type KindInfo struct {
 	AfterUser, AfterGroup []Kind
 }
 
-// kinds is the table of kinds. Its order is that of the sections in renderings, and of the losses
-// in verdicts: what cannot be undone comes first.
+// kinds is the table of kinds.
 var kinds = []KindInfo{
 	{Kind: DeleteGroup, Object: ObjectGroup, Action: ActionDelete, Rank: 8, Stage: StageGroupDeletions,
-		Section: "Groups deleted", Loss: groupLoss},
+		Effect: EffectGroupDeleted, TakesAccess: true},
 	{Kind: DeleteUser, Object: ObjectUser, Action: ActionDelete, Rank: 9, Stage: StageUserDeletions,
-		Section: "Users deleted", Loss: accessLoss, CountedBy: []string{gateMaxRemovals, gateMemberRemovals}},
+		Effect: EffectUserDeleted, TakesAccess: true, CountedBy: []string{gateMaxRemovals, gateMemberRemovals}},
 	{Kind: DeactivateUser, Object: ObjectUser, Action: ActionUpdate, Rank: 7, Stage: StageDeactivations,
-		Section: "Users deactivated", Loss: accessLoss, CountedBy: []string{gateMaxRemovals, gateSignInNames}},
+		Effect: EffectMayNotSignIn, TakesAccess: true, CountedBy: []string{gateMaxRemovals, gateSignInNames}},
 	{Kind: RemoveMember, Object: ObjectMembership, Action: ActionDelete, Rank: 6, Stage: StageShrinkingGroups,
-		Section: "Memberships removed", Loss: membershipLoss, CountedBy: []string{gateMemberRemovals},
+		Effect: EffectLeavesGroups, TakesAccess: true, CountedBy: []string{gateMemberRemovals},
 		AfterUser: []Kind{DeactivateUser, AdoptUser}, AfterGroup: []Kind{AdoptGroup}},
 	{Kind: AdoptUser, Object: ObjectUser, Action: ActionAdopt, Rank: 0, Stage: StageUsers,
-		Section: "Adopted", CountedBy: []string{gateSignInNames, gateActivations}},
+		Effect: EffectAdoptsUser, CountedBy: []string{gateSignInNames, gateActivations}},
 	{Kind: AdoptGroup, Object: ObjectGroup, Action: ActionAdopt, Rank: 0, Stage: StageGroups,
-		Section: "Adopted"},
+		Effect: EffectAdoptsGroup},
 	{Kind: RenameUser, Object: ObjectUser, Action: ActionRename, Rank: 2, Stage: StageUsers,
-		Section: "Renamed", CountedBy: []string{gateSignInNames, gateUpdates}},
+		Effect: EffectSignInName, CountedBy: []string{gateSignInNames, gateUpdates}},
 	{Kind: RenameGroup, Object: ObjectGroup, Action: ActionRename, Rank: 4, Stage: StageGroups,
-		Section: "Renamed"},
+		Effect: EffectGroupRenamed},
 	{Kind: TemporaryRenameUser, Object: ObjectUser, Action: ActionTemporaryRename, Rank: 2, Stage: StageUsers,
-		Section: "Renamed"},
+		Effect: EffectTempUser},
 	{Kind: TemporaryRenameGroup, Object: ObjectGroup, Action: ActionTemporaryRename, Rank: 4, Stage: StageGroups,
-		Section: "Renamed"},
+		Effect: EffectTempGroup},
 	{Kind: UpdateUser, Object: ObjectUser, Action: ActionUpdate, Rank: 2, Stage: StageUsers,
-		Section: "Updated", CountedBy: []string{gateUpdates}},
+		Effect: EffectAttribute, CountedBy: []string{gateUpdates}},
 	{Kind: UpdateGroup, Object: ObjectGroup, Action: ActionUpdate, Rank: 4, Stage: StageGroups,
-		Section: "Updated"},
+		Effect: EffectGroupUpdated},
 	{Kind: ActivateUser, Object: ObjectUser, Action: ActionUpdate, Rank: 2, Stage: StageUsers,
-		Section: "Users activated", CountedBy: []string{gateSignInNames, gateActivations}},
+		Effect: EffectMaySignIn, CountedBy: []string{gateSignInNames, gateActivations}},
 	{Kind: CreateUser, Object: ObjectUser, Action: ActionCreate, Rank: 1, Stage: StageUsers,
-		Section: "Users created"},
+		Effect: EffectJoins},
 	{Kind: CreateGroup, Object: ObjectGroup, Action: ActionCreate, Rank: 3, Stage: StageGroups,
-		Section: "Groups created"},
+		Effect: EffectGroupCreated},
 	{Kind: AddMember, Object: ObjectMembership, Action: ActionCreate, Rank: 5, Stage: StageGroups,
-		Section:   "Memberships added",
+		Effect:    EffectJoinsGroups,
 		AfterUser: []Kind{CreateUser, AdoptUser}, AfterGroup: []Kind{CreateGroup, AdoptGroup}},
 	{Kind: ReleaseUser, Object: ObjectUser, Action: ActionRelease, Rank: 10, Stage: StageUserDeletions,
-		Section: "No longer managed"},
+		Effect: EffectReleasedUser},
 	{Kind: ReleaseGroup, Object: ObjectGroup, Action: ActionRelease, Rank: 10, Stage: StageGroupDeletions,
-		Section: "No longer managed"},
+		Effect: EffectReleasedGroup},
 }
 
 // unknownKind is the row of a kind that is not in the table: in a report of a later version.
-var unknownKind = &KindInfo{Section: "Other changes"}
+var unknownKind = &KindInfo{Effect: EffectUnknown}
 
 // kindIndex has the rows of the table by their kinds.
 var kindIndex = indexKinds(kinds)
@@ -200,7 +177,7 @@ func (k Kind) OfMembership() bool { return k.Info().Object == ObjectMembership }
 func (k Kind) Action() Action { return k.Info().Action }
 
 // TakesAccess reports whether the change takes access from users.
-func (k Kind) TakesAccess() bool { return k.Info().Loss != nil }
+func (k Kind) TakesAccess() bool { return k.Info().TakesAccess }
 
 // Preposition returns the word between the user and the group of a membership.
 func (k Kind) Preposition() string {

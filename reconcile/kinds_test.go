@@ -72,11 +72,11 @@ func TestRowsOfKindsAreComplete(t *testing.T) {
 			}, info.Action) {
 				t.Errorf("unknown action %q", info.Action)
 			}
-			if info.Section == "" {
-				t.Error("no section")
+			if info.Effect.Info().Kind != info.Effect || info.Effect == EffectUnknown {
+				t.Errorf("effect %q is not in the table of effects", info.Effect)
 			}
-			if info.Action == ActionDelete && info.Loss == nil {
-				t.Error("a deletion takes access, but has no loss")
+			if info.Action == ActionDelete && !info.TakesAccess {
+				t.Error("a deletion takes access, but the table does not say so")
 			}
 			for _, gate := range info.CountedBy {
 				if !gateNames[gate] {
@@ -111,18 +111,6 @@ func checkStage(t *testing.T, info KindInfo) {
 	}
 	if info.Object == ObjectMembership && (info.Stage == StageShrinkingGroups) != (info.Action == ActionDelete) {
 		t.Errorf("a membership with action %q is in stage %d", info.Action, info.Stage)
-	}
-}
-
-// The renderings list sections in the order of the table.
-func TestKindsOfOneSectionAreAdjacent(t *testing.T) {
-	seen := map[string]bool{}
-	last := ""
-	for _, info := range kinds {
-		if info.Section != last && seen[info.Section] {
-			t.Errorf("section %q appears twice in the table", info.Section)
-		}
-		seen[info.Section], last = true, info.Section
 	}
 }
 

@@ -30,6 +30,8 @@ type Plan struct {
 	HeldGroups []HeldGroup `json:"heldGroups,omitempty"`
 	Counts     Counts      `json:"counts"`
 	Changes    []Change    `json:"changes"`
+	// Facts are what the sentences about the changes depend on; nil if there are none.
+	Facts *EffectFacts `json:"facts,omitempty"`
 	// Releases are the objects that leave the ledger and stay in the directory as they are.
 	Releases []ReleasedObject `json:"releases,omitempty"`
 	// Loosened are the rules of the policy that the commit loosens, the gravest first.
@@ -215,7 +217,7 @@ func NewPlan(in PlanInput) *Plan {
 	if in.rest != nil {
 		p.covered = in.rest.part
 	}
-	p.Unmanaged, p.Releases = linking.Unmanaged, p.releases()
+	p.Unmanaged, p.Releases, p.Facts = linking.Unmanaged, p.releases(), newEffectFacts(p.Changes, &in, linking)
 	for i := range p.Changes {
 		switch c := &p.Changes[i]; {
 		case c.Waiting != "":

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"reflect"
@@ -20,13 +21,25 @@ type Preview struct {
 	Head        CommitRef `json:"head"`
 	// ReadAt is when the directory was read; nil if it was not and is assumed to match the base.
 	ReadAt *time.Time `json:"readAt,omitempty"`
-	Mode   Mode       `json:"mode"`
+	// NotCompared is why the declarations cannot be compared with the directory, although it was
+	// read for others; empty if they can.
+	NotCompared string `json:"notCompared,omitempty"`
+	Mode        Mode   `json:"mode"`
 	// Loosened are the rules that the merge loosens, sorted by field.
 	Loosened []Loosening `json:"loosened,omitempty"`
+	// Settings are the changes of the provisioner itself, the gravest first.
+	Settings []SettingChange `json:"settings,omitempty"`
+	// ReleasedHolds are the held changes that approvals of the merge release.
+	ReleasedHolds []ReleasedHold `json:"releasedHolds,omitempty"`
 	// Digest is the digest of Changes. If the base is in sync, the plan after the merge has the
 	// same digest. It is empty if the directory was not read, because a digest covers ids.
 	Digest  string   `json:"digest,omitempty"`
 	Changes []Change `json:"changes"`
+	// Facts are what the sentences about the changes depend on; nil if there are none.
+	Facts *EffectFacts `json:"facts,omitempty"`
+	// Pending is the number of changes of the base that were not applied yet. They are not in
+	// Changes.
+	Pending int `json:"pending,omitempty"`
 	// NoLongerNeeded are pending changes of the base that the merge makes unnecessary.
 	NoLongerNeeded []Change `json:"noLongerNeeded,omitempty"`
 	// Releases are the objects that leave the ledger after the merge and stay in the directory as
@@ -34,7 +47,9 @@ type Preview struct {
 	Releases []ReleasedObject `json:"releases,omitempty"`
 	// EndDateChanges are the end dates that the merge sets, moves or removes.
 	EndDateChanges []EndDateChange `json:"endDateChanges,omitempty"`
-	Notices        []string        `json:"notices,omitempty"`
+	// Violations are the assertions that do not hold after the merge, and did before.
+	Violations []Violation `json:"violations,omitempty"`
+	Notices    []string    `json:"notices,omitempty"`
 	// UnavailableReason says why there is no preview of this provisioner; empty if there is one.
 	UnavailableReason string `json:"unavailableReason,omitempty"`
 }
@@ -47,12 +62,30 @@ type PreviewInput struct {
 	BaseCommit, HeadCommit CommitRef
 	// Snapshot is the directory; nil assumes that it matches the base.
 	Snapshot *Snapshot
-	Now      time.Time
+	// NotCompared is why there is no snapshot although there should be one; else empty.
+	NotCompared string
+	Now         time.Time
 	// RedactKey is the HMAC key of redacted values; without it they are left out.
 	RedactKey []byte
 	// Applied, if set, returns the declarations of a commit that was applied; nil if they cannot be
 	// read.
 	Applied func(commit string) *schema.Declarations
+	// Approvals are what the reports have about the approvals that the merge adds.
+	Approvals []ApprovalRecord
+}
+
+// PreviewedProvisioners returns the keys of the provisioners that a preview is about: those of the
+// merge result and those that the merge removes, sorted. The earlier key of a renamed provisioner
+// is not among them.
+func PreviewedProvisioners(base, merged *schema.Declarations) []string {
+	keys := slices.Collect(maps.Keys(merged.Provisioners))
+	for key, p := range base.Provisioners {
+		if merged.Provisioners[key] == nil && ProvisionerOf(merged, p.Identity()) == nil {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	return keys
 }
 
 // NewPreview compares two plans. The error is schema.Problems if a mapping fails for users.
@@ -64,25 +97,62 @@ func NewPreview(in PreviewInput) (*Preview, error) {
 		Head:        in.HeadCommit,
 		Changes:     []Change{},
 	}
-	before, after := in.Base.Provisioners[in.Provisioner], in.Merged.Provisioners[in.Provisioner]
+	before, after := in.sides()
 	p.Loosened = in.loosened(after)
 	if p.UnavailableReason = unavailableReason(before, after, in.Snapshot); p.UnavailableReason != "" {
 		return p, nil
 	}
-	p.Identity = after.Identity()
-	baseDesired, exists, err := desiredSide(in.Base, before, in.Now)
-	if err != nil {
-		return nil, fmt.Errorf("base: %w", err)
+	p.Settings = settingChanges(in.Provisioner, before, after, p.Loosened)
+	p.NotCompared = cmp.Or(notComparedReason(before, after), in.NotCompared)
+	if p.NotCompared != "" {
+		in.Snapshot = nil
 	}
-	mergedDesired, _, err := desiredSide(in.Merged, after, in.Now)
+	base, merged, err := in.plans(before, after)
 	if err != nil {
 		return nil, err
+	}
+	p.Identity = merged.Provisioner.Identity()
+	basePlan, mergedPlan := NewPlan(base), NewPlan(merged)
+	p.compare(basePlan, mergedPlan)
+	p.Facts = newEffectFacts(p.Changes, &merged, mergedPlan.Linking)
+	p.EndDateChanges = endDateChanges(in, base.Desired, merged.Desired)
+	p.ReleasedHolds = in.releasedHolds()
+	switch {
+	case in.Snapshot != nil:
+		p.ReadAt = &in.Snapshot.Observed.ReadAt
+		p.Digest = digest(p.Identity, p.Changes, func(*Change) bool { return true })
+	case p.NotCompared == "":
+		p.Notices = append(p.Notices, "AWS was not read: these are the differences between the declarations; "+
+			"AWS is assumed to match the base")
+	}
+	p.redact(in)
+	return p, nil
+}
+
+// sides returns the provisioner before and after the merge; nil if it is not declared there.
+func (in *PreviewInput) sides() (before, after *schema.Provisioner) {
+	before, after = in.Base.Provisioners[in.Provisioner], in.Merged.Provisioners[in.Provisioner]
+	if before == nil && after != nil { // it may have another key
+		before = ProvisionerOf(in.Base, after.Identity())
+	}
+	return before, after
+}
+
+// plans returns the inputs of the plans of both sides, on one snapshot.
+func (in *PreviewInput) plans(before, after *schema.Provisioner) (base, merged PlanInput, err error) {
+	baseDesired, exists, err := desiredSide(in.Base, before, in.Now)
+	if err != nil {
+		return base, merged, fmt.Errorf("base: %w", err)
+	}
+	var mergedDesired *Desired
+	if after == nil {
+		mergedDesired = DesiredOfRemoved(before)
+	} else if mergedDesired, _, err = desiredSide(in.Merged, after, in.Now); err != nil {
+		return base, merged, err
 	}
 	snapshot := in.Snapshot
 	if snapshot == nil {
 		snapshot = assumedSnapshot(baseDesired, exists, before, in.Now)
-	} else {
-		p.ReadAt = &snapshot.Observed.ReadAt
 	}
 	input := PlanInput{
 		Observed:    snapshot.Observed,
@@ -98,7 +168,10 @@ func NewPreview(in PreviewInput) (*Preview, error) {
 		input.LastApplied = nil
 		before = after
 	}
-	base, merged := input, input
+	if after == nil {
+		after = before
+	}
+	base, merged = input, input
 	base.Provisioner, base.Desired = before, baseDesired
 	base.Commit = in.BaseCommit
 	merged.Provisioner, merged.Desired = after, mergedDesired
@@ -106,20 +179,10 @@ func NewPreview(in PreviewInput) (*Preview, error) {
 	merged.Restored = in.restored(merged)
 	in.setPolicies(&base, &merged)
 	old, edited := in.Base.Mappings[before.Mapping], in.Merged.Mappings[after.Mapping]
-	if old != nil && edited != nil && !old.SameAs(edited) {
+	if old != nil && edited != nil && !old.SameAs(edited) && !mergedDesired.Removed {
 		merged.MappingEdit = NewMappingEdit(old, edited, in.Merged, mergedDesired, in.Now)
 	}
-	p.Notices = append(p.Notices, policyNotices(before, after)...)
-	p.compare(NewPlan(base), NewPlan(merged))
-	p.EndDateChanges = endDateChanges(in, baseDesired, mergedDesired)
-	if in.Snapshot != nil {
-		p.Digest = digest(p.Identity, p.Changes, func(*Change) bool { return true })
-	} else {
-		p.Notices = append(p.Notices, "AWS was not read: these are the differences between the declarations; "+
-			"AWS is assumed to match the base")
-	}
-	p.redact(in)
-	return p, nil
+	return base, merged, nil
 }
 
 // loosened returns the rules that the merge loosens for a provisioner. It finds the provisioner of
@@ -149,24 +212,32 @@ func (in *PreviewInput) setPolicies(base, merged *PlanInput) {
 	}
 }
 
-// unavailableReason returns why a merge cannot be previewed; "" if it can. A preview uses the
-// connection of the base: a changed connection is used only after the merge.
+// unavailableReason returns why a merge cannot be previewed; "" if it can.
 func unavailableReason(before, after *schema.Provisioner, snapshot *Snapshot) string {
 	switch {
 	case after == nil && before == nil:
 		return "the provisioner is not declared"
-	case after == nil:
-		return "the merge removes the provisioner: its users lose their access; this is always held for approval"
-	case before == nil && snapshot != nil:
-		return "cannot be previewed: the provisioner is new, and nothing is sent to an endpoint before the merge"
-	case before == nil:
-		return ""
-	case before.Endpoint != after.Endpoint:
-		return "cannot be previewed: the endpoint changes, and nothing is sent to an endpoint before the merge"
-	case !sameAuth(before.Auth, after.Auth):
-		return "cannot be previewed: `auth` changes, and nothing is sent with it before the merge"
-	case snapshot != nil && snapshot.Identity != before.Identity():
+	case snapshot != nil && snapshot.Identity != "" && before != nil && snapshot.Identity != before.Identity():
 		return fmt.Sprintf("the snapshot is of %s, not of %s", snapshot.Identity, before.Identity())
+	}
+	return ""
+}
+
+// notComparedReason returns why the declarations of a merge are not compared with the directory; ""
+// if they are. A preview uses the connection of the base: a changed connection is used only after
+// the merge.
+func notComparedReason(before, after *schema.Provisioner) string {
+	switch {
+	case after == nil:
+		return "the provisioner is removed"
+	case before == nil:
+		return "the provisioner is new, and nothing is sent to an endpoint before the merge"
+	case before.Endpoint != after.Endpoint:
+		return "the endpoint changes, and nothing is sent to an endpoint before the merge"
+	case !sameAuth(before.Auth, after.Auth):
+		return "`auth` changes, and nothing is sent with it before the merge"
+	case before.Key != after.Key:
+		return "the provisioner has another key"
 	}
 	return ""
 }
@@ -226,64 +297,17 @@ func (p *Preview) compare(base, merged *Plan) {
 			p.NoLongerNeeded = append(p.NoLongerNeeded, part)
 		}
 	}
-	if base.Mode != merged.Mode {
-		p.Notices = append(p.Notices, fmt.Sprintf("the mode changes from %s to %s", base.Mode, merged.Mode))
-	}
-	if base.Scope != merged.Scope {
-		p.Notices = append(p.Notices, fmt.Sprintf("the scope changes from %s to %s", base.Scope, merged.Scope))
-	}
 	for _, n := range merged.Notices {
 		if !slices.Contains(base.Notices, n) {
 			p.Notices = append(p.Notices, n)
 		}
 	}
-	if pending := len(base.Changes); pending > 0 {
-		p.Notices = append(
-			p.Notices,
-			fmt.Sprintf("the base branch has %s that the merge does not include; not shown here",
-				schema.Count(pending, "pending change")),
-		)
-	}
-}
-
-// policyNotices returns the rules of a provisioner that a merge changes. Their effect may show only
-// in later plans.
-func policyNotices(before, after *schema.Provisioner) []string {
-	var out []string
-	rule := func(name string, was, is any) {
-		if fmt.Sprint(was) != fmt.Sprint(is) {
-			out = append(out, fmt.Sprintf("%s changes from %v to %v", name, was, is))
+	p.Pending = len(base.Changes)
+	for _, v := range merged.Violations {
+		if !slices.ContainsFunc(base.Violations, func(have Violation) bool { return have.String() == v.String() }) {
+			p.Violations = append(p.Violations, v)
 		}
 	}
-	wait := func(p *schema.Provisioner) string {
-		if p.Deprovision.DeleteAfterDays == nil {
-			return "never"
-		}
-		return fmt.Sprintf("after %d days", *p.Deprovision.DeleteAfterDays)
-	}
-	rule("review", before.Review, after.Review)
-	rule("adopt", before.Adopt, after.Adopt)
-	rule("pushGroups", before.PushGroups, after.PushGroups)
-	rule("deprovision", before.Deprovision.Mode, after.Deprovision.Mode)
-	rule("deletion of users who left the scope", wait(before), wait(after))
-	for _, name := range slices.Sorted(maps.Keys(before.Limits)) {
-		if after.Limits[name] == nil {
-			out = append(out, fmt.Sprintf("gate %s returns to its default", name))
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(after.Limits)) {
-		if was := before.Limits[name]; was == nil || !sameLimit(was, after.Limits[name]) {
-			out = append(out, fmt.Sprintf("gate %s has settings (%s)", name, after.Limits[name].Pos))
-		}
-	}
-	slices.Sort(out)
-	return out
-}
-
-func sameLimit(a, b *schema.Limit) bool {
-	x, y := *a, *b
-	x.Pos, y.Pos = schema.Pos{}, schema.Pos{}
-	return reflect.DeepEqual(x, y)
 }
 
 // newEffects returns the parts of changes whose effects others do not have, or have with another

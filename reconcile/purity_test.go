@@ -17,6 +17,7 @@ import (
 var pureImports = []string{
 	"cmp", "crypto/hmac", "crypto/sha256", "encoding/hex", "encoding/json", "errors", "fmt", "hash/maphash",
 	"iter", "maps", "reflect", "regexp", "slices", "sort", "strings", "time",
+	"unicode/utf8",
 	"github.com/seed-d64a251c/roster/schema",
 }
 

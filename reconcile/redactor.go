@@ -133,6 +133,7 @@ func (r *Redactor) Plan(p *Plan) *Plan {
 	for i, c := range p.Changes {
 		shown.Changes[i] = r.change(c)
 	}
+	shown.Facts = r.Facts(p.Facts)
 	shown.Expiring = slices.Clone(p.Expiring)
 	for i := range shown.Expiring {
 		shown.Expiring[i].UserName = r.value("userName", shown.Expiring[i].UserName)
@@ -153,11 +154,15 @@ func (p *Preview) redact(in PreviewInput) {
 		}
 	}
 	r := NewRedactor(in.RedactKey, mappings...)
+	p.Facts = r.Facts(p.Facts)
 	for i, c := range p.Changes {
 		p.Changes[i] = r.change(c)
 	}
 	for i, c := range p.NoLongerNeeded {
 		p.NoLongerNeeded[i] = r.change(c)
+	}
+	for i := range p.EndDateChanges {
+		p.EndDateChanges[i].UserName = r.value("userName", p.EndDateChanges[i].UserName)
 	}
 }
 

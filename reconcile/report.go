@@ -83,6 +83,10 @@ type Report struct {
 	Audit   *AuditSummary `json:"audit,omitempty"`
 	Counts  Counts        `json:"counts"`
 	Changes []Done        `json:"changes"`
+	// Summary is what the changes mean for people, as one line.
+	Summary string `json:"summary,omitempty"`
+	// Facts are what the sentences about the changes depend on; nil if there are none.
+	Facts *EffectFacts `json:"facts,omitempty"`
 	// Releases are the objects that leave the ledger and stay in the directory as they are.
 	Releases []ReleasedObject `json:"releases,omitempty"`
 	// Parts are the files with the changes of a long report, in order; Changes is then empty.
@@ -164,7 +168,7 @@ func (r *Report) ObservedSince() time.Time {
 // the ledger after the run.
 func (r *Report) Record(plan *Plan, results []Done, ledger *Ledger) {
 	r.Digest, r.Changes, r.Counts, r.Warnings = plan.Digest, results, plan.Counts, plan.Notices
-	r.Audit, r.Loosened, r.Releases = plan.Audit, plan.Loosened, plan.Releases
+	r.Audit, r.Loosened, r.Releases, r.Facts = plan.Audit, plan.Loosened, plan.Releases, plan.Facts
 	r.Approvals, r.Violations = plan.Approvals, plan.Violations
 	r.CachedRead, r.FullRead = plan.CachedRead, plan.FullRead
 	r.HeldDigest, r.HeldGroups = heldDigestOf(plan, results), heldGroupsOf(plan, results)

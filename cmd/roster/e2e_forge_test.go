@@ -205,7 +205,7 @@ func (s *forgeTest) openPullRequest() (number int, comment int64) {
 	}
 	s.call("ann", "POST", repository+"/pulls", map[string]any{"title": "Fewer keys", "head": "change", "base": "main"},
 		&pr)
-	c := s.comment(pr.Number, "**roster: 1 membership is removed**", "chiara@example.com from Break Glass",
+	c := s.comment(pr.Number, "Break Glass**", "chiara@example.com from Break Glass",
 		"head "+head[:7])
 	s.t.Logf("comment %d:\n%s", c.ID, c.Body)
 	s.status(head, "success")
@@ -220,7 +220,7 @@ func (s *forgeTest) pushMore(number int, comment int64) {
 	s.status(bad, "failure")
 	good := s.edit("groups/technology.cue", `include: "src": {}`, `include: "sre": {}`, "Correct the group")
 	s.git("push", "-q", "origin", "change")
-	d := s.comment(number, "1 membership is removed", "head "+good[:7])
+	d := s.comment(number, "Break Glass", "head "+good[:7])
 	s.status(good, "success")
 	if c.ID != comment || d.ID != comment {
 		s.t.Errorf("the comments are %d, %d and %d; want the same one, edited", comment, c.ID, d.ID)

@@ -98,13 +98,13 @@ func (c *cli) preview(ctx context.Context, flags *planFlags) error {
 	if err != nil {
 		return err
 	}
-	markdown := func() string { return render.PreviewsMarkdown(previews) }
+	markdown := func() string { return render.PreviewsMarkdown(previews, nil) }
 	if err := writeResults(c, "previews", previews, flags.out, render.PreviewText, markdown); err != nil {
 		return err
 	}
 	return exitWith(previews, func(p *reconcile.Preview) exitCode {
 		code := exitCodeOf(p.Changes)
-		if code == exitDone && p.UnavailableReason != "" {
+		if code == exitDone && (p.UnavailableReason != "" || p.NotCompared != "") {
 			return exitPending
 		}
 		return code

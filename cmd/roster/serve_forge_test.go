@@ -98,9 +98,10 @@ func TestServePreviewsPullRequests(t *testing.T) {
 	if code := deliver(""); code != http.StatusAccepted {
 		t.Errorf("a webhook got status %d", code)
 	}
-	body := nextPost(fake, "comment ", "**roster: 1 membership is removed**", "`chiara@example.com` from Break Glass",
+	body := nextPost(fake, "comment ", "**roster: Chiara Rossi loses Break Glass**",
+		"`chiara@example.com` from Break Glass",
 		"head `"+pull.Head[:7])
-	nextPost(fake, "status success roster/preview")
+	nextPost(fake, "status pending roster/preview") // a reviewer must look at the loss
 
 	// roster plan gets the same result from the snapshot, without a token.
 	out := expect(t, d.home, 2, "plan", d.work, "--base", "main", "--head", "change", "--observed",

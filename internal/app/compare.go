@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"path/filepath"
 	"slices"
 
@@ -128,11 +127,9 @@ func comparedSource(s Settings, source *Source) (*preview.Repository, error) {
 func comparedProvisioners(
 	before, merged *schema.Declarations, snapshots map[string]*reconcile.Snapshot, name string,
 ) ([]string, error) {
-	keys := slices.AppendSeq(slices.Collect(maps.Keys(before.Provisioners)), maps.Keys(merged.Provisioners))
-	slices.Sort(keys)
-	keys = slices.Compact(keys)
+	keys := reconcile.PreviewedProvisioners(before, merged)
 	for key := range snapshots {
-		if !slices.Contains(keys, key) {
+		if !slices.Contains(keys, key) && before.Provisioners[key] == nil {
 			return nil, fmt.Errorf("--observed: the snapshot is of provisioner %q, which is not declared", key)
 		}
 	}

@@ -83,6 +83,7 @@ func newPreviewer(w *Workspace, c *ServeConfig, f forge.Forge, runner run.Runner
 		Now:            w.settings.Now,
 		Log:            w.settings.Log,
 		RedactKey:      w.redactKey,
+		Approvals:      w.recorder.Reader().Approvals,
 		ReadDirectory: func(ctx context.Context, p *schema.Provisioner) (*reconcile.Snapshot, error) {
 			return runner.Snapshot(ctx, p)
 		},

@@ -219,6 +219,9 @@ func (s *Server) handler() http.Handler {
 		commit: func() string { return s.daemon.State().ValidCommit.ID }}
 	server := &web.Server{State: s.daemon.State, Explain: s.workspace.explainNewest(s.daemon), Webhooks: s.webhooks,
 		Metadata: metadata.get, Access: s.access.Access, Poll: s.Trigger}
+	if s.previewer != nil && s.config.Forge.Kind != "" {
+		server.ForgeProblem = s.previewer.Problem
+	}
 	return s.workspace.settings.Secrets.Handler(server.Handler())
 }
 

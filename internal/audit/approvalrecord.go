@@ -1,6 +1,9 @@
 package audit
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"io/fs"
 
 	"github.com/seed-d64a251c/roster/reconcile"
@@ -52,6 +55,35 @@ func ReadApprovals(files fs.FS, provisioner string, digests []string) (*reconcil
 	}
 	if out.Newest == nil {
 		return nil, fs.ErrNotExist
+	}
+	return out, nil
+}
+
+// Approvals reads what the audit branch has about the approvals of some digests, for each
+// provisioner with reports.
+func (r *Recorder) Approvals(ctx context.Context, digests []string) ([]reconcile.ApprovalRecord, error) {
+	head, err := r.Store.Head(ctx)
+	if err != nil || head == "" {
+		return nil, err
+	}
+	files, err := r.Store.Files(ctx, head)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := Provisioners(files)
+	if err != nil {
+		return nil, err
+	}
+	var out []reconcile.ApprovalRecord
+	for _, key := range keys {
+		record, err := ReadApprovals(files, key, digests)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read the reports of %s: %w", key, err)
+		}
+		out = append(out, *record)
 	}
 	return out, nil
 }

@@ -2,6 +2,7 @@ package forge
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"strings"
@@ -10,6 +11,26 @@ import (
 
 // Marker is the first line of roster's comment. Forges do not display it.
 const Marker = "<!-- roster:preview -->"
+
+// contentMark begins the last line of a comment that names its content. Forges do not display it.
+const contentMark = "<!-- roster:content "
+
+// WithContent returns a comment that names the digest of its content. Comment does not edit a
+// comment of the same content, whatever the rest of its text is.
+func WithContent(body, content string) string {
+	return fmt.Sprintf("%s\n%s%x -->\n", strings.TrimRight(body, "\n"), contentMark, sha256.Sum256([]byte(content)))
+}
+
+// sameComment reports whether two comments have the same content, or the same text if one of them
+// does not name its content.
+func sameComment(a, b string) bool {
+	a, b = strings.TrimSpace(a), strings.TrimSpace(b)
+	i, j := strings.LastIndex(a, contentMark), strings.LastIndex(b, contentMark)
+	if i < 0 || j < 0 || strings.Contains(a[i:], "\n") || strings.Contains(b[j:], "\n") {
+		return a == b
+	}
+	return a[i:] == b[j:]
+}
 
 // commentAPI is what a forge's API offers for the comments of a pull request.
 type commentAPI interface {
@@ -35,9 +56,9 @@ type commentCache struct {
 	comments map[int]comment
 }
 
-// upsert creates roster's comment or edits it. A comment of another author is never edited, even if
-// it begins with the marker.
-func (c *commentCache) upsert(ctx context.Context, api commentAPI, number int, body string) error {
+// upsert edits roster's comment, or creates it if create is set. A comment of another author is
+// never edited, even if it begins with the marker.
+func (c *commentCache) upsert(ctx context.Context, api commentAPI, number int, body string, create bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.comments == nil {
@@ -51,7 +72,7 @@ func (c *commentCache) upsert(ctx context.Context, api commentAPI, number int, b
 			return fmt.Errorf("find roster's comment on #%d: %w", number, err)
 		}
 	}
-	if ok && strings.TrimSpace(own.body) == strings.TrimSpace(body) {
+	if ok && sameComment(own.body, body) {
 		c.comments[number] = own
 		return nil
 	}
@@ -65,6 +86,9 @@ func (c *commentCache) upsert(ctx context.Context, api commentAPI, number int, b
 			return nil
 		}
 		delete(c.comments, number) // deleted at the forge
+	}
+	if !create {
+		return nil
 	}
 	id, err := api.createComment(ctx, number, body)
 	if err != nil {

@@ -39,6 +39,13 @@ type PullRequest struct {
 	Branch, HeadRepo string
 }
 
+// QueuedMerge is the commit that a merge queue wants to make the next one of the branch. It
+// contains the branch, the pull requests that are before it in the queue, and its own.
+type QueuedMerge struct {
+	Commit string
+	Ref    string // the reference that fetches it
+}
+
 // State is the state of a commit status.
 type State string
 
@@ -65,6 +72,9 @@ type Status struct {
 	State       State
 	Description string // one line, truncated to the forge's limit
 	URL         string // a page with details; may be empty
+	// Ref is the reference of the commit. GitLab needs it for the commits of forks, which no branch
+	// of the project has; "" lets GitLab find a branch.
+	Ref string
 	// Annotations appear at lines of files. Only GitHub supports them, and only for a GitHub App.
 	Annotations []Annotation
 }
@@ -153,6 +163,11 @@ type Forge interface {
 	// Comment creates roster's one comment on a pull request or edits it in place. It sends nothing
 	// if the comment already has this body.
 	Comment(ctx context.Context, number int, body string) error
+	// EditComment edits roster's comment like Comment, if there is one.
+	EditComment(ctx context.Context, number int, body string) error
+	// Queue lists the merges that wait in the merge queue of the branch. It is empty on forges
+	// without a queue whose commits get statuses.
+	Queue(ctx context.Context, branch string) ([]QueuedMerge, error)
 	// SetStatus sets the status of a commit.
 	SetStatus(ctx context.Context, commit string, s Status) error
 	// Merged returns the pull request that brought a commit to the branch. ok is false if there is
@@ -182,10 +197,11 @@ func open(c Config) (Forge, error) {
 	if c.Kind != KindGitHub && c.Kind != KindGitLab && c.Kind != KindGitea {
 		return nil, fmt.Errorf("unknown forge %q: use github, gitlab or gitea (gitea for Forgejo)", c.Kind)
 	}
-	u, err := url.Parse(c.Repository)
+	u, err := url.Parse(webURL(c.Repository))
 	path := ""
 	if err == nil {
 		path = strings.Trim(strings.TrimSuffix(strings.TrimSuffix(u.Path, "/"), ".git"), "/")
+		c.API, path = splitAPI(c, path)
 	}
 	if err != nil || u.Host == "" || !strings.Contains(path, "/") {
 		return nil, errors.New("the forge's repository must be a URL like https://host/owner/name")
@@ -200,11 +216,41 @@ func open(c Config) (Forge, error) {
 	return newGitea(c, site, path)
 }
 
+// webURL returns the https URL of a repository with an SSH address: git@host:owner/name or
+// ssh://git@host:22/owner/name. It returns any other address as it is.
+func webURL(address string) string {
+	if u, err := url.Parse(address); err == nil && u.Scheme == "ssh" {
+		return "https://" + u.Hostname() + u.Path
+	}
+	host, path, ok := strings.Cut(address, ":")
+	if !ok || strings.Contains(host, "/") || strings.HasPrefix(path, "//") {
+		return address
+	}
+	return "https://" + host[strings.LastIndexByte(host, '@')+1:] + "/" + strings.TrimPrefix(path, "/")
+}
+
+// splitAPI returns the address of the API without the version that the clients of GitLab and Gitea
+// add, and the path of the repository below the address of the forge: both may be below a path of
+// their host.
+func splitAPI(c Config, path string) (api, repository string) {
+	api = strings.TrimSuffix(c.API, "/")
+	if c.Kind != KindGitHub {
+		for _, version := range []string{"/api/v1", "/api/v4"} {
+			api = strings.TrimSuffix(api, version)
+		}
+		if u, err := url.Parse(api); err == nil && u.Path != "" {
+			path = strings.TrimPrefix(path, strings.Trim(u.Path, "/")+"/")
+		}
+	}
+	return api, path
+}
+
 // splitOwnerName splits owner/name, for forges without nested groups.
 func splitOwnerName(path string) (owner, name string, err error) {
 	owner, name, _ = strings.Cut(path, "/")
 	if strings.Contains(name, "/") {
-		return "", "", fmt.Errorf("repository %q must be owner/name", path)
+		return "", "", fmt.Errorf("repository %q must be owner/name: if the forge is below a path of its host, "+
+			"give its address with --forge-api", path)
 	}
 	return owner, name, nil
 }

@@ -93,7 +93,11 @@ func (g *giteaRepo) pullRequest(in *gitea.PullRequest) PullRequest {
 }
 
 func (g *giteaRepo) Comment(ctx context.Context, number int, body string) error {
-	return g.comments.upsert(ctx, g, number, body)
+	return g.comments.upsert(ctx, g, number, body, true)
+}
+
+func (g *giteaRepo) EditComment(ctx context.Context, number int, body string) error {
+	return g.comments.upsert(ctx, g, number, body, false)
 }
 
 func (g *giteaRepo) currentUser(ctx context.Context) (string, error) {

@@ -107,7 +107,11 @@ func (g *gitHub) pullRequest(pr *github.PullRequest) PullRequest {
 }
 
 func (g *gitHub) Comment(ctx context.Context, number int, body string) error {
-	return g.comments.upsert(ctx, g, number, body)
+	return g.comments.upsert(ctx, g, number, body, true)
+}
+
+func (g *gitHub) EditComment(ctx context.Context, number int, body string) error {
+	return g.comments.upsert(ctx, g, number, body, false)
 }
 
 func (g *gitHub) currentUser(ctx context.Context) (string, error) {

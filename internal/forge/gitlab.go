@@ -77,7 +77,11 @@ func (g *gitLab) pullRequest(mr *gitlab.BasicMergeRequest) PullRequest {
 }
 
 func (g *gitLab) Comment(ctx context.Context, number int, body string) error {
-	return g.comments.upsert(ctx, g, number, body)
+	return g.comments.upsert(ctx, g, number, body, true)
+}
+
+func (g *gitLab) EditComment(ctx context.Context, number int, body string) error {
+	return g.comments.upsert(ctx, g, number, body, false)
 }
 
 func (g *gitLab) currentUser(ctx context.Context) (string, error) {
@@ -133,6 +137,9 @@ func (g *gitLab) SetStatus(ctx context.Context, commit string, s Status) error {
 		Description: new(truncate(s.Description, 255))}
 	if s.URL != "" {
 		opt.TargetURL = &s.URL
+	}
+	if s.Ref != "" {
+		opt.Ref = &s.Ref
 	}
 	_, _, err := g.client.Commits.SetCommitStatus(g.project, commit, opt, gitlab.WithContext(ctx))
 	var refused *gitlab.ErrorResponse

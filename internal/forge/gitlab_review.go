@@ -17,10 +17,25 @@ func (g *gitLab) Approval(ctx context.Context, pr PullRequest) (Approval, error)
 		return Approval{}, fmt.Errorf("read the approvals of !%d: %w", pr.Number, err)
 	}
 	var approvals []review
+	var noted map[string]time.Time
 	for _, by := range a.ApprovedBy {
-		if by.User != nil && !sameAccount(by.User.Username, pr.Author) && by.ApprovedAt != nil {
-			approvals = append(approvals, review{by: by.User.Username, at: *by.ApprovedAt, approves: true})
+		if by.User == nil || sameAccount(by.User.Username, pr.Author) {
+			continue
 		}
+		at := by.ApprovedAt
+		if at == nil { // the server is older than that field
+			if noted == nil {
+				if noted, err = g.notedApprovals(ctx, pr.Number); err != nil {
+					return Approval{}, err
+				}
+			}
+			time, ok := noted[by.User.Username]
+			if !ok {
+				continue
+			}
+			at = &time
+		}
+		approvals = append(approvals, review{by: by.User.Username, at: *at, approves: true})
 	}
 	switch {
 	case len(approvals) == 0:
@@ -42,6 +57,31 @@ func (g *gitLab) Approval(ctx context.Context, pr PullRequest) (Approval, error)
 		return Approval{Why: "every version of it is newer than its approval"}, nil
 	}
 	return effectiveApproval(known, pr.Author), nil
+}
+
+// approvedNote is the text of the note that GitLab itself writes about an approval.
+const approvedNote = "approved this merge request"
+
+// notedApprovals returns when each user last approved, by GitLab's notes about a merge request.
+func (g *gitLab) notedApprovals(ctx context.Context, number int) (map[string]time.Time, error) {
+	out := map[string]time.Time{}
+	opt := &gitlab.ListMergeRequestNotesOptions{ListOptions: gitlab.ListOptions{PerPage: 100, Page: 1},
+		OrderBy: new("created_at"), Sort: new("asc")}
+	for opt.Page != 0 {
+		list, res, err := g.client.Notes.ListMergeRequestNotes(g.project, int64(number), opt, gitlab.WithContext(ctx))
+		if err != nil {
+			return nil, fmt.Errorf("read the notes of !%d: %w", number, err)
+		}
+		for _, n := range present(list) {
+			if n.System && n.Body == approvedNote && n.CreatedAt != nil {
+				out[n.Author.Username] = *n.CreatedAt
+			}
+		}
+		if opt.Page, err = nextPage(opt.Page, res.NextPage); err != nil {
+			return nil, fmt.Errorf("read the notes of !%d: %w", number, err)
+		}
+	}
+	return out, nil
 }
 
 func (g *gitLab) versions(ctx context.Context, pr PullRequest) ([]*gitlab.MergeRequestDiffVersion, error) {

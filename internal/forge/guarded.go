@@ -28,6 +28,16 @@ func (g guarded) Comment(ctx context.Context, number int, body string) (err erro
 	return g.forge.Comment(ctx, number, body)
 }
 
+func (g guarded) EditComment(ctx context.Context, number int, body string) (err error) {
+	defer recovered(fmt.Sprintf("edit the comment on #%d", number), &err)
+	return g.forge.EditComment(ctx, number, body)
+}
+
+func (g guarded) Queue(ctx context.Context, branch string) (queue []QueuedMerge, err error) {
+	defer recovered("list the merge queue", &err)
+	return g.forge.Queue(ctx, branch)
+}
+
 func (g guarded) SetStatus(ctx context.Context, commit string, s Status) (err error) {
 	defer recovered(fmt.Sprintf("set the status of %.7s", commit), &err)
 	return g.forge.SetStatus(ctx, commit, s)

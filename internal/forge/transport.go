@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
 	"strconv"
 	"sync"
@@ -85,11 +86,26 @@ func (p *limitedTransport) RoundTrip(req *http.Request) (*http.Response, error) 
 		p.mu.Unlock()
 		return nil, &RateLimitError{until}
 	}
+	if err := notAPI(res); err != nil {
+		res.Body.Close()
+		return nil, err
+	}
 	res.Body = struct {
 		io.Reader
 		io.Closer
 	}{&boundedReader{res.Body, maxResponse}, res.Body}
 	return res, nil
+}
+
+// notAPI returns an error for a page that a browser would show: a sign-in page, or the page of a
+// proxy whose server does not answer. The status of a refused request says more than its page.
+func notAPI(res *http.Response) error {
+	media, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
+	if media != "text/html" || res.StatusCode >= 400 && res.StatusCode < 500 {
+		return nil
+	}
+	return fmt.Errorf("the forge answered with a page for browsers (status %d), not with its API: is the address of "+
+		"the API right (--forge-api), and does a proxy or a sign-in page stand before it?", res.StatusCode)
 }
 
 // limitOf returns when a forge's rate limit ends. A limit is a status 429, or on GitHub a 403 with

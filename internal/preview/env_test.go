@@ -35,7 +35,8 @@ type env struct {
 
 func newEnv(t *testing.T, files string) *env {
 	e := &env{t: t, dir: t.TempDir(), now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)}
-	e.forge = &fakeForge{comments: map[int]string{}, statuses: map[string]forge.Status{}}
+	e.forge = &fakeForge{comments: map[int]string{}, statuses: map[string]forge.Status{},
+		approved: map[int][]string{}}
 	e.runGit("init", "-q", "-b", "main")
 	e.writePeople(files)
 	e.commit("first")
@@ -189,7 +190,29 @@ type fakeForge struct {
 	statuses map[string]forge.Status
 	calls    []string
 	err      error
-	refused  string // the commit whose statuses are refused
+	refused  string           // the commit whose statuses are refused
+	approved map[int][]string // the approved heads, by pull request
+	queue    []forge.QueuedMerge
+}
+
+func (b *fakeForge) EditComment(_ context.Context, n int, body string) error {
+	if _, ok := b.comments[n]; ok {
+		b.calls = append(b.calls, "edit "+strconv.Itoa(n))
+		b.comments[n] = body
+	}
+	return b.err
+}
+
+func (b *fakeForge) Approval(_ context.Context, pr forge.PullRequest) (forge.Approval, error) {
+	var out forge.Approval
+	for _, head := range b.approved[pr.Number] {
+		out.Approvers = append(out.Approvers, forge.Approver{Account: "bob", Head: head})
+	}
+	return out, b.err
+}
+
+func (b *fakeForge) Queue(context.Context, string) ([]forge.QueuedMerge, error) {
+	return b.queue, b.err
 }
 
 func (b *fakeForge) PullRequests(context.Context, string) ([]forge.PullRequest, error) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,17 +20,56 @@ import (
 type feedback struct {
 	body   string
 	status forge.Status
+	// content is the body without the base commit and the times: a comment is edited only if it
+	// changes. It is "" if the whole body counts.
+	content string
+	// quiet is set if the merge changes nothing: an existing comment is edited, none is created.
+	quiet bool
+	// review is set if the status waits for the approval of a reviewer.
+	review bool
 }
 
-// previewFeedback is the feedback with previews.
-func previewFeedback(list []*reconcile.Preview, pr forge.PullRequest) feedback {
-	verdict := render.PreviewsVerdict(list)
-	f := feedback{body: render.PreviewsMarkdown(list), status: forge.Status{State: forge.Success,
-		Description: verdict}}
+// comment returns the text of the comment.
+func (f *feedback) comment() string { return forge.WithContent(f.body, f.contentOf()) }
+
+// contentOf returns what must differ for an edit of the comment.
+func (f *feedback) contentOf() string {
+	if f.content == "" {
+		return f.body
+	}
+	return f.content
+}
+
+// previewFeedback is the feedback with previews. The status asks for a review if the merge has an
+// effect that a reviewer must look at closely.
+func previewFeedback(list []*reconcile.Preview, warnings schema.Problems, pr forge.PullRequest) feedback {
+	f := feedback{body: render.PreviewsMarkdown(list, warnings), status: forge.Status{State: forge.Success,
+		Description: render.PreviewsLine(list, render.MaxStatus)}}
+	f.content = render.PreviewsMarkdown(lasting(list), warnings)
+	f.quiet = len(warnings) == 0 && !slices.ContainsFunc(list, func(p *reconcile.Preview) bool { return !p.Empty() })
+	if f.review = render.NeedsReview(list); f.review {
+		f.status.State = forge.Pending
+	}
 	if pr.Fork {
-		f.body += "\nThe pull request comes from a fork, so AWS was not read for it.\n"
+		const note = "\nThe pull request comes from a fork, so AWS was not read for it.\n"
+		f.body, f.content = f.body+note, f.content+note
 	}
 	return f
+}
+
+// lasting returns previews without what changes while their result stays the same: the commit of
+// the base, its pending changes, and the time at which AWS was read.
+func lasting(list []*reconcile.Preview) []*reconcile.Preview {
+	out := make([]*reconcile.Preview, len(list))
+	for i, p := range list {
+		same := *p
+		same.Base, same.Pending = reconcile.CommitRef{}, 0
+		if same.ReadAt != nil {
+			same.ReadAt = &time.Time{}
+		}
+		out[i] = &same
+	}
+	return out
 }
 
 // maxProblems is the number of problems that a comment lists.
@@ -96,12 +136,16 @@ func (f feedback) markStale(why string, since time.Time) feedback {
 	const mark = "> **Stale**"
 	if strings.HasPrefix(f.body, mark) {
 		_, f.body, _ = strings.Cut(f.body, "\n\n")
+		_, f.content, _ = strings.Cut(f.content, "\n\n")
 	}
 	var at output.MarkdownText
 	if !since.IsZero() {
 		at = output.Markdownf(" (since %s)", since.UTC().Format(time.RFC3339))
 	}
-	f.body = string(output.Markdownf(mark+"%s: %s\n\n", at, code(why))) + f.body
+	line := string(output.Markdownf(mark+"%s: %s\n\n", at, code(why)))
+	f.content = line + f.contentOf()
+	f.body = line + f.body
+	f.quiet, f.review = false, false
 	f.status = forge.Status{State: forge.Pending, Description: "stale: " + why}
 	return f
 }

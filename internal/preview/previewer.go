@@ -32,7 +32,10 @@ import (
 type Forge interface {
 	PullRequests(ctx context.Context, branch string) ([]forge.PullRequest, error)
 	Comment(ctx context.Context, number int, body string) error
+	EditComment(ctx context.Context, number int, body string) error
 	SetStatus(ctx context.Context, commit string, s forge.Status) error
+	Approval(ctx context.Context, pr forge.PullRequest) (forge.Approval, error)
+	Queue(ctx context.Context, branch string) ([]forge.QueuedMerge, error)
 }
 
 // Previewer keeps the previews of a branch's pull requests up to date. Fields are required before
@@ -58,6 +61,8 @@ type Previewer struct {
 	// Outcomes, if set, posts on merged pull requests what runs did. RunOnce calls it first.
 	Outcomes *Outcomes
 	Log      *slog.Logger
+	// Approvals, if set, returns what the reports have about approvals of some digests.
+	Approvals func(ctx context.Context, digests []string) ([]reconcile.ApprovalRecord, error)
 	// Standby, if set, reports whether another process makes the previews now. Then RunOnce reads
 	// nothing from AWS.
 	Standby func() bool
@@ -65,8 +70,10 @@ type Previewer struct {
 	base             reconcile.CommitRef
 	snapshots        map[string]*directorySnapshot
 	posted           map[int]posted
+	queued           map[string]inputs // the previewed merges of the merge queue, by commit
 	failing          map[int]failing
 	directoryChanged atomic.Bool
+	problem          atomic.Pointer[string]
 	// expensive has 1 for the pull requests whose last evaluation exceeded a limit.
 	expensive map[int]int
 }
@@ -85,6 +92,8 @@ type directorySnapshot struct {
 type posted struct {
 	inputs   inputs
 	feedback feedback
+	// updated is when the pull request was updated, and checked when its reviews were read.
+	updated, checked time.Time
 }
 
 // inputs identify everything that determines a preview.
@@ -98,6 +107,9 @@ type inputs struct {
 func (p *Previewer) Run(ctx context.Context) {
 	for failures := 0; ctx.Err() == nil; {
 		more, err := p.RunOnce(ctx)
+		if ctx.Err() == nil {
+			p.setProblem(err)
+		}
 		wait := p.PollInterval
 		var limited *forge.RateLimitError
 		switch {
@@ -123,6 +135,24 @@ func (p *Previewer) Run(ctx context.Context) {
 		}
 		timer.Stop()
 	}
+}
+
+// setProblem sets what Problem returns.
+func (p *Previewer) setProblem(err error) {
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	p.problem.Store(&text)
+}
+
+// Problem returns why the last round could not make previews: for example, the forge refuses the
+// token. It returns "" if the round succeeded. It may be called at any time.
+func (p *Previewer) Problem() string {
+	if text := p.problem.Load(); text != nil {
+		return *text
+	}
+	return ""
 }
 
 // maxPerRun is the number of previews that one run renews. It bounds how long a new push waits
@@ -173,17 +203,36 @@ func (p *Previewer) RunOnce(ctx context.Context) (more bool, err error) {
 		if err == nil {
 			err = p.post(ctx, pr, out)
 		}
-		var limited *forge.RateLimitError
-		switch {
-		case err == nil:
-			delete(p.failing, pr.Number)
-		case errors.As(err, &limited) || ctx.Err() != nil:
+		if err := p.end(ctx, pr, err); err != nil {
 			return more, err
-		default:
-			p.fail(pr, err)
+		}
+	}
+	for _, pr := range p.unreviewed(open) {
+		if err := p.end(ctx, pr, p.review(ctx, pr)); err != nil {
+			return more, err
+		}
+	}
+	if len(problems) == 0 {
+		if err := p.previewQueue(ctx, base); err != nil {
+			return more, err
 		}
 	}
 	return more, nil
+}
+
+// end ends the work on a pull request. It returns only an error that concerns all pull requests.
+// Any other is logged, and the pull request is tried again after a pause.
+func (p *Previewer) end(ctx context.Context, pr forge.PullRequest, err error) error {
+	var limited *forge.RateLimitError
+	switch {
+	case err == nil:
+		delete(p.failing, pr.Number)
+	case errors.As(err, &limited) || ctx.Err() != nil:
+		return err
+	default:
+		p.fail(pr, err)
+	}
+	return nil
 }
 
 // forgetClosed forgets the pull requests that are not open any more.
@@ -199,7 +248,7 @@ func (p *Previewer) forgetClosed(open []forge.PullRequest) {
 // others.
 func (p *Previewer) outdated(open []forge.PullRequest) (out []forge.PullRequest, more bool) {
 	now := p.now()
-	out = slices.DeleteFunc(open, func(pr forge.PullRequest) bool {
+	out = slices.DeleteFunc(slices.Clone(open), func(pr forge.PullRequest) bool {
 		return p.posted[pr.Number].inputs == p.inputsOf(pr) || !p.failing[pr.Number].due(pr.Head, now)
 	})
 	// A pull request that could not be evaluated may cost much, so all others go first.
@@ -324,7 +373,7 @@ func (p *Previewer) preview(ctx context.Context, pr forge.PullRequest, base *sch
 			"the pull request is a draft; the next preview comes when it is ready for review", time.Time{}), nil
 	case len(invalid) > 0:
 		text := fmt.Sprintf("the branch %s is invalid, so nothing can be compared with it", p.Branch)
-		return feedback{heading(text), forge.Status{State: forge.Error, Description: text}}, nil
+		return feedback{body: heading(text), status: forge.Status{State: forge.Error, Description: text}}, nil
 	}
 	merged, err := p.Repo.Merged(ctx, p.base.ID, pr.Head, pr.MergeRef)
 	var unevaluated *CannotEvaluateError
@@ -345,7 +394,7 @@ func (p *Previewer) preview(ctx context.Context, pr forge.PullRequest, base *sch
 	if err != nil {
 		return p.errorFeedback(pr, err), nil
 	}
-	out := previewFeedback(list, pr)
+	out := previewFeedback(list, p.warnings(ctx, base, merged), pr)
 	if stale != "" {
 		out = out.markStale(stale, since)
 	}
@@ -363,33 +412,25 @@ func (p *Previewer) errorFeedback(pr forge.PullRequest, err error) feedback {
 	if last, exists := p.posted[pr.Number]; exists && last.feedback.body != "" {
 		return last.feedback.markStale(text, p.now())
 	}
-	return feedback{heading(text), forge.Status{State: forge.Error, Description: text}}
+	return feedback{body: heading(text), status: forge.Status{State: forge.Error, Description: text}}
 }
 
 // compare makes the preview of each provisioner of the base or of the merge result. If a snapshot
 // could not be renewed, stale is the reason.
 func (p *Previewer) compare(ctx context.Context, pr forge.PullRequest, base, merged *schema.Declarations) (
 	list []*reconcile.Preview, stale string, since time.Time, err error) {
-	keys := slices.Collect(maps.Keys(base.Provisioners))
-	for key := range merged.Provisioners {
-		if base.Provisioners[key] == nil {
-			keys = append(keys, key)
-		}
-	}
-	slices.Sort(keys)
 	head := reconcile.CommitRef{ID: pr.Head}
-	for _, key := range keys {
+	records := p.approvalRecords(ctx, base, merged)
+	for _, key := range reconcile.PreviewedProvisioners(base, merged) {
 		in := reconcile.PreviewInput{Provisioner: key, Base: base, Merged: merged, BaseCommit: p.base, HeadCommit: head,
-			Now: p.now(), RedactKey: p.RedactKey, Applied: p.applied(ctx)}
-		d := p.snapshots[key]
-		switch {
-		case pr.Fork:
-		case d == nil: // a new provisioner: NewPreview reports it
-			in.Snapshot = &reconcile.Snapshot{}
+			Now: p.now(), RedactKey: p.RedactKey, Applied: p.applied(ctx), Approvals: records}
+		if pr.Fork {
+			in.Approvals = nil // the reports have names that the author may not see
+		}
+		switch d := p.snapshots[key]; {
+		case pr.Fork, d == nil: // a new provisioner is compared without AWS
 		case d.snapshot == nil:
-			list = append(list, &reconcile.Preview{Version: 1, Provisioner: key, Base: p.base, Head: head,
-				UnavailableReason: "cannot be previewed: AWS could not be read; the reason is in the daemon's log"})
-			continue
+			in.NotCompared = "AWS could not be read; the reason is in the daemon's log"
 		default:
 			in.Snapshot = d.snapshot
 			if d.err != nil {
@@ -417,26 +458,44 @@ func (p *Previewer) applied(ctx context.Context) func(commit string) *schema.Dec
 	}
 }
 
-// post posts feedback, unless the pull request has the same already.
+// post posts feedback, unless the pull request has the same already. A merge that changes nothing
+// gets a status and no comment.
 func (p *Previewer) post(ctx context.Context, pr forge.PullRequest, out feedback) error {
 	in := p.inputsOf(pr)
 	last := p.posted[pr.Number]
-	if out.body != "" && out.body != last.feedback.body {
-		if err := p.Forge.Comment(ctx, pr.Number, out.body); err != nil {
+	if out.body != "" && out.contentOf() != last.feedback.contentOf() {
+		send := p.Forge.Comment
+		if out.quiet {
+			send = p.Forge.EditComment
+		}
+		if err := send(ctx, pr.Number, out.comment()); err != nil {
 			return err
 		}
-		p.posted[pr.Number] = posted{last.inputs, feedback{out.body, last.feedback.status}}
+		sent := out
+		sent.status = last.feedback.status
+		p.posted[pr.Number] = posted{inputs: last.inputs, feedback: sent}
 	}
-	same := last.inputs.head == pr.Head && last.feedback.status.State == out.status.State &&
-		last.feedback.status.Description == out.status.Description
+	if out.review {
+		approved, err := p.approved(ctx, pr)
+		if err != nil {
+			return err
+		}
+		if approved {
+			out.status.State = forge.Success
+		}
+	}
+	out.status.Ref = pr.HeadRef
+	same := last.inputs.head == pr.Head && sameStatus(last.feedback.status, out.status)
 	if out.body != "" && !same {
 		if err := p.Forge.SetStatus(ctx, pr.Head, out.status); err != nil {
 			return err
 		}
 	}
-	p.posted[pr.Number] = posted{in, out}
+	p.posted[pr.Number] = posted{inputs: in, feedback: out, updated: pr.Updated, checked: p.now()}
 	return nil
 }
+
+func sameStatus(a, b forge.Status) bool { return a.State == b.State && a.Description == b.Description }
 
 // DirectoryChanged marks all snapshots as outdated: the next run reads the directories again. It
 // may be called at any time.

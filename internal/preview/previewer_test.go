@@ -18,9 +18,9 @@ func TestPreviewFollowsHeadBranchAndAWS(t *testing.T) {
 	e.runOnce(p)
 	head := e.propose(7, "ann bob cleo")
 	e.runOnce(p, "comment 7", "status success")
-	e.wantComment(7, "**roster: 1 other change**", "`+` `cleo@example.com`", "base `"+e.head("main")[:7],
+	e.wantComment(7, "**roster: A Test is new in AWS**", "`+` `cleo@example.com`", "base `"+e.head("main")[:7],
 		"head `"+head[:7], "AWS read 2026-11-24T09:00:00Z", "Digest `sha256:")
-	if s := e.forge.statuses[head]; s.State != forge.Success || s.Description != "1 other change" {
+	if s := e.forge.statuses[head]; s.State != forge.Success || s.Description != "A Test is new in AWS" {
 		t.Errorf("status %+v", s)
 	}
 	e.now = e.now.Add(time.Minute)
@@ -30,18 +30,20 @@ func TestPreviewFollowsHeadBranchAndAWS(t *testing.T) {
 	}
 
 	head = e.propose(7, "ann")
-	e.runOnce(p, "comment 7", "status success")
-	e.wantComment(7, "1 user loses all access", "head `"+head[:7])
+	e.runOnce(p, "comment 7", "status pending") // it needs a review
+	e.wantComment(7, "A Test loses all access", "head `"+head[:7])
 
 	e.writePeople("ann bob dave")
 	main := e.commit("another merge")
-	e.runOnce(p, "comment 7")
-	e.wantComment(7, "base `"+main[:7], "1 user loses all access",
-		"the base branch has 1 pending change that the merge does not include")
+	was := e.forge.comments[7]
+	e.runOnce(p) // the merge has the same effect, so the comment stays as it is
+	if is := e.forge.comments[7]; is != was {
+		t.Errorf("the comment was\n%s\nand is\n%s", was, is)
+	}
 
 	e.applied = main // and it was applied
 	p.DirectoryChanged()
-	e.runOnce(p, "comment 7")
+	e.runOnce(p)
 	if strings.Contains(e.forge.comments[7], "the base itself") || e.reads != 2 {
 		t.Errorf("after %d reads:\n%s", e.reads, e.forge.comments[7])
 	}
@@ -83,8 +85,8 @@ func TestStalePreviewIsMarked(t *testing.T) {
 	}
 	restarted := e.previewer() // it has not read AWS yet
 	e.readErr = errUnreachable
-	e.runOnce(restarted, "comment 7", "status success")
-	e.wantComment(7, "1 provisioner without a preview", "AWS could not be read")
+	e.runOnce(restarted, "comment 7", "status pending")
+	e.wantComment(7, "aws is compared without AWS", "AWS could not be read")
 	if text := e.forge.comments[7] + fmt.Sprint(e.forge.statuses); strings.Contains(text, "canary") ||
 		strings.Contains(text, "refused") {
 		t.Errorf("the error is shown: %s", text)
@@ -165,8 +167,9 @@ func TestPullRequestsWithoutAPreview(t *testing.T) {
 		e.runGit("update-ref", "refs/pull/7/head", head)
 		e.runGit("checkout", "-q", "main")
 		e.forge.open = []forge.PullRequest{{Number: 7, Head: head, HeadRef: "refs/pull/7/head"}}
-		e.runOnce(p, "comment 7", "status success")
-		e.wantComment(7, "cannot be previewed: the endpoint changes")
+		e.runOnce(p, "comment 7", "status pending")
+		e.wantComment(7, "endpoint of aws changes; aws is compared without AWS; A Test is new in AWS",
+			"**Compared without AWS:** the endpoint changes", "cleo@example.com")
 	})
 }
 
@@ -296,5 +299,5 @@ func TestAStandbyMakesNoPreviewsAndReadsNothingFromAWS(t *testing.T) {
 		t.Errorf("AWS was read %d times", e.reads)
 	}
 	standby = false
-	e.runOnce(p, "comment 7", "status success")
+	e.runOnce(p, "comment 7", "status pending")
 }

@@ -57,5 +57,16 @@ func (NoForge) PullRequests(context.Context, string) ([]forge.PullRequest, error
 // Comment does nothing.
 func (NoForge) Comment(context.Context, int, string) error { return nil }
 
+// EditComment does nothing.
+func (NoForge) EditComment(context.Context, int, string) error { return nil }
+
+// Queue lists nothing.
+func (NoForge) Queue(context.Context, string) ([]forge.QueuedMerge, error) { return nil, nil }
+
+// Approval finds none.
+func (NoForge) Approval(context.Context, forge.PullRequest) (forge.Approval, error) {
+	return forge.Approval{}, nil
+}
+
 // SetStatus does nothing.
 func (NoForge) SetStatus(context.Context, string, forge.Status) error { return nil }

@@ -8,7 +8,10 @@ import (
 )
 
 // collector converts the daemon's state to metrics at each scrape.
-type collector struct{ state func() daemon.State }
+type collector struct {
+	state func() daemon.State
+	forge func() string // the problem of the forge; nil without a forge
+}
 
 var (
 	lastRun = prometheus.NewDesc("roster_last_run_timestamp_seconds",
@@ -43,6 +46,9 @@ var (
 	provisionerRole = prometheus.NewDesc("roster_provisioner_role",
 		"1 for the role of this process for the provisioner, 0 for the other one: a standby sends nothing.",
 		[]string{"provisioner", "role"}, nil)
+	forgeFailing = prometheus.NewDesc("roster_forge_failing",
+		"1 if the last round of previews failed, for example because the forge refuses the token; otherwise 0.",
+		nil, nil)
 	refused = prometheus.NewDesc("roster_commit_refused",
 		"1 if the newest commit is refused because its declarations are invalid, otherwise 0.", nil, nil)
 )
@@ -56,7 +62,7 @@ var outcomes = []reconcile.Outcome{
 func (collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		lastRun, outcome, changes, directoryRead, fullReadCalls, polled, pollError, refused, deadlineEnds, auditTrust,
-		provisionerRole, quarantine, quarantineSince, quarantineTries, quarantineNext,
+		provisionerRole, quarantine, quarantineSince, quarantineTries, quarantineNext, forgeFailing,
 	} {
 		ch <- d
 	}
@@ -72,6 +78,9 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	gauge(pollError, boolValue(st.PollError != ""))
 	gauge(refused, boolValue(st.InvalidReason != ""))
+	if c.forge != nil {
+		gauge(forgeFailing, boolValue(c.forge() != ""))
+	}
 	for _, e := range st.AllDeadlines {
 		gauge(deadlineEnds, float64(e.EndsAt.Unix()), string(e.Kind), e.Path)
 	}

@@ -30,6 +30,8 @@ type Server struct {
 	Webhooks http.Handler
 	// Metadata, if set, serves the SAML metadata of apps.
 	Metadata MetadataFunc
+	// ForgeProblem, if set, returns why previews and outcomes cannot be posted; "" if they can.
+	ForgeProblem func() string
 	// Poll, if set, makes the daemon poll the repository and the forge. It must not block.
 	Poll func()
 	// Access limits who may use the server.
@@ -41,7 +43,7 @@ type Server struct {
 // Handler returns the routes of the server. Whatever they write, responses are text.
 func (s *Server) Handler() http.Handler {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collector{s.State})
+	registry.MustRegister(collector{s.State, s.ForgeProblem})
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", s.ready)
@@ -97,6 +99,11 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	}
 	if st.InvalidReason != "" {
 		_, _ = w.Write([]byte("the newest commit is refused; the last valid commit stays in force\n"))
+	}
+	if s.ForgeProblem != nil {
+		if problem := s.ForgeProblem(); problem != "" {
+			_, _ = fmt.Fprintf(w, "previews and outcomes are not posted: %s\n", cutText(problem, 500))
+		}
 	}
 	_, _ = w.Write([]byte(roles(st) + quarantines(st)))
 }

@@ -19,8 +19,7 @@ const MaxMarkdown = 60_000
 // and the verdict says so.
 func PlanMarkdown(p *reconcile.Plan) string {
 	changes := planned(p.Changes)
-	sentence, tone := verdict(changes)
-	sentence, _ = loosenedFirst(p.Loosened, sentence, tone)
+	sentence, _ := line(p.Effects(), maxLine, inSync)
 	if p.Audit.Holds() {
 		sentence = brokenAudit + sentence
 	}
@@ -38,7 +37,7 @@ func PlanMarkdown(p *reconcile.Plan) string {
 		m.line("\n> %s", n)
 	}
 	m.held(changes, heldPart{p.HeldGroups, p.HeldDigest, planNote})
-	cut := m.sections(changes)
+	cut := m.sections(changes, p.Facts)
 	m.list("Ends within 30 days", lines(p.Expiring))
 	if len(p.Changes) > 0 {
 		m.line("\nDigest %s", output.Code(p.Digest))
@@ -52,7 +51,7 @@ func ReportMarkdown(r *reconcile.Report) string { return ReportMarkdownOf(r, all
 // ReportMarkdownOf renders a report with the given changes, which need not be in memory at once.
 // The size of the page is bounded.
 func ReportMarkdownOf(r *reconcile.Report, changes iter.Seq[*reconcile.Done]) string {
-	page := summarize(changes, mostListed, listedIn(r))
+	page := summarize(changes, mostListed, listedIn(r), r.Facts)
 	m := &markdown{}
 	m.line("\n| | |\n|---|---|")
 	row := func(name, value string) {
@@ -60,6 +59,7 @@ func ReportMarkdownOf(r *reconcile.Report, changes iter.Seq[*reconcile.Done]) st
 			m.line("| %s | %s |", name, value)
 		}
 	}
+	row("effects", r.Summary)
 	row("run", r.Run)
 	row("provisioner", r.Provisioner+" ("+r.Identity+")")
 	row("commit", strings.TrimSpace(r.Commit.ID+" "+r.Commit.Subject))
@@ -101,8 +101,7 @@ func ReportMarkdownOf(r *reconcile.Report, changes iter.Seq[*reconcile.Done]) st
 	m.approved(r.Approvals)
 	m.heldChanges(page, heldPart{r.HeldGroups, r.HeldDigest, approvalNote})
 	cut := m.listSections(page.sections) + page.notListed
-	sentence, _ := loosenedFirst(r.Loosened, reportSentence(r), Plain)
-	return head(fmt.Sprintf("roster: %s", r.Provisioner), sentence, cut) + m.b.String()
+	return head(fmt.Sprintf("roster: %s", r.Provisioner), reportLine(r), cut) + m.b.String()
 }
 
 // head returns the start of a page: title and verdict.
@@ -165,35 +164,56 @@ func (m *markdown) notices(notices []string) {
 	}
 }
 
-// sections lists changes in sections as long as there is room. It returns the number of changes
-// that it left out.
-func (m *markdown) sections(changes []reconcile.Done) (cut int) {
-	return m.listSections(sections(changes))
+// sections lists changes in sections. It returns the number of changes that it left out.
+func (m *markdown) sections(changes []reconcile.Done, facts *reconcile.EffectFacts) (cut int) {
+	return m.listSections(sections(changes, facts))
 }
 
 // mostListed is more than the number of changes of a section that fit on a page: a line has at
 // least ten bytes.
 const mostListed = MaxMarkdown / 10
 
+// listSections lists sections as long as there is room. A section takes at most half of the room
+// that is left, unless it is the last, so that the first lines of each have a place. listSections
+// returns the number of changes that it left out.
 func (m *markdown) listSections(page []section) (cut int) {
 	const tail = 5_000 // room for the headings and counts of what does not fit
-	for _, s := range page {
-		m.line("\n#### %s (%d)\n", s.title, s.total)
-		for i, d := range s.changes {
-			it := describe(d)
-			text := output.Markdownf("- %s %s", output.Code(it.sign), it.text)
-			if it.detail != "" {
-				text += output.Markdownf(" <sub>%s</sub>", it.detail)
+	for i := range page {
+		s := &page[i]
+		left := MaxMarkdown - tail - m.b.Len()
+		if left < -tail/2 {
+			rest := 0
+			for _, more := range page[i:] {
+				rest += more.total
 			}
-			if m.b.Len()+len(text) > MaxMarkdown-tail {
-				m.line("- %s", s.more(i))
-				cut += s.total - i
-				break
-			}
-			m.line("%s", text)
+			m.line("\n... and %s in %s", reconcile.CountChanges(rest), schema.Count(len(page)-i, "more section"))
+			return cut + rest
 		}
+		if i < len(page)-1 {
+			left /= 2
+		}
+		m.line("\n#### %s (%d)\n", s.title, s.total)
+		cut += m.changes(s, m.b.Len()+left)
 	}
 	return cut
+}
+
+// changes lists the changes of a section up to a length of the page. It returns the number of
+// changes that it left out.
+func (m *markdown) changes(s *section, most int) (cut int) {
+	for i, d := range s.changes {
+		it := describe(d)
+		text := output.Markdownf("- %s %s", output.Code(it.sign), it.text)
+		if it.detail != "" {
+			text += output.Markdownf(" <sub>%s</sub>", it.detail)
+		}
+		if m.b.Len()+len(text) > most {
+			m.line("- %s", s.more(i))
+			return s.total - i
+		}
+		m.line("%s", text)
+	}
+	return s.total - len(s.changes)
 }
 
 // list prints lines below a heading with their number, as long as there is room.

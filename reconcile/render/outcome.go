@@ -87,7 +87,11 @@ func outcomesVerdict(list []Outcome, commands bool) string {
 		}
 		parts = append(parts, s)
 	}
-	sentence, _ := loosenedFirst(loosened, strings.Join(parts, "; "), Plain)
+	sentence := strings.Join(parts, "; ")
+	if len(loosened) > 0 {
+		text, _ := line(reconcile.LoosenedEffects(loosened), maxLine, "")
+		sentence = text + "; " + sentence
+	}
 	return sentence
 }
 
@@ -123,9 +127,12 @@ func (m *markdown) outcome(o Outcome, details bool) (cut int) {
 		}
 		return 0
 	}
+	if r.Summary != "" {
+		m.line("\n%s", r.Summary)
+	}
 	m.assertions(r.Violations)
 	m.notices(r.Warnings)
 	m.held(r.Changes, o.heldPart())
 	changes := listed(r)
-	return m.sections(changes) + len(r.Changes) - len(changes)
+	return m.sections(changes, r.Facts) + len(r.Changes) - len(changes)
 }

@@ -48,45 +48,8 @@ const (
 	Alarm   = output.Alarm
 )
 
-// heading is the heading of a section of changes.
-type heading struct {
-	title string
-	tone  Tone
-}
-
-// headings returns the headings in the order of the table of kinds, and the index of each kind's
-// heading. The last heading is for kinds that are not in the table.
-func headings() ([]heading, map[reconcile.Kind]int) {
-	var out []heading
-	indexes := map[reconcile.Kind]int{}
-	for _, info := range append(reconcile.Kinds(), *reconcile.Kind("").Info()) {
-		h := heading{info.Section, toneOf(&info)}
-		i := slices.Index(out, h)
-		if i < 0 {
-			i = len(out)
-			out = append(out, h)
-		}
-		indexes[info.Kind] = i
-	}
-	return out, indexes
-}
-
-// toneOf returns the tone of the changes of a kind.
-func toneOf(info *reconcile.KindInfo) Tone {
-	switch {
-	case info.Loss != nil:
-		return Alarm
-	case info.Action == reconcile.ActionCreate:
-		return Good
-	case info.Action == reconcile.ActionAdopt, info.Action == reconcile.ActionRename,
-		info.Action == reconcile.ActionTemporaryRename, info.Action == reconcile.ActionRelease:
-		return Caution
-	}
-	return Plain
-}
-
-// parts are the prefixes of headings: first come the sections of held changes, then those of
-// released changes, then those of changes that wait.
+// parts are the prefixes of headings: of held changes, of released changes, and of changes that
+// wait.
 var parts = [...]string{"Held: ", "", "Waiting: "}
 
 func partOf(d *reconcile.Done) int {
@@ -99,9 +62,10 @@ func partOf(d *reconcile.Done) int {
 	return 1
 }
 
-// sections sorts changes into sections.
-func sections(changes []reconcile.Done) []section {
-	c := newSectionCollector(len(changes))
+// sections sorts changes into sections, the gravest first. A group that sentences name has a
+// section of its own, with the people who gain it and those who lose it.
+func sections(changes []reconcile.Done, facts *reconcile.EffectFacts) []section {
+	c := newSectionCollector(len(changes), facts)
 	for i := range changes {
 		c.add(&changes[i])
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/seed-d64a251c/roster/internal/output"
@@ -14,10 +13,17 @@ import (
 )
 
 // PreviewsMarkdown renders the previews of one pull request as one page of at most MaxMarkdown
-// bytes: first the verdict over all previews, then each provisioner. Changes that do not fit are
-// counted, and the verdict says so.
-func PreviewsMarkdown(list []*reconcile.Preview) string {
+// bytes: first the sentence over all previews, then the warnings about the declarations, then each
+// provisioner. Changes that do not fit are counted, and the sentence says so.
+func PreviewsMarkdown(list []*reconcile.Preview, warnings schema.Problems) string {
 	m := &markdown{}
+	for i, w := range warnings {
+		if i == maxLines {
+			m.line("\n> ... and %s", schema.Count(len(warnings)-i, "more warning"))
+			break
+		}
+		m.line("\n> **Warning:** %s", output.Truncate(w.String(), 500))
+	}
 	cut := 0
 	for i, p := range list {
 		if m.b.Len() > MaxMarkdown-2_500 {
@@ -29,46 +35,27 @@ func PreviewsMarkdown(list []*reconcile.Preview) string {
 		}
 		cut += m.preview(p)
 	}
-	sentence := PreviewsVerdict(list)
+	sentence := PreviewsLine(list, maxLine)
 	if cut > 0 {
 		sentence += fmt.Sprintf(" (%s not listed below)", schema.Count(cut, "change"))
 	}
 	return string(output.Markdownf("**roster: %s**\n", sentence)) + m.b.String()
 }
 
-// PreviewsVerdict returns the sentence at the top: what the merge does to access.
-func PreviewsVerdict(list []*reconcile.Preview) string {
-	var all []reconcile.Done
-	var loosened []reconcile.Loosening
-	refused, ends := 0, 0
-	for _, p := range list {
-		all = append(all, planned(p.Changes)...)
-		for _, l := range p.Loosened {
-			if !slices.ContainsFunc(loosened, func(have reconcile.Loosening) bool { return have.Text == l.Text }) {
-				loosened = append(loosened, l)
-			}
-		}
-		ends += len(p.EndDateChanges)
-		if p.UnavailableReason != "" {
-			refused++
-		}
-	}
-	var parts []string
-	if len(all) > 0 {
-		sentence, _ := verdict(all)
-		parts = append(parts, sentence)
-	}
-	if ends > 0 {
-		parts = append(parts, schema.Count(ends, "end date")+" set, moved or removed")
-	}
-	if refused > 0 {
-		parts = append(parts, schema.Count(refused, "provisioner")+" without a preview")
-	}
-	if len(parts) == 0 {
-		parts = append(parts, "merging changes nothing in AWS")
-	}
-	sentence, _ := loosenedFirst(loosened, strings.Join(parts, ", "), Plain)
+// nothingChanges is the line of a preview without changes.
+const nothingChanges = "merging changes nothing in AWS"
+
+// PreviewsLine returns what the merge means for people, as one line of at most most characters.
+func PreviewsLine(list []*reconcile.Preview, most int) string {
+	sentence, _ := line(reconcile.PreviewEffects(list), most, nothingChanges)
 	return sentence
+}
+
+// NeedsReview reports whether a merge has an effect that a reviewer must look at closely.
+func NeedsReview(list []*reconcile.Preview) bool {
+	return slices.ContainsFunc(reconcile.PreviewEffects(list), func(e reconcile.Effect) bool {
+		return e.Kind.Info().Review || e.State == reconcile.ResultHeld
+	})
 }
 
 // previewFacts returns the line below the verdict of a preview.
@@ -77,7 +64,11 @@ func previewFacts(p *reconcile.Preview) string {
 	if p.ReadAt != nil {
 		read = "AWS read " + p.ReadAt.Format(time.RFC3339)
 	}
-	return fmt.Sprintf("%s; base %s; head %s; %s", p.Identity, p.Base.Short(), p.Head.Short(), read)
+	pending := ""
+	if p.Pending > 0 {
+		pending = fmt.Sprintf("; not shown: %s of the base branch", schema.Count(p.Pending, "pending change"))
+	}
+	return fmt.Sprintf("%s; base %s; head %s; %s%s", p.Identity, p.Base.Short(), p.Head.Short(), read, pending)
 }
 
 // preview prints the preview of one provisioner. It returns the number of changes that it left out.
@@ -89,18 +80,22 @@ func (m *markdown) preview(p *reconcile.Preview) (cut int) {
 		return 0
 	}
 	changes := planned(p.Changes)
-	sentence := "nothing to change"
-	if len(changes) > 0 {
-		sentence, _ = verdict(changes)
+	m.line("%s\n\n%s", PreviewsLine([]*reconcile.Preview{p}, maxLine), previewFacts(p))
+	if p.NotCompared != "" {
+		m.line("\n**Compared without AWS:** %s.", p.NotCompared)
 	}
-	m.line("%s\n\n%s", sentence, previewFacts(p))
 	m.loosened(p.Loosened)
+	m.settings(p.Settings)
+	for i := range p.ReleasedHolds {
+		m.releasedHold(&p.ReleasedHolds[i])
+	}
 	m.released(p.Releases)
+	m.assertions(p.Violations)
 	m.notices(p.Notices)
 	can, cannot := holds(changes)
 	m.reasons("Would be held by", can)
 	m.reasons("Would be held, and no approval releases these changes", cannot)
-	cut = m.sections(changes)
+	cut = m.sections(changes, p.Facts)
 	m.list("End dates", lines(p.EndDateChanges))
 	m.list("No longer needed", subjects(p.NoLongerNeeded))
 	if p.Digest != "" && len(p.Changes) > 0 {
@@ -109,15 +104,32 @@ func (m *markdown) preview(p *reconcile.Preview) (cut int) {
 	return cut
 }
 
+// settings prints the changes of a provisioner itself.
+func (m *markdown) settings(settings []reconcile.SettingChange) {
+	var list []string
+	for _, s := range settings {
+		list = append(list, s.Text)
+	}
+	m.list("Settings", list)
+}
+
+// releasedHold prints the held changes that an approval releases.
+func (m *markdown) releasedHold(r *reconcile.ReleasedHold) {
+	m.line("\n#### Released by approval %s (%d)\n\nReason: %s\n", output.Code(r.Approval), len(r.Changes), r.Reason)
+	changes := planned(r.Changes)
+	for i := range changes {
+		if i == maxLines {
+			m.line("- ... and %d more", len(changes)-i)
+			break
+		}
+		m.line("- %s %s", output.Code(sign(changes[i].Change)), changes[i].Subject())
+	}
+}
+
 // PreviewText prints a preview.
 func PreviewText(w io.Writer, p *reconcile.Preview, paint Paint) error {
 	t := &textWriter{w: bufio.NewWriter(w), paint: paint}
-	sentence, tone := PreviewsVerdict([]*reconcile.Preview{p}), Good
-	changes := planned(p.Changes)
-	if len(changes) > 0 {
-		_, tone = verdict(changes)
-	}
-	_, tone = loosenedFirst(p.Loosened, sentence, tone)
+	sentence, tone := line(reconcile.PreviewEffects([]*reconcile.Preview{p}), maxLine, nothingChanges)
 	t.line("%s: %s", t.tone(Plain, p.Provisioner), t.tone(tone, sentence))
 	t.loosened(p.Loosened)
 	if p.UnavailableReason != "" {
@@ -125,11 +137,20 @@ func PreviewText(w io.Writer, p *reconcile.Preview, paint Paint) error {
 		return t.w.Flush()
 	}
 	t.line("%s", t.tone(Faint, previewFacts(p)))
+	if p.NotCompared != "" {
+		t.line("%s %s", t.tone(Caution, "compared without AWS:"), p.NotCompared)
+	}
 	t.released(p.Releases)
+	t.assertions(p.Violations)
 	for _, n := range p.Notices {
 		t.line("%s %s", t.tone(Caution, "note:"), n)
 	}
-	t.sections(sections(changes))
+	for i := range p.ReleasedHolds {
+		r := &p.ReleasedHolds[i]
+		t.list("Released by approval "+r.Approval, subjects(r.Changes))
+	}
+	changes := planned(p.Changes)
+	t.sections(sections(changes, p.Facts))
 	t.list("End dates", lines(p.EndDateChanges))
 	t.list("No longer needed", subjects(p.NoLongerNeeded))
 	if p.Digest != "" && len(p.Changes) > 0 {

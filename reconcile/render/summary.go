@@ -1,7 +1,9 @@
 package render
 
 import (
+	"cmp"
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 
@@ -21,9 +23,10 @@ type summary struct {
 
 // summarize makes the summary of changes with at most most changes of each section. listed reports
 // whether a section lists a change; nil lists all.
-func summarize(changes iter.Seq[*reconcile.Done], most int, listed func(*reconcile.Done) bool) *summary {
+func summarize(changes iter.Seq[*reconcile.Done], most int, listed func(*reconcile.Done) bool,
+	facts *reconcile.EffectFacts) *summary {
 	s := &summary{reasons: newHoldCounter()}
-	collected := newSectionCollector(most)
+	collected := newSectionCollector(most, facts)
 	for d := range changes {
 		s.reasons.add(d)
 		s.releasable = s.releasable || isReleasable(d)
@@ -48,27 +51,62 @@ func all(changes []reconcile.Done) iter.Seq[*reconcile.Done] {
 	}
 }
 
-// sectionCollector sorts changes into sections. It keeps the first changes of each section.
-type sectionCollector struct {
-	most      int // changes that a section keeps
-	headings  []heading
-	headingOf map[reconcile.Kind]int
-	sorted    []section
+// sectionKey identifies a section. Sections are ordered by the severity of their effect, and then
+// by part.
+type sectionKey struct {
+	severity int
+	title    string
+	group    string // the group that the section is about; "" if it is about several objects
+	part     int
 }
 
-func newSectionCollector(most int) *sectionCollector {
-	c := &sectionCollector{most: most}
-	c.headings, c.headingOf = headings()
-	c.sorted = make([]section, len(parts)*len(c.headings))
+// sectionCollector sorts changes into sections. It keeps the first changes of each section.
+type sectionCollector struct {
+	most     int // changes that a section keeps
+	facts    *reconcile.EffectFacts
+	severity map[string]int // of sections, by title
+	found    map[sectionKey]*section
+}
+
+func newSectionCollector(most int, facts *reconcile.EffectFacts) *sectionCollector {
+	c := &sectionCollector{most: most, facts: facts, severity: map[string]int{}, found: map[sectionKey]*section{}}
+	for i, info := range reconcile.EffectKinds() {
+		if _, ok := c.severity[info.Section]; !ok {
+			c.severity[info.Section] = i
+		}
+	}
 	return c
 }
 
-func (c *sectionCollector) add(d *reconcile.Done) {
-	i, known := c.headingOf[d.Kind]
-	if !known {
-		i = len(c.headings) - 1
+// keyOf returns the section of a change.
+func (c *sectionCollector) keyOf(d *reconcile.Done, info *reconcile.EffectInfo) sectionKey {
+	key := sectionKey{severity: c.severity[info.Section], title: info.Section, part: partOf(d)}
+	if info.Section != "" {
+		return key
 	}
-	s := &c.sorted[partOf(d)*len(c.headings)+i]
+	key.group, key.title = d.Key, "Members of "+d.Name // a group that sentences name
+	key.severity = reconcile.EffectGains.Severity()
+	if c.facts.NamedGroups[d.Key] == reconcile.GroupProtected {
+		key.severity = reconcile.EffectGainsGuarded.Severity()
+		key.title += " (protected)"
+	}
+	return key
+}
+
+func (c *sectionCollector) add(d *reconcile.Done) {
+	info := reconcile.EffectOf(d.Change, c.facts).Info()
+	key := c.keyOf(d, info)
+	s := c.found[key]
+	if s == nil {
+		s = &section{title: key.title, tone: tones[info.Attention]}
+		if prefix := parts[key.part]; prefix != "" {
+			s.title = prefix + strings.ToLower(key.title[:1]) + key.title[1:]
+		}
+		if key.part == 0 {
+			s.tone = Caution
+		}
+		c.found[key] = s
+	}
 	if s.total++; len(s.changes) < c.most {
 		s.changes = append(s.changes, d)
 	}
@@ -80,22 +118,15 @@ func (c *sectionCollector) add(d *reconcile.Done) {
 	}
 }
 
-// sections returns the sections that have changes.
+// sections returns the sections, the gravest first.
 func (c *sectionCollector) sections() []section {
-	var out []section
-	for at, s := range c.sorted {
-		if s.total == 0 {
-			continue
-		}
-		part, heading := parts[at/len(c.headings)], c.headings[at%len(c.headings)]
-		s.title, s.tone = heading.title, heading.tone
-		if part != "" {
-			s.title = part + strings.ToLower(heading.title[:1]) + heading.title[1:]
-		}
-		if part == parts[0] {
-			s.tone = Caution
-		}
-		out = append(out, s)
+	keys := slices.SortedFunc(maps.Keys(c.found), func(a, b sectionKey) int {
+		return cmp.Or(cmp.Compare(a.severity, b.severity), cmp.Compare(a.title, b.title),
+			cmp.Compare(a.group, b.group), cmp.Compare(a.part, b.part))
+	})
+	out := make([]section, len(keys))
+	for i, key := range keys {
+		out[i] = *c.found[key]
 	}
 	return out
 }

@@ -23,9 +23,8 @@ const maxLines = 40
 func PlanText(w io.Writer, p *reconcile.Plan, paint Paint) error {
 	t := &textWriter{w: bufio.NewWriter(w), paint: paint}
 	changes := planned(p.Changes)
-	page := sections(changes)
-	sentence, tone := verdict(changes)
-	sentence, tone = loosenedFirst(p.Loosened, sentence, tone)
+	page := sections(changes, p.Facts)
+	sentence, tone := line(p.Effects(), maxLine, inSync)
 	if p.Audit.Holds() {
 		sentence, tone = brokenAudit+sentence, Alarm
 	}
@@ -151,9 +150,9 @@ func ReportText(w io.Writer, r *reconcile.Report, paint Paint) error {
 // ReportTextOf prints a report with the given changes, which need not be in memory at once.
 func ReportTextOf(w io.Writer, r *reconcile.Report, changes iter.Seq[*reconcile.Done], paint Paint) error {
 	t := &textWriter{w: bufio.NewWriter(w), paint: paint}
-	whole := summarize(changes, maxLines, listedIn(r))
+	whole := summarize(changes, maxLines, listedIn(r), r.Facts)
 	page := whole.sections
-	sentence, tone := loosenedFirst(r.Loosened, reportSentence(r), outcomeTone(r.Outcome))
+	sentence, tone := reportLine(r), outcomeTone(r.Outcome)
 	note := cutNote(page, whole.notListed)
 	t.line("%s: %s", t.tone(Plain, r.Provisioner), t.tone(tone, sentence+note))
 	facts := fmt.Sprintf("run %s; commit %s; %s", r.Run, r.Commit.Short(), r.Finished.Format(time.RFC3339))
@@ -164,6 +163,9 @@ func ReportTextOf(w io.Writer, r *reconcile.Report, changes iter.Seq[*reconcile.
 		facts += "; " + r.FullRead.String()
 	}
 	t.line("%s", t.tone(Faint, facts))
+	if r.Summary != "" {
+		t.line("%s", r.Summary)
+	}
 	t.audit(r.Audit)
 	for _, e := range r.Errors {
 		t.line("%s %s", t.tone(Alarm, "error:"), e)
@@ -193,6 +195,15 @@ func outcomeTone(o reconcile.Outcome) Tone {
 		return Caution
 	}
 	return Alarm
+}
+
+// reportLine returns the loosened rules, and the outcome with its counts.
+func reportLine(r *reconcile.Report) string {
+	if loosened := reconcile.LoosenedEffects(r.Loosened); len(loosened) > 0 {
+		text, _ := line(loosened, maxLine, "")
+		return text + "; " + reportSentence(r)
+	}
+	return reportSentence(r)
 }
 
 // reportSentence returns the outcome with its counts.

@@ -73,7 +73,8 @@ func (r *Runner) conclude(ctx context.Context, s runState, c conclusion) (*recon
 		Interrupted: s.lostRuns(),
 	})
 	published := *c.report
-	published.Changes = c.redactor.Results(c.report.Changes)
+	published.Changes, published.Facts = c.redactor.Results(c.report.Changes), c.redactor.Facts(c.report.Facts)
+	published.Summarize()
 	// A run that was told to stop must still publish its report.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()

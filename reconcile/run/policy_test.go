@@ -248,11 +248,11 @@ func TestAPreviewNamesTheLoosenedRulesFirst(t *testing.T) {
 		p := w.Preview(1, 2, assumed)
 		list := []*reconcile.Preview{p}
 		first := "safety gate emptySource loosened (on -> off); safety gate scopeFlip loosened (on -> off)"
-		if verdict := render.PreviewsVerdict(list); !strings.HasPrefix(verdict, first) {
+		if verdict := render.PreviewsLine(list, 1000); !strings.HasPrefix(verdict, first) {
 			t.Errorf("the verdict is %q", verdict)
 		}
 		escaped := strings.ReplaceAll(first, ">", "&gt;")
-		if text := render.PreviewsMarkdown(list); !strings.HasPrefix(text, "**roster: "+escaped) {
+		if text := render.PreviewsMarkdown(list, nil); !strings.HasPrefix(text, "**roster: "+escaped) {
 			t.Errorf("the comment is %s", text)
 		}
 		if p.Digest != "" && len(p.Changes) == 0 || slices.ContainsFunc(p.Changes, func(c reconcile.Change) bool {
@@ -277,7 +277,7 @@ func TestAPreviewOfAFirstCommitNamesTheGateThatItTurnsOff(t *testing.T) {
 	w.Commit(`enabled: true, adopt: "match", limits: firstContact: {off: true, reason: "quick"}`, people(2))
 	p := w.Preview(1, 2, true)
 	const first = "safety gate firstContact loosened (on -> off)"
-	if verdict := render.PreviewsVerdict([]*reconcile.Preview{p}); !strings.HasPrefix(verdict, first) {
+	if verdict := render.PreviewsLine([]*reconcile.Preview{p}, 1000); !strings.HasPrefix(verdict, first) {
 		t.Errorf("the verdict is %q", verdict)
 	}
 }

@@ -60,22 +60,21 @@ var previewCases = []struct {
 	head                        string
 	provisioner, newProvisioner string
 	want, assumed               []string // assumed is want unless set
-	noLongerNeeded, notices     []string
+	noLongerNeeded, settings    []string
+	pending                     int // changes of the base
 }{
 	{name: "nothing, if the merge changes nothing", head: devBase},
 	{name: "a joiner", head: devBase + devMember("u5: {}"), want: []string{"create-user u5", "add-member dev u5"}},
 	{name: "pending changes of the base are not shown",
 		before: people(6) + dev + devMember("u1: {}", "u2: {}", "u3: {}"), head: devBase + devMember("u5: {}"),
 		want:    []string{"create-user u5", "add-member dev u5"},
-		notices: []string{"the base branch has 2 pending changes that the merge does not include; not shown here"}},
+		pending: 2},
 	{name: "changes of the base that the merge undoes are listed apart",
 		before: people(6) + dev + devMember("u1: {}", "u2: {}", "u3: {}"),
 		head:   people(6) + dev + devMember("u1: {}", "u2: {}", "u3: {}"), want: []string{},
 		assumed:        []string{"deactivate-user u4 active=false", "remove-member dev u4"},
 		noLongerNeeded: []string{"create-user u4", "add-member dev u4"},
-		notices: []string{
-			"the base branch has 2 pending changes that the merge does not include; not shown here",
-		}},
+		pending:        2},
 	{name: "gates that would hold", head: people(6) + dev,
 		want: []string{
 			"deactivate-user u1 active=false held by emptySource", "remove-member dev u1 held by emptySource",
@@ -87,19 +86,17 @@ var previewCases = []struct {
 		before:  strings.Replace(devBase, `userId: "name1"`, `userId: "old1"`, 1),
 		head:    strings.Replace(devBase, `lastName: "Test", email: "name1@`, `lastName: "New", email: "name1@`, 1),
 		want:    []string{"update-user u1 name.familyName=New"},
-		notices: []string{"the base branch has 1 pending change that the merge does not include; not shown here"}},
+		pending: 1},
 	{name: "rules that change", head: devBase, want: []string{},
 		newProvisioner: selectsDev + "\nreview: \"required\", adopt: \"match\", deprovision: {mode: \"delete\"}, " +
 			"limits: updates: {max: 9}",
-		notices: []string{"adopt changes from never to match", "deprovision changes from deactivate to delete",
-			"gate updates has settings (base.cue:17:76)", "review changes from off to required"}},
+		settings: []string{"review of aws changes from off to required", "limit of gate updates of aws changes"}},
 	{name: "a provisioner that is enabled sends the changes that waited",
 		provisioner: "groups: [\"dev\"]", newProvisioner: selectsDev, head: devBase,
 		want: []string{"create-user u1", "create-user u2", "create-user u3", "create-user u4", "create-group dev",
 			"add-member dev u1", "add-member dev u2", "add-member dev u3", "add-member dev u4"},
-		assumed: []string{},
-		notices: []string{"the mode changes from never enabled to enabled",
-			"the base branch has 9 pending changes that the merge does not include; not shown here"}},
+		assumed:  []string{},
+		settings: []string{"provisioner aws is enabled"}, pending: 9},
 }
 
 func TestPreviewShowsWhatTheMergeChanges(t *testing.T) {
@@ -131,7 +128,14 @@ func TestPreviewShowsWhatTheMergeChanges(t *testing.T) {
 			}
 			wantLines(t, "changes without the directory", changeLines(w.Preview(2, 3, true).Changes), assumed...)
 			wantLines(t, "noLongerNeeded", changeLines(have.NoLongerNeeded), test.noLongerNeeded...)
-			wantLines(t, "notices", have.Notices, test.notices...)
+			var settings []string
+			for _, s := range have.Settings {
+				settings = append(settings, s.Text)
+			}
+			wantLines(t, "settings", settings, test.settings...)
+			if have.Pending != test.pending {
+				t.Errorf("%d changes of the base are pending; want %d", have.Pending, test.pending)
+			}
 		})
 	}
 }
@@ -166,15 +170,15 @@ func TestPreviewUsesOnlyTheConnectionOfTheBase(t *testing.T) {
 			p.Auth.Token = &token
 		}), snapshot, ""},
 		{"another endpoint", base, edit(func(p *schema.Provisioner) { p.Endpoint += "/" }), snapshot,
-			"cannot be previewed: the endpoint changes"},
-		{"another endpoint, without a look", base, edit(func(p *schema.Provisioner) { p.Endpoint += "/" }), nil,
-			"cannot be previewed: the endpoint changes"},
+			"the endpoint changes"},
+		{"another endpoint, without a snapshot", base, edit(func(p *schema.Provisioner) { p.Endpoint += "/" }), nil,
+			"the endpoint changes"},
 		{"another token", base,
 			edit(func(p *schema.Provisioner) { p.Auth.Token = &schema.SecretRef{Env: "ROSTER_OTHER"} }), snapshot,
-			"cannot be previewed: `auth` changes"},
-		{"a new provisioner", &without, base, snapshot, "cannot be previewed: the provisioner is new"},
-		{"a new provisioner, without a look", &without, base, nil, ""},
-		{"a removed provisioner", base, &without, snapshot, "the merge removes the provisioner"},
+			"`auth` changes"},
+		{"a new provisioner", &without, base, snapshot, "the provisioner is new"},
+		{"a new provisioner, without a snapshot", &without, base, nil, "the provisioner is new"},
+		{"a removed provisioner", base, &without, snapshot, "the provisioner is removed"},
 		{"a snapshot of somewhere else", base, base,
 			&reconcile.Snapshot{Identity: "elsewhere", Observed: snapshot.Observed, Ledger: snapshot.Ledger},
 			"the snapshot is of elsewhere"},
@@ -185,8 +189,12 @@ func TestPreviewUsesOnlyTheConnectionOfTheBase(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if test.want == "" && p.UnavailableReason != "" || !strings.HasPrefix(p.UnavailableReason, test.want) {
-				t.Errorf("refused: %q; want %q", p.UnavailableReason, test.want)
+			reason := p.UnavailableReason + p.NotCompared
+			if test.want == "" && reason != "" || !strings.HasPrefix(reason, test.want) {
+				t.Errorf("refused: %q; want %q", reason, test.want)
+			}
+			if p.NotCompared != "" && (p.ReadAt != nil || p.Digest != "") {
+				t.Error("the snapshot was used")
 			}
 		})
 	}
@@ -250,7 +258,7 @@ attributeTypes: {number: {type: "string", redact: true}, department: type: "stri
 		if err != nil {
 			t.Fatal(err)
 		}
-		text := render.PreviewsMarkdown([]*reconcile.Preview{p})
+		text := render.PreviewsMarkdown([]*reconcile.Preview{p}, nil)
 		if strings.Contains(string(b)+text, "canary") {
 			t.Errorf("commit %d shows a redacted value:\n%s", head, text)
 		}

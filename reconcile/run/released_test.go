@@ -151,7 +151,7 @@ func TestReleasedObjectsAreNamed(t *testing.T) {
 				"text of the plan": planText.String(), "text of the preview": previewText.String(),
 				"text of the report": reportText(r), "Markdown of the plan": render.PlanMarkdown(result.Plan),
 				"Markdown of the report":  render.ReportMarkdown(r),
-				"Markdown of the preview": render.PreviewsMarkdown([]*reconcile.Preview{preview}),
+				"Markdown of the preview": render.PreviewsMarkdown([]*reconcile.Preview{preview}, nil),
 			} {
 				if !strings.Contains(strings.ReplaceAll(text, "`", ""), tt.want) {
 					t.Errorf("the %s does not say %q:\n%s", what, tt.want, text)

@@ -65,6 +65,17 @@ func GitHub(r *State) http.Handler {
 		r.edit(c, r.Decode(req)["body"].(string))
 		Respond(w, 200, gitHubComment(c))
 	})
+	mux.HandleFunc("GET "+GitHubPath+"/git/matching-refs/heads/gh-readonly-queue/{branch}/{rest...}",
+		func(w http.ResponseWriter, req *http.Request) {
+			refs := []map[string]any{}
+			for _, q := range r.QueuedMerges {
+				if strings.HasPrefix(q.Ref, "refs/heads/gh-readonly-queue/"+req.PathValue("branch")+"/") {
+					refs = append(refs, map[string]any{"ref": q.Ref,
+						"object": map[string]any{"type": "commit", "sha": q.Commit}})
+				}
+			}
+			Respond(w, 200, refs)
+		})
 	gitHubStatuses(r, mux)
 	mux.HandleFunc("POST "+GitHubPath+"/pulls", r.creates("head", "base", "body", gitHubPull))
 	gitHubReviews(r, mux)

@@ -33,6 +33,18 @@ func gitLabComment(c *Comment) map[string]any {
 	return map[string]any{"id": c.ID, "author": gitLabUser(c.Author), "body": c.Body, "system": c.Author == "system"}
 }
 
+// gitLabNotes returns the comments of a merge request, and the notes of GitLab about approvals.
+func gitLabNotes(p *Pull) []map[string]any {
+	notes := mapSlice(p.Comments, gitLabComment)
+	for i, v := range p.Reviews {
+		if v.Verdict == "approve" {
+			notes = append(notes, map[string]any{"id": 9000 + i, "author": gitLabUser(v.By), "system": true,
+				"body": "approved this merge request", "created_at": timestamp(v.At)})
+		}
+	}
+	return notes
+}
+
 const gitLabBasePath = "/api/v4/projects/acme%2Fhr%2Fpeople"
 
 // gitLabAPI responds as docs.gitlab.com/api describes.
@@ -50,7 +62,8 @@ func GitLab(r *State) http.Handler {
 		Respond(w, 200, mapSlice(paginate(w, req, list, "per_page", 100), gitLabPull))
 	})
 	mux.HandleFunc("GET "+gitLabBasePath+"/merge_requests/{n}/notes", func(w http.ResponseWriter, req *http.Request) {
-		Respond(w, 200, mapSlice(paginate(w, req, r.Find(req.PathValue("n")).Comments, "per_page", 100), gitLabComment))
+		Respond(w, 200, mapSlice(paginate(w, req, gitLabNotes(r.Find(req.PathValue("n"))), "per_page", 100),
+			func(v map[string]any) map[string]any { return v }))
 	})
 	mux.HandleFunc("POST "+gitLabBasePath+"/merge_requests/{n}/notes", func(w http.ResponseWriter, req *http.Request) {
 		Respond(w, 201, gitLabComment(r.comment(req)))
@@ -76,6 +89,11 @@ func GitLab(r *State) http.Handler {
 func gitLabReviews(r *State, mux *http.ServeMux) {
 	mux.HandleFunc("POST "+gitLabBasePath+"/statuses/{sha}", func(w http.ResponseWriter, req *http.Request) {
 		b := r.Decode(req)
+		ofFork := func(p *Pull) bool { return p.Fork && p.Head == req.PathValue("sha") }
+		if slices.ContainsFunc(r.Pulls, ofFork) && b["ref"] == nil { // no branch has the commit
+			Respond(w, 404, map[string]any{"message": "404 References for commit Not Found"})
+			return
+		}
 		line := fmt.Sprint(req.PathValue("sha"), " ", b["state"], " ", b["name"], " ", b["description"])
 		if b["state"] == "pending" && slices.Contains(r.Statuses, line) {
 			Respond(w, 400, map[string]any{"message": "Cannot transition status via :enqueue from :pending " +
@@ -95,7 +113,11 @@ func gitLabReviews(r *State, mux *http.ServeMux) {
 			by := []map[string]any{}
 			for _, v := range p.Reviews {
 				if v.Verdict == "approve" {
-					by = append(by, map[string]any{"user": gitLabUser(v.By), "approved_at": timestamp(v.At)})
+					one := map[string]any{"user": gitLabUser(v.By), "approved_at": timestamp(v.At)}
+					if r.NoApprovalTimes {
+						delete(one, "approved_at")
+					}
+					by = append(by, one)
 				}
 			}
 			Respond(w, 200, map[string]any{"iid": p.Number, "approved": !p.RulesUnmet, "approvals_required": 0,

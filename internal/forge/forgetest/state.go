@@ -21,15 +21,20 @@ type State struct {
 	T     testing.TB
 	Token string // the accepted token
 
-	Mu       sync.Mutex
-	Pulls    []*Pull
-	Statuses []string // commit, state, context, description
-	Checks   []map[string]any
-	Requests []string                  // method and path of each
-	Limit    func(http.ResponseWriter) // if set, it responds to every request
-	Readers  []string                  // users with read access only
-	NoPushes bool                      // the server or the token does not give pushes
-	ReadOnly bool                      // the token may not open pull requests
+	Mu           sync.Mutex
+	Pulls        []*Pull
+	Statuses     []string // commit, state, context, description
+	Checks       []map[string]any
+	Requests     []string                  // method and path of each
+	Limit        func(http.ResponseWriter) // if set, it responds to every request
+	Readers      []string                  // users with read access only
+	NoPushes     bool                      // the server or the token does not give pushes
+	ReadOnly     bool                      // the token may not open pull requests
+	QueuedMerges []QueuedMerge             // the branches of GitHub's merge queue
+	// NoApprovalTimes is set for a GitLab that does not say when a user approved.
+	NoApprovalTimes bool
+	// Path is the path of the forge below its host: "/git", for example.
+	Path string
 	// RefusedStatuses is a commit whose statuses the server refuses with 422; "" for none.
 	RefusedStatuses string
 	// Posts, if set, gets each comment as "comment BODY" and each status as "status STATE CONTEXT
@@ -37,6 +42,9 @@ type State struct {
 	Posts  chan string
 	nextID int64
 }
+
+// QueuedMerge is a branch of a merge queue.
+type QueuedMerge struct{ Ref, Commit string }
 
 // Pull is a pull request.
 type Pull struct {
@@ -150,7 +158,7 @@ func (r *State) Start(kind string) (repository string) {
 		r.T.Fatalf("no API for the forge %q", kind)
 	}
 	server := r.Serve(a.api(r), func(req *http.Request) bool { return req.Header.Get(a.header) == a.prefix+r.Token })
-	return server.URL + a.path + ".git"
+	return server.URL + r.Path + a.path + ".git"
 }
 
 // Serve starts a server for an API. It records requests, applies the limit and checks the token.
@@ -172,7 +180,7 @@ func (r *State) Serve(api http.Handler, authorized func(*http.Request) bool) *ht
 			Respond(w, http.StatusUnprocessableEntity, map[string]any{"message": "No commit found for SHA"})
 			return
 		}
-		api.ServeHTTP(w, req)
+		http.StripPrefix(r.Path, api).ServeHTTP(w, req)
 	}))
 	r.T.Cleanup(server.Close)
 	return server
