@@ -22,7 +22,7 @@ func (v *verifier) checkHistory(ctx context.Context) error {
 		return v.collectIntents(BranchCommit{ID: "head", Files: v.Files}, intents)
 	}
 	reached := 0 // the position in the chain that the history has reached
-	ledgers := &ledgerHistory{sums: map[string]string{}}
+	ledgers, statuses := &ledgerHistory{sums: map[string]string{}}, &statusHistory{}
 	for commit, err := range v.History {
 		if err = errors.Join(err, ctx.Err()); err != nil {
 			return err
@@ -33,7 +33,7 @@ func (v *verifier) checkHistory(ctx context.Context) error {
 		if err := v.collectIntents(commit, intents); err != nil {
 			return err
 		}
-		s, err := readStatus(commit.Files, v.Provisioner)
+		s, err := statuses.read(commit.Files, v.Provisioner)
 		switch {
 		case malformed(err):
 			v.proof.addFailure("commit "+commit.ID, "%v", err)
@@ -91,11 +91,48 @@ func (v *verifier) addUnreportedRuns(intents map[string]reconcile.Intent) {
 	}
 }
 
+// statusHistory reads the status of each commit, and that of neighbors with the same file once:
+// half of the commits are intents.
+type statusHistory struct {
+	hash   string // of the file; "" if it is not known
+	status *reconcile.Status
+}
+
+func (h *statusHistory) read(files fs.FS, provisioner string) (*reconcile.Status, error) {
+	hash := hashOf(files, statusPath(provisioner))
+	if hash != "" && hash == h.hash {
+		return h.status, nil
+	}
+	s, err := readStatus(files, provisioner)
+	if h.hash = ""; err == nil {
+		h.hash, h.status = hash, s
+	}
+	return s, err
+}
+
+// hashOf returns the file system's hash of a file or folder; "" if it has none, or if the name is
+// something else, such as a link with the same content.
+func hashOf(files fs.FS, name string) string {
+	hashed, ok := files.(hasher)
+	if !ok {
+		return ""
+	}
+	if info, err := fs.Stat(files, name); err != nil || !info.IsDir() && !info.Mode().IsRegular() {
+		return ""
+	}
+	hash, err := hashed.Hash(name)
+	if err != nil {
+		return ""
+	}
+	return hash
+}
+
 // ledgerHistory compares the ledger of each commit with the digest in its newest report.
 type ledgerHistory struct {
-	sums     map[string]string // SHA-256 of files, by the file system's hash of their content
-	mismatch string            // the wrong digest of the next newer commit; "" if it was right
-	failure  int               // the index of its failure in the proof
+	folder, last string            // the hash of the last folder, and its digest; "" if not known
+	sums         map[string]string // SHA-256 of files, by the file system's hash of their content
+	mismatch     string            // the wrong digest of the next newer commit; "" if it was right
+	failure      int               // the index of its failure in the proof
 }
 
 func (h *ledgerHistory) check(v *verifier, commit BranchCommit, want string) error {
@@ -124,8 +161,21 @@ type hasher interface {
 	Hash(name string) (string, error)
 }
 
-// digest returns the digest of a ledger. It reads a file only once, if the file system has hashes.
+// digest returns the digest of a ledger. It reads a file, and the folder of neighboring commits,
+// only once, if the file system has hashes.
 func (h *ledgerHistory) digest(files fs.FS, provisioner string) (string, error) {
+	folder := hashOf(files, ledgerDir(provisioner))
+	if folder != "" && folder == h.folder {
+		return h.last, nil
+	}
+	digest, err := h.read(files, provisioner)
+	if h.folder = ""; err == nil {
+		h.folder, h.last = folder, digest
+	}
+	return digest, err
+}
+
+func (h *ledgerHistory) read(files fs.FS, provisioner string) (string, error) {
 	entries, err := fs.ReadDir(files, ledgerDir(provisioner))
 	if errors.Is(err, fs.ErrInvalid) {
 		return "not a folder", nil
