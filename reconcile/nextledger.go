@@ -81,7 +81,7 @@ func (o Owned) datedBefore(at time.Time) bool {
 func dropMissed(entries map[string]Owned, key string, now time.Time) {
 	owned := entries[key]
 	switch {
-	case owned.MissedAt == nil:
+	case owned.MissedAt == nil, owned.MissedAt.After(now): // the clock was set back
 		owned.MissedAt = &now
 		entries[key] = owned
 	case now.Sub(*owned.MissedAt) >= ConfirmAfter:

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"testing"
 	"time"
+
+	"github.com/seed-d64a251c/roster/schema"
 )
 
 // A user who returns to the scope is active in AWS already, for example because the response to the
@@ -49,6 +51,41 @@ func TestOnlyTheSecondMissedLookupDropsAnEntry(t *testing.T) {
 		if _, kept := p.in.Ledger.Users["u0001"]; kept != step.kept {
 			t.Errorf("after %s: the entry is kept: %v, want %v", step.after, kept, step.kept)
 		}
+	}
+}
+
+// A clock that was a year ahead during the first lookup must not delay the second one by a year.
+func TestAClockThatIsSetBackDelaysNoLookupAndNoTry(t *testing.T) {
+	now := time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
+	ahead := now.AddDate(1, 0, 0)
+	l, ref := NewLedger(), UserRef("lost")
+	l.Unconfirmed[ref] = Unconfirmed{MissedAt: &ahead}
+	l.Users["missed"] = Owned{ID: "id-missed", MissedAt: &ahead}
+	for _, at := range []time.Time{now, now.Add(ConfirmAfter)} {
+		report := &Report{Changes: []Done{{Change: &Change{Kind: CreateUser, Key: "lost"}, Result: ResultUnknown}}}
+		if next := report.NextLookup(l, at); next.After(at.Add(ConfirmAfter)) {
+			t.Errorf("at %s, the next lookup is at %s", at, next)
+		}
+		l.Resolve(ref, LookupResult{}, at)
+		dropMissed(l.Users, "missed", at)
+	}
+	if len(l.Unconfirmed)+len(l.Users) > 0 {
+		t.Errorf("after two lookups, the ledger has %+v", l)
+	}
+
+	p := &schema.Provisioner{Key: "aws"}
+	refused := &RefusedError{Refused: RefusedAll, Err: ErrForbidden}
+	q := NewQuarantine(p, refused, now, 0)
+	if !q.Waits(p, now.Add(time.Second)) || q.Waits(p, now.Add(time.Minute)) {
+		t.Errorf("the first pause does not last a minute: %+v", q)
+	}
+	if NewQuarantine(p, refused, ahead, 0).Waits(p, now) {
+		t.Error("a quarantine waits for a year")
+	}
+	old := *q
+	old.NextTry = ahead
+	if old.Waits(p, now.Add(time.Hour)) {
+		t.Error("a try waits for a year")
 	}
 }
 

@@ -71,7 +71,19 @@ func (q *Quarantine) Concerns(p *schema.Provisioner) bool {
 
 // Waits reports whether nothing may be sent for a provisioner yet.
 func (q *Quarantine) Waits(p *schema.Provisioner, now time.Time) bool {
-	return q.Concerns(p) && now.Before(q.NextTry)
+	return q.Concerns(p) && now.Before(q.TryAt(now))
+}
+
+// longestWait is longer than any pause.
+const longestWait = 24 * time.Hour
+
+// TryAt returns when roster tries again: NextTry, or now if the clock was set back since the
+// quarantine was stored.
+func (q *Quarantine) TryAt(now time.Time) time.Time {
+	if q.Since.After(now.Add(clockTolerance)) || q.NextTry.Sub(now) > longestWait {
+		return now
+	}
+	return q.NextTry
 }
 
 // String says why the provisioner is in quarantine, since when, and what happens next.

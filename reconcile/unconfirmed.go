@@ -100,7 +100,7 @@ func (l *Ledger) Resolve(ref string, answer LookupResult, now time.Time) (d Done
 	case u.MissedAt != nil && now.Sub(*u.MissedAt) >= ConfirmAfter:
 		delete(l.Unconfirmed, ref)
 		return d, false
-	case u.MissedAt == nil:
+	case u.MissedAt == nil, u.MissedAt.After(now): // the clock was set back
 		u.MissedAt = &now
 		l.Unconfirmed[ref] = u
 	}
@@ -115,7 +115,7 @@ func (r *Report) NextLookup(ledger *Ledger, now time.Time) time.Time {
 	var next time.Time
 	open := func(missedAt *time.Time) {
 		at := now.Add(ConfirmAfter)
-		if missedAt != nil && missedAt.Add(ConfirmAfter).After(now) { // else this lookup failed
+		if missedAt != nil && !missedAt.After(now) && missedAt.Add(ConfirmAfter).After(now) { // else it failed
 			at = missedAt.Add(ConfirmAfter)
 		}
 		if next.IsZero() || at.Before(next) {

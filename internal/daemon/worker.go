@@ -188,11 +188,12 @@ func (w *worker) untilNext() (time.Duration, string) {
 // make a call, for example because another process has the lease, is repeated after a minute, and
 // then with growing pauses. The caller holds w.mu.
 func (w *worker) untilTry(q *reconcile.Quarantine) time.Duration {
-	next := q.NextTry
-	if next.Equal(w.tried) {
+	now := w.daemon.Runner.Clock()
+	next := q.TryAt(now)
+	if q.NextTry.Equal(w.tried) {
 		next = w.nextTry
 	}
-	return max(0, next.Sub(w.daemon.Runner.Clock()))
+	return max(0, next.Sub(now))
 }
 
 // untilSchedule returns the time until the scheduled run of a provisioner. Questions to the forge
