@@ -20,7 +20,8 @@ type Basis struct {
 	// The keys that were not in sync, and the ids of the objects in the directory that have no key
 	// which was.
 	users, groups, userIDs, groupIDs map[string]bool
-	keyByID                          layeredMap // the keys of linked objects
+	keyByID                          layeredMap      // the keys of linked objects
+	notCreated                       map[string]bool // the users in scope who are not created, as in a Target
 }
 
 // Desired returns the desired state of the plan.
@@ -84,7 +85,7 @@ func newBasis(whole, in PlanInput, p *Plan) *Basis {
 		}
 	}
 	if in.rest == nil {
-		b.keyByID = layeredMap{base: p.Linking.keyByID}
+		b.keyByID, b.notCreated = layeredMap{base: p.Linking.keyByID}, p.Target.notCreated
 		return b
 	}
 	keys := map[string]string{} // an id without a key is no longer that of a linked object
@@ -94,6 +95,7 @@ func newBasis(whole, in PlanInput, p *Plan) *Basis {
 		}
 	}
 	b.keyByID = in.rest.keyByID.with(keys)
+	b.notCreated = p.Target.notCreated // no user in sync is one of them
 	return b
 }
 

@@ -66,7 +66,7 @@ func partialPlan(basis *Basis, in PlanInput) *Plan {
 			return nil
 		}
 		p := NewPlan(small)
-		if !part.addGroupsOf(p.Changes) {
+		if !part.addGroupsOf(p) {
 			p.Basis = newBasis(in, small, p)
 			return p
 		}
@@ -90,6 +90,8 @@ func partialPlan(basis *Basis, in PlanInput) *Plan {
 //	holders of names that a user or group takes  | they may keep the name, or free it
 //	holders of the names of leavers              | they may be the same people
 //	groups of users who lose access              | gate memberRemovals counts their members
+//	groups of users who are linked otherwise,    | they have other members, although nothing
+//	or only now are (not) to be created          | changed them
 type part struct {
 	whole PlanInput
 	basis *Basis
@@ -97,7 +99,7 @@ type part struct {
 	users, groups, userIDs, groupIDs map[string]bool
 	keyByID                          layeredMap        // of all linked objects
 	compared                         map[string]bool   // the groups whose members were compared, by id
-	placed                           map[string]bool   // the users whose groups are in the part, by id
+	placed                           map[string]bool   // the users whose groups are in the part
 	names                            map[userName]bool // whose holders are in the part
 	groupNames                       map[string]bool
 	observedUsers                    []RemoteUser
@@ -470,28 +472,51 @@ func restrict[V any](m map[string]V, keys map[string]bool) map[string]V {
 	return out
 }
 
-// addGroupsOf adds the groups of the users who lose access: gate memberRemovals counts them as
-// removed members. It reports whether the part has grown.
-func (p *part) addGroupsOf(changes []Change) bool {
-	var users []string
-	for i := range changes {
-		if c := &changes[i]; c.Kind.OfUser() && c.ID != "" && c.Kind.TakesAccess() && !p.placed[c.ID] {
-			users = append(users, c.ID)
+// addGroupsOf adds the groups of the users who lose access, because gate memberRemovals counts
+// them as removed members, and those of the users whose object is linked to another key than in
+// the plan of the basis, or who only now are or are not to be created: their groups have other members, even
+// if neither the declarations nor the directory changed them. It reports whether the part has
+// grown.
+func (p *part) addGroupsOf(plan *Plan) bool {
+	var ids, keys []string
+	place := func(list *[]string, kind, value string) {
+		if value != "" && !p.placed[kind+value] {
+			p.placed[kind+value] = true
+			*list = append(*list, value)
 		}
 	}
-	if len(users) == 0 {
-		return false
-	}
-	before := len(p.groupIDs)
-	for _, id := range users {
-		p.placed[id] = true
-	}
-	for group, members := range p.whole.Observed.Members {
-		if !p.groupIDs[group] && containsAny(members, users) {
-			p.groupIDs[group] = true
+	for i := range plan.Changes {
+		if c := &plan.Changes[i]; c.Kind.OfUser() && c.Kind.TakesAccess() {
+			place(&ids, "id/", c.ID)
 		}
 	}
-	return len(p.groupIDs) > before
+	for id := range p.userIDs {
+		if key := plan.Linking.keyByID[id]; key != p.basis.keyByID.get(id) {
+			place(&ids, "id/", id)
+			place(&keys, "key/", key)
+		}
+	}
+	for key := range p.users {
+		if p.basis.notCreated[key] != plan.Target.notCreated[key] {
+			place(&keys, "key/", key)
+		}
+	}
+	before := len(p.groupIDs) + len(p.groups)
+	if len(ids) > 0 {
+		for group, members := range p.whole.Observed.Members {
+			if !p.groupIDs[group] && containsAny(members, ids) {
+				p.groupIDs[group] = true
+			}
+		}
+	}
+	if len(keys) > 0 {
+		for key, g := range p.whole.Desired.Groups {
+			if !p.groups[key] && containsAny(g.Members, keys) {
+				p.groups[key] = true
+			}
+		}
+	}
+	return len(p.groupIDs)+len(p.groups) > before
 }
 
 // containsAny reports whether a sorted list has one of some values.

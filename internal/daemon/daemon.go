@@ -73,6 +73,9 @@ type LastRun struct {
 	Time  time.Time        `json:"time"`
 	// Quarantine is the quarantine of the provisioner now; nil if there is none.
 	Quarantine *reconcile.Quarantine `json:"quarantine,omitempty"`
+	// PlanMismatches is how often a plan from what changed was not the plan from everything, since
+	// the start of the process.
+	PlanMismatches int `json:"-"`
 }
 
 // State is the daemon's state for pages, metrics and the API.
@@ -339,7 +342,16 @@ func (d *Daemon) finished(key string, result *run.Result, err error) {
 		}
 	}
 	d.logQuarantine(key, result)
+	mismatch := result != nil && result.Mismatch != ""
+	if mismatch {
+		d.Log.Error("the plan from what changed since the last run was wrong; the plan from everything was used",
+			"provisioner", key, "difference", result.Mismatch)
+	}
 	d.mu.Lock()
+	last.PlanMismatches = d.lastRuns[key].PlanMismatches
+	if mismatch {
+		last.PlanMismatches++
+	}
 	if last.Report == nil {
 		last.Held = d.lastRuns[key].Held
 	}

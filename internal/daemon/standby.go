@@ -193,6 +193,7 @@ func (d *Daemon) readReport(ctx context.Context, key string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.lastRuns[key].Time.Equal(known.Time) { // no run has ended meanwhile
-		d.lastRuns[key] = LastRun{Report: report, Held: render.HeldSets(report), Time: report.Finished}
+		d.lastRuns[key] = LastRun{Report: report, Held: render.HeldSets(report), Time: report.Finished,
+			PlanMismatches: known.PlanMismatches}
 	}
 }

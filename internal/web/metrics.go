@@ -25,6 +25,9 @@ var (
 	fullReadCalls = prometheus.NewDesc("roster_full_read_calls",
 		"Calls of a full read that the last run made because the cached directory does not count, otherwise 0.",
 		[]string{"provisioner"}, nil)
+	planMismatches = prometheus.NewDesc("roster_plan_mismatches_total",
+		"How often a plan from what changed since the last run was not the plan from everything.",
+		[]string{"provisioner"}, nil)
 	polled = prometheus.NewDesc("roster_last_poll_timestamp_seconds",
 		"Time of the last poll of the repository.", nil, nil)
 	pollError = prometheus.NewDesc("roster_poll_failing",
@@ -63,6 +66,7 @@ func (collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		lastRun, outcome, changes, directoryRead, fullReadCalls, polled, pollError, refused, deadlineEnds, auditTrust,
 		provisionerRole, quarantine, quarantineSince, quarantineTries, quarantineNext, forgeFailing,
+		planMismatches,
 	} {
 		ch <- d
 	}
@@ -100,6 +104,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 			continue
 		}
 		gauge(lastRun, float64(last.Time.Unix()), key)
+		ch <- prometheus.MustNewConstMetric(planMismatches, prometheus.CounterValue, float64(last.PlanMismatches), key)
 		if last.Report == nil {
 			continue
 		}
