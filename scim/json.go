@@ -13,7 +13,7 @@ import (
 )
 
 // The package jsontext is that of the next encoding/json. It reads a page in one pass and skips
-// what a membership does not need; encoding/json scans each object three times. When Go has it without an experiment, the import becomes encoding/json/jsontext.
+// what a membership does not need; encoding/json scans each object three times.
 
 // tolerant are the rules of encoding/json: names in any case, repeated names, invalid UTF-8.
 // Servers differ, and a rejected page ends a listing.
