@@ -50,6 +50,8 @@ type CachedDirectory struct {
 	// Unverified lists what writes without an answer may have changed. The next run looks it up
 	// before it plans.
 	Unverified []lookup `json:"unverified,omitempty"`
+
+	recent recentReads
 }
 
 // LoadCached returns the cached directory of a provisioner. It returns nil if the cache must not be
@@ -114,13 +116,13 @@ func emptyCache(identity string) *CachedDirectory {
 // isComplete reports whether everything was read once.
 func (c *CachedDirectory) isComplete() bool { return !c.FullReadAt.IsZero() }
 
-// copy returns a copy that may be updated.
-func (c *CachedDirectory) copy() *CachedDirectory {
+// copy returns a copy that may be updated, for a run that starts at a time.
+func (c *CachedDirectory) copy(now time.Time) *CachedDirectory {
 	out := *c
 	o := *c.Observed
 	o.Users, o.Groups, o.Members = slices.Clone(o.Users), slices.Clone(o.Groups), maps.Clone(o.Members)
 	out.Observed, out.MembersReadAt, out.Unverified = &o, maps.Clone(c.MembersReadAt), slices.Clone(c.Unverified)
-	out.GroupsOf = maps.Clone(c.GroupsOf)
+	out.GroupsOf, out.recent = maps.Clone(c.GroupsOf), c.recent.clone(now)
 	return &out
 }
 

@@ -144,13 +144,17 @@ func (r *Reader) lookUpOne(ctx context.Context, v *View, l lookup) (record func(
 		if err == nil && !ok && l.Kind == lookupGroup {
 			err = r.confirmEndpoint(ctx)
 		}
-		return func() { v.recordLookup(l, ok, g.ID, lookupGroup, func() { v.putGroup(g) }, v.dropGroup) }, err
+		return func() {
+			v.recordLookup(l, ok, g.ID, lookupGroup, r.Started, func() { v.putGroup(g) }, v.dropGroup)
+		}, err
 	}
 	u, ok, err := r.findUser(ctx, l)
 	if err == nil && !ok && l.Kind == lookupUser {
 		err = r.confirmEndpoint(ctx)
 	}
-	return func() { v.recordLookup(l, ok, u.ID, lookupUser, func() { v.putUser(u) }, v.dropUser) }, err
+	return func() {
+		v.recordLookup(l, ok, u.ID, lookupUser, r.Started, func() { v.putUser(u) }, v.dropUser)
+	}, err
 }
 
 // confirmEndpoint looks up an object that no directory has, after the directory denied a known

@@ -144,13 +144,13 @@ func (r *Reader) refresh(ctx context.Context, options Options) (*View, error) {
 // startingView returns what is known of the directory before the run, and what the run reads again.
 func (r *Reader) startingView(options Options) (*View, refreshPlan) {
 	if r.Replaced != nil && r.Trigger != "command" {
-		v := r.Replaced.continued()
+		v := r.Replaced.continued(r.Started)
 		return v, refreshPlan{groups: r.Provisioner.PushGroups && v.GroupsReadAt.IsZero()}
 	}
 	if r.Cached == nil || r.Trigger == "command" {
 		return newView(emptyCache(r.Provisioner.Identity())), refreshPlan{full: true}
 	}
-	v := newView(r.Cached.copy())
+	v := newView(r.Cached.copy(r.Started))
 	if !v.isComplete() {
 		return v, refreshPlan{full: true}
 	}

@@ -20,13 +20,16 @@ func (v *View) Record(r *reconcile.ApplyResult, at time.Time) {
 		switch {
 		case r.Uncertain[i]:
 			v.addUnverified(d)
+			v.recent.forget(d)
+		case d.Result == reconcile.ResultFailed:
+			v.recent.forget(d)
 		case d.Result != reconcile.ResultDone, d.Kind.Action() == reconcile.ActionRelease:
 		case d.Kind.OfMembership() && d.Kind.Action() == reconcile.ActionDelete:
 			removed[d.ID] = append(removed[d.ID], r.MemberID(d.Member))
 		case d.Kind.OfMembership():
 			added[d.ID] = append(added[d.ID], r.MemberID(d.Member))
 		case d.Kind.OfUser():
-			v.recordUser(d, r.Users[d.Key])
+			v.recordUser(d, r.Users[d.Key], at)
 		default:
 			v.recordGroup(d, r.Groups[d.Key], at)
 		}
@@ -47,7 +50,7 @@ func (v *View) Record(r *reconcile.ApplyResult, at time.Time) {
 	v.Unverified = slices.Compact(v.Unverified)
 }
 
-func (v *View) recordUser(d *reconcile.Done, answer reconcile.RemoteUser) {
+func (v *View) recordUser(d *reconcile.Done, answer reconcile.RemoteUser, at time.Time) {
 	switch {
 	case d.Kind.Action() == reconcile.ActionDelete:
 		v.dropUser(d.ID)
@@ -56,6 +59,7 @@ func (v *View) recordUser(d *reconcile.Done, answer reconcile.RemoteUser) {
 			answer.Created = have.Created
 		}
 		v.putUser(answer)
+		v.recent.note(lookupUser, answer.ID, at)
 	}
 }
 
@@ -75,6 +79,7 @@ func (v *View) recordGroup(d *reconcile.Done, created reconcile.RemoteGroup, at 
 	g.DisplayName = cmp.Or(update.DisplayName, g.DisplayName)
 	g.ExternalID = cmp.Or(update.ExternalID, g.ExternalID)
 	v.putGroup(g)
+	v.recent.note(lookupGroup, d.ID, at)
 	if d.Kind.Action() == reconcile.ActionCreate {
 		v.putMembers(d.ID, nil, at)
 	}

@@ -28,7 +28,7 @@ func (v *View) requiredLookups(p *reconcile.Plan, in reconcile.PlanInput) requir
 	for i := range p.Changes {
 		c := &p.Changes[i]
 		switch {
-		case !c.Released():
+		case !c.Released(), v.answerProves(c, in):
 		case c.Member != "":
 			n.addMembership(v, p, c, removed)
 		case c.Kind.OfUser():

@@ -28,8 +28,8 @@ type View struct {
 
 // continued returns a view for the run that replaces the run of v. What that run has read counts as
 // read in the new run. The view shares nothing that changes with v.
-func (v *View) continued() *View {
-	out := newView(v.CachedDirectory.copy())
+func (v *View) continued(now time.Time) *View {
+	out := newView(v.CachedDirectory.copy(now))
 	out.fullReason = v.fullReason
 	out.fullyRead, out.listedUsers, out.listedGroups = v.fullyRead, v.listedUsers, v.listedGroups
 	out.lookedUp, out.minMembers = maps.Clone(v.lookedUp), maps.Clone(v.minMembers)
@@ -194,12 +194,14 @@ func (v *View) putMember(group, user string, in bool) {
 // putUsers records a listing of all users.
 func (v *View) putUsers(users []reconcile.RemoteUser, at time.Time) {
 	v.Observed.Users, v.UsersReadAt, v.userIndex, v.listedUsers = users, at, nil, true
+	v.recent.users = at
 	v.changes++
 }
 
 // putGroups records a listing of all groups. Members of groups that are not listed are dropped.
 func (v *View) putGroups(groups []reconcile.RemoteGroup, at time.Time) {
 	v.Observed.Groups, v.GroupsReadAt, v.groupIndex, v.listedGroups = groups, at, nil, true
+	v.recent.groups = at
 	for id := range v.Observed.Members {
 		if v.group(id) == nil {
 			delete(v.Observed.Members, id)
@@ -211,11 +213,13 @@ func (v *View) putGroups(groups []reconcile.RemoteGroup, at time.Time) {
 
 // recordLookup records the answer to the lookup of an object: put if there is one, drop if a known
 // id has none.
-func (v *View) recordLookup(l lookup, ok bool, id string, byID lookupKind, put func(), drop func(id string)) {
+func (v *View) recordLookup(l lookup, ok bool, id string, byID lookupKind, at time.Time, put func(),
+	drop func(id string)) {
 	v.lookedUp[l] = true
 	switch {
 	case ok:
 		put()
+		v.recent.note(byID, id, at)
 		v.lookedUp[lookup{byID, id}] = true
 	case l.Kind == byID:
 		drop(l.Value)

@@ -49,3 +49,26 @@ func TestARunWithoutANewerCommitIsNotEnded(t *testing.T) {
 		release()
 	})
 }
+
+func TestTwoRunsInARowAreNotReplaced(t *testing.T) {
+	newer := make(chan struct{})
+	for _, tt := range []struct {
+		name     string
+		s        Supersession
+		replaced bool
+	}{
+		{"no newer commit", Supersession{Newer: newer}, false},
+		{"a run that nobody supersedes", Supersession{}, false},
+	} {
+		if have := tt.s.replacesPlan(); have != tt.replaced {
+			t.Errorf("%s: replaced %v", tt.name, have)
+		}
+	}
+	close(newer)
+	if !(Supersession{Newer: newer}).replacesPlan() {
+		t.Error("the plan of an older commit is applied")
+	}
+	if (Supersession{Newer: newer, Before: 1}).replacesPlan() {
+		t.Error("two runs in a row write nothing")
+	}
+}

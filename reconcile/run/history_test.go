@@ -36,8 +36,11 @@ func TestRandomHistories(t *testing.T) {
 		tb := &scopedTB{TB: t}
 		defer tb.end()
 		h := &history{T: rt, env: newEnv(tb), org: newOrg()}
-		if rapid.Bool().Draw(rt, "has a cache") {
+		switch rapid.IntRange(0, 2).Draw(rt, "cache") {
+		case 1: // of a process that has started again
 			h.Runner.Cache = &reconciletest.Cache{}
+		case 2:
+			h.Runner.Cache = &processCache{}
 		}
 		open := h.Runner.Open
 		h.Runner.Open = func(ctx context.Context, p *schema.Provisioner, readOnly bool) (reconcile.Directory, error) {
