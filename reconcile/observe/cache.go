@@ -50,8 +50,8 @@ type CachedDirectory struct {
 	// Unverified lists what writes without an answer may have changed. The next run looks it up
 	// before it plans.
 	Unverified []lookup `json:"unverified,omitempty"`
-
-	recent recentReads
+	// Recent is what this process has read. It is not stored.
+	Recent RecentReads `json:"-"`
 }
 
 // LoadCached returns the cached directory of a provisioner. It returns nil if the cache must not be
@@ -122,7 +122,7 @@ func (c *CachedDirectory) copy(now time.Time) *CachedDirectory {
 	o := *c.Observed
 	o.Users, o.Groups, o.Members = slices.Clone(o.Users), slices.Clone(o.Groups), maps.Clone(o.Members)
 	out.Observed, out.MembersReadAt, out.Unverified = &o, maps.Clone(c.MembersReadAt), slices.Clone(c.Unverified)
-	out.GroupsOf, out.recent = maps.Clone(c.GroupsOf), c.recent.clone(now)
+	out.GroupsOf, out.Recent = maps.Clone(c.GroupsOf), c.Recent.clone(now)
 	return &out
 }
 

@@ -12,15 +12,18 @@ import (
 // that takes nothing away. A scheduled run comes every ten minutes by default.
 const recentTime = 15 * time.Minute
 
-// recentReads are the times at which this process has read or written objects. They are not stored:
+// RecentReads are the times at which this process has read or written objects. They are not stored:
 // after a restart everything is looked up.
-type recentReads struct {
+type RecentReads struct {
 	users, groups time.Time // of the last complete listings
 	objects       map[lookup]time.Time
 }
 
+// Equal is true for all values: two cached directories are the same, whenever they were read.
+func (r RecentReads) Equal(RecentReads) bool { return true }
+
 // clone returns a copy without the reads that are too old at a time.
-func (r recentReads) clone(now time.Time) recentReads {
+func (r RecentReads) clone(now time.Time) RecentReads {
 	out := r
 	out.objects = maps.Clone(r.objects)
 	maps.DeleteFunc(out.objects, func(_ lookup, at time.Time) bool { return now.Sub(at) > recentTime })
@@ -28,7 +31,7 @@ func (r recentReads) clone(now time.Time) recentReads {
 }
 
 // note records that an object was read or written.
-func (r *recentReads) note(kind lookupKind, id string, at time.Time) {
+func (r *RecentReads) note(kind lookupKind, id string, at time.Time) {
 	if r.objects == nil {
 		r.objects = map[lookup]time.Time{}
 	}
@@ -36,7 +39,7 @@ func (r *recentReads) note(kind lookupKind, id string, at time.Time) {
 }
 
 // forget makes the next change of an object look it up: a write of it failed.
-func (r *recentReads) forget(d *reconcile.Done) {
+func (r *RecentReads) forget(d *reconcile.Done) {
 	if d.Kind.OfUser() {
 		r.users = time.Time{}
 		delete(r.objects, lookup{lookupUser, d.ID})
@@ -47,7 +50,7 @@ func (r *recentReads) forget(d *reconcile.Done) {
 }
 
 // isRecent reports whether an object was read or written in the last minutes.
-func (r *recentReads) isRecent(kind lookupKind, id string, now time.Time) bool {
+func (r *RecentReads) isRecent(kind lookupKind, id string, now time.Time) bool {
 	listed := r.users
 	if kind == lookupGroup {
 		listed = r.groups
@@ -70,7 +73,7 @@ func (v *View) answerProves(c *reconcile.Change, in reconcile.PlanInput) bool {
 	case c.ID == "":
 		return false
 	case c.Kind == reconcile.AddMember:
-		return !in.Unproved.Groups[c.Key] && v.group(c.ID) != nil && v.recent.isRecent(lookupGroup, c.ID, in.Now)
+		return !in.Unproved.Groups[c.Key] && v.group(c.ID) != nil && v.Recent.isRecent(lookupGroup, c.ID, in.Now)
 	case c.Kind != reconcile.UpdateUser || in.Unproved.Users[c.Key] || v.user(c.ID) == nil:
 		return false
 	}
@@ -79,5 +82,5 @@ func (v *View) answerProves(c *reconcile.Change, in reconcile.PlanInput) bool {
 			return false
 		}
 	}
-	return v.recent.isRecent(lookupUser, c.ID, in.Now)
+	return v.Recent.isRecent(lookupUser, c.ID, in.Now)
 }

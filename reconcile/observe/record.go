@@ -20,9 +20,9 @@ func (v *View) Record(r *reconcile.ApplyResult, at time.Time) {
 		switch {
 		case r.Uncertain[i]:
 			v.addUnverified(d)
-			v.recent.forget(d)
+			v.Recent.forget(d)
 		case d.Result == reconcile.ResultFailed:
-			v.recent.forget(d)
+			v.Recent.forget(d)
 		case d.Result != reconcile.ResultDone, d.Kind.Action() == reconcile.ActionRelease:
 		case d.Kind.OfMembership() && d.Kind.Action() == reconcile.ActionDelete:
 			removed[d.ID] = append(removed[d.ID], r.MemberID(d.Member))
@@ -59,7 +59,7 @@ func (v *View) recordUser(d *reconcile.Done, answer reconcile.RemoteUser, at tim
 			answer.Created = have.Created
 		}
 		v.putUser(answer)
-		v.recent.note(lookupUser, answer.ID, at)
+		v.Recent.note(lookupUser, answer.ID, at)
 	}
 }
 
@@ -79,7 +79,7 @@ func (v *View) recordGroup(d *reconcile.Done, created reconcile.RemoteGroup, at 
 	g.DisplayName = cmp.Or(update.DisplayName, g.DisplayName)
 	g.ExternalID = cmp.Or(update.ExternalID, g.ExternalID)
 	v.putGroup(g)
-	v.recent.note(lookupGroup, d.ID, at)
+	v.Recent.note(lookupGroup, d.ID, at)
 	if d.Kind.Action() == reconcile.ActionCreate {
 		v.putMembers(d.ID, nil, at)
 	}

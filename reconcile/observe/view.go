@@ -194,14 +194,14 @@ func (v *View) putMember(group, user string, in bool) {
 // putUsers records a listing of all users.
 func (v *View) putUsers(users []reconcile.RemoteUser, at time.Time) {
 	v.Observed.Users, v.UsersReadAt, v.userIndex, v.listedUsers = users, at, nil, true
-	v.recent.users = at
+	v.Recent.users = at
 	v.changes++
 }
 
 // putGroups records a listing of all groups. Members of groups that are not listed are dropped.
 func (v *View) putGroups(groups []reconcile.RemoteGroup, at time.Time) {
 	v.Observed.Groups, v.GroupsReadAt, v.groupIndex, v.listedGroups = groups, at, nil, true
-	v.recent.groups = at
+	v.Recent.groups = at
 	for id := range v.Observed.Members {
 		if v.group(id) == nil {
 			delete(v.Observed.Members, id)
@@ -219,7 +219,7 @@ func (v *View) recordLookup(l lookup, ok bool, id string, byID lookupKind, at ti
 	switch {
 	case ok:
 		put()
-		v.recent.note(byID, id, at)
+		v.Recent.note(byID, id, at)
 		v.lookedUp[lookup{byID, id}] = true
 	case l.Kind == byID:
 		drop(l.Value)
