@@ -3,7 +3,6 @@ package reconcile
 import (
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/seed-d64a251c/roster/schema"
 )
@@ -214,6 +213,6 @@ func diffMembers(changes []Change, a, b State, have, want *Group) []Change {
 	return changes
 }
 
-// FoldName returns a name as it is compared for uniqueness. AWS does not document whether case
-// matters; roster assumes that it does not.
-func FoldName(name string) string { return strings.ToLower(name) }
+// FoldName returns a name as it is compared for uniqueness. AWS does not document whether case and
+// the form of Unicode matter; roster assumes that they do not.
+func FoldName(name string) string { return schema.FoldName(name) }

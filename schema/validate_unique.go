@@ -89,3 +89,7 @@ func fold(s string) string {
 	}
 	return s
 }
+
+// FoldName returns equal texts for names that AWS may not distinguish: those that differ only in
+// case, or in the form of Unicode in which an accent is written.
+func FoldName(name string) string { return fold(tree.Compose(name)) }

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/seed-d64a251c/roster/internal/gitrepo"
 	"github.com/seed-d64a251c/roster/schema"
 )
 
@@ -25,6 +26,9 @@ func (w workingTree) Open(name string) (fs.File, error) {
 	if err := w.refuseLinks("open", name); err != nil {
 		return nil, err
 	}
+	if name != "." && w.isSubmodule(name) {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: gitrepo.ErrSubmodule}
+	}
 	return w.files.Open(name)
 }
 
@@ -34,6 +38,29 @@ func (w workingTree) Stat(name string) (fs.FileInfo, error) {
 		return nil, err
 	}
 	return fs.Stat(w.files, name)
+}
+
+// isSubmodule reports whether a folder is a repository of its own: it has a file or folder .git, or
+// .gitmodules names it. A commit does not have its files.
+func (w workingTree) isSubmodule(name string) bool {
+	at := filepath.Join(w.dir, filepath.FromSlash(name))
+	if info, err := os.Lstat(at); err != nil || !info.IsDir() {
+		return false
+	}
+	if _, err := os.Lstat(filepath.Join(at, ".git")); err == nil {
+		return true
+	}
+	modules, err := os.ReadFile(filepath.Join(w.dir, ".gitmodules"))
+	if err != nil {
+		return false
+	}
+	for line := range strings.Lines(string(modules)) {
+		key, value, _ := strings.Cut(line, "=")
+		if strings.TrimSpace(key) == "path" && strings.Trim(strings.TrimSpace(value), `"`) == name {
+			return true
+		}
+	}
+	return false
 }
 
 // refuseLinks returns an error if a path has a symbolic link. The folder itself may be one.

@@ -71,3 +71,28 @@ func TestAWorkingTreeListsLinksAndDoesNotReadThem(t *testing.T) {
 		}
 	}
 }
+
+// TestAWorkingTreeDoesNotReadSubmodules has a submodule that was fetched, and one that was not.
+func TestAWorkingTreeDoesNotReadSubmodules(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"a.cue": "package roster\n", "users/u.csv": "key\n", "users/fetched/.git": "gitdir: x\n",
+		"users/fetched/v.csv": "key\n", "users/own/.git/HEAD": "ref: x\n", "users/empty/.keep": "",
+		".gitmodules": "[submodule \"e\"]\n\tpath = users/empty\n\turl = ../e\n",
+	} {
+		at := filepath.Join(dir, filepath.FromSlash(name))
+		if err := errors.Join(os.MkdirAll(filepath.Dir(at), 0o755), os.WriteFile(at, []byte(text), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := schema.Load(newWorkingTree(dir))
+	var found schema.Problems
+	if !errors.As(err, &found) || len(found) != 3 {
+		t.Fatalf("the problems are %v", err)
+	}
+	for i, name := range []string{"users/empty", "users/fetched", "users/own"} {
+		if p := found[i]; p.Pos.File != name || p.Code != "R1013" || !strings.Contains(p.Message, "is a Git submodule") {
+			t.Errorf("problem %d is %v, want one at %s", i, p, name)
+		}
+	}
+}
