@@ -91,7 +91,8 @@ func TestAWorkingTreeDoesNotReadSubmodules(t *testing.T) {
 		t.Fatalf("the problems are %v", err)
 	}
 	for i, name := range []string{"users/empty", "users/fetched", "users/own"} {
-		if p := found[i]; p.Pos.File != name || p.Code != "R1013" || !strings.Contains(p.Message, "is a Git submodule") {
+		if p := found[i]; p.Pos.File != name || p.Code != "R1013" ||
+			!strings.Contains(p.Message, "is a Git submodule") {
 			t.Errorf("problem %d is %v, want one at %s", i, p, name)
 		}
 	}
