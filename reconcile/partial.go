@@ -473,10 +473,10 @@ func restrict[V any](m map[string]V, keys map[string]bool) map[string]V {
 }
 
 // addGroupsOf adds the groups of the users who lose access, because gate memberRemovals counts
-// them as removed members, and those of the users whose object is linked to another key than in
-// the plan of the basis, or who only now are or are not to be created: their groups have other members, even
-// if neither the declarations nor the directory changed them. It reports whether the part has
-// grown.
+// them as removed members. It also adds those of the users whose object is linked to another key
+// than in the plan of the basis, or who only now are or are not to be created: their groups have
+// other members, even if neither the declarations nor the directory changed them. It reports
+// whether the part has grown.
 func (p *part) addGroupsOf(plan *Plan) bool {
 	var ids, keys []string
 	place := func(list *[]string, kind, value string) {
