@@ -199,6 +199,7 @@ func NewPlan(in PlanInput) *Plan {
 	if in.MappingEdit != nil {
 		p.AddNotice("%s", in.MappingEdit)
 	}
+	p.Notices = append(p.Notices, manualChangeNotices(p.Changes)...)
 	p.Expiring = upcomingExpiries(in.Desired.whole(), in.Now)
 	if in.Reviewed != nil && in.Reviewed.Date != nil {
 		p.UnreviewedDate = in.Reviewed.Date
