@@ -159,7 +159,7 @@ var situations = []situation{
 	{name: "names that are long, hostile or Markdown", replace: []string{
 		`firstName: "Finn", lastName: "Cox", email: "user30@`,
 		`firstName: "**Finn** [x](//evil.example) @all &amp", lastName: "` +
-			strings.Repeat("long ", 10) + `", email: "user30@`},
+			strings.Repeat("long ", 9) + "long" + `", email: "user30@`},
 		add: `groups: "break-glass": members: u30: {}`},
 }
 
