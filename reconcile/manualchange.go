@@ -48,7 +48,8 @@ var manualChanges = []manualChange{
 		undo: "deactivate the user again", matches: hasKind(DeactivateUser),
 	},
 	{
-		one: "the sign-in name of user {who} was changed in AWS", many: "the sign-in names of users {who} were changed in AWS",
+		one:  "the sign-in name of user {who} was changed in AWS",
+		many: "the sign-in names of users {who} were changed in AWS",
 		undo: "restore the declared name", matches: changesUser("userName"),
 	},
 	{
@@ -149,8 +150,8 @@ func undoText(c *Change, undo string) string {
 	return "roster will " + undo
 }
 
-// manualSubject names the object of a change by its key. Notices are not redacted, so it contains no
-// value of an attribute.
+// manualSubject names the object of a change by its key. Notices are not redacted, so it contains
+// no value of an attribute.
 func manualSubject(c *Change) string {
 	switch {
 	case !c.Kind.OfMembership():
