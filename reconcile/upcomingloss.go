@@ -50,28 +50,29 @@ func upcomingLosses(in PlanInput) []upcomingLoss {
 		}
 		losses[key].users++
 	}
-	dated := map[string]bool{} // users with a date; true if a membership ends
+	dated := map[string]bool{}  // users with a date
+	ending := map[string]bool{} // users with a membership that ends
 	desired := in.Desired.whole()
 	for group := range desired.datedGroups() {
 		members := desired.Membership.Group(group)
 		for i := range members {
 			if m := &members[i]; m.Until != nil {
-				dated[m.User] = true
+				dated[m.User], ending[m.User] = true, true
 				add(m.Until, group, gateMemberRemovals)
 			}
 		}
 	}
 	for key := range desired.datedUsers() {
-		dated[key] = dated[key]
+		dated[key] = true
 	}
-	for key, membershipEnds := range dated {
+	for key := range dated {
 		u := desired.Users[key]
 		if u == nil || !u.Active {
 			continue
 		}
 		end := u.Until
 		var left *schema.Date
-		if membershipEnds {
+		if ending[key] {
 			left = desired.scopeEnd(key)
 		}
 		if left != nil && (end == nil || left.End.Before(end.End)) {

@@ -2,6 +2,7 @@ package preview
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -14,13 +15,13 @@ import (
 // proposeFile creates a pull request that adds one file to the branch.
 func (e *env) proposeFile(n int, name, text string) string {
 	e.t.Helper()
-	head := e.propose(n, "ann bob")
+	e.propose(n, "ann bob")
 	e.runGit("checkout", "-q", "change")
 	if err := os.WriteFile(e.dir+"/"+name, []byte(text), 0o644); err != nil {
 		e.t.Fatal(err)
 	}
-	head = e.commit("add " + name)
-	e.runGit("update-ref", "refs/pull/"+"7"+"/head", head)
+	head := e.commit("add " + name)
+	e.runGit("update-ref", fmt.Sprintf("refs/pull/%d/head", n), head)
 	e.runGit("checkout", "-q", "main")
 	for i := range e.forge.open {
 		if e.forge.open[i].Number == n {

@@ -81,19 +81,3 @@ func agreedMembers(first, second *tree.Node, report func(tree.Problem)) *tree.No
 	out.Get("members").Value = &agreed
 	return &out
 }
-
-// fields returns the records of a kind.
-func (l Literals) fields(kind string) []tree.Field {
-	if b := l[kind]; b != nil {
-		return b.Node.Fields
-	}
-	return nil
-}
-
-// lookup returns a record, or nil.
-func (l Literals) lookup(kind, key string) *tree.Field {
-	if b := l[kind]; b != nil {
-		return b.Lookup(key)
-	}
-	return nil
-}
