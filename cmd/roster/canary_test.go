@@ -110,7 +110,7 @@ func newCanaries(t *testing.T) *canaries {
 	c := &canaries{t: t, home: t.TempDir(), secrets: map[string]string{}}
 	for _, kind := range secretKinds {
 		sum := sha256.Sum256([]byte(kind.name + t.Name()))
-		c.secrets[kind.name] = base64.StdEncoding.EncodeToString(sum[:18]) + `/+"&` // characters that are escaped
+		c.secrets[kind.name] = base64.StdEncoding.EncodeToString(sum[:18]) + `/+\&` // characters that are escaped
 	}
 	identity, err := age.GenerateX25519Identity()
 	if err != nil {

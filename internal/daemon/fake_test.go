@@ -162,6 +162,13 @@ func (b *fakeAudit) CommitReport(_ context.Context, c reconcile.RunRecord) (reco
 	return reconcile.Receipt{Commit: "c"}, nil
 }
 
+// entries returns the number of users in the ledger, with the unconfirmed ones.
+func (b *fakeAudit) entries() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.ledger.Users) + len(b.ledger.Unconfirmed)
+}
+
 // runs lists the runs: trigger, commit and outcome.
 func (b *fakeAudit) runs() []string {
 	b.mu.Lock()

@@ -92,11 +92,11 @@ func TestASecondLookupFollowsAfterARestart(t *testing.T) {
 						t.Fatalf("%d runs were made, want one of each process", have)
 					}
 					advance(2*time.Minute - time.Second)
-					if have := len(s.audit.ledger.Users) + len(s.audit.ledger.Unconfirmed); have != 3 {
+					if have := s.audit.entries(); have != 3 {
 						t.Errorf("the ledger has %d entries before the second lookup, want 3", have)
 					}
 					advance(2 * time.Second)
-					if have := len(s.audit.ledger.Users) + len(s.audit.ledger.Unconfirmed); have != 2 {
+					if have := s.audit.entries(); have != 2 {
 						t.Errorf("the ledger has %d entries after the second lookup, want 2", have)
 					}
 					advance(12 * time.Hour)

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -151,8 +152,13 @@ func TestDeliveriesAreDebouncedOnTheLeadingEdge(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				began := time.Now()
 				var triggers, renews []time.Duration
+				var mu sync.Mutex // of the lists
 				since := func(list *[]time.Duration) func() {
-					return func() { *list = append(*list, time.Since(began)/time.Millisecond) }
+					return func() {
+						mu.Lock()
+						defer mu.Unlock()
+						*list = append(*list, time.Since(began)/time.Millisecond)
+					}
 				}
 				w := &Webhooks{Secrets: [][]byte{[]byte("s")}, Trigger: since(&triggers), Renew: since(&renews)}
 				for i, at := range tt.at {
@@ -160,6 +166,8 @@ func TestDeliveriesAreDebouncedOnTheLeadingEdge(t *testing.T) {
 					deliver(w, "/webhooks/gitlab", fmt.Sprint(i), "X-Gitlab-Token", "s")
 				}
 				time.Sleep(time.Minute)
+				mu.Lock()
+				defer mu.Unlock()
 				if !slices.Equal(triggers, tt.triggers) || !slices.Equal(renews, tt.renews) {
 					t.Errorf("polls at %d ms and renewals at %d ms; want %d and %d", triggers, renews, tt.triggers,
 						tt.renews)
