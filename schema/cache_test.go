@@ -132,7 +132,7 @@ func TestCacheAgreesWithLoad(t *testing.T) {
 			}
 			d, err := cache.Load(tree)
 			fresh, freshErr := Load(tree)
-			slow, slowErr := load(t.Context(), tree, noFastPath, &Cache{}, nil)
+			slow, slowErr := load(t.Context(), tree, noFastPath, &Cache{}, Options{})
 			if err == nil {
 				valid++
 				cached += checkMappedUsers(t, d)

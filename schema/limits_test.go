@@ -15,7 +15,7 @@ import (
 // codesOf returns the codes of the problems that Load reports.
 func codesOf(t testing.TB, files fstest.MapFS, l source.Limits) []string {
 	t.Helper()
-	_, err := load(t.Context(), files, l, &Cache{}, nil)
+	_, err := load(t.Context(), files, l, &Cache{}, Options{})
 	var problems tree.Problems
 	if err != nil && !errors.As(err, &problems) {
 		t.Fatal(err)
@@ -86,7 +86,7 @@ func TestSlowCUEIsNotAProblemOfTheDeclarations(t *testing.T) {
 	noTime := source.StandardLimits()
 	noTime.EvalMillis = 0
 	code := fstest.MapFS{"a.cue": {Data: []byte("package roster\ngroups: a: displayName: \"A\" + \"\"\n")}}
-	_, err := load(t.Context(), code, noTime, &Cache{}, nil)
+	_, err := load(t.Context(), code, noTime, &Cache{}, Options{})
 	var slow *TimeoutError
 	var problems tree.Problems
 	if !errors.As(err, &slow) || errors.As(err, &problems) {

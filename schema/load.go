@@ -26,6 +26,9 @@ type Options struct {
 	Limits source.FileLimits
 	// Cache, if set, has the results of earlier Loads.
 	Cache *Cache
+	// RequireFiles rejects a tree without any file that roster reads, such as that of a commit from
+	// before the first declarations.
+	RequireFiles bool
 	// Verified, if set, reports whether CUE may evaluate an input in this process. The argument is
 	// a digest of the input. If it returns false, the error of Load is an *UnverifiedError.
 	Verified func(digest string) bool
@@ -41,7 +44,7 @@ func (o Options) Load(ctx context.Context, fsys fs.FS) (*Declarations, error) {
 	}
 	cache.mu.Lock()
 	defer cache.mu.Unlock()
-	return load(ctx, fsys, l, cache, o.Verified)
+	return load(ctx, fsys, l, cache, o)
 }
 
 // loader is the state of one Load.
@@ -77,7 +80,7 @@ type loader struct {
 }
 
 func load(
-	ctx context.Context, fsys fs.FS, limits source.Limits, cache *Cache, verified func(string) bool,
+	ctx context.Context, fsys fs.FS, limits source.Limits, cache *Cache, o Options,
 ) (d *Declarations, err error) {
 	defer func() {
 		if failed := tree.Recovered(recover()); failed != nil {
@@ -101,12 +104,12 @@ func load(
 		return nil, err
 	}
 	l.reportAll(files.Problems)
-	if len(files.CUE)+len(files.Data)+len(files.Problems) == 0 {
+	if o.RequireFiles && len(files.CUE)+len(files.Data)+len(files.Problems) == 0 {
 		l.report(tree.NothingDeclared.Problem(tree.Pos{}, "",
 			"there is no .cue file, and no data file below users/ or groups/"))
 	}
 	l.warnings = files.Warnings
-	if l.guard = newCUEGuard(fsys, files, verified); l.guard != nil {
+	if l.guard = newCUEGuard(fsys, files, o.Verified); l.guard != nil {
 		defer l.guard.finish()
 		if !l.guard.allowsCode() {
 			return nil, l.guard.err

@@ -287,9 +287,12 @@ func TestNothingDeclaredIsAProblem(t *testing.T) {
 		"a bare repository":       {"HEAD": &fstest.MapFile{Data: []byte("ref: x\n")}, "objects/x": &fstest.MapFile{}},
 		"only other files":        {"README.md": &fstest.MapFile{Data: []byte("text\n")}},
 	} {
-		_, err := Load(files)
+		_, err := Options{RequireFiles: true}.Load(t.Context(), files)
 		if err == nil || !strings.Contains(err.Error(), "R1014: ") {
 			t.Errorf("%s: %v", name, err)
+		}
+		if d, err := Load(files); err != nil || len(d.Users)+len(d.Provisioners) != 0 {
+			t.Errorf("%s, before the first declarations: %v", name, err)
 		}
 	}
 	if _, err := Load(fstest.MapFS{"a.cue": &fstest.MapFile{Data: []byte("package roster\n")}}); err != nil {

@@ -90,7 +90,7 @@ func readDeclarations(ctx context.Context, s Settings, r RepositoryConfig) (*sch
 		if err != nil {
 			return nil, nil, err
 		}
-		decls, err := w.source.Declarations(ctx, w.commit.ID)
+		decls, err := s.loadFiles(ctx, tree)
 		return decls, tree, err
 	}
 	dir := r.folder()
@@ -102,6 +102,6 @@ func readDeclarations(ctx context.Context, s Settings, r RepositoryConfig) (*sch
 		return nil, nil, fmt.Errorf("read declarations: %s is not a folder", dir)
 	}
 	tree := newWorkingTree(dir)
-	decls, err := s.loadTree(ctx, tree)
+	decls, err := s.loadFiles(ctx, tree)
 	return decls, tree, err
 }

@@ -168,6 +168,11 @@ func (s *Settings) loadTree(ctx context.Context, tree fs.FS) (*schema.Declaratio
 	return evaluator.Load(ctx, tree, schema.Options{Limits: s.Limits.Limits})
 }
 
+// loadFiles loads like loadTree, and rejects a tree without any file that roster reads.
+func (s *Settings) loadFiles(ctx context.Context, tree fs.FS) (*schema.Declarations, error) {
+	return evaluator.Load(ctx, tree, schema.Options{Limits: s.Limits.Limits, RequireFiles: true})
+}
+
 func isAncestor(repo *gitrepo.Repo, a, b string) (bool, error) {
 	x, err := gitrepo.ParseHash(a)
 	if err != nil {

@@ -19,10 +19,17 @@ var (
 	singleQuotes = regexp.MustCompile(`[:{\[,]\s*'`)
 )
 
+// maxAdviceLine is the length of a line, in bytes, up to which it is searched for advice. Nobody
+// wrote a longer one by hand, and to search it costs more than to parse it.
+const maxAdviceLine = 64 << 10
+
 // syntaxAdvice returns how to correct a syntax error at a line of CUE or JSON, or "" if the message
 // of the parser has to do.
 func syntaxAdvice(text []byte, line int) string {
 	code := sourceLine(text, line)
+	if len(code) > maxAdviceLine {
+		return ""
+	}
 	if m := otherQuotes.FindString(code); m != "" {
 		return "write straight double quotes instead of " + m
 	}
