@@ -230,7 +230,7 @@ func TestAHostileChildIsEnded(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			e := newEvaluator(t, "probe", test.name)
 			e.Limits.Wall = test.wall
-			if test.name == "recurse" || test.name == "flood" {
+			if slices.Contains([]string{"allocate", "recurse", "flood"}, test.name) {
 				e.Limits.CPU = time.Minute // they exceed another limit
 			}
 			_, err := e.Evaluate(t.Context(), Task{Tree: withFile(t, "x.cue", "")})
