@@ -43,33 +43,6 @@ func (c *desiredCache) desire(
 	if err != nil {
 		return nil, err
 	}
-	c.states[p.Key] = datedState{desired, now, nextDate(d, now)}
+	c.states[p.Key] = datedState{desired, now, d.NextDate(now)}
 	return desired, nil
-}
-
-// nextDate returns the first time after now at which a date of a user or a membership begins or
-// ends; zero if there is none.
-func nextDate(d *schema.Declarations, now time.Time) time.Time {
-	var next time.Time
-	add := func(at time.Time) {
-		if at.After(now) && (next.IsZero() || at.Before(next)) {
-			next = at
-		}
-	}
-	for _, u := range d.Users {
-		if u.ValidFrom != nil {
-			add(u.ValidFrom.Start)
-		}
-		if u.ValidUntil != nil {
-			add(u.ValidUntil.End)
-		}
-	}
-	for _, g := range d.Groups {
-		for i := range g.Members {
-			if until := g.Members[i].Until; until != nil {
-				add(until.End)
-			}
-		}
-	}
-	return next
 }

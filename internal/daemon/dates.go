@@ -28,26 +28,12 @@ func (w *dateWait) next(d *schema.Declarations, p *schema.Provisioner, now time.
 // changes nothing is harmless.
 func nextDate(d *schema.Declarations, p *schema.Provisioner, after time.Time) time.Time {
 	var next time.Time
+	if d != nil {
+		next = d.NextDate(after)
+	}
 	consider := func(at time.Time) {
 		if at.After(after) && (next.IsZero() || at.Before(next)) {
 			next = at
-		}
-	}
-	if d != nil {
-		for _, u := range d.Users {
-			if u.ValidFrom != nil {
-				consider(u.ValidFrom.Start)
-			}
-			if u.ValidUntil != nil {
-				consider(u.ValidUntil.End)
-			}
-		}
-		for _, g := range d.Groups {
-			for i := range g.Members { // there may be a million
-				if until := g.Members[i].Until; until != nil {
-					consider(until.End)
-				}
-			}
 		}
 	}
 	if p.Paused != nil && p.Paused.Until != nil {
