@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -106,37 +107,37 @@ const maxManualNames = 3
 // kind of change and each outcome of its undoing, in the order of the table. Origins must be set,
 // and the gates applied.
 func manualChangeNotices(changes []Change) []string {
-	type outcome struct{ row, text string }
+	type outcome struct {
+		row  int // of the table
+		text string
+	}
+	names := map[outcome][]string{}
+	var outcomes []outcome
+	for i := range changes {
+		c := &changes[i]
+		if c.Origin != Drift || c.Kind.OfMembership() && c.heldOnlyByDependency() {
+			continue // the notice of the user or group says it all
+		}
+		row := slices.IndexFunc(manualChanges, func(m manualChange) bool { return m.matches(c) })
+		if row < 0 {
+			continue
+		}
+		o := outcome{row, undoText(c, manualChanges[row].undo)}
+		if names[o] == nil {
+			outcomes = append(outcomes, o)
+		}
+		names[o] = append(names[o], manualSubject(c))
+	}
+	slices.SortStableFunc(outcomes, func(a, b outcome) int { return cmp.Compare(a.row, b.row) })
 	var out []string
-	for _, m := range manualChanges {
-		var outcomes []outcome
-		names := map[outcome][]string{}
-		for i := range changes {
-			c := &changes[i]
-			if c.Origin != Drift || !isRow(c, m) || c.Kind.OfMembership() && c.heldOnlyByDependency() {
-				continue // the notice of the user or group says it all
-			}
-			f := outcome{m.one, undoText(c, m.undo)}
-			if !slices.Contains(outcomes, f) {
-				outcomes = append(outcomes, f)
-			}
-			names[f] = append(names[f], manualSubject(c))
+	for _, o := range outcomes {
+		text := manualChanges[o.row].one
+		if len(names[o]) > 1 {
+			text = manualChanges[o.row].many
 		}
-		for _, f := range outcomes {
-			text := m.one
-			if len(names[f]) > 1 {
-				text = m.many
-			}
-			out = append(out, "outside roster, "+strings.Replace(text, "{who}", someNames(names[f]), 1)+": "+f.text)
-		}
+		out = append(out, "outside roster, "+strings.Replace(text, "{who}", someNames(names[o]), 1)+": "+o.text)
 	}
 	return out
-}
-
-// isRow reports whether m is the first row of the table that matches a change.
-func isRow(c *Change, m manualChange) bool {
-	i := slices.IndexFunc(manualChanges, func(row manualChange) bool { return row.matches(c) })
-	return i >= 0 && manualChanges[i].one == m.one
 }
 
 // undoText returns whether the plan undoes a manual change.
