@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/seed-d64a251c/roster/internal/oauth"
-	"github.com/seed-d64a251c/roster/scim"
 )
 
 // AuthorizationFlow configures the authorization of a provisioner by a user in a browser.
@@ -45,12 +44,8 @@ func (w *Workspace) Authorize(ctx context.Context, provisioner string, f Authori
 	if err != nil {
 		return nil, err
 	}
-	token, err := client.Token(ctx)
-	if err != nil {
+	if err := checkToken(ctx, p, client.Token); err != nil {
 		return nil, err
-	}
-	if err := scim.CheckToken(token); err != nil {
-		return nil, fmt.Errorf("%s: %w", tokenSource(p), err)
 	}
 	return &Authorization{Provisioner: p.Key, Expires: got.Expires, Renewable: got.Renewable}, nil
 }

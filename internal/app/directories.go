@@ -79,14 +79,23 @@ func (d *Directories) client(ctx context.Context, p *schema.Provisioner, readOnl
 		}
 		client.Token = func(context.Context) (string, error) { return token.Reveal(), nil }
 	}
-	token, err := client.Token(ctx)
-	if err != nil {
+	if err := checkToken(ctx, p, client.Token); err != nil {
 		return nil, err
 	}
-	if err := scim.CheckToken(token); err != nil {
-		return nil, fmt.Errorf("%s: %w", tokenSource(p), err)
-	}
 	return client, nil
+}
+
+// checkToken gets the token of a provisioner with get. It returns an error that names the source if
+// the result cannot be a token.
+func checkToken(ctx context.Context, p *schema.Provisioner, get func(context.Context) (string, error)) error {
+	token, err := get(ctx)
+	if err != nil {
+		return err
+	}
+	if err := scim.CheckToken(token); err != nil {
+		return fmt.Errorf("%s: %w", tokenSource(p), err)
+	}
+	return nil
 }
 
 // tokenSource returns where a provisioner's token comes from, after the position of its
