@@ -42,17 +42,26 @@ func (r *Recorder) storeParts(p *pendingReport) error {
 	return nil
 }
 
+// readStoredPart reads a part of a report in the state directory, and compares it with its SHA-256.
+// Unlike that of readPart, its error does not concern the branch.
+func readStoredPart(files fs.FS, link reconcile.ReportLink) ([]byte, error) {
+	data, err := fs.ReadFile(files, link.Path)
+	if err != nil {
+		return nil, err
+	}
+	if have := sum(data); have != link.SHA256 {
+		return nil, fmt.Errorf("the SHA-256 of %s is %s, not %s", link.Path, have, link.SHA256)
+	}
+	return data, nil
+}
+
 // checkStoredParts returns why a part of a report in the state directory is not what the report
 // names; nil if all are.
 func (r *Recorder) checkStoredParts(p *pendingReport) error {
 	files := os.DirFS(r.partsDir(p.Report.Provisioner, p.Report.Run))
 	for _, link := range partLinks(p.Report) {
-		data, err := fs.ReadFile(files, link.Path)
-		if err != nil {
+		if _, err := readStoredPart(files, link); err != nil {
 			return err
-		}
-		if have := sum(data); have != link.SHA256 {
-			return fmt.Errorf("the SHA-256 of %s is %s, not %s", link.Path, have, link.SHA256)
 		}
 	}
 	return nil
@@ -111,10 +120,7 @@ func (r *Recorder) removeUnusedParts(provisioner string) error {
 func (r *Recorder) addStoredParts(edits map[string][]byte, stem string, report *reconcile.Report) error {
 	dir := os.DirFS(r.partsDir(report.Provisioner, report.Run))
 	add := func(link *reconcile.ReportLink) error {
-		content, err := fs.ReadFile(dir, link.Path)
-		if err == nil && sum(content) != link.SHA256 {
-			err = fmt.Errorf("%s is damaged", link.Path)
-		}
+		content, err := readStoredPart(dir, *link)
 		if err != nil {
 			return fmt.Errorf("read a part of the report of run %s: %w", report.Run, err)
 		}
