@@ -23,7 +23,7 @@ func CheckToken(token string) error {
 			return errors.New("the token " + m.what)
 		}
 	}
-	for i, r := range []rune(token) {
+	for i, r := range token { // all before the first such character are ASCII
 		if r < '!' || r > '~' {
 			return fmt.Errorf("the token has the character %s as its %s: remove it", characterName(r), ordinal(i+1))
 		}
