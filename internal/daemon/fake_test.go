@@ -257,14 +257,8 @@ func (p *fakeDirectory) CreateUser(_ context.Context, a reconcile.Attributes) (
 	return u, reconcile.CallReceipt{}, nil
 }
 
-// declarations returns declarations with some users and one provisioner with additional settings.
-// It is enabled unless the settings disable it.
-func declarations(users int, settings string) string {
-	if !strings.Contains(settings, "enabled") {
-		settings = strings.TrimSuffix("enabled: true, "+settings, ", ")
-	}
-	var b strings.Builder
-	b.WriteString(`package roster
+// mapped are declarations without users, groups and provisioners.
+const mapped = `package roster
 mappings: "aws": {
 	user: #User
 	scim: {
@@ -274,7 +268,16 @@ mappings: "aws": {
 	}
 }
 apps: "aws": displayName: "AWS"
-`)
+`
+
+// declarations returns declarations with some users and one provisioner with additional settings.
+// It is enabled unless the settings disable it.
+func declarations(users int, settings string) string {
+	if !strings.Contains(settings, "enabled") {
+		settings = strings.TrimSuffix("enabled: true, "+settings, ", ")
+	}
+	var b strings.Builder
+	b.WriteString(mapped)
 	fmt.Fprintf(&b, `provisioners: "aws": {
 	app: "aws", mapping: "aws", pushGroups: false, rate: {perSecond: 0, concurrency: 1}
 	endpoint: "http://127.0.0.1:1/00000000-0000-4000-8000-000000000001/scim/v2"

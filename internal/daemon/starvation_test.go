@@ -116,17 +116,7 @@ func mergedOften(n int) fstest.MapFS {
 		"users/users.jsonl": {Data: []byte(users.String())}, "groups/groups.jsonl": {Data: []byte(groups.String())}}
 }
 
-const mergedBase = `package roster
-mappings: "aws": {
-	user: #User
-	scim: {
-		userName: user.email, displayName: user.userId
-		name: {givenName: user.firstName, familyName: user.lastName}
-		active: user.state == "ACTIVE"
-	}
-}
-apps: "aws": displayName: "AWS"
-provisioners: "aws": {
+const mergedBase = mapped + `provisioners: "aws": {
 	enabled: true, app: "aws", mapping: "aws", rate: {perSecond: 0.01, concurrency: 1}
 	endpoint: "http://127.0.0.1:1/00000000-0000-4000-8000-000000000001/scim/v2"
 	auth: token: {env: "ROSTER_SECRET_AWS"}
