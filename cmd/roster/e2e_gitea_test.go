@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 )
@@ -174,22 +173,4 @@ func eventually(t *testing.T, description string, holds func() bool) {
 func freePort(t *testing.T) string {
 	_, port, _ := net.SplitHostPort(freeAddress(t))
 	return port
-}
-
-// safeBuffer is a buffer that may be read and written concurrently.
-type safeBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *safeBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *safeBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
 }

@@ -46,7 +46,7 @@ func startReplicas(t *testing.T, config fleetConfig) *replicas {
 	c.watchLeases(r.notify)
 	for _, d := range r.daemons {
 		r.await("replica "+d.name+" to say which permission is missing", func() bool {
-			text := d.text()
+			text := d.log.String()
 			return strings.Contains(text, "cannot get resource") &&
 				strings.Contains(text, "roster needs a Role with get, create and update of leases")
 		})
@@ -238,7 +238,7 @@ func TestKubernetesReplicaWithoutNetwork(t *testing.T) {
 	r.checkNoWrites(cut.name, r.killedAt.Add(stopsWriting), time.Now())
 	r.proxies[cut.name].set(false)
 	r.await("the replica to take part again", func() bool {
-		return strings.Contains(cut.text(), "answers the requests of the election again")
+		return strings.Contains(cut.log.String(), "answers the requests of the election again")
 	})
 	r.signalDuringRound(3, syscall.SIGKILL)
 	if d := slices.Max(r.awaitTakeovers()); d > maxTakeover {

@@ -68,22 +68,26 @@ type replica struct {
 	name, state string
 	holder      string // the id of its state directory
 	cmd         *exec.Cmd
-	before      int // length of the log when the process started
-	mu          sync.Mutex
-	log         bytes.Buffer
+	before      int        // length of the log when the process started
+	log         safeBuffer // of all processes of the replica
 }
 
-func (r *replica) Write(p []byte) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.log.Write(p)
+// safeBuffer is a buffer that may be read and written concurrently.
+type safeBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
 }
 
-// text returns the log of all processes of the replica.
-func (r *replica) text() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.log.String()
+func (s *safeBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *safeBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
 }
 
 const fleetSettings = `package roster
@@ -165,8 +169,8 @@ func (f *fleet) start(r *replica) {
 	for name, value := range gitEnv(filepath.Join(f.home, r.name)) {
 		r.cmd.Env = append(r.cmd.Env, name+"="+value)
 	}
-	r.cmd.Stdout, r.cmd.Stderr = r, r
-	r.before = len(r.text())
+	r.cmd.Stdout, r.cmd.Stderr = &r.log, &r.log
+	r.before = len(r.log.String())
 	if err := r.cmd.Start(); err != nil {
 		f.Fatal(err)
 	}
@@ -177,7 +181,7 @@ func (f *fleet) start(r *replica) {
 			_ = process.Wait()
 		}
 		if f.Failed() {
-			f.Logf("the log of daemon %s:\n%s", r.name, r.text())
+			f.Logf("the log of daemon %s:\n%s", r.name, r.log.String())
 		}
 	})
 }
@@ -186,7 +190,7 @@ func (f *fleet) start(r *replica) {
 func (f *fleet) awaitStart(r *replica) {
 	f.Helper()
 	f.await("daemon "+r.name+" to read a commit", func() bool {
-		return f.polls[r.name] > 0 && strings.Contains(r.text()[r.before:], `"new commit"`)
+		return f.polls[r.name] > 0 && strings.Contains(r.log.String()[r.before:], `"new commit"`)
 	})
 	if id, err := os.ReadFile(filepath.Join(r.state, "holder")); err == nil {
 		r.holder = strings.TrimSpace(string(id))
@@ -407,7 +411,7 @@ func (f *fleet) takeovers() map[string]time.Duration {
 func (f *fleet) continueStopped(logs string) {
 	f.Helper()
 	stopped, most := f.killed, f.concurrency*len(f.provisioners)
-	before := len(stopped.text())
+	before := len(stopped.log.String())
 	if err := stopped.cmd.Process.Signal(syscall.SIGCONT); err != nil {
 		f.Fatal(err)
 	}
@@ -421,7 +425,7 @@ func (f *fleet) continueStopped(logs string) {
 		return n
 	}
 	f.await("the run of the stopped daemon to end", func() bool {
-		log := stopped.text()[before:]
+		log := stopped.log.String()[before:]
 		ended := strings.Contains(log, `"run failed"`) || strings.Contains(log, `"run ended"`)
 		return ended || sinceStop() > most
 	})
@@ -431,7 +435,9 @@ func (f *fleet) continueStopped(logs string) {
 	if n > most {
 		f.Fatalf("the stopped daemon wrote %d times after the stop; want at most the %d calls in flight", n, most)
 	}
-	f.await("the stopped daemon to log "+logs, func() bool { return strings.Contains(stopped.text()[before:], logs) })
+	f.await("the stopped daemon to log "+logs, func() bool {
+		return strings.Contains(stopped.log.String()[before:], logs)
+	})
 	f.restartKilled()
 }
 

@@ -96,7 +96,7 @@ func TestOneOfTwoDaemonsCorrectsDriftWhileGitIsDown(t *testing.T) {
 	for _, r := range f.daemons {
 		f.start(r)
 		f.await("the first run of daemon "+r.name, func() bool {
-			log := r.text()[r.before:]
+			log := r.log.String()[r.before:]
 			return strings.Contains(log, `"run ended"`) || strings.Contains(log, "another process runs the provisioner")
 		})
 	}
