@@ -254,7 +254,10 @@ func (p *planFixture) protectUser(key string) {
 
 func unreviewedRows() []gateRow {
 	reviewed := func(missing []string, effects ...effect) *Reviewed {
-		r := &Reviewed{allowed: map[effect]bool{}, Missing: missing}
+		r := &Reviewed{allowed: map[effect]bool{}}
+		for _, reason := range missing {
+			r.Missing = append(r.Missing, MissingReview{Reason: reason})
+		}
 		for _, e := range effects {
 			r.allowed[e] = true
 		}

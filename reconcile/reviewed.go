@@ -12,7 +12,9 @@ import (
 // merging the head gives. A pull request whose reviewers approved different heads has one for each
 // head, all with the same name.
 type ReviewedMerge struct {
-	Name         string // for example "pull request 7"
+	Name string // for example "pull request 7"
+	// Commits are the commits of the branch that the merge brought, the newest first.
+	Commits      []string
 	Base, Merged *schema.Declarations
 	// Review has the accounts that approved this head as its Approvers.
 	Review CommitReview
@@ -28,12 +30,27 @@ type Reviewed struct {
 	applied map[effect]bool
 	// loosened are the rules that reviewed merges loosen, by field and value.
 	loosened map[[2]string]bool
-	// Missing says which parts of the history were not reviewed.
-	Missing []string
+	// Missing says which parts of the history were not reviewed, or not completely.
+	Missing []MissingReview
+	// merges are the names of merges, by the commits that they brought.
+	merges map[string]string
 	// AnyOrigin means that drift needs a review too, because the last applied commit may be forged.
 	AnyOrigin bool
 	// Date is a declared date that causes changes which were not reviewed; nil if there is none.
 	Date *UnreviewedDate
+}
+
+// MissingReview is a part of the history that was not reviewed, or not completely.
+type MissingReview struct {
+	Merge  string // the name of the merge; empty if the reason is about the history as a whole
+	Reason string
+}
+
+func (m MissingReview) String() string {
+	if m.Merge == "" {
+		return m.Reason
+	}
+	return m.Merge + ": " + m.Reason
 }
 
 // ReviewHistory is the reviews of all merges since the last applied commit.
@@ -67,6 +84,12 @@ func (h *ReviewHistory) Reviewed(in PlanInput) *Reviewed {
 	out := &Reviewed{loosened: h.loosened(in.Provisioner.Identity()), AnyOrigin: h.AnyOrigin}
 	out.applied = h.appliedEffects(in)
 	out.allowed, out.Missing = h.allowedEffects(in)
+	out.merges = map[string]string{}
+	for _, m := range h.Merges {
+		for _, commit := range m.Commits {
+			out.merges[commit] = m.Name
+		}
+	}
 	if h.Declared != nil {
 		out.Date = h.unreviewedDate(in)
 	}
@@ -82,16 +105,19 @@ func (h *ReviewHistory) appliedEffects(in PlanInput) map[effect]bool {
 }
 
 // allowedEffects returns the effects that were reviewed, and which parts of the history were not.
-func (h *ReviewHistory) allowedEffects(in PlanInput) (allowed map[effect]bool, missing []string) {
-	allowed, missing = map[effect]bool{}, slices.Clone(h.Missing)
+func (h *ReviewHistory) allowedEffects(in PlanInput) (allowed map[effect]bool, missing []MissingReview) {
+	allowed = map[effect]bool{}
+	for _, reason := range h.Missing {
+		missing = append(missing, MissingReview{Reason: reason})
+	}
 	for _, pull := range pulls(h.Merges) {
 		if reason := h.insufficient(pull); reason != "" {
-			missing = append(missing, pull[0].Name+": "+reason)
+			missing = append(missing, MissingReview{pull[0].Name, reason})
 			continue
 		}
 		if !h.allow(allowed, in, pull) {
-			missing = append(missing, pull[0].Name+
-				": its reviewers approved different commits; only the changes that enough of them approved count")
+			missing = append(missing, MissingReview{pull[0].Name,
+				"its reviewers approved different commits; only the changes that enough of them approved count"})
 		}
 	}
 	return allowed, missing
@@ -209,10 +235,28 @@ func holdUnreviewed(in *gateInput, _ limit) map[int]string {
 			continue
 		}
 		if reason := in.reviewed.notCovered(c); reason != "" {
-			out[i] = reason + in.reviewed.missingParts()
+			out[i] = reason + in.reviewed.missingFor(c)
 		}
 	}
 	return out
+}
+
+// missingFor says why a change was not reviewed: what is missing of the merge that brought it. If
+// that is not known, or the history as a whole was not reviewed, it names the missing parts.
+func (r *Reviewed) missingFor(c *Change) string {
+	merge := ""
+	if c.Cause.Kind == CauseCommit {
+		merge = r.merges[c.Cause.Commit]
+	}
+	if merge == "" {
+		return r.missingParts()
+	}
+	for _, m := range r.Missing {
+		if m.Merge == merge || m.Merge == "" {
+			return fmt.Sprintf(" (%s)", m)
+		}
+	}
+	return fmt.Sprintf(" (%s: what was approved does not have it)", merge)
 }
 
 // notCovered returns which effects of a change were not reviewed; "" if all were.

@@ -180,5 +180,9 @@ func (r *Reviewed) missingParts() string {
 	if len(r.Missing) == 0 {
 		return ""
 	}
-	return " (" + strings.Join(r.Missing[:min(3, len(r.Missing))], "; ") + ")"
+	var parts []string
+	for _, m := range r.Missing[:min(3, len(r.Missing))] {
+		parts = append(parts, m.String())
+	}
+	return " (" + strings.Join(parts, "; ") + ")"
 }

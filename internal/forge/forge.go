@@ -29,11 +29,15 @@ type PullRequest struct {
 	// repository, also for forks. MergeRef is the reference of the forge's own test merge. It is ""
 	// on forges that make none, and the reference may be missing or outdated.
 	Head, HeadRef, MergeRef string
-	Draft                   bool
-	Fork                    bool // the head is in another repository
-	Updated                 time.Time
-	Created                 time.Time
-	MergedAt                time.Time // zero if it is not merged
+	// Base is the commit at which the commits of the pull request begin: the newest commit of the
+	// branch that the head has, or had before the merge. Only Gitea tells it, which names a merged
+	// pull request only for the last of its commits; else it is "".
+	Base     string
+	Draft    bool
+	Fork     bool // the head is in another repository
+	Updated  time.Time
+	Created  time.Time
+	MergedAt time.Time // zero if it is not merged
 	// Branch is the branch of the head in HeadRepo, which is owner/name, or a project's id on
 	// GitLab. HeadRepo is "" if that repository no longer exists.
 	Branch, HeadRepo string

@@ -71,7 +71,7 @@ func (g *giteaRepo) PullRequests(ctx context.Context, branch string) ([]PullRequ
 
 func (g *giteaRepo) pullRequest(in *gitea.PullRequest) PullRequest {
 	pr := PullRequest{Number: int(in.Index), Title: in.Title, URL: in.HTMLURL, Draft: in.Draft,
-		HeadRef: fmt.Sprintf("refs/pull/%d/head", in.Index), Fork: true}
+		HeadRef: fmt.Sprintf("refs/pull/%d/head", in.Index), Base: in.MergeBase, Fork: true}
 	if in.Poster != nil {
 		pr.Author = in.Poster.UserName
 	}

@@ -171,6 +171,29 @@ var reviewCommitTests = []struct {
 		e.runGit("cherry-pick", "--allow-empty", "main~1..change")
 		return e.head("main~1"), []string{e.head("main"), e.head("main~1")}
 	}, "pull request 7: bob"},
+	{"the first of two rebased commits, if the forge names the last", func(e *env, _ string) (string, []string) {
+		e.runGit("checkout", "-q", "main")
+		e.writePeople("ann bob dave")
+		e.commit("another pull request")
+		e.runGit("cherry-pick", "--allow-empty", "main~1..change")
+		e.writePeople("ann bob cleo dave eve")
+		e.commit("pushed later")
+		return e.head("main~2"), []string{e.head("main~1")}
+	}, "pull request 7: bob"},
+	{"a push below two rebased commits", func(e *env, _ string) (string, []string) {
+		e.runGit("checkout", "-q", "main")
+		e.writePeople("ann bob mallory")
+		pushed := e.commit("change")
+		e.runGit("cherry-pick", "--allow-empty", "main~1..change")
+		return pushed, []string{e.head("main")}
+	}, ":"},
+	{"a push that looks like the first of two rebased commits", func(e *env, _ string) (string, []string) {
+		e.runGit("checkout", "-q", "main")
+		e.writePeople("ann bob cleo mallory")
+		pushed := e.commit("change")
+		e.runGit("cherry-pick", "--allow-empty", "change")
+		return pushed, []string{e.head("main")}
+	}, ":"},
 	{"main was merged into it after the approval", func(e *env, _ string) (string, []string) {
 		e.mergeMain()
 		e.runGit("update-ref", "refs/pull/7/head", "change")
@@ -205,6 +228,7 @@ func TestReviewOfACommit(t *testing.T) {
 	for _, test := range reviewCommitTests {
 		t.Run(test.name, func(t *testing.T) {
 			e := newEnv(t, "ann bob")
+			first := e.head("main")
 			head := e.propose(7, "ann bob cleo")
 			e.runGit("checkout", "-q", "change")
 			if strings.Contains(test.name, "rebased") {
@@ -217,7 +241,8 @@ func TestReviewOfACommit(t *testing.T) {
 				t.Fatal(err)
 			}
 			pushes := []forge.Push{{Account: "ann", To: e.head("change"), Time: noon}}
-			reviews := &fakeReviews{head: e.head("change"), merged: map[string]int{},
+			reviews := &fakeReviews{head: e.head("change"), base: e.runGit("merge-base", "change", first),
+				merged:   map[string]int{},
 				approved: map[int]forge.Approval{7: approvedBy(head, "bob")},
 				made:     map[int]forge.Contributions{7: {Pushes: pushes}}}
 			for _, c := range of {

@@ -37,8 +37,8 @@ type Outcomes struct {
 	ended []endedRun
 
 	posting sync.Mutex
-	found   map[string]forge.PullRequest // by commit of the branch
-	merged  map[int]*mergedPull          // by number
+	pulls   *mergedPulls
+	merged  map[int]*mergedPull // by number
 }
 
 // endedRun is a run whose outcome was not posted yet.
@@ -238,41 +238,29 @@ func (o *Outcomes) pullRequests(ctx context.Context, e endedRun) ([]*mergedPull,
 			commits = since[:min(len(since), maxOutcomeCommits)]
 		}
 	}
+	if o.pulls == nil {
+		o.pulls = &mergedPulls{forge: o.Forge, repo: o.Repo, branch: o.Branch}
+	}
+	defer o.pulls.forgetUnnamed() // the forge may name them later
+	parts, err := o.pulls.parts(ctx, commits)
+	if err != nil {
+		return nil, err
+	}
 	var out []*mergedPull
 	commitsOf := map[int][]string{}
-	for _, c := range commits {
-		pr, ok, err := o.find(ctx, c.commit)
-		if err != nil {
-			return nil, err
-		}
-		if !ok {
+	for _, part := range parts {
+		if part.pr.Number == 0 {
 			continue
 		}
-		if commitsOf[pr.Number] == nil {
-			out = append(out, o.pull(pr))
+		if commitsOf[part.pr.Number] == nil {
+			out = append(out, o.pull(part.pr))
 		}
-		commitsOf[pr.Number] = append(commitsOf[pr.Number], c.commit)
+		commitsOf[part.pr.Number] = append(commitsOf[part.pr.Number], part.ids()...)
 	}
 	for _, pull := range out {
 		pull.commits = commitsOf[pull.pr.Number]
 	}
 	return out, nil
-}
-
-// find returns the pull request that brought a commit of the branch.
-func (o *Outcomes) find(ctx context.Context, commit string) (forge.PullRequest, bool, error) {
-	if pr, ok := o.found[commit]; ok {
-		return pr, true, nil
-	}
-	pr, ok, err := o.Forge.Merged(ctx, o.Branch, commit)
-	if err != nil || !ok {
-		return pr, false, err
-	}
-	if o.found == nil || len(o.found) >= maxBranchCommits {
-		o.found = map[string]forge.PullRequest{}
-	}
-	o.found[commit] = pr
-	return pr, true, nil
 }
 
 // maxMerged is the number of merged pull requests whose outcomes are kept.

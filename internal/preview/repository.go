@@ -197,17 +197,22 @@ type branchCommit struct {
 // maxBranchCommits is the number of commits that a review examines.
 const maxBranchCommits = 500
 
-// branchCommit reads a commit of the branch. The first commit has no parent.
-func (r *Repository) branchCommit(ref string) (branchCommit, error) {
+// commit reads the commit of a reference.
+func (r *Repository) commit(ref string) (gitrepo.Commit, error) {
 	h, err := r.Repo.Resolve(ref)
 	if err != nil {
-		return branchCommit{}, err
+		return gitrepo.Commit{}, err
 	}
-	c, err := r.Repo.Commit(h)
+	return r.Repo.Commit(h)
+}
+
+// branchCommit reads a commit of the branch. The first commit has no parent.
+func (r *Repository) branchCommit(ref string) (branchCommit, error) {
+	c, err := r.commit(ref)
 	if err != nil {
 		return branchCommit{}, err
 	}
-	out := branchCommit{commit: h.String(), merge: len(c.Parents) > 1}
+	out := branchCommit{commit: c.Hash.String(), merge: len(c.Parents) > 1}
 	if len(c.Parents) > 0 {
 		out.parent = c.Parents[0].String()
 	}

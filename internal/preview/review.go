@@ -44,46 +44,40 @@ func (r *Reviewer) Approved(ctx context.Context, from, to string) ([]reconcile.R
 	if err != nil {
 		return nil, err
 	}
+	parts, err := r.pulls().parts(ctx, commits)
+	if err != nil {
+		return nil, err
+	}
 	var out []reconcile.ReviewedMerge
-	for i := 0; i < len(commits); {
-		pr, ok, err := r.Forge.Merged(ctx, r.Branch, commits[i].commit)
-		if err != nil {
-			return nil, err
-		}
-		if !ok {
-			out = append(out, reconcile.ReviewedMerge{Name: fmt.Sprintf("commit %.7s", commits[i].commit),
-				NotReviewedReason: "it is not from a pull request"})
-			i++
+	for _, part := range parts {
+		if part.pr.Number == 0 {
+			commit := part.commits[0].commit
+			out = append(out, reconcile.ReviewedMerge{Name: fmt.Sprintf("commit %.7s", commit),
+				Commits: []string{commit}, NotReviewedReason: "it is not from a pull request"})
 			continue
 		}
-		last := i // a rebased pull request has several commits
-		for last+1 < len(commits) && !commits[last].merge {
-			same, ok, err := r.Forge.Merged(ctx, r.Branch, commits[last+1].commit)
-			if err != nil {
-				return nil, err
-			}
-			if !ok || same.Number != pr.Number {
-				break
-			}
-			last++
-		}
-		merges, err := r.mergeApproved(ctx, pr, commits[last].parent, commits[i].merge)
+		merges, err := r.mergeApproved(ctx, part)
 		if err != nil {
 			return nil, err
 		}
 		out = append(out, merges...)
-		i = last + 1
 	}
 	return out, nil
 }
 
+// pulls returns what finds the pull requests of commits. What the forge answers is kept for one
+// call of a method.
+func (r *Reviewer) pulls() *mergedPulls {
+	return &mergedPulls{forge: r.Forge, repo: r.Repo, branch: r.Branch}
+}
+
 // mergeApproved merges each approved head of a pull request into the branch before the merge. If
 // the forge may have squashed or rebased the commits, it also merges it into the fork point.
-func (r *Reviewer) mergeApproved(ctx context.Context, pr forge.PullRequest, parent string,
-	merge bool) ([]reconcile.ReviewedMerge, error) {
+func (r *Reviewer) mergeApproved(ctx context.Context, part branchPart) ([]reconcile.ReviewedMerge, error) {
+	pr, parent := part.pr, part.parent()
 	name := pullRequestName(pr)
 	notApproved := func(format string, args ...any) reconcile.ReviewedMerge {
-		return reconcile.ReviewedMerge{Name: name, NotReviewedReason: fmt.Sprintf(format, args...)}
+		return reconcile.ReviewedMerge{Name: name, Commits: part.ids(), NotReviewedReason: fmt.Sprintf(format, args...)}
 	}
 	approval, err := r.Forge.Approval(ctx, pr)
 	if err != nil {
@@ -102,12 +96,12 @@ func (r *Reviewer) mergeApproved(ctx context.Context, pr forge.PullRequest, pare
 			out = append(out, notApproved("the approved head %.7s is no longer in the repository", head))
 			continue
 		}
-		bases, err := r.basesOf(head, parent, merge)
+		bases, err := r.basesOf(head, parent, part.merge())
 		if err != nil {
 			return nil, err
 		}
 		for _, base := range bases {
-			m := reconcile.ReviewedMerge{Name: name, Review: review}
+			m := reconcile.ReviewedMerge{Name: name, Commits: part.ids(), Review: review}
 			m.Review.Approvers = approversOf(approval, head)
 			if m.Base, err = r.Repo.Declarations(ctx, base); err == nil {
 				m.Merged, err = r.Repo.Merged(ctx, base, head, "")
@@ -185,14 +179,11 @@ func (r *Reviewer) basesOf(head, parent string, merge bool) ([]string, error) {
 // approvals of what was merged count: merging the approved head gives the same files as the branch
 // has after the merge.
 func (r *Reviewer) ReviewCommit(ctx context.Context, commit string) (reconcile.CommitReview, error) {
-	pr, ok, err := r.Forge.Merged(ctx, r.Branch, commit)
-	if err != nil || !ok {
+	part, err := r.partOf(ctx, commit)
+	if err != nil || part.pr.Number == 0 {
 		return reconcile.CommitReview{}, err
 	}
-	parent, merged, err := r.mergedCommits(ctx, pr, commit)
-	if err != nil {
-		return reconcile.CommitReview{}, err
-	}
+	pr, parent, merged := part.pr, part.parent(), part.commits[0].commit
 	approval, err := r.Forge.Approval(ctx, pr)
 	if err != nil {
 		return reconcile.CommitReview{}, err
@@ -213,47 +204,43 @@ func (r *Reviewer) ReviewCommit(ctx context.Context, commit string) (reconcile.C
 	return review, nil
 }
 
-// mergedCommits returns the commit of the branch before a pull request was merged, and the last one
-// that the merge brought. A rebased or fast-forwarded pull request has several commits.
-func (r *Reviewer) mergedCommits(ctx context.Context, pr forge.PullRequest, commit string) (parent, last string,
-	err error) {
-	same := func(commit string) (bool, error) {
-		other, ok, err := r.Forge.Merged(ctx, r.Branch, commit)
-		return ok && other.Number == pr.Number, err
-	}
+// maxRebased is the number of commits of one pull request that are searched for its first and its
+// last one.
+const maxRebased = 100
+
+// partOf returns the part of the branch that has a commit.
+func (r *Reviewer) partOf(ctx context.Context, commit string) (branchPart, error) {
+	pulls := r.pulls()
 	at, err := r.Repo.branchCommit(commit)
-	if err != nil || at.merge {
-		return at.parent, commit, err
+	if err != nil {
+		return branchPart{}, err
 	}
-	for parent = at.parent; ; {
-		below, err := r.Repo.branchCommit(parent)
-		if err != nil {
-			return "", "", err
-		}
-		if below.merge || below.parent == "" {
-			break
-		}
-		if ok, err := same(parent); err != nil || !ok {
-			if err != nil {
-				return "", "", err
-			}
-			break
-		}
-		parent = below.parent
+	if at.merge {
+		pr, err := pulls.pull(ctx, commit)
+		return branchPart{pr: pr, commits: []branchCommit{at}}, err
 	}
 	after, err := r.Repo.branchCommits(commit, "refs/heads/"+r.Branch)
 	if err != nil {
-		return "", "", err
+		return branchPart{}, err
 	}
-	last = commit
+	// The commits around it, up to the merges on both sides: those of the oldest pull request with
+	// a later commit decide.
+	around := []branchCommit{at}
 	for _, above := range slices.Backward(after) {
-		if above.merge {
+		if above.merge || len(around) > maxRebased {
 			break
 		}
-		if ok, err := same(above.commit); err != nil || !ok {
-			return parent, last, err
-		}
-		last = above.commit
+		around = slices.Insert(around, 0, above)
 	}
-	return parent, last, nil
+	index := len(around) - 1
+	for below := at; len(around)-index <= maxRebased && below.parent != ""; {
+		if below, err = r.Repo.branchCommit(below.parent); err != nil {
+			return branchPart{}, err
+		}
+		if below.merge {
+			break
+		}
+		around = append(around, below)
+	}
+	return pulls.partWith(ctx, around, index)
 }

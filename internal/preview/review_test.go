@@ -1,6 +1,7 @@
 package preview
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -18,6 +19,8 @@ type fakeReviews struct {
 	approved map[int]forge.Approval
 	made     map[int]forge.Contributions
 	head     string // of every pull request
+	base     string // of every pull request, if the forge tells it
+	asked    []string
 	err      error
 }
 
@@ -32,7 +35,9 @@ func approvedBy(head string, accounts ...string) forge.Approval {
 
 func (r *fakeReviews) Merged(_ context.Context, _, commit string) (forge.PullRequest, bool, error) {
 	n := r.merged[commit]
-	return forge.PullRequest{Number: n, Author: "ann", Head: r.head, HeadRef: "refs/pull/7/head"}, n > 0, r.err
+	r.asked = append(r.asked, commit)
+	return forge.PullRequest{Number: n, Author: "ann", Head: r.head, Base: r.base, HeadRef: "refs/pull/7/head"},
+		n > 0, r.err
 }
 
 func (r *fakeReviews) Contributions(_ context.Context, pr forge.PullRequest) (forge.Contributions, error) {
@@ -120,6 +125,53 @@ var approvedTests = []struct {
 	}, []string{"pull request 7: ann bob cleo dave -> ann bob cleo dave eve",
 		"pull request 7: ann bob -> ann bob cleo eve",
 		"commit: it is not from a pull request", "commit: it is not from a pull request"}},
+	{"a rebase of two commits, only the last known with its base", func(e *env, _ string) *fakeReviews {
+		return e.rebaseTwo("")
+	}, []string{"pull request 7: ann bob dave -> ann bob cleo dave eve",
+		"pull request 7: ann bob -> ann bob cleo eve",
+		"commit: it is not from a pull request"}},
+	{"a rebase of two commits onto a push that looks like one of them", func(e *env, _ string) *fakeReviews {
+		return e.rebaseTwo("change")
+	}, []string{"pull request 7: ann bob dave -> ann bob cleo dave eve",
+		"pull request 7: ann bob -> ann bob cleo eve",
+		"commit: it is not from a pull request"}},
+	{"a push that looks like the first commit, which the rebase dropped", func(e *env, first string) *fakeReviews {
+		base := e.head("main")
+		e.runGit("checkout", "-q", "change")
+		e.writePeople("ann bob cleo eve")
+		head := e.commit("second")
+		e.runGit("update-ref", "refs/pull/7/head", head)
+		e.runGit("checkout", "-q", "main")
+		e.writePeople("ann bob cleo dave")
+		e.commit("change")
+		e.runGit("cherry-pick", "change")
+		return &fakeReviews{merged: map[string]int{e.head("main"): 7}, head: head, base: base,
+			approved: map[int]forge.Approval{7: approvedBy(head, "bob")}}
+	}, []string{"pull request 7: ann bob cleo dave -> ann bob cleo dave eve",
+		"pull request 7: ann bob -> ann bob cleo eve", "commit: it is not from a pull request"}},
+	{"a fast-forward of two commits, only the last known with its base", func(e *env, _ string) *fakeReviews {
+		e.writePeople("ann bob dave")
+		base := e.commit("pushed directly to the branch")
+		e.runGit("checkout", "-q", "-B", "change", "main")
+		e.writePeople("ann bob dave cleo")
+		e.commit("first of the change")
+		e.writePeople("ann bob dave cleo eve")
+		head := e.commit("second of the change")
+		e.runGit("update-ref", "refs/pull/7/head", head)
+		e.runGit("checkout", "-q", "main")
+		e.runGit("merge", "-q", "--ff-only", "change")
+		return &fakeReviews{merged: map[string]int{head: 7}, head: head, base: base,
+			approved: map[int]forge.Approval{7: approvedBy(head, "bob")}}
+	}, []string{"pull request 7: ann bob dave -> ann bob cleo dave eve", "commit: it is not from a pull request"}},
+	{"a squash onto a push of the same author", func(e *env, head string) *fakeReviews {
+		base := e.head("main")
+		e.writePeople("ann bob dave")
+		e.commit("pushed directly to the branch")
+		e.runGit("merge", "-q", "--squash", "change")
+		e.runGit("commit", "-q", "-m", "squash")
+		return &fakeReviews{merged: map[string]int{e.head("main"): 7}, head: head, base: base}
+	}, []string{"pull request 7: ann bob dave -> ann bob cleo dave", "pull request 7: ann bob -> ann bob cleo",
+		"commit: it is not from a pull request"}},
 	{"a fast-forward", func(e *env, head string) *fakeReviews {
 		e.runGit("merge", "-q", "--ff-only", head)
 		return &fakeReviews{merged: map[string]int{head: 7}}
@@ -147,6 +199,22 @@ var approvedTests = []struct {
 		return &fakeReviews{merged: map[string]int{e.head("main"): 7},
 			approved: map[int]forge.Approval{7: approvedBy(strings.Repeat("1", 40), "bob")}}
 	}, []string{"pull request 7: the approved head 1111111 is no longer in the repository"}},
+}
+
+// rebaseTwo rebases pull request 7, which has two commits, onto a push to the branch. The forge
+// names it for its last commit only. The push has the author, the time and this message.
+func (e *env) rebaseTwo(message string) *fakeReviews {
+	base := e.head("main")
+	e.runGit("checkout", "-q", "change")
+	e.writePeople("ann bob cleo eve")
+	head := e.commit("second")
+	e.runGit("update-ref", "refs/pull/7/head", head)
+	e.runGit("checkout", "-q", "main")
+	e.writePeople("ann bob dave")
+	e.commit(cmp.Or(message, "pushed directly to the branch"))
+	e.runGit("cherry-pick", base+"..change")
+	return &fakeReviews{merged: map[string]int{e.head("main"): 7}, head: head, base: base,
+		approved: map[int]forge.Approval{7: approvedBy(head, "bob")}}
 }
 
 func TestApprovedMergesApprovedHeads(t *testing.T) {
