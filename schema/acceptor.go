@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/seed-d64a251c/roster/schema/internal/constraint"
 	"github.com/seed-d64a251c/roster/schema/internal/source"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
@@ -36,12 +37,12 @@ type fileResult struct {
 // and binds the valid ones. It is not safe for concurrent use.
 type acceptor struct {
 	binder
-	schema *compiledSchema
+	schema *constraint.Schema
 	arena  tree.Arena
 	result *fileResult
 }
 
-func newAcceptor(schema *compiledSchema, context *fileContext) *acceptor {
+func newAcceptor(schema *constraint.Schema, context *fileContext) *acceptor {
 	b := binder{d: &Declarations{Timezone: context.zone}, dates: map[string]*Date{}}
 	return &acceptor{binder: b, schema: schema}
 }
@@ -72,28 +73,18 @@ func (a *acceptor) dataFile(ref *tree.File, text []byte, context *fileContext, l
 
 // accept adds one record to the result.
 func (a *acceptor) accept(kind string, f tree.Field) {
-	rule := a.schema.roots[kind].rule.(*structRule)
 	n := *f.Value // a copy for the defaults: the node may still be unified with others
-	validKey := rule.acceptsKey(f.Name) && !hasTextFinding(&n)
+	validKey := a.schema.AcceptsKey(kind, f.Name) && !constraint.HasTextFinding(&n)
 	switch {
-	case validKey && kind == "users" && rule.values.check(&n, nil):
+	case validKey && kind == "users" && a.schema.Accepts(kind, &n):
 		a.result.users = append(a.result.users, a.user(f.Name, f.At.Pos(), &n))
-	case validKey && kind == "groups" && a.isMemberList(&n):
+	case validKey && kind == "groups" && a.schema.AcceptsMembers(&n):
 		a.result.memberLists = append(a.result.memberLists, a.group(f.Name, f.At.Pos(), &n))
-	case validKey && kind == "groups" && rule.values.check(&n, nil):
+	case validKey && kind == "groups" && a.schema.Accepts(kind, &n):
 		a.result.groups = append(a.result.groups, a.group(f.Name, f.At.Pos(), &n))
 	default:
 		a.result.remaining = append(a.result.remaining, recordKey{kind, f.Name})
 	}
-}
-
-// isMemberList reports whether a record of a group has valid members and no other field.
-func (a *acceptor) isMemberList(n *tree.Node) bool {
-	if n.Kind != tree.Struct || len(n.Fields) != 1 || n.Fields[0].Name != "members" {
-		return false
-	}
-	group := a.schema.roots["groups"].rule.(*structRule).values.(*structRule)
-	return group.field("members").rule.check(n.Fields[0].Value, nil)
 }
 
 // keys iterates over the keys of all records.

@@ -61,7 +61,7 @@ func (l *loader) zone(n *tree.Node, path string, otherwise *time.Location) *time
 	}
 	zone, err := time.LoadLocation(name)
 	if err != nil || name == "Local" {
-		l.report(tree.BadTimezone.Problem(n.At.Pos(), path, "unknown timezone").WithValue(tree.Quote(name)))
+		l.Report(tree.BadTimezone.Problem(n.At.Pos(), path, "unknown timezone").WithValue(tree.Quote(name)))
 		return otherwise
 	}
 	return zone

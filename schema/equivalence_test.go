@@ -68,14 +68,13 @@ func TestLiteralRecordsAgreeWithCUE(t *testing.T) {
 // TestSplitRecordsUnifyAsInCUE declares records in two files. Some fields are in both files, with
 // equal or different values.
 func TestSplitRecordsUnifyAsInCUE(t *testing.T) {
-	c := newComparer(t)
 	r := rand.New(rand.NewPCG(6, 7))
 	rejected := 0
 	for i := range 60 {
 		files := base(t)
-		user := c.parse(`{"userId": "c", "firstName": "C", "lastName": "D", "email": "c@example.com", "state": ` +
+		user := parseJSON(t, `{"userId": "c", "firstName": "C", "lastName": "D", "email": "c@example.com", "state": `+
 			`"LOCKED", "attributes": {"department": "x", "skills": ["go", "cue"], "level": 3}}`)
-		group := c.parse(`{"displayName": "G", "members": {"u-1": {"until": "2026-12-31", "reason": "x"}, "u-2": ` +
+		group := parseJSON(t, `{"displayName": "G", "members": {"u-1": {"until": "2026-12-31", "reason": "x"}, "u-2": `+
 			`{}}, "where": {"department": ["x", "y"], "level": 1}}`)
 		var parts [2]strings.Builder
 		for k := range parts {
@@ -100,6 +99,16 @@ func TestSplitRecordsUnifyAsInCUE(t *testing.T) {
 	if rejected == 0 || rejected == 60 {
 		t.Errorf("%d of 60 were rejected, which tests little", rejected)
 	}
+}
+
+// parseJSON parses JSON as in a data file.
+func parseJSON(t *testing.T, text string) *tree.Node {
+	t.Helper()
+	f := &source.DataFile{
+		Ref: &tree.File{Path: "x.json"}, Limits: source.StandardLimits(), Arena: &tree.Arena{},
+		Report: func(p tree.Problem) { t.Fatal(p) },
+	}
+	return f.ParseJSON(text, 1)
 }
 
 // plainUser returns the split records without positions.

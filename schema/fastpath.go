@@ -154,7 +154,7 @@ func (l *loader) acceptFiles(files []*sourceFile, context *fileContext) error {
 			}
 		}
 	}
-	l.schema.setTypes(l.types)
+	l.schema.SetTypes(l.types)
 	var next atomic.Int64
 	var wait sync.WaitGroup
 	errs := make([]error, min(len(files), runtime.GOMAXPROCS(0)))
@@ -236,7 +236,7 @@ func (l *loader) readRemaining(f *sourceFile) error {
 func (l *loader) readData(ref *tree.File, text []byte) {
 	f := &source.DataFile{
 		Ref: ref, Types: l.types, Limits: l.limits, Arena: &tree.Arena{},
-		Report: l.report, Conflict: l.conflict,
+		Report: l.Report, Conflict: l.Conflict,
 		Yield: func(kind string, f tree.Field) { l.record(source.Record{Kind: kind, Field: f}) },
 	}
 	f.Read(text)
@@ -247,7 +247,7 @@ func (l *loader) readData(ref *tree.File, text []byte) {
 func (l *loader) readFile(name string) (data []byte, readable bool, err error) {
 	data, err = source.ReadFile(l.fsys, name)
 	if errors.Is(err, fs.ErrInvalid) {
-		l.report(source.Unreadable(name, err))
+		l.Report(source.Unreadable(name, err))
 		return nil, false, nil
 	}
 	return data, err == nil, err

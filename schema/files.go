@@ -2,9 +2,11 @@ package schema
 
 import (
 	"embed"
-	"github.com/seed-d64a251c/roster/schema/internal/source"
 	"io/fs"
 	"strings"
+
+	"github.com/seed-d64a251c/roster/schema/internal/constraint"
+	"github.com/seed-d64a251c/roster/schema/internal/source"
 )
 
 //go:embed cue
@@ -39,9 +41,12 @@ func ownSchemaFile() string {
 	return string(text)
 }
 
-// schemaText returns one file of the schema as Load uses it.
-func schemaText(name string) string {
-	b, _ := fs.ReadFile(Files(), name) // the files are embedded
-	text, _, _ := strings.Cut(string(b), editorsOnly)
-	return text
+// schemaText returns the schema as Load uses it.
+func schemaText() constraint.Text {
+	text := func(name string) string {
+		b, _ := fs.ReadFile(Files(), name) // the files are embedded
+		text, _, _ := strings.Cut(string(b), editorsOnly)
+		return text
+	}
+	return constraint.Text{ImportPath: importPath, Definitions: text(definitionsFile), Root: text(source.SchemaFile)}
 }

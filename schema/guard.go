@@ -4,9 +4,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"github.com/seed-d64a251c/roster/schema/internal/source"
 	"io/fs"
 	"time"
+
+	"github.com/seed-d64a251c/roster/schema/internal/source"
 )
 
 // UnverifiedError is the error of Options.Load if Verified does not allow CUE to evaluate an input.
@@ -61,6 +62,14 @@ func (g *cueGuard) allowsData() bool {
 	}
 	g.wasRefused = true
 	return false
+}
+
+// checkData returns the error of a Load in which CUE may not evaluate users and groups.
+func (g *cueGuard) checkData() error {
+	if !g.allowsData() {
+		return g.err
+	}
+	return nil
 }
 
 // refused reports whether CUE had to evaluate data and was not allowed to.

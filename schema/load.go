@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/seed-d64a251c/roster/schema/internal/constraint"
 	"github.com/seed-d64a251c/roster/schema/internal/source"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
@@ -49,14 +50,11 @@ func (o Options) Load(ctx context.Context, fsys fs.FS) (*Declarations, error) {
 
 // loader is the state of one Load.
 type loader struct {
-	limits   source.Limits
-	schema   *compiledSchema
-	problems tree.Problems
-	warnings tree.Problems
-	// omitted is the number of problems that are not listed, because there are too many.
-	omitted int
-	fsys    fs.FS
-	cache   *Cache
+	limits source.Limits
+	schema *constraint.Schema
+	tree.Findings
+	fsys  fs.FS
+	cache *Cache
 	// unread is why a file that declarations name could not be read. The declarations may be valid.
 	unread error
 
@@ -71,7 +69,7 @@ type loader struct {
 	// dynamic are the declarations that CUE must evaluate.
 	dynamic *source.Dynamic
 	// evaluated is the result of CUE. It is nil if there was nothing to evaluate.
-	evaluated *evaluation
+	evaluated *constraint.Evaluation
 	// root has all records of the slow path, checked and with defaults.
 	root           *tree.Node
 	mappingSources map[string]*mappingSource
@@ -88,7 +86,7 @@ func load(
 			d, err = nil, failed
 		}
 	}()
-	schema, err := compileSchema()
+	schema, err := constraint.Compile(schemaText())
 	if err != nil {
 		return nil, err
 	}
@@ -103,12 +101,12 @@ func load(
 	if err != nil {
 		return nil, err
 	}
-	l.reportAll(files.Problems)
+	l.ReportAll(files.Problems)
 	if o.RequireFiles && len(files.CUE)+len(files.Data)+len(files.Problems) == 0 {
-		l.report(tree.NothingDeclared.Problem(tree.Pos{}, "",
+		l.Report(tree.NothingDeclared.Problem(tree.Pos{}, "",
 			"there is no .cue file, and no data file below users/ or groups/"))
 	}
-	l.warnings = files.Warnings
+	l.Warnings = files.Warnings
 	if l.guard = newCUEGuard(fsys, files, o.Verified); l.guard != nil {
 		defer l.guard.finish()
 		if !l.guard.allowsCode() {
@@ -129,15 +127,23 @@ func (l *loader) load(ctx context.Context, files *source.Files) (*Declarations, 
 	limit := time.Duration(l.limits.EvalMillis) * time.Millisecond
 	timeout, cancel := context.WithTimeoutCause(ctx, limit, &TimeoutError{limit})
 	defer cancel()
-	if err := l.evaluate(timeout); err != nil {
+	in := constraint.Input{Literals: l.literals, Dynamic: l.dynamic}
+	evaluated, err := l.schema.Evaluate(timeout, in, l.guard.checkData)
+	if err != nil {
 		return nil, err
 	}
+	records, found := l.schema.Merge(in, evaluated)
+	l.root, l.evaluated = records, evaluated
+	l.Add(found)
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	l.checkRecords(timeout)
-	l.checkTexts()
-	l.reportCUEErrors()
+	found, failed := l.schema.Check(timeout, l.root)
+	l.Add(found)
+	l.dynamic.Failed = l.dynamic.Failed || failed
+	l.Add(constraint.CheckTexts(l.root))
+	invalid := l.lintMappings()
+	l.Add(l.schema.Explain(in, evaluated, l.Problems, invalid))
 	l.loadMappings()
 	l.cache.previous.setMappingInputs(l.mappingInputs())
 	l.literals, l.dynamic.Files, l.evaluated = nil, nil, nil // root has all that is needed
@@ -150,22 +156,22 @@ func (l *loader) load(ctx context.Context, files *source.Files) (*Declarations, 
 		l.cache.previous = previousLoad{}
 		return nil, l.guard.err
 	}
-	l.cache.previous.store(d, l.accepted, len(l.problems) == 0)
-	if len(l.problems) > 0 {
+	l.cache.previous.store(d, l.accepted, len(l.Problems) == 0)
+	if len(l.Problems) > 0 {
 		return nil, l.sortedProblems()
 	}
-	l.redactProblems(l.warnings)
-	l.warnings.Sort()
-	d.Warnings = slices.Compact(l.warnings)
+	l.redactProblems(l.Warnings)
+	l.Warnings.Sort()
+	d.Warnings = slices.Compact(l.Warnings)
 	return d, nil
 }
 
 // sortedProblems returns the problems, sorted and without duplicates.
 func (l *loader) sortedProblems() tree.Problems {
-	l.redactProblems(l.problems)
-	l.problems.Sort()
-	out := dropConsequences(slices.Compact(l.problems))
-	if l.omitted > 0 {
+	l.redactProblems(l.Problems)
+	l.Problems.Sort()
+	out := dropConsequences(slices.Compact(l.Problems))
+	if l.Omitted > 0 {
 		out = append(out, tree.TooLarge.Problem(tree.Pos{}, "",
 			fmt.Sprintf("there are more problems than the %d listed",
 				len(out))).WithAdvice("correct these first"))
@@ -173,37 +179,19 @@ func (l *loader) sortedProblems() tree.Problems {
 	return out
 }
 
-func (l *loader) report(p tree.Problem) {
-	if len(l.problems) >= l.limits.Problems {
-		l.omitted++
-		return
-	}
-	l.problems = append(l.problems, p)
-}
-
-func (l *loader) reportAll(ps tree.Problems) {
-	for _, p := range ps {
-		l.report(p)
-	}
-}
-
-func (l *loader) warn(p tree.Problem) { l.warnings = append(l.warnings, p) }
-
 // record adds a literal record. It skips accepted records.
 func (l *loader) record(r source.Record) {
 	if l.accepted != nil && (r.Kind == "users" || r.Kind == "groups") &&
 		!l.accepted.slowPath[recordKey{r.Kind, r.Name}] {
 		return
 	}
-	l.literals.Add(r, l.report)
+	l.literals.Add(r, l.Report)
 }
-
-func (l *loader) conflict(name string, a, b *tree.Node) { l.report(tree.ConflictProblem(name, a, b)) }
 
 // ReadCUE reads a CUE file and adds the part that is neither a user nor a group.
 func (l *loader) readCUE(ref *tree.File, text []byte) (records []source.Record, mixed bool) {
-	f := source.ReadCUE(ref, text, l.schema.order, l.limits)
-	l.reportAll(f.Problems)
+	f := source.ReadCUE(ref, text, l.schema.Kinds(), l.limits)
+	l.ReportAll(f.Problems)
 	for _, r := range f.Literals {
 		l.record(r)
 	}

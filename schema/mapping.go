@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/seed-d64a251c/roster/schema/internal/constraint"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
@@ -99,7 +100,7 @@ func (m *Mapping) Map(u *User, groups []string) (Mapped, error) {
 func (m *Mapping) evaluate(u *User, groups []string) (Mapped, error) {
 	scim, onCreate, err := runSafely(m.program, newUserInput(u, groups))
 	if err != nil {
-		reason := m.redactError(hideLongStrings(err.Error()), u)
+		reason := m.redactError(constraint.HideLongStrings(err.Error()), u)
 		message := fmt.Sprintf("mapping %q (%s) fails: %s", m.Key, m.Pos, reason)
 		p := tree.MapFailed.Problem(u.Pos, tree.JoinPath("users", u.Key), message)
 		return Mapped{}, tree.Problems{p.WithAdvice("correct the mapping, or the user")}

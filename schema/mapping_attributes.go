@@ -7,6 +7,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/seed-d64a251c/roster/schema/internal/constraint"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
@@ -25,32 +26,27 @@ type attribute struct {
 }
 
 // newCatalog lists the attributes of the schema's #SCIM, sorted by path.
-func newCatalog(c *compiledSchema) []attribute {
-	scim := c.mapping().field("scim").rule.(*structRule)
+func newCatalog(c *constraint.Schema) []attribute {
+	scim, _ := c.Mapping().Field("scim")
 	var out []attribute
-	var walk func(s *structRule, path string, keys []string)
-	walk = func(s *structRule, path string, keys []string) {
-		for _, f := range s.fields {
-			below, at := path+f.name, append(slices.Clone(keys), f.name)
-			switch r := f.rule.(type) {
-			case *structRule:
-				if f.name == EnterpriseUser {
-					walk(r, below+":", at)
-				} else {
-					walk(r, below+".", at)
-				}
-			case *listRule:
-				walk(r.first[0].(*structRule), below+".", append(at, "0"))
+	var walk func(s constraint.Shape, path string, keys []string)
+	walk = func(s constraint.Shape, path string, keys []string) {
+		for name, field := range s.Fields {
+			below, at := path+name, append(slices.Clone(keys), name)
+			element, isList := field.Element()
+			switch {
+			case isList:
+				walk(element, below+".", append(at, "0"))
+			case field.IsStruct() && name == EnterpriseUser:
+				walk(field, below+":", at)
+			case field.IsStruct():
+				walk(field, below+".", at)
 			default:
-				a := attribute{path: below, keys: at, url: f.name == "profileUrl" || f.name == "$ref"}
-				a.required = slices.Contains(requiredAttributes, below)
-				switch x := f.rule.(type) {
-				case *typeRule:
-					a.bool = x.kinds[0] == tree.Bool
-				case *constRule:
-					a.bool = x.kind == tree.Bool
+				a := attribute{
+					path: below, keys: at, bool: field.IsBool(), url: name == "profileUrl" || name == "$ref",
+					required: slices.Contains(requiredAttributes, below),
 				}
-				if path != "" && (f.name == "type" || f.name == "primary") {
+				if path != "" && (name == "type" || name == "primary") {
 					a.companionOf = path
 				}
 				out = append(out, a)

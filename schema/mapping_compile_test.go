@@ -110,6 +110,10 @@ func (w expressionWriter) mapping() string {
 	return b.String()
 }
 
+// testAttributeTypes are the custom attributes of all comparisons with CUE.
+const testAttributeTypes = `{"department": {"type": "string"}, "skills": {"type": "strings"}, "level": {"type": ` +
+	`"int"}, "contractor": {"type": "bool"}}`
+
 // mappingAgrees compares the compiled form of a mapping with CUE for several users. It returns
 // false if the mapping cannot be compiled.
 func mappingAgrees(t *testing.T, text string) bool {

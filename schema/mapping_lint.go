@@ -8,6 +8,7 @@ import (
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/token"
 
+	"github.com/seed-d64a251c/roster/schema/internal/constraint"
 	"github.com/seed-d64a251c/roster/schema/internal/source"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
@@ -18,6 +19,23 @@ type mappingLint struct {
 	*loader
 	ref  *tree.File
 	path string
+}
+
+// lintMappings reports the errors in the expressions of all mappings. It returns their positions.
+func (l *loader) lintMappings() map[tree.Pos]bool {
+	invalid := map[tree.Pos]bool{}
+	if l.evaluated == nil {
+		return invalid
+	}
+	for _, key := range slices.Sorted(maps.Keys(l.mappingSources)) {
+		n := len(l.Problems)
+		l.lintMapping(l.mappingSources[key])
+		l.mappingSources[key].invalid = len(l.Problems) > n
+		for _, p := range l.Problems[n:] {
+			invalid[p.Pos] = true
+		}
+	}
+	return invalid
 }
 
 // lintMapping reports the errors in the expressions of a mapping.
@@ -35,41 +53,38 @@ func (l *loader) lintMapping(m *mappingSource) {
 			}
 			lint.walk(d)
 		}
-		lint.fields(body, l.schema.mapping(), lint.path)
+		lint.fields(body, l.schema.Mapping(), lint.path)
 	}
 }
 
 // fields reports unknown fields. CUE does not report them while there are other errors.
-func (m *mappingLint) fields(n ast.Node, r rule, path string) {
+func (m *mappingLint) fields(n ast.Node, known constraint.Shape, path string) {
 	switch x := n.(type) {
 	case *ast.Comprehension:
-		m.fields(x.Value, r, path)
+		m.fields(x.Value, known, path)
 	case *ast.ListLit:
-		if list, ok := r.(*listRule); ok && len(list.first) == 1 && len(x.Elts) == 1 {
-			m.fields(x.Elts[0], list.first[0], path+"[0]")
+		if element, ok := known.Element(); ok && len(x.Elts) == 1 {
+			m.fields(x.Elts[0], element, path+"[0]")
 		}
 	case *ast.StructLit:
-		known, ok := r.(*structRule)
-		if !ok || known.open || known.values != nil {
+		if !known.Closed() {
 			return
 		}
 		for _, d := range x.Elts {
 			f, ok := d.(*ast.Field)
 			if !ok {
-				m.fields(d, r, path)
+				m.fields(d, known, path)
 				continue
 			}
 			name, ok := source.LabelName(f.Label)
 			if !ok {
 				continue
 			}
-			if sub := known.field(name); sub != nil {
-				m.fields(f.Value, sub.rule, tree.JoinPath(path, name))
+			if field, ok := known.Field(name); ok {
+				m.fields(f.Value, field, tree.JoinPath(path, name))
 				continue
 			}
-			unknown := &tree.Node{At: source.TokenPosition(m.ref, f.Label.Pos()), Kind: tree.Struct}
-			pc := &problemCollector{path: path, add: m.report}
-			known.checkField(&tree.Field{Name: name, At: unknown.At, Value: unknown}, new(uint64), pc)
+			m.Report(known.UnknownField(name, source.TokenPosition(m.ref, f.Label.Pos()), path))
 		}
 	}
 }
@@ -81,7 +96,7 @@ func (m *mappingLint) walk(n ast.Node) {
 			if x.Op == token.OR {
 				message := "`|` hides errors in the expression to its left"
 				p := tree.HidesErrors.Problem(source.TokenPosition(m.ref, x.Pos()).Pos(), m.path, message)
-				m.report(p.WithAdvice("to select the first value that exists, " + tree.HidesErrors.Advice))
+				m.Report(p.WithAdvice("to select the first value that exists, " + tree.HidesErrors.Advice))
 			}
 		case *ast.SelectorExpr:
 			m.field(x, x.Sel)
@@ -106,8 +121,8 @@ func (m *mappingLint) field(x ast.Expr, where ast.Node) {
 	}
 	outer, between := attributeSelector(base)
 	if id, ok := outer.(*ast.Ident); ok && id.Name == "user" && between == "attributes" {
-		if _, known := m.schema.types[name]; !known {
-			m.unknown(where, name, slices.Sorted(maps.Keys(m.schema.types)), "unknown user attribute")
+		if _, known := m.schema.Types()[name]; !known {
+			m.unknown(where, name, slices.Sorted(maps.Keys(m.schema.Types())), "unknown user attribute")
 		}
 	}
 }
@@ -115,5 +130,5 @@ func (m *mappingLint) field(x ast.Expr, where ast.Node) {
 func (m *mappingLint) unknown(where ast.Node, name string, known []string, message string) {
 	advice := tree.Suggestion(name, known, "known: "+strings.Join(known, ", "))
 	p := tree.NoAttribute.Problem(source.TokenPosition(m.ref, where.Pos()).Pos(), m.path, message+" "+tree.Quote(name))
-	m.report(p.WithAdvice(advice))
+	m.Report(p.WithAdvice(advice))
 }

@@ -7,6 +7,7 @@ import (
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
 
+	"github.com/seed-d64a251c/roster/schema/internal/constraint"
 	"github.com/seed-d64a251c/roster/schema/internal/source"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
@@ -21,47 +22,21 @@ type mappingSource struct {
 	invalid bool
 }
 
-// mapping returns the rule for mappings.
-func (c *compiledSchema) mapping() *structRule {
-	return c.roots["mappings"].rule.(*structRule).values.(*structRule)
-}
-
 // loadMappings reads the values of the mappings from CUE.
 func (l *loader) loadMappings() {
-	e := l.evaluated
-	if e == nil || !e.full.Exists() {
-		return
-	}
-	it, err := e.full.LookupPath(cue.ParsePath("mappings")).Fields()
-	if err != nil {
-		return
-	}
-	for it.Next() {
-		key := it.Selector().Unquoted()
+	for key, value := range l.evaluated.Mappings {
 		m := l.mappingSources[key]
 		if m == nil {
 			m = &mappingSource{MappingCode: source.MappingCode{Key: key, Position: l.dynamic.Positions["mappings"]}}
 			l.mappingSources[key] = m
 		}
-		m.value = it.Value()
-		m.ifEmpty = l.mappingField(m, "ifEmpty")
-		m.examples = l.mappingField(m, "examples")
+		var found tree.Findings
+		m.value = value
+		m.ifEmpty, found = l.schema.MappingField(l.dynamic, value, key, "ifEmpty", m.Position)
+		l.Add(found)
+		m.examples, found = l.schema.MappingField(l.dynamic, value, key, "examples", m.Position)
+		l.Add(found)
 	}
-}
-
-// mappingField extracts and checks a literal field of a mapping.
-func (l *loader) mappingField(m *mappingSource, name string) *tree.Node {
-	v := m.value.LookupPath(cue.MakePath(cue.Str(name)))
-	if !v.Exists() {
-		return nil
-	}
-	path := tree.JoinPath(tree.JoinPath("mappings", m.Key), name)
-	x := &extractor{loader: l}
-	n := x.value(v, path, m.Position, nil)
-	if f := l.schema.mapping().field(name); !f.rule.check(n, nil) {
-		f.rule.check(n, &problemCollector{path: path, add: l.report})
-	}
-	return n
 }
 
 // mapping creates the Mapping and checks it.
@@ -71,7 +46,7 @@ func (l *loader) mapping(src *mappingSource) *Mapping {
 		ifEmpty: map[string]string{}, positions: map[string]tree.Pos{},
 		fingerprint: src.fingerprint(l.dynamic.Constants), attributeNames: src.attributeNames(),
 	}
-	m.secretFields = secretAttributes(l.attributeTypes())
+	m.secretFields = secretAttributes(constraint.AttributeTypes(l.root))
 	expressions, constants := &mappingSource{MappingCode: src.MappingCode}, l.dynamic.Constants
 	m.redactedWith = func(secret map[string]bool) []string { return expressions.redacted(secret, constants, m.catalog) }
 	m.redacted = m.redactedWith(m.secretFields)
@@ -80,7 +55,7 @@ func (l *loader) mapping(src *mappingSource) *Mapping {
 	if src.ifEmpty != nil {
 		for _, f := range src.ifEmpty.Fields {
 			if !m.hasPath(f.Name) {
-				l.report(m.badPath(f, base+".ifEmpty"))
+				l.Report(m.badPath(f, base+".ifEmpty"))
 			}
 			m.ifEmpty[f.Name] = f.Value.Str()
 		}
@@ -101,7 +76,7 @@ func (l *loader) mapping(src *mappingSource) *Mapping {
 	for i, a := range m.catalog {
 		if m.sets[i] && m.setsOnCreate[i] {
 			message := a.path + " is set in both scim and onCreate"
-			l.report(tree.BadPolicy.Problem(m.AttributePos(a.path), base+".onCreate", message))
+			l.Report(tree.BadPolicy.Problem(m.AttributePos(a.path), base+".onCreate", message))
 		}
 	}
 	if src.isLiteral() {
@@ -139,7 +114,7 @@ func (l *loader) checkIfEmpty(m *Mapping, src *mappingSource, base string) {
 		if !set && m.hasPath(f.Name) {
 			path := tree.JoinPath(base+".ifEmpty", f.Name)
 			p := tree.BadPath.Problem(f.At.Pos(), path, "the mapping does not set this attribute")
-			l.report(p.WithAdvice("set it, or remove the policy"))
+			l.Report(p.WithAdvice("set it, or remove the policy"))
 		}
 	}
 }
@@ -161,14 +136,15 @@ func (l *loader) checkRequired(m *Mapping, base string) {
 			if p, ok := l.dynamic.Positions[base+".scim"]; ok {
 				at = p.Pos()
 			}
-			p := tree.MissingField.Problem(at, base+".scim."+strings.Join(a.keys, "."), fieldMissing)
-			l.report(p.WithAdvice("add it, because AWS requires it"))
+			path := base + ".scim." + strings.Join(a.keys, ".")
+			p := tree.MissingField.Problem(at, path, constraint.FieldMissing)
+			l.Report(p.WithAdvice("add it, because AWS requires it"))
 		}
 	}
 	primary := slices.IndexFunc(m.catalog, func(a attribute) bool { return a.path == "emails.primary" })
 	if email && !m.sets[primary] {
-		p := tree.MissingField.Problem(m.AttributePos("emails"), base+".scim.emails[0].primary", fieldMissing)
-		l.report(p.WithAdvice("add `primary: true`, because AWS requires it"))
+		p := tree.MissingField.Problem(m.AttributePos("emails"), base+".scim.emails[0].primary", constraint.FieldMissing)
+		l.Report(p.WithAdvice("add `primary: true`, because AWS requires it"))
 	}
 }
 
@@ -235,7 +211,7 @@ func namedFields(x ast.Node, path string, yield func(string)) {
 func (l *loader) checkUserField(src *mappingSource, base string) {
 	if v := src.value.LookupPath(cue.ParsePath("user")); !v.Exists() {
 		p := tree.WrongMapping.Problem(src.Position.Pos(), base, "the mapping has no `user`")
-		l.report(p.WithAdvice("begin it with `user: #User`"))
+		l.Report(p.WithAdvice("begin it with `user: #User`"))
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"cuelang.org/go/cue/ast"
 
+	"github.com/seed-d64a251c/roster/schema/internal/constraint"
 	"github.com/seed-d64a251c/roster/schema/internal/source"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
@@ -62,7 +63,7 @@ func secretAttributes(types map[string]*tree.Node) map[string]bool {
 // redactProblems removes the values of secret attributes from problems, which are printed in
 // reports.
 func (l *loader) redactProblems(found tree.Problems) {
-	for name := range secretAttributes(l.attributeTypes()) {
+	for name := range secretAttributes(constraint.AttributeTypes(l.root)) {
 		for i := range found {
 			p := &found[i]
 			below := ".attributes." + tree.JoinPath("", name)

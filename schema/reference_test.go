@@ -13,6 +13,8 @@ import (
 	"cuelang.org/go/cue/format"
 	"cuelang.org/go/cue/parser"
 	"cuelang.org/go/cue/token"
+
+	"github.com/seed-d64a251c/roster/schema/internal/constraint"
 	"github.com/seed-d64a251c/roster/schema/internal/source"
 )
 
@@ -42,9 +44,9 @@ func declarationsPage(t *testing.T) []byte {
 	return out.Bytes()
 }
 
-func schemaFields(t *testing.T, name string) (fields []*ast.Field) {
+func schemaFields(t *testing.T, text string) (fields []*ast.Field) {
 	t.Helper()
-	f, err := parser.ParseFile(name, schemaText(name), parser.ParseComments)
+	f, err := parser.ParseFile("schema.cue", text, parser.ParseComments)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,9 +61,9 @@ func schemaFields(t *testing.T, name string) (fields []*ast.Field) {
 func topTable(t *testing.T) string {
 	var b strings.Builder
 	b.WriteString("| field | holds | meaning |\n|---|---|---|\n")
-	for _, f := range schemaFields(t, source.SchemaFile) {
+	for _, f := range schemaFields(t, schemaText().Root) {
 		if name, ok := source.LabelName(f.Label); ok {
-			row(&b, "`"+name+"`", cell(strings.ReplaceAll(syntax(t, f.Value), "schema.", "")), docComment(f))
+			row(&b, "`"+name+"`", cell(strings.ReplaceAll(syntax(t, f.Value), "schema.", "")), constraint.DocComment(f))
 		}
 	}
 	return b.String()
@@ -71,14 +73,14 @@ func topTable(t *testing.T) string {
 // expression.
 func definitionTables(t *testing.T) string {
 	var structs, forms strings.Builder
-	for _, f := range schemaFields(t, definitionsFile) {
+	for _, f := range schemaFields(t, schemaText().Definitions) {
 		name := f.Label.(*ast.Ident).Name
 		alternatives := disjuncts(f.Value)
 		if _, ok := alternatives[0].(*ast.StructLit); !ok {
-			row(&forms, "`"+name+"`", cell(syntax(t, f.Value)), docComment(f))
+			row(&forms, "`"+name+"`", cell(syntax(t, f.Value)), constraint.DocComment(f))
 			continue
 		}
-		fmt.Fprintf(&structs, "## %s\n\n%s\n\n", name, docComment(f))
+		fmt.Fprintf(&structs, "## %s\n\n%s\n\n", name, constraint.DocComment(f))
 		if len(alternatives) > 1 {
 			fmt.Fprintf(&structs, "One of these %d forms:\n\n", len(alternatives))
 		}
@@ -111,7 +113,7 @@ func fieldRows(t *testing.T, b *strings.Builder, s *ast.StructLit, prefix string
 			name, ok := source.LabelName(d.Label)
 			if !ok {
 				label := cell(prefix + "[" + syntax(t, d.Label.(*ast.ListLit).Elts[0]) + "]")
-				row(b, label, cell(syntax(t, d.Value)), "", docComment(d))
+				row(b, label, cell(syntax(t, d.Value)), "", constraint.DocComment(d))
 				continue
 			}
 			need := map[token.Token]string{token.NOT: "required", token.OPTION: ""}[d.Constraint]
@@ -123,7 +125,7 @@ func fieldRows(t *testing.T, b *strings.Builder, s *ast.StructLit, prefix string
 			if list, ok := d.Value.(*ast.ListLit); ok && len(list.Elts) == 1 {
 				inner, isStruct = list.Elts[0].(*ast.StructLit)
 				if isStruct {
-					row(b, cell(prefix+name), "a list of exactly one", need, docComment(d))
+					row(b, cell(prefix+name), "a list of exactly one", need, constraint.DocComment(d))
 					fieldRows(t, b, inner, prefix+name+"[0].")
 					continue
 				}
@@ -132,24 +134,24 @@ func fieldRows(t *testing.T, b *strings.Builder, s *ast.StructLit, prefix string
 				if pattern, ok := inner.Elts[0].(*ast.Field); ok {
 					if _, ok := pattern.Label.(*ast.ListLit); ok {
 						text := strings.TrimSpace(strings.Trim(strings.TrimSpace(syntax(t, inner)), "{}"))
-						row(b, cell(prefix+name), cell(text), need, docComment(d))
+						row(b, cell(prefix+name), cell(text), need, constraint.DocComment(d))
 						continue
 					}
-					row(b, cell(prefix+name), "a struct", need, docComment(d))
+					row(b, cell(prefix+name), "a struct", need, constraint.DocComment(d))
 					fieldRows(t, b, inner, prefix+name+".")
 					continue
 				}
 			}
 			if alternatives := disjuncts(d.Value); len(alternatives) > 1 {
 				if _, ok := alternatives[0].(*ast.StructLit); ok {
-					row(b, cell(prefix+name), "one of these forms", need, docComment(d))
+					row(b, cell(prefix+name), "one of these forms", need, constraint.DocComment(d))
 					for _, x := range alternatives {
 						fieldRows(t, b, x.(*ast.StructLit), prefix+name+".")
 					}
 					continue
 				}
 			}
-			row(b, cell(prefix+name), cell(value), need, docComment(d))
+			row(b, cell(prefix+name), cell(value), need, constraint.DocComment(d))
 		}
 	}
 }
@@ -194,7 +196,7 @@ func row(b *strings.Builder, cells ...string) {
 }
 
 func attributeTable(t *testing.T) string {
-	c, err := compileSchema()
+	c, err := constraint.Compile(schemaText())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,7 +26,7 @@ type validator struct {
 // validate checks all declarations together. It skips the checks if a file could not be read or
 // evaluated, because its declarations would be reported as missing.
 func (l *loader) validate(d *Declarations) {
-	if l.dynamic.Failed || slices.ContainsFunc(l.problems, func(p tree.Problem) bool {
+	if l.dynamic.Failed || slices.ContainsFunc(l.Problems, func(p tree.Problem) bool {
 		return p.Code == tree.SyntaxError.ID || p.Code == tree.WrongPackage.ID || p.Code == tree.CUEError.ID
 	}) {
 		return
@@ -59,7 +59,7 @@ func checkReference[V any](v *validator, at tree.Pos, path, what, name string, d
 		advice = "declared: " + strings.Join(slices.Sorted(maps.Keys(declared)), ", ")
 	}
 	advice = tree.Suggestion(name, slices.Collect(maps.Keys(declared)), advice)
-	v.report(tree.UnknownRef.Problem(at, path, "unknown "+what).WithValue(tree.Quote(name)).WithAdvice(advice))
+	v.Report(tree.UnknownRef.Problem(at, path, "unknown "+what).WithValue(tree.Quote(name)).WithAdvice(advice))
 }
 
 // node returns the node of a record, or of a value in it.
@@ -123,7 +123,7 @@ func (l *loader) node(kind, key string) *tree.Node {
 
 // keys reports keys of one kind that differ only in case.
 func (v *validator) keys() {
-	for _, kind := range v.schema.order {
+	for _, kind := range v.schema.Kinds() {
 		if kind == "users" && v.usersIndexed() && v.cache.users.keys.duplicates == 0 {
 			continue
 		}
@@ -169,7 +169,7 @@ func (v *validator) types() {
 		if _, taken := userInputFields[key]; taken || key == "attributes" {
 			path := tree.JoinPath("attributeTypes", key)
 			p := tree.NameOfUserField.Problem(t.Pos, path, "users have a built-in field with this name")
-			v.report(p.WithValue(tree.Quote(key)))
+			v.Report(p.WithValue(tree.Quote(key)))
 		}
 	}
 }
@@ -206,7 +206,7 @@ func previousKeys[V any](v *validator, kind string, records map[string]V, of fun
 			}
 			at := v.node(kind, key, "previously").Get(old).At.Pos()
 			path := tree.JoinPath(tree.JoinPath(kind, key)+".previously", old)
-			v.report(tree.BadPrevious.Problem(at, path, message).WithValue(tree.Quote(old)))
+			v.Report(tree.BadPrevious.Problem(at, path, message).WithValue(tree.Quote(old)))
 		}
 	}
 }
@@ -236,7 +236,7 @@ func (v *validator) checkFile(name string, at tree.Pos, path string) bool {
 		return true
 	}
 	p := tree.MissingFile.Problem(at, path, message).WithValue(tree.Quote(name))
-	v.report(p.WithAdvice("use a path below the root of the configuration"))
+	v.Report(p.WithAdvice("use a path below the root of the configuration"))
 	return false
 }
 

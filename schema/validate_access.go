@@ -80,7 +80,7 @@ func (v *validator) warnCannotSignIn(p *Provisioner, app *App, may map[string]bo
 		if len(out) > 0 {
 			message := fmt.Sprintf("%s for app %s, but some users cannot sign in (%d of %d): %s",
 				what, tree.Quote(app.Key), len(out), len(users), tree.ShortList(out, 3))
-			v.warn(tree.CannotSignIn.Problem(p.GroupsPos, path, message))
+			v.Warn(tree.CannotSignIn.Problem(p.GroupsPos, path, message))
 		}
 	}
 	path := tree.JoinPath("provisioners", p.Key)
@@ -109,7 +109,7 @@ func (v *validator) warnNotProvisioned(app *App, scope map[string]bool, undated 
 			message := fmt.Sprintf("group %s may use the app, but some users are not provisioned (%d of %d): %s",
 				tree.Quote(group), len(out), len(users), tree.ShortList(out, 3))
 			path := tree.JoinPath(tree.JoinPath("apps", app.Key)+".access", group)
-			v.warn(tree.NotProvisioned.Problem(app.Access[group].Pos, path, message))
+			v.Warn(tree.NotProvisioned.Problem(app.Access[group].Pos, path, message))
 		}
 	}
 }

@@ -43,7 +43,7 @@ func (v *validator) identityProvider(p *IdentityProvider, n *tree.Node, path str
 		if len(p.Domains) > 1 && url != "" && !strings.Contains(url, domainMark) {
 			at := n.Find("singleSignOn", name).PosOr(p.Pos)
 			message := "must contain {domain}, because there are several domains"
-			v.report(tree.BadDomain.Problem(at, path+".singleSignOn."+name, message).WithValue(tree.Quote(url)))
+			v.Report(tree.BadDomain.Problem(at, path+".singleSignOn."+name, message).WithValue(tree.Quote(url)))
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.Signing)) {
@@ -60,12 +60,12 @@ func (v *validator) identityProvider(p *IdentityProvider, n *tree.Node, path str
 		if key != nil && key.Phase == "retired" {
 			p := tree.BadSigning.Problem(at, path+".signMetadataWith", "the certificate is retired").
 				WithValue(tree.Quote(s))
-			v.report(p.WithAdvice("sign with a published certificate"))
+			v.Report(p.WithAdvice("sign with a published certificate"))
 		}
 		if key != nil && key.Key == nil {
 			p := tree.BadSigning.Problem(at, path+".signMetadataWith", "the certificate has no `key`").
 				WithValue(tree.Quote(s))
-			v.report(p.WithAdvice("add a reference to its private key"))
+			v.Report(p.WithAdvice("add a reference to its private key"))
 		}
 	}
 }

@@ -19,7 +19,7 @@ func (v *validator) assertions() {
 			checkReference(v, at, path+".disjoint", "group", group, v.d.Groups)
 			if slices.Contains(a.Disjoint[:i], group) {
 				p := tree.BadAssertion.Problem(at, path, "duplicate group").WithValue(tree.Quote(group))
-				v.report(p.WithAdvice("name each group once"))
+				v.Report(p.WithAdvice("name each group once"))
 			}
 		}
 		if a.AtLeast != nil && a.AtLeast.Group != "" {
@@ -38,11 +38,11 @@ func (v *validator) only(a *Assertion, n *tree.Node, path string, catalog []attr
 		message := "invalid regular expression: " + err.Error()
 		p := tree.BadAssertion.Problem(n.Child("pattern").PosOr(a.Pos), path, message).
 			WithValue(tree.Quote(a.Only.Pattern))
-		v.report(p.WithAdvice("use RE2 syntax"))
+		v.Report(p.WithAdvice("use RE2 syntax"))
 	}
 	if !slices.ContainsFunc(catalog, func(x attribute) bool { return x.path == a.Only.Attribute }) {
 		f := tree.Field{Name: a.Only.Attribute, At: n.Child("attribute").At}
-		v.report((&Mapping{catalog: catalog}).badPath(f, path+".only"))
+		v.Report((&Mapping{catalog: catalog}).badPath(f, path+".only"))
 	}
 	if a.Only.Where != nil {
 		v.rule(a.Only.Where, func() *tree.Node { return n.Child("where") }, path+".only.where")

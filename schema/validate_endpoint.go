@@ -27,14 +27,14 @@ func (pv *provisionerValidator) endpoint() {
 	if strings.ContainsAny(p.Endpoint, "@?#") {
 		value = "" // it may contain a secret
 	}
-	reject := func(c tree.Code, message string) { pv.report(pv.problem(c, "endpoint", message).WithValue(value)) }
+	reject := func(c tree.Code, message string) { pv.Report(pv.problem(c, "endpoint", message).WithValue(value)) }
 	u, err := url.Parse(p.Endpoint)
 	switch {
 	case err != nil:
 		reject(tree.BadEndpoint, "invalid URL")
 		return
 	case u.User != nil:
-		pv.report(pv.problem(tree.SecretLiteral, "endpoint", passwordInURL))
+		pv.Report(pv.problem(tree.SecretLiteral, "endpoint", passwordInURL))
 		return
 	case u.RawQuery != "" || u.Fragment != "" || u.ForceQuery:
 		reject(tree.BadEndpoint, "must not have a query or fragment")
@@ -61,7 +61,7 @@ func (pv *provisionerValidator) endpoint() {
 	}
 	if p.Rate.PerSecond == 0 && !loopback(u.Hostname()) {
 		message := "must be limited, because the endpoint is on another machine"
-		pv.report(pv.problem(tree.Unlimited, "rate.perSecond", message))
+		pv.Report(pv.problem(tree.Unlimited, "rate.perSecond", message))
 	}
 }
 

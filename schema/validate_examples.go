@@ -38,7 +38,7 @@ func (v *validator) example(m *Mapping, f tree.Field, path string) {
 	if problems, ok := err.(tree.Problems); ok {
 		for _, p := range problems {
 			p.Pos, p.Path, p.Code = f.At.Pos(), path, tree.BadExample.ID
-			v.report(p)
+			v.Report(p)
 		}
 		return
 	}
@@ -69,7 +69,7 @@ func (v *validator) compareExample(m *Mapping, have Attributes, want *tree.Node,
 			}
 		}
 		if !m.hasPath(at) {
-			v.report(m.badPath(tree.Field{Name: at, At: f.At}, path))
+			v.Report(m.badPath(tree.Field{Name: at, At: f.At}, path))
 			continue
 		}
 		got, _ := have.Get(at)
@@ -79,7 +79,7 @@ func (v *validator) compareExample(m *Mapping, have Attributes, want *tree.Node,
 				message = fmt.Sprintf("the mapping leaves %s empty", at)
 			}
 			p := tree.BadExample.Problem(f.Value.At.Pos(), below, message).WithValue(f.Value.Quote())
-			v.report(p.WithAdvice(fmt.Sprintf("correct the mapping (%s), or the example", m.AttributePos(at))))
+			v.Report(p.WithAdvice(fmt.Sprintf("correct the mapping (%s), or the example", m.AttributePos(at))))
 		}
 	}
 }

@@ -31,12 +31,12 @@ func (v *validator) group(key string, g *Group) {
 	path := tree.JoinPath("groups", key)
 	at := func() tree.Pos { return v.node("groups", key, "displayName").PosOr(g.Pos) }
 	if reserved(g.DisplayName) {
-		v.report(tree.ReservedName.Problem(at(), path+".displayName", nameIsReserved).
+		v.Report(tree.ReservedName.Problem(at(), path+".displayName", nameIsReserved).
 			WithValue(tree.Quote(g.DisplayName)))
 	} else if bad := badRune(g.DisplayName, true, false, false); bad >= 0 {
 		p := tree.BadGroupName.Problem(at(), path+".displayName", forbiddenCharacter(bad)).
 			WithValue(tree.Quote(g.DisplayName))
-		v.report(p.WithAdvice(characterAdvice(true)))
+		v.Report(p.WithAdvice(characterAdvice(true)))
 	}
 	for i := range g.Members {
 		m := &g.Members[i]
@@ -69,7 +69,7 @@ func (v *validator) cycles() {
 			case color[next] == grey:
 				groups := append(slices.Clone(trail[slices.Index(trail, next):]), next)
 				message := "groups include each other in a cycle: " + strings.Join(groups, " -> ")
-				v.report(tree.Cycle.Problem(g.Include[next], tree.JoinPath("groups", key)+".include", message))
+				v.Report(tree.Cycle.Problem(g.Include[next], tree.JoinPath("groups", key)+".include", message))
 			case color[next] == white:
 				visit(next)
 			}

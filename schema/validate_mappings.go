@@ -117,7 +117,7 @@ func (v *validator) reportMapProblems(err error, counts map[string]int) {
 	}
 	for _, p := range problems {
 		if counts[p.Code]++; counts[p.Code] <= maxReported {
-			v.report(p)
+			v.Report(p)
 		}
 	}
 }
@@ -127,7 +127,7 @@ func (v *validator) reportOmitted(m *Mapping, counts map[string]int) {
 	for _, id := range slices.Sorted(maps.Keys(counts)) {
 		if n := counts[id] - maxReported; n > 0 {
 			message := fmt.Sprintf("not shown: %s of this kind", tree.Count(n, "more problem"))
-			v.report(tree.Problem{Pos: m.Pos, Code: id, Path: tree.JoinPath("mappings", m.Key), Message: message})
+			v.Report(tree.Problem{Pos: m.Pos, Code: id, Path: tree.JoinPath("mappings", m.Key), Message: message})
 		}
 	}
 }
@@ -136,12 +136,12 @@ func (v *validator) reportOmitted(m *Mapping, counts map[string]int) {
 // reported as duplicates.
 func (v *validator) dropDuplicateReports() {
 	reported := map[string]bool{} // paths of users
-	for _, p := range v.problems {
+	for _, p := range v.Problems {
 		if p.Code == tree.DupEmail.ID || p.Code == tree.DupUserID.ID {
 			reported[p.Path[:strings.LastIndexByte(p.Path, '.')]] = true
 		}
 	}
-	v.problems = slices.DeleteFunc(v.problems, func(p tree.Problem) bool {
+	v.Problems = slices.DeleteFunc(v.Problems, func(p tree.Problem) bool {
 		return (p.Code == tree.DupUserName.ID || p.Code == tree.DupMapEmail.ID) && reported[p.Path]
 	})
 }

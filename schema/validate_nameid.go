@@ -16,11 +16,11 @@ func (v *validator) nameIDField(s *SAML, at tree.Pos, path string) {
 	case custom && v.d.AttributeTypes[attribute].Type != "string":
 		p := tree.BadNameID.Problem(at, path, "the custom attribute must have type \"string\"").
 			WithValue(tree.Quote(s.NameID))
-		v.report(p.WithAdvice("use a field with the email address that users sign in with"))
+		v.Report(p.WithAdvice("use a field with the email address that users sign in with"))
 	case !custom && s.NameID != "email" && s.NameID != "userId" && s.NameID != "":
 		p := tree.BadNameID.Problem(at, path, "this field of users cannot be the NameID").
 			WithValue(tree.Quote(s.NameID))
-		v.report(p.WithAdvice(`use "email", "userId" or "attributes.NAME"`))
+		v.Report(p.WithAdvice(`use "email", "userId" or "attributes.NAME"`))
 	}
 }
 

@@ -37,7 +37,7 @@ func (v *validator) provisioners() {
 		if first := identities[p.identity]; first != nil {
 			message := fmt.Sprintf("provisioner %s (%s) has the same tenant %s",
 				tree.Quote(first.Key), first.EndpointPos, p.identity)
-			pv.report(pv.problem(tree.SameIdentity, "endpoint", message).WithValue(tree.Quote(p.Endpoint)))
+			pv.Report(pv.problem(tree.SameIdentity, "endpoint", message).WithValue(tree.Quote(p.Endpoint)))
 		} else {
 			identities[p.identity] = p
 		}
@@ -73,7 +73,7 @@ func (pv *provisionerValidator) groups() {
 		checkReference(pv.validator, at, path, "group", group, pv.d.Groups)
 		if named[group] {
 			p := tree.EmptyGroups.Problem(at, path, "duplicate group").WithValue(tree.Quote(group))
-			pv.report(p.WithAdvice("name each group once"))
+			pv.Report(p.WithAdvice("name each group once"))
 		}
 		named[group] = true
 	}
@@ -91,26 +91,26 @@ func (pv *provisionerValidator) schedules() {
 			continue
 		}
 		if err := CheckSchedule(spec); err != nil {
-			pv.report(pv.problem(tree.BadSchedule, field, err.Error()).WithValue(tree.Quote(spec)))
+			pv.Report(pv.problem(tree.BadSchedule, field, err.Error()).WithValue(tree.Quote(spec)))
 		}
 	}
 	bound := pv.p.DriftBound
 	if text := pv.n.Child("driftBound").Str(); text != "" && (bound < time.Minute || bound > 366*24*time.Hour) {
-		pv.report(pv.problem(tree.BadDuration, "driftBound", "must be between a minute and a year").
+		pv.Report(pv.problem(tree.BadDuration, "driftBound", "must be between a minute and a year").
 			WithValue(tree.Quote(text)))
 	}
 	for name, w := range pv.p.Windows {
 		if w.From == w.To && w.From != "" || w.From == "24:00" && w.To == "00:00" {
 			p := pv.problem(tree.BadPolicy, "windows."+name, "`from` and `to` must differ").
 				WithValue(tree.Quote(w.From))
-			pv.report(p.WithAdvice("remove the window if the provisioner may always write"))
+			pv.Report(p.WithAdvice("remove the window if the provisioner may always write"))
 		}
 	}
 }
 
 func (pv *provisionerValidator) policies() {
 	if d := pv.p.Deprovision; d.DeleteAfterDays != nil && d.Mode != "deactivate" {
-		pv.report(pv.problem(tree.BadPolicy, "deprovision.deleteAfterDays",
+		pv.Report(pv.problem(tree.BadPolicy, "deprovision.deleteAfterDays",
 			"has no effect with mode "+tree.Quote(d.Mode)))
 	}
 }
@@ -123,7 +123,7 @@ func (pv *provisionerValidator) review() {
 		if folded := strings.ToLower(account); named[folded] {
 			p := tree.BadPolicy.Problem(list.Fields[i].At.Pos(), fmt.Sprintf("%s.review.by[%d]", pv.path, i),
 				"duplicate account; forges ignore case")
-			pv.report(p.WithValue(tree.Quote(account)).WithAdvice("name each account once"))
+			pv.Report(p.WithValue(tree.Quote(account)).WithAdvice("name each account once"))
 		} else {
 			named[folded] = true
 		}
@@ -131,7 +131,7 @@ func (pv *provisionerValidator) review() {
 	if len(r.By) > 0 && len(named) < r.Approvals {
 		message := fmt.Sprintf("requires %s, but `by` names only %s", tree.Count(r.Approvals, "approval"),
 			tree.Count(len(named), "account"))
-		pv.report(pv.problem(tree.BadPolicy, "review.approvals", message).WithAdvice("name more accounts"))
+		pv.Report(pv.problem(tree.BadPolicy, "review.approvals", message).WithAdvice("name more accounts"))
 	}
 }
 
@@ -141,13 +141,13 @@ func (pv *provisionerValidator) limits() {
 		switch tuned := l.Min != nil || l.Percent != nil || l.Max != nil; {
 		case l.Off && l.Reason == "" && pv.n.Find("limits", name, "min") == nil && !tuned && countedGate(name):
 			p := pv.problem(tree.DisabledGate, "limits."+name, "the gate is turned off without a reason")
-			pv.report(p.WithAdvice("add a `reason`"))
+			pv.Report(p.WithAdvice("add a `reason`"))
 		case l.Off && tuned:
 			p := pv.problem(tree.DisabledGate, "limits."+name, "the gate is turned off and tuned at the same time")
-			pv.report(p.WithAdvice("keep one of them"))
+			pv.Report(p.WithAdvice("keep one of them"))
 		case !l.Off && !tuned && countedGate(name):
 			p := pv.problem(tree.DisabledGate, "limits."+name, "the gate has no settings")
-			pv.report(p.WithAdvice("set min, percent or max, or set off and reason"))
+			pv.Report(p.WithAdvice("set min, percent or max, or set off and reason"))
 		}
 	}
 }
@@ -161,11 +161,11 @@ func (pv *provisionerValidator) auth() {
 	pv.checkSecretFile(o.ClientSecret, pv.path+".auth.oauth2.clientSecret")
 	if o.Grant == "authorizationCode" && o.AuthorizeURL == "" {
 		p := pv.problem(tree.BadPolicy, "auth.oauth2", "the grant authorizationCode requires authorizeURL")
-		pv.report(p.WithAdvice("add it"))
+		pv.Report(p.WithAdvice("add it"))
 	}
 	if o.Grant == "clientCredentials" && o.ClientSecret == nil {
 		p := pv.problem(tree.BadPolicy, "auth.oauth2", "the grant clientCredentials requires clientSecret")
-		pv.report(p.WithAdvice("add a reference to the secret"))
+		pv.Report(p.WithAdvice("add a reference to the secret"))
 	}
 	for field, text := range map[string]string{"tokenURL": o.TokenURL, "authorizeURL": o.AuthorizeURL} {
 		pv.oauthURL("auth.oauth2."+field, text)
@@ -184,13 +184,13 @@ func (pv *provisionerValidator) oauthURL(path, text string) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || u.Host == "":
-		pv.report(pv.problem(tree.BadEndpoint, path, "must be a URL with a host").WithAdvice("use https://HOST/PATH"))
+		pv.Report(pv.problem(tree.BadEndpoint, path, "must be a URL with a host").WithAdvice("use https://HOST/PATH"))
 	case u.User != nil:
-		pv.report(pv.problem(tree.SecretLiteral, path, passwordInURL))
+		pv.Report(pv.problem(tree.SecretLiteral, path, passwordInURL))
 	case slices.ContainsFunc(slices.Sorted(maps.Keys(u.Query())), secretParameter.MatchString):
-		pv.report(pv.problem(tree.SecretLiteral, path, "must not have a secret in the query"))
+		pv.Report(pv.problem(tree.SecretLiteral, path, "must not have a secret in the query"))
 	case u.Scheme == "http" && !loopback(u.Hostname()):
 		p := pv.problem(tree.PlainHTTP, path, "would send credentials unencrypted")
-		pv.report(p.WithValue(tree.Quote(u.Scheme + "://" + u.Host + u.Path)))
+		pv.Report(p.WithValue(tree.Quote(u.Scheme + "://" + u.Host + u.Path)))
 	}
 }

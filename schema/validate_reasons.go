@@ -47,5 +47,5 @@ func (v *validator) reason(text string, at tree.Pos, kind, key string, below ...
 	}
 	at = v.node(kind, key, append(below, "reason")...).PosOr(at)
 	p := tree.BadLength.Problem(at, path+".reason", "the reason is blank")
-	v.report(p.WithValue(tree.Quote(text)).WithAdvice("write why"))
+	v.Report(p.WithValue(tree.Quote(text)).WithAdvice("write why"))
 }

@@ -12,7 +12,7 @@ import (
 // is a problem.
 func (v *validator) rule(r *Rule, declared func() *tree.Node, path string) {
 	if len(r.Fields) == 0 {
-		v.report(tree.EmptyRule.Problem(r.Pos, path, "the rule has no conditions"))
+		v.Report(tree.EmptyRule.Problem(r.Pos, path, "the rule has no conditions"))
 	}
 	known := append(slices.Sorted(maps.Keys(v.d.AttributeTypes)), ruleFields...)
 	for name, values := range r.Fields {
@@ -21,7 +21,7 @@ func (v *validator) rule(r *Rule, declared func() *tree.Node, path string) {
 			if f := declared().Get(name); f != nil {
 				at = f.At.Pos()
 			}
-			v.report(tree.BadRule.Problem(at, tree.JoinPath(path, name), message).WithValue(value).WithAdvice(advice))
+			v.Report(tree.BadRule.Problem(at, tree.JoinPath(path, name), message).WithValue(value).WithAdvice(advice))
 		}
 		typ := "string"
 		if t := v.d.AttributeTypes[name]; t != nil {
@@ -92,7 +92,7 @@ func (v *validator) warnEmptyGroup(key string, at tree.Pos, path, consequence st
 		return
 	}
 	message := fmt.Sprintf("group %s has no members: %s", tree.Quote(key), consequence)
-	v.warn(tree.SelectsNobody.Problem(at, path, message).WithAdvice("add members to the group, or remove it here"))
+	v.Warn(tree.SelectsNobody.Problem(at, path, message).WithAdvice("add members to the group, or remove it here"))
 }
 
 func (v *validator) anyMatches(r *Rule) bool {
@@ -121,7 +121,7 @@ func (v *validator) warnUnmatchedRule(r *Rule, declared func() *tree.Node, path 
 		}
 		break
 	}
-	v.warn(p)
+	v.Warn(p)
 }
 
 // ruleTexts returns the values of a field of a rule for a message.

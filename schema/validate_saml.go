@@ -19,7 +19,7 @@ func (v *validator) rollover(p *IdentityProvider, path string) {
 		v.phaseDates(p.Signing[name], tree.JoinPath(path, name))
 	}
 	report := func(at tree.Pos, below string, code tree.Code, format string, args ...any) {
-		v.report(code.Problem(at, below, fmt.Sprintf(format, args...)))
+		v.Report(code.Problem(at, below, fmt.Sprintf(format, args...)))
 	}
 	upcoming := append(phases["next"], phases["uploaded"]...)
 	active := phases["active"]
@@ -68,7 +68,7 @@ func (v *validator) phaseDates(k *SigningKey, path string) {
 		if d := k.Dates[phase]; d != nil {
 			p.Value = tree.Quote(d.Text)
 		}
-		v.report(p)
+		v.Report(p)
 	}
 	var before string
 	for i, phase := range Phases {

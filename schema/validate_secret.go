@@ -47,7 +47,7 @@ func (v *validator) checkSecretFile(s *SecretRef, path string) {
 		s.Ciphertext = content
 		return
 	}
-	v.report(p.WithValue(tree.Quote(name)))
+	v.Report(p.WithValue(tree.Quote(name)))
 }
 
 // An encrypted file contains one of the marks of its format.

@@ -77,7 +77,7 @@ func (u *duplicateFinder) addLazily(value, key string, at func() tree.Pos, path 
 	if u.advice != "" {
 		p.Advice = u.advice
 	}
-	u.v.report(p)
+	u.v.Report(p)
 }
 
 // fold returns equal texts for texts that differ only in case.

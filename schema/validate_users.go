@@ -29,7 +29,7 @@ func (v *validator) users() {
 			at := v.node("users", u.Key, "validUntil").PosOr(u.Pos)
 			message := fmt.Sprintf("must not be before validFrom (%s)", u.ValidFrom.Text)
 			p := tree.DateOrder.Problem(at, tree.JoinPath("users", u.Key)+".validUntil", message)
-			v.report(p.WithValue(tree.Quote(u.ValidUntil.Text)))
+			v.Report(p.WithValue(tree.Quote(u.ValidUntil.Text)))
 		}
 	}
 }

@@ -16,11 +16,11 @@ func (v *validator) warnings() {
 		if p.AllUsers {
 			n := tree.Count(len(v.d.Users), "user")
 			message := fmt.Sprintf("provisioner %q has no groups: all %s are in scope", key, n)
-			v.warn(tree.ScopeIsAllUsers.Problem(p.Pos, path, message))
+			v.Warn(tree.ScopeIsAllUsers.Problem(p.Pos, path, message))
 		}
 		if p.Auth.Token != nil && p.TokenExpires == nil {
 			message := fmt.Sprintf("provisioner %q has a token without tokenExpires", key)
-			v.warn(tree.NoTokenExpiry.Problem(p.Pos, path+".tokenExpires", message))
+			v.Warn(tree.NoTokenExpiry.Problem(p.Pos, path+".tokenExpires", message))
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(v.d.Mappings)) {
@@ -28,7 +28,7 @@ func (v *validator) warnings() {
 		for i, a := range m.catalog {
 			if a.path == "emails.value" && m.program != nil && !m.sets[i] && !m.setsOnCreate[i] {
 				message := fmt.Sprintf("mapping %q sends no email address", key)
-				v.warn(tree.NoEmails.Problem(m.Pos, tree.JoinPath("mappings", key), message))
+				v.Warn(tree.NoEmails.Problem(m.Pos, tree.JoinPath("mappings", key), message))
 			}
 		}
 	}

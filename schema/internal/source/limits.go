@@ -50,8 +50,6 @@ type Limits struct {
 	valueBytes int
 	// columns is the largest number of columns of a CSV file.
 	columns int
-	// Problems is the largest number of problems that are listed.
-	Problems int
 
 	// NoFastPath sends all records through the slow path, so that tests can compare the results.
 	NoFastPath bool
@@ -67,6 +65,6 @@ func StandardLimits() Limits {
 	return Limits{
 		FileLimits: StandardFileLimits(),
 		depth:      100, forDepth: 2, repeatCount: 10_000, EvalMillis: 120_000, chunkBytes: 256 << 10,
-		valueBytes: 64 << 10, columns: 1000, Problems: 10_000,
+		valueBytes: 64 << 10, columns: 1000,
 	}
 }

@@ -1,4 +1,4 @@
-package schema
+package constraint
 
 import (
 	"maps"
@@ -15,48 +15,48 @@ import (
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
-// reportCUEErrors reports what CUE found wrong. If the compiled schema finds the same problem, its
-// message is used; otherwise CUE's.
-func (l *loader) reportCUEErrors() {
-	e := l.evaluated
-	if e == nil {
-		return
+// Explain returns what CUE found wrong. If the compiled schema finds the same problem, its message
+// is used; otherwise CUE's. It omits errors that follow from problems that were reported already,
+// and those at a position in a mapping with problems, which are in invalid.
+func (s *Schema) Explain(
+	in Input, e *Evaluation, reported tree.Problems, invalid map[tree.Pos]bool,
+) (found tree.Findings) {
+	if e == nil || len(e.errs)+len(e.incomplete) == 0 {
+		return found
 	}
-	invalid := map[tree.Pos]bool{}
-	for _, key := range slices.Sorted(maps.Keys(l.mappingSources)) {
-		n := len(l.problems)
-		l.lintMapping(l.mappingSources[key])
-		l.mappingSources[key].invalid = len(l.problems) > n
-		for _, p := range l.problems[n:] {
-			invalid[p.Pos] = true
-		}
+	found.ReportAll(s.rawProblems(in, e))
+	x := &explanation{dynamic: in.Dynamic, reported: map[string]bool{}, invalid: invalid}
+	for _, p := range slices.Concat(reported, found.Problems) {
+		x.reported[p.Path] = true
 	}
-	if len(e.errs)+len(e.incomplete) == 0 {
-		return
-	}
-	l.reportAll(l.rawProblems(e))
-	l.reportErrors(e.errs, tree.CUEError, invalid)
-	l.reportErrors(e.incomplete, tree.NotConcrete, invalid)
+	x.explain(e.errs, tree.CUEError, &found)
+	x.explain(e.incomplete, tree.NotConcrete, &found)
+	return found
 }
 
-// reportErrors reports errors of CUE, except those at the path of a reported problem or at a
-// position in an invalid mapping.
-func (l *loader) reportErrors(errs []errors.Error, c tree.Code, invalid map[tree.Pos]bool) {
-	reported := map[string]bool{}
-	for _, p := range l.problems {
-		reported[p.Path] = true
-	}
+// explanation converts errors of CUE to problems.
+type explanation struct {
+	dynamic *source.Dynamic
+	// reported are the paths of problems that were reported.
+	reported map[string]bool
+	// invalid are positions in mappings with problems.
+	invalid map[tree.Pos]bool
+}
+
+// explain reports errors of CUE, except those at the path of a reported problem or at a position in
+// an invalid mapping.
+func (x *explanation) explain(errs []errors.Error, c tree.Code, found *tree.Findings) {
 	for _, err := range errs {
 		path := cuePath(err.Path())
-		if isReported(path, reported) ||
-			slices.ContainsFunc(l.positions(err), func(p tree.Pos) bool { return invalid[p] }) {
+		if isReported(path, x.reported) ||
+			slices.ContainsFunc(x.positions(err), func(p tree.Pos) bool { return x.invalid[p] }) {
 			continue
 		}
-		reported[path] = true
-		if path == "" && len(l.positions(err)) == 0 && len(l.problems) > 0 {
+		follows := path == "" && len(x.positions(err)) == 0 && len(x.reported) > 0
+		if x.reported[path] = true; follows {
 			continue // it follows from a reported problem
 		}
-		p := c.Problem(l.positionOf(err, path), path, hideLongStrings(source.CUEMessage(err)))
+		p := c.Problem(x.positionOf(err, path), path, HideLongStrings(source.CUEMessage(err)))
 		if c == tree.CUEError {
 			p.Advice = "" // CUE wrote the message
 			if m := unknownReference.FindStringSubmatch(p.Message); m != nil {
@@ -66,7 +66,7 @@ func (l *loader) reportErrors(errs []errors.Error, c tree.Code, invalid map[tree
 		if secretPath(path) {
 			p.Code, p.Message, p.Advice = tree.SecretLiteral.ID, notASecretRef, tree.SecretLiteral.Advice
 		}
-		l.report(p)
+		found.Report(p)
 	}
 }
 
@@ -83,45 +83,45 @@ func referenceAdvice(name string) string {
 
 // rawProblems checks the declared values, before CUE unified them with the schema, against the
 // compiled schema.
-func (l *loader) rawProblems(e *evaluation) tree.Problems {
+func (s *Schema) rawProblems(in Input, e *Evaluation) tree.Problems {
 	if !e.raw.Exists() {
 		return nil
 	}
 	var found tree.Problems
 	add := func(p tree.Problem) { found = append(found, p) }
-	for _, kind := range l.schema.order {
+	for _, kind := range s.kinds {
 		v := e.raw.LookupPath(cue.MakePath(cue.Str(kind)))
 		if !v.Exists() {
 			continue
 		}
 		if kind == "mappings" {
-			for _, key := range slices.Sorted(maps.Keys(l.mappingSources)) {
+			for _, key := range slices.Sorted(maps.Keys(in.Dynamic.Mappings)) {
 				m := v.LookupPath(cue.MakePath(cue.Str(key)))
-				found = append(found, l.rawMapping(m, key)...)
+				found = append(found, s.rawMapping(in, m, key)...)
 			}
 			continue
 		}
-		x := &extractor{loader: l, literal: l.literals[kind], lenient: true}
+		x := &extractor{dynamic: in.Dynamic, literal: in.Literals[kind], lenient: true}
 		out := &tree.Node{Kind: tree.Struct}
 		if x.records(out, v, kind) {
-			l.schema.roots[kind].rule.check(out, &problemCollector{path: kind, add: add})
+			s.roots[kind].rule.check(out, &problemCollector{path: kind, add: add})
 		}
 	}
 	return found
 }
 
 // rawMapping checks the literal fields of a mapping.
-func (l *loader) rawMapping(m cue.Value, key string) (found tree.Problems) {
+func (s *Schema) rawMapping(in Input, m cue.Value, key string) (found tree.Problems) {
 	add := func(p tree.Problem) { found = append(found, p) }
 	for _, name := range []string{"ifEmpty", "examples"} {
 		v := m.LookupPath(cue.MakePath(cue.Str(name)))
 		if !v.Exists() {
 			continue
 		}
-		x := &extractor{loader: l, lenient: true}
+		x := &extractor{dynamic: in.Dynamic, lenient: true}
 		path := tree.JoinPath(tree.JoinPath("mappings", key), name)
 		n := x.value(v, path, tree.Position{}, nil)
-		l.schema.mapping().field(name).rule.check(n, &problemCollector{path: path, add: add})
+		s.mapping().field(name).rule.check(n, &problemCollector{path: path, add: add})
 	}
 	return found
 }
@@ -140,12 +140,12 @@ func isReported(path string, reported map[string]bool) bool {
 }
 
 // positionOf returns the position in the repository of a CUE error.
-func (l *loader) positionOf(err errors.Error, path string) tree.Pos {
-	if known := l.positions(err); len(known) > 0 {
+func (x *explanation) positionOf(err errors.Error, path string) tree.Pos {
+	if known := x.positions(err); len(known) > 0 {
 		return known[0]
 	}
 	for path != "" {
-		if p, ok := l.dynamic.Positions[path]; ok {
+		if p, ok := x.dynamic.Positions[path]; ok {
 			return p.Pos()
 		}
 		path = path[:max(0, strings.LastIndexAny(path, ".["))]
@@ -154,10 +154,10 @@ func (l *loader) positionOf(err errors.Error, path string) tree.Pos {
 }
 
 // positions returns the positions in the repository that a CUE error names.
-func (l *loader) positions(err errors.Error) []tree.Pos {
+func (x *explanation) positions(err errors.Error) []tree.Pos {
 	var known []tree.Pos
 	for _, p := range append([]token.Pos{err.Position()}, err.InputPositions()...) {
-		if ref := l.dynamic.Refs[p.Filename()]; ref != nil {
+		if ref := x.dynamic.Refs[p.Filename()]; ref != nil {
 			known = append(known, source.TokenPosition(ref, p).Pos())
 		}
 	}
@@ -189,9 +189,9 @@ func secretPath(path string) bool {
 		strings.Contains(path, ".signing.") && strings.Contains(path, ".key")
 }
 
-// hideLongStrings removes long strings without spaces from CUE's messages, because they may be
+// HideLongStrings removes long strings without spaces from CUE's messages, because they may be
 // tokens.
-func hideLongStrings(message string) string { return longString.ReplaceAllString(message, `"..."`) }
+func HideLongStrings(message string) string { return longString.ReplaceAllString(message, `"..."`) }
 
 var longString = regexp.MustCompile(`"[^"\s]{40,}"`)
 

@@ -1,4 +1,4 @@
-package schema
+package constraint
 
 import (
 	"context"
@@ -18,8 +18,16 @@ import (
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
-// evaluation is the result of CUE for the dynamic declarations.
-type evaluation struct {
+// Input has the declarations that the fast path has not accepted.
+type Input struct {
+	// Literals are literal records, by kind.
+	Literals source.Literals
+	// Dynamic are the declarations that CUE must evaluate.
+	Dynamic *source.Dynamic
+}
+
+// Evaluation is the result of CUE for the dynamic declarations.
+type Evaluation struct {
 	// raw has no constraints on records.
 	raw cue.Value
 	// full has all constraints.
@@ -32,64 +40,86 @@ type evaluation struct {
 	panicked error
 }
 
-// evaluate evaluates the dynamic declarations with CUE, and merges the results with the literal
-// records into l.root.
+// Evaluate evaluates the dynamic declarations with CUE. It returns nil if there is nothing to
+// evaluate. Before CUE evaluates users or groups, it calls allowed; an error of it is the result.
 //
-// The context limits how long Load waits. CUE cannot be interrupted: after a timeout the evaluation
-// continues in its goroutine and its result is dropped.
-func (l *loader) evaluate(ctx context.Context) error {
-	l.root = &tree.Node{Kind: tree.Struct}
-	literals, hasRecords := l.literalsForCUE()
-	if len(l.dynamic.Files) > 0 && hasRecords && !l.guard.allowsData() {
-		return l.guard.err
+// The context limits how long Evaluate waits. CUE cannot be interrupted: after a timeout the
+// evaluation continues in its goroutine and its result is dropped.
+func (s *Schema) Evaluate(ctx context.Context, in Input, allowed func() error) (*Evaluation, error) {
+	if len(in.Dynamic.Files) == 0 {
+		return nil, nil
 	}
-	var e *evaluation
-	if len(l.dynamic.Files) > 0 && !l.dynamic.Failed {
-		done := make(chan *evaluation, 1)
-		files := append(l.dynamic.Files, literals)
-		go func() { done <- evaluateSafely(files) }()
-		select {
-		case e = <-done:
-			if e.panicked != nil {
-				return e.panicked
-			}
-		case <-ctx.Done():
-			return context.Cause(ctx)
+	literals, hasRecords := in.literalsForCUE()
+	if hasRecords {
+		if err := allowed(); err != nil {
+			return nil, err
 		}
 	}
-	for _, name := range l.schema.order {
-		l.mergeRecords(name, e)
+	if in.Dynamic.Failed {
+		return nil, nil
 	}
-	for name, n := range l.attributeTypes() {
-		l.schema.types[name] = n.Child("type").Str()
+	done := make(chan *Evaluation, 1)
+	files := append(in.Dynamic.Files, literals)
+	go func() { done <- s.evaluateSafely(files) }()
+	select {
+	case e := <-done:
+		return e, e.panicked
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
 	}
-	l.evaluated = e
-	return nil
+}
+
+// Merge returns all records of the input, by kind: the literal ones, and those that CUE evaluated.
+// It sets the types of the custom attributes.
+func (s *Schema) Merge(in Input, e *Evaluation) (records *tree.Node, found tree.Findings) {
+	records = &tree.Node{Kind: tree.Struct}
+	for _, kind := range s.kinds {
+		if f, ok := in.records(kind, e, &found); ok {
+			records.Fields = append(records.Fields, f)
+		}
+	}
+	for name, n := range AttributeTypes(records) {
+		s.types[name] = n.Child("type").Str()
+	}
+	return records, found
+}
+
+// Mappings iterates over the mappings and their values.
+func (e *Evaluation) Mappings(yield func(key string, v cue.Value) bool) {
+	if e == nil || !e.full.Exists() {
+		return
+	}
+	it, err := e.full.LookupPath(cue.ParsePath("mappings")).Fields()
+	for err == nil && it.Next() {
+		if !yield(it.Selector().Unquoted(), it.Value()) {
+			return
+		}
+	}
 }
 
 // evaluateSafely returns a panic of CUE as an error.
-func evaluateSafely(files []*ast.File) (e *evaluation) {
+func (s *Schema) evaluateSafely(files []*ast.File) (e *Evaluation) {
 	defer func() {
 		if failed := tree.Recovered(recover()); failed != nil {
-			e = &evaluation{panicked: failed}
+			e = &Evaluation{panicked: failed}
 		}
 	}()
-	return evaluateCUE(files)
+	return s.evaluateCUE(files)
 }
 
 // literalsForCUE returns a file with the literal records that CUE must evaluate too. It always
 // includes the custom attributes. hasRecords is set if the file has users or groups.
-func (l *loader) literalsForCUE() (file *ast.File, hasRecords bool) {
+func (in Input) literalsForCUE() (file *ast.File, hasRecords bool) {
 	file = &ast.File{Filename: "literals.cue", Decls: []ast.Decl{&ast.Package{Name: ast.NewIdent("roster")}}}
-	for _, kind := range slices.Sorted(maps.Keys(l.literals)) {
-		for _, f := range l.literals[kind].Node.Fields {
+	for _, kind := range slices.Sorted(maps.Keys(in.Literals)) {
+		for _, f := range in.Literals[kind].Node.Fields {
 			switch {
 			case kind == "":
-				if l.dynamic.Includes(f.Name, "") {
+				if in.Dynamic.Includes(f.Name, "") {
 					file.Decls = append(file.Decls,
 						&ast.Field{Label: ast.NewIdent(f.Name), Value: source.Syntax(f.Value)})
 				}
-			case kind == "attributeTypes" || l.dynamic.Includes(kind, f.Name):
+			case kind == "attributeTypes" || in.Dynamic.Includes(kind, f.Name):
 				record := &ast.Field{Label: ast.NewString(f.Name), Value: source.Syntax(f.Value)}
 				records := &ast.StructLit{Elts: []ast.Decl{record}}
 				file.Decls = append(file.Decls, &ast.Field{Label: ast.NewIdent(kind), Value: records})
@@ -101,17 +131,17 @@ func (l *loader) literalsForCUE() (file *ast.File, hasRecords bool) {
 }
 
 // evaluateCUE builds and validates an instance in a CUE context of its own.
-func evaluateCUE(files []*ast.File) *evaluation {
+func (s *Schema) evaluateCUE(files []*ast.File) *Evaluation {
 	ctx := cuecontext.New()
-	raw, err := buildInstance(ctx, false, files)
+	raw, err := s.text.build(ctx, false, files)
 	if err != nil {
-		return &evaluation{errs: errors.Errors(err)}
+		return &Evaluation{errs: errors.Errors(err)}
 	}
-	schema, err := buildInstance(ctx, true, nil)
+	schema, err := s.text.build(ctx, true, nil)
 	if err != nil {
-		return &evaluation{errs: errors.Errors(err)}
+		return &Evaluation{errs: errors.Errors(err)}
 	}
-	e := &evaluation{raw: raw, full: raw.Unify(schema)}
+	e := &Evaluation{raw: raw, full: raw.Unify(schema)}
 	if err := e.full.Validate(cue.Concrete(false)); err != nil {
 		e.errs = errors.Errors(err)
 	}
@@ -141,17 +171,17 @@ func incompleteIn(full cue.Value) (out []errors.Error) {
 	return out
 }
 
-// buildInstance builds a package from schema.cue and some files. Without constraints, schema.cue is
+// build builds a package from schema.cue and some files. Without constraints, schema.cue is
 // reduced to its definitions and attributeTypes.
-func buildInstance(ctx *cue.Context, constraints bool, files []*ast.File) (cue.Value, error) {
+func (t Text) build(ctx *cue.Context, constraints bool, files []*ast.File) (cue.Value, error) {
 	var bctx *build.Context
 	bctx = build.NewContext(build.Loader(func(_ token.Pos, path string) *build.Instance {
-		if path != importPath {
+		if path != t.ImportPath {
 			return nil
 		}
-		inst := bctx.NewInstance(importPath, nil)
-		inst.ImportPath = importPath
-		definitions, err := parser.ParseFile(definitionsFile, schemaText(definitionsFile))
+		inst := bctx.NewInstance(t.ImportPath, nil)
+		inst.ImportPath = t.ImportPath
+		definitions, err := parser.ParseFile("declarations.cue", t.Definitions)
 		if err != nil {
 			inst.ReportError(errors.Promote(err, "parse schema"))
 			return inst
@@ -165,7 +195,7 @@ func buildInstance(ctx *cue.Context, constraints bool, files []*ast.File) (cue.V
 		return inst
 	}))
 	inst := bctx.NewInstance("", nil)
-	root, err := parser.ParseFile(source.SchemaFile, schemaText(source.SchemaFile))
+	root, err := parser.ParseFile(source.SchemaFile, t.Root)
 	if err != nil {
 		return cue.Value{}, err
 	}
@@ -195,34 +225,32 @@ func buildInstance(ctx *cue.Context, constraints bool, files []*ast.File) (cue.V
 	return v, nil
 }
 
-// mergeRecords adds the literal and the evaluated records of a kind to the root.
-func (l *loader) mergeRecords(name string, e *evaluation) {
-	if have := l.literals[""]; have != nil {
-		if f := have.Node.Get(name); f != nil && !l.dynamic.Includes(name, "") {
-			l.root.Fields = append(l.root.Fields, *f)
-			return
+// records returns the literal and the evaluated records of a kind. It returns false if there are
+// none.
+func (in Input) records(name string, e *Evaluation, found *tree.Findings) (tree.Field, bool) {
+	if have := in.Literals[""]; have != nil {
+		if f := have.Node.Get(name); f != nil && !in.Dynamic.Includes(name, "") {
+			return *f, true
 		}
 	}
 	out := &tree.Node{Kind: tree.Struct}
-	literal := l.literals[name]
+	literal := in.Literals[name]
 	if literal != nil {
 		out.At = literal.Node.At
 		out.Fields = make([]tree.Field, 0, len(literal.Node.Fields))
 		for _, f := range literal.Node.Fields {
-			if !l.dynamic.Includes(name, f.Name) {
+			if !in.Dynamic.Includes(name, f.Name) {
 				out.Fields = append(out.Fields, f)
 			}
 		}
 	}
 	if e != nil && name != "mappings" {
 		if v := e.full.LookupPath(cue.MakePath(cue.Str(name))); v.Exists() {
-			x := &extractor{loader: l, literal: literal}
+			x := &extractor{dynamic: in.Dynamic, found: found, literal: literal}
 			if !x.records(out, v, name) {
 				out = x.value(v, name, tree.Position{}, nil)
 			}
 		}
 	}
-	if out.Kind != tree.Struct || len(out.Fields) > 0 {
-		l.root.Fields = append(l.root.Fields, tree.Field{Name: name, At: out.At, Value: out})
-	}
+	return tree.Field{Name: name, At: out.At, Value: out}, out.Kind != tree.Struct || len(out.Fields) > 0
 }

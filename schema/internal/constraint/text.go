@@ -1,4 +1,4 @@
-package schema
+package constraint
 
 import (
 	"fmt"
@@ -43,8 +43,8 @@ func textFindings(n *tree.Node, path func() string, yield func(tree.Problem) boo
 	return true
 }
 
-// hasTextFinding reports whether textFindings finds anything in a record. It allocates nothing.
-func hasTextFinding(n *tree.Node) bool {
+// HasTextFinding reports whether textFindings finds anything in a record. It allocates nothing.
+func HasTextFinding(n *tree.Node) bool {
 	if n.Kind == tree.String {
 		_, message := textFinding(n.Text)
 		return message != ""
@@ -54,7 +54,7 @@ func hasTextFinding(n *tree.Node) bool {
 		if len(f.Value.Fields) == 0 && f.Value.Kind != tree.String || slices.Contains(freeTexts, f.Name) {
 			continue
 		}
-		if hasTextFinding(f.Value) {
+		if HasTextFinding(f.Value) {
 			return true
 		}
 	}
@@ -122,56 +122,22 @@ var placeholders = map[string]bool{
 	"00000000": true, "0000-00-00": true,
 }
 
-// checkTexts reports the texts of records that are not what people see, and warns of placeholders.
+// CheckTexts reports the texts of records that are not what people see, and warns of placeholders.
 // It checks the records of the slow path: the fast path accepts no record with a finding.
-func (l *loader) checkTexts() {
+func CheckTexts(all *tree.Node) (found tree.Findings) {
 	for _, kind := range []string{"users", "groups", "apps", "assertions"} {
-		records := l.root.Child(kind)
+		records := all.Child(kind)
 		if records == nil || records.Kind != tree.Struct {
 			continue
 		}
 		textFindings(records, func() string { return kind }, func(p tree.Problem) bool {
 			if p.Code == tree.Placeholder.ID {
-				l.warn(p)
+				found.Warn(p)
 			} else {
-				l.report(p)
+				found.Report(p)
 			}
 			return true
 		})
 	}
-}
-
-// dropConsequences removes the problems that follow from a text with invisible characters: those at
-// the same position, and those of the user whose mapped value has them. Of two reports of a missing
-// field it keeps the later position, which is that of the field.
-func dropConsequences(found tree.Problems) tree.Problems {
-	hidden, users, missing := map[tree.Pos]bool{}, map[string]bool{}, map[string]tree.Pos{}
-	for _, p := range found {
-		switch p.Code {
-		case tree.HiddenText.ID:
-			hidden[p.Pos] = true
-			if i := strings.Index(p.Path, ".attributes."); i > 0 {
-				users[p.Path[:i]] = true
-			} else if i := strings.LastIndexByte(p.Path, '.'); i > 0 {
-				users[p.Path[:i]] = true
-			}
-		case tree.MissingField.ID:
-			if at, ok := missing[p.Path]; !ok || at.Compare(p.Pos) < 0 {
-				missing[p.Path] = p.Pos
-			}
-		}
-	}
-	return slices.DeleteFunc(found, func(p tree.Problem) bool {
-		switch p.Code {
-		case tree.HiddenText.ID:
-			return false
-		case tree.MissingField.ID:
-			return missing[p.Path] != p.Pos
-		case tree.BadCharacter.ID:
-			return users[p.Path]
-		}
-		return hidden[p.Pos] && p.Pos.Line > 0 && (p.Code == tree.BadFormat.ID || p.Code == tree.NotAllowed.ID ||
-			p.Code == tree.BadDate.ID || p.Code == tree.BadGroupName.ID || p.Code == tree.BadRule.ID ||
-			p.Code == tree.UnknownRef.ID)
-	})
+	return found
 }

@@ -1,4 +1,4 @@
-package schema
+package constraint
 
 import (
 	"fmt"
@@ -12,7 +12,8 @@ import (
 
 // extractor converts CUE values to nodes.
 type extractor struct {
-	*loader
+	dynamic *source.Dynamic
+	found   *tree.Findings
 	// literal has the literal records of the kind. Their positions are more exact than those of
 	// CUE.
 	literal *tree.Builder
@@ -59,7 +60,7 @@ func (x *extractor) onlyRequired(it *cue.Iterator, path string, around tree.Posi
 		if label, ok := x.dynamic.LabelPositions[path]; ok {
 			at = label
 		}
-		x.report(tree.MissingField.Problem(at.Pos(), path, fieldMissing).
+		x.found.Report(tree.MissingField.Problem(at.Pos(), path, FieldMissing).
 			WithAdvice("add it: with a !, a declaration only requires the field; or remove the !"))
 	}
 	return true
@@ -106,7 +107,7 @@ func (x *extractor) value(v cue.Value, path string, around tree.Position, known 
 			if !secretPath(path) {
 				p.Value = omitLong(fmt.Sprint(v))
 			}
-			x.report(p)
+			x.found.Report(p)
 		}
 		return n
 	}

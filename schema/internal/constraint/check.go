@@ -1,4 +1,4 @@
-package schema
+package constraint
 
 import (
 	"context"
@@ -13,48 +13,50 @@ import (
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
-// checkRecords checks every record against the compiled schema and adds defaults. The first check
-// only decides. A rejected record is checked again to collect its problems, and CUE confirms the
-// rejection.
-func (l *loader) checkRecords(ctx context.Context) {
+// Check checks every record below root against the compiled schema and adds defaults. The first
+// check only decides. A rejected record is checked again to collect its problems, and CUE confirms
+// the rejection. The result failed is set if a kind has no records to which others could refer.
+func (s *Schema) Check(ctx context.Context, records *tree.Node) (found tree.Findings, failed bool) {
 	rejected := map[string]map[string]tree.Problems{}
 	collected := 0
-	for _, kind := range l.schema.order {
-		root := l.schema.roots[kind]
-		have := l.root.Get(kind)
+	for _, kind := range s.kinds {
+		root := s.roots[kind]
+		have := records.Get(kind)
 		switch {
 		case kind == "mappings":
 		case have == nil && root.defaultValue != nil:
 			value := root.defaultValue.Copy(tree.Position{})
-			l.root.Fields = append(l.root.Fields, tree.Field{Name: kind, Value: value})
+			records.Fields = append(records.Fields, tree.Field{Name: kind, Value: value})
 		case have == nil:
 		case have.Value.Kind != tree.Struct || root.defaultValue.Kind != tree.Struct:
-			valid := root.rule.check(have.Value, &problemCollector{path: kind, add: l.report})
+			valid := root.rule.check(have.Value, &problemCollector{path: kind, add: found.Report})
 			if !valid && root.defaultValue.Kind == tree.Struct {
-				l.dynamic.Failed = true // references to its records would be reported as unknown
+				failed = true // references to its records would be reported as unknown
 			}
 		default:
 			for i := range have.Value.Fields {
-				if collected >= l.limits.Problems { // one more would not be listed
-					l.omitted++
+				if collected >= tree.MaxProblems { // one more would not be listed
+					found.Omitted++
 					break
 				}
-				if found := checkRecord(root.rule.(*structRule), &have.Value.Fields[i], kind); len(found) > 0 {
+				if problems := checkRecord(root.rule.(*structRule), &have.Value.Fields[i], kind); len(problems) > 0 {
 					if rejected[kind] == nil {
 						rejected[kind] = map[string]tree.Problems{}
 					}
-					rejected[kind][have.Value.Fields[i].Name] = found
-					collected += len(found)
+					rejected[kind][have.Value.Fields[i].Name] = problems
+					collected += len(problems)
 				}
 			}
 		}
 	}
-	l.confirm(ctx, rejected)
+	found.ReportAll(s.confirm(ctx, records, rejected))
+	return found, failed
 }
 
-func (l *loader) attributeTypes() map[string]*tree.Node {
+// AttributeTypes returns the declared custom attributes by name.
+func AttributeTypes(records *tree.Node) map[string]*tree.Node {
 	out := map[string]*tree.Node{}
-	if n := l.root.Child("attributeTypes"); n != nil {
+	if n := records.Child("attributeTypes"); n != nil {
 		for _, f := range n.Fields {
 			out[f.Name] = f.Value
 		}
@@ -86,8 +88,11 @@ const (
 	maxConfirmedValues = 5000
 )
 
-// confirm evaluates rejected records with CUE, and reports only those that CUE rejects too.
-func (l *loader) confirm(ctx context.Context, rejected map[string]map[string]tree.Problems) {
+// confirm evaluates rejected records with CUE, and returns the problems only of those that CUE
+// rejects too.
+func (s *Schema) confirm(
+	ctx context.Context, all *tree.Node, rejected map[string]map[string]tree.Problems,
+) (confirmed tree.Problems) {
 	file := &ast.File{Filename: "literals.cue", Decls: []ast.Decl{&ast.Package{Name: ast.NewIdent("roster")}}}
 	add := func(kind, key string, n *tree.Node) {
 		record := &ast.Field{Label: ast.NewString(key), Value: source.Syntax(n)}
@@ -95,10 +100,9 @@ func (l *loader) confirm(ctx context.Context, rejected map[string]map[string]tre
 		file.Decls = append(file.Decls, &ast.Field{Label: ast.NewIdent(kind), Value: records})
 	}
 	count, values := 0, 0
-	lookup := &validator{loader: l, records: map[string]map[string]*tree.Node{}}
-	for _, kind := range l.schema.order {
+	for _, kind := range s.kinds {
 		for _, key := range slices.Sorted(maps.Keys(rejected[kind])) {
-			n := lookup.node(kind, key)
+			n := all.Find(kind, key)
 			size := 0
 			if n != nil {
 				size = n.Size()
@@ -108,21 +112,21 @@ func (l *loader) confirm(ctx context.Context, rejected map[string]map[string]tre
 				add(kind, key, n)
 				continue
 			}
-			l.reportAll(rejected[kind][key])
+			confirmed = append(confirmed, rejected[kind][key]...)
 			delete(rejected[kind], key)
 		}
 	}
 	if count == 0 {
-		return
+		return confirmed
 	}
-	for name, n := range l.attributeTypes() {
+	for name, n := range AttributeTypes(all) {
 		if !n.HasInvalid() && rejected["attributeTypes"][name] == nil {
 			add("attributeTypes", name, n)
 		}
 	}
-	done := make(chan *evaluation, 1)
-	go func() { done <- evaluateSafely([]*ast.File{file}) }()
-	var e *evaluation
+	done := make(chan *Evaluation, 1)
+	go func() { done <- s.evaluateSafely([]*ast.File{file}) }()
+	var e *Evaluation
 	select {
 	case e = <-done:
 	case <-ctx.Done():
@@ -132,13 +136,14 @@ func (l *loader) confirm(ctx context.Context, rejected map[string]map[string]tre
 			if e != nil && e.panicked == nil && e.accepts(kind, key) {
 				continue
 			}
-			l.reportAll(found)
+			confirmed = append(confirmed, found...)
 		}
 	}
+	return confirmed
 }
 
 // accepts reports whether CUE accepts a record.
-func (e *evaluation) accepts(kind, key string) bool {
+func (e *Evaluation) accepts(kind, key string) bool {
 	if !e.full.Exists() {
 		return false
 	}

@@ -1,9 +1,10 @@
-package schema
+package constraint
 
 import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -23,32 +24,44 @@ const testAttributeTypes = `{"department": {"type": "string"}, "skills": {"type"
 // comparer compares the compiled schema with CUE.
 type comparer struct {
 	t      testing.TB
-	schema *compiledSchema
-	l      *loader
+	schema *Schema
+}
+
+// testText returns the text of the schema as Load uses it.
+func testText(t testing.TB) Text {
+	t.Helper()
+	read := func(name string) string {
+		b, err := os.ReadFile("../../cue/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	const path = "github.com/seed-d64a251c/roster/schema"
+	root, _, _ := strings.Cut(read(source.SchemaFile), "// For `cue vet` and editors only")
+	return Text{ImportPath: path, Definitions: read("cue.mod/pkg/" + path + "/declarations.cue"), Root: root}
 }
 
 func newComparer(t testing.TB) *comparer {
 	t.Helper()
-	schema, err := compileSchema()
+	schema, err := Compile(testText(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	maps.Copy(schema.types, map[string]string{
 		"department": "string", "skills": "strings", "level": "int", "contractor": "bool",
 	})
-	return &comparer{
-		t, schema,
-		&loader{limits: source.StandardLimits(), schema: schema, dynamic: source.NewDynamic(),
-			literals: source.Literals{}},
-	}
+	return &comparer{t, schema}
 }
 
 // parse parses JSON as in a data file. It returns nil if the JSON is invalid.
 func (c *comparer) parse(text string) *tree.Node {
-	c.l.problems = nil
-	f := &source.DataFile{Ref: &tree.File{Path: "x.json"}, Limits: c.l.limits, Report: c.l.report, Arena: &tree.Arena{}}
+	var found tree.Findings
+	f := &source.DataFile{
+		Ref: &tree.File{Path: "x.json"}, Limits: source.StandardLimits(), Report: found.Report, Arena: &tree.Arena{},
+	}
 	n := f.ParseJSON(text, 1)
-	if len(c.l.problems) > 0 {
+	if len(found.Problems) > 0 {
 		return nil
 	}
 	return n
@@ -68,7 +81,7 @@ func (c *comparer) compare(kind string, records []*tree.Node) (accepted int) {
 	}
 	add("attributeTypes", c.parse(testAttributeTypes))
 	add(kind, all)
-	e := evaluateCUE([]*ast.File{file})
+	e := c.schema.evaluateCUE([]*ast.File{file})
 	if !e.full.Exists() && len(records) > 1 {
 		c.t.Fatalf("CUE: %v", e.errs)
 	}
@@ -85,7 +98,7 @@ func (c *comparer) compare(kind string, records []*tree.Node) (accepted int) {
 		}
 		accepted++
 		v := e.full.LookupPath(cue.MakePath(cue.Str(kind), cue.Str(f.Name)))
-		x := &extractor{loader: c.l}
+		x := &extractor{dynamic: source.NewDynamic(), found: &tree.Findings{}}
 		have, want := plainValue(f.Value), plainValue(x.value(v, "x", tree.Position{}, nil))
 		if !reflect.DeepEqual(have, want) {
 			c.t.Errorf("%s %s:\nwith defaults %v\nby CUE        %v", kind, written, have, want)

@@ -1,4 +1,4 @@
-package schema
+package constraint
 
 import (
 	"fmt"
@@ -14,15 +14,35 @@ import (
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
-// compiledSchema is the CUE schema as rules. Each Load has its own, because the custom attributes
-// differ.
-type compiledSchema struct {
+// Text is the text of the schema in CUE.
+type Text struct {
+	// ImportPath is the import path of the definitions in other files.
+	ImportPath string
+	// Definitions is the file with the definitions, Root the one with the top-level fields.
+	Definitions, Root string
+}
+
+// Schema is the CUE schema as rules. Each Load has its own, because the custom attributes differ.
+// Its methods may be called concurrently, except SetTypes and Merge.
+type Schema struct {
+	text Text
 	// roots are the top-level fields by name: users, groups and so on.
 	roots map[string]*fieldRule
-	order []string
-	// types are the custom attributes, set by setTypes.
+	// kinds are the names of roots in the order of the schema.
+	kinds []string
+	// types are the custom attributes.
 	types map[string]string
 }
+
+// Kinds returns the names of the top-level fields, such as "users", in the order of the schema. The
+// caller must not modify them.
+func (s *Schema) Kinds() []string { return s.kinds }
+
+// Types returns the types of the custom attributes by name. The caller must not modify them.
+func (s *Schema) Types() map[string]string { return s.types }
+
+// SetTypes sets the types of the custom attributes.
+func (s *Schema) SetTypes(types map[string]string) { maps.Copy(s.types, types) }
 
 // schemaCompiler compiles the subset of CUE that the schema uses to rules.
 type schemaCompiler struct {
@@ -41,34 +61,32 @@ type definition struct {
 	imports string
 }
 
-// setTypes sets the types of the custom attributes.
-func (c *compiledSchema) setTypes(types map[string]string) { maps.Copy(c.types, types) }
-
-// compileSchema compiles the embedded schema.
-func compileSchema() (*compiledSchema, error) {
+// Compile compiles the text of the schema. It returns an error for CUE outside the subset that the
+// schema uses.
+func Compile(text Text) (*Schema, error) {
 	c := &schemaCompiler{definitions: map[string]definition{}, done: map[string]rule{}, types: map[string]string{}}
-	if _, err := c.read(definitionsFile, "schema."); err != nil {
+	if _, err := c.read("declarations.cue", text.Definitions, "schema."); err != nil {
 		return nil, err
 	}
-	fields, err := c.read(source.SchemaFile, "")
+	fields, err := c.read(source.SchemaFile, text.Root, "")
 	if err != nil {
 		return nil, err
 	}
-	out := &compiledSchema{roots: map[string]*fieldRule{}, types: c.types}
+	out := &Schema{text: text, roots: map[string]*fieldRule{}, types: c.types}
 	for _, f := range fields {
 		compiledField, err := c.field(f, "")
 		if err != nil {
 			return nil, fmt.Errorf("compile schema: %w", err)
 		}
 		out.roots[compiledField.name] = compiledField
-		out.order = append(out.order, compiledField.name)
+		out.kinds = append(out.kinds, compiledField.name)
 	}
 	return out, nil
 }
 
 // read parses one file of the schema, stores its definitions and returns its regular fields.
-func (c *schemaCompiler) read(name, prefix string) ([]*ast.Field, error) {
-	file, err := parser.ParseFile(name, schemaText(name), parser.ParseComments)
+func (c *schemaCompiler) read(name, text, prefix string) ([]*ast.Field, error) {
+	file, err := parser.ParseFile(name, text, parser.ParseComments)
 	if err != nil {
 		return nil, fmt.Errorf("parse schema: %w", err)
 	}
@@ -79,7 +97,7 @@ func (c *schemaCompiler) read(name, prefix string) ([]*ast.Field, error) {
 			continue
 		}
 		if id, ok := f.Label.(*ast.Ident); ok && strings.HasPrefix(id.Name, "#") {
-			c.definitions[prefix+id.Name] = definition{f.Value, docComment(f), prefix}
+			c.definitions[prefix+id.Name] = definition{f.Value, DocComment(f), prefix}
 			continue
 		}
 		fields = append(fields, f)
@@ -87,8 +105,8 @@ func (c *schemaCompiler) read(name, prefix string) ([]*ast.Field, error) {
 	return fields, nil
 }
 
-// docComment returns the doc comment of a field on one line.
-func docComment(n ast.Node) string {
+// DocComment returns the doc comment of a field on one line.
+func DocComment(n ast.Node) string {
 	var lines []string
 	for _, group := range ast.Comments(n) {
 		if group.Doc || group.Position == 0 {
@@ -109,9 +127,9 @@ func (c *schemaCompiler) field(f *ast.Field, scope string) (*fieldRule, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	setPatternDoc(x, docComment(f))
+	setPatternDoc(x, DocComment(f))
 	out := &fieldRule{
-		name: name, rule: x, doc: docComment(f), secret: refersToSecret(f.Value),
+		name: name, rule: x, doc: DocComment(f), secret: refersToSecret(f.Value),
 		required: f.Constraint == token.NOT, optional: f.Constraint == token.OPTION,
 	}
 	if f.Constraint == token.ILLEGAL {

@@ -1,4 +1,4 @@
-package schema
+package constraint
 
 import (
 	"maps"
@@ -70,7 +70,7 @@ func (r *structRule) check(n *tree.Node, pc *problemCollector) bool {
 				return false
 			}
 			missing := &tree.Node{At: n.At, Kind: tree.Struct}
-			pc.at(f.name).report(missing, tree.MissingField, fieldMissing, lowerFirst(tree.FirstSentence(f.doc)))
+			pc.at(f.name).report(missing, tree.MissingField, FieldMissing, lowerFirst(tree.FirstSentence(f.doc)))
 		case f.defaultValue != nil:
 			value := f.defaultValue.Copy(n.At)
 			n.Fields = append(n.Fields[:len(n.Fields):len(n.Fields)], tree.Field{Name: f.name, At: n.At, Value: value})
@@ -82,7 +82,7 @@ func (r *structRule) check(n *tree.Node, pc *problemCollector) bool {
 
 // Messages that are used in several places.
 const (
-	fieldMissing  = "required field is missing"
+	FieldMissing  = "required field is missing"
 	notASecretRef = "must be a reference to a secret, not the secret itself"
 )
 
