@@ -48,6 +48,13 @@ func (s *requestTimer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.last = time.Now()
 }
 
+// ended returns when the last response was sent.
+func (s *requestTimer) ended() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.last
+}
+
 // span returns the time and resets it.
 func (s *requestTimer) span() time.Duration {
 	s.mu.Lock()
@@ -98,7 +105,7 @@ provisioners: aws: {
 			o.b.Fatal(err)
 		}
 	}
-	git(o.b, o.home, "init", "-q", "d")
+	git(o.b, o.home, "init", "-q", "-b", "main", "d")
 	o.commit("Create the organization")
 }
 

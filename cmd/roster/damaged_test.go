@@ -32,7 +32,7 @@ func stateFiles(t *testing.T, dir string) []string {
 }
 
 // damage overwrites a file, which may be read-only.
-func damage(t *testing.T, name string, change func([]byte) []byte) {
+func damage(t testing.TB, name string, change func([]byte) []byte) {
 	t.Helper()
 	data, err := os.ReadFile(name)
 	if err == nil {
@@ -47,21 +47,21 @@ func damage(t *testing.T, name string, change func([]byte) []byte) {
 }
 
 // damages are the ways in which a file of roster is damaged.
-var damages = map[string]func(t *testing.T, name string){
-	"empty":     func(t *testing.T, name string) { damage(t, name, func([]byte) []byte { return nil }) },
-	"truncated": func(t *testing.T, name string) { damage(t, name, func(b []byte) []byte { return b[:len(b)/2] }) },
+var damages = map[string]func(t testing.TB, name string){
+	"empty":     func(t testing.TB, name string) { damage(t, name, func([]byte) []byte { return nil }) },
+	"truncated": func(t testing.TB, name string) { damage(t, name, func(b []byte) []byte { return b[:len(b)/2] }) },
 	"zeros":     zeros,
-	"garbage": func(t *testing.T, name string) {
+	"garbage": func(t testing.TB, name string) {
 		damage(t, name, func([]byte) []byte { return []byte("\x00\xff}{ \"not what roster wrote\n") })
 	},
-	"a folder": func(t *testing.T, name string) {
+	"a folder": func(t testing.TB, name string) {
 		t.Helper()
 		if err := errors.Join(os.Remove(name), os.MkdirAll(filepath.Join(name, "folder"), 0o700)); err != nil {
 			t.Fatal(err)
 		}
 	},
 	// The superuser can read the file: then it is garbage as well.
-	"without permission": func(t *testing.T, name string) {
+	"without permission": func(t testing.TB, name string) {
 		t.Helper()
 		if os.Geteuid() == 0 {
 			damage(t, name, func([]byte) []byte { return []byte("garbage") })
@@ -72,7 +72,7 @@ var damages = map[string]func(t *testing.T, name string){
 	},
 }
 
-func zeros(t *testing.T, name string) {
+func zeros(t testing.TB, name string) {
 	t.Helper()
 	damage(t, name, func(b []byte) []byte { return make([]byte, len(b)) })
 }
@@ -122,7 +122,7 @@ func TestADamagedStateDirectoryStopsNothing(t *testing.T) {
 }
 
 // checkDamaged starts the daemon with a copy of a state directory in which files are damaged.
-func (d *daemonProcess) checkDamaged(good, name string, change func(*testing.T, string), files ...string) {
+func (d *daemonProcess) checkDamaged(good, name string, change func(testing.TB, string), files ...string) {
 	d.t.Helper()
 	state := filepath.Join(d.home, "state")
 	if err := os.RemoveAll(state); err != nil {

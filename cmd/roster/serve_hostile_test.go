@@ -54,7 +54,7 @@ func hostileCommits() []hostileCommit {
 }
 
 // gitInput runs git with an input.
-func gitInput(t *testing.T, dir string, input []byte, args ...string) string {
+func gitInput(t testing.TB, dir string, input []byte, args ...string) string {
 	t.Helper()
 	cmd := exec.Command("git", args...)
 	cmd.Dir, cmd.Stdin = dir, bytes.NewReader(input)

@@ -28,7 +28,7 @@ const waitTimeout = 30 * time.Second
 // daemonProcess is roster serve as a process, with the bare repository that it polls and a working
 // copy to push from.
 type daemonProcess struct {
-	t          *testing.T
+	t          testing.TB
 	home       string
 	work, bare string
 	cmd        *exec.Cmd

@@ -79,6 +79,14 @@ func (o Organization) UserFile(i int) string {
 	return fileName("users", i/max(1, o.PerFile), o.Format)
 }
 
+// GroupFile returns the name of the file with a group.
+func (o Organization) GroupFile(g int) string {
+	if o.PerFile == 0 {
+		g = 0
+	}
+	return fileName("groups", g/max(1, o.PerFile/10), o.Format)
+}
+
 func fileName(kind string, chunk int, format string) string {
 	return fmt.Sprintf("%s/%04d.%s", kind, chunk, format)
 }
