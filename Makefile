@@ -11,7 +11,7 @@
 
 FUZZTIME ?= 1m
 
-.PHONY: build prepare test lint vuln demo bench bench-records fuzz golden histories stale-histories mutants hostile standby e2e-forge e2e-kubernetes
+.PHONY: build prepare test lint vuln demo bench bench-compare bench-records fuzz golden histories stale-histories mutants hostile standby e2e-forge e2e-kubernetes
 
 build:
 	go build -o bin/roster ./cmd/roster
@@ -55,10 +55,15 @@ vuln:
 demo:
 	go run ./cmd/roster demo
 
-# Runs the benchmarks of one package at a time, because packages would slow down each other.
+# Runs all benchmarks, one package after the other, and writes their results as one table.
 bench:
-	@dirs=$$(grep -rlE --include='*_test.go' '^func Benchmark' . | xargs -n 1 dirname | sort -u); \
-	go test -p 1 -run '^$$' -bench . -benchmem -timeout 60m $$dirs
+	scripts/bench
+
+# Compares the benchmarks BENCH of PACKAGES between the commit BASE and the working tree, in turn.
+BASE ?= HEAD
+PACKAGES ?= ./reconcile
+bench-compare:
+	BASE=$(BASE) scripts/bench-compare $(PACKAGES)
 
 # Measures what the report of a first synchronization of RECORDS_USERS people costs, in processes of
 # their own: writing it, and reading it. docs/performance.md has the last result.
