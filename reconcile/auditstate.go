@@ -48,7 +48,8 @@ func (e *LeaseError) Is(target error) bool { return target == ErrLeased }
 // AuditState is what the audit holds of the earlier runs of a provisioner.
 type AuditState struct {
 	Status *Status // nil: no run was ever reported
-	Ledger *Ledger // never nil
+	// Ledger is never nil. It must not be changed: the Audit may share it. Clone copies it.
+	Ledger *Ledger
 	// Interrupted is a run with a journal on this machine but without a report; nil if there is
 	// none.
 	Interrupted *Interrupted

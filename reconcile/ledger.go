@@ -13,6 +13,9 @@ type Ledger struct {
 	// Unconfirmed are the objects that roster may have created or adopted, by their references. It
 	// may be nil.
 	Unconfirmed map[string]Unconfirmed `json:"unconfirmed,omitempty"`
+
+	// sharedUsers and sharedGroups are true while the entries are those of another ledger too.
+	sharedUsers, sharedGroups bool
 }
 
 // Owned is a managed object.
@@ -45,6 +48,38 @@ func (l *Ledger) Clone() *Ledger {
 	return &Ledger{Users: maps.Clone(l.Users), Groups: maps.Clone(l.Groups), Unconfirmed: maps.Clone(l.Unconfirmed)}
 }
 
+// forChanges returns a ledger with the same entries that a run changes by the methods of Ledger. It
+// shares the entries of users, and those of groups, until the first of them changes: most runs
+// change none.
+func (l *Ledger) forChanges() *Ledger {
+	return &Ledger{Users: l.Users, Groups: l.Groups, Unconfirmed: maps.Clone(l.Unconfirmed), sharedUsers: true,
+		sharedGroups: true}
+}
+
+// editUsers returns the entries of users to change them.
+func (l *Ledger) editUsers() map[string]Owned {
+	if l.sharedUsers {
+		l.Users, l.sharedUsers = maps.Clone(l.Users), false
+	}
+	return l.Users
+}
+
+// editGroups returns the entries of groups to change them.
+func (l *Ledger) editGroups() map[string]Owned {
+	if l.sharedGroups {
+		l.Groups, l.sharedGroups = maps.Clone(l.Groups), false
+	}
+	return l.Groups
+}
+
+// editEntries returns the entries of the objects that a kind of change is about, to change them.
+func (l *Ledger) editEntries(k Kind) map[string]Owned {
+	if k.Info().Object == ObjectGroup {
+		return l.editGroups()
+	}
+	return l.editUsers()
+}
+
 // WithMissing returns the ledger with the entries of another one whose keys it does not have.
 func (l *Ledger) WithMissing(other *Ledger) *Ledger {
 	out := NewLedger()
@@ -74,32 +109,31 @@ func (l *Ledger) Record(c *Change, id string, disposition Disposition, now time.
 	if c.Kind.OfMembership() {
 		return
 	}
-	objects := l.entriesOf(c.Kind)
 	switch c.Kind.Action() {
 	case ActionCreate, ActionAdopt:
 		delete(l.Unconfirmed, c.ObjectRef())
 	}
 	switch c.Kind.Action() {
 	case ActionCreate:
-		objects[c.Key] = Owned{ID: id}
+		l.editEntries(c.Kind)[c.Key] = Owned{ID: id}
 		return
 	case ActionAdopt:
-		objects[c.Key] = Owned{ID: id, MembersUndecided: c.Kind.OfGroup()}
+		l.editEntries(c.Kind)[c.Key] = Owned{ID: id, MembersUndecided: c.Kind.OfGroup()}
 		return
 	case ActionDelete, ActionRelease:
-		delete(objects, c.Key)
+		delete(l.editEntries(c.Kind), c.Key)
 		return
 	}
-	key := renameEntry(objects, c, id)
+	key := l.renameEntry(c, id)
 	switch owned := (Owned{ID: id}); {
 	case c.Kind == DeactivateUser && disposition == Deactivated:
 		owned.LeftScopeAt = &now
-		objects[key] = owned
+		l.editUsers()[key] = owned
 	case c.Kind == DeactivateUser && disposition == "":
 		owned.InactiveSince = &now
-		objects[key] = owned
+		l.editUsers()[key] = owned
 	case c.Kind == ActivateUser:
-		objects[key] = owned
+		l.editUsers()[key] = owned
 	}
 }
 
@@ -156,21 +190,21 @@ func (l *Ledger) RecordUncertain(c *Change, by Attempt, now time.Time) {
 	case c.Kind == ActivateUser:
 		owned.LeftScopeAt, owned.InactiveSince = nil, &now
 	}
-	l.Users[c.Key] = owned
+	l.editUsers()[c.Key] = owned
 }
 
 func (l *Ledger) recordDeleteSent(c *Change, now time.Time) {
-	entries := l.entriesOf(c.Kind)
-	if owned, found := entries[c.Key]; found && owned.ID == c.ID {
+	if owned, found := l.entriesOf(c.Kind)[c.Key]; found && owned.ID == c.ID {
 		owned.DeleteSentAt = &now
-		entries[c.Key] = owned
+		l.editEntries(c.Kind)[c.Key] = owned
 	}
 }
 
 // renameEntry gives the entry of an object the key of a change that has written this key as
 // externalId. It returns the key of the entry: that of the change, or an earlier one if the change
 // did not write the externalId.
-func renameEntry(objects map[string]Owned, c *Change, id string) string {
+func (l *Ledger) renameEntry(c *Change, id string) string {
+	objects := l.entriesOf(c.Kind)
 	if _, found := objects[c.Key]; found {
 		return c.Key
 	}
@@ -194,6 +228,7 @@ func renameEntry(objects map[string]Owned, c *Change, id string) string {
 	case !c.setsExternalID():
 		return old
 	}
+	objects = l.editEntries(c.Kind)
 	delete(objects, old)
 	objects[c.Key] = owned
 	return c.Key

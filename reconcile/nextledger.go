@@ -7,7 +7,7 @@ import "time"
 // returned to the scope or left it without a call are recorded, and users who are inactive as
 // declared. Objects that were missed in two lookups, ConfirmAfter apart, are dropped.
 func NextLedger(ledger *Ledger, plan *Plan, missing Missing, now time.Time) *Ledger {
-	l := plan.Linking.dated(ledger).Clone()
+	l := plan.Linking.dated(ledger).forChanges()
 	if plan.Mode == ModePaused || plan.Mode == ModeNeverEnabled {
 		return l
 	}
@@ -17,15 +17,15 @@ func NextLedger(ledger *Ledger, plan *Plan, missing Missing, now time.Time) *Led
 		_, contradicted := plan.Linking.Contradicted[UserRef(key)]
 		if seen := owned.seen(plan.Linking.State.Users[key] != nil, now); seen != owned {
 			owned = seen
-			l.Users[key] = owned
+			l.editUsers()[key] = owned
 		}
 		dated, changed := plan.datedWithoutCall(key, owned, now)
 		switch {
 		case contradicted:
 		case changed:
-			l.Users[key] = dated
+			l.editUsers()[key] = dated
 		case missing.Users[key]:
-			dropMissed(l.Users, key, now)
+			dropMissed(l.editUsers(), key, now)
 		}
 	}
 	shrinking := map[string]bool{}
@@ -37,14 +37,14 @@ func NextLedger(ledger *Ledger, plan *Plan, missing Missing, now time.Time) *Led
 	for key, owned := range entries.Groups {
 		if owned.MembersUndecided && !shrinking[key] { // its previous members are desired, or no longer members
 			owned.MembersUndecided = false
-			l.Groups[key] = owned
+			l.editGroups()[key] = owned
 		}
 		if seen := owned.seen(plan.Linking.State.Groups[key] != nil, now); seen != owned {
 			owned = seen
-			l.Groups[key] = owned
+			l.editGroups()[key] = owned
 		}
 		if missing.Groups[key] {
-			dropMissed(l.Groups, key, now)
+			dropMissed(l.editGroups(), key, now)
 		}
 	}
 	return l
@@ -136,14 +136,14 @@ func (l *Ledger) renameWritten(linking *Linking) {
 	for key, old := range linking.RenamedUsers {
 		_, contradicted := linking.Contradicted[UserRef(key)]
 		if u := linking.State.Users[key]; u != nil && u.ExternalID() == key && !contradicted {
-			l.Users[key] = l.Users[old]
+			l.editUsers()[key] = l.Users[old]
 			delete(l.Users, old)
 		}
 	}
 	for key, old := range linking.RenamedGroups {
 		_, contradicted := linking.Contradicted[GroupRef(key)]
 		if g := linking.State.Groups[key]; g != nil && g.ExternalID == key && !contradicted {
-			l.Groups[key] = l.Groups[old]
+			l.editGroups()[key] = l.Groups[old]
 			delete(l.Groups, old)
 		}
 	}

@@ -1,11 +1,17 @@
 package reconcile
 
-import "slices"
+import (
+	"reflect"
+	"slices"
+)
 
 // addChangedEntries adds the keys whose ledger entries differ, with the ids that they had and have.
 // It notes in keys which ids no longer have the key that they had, and which have a new one. If two
 // entries have one id, both are in the part.
 func (p *part) addChangedEntries(keys map[string]string, before, now map[string]Owned, set, ids map[string]bool) {
+	if sameMap(before, now) {
+		return
+	}
 	inBoth := 0
 	for key, owned := range now {
 		was, found := before[key]
@@ -43,6 +49,9 @@ func (p *part) forgetKey(keys map[string]string, key, id string, ids map[string]
 
 // addChangedObjects adds the ids of objects that only one of two lists has, or that differ.
 func addChangedObjects[T any](ids map[string]bool, before, now []T, idOf func(*T) string, same func(a, b *T) bool) {
+	if sameList(before, now) {
+		return
+	}
 	aligned := len(before) <= len(now)
 	for i := range before {
 		if !aligned || idOf(&before[i]) != idOf(&now[i]) {
@@ -76,6 +85,9 @@ func addChangedObjects[T any](ids map[string]bool, before, now []T, idOf func(*T
 
 // addChangedLists adds the ids of the groups whose members differ.
 func addChangedLists(ids map[string]bool, before, now map[string][]string) {
+	if sameMap(before, now) {
+		return
+	}
 	for id, members := range now {
 		if was, found := before[id]; !found || !sameList(was, members) && !slices.Equal(was, members) {
 			ids[id] = true
@@ -86,6 +98,11 @@ func addChangedLists(ids map[string]bool, before, now map[string][]string) {
 			ids[id] = true
 		}
 	}
+}
+
+// sameMap reports whether two maps are the same map.
+func sameMap[V any](a, b map[string]V) bool {
+	return reflect.ValueOf(a).Pointer() == reflect.ValueOf(b).Pointer()
 }
 
 // sameList reports whether two lists are the same array.

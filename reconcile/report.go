@@ -173,7 +173,7 @@ func (r *Report) Record(plan *Plan, results []Done, ledger *Ledger) {
 	r.CachedRead, r.FullRead = plan.CachedRead, plan.FullRead
 	r.HeldDigest, r.HeldGroups = heldDigestOf(plan, results), heldGroupsOf(plan, results)
 	r.Count()
-	r.Outcome = r.outcome(ledger)
+	r.Outcome = r.outcome(plan.Entries(ledger))
 }
 
 // Counts are the numbers of a run.

@@ -35,6 +35,26 @@ func (r *Recorder) reportsReason(
 		short(record.Head)), nil
 }
 
+// sameReports reports whether the branch has the recorded status and ledger, and the same reports
+// as at the recorded head: then the chain is the one that this machine accepted, whatever other
+// files were changed, like the intents of a run.
+func (r *Recorder) sameReports(
+	ctx context.Context, provisioner string, record *localRecord, b *branchState,
+) (bool, error) {
+	if record.Head == "" || record.StateDigest != b.digest {
+		return false, nil
+	}
+	known, err := r.Store.Files(ctx, record.Head)
+	if ctx.Err() != nil {
+		return false, context.Cause(ctx)
+	}
+	if err != nil { // the repository no longer has it
+		return false, nil
+	}
+	same, err := sameFile(known, b.files, reportsDir(provisioner))
+	return same && err == nil, nil
+}
+
 // changedFile returns a file below a folder that is not as it was; "" if there is none. Files that
 // were added do not count.
 func changedFile(before, now fs.FS, dir string) (string, error) {

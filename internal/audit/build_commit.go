@@ -15,8 +15,10 @@ type builtCommit struct {
 	link   reconcile.ReportLink
 	status *reconcile.Status
 	ledger *reconcile.Ledger
-	digest string      // of status and ledger
-	input  commitInput // without files if the report is on the branch already
+	// changed are the changes that had an effect on the ledger.
+	changed ledgerChanges
+	digest  string      // of status and ledger
+	input   commitInput // without files if the report is on the branch already
 }
 
 // build builds the commit of a report on the branch as it is, and assesses the state after it. If
@@ -24,7 +26,7 @@ type builtCommit struct {
 func (r *Recorder) build(
 	ctx context.Context, record *localRecord, b *branchState, p *pendingReport,
 ) (*builtCommit, *assessment, error) {
-	published, err := findRunReport(b.files, b.status, p.Report.Run, p.Report.Started)
+	published, err := findRunReport(b.files, b.status, p.Report.Run, p.Report.Started, p.BaseReport)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -57,7 +59,7 @@ func (r *Recorder) build(
 	if err != nil {
 		return nil, nil, err
 	}
-	own := afterChanges(a.unproved, diffLedgers(b.ledger, built.ledger), true)
+	own := afterChanges(a.unproved, built.changed, true)
 	own = withEntries(own, p.Unproved, built.ledger)
 	after := &assessment{unproved: without(own, p.Verified), dropped: a.dropped,
 		undecided: a.undecidedNow}
@@ -89,8 +91,8 @@ func (r *Recorder) buildCommit(
 	if last := cmp.Or(reportOf(b.status), p.BaseReport); restart == nil && last != (reconcile.ReportLink{}) {
 		report.Previous = &last
 	}
-	built = &builtCommit{ledger: b.ledger.Clone()}
-	p.LedgerChanges.apply(built.ledger)
+	built = &builtCommit{}
+	built.ledger, built.changed = p.LedgerChanges.applyTo(b.ledger)
 	var edits map[string][]byte
 	if restart != nil {
 		edits, report.LedgerDigest, err = rewriteLedger(b.files, provisioner, built.ledger)

@@ -111,10 +111,13 @@ func isReport(name, provisioner string) bool {
 	return fs.ValidPath(name) && strings.HasPrefix(name, reportsDir(provisioner)+"/") && path.Ext(name) == ".json"
 }
 
-// findRunReport returns the report of a run. It follows the chain back to the start of the run, and
-// returns nil if the report is not there.
-func findRunReport(files fs.FS, s *reconcile.Status, run string, started time.Time) (*reconcile.ReportLink, error) {
-	if s == nil {
+// findRunReport returns the report of a run; nil if it is not there. It follows the chain back to
+// base, the newest report when the run loaded the state, or to the start of the run if the
+// chain does not have base. The report of a run always follows its base.
+func findRunReport(
+	files fs.FS, s *reconcile.Status, run string, started time.Time, base reconcile.ReportLink,
+) (*reconcile.ReportLink, error) {
+	if s == nil || s.Report == base {
 		return nil, nil
 	}
 	for l, err := range Chain(files, s.Provisioner) {
@@ -126,6 +129,8 @@ func findRunReport(files fs.FS, s *reconcile.Status, run string, started time.Ti
 			return nil, nil
 		case l.Report.Run == run:
 			return &l.ReportLink, nil
+		case l.Report.Previous != nil && *l.Report.Previous == base:
+			return nil, nil
 		case l.Report.Finished.Before(started.Add(-clockTolerance)):
 			return nil, nil
 		}

@@ -1,6 +1,9 @@
 package audit
 
 import (
+	"iter"
+	"maps"
+	"reflect"
 	"time"
 
 	"github.com/seed-d64a251c/roster/reconcile"
@@ -41,8 +44,13 @@ func diffLedgers(from, to *reconcile.Ledger) ledgerChanges {
 	}
 }
 
+// diffEntries returns the changes from one map to another. It visits nothing if they are the same
+// map, as after a run that changed no entry.
 func diffEntries[T any](from, to map[string]T, same func(a, b T) bool) map[string]change[T] {
 	out := map[string]change[T]{}
+	if reflect.ValueOf(from).Pointer() == reflect.ValueOf(to).Pointer() {
+		return out
+	}
 	common := 0
 	for key, a := range from {
 		b, ok := to[key]
@@ -127,6 +135,33 @@ func (c *ledgerChanges) apply(l *reconcile.Ledger) {
 	for ref, change := range c.Unconfirmed {
 		applyUnconfirmed(l.Unconfirmed, ref, change)
 	}
+}
+
+// applyTo returns a ledger after the changes, and which of them had an effect. It does not change
+// the given ledger, and returns it if there is nothing to change.
+func (c *ledgerChanges) applyTo(l *reconcile.Ledger) (*reconcile.Ledger, ledgerChanges) {
+	if c.empty() {
+		return l, ledgerChanges{}
+	}
+	after := l.Clone()
+	c.apply(after)
+	return after, diffLedgers(c.entries(l), c.entries(after))
+}
+
+// entries returns the entries of a ledger that the changes are about.
+func (c *ledgerChanges) entries(l *reconcile.Ledger) *reconcile.Ledger {
+	return &reconcile.Ledger{Users: entriesOfKeys(l.Users, maps.Keys(c.Users)),
+		Groups: entriesOfKeys(l.Groups, maps.Keys(c.Groups)), Unconfirmed: entriesOfKeys(l.Unconfirmed, maps.Keys(c.Unconfirmed))}
+}
+
+func entriesOfKeys[T any](entries map[string]T, keys iter.Seq[string]) map[string]T {
+	out := map[string]T{}
+	for key := range keys {
+		if entry, found := entries[key]; found {
+			out[key] = entry
+		}
+	}
+	return out
 }
 
 // byShard groups changes by the file of the ledger.

@@ -135,7 +135,7 @@ func (r *Recorder) stateOf(
 		return nil, err
 	}
 	state := &reconcile.AuditState{Status: found.status, Trust: a.trust,
-		Ledger: withUndecided(found.ledger, a.undecided).Clone(), Unproved: a.unproved, Dropped: a.dropped}
+		Ledger: withUndecided(found.ledger, a.undecided), Unproved: a.unproved, Dropped: a.dropped}
 	if r.CheckSignatures == nil {
 		state.ReviewedFrom = l.record.reviewedFrom(found.status)
 	}
@@ -362,7 +362,8 @@ func (r *Recorder) journaledRun(
 		if run.Intent.Provisioner != provisioner {
 			return nil, fmt.Errorf("%s is the journal of provisioner %q", name, run.Intent.Provisioner)
 		}
-		report, err := findRunReport(b.files, b.status, run.Intent.Run, run.Intent.Started)
+		report, err := findRunReport(b.files, b.status, run.Intent.Run, run.Intent.Started,
+			reconcile.ReportLink{})
 		if err != nil || report == nil {
 			return run, err
 		}

@@ -187,6 +187,9 @@ func (r *Recorder) breakReason(
 	if reason := identityReason(provisioner, record, b); reason != "" {
 		return reason, nil
 	}
+	if same, err := r.sameReports(ctx, provisioner, record, b); err != nil || same {
+		return "", err
+	}
 	if reason, err := chainReason(provisioner, record, b); err != nil || reason != "" {
 		return reason, err
 	}

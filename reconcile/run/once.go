@@ -111,7 +111,7 @@ func (r *Runner) Once(ctx context.Context, req Request) (*Result, error) {
 		evidence:    inputs.plan.ApprovalEvidence,
 		cached:      view.CachedDirectory, redactor: inputs.redactor, auditRelease: inputs.plan.AuditRelease,
 	}
-	result.LookAgain = leaveOpen(end.report, missing, applied.Ledger, r.now())
+	result.LookAgain = leaveOpen(end.report, missing, plan.Entries(applied.Ledger), r.now())
 	result.Report, result.Receipt, err = r.conclude(ctx, state, end)
 	return result, errors.Join(stopped, err)
 }

@@ -223,7 +223,7 @@ func (r *Runner) announced(ctx context.Context, s runState, ref string, commits 
 
 // noteMissing adds to a plan what the lookups of managed objects left open that were not listed.
 func noteMissing(plan *reconcile.Plan, missing reconcile.Missing, ledger *reconcile.Ledger) {
-	if notice := missedNotice(ledger.MissedCount()); notice != "" {
+	if notice := missedNotice(plan.Entries(ledger).MissedCount()); notice != "" {
 		plan.AddNotice("%s", notice)
 	}
 	if n := missing.Unlisted; n > 0 {
