@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"maps"
+	"reflect"
 	"time"
 )
 
@@ -46,6 +47,13 @@ func NewLedger() *Ledger {
 // Clone returns a copy that shares nothing.
 func (l *Ledger) Clone() *Ledger {
 	return &Ledger{Users: maps.Clone(l.Users), Groups: maps.Clone(l.Groups), Unconfirmed: maps.Clone(l.Unconfirmed)}
+}
+
+// Equal reports whether two ledgers have the same entries.
+func (l *Ledger) Equal(other *Ledger) bool {
+	same := func(a, b Owned) bool { return reflect.DeepEqual(a, b) }
+	return maps.EqualFunc(l.Users, other.Users, same) && maps.EqualFunc(l.Groups, other.Groups, same) &&
+		maps.EqualFunc(l.Unconfirmed, other.Unconfirmed, func(a, b Unconfirmed) bool { return reflect.DeepEqual(a, b) })
 }
 
 // forChanges returns a ledger with the same entries that a run changes by the methods of Ledger. It
