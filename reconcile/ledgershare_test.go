@@ -50,9 +50,9 @@ func TestARunNeverChangesTheLedgerThatItStartedFrom(t *testing.T) {
 		"a group was not found":          func(l *Ledger) { dropMissed(l.editGroups(), "g", now) },
 		"members of a group are decided": func(l *Ledger) { l.editGroups()["g"] = Owned{ID: "3"} },
 		"a renamed user was written late": func(l *Ledger) {
-			l.renameWritten(&Linking{RenamedUsers: map[string]string{"new": "old"}, State: State{Users: map[string]*User{
-				"new": {Key: "new", ID: "2", Attributes: Attributes{{Path: "externalId", Value: "new"}}},
-			}}})
+			there := &User{Key: "new", ID: "2", Attributes: Attributes{{Path: "externalId", Value: "new"}}}
+			l.renameWritten(&Linking{RenamedUsers: map[string]string{"new": "old"},
+				State: State{Users: map[string]*User{"new": there}}})
 		},
 	} {
 		before := ledgerOfTwo()

@@ -151,7 +151,8 @@ func (c *ledgerChanges) applyTo(l *reconcile.Ledger) (*reconcile.Ledger, ledgerC
 // entries returns the entries of a ledger that the changes are about.
 func (c *ledgerChanges) entries(l *reconcile.Ledger) *reconcile.Ledger {
 	return &reconcile.Ledger{Users: entriesOfKeys(l.Users, maps.Keys(c.Users)),
-		Groups: entriesOfKeys(l.Groups, maps.Keys(c.Groups)), Unconfirmed: entriesOfKeys(l.Unconfirmed, maps.Keys(c.Unconfirmed))}
+		Groups:      entriesOfKeys(l.Groups, maps.Keys(c.Groups)),
+		Unconfirmed: entriesOfKeys(l.Unconfirmed, maps.Keys(c.Unconfirmed))}
 }
 
 func entriesOfKeys[T any](entries map[string]T, keys iter.Seq[string]) map[string]T {
