@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"strings"
 
@@ -77,7 +78,7 @@ func (c *cli) plan(ctx context.Context, flags *planFlags) error {
 		}
 		return b.String()
 	}
-	if err := writeResults(c, "plans", plans, flags.out, render.PlanText, markdown); err != nil {
+	if err := writeResults(c, "plans", plans, nil, flags.out, render.PlanText, markdown); err != nil {
 		return err
 	}
 	if failed != nil {
@@ -93,13 +94,18 @@ func (c *cli) plan(ctx context.Context, flags *planFlags) error {
 
 // preview shows what merging one commit into another would change.
 func (c *cli) preview(ctx context.Context, flags *planFlags) error {
-	previews, err := app.Preview(ctx, c.settings(logInfo), flags.repo.RepositoryConfig, flags.comparison,
+	compared, err := app.Preview(ctx, c.settings(logInfo), flags.repo.RepositoryConfig, flags.comparison,
 		flags.provisioner)
 	if err != nil {
 		return err
 	}
+	previews := compared.Previews
+	more := map[string]any{"warnings": problemsJSON(compared.Warnings)}
+	if c.format != "json" {
+		printProblems(c.stderr, compared.Warnings)
+	}
 	markdown := func() string { return render.PreviewsMarkdown(previews, nil) }
-	if err := writeResults(c, "previews", previews, flags.out, render.PreviewText, markdown); err != nil {
+	if err := writeResults(c, "previews", previews, more, flags.out, render.PreviewText, markdown); err != nil {
 		return err
 	}
 	return exitWith(previews, func(p *reconcile.Preview) exitCode {
@@ -127,9 +133,10 @@ func exitCodeOf(changes []reconcile.Change) exitCode {
 }
 
 // writeResults writes plans or previews in the chosen format to standard output, or to the file
-// out. noun names them in JSON.
+// out. noun names them in JSON, which also has the values of more.
 func writeResults[T any](
-	c *cli, noun string, results []T, out string, text func(io.Writer, T, render.Paint) error, markdown func() string,
+	c *cli, noun string, results []T, more map[string]any, out string,
+	text func(io.Writer, T, render.Paint) error, markdown func() string,
 ) (err error) {
 	w, paint := c.stdout, c.paint(c.stdout)
 	if out != "" {
@@ -142,7 +149,9 @@ func writeResults[T any](
 	}
 	switch c.format {
 	case "json":
-		return output.WriteJSON(w, map[string]any{"version": 1, noun: results})
+		document := map[string]any{"version": 1, noun: results}
+		maps.Copy(document, more)
+		return output.WriteJSON(w, document)
 	case "markdown":
 		_, err := io.WriteString(w, markdown())
 		return err

@@ -48,13 +48,15 @@ func Check(ctx context.Context, s Settings, r RepositoryConfig, base string) (*C
 	result.Declarations = decls
 	violated, dated := checkAssertions(decls, now)
 	result.Problems = append(result.Problems, violated...)
-	for _, list := range []schema.Problems{
-		decls.Warnings, decls.Warn(now), dated, notCompared, samlmeta.Warn(decls, tree, now),
-		checkApprovals(ctx, s, r, decls),
-	} {
-		result.Warnings = append(result.Warnings, list...)
-	}
+	result.Warnings = slices.Concat(decls.Warnings, decls.Warn(now), dated, notCompared,
+		samlmeta.Warn(decls, tree, now), checkApprovals(ctx, s, r, decls))
 	return result, nil
+}
+
+// warningsOf returns the warnings of Check that declarations and their files have by themselves.
+func warningsOf(decls *schema.Declarations, tree fs.FS, now time.Time) schema.Problems {
+	_, dated := checkAssertions(decls, now)
+	return slices.Concat(decls.Warnings, decls.Warn(now), dated, samlmeta.Warn(decls, tree, now))
 }
 
 // checkAssertions returns the assertions that do not hold for the declarations: on any date, and

@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"slices"
+	"testing/fstest"
 
 	"github.com/seed-d64a251c/roster/internal/gitrepo"
 	"github.com/seed-d64a251c/roster/internal/preview"
@@ -24,11 +26,18 @@ type Comparison struct {
 // Set reports whether a comparison is configured.
 func (c *Comparison) Set() bool { return c.Base != "" || c.Head != "" || len(c.Snapshots) > 0 }
 
+// Compared is what merging one commit into another would change.
+type Compared struct {
+	Previews []*reconcile.Preview // one per provisioner
+	Warnings schema.Problems      // those of Check about the result of the merge
+}
+
 // Preview returns the changes that merging head into base would cause, for the named provisioner or
-// for all. It needs neither AWS nor a token.
+// for all. It needs neither AWS nor a token. The parent of the first commit is a base without
+// declarations.
 func Preview(
 	ctx context.Context, s Settings, r RepositoryConfig, c Comparison, provisioner string,
-) ([]*reconcile.Preview, error) {
+) (*Compared, error) {
 	if c.Base == "" {
 		return nil, UsageError{errors.New("--head and --observed require --base, the branch to merge into")}
 	}
@@ -37,19 +46,7 @@ func Preview(
 	if err != nil {
 		return nil, err
 	}
-	base, err := git.Describe(c.Base)
-	if err != nil {
-		return nil, fmt.Errorf("--base: %w", err)
-	}
-	head, err := git.Describe(c.Head)
-	if err != nil {
-		return nil, fmt.Errorf("--head: %w", err)
-	}
-	before, err := git.Declarations(ctx, base.ID)
-	if err != nil {
-		return nil, fmt.Errorf("load the declarations at --base: %w", err)
-	}
-	merged, err := git.Merged(ctx, base.ID, head.ID, "")
+	m, err := loadMerge(ctx, git, c)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +54,7 @@ func Preview(
 	if err != nil {
 		return nil, err
 	}
-	keys, err := comparedProvisioners(before, merged, snapshots, provisioner)
+	keys, err := comparedProvisioners(m.before, m.merged, snapshots, provisioner)
 	if err != nil {
 		return nil, err
 	}
@@ -69,16 +66,57 @@ func Preview(
 		}
 		return d
 	}
-	var out []*reconcile.Preview
+	out := &Compared{Warnings: warningsOf(m.merged, m.tree, now)}
 	for _, key := range keys {
-		p, err := reconcile.NewPreview(reconcile.PreviewInput{Provisioner: key, Base: before, Merged: merged,
-			BaseCommit: base, HeadCommit: head, Snapshot: snapshots[key], Now: now, Applied: applied})
+		p, err := reconcile.NewPreview(reconcile.PreviewInput{Provisioner: key, Base: m.before, Merged: m.merged,
+			BaseCommit: m.base, HeadCommit: m.head, Snapshot: snapshots[key], Now: now, Applied: applied})
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", key, err)
 		}
-		out = append(out, p)
+		out.Previews = append(out.Previews, p)
 	}
 	return out, nil
+}
+
+// comparedMerge is a merge with the declarations before and after it.
+type comparedMerge struct {
+	base, head     reconcile.CommitRef
+	before, merged *schema.Declarations
+	tree           fs.FS // the declarations of merged
+}
+
+// emptyTree is the object that Git has for a folder without files. It is the base of what the first
+// commit adds.
+const emptyTree = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+
+func loadMerge(ctx context.Context, git *preview.Repository, c Comparison) (*comparedMerge, error) {
+	m := &comparedMerge{}
+	load := git.Load
+	git.Load = func(ctx context.Context, result preview.MergeResult) (*schema.Declarations, error) {
+		m.tree = result.Tree
+		return load(ctx, result)
+	}
+	var err error
+	if m.head, err = git.Describe(c.Head); err != nil {
+		return nil, fmt.Errorf("--head: %w", err)
+	}
+	m.base, err = git.Describe(c.Base)
+	if gitrepo.BeforeFirst(err) {
+		m.base = reconcile.CommitRef{ID: emptyTree, Subject: "before the first commit"}
+		m.before, err = schema.Options{}.Load(ctx, fstest.MapFS{})
+		if err == nil {
+			m.merged, err = git.Alone(ctx, m.head.ID)
+		}
+		return m, err
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--base: %w", err)
+	}
+	if m.before, err = git.Declarations(ctx, m.base.ID); err != nil {
+		return nil, fmt.Errorf("load the declarations at --base: %w", err)
+	}
+	m.merged, err = git.Merged(ctx, m.base.ID, m.head.ID, "")
+	return m, err
 }
 
 // openMerges opens the repository without its audit branch: a comparison needs only commits.
@@ -86,6 +124,10 @@ func openMerges(ctx context.Context, s Settings, r RepositoryConfig, c Compariso
 	if r.URL == "" {
 		repo, err := gitrepo.Open(r.Dir)
 		if err != nil {
+			return nil, err
+		}
+		clone := &shallowClone{settings: s, repo: repo, dir: r.Dir, remote: r.Remote}
+		if repo, err = clone.complete(ctx, c.Base, c.Head); err != nil {
 			return nil, err
 		}
 		if err := s.allowLoopback(repo); err != nil {

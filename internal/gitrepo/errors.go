@@ -63,7 +63,10 @@ func (e *RefError) Is(target error) bool { return target == fs.ErrNotExist }
 
 // noAncestorError reports that a commit has no parent: "main~1" if main has one commit. It is an
 // fs.ErrNotExist.
-type noAncestorError struct{ first Hash }
+type noAncestorError struct {
+	first Hash // a commit without parents
+	by    int  // how many commits before it were asked for
+}
 
 func (e *noAncestorError) Error() string {
 	return fmt.Sprintf("there is no earlier commit: the history starts at %s", e.first.Short())

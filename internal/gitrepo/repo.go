@@ -21,6 +21,7 @@
 //   - Init, InitBare, Dirty and Merge;
 //   - Update of a local repository, because git moves the branch under Git's own locks;
 //   - CommitFile, because git runs hooks, filters and signing;
+//   - Unshallow and PushBranch, because git has the user's credentials, and LacksHistory;
 //   - file:// remotes, because git runs their hooks.
 //
 // Mirrors over HTTPS and SSH do not need it.

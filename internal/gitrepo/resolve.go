@@ -22,13 +22,13 @@ func (r *Repo) Resolve(ref string) (Hash, error) {
 	if err != nil {
 		return Hash{}, fmt.Errorf("resolve %q: %w", ref, err)
 	}
-	for range back {
+	for i := range back {
 		c, err := r.Commit(h)
 		if err != nil {
 			return Hash{}, fmt.Errorf("resolve %q: %w", ref, err)
 		}
 		if len(c.Parents) == 0 {
-			return Hash{}, fmt.Errorf("resolve %q: %w", ref, &noAncestorError{h})
+			return Hash{}, fmt.Errorf("resolve %q: %w", ref, &noAncestorError{h, back - i})
 		}
 		h = c.Parents[0]
 	}

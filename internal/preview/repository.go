@@ -117,13 +117,31 @@ func (r *Repository) Merged(ctx context.Context, base, head, mergeRef string) (*
 			return nil, err
 		}
 	}
+	return r.loadTree(ctx, tree, theirs)
+}
+
+// Alone loads a commit that is not merged into anything, as Merged loads the result of a merge.
+func (r *Repository) Alone(ctx context.Context, commit string) (*schema.Declarations, error) {
+	h, err := gitrepo.ParseHash(commit)
+	if err != nil {
+		return nil, err
+	}
+	tree, err := r.Repo.FS(h, r.Path)
+	if err != nil {
+		return nil, err
+	}
+	return r.loadTree(ctx, tree, h)
+}
+
+// loadTree reads and checks declarations that head brings.
+func (r *Repository) loadTree(ctx context.Context, tree fs.FS, head gitrepo.Hash) (*schema.Declarations, error) {
 	load := r.Load
 	if load == nil {
 		load = func(ctx context.Context, m MergeResult) (*schema.Declarations, error) {
 			return schema.Options{}.Load(ctx, m.Tree)
 		}
 	}
-	decls, err := load(ctx, MergeResult{Tree: tree, Head: r.declarationsHash(theirs), Urgent: r.Urgent})
+	decls, err := load(ctx, MergeResult{Tree: tree, Head: r.declarationsHash(head), Urgent: r.Urgent})
 	if err != nil {
 		return nil, err
 	}
