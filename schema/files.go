@@ -35,6 +35,9 @@ func Files() fs.FS {
 	return files
 }
 
+// Generated reports whether roster wrote a CUE file of the schema, in this version or another.
+func Generated(content []byte) bool { return strings.HasPrefix(string(content), generated) }
+
 // ownSchemaFile returns schema.cue as roster writes it into a repository.
 func ownSchemaFile() string {
 	text, _ := fs.ReadFile(Files(), source.SchemaFile) // it is embedded

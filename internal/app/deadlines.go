@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 
@@ -16,6 +17,9 @@ func (w *Workspace) Deadlines(ctx context.Context) ([]deadline.Deadline, error) 
 	decls, err := w.Declarations(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if len(decls.Users)+len(decls.Groups)+len(decls.Apps)+len(decls.Provisioners)+len(decls.Approvals) == 0 {
+		return nil, errors.New("nothing is declared here: name the root of the repository of declarations")
 	}
 	return w.deadlinesOf(decls, w.commit)
 }

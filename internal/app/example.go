@@ -26,7 +26,8 @@ func Init(ctx context.Context, dir string) error {
 	meta := gitrepo.CommitMeta{Message: "Start with the example organization\n", When: time.Now()}
 	_, err = gitrepo.Init(ctx, dir, content, meta)
 	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("folder %s is not empty; init requires an empty or new folder: choose another", dir)
+		return fmt.Errorf("folder %s is not empty; init requires an empty or new folder: choose "+
+			"another, or add only the schema to an existing repository with roster init --here", dir)
 	}
 	return err
 }

@@ -91,6 +91,10 @@ func (r *rollover) open(ctx context.Context) (*Workspace, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
+	if err == nil && r.base != "" {
+		clone := &shallowClone{settings: r.settings, repo: repo, dir: r.config.Dir, remote: r.config.Remote}
+		repo, err = clone.complete(ctx, r.base, r.base)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -224,7 +224,7 @@ var (
 		"use one of the extensions .cue, .yaml, .yml, .json, .jsonl and .csv"}
 	OtherSchema = Code{"W1002",
 		"schema.cue was edited, or comes from another version of roster. roster uses its own copy.",
-		"run `roster init` to rewrite it, and put your own constraints into another file"}
+		"run `roster init --here` to rewrite it, and put your own constraints into another file"}
 	MembershipEnding = Code{"W2001",
 		"A membership that has ended, or ends within 30 days.",
 		"extend it, or remove it"}
