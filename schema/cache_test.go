@@ -27,7 +27,7 @@ func loadResult(t *testing.T, d *Declarations, err error) any {
 		return err
 	}
 	c := *d
-	c.Mappings = nil
+	c.Mappings, c.loaded = nil, nil
 	out := []any{c}
 	for _, key := range slices.Sorted(maps.Keys(d.Mappings)) {
 		m := d.Mappings[key]
@@ -113,6 +113,7 @@ func TestCacheAgreesWithLoad(t *testing.T) {
 		first := maps.Clone(tree.MapFS)
 		names := slices.Sorted(maps.Keys(first))
 		var cache Cache
+		var last *Declarations
 		invalid, valid, cached := 0, 0, 0
 		for step := range 45 {
 			name := names[r.IntN(len(names))]
@@ -136,6 +137,8 @@ func TestCacheAgreesWithLoad(t *testing.T) {
 			if err == nil {
 				valid++
 				cached += checkMappedUsers(t, d)
+				checkLoaded(t, d, last)
+				last = d
 			} else {
 				invalid++
 			}
@@ -154,6 +157,29 @@ func TestCacheAgreesWithLoad(t *testing.T) {
 		if cached < valid*40 {
 			t.Errorf("%d configurations with about 50 users each have only %d cached results", valid, cached)
 		}
+	}
+}
+
+// checkLoaded requires that what a Cache knows of declarations is what a visit of all records finds.
+// earlier are the last valid declarations; nil if there are none.
+func checkLoaded(t *testing.T, d, earlier *Declarations) {
+	t.Helper()
+	if have, want := maps.Collect(d.DatedUsers()), maps.Collect(only(d.Users, (*User).dated)); !maps.Equal(have, want) {
+		t.Fatalf("the users with dates are %v; want %v", have, want)
+	}
+	if have, want := maps.Collect(d.DatedGroups()), maps.Collect(only(d.Groups, (*Group).dated)); !maps.Equal(have,
+		want) {
+		t.Fatalf("the groups with dates are %v; want %v", have, want)
+	}
+	if earlier == nil {
+		return
+	}
+	have := d.ChangedSince(earlier)
+	if users := changedKeys(earlier.Users, d.Users); !slices.Equal(have.Users, users) {
+		t.Fatalf("the changed users are %v; want %v", have.Users, users)
+	}
+	if groups := changedKeys(earlier.Groups, d.Groups); !slices.Equal(have.Groups, groups) {
+		t.Fatalf("the changed groups are %v; want %v", have.Groups, groups)
 	}
 }
 

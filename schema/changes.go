@@ -5,13 +5,22 @@ import "slices"
 // Changes are the users and groups in which two declarations differ: those that only one of them
 // has, and those that both have with different contents.
 type Changes struct {
-	Users, Groups []string // keys, sorted
+	Users, Groups []string // keys, sorted; not to be changed
 }
 
 // ChangedSince returns the users and groups in which d differs from earlier declarations. Records
 // that both have from the same Load of an unchanged file are not compared. A record that was read
-// again may be in the result although its content is the same.
+// again may be in the result although its content is the same. If a Cache loaded d directly after
+// earlier, it knows the result.
 func (d *Declarations) ChangedSince(earlier *Declarations) Changes {
+	if now, was := d.loadedAs(), earlier.loadedAs(); now != nil && was != nil {
+		switch was.id {
+		case now.id:
+			return Changes{}
+		case now.before:
+			return now.changes
+		}
+	}
 	return Changes{Users: changedKeys(earlier.Users, d.Users), Groups: changedKeys(earlier.Groups, d.Groups)}
 }
 

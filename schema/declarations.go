@@ -25,6 +25,9 @@ type Declarations struct {
 
 	// Warnings are the problems that do not make the configuration invalid, sorted by position.
 	Warnings tree.Problems
+
+	// loaded is nil for declarations that no Load with a Cache returned.
+	loaded *loaded
 }
 
 // AttributeType declares one custom attribute of users.

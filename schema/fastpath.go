@@ -172,7 +172,9 @@ func (l *loader) acceptFiles(files []*sourceFile, context *fileContext) error {
 					return
 				}
 				if files[k].result == nil {
-					files[k].result, errs[i] = a.file(files[k], l, context)
+					if files[k].result, errs[i] = a.file(files[k], l, context); errs[i] == nil {
+						l.keepUnchanged(files[k], context)
+					}
 				}
 			}
 		})
@@ -184,6 +186,15 @@ func (l *loader) acceptFiles(files []*sourceFile, context *fileContext) error {
 		}
 	}
 	return nil
+}
+
+// keepUnchanged keeps the records of the last Load that a file still has, unless its context has
+// changed.
+func (l *loader) keepUnchanged(f *sourceFile, context *fileContext) {
+	earlier, found := l.cache.files[f.ref.Path]
+	if found && l.cache.context.equal(context) {
+		f.result.keepUnchanged(earlier.result)
+	}
 }
 
 func (a *acceptor) file(file *sourceFile, l *loader, context *fileContext) (*fileResult, error) {

@@ -3,7 +3,7 @@ package schema
 import "time"
 
 // NextDate returns the first moment after another at which a user's access begins or ends, or a
-// membership ends. It is zero if there is none. It visits all users and memberships.
+// membership ends. It is zero if there is none.
 func (d *Declarations) NextDate(after time.Time) time.Time {
 	var next time.Time
 	consider := func(at time.Time) {
@@ -11,7 +11,7 @@ func (d *Declarations) NextDate(after time.Time) time.Time {
 			next = at
 		}
 	}
-	for _, u := range d.Users {
+	for _, u := range d.DatedUsers() {
 		if u.ValidFrom != nil {
 			consider(u.ValidFrom.Start)
 		}
@@ -19,8 +19,8 @@ func (d *Declarations) NextDate(after time.Time) time.Time {
 			consider(u.ValidUntil.End)
 		}
 	}
-	for _, g := range d.Groups {
-		for i := range g.Members { // there may be a million
+	for _, g := range d.DatedGroups() {
+		for i := range g.Members {
 			if until := g.Members[i].Until; until != nil {
 				consider(until.End)
 			}

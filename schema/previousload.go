@@ -15,6 +15,8 @@ type previousLoad struct {
 	users *userSet
 	// diff is the difference to the current Load. It is nil if it is unknown.
 	diff *userDiff
+	// sameGroups is set if all groups are those of the previous Load.
+	sameGroups bool
 	// referencesRemoved is set if a user or group was removed, or the type of an attribute changed.
 	referencesRemoved bool
 	// mappingInputs are the files that affect mappings, with their hashes.
@@ -34,7 +36,7 @@ func (p *previousLoad) setMappingInputs(inputs string) {
 
 // compare compares the current declarations with the previous ones.
 func (p *previousLoad) compare(d *Declarations, a *accepted) {
-	p.diff = nil
+	p.diff, p.sameGroups = nil, false
 	if p.declarations != nil && a != nil && a.userSet != nil && a.diff != nil && a.diff.from == p.users {
 		p.diff = a.diff
 	} else {
@@ -43,13 +45,31 @@ func (p *previousLoad) compare(d *Declarations, a *accepted) {
 	if p.mapped == nil {
 		p.mapped = map[string]*mappedUsers{}
 	}
-	p.referencesRemoved = p.diff == nil || hasRemovedKey(p.declarations.Groups, d.Groups) ||
+	if p.diff != nil {
+		p.keepGroups(d)
+	}
+	p.referencesRemoved = p.diff == nil || !p.sameGroups && hasRemovedKey(p.declarations.Groups, d.Groups) ||
 		!maps.EqualFunc(p.declarations.AttributeTypes, d.AttributeTypes, sameType)
 	if p.diff != nil {
 		for _, u := range p.diff.removed {
 			p.referencesRemoved = p.referencesRemoved || d.Users[u.Key] == nil
 		}
 	}
+}
+
+// keepGroups replaces the groups that were read again, in files that are not only data, by those of
+// the previous Load that are the same.
+func (p *previousLoad) keepGroups(d *Declarations) {
+	same := true
+	for key, g := range d.Groups {
+		was := p.declarations.Groups[key]
+		if was != nil && was != g && g.same(was) {
+			d.Groups[key] = was
+			g = was
+		}
+		same = same && was == g
+	}
+	p.sameGroups = same && len(d.Groups) == len(p.declarations.Groups)
 }
 
 func sameType(a, b *AttributeType) bool { return a.Type == b.Type }
@@ -73,8 +93,10 @@ func (p *previousLoad) unchanged(g *Group) bool {
 // store keeps valid declarations for the next Load. The problems of invalid declarations must be
 // found again.
 func (p *previousLoad) store(d *Declarations, a *accepted, valid bool) {
+	earlier, diff := p.declarations, p.diff
 	p.declarations, p.users, p.diff = nil, nil, nil
 	if valid && a != nil {
+		d.loaded = newLoaded(d, earlier, diff)
 		p.declarations, p.users = d, a.userSet
 	}
 }

@@ -10,6 +10,8 @@ type userIndex struct {
 	keys    counter
 	emails  counter
 	userIDs counter
+	// renamed are the users with earlier keys, by key.
+	renamed map[string]*User
 }
 
 // userSet has all users of one Load. It is immutable.
@@ -31,18 +33,21 @@ func (x *userIndex) update(files []*sourceFile) *userDiff {
 		}
 		*x = userIndex{
 			results: map[string]*fileResult{}, current: &userSet{make(map[string]*User, n)},
-			keys: newCounter(n), emails: newCounter(n), userIDs: newCounter(n),
+			keys: newCounter(n), emails: newCounter(n), userIDs: newCounter(n), renamed: map[string]*User{},
 		}
 	}
 	d := &userDiff{from: x.current}
 	results := make(map[string]*fileResult, len(files))
 	for _, u := range files {
-		if results[u.ref.Path] = u.result; x.results[u.ref.Path] != u.result {
+		results[u.ref.Path] = u.result
+		if before := x.results[u.ref.Path]; before == nil {
 			d.added = append(d.added, u.result.users...)
+		} else if before != u.result {
+			d.addChanged(before.users, u.result.users)
 		}
 	}
 	for path, r := range x.results {
-		if results[path] != r {
+		if results[path] == nil {
 			d.removed = append(d.removed, r.users...)
 		}
 	}
@@ -66,10 +71,31 @@ func (x *userIndex) update(files []*sourceFile) *userDiff {
 	return d
 }
 
+// addChanged adds the difference between the users of two contents of a file. A user that was kept
+// has the same index in both.
+func (d *userDiff) addChanged(before, now []*User) {
+	for i := range max(len(before), len(now)) {
+		if i < len(before) && i < len(now) && before[i] == now[i] {
+			continue
+		}
+		if i < len(before) {
+			d.removed = append(d.removed, before[i])
+		}
+		if i < len(now) {
+			d.added = append(d.added, now[i])
+		}
+	}
+}
+
 func (x *userIndex) count(u *User, by int32) {
 	x.keys.add(u.Key, by)
 	x.emails.add(u.Email, by)
 	x.userIDs.add(u.UserID, by)
+	if len(u.Previously) > 0 && by > 0 {
+		x.renamed[u.Key] = u
+	} else {
+		delete(x.renamed, u.Key)
+	}
 }
 
 // counter counts values, ignoring case, and how many of them are duplicates.
@@ -79,6 +105,9 @@ type counter struct {
 }
 
 func newCounter(n int) counter { return counter{counts: make(map[string]int32, n)} }
+
+// has reports whether a value was counted.
+func (c *counter) has(value string) bool { return c.counts[fold(value)] > 0 }
 
 // add adds by to the count of a value. It ignores the empty value.
 func (c *counter) add(value string, by int32) {

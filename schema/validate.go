@@ -127,6 +127,9 @@ func (v *validator) keys() {
 		if kind == "users" && v.usersIndexed() && v.cache.users.keys.duplicates == 0 {
 			continue
 		}
+		if kind == "groups" && v.cache.previous.sameGroups {
+			continue
+		}
 		places := v.keyPositions(kind)
 		if !hasDuplicates(len(places), maps.Keys(places)) {
 			continue
@@ -175,21 +178,19 @@ func (v *validator) types() {
 }
 
 // previousKeys checks the previous keys of all records of a kind, ignoring case: none may be in
-// use, and none may be claimed twice. A record may change the case of its own key.
-func previousKeys[V any](v *validator, kind string, records map[string]V, of func(V) []string) {
-	var keys []string
-	for key, record := range records {
-		if len(of(record)) > 0 {
-			keys = append(keys, key)
-		}
-	}
-	if len(keys) == 0 {
+// use, and none may be claimed twice. A record may change the case of its own key. renamed are the
+// records with previous keys, and mayHave returns false for a key that no record has.
+func previousKeys[V any](v *validator, kind string, records, renamed map[string]V, of func(V) []string,
+	mayHave func(string) bool) {
+	if len(renamed) == 0 {
 		return
 	}
-	slices.Sort(keys)
-	declared := make(map[string]string, len(records))
-	for key := range records {
-		declared[fold(key)] = key
+	keys := slices.Sorted(maps.Keys(renamed))
+	declared := map[string]string{}
+	if slices.ContainsFunc(keys, func(key string) bool { return slices.ContainsFunc(of(renamed[key]), mayHave) }) {
+		for key := range records {
+			declared[fold(key)] = key
+		}
 	}
 	claimed := map[string]string{}
 	for _, key := range keys {
@@ -210,6 +211,19 @@ func previousKeys[V any](v *validator, kind string, records map[string]V, of fun
 		}
 	}
 }
+
+// withPrevious returns the records that have previous keys.
+func withPrevious[V any](records map[string]V, of func(V) []string) map[string]V {
+	out := map[string]V{}
+	for key, record := range records {
+		if len(of(record)) > 0 {
+			out[key] = record
+		}
+	}
+	return out
+}
+
+func always(string) bool { return true }
 
 // checkFile requires that a path is that of a regular file, and reports whether it is.
 func (v *validator) checkFile(name string, at tree.Pos, path string) bool {

@@ -10,6 +10,9 @@ import (
 
 // groups checks the groups that changed since the previous Load, and the names of all groups.
 func (v *validator) groups() {
+	if v.cache.previous.sameGroups && !v.cache.previous.referencesRemoved {
+		return
+	}
 	if hasDuplicates(len(v.d.Groups), mapSeq(maps.Values(v.d.Groups), func(g *Group) string { return g.DisplayName })) {
 		names := &duplicateFinder{v: v, code: tree.DupGroupName, message: "group %s (%s) has the same displayName"}
 		for _, key := range slices.Sorted(maps.Keys(v.d.Groups)) {
@@ -24,7 +27,8 @@ func (v *validator) groups() {
 			v.group(key, g)
 		}
 	}
-	previousKeys(v, "groups", v.d.Groups, func(g *Group) []string { return g.Previously })
+	of := func(g *Group) []string { return g.Previously }
+	previousKeys(v, "groups", v.d.Groups, withPrevious(v.d.Groups, of), of, always)
 }
 
 func (v *validator) group(key string, g *Group) {
@@ -55,6 +59,9 @@ func (v *validator) group(key string, g *Group) {
 
 // cycles reports groups that include each other, each cycle once.
 func (v *validator) cycles() {
+	if v.cache.previous.sameGroups {
+		return
+	}
 	const white, grey, black = 0, 1, 2
 	color := map[string]int{}
 	var trail []string

@@ -42,7 +42,8 @@ func (v *validator) provisioners() {
 			identities[p.identity] = p
 		}
 	}
-	previousKeys(v, "provisioners", v.d.Provisioners, func(p *Provisioner) []string { return p.Previously })
+	of := func(p *Provisioner) []string { return p.Previously }
+	previousKeys(v, "provisioners", v.d.Provisioners, withPrevious(v.d.Provisioners, of), of, always)
 }
 
 // provisionerValidator checks one provisioner.

@@ -20,7 +20,12 @@ func (v *validator) users() {
 	if repeated {
 		v.duplicateUsers()
 	}
-	previousKeys(v, "users", v.d.Users, func(u *User) []string { return u.Previously })
+	of := func(u *User) []string { return u.Previously }
+	if v.usersIndexed() {
+		previousKeys(v, "users", v.d.Users, v.cache.users.renamed, of, v.cache.users.keys.has)
+	} else {
+		previousKeys(v, "users", v.d.Users, withPrevious(v.d.Users, of), of, always)
+	}
 	if diff := v.cache.previous.diff; diff != nil {
 		users = slices.Values(diff.added)
 	}

@@ -11,7 +11,7 @@ import (
 // effect, and declarations that end soon. They never make a commit invalid.
 func (d *Declarations) Warn(now time.Time) tree.Problems {
 	w := &warner{now: now}
-	for key, g := range d.Groups {
+	for key, g := range d.DatedGroups() {
 		for i := range g.Members {
 			if m := &g.Members[i]; m.Until != nil {
 				path := tree.JoinPath(tree.JoinPath("groups", key)+".members", m.User)
@@ -20,7 +20,7 @@ func (d *Declarations) Warn(now time.Time) tree.Problems {
 			}
 		}
 	}
-	for key, u := range d.Users {
+	for key, u := range d.DatedUsers() {
 		if u.ValidUntil != nil {
 			item := fmt.Sprintf("the validity of user %q", key)
 			w.checkEnd(u.ValidUntil, 30, u.Pos, tree.UserEnding, tree.JoinPath("users", key), item)

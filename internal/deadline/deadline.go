@@ -101,8 +101,7 @@ func Declared(d *schema.Declarations) []Deadline {
 				"it releases nothing from then on")
 		}
 	}
-	// No text is formatted for a user or member without a date: there may be a million of them.
-	for key, g := range d.Groups {
+	for key, g := range d.DatedGroups() {
 		for i := range g.Members {
 			if m := &g.Members[i]; m.Until != nil {
 				add(Membership, m.Until, fmt.Sprintf("%q in group %q", m.User, key), "", m.Pos,
@@ -110,7 +109,7 @@ func Declared(d *schema.Declarations) []Deadline {
 			}
 		}
 	}
-	for key, u := range d.Users {
+	for key, u := range d.DatedUsers() {
 		if u.ValidUntil != nil {
 			add(Validity, u.ValidUntil, fmt.Sprintf("user %q", key), "", u.Pos, fmt.Sprintf("users.%q", key),
 				"the user loses access")

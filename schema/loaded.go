@@ -1,0 +1,118 @@
+package schema
+
+import (
+	"iter"
+	"maps"
+	"reflect"
+	"slices"
+)
+
+// loaded is what a Load with a Cache knows of the declarations that it returned: how they differ
+// from those of the Load before it, and which users and groups have dates. With it, the next plan
+// visits only those. It is immutable.
+type loaded struct {
+	id     *loadID
+	users  map[string]*User // of the declarations, so that a copy with other users is known
+	groups map[string]*Group
+	// before is the Load that changes are relative to; nil if they are not known.
+	before  *loadID
+	changes Changes
+	// dated are the users with a first or last day, and the groups with a member whose membership
+	// ends.
+	datedUsers  map[string]*User
+	datedGroups map[string]*Group
+}
+
+// loadID is the identity of a Load. It keeps nothing of it in memory.
+type loadID struct{ _ byte }
+
+// newLoaded returns what is known of declarations. earlier are those of the Load before, and users
+// the difference between their users; nil if they are not known.
+func newLoaded(d, earlier *Declarations, users *userDiff) *loaded {
+	out := &loaded{id: new(loadID), users: d.Users, groups: d.Groups}
+	known := earlier.loadedAs()
+	if known == nil || users == nil {
+		out.datedUsers, out.datedGroups = map[string]*User{}, map[string]*Group{}
+		setDated(out.datedUsers, d.Users, maps.Keys(d.Users), (*User).dated)
+		setDated(out.datedGroups, d.Groups, maps.Keys(d.Groups), (*Group).dated)
+		return out
+	}
+	out.before = known.id
+	for _, list := range [][]*User{users.removed, users.added} {
+		for _, u := range list {
+			out.changes.Users = append(out.changes.Users, u.Key)
+		}
+	}
+	slices.Sort(out.changes.Users)
+	out.changes.Users = slices.Compact(out.changes.Users)
+	out.changes.Groups = changedKeys(earlier.Groups, d.Groups)
+	out.datedUsers = nextDated(known.datedUsers, d.Users, out.changes.Users, (*User).dated)
+	out.datedGroups = nextDated(known.datedGroups, d.Groups, out.changes.Groups, (*Group).dated)
+	return out
+}
+
+// nextDated returns the dated records of later declarations, in which some keys changed.
+func nextDated[V any](dated, all map[string]*V, changed []string, isDated func(*V) bool) map[string]*V {
+	out := maps.Clone(dated)
+	for _, key := range changed {
+		delete(out, key)
+	}
+	setDated(out, all, slices.Values(changed), isDated)
+	return out
+}
+
+func setDated[V any](out, all map[string]*V, keys iter.Seq[string], isDated func(*V) bool) {
+	for key := range keys {
+		if v := all[key]; v != nil && isDated(v) {
+			out[key] = v
+		}
+	}
+}
+
+// loadedAs returns what Load knows of the declarations; nil if it knows nothing, or if they are a
+// copy with other users or groups.
+func (d *Declarations) loadedAs() *loaded {
+	if d == nil || d.loaded == nil || !sameMap(d.loaded.users, d.Users) || !sameMap(d.loaded.groups, d.Groups) {
+		return nil
+	}
+	return d.loaded
+}
+
+func sameMap[V any](a, b map[string]V) bool {
+	return reflect.ValueOf(a).Pointer() == reflect.ValueOf(b).Pointer()
+}
+
+// dated reports whether the user has a first or last day.
+func (u *User) dated() bool { return u.ValidFrom != nil || u.ValidUntil != nil }
+
+// dated reports whether a declared membership of the group ends.
+func (g *Group) dated() bool {
+	return slices.ContainsFunc(g.Members, func(m GroupMember) bool { return m.Until != nil })
+}
+
+// DatedUsers returns the users with a first or last day, in no order.
+func (d *Declarations) DatedUsers() iter.Seq2[string, *User] {
+	if known := d.loadedAs(); known != nil {
+		return maps.All(known.datedUsers)
+	}
+	return only(d.Users, (*User).dated)
+}
+
+// DatedGroups returns the groups with a declared member whose membership ends, in no order.
+func (d *Declarations) DatedGroups() iter.Seq2[string, *Group] {
+	if known := d.loadedAs(); known != nil {
+		return maps.All(known.datedGroups)
+	}
+	return only(d.Groups, (*Group).dated)
+}
+
+// only returns the records of which a condition is true.
+func only[V any](all map[string]*V, condition func(*V) bool) iter.Seq2[string, *V] {
+	return func(yield func(string, *V) bool) {
+		for key, v := range all {
+			if condition(v) && !yield(key, v) {
+				return
+			}
+		}
+	}
+}
