@@ -106,7 +106,7 @@ func (d *Declarations) DatedGroups() iter.Seq2[string, *Group] {
 	return only(d.Groups, (*Group).dated)
 }
 
-// only returns the records of which a condition is true.
+// only returns the records that meet a condition.
 func only[V any](all map[string]*V, condition func(*V) bool) iter.Seq2[string, *V] {
 	return func(yield func(string, *V) bool) {
 		for key, v := range all {

@@ -3,6 +3,7 @@ package schema
 import (
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -55,12 +56,16 @@ func TestACacheKnowsWhatChangedAndWhatHasDates(t *testing.T) {
 		before := tree.Text(name)
 		tree.Write(name, editDates(r, before))
 		d, err := cache.Load(tree)
-		if _, fresh := Load(tree); fmt.Sprint(fresh) != fmt.Sprint(err) {
-			t.Fatalf("the Cache finds\n%v\nLoad finds\n%v", err, fresh)
+		want, wantErr := Load(tree)
+		if fmt.Sprint(err) != fmt.Sprint(wantErr) {
+			t.Fatalf("the Cache finds\n%v\nLoad finds\n%v", err, wantErr)
 		}
 		if err != nil { // such as a member who is not declared
 			tree.Write(name, before)
 			continue
+		}
+		if !reflect.DeepEqual(d.Users, want.Users) || !reflect.DeepEqual(d.Groups, want.Groups) {
+			t.Fatalf("the Cache has other users or groups than Load after an edit of %s:\n%s", name, tree.Text(name))
 		}
 		checkLoaded(t, d, last)
 		if d.loaded.before == last.loaded.id {
