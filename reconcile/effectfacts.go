@@ -11,8 +11,8 @@ import (
 
 // EffectFacts are what the sentences about changes depend on, beside the changes.
 type EffectFacts struct {
-	// NamedGroups are the groups whose members change and which sentences name, by key. Members of
-	// all other groups are counted.
+	// NamedGroups are the groups that change, or whose members change, and which sentences name, by
+	// key. All other groups and their members are counted.
 	NamedGroups map[string]GroupReason `json:"namedGroups,omitempty"`
 	// People are the names of the people whom sentences name, by key. All others are called by
 	// their sign-in names.
@@ -25,8 +25,18 @@ type GroupReason string
 // The reasons to name a group, the gravest first.
 const (
 	GroupProtected GroupReason = "protected" // by the policy, or as a group of Control Tower
+	GroupAsserted  GroupReason = "asserted"  // an assertion is about its members
 	GroupSmall     GroupReason = "small"     // it has at most smallGroup members
 )
+
+// severity returns the place of a reason in the order of gravity; that of no reason is the last.
+func (r GroupReason) severity() int {
+	order := []GroupReason{GroupProtected, GroupAsserted, GroupSmall}
+	if i := slices.Index(order, r); i >= 0 {
+		return i
+	}
+	return len(order)
+}
 
 // smallGroup is the number of members up to which a group is named: each of them has much of what
 // the group gives. maxNamedGroups is the number of groups that are named; the others are counted.
@@ -61,7 +71,7 @@ func (f *EffectFacts) Merge(other *EffectFacts) *EffectFacts {
 			continue
 		}
 		for key, reason := range facts.NamedGroups {
-			if out.NamedGroups[key] != GroupProtected {
+			if reason.severity() < out.NamedGroups[key].severity() {
 				out.NamedGroups[key] = reason
 			}
 		}
@@ -89,8 +99,8 @@ func newEffectFacts(changes []Change, in *PlanInput, linking *Linking) *EffectFa
 	return f
 }
 
-// namedGroups returns the groups whose members change and which are protected or small. If there
-// are many, the protected ones and then the smallest are named.
+// namedGroups returns the groups that change, or whose members change, and which are protected, in
+// assertions, or small. If there are many, the gravest reasons and then the smallest are named.
 func namedGroups(changes []Change, in *PlanInput, linking *Linking) map[string]GroupReason {
 	type candidate struct {
 		key    string
@@ -98,15 +108,23 @@ func namedGroups(changes []Change, in *PlanInput, linking *Linking) map[string]G
 		size   int
 	}
 	found := map[string]*candidate{}
+	protected, asserted := in.protectedGroups(), in.assertedGroups()
 	for i := range changes {
 		c := &changes[i]
-		if !c.Kind.OfMembership() || found[c.Key] != nil {
+		if c.Kind.OfUser() || found[c.Key] != nil {
 			continue
 		}
 		g := &candidate{key: c.Key, size: groupSize(c.Key, in.Desired, linking)}
+		among := func(keys map[string]bool) bool {
+			group := in.Desired.Groups[c.Key]
+			return keys[c.Key] || group != nil && slices.ContainsFunc(group.Previously,
+				func(key string) bool { return keys[key] })
+		}
 		switch {
-		case in.protectsGroup(c):
+		case slices.Contains(controlTower, c.Name), among(protected):
 			g.reason = GroupProtected
+		case among(asserted):
+			g.reason = GroupAsserted
 		case g.size <= smallGroup:
 			g.reason = GroupSmall
 		}
@@ -115,7 +133,8 @@ func namedGroups(changes []Change, in *PlanInput, linking *Linking) map[string]G
 	list := slices.Collect(maps.Values(found))
 	list = slices.DeleteFunc(list, func(g *candidate) bool { return g.reason == "" })
 	slices.SortFunc(list, func(a, b *candidate) int {
-		return cmp.Or(cmp.Compare(a.reason, b.reason), cmp.Compare(a.size, b.size), cmp.Compare(a.key, b.key))
+		return cmp.Or(cmp.Compare(a.reason.severity(), b.reason.severity()), cmp.Compare(a.size, b.size),
+			cmp.Compare(a.key, b.key))
 	})
 	out := map[string]GroupReason{}
 	for _, g := range list[:min(len(list), maxNamedGroups)] {
@@ -124,40 +143,62 @@ func namedGroups(changes []Change, in *PlanInput, linking *Linking) map[string]G
 	return out
 }
 
-// groupSize returns the number of members that a group has or should have, whichever is more.
+// groupSize returns the number of members that a group has or should have, whichever is less: a
+// rule that selects everybody for a group of two is about a small group.
 func groupSize(key string, desired *Desired, linking *Linking) int {
-	n := 0
-	if g := desired.Groups[key]; g != nil {
-		n = len(g.Members)
+	want, have := desired.Groups[key], linking.State.Groups[key]
+	switch {
+	case want == nil && have == nil:
+		return 0
+	case want == nil:
+		return len(have.Members)
+	case have == nil:
+		return len(want.Members)
 	}
-	if g := linking.State.Groups[key]; g != nil {
-		n = max(n, len(g.Members))
-	}
-	return n
+	return min(len(want.Members), len(have.Members))
 }
 
-// protectsGroup reports whether the declared policy or the policy in force protects the group of a
-// membership, or whether it is one of Control Tower.
-func (in *PlanInput) protectsGroup(c *Change) bool {
-	if slices.Contains(controlTower, c.Name) {
-		return true
+// protectedGroups returns the groups that any provisioner of the declarations protects, or the
+// policy in force. A group that one provisioner protects is as grave in another.
+func (in *PlanInput) protectedGroups() map[string]bool {
+	out := map[string]bool{}
+	add := func(p *schema.Provisioner) {
+		for key := range p.Protect.Groups {
+			out[key] = true
+		}
 	}
-	keys := []string{c.Key}
-	if g := in.Desired.Groups[c.Key]; g != nil {
-		keys = append(keys, g.Previously...)
-	}
-	policies := []*schema.Provisioner{in.Provisioner}
-	if in.AppliedPolicy != nil {
-		policies = append(policies, in.AppliedPolicy.Provisioner)
-	}
-	for _, p := range policies {
-		for _, key := range keys {
-			if _, ok := p.Protect.Groups[key]; ok {
-				return true
+	add(in.Provisioner)
+	for _, policy := range []*Policy{in.Policy, in.AppliedPolicy} {
+		if policy == nil {
+			continue
+		}
+		add(policy.Provisioner)
+		if policy.Declarations != nil {
+			for _, p := range policy.Declarations.Provisioners {
+				add(p)
 			}
 		}
 	}
-	return false
+	return out
+}
+
+// assertedGroups returns the groups whose members assertions are about.
+func (in *PlanInput) assertedGroups() map[string]bool {
+	out := map[string]bool{}
+	for _, policy := range []*Policy{in.Policy, in.AppliedPolicy} {
+		if policy == nil {
+			continue
+		}
+		for _, a := range policy.Assertions {
+			for _, key := range a.Disjoint {
+				out[key] = true
+			}
+			if a.AtLeast != nil {
+				out[a.AtLeast.Group] = true
+			}
+		}
+	}
+	return out
 }
 
 // personName returns the first and last name of a user as desired, or as in the directory; "" if

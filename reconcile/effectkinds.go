@@ -12,7 +12,6 @@ const (
 	EffectRemoved       EffectKind = "provisioner-removed"
 	EffectConnection    EffectKind = "connection"
 	EffectDisabled      EffectKind = "provisioner-disabled"
-	EffectNotCompared   EffectKind = "not-compared"
 	EffectTakeover      EffectKind = "takes-over-object"
 	EffectGainsGuarded  EffectKind = "gains-protected-group"
 	EffectGroupDeleted  EffectKind = "group-deleted"
@@ -20,6 +19,7 @@ const (
 	EffectLeaves        EffectKind = "leaves"
 	EffectMayNotSignIn  EffectKind = "may-no-longer-sign-in"
 	EffectLosesGuarded  EffectKind = "loses-protected-group"
+	EffectNotCompared   EffectKind = "not-compared"
 	EffectMaySignIn     EffectKind = "may-sign-in-again"
 	EffectSignInName    EffectKind = "sign-in-name"
 	EffectEnabled       EffectKind = "provisioner-enabled"
@@ -82,7 +82,6 @@ var effectKinds = []EffectInfo{
 	{Kind: EffectRemoved, More: "provisioners removed", Attention: AttentionAlarm, Review: true},
 	{Kind: EffectConnection, More: "connections change", Attention: AttentionCare, Review: true},
 	{Kind: EffectDisabled, More: "provisioners disabled", Attention: AttentionCare, Review: true},
-	{Kind: EffectNotCompared, More: "provisioners without AWS", Attention: AttentionCare, Review: true},
 	{Kind: EffectTakeover, More: "names get the AWS object of another", Attention: AttentionAlarm, Review: true},
 	{Kind: EffectGainsGuarded, One: "{who} gains {group}", Many: "{who} gain {group}", Unit: ObjectUser,
 		Attention: AttentionAlarm, Review: true},
@@ -97,6 +96,7 @@ var effectKinds = []EffectInfo{
 		Unit: ObjectUser, Section: "Users deactivated", Attention: AttentionAlarm, Review: true},
 	{Kind: EffectLosesGuarded, One: "{who} loses {group}", Many: "{who} lose {group}", Unit: ObjectUser,
 		Attention: AttentionAlarm, Review: true},
+	{Kind: EffectNotCompared, More: "provisioners without AWS", Attention: AttentionCare, Review: true},
 	{Kind: EffectMaySignIn, One: "{who} may sign in again", Many: "{who} may sign in again", Unit: ObjectUser,
 		Section: "Users activated", Attention: AttentionCare, Review: true},
 	{Kind: EffectSignInName, One: "sign-in name of {who} changes", Many: "sign-in names of {who} change",

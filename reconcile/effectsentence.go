@@ -31,10 +31,12 @@ func (s Sentence) Attention() Attention {
 	return AttentionCare
 }
 
-// MaxNamedEffects is the number of sentences of one kind and state that a text without a limit has
-// before the rest is counted. maxNames is the number of people whom a sentence names.
+// MaxNamedEffects is the number of groups that a text without a limit names for one kind and state
+// before the rest is counted. maxTexts is the number of other sentences, and maxNames the number of
+// people whom a sentence names.
 const (
-	MaxNamedEffects = 3
+	MaxNamedEffects = 20
+	maxTexts        = 3
 	maxNames        = 2
 )
 
@@ -60,15 +62,28 @@ func Sentences(effects []Effect, named int) []Sentence {
 
 // sentencesOf returns the texts of effects of one kind and state.
 func sentencesOf(effects []Effect, named int) []string {
-	if len(effects) <= named+1 { // no sentence counts a single effect
-		named = len(effects)
+	info := effects[0].Kind.Info()
+	shown := named
+	switch info.Kind {
+	case EffectGainsGuarded, EffectLosesGuarded: // protected groups are always named
+		shown, named = MaxNamedEffects, MaxNamedEffects
+	}
+	if info.One == "" {
+		shown = min(named, maxTexts)
+	}
+	effects = joinGroups(effects)
+	if len(effects) <= shown+1 { // no sentence counts a single effect
+		shown = len(effects)
 	}
 	var out []string
-	for _, e := range effects[:named] {
-		out = append(out, cmp.Or(e.Text, e.sentence()))
+	for _, e := range effects[:shown] {
+		text := e.Text
+		if text == "" {
+			text = e.sentence(named)
+		}
+		out = append(out, text)
 	}
-	rest := effects[named:]
-	info := effects[0].Kind.Info()
+	rest := effects[shown:]
 	switch {
 	case len(rest) == 0:
 	case info.One == "":
@@ -79,7 +94,34 @@ func sentencesOf(effects []Effect, named int) []string {
 			maps.Copy(all.names, e.names)
 			maps.Copy(all.groups, e.groups)
 		}
-		out = append(out, all.sentence())
+		out = append(out, all.sentence(named))
+	}
+	return out
+}
+
+// maxJoined is the number of people up to which their groups are in one sentence.
+const maxJoined = 10
+
+// joinGroups joins the effects of one kind and state on the same few people: one sentence names all
+// of their groups.
+func joinGroups(effects []Effect) []Effect {
+	var out []Effect
+	at := map[string]int{}
+	for _, e := range effects {
+		if e.Group == "" || len(e.names) > maxJoined {
+			out = append(out, e)
+			continue
+		}
+		people := strings.Join(slices.Sorted(maps.Keys(e.names)), "\x00")
+		i, ok := at[people]
+		if !ok {
+			at[people] = len(out)
+			out = append(out, e)
+			continue
+		}
+		out[i].groups = maps.Clone(out[i].groups)
+		maps.Copy(out[i].groups, e.groups)
+		out[i].groupNames = slices.Concat(out[i].groupNames, e.groupNames)
 	}
 	return out
 }
@@ -97,8 +139,8 @@ func stateText(state Result) string {
 	return " (" + string(state) + ")"
 }
 
-// sentence returns the sentence of an effect on people or groups.
-func (e *Effect) sentence() string {
+// sentence returns the sentence of an effect on people or groups. It names at most named groups.
+func (e *Effect) sentence(named int) string {
 	info := e.Kind.Info()
 	format := info.One
 	if len(e.names) > 1 {
@@ -106,33 +148,80 @@ func (e *Effect) sentence() string {
 	}
 	group := schema.Count(len(e.groups), "group")
 	if e.Group != "" {
-		group = shortName(e.groupName)
+		group = nameList(e.groupNames, len(e.groupNames), named, "more group")
 	}
 	attribute, verb := e.attribute()
-	return strings.NewReplacer("{who}", e.who(info.Unit), "{group}", group, "{attribute}", attribute,
+	return strings.NewReplacer("{who}", e.who(info.Unit, named), "{group}", group, "{attribute}", attribute,
 		"{changes}", verb).Replace(format)
 }
 
-// who names one or two people or groups, or counts them.
-func (e *Effect) who(unit Object) string {
+// who names one or two people, or counts them.
+func (e *Effect) who(unit Object, named int) string {
+	if unit == ObjectGroup {
+		return e.whichGroups(named)
+	}
 	if len(e.names) > maxNames {
-		if unit == ObjectGroup {
-			return schema.Count(len(e.names), "group")
-		}
 		return fmt.Sprintf("%d people", len(e.names))
 	}
 	var names []string
 	for _, key := range slices.Sorted(maps.Keys(e.names)) {
-		names = append(names, shortName(e.names[key]))
+		names = append(names, e.names[key])
 	}
-	text := strings.Join(names, " and ")
-	switch {
-	case unit != ObjectGroup:
-		return text
-	case len(names) == 1:
-		return "group " + text
+	return nameList(names, len(names), len(names), "")
+}
+
+// whichGroups names one or two groups, or the first named of those that sentences name. It counts
+// the others.
+func (e *Effect) whichGroups(named int) string {
+	keys := slices.Collect(maps.Keys(e.names))
+	if len(keys) > maxNames {
+		keys = slices.DeleteFunc(keys, func(key string) bool { return e.named[key] == "" })
+		if len(keys) == len(e.names)-1 { // no sentence counts a single group
+			keys = slices.Collect(maps.Keys(e.names))
+		}
 	}
-	return "groups " + text
+	slices.SortFunc(keys, func(a, b string) int {
+		return cmp.Or(cmp.Compare(e.named[a].severity(), e.named[b].severity()), cmp.Compare(e.names[a], e.names[b]))
+	})
+	var names []string
+	for _, key := range keys {
+		names = append(names, e.names[key])
+	}
+	switch total := len(e.names); {
+	case len(names) == 0:
+		return schema.Count(total, "group")
+	case total == 1:
+		return "group " + shortName(names[0])
+	case len(names) == 1 || named <= 1 && total > maxNames:
+		return "group " + nameList(names[:1], total, 1, "more group")
+	default:
+		return "groups " + nameList(names, total, max(named, 1), "more")
+	}
+}
+
+// nameList joins up to most names of total objects, and counts the rest as noun. It does not count
+// a single one, if it has its name.
+func nameList(names []string, total, most int, noun string) string {
+	if len(names) == total && total <= most+1 {
+		most = total
+	}
+	names = names[:min(len(names), most)]
+	short := make([]string, len(names))
+	for i, name := range names {
+		short[i] = shortName(name)
+	}
+	if rest := total - len(short); rest > 0 {
+		more := fmt.Sprintf("%d %s", rest, noun)
+		if noun != "more" {
+			more = schema.Count(rest, noun)
+		}
+		short = append(short, more)
+	}
+	last := len(short) - 1
+	if last == 0 {
+		return short[0]
+	}
+	return strings.Join(short[:last], ", ") + " and " + short[last]
 }
 
 // maxName is the number of characters of a name in a sentence.

@@ -19,10 +19,11 @@ type Effect struct {
 	// Text is the sentence of a kind without sentences in the table.
 	Text string
 
-	names      map[string]string // of people or groups, by key
-	groups     map[string]bool   // the keys of the groups of memberships
-	groupName  string
-	attributes map[string]bool // as sentences name them
+	names      map[string]string      // of people or groups, by key
+	named      map[string]GroupReason // of the groups in names that sentences name
+	groups     map[string]bool        // the keys of the groups of memberships
+	groupNames []string               // of the groups that the sentence names
+	attributes map[string]bool        // as sentences name them
 }
 
 // Planned returns the changes of a plan or a preview, each with its state.
@@ -221,11 +222,11 @@ func (s *effectSet) add(c *Change, state Result) {
 		switch {
 		case c.Kind.OfMembership():
 			e.names[c.Member] = s.facts.person(c.Member, cmp.Or(c.MemberName, c.Member))
-			e.groups[c.Key], e.groupName = true, c.Name
+			e.groups[c.Key], e.groupNames = true, []string{c.Name}
 		case c.Kind.OfUser():
 			e.names[c.Key] = s.facts.person(c.Key, c.Name)
 		default:
-			e.names[c.Key] = c.Name
+			e.names[c.Key], e.named[c.Key] = c.Name, s.facts.NamedGroups[c.Key]
 		}
 		if kind == EffectAttribute || kind == EffectGroupUpdated {
 			for _, path := range c.otherAttributes() {
@@ -240,7 +241,8 @@ func (s *effectSet) get(key effectKey) *Effect {
 	e := s.effects[key]
 	if e == nil {
 		e = &Effect{Kind: key.kind, State: key.state, Group: key.group, Text: key.text}
-		e.names, e.groups, e.attributes = map[string]string{}, map[string]bool{}, map[string]bool{}
+		e.names, e.named, e.groups = map[string]string{}, map[string]GroupReason{}, map[string]bool{}
+		e.attributes = map[string]bool{}
 		s.effects[key], s.order = e, append(s.order, key)
 	}
 	return e
@@ -264,13 +266,23 @@ func (s *effectSet) list() []Effect {
 // effectStates are the states of effects in the order of sentences.
 var effectStates = []Result{ResultFailed, ResultUnknown, "", ResultSkipped, ResultHeld, ResultWaiting}
 
-// sortEffects orders effects by severity, sent ones before held and waiting ones, then those on the
-// most people. Texts of one kind keep their order.
+// gravestGroup returns the place of the gravest reason to name one of the groups that change.
+func (e *Effect) gravestGroup() int {
+	out := GroupReason("").severity()
+	for _, reason := range e.named {
+		out = min(out, reason.severity())
+	}
+	return out
+}
+
+// sortEffects orders effects by severity and by the groups that change, sent ones before held and
+// waiting ones, then those on the most people. Texts of one kind keep their order.
 func sortEffects(effects []Effect) {
 	slices.SortStableFunc(effects, func(a, b Effect) int {
 		return cmp.Or(cmp.Compare(a.Kind.Severity(), b.Kind.Severity()),
+			cmp.Compare(a.gravestGroup(), b.gravestGroup()),
 			cmp.Compare(slices.Index(effectStates, a.State), slices.Index(effectStates, b.State)),
-			-cmp.Compare(len(a.names), len(b.names)), cmp.Compare(a.groupName, b.groupName),
+			-cmp.Compare(len(a.names), len(b.names)), slices.Compare(a.groupNames, b.groupNames),
 			cmp.Compare(a.Group, b.Group))
 	})
 }

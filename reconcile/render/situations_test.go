@@ -148,6 +148,35 @@ var situations = []situation{
 	{name: "the provisioner is removed", replace: []string{"provisioners: aws: {", "_removed: {"}},
 	{name: "a second provisioner is new", add: secondProvisioner("true")},
 	{name: "a second provisioner is new, and disabled", add: secondProvisioner("false")},
+	{name: "a second provisioner is new, with seven groups",
+		add: smallGroups(5) + secondProvisionerOf("true", `"auditors", "break-glass", `+smallGroupKeys(5))},
+	{name: "a second provisioner is new, with a group of many people", add: secondProvisionerOf("true", `"everybody"`)},
+	{name: "five small groups are new, and a person gains four of them", add: smallGroups(5) +
+		`provisioners: aws: groups: ["everybody", "platform", "auditors", "break-glass", ` + smallGroupKeys(5) + `]` +
+		"\ngroups: {s1: members: u30: {}, s2: members: u30: {}, s3: members: u30: {}, s4: members: u30: {}}",
+		replace: []string{`groups: ["everybody", "platform", "auditors", "break-glass"]`, `// the scope is below`}},
+	{name: "one person gains the only places in four new groups", replace: []string{
+		`"break-glass"]`, `"break-glass", "t1", "t2", "t3", "t4"]`}, add: `
+groups: t1: {displayName: "Billing", members: u30: {}}
+groups: t2: {displayName: "Root", members: u30: {}}
+groups: t3: {displayName: "Audit", members: u30: {}}
+groups: t4: {displayName: "Backup", members: u30: {}}`},
+	{name: "fifteen groups are new", add: smallGroups(15),
+		replace: []string{`"break-glass"]`, `"break-glass", ` + smallGroupKeys(15) + `]`}},
+	{name: "many groups are deleted, and one of them is protected", replace: []string{
+		`groups: ["everybody", "platform", "auditors", "break-glass"]`, `groups: ["everybody"]`}},
+	{name: "a group that an assertion is about gets members", add: `assertions: two: {
+	reason: "a shift has two people", atLeast: {group: "platform", active: 2}}
+groups: platform: members: {u30: {}, u31: {}}`},
+	{name: "a rule selects many people", replace: []string{auditorsList, strings.Replace(auditorsList,
+		"members:", `where: state: "ACTIVE", members:`, 1)}},
+	{name: "the provisioner is renamed, and a person gains a protected group", replace: []string{
+		"provisioners: aws: {", "provisioners: prod: {\n\tpreviously: aws: {}"},
+		add: `groups: "break-glass": members: u30: {}`},
+	{name: "the endpoint changes to its dual-stack host, and a person gains a protected group", replace: []string{
+		"scim.us-east-1.amazonaws.com", "scim.us-east-1.api.aws"}, add: `groups: "break-glass": members: u30: {}`},
+	{name: "the provisioner is removed, and a person leaves",
+		replace: append(everybodyWithout(60), "provisioners: aws: {", "_removed: {")},
 	{name: "the schedule changes", add: `provisioners: aws: schedule: "@hourly"`},
 	{name: "users who leave are deleted from now on", add: `provisioners: aws: deprovision: mode: "delete"`},
 	{name: "users who leave are deleted, and one leaves", add: `provisioners: aws: deprovision: mode: "delete"`,
@@ -172,9 +201,31 @@ func manyNew(n int) string {
 	return b.String()
 }
 
+// smallGroups declares groups of two people each.
+func smallGroups(n int) string {
+	var b strings.Builder
+	for i := 1; i <= n; i++ {
+		fmt.Fprintf(&b, "groups: s%d: {displayName: \"Squad %d\", members: {%s}}\n", i, i, memberList(i, i+1))
+	}
+	return b.String()
+}
+
+// smallGroupKeys lists the keys of smallGroups.
+func smallGroupKeys(n int) string {
+	var keys []string
+	for i := 1; i <= n; i++ {
+		keys = append(keys, fmt.Sprintf("%q", fmt.Sprint("s", i)))
+	}
+	return strings.Join(keys, ", ")
+}
+
 func secondProvisioner(enabled string) string {
+	return secondProvisionerOf(enabled, `"auditors", "break-glass"`)
+}
+
+func secondProvisionerOf(enabled, groups string) string {
 	return `provisioners: eu: {
-	app: "app", mapping: "m", enabled: ` + enabled + `, groups: ["auditors", "break-glass"]
+	app: "app", mapping: "m", enabled: ` + enabled + `, groups: [` + groups + `]
 	endpoint: "https://scim.eu-west-1.amazonaws.com/99999999999-2222-3333-4444-555555555555/scim/v2"
 	auth: token: {env: "ROSTER_SECRET_EU"}
 }`
@@ -259,5 +310,31 @@ func TestAGrantIsBeforeThousandsOfNewUsers(t *testing.T) {
 	grant, cut := strings.Index(comment, "`user30@example.com` in Break Glass"), strings.Index(comment, "... and ")
 	if grant < 0 || cut < 0 || grant > cut {
 		t.Errorf("the grant is at %d, the first cut at %d:\n%s", grant, cut, comment[:3000])
+	}
+}
+
+// TestProtectedGroupsAreNamedInEveryLine gives people protected groups, and many others small
+// groups. A line of 140 characters names every protected group.
+func TestProtectedGroupsAreNamedInEveryLine(t *testing.T) {
+	var text strings.Builder
+	keys, protect := []string{smallGroupKeys(9)}, []string{}
+	for i, name := range []string{"Root", "Admins", "Keys", "Vault"} {
+		key := fmt.Sprint("p", i)
+		fmt.Fprintf(&text, "groups: %s: {displayName: %q, members: {u%d: {}, u50: {}}}\n", key, name, 30+i)
+		keys, protect = append(keys, fmt.Sprintf("%q", key)), append(protect, key+": {}")
+	}
+	base := loadSituation(t, situationBase)
+	s := &situation{name: "protected groups", replace: []string{`"break-glass"]`,
+		`"break-glass", ` + strings.Join(keys, ", ") + `]`, `protect: groups: "break-glass": {}`,
+		`protect: groups: {"break-glass": {}, ` + strings.Join(protect, ", ") + `}`},
+		add: smallGroups(9) + text.String()}
+	list := previewsOf(t, base, s)
+	for _, most := range []int{render.MaxStatus, 200, reconcile.MaxSummary} {
+		line := render.PreviewsLine(list, most)
+		for _, name := range []string{"Root", "Admins", "Keys", "Vault"} {
+			if !strings.Contains(line, name) {
+				t.Errorf("the line of %d characters does not name %s: %s", most, name, line)
+			}
+		}
 	}
 }
