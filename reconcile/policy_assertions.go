@@ -68,7 +68,7 @@ func ruleText(r *schema.Rule) string {
 	for _, name := range slices.Sorted(maps.Keys(r.Fields)) {
 		var values []string
 		for _, v := range r.Fields[name] {
-			values = append(values, fmt.Sprintf("%#v", v))
+			values = append(values, schema.ValueText(v))
 		}
 		fields = append(fields, name+" "+strings.Join(values, " or "))
 	}

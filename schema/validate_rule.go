@@ -32,7 +32,7 @@ func (v *validator) rule(r *Rule, declared func() *tree.Node, path string) {
 		}
 		for _, value := range values {
 			if message := ruleValue(name, typ, value); message != "" {
-				report(message, fmt.Sprintf("%#v", value), "")
+				report(message, ValueText(value), "")
 			}
 		}
 	}
@@ -128,7 +128,7 @@ func (v *validator) warnUnmatchedRule(r *Rule, declared func() *tree.Node, path 
 func ruleTexts(values []any) string {
 	var texts []string
 	for _, value := range values {
-		texts = append(texts, fmt.Sprintf("%#v", value))
+		texts = append(texts, ValueText(value))
 	}
 	return tree.ShortList(texts, 3)
 }
