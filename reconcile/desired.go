@@ -127,7 +127,7 @@ func (d *Desired) desireUsers(decls *schema.Declarations, p *schema.Provisioner,
 	}
 	failed := map[string]schema.Problems{}
 	for key, u := range scope {
-		mapped, err := mapping.Map(userAt(u, now), groups(key))
+		mapped, err := mapping.Map(UserAt(u, now), groups(key))
 		if err != nil {
 			var problems schema.Problems
 			if !errors.As(err, &problems) {
@@ -167,9 +167,9 @@ func (d *Desired) scope(decls *schema.Declarations, p *schema.Provisioner) map[s
 	return in
 }
 
-// userAt returns a user as of now: outside its validity a user is inactive, whatever its
+// UserAt returns a user as of now: outside its validity a user is inactive, whatever its
 // state.
-func userAt(u *schema.User, now time.Time) *schema.User {
+func UserAt(u *schema.User, now time.Time) *schema.User {
 	if u.ValidFrom != nil && !u.ValidFrom.Begun(now) || u.ValidUntil != nil && u.ValidUntil.Over(now) {
 		inactive := *u
 		inactive.State = schema.Inactive

@@ -143,7 +143,7 @@ func (d *Desired) nextUsers(before *Desired, edited, moved map[string]bool) (map
 			}
 			continue
 		}
-		mapped, err := d.source.mapping.Map(userAt(u, d.source.at), nil)
+		mapped, err := d.source.mapping.Map(UserAt(u, d.source.at), nil)
 		if err != nil {
 			return nil, false
 		}

@@ -33,7 +33,7 @@ func NewMappingEdit(before, now *schema.Mapping, d *schema.Declarations, desired
 	e := &MappingEdit{Mapping: now.Key, Position: now.Pos.String(), UsersInScope: len(desired.Users)}
 	differ := map[string]bool{}
 	for key, u := range desired.Users {
-		mapped, err := before.Map(userAt(d.Users[key], at), desired.Membership.GroupsOf(key))
+		mapped, err := before.Map(UserAt(d.Users[key], at), desired.Membership.GroupsOf(key))
 		if err != nil { // the earlier mapping fails for the user: all values are new
 			e.ChangedUsers++
 			continue

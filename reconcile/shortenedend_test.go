@@ -149,7 +149,7 @@ func (f *datedFixture) desire(now time.Time) *Desired {
 		_, _ = fmt.Sscanf(slices.Concat(f.users[key].Previously, []string{key})[0], "u%d", &n)
 		u := userNumber(n)
 		u.Key = key
-		u.Until, u.Active = f.users[key].ValidUntil, userAt(f.users[key], now).State == schema.Active
+		u.Until, u.Active = f.users[key].ValidUntil, UserAt(f.users[key], now).State == schema.Active
 		u.Previously = f.users[key].Previously
 		u.Ended = ended(f.users[key], now)
 		u.Attributes = merge(u.Attributes, Attributes{attribute("active", fmt.Sprint(u.Active))})

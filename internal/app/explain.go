@@ -16,6 +16,7 @@ import (
 	"github.com/seed-d64a251c/roster/internal/web"
 	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/reconcile/explain"
+	"github.com/seed-d64a251c/roster/reconcile/observe"
 	"github.com/seed-d64a251c/roster/schema"
 )
 
@@ -97,7 +98,7 @@ func (w *Workspace) explainNewest(d *daemon.Daemon) web.Explainer {
 			keys = []string{provisioner}
 		}
 		e := explainer{source: w.source, recorder: w.recorder.Reader(), declarations: decls, commit: valid,
-			now: d.Runner.Clock(), states: &cached.states}
+			now: d.Runner.Clock(), cache: d.Runner.Cache, states: &cached.states}
 		e.lines = cached.linesAt(&e)
 		return e.explain(ctx, ExplainRequest{Kind: kind, Name: name}, keys)
 	}
@@ -111,6 +112,7 @@ type explainer struct {
 	commit       reconcile.CommitRef
 	folder       string // of the declarations, if they differ from the commit; else ""
 	now          time.Time
+	cache        observe.Cache // of AWS; nil: there is none
 	states       *desiredCache // nil: there is none
 	lines        *lineCommits  // nil: they are found for this explanation only
 }
@@ -133,44 +135,32 @@ func (c *explainCache) linesAt(e *explainer) *lineCommits {
 	return c.lines
 }
 
-// searchedReports is the number of reports that are searched for the user or group.
-const searchedReports = 200
+// searchedReports is the number of reports that are searched for the user or group, and
+// searchedChanges the number of changes that are compared with a name that nothing declared has.
+const (
+	searchedReports = 200
+	searchedChanges = 100_000
+)
 
 func (e *explainer) explain(
 	ctx context.Context, request ExplainRequest, provisioners []string,
 ) ([]*explain.Explanation, error) {
-	kind := request.Kind
-	in, err := e.load(ctx, kind, provisioners)
+	in, err := e.load(ctx, provisioners)
 	if err != nil {
 		return nil, err
 	}
-	key, err := explain.Find(kind, request.Name, e.declarations, in.ledgers, in.desired)
+	subject, err := e.find(ctx, request, in)
 	if err != nil {
 		return nil, err
-	}
-	group := ""
-	if request.Group != "" {
-		if group, err = explain.Find("group", request.Group, e.declarations, nil, nil); err != nil {
-			return nil, err
-		}
 	}
 	commits := e.lines
 	if commits == nil {
 		commits = newLineCommits(e)
 	}
 	var out []*explain.Explanation
-	for _, input := range in.inputs {
-		provisioner := input.Provisioner.Key
-		notes := in.notes[provisioner]
-		input.Key, input.Group = key, group
-		ref := reconcile.UserRef(key)
-		if kind == "group" {
-			ref = reconcile.GroupRef(key)
-		}
-		input.Report, input.Path, err = e.recorder.FindReport(ctx, provisioner, searchedReports, ref)
-		if errors.Is(err, audit.ErrBrokenChain) {
-			notes = append(notes, err.Error())
-		} else if err != nil {
+	for _, known := range in {
+		input, notes, err := e.inputOf(ctx, subject, known)
+		if err != nil {
 			return nil, err
 		}
 		x := explain.Explain(input)
@@ -187,16 +177,18 @@ func (e *explainer) explain(
 	return out, nil
 }
 
-// explainInputs hold what is known about each provisioner.
-type explainInputs struct {
-	ledgers []*reconcile.Ledger
-	desired []*reconcile.Desired
-	inputs  []explain.Input
-	notes   map[string][]string // by provisioner
+// provisionerState is what is known about a provisioner, whatever is asked.
+type provisionerState struct {
+	provisioner *schema.Provisioner
+	ledger      *reconcile.Ledger
+	status      *reconcile.Status
+	notes       []string
+	cached      *observe.CachedDirectory // nil: there is none that counts
+	notCached   string                   // why there is none
 }
 
-func (e *explainer) load(ctx context.Context, kind string, provisioners []string) (*explainInputs, error) {
-	in := &explainInputs{notes: map[string][]string{}}
+func (e *explainer) load(ctx context.Context, provisioners []string) ([]*provisionerState, error) {
+	var out []*provisionerState
 	for _, name := range provisioners {
 		p := e.declarations.Provisioners[name]
 		if p == nil { // it was removed from Git: nothing is declared for it
@@ -206,21 +198,225 @@ func (e *explainer) load(ctx context.Context, kind string, provisioners []string
 		if err != nil {
 			return nil, err
 		}
-		desired, err := e.states.desire(e.declarations, p, e.now)
-		if err != nil {
-			return nil, err
-		}
+		state := &provisionerState{provisioner: p}
 		if past.Trust.Broken() {
-			in.notes[name] = []string{"the audit branch is broken: " + past.Trust.Reason}
+			state.notes = []string{"the audit branch is broken: " + past.Trust.Reason}
 		}
 		if past.Dropped != nil && !past.Trust.Broken() {
 			past.Ledger = past.Ledger.WithMissing(past.Dropped)
-			in.notes[name] = append(in.notes[name], "others removed entries from the ledger on the audit branch; "+
+			state.notes = append(state.notes, "others removed entries from the ledger on the audit branch; "+
 				"this explanation assumes that AWS still has their objects, in which case the next run restores them")
 		}
-		in.ledgers, in.desired = append(in.ledgers, past.Ledger), append(in.desired, desired)
-		in.inputs = append(in.inputs, explain.Input{Kind: kind, Declarations: e.declarations, Provisioner: p,
-			Desired: desired, Ledger: past.Ledger, Status: past.Status, Commit: e.commit, Now: e.now})
+		state.ledger, state.status = past.Ledger, past.Status
+		state.cached, state.notCached = e.cachedView(p, past)
+		out = append(out, state)
 	}
-	return in, nil
+	return out, nil
+}
+
+// cachedView returns the cached view of AWS; nil if it does not count, with the reason and what a
+// new one costs.
+func (e *explainer) cachedView(p *schema.Provisioner, past *reconcile.AuditState) (*observe.CachedDirectory, string) {
+	view, reason := observe.LoadCached(e.cache, p, past)
+	if reason == "" {
+		return view, ""
+	}
+	calls := ""
+	if known := e.cache.Load(p.Key); known != nil && known.Check() == nil {
+		calls = fmt.Sprintf("; the next run reads everything, with about %s", schema.Count(known.FullReadCalls(),
+			"call"))
+	} else if past.Ledger != nil {
+		calls = fmt.Sprintf("; the next run reads everything, with about %s",
+			schema.Count(observe.FullReadCalls(len(past.Ledger.Users), len(past.Ledger.Groups)), "call"))
+	}
+	return nil, reason + calls
+}
+
+// explainSubject is the user or group that was asked about.
+type explainSubject struct {
+	kind, key, group string
+	former           *explain.Former // nil: it is declared, or its last declaration was not found
+	note             string          // how far the search for it went
+}
+
+// find returns the user or group that a request names: one that is declared, in a ledger, in a
+// cached view, or else one that was declared or reported earlier.
+func (e *explainer) find(
+	ctx context.Context, request ExplainRequest, in []*provisionerState,
+) (s explainSubject, err error) {
+	s.kind = request.Kind
+	if request.Group != "" {
+		if s.group, err = explain.Find("group", request.Group, e.declarations, nil, nil); err != nil {
+			return s, err
+		}
+	}
+	var ledgers []*reconcile.Ledger
+	for _, known := range in {
+		ledgers = append(ledgers, known.ledger)
+	}
+	s.key, err = explain.Find(s.kind, request.Name, e.declarations, ledgers, nil)
+	if errors.Is(err, fs.ErrNotExist) {
+		s.key, err = e.findMapped(request, ledgers, in, err)
+	}
+	declared := s.kind == "user" && e.declarations.Users[s.key] != nil ||
+		s.kind == "group" && e.declarations.Groups[s.key] != nil
+	switch {
+	case err == nil && declared:
+		return s, nil
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return s, err
+	}
+	return e.findFormer(ctx, request, in, s, err)
+}
+
+// findMapped finds a user by the userName that a mapping gives, and an object by what a cached view
+// of AWS has. It computes what all users are mapped to. unknown is the error if nothing is found.
+func (e *explainer) findMapped(
+	request ExplainRequest, ledgers []*reconcile.Ledger, in []*provisionerState, unknown error,
+) (string, error) {
+	for _, known := range in {
+		if key := cachedKey(known.cached, known.ledger, request.Kind, request.Name); key != "" {
+			return key, nil
+		}
+	}
+	if request.Kind == "group" {
+		return "", unknown
+	}
+	var desired []*reconcile.Desired
+	for _, known := range in {
+		d, err := e.states.desire(e.declarations, known.provisioner, e.now)
+		if err != nil {
+			return "", err
+		}
+		desired = append(desired, d)
+	}
+	return explain.Find(request.Kind, request.Name, e.declarations, ledgers, desired)
+}
+
+// findFormer finds what was declared earlier, in the history of Git, and what a report names.
+// unknown is the error of the search among what is declared now; nil if that search found the key
+// of an object that is not declared.
+func (e *explainer) findFormer(
+	ctx context.Context, request ExplainRequest, in []*provisionerState, s explainSubject, unknown error,
+) (explainSubject, error) {
+	word := request.Name
+	if unknown == nil {
+		word = s.key
+	}
+	search := newFormerSearch(e.source, s.kind, word)
+	key, former, err := search.find(ctx, e.commit.ID)
+	var missing *gitrepo.MissingObjectError
+	if err != nil && !errors.As(err, &missing) {
+		return s, err
+	}
+	if former != nil && (unknown != nil || key == s.key) {
+		s.key, s.former = key, former
+		return s, nil
+	}
+	s.note = "the last declaration was not found: " + search.extent()
+	if unknown == nil {
+		return s, nil
+	}
+	for _, known := range in {
+		key, err := e.recorder.FindReportedKey(ctx, known.provisioner.Key, searchedReports, searchedChanges,
+			s.kind, word)
+		if err != nil {
+			return s, err
+		}
+		if key == "" {
+			continue
+		}
+		s.key = key
+		search := newFormerSearch(e.source, s.kind, key)
+		if at, former, err := search.find(ctx, e.commit.ID); err == nil && at == key {
+			s.former, s.note = former, ""
+		}
+		return s, nil
+	}
+	return s, &notFoundError{unknown, search.extent()}
+}
+
+// inputOf returns what an explanation for a provisioner is made from, and its notes.
+func (e *explainer) inputOf(
+	ctx context.Context, s explainSubject, known *provisionerState,
+) (in explain.Input, notes []string, err error) {
+	notes = slices.Clone(known.notes)
+	in = explain.Input{Kind: s.kind, Key: s.key, Group: s.group, Provisioner: known.provisioner, Now: e.now,
+		Ledger: known.ledger, Status: known.status, Former: s.former, NotCached: known.notCached}
+	if in.Declared, err = e.declaredAt(e.declarations, e.commit, e.now, s, known.provisioner); err != nil {
+		return in, nil, err
+	}
+	in.Cached = cachedObject(known.cached, known.ledger, s.kind, s.key, in.Declared.NameInAWS(known.provisioner.Key))
+	ref := reconcile.UserRef(s.key)
+	if s.kind == "group" {
+		ref = reconcile.GroupRef(s.key)
+	}
+	history, err := e.recorder.ObjectHistory(ctx, known.provisioner.Key, searchedReports, ref, explain.IsComplete)
+	if errors.Is(err, audit.ErrBrokenChain) {
+		notes = append(notes, err.Error())
+	} else if err != nil {
+		return in, nil, err
+	}
+	for _, r := range history.Recent {
+		in.Recent = append(in.Recent, explain.RunReport(r))
+	}
+	if history.Earlier != nil {
+		in.Earlier = &explain.RunReport{Report: history.Earlier.Report, Path: history.Earlier.Path}
+	}
+	if s.note != "" {
+		notes = append(notes, s.note)
+	}
+	var missed string
+	if in.AtRun, missed = e.declaredAtRun(ctx, s, in); missed != "" {
+		notes = append(notes, missed)
+	}
+	return in, notes, nil
+}
+
+// declaredAt returns what declarations say about the subject.
+func (e *explainer) declaredAt(
+	d *schema.Declarations, commit reconcile.CommitRef, at time.Time, s explainSubject, p *schema.Provisioner,
+) (*explain.Declared, error) {
+	org := explain.OrganizationOf(d)
+	if s.kind == "user" {
+		return explain.DeclaredUser(d, org, s.key, commit, at), nil
+	}
+	desired, err := e.states.desire(d, p, at)
+	if err != nil {
+		return nil, err
+	}
+	return explain.DeclaredGroup(d, org, desired.Membership, s.key, commit, at), nil
+}
+
+// declaredAtRun returns what was declared at the newest complete report; nil if there is none, or
+// with the reason if its commit cannot be read.
+func (e *explainer) declaredAtRun(
+	ctx context.Context, s explainSubject, in explain.Input,
+) (_ *explain.Declared, missed string) {
+	n := len(in.Recent)
+	if n == 0 || !explain.IsComplete(in.Recent[n-1].Report) {
+		return nil, ""
+	}
+	r := in.Recent[n-1].Report
+	decls := e.declarations
+	if r.Commit.ID != e.commit.ID || e.folder != "" {
+		var err error
+		if decls, err = e.source.Declarations(ctx, r.Commit.ID); err != nil {
+			return nil, fmt.Sprintf("what the last run compared AWS with is not known, because its commit cannot be "+
+				"read: %v", err)
+		}
+	}
+	if s.kind == "group" {
+		return &explain.Declared{Commit: r.Commit, At: r.Started, Organization: explain.OrganizationOf(decls),
+			Group: groupOf(decls, s.key)}, ""
+	}
+	return explain.DeclaredUser(decls, explain.OrganizationOf(decls), s.key, r.Commit, r.Started), ""
+}
+
+// groupOf returns the declaration of a group, without its effective members; nil if there is none.
+func groupOf(d *schema.Declarations, key string) *explain.GroupFacts {
+	if g := d.Groups[key]; g != nil {
+		return &explain.GroupFacts{Group: g}
+	}
+	return nil
 }

@@ -15,26 +15,44 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
+// situation is the input of an explanation before its evaluation.
+type situation struct {
+	explain.Input
+	// last is the complete report of the last run; nil without a run.
+	last *reconcile.Report
+	// atRun is what was declared then; nil means the same as now.
+	atRun *explain.Declared
+}
+
 // explained returns an explanation at noon of 24 November 2026.
-func explained(t *testing.T, d *schema.Declarations, kind, key string, tune func(*explain.Input)) *explain.Explanation {
+func explained(t *testing.T, d *schema.Declarations, kind, key string, tune func(*situation)) *explain.Explanation {
 	t.Helper()
-	in := explain.Input{
-		Kind:         kind,
-		Key:          key,
-		Declarations: d,
-		Provisioner:  d.Provisioners["aws"],
-		Ledger:       reconcile.NewLedger(),
-		Commit:       reconcile.CommitRef{ID: "0123456789"},
-		Now:          time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC),
-	}
-	var err error
-	if in.Desired, err = reconcile.Desire(d, in.Provisioner, in.Now); err != nil {
-		t.Fatal(err)
-	}
+	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	commit := reconcile.CommitRef{ID: "0123456789"}
+	in := situation{Input: explain.Input{Kind: kind, Key: key, Provisioner: d.Provisioners["aws"],
+		Ledger: reconcile.NewLedger(), Now: now}}
 	if tune != nil {
 		tune(&in)
 	}
-	return explain.Explain(in)
+	declared := func(at time.Time) *explain.Declared {
+		desired, err := reconcile.Desire(d, d.Provisioners["aws"], at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if kind == "group" {
+			return explain.DeclaredGroup(d, explain.OrganizationOf(d), desired.Membership, key, commit, at)
+		}
+		return explain.DeclaredUser(d, explain.OrganizationOf(d), key, commit, at)
+	}
+	in.Declared = declared(now)
+	if in.last != nil {
+		in.last.Digest, in.last.Started, in.last.Commit = "sha256:1", left, commit
+		in.Recent = append(in.Recent, explain.RunReport{Report: in.last, Path: "reports/aws/r.json"})
+		if in.AtRun = in.atRun; in.AtRun == nil {
+			in.AtRun = declared(left)
+		}
+	}
+	return explain.Explain(in.Input)
 }
 
 // org declares four users and two groups; the provisioner selects group a.
@@ -44,13 +62,17 @@ var org = reconciletest.People(4) + reconciletest.Group("a", "A", 1, 2) + reconc
 // left is when users left the scope; status is that after a run at this time.
 var (
 	left   = time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
-	status = &reconcile.Status{EverEnabled: true, Outcome: reconcile.RunApplied, Finished: left}
+	status = &reconcile.Status{EverEnabled: true, Outcome: reconcile.RunApplied, Finished: left,
+		Commit: reconcile.CommitRef{ID: "0123456789"}}
 )
 
 // managed adds a run, and the users and groups with the keys to the ledger.
-func managed(keys ...string) func(*explain.Input) {
-	return func(in *explain.Input) {
+func managed(keys ...string) func(*situation) {
+	return func(in *situation) {
 		in.Status = status
+		if in.last == nil {
+			in.last = &reconcile.Report{}
+		}
 		for _, key := range keys {
 			owned := reconcile.Owned{ID: "id-" + key}
 			in.Ledger.Users[key], in.Ledger.Groups[key] = owned, owned
@@ -58,99 +80,181 @@ func managed(keys ...string) func(*explain.Input) {
 	}
 }
 
-// reported adds a run with a report that has one change of the object.
-func reported(kind reconcile.Kind, result reconcile.Result, hold string) func(*explain.Input) {
-	return func(in *explain.Input) {
+// reported adds a run with a report that has one change of the object. A user who is not activated
+// is inactive.
+func reported(kind reconcile.Kind, result reconcile.Result, hold string) func(*situation) {
+	return func(in *situation) {
 		in.Status = status
 		d := reconcile.Done{Change: &reconcile.Change{Kind: kind, Key: in.Key, Name: "x"}, Result: result,
 			Error: "400 no"}
+		switch kind {
+		case reconcile.ActivateUser:
+			d.Attributes = []reconcile.AttributeChange{{Path: "active", Old: "false", New: "true"}}
+		case reconcile.DeactivateUser:
+			d.Attributes = []reconcile.AttributeChange{{Path: "active", Old: "true", New: "false"}}
+		case reconcile.RenameUser:
+			d.Attributes = []reconcile.AttributeChange{{Path: "userName", Old: "old", New: "name1@example.com"}}
+		}
 		if hold != "" {
 			d.Held = []reconcile.Hold{{Gate: hold, Reason: "because"}}
 		}
-		in.Report, in.Path = &reconcile.Report{Changes: []reconcile.Done{d}}, "reports/aws/r.json"
+		in.last = &reconcile.Report{Changes: []reconcile.Done{d}}
 	}
+}
+
+// both applies two functions in order.
+func both(first, second func(*situation)) func(*situation) {
+	return func(in *situation) { first(in); second(in) }
+}
+
+// missing is a run that did not create the object.
+func missing(in *situation) { reported(createOf(in.Kind), reconcile.ResultWaiting, "")(in) }
+
+func createOf(kind string) reconcile.Kind {
+	if kind == "group" {
+		return reconcile.CreateGroup
+	}
+	return reconcile.CreateUser
+}
+
+// outside is a run that saw objects in AWS which are not declared.
+func outside(in *situation) {
+	managed()(in)
+	in.last.Counts = reconcile.Counts{Unmanaged: 3}
 }
 
 // answers are the cases of TestExplanationsAnswerInOneSentence.
 var answers = []struct {
 	name, cue, kind, key, want string
-	tune                       func(*explain.Input)
+	tune                       func(*situation)
 }{
 	{"a user that is in AWS", org, "user", "u1", `name1@example.com (u1) is in AWS and may sign in, in "a".`,
-		managed("u1")},
+		managed("u1", "a")},
 	{"a membership that a gate holds", org, "user", "u1",
-		`is in AWS and may sign in, in "a"; add-member "a" was held by gate protected: because.`,
-		func(in *explain.Input) {
-			managed("u1")(in)
-			in.Report = &reconcile.Report{Changes: []reconcile.Done{
+		`is in AWS and may sign in, in no group; not in "a" yet: held by gate protected: because.`,
+		func(in *situation) {
+			managed("u1", "a")(in)
+			in.last = &reconcile.Report{Changes: []reconcile.Done{
 				{Change: &reconcile.Change{Kind: reconcile.AddMember, Key: "a", Member: "u2"},
 					Result: reconcile.ResultFailed},
 				{Change: &reconcile.Change{Kind: reconcile.AddMember, Key: "a", Member: "u1",
 					Held: []reconcile.Hold{{Gate: "protected", Reason: "because"}}},
 					Result: reconcile.ResultHeld}}}
 		}},
-	{"before the first run", org, "user", "u1", `is not in AWS yet: no run was made yet.`, nil},
-	{"since the last run", org, "user", "u1",
-		`is not in AWS yet: the last run (2026-11-01T00:00:00Z, commit (none)) did not include it.`, managed()},
-	{"held by a gate", org, "user", "u1", `is not in AWS yet: held by gate firstContact: because.`,
+	{"a removal that a gate holds", org, "user", "u3",
+		`is in AWS and may still sign in, in "a", although in none of the groups that provisioner "aws" selects: ` +
+			`held by gate memberRemovals: because; still in "a": held by gate memberRemovals: because.`,
+		func(in *situation) {
+			managed("u3", "a")(in)
+			held := []reconcile.Hold{{Gate: "memberRemovals", Reason: "because"}}
+			in.last = &reconcile.Report{Changes: []reconcile.Done{
+				{Change: &reconcile.Change{Kind: reconcile.DeactivateUser, Key: "u3", Held: held,
+					Attributes: []reconcile.AttributeChange{{Path: "active", Old: "true", New: "false"}}},
+					Result: reconcile.ResultHeld},
+				{Change: &reconcile.Change{Kind: reconcile.RemoveMember, Key: "a", Member: "u3", Held: held},
+					Result: reconcile.ResultHeld}}}
+		}},
+	{"before the first run", org, "user", "u1", `is not known to be in AWS: no run was made yet.`, nil},
+	{"a user whom the last run did not create", org, "user", "u1", `is not in AWS yet: waiting.`, missing},
+	{"a commit that was not applied", org, "user", "u1",
+		`is not in AWS yet: the last run (2026-11-01T00:00:00Z) applied commit abc, and commit 0123456 was not ` +
+			`applied yet.`,
+		func(in *situation) {
+			managed()(in)
+			before := *status
+			before.Commit.ID = "abc"
+			in.Status, in.atRun = &before, &explain.Declared{Organization: &explain.Organization{
+				Provisioners: map[string]*schema.Provisioner{"aws": in.Provisioner}}}
+		}},
+	{"a user who equals what is declared, and is not managed", org, "user", "u1",
+		`is in AWS and may sign in, but roster does not manage the user: adopt is "never"; adopt: "match" in the ` +
+			`provisioner would take the user over.`, managed()},
+	{"held by a gate", org, "user", "u1",
+		`is in AWS and may sign in, but roster does not manage the user: held by gate firstContact: because.`,
 		reported(reconcile.AdoptUser, reconcile.ResultHeld, "firstContact")},
-	{"an adoption that is missing", org, "user", "u1", `is not in AWS yet: held by gate adopt: because.`,
+	{"an adoption that is missing", org, "user", "u1",
+		`is in AWS and may sign in, but roster does not manage the user: held by gate adopt: because.`,
 		reported(reconcile.AdoptUser, reconcile.ResultHeld, "adopt")},
 	{"refused by AWS", org, "user", "u1", `is not in AWS yet: failed: 400 no.`,
 		reported(reconcile.CreateUser, reconcile.ResultFailed, "")},
+	{"a creation without a response", org, "user", "u1",
+		`may be in AWS: run r9 sent it and got no response; the next runs look it up.`, func(in *situation) {
+			managed()(in)
+			sent := reconcile.Unconfirmed{Attempt: reconcile.Attempt{Run: "r9"}}
+			in.Ledger.Unconfirmed[reconcile.UserRef("u1")] = sent
+		}},
 	{"paused", org + `provisioners: aws: paused: {reason: "moving", until: "2027-01-01"}`, "user", "u1",
-		`is not in AWS yet: paused until 2027-01-01: moving; nothing is sent.`, managed()},
+		`is not in AWS yet: paused until 2027-01-01: moving; nothing is sent.`, missing},
 	{"disabled, and waiting", org, "user", "u1", `is not in AWS yet: disabled: only users who left the scope`,
-		func(in *explain.Input) {
+		func(in *situation) {
+			missing(in)
+			in.last.Changes = nil
+			in.atRun = &explain.Declared{Organization: &explain.Organization{
+				Provisioners: map[string]*schema.Provisioner{"aws": in.Provisioner}}}
 			p := *in.Provisioner
 			p.Enabled = false
-			in.Provisioner, in.Status = &p, status
+			in.Provisioner = &p
 		}},
 	{"in no selected group", org, "user", "u3",
 		`is not in AWS: in none of the groups that provisioner "aws" selects.`, managed()},
-	{"locked", org + `users: u1: state: "LOCKED"`, "user", "u1",
-		`is in AWS but must be inactive there: state LOCKED.`, managed("u1")},
+	{"in no selected group, with others in AWS", org, "user", "u3",
+		`is not managed by roster: in none of the groups that provisioner "aws" selects; the last run saw 3 objects ` +
+			`in AWS that roster does not manage, and roster show aws name3@example.com tells whether this is one of ` +
+			`them.`,
+		outside},
+	{"locked", org + `users: u1: state: "LOCKED"`, "user", "u1", `is in AWS but may not sign in: state LOCKED.`,
+		managed("u1", "a")},
+	{"locked, and the deactivation is held", org + `users: u1: state: "LOCKED"`, "user", "u1",
+		`is in AWS and may still sign in, in "a", although state LOCKED: held by gate protected: because.`,
+		both(reported(reconcile.DeactivateUser, reconcile.ResultHeld, "protected"), managed("u1", "a"))},
 	{"inactive and never created", org + `users: u1: state: "INACTIVE"`, "user", "u1",
 		`is not in AWS: state INACTIVE; inactive users are never created.`, managed()},
 	{"not yet valid", org + `users: u1: validFrom: "2026-12-01"`, "user", "u1",
-		`is not in AWS: state ACTIVE, not valid before 2026-12-01; inactive users are never created.`, managed()},
-	{"no longer valid", org + `users: u1: validUntil: "2026-11-01"`, "user", "u1",
-		`is in AWS but must be inactive there: state ACTIVE, no longer valid since 2026-11-01.`, managed("u1")},
+		`is not in AWS: the user is not valid before 2026-12-01 (validFrom); inactive users are never created.`,
+		managed()},
+	{"no longer valid", org + `users: u1: validUntil: "2026-10-01"`, "user", "u1",
+		`is in AWS but may not sign in: the validity of the user ended on 2026-10-01 (validUntil).`, managed("u1",
+			"a")},
+	{"no longer valid since the last run", org + `users: u1: validUntil: "2026-11-10"`, "user", "u1",
+		`is in AWS and may still sign in, in "a", although the validity of the user ended on 2026-11-10 ` +
+			`(validUntil): ` +
+			`the last run (2026-11-01T00:00:00Z, commit 0123456) did not include it; the next run plans it.`,
+		managed("u1", "a")},
 	{"left, and waiting for deletion", org + `provisioners: aws: deprovision: deleteAfterDays: 30`, "user", "u9",
-		`u9 (u9) left the scope: inactive in AWS since 2026-11-01, to be deleted after 2026-12-01.`,
-		func(in *explain.Input) {
+		`u9 (u9) is in AWS but may not sign in since 2026-11-01: no longer declared, to be deleted after 2026-12-01.`,
+		func(in *situation) {
 			in.Ledger.Users["u9"] = reconcile.Owned{ID: "id", LeftScopeAt: &left}
 		}},
-	{"no longer declared", org, "user", "u9",
-		`is still in AWS, but is no longer declared: deprovisioning is pending (deprovision: deactivate).`,
-		managed("u9")},
+	{"no longer declared", org, "user", "u9", `u9 (u9) is in AWS and may still sign in, in no group, although no ` +
+		`longer declared: the last run (2026-11-01T00:00:00Z, commit 0123456) did not include it`, managed("u9")},
+	{"removed by a commit", org, "user", "u9", `nine@example.com (u9) is in AWS and may still sign in, in no group, ` +
+		`although no longer declared since commit 89abcde of 2026-11-01 (Ada): `, func(in *situation) {
+		managed("u9")(in)
+		in.Former = &explain.Former{Name: "nine@example.com", UserID: "nine", Removed: reconcile.CommitRef{
+			ID: "89abcdef", Author: "Ada <ada@example.com>", Time: left}}
+	}},
+	{"deleted", org, "user", "u9", `x (u9) is not in AWS: no longer declared, and deleted on 2026-11-01.`,
+		func(in *situation) {
+			reported(reconcile.DeleteUser, reconcile.ResultDone, "")(in)
+			in.last.Finished = left
+			in.Earlier, in.last = &explain.RunReport{Report: in.last}, &reconcile.Report{}
+		}},
 	{"a group that is in AWS", org, "group", "a", `A (a) is in AWS, with 2 members declared.`, managed("a")},
 	{"a group that is not selected", org, "group", "b", `is not in AWS: provisioner "aws" does not select it.`,
 		managed()},
 	{"groups that are not pushed", org + `provisioners: aws: pushGroups: false`, "group", "a",
 		`is not in AWS: provisioner "aws" does not push groups.`, managed()},
-	{"a user with another key that is not in AWS yet", org + `users: u1: previously: u9: {}`, "user", "u1",
-		`name1@example.com (u1) is in AWS and may sign in, in "a"; update-user was held by gate protected: because.`,
-		func(in *explain.Input) {
-			reported(reconcile.UpdateUser, reconcile.ResultHeld, "protected")(in)
-			managed("u9")(in)
-		}},
+	{"a user with another key and name that are not in AWS yet", org + `users: u1: previously: u9: {}`, "user", "u1",
+		`name1@example.com (u1) is in AWS and may sign in, in "a"; userName is still "old": held by gate protected: ` +
+			`because.`,
+		both(reported(reconcile.RenameUser, reconcile.ResultHeld, "protected"), managed("u9", "a"))},
 	{"a user who was deactivated outside", org, "user", "u1",
-		`is in AWS but inactive there; activate-user was held by gate switchedOff: because.`,
-		func(in *explain.Input) {
-			reported(reconcile.ActivateUser, reconcile.ResultHeld, "switchedOff")(in)
-			managed("u1")(in)
-		}},
+		`is in AWS but may not sign in, although declared so: held by gate switchedOff: because.`,
+		both(reported(reconcile.ActivateUser, reconcile.ResultHeld, "switchedOff"), managed("u1", "a"))},
 	{"a user who was deleted outside", org, "user", "u1", `is no longer in AWS: held by gate vanished: because.`,
-		func(in *explain.Input) {
-			reported(reconcile.CreateUser, reconcile.ResultHeld, "vanished")(in)
-			managed("u1")(in)
-		}},
+		both(reported(reconcile.CreateUser, reconcile.ResultHeld, "vanished"), managed("u1"))},
 	{"a group that was deleted outside", org, "group", "a", `is no longer in AWS: held by gate vanished: because.`,
-		func(in *explain.Input) {
-			reported(reconcile.CreateGroup, reconcile.ResultHeld, "vanished")(in)
-			managed("a")(in)
-		}},
+		both(reported(reconcile.CreateGroup, reconcile.ResultHeld, "vanished"), managed("a"))},
 	{"a group that vanished", org, "group", "a", `is not in AWS yet: held by gate vanished: because.`,
 		reported(reconcile.CreateGroup, reconcile.ResultHeld, "vanished")},
 }
@@ -244,7 +348,7 @@ func TestGroupsThatAUserIsNotInArePaged(t *testing.T) {
 	}
 	d := reconciletest.Load(t, cue)
 	absent := func(group string) (keys []string, other string) {
-		e := explained(t, d, "user", "u1", func(in *explain.Input) { in.Group = group })
+		e := explained(t, d, "user", "u1", func(in *situation) { in.Group = group })
 		for _, f := range e.Facts {
 			switch {
 			case f.Topic == "not a member" && f.Subject == "":

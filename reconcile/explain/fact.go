@@ -14,7 +14,8 @@ var topics = []struct{ topic, title string }{
 		"declared",
 		"Declared",
 	}, {"state", "State"}, {"scope", "Scope"}, {"member", "Memberships"}, {"not a member", "Not a member of"},
-	{"value", "Values"}, {"directory", "In AWS, according to the ledger"}, {"run", "Runs"}, {"mode", "Mode"},
+	{"value", "Values"}, {"directory", "Last known in AWS"}, {"difference", "Differences"}, {"run", "Runs"},
+	{"mode", "Mode"},
 }
 
 // Section is a heading of an explanation with its facts.

@@ -12,17 +12,20 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// Find returns the key of the user or group that a word names. The word may be a key or, without
-// regard to case, a userId, an email address, a desired userName or the displayName of a group.
-// Users and groups that are no longer declared are found by key as long as a ledger has them, and
-// renamed ones by their earlier keys. The error suggests a similar name; it is fs.ErrNotExist if
-// nothing was found.
+// Find returns the key of the user or group that a word names. The word may be a key, an id in AWS
+// or, without regard to case, a userId, an email address, a desired userName or the displayName of
+// a group. Users and groups that are no longer declared are found by key and id as long as a ledger
+// has them, and renamed ones by their earlier keys. The error suggests a similar name; it is
+// fs.ErrNotExist if nothing was found.
 func Find(kind, word string, d *schema.Declarations, ledgers []*reconcile.Ledger,
 	desired []*reconcile.Desired) (string, error) {
 	n := &nameList{kind: kind, declarations: d, ledgers: ledgers, desired: desired}
 	n.findReplaced()
 	if n.has(word) {
 		return word, nil
+	}
+	if key := n.keyOfID(word); key != "" {
+		return key, nil
 	}
 	var found []string
 	for key, names := range n.all() {
@@ -92,6 +95,36 @@ func (n *nameList) owned(l *reconcile.Ledger) map[string]reconcile.Owned {
 	return l.Users
 }
 
+// keyOfID returns the key of the object with an id in AWS; "" if no ledger has the id.
+func (n *nameList) keyOfID(id string) string {
+	for _, l := range n.ledgers {
+		for key, owned := range n.owned(l) {
+			if owned.ID == id {
+				return n.currentKey(key)
+			}
+		}
+	}
+	return ""
+}
+
+// currentKey returns the key of the declared object that has a key as an earlier one, or the key.
+func (n *nameList) currentKey(key string) string {
+	if !n.replaced[key] {
+		return key
+	}
+	for current, u := range n.declarations.Users {
+		if n.kind == "user" && slices.Contains(u.Previously, key) {
+			return current
+		}
+	}
+	for current, g := range n.declarations.Groups {
+		if n.kind == "group" && slices.Contains(g.Previously, key) {
+			return current
+		}
+	}
+	return key
+}
+
 // has reports whether a word is the key of an object.
 func (n *nameList) has(word string) bool {
 	if n.declared(word) {
@@ -150,9 +183,9 @@ func (n *nameList) notFound(word string) error {
 	if meant := schema.Nearest(word, every); meant != "" {
 		hint = fmt.Sprintf("; did you mean %q?", meant)
 	}
-	what := "user has the key, userId, email address or userName"
+	what := "user has the key, userId, email address, userName or AWS id"
 	if n.kind == "group" {
-		what = "group has the key or displayName"
+		what = "group has the key, displayName or AWS id"
 	}
 	return &notFoundError{fmt.Sprintf("no %s %q, declared or in the ledger%s", what, word, hint)}
 }

@@ -2,7 +2,6 @@ package explain
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -13,261 +12,438 @@ import (
 
 // user explains a user.
 func (x *explainer) user() {
-	u, want := x.Declarations.Users[x.Key], x.Desired.Users[x.Key]
-	owned, managed := x.Ledger.Users[x.Key]
-	if u != nil && !managed {
-		owned, managed = earlierEntry(x.Ledger.Users, u.Previously)
-	}
-	if u == nil {
-		x.fact("declared", "", schema.Pos{}, "not declared")
-	} else {
-		x.out.Name = u.Email
-		x.fact("declared", "", u.Pos, "%s %s, userId %q, email %q", u.FirstName, u.LastName, u.UserID, u.Email)
-		if len(u.Previously) > 0 {
-			x.fact("declared", "", u.Pos, "earlier keys: %s", schema.QuoteList(u.Previously))
-		}
-		x.fact("state", "", u.Pos, "%s", x.condition(u))
-		x.scope(u, want)
-		x.memberships(u)
-	}
-	if want != nil {
-		if name, _ := want.Attributes.Get("userName"); name != "" {
-			x.out.Name = name
-		}
-		x.values(u, want)
-	}
-	x.ownership(owned, managed)
-	switch {
-	case x.contradiction() != "":
-		x.answer("is not managed: the ledger and AWS contradict each other%s.", x.pending())
-	case managed && want != nil && x.isOpen(reconcile.CreateUser):
-		x.answer("is no longer in AWS: %s.", x.whyMissing(reconcile.CreateUser))
-	case managed && want != nil && want.Active && x.isOpen(reconcile.ActivateUser):
-		x.answer("is in AWS but inactive there%s.", x.pending())
-	case managed && want != nil && want.Active:
-		x.answer("is in AWS and may sign in%s%s.", x.groupList(), x.pending())
-	case managed && want != nil:
-		x.answer("is in AWS but must be inactive there: %s%s.", x.condition(u), x.pending())
-	case managed && owned.LeftScopeAt != nil:
-		x.answer("left the scope: inactive in AWS since %s%s.", owned.LeftScopeAt.Format(time.DateOnly),
-			x.deletion(owned))
-	case managed && u == nil:
-		x.answer("is still in AWS, but is no longer declared: deprovisioning is pending (deprovision: %s)%s.",
-			x.Provisioner.Deprovision.Mode, x.pending())
-	case managed:
-		x.answer(
-			"is still in AWS, but in no group that provisioner %q selects: "+
-				"deprovisioning is pending (deprovision: %s)%s.",
-			x.Provisioner.Key,
-			x.Provisioner.Deprovision.Mode,
-			x.pending(),
-		)
-	case u == nil:
-		x.answer("is not in AWS: not declared.")
-	case want == nil:
-		x.answer("is not in AWS: in none of the groups that provisioner %q selects.", x.Provisioner.Key)
-	case !want.Active:
-		x.answer("is not in AWS: %s; inactive users are never created.", x.condition(u))
-	default:
-		x.answer("is not in AWS yet: %s.", x.whyMissing(reconcile.CreateUser, reconcile.AdoptUser))
-	}
-}
-
-// condition returns the state of a user with its dates.
-func (x *explainer) condition(u *schema.User) string {
-	text := "state " + string(u.State)
-	if why := reconcile.InvalidReason(u, x.Now); why != "" {
-		return text + ", " + why
-	}
-	if u.ValidUntil != nil {
-		text += ", valid until " + u.ValidUntil.Text
-	}
-	return text
-}
-
-// scope adds the fact why the user is in scope or not.
-func (x *explainer) scope(u *schema.User, want *reconcile.DesiredUser) {
-	switch {
-	case x.Desired.AllUsers:
-		x.fact("scope", "", x.Provisioner.Pos,
-			"in scope: provisioner %q selects no groups, so all users are in scope", x.Provisioner.Key)
-	case want == nil:
-		x.fact("scope", "", x.Provisioner.GroupsPos, "not in scope: to add the user, make %s a member of one of %s",
-			u.Email, schema.QuoteList(x.Provisioner.Groups))
-	default:
-		x.fact("scope", "", x.Provisioner.GroupsPos, "in scope through %s", schema.QuoteList(x.selectedGroups()))
-	}
-}
-
-// selectedGroups returns the groups of the user that the provisioner selects.
-func (x *explainer) selectedGroups() []string {
-	return slices.DeleteFunc(slices.Clone(x.Desired.Membership.GroupsOf(x.Key)), func(key string) bool {
-		return !slices.Contains(x.Desired.Selected, key)
-	})
-}
-
-func (x *explainer) groupList() string {
-	groups := x.selectedGroups()
-	if len(groups) == 0 {
-		return ", in no group"
-	}
-	return ", in " + schema.QuoteList(groups)
-}
-
-// memberships adds a fact for each group of the user, and facts about selected groups that the user
-// is not in.
-func (x *explainer) memberships(u *schema.User) {
-	selected := make(map[string]bool, len(x.Desired.Selected))
-	for _, key := range x.Desired.Selected {
-		selected[key] = true
-	}
-	absent := x.absentFrom(u, selected)
-	for _, key := range slices.Sorted(maps.Keys(x.Declarations.Groups)) {
-		if m, in := x.Desired.Member(key, u.Key); in {
-			text := x.membershipPath(key, u.Key)
-			if !selected[key] {
-				text += "; this provisioner does not select the group"
-			}
-			if f := x.fact("member", key, m.Pos, "%s", text); m.Until != nil {
-				f.Until = m.Until.Text
-			}
-		} else if absent.listed[key] {
-			at, text := x.absence(x.Declarations.Groups[key], u)
-			x.fact("not a member", key, at, "%s", text)
-		}
-	}
-	if n := absent.total - len(absent.listed); n > 0 {
-		x.fact("not a member", "", x.Provisioner.Pos, "%s that provisioner %q selects; roster explain user %s "+
-			"--group GROUP says why the user is not in one of them", schema.Count(n, "more group"), x.Provisioner.Key,
-			u.Key)
-	}
-}
-
-// maxAbsent is the number of groups that an explanation lists because the user is not in them.
-const maxAbsent = 100
-
-// absentGroups are the groups that a user is not in.
-type absentGroups struct {
-	listed map[string]bool // that the explanation lists
-	total  int
-}
-
-// absentFrom returns the selected groups that the user is not in: all of them, or if there are more
-// than an explanation lists, those in which the membership ended, and then others by key. If the
-// caller asked for a group, it returns only this group.
-func (x *explainer) absentFrom(u *schema.User, selected map[string]bool) absentGroups {
-	out := absentGroups{listed: map[string]bool{}}
+	x.observe(reconcile.CreateUser, reconcile.AdoptUser, reconcile.DeleteUser, reconcile.ReleaseUser)
+	x.observeActive()
+	x.observeGroups()
+	w := x.wanted()
+	x.userFacts(w)
+	x.userDifferences(w)
+	groups := len(x.out.Differences)
+	x.groupDifferences(w)
 	if x.Group != "" {
-		if _, in := x.Desired.Member(x.Group, u.Key); !in {
-			out.listed[x.Group], out.total = true, 1
-		}
-		return out
+		x.answerGroup(w)
+		return
 	}
-	var others []string
-	for key := range selected {
-		g := x.Declarations.Groups[key]
-		if _, in := x.Desired.Member(key, u.Key); in || g == nil {
-			continue
-		}
-		out.total++
-		if g.Member(u.Key) != nil && len(out.listed) < maxAbsent {
-			out.listed[key] = true
-		} else {
-			others = append(others, key)
-		}
+	x.answer(x.userAnswer(w), groups)
+}
+
+// wantedUser is what the declarations want of a user now.
+type wantedUser struct {
+	facts       *UserFacts // nil: the user is not declared
+	memberships []userMembership
+	inScope     bool
+	mapped      MappedUser
+}
+
+// active reports whether the user should be able to sign in.
+func (w *wantedUser) active() bool { return w.inScope && w.mapped.Active }
+
+func (x *explainer) wanted() *wantedUser {
+	w := &wantedUser{facts: x.Declared.User}
+	if w.facts == nil {
+		return w
 	}
-	slices.Sort(others)
-	for _, key := range others[:min(len(others), maxAbsent-len(out.listed))] {
-		out.listed[key] = true
+	w.memberships = x.Declared.memberships(x.Now)
+	w.inScope = inScope(x.Provisioner, w.memberships)
+	w.mapped = w.facts.Mapped[x.Provisioner.Key]
+	return w
+}
+
+// selected returns the groups of the user that the provisioner selects.
+func (x *explainer) selected(w *wantedUser) []string {
+	var out []string
+	for _, m := range w.memberships {
+		if selects(x.Provisioner, m.group) {
+			out = append(out, m.group)
+		}
 	}
 	return out
 }
 
-// membershipPath returns the path from a group to the declaration that makes a user a member.
-func (x *explainer) membershipPath(group, user string) string {
-	m, _ := x.Desired.Member(group, user)
-	text := ""
-	switch nested, included := strings.CutPrefix(m.Via, "include "); {
-	case included:
-		nested = strings.Trim(nested, `"`)
-		text = fmt.Sprintf("includes %q, there: %s", nested, x.membershipPath(nested, user))
-		if inner, _ := x.Desired.Member(nested, user); inner.Pos.File != "" {
-			text += " (" + inner.Pos.String() + ")"
-		}
-		return text
-	case m.Via == "where":
-		text = "the where rule selects " + x.rule(x.Declarations.Groups[group].Where, nil)
-	default:
-		text = "declared member"
+// selects reports whether a provisioner selects a group: its members are in scope.
+func selects(p *schema.Provisioner, group string) bool {
+	return p.AllUsers || slices.Contains(p.Groups, group)
+}
+
+// pushes reports whether a group is in AWS when all changes are made.
+func pushes(p *schema.Provisioner, group string) bool { return p.PushGroups && selects(p, group) }
+
+// userFacts adds the facts of the declarations.
+func (x *explainer) userFacts(w *wantedUser) {
+	if w.facts == nil {
+		x.formerFacts()
+		return
 	}
-	if m.Reason != "" {
-		text += fmt.Sprintf(" (%s)", m.Reason)
+	u := w.facts.User
+	x.out.Name = u.Email
+	x.fact("declared", "", u.Pos, "%s %s, userId %q, email %q", u.FirstName, u.LastName, u.UserID, u.Email)
+	if len(u.Previously) > 0 {
+		x.fact("declared", "", u.Pos, "earlier keys: %s", schema.QuoteList(u.Previously))
+	}
+	x.fact("state", "", u.Pos, "%s", condition(u, x.Now))
+	switch {
+	case x.Provisioner.AllUsers:
+		x.fact("scope", "", x.Provisioner.Pos,
+			"in scope: provisioner %q selects no groups, so all users are in scope", x.Provisioner.Key)
+	case !w.inScope:
+		x.fact("scope", "", x.Provisioner.GroupsPos, "not in scope: to add the user, make %s a member of one of %s",
+			u.Email, schema.QuoteList(x.Provisioner.Groups))
+	default:
+		x.fact("scope", "", x.Provisioner.GroupsPos, "in scope through %s", schema.QuoteList(x.selected(w)))
+	}
+	x.memberships(w)
+	if w.mapped.Error != "" {
+		x.fact("value", "", u.Pos, "the mapping fails: %s", w.mapped.Error)
+	}
+	if name := w.mapped.value("userName"); name != "" {
+		x.out.Name = name
+	}
+	x.values(w)
+}
+
+// formerFacts adds what was last declared of an object that is not declared any more.
+func (x *explainer) formerFacts() {
+	f := x.Former
+	if f == nil {
+		x.fact("declared", "", schema.Pos{}, "not declared")
+		x.out.Name = x.reportedName()
+		return
+	}
+	x.out.Name = f.Name
+	x.fact("declared", "", schema.Pos{}, "not declared since commit %s of %s (%s: %s), which removed %s",
+		f.Removed.Short(),
+		f.Removed.Time.Format(time.DateOnly), authorName(f.Removed), f.Removed.Subject, f.Pos)
+	if f.UserID != "" {
+		x.fact("declared", "", schema.Pos{}, "last declared with userId %q, email %q", f.UserID, f.Name)
+	}
+}
+
+// reportedName returns the name that AWS had for the object in the newest report that names it.
+func (x *explainer) reportedName() string {
+	reports := x.Recent
+	if x.Earlier != nil {
+		reports = append(slices.Clone(reports), *x.Earlier)
+	}
+	for _, r := range reports {
+		for i := range r.Report.Changes {
+			d := &r.Report.Changes[i]
+			switch {
+			case d.Key == x.Key && d.Member == "" && d.Name != "":
+				return d.Name
+			case x.Kind == "user" && d.Member == x.Key && d.MemberName != "":
+				return d.MemberName
+			}
+		}
+	}
+	if x.Cached != nil && x.Cached.Name != "" {
+		return x.Cached.Name
+	}
+	return x.Key
+}
+
+// userDifferences adds the differences of the user itself, the most severe first.
+func (x *explainer) userDifferences(w *wantedUser) {
+	a := &x.out.InAWS
+	update := []reconcile.Kind{reconcile.UpdateUser, reconcile.RenameUser, reconcile.ActivateUser,
+		reconcile.DeactivateUser, reconcile.AdoptUser}
+	owned, managed := x.owned()
+	switch {
+	case w.mapped.Error != "" && w.inScope:
+		x.out.Differences = append(x.out.Differences, Difference{Text: "the mapping fails", Why: w.mapped.Error})
+	case a.Presence == Unconfirmed:
+	case a.Presence == Unmanaged && w.inScope:
+		x.unmanagedDifference()
+	case !a.isPresent() && w.active():
+		x.differ("not in AWS yet", x.Key, "", reconcile.CreateUser, reconcile.AdoptUser)
+	case !a.isPresent():
+	case w.active() && a.isInactive():
+		x.differ("may not sign in yet", x.Key, "", update...)
+	case w.inScope && !w.active() && a.isActive():
+		x.differ("may still sign in", x.Key, "", update...)
+	case !w.inScope && managed && (owned.LeftScopeAt == nil || a.isActive()):
+		x.differ("still in AWS", x.Key, "", reconcile.DeactivateUser, reconcile.DeleteUser, reconcile.ReleaseUser)
+	}
+}
+
+// unmanagedDifference adds that roster does not manage a user who is declared and in AWS.
+func (x *explainer) unmanagedDifference() {
+	const text = "roster does not manage the user"
+	if x.open(x.Key, "", reconcile.AdoptUser) == nil && (x.Provisioner.Adopt == "never" || x.Provisioner.Adopt == "") {
+		x.out.Differences = append(x.out.Differences, Difference{Text: text,
+			Why: "adopt is \"never\"; adopt: \"match\" in the provisioner would take the user over"})
+		return
+	}
+	x.differ(text, x.Key, "", reconcile.AdoptUser, reconcile.CreateUser)
+}
+
+// groupDifferences adds the differences of memberships and attributes.
+func (x *explainer) groupDifferences(w *wantedUser) {
+	a := &x.out.InAWS
+	if !a.isPresent() || x.AtRun == nil && x.Cached == nil {
+		return
+	}
+	var want []string
+	if w.inScope && x.Provisioner.PushGroups {
+		want = x.selected(w)
+	}
+	for _, group := range a.Groups {
+		if !slices.Contains(want, group) {
+			x.differ(fmt.Sprintf("still in %q", group), group, x.Key, reconcile.RemoveMember)
+		}
+	}
+	if a.Presence != Managed {
+		return
+	}
+	for _, group := range want {
+		if !slices.Contains(a.Groups, group) {
+			x.differ(fmt.Sprintf("not in %q yet", group), group, x.Key, reconcile.AddMember)
+		}
+	}
+	values := slices.Clone(w.mapped.Values)
+	slices.SortStableFunc(values, func(a, b MappedValue) int { return signInName(a) - signInName(b) })
+	for _, v := range values {
+		if v.Path == "active" {
+			continue
+		}
+		if old, differs := x.openAttribute(v); differs {
+			x.differ(fmt.Sprintf("%s is still %s", v.Path, x.shown(w, old)), x.Key, "", reconcile.UpdateUser,
+				reconcile.RenameUser, reconcile.ActivateUser, reconcile.DeactivateUser)
+		}
+	}
+}
+
+// signInName returns -1 for the sign-in name, which comes first, and 0 for other attributes.
+func signInName(v MappedValue) int {
+	if v.Path == "userName" {
+		return -1
+	}
+	return 0
+}
+
+// openAttribute returns the value that AWS has instead of a wanted one, if a change of the last run
+// that would have set it was not made.
+func (x *explainer) openAttribute(want MappedValue) (old string, differs bool) {
+	for _, r := range x.Recent {
+		for i := range r.Report.Changes {
+			d := &r.Report.Changes[i]
+			if d.Key != x.Key || !d.Kind.OfUser() {
+				continue
+			}
+			for _, a := range d.Attributes {
+				if a.Path == want.Path {
+					return a.Old, d.Result != reconcile.ResultDone && a.Old != want.Value
+				}
+			}
+		}
+	}
+	return "", false
+}
+
+// userAnswer returns the answer about a user, without the differences of memberships.
+func (x *explainer) userAnswer(w *wantedUser) string {
+	a := &x.out.InAWS
+	why := ""
+	if len(x.out.Differences) > 0 {
+		why = x.out.Differences[0].Why
+	}
+	_, managed := x.owned()
+	switch {
+	case w.mapped.Error != "" && w.inScope:
+		return x.presence() + ", and its changes wait, because the mapping fails: " + why
+	case a.Presence == Contradicted:
+		return "is not managed: the ledger and AWS contradict each other: " + x.contradiction()
+	case a.Presence == Unconfirmed:
+		return fmt.Sprintf("may be in AWS: run %s sent it and got no response; the next runs look it up",
+			x.Ledger.Unconfirmed[x.ref()].Run)
+	case a.Presence == Unmanaged:
+		return x.unmanagedAnswer(w, why)
+	case a.Presence == Managed:
+		return x.managedAnswer(w, why)
+	case w.active() && managed:
+		return "is no longer in AWS: " + why
+	case w.active() && a.Presence == Unknown:
+		return "is not known to be in AWS: " + why
+	case w.active():
+		return "is not in AWS yet: " + why
+	case managed:
+		return "is no longer in AWS, and is not declared to be"
+	case a.Presence == Unknown:
+		return "is not managed by roster: " + x.whyNotWanted(w) + x.mayBeUnmanaged()
+	}
+	return "is not in AWS: " + x.whyNotWanted(w)
+}
+
+// presence returns what is known about the presence of a user as a clause.
+func (x *explainer) presence() string {
+	a := &x.out.InAWS
+	switch {
+	case a.isPresent() && a.isActive():
+		return "is in AWS and may sign in"
+	case a.isPresent() && a.isInactive():
+		return "is in AWS but may not sign in"
+	case a.isPresent():
+		return "is in AWS (a change of the sign-in got no response)"
+	}
+	return "is not in AWS"
+}
+
+func (x *explainer) groupList() string {
+	if len(x.out.InAWS.Groups) == 0 {
+		return ", in no group"
+	}
+	return ", in " + shortQuoted(x.out.InAWS.Groups)
+}
+
+// managedAnswer is the answer for a user who is in AWS and managed.
+func (x *explainer) managedAnswer(w *wantedUser, why string) string {
+	a := &x.out.InAWS
+	owned, _ := x.owned()
+	switch {
+	case w.active() && !a.isInactive():
+		return x.presence() + x.groupList()
+	case w.active():
+		return "is in AWS but may not sign in, although declared so: " + why
+	case w.inScope && a.isActive():
+		return fmt.Sprintf("is in AWS and may still sign in%s, although %s: %s", x.groupList(), x.whyNotWanted(w), why)
+	case w.inScope:
+		return x.presence() + ": " + x.whyNotWanted(w)
+	case owned.LeftScopeAt != nil && !a.isActive():
+		return fmt.Sprintf("is in AWS but may not sign in since %s: %s%s", owned.LeftScopeAt.Format(time.DateOnly),
+			x.whyNotWanted(w), x.deletion(owned))
+	case a.isActive():
+		return fmt.Sprintf("is in AWS and may still sign in%s, although %s: %s", x.groupList(), x.whyNotWanted(w), why)
+	}
+	return fmt.Sprintf("%s, and still to be deprovisioned (deprovision: %s), because %s: %s", x.presence(),
+		x.Provisioner.Deprovision.Mode, x.whyNotWanted(w), why)
+}
+
+// unmanagedAnswer is the answer for a user who is in AWS and whom roster does not manage.
+func (x *explainer) unmanagedAnswer(w *wantedUser, why string) string {
+	switch {
+	case w.inScope:
+		return x.presence() + ", but roster does not manage the user: " + why
+	case x.done(reconcile.ReleaseUser):
+		return x.presence() + ", as roster left the user (deprovision: keep): " + x.whyNotWanted(w)
+	}
+	return x.presence() + ", but roster does not manage the user: " + x.whyNotWanted(w)
+}
+
+// mayBeUnmanaged says that AWS may have an object that roster does not manage.
+func (x *explainer) mayBeUnmanaged() string {
+	complete := x.complete()
+	if complete == nil {
+		return "; no run has compared AWS with the declarations yet"
+	}
+	n := complete.Counts.Unmanaged + complete.Counts.Adoptable
+	return fmt.Sprintf("; the last run saw %s in AWS that roster does not manage, and roster show %s %s tells whether "+
+		"this is one of them", schema.Count(n, "object"), x.Provisioner.Key, x.out.Name)
+}
+
+// whyNotWanted returns why the declarations do not let the user sign in.
+func (x *explainer) whyNotWanted(w *wantedUser) string {
+	switch {
+	case w.facts == nil:
+		return x.whyNotDeclared()
+	case !w.inScope:
+		return x.whyOutOfScope(w)
+	case x.out.InAWS.isPresent():
+		return condition(w.facts.User, x.Now)
+	}
+	return condition(w.facts.User, x.Now) + "; inactive users are never created"
+}
+
+func (x *explainer) whyNotDeclared() string {
+	text := "not declared"
+	if _, managed := x.owned(); managed || x.Earlier != nil || x.Former != nil {
+		text = "no longer declared"
+	}
+	if f := x.Former; f != nil {
+		text += fmt.Sprintf(" since commit %s of %s (%s)", f.Removed.Short(), f.Removed.Time.Format(time.DateOnly),
+			authorName(f.Removed))
+	}
+	if x.out.InAWS.Presence != Absent {
+		return text
+	}
+	for _, r := range append(slices.Clone(x.Recent), x.earlier()...) {
+		for i := range r.Report.Changes {
+			d := &r.Report.Changes[i]
+			if d.Key == x.Key && d.Kind.Action() == reconcile.ActionDelete && !d.Kind.OfMembership() &&
+				d.Result == reconcile.ResultDone {
+				return text + ", and deleted on " + r.Report.Finished.Format(time.DateOnly)
+			}
+		}
 	}
 	return text
 }
 
-// absence returns why a user is not in a group, and the position of the reason.
-func (x *explainer) absence(g *schema.Group, u *schema.User) (schema.Pos, string) {
-	if m := g.Member(u.Key); m != nil && m.Until != nil {
-		return m.Pos, fmt.Sprintf("the membership ended on %s", m.Until.Text)
+func (x *explainer) earlier() []RunReport {
+	if x.Earlier == nil {
+		return nil
 	}
-	for _, nested := range slices.Sorted(maps.Keys(g.Include)) {
-		if m := x.Declarations.Groups[nested].Member(u.Key); m != nil && m.Until != nil {
-			return m.Pos, fmt.Sprintf("the membership in the included %q ended on %s", nested, m.Until.Text)
-		}
-	}
-	if g.Where != nil {
-		return g.Where.Pos, fmt.Sprintf("not a declared member, and the rule does not match: %s", x.rule(g.Where, u))
-	}
-	return g.Pos, fmt.Sprintf("not a member; to add the user, declare: groups: %q: members: %q: {}", g.Key, u.Key)
+	return []RunReport{*x.Earlier}
 }
 
-// rule returns the conditions of a rule; for a user, those that the user does not meet.
-func (x *explainer) rule(r *schema.Rule, u *schema.User) string {
-	fields := slices.Sorted(maps.Keys(r.Fields))
-	if u != nil {
-		fields = r.Mismatches(u)
-	}
-	var out []string
-	for _, name := range fields {
-		var values []string
-		for _, v := range r.Fields[name] {
-			values = append(values, fmt.Sprintf("%#v", v))
-		}
-		text := fmt.Sprintf("%s %s", name, strings.Join(values, " or "))
-		if u != nil {
-			have := "nothing"
-			if v := u.Field(name); v != nil {
-				have = fmt.Sprintf("%#v", v)
-			}
-			if t := x.Declarations.AttributeTypes[name]; t != nil && t.Redact {
-				have = "(redacted)"
-			}
-			text = fmt.Sprintf("requires %s, has %s", text, have)
-		}
-		out = append(out, text)
-	}
-	return strings.Join(out, " and ")
+// authorName returns the name of the author of a commit, without the address.
+func authorName(c reconcile.CommitRef) string {
+	name, _, _ := strings.Cut(c.Author, " <")
+	return name
 }
 
-// values adds a fact for each mapped value, at the position of its expression. It hides values that
-// equal a redacted attribute of the user.
-func (x *explainer) values(u *schema.User, want *reconcile.DesiredUser) {
-	mapping := x.Declarations.Mappings[x.Provisioner.Mapping]
-	hidden := map[string]bool{}
-	for name, v := range u.Attributes {
-		if t := x.Declarations.AttributeTypes[name]; t != nil && t.Redact {
-			hidden[fmt.Sprint(v)] = true
+// whyOutOfScope returns that no selected group has the user, with the group that is nearest to it.
+func (x *explainer) whyOutOfScope(w *wantedUser) string {
+	text := fmt.Sprintf("in none of the groups that provisioner %q selects", x.Provisioner.Key)
+	best, key, others := absence{rank: noPath}, "", 0
+	for _, group := range x.Provisioner.Groups {
+		found := x.Declared.absence(group, x.Now)
+		if found.rank == noPath {
+			continue
+		}
+		others++
+		if found.rank < best.rank {
+			best, key = found, group
 		}
 	}
-	for _, a := range want.Attributes {
-		text := fmt.Sprintf("%q", a.Value)
-		switch {
-		case a.Value == "":
-			text = "must be absent (ifEmpty: clear)"
-		case hidden[a.Value]:
-			text = "(redacted)"
-		}
-		x.fact("value", a.Path, mapping.AttributePos(a.Path), "%s", text)
+	if key == "" {
+		return text
 	}
+	text += fmt.Sprintf("; %q: %s", key, best.text)
+	if others > 1 {
+		text += fmt.Sprintf(" (and %s)", schema.Count(others-1, "more group"))
+	}
+	return text
+}
+
+// answerGroup answers why the user is, or is not, in the only group that was asked for.
+func (x *explainer) answerGroup(w *wantedUser) {
+	why := ""
+	for _, d := range x.out.Differences {
+		if d.Group == x.Group {
+			why = d.Why
+		}
+	}
+	in := slices.Contains(x.out.InAWS.Groups, x.Group)
+	of := byGroup(w.memberships)
+	m, declared := of[x.Group]
+	text := ""
+	switch {
+	case in && declared && why == "":
+		text = fmt.Sprintf("is in group %q in AWS: %s", x.Group, x.Declared.path(of, m))
+	case in:
+		text = fmt.Sprintf("is still in group %q in AWS, although no declaration makes the user a member: %s",
+			x.Group, why)
+	case declared && !pushes(x.Provisioner, x.Group):
+		text = fmt.Sprintf("is a member of group %q, which provisioner %q does not push to AWS", x.Group,
+			x.Provisioner.Key)
+	case declared && why != "":
+		text = fmt.Sprintf("is not in group %q in AWS yet: %s", x.Group, why)
+	case declared:
+		x.answer(fmt.Sprintf("is not in group %q in AWS, because the user %s", x.Group, x.userAnswer(w)),
+			len(x.out.Differences))
+		return
+	case w.facts == nil:
+		text = fmt.Sprintf("is not in group %q in AWS: %s", x.Group, x.whyNotDeclared())
+	default:
+		text = fmt.Sprintf("is not in group %q in AWS: %s", x.Group, x.Declared.absence(x.Group, x.Now).text)
+	}
+	x.answer(text, len(x.out.Differences))
 }

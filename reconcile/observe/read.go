@@ -272,3 +272,19 @@ func readEach(ctx context.Context, ids []string, options Options, read func(cont
 
 // pages returns how many pages of 100 hold n results.
 func pages(n int) int { return (n + 99) / 100 }
+
+// FullReadCalls returns the number of calls of a full read of a directory of this size, if it reads
+// the members by group and each group has at most 100 members.
+func FullReadCalls(users, groups int) int {
+	return max(1, pages(users)) + max(1, pages(groups)) + groups
+}
+
+// FullReadCalls returns the number of calls of a full read of the directory as it is cached.
+func (c *CachedDirectory) FullReadCalls() int {
+	o := c.Observed
+	byGroup := 0
+	for _, g := range o.Groups {
+		byGroup += max(1, pages(len(o.Members[g.ID])))
+	}
+	return max(1, pages(len(o.Users))) + max(1, pages(len(o.Groups))) + min(byGroup, max(1, len(o.Users)))
+}
