@@ -42,7 +42,7 @@ func (d *Desired) Next(declarations *schema.Declarations, p *schema.Provisioner,
 		return nil
 	}
 	changes := declarations.ChangedSince(d.source.declarations)
-	membership, groups := d.Membership.Next(declarations, changes, now)
+	membership, groups := declarations.NextMembership(d.Membership, changes, now)
 	if membership == nil {
 		return nil
 	}

@@ -119,7 +119,7 @@ func (a *accepted) mergeMembers(key string, memberLists []*Group, first tree.Pos
 		if first.Line > 0 {
 			merged.Pos = first
 		}
-		if !merged.addMembers(memberLists) {
+		if !merged.AddMembers(memberLists) {
 			return false
 		}
 	}

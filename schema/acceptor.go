@@ -1,11 +1,10 @@
 package schema
 
 import (
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/seed-d64a251c/roster/schema/internal/constraint"
+	"github.com/seed-d64a251c/roster/schema/internal/declaration"
 	"github.com/seed-d64a251c/roster/schema/internal/source"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
@@ -36,15 +35,14 @@ type fileResult struct {
 // acceptor checks the records of a file against the compiled schema, without collecting problems,
 // and binds the valid ones. It is not safe for concurrent use.
 type acceptor struct {
-	binder
+	*declaration.Binder
 	schema *constraint.Schema
 	arena  tree.Arena
 	result *fileResult
 }
 
 func newAcceptor(schema *constraint.Schema, context *fileContext) *acceptor {
-	b := binder{d: &Declarations{Timezone: context.zone}, dates: map[string]*Date{}}
-	return &acceptor{binder: b, schema: schema}
+	return &acceptor{Binder: declaration.NewBinder(context.zone), schema: schema}
 }
 
 // CUEFile accepts the literal records of a CUE file.
@@ -77,11 +75,11 @@ func (a *acceptor) accept(kind string, f tree.Field) {
 	validKey := a.schema.AcceptsKey(kind, f.Name) && !constraint.HasTextFinding(&n)
 	switch {
 	case validKey && kind == "users" && a.schema.Accepts(kind, &n):
-		a.result.users = append(a.result.users, a.user(f.Name, f.At.Pos(), &n))
+		a.result.users = append(a.result.users, a.User(f.Name, f.At.Pos(), &n))
 	case validKey && kind == "groups" && a.schema.AcceptsMembers(&n):
-		a.result.memberLists = append(a.result.memberLists, a.group(f.Name, f.At.Pos(), &n))
+		a.result.memberLists = append(a.result.memberLists, a.Group(f.Name, f.At.Pos(), &n))
 	case validKey && kind == "groups" && a.schema.Accepts(kind, &n):
-		a.result.groups = append(a.result.groups, a.group(f.Name, f.At.Pos(), &n))
+		a.result.groups = append(a.result.groups, a.Group(f.Name, f.At.Pos(), &n))
 	default:
 		a.result.remaining = append(a.result.remaining, recordKey{kind, f.Name})
 	}
@@ -105,34 +103,5 @@ func (r *fileResult) keys(yield func(recordKey) bool) {
 				return
 			}
 		}
-	}
-}
-
-// addMembers adds the members of other declarations of the group. It returns false if a user is a
-// member twice.
-func (g *Group) addMembers(lists []*Group) bool {
-	n := len(g.Members)
-	for _, list := range lists {
-		n += len(list.Members)
-	}
-	all := append(make([]GroupMember, 0, n), g.Members...)
-	for _, list := range lists {
-		all = append(all, list.Members...)
-	}
-	sortMembers(all)
-	g.Members = all
-	for i := range max(0, n-1) {
-		if all[i].User == all[i+1].User {
-			return false
-		}
-	}
-	return true
-}
-
-func compareMembers(a, b GroupMember) int { return strings.Compare(a.User, b.User) }
-
-func sortMembers(members []GroupMember) {
-	if !slices.IsSortedFunc(members, compareMembers) {
-		slices.SortFunc(members, compareMembers)
 	}
 }

@@ -164,10 +164,10 @@ func TestCacheAgreesWithLoad(t *testing.T) {
 // earlier are the last valid declarations; nil if there are none.
 func checkLoaded(t *testing.T, d, earlier *Declarations) {
 	t.Helper()
-	if have, want := maps.Collect(d.DatedUsers()), maps.Collect(only(d.Users, (*User).dated)); !maps.Equal(have, want) {
+	if have, want := maps.Collect(d.DatedUsers()), maps.Collect(only(d.Users, (*User).Dated)); !maps.Equal(have, want) {
 		t.Fatalf("the users with dates are %v; want %v", have, want)
 	}
-	if have, want := maps.Collect(d.DatedGroups()), maps.Collect(only(d.Groups, (*Group).dated)); !maps.Equal(have,
+	if have, want := maps.Collect(d.DatedGroups()), maps.Collect(only(d.Groups, (*Group).Dated)); !maps.Equal(have,
 		want) {
 		t.Fatalf("the groups with dates are %v; want %v", have, want)
 	}

@@ -2,12 +2,6 @@ package schema
 
 import "slices"
 
-// Changes are the users and groups in which two declarations differ: those that only one of them
-// has, and those that both have with different contents.
-type Changes struct {
-	Users, Groups []string // keys, sorted; not to be changed
-}
-
 // ChangedSince returns the users and groups in which d differs from earlier declarations. Records
 // that both have from the same Load of an unchanged file are not compared. A record that was read
 // again may be in the result although its content is the same. If a Cache loaded d directly after

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/seed-d64a251c/roster/schema/internal/declaration"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
@@ -79,7 +80,7 @@ func (d *decoder) timezone() (err error) {
 		return err
 	}
 	for _, text := range d.in.Dates {
-		date := newDate(text, d.out.Timezone)
+		date := declaration.NewDate(text, d.out.Timezone)
 		if date == nil {
 			return fmt.Errorf("date %q", text)
 		}
@@ -115,7 +116,7 @@ func (d *decoder) completeDate(date **Date) error {
 	if *date == nil {
 		return nil
 	}
-	if *date = newDate((*date).Text, d.out.Timezone); *date == nil {
+	if *date = declaration.NewDate((*date).Text, d.out.Timezone); *date == nil {
 		return errInconsistent
 	}
 	return nil
@@ -214,7 +215,7 @@ func (d *decoder) members(g *Group, list []wireMember) error {
 		}
 		g.Members = append(g.Members, m)
 	}
-	if !slices.IsSortedFunc(g.Members, compareMembers) {
+	if !slices.IsSortedFunc(g.Members, declaration.CompareMembers) {
 		return errInconsistent
 	}
 	return nil
@@ -322,7 +323,7 @@ func (d *decoder) values(list []wireValue) (Attributes, error) {
 		if err != nil || i > 0 && out[i-1].Path >= path {
 			return nil, errInconsistent
 		}
-		out = append(out, Attribute{path, w.Value})
+		out = append(out, Attribute{Path: path, Value: w.Value})
 	}
 	return out, nil
 }

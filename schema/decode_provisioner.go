@@ -23,7 +23,7 @@ func (d *decoder) provisioner(p *Provisioner, zone string) (err error) {
 	if p.Timezone, err = loadZone(zone); err != nil {
 		return err
 	}
-	if d.out.Mappings[p.Mapping] == nil || p.App != "" && d.out.Apps[p.App] == nil || !p.Auth.valid() {
+	if d.out.Mappings[p.Mapping] == nil || p.App != "" && d.out.Apps[p.App] == nil || !p.Auth.Valid() {
 		return errInconsistent
 	}
 	for _, key := range p.Groups {
@@ -51,21 +51,10 @@ func (d *decoder) provisioner(p *Provisioner, zone string) (err error) {
 			return err
 		}
 	}
-	// The validator derives the identity of a provisioner from its endpoint.
-	pv := &provisionerValidator{validator: &validator{loader: &loader{}}, p: p}
-	pv.endpoint()
-	if p.identity == "" {
+	if p.Identity() == "" {
 		return errInconsistent
 	}
 	return d.completeDate(&p.TokenExpires)
-}
-
-// valid reports whether exactly one kind of authentication is set, with its references.
-func (a Auth) valid() bool {
-	if a.OAuth2 != nil {
-		return a.Token == nil && a.OAuth2.ClientID != ""
-	}
-	return a.Token != nil
 }
 
 func (d *decoder) apps() error {

@@ -6,7 +6,6 @@ import (
 	"iter"
 	"maps"
 	"slices"
-	"time"
 
 	"cuelang.org/go/cue/ast"
 
@@ -34,7 +33,7 @@ func (d *Declarations) Encode(w io.Writer) error {
 		out.Provisioners[key] = wireProvisioner{p, zoneName(p.Timezone)}
 	}
 	scopes := d.mappingScopes()
-	undated := d.undatedMembership()
+	undated := d.principals().UndatedMembership()
 	for _, key := range slices.Sorted(maps.Keys(d.Mappings)) {
 		out.Mappings = append(out.Mappings, e.mapping(d.Mappings[key], scopes[key], undated))
 	}
@@ -60,7 +59,7 @@ func (d *Declarations) mappingScopes() map[string]map[string]bool {
 			continue
 		}
 		if undated == nil {
-			undated = d.undatedMembership()
+			undated = d.principals().UndatedMembership()
 		}
 		for _, group := range p.Groups {
 			for _, m := range undated.Group(group) {
@@ -165,7 +164,7 @@ func (d *Declarations) mappingInputs(
 			}
 			sets := [][]string{nil}
 			if m.ReadsGroups() {
-				sets = undated.groupsByDate(key)
+				sets = undated.GroupsByDate(key)
 			}
 			for _, groups := range sets {
 				for _, u := range states {
@@ -178,35 +177,9 @@ func (d *Declarations) mappingInputs(
 	}
 }
 
-// groupsByDate returns the keys of a user's groups on each date. The receiver has the members on
-// any date. The first element has all groups; in each of the others, more memberships have ended.
-func (m *Membership) groupsByDate(user string) [][]string {
-	all := m.GroupsOf(user)
-	sets := [][]string{all}
-	var ends []time.Time
-	until := make([]*Date, len(all))
-	for i, group := range all {
-		member, _ := m.Member(group, user)
-		if until[i] = member.Until; until[i] != nil {
-			ends = append(ends, until[i].End)
-		}
-	}
-	slices.SortFunc(ends, time.Time.Compare)
-	for _, end := range slices.CompactFunc(ends, time.Time.Equal) {
-		var groups []string
-		for i, group := range all {
-			if until[i] == nil || !until[i].Over(end) {
-				groups = append(groups, group)
-			}
-		}
-		sets = append(sets, groups)
-	}
-	return sets
-}
-
 // MapAll evaluates the mappings for all inputs that Encode evaluates, and drops the results.
 func (d *Declarations) MapAll() {
-	undated := d.undatedMembership()
+	undated := d.principals().UndatedMembership()
 	for key, scope := range d.mappingScopes() {
 		if m := d.Mappings[key]; m != nil {
 			for u, groups := range d.mappingInputs(m, scope, undated) {

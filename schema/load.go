@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"time"
 
 	"github.com/seed-d64a251c/roster/schema/internal/constraint"
+	"github.com/seed-d64a251c/roster/schema/internal/declaration"
 	"github.com/seed-d64a251c/roster/schema/internal/source"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
@@ -197,4 +199,47 @@ func (l *loader) readCUE(ref *tree.File, text []byte) (records []source.Record, 
 	}
 	l.dynamic.Merge(f.Dynamic)
 	return f.Records, f.Mixed
+}
+
+// bind converts the checked nodes to Declarations. It converts invalid records as far as possible,
+// so that the checks across declarations still run.
+func (l *loader) bind() *Declarations {
+	d := &Declarations{
+		Timezone:       time.UTC,
+		AttributeTypes: map[string]*AttributeType{}, Users: map[string]*User{}, Groups: map[string]*Group{},
+		Mappings: map[string]*Mapping{}, Apps: map[string]*App{}, Provisioners: map[string]*Provisioner{},
+		Assertions: map[string]*Assertion{}, Approvals: map[string]*Approval{},
+	}
+	zone := declaration.NewBinder(time.UTC)
+	if n := l.root.Child("timezone"); n != nil {
+		d.Timezone = zone.Timezone(n, "timezone", time.UTC)
+	}
+	if l.accepted != nil {
+		d.Users, d.Groups = l.accepted.users, l.accepted.groups
+	}
+	b := declaration.NewBinder(d.Timezone)
+	bindRecords(l.root, "attributeTypes", d.AttributeTypes, b.AttributeType)
+	bindRecords(l.root, "users", d.Users, b.User)
+	bindRecords(l.root, "groups", d.Groups, b.Group)
+	bindRecords(l.root, "apps", d.Apps, b.App)
+	bindRecords(l.root, "provisioners", d.Provisioners, b.Provisioner)
+	bindRecords(l.root, "assertions", d.Assertions, b.Assertion)
+	bindRecords(l.root, "approvals", d.Approvals, b.Approval)
+	l.ReportAll(zone.Problems)
+	l.ReportAll(b.Problems)
+	for _, key := range slices.Sorted(maps.Keys(l.mappingSources)) {
+		d.Mappings[key] = l.mapping(l.mappingSources[key])
+	}
+	return d
+}
+
+// bindRecords converts the records of a kind.
+func bindRecords[V any](
+	root *tree.Node, kind string, into map[string]*V, bind func(key string, at tree.Pos, n *tree.Node) *V,
+) {
+	if records := root.Child(kind); records != nil && records.Kind == tree.Struct {
+		for _, f := range records.Fields {
+			into[f.Name] = bind(f.Name, f.At.Pos(), f.Value)
+		}
+	}
 }

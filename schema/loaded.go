@@ -33,8 +33,8 @@ func newLoaded(d, earlier *Declarations, users *userDiff) *loaded {
 	known := earlier.loadedAs()
 	if known == nil || users == nil {
 		out.datedUsers, out.datedGroups = map[string]*User{}, map[string]*Group{}
-		setDated(out.datedUsers, d.Users, maps.Keys(d.Users), (*User).dated)
-		setDated(out.datedGroups, d.Groups, maps.Keys(d.Groups), (*Group).dated)
+		setDated(out.datedUsers, d.Users, maps.Keys(d.Users), (*User).Dated)
+		setDated(out.datedGroups, d.Groups, maps.Keys(d.Groups), (*Group).Dated)
 		return out
 	}
 	out.before = known.id
@@ -46,8 +46,8 @@ func newLoaded(d, earlier *Declarations, users *userDiff) *loaded {
 	slices.Sort(out.changes.Users)
 	out.changes.Users = slices.Compact(out.changes.Users)
 	out.changes.Groups = changedKeys(earlier.Groups, d.Groups)
-	out.datedUsers = nextDated(known.datedUsers, d.Users, out.changes.Users, (*User).dated)
-	out.datedGroups = nextDated(known.datedGroups, d.Groups, out.changes.Groups, (*Group).dated)
+	out.datedUsers = nextDated(known.datedUsers, d.Users, out.changes.Users, (*User).Dated)
+	out.datedGroups = nextDated(known.datedGroups, d.Groups, out.changes.Groups, (*Group).Dated)
 	return out
 }
 
@@ -82,20 +82,12 @@ func sameMap[V any](a, b map[string]V) bool {
 	return reflect.ValueOf(a).Pointer() == reflect.ValueOf(b).Pointer()
 }
 
-// dated reports whether the user has a first or last day.
-func (u *User) dated() bool { return u.ValidFrom != nil || u.ValidUntil != nil }
-
-// dated reports whether a declared membership of the group ends.
-func (g *Group) dated() bool {
-	return slices.ContainsFunc(g.Members, func(m GroupMember) bool { return m.Until != nil })
-}
-
 // DatedUsers returns the users with a first or last day, in no order.
 func (d *Declarations) DatedUsers() iter.Seq2[string, *User] {
 	if known := d.loadedAs(); known != nil {
 		return maps.All(known.datedUsers)
 	}
-	return only(d.Users, (*User).dated)
+	return only(d.Users, (*User).Dated)
 }
 
 // DatedGroups returns the groups with a declared member whose membership ends, in no order.
@@ -103,7 +95,7 @@ func (d *Declarations) DatedGroups() iter.Seq2[string, *Group] {
 	if known := d.loadedAs(); known != nil {
 		return maps.All(known.datedGroups)
 	}
-	return only(d.Groups, (*Group).dated)
+	return only(d.Groups, (*Group).Dated)
 }
 
 // only returns the records that meet a condition.

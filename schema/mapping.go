@@ -154,7 +154,7 @@ func (m *Mapping) collect(sets []bool, values []any, report reportAttribute) Att
 			if c, message, advice := a.reject(text); message != "" {
 				report(c, a.path, message, text, advice)
 			}
-			out = append(out, Attribute{a.path, text})
+			out = append(out, Attribute{Path: a.path, Value: text})
 			continue
 		}
 		switch policy := m.policy(a.path); {

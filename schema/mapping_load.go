@@ -143,7 +143,8 @@ func (l *loader) checkRequired(m *Mapping, base string) {
 	}
 	primary := slices.IndexFunc(m.catalog, func(a attribute) bool { return a.path == "emails.primary" })
 	if email && !m.sets[primary] {
-		p := tree.MissingField.Problem(m.AttributePos("emails"), base+".scim.emails[0].primary", constraint.FieldMissing)
+		path := base + ".scim.emails[0].primary"
+		p := tree.MissingField.Problem(m.AttributePos("emails"), path, constraint.FieldMissing)
 		l.Report(p.WithAdvice("add `primary: true`, because AWS requires it"))
 	}
 }

@@ -84,7 +84,7 @@ func TestNextMembershipIsThatOfTheDeclarations(t *testing.T) {
 			edited := r.edit(d)
 			now = now.Add(time.Duration(r.IntN(40)) * time.Hour)
 			want := edited.Membership(now)
-			next, again := m.Next(edited, edited.ChangedSince(d), now)
+			next, again := m.Next(edited.principals(), edited.ChangedSince(d), now)
 			if next == nil {
 				next = want
 				computed++
@@ -107,7 +107,7 @@ func TestNextMembershipIsThatOfTheDeclarations(t *testing.T) {
 					}
 				}
 			}
-			for key, members := range next.groups {
+			for key, members := range next.Groups {
 				if edited.Groups[key] == nil && len(members) > 0 {
 					t.Fatalf("seed %d, step %d: group %s is not declared, but has %v", seed, step, key, members)
 				}
@@ -142,7 +142,7 @@ func TestNextMembershipComputesOnlyTheGroupsOfTheChange(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			edited := &Declarations{Users: maps.Clone(d.Users), Groups: maps.Clone(d.Groups)}
 			test.edit(edited)
-			if _, again := m.Next(edited, edited.ChangedSince(d), m.at); !slices.Equal(again, test.want) {
+			if _, again := m.Next(edited.principals(), edited.ChangedSince(d), m.At); !slices.Equal(again, test.want) {
 				t.Errorf("groups %q were computed; want %q", again, test.want)
 			}
 		})

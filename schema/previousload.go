@@ -63,7 +63,7 @@ func (p *previousLoad) keepGroups(d *Declarations) {
 	same := true
 	for key, g := range d.Groups {
 		was := p.declarations.Groups[key]
-		if was != nil && was != g && g.same(was) {
+		if was != nil && was != g && g.Same(was) {
 			d.Groups[key] = was
 			g = was
 		}

@@ -33,3 +33,7 @@ func QuoteList(names []string) string { return tree.QuoteList(names) }
 // PanicError is the error for a panic while declarations are loaded. The cause is an error in CUE
 // or in roster that these declarations trigger.
 type PanicError = tree.PanicError
+
+// FoldName returns equal texts for names that AWS may not distinguish: those that differ only in
+// case, or in the form of Unicode in which an accent is written.
+func FoldName(name string) string { return tree.Fold(tree.Compose(name)) }

@@ -1,6 +1,10 @@
 package schema
 
-import "maps"
+import (
+	"maps"
+
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
+)
 
 // userIndex has all accepted users. It persists from Load to Load and is updated for changed files.
 type userIndex struct {
@@ -107,14 +111,14 @@ type counter struct {
 func newCounter(n int) counter { return counter{counts: make(map[string]int32, n)} }
 
 // has reports whether a value was counted.
-func (c *counter) has(value string) bool { return c.counts[fold(value)] > 0 }
+func (c *counter) has(value string) bool { return c.counts[tree.Fold(value)] > 0 }
 
 // add adds by to the count of a value. It ignores the empty value.
 func (c *counter) add(value string, by int32) {
 	if value == "" {
 		return
 	}
-	folded := fold(value)
+	folded := tree.Fold(value)
 	before := c.counts[folded]
 	switch after := before + by; {
 	case after == 0:

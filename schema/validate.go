@@ -189,20 +189,20 @@ func previousKeys[V any](v *validator, kind string, records, renamed map[string]
 	declared := map[string]string{}
 	if slices.ContainsFunc(keys, func(key string) bool { return slices.ContainsFunc(of(renamed[key]), mayHave) }) {
 		for key := range records {
-			declared[fold(key)] = key
+			declared[tree.Fold(key)] = key
 		}
 	}
 	claimed := map[string]string{}
 	for _, key := range keys {
 		for _, old := range of(records[key]) {
 			message := ""
-			if other, ok := declared[fold(old)]; ok && (other == old || other != key) {
+			if other, ok := declared[tree.Fold(old)]; ok && (other == old || other != key) {
 				message = "a declaration still has this key"
-			} else if other, ok := claimed[fold(old)]; ok {
+			} else if other, ok := claimed[tree.Fold(old)]; ok {
 				message = tree.Quote(other) + " also claims this key"
 			}
 			if message == "" {
-				claimed[fold(old)] = key
+				claimed[tree.Fold(old)] = key
 				continue
 			}
 			at := v.node(kind, key, "previously").Get(old).At.Pos()

@@ -18,7 +18,7 @@ func (v *validator) appAccess() {
 			continue
 		}
 		if undated == nil { // computed on demand, because it is slow for a million memberships
-			undated = v.d.undatedMembership()
+			undated = v.d.principals().UndatedMembership()
 		}
 		may, scope := map[string]bool{}, map[string]bool{}
 		for group := range app.Access {

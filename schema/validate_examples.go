@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/seed-d64a251c/roster/schema/internal/declaration"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
@@ -23,7 +24,6 @@ func (v *validator) examples() {
 }
 
 func (v *validator) example(m *Mapping, f tree.Field, path string) {
-	b := &binder{loader: v.loader, d: &Declarations{Timezone: v.d.Timezone}, dates: map[string]*Date{}}
 	key := f.Name
 	if k := f.Value.Child("key").Str(); k != "" {
 		key = k
@@ -32,7 +32,7 @@ func (v *validator) example(m *Mapping, f tree.Field, path string) {
 	if input == nil || input.Kind != tree.Struct {
 		return
 	}
-	user := b.user(key, f.At.Pos(), input)
+	user := declaration.NewBinder(v.d.Timezone).User(key, f.At.Pos(), input)
 	groups := slices.Sorted(slices.Values(f.Value.Child("groups").Strings()))
 	out, err := m.Map(user, groups)
 	if problems, ok := err.(tree.Problems); ok {

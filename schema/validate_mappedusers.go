@@ -35,7 +35,7 @@ func newMappedUsers(v *validator, m *Mapping) *mappedUsers {
 		userNames: newCounter(n), emails: newCounter(n),
 	}
 	if m.ReadsGroups() {
-		mu.membership = v.d.undatedMembership()
+		mu.membership = v.d.principals().UndatedMembership()
 	}
 	return mu
 }

@@ -50,7 +50,7 @@ func (v *validator) mapsAllUsers(p *Provisioner, m *Mapping) bool {
 
 // reportMappingProblems reports the problems of mapped users in the order of their keys.
 func (v *validator) reportMappingProblems() {
-	undated := v.d.undatedMembership()
+	undated := v.d.principals().UndatedMembership()
 	mapped := map[string]map[string]names{} // by mapping and user
 	counts := map[string]map[string]int{}   // of problems, by mapping and code
 	for _, key := range slices.Sorted(maps.Keys(v.d.Provisioners)) {

@@ -25,7 +25,7 @@ func (v *validator) nameIDField(s *SAML, at tree.Pos, path string) {
 }
 
 // nameIDOf returns the NameID of a user.
-func (s *SAML) nameIDOf(u *User) string {
+func nameIDOf(s *SAML, u *User) string {
 	switch s.NameID {
 	case "email":
 		return u.Email
@@ -48,7 +48,7 @@ func (v *validator) nameIDProblem(p *Provisioner, u *User, userName string) (pro
 	if app == nil || app.SAML == nil || userName == "" {
 		return problem, false
 	}
-	id := app.SAML.nameIDOf(u)
+	id := nameIDOf(app.SAML, u)
 	if id == userName && isEmailAddress(id) {
 		return problem, false
 	}

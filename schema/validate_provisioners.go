@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/seed-d64a251c/roster/schema/internal/declaration"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
@@ -31,15 +32,16 @@ func (v *validator) provisioners() {
 		pv.review()
 		pv.limits()
 		pv.auth()
-		if p.identity == "" {
+		identity := p.Identity()
+		if identity == "" {
 			continue
 		}
-		if first := identities[p.identity]; first != nil {
+		if first := identities[identity]; first != nil {
 			message := fmt.Sprintf("provisioner %s (%s) has the same tenant %s",
-				tree.Quote(first.Key), first.EndpointPos, p.identity)
+				tree.Quote(first.Key), first.EndpointPos, identity)
 			pv.Report(pv.problem(tree.SameIdentity, "endpoint", message).WithValue(tree.Quote(p.Endpoint)))
 		} else {
-			identities[p.identity] = p
+			identities[identity] = p
 		}
 	}
 	of := func(p *Provisioner) []string { return p.Previously }
@@ -62,8 +64,6 @@ func (pv *provisionerValidator) at(names ...string) tree.Pos {
 func (pv *provisionerValidator) problem(c tree.Code, field, message string) tree.Problem {
 	return c.Problem(pv.at(strings.Split(field, ".")...), pv.path+"."+field, message)
 }
-
-const passwordInURL = "must not contain a user name or password"
 
 func (pv *provisionerValidator) groups() {
 	list := pv.n.Child("groups")
@@ -139,14 +139,15 @@ func (pv *provisionerValidator) review() {
 func (pv *provisionerValidator) limits() {
 	for _, name := range slices.Sorted(maps.Keys(pv.p.Limits)) {
 		l := pv.p.Limits[name]
+		counted := declaration.CountedGate(name)
 		switch tuned := l.Min != nil || l.Percent != nil || l.Max != nil; {
-		case l.Off && l.Reason == "" && pv.n.Find("limits", name, "min") == nil && !tuned && countedGate(name):
+		case l.Off && l.Reason == "" && pv.n.Find("limits", name, "min") == nil && !tuned && counted:
 			p := pv.problem(tree.DisabledGate, "limits."+name, "the gate is turned off without a reason")
 			pv.Report(p.WithAdvice("add a `reason`"))
 		case l.Off && tuned:
 			p := pv.problem(tree.DisabledGate, "limits."+name, "the gate is turned off and tuned at the same time")
 			pv.Report(p.WithAdvice("keep one of them"))
-		case !l.Off && !tuned && countedGate(name):
+		case !l.Off && !tuned && counted:
 			p := pv.problem(tree.DisabledGate, "limits."+name, "the gate has no settings")
 			pv.Report(p.WithAdvice("set min, percent or max, or set off and reason"))
 		}
@@ -187,10 +188,10 @@ func (pv *provisionerValidator) oauthURL(path, text string) {
 	case err != nil || u.Host == "":
 		pv.Report(pv.problem(tree.BadEndpoint, path, "must be a URL with a host").WithAdvice("use https://HOST/PATH"))
 	case u.User != nil:
-		pv.Report(pv.problem(tree.SecretLiteral, path, passwordInURL))
+		pv.Report(pv.problem(tree.SecretLiteral, path, declaration.PasswordInURL))
 	case slices.ContainsFunc(slices.Sorted(maps.Keys(u.Query())), secretParameter.MatchString):
 		pv.Report(pv.problem(tree.SecretLiteral, path, "must not have a secret in the query"))
-	case u.Scheme == "http" && !loopback(u.Hostname()):
+	case u.Scheme == "http" && !declaration.IsLoopback(u.Hostname()):
 		p := pv.problem(tree.PlainHTTP, path, "would send credentials unencrypted")
 		pv.Report(p.WithValue(tree.Quote(u.Scheme + "://" + u.Host + u.Path)))
 	}

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/seed-d64a251c/roster/schema/internal/declaration"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
@@ -14,7 +15,7 @@ func (v *validator) rule(r *Rule, declared func() *tree.Node, path string) {
 	if len(r.Fields) == 0 {
 		v.Report(tree.EmptyRule.Problem(r.Pos, path, "the rule has no conditions"))
 	}
-	known := append(slices.Sorted(maps.Keys(v.d.AttributeTypes)), ruleFields...)
+	known := append(slices.Sorted(maps.Keys(v.d.AttributeTypes)), declaration.RuleFields...)
 	for name, values := range r.Fields {
 		report := func(message, value, advice string) {
 			at := r.Pos
@@ -26,7 +27,7 @@ func (v *validator) rule(r *Rule, declared func() *tree.Node, path string) {
 		typ := "string"
 		if t := v.d.AttributeTypes[name]; t != nil {
 			typ = t.Type
-		} else if !slices.Contains(ruleFields, name) {
+		} else if !slices.Contains(declaration.RuleFields, name) {
 			report("unknown user field", tree.Quote(name), tree.Suggestion(name, known, "declare it in attributeTypes"))
 			continue
 		}
@@ -137,7 +138,7 @@ func ruleTexts(values []any) string {
 func (v *validator) nearestValue(name string, values []any) string {
 	counts := map[string]int{}
 	for _, u := range v.d.Users {
-		switch have := u.ruleField(name).(type) {
+		switch have := u.Field(name).(type) {
 		case nil:
 		case []string:
 			for _, text := range have {

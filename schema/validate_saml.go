@@ -30,7 +30,7 @@ func (v *validator) rollover(p *IdentityProvider, path string) {
 	case len(active) != 1:
 		report(p.Pos, path, tree.BadSigning, "%s in phase \"active\"", tree.Count(len(active), "certificate"))
 		return
-	case len(phases["previous"])+len(phases["retired"]) > 0 && p.Signing[active[0]].isFirst():
+	case len(phases["previous"])+len(phases["retired"]) > 0 && isFirst(p.Signing[active[0]]):
 		report(p.Signing[active[0]].Pos, tree.JoinPath(path, active[0]), tree.BadRollover,
 			"must have dates for next and uploaded, because it follows another certificate")
 	}
@@ -40,7 +40,7 @@ func (v *validator) rollover(p *IdentityProvider, path string) {
 	}
 	var firsts []string
 	for _, name := range slices.Concat(phases["active"], phases["previous"], phases["retired"]) {
-		if p.Signing[name].isFirst() {
+		if isFirst(p.Signing[name]) {
 			firsts = append(firsts, name)
 		}
 	}
@@ -52,7 +52,7 @@ func (v *validator) rollover(p *IdentityProvider, path string) {
 }
 
 // isFirst reports whether a certificate may be the first one, which has no dates before "active".
-func (k *SigningKey) isFirst() bool {
+func isFirst(k *SigningKey) bool {
 	return k.Dates["next"] == nil && k.Dates["uploaded"] == nil && k.Phase != "next" && k.Phase != "uploaded"
 }
 
@@ -77,7 +77,7 @@ func (v *validator) phaseDates(k *SigningKey, path string) {
 		case i > reached && date != nil:
 			report(phase, "must not have a date: the certificate is still in phase %s", tree.Quote(k.Phase))
 		case i > reached:
-		case date == nil && !(k.isFirst() && slices.Contains([]string{"next", "uploaded", "active"}, phase)):
+		case date == nil && !(isFirst(k) && slices.Contains([]string{"next", "uploaded", "active"}, phase)):
 			report(phase, "must have a date: the certificate is already in phase %s", tree.Quote(k.Phase))
 		case date != nil && before != "" && date.Start.Before(k.Dates[before].Start):
 			report(phase, "must not be before %s (%s)", before, k.Dates[before].Text)

@@ -3,8 +3,6 @@ package schema
 import (
 	"fmt"
 	"iter"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
@@ -18,7 +16,7 @@ func hasDuplicates(n int, values iter.Seq[string]) bool {
 			continue
 		}
 		have := len(seen)
-		if seen[fold(v)] = struct{}{}; len(seen) == have {
+		if seen[tree.Fold(v)] = struct{}{}; len(seen) == have {
 			return true
 		}
 	}
@@ -66,7 +64,7 @@ func (u *duplicateFinder) addLazily(value, key string, at func() tree.Pos, path 
 	if u.seen == nil {
 		u.seen = make(map[string]firstUse, len(u.v.d.Users))
 	}
-	folded := fold(value)
+	folded := tree.Fold(value)
 	first, taken := u.seen[folded]
 	if !taken {
 		u.seen[folded] = firstUse{key, at}
@@ -79,17 +77,3 @@ func (u *duplicateFinder) addLazily(value, key string, at func() tree.Pos, path 
 	}
 	u.v.Report(p)
 }
-
-// fold returns equal texts for texts that differ only in case.
-func fold(s string) string {
-	for i := range len(s) {
-		if c := s[i]; c >= utf8.RuneSelf || 'A' <= c && c <= 'Z' {
-			return strings.ToLower(strings.ToUpper(s))
-		}
-	}
-	return s
-}
-
-// FoldName returns equal texts for names that AWS may not distinguish: those that differ only in
-// case, or in the form of Unicode in which an accent is written.
-func FoldName(name string) string { return fold(tree.Compose(name)) }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/seed-d64a251c/roster/schema/internal/declaration"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
@@ -100,15 +101,6 @@ type wireValue struct {
 	Value string `json:"v"`
 }
 
-// MarshalText returns the date as declared.
-func (d *Date) MarshalText() ([]byte, error) { return []byte(d.Text), nil }
-
-// UnmarshalText sets only Text. The decoder of Declarations adds the timezone.
-func (d *Date) UnmarshalText(text []byte) error {
-	d.Text = string(text)
-	return nil
-}
-
 // recordedResults are the results of a mapping that another process has evaluated.
 type recordedResults struct {
 	readsGroups bool
@@ -155,7 +147,8 @@ func sameMappingInput(a, b *User) bool {
 		return true
 	}
 	if a.UserID != b.UserID || a.FirstName != b.FirstName || a.LastName != b.LastName || a.Email != b.Email ||
-		dateText(a.ValidFrom) != dateText(b.ValidFrom) || dateText(a.ValidUntil) != dateText(b.ValidUntil) ||
+		declaration.DateText(a.ValidFrom) != declaration.DateText(b.ValidFrom) ||
+		declaration.DateText(a.ValidUntil) != declaration.DateText(b.ValidUntil) ||
 		len(a.Attributes) != len(b.Attributes) {
 		return false
 	}

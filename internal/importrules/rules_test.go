@@ -90,6 +90,12 @@ var rules = []rule{
 		reason:    "constraint decides about single records; it opens no file and does not know what they are for",
 	},
 	{
+		packages:  []string{"./schema/internal/declaration"},
+		forbidden: []string{"./...", "io/fs", "log", "log/slog", "net/http", "os", "os/..."},
+		allowed:   []string{"./internal/civil", "./schema/internal/tree"},
+		reason:    "declarations are values; they do not depend on a format, on CUE or on what is decided from them",
+	},
+	{
 		packages:  []string{"./schema"},
 		forbidden: []string{"./..."},
 		allowed:   []string{"./internal/civil", "./schema/internal/..."},

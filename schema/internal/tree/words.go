@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Nearest returns the name with the smallest edit distance, or "" if the distance is large for the
@@ -104,4 +105,14 @@ func FirstSentence(doc string) string {
 		doc = doc[:i]
 	}
 	return strings.TrimSuffix(doc, ".")
+}
+
+// Fold returns equal texts for texts that differ only in case.
+func Fold(s string) string {
+	for i := range len(s) {
+		if c := s[i]; c >= utf8.RuneSelf || 'A' <= c && c <= 'Z' {
+			return strings.ToLower(strings.ToUpper(s))
+		}
+	}
+	return s
 }

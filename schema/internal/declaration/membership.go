@@ -1,4 +1,4 @@
-package schema
+package declaration
 
 import (
 	"fmt"
@@ -12,10 +12,11 @@ import (
 // Membership has the members of each group at one moment: include is flattened, rules are applied,
 // and ended memberships are omitted. It ignores the validity of users.
 type Membership struct {
-	groups map[string][]GroupMember
+	Groups map[string][]GroupMember
 
-	declarations *Declarations // nil for an empty Membership
-	at           time.Time     // the moment
+	// declared are the users and groups; its maps are nil for an empty Membership.
+	declared Principals
+	At       time.Time // the moment
 	// nextEnd is the earliest end of a declared membership after that moment; nil if there is none.
 	nextEnd *Date
 
@@ -30,12 +31,12 @@ type Membership struct {
 }
 
 // Group returns the members of a group, sorted by user key. The caller must not modify them.
-func (m *Membership) Group(key string) []GroupMember { return m.groups[key] }
+func (m *Membership) Group(key string) []GroupMember { return m.Groups[key] }
 
 // Ended returns the membership of a user that has ended: of several, the one that lasted longest.
 // It returns false for a member, and for a user who was never one. It may be called concurrently.
 func (m *Membership) Ended(group, user string) (GroupMember, bool) {
-	if m.declarations == nil {
+	if m.declared.Groups == nil {
 		return GroupMember{}, false
 	}
 	if _, member := m.Member(group, user); member {
@@ -51,7 +52,7 @@ func (m *Membership) onAnyDate(group string) []GroupMember {
 	defer m.dated.Unlock()
 	members, found := m.undated[group]
 	if !found {
-		f := &flattener{d: m.declarations, lasts: func(*Date) bool { return true }, done: map[string][]GroupMember{}}
+		f := &flattener{declared: m.declared, lasts: func(*Date) bool { return true }, done: map[string][]GroupMember{}}
 		members = f.group(group)
 		if m.undated == nil {
 			m.undated = map[string][]GroupMember{}
@@ -63,7 +64,7 @@ func (m *Membership) onAnyDate(group string) []GroupMember {
 
 // Member returns the membership of a user; false if the user is not a member.
 func (m *Membership) Member(group, user string) (GroupMember, bool) {
-	return findMember(m.groups[group], user)
+	return findMember(m.Groups[group], user)
 }
 
 // findMember finds a user among sorted members.
@@ -87,7 +88,7 @@ func (m *Membership) indexUsers() {
 	numbers := map[string]int32{}
 	var counts []int32
 	total := 0
-	for _, members := range m.groups {
+	for _, members := range m.Groups {
 		total += len(members)
 		for i := range members {
 			n, ok := numbers[members[i].User]
@@ -104,9 +105,9 @@ func (m *Membership) indexUsers() {
 	for i, n := range counts {
 		lists[i], all = all[:0:n], all[n:]
 	}
-	for _, key := range slices.Sorted(maps.Keys(m.groups)) {
-		for i := range m.groups[key] {
-			n := numbers[m.groups[key][i].User]
+	for _, key := range slices.Sorted(maps.Keys(m.Groups)) {
+		for i := range m.Groups[key] {
+			n := numbers[m.Groups[key][i].User]
 			lists[n] = append(lists[n], key) // sorted, because the groups are
 		}
 	}
@@ -117,31 +118,31 @@ func (m *Membership) indexUsers() {
 }
 
 // Membership returns the members of each group at now.
-func (d *Declarations) Membership(now time.Time) *Membership {
-	m := d.membership(func(until *Date) bool { return !until.Over(now) })
-	m.at = now
+func (p Principals) Membership(now time.Time) *Membership {
+	m := p.membership(func(until *Date) bool { return !until.Over(now) })
+	m.At = now
 	return m
 }
 
-// undatedMembership returns the members of each group on any date.
-func (d *Declarations) undatedMembership() *Membership {
-	return d.membership(func(*Date) bool { return true })
+// UndatedMembership returns the members of each group on any date.
+func (p Principals) UndatedMembership() *Membership {
+	return p.membership(func(*Date) bool { return true })
 }
 
-func (d *Declarations) membership(lasts func(*Date) bool) *Membership {
-	f := &flattener{d: d, lasts: lasts, done: make(map[string][]GroupMember, len(d.Groups))}
+func (p Principals) membership(lasts func(*Date) bool) *Membership {
+	f := &flattener{declared: p, lasts: lasts, done: make(map[string][]GroupMember, len(p.Groups))}
 	f.applyRules(func(*Group) bool { return true })
-	for key := range d.Groups {
+	for key := range p.Groups {
 		f.group(key)
 	}
-	return &Membership{groups: f.done, declarations: d, nextEnd: f.nextEnd}
+	return &Membership{Groups: f.done, declared: p, nextEnd: f.nextEnd}
 }
 
 // flattener computes the effective members of each group, after those of the groups that it
 // includes.
 type flattener struct {
-	d     *Declarations
-	lasts func(*Date) bool
+	declared Principals
+	lasts    func(*Date) bool
 	// rules are the users that each group's rule selects, sorted.
 	rules map[string][]string
 	done  map[string][]GroupMember
@@ -153,7 +154,7 @@ type flattener struct {
 func (f *flattener) applyRules(applies func(*Group) bool) {
 	f.rules = map[string][]string{}
 	var ruled []*Group
-	for _, g := range f.d.Groups {
+	for _, g := range f.declared.Groups {
 		if g.Where != nil && applies(g) {
 			ruled = append(ruled, g)
 		}
@@ -162,8 +163,8 @@ func (f *flattener) applyRules(applies func(*Group) bool) {
 		return
 	}
 	selected := make([][]string, len(ruled))
-	for _, key := range slices.Sorted(maps.Keys(f.d.Users)) {
-		u := f.d.Users[key]
+	for _, key := range slices.Sorted(maps.Keys(f.declared.Users)) {
+		u := f.declared.Users[key]
 		for i, g := range ruled {
 			if g.Where.Matches(u) {
 				selected[i] = append(selected[i], key)
@@ -182,7 +183,7 @@ func (f *flattener) group(key string) []GroupMember {
 		return have
 	}
 	f.done[key] = nil
-	g := f.d.Groups[key]
+	g := f.declared.Groups[key]
 	if g == nil {
 		return nil
 	}
@@ -246,45 +247,28 @@ func (f *flattener) indirect(g *Group, members []GroupMember) []GroupMember {
 	return out
 }
 
-// Matches reports whether a user has one of the values in each field of the rule.
-func (r *Rule) Matches(u *User) bool {
-	for name, values := range r.Fields {
-		have := u.ruleField(name)
-		if have == nil || !slices.ContainsFunc(values, func(v any) bool { return equalOrIn(v, have) }) {
-			return false
+// GroupsByDate returns the keys of a user's groups on each date. The receiver has the members on
+// any date. The first element has all groups; in each of the others, more memberships have ended.
+func (m *Membership) GroupsByDate(user string) [][]string {
+	all := m.GroupsOf(user)
+	sets := [][]string{all}
+	var ends []time.Time
+	until := make([]*Date, len(all))
+	for i, group := range all {
+		member, _ := m.Member(group, user)
+		if until[i] = member.Until; until[i] != nil {
+			ends = append(ends, until[i].End)
 		}
 	}
-	return true
-}
-
-// Mismatches returns the fields of the rule in which a user has none of the values, sorted.
-func (r *Rule) Mismatches(u *User) []string {
-	var out []string
-	for _, name := range slices.Sorted(maps.Keys(r.Fields)) {
-		if one := (&Rule{Fields: map[string][]any{name: r.Fields[name]}}); !one.Matches(u) {
-			out = append(out, name)
+	slices.SortFunc(ends, time.Time.Compare)
+	for _, end := range slices.CompactFunc(ends, time.Time.Equal) {
+		var groups []string
+		for i, group := range all {
+			if until[i] == nil || !until[i].Over(end) {
+				groups = append(groups, group)
+			}
 		}
+		sets = append(sets, groups)
 	}
-	return out
-}
-
-// Field returns the value of a field that a rule may name: string, bool, int64, []string, or nil.
-func (u *User) Field(name string) any { return u.ruleField(name) }
-
-func equalOrIn(want, have any) bool {
-	if list, ok := have.([]string); ok {
-		s, ok := want.(string)
-		return ok && slices.Contains(list, s)
-	}
-	return want == have
-}
-
-// ruleFields are the fields that a rule may name, except custom attributes.
-var ruleFields = []string{"email", "emailDomain", "emailLocal", "firstName", "lastName", "state", "userId"}
-
-func (u *User) ruleField(name string) any {
-	if slices.Contains(ruleFields, name) {
-		return (&userInput{user: u}).field(name)
-	}
-	return u.Attributes[name]
+	return sets
 }

@@ -1,4 +1,4 @@
-package schema
+package declaration
 
 import (
 	"maps"
@@ -9,80 +9,50 @@ import (
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
-// bind converts the checked nodes to Declarations. It converts invalid records as far as possible,
-// so that the checks across declarations still run.
-func (l *loader) bind() *Declarations {
-	d := &Declarations{
-		Timezone:       time.UTC,
-		AttributeTypes: map[string]*AttributeType{}, Users: map[string]*User{}, Groups: map[string]*Group{},
-		Mappings: map[string]*Mapping{}, Apps: map[string]*App{}, Provisioners: map[string]*Provisioner{},
-		Assertions: map[string]*Assertion{}, Approvals: map[string]*Approval{},
-	}
-	if n := l.root.Child("timezone"); n != nil {
-		d.Timezone = l.zone(n, "timezone", time.UTC)
-	}
-	if l.accepted != nil {
-		d.Users, d.Groups = l.accepted.users, l.accepted.groups
-	}
-	b := &binder{loader: l, d: d, dates: map[string]*Date{}}
-	each := func(kind string, bind func(key string, at tree.Pos, n *tree.Node)) {
-		if records := l.root.Child(kind); records != nil && records.Kind == tree.Struct {
-			for _, f := range records.Fields {
-				bind(f.Name, f.At.Pos(), f.Value)
-			}
-		}
-	}
-	each("attributeTypes", b.attributeType)
-	each("users", func(key string, at tree.Pos, n *tree.Node) { d.Users[key] = b.user(key, at, n) })
-	each("groups", func(key string, at tree.Pos, n *tree.Node) { d.Groups[key] = b.group(key, at, n) })
-	each("apps", b.app)
-	each("provisioners", b.provisioner)
-	each("assertions", b.assertion)
-	each("approvals", b.approval)
-	for _, key := range slices.Sorted(maps.Keys(l.mappingSources)) {
-		d.Mappings[key] = l.mapping(l.mappingSources[key])
-	}
-	return d
-}
-
-// binder builds one Declarations.
-type binder struct {
-	*loader
-	d *Declarations
+// Binder converts checked nodes to declarations. It converts invalid ones as far as possible, so
+// that checks across declarations still run. It is not safe for concurrent use.
+type Binder struct {
+	zone *time.Location
 	// dates are shared by text, because many memberships end on the same date.
 	dates map[string]*Date
+	// Problems are the unknown timezones so far.
+	Problems tree.Problems
 }
 
-// zone returns a timezone by name, or otherwise if there is none.
-func (l *loader) zone(n *tree.Node, path string, otherwise *time.Location) *time.Location {
+// NewBinder returns a binder for declarations whose bare dates are in a timezone.
+func NewBinder(zone *time.Location) *Binder { return &Binder{zone: zone, dates: map[string]*Date{}} }
+
+// Timezone returns a timezone by name, or otherwise if there is none.
+func (b *Binder) Timezone(n *tree.Node, path string, otherwise *time.Location) *time.Location {
 	name := n.Str()
 	if name == "" {
 		return otherwise
 	}
 	zone, err := time.LoadLocation(name)
 	if err != nil || name == "Local" {
-		l.Report(tree.BadTimezone.Problem(n.At.Pos(), path, "unknown timezone").WithValue(tree.Quote(name)))
+		p := tree.BadTimezone.Problem(n.At.Pos(), path, "unknown timezone").WithValue(tree.Quote(name))
+		b.Problems = append(b.Problems, p)
 		return otherwise
 	}
 	return zone
 }
 
 // date returns the date of a node, or nil. The compiled schema has rejected invalid dates.
-func (b *binder) date(n *tree.Node) *Date {
+func (b *Binder) date(n *tree.Node) *Date {
 	text := n.Str()
 	if text == "" {
 		return nil
 	}
 	have, ok := b.dates[text]
 	if !ok {
-		have = newDate(text, b.d.Timezone)
+		have = NewDate(text, b.zone)
 		b.dates[text] = have
 	}
 	return have
 }
 
-// newDate parses a date. It returns nil if the text is invalid.
-func newDate(text string, zone *time.Location) *Date {
+// NewDate parses a date. It returns nil if the text is invalid.
+func NewDate(text string, zone *time.Location) *Date {
 	if day, err := civil.ParseDate(text); err == nil {
 		return &Date{Text: text, Start: day.Start(zone), End: day.End(zone)}
 	}
@@ -92,13 +62,13 @@ func newDate(text string, zone *time.Location) *Date {
 	return nil
 }
 
-func (b *binder) attributeType(key string, at tree.Pos, n *tree.Node) {
-	b.d.AttributeTypes[key] = &AttributeType{
-		Key: key, Pos: at, Type: n.Child("type").Str(), Redact: n.Child("redact").Bool(),
-	}
+// AttributeType converts a custom attribute.
+func (b *Binder) AttributeType(key string, at tree.Pos, n *tree.Node) *AttributeType {
+	return &AttributeType{Key: key, Pos: at, Type: n.Child("type").Str(), Redact: n.Child("redact").Bool()}
 }
 
-func (b *binder) user(key string, at tree.Pos, n *tree.Node) *User {
+// User converts a user.
+func (b *Binder) User(key string, at tree.Pos, n *tree.Node) *User {
 	u := &User{Key: key, Pos: at}
 	for _, f := range n.Fields {
 		switch v := f.Value; f.Name {
@@ -130,7 +100,8 @@ func (b *binder) user(key string, at tree.Pos, n *tree.Node) *User {
 	return u
 }
 
-func (b *binder) group(key string, at tree.Pos, n *tree.Node) *Group {
+// Group converts a group.
+func (b *Binder) Group(key string, at tree.Pos, n *tree.Node) *Group {
 	g := &Group{Key: key, Pos: at}
 	for _, f := range n.Fields {
 		switch v := f.Value; f.Name {

@@ -1,4 +1,4 @@
-package schema
+package declaration
 
 import "slices"
 
@@ -9,6 +9,6 @@ func CountedGates() []string {
 	return []string{"maxRemovals", "memberRemovals", "signInNames", "updates", "activations"}
 }
 
-// countedGate reports whether a gate has a limit. For the other gates the schema itself requires a
+// CountedGate reports whether a gate has a limit. For the other gates the schema itself requires a
 // reason.
-func countedGate(name string) bool { return slices.Contains(CountedGates(), name) }
+func CountedGate(name string) bool { return slices.Contains(CountedGates(), name) }

@@ -1,4 +1,4 @@
-package schema
+package declaration
 
 import (
 	"cmp"
@@ -9,7 +9,8 @@ import (
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
-func (b *binder) app(key string, at tree.Pos, n *tree.Node) {
+// App converts an app.
+func (b *Binder) App(key string, at tree.Pos, n *tree.Node) *App {
 	a := &App{Key: key, Pos: at, DisplayName: n.Child("displayName").Str(), Access: map[string]*Access{}}
 	if access := n.Child("access"); access != nil {
 		for _, f := range access.Fields {
@@ -24,10 +25,10 @@ func (b *binder) app(key string, at tree.Pos, n *tree.Node) {
 			IdentityProvider: b.identityProvider(s.Value.Get("identityProvider")),
 		}
 	}
-	b.d.Apps[key] = a
+	return a
 }
 
-func (b *binder) identityProvider(f *tree.Field) *IdentityProvider {
+func (b *Binder) identityProvider(f *tree.Field) *IdentityProvider {
 	if f == nil {
 		return nil
 	}
@@ -80,7 +81,8 @@ func secret(f *tree.Field) *SecretRef {
 	return s
 }
 
-func (b *binder) provisioner(key string, at tree.Pos, n *tree.Node) {
+// Provisioner converts a provisioner.
+func (b *Binder) Provisioner(key string, at tree.Pos, n *tree.Node) *Provisioner {
 	endpoint, groups := n.Child("endpoint"), n.Child("groups")
 	p := &Provisioner{
 		Key: key, Pos: at, Enabled: n.Child("enabled").Bool(),
@@ -89,7 +91,7 @@ func (b *binder) provisioner(key string, at tree.Pos, n *tree.Node) {
 		Endpoint: endpoint.Str(), EndpointPos: endpoint.PosOr(at),
 		Auth: b.auth(n.Child("auth")), TokenExpires: b.date(n.Child("tokenExpires")),
 		Schedule: n.Child("schedule").Str(),
-		Timezone: b.zone(n.Child("timezone"), tree.JoinPath("provisioners", key)+".timezone", b.d.Timezone),
+		Timezone: b.Timezone(n.Child("timezone"), tree.JoinPath("provisioners", key)+".timezone", b.zone),
 		Windows:  map[string]*Window{},
 		Deprovision: Deprovision{
 			Mode:            n.Find("deprovision", "mode").Str(),
@@ -135,7 +137,7 @@ func (b *binder) provisioner(key string, at tree.Pos, n *tree.Node) {
 	if concurrency := n.Find("rate", "concurrency").Int(); concurrency != nil {
 		p.Rate.Concurrency = *concurrency
 	}
-	b.d.Provisioners[key] = p
+	return p
 }
 
 // review returns the review rule of a provisioner in its short or its long form.
@@ -152,7 +154,7 @@ func review(provisioner *tree.Node, at tree.Pos) Review {
 	return out
 }
 
-func (b *binder) auth(n *tree.Node) Auth {
+func (b *Binder) auth(n *tree.Node) Auth {
 	if f := n.Get("token"); f != nil {
 		return Auth{Token: secret(f)}
 	}
@@ -169,7 +171,8 @@ func (b *binder) auth(n *tree.Node) Auth {
 	}}
 }
 
-func (b *binder) assertion(key string, at tree.Pos, n *tree.Node) {
+// Assertion converts an assertion.
+func (b *Binder) Assertion(key string, at tree.Pos, n *tree.Node) *Assertion {
 	a := &Assertion{Key: key, Pos: at, Reason: n.Child("reason").Str(), Disjoint: n.Child("disjoint").Strings()}
 	if least := n.Child("atLeast"); least != nil {
 		a.AtLeast = &AtLeast{Group: least.Child("group").Str()}
@@ -183,11 +186,10 @@ func (b *binder) assertion(key string, at tree.Pos, n *tree.Node) {
 			a.Only.Where = bindRule(*where)
 		}
 	}
-	b.d.Assertions[key] = a
+	return a
 }
 
-func (b *binder) approval(key string, at tree.Pos, n *tree.Node) {
-	b.d.Approvals[key] = &Approval{
-		Key: key, Pos: at, Reason: n.Child("reason").Str(), Expires: b.date(n.Child("expires")),
-	}
+// Approval converts an approval.
+func (b *Binder) Approval(key string, at tree.Pos, n *tree.Node) *Approval {
+	return &Approval{Key: key, Pos: at, Reason: n.Child("reason").Str(), Expires: b.date(n.Child("expires"))}
 }
