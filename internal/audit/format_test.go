@@ -38,8 +38,9 @@ func TestTheJournalFormatIsThatOfItsGoldenFile(t *testing.T) {
 	}
 	golden := formattest.Read(t, "journal-v1.jsonl")
 	run, err := parseJournal("journal-v1.jsonl", bytes.NewReader(golden))
-	if err != nil || len(run.Entries) != 2 || run.Entries[0].Ended || !run.Entries[1].Ended {
-		t.Fatalf("the journal has %+v, %v; want an intent and the two entries of a write", run, err)
+	if err != nil || len(run.Entries) != 3 || run.Entries[0].Ended || !run.Entries[1].Ended ||
+		!run.Entries[2].Ended {
+		t.Fatalf("the journal has %+v, %v; want an intent, the two entries of a write, and its end", run, err)
 	}
 	var records []journalRecord
 	for line := range bytes.Lines(golden) {

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,6 +28,7 @@ type journal struct {
 	writing sync.Mutex // guards the file and the fields below
 	end     int64      // of the last line that is on disk
 	broken  error      // permanent: the state of the file is unknown
+	lines   bytes.Buffer
 }
 
 // batch is the records that share a write and an fsync.
@@ -36,13 +38,14 @@ type batch struct {
 	err     error
 }
 
-// journalRecord is the content of a line: an intent or an entry.
+// journalRecord is the content of a line: an intent, an entry or the end of a write.
 type journalRecord struct {
 	// SyncedBytes is the length of the file on disk before the line was written. A damaged line
 	// before it is corruption; a damaged line after it was cut off by a crash.
 	SyncedBytes int64             `json:"syncedBytes"`
 	Intent      *reconcile.Intent `json:"intent,omitempty"`
 	Entry       *reconcile.Entry  `json:"entry,omitempty"`
+	End         *writeEnd         `json:"end,omitempty"`
 }
 
 // journalLine is a record as it is written, with the CRC-32C of its bytes.
@@ -102,15 +105,14 @@ func (j *journal) write(records []journalRecord) error {
 	if j.broken != nil {
 		return j.broken
 	}
-	var lines []byte
-	for _, r := range records {
-		r.SyncedBytes = j.end
-		l, err := encodeLine(r)
-		if err != nil {
+	j.lines.Reset()
+	for i := range records {
+		records[i].SyncedBytes = j.end
+		if err := appendLine(&j.lines, &records[i]); err != nil {
 			return err
 		}
-		lines = append(lines, l...)
 	}
+	lines := j.lines.Bytes()
 	if _, err := j.f.WriteAt(lines, j.end); err != nil {
 		if truncated := j.f.Truncate(j.end); truncated != nil {
 			j.broken = fmt.Errorf("the state of journal %s is unknown: %w", j.name, errors.Join(err, truncated))
@@ -129,13 +131,21 @@ func (j *journal) write(records []journalRecord) error {
 // lineBegin is how each line begins.
 const lineBegin = `{"version"`
 
-func encodeLine(r journalRecord) ([]byte, error) {
-	record, err := json.Marshal(r)
-	if err != nil {
-		return nil, err
+// appendLine appends the line of a record.
+func appendLine(lines *bytes.Buffer, r *journalRecord) error {
+	begin := lines.Len()
+	fmt.Fprintf(lines, lineBegin+`:%d,"crc32c":"`, version)
+	at := lines.Len()
+	lines.WriteString(`00000000","record":`)
+	record := lines.Len()
+	if err := json.NewEncoder(lines).Encode(r); err != nil {
+		lines.Truncate(begin)
+		return err
 	}
-	out := fmt.Appendf(nil, lineBegin+`:%d,"crc32c":"%s","record":`, version, checksum(record))
-	return append(append(out, record...), '}', '\n'), nil
+	lines.Truncate(lines.Len() - 1) // the line feed of the encoder
+	copy(lines.Bytes()[at:], checksum(lines.Bytes()[record:]))
+	lines.WriteString("}\n")
+	return nil
 }
 
 // close closes the file and keeps its content.

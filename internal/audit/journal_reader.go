@@ -82,6 +82,7 @@ type journalReader struct {
 	line      int
 	offset    int64
 	out       *reconcile.Interrupted
+	writes    writes
 	damaged   *CorruptError
 	damagedAt int64 // where the damaged line begins
 }
@@ -99,6 +100,9 @@ func parseJournal(name string, from io.Reader) (*reconcile.Interrupted, error) {
 		if errors.Is(err, io.EOF) {
 			if r.out == nil && r.damaged != nil && !(r.line == 1 && unfinished(text)) {
 				return nil, r.damaged
+			}
+			if r.out != nil {
+				r.out.Entries = r.writes.entries
 			}
 			return r.out, nil
 		}
@@ -133,13 +137,17 @@ func (r *journalReader) readLine(text []byte) error {
 	if record.SyncedBytes > at {
 		return &CorruptError{File: r.name, Line: r.line, Err: errors.New("lines before it are missing")}
 	}
+	run, _ := record.run()
 	switch {
 	case record.Intent != nil && r.out == nil:
 		r.out = &reconcile.Interrupted{Intent: *record.Intent}
-	case record.Entry != nil && r.out != nil && record.Entry.Run == r.out.Intent.Run:
-		r.out.Entries = append(r.out.Entries, *record.Entry)
+	case record.Intent == nil && r.out != nil && run == r.out.Intent.Run:
+		err = r.writes.add(record)
 	default:
-		return &CorruptError{File: r.name, Line: r.line, Err: errors.New("the line does not belong to this run")}
+		err = errors.New("the line does not belong to this run")
+	}
+	if err != nil {
+		return &CorruptError{File: r.name, Line: r.line, Err: err}
 	}
 	return nil
 }
@@ -167,8 +175,8 @@ func decodeLine(text []byte) (*journalRecord, error) {
 	if err := json.Unmarshal(l.Record, &record); err != nil {
 		return nil, err
 	}
-	if (record.Intent == nil) == (record.Entry == nil) {
-		return nil, errors.New("it is neither an intent nor an entry")
+	if _, ok := record.run(); !ok {
+		return nil, errNotARecord
 	}
 	return &record, nil
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -15,11 +16,18 @@ import (
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
+// encodeLine returns the line of a record.
+func encodeLine(r journalRecord) ([]byte, error) {
+	var line bytes.Buffer
+	err := appendLine(&line, &r)
+	return line.Bytes(), err
+}
+
 func entryOf(run string, seq int, ended bool) journalRecord {
-	return journalRecord{Entry: &reconcile.Entry{Run: run, Provisioner: prov, Seq: seq, Ended: ended,
+	return recordOf(&reconcile.Entry{Run: run, Provisioner: prov, Seq: seq, Ended: ended,
 		Time: time.Unix(0, 0).UTC(),
 		Changes: []reconcile.Done{{Change: &reconcile.Change{Kind: reconcile.CreateUser, Key: fmt.Sprint("u-", seq),
-			Name: "a \"b\"\n"}}}}}
+			Name: "a \"b\"\n"}}}})
 }
 
 // writtenJournal returns the content of a journal with an intent and n entries.
@@ -104,6 +112,79 @@ func TestJournalReadsWhatItWrote(t *testing.T) {
 	}
 	if got, err := readJournal(name + "x"); got != nil || err != nil {
 		t.Errorf("without a journal, readJournal returns %v, %v", got, err)
+	}
+}
+
+func TestTheEndOfAWriteHasOnlyTheResultsOfItsChanges(t *testing.T) {
+	changes := func(results ...reconcile.Done) []reconcile.Done {
+		for i := range results {
+			results[i].Change = &reconcile.Change{Kind: reconcile.AddMember, Key: "sre", ID: "g-1",
+				Member: fmt.Sprint("u-", i), Name: "Site reliability"}
+		}
+		return results
+	}
+	created := changes(reconcile.Done{Result: reconcile.ResultDone, RequestID: "r-1", Duration: 5},
+		reconcile.Done{Result: reconcile.ResultDone, RequestID: "r-1", Duration: 5})
+	unlike := changes(reconcile.Done{Result: reconcile.ResultDone},
+		reconcile.Done{Result: reconcile.ResultFailed, Error: "no"})
+	asked := changes(reconcile.Done{Result: reconcile.ResultDone, SentBy: &reconcile.Attempt{Run: "run-0"}})
+	for _, tt := range []struct {
+		name    string
+		ended   []reconcile.Done
+		results int // in the line; 0 if it has the changes again
+	}{
+		{"all changes have the same result", created, 1},
+		{"the results differ", unlike, 2},
+		{"an earlier run sent the write", asked, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			begun := changes(make([]reconcile.Done, len(tt.ended))...)
+			begun[0].ID = "" // the write creates the object
+			entry := reconcile.Entry{Run: "run-1", Provisioner: prov, Seq: 1, Changes: begun}
+			ended := reconcile.Entry{Run: "run-1", Provisioner: prov, Seq: 1, Ended: true, Changes: tt.ended}
+			record := recordOf(&ended)
+			if have := record.End; (have != nil) != (tt.results > 0) || have != nil && len(have.Results) != tt.results {
+				t.Errorf("the line has %+v, want %d results", have, tt.results)
+			}
+			in := intentOf("run-1", 2)
+			got, err := parseJournal("j", strings.NewReader(encodeLines(t,
+				[]journalRecord{{Intent: &in}, recordOf(&entry), record})))
+			if err != nil || len(got.Entries) != 2 {
+				t.Fatalf("read %+v, %v", got, err)
+			}
+			if have := got.Entries[1]; !reflect.DeepEqual(have, ended) {
+				t.Errorf("read %+v, want %+v", have, ended)
+			}
+			if got.Entries[0].Changes[0].ID != "" {
+				t.Error("the beginning of the write has the id that came later")
+			}
+		})
+	}
+}
+
+func TestAnEndWithoutItsBeginningStopsTheProvisioner(t *testing.T) {
+	in := intentOf("run-1", 2)
+	begun, ended := entryOf("run-1", 1, false), entryOf("run-1", 1, true)
+	many := ended
+	many.End = &writeEnd{Run: "run-1", Seq: 1, Results: make([]writeResult, 2)}
+	for _, tt := range []struct {
+		name    string
+		records []journalRecord
+		err     string
+	}{
+		{"no beginning", []journalRecord{{Intent: &in}, entryOf("run-1", 2, false), ended},
+			"write 1, which has no beginning"},
+		{"too many results", []journalRecord{{Intent: &in}, begun, many}, "2 results of write 1, which has 1 change"},
+		{"two records in a line", []journalRecord{{Intent: &in}, begun, {Entry: begun.Entry, End: ended.End}, begun},
+			"neither an intent nor an entry"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := parseJournal("j", strings.NewReader(encodeLines(t, tt.records)))
+			var corrupt *CorruptError
+			if !errors.As(err, &corrupt) || !strings.Contains(err.Error(), tt.err) {
+				t.Errorf("the error is %v, want %q", err, tt.err)
+			}
+		})
 	}
 }
 

@@ -73,7 +73,7 @@ func RecoverJournal(stateDir, provisioner, host string, now time.Time) (*Recover
 // readableLines returns what the undamaged lines of a journal have.
 func readableLines(journal []byte) *RecoveredJournal {
 	out := &RecoveredJournal{Version: version}
-	var entries []reconcile.Entry
+	var found writes
 	for line := range bytes.Lines(journal) {
 		record, err := decodeLine(line)
 		switch {
@@ -81,10 +81,10 @@ func readableLines(journal []byte) *RecoveredJournal {
 			out.Unreadable++
 		case record.Intent != nil:
 			out.Intent = record.Intent
-		default:
-			entries = append(entries, *record.Entry)
+		case found.add(record) != nil: // its beginning is damaged
+			found.addAlone(record.End)
 		}
 	}
-	out.Changes = reconcile.Results(entries)
+	out.Changes = reconcile.Results(found.entries)
 	return out
 }

@@ -184,7 +184,7 @@ func (r *Recorder) EndWrite(e reconcile.Entry) error {
 		return err
 	}
 	r.at("before an entry ends")
-	if err := run.journal.append(journalRecord{Entry: &e}); err != nil {
+	if err := run.journal.append(recordOf(&e)); err != nil {
 		return fmt.Errorf("write the journal: %w", err)
 	}
 	r.at("entry ended")
