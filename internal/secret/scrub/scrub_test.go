@@ -11,9 +11,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/iotest"
+	"unsafe"
 
 	"github.com/seed-d64a251c/roster/internal/secret/scrubtest"
 )
@@ -70,6 +72,39 @@ func throughWriter(t *testing.T, s *Scrubber, text string, size int) string {
 		t.Fatal(err)
 	}
 	return out.String()
+}
+
+// TestReadersShareBuffers reads many short texts, some of them at the same time. Each reader
+// returns its own text, and the readers allocate less than a buffer each.
+func TestReadersShareBuffers(t *testing.T) {
+	s := &Scrubber{}
+	s.Add(awkward)
+	text := func(i int) string { return fmt.Sprintf("text %d has %s, %d, and the start %s", i, awkward, i, awkward[:9]) }
+	read := func(r io.Reader, i int) {
+		t.Helper()
+		out, err := io.ReadAll(r)
+		if want := s.String(text(i)); err != nil || string(out) != want {
+			t.Fatalf("read %q, %v; want %q", out, err, want)
+		}
+	}
+	const times = 200
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for i := range times {
+		first := s.Reader(strings.NewReader(text(i)))
+		second := s.Reader(iotest.HalfReader(strings.NewReader(text(-i))))
+		begin := make([]byte, 7)
+		if _, err := io.ReadFull(second, begin); err != nil {
+			t.Fatal(err)
+		}
+		read(first, i)
+		read(io.MultiReader(bytes.NewReader(begin), second), -i)
+	}
+	runtime.ReadMemStats(&after)
+	size := int(unsafe.Sizeof(buffers{}))
+	if total := int(after.TotalAlloc - before.TotalAlloc); total > 2*times*size/2 {
+		t.Errorf("%d readers allocated %d bytes; a buffer has %d", 2*times, total, size)
+	}
 }
 
 func TestTextWithoutSecretsIsUnchanged(t *testing.T) {

@@ -3,6 +3,7 @@ package scrub
 import (
 	"errors"
 	"io"
+	"slices"
 	"sync"
 )
 
@@ -62,29 +63,61 @@ func (s *Scrubber) Reader(r io.Reader) io.Reader { return &reader{scrubber: s, n
 type reader struct {
 	scrubber *Scrubber
 	next     io.Reader
-	buffer   [32 << 10]byte
-	kept     []byte // may be the beginning of a secret
-	ready    []byte
-	err      error // of next
+	buffers  *buffers // nil before the first read and after the last one
+	kept     []byte   // may be the beginning of a secret
+	ready    []byte   // a part of buffers, or of kept
+	err      error    // of next
 }
+
+// buffers are those of a reader. They are used again, because most responses are far smaller.
+type buffers struct {
+	in  [32 << 10]byte
+	out []byte
+}
+
+var bufferPool = sync.Pool{New: func() any { return new(buffers) }}
+
+// maxPooledOut is the size of the largest buffer that is used again.
+const maxPooledOut = 64 << 10
 
 func (r *reader) Read(p []byte) (int, error) {
 	for len(r.ready) == 0 {
 		if r.err != nil {
+			r.release()
 			return 0, r.err
 		}
-		var n int
-		n, r.err = r.next.Read(r.buffer[:])
-		text := append(r.kept, r.buffer[:n]...)
-		r.ready, r.kept = text, nil
-		if m := r.scrubber.current(); m != nil {
-			r.ready, r.kept = m.replace(nil, text, r.err != nil)
-		}
-		if r.err != nil && !errors.Is(r.err, io.EOF) {
-			r.err = r.scrubber.Error(r.err)
-		}
+		r.fill()
 	}
 	n := copy(p, r.ready)
 	r.ready = r.ready[n:]
 	return n, nil
+}
+
+// fill reads the next piece of text.
+func (r *reader) fill() {
+	if r.buffers == nil {
+		r.buffers = bufferPool.Get().(*buffers)
+	}
+	n, err := r.next.Read(r.buffers.in[:])
+	text := r.buffers.in[:n]
+	if len(r.kept) > 0 {
+		text = append(r.kept, text...)
+	}
+	r.ready, r.kept = text, nil
+	if m := r.scrubber.current(); m != nil {
+		var kept []byte
+		r.buffers.out, kept = m.replace(r.buffers.out[:0], text, err != nil)
+		r.ready, r.kept = r.buffers.out, slices.Clone(kept)
+	}
+	if r.err = err; err != nil && !errors.Is(err, io.EOF) {
+		r.err = r.scrubber.Error(err)
+	}
+}
+
+// release lets other readers use the buffers. Nothing of them is ready any more.
+func (r *reader) release() {
+	if r.buffers != nil && cap(r.buffers.out) <= maxPooledOut {
+		bufferPool.Put(r.buffers)
+	}
+	r.buffers = nil
 }
