@@ -39,7 +39,11 @@ func (c *Change) causeKey() string {
 func setCauses(changes []Change, known KnownCauses) {
 	for i := range changes {
 		c := &changes[i]
-		switch cause := known[c.causeKey()]; {
+		var cause Cause
+		if len(known) > 0 { // a key costs a hash
+			cause = known[c.causeKey()]
+		}
+		switch {
 		case c.Cause.Kind != "":
 		case c.mayBeRedeclared() && cause.Kind == CauseCommit:
 			c.Origin, c.Cause, c.Redeclared = Intended, cause, true

@@ -108,6 +108,9 @@ func userKind(attributes []AttributeChange) Kind {
 
 func diffAttributes(a, b Attributes) []AttributeChange {
 	var out []AttributeChange
+	if len(a) == 0 && len(b) > 0 { // a creation: there may be many
+		out = make([]AttributeChange, 0, len(b))
+	}
 	for len(a) > 0 || len(b) > 0 {
 		switch {
 		case len(b) == 0 || len(a) > 0 && a[0].Path < b[0].Path:
