@@ -79,7 +79,9 @@ func throughWriter(t *testing.T, s *Scrubber, text string, size int) string {
 func TestReadersShareBuffers(t *testing.T) {
 	s := &Scrubber{}
 	s.Add(awkward)
-	text := func(i int) string { return fmt.Sprintf("text %d has %s, %d, and the start %s", i, awkward, i, awkward[:9]) }
+	text := func(i int) string {
+		return fmt.Sprintf("text %d has %s, %d, and the start %s", i, awkward, i, awkward[:9])
+	}
 	read := func(r io.Reader, i int) {
 		t.Helper()
 		out, err := io.ReadAll(r)
