@@ -44,6 +44,8 @@ only approved changes of provisioners that require a review. With a webhook secr
 	f.StringVar(&config.Branch, "branch", "main", "branch to apply")
 	f.StringVar(&config.Listen, "listen", "127.0.0.1:8741",
 		"address for health, metrics, status, webhooks and web pages; empty for none")
+	f.StringVar(&config.Notify, "notify", "",
+		"YAML file with the channels of notifications: webhook, Slack, Teams, SMTP")
 	f.DurationVar(&config.Poll, "poll", 30*time.Second, "interval between polls of the repository")
 	f.DurationVar(&config.Jitter, "jitter", 5*time.Second, "maximum delay of a scheduled run")
 	f.BoolVar(&repo.OfflineDrift, "offline-drift", true,

@@ -12,6 +12,7 @@ import (
 	"github.com/seed-d64a251c/roster/internal/daemon"
 	"github.com/seed-d64a251c/roster/internal/election"
 	"github.com/seed-d64a251c/roster/internal/httpserver"
+	"github.com/seed-d64a251c/roster/internal/notify"
 	"github.com/seed-d64a251c/roster/internal/preview"
 	"github.com/seed-d64a251c/roster/internal/web"
 	"github.com/seed-d64a251c/roster/reconcile"
@@ -30,6 +31,7 @@ type ServeConfig struct {
 	Forge           ForgeConfig
 	Access          AccessConfig
 	Election        ElectionConfig
+	Notify          string // file with the channels of notifications; "" for none
 }
 
 // Server is the daemon with its HTTP server and its previews of pull requests.
@@ -41,6 +43,7 @@ type Server struct {
 	previewer *preview.Previewer // nil: no previews
 	webhooks  http.Handler       // nil: none
 	access    *httpAccess
+	notifier  *notify.Notifier // nil: no notifications
 
 	leaders       *election.Election // nil: there is no election
 	poll, preview trigger
@@ -85,6 +88,10 @@ func NewServer(ctx context.Context, s Settings, c ServeConfig) (*Server, error) 
 	runner := w.runner()
 	runner.Cache = out.cache
 	runner.QuarantinePause = c.QuarantinePause
+	if out.notifier, err = openNotifier(&s, c.Notify, w.stateDir, c.Access.PublicURL, runner.Clock); err != nil {
+		w.Close()
+		return nil, err
+	}
 	if f != nil {
 		runner.Review = &preview.Reviewer{Forge: f, Repo: urgentMerges(w.source), Branch: c.Branch,
 			TrustCommitAuthors: c.Forge.TrustCommitAuthors}
@@ -131,6 +138,7 @@ func (s *Server) afterRun(provisioner string, result *run.Result, err error) {
 			s.preview.fire()
 		}
 	}
+	s.notifyAfter(provisioner, result, err)
 	if s.OnRun != nil {
 		s.OnRun(provisioner, result, err)
 	}
@@ -169,17 +177,20 @@ func (s *Server) Run(ctx context.Context, started func(address string)) error {
 			cancel()
 		}()
 	}
-	var previews sync.WaitGroup
+	var others sync.WaitGroup
+	if s.notifier != nil {
+		others.Go(func() { s.notifier.Run(ctx) })
+	}
 	if s.previewer != nil {
 		s.resumeOutcomes(ctx)
-		previews.Go(func() { s.previewer.Run(ctx) })
+		others.Go(func() { s.previewer.Run(ctx) })
 		if s.leaders != nil {
-			previews.Go(func() { s.leaders.Lead(ctx, previewsKey, untilHandedOver) })
+			others.Go(func() { s.leaders.Lead(ctx, previewsKey, untilHandedOver) })
 		}
 	}
 	err := s.daemon.Run(ctx)
 	cancel()
-	previews.Wait()
+	others.Wait()
 	s.workspace.settings.Log.Info("stopped")
 	return errors.Join(err, <-served)
 }
@@ -219,6 +230,9 @@ func (s *Server) handler() http.Handler {
 		commit: func() string { return s.daemon.State().ValidCommit.ID }}
 	server := &web.Server{State: s.daemon.State, Explain: s.workspace.explainNewest(s.daemon), Webhooks: s.webhooks,
 		Metadata: metadata.get, Access: s.access.Access, Poll: s.Trigger}
+	if s.notifier != nil {
+		server.NotificationProblems = s.notifier.Waiting
+	}
 	if s.previewer != nil && s.config.Forge.Kind != "" {
 		server.ForgeProblem = s.previewer.Problem
 	}

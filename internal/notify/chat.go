@@ -10,10 +10,6 @@ import (
 // marks are the marks of severities in chats.
 var marks = map[Severity]string{Info: "ℹ️", Warning: "⚠️", Critical: "🛑"}
 
-// slackEscaper escapes the characters that Slack gives a meaning.
-// https://docs.slack.dev/messaging/formatting-message-text#escaping
-var slackEscaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
-
 // slackBody returns the body of an incoming webhook of Slack, with blocks of plain text: names in
 // it are no mentions and no links.
 // https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks
@@ -32,23 +28,26 @@ func slackBody(m *message) any {
 		Text     *text     `json:"text,omitempty"`
 		Elements []element `json:"elements,omitempty"`
 	}
+	section := func(s string) block {
+		return block{Type: "section", Text: &text{"plain_text", truncated(s, 3000)}}
+	}
 	var blocks []block
 	for i := range m.events {
 		e := &m.events[i]
 		lines := append([]string{marks[e.Severity] + " " + e.subject()}, bullets(e.Details)...)
-		blocks = append(blocks, block{Type: "section", Text: &text{"plain_text", truncated(strings.Join(lines, "\n"), 3000)}})
+		blocks = append(blocks, section(strings.Join(lines, "\n")))
 		if link := m.link(e); link != "" {
 			blocks = append(blocks, block{Type: "actions",
 				Elements: []element{{"button", text{"plain_text", "Open in roster"}, link}}})
 		}
 	}
 	if m.omitted > 0 {
-		blocks = append(blocks, block{Type: "section", Text: &text{"plain_text", fmt.Sprintf("and %d more", m.omitted)}})
+		blocks = append(blocks, section(fmt.Sprintf("and %d more", m.omitted)))
 	}
 	return struct {
 		Text   string  `json:"text"` // in notifications of the operating system
 		Blocks []block `json:"blocks"`
-	}{slackEscaper.Replace(m.subject()), blocks}
+	}{output.Slack(m.subject()), blocks}
 }
 
 // teamsBody returns the body of a workflow of Microsoft Teams: a message with an adaptive card.

@@ -17,7 +17,8 @@ var update = flag.Bool("update", false, "write the golden files")
 func hostileMessage() *message {
 	return &message{pageURL: "https://roster.example.com", omitted: 3, events: []Event{
 		{Kind: Held, Severity: Warning, Time: start, Provisioner: "aws", Path: "provisioners/aws",
-			Title: "Ann <!channel> joins *Admins* & <https://evil.example.com|Click>", Details: []string{"[x](https://evil.example.com)"}},
+			Title:   "Ann <!channel> joins *Admins* & <https://evil.example.com|Click>",
+			Details: []string{"[x](https://evil.example.com)"}},
 		{Kind: Recovered, Severity: Info, Time: start, Title: "all is well again"},
 	}}
 }

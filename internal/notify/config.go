@@ -87,8 +87,8 @@ type SMTP struct {
 	To       []string `yaml:"to"`
 	Username string   `yaml:"username"`
 	Password Secret   `yaml:"password"`
-	// CAFile is a file with PEM certificates of the authorities that the certificate of the server is
-	// checked with; "" means those of the system.
+	// CAFile is a file with PEM certificates of the authorities that the server is checked with; ""
+	// means those of the system.
 	CAFile string `yaml:"caFile"`
 }
 

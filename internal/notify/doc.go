@@ -1,6 +1,6 @@
-// Package notify sends notifications about runs to webhooks, Slack, Microsoft Teams and by e-mail:
-// changes are held, a run failed, the audit branch is broken, AWS refuses all calls, somebody
-// changed AWS by hand, something ends soon, and all is well again.
+// Package notify sends notifications about runs to webhooks, Slack, Microsoft Teams and by mail:
+// changes are held, a run failed, the audit branch is broken, AWS refuses all calls, something
+// ends soon, and all is well again.
 //
 // A notification is an Event. It is about something that began, such as a failing provisioner, and
 // is sent once, not after each run. The Notifier stores in a file what is open and what is not

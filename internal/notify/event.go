@@ -16,12 +16,12 @@ const (
 	Failed     Kind = "failed"     // runs fail
 	Broken     Kind = "broken"     // the audit branch is not what roster wrote
 	Quarantine Kind = "quarantine" // AWS refuses all calls
-	Drift      Kind = "drift"      // somebody changed AWS by hand
+	Drift      Kind = "drift"      // AWS was changed by hand
 	Deadline   Kind = "deadline"   // something ends soon, or has ended
 	Recovered  Kind = "recovered"  // what was wrong is over
 )
 
-// Severity says how soon somebody must look at an event.
+// Severity says how soon an event needs attention.
 type Severity string
 
 // The severities, the lowest first.

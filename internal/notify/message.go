@@ -11,7 +11,7 @@ import (
 type message struct {
 	id     string // the same for the same events of a channel
 	events []Event
-	// omitted is the number of further events, of which there were too many.
+	// omitted is the number of further events: there were too many.
 	omitted int
 	pageURL string
 }

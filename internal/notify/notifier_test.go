@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -164,7 +165,7 @@ var (
 	held   = Problem{Kind: Held, Cause: "sha256:1", Title: "2 changes are held"}
 	failed = Problem{Kind: Failed, Title: "the run failed"}
 	broken = Problem{Kind: Broken, Title: "the audit branch is broken"}
-	drift  = Problem{Kind: Drift, Cause: "run-1", Title: "somebody deleted ann"}
+	drift  = Problem{Kind: Drift, Cause: "run-1", Title: "ann was deleted"}
 )
 
 func wantTitles(t *testing.T, r *receiver, step string, want ...[]string) {
@@ -208,7 +209,7 @@ func TestTheEndOfAllProblemsIsSentOnce(t *testing.T) {
 	wantTitles(t, r, "a problem comes back", []string{"the run failed"})
 }
 
-// What somebody changed by hand does not last, so nothing recovers from it.
+// A change by hand does not last, so nothing recovers from it.
 func TestADriftHasNoEnd(t *testing.T) {
 	r := newReceiver(t)
 	b := newBench(t, webhookConfig, r.URL)
@@ -216,7 +217,7 @@ func TestADriftHasNoEnd(t *testing.T) {
 	b.observe()
 	b.observe(drift)
 	b.after(0)
-	wantTitles(t, r, "a drift", []string{"somebody deleted ann"})
+	wantTitles(t, r, "a drift", []string{"ann was deleted"})
 }
 
 func TestAProblemOfAnotherProvisionerIsAnotherEvent(t *testing.T) {
@@ -267,8 +268,9 @@ func TestAReceiverDecidesWhenToTryAgain(t *testing.T) {
 }
 
 func TestPausesGrowToAnHour(t *testing.T) {
-	for tries, want := range map[int]time.Duration{1: 30 * time.Second, 2: time.Minute, 7: 32 * time.Minute, 8: time.Hour,
-		1000: time.Hour} {
+	for tries, want := range map[int]time.Duration{
+		1: 30 * time.Second, 2: time.Minute, 7: 32 * time.Minute, 8: time.Hour, 1000: time.Hour,
+	} {
 		if got := pause(tries, errors.New("x")); got != want {
 			t.Errorf("after %d tries, the pause is %s; want %s", tries, got, want)
 		}
@@ -295,7 +297,7 @@ func TestManyWaitingEventsAreOneMessage(t *testing.T) {
 	b := newBench(t, webhookConfig, r.URL)
 	r.answer(http.StatusBadGateway, nil)
 	for i := range maxWaiting + 50 {
-		b.observe(Problem{Kind: Held, Cause: string(rune('a'+i%26)) + strings.Repeat("x", i), Title: "held"})
+		b.observe(Problem{Kind: Held, Cause: strconv.Itoa(i), Title: "held"})
 		if i == 0 {
 			b.observe(broken)
 		}
@@ -360,8 +362,10 @@ func TestAChannelGetsWhatItAsksFor(t *testing.T) {
 		channel Channel
 		want    []string
 	}{
-		"everything":            {Channel{}, []string{"broken", "deadline", "drift", "failed", "held", "quarantine", "recovered"}},
-		"warnings and above":    {Channel{Severity: Warning}, []string{"broken", "drift", "failed", "held", "quarantine"}},
+		"everything": {Channel{},
+			[]string{"broken", "deadline", "drift", "failed", "held", "quarantine", "recovered"}},
+		"warnings and above": {Channel{Severity: Warning},
+			[]string{"broken", "drift", "failed", "held", "quarantine"}},
 		"critical":              {Channel{Severity: Critical}, []string{"broken", "quarantine"}},
 		"two kinds":             {Channel{Events: []Kind{Held, Drift}}, []string{"drift", "held"}},
 		"a kind and a severity": {Channel{Events: []Kind{Held, Broken}, Severity: Critical}, []string{"broken"}},
@@ -441,7 +445,7 @@ func TestADamagedFileStopsNothing(t *testing.T) {
 	b.restart()
 	b.observe(failed)
 	b.after(0)
-	wantTitles(t, r, "a problem that was forgotten is sent again", []string{"the run failed"}, []string{"the run failed"})
+	wantTitles(t, r, "a forgotten problem is sent again", []string{"the run failed"}, []string{"the run failed"})
 }
 
 func TestTheFileIsOnlyForItsOwner(t *testing.T) {
@@ -455,4 +459,23 @@ func TestTheFileIsOnlyForItsOwner(t *testing.T) {
 	if info.Mode().Perm() != 0o600 {
 		t.Errorf("the mode is %s", info.Mode())
 	}
+}
+
+func TestRunDeliversWhatIsObserved(t *testing.T) {
+	taken := make(chan struct{}, 1)
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { taken <- struct{}{} }))
+	defer server.Close()
+	b := newBench(t, webhookConfig, server.URL)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		b.Run(ctx)
+	}()
+	b.observe(failed)
+	<-taken
+	b.observe()
+	<-taken
+	cancel()
+	<-ended
 }

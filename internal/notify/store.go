@@ -55,6 +55,11 @@ func (n *Notifier) load() error {
 		s.Open = map[string]openProblem{}
 	}
 	n.state = s
+	for i := range n.state.Waiting { // the operator may have mended the receiver
+		if d := &n.state.Waiting[i]; d.Tries > 0 {
+			d.Due = n.now()
+		}
+	}
 	return nil
 }
 

@@ -32,6 +32,8 @@ type Server struct {
 	Metadata MetadataFunc
 	// ForgeProblem, if set, returns why previews and outcomes cannot be posted; "" if they can.
 	ForgeProblem func() string
+	// NotificationProblems, if set, returns which receivers take no notifications.
+	NotificationProblems func() []string
 	// Poll, if set, makes the daemon poll the repository and the forge. It must not block.
 	Poll func()
 	// Access limits who may use the server.
@@ -103,6 +105,11 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	if s.ForgeProblem != nil {
 		if problem := s.ForgeProblem(); problem != "" {
 			_, _ = fmt.Fprintf(w, "previews and outcomes are not posted: %s\n", cutText(problem, 500))
+		}
+	}
+	if s.NotificationProblems != nil {
+		for _, problem := range s.NotificationProblems() {
+			_, _ = fmt.Fprintln(w, cutText(problem, 500))
 		}
 	}
 	_, _ = w.Write([]byte(roles(st) + quarantines(st)))
