@@ -31,7 +31,7 @@ func loadResult(t *testing.T, d *Declarations, err error) any {
 	out := []any{c}
 	for _, key := range slices.Sorted(maps.Keys(d.Mappings)) {
 		m := d.Mappings[key]
-		out = append(out, m.Key, m.Pos, m.ifEmpty, m.positions, m.sets, m.setsOnCreate)
+		out = append(out, m.Describe(nil))
 	}
 	return out
 }
@@ -164,8 +164,9 @@ func TestCacheAgreesWithLoad(t *testing.T) {
 // earlier are the last valid declarations; nil if there are none.
 func checkLoaded(t *testing.T, d, earlier *Declarations) {
 	t.Helper()
-	if have, want := maps.Collect(d.DatedUsers()), maps.Collect(only(d.Users, (*User).Dated)); !maps.Equal(have, want) {
-		t.Fatalf("the users with dates are %v; want %v", have, want)
+	dated, all := maps.Collect(d.DatedUsers()), maps.Collect(only(d.Users, (*User).Dated))
+	if !maps.Equal(dated, all) {
+		t.Fatalf("the users with dates are %v; all %v", dated, all)
 	}
 	if have, want := maps.Collect(d.DatedGroups()), maps.Collect(only(d.Groups, (*Group).Dated)); !maps.Equal(have,
 		want) {
@@ -190,15 +191,14 @@ func checkMappedUsers(t *testing.T, d *Declarations) (cached int) {
 	for _, m := range d.Mappings {
 		for _, u := range d.Users {
 			have, err := m.Map(u, nil)
-			want, wantErr := m.evaluate(u, nil)
+			again := *u
+			want, wantErr := m.Map(&again, nil)
 			if !reflect.DeepEqual(have, want) || err != nil || wantErr != nil {
 				t.Fatalf("mapping %s, user %s: the cached result is\n%v, %v\nwant\n%v, %v", m.Key, u.Key, have, err,
 					want, wantErr)
 			}
-			for _, users := range m.checked {
-				if x := users[u.Key]; x != nil && x.User == u {
-					cached++
-				}
+			if same, _ := m.Map(u, nil); &same.Attributes[0] == &have.Attributes[0] {
+				cached++
 			}
 			changed := *u
 			if changed.State = Inactive; u.State == Inactive {

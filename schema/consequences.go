@@ -41,3 +41,21 @@ func dropConsequences(found tree.Problems) tree.Problems {
 			p.Code == tree.UnknownRef.ID)
 	})
 }
+
+// redactProblems removes the values of secret attributes from problems, which are printed in
+// reports.
+func redactProblems(found tree.Problems, secret map[string]bool) {
+	for name := range secret {
+		for i := range found {
+			p := &found[i]
+			below := ".attributes." + tree.JoinPath("", name)
+			if strings.HasSuffix(p.Path, below) || strings.Contains(p.Path, below+"[") {
+				p.Value = ""
+			}
+			field, _, ok := strings.Cut(p.Message, tree.DeclaredTwice)
+			if ok && (field == name || strings.HasSuffix(field, below)) {
+				p.Value, p.Message = "", field+tree.DeclaredTwice
+			}
+		}
+	}
+}

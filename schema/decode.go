@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"time"
 
 	"github.com/seed-d64a251c/roster/schema/internal/declaration"
+	"github.com/seed-d64a251c/roster/schema/internal/mapping"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
@@ -241,25 +241,20 @@ func plainRule(r *Rule) error {
 func (d *decoder) mappings() error {
 	for i := range d.in.Mappings {
 		w := &d.in.Mappings[i]
-		m := &Mapping{
-			Key: w.Key, positions: map[string]tree.Pos{}, secretFields: map[string]bool{}, fingerprint: w.Fingerprint,
-			recorded: &recordedResults{readsGroups: w.ReadsGroups, results: map[resultKey]recordedResult{}},
+		at, err := d.pos(w.Pos)
+		if err != nil || d.out.Mappings[w.Key] != nil {
+			return fmt.Errorf("mapping %q: %w", w.Key, errInconsistent)
 		}
-		var err error
-		if m.Pos, err = d.pos(w.Pos); err != nil || d.out.Mappings[m.Key] != nil {
-			return fmt.Errorf("mapping %q: %w", m.Key, errInconsistent)
-		}
+		positions := map[string]tree.Pos{}
 		for path, p := range w.Positions {
-			if m.positions[path], err = d.pos(p); err != nil {
+			if positions[path], err = d.pos(p); err != nil {
 				return err
 			}
 		}
-		for _, name := range w.SecretFields {
-			m.secretFields[name] = true
-		}
-		redacts := w.Redacts
-		m.redactedWith = func(secret map[string]bool) []string { return redactedBy(redacts, secret) }
-		m.redacted = m.redactedWith(m.secretFields)
+		m := mapping.NewRecorded(mapping.Description{
+			Key: w.Key, Pos: at, Positions: positions, ReadsGroups: w.ReadsGroups, Fingerprint: w.Fingerprint,
+			SecretFields: w.SecretFields, Redacts: w.Redacts,
+		})
 		for _, r := range w.Results {
 			if err := d.result(m, r); err != nil {
 				return fmt.Errorf("mapping %q: %w", m.Key, err)
@@ -268,24 +263,6 @@ func (d *decoder) mappings() error {
 		d.out.Mappings[m.Key] = m
 	}
 	return nil
-}
-
-// redactedBy returns the paths that may reveal one of the secret attributes.
-func redactedBy(redacts map[string][]string, secret map[string]bool) []string {
-	paths := map[string]bool{}
-	for name := range secret {
-		list, ok := redacts[name]
-		if !ok {
-			list = redacts[""]
-		}
-		for _, path := range list {
-			paths[path] = true
-		}
-	}
-	if len(paths) == 0 {
-		return nil
-	}
-	return slices.Sorted(maps.Keys(paths))
 }
 
 func (d *decoder) result(m *Mapping, w wireResult) error {
@@ -301,18 +278,18 @@ func (d *decoder) result(m *Mapping, w wireResult) error {
 		}
 		groups = append(groups, key)
 	}
-	out := recordedResult{input: u, err: w.Problems}
-	if out.mapped.Attributes, err = d.values(w.Values); err != nil {
+	var out Mapped
+	if out.Attributes, err = d.values(w.Values); err != nil {
 		return err
 	}
-	if out.mapped.OnCreate, err = d.values(w.OnCreate); err != nil {
+	if out.OnCreate, err = d.values(w.OnCreate); err != nil {
 		return err
 	}
-	key := newResultKey(u, groups)
+	state := u.State
 	if w.Inactive {
-		key.state = Inactive
+		state = Inactive
 	}
-	m.recorded.results[key] = out
+	m.AddResult(u, state, groups, out, w.Problems)
 	return nil
 }
 

@@ -7,8 +7,6 @@ import (
 	"maps"
 	"slices"
 
-	"cuelang.org/go/cue/ast"
-
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
@@ -131,18 +129,14 @@ func (e *encoder) group(g *Group) wireGroup {
 }
 
 func (e *encoder) mapping(m *Mapping, scope map[string]bool, undated *Membership) wireMapping {
+	described := m.Describe(slices.Collect(maps.Keys(e.d.AttributeTypes)))
 	out := wireMapping{
-		Key: m.Key, Pos: e.pos(m.Pos), Positions: map[string]wirePos{}, ReadsGroups: m.ReadsGroups(),
-		Fingerprint: m.fingerprint, SecretFields: slices.Sorted(maps.Keys(m.secretFields)),
-		Redacts: map[string][]string{},
+		Key: m.Key, Pos: e.pos(m.Pos), Positions: map[string]wirePos{}, ReadsGroups: described.ReadsGroups,
+		Fingerprint: described.Fingerprint, SecretFields: described.SecretFields, Redacts: described.Redacts,
 	}
-	for path, at := range m.positions {
+	for path, at := range described.Positions {
 		out.Positions[path] = e.pos(at)
 	}
-	for _, name := range append(slices.Collect(maps.Keys(e.d.AttributeTypes)), m.attributeNames...) {
-		out.Redacts[name] = m.redactedWith(map[string]bool{name: true})
-	}
-	out.Redacts[""] = m.redactedWith(map[string]bool{"": true})
 	for u, groups := range e.d.mappingInputs(m, scope, undated) {
 		out.Results = append(out.Results, e.result(m, u, groups))
 	}
@@ -209,22 +203,4 @@ func (e *encoder) values(list Attributes) []wireValue {
 		out = append(out, wireValue{e.texts.number(a.Path), a.Value})
 	}
 	return out
-}
-
-// attributeNames returns the names of all fields that the mapping selects anywhere, among them all
-// attributes that it reads by name.
-func (src *mappingSource) attributeNames() []string {
-	var out []string
-	for _, part := range src.Declarations {
-		ast.Walk(part.Expr, func(n ast.Node) bool {
-			if x, ok := n.(ast.Expr); ok {
-				if _, name := attributeSelector(x); name != "" {
-					out = append(out, name)
-				}
-			}
-			return true
-		}, nil)
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
 }

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/fstest"
 	"time"
+
+	"github.com/seed-d64a251c/roster/schema/internal/mapping"
 )
 
 var encodedAt = time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
@@ -193,23 +195,13 @@ groups: g4: {displayName: "G4", members: ann: {until: "2026-12-31"}, where: user
 	if len(results) != sets {
 		t.Errorf("got the results %v; want %d", slices.Sorted(maps.Keys(results)), sets)
 	}
-	evaluated := 0
-	m.program = countedProgram{m.program, &evaluated}
-	d.MapAll()
-	if evaluated != sets {
-		t.Errorf("MapAll evaluates the mapping %d times; want %d", evaluated, sets)
+	inputs := 0
+	for range d.mappingInputs(m, d.mappingScopes()["m"], d.principals().UndatedMembership()) {
+		inputs++
 	}
-}
-
-// countedProgram counts the evaluations of a program.
-type countedProgram struct {
-	program
-	n *int
-}
-
-func (p countedProgram) run(in *userInput) (scim, onCreate []any, err error) {
-	*p.n++
-	return p.program.run(in)
+	if inputs != sets {
+		t.Errorf("the mapping has %d inputs; want %d", inputs, sets)
+	}
 }
 
 func TestDecodedMappingIsNotEvaluatedForOtherInput(t *testing.T) {
@@ -242,7 +234,7 @@ func TestDecodedMappingRedactsTheSameAttributes(t *testing.T) {
 				t.Fatal(err)
 			}
 			want, have := d.Mappings["m"], reload(t, d).Mappings["m"]
-			other := &Mapping{secretFields: map[string]bool{"gone": true}}
+			other := mapping.NewRecorded(mapping.Description{SecretFields: []string{"gone"}})
 			for name, pair := range map[string][2][]string{
 				"its own":       {have.Redacted(), want.Redacted()},
 				"with another":  {have.RedactedWith(other), want.RedactedWith(other)},

@@ -4,12 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
-	"maps"
 	"slices"
 	"time"
 
 	"github.com/seed-d64a251c/roster/schema/internal/constraint"
 	"github.com/seed-d64a251c/roster/schema/internal/declaration"
+	"github.com/seed-d64a251c/roster/schema/internal/mapping"
 	"github.com/seed-d64a251c/roster/schema/internal/source"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
@@ -73,8 +73,7 @@ type loader struct {
 	// evaluated is the result of CUE. It is nil if there was nothing to evaluate.
 	evaluated *constraint.Evaluation
 	// root has all records of the slow path, checked and with defaults.
-	root           *tree.Node
-	mappingSources map[string]*mappingSource
+	root *tree.Node
 	// guard decides what CUE may evaluate. It is nil if CUE may evaluate everything.
 	guard *cueGuard
 }
@@ -94,7 +93,7 @@ func load(
 	}
 	l := &loader{
 		limits: limits, schema: schema, fsys: fsys, cache: cache,
-		literals: source.Literals{}, dynamic: source.NewDynamic(), mappingSources: map[string]*mappingSource{},
+		literals: source.Literals{}, dynamic: source.NewDynamic(),
 	}
 	scan := &source.Scanner{
 		FS: fsys, Limits: limits.FileLimits, Size: l.size, OwnSchema: ownSchemaFile(), Mark: generated,
@@ -123,9 +122,6 @@ func (l *loader) load(ctx context.Context, files *source.Files) (*Declarations, 
 	if err := l.readFiles(files); err != nil {
 		return nil, err
 	}
-	for key, code := range l.dynamic.Mappings {
-		l.mappingSources[key] = &mappingSource{MappingCode: *code}
-	}
 	limit := time.Duration(l.limits.EvalMillis) * time.Millisecond
 	timeout, cancel := context.WithTimeoutCause(ctx, limit, &TimeoutError{limit})
 	defer cancel()
@@ -144,12 +140,20 @@ func (l *loader) load(ctx context.Context, files *source.Files) (*Declarations, 
 	l.Add(found)
 	l.dynamic.Failed = l.dynamic.Failed || failed
 	l.Add(constraint.CheckTexts(l.root))
-	invalid := l.lintMappings()
-	l.Add(l.schema.Explain(in, evaluated, l.Problems, invalid))
-	l.loadMappings()
+	var lint mapping.Lint
+	if evaluated != nil {
+		lint = mapping.NewLint(l.schema, l.dynamic.Mappings)
+	}
+	l.Add(lint.Findings)
+	l.Add(l.schema.Explain(in, evaluated, l.Problems, lint.Positions))
+	mappings, found := mapping.Compile(mapping.Input{
+		Schema: l.schema, Dynamic: l.dynamic, Evaluated: evaluated, Lint: lint, Records: l.root,
+		Allowed: l.guard.checkData,
+	})
+	l.Add(found)
 	l.cache.previous.setMappingInputs(l.mappingInputs())
 	l.literals, l.dynamic.Files, l.evaluated = nil, nil, nil // root has all that is needed
-	d := l.bind()
+	d := l.bind(mappings)
 	l.validate(d)
 	if l.unread != nil {
 		return nil, l.unread
@@ -162,7 +166,7 @@ func (l *loader) load(ctx context.Context, files *source.Files) (*Declarations, 
 	if len(l.Problems) > 0 {
 		return nil, l.sortedProblems()
 	}
-	l.redactProblems(l.Warnings)
+	redactProblems(l.Warnings, l.secret())
 	l.Warnings.Sort()
 	d.Warnings = slices.Compact(l.Warnings)
 	return d, nil
@@ -170,7 +174,7 @@ func (l *loader) load(ctx context.Context, files *source.Files) (*Declarations, 
 
 // sortedProblems returns the problems, sorted and without duplicates.
 func (l *loader) sortedProblems() tree.Problems {
-	l.redactProblems(l.Problems)
+	redactProblems(l.Problems, l.secret())
 	l.Problems.Sort()
 	out := dropConsequences(slices.Compact(l.Problems))
 	if l.Omitted > 0 {
@@ -179,6 +183,11 @@ func (l *loader) sortedProblems() tree.Problems {
 				len(out))).WithAdvice("correct these first"))
 	}
 	return out
+}
+
+// secret returns the attributes with `redact: true`.
+func (l *loader) secret() map[string]bool {
+	return mapping.SecretAttributes(constraint.AttributeTypes(l.root))
 }
 
 // record adds a literal record. It skips accepted records.
@@ -203,11 +212,11 @@ func (l *loader) readCUE(ref *tree.File, text []byte) (records []source.Record, 
 
 // bind converts the checked nodes to Declarations. It converts invalid records as far as possible,
 // so that the checks across declarations still run.
-func (l *loader) bind() *Declarations {
+func (l *loader) bind(mappings map[string]*Mapping) *Declarations {
 	d := &Declarations{
 		Timezone:       time.UTC,
 		AttributeTypes: map[string]*AttributeType{}, Users: map[string]*User{}, Groups: map[string]*Group{},
-		Mappings: map[string]*Mapping{}, Apps: map[string]*App{}, Provisioners: map[string]*Provisioner{},
+		Mappings: mappings, Apps: map[string]*App{}, Provisioners: map[string]*Provisioner{},
 		Assertions: map[string]*Assertion{}, Approvals: map[string]*Approval{},
 	}
 	zone := declaration.NewBinder(time.UTC)
@@ -227,9 +236,6 @@ func (l *loader) bind() *Declarations {
 	bindRecords(l.root, "approvals", d.Approvals, b.Approval)
 	l.ReportAll(zone.Problems)
 	l.ReportAll(b.Problems)
-	for _, key := range slices.Sorted(maps.Keys(l.mappingSources)) {
-		d.Mappings[key] = l.mapping(l.mappingSources[key])
-	}
 	return d
 }
 

@@ -155,30 +155,6 @@ func BenchmarkLoadCUE(b *testing.B) {
 	}
 }
 
-func BenchmarkMap(b *testing.B) {
-	d := example(b)
-	m := d.Mappings["aws"]
-	u := d.Users["u-1009"]
-	groups := []string{"platform", "sre"}
-	b.Run("compiled", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			if _, err := m.evaluate(u, groups); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-	b.Run("CUE", func(b *testing.B) {
-		slow := *m
-		slow.program = m.program.(*compiledProgram).cue
-		for b.Loop() {
-			if _, err := slow.evaluate(u, groups); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-}
-
 func BenchmarkMembership(b *testing.B) {
 	for _, n := range []int{10_000, 100_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {

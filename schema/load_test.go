@@ -3,6 +3,7 @@ package schema
 import (
 	"errors"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -57,4 +58,25 @@ func FuzzLoad(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestLoadDoesNotLeakMemory loads repeatedly, like a daemon.
+func TestLoadDoesNotLeakMemory(t *testing.T) {
+	files := base(t)
+	heap := func(loads int) uint64 {
+		for range loads {
+			if _, err := Load(files); err != nil {
+				t.Fatal(err)
+			}
+		}
+		runtime.GC()
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := heap(20)
+	if after := heap(100); after > before+2<<20 {
+		t.Errorf("the heap grew from %d to %d bytes in 100 loads", before, after)
+	}
 }

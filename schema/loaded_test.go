@@ -28,7 +28,8 @@ func editDates(r *rand.Rand, text string) string {
 	case 3:
 		lines[i] = strings.Replace(lines[i], `": {}`, fmt.Sprintf(`": {"until": "2027-02-%02d"}`, 1+r.IntN(9)), 1)
 	case 4:
-		old := fmt.Sprintf(`"ACTIVE", "previously": {"%s%06d": {}}`, []string{"p-", "P-", "old-"}[r.IntN(3)], r.IntN(60))
+		prefix := []string{"p-", "P-", "old-"}[r.IntN(3)]
+		old := fmt.Sprintf(`"ACTIVE", "previously": {"%s%06d": {}}`, prefix, r.IntN(60))
 		lines[i] = strings.Replace(lines[i], `"ACTIVE"`, old, 1)
 	case 5:
 		lines[i] = strings.Replace(lines[i], `"firstName": "`, `"firstName": "x`, 1)

@@ -15,6 +15,7 @@ import (
 	"cuelang.org/go/cue/token"
 
 	"github.com/seed-d64a251c/roster/schema/internal/constraint"
+	"github.com/seed-d64a251c/roster/schema/internal/mapping"
 	"github.com/seed-d64a251c/roster/schema/internal/source"
 )
 
@@ -201,9 +202,9 @@ func attributeTable(t *testing.T) string {
 		t.Fatal(err)
 	}
 	var b strings.Builder
-	for _, a := range newCatalog(c) {
-		b.WriteString("- `" + a.path + "`")
-		if a.required {
+	for path, required := range mapping.NewCatalog(c).Paths {
+		b.WriteString("- `" + path + "`")
+		if required {
 			b.WriteString(" (required)")
 		}
 		b.WriteString("\n")
@@ -213,7 +214,7 @@ func attributeTable(t *testing.T) string {
 
 func functionList() string {
 	var names []string
-	for name := range functions {
+	for _, name := range mapping.FunctionNames() {
 		if short, ok := strings.CutPrefix(name, "strings."); ok {
 			names = append(names, "`"+short+"`")
 		}

@@ -1,6 +1,9 @@
 package schema
 
-import "github.com/seed-d64a251c/roster/schema/internal/declaration"
+import (
+	"github.com/seed-d64a251c/roster/schema/internal/declaration"
+	"github.com/seed-d64a251c/roster/schema/internal/mapping"
+)
 
 // The values of declarations. Each type has its documentation where it is declared.
 type (
@@ -26,6 +29,10 @@ type (
 	Attribute = declaration.Attribute
 	// Attributes are sorted by path, and paths are unique.
 	Attributes = declaration.Attributes
+	// Mapping converts a user to SCIM attributes.
+	Mapping = mapping.Mapping
+	// Mapped is the result of a mapping for one user.
+	Mapped = mapping.Mapped
 
 	// App is one application at the service provider.
 	App = declaration.App

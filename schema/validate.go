@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/seed-d64a251c/roster/schema/internal/mapping"
 	"github.com/seed-d64a251c/roster/schema/internal/source"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
@@ -169,7 +170,7 @@ func (v *validator) keyPositions(kind string) map[string]tree.Pos {
 // types reports custom attributes with the name of a built-in field.
 func (v *validator) types() {
 	for key, t := range v.d.AttributeTypes {
-		if _, taken := userInputFields[key]; taken || key == "attributes" {
+		if _, taken := mapping.UserFields[key]; taken || key == "attributes" {
 			path := tree.JoinPath("attributeTypes", key)
 			p := tree.NameOfUserField.Problem(t.Pos, path, "users have a built-in field with this name")
 			v.Report(p.WithValue(tree.Quote(key)))

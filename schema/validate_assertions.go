@@ -5,11 +5,12 @@ import (
 	"regexp"
 	"slices"
 
+	"github.com/seed-d64a251c/roster/schema/internal/mapping"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 func (v *validator) assertions() {
-	catalog := newCatalog(v.schema)
+	catalog := mapping.NewCatalog(v.schema)
 	for _, key := range slices.Sorted(maps.Keys(v.d.Assertions)) {
 		a := v.d.Assertions[key]
 		path := tree.JoinPath("assertions", key)
@@ -33,16 +34,16 @@ func (v *validator) assertions() {
 }
 
 // only checks the assertion that only some users match a pattern.
-func (v *validator) only(a *Assertion, n *tree.Node, path string, catalog []attribute) {
+func (v *validator) only(a *Assertion, n *tree.Node, path string, catalog mapping.Catalog) {
 	if _, err := regexp.Compile(a.Only.Pattern); err != nil {
 		message := "invalid regular expression: " + err.Error()
 		p := tree.BadAssertion.Problem(n.Child("pattern").PosOr(a.Pos), path, message).
 			WithValue(tree.Quote(a.Only.Pattern))
 		v.Report(p.WithAdvice("use RE2 syntax"))
 	}
-	if !slices.ContainsFunc(catalog, func(x attribute) bool { return x.path == a.Only.Attribute }) {
+	if !catalog.Has(a.Only.Attribute) {
 		f := tree.Field{Name: a.Only.Attribute, At: n.Child("attribute").At}
-		v.Report((&Mapping{catalog: catalog}).badPath(f, path+".only"))
+		v.Report(catalog.UnknownPath(f, path+".only"))
 	}
 	if a.Only.Where != nil {
 		v.rule(a.Only.Where, func() *tree.Node { return n.Child("where") }, path+".only.where")

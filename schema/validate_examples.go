@@ -13,11 +13,10 @@ import (
 func (v *validator) examples() {
 	for _, key := range slices.Sorted(maps.Keys(v.d.Mappings)) {
 		m := v.d.Mappings[key]
-		src := v.mappingSources[key]
-		if src.examples == nil || m.program == nil {
+		if m.Examples() == nil || !m.Valid() {
 			continue
 		}
-		for _, f := range src.examples.Fields {
+		for _, f := range m.Examples().Fields {
 			v.example(m, f, tree.JoinPath(tree.JoinPath("mappings", key)+".examples", f.Name))
 		}
 	}
@@ -68,8 +67,8 @@ func (v *validator) compareExample(m *Mapping, have Attributes, want *tree.Node,
 				continue
 			}
 		}
-		if !m.hasPath(at) {
-			v.Report(m.badPath(tree.Field{Name: at, At: f.At}, path))
+		if !m.HasPath(at) {
+			v.Report(m.UnknownPath(tree.Field{Name: at, At: f.At}, path))
 			continue
 		}
 		got, _ := have.Get(at)

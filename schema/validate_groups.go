@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/seed-d64a251c/roster/schema/internal/mapping"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
@@ -34,13 +35,13 @@ func (v *validator) groups() {
 func (v *validator) group(key string, g *Group) {
 	path := tree.JoinPath("groups", key)
 	at := func() tree.Pos { return v.node("groups", key, "displayName").PosOr(g.Pos) }
-	if reserved(g.DisplayName) {
-		v.Report(tree.ReservedName.Problem(at(), path+".displayName", nameIsReserved).
+	if mapping.Reserved(g.DisplayName) {
+		v.Report(tree.ReservedName.Problem(at(), path+".displayName", mapping.NameIsReserved).
 			WithValue(tree.Quote(g.DisplayName)))
-	} else if bad := badRune(g.DisplayName, true, false, false); bad >= 0 {
-		p := tree.BadGroupName.Problem(at(), path+".displayName", forbiddenCharacter(bad)).
+	} else if bad := mapping.BadRune(g.DisplayName, true, false, false); bad >= 0 {
+		p := tree.BadGroupName.Problem(at(), path+".displayName", mapping.ForbiddenCharacter(bad)).
 			WithValue(tree.Quote(g.DisplayName))
-		v.Report(p.WithAdvice(characterAdvice(true)))
+		v.Report(p.WithAdvice(mapping.CharacterAdvice(true)))
 	}
 	for i := range g.Members {
 		m := &g.Members[i]

@@ -4,6 +4,8 @@ import (
 	"iter"
 	"maps"
 	"slices"
+
+	"github.com/seed-d64a251c/roster/schema/internal/mapping"
 )
 
 // mappedUsers are the users that were mapped for a provisioner: all in its scope, and possibly
@@ -15,23 +17,17 @@ type mappedUsers struct {
 	// membership is nil unless the mapping reads groups.
 	membership *Membership
 	// users is immutable once a Mapping refers to it.
-	users map[string]*mappedUser
+	users map[string]*mapping.MappedUser
 	// groups are the groups that bring users into scope.
 	groups    map[string]*Group
 	userNames counter
 	emails    counter
 }
 
-// mappedUser is a user with the result of the mapping.
-type mappedUser struct {
-	*User
-	Mapped
-}
-
 func newMappedUsers(v *validator, m *Mapping) *mappedUsers {
 	n := len(v.d.Users)
 	mu := &mappedUsers{
-		validator: v, mapping: m, users: make(map[string]*mappedUser, n), groups: map[string]*Group{},
+		validator: v, mapping: m, users: make(map[string]*mapping.MappedUser, n), groups: map[string]*Group{},
 		userNames: newCounter(n), emails: newCounter(n),
 	}
 	if m.ReadsGroups() {
@@ -143,7 +139,7 @@ func (mu *mappedUsers) mapUser(u *User) bool {
 	if _, found := mu.validator.nameIDProblem(mu.provisioner, u, n.userName); found {
 		return false
 	}
-	mu.users[u.Key] = &mappedUser{u, out}
+	mu.users[u.Key] = &mapping.MappedUser{User: u, Mapped: out}
 	mu.count(n, 1)
 	return true
 }

@@ -16,7 +16,7 @@ func (v *validator) mappings() {
 	v.appAccess()
 	for _, key := range slices.Sorted(maps.Keys(v.d.Provisioners)) {
 		p := v.d.Provisioners[key]
-		if m := v.d.Mappings[p.Mapping]; m != nil && m.program != nil && !v.mapsAllUsers(p, m) {
+		if m := v.d.Mappings[p.Mapping]; m != nil && m.Valid() && !v.mapsAllUsers(p, m) {
 			v.reportMappingProblems()
 			return
 		}
@@ -41,7 +41,7 @@ func (v *validator) mapsAllUsers(p *Provisioner, m *Mapping) bool {
 		mu.validator, mu.mapping, mu.provisioner = nil, nil, nil
 		v.cache.previous.mapped[p.Key] = mu
 		if !m.ReadsGroups() {
-			m.checked = append(m.checked, mu.users)
+			m.KeepMapped(mu.users)
 		}
 		return true
 	}
@@ -56,7 +56,7 @@ func (v *validator) reportMappingProblems() {
 	for _, key := range slices.Sorted(maps.Keys(v.d.Provisioners)) {
 		p := v.d.Provisioners[key]
 		m := v.d.Mappings[p.Mapping]
-		if m == nil || m.program == nil {
+		if m == nil || !m.Valid() {
 			continue
 		}
 		if mapped[m.Key] == nil {

@@ -25,11 +25,9 @@ func (v *validator) warnings() {
 	}
 	for _, key := range slices.Sorted(maps.Keys(v.d.Mappings)) {
 		m := v.d.Mappings[key]
-		for i, a := range m.catalog {
-			if a.path == "emails.value" && m.program != nil && !m.sets[i] && !m.setsOnCreate[i] {
-				message := fmt.Sprintf("mapping %q sends no email address", key)
-				v.Warn(tree.NoEmails.Problem(m.Pos, tree.JoinPath("mappings", key), message))
-			}
+		if m.Valid() && !m.Sets("emails.value") {
+			message := fmt.Sprintf("mapping %q sends no email address", key)
+			v.Warn(tree.NoEmails.Problem(m.Pos, tree.JoinPath("mappings", key), message))
 		}
 	}
 }

@@ -1,11 +1,8 @@
 package schema
 
 import (
-	"slices"
-	"strings"
 	"time"
 
-	"github.com/seed-d64a251c/roster/schema/internal/declaration"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
@@ -99,71 +96,6 @@ type wireResult struct {
 type wireValue struct {
 	Path  int    `json:"p"`
 	Value string `json:"v"`
-}
-
-// recordedResults are the results of a mapping that another process has evaluated.
-type recordedResults struct {
-	readsGroups bool
-	results     map[resultKey]recordedResult
-}
-
-// resultKey identifies the input of a mapping: a user in a state, with effective groups.
-type resultKey struct {
-	user   string
-	state  UserState
-	groups string
-}
-
-type recordedResult struct {
-	input  *User
-	mapped Mapped
-	err    tree.Problems
-}
-
-func newResultKey(u *User, groups []string) resultKey {
-	return resultKey{u.Key, u.State, strings.Join(groups, " ")}
-}
-
-// lookup returns the result for a user. There is none for a user or for groups that were not
-// evaluated.
-func (r *recordedResults) lookup(m *Mapping, u *User, groups []string) (Mapped, error) {
-	if !r.readsGroups {
-		groups = nil
-	}
-	have, ok := r.results[newResultKey(u, groups)]
-	switch {
-	case !ok || !sameMappingInput(have.input, u):
-		message := "mapping " + tree.Quote(m.Key) + " was not evaluated for this user with these groups"
-		return Mapped{}, tree.Problems{tree.MapFailed.Problem(u.Pos, tree.JoinPath("users", u.Key), message)}
-	case len(have.err) > 0:
-		return Mapped{}, have.err
-	}
-	return have.mapped, nil
-}
-
-// sameMappingInput reports whether all fields that a mapping can read are equal, except the state.
-func sameMappingInput(a, b *User) bool {
-	if a == b {
-		return true
-	}
-	if a.UserID != b.UserID || a.FirstName != b.FirstName || a.LastName != b.LastName || a.Email != b.Email ||
-		declaration.DateText(a.ValidFrom) != declaration.DateText(b.ValidFrom) ||
-		declaration.DateText(a.ValidUntil) != declaration.DateText(b.ValidUntil) ||
-		len(a.Attributes) != len(b.Attributes) {
-		return false
-	}
-	for name, v := range a.Attributes {
-		have, ok := b.Attributes[name]
-		if list, isList := v.([]string); isList {
-			other, same := have.([]string)
-			if !same || !slices.Equal(list, other) {
-				return false
-			}
-		} else if _, isList := have.([]string); !ok || isList || have != v {
-			return false
-		}
-	}
-	return true
 }
 
 // zoneName returns the name under which a timezone can be loaded.

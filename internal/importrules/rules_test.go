@@ -16,7 +16,9 @@ var allPackages = []string{"./..."}
 
 var rules = []rule{
 	{
-		packages: allPackages, except: []string{"./schema", "./schema/internal/constraint", "./schema/internal/source"},
+		packages: allPackages, except: []string{
+			"./schema", "./schema/internal/constraint", "./schema/internal/mapping", "./schema/internal/source",
+		},
 		forbidden: []string{"cuelang.org/go/..."},
 		reason:    "only schema reads CUE; all other packages use plain Go values",
 	},
@@ -94,6 +96,15 @@ var rules = []rule{
 		forbidden: []string{"./...", "io/fs", "log", "log/slog", "net/http", "os", "os/..."},
 		allowed:   []string{"./internal/civil", "./schema/internal/tree"},
 		reason:    "declarations are values; they do not depend on a format, on CUE or on what is decided from them",
+	},
+	{
+		packages:  []string{"./schema/internal/mapping"},
+		forbidden: []string{"./...", "io/fs", "log", "log/slog", "net", "net/...", "os", "os/..."},
+		allowed: []string{
+			"./schema/internal/constraint", "./schema/internal/declaration", "./schema/internal/source",
+			"./schema/internal/tree",
+		},
+		reason: "a mapping depends on one user and its groups; it does not know for which provisioner",
 	},
 	{
 		packages:  []string{"./schema"},

@@ -1,4 +1,4 @@
-package schema
+package mapping
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/seed-d64a251c/roster/schema/internal/constraint"
+	"github.com/seed-d64a251c/roster/schema/internal/declaration"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
@@ -15,7 +16,7 @@ type Mapping struct {
 	Key string
 	Pos tree.Pos
 
-	catalog []attribute
+	catalog Catalog
 	// ifEmpty is "skip", "clear" or "error" by SCIM path.
 	ifEmpty map[string]string
 	// positions are those of the expressions, by SCIM path.
@@ -32,9 +33,10 @@ type Mapping struct {
 	sets         []bool
 	setsOnCreate []bool
 
-	// checked are the users that Load mapped to validate them, one map for each provisioner. It is
-	// empty if the mapping reads groups.
-	checked []map[string]*mappedUser
+	// kept are the results of KeepMapped.
+	kept []map[string]*MappedUser
+	// examples are the declared examples, or nil.
+	examples *tree.Node
 
 	fingerprint string
 	// attributeNames are the fields that the mapping selects by name.
@@ -47,9 +49,43 @@ type Mapping struct {
 type Mapped struct {
 	// Attributes are those that roster manages; "active" is always one of them. An empty value
 	// means that the attribute must be absent.
-	Attributes Attributes
+	Attributes declaration.Attributes
 	// OnCreate are sent only when the user is created.
-	OnCreate Attributes
+	OnCreate declaration.Attributes
+}
+
+// MappedUser is a user with the result of the mapping.
+type MappedUser struct {
+	*declaration.User
+	Mapped
+}
+
+// KeepMapped keeps the results for users that were mapped to validate them, so that Map does not
+// map them again. The mapping must not read groups. The caller must not modify the users.
+func (m *Mapping) KeepMapped(users map[string]*MappedUser) { m.kept = append(m.kept, users) }
+
+// Valid reports whether the mapping can map users. The problems of any other mapping were reported.
+func (m *Mapping) Valid() bool { return m.program != nil }
+
+// Examples returns the declared examples, or nil.
+func (m *Mapping) Examples() *tree.Node { return m.examples }
+
+// Sets reports whether the mapping sets an attribute for some user, in scim or onCreate.
+func (m *Mapping) Sets(path string) bool {
+	for i, a := range m.catalog {
+		if a.path == path {
+			return m.sets[i] || m.setsOnCreate[i]
+		}
+	}
+	return false
+}
+
+// HasPath reports whether a path is that of a supported attribute or of its parent.
+func (m *Mapping) HasPath(path string) bool { return m.catalog.hasPath(path) }
+
+// UnknownPath returns the problem of a field that names no supported attribute.
+func (m *Mapping) UnknownPath(f tree.Field, path string) tree.Problem {
+	return m.catalog.UnknownPath(f, path)
 }
 
 // program evaluates a mapping. scim and onCreate have one result for each attribute of the catalog:
@@ -85,11 +121,11 @@ func (m *Mapping) AttributePos(path string) tree.Pos {
 //
 // A user that Load has mapped to validate it is not mapped again. So the caller must not modify the
 // user or the returned attributes.
-func (m *Mapping) Map(u *User, groups []string) (Mapped, error) {
+func (m *Mapping) Map(u *declaration.User, groups []string) (Mapped, error) {
 	if m.recorded != nil {
 		return m.recorded.lookup(m, u, groups)
 	}
-	for _, users := range m.checked {
+	for _, users := range m.kept {
 		if have := users[u.Key]; have != nil && have.User == u {
 			return have.Mapped, nil
 		}
@@ -97,7 +133,7 @@ func (m *Mapping) Map(u *User, groups []string) (Mapped, error) {
 	return m.evaluate(u, groups)
 }
 
-func (m *Mapping) evaluate(u *User, groups []string) (Mapped, error) {
+func (m *Mapping) evaluate(u *declaration.User, groups []string) (Mapped, error) {
 	scim, onCreate, err := runSafely(m.program, newUserInput(u, groups))
 	if err != nil {
 		reason := m.redactError(constraint.HideLongStrings(err.Error()), u)
@@ -138,9 +174,9 @@ func runSafely(p program, in *userInput) (scim, onCreate []any, err error) {
 }
 
 // collect converts the results of a program to attributes. It applies ifEmpty and the rules of AWS.
-func (m *Mapping) collect(sets []bool, values []any, report reportAttribute) Attributes {
-	var room [40]Attribute // on the stack
-	out := Attributes(room[:0])
+func (m *Mapping) collect(sets []bool, values []any, report reportAttribute) declaration.Attributes {
+	var room [40]declaration.Attribute // on the stack
+	out := declaration.Attributes(room[:0])
 	for i := range m.catalog {
 		a := &m.catalog[i]
 		text, ok := text(values[i])
@@ -154,7 +190,7 @@ func (m *Mapping) collect(sets []bool, values []any, report reportAttribute) Att
 			if c, message, advice := a.reject(text); message != "" {
 				report(c, a.path, message, text, advice)
 			}
-			out = append(out, Attribute{Path: a.path, Value: text})
+			out = append(out, declaration.Attribute{Path: a.path, Value: text})
 			continue
 		}
 		switch policy := m.policy(a.path); {
@@ -163,10 +199,10 @@ func (m *Mapping) collect(sets []bool, values []any, report reportAttribute) Att
 		case policy == "error" && a.companionOf == "":
 			report(tree.EmptyValue, a.path, "is empty, but its ifEmpty is \"error\"", "", m.emptyAdvice(a))
 		case policy == "clear":
-			out = append(out, Attribute{Path: a.path})
+			out = append(out, declaration.Attribute{Path: a.path})
 		}
 	}
-	return append(make(Attributes, 0, len(out)), out...) // the exact size, for 100,000 users
+	return append(make(declaration.Attributes, 0, len(out)), out...) // the exact size, for 100,000 users
 }
 
 // reportAttribute reports a problem with the value of one attribute.
@@ -195,8 +231,9 @@ func (m *Mapping) policy(path string) string {
 		if policy, ok := m.ifEmpty[p]; ok {
 			return policy
 		}
-		if strings.HasPrefix(p, EnterpriseUser+":") && !strings.Contains(p[len(EnterpriseUser):], ".") {
-			return m.ifEmpty[EnterpriseUser]
+		const extension = declaration.EnterpriseUser
+		if strings.HasPrefix(p, extension+":") && !strings.Contains(p[len(extension):], ".") {
+			return m.ifEmpty[extension]
 		}
 		p = p[:max(0, strings.LastIndexByte(p, '.'))]
 	}

@@ -1,4 +1,4 @@
-package schema
+package mapping
 
 import (
 	"slices"
@@ -12,7 +12,7 @@ import (
 // compiledProgram is a mapping as closures. If they fail for a user, CUE evaluates the mapping
 // again to report the reason.
 type compiledProgram struct {
-	catalog []attribute
+	catalog Catalog
 	// scim has the expressions for each attribute of the catalog.
 	scim     [][]conditional
 	onCreate [][]conditional

@@ -1,4 +1,4 @@
-package schema
+package mapping
 
 import (
 	"fmt"
@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/seed-d64a251c/roster/schema/internal/constraint"
+	"github.com/seed-d64a251c/roster/schema/internal/declaration"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
@@ -25,10 +26,13 @@ type attribute struct {
 	companionOf string
 }
 
-// newCatalog lists the attributes of the schema's #SCIM, sorted by path.
-func newCatalog(c *constraint.Schema) []attribute {
+// Catalog are the SCIM attributes that AWS supports, sorted by path.
+type Catalog []attribute
+
+// NewCatalog lists the attributes of the schema's #SCIM.
+func NewCatalog(c *constraint.Schema) Catalog {
 	scim, _ := c.Mapping().Field("scim")
-	var out []attribute
+	var out Catalog
 	var walk func(s constraint.Shape, path string, keys []string)
 	walk = func(s constraint.Shape, path string, keys []string) {
 		for name, field := range s.Fields {
@@ -37,7 +41,7 @@ func newCatalog(c *constraint.Schema) []attribute {
 			switch {
 			case isList:
 				walk(element, below+".", append(at, "0"))
-			case field.IsStruct() && name == EnterpriseUser:
+			case field.IsStruct() && name == declaration.EnterpriseUser:
 				walk(field, below+":", at)
 			case field.IsStruct():
 				walk(field, below+".", at)
@@ -56,6 +60,35 @@ func newCatalog(c *constraint.Schema) []attribute {
 	walk(scim, "", nil)
 	slices.SortFunc(out, func(a, b attribute) int { return strings.Compare(a.path, b.path) })
 	return out
+}
+
+// Has reports whether a path is that of a supported attribute.
+func (c Catalog) Has(path string) bool {
+	return slices.ContainsFunc(c, func(a attribute) bool { return a.path == path })
+}
+
+// hasPath reports whether a path is that of a supported attribute or of its parent.
+func (c Catalog) hasPath(path string) bool {
+	return slices.ContainsFunc(c, func(a attribute) bool { return isWithin(path, a.path) })
+}
+
+// UnknownPath returns the problem of a field that names no supported attribute.
+func (c Catalog) UnknownPath(f tree.Field, path string) tree.Problem {
+	var names []string
+	for _, a := range c {
+		names = append(names, a.path)
+	}
+	p := tree.BadPath.Problem(f.At.Pos(), tree.JoinPath(path, f.Name), "unknown SCIM attribute "+tree.Quote(f.Name))
+	return p.WithAdvice(tree.Suggestion(f.Name, names, "use a path such as \"title\" or \"name.middleName\""))
+}
+
+// Paths returns the paths of the attributes, and whether AWS requires each.
+func (c Catalog) Paths(yield func(path string, required bool) bool) {
+	for _, a := range c {
+		if !yield(a.path, a.required) {
+			return
+		}
+	}
 }
 
 // requiredAttributes must be sent on create and put (developer guide, CreateUser). roster also
@@ -80,34 +113,34 @@ func (a *attribute) reject(text string) (c tree.Code, message, advice string) {
 	limit, spaces := maxValueRunes, true
 	if a.path == "userName" {
 		limit, spaces = maxUserNameRunes, false
-		if reserved(text) {
-			return tree.ReservedName, nameIsReserved, tree.ReservedName.Advice
+		if Reserved(text) {
+			return tree.ReservedName, NameIsReserved, tree.ReservedName.Advice
 		}
 	}
 	if n := utf8.RuneCountInString(text); n > limit {
 		return tree.TooLong, fmt.Sprintf("must have at most %d characters, has %d", limit, n), tree.TooLong.Advice
 	}
-	if bad := badRune(text, spaces, true, a.url); bad >= 0 {
-		return tree.BadCharacter, forbiddenCharacter(bad), characterAdvice(spaces)
+	if bad := BadRune(text, spaces, true, a.url); bad >= 0 {
+		return tree.BadCharacter, ForbiddenCharacter(bad), CharacterAdvice(spaces)
 	}
 	return tree.Code{}, "", ""
 }
 
-const nameIsReserved = "must not be a name that AWS reserves"
+const NameIsReserved = "must not be a name that AWS reserves"
 
-func forbiddenCharacter(r rune) string { return fmt.Sprintf("must not contain the character %q", r) }
+func ForbiddenCharacter(r rune) string { return fmt.Sprintf("must not contain the character %q", r) }
 
-func characterAdvice(spaces bool) string {
+func CharacterAdvice(spaces bool) string {
 	if spaces {
 		return "AWS accepts letters, marks, digits, punctuation, symbols and spaces, except " + rejectedCharacters
 	}
 	return "AWS accepts letters, marks, digits, punctuation and symbols, except " + rejectedCharacters
 }
 
-// badRune returns the first character that AWS does not accept, or -1. The pattern of AWS is
+// BadRune returns the first character that AWS does not accept, or -1. The pattern of AWS is
 // [\p{L}\p{M}\p{S}\p{N}\p{P}]+ for names. Other texts may also have spaces, tabs, line ends,
 // no-break spaces and ideographic spaces.
-func badRune(text string, spaces, ideographic, colon bool) rune {
+func BadRune(text string, spaces, ideographic, colon bool) rune {
 	for _, r := range text {
 		switch {
 		case r == ':' && colon:
@@ -124,7 +157,7 @@ func badRune(text string, spaces, ideographic, colon bool) rune {
 	return -1
 }
 
-// reserved reports whether AWS reserves the name of a user or group.
-func reserved(name string) bool {
+// Reserved reports whether AWS reserves the name of a user or group.
+func Reserved(name string) bool {
 	return strings.EqualFold(name, "Administrator") || strings.EqualFold(name, "AWSAdministrators")
 }

@@ -1,6 +1,7 @@
-package schema
+package mapping
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -63,6 +64,10 @@ func length(args []value) value {
 	}
 	return value{kind: failed}
 }
+
+// FunctionNames returns the names of the functions of CUE's standard library that can be compiled,
+// such as "strings.ToLower", sorted.
+func FunctionNames() []string { return slices.Sorted(maps.Keys(functions)) }
 
 // functions are the functions of CUE's standard library that mappings use most.
 var functions = map[string]func([]value) value{

@@ -1,4 +1,4 @@
-package schema
+package mapping
 
 import (
 	"strconv"
@@ -12,15 +12,15 @@ import (
 type cueProgram struct {
 	mu       sync.Mutex
 	value    cue.Value
-	catalog  []attribute
+	catalog  Catalog
 	scim     []cue.Path
 	onCreate []cue.Path
-	// guard decides during Load whether CUE may evaluate users.
-	guard *cueGuard
+	// allowed returns an error if CUE may not evaluate users.
+	allowed func() error
 }
 
-func newCUEProgram(v cue.Value, catalog []attribute) *cueProgram {
-	p := &cueProgram{value: v, catalog: catalog}
+func newCUEProgram(v cue.Value, catalog Catalog, allowed func() error) *cueProgram {
+	p := &cueProgram{value: v, catalog: catalog, allowed: allowed}
 	for _, a := range catalog {
 		p.scim = append(p.scim, attributePath("scim", a.keys))
 		p.onCreate = append(p.onCreate, attributePath("onCreate", a.keys))
@@ -41,8 +41,8 @@ func attributePath(base string, keys []string) cue.Path {
 }
 
 func (p *cueProgram) run(in *userInput) (scim, onCreate []any, err error) {
-	if !p.guard.allowsData() {
-		return nil, nil, p.guard.err
+	if err := p.allowed(); err != nil {
+		return nil, nil, err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

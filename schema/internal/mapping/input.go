@@ -1,18 +1,22 @@
-package schema
+package mapping
+
+import "github.com/seed-d64a251c/roster/schema/internal/declaration"
 
 // userInput is the `user` of a mapping's expressions.
 type userInput struct {
-	user   *User
+	user   *declaration.User
 	groups []string
 	// work is how much work a compiled mapping has done.
 	work int
 }
 
-func newUserInput(u *User, groups []string) *userInput { return &userInput{user: u, groups: groups} }
+func newUserInput(u *declaration.User, groups []string) *userInput {
+	return &userInput{user: u, groups: groups}
+}
 
-// userInputFields are the fields of `user` in a mapping, except attributes. The value reports
+// UserFields are the fields of `user` in a mapping, except attributes. The value reports
 // whether the field always has a value.
-var userInputFields = map[string]bool{
+var UserFields = map[string]bool{
 	"key": true, "userId": true, "firstName": true, "lastName": true, "email": true, "state": true,
 	"validFrom": false, "validUntil": false,
 	"asciiFirstName": true, "asciiLastName": true, "emailLocal": true, "emailDomain": true, "groups": true,
@@ -29,7 +33,7 @@ func (in *userInput) field(name string) any {
 // cueValues returns all fields of the input for CUE.
 func (in *userInput) cueValues() map[string]any {
 	out := map[string]any{}
-	for name := range userInputFields {
+	for name := range UserFields {
 		if v := in.field(name); v != nil {
 			out[name] = v
 		}

@@ -1,28 +1,33 @@
-package schema
+package mapping_test
 
 import (
 	"maps"
+	"os"
 	"reflect"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"testing/fstest"
 	"time"
+
+	"golang.org/x/tools/txtar"
+
+	"github.com/seed-d64a251c/roster/schema"
+	"github.com/seed-d64a251c/roster/schema/internal/mapping"
 )
 
 func TestMapping(t *testing.T) {
 	d := example(t)
 	m := d.Mappings["aws"]
-	compiled, ok := m.program.(*compiledProgram)
-	if !ok {
+	slow := m.ByCUE()
+	if slow == nil {
 		t.Fatalf("the example's mapping is not compiled")
 	}
 	members := d.Membership(time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC))
 	for _, key := range slices.Sorted(maps.Keys(d.Users)) {
-		in := newUserInput(d.Users[key], members.GroupsOf(key))
-		scim, onCreate, err := compiled.run(in)
-		wantSCIM, wantOnCreate, wantErr := compiled.cue.run(in)
+		scim, onCreate, err := m.Run(d.Users[key], members.GroupsOf(key))
+		wantSCIM, wantOnCreate, wantErr := slow.Run(d.Users[key], members.GroupsOf(key))
 		if err != nil || wantErr != nil {
 			t.Fatalf("user %s: %v, CUE: %v", key, err, wantErr)
 		}
@@ -34,14 +39,12 @@ func TestMapping(t *testing.T) {
 
 func TestMappingsAreSafeForConcurrentUse(t *testing.T) {
 	d := example(t)
-	slow := *d.Mappings["aws"]
-	slow.program = slow.program.(*compiledProgram).cue
 	var wg sync.WaitGroup
-	for _, m := range []*Mapping{d.Mappings["aws"], &slow} {
+	for _, m := range []*mapping.Mapping{d.Mappings["aws"], d.Mappings["aws"].ByCUE()} {
 		for range 4 {
 			wg.Go(func() {
 				for _, u := range d.Users {
-					if _, err := m.evaluate(u, nil); err != nil {
+					if _, err := m.Evaluate(u, nil); err != nil {
 						t.Error(err)
 					}
 				}
@@ -77,11 +80,12 @@ mappings: "m": {
 		"u-1": `active=true displayName=alice emails.primary=true emails.type=work emails.value=alice@example.com ` +
 			`name.familyName=Ng name.givenName=Alice nickName=Platform phoneNumbers.type=work ` +
 			`phoneNumbers.value=Platform title=Platform ` +
-			EnterpriseUser + `:division=Platform ` + EnterpriseUser + `:manager.value=Platform ` +
+			schema.EnterpriseUser + `:division=Platform ` + schema.EnterpriseUser + `:manager.value=Platform ` +
 			`userName=alice@example.com | locale=en userType=Platform`,
 		"u-2": `active=true displayName=bob emails.primary=true emails.type=work emails.value=bob@example.com ` +
 			`name.familyName=Ray name.givenName=Bob phoneNumbers.type= phoneNumbers.value= title= ` +
-			EnterpriseUser + `:division= ` + EnterpriseUser + `:manager.value= userName=bob@example.com | locale=en`,
+			schema.EnterpriseUser + `:division= ` + schema.EnterpriseUser + `:manager.value= ` +
+			`userName=bob@example.com | locale=en`,
 	} {
 		got, err := m.Map(d.Users[user], nil)
 		if err != nil {
@@ -102,28 +106,64 @@ mappings: "m": {
 	if at := m.AttributePos("emails.value"); at.File != "case.cue" || at.Line != 11 {
 		t.Errorf("the expression of emails.value is at %v", at)
 	}
-	if at := m.AttributePos(EnterpriseUser + ":manager.value"); at.Line != 13 {
+	if at := m.AttributePos(schema.EnterpriseUser + ":manager.value"); at.Line != 13 {
 		t.Errorf("the expression of the manager is at %v", at)
 	}
 }
 
-// TestLoadDoesNotLeakMemory loads repeatedly, like a daemon.
-func TestLoadDoesNotLeakMemory(t *testing.T) {
-	files := base(t)
-	heap := func(loads int) uint64 {
-		for range loads {
-			if _, err := Load(files); err != nil {
-				t.Fatal(err)
+func BenchmarkMap(b *testing.B) {
+	d := example(b)
+	m := d.Mappings["aws"]
+	u := d.Users["u-1009"]
+	groups := []string{"platform", "sre"}
+	b.Run("compiled", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := m.Evaluate(u, groups); err != nil {
+				b.Fatal(err)
 			}
 		}
-		runtime.GC()
-		runtime.GC()
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return m.HeapAlloc
+	})
+	b.Run("CUE", func(b *testing.B) {
+		slow := m.ByCUE()
+		for b.Loop() {
+			if _, err := slow.Evaluate(u, groups); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+// base returns the organization to which cases add files.
+func base(t testing.TB) fstest.MapFS {
+	t.Helper()
+	a, err := txtar.ParseFile("../../testdata/base.txtar")
+	if err != nil {
+		t.Fatal(err)
 	}
-	before := heap(20)
-	if after := heap(100); after > before+2<<20 {
-		t.Errorf("the heap grew from %d to %d bytes in 100 loads", before, after)
+	out := fstest.MapFS{}
+	for _, f := range a.Files {
+		out[f.Name] = &fstest.MapFile{Data: f.Data, Mode: 0o644}
 	}
+	return out
+}
+
+func withCase(t testing.TB, text string) *schema.Declarations {
+	t.Helper()
+	files := base(t)
+	files["case.cue"] = &fstest.MapFile{Data: []byte("package roster\n\n" + text)}
+	d, err := schema.Load(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func example(t testing.TB) *schema.Declarations {
+	t.Helper()
+	d, err := schema.Load(os.DirFS("../../../testdata/example"))
+	if err != nil {
+		t.Fatalf("load the example organization:\n%v", err)
+	}
+	return d
 }

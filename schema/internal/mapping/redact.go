@@ -1,4 +1,4 @@
-package schema
+package mapping
 
 import (
 	"maps"
@@ -8,7 +8,7 @@ import (
 
 	"cuelang.org/go/cue/ast"
 
-	"github.com/seed-d64a251c/roster/schema/internal/constraint"
+	"github.com/seed-d64a251c/roster/schema/internal/declaration"
 	"github.com/seed-d64a251c/roster/schema/internal/source"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
@@ -49,8 +49,8 @@ type redactionAnalysis struct {
 	paths [][]string
 }
 
-// secretAttributes returns the attributes with `redact: true`.
-func secretAttributes(types map[string]*tree.Node) map[string]bool {
+// SecretAttributes returns the attributes with `redact: true`.
+func SecretAttributes(types map[string]*tree.Node) map[string]bool {
 	out := map[string]bool{}
 	for name, n := range types {
 		if n.Child("redact").Bool() {
@@ -60,26 +60,8 @@ func secretAttributes(types map[string]*tree.Node) map[string]bool {
 	return out
 }
 
-// redactProblems removes the values of secret attributes from problems, which are printed in
-// reports.
-func (l *loader) redactProblems(found tree.Problems) {
-	for name := range secretAttributes(constraint.AttributeTypes(l.root)) {
-		for i := range found {
-			p := &found[i]
-			below := ".attributes." + tree.JoinPath("", name)
-			if strings.HasSuffix(p.Path, below) || strings.Contains(p.Path, below+"[") {
-				p.Value = ""
-			}
-			field, _, ok := strings.Cut(p.Message, tree.DeclaredTwice)
-			if ok && (field == name || strings.HasSuffix(field, below)) {
-				p.Value, p.Message = "", field+tree.DeclaredTwice
-			}
-		}
-	}
-}
-
 // redactError removes the secrets of a user from an error if the mapping reads any.
-func (m *Mapping) redactError(text string, u *User) string {
+func (m *Mapping) redactError(text string, u *declaration.User) string {
 	if m.redacted == nil {
 		return text
 	}
@@ -107,7 +89,7 @@ func secretTexts(v any) []string {
 }
 
 // redacted returns the attributes of the catalog whose values must not be shown.
-func (src *mappingSource) redacted(secret map[string]bool, consts map[string]*tree.Node, catalog []attribute) []string {
+func (src *mappingSource) redacted(secret map[string]bool, consts map[string]*tree.Node, catalog Catalog) []string {
 	r := &redactionAnalysis{
 		secretFields: secret, imports: map[string]string{}, consts: consts,
 		defs: map[string][]ast.Node{}, visiting: map[string]bool{},
@@ -330,4 +312,22 @@ func (r *redactionAnalysis) nameReadsSecret(name string) bool {
 	default:
 		return r.consts[name] == nil // it is the whole `user`, or unknown
 	}
+}
+
+// attributeNames returns the names of all fields that the mapping selects anywhere, among them all
+// attributes that it reads by name.
+func (src *mappingSource) attributeNames() []string {
+	var out []string
+	for _, part := range src.Declarations {
+		ast.Walk(part.Expr, func(n ast.Node) bool {
+			if x, ok := n.(ast.Expr); ok {
+				if _, name := attributeSelector(x); name != "" {
+					out = append(out, name)
+				}
+			}
+			return true
+		}, nil)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }

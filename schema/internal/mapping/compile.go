@@ -1,6 +1,7 @@
-package schema
+package mapping
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -8,6 +9,7 @@ import (
 	"cuelang.org/go/cue/ast"
 
 	"github.com/seed-d64a251c/roster/schema/internal/constraint"
+	"github.com/seed-d64a251c/roster/schema/internal/declaration"
 	"github.com/seed-d64a251c/roster/schema/internal/source"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
@@ -22,40 +24,69 @@ type mappingSource struct {
 	invalid bool
 }
 
-// loadMappings reads the values of the mappings from CUE.
-func (l *loader) loadMappings() {
-	for key, value := range l.evaluated.Mappings {
-		m := l.mappingSources[key]
+// Input has what mappings are compiled from.
+type Input struct {
+	Schema  *constraint.Schema
+	Dynamic *source.Dynamic
+	// Evaluated is the result of CUE; nil if there was nothing to evaluate.
+	Evaluated *constraint.Evaluation
+	Lint      Lint
+	// Records have the declared custom attributes.
+	Records *tree.Node
+	// Allowed returns an error if CUE may not evaluate users.
+	Allowed func() error
+}
+
+// Compile compiles and checks all mappings.
+func Compile(in Input) (mappings map[string]*Mapping, found tree.Findings) {
+	c := &compiler{Input: in, secret: SecretAttributes(constraint.AttributeTypes(in.Records)), found: &found}
+	sources := c.sources()
+	mappings = make(map[string]*Mapping, len(sources))
+	for _, key := range slices.Sorted(maps.Keys(sources)) {
+		mappings[key] = c.mapping(sources[key])
+	}
+	return mappings, found
+}
+
+// compiler compiles the mappings of one Load.
+type compiler struct {
+	Input
+	// secret are the attributes with `redact: true`.
+	secret map[string]bool
+	found  *tree.Findings
+}
+
+// sources returns the declarations of the mappings, and their values in CUE.
+func (c *compiler) sources() map[string]*mappingSource {
+	out := map[string]*mappingSource{}
+	for key, code := range c.Dynamic.Mappings {
+		out[key] = &mappingSource{MappingCode: *code, invalid: c.Lint.mappings[key]}
+	}
+	for key, value := range c.Evaluated.Mappings {
+		m := out[key]
 		if m == nil {
-			m = &mappingSource{MappingCode: source.MappingCode{Key: key, Position: l.dynamic.Positions["mappings"]}}
-			l.mappingSources[key] = m
+			m = &mappingSource{MappingCode: source.MappingCode{Key: key, Position: c.Dynamic.Positions["mappings"]}}
+			out[key] = m
 		}
 		var found tree.Findings
 		m.value = value
-		m.ifEmpty, found = l.schema.MappingField(l.dynamic, value, key, "ifEmpty", m.Position)
-		l.Add(found)
-		m.examples, found = l.schema.MappingField(l.dynamic, value, key, "examples", m.Position)
-		l.Add(found)
+		m.ifEmpty, found = c.Schema.MappingField(c.Dynamic, value, key, "ifEmpty", m.Position)
+		c.found.Add(found)
+		m.examples, found = c.Schema.MappingField(c.Dynamic, value, key, "examples", m.Position)
+		c.found.Add(found)
 	}
+	return out
 }
 
 // mapping creates the Mapping and checks it.
-func (l *loader) mapping(src *mappingSource) *Mapping {
-	m := &Mapping{
-		Key: src.Key, Pos: src.Position.Pos(), catalog: newCatalog(l.schema),
-		ifEmpty: map[string]string{}, positions: map[string]tree.Pos{},
-		fingerprint: src.fingerprint(l.dynamic.Constants), attributeNames: src.attributeNames(),
-	}
-	m.secretFields = secretAttributes(constraint.AttributeTypes(l.root))
-	expressions, constants := &mappingSource{MappingCode: src.MappingCode}, l.dynamic.Constants
-	m.redactedWith = func(secret map[string]bool) []string { return expressions.redacted(secret, constants, m.catalog) }
-	m.redacted = m.redactedWith(m.secretFields)
+func (c *compiler) mapping(src *mappingSource) *Mapping {
+	m := c.newMapping(src)
 	base := tree.JoinPath("mappings", m.Key)
-	l.locateAttributes(m, base)
+	c.locateAttributes(m, base)
 	if src.ifEmpty != nil {
 		for _, f := range src.ifEmpty.Fields {
-			if !m.hasPath(f.Name) {
-				l.Report(m.badPath(f, base+".ifEmpty"))
+			if !m.HasPath(f.Name) {
+				c.found.Report(m.UnknownPath(f, base+".ifEmpty"))
 			}
 			m.ifEmpty[f.Name] = f.Value.Str()
 		}
@@ -63,9 +94,8 @@ func (l *loader) mapping(src *mappingSource) *Mapping {
 	if !src.value.Exists() {
 		return m
 	}
-	p := newCUEProgram(src.value, m.catalog)
-	p.guard = l.guard
-	switch compiled := compileMapping(src, l.dynamic.Constants, p); {
+	p := newCUEProgram(src.value, m.catalog, c.Allowed)
+	switch compiled := compileMapping(src, c.Dynamic.Constants, p); {
 	case src.invalid:
 	case compiled != nil:
 		m.program = compiled
@@ -76,25 +106,38 @@ func (l *loader) mapping(src *mappingSource) *Mapping {
 	for i, a := range m.catalog {
 		if m.sets[i] && m.setsOnCreate[i] {
 			message := a.path + " is set in both scim and onCreate"
-			l.Report(tree.BadPolicy.Problem(m.AttributePos(a.path), base+".onCreate", message))
+			c.found.Report(tree.BadPolicy.Problem(m.AttributePos(a.path), base+".onCreate", message))
 		}
 	}
 	if src.isLiteral() {
-		l.checkIfEmpty(m, src, base)
+		c.checkIfEmpty(m, src, base)
 	}
-	l.checkUserField(src, base)
-	l.checkRequired(m, base)
+	c.checkUserField(src, base)
+	c.checkRequired(m, base)
+	return m
+}
+
+// newMapping returns a mapping without a program.
+func (c *compiler) newMapping(src *mappingSource) *Mapping {
+	m := &Mapping{
+		Key: src.Key, Pos: src.Position.Pos(), catalog: NewCatalog(c.Schema), examples: src.examples,
+		ifEmpty: map[string]string{}, positions: map[string]tree.Pos{}, secretFields: c.secret,
+		fingerprint: src.fingerprint(c.Dynamic.Constants), attributeNames: src.attributeNames(),
+	}
+	expressions, constants := &mappingSource{MappingCode: src.MappingCode}, c.Dynamic.Constants
+	m.redactedWith = func(secret map[string]bool) []string { return expressions.redacted(secret, constants, m.catalog) }
+	m.redacted = m.redactedWith(m.secretFields)
 	return m
 }
 
 // locateAttributes sets the positions of the mapping's expressions.
-func (l *loader) locateAttributes(m *Mapping, base string) {
+func (c *compiler) locateAttributes(m *Mapping, base string) {
 	for _, a := range m.catalog {
 		for i := range a.keys {
 			keys := a.keys[:i+1]
-			if at, ok := l.dynamic.Positions[positionKey(tree.JoinPath(base, "scim"), keys)]; ok {
+			if at, ok := c.Dynamic.Positions[positionKey(tree.JoinPath(base, "scim"), keys)]; ok {
 				m.positions[scimPath(keys)] = at.Pos()
-			} else if at, ok := l.dynamic.Positions[positionKey(tree.JoinPath(base, "onCreate"), keys)]; ok {
+			} else if at, ok := c.Dynamic.Positions[positionKey(tree.JoinPath(base, "onCreate"), keys)]; ok {
 				m.positions[scimPath(keys)] = at.Pos()
 			}
 		}
@@ -102,7 +145,7 @@ func (l *loader) locateAttributes(m *Mapping, base string) {
 }
 
 // checkIfEmpty rejects policies for attributes that the mapping does not set.
-func (l *loader) checkIfEmpty(m *Mapping, src *mappingSource, base string) {
+func (c *compiler) checkIfEmpty(m *Mapping, src *mappingSource, base string) {
 	if src.ifEmpty == nil {
 		return
 	}
@@ -111,10 +154,10 @@ func (l *loader) checkIfEmpty(m *Mapping, src *mappingSource, base string) {
 		for i, a := range m.catalog {
 			set = set || (m.sets[i] || m.setsOnCreate[i]) && isWithin(f.Name, a.path)
 		}
-		if !set && m.hasPath(f.Name) {
+		if !set && m.HasPath(f.Name) {
 			path := tree.JoinPath(base+".ifEmpty", f.Name)
 			p := tree.BadPath.Problem(f.At.Pos(), path, "the mapping does not set this attribute")
-			l.Report(p.WithAdvice("set it, or remove the policy"))
+			c.found.Report(p.WithAdvice("set it, or remove the policy"))
 		}
 	}
 }
@@ -122,30 +165,30 @@ func (l *loader) checkIfEmpty(m *Mapping, src *mappingSource, base string) {
 // isWithin reports whether a path is that of an attribute, or of a parent.
 func isWithin(path, attribute string) bool {
 	return attribute == path || strings.HasPrefix(attribute, path+".") ||
-		path == EnterpriseUser && strings.HasPrefix(attribute, path)
+		path == declaration.EnterpriseUser && strings.HasPrefix(attribute, path)
 }
 
 // checkRequired requires an expression for each attribute that AWS requires, and a primary email
 // address.
-func (l *loader) checkRequired(m *Mapping, base string) {
+func (c *compiler) checkRequired(m *Mapping, base string) {
 	email := false
 	for i, a := range m.catalog {
 		email = email || a.path == "emails.value" && m.sets[i]
 		if a.required && !m.sets[i] {
 			at := m.Pos
-			if p, ok := l.dynamic.Positions[base+".scim"]; ok {
+			if p, ok := c.Dynamic.Positions[base+".scim"]; ok {
 				at = p.Pos()
 			}
 			path := base + ".scim." + strings.Join(a.keys, ".")
 			p := tree.MissingField.Problem(at, path, constraint.FieldMissing)
-			l.Report(p.WithAdvice("add it, because AWS requires it"))
+			c.found.Report(p.WithAdvice("add it, because AWS requires it"))
 		}
 	}
 	primary := slices.IndexFunc(m.catalog, func(a attribute) bool { return a.path == "emails.primary" })
 	if email && !m.sets[primary] {
 		path := base + ".scim.emails[0].primary"
 		p := tree.MissingField.Problem(m.AttributePos("emails"), path, constraint.FieldMissing)
-		l.Report(p.WithAdvice("add `primary: true`, because AWS requires it"))
+		c.found.Report(p.WithAdvice("add `primary: true`, because AWS requires it"))
 	}
 }
 
@@ -209,25 +252,11 @@ func namedFields(x ast.Node, path string, yield func(string)) {
 }
 
 // checkUserField requires `user: #User`. Without it the expressions do not refer to the user.
-func (l *loader) checkUserField(src *mappingSource, base string) {
+func (c *compiler) checkUserField(src *mappingSource, base string) {
 	if v := src.value.LookupPath(cue.ParsePath("user")); !v.Exists() {
 		p := tree.WrongMapping.Problem(src.Position.Pos(), base, "the mapping has no `user`")
-		l.Report(p.WithAdvice("begin it with `user: #User`"))
+		c.found.Report(p.WithAdvice("begin it with `user: #User`"))
 	}
-}
-
-// hasPath reports whether a path is that of a supported attribute or of its parent.
-func (m *Mapping) hasPath(path string) bool {
-	return slices.ContainsFunc(m.catalog, func(a attribute) bool { return isWithin(path, a.path) })
-}
-
-func (m *Mapping) badPath(f tree.Field, path string) tree.Problem {
-	var names []string
-	for _, a := range m.catalog {
-		names = append(names, a.path)
-	}
-	p := tree.BadPath.Problem(f.At.Pos(), tree.JoinPath(path, f.Name), "unknown SCIM attribute "+tree.Quote(f.Name))
-	return p.WithAdvice(tree.Suggestion(f.Name, names, "use a path such as \"title\" or \"name.middleName\""))
 }
 
 // positionKey returns the path under which dynamic stores the position of an attribute.
@@ -249,7 +278,7 @@ func scimPath(keys []string) string {
 		switch {
 		case k == "0":
 			continue
-		case i > 0 && keys[i-1] == EnterpriseUser:
+		case i > 0 && keys[i-1] == declaration.EnterpriseUser:
 			b.WriteByte(':')
 		case i > 0:
 			b.WriteByte('.')

@@ -1,4 +1,4 @@
-package schema
+package mapping_test
 
 import (
 	"fmt"
@@ -8,6 +8,9 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"github.com/seed-d64a251c/roster/schema"
+	"github.com/seed-d64a251c/roster/schema/internal/mapping"
 )
 
 // expressionWriter writes random expressions over user.
@@ -126,30 +129,33 @@ func mappingAgrees(t *testing.T, text string) bool {
 	if m == nil {
 		return false
 	}
-	compiled, ok := m.program.(*compiledProgram)
-	if !ok {
+	slow := m.ByCUE()
+	if slow == nil {
 		return false
 	}
-	users := []*User{
+	users := []*schema.User{
 		{
 			Key: "u-1", UserID: "alice", FirstName: "Alice", LastName: "Müller", Email: "alice@example.com",
-			State: Active,
+			State: schema.Active,
 			Attributes: map[string]any{
 				"department": "Platform", "skills": []string{"go", "cue"}, "level": int64(2), "contractor": true,
 			},
 		},
-		{Key: "u-2", UserID: "bob", FirstName: "Bob", LastName: "Ng", Email: "bob@ext.example.com", State: Locked},
 		{
-			Key: "u-3", UserID: "x", FirstName: "Éa", LastName: "Ø", Email: "x@y", State: Active,
+			Key: "u-2", UserID: "bob", FirstName: "Bob", LastName: "Ng", Email: "bob@ext.example.com",
+			State: schema.Locked,
+		},
+		{
+			Key: "u-3", UserID: "x", FirstName: "Éa", LastName: "Ø", Email: "x@y", State: schema.Active,
 			Attributes: map[string]any{
 				"department": "Sales", "contractor": false, "level": int64(0), "skills": []string{},
 			},
 		},
 	}
 	for i, u := range users {
-		in := newUserInput(u, [][]string{{"g", "h"}, nil, {"x"}}[i])
-		scim, onCreate, err := compiled.run(in)
-		wantSCIM, wantOnCreate, wantErr := compiled.cue.run(in)
+		groups := [][]string{{"g", "h"}, nil, {"x"}}[i]
+		scim, onCreate, err := m.Run(u, groups)
+		wantSCIM, wantOnCreate, wantErr := slow.Run(u, groups)
 		if (err == nil) != (wantErr == nil) {
 			t.Errorf("%s: compiled: %v, CUE: %v\n%s", u.Key, err, wantErr, text)
 			continue
@@ -162,9 +168,9 @@ func mappingAgrees(t *testing.T, text string) bool {
 }
 
 // loadMapping loads one mapping. It returns nil if the mapping has problems.
-func loadMapping(t *testing.T, fsys fs.FS, key string) *Mapping {
+func loadMapping(t *testing.T, fsys fs.FS, key string) *mapping.Mapping {
 	t.Helper()
-	d, err := Load(fsys)
+	d, err := schema.Load(fsys)
 	if err != nil {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package schema
+package mapping
 
 import (
 	"strconv"
@@ -153,7 +153,7 @@ func attributeSelector(x ast.Expr) (base ast.Expr, name string) {
 
 func (c *exprCompiler) userField(name string) expr {
 	c.readsGroups = c.readsGroups || name == "groups"
-	if _, ok := userInputFields[name]; !ok {
+	if _, ok := UserFields[name]; !ok {
 		return nil
 	}
 	return func(in *userInput) value { return fromGo(in.field(name)) }

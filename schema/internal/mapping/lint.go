@@ -1,4 +1,4 @@
-package schema
+package mapping
 
 import (
 	"maps"
@@ -16,32 +16,40 @@ import (
 // mappingLint finds errors that CUE would hide: unknown fields of users inside a test for presence,
 // and defaults that replace every error.
 type mappingLint struct {
-	*loader
-	ref  *tree.File
-	path string
+	schema *constraint.Schema
+	ref    *tree.File
+	path   string
+	found  *tree.Findings
 }
 
-// lintMappings reports the errors in the expressions of all mappings. It returns their positions.
-func (l *loader) lintMappings() map[tree.Pos]bool {
-	invalid := map[tree.Pos]bool{}
-	if l.evaluated == nil {
-		return invalid
-	}
-	for _, key := range slices.Sorted(maps.Keys(l.mappingSources)) {
-		n := len(l.Problems)
-		l.lintMapping(l.mappingSources[key])
-		l.mappingSources[key].invalid = len(l.Problems) > n
-		for _, p := range l.Problems[n:] {
-			invalid[p.Pos] = true
+// Lint has the problems in the expressions of mappings.
+type Lint struct {
+	tree.Findings
+	// Positions are those of the problems.
+	Positions map[tree.Pos]bool
+	// mappings are the keys of the mappings with problems.
+	mappings map[string]bool
+}
+
+// NewLint finds errors in the expressions of mappings that CUE would hide.
+func NewLint(s *constraint.Schema, mappings map[string]*source.MappingCode) Lint {
+	out := Lint{Positions: map[tree.Pos]bool{}, mappings: map[string]bool{}}
+	for _, key := range slices.Sorted(maps.Keys(mappings)) {
+		var found tree.Findings
+		lintMapping(s, mappings[key], &found)
+		out.mappings[key] = len(found.Problems) > 0
+		for _, p := range found.Problems {
+			out.Positions[p.Pos] = true
 		}
+		out.Add(found)
 	}
-	return invalid
+	return out
 }
 
 // lintMapping reports the errors in the expressions of a mapping.
-func (l *loader) lintMapping(m *mappingSource) {
+func lintMapping(s *constraint.Schema, m *source.MappingCode, found *tree.Findings) {
 	for _, part := range m.Declarations {
-		lint := &mappingLint{l, part.Ref, tree.JoinPath("mappings", m.Key)}
+		lint := &mappingLint{s, part.Ref, tree.JoinPath("mappings", m.Key), found}
 		body, ok := part.Expr.(*ast.StructLit)
 		if !ok {
 			lint.walk(part.Expr)
@@ -53,7 +61,7 @@ func (l *loader) lintMapping(m *mappingSource) {
 			}
 			lint.walk(d)
 		}
-		lint.fields(body, l.schema.Mapping(), lint.path)
+		lint.fields(body, s.Mapping(), lint.path)
 	}
 }
 
@@ -84,7 +92,7 @@ func (m *mappingLint) fields(n ast.Node, known constraint.Shape, path string) {
 				m.fields(f.Value, field, tree.JoinPath(path, name))
 				continue
 			}
-			m.Report(known.UnknownField(name, source.TokenPosition(m.ref, f.Label.Pos()), path))
+			m.found.Report(known.UnknownField(name, source.TokenPosition(m.ref, f.Label.Pos()), path))
 		}
 	}
 }
@@ -96,7 +104,7 @@ func (m *mappingLint) walk(n ast.Node) {
 			if x.Op == token.OR {
 				message := "`|` hides errors in the expression to its left"
 				p := tree.HidesErrors.Problem(source.TokenPosition(m.ref, x.Pos()).Pos(), m.path, message)
-				m.Report(p.WithAdvice("to select the first value that exists, " + tree.HidesErrors.Advice))
+				m.found.Report(p.WithAdvice("to select the first value that exists, " + tree.HidesErrors.Advice))
 			}
 		case *ast.SelectorExpr:
 			m.field(x, x.Sel)
@@ -114,8 +122,8 @@ func (m *mappingLint) field(x ast.Expr, where ast.Node) {
 		return
 	}
 	if id, ok := base.(*ast.Ident); ok && id.Name == "user" {
-		if _, known := userInputFields[name]; !known && name != "attributes" {
-			m.unknown(where, name, slices.Sorted(maps.Keys(userInputFields)), "unknown user field")
+		if _, known := UserFields[name]; !known && name != "attributes" {
+			m.unknown(where, name, slices.Sorted(maps.Keys(UserFields)), "unknown user field")
 		}
 		return
 	}
@@ -130,5 +138,5 @@ func (m *mappingLint) field(x ast.Expr, where ast.Node) {
 func (m *mappingLint) unknown(where ast.Node, name string, known []string, message string) {
 	advice := tree.Suggestion(name, known, "known: "+strings.Join(known, ", "))
 	p := tree.NoAttribute.Problem(source.TokenPosition(m.ref, where.Pos()).Pos(), m.path, message+" "+tree.Quote(name))
-	m.Report(p.WithAdvice(advice))
+	m.found.Report(p.WithAdvice(advice))
 }
