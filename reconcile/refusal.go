@@ -53,3 +53,28 @@ func RefusalOf(err error) *RefusedError {
 	}
 	return nil
 }
+
+// AdvisedError is an error of a directory with what to do about it, in complete sentences.
+type AdvisedError struct {
+	Err    error
+	Advice string
+}
+
+func (e *AdvisedError) Error() string { return e.Err.Error() + ". " + e.Advice }
+
+// Unwrap returns Err.
+func (e *AdvisedError) Unwrap() error { return e.Err }
+
+// WithAdvice adds to an error what to do about it. A refusal stays one. An error that has advice
+// already stays as it is, and so does any error without advice.
+func WithAdvice(err error, advice string) error {
+	var advised *AdvisedError
+	if advice == "" || errors.As(err, &advised) {
+		return err
+	}
+	var refused *RefusedError
+	if errors.As(err, &refused) {
+		return &RefusedError{Refused: refused.Refused, Err: &AdvisedError{refused.Err, advice}}
+	}
+	return &AdvisedError{err, advice}
+}

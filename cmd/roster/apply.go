@@ -55,7 +55,8 @@ func (c *cli) apply(ctx context.Context, repo app.RepositoryConfig, options app.
 		return failed
 	}
 	if c.format == "json" {
-		err = c.printJSON(map[string]any{"version": 1, "auditBranch": repo.AuditBranch, "reports": applied.Reports})
+		err = c.printJSON(withError(map[string]any{"version": 1, "auditBranch": repo.AuditBranch,
+			"reports": applied.Reports}, failed))
 	} else {
 		for _, r := range applied.Receipts {
 			settings.Log.Info("report committed", "branch", repo.AuditBranch, "commit", r.Commit, "path", r.Report.Path)

@@ -54,7 +54,14 @@ func (c *cli) auditVerify(ctx context.Context, config app.EvidenceConfig, provis
 		return err
 	}
 	if c.format == "json" {
-		err = c.printJSON(map[string]any{"version": 1, "head": e.Head, "proofs": proofs})
+		document := map[string]any{"version": 1, "head": e.Head, "proofs": proofs}
+		for _, p := range proofs {
+			if failed := p.Err(); failed != nil {
+				document["error"] = app.Failure{Code: app.AuditBroken, Message: failed.Error(), At: p.Failures[0].Location}
+				break
+			}
+		}
+		err = c.printJSON(document)
 	} else {
 		err = writeTexts(c.stdout, proofs, func(p *audit.Proof) error {
 			c.printProof(e.Name, p)

@@ -41,15 +41,15 @@ func (c *cli) check(ctx context.Context, repo app.RepositoryConfig, base string)
 		return err
 	}
 	if c.format == "json" {
-		err := c.printJSON(map[string]any{"version": 1, "problems": problemsJSON(result.Problems),
-			"warnings": problemsJSON(result.Warnings)})
-		if err != nil {
+		document := map[string]any{"version": 1, "problems": problemsJSON(result.Problems),
+			"warnings": problemsJSON(result.Warnings)}
+		if len(result.Problems) == 0 {
+			return c.printJSON(document)
+		}
+		if err := c.printJSON(withError(document, result.Problems)); err != nil {
 			return err
 		}
-		if len(result.Problems) > 0 {
-			return exitError
-		}
-		return nil
+		return exitError
 	}
 	printProblems(c.stderr, result.Warnings)
 	if len(result.Problems) > 0 {

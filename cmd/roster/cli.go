@@ -20,6 +20,8 @@ type cli struct {
 	color   string // auto, always or never
 	verbose bool
 
+	printedJSON bool // standard output has a JSON document
+
 	flags app.Settings // those that flags set
 }
 

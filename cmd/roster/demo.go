@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -32,8 +33,8 @@ folder at the end.`,
 		Args: cobra.NoArgs,
 		// In place of resolveFlags: environment variables do not apply to the demo.
 		PersistentPreRunE: func(*cobra.Command, []string) error {
-			if c.format != "text" {
-				return usageErrorf("--format %q: the demo has only the format text", c.format)
+			if !slices.Contains([]string{"text", "json"}, c.format) {
+				return usageErrorf("--format %q: want text or json", c.format)
 			}
 			return c.checkColor()
 		},
@@ -59,9 +60,16 @@ func (c *cli) demo(ctx context.Context, config demo.Config) error {
 		}
 		config.Content = content
 	}
-	config.Out, config.Color = c.stdout, c.colored(c.stdout)
+	out := c.stdout
+	if c.format == "json" { // the steps are for people
+		out = c.stderr
+	}
+	config.Out, config.Color = out, c.colored(out)
 	config.Program, config.Serve = programName(), c.serveDemo
 	err := demo.Run(ctx, config)
+	if c.format == "json" {
+		err = errors.Join(err, c.printJSON(withError(map[string]any{"version": 1, "succeeded": err == nil}, err)))
+	}
 	if errors.Is(err, demo.ErrFailed) {
 		return exitError
 	}

@@ -48,13 +48,17 @@ func executeWith(
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	var code exitCode
-	var usage app.UsageError
 	switch {
 	case err == nil:
 		return int(exitDone)
 	case errors.As(err, &code):
 		return int(code)
-	case errors.As(err, &usage):
+	}
+	if !c.printedJSON && c.wantsJSON(args) {
+		_ = c.printJSON(withError(nil, err)) // a reader that went away needs no output
+	}
+	var usage app.UsageError
+	if errors.As(err, &usage) {
 		c.printUsageError(err)
 		return int(exitUsage)
 	}

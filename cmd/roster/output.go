@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 
+	"github.com/seed-d64a251c/roster/internal/app"
 	"github.com/seed-d64a251c/roster/internal/output"
 	"github.com/seed-d64a251c/roster/reconcile/render"
 	"github.com/seed-d64a251c/roster/schema"
@@ -31,7 +32,41 @@ func (c *cli) paint(w *output.Writer) render.Paint {
 	return nil
 }
 
-func (c *cli) printJSON(v any) error { return output.WriteJSON(c.stdout, v) }
+// printJSON prints the only JSON document of a command.
+func (c *cli) printJSON(v any) error {
+	c.printedJSON = true
+	return output.WriteJSON(c.stdout, v)
+}
+
+// withError adds an error to a JSON document; nil adds nothing.
+func withError(document map[string]any, err error) map[string]any {
+	if document == nil {
+		document = map[string]any{"version": 1}
+	}
+	if err != nil {
+		document["error"] = app.Describe(err)
+	}
+	return document
+}
+
+// wantsJSON reports whether the output is JSON, also if the arguments could not be parsed.
+func (c *cli) wantsJSON(args []string) bool {
+	if c.format == "json" {
+		return true
+	}
+	format, _ := c.env("ROSTER_FORMAT")
+	for i, arg := range args {
+		if arg == "--" {
+			break
+		}
+		if value, ok := strings.CutPrefix(arg, "--format="); ok {
+			format = value
+		} else if arg == "--format" && i+1 < len(args) {
+			format = args[i+1]
+		}
+	}
+	return format == "json"
+}
 
 // writeFile writes the content of a file to standard output: as it is, unless a person looks at it.
 func (c *cli) writeFile(content []byte) error {

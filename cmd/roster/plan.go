@@ -78,7 +78,8 @@ func (c *cli) plan(ctx context.Context, flags *planFlags) error {
 		}
 		return b.String()
 	}
-	if err := writeResults(c, "plans", plans, nil, flags.out, render.PlanText, markdown); err != nil {
+	more := withError(map[string]any{}, failed)
+	if err := writeResults(c, "plans", plans, more, flags.out, render.PlanText, markdown); err != nil {
 		return err
 	}
 	if failed != nil {
@@ -151,6 +152,7 @@ func writeResults[T any](
 	case "json":
 		document := map[string]any{"version": 1, noun: results}
 		maps.Copy(document, more)
+		c.printedJSON = out == ""
 		return output.WriteJSON(w, document)
 	case "markdown":
 		_, err := io.WriteString(w, markdown())

@@ -54,7 +54,7 @@ func (c *cli) samlSP(name string) error {
 // refuseMetadata prints the problems of a file that cannot be used.
 func (c *cli) refuseMetadata(name string, problems schema.Problems) error {
 	if c.format == "json" {
-		err := c.printJSON(map[string]any{"version": 1, "problems": problemsJSON(problems)})
+		err := c.printJSON(withError(map[string]any{"version": 1, "problems": problemsJSON(problems)}, problems))
 		if err != nil {
 			return err
 		}

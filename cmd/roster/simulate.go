@@ -47,6 +47,11 @@ runs until it is interrupted. See docs/simulator.md.`,
 }
 
 func (c *cli) printSimulator(s app.Simulator) {
+	if c.format == "json" {
+		_ = c.printJSON(map[string]any{"version": 1, "endpoint": s.Endpoint, "manage": s.Manage, "token": s.Token})
+		_ = c.stdout.Flush()
+		return
+	}
 	output.Fprintf(c.stdout, "SCIM endpoint %s\n", s.Endpoint)
 	if s.Manage != "" {
 		output.Fprintf(c.stdout, "management    %s\n", s.Manage)

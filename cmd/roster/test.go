@@ -69,7 +69,9 @@ func (c *cli) printTestJSON(test *app.ConnectionTest) error {
 	out := map[string]any{"version": 1, "provisioner": test.Provisioner, "identity": test.Identity,
 		"ok": test.Err == nil, "finding": test.Finding, "patched": test.Patched, "quarantine": test.Quarantine}
 	if test.Err != nil {
-		out["error"] = test.Err.Error()
+		failure := app.Describe(test.Err)
+		failure.At, failure.Advice = test.Identity, test.Finding.Advice
+		out["error"] = failure
 	} else {
 		out["maxResults"] = test.MaxResults
 	}

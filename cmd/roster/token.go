@@ -33,6 +33,10 @@ is removed from the file.`,
 			if err != nil {
 				return err
 			}
+			if c.format == "json" {
+				return c.printJSON(map[string]any{"version": 1, "name": args[0], "role": role, "until": until,
+					"token": token})
+			}
 			output.Fprintf(c.stdout, "%s\n", token)
 			return c.stdout.Flush()
 		},

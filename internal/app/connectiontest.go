@@ -112,6 +112,21 @@ func patchOwnedUser(ctx context.Context, client *scim.Client, past *reconcile.Au
 	return "", errNoOwnedUser
 }
 
+// advice returns what to do about an error of a provisioner's directory that has to do with its
+// address or credentials; "" for any other error.
+func (s *Settings) advice(p *schema.Provisioner, status *reconcile.Status, err error) string {
+	var call *scim.Error
+	if !errors.As(err, &call) || errors.Is(err, context.Canceled) {
+		return ""
+	}
+	switch f := probe.Diagnose(err, knownConnection(p, status), s.now()); f.Cause {
+	case probe.Throttled, probe.ServerError, probe.Unknown, probe.OK: // they are not about the connection
+		return ""
+	default:
+		return f.Advice
+	}
+}
+
 // knownConnection collects what distinguishes one failure from another: what is declared, and what
 // earlier runs recorded. The status is nil if there was no run.
 func knownConnection(p *schema.Provisioner, status *reconcile.Status) probe.Known {

@@ -53,13 +53,14 @@ func (w *Workspace) Objects(ctx context.Context, args []string) (objects []Objec
 	if err != nil {
 		return nil, "", err
 	}
+	advised := func(err error) error { return reconcile.WithAdvice(err, w.settings.advice(p, past.Status, err)) }
 	if past, _, err = run.RestoreDropped(ctx, past, dir); err != nil {
-		return nil, "", err
+		return nil, "", advised(err)
 	}
 	options := observe.Options{Groups: true, Concurrency: p.Rate.Concurrency, Progress: w.readProgress()}
 	observed, err := observe.Read(ctx, dir, options, w.runner().Clock())
 	if err != nil {
-		return nil, "", fmt.Errorf("read %s: %w", p.Identity(), err)
+		return nil, "", advised(fmt.Errorf("read %s: %w", p.Identity(), err))
 	}
 	objects = joinObjects(observed, past.Ledger)
 	desired, err := reconcile.Desire(decls, p, w.runner().Clock())

@@ -139,6 +139,7 @@ func (w *Workspace) runner() *run.Runner {
 		Author:      w.source.author,
 		Open:        w.directories.Open,
 		Test:        w.directories.Test,
+		Advise:      w.settings.advice,
 		Now:         w.settings.Now,
 		RunID:       w.newRunID,
 		Host:        w.recorder.Host,

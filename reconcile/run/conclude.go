@@ -14,6 +14,7 @@ import (
 // report returns the report of a run that had a plan. stopped is what ended it early, or nil.
 func (r *Runner) report(id string, s runState, plan *reconcile.Plan, applied *reconcile.ApplyResult,
 	stopped error) *reconcile.Report {
+	stopped = r.advised(s, stopped)
 	report := r.emptyReport(id, s)
 	results := applied.Changes // there may be a million: only a run with unsettled writes copies them
 	if unsettled := s.unsettled(applied.Ledger); len(unsettled) > 0 {
@@ -26,6 +27,14 @@ func (r *Runner) report(id string, s runState, plan *reconcile.Plan, applied *re
 	}
 	r.reportQuarantine(report, s, stopped)
 	return report
+}
+
+// advised adds to an error that ended a run what to do about it.
+func (r *Runner) advised(s runState, err error) error {
+	if err == nil || r.Advise == nil || errors.Is(err, ErrNeedsAuthorization) {
+		return err
+	}
+	return reconcile.WithAdvice(err, r.Advise(s.provisioner, s.audit.Status, err))
 }
 
 func (r *Runner) emptyReport(id string, s runState) *reconcile.Report {
@@ -134,6 +143,7 @@ func (r *Runner) store(s runState, cached *observe.CachedDirectory, id string, r
 // run was told to stop: then there is nothing to report.
 func (r *Runner) fail(ctx context.Context, s runState, cached *observe.CachedDirectory, result *Result,
 	failure error) (*Result, error) {
+	failure = r.advised(s, failure)
 	if refusal := refusalOf(failure); refusal != nil {
 		failure = refusal
 	}

@@ -43,6 +43,7 @@ func (r *Runner) Once(ctx context.Context, req Request) (*Result, error) {
 	recovered, err := r.recover(ctx, state)
 	result.Recovered = recovered.report
 	if err != nil {
+		err = r.advised(state, err)
 		r.refused(state, err, 0)
 		return result, fmt.Errorf("complete the interrupted run %s: %w", state.audit.Interrupted.Intent.Run, err)
 	}
