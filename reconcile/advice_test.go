@@ -21,8 +21,8 @@ func TestAdviceIsAddedOnceAndKeepsTheKindOfTheError(t *testing.T) {
 			"run: no answer. Call AWS.", ""},
 		{"rejected credentials stay a refusal", fmt.Errorf("list users: %w", ErrUnauthorized), "Make a token.",
 			"list users: the directory rejects the credentials. Make a token.", RefusedAll},
-		{"refused writes stay refused writes", &RefusedError{RefusedWrites, ErrForbidden}, "Ask.",
-			"AWS refuses writes from this address or with this token: " + ErrForbidden.Error() + ". Ask.", RefusedWrites},
+		{"refused writes stay refused writes", &RefusedError{RefusedWrites, plain}, "Ask.",
+			"AWS refuses writes from this address or with this token: no answer. Ask.", RefusedWrites},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got := WithAdvice(tt.err, tt.advice)

@@ -57,7 +57,8 @@ func (c *cli) auditVerify(ctx context.Context, config app.EvidenceConfig, provis
 		document := map[string]any{"version": 1, "head": e.Head, "proofs": proofs}
 		for _, p := range proofs {
 			if failed := p.Err(); failed != nil {
-				document["error"] = app.Failure{Code: app.AuditBroken, Message: failed.Error(), At: p.Failures[0].Location}
+				document["error"] = app.Failure{Code: app.AuditBroken, Message: failed.Error(),
+					At: p.Failures[0].Location}
 				break
 			}
 		}

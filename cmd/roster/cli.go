@@ -19,6 +19,10 @@ type cli struct {
 	format  string // text, json or markdown
 	color   string // auto, always or never
 	verbose bool
+	helpAll bool // show the flags of all groups
+
+	// sources has where the values of flags come from that are not the default.
+	sources map[string]string
 
 	printedJSON bool // standard output has a JSON document
 

@@ -26,7 +26,7 @@ func namesVariables(f *pflag.Flag) bool {
 func (c *cli) setFromEnvironment(flags *pflag.FlagSet) error {
 	var failed error
 	flags.VisitAll(func(f *pflag.Flag) {
-		if f.Changed || f.Name == "help" || f.Name == "version" || failed != nil {
+		if f.Changed || f.Name == "help" || f.Name == "help-all" || f.Name == "version" || failed != nil {
 			return
 		}
 		name := envName(f)

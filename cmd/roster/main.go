@@ -45,7 +45,9 @@ func executeWith(
 	c := &cli{env: env, stdin: stdin, stdout: output.NewWriter(out), stderr: output.NewWriter(errs), secrets: secrets}
 	defer c.flush()
 	root := c.rootCommand()
-	root.SetArgs(args)
+	replaced, all := askForHelp(args)
+	c.helpAll = all
+	root.SetArgs(replaced)
 	err := root.ExecuteContext(ctx)
 	var code exitCode
 	switch {

@@ -20,7 +20,7 @@ func (c *cli) rootCommand() *cobra.Command {
 declarations in a Git repository.
 
 Every flag can be set by an environment variable: --state-dir by ROSTER_STATE_DIR. Flags override
-environment variables.
+environment variables. The flags of serve can also be in a file (--config).
 
 Exit codes: 0 in sync or done, 1 error, 2 changes pending, 3 held, 4 partial, 64 usage.`,
 		Version:           version(),
@@ -39,6 +39,7 @@ Exit codes: 0 in sync or done, 1 error, 2 changes pending, 3 held, 4 partial, 64
 	root.SetOut(c.stdout)
 	root.SetErr(c.stderr)
 	root.SetIn(c.stdin)
+	root.SetUsageFunc(c.printUsage)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return app.UsageError{Err: err} })
 	c.addGlobalFlags(root.PersistentFlags())
 	root.AddCommand(c.initCommand(), c.checkCommand(), c.planCommand(), c.applyCommand(), c.serveCommand(),
@@ -58,6 +59,7 @@ func (c *cli) addGlobalFlags(f *pflag.FlagSet) {
 	f.StringVar(&c.format, "format", "text", "output format: text, json; for plan also markdown, for show also csv")
 	f.StringVar(&c.color, "color", "auto", "color of the output: auto, always or never")
 	f.BoolVarP(&c.verbose, "verbose", "v", false, "detailed log on standard error")
+	f.BoolVar(&c.helpAll, "help-all", false, "help with all flags")
 	s := &c.flags
 	f.IntVar(&s.Attempts, "attempts", 0, "maximum attempts per SCIM request on 429, 5xx or network errors "+
 		"(default: 4 for commands that only read, else 8)")
@@ -101,7 +103,7 @@ func asUsageError(check cobra.PositionalArgs) cobra.PositionalArgs {
 // resolveFlags sets flags that were not given from environment variables, and validates the flags
 // that all commands have.
 func (c *cli) resolveFlags(cmd *cobra.Command, _ []string) error {
-	if err := c.setFromEnvironment(cmd.Flags()); err != nil {
+	if err := c.loadConfig(cmd); err != nil {
 		return err
 	}
 	formats := []string{"text", "json"}

@@ -12,6 +12,8 @@ import (
 func (c *cli) serveCommand() *cobra.Command {
 	var repo repoFlags
 	var config app.ServeConfig
+	var configFile string
+	var printConfig bool
 	cmd := &cobra.Command{
 		Use:   "serve --repo URL",
 		Short: "Run the daemon, which keeps AWS in sync with the repository",
@@ -21,9 +23,21 @@ flight.
 
 With --forge, it also shows on each open pull request what merging it would change, and applies
 only approved changes of provisioners that require a review. With a webhook secret, requests to
-/webhooks/github, /webhooks/gitlab and /webhooks/gitea trigger an immediate poll.`,
+/webhooks/github, /webhooks/gitlab and /webhooks/gitea trigger an immediate poll.
+
+--config names a file with settings, each the name of a flag without dashes:
+
+  repo: https://git.example.com/platform/identity
+  branch: main
+  allow-host: [scim.eu-central-1.amazonaws.com]
+
+A flag overrides an environment variable, which overrides the file. The file has no secrets: it
+names environment variables and files that have them.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if printConfig {
+				return c.printConfig(cmd)
+			}
 			if repo.URL == "" {
 				return usageErrorf("serve requires --repo URL")
 			}
@@ -35,6 +49,9 @@ only approved changes of provisioners that require a review. With a webhook secr
 	repo.addLease(cmd.Flags())
 	f := cmd.Flags()
 	_ = f.MarkHidden("ref") // --branch is its replacement
+	f.StringVar(&configFile, configFlag, "",
+		"YAML file that sets flags by their names, such as roster.yaml; flags and environment variables override it")
+	f.BoolVar(&printConfig, "print-config", false, "print the settings with their sources, and exit")
 	addForgeFlags(f, &config.Forge)
 	addAccessFlags(f, &config.Access)
 	f.StringVar(&config.Election.Lease, "lease-kubernetes", "",

@@ -27,8 +27,8 @@ type Runner struct {
 	// Test makes one harmless call with a provisioner's credentials. It must succeed before a
 	// changed `auth` is used. Nil tests nothing.
 	Test func(ctx context.Context, p *schema.Provisioner) error
-	// Advise, if set, returns what to do about an error that ended a run; "" if it is not one of the
-	// directory. status is that of the last run; nil if there was none.
+	// Advise, if set, returns what to do about an error of the directory that ended a run; "" for
+	// any other. status is that of the last run; nil if there was none.
 	Advise func(p *schema.Provisioner, status *reconcile.Status, err error) string
 	// Quarantines, if set, keeps the quarantines of provisioners between runs. Without it no
 	// provisioner is ever in quarantine.
