@@ -10,36 +10,46 @@ import (
 )
 
 // cachedObject returns a user or group in a cached view of AWS: by the id in the ledger, or else by
-// externalId, or by the name that it should have. It returns nil if there is no view.
+// externalId, or by the name that it should have. keys are its key and its earlier keys. It returns
+// nil if there is no view.
 func cachedObject(
-	view *observe.CachedDirectory, ledger *reconcile.Ledger, kind, key, name string,
+	view *observe.CachedDirectory, ledger *reconcile.Ledger, kind string, keys []string, name string,
 ) *explain.CachedObject {
 	switch {
 	case view == nil:
 		return nil
 	case kind == "group":
-		return cachedGroup(view, ledger, key, name)
+		return cachedGroup(view, ownedAs(ledger.Groups, keys), keys, name)
 	}
-	return cachedUser(view, ledger, key, name)
+	return cachedUser(view, ledger, keys, name)
+}
+
+// ownedAs returns the id of the first key that the ledger has; "" if it has none.
+func ownedAs(entries map[string]reconcile.Owned, keys []string) string {
+	for _, key := range keys {
+		if owned, found := entries[key]; found {
+			return owned.ID
+		}
+	}
+	return ""
 }
 
 func cachedUser(
-	view *observe.CachedDirectory, ledger *reconcile.Ledger, key, name string,
+	view *observe.CachedDirectory, ledger *reconcile.Ledger, keys []string, name string,
 ) *explain.CachedObject {
 	out := &explain.CachedObject{ReadAt: view.UsersReadAt}
-	owned, managed := ledger.Users[key]
-	unmanagedID, unmanaged := reconcile.UnmanagedID(key)
+	id := ownedAs(ledger.Users, keys)
+	if unmanagedID, unmanaged := reconcile.UnmanagedID(keys[0]); unmanaged {
+		id = unmanagedID
+	}
 	find := func(match func(u *reconcile.RemoteUser) bool) int {
 		return slices.IndexFunc(view.Observed.Users, func(u reconcile.RemoteUser) bool { return match(&u) })
 	}
-	var i int
-	switch {
-	case managed:
-		i = find(func(u *reconcile.RemoteUser) bool { return u.ID == owned.ID })
-	case unmanaged:
-		i = find(func(u *reconcile.RemoteUser) bool { return u.ID == unmanagedID })
-	default:
-		i = find(func(u *reconcile.RemoteUser) bool { return u.ExternalID() == key })
+	i := -1
+	if id != "" {
+		i = find(func(u *reconcile.RemoteUser) bool { return u.ID == id })
+	} else {
+		i = find(func(u *reconcile.RemoteUser) bool { return slices.Contains(keys, u.ExternalID()) })
 		if i < 0 && name != "" {
 			i = find(func(u *reconcile.RemoteUser) bool { return strings.EqualFold(u.UserName(), name) })
 		}
@@ -63,12 +73,12 @@ func cachedUser(
 }
 
 func cachedGroup(
-	view *observe.CachedDirectory, ledger *reconcile.Ledger, key, name string,
+	view *observe.CachedDirectory, id string, keys []string, name string,
 ) *explain.CachedObject {
 	out := &explain.CachedObject{ReadAt: view.GroupsReadAt}
-	owned, managed := ledger.Groups[key]
 	for _, g := range view.Observed.Groups {
-		if managed && g.ID == owned.ID || !managed && (g.ExternalID == key || strings.EqualFold(g.DisplayName, name)) {
+		named := slices.Contains(keys, g.ExternalID) || strings.EqualFold(g.DisplayName, name)
+		if id != "" && g.ID == id || id == "" && named {
 			out.Found, out.ID, out.Name, out.ExternalID = true, g.ID, g.DisplayName, g.ExternalID
 		}
 	}

@@ -218,7 +218,10 @@ func (e *explainer) load(ctx context.Context, provisioners []string) ([]*provisi
 // new one costs.
 func (e *explainer) cachedView(p *schema.Provisioner, past *reconcile.AuditState) (*observe.CachedDirectory, string) {
 	view, reason := observe.LoadCached(e.cache, p, past)
-	if reason == "" {
+	switch {
+	case reason == "" && view != nil && !view.IsComplete():
+		reason = "no run has read everything yet"
+	case reason == "":
 		return view, ""
 	}
 	calls := ""
@@ -346,7 +349,8 @@ func (e *explainer) inputOf(
 	if in.Declared, err = e.declaredAt(e.declarations, e.commit, e.now, s, known.provisioner); err != nil {
 		return in, nil, err
 	}
-	in.Cached = cachedObject(known.cached, known.ledger, s.kind, s.key, in.Declared.NameInAWS(known.provisioner.Key))
+	in.Cached = cachedObject(known.cached, known.ledger, s.kind, in.Declared.Keys(s.key),
+		in.Declared.NameInAWS(known.provisioner.Key))
 	ref := reconcile.UserRef(s.key)
 	if s.kind == "group" {
 		ref = reconcile.GroupRef(s.key)

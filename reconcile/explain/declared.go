@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"cmp"
 	"errors"
 	"maps"
 	"slices"
@@ -39,16 +40,27 @@ type Declared struct {
 }
 
 // NameInAWS returns the name that the object should have in AWS: the userName that the mapping of a
-// provisioner gives, or the displayName of a group. It is "" for an object that is not declared or
-// not in scope.
+// provisioner gives, or else the email address, or the displayName of a group. It is "" for an
+// object that is not declared.
 func (d *Declared) NameInAWS(provisioner string) string {
 	switch {
 	case d.Group != nil:
 		return d.Group.Group.DisplayName
 	case d.User != nil:
-		return d.User.Mapped[provisioner].value("userName")
+		return cmp.Or(d.User.Mapped[provisioner].value("userName"), d.User.User.Email)
 	}
 	return ""
+}
+
+// Keys returns the key of the object and its earlier keys.
+func (d *Declared) Keys(key string) []string {
+	switch {
+	case d.Group != nil:
+		return append([]string{key}, d.Group.Group.Previously...)
+	case d.User != nil:
+		return append([]string{key}, d.User.User.Previously...)
+	}
+	return []string{key}
 }
 
 // UserFacts are the declarations of one user.
@@ -56,7 +68,7 @@ type UserFacts struct {
 	User *schema.User
 	// Direct are the declared memberships of the user, also ended ones, sorted by group.
 	Direct []DirectMembership
-	// Mapped is the result of the mapping of each provisioner that has the user in its scope.
+	// Mapped is the result of each provisioner's mapping, in scope or not.
 	Mapped map[string]MappedUser
 }
 
@@ -127,16 +139,15 @@ func DeclaredUser(
 	return out
 }
 
-// mapUser maps the user for each provisioner that has the user in its scope.
+// mapUser maps the user for each provisioner.
 func (d *Declared) mapUser(decls *schema.Declarations) {
-	memberships := d.memberships(d.At)
 	var groups []string
-	for _, m := range memberships {
+	for _, m := range d.memberships(d.At) {
 		groups = append(groups, m.group)
 	}
 	for key, p := range decls.Provisioners {
 		mapping := decls.Mappings[p.Mapping]
-		if mapping == nil || !inScope(p, memberships) {
+		if mapping == nil {
 			continue
 		}
 		read := groups

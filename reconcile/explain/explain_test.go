@@ -167,13 +167,13 @@ var answers = []struct {
 				Provisioners: map[string]*schema.Provisioner{"aws": in.Provisioner}}}
 		}},
 	{"a user who equals what is declared, and is not managed", org, "user", "u1",
-		`is in AWS and may sign in, but roster does not manage the user: adopt is "never"; adopt: "match" in the ` +
+		`is in AWS and may sign in; roster does not manage the user: adopt is "never"; adopt: "match" in the ` +
 			`provisioner would take the user over.`, managed()},
 	{"held by a gate", org, "user", "u1",
-		`is in AWS and may sign in, but roster does not manage the user: held by gate firstContact: because.`,
+		`is in AWS and may sign in; roster does not manage the user: held by gate firstContact: because.`,
 		reported(reconcile.AdoptUser, reconcile.ResultHeld, "firstContact")},
 	{"an adoption that is missing", org, "user", "u1",
-		`is in AWS and may sign in, but roster does not manage the user: held by gate adopt: because.`,
+		`is in AWS and may sign in; roster does not manage the user: held by gate adopt: because.`,
 		reported(reconcile.AdoptUser, reconcile.ResultHeld, "adopt")},
 	{"refused by AWS", org, "user", "u1", `is not in AWS yet: failed: 400 no.`,
 		reported(reconcile.CreateUser, reconcile.ResultFailed, "")},
@@ -368,5 +368,85 @@ func TestGroupsThatAUserIsNotInArePaged(t *testing.T) {
 	}
 	if keys, other := absent("g-250"); len(keys) != 1 || keys[0] != "g-250" || other != "" {
 		t.Errorf("asked for one group, the explanation lists %q and %q", keys, other)
+	}
+}
+
+func TestAReportThatLeavesOutChangesIsNotComplete(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		report   reconcile.Report
+		complete bool
+	}{
+		{"a run with a plan", reconcile.Report{Digest: "sha256:1", Outcome: reconcile.RunHeld}, true},
+		{"a run that failed before the plan", reconcile.Report{Outcome: reconcile.RunFailed}, false},
+		{"a run that was interrupted", reconcile.Report{Digest: "sha256:1", Outcome: reconcile.RunInterrupted}, false},
+		{"a run that AWS refused", reconcile.Report{Digest: "sha256:1", Counts: reconcile.Counts{NotSent: 3}}, false},
+	} {
+		if got := explain.IsComplete(&test.report); got != test.complete {
+			t.Errorf("%s: complete %t, want %t", test.name, got, test.complete)
+		}
+	}
+}
+
+// The reports after the newest complete one change what it says: a failed run adds nothing, and an
+// interrupted one has done what it reports.
+func TestReportsBackToTheNewestCompleteOneCount(t *testing.T) {
+	d := reconciletest.Load(t, org)
+	deactivate := func(result reconcile.Result) *reconcile.Report {
+		return &reconcile.Report{Digest: "sha256:2", Outcome: reconcile.RunInterrupted, Changes: []reconcile.Done{{
+			Change: &reconcile.Change{Kind: reconcile.DeactivateUser, Key: "u1",
+				Attributes: []reconcile.AttributeChange{{Path: "active", Old: "true", New: "false"}}}, Result: result}}}
+	}
+	failed := &reconcile.Report{Outcome: reconcile.RunFailed, Errors: []string{"no network"}}
+	for _, test := range []struct {
+		name   string
+		recent []*reconcile.Report
+		want   string
+	}{
+		{"failed", []*reconcile.Report{failed}, `is in AWS and may sign in, in "a".`},
+		{"interrupted after the change", []*reconcile.Report{failed, deactivate(reconcile.ResultDone)},
+			`is in AWS but may not sign in, although declared so: the last run (2026-11-01T00:00:00Z) ended failed: ` +
+				`no network.`},
+		{"interrupted before the change", []*reconcile.Report{deactivate(reconcile.ResultSkipped)},
+			`is in AWS and may sign in, in "a".`},
+		{"no response", []*reconcile.Report{deactivate(reconcile.ResultUnknown)},
+			`is in AWS (a change of the sign-in got no response), in "a".`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			e := explained(t, d, "user", "u1", func(in *situation) {
+				managed("u1", "a")(in)
+				for _, r := range test.recent {
+					in.Recent = append(in.Recent, explain.RunReport{Report: r, Path: "reports/aws/x.json"})
+				}
+			})
+			if !strings.Contains(e.Answer, test.want) {
+				t.Errorf("got  %s\nwant %s", e.Answer, test.want)
+			}
+		})
+	}
+}
+
+// A question about one group is answered for this group.
+func TestTheAnswerIsAboutTheGroupThatWasAskedFor(t *testing.T) {
+	d := reconciletest.Load(t, strings.Replace(org, `["a"]`, `["a", "c", "e"]`, 1)+`
+attributeTypes: team: {type: "string"}
+users: u1: attributes: team: "blue"
+groups: c: {displayName: "C", where: team: "red"}
+groups: e: {displayName: "E", members: u1: until: "2026-10-01"}
+`)
+	for group, want := range map[string]string{
+		"a": `is in group "a" in AWS: declared member.`,
+		"b": `is not in group "b" in AWS: not a member; to add the user, declare: groups: "b": members: "u1": {}.`,
+		"c": `is not in group "c" in AWS: not a declared member, and the rule does not match: requires team "red", ` +
+			`has "blue".`,
+		"e": `is not in group "e" in AWS: the membership ended on 2026-10-01.`,
+	} {
+		e := explained(t, d, "user", "u1", func(in *situation) {
+			managed("u1", "a", "c", "e")(in)
+			in.Group = group
+		})
+		if !strings.Contains(e.Answer, want) {
+			t.Errorf("%s: got  %s\nwant %s", group, e.Answer, want)
+		}
 	}
 }

@@ -99,9 +99,9 @@ func (x *explainer) groupAnswer(facts *GroupFacts, wanted, managed bool) string 
 		return fmt.Sprintf("may be in AWS: run %s sent it and got no response; the next runs look it up",
 			x.Ledger.Unconfirmed[x.ref()].Run)
 	case a.Presence == Unmanaged && wanted:
-		return "is in AWS, but roster does not manage the group: " + why
+		return "is in AWS; roster does not manage the group: " + why
 	case a.Presence == Unmanaged:
-		return "is in AWS, but roster does not manage the group: " + x.whyNotPushed(facts)
+		return "is in AWS; roster does not manage the group: " + x.whyNotPushed(facts)
 	case a.Presence == Managed && wanted:
 		return fmt.Sprintf("is in AWS, with %s declared", schema.Count(len(facts.Members), "member"))
 	case a.Presence == Managed && !x.Provisioner.PushGroups:

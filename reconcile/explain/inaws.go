@@ -105,16 +105,11 @@ func (x *explainer) done(kinds ...reconcile.Kind) bool {
 // owned returns the ledger's entry of the object, under an earlier key if the new one is not in AWS
 // yet.
 func (x *explainer) owned() (entry reconcile.Owned, managed bool) {
-	entries, previously := x.Ledger.Users, []string(nil)
+	entries := x.Ledger.Users
 	if x.Kind == "group" {
 		entries = x.Ledger.Groups
-		if g := x.Declared.Group; g != nil {
-			previously = g.Group.Previously
-		}
-	} else if u := x.Declared.User; u != nil {
-		previously = u.User.Previously
 	}
-	for _, key := range append([]string{x.Key}, previously...) {
+	for _, key := range x.Declared.Keys(x.Key) {
 		if entry, managed = entries[key]; managed {
 			return entry, true
 		}

@@ -131,6 +131,9 @@ type absence struct {
 	// rank is 0 for an ended membership, the number of missed conditions for a rule, and noPath if
 	// nothing would make the user a member.
 	rank int
+	// similar means that the user has all values of a rule except one, and a similar one instead:
+	// it may be misspelled.
+	similar bool
 }
 
 // noPath is the rank of a group that no rule and no ended membership would make the user a member
@@ -178,7 +181,9 @@ func (d *Declared) nearest(group string, at time.Time, visited map[string]bool) 
 func (d *Declared) mismatch(r *schema.Rule) absence {
 	names := r.Mismatches(d.User.User)
 	var texts []string
+	similar := false
 	for _, name := range names {
+		similar = len(names) == 1 && isSimilar(d.User.User.Field(name), r.Fields[name])
 		have := "nothing"
 		if v := d.User.User.Field(name); v != nil {
 			have = schema.ValueText(v)
@@ -188,7 +193,25 @@ func (d *Declared) mismatch(r *schema.Rule) absence {
 		}
 		texts = append(texts, fmt.Sprintf("requires %s, has %s", fieldText(r, name), have))
 	}
-	return absence{pos: r.Pos, text: "the rule does not match: " + strings.Join(texts, " and "), rank: len(names)}
+	return absence{pos: r.Pos, text: "the rule does not match: " + strings.Join(texts, " and "), rank: len(names),
+		similar: similar}
+}
+
+// isSimilar reports whether a value of a user is spelled like one that a rule requires.
+func isSimilar(have any, want []any) bool {
+	list, ok := have.([]string)
+	if text, isText := have.(string); isText {
+		list, ok = []string{text}, true
+	}
+	if !ok {
+		return false
+	}
+	for _, v := range want {
+		if text, isText := v.(string); isText && schema.Nearest(text, list) != "" {
+			return true
+		}
+	}
+	return false
 }
 
 // ruleText returns the conditions of a rule.

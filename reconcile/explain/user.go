@@ -92,6 +92,9 @@ func (x *explainer) userFacts(w *wantedUser) {
 		x.fact("scope", "", x.Provisioner.GroupsPos, "in scope through %s", schema.QuoteList(x.selected(w)))
 	}
 	x.memberships(w)
+	if !w.inScope {
+		return
+	}
 	if w.mapped.Error != "" {
 		x.fact("value", "", u.Pos, "the mapping fails: %s", w.mapped.Error)
 	}
@@ -202,7 +205,7 @@ func (x *explainer) groupDifferences(w *wantedUser) {
 	values := slices.Clone(w.mapped.Values)
 	slices.SortStableFunc(values, func(a, b MappedValue) int { return signInName(a) - signInName(b) })
 	for _, v := range values {
-		if v.Path == "active" {
+		if v.Path == "active" || !w.inScope {
 			continue
 		}
 		if old, differs := x.openAttribute(v); differs {
@@ -321,11 +324,11 @@ func (x *explainer) managedAnswer(w *wantedUser, why string) string {
 func (x *explainer) unmanagedAnswer(w *wantedUser, why string) string {
 	switch {
 	case w.inScope:
-		return x.presence() + ", but roster does not manage the user: " + why
+		return x.presence() + "; roster does not manage the user: " + why
 	case x.done(reconcile.ReleaseUser):
 		return x.presence() + ", as roster left the user (deprovision: keep): " + x.whyNotWanted(w)
 	}
-	return x.presence() + ", but roster does not manage the user: " + x.whyNotWanted(w)
+	return x.presence() + "; roster does not manage the user: " + x.whyNotWanted(w)
 }
 
 // mayBeUnmanaged says that AWS may have an object that roster does not manage.
@@ -345,7 +348,7 @@ func (x *explainer) whyNotWanted(w *wantedUser) string {
 	case w.facts == nil:
 		return x.whyNotDeclared()
 	case !w.inScope:
-		return x.whyOutOfScope(w)
+		return x.whyOutOfScope()
 	case x.out.InAWS.isPresent():
 		return condition(w.facts.User, x.Now)
 	}
@@ -389,13 +392,14 @@ func authorName(c reconcile.CommitRef) string {
 	return name
 }
 
-// whyOutOfScope returns that no selected group has the user, with the group that is nearest to it.
-func (x *explainer) whyOutOfScope(w *wantedUser) string {
+// whyOutOfScope returns that no selected group has the user. It names a group in which the
+// membership has ended, or with a rule that the user misses by a similar value.
+func (x *explainer) whyOutOfScope() string {
 	text := fmt.Sprintf("in none of the groups that provisioner %q selects", x.Provisioner.Key)
 	best, key, others := absence{rank: noPath}, "", 0
 	for _, group := range x.Provisioner.Groups {
 		found := x.Declared.absence(group, x.Now)
-		if found.rank == noPath {
+		if found.rank > 0 && !found.similar {
 			continue
 		}
 		others++

@@ -113,8 +113,8 @@ func emptyCache(identity string) *CachedDirectory {
 		Observed: &reconcile.Observed{Members: map[string][]string{}}, MembersReadAt: map[string]time.Time{}}
 }
 
-// isComplete reports whether everything was read once.
-func (c *CachedDirectory) isComplete() bool { return !c.FullReadAt.IsZero() }
+// IsComplete reports whether everything was read once.
+func (c *CachedDirectory) IsComplete() bool { return !c.FullReadAt.IsZero() }
 
 // copy returns a copy that may be updated, for a run that starts at a time.
 func (c *CachedDirectory) copy(now time.Time) *CachedDirectory {

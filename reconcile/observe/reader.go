@@ -56,7 +56,7 @@ func (r *Reader) progress(phase string) func(done, total int) {
 func (r *Reader) ReadMembers(ctx context.Context) (*reconcile.Observed, error) {
 	p, cached := r.Provisioner, r.Cached
 	options := Options{Groups: p.PushGroups, Concurrency: p.Rate.Concurrency}
-	if cached == nil || !cached.isComplete() || len(cached.Unverified) > 0 ||
+	if cached == nil || !cached.IsComplete() || len(cached.Unverified) > 0 ||
 		p.PushGroups && cached.GroupsReadAt.IsZero() {
 		return Read(ctx, r.Directory, options, r.Started)
 	}
@@ -151,7 +151,7 @@ func (r *Reader) startingView(options Options) (*View, refreshPlan) {
 		return newView(emptyCache(r.Provisioner.Identity())), refreshPlan{full: true}
 	}
 	v := newView(r.Cached.copy(r.Started))
-	if !v.isComplete() {
+	if !v.IsComplete() {
 		return v, refreshPlan{full: true}
 	}
 	plan := planRefresh(v.CachedDirectory, r.Provisioner, v.selectedGroups(options), r.Trigger == "schedule", r.Started)
