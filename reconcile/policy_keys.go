@@ -10,8 +10,11 @@ import (
 // withKeysOf returns the policy with the keys that its groups have in a later one: an assertion
 // follows a group whose key `previously` renames.
 func (p *Policy) withKeysOf(later *Policy) *Policy {
+	if p.Declarations == nil || len(p.Assertions) == 0 {
+		return p
+	}
 	groups := later.newGroupKeys()
-	if p.Declarations == nil || len(groups) == 0 {
+	if len(groups) == 0 {
 		return p
 	}
 	out := *p

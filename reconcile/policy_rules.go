@@ -16,11 +16,12 @@ import (
 // An object is protected under its new key too.
 func unprotected(before, after *Policy) []Loosening {
 	var out []Loosening
-	add := func(prefix, what string, was, is map[string]schema.Pos, renamed map[string]string) {
+	add := func(prefix, what string, was, is map[string]schema.Pos, renamed func() map[string]string) {
 		for _, key := range slices.Sorted(maps.Keys(was)) {
-			_, still := is[key]
-			_, renamedStill := is[newKey(renamed, key)]
-			if !still && !renamedStill {
+			if _, still := is[key]; still {
+				continue
+			}
+			if _, still := is[newKey(renamed(), key)]; !still {
 				out = append(out, Loosening{
 					Field: prefix + key, Text: fmt.Sprintf("%s %q no longer protected", what, key),
 					Was: "protected", Is: "not protected",
@@ -29,8 +30,8 @@ func unprotected(before, after *Policy) []Loosening {
 		}
 	}
 	was, is := before.Provisioner.Protect, after.Provisioner.Protect
-	add(protectedUsers, "user", was.Users, is.Users, after.newUserKeys())
-	add(protectedGroups, "group", was.Groups, is.Groups, after.newGroupKeys())
+	add(protectedUsers, "user", was.Users, is.Users, after.newUserKeys)
+	add(protectedGroups, "group", was.Groups, is.Groups, after.newGroupKeys)
 	return out
 }
 

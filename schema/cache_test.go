@@ -160,8 +160,8 @@ func TestCacheAgreesWithLoad(t *testing.T) {
 	}
 }
 
-// checkLoaded requires that what a Cache knows of declarations is what a visit of all records finds.
-// earlier are the last valid declarations; nil if there are none.
+// checkLoaded requires that what a Cache knows of declarations is what a visit of all records
+// finds. earlier are the last valid declarations; nil if there are none.
 func checkLoaded(t *testing.T, d, earlier *Declarations) {
 	t.Helper()
 	dated, all := maps.Collect(d.DatedUsers()), maps.Collect(only(d.Users, (*User).Dated))

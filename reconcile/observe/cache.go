@@ -52,6 +52,8 @@ type CachedDirectory struct {
 	Unverified []lookup `json:"unverified,omitempty"`
 	// Recent is what this process has read. It is not stored.
 	Recent RecentReads `json:"-"`
+
+	userIndex, groupIndex *listIndex // of Observed; nil: not yet known
 }
 
 // LoadCached returns the cached directory of a provisioner. It returns nil if the cache must not be
@@ -123,6 +125,7 @@ func (c *CachedDirectory) copy(now time.Time) *CachedDirectory {
 	o.Users, o.Groups, o.Members = slices.Clone(o.Users), slices.Clone(o.Groups), maps.Clone(o.Members)
 	out.Observed, out.MembersReadAt, out.Unverified = &o, maps.Clone(c.MembersReadAt), slices.Clone(c.Unverified)
 	out.GroupsOf, out.Recent = maps.Clone(c.GroupsOf), c.Recent.clone(now)
+	out.userIndex, out.groupIndex = c.userIndex.copy(), c.groupIndex.copy()
 	return &out
 }
 

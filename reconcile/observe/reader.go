@@ -79,27 +79,37 @@ func (r *Reader) ReadMembers(ctx context.Context) (*reconcile.Observed, error) {
 // options returns what a run has to read: the members of managed groups and of groups that it may
 // adopt. It does not read the members of other groups.
 func (r *Reader) options(desired *reconcile.Desired, ledger *reconcile.Ledger) Options {
-	managed := map[string]bool{}
+	managed := make(map[string]bool, len(ledger.Groups))
 	for _, owned := range ledger.Groups {
 		managed[owned.ID] = true
 	}
-	sizes := map[string]int{} // of desired groups, by folded name and by externalId
-	for key, g := range desired.Groups {
-		sizes["name/"+reconcile.FoldName(g.DisplayName)], sizes["key/"+key] = len(g.Members), len(g.Members)
-	}
+	var sizes map[string]int // of desired groups, by folded name and by externalId
 	size := func(g reconcile.RemoteGroup) (int, bool) {
+		if sizes == nil {
+			sizes = sizesOf(desired)
+		}
 		if n, ok := sizes["name/"+reconcile.FoldName(g.DisplayName)]; ok {
 			return n, true
 		}
 		n, ok := sizes["key/"+g.ExternalID]
 		return n, ok
 	}
+	isDesired := func(g reconcile.RemoteGroup) bool { _, desired := size(g); return desired }
 	return Options{
 		Groups: r.Provisioner.PushGroups, Concurrency: r.Provisioner.Rate.Concurrency,
 		EstimatedUsers: min(len(desired.Users), len(ledger.Users)), Progress: r.progress("read memberships"),
-		SelectMembers:    func(g reconcile.RemoteGroup) bool { _, desired := size(g); return desired || managed[g.ID] },
+		SelectMembers:    func(g reconcile.RemoteGroup) bool { return managed[g.ID] || isDesired(g) },
 		EstimatedMembers: func(g reconcile.RemoteGroup) int { n, _ := size(g); return n },
 	}
+}
+
+// sizesOf returns the number of members of each desired group, by its folded name and by its key.
+func sizesOf(desired *reconcile.Desired) map[string]int {
+	sizes := make(map[string]int, 2*len(desired.Groups))
+	for key, g := range desired.Groups {
+		sizes["name/"+reconcile.FoldName(g.DisplayName)], sizes["key/"+key] = len(g.Members), len(g.Members)
+	}
+	return sizes
 }
 
 // refresh returns a view of the directory: all of it read in this run, the cached directory with a

@@ -49,6 +49,8 @@ func planRefresh(c *CachedDirectory, p *schema.Provisioner, groups []string, sch
 		if p.Rate.PerSecond == 0 || total <= allowance {
 			return refreshPlan{full: true}
 		}
+		// What was read longest ago is read first.
+		slices.SortStableFunc(parts, func(a, b part) int { return a.readAt.Compare(b.readAt) })
 	}
 	var out refreshPlan
 	for _, part := range parts {
@@ -78,8 +80,7 @@ type part struct {
 
 const partUsers, partGroups = "users", "groups" // AWS's ids never look like this
 
-// parts returns the parts of the directory, the one with the oldest read first, and the number of
-// calls that a full read takes.
+// parts returns the parts of the directory and the number of calls that a full read takes.
 func (c *CachedDirectory) parts(p *schema.Provisioner, groups []string) (parts []part, total int) {
 	parts = append(parts, part{partUsers, c.UsersReadAt, max(1, pages(len(c.Observed.Users)))})
 	if p.PushGroups {
@@ -88,7 +89,6 @@ func (c *CachedDirectory) parts(p *schema.Provisioner, groups []string) (parts [
 			parts = append(parts, part{id, c.MembersReadAt[id], max(1, pages(len(c.Observed.Members[id])))})
 		}
 	}
-	slices.SortStableFunc(parts, func(a, b part) int { return a.readAt.Compare(b.readAt) })
 	for _, x := range parts {
 		total += x.calls
 	}

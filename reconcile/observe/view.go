@@ -22,8 +22,6 @@ type View struct {
 	lookedUp                  map[lookup]bool // in this run
 	minMembers                map[string]int  // of groups whose members the run counted, by id
 	changes                   int             // number of differences from the cached directory
-
-	userIndex, groupIndex map[string]int // indexes into Observed, by id
 }
 
 // continued returns a view for the run that replaces the run of v. What that run has read counts as
@@ -65,33 +63,38 @@ func (v *View) membershipIsFresh(group, user string) bool {
 }
 
 func (v *View) user(id string) *reconcile.RemoteUser {
-	return findByID(&v.userIndex, v.Observed.Users, func(u *reconcile.RemoteUser) string { return u.ID }, id)
+	if i, ok := v.indexOfUsers().get(id); ok {
+		return &v.Observed.Users[i]
+	}
+	return nil
 }
 
 func (v *View) group(id string) *reconcile.RemoteGroup {
-	return findByID(&v.groupIndex, v.Observed.Groups, func(g *reconcile.RemoteGroup) string { return g.ID }, id)
-}
-
-// findByID returns the object of a list that has an id; nil if there is none. The first call builds
-// the index.
-func findByID[T any](index *map[string]int, list []T, idOf func(*T) string, id string) *T {
-	if *index == nil {
-		*index = make(map[string]int, len(list))
-		for i := range list {
-			(*index)[idOf(&list[i])] = i
-		}
-	}
-	if i, ok := (*index)[id]; ok {
-		return &list[i]
+	if i, ok := v.indexOfGroups().get(id); ok {
+		return &v.Observed.Groups[i]
 	}
 	return nil
+}
+
+func (v *View) indexOfUsers() *listIndex {
+	if v.userIndex == nil {
+		v.userIndex = newListIndex(v.Observed.Users, func(u *reconcile.RemoteUser) string { return u.ID })
+	}
+	return v.userIndex
+}
+
+func (v *View) indexOfGroups() *listIndex {
+	if v.groupIndex == nil {
+		v.groupIndex = newListIndex(v.Observed.Groups, func(g *reconcile.RemoteGroup) string { return g.ID })
+	}
+	return v.groupIndex
 }
 
 // putUser records a user as the directory returned it.
 func (v *View) putUser(u reconcile.RemoteUser) {
 	switch have := v.user(u.ID); {
 	case have == nil:
-		v.userIndex[u.ID] = len(v.Observed.Users)
+		v.userIndex.add(u.ID, len(v.Observed.Users))
 		v.Observed.Users = append(v.Observed.Users, u)
 	case have.Equal(u):
 		return
@@ -116,7 +119,7 @@ func (v *View) dropUser(id string) {
 func (v *View) putGroup(g reconcile.RemoteGroup) {
 	switch have := v.group(g.ID); {
 	case have == nil:
-		v.groupIndex[g.ID] = len(v.Observed.Groups)
+		v.groupIndex.add(g.ID, len(v.Observed.Groups))
 		v.Observed.Groups = append(v.Observed.Groups, g)
 	case have.Equal(g):
 		return
