@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/seed-d64a251c/roster/internal/directory"
+	"github.com/seed-d64a251c/roster/internal/metrics"
 	"github.com/seed-d64a251c/roster/internal/oauth"
 	"github.com/seed-d64a251c/roster/internal/secret"
 	"github.com/seed-d64a251c/roster/internal/secret/scrub"
@@ -23,6 +24,8 @@ import (
 type Directories struct {
 	settings Settings
 	stateDir string // OAuth tokens are stored below it
+	// metrics counts calls; nil counts nothing. It must not change after the first call.
+	metrics *metrics.Metrics
 
 	connections connections
 	limiters    sync.Map // limiterKey -> *scim.Limiter
@@ -60,6 +63,7 @@ func (d *Directories) client(ctx context.Context, p *schema.Provisioner, readOnl
 		Log:       d.settings.Log,
 		HTTP:      d.connections.client(readOnly, d.settings.Secrets),
 		Retry:     d.settings.retry(readOnly),
+		Observe:   func(c scim.Call) { d.metrics.Call(p.Key, c) },
 	}
 	if p.Auth.OAuth2 != nil {
 		tokens, err := d.oauthClient(p)

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"time"
 
 	"github.com/seed-d64a251c/roster/internal/daemon"
 	"github.com/seed-d64a251c/roster/internal/election"
 	"github.com/seed-d64a251c/roster/internal/httpserver"
+	"github.com/seed-d64a251c/roster/internal/metrics"
 	"github.com/seed-d64a251c/roster/internal/notify"
 	"github.com/seed-d64a251c/roster/internal/preview"
 	"github.com/seed-d64a251c/roster/internal/web"
@@ -43,6 +45,7 @@ type Server struct {
 	previewer *preview.Previewer // nil: no previews
 	webhooks  http.Handler       // nil: none
 	access    *httpAccess
+	metrics   *metrics.Metrics
 	notifier  *notify.Notifier // nil: no notifications
 
 	leaders       *election.Election // nil: there is no election
@@ -84,6 +87,8 @@ func NewServer(ctx context.Context, s Settings, c ServeConfig) (*Server, error) 
 		return nil, err
 	}
 	out := &Server{config: c, leaders: leaders, workspace: w, poll: newTrigger(), preview: newTrigger(), access: access}
+	out.metrics = metrics.New(s.Version, runtime.Version())
+	w.directories.metrics = out.metrics
 	out.cache = &daemon.FileCache{Dir: filepath.Join(w.stateDir, "cache"), Log: s.Log, Now: s.Now}
 	runner := w.runner()
 	runner.Cache = out.cache
@@ -101,7 +106,7 @@ func NewServer(ctx context.Context, s Settings, c ServeConfig) (*Server, error) 
 		}
 	}
 	out.daemon = &daemon.Daemon{
-		Head:         func(ctx context.Context) (reconcile.CommitRef, error) { return w.source.newest(ctx, c.Branch) },
+		Head:         out.poller(w.source, c.Branch),
 		Known:        func() (reconcile.CommitRef, error) { return w.source.known(c.Branch) },
 		Load:         w.source.checkedDeclarations,
 		Deadlines:    w.deadlinesOf,
@@ -122,7 +127,9 @@ func NewServer(ctx context.Context, s Settings, c ServeConfig) (*Server, error) 
 	if leaders != nil {
 		out.daemon.Election = leaders
 	}
-	out.webhooks = c.Forge.webhooks(&s, out.poll.fire, out.preview.fire)
+	if out.webhooks = c.Forge.webhooks(&s, out.poll.fire, out.preview.fire); out.webhooks != nil {
+		out.webhooks = out.metrics.CountWebhooks(out.webhooks)
+	}
 	return out, nil
 }
 
@@ -139,8 +146,28 @@ func (s *Server) afterRun(provisioner string, result *run.Result, err error) {
 		}
 	}
 	s.notifyAfter(provisioner, result, err)
+	s.countRun(provisioner, result, err)
 	if s.OnRun != nil {
 		s.OnRun(provisioner, result, err)
+	}
+}
+
+// countRun counts a run that ended. A run that another process or a newer commit replaced is none.
+func (s *Server) countRun(provisioner string, result *run.Result, err error) {
+	switch {
+	case result != nil && result.Report != nil:
+		s.metrics.Run(provisioner, result.Report)
+	case err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, reconcile.ErrLeased):
+		s.metrics.Run(provisioner, nil)
+	}
+}
+
+// poller returns the function that fetches the newest commit of a branch, and counts the polls.
+func (s *Server) poller(source *Source, branch string) func(context.Context) (reconcile.CommitRef, error) {
+	return func(ctx context.Context) (reconcile.CommitRef, error) {
+		commit, err := source.newest(ctx, branch)
+		s.metrics.Poll(err)
+		return commit, err
 	}
 }
 
@@ -229,9 +256,11 @@ func (s *Server) handler() http.Handler {
 	metadata := &metadataCache{settings: s.workspace.settings, source: s.workspace.source,
 		commit: func() string { return s.daemon.State().ValidCommit.ID }}
 	server := &web.Server{State: s.daemon.State, Explain: s.workspace.explainNewest(s.daemon), Webhooks: s.webhooks,
+		Metrics:  append(s.metrics.Collectors(), metrics.AuditBacklog(s.workspace.recorder.Unpublished)),
 		Metadata: metadata.get, Access: s.access.Access, Poll: s.Trigger}
 	if s.notifier != nil {
 		server.NotificationProblems = s.notifier.Waiting
+		server.Metrics = append(server.Metrics, metrics.NotificationsWaiting(s.notifier.Undelivered))
 	}
 	if s.previewer != nil && s.config.Forge.Kind != "" {
 		server.ForgeProblem = s.previewer.Problem

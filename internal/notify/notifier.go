@@ -318,6 +318,13 @@ func pause(tries int, err error) time.Duration {
 	return d
 }
 
+// Undelivered returns the number of deliveries that wait.
+func (n *Notifier) Undelivered() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return len(n.state.Waiting)
+}
+
 // Waiting describes the channels whose receivers do not answer, for the list of problems.
 func (n *Notifier) Waiting() []string {
 	n.mu.Lock()

@@ -34,6 +34,8 @@ type Server struct {
 	ForgeProblem func() string
 	// NotificationProblems, if set, returns which receivers take no notifications.
 	NotificationProblems func() []string
+	// Metrics are further metrics to serve.
+	Metrics []prometheus.Collector
 	// Poll, if set, makes the daemon poll the repository and the forge. It must not block.
 	Poll func()
 	// Access limits who may use the server.
@@ -46,6 +48,9 @@ type Server struct {
 func (s *Server) Handler() http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collector{s.State, s.ForgeProblem})
+	for _, c := range s.Metrics {
+		registry.MustRegister(c)
+	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", s.ready)
