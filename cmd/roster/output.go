@@ -32,6 +32,9 @@ func (c *cli) paint(w *output.Writer) render.Paint {
 	return nil
 }
 
+// discardLog returns a logger for output that only a shell reads.
+func discardLog() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
 // printJSON prints the only JSON document of a command.
 func (c *cli) printJSON(v any) error {
 	c.printedJSON = true

@@ -26,7 +26,6 @@ Exit codes: 0 in sync or done, 1 error, 2 changes pending, 3 held, 4 partial, 64
 		Version:           version(),
 		SilenceErrors:     true,
 		SilenceUsage:      true,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 		PersistentPreRunE: c.resolveFlags,
 		Args:              cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -52,6 +51,7 @@ Exit codes: 0 in sync or done, 1 error, 2 changes pending, 3 held, 4 partial, 64
 			sub.Args = asUsageError(sub.Args)
 		}
 	}
+	c.addCompletions(root)
 	return root
 }
 
@@ -106,14 +106,7 @@ func (c *cli) resolveFlags(cmd *cobra.Command, _ []string) error {
 	if err := c.loadConfig(cmd); err != nil {
 		return err
 	}
-	formats := []string{"text", "json"}
-	if cmd.Name() == "plan" {
-		formats = append(formats, "markdown")
-	}
-	if cmd.Name() == "show" && cmd.Parent() == cmd.Root() {
-		formats = append(formats, "csv")
-	}
-	if !slices.Contains(formats, c.format) {
+	if formats := formatsOf(cmd); !slices.Contains(formats, c.format) {
 		return usageErrorf("--format %q: want %s", c.format, strings.Join(formats, " or "))
 	}
 	if err := c.checkColor(); err != nil {
@@ -145,6 +138,18 @@ func (c *cli) resolveFlags(cmd *cobra.Command, _ []string) error {
 		return app.UsageError{Err: err}
 	}
 	return nil
+}
+
+// formatsOf returns the formats that a command can print.
+func formatsOf(cmd *cobra.Command) []string {
+	formats := []string{"text", "json"}
+	if cmd.Name() == "plan" {
+		formats = append(formats, "markdown")
+	}
+	if cmd.Name() == "show" && cmd.Parent() == cmd.Root() {
+		formats = append(formats, "csv")
+	}
+	return formats
 }
 
 func (c *cli) checkColor() error {

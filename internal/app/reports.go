@@ -25,7 +25,8 @@ type StoredReport struct {
 	Unproven string
 }
 
-// Reports lists the newest reports of each provisioner, the newest first. limit 0 means all.
+// Reports lists at most limit reports of each provisioner, or all if it is 0. The newest report of
+// all is first.
 func (e *Evidence) Reports(provisioner string, limit int) ([]StoredReport, error) {
 	keys, err := e.Provisioners(provisioner)
 	if err != nil {
@@ -47,6 +48,7 @@ func (e *Evidence) Reports(provisioner string, limit int) ([]StoredReport, error
 			out = append(out, StoredReport{Provisioner: key, Report: link.Report, Path: link.Path, SHA256: link.SHA256})
 		}
 	}
+	slices.SortStableFunc(out, func(a, b StoredReport) int { return b.Report.Finished.Compare(a.Report.Finished) })
 	return out, nil
 }
 
