@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"path"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/seed-d64a251c/roster/schema/internal/constraint"
@@ -12,6 +14,7 @@ import (
 	"github.com/seed-d64a251c/roster/schema/internal/mapping"
 	"github.com/seed-d64a251c/roster/schema/internal/source"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
+	"github.com/seed-d64a251c/roster/schema/internal/validate"
 )
 
 // Load reads the declarations below fsys. Every .cue file is part of one configuration. Files
@@ -57,8 +60,6 @@ type loader struct {
 	tree.Findings
 	fsys  fs.FS
 	cache *Cache
-	// unread is why a file that declarations name could not be read. The declarations may be valid.
-	unread error
 
 	// types are the custom attributes that are declared as literal data.
 	types map[string]string
@@ -70,8 +71,6 @@ type loader struct {
 	literals source.Literals
 	// dynamic are the declarations that CUE must evaluate.
 	dynamic *source.Dynamic
-	// evaluated is the result of CUE. It is nil if there was nothing to evaluate.
-	evaluated *constraint.Evaluation
 	// root has all records of the slow path, checked and with defaults.
 	root *tree.Node
 	// guard decides what CUE may evaluate. It is nil if CUE may evaluate everything.
@@ -131,7 +130,7 @@ func (l *loader) load(ctx context.Context, files *source.Files) (*Declarations, 
 		return nil, err
 	}
 	records, found := l.schema.Merge(in, evaluated)
-	l.root, l.evaluated = records, evaluated
+	l.root = records
 	l.Add(found)
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
@@ -151,25 +150,75 @@ func (l *loader) load(ctx context.Context, files *source.Files) (*Declarations, 
 		Allowed: l.guard.checkData,
 	})
 	l.Add(found)
-	l.cache.previous.setMappingInputs(l.mappingInputs())
-	l.literals, l.dynamic.Files, l.evaluated = nil, nil, nil // root has all that is needed
+	mappingInputs := l.mappingInputs()
+	l.literals, l.dynamic.Files = nil, nil // root has all that is needed
 	d := l.bind(mappings)
-	l.validate(d)
-	if l.unread != nil {
-		return nil, l.unread
+	var earlier *validate.Earlier
+	var checked validate.Output
+	if !l.dynamic.Failed && relationsCanBeChecked(l.Problems) {
+		earlier = l.cache.previous.compare(d, l.accepted, mappingInputs)
+		checked = validate.Check(l.relations(d, earlier))
+	}
+	l.Add(checked.Findings)
+	for ref, content := range checked.Ciphertexts {
+		ref.Ciphertext = content
+	}
+	if checked.Unread != nil {
+		return nil, checked.Unread
 	}
 	if l.guard.refused() {
 		l.cache.previous = previousLoad{}
 		return nil, l.guard.err
 	}
-	l.cache.previous.store(d, l.accepted, len(l.Problems) == 0)
 	if len(l.Problems) > 0 {
+		l.cache.previous = previousLoad{}
 		return nil, l.sortedProblems()
 	}
+	l.cache.previous = l.cache.previous.next(d, l.accepted, earlier, mappingInputs, checked.State)
 	redactProblems(l.Warnings, l.secret())
 	l.Warnings.Sort()
 	d.Warnings = slices.Compact(l.Warnings)
 	return d, nil
+}
+
+// relationsCanBeChecked reports whether all files could be read and evaluated. The declarations of
+// any other file would be reported as missing.
+func relationsCanBeChecked(found tree.Problems) bool {
+	return !slices.ContainsFunc(found, func(p tree.Problem) bool {
+		return p.Code == tree.SyntaxError.ID || p.Code == tree.WrongPackage.ID || p.Code == tree.CUEError.ID
+	})
+}
+
+// relations returns the input of the checks across declarations.
+func (l *loader) relations(d *Declarations, earlier *validate.Earlier) validate.Input {
+	in := validate.Input{
+		Principals: d.principals(), Timezone: d.Timezone, AttributeTypes: d.AttributeTypes, Mappings: d.Mappings,
+		Apps: d.Apps, Provisioners: d.Provisioners, Assertions: d.Assertions, Approvals: d.Approvals,
+		Kinds: l.schema.Kinds(), Catalog: mapping.NewCatalog(l.schema), Records: l.root, Reread: l.reread, FS: l.fsys,
+		Earlier: earlier,
+	}
+	if x := &l.cache.users; l.accepted != nil && l.accepted.userSet != nil {
+		in.Index = &validate.Index{Keys: &x.keys, Emails: &x.emails, UserIDs: &x.userIDs, Renamed: x.renamed}
+	}
+	return in
+}
+
+// reread reads the literal records of an accepted file again, because the result of the fast path
+// has no positions of values.
+func (l *loader) reread(file string) source.Literals {
+	again := &loader{limits: l.limits, schema: l.schema, types: l.types, dynamic: source.NewDynamic(),
+		literals: source.Literals{}}
+	if text, err := fs.ReadFile(l.fsys, file); err != nil {
+		// The file was read before. Without it the positions are less exact.
+	} else if strings.EqualFold(path.Ext(file), ".cue") {
+		records, _ := again.readCUE(&tree.File{Path: file}, text)
+		for _, r := range records {
+			again.record(r)
+		}
+	} else {
+		again.readData(&tree.File{Path: file}, text)
+	}
+	return again.literals
 }
 
 // sortedProblems returns the problems, sorted and without duplicates.

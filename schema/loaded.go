@@ -5,6 +5,8 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+
+	"github.com/seed-d64a251c/roster/schema/internal/validate"
 )
 
 // loaded is what a Load with a Cache knows of the declarations that it returned: how they differ
@@ -28,7 +30,7 @@ type loadID struct{ _ byte }
 
 // newLoaded returns what is known of declarations. earlier are those of the Load before, and users
 // the difference between their users; nil if they are not known.
-func newLoaded(d, earlier *Declarations, users *userDiff) *loaded {
+func newLoaded(d, earlier *Declarations, users *validate.Earlier) *loaded {
 	out := &loaded{id: new(loadID), users: d.Users, groups: d.Groups}
 	known := earlier.loadedAs()
 	if known == nil || users == nil {
@@ -38,7 +40,7 @@ func newLoaded(d, earlier *Declarations, users *userDiff) *loaded {
 		return out
 	}
 	out.before = known.id
-	for _, list := range [][]*User{users.removed, users.added} {
+	for _, list := range [][]*User{users.RemovedUsers, users.AddedUsers} {
 		for _, u := range list {
 			out.changes.Users = append(out.changes.Users, u.Key)
 		}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+
+	"github.com/seed-d64a251c/roster/schema/internal/validate"
 )
 
 // previousLoad has the results of the previous Load, so that the checks across declarations need to
@@ -13,53 +15,33 @@ type previousLoad struct {
 	declarations *Declarations
 	// users are those of the declarations. It is nil if some users were not accepted.
 	users *userSet
-	// diff is the difference to the current Load. It is nil if it is unknown.
-	diff *userDiff
-	// sameGroups is set if all groups are those of the previous Load.
-	sameGroups bool
-	// referencesRemoved is set if a user or group was removed, or the type of an attribute changed.
-	referencesRemoved bool
 	// mappingInputs are the files that affect mappings, with their hashes.
 	mappingInputs string
-	// mapped are the mapped users by provisioner.
-	mapped map[string]*mappedUsers
+	state         *validate.State
 }
 
-// setMappingInputs sets the inputs of the mappings. If they changed, all users must be mapped
-// again.
-func (p *previousLoad) setMappingInputs(inputs string) {
-	if inputs == "" || inputs != p.mappingInputs {
-		p.mapped = nil
+// compare compares the current declarations with the previous ones. It returns nil if it does not
+// know the difference. mappingInputs are those of the current Load.
+func (p *previousLoad) compare(d *Declarations, a *accepted, mappingInputs string) *validate.Earlier {
+	if p.declarations == nil || a == nil || a.userSet == nil || a.diff == nil || a.diff.from != p.users {
+		return nil
 	}
-	p.mappingInputs = inputs
-}
-
-// compare compares the current declarations with the previous ones.
-func (p *previousLoad) compare(d *Declarations, a *accepted) {
-	p.diff, p.sameGroups = nil, false
-	if p.declarations != nil && a != nil && a.userSet != nil && a.diff != nil && a.diff.from == p.users {
-		p.diff = a.diff
-	} else {
-		p.mapped = nil
+	out := &validate.Earlier{
+		Groups: p.declarations.Groups, RemovedUsers: a.diff.removed, AddedUsers: a.diff.added,
+		SameGroups: p.keepGroups(d), SameMappings: mappingInputs != "" && mappingInputs == p.mappingInputs,
+		State: p.state,
 	}
-	if p.mapped == nil {
-		p.mapped = map[string]*mappedUsers{}
-	}
-	if p.diff != nil {
-		p.keepGroups(d)
-	}
-	p.referencesRemoved = p.diff == nil || !p.sameGroups && hasRemovedKey(p.declarations.Groups, d.Groups) ||
+	out.ReferencesRemoved = !out.SameGroups && hasRemovedKey(p.declarations.Groups, d.Groups) ||
 		!maps.EqualFunc(p.declarations.AttributeTypes, d.AttributeTypes, sameType)
-	if p.diff != nil {
-		for _, u := range p.diff.removed {
-			p.referencesRemoved = p.referencesRemoved || d.Users[u.Key] == nil
-		}
+	for _, u := range a.diff.removed {
+		out.ReferencesRemoved = out.ReferencesRemoved || d.Users[u.Key] == nil
 	}
+	return out
 }
 
 // keepGroups replaces the groups that were read again, in files that are not only data, by those of
-// the previous Load that are the same.
-func (p *previousLoad) keepGroups(d *Declarations) {
+// the previous Load that are the same. It reports whether all groups are.
+func (p *previousLoad) keepGroups(d *Declarations) bool {
 	same := true
 	for key, g := range d.Groups {
 		was := p.declarations.Groups[key]
@@ -69,7 +51,7 @@ func (p *previousLoad) keepGroups(d *Declarations) {
 		}
 		same = same && was == g
 	}
-	p.sameGroups = same && len(d.Groups) == len(p.declarations.Groups)
+	return same && len(d.Groups) == len(p.declarations.Groups)
 }
 
 func sameType(a, b *AttributeType) bool { return a.Type == b.Type }
@@ -84,21 +66,16 @@ func hasRemovedKey[V any](a, b map[string]V) bool {
 	return false
 }
 
-// unchanged reports whether a group and everything that it may refer to is as it was in the
-// previous Load.
-func (p *previousLoad) unchanged(g *Group) bool {
-	return !p.referencesRemoved && p.declarations.Groups[g.Key] == g
-}
-
-// store keeps valid declarations for the next Load. The problems of invalid declarations must be
-// found again.
-func (p *previousLoad) store(d *Declarations, a *accepted, valid bool) {
-	earlier, diff := p.declarations, p.diff
-	p.declarations, p.users, p.diff = nil, nil, nil
-	if valid && a != nil {
-		d.loaded = newLoaded(d, earlier, diff)
-		p.declarations, p.users = d, a.userSet
+// next returns what the next Load needs of valid declarations. The problems of invalid declarations
+// must be found again, so these leave nothing.
+func (p *previousLoad) next(
+	d *Declarations, a *accepted, earlier *validate.Earlier, mappingInputs string, state *validate.State,
+) previousLoad {
+	if a == nil {
+		return previousLoad{}
 	}
+	d.loaded = newLoaded(d, p.declarations, earlier)
+	return previousLoad{declarations: d, users: a.userSet, mappingInputs: mappingInputs, state: state}
 }
 
 // mappingInputs returns the files that affect mappings, with their hashes. It returns "" if these

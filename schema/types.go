@@ -116,3 +116,6 @@ func EndpointHosts() []string { return declaration.EndpointHosts() }
 
 // IsEndpointHost reports whether a host is that of a SCIM endpoint of AWS.
 func IsEndpointHost(host string) bool { return declaration.IsEndpointHost(host) }
+
+// ValueText returns the value of a user's field or of a rule as it is written in declarations.
+func ValueText(v any) string { return declaration.ValueText(v) }

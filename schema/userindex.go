@@ -11,9 +11,9 @@ type userIndex struct {
 	// results are those of the files, by path.
 	results map[string]*fileResult
 	current *userSet
-	keys    counter
-	emails  counter
-	userIDs counter
+	keys    tree.Counter
+	emails  tree.Counter
+	userIDs tree.Counter
 	// renamed are the users with earlier keys, by key.
 	renamed map[string]*User
 }
@@ -37,7 +37,8 @@ func (x *userIndex) update(files []*sourceFile) *userDiff {
 		}
 		*x = userIndex{
 			results: map[string]*fileResult{}, current: &userSet{make(map[string]*User, n)},
-			keys: newCounter(n), emails: newCounter(n), userIDs: newCounter(n), renamed: map[string]*User{},
+			keys: tree.NewCounter(n), emails: tree.NewCounter(n), userIDs: tree.NewCounter(n),
+			renamed: map[string]*User{},
 		}
 	}
 	d := &userDiff{from: x.current}
@@ -92,44 +93,12 @@ func (d *userDiff) addChanged(before, now []*User) {
 }
 
 func (x *userIndex) count(u *User, by int32) {
-	x.keys.add(u.Key, by)
-	x.emails.add(u.Email, by)
-	x.userIDs.add(u.UserID, by)
+	x.keys.Add(u.Key, by)
+	x.emails.Add(u.Email, by)
+	x.userIDs.Add(u.UserID, by)
 	if len(u.Previously) > 0 && by > 0 {
 		x.renamed[u.Key] = u
 	} else {
 		delete(x.renamed, u.Key)
-	}
-}
-
-// counter counts values, ignoring case, and how many of them are duplicates.
-type counter struct {
-	counts     map[string]int32
-	duplicates int
-}
-
-func newCounter(n int) counter { return counter{counts: make(map[string]int32, n)} }
-
-// has reports whether a value was counted.
-func (c *counter) has(value string) bool { return c.counts[tree.Fold(value)] > 0 }
-
-// add adds by to the count of a value. It ignores the empty value.
-func (c *counter) add(value string, by int32) {
-	if value == "" {
-		return
-	}
-	folded := tree.Fold(value)
-	before := c.counts[folded]
-	switch after := before + by; {
-	case after == 0:
-		delete(c.counts, folded)
-	case after == 2 && by > 0:
-		c.duplicates++
-		c.counts[folded] = after
-	case after == 1 && by < 0:
-		c.duplicates--
-		c.counts[folded] = after
-	default:
-		c.counts[folded] = after
 	}
 }

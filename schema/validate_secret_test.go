@@ -38,7 +38,7 @@ func TestEncryptedFilesAreReadWithTheDeclarations(t *testing.T) {
 		},
 		{
 			"an age file that is too large", `token: age: "secrets/aws.age"`, "secrets/aws.age",
-			age + strings.Repeat("x", maxEncrypted), "R2014",
+			age + strings.Repeat("x", 256<<10), "R2014",
 		},
 		{"a path outside the repository", `token: age: "../aws.age"`, "aws.age", age, "R2014"},
 	} {

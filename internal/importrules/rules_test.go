@@ -107,6 +107,18 @@ var rules = []rule{
 		reason: "a mapping depends on one user and its groups; it does not know for which provisioner",
 	},
 	{
+		packages: []string{"./schema/internal/validate"},
+		forbidden: []string{
+			"./...", "./schema/internal/constraint", "context", "log", "log/slog", "net", "net/http", "os", "os/...",
+			"sync",
+		},
+		allowed: []string{
+			"./internal/civil", "./schema/internal/declaration", "./schema/internal/mapping",
+			"./schema/internal/source", "./schema/internal/tree",
+		},
+		reason: "validate checks what was read; it evaluates nothing and does not know how it was read",
+	},
+	{
 		packages:  []string{"./schema"},
 		forbidden: []string{"./..."},
 		allowed:   []string{"./internal/civil", "./schema/internal/..."},

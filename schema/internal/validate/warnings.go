@@ -1,4 +1,4 @@
-package schema
+package validate
 
 import (
 	"fmt"
@@ -10,11 +10,11 @@ import (
 
 // warnings adds the warnings that do not depend on the date.
 func (v *validator) warnings() {
-	for _, key := range slices.Sorted(maps.Keys(v.d.Provisioners)) {
-		p := v.d.Provisioners[key]
+	for _, key := range slices.Sorted(maps.Keys(v.Provisioners)) {
+		p := v.Provisioners[key]
 		path := tree.JoinPath("provisioners", key)
 		if p.AllUsers {
-			n := tree.Count(len(v.d.Users), "user")
+			n := tree.Count(len(v.Users), "user")
 			message := fmt.Sprintf("provisioner %q has no groups: all %s are in scope", key, n)
 			v.Warn(tree.ScopeIsAllUsers.Problem(p.Pos, path, message))
 		}
@@ -23,8 +23,8 @@ func (v *validator) warnings() {
 			v.Warn(tree.NoTokenExpiry.Problem(p.Pos, path+".tokenExpires", message))
 		}
 	}
-	for _, key := range slices.Sorted(maps.Keys(v.d.Mappings)) {
-		m := v.d.Mappings[key]
+	for _, key := range slices.Sorted(maps.Keys(v.Mappings)) {
+		m := v.Mappings[key]
 		if m.Valid() && !m.Sets("emails.value") {
 			message := fmt.Sprintf("mapping %q sends no email address", key)
 			v.Warn(tree.NoEmails.Problem(m.Pos, tree.JoinPath("mappings", key), message))

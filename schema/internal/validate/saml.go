@@ -1,17 +1,18 @@
-package schema
+package validate
 
 import (
 	"fmt"
 	"maps"
 	"slices"
 
+	"github.com/seed-d64a251c/roster/schema/internal/declaration"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // rollover checks that the phases of the signing certificates are consistent: one is active, at
 // most one is next or uploaded, and each has the dates of the phases up to its own. It uses no
 // clock and no earlier commit.
-func (v *validator) rollover(p *IdentityProvider, path string) {
+func (v *validator) rollover(p *declaration.IdentityProvider, path string) {
 	phases := map[string][]string{}
 	for _, name := range slices.Sorted(maps.Keys(p.Signing)) {
 		phase := p.Signing[name].Phase
@@ -52,14 +53,14 @@ func (v *validator) rollover(p *IdentityProvider, path string) {
 }
 
 // isFirst reports whether a certificate may be the first one, which has no dates before "active".
-func isFirst(k *SigningKey) bool {
+func isFirst(k *declaration.SigningKey) bool {
 	return k.Dates["next"] == nil && k.Dates["uploaded"] == nil && k.Phase != "next" && k.Phase != "uploaded"
 }
 
 // phaseDates checks the dates of one certificate. Each phase up to the current one must have a
 // date, in order. Later phases must have none.
-func (v *validator) phaseDates(k *SigningKey, path string) {
-	reached := slices.Index(Phases, k.Phase)
+func (v *validator) phaseDates(k *declaration.SigningKey, path string) {
+	reached := slices.Index(declaration.Phases, k.Phase)
 	if reached < 0 {
 		return // the compiled schema reports the unknown phase
 	}
@@ -71,7 +72,7 @@ func (v *validator) phaseDates(k *SigningKey, path string) {
 		v.Report(p)
 	}
 	var before string
-	for i, phase := range Phases {
+	for i, phase := range declaration.Phases {
 		date := k.Dates[phase]
 		switch {
 		case i > reached && date != nil:

@@ -1,4 +1,4 @@
-package schema
+package validate
 
 import (
 	"maps"
@@ -18,8 +18,8 @@ func blank(text string) bool {
 
 // reasons reports the reasons that say nothing, except those of memberships.
 func (v *validator) reasons() {
-	for _, key := range slices.Sorted(maps.Keys(v.d.Provisioners)) {
-		p := v.d.Provisioners[key]
+	for _, key := range slices.Sorted(maps.Keys(v.Provisioners)) {
+		p := v.Provisioners[key]
 		for _, gate := range slices.Sorted(maps.Keys(p.Limits)) {
 			l := p.Limits[gate]
 			v.reason(l.Reason, l.Pos, "provisioners", key, "limits", gate)
@@ -28,11 +28,11 @@ func (v *validator) reasons() {
 			v.reason(p.Paused.Reason, p.Paused.Pos, "provisioners", key, "paused")
 		}
 	}
-	for _, key := range slices.Sorted(maps.Keys(v.d.Assertions)) {
-		v.reason(v.d.Assertions[key].Reason, v.d.Assertions[key].Pos, "assertions", key)
+	for _, key := range slices.Sorted(maps.Keys(v.Assertions)) {
+		v.reason(v.Assertions[key].Reason, v.Assertions[key].Pos, "assertions", key)
 	}
-	for _, key := range slices.Sorted(maps.Keys(v.d.Approvals)) {
-		v.reason(v.d.Approvals[key].Reason, v.d.Approvals[key].Pos, "approvals", key)
+	for _, key := range slices.Sorted(maps.Keys(v.Approvals)) {
+		v.reason(v.Approvals[key].Reason, v.Approvals[key].Pos, "approvals", key)
 	}
 }
 

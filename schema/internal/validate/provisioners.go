@@ -1,4 +1,4 @@
-package schema
+package validate
 
 import (
 	"fmt"
@@ -9,21 +9,22 @@ import (
 	"strings"
 	"time"
 
+	"github.com/seed-d64a251c/roster/internal/civil"
 	"github.com/seed-d64a251c/roster/schema/internal/declaration"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 func (v *validator) provisioners() {
-	identities := map[string]*Provisioner{}
-	for _, key := range slices.Sorted(maps.Keys(v.d.Provisioners)) {
-		p := v.d.Provisioners[key]
+	identities := map[string]*declaration.Provisioner{}
+	for _, key := range slices.Sorted(maps.Keys(v.Provisioners)) {
+		p := v.Provisioners[key]
 		path := tree.JoinPath("provisioners", key)
 		pv := &provisionerValidator{validator: v, p: p, n: v.node("provisioners", key), path: path}
 		if p.App != "" {
-			checkReference(v, pv.at("app"), pv.path+".app", "app", p.App, v.d.Apps)
+			checkReference(v, pv.at("app"), pv.path+".app", "app", p.App, v.Apps)
 		}
 		if p.Mapping != "" {
-			checkReference(v, pv.at("mapping"), pv.path+".mapping", "mapping", p.Mapping, v.d.Mappings)
+			checkReference(v, pv.at("mapping"), pv.path+".mapping", "mapping", p.Mapping, v.Mappings)
 		}
 		pv.groups()
 		pv.endpoint()
@@ -44,14 +45,14 @@ func (v *validator) provisioners() {
 			identities[identity] = p
 		}
 	}
-	of := func(p *Provisioner) []string { return p.Previously }
-	previousKeys(v, "provisioners", v.d.Provisioners, withPrevious(v.d.Provisioners, of), of, always)
+	of := func(p *declaration.Provisioner) []string { return p.Previously }
+	previousKeys(v, "provisioners", v.Provisioners, withPrevious(v.Provisioners, of), of, always)
 }
 
 // provisionerValidator checks one provisioner.
 type provisionerValidator struct {
 	*validator
-	p    *Provisioner
+	p    *declaration.Provisioner
 	n    *tree.Node
 	path string
 }
@@ -71,7 +72,7 @@ func (pv *provisionerValidator) groups() {
 	for i, group := range pv.p.Groups {
 		at := list.Fields[i].At.Pos()
 		path := fmt.Sprintf("%s.groups[%d]", pv.path, i)
-		checkReference(pv.validator, at, path, "group", group, pv.d.Groups)
+		checkReference(pv.validator, at, path, "group", group, pv.Groups)
 		if named[group] {
 			p := tree.EmptyGroups.Problem(at, path, "duplicate group").WithValue(tree.Quote(group))
 			pv.Report(p.WithAdvice("name each group once"))
@@ -79,10 +80,10 @@ func (pv *provisionerValidator) groups() {
 		named[group] = true
 	}
 	for user, at := range pv.p.Protect.Users {
-		checkReference(pv.validator, at, pv.path+".protect.users", "user", user, pv.d.Users)
+		checkReference(pv.validator, at, pv.path+".protect.users", "user", user, pv.Users)
 	}
 	for group, at := range pv.p.Protect.Groups {
-		checkReference(pv.validator, at, pv.path+".protect.groups", "group", group, pv.d.Groups)
+		checkReference(pv.validator, at, pv.path+".protect.groups", "group", group, pv.Groups)
 	}
 }
 
@@ -91,7 +92,7 @@ func (pv *provisionerValidator) schedules() {
 		if spec == "" {
 			continue
 		}
-		if err := CheckSchedule(spec); err != nil {
+		if _, err := civil.ParseSchedule(spec, time.UTC); err != nil {
 			pv.Report(pv.problem(tree.BadSchedule, field, err.Error()).WithValue(tree.Quote(spec)))
 		}
 	}

@@ -1,51 +1,40 @@
-package schema
+package validate
 
 import (
 	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
-	"path"
 	"slices"
 	"strings"
 
+	"github.com/seed-d64a251c/roster/schema/internal/declaration"
 	"github.com/seed-d64a251c/roster/schema/internal/mapping"
 	"github.com/seed-d64a251c/roster/schema/internal/source"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
-// validator checks relations between declarations.
+// validator does one Check.
 type validator struct {
-	*loader
-	d *Declarations
+	Input
+	tree.Findings
 	// records are the nodes by kind and key.
 	records map[string]map[string]*tree.Node
 	// rereads are the files that were read again to find positions.
-	rereads map[string]*loader
+	rereads     map[string]source.Literals
+	state       *State
+	ciphertexts map[*declaration.SecretRef][]byte
+	unread      error
 }
 
-// validate checks all declarations together. It skips the checks if a file could not be read or
-// evaluated, because its declarations would be reported as missing.
-func (l *loader) validate(d *Declarations) {
-	if l.dynamic.Failed || slices.ContainsFunc(l.Problems, func(p tree.Problem) bool {
-		return p.Code == tree.SyntaxError.ID || p.Code == tree.WrongPackage.ID || p.Code == tree.CUEError.ID
-	}) {
-		return
-	}
-	c := &validator{loader: l, d: d, records: map[string]map[string]*tree.Node{}}
-	c.cache.previous.compare(d, l.accepted)
-	c.keys()
-	c.types()
-	c.users()
-	c.groups()
-	c.cycles()
-	c.apps()
-	c.provisioners()
-	c.assertions()
-	c.reasons()
-	c.mappings()
-	c.warnings()
-	c.selectsNobody()
+func (v *validator) sameGroups() bool { return v.Earlier != nil && v.Earlier.SameGroups }
+
+// referencesRemoved reports whether a reference that was valid may not be any more.
+func (v *validator) referencesRemoved() bool { return v.Earlier == nil || v.Earlier.ReferencesRemoved }
+
+// sameGroup reports whether a group is as it was in the last Check.
+func (v *validator) sameGroup(g *declaration.Group) bool {
+	return v.Earlier != nil && v.Earlier.Groups[g.Key] == g
 }
 
 // checkReference reports a reference to an object that is not declared.
@@ -67,7 +56,7 @@ func checkReference[V any](v *validator, at tree.Pos, path, what, name string, d
 func (v *validator) node(kind, key string, below ...string) *tree.Node {
 	if v.records[kind] == nil {
 		v.records[kind] = map[string]*tree.Node{}
-		if all := v.root.Child(kind); all != nil {
+		if all := v.Records.Child(kind); all != nil {
 			for _, f := range all.Fields {
 				v.records[kind][f.Name] = f.Value
 			}
@@ -75,46 +64,23 @@ func (v *validator) node(kind, key string, below ...string) *tree.Node {
 	}
 	n := v.records[kind][key]
 	switch {
-	case n != nil || v.accepted == nil:
-	case kind == "users" && v.d.Users[key] != nil:
-		n = v.reread(v.d.Users[key].Pos.File).node(kind, key)
-	case kind == "groups" && v.d.Groups[key] != nil:
-		n = v.reread(v.d.Groups[key].Pos.File).node(kind, key)
+	case n != nil:
+	case kind == "users" && v.Users[key] != nil:
+		n = v.reread(v.Users[key].Pos.File, kind, key)
+	case kind == "groups" && v.Groups[key] != nil:
+		n = v.reread(v.Groups[key].Pos.File, kind, key)
 	}
 	return n.Find(below...)
 }
 
-// reread reads the records of an accepted file again, because the result of the fast path has no
-// positions of values.
-func (v *validator) reread(file string) *loader {
-	l := v.rereads[file]
-	if l != nil {
-		return l
+// reread returns a literal record of a file, or nil.
+func (v *validator) reread(file, kind, key string) *tree.Node {
+	literals, done := v.rereads[file]
+	if !done {
+		literals = v.Reread(file)
+		v.rereads[file] = literals
 	}
-	l = &loader{
-		limits: v.limits, schema: v.schema, types: v.loader.types,
-		dynamic: source.NewDynamic(), literals: source.Literals{},
-	}
-	if text, err := fs.ReadFile(v.fsys, file); err != nil {
-		// The file was read before. Without it the positions are less exact.
-	} else if path.Ext(file) == ".cue" {
-		records, _ := l.readCUE(&tree.File{Path: file}, text)
-		for _, r := range records {
-			l.record(r)
-		}
-	} else {
-		l.readData(&tree.File{Path: file}, text)
-	}
-	if v.rereads == nil {
-		v.rereads = map[string]*loader{}
-	}
-	v.rereads[file] = l
-	return l
-}
-
-// node returns a literal record, or nil.
-func (l *loader) node(kind, key string) *tree.Node {
-	if b := l.literals[kind]; b != nil {
+	if b := literals[kind]; b != nil {
 		if f := b.Lookup(key); f != nil {
 			return f.Value
 		}
@@ -124,11 +90,11 @@ func (l *loader) node(kind, key string) *tree.Node {
 
 // keys reports keys of one kind that differ only in case.
 func (v *validator) keys() {
-	for _, kind := range v.schema.Kinds() {
-		if kind == "users" && v.usersIndexed() && v.cache.users.keys.duplicates == 0 {
+	for _, kind := range v.Kinds {
+		if kind == "users" && v.Index != nil && v.Index.Keys.Duplicates == 0 {
 			continue
 		}
-		if kind == "groups" && v.cache.previous.sameGroups {
+		if kind == "groups" && v.sameGroups() {
 			continue
 		}
 		places := v.keyPositions(kind)
@@ -142,25 +108,21 @@ func (v *validator) keys() {
 	}
 }
 
-// usersIndexed reports whether the user index has all users.
-func (v *validator) usersIndexed() bool { return v.accepted != nil && v.accepted.userSet != nil }
-
 // keyPositions returns the position of each record of a kind.
 func (v *validator) keyPositions(kind string) map[string]tree.Pos {
 	out := map[string]tree.Pos{}
-	if records := v.root.Child(kind); records != nil && records.Kind == tree.Struct {
+	if records := v.Records.Child(kind); records != nil && records.Kind == tree.Struct {
 		for _, f := range records.Fields {
 			out[f.Name] = f.At.Pos()
 		}
 	}
-	switch {
-	case v.accepted == nil:
-	case kind == "users":
-		for key, u := range v.d.Users {
+	switch kind {
+	case "users":
+		for key, u := range v.Users {
 			out[key] = u.Pos
 		}
-	case kind == "groups":
-		for key, g := range v.d.Groups {
+	case "groups":
+		for key, g := range v.Groups {
 			out[key] = g.Pos
 		}
 	}
@@ -169,7 +131,7 @@ func (v *validator) keyPositions(kind string) map[string]tree.Pos {
 
 // types reports custom attributes with the name of a built-in field.
 func (v *validator) types() {
-	for key, t := range v.d.AttributeTypes {
+	for key, t := range v.AttributeTypes {
 		if _, taken := mapping.UserFields[key]; taken || key == "attributes" {
 			path := tree.JoinPath("attributeTypes", key)
 			p := tree.NameOfUserField.Problem(t.Pos, path, "users have a built-in field with this name")
@@ -234,7 +196,7 @@ func (v *validator) checkFile(name string, at tree.Pos, path string) bool {
 	message := ""
 	if !fs.ValidPath(name) {
 		message = "invalid path"
-	} else if info, err := fs.Stat(v.fsys, name); errors.Is(err, fs.ErrInvalid) {
+	} else if info, err := fs.Stat(v.FS, name); errors.Is(err, fs.ErrInvalid) {
 		message = source.Unreadable(name, err).Message
 	} else if v.cannotRead(name, err) {
 		return false
@@ -244,7 +206,7 @@ func (v *validator) checkFile(name string, at tree.Pos, path string) bool {
 		message = "is a symbolic link, which roster does not follow"
 	} else if !info.Mode().IsRegular() {
 		message = "not a regular file"
-	} else if _, err := source.ReadFile(v.fsys, name); errors.Is(err, fs.ErrInvalid) {
+	} else if _, err := source.ReadFile(v.FS, name); errors.Is(err, fs.ErrInvalid) {
 		message = source.Unreadable(name, err).Message
 	}
 	if message == "" {

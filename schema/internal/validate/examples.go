@@ -1,4 +1,4 @@
-package schema
+package validate
 
 import (
 	"fmt"
@@ -6,13 +6,14 @@ import (
 	"slices"
 
 	"github.com/seed-d64a251c/roster/schema/internal/declaration"
+	"github.com/seed-d64a251c/roster/schema/internal/mapping"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // examples checks the examples of all mappings.
 func (v *validator) examples() {
-	for _, key := range slices.Sorted(maps.Keys(v.d.Mappings)) {
-		m := v.d.Mappings[key]
+	for _, key := range slices.Sorted(maps.Keys(v.Mappings)) {
+		m := v.Mappings[key]
 		if m.Examples() == nil || !m.Valid() {
 			continue
 		}
@@ -22,7 +23,7 @@ func (v *validator) examples() {
 	}
 }
 
-func (v *validator) example(m *Mapping, f tree.Field, path string) {
+func (v *validator) example(m *mapping.Mapping, f tree.Field, path string) {
 	key := f.Name
 	if k := f.Value.Child("key").Str(); k != "" {
 		key = k
@@ -31,7 +32,7 @@ func (v *validator) example(m *Mapping, f tree.Field, path string) {
 	if input == nil || input.Kind != tree.Struct {
 		return
 	}
-	user := declaration.NewBinder(v.d.Timezone).User(key, f.At.Pos(), input)
+	user := declaration.NewBinder(v.Timezone).User(key, f.At.Pos(), input)
 	groups := slices.Sorted(slices.Values(f.Value.Child("groups").Strings()))
 	out, err := m.Map(user, groups)
 	if problems, ok := err.(tree.Problems); ok {
@@ -46,7 +47,9 @@ func (v *validator) example(m *Mapping, f tree.Field, path string) {
 }
 
 // compareExample compares the expected attributes of an example with the result of the mapping.
-func (v *validator) compareExample(m *Mapping, have Attributes, want *tree.Node, path, prefix string) {
+func (v *validator) compareExample(
+	m *mapping.Mapping, have declaration.Attributes, want *tree.Node, path, prefix string,
+) {
 	if want == nil {
 		return
 	}
@@ -56,7 +59,7 @@ func (v *validator) compareExample(m *Mapping, have Attributes, want *tree.Node,
 		switch f.Value.Kind {
 		case tree.Struct:
 			separator := "."
-			if f.Name == EnterpriseUser {
+			if f.Name == declaration.EnterpriseUser {
 				separator = ":"
 			}
 			v.compareExample(m, have, f.Value, below, at+separator)

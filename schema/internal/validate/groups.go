@@ -1,38 +1,40 @@
-package schema
+package validate
 
 import (
 	"maps"
 	"slices"
 	"strings"
 
+	"github.com/seed-d64a251c/roster/schema/internal/declaration"
 	"github.com/seed-d64a251c/roster/schema/internal/mapping"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // groups checks the groups that changed since the previous Load, and the names of all groups.
 func (v *validator) groups() {
-	if v.cache.previous.sameGroups && !v.cache.previous.referencesRemoved {
+	if v.sameGroups() && !v.referencesRemoved() {
 		return
 	}
-	if hasDuplicates(len(v.d.Groups), mapSeq(maps.Values(v.d.Groups), func(g *Group) string { return g.DisplayName })) {
+	displayNames := mapSeq(maps.Values(v.Groups), func(g *declaration.Group) string { return g.DisplayName })
+	if hasDuplicates(len(v.Groups), displayNames) {
 		names := &duplicateFinder{v: v, code: tree.DupGroupName, message: "group %s (%s) has the same displayName"}
-		for _, key := range slices.Sorted(maps.Keys(v.d.Groups)) {
-			g := v.d.Groups[key]
+		for _, key := range slices.Sorted(maps.Keys(v.Groups)) {
+			g := v.Groups[key]
 			at := func() tree.Pos { return v.node("groups", key, "displayName").PosOr(g.Pos) }
 			names.addLazily(g.DisplayName, key, at,
 				func() string { return tree.JoinPath("groups", key) + ".displayName" })
 		}
 	}
-	for key, g := range v.d.Groups {
-		if !v.cache.previous.unchanged(g) {
+	for key, g := range v.Groups {
+		if v.referencesRemoved() || !v.sameGroup(g) {
 			v.group(key, g)
 		}
 	}
-	of := func(g *Group) []string { return g.Previously }
-	previousKeys(v, "groups", v.d.Groups, withPrevious(v.d.Groups, of), of, always)
+	of := func(g *declaration.Group) []string { return g.Previously }
+	previousKeys(v, "groups", v.Groups, withPrevious(v.Groups, of), of, always)
 }
 
-func (v *validator) group(key string, g *Group) {
+func (v *validator) group(key string, g *declaration.Group) {
 	path := tree.JoinPath("groups", key)
 	at := func() tree.Pos { return v.node("groups", key, "displayName").PosOr(g.Pos) }
 	if mapping.Reserved(g.DisplayName) {
@@ -46,12 +48,12 @@ func (v *validator) group(key string, g *Group) {
 	for i := range g.Members {
 		m := &g.Members[i]
 		v.reason(m.Reason, m.Pos, "groups", key, "members", m.User)
-		if v.d.Users[m.User] == nil {
-			checkReference(v, m.Pos, path+".members", "user", m.User, v.d.Users)
+		if v.Users[m.User] == nil {
+			checkReference(v, m.Pos, path+".members", "user", m.User, v.Users)
 		}
 	}
 	for nested, at := range g.Include {
-		checkReference(v, at, path+".include", "group", nested, v.d.Groups)
+		checkReference(v, at, path+".include", "group", nested, v.Groups)
 	}
 	if g.Where != nil {
 		v.rule(g.Where, func() *tree.Node { return v.node("groups", key, "where") }, path+".where")
@@ -60,7 +62,7 @@ func (v *validator) group(key string, g *Group) {
 
 // cycles reports groups that include each other, each cycle once.
 func (v *validator) cycles() {
-	if v.cache.previous.sameGroups {
+	if v.sameGroups() {
 		return
 	}
 	const white, grey, black = 0, 1, 2
@@ -70,10 +72,10 @@ func (v *validator) cycles() {
 	visit = func(key string) {
 		color[key] = grey
 		trail = append(trail, key)
-		g := v.d.Groups[key]
+		g := v.Groups[key]
 		for _, next := range slices.Sorted(maps.Keys(g.Include)) {
 			switch {
-			case v.d.Groups[next] == nil:
+			case v.Groups[next] == nil:
 			case color[next] == grey:
 				groups := append(slices.Clone(trail[slices.Index(trail, next):]), next)
 				message := "groups include each other in a cycle: " + strings.Join(groups, " -> ")
@@ -85,7 +87,7 @@ func (v *validator) cycles() {
 		trail = trail[:len(trail)-1]
 		color[key] = black
 	}
-	for _, key := range slices.Sorted(maps.Keys(v.d.Groups)) {
+	for _, key := range slices.Sorted(maps.Keys(v.Groups)) {
 		if color[key] == white {
 			visit(key)
 		}

@@ -1,4 +1,4 @@
-package schema
+package validate
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/seed-d64a251c/roster/schema/internal/declaration"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
@@ -14,7 +15,7 @@ import (
 const maxEncrypted = 256 << 10
 
 // checkSecretFile reads the file of a reference to a secret and requires that it is encrypted.
-func (v *validator) checkSecretFile(s *SecretRef, path string) {
+func (v *validator) checkSecretFile(s *declaration.SecretRef, path string) {
 	var name string
 	var marks []string
 	switch {
@@ -30,7 +31,7 @@ func (v *validator) checkSecretFile(s *SecretRef, path string) {
 	if !v.checkFile(name, s.Pos, path) {
 		return
 	}
-	content, err := fs.ReadFile(v.fsys, name)
+	content, err := fs.ReadFile(v.FS, name)
 	has := func(mark string) bool { return strings.Contains(string(content), mark) }
 	var p tree.Problem
 	switch {
@@ -44,7 +45,7 @@ func (v *validator) checkSecretFile(s *SecretRef, path string) {
 	case !slices.ContainsFunc(marks, has):
 		p = tree.SecretLiteral.Problem(s.Pos, path, "the file is not encrypted; its content is not shown")
 	default:
-		s.Ciphertext = content
+		v.ciphertexts[s] = content
 		return
 	}
 	v.Report(p.WithValue(tree.Quote(name)))

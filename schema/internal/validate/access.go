@@ -1,24 +1,25 @@
-package schema
+package validate
 
 import (
 	"fmt"
 	"maps"
 	"slices"
 
+	"github.com/seed-d64a251c/roster/schema/internal/declaration"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // appAccess compares the users that may use an app with those that are provisioned for it, on any
 // date. It skips apps without `access`.
 func (v *validator) appAccess() {
-	var undated *Membership
-	for _, key := range slices.Sorted(maps.Keys(v.d.Apps)) {
-		app := v.d.Apps[key]
+	var undated *declaration.Membership
+	for _, key := range slices.Sorted(maps.Keys(v.Apps)) {
+		app := v.Apps[key]
 		if len(app.Access) == 0 || v.scopeMatchesAccess(app) {
 			continue
 		}
 		if undated == nil { // computed on demand, because it is slow for a million memberships
-			undated = v.d.principals().UndatedMembership()
+			undated = v.UndatedMembership()
 		}
 		may, scope := map[string]bool{}, map[string]bool{}
 		for group := range app.Access {
@@ -27,8 +28,8 @@ func (v *validator) appAccess() {
 			}
 		}
 		provisioned := false
-		for _, name := range slices.Sorted(maps.Keys(v.d.Provisioners)) {
-			if p := v.d.Provisioners[name]; p.App == key {
+		for _, name := range slices.Sorted(maps.Keys(v.Provisioners)) {
+			if p := v.Provisioners[name]; p.App == key {
 				provisioned = true
 				v.warnCannotSignIn(p, app, may, undated)
 				for _, user := range v.usersInScope(p, undated) {
@@ -44,9 +45,9 @@ func (v *validator) appAccess() {
 
 // scopeMatchesAccess reports whether the groups with access to an app are those that are
 // provisioned for it. Then the users are the same too.
-func (v *validator) scopeMatchesAccess(app *App) bool {
+func (v *validator) scopeMatchesAccess(app *declaration.App) bool {
 	provisioned := map[string]bool{}
-	for _, p := range v.d.Provisioners {
+	for _, p := range v.Provisioners {
 		if p.App != app.Key {
 			continue
 		}
@@ -69,7 +70,9 @@ func (v *validator) scopeMatchesAccess(app *App) bool {
 }
 
 // warnCannotSignIn warns of users in a provisioner's scope that may not use the app.
-func (v *validator) warnCannotSignIn(p *Provisioner, app *App, may map[string]bool, undated *Membership) {
+func (v *validator) warnCannotSignIn(
+	p *declaration.Provisioner, app *declaration.App, may map[string]bool, undated *declaration.Membership,
+) {
 	warn := func(what, path string, users []string) {
 		var out []string
 		for _, user := range users {
@@ -85,7 +88,7 @@ func (v *validator) warnCannotSignIn(p *Provisioner, app *App, may map[string]bo
 	}
 	path := tree.JoinPath("provisioners", p.Key)
 	if p.AllUsers {
-		warn("all users are provisioned", path, slices.Sorted(maps.Keys(v.d.Users)))
+		warn("all users are provisioned", path, slices.Sorted(maps.Keys(v.Users)))
 		return
 	}
 	for _, group := range p.Groups {
@@ -96,7 +99,7 @@ func (v *validator) warnCannotSignIn(p *Provisioner, app *App, may map[string]bo
 }
 
 // warnNotProvisioned warns of users that may use the app and are not provisioned.
-func (v *validator) warnNotProvisioned(app *App, scope map[string]bool, undated *Membership) {
+func (v *validator) warnNotProvisioned(app *declaration.App, scope map[string]bool, undated *declaration.Membership) {
 	for _, group := range slices.Sorted(maps.Keys(app.Access)) {
 		var out []string
 		users := userKeys(undated.Group(group))
@@ -114,7 +117,7 @@ func (v *validator) warnNotProvisioned(app *App, scope map[string]bool, undated 
 	}
 }
 
-func userKeys(members []GroupMember) []string {
+func userKeys(members []declaration.GroupMember) []string {
 	out := make([]string, len(members))
 	for i, m := range members {
 		out[i] = m.User

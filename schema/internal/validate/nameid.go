@@ -1,19 +1,20 @@
-package schema
+package validate
 
 import (
 	"fmt"
 	"strings"
 
+	"github.com/seed-d64a251c/roster/schema/internal/declaration"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // nameIDField checks the field of users that is the NameID.
-func (v *validator) nameIDField(s *SAML, at tree.Pos, path string) {
+func (v *validator) nameIDField(s *declaration.SAML, at tree.Pos, path string) {
 	attribute, custom := strings.CutPrefix(s.NameID, "attributes.")
 	switch {
-	case custom && v.d.AttributeTypes[attribute] == nil:
-		checkReference(v, at, path, "custom attribute", attribute, v.d.AttributeTypes)
-	case custom && v.d.AttributeTypes[attribute].Type != "string":
+	case custom && v.AttributeTypes[attribute] == nil:
+		checkReference(v, at, path, "custom attribute", attribute, v.AttributeTypes)
+	case custom && v.AttributeTypes[attribute].Type != "string":
 		p := tree.BadNameID.Problem(at, path, "the custom attribute must have type \"string\"").
 			WithValue(tree.Quote(s.NameID))
 		v.Report(p.WithAdvice("use a field with the email address that users sign in with"))
@@ -25,7 +26,7 @@ func (v *validator) nameIDField(s *SAML, at tree.Pos, path string) {
 }
 
 // nameIDOf returns the NameID of a user.
-func nameIDOf(s *SAML, u *User) string {
+func nameIDOf(s *declaration.SAML, u *declaration.User) string {
 	switch s.NameID {
 	case "email":
 		return u.Email
@@ -43,8 +44,10 @@ func isEmailAddress(text string) bool {
 
 // nameIDProblem returns a problem if a user cannot sign in to the provisioner's app: the NameID
 // must be the userName in AWS, and an email address.
-func (v *validator) nameIDProblem(p *Provisioner, u *User, userName string) (problem tree.Problem, found bool) {
-	app := v.d.Apps[p.App]
+func (v *validator) nameIDProblem(
+	p *declaration.Provisioner, u *declaration.User, userName string,
+) (problem tree.Problem, found bool) {
+	app := v.Apps[p.App]
 	if app == nil || app.SAML == nil || userName == "" {
 		return problem, false
 	}

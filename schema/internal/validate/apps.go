@@ -1,4 +1,4 @@
-package schema
+package validate
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/seed-d64a251c/roster/schema/internal/declaration"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
@@ -13,11 +14,11 @@ import (
 const domainMark = "{domain}"
 
 func (v *validator) apps() {
-	for _, key := range slices.Sorted(maps.Keys(v.d.Apps)) {
-		a := v.d.Apps[key]
+	for _, key := range slices.Sorted(maps.Keys(v.Apps)) {
+		a := v.Apps[key]
 		path := tree.JoinPath("apps", key)
 		for group, access := range a.Access {
-			checkReference(v, access.Pos, path+".access", "group", group, v.d.Groups)
+			checkReference(v, access.Pos, path+".access", "group", group, v.Groups)
 		}
 		if a.SAML == nil {
 			continue
@@ -32,7 +33,7 @@ func (v *validator) apps() {
 	}
 }
 
-func (v *validator) identityProvider(p *IdentityProvider, n *tree.Node, path string) {
+func (v *validator) identityProvider(p *declaration.IdentityProvider, n *tree.Node, path string) {
 	seen := &duplicateFinder{v: v, code: tree.BadDomain, message: "duplicate domain, first as %s (%s)",
 		advice: "remove one"}
 	for i, domain := range p.Domains {

@@ -1,4 +1,4 @@
-package schema
+package validate
 
 import (
 	"fmt"
@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/seed-d64a251c/roster/schema/internal/declaration"
+	"github.com/seed-d64a251c/roster/schema/internal/mapping"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
@@ -14,9 +16,9 @@ import (
 func (v *validator) mappings() {
 	v.examples()
 	v.appAccess()
-	for _, key := range slices.Sorted(maps.Keys(v.d.Provisioners)) {
-		p := v.d.Provisioners[key]
-		if m := v.d.Mappings[p.Mapping]; m != nil && m.Valid() && !v.mapsAllUsers(p, m) {
+	for _, key := range slices.Sorted(maps.Keys(v.Provisioners)) {
+		p := v.Provisioners[key]
+		if m := v.Mappings[p.Mapping]; m != nil && m.Valid() && !v.mapsAllUsers(p, m) {
 			v.reportMappingProblems()
 			return
 		}
@@ -25,9 +27,9 @@ func (v *validator) mappings() {
 
 // mapsAllUsers reports whether a mapping is valid for all users in the scope of a provisioner, with
 // unique names.
-func (v *validator) mapsAllUsers(p *Provisioner, m *Mapping) bool {
-	mu := v.cache.previous.mapped[p.Key]
-	delete(v.cache.previous.mapped, p.Key)
+func (v *validator) mapsAllUsers(p *declaration.Provisioner, m *mapping.Mapping) bool {
+	mu := v.state.mapped[p.Key]
+	delete(v.state.mapped, p.Key)
 	ok := false
 	if mu == nil || m.ReadsGroups() {
 		mu = newMappedUsers(v, m)
@@ -35,11 +37,11 @@ func (v *validator) mapsAllUsers(p *Provisioner, m *Mapping) bool {
 		ok = mu.mapScope(p)
 	} else {
 		mu.validator, mu.mapping, mu.provisioner = v, m, p
-		ok = mu.update(p, v.cache.previous.diff)
+		ok = mu.update(p, v.Earlier)
 	}
-	if mu.membership = nil; ok && mu.userNames.duplicates == 0 && mu.emails.duplicates == 0 {
+	if mu.membership = nil; ok && mu.userNames.Duplicates == 0 && mu.emails.Duplicates == 0 {
 		mu.validator, mu.mapping, mu.provisioner = nil, nil, nil
-		v.cache.previous.mapped[p.Key] = mu
+		v.state.mapped[p.Key] = mu
 		if !m.ReadsGroups() {
 			m.KeepMapped(mu.users)
 		}
@@ -50,24 +52,24 @@ func (v *validator) mapsAllUsers(p *Provisioner, m *Mapping) bool {
 
 // reportMappingProblems reports the problems of mapped users in the order of their keys.
 func (v *validator) reportMappingProblems() {
-	undated := v.d.principals().UndatedMembership()
+	undated := v.UndatedMembership()
 	mapped := map[string]map[string]names{} // by mapping and user
 	counts := map[string]map[string]int{}   // of problems, by mapping and code
-	for _, key := range slices.Sorted(maps.Keys(v.d.Provisioners)) {
-		p := v.d.Provisioners[key]
-		m := v.d.Mappings[p.Mapping]
+	for _, key := range slices.Sorted(maps.Keys(v.Provisioners)) {
+		p := v.Provisioners[key]
+		m := v.Mappings[p.Mapping]
 		if m == nil || !m.Valid() {
 			continue
 		}
 		if mapped[m.Key] == nil {
-			mapped[m.Key] = make(map[string]names, len(v.d.Users))
+			mapped[m.Key] = make(map[string]names, len(v.Users))
 			counts[m.Key] = map[string]int{}
 		}
 		message := "provisioner " + tree.Quote(key) + " maps user %s (%s) to the same "
 		userNames := &duplicateFinder{v: v, code: tree.DupUserName, message: message + "userName"}
 		emails := &duplicateFinder{v: v, code: tree.DupMapEmail, message: message + "email address"}
 		for _, user := range v.usersInScope(p, undated) {
-			u := v.d.Users[user]
+			u := v.Users[user]
 			out, done := mapped[m.Key][user]
 			if !done {
 				all, err := m.Map(u, undated.GroupsOf(user))
@@ -87,7 +89,7 @@ func (v *validator) reportMappingProblems() {
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(counts)) {
-		v.reportOmitted(v.d.Mappings[key], counts[key])
+		v.reportOmitted(v.Mappings[key], counts[key])
 	}
 	v.dropDuplicateReports()
 }
@@ -99,7 +101,7 @@ type names struct {
 	valid           bool
 }
 
-func namesOf(m Mapped) (n names) {
+func namesOf(m mapping.Mapped) (n names) {
 	n.userName, _ = m.Attributes.Get("userName")
 	n.email, _ = m.Attributes.Get("emails.value")
 	return n
@@ -123,7 +125,7 @@ func (v *validator) reportMapProblems(err error, counts map[string]int) {
 }
 
 // reportOmitted reports how many problems were omitted.
-func (v *validator) reportOmitted(m *Mapping, counts map[string]int) {
+func (v *validator) reportOmitted(m *mapping.Mapping, counts map[string]int) {
 	for _, id := range slices.Sorted(maps.Keys(counts)) {
 		if n := counts[id] - maxReported; n > 0 {
 			message := fmt.Sprintf("not shown: %s of this kind", tree.Count(n, "more problem"))
@@ -147,14 +149,14 @@ func (v *validator) dropDuplicateReports() {
 }
 
 // usersInScope returns the users that can be in a provisioner's scope on any date, sorted.
-func (v *validator) usersInScope(p *Provisioner, undated *Membership) []string {
+func (v *validator) usersInScope(p *declaration.Provisioner, undated *declaration.Membership) []string {
 	if p.AllUsers {
-		return slices.Sorted(maps.Keys(v.d.Users))
+		return slices.Sorted(maps.Keys(v.Users))
 	}
 	in := map[string]bool{}
 	for _, group := range p.Groups {
 		for _, e := range undated.Group(group) {
-			in[e.User] = v.d.Users[e.User] != nil
+			in[e.User] = v.Users[e.User] != nil
 		}
 	}
 	maps.DeleteFunc(in, func(_ string, declared bool) bool { return !declared })

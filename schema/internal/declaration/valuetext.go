@@ -1,9 +1,11 @@
-package schema
+package declaration
 
 import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // ValueText returns the value of a user's field or of a rule as it is written in declarations:
@@ -13,7 +15,7 @@ func ValueText(v any) string {
 	case string:
 		return strconv.Quote(v)
 	case []string:
-		return "[" + QuoteList(v) + "]"
+		return "[" + tree.QuoteList(v) + "]"
 	case []any:
 		texts := make([]string, len(v))
 		for i := range v {

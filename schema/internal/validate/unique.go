@@ -1,4 +1,4 @@
-package schema
+package validate
 
 import (
 	"fmt"
@@ -62,7 +62,7 @@ func (u *duplicateFinder) addLazily(value, key string, at func() tree.Pos, path 
 		return
 	}
 	if u.seen == nil {
-		u.seen = make(map[string]firstUse, len(u.v.d.Users))
+		u.seen = make(map[string]firstUse, len(u.v.Users))
 	}
 	folded := tree.Fold(value)
 	first, taken := u.seen[folded]

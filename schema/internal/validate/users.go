@@ -1,33 +1,36 @@
-package schema
+package validate
 
 import (
 	"fmt"
 	"maps"
 	"slices"
 
+	"github.com/seed-d64a251c/roster/schema/internal/declaration"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // users reports duplicate users, previous keys that are in use, and reversed dates.
 func (v *validator) users() {
-	users := maps.Values(v.d.Users)
-	repeated := v.cache.users.emails.duplicates+v.cache.users.userIDs.duplicates > 0
-	if !v.usersIndexed() {
-		emails := mapSeq(users, func(u *User) string { return u.Email })
-		ids := mapSeq(users, func(u *User) string { return u.UserID })
-		repeated = hasDuplicates(len(v.d.Users), emails) || hasDuplicates(len(v.d.Users), ids)
+	users := maps.Values(v.Users)
+	repeated := false
+	if v.Index != nil {
+		repeated = v.Index.Emails.Duplicates+v.Index.UserIDs.Duplicates > 0
+	} else {
+		emails := mapSeq(users, func(u *declaration.User) string { return u.Email })
+		ids := mapSeq(users, func(u *declaration.User) string { return u.UserID })
+		repeated = hasDuplicates(len(v.Users), emails) || hasDuplicates(len(v.Users), ids)
 	}
 	if repeated {
 		v.duplicateUsers()
 	}
-	of := func(u *User) []string { return u.Previously }
-	if v.usersIndexed() {
-		previousKeys(v, "users", v.d.Users, v.cache.users.renamed, of, v.cache.users.keys.has)
+	of := func(u *declaration.User) []string { return u.Previously }
+	if v.Index != nil {
+		previousKeys(v, "users", v.Users, v.Index.Renamed, of, v.Index.Keys.Has)
 	} else {
-		previousKeys(v, "users", v.d.Users, withPrevious(v.d.Users, of), of, always)
+		previousKeys(v, "users", v.Users, withPrevious(v.Users, of), of, always)
 	}
-	if diff := v.cache.previous.diff; diff != nil {
-		users = slices.Values(diff.added)
+	if v.Earlier != nil {
+		users = slices.Values(v.Earlier.AddedUsers)
 	}
 	for u := range users {
 		if u.ValidFrom != nil && u.ValidUntil != nil && !u.ValidUntil.End.After(u.ValidFrom.Start) {
@@ -43,8 +46,8 @@ func (v *validator) users() {
 func (v *validator) duplicateUsers() {
 	emails := &duplicateFinder{v: v, code: tree.DupEmail, message: "user %s (%s) has the same email address"}
 	ids := &duplicateFinder{v: v, code: tree.DupUserID, message: "user %s (%s) has the same userId"}
-	for _, key := range slices.Sorted(maps.Keys(v.d.Users)) {
-		u := v.d.Users[key]
+	for _, key := range slices.Sorted(maps.Keys(v.Users)) {
+		u := v.Users[key]
 		at := func(name string) func() tree.Pos {
 			return func() tree.Pos { return v.node("users", key, name).PosOr(u.Pos) }
 		}
