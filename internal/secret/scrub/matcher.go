@@ -7,11 +7,13 @@ import (
 
 // A matcher finds a set of secrets. It is immutable.
 //
-// Two tables of pairs of bytes rule out nearly all positions of a text at the cost of one or two
-// lookups. The few others are compared with the patterns that begin with the character there.
+// A table of bytes and two of pairs of bytes rule out nearly all positions of a text at the cost of
+// one to three lookups. The few others are compared with the patterns that begin with the character
+// there.
 type matcher struct {
 	first, second pairs           // the pairs that a secret may begin with, and the pairs after them
 	byFirst       [256][]*pattern // the patterns that may begin with this byte
+	starts        [256]bool       // a secret may begin with this byte, perhaps escaped
 }
 
 // pairs is a set of pairs of bytes.
@@ -49,6 +51,9 @@ func newMatcher(secrets []string) *matcher {
 				m.add(&pattern{text, min(prefix, len(text)), e.fold})
 			}
 		}
+	}
+	for c := range m.starts {
+		m.starts[c] = startsEscape[c] || len(m.byFirst[c]) > 0
 	}
 	return m
 }
@@ -98,8 +103,8 @@ func (p *pattern) normal(c byte) byte {
 
 // found reports whether a text contains a secret.
 func (m *matcher) found(text []byte) bool {
-	for i := range text {
-		if m.candidate(text[i:], true) {
+	for i, c := range text {
+		if m.starts[c] && m.candidate(text[i:], true) {
 			if width, _ := m.match(text[i:], true); width > 0 {
 				return true
 			}
@@ -113,7 +118,7 @@ func (m *matcher) found(text []byte) bool {
 func (m *matcher) replace(dst, text []byte, complete bool) (out, rest []byte) {
 	done := 0
 	for i := 0; i < len(text); {
-		if !m.candidate(text[i:], complete) {
+		if !m.starts[text[i]] || !m.candidate(text[i:], complete) {
 			i++
 			continue
 		}
