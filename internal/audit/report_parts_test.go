@@ -159,7 +159,7 @@ func rewritten(
 	}
 	contents := edit(manifest)
 	for name, text := range contents {
-		content, err := compress([]byte(text))
+		content, err := new(partsWriter).compress([]byte(text))
 		if err != nil {
 			t.Fatal(err)
 		}

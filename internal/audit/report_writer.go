@@ -31,7 +31,10 @@ const (
 // partsWriter writes the parts and the index of a report to a folder, one at a time.
 type partsWriter struct {
 	dir     string
+	line    bytes.Buffer // of the next change
 	lines   bytes.Buffer // of the next part
+	gzip    *gzip.Writer // for all files, because a new one takes a megabyte
+	file    bytes.Buffer // that gzip writes to
 	changes int          // in lines
 	parts   []reconcile.ReportPart
 	named   map[string][]int // the parts that name a user or group, by reference
@@ -61,11 +64,11 @@ func writeParts(dir string, changes []reconcile.Done) ([]reconcile.ReportPart, [
 
 // add adds a change to the current part, or to the next one if it does not fit.
 func (w *partsWriter) add(d *reconcile.Done) error {
-	line, err := json.Marshal(d)
-	if err != nil {
+	w.line.Reset()
+	if err := json.NewEncoder(&w.line).Encode(d); err != nil {
 		return fmt.Errorf("encode a change: %w", err)
 	}
-	line = append(output.EscapeJSON(line), '\n')
+	line := output.EscapeJSON(w.line.Bytes())
 	if w.lines.Len() > 0 && w.lines.Len()+len(line) > maxPart {
 		if err := w.endPart(); err != nil {
 			return err
@@ -171,7 +174,7 @@ func (w *partsWriter) write(name string, text []byte) (reconcile.ReportLink, err
 			return reconcile.ReportLink{}, err
 		}
 	}
-	content, err := compress(text)
+	content, err := w.compress(text)
 	if err != nil {
 		return reconcile.ReportLink{}, err
 	}
@@ -181,16 +184,21 @@ func (w *partsWriter) write(name string, text []byte) (reconcile.ReportLink, err
 	return reconcile.ReportLink{Path: name, SHA256: sum(content)}, nil
 }
 
-func compress(text []byte) ([]byte, error) {
-	var out bytes.Buffer
-	z := gzip.NewWriter(&out)
-	if _, err := z.Write(text); err != nil {
+// compress returns a text as gzip has it. The result is valid until the next call.
+func (w *partsWriter) compress(text []byte) ([]byte, error) {
+	w.file.Reset()
+	if w.gzip == nil {
+		w.gzip = gzip.NewWriter(&w.file)
+	} else {
+		w.gzip.Reset(&w.file)
+	}
+	if _, err := w.gzip.Write(text); err != nil {
 		return nil, err
 	}
-	if err := z.Close(); err != nil {
+	if err := w.gzip.Close(); err != nil {
 		return nil, err
 	}
-	return out.Bytes(), nil
+	return w.file.Bytes(), nil
 }
 
 // writeSynced writes a file that no reader sees yet: the file that names it is written later.
