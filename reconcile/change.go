@@ -129,8 +129,15 @@ func (r Ref) String() string {
 
 // Compare orders references by the order of kinds, then by key and member.
 func (r Ref) Compare(s Ref) int {
-	return cmp.Or(cmp.Compare(r.Kind.Info().Rank, s.Kind.Info().Rank), strings.Compare(r.Key, s.Key),
-		strings.Compare(r.Member, s.Member), strings.Compare(string(r.Kind), string(s.Kind)))
+	if r.Kind != s.Kind { // a list of a million changes is sorted: most have the same kind
+		if c := cmp.Compare(r.Kind.Info().Rank, s.Kind.Info().Rank); c != 0 {
+			return c
+		}
+	}
+	if c := strings.Compare(r.Key, s.Key); c != 0 {
+		return c
+	}
+	return cmp.Or(strings.Compare(r.Member, s.Member), strings.Compare(string(r.Kind), string(s.Kind)))
 }
 
 // CountChanges returns a number of changes with the noun: "1 change", "2 changes".

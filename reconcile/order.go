@@ -224,17 +224,25 @@ func arrange(changes []Change, list []int32) {
 // Dependencies lists the changes that each change depends on. The dependencies of memberships
 // follow from their kind. They are not stored, because there may be a million memberships.
 type Dependencies struct {
-	changes  []Change
-	byRef    map[Ref]int      // without memberships
-	removals map[string][]int // the removals of memberships of released users, by user
+	changes       []Change
+	users, groups map[string][]int32 // the changes of each user and group, without memberships, by key
+	removals      map[string][]int   // the removals of memberships of released users, by user
 }
 
 // NewDependencies returns the dependencies among changes.
 func NewDependencies(changes []Change) *Dependencies {
-	d := &Dependencies{changes: changes, byRef: map[Ref]int{}, removals: map[string][]int{}}
+	d := &Dependencies{changes: changes, users: map[string][]int32{}, groups: map[string][]int32{},
+		removals: map[string][]int{}}
+	indexes := make([]int32, len(changes)) // one list for all, because most objects have one change
 	for i := range changes {
-		if changes[i].Member == "" {
-			d.byRef[changes[i].Ref()] = i
+		if c := &changes[i]; c.Member == "" {
+			of := d.objects(c.Kind)
+			if list, found := of[c.Key]; found {
+				of[c.Key] = append(list, int32(i))
+			} else {
+				indexes[i] = int32(i)
+				of[c.Key] = indexes[i : i+1 : i+1]
+			}
 		}
 		if changes[i].Kind == ReleaseUser {
 			d.removals[changes[i].Key] = nil
@@ -253,27 +261,57 @@ func NewDependencies(changes []Change) *Dependencies {
 	return d
 }
 
+// objects returns the changes of users or of groups.
+func (d *Dependencies) objects(kind Kind) map[string][]int32 {
+	if kind.OfUser() {
+		return d.users
+	}
+	return d.groups
+}
+
 // Each calls f with the index of every change that change i depends on.
 func (d *Dependencies) Each(i int, f func(int)) {
 	c := &d.changes[i]
-	visit := func(kinds []Kind, key string) {
-		for _, kind := range kinds {
-			if j, ok := d.byRef[Ref{Kind: kind, Key: key}]; ok {
-				f(j)
-			}
-		}
-	}
 	info := c.Kind.Info()
-	visit(info.AfterUser, c.Member)
-	visit(info.AfterGroup, c.Key)
+	d.visit(d.users, c.Member, info.AfterUser, f)
+	d.visit(d.groups, c.Key, info.AfterGroup, f)
 	if c.Kind == ReleaseUser { // otherwise the next run would remove an unmanaged member, which no gate protects
 		for _, j := range d.removals[c.Key] {
 			f(j)
 		}
 	}
 	for _, ref := range c.DependsOn {
-		if j, ok := d.byRef[ref]; ok {
+		if j, ok := d.find(ref.Kind, ref.Key); ok && ref.Member == "" {
 			f(j)
 		}
 	}
+}
+
+// visit calls f with the changes of one object that have one of the kinds, in the order of the
+// kinds.
+func (d *Dependencies) visit(of map[string][]int32, key string, kinds []Kind, f func(int)) {
+	if len(kinds) == 0 {
+		return
+	}
+	list := of[key]
+	for _, kind := range kinds {
+		if j, ok := d.last(list, kind); ok {
+			f(j)
+		}
+	}
+}
+
+// find returns the change of a kind and a key, which is no membership.
+func (d *Dependencies) find(kind Kind, key string) (int, bool) {
+	return d.last(d.objects(kind)[key], kind)
+}
+
+// last returns the last change of a kind in a list.
+func (d *Dependencies) last(list []int32, kind Kind) (int, bool) {
+	for _, j := range slices.Backward(list) {
+		if d.changes[j].Kind == kind {
+			return int(j), true
+		}
+	}
+	return 0, false
 }
