@@ -29,6 +29,9 @@ type Target struct {
 	ReleasedUsers, ReleasedGroups []string
 }
 
+// ForApply returns what applying a plan needs of its target.
+func (t *Target) ForApply() *Target { return &Target{Leavers: t.Leavers} }
+
 // newTarget applies the desired state to the linked state. What roster does not manage stays as it
 // is, so Diff needs no exceptions.
 func newTarget(l *Linking, desired *Desired, ledger *Ledger, p *schema.Provisioner, now time.Time) *Target {

@@ -61,8 +61,12 @@ func (w *Workspace) Apply(ctx context.Context, options ApplyOptions) (*Applied, 
 	}
 	applied := &Applied{}
 	var failed error
-	for _, request := range requests {
+	for i := range requests {
+		request := &requests[i]
 		request.Apply, request.Digest = true, digest
+		if i == len(requests)-1 { // no other run needs the declarations
+			request.Discard = func() { request.Declarations, w.declarations = nil, nil; w.source.forget() }
+		}
 		result, err := w.onceUnleased(ctx, request, waitUntil, applied)
 		if result != nil && result.Report != nil {
 			applied.Reports = append(applied.Reports, result.Report)
@@ -72,6 +76,7 @@ func (w *Workspace) Apply(ctx context.Context, options ApplyOptions) (*Applied, 
 		} else if result.Receipt.Commit != "" {
 			applied.Receipts = append(applied.Receipts, result.Receipt)
 		}
+		request.Declarations = nil // the slice lives as long as the last run
 	}
 	return applied, failed
 }
@@ -82,11 +87,17 @@ const pollLease = 10 * time.Second
 
 // onceUnleased makes a run. While another process has the lease, it tries again until a time. It
 // adds the reports of interrupted runs to applied.
-func (w *Workspace) onceUnleased(ctx context.Context, request run.Request, waitUntil time.Time, applied *Applied) (
+func (w *Workspace) onceUnleased(ctx context.Context, request *run.Request, waitUntil time.Time, applied *Applied) (
 	*run.Result, error,
 ) {
 	for {
-		result, err := w.runner().Once(ctx, request)
+		if request.Declarations == nil { // an earlier attempt has discarded them
+			var err error
+			if request.Declarations, err = w.Declarations(ctx); err != nil {
+				return nil, err
+			}
+		}
+		result, err := w.runner().Once(ctx, *request)
 		if result != nil && result.Recovered != nil {
 			applied.Reports = append(applied.Reports, result.Recovered)
 		}

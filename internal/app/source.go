@@ -80,6 +80,13 @@ func (s *Source) find(commit string) (loadedCommit, bool) {
 	return loadedCommit{}, false
 }
 
+// forget frees the commits in memory.
+func (s *Source) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.loaded, s.cache = nil, schema.Cache{}
+}
+
 // checkedDeclarations loads a commit and checks it against the policy.
 func (s *Source) checkedDeclarations(ctx context.Context, commit string) (*schema.Declarations, error) {
 	decls, err := s.Declarations(ctx, commit)

@@ -22,6 +22,13 @@ type inputs struct {
 	unanswered func(context.Context) error
 }
 
+// forApply returns the inputs that applying and reporting a plan takes.
+func (in inputs) forApply() inputs {
+	return inputs{directory: in.directory, redactor: in.redactor, plan: reconcile.PlanInput{
+		ApprovalEvidence: in.plan.ApprovalEvidence, AuditRelease: in.plan.AuditRelease,
+	}}
+}
+
 // loadInputs reads from Git and from the audit branch what a plan needs, and connects to the
 // directory unless it is connected already.
 func (r *Runner) loadInputs(ctx context.Context, s runState, directory reconcile.Directory) (inputs, error) {

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/reconcile/observe"
+	"github.com/seed-d64a251c/roster/schema"
 )
 
 // Once makes one run of one provisioner:
@@ -92,27 +94,53 @@ func (r *Runner) Once(ctx context.Context, req Request) (*Result, error) {
 		return result, &DigestError{Want: req.Digest, Have: plan.Digest}
 	}
 	missing := reader.ConfirmMissing(ctx, view, plan, state.audit.Ledger)
-	ledger := reconcile.NextLedger(state.audit.Ledger, plan, missing, state.started)
-	id := r.RunID()
-	if plan.Released() > 0 {
-		intent := r.intent(id, state, plan)
+	p := planned{
+		id: r.RunID(), plan: plan, view: view, missing: missing,
+		ledger: reconcile.NextLedger(state.audit.Ledger, plan, missing, state.started),
+		rules:  inputs.reviews.NextRules(req.Declarations, state.provisioner.Identity()),
+		began:  planning,
+	}
+	if req.Discard != nil {
+		state.request.Declarations, req.Declarations, reader = nil, nil, nil
+		inputs = inputs.forApply()
+		plan.Basis, plan.Target, result.Plan, result.Kept = nil, plan.Target.ForApply(), nil, nil
+		req.Discard()
+	}
+	return r.execute(ctx, state, inputs, p, result)
+}
+
+// planned is a plan with what else its execution takes.
+type planned struct {
+	id      string // of the run
+	plan    *reconcile.Plan
+	view    *observe.View
+	missing reconcile.Missing
+	ledger  *reconcile.Ledger
+	rules   []schema.Review // the review rules in force once the commit is applied
+	began   time.Time       // when the directory began to be read
+}
+
+// execute applies a plan and publishes the report.
+func (r *Runner) execute(ctx context.Context, state runState, in inputs, p planned, result *Result) (*Result, error) {
+	if p.plan.Released() > 0 {
+		intent := r.intent(p.id, state, p.plan)
 		if err := r.Audit.BeginRun(ctx, intent); err != nil {
 			return result, fmt.Errorf("publish the intent: %w", err)
 		}
 	}
-	noteMissing(plan, missing, ledger)
-	applyCtx, release := req.Supersession.whileCurrent(ctx, r.now().Sub(planning))
-	applied, stopped := r.apply(applyCtx, id, state, inputs, plan, ledger)
+	noteMissing(p.plan, p.missing, p.ledger)
+	applyCtx, release := state.request.Supersession.whileCurrent(ctx, r.now().Sub(p.began))
+	applied, stopped := r.apply(applyCtx, p.id, state, in, p.plan, p.ledger)
 	release()
-	view.Record(applied, r.now())
+	p.view.Record(applied, r.now())
 	result.Ended = r.endQuarantine(state, applied, stopped)
 	end := conclusion{
-		report: r.report(id, state, plan, applied, stopped), plan: plan, ledger: ledger,
-		reviewRules: inputs.reviews.NextRules(req.Declarations, state.provisioner.Identity()),
-		evidence:    inputs.plan.ApprovalEvidence,
-		cached:      view.CachedDirectory, redactor: inputs.redactor, auditRelease: inputs.plan.AuditRelease,
+		report: r.report(p.id, state, p.plan, applied, stopped), plan: p.plan, ledger: p.ledger,
+		reviewRules: p.rules, evidence: in.plan.ApprovalEvidence,
+		cached: p.view.CachedDirectory, redactor: in.redactor, auditRelease: in.plan.AuditRelease,
 	}
-	result.LookAgain = leaveOpen(end.report, missing, plan.Entries(applied.Ledger), r.now())
+	result.LookAgain = leaveOpen(end.report, p.missing, applied.Ledger, r.now())
+	var err error
 	result.Report, result.Receipt, err = r.conclude(ctx, state, end)
 	return result, errors.Join(stopped, err)
 }

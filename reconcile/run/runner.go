@@ -89,6 +89,10 @@ type Request struct {
 	Progress func(phase string, done, total int)
 	// Supersession says when a newer commit ends the run; the zero value means never.
 	Supersession Supersession
+	// Discard, if set, is called when a run with Apply has its plan, before it sends anything: the
+	// process can free the declarations, because no other run of it needs them. The Result then has
+	// no Plan and no Kept.
+	Discard func()
 }
 
 // Result is the result of a run.
