@@ -40,6 +40,7 @@ func executeWith(
 	if len(args) == 1 && args[0] == app.EvaluateCommand {
 		return app.EvaluateChild()
 	}
+	defer app.LimitHeap()()
 	out, errs := secrets.Writer(stdout), secrets.Writer(stderr)
 	defer func() { _, _ = out.Flush(), errs.Flush() }() // a reader that went away needs no output
 	c := &cli{env: env, stdin: stdin, stdout: output.NewWriter(out), stderr: output.NewWriter(errs), secrets: secrets}
