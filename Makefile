@@ -71,6 +71,12 @@ RECORDS_USERS ?= 100000
 bench-records:
 	ROSTER_BENCH_USERS=$(RECORDS_USERS) go test -run '^$$' -bench '^BenchmarkRecords$$' -benchtime 1x -timeout 90m ./cmd/roster
 
+# Measures the audit branch after AUDIT_RUNS runs on top of such a synchronization: its size, and its
+# verification. docs/performance.md has the last result.
+AUDIT_RUNS ?= 10000
+bench-audit:
+	ROSTER_BENCH_USERS=$(RECORDS_USERS) ROSTER_BENCH_RUNS=$(AUDIT_RUNS) go test -run '^$$' -bench '^BenchmarkAudit$$' -benchtime 1x -timeout 120m ./cmd/roster
+
 # Runs each fuzz target for FUZZTIME, because go test can only fuzz one target at a time.
 fuzz:
 	@set -e; for package in $$(go list ./...); do \

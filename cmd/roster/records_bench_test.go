@@ -29,13 +29,7 @@ var recordSteps = []struct {
 // against a simulator without limits, then the commands that read the report. ROSTER_BENCH_USERS is
 // the number of users; there is a group with 100 members for each ten of them.
 func BenchmarkRecords(b *testing.B) {
-	users := 2_000
-	if text := os.Getenv("ROSTER_BENCH_USERS"); text != "" {
-		var err error
-		if users, err = strconv.Atoi(text); err != nil {
-			b.Fatalf("ROSTER_BENCH_USERS: %v", err)
-		}
-	}
+	users := environmentNumber(b, "ROSTER_BENCH_USERS", 2_000)
 	o := &benchmarkOrg{b: b, users: schematest.Big(users, "jsonl"),
 		options: awssim.Options{MaxUsers: 2 * users, MaxGroups: users}}
 	o.create()
