@@ -5,7 +5,14 @@
 // The package knows file formats, CUE and the values that AWS accepts. It does not know Git, HTTP
 // or the state of AWS.
 //
-// Below it, internal/tree has nodes, positions and problems, and internal/source the file formats.
-// The prefix of a file's name is its layer: constraint_ has the compiled schema, mapping_ the
-// mapping expressions, and validate_ the checks across declarations.
+// load.go is a pipeline over the packages below it. Each step takes values and returns values:
+//
+//	internal/source       files -> nodes
+//	internal/records      nodes -> accepted users and groups, and the records of the slow path
+//	internal/constraint   the records of the slow path -> checked nodes, with CUE where needed
+//	internal/mapping      mapping expressions -> Mapping
+//	internal/declaration  checked nodes -> the values of Declarations
+//	internal/validate     Declarations -> problems of relations
+//
+// internal/tree has nodes, positions, problems and their codes.
 package schema

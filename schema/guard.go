@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"time"
 
+	"github.com/seed-d64a251c/roster/schema/internal/records"
 	"github.com/seed-d64a251c/roster/schema/internal/source"
 )
 
@@ -42,18 +43,23 @@ func newCUEGuard(fsys fs.FS, files *source.Files, verified func(string) bool) *c
 	}
 	h := sha256.New()
 	for _, name := range files.CUE {
-		fmt.Fprintf(h, "%q %s\n", name, hashOf(fsys, name))
+		fmt.Fprintf(h, "%q %s\n", name, records.HashOf(fsys, name))
 	}
 	g := &cueGuard{
 		verified: verified, data: len(files.Data) > 0, code: "code:" + hex.EncodeToString(h.Sum(nil)),
-		tree: "tree:" + hashOf(fsys, "."),
+		tree: "tree:" + records.HashOf(fsys, "."),
 	}
 	g.err = &UnverifiedError{Digests: []string{g.code, g.tree}}
 	return g
 }
 
-// allowsCode reports whether CUE may evaluate the CUE files.
-func (g *cueGuard) allowsCode() bool { return g.verified(g.code) }
+// checkCode returns the error of a Load in which CUE may not evaluate the CUE files.
+func (g *cueGuard) checkCode() error {
+	if g == nil || g.verified(g.code) {
+		return nil
+	}
+	return g.err
+}
 
 // allowsData reports whether CUE may evaluate users and groups.
 func (g *cueGuard) allowsData() bool {
@@ -76,7 +82,11 @@ func (g *cueGuard) checkData() error {
 func (g *cueGuard) refused() bool { return g != nil && g.wasRefused }
 
 // finish ends the guard, because the declarations are only loaded if it has refused nothing.
-func (g *cueGuard) finish() { g.finished = true }
+func (g *cueGuard) finish() {
+	if g != nil {
+		g.finished = true
+	}
+}
 
 // TimeoutError is the error for CUE that did not finish in time. The load on the machine may be the
 // cause, so the declarations are not invalid: another attempt may succeed.

@@ -1,10 +1,9 @@
 package schema
 
 import (
-	"fmt"
 	"maps"
-	"strings"
 
+	"github.com/seed-d64a251c/roster/schema/internal/records"
 	"github.com/seed-d64a251c/roster/schema/internal/validate"
 )
 
@@ -14,26 +13,26 @@ type previousLoad struct {
 	// declarations are nil if they had problems.
 	declarations *Declarations
 	// users are those of the declarations. It is nil if some users were not accepted.
-	users *userSet
+	users *records.UserSet
 	// mappingInputs are the files that affect mappings, with their hashes.
 	mappingInputs string
 	state         *validate.State
 }
 
 // compare compares the current declarations with the previous ones. It returns nil if it does not
-// know the difference. mappingInputs are those of the current Load.
-func (p *previousLoad) compare(d *Declarations, a *accepted, mappingInputs string) *validate.Earlier {
-	if p.declarations == nil || a == nil || a.userSet == nil || a.diff == nil || a.diff.from != p.users {
+// know the difference.
+func (p *previousLoad) compare(d *Declarations, r *records.Records) *validate.Earlier {
+	if p.declarations == nil || r.Index == nil || r.Index.Diff == nil || r.Index.Diff.From != p.users {
 		return nil
 	}
 	out := &validate.Earlier{
-		Groups: p.declarations.Groups, RemovedUsers: a.diff.removed, AddedUsers: a.diff.added,
-		SameGroups: p.keepGroups(d), SameMappings: mappingInputs != "" && mappingInputs == p.mappingInputs,
+		Groups: p.declarations.Groups, RemovedUsers: r.Index.Diff.Removed, AddedUsers: r.Index.Diff.Added,
+		SameGroups: p.keepGroups(d), SameMappings: r.MappingInputs != "" && r.MappingInputs == p.mappingInputs,
 		State: p.state,
 	}
 	out.ReferencesRemoved = !out.SameGroups && hasRemovedKey(p.declarations.Groups, d.Groups) ||
 		!maps.EqualFunc(p.declarations.AttributeTypes, d.AttributeTypes, sameType)
-	for _, u := range a.diff.removed {
+	for _, u := range r.Index.Diff.Removed {
 		out.ReferencesRemoved = out.ReferencesRemoved || d.Users[u.Key] == nil
 	}
 	return out
@@ -69,30 +68,15 @@ func hasRemovedKey[V any](a, b map[string]V) bool {
 // next returns what the next Load needs of valid declarations. The problems of invalid declarations
 // must be found again, so these leave nothing.
 func (p *previousLoad) next(
-	d *Declarations, a *accepted, earlier *validate.Earlier, mappingInputs string, state *validate.State,
+	d *Declarations, r *records.Records, earlier *validate.Earlier, state *validate.State,
 ) previousLoad {
-	if a == nil {
+	if !r.Accepting {
 		return previousLoad{}
 	}
 	d.loaded = newLoaded(d, p.declarations, earlier)
-	return previousLoad{declarations: d, users: a.userSet, mappingInputs: mappingInputs, state: state}
-}
-
-// mappingInputs returns the files that affect mappings, with their hashes. It returns "" if these
-// do not determine the mappings.
-func (l *loader) mappingInputs() string {
-	if l.accepted == nil || l.accepted.userSet == nil {
-		return ""
+	out := previousLoad{declarations: d, mappingInputs: r.MappingInputs, state: state}
+	if r.Index != nil {
+		out.users = r.Index.Users
 	}
-	if b := l.literals["groups"]; b != nil && len(b.Node.Fields) > 0 {
-		return ""
-	}
-	var b strings.Builder
-	for _, f := range l.mixed {
-		if f.hash == "" {
-			return ""
-		}
-		fmt.Fprintf(&b, "%s %s\n", f.hash, f.ref.Path)
-	}
-	return b.String()
+	return out
 }

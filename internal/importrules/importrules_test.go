@@ -52,7 +52,14 @@ func TestViolationsAreFound(t *testing.T) {
 		name, file, code string
 		want             string // part of the violation; empty means no violation
 	}{
-		{"schema may import CUE", "schema/a.go", `package schema; import "cuelang.org/go/cue"`, ""},
+		{
+			"constraint may import CUE", "schema/internal/constraint/a.go",
+			`package constraint; import "cuelang.org/go/cue"`, "",
+		},
+		{
+			"schema itself may not", "schema/a.go", `package schema; import "cuelang.org/go/cue"`,
+			"schema imports cuelang.org/go/cue",
+		},
 		{
 			"reconcile may not import CUE", "reconcile/a.go",
 			`package reconcile; import _ "cuelang.org/go/cue/ast"`,

@@ -1,4 +1,4 @@
-package schema
+package records
 
 import (
 	"time"
@@ -22,10 +22,10 @@ type fileContext struct {
 // fileResult has the users and groups of a file that are valid on their own, and the keys of the
 // others.
 type fileResult struct {
-	users  []*User
-	groups []*Group
+	users  []*declaration.User
+	groups []*declaration.Group
 	// memberLists are records with members only, for groups that are declared elsewhere.
-	memberLists []*Group
+	memberLists []*declaration.Group
 	// remaining are the records that take the slow path.
 	remaining []recordKey
 	// hasProblems is set if the file itself has a problem.
@@ -97,7 +97,7 @@ func (r *fileResult) keys(yield func(recordKey) bool) {
 			return
 		}
 	}
-	for _, groups := range [][]*Group{r.groups, r.memberLists} {
+	for _, groups := range [][]*declaration.Group{r.groups, r.memberLists} {
 		for _, g := range groups {
 			if !yield(recordKey{"groups", g.Key}) {
 				return

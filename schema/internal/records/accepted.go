@@ -1,52 +1,56 @@
-package schema
+package records
 
 import (
 	"maps"
 
+	"github.com/seed-d64a251c/roster/schema/internal/declaration"
 	"github.com/seed-d64a251c/roster/schema/internal/source"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
 // accepted has the users and groups that are valid on their own and need no evaluation.
 type accepted struct {
-	users  map[string]*User
-	groups map[string]*Group
+	users  map[string]*declaration.User
+	groups map[string]*declaration.Group
 	// slowPath are the records that are not accepted.
 	slowPath map[recordKey]bool
-	merged   map[*Group]mergedGroup
+	merged   map[*declaration.Group]mergedGroup
 
-	// userSet has the users. It is nil if some users take the slow path.
-	userSet *userSet
+	// UserSet has the users. It is nil if some users take the slow path.
+	userSet *UserSet
 	// diff is the difference to the users of the previous Load. It is nil if it is unknown.
-	diff *userDiff
+	diff *UserDiff
 }
 
 // mergedGroup is a group with members from several declarations.
 type mergedGroup struct {
-	memberLists []*Group
-	group       *Group
+	memberLists []*declaration.Group
+	group       *declaration.Group
 }
 
 // mergeFiles merges the results of the files. Records that are declared twice, or that CUE may
 // refer to, take the slow path.
-func (l *loader) mergeFiles(files []*sourceFile) {
-	a := &accepted{groups: map[string]*Group{}, slowPath: map[recordKey]bool{}, merged: map[*Group]mergedGroup{}}
-	l.accepted = a
-	others := len(l.dynamic.Keys["users"]) > 0 // there are users on the slow path
+func (r *reader) mergeFiles(files []*sourceFile) {
+	a := &accepted{
+		groups: map[string]*declaration.Group{}, slowPath: map[recordKey]bool{},
+		merged: map[*declaration.Group]mergedGroup{},
+	}
+	r.accepted = a
+	others := len(r.dynamic.Keys["users"]) > 0 // there are users on the slow path
 	for _, f := range files {
 		for _, k := range f.result.remaining {
 			a.slowPath[k] = true
 			others = others || k.kind == "users"
 		}
 	}
-	a.diff = l.cache.users.update(files)
+	a.diff = r.Cache.users.update(files)
 	if a.diff == nil {
 		a.users = a.allUsers(files)
 	} else {
-		a.users, a.userSet = l.cache.users.current.users, l.cache.users.current
+		a.users, a.userSet = r.Cache.users.current.users, r.Cache.users.current
 	}
-	a.mergeGroups(files, l.cache)
-	references(l.dynamic, func(k recordKey) {
+	a.mergeGroups(files, r.Cache)
+	references(r.dynamic, func(k recordKey) {
 		if k.kind == "users" && a.users[k.key] != nil || k.kind == "groups" && a.groups[k.key] != nil {
 			a.slowPath[k] = true
 		}
@@ -67,8 +71,8 @@ func (l *loader) mergeFiles(files []*sourceFile) {
 }
 
 // allUsers returns the users of all files. Users that are declared twice take the slow path.
-func (a *accepted) allUsers(files []*sourceFile) map[string]*User {
-	all := map[string]*User{}
+func (a *accepted) allUsers(files []*sourceFile) map[string]*declaration.User {
+	all := map[string]*declaration.User{}
 	for _, file := range files {
 		for _, u := range file.result.users {
 			if all[u.Key] != nil {
@@ -82,7 +86,7 @@ func (a *accepted) allUsers(files []*sourceFile) map[string]*User {
 
 // mergeGroups merges the groups of all files with their members from all files.
 func (a *accepted) mergeGroups(files []*sourceFile, c *Cache) {
-	memberLists := map[string][]*Group{}
+	memberLists := map[string][]*declaration.Group{}
 	positions := map[string]tree.Pos{} // of member lists that precede their group
 	for _, file := range files {
 		for _, g := range file.result.groups {
@@ -107,7 +111,7 @@ func (a *accepted) mergeGroups(files []*sourceFile, c *Cache) {
 
 // mergeMembers adds the member lists to a group. It returns false if the group is missing or a user
 // is a member twice.
-func (a *accepted) mergeMembers(key string, memberLists []*Group, first tree.Pos, c *Cache) bool {
+func (a *accepted) mergeMembers(key string, memberLists []*declaration.Group, first tree.Pos, c *Cache) bool {
 	g := a.groups[key]
 	if g == nil {
 		return false

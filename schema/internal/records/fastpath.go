@@ -1,4 +1,4 @@
-package schema
+package records
 
 import (
 	"errors"
@@ -32,31 +32,31 @@ type sourceFile struct {
 
 // readFiles reads the files. Valid records become accepted; the others are added to literals and
 // dynamic.
-func (l *loader) readFiles(list *source.Files) error {
+func (r *reader) readFiles(list *source.Files) error {
 	var files []*sourceFile
 	for _, name := range list.CUE {
-		f := l.sourceFile(name)
+		f := r.sourceFile(name)
 		f.isCUE = true
 		if f.result == nil {
-			if err := l.readCUEFile(f); err != nil {
+			if err := r.readCUEFile(f); err != nil {
 				return err
 			}
 		}
 		files = append(files, f)
 	}
 	for _, name := range list.Data {
-		files = append(files, l.sourceFile(name))
+		files = append(files, r.sourceFile(name))
 	}
-	l.collectTypes()
-	if context := l.fileContext(); context != nil {
-		if err := l.acceptFiles(files, context); err != nil {
+	r.collectTypes()
+	if context := r.fileContext(); context != nil {
+		if err := r.acceptFiles(files, context); err != nil {
 			return err
 		}
-		l.mergeFiles(files)
-		l.cache.store(files, list.Sizes, context, l.accepted.merged)
+		r.mergeFiles(files)
+		r.Cache.store(files, list.Sizes, context, r.accepted.merged)
 	}
 	for _, f := range files {
-		if err := l.readRemaining(f); err != nil {
+		if err := r.readRemaining(f); err != nil {
 			return err
 		}
 	}
@@ -69,16 +69,16 @@ type hasher interface {
 }
 
 // sourceFile returns a file, with its cached result if it has not changed.
-func (l *loader) sourceFile(name string) *sourceFile {
-	f := &sourceFile{ref: &tree.File{Path: name}, hash: hashOf(l.fsys, name)}
+func (r *reader) sourceFile(name string) *sourceFile {
+	f := &sourceFile{ref: &tree.File{Path: name}, hash: HashOf(r.FS, name)}
 	if f.hash != "" {
-		f.result = l.cache.lookup(name, f.hash)
+		f.result = r.Cache.lookup(name, f.hash)
 	}
 	return f
 }
 
-// hashOf returns the hash of a file, or "" if it is unknown.
-func hashOf(fsys fs.FS, name string) string {
+// HashOf returns the hash of a file, or "" if it is unknown.
+func HashOf(fsys fs.FS, name string) string {
 	if h, ok := fsys.(hasher); ok {
 		if hash, err := h.Hash(name); err == nil {
 			return hash
@@ -88,50 +88,50 @@ func hashOf(fsys fs.FS, name string) string {
 }
 
 // readCUEFile reads a CUE file.
-func (l *loader) readCUEFile(f *sourceFile) error {
-	text, readable, err := l.readFile(f.ref.Path)
+func (r *reader) readCUEFile(f *sourceFile) error {
+	text, readable, err := r.readFile(f.ref.Path)
 	if err != nil {
 		return err
 	}
 	f.mixed = true // a file that is not read has no result
 	if readable {
-		f.records, f.mixed = l.readCUE(f.ref, text)
+		f.records, f.mixed = r.readCUE(f.ref, text)
 	}
 	if f.mixed {
-		l.mixed = append(l.mixed, f)
+		r.mixed = append(r.mixed, f)
 	}
 	return nil
 }
 
 // collectTypes collects the custom attributes that are declared as literal data.
-func (l *loader) collectTypes() {
-	l.types = map[string]string{}
-	if b := l.literals["attributeTypes"]; b != nil {
+func (r *reader) collectTypes() {
+	r.types = map[string]string{}
+	if b := r.literals["attributeTypes"]; b != nil {
 		for _, f := range b.Node.Fields {
-			l.types[f.Name] = f.Value.Child("type").Str()
+			r.types[f.Name] = f.Value.Child("type").Str()
 		}
 	}
 }
 
 // fileContext returns the context of the fast path. It returns nil if CUE must evaluate the users
 // and groups.
-func (l *loader) fileContext() *fileContext {
-	if l.limits.NoFastPath {
+func (r *reader) fileContext() *fileContext {
+	if r.Limits.NoFastPath {
 		return nil
 	}
-	d := l.dynamic
+	d := r.dynamic
 	for _, kind := range []string{"users", "groups", "attributeTypes", "timezone"} {
 		if d.Kinds[kind] || d.Identifiers[kind] || kind == "attributeTypes" && len(d.Keys[kind]) > 0 {
 			return nil
 		}
 	}
-	for name := range l.types {
+	for name := range r.types {
 		if d.Includes("attributeTypes", name) {
 			return nil
 		}
 	}
-	context := &fileContext{types: l.types, zone: time.UTC}
-	if b := l.literals[""]; b != nil {
+	context := &fileContext{types: r.types, zone: time.UTC}
+	if b := r.literals[""]; b != nil {
 		for _, f := range b.Node.Fields {
 			zone, err := time.LoadLocation(f.Value.Str())
 			if f.Name != "timezone" || err != nil || f.Value.Kind != tree.String {
@@ -144,17 +144,17 @@ func (l *loader) fileContext() *fileContext {
 }
 
 // acceptFiles computes the missing results, in parallel.
-func (l *loader) acceptFiles(files []*sourceFile, context *fileContext) error {
+func (r *reader) acceptFiles(files []*sourceFile, context *fileContext) error {
 	for _, f := range files {
-		if f.result != nil && !l.cache.context.equal(context) {
+		if f.result != nil && !r.Cache.context.equal(context) {
 			if f.result = nil; f.isCUE {
-				if err := l.readCUEFile(f); err != nil {
+				if err := r.readCUEFile(f); err != nil {
 					return err
 				}
 			}
 		}
 	}
-	l.schema.SetTypes(l.types)
+	r.Schema.SetTypes(r.types)
 	var next atomic.Int64
 	var wait sync.WaitGroup
 	errs := make([]error, min(len(files), runtime.GOMAXPROCS(0)))
@@ -165,15 +165,15 @@ func (l *loader) acceptFiles(files []*sourceFile, context *fileContext) error {
 					errs[i] = failed
 				}
 			}()
-			a := newAcceptor(l.schema, context)
+			a := newAcceptor(r.Schema, context)
 			for errs[i] == nil {
 				k := int(next.Add(1)) - 1
 				if k >= len(files) {
 					return
 				}
 				if files[k].result == nil {
-					if files[k].result, errs[i] = a.file(files[k], l, context); errs[i] == nil {
-						l.keepUnchanged(files[k], context)
+					if files[k].result, errs[i] = a.file(files[k], r, context); errs[i] == nil {
+						r.keepUnchanged(files[k], context)
 					}
 				}
 			}
@@ -190,35 +190,35 @@ func (l *loader) acceptFiles(files []*sourceFile, context *fileContext) error {
 
 // keepUnchanged keeps the records of the last Load that a file still has, unless its context has
 // changed.
-func (l *loader) keepUnchanged(f *sourceFile, context *fileContext) {
-	earlier, found := l.cache.files[f.ref.Path]
-	if found && l.cache.context.equal(context) {
+func (r *reader) keepUnchanged(f *sourceFile, context *fileContext) {
+	earlier, found := r.Cache.files[f.ref.Path]
+	if found && r.Cache.context.equal(context) {
 		f.result.keepUnchanged(earlier.result)
 	}
 }
 
-func (a *acceptor) file(file *sourceFile, l *loader, context *fileContext) (*fileResult, error) {
+func (a *acceptor) file(file *sourceFile, r *reader, context *fileContext) (*fileResult, error) {
 	if file.isCUE {
 		return a.cueFile(file.records), nil
 	}
-	text, err := source.ReadFile(l.fsys, file.ref.Path)
+	text, err := source.ReadFile(r.FS, file.ref.Path)
 	if errors.Is(err, fs.ErrInvalid) {
 		return &fileResult{hasProblems: true}, nil // readRemaining reports it
 	}
 	if err != nil {
 		return nil, err
 	}
-	return a.dataFile(file.ref, text, context, l.limits), nil
+	return a.dataFile(file.ref, text, context, r.Limits), nil
 }
 
 // readRemaining adds the records of a file that were not accepted to literals, and reports the
 // problems of the file.
-func (l *loader) readRemaining(f *sourceFile) error {
-	if l.accepted != nil && !f.result.hasProblems {
+func (r *reader) readRemaining(f *sourceFile) error {
+	if r.accepted != nil && !f.result.hasProblems {
 		allAccepted := true
-		if len(l.accepted.slowPath) > 0 {
+		if len(r.accepted.slowPath) > 0 {
 			for k := range f.result.keys {
-				allAccepted = allAccepted && !l.accepted.slowPath[k]
+				allAccepted = allAccepted && !r.accepted.slowPath[k]
 			}
 		}
 		if allAccepted {
@@ -227,48 +227,39 @@ func (l *loader) readRemaining(f *sourceFile) error {
 	}
 	if f.isCUE {
 		if f.records == nil {
-			if err := l.readCUEFile(f); err != nil {
+			if err := r.readCUEFile(f); err != nil {
 				return err
 			}
 		}
-		for _, r := range f.records {
-			l.record(r)
+		for _, record := range f.records {
+			r.record(record)
 		}
 		return nil
 	}
-	text, readable, err := l.readFile(f.ref.Path)
+	text, readable, err := r.readFile(f.ref.Path)
 	if readable {
-		l.readData(f.ref, text)
+		r.readData(f.ref, text)
 	}
 	return err
 }
 
 // readData adds the records of a data file to literals.
-func (l *loader) readData(ref *tree.File, text []byte) {
+func (r *reader) readData(ref *tree.File, text []byte) {
 	f := &source.DataFile{
-		Ref: ref, Types: l.types, Limits: l.limits, Arena: &tree.Arena{},
-		Report: l.Report, Conflict: l.Conflict,
-		Yield: func(kind string, f tree.Field) { l.record(source.Record{Kind: kind, Field: f}) },
+		Ref: ref, Types: r.types, Limits: r.Limits, Arena: &tree.Arena{},
+		Report: r.found.Report, Conflict: r.found.Conflict,
+		Yield: func(kind string, f tree.Field) { r.record(source.Record{Kind: kind, Field: f}) },
 	}
 	f.Read(text)
 }
 
 // readFile returns the content of a file. If the file cannot be read because of what the tree has
 // instead, readFile reports that, and readable is false.
-func (l *loader) readFile(name string) (data []byte, readable bool, err error) {
-	data, err = source.ReadFile(l.fsys, name)
+func (r *reader) readFile(name string) (data []byte, readable bool, err error) {
+	data, err = source.ReadFile(r.FS, name)
 	if errors.Is(err, fs.ErrInvalid) {
-		l.Report(source.Unreadable(name, err))
+		r.found.Report(source.Unreadable(name, err))
 		return nil, false, nil
 	}
 	return data, err == nil, err
-}
-
-// size returns the size of a file. For a file with an unchanged hash it uses the cached size,
-// because in a commit each Info call reads the object store.
-func (l *loader) size(name string, d fs.DirEntry) (int64, error) {
-	if k, ok := l.cache.files[name]; ok && k.hash == hashOf(l.fsys, name) {
-		return k.size, nil
-	}
-	return source.EntrySize(name, d)
 }

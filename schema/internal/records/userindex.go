@@ -1,8 +1,9 @@
-package schema
+package records
 
 import (
 	"maps"
 
+	"github.com/seed-d64a251c/roster/schema/internal/declaration"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
@@ -10,61 +11,61 @@ import (
 type userIndex struct {
 	// results are those of the files, by path.
 	results map[string]*fileResult
-	current *userSet
+	current *UserSet
 	keys    tree.Counter
 	emails  tree.Counter
 	userIDs tree.Counter
 	// renamed are the users with earlier keys, by key.
-	renamed map[string]*User
+	renamed map[string]*declaration.User
 }
 
-// userSet has all users of one Load. It is immutable.
-type userSet struct{ users map[string]*User }
+// UserSet has all users of one Load. It is immutable.
+type UserSet struct{ users map[string]*declaration.User }
 
-// userDiff is the difference between the users of two Loads. A changed user is in both lists.
-type userDiff struct {
-	from           *userSet
-	removed, added []*User
+// UserDiff is the difference between the users of two Loads. A changed user is in both lists.
+type UserDiff struct {
+	From           *UserSet
+	Removed, Added []*declaration.User
 }
 
 // update applies the files of a new Load. If a key occurs twice, it resets the index and returns
 // nil.
-func (x *userIndex) update(files []*sourceFile) *userDiff {
+func (x *userIndex) update(files []*sourceFile) *UserDiff {
 	if x.current == nil {
 		n := 0
 		for _, u := range files {
 			n += len(u.result.users)
 		}
 		*x = userIndex{
-			results: map[string]*fileResult{}, current: &userSet{make(map[string]*User, n)},
+			results: map[string]*fileResult{}, current: &UserSet{make(map[string]*declaration.User, n)},
 			keys: tree.NewCounter(n), emails: tree.NewCounter(n), userIDs: tree.NewCounter(n),
-			renamed: map[string]*User{},
+			renamed: map[string]*declaration.User{},
 		}
 	}
-	d := &userDiff{from: x.current}
+	d := &UserDiff{From: x.current}
 	results := make(map[string]*fileResult, len(files))
 	for _, u := range files {
 		results[u.ref.Path] = u.result
 		if before := x.results[u.ref.Path]; before == nil {
-			d.added = append(d.added, u.result.users...)
+			d.Added = append(d.Added, u.result.users...)
 		} else if before != u.result {
 			d.addChanged(before.users, u.result.users)
 		}
 	}
 	for path, r := range x.results {
 		if results[path] == nil {
-			d.removed = append(d.removed, r.users...)
+			d.Removed = append(d.Removed, r.users...)
 		}
 	}
 	users := x.current.users
 	if len(users) > 0 {
 		users = maps.Clone(users)
 	}
-	for _, u := range d.removed {
+	for _, u := range d.Removed {
 		delete(users, u.Key)
 		x.count(u, -1)
 	}
-	for _, u := range d.added {
+	for _, u := range d.Added {
 		if users[u.Key] != nil {
 			*x = userIndex{}
 			return nil
@@ -72,27 +73,27 @@ func (x *userIndex) update(files []*sourceFile) *userDiff {
 		users[u.Key] = u
 		x.count(u, 1)
 	}
-	x.results, x.current = results, &userSet{users}
+	x.results, x.current = results, &UserSet{users}
 	return d
 }
 
 // addChanged adds the difference between the users of two contents of a file. A user that was kept
 // has the same index in both.
-func (d *userDiff) addChanged(before, now []*User) {
+func (d *UserDiff) addChanged(before, now []*declaration.User) {
 	for i := range max(len(before), len(now)) {
 		if i < len(before) && i < len(now) && before[i] == now[i] {
 			continue
 		}
 		if i < len(before) {
-			d.removed = append(d.removed, before[i])
+			d.Removed = append(d.Removed, before[i])
 		}
 		if i < len(now) {
-			d.added = append(d.added, now[i])
+			d.Added = append(d.Added, now[i])
 		}
 	}
 }
 
-func (x *userIndex) count(u *User, by int32) {
+func (x *userIndex) count(u *declaration.User, by int32) {
 	x.keys.Add(u.Key, by)
 	x.emails.Add(u.Email, by)
 	x.userIDs.Add(u.UserID, by)

@@ -1,11 +1,13 @@
-package schema
+package records
+
+import "github.com/seed-d64a251c/roster/schema/internal/declaration"
 
 // keepUnchanged replaces the records of a file that was read again by those of the earlier content
 // of the file that are the same at the same position. So a Load knows which records changed.
 func (r *fileResult) keepUnchanged(earlier *fileResult) {
-	keepSame(r.users, earlier.users, (*User).Same)
-	keepSame(r.groups, earlier.groups, (*Group).Same)
-	keepSame(r.memberLists, earlier.memberLists, (*Group).Same)
+	keepSame(r.users, earlier.users, (*declaration.User).Same)
+	keepSame(r.groups, earlier.groups, (*declaration.Group).Same)
+	keepSame(r.memberLists, earlier.memberLists, (*declaration.Group).Same)
 }
 
 // keepSame compares the records at the same index, because another number of records before them

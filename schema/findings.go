@@ -1,11 +1,44 @@
 package schema
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/seed-d64a251c/roster/schema/internal/source"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
+
+// fileFindings returns the findings about the list of files.
+func fileFindings(files *source.Files, requireFiles bool) (found tree.Findings) {
+	found.Warnings = files.Warnings
+	found.ReportAll(files.Problems)
+	if requireFiles && len(files.CUE)+len(files.Data)+len(files.Problems) == 0 {
+		found.Report(tree.NothingDeclared.Problem(tree.Pos{}, "",
+			"there is no .cue file, and no data file below users/ or groups/"))
+	}
+	return found
+}
+
+// relationsCanBeChecked reports whether all files could be read and evaluated. The declarations of
+// any other file would be reported as missing.
+func relationsCanBeChecked(found tree.Problems) bool {
+	return !slices.ContainsFunc(found, func(p tree.Problem) bool {
+		return p.Code == tree.SyntaxError.ID || p.Code == tree.WrongPackage.ID || p.Code == tree.CUEError.ID
+	})
+}
+
+// listProblems returns the problems, sorted and without duplicates.
+func listProblems(found tree.Findings, secret map[string]bool) tree.Problems {
+	redactProblems(found.Problems, secret)
+	found.Problems.Sort()
+	out := dropConsequences(slices.Compact(found.Problems))
+	if found.Omitted > 0 {
+		message := fmt.Sprintf("there are more problems than the %d listed", len(out))
+		out = append(out, tree.TooLarge.Problem(tree.Pos{}, "", message).WithAdvice("correct these first"))
+	}
+	return out
+}
 
 // dropConsequences removes the problems that follow from a text with invisible characters: those at
 // the same position, and those of the user whose mapped value has them. Of two reports of a missing
