@@ -74,6 +74,7 @@ names environment variables and files that have them.`,
 }
 
 func serve(ctx context.Context, s app.Settings, config app.ServeConfig) error {
+	app.CollectOften(s.Env)
 	server, err := app.NewServer(ctx, s, config)
 	if err != nil {
 		return err

@@ -53,6 +53,8 @@ type Server struct {
 
 	// OnRun, if set, is called after each run. Set it before Run.
 	OnRun func(provisioner string, result *run.Result, err error)
+
+	readOnce sync.Map // provisioners that have made a run in this process
 }
 
 // NewServer opens the repository and connects the parts of the daemon. It fails if the branch
@@ -147,6 +149,7 @@ func (s *Server) afterRun(provisioner string, result *run.Result, err error) {
 	}
 	s.notifyAfter(provisioner, result, err)
 	s.countRun(provisioner, result, err)
+	s.returnMemory(provisioner, result)
 	if s.OnRun != nil {
 		s.OnRun(provisioner, result, err)
 	}

@@ -149,6 +149,7 @@ func (c *FileCache) read(provisioner string) (*observe.CachedDirectory, error) {
 	case err != nil:
 		return nil, &damagedError{fmt.Errorf("read %s: %w", name, err)}
 	}
+	directory.Compact()
 	return directory, nil
 }
 
