@@ -12,6 +12,7 @@ import (
 
 	"github.com/seed-d64a251c/roster/internal/audit"
 	"github.com/seed-d64a251c/roster/internal/daemon"
+	"github.com/seed-d64a251c/roster/internal/explainindex"
 	"github.com/seed-d64a251c/roster/internal/gitrepo"
 	"github.com/seed-d64a251c/roster/internal/web"
 	"github.com/seed-d64a251c/roster/reconcile"
@@ -37,16 +38,12 @@ func (w *Workspace) Explain(ctx context.Context, request ExplainRequest) ([]*exp
 	if err != nil {
 		return nil, err
 	}
-	keys, err := w.selectProvisioners(ctx, request.Provisioner)
-	if err != nil {
-		return nil, err
+	indexes := w.explainIndexes()
+	defer indexes.close()
+	explanations, err := w.explainIndexed(ctx, indexes, request)
+	if errors.Is(err, errNotIndexed) {
+		explanations, err = w.explainAll(ctx, indexes, request)
 	}
-	e := explainer{source: w.source, recorder: w.recorder, declarations: w.declarations, commit: w.commit,
-		now: w.settings.now()}
-	if w.dirty {
-		e.folder = w.config.folder()
-	}
-	explanations, err := e.explain(ctx, request, keys)
 	if err != nil {
 		return nil, err
 	}
@@ -59,6 +56,24 @@ func (w *Workspace) Explain(ctx context.Context, request ExplainRequest) ([]*exp
 		}
 	}
 	return explanations, nil
+}
+
+// explainAll explains a user or group from all declarations, and stores their index.
+func (w *Workspace) explainAll(
+	ctx context.Context, indexes *explainIndexes, request ExplainRequest,
+) ([]*explain.Explanation, error) {
+	keys, err := w.selectProvisioners(ctx, request.Provisioner)
+	if err != nil {
+		return nil, err
+	}
+	e := explainer{source: w.source, recorder: w.recorder, declarations: w.declarations, commit: w.commit,
+		now: w.settings.now(), indexes: indexes}
+	if w.dirty {
+		e.folder = w.config.folder()
+	} else {
+		indexes.store(w.commit.ID, w.declarations)
+	}
+	return e.explain(ctx, request, keys)
 }
 
 // useFetchedAudit makes the recorder use the audit branch as it was last fetched, if its remote
@@ -114,7 +129,11 @@ type explainer struct {
 	now          time.Time
 	cache        observe.Cache // of AWS; nil: there is none
 	states       *desiredCache // nil: there is none
-	lines        *lineCommits  // nil: they are found for this explanation only
+	// index is that of the commit; nil if declarations has everything. With an index, declarations
+	// has no users and no memberships.
+	index   *explainindex.Index
+	indexes *explainIndexes // of other commits; nil: there are none
+	lines   *lineCommits    // nil: they are found for this explanation only
 }
 
 // explainCache is what a daemon keeps for its explanations at one commit.
@@ -257,6 +276,10 @@ func (e *explainer) find(
 	for _, known := range in {
 		ledgers = append(ledgers, known.ledger)
 	}
+	if e.index != nil {
+		s.key, err = e.findIndexed(request.Name, ledgers)
+		return s, err
+	}
 	s.key, err = explain.Find(s.kind, request.Name, e.declarations, ledgers, nil)
 	if errors.Is(err, fs.ErrNotExist) {
 		s.key, err = e.findMapped(request, ledgers, in, err)
@@ -270,6 +293,28 @@ func (e *explainer) find(
 		return s, err
 	}
 	return e.findFormer(ctx, request, in, s, err)
+}
+
+// findIndexed finds a declared user in the index. The error is errNotIndexed if only all
+// declarations can tell what the name means.
+func (e *explainer) findIndexed(name string, ledgers []*reconcile.Ledger) (string, error) {
+	names := []string{name}
+	for _, l := range ledgers {
+		for key, owned := range l.Users {
+			if owned.ID == name {
+				names = append(names, key)
+			}
+		}
+	}
+	named, err := e.index.Named(names...)
+	if err != nil {
+		return "", errNotIndexed
+	}
+	key, err := explain.Find("user", name, named, ledgers, nil)
+	if err != nil || named.Users[key] == nil {
+		return "", errNotIndexed
+	}
+	return key, nil
 }
 
 // findMapped finds a user by the userName that a mapping gives, and an object by what a cached view
@@ -381,6 +426,13 @@ func (e *explainer) inputOf(
 func (e *explainer) declaredAt(
 	d *schema.Declarations, commit reconcile.CommitRef, at time.Time, s explainSubject, p *schema.Provisioner,
 ) (*explain.Declared, error) {
+	if e.index != nil {
+		declared, err := e.index.Declared(s.key, commit, at)
+		if err != nil {
+			return nil, errNotIndexed
+		}
+		return declared, nil
+	}
 	org := explain.OrganizationOf(d)
 	if s.kind == "user" {
 		return explain.DeclaredUser(d, org, s.key, commit, at), nil
@@ -402,12 +454,18 @@ func (e *explainer) declaredAtRun(
 		return nil, ""
 	}
 	r := in.Recent[n-1].Report
+	if d := e.indexedAt(s, r); d != nil {
+		return d, ""
+	}
 	decls := e.declarations
-	if r.Commit.ID != e.commit.ID || e.folder != "" {
+	if r.Commit.ID != e.commit.ID || e.folder != "" || e.index != nil {
 		var err error
 		if decls, err = e.source.Declarations(ctx, r.Commit.ID); err != nil {
 			return nil, fmt.Sprintf("what the last run compared AWS with is not known, because its commit cannot be "+
 				"read: %v", err)
+		}
+		if e.indexes != nil {
+			e.indexes.store(r.Commit.ID, decls)
 		}
 	}
 	if s.kind == "group" {
@@ -415,6 +473,25 @@ func (e *explainer) declaredAtRun(
 			Group: groupOf(decls, s.key)}, ""
 	}
 	return explain.DeclaredUser(decls, explain.OrganizationOf(decls), s.key, r.Commit, r.Started), ""
+}
+
+// indexedAt returns what an index says about a user at the start of a run; nil if there is none.
+func (e *explainer) indexedAt(s explainSubject, r *reconcile.Report) *explain.Declared {
+	if s.kind != "user" {
+		return nil
+	}
+	index := e.index
+	if r.Commit.ID != e.commit.ID {
+		index = e.indexes.load(r.Commit.ID)
+	}
+	if index == nil {
+		return nil
+	}
+	declared, err := index.Declared(s.key, r.Commit, r.Started)
+	if err != nil {
+		return nil
+	}
+	return declared
 }
 
 // groupOf returns the declaration of a group, without its effective members; nil if there is none.

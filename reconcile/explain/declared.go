@@ -128,7 +128,7 @@ func DeclaredUser(
 	if u == nil {
 		return out
 	}
-	out.User = &UserFacts{User: u, Mapped: map[string]MappedUser{}}
+	out.User = &UserFacts{User: u}
 	for _, group := range slices.Sorted(maps.Keys(d.Groups)) {
 		if m := d.Groups[group].Member(key); m != nil {
 			out.User.Direct = append(out.User.Direct,
@@ -145,8 +145,14 @@ func (d *Declared) mapUser(decls *schema.Declarations) {
 	for _, m := range d.memberships(d.At) {
 		groups = append(groups, m.group)
 	}
-	for key, p := range decls.Provisioners {
-		mapping := decls.Mappings[p.Mapping]
+	d.User.Mapped = MapUser(decls, reconcile.UserAt(d.User.User, d.At), groups)
+}
+
+// MapUser returns the result of the mapping of each provisioner for a user with these groups.
+func MapUser(d *schema.Declarations, u *schema.User, groups []string) map[string]MappedUser {
+	out := make(map[string]MappedUser, len(d.Provisioners))
+	for key, p := range d.Provisioners {
+		mapping := d.Mappings[p.Mapping]
 		if mapping == nil {
 			continue
 		}
@@ -154,8 +160,9 @@ func (d *Declared) mapUser(decls *schema.Declarations) {
 		if !mapping.ReadsGroups() {
 			read = nil
 		}
-		d.User.Mapped[key] = mapUser(mapping, reconcile.UserAt(d.User.User, d.At), read)
+		out[key] = mapUser(mapping, u, read)
 	}
+	return out
 }
 
 // inScope reports whether a user with these memberships is in the scope of a provisioner.

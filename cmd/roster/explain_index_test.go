@@ -1,0 +1,123 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// indexedOrg is a repository with enough users for an index. Its provisioner selects a small group,
+// so that an apply is short.
+func indexedOrg(t *testing.T) *explainOrg {
+	o := newExplainOrg(t)
+	var b strings.Builder
+	fmt.Fprintf(&b, `package roster
+apps: app: displayName: "AWS"
+mappings: m: {user: #User, scim: {userName: user.userId + "@sign.in", displayName: user.userId,
+	active: user.state == "ACTIVE"
+	name: {givenName: user.firstName, familyName: user.lastName}}}
+provisioners: aws: {app: "app", mapping: "m", enabled: true, endpoint: %q, auth: token: {env: "ROSTER_SECRET_AWS"}
+	rate: {perSecond: 0, concurrency: 1}, groups: ["small"]}
+groups: small: {displayName: "Small", members: {"p-3": {}, "p-4": {until: "2097-01-01"}, "p-5": {}}, include: other: {}}
+groups: other: {displayName: "Other", where: emailDomain: "exmaple.com"}
+`, o.sims["aws"].endpoint)
+	for i := range 1100 {
+		fmt.Fprintf(&b, "users: \"p-%d\": {userId: \"user%[1]d\", firstName: \"A\", lastName: \"B\", email: "+
+			"\"u%[1]d@example.com\"}\n", i)
+	}
+	o.write("org.cue", b.String())
+	return o
+}
+
+// write writes a file of the repository, and commits and pushes it.
+func (o *explainOrg) write(name, text string) {
+	o.t.Helper()
+	o.must(os.WriteFile(filepath.Join(o.work, name), []byte(text), 0o600))
+	git(o.t, o.work, "add", "-A")
+	git(o.t, o.work, "commit", "-q", "-m", "Change "+name)
+	git(o.t, o.work, "push", "-q", "origin", "HEAD:main")
+}
+
+func (o *explainOrg) indexes() []string {
+	files, err := filepath.Glob(filepath.Join(o.work, ".git", "roster", "explain", "*.index"))
+	o.must(err)
+	return files
+}
+
+func (o *explainOrg) ask(args ...string) string {
+	o.t.Helper()
+	out, errs, code := o.roster(append([]string{"explain", "-C", o.work, "--format", "json", "user"}, args...)...)
+	var kept []string
+	for line := range strings.Lines(out) {
+		if !strings.Contains(line, `"evaluatedAt"`) { // the time of the question
+			kept = append(kept, line)
+		}
+	}
+	return fmt.Sprintf("%d %s%s", code, strings.Join(kept, ""), errs)
+}
+
+// The index of a commit never changes an answer: it is missing, used, damaged, or of another
+// commit.
+func TestAnIndexNeverChangesAnExplanation(t *testing.T) {
+	o := indexedOrg(t)
+	o.apply("aws")
+	o.write("more.cue", "package roster\nusers: \"p-3\": state: \"LOCKED\"\nusers: \"p-9\": previously: \"p-old\": "+
+		"{}\n")
+	questions := [][]string{{"p-3"}, {"P-4"}, {"U5@EXAMPLE.COM"}, {"user7"}, {"p-old"}, {"p-3", "--group", "other"},
+		{"user4@sign.in"}, {"nobody"}}
+	aged := time.Now().Add(-time.Hour)
+	for _, q := range questions {
+		o.must(os.RemoveAll(filepath.Join(o.work, ".git", "roster", "explain")))
+		want := o.ask(q...)
+		files := o.indexes()
+		if len(files) == 0 {
+			t.Fatalf("%q left no index", q)
+		}
+		for _, f := range files {
+			o.must(os.Chtimes(f, aged, aged))
+		}
+		if got := o.ask(q...); got != want {
+			t.Errorf("%q: with the index:\n%s\nwithout:\n%s", q, got, want)
+		}
+		if !slices.ContainsFunc(files, func(f string) bool { return modified(t, f).After(aged.Add(time.Minute)) }) {
+			t.Errorf("%q: the index was not used", q)
+		}
+		for _, f := range files {
+			damage(t, f, func(data []byte) []byte {
+				for i := 7; i < len(data); i += 97 {
+					data[i] ^= 0x55
+				}
+				return data
+			})
+		}
+		if got := o.ask(q...); got != want {
+			t.Errorf("%q: with a damaged index:\n%s\nwithout:\n%s", q, got, want)
+		}
+	}
+	for n := range 5 {
+		o.write("n.cue", fmt.Sprintf("package roster\nusers: \"p-1\": lastName: \"B\"\n// %d\n", n))
+		o.ask("p-3")
+	}
+	files := o.indexes()
+	if len(files) == 0 || len(files) > 4 {
+		t.Errorf("%d indexes; want at most 4", len(files))
+	}
+	for _, f := range append(files, filepath.Dir(files[0])) {
+		if info, err := os.Stat(f); err != nil || info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s: others may read it (%v, %v)", f, info.Mode(), err)
+		}
+	}
+}
+
+func modified(t *testing.T, name string) time.Time {
+	t.Helper()
+	info, err := os.Stat(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.ModTime()
+}
