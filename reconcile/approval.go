@@ -196,7 +196,7 @@ func (p *Plan) counts(a *schema.Approval, e *ApprovalEvidence, held bool, in Pla
 		return false
 	}
 	first := in.Status.firstSeen(a.Key, e.Added, in.Now)
-	end := first.end(in.Now)
+	end := first.End(in.Now)
 	switch {
 	case e.Used != nil:
 		again := ""
@@ -231,7 +231,7 @@ func (p *Plan) counts(a *schema.Approval, e *ApprovalEvidence, held bool, in Pla
 // Ended reports whether an approval does not count any more at a time.
 func (in *PlanInput) Ended(a *schema.Approval, added CommitRef) bool {
 	return a.Expired(in.Now) ||
-		!in.Now.Before(in.Status.firstSeen(a.Key, added, in.Now).end(in.Now))
+		!in.Now.Before(in.Status.firstSeen(a.Key, added, in.Now).End(in.Now))
 }
 
 // release releases the held changes that an approval covers. It reports whether it released any.

@@ -26,8 +26,8 @@ type FirstSeen struct {
 	IdleSince time.Time `json:"idleSince,omitzero"`
 }
 
-// end returns when the approval ends, if no further time is idle.
-func (f FirstSeen) end(now time.Time) time.Time {
+// End returns when the approval ends, if no further time is idle.
+func (f FirstSeen) End(now time.Time) time.Time {
 	end := f.Time.Add(approvalLife + f.Idle)
 	if !f.IdleSince.IsZero() {
 		end = end.Add(now.Sub(f.IdleSince))

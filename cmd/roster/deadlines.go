@@ -17,10 +17,11 @@ func (c *cli) deadlinesCommand() *cobra.Command {
 	var all bool
 	cmd := &cobra.Command{
 		Use:   "deadlines [DIR]",
-		Short: "List tokens, certificates, metadata, approvals and memberships that end",
+		Short: "List tokens, certificates, metadata, approvals, memberships and pending deletions that end",
 		Long: `deadlines lists everything that ends by itself, the next end first, with its consequence. It omits
 what ended more than 30 days ago, unless --all is given. It sends no requests to AWS: the end of a
-SCIM token is what tokenExpires declares.`,
+SCIM token is what tokenExpires declares. The deletions of users who left, and the ends of approvals
+without expires, come from the records of earlier runs.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := repo.setDir(args); err != nil {

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
+	"slices"
+	"time"
 
 	"github.com/seed-d64a251c/roster/internal/deadline"
 	"github.com/seed-d64a251c/roster/reconcile"
@@ -12,7 +15,8 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// Deadlines lists everything declared that ends by itself, the next end first.
+// Deadlines lists everything that ends by itself, the next end first: what is declared, and what
+// earlier runs recorded.
 func (w *Workspace) Deadlines(ctx context.Context) ([]deadline.Deadline, error) {
 	decls, err := w.Declarations(ctx)
 	if err != nil {
@@ -21,7 +25,94 @@ func (w *Workspace) Deadlines(ctx context.Context) ([]deadline.Deadline, error) 
 	if len(decls.Users)+len(decls.Groups)+len(decls.Apps)+len(decls.Provisioners)+len(decls.Approvals) == 0 {
 		return nil, errors.New("nothing is declared here: name the root of the repository of declarations")
 	}
-	return w.deadlinesOf(decls, w.commit)
+	list, err := w.deadlinesOf(decls, w.commit)
+	if err != nil {
+		return nil, err
+	}
+	recorded, err := w.recordedDeadlines(ctx, decls)
+	if err != nil {
+		w.settings.Log.Warn("the records of earlier runs cannot be read: deletions of users who left, and the ends of "+
+			"approvals without expires, are not listed", "error", err)
+	}
+	return mergeDeadlines(list, recorded), nil
+}
+
+// recordedDeadlines lists what ends because of what earlier runs recorded: the time before a user
+// who left is deleted, and approvals, a day after a run first saw them.
+func (w *Workspace) recordedDeadlines(ctx context.Context, decls *schema.Declarations) ([]deadline.Deadline, error) {
+	w.recorder.ReadOnly = true
+	now := w.settings.now()
+	var out []deadline.Deadline
+	for _, key := range slices.Sorted(maps.Keys(decls.Provisioners)) {
+		p := decls.Provisioners[key]
+		past, err := w.recorder.LoadState(ctx, key)
+		if err != nil {
+			return out, fmt.Errorf("%s: %w", key, err)
+		}
+		desired, err := reconcile.Desire(decls, p, now)
+		if err != nil { // a mapping fails: then roster deletes nobody
+			desired = reconcile.DesiredOfRemoved(p)
+		}
+		out = append(out, deletions(p, desired, past.Ledger)...)
+		if past.Status != nil {
+			out = append(out, approvalEnds(decls, past.Status, now)...)
+		}
+	}
+	return out, nil
+}
+
+// deletions lists when the users who left the scope of a provisioner are deleted.
+func deletions(p *schema.Provisioner, desired *reconcile.Desired, ledger *reconcile.Ledger) []deadline.Deadline {
+	days := p.Deprovision.DeleteAfterDays
+	if days == nil || p.Deprovision.Mode == "keep" {
+		return nil
+	}
+	var out []deadline.Deadline
+	for _, key := range slices.Sorted(maps.Keys(ledger.Users)) {
+		left := ledger.Users[key].LeftScopeAt
+		if left == nil || desired.Users[key] != nil {
+			continue
+		}
+		out = append(out, deadline.Deadline{
+			Kind: deadline.Deletion, Subject: fmt.Sprintf("user %q in provisioner %q", key, p.Key), Owner: p.Key,
+			Pos: p.Pos, Path: fmt.Sprintf("provisioners.%q.deprovision.deleteAfterDays", p.Key),
+			EndsAt:      left.Add(time.Duration(*days) * 24 * time.Hour),
+			Consequence: "roster deletes the user in AWS",
+		})
+	}
+	return out
+}
+
+// approvalEnds lists when the declared approvals end that were not used.
+func approvalEnds(decls *schema.Declarations, status *reconcile.Status, now time.Time) []deadline.Deadline {
+	var out []deadline.Deadline
+	for _, seen := range status.ApprovalFirstSeen {
+		a := decls.Approvals[seen.Digest]
+		if a == nil || reconcile.FindUse(status.UsedApprovals, seen.Digest, seen.Commit) != nil {
+			continue
+		}
+		out = append(out, deadline.Deadline{
+			Kind: deadline.Approval, Subject: fmt.Sprintf("%.19s", seen.Digest), Pos: a.Pos,
+			Path: fmt.Sprintf("approvals.%q", seen.Digest), EndsAt: seen.End(now),
+			Consequence: "it releases nothing from then on",
+		})
+	}
+	return out
+}
+
+// mergeDeadlines returns both lists in order. Of two ends of one approval, the earlier one counts.
+func mergeDeadlines(declared, recorded []deadline.Deadline) []deadline.Deadline {
+	out := slices.Concat(declared, recorded)
+	deadline.Sort(out)
+	ended := map[string]bool{}
+	return slices.DeleteFunc(out, func(d deadline.Deadline) bool {
+		if d.Kind != deadline.Approval {
+			return false
+		}
+		before := ended[d.Path]
+		ended[d.Path] = true
+		return before
+	})
 }
 
 // deadlinesOf lists the deadlines of the declarations and files of a commit, or of changed files.

@@ -25,6 +25,7 @@ const (
 	Pause       Kind = "pause"
 	Membership  Kind = "membership"
 	Validity    Kind = "validity"
+	Deletion    Kind = "deletion" // of a user who left, after deleteAfterDays
 )
 
 // Deadline is the end date of one thing.
@@ -47,7 +48,7 @@ var stages = []int{1, 7, 30, 60, 90}
 // AWS itself warns 90 days before tokens and certificates end. Memberships end often, so their
 // warnings start later.
 var firstWarning = map[Kind]int{Token: 90, Certificate: 90, Metadata: 90, Membership: 30, Validity: 30,
-	Pause: 7, Approval: 1}
+	Pause: 7, Approval: 1, Deletion: 30}
 
 // Stage returns the last stage that has been reached: 90, 60, 30, 7 or 1 days before the end, or 0
 // after the end. ok is false before the first stage.
@@ -122,7 +123,7 @@ func Declared(d *schema.Declarations) []Deadline {
 // Sort sorts by end date, the earliest first.
 func Sort(list []Deadline) {
 	slices.SortFunc(list, func(a, b Deadline) int {
-		return cmp.Or(a.EndsAt.Compare(b.EndsAt), cmp.Compare(a.Path, b.Path))
+		return cmp.Or(a.EndsAt.Compare(b.EndsAt), cmp.Compare(a.Path, b.Path), cmp.Compare(a.Subject, b.Subject))
 	})
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
 	"github.com/go-git/go-git/v5/plumbing/transport"
 	githttp "github.com/go-git/go-git/v5/plumbing/transport/http"
 	"golang.org/x/crypto/ssh"
@@ -84,12 +85,21 @@ func newRemote(rawURL string, auth Auth) (*remote, error) {
 	} else if addr.scheme != "ssh" && addr.user != "" && auth.Username == "" {
 		auth.Username = addr.user
 	}
+	useMultiACK()
 	r := &remote{address: addr, auth: auth}
 	if addr.scheme == "https" || addr.scheme == "http" {
 		r.client, err = newHTTPClient(auth)
 	}
 	return r, err
 }
+
+// useMultiACK makes go-git's transports offer multi_ack and multi_ack_detailed, as git does. Azure
+// DevOps refuses a fetch without one of them. go-git leaves them out because it cannot negotiate in
+// several rounds. A fetch of this package has one round, so the server answers with one list of
+// acknowledgements. ThinPack stays out: it would save little.
+var useMultiACK = sync.OnceFunc(func() {
+	transport.UnsupportedCapabilities = []capability.Capability{capability.ThinPack}
+})
 
 // upload opens a session of git-upload-pack, which serves a fetch.
 func (r *remote) upload(ctx context.Context) (transport.UploadPackSession, error) {
