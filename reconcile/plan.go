@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -45,6 +46,9 @@ type Plan struct {
 	Violations []Violation `json:"violations,omitempty"`
 	// Expiring lists the access that ends within the next 30 days, the soonest first.
 	Expiring []UpcomingExpiry `json:"expiring,omitempty"`
+	// NotCreated are the keys of the users in scope who are not in the directory, and are not
+	// created because they are inactive or not valid yet.
+	NotCreated []string `json:"notCreated,omitempty"`
 	// Unmanaged are the objects of the directory that roster does not manage.
 	Unmanaged []UnmanagedObject `json:"unmanaged,omitempty"`
 
@@ -218,6 +222,7 @@ func NewPlan(in PlanInput) *Plan {
 	if in.rest != nil {
 		p.covered = in.rest.part
 	}
+	p.NotCreated = slices.Sorted(maps.Keys(target.notCreated))
 	p.Unmanaged, p.Releases, p.Facts = linking.Unmanaged, p.releases(), newEffectFacts(p.Changes, &in, linking)
 	for i := range p.Changes {
 		switch c := &p.Changes[i]; {

@@ -32,6 +32,7 @@ var planParts = []struct {
 	{"held groups", func(p *Plan) any { return p.HeldGroups }},
 	{"releases", func(p *Plan) any { return p.Releases }},
 	{"upcoming ends", func(p *Plan) any { return p.Expiring }},
+	{"users who are not created", func(p *Plan) any { return p.NotCreated }},
 	{"unmanaged objects", func(p *Plan) any { return p.Unmanaged }},
 	{"shortened ends", func(p *Plan) any { return p.ShortenedEnds }},
 	{"leavers", func(p *Plan) any { return p.Target.Leavers }},

@@ -74,7 +74,8 @@ func (s *strictServer) strip(advertisement []byte) []byte {
 		}
 	}
 	line := ref + "\x00" + strings.Join(kept, " ") + "\n"
-	return []byte(string(advertisement[:begin]) + fmt.Sprintf("%04x", len(line)+4) + line + string(advertisement[end+1:]))
+	length := fmt.Sprintf("%04x", len(line)+4)
+	return []byte(string(advertisement[:begin]) + length + line + string(advertisement[end+1:]))
 }
 
 func TestFetchFromAServerThatInsistsOnMultiACK(t *testing.T) {
@@ -131,7 +132,8 @@ func TestFetchFromAServerThatInsistsOnMultiACK(t *testing.T) {
 
 // A cache whose commits the server does not have: no acknowledgement but the last NAK.
 func TestMultiACKWithoutACommonCommit(t *testing.T) {
-	strict := &strictServer{backend: gitHTTPBackend(t), required: "multi_ack_detailed", others: []string{"side-band-64k"}}
+	strict := &strictServer{backend: gitHTTPBackend(t), required: "multi_ack_detailed",
+		others: []string{"side-band-64k"}}
 	server := httptest.NewServer(strict)
 	defer server.Close()
 	dir := newServer(t)

@@ -36,6 +36,9 @@ func PlanMarkdown(p *reconcile.Plan) string {
 	for _, n := range p.Notices {
 		m.line("\n> %s", n)
 	}
+	if n := notCreated(p.NotCreated); n != "" {
+		m.line("\n> %s", n)
+	}
 	m.held(changes, heldPart{p.HeldGroups, p.HeldDigest, planNote})
 	cut := m.sections(changes, p.Facts)
 	m.list("Ends within 30 days", lines(p.Expiring))

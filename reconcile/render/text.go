@@ -40,6 +40,9 @@ func PlanText(w io.Writer, p *reconcile.Plan, paint Paint) error {
 	for _, n := range p.Notices {
 		t.line("%s %s", t.tone(Caution, "note:"), n)
 	}
+	if n := notCreated(p.NotCreated); n != "" {
+		t.line("%s %s", t.tone(Faint, "note:"), n)
+	}
 	t.sections(page)
 	t.list("Ends within 30 days", lines(p.Expiring))
 	if len(p.Changes) > 0 {
@@ -48,6 +51,22 @@ func PlanText(w io.Writer, p *reconcile.Plan, paint Paint) error {
 	}
 	t.held(changes, heldPart{p.HeldGroups, p.HeldDigest, planNote})
 	return t.w.Flush()
+}
+
+// notCreated says which users in scope are not created; "" if there are none.
+func notCreated(keys []string) string {
+	if len(keys) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s in scope, not in AWS, and not created while LOCKED, INACTIVE or not valid yet: %s",
+		usersAre(len(keys)), schema.ShortList(keys, 5))
+}
+
+func usersAre(n int) string {
+	if n == 1 {
+		return "1 user is"
+	}
+	return fmt.Sprintf("%d users are", n)
 }
 
 // brokenAudit begins the verdict of a plan while gate audit holds everything.
