@@ -71,15 +71,18 @@ func (c *cli) apply(ctx context.Context, repo app.RepositoryConfig, options app.
 	if failed != nil {
 		return failed
 	}
-	return exitWith(applied.Reports, func(r *reconcile.Report) exitCode {
-		switch r.Outcome {
-		case reconcile.RunHeld:
-			return exitHeld
-		case reconcile.RunPartial:
-			return exitPartial
-		case reconcile.RunFailed, reconcile.RunNeedsAuthorization:
-			return exitError
-		}
-		return exitDone
-	})
+	return exitWith(applied.Reports, func(r *reconcile.Report) exitCode { return outcomeCode(r.Outcome) })
+}
+
+// outcomeCode returns the exit code of a run.
+func outcomeCode(o reconcile.Outcome) exitCode {
+	switch o {
+	case reconcile.RunHeld:
+		return exitHeld
+	case reconcile.RunPartial:
+		return exitPartial
+	case reconcile.RunFailed, reconcile.RunNeedsAuthorization:
+		return exitError
+	}
+	return exitDone
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/seed-d64a251c/roster/internal/httpserver"
 	"github.com/seed-d64a251c/roster/internal/metrics"
 	"github.com/seed-d64a251c/roster/internal/notify"
+	"github.com/seed-d64a251c/roster/internal/operation"
 	"github.com/seed-d64a251c/roster/internal/preview"
 	"github.com/seed-d64a251c/roster/internal/web"
 	"github.com/seed-d64a251c/roster/reconcile"
@@ -107,7 +108,13 @@ func NewServer(ctx context.Context, s Settings, c ServeConfig) (*Server, error) 
 				"forge does not know who authored or pushed a commit")
 		}
 	}
+	operations, err := operation.Open(filepath.Join(w.stateDir, "operations"), s.Log, runner.Clock)
+	if err != nil {
+		w.Close()
+		return nil, err
+	}
 	out.daemon = &daemon.Daemon{
+		Operations:   operations,
 		Head:         out.poller(w.source, c.Branch),
 		Known:        func() (reconcile.CommitRef, error) { return w.source.known(c.Branch) },
 		Load:         w.source.checkedDeclarations,
@@ -261,6 +268,7 @@ func (s *Server) handler() http.Handler {
 	server := &web.Server{State: s.daemon.State, Explain: s.workspace.explainNewest(s.daemon), Webhooks: s.webhooks,
 		Metrics:  append(s.metrics.Collectors(), metrics.AuditBacklog(s.workspace.recorder.Unpublished)),
 		Metadata: metadata.get, Access: s.access.Access, Poll: s.Trigger}
+	server.Operations, server.Sync = s.daemon.Operations, s.daemon.Sync
 	if s.notifier != nil {
 		server.NotificationProblems = s.notifier.Waiting
 		server.Metrics = append(server.Metrics, metrics.NotificationsWaiting(s.notifier.Undelivered))

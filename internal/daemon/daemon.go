@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/seed-d64a251c/roster/internal/deadline"
+	"github.com/seed-d64a251c/roster/internal/operation"
 	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/reconcile/render"
 	"github.com/seed-d64a251c/roster/reconcile/run"
@@ -44,6 +45,8 @@ type Daemon struct {
 	// Election, if set, decides which provisioners this process runs. Otherwise it runs all of
 	// them, and waits while another process has a lease on the audit branch.
 	Election Election
+	// Operations, if set, lists the runs.
+	Operations *operation.List
 	// RunEnded, if set, is called after each run that has a report or an error.
 	RunEnded func(provisioner string, result *run.Result, err error)
 

@@ -26,6 +26,7 @@ type worker struct {
 	commit             reconcile.CommitRef
 	newCommit          bool      // the commit has not been run
 	retry              bool      // the last run is to be repeated now
+	requested          bool      // a caller asks for a run
 	scheduledAt        time.Time // of the next scheduled run; zero until it is needed
 	date               dateWait  // of the next run at a declared date
 	tried              time.Time // the NextTry of the quarantine in which the last run was made
@@ -67,6 +68,7 @@ func (w *worker) assign(p *schema.Provisioner, decls *schema.Declarations, commi
 		w.newer = nil
 	}
 	w.mu.Unlock()
+	w.queueOperation(triggerCommit, "")
 	w.notify()
 }
 
@@ -119,7 +121,8 @@ const (
 	triggerSchedule = "schedule"
 	triggerDate     = "date" // access ends or begins, a pause ends, or a window opens
 	triggerRetry    = "retry"
-	askForge        = "ask" // no run: ask the forge again
+	triggerRequest  = "request" // of a caller of the API
+	askForge        = "ask"     // no run: ask the forge again
 )
 
 // run runs the provisioner until ctx ends, or until handOver is closed and the current run has
@@ -242,10 +245,12 @@ func (w *worker) work(ctx context.Context, trigger string) {
 	}
 	w.mu.Lock()
 	p, refused := w.provisioner, w.refused
-	due := w.newCommit || w.retry || trigger != triggerCommit
+	due := w.newCommit || w.retry || w.requested || trigger != triggerCommit
 	switch {
 	case w.newCommit:
 		trigger = triggerCommit // also if a quarantine has delayed it
+	case w.requested:
+		trigger = triggerRequest
 	case w.retry && trigger == triggerCommit:
 		trigger = triggerRetry
 	}
@@ -255,7 +260,7 @@ func (w *worker) work(ctx context.Context, trigger string) {
 	if p != nil && quarantine.Waits(p, w.daemon.Runner.Clock()) { // what is due stays due
 		due = false
 	} else {
-		w.newCommit, w.retry = false, false
+		w.newCommit, w.retry, w.requested = false, false, false
 	}
 	w.refused = nil
 	if due {
@@ -279,7 +284,9 @@ func (w *worker) work(ctx context.Context, trigger string) {
 	}
 	if due {
 		req.Kept = w.kept
+		operation := w.startOperation(&req)
 		result, err := w.daemon.Runner.Once(ctx, req)
+		w.endOperation(ctx, operation, result, err)
 		if result != nil && result.Kept != nil {
 			w.kept = result.Kept
 		}

@@ -33,6 +33,12 @@ type sample struct {
 // Remaining records the progress of a phase and returns the estimated remaining time as text. It
 // returns "" while there is too little progress for an estimate.
 func (e *Estimator) Remaining(phase string, done, total int) string {
+	return text(e.Left(phase, done, total))
+}
+
+// Left records the progress of a phase and returns the estimated remaining time, or 0 while there
+// is too little progress for an estimate.
+func (e *Estimator) Left(phase string, done, total int) time.Duration {
 	now := sample{e.now(), done}
 	// A lower count means that the same phase of the next provisioner has started.
 	if n := len(e.samples); phase != e.phase || n > 0 && done < e.samples[n-1].done {
@@ -48,12 +54,16 @@ func (e *Estimator) Remaining(phase string, done, total int) string {
 	return remaining(done-first.done, total-done, now.at.Sub(first.at))
 }
 
-// remaining returns the time for left items as text, if done items took elapsed.
-func remaining(done, left int, elapsed time.Duration) string {
+// remaining returns the time for left items, if done items took elapsed.
+func remaining(done, left int, elapsed time.Duration) time.Duration {
 	if done <= 0 || elapsed < minElapsed {
-		return ""
+		return 0
 	}
-	rest := time.Duration(float64(elapsed) / float64(done) * float64(left))
+	return time.Duration(float64(elapsed) / float64(done) * float64(left))
+}
+
+// text returns a remaining time as text; "" if it is less than a second.
+func text(rest time.Duration) string {
 	if rest < time.Second {
 		return ""
 	}
@@ -61,11 +71,11 @@ func remaining(done, left int, elapsed time.Duration) string {
 	if rest > 10*time.Minute {
 		unit = time.Minute
 	}
-	text := rest.Round(unit).String()
-	if whole, ok := strings.CutSuffix(text, "m0s"); ok {
-		text = whole + "m"
+	rounded := rest.Round(unit).String()
+	if whole, ok := strings.CutSuffix(rounded, "m0s"); ok {
+		rounded = whole + "m"
 	}
-	return fmt.Sprintf("about %s left", text)
+	return fmt.Sprintf("about %s left", rounded)
 }
 
 func (e *Estimator) now() time.Time {

@@ -24,7 +24,7 @@ func TestRemaining(t *testing.T) {
 		{"no estimate below a second", 999, 1, 10 * time.Second, ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			if have := remaining(row.done, row.left, row.elapsed); have != row.want {
+			if have := text(remaining(row.done, row.left, row.elapsed)); have != row.want {
 				t.Errorf("got %q, want %q", have, row.want)
 			}
 		})

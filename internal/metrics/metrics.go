@@ -1,5 +1,5 @@
-// Package metrics counts what the daemon does: calls to AWS, runs, changes, polls and webhooks. What
-// the daemon knows at a moment, such as held changes, are metrics of package web.
+// Package metrics counts what the daemon does: calls to AWS, runs, changes, polls and webhooks.
+// What the daemon knows at a moment, such as held changes, are metrics of package web.
 //
 // Names follow the conventions of Prometheus: https://prometheus.io/docs/practices/naming/.
 package metrics
@@ -40,8 +40,9 @@ func New(version, goVersion string) *Metrics {
 		runs:      counter("roster_runs_total", "Runs that ended, by their outcome.", "provisioner", "outcome"),
 		changes: counter("roster_changes_total", "Changes of runs, by their kind, origin and result.",
 			"provisioner", "kind", "origin", "result"),
-		polls:    counter("roster_polls_total", "Polls of the repository, by their result: ok or error.", "result"),
-		webhooks: counter("roster_webhook_deliveries_total", "Deliveries of webhooks, by the status of the response.", "code"),
+		polls: counter("roster_polls_total", "Polls of the repository, by their result: ok or error.", "result"),
+		webhooks: counter("roster_webhook_deliveries_total", "Deliveries of webhooks, by the status of the response.",
+			"code"),
 		callSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "roster_scim_call_duration_seconds",
 			Help:    "Duration of calls to AWS, with their retries and pauses.",
 			Buckets: []float64{.02, .05, .1, .2, .5, 1, 2, 5, 15, 60}}, []string{"provisioner"}),

@@ -46,7 +46,8 @@ func (b *bench) restart() {
 }
 
 func applied(done int) Result {
-	return Result{Report: &reconcile.Report{Run: "run", Outcome: reconcile.RunApplied, Counts: reconcile.Counts{Done: done}}}
+	return Result{Report: &reconcile.Report{Run: "run", Outcome: reconcile.RunApplied,
+		Counts: reconcile.Counts{Done: done}}}
 }
 
 // states returns the triggers and states of operations, the newest first.

@@ -1,6 +1,6 @@
 // Package operation keeps a list of what the daemon does: each run of a provisioner is an operation
-// with an id, from the moment when it is due until it has ended. The list is stored on disk, so that
-// it outlives the process.
+// with an id, from the moment when it is due until it has ended. The list is stored on disk, so
+// that it outlives the process.
 package operation
 
 import (

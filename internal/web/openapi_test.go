@@ -34,7 +34,8 @@ func schemas(t *testing.T, values ...any) map[string]any {
 				types[name] = of
 				return name
 			}}
-		for _, folder := range []string{"internal/web", "internal/daemon", "internal/deadline", "reconcile"} {
+		for _, folder := range []string{"internal/web", "internal/daemon", "internal/deadline",
+			"internal/operation", "reconcile"} {
 			if err := r.AddGoComments(module+"/internal/web", "../../"+folder); err != nil {
 				t.Fatal(err)
 			}
@@ -105,6 +106,21 @@ func routes() []route {
 			[]map[string]any{key, provisioner, limit, cursor}, failures, "get"},
 		{"/api/v1/explain/group/{key}", "Why a group is, or is not, in AWS", "Explanations",
 			[]map[string]any{key, provisioner, limit, cursor}, failures, "get"},
+		{"/api/v1/operations", "The runs of the daemon, the newest first", "OperationsPage",
+			[]map[string]any{provisioner, limit, cursor}, map[string]string{"400": invalid, "410": replaced}, "get"},
+		{"/api/v1/operations/{id}", "One run of the daemon", "Operation",
+			[]map[string]any{{"name": "id", "in": "path", "required": true, "schema": map[string]any{"type": "string"},
+				"description": "id of the operation"}},
+			map[string]string{"404": "There is no such operation, or it is forgotten."}, "get"},
+		{path: "/api/v1/events", summary: "The operations that run, and their changes, as server-sent events",
+			parameters: []map[string]any{provisioner, query("id", "only this operation, also if it has ended")}},
+		{"/api/v1/provisioners/{key}/sync", "Run a provisioner now; requires the role act", "Operation",
+			[]map[string]any{name, {"name": "Idempotency-Key", "in": "header",
+				"schema":      map[string]any{"type": "string"},
+				"description": "a second request with the same key within an hour gets the operation of the first"}},
+			map[string]string{"400": "The Idempotency-Key is too long.", "404": "The provisioner does not exist.",
+				"409": "Another process runs the provisioner.",
+				"422": "The Idempotency-Key was used for another request."}, "post"},
 		{path: "/api/v1/poll", method: "post", summary: "Poll the repository and the forge now; requires the role act"},
 		{path: "/api/v1/openapi.json", summary: "This description"},
 	}
@@ -128,7 +144,7 @@ func describe(t *testing.T) []byte {
 		}
 		responses := map[string]any{"200": response("OK")}
 		if r.method == "post" {
-			responses = map[string]any{"202": response("The poll begins.")}
+			responses = map[string]any{"202": response("Accepted: it begins.")}
 		}
 		for code, description := range r.errors {
 			responses[code] = failed(description)
@@ -146,8 +162,8 @@ func describe(t *testing.T) []byte {
 	b, err := json.MarshalIndent(map[string]any{"openapi": "3.1.0",
 		"info":  map[string]any{"title": "roster", "version": "1"},
 		"paths": paths,
-		"components": map[string]any{"schemas": schemas(t, &Status{}, &Changes{}, &Deadlines{}, &explanations{},
-			&failure{})}}, "", "  ")
+		"components": map[string]any{"schemas": schemas(t, &Status{}, &Changes{}, &Deadlines{}, &OperationsPage{},
+			&explanations{}, &failure{})}}, "", "  ")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,8 +200,10 @@ func TestTheDescriptionHasEveryRouteAndField(t *testing.T) {
 	if err := json.Unmarshal(openAPIDocument, &doc); err != nil {
 		t.Fatal(err)
 	}
+	server, _ := newOperations(t)
+	handler := server.Handler()
 	for path := range doc.Paths {
-		r := get(t, exampleState(), "PUT", strings.ReplaceAll(path, "{key}", "ann"))
+		r := ask(t, handler, "PUT", strings.ReplaceAll(path, "{key}", "ann"), "", nil)
 		if r.StatusCode != 405 && path != "/api/v1/poll" && !strings.Contains(path, "explain") {
 			t.Errorf("PUT %s: %s; the server has no such path", path, r.Status)
 		}

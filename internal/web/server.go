@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/seed-d64a251c/roster/internal/daemon"
+	"github.com/seed-d64a251c/roster/internal/operation"
 	"github.com/seed-d64a251c/roster/internal/output"
 	"github.com/seed-d64a251c/roster/internal/webauth"
 	"github.com/seed-d64a251c/roster/reconcile/render"
@@ -38,9 +39,15 @@ type Server struct {
 	Metrics []prometheus.Collector
 	// Poll, if set, makes the daemon poll the repository and the forge. It must not block.
 	Poll func()
+	// Operations, if set, lists the runs of the daemon.
+	Operations Operations
+	// Sync, if set, asks for a run of a provisioner. by is the caller. The error is fs.ErrNotExist,
+	// or daemon.ErrStandby.
+	Sync func(provisioner, by string) (operation.Operation, error)
 	// Access limits who may use the server.
 	Access Access
 
+	streams    chan struct{} // has an element for each caller who follows the operations
 	explaining chan struct{} // has an element for each explanation that is being made
 }
 
@@ -67,6 +74,8 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /deadlines", s.deadlinesPage)
 	mux.HandleFunc("GET "+stylePath, style)
 	s.addExplanations(mux)
+	s.streams = make(chan struct{}, maxStreams)
+	s.addOperations(mux)
 	if s.Webhooks != nil {
 		mux.Handle("/webhooks/", s.Webhooks)
 	}

@@ -113,5 +113,14 @@ func (w *responseWriter) Write(p []byte) (int, error) {
 	return w.body.Write(p)
 }
 
+// FlushError sends what was written so far. A secret must not be written in two parts with a flush
+// between them.
+func (w *responseWriter) FlushError() error {
+	if err := w.body.Flush(); err != nil {
+		return err
+	}
+	return http.NewResponseController(w.ResponseWriter).Flush()
+}
+
 // Unwrap is for http.ResponseController.
 func (w *responseWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -1,0 +1,214 @@
+// Package apiclient is a client of the API of a running daemon.
+package apiclient
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/seed-d64a251c/roster/internal/operation"
+	"github.com/seed-d64a251c/roster/internal/web"
+)
+
+// Client is a client of a daemon.
+type Client struct {
+	// Server is the address of the daemon, such as http://127.0.0.1:8741.
+	Server string
+	// Token is an API token; "" for none.
+	Token string
+	// HTTP sends requests. It must have no timeout: Follow waits for events.
+	HTTP *http.Client
+}
+
+// requestTimeout is the time that a request may take, except Follow.
+const requestTimeout = 30 * time.Second
+
+// maxAnswer is the size of an answer that is read.
+const maxAnswer = 4 << 20
+
+// Check returns an error if the token would be sent over a network without encryption.
+func (c *Client) Check() error {
+	u, err := url.Parse(c.Server)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		return fmt.Errorf("%q is not an address such as http://127.0.0.1:8741", c.Server)
+	}
+	ip := net.ParseIP(u.Hostname())
+	if u.Scheme == "http" && c.Token != "" && u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return fmt.Errorf("the token would be sent to %s without encryption; use https", u.Host)
+	}
+	return nil
+}
+
+// Error is an answer of the daemon that is an error.
+type Error struct {
+	Status  int
+	Message string
+}
+
+func (e *Error) Error() string { return e.Message }
+
+// Status returns the state of the daemon.
+func (c *Client) Status(ctx context.Context) (*web.Status, error) {
+	out := &web.Status{}
+	return out, c.call(ctx, http.MethodGet, "/api/v1/status", nil, out)
+}
+
+// Operation returns an operation.
+func (c *Client) Operation(ctx context.Context, id string) (operation.Operation, error) {
+	var out operation.Operation
+	return out, c.call(ctx, http.MethodGet, "/api/v1/operations/"+url.PathEscape(id), nil, &out)
+}
+
+// Operations returns the newest operations, at most a number. With a provisioner, it returns only
+// those of it.
+func (c *Client) Operations(ctx context.Context, provisioner string, most int) ([]operation.Operation, error) {
+	query := url.Values{}
+	if provisioner != "" {
+		query.Set("provisioner", provisioner)
+	}
+	var list []operation.Operation
+	for len(list) < most {
+		var page web.OperationsPage
+		if err := c.call(ctx, http.MethodGet, "/api/v1/operations?"+query.Encode(), nil, &page); err != nil {
+			return nil, err
+		}
+		list = append(list, page.Operations...)
+		if page.Next == "" {
+			break
+		}
+		query.Set("cursor", page.Next)
+	}
+	return list[:min(most, len(list))], nil
+}
+
+// Sync asks for a run of a provisioner. A second call with the same key makes no second run.
+func (c *Client) Sync(ctx context.Context, provisioner, key string) (operation.Operation, error) {
+	var out operation.Operation
+	header := http.Header{"Idempotency-Key": {key}}
+	return out, c.call(ctx, http.MethodPost, "/api/v1/provisioners/"+url.PathEscape(provisioner)+"/sync", header, &out)
+}
+
+// Follow calls event for the operations that run, and for each change of an operation, until event
+// returns false or an error, or the daemon ends the stream. With a provisioner or an id, it follows
+// only these operations; that of the id also if it has ended.
+func (c *Client) Follow(
+	ctx context.Context, provisioner, id string, event func(operation.Operation) (more bool, err error),
+) error {
+	query := url.Values{}
+	if provisioner != "" {
+		query.Set("provisioner", provisioner)
+	}
+	if id != "" {
+		query.Set("id", id)
+	}
+	path := "/api/v1/events?" + query.Encode()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	res, err := c.send(ctx, http.MethodGet, path, nil)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	lines := bufio.NewScanner(res.Body)
+	lines.Buffer(nil, maxAnswer)
+	for lines.Scan() {
+		data, ok := strings.CutPrefix(lines.Text(), "data: ")
+		if !ok {
+			continue
+		}
+		var o operation.Operation
+		if err := json.Unmarshal([]byte(data), &o); err != nil {
+			return err
+		}
+		if more, err := event(o); err != nil || !more {
+			return err
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return c.explain(err)
+	}
+	return errors.New("the daemon has ended the stream")
+}
+
+func (c *Client) call(ctx context.Context, method, path string, header http.Header, out any) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	res, err := c.send(ctx, method, path, header)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	if err := json.NewDecoder(io.LimitReader(res.Body, maxAnswer)).Decode(out); err != nil {
+		return fmt.Errorf("%s does not answer as roster does: %w", c.Server, err)
+	}
+	return nil
+}
+
+// send sends a request. The error is an Error if the daemon answers with an error.
+func (c *Client) send(ctx context.Context, method, path string, header http.Header) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(c.Server, "/")+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	for name, values := range header {
+		req.Header[name] = values
+	}
+	if c.Token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.Token)
+	}
+	res, err := c.HTTP.Do(req)
+	if err != nil {
+		return nil, c.explain(err)
+	}
+	if res.StatusCode/100 == 2 {
+		return res, nil
+	}
+	defer res.Body.Close()
+	data, err := io.ReadAll(io.LimitReader(res.Body, 64<<10))
+	if err != nil {
+		return nil, c.explain(err)
+	}
+	return nil, &Error{res.StatusCode, c.message(res, data)}
+}
+
+// message returns what an answer with an error says.
+func (c *Client) message(res *http.Response, data []byte) string {
+	var failure struct {
+		Error string `json:"error"`
+	}
+	if json.Unmarshal(data, &failure) == nil && failure.Error != "" {
+		return failure.Error
+	}
+	switch res.StatusCode {
+	case http.StatusUnauthorized:
+		return "the daemon requires an API token: set ROSTER_API_TOKEN (roster token new makes one)"
+	case http.StatusNotFound:
+		return c.Server + " has no such path: is it an older version of roster?"
+	}
+	text := strings.TrimSpace(string(data))
+	if strings.Contains(text, "<") || text == "" {
+		text = res.Status
+	}
+	return c.Server + " answers: " + text
+}
+
+// explain says what to do if the daemon does not answer.
+func (c *Client) explain(err error) error {
+	var failed *url.Error
+	if errors.As(err, &failed) {
+		err = failed.Err
+	}
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	return fmt.Errorf("%s does not answer: %w; is roster serve running there? --server names another address", c.Server,
+		err)
+}

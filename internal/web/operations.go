@@ -1,0 +1,238 @@
+package web
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/seed-d64a251c/roster/internal/daemon"
+	"github.com/seed-d64a251c/roster/internal/operation"
+	"github.com/seed-d64a251c/roster/internal/output"
+)
+
+// Operations lists the runs of the daemon.
+type Operations interface {
+	All(provisioner string) []operation.Operation
+	Get(id string) (operation.Operation, error)
+	Changed() <-chan struct{}
+}
+
+// OperationsPage is a page of operations, the newest first.
+type OperationsPage struct {
+	Version    int                   `json:"version"`
+	Operations []operation.Operation `json:"operations"`
+	// Next is the cursor of the next page; empty on the last page.
+	Next string `json:"next,omitempty"`
+}
+
+// addOperations adds the routes of operations.
+func (s *Server) addOperations(mux *http.ServeMux) {
+	if s.Operations == nil {
+		return
+	}
+	mux.HandleFunc("GET /api/v1/operations", s.operations)
+	mux.HandleFunc("GET /api/v1/operations/{id}", s.operation)
+	mux.HandleFunc("GET /api/v1/events", s.events)
+	if s.Sync != nil {
+		keys := &idempotencyKeys{now: time.Now}
+		mux.HandleFunc("POST /api/v1/provisioners/{key}/sync", func(w http.ResponseWriter, r *http.Request) {
+			s.sync(w, r, keys)
+		})
+	}
+}
+
+func (s *Server) operations(w http.ResponseWriter, r *http.Request) {
+	query := r.URL.Query()
+	limit, err := limitOf(query)
+	if err != nil {
+		fail(w, http.StatusBadRequest, err)
+		return
+	}
+	list := s.Operations.All(query.Get("provisioner"))
+	first := 0
+	if after := query.Get("cursor"); after != "" {
+		i := slices.IndexFunc(list, func(o operation.Operation) bool { return o.ID == after })
+		if i < 0 {
+			fail(w, http.StatusGone, errors.New("the operation of the cursor is forgotten; begin with the first page"))
+			return
+		}
+		first = i + 1
+	}
+	rows, next := page(len(list), first, limit, jsonBudget, func(i int) operation.Operation { return list[i] })
+	out := OperationsPage{Version: 1, Operations: rows}
+	if next > 0 {
+		out.Next = list[next-1].ID
+	}
+	respond(w, http.StatusOK, out)
+}
+
+func (s *Server) operation(w http.ResponseWriter, r *http.Request) {
+	o, err := s.Operations.Get(r.PathValue("id"))
+	if err != nil {
+		fail(w, http.StatusNotFound, err)
+		return
+	}
+	o, _ = row(o)
+	respond(w, http.StatusOK, o)
+}
+
+// sync asks for a run of a provisioner. A request with the Idempotency-Key of an earlier one gets
+// the operation of that one.
+func (s *Server) sync(w http.ResponseWriter, r *http.Request, keys *idempotencyKeys) {
+	provisioner := r.PathValue("key")
+	o, err := keys.do(r.Header.Get("Idempotency-Key"), provisioner, func() (operation.Operation, error) {
+		return s.Sync(provisioner, callerOf(r.Context()).Name)
+	})
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		fail(w, http.StatusNotFound, fmt.Errorf("there is no provisioner %q", provisioner))
+	case errors.Is(err, daemon.ErrStandby):
+		fail(w, http.StatusConflict, err)
+	case errors.Is(err, errOtherUse):
+		fail(w, http.StatusUnprocessableEntity, err)
+	case err != nil:
+		fail(w, http.StatusBadRequest, err)
+	default:
+		w.Header().Set("Location", "/api/v1/operations/"+o.ID)
+		respond(w, http.StatusAccepted, o)
+	}
+}
+
+// idempotencyKeys are the keys of the requests of the last hour.
+type idempotencyKeys struct {
+	now  func() time.Time
+	mu   sync.Mutex
+	seen map[string]keyUse
+}
+
+// keyUse is the request of a key.
+type keyUse struct {
+	provisioner string
+	operation   operation.Operation
+	at          time.Time
+}
+
+const (
+	keysLast   = time.Hour
+	maxKeys    = 10_000
+	maxKeySize = 200
+)
+
+var errOtherUse = errors.New("the Idempotency-Key was used for another request")
+
+// do calls act, unless a request with this key was made for the provisioner before.
+func (k *idempotencyKeys) do(
+	key, provisioner string, act func() (operation.Operation, error),
+) (operation.Operation, error) {
+	if key == "" {
+		return act()
+	}
+	if len(key) > maxKeySize {
+		return operation.Operation{}, fmt.Errorf("the Idempotency-Key has more than %d characters", maxKeySize)
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	now := k.now()
+	if use, ok := k.seen[key]; ok && now.Sub(use.at) < keysLast {
+		if use.provisioner != provisioner {
+			return operation.Operation{}, errOtherUse
+		}
+		return use.operation, nil
+	}
+	o, err := act()
+	if err != nil {
+		return o, err
+	}
+	if len(k.seen) >= maxKeys || k.seen == nil {
+		k.seen = map[string]keyUse{}
+	}
+	k.seen[key] = keyUse{provisioner, o, now}
+	return o, nil
+}
+
+// maxStreams is the number of callers who may follow the operations at the same time.
+const maxStreams = 100
+
+// events streams the operations that are not ended, and each change of an operation, as server-sent
+// events. With an id, it streams only that operation, also if it has ended.
+func (s *Server) events(w http.ResponseWriter, r *http.Request) {
+	select {
+	case s.streams <- struct{}{}:
+		defer func() { <-s.streams }()
+	default:
+		fail(w, http.StatusServiceUnavailable, errors.New("too many callers follow the operations; try again later"))
+		return
+	}
+	provisioner, id := r.URL.Query().Get("provisioner"), r.URL.Query().Get("id")
+	control := http.NewResponseController(w)
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("Cache-Control", "no-store")
+	sent := map[string]string{}
+	keepAlive := time.NewTicker(20 * time.Second)
+	defer keepAlive.Stop()
+	for first := true; ; first = false {
+		changed := s.Operations.Changed()
+		list := s.Operations.All(provisioner)
+		if id != "" {
+			list = slices.DeleteFunc(list, func(o operation.Operation) bool { return o.ID != id })
+		}
+		events, err := newEvents(list, sent, first && id == "")
+		if err == nil && first {
+			events = ": the operations of roster\n\n" + events
+		}
+		if err != nil || send(w, control, events) != nil {
+			return
+		}
+		select {
+		case <-r.Context().Done():
+			return
+		case <-changed:
+		case <-keepAlive.C:
+			if send(w, control, ": still here\n\n") != nil {
+				return
+			}
+		}
+	}
+}
+
+// eventTimeout is how long a caller may take to receive an event.
+const eventTimeout = 30 * time.Second
+
+func send(w http.ResponseWriter, control *http.ResponseController, text string) error {
+	if text == "" {
+		return nil
+	}
+	_ = control.SetWriteDeadline(time.Now().Add(eventTimeout)) // not supported by a recorder of tests
+	if _, err := w.Write([]byte(text)); err != nil {
+		return err
+	}
+	return control.Flush()
+}
+
+// newEvents returns the events of operations that differ from those that were sent, the oldest
+// first. With running set, ended operations are no events.
+func newEvents(list []operation.Operation, sent map[string]string, running bool) (string, error) {
+	var b strings.Builder
+	for _, o := range slices.Backward(list) {
+		o, _ := row(o)
+		data, err := json.Marshal(o)
+		if err != nil {
+			return "", err
+		}
+		data = output.EscapeJSON(data)
+		if sent[o.ID] == string(data) {
+			continue
+		}
+		sent[o.ID] = string(data)
+		if !running || !o.State.Ended() {
+			fmt.Fprintf(&b, "event: operation\nid: %s\ndata: %s\n\n", o.ID, data)
+		}
+	}
+	return b.String(), nil
+}

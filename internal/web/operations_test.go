@@ -1,0 +1,188 @@
+package web
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seed-d64a251c/roster/internal/daemon"
+	"github.com/seed-d64a251c/roster/internal/operation"
+	"github.com/seed-d64a251c/roster/internal/secret/scrub"
+	"github.com/seed-d64a251c/roster/reconcile"
+)
+
+// newOperations returns a server with a list of operations.
+func newOperations(t *testing.T) (*Server, *operation.List) {
+	t.Helper()
+	clock := noon
+	list, err := operation.Open(t.TempDir(), slog.New(slog.DiscardHandler), func() time.Time {
+		clock = clock.Add(time.Second)
+		return clock
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := exampleState()
+	return &Server{State: func() daemon.State { return state }, Operations: list,
+		Sync: func(provisioner, by string) (operation.Operation, error) {
+			switch provisioner {
+			case "aws":
+				return list.Queue(provisioner, "request", by), nil
+			case "other":
+				return operation.Operation{}, fmt.Errorf("%w: b", daemon.ErrStandby)
+			}
+			return operation.Operation{}, fs.ErrNotExist
+		}}, list
+}
+
+// ask sends a request and decodes the JSON of the response.
+func ask(t *testing.T, handler http.Handler, method, path, key string, out any) *http.Response {
+	t.Helper()
+	r := newRequest(method, path)
+	if key != "" {
+		r.Header.Set("Idempotency-Key", key)
+	}
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, r)
+	if out != nil {
+		if err := json.Unmarshal(w.Body.Bytes(), out); err != nil {
+			t.Fatalf("%s %s: %v\n%s", method, path, err, w.Body)
+		}
+	}
+	return w.Result()
+}
+
+func TestOperationsAreListedInPages(t *testing.T) {
+	s, list := newOperations(t)
+	handler := s.Handler()
+	var want []string
+	for i := range 25 {
+		provisioner := []string{"aws", "dev"}[i%2]
+		o := list.Start(provisioner, "commit", fmt.Sprint(i))
+		list.End(o.ID, operation.Result{Report: &reconcile.Report{Outcome: reconcile.RunApplied,
+			Counts: reconcile.Counts{Done: 1}}})
+		want = append([]string{o.ID}, want...)
+	}
+	var got []string
+	for cursor := ""; ; {
+		var p OperationsPage
+		ask(t, handler, "GET", "/api/v1/operations?limit=10&cursor="+cursor, "", &p)
+		for _, o := range p.Operations {
+			got = append(got, o.ID)
+		}
+		if cursor = p.Next; cursor == "" {
+			break
+		}
+	}
+	if strings.Join(got, " ") != strings.Join(want, " ") {
+		t.Errorf("the pages have %q, want %q", got, want)
+	}
+	var p OperationsPage
+	ask(t, handler, "GET", "/api/v1/operations?provisioner=dev", "", &p)
+	if len(p.Operations) != 12 {
+		t.Errorf("%d operations of dev, want 12", len(p.Operations))
+	}
+	var o operation.Operation
+	if r := ask(t, handler, "GET", "/api/v1/operations/"+want[0], "", &o); r.StatusCode != 200 || o.ID != want[0] {
+		t.Errorf("%s: %+v", r.Status, o)
+	}
+	for path, want := range map[string]int{
+		"/api/v1/operations/nowhere": 404, "/api/v1/operations?cursor=nowhere": 410, "/api/v1/operations?limit=x": 400,
+	} {
+		if r := ask(t, handler, "GET", path, "", nil); r.StatusCode != want {
+			t.Errorf("GET %s: %s, want %d", path, r.Status, want)
+		}
+	}
+}
+
+func TestASyncIsAskedForOnce(t *testing.T) {
+	s, list := newOperations(t)
+	handler := s.Handler()
+	const path = "/api/v1/provisioners/aws/sync"
+	var first, same, other operation.Operation
+	if r := ask(t, handler, "POST", path, "k1", &first); r.StatusCode != 202 ||
+		r.Header.Get("Location") != "/api/v1/operations/"+first.ID {
+		t.Errorf("%s, Location %q", r.Status, r.Header.Get("Location"))
+	}
+	list.Start("aws", "request", "")
+	list.End(first.ID, operation.Result{})
+	if ask(t, handler, "POST", path, "k1", &same); same.ID != first.ID {
+		t.Errorf("the same request made operation %s, want %s", same.ID, first.ID)
+	}
+	if ask(t, handler, "POST", path, "k2", &other); other.ID == first.ID {
+		t.Error("another request made no operation")
+	}
+	for path, want := range map[string]int{
+		"/api/v1/provisioners/other/sync": 409, "/api/v1/provisioners/none/sync": 404,
+	} {
+		if r := ask(t, handler, "POST", path, "", nil); r.StatusCode != want {
+			t.Errorf("POST %s: %s, want %d", path, r.Status, want)
+		}
+	}
+	if r := ask(t, handler, "POST", "/api/v1/provisioners/other/sync", "k1", nil); r.StatusCode != 422 {
+		t.Errorf("the key of another request: %s, want 422", r.Status)
+	}
+	if r := ask(t, handler, "POST", path, strings.Repeat("k", 201), nil); r.StatusCode != 400 {
+		t.Errorf("a long key: %s, want 400", r.Status)
+	}
+}
+
+// The events pass through the handlers that remove secrets and escape text, each as it happens.
+func TestEventsFollowAnOperation(t *testing.T) {
+	s, list := newOperations(t)
+	old := list.Start("aws", "commit", "")
+	list.End(old.ID, operation.Result{})
+	running := list.Start("dev", "commit", "")
+	secrets := &scrub.Scrubber{}
+	secrets.Add("canary-1234567890")
+	server := httptest.NewServer(secrets.Handler(s.Handler()))
+	defer server.Close()
+	res, err := http.Get(server.URL + "/api/v1/events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	lines := bufio.NewScanner(res.Body)
+	next := func() (o operation.Operation) {
+		t.Helper()
+		for lines.Scan() {
+			if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
+				if err := json.Unmarshal([]byte(data), &o); err != nil {
+					t.Fatal(err)
+				}
+				return o
+			}
+		}
+		t.Fatalf("the stream has ended: %v", lines.Err())
+		return o
+	}
+	if o := next(); o.ID != running.ID || o.State != operation.Running {
+		t.Errorf("the first event is %+v, want the operation that runs", o)
+	}
+	list.Progress(running.ID, operation.Progress{Phase: "apply", Done: 1, Total: 2})
+	if o := next(); o.Progress == nil || o.Progress.Done != 1 {
+		t.Errorf("the second event is %+v, want its progress", o)
+	}
+	list.End(running.ID, operation.Result{Err: fmt.Errorf("refused canary-1234567890")})
+	if o := next(); o.State != operation.Failed || o.Error != "refused [secret]" {
+		t.Errorf("the third event is %+v, want its end", o)
+	}
+}
+
+func TestTooManyFollowersAreRefused(t *testing.T) {
+	s, _ := newOperations(t)
+	handler := s.Handler()
+	for range maxStreams {
+		s.streams <- struct{}{}
+	}
+	if r := ask(t, handler, "GET", "/api/v1/events", "", nil); r.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("one more follower: %s", r.Status)
+	}
+}
