@@ -114,9 +114,9 @@ func NewPreview(in PreviewInput) (*Preview, error) {
 	p.Identity = merged.Provisioner.Identity()
 	basePlan, mergedPlan := NewPlan(base), NewPlan(merged)
 	p.compare(basePlan, mergedPlan)
-	p.Facts = newEffectFacts(p.Changes, &merged, mergedPlan.Linking)
 	p.EndDateChanges = endDateChanges(in, base.Desired, merged.Desired)
 	p.ReleasedHolds = in.releasedHolds()
+	p.Facts = newEffectFacts(p.mentioned(), &merged, mergedPlan.Linking)
 	switch {
 	case in.Snapshot != nil:
 		p.ReadAt = &in.Snapshot.Observed.ReadAt
@@ -127,6 +127,16 @@ func NewPreview(in PreviewInput) (*Preview, error) {
 	}
 	p.redact(in)
 	return p, nil
+}
+
+// mentioned returns the changes that sentences are about: those of the merge, and those that its
+// approvals release.
+func (p *Preview) mentioned() []Change {
+	out := p.Changes
+	for i := range p.ReleasedHolds {
+		out = slices.Concat(out, p.ReleasedHolds[i].Changes)
+	}
+	return out
 }
 
 // sides returns the provisioner before and after the merge; nil if it is not declared there.

@@ -170,6 +170,35 @@ func TestStatusIsSet(t *testing.T) {
 	})
 }
 
+func TestAStatusThatTheCommitHasIsNotSetAgain(t *testing.T) {
+	eachForge(t, func(t *testing.T, _ Kind, s *fixture) {
+		long := strings.Repeat("a long description ", 30)
+		for _, step := range []struct {
+			name string
+			f    Forge
+			set  Status
+			sent int
+		}{
+			{"a first status", s, Status{State: Pending, Description: long}, 1},
+			{"the same", s, Status{State: Pending, Description: long}, 0},
+			{"the same after a restart", s.reopen(), Status{State: Pending, Description: long}, 0},
+			{"another state", s, Status{State: Success, Description: long}, 1},
+			{"another description after a restart", s.reopen(), Status{State: Success, Description: "short"}, 1},
+			{"another name", s, Status{Context: Outcome, State: Success, Description: "short"}, 1},
+			{"another name after a restart", s.reopen(), Status{Context: Outcome, State: Success,
+				Description: "short"}, 0},
+		} {
+			s.Sent("POST")
+			if err := step.f.SetStatus(t.Context(), sha("a"), step.set); err != nil {
+				t.Fatal(err)
+			}
+			if n := s.Sent("POST"); n != step.sent {
+				t.Errorf("%s: %d requests; want %d", step.name, n, step.sent)
+			}
+		}
+	})
+}
+
 func TestMergedFindsThePullRequestOfACommit(t *testing.T) {
 	eachForge(t, func(t *testing.T, _ Kind, s *fixture) {
 		s.Pulls = []*forgetest.Pull{

@@ -172,7 +172,8 @@ type Forge interface {
 	// Queue lists the merges that wait in the merge queue of the branch. It is empty on forges
 	// without a queue whose commits get statuses.
 	Queue(ctx context.Context, branch string) ([]QueuedMerge, error)
-	// SetStatus sets the status of a commit.
+	// SetStatus sets the status of a commit. It sends nothing if the commit already has this state
+	// and description.
 	SetStatus(ctx context.Context, commit string, s Status) error
 	// Merged returns the pull request that brought a commit to the branch. ok is false if there is
 	// none.

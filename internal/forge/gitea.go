@@ -18,6 +18,7 @@ type giteaRepo struct {
 	owner, name string
 	login       loginCache
 	comments    commentCache
+	statuses    statusCache
 }
 
 func newGitea(c Config, site url.URL, path string) (*giteaRepo, error) {
@@ -158,13 +159,19 @@ func (g *giteaRepo) editComment(ctx context.Context, _ int, id int64, body strin
 }
 
 func (g *giteaRepo) SetStatus(ctx context.Context, commit string, s Status) error {
+	shown := shownStatus{string(s.State), truncate(s.Description, 255)}
+	read := func() (shownStatus, error) { return g.readStatus(ctx, commit, s.name()) }
+	return g.statuses.set(commit, s.name(), shown, read, func() error { return g.sendStatus(ctx, commit, s, shown) })
+}
+
+// sendStatus sets a status.
+func (g *giteaRepo) sendStatus(ctx context.Context, commit string, s Status, shown shownStatus) error {
 	client, err := g.client(ctx)
 	if err != nil {
 		return err
 	}
-	_, _, err = client.CreateStatus(g.owner, g.name, commit, gitea.CreateStatusOption{State: gitea.StatusState(s.State),
-		Context:     s.name(),
-		Description: truncate(s.Description, 255), TargetURL: s.URL})
+	_, _, err = client.CreateStatus(g.owner, g.name, commit, gitea.CreateStatusOption{
+		State: gitea.StatusState(shown.state), Context: s.name(), Description: shown.description, TargetURL: s.URL})
 	if err != nil {
 		return fmt.Errorf("set the status of %.7s: %w", commit, err)
 	}

@@ -19,6 +19,7 @@ type gitHub struct {
 	owner, name string
 	login       loginCache
 	comments    commentCache
+	statuses    statusCache
 }
 
 func newGitHub(c Config, site url.URL, path string) (*gitHub, error) {
@@ -151,19 +152,25 @@ func (g *gitHub) editComment(ctx context.Context, _ int, id int64, body string) 
 }
 
 func (g *gitHub) SetStatus(ctx context.Context, commit string, s Status) error {
-	state := github.RepoStatus{State: new(string(s.State)), Context: new(s.name()),
-		Description: new(truncate(s.Description, 140))}
+	shown := shownStatus{string(s.State), truncate(s.Description, 140)}
+	read := func() (shownStatus, error) { return g.readStatus(ctx, commit, s.name()) }
+	return g.statuses.set(commit, s.name(), shown, read, func() error { return g.sendStatus(ctx, commit, s, shown) })
+}
+
+// sendStatus makes the annotations, and then sets the status: a commit that has the status has the
+// annotations too.
+func (g *gitHub) sendStatus(ctx context.Context, commit string, s Status, shown shownStatus) error {
+	state := github.RepoStatus{State: &shown.state, Context: new(s.name()), Description: &shown.description}
 	if s.URL != "" {
 		state.TargetURL = &s.URL
 	}
+	if g.app != nil && s.Context != Outcome { // only a GitHub App may create check runs
+		if err := g.check(ctx, commit, s); err != nil {
+			return fmt.Errorf("annotate %.7s: %w", commit, err)
+		}
+	}
 	if _, _, err := g.client.Repositories.CreateStatus(ctx, g.owner, g.name, commit, state); err != nil {
 		return fmt.Errorf("set the status of %.7s: %w", commit, err)
-	}
-	if g.app == nil || s.Context == Outcome { // only a GitHub App may create check runs
-		return nil
-	}
-	if err := g.check(ctx, commit, s); err != nil {
-		return fmt.Errorf("annotate %.7s: %w", commit, err)
 	}
 	return nil
 }

@@ -19,6 +19,7 @@ type gitLab struct {
 	project  string
 	login    loginCache
 	comments commentCache
+	statuses statusCache
 }
 
 func newGitLab(c Config, site url.URL, path string) (*gitLab, error) {
@@ -133,8 +134,15 @@ func (g *gitLab) editComment(ctx context.Context, number int, id int64, body str
 func (g *gitLab) SetStatus(ctx context.Context, commit string, s Status) error {
 	state := map[State]gitlab.BuildStateValue{Pending: gitlab.Pending, Success: gitlab.Success, Failure: gitlab.Failed,
 		Error: gitlab.Failed}[s.State]
-	opt := &gitlab.SetCommitStatusOptions{State: state, Name: new(s.name()),
-		Description: new(truncate(s.Description, 255))}
+	shown := shownStatus{string(state), truncate(s.Description, 255)}
+	read := func() (shownStatus, error) { return g.readStatus(ctx, commit, s.name()) }
+	return g.statuses.set(commit, s.name(), shown, read, func() error { return g.sendStatus(ctx, commit, s, shown) })
+}
+
+// sendStatus sets a status.
+func (g *gitLab) sendStatus(ctx context.Context, commit string, s Status, shown shownStatus) error {
+	opt := &gitlab.SetCommitStatusOptions{State: gitlab.BuildStateValue(shown.state), Name: new(s.name()),
+		Description: &shown.description}
 	if s.URL != "" {
 		opt.TargetURL = &s.URL
 	}

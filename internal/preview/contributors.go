@@ -30,14 +30,19 @@ func (c *contributors) add(accounts ...string) {
 
 // contributors finds who made the commits that the heads of a pull request have and the branch
 // before the merge has not. Merge commits that equal the automatic merge of their parents have no
-// contributor: merging the branch into a pull request contributes nothing.
+// contributor: merging the branch into a pull request contributes nothing. Only the commits of the
+// counted heads have contributors.
 func (r *Reviewer) contributors(ctx context.Context, pr forge.PullRequest, parent string,
-	heads []string) (*contributors, error) {
+	heads, counted []string) (*contributors, error) {
 	known, err := r.contributions(ctx, pr)
 	if err != nil {
 		return nil, err
 	}
 	own, err := r.Repo.ownCommits(parent, heads)
+	if err != nil {
+		return nil, err
+	}
+	made, err := r.Repo.ownCommits(parent, counted)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +59,7 @@ func (r *Reviewer) contributors(ctx context.Context, pr forge.PullRequest, paren
 			out.add(push.Account)
 		}
 	}
-	for h, c := range own {
+	for h, c := range made {
 		automatic, err := r.Repo.Repo.AutomaticMerge(ctx, c)
 		if err != nil {
 			return nil, err

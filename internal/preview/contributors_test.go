@@ -1,6 +1,7 @@
 package preview
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -134,7 +135,7 @@ func TestContributorsAreKnown(t *testing.T) {
 			r := &Reviewer{Forge: &fakeReviews{made: map[int]forge.Contributions{7: made}}, Repo: e.repo,
 				Branch: "main", TrustCommitAuthors: test.trust}
 			by, err := r.contributors(t.Context(), forge.PullRequest{Number: 7, Author: "ann", Created: noon},
-				e.head("main"), []string{head})
+				e.head("main"), []string{head}, []string{head})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -180,6 +181,16 @@ var reviewCommitTests = []struct {
 		e.commit("pushed later")
 		return e.head("main~2"), []string{e.head("main~1")}
 	}, "pull request 7: bob"},
+	{"its branch was rebased by bob before the merge", func(e *env, _ string) (string, []string) {
+		e.rebaseBranch("ann bob cleo")
+		e.runGit("merge", "-q", "--ff-only", "change")
+		return e.head("main"), []string{e.head("main")}
+	}, "pull request 7: bob"},
+	{"bob rebased its branch, and added something", func(e *env, _ string) (string, []string) {
+		e.rebaseBranch("ann bob cleo mallory")
+		e.runGit("merge", "-q", "--ff-only", "change")
+		return e.head("main"), []string{e.head("main")}
+	}, "pull request 7:"},
 	{"a push below two rebased commits", func(e *env, _ string) (string, []string) {
 		e.runGit("checkout", "-q", "main")
 		e.writePeople("ann bob mallory")
@@ -224,6 +235,23 @@ var reviewCommitTests = []struct {
 	}, ":"},
 }
 
+// rebaseBranch rebases the branch of pull request 7 onto another commit of main, as GitLab does
+// before it merges. The new head declares people. The repository has the previewed head.
+func (e *env) rebaseBranch(people string) {
+	if err := e.repo.Fetch(e.t.Context(), "refs/pull/7/head"); err != nil {
+		e.t.Fatal(err)
+	}
+	e.writePeople("ann bob dave")
+	e.commit("another pull request")
+	e.runGit("checkout", "-q", "change")
+	e.runGit("rebase", "-q", "main")
+	e.writePeople(people + " dave")
+	e.runGit("add", "-A")
+	e.runGit("commit", "-q", "--amend", "--no-edit")
+	e.runGit("update-ref", "refs/pull/7/head", "change")
+	e.runGit("checkout", "-q", "main")
+}
+
 func TestReviewOfACommit(t *testing.T) {
 	for _, test := range reviewCommitTests {
 		t.Run(test.name, func(t *testing.T) {
@@ -231,7 +259,7 @@ func TestReviewOfACommit(t *testing.T) {
 			first := e.head("main")
 			head := e.propose(7, "ann bob cleo")
 			e.runGit("checkout", "-q", "change")
-			if strings.Contains(test.name, "rebased") {
+			if strings.Contains(test.name, "two rebased") {
 				head = e.commit("second")
 				e.runGit("update-ref", "refs/pull/7/head", head)
 			}
@@ -241,10 +269,17 @@ func TestReviewOfACommit(t *testing.T) {
 				t.Fatal(err)
 			}
 			pushes := []forge.Push{{Account: "ann", To: e.head("change"), Time: noon}}
+			if strings.Contains(test.name, "bob rebased") || strings.Contains(test.name, "rebased by bob") {
+				pushes = []forge.Push{{Account: "ann", To: head, Time: noon}, {Account: "bob", To: e.head("change"),
+					From: head, Time: noon}}
+			}
 			reviews := &fakeReviews{head: e.head("change"), base: e.runGit("merge-base", "change", first),
 				merged:   map[string]int{},
 				approved: map[int]forge.Approval{7: approvedBy(head, "bob")},
 				made:     map[int]forge.Contributions{7: {Pushes: pushes}}}
+			if len(pushes) > 1 { // GitLab does not tell the base
+				reviews.base = ""
+			}
 			for _, c := range of {
 				reviews.merged[c] = 7
 			}
@@ -256,6 +291,10 @@ func TestReviewOfACommit(t *testing.T) {
 			have := review.PullRequest + ": " + strings.Join(review.Approvers, " ")
 			if strings.TrimSpace(have) != test.want || review.Unknown != "" {
 				t.Errorf("%q, unknown: %q; want %q", have, review.Unknown, test.want)
+			}
+			rebasedOnly := strings.Contains(test.name, "rebased by bob")
+			if slices.Contains(review.Authors, "bob") == rebasedOnly && len(pushes) > 1 {
+				t.Errorf("the contributors are %q", review.Authors)
 			}
 		})
 	}

@@ -152,7 +152,10 @@ func TestAPullRequestThatReleasesAHoldSaysWhatItReleases(t *testing.T) {
 		Key: "bob", ID: "id-bob", Name: "bob@example.com", Reason: reconcile.Reason{LeftScope: true},
 		Attributes: []reconcile.AttributeChange{{Path: "active", Old: "true", New: "false"}},
 		Held:       []reconcile.Hold{{Gate: "maxRemovals", Reason: "too many"}}}}
-	report := &reconcile.Report{Provisioner: "aws", HeldDigest: digest, Changes: []reconcile.Done{held}}
+	grant := reconcile.Done{Result: reconcile.ResultHeld, Change: &reconcile.Change{Kind: reconcile.AddMember,
+		Key: "keys", Name: "Keys", Member: "ann", MemberName: "ann@example.com",
+		Held: []reconcile.Hold{{Gate: "unreviewed", Reason: "not approved"}}}}
+	report := &reconcile.Report{Provisioner: "aws", HeldDigest: digest, Changes: []reconcile.Done{held, grant}}
 	p.Approvals = func(_ context.Context, digests []string) ([]reconcile.ApprovalRecord, error) {
 		return []reconcile.ApprovalRecord{{Provisioner: "aws", Status: &reconcile.Status{}, Newest: report,
 			Printed: map[string]*reconcile.Report{digest: report}}}, nil
@@ -160,8 +163,8 @@ func TestAPullRequestThatReleasesAHoldSaysWhatItReleases(t *testing.T) {
 	e.proposeFile(7, "org/approvals.cue", "package roster\napprovals: \""+digest+"\": reason: \"they left\"\n"+
 		"approvals: \""+other+"\": reason: \"a typo\"\n")
 	e.runOnce(p, "comment 7", "status pending")
-	e.wantComment(7, "approval releases 1 held change: `bob@example.com` loses all access",
-		"Released by approval `"+digest+"` (1)", "Reason: they left", "`bob@example.com` (bob)",
+	e.wantComment(7, "approval releases 2 held changes: A Test loses all access, A Test gains Keys",
+		"Released by approval `"+digest+"` (2)", "Reason: they left", "`bob@example.com` (bob)",
 		"**Warning:**", "no report has printed its digest as held")
 	if strings.Contains(e.forge.comments[7], "drift") {
 		t.Errorf("it calls what it releases drift:\n%s", e.forge.comments[7])

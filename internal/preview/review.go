@@ -86,7 +86,7 @@ func (r *Reviewer) mergeApproved(ctx context.Context, part branchPart) ([]reconc
 	if len(approval.Approvers) == 0 {
 		return []reconcile.ReviewedMerge{notApproved("%s", approval.Why)}, nil
 	}
-	review, err := r.review(ctx, pr, parent, approval)
+	review, err := r.review(ctx, part, approval)
 	if err != nil {
 		return nil, err
 	}
@@ -144,23 +144,46 @@ func approversOf(approval forge.Approval, head string) []string {
 
 // review returns the review of a pull request without its approvers. It fetches the heads of the
 // pull request.
-func (r *Reviewer) review(ctx context.Context, pr forge.PullRequest, parent string,
+func (r *Reviewer) review(ctx context.Context, part branchPart,
 	approval forge.Approval) (reconcile.CommitReview, error) {
+	pr, parent := part.pr, part.parent()
 	name, heads := pullRequestName(pr), headsOf(approval)
-	if pr.Head != "" {
-		heads = append(heads, pr.Head)
-	}
 	missing := func(head string) bool { _, err := r.Repo.Describe(head); return err != nil }
-	if slices.ContainsFunc(heads, missing) {
+	if slices.ContainsFunc(heads, missing) || pr.Head != "" && missing(pr.Head) {
 		if err := r.Repo.Fetch(ctx, pr.HeadRef); err != nil {
 			return reconcile.CommitReview{}, fmt.Errorf("fetch the head of %s: %w", name, err)
 		}
 	}
-	by, err := r.contributors(ctx, pr, parent, heads)
+	counted, all := heads, heads
+	if pr.Head != "" && !slices.Contains(heads, pr.Head) {
+		all = append(slices.Clone(heads), pr.Head)
+		exact, err := r.mergedAsApproved(ctx, part, heads)
+		if err != nil {
+			return reconcile.CommitReview{}, err
+		}
+		if !exact {
+			counted = all
+		}
+	}
+	by, err := r.contributors(ctx, pr, parent, all, counted)
 	if err != nil {
 		return reconcile.CommitReview{}, fmt.Errorf("find the contributors of %s: %w", name, err)
 	}
 	return reconcile.CommitReview{PullRequest: name, Authors: by.accounts, Unknown: by.unknown}, nil
+}
+
+// mergedAsApproved reports whether each approved head gives exactly the files that the branch has
+// after the merge. Then the later commits of the pull request have no changes of their own: GitLab
+// rebases the branch of a merge request before it merges, and the user who starts that pushes the
+// result.
+func (r *Reviewer) mergedAsApproved(ctx context.Context, part branchPart, heads []string) (bool, error) {
+	for _, head := range heads {
+		same, err := r.Repo.mergeGives(ctx, part.parent(), head, part.commits[0].commit)
+		if err != nil || !same {
+			return false, err
+		}
+	}
+	return len(heads) > 0, nil
 }
 
 // basesOf returns the commits into which an approved head is merged to find what it changes.
@@ -188,7 +211,7 @@ func (r *Reviewer) ReviewCommit(ctx context.Context, commit string) (reconcile.C
 	if err != nil {
 		return reconcile.CommitReview{}, err
 	}
-	review, err := r.review(ctx, pr, parent, approval)
+	review, err := r.review(ctx, part, approval)
 	if err != nil {
 		return reconcile.CommitReview{}, err
 	}

@@ -19,12 +19,15 @@ func giteaPull(p *Pull) map[string]any {
 	v := map[string]any{"id": 500 + p.Number, "number": p.Number, "title": p.Title, "user": giteaUser(p.Author),
 		"state": "open", "draft": p.Draft, "updated_at": timestamp(p.Updated),
 		"html_url": fmt.Sprintf("https://gitea.example/acme/people/pulls/%d", p.Number), "merged": p.Merged != "",
-		"merge_commit_sha": nil,
+		"merge_commit_sha": nil, "merge_base": p.MergeBase,
 		"head": map[string]any{"label": "change", "ref": p.source(), "sha": p.Head, "repo_id": headRepo,
 			"repo": map[string]any{"id": headRepo, "full_name": "acme/people"}},
 		"base": map[string]any{"label": p.Base, "ref": p.Base, "sha": strings.Repeat("b", 40),
 			"repo_id": 1}}
 	v["created_at"] = timestamp(p.Created)
+	if p.Closed {
+		v["state"] = "closed"
+	}
 	if p.Merged != "" {
 		v["state"], v["merge_commit_sha"], v["merged_at"] = "closed", p.Merged, timestamp(p.mergedOn())
 	}
@@ -77,6 +80,10 @@ func giteaReviews(r *State, mux *http.ServeMux) {
 		b := r.Decode(req)
 		r.setStatus(fmt.Sprint(req.PathValue("sha"), " ", b["state"], " ", b["context"], " ", b["description"]))
 		Respond(w, 201, map[string]any{"id": 3, "status": b["state"], "context": b["context"]})
+	})
+	mux.HandleFunc("GET "+giteaBasePath+"/commits/{sha}/status", func(w http.ResponseWriter, req *http.Request) {
+		Respond(w, 200, map[string]any{"sha": req.PathValue("sha"),
+			"statuses": r.newestStatuses(req.PathValue("sha"), "status", "context")})
 	})
 	mux.HandleFunc("GET "+giteaBasePath+"/commits/{sha}/pull", func(w http.ResponseWriter, req *http.Request) {
 		for _, p := range r.Pulls { // finds only merge commits

@@ -24,6 +24,9 @@ func gitHubPull(p *Pull) map[string]any {
 		"base": map[string]any{"sha": strings.Repeat("b", 40), "ref": p.Base, "repo": map[string]any{"id": 1,
 			"full_name": "acme/people"}}}
 	v["created_at"] = timestamp(p.Created)
+	if p.Closed {
+		v["state"] = "closed"
+	}
 	if p.Merged != "" {
 		v["state"], v["merged_at"] = "closed", timestamp(p.mergedOn())
 	}
@@ -93,6 +96,10 @@ func gitHubStatuses(r *State, mux *http.ServeMux) {
 		}
 		r.setStatus(fmt.Sprint(req.PathValue("sha"), " ", b["state"], " ", b["context"], " ", b["description"]))
 		Respond(w, 201, b)
+	})
+	mux.HandleFunc("GET "+GitHubPath+"/commits/{sha}/status", func(w http.ResponseWriter, req *http.Request) {
+		Respond(w, 200, map[string]any{"sha": req.PathValue("sha"),
+			"statuses": r.newestStatuses(req.PathValue("sha"), "state", "context")})
 	})
 	check := func(w http.ResponseWriter, req *http.Request, code int) {
 		b := r.Decode(req)

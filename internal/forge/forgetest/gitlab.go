@@ -23,6 +23,9 @@ func gitLabPull(p *Pull) map[string]any {
 		"web_url":          fmt.Sprintf("https://gitlab.example/acme/hr/people/-/merge_requests/%d", p.Number),
 		"merge_commit_sha": nil, "squash_commit_sha": nil}
 	v["source_branch"], v["created_at"] = p.source(), timestamp(p.Created)
+	if p.Closed {
+		v["state"] = "closed"
+	}
 	if p.Merged != "" {
 		v["state"], v["merge_commit_sha"], v["merged_at"] = "merged", p.Merged, timestamp(p.mergedOn())
 	}
@@ -95,7 +98,11 @@ func gitLabReviews(r *State, mux *http.ServeMux) {
 			return
 		}
 		line := fmt.Sprint(req.PathValue("sha"), " ", b["state"], " ", b["name"], " ", b["description"])
-		if b["state"] == "pending" && slices.Contains(r.Statuses, line) {
+		newest := r.newestStatuses(req.PathValue("sha"), "status", "name")
+		pending := func(s map[string]any) bool {
+			return s["name"] == b["name"] && s["status"] == "pending" && s["description"] == b["description"]
+		}
+		if b["state"] == "pending" && slices.ContainsFunc(newest, pending) { // it has a pending job already
 			Respond(w, 400, map[string]any{"message": "Cannot transition status via :enqueue from :pending " +
 				`(Reason(s): Status cannot transition via "enqueue")`})
 			return
@@ -103,6 +110,12 @@ func gitLabReviews(r *State, mux *http.ServeMux) {
 		r.setStatus(line)
 		Respond(w, 201, map[string]any{"id": 9, "sha": req.PathValue("sha"), "status": b["state"], "name": b["name"]})
 	})
+	mux.HandleFunc("GET "+gitLabBasePath+"/repository/commits/{sha}/statuses",
+		func(w http.ResponseWriter, req *http.Request) {
+			list := r.newestStatuses(req.PathValue("sha"), "status", "name")
+			name := req.URL.Query().Get("name")
+			Respond(w, 200, slices.DeleteFunc(list, func(s map[string]any) bool { return s["name"] != name }))
+		})
 	mux.HandleFunc("GET "+gitLabBasePath+"/repository/commits/{sha}/merge_requests",
 		func(w http.ResponseWriter, req *http.Request) {
 			Respond(w, 200, mapSlice(r.withCommit(req.PathValue("sha")), gitLabPull))

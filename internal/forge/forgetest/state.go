@@ -53,7 +53,8 @@ type Pull struct {
 	Body                string
 	Title, Author, Head string
 	Base                string
-	Draft, Fork         bool
+	Draft, Fork, Closed bool
+	MergeBase           string // the newest commit of the base that the head has; only Gitea shows it
 	Updated             time.Time
 	Merged              string   // the merge commit
 	Commits             []string // merged with it
@@ -266,6 +267,19 @@ func (r *State) setStatus(line string) {
 	r.post("status " + line)
 }
 
+// newestStatuses returns the newest status of each context of a commit, as field names of the API.
+func (r *State) newestStatuses(commit, state, context string) []map[string]any {
+	out := []map[string]any{}
+	for _, line := range slices.Backward(r.Statuses) {
+		fields := strings.SplitN(line, " ", 4)
+		same := func(s map[string]any) bool { return s[context] == fields[2] }
+		if fields[0] == commit && !slices.ContainsFunc(out, same) {
+			out = append(out, map[string]any{"id": 3, state: fields[1], context: fields[2], "description": fields[3]})
+		}
+	}
+	return out
+}
+
 func (r *State) post(text string) {
 	if r.Posts != nil {
 		r.Posts <- text
@@ -285,7 +299,7 @@ func (r *State) CommentByID(id string) *Comment {
 func (r *State) open() []*Pull {
 	var out []*Pull
 	for _, p := range r.Pulls {
-		if p.Merged == "" {
+		if p.Merged == "" && !p.Closed {
 			out = append(out, p)
 		}
 	}
