@@ -44,7 +44,7 @@ Exit codes: 0 in sync or done, 1 error, 2 changes pending, 3 held, 4 partial, 64
 	root.AddCommand(c.initCommand(), c.checkCommand(), c.planCommand(), c.applyCommand(), c.serveCommand(),
 		c.demoCommand(), c.simulateCommand(), c.testCommand(), c.authorizeCommand(), c.showCommand(),
 		c.explainCommand(), c.approveCommand(), c.deadlinesCommand(), c.samlCommand(), c.auditCommand(),
-		c.tokenCommand(), c.statusCommand(), c.syncCommand(), c.operationsCommand())
+		c.tokenCommand(), c.statusCommand(), c.syncCommand(), c.operationsCommand(), c.manCommand())
 	for _, cmd := range root.Commands() {
 		cmd.Args = asUsageError(cmd.Args)
 		for _, sub := range cmd.Commands() {
