@@ -28,7 +28,8 @@ type Records struct{ Users, Groups map[string]Record }
 // texts are parts of random texts. Each is a value that some format could read as something else.
 var texts = []string{
 	"Sales", "Zoë", "Zoe\u0308", "O'Neil", `a "quoted" word`, "comma, here", "a:b", "x # y", "007", "1e3", "true", "no",
-	"null", "~x", "2026-01-01", "0x1F", "a\\b", "%d", "=1+1", "{x}", "[y]", "&z", "*w", "!v", "|u", "@t", "`s`", "王", "ẞ",
+	"null", "~x", "2026-01-01", "0x1F", "a\\b", "%d", "=1+1", "{x}", "[y]", "&z", "*w", "!v", "|u", "@t", "`s`",
+	"王", "ẞ",
 }
 
 // awsText removes the characters that AWS does not accept in names.
@@ -96,7 +97,8 @@ const AttributeTypes = `attributeTypes: {
 func randomAttributes(r *rand.Rand, text func() string) Record {
 	out := Record{}
 	for name, value := range (Record{
-		"title": awsText.Replace(text()), "level": r.IntN(2000) - 1000, "contractor": r.IntN(2) == 0, "skills": []string{text(), text()},
+		"title": awsText.Replace(text()), "level": r.IntN(2000) - 1000, "contractor": r.IntN(2) == 0,
+		"skills": []string{text(), text()},
 	}) {
 		if r.IntN(2) == 0 {
 			out[name] = value

@@ -25,7 +25,7 @@ func (s *Schema) Explain(
 		return found
 	}
 	found.ReportAll(s.rawProblems(in, e))
-	x := &explanation{dynamic: in.Dynamic, reported: map[string]bool{}, invalid: invalid}
+	x := &explanation{Input: in, reported: map[string]bool{}, invalid: invalid}
 	for _, p := range slices.Concat(reported, found.Problems) {
 		x.reported[p.Path] = true
 	}
@@ -36,7 +36,7 @@ func (s *Schema) Explain(
 
 // explanation converts errors of CUE to problems.
 type explanation struct {
-	dynamic *source.Dynamic
+	Input
 	// reported are the paths of problems that were reported.
 	reported map[string]bool
 	// invalid are positions in mappings with problems.
@@ -57,6 +57,9 @@ func (x *explanation) explain(errs []errors.Error, c tree.Code, found *tree.Find
 			continue // it follows from a reported problem
 		}
 		p := c.Problem(x.positionOf(err, path), path, HideLongStrings(source.CUEMessage(err)))
+		if strings.HasPrefix(p.Message, "conflicting values ") {
+			p.Message += x.otherPlaces(err, p.Pos)
+		}
 		if c == tree.CUEError {
 			p.Advice = "" // CUE wrote the message
 			if m := unknownReference.FindStringSubmatch(p.Message); m != nil {
@@ -145,7 +148,7 @@ func (x *explanation) positionOf(err errors.Error, path string) tree.Pos {
 		return known[0]
 	}
 	for path != "" {
-		if p, ok := x.dynamic.Positions[path]; ok {
+		if p, ok := x.Dynamic.Positions[path]; ok {
 			return p.Pos()
 		}
 		path = path[:max(0, strings.LastIndexAny(path, ".["))]
@@ -153,11 +156,44 @@ func (x *explanation) positionOf(err errors.Error, path string) tree.Pos {
 	return tree.Pos{}
 }
 
+// otherPlaces returns the positions of conflicting values, except one, as the end of a message.
+func (x *explanation) otherPlaces(err errors.Error, except tree.Pos) string {
+	places := x.positions(err)
+	if n := x.literal(err.Path()); n != nil {
+		places = append(places, n.At.Pos())
+	}
+	places = slices.DeleteFunc(places, func(p tree.Pos) bool { return p == except })
+	if len(places) == 0 {
+		return ""
+	}
+	slices.SortFunc(places, tree.Pos.Compare)
+	var texts []string
+	for _, p := range slices.Compact(places) {
+		texts = append(texts, p.String())
+	}
+	return "; see also " + tree.ShortList(texts, 3)
+}
+
+// literal returns the literal value at a path, or nil.
+func (x *explanation) literal(path []string) *tree.Node {
+	var names []string
+	for _, s := range path {
+		if name, err := strconv.Unquote(s); err == nil {
+			s = name
+		}
+		names = append(names, s)
+	}
+	if len(names) < 2 || x.Literals[names[0]] == nil {
+		return nil
+	}
+	return x.Literals[names[0]].Node.Find(names[1:]...)
+}
+
 // positions returns the positions in the repository that a CUE error names.
 func (x *explanation) positions(err errors.Error) []tree.Pos {
 	var known []tree.Pos
 	for _, p := range append([]token.Pos{err.Position()}, err.InputPositions()...) {
-		if ref := x.dynamic.Refs[p.Filename()]; ref != nil {
+		if ref := x.Dynamic.Refs[p.Filename()]; ref != nil {
 			known = append(known, source.TokenPosition(ref, p).Pos())
 		}
 	}
