@@ -116,6 +116,39 @@ func TestThePlanFromWhatChangedIsThePlanFromEverything(t *testing.T) {
 		{"an entry of the ledger has another id", func(p *nextPlan) {
 			p.in.Ledger.Users["p-000003"] = reconcile.Owned{ID: "id-p-000004"}
 		}, -1, -1},
+		{"a group is renamed outside", func(p *nextPlan) {
+			p.in.Observed.Groups = slices.Clone(p.in.Observed.Groups)
+			p.in.Observed.Groups[3].DisplayName = "Renamed in AWS"
+		}, 1, 0},
+		{"an entry of a group has another id", func(p *nextPlan) {
+			p.in.Ledger.Groups["g-00003"] = reconcile.Owned{ID: "id-g-00004"}
+			delete(p.in.Ledger.Groups, "g-00004")
+		}, -1, -1},
+		{"a group is no longer managed", func(p *nextPlan) { delete(p.in.Ledger.Groups, "g-00004") }, -1, -1},
+		{"the key of a user changes", func(p *nextPlan) {
+			p.replace("users", `("key": ")p-000003(".*)"ACTIVE"`,
+				`${1}new-3${2}"ACTIVE", "previously": {"p-000003": {}}`)
+			p.replace("groups", `"p-000003": \{\}`, `"new-3": {}`)
+		}, -1, -1},
+		{"the key of a group changes", func(p *nextPlan) {
+			p.replace("groups", `"key": "g-00003", `, `"key": "new-3", "previously": {"g-00003": {}}, `)
+		}, -1, -1},
+		{"a user leaves a group", func(p *nextPlan) {
+			p.replace("groups", `"`+schematest.UserKey(p.Member(3, 5))+`": \{\}, `, "")
+		}, -1, 0},
+		{"a user takes the userName of another who takes a new one", func(p *nextPlan) {
+			p.replace("users", `"user20@example\.com"`, `"new20@example.com"`)
+			p.replace("users", `"user10@example\.com"`, `"user20@example.com"`)
+		}, 2, 0},
+		{"a leaver returns under another key with the same name", func(p *nextPlan) {
+			p.replace("users", `"key": "p-000020"`, `"key": "again-20"`)
+			p.replace("groups", `"p-000020": \{\}, `, "")
+		}, -1, -1},
+		{"a group takes the name of an unmanaged one", func(p *nextPlan) {
+			p.in.Observed.Groups = append(slices.Clone(p.in.Observed.Groups),
+				reconcile.RemoteGroup{ID: "id-other", DisplayName: "Taken"})
+			p.replace("groups", `"Group 5"`, `"taken"`)
+		}, -1, -1},
 		{"a member is removed outside", func(p *nextPlan) {
 			p.in.Observed.Members["id-g-00001"] = p.in.Observed.Members["id-g-00001"][1:]
 		}, 1, 0},

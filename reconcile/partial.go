@@ -92,6 +92,9 @@ func partialPlan(basis *Basis, in PlanInput) *Plan {
 //	groups of users who lose access              | gate memberRemovals counts their members
 //	groups of users who are linked otherwise,    | they have other members, although nothing
 //	or only now are (not) to be created          | changed them
+//
+// Names and earlier keys are unique among declared objects, and what is not declared is never in
+// sync. So their holders are in the part by other rows too, unless a commit broke that rule.
 type part struct {
 	whole PlanInput
 	basis *Basis
