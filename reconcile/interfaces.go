@@ -107,6 +107,8 @@ type Archive interface {
 	// is called for each report of the chain, the newest first, without the changes in parts. The
 	// chain must verify up to the report. It returns fs.ErrNotExist if there is none.
 	SearchReports(ctx context.Context, provisioner string, match func(*Report) (bool, error)) (*Report, error)
+	// SearchManifests is like SearchReports, but the report is without the changes in its parts.
+	SearchManifests(ctx context.Context, provisioner string, match func(*Report) (bool, error)) (*Report, error)
 	// Provenance returns the provenances of objects by the directory's id, each list with the
 	// newest first, and those of attempts by the reference of the object, without the facts of Git.
 	// It searches the chains of the provisioners in their order, the newest chain first, as far as

@@ -266,6 +266,7 @@ func (s *Server) handler() http.Handler {
 	metadata := &metadataCache{settings: s.workspace.settings, source: s.workspace.source,
 		commit: func() string { return s.daemon.State().ValidCommit.ID }}
 	server := &web.Server{State: s.daemon.State, Explain: s.workspace.explainNewest(s.daemon), Webhooks: s.webhooks,
+		Changes:  s.workspace.reportChanges,
 		Metrics:  append(s.metrics.Collectors(), metrics.AuditBacklog(s.workspace.recorder.Unpublished)),
 		Metadata: metadata.get, Access: s.access.Access, Poll: s.Trigger}
 	server.Operations, server.Sync = s.daemon.Operations, s.daemon.Sync

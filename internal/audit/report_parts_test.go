@@ -106,6 +106,50 @@ func TestALongReportHasPartsAndAnIndex(t *testing.T) {
 	})
 }
 
+func TestChangesAreReadFromAnyOfThemOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &memStore{}
+		b := newRecorder(t, store, stateDir(t))
+		changes := memberships(longReport)
+		receipt, err := commitChanges(t, b, "run-1", changes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		manifest, err := ReadManifest(store.files(), receipt.Report.Path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first := manifest.Parts[0].Changes
+		n := len(changes)
+		for _, skip := range []int{0, 1, first - 1, first, first + 1, n - 1, n, n + 5} {
+			files := countingFiles{store.files(), map[string]int{}}
+			var have []reconcile.Done
+			for d, err := range ChangesFrom(files, manifest, skip) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				have = append(have, *d)
+			}
+			want := changes[min(skip, len(changes)):]
+			if !slices.EqualFunc(have, want, sameDone) {
+				t.Errorf("without the first %d, there are %d changes, want %d", skip, len(have), len(want))
+			}
+			if unread := len(manifest.Parts) - files.reads[".part-"]; unread < min(skip/first, 1) {
+				t.Errorf("without the first %d of %d changes, all %d parts are read", skip, len(changes),
+					len(manifest.Parts))
+			}
+		}
+		short := &reconcile.Report{Changes: changes[:3]}
+		n = 0
+		for range ChangesFrom(store.files(), short, 2) {
+			n++
+		}
+		if n != 1 {
+			t.Errorf("without the first 2 of 3 changes in memory, there are %d", n)
+		}
+	})
+}
+
 func sameDone(a, b reconcile.Done) bool {
 	return a.Result == b.Result && a.Ref() == b.Ref() && a.Name == b.Name && a.MemberName == b.MemberName
 }

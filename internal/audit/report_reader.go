@@ -36,6 +36,29 @@ func Changes(files fs.FS, r *reconcile.Report) iter.Seq2[*reconcile.Done, error]
 	}
 }
 
+// ChangesFrom yields the changes of a report like Changes, without the first skip. It does not read
+// the parts that have only these.
+func ChangesFrom(files fs.FS, r *reconcile.Report, skip int) iter.Seq2[*reconcile.Done, error] {
+	report := *r
+	n := min(skip, len(report.Changes))
+	report.Changes, skip = report.Changes[n:], skip-n
+	for len(report.Parts) > 0 && 0 < report.Parts[0].Changes && report.Parts[0].Changes <= skip {
+		skip -= report.Parts[0].Changes
+		report.Parts = report.Parts[1:]
+	}
+	return func(yield func(*reconcile.Done, error) bool) {
+		for d, err := range Changes(files, &report) {
+			if skip > 0 && err == nil {
+				skip--
+				continue
+			}
+			if !yield(d, err) {
+				return
+			}
+		}
+	}
+}
+
 // ChangesOf yields the changes of a report that name a user or group; see reconcile.UserRef. Of a
 // report with an index, it reads one file of the index and the parts with such changes.
 func ChangesOf(files fs.FS, r *reconcile.Report, ref string) iter.Seq2[*reconcile.Done, error] {

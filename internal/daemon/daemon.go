@@ -324,6 +324,32 @@ func (d *Daemon) notices(p *schema.Provisioner) []string {
 	return deadline.Notices(d.deadlines, p, d.Runner.Clock())
 }
 
+// maxKeptChanges is the number of changes of a last run that stay in memory.
+const maxKeptChanges = 2000
+
+// withoutParts returns the report of a run as it stays in memory. If it is long and on the audit
+// branch, its changes stay there: the report is the one that the branch has, which names its parts.
+func (d *Daemon) withoutParts(key string, result *run.Result) *reconcile.Report {
+	report := result.Report
+	if len(report.Changes) <= maxKeptChanges || result.Receipt.Commit == "" || d.Runner.Archive == nil {
+		return report
+	}
+	// The run has ended, even if the daemon was told to stop.
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	manifest, err := d.Runner.Archive.SearchManifests(ctx, key,
+		func(*reconcile.Report) (bool, error) { return true, nil })
+	switch {
+	case err != nil:
+		d.Log.Warn("the changes of the last run stay in memory, because the audit branch cannot be read",
+			"provisioner", key, "error", err)
+		return report
+	case manifest.Run != report.Run || len(manifest.Parts) == 0:
+		return report
+	}
+	return manifest
+}
+
 func (d *Daemon) finished(key string, result *run.Result, err error) {
 	if errors.Is(err, reconcile.ErrLeased) { // then nothing was reported
 		d.Log.Info("another process runs the provisioner", "provisioner", key, "role", Standby, "reason", err)
@@ -331,7 +357,7 @@ func (d *Daemon) finished(key string, result *run.Result, err error) {
 	}
 	last := LastRun{Time: d.Runner.Clock()}
 	if result != nil && result.Report != nil {
-		last.Report, last.Held = result.Report, render.HeldSets(result.Report)
+		last.Report, last.Held = d.withoutParts(key, result), render.HeldSets(result.Report)
 		d.Log.Info("run ended", "provisioner", key, "outcome", result.Report.Outcome,
 			"done", result.Report.Counts.Done, "held", result.Report.Counts.Held, "failed", result.Report.Counts.Failed,
 			"audit", result.Receipt.Commit)

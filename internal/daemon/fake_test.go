@@ -130,7 +130,13 @@ func (b *fakeAudit) Provisioners(context.Context) ([]string, error) {
 	return []string{b.status.Provisioner}, nil
 }
 
-func (b *fakeAudit) SearchReports(
+func (b *fakeAudit) SearchReports(context.Context, string, func(*reconcile.Report) (bool, error)) (
+	*reconcile.Report, error,
+) {
+	return nil, errors.New("the daemon reads a whole report")
+}
+
+func (b *fakeAudit) SearchManifests(
 	_ context.Context, _ string, match func(*reconcile.Report) (bool, error),
 ) (*reconcile.Report, error) {
 	b.mu.Lock()

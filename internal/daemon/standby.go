@@ -177,7 +177,7 @@ func (d *Daemon) readReport(ctx context.Context, key string) {
 	d.mu.Lock()
 	known := d.lastRuns[key]
 	d.mu.Unlock()
-	report, err := d.Runner.Archive.SearchReports(ctx, key, func(r *reconcile.Report) (bool, error) {
+	report, err := d.Runner.Archive.SearchManifests(ctx, key, func(r *reconcile.Report) (bool, error) {
 		if known.Report != nil && known.Report.Run == r.Run {
 			return false, errUnchanged
 		}

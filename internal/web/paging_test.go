@@ -3,7 +3,9 @@ package web
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"iter"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -115,9 +117,69 @@ func getJSON(t *testing.T, s http.Handler, path string, v any) int {
 	return w.Code
 }
 
+// inParts moves the changes of the reports to parts. read counts the changes that are read.
+func inParts(s *Server) (_ *Server, read *int) {
+	read = new(int)
+	state, changes := s.State(), map[*reconcile.Report][]reconcile.Done{}
+	for key, last := range state.Provisioners {
+		report := *last.Report
+		changes[&report], report.Changes = report.Changes, nil
+		report.Parts = []reconcile.ReportPart{{Changes: 1500}, {Changes: len(changes[&report]) - 1500}}
+		last.Report = &report
+		state.Provisioners[key] = last
+	}
+	s.State = func() daemon.State { return state }
+	s.Changes = func(_ context.Context, r *reconcile.Report, skip int) iter.Seq2[*reconcile.Done, error] {
+		return func(yield func(*reconcile.Done, error) bool) {
+			for i := range changes[r][skip:] {
+				if *read++; !yield(&changes[r][skip+i], nil) {
+					return
+				}
+			}
+		}
+	}
+	return s, read
+}
+
+func TestAPageOfAllChangesReadsOnlyWhatItLists(t *testing.T) {
+	s, read := inParts(largeServer(2000, "x"))
+	handler := s.Handler()
+	var out Changes
+	for _, test := range []struct {
+		query string
+		most  int
+	}{
+		{"", maxRows + 1}, {"cursor=run-1~1700", maxRows + 1}, {"cursor=run-1~1999", 1}, {"q=u-0199", 2000},
+	} {
+		*read = 0
+		if code := getJSON(t, handler, "/api/v1/provisioners/p-000/changes?"+test.query, &out); code != 200 ||
+			len(out.Changes) == 0 || *read > test.most {
+			t.Errorf("%q: status %d, %d changes on the page, %d changes read; want at most %d", test.query, code,
+				len(out.Changes), *read, test.most)
+		}
+	}
+}
+
+func TestChangesThatCannotBeReadAreAnError(t *testing.T) {
+	s, _ := inParts(largeServer(2000, "x"))
+	s.Changes = func(context.Context, *reconcile.Report, int) iter.Seq2[*reconcile.Done, error] {
+		return func(yield func(*reconcile.Done, error) bool) { yield(nil, errors.New("a part is missing")) }
+	}
+	var out failure
+	code := getJSON(t, s.Handler(), "/api/v1/provisioners/p-000/changes", &out)
+	if code != 503 || !strings.Contains(out.Error, "cannot be read from the audit branch: a part is missing") {
+		t.Errorf("%d, %q", code, out.Error)
+	}
+}
+
 func TestThePagesOfChangesHaveEachChangeOnce(t *testing.T) {
-	for name, text := range map[string]string{"short texts": "x", "long texts": strings.Repeat("long ", 100)} {
-		s := largeServer(2000, text).Handler()
+	for name, text := range map[string]string{"short texts": "x", "long texts": strings.Repeat("long ", 100),
+		"in parts": "x"} {
+		server := largeServer(2000, text)
+		if name == "in parts" {
+			server, _ = inParts(server)
+		}
+		s := server.Handler()
 		seen, cursor := map[string]int{}, ""
 		for pages := 0; ; pages++ {
 			var out Changes
@@ -145,7 +207,9 @@ func TestThePagesOfChangesHaveEachChangeOnce(t *testing.T) {
 }
 
 func TestChangesAreSearched(t *testing.T) {
-	s := largeServer(2000, "x").Handler()
+	inMemory := largeServer(2000, "x").Handler()
+	server, _ := inParts(largeServer(2000, "x"))
+	handlers := []http.Handler{inMemory, server.Handler()}
 	for _, test := range []struct {
 		name, query string
 		code, total int
@@ -166,26 +230,30 @@ func TestChangesAreSearched(t *testing.T) {
 		{"a cursor beyond the end", "cursor=run-1~30000", 200, 2000, ""},
 		{"a cursor of nothing", "cursor=x", 410, 0, ""},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			var out Changes
-			code := getJSON(t, s, "/api/v1/provisioners/p-000/changes?"+test.query, &out)
-			first := ""
-			if len(out.Changes) > 0 {
-				first = out.Changes[0].Key
-			}
-			if code != test.code || out.Total != test.total || first != test.first {
-				t.Errorf("%d, %d changes from %q on; want %d, %d from %q on", code, out.Total, first, test.code,
-					test.total, test.first)
-			}
-			w := httptest.NewRecorder()
-			s.ServeHTTP(w, newRequest("GET", "/provisioners/p-000?"+test.query))
-			if w.Code != test.code || first != "" && !strings.Contains(w.Body.String(), first) {
-				t.Errorf("the page has the status %d", w.Code)
-			}
-		})
+		for n, s := range handlers {
+			name := test.name + []string{"", ", in parts"}[n]
+			t.Run(name, func(t *testing.T) {
+				var out Changes
+				code := getJSON(t, s, "/api/v1/provisioners/p-000/changes?"+test.query, &out)
+				first := ""
+				if len(out.Changes) > 0 {
+					first = out.Changes[0].Key
+				}
+				if code != test.code || out.Total != test.total || first != test.first {
+					t.Errorf("%d, %d changes from %q on; want %d, %d from %q on", code, out.Total, first, test.code,
+						test.total, test.first)
+				}
+				w := httptest.NewRecorder()
+				s.ServeHTTP(w, newRequest("GET", "/provisioners/p-000?"+test.query))
+				if w.Code != test.code || first != "" && !strings.Contains(w.Body.String(), first) {
+					t.Errorf("the page has the status %d", w.Code)
+				}
+			})
+		}
 	}
 	var failed failure
-	if code := getJSON(t, s, "/api/v1/provisioners/unknown/changes", &failed); code != 404 || failed.Error == "" {
+	code := getJSON(t, inMemory, "/api/v1/provisioners/unknown/changes", &failed)
+	if code != 404 || failed.Error == "" {
 		t.Errorf("an unknown provisioner: %d %+v", code, failed)
 	}
 }

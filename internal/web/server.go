@@ -3,9 +3,11 @@
 package web
 
 import (
+	"context"
 	"embed"
 	"fmt"
 	"html/template"
+	"iter"
 	"maps"
 	"net/http"
 	"slices"
@@ -19,12 +21,15 @@ import (
 	"github.com/seed-d64a251c/roster/internal/operation"
 	"github.com/seed-d64a251c/roster/internal/output"
 	"github.com/seed-d64a251c/roster/internal/webauth"
+	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/reconcile/render"
 )
 
 // Server serves the state of a daemon.
 type Server struct {
 	State func() daemon.State
+	// Changes yields the changes of a report with parts, without the first skip.
+	Changes func(ctx context.Context, r *reconcile.Report, skip int) iter.Seq2[*reconcile.Done, error]
 	// Explain, if set, serves explanations.
 	Explain Explainer
 	// Webhooks, if set, serves /webhooks/. It must authenticate requests.
@@ -48,6 +53,7 @@ type Server struct {
 	Access Access
 
 	streams    chan struct{} // has an element for each caller who follows the operations
+	reading    chan struct{} // has an element for each page of changes that is read from parts
 	explaining chan struct{} // has an element for each explanation that is being made
 }
 
@@ -58,6 +64,7 @@ func (s *Server) Handler() http.Handler {
 	for _, c := range s.Metrics {
 		registry.MustRegister(c)
 	}
+	s.reading = make(chan struct{}, maxReadings)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", s.ready)

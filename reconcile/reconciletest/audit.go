@@ -101,6 +101,13 @@ func (m *Audit) SearchReports(
 	return nil, fs.ErrNotExist
 }
 
+// SearchManifests is SearchReports: the reports in memory have no parts.
+func (m *Audit) SearchManifests(
+	ctx context.Context, provisioner string, match func(*reconcile.Report) (bool, error),
+) (*reconcile.Report, error) {
+	return m.SearchReports(ctx, provisioner, match)
+}
+
 // Provenance searches the committed reports.
 func (m *Audit) Provenance(
 	_ context.Context, provisioners []string, q reconcile.ProvenanceQuery,

@@ -44,7 +44,10 @@ type HeldSet struct {
 // HeldSets returns the groups of held changes of a report that an approval can release. If there
 // are several, the last one has all of these changes.
 func HeldSets(r *reconcile.Report) []HeldSet {
-	groups := heldPart{groups: r.HeldGroups}.printed(r.Changes)
+	groups := r.HeldGroups
+	if len(r.Parts) == 0 {
+		groups = heldPart{groups: groups}.printed(r.Changes)
+	}
 	var out []HeldSet
 	all := HeldSet{Title: allHeld, Digest: r.HeldDigest, Approve: approveCommand(r.HeldDigest), Gates: []string{}}
 	for _, g := range groups {

@@ -73,6 +73,12 @@ type conclusion struct {
 	auditRelease *reconcile.Approved
 }
 
+// publishTime is how long publishing a report may take. A million changes take half a minute of
+// processor time to encode, compress and commit, and the processor may be busy.
+func publishTime(changes int) time.Duration {
+	return time.Minute + time.Duration(changes)*300*time.Microsecond
+}
+
 // conclude publishes a report with the ledger and the status that follow from it, and stores what
 // is known of the directory. It returns the report as published, even if publishing fails.
 func (r *Runner) conclude(ctx context.Context, s runState, c conclusion) (*reconcile.Report, reconcile.Receipt, error) {
@@ -85,7 +91,7 @@ func (r *Runner) conclude(ctx context.Context, s runState, c conclusion) (*recon
 	published.Changes, published.Facts = c.redactor.Results(c.report.Changes), c.redactor.Facts(c.report.Facts)
 	published.Summarize()
 	// A run that was told to stop must still publish its report.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), publishTime(len(c.report.Changes)))
 	defer cancel()
 	record := reconcile.RunRecord{
 		Report: &published, Ledger: c.ledger, Status: status, Verified: verifiedEntries(c.plan),
