@@ -42,11 +42,11 @@ type warner struct {
 }
 
 func (w *warner) provisioner(p *Provisioner, path string) {
-	w.checkEnd(p.TokenExpires, 90, p.Pos, tree.TokenExpiring, path+".tokenExpires",
+	w.checkEnd(p.TokenExpires, 90, p.TokenExpiresPos, tree.TokenExpiring, path+".tokenExpires",
 		fmt.Sprintf("the token of provisioner %q", p.Key))
 	if p.TokenExpires != nil && p.TokenExpires.Start.After(w.now.AddDate(1, 0, 1)) {
 		message := fmt.Sprintf("the token of provisioner %q is declared to expire more than a year from now", p.Key)
-		w.warn(p.Pos, tree.TokenExpiring, path+".tokenExpires", message, p.TokenExpires)
+		w.warn(p.TokenExpiresPos, tree.TokenExpiring, path+".tokenExpires", message, p.TokenExpires)
 	}
 	if p.Review.Required {
 		message := fmt.Sprintf("provisioner %q requires reviews; without a forge, its intended changes are held", p.Key)

@@ -32,7 +32,7 @@ func (c *cli) setFromEnvironment(flags *pflag.FlagSet) error {
 		name := envName(f)
 		if v, found := c.env(name); found && v != "" {
 			if err := f.Value.Set(v); err != nil {
-				failed = usageErrorf("environment variable %s: invalid value %q for --%s: %w", name, v, f.Name, err)
+				failed = usageErrorf("environment variable %s for --%s: %w", name, f.Name, valueError(f, v, err))
 			}
 			f.Changed = true
 		}

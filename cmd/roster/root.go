@@ -39,7 +39,7 @@ Exit codes: 0 in sync or done, 1 error, 2 changes pending, 3 held, 4 partial, 64
 	root.SetErr(c.stderr)
 	root.SetIn(c.stdin)
 	root.SetUsageFunc(c.printUsage)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return app.UsageError{Err: err} })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return app.UsageError{Err: flagError(err)} })
 	c.addGlobalFlags(root.PersistentFlags())
 	root.AddCommand(c.initCommand(), c.checkCommand(), c.planCommand(), c.applyCommand(), c.serveCommand(),
 		c.demoCommand(), c.simulateCommand(), c.testCommand(), c.authorizeCommand(), c.showCommand(),

@@ -14,6 +14,7 @@ import (
 	"github.com/seed-d64a251c/roster/internal/daemon"
 	"github.com/seed-d64a251c/roster/internal/explainindex"
 	"github.com/seed-d64a251c/roster/internal/gitrepo"
+	"github.com/seed-d64a251c/roster/internal/notexist"
 	"github.com/seed-d64a251c/roster/internal/web"
 	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/reconcile/explain"
@@ -99,7 +100,7 @@ func (w *Workspace) explainNewest(d *daemon.Daemon) web.Explainer {
 	return func(ctx context.Context, kind, name, provisioner string) ([]*explain.Explanation, error) {
 		valid := d.State().ValidCommit
 		if valid.ID == "" {
-			return nil, fmt.Errorf("no commit is valid yet: %w", fs.ErrNotExist)
+			return nil, notexist.Errorf("no commit is valid yet")
 		}
 		decls, err := w.source.Declarations(ctx, valid.ID)
 		if err != nil {
@@ -108,7 +109,7 @@ func (w *Workspace) explainNewest(d *daemon.Daemon) web.Explainer {
 		keys := slices.Sorted(maps.Keys(decls.Provisioners))
 		if provisioner != "" {
 			if decls.Provisioners[provisioner] == nil {
-				return nil, fmt.Errorf("%w: %w", unknownProvisioner(provisioner, decls), fs.ErrNotExist)
+				return nil, notexist.Errorf("%w", unknownProvisioner(provisioner, decls))
 			}
 			keys = []string{provisioner}
 		}
@@ -381,7 +382,7 @@ func (e *explainer) findFormer(
 		}
 		return s, nil
 	}
-	return s, &notFoundError{unknown, search.extent()}
+	return s, notexist.Errorf("%w; %s", unknown, search.extent())
 }
 
 // inputOf returns what an explanation for a provisioner is made from, and its notes.

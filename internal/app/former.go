@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io/fs"
 	"path"
 	"strings"
 	"time"
@@ -159,13 +158,3 @@ func (f *formerSearch) extent() string {
 	return fmt.Sprintf("the history was searched back to commit %s of %s", f.oldest.Short(),
 		f.oldest.Time.Format(time.DateOnly))
 }
-
-// notFoundError adds the extent of a search to the error for a word that names nothing.
-type notFoundError struct {
-	err    error
-	extent string
-}
-
-func (e *notFoundError) Error() string        { return e.err.Error() + "; " + e.extent }
-func (e *notFoundError) Unwrap() error        { return e.err }
-func (e *notFoundError) Is(target error) bool { return target == fs.ErrNotExist }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"maps"
 	"path"
@@ -12,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/seed-d64a251c/roster/internal/gitrepo"
+	"github.com/seed-d64a251c/roster/internal/notexist"
 	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/schema"
 )
@@ -25,8 +25,7 @@ func (s *Source) FirstParents(ctx context.Context, from, to string) ([]reconcile
 			if from == "" {
 				break
 			}
-			return nil, fmt.Errorf("commit %.7s is not one of the last %d on the branch: %w", from, len(out),
-				fs.ErrNotExist)
+			return nil, notexist.Errorf("commit %.7s is not one of the last %d on the branch", from, len(out))
 		}
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
@@ -37,7 +36,7 @@ func (s *Source) FirstParents(ctx context.Context, from, to string) ([]reconcile
 		}
 		out = append(out, c)
 		if parent == "" && from != "" {
-			return nil, fmt.Errorf("commit %.7s is not on the branch: %w", from, fs.ErrNotExist)
+			return nil, notexist.Errorf("commit %.7s is not on the branch", from)
 		}
 		at = parent
 	}

@@ -3,12 +3,12 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/seed-d64a251c/roster/internal/notexist"
 	"github.com/seed-d64a251c/roster/internal/web"
 	"github.com/seed-d64a251c/roster/samlmeta"
 )
@@ -68,7 +68,7 @@ func (c *metadataCache) render(
 	}
 	idp, err := identityProvider(decls, key.app)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", fs.ErrNotExist, err)
+		return nil, notexist.Errorf("%w", err)
 	}
 	domain := ""
 	for _, d := range idp.Domains {
@@ -77,7 +77,7 @@ func (c *metadataCache) render(
 		}
 	}
 	if domain == "" {
-		return nil, fmt.Errorf("%w: app %q has no domain %q", fs.ErrNotExist, key.app, key.domain)
+		return nil, notexist.Errorf("app %q has no domain %q", key.app, key.domain)
 	}
 	tree, err := c.source.tree(commit)
 	if err != nil {

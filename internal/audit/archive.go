@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/seed-d64a251c/roster/internal/notexist"
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
@@ -118,7 +119,7 @@ func (r *Recorder) searchReports(
 		return nil, err
 	}
 	if a.trust.Broken() {
-		return nil, fmt.Errorf("%s: %w", a.trust.Reason, fs.ErrNotExist)
+		return nil, notexist.Errorf("%s", a.trust.Reason)
 	}
 	for l, err := range Chain(b.files, provisioner) {
 		switch {
@@ -127,7 +128,7 @@ func (r *Recorder) searchReports(
 		case ctx.Err() != nil:
 			return nil, context.Cause(ctx)
 		case l.Problem != "":
-			return nil, fmt.Errorf("%s names %s, but %s: %w", l.NamedBy, l.Path, l.Problem, fs.ErrNotExist)
+			return nil, notexist.Errorf("%s names %s, but %s", l.NamedBy, l.Path, l.Problem)
 		}
 		if ok, err := match(l.Report); err != nil {
 			return nil, err
@@ -135,7 +136,7 @@ func (r *Recorder) searchReports(
 			return read(b.files, l)
 		}
 	}
-	return nil, fmt.Errorf("no report in the chain matches: %w", fs.ErrNotExist)
+	return nil, notexist.Errorf("no report in the chain matches")
 }
 
 // NewestReport returns the newest report of a provisioner with all of its parts, and the status
@@ -163,7 +164,7 @@ func (r *Recorder) NewestReport(
 func readWholeReport(files fs.FS, l *ChainLink) (*reconcile.Report, error) {
 	report, err := ReadReport(files, l.Path)
 	if malformed(err) {
-		return nil, fmt.Errorf("%w: %w", err, fs.ErrNotExist)
+		return nil, notexist.Errorf("%w", err)
 	}
 	return report, err
 }

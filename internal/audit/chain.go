@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/seed-d64a251c/roster/internal/notexist"
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
@@ -36,7 +37,7 @@ func Chain(files fs.FS, provisioner string) iter.Seq2[*ChainLink, error] {
 		}
 		status, err := readStatus(files, provisioner)
 		if err == nil && status == nil {
-			err = fmt.Errorf("provisioner %q has no reports: %w", provisioner, fs.ErrNotExist)
+			err = notexist.Errorf("provisioner %q has no reports", provisioner)
 		}
 		if err != nil {
 			yield(nil, err)

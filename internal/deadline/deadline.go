@@ -87,7 +87,7 @@ func Declared(d *schema.Declarations) []Deadline {
 	for key, p := range d.Provisioners {
 		path := fmt.Sprintf("provisioners.%q", key)
 		if p.TokenExpires != nil {
-			add(Token, p.TokenExpires, fmt.Sprintf("provisioner %q", key), key, p.Pos, path+".tokenExpires",
+			add(Token, p.TokenExpires, fmt.Sprintf("provisioner %q", key), key, p.TokenExpiresPos, path+".tokenExpires",
 				"AWS rejects every call, so no user is added, changed or removed: "+
 					"create a second token in the AWS console and update tokenExpires")
 		}

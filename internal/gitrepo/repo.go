@@ -46,6 +46,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/format/config"
 
 	"github.com/seed-d64a251c/roster/internal/gitobject"
+	"github.com/seed-d64a251c/roster/internal/notexist"
 )
 
 // A Repo is one repository. Its methods may be called concurrently.
@@ -106,8 +107,8 @@ func open(dir string) (*Repo, error) {
 			return openAt(gitDir, at, dir)
 		}
 		if filepath.Dir(at) == at {
-			return nil, fmt.Errorf("neither this folder nor a parent is a Git repository "+
-				"(create one with `roster init` or `git init`): %w", fs.ErrNotExist)
+			return nil, notexist.Errorf("neither this folder nor a parent is a Git repository " +
+				"(create one with `roster init` or `git init`)")
 		}
 	}
 }

@@ -41,8 +41,8 @@ var rules = []rule{
 		packages:  []string{"./internal/gitrepo"},
 		forbidden: []string{"./..."},
 		allowed: []string{
-			"./internal/atomicfile", "./internal/filelock", "./internal/gitobject", "./internal/privatedir",
-			"./internal/secret/scrub",
+			"./internal/atomicfile", "./internal/filelock", "./internal/gitobject", "./internal/notexist",
+			"./internal/privatedir", "./internal/secret/scrub",
 		},
 		reason: "gitrepo reads and writes repositories; it does not depend on what the files declare",
 	},
@@ -232,7 +232,8 @@ var rules = []rule{
 	{
 		packages:  []string{"./internal/audit"},
 		forbidden: []string{"./..."},
-		allowed: []string{"./internal/atomicfile", "./internal/filelock", "./internal/output", "./internal/privatedir",
+		allowed: []string{"./internal/atomicfile", "./internal/filelock", "./internal/notexist",
+			"./internal/output", "./internal/privatedir",
 			"./reconcile"},
 		reason: "audit stores the records of reconcile; it reads no declarations and calls no directory",
 	},
@@ -321,6 +322,17 @@ var rules = []rule{
 		packages:  []string{"./internal/filelock"},
 		forbidden: []string{"./..."},
 		reason:    "filelock does not know what a lock protects",
+	},
+	{
+		packages:  []string{"./internal/notexist"},
+		forbidden: []string{"./...", "others"},
+		reason:    "notexist does not know what is absent",
+	},
+	{
+		packages:  []string{"./internal/explainindex"},
+		forbidden: []string{"./..."},
+		allowed:   []string{"./reconcile", "./reconcile/explain", "./schema"},
+		reason:    "explainindex encodes facts; it does not know where a file is, nor who asks",
 	},
 	{
 		packages:  []string{"./internal/atomicfile"},

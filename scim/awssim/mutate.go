@@ -112,7 +112,7 @@ func resolveMembers(d *directory, g Group) ([]string, error) {
 			}
 		}
 		if id == "" {
-			return nil, fmt.Errorf("member %s of group %s: %w", name, g.DisplayName, fs.ErrNotExist)
+			return nil, &absentError{fmt.Sprintf("member %s of group %s", name, g.DisplayName)}
 		}
 		ids = append(ids, id)
 	}
@@ -146,11 +146,11 @@ func (s *Server) RemoveMember(groupID string, userIDs ...string) error {
 
 func (s *Server) changeMembers(d *directory, kind changeKind, groupID string, userIDs []string) error {
 	if d.groups[groupID] == nil {
-		return fmt.Errorf("group %s: %w", groupID, fs.ErrNotExist)
+		return &absentError{"group " + groupID}
 	}
 	for _, id := range userIDs {
 		if d.users[id] == nil {
-			return fmt.Errorf("user %s: %w", id, fs.ErrNotExist)
+			return &absentError{"user " + id}
 		}
 	}
 	return s.commit(change{kind: kind, id: groupID, at: s.clock.now(), members: userIDs})

@@ -158,32 +158,39 @@ func eachOption(v reflect.Value, prefix string, f func(string, reflect.Value)) {
 	}
 }
 
+// setValue sets an option from text. The error says what would be right.
 func setValue(v reflect.Value, text string) error {
+	want := func(what string, err error) error {
+		if err == nil {
+			return nil
+		}
+		return fmt.Errorf("invalid value %q; want %s", text, what)
+	}
 	if v.Type() == reflect.TypeFor[time.Duration]() {
 		d, err := time.ParseDuration(text)
 		if err == nil && d < 0 {
-			err = fmt.Errorf("%s is negative", text)
+			return fmt.Errorf("%s is negative", text)
 		}
 		v.SetInt(int64(d))
-		return err
+		return want("a number with a unit, such as 30s, 5m or 2h", err)
 	}
 	switch v.Kind() {
 	case reflect.Bool:
 		b, err := strconv.ParseBool(text)
 		v.SetBool(b)
-		return err
+		return want("true or false", err)
 	case reflect.Int:
 		n, err := strconv.ParseUint(text, 10, 31)
 		v.SetInt(int64(n))
-		return err
+		return want("a whole number", err)
 	case reflect.Uint64:
 		n, err := strconv.ParseUint(text, 10, 64)
 		v.SetUint(n)
-		return err
+		return want("a whole number", err)
 	case reflect.Float64:
 		n, err := strconv.ParseFloat(text, 64)
 		v.SetFloat(n)
-		return err
+		return want("a number", err)
 	case reflect.String:
 		v.SetString(text)
 		return nil

@@ -117,7 +117,7 @@ func (ts *tokenStore) delete(id string) error {
 	n := len(ts.list)
 	ts.list = slices.DeleteFunc(ts.list, func(t Token) bool { return t.ID == id })
 	if len(ts.list) == n {
-		return fmt.Errorf("delete token %s: %w", id, fs.ErrNotExist)
+		return &absentError{"token " + id}
 	}
 	return nil
 }

@@ -90,9 +90,10 @@ func (b *Binder) Provisioner(key string, at tree.Pos, n *tree.Node) *Provisioner
 		Groups: groups.Strings(), GroupsPos: at, AllUsers: groups == nil, PushGroups: n.Child("pushGroups").Bool(),
 		Endpoint: endpoint.Str(), EndpointPos: endpoint.PosOr(at),
 		Auth: b.auth(n.Child("auth")), TokenExpires: b.date(n.Child("tokenExpires")),
-		Schedule: n.Child("schedule").Str(),
-		Timezone: b.Timezone(n.Child("timezone"), tree.JoinPath("provisioners", key)+".timezone", b.zone),
-		Windows:  map[string]*Window{},
+		TokenExpiresPos: n.Child("tokenExpires").PosOr(at),
+		Schedule:        n.Child("schedule").Str(),
+		Timezone:        b.Timezone(n.Child("timezone"), tree.JoinPath("provisioners", key)+".timezone", b.zone),
+		Windows:         map[string]*Window{},
 		Deprovision: Deprovision{
 			Mode:            n.Find("deprovision", "mode").Str(),
 			DeleteAfterDays: n.Find("deprovision", "deleteAfterDays").Int(),

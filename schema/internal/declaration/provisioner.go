@@ -24,19 +24,21 @@ type Provisioner struct {
 	Auth        Auth
 	// TokenExpires is the declared expiry of the SCIM token. AWS tokens are valid for a year.
 	TokenExpires *Date
-	Schedule     string
-	Timezone     *time.Location // never nil
-	Windows      map[string]*Window
-	Paused       *Pause
-	Deprovision  Deprovision
-	Adopt        string // "never", "match", "take-over"
-	Limits       map[string]*Limit
-	Review       Review
-	Protect      Protect
-	FullRead     string
-	DriftBound   time.Duration
-	Rate         Rate
-	Previously   []string
+	// TokenExpiresPos is the position of TokenExpires, or of the provisioner without one.
+	TokenExpiresPos tree.Pos
+	Schedule        string
+	Timezone        *time.Location // never nil
+	Windows         map[string]*Window
+	Paused          *Pause
+	Deprovision     Deprovision
+	Adopt           string // "never", "match", "take-over"
+	Limits          map[string]*Limit
+	Review          Review
+	Protect         Protect
+	FullRead        string
+	DriftBound      time.Duration
+	Rate            Rate
+	Previously      []string
 }
 
 // Auth is the authentication of a provisioner. Exactly one field is set.
