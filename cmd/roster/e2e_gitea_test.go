@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -81,6 +82,7 @@ func startGitea(t *testing.T, users ...string) *gitea {
 	}
 	var log bytes.Buffer
 	server := exec.Command(binary, "web", "--config", g.config)
+	server.Env = g.serverEnv()
 	server.Stdout, server.Stderr = &log, &log
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
@@ -107,11 +109,21 @@ func startGitea(t *testing.T, users ...string) *gitea {
 	return g
 }
 
+// serverEnv is the environment of Gitea, with a home of its own and without the configuration of
+// git of the tests: Gitea writes the global configuration. TestMain makes that /dev/null, and git
+// would replace the device by a file if root runs the tests.
+func (g *gitea) serverEnv() []string {
+	out := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GIT_CONFIG") })
+	return append(out, "HOME="+filepath.Dir(g.config))
+}
+
 func (g *gitea) admin(args ...string) string {
 	g.t.Helper()
-	out, err := exec.Command(g.binary, append(args, "--config", g.config)...).CombinedOutput()
+	cmd := exec.Command(g.binary, append(args, "--config", g.config)...)
+	cmd.Env = g.serverEnv()
+	out, err := cmd.CombinedOutput()
 	if err != nil {
-		g.t.Fatalf("gitea %v: %v\n%s", args[:2], err, out)
+		g.t.Fatalf("gitea %v: %v\n%s", args, err, out)
 	}
 	return string(out)
 }
