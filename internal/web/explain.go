@@ -60,7 +60,7 @@ func (s *Server) explanationsFor(r *http.Request, kind, key string, budget int) 
 	return out, http.StatusOK
 }
 
-// An explanation computes the desired state of all users, so only few of them are made at a time.
+// An explanation may compute the desired state of all users, so only few of them are made at a time.
 // The others wait, but not longer than a response may take.
 const (
 	maxExplanations = 2

@@ -148,9 +148,14 @@ func planFacts(p *reconcile.Plan) string {
 		schema.Count(p.Counts.ObservedUsers, "user"), schema.Count(p.Counts.ObservedGroups, "group"), unmanagedFacts(p))
 }
 
-// unmanagedFacts counts the unmanaged objects and names the first of them.
+// unmanagedFacts counts the unmanaged objects and names the first of them. It also counts those that
+// equal what is declared: no change of the plan mentions them.
 func unmanagedFacts(p *reconcile.Plan) string {
 	s := fmt.Sprintf("%d unmanaged", p.Counts.Unmanaged)
+	if n := p.Counts.Adoptable; n > 0 {
+		s = fmt.Sprintf("%d of the declared users and groups are in AWS as declared, but roster does not manage them "+
+			"(adopt: \"match\" would take them over); ", n) + s
+	}
 	if len(p.Unmanaged) == 0 {
 		return s
 	}
