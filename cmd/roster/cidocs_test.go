@@ -113,8 +113,8 @@ func makePullRequests(t *testing.T, command commandFunc, origin string) {
 	}
 }
 
-// TestJobsOfOtherHosts runs the jobs of docs/ci for hosts whose API roster does not use. The tool of
-// the host is a program that records how it was called.
+// TestJobsOfOtherHosts runs the jobs of docs/ci for hosts whose API roster does not use. The tool
+// of the host is a program that records how it was called.
 func TestJobsOfOtherHosts(t *testing.T) {
 	home, origin, bin := t.TempDir(), filepath.Join(t.TempDir(), "origin"), t.TempDir()
 	record := filepath.Join(home, "record")
