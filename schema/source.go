@@ -1,6 +1,9 @@
 package schema
 
-import "github.com/seed-d64a251c/roster/schema/internal/source"
+import (
+	"github.com/seed-d64a251c/roster/schema/internal/source"
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
+)
 
 // Limits bound the cost of the files of one configuration. A field that is 0 has the standard
 // value.
@@ -18,6 +21,15 @@ type ContentError = source.ContentError
 // has instead: a submodule, a pointer of Git LFS, an entry with an impossible name. The error is an
 // fs.ErrInvalid. Another attempt does not help.
 func Unreadable(name string, err error) Problem { return source.Unreadable(name, err) }
+
+// IsDeclarationFile reports whether Load would read a file with this name.
+func IsDeclarationFile(name string) bool { return source.IsDeclarationFile(name) }
+
+// IgnoredByGit returns the warning for a file that Load would read, but that no commit has.
+func IgnoredByGit(name string) Problem {
+	return tree.IgnoredFile.Problem(tree.Pos{File: name}, "", "Git ignores this file, so a commit does not have it").
+		WithAdvice("remove the pattern from .gitignore, or remove the file")
+}
 
 // PlainText returns the UTF-8 text of a file without its byte-order mark. For any other encoding it
 // returns what the file has instead, such as "the file is UTF-16, not UTF-8".

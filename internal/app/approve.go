@@ -139,7 +139,7 @@ func (w *Workspace) commitApprovals(ctx context.Context, file string, before, af
 		}
 		return atomicfile.WriteBytes(file, 0o644, before)
 	}
-	if _, err := w.settings.loadTree(ctx, newWorkingTree(w.config.folder())); err != nil {
+	if _, err := w.settings.loadWorkingTree(ctx, w.config.folder()); err != nil {
 		return nil, errors.Join(err, restore())
 	}
 	name := path.Join(w.source.path, approvalsFile)

@@ -103,7 +103,13 @@ func readDeclarations(ctx context.Context, s Settings, r RepositoryConfig) (*sch
 	} else if !info.IsDir() {
 		return nil, nil, fmt.Errorf("read declarations: %s is not a folder", dir)
 	}
-	tree := newWorkingTree(dir)
+	tree, err := newCommittableTree(ctx, dir)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read declarations: %w", err)
+	}
 	decls, err := s.loadFiles(ctx, tree)
+	if decls != nil {
+		decls.Warnings = append(decls.Warnings, tree.ignoredWarnings()...)
+	}
 	return decls, tree, err
 }

@@ -114,7 +114,7 @@ func (w *Workspace) openDir(ctx context.Context, apply bool) error {
 	}
 	if len(changed) > 0 {
 		w.dirty = true
-		if w.declarations, err = w.settings.loadTree(ctx, newWorkingTree(w.config.folder())); err != nil {
+		if w.declarations, err = w.settings.loadWorkingTree(ctx, w.config.folder()); err != nil {
 			return err
 		}
 	}

@@ -30,7 +30,7 @@ func (s *Suggestions) declarations(ctx context.Context) *schema.Declarations {
 	if s.Repository.URL != "" {
 		return &schema.Declarations{} // a completion sends no requests
 	}
-	decls, err := s.Settings.loadTree(ctx, newWorkingTree(s.Repository.folder()))
+	decls, err := s.Settings.loadWorkingTree(ctx, s.Repository.folder())
 	if err == nil {
 		return decls
 	}

@@ -1,9 +1,14 @@
 package app
 
 import (
+	"context"
+	"fmt"
 	"io/fs"
+	"maps"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/seed-d64a251c/roster/internal/gitrepo"
@@ -12,30 +17,105 @@ import (
 
 // workingTree is a folder on disk as the file system of declarations. It follows no symbolic link:
 // a link may lead out of the folder, and a commit does not have what it leads to.
+//
+// It does not have the files that Git ignores either.
 type workingTree struct {
 	dir   string
 	files fs.FS
+	// ignored are the files and folders that Git ignores.
+	ignored map[string]bool
 }
 
-var _ fs.StatFS = workingTree{}
+var (
+	_ fs.StatFS    = workingTree{}
+	_ fs.ReadDirFS = workingTree{}
+)
 
-func newWorkingTree(dir string) workingTree { return workingTree{dir, os.DirFS(dir)} }
+func newWorkingTree(dir string) workingTree { return workingTree{dir: dir, files: os.DirFS(dir)} }
+
+// newCommittableTree returns the files of a folder that a commit would have.
+func newCommittableTree(ctx context.Context, dir string) (workingTree, error) {
+	list, err := gitrepo.IgnoredBelow(ctx, dir)
+	if err != nil {
+		return workingTree{}, err
+	}
+	w := newWorkingTree(dir)
+	w.ignored = make(map[string]bool, len(list))
+	for _, name := range list {
+		w.ignored[strings.TrimSuffix(name, "/")] = true
+	}
+	return w, nil
+}
+
+// loadWorkingTree loads the declarations of a folder as a commit would have them.
+func (s *Settings) loadWorkingTree(ctx context.Context, dir string) (*schema.Declarations, error) {
+	tree, err := newCommittableTree(ctx, dir)
+	if err != nil {
+		return nil, fmt.Errorf("read declarations: %w", err)
+	}
+	return s.loadTree(ctx, tree)
+}
+
+// isIgnored reports whether Git ignores a file or a folder around it.
+func (w workingTree) isIgnored(name string) bool {
+	for ; name != "." && len(w.ignored) > 0; name = path.Dir(name) {
+		if w.ignored[name] {
+			return true
+		}
+	}
+	return false
+}
+
+// ignoredWarnings warns of the declarations that Git ignores.
+func (w workingTree) ignoredWarnings() (out schema.Problems) {
+	for _, name := range slices.Sorted(maps.Keys(w.ignored)) {
+		if schema.IsDeclarationFile(name) {
+			out = append(out, schema.IgnoredByGit(name))
+		}
+	}
+	return out
+}
+
+// ReadDir lists a folder without the files that Git ignores.
+func (w workingTree) ReadDir(name string) ([]fs.DirEntry, error) {
+	if err := w.refuse("open", name); err != nil {
+		return nil, err
+	}
+	list, err := fs.ReadDir(w.files, name)
+	return slices.DeleteFunc(list, func(e fs.DirEntry) bool { return w.isIgnored(path.Join(name, e.Name())) }), err
+}
 
 // Open opens a file or folder.
 func (w workingTree) Open(name string) (fs.File, error) {
-	if err := w.refuseLinks("open", name); err != nil {
+	if err := w.refuse("open", name); err != nil {
 		return nil, err
 	}
-	if name != "." && w.isSubmodule(name) {
-		return nil, &fs.PathError{Op: "open", Path: name, Err: gitrepo.ErrSubmodule}
-	}
 	return w.files.Open(name)
+}
+
+// refuse returns an error for what a commit does not have.
+func (w workingTree) refuse(op, name string) error {
+	if err := w.refuseLinks(op, name); err != nil {
+		return err
+	}
+	switch {
+	case name == ".":
+		return nil
+	case w.isIgnored(name):
+		return &fs.PathError{Op: op, Path: name, Err: fs.ErrNotExist}
+	case w.isSubmodule(name):
+		return &fs.PathError{Op: op, Path: name, Err: gitrepo.ErrSubmodule}
+	}
+	return nil
 }
 
 // Stat describes a file or folder.
 func (w workingTree) Stat(name string) (fs.FileInfo, error) {
 	if err := w.refuseLinks("stat", name); err != nil {
 		return nil, err
+	}
+	if w.isIgnored(name) {
+		return nil, &fs.PathError{Op: "stat", Path: name, Err: fs.ErrNotExist}
 	}
 	return fs.Stat(w.files, name)
 }

@@ -3,8 +3,11 @@ package app
 import (
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -95,5 +98,64 @@ func TestAWorkingTreeDoesNotReadSubmodules(t *testing.T) {
 			!strings.Contains(p.Message, "is a Git submodule") {
 			t.Errorf("problem %d is %v, want one at %s", i, p, name)
 		}
+	}
+}
+
+// TestACheckOfTheWorkingTreeIsThatOfTheCommit has files that Git ignores, and one that is
+// untracked.
+func TestACheckOfTheWorkingTreeIsThatOfTheCommit(t *testing.T) {
+	dir := t.TempDir()
+	run := func(args ...string) {
+		t.Helper()
+		if out, err := exec.Command("git", append([]string{"-C", dir}, args...)...).CombinedOutput(); err != nil {
+			t.Fatalf("git %v: %v\n%s", args, err, out)
+		}
+	}
+	run("init", "-q")
+	for name, text := range map[string]string{
+		"a.cue": "package roster\n", ".gitignore": "local.cue\n/users/secret/\n*.csv\nnode_modules/\n",
+		"local.cue":          "package roster\ngroups: local: displayName: \"Local\"\n",
+		"users/secret/x.cue": "package roster\ngroups: secret: displayName: \"Secret\"\n",
+		"groups/g.csv":       "key,displayName\ng,G\n", "groups/tracked.csv": "key,displayName\nt,T\n",
+		"groups/new.yaml": "n: {displayName: N}\n", "node_modules/m/m.txt": "x\n",
+	} {
+		at := filepath.Join(dir, filepath.FromSlash(name))
+		if err := errors.Join(os.MkdirAll(filepath.Dir(at), 0o755), os.WriteFile(at, []byte(text), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run("add", "--force", "groups/tracked.csv", "a.cue", ".gitignore")
+	for _, folder := range []string{"", "groups"} {
+		tree, err := newCommittableTree(t.Context(), filepath.Join(dir, folder))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if folder != "" {
+			if _, err := fs.Stat(tree, "g.csv"); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("an ignored file in a subfolder is there: %v", err)
+			}
+			continue
+		}
+		d, err := schema.Load(tree)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := slices.Sorted(maps.Keys(d.Groups)); !slices.Equal(got, []string{"n", "t"}) {
+			t.Errorf("the groups are %q; want those that are tracked or new", got)
+		}
+		var warned []string
+		for _, p := range tree.ignoredWarnings() {
+			warned = append(warned, p.Pos.File)
+		}
+		if !slices.Equal(warned, []string{"groups/g.csv", "local.cue", "users/secret"}) {
+			t.Errorf("the warnings are about %q", warned)
+		}
+		if _, err := fs.ReadFile(tree, "users/secret/x.cue"); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("a file in an ignored folder can be read: %v", err)
+		}
+	}
+	outside, err := newCommittableTree(t.Context(), t.TempDir())
+	if err != nil || len(outside.ignored) != 0 {
+		t.Errorf("a folder outside any repository has %v, %v", outside.ignored, err)
 	}
 }

@@ -33,6 +33,29 @@ func (r *Repo) Dirty(ctx context.Context) ([]string, error) {
 	return files, nil
 }
 
+// IgnoredBelow returns the files and folders below dir that Git ignores and that are not in the
+// repository: a commit will not have them. Paths are relative to dir with slashes; that of a folder
+// ends in one, and then its files are not listed. A folder outside any repository has none.
+func IgnoredBelow(ctx context.Context, dir string) ([]string, error) {
+	inside, err := git(ctx, dir, nil, "rev-parse", "--is-inside-work-tree")
+	if err != nil || strings.TrimSpace(string(inside)) != "true" {
+		return nil, nil // not a working copy, or no git program: then no file is known to be ignored
+	}
+	out, err := git(ctx, dir, nil, "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory")
+	if err != nil {
+		return nil, fmt.Errorf("find ignored files: %w", err)
+	}
+	list := strings.FieldsFunc(string(out), func(r rune) bool { return r == 0 })
+	slices.Sort(list)
+	var found []string
+	for i, name := range list { // Git also lists a folder in which all files are ignored
+		if i+1 == len(list) || !strings.HasSuffix(name, "/") || !strings.HasPrefix(list[i+1], name) {
+			found = append(found, name)
+		}
+	}
+	return found, nil
+}
+
 // Init creates a repository with a working copy in dir. The files of content are in one commit on
 // the branch main. If dir is not empty, the error is fs.ErrExist. If meta has no author, the author
 // is the user of the Git configuration, or roster. Init runs the git program, so the index and the

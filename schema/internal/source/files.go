@@ -220,6 +220,17 @@ func (s *Scanner) isInput(name, base string, d fs.DirEntry) bool {
 	return true
 }
 
+// IsDeclarationFile reports whether a file with this name has declarations, or a folder with this
+// name is users or groups, or below them.
+func IsDeclarationFile(name string) bool {
+	top, _, _ := strings.Cut(name, "/")
+	ext := strings.ToLower(path.Ext(name))
+	if strings.HasPrefix(path.Base(name), ".") {
+		return false
+	}
+	return ext == ".cue" || (top == "users" || top == "groups") && (ext == "" || dataExtensions[ext])
+}
+
 // dataExtensions are the extensions of data files.
 var dataExtensions = map[string]bool{".yaml": true, ".yml": true, ".json": true, ".jsonl": true, ".csv": true}
 

@@ -220,7 +220,8 @@ var (
 // The warnings.
 var (
 	IgnoredFile = Code{"W1001",
-		"A file below users/ or groups/ that roster does not read.",
+		"A file that roster does not read: one below users/ or groups/ with another extension, or one " +
+			"that Git ignores.",
 		"use one of the extensions .cue, .yaml, .yml, .json, .jsonl and .csv"}
 	OtherSchema = Code{"W1002",
 		"schema.cue was edited, or comes from another version of roster. roster uses its own copy.",
