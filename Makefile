@@ -128,7 +128,7 @@ $(GITEA):
 	dir=$(GITEA_MODULE) && cd "$$dir" && go build -tags "sqlite sqlite_unlock_notify" -o "$(CURDIR)/$@" .
 
 e2e-forge: $(GITEA)
-	ROSTER_GITEA="$(CURDIR)/$(GITEA)" ROSTER_GITEA_STATIC="$(GITEA_MODULE)" go test -tags e2e -count 1 -v -timeout 15m -run '^(TestPullRequestOnGitea|TestForgeConformanceOnGitea)$$' ./cmd/roster
+	ROSTER_GITEA="$(CURDIR)/$(GITEA)" ROSTER_GITEA_STATIC="$(GITEA_MODULE)" go test -tags e2e -count 1 -v -timeout 30m -run '^(TestPullRequestOnGitea|TestForgeConformanceOnGitea)$$' ./cmd/roster
 
 # Tests replicas that share provisioners by the Leases of a real kube-apiserver and etcd, which are
 # built from their Go modules. The first build takes about ten minutes of CPU time.
