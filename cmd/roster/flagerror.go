@@ -16,7 +16,8 @@ var flagTypes = map[string]string{
 	"float64":  "a number",
 }
 
-// flagError returns the error for the value of a flag, without the functions of Go that rejected it.
+// flagError returns the error for the value of a flag, without the functions of Go that rejected
+// it.
 func flagError(err error) error {
 	var invalid *pflag.InvalidValueError
 	if !errors.As(err, &invalid) {

@@ -60,8 +60,8 @@ func (s *Server) explanationsFor(r *http.Request, kind, key string, budget int) 
 	return out, http.StatusOK
 }
 
-// An explanation may compute the desired state of all users, so only few of them are made at a time.
-// The others wait, but not longer than a response may take.
+// An explanation may compute the desired state of all users, so only few of them are made at a
+// time. The others wait, but not longer than a response may take.
 const (
 	maxExplanations = 2
 	explanationWait = 20 * time.Second

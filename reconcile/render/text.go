@@ -148,8 +148,8 @@ func planFacts(p *reconcile.Plan) string {
 		schema.Count(p.Counts.ObservedUsers, "user"), schema.Count(p.Counts.ObservedGroups, "group"), unmanagedFacts(p))
 }
 
-// unmanagedFacts counts the unmanaged objects and names the first of them. It also counts those that
-// equal what is declared: no change of the plan mentions them.
+// unmanagedFacts counts the unmanaged objects and names the first of them. It also counts those
+// that equal what is declared: no change of the plan mentions them.
 func unmanagedFacts(p *reconcile.Plan) string {
 	s := fmt.Sprintf("%d unmanaged", p.Counts.Unmanaged)
 	if n := p.Counts.Adoptable; n > 0 {
