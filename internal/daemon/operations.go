@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 
 	"github.com/seed-d64a251c/roster/internal/eta"
+	"github.com/seed-d64a251c/roster/internal/notexist"
 	"github.com/seed-d64a251c/roster/internal/operation"
 	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/reconcile/run"
@@ -22,7 +22,7 @@ func (d *Daemon) Sync(provisioner, requestedBy string) (operation.Operation, err
 	w := d.workers[provisioner]
 	d.mu.Unlock()
 	if w == nil || !w.declared() {
-		return operation.Operation{}, fmt.Errorf("provisioner %q: %w", provisioner, fs.ErrNotExist)
+		return operation.Operation{}, notexist.Errorf("there is no provisioner %q", provisioner)
 	}
 	if role, holder := w.role(); role == Standby {
 		return operation.Operation{}, fmt.Errorf("%w: %s", ErrStandby, holder)
