@@ -63,6 +63,7 @@ func forgeCmd(ts *testscript.TestScript, neg bool, args []string) {
 	state, err := recorder.LoadState(ctx, provisioner)
 	ts.Check(err)
 	c := reconcile.Change{Kind: reconcile.CreateGroup, Key: key, Name: key}
+	state.Ledger = state.Ledger.Clone()
 	switch {
 	case args[3] == "none" && args[1] == "user":
 		delete(state.Ledger.Users, key)
