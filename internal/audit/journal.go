@@ -15,7 +15,8 @@ import (
 )
 
 // A journal is a file of lines, each a record with a checksum: first the intent, then the entries.
-// When append returns, its record is on disk.
+// When append returns, its record is on disk. When appendUnsynced returns, it is in the file: a
+// crash of the machine may lose it, a crash of the process does not.
 type journal struct {
 	name string
 	f    *os.File
@@ -26,14 +27,16 @@ type journal struct {
 	next *batch // the records of the next write
 
 	writing sync.Mutex // guards the file and the fields below
-	end     int64      // of the last line that is on disk
+	end     int64      // of the last line
+	synced  int64      // end of the last line that is on disk
 	broken  error      // permanent: the state of the file is unknown
 	lines   bytes.Buffer
 }
 
-// batch is the records that share a write and an fsync.
+// batch is the records that share a write, and an fsync if one of them needs it.
 type batch struct {
 	records []journalRecord
+	sync    bool
 	ended   bool
 	err     error
 }
@@ -81,10 +84,16 @@ func createJournal(name string, intent *reconcile.Intent, crash crashPoint) (*jo
 }
 
 // append returns when the record is on disk. Concurrent calls share an fsync.
-func (j *journal) append(r journalRecord) error {
+func (j *journal) append(r journalRecord) error { return j.add(r, true) }
+
+// appendUnsynced returns when the record is in the file. The next append brings it to disk.
+func (j *journal) appendUnsynced(r journalRecord) error { return j.add(r, false) }
+
+func (j *journal) add(r journalRecord, sync bool) error {
 	j.mu.Lock()
 	b := j.next
 	b.records = append(b.records, r)
+	b.sync = b.sync || sync
 	j.mu.Unlock()
 
 	j.writing.Lock()
@@ -93,21 +102,21 @@ func (j *journal) append(r journalRecord) error {
 		j.mu.Lock()
 		j.next = &batch{}
 		j.mu.Unlock()
-		b.err, b.ended = j.write(b.records), true
+		b.err, b.ended = j.write(b.records, b.sync), true
 	}
 	return b.err
 }
 
-// write appends records and syncs. If the write fails, it truncates the file to its previous
-// length, and a later write may succeed. If that fails too, or the fsync fails, the state of the
-// file is unknown and all later writes fail.
-func (j *journal) write(records []journalRecord) error {
+// write appends records, and syncs if sync is set. If the write fails, it truncates the file to
+// its previous length, and a later write may succeed. If that fails too, or the fsync fails, the
+// state of the file is unknown and all later writes fail.
+func (j *journal) write(records []journalRecord, sync bool) error {
 	if j.broken != nil {
 		return j.broken
 	}
 	j.lines.Reset()
 	for i := range records {
-		records[i].SyncedBytes = j.end
+		records[i].SyncedBytes = j.synced
 		if err := appendLine(&j.lines, &records[i]); err != nil {
 			return err
 		}
@@ -119,12 +128,16 @@ func (j *journal) write(records []journalRecord) error {
 		}
 		return err
 	}
+	j.end += int64(len(lines))
 	j.crash.at("journal written")
+	if !sync {
+		return nil
+	}
 	if err := j.f.Sync(); err != nil {
 		j.broken = fmt.Errorf("the state of journal %s is unknown: %w", j.name, err)
 		return j.broken
 	}
-	j.end += int64(len(lines))
+	j.synced = j.end
 	return nil
 }
 

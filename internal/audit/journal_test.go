@@ -396,6 +396,41 @@ func TestNothingIsJournaledAfterASyncFailed(t *testing.T) {
 	}
 }
 
+// The end of a write waits for no fsync. The next begin of a write brings it to disk, and each line
+// says what was on disk before.
+func TestTheEndOfAWriteIsSyncedWithTheNextBegin(t *testing.T) {
+	in := intentOf("run-1", 0)
+	j, err := createJournal(filepath.Join(t.TempDir(), "j.jsonl"), &in, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.close()
+	if err := j.append(entryOf("run-1", 1, false)); err != nil {
+		t.Fatal(err)
+	}
+	synced := j.synced
+	if err := j.appendUnsynced(entryOf("run-1", 1, true)); err != nil {
+		t.Fatal(err)
+	}
+	got, err := readJournal(j.name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Entries) != 2 || j.synced != synced {
+		t.Errorf("the file has %d entries, and %d bytes are synced; want 2 and %d", len(got.Entries), j.synced, synced)
+	}
+	if err := j.append(entryOf("run-1", 2, false)); err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(j.name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := bytes.Count(content, fmt.Appendf(nil, `{"syncedBytes":%d,`, synced)); n != 2 || j.synced != j.end {
+		t.Errorf("%d lines follow the synced ones, and %d of %d bytes are synced", n, j.synced, j.end)
+	}
+}
+
 func TestJournalContinuesAfterAFullDisk(t *testing.T) {
 	in := intentOf("run-1", 0)
 	j, err := createJournal(filepath.Join(t.TempDir(), "j.jsonl"), &in, nil)

@@ -176,7 +176,9 @@ func (r *Recorder) mayWrite(run *openRun) error {
 	return r.checkLeader(run.intent.Provisioner)
 }
 
-// EndWrite returns when the entry is on disk. It writes the entry even if the lease is lost.
+// EndWrite returns when the entry is in the journal. It writes the entry even if the lease is lost.
+// If the machine crashes before the next BeginWrite, the entry may be lost: the next run then looks
+// up what the write did.
 func (r *Recorder) EndWrite(e reconcile.Entry) error {
 	e.Ended = true
 	run, err := r.runOfEntry(&e)
@@ -184,7 +186,7 @@ func (r *Recorder) EndWrite(e reconcile.Entry) error {
 		return err
 	}
 	r.at("before an entry ends")
-	if err := run.journal.append(recordOf(&e)); err != nil {
+	if err := run.journal.appendUnsynced(recordOf(&e)); err != nil {
 		return fmt.Errorf("write the journal: %w", err)
 	}
 	r.at("entry ended")
