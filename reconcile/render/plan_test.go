@@ -16,6 +16,9 @@ import (
 
 func golden(t *testing.T, name, got string) {
 	t.Helper()
+	if strings.HasSuffix(name, ".md") {
+		checkRendered(t, name, got)
+	}
 	render.CompareGolden(t, filepath.Join("testdata", name), got)
 }
 

@@ -279,6 +279,7 @@ func TestEachSituationReadsLikeASentence(t *testing.T) {
 		if n := utf8.RuneCountInString(status); n > render.MaxStatus {
 			t.Errorf("%s: the status has %d characters", s.name, n)
 		}
+		checkRendered(t, s.name, comment)
 		if len(comment) > render.MaxMarkdown {
 			t.Errorf("%s: the comment has %d bytes", s.name, len(comment))
 		}
