@@ -40,8 +40,8 @@ const (
 	maxNames        = 2
 )
 
-// Sentences returns the texts of effects, which it sorts. Of the effects of one kind and state, the
-// first are named and the others counted.
+// Sentences returns the texts of effects, which it sorts. Of the effects of one kind and state that
+// undo the same kind of manual change or none, the first are named and the others counted.
 func Sentences(effects []Effect, named int) []Sentence {
 	effects = slices.Clone(effects)
 	sortEffects(effects)
@@ -49,11 +49,12 @@ func Sentences(effects []Effect, named int) []Sentence {
 	for len(effects) > 0 {
 		first := effects[0]
 		n := 1
-		for n < len(effects) && effects[n].Kind == first.Kind && effects[n].State == first.State {
+		for n < len(effects) && effects[n].Kind == first.Kind && effects[n].State == first.State &&
+			effects[n].Manual == first.Manual {
 			n++
 		}
 		for _, text := range sentencesOf(effects[:n], named) {
-			out = append(out, Sentence{Text: text + stateText(first.State), Kind: first.Kind, State: first.State})
+			out = append(out, Sentence{Text: text + first.ending(), Kind: first.Kind, State: first.State})
 		}
 		effects = effects[n:]
 	}
@@ -126,17 +127,23 @@ func joinGroups(effects []Effect) []Effect {
 	return out
 }
 
-// stateText returns the end of a sentence about changes that are not done.
-func stateText(state Result) string {
-	switch state {
-	case "":
-		return ""
+// ending returns the end of a sentence about changes that are not done, or that undo what was done
+// by hand.
+func (e *Effect) ending() string {
+	state := string(e.State)
+	switch e.State {
 	case ResultSkipped:
-		return " (not sent)"
+		state = "not sent"
 	case ResultUnknown:
-		return " (outcome unknown)"
+		state = "outcome unknown"
 	}
-	return " (" + string(state) + ")"
+	switch {
+	case state == "" && e.Manual == "":
+		return ""
+	case state == "" || e.Manual == "":
+		return " (" + state + e.Manual + ")"
+	}
+	return " (" + state + "; " + e.Manual + ")"
 }
 
 // sentence returns the sentence of an effect on people or groups. It names at most named groups.

@@ -18,6 +18,8 @@ type Effect struct {
 	Group string
 	// Text is the sentence of a kind without sentences in the table.
 	Text string
+	// Manual says what was done in AWS by hand, if the changes undo it; "" if they undo nothing.
+	Manual string
 
 	names      map[string]string      // of people or groups, by key
 	named      map[string]GroupReason // of the groups in names that sentences name
@@ -154,6 +156,7 @@ type effectKey struct {
 	kind        EffectKind
 	state       Result
 	group, text string
+	manual      string
 }
 
 // effectSet collects effects.
@@ -214,7 +217,7 @@ func (s *effectSet) add(c *Change, state Result) {
 		if c.Kind == RemoveMember && s.loses[member] || kind == EffectJoinsGroups && s.joins[member] {
 			continue
 		}
-		key := effectKey{kind: kind, state: state}
+		key := effectKey{kind: kind, state: state, manual: c.manual()}
 		if c.Kind.OfMembership() && kind != EffectJoinsGroups && kind != EffectLeavesGroups {
 			key.group = c.Key
 		}
@@ -240,7 +243,7 @@ func (s *effectSet) add(c *Change, state Result) {
 func (s *effectSet) get(key effectKey) *Effect {
 	e := s.effects[key]
 	if e == nil {
-		e = &Effect{Kind: key.kind, State: key.state, Group: key.group, Text: key.text}
+		e = &Effect{Kind: key.kind, State: key.state, Group: key.group, Text: key.text, Manual: key.manual}
 		e.names, e.named, e.groups = map[string]string{}, map[string]GroupReason{}, map[string]bool{}
 		e.attributes = map[string]bool{}
 		s.effects[key], s.order = e, append(s.order, key)
@@ -282,6 +285,7 @@ func sortEffects(effects []Effect) {
 		return cmp.Or(cmp.Compare(a.Kind.Severity(), b.Kind.Severity()),
 			cmp.Compare(a.gravestGroup(), b.gravestGroup()),
 			cmp.Compare(slices.Index(effectStates, a.State), slices.Index(effectStates, b.State)),
+			cmp.Compare(a.Manual, b.Manual),
 			-cmp.Compare(len(a.names), len(b.names)), slices.Compare(a.groupNames, b.groupNames),
 			cmp.Compare(a.Group, b.Group))
 	})

@@ -13,6 +13,8 @@ type manualChange struct {
 	one, many string
 	// undo is what roster does about it, with the verb in front: "create the user again".
 	undo string
+	// effect is the same in the sentence of an effect: "deleted by hand".
+	effect string
 	// matches reports whether a change undoes it.
 	matches func(*Change) bool
 }
@@ -31,55 +33,68 @@ type manualChange struct {
 //	unmanaged object changed | does nothing
 var manualChanges = []manualChange{
 	{
-		one:  "user {who} was deleted in AWS, with its memberships and account assignments",
-		many: "users {who} were deleted in AWS, with their memberships and account assignments",
-		undo: "create a new user with another id", matches: hasKind(CreateUser),
+		one:    "user {who} was deleted in AWS, with its memberships and account assignments",
+		many:   "users {who} were deleted in AWS, with their memberships and account assignments",
+		effect: "deleted by hand", undo: "create a new user with another id", matches: hasKind(CreateUser),
 	},
 	{
-		one:  "group {who} was deleted in AWS, with its account assignments",
-		many: "groups {who} were deleted in AWS, with their account assignments",
-		undo: "create a new group without the assignments", matches: hasKind(CreateGroup),
+		one:    "group {who} was deleted in AWS, with its account assignments",
+		many:   "groups {who} were deleted in AWS, with their account assignments",
+		effect: "deleted by hand", undo: "create a new group without the assignments", matches: hasKind(CreateGroup),
 	},
 	{
 		one: "user {who} was deactivated in AWS", many: "users {who} were deactivated in AWS",
-		undo: "activate the user again", matches: hasKind(ActivateUser),
+		effect: "deactivated by hand", undo: "activate the user again", matches: hasKind(ActivateUser),
 	},
 	{
 		one: "user {who} was activated in AWS", many: "users {who} were activated in AWS",
-		undo: "deactivate the user again", matches: hasKind(DeactivateUser),
+		effect: "activated by hand", undo: "deactivate the user again", matches: hasKind(DeactivateUser),
 	},
 	{
-		one:  "the sign-in name of user {who} was changed in AWS",
-		many: "the sign-in names of users {who} were changed in AWS",
-		undo: "restore the declared name", matches: changesUser("userName"),
+		one:    "the sign-in name of user {who} was changed in AWS",
+		many:   "the sign-in names of users {who} were changed in AWS",
+		effect: "renamed by hand", undo: "restore the declared name", matches: changesUser("userName"),
 	},
 	{
 		one: "the externalId of {who} was changed in AWS", many: "the externalIds of {who} were changed in AWS",
-		undo: "restore the key", matches: changesOnly("externalId"),
+		effect: "changed by hand", undo: "restore the key", matches: changesOnly("externalId"),
 	},
 	{
 		one: "user {who} was changed in AWS", many: "users {who} were changed in AWS",
-		undo: "restore the declared values", matches: func(c *Change) bool { return c.Kind.OfUser() },
+		effect: "changed by hand", undo: "restore the declared values", matches: func(c *Change) bool { return c.Kind.OfUser() },
 	},
 	{
 		one: "group {who} was renamed in AWS", many: "groups {who} were renamed in AWS",
-		undo: "restore the declared name",
+		effect: "renamed by hand", undo: "restore the declared name",
 		matches: func(c *Change) bool {
 			return !c.Kind.OfUser() && !c.Kind.OfMembership() && c.changesAttribute("displayName")
 		},
 	},
 	{
 		one: "group {who} was changed in AWS", many: "groups {who} were changed in AWS",
-		undo: "restore the declared values", matches: func(c *Change) bool { return !c.Kind.OfMembership() },
+		effect: "changed by hand", undo: "restore the declared values", matches: func(c *Change) bool { return !c.Kind.OfMembership() },
 	},
 	{
 		one: "{who} was removed in AWS", many: "memberships were removed in AWS: {who}",
-		undo: "add the member again", matches: hasKind(AddMember),
+		effect: "removed by hand", undo: "add the member again", matches: hasKind(AddMember),
 	},
 	{
 		one: "{who} was added in AWS", many: "memberships were added in AWS: {who}",
-		undo: "remove the member", matches: hasKind(RemoveMember),
+		effect: "added by hand", undo: "remove the member", matches: hasKind(RemoveMember),
 	},
+}
+
+// manual says what was done in AWS by hand, if a change undoes it; "" if it undoes nothing.
+func (c *Change) manual() string {
+	if c.Origin != Drift {
+		return ""
+	}
+	for _, m := range manualChanges {
+		if m.matches(c) {
+			return m.effect
+		}
+	}
+	return ""
 }
 
 func hasKind(k Kind) func(*Change) bool { return func(c *Change) bool { return c.Kind == k } }

@@ -109,6 +109,19 @@ func TestServeNotifiesOnceAlsoIfItIsKilled(t *testing.T) {
 	d.edit("groups/technology.cue", `members: {}`, `members: {"u-1001": {}, "u-1003": {}, "u-1011": {}}`)
 	d.push("Fill it again")
 	receiver.want(t, d, notify.Recovered)
+	u, ok := sim.State().User("mei@example.com")
+	if !ok {
+		t.Fatal("there is no mei")
+	}
+	u.Title = "Locksmith"
+	if _, err := sim.PutUser(u); err != nil {
+		t.Fatal(err)
+	}
+	d.ask(exitDone, "sync", "aws", "--wait")
+	if drift := receiver.want(t, d, notify.Drift)[0]; !strings.Contains(drift.Title,
+		"AWS was changed by hand: title of Mei Tanaka changes (changed by hand)") {
+		t.Errorf("the event is %+v", drift)
+	}
 	if err := sim.Inject(awssim.Fault{Name: awssim.FaultDenied}); err != nil {
 		t.Fatal(err)
 	}

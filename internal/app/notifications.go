@@ -131,7 +131,30 @@ func runProblems(provisioner string, result *run.Result, err error) (problems []
 		p.Path = page
 		problems = append(problems, p)
 	}
+	if p, changed := driftProblem(r); changed {
+		p.Path = page
+		problems = append(problems, p)
+	}
 	return problems, true
+}
+
+// maxDriftText is the number of characters of the title of an event about manual changes.
+const maxDriftText = 300
+
+// driftProblem returns the problem that AWS was changed by hand. Each run that finds such changes is
+// another problem, except for those that stay held.
+func driftProblem(r *reconcile.Report) (p notify.Problem, changed bool) {
+	var manual []reconcile.Effect
+	for _, e := range reconcile.Effects(reconcile.Finished(r.Changes), r.Facts) {
+		if e.Manual != "" && e.State != reconcile.ResultHeld {
+			manual = append(manual, e)
+		}
+	}
+	if len(manual) == 0 {
+		return notify.Problem{}, false
+	}
+	return notify.Problem{Kind: notify.Drift, Cause: r.Run,
+		Title: "AWS was changed by hand: " + reconcile.Line(manual, maxDriftText)}, true
 }
 
 // heldProblem returns the problem that changes are held. Other changes are another problem.
