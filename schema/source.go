@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"github.com/seed-d64a251c/roster/internal/textfile"
 	"github.com/seed-d64a251c/roster/schema/internal/source"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
@@ -33,4 +34,4 @@ func IgnoredByGit(name string) Problem {
 
 // PlainText returns the UTF-8 text of a file without its byte-order mark. For any other encoding it
 // returns what the file has instead, such as "the file is UTF-16, not UTF-8".
-func PlainText(data []byte) (text []byte, other string) { return source.PlainText(data) }
+func PlainText(data []byte) (text []byte, other string) { return textfile.Decode(data) }

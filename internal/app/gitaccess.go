@@ -7,11 +7,11 @@ import (
 	"io/fs"
 	"net/http"
 	"net/url"
-	"os"
 
 	"github.com/seed-d64a251c/roster/internal/atomicfile"
 	"github.com/seed-d64a251c/roster/internal/forge"
 	"github.com/seed-d64a251c/roster/internal/gitrepo"
+	"github.com/seed-d64a251c/roster/internal/textfile"
 )
 
 // GitCredentials authenticate roster to a Git server.
@@ -45,7 +45,7 @@ func (c *GitCredentials) readApp() (*forge.App, error) {
 	if c.AppID == 0 {
 		return nil, nil
 	}
-	key, err := os.ReadFile(c.AppKey)
+	key, err := textfile.Read(c.AppKey)
 	if err != nil {
 		return nil, fmt.Errorf("read the private key of the GitHub App: %w", err)
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"github.com/seed-d64a251c/roster/internal/daemon"
 	"github.com/seed-d64a251c/roster/internal/deadline"
 	"github.com/seed-d64a251c/roster/internal/notify"
+	"github.com/seed-d64a251c/roster/internal/textfile"
 	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/reconcile/render"
 	"github.com/seed-d64a251c/roster/reconcile/run"
@@ -26,7 +26,7 @@ func openNotifier(
 	if file == "" {
 		return nil, nil
 	}
-	data, err := os.ReadFile(file)
+	data, err := textfile.Read(file)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +48,7 @@ func (s *Settings) secretOfChannel(_ context.Context, ref notify.Secret) (string
 		}
 		return "", fmt.Errorf("environment variable %s is not set", ref.Env)
 	}
-	data, err := os.ReadFile(ref.File)
+	data, err := textfile.Read(ref.File)
 	if err != nil {
 		return "", err
 	}

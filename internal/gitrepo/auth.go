@@ -8,7 +8,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"os"
+
+	"github.com/seed-d64a251c/roster/internal/textfile"
 )
 
 // Auth holds the credentials for a remote repository and the settings of the connection. The zero
@@ -85,7 +86,7 @@ func (a Auth) roots() (*x509.CertPool, error) {
 	if a.CAFile == "" {
 		return nil, nil
 	}
-	pem, err := os.ReadFile(a.CAFile)
+	pem, err := textfile.Read(a.CAFile)
 	if err != nil {
 		return nil, fmt.Errorf("read certificate authorities: %w", err)
 	}

@@ -3,11 +3,12 @@ package gitrepo
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/gliderlabs/ssh"
+
+	"github.com/seed-d64a251c/roster/internal/textfile"
 )
 
 // ReadPolicy returns a policy with the keys of signers files; see Policy.Allow. If there are files
@@ -15,7 +16,7 @@ import (
 func ReadPolicy(files ...string) (*Policy, error) {
 	p := &Policy{}
 	for _, name := range files {
-		content, err := os.ReadFile(name)
+		content, err := textfile.Read(name)
 		if err != nil {
 			return nil, fmt.Errorf("read signers: %w", withoutNotExist(err))
 		}

@@ -13,6 +13,8 @@ import (
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 	"github.com/hiddeco/sshsig"
 	"golang.org/x/crypto/ssh"
+
+	"github.com/seed-d64a251c/roster/internal/textfile"
 )
 
 // A SigningKey signs commits.
@@ -26,7 +28,7 @@ type SigningKey struct {
 // ReadSigningKey reads an SSH private key or an armored OpenPGP private key, and tests it with a
 // signature. The passphrase may be empty.
 func ReadSigningKey(file, passphrase string) (*SigningKey, error) {
-	content, err := os.ReadFile(file)
+	content, err := textfile.Read(file)
 	if err != nil {
 		return nil, fmt.Errorf("read signing key: %w", withoutNotExist(err))
 	}

@@ -12,6 +12,8 @@ import (
 	"github.com/skeema/knownhosts"
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
+
+	"github.com/seed-d64a251c/roster/internal/textfile"
 )
 
 // dialSSH starts a service on an SSH server. When ctx ends, the connection is closed, even during
@@ -122,7 +124,7 @@ func sshConfig(hostport string, addr address, auth Auth) (config *ssh.ClientConf
 func knownHostsFiles(auth Auth) ([]string, error) {
 	if len(auth.KnownHostsFiles) > 0 {
 		for _, name := range auth.KnownHostsFiles {
-			if _, err := os.Stat(name); err != nil {
+			if err := checkKnownHosts(name); err != nil {
 				return nil, fmt.Errorf("read known hosts, which SSH requires: %w", withoutNotExist(err))
 			}
 		}
@@ -143,6 +145,22 @@ func knownHostsFiles(auth Auth) ([]string, error) {
 			"ask the server's owner for the key and write it there", strings.Join(candidates, " nor "))
 	}
 	return files, nil
+}
+
+// checkKnownHosts returns an error for a file that the library would not read as people see it.
+func checkKnownHosts(name string) error {
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	text, other := textfile.Decode(data)
+	if other != "" {
+		return fmt.Errorf("%s: %s; save it as UTF-8", name, other)
+	}
+	if len(text) < len(data) {
+		return fmt.Errorf("%s begins with a byte-order mark; save it as UTF-8 without one", name)
+	}
+	return nil
 }
 
 // sshMethod authenticates with the private key of auth, or with the keys of the SSH agent.
@@ -167,7 +185,7 @@ func sshMethod(auth Auth) (ssh.AuthMethod, func(), error) {
 
 // readSSHKey reads a private key in OpenSSH or PEM format.
 func readSSHKey(file, passphrase string) (ssh.Signer, error) {
-	pem, err := os.ReadFile(file)
+	pem, err := textfile.Read(file)
 	if err != nil {
 		return nil, fmt.Errorf("read SSH key: %w", withoutNotExist(err))
 	}

@@ -7,12 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/wneessen/go-mail"
+
+	"github.com/seed-d64a251c/roster/internal/textfile"
 )
 
 // mailSender sends messages by SMTP.
@@ -55,7 +56,7 @@ func (s *mailSender) client(ctx context.Context) (*mail.Client, error) {
 	}
 	config := &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12}
 	if s.smtp.CAFile != "" {
-		pem, err := os.ReadFile(s.smtp.CAFile)
+		pem, err := textfile.Read(s.smtp.CAFile)
 		if err != nil {
 			return nil, err
 		}

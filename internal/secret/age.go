@@ -10,6 +10,7 @@ import (
 	"filippo.io/age"
 	"filippo.io/age/armor"
 
+	"github.com/seed-d64a251c/roster/internal/textfile"
 	"github.com/seed-d64a251c/roster/schema"
 )
 
@@ -22,8 +23,9 @@ func (r *Resolver) age(ref *schema.SecretRef) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var in io.Reader = bytes.NewReader(ref.Ciphertext)
-	if bytes.HasPrefix(bytes.TrimSpace(ref.Ciphertext), []byte(armor.Header)) {
+	content := bytes.TrimPrefix(ref.Ciphertext, []byte(textfile.Mark))
+	var in io.Reader = bytes.NewReader(content)
+	if bytes.HasPrefix(bytes.TrimSpace(content), []byte(armor.Header)) {
 		in = armor.NewReader(in)
 	}
 	plain, err := age.Decrypt(in, identities...)
@@ -58,7 +60,15 @@ func readIdentities(name string) ([]age.Identity, error) {
 		return nil, fmt.Errorf("age identity %s is readable by all users (mode %04o); run chmod o-rwx on it", name,
 			info.Mode().Perm())
 	}
-	identities, err := age.ParseIdentities(f)
+	content, err := io.ReadAll(f)
+	if err != nil {
+		return nil, fmt.Errorf("read the age identity: %w", err)
+	}
+	text, other := textfile.Decode(content)
+	if other != "" {
+		return nil, fmt.Errorf("age identity %s: %s; save it as UTF-8", name, other)
+	}
+	identities, err := age.ParseIdentities(bytes.NewReader(text))
 	if err != nil { // the cause might quote a line
 		return nil, fmt.Errorf("age identity %s is not a file of age identities; create one with age-keygen -o", name)
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/seed-d64a251c/roster/internal/atomicfile"
 	"github.com/seed-d64a251c/roster/internal/civil"
+	"github.com/seed-d64a251c/roster/internal/textfile"
 )
 
 // tokenPrefix begins every API token, so that scanners for secrets recognize it.
@@ -76,7 +77,7 @@ func (f *TokenFile) load() error {
 		return fmt.Errorf("read API tokens: %s has the mode %o, so other users could add tokens: run chmod go-w",
 			f.path, mode)
 	}
-	data, err := os.ReadFile(f.path)
+	data, err := textfile.Read(f.path)
 	if err != nil {
 		return fmt.Errorf("read API tokens: %w", err)
 	}
@@ -201,7 +202,7 @@ func NewToken(path, name, role, until string) (token string, err error) {
 	if _, err := parseToken(strings.Fields(line)); err != nil {
 		return "", err
 	}
-	old, err := os.ReadFile(path)
+	old, err := textfile.Read(path)
 	missing := errors.Is(err, fs.ErrNotExist)
 	if err != nil && !missing {
 		return "", fmt.Errorf("read API tokens: %w", err)
