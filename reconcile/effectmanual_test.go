@@ -14,13 +14,17 @@ func TestASentenceSaysWhatWasDoneByHand(t *testing.T) {
 		"a deactivated user": {Change{Kind: ActivateUser, Held: []Hold{{Gate: "switchedOff"}}},
 			"ann may sign in again (held; deactivated by hand)"},
 		"an activated user": {Change{Kind: DeactivateUser}, "ann may no longer sign in (activated by hand)"},
-		"a renamed user":    {Change{Kind: RenameUser, Attributes: set("userName")}, "sign-in name of ann changes (renamed by hand)"},
-		"another title":     {Change{Kind: UpdateUser, Attributes: set("title")}, "title of ann changes (changed by hand)"},
-		"a deleted group":   {Change{Kind: CreateGroup}, "group ann is created (deleted by hand)"},
+		"a renamed user": {Change{Kind: RenameUser, Attributes: set("userName")},
+			"sign-in name of ann changes (renamed by hand)"},
+		"another title": {Change{Kind: UpdateUser, Attributes: set("title")},
+			"title of ann changes (changed by hand)"},
+		"a deleted group": {Change{Kind: CreateGroup}, "group ann is created (deleted by hand)"},
 		"a renamed group": {Change{Kind: RenameGroup, Attributes: set("displayName")},
 			"group ann is renamed (renamed by hand)"},
-		"a removed member": {Change{Kind: AddMember, Member: "u", MemberName: "bob"}, "bob joins 1 group (removed by hand)"},
-		"an added member":  {Change{Kind: RemoveMember, Member: "u", MemberName: "bob"}, "bob leaves 1 group (added by hand)"},
+		"a removed member": {Change{Kind: AddMember, Member: "u", MemberName: "bob"},
+			"bob joins 1 group (removed by hand)"},
+		"an added member": {Change{Kind: RemoveMember, Member: "u", MemberName: "bob"},
+			"bob leaves 1 group (added by hand)"},
 	} {
 		c := test.change
 		c.Key, c.Name, c.Origin = "ann", "ann", Drift

@@ -61,7 +61,8 @@ var manualChanges = []manualChange{
 	},
 	{
 		one: "user {who} was changed in AWS", many: "users {who} were changed in AWS",
-		effect: "changed by hand", undo: "restore the declared values", matches: func(c *Change) bool { return c.Kind.OfUser() },
+		effect: "changed by hand", undo: "restore the declared values",
+		matches: func(c *Change) bool { return c.Kind.OfUser() },
 	},
 	{
 		one: "group {who} was renamed in AWS", many: "groups {who} were renamed in AWS",
@@ -72,7 +73,8 @@ var manualChanges = []manualChange{
 	},
 	{
 		one: "group {who} was changed in AWS", many: "groups {who} were changed in AWS",
-		effect: "changed by hand", undo: "restore the declared values", matches: func(c *Change) bool { return !c.Kind.OfMembership() },
+		effect: "changed by hand", undo: "restore the declared values",
+		matches: func(c *Change) bool { return !c.Kind.OfMembership() },
 	},
 	{
 		one: "{who} was removed in AWS", many: "memberships were removed in AWS: {who}",

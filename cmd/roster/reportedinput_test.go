@@ -8,7 +8,8 @@ import (
 	"unicode/utf16"
 )
 
-// reportedSettings are the declarations of the organization that each row of reportedInputs changes.
+// reportedSettings are the declarations of the organization that each row of reportedInputs
+// changes.
 const reportedSettings = `package roster
 
 timezone: "Europe/Berlin"
@@ -48,9 +49,9 @@ func utf16Text(text string) string {
 	return b.String()
 }
 
-// reportedInputs are inputs that people have reported for tools like roster, each with its neighbors. A
-// row has the files that it adds or replaces, what roster check prints, and whether that is an
-// error. FILE is a link if its content begins with "-> ".
+// reportedInputs are inputs that people have reported for tools like roster, each with its
+// neighbors. A row has the files that it adds or replaces, what roster check prints, and whether
+// that is an error. A file is a link if its content begins with "-> ".
 var reportedInputs = []struct {
 	kind, name string
 	files      map[string]string

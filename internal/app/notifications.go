@@ -141,8 +141,8 @@ func runProblems(provisioner string, result *run.Result, err error) (problems []
 // maxDriftText is the number of characters of the title of an event about manual changes.
 const maxDriftText = 300
 
-// driftProblem returns the problem that AWS was changed by hand. Each run that finds such changes is
-// another problem, except for those that stay held.
+// driftProblem returns the problem that AWS was changed by hand. Each run that finds such changes
+// is another problem, except for those that stay held.
 func driftProblem(r *reconcile.Report) (p notify.Problem, changed bool) {
 	var manual []reconcile.Effect
 	for _, e := range reconcile.Effects(reconcile.Finished(r.Changes), r.Facts) {

@@ -30,8 +30,8 @@ var (
 	tag         = regexp.MustCompile(`</?([a-z]+)>`)
 )
 
-// checkRendered parses a comment as GitHub does, and compares the result with what roster meant: its
-// headings and list items, its own tags in pairs, and no links, images or other HTML.
+// checkRendered parses a comment as GitHub does, and compares the result with what roster meant:
+// its headings and list items, its own tags in pairs, and no links, images or other HTML.
 func checkRendered(t *testing.T, name, comment string) {
 	t.Helper()
 	if n := utf8.RuneCountInString(comment); n > gitHubLimit {
@@ -105,8 +105,10 @@ func TestNamesAreTextInComments(t *testing.T) {
 		hostile := strings.NewReplacer(`"Break Glass"`, `#"`+name+`"#`)
 		base := loadSituation(t, hostile.Replace(situationBase))
 		merged := loadSituation(t, hostile.Replace(situations[i].merged(t)))
-		p, err := reconcile.NewPreview(reconcile.PreviewInput{Provisioner: reconcile.PreviewedProvisioners(base, merged)[0],
-			Base: base, Merged: merged, Now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)})
+		p, err := reconcile.NewPreview(reconcile.PreviewInput{
+			Provisioner: reconcile.PreviewedProvisioners(base, merged)[0],
+			Base:        base, Merged: merged, Now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC),
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
