@@ -57,7 +57,7 @@ var secretKinds = []secretKind{
 	{"OAuth refresh token", "", ""},                                      // of the provisioner "refresh"
 	{"password of a remote", "", ""},                                     // in the configuration of a working copy
 	{"client secret of OpenID Connect", "ROSTER_OIDC_CLIENT_SECRET", ""}, // known to the daemon only
-	{"API token", "", ""},                                                // of a caller of the daemon; the last one
+	{"API token", "ROSTER_API_TOKEN", ""},                                // of a caller of the daemon; the last one
 }
 
 // shared is the number of the kinds of secrets that every process knows from the start.

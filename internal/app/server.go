@@ -108,7 +108,7 @@ func NewServer(ctx context.Context, s Settings, c ServeConfig) (*Server, error) 
 				"forge does not know who authored or pushed a commit")
 		}
 	}
-	operations, err := operation.Open(filepath.Join(w.stateDir, "operations"), s.Log, runner.Clock)
+	operations, err := operation.Open(filepath.Join(w.stateDir, "operations"), s.Secrets.String, s.Log, runner.Clock)
 	if err != nil {
 		w.Close()
 		return nil, err

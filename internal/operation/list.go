@@ -23,9 +23,10 @@ const maxOperations = 200
 // List has the operations of a daemon, and stores those of each provisioner in a file. Its methods
 // may be called concurrently.
 type List struct {
-	dir string
-	log *slog.Logger
-	now func() time.Time
+	dir   string
+	clean func(text string) string // removes the secrets of the process
+	log   *slog.Logger
+	now   func() time.Time
 
 	mu         sync.Mutex
 	operations []Operation // by the time when they were queued
@@ -41,9 +42,12 @@ type stored struct {
 const storedVersion = 1
 
 // Open returns the list of a folder. What ran when the process ended is interrupted, and what was
-// queued is superseded by the next run. A damaged file is moved aside.
-func Open(dir string, log *slog.Logger, now func() time.Time) (*List, error) {
-	l := &List{dir: dir, log: log, now: now, changed: make(chan struct{})}
+// queued is superseded by the next run. A damaged file is moved aside. clean removes the secrets of
+// the process from a text.
+func Open(
+	dir string, clean func(text string) string, log *slog.Logger, now func() time.Time,
+) (*List, error) {
+	l := &List{dir: dir, clean: clean, log: log, now: now, changed: make(chan struct{})}
 	files, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -162,6 +166,7 @@ func (l *List) End(id string, r Result) {
 	defer l.mu.Unlock()
 	if o := l.find(id); o != nil {
 		*o = o.end(r, l.now().UTC())
+		o.Summary, o.Error = l.clean(o.Summary), l.clean(o.Error)
 		provisioner := o.Provisioner
 		l.forgetQuiet(id)
 		l.save(provisioner)

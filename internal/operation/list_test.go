@@ -35,7 +35,7 @@ func newBench(t *testing.T) *bench {
 
 func (b *bench) restart() {
 	b.t.Helper()
-	l, err := Open(b.dir, slog.New(slog.NewTextHandler(&b.log, nil)), func() time.Time {
+	l, err := Open(b.dir, withoutToken, slog.New(slog.NewTextHandler(&b.log, nil)), func() time.Time {
 		b.clock = b.clock.Add(time.Second)
 		return b.clock
 	})
@@ -192,5 +192,22 @@ func TestADamagedFileStopsNothing(t *testing.T) {
 	b.want("", "commit completed")
 	if !strings.Contains(b.log.String(), "cannot be read") {
 		t.Errorf("the log is %s", &b.log)
+	}
+}
+
+// withoutToken removes the secret of these tests.
+func withoutToken(text string) string { return strings.ReplaceAll(text, "token-4711", "[secret]") }
+
+func TestSecretsAreNotStored(t *testing.T) {
+	b := newBench(t)
+	o := b.Start("aws", "commit", "")
+	report := &reconcile.Report{Outcome: reconcile.RunFailed, Summary: "token-4711", Errors: []string{"token-4711"}}
+	b.End(o.ID, Result{Report: report, Err: errors.New("AWS answers token-4711")})
+	data, err := os.ReadFile(filepath.Join(b.dir, "aws.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(data), "token-4711") || !strings.Contains(string(data), "AWS answers [secret]") {
+		t.Errorf("the file has %s", data)
 	}
 }

@@ -22,7 +22,7 @@ import (
 func newOperations(t *testing.T) (*Server, *operation.List) {
 	t.Helper()
 	clock := noon
-	list, err := operation.Open(t.TempDir(), slog.New(slog.DiscardHandler), func() time.Time {
+	list, err := operation.Open(t.TempDir(), strings.Clone, slog.New(slog.DiscardHandler), func() time.Time {
 		clock = clock.Add(time.Second)
 		return clock
 	})
