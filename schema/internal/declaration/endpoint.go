@@ -44,10 +44,12 @@ func ParseEndpoint(text string) (e Endpoint, invalid *EndpointError) {
 		return reject(tree.BadEndpoint, "invalid URL")
 	case u.User != nil:
 		return reject(tree.SecretLiteral, PasswordInURL)
-	case u.RawQuery != "" || u.Fragment != "" || u.ForceQuery:
+	case u.RawQuery != "" || u.ForceQuery || strings.Contains(text, "#"): // also without anything after it
 		return reject(tree.BadEndpoint, "must not have a query or fragment")
 	case u.Scheme == "http" && !IsLoopback(u.Hostname()):
 		return reject(tree.PlainHTTP, "would send the token unencrypted")
+	case u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
+		return reject(tree.BadEndpoint, "must begin with https:// and a host")
 	}
 	e.Remote = !IsLoopback(u.Hostname())
 	tenant, ok := strings.CutSuffix(strings.Trim(u.EscapedPath(), "/"), "/scim/v2")
