@@ -144,8 +144,8 @@ func TestDemoCleansUpWhenItsOutputIsClosed(t *testing.T) {
 }
 
 func TestDemoRefusesInvalidFlags(t *testing.T) {
-	for _, args := range [][]string{{"demo", "--format", "markdown"}, {"demo", "--color", "blue"}, {"demo", "somewhere"},
-		{"demo", "--twice"}} {
+	for _, args := range [][]string{{"demo", "--format", "markdown"}, {"demo", "--color", "blue"},
+		{"demo", "somewhere"}, {"demo", "--twice"}} {
 		if code := execute(t.Context(), args, emptyEnv, strings.NewReader(""), io.Discard,
 			io.Discard); code != int(exitUsage) {
 			t.Errorf("%q: exit %d, want %d", args, code, exitUsage)
