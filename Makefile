@@ -30,7 +30,7 @@ MEMORY_LIMITED = ^(TestHostilePullRequestsDoNotStopTheDaemon|TestHostileCommitsO
 # go test prints the time of each package.
 test: prepare
 	$(MAKE) --no-print-directory lint vuln
-	go test -race -timeout 45m -skip '$(MEMORY_LIMITED)' ./...
+	go test -race -timeout 70m -skip '$(MEMORY_LIMITED)' ./...
 	go test -timeout 20m -run '$(MEMORY_LIMITED)' ./cmd/roster ./internal/evaluator ./internal/hostile
 
 # This uses the gofmt of the toolchain that go.mod names, not the one in PATH.
