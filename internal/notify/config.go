@@ -204,7 +204,7 @@ func (ch *Channel) check() error {
 		return fmt.Errorf("severity: %q is not info, warning or critical", ch.Severity)
 	}
 	for _, kind := range ch.Events {
-		if !isKind(kind) {
+		if rowOf(kind).kind == "" {
 			return fmt.Errorf("events: %q is none of %s", kind, kindNames())
 		}
 	}

@@ -1,8 +1,10 @@
 package notify
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"strings"
 	"time"
 )
@@ -34,13 +36,16 @@ const (
 // severities are the severities in order.
 var severities = []Severity{Info, Warning, Critical}
 
-// kinds has a row for each kind of event.
-var kinds = []struct {
+// kindRow is what is true of all events of a kind.
+type kindRow struct {
 	kind     Kind
 	severity Severity
 	// lasts: the event is the begin of a state. Its end is an event of the kind Recovered.
 	lasts bool
-}{
+}
+
+// kinds has a row for each kind of event.
+var kinds = []kindRow{
 	{Held, Warning, true},
 	{Failed, Warning, true},
 	{Broken, Critical, true},
@@ -87,14 +92,8 @@ func (p *Problem) key(subject string) string {
 
 // event returns the event of a problem that began now.
 func (p *Problem) event(subject string, now time.Time) Event {
-	severity := p.Severity
-	for _, k := range kinds {
-		if severity == "" && k.kind == p.Kind {
-			severity = k.severity
-		}
-	}
-	return Event{ID: eventID(p.key(subject), now), Kind: p.Kind, Severity: severity, Time: now, Provisioner: subject,
-		Title: p.Title, Details: p.Details, Path: p.Path}
+	return Event{ID: eventID(p.key(subject), now), Kind: p.Kind, Severity: cmp.Or(p.Severity, rowOf(p.Kind).severity),
+		Time: now, Provisioner: subject, Title: p.Title, Details: p.Details, Path: p.Path}
 }
 
 // eventID returns the id of an event about a key.
@@ -103,23 +102,12 @@ func eventID(key string, at time.Time) string {
 	return "evt_" + hex.EncodeToString(sum[:12])
 }
 
-// lasts reports whether problems of a kind are states that end.
-func lasts(kind Kind) bool {
-	for _, k := range kinds {
-		if k.kind == kind {
-			return k.lasts
-		}
+// rowOf returns the row of a kind; the zero row if there is none.
+func rowOf(kind Kind) kindRow {
+	if i := slices.IndexFunc(kinds, func(k kindRow) bool { return k.kind == kind }); i >= 0 {
+		return kinds[i]
 	}
-	return false
-}
-
-func isKind(kind Kind) bool {
-	for _, k := range kinds {
-		if k.kind == kind {
-			return true
-		}
-	}
-	return false
+	return kindRow{}
 }
 
 func kindNames() string {

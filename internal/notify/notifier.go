@@ -109,9 +109,9 @@ func (n *Notifier) ended(subject string, found map[string]bool, now time.Time) [
 	for key, p := range n.state.Open {
 		switch {
 		case p.Subject != subject:
-		case lasts(p.Kind) && found[key]:
+		case rowOf(p.Kind).lasts && found[key]:
 			remains = true
-		case lasts(p.Kind):
+		case rowOf(p.Kind).lasts:
 			delete(n.state.Open, key)
 			titles = append(titles, p.Title)
 		case now.Sub(p.Since) > onceOpen && !found[key]:
