@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -34,37 +33,10 @@ const requestTimeout = 30 * time.Second
 // maxAnswer is the size of an answer that is read.
 const maxAnswer = 4 << 20
 
-// Check returns an error if the token would be sent over a network without encryption.
-func (c *Client) Check() error {
-	u, err := url.Parse(c.Server)
-	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		return fmt.Errorf("%q is not an address such as http://127.0.0.1:8741", c.Server)
-	}
-	ip := net.ParseIP(u.Hostname())
-	if u.Scheme == "http" && c.Token != "" && u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return fmt.Errorf("the token would be sent to %s without encryption; use https", u.Host)
-	}
-	return nil
-}
-
-// Error is an answer of the daemon that is an error.
-type Error struct {
-	Status  int
-	Message string
-}
-
-func (e *Error) Error() string { return e.Message }
-
 // Status returns the state of the daemon.
 func (c *Client) Status(ctx context.Context) (*web.Status, error) {
 	out := &web.Status{}
 	return out, c.call(ctx, http.MethodGet, "/api/v1/status", nil, out)
-}
-
-// Operation returns an operation.
-func (c *Client) Operation(ctx context.Context, id string) (operation.Operation, error) {
-	var out operation.Operation
-	return out, c.call(ctx, http.MethodGet, "/api/v1/operations/"+url.PathEscape(id), nil, &out)
 }
 
 // Operations returns the newest operations, at most a number. With a provisioner, it returns only
@@ -152,7 +124,7 @@ func (c *Client) call(ctx context.Context, method, path string, header http.Head
 	return nil
 }
 
-// send sends a request. The error is an Error if the daemon answers with an error.
+// send sends a request. An answer that is an error is the error.
 func (c *Client) send(ctx context.Context, method, path string, header http.Header) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(c.Server, "/")+path, nil)
 	if err != nil {
@@ -176,7 +148,7 @@ func (c *Client) send(ctx context.Context, method, path string, header http.Head
 	if err != nil {
 		return nil, c.explain(err)
 	}
-	return nil, &Error{res.StatusCode, c.message(res, data)}
+	return nil, errors.New(c.message(res, data))
 }
 
 // message returns what an answer with an error says.

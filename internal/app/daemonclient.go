@@ -2,8 +2,10 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 
 	"github.com/seed-d64a251c/roster/internal/apiclient"
@@ -24,8 +26,13 @@ type DaemonClient struct{ *apiclient.Client }
 // ConnectDaemon returns a client of a daemon. It sends nothing yet.
 func ConnectDaemon(s Settings, c DaemonConfig) (DaemonClient, error) {
 	client := &apiclient.Client{Server: c.Server, Token: s.secretOf(c.TokenEnv), HTTP: &http.Client{}}
-	if err := client.Check(); err != nil {
-		return DaemonClient{}, UsageError{err}
+	u, err := url.Parse(c.Server)
+	switch {
+	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
+		return DaemonClient{}, UsageError{fmt.Errorf("%q is not an address such as http://127.0.0.1:8741", c.Server)}
+	case u.Scheme == "http" && client.Token != "" && !isLoopbackHost(u.Hostname()):
+		return DaemonClient{}, UsageError{fmt.Errorf("the token would be sent to %s without encryption; use https",
+			u.Host)}
 	}
 	return DaemonClient{client}, nil
 }

@@ -42,10 +42,10 @@ func (w *worker) declared() bool {
 	return w.provisioner != nil
 }
 
-// queueOperation lists a run that is due, unless another process makes it.
-func (w *worker) queueOperation(trigger, requestedBy string) {
+// queueOperation lists the run of a new commit, unless another process makes it.
+func (w *worker) queueOperation() {
 	if w.daemon.Operations != nil && !w.isStandby() {
-		w.daemon.Operations.Queue(w.key, trigger, requestedBy)
+		w.daemon.Operations.Queue(w.key, triggerCommit, "")
 	}
 }
 

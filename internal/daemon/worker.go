@@ -68,7 +68,7 @@ func (w *worker) assign(p *schema.Provisioner, decls *schema.Declarations, commi
 		w.newer = nil
 	}
 	w.mu.Unlock()
-	w.queueOperation(triggerCommit, "")
+	w.queueOperation()
 	w.notify()
 }
 
