@@ -15,8 +15,9 @@ import (
 )
 
 // stateEntries are the names of the files and folders that roster keeps in a state directory.
-var stateEntries = []string{"audit.git", "branch", "cache", "evaluations", "evaluations.json", "holder", "journal",
-	"lock", "oauth", "pending", "quarantine", "queue", "redact.key", "source.git"}
+var stateEntries = []string{"audit.git", "branch", "cache", "evaluations", "evaluations.json", "explain", "holder",
+	"journal", "lock", "notifications.json", "oauth", "operations", "parts", "pending", "quarantine", "queue",
+	"redact.key", "source.git", "verified"}
 
 // prepareStateDir creates the state directory. The process that writes to it also takes the access
 // of other users from a directory that an older version of roster, or a copy, has made accessible

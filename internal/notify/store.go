@@ -42,11 +42,14 @@ func (n *Notifier) load() error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if err != nil {
+	if err != nil && !atomicfile.Unreadable(err) {
 		return err
 	}
 	var s state
-	if err := json.Unmarshal(data, &s); err != nil || s.Version != stateVersion {
+	if err == nil {
+		err = json.Unmarshal(data, &s)
+	}
+	if err != nil || s.Version != stateVersion {
 		aside, moveErr := atomicfile.MoveDamaged(n.file)
 		n.log.Warn("the file of notifications cannot be read: problems are reported again", "file", aside, "error", err)
 		return moveErr

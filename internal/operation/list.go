@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/seed-d64a251c/roster/internal/atomicfile"
+	"github.com/seed-d64a251c/roster/internal/privatedir"
 )
 
 // maxOperations is the number of operations that a list keeps for each provisioner.
@@ -49,7 +50,11 @@ func Open(
 ) (*List, error) {
 	l := &List{dir: dir, clean: clean, log: log, now: now, changed: make(chan struct{})}
 	files, err := os.ReadDir(dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case err == nil, errors.Is(err, fs.ErrNotExist):
+	case atomicfile.Unreadable(err):
+		return l, l.setAside(dir, err)
+	default:
 		return nil, err
 	}
 	for _, f := range files {
@@ -65,14 +70,15 @@ func Open(
 
 func (l *List) load(file string) error {
 	data, err := os.ReadFile(file)
-	if err != nil {
+	if err != nil && !atomicfile.Unreadable(err) {
 		return err
 	}
 	var s stored
-	if err := json.Unmarshal(data, &s); err != nil || s.Version != storedVersion {
-		aside, moveErr := atomicfile.MoveDamaged(file)
-		l.log.Warn("a list of operations cannot be read: it begins again", "file", aside, "error", err)
-		return moveErr
+	if err == nil {
+		err = json.Unmarshal(data, &s)
+	}
+	if err != nil || s.Version != storedVersion {
+		return l.setAside(file, err)
 	}
 	for _, o := range s.Operations {
 		switch o.State {
@@ -84,6 +90,13 @@ func (l *List) load(file string) error {
 		l.operations = append(l.operations, o)
 	}
 	return nil
+}
+
+// setAside moves a file or folder that cannot be read.
+func (l *List) setAside(name string, why error) error {
+	aside, err := atomicfile.MoveDamaged(name)
+	l.log.Warn("a list of operations cannot be read: it begins again", "file", aside, "error", why)
+	return err
 }
 
 // Queue adds an operation that is due. If one is queued for the provisioner, it returns that one:
@@ -236,7 +249,7 @@ func (l *List) save(provisioner string) {
 	own := slices.DeleteFunc(slices.Clone(l.operations), func(o Operation) bool { return o.Provisioner != provisioner })
 	data, err := json.Marshal(stored{storedVersion, own})
 	if err == nil {
-		err = os.MkdirAll(l.dir, 0o700)
+		err = privatedir.Make(l.dir)
 	}
 	if err == nil {
 		err = atomicfile.WriteBytes(filepath.Join(l.dir, provisioner+".json"), 0o600, data)
