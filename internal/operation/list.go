@@ -53,7 +53,7 @@ func Open(
 	switch {
 	case err == nil, errors.Is(err, fs.ErrNotExist):
 	case atomicfile.Unreadable(err):
-		return l, l.setAside(dir, err)
+		return l, l.moveDamaged(dir, err)
 	default:
 		return nil, err
 	}
@@ -78,7 +78,7 @@ func (l *List) load(file string) error {
 		err = json.Unmarshal(data, &s)
 	}
 	if err != nil || s.Version != storedVersion {
-		return l.setAside(file, err)
+		return l.moveDamaged(file, err)
 	}
 	for _, o := range s.Operations {
 		switch o.State {
@@ -92,8 +92,8 @@ func (l *List) load(file string) error {
 	return nil
 }
 
-// setAside moves a file or folder that cannot be read.
-func (l *List) setAside(name string, why error) error {
+// moveDamaged moves a file or folder that cannot be read.
+func (l *List) moveDamaged(name string, why error) error {
 	aside, err := atomicfile.MoveDamaged(name)
 	l.log.Warn("a list of operations cannot be read: it begins again", "file", aside, "error", why)
 	return err
