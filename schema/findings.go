@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -42,11 +43,15 @@ func listProblems(found tree.Findings, secret map[string]bool) tree.Problems {
 
 // dropConsequences removes the problems that follow from a text with invisible characters: those at
 // the same position, and those of the user whose mapped value has them. Of two reports of a missing
-// field it keeps the later position, which is that of the field.
+// field it keeps the later position, which is that of the field. A wrong format of an endpoint is
+// not reported beside what is wrong with it.
 func dropConsequences(found tree.Problems) tree.Problems {
 	hidden, users, missing := map[tree.Pos]bool{}, map[string]bool{}, map[string]tree.Pos{}
+	endpoints := map[string]bool{} // paths
 	for _, p := range found {
 		switch p.Code {
+		case tree.BadEndpoint.ID, tree.PlainHTTP.ID, tree.SecretLiteral.ID:
+			endpoints[p.Path] = true
 		case tree.HiddenText.ID:
 			hidden[p.Pos] = true
 			if i := strings.Index(p.Path, ".attributes."); i > 0 {
@@ -68,6 +73,10 @@ func dropConsequences(found tree.Problems) tree.Problems {
 			return missing[p.Path] != p.Pos
 		case tree.BadCharacter.ID:
 			return users[p.Path]
+		case tree.BadFormat.ID:
+			if endpoints[p.Path] {
+				return true
+			}
 		}
 		return hidden[p.Pos] && p.Pos.Line > 0 && (p.Code == tree.BadFormat.ID || p.Code == tree.NotAllowed.ID ||
 			p.Code == tree.BadDate.ID || p.Code == tree.BadGroupName.ID || p.Code == tree.BadRule.ID ||
@@ -75,9 +84,17 @@ func dropConsequences(found tree.Problems) tree.Problems {
 	})
 }
 
-// redactProblems removes the values of secret attributes from problems, which are printed in
-// reports.
+// credentials matches a text with a password before a host, or a URL with a query or fragment.
+var credentials = regexp.MustCompile(`(?s):.*@|://.*[?#]`)
+
+// redactProblems removes the values of secret attributes, and those that may have credentials, from
+// problems, which are printed in reports.
 func redactProblems(found tree.Problems, secret map[string]bool) {
+	for i := range found {
+		if credentials.MatchString(found[i].Value) {
+			found[i].Value = ""
+		}
+	}
 	for name := range secret {
 		for i := range found {
 			p := &found[i]
