@@ -193,6 +193,7 @@ func (s *soak) round() {
 type sample struct {
 	heap, rss       float64 // MiB, live and resident
 	fds, goroutines int
+	connections     int      // to the simulator; each has two of the goroutines
 	disk            float64  // MiB of the state directory
 	packs, loose    int      // objects in the cache of the repository
 	otherFiles      []string // of the state directory
@@ -209,6 +210,8 @@ func (s *soak) sample() sample {
 	runtime.ReadMemStats(&m)
 	out := sample{heap: float64(m.HeapAlloc) / (1 << 20), rss: residentMemory(), goroutines: runtime.NumGoroutine(),
 		cpu: cpuTime()}
+	stacks := make([]byte, 4<<20)
+	out.connections = bytes.Count(stacks[:runtime.Stack(stacks, true)], []byte("net/http.(*persistConn).readLoop("))
 	fds, err := os.ReadDir("/proc/self/fd")
 	s.must(err)
 	out.fds = len(fds)
@@ -315,8 +318,12 @@ func TestDaemonDoesNotLeak(t *testing.T) {
 	}
 	early, late := rounds(10), rounds(30)
 	s.stop()
-	if late.goroutines > early.goroutines+2 {
+	if late.goroutines-2*late.connections > early.goroutines-2*early.connections+2 {
 		t.Errorf("%d goroutines after 10 rounds, %d after 40", early.goroutines, late.goroutines)
+	}
+	// As many calls as rate.concurrency are in flight, so no more connections are ever needed.
+	if late.connections > 4 {
+		t.Errorf("%d connections to the simulator after 40 rounds, want at most 4", late.connections)
 	}
 	// Each pack of the cache is an open file. gitrepo joins the packs when there are fifty.
 	if late.fds-late.packs > early.fds-early.packs+2 || late.packs > 60 || late.loose > 0 {
