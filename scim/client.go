@@ -5,11 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/seed-d64a251c/roster/internal/loopback"
 )
 
 // MaxMembers is the maximum number of membership changes in one request to IAM Identity Center, for
@@ -134,15 +135,10 @@ func (c *Client) checkedEndpoint() (string, error) {
 		return "", errors.New("endpoint: must not contain a user name or password")
 	case u.RawQuery != "" || u.Fragment != "":
 		return "", errors.New("endpoint: must not contain a query or fragment")
-	case u.Scheme == "http" && !c.PlainHTTP && !loopback(u.Hostname()):
+	case u.Scheme == "http" && !c.PlainHTTP && !loopback.IsHost(u.Hostname()):
 		return "", fmt.Errorf("endpoint: plain http to %s would expose the token; use https", u.Host)
 	}
 	return strings.TrimRight(u.String(), "/"), nil
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // httpClient returns a copy of the HTTP client that does not follow redirects.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/seed-d64a251c/roster/internal/apiclient"
 	"github.com/seed-d64a251c/roster/internal/daemon"
+	"github.com/seed-d64a251c/roster/internal/loopback"
 	"github.com/seed-d64a251c/roster/internal/operation"
 	"github.com/seed-d64a251c/roster/internal/web"
 )
@@ -30,7 +31,7 @@ func ConnectDaemon(s Settings, c DaemonConfig) (DaemonClient, error) {
 	switch {
 	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
 		return DaemonClient{}, UsageError{fmt.Errorf("%q is not an address such as http://127.0.0.1:8741", c.Server)}
-	case u.Scheme == "http" && client.Token != "" && !isLoopbackHost(u.Hostname()):
+	case u.Scheme == "http" && client.Token != "" && !loopback.IsHost(u.Hostname()):
 		return DaemonClient{}, UsageError{fmt.Errorf("the token would be sent to %s without encryption; use https",
 			u.Host)}
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"net/url"
 	"os"
 	"slices"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"github.com/seed-d64a251c/roster/internal/httpserver"
+	"github.com/seed-d64a251c/roster/internal/loopback"
 	"github.com/seed-d64a251c/roster/internal/web"
 	"github.com/seed-d64a251c/roster/internal/webauth"
 )
@@ -101,14 +101,14 @@ func (c *AccessConfig) check(listen string) error {
 		return errors.New("--oidc-issuer requires --public-url, because the provider sends browsers back there")
 	}
 	var missing []string
-	if !isLoopbackHost(host) && c.TLSCert == "" && !c.BehindProxy {
+	if !loopback.IsHost(host) && c.TLSCert == "" && !c.BehindProxy {
 		missing = append(missing, "--tls-cert with --tls-key, or --behind-proxy if a proxy terminates TLS")
 	}
 	reason := "--listen " + listen + " lets other machines connect"
-	if isLoopbackHost(host) {
+	if loopback.IsHost(host) {
 		reason = "--behind-proxy, --host-name and --public-url let other machines connect through a proxy"
 	}
-	exposed := !isLoopbackHost(host) || c.BehindProxy || len(c.HostNames) > 0 || c.PublicURL != ""
+	exposed := !loopback.IsHost(host) || c.BehindProxy || len(c.HostNames) > 0 || c.PublicURL != ""
 	if exposed && !c.authenticates() {
 		missing = append(missing, "--api-tokens (make a token with roster token new) or --oidc-issuer")
 	}
@@ -118,18 +118,9 @@ func (c *AccessConfig) check(listen string) error {
 	return fmt.Errorf("%s, and the pages show who has access to what; add %s", reason, strings.Join(missing, "; and "))
 }
 
-// isLoopbackHost reports whether an address to listen on is only reachable from this machine.
-func isLoopbackHost(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.IsLoopback()
-}
-
 func parsePublicURL(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
-	if err != nil || u.Host == "" || u.Scheme != "https" && (u.Scheme != "http" || !isLoopbackHost(u.Hostname())) ||
+	if err != nil || u.Host == "" || u.Scheme != "https" && (u.Scheme != "http" || !loopback.IsHost(u.Hostname())) ||
 		strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil {
 		return nil, fmt.Errorf("invalid --public-url %q: want an https URL without a path, such as "+
 			"https://roster.example.com", text)

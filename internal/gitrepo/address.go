@@ -3,10 +3,11 @@ package gitrepo
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"net/url"
 	"path/filepath"
 	"strings"
+
+	"github.com/seed-d64a251c/roster/internal/loopback"
 )
 
 // An address is the parsed URL of a remote repository, without a password.
@@ -42,7 +43,7 @@ func parseAddress(s string) (a address, password string, err error) {
 		a.host = ""
 	case u.Hostname() == "" || u.Hostname()[0] == '-':
 		return address{}, "", errors.New("the URL of the repository has no host")
-	case a.scheme == "http" && !isLoopback(u.Hostname()):
+	case a.scheme == "http" && !loopback.IsHost(u.Hostname()):
 		return address{}, "", fmt.Errorf("http://%s would send credentials and changes unencrypted: "+
 			"use https (http is for loopback only)", a.host)
 	case a.scheme != "https" && a.scheme != "http" && a.scheme != "ssh":
@@ -77,11 +78,6 @@ func parseShortAddress(s string) (address, error) {
 		return address{}, fmt.Errorf("invalid repository URL %q: want user@host:path", s)
 	}
 	return address{scheme: "ssh", user: user, host: name, path: path}, nil
-}
-
-func isLoopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 // String returns the URL for messages and for the cache. It omits the user of https, because that

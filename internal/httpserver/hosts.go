@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/seed-d64a251c/roster/internal/loopback"
 )
 
 // Hosts decides whether a server answers a request that was sent to a host name. A website can
@@ -18,8 +20,7 @@ type Hosts func(*http.Request) bool
 func AllowedNames(names ...string) Hosts {
 	return func(r *http.Request) bool {
 		name := hostName(r.Host)
-		ip, err := netip.ParseAddr(name)
-		return name == "localhost" || err == nil && ip.IsLoopback() ||
+		return loopback.IsHost(name) ||
 			slices.ContainsFunc(names, func(allowed string) bool { return hostName(allowed) == name })
 	}
 }

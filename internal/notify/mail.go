@@ -13,6 +13,7 @@ import (
 
 	"github.com/wneessen/go-mail"
 
+	"github.com/seed-d64a251c/roster/internal/loopback"
 	"github.com/seed-d64a251c/roster/internal/textfile"
 )
 
@@ -68,7 +69,7 @@ func (s *mailSender) client(ctx context.Context) (*mail.Client, error) {
 	switch {
 	case port == 465:
 		options = append(options, mail.WithSSL())
-	case loopback(host):
+	case loopback.IsHost(host):
 		options = append(options, mail.WithTLSPolicy(mail.TLSOpportunistic))
 	default:
 		options = append(options, mail.WithTLSPolicy(mail.TLSMandatory))

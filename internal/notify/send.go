@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -15,6 +14,8 @@ import (
 	"time"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"github.com/seed-d64a251c/roster/internal/loopback"
 )
 
 // resolver returns the value of a secret.
@@ -57,7 +58,7 @@ func (p *poster) post(ctx context.Context, body []byte, header http.Header) erro
 	if err != nil || address.Host == "" {
 		return errors.New("its secret is not an address such as https://example.com/hook")
 	}
-	if address.Scheme != "https" && (address.Scheme != "http" || !loopback(address.Hostname())) {
+	if address.Scheme != "https" && (address.Scheme != "http" || !loopback.IsHost(address.Hostname())) {
 		return fmt.Errorf("the address of %s is not https", address.Host)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address.String(), bytes.NewReader(body))
@@ -85,11 +86,6 @@ func (p *poster) post(ctx context.Context, body []byte, header http.Header) erro
 		return &retryError{time.Duration(min(seconds, 24*3600)) * time.Second, err}
 	}
 	return err
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // webhookSender sends the events as JSON with a signature.

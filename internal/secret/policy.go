@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"path"
 	"path/filepath"
@@ -12,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/seed-d64a251c/roster/internal/loopback"
 	"github.com/seed-d64a251c/roster/schema"
 )
 
@@ -215,25 +215,23 @@ func (p Policy) deniesURL(endpoint string) string {
 		return "not a URL with a host"
 	}
 	patterns, host := orDefault(p.Hosts, defaultHosts), strings.ToLower(u.Hostname())
-	loopback := isLoopback(host)
+	local := loopback.IsHost(host)
 	switch {
-	case u.Scheme != "https" && !(u.Scheme == "http" && loopback):
+	case u.Scheme != "https" && !(u.Scheme == "http" && local):
 		return fmt.Sprintf("the secret may not be sent over %q: use https (http is allowed only for loopback)",
 			u.Scheme)
-	case loopback && (p.Loopback && p.Hosts == nil || slices.Contains(patterns, "loopback") ||
+	case local && (p.Loopback && p.Hosts == nil || slices.Contains(patterns, "loopback") ||
 		slices.Contains(patterns, host)),
-		!loopback && slices.ContainsFunc(patterns, func(p string) bool { return matchesHost(p, host) }):
+		!local && slices.ContainsFunc(patterns, func(p string) bool { return matchesHost(p, host) }):
 		return ""
 	}
 	why := fmt.Sprintf("declarations may not send to host %s; allowed: %s (set with --allow-host)", host,
 		strings.Join(patterns, ", "))
-	if loopback {
+	if local {
 		why += "; this machine is allowed by --allow-host loopback, or for a folder whose repository has no remote"
 	}
 	return why
 }
-
-func isLoopback(host string) bool { return host == "localhost" || net.ParseIP(host).IsLoopback() }
 
 // CheckURL returns an error if credentials may not be sent to a URL. Check has the same rule, but
 // the declarations of a provisioner may come from an older commit that Check did not see.

@@ -18,6 +18,8 @@ import (
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
+
+	"github.com/seed-d64a251c/roster/internal/loopback"
 )
 
 // The paths of the sign-in.
@@ -100,7 +102,8 @@ func NewOIDC(c OIDCConfig) (*OIDC, error) {
 		c.Now = time.Now
 	}
 	issuer, err := url.Parse(c.Issuer)
-	if err != nil || issuer.Host == "" || issuer.Scheme != "https" && !isLoopbackURL(issuer) {
+	local := err == nil && issuer.Scheme == "http" && loopback.IsHost(issuer.Hostname())
+	if err != nil || issuer.Host == "" || issuer.Scheme != "https" && !local {
 		return nil, fmt.Errorf("invalid issuer %q: want an https URL", c.Issuer)
 	}
 	s, err := newSealer()
@@ -109,11 +112,6 @@ func NewOIDC(c OIDCConfig) (*OIDC, error) {
 	}
 	return &OIDC{config: c, sealer: s, ended: revocations{},
 		client: &http.Client{Timeout: providerTimeout, Transport: limitedTransport{http.DefaultTransport}}}, nil
-}
-
-// isLoopbackURL reports whether a URL is http on this machine.
-func isLoopbackURL(u *url.URL) bool {
-	return u.Scheme == "http" && (u.Hostname() == "localhost" || u.Hostname() == "127.0.0.1" || u.Hostname() == "::1")
 }
 
 // limitedTransport bounds the answers of the provider.

@@ -2,11 +2,11 @@ package declaration
 
 import (
 	"net"
-	"net/netip"
 	"net/url"
 	"regexp"
 	"strings"
 
+	"github.com/seed-d64a251c/roster/internal/loopback"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
@@ -46,12 +46,12 @@ func ParseEndpoint(text string) (e Endpoint, invalid *EndpointError) {
 		return reject(tree.SecretLiteral, PasswordInURL)
 	case u.RawQuery != "" || u.ForceQuery || strings.Contains(text, "#"): // also without anything after it
 		return reject(tree.BadEndpoint, "must not have a query or fragment")
-	case u.Scheme == "http" && !IsLoopback(u.Hostname()):
+	case u.Scheme == "http" && !loopback.IsHost(u.Hostname()):
 		return reject(tree.PlainHTTP, "would send the token unencrypted")
 	case u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
 		return reject(tree.BadEndpoint, "must begin with https:// and a host")
 	}
-	e.Remote = !IsLoopback(u.Hostname())
+	e.Remote = !loopback.IsHost(u.Hostname())
 	tenant, ok := strings.CutSuffix(strings.Trim(u.EscapedPath(), "/"), "/scim/v2")
 	region := awsHost.FindStringSubmatch(strings.ToLower(u.Host))
 	switch {
@@ -82,19 +82,10 @@ func hostPort(u *url.URL) string {
 		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
 	}
 	host := strings.ToLower(u.Hostname())
-	if IsLoopback(host) { // localhost, 127.0.0.1 and ::1 are this machine
+	if loopback.IsHost(host) { // localhost, 127.0.0.1 and ::1 are this machine
 		host = "127.0.0.1"
 	}
 	return net.JoinHostPort(host, port)
-}
-
-// IsLoopback reports whether a host is this machine.
-func IsLoopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.IsLoopback()
 }
 
 // Identity identifies the target of the provisioner independently of the host name of its endpoint.

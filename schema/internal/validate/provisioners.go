@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/seed-d64a251c/roster/internal/civil"
+	"github.com/seed-d64a251c/roster/internal/loopback"
 	"github.com/seed-d64a251c/roster/schema/internal/declaration"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
@@ -192,7 +193,7 @@ func (pv *provisionerValidator) oauthURL(path, text string) {
 		pv.Report(pv.problem(tree.SecretLiteral, path, declaration.PasswordInURL))
 	case slices.ContainsFunc(slices.Sorted(maps.Keys(u.Query())), secretParameter.MatchString):
 		pv.Report(pv.problem(tree.SecretLiteral, path, "must not have a secret in the query"))
-	case u.Scheme == "http" && !declaration.IsLoopback(u.Hostname()):
+	case u.Scheme == "http" && !loopback.IsHost(u.Hostname()):
 		p := pv.problem(tree.PlainHTTP, path, "would send credentials unencrypted")
 		pv.Report(p.WithValue(tree.Quote(u.Scheme + "://" + u.Host + u.Path)))
 	}
