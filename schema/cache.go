@@ -1,8 +1,6 @@
 package schema
 
 import (
-	"context"
-	"io/fs"
 	"sync"
 
 	"github.com/seed-d64a251c/roster/schema/internal/records"
@@ -15,17 +13,6 @@ type Cache struct {
 	mu       sync.Mutex
 	records  records.Cache
 	previous previousLoad
-}
-
-// Load has the same result as the function Load. It neither reads nor checks a file of fsys again
-// that has not changed since the last call. To detect this, it uses the method
-//
-//	Hash(name string) (string, error)
-//
-// of fsys, which must return different values for different contents. Without this method it reads
-// all files.
-func (c *Cache) Load(fsys fs.FS) (*Declarations, error) {
-	return Options{Cache: c}.Load(context.Background(), fsys)
 }
 
 // reset removes all results. The caller holds the lock.

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"context"
 	"embed"
 	"io/fs"
 	"strings"
@@ -37,6 +38,14 @@ func Files() fs.FS {
 
 // Generated reports whether roster wrote a CUE file of the schema, in this version or another.
 func Generated(content []byte) bool { return strings.HasPrefix(string(content), generated) }
+
+// scan lists the files of a configuration.
+func scan(ctx context.Context, fsys fs.FS, limits source.FileLimits, cache *Cache) (*source.Files, error) {
+	scanner := source.Scanner{
+		FS: fsys, Limits: limits, Size: cache.records.Size(fsys), OwnSchema: ownSchemaFile(), Mark: generated,
+	}
+	return scanner.Scan(ctx)
+}
 
 // ownSchemaFile returns schema.cue as roster writes it into a repository.
 func ownSchemaFile() string {

@@ -29,9 +29,12 @@ func relationsCanBeChecked(found tree.Problems) bool {
 	})
 }
 
-// listProblems returns the problems, sorted and without duplicates.
-func listProblems(found tree.Findings, secret map[string]bool) tree.Problems {
-	redactProblems(found.Problems, secret)
+// listProblems returns the problems as an error, sorted and without duplicates. It returns nil if
+// there are none.
+func listProblems(found tree.Findings) error {
+	if len(found.Problems) == 0 {
+		return nil
+	}
 	found.Problems.Sort()
 	out := dropConsequences(slices.Compact(found.Problems))
 	if found.Omitted > 0 {
@@ -39,6 +42,12 @@ func listProblems(found tree.Findings, secret map[string]bool) tree.Problems {
 		out = append(out, tree.TooLarge.Problem(tree.Pos{}, "", message).WithAdvice("correct these first"))
 	}
 	return out
+}
+
+// listWarnings returns the warnings, sorted and without duplicates.
+func listWarnings(found tree.Findings) tree.Problems {
+	found.Warnings.Sort()
+	return slices.Compact(found.Warnings)
 }
 
 // dropConsequences removes the problems that follow from a text with invisible characters: those at
@@ -87,8 +96,15 @@ func dropConsequences(found tree.Problems) tree.Problems {
 // credentials matches a text with a password before a host, or a URL with a query or fragment.
 var credentials = regexp.MustCompile(`(?s):.*@|://.*[?#]`)
 
-// redactProblems removes the values of secret attributes, and those that may have credentials, from
-// problems, which are printed in reports.
+// redact returns findings without the values of secret attributes and those that may have
+// credentials, because reports print findings.
+func redact(found tree.Findings, secret map[string]bool) tree.Findings {
+	found.Problems, found.Warnings = slices.Clone(found.Problems), slices.Clone(found.Warnings)
+	redactProblems(found.Problems, secret)
+	redactProblems(found.Warnings, secret)
+	return found
+}
+
 func redactProblems(found tree.Problems, secret map[string]bool) {
 	for i := range found {
 		if credentials.MatchString(found[i].Value) {

@@ -37,9 +37,11 @@ type cueGuard struct {
 	finished bool
 }
 
-func newCUEGuard(fsys fs.FS, files *source.Files, verified func(string) bool) *cueGuard {
+// newCUEGuard returns the guard for the files of a Load. If CUE may not even evaluate the CUE
+// files, the error is an *UnverifiedError.
+func newCUEGuard(fsys fs.FS, files *source.Files, verified func(string) bool) (*cueGuard, error) {
 	if verified == nil {
-		return nil
+		return nil, nil
 	}
 	h := sha256.New()
 	for _, name := range files.CUE {
@@ -50,15 +52,10 @@ func newCUEGuard(fsys fs.FS, files *source.Files, verified func(string) bool) *c
 		tree: "tree:" + records.HashOf(fsys, "."),
 	}
 	g.err = &UnverifiedError{Digests: []string{g.code, g.tree}}
-	return g
-}
-
-// checkCode returns the error of a Load in which CUE may not evaluate the CUE files.
-func (g *cueGuard) checkCode() error {
-	if g == nil || g.verified(g.code) {
-		return nil
+	if !verified(g.code) {
+		return nil, g.err
 	}
-	return g.err
+	return g, nil
 }
 
 // allowsData reports whether CUE may evaluate users and groups.
@@ -78,8 +75,13 @@ func (g *cueGuard) checkData() error {
 	return nil
 }
 
-// refused reports whether CUE had to evaluate data and was not allowed to.
-func (g *cueGuard) refused() bool { return g != nil && g.wasRefused }
+// refusal returns the error of a Load in which CUE had to evaluate data and was not allowed to.
+func (g *cueGuard) refusal() error {
+	if g != nil && g.wasRefused {
+		return g.err
+	}
+	return nil
+}
 
 // finish ends the guard, because the declarations are only loaded if it has refused nothing.
 func (g *cueGuard) finish() {

@@ -65,10 +65,13 @@ func TestEndpointForms(t *testing.T) {
 			"a placeholder as tenant", "https://scim.us-east-1.amazonaws.com/<tenant>/scim/v2",
 			"invalid tenant id",
 		},
-		{"a space before it", " https://scim.us-east-1.amazonaws.com" + tenant, "URL"},
-		{"a space behind it", "https://scim.us-east-1.amazonaws.com" + tenant + " ", "URL"},
-		{"a line break behind it", "https://scim.us-east-1.amazonaws.com" + tenant + `\n`, "URL"},
-		{"without https", "scim.us-east-1.amazonaws.com" + tenant, "URL"},
+		{"a space before it", " https://scim.us-east-1.amazonaws.com" + tenant, "begin or end with white space"},
+		{"a space behind it", "https://scim.us-east-1.amazonaws.com" + tenant + " ", "begin or end with white space"},
+		{
+			"a line break behind it", "https://scim.us-east-1.amazonaws.com" + tenant + `\n`,
+			"begin or end with white space",
+		},
+		{"without https", "scim.us-east-1.amazonaws.com" + tenant, "must begin with https:// and a host"},
 		{"plain http", "http://scim.us-east-1.amazonaws.com" + tenant, "would send the token unencrypted"},
 		{"in quotes", `\"https://scim.us-east-1.amazonaws.com` + tenant + `\"`, "URL"},
 	} {
@@ -92,8 +95,9 @@ provisioners: "aws": {app: "aws", mapping: "aws", auth: token: env: "ROSTER_SECR
 				}
 				return
 			}
-			if err == nil || !strings.Contains(err.Error(), row.want) {
-				t.Errorf("the error is %v, want %q", err, row.want)
+			problems, ok := err.(schema.Problems)
+			if !ok || len(problems) != 1 || !strings.Contains(err.Error(), row.want) {
+				t.Errorf("the error is %v, want one problem with %q", err, row.want)
 			}
 		})
 	}

@@ -21,7 +21,7 @@ type previousLoad struct {
 
 // compare compares the current declarations with the previous ones. It returns nil if it does not
 // know the difference.
-func (p *previousLoad) compare(d *Declarations, r *records.Records) *validate.Earlier {
+func (p previousLoad) compare(d *Declarations, r *records.Records) *validate.Earlier {
 	if p.declarations == nil || r.Index == nil || r.Index.Diff == nil || r.Index.Diff.From != p.users {
 		return nil
 	}
@@ -40,7 +40,7 @@ func (p *previousLoad) compare(d *Declarations, r *records.Records) *validate.Ea
 
 // keepGroups replaces the groups that were read again, in files that are not only data, by those of
 // the previous Load that are the same. It reports whether all groups are.
-func (p *previousLoad) keepGroups(d *Declarations) bool {
+func (p previousLoad) keepGroups(d *Declarations) bool {
 	same := true
 	for key, g := range d.Groups {
 		was := p.declarations.Groups[key]
@@ -67,7 +67,7 @@ func hasRemovedKey[V any](a, b map[string]V) bool {
 
 // next returns what the next Load needs of valid declarations. The problems of invalid declarations
 // must be found again, so these leave nothing.
-func (p *previousLoad) next(
+func (p previousLoad) next(
 	d *Declarations, r *records.Records, earlier *validate.Earlier, state *validate.State,
 ) previousLoad {
 	if !r.Accepting {

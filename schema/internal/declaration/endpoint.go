@@ -40,6 +40,8 @@ func ParseEndpoint(text string) (e Endpoint, invalid *EndpointError) {
 	reject := func(c tree.Code, message string) (Endpoint, *EndpointError) { return e, &EndpointError{c, message} }
 	u, err := url.Parse(text)
 	switch {
+	case strings.TrimSpace(text) != text:
+		return reject(tree.BadEndpoint, "must not begin or end with white space")
 	case err != nil:
 		return reject(tree.BadEndpoint, "invalid URL")
 	case u.User != nil:

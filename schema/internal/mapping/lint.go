@@ -31,12 +31,16 @@ type Lint struct {
 	mappings map[string]bool
 }
 
-// NewLint finds errors in the expressions of mappings that CUE would hide.
-func NewLint(s *constraint.Schema, mappings map[string]*source.MappingCode) Lint {
+// NewLint finds errors in the expressions of mappings that CUE would hide. It finds none in
+// declarations that CUE cannot evaluate.
+func NewLint(s *constraint.Schema, dynamic *source.Dynamic) Lint {
 	out := Lint{Positions: map[tree.Pos]bool{}, mappings: map[string]bool{}}
-	for _, key := range slices.Sorted(maps.Keys(mappings)) {
+	if dynamic.Failed {
+		return out
+	}
+	for _, key := range slices.Sorted(maps.Keys(dynamic.Mappings)) {
 		var found tree.Findings
-		lintMapping(s, mappings[key], &found)
+		lintMapping(s, dynamic.Mappings[key], &found)
 		out.mappings[key] = len(found.Problems) > 0
 		for _, p := range found.Problems {
 			out.Positions[p.Pos] = true

@@ -38,3 +38,11 @@ func (f *Findings) Add(more Findings) {
 	f.Omitted += more.Omitted
 	f.Warnings = append(f.Warnings, more.Warnings...)
 }
+
+// Join returns the findings of several steps.
+func Join(steps ...Findings) (out Findings) {
+	for _, found := range steps {
+		out.Add(found)
+	}
+	return out
+}
