@@ -14,18 +14,8 @@ func (c *cli) auditCommand() *cobra.Command {
 		Long: `audit reads the reports on the audit branch of a repository: --dir (a plain clone is enough), its
 remote as it was last fetched, or --repo. Only --repo and --audit-repo send requests to a server.
 docs/audit.md describes what a report proves, and how to verify it without roster.`,
-		Args: cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return usageErrorf("unknown command %q for audit: want log, recover, show or verify", args[0])
-			}
-			return cmd.Help()
-		},
 	}
 	cmd.AddCommand(c.auditLogCommand(), c.auditRecoverCommand(), c.auditShowCommand(), c.auditVerifyCommand())
-	for _, sub := range cmd.Commands() {
-		sub.Args = asUsageError(sub.Args)
-	}
 	return cmd
 }
 

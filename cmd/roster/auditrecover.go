@@ -27,7 +27,7 @@ else. No daemon may use the state directory meanwhile.`,
 				return err
 			}
 			if c.format == "json" {
-				return c.printJSON(recovered)
+				return c.printJSON(map[string]any{"version": 1, "journal": recovered})
 			}
 			c.printRecovered(recovered)
 			return nil

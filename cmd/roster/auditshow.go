@@ -70,5 +70,5 @@ func (c *cli) printReportJSON(e *app.Evidence, found *app.StoredReport) error {
 		whole.Changes = append(whole.Changes, *d)
 	}
 	whole.Parts, whole.Index = nil, nil
-	return c.printJSON(&whole)
+	return c.printJSON(map[string]any{"version": 1, "report": &whole})
 }

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -108,6 +109,9 @@ func authorizeInBrowser(t *testing.T, home string, args ...string) (output strin
 	if err := cmd.Wait(); err != nil {
 		t.Fatalf("roster authorize: %v\n%s%s", err, out.String(), messages.String())
 	}
+	if slices.Contains(args, "json") {
+		validate(t, "authorize", []byte(out.String()))
+	}
 	return out.String() + messages.String()
 }
 
@@ -158,7 +162,8 @@ func TestOAuth(t *testing.T) {
 	}
 	authorize := func() {
 		t.Helper()
-		outputs = append(outputs, authorizeInBrowser(t, home, "-C", dir, "--secrets-dir", secrets, "-v"))
+		outputs = append(outputs, authorizeInBrowser(t, home, "-C", dir, "--secrets-dir", secrets, "-v",
+			"--format", "json"))
 	}
 	advance := func(seconds int) {
 		t.Helper()

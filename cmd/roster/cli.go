@@ -11,6 +11,7 @@ import (
 
 // cli is one invocation of roster: its environment, its streams, and the flags of all commands.
 type cli struct {
+	args           []string
 	env            func(string) (string, bool)
 	stdin          io.Reader
 	stdout, stderr *output.Writer

@@ -74,6 +74,25 @@ func auditShowArguments(s *app.Suggestions, ctx context.Context) []app.Suggestio
 	return slices.Concat(s.Provisioners(ctx), s.Reports(ctx), s.Groups(ctx), s.Users(ctx))
 }
 
+// describeCompletions replaces the help of the commands that print the scripts of shells.
+func describeCompletions(root *cobra.Command) {
+	loads := map[string]string{
+		"bash":       "source <(roster completion bash)",
+		"fish":       "roster completion fish | source",
+		"powershell": "roster completion powershell | Out-String | Invoke-Expression",
+		"zsh":        "source <(roster completion zsh)",
+	}
+	completion, _, _ := root.Find([]string{"completion"})
+	completion.Short = "Print the script that completes commands in a shell"
+	completion.Long = `completion prints the script of a shell. It completes commands, flags and their values, and what
+the working tree declares: provisioners, groups, users, apps and digests.`
+	for _, shell := range completion.Commands() {
+		name := shell.Name()
+		shell.Short = "Print the script for " + name
+		shell.Long = name + " prints the script for " + name + ". To load it into the current shell:\n\n  " + loads[name]
+	}
+}
+
 // addCompletions adds what shells complete to a command and the commands below it.
 func (c *cli) addCompletions(cmd *cobra.Command) {
 	path := strings.TrimPrefix(cmd.CommandPath(), "roster ")

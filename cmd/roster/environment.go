@@ -22,11 +22,16 @@ func namesVariables(f *pflag.Flag) bool {
 	return strings.HasSuffix(f.Name, "-env") && f.Name != "allow-env"
 }
 
+// setByEnvironment reports whether an environment variable can set a flag.
+func setByEnvironment(f *pflag.Flag) bool {
+	return f.Name != "help" && f.Name != helpAllFlag[2:] && f.Name != "version"
+}
+
 // setFromEnvironment sets flags that were not given from environment variables.
 func (c *cli) setFromEnvironment(flags *pflag.FlagSet) error {
 	var failed error
 	flags.VisitAll(func(f *pflag.Flag) {
-		if f.Changed || f.Name == "help" || f.Name == "help-all" || f.Name == "version" || failed != nil {
+		if f.Changed || !setByEnvironment(f) || failed != nil {
 			return
 		}
 		name := envName(f)

@@ -43,7 +43,8 @@ func executeWith(
 	defer app.LimitHeap()()
 	out, errs := secrets.Writer(stdout), secrets.Writer(stderr)
 	defer func() { _, _ = out.Flush(), errs.Flush() }() // a reader that went away needs no output
-	c := &cli{env: env, stdin: stdin, stdout: output.NewWriter(out), stderr: output.NewWriter(errs), secrets: secrets}
+	c := &cli{args: args, env: env, stdin: stdin, stdout: output.NewWriter(out), stderr: output.NewWriter(errs),
+		secrets: secrets}
 	defer c.flush()
 	root := c.rootCommand()
 	replaced, all := askForHelp(args)
@@ -57,7 +58,7 @@ func executeWith(
 	case errors.As(err, &code):
 		return int(code)
 	}
-	if !c.printedJSON && c.wantsJSON(args) {
+	if !c.printedJSON && c.wantsJSON() {
 		_ = c.printJSON(withError(nil, err)) // a reader that went away needs no output
 	}
 	var usage app.UsageError

@@ -205,7 +205,7 @@ func (c *cli) operationsCommand() *cobra.Command {
 		Short: "List the runs of a running daemon",
 		Long: `operations lists the runs of a running daemon, the newest first. Of runs that changed and held
 nothing, one after the other, it lists the last. With --follow, it prints each change of an operation
-until it is interrupted.`,
+until it is interrupted; as JSON, each is a document of its own.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			client, err := app.ConnectDaemon(c.settings(logWarnings), d)
@@ -232,7 +232,11 @@ until it is interrupted.`,
 func (c *cli) followOperations(ctx context.Context, client app.DaemonClient, provisioner string) error {
 	err := client.Follow(ctx, provisioner, "", func(o operation.Operation) (bool, error) {
 		if c.format == "json" {
-			return true, output.WriteJSON(c.stdout, o)
+			document := map[string]any{"version": 1, "operations": []operation.Operation{o}}
+			if err := output.WriteJSON(c.stdout, document); err != nil {
+				return false, err
+			}
+			return true, c.stdout.Flush()
 		}
 		output.Fprintf(c.stdout, "%s  %s  %s\n", o.ID, o.Provisioner, describe(&o))
 		return true, nil

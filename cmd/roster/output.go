@@ -53,19 +53,19 @@ func withError(document map[string]any, err error) map[string]any {
 }
 
 // wantsJSON reports whether the output is JSON, also if the arguments could not be parsed.
-func (c *cli) wantsJSON(args []string) bool {
+func (c *cli) wantsJSON() bool {
 	if c.format == "json" {
 		return true
 	}
 	format, _ := c.env("ROSTER_FORMAT")
-	for i, arg := range args {
+	for i, arg := range c.args {
 		if arg == "--" {
 			break
 		}
 		if value, ok := strings.CutPrefix(arg, "--format="); ok {
 			format = value
-		} else if arg == "--format" && i+1 < len(args) {
-			format = args[i+1]
+		} else if arg == "--format" && i+1 < len(c.args) {
+			format = c.args[i+1]
 		}
 	}
 	return format == "json"

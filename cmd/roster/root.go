@@ -13,6 +13,7 @@ import (
 )
 
 func (c *cli) rootCommand() *cobra.Command {
+	var printVersion bool
 	root := &cobra.Command{
 		Use:   "roster",
 		Short: "Keep AWS IAM Identity Center in sync with a Git repository",
@@ -23,7 +24,6 @@ Every flag can be set by an environment variable: --state-dir by ROSTER_STATE_DI
 environment variables. The flags of serve can also be in a file (--config).
 
 Exit codes: 0 in sync or done, 1 error, 2 changes pending, 3 held, 4 partial, 64 usage.`,
-		Version:           version(),
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		PersistentPreRunE: c.resolveFlags,
@@ -32,9 +32,15 @@ Exit codes: 0 in sync or done, 1 error, 2 changes pending, 3 held, 4 partial, 64
 			if len(args) > 0 {
 				return usageErrorf("unknown command %q%s", args[0], suggestion(cmd, args[0]))
 			}
+			if printVersion {
+				return c.printVersion()
+			}
 			return cmd.Help()
 		},
 	}
+	root.Flags().BoolVar(&printVersion, "version", false, "version of roster")
+	text := root.HelpFunc()
+	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { c.help(cmd, text) })
 	root.SetOut(c.stdout)
 	root.SetErr(c.stderr)
 	root.SetIn(c.stdin)
@@ -44,11 +50,19 @@ Exit codes: 0 in sync or done, 1 error, 2 changes pending, 3 held, 4 partial, 64
 	root.AddCommand(c.initCommand(), c.checkCommand(), c.planCommand(), c.applyCommand(), c.serveCommand(),
 		c.demoCommand(), c.simulateCommand(), c.testCommand(), c.authorizeCommand(), c.showCommand(),
 		c.explainCommand(), c.approveCommand(), c.deadlinesCommand(), c.samlCommand(), c.auditCommand(),
-		c.tokenCommand(), c.statusCommand(), c.syncCommand(), c.operationsCommand(), c.manCommand())
+		c.tokenCommand(), c.statusCommand(), c.syncCommand(), c.operationsCommand(), c.manCommand(),
+		c.versionCommand())
+	root.SetHelpCommand(c.helpCommand())
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	describeCompletions(root)
 	for _, cmd := range root.Commands() {
 		cmd.Args = asUsageError(cmd.Args)
 		for _, sub := range cmd.Commands() {
 			sub.Args = asUsageError(sub.Args)
+		}
+		if cmd.HasSubCommands() {
+			asGroup(cmd)
 		}
 	}
 	c.addCompletions(root)
@@ -106,7 +120,14 @@ func (c *cli) resolveFlags(cmd *cobra.Command, _ []string) error {
 	if err := c.loadConfig(cmd); err != nil {
 		return err
 	}
-	if formats := formatsOf(cmd); !slices.Contains(formats, c.format) {
+	formats := formatsOf(cmd)
+	if len(formats) == 1 && c.sources["format"] != fromFlag {
+		c.format = formats[0] // the variable is for the other commands
+	}
+	if len(formats) == 1 && c.format != formats[0] {
+		return usageErrorf("--format %q: %s prints a script for a shell, only as text", c.format, cmd.CommandPath())
+	}
+	if !slices.Contains(formats, c.format) {
 		return usageErrorf("--format %q: want %s", c.format, strings.Join(formats, " or "))
 	}
 	if err := c.checkColor(); err != nil {
@@ -142,6 +163,9 @@ func (c *cli) resolveFlags(cmd *cobra.Command, _ []string) error {
 
 // formatsOf returns the formats that a command can print.
 func formatsOf(cmd *cobra.Command) []string {
+	if cmd.HasParent() && cmd.Parent().Name() == "completion" || strings.HasPrefix(cmd.Name(), "__complete") {
+		return []string{"text"} // what shells read
+	}
 	formats := []string{"text", "json"}
 	if cmd.Name() == "plan" {
 		formats = append(formats, "markdown")

@@ -12,8 +12,6 @@ func (c *cli) samlCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "saml",
 		Short: "Exchange SAML metadata with AWS",
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(c.samlSPCommand(), c.samlIDPCommand())
 	return cmd

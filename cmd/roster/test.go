@@ -67,7 +67,10 @@ func (c *cli) test(ctx context.Context, repo app.RepositoryConfig, provisioner s
 
 func (c *cli) printTestJSON(test *app.ConnectionTest) error {
 	out := map[string]any{"version": 1, "provisioner": test.Provisioner, "identity": test.Identity,
-		"ok": test.Err == nil, "finding": test.Finding, "patched": test.Patched, "quarantine": test.Quarantine}
+		"ok": test.Err == nil, "finding": test.Finding, "patched": test.Patched}
+	if test.Quarantine != nil {
+		out["quarantine"] = test.Quarantine
+	}
 	if test.Err != nil {
 		failure := app.Describe(test.Err)
 		failure.At, failure.Advice = test.Identity, test.Finding.Advice

@@ -3,6 +3,8 @@ package app
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -121,4 +123,21 @@ func writeSchemaFile(root *os.Root, name string) error {
 		return errors.Join(err, root.Remove(temporary))
 	}
 	return nil
+}
+
+// SchemaDigest returns the SHA-256 of the names and contents of the schema's files, in hexadecimal.
+func SchemaDigest() (string, error) {
+	names, err := schemaFileNames()
+	if err != nil {
+		return "", err
+	}
+	hash := sha256.New()
+	for _, name := range names {
+		content, err := fs.ReadFile(schema.Files(), name)
+		if err != nil {
+			return "", fmt.Errorf("read the schema: %w", err)
+		}
+		_, _ = fmt.Fprintf(hash, "%s %d\n%s", name, len(content), content) // a hash accepts everything
+	}
+	return hex.EncodeToString(hash.Sum(nil)), nil
 }

@@ -15,7 +15,6 @@ import (
 
 // RecoveredJournal is what could be read of a damaged journal.
 type RecoveredJournal struct {
-	Version     int    `json:"version"`
 	Provisioner string `json:"provisioner"`
 	// File is where the journal is now.
 	File string `json:"file"`
@@ -72,7 +71,7 @@ func RecoverJournal(stateDir, provisioner, host string, now time.Time) (*Recover
 
 // readableLines returns what the undamaged lines of a journal have.
 func readableLines(journal []byte) *RecoveredJournal {
-	out := &RecoveredJournal{Version: version}
+	out := &RecoveredJournal{}
 	var found writes
 	for line := range bytes.Lines(journal) {
 		record, err := decodeLine(line)
