@@ -11,6 +11,10 @@ func TestASentenceSaysWhatWasDoneByHand(t *testing.T) {
 	}{
 		"a deleted user": {Change{Kind: CreateUser, Held: []Hold{{Gate: "vanished"}}},
 			"ann is new in AWS (held; deleted by hand)"},
+		"a user deleted and created again": {Change{Kind: AdoptUser, Held: []Hold{{Gate: "vanished"}}},
+			"the existing AWS user of ann is adopted (held; deleted and created again by hand)"},
+		"a group deleted and created again": {Change{Kind: AdoptGroup},
+			"group ann in AWS is adopted (deleted and created again by hand)"},
 		"a deactivated user": {Change{Kind: ActivateUser, Held: []Hold{{Gate: "switchedOff"}}},
 			"ann may sign in again (held; deactivated by hand)"},
 		"an activated user": {Change{Kind: DeactivateUser}, "ann may no longer sign in (activated by hand)"},

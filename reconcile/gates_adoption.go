@@ -49,7 +49,8 @@ func (in *gateInput) createdByLostRun(c *Change) bool {
 	return in.lostRun != nil && object.ExternalID == c.Key
 }
 
-// holdDeletedOutside holds the creation of users and groups that were deleted outside roster.
+// holdDeletedOutside holds the creation of users and groups that were deleted outside roster, and
+// the adoption of those that were created again outside roster.
 func holdDeletedOutside(in *gateInput, _ limit) map[int]string {
 	out := in.where(
 		func(c *Change) bool { return c.Kind == CreateUser && in.linking.Users[c.Key] == DeletedOutside },
@@ -58,15 +59,23 @@ func holdDeletedOutside(in *gateInput, _ limit) map[int]string {
 		func(c *Change) bool { return c.Kind == CreateGroup && in.linking.Groups[c.Key] == DeletedOutside },
 		deletedGroupReason())
 	maps.Copy(out, groups)
+	for i := range in.changes {
+		if c := &in.changes[i]; in.linking.recreates(c) {
+			_, object := in.conflict(c)
+			out[i] = recreatedReason(c.Kind, object)
+		}
+	}
 	return out
 }
 
-// holdAdoptable holds adoptions that the provisioner's adopt does not allow.
+// holdAdoptable holds adoptions that the provisioner's adopt does not allow. An approval allows the
+// adoption of a recreated object, which gate vanished holds.
 func holdAdoptable(in *gateInput, _ limit) map[int]string {
 	out := map[int]string{}
 	for i := range in.changes {
-		situation, object := in.conflict(&in.changes[i])
-		if situation == Adoptable && in.policy.Adopt == "never" && !in.createdByLostRun(&in.changes[i]) {
+		c := &in.changes[i]
+		situation, object := in.conflict(c)
+		if situation == Adoptable && in.policy.Adopt == "never" && !in.createdByLostRun(c) && !in.linking.recreates(c) {
 			out[i] = adoptReason(object)
 		}
 	}

@@ -105,6 +105,35 @@ func deletedOutsideRows() []gateRow {
 				p.deactivated(1, 3)
 				p.deleteRemoteUser("u0001")
 			}},
+		{name: "a user was deleted and created again outside, with the same values",
+			holds: []string{"adopt-user u0001"}, dependents: []string{"add-member g u0001"},
+			plan: func(p *planFixture) {
+				p.start(10, groupOf("g", "Group", 1, 2))
+				p.deleteRemoteUser("u0001")
+				p.addRemoteCopy("id-x", 1, "")
+			}},
+		{name: "a user was deleted and created again outside, with the externalId and an adoption policy",
+			holds: []string{"adopt-user u0001"}, dependents: []string{"add-member g u0001"},
+			plan: func(p *planFixture) {
+				p.start(10, groupOf("g", "Group", 1, 2))
+				p.in.Provisioner.Adopt = "match"
+				p.deleteRemoteUser("u0001")
+				p.addRemoteCopy("id-x", 1, "u0001")
+			}},
+		{name: "a group was deleted and created again outside, with all its members", holds: []string{"adopt-group g"},
+			plan: func(p *planFixture) {
+				p.start(10, groupOf("g", "Group", 1, 2))
+				p.deleteRemoteGroup("g")
+				p.addRemoteGroup("id-y", "Group", "", "id-u0001", "id-u0002")
+			}},
+		{name: "a group was deleted and created again outside, with the externalId and an adoption policy",
+			holds: []string{"adopt-group g"}, dependents: []string{"add-member g u0001", "add-member g u0002"},
+			plan: func(p *planFixture) {
+				p.start(10, groupOf("g", "Group", 1, 2))
+				p.in.Provisioner.Adopt = "match"
+				p.deleteRemoteGroup("g")
+				p.addRemoteGroup("id-y", "Group", "g")
+			}},
 		{name: "a new user", passes: []string{"create-user u0101"}, plan: func(p *planFixture) { p.addUser(101) }},
 	}
 }

@@ -130,6 +130,15 @@ func (p *planFixture) addRemoteUser(id, userName, externalID string) {
 	p.in.Observed.Users = append(p.in.Observed.Users, u)
 }
 
+// addRemoteCopy adds a user with the declared values of userNumber to the directory.
+func (p *planFixture) addRemoteCopy(id string, number int, externalID string) {
+	u := RemoteUser{ID: id, Attributes: userNumber(number).Attributes}
+	if externalID != "" {
+		u.Attributes = merge(u.Attributes, Attributes{attribute("externalId", externalID)})
+	}
+	p.in.Observed.Users = append(p.in.Observed.Users, u)
+}
+
 // addRemoteGroup adds a group to the directory that the ledger does not have.
 func (p *planFixture) addRemoteGroup(id, name, externalID string, members ...string) {
 	p.in.Observed.Groups = append(p.in.Observed.Groups, RemoteGroup{ID: id, ExternalID: externalID, DisplayName: name})

@@ -116,6 +116,16 @@ func deletedUserReason() string {
 		"another id and starts without the assignments"
 }
 
+func recreatedReason(kind Kind, object ConflictingObject) string {
+	what := "group"
+	lost := "its account assignments"
+	if kind.OfUser() {
+		what, lost = "user", "its memberships and account assignments"
+	}
+	return fmt.Sprintf("the %s was deleted outside roster, with %s; %q (id %s) was created outside roster since, "+
+		"and starts without them", what, lost, object.Name, object.ID)
+}
+
 func activationsReason(n, allowed int) string {
 	return fmt.Sprintf("%d users who are inactive in the directory would regain their access; at most %d are allowed",
 		n, allowed)

@@ -39,6 +39,9 @@ type Linking struct {
 	// RenamedUsers and RenamedGroups map the new key of a renamed user or group to the key that the
 	// ledger has.
 	RenamedUsers, RenamedGroups map[string]string
+	// Recreated are the desired users and groups, by "user/" or "group/" and key, whose object was
+	// deleted outside roster, and for which the directory has another object, with another id.
+	Recreated map[string]bool
 
 	// Contradicted are the entries of the ledger that do not make their object owned, by "user/" or
 	// "group/" and key. Verified are the unproved entries for which evidence was found.
@@ -83,6 +86,7 @@ type ConflictingObject struct {
 //	deleted outside    | held (vanished)           | same        | same
 //	adoptable          | equal: counted; else held | adopted     | adopted
 //	foreign externalId | held                      | held        | adopted, held until approved
+//	(recreated)        | adopted, held (vanished)  | same        | same
 //	name taken         | held; if the other user waits for deletion, approval deletes that user
 //	(unmanaged)        | not changed, and listed
 func Link(o *Observed, ledger *Ledger, desired *Desired) *Linking {
@@ -94,7 +98,7 @@ func linkPart(o *Observed, ledger *Ledger, desired *Desired, left *rest) *Linkin
 	l := &Linking{
 		State: State{Users: make(map[string]*User, len(o.Users)), Groups: make(map[string]*Group, len(o.Groups))},
 		Users: map[string]Situation{}, Groups: map[string]Situation{}, Conflicts: map[string]ConflictingObject{},
-		UnmanagedUsers: map[string]string{},
+		UnmanagedUsers: map[string]string{}, Recreated: map[string]bool{},
 		RenamedUsers: renamedKeys(ledger.Users, desired.Users,
 			func(u *DesiredUser) []string { return u.Previously }),
 		RenamedGroups: renamedKeys(ledger.Groups, desired.Groups,
@@ -209,6 +213,9 @@ func (l *Linking) linkUsers(o *Observed, ledger *Ledger, desired *Desired) {
 			}
 			continue
 		}
+		if l.Users[key] == DeletedOutside {
+			l.Recreated[UserRef(key)] = true
+		}
 		l.Users[key] = situation
 		users[i] = User{Key: key, ID: u.ID, Attributes: u.Attributes, NotOwned: true}
 		l.State.Users[key], l.keyByID[u.ID] = &users[i], key
@@ -260,6 +267,9 @@ func (l *Linking) linkGroups(o *Observed, ledger *Ledger, desired *Desired) {
 			}
 			continue
 		}
+		if l.Groups[key] == DeletedOutside {
+			l.Recreated[GroupRef(key)] = true
+		}
 		l.Groups[key] = situation
 		add(key, g, true)
 	}
@@ -269,6 +279,17 @@ func (l *Linking) linkGroups(o *Observed, ledger *Ledger, desired *Desired) {
 				UnmanagedObject{Kind: "group", ID: g.ID, Name: g.DisplayName, ExternalID: g.ExternalID})
 		}
 	}
+}
+
+// recreates reports whether a change adopts an object that was created again outside roster.
+func (l *Linking) recreates(c *Change) bool {
+	switch {
+	case c.Kind.Action() != ActionAdopt:
+		return false
+	case c.Kind.OfUser():
+		return l.Recreated[UserRef(c.Key)]
+	}
+	return l.Recreated[GroupRef(c.Key)]
 }
 
 // memberRefs returns the sorted member references of user ids.

@@ -24,6 +24,7 @@ type manualChange struct {
 //	in AWS, by hand          | roster
 //	-------------------------+---------------------------------------------------------
 //	user or group deleted    | creates a new one only with an approval (gate vanished)
+//	deleted, created again   | adopts the new one only with an approval (gate vanished)
 //	user deactivated         | activates it only with an approval (gate switchedOff)
 //	user activated           | deactivates it
 //	user or group renamed    | restores the name
@@ -41,6 +42,19 @@ var manualChanges = []manualChange{
 		one:    "group {who} was deleted in AWS, with its account assignments",
 		many:   "groups {who} were deleted in AWS, with their account assignments",
 		effect: "deleted by hand", undo: "create a new group without the assignments", matches: hasKind(CreateGroup),
+	},
+	{
+		one: "user {who} was deleted in AWS, with its memberships and account assignments, and created again",
+		many: "users {who} were deleted in AWS, with their memberships and account assignments, and created " +
+			"again",
+		effect: "deleted and created again by hand", undo: "adopt the new user with another id",
+		matches: hasKind(AdoptUser),
+	},
+	{
+		one:    "group {who} was deleted in AWS, with its account assignments, and created again",
+		many:   "groups {who} were deleted in AWS, with their account assignments, and created again",
+		effect: "deleted and created again by hand", undo: "adopt the new group without the assignments",
+		matches: hasKind(AdoptGroup),
 	},
 	{
 		one: "user {who} was deactivated in AWS", many: "users {who} were deactivated in AWS",

@@ -46,6 +46,9 @@ func (r *reasonSetter) user(c *Change) {
 	case r.linking.Users[c.Key] == DeletedOutside:
 		c.Origin, c.Reason.Text, c.Outside = Drift, "deleted outside", true
 		return
+	case r.linking.recreates(c):
+		c.Origin, c.Reason.Text, c.Outside = Drift, "deleted and created again outside", true
+		return
 	case r.target.SwitchedOff[c.Key] && c.Kind == ActivateUser:
 		c.Origin, c.Reason.Text, c.Outside = Drift, "deactivated outside", true
 		return
@@ -164,6 +167,9 @@ func (r *reasonSetter) group(c *Change) {
 	switch {
 	case r.linking.Groups[c.Key] == DeletedOutside:
 		c.Origin, c.Reason.Text, c.Outside = Drift, "deleted outside", true
+		return
+	case r.linking.recreates(c):
+		c.Origin, c.Reason.Text, c.Outside = Drift, "deleted and created again outside", true
 		return
 	case action == ActionCreate:
 		c.Reason.Text = "declared"

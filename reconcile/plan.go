@@ -245,7 +245,8 @@ func scopeOf(p *schema.Provisioner) string {
 }
 
 // skipUnrequestedAdoptions removes adoptions that would change nothing from the target if adopt is
-// "never". It returns their number.
+// "never", except those of recreated objects, which have lost their assignments. It returns their
+// number.
 func skipUnrequestedAdoptions(l *Linking, t *Target, in PlanInput) int {
 	// The objects that a lost run created are proposed for adoption, not counted.
 	if in.Provisioner.Adopt != "never" && in.Provisioner.Adopt != "" || in.LostRun != nil {
@@ -254,7 +255,7 @@ func skipUnrequestedAdoptions(l *Linking, t *Target, in PlanInput) int {
 	n := 0
 	for key, situation := range l.Users {
 		have := l.State.Users[key]
-		if situation != Adoptable || have == nil || t.State.Users[key] == nil {
+		if situation != Adoptable || have == nil || t.State.Users[key] == nil || l.Recreated[UserRef(key)] {
 			continue
 		}
 		differences := diffAttributes(have.Attributes, t.State.Users[key].Attributes)
@@ -266,7 +267,7 @@ func skipUnrequestedAdoptions(l *Linking, t *Target, in PlanInput) int {
 	for key, situation := range l.Groups {
 		have, want := l.State.Groups[key], t.State.Groups[key]
 		if situation == Adoptable && have != nil && want != nil && have.DisplayName == want.DisplayName &&
-			slices.Equal(have.Members, want.Members) {
+			slices.Equal(have.Members, want.Members) && !l.Recreated[GroupRef(key)] {
 			want.NotOwned, want.ExternalID = true, have.ExternalID
 			n++
 		}

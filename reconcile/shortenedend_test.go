@@ -195,9 +195,31 @@ func (f *datedFixture) run(hours float64) *Plan {
 		for i := range p.Changes {
 			f.in.Ledger.Record(&p.Changes[i], p.Changes[i].ID, p.Target.Leavers[p.Changes[i].Key], f.in.Now)
 		}
+		f.keepIDs()
 		f.restoreLeavers()
 	}
 	return p
+}
+
+// keepIDs gives the users with another key the ids of the ledger: sync has made all ids from keys.
+func (f *datedFixture) keepIDs() {
+	ids := map[string]string{}
+	for i := range f.in.Observed.Users {
+		u := &f.in.Observed.Users[i]
+		if owned := f.in.Ledger.Users[u.ExternalID()]; owned.ID != "" {
+			ids[u.ID] = owned.ID
+			u.ID = owned.ID
+		}
+	}
+	for group, members := range f.in.Observed.Members {
+		members = slices.Clone(members)
+		for i, id := range members {
+			if ids[id] != "" {
+				members[i] = ids[id]
+			}
+		}
+		f.in.Observed.Members[group] = members
+	}
 }
 
 // restoreLeavers adds the deactivated leavers to the directory, which sync has made without them.
