@@ -1,6 +1,8 @@
 package schema
 
 import (
+	"iter"
+	"maps"
 	"time"
 
 	"github.com/seed-d64a251c/roster/schema/internal/declaration"
@@ -42,4 +44,29 @@ func (d *Declarations) Membership(now time.Time) *Membership { return d.principa
 // before the moment of earlier: then the caller computes all groups.
 func (d *Declarations) NextMembership(earlier *Membership, changes Changes, now time.Time) (*Membership, []string) {
 	return earlier.Next(d.principals(), changes, now)
+}
+
+// loadedAs returns what Load knows of the declarations; nil if it knows nothing, or if they are a
+// copy with other users or groups.
+func (d *Declarations) loadedAs() *loaded {
+	if d == nil || d.loaded == nil || !sameMap(d.loaded.users, d.Users) || !sameMap(d.loaded.groups, d.Groups) {
+		return nil
+	}
+	return d.loaded
+}
+
+// DatedUsers returns the users with a first or last day, in no order.
+func (d *Declarations) DatedUsers() iter.Seq2[string, *User] {
+	if known := d.loadedAs(); known != nil {
+		return maps.All(known.datedUsers)
+	}
+	return only(d.Users, (*User).Dated)
+}
+
+// DatedGroups returns the groups with a declared member whose membership ends, in no order.
+func (d *Declarations) DatedGroups() iter.Seq2[string, *Group] {
+	if known := d.loadedAs(); known != nil {
+		return maps.All(known.datedGroups)
+	}
+	return only(d.Groups, (*Group).Dated)
 }

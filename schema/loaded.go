@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 
+	"github.com/seed-d64a251c/roster/schema/internal/declaration"
 	"github.com/seed-d64a251c/roster/schema/internal/validate"
 )
 
@@ -28,26 +29,25 @@ type loaded struct {
 // loadID is the identity of a Load. It keeps nothing of it in memory.
 type loadID struct{ _ byte }
 
-// newLoaded returns what is known of declarations. earlier are those of the Load before, and users
-// the difference between their users; nil if they are not known.
-func newLoaded(d, earlier *Declarations, users *validate.Earlier) *loaded {
+// newLoaded returns what is known of declarations. known is what the Load before it knew, and
+// earlier the difference to that; nil if they are not known.
+func newLoaded(d declaration.Principals, known *loaded, earlier *validate.Earlier) *loaded {
 	out := &loaded{id: new(loadID), users: d.Users, groups: d.Groups}
-	known := earlier.loadedAs()
-	if known == nil || users == nil {
+	if known == nil || earlier == nil {
 		out.datedUsers, out.datedGroups = map[string]*User{}, map[string]*Group{}
 		setDated(out.datedUsers, d.Users, maps.Keys(d.Users), (*User).Dated)
 		setDated(out.datedGroups, d.Groups, maps.Keys(d.Groups), (*Group).Dated)
 		return out
 	}
 	out.before = known.id
-	for _, list := range [][]*User{users.RemovedUsers, users.AddedUsers} {
+	for _, list := range [][]*User{earlier.RemovedUsers, earlier.AddedUsers} {
 		for _, u := range list {
 			out.changes.Users = append(out.changes.Users, u.Key)
 		}
 	}
 	slices.Sort(out.changes.Users)
 	out.changes.Users = slices.Compact(out.changes.Users)
-	out.changes.Groups = changedKeys(earlier.Groups, d.Groups)
+	out.changes.Groups = changedKeys(known.groups, d.Groups)
 	out.datedUsers = nextDated(known.datedUsers, d.Users, out.changes.Users, (*User).Dated)
 	out.datedGroups = nextDated(known.datedGroups, d.Groups, out.changes.Groups, (*Group).Dated)
 	return out
@@ -71,33 +71,32 @@ func setDated[V any](out, all map[string]*V, keys iter.Seq[string], isDated func
 	}
 }
 
-// loadedAs returns what Load knows of the declarations; nil if it knows nothing, or if they are a
-// copy with other users or groups.
-func (d *Declarations) loadedAs() *loaded {
-	if d == nil || d.loaded == nil || !sameMap(d.loaded.users, d.Users) || !sameMap(d.loaded.groups, d.Groups) {
-		return nil
+// changedKeys returns the sorted keys whose values differ. A missing value is nil.
+func changedKeys[V any](a, b map[string]*V) []string {
+	var out []string
+	inBoth := 0
+	for key, v := range b {
+		was, found := a[key]
+		if found {
+			inBoth++
+		}
+		if was != v {
+			out = append(out, key)
+		}
 	}
-	return d.loaded
+	if inBoth < len(a) {
+		for key := range a {
+			if _, found := b[key]; !found {
+				out = append(out, key)
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 func sameMap[V any](a, b map[string]V) bool {
 	return reflect.ValueOf(a).Pointer() == reflect.ValueOf(b).Pointer()
-}
-
-// DatedUsers returns the users with a first or last day, in no order.
-func (d *Declarations) DatedUsers() iter.Seq2[string, *User] {
-	if known := d.loadedAs(); known != nil {
-		return maps.All(known.datedUsers)
-	}
-	return only(d.Users, (*User).Dated)
-}
-
-// DatedGroups returns the groups with a declared member whose membership ends, in no order.
-func (d *Declarations) DatedGroups() iter.Seq2[string, *Group] {
-	if known := d.loadedAs(); known != nil {
-		return maps.All(known.datedGroups)
-	}
-	return only(d.Groups, (*Group).Dated)
 }
 
 // only returns the records that meet a condition.

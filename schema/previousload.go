@@ -73,7 +73,7 @@ func (p previousLoad) next(
 	if !r.Accepting {
 		return previousLoad{}
 	}
-	d.loaded = newLoaded(d, p.declarations, earlier)
+	d.loaded = newLoaded(d.principals(), p.declarations.loadedAs(), earlier)
 	out := previousLoad{declarations: d, mappingInputs: r.MappingInputs, state: state}
 	if r.Index != nil {
 		out.users = r.Index.Users

@@ -59,10 +59,19 @@ func schemaFields(t *testing.T, text string) (fields []*ast.Field) {
 	return fields
 }
 
+func schemaText(t *testing.T) constraint.Text {
+	t.Helper()
+	text, err := constraint.ReadText(Files())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
 func topTable(t *testing.T) string {
 	var b strings.Builder
 	b.WriteString("| field | holds | meaning |\n|---|---|---|\n")
-	for _, f := range schemaFields(t, schemaText().Root) {
+	for _, f := range schemaFields(t, schemaText(t).Root) {
 		if name, ok := source.LabelName(f.Label); ok {
 			row(&b, "`"+name+"`", cell(strings.ReplaceAll(syntax(t, f.Value), "schema.", "")), constraint.DocComment(f))
 		}
@@ -74,7 +83,7 @@ func topTable(t *testing.T) string {
 // expression.
 func definitionTables(t *testing.T) string {
 	var structs, forms strings.Builder
-	for _, f := range schemaFields(t, schemaText().Definitions) {
+	for _, f := range schemaFields(t, schemaText(t).Definitions) {
 		name := f.Label.(*ast.Ident).Name
 		alternatives := disjuncts(f.Value)
 		if _, ok := alternatives[0].(*ast.StructLit); !ok {
@@ -197,7 +206,7 @@ func row(b *strings.Builder, cells ...string) {
 }
 
 func attributeTable(t *testing.T) string {
-	c, err := constraint.Compile(schemaText())
+	c, err := constraint.Compile(Files())
 	if err != nil {
 		t.Fatal(err)
 	}

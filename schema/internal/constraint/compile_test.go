@@ -27,24 +27,9 @@ type comparer struct {
 	schema *Schema
 }
 
-// testText returns the text of the schema as Load uses it.
-func testText(t testing.TB) Text {
-	t.Helper()
-	read := func(name string) string {
-		b, err := os.ReadFile("../../cue/" + name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(b)
-	}
-	const path = "github.com/seed-d64a251c/roster/schema"
-	root, _, _ := strings.Cut(read(source.SchemaFile), "// For `cue vet` and editors only")
-	return Text{ImportPath: path, Definitions: read("cue.mod/pkg/" + path + "/declarations.cue"), Root: root}
-}
-
 func newComparer(t testing.TB) *comparer {
 	t.Helper()
-	schema, err := Compile(testText(t))
+	schema, err := Compile(os.DirFS("../../cue"))
 	if err != nil {
 		t.Fatal(err)
 	}

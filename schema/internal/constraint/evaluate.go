@@ -176,11 +176,11 @@ func incompleteIn(full cue.Value) (out []errors.Error) {
 func (t Text) build(ctx *cue.Context, constraints bool, files []*ast.File) (cue.Value, error) {
 	var bctx *build.Context
 	bctx = build.NewContext(build.Loader(func(_ token.Pos, path string) *build.Instance {
-		if path != t.ImportPath {
+		if path != importPath {
 			return nil
 		}
-		inst := bctx.NewInstance(t.ImportPath, nil)
-		inst.ImportPath = t.ImportPath
+		inst := bctx.NewInstance(importPath, nil)
+		inst.ImportPath = importPath
 		definitions, err := parser.ParseFile("declarations.cue", t.Definitions)
 		if err != nil {
 			inst.ReportError(errors.Promote(err, "parse schema"))
