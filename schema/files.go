@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"strings"
 
+	"github.com/seed-d64a251c/roster/schema/internal/constraint"
 	"github.com/seed-d64a251c/roster/schema/internal/source"
 )
 
@@ -29,6 +30,15 @@ func Files() fs.FS {
 
 // Generated reports whether roster wrote a CUE file of the schema, in this version or another.
 func Generated(content []byte) bool { return strings.HasPrefix(string(content), generated) }
+
+// compileSchema compiles the embedded schema.
+func compileSchema() (*constraint.Schema, error) {
+	text, err := source.ReadSchema(Files())
+	if err != nil {
+		return nil, err
+	}
+	return constraint.Compile(text)
+}
 
 // scan lists the files of a configuration.
 func scan(ctx context.Context, fsys fs.FS, limits source.FileLimits, cache *Cache) (*source.Files, error) {

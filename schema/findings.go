@@ -50,49 +50,6 @@ func listWarnings(found tree.Findings) tree.Problems {
 	return slices.Compact(found.Warnings)
 }
 
-// dropConsequences removes the problems that follow from a text with invisible characters: those at
-// the same position, and those of the user whose mapped value has them. Of two reports of a missing
-// field it keeps the later position, which is that of the field. A wrong format of an endpoint is
-// not reported beside what is wrong with it.
-func dropConsequences(found tree.Problems) tree.Problems {
-	hidden, users, missing := map[tree.Pos]bool{}, map[string]bool{}, map[string]tree.Pos{}
-	endpoints := map[string]bool{} // paths
-	for _, p := range found {
-		switch p.Code {
-		case tree.BadEndpoint.ID, tree.PlainHTTP.ID, tree.SecretLiteral.ID:
-			endpoints[p.Path] = true
-		case tree.HiddenText.ID:
-			hidden[p.Pos] = true
-			if i := strings.Index(p.Path, ".attributes."); i > 0 {
-				users[p.Path[:i]] = true
-			} else if i := strings.LastIndexByte(p.Path, '.'); i > 0 {
-				users[p.Path[:i]] = true
-			}
-		case tree.MissingField.ID:
-			if at, ok := missing[p.Path]; !ok || at.Compare(p.Pos) < 0 {
-				missing[p.Path] = p.Pos
-			}
-		}
-	}
-	return slices.DeleteFunc(found, func(p tree.Problem) bool {
-		switch p.Code {
-		case tree.HiddenText.ID:
-			return false
-		case tree.MissingField.ID:
-			return missing[p.Path] != p.Pos
-		case tree.BadCharacter.ID:
-			return users[p.Path]
-		case tree.BadFormat.ID:
-			if endpoints[p.Path] {
-				return true
-			}
-		}
-		return hidden[p.Pos] && p.Pos.Line > 0 && (p.Code == tree.BadFormat.ID || p.Code == tree.NotAllowed.ID ||
-			p.Code == tree.BadDate.ID || p.Code == tree.BadGroupName.ID || p.Code == tree.BadRule.ID ||
-			p.Code == tree.UnknownRef.ID)
-	})
-}
-
 // credentials matches a text with a password before a host, or a URL with a query or fragment.
 var credentials = regexp.MustCompile(`(?s):.*@|://.*[?#]`)
 

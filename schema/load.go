@@ -19,7 +19,7 @@ import (
 func load(
 	ctx context.Context, fsys fs.FS, limits source.Limits, cache *Cache, o Options,
 ) (*Declarations, error) {
-	schema, err := constraint.Compile(Files())
+	schema, err := compileSchema()
 	if err != nil {
 		return nil, err
 	}

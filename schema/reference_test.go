@@ -59,9 +59,9 @@ func schemaFields(t *testing.T, text string) (fields []*ast.Field) {
 	return fields
 }
 
-func schemaText(t *testing.T) constraint.Text {
+func schemaText(t *testing.T) source.SchemaText {
 	t.Helper()
-	text, err := constraint.ReadText(Files())
+	text, err := source.ReadSchema(Files())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +206,7 @@ func row(b *strings.Builder, cells ...string) {
 }
 
 func attributeTable(t *testing.T) string {
-	c, err := constraint.Compile(Files())
+	c, err := compileSchema()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,6 @@ package constraint
 
 import (
 	"fmt"
-	"io/fs"
 	"maps"
 	"strings"
 	"time"
@@ -15,37 +14,10 @@ import (
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
-const (
-	// importPath is the import path of the definitions in other files.
-	importPath = "github.com/seed-d64a251c/roster/schema"
-	// definitionsFile has the definitions of the schema.
-	definitionsFile = "cue.mod/pkg/" + importPath + "/declarations.cue"
-	// editorsOnly begins the part of schema.cue that is not compiled.
-	editorsOnly = "// For `cue vet` and editors only"
-)
-
-// Text is the text of the schema in CUE.
-type Text struct {
-	// Definitions is the file with the definitions, Root the one with the top-level fields.
-	Definitions, Root string
-}
-
-// ReadText reads the text of the schema from its files.
-func ReadText(files fs.FS) (out Text, err error) {
-	for name, text := range map[string]*string{definitionsFile: &out.Definitions, source.SchemaFile: &out.Root} {
-		b, err := fs.ReadFile(files, name)
-		if err != nil {
-			return out, fmt.Errorf("read schema: %w", err)
-		}
-		*text, _, _ = strings.Cut(string(b), editorsOnly)
-	}
-	return out, nil
-}
-
 // Schema is the CUE schema as rules. Each Load has its own, because the custom attributes differ.
 // Its methods may be called concurrently, except SetTypes and Merge.
 type Schema struct {
-	text Text
+	text source.SchemaText
 	// roots are the top-level fields by name: users, groups and so on.
 	roots map[string]*fieldRule
 	// kinds are the names of roots in the order of the schema.
@@ -81,13 +53,9 @@ type definition struct {
 	imports string
 }
 
-// Compile compiles the schema, whose files are as those that schema.Files returns. It returns an
-// error for CUE outside the subset that the schema uses.
-func Compile(files fs.FS) (*Schema, error) {
-	text, err := ReadText(files)
-	if err != nil {
-		return nil, err
-	}
+// Compile compiles the text of the schema. It returns an error for CUE outside the subset that the
+// schema uses.
+func Compile(text source.SchemaText) (*Schema, error) {
 	c := &schemaCompiler{definitions: map[string]definition{}, done: map[string]rule{}, types: map[string]string{}}
 	if _, err := c.read("declarations.cue", text.Definitions, "schema."); err != nil {
 		return nil, err

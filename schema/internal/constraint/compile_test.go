@@ -29,7 +29,11 @@ type comparer struct {
 
 func newComparer(t testing.TB) *comparer {
 	t.Helper()
-	schema, err := Compile(os.DirFS("../../cue"))
+	text, err := source.ReadSchema(os.DirFS("../../cue"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema, err := Compile(text)
 	if err != nil {
 		t.Fatal(err)
 	}

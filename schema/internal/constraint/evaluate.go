@@ -133,11 +133,11 @@ func (in Input) literalsForCUE() (file *ast.File, hasRecords bool) {
 // evaluateCUE builds and validates an instance in a CUE context of its own.
 func (s *Schema) evaluateCUE(files []*ast.File) *Evaluation {
 	ctx := cuecontext.New()
-	raw, err := s.text.build(ctx, false, files)
+	raw, err := buildPackage(ctx, s.text, false, files)
 	if err != nil {
 		return &Evaluation{errs: errors.Errors(err)}
 	}
-	schema, err := s.text.build(ctx, true, nil)
+	schema, err := buildPackage(ctx, s.text, true, nil)
 	if err != nil {
 		return &Evaluation{errs: errors.Errors(err)}
 	}
@@ -171,16 +171,16 @@ func incompleteIn(full cue.Value) (out []errors.Error) {
 	return out
 }
 
-// build builds a package from schema.cue and some files. Without constraints, schema.cue is
+// buildPackage builds a package from schema.cue and some files. Without constraints, schema.cue is
 // reduced to its definitions and attributeTypes.
-func (t Text) build(ctx *cue.Context, constraints bool, files []*ast.File) (cue.Value, error) {
+func buildPackage(ctx *cue.Context, t source.SchemaText, constraints bool, files []*ast.File) (cue.Value, error) {
 	var bctx *build.Context
 	bctx = build.NewContext(build.Loader(func(_ token.Pos, path string) *build.Instance {
-		if path != importPath {
+		if path != source.SchemaImportPath {
 			return nil
 		}
-		inst := bctx.NewInstance(importPath, nil)
-		inst.ImportPath = importPath
+		inst := bctx.NewInstance(source.SchemaImportPath, nil)
+		inst.ImportPath = source.SchemaImportPath
 		definitions, err := parser.ParseFile("declarations.cue", t.Definitions)
 		if err != nil {
 			inst.ReportError(errors.Promote(err, "parse schema"))

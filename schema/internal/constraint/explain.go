@@ -52,6 +52,12 @@ func (x *explanation) explain(errs []errors.Error, c tree.Code, found *tree.Find
 			slices.ContainsFunc(x.positions(err), func(p tree.Pos) bool { return x.invalid[p] }) {
 			continue
 		}
+		if x.hasNoInput(err, path) {
+			p := tree.WrongMapping.Problem(x.positionOf(err, path), mappingOf(path), noMappingInput)
+			x.reported[p.Path] = true
+			found.Report(p)
+			continue
+		}
 		follows := path == "" && len(x.positions(err)) == 0 && len(x.reported) > 0
 		if x.reported[path] = true; follows {
 			continue // it follows from a reported problem
@@ -75,6 +81,23 @@ func (x *explanation) explain(errs []errors.Error, c tree.Code, found *tree.Find
 
 // unknownReference matches CUE's message for a name without declaration.
 var unknownReference = regexp.MustCompile(`^reference "([^"]+)" not found`)
+
+// noMappingInput is the message for expressions of a mapping that refer to nothing.
+const noMappingInput = "the expressions refer to `user`, but this declaration of the mapping has no `user`"
+
+// hasNoInput reports whether an error is that of a mapping that refers to `user` and has none.
+func (x *explanation) hasNoInput(err errors.Error, path string) bool {
+	m := unknownReference.FindStringSubmatch(source.CUEMessage(err))
+	return m != nil && m[1] == "user" && mappingOf(path) != ""
+}
+
+// mappingOf returns the path of the mapping that has a value, or "".
+func mappingOf(path string) string {
+	if above := tree.PathsAbove(path); strings.HasPrefix(path, "mappings.") && len(above) > 1 {
+		return above[1]
+	}
+	return ""
+}
 
 func referenceAdvice(name string) string {
 	switch strings.ToLower(name) {

@@ -61,7 +61,7 @@ func (x *extractor) onlyRequired(it *cue.Iterator, path string, around tree.Posi
 			at = label
 		}
 		x.found.Report(tree.MissingField.Problem(at.Pos(), path, FieldMissing).
-			WithAdvice("add it: with a !, a declaration only requires the field; or remove the !"))
+			WithAdvice(OnlyRequired))
 	}
 	return true
 }

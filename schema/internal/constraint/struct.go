@@ -60,6 +60,7 @@ func (r *structRule) check(n *tree.Node, pc *problemCollector) bool {
 			}
 		}
 	}
+	hasOthers := pc != nil && seen == 0 && r.hasOtherFields(n)
 	for i := range r.fields {
 		f := &r.fields[i]
 		switch {
@@ -68,6 +69,9 @@ func (r *structRule) check(n *tree.Node, pc *problemCollector) bool {
 			valid = false
 			if pc == nil {
 				return false
+			}
+			if hasOthers {
+				continue
 			}
 			missing := &tree.Node{At: n.At, Kind: tree.Struct}
 			pc.at(f.name).report(missing, tree.MissingField, FieldMissing, lowerFirst(tree.FirstSentence(f.doc)))
@@ -80,9 +84,22 @@ func (r *structRule) check(n *tree.Node, pc *problemCollector) bool {
 	return valid
 }
 
+// hasOtherFields reports whether a struct has fields, and none of their names resembles a known
+// one. It was written for another purpose: its fields are reported, and not what is missing.
+func (r *structRule) hasOtherFields(n *tree.Node) bool {
+	if len(n.Fields) == 0 || r.keys != nil || r.open {
+		return false
+	}
+	names := r.names()
+	return !slices.ContainsFunc(n.Fields, func(f tree.Field) bool { return tree.Nearest(f.Name, names) != "" })
+}
+
 // Messages that are used in several places.
 const (
-	FieldMissing  = "required field is missing"
+	FieldMissing     = "required field is missing"
+	UnknownAttribute = "unknown attribute"
+	// OnlyRequired is the advice for a field that CUE declarations require, but do not have.
+	OnlyRequired  = "add it: with a !, a declaration only requires the field; or remove the !"
 	notASecretRef = "must be a reference to a secret, not the secret itself"
 )
 
@@ -166,7 +183,7 @@ func (r *attributesRule) check(n *tree.Node, pc *problemCollector) bool {
 			}
 			advice := "declare it: attributeTypes: " + tree.JoinPath("", f.Name) + ": type: \"string\""
 			advice = tree.Suggestion(f.Name, slices.Sorted(maps.Keys(r.types)), advice)
-			pc.at(f.Name).report(&tree.Node{At: f.At, Kind: tree.Struct}, tree.UnknownField, "unknown attribute",
+			pc.at(f.Name).report(&tree.Node{At: f.At, Kind: tree.Struct}, tree.UnknownField, UnknownAttribute,
 				advice)
 		}
 	}

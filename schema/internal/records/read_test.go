@@ -28,7 +28,11 @@ func (f hashedFS) Hash(name string) (string, error) {
 
 func newSchema(t testing.TB) *constraint.Schema {
 	t.Helper()
-	s, err := constraint.Compile(os.DirFS("../../cue"))
+	text, err := source.ReadSchema(os.DirFS("../../cue"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := constraint.Compile(text)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,13 +32,28 @@ func (l Literals) Add(r Record, report func(tree.Problem)) {
 	switch {
 	case have == nil:
 	case r.Kind == "users" && isData(have.At) && isData(r.At):
-		report(tree.DuplicateKey.Problem(r.At.Pos(), "", "duplicate user, first at "+have.At.Pos().String()).
-			WithValue(tree.Quote(r.Name)))
+		report(duplicateUser(r.Field, have))
 		return
 	case r.Kind == "groups":
 		r.Value = agreedMembers(have.Value, r.Value, report)
 	}
-	b.Add(r.Field, func(name string, a, b *tree.Node) { report(tree.ConflictProblem(name, a, b)) })
+	var conflicts tree.Problems
+	var names []string
+	b.Add(r.Field, func(name string, a, b *tree.Node) {
+		conflicts, names = append(conflicts, tree.ConflictProblem(name, a, b)), append(names, name)
+	})
+	if r.Kind == "users" && slices.Contains(names, "userId") && slices.Contains(names, "email") {
+		conflicts = tree.Problems{duplicateUser(r.Field, have)} // it is another person
+	}
+	for _, p := range conflicts {
+		report(p)
+	}
+}
+
+// duplicateUser returns the problem of a second user with the key of an earlier one.
+func duplicateUser(f tree.Field, first *tree.Field) tree.Problem {
+	message := "duplicate user, first at " + first.At.Pos().String()
+	return tree.DuplicateKey.Problem(f.At.Pos(), "", message).WithValue(tree.Quote(f.Name))
 }
 
 // memberConflict returns the problem of a membership that does not agree with an earlier one.

@@ -32,7 +32,7 @@ var (
 		"A CSV file with a column that is unknown, missing or duplicated.",
 		"name each column after a field, with `attributes.` before custom attributes"}
 	DuplicateKey = Code{"R1009",
-		"A data file that contains the same key twice.",
+		"A key that two records have.",
 		"remove one"}
 	Unbounded = Code{"R1011",
 		"An expression that could build a value of unlimited size.",

@@ -265,6 +265,23 @@ func JoinPath(path, name string) string {
 	return path + "." + name
 }
 
+// PathsAbove returns the paths above a path, the shortest first: `users` and `users."u-1"` for
+// `users."u-1".email`.
+func PathsAbove(path string) (above []string) {
+	quoted := false
+	for i := 0; i < len(path); i++ {
+		switch c := path[i]; {
+		case quoted && c == '\\':
+			i++ // the next character is quoted
+		case c == '"':
+			quoted = !quoted
+		case !quoted && (c == '.' || c == '['):
+			above = append(above, path[:i])
+		}
+	}
+	return above
+}
+
 // isIdentifier reports whether a label needs no quotes in CUE.
 func isIdentifier(name string) bool {
 	for i, r := range name {

@@ -34,6 +34,14 @@ func Suggestion(name string, names []string, fallback string) string {
 	return fallback
 }
 
+// Suggested returns the name that an advice of Suggestion suggests, or "" if it suggests none.
+func Suggested(advice string) (name string) {
+	if _, err := fmt.Sscanf(advice, "did you mean %q?", &name); err != nil {
+		return ""
+	}
+	return name
+}
+
 // distance counts the insertions, deletions, substitutions and swaps of adjacent characters
 // between two words.
 func distance(a, b string) int {

@@ -25,6 +25,14 @@ func (v *validator) nameIDField(s *declaration.SAML, at tree.Pos, path string) {
 	}
 }
 
+// isNameIDField reports whether nameIDField accepts the field.
+func (v *validator) isNameIDField(name string) bool {
+	if attribute, custom := strings.CutPrefix(name, "attributes."); custom {
+		return v.AttributeTypes[attribute] != nil && v.AttributeTypes[attribute].Type == "string"
+	}
+	return name == "email" || name == "userId"
+}
+
 // nameIDOf returns the NameID of a user.
 func nameIDOf(s *declaration.SAML, u *declaration.User) string {
 	switch s.NameID {
@@ -48,7 +56,7 @@ func (v *validator) nameIDProblem(
 	p *declaration.Provisioner, u *declaration.User, userName string,
 ) (problem tree.Problem, found bool) {
 	app := v.Apps[p.App]
-	if app == nil || app.SAML == nil || userName == "" {
+	if app == nil || app.SAML == nil || userName == "" || !v.isNameIDField(app.SAML.NameID) {
 		return problem, false
 	}
 	id := nameIDOf(app.SAML, u)

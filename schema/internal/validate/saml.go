@@ -28,6 +28,8 @@ func (v *validator) rollover(p *declaration.IdentityProvider, path string) {
 	case len(p.Signing) == 0:
 		report(p.Pos, path, tree.BadSigning, "no signing certificate")
 		return
+	case len(active) == 0 && slices.ContainsFunc(slices.Collect(maps.Keys(phases)), isUnknownPhase):
+		return // it may be the active one
 	case len(active) != 1:
 		report(p.Pos, path, tree.BadSigning, "%s in phase \"active\"", tree.Count(len(active), "certificate"))
 		return
@@ -51,6 +53,9 @@ func (v *validator) rollover(p *declaration.IdentityProvider, path string) {
 			tree.Quote(firsts[0]))
 	}
 }
+
+// isUnknownPhase reports whether a phase does not exist, which is reported where it is declared.
+func isUnknownPhase(phase string) bool { return !slices.Contains(declaration.Phases, phase) }
 
 // isFirst reports whether a certificate may be the first one, which has no dates before "active".
 func isFirst(k *declaration.SigningKey) bool {
