@@ -89,7 +89,8 @@ the working tree declares: provisioners, groups, users, apps and digests.`
 	for _, shell := range completion.Commands() {
 		name := shell.Name()
 		shell.Short = "Print the script for " + name
-		shell.Long = name + " prints the script for " + name + ". To load it into the current shell:\n\n  " + loads[name]
+		shell.Long = name + " prints the script for " + name + ". To load it into the current shell:\n\n  " +
+			loads[name]
 	}
 }
 

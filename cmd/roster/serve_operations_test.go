@@ -62,6 +62,15 @@ func TestOperationsOfARunningDaemon(t *testing.T) {
 		t.Errorf("the last report is that of run %s, the operation is of run %s", all[len(all)-1].Run, o.Run)
 	}
 
+	// The deletion of a user who left is a deadline.
+	d.edit("groups/security.yaml", "    u-1040: {}\n", "")
+	d.push("Noor leaves Support")
+	d.wantOutcome(reconcile.RunApplied)
+	d.eventually("the deletion is a deadline", func() bool {
+		_, all := d.get("/api/v1/deadlines?all=true")
+		return strings.Contains(all, `user \"u-1040\" in provisioner \"aws\"`)
+	})
+
 	// A held run gives the exit code of apply, and operations outlive the process.
 	d.edit("groups/technology.cue", `members: {"u-1001": {}, "u-1003": {}, "u-1011": {}}`, `members: {}`)
 	d.push("Empty the group")

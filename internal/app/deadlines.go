@@ -11,6 +11,7 @@ import (
 
 	"github.com/seed-d64a251c/roster/internal/deadline"
 	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/run"
 	"github.com/seed-d64a251c/roster/samlmeta"
 	"github.com/seed-d64a251c/roster/schema"
 )
@@ -34,7 +35,7 @@ func (w *Workspace) Deadlines(ctx context.Context) ([]deadline.Deadline, error) 
 		w.settings.Log.Warn("the records of earlier runs cannot be read: deletions of users who left, and the ends of "+
 			"approvals without expires, are not listed", "error", err)
 	}
-	return mergeDeadlines(list, recorded), nil
+	return deadline.Merge(list, recorded), nil
 }
 
 // recordedDeadlines lists what ends because of what earlier runs recorded: the time before a user
@@ -49,28 +50,48 @@ func (w *Workspace) recordedDeadlines(ctx context.Context, decls *schema.Declara
 		if err != nil {
 			return out, fmt.Errorf("%s: %w", key, err)
 		}
-		desired, err := reconcile.Desire(decls, p, now)
-		if err != nil { // a mapping fails: then roster deletes nobody
-			desired = reconcile.DesiredOfRemoved(p)
-		}
-		out = append(out, deletions(p, desired, past.Ledger)...)
-		if past.Status != nil {
-			out = append(out, approvalEnds(decls, past.Status, now)...)
-		}
+		out = append(out, recordedEnds(decls, p, &run.After{Ledger: past.Ledger, Status: past.Status}, now)...)
 	}
 	return out, nil
 }
 
+// recordedEnds lists what ends because of what is recorded of a provisioner.
+func recordedEnds(decls *schema.Declarations, p *schema.Provisioner, after *run.After, now time.Time,
+) []deadline.Deadline {
+	out := deletions(decls, p, after, now)
+	if after.Status != nil {
+		out = append(out, approvalEnds(decls, after.Status, now)...)
+	}
+	return out
+}
+
 // deletions lists when the users who left the scope of a provisioner are deleted.
-func deletions(p *schema.Provisioner, desired *reconcile.Desired, ledger *reconcile.Ledger) []deadline.Deadline {
+func deletions(decls *schema.Declarations, p *schema.Provisioner, after *run.After, now time.Time) []deadline.Deadline {
 	days := p.Deprovision.DeleteAfterDays
-	if days == nil || p.Deprovision.Mode == "keep" {
+	if days == nil || p.Deprovision.Mode == "keep" || after.Ledger == nil {
 		return nil
 	}
+	var keys []string
+	for key, owned := range after.Ledger.Users {
+		if owned.LeftScopeAt != nil {
+			keys = append(keys, key)
+		}
+	}
+	if keys == nil {
+		return nil
+	}
+	desired := after.Desired
+	if desired == nil {
+		var err error
+		if desired, err = reconcile.Desire(decls, p, now); err != nil { // a mapping fails: then roster deletes nobody
+			return nil
+		}
+	}
 	var out []deadline.Deadline
-	for _, key := range slices.Sorted(maps.Keys(ledger.Users)) {
-		left := ledger.Users[key].LeftScopeAt
-		if left == nil || desired.Users[key] != nil {
+	slices.Sort(keys)
+	for _, key := range keys {
+		left := after.Ledger.Users[key].LeftScopeAt
+		if desired.Users[key] != nil {
 			continue
 		}
 		out = append(out, deadline.Deadline{
@@ -98,21 +119,6 @@ func approvalEnds(decls *schema.Declarations, status *reconcile.Status, now time
 		})
 	}
 	return out
-}
-
-// mergeDeadlines returns both lists in order. Of two ends of one approval, the earlier one counts.
-func mergeDeadlines(declared, recorded []deadline.Deadline) []deadline.Deadline {
-	out := slices.Concat(declared, recorded)
-	deadline.Sort(out)
-	ended := map[string]bool{}
-	return slices.DeleteFunc(out, func(d deadline.Deadline) bool {
-		if d.Kind != deadline.Approval {
-			return false
-		}
-		before := ended[d.Path]
-		ended[d.Path] = true
-		return before
-	})
 }
 
 // deadlinesOf lists the deadlines of the declarations and files of a commit, or of changed files.

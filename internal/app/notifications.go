@@ -194,10 +194,10 @@ func repositoryProblems(s *daemon.State, now time.Time) []notify.Problem {
 }
 
 // deadlineProblem returns the problem that something ends soon. There is another one at each stage.
-// ok is false for what ends every day: memberships, users and pauses.
+// ok is false for what ends every day: memberships, users, deletions and pauses.
 func deadlineProblem(d *deadline.Deadline, now time.Time) (p notify.Problem, ok bool) {
 	days, due := d.Stage(now)
-	if !due || d.Kind == deadline.Membership || d.Kind == deadline.Validity || d.Kind == deadline.Pause {
+	if !due || d.Personal() || d.Kind == deadline.Pause {
 		return notify.Problem{}, false
 	}
 	p = notify.Problem{Kind: notify.Deadline, Severity: notify.Info, Title: d.Text(now), Path: "/deadlines",

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/seed-d64a251c/roster/internal/daemon"
+	"github.com/seed-d64a251c/roster/internal/deadline"
 	"github.com/seed-d64a251c/roster/internal/election"
 	"github.com/seed-d64a251c/roster/internal/httpserver"
 	"github.com/seed-d64a251c/roster/internal/metrics"
@@ -20,6 +21,7 @@ import (
 	"github.com/seed-d64a251c/roster/internal/web"
 	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/reconcile/run"
+	"github.com/seed-d64a251c/roster/schema"
 )
 
 // ServeConfig configures the daemon.
@@ -114,11 +116,14 @@ func NewServer(ctx context.Context, s Settings, c ServeConfig) (*Server, error) 
 		return nil, err
 	}
 	out.daemon = &daemon.Daemon{
-		Operations:   operations,
-		Head:         out.poller(w.source, c.Branch),
-		Known:        func() (reconcile.CommitRef, error) { return w.source.known(c.Branch) },
-		Load:         w.source.checkedDeclarations,
-		Deadlines:    w.deadlinesOf,
+		Operations: operations,
+		Head:       out.poller(w.source, c.Branch),
+		Known:      func() (reconcile.CommitRef, error) { return w.source.known(c.Branch) },
+		Load:       w.source.checkedDeclarations,
+		Deadlines:  w.deadlinesOf,
+		Recorded: func(d *schema.Declarations, p *schema.Provisioner, after *run.After) []deadline.Deadline {
+			return recordedEnds(d, p, after, runner.Clock())
+		},
 		Runner:       runner,
 		PollInterval: c.Poll,
 		Jitter:       c.Jitter,

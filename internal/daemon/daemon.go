@@ -32,6 +32,8 @@ type Daemon struct {
 	Load func(ctx context.Context, commit string) (*schema.Declarations, error)
 	// Deadlines lists the deadlines of a commit's declarations and files; nil means none.
 	Deadlines func(decls *schema.Declarations, commit reconcile.CommitRef) ([]deadline.Deadline, error)
+	// Recorded lists what ends because of what runs recorded; nil means nothing.
+	Recorded func(*schema.Declarations, *schema.Provisioner, *run.After) []deadline.Deadline
 	// Runner executes the runs.
 	Runner *run.Runner
 	// PollInterval is the time between two polls, plus up to a tenth of jitter. Consecutive errors
@@ -59,8 +61,10 @@ type Daemon struct {
 	pollErr   error
 	workers   map[string]*worker
 	lastRuns  map[string]LastRun
-	deadlines []deadline.Deadline // of the newest valid commit
-	logged    map[string]int      // the stage of the last logged warning, by path
+	deadlines []deadline.Deadline            // of the newest valid commit
+	recorded  map[string][]deadline.Deadline // of the last run of each provisioner that recorded something
+	merged    []deadline.Deadline            // both, sorted; it is replaced and never changed
+	logged    map[string]int                 // the stage of the last logged warning, by path
 }
 
 // LastRun is the result of a provisioner's last run.
@@ -94,7 +98,8 @@ type State struct {
 	Provisioners map[string]LastRun `json:"provisioners"`
 	// DueDeadlines are the deadlines with a due warning.
 	DueDeadlines []deadline.Deadline `json:"deadlines,omitempty"`
-	// AllDeadlines has every deadline except those of memberships and users.
+	// AllDeadlines has every deadline, the next end first: those of the declarations, and those that
+	// the last runs of this process recorded.
 	AllDeadlines []deadline.Deadline `json:"-"`
 }
 
@@ -116,13 +121,41 @@ func (d *Daemon) State() State {
 		last.Role, last.Holder = w.role()
 		s.Provisioners[key] = last
 	}
-	s.DueDeadlines = deadline.Due(d.deadlines, d.Runner.Clock())
-	for _, e := range d.deadlines {
-		if e.Kind != deadline.Membership && e.Kind != deadline.Validity {
-			s.AllDeadlines = append(s.AllDeadlines, e)
+	s.AllDeadlines = d.merged
+	s.DueDeadlines = deadline.Due(d.merged, d.Runner.Clock())
+	return s
+}
+
+// record keeps what ends because of what a run recorded.
+func (d *Daemon) record(key string, after *run.After) {
+	if d.Recorded == nil || after == nil {
+		return
+	}
+	d.mu.Lock()
+	decls := d.decls
+	d.mu.Unlock()
+	if decls == nil || decls.Provisioners[key] == nil {
+		return
+	}
+	list := d.Recorded(decls, decls.Provisioners[key], after)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.recorded == nil {
+		d.recorded = map[string][]deadline.Deadline{}
+	}
+	d.recorded[key] = list
+	d.mergeDeadlines()
+}
+
+// mergeDeadlines lists all deadlines. The caller holds d.mu.
+func (d *Daemon) mergeDeadlines() {
+	var recorded []deadline.Deadline
+	for key, list := range d.recorded {
+		if d.decls.Provisioners[key] != nil {
+			recorded = append(recorded, list...)
 		}
 	}
-	return s
+	d.merged = deadline.Merge(d.deadlines, recorded)
 }
 
 // quarantine returns the quarantine of a provisioner; nil if there is none.
@@ -262,6 +295,7 @@ func (d *Daemon) assign(ctx context.Context, head reconcile.CommitRef, running *
 			d.Log.Error("cannot list deadlines", "commit", head.ID, "error", err)
 		}
 	}
+	d.mergeDeadlines()
 	for key, p := range decls.Provisioners {
 		d.worker(ctx, key, running).assign(p, decls, head)
 	}
@@ -386,6 +420,9 @@ func (d *Daemon) finished(key string, result *run.Result, err error) {
 	}
 	d.lastRuns[key] = last
 	d.mu.Unlock()
+	if result != nil {
+		d.record(key, result.After)
+	}
 	if d.RunEnded != nil {
 		d.RunEnded(key, result, err)
 	}

@@ -256,6 +256,7 @@ func TestDeadlineIsLoggedOncePerStage(t *testing.T) {
 		Runner: &run.Runner{Now: func() time.Time { return now }},
 		deadlines: []deadline.Deadline{{Kind: deadline.Token, Subject: "aws", Path: "p", EndsAt: ends,
 			Consequence: "nothing works"}}}
+	d.mergeDeadlines()
 	for range 110 {
 		now = now.AddDate(0, 0, 1)
 		d.logDeadlines()

@@ -1,7 +1,7 @@
 // Package deadline lists everything with an end date: SCIM tokens, certificates, metadata,
-// approvals, pauses, memberships and the validity of users. Deadlines follow from declarations and
-// the clock. A deadline in the past never makes a commit invalid: it is a warning that names the
-// consequence.
+// approvals, pauses, memberships, the validity of users, and deletions of users who left. Deadlines
+// follow from declarations, from what runs recorded, and from the clock. A deadline in the past never
+// makes a commit invalid: it is a warning that names the consequence.
 package deadline
 
 import (
@@ -125,6 +125,26 @@ func Sort(list []Deadline) {
 	slices.SortFunc(list, func(a, b Deadline) int {
 		return cmp.Or(a.EndsAt.Compare(b.EndsAt), cmp.Compare(a.Path, b.Path), cmp.Compare(a.Subject, b.Subject))
 	})
+}
+
+// Merge returns both lists in order. An approval may end in both: then its earlier end counts.
+func Merge(declared, recorded []Deadline) []Deadline {
+	out := slices.Concat(declared, recorded)
+	Sort(out)
+	ended := map[string]bool{}
+	return slices.DeleteFunc(out, func(d Deadline) bool {
+		if d.Kind != Approval {
+			return false
+		}
+		before := ended[d.Path]
+		ended[d.Path] = true
+		return before
+	})
+}
+
+// Personal reports whether a deadline is that of one person.
+func (d Deadline) Personal() bool {
+	return d.Kind == Membership || d.Kind == Validity || d.Kind == Deletion
 }
 
 // Due returns the deadlines that have reached a stage, in the same order.

@@ -1,6 +1,7 @@
 package deadline
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -139,5 +140,31 @@ func TestUsersAndMembersWithoutAnEndCostNothing(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(5, func() { Declared(d) }); n > 10 {
 		t.Errorf("%v allocations for 1,000 users and 1,000 members without an end", n)
+	}
+}
+
+func TestOfTwoEndsOfOneApprovalTheEarlierCounts(t *testing.T) {
+	list := func(deadlines ...Deadline) []Deadline { return deadlines }
+	approval := func(days int) Deadline {
+		return Deadline{Kind: Approval, Path: `approvals."sha256:1"`, EndsAt: now.AddDate(0, 0, days)}
+	}
+	left := Deadline{Kind: Deletion, Path: "p", Subject: "u-1", EndsAt: now.AddDate(0, 0, 3)}
+	other := Deadline{Kind: Deletion, Path: "p", Subject: "u-2", EndsAt: now.AddDate(0, 0, 3)}
+	token := Deadline{Kind: Token, Path: "p", EndsAt: now.AddDate(0, 0, 4)}
+	for _, tt := range []struct {
+		name               string
+		declared, recorded []Deadline
+		want               []Deadline
+	}{
+		{"the declared end is later", list(token, approval(9)), list(approval(1)), list(approval(1), token)},
+		{"the declared end is earlier", list(approval(1), token), list(approval(9)), list(approval(1), token)},
+		{"two provisioners have seen it", nil, list(approval(2), approval(1)), list(approval(1))},
+		{"deletions with the same place are all listed", list(token), list(other, left), list(left, other, token)},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := Merge(tt.declared, tt.recorded); !slices.Equal(got, tt.want) {
+				t.Errorf("got %v", got)
+			}
+		})
 	}
 }

@@ -86,6 +86,9 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		gauge(forgeFailing, boolValue(c.forge() != ""))
 	}
 	for _, e := range st.AllDeadlines {
+		if e.Personal() {
+			continue
+		}
 		gauge(deadlineEnds, float64(e.EndsAt.Unix()), string(e.Kind), e.Path)
 	}
 	for key, last := range st.Provisioners {

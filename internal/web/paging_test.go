@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -333,6 +334,56 @@ func TestThePagesOfDeadlinesHaveEachDeadlineOnce(t *testing.T) {
 	}
 	if len(seen) != 200 {
 		t.Errorf("%d deadlines", len(seen))
+	}
+}
+
+func TestAllDeadlinesAreThoseThatAreNotDueToo(t *testing.T) {
+	state := exampleState()
+	state.DueDeadlines = []deadline.Deadline{{Kind: deadline.Token, Subject: "t", Path: "0", EndsAt: noon}}
+	state.AllDeadlines = slices.Clone(state.DueDeadlines)
+	for i := 1; i < 250; i++ {
+		state.AllDeadlines = append(state.AllDeadlines, deadline.Deadline{Kind: deadline.Deletion, Subject: "u",
+			Path: fmt.Sprint(i), EndsAt: noon.AddDate(2, 0, i)})
+	}
+	s := (&Server{State: func() daemon.State { return state }}).Handler()
+	var due, first, second, third Deadlines
+	for _, step := range []struct {
+		query string
+		out   *Deadlines
+		rows  int
+		from  string
+	}{
+		{"", &due, 1, "0"}, {"?all=false", &due, 1, "0"}, {"?all=true", &first, 100, "0"},
+		{"?all=true&cursor=", &second, 100, "100"}, {"?all=true&cursor=", &third, 50, "200"},
+	} {
+		cursor := first.Next
+		if second.Next != "" {
+			cursor = second.Next
+		}
+		query := step.query
+		if strings.HasSuffix(query, "cursor=") {
+			query += url.QueryEscape(cursor)
+		}
+		if code := getJSON(t, s, "/api/v1/deadlines"+query, step.out); code != 200 || len(step.out.Deadlines) != step.rows ||
+			step.out.Deadlines[0].Path != step.from {
+			t.Fatalf("%q: %d, %d rows", step.query, code, len(step.out.Deadlines))
+		}
+	}
+	if first.Total != 250 || third.Next != "" {
+		t.Errorf("%d deadlines, next %q", first.Total, third.Next)
+	}
+	var out Deadlines
+	if code := getJSON(t, s, "/api/v1/deadlines?cursor="+url.QueryEscape(first.Next), &out); code == 200 {
+		t.Error("a cursor of all deadlines counts for those that are due")
+	}
+	for query, want := range map[string]string{"": `<a href="?all=true">All 250</a>`, "?all=true": "250 deadlines.",
+		"?all=perhaps": "want true or false"} {
+		if page := body(t, get(t, state, "GET", "/deadlines"+query)); !strings.Contains(page, want) {
+			t.Errorf("%q: the page lacks %q", query, want)
+		}
+	}
+	if out := body(t, get(t, state, "GET", "/metrics")); strings.Contains(out, `kind="deletion"`) {
+		t.Error("the metrics have the deletions of users")
 	}
 }
 

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
@@ -100,7 +101,7 @@ func (s *Server) overviewPage(w http.ResponseWriter, r *http.Request) {
 	show(w, http.StatusOK, overviewTemplate, data)
 }
 
-// Deadlines is a page of the due deadlines.
+// Deadlines is a page of the due deadlines, or of all deadlines.
 type Deadlines struct {
 	Version   int                 `json:"version"`
 	Deadlines []deadline.Deadline `json:"deadlines"`
@@ -108,7 +109,7 @@ type Deadlines struct {
 	Next      string              `json:"next,omitempty"`
 }
 
-// deadlines serves all due deadlines, those of memberships too.
+// deadlines serves the due deadlines, or with all=true every deadline.
 func (s *Server) deadlines(w http.ResponseWriter, r *http.Request) {
 	out, err := deadlinesOf(s.State(), r, jsonBudget)
 	if err != nil {
@@ -123,33 +124,61 @@ func deadlinesOf(st daemon.State, r *http.Request, budget int) (Deadlines, error
 	if err != nil {
 		return Deadlines{}, err
 	}
-	base := st.ValidCommit.ID
+	all, err := allOf(r.URL.Query())
+	if err != nil {
+		return Deadlines{}, err
+	}
+	list, base := st.DueDeadlines, st.ValidCommit.ID
+	if all {
+		list, base = st.AllDeadlines, base+" all"
+	}
 	offset, err := offsetOf(r.URL.Query().Get("cursor"), base)
 	if err != nil {
 		return Deadlines{}, err
 	}
-	due := st.DueDeadlines
-	out := Deadlines{Version: 1, Total: len(due)}
+	out := Deadlines{Version: 1, Total: len(list)}
 	var next int
-	out.Deadlines, next = page(len(due), offset, limit, budget, func(i int) deadline.Deadline { return due[i] })
+	out.Deadlines, next = page(len(list), offset, limit, budget, func(i int) deadline.Deadline { return list[i] })
 	out.Next = cursorOf(next, base)
 	return out, nil
+}
+
+// allOf returns whether a request asks for all deadlines.
+func allOf(query url.Values) (bool, error) {
+	switch value := query.Get("all"); value {
+	case "", "false":
+		return false, nil
+	case "true":
+		return true, nil
+	default:
+		return false, fmt.Errorf("all is %q; want true or false", value)
+	}
 }
 
 // deadlinesData is the input of deadlineTemplate.
 type deadlinesData struct {
 	frame
 	Deadlines
-	Error string
-	Now   time.Time
+	Error    string
+	Now      time.Time
+	All      bool // all deadlines are listed
+	AllTotal int
 }
 
 // NextPage is the address of the next page.
-func (d deadlinesData) NextPage() string { return "?" + url.Values{"cursor": {d.Next}}.Encode() }
+func (d deadlinesData) NextPage() string {
+	query := url.Values{"cursor": {d.Next}}
+	if d.All {
+		query.Set("all", "true")
+	}
+	return "?" + query.Encode()
+}
 
 func (s *Server) deadlinesPage(w http.ResponseWriter, r *http.Request) {
 	st := s.State()
-	data, code := deadlinesData{frame: frameOf(r, "Deadlines", &st), Now: st.PolledAt}, http.StatusOK
+	data, code := deadlinesData{frame: frameOf(r, "Deadlines", &st), Now: st.PolledAt,
+		AllTotal: len(st.AllDeadlines)}, http.StatusOK
+	data.All, _ = allOf(r.URL.Query()) // deadlinesOf returns the error
 	var err error
 	if data.Deadlines, err = deadlinesOf(st, r, htmlBudget); err != nil {
 		data.Error, code = err.Error(), http.StatusBadRequest

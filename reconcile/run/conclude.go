@@ -62,7 +62,8 @@ func outcomeOf(err error) reconcile.Outcome {
 // conclusion is what a run has to publish, and what it knows of the directory now.
 type conclusion struct {
 	report   *reconcile.Report
-	plan     *reconcile.Plan // nil for a run that failed before it had a plan
+	plan     *reconcile.Plan    // nil for a run that failed before it had a plan
+	desired  *reconcile.Desired // nil if it is not known
 	ledger   *reconcile.Ledger
 	cached   *observe.CachedDirectory // nil if nothing reliable is known
 	redactor *reconcile.Redactor
@@ -80,8 +81,9 @@ func publishTime(changes int) time.Duration {
 }
 
 // conclude publishes a report with the ledger and the status that follow from it, and stores what
-// is known of the directory. It returns the report as published, even if publishing fails.
-func (r *Runner) conclude(ctx context.Context, s runState, c conclusion) (*reconcile.Report, reconcile.Receipt, error) {
+// is known of the directory. It sets the report of the result as published, even if publishing
+// fails.
+func (r *Runner) conclude(ctx context.Context, s runState, c conclusion, result *Result) error {
 	status := reconcile.NextStatus(reconcile.StatusInput{
 		Before: s.audit.Status, Report: c.report, Ledger: c.ledger, Plan: c.plan, Provisioner: s.provisioner,
 		Evidence: c.evidence, OpenUses: s.audit.OpenUses, ReviewRules: c.reviewRules, Started: s.started,
@@ -107,14 +109,16 @@ func (r *Runner) conclude(ctx context.Context, s runState, c conclusion) (*recon
 	if s.previousKey != "" {
 		record.Unproved = s.audit.Unproved
 	}
+	result.Report, result.After = &published, &After{Desired: c.desired, Ledger: c.ledger, Status: status}
 	receipt, err := r.Audit.CommitReport(ctx, record)
 	if err != nil {
 		// If it waits on this machine, the next run publishes it first. Then the cache counts.
 		r.store(s, c.cached, published.Run, reconcile.Receipt{Queued: true})
-		return &published, reconcile.Receipt{}, fmt.Errorf("publish the report: %w", err)
+		return fmt.Errorf("publish the report: %w", err)
 	}
+	result.Receipt = receipt
 	r.store(s, c.cached, published.Run, receipt)
-	return &published, receipt, nil
+	return nil
 }
 
 // verifiedEntries returns the unproved entries for which a plan had evidence.
@@ -161,15 +165,13 @@ func (r *Runner) fail(ctx context.Context, s runState, cached *observe.CachedDir
 		r.refused(s, failure, 0)
 		return result, failure
 	}
-	report, receipt, err := r.reportFailure(ctx, s, cached, failure)
-	result.Report, result.Receipt = report, receipt
-	result.LookAgain = report.NextLookup(s.audit.Ledger, r.now())
+	err := r.reportFailure(ctx, s, cached, failure, result)
+	result.LookAgain = result.Report.NextLookup(s.audit.Ledger, r.now())
 	return result, errors.Join(failure, err)
 }
 
 func (r *Runner) reportFailure(ctx context.Context, s runState, cached *observe.CachedDirectory,
-	failure error) (*reconcile.Report,
-	reconcile.Receipt, error) {
+	failure error, result *Result) error {
 	report := r.emptyReport(r.RunID(), s)
 	report.Outcome = reconcile.RunFailed
 	if errors.Is(failure, ErrNeedsAuthorization) {
@@ -179,7 +181,7 @@ func (r *Runner) reportFailure(ctx context.Context, s runState, cached *observe.
 	report.Changes = s.unsettled(s.audit.Ledger)
 	report.Count()
 	report.Quarantine = r.refused(s, failure, 0)
-	return r.conclude(ctx, s, conclusion{report: report, ledger: s.audit.Ledger, cached: cached})
+	return r.conclude(ctx, s, conclusion{report: report, ledger: s.audit.Ledger, cached: cached}, result)
 }
 
 // Refuse reports that the declarations of a commit are invalid, in the chain of a provisioner that
@@ -201,6 +203,6 @@ func (r *Runner) Refuse(ctx context.Context, p *schema.Provisioner, commit recon
 	}
 	s = s.takeOver()
 	cached, _ := observe.LoadCached(r.Cache, p, audit)
-	report, receipt, err := r.reportFailure(ctx, s, cached, problems)
-	return &Result{Report: report, Receipt: receipt, LastApplied: audit.Status.LastAppliedCommit()}, err
+	result := &Result{LastApplied: audit.Status.LastAppliedCommit()}
+	return result, r.reportFailure(ctx, s, cached, problems, result)
 }

@@ -112,6 +112,9 @@ type Result struct {
 	// OutOfReach is why Git could not be reached; empty if it could. The run held what cannot be
 	// verified meanwhile.
 	OutOfReach string
+	// After is what the run recorded, or found recorded if it has a report of a failure; nil
+	// without a report.
+	After *After
 	// LookAgain is when another run has to look at what this one left open: changes without a
 	// response, and objects that one lookup did not find. Zero if it left nothing open.
 	LookAgain time.Time
@@ -125,6 +128,14 @@ type Result struct {
 	// Unanswered asks the forge again what it did not answer about reviews; nil if it answered
 	// everything. It returns nil once the forge answers.
 	Unanswered func(context.Context) error
+}
+
+// After is what is recorded of a provisioner after a run.
+type After struct {
+	// Desired is the desired state of the run; nil if the run did not compute it.
+	Desired *reconcile.Desired
+	Ledger  *reconcile.Ledger
+	Status  *reconcile.Status
 }
 
 // DigestError is the error for a plan that does not have the requested digest.
