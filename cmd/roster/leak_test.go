@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/pprof"
 	"slices"
 	"strings"
 	"sync"
@@ -39,7 +40,9 @@ func mainWithLeakCheck() {
 	if os.Getenv(noScrubber) != "" {
 		secrets = nil
 	}
+	stopProfile := startProfile(os.Getenv(profileFile))
 	code := executeWith(ctx, secrets, os.Args[1:], os.LookupEnv, os.Stdin, stdout, stderr)
+	stopProfile()
 	if file := os.Getenv(peakFile); file != "" {
 		if err := os.WriteFile(file, []byte(peak()), 0o644); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -55,6 +58,27 @@ const noScrubber = "ROSTER_TEST_NO_SCRUBBER"
 // peakFile is an environment variable with the name of a file. roster writes the maximum of its
 // resident memory to it.
 const peakFile = "ROSTER_TEST_PEAK_FILE"
+
+// profileFile is an environment variable with the name of a file. roster writes a profile of its
+// processor time to it.
+const profileFile = "ROSTER_TEST_PROFILE_FILE"
+
+// startProfile starts a profile of the processor time and returns the function that ends it. It does
+// nothing without a file name.
+func startProfile(file string) (stop func()) {
+	if file == "" {
+		return func() {}
+	}
+	out, err := os.Create(file)
+	if err == nil {
+		err = pprof.StartCPUProfile(out)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(int(exitError))
+	}
+	return pprof.StopCPUProfile
+}
 
 // peak returns the maximum of the resident memory of this process in MiB, "0" if the system does
 // not report it.

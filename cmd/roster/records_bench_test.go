@@ -25,6 +25,10 @@ var recordSteps = []struct {
 	{"verify what is new", []string{"audit", "verify", "--new", "-C", "DIR"}},
 }
 
+// profileFolder is an environment variable with the name of a folder. Each process that is measured
+// writes a profile of its processor time to it.
+const profileFolder = "ROSTER_BENCH_PROFILES"
+
 // BenchmarkRecords measures what the report of a first synchronization costs: the synchronization
 // against a simulator without limits, then the commands that read the report. ROSTER_BENCH_USERS is
 // the number of users; there is a group with 100 members for each ten of them.
@@ -58,6 +62,10 @@ func (o *benchmarkOrg) measureProcess(b *testing.B, args []string) (cpu time.Dur
 	}
 	cmd, file := roster(b.Context(), o.home, line...), filepath.Join(o.home, "peak")
 	cmd.Env = append(cmd.Env, peakFile+"="+file)
+	if folder := os.Getenv(profileFolder); folder != "" {
+		name := strings.ReplaceAll(b.Name(), "/", "_") + ".pprof"
+		cmd.Env = append(cmd.Env, profileFile+"="+filepath.Join(folder, name))
+	}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		b.Fatalf("roster %s: %v\n%.2000s", strings.Join(line, " "), err, out)
 	}

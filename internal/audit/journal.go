@@ -151,11 +151,12 @@ func appendLine(lines *bytes.Buffer, r *journalRecord) error {
 	at := lines.Len()
 	lines.WriteString(`00000000","record":`)
 	record := lines.Len()
-	if err := json.NewEncoder(lines).Encode(r); err != nil {
+	encoded, err := r.appendJSON(lines.AvailableBuffer())
+	if err != nil {
 		lines.Truncate(begin)
 		return err
 	}
-	lines.Truncate(lines.Len() - 1) // the line feed of the encoder
+	lines.Write(encoded)
 	copy(lines.Bytes()[at:], checksum(lines.Bytes()[record:]))
 	lines.WriteString("}\n")
 	return nil

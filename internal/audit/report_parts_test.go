@@ -455,7 +455,7 @@ func TestAReportOfAnEarlierRosterStaysReadable(t *testing.T) {
 func TestPartsAreWrittenOneAfterTheOther(t *testing.T) {
 	few, many := memberships(longReport), memberships(4*longReport)
 	held := func(changes []reconcile.Done) int {
-		w := &partsWriter{dir: t.TempDir(), named: map[string][]int{}}
+		w := &partsWriter{dir: t.TempDir(), named: newPartNames()}
 		most := 0
 		for i := range changes {
 			if err := w.add(&changes[i]); err != nil {

@@ -64,7 +64,7 @@ func ChangesFrom(files fs.FS, r *reconcile.Report, skip int) iter.Seq2[*reconcil
 func ChangesOf(files fs.FS, r *reconcile.Report, ref string) iter.Seq2[*reconcile.Done, error] {
 	return func(yield func(*reconcile.Done, error) bool) {
 		for i := range r.Changes {
-			if d := &r.Changes[i]; slices.Contains(namesIn(d), ref) && !yield(d, nil) {
+			if d := &r.Changes[i]; names(d, ref) && !yield(d, nil) {
 				return
 			}
 		}
@@ -81,7 +81,7 @@ func ChangesOf(files fs.FS, r *reconcile.Report, ref string) iter.Seq2[*reconcil
 		}
 		for _, part := range parts {
 			more := yieldPart(files, part, mark, func(d *reconcile.Done, err error) bool {
-				return (err == nil && !slices.Contains(namesIn(d), ref)) || yield(d, err)
+				return (err == nil && !names(d, ref)) || yield(d, err)
 			})
 			if !more {
 				return
@@ -244,7 +244,7 @@ type changeReader struct {
 	files  fs.FS
 	report *reconcile.Report
 	// named, if set, gets the parts that name each user and group.
-	named map[string][]int
+	named *partNames
 	err   error // why it stopped early
 	ended bool  // all changes were read
 }
@@ -261,7 +261,7 @@ func (c *changeReader) all(yield func(*reconcile.Done) bool) {
 				return false
 			}
 			if c.named != nil {
-				addNames(c.named, d, i+1)
+				c.named.add(d, i+1)
 			}
 			return yield(d)
 		})
@@ -274,11 +274,11 @@ func (c *changeReader) all(yield func(*reconcile.Done) bool) {
 
 // checkIndex compares the index of a report with what its parts name. A difference is a
 // MalformedError.
-func checkIndex(files fs.FS, r *reconcile.Report, named map[string][]int) error {
+func checkIndex(files fs.FS, r *reconcile.Report, named *partNames) error {
 	if len(r.Index) == 0 && r.Version != reportVersion {
 		return nil
 	}
-	next, stop := iter.Pull2(indexLines(named))
+	next, stop := iter.Pull2(named.lines)
 	defer stop()
 	for _, index := range r.Index {
 		if err := checkIndexFile(files, index, next); err != nil {

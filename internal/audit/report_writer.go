@@ -3,12 +3,9 @@ package audit
 import (
 	"bytes"
 	"compress/gzip"
-	"encoding/json"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/seed-d64a251c/roster/internal/output"
 	"github.com/seed-d64a251c/roster/reconcile"
@@ -31,19 +28,19 @@ const (
 // partsWriter writes the parts and the index of a report to a folder, one at a time.
 type partsWriter struct {
 	dir     string
-	line    bytes.Buffer // of the next change
+	line    []byte       // of the next change
 	lines   bytes.Buffer // of the next part
 	gzip    *gzip.Writer // for all files, because a new one takes a megabyte
 	file    bytes.Buffer // that gzip writes to
 	changes int          // in lines
 	parts   []reconcile.ReportPart
-	named   map[string][]int // the parts that name a user or group, by reference
+	named   *partNames
 }
 
 // writeParts writes changes to files of a folder, which it creates. The paths in the result are
 // relative to the folder. If the changes are few, it writes nothing and returns no parts.
 func writeParts(dir string, changes []reconcile.Done) ([]reconcile.ReportPart, []reconcile.ReportIndex, error) {
-	w := &partsWriter{dir: dir, named: map[string][]int{}}
+	w := &partsWriter{dir: dir, named: newPartNames()}
 	for i := range changes {
 		if err := w.add(&changes[i]); err != nil {
 			return nil, nil, err
@@ -64,11 +61,12 @@ func writeParts(dir string, changes []reconcile.Done) ([]reconcile.ReportPart, [
 
 // add adds a change to the current part, or to the next one if it does not fit.
 func (w *partsWriter) add(d *reconcile.Done) error {
-	w.line.Reset()
-	if err := json.NewEncoder(&w.line).Encode(d); err != nil {
+	var err error
+	if w.line, err = d.AppendJSON(w.line[:0]); err != nil {
 		return fmt.Errorf("encode a change: %w", err)
 	}
-	line := output.EscapeJSON(w.line.Bytes())
+	w.line = append(w.line, '\n')
+	line := output.EscapeJSON(w.line)
 	if w.lines.Len() > 0 && w.lines.Len()+len(line) > maxPart {
 		if err := w.endPart(); err != nil {
 			return err
@@ -76,28 +74,8 @@ func (w *partsWriter) add(d *reconcile.Done) error {
 	}
 	w.lines.Write(line)
 	w.changes++
-	addNames(w.named, d, len(w.parts)+1)
+	w.named.add(d, len(w.parts)+1)
 	return nil
-}
-
-// addNames adds a part to the entries of the user and the group that one of its changes names.
-func addNames(named map[string][]int, d *reconcile.Done, part int) {
-	for _, ref := range namesIn(d) {
-		if parts := named[ref]; len(parts) == 0 || parts[len(parts)-1] != part {
-			named[ref] = append(parts, part)
-		}
-	}
-}
-
-// namesIn returns the references of the user and the group that a change names.
-func namesIn(d *reconcile.Done) []string {
-	switch {
-	case d.Member != "":
-		return []string{reconcile.GroupRef(d.Key), reconcile.UserRef(d.Member)}
-	case d.Kind.OfUser():
-		return []string{reconcile.UserRef(d.Key)}
-	}
-	return []string{reconcile.GroupRef(d.Key)}
 }
 
 func (w *partsWriter) endPart() error {
@@ -111,12 +89,6 @@ func (w *partsWriter) endPart() error {
 	return nil
 }
 
-// indexLine is a line of an index: a user or group with the parts that name it, from 1.
-type indexLine struct {
-	Ref   string `json:"ref"`
-	Parts []int  `json:"parts"`
-}
-
 // writeIndex writes the index, sorted by reference.
 func (w *partsWriter) writeIndex() ([]reconcile.ReportIndex, error) {
 	var out []reconcile.ReportIndex
@@ -128,7 +100,7 @@ func (w *partsWriter) writeIndex() ([]reconcile.ReportIndex, error) {
 		lines.Reset()
 		return err
 	}
-	for line, err := range indexLines(w.named) {
+	for line, err := range w.named.lines {
 		if err != nil {
 			return nil, err
 		}
@@ -147,24 +119,6 @@ func (w *partsWriter) writeIndex() ([]reconcile.ReportIndex, error) {
 		return out, nil
 	}
 	return out, end()
-}
-
-// encodedLine is a line of an index as it is written.
-type encodedLine struct {
-	ref  string
-	text []byte
-}
-
-// indexLines yields the lines of an index, sorted by reference.
-func indexLines(named map[string][]int) func(func(encodedLine, error) bool) {
-	return func(yield func(encodedLine, error) bool) {
-		for _, ref := range slices.Sorted(maps.Keys(named)) {
-			text, err := json.Marshal(indexLine{ref, named[ref]})
-			if !yield(encodedLine{ref, append(output.EscapeJSON(text), '\n')}, err) || err != nil {
-				return
-			}
-		}
-	}
 }
 
 // write writes a file of the folder, compressed and synced to disk.

@@ -62,7 +62,7 @@ func (v *verifier) checkParts(l *ChainLink) (intact bool, err error) {
 // parts are lists of changes and that the index names what they have. intact is false if it added a
 // failure.
 func (v *verifier) readChanges(l *ChainLink) (rendered string, intact bool, err error) {
-	c := &changeReader{files: v.Files, report: l.Report, named: map[string][]int{}}
+	c := &changeReader{files: v.Files, report: l.Report, named: newPartNames()}
 	if v.RenderMarkdown != nil {
 		rendered = v.RenderMarkdown(l.Report, c.all)
 	}
@@ -70,7 +70,7 @@ func (v *verifier) readChanges(l *ChainLink) (rendered string, intact bool, err 
 		return rendered, true, nil
 	}
 	if !c.ended && c.err == nil { // the renderer did not need all of them
-		clear(c.named)
+		c.named.clear()
 		for range c.all {
 		}
 	}
