@@ -29,13 +29,13 @@ func digest(identity string, changes []Change, selected func(*Change) bool) stri
 	h := sha256.New()
 	line := make([]byte, 0, 256)
 	for _, i := range order {
-		for _, e := range changes[i].effects() {
+		changes[i].eachEffect(func(e effect) {
 			line = line[:0]
 			for _, field := range [...]string{identity, string(e.kind), e.key, e.id, e.attribute, e.value} {
 				line = append(append(line, field...), 0)
 			}
 			_, _ = h.Write(line)
-		}
+		})
 	}
 	return "sha256:" + hex.EncodeToString(h.Sum(nil))
 }

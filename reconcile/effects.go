@@ -8,21 +8,28 @@ type effect struct {
 	key, id, attribute, value string
 }
 
-// effects returns one effect for each attribute of a change, or one effect for the change.
-func (c *Change) effects() []effect {
+// eachEffect calls f with one effect for each attribute of a change, or with one effect for the
+// change.
+func (c *Change) eachEffect(f func(effect)) {
 	e := effect{kind: c.Kind, key: c.Key, id: c.ID}
 	switch {
 	case c.Member != "":
 		e.attribute, e.value = "members", c.Member
 	case len(c.Attributes) > 0:
-		out := make([]effect, len(c.Attributes))
-		for i, a := range c.Attributes {
+		for _, a := range c.Attributes {
 			e.attribute, e.value = a.Path, a.New
-			out[i] = e
+			f(e)
 		}
-		return out
+		return
 	}
-	return []effect{e}
+	f(e)
+}
+
+// effects returns the effects of a change.
+func (c *Change) effects() []effect {
+	out := make([]effect, 0, max(1, len(c.Attributes)))
+	c.eachEffect(func(e effect) { out = append(out, e) })
+	return out
 }
 
 // normalizedEffects returns the effects of a change for comparing two plans on the same observed

@@ -184,21 +184,64 @@ func order(changes []Change) []Change {
 		list = append(list, int32(i))
 	}
 	for i := range changes {
-		emit(i)
+		if c := &changes[i]; !emitted[i] && c.Kind.followsDependencies() && len(c.DependsOn) == 0 {
+			emitted[i] = true // the changes that it depends on have a lower rank
+			list = append(list, int32(i))
+		} else {
+			emit(i)
+		}
 	}
 	arrange(changes, list)
 	return changes
 }
 
-// sorted returns the indexes of changes in the order of their references.
-func sorted(changes []Change) []int32 {
-	list := make([]int32, len(changes))
-	for i := range list {
-		list[i] = int32(i)
+// followsDependencies reports whether the order of kinds alone puts a membership after the changes
+// that its kind makes it depend on.
+func (k Kind) followsDependencies() bool {
+	info := k.Info()
+	if info.Object != ObjectMembership {
+		return false
 	}
-	slices.SortFunc(list, func(i, j int32) int { return changes[i].Ref().Compare(changes[j].Ref()) })
+	for _, kinds := range [2][]Kind{info.AfterUser, info.AfterGroup} {
+		for _, before := range kinds {
+			if before.Info().Rank >= info.Rank {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// sorted returns the indexes of changes in the order of their references. It takes the ranks apart
+// first, because Diff lists the changes of most kinds in that order.
+func sorted(changes []Change) []int32 {
+	var ends [maxRank + 2]int // of the changes of each rank
+	for i := range changes {
+		ends[rankOf(&changes[i])+1]++
+	}
+	for rank := range maxRank + 1 {
+		ends[rank+1] += ends[rank]
+	}
+	list := make([]int32, len(changes))
+	begin := ends
+	for i := range changes {
+		rank := rankOf(&changes[i])
+		list[ends[rank]] = int32(i)
+		ends[rank]++
+	}
+	compare := func(i, j int32) int { return changes[i].Ref().Compare(changes[j].Ref()) }
+	for rank := range maxRank + 1 {
+		if part := list[begin[rank]:ends[rank]]; !slices.IsSortedFunc(part, compare) {
+			slices.SortFunc(part, compare)
+		}
+	}
 	return list
 }
+
+// maxRank is the highest rank in the table of kinds.
+const maxRank = 10
+
+func rankOf(c *Change) int { return min(c.Kind.Info().Rank, maxRank) }
 
 // arrange moves changes so that the one at index list[i] is at i afterward. It copies no list of
 // changes, because there may be a million, and uses up list.

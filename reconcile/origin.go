@@ -237,8 +237,11 @@ func (r *reasonSetter) addedOutside(group, user string) bool {
 // wasActiveMember reports whether a user was an active member of a group in the last applied state,
 // and roster has not removed the user since.
 func (r *reasonSetter) wasActiveMember(group, user string) bool {
+	if r.lastApplied == nil {
+		return false
+	}
 	last := r.lastKey(user)
-	if r.lastApplied == nil || !r.lastApplied.has(r.lastGroup(group), last) {
+	if !r.lastApplied.has(r.lastGroup(group), last) {
 		return false
 	}
 	u := r.lastApplied.Users[last]

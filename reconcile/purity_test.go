@@ -16,7 +16,7 @@ import (
 // pureImports are the packages that this package may import: none of them has an effect.
 var pureImports = []string{
 	"cmp", "crypto/hmac", "crypto/sha256", "encoding/hex", "encoding/json", "errors", "fmt", "hash/maphash",
-	"iter", "maps", "reflect", "regexp", "slices", "sort", "strings", "time",
+	"iter", "maps", "reflect", "regexp", "slices", "sort", "strconv", "strings", "time",
 	"unicode/utf8",
 	"github.com/seed-d64a251c/roster/schema",
 }

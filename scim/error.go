@@ -160,6 +160,9 @@ var (
 // cleanText makes a text of the server safe for a log: one line of limited length without control
 // characters and without the token.
 func cleanText(s, token string) string {
+	if isRequestID(s) && (token == "" || !strings.Contains(s, token)) {
+		return s
+	}
 	if token != "" {
 		s = strings.ReplaceAll(s, token, "[token]")
 	}
@@ -171,4 +174,15 @@ func cleanText(s, token string) string {
 		s = strings.ToValidUTF8(s[:maxDetail], "") + "..."
 	}
 	return s
+}
+
+// isRequestID reports whether a text has only ASCII letters, digits and hyphens, like the request
+// ids of AWS, and is not too long.
+func isRequestID(s string) bool {
+	for _, c := range []byte(s) {
+		if (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && c != '-' {
+			return false
+		}
+	}
+	return len(s) <= maxDetail
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -19,9 +20,15 @@ import (
 // Servers differ, and a rejected page ends a listing.
 var tolerant = jsonv1.DefaultOptionsV1()
 
-// newDecoder returns a decoder that reads a body in one pass, without a copy.
+// decoders are decoders of earlier bodies. Each has 4 KiB of strings that it has read.
+var decoders = sync.Pool{New: func() any { return new(jsontext.Decoder) }}
+
+// newDecoder returns a decoder that reads a body in one pass, without a copy. The caller puts it
+// back into decoders.
 func newDecoder(body []byte) *jsontext.Decoder {
-	return jsontext.NewDecoder(bytes.NewBuffer(body), tolerant)
+	d := decoders.Get().(*jsontext.Decoder)
+	d.Reset(bytes.NewBuffer(body), tolerant)
+	return d
 }
 
 // decode reads the next value into v.
@@ -30,6 +37,7 @@ func decode(d *jsontext.Decoder, v any) error { return json.UnmarshalDecode(d, v
 // decodeBody reads a body that is one value.
 func decodeBody[T any](body []byte, read func(*jsontext.Decoder) (T, error)) (T, error) {
 	d := newDecoder(body)
+	defer decoders.Put(d)
 	v, err := read(d)
 	if err != nil {
 		return *new(T), err
@@ -88,6 +96,7 @@ func wrongKind(d *jsontext.Decoder, want string) error {
 // total is zero, so that another document is not taken for an empty listing.
 func decodePage[T any](body []byte, read func(*jsontext.Decoder) (T, error)) (p page, objects []T, err error) {
 	d := newDecoder(body)
+	defer decoders.Put(d)
 	err = decodeObject(d, func(name string) (err error) {
 		switch name {
 		case "resources":

@@ -60,7 +60,7 @@ const noScrubber = "ROSTER_TEST_NO_SCRUBBER"
 const peakFile = "ROSTER_TEST_PEAK_FILE"
 
 // profileFile is an environment variable with the name of a file. roster writes a profile of its
-// processor time to it.
+// processor time to it, and its allocations to a file beside it.
 const profileFile = "ROSTER_TEST_PROFILE_FILE"
 
 // startProfile starts a profile of the processor time and returns the function that ends it. It does
@@ -77,7 +77,16 @@ func startProfile(file string) (stop func()) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(int(exitError))
 	}
-	return pprof.StopCPUProfile
+	return func() {
+		pprof.StopCPUProfile()
+		if out, err = os.Create(file + ".allocs"); err == nil {
+			err = pprof.Lookup("allocs").WriteTo(out, 0)
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(int(exitError))
+		}
+	}
 }
 
 // peak returns the maximum of the resident memory of this process in MiB, "0" if the system does

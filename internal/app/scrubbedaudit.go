@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
-	"time"
 
 	"github.com/seed-d64a251c/roster/internal/secret/scrub"
 	"github.com/seed-d64a251c/roster/reconcile"
@@ -75,7 +74,7 @@ func (q scrubbedQuarantines) Store(provisioner string, quarantine *reconcile.Qua
 
 // scrubbed returns a record without secrets: the same pointer if it has none.
 func scrubbed[T any](s *scrub.Scrubber, record *T) (*T, error) {
-	if s == nil || record == nil || !hasSecret(s, reflect.ValueOf(record)) {
+	if s == nil || record == nil || !(&secretFinder{scrubber: s}).in(reflect.ValueOf(record)) {
 		return record, nil
 	}
 	data, err := json.Marshal(record)
@@ -87,42 +86,4 @@ func scrubbed[T any](s *scrub.Scrubber, record *T) (*T, error) {
 		return nil, fmt.Errorf("remove secrets from a record: the result is not a %T", record)
 	}
 	return clean, nil
-}
-
-var timeType = reflect.TypeFor[time.Time]()
-
-// hasSecret reports whether a string in a value has a secret. It copies nothing, because a report
-// of a large run has a million strings.
-func hasSecret(s *scrub.Scrubber, v reflect.Value) bool {
-	switch v.Kind() {
-	case reflect.String:
-		return s.FoundString(v.String())
-	case reflect.Pointer, reflect.Interface:
-		return !v.IsNil() && hasSecret(s, v.Elem())
-	case reflect.Slice, reflect.Array:
-		if kind := v.Type().Elem().Kind(); kind >= reflect.Bool && kind <= reflect.Complex128 {
-			return false
-		}
-		for i := range v.Len() {
-			if hasSecret(s, v.Index(i)) {
-				return true
-			}
-		}
-	case reflect.Map:
-		for entries := v.MapRange(); entries.Next(); {
-			if hasSecret(s, entries.Key()) || hasSecret(s, entries.Value()) {
-				return true
-			}
-		}
-	case reflect.Struct:
-		if v.Type() == timeType {
-			return false
-		}
-		for i := range v.NumField() {
-			if hasSecret(s, v.Field(i)) {
-				return true
-			}
-		}
-	}
-	return false
 }

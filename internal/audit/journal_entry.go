@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -42,20 +43,22 @@ func recordOf(e *reconcile.Entry) journalRecord {
 	}
 	end := &writeEnd{Run: e.Run, Provisioner: e.Provisioner, Seq: e.Seq, Time: e.Time,
 		First: e.Changes[0].Ref()}
-	same := true
-	for i := range e.Changes {
-		d := &e.Changes[i]
-		if d.SentBy != nil {
-			return journalRecord{Entry: e}
-		}
-		r := writeResult{d.Result, d.ID, d.Error, d.RequestID, d.Duration}
-		same = same && (i == 0 || r == end.Results[0])
-		end.Results = append(end.Results, r)
+	if slices.ContainsFunc(e.Changes, func(d reconcile.Done) bool { return d.SentBy != nil }) {
+		return journalRecord{Entry: e}
 	}
-	if same {
-		end.Results = end.Results[:1]
+	first := resultOf(&e.Changes[0])
+	if !slices.ContainsFunc(e.Changes, func(d reconcile.Done) bool { return resultOf(&d) != first }) {
+		end.Results = []writeResult{first}
+		return journalRecord{End: end}
+	}
+	for i := range e.Changes {
+		end.Results = append(end.Results, resultOf(&e.Changes[i]))
 	}
 	return journalRecord{End: end}
+}
+
+func resultOf(d *reconcile.Done) writeResult {
+	return writeResult{d.Result, d.ID, d.Error, d.RequestID, d.Duration}
 }
 
 // writes are the entries of a run, as its journal has them so far.

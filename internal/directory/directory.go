@@ -195,7 +195,8 @@ func (d *Directory) DeleteUser(ctx context.Context, id string) (reconcile.CallRe
 func (d *Directory) CreateGroup(ctx context.Context, g reconcile.NewGroup) (
 	reconcile.RemoteGroup, reconcile.CallReceipt, error,
 ) {
-	in := &scim.Group{ExternalID: g.ExternalID, DisplayName: g.DisplayName}
+	in := &scim.Group{ExternalID: g.ExternalID, DisplayName: g.DisplayName,
+		Members: make([]scim.Member, 0, len(g.Members))}
 	for _, id := range g.Members {
 		in.Members = append(in.Members, scim.Member{Value: id})
 	}

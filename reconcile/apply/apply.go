@@ -262,7 +262,8 @@ func (a *applier) entry(w *write) reconcile.Entry {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.sequence++
-	e := reconcile.Entry{Run: a.by.Run, Provisioner: a.plan.Provisioner, Seq: a.sequence, Time: a.now()}
+	e := reconcile.Entry{Run: a.by.Run, Provisioner: a.plan.Provisioner, Seq: a.sequence, Time: a.now(),
+		Changes: make([]reconcile.Done, 0, len(w.changes))}
 	for _, i := range w.changes {
 		e.Changes = append(e.Changes, a.result.Changes[i])
 	}

@@ -148,6 +148,7 @@ func (a *applier) groupWrites(stage reconcile.Stage) []write {
 // groupWork returns the pending changes of each group. It skips memberships that depend on a change
 // that was not applied.
 func (a *applier) groupWork() ([]string, map[string]*groupWork) {
+	ready := a.allReady()
 	work := map[string]*groupWork{}
 	var keys []string
 	ofStage := func(c *reconcile.Change) bool {
@@ -163,7 +164,7 @@ func (a *applier) groupWork() ([]string, map[string]*groupWork) {
 			keys = append(keys, c.Key)
 		}
 		switch action := c.Kind.Action(); {
-		case c.Kind.OfMembership() && !a.membersReady(i):
+		case c.Kind.OfMembership() && !ready && !a.membersReady(i):
 			a.skip(i)
 		case c.Kind.OfMembership() && action == reconcile.ActionDelete:
 			w.removes = append(w.removes, i)
@@ -175,6 +176,19 @@ func (a *applier) groupWork() ([]string, map[string]*groupWork) {
 		}
 	}
 	return keys, work
+}
+
+// allReady reports whether no membership needs membersReady: each change of a user was applied, and
+// each change of a group was applied or is pending. A first synchronization has a million
+// memberships.
+func (a *applier) allReady() bool {
+	for i := range a.plan.Changes {
+		c, result := &a.plan.Changes[i], a.result.Changes[i].Result
+		if c.Member == "" && result != reconcile.ResultDone && (c.Kind.OfUser() || result != "") {
+			return false
+		}
+	}
+	return true
 }
 
 // membersReady reports whether the changes that a membership depends on were applied. The creation

@@ -19,7 +19,11 @@ func TestTheIndexOfAViewIsThatOfItsList(t *testing.T) {
 		before := newView(cached)
 		had := len(cached.Observed.Users)
 		v := newView(cached.copy(time.Time{}))
-		for range r.IntN(80) {
+		changes, done := r.IntN(80), func() {}
+		if run%4 == 3 { // a run that adds many
+			changes, done = 400, v.indexOfUsers().addMany(400)
+		}
+		for range changes {
 			switch n := len(v.Observed.Users); {
 			case n == 0 || r.IntN(3) > 0:
 				v.putUser(reconcile.RemoteUser{ID: fmt.Sprint(next)})
@@ -30,6 +34,7 @@ func TestTheIndexOfAViewIsThatOfItsList(t *testing.T) {
 				v.putUser(reconcile.RemoteUser{ID: v.Observed.Users[r.IntN(n)].ID, Created: time.Unix(int64(next), 0)})
 			}
 		}
+		done()
 		for _, view := range []*View{before, v} {
 			found := 0
 			for id := range next {
@@ -60,5 +65,25 @@ func TestAViewBuildsItsIndexOnce(t *testing.T) {
 	again := newView(v.CachedDirectory.copy(time.Time{}))
 	if n := testing.AllocsPerRun(10, func() { again.user("2") }); n > 0 {
 		t.Errorf("the next run allocates %v times to find a user", n)
+	}
+}
+
+// A first synchronization adds all users to an empty directory.
+func TestAddingManyObjectsCopiesTheirPositionsOnce(t *testing.T) {
+	const n = 20_000
+	ids := make([]string, n)
+	for i := range ids {
+		ids[i] = fmt.Sprint("id-", i)
+	}
+	allocations := testing.AllocsPerRun(3, func() {
+		x := newListIndex[string](nil, nil)
+		done := x.addMany(n)
+		for i, id := range ids {
+			x.add(id, i)
+		}
+		done()
+	})
+	if most := 1000.0; allocations > most {
+		t.Errorf("adding %d objects makes %.0f allocations, want at most %.0f", n, allocations, most)
 	}
 }

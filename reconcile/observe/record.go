@@ -12,9 +12,15 @@ import (
 // without content, with what it accepted. Writes without an answer become unverified.
 func (v *View) Record(r *reconcile.ApplyResult, at time.Time) {
 	added, removed := map[string][]string{}, map[string][]string{} // user ids by group id
+	if len(r.Users) >= manyAdded {
+		defer v.indexOfUsers().addMany(len(r.Users))()
+	}
+	if len(r.Groups) >= manyAdded {
+		defer v.indexOfGroups().addMany(len(r.Groups))()
+	}
 	for i := range r.Changes {
 		d := &r.Changes[i]
-		if d.Member != "" {
+		if d.Member != "" && len(v.GroupsOf) > 0 {
 			delete(v.GroupsOf, r.MemberID(d.Member))
 		}
 		switch {
