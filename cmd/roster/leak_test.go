@@ -63,8 +63,8 @@ const peakFile = "ROSTER_TEST_PEAK_FILE"
 // processor time to it, and its allocations to a file beside it.
 const profileFile = "ROSTER_TEST_PROFILE_FILE"
 
-// startProfile starts a profile of the processor time and returns the function that ends it. It does
-// nothing without a file name.
+// startProfile starts a profile of the processor time and returns the function that ends it. It
+// does nothing without a file name.
 func startProfile(file string) (stop func()) {
 	if file == "" {
 		return func() {}
