@@ -208,7 +208,7 @@ func (s *forgeTest) openPullRequest() (number int, comment int64) {
 	c := s.comment(pr.Number, "Break Glass**", "chiara@example.com from Break Glass",
 		"head "+head[:7])
 	s.t.Logf("comment %d:\n%s", c.ID, c.Body)
-	s.status(head, "success")
+	s.status(head, "pending") // it needs a review
 	return pr.Number, c.ID
 }
 
@@ -221,7 +221,7 @@ func (s *forgeTest) pushMore(number int, comment int64) {
 	good := s.edit("groups/technology.cue", `include: "src": {}`, `include: "sre": {}`, "Correct the group")
 	s.git("push", "-q", "origin", "change")
 	d := s.comment(number, "Break Glass", "head "+good[:7])
-	s.status(good, "success")
+	s.status(good, "pending")
 	if c.ID != comment || d.ID != comment {
 		s.t.Errorf("the comments are %d, %d and %d; want the same one, edited", comment, c.ID, d.ID)
 	}

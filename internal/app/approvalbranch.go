@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
 	"strings"
 
 	"github.com/seed-d64a251c/roster/internal/forge"
@@ -113,34 +112,11 @@ func (w *Workspace) openForge(c ForgeConfig) (forge.Forge, error) {
 			return nil, fmt.Errorf("the repository has no remote %s to push to: add it, or name another one with "+
 				"--remote", w.config.Remote)
 		}
-		if c.URL = webURL(remote); c.URL == "" {
+		if c.URL = forge.WebURL(remote); c.URL == "" {
 			return nil, UsageError{fmt.Errorf("remote %s is not at a forge: set --forge-url", w.config.Remote)}
 		}
 	}
 	return c.open(&w.settings, &w.config)
-}
-
-// webURL returns the https URL of a repository at a forge from the URL of a remote; "" if the
-// remote is on this machine.
-func webURL(remote string) string {
-	if strings.Contains(remote, "://") {
-		u, err := url.Parse(remote)
-		switch {
-		case err != nil:
-			return ""
-		case u.Scheme == "http" || u.Scheme == "https":
-			u.User = nil
-			return u.String()
-		case u.Scheme == "ssh":
-			return "https://" + u.Hostname() + u.Path
-		}
-		return ""
-	}
-	host, path, ok := strings.Cut(remote, ":")
-	if !ok || strings.Contains(host, "/") {
-		return ""
-	}
-	return "https://" + host[strings.LastIndex(host, "@")+1:] + "/" + strings.TrimPrefix(path, "/")
 }
 
 // openPullRequest pushes the branch and opens the pull request.

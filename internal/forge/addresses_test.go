@@ -2,6 +2,7 @@ package forge
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -33,16 +34,54 @@ func TestAForgeBelowAPathOfItsHost(t *testing.T) {
 	}
 }
 
-func TestTheAddressOfARepositoryMayBeOfSSH(t *testing.T) {
-	for address, want := range map[string]string{
-		"git@github.com:acme/people.git":              "https://github.com/acme/people.git",
-		"github.com:acme/people":                      "https://github.com/acme/people",
-		"ssh://git@gitlab.example:2222/acme/hr/p.git": "https://gitlab.example/acme/hr/p.git",
-		"https://github.com/acme/people":              "https://github.com/acme/people",
-		"http://127.0.0.1:3000/acme/people":           "http://127.0.0.1:3000/acme/people",
+func TestWebURLOfARepository(t *testing.T) {
+	for _, test := range []struct{ name, address, want string }{
+		{"https", "https://github.com/acme/people.git", "https://github.com/acme/people.git"},
+		{"https with a token", "https://ann:secret@github.com/acme/people", "https://github.com/acme/people"},
+		{"http with a port", "http://127.0.0.1:3000/acme/people", "http://127.0.0.1:3000/acme/people"},
+		{"the short form of SSH", "git@gitlab.com:acme/hr/people.git", "https://gitlab.com/acme/hr/people.git"},
+		{"the short form without a user", "github.com:acme/people", "https://github.com/acme/people"},
+		{"the short form with a slash", "git@github.com:/acme/people", "https://github.com/acme/people"},
+		{"SSH with a port", "ssh://git@forge.example:2222/acme/people", "https://forge.example/acme/people"},
+		{"SSH to an IPv6 address", "ssh://git@[2001:db8::1]:22/acme/people", "https://[2001:db8::1]/acme/people"},
+		{"GitHub's SSH on port 443", "ssh://git@ssh.github.com:443/acme/people.git",
+			"https://github.com/acme/people.git"},
+		{"GitLab's SSH on port 443", "ssh://git@altssh.gitlab.com:443/acme/people.git",
+			"https://gitlab.com/acme/people.git"},
+		{"a folder", "/srv/git/people.git", ""},
+		{"a relative folder with a colon", "./a:b", ""},
+		{"a file URL", "file:///srv/git/people.git", ""},
 	} {
-		if got := webURL(address); got != want {
-			t.Errorf("%s becomes %s; want %s", address, got, want)
+		if have := WebURL(test.address); have != test.want {
+			t.Errorf("%s: %q; want %q", test.name, have, test.want)
+		}
+	}
+}
+
+// SSH addresses do not have the path of the forge below its host, and the owner may have its name.
+func TestAForgeBelowAPathWithAnSSHAddress(t *testing.T) {
+	for kind, version := range map[Kind]string{KindGitLab: "/api/v4", KindGitea: "/api/v1"} {
+		for _, owner := range []string{"acme", "git"} {
+			t.Run(string(kind)+" "+owner, func(t *testing.T) {
+				asked := make(chan string, 1)
+				server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+					asked <- req.URL.Path
+					forgetest.Respond(w, http.StatusOK, []any{})
+				}))
+				defer server.Close()
+				f, err := Open(Config{Kind: kind, Repository: "git@forge.example:" + owner + "/people.git", Token: canary,
+					API: server.URL + "/git" + version})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := f.PullRequests(t.Context(), "main"); err != nil {
+					t.Fatal(err)
+				}
+				if path := <-asked; !strings.HasPrefix(path, "/git"+version+"/") ||
+					!strings.Contains(path, "/"+owner+"/people/") {
+					t.Errorf("asked for %s", path)
+				}
+			})
 		}
 	}
 }

@@ -202,7 +202,7 @@ func open(c Config) (Forge, error) {
 	if c.Kind != KindGitHub && c.Kind != KindGitLab && c.Kind != KindGitea {
 		return nil, fmt.Errorf("unknown forge %q: use github, gitlab or gitea (gitea for Forgejo)", c.Kind)
 	}
-	u, err := url.Parse(webURL(c.Repository))
+	u, err := url.Parse(WebURL(c.Repository))
 	path := ""
 	if err == nil {
 		path = strings.Trim(strings.TrimSuffix(strings.TrimSuffix(u.Path, "/"), ".git"), "/")
@@ -221,29 +221,54 @@ func open(c Config) (Forge, error) {
 	return newGitea(c, site, path)
 }
 
-// webURL returns the https URL of a repository with an SSH address: git@host:owner/name or
-// ssh://git@host:22/owner/name. It returns any other address as it is.
-func webURL(address string) string {
-	if u, err := url.Parse(address); err == nil && u.Scheme == "ssh" {
-		return "https://" + u.Hostname() + u.Path
+// sshHosts are the hosts at which forges accept SSH on port 443, with the hosts of their pages and
+// APIs (docs.github.com, "Using SSH over the HTTPS port"; about.gitlab.com, "GitLab.com now supports
+// an alternate git+ssh port").
+var sshHosts = map[string]string{"ssh.github.com": "github.com", "altssh.gitlab.com": "gitlab.com"}
+
+// WebURL returns the URL at which a forge has a repository, from the address that Git reads: an
+// https URL, without its user and password, for ssh://git@host:22/owner/name and for
+// git@host:owner/name too. It returns "" for an address that is not at a forge, such as a folder.
+func WebURL(address string) string {
+	if strings.Contains(address, "://") {
+		u, err := url.Parse(address)
+		switch {
+		case err != nil:
+			return ""
+		case u.Scheme == "http" || u.Scheme == "https":
+			u.User = nil
+			return u.String()
+		case u.Scheme == "ssh":
+			return sshWebURL(u.Hostname(), u.Path)
+		}
+		return ""
 	}
 	host, path, ok := strings.Cut(address, ":")
-	if !ok || strings.Contains(host, "/") || strings.HasPrefix(path, "//") {
-		return address
+	if !ok || strings.Contains(host, "/") {
+		return ""
 	}
-	return "https://" + host[strings.LastIndexByte(host, '@')+1:] + "/" + strings.TrimPrefix(path, "/")
+	return sshWebURL(host[strings.LastIndexByte(host, '@')+1:], path)
+}
+
+func sshWebURL(host, path string) string {
+	host = strings.ToLower(host)
+	if strings.Contains(host, ":") && !strings.HasPrefix(host, "[") { // an IPv6 address
+		host = "[" + host + "]"
+	}
+	return "https://" + cmp.Or(sshHosts[host], host) + "/" + strings.TrimPrefix(path, "/")
 }
 
 // splitAPI returns the address of the API without the version that the clients of GitLab and Gitea
 // add, and the path of the repository below the address of the forge: both may be below a path of
-// their host.
+// their host. The path of an SSH address begins with the owner.
 func splitAPI(c Config, path string) (api, repository string) {
 	api = strings.TrimSuffix(c.API, "/")
 	if c.Kind != KindGitHub {
 		for _, version := range []string{"/api/v1", "/api/v4"} {
 			api = strings.TrimSuffix(api, version)
 		}
-		if u, err := url.Parse(api); err == nil && u.Path != "" {
+		web := strings.HasPrefix(c.Repository, "http")
+		if u, err := url.Parse(api); web && err == nil && u.Path != "" {
 			path = strings.TrimPrefix(path, strings.Trim(u.Path, "/")+"/")
 		}
 	}

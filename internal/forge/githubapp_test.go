@@ -18,8 +18,19 @@ import (
 
 // TestGitHubApp checks that the key signs requests of the App, that tokens are renewed before they
 // expire, that comments are the bot's, and that annotations are sent in batches that GitHub
-// accepts.
+// accepts. Git may read the repository by SSH: the App is for the API only.
 func TestGitHubApp(t *testing.T) {
+	for name, at := range map[string]func(server string) Config{
+		"HTTPS": func(server string) Config { return Config{Repository: server + "/acme/people"} },
+		"SSH": func(server string) Config {
+			return Config{Repository: "git@ghe.example:acme/people.git", API: server + "/api/v3"}
+		},
+	} {
+		t.Run(name, func(t *testing.T) { testGitHubApp(t, at) })
+	}
+}
+
+func testGitHubApp(t *testing.T, at func(server string) Config) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
@@ -29,8 +40,10 @@ func TestGitHubApp(t *testing.T) {
 	issued := 0
 	server := r.Serve(appAPI(t, r, key, &now, &issued), func(*http.Request) bool { return true })
 	pemKey := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})
-	f, err := Open(Config{Kind: KindGitHub, Repository: server.URL + "/acme/people",
-		App: &App{ID: 4711, PrivateKey: pemKey}, Now: func() time.Time { return now }})
+	config := at(server.URL)
+	config.Kind, config.App = KindGitHub, &App{ID: 4711, PrivateKey: pemKey}
+	config.Now = func() time.Time { return now }
+	f, err := Open(config)
 	if err != nil {
 		t.Fatal(err)
 	}
