@@ -17,6 +17,9 @@ type EffectFacts struct {
 	// People are the names of the people whom sentences name, by key. All others are called by
 	// their sign-in names.
 	People map[string]string `json:"people,omitempty"`
+	// Members are the numbers of members that the groups have which are deleted, by key. Groups
+	// without members are not among them.
+	Members map[string]int `json:"members,omitempty"`
 }
 
 // GroupReason is why sentences name a group.
@@ -63,26 +66,10 @@ func (f *EffectFacts) membership(c *Change, guarded, named, counted EffectKind) 
 // person returns the name of a user in sentences.
 func (f *EffectFacts) person(key, signInName string) string { return cmp.Or(f.People[key], signInName) }
 
-// Merge returns the facts of two plans, for one sentence about both.
-func (f *EffectFacts) Merge(other *EffectFacts) *EffectFacts {
-	out := &EffectFacts{NamedGroups: map[string]GroupReason{}, People: map[string]string{}}
-	for _, facts := range []*EffectFacts{f, other} {
-		if facts == nil {
-			continue
-		}
-		for key, reason := range facts.NamedGroups {
-			if reason.severity() < out.NamedGroups[key].severity() {
-				out.NamedGroups[key] = reason
-			}
-		}
-		maps.Copy(out.People, facts.People)
-	}
-	return out
-}
-
 // newEffectFacts returns the facts of changes; nil if there are none.
 func newEffectFacts(changes []Change, in *PlanInput, linking *Linking) *EffectFacts {
-	f := &EffectFacts{NamedGroups: namedGroups(changes, in, linking), People: map[string]string{}}
+	f := &EffectFacts{NamedGroups: namedGroups(changes, in, linking), People: map[string]string{},
+		Members: deletedMembers(changes, linking)}
 	for _, e := range Effects(Planned(changes), f) {
 		if e.Kind.Info().Unit != ObjectUser || len(e.names) > maxNames {
 			continue
@@ -93,10 +80,22 @@ func newEffectFacts(changes []Change, in *PlanInput, linking *Linking) *EffectFa
 			}
 		}
 	}
-	if len(f.NamedGroups)+len(f.People) == 0 {
+	if len(f.NamedGroups)+len(f.People)+len(f.Members) == 0 {
 		return nil
 	}
 	return f
+}
+
+// deletedMembers returns the numbers of members of the groups that changes delete, by key.
+func deletedMembers(changes []Change, linking *Linking) map[string]int {
+	out := map[string]int{}
+	for i := range changes {
+		c := &changes[i]
+		if g := linking.State.Groups[c.Key]; c.Kind == DeleteGroup && g != nil && len(g.Members) > 0 {
+			out[c.Key] = len(g.Members)
+		}
+	}
+	return out
 }
 
 // namedGroups returns the groups that change, or whose members change, and which are protected, in
@@ -222,5 +221,5 @@ func (r *Redactor) Facts(f *EffectFacts) *EffectFacts {
 	if r == nil || f == nil || !r.paths["userName"] && !r.paths["name.givenName"] && !r.paths["name.familyName"] {
 		return f
 	}
-	return &EffectFacts{NamedGroups: f.NamedGroups}
+	return &EffectFacts{NamedGroups: f.NamedGroups, Members: f.Members}
 }

@@ -19,10 +19,10 @@ const (
 	EffectLeaves        EffectKind = "leaves"
 	EffectMayNotSignIn  EffectKind = "may-no-longer-sign-in"
 	EffectLosesGuarded  EffectKind = "loses-protected-group"
+	EffectEnabled       EffectKind = "provisioner-enabled"
 	EffectNotCompared   EffectKind = "not-compared"
 	EffectMaySignIn     EffectKind = "may-sign-in-again"
 	EffectSignInName    EffectKind = "sign-in-name"
-	EffectEnabled       EffectKind = "provisioner-enabled"
 	EffectHoldReleased  EffectKind = "hold-released"
 	EffectGains         EffectKind = "gains-group"
 	EffectLoses         EffectKind = "loses-group"
@@ -61,8 +61,8 @@ type EffectInfo struct {
 	Kind EffectKind
 	// One and Many are the sentences for one and for several people or groups, which replace {who}.
 	// {group} is replaced by the name of a group or a number of groups, {attribute} and {changes}
-	// by the name of an attribute with its verb. A kind without sentences has a text for each
-	// effect.
+	// by the name of an attribute with its verb, {AWS} by the provisioners if there are others. A
+	// kind without sentences has a text for each effect.
 	One, Many string
 	// More ends a list of texts that is cut: "2 more rules loosened".
 	More string
@@ -96,12 +96,12 @@ var effectKinds = []EffectInfo{
 		Unit: ObjectUser, Section: "Users deactivated", Attention: AttentionAlarm, Review: true},
 	{Kind: EffectLosesGuarded, One: "{who} loses {group}", Many: "{who} lose {group}", Unit: ObjectUser,
 		Attention: AttentionAlarm, Review: true},
+	{Kind: EffectEnabled, More: "provisioners enabled", Attention: AttentionCare, Review: true},
 	{Kind: EffectNotCompared, More: "provisioners without AWS", Attention: AttentionCare, Review: true},
 	{Kind: EffectMaySignIn, One: "{who} may sign in again", Many: "{who} may sign in again", Unit: ObjectUser,
 		Section: "Users activated", Attention: AttentionCare, Review: true},
 	{Kind: EffectSignInName, One: "sign-in name of {who} changes", Many: "sign-in names of {who} change",
 		Unit: ObjectUser, Section: "Sign-in names", Attention: AttentionCare, Review: true},
-	{Kind: EffectEnabled, More: "provisioners enabled", Attention: AttentionCare, Review: true},
 	{Kind: EffectHoldReleased, More: "approvals", Attention: AttentionCare, Review: true},
 	{Kind: EffectGains, One: "{who} gains {group}", Many: "{who} gain {group}", Unit: ObjectUser,
 		Attention: AttentionCare, Review: true},
@@ -121,7 +121,7 @@ var effectKinds = []EffectInfo{
 	{Kind: EffectReleasedGroup, One: "{who} stays in AWS and is no longer managed",
 		Many: "{who} stay in AWS and are no longer managed", Unit: ObjectGroup, Section: "No longer managed",
 		Attention: AttentionCare, Review: true},
-	{Kind: EffectJoins, One: "{who} is new in AWS", Many: "{who} are new in AWS", Unit: ObjectUser,
+	{Kind: EffectJoins, One: "{who} is new in {AWS}", Many: "{who} are new in {AWS}", Unit: ObjectUser,
 		Section: "Users created", Attention: AttentionGain},
 	{Kind: EffectJoinsGroups, One: "{who} joins {group}", Many: "{who} join {group}", Unit: ObjectUser,
 		Section: "Memberships added", Attention: AttentionGain},

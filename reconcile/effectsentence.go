@@ -40,8 +40,9 @@ const (
 	maxNames        = 2
 )
 
-// Sentences returns the texts of effects, which it sorts. Of the effects of one kind and state that
-// undo the same kind of manual change or none, the first are named and the others counted.
+// Sentences returns the texts of effects, which it sorts. Of the effects of one kind and state in
+// the same provisioners that undo the same kind of manual change or none, the first are named and
+// the others counted.
 func Sentences(effects []Effect, named int) []Sentence {
 	effects = slices.Clone(effects)
 	sortEffects(effects)
@@ -50,7 +51,7 @@ func Sentences(effects []Effect, named int) []Sentence {
 		first := effects[0]
 		n := 1
 		for n < len(effects) && effects[n].Kind == first.Kind && effects[n].State == first.State &&
-			effects[n].Manual == first.Manual {
+			effects[n].Manual == first.Manual && slices.Equal(effects[n].Provisioners, first.Provisioners) {
 			n++
 		}
 		for _, text := range sentencesOf(effects[:n], named) {
@@ -78,8 +79,8 @@ func sentencesOf(effects []Effect, named int) []string {
 	}
 	var out []string
 	for _, e := range effects[:shown] {
-		text := e.Text
-		if text == "" {
+		text := e.Text + e.where()
+		if e.Text == "" {
 			text = e.sentence(named)
 		}
 		out = append(out, text)
@@ -90,7 +91,8 @@ func sentencesOf(effects []Effect, named int) []string {
 	case info.One == "":
 		out = append(out, fmt.Sprintf("%d more %s", len(rest), info.More))
 	default:
-		all := Effect{Kind: info.Kind, names: map[string]string{}, groups: map[string]bool{}}
+		all := Effect{Kind: info.Kind, Provisioners: effects[0].Provisioners, names: map[string]string{},
+			groups: map[string]bool{}}
 		for _, e := range rest {
 			maps.Copy(all.names, e.names)
 			maps.Copy(all.groups, e.groups)
@@ -127,6 +129,44 @@ func joinGroups(effects []Effect) []Effect {
 	return out
 }
 
+// joinProvisioners joins the effects of one kind and state in different provisioners: one sentence
+// counts all people, and names all provisioners.
+func joinProvisioners(effects []Effect) []Effect {
+	var out []Effect
+	at := map[effectKey]int{}
+	for _, e := range effects {
+		key := effectKey{e.Kind, e.State, e.Group, e.Text, e.Manual}
+		i, found := at[key]
+		if !found || len(e.Provisioners) == 0 || len(out[i].Provisioners) == 0 {
+			at[key] = len(out)
+			out = append(out, e)
+			continue
+		}
+		all := &out[i]
+		all.Provisioners = mergeSorted(all.Provisioners, e.Provisioners)
+		all.groupNames = mergeSorted(all.groupNames, e.groupNames)
+		all.names, all.named = mergeMaps(all.names, e.names), mergeMaps(all.named, e.named)
+		all.groups, all.attributes = mergeMaps(all.groups, e.groups), mergeMaps(all.attributes, e.attributes)
+		all.members = mergeMaps(all.members, e.members)
+	}
+	return out
+}
+
+// mergeSorted returns the elements of two lists, sorted, each once.
+func mergeSorted(a, b []string) []string {
+	out := slices.Concat(a, b)
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// mergeMaps returns the entries of two maps in a new one.
+func mergeMaps[V any](a, b map[string]V) map[string]V {
+	out := make(map[string]V, len(a)+len(b))
+	maps.Copy(out, a)
+	maps.Copy(out, b)
+	return out
+}
+
 // ending returns the end of a sentence about changes that are not done, or that undo what was done
 // by hand.
 func (e *Effect) ending() string {
@@ -155,11 +195,28 @@ func (e *Effect) sentence(named int) string {
 	}
 	group := schema.Count(len(e.groups), "group")
 	if e.Group != "" {
-		group = nameList(e.groupNames, len(e.groupNames), named, "more group")
+		group = nameList(shortNames(e.groupNames), len(e.groupNames), named, "more group")
 	}
 	attribute, verb := e.attribute()
+	where, aws := e.where(), "AWS"
+	if strings.Contains(format, "{AWS}") && where != "" {
+		where, aws = "", strings.TrimPrefix(where, " in ")
+	}
 	return strings.NewReplacer("{who}", e.who(info.Unit, named), "{group}", group, "{attribute}", attribute,
-		"{changes}", verb).Replace(format)
+		"{changes}", verb, "{AWS}", aws).Replace(format) + where
+}
+
+// where names the provisioners that have the effect, if others do not have it: " in aws and eu".
+func (e *Effect) where() string {
+	const most = 3
+	if len(e.Provisioners) == 0 {
+		return ""
+	}
+	in := " in "
+	if e.Kind == EffectLoosened {
+		in = " for "
+	}
+	return in + nameList(shortNames(e.Provisioners), len(e.Provisioners), most, "more")
 }
 
 // who names one or two people, or counts them.
@@ -172,7 +229,7 @@ func (e *Effect) who(unit Object, named int) string {
 	}
 	var names []string
 	for _, key := range slices.Sorted(maps.Keys(e.names)) {
-		names = append(names, e.names[key])
+		names = append(names, shortName(e.names[key]))
 	}
 	return nameList(names, len(names), len(names), "")
 }
@@ -192,18 +249,35 @@ func (e *Effect) whichGroups(named int) string {
 	})
 	var names []string
 	for _, key := range keys {
-		names = append(names, e.names[key])
+		names = append(names, shortName(e.names[key]))
 	}
-	switch total := len(e.names); {
+	text, total := "", len(e.names)
+	switch {
 	case len(names) == 0:
-		return schema.Count(total, "group")
+		text = schema.Count(total, "group")
 	case total == 1:
-		return "group " + shortName(names[0])
+		text = "group " + names[0]
 	case len(names) == 1 || named <= 1 && total > maxNames:
-		return "group " + nameList(names[:1], total, 1, "more group")
+		text = "group " + nameList(names[:1], total, 1, "more group")
 	default:
-		return "groups " + nameList(names, total, max(named, 1), "more")
+		text = "groups " + nameList(names, total, max(named, 1), "more")
 	}
+	return text + e.memberships()
+}
+
+// memberships counts the members of the groups that are deleted.
+func (e *Effect) memberships() string {
+	n := 0
+	for _, members := range e.members {
+		n += members
+	}
+	switch {
+	case n == 0:
+		return ""
+	case len(e.names) == 1:
+		return fmt.Sprintf(" (%s)", schema.Count(n, "member"))
+	}
+	return fmt.Sprintf(" (%s)", schema.Count(n, "membership"))
 }
 
 // nameList joins up to most names of total objects, and counts the rest as noun. It does not count
@@ -212,11 +286,7 @@ func nameList(names []string, total, most int, noun string) string {
 	if len(names) == total && total <= most+1 {
 		most = total
 	}
-	names = names[:min(len(names), most)]
-	short := make([]string, len(names))
-	for i, name := range names {
-		short[i] = shortName(name)
-	}
+	short := slices.Clone(names[:min(len(names), most)])
 	if rest := total - len(short); rest > 0 {
 		more := fmt.Sprintf("%d %s", rest, noun)
 		if noun != "more" {
@@ -233,6 +303,15 @@ func nameList(names []string, total, most int, noun string) string {
 
 // maxName is the number of characters of a name in a sentence.
 const maxName = 48
+
+// shortNames returns names as a sentence has them.
+func shortNames(names []string) []string {
+	out := make([]string, len(names))
+	for i, name := range names {
+		out[i] = shortName(name)
+	}
+	return out
+}
 
 // shortName returns a name as a sentence has it.
 func shortName(name string) string {
@@ -284,7 +363,10 @@ func Line(effects []Effect, most int) string {
 			return text
 		}
 	}
-	sentences := Sentences(effects, 1)
+	sentences := Sentences(joinProvisioners(effects), 1)
+	if text := join(sentences); utf8.RuneCountInString(text) <= most {
+		return text
+	}
 	for n := len(sentences) - 1; n > 0; n-- {
 		text := fmt.Sprintf("%s; and %d more", join(sentences[:n]), len(sentences)-n)
 		if utf8.RuneCountInString(text) <= most {
@@ -305,6 +387,17 @@ func join(sentences []Sentence) string {
 		texts[i] = s.Text
 	}
 	return strings.Join(texts, "; ")
+}
+
+// Sentence returns what one change of a report means for people, as one line that names its object.
+func (d *Done) Sentence(facts *EffectFacts) string {
+	effects := Effects(Finished([]Done{*d}), facts)
+	for i := range effects {
+		if d.Kind.OfMembership() {
+			effects[i].Group = d.Key
+		}
+	}
+	return Line(effects, MaxSummary)
 }
 
 // Summarize sets the summary of a report from its changes.

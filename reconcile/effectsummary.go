@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -18,11 +19,15 @@ type Effect struct {
 	Group string
 	// Text is the sentence of a kind without sentences in the table.
 	Text string
-	// Manual says what was done in AWS by hand, if the changes undo it; "" if they undo nothing.
+	// Manual says what was done in AWS by hand, if the changes undo it; else it is "".
 	Manual string
+	// Provisioners are the keys of the provisioners that have the effect, sorted. It is empty if all
+	// that the sentences are about have it.
+	Provisioners []string
 
 	names      map[string]string      // of people or groups, by key
 	named      map[string]GroupReason // of the groups in names that sentences name
+	members    map[string]int         // of the groups in names that are deleted
 	groups     map[string]bool        // the keys of the groups of memberships
 	groupNames []string               // of the groups that the sentence names
 	attributes map[string]bool        // as sentences name them
@@ -230,6 +235,9 @@ func (s *effectSet) add(c *Change, state Result) {
 			e.names[c.Key] = s.facts.person(c.Key, c.Name)
 		default:
 			e.names[c.Key], e.named[c.Key] = c.Name, s.facts.NamedGroups[c.Key]
+			if n := s.facts.Members[c.Key]; n > 0 && c.Kind == DeleteGroup {
+				e.members[c.Key] = n
+			}
 		}
 		if kind == EffectAttribute || kind == EffectGroupUpdated {
 			for _, path := range c.otherAttributes() {
@@ -245,7 +253,7 @@ func (s *effectSet) get(key effectKey) *Effect {
 	if e == nil {
 		e = &Effect{Kind: key.kind, State: key.state, Group: key.group, Text: key.text, Manual: key.manual}
 		e.names, e.named, e.groups = map[string]string{}, map[string]GroupReason{}, map[string]bool{}
-		e.attributes = map[string]bool{}
+		e.attributes, e.members = map[string]bool{}, map[string]int{}
 		s.effects[key], s.order = e, append(s.order, key)
 	}
 	return e
@@ -285,7 +293,7 @@ func sortEffects(effects []Effect) {
 		return cmp.Or(cmp.Compare(a.Kind.Severity(), b.Kind.Severity()),
 			cmp.Compare(a.gravestGroup(), b.gravestGroup()),
 			cmp.Compare(slices.Index(effectStates, a.State), slices.Index(effectStates, b.State)),
-			cmp.Compare(a.Manual, b.Manual),
+			cmp.Compare(a.Manual, b.Manual), slices.Compare(a.Provisioners, b.Provisioners),
 			-cmp.Compare(len(a.names), len(b.names)), slices.Compare(a.groupNames, b.groupNames),
 			cmp.Compare(a.Group, b.Group))
 	})
@@ -314,4 +322,12 @@ func LoosenedEffects(loosened []Loosening) []Effect {
 // Effects returns what a plan means for people.
 func (p *Plan) Effects() []Effect {
 	return append(LoosenedEffects(p.Loosened), Effects(Planned(p.Changes), p.Facts)...)
+}
+
+// identity returns a text that is the same for effects that are equal in two provisioners.
+func (e *Effect) identity() string {
+	groups := slices.Clone(e.groupNames)
+	slices.Sort(groups)
+	return fmt.Sprintf("%q", []any{e.Kind, e.State, e.Group, e.Text, e.Manual, slices.Sorted(maps.Keys(e.names)),
+		groups, slices.Sorted(maps.Keys(e.groups)), slices.Sorted(maps.Keys(e.attributes))})
 }

@@ -68,7 +68,7 @@ func (u *DesiredUser) name() string { v, _ := u.Attributes.Get("userName"); retu
 func (e EndDateChange) String() string {
 	what := "access of " + e.UserName
 	if e.GroupName != "" {
-		what = e.UserName + " in " + e.GroupName
+		what = "membership of " + e.UserName + " in " + e.GroupName
 	}
 	switch {
 	case e.New == "":

@@ -93,5 +93,5 @@ func (g gate) limitText(declared *schema.Limit) string {
 	case l.most == unbounded:
 		return fmt.Sprintf("%d or %v %%", l.least, l.percent)
 	}
-	return fmt.Sprintf("%d or %v %%, at most %d", l.least, l.percent, l.most)
+	return fmt.Sprintf("%d or %v %% up to %d", l.least, l.percent, l.most)
 }

@@ -23,7 +23,7 @@ func unprotected(before, after *Policy) []Loosening {
 			}
 			if _, still := is[newKey(renamed(), key)]; !still {
 				out = append(out, Loosening{
-					Field: prefix + key, Text: fmt.Sprintf("%s %q no longer protected", what, key),
+					Field: prefix + key, Text: fmt.Sprintf("%s %q is no longer protected", what, key),
 					Was: "protected", Is: "not protected",
 				})
 			}
@@ -104,7 +104,7 @@ func unredacted(before, after *Policy) []Loosening {
 	for _, path := range before.Redacted {
 		if !slices.Contains(after.Redacted, path) {
 			out = append(out, Loosening{
-				Field: path, Text: fmt.Sprintf("attribute %s no longer redacted", path),
+				Field: path, Text: fmt.Sprintf("attribute %s is no longer redacted", path),
 				Was: "redacted", Is: "not redacted",
 			})
 		}

@@ -264,42 +264,59 @@ func withoutHolds(changes []Change) []Change {
 	return out
 }
 
-// PreviewEffects returns what a merge means for people, in all provisioners together.
+// PreviewEffects returns what a merge means for people, in all provisioners together. What it means
+// in some of them only has their keys.
 func PreviewEffects(list []*Preview) []Effect {
 	var out []Effect
-	var loosened []Loosening
-	var changes []Change
-	facts := &EffectFacts{}
-	add := func(kind EffectKind, text string) { // each text once
-		if !slices.ContainsFunc(out, func(e Effect) bool { return e.Kind == kind && e.Text == text }) {
-			out = append(out, Effect{Kind: kind, Text: text})
-		}
-	}
-	ends := map[EndDateChange]bool{}
+	at := map[string]int{}
 	for _, p := range list {
-		loosened = append(loosened, p.Loosened...)
-		for _, s := range p.Settings {
-			add(s.Kind, s.Text)
-		}
-		switch {
-		case p.UnavailableReason != "":
-			add(EffectNotCompared, p.Provisioner+" has no preview")
-		case p.NotCompared != "":
-			add(EffectNotCompared, p.Provisioner+" is compared without AWS")
-		}
-		for i := range p.ReleasedHolds {
-			add(EffectHoldReleased, p.ReleasedHolds[i].text(p.Facts))
-		}
-		for _, e := range p.EndDateChanges {
-			if !ends[e] {
-				ends[e] = true
-				out = append(out, Effect{Kind: EffectEndDate, Text: e.String()})
+		for _, e := range p.effects() {
+			id := e.identity()
+			i, found := at[id]
+			if !found {
+				i = len(out)
+				at[id], out = i, append(out, e)
+			}
+			if !slices.Contains(out[i].Provisioners, p.Provisioner) {
+				out[i].Provisioners = append(out[i].Provisioners, p.Provisioner)
 			}
 		}
-		changes = append(changes, p.Changes...)
-		facts = facts.Merge(p.Facts)
 	}
-	return slices.Concat(LoosenedEffects(loosened), out, Effects(Planned(changes), facts))
+	for i := range out {
+		switch out[i].Kind {
+		case EffectEndDate: // of the declarations, which all provisioners share
+			out[i].Provisioners = nil
+		case EffectSetting, EffectEnabled, EffectDisabled, EffectConnection, EffectRemoved, EffectNotCompared:
+			out[i].Provisioners = nil // the texts name them
+		}
+		if len(out[i].Provisioners) == len(list) {
+			out[i].Provisioners = nil
+		}
+		slices.Sort(out[i].Provisioners)
+	}
+	return out
+}
+
+// effects returns what a merge means for people in one provisioner.
+func (p *Preview) effects() []Effect {
+	var out []Effect
+	add := func(kind EffectKind, text string) { out = append(out, Effect{Kind: kind, Text: text}) }
+	for _, s := range p.Settings {
+		add(s.Kind, s.Text)
+	}
+	switch {
+	case p.UnavailableReason != "":
+		add(EffectNotCompared, p.Provisioner+" has no preview")
+	case p.NotCompared != "":
+		add(EffectNotCompared, p.Provisioner+" is compared without AWS")
+	}
+	for i := range p.ReleasedHolds {
+		add(EffectHoldReleased, p.ReleasedHolds[i].text(p.Facts))
+	}
+	for _, e := range p.EndDateChanges {
+		add(EffectEndDate, e.String())
+	}
+	return slices.Concat(LoosenedEffects(p.Loosened), out, Effects(Planned(p.Changes), p.Facts))
 }
 
 // Empty reports whether a merge changes nothing about the provisioner, and there is nothing to say

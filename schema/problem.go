@@ -17,6 +17,9 @@ type Problems = tree.Problems
 // sentence "The declarations cannot be evaluated: ...".
 func CannotEvaluate(reason string) Problem { return tree.CannotEvaluate(reason) }
 
+// OnlyWithoutForge reports whether a warning is about daemons without a forge.
+func OnlyWithoutForge(p Problem) bool { return p.Code == tree.ReviewNeeded.ID }
+
 // Nearest returns the most similar name in a list, or "" if none is similar.
 func Nearest(name string, names []string) string { return tree.Nearest(name, names) }
 

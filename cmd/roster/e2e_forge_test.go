@@ -205,7 +205,7 @@ func (s *forgeTest) openPullRequest() (number int, comment int64) {
 	}
 	s.call("ann", "POST", repository+"/pulls", map[string]any{"title": "Fewer keys", "head": "change", "base": "main"},
 		&pr)
-	c := s.comment(pr.Number, "Break Glass**", "chiara@example.com from Break Glass",
+	c := s.comment(pr.Number, "Chiara Rossi loses Break Glass", "chiara@example.com from Break Glass",
 		"head "+head[:7])
 	s.t.Logf("comment %d:\n%s", c.ID, c.Body)
 	s.status(head, "pending") // it needs a review
@@ -254,7 +254,7 @@ func (s *forgeTest) mergeMoreThanApproved(number int) {
 		s.t.Errorf("the report does not name the held change:\n%s", report)
 	}
 	s.t.Logf("the report at the forge:\n%s", report)
-	s.outcome(number, "failure", "**roster: held, 1 done, 1 held**", "roster approve sha256:")
+	s.outcome(number, "failure", "**roster: held, 1 done, 1 held: ", "roster approve sha256:")
 }
 
 // outcome waits for the outcome of a merged pull request: its comment, and the status of the merge

@@ -53,7 +53,7 @@ var forgeRows = []forgeRow{
 			s.Errorf("the upper pull request shows the change of the lower one:\n%s", c.body)
 		}
 		commit := s.mergeApproved(upper, top, "merge")
-		s.wantOutcome(upper, commit, "success", "**roster: applied, 1 done**")
+		s.wantOutcome(upper, commit, "success", "**roster: applied, 1 done: ")
 		s.wantMembers("p1", "p2", "p3", "p4")
 	}},
 	{name: "a pull request that conflicts has the files", do: func(s *forgeSuite) {
@@ -115,7 +115,7 @@ var forgeRows = []forgeRow{
 		s.wantStatus(queued, "roster/preview", "success", "Cleo Kay gains Row")
 		commit := s.merge(number, "queue")
 		s.wantRun(commit, reconcile.RunApplied)
-		s.wantOutcome(number, commit, "success", "**roster: applied, 1 done**")
+		s.wantOutcome(number, commit, "success", "**roster: applied, 1 done: ")
 		s.wantMembers("p1", "p2", "p3")
 	}},
 	{name: "a squash is applied, and its commit has the outcome", do: func(s *forgeSuite) {
@@ -124,7 +124,7 @@ var forgeRows = []forgeRow{
 		s.push("ann", head, fmt.Sprintf("row-%d", s.row), false)
 		s.wantComment(number, "Cleo Kay and Dan Orr gain Row")
 		commit := s.mergeApproved(number, head, "squash")
-		s.wantOutcome(number, commit, "success", "**roster: applied, 2 done**", "Cleo Kay and Dan Orr gain Row")
+		s.wantOutcome(number, commit, "success", "**roster: applied, 2 done: ", "Cleo Kay and Dan Orr gain Row")
 		s.wantMembers("p1", "p2", "p3", "p4")
 	}},
 	{name: "a rebase of several commits is applied", do: func(s *forgeSuite) {
@@ -140,7 +140,7 @@ var forgeRows = []forgeRow{
 		s.wantStatus(head, "roster/preview", "success", "")
 		commit := s.merge(number, "rebase")
 		s.wantRun(commit, reconcile.RunApplied)
-		s.wantOutcome(number, commit, "success", "**roster: applied, 3 done**")
+		s.wantOutcome(number, commit, "success", "**roster: applied, 3 done: ")
 		s.wantMembers("p1", "p2", "p3", "p4", "p5")
 	}},
 	{name: "a rebase of several commits that nobody approved is held, with its name", do: func(s *forgeSuite) {
@@ -152,7 +152,7 @@ var forgeRows = []forgeRow{
 		s.mergeApproved(other, top, "squash")
 		commit := s.merge(number, "rebase")
 		s.wantRun(commit, reconcile.RunHeld)
-		s.wantOutcome(number, commit, "failure", "**roster: held, 2 held**", "roster approve sha256:",
+		s.wantOutcome(number, commit, "failure", "**roster: held, 2 held: ", "roster approve sha256:",
 			fmt.Sprintf("not approved (pull request %d: ", number))
 		s.wantMembers("p1", "p2")
 		s.undo()
@@ -169,8 +169,8 @@ var forgeRows = []forgeRow{
 		revert := s.open("ann", name, "main", false)
 		s.wantComment(revert, "Cleo Kay loses Row")
 		commit := s.mergeApproved(revert, head, "squash")
-		s.wantOutcome(revert, commit, "success", "**roster: applied, 1 done**", "Cleo Kay loses Row")
-		s.wantComment(number, "**roster: applied, 1 done**", "Cleo Kay gains Row")
+		s.wantOutcome(revert, commit, "success", "**roster: applied, 1 done: ", "Cleo Kay loses Row")
+		s.wantComment(number, "**roster: applied, 1 done: ", "Cleo Kay gains Row")
 		s.wantMembers("p1", "p2")
 	}},
 	{name: "a push to the branch is held, and nothing is posted", do: func(s *forgeSuite) {
@@ -195,7 +195,7 @@ var forgeRows = []forgeRow{
 		s.wantStatus(head, "roster/preview", "pending", "")
 		commit := s.merge(number, "merge")
 		s.wantRun(commit, reconcile.RunHeld)
-		s.wantOutcome(number, commit, "failure", "**roster: held, 1 held**",
+		s.wantOutcome(number, commit, "failure", "**roster: held, 1 held: ",
 			"no reviewer other than its author approved it")
 		s.wantMembers("p1", "p2")
 		s.undo()
@@ -210,7 +210,7 @@ var forgeRows = []forgeRow{
 		s.wantStatus(head, "roster/preview", "pending", "Cleo Kay and Dan Orr gain Row")
 		commit := s.merge(number, "merge")
 		s.wantRun(commit, reconcile.RunHeld)
-		s.wantOutcome(number, commit, "failure", "**roster: held, 1 done, 1 held**",
+		s.wantOutcome(number, commit, "failure", "**roster: held, 1 done, 1 held: ",
 			fmt.Sprintf("not approved (pull request %d: what was approved does not have it)", number))
 		s.wantMembers("p1", "p2", "p3")
 		s.update()
@@ -227,7 +227,7 @@ var forgeRows = []forgeRow{
 		s.wantStatus(head, "roster/preview", "pending", "Cleo Kay gains Row")
 		commit := s.merge(number, "merge")
 		s.wantRun(commit, reconcile.RunHeld)
-		s.wantOutcome(number, commit, "failure", "**roster: held, 1 held**")
+		s.wantOutcome(number, commit, "failure", "**roster: held, 1 held: ")
 		s.wantMembers("p1", "p2")
 		s.undo()
 	}},
@@ -236,7 +236,7 @@ var forgeRows = []forgeRow{
 		s.wantStatus(head, "roster/preview", "pending", "")
 		commit := s.merge(number, "merge")
 		s.wantRun(commit, reconcile.RunHeld)
-		s.wantOutcome(number, commit, "failure", "**roster: held, 1 held**")
+		s.wantOutcome(number, commit, "failure", "**roster: held, 1 held: ")
 		digest := s.status().HeldDigest
 		s.update()
 		name := s.branch("-release")
@@ -248,8 +248,8 @@ var forgeRows = []forgeRow{
 		s.wantComment(release, "approval releases 1 held change: Cleo Kay gains Row")
 		released := s.mergeApproved(release, head, "squash")
 		s.wantMembers("p1", "p2", "p3")
-		s.wantOutcome(release, released, "success", "**roster: applied, 1 done**")
-		s.wantOutcome(number, commit, "success", "**roster: applied, 1 done**")
+		s.wantOutcome(release, released, "success", "**roster: applied, 1 done: ")
+		s.wantOutcome(number, commit, "success", "**roster: applied, 1 done: ")
 	}},
 	{name: "a merge while the forge is down is held, then applied and posted once", do: func(s *forgeSuite) {
 		number, head := s.propose("ann", "p1", "p2", "p3")
@@ -262,18 +262,18 @@ var forgeRows = []forgeRow{
 		s.wantMembers("p1", "p2")
 		s.proxy.setDown(false)
 		s.wantRun(commit, reconcile.RunApplied)
-		s.wantOutcome(number, commit, "success", "**roster: applied, 1 done**")
+		s.wantOutcome(number, commit, "success", "**roster: applied, 1 done: ")
 		s.wantMembers("p1", "p2", "p3")
 	}},
 	{name: "an outcome is not posted again after a restart", do: func(s *forgeSuite) {
 		number, head := s.propose("ann", "p1", "p2", "p3")
 		commit := s.mergeApproved(number, head, "merge")
-		s.wantOutcome(number, commit, "success", "**roster: applied, 1 done**")
+		s.wantOutcome(number, commit, "success", "**roster: applied, 1 done: ")
 		_, before := s.proxy.counts()
 		s.stop()
 		s.start()
 		s.rounds()
-		s.wantOutcome(number, commit, "success", "**roster: applied, 1 done**")
+		s.wantOutcome(number, commit, "success", "**roster: applied, 1 done: ")
 		if _, after := s.proxy.counts(); after != before {
 			s.Errorf("%d writes at the forge after a restart", after-before)
 		}

@@ -122,8 +122,8 @@ func TestServePreviewsPullRequests(t *testing.T) {
 	if run := d.waitForLog("run ended"); run["outcome"] != "applied" || run["done"] != 1.0 {
 		t.Errorf("after the merge: %v", run)
 	}
-	nextPost(fake, "comment ", "**roster: applied, 1 done**")
-	nextPost(fake, "status success roster/outcome applied, 1 done")
+	nextPost(fake, "comment ", "**roster: applied, 1 done: Chiara Rossi loses Break Glass**")
+	nextPost(fake, "status success roster/outcome applied, 1 done: Chiara Rossi loses Break Glass")
 	d.stop()
 }
 
@@ -152,7 +152,8 @@ func TestServePostsTheOutcomeOfAMergeThatLoosensAGate(t *testing.T) {
 			setPulls(fake, pull)
 			git(t, d.work, "push", "-q", "origin", "HEAD:main")
 			nextPost(fake, "comment ",
-				"\n**roster: safety gate memberRemovals loosened (5 or 30 %, at most 100 -&gt; off); held, 3 held**\n",
+				"\n**roster: safety gate memberRemovals loosened (5 or 30 % up to 100 -&gt; off); held, 3 held: "+
+					"3 people lose Break Glass (held)**\n",
 				"roster approve sha256:", "--allow-self-approval is set", "--trust-commit-authors is set")
 			d.eventually("the run is in the state", func() bool { return len(d.state().Provisioners["aws"].Held) == 1 })
 			for _, path := range []string{"/", "/api/v1/status"} {
@@ -169,7 +170,7 @@ func TestServePostsTheOutcomeOfAMergeThatLoosensAGate(t *testing.T) {
 				state = "failed"
 			}
 			nextPost(fake, "status "+state+" roster/outcome safety gate memberRemovals loosened "+
-				"(5 or 30 %, at most 100 -> off); held, 3 held: roster approve")
+				"(5 or 30 % up to 100 -> off); held, 3 held: roster approve")
 			if have := sim.State().MemberNames("Break Glass"); len(have) != 3 {
 				t.Errorf("Break Glass has %q", have)
 			}
@@ -198,8 +199,8 @@ func TestServePostsAnOutcomeAfterARestart(t *testing.T) {
 	setPulls(fake, &forgetest.Pull{Number: 7, Author: "ann", Base: "main", Head: commit, Merged: commit,
 		Updated: time.Now()})
 	d.start("--poll", "100ms", "--forge", "github", "--forge-url", fake.Start("github"))
-	nextPost(fake, "comment ", "\n**roster: applied, 1 done**\n")
-	nextPost(fake, "status success roster/outcome applied, 1 done")
+	nextPost(fake, "comment ", "\n**roster: applied, 1 done: Chiara Rossi loses Break Glass**\n")
+	nextPost(fake, "status success roster/outcome applied, 1 done: Chiara Rossi loses Break Glass")
 	d.stop()
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -138,8 +139,8 @@ func runProblems(provisioner string, result *run.Result, err error) (problems []
 	return problems, true
 }
 
-// maxDriftText is the number of characters of the title of an event about manual changes.
-const maxDriftText = 300
+// maxEventText is the number of characters of the sentences about changes in the title of an event.
+const maxEventText = 300
 
 // driftProblem returns the problem that AWS was changed by hand. Each run that finds such changes
 // is another problem, except for those that stay held.
@@ -154,7 +155,7 @@ func driftProblem(r *reconcile.Report) (p notify.Problem, changed bool) {
 		return notify.Problem{}, false
 	}
 	return notify.Problem{Kind: notify.Drift, Cause: r.Run,
-		Title: "AWS was changed by hand: " + reconcile.Line(manual, maxDriftText)}, true
+		Title: "AWS was changed by hand: " + reconcile.Line(manual, maxEventText)}, true
 }
 
 // heldProblem returns the problem that changes are held. Other changes are another problem.
@@ -163,11 +164,24 @@ func heldProblem(r *reconcile.Report) (p notify.Problem, held bool) {
 		return notify.Problem{}, false
 	}
 	p = notify.Problem{Kind: notify.Held, Cause: r.HeldDigest, Title: schema.Count(r.Counts.Held, "change") + " held"}
+	if effects := heldEffects(r); len(effects) > 0 {
+		p.Title += ": " + reconcile.Line(effects, maxEventText)
+	}
 	for _, set := range render.HeldSets(r) {
 		p.Details = append(p.Details, fmt.Sprintf("%s: %s by %s; to release: %s", set.Title,
 			schema.Count(set.Changes, "change"), strings.Join(set.Gates, ", "), set.Approve))
 	}
 	return p, true
+}
+
+// heldEffects returns what the held changes of a report mean for people if they are released.
+func heldEffects(r *reconcile.Report) []reconcile.Effect {
+	held := slices.DeleteFunc(reconcile.Effects(reconcile.Finished(r.Changes), r.Facts),
+		func(e reconcile.Effect) bool { return e.State != reconcile.ResultHeld })
+	for i := range held {
+		held[i].State = ""
+	}
+	return held
 }
 
 // unreachableAfter is how long the repository may be out of reach before it is a problem.

@@ -69,8 +69,8 @@ func TestAForgeBelowAPathWithAnSSHAddress(t *testing.T) {
 					forgetest.Respond(w, http.StatusOK, []any{})
 				}))
 				defer server.Close()
-				f, err := Open(Config{Kind: kind, Repository: "git@forge.example:" + owner + "/people.git", Token: canary,
-					API: server.URL + "/git" + version})
+				f, err := Open(Config{Kind: kind, Repository: "git@forge.example:" + owner + "/people.git",
+					Token: canary, API: server.URL + "/git" + version})
 				if err != nil {
 					t.Fatal(err)
 				}

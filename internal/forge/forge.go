@@ -221,8 +221,8 @@ func open(c Config) (Forge, error) {
 	return newGitea(c, site, path)
 }
 
-// sshHosts are the hosts at which forges accept SSH on port 443, with the hosts of their pages and
-// APIs (docs.github.com, "Using SSH over the HTTPS port"; about.gitlab.com, "GitLab.com now supports
+// sshHosts are the hosts at which forges accept SSH on port 443, with the hosts of their pages
+// (docs.github.com, "Using SSH over the HTTPS port"; about.gitlab.com, "GitLab.com now supports
 // an alternate git+ssh port").
 var sshHosts = map[string]string{"ssh.github.com": "github.com", "altssh.gitlab.com": "gitlab.com"}
 

@@ -195,7 +195,7 @@ func (m *mergedPull) feedback() feedback {
 		state = worseState(state, stateOf(m.outcomes[key]))
 	}
 	return feedback{body: render.OutcomesMarkdown(list, !m.pr.Fork), status: forge.Status{
-		Context: forge.Outcome, State: state, Description: render.OutcomesVerdict(list)}}
+		Context: forge.Outcome, State: state, Description: render.OutcomesVerdict(list, !m.pr.Fork)}}
 }
 
 // stateOf returns the state for an outcome. Held changes of other pull requests do not matter.

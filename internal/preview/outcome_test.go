@@ -120,7 +120,8 @@ func TestTheOutcomeOfAMergeNamesLoosenedRulesFirst(t *testing.T) {
 		e.post()
 		comments := e.comments(pull)
 		if len(comments) != 1 || !strings.HasPrefix(comments[0], forge.Marker+
-			"\n**roster: safety gate maxRemovals turned off; held, 1 held**\n") {
+			"\n**roster: safety gate maxRemovals turned off; held, 1 held: "+
+			"`cleo@example.com` may no longer sign in (held)**\n") {
 			t.Errorf("the comments are %q", comments)
 		}
 		for _, part := range []string{"**Loosened:** safety gate maxRemovals turned off", "`cleo@example.com`",

@@ -189,6 +189,20 @@ func TestNewWarningsAreInTheComment(t *testing.T) {
 	e.wantComment(7, "**Warning:** org/ann.cue:2:8")
 }
 
+// The daemon that posts a comment has a forge.
+func TestAReviewIsNotWarnedAboutAtAForge(t *testing.T) {
+	e := newEnv(t, "ann bob")
+	replaceInFile(t, e.dir+"/org/base.cue", `, review: "required"`, "")
+	e.applied = e.commit("without reviews")
+	p := e.previewer()
+	e.propose(7, "ann bob") // with reviews
+	e.runOnce(p, "comment 7", "status success")
+	e.wantComment(7, "review of aws changes from off to required")
+	if strings.Contains(e.forge.comments[7], "Warning") {
+		t.Errorf("the comment is\n%s", e.forge.comments[7])
+	}
+}
+
 func TestTheProblemOfTheForgeIsKnown(t *testing.T) {
 	e := newEnv(t, "ann bob")
 	p := e.previewer()

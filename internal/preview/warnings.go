@@ -34,7 +34,7 @@ func (p *Previewer) warnings(ctx context.Context, base, merged *schema.Declarati
 	}
 	var out schema.Problems
 	for _, w := range slices.Concat(merged.Warnings, merged.Warn(now)) {
-		if !had[[2]string{w.Code, w.Path}] {
+		if !had[[2]string{w.Code, w.Path}] && !schema.OnlyWithoutForge(w) {
 			out = append(out, w)
 		}
 	}

@@ -164,7 +164,12 @@ type changesData struct {
 	Changes
 	Error, Search, Result string
 	Results               []reconcile.Result
+	Effects               string // of all changes of the run
+	facts                 *reconcile.EffectFacts
 }
+
+// Sentence returns what a change means for people.
+func (d changesData) Sentence(change reconcile.Done) string { return change.Sentence(d.facts) }
 
 // NextPage is the address of the next page.
 func (d changesData) NextPage() string {
@@ -183,6 +188,9 @@ func (s *Server) changesPage(w http.ResponseWriter, r *http.Request) {
 	var err error
 	if data.Changes, code, err = s.changesOf(r.Context(), st, r.PathValue("key"), q, htmlBudget); err != nil {
 		data.Error = err.Error()
+	}
+	if report := st.Provisioners[r.PathValue("key")].Report; report != nil {
+		data.Effects, data.facts = report.Summary, report.Facts
 	}
 	data.Provisioner = cutText(r.PathValue("key"), 200)
 	show(w, code, changesTemplate, data)

@@ -23,6 +23,7 @@ import (
 	"github.com/seed-d64a251c/roster/internal/webauth"
 	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/reconcile/render"
+	"github.com/seed-d64a251c/roster/schema"
 )
 
 // Server serves the state of a daemon.
@@ -217,7 +218,7 @@ var (
 )
 
 func parsePage(name string) *template.Template {
-	return output.Template(map[string]any{"time": formatTime}, pages, name, "frame.html")
+	return output.Template(map[string]any{"time": formatTime, "count": schema.Count}, pages, name, "frame.html")
 }
 
 // formatTime is how pages show a time.

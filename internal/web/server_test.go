@@ -382,3 +382,36 @@ func TestEachLevelOfTrustIsShown(t *testing.T) {
 		}
 	}
 }
+
+// The pages say what changes mean for people in the words of plans and reports.
+func TestPagesHaveTheSentencesOfReports(t *testing.T) {
+	state := exampleState()
+	held := []reconcile.Hold{{Gate: "protected", Reason: "protected"}}
+	grant := func(group, name, member string) reconcile.Done {
+		return reconcile.Done{Result: reconcile.ResultHeld, Change: &reconcile.Change{Kind: reconcile.AddMember,
+			Key: group, Name: name, Member: member, MemberName: member + "@example.com", Held: held}}
+	}
+	report := &reconcile.Report{Outcome: reconcile.RunHeld, Provisioner: "aws", Changes: []reconcile.Done{
+		grant("break-glass", "Break Glass", "finn"), grant("platform", "Platform", "ann"),
+		{Result: reconcile.ResultDone, Change: &reconcile.Change{Kind: reconcile.DeleteUser, Key: "bob",
+			Name: "bob@example.com"}}},
+		Facts: &reconcile.EffectFacts{People: map[string]string{"finn": "Finn Cox"},
+			NamedGroups: map[string]reconcile.GroupReason{"break-glass": reconcile.GroupProtected}}}
+	report.Count()
+	report.Summarize()
+	set := render.HeldSet{Title: "commit 0123456", Changes: 1, Users: 1, Gates: []string{"protected"}}
+	state.Provisioners["aws"] = daemon.LastRun{Report: report, Time: noon, Held: []render.HeldSet{set}}
+	for path, wants := range map[string][]string{
+		"/": {"Finn Cox gains Break Glass (held)", "bob@example.com loses all access", ": 1 change of 1 user, held by"},
+		"/provisioners/aws": {"Finn Cox gains Break Glass (held)", "ann@example.com joins Platform (held)",
+			"3 changes match.", "bob@example.com loses all access, and the AWS user is deleted"},
+		"/provisioners/aws?result=done": {"1 change matches."},
+	} {
+		page := body(t, get(t, state, "GET", path))
+		for _, want := range wants {
+			if !strings.Contains(page, want) {
+				t.Errorf("%s lacks %q:\n%s", path, want, page)
+			}
+		}
+	}
+}

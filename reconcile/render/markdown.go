@@ -62,7 +62,6 @@ func ReportMarkdownOf(r *reconcile.Report, changes iter.Seq[*reconcile.Done]) st
 			m.line("| %s | %s |", name, value)
 		}
 	}
-	row("effects", r.Summary)
 	row("run", r.Run)
 	row("provisioner", r.Provisioner+" ("+r.Identity+")")
 	row("commit", strings.TrimSpace(r.Commit.ID+" "+r.Commit.Subject))

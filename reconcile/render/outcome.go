@@ -21,10 +21,9 @@ type Outcome struct {
 // number of changes in the other groups.
 func (o Outcome) HeldGroups() (related []reconcile.HeldGroup, others int) {
 	for _, g := range o.Report.HeldGroups {
-		switch {
-		case g.Cause.Kind == reconcile.CauseBefore, slices.Contains(o.Commits, g.Cause.Commit):
+		if o.brought(g.Cause) {
 			related = append(related, g)
-		default:
+		} else {
 			others += g.Changes
 		}
 	}
@@ -47,32 +46,70 @@ func (o Outcome) heldPart() heldPart {
 	return part
 }
 
-// sentence returns the outcome with its counts and, for a short line, the command that releases the
-// held changes.
-func (o Outcome) sentence(command bool) string {
+// sentence returns the outcome with its counts.
+func (o Outcome) sentence() string {
 	s := reportSentence(o.Report)
-	related, others := o.HeldGroups()
-	if others > 0 {
+	if _, others := o.HeldGroups(); others > 0 {
 		s += fmt.Sprintf(" (%d of other causes)", others)
 	}
 	if o.Report.Audit.Holds() {
 		return brokenAudit + s
 	}
-	switch digest := o.heldPart().digest; {
-	case !command || len(related) == 0:
-	case len(related) == 1:
-		s += ": " + approveCommand(related[0].Digest)
-	case digest != "":
-		s += ": " + approveCommand(digest)
-	}
 	return s
 }
 
-// OutcomesVerdict returns the sentence at the top: the rules that are loosened, and then what was
-// applied of the merge. It is also the text of a commit status.
-func OutcomesVerdict(list []Outcome) string { return outcomesVerdict(list, true) }
+// command returns the command that releases all held changes of the pull request; "" if there is
+// none.
+func (o Outcome) command() string {
+	related, _ := o.HeldGroups()
+	digest := o.heldPart().digest
+	switch {
+	case o.Report.Audit.Holds() || len(related) == 0:
+		return ""
+	case len(related) == 1:
+		return approveCommand(related[0].Digest)
+	case digest != "":
+		return approveCommand(digest)
+	}
+	return ""
+}
 
-func outcomesVerdict(list []Outcome, commands bool) string {
+// effects returns what the changes mean for people, as the end of a sentence. Changes that the pull
+// request did not bring, and that are held, are not among them.
+func (o Outcome) effects(most int) string {
+	brought := *o.Report
+	brought.Changes = slices.DeleteFunc(slices.Clone(o.Report.Changes), func(d reconcile.Done) bool {
+		return d.Result == reconcile.ResultHeld && !o.brought(d.Cause)
+	})
+	if len(brought.Changes) < len(o.Report.Changes) {
+		brought.Summary = ""
+	}
+	return reportEffects(&brought, most)
+}
+
+// brought reports whether the pull request may have brought held changes of a cause.
+func (o Outcome) brought(c reconcile.Cause) bool {
+	return c.Kind == reconcile.CauseBefore || slices.Contains(o.Commits, c.Commit)
+}
+
+// OutcomesVerdict returns the text of a commit status: the rules that are loosened, and then what
+// was applied of the merge. It ends with the command that releases what is held, or else with what
+// the changes mean for people. Without details, it has no names of users and groups.
+func OutcomesVerdict(list []Outcome, details bool) string {
+	return outcomesVerdict(list, func(o Outcome) string {
+		command := o.command()
+		switch {
+		case command != "":
+			return ": " + command
+		case !details:
+			return ""
+		}
+		return o.effects(MaxStatus)
+	})
+}
+
+// outcomesVerdict returns a sentence about each outcome, with an end.
+func outcomesVerdict(list []Outcome, end func(Outcome) string) string {
 	var loosened []reconcile.Loosening
 	var parts []string
 	for _, o := range list {
@@ -81,7 +118,7 @@ func outcomesVerdict(list []Outcome, commands bool) string {
 				loosened = append(loosened, l)
 			}
 		}
-		s := o.sentence(commands)
+		s := o.sentence() + end(o)
 		if len(list) > 1 {
 			s = o.Report.Provisioner + ": " + s
 		}
@@ -107,14 +144,20 @@ func OutcomesMarkdown(list []Outcome, details bool) string {
 		}
 		cut += m.outcome(o, details)
 	}
-	return string(output.Markdownf("**roster: %s**\n", outcomesVerdict(list, false)+notListed(cut, ""))) + m.b.String()
+	verdict := outcomesVerdict(list, func(o Outcome) string {
+		if !details {
+			return ""
+		}
+		return o.effects(maxLine/len(list) + MaxStatus)
+	})
+	return string(output.Markdownf("**roster: %s**\n", verdict+notListed(cut, ""))) + m.b.String()
 }
 
 // outcome prints the outcome for one provisioner. It returns the number of changes that it left
 // out.
 func (m *markdown) outcome(o Outcome, details bool) (cut int) {
 	r := o.Report
-	m.line("\n### %s\n\n%s; commit %s", r.Provisioner, o.sentence(false), r.Commit.Short())
+	m.line("\n### %s\n\n%s; commit %s", r.Provisioner, o.sentence(), r.Commit.Short())
 	m.audit(r.Audit)
 	if len(r.Errors) > 0 {
 		m.line("\nThe run ended early. The newest report has the reason: run %s.",

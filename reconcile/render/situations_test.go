@@ -1,12 +1,12 @@
 package render_test
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
-	"time"
 	"unicode/utf8"
 
 	"github.com/seed-d64a251c/roster/reconcile"
@@ -67,11 +67,17 @@ func memberList(first, last int) string {
 	return strings.Join(list, ", ")
 }
 
-// situation is an edit of situationBase: pairs of texts to replace, and text to append.
+// situation is an edit of situationBase, or of another base: pairs of texts to replace, and text to
+// append.
 type situation struct {
 	name    string
+	base    string // "" is situationBase
 	replace []string
 	add     string
+	// observe, if set, changes AWS, which has what the base declares. Without it, AWS is not read.
+	observe func(*reconcile.Snapshot)
+	// approvals are what the reports have about the approvals of the merge.
+	approvals []reconcile.ApprovalRecord
 }
 
 const (
@@ -243,12 +249,13 @@ func loadSituation(t *testing.T, text string) *schema.Declarations {
 // merged returns the text of the base after the edits of a situation.
 func (s *situation) merged(t *testing.T) string {
 	t.Helper()
+	base := cmp.Or(s.base, situationBase)
 	for i := 0; i < len(s.replace); i += 2 {
-		if !strings.Contains(situationBase, s.replace[i]) {
+		if !strings.Contains(base, s.replace[i]) {
 			t.Fatalf("%s: the base lacks %q", s.name, s.replace[i])
 		}
 	}
-	return strings.NewReplacer(s.replace...).Replace(situationBase) + "\n" + s.add
+	return strings.NewReplacer(s.replace...).Replace(base) + "\n" + s.add
 }
 
 // previewsOf returns the previews of a situation, with a base that is in sync.
@@ -257,10 +264,15 @@ func previewsOf(t *testing.T, base *schema.Declarations, s *situation) []*reconc
 	merged := loadSituation(t, s.merged(t))
 	var list []*reconcile.Preview
 	for _, key := range reconcile.PreviewedProvisioners(base, merged) {
-		p, err := reconcile.NewPreview(reconcile.PreviewInput{Provisioner: key, Base: base, Merged: merged,
-			Now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)})
+		in := reconcile.PreviewInput{Provisioner: key, Base: base, Merged: merged, Now: situationTime,
+			Approvals: s.approvals}
+		if p := base.Provisioners[key]; s.observe != nil && p != nil {
+			in.Snapshot = appliedSnapshot(t, base, p)
+			s.observe(in.Snapshot)
+		}
+		p, err := reconcile.NewPreview(in)
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("%s: %v", s.name, err)
 		}
 		list = append(list, p)
 	}
@@ -270,10 +282,15 @@ func previewsOf(t *testing.T, base *schema.Declarations, s *situation) []*reconc
 // TestEachSituationReadsLikeASentence writes the status and the first line of every situation, and
 // the headings of its comment, to one file, so that the language can be read as a whole.
 func TestEachSituationReadsLikeASentence(t *testing.T) {
-	base := loadSituation(t, situationBase)
+	bases := map[string]*schema.Declarations{}
 	var b strings.Builder
-	for i := range situations {
-		s := &situations[i]
+	all := slices.Concat(situations, moreSituations)
+	for i := range all {
+		s := &all[i]
+		if bases[s.base] == nil {
+			bases[s.base] = loadSituation(t, cmp.Or(s.base, situationBase))
+		}
+		base := bases[s.base]
 		list := previewsOf(t, base, s)
 		status, comment := render.PreviewsLine(list, render.MaxStatus), render.PreviewsMarkdown(list, nil)
 		if n := utf8.RuneCountInString(status); n > render.MaxStatus {

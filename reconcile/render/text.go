@@ -187,9 +187,6 @@ func ReportTextOf(w io.Writer, r *reconcile.Report, changes iter.Seq[*reconcile.
 		facts += "; " + r.FullRead.String()
 	}
 	t.line("%s", t.tone(Faint, facts))
-	if r.Summary != "" {
-		t.line("%s", r.Summary)
-	}
 	t.audit(r.Audit)
 	for _, e := range r.Errors {
 		t.line("%s %s", t.tone(Alarm, "error:"), e)
@@ -221,13 +218,29 @@ func outcomeTone(o reconcile.Outcome) Tone {
 	return Alarm
 }
 
-// reportLine returns the loosened rules, and the outcome with its counts.
+// reportLine returns the loosened rules, the outcome with its counts, and what the changes mean for
+// people.
 func reportLine(r *reconcile.Report) string {
+	sentence := reportSentence(r) + reportEffects(r, maxLine)
 	if loosened := reconcile.LoosenedEffects(r.Loosened); len(loosened) > 0 {
 		text, _ := line(loosened, maxLine, "")
-		return text + "; " + reportSentence(r)
+		return text + "; " + sentence
 	}
-	return reportSentence(r)
+	return sentence
+}
+
+// reportEffects returns what the changes of a report mean for people, as the end of a sentence of
+// at most most characters; "" if there are none. A report whose changes are not in memory has the
+// line that it was stored with.
+func reportEffects(r *reconcile.Report, most int) string {
+	effects := r.Summary
+	if len(r.Changes) > 0 {
+		effects, _ = line(reconcile.Effects(reconcile.Finished(r.Changes), r.Facts), most, "")
+	}
+	if effects == "" {
+		return ""
+	}
+	return ": " + output.Truncate(effects, most)
 }
 
 // reportSentence returns the outcome with its counts.
