@@ -138,15 +138,8 @@ func (c causes) explainForm(p tree.Problem) bool {
 	return c.form[p.Path] || c.above[p.Path] && p.Code != tree.UnknownRef.ID && p.Code != tree.BadSigning.ID
 }
 
-// explainHidden reports whether a text differs from the expected one in invisible characters.
+// explainHidden reports whether a problem is of a text that differs from the expected one in spaces
+// or invisible characters. What a record misses, and what is declared twice, is another mistake.
 func (c causes) explainHidden(p tree.Problem) bool {
-	if p.Pos.Line == 0 || !c.hidden[p.Pos] {
-		return false
-	}
-	switch p.Code {
-	case tree.BadFormat.ID, tree.NotAllowed.ID, tree.BadDate.ID, tree.BadGroupName.ID, tree.BadRule.ID,
-		tree.UnknownRef.ID:
-		return true
-	}
-	return false
+	return p.Pos.Line > 0 && c.hidden[p.Pos] && p.Code != tree.MissingField.ID && p.Code != tree.Conflict.ID
 }

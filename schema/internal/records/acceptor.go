@@ -28,7 +28,7 @@ type fileResult struct {
 	memberLists []*declaration.Group
 	// remaining are the records that take the slow path.
 	remaining []recordKey
-	// hasProblems is set if the file itself has a problem.
+	// hasProblems is set if the file itself has a problem, or no records.
 	hasProblems bool
 }
 
@@ -66,6 +66,7 @@ func (a *acceptor) dataFile(ref *tree.File, text []byte, context *fileContext, l
 		Conflict: func(string, *tree.Node, *tree.Node) { a.result.hasProblems = true },
 	}
 	f.Read(text)
+	a.result.hasProblems = a.result.hasProblems || a.result.isEmpty()
 	return a.result
 }
 
@@ -83,6 +84,11 @@ func (a *acceptor) accept(kind string, f tree.Field) {
 	default:
 		a.result.remaining = append(a.result.remaining, recordKey{kind, f.Name})
 	}
+}
+
+// isEmpty reports whether the file has no records.
+func (r *fileResult) isEmpty() bool {
+	return len(r.users)+len(r.groups)+len(r.memberLists)+len(r.remaining) == 0
 }
 
 // keys iterates over the keys of all records.

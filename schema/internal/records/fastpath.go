@@ -243,14 +243,27 @@ func (r *reader) readRemaining(f *sourceFile) error {
 	return err
 }
 
-// readData adds the records of a data file to literals.
+// readData adds the records of a data file to literals. It warns of a file without records: the
+// program that exported it may have failed. Scanner warns of an empty file.
 func (r *reader) readData(ref *tree.File, text []byte) {
+	empty := len(text) > 0
 	f := &source.DataFile{
 		Ref: ref, Types: r.types, Limits: r.Limits, Arena: &tree.Arena{},
-		Report: r.found.Report, Conflict: r.found.Conflict,
-		Yield: func(kind string, f tree.Field) { r.record(source.Record{Kind: kind, Field: f}) },
+		Report: func(p tree.Problem) {
+			empty = false
+			r.found.Report(p)
+		},
+		Conflict: r.found.Conflict,
+		Yield: func(kind string, f tree.Field) {
+			empty = false
+			r.record(source.Record{Kind: kind, Field: f})
+		},
 	}
 	f.Read(text)
+	if empty {
+		r.found.Warn(tree.IgnoredFile.Problem(tree.Pos{File: ref.Path}, "", "the file has no records").
+			WithAdvice("remove it, or write its records"))
+	}
 }
 
 // readFile returns the content of a file. If the file cannot be read because of what the tree has

@@ -20,7 +20,8 @@ type csvReader struct {
 	file    *DataFile
 	r       *csv.Reader
 	columns []string
-	// lines is the number of lines before the header.
+	// text is what r reads, and lines the number of lines before it.
+	text  string
 	lines int
 	// members are the members of each group.
 	members map[string]*tree.Builder
@@ -51,13 +52,21 @@ func (f *DataFile) readCSV(text string) {
 	} else {
 		separator = f.separator(text)
 	}
-	c.r = newCSVReader(text, separator)
+	c.text, c.r = text, newCSVReader(text, separator)
 	c.r.ReuseRecord = true
 	header, err := c.r.Read()
+	for err == nil && isBlankRow(header) {
+		header, err = c.r.Read()
+	}
 	if err != nil {
 		if !errors.Is(err, io.EOF) {
 			c.reportError(err)
 		}
+		return
+	}
+	if isLine && len(header) == 1 && f.separator(text) != separator {
+		c.file.reportAt(c.position(0), tree.BadColumn, "the line above names another separator than the header has",
+			tree.Quote(header[0]), "correct the line that begins with sep=, or remove it")
 		return
 	}
 	if !c.header(slices.Clone(header)) {
@@ -68,7 +77,7 @@ func (f *DataFile) readCSV(text string) {
 		row = c.membership
 	}
 	defer c.flush()
-	for number := 2; ; number++ {
+	for {
 		cells, err := c.r.Read()
 		if errors.Is(err, io.EOF) {
 			return
@@ -81,7 +90,7 @@ func (f *DataFile) readCSV(text string) {
 			c.file.reportAt(c.position(i), tree.TooLarge, c.file.Limits.tooLong(), "", "")
 			return
 		}
-		if c.fits(cells, number) {
+		if c.fits(cells) {
 			row(cells[:len(c.columns)])
 		}
 	}
@@ -111,7 +120,11 @@ var separatorLinePattern = regexp.MustCompile(`^"?(?i:sep)=([,;\t|])"?[,;\t|]*\r
 // column is found.
 func (f *DataFile) separator(text string) rune {
 	for _, separator := range separators {
-		header, err := newCSVReader(text, separator).Read()
+		r := newCSVReader(text, separator)
+		header, err := r.Read()
+		for err == nil && isBlankRow(header) {
+			header, err = r.Read()
+		}
 		if err != nil {
 			continue
 		}
@@ -124,25 +137,51 @@ func (f *DataFile) separator(text string) rune {
 	return ','
 }
 
+func isBlank(cell string) bool { return strings.TrimSpace(cell) == "" }
+
+func isBlankRow(cells []string) bool {
+	return !slices.ContainsFunc(cells, func(cell string) bool { return !isBlank(cell) })
+}
+
 // fits reports whether a row has a cell for each column. It reports a row with another number of
-// cells, except cells without text after the last column. It skips a row without any text.
-func (c *csvReader) fits(cells []string, number int) bool {
-	blank := func(cell string) bool { return strings.TrimSpace(cell) == "" }
+// cells, except cells without text after the last column, and a row that repeats the header. It
+// skips a row without any text.
+func (c *csvReader) fits(cells []string) bool {
 	filled := len(cells)
-	for filled > 0 && blank(cells[filled-1]) {
+	for filled > 0 && isBlank(cells[filled-1]) {
 		filled--
 	}
 	switch {
 	case filled == 0:
 		return false
 	case filled > len(c.columns), len(cells) < len(c.columns):
-		message := fmt.Sprintf("row %d has %s, but the header has %s", number, tree.Count(len(cells), "cell"),
+		message := fmt.Sprintf("row %d has %s, but the header has %s", c.row(), tree.Count(len(cells), "cell"),
 			tree.Count(len(c.columns), "column"))
 		c.file.reportAt(c.position(0), tree.SyntaxError, message, "", "write one cell for each column, and put a cell "+
 			"that contains the separator between double quotes")
 		return false
+	case cells[0] == c.columns[0] && slices.EqualFunc(cells[:len(c.columns)], c.columns, isColumn):
+		c.file.reportAt(c.position(0), tree.SyntaxError, fmt.Sprintf("row %d repeats the header", c.row()), "",
+			"remove the row")
+		return false
 	}
 	return true
+}
+
+// isColumn reports whether a cell names a column.
+func isColumn(cell, column string) bool { return strings.TrimSpace(cell) == column }
+
+// row returns the number of the last row that was read, as a spreadsheet counts: rows without any
+// text count, lines within a cell do not.
+func (c *csvReader) row() int {
+	begin, _ := c.r.FieldPos(0)
+	number := begin
+	for _, at := range quotedLineEnds(c.text) {
+		if at < begin {
+			number--
+		}
+	}
+	return number
 }
 
 func (c *csvReader) isTooLong(cell string) bool { return len(cell) > c.file.Limits.valueBytes }
@@ -150,16 +189,77 @@ func (c *csvReader) isTooLong(cell string) bool { return len(cell) > c.file.Limi
 func (c *csvReader) reportError(err error) {
 	at := tree.Position{Ref: c.file.Ref, Line: 1, Col: 1}
 	var parse *csv.ParseError
-	if errors.As(err, &parse) {
-		at.Line, at.Col = int32(parse.Line+c.lines), int32(max(1, parse.Column))
-		err = parse.Err
+	if !errors.As(err, &parse) {
+		c.file.reportAt(at, tree.SyntaxError, err.Error(), "", "")
+		return
 	}
-	c.file.reportAt(at, tree.SyntaxError, err.Error(), "", "")
+	line, column := parse.Line, max(1, parse.Column)
+	message, advice := parse.Err.Error(), ""
+	switch {
+	case errors.Is(parse.Err, csv.ErrBareQuote):
+		message = "a double quote in a cell without double quotes"
+		advice = `put the cell between double quotes, and double each double quote in it: "say ""yes"""`
+	case errors.Is(parse.Err, csv.ErrQuote):
+		message = "text after the closing double quote of a cell"
+		advice = `double each double quote in the cell: "say ""yes"""`
+		if begin := c.openQuote(line, column); begin.line != line || begin.open {
+			line, column = begin.line, begin.column
+			message, advice = "the double quote that begins the cell is not closed", "close it, or remove it"
+		}
+	}
+	at.Line, at.Col = int32(line+c.lines), int32(column)
+	c.file.reportAt(at, tree.SyntaxError, message, "", advice)
 }
 
 func (c *csvReader) position(i int) tree.Position {
 	line, col := c.r.FieldPos(i)
 	return tree.Position{Ref: c.file.Ref, Line: int32(line + c.lines), Col: int32(col)}
+}
+
+// quote is where a quoted cell begins. It is open if the cell has no end.
+type quote struct {
+	line, column int
+	open         bool
+}
+
+// openQuote returns the quote that begins the last quoted cell up to a position.
+func (c *csvReader) openQuote(line, column int) quote {
+	var last quote
+	at := quote{line: 1, column: 1}
+	for i := 0; i < len(c.text); i++ {
+		switch doubled := last.open && strings.HasPrefix(c.text[i:], `""`); {
+		case c.text[i] == '\n':
+			at.line, at.column = at.line+1, 0
+		case doubled:
+			i, at.column = i+1, at.column+1
+		case c.text[i] == '"' && last.open:
+			last.open = false
+		case c.text[i] == '"':
+			if at.line > line || at.line == line && at.column >= column {
+				return last
+			}
+			last = quote{at.line, at.column, true}
+		}
+		at.column++
+	}
+	return last
+}
+
+// quotedLineEnds returns the lines, from 1, that end within a quoted cell.
+func quotedLineEnds(text string) (lines []int) {
+	line, quoted := 1, false
+	for i := range len(text) {
+		switch text[i] {
+		case '"':
+			quoted = !quoted
+		case '\n':
+			if quoted {
+				lines = append(lines, line)
+			}
+			line++
+		}
+	}
+	return lines
 }
 
 // header checks the columns. It returns false if the file cannot be read with them.
@@ -176,7 +276,12 @@ func (c *csvReader) header(columns []string) bool {
 	if c.file.kind == "groups" && slices.Contains(columns, "group") {
 		known, required = membershipColumns, "user"
 	}
-	valid := true
+	if !slices.ContainsFunc(columns, func(name string) bool { return c.isNear(name, known) }) {
+		c.file.reportAt(c.position(0), tree.BadColumn, "the first row is not a header", tree.Quote(columns[0]),
+			"known columns: "+strings.Join(known, ", "))
+		return false
+	}
+	valid, misspelled := true, false
 	for i, name := range columns {
 		switch {
 		case name == "": // a column without name must have no text
@@ -191,16 +296,26 @@ func (c *csvReader) header(columns []string) bool {
 				advice += ", " + attributePrefix + "..."
 			}
 			advice = tree.Suggestion(name, known, advice)
+			misspelled = misspelled || advice == tree.Suggestion(name, []string{required}, "")
 			c.file.reportAt(c.position(i), tree.BadColumn, "unknown column", tree.Quote(name), advice)
 		}
 		valid = false
 	}
-	if !slices.Contains(columns, required) {
+	switch {
+	case slices.Contains(columns, required):
+	case misspelled:
+		return false
+	default:
 		c.file.reportAt(c.position(0), tree.BadColumn, "missing column "+tree.Quote(required), "",
 			"known columns: "+strings.Join(known, ", "))
 		return false
 	}
 	return valid
+}
+
+// isNear reports whether a column is a known one, or probably a misspelled one.
+func (c *csvReader) isNear(name string, known []string) bool {
+	return slices.Contains(known, name) || tree.Suggestion(name, known, "") != "" || c.isAttribute(name)
 }
 
 // isAttribute reports whether a column is that of a custom attribute.

@@ -49,16 +49,7 @@ func (f *DataFile) Read(data []byte) {
 			f.addDocument(n)
 		}
 	case ".jsonl":
-		line := 1
-		for row := range strings.Lines(text) {
-			if strings.TrimSpace(row) != "" {
-				if n := f.ParseJSON(strings.TrimRight(row, "\r\n"), line); n != nil {
-					f.keyedRecord(n)
-				}
-				f.resetArena()
-			}
-			line++
-		}
+		f.readJSONLines(text)
 	case ".csv":
 		f.readCSV(text)
 	default:
@@ -90,6 +81,11 @@ func (f *DataFile) addDocument(n *tree.Node) {
 	case n.Kind == tree.Struct && n.Child("key") != nil && n.Child("key").Kind != tree.Struct:
 		f.keyedRecord(n)
 	case n.Kind == tree.Struct:
+		if x := n.Get(f.kind); x != nil && hasRecords(x.Value) {
+			f.reportAt(x.At, tree.DataShape, "the records are below the name "+f.kind, "",
+				"remove the name: the folder says what the file has")
+			return
+		}
 		for _, r := range n.Fields {
 			f.addRecord(r.Name, r.At, r.Value)
 		}
@@ -98,6 +94,12 @@ func (f *DataFile) addDocument(n *tree.Node) {
 		f.reportAt(n.At, tree.DataShape, "the file contains "+n.Kind.String()+" instead of records", "",
 			tree.DataShape.Advice)
 	}
+}
+
+// hasRecords reports whether a value is a list or map of records. A record has other fields.
+func hasRecords(n *tree.Node) bool {
+	return n.Kind == tree.List || n.Kind == tree.Struct && len(n.Fields) > 0 &&
+		!slices.ContainsFunc(n.Fields, func(x tree.Field) bool { return x.Value.Kind != tree.Struct })
 }
 
 // keyedRecord adds a record that has its key in the field "key".

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"path"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
@@ -105,18 +107,32 @@ func Unreadable(name string, err error) tree.Problem {
 // else instead. A commit and a folder on disk have the same pointers of Git LFS.
 func ReadFile(fsys fs.FS, name string) ([]byte, error) {
 	data, err := fs.ReadFile(fsys, name)
-	if err == nil && len(data) < 1024 && bytes.HasPrefix(data, []byte("version https://git-lfs.github.com/spec/")) {
-		return nil, &fs.PathError{Op: "read", Path: name, Err: errLFSPointer}
+	if err == nil {
+		for _, s := range substitutes {
+			if len(data) < s.below && bytes.HasPrefix(data, []byte(s.prefix)) {
+				return nil, &fs.PathError{Op: "read", Path: name, Err: s.what}
+			}
+		}
 	}
 	return data, err
+}
+
+// substitutes are what tools commit instead of the content of a file.
+var substitutes = []struct {
+	prefix string
+	below  int // bytes
+	what   ContentError
+}{
+	{"version https://git-lfs.github.com/spec/", 1024, "is a Git LFS pointer, whose content is not in this " +
+		"repository: run `git lfs untrack` for it and commit the file itself"},
+	{"/annex/objects/", 1024, "is a pointer of git-annex, whose content is not in this repository: " +
+		"run `git annex unannex` for it and commit the file itself"},
+	{"\x00GITCRYPT\x00", math.MaxInt, "is encrypted by git-crypt: commit the file itself, without the filter"},
 }
 
 // ContentError is what a tree has instead of a file or folder. It is an fs.ErrInvalid: the tree is
 // the cause, and another attempt does not help.
 type ContentError string
-
-const errLFSPointer = ContentError("is a Git LFS pointer, whose content is not in this repository: " +
-	"run `git lfs untrack` for it and commit the file itself")
 
 func (e ContentError) Error() string { return string(e) }
 
@@ -128,6 +144,12 @@ func (s *Scanner) file(name string, d fs.DirEntry) error {
 	s.list.files++
 	if err := s.checkTotals(); err != nil {
 		return err
+	}
+	if !utf8.ValidString(name) {
+		folder, base := path.Split(name)
+		message := fmt.Sprintf("has a file with an invalid name, %q: rename it", base)
+		s.report(Unreadable(path.Clean(folder), errors.New(message)))
+		return nil
 	}
 	if !s.isInput(name, path.Base(name), d) {
 		return nil
@@ -192,6 +214,10 @@ func (s *Scanner) isInput(name, base string, d fs.DirEntry) bool {
 	isLink := d.Type()&fs.ModeSymlink != 0
 	switch {
 	case strings.HasPrefix(base, "."):
+		if inData && dataExtensions[ext] && !isTemporary(base) {
+			s.warn(tree.IgnoredFile.Problem(tree.Pos{File: name}, "", "the file is hidden, so it is not read").
+				WithAdvice("rename it without the dot, or remove it"))
+		}
 		return false
 	case name == SchemaFile && s.isSchemaFile():
 		return false
@@ -259,7 +285,9 @@ func (s *Scanner) warnIgnored(name, top, ext string, inData bool) {
 	}
 	folder := strings.ToLower(top)
 	switch {
-	case inData && ext != ".md" && ext != "":
+	case name == "users" || name == "groups":
+		warn("the file is not read: "+name+" is a folder of data files", "make it a folder, and move the file there")
+	case inData && !slices.Contains(otherFiles, strings.ToLower(path.Base(name))) && ext != ".md":
 		warn("the file is not read", tree.IgnoredFile.Advice)
 	case inData || !dataExtensions[ext]:
 	case folder == "users" || folder == "groups":
@@ -269,6 +297,15 @@ func (s *Scanner) warnIgnored(name, top, ext string, inData bool) {
 		warn("the file is not read: data files are read below users/ and groups/ only",
 			"move it there if it has users or groups")
 	}
+}
+
+// otherFiles are the names, in lower case, of files without extension that describe a folder.
+var otherFiles = []string{"readme", "license", "copying", "notice", "changelog", "owners", "codeowners",
+	"maintainers", "makefile"}
+
+// isTemporary reports whether an editor or operating system makes files of this name beside others.
+func isTemporary(base string) bool {
+	return strings.HasPrefix(base, "._") || strings.HasPrefix(base, ".#") || strings.HasPrefix(base, ".~")
 }
 
 // folderNames are names of folders that people give instead of users and groups.

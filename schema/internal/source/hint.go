@@ -55,14 +55,19 @@ func scalarAdvice(rest string) string {
 	switch strings.ToLower(word) {
 	case "":
 		return ""
-	case "true", "false", "yes", "no":
+	case "true", "false", "yes", "no", "on", "off", "y", "n", "t", "f":
 		return tree.BoolAdvice
 	}
 	if strings.ContainsAny(word[:1], "+-.0123456789") {
 		return tree.IntAdvice
 	}
-	return "write it between double quotes if it is text"
+	return quoteAdvice
 }
+
+const quoteAdvice = "write it between double quotes if it is text"
+
+// numberPrefix matches a text that ends in a number.
+var numberPrefix = regexp.MustCompile(`[:\[,]\s*[+-]?[0-9.]+$`)
 
 var scalarWord = regexp.MustCompile(`^[+.A-Za-z0-9_-]+`)
 

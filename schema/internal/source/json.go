@@ -2,6 +2,7 @@ package source
 
 import (
 	"encoding/json"
+	"path"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -23,24 +24,82 @@ type jsonReader struct {
 	code      tree.Code
 }
 
+// readJSONLines reads one record from each line.
+func (f *DataFile) readJSONLines(text string) {
+	line := 1
+	for row := range strings.Lines(text) {
+		row = strings.TrimRight(row, "\r\n")
+		if strings.TrimSpace(row) != "" {
+			n, complete := f.parseJSON(row, line)
+			if !complete { // the lines after it are no records
+				return
+			}
+			if n != nil {
+				f.keyedRecord(n)
+			}
+			f.resetArena()
+		}
+		line++
+	}
+}
+
 // ParseJSON parses one JSON value that begins on a line of the file. It reports an error and
 // returns nil if the text is not valid.
 func (f *DataFile) ParseJSON(text string, line int) *tree.Node {
+	n, _ := f.parseJSON(text, line)
+	return n
+}
+
+// parseJSON is ParseJSON, and reports whether the value is complete.
+func (f *DataFile) parseJSON(text string, line int) (n *tree.Node, complete bool) {
 	r := &jsonReader{file: f, text: text, line: line, depth: f.Limits.depth, limits: f.Limits, code: tree.SyntaxError}
-	n := r.value()
+	n = r.value()
 	if r.skipSpace(); r.err == "" && r.offset < len(r.text) {
-		r.fail("unexpected text after the value")
+		r.fail(textAfterValue)
 	}
 	if r.err != "" {
 		advice := syntaxAdvice([]byte(text), r.line-line+1)
 		if advice == "" && r.code == tree.SyntaxError {
-			advice = scalarAdvice(r.text[r.offset:])
+			advice = r.advice()
+		}
+		complete = r.offset < len(text) || r.code != tree.SyntaxError || !f.isLines()
+		if !complete {
+			r.err = "the record does not end on its line"
+			advice = "write each record on one line, or name the file .json"
 		}
 		f.reportAt(r.position(), r.code, r.err, "", advice)
-		return nil
+		return nil, complete
 	}
-	return n
+	return n, true
 }
+
+// isLines reports whether the file is of JSON lines.
+func (f *DataFile) isLines() bool { return strings.EqualFold(path.Ext(f.Ref.Path), ".jsonl") }
+
+// advice returns how to correct the text at which the reader failed, or "" if the message says it.
+func (r *jsonReader) advice() string {
+	rest := r.text[r.offset:]
+	before := strings.TrimRight(r.text[:r.offset], " \t\r\n")
+	switch {
+	case strings.HasPrefix(rest, "//"), strings.HasPrefix(rest, "/*"), strings.HasPrefix(rest, "#"):
+		return "JSON has no comments; remove it"
+	case strings.HasSuffix(before, ",") && (strings.HasPrefix(rest, "]") || strings.HasPrefix(rest, "}")):
+		return "remove the comma before it"
+	case r.err == textAfterValue && strings.HasPrefix(rest, ",") && strings.TrimSpace(rest[1:]) == "":
+		return "remove the comma: each line has one record"
+	case r.err == textAfterValue && (strings.HasPrefix(rest, "{") || strings.HasPrefix(rest, "[")):
+		return "write each record on a line of its own in a .jsonl file, or all of them in one list in a .json file"
+	case r.err == invalidNumber, numberPrefix.MatchString(before) && scalarWord.MatchString(rest):
+		return tree.IntAdvice // the rest of 0x10, 1_000 or 1Ki
+	}
+	return scalarAdvice(rest)
+}
+
+// Messages that decide on an advice.
+const (
+	textAfterValue = "unexpected text after the value"
+	invalidNumber  = "invalid number"
+)
 
 func (r *jsonReader) position() tree.Position {
 	return tree.Position{Ref: r.file.Ref, Line: int32(r.line), Col: int32(r.offset - r.lineStart + 1)}
@@ -269,12 +328,12 @@ func (r *jsonReader) number(at tree.Position) *tree.Node {
 			return r.fail("the formats do not agree on a number with leading zeros")
 		}
 	} else if !digits() {
-		return r.fail("invalid number")
+		return r.fail(invalidNumber)
 	}
 	if r.peek() == '.' {
 		kind = tree.Float
 		if r.offset++; !digits() {
-			return r.fail("invalid number")
+			return r.fail(invalidNumber)
 		}
 	}
 	if c := r.peek(); c == 'e' || c == 'E' {
@@ -284,7 +343,7 @@ func (r *jsonReader) number(at tree.Position) *tree.Node {
 			r.offset++
 		}
 		if !digits() {
-			return r.fail("invalid number")
+			return r.fail(invalidNumber)
 		}
 	}
 	text := r.text[begin:r.offset]

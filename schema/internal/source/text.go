@@ -22,27 +22,66 @@ func unreadableText(ref *tree.File, data []byte) (text []byte, problem tree.Prob
 			WithAdvice("keep one of the versions, and remove the lines that begin with <<<<<<<, " +
 				"======= and >>>>>>>"), false
 	}
+	if line := markWithin(text); line > 0 {
+		at.Line = line
+		return nil, tree.SyntaxError.Problem(at, "", "a byte-order mark within the file").
+			WithAdvice("remove it: it remains where files are joined"), false
+	}
 	return text, tree.Problem{}, true
 }
 
-// mergeConflict returns the line of the first mark of a merge conflict of Git, or 0.
+// mergeConflict returns the line of the first mark of a merge conflict of Git, or 0. One mark is
+// enough: people remove the others and forget one.
 func mergeConflict(text []byte) int {
-	begin := lineWith(text, "<<<<<<< ", 0)
-	if begin < 0 || lineWith(text, ">>>>>>> ", begin) < 0 {
-		return 0
+	first := -1
+	for _, mark := range []string{"<<<<<<<", "|||||||", ">>>>>>>"} {
+		if at := lineWith(text, mark); at >= 0 && (first < 0 || at < first) {
+			first = at
+		}
 	}
-	return 1 + bytes.Count(text[:begin], []byte("\n"))
+	return lineAt(text, first)
 }
 
-// lineWith returns the offset of the first line after an offset that begins with a prefix, or -1.
-func lineWith(text []byte, prefix string, from int) int {
-	if from == 0 && bytes.HasPrefix(text, []byte(prefix)) {
+// lineWith returns the offset of the first line that begins with a mark, and a space or nothing
+// after it, or -1.
+func lineWith(text []byte, mark string) int {
+	for from := 0; ; {
+		i := bytes.Index(text[from:], []byte(mark))
+		if i < 0 {
+			return -1
+		}
+		at := from + i
+		from = at + len(mark)
+		if (at == 0 || text[at-1] == '\n') && (from == len(text) || strings.IndexByte(" \r\n", text[from]) >= 0) {
+			return at
+		}
+	}
+}
+
+// markWithin returns the line of the first byte-order mark that begins a line after the first, or a
+// second one in the first line, or 0. Files that were joined have one.
+func markWithin(text []byte) int {
+	for from := 0; ; {
+		i := bytes.Index(text[from:], []byte(byteOrderMark))
+		if i < 0 {
+			return 0
+		}
+		at := from + i
+		if at == 0 || text[at-1] == '\n' {
+			return lineAt(text, at)
+		}
+		from = at + len(byteOrderMark)
+	}
+}
+
+const byteOrderMark = "\ufeff"
+
+// lineAt returns the line of an offset, or 0 for -1.
+func lineAt(text []byte, offset int) int {
+	if offset < 0 {
 		return 0
 	}
-	if i := bytes.Index(text[from:], []byte("\n"+prefix)); i >= 0 {
-		return from + i + 1
-	}
-	return -1
+	return 1 + bytes.Count(text[:offset], []byte("\n"))
 }
 
 // decimalInt reports whether a text is an integer as every format writes it: decimal digits without
