@@ -264,7 +264,9 @@ func TestHostileClaimsAndBranchesAreText(t *testing.T) {
 		t.Fatal(err)
 	}
 	have := outputs{}
-	for _, path := range []string{"/", "/api/v1/status", "/provisioners/aws", "/explain?kind=user&key=u-1002"} {
+	for _, path := range []string{"/", "/api/v1/status", "/provisioners", "/provisioners/aws",
+		"/provisioners/aws/changes",
+		"/operations", "/users/u-1002"} {
 		status, body := d.request(&http.Client{Jar: jar}, "GET", path, func(r *http.Request) {
 			r.Header.Set("Accept", "text/html")
 		})
@@ -298,8 +300,10 @@ func TestHostileTextIsTextInEachOutputOfTheDaemon(t *testing.T) {
 	fake.Limit = nil
 	fake.Mu.Unlock()
 	have := outputs{}
-	for _, path := range []string{"", "explain?kind=user&key=u-1009", "explain?kind=user&key=" +
-		url.QueryEscape(hostile("SRC-query")), "api/v1/status", "api/v1/explain/user/u-1009", "metrics", "readyz",
+	for _, path := range []string{"", "users/u-1009", "groups/platform", "users/" +
+		url.PathEscape(hostile("SRC-query")), "find?q=" + url.QueryEscape(hostile("SRC-query")), "operations",
+		"provisioners", "provisioners/aws/changes?q=" + url.QueryEscape(hostile("SRC-query")), "api/v1/status",
+		"api/v1/explain/user/u-1009", "metrics", "readyz",
 		"provisioners/aws", "api/v1/provisioners/aws/changes", "deadlines", "api/v1/deadlines"} {
 		res, err := http.Get(d.address + path)
 		if err != nil {

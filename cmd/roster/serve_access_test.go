@@ -184,7 +184,7 @@ func TestServeWithOpenIDConnect(t *testing.T) {
 				t.Fatal(err)
 			}
 			browser := &http.Client{Jar: jar}
-			status, body := d.request(browser, "GET", "/explain?kind=user&key=u-1002", html)
+			status, body := d.request(browser, "GET", "/users/u-1002", html)
 			if status != test.read || strings.Contains(body, "bram@example.com") != (status == 200) {
 				t.Errorf("the page that the user asked for: %d %s; want %d", status, body, test.read)
 			}

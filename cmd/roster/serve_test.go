@@ -280,8 +280,9 @@ func checkPages(t *testing.T, d *daemonProcess) {
 			[]string{`"answer": "bram@example.com (u-1002) is in AWS and may sign in, in \"platform\"."`,
 				`"subject": "Start with the example organization"`}},
 		{"/api/v1/explain/group/Platform", []string{`"answer": "Platform (platform) is in AWS, with `}},
-		{"/explain?kind=user&key=u-1002", []string{"bram@example.com (u-1002) is in AWS", "groups/technology.cue:11"}},
-		{"/", []string{`<td><a href="/provisioners/aws">aws</a></td>`, "<td>applied</td>",
+		{"/users/u-1002", []string{"bram@example.com (u-1002) is in AWS", "groups/technology.cue:11"}},
+		{"/find?q=BRAM", []string{"bram@example.com (u-1002) is in AWS"}},
+		{"/", []string{`<a href="/provisioners/aws">aws</a>`, ">applied</span>", "88 changes applied",
 			"Point at this test&#39;s directory"}},
 	} {
 		status, body := d.get(test.path)

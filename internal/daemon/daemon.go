@@ -80,6 +80,10 @@ type LastRun struct {
 	Time  time.Time        `json:"time"`
 	// Quarantine is the quarantine of the provisioner now; nil if there is none.
 	Quarantine *reconcile.Quarantine `json:"quarantine,omitempty"`
+	// Timing is when the provisioner may run; nil if it is not declared any more.
+	Timing *Timing `json:"timing,omitempty"`
+	// Next is the next run; nil while one runs, and if this process makes none.
+	Next *NextRun `json:"next,omitempty"`
 	// PlanMismatches is how often a plan from what changed was not the plan from everything, since
 	// the start of the process.
 	PlanMismatches int `json:"-"`
@@ -119,6 +123,7 @@ func (d *Daemon) State() State {
 		last := d.lastRuns[key]
 		last.Quarantine = d.quarantine(key)
 		last.Role, last.Holder = w.role()
+		last.Timing, last.Next = w.timing()
 		s.Provisioners[key] = last
 	}
 	s.AllDeadlines = d.merged

@@ -46,6 +46,7 @@ type worker struct {
 	superseded         int                         // consecutive runs that a newer commit ended
 	replaced           *run.ReplacedRun            // what the last of them has read
 	kept               *run.Kept                   // that of the last run that had a plan; only work uses it
+	next               *NextRun                    // nil while it works, and before its first wait
 }
 
 // refusal is an invalid commit that is not reported yet.
@@ -128,8 +129,10 @@ const (
 // run runs the provisioner until ctx ends, or until handOver is closed and the current run has
 // ended.
 func (w *worker) run(ctx context.Context, handOver <-chan struct{}) {
+	defer w.waits(nil)
 	for {
 		wait, next := w.untilNext()
+		w.waits(&NextRun{w.daemon.Runner.Clock().Add(wait), next})
 		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
@@ -140,8 +143,10 @@ func (w *worker) run(ctx context.Context, handOver <-chan struct{}) {
 			return
 		case <-w.trigger:
 			timer.Stop()
+			w.waits(nil)
 			w.work(ctx, triggerCommit)
 		case <-timer.C:
+			w.waits(nil)
 			w.work(ctx, next)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/seed-d64a251c/roster/internal/httpserver"
+	"github.com/seed-d64a251c/roster/internal/web/page"
 	"github.com/seed-d64a251c/roster/internal/webauth"
 )
 
@@ -63,7 +64,8 @@ func (a *Access) limit(next http.Handler) http.Handler {
 
 // isOpen reports whether a path needs no authentication.
 func (a *Access) isOpen(path string) bool {
-	return slices.Contains(healthPaths, path) || path == stylePath || strings.HasPrefix(path, webhookPrefix) ||
+	return slices.Contains(healthPaths, path) || path == page.StylePath || path == page.IconPath ||
+		strings.HasPrefix(path, webhookPrefix) ||
 		strings.HasPrefix(path, metadataPrefix) || a.Authenticator != nil && a.Authenticator.OpenPath(path)
 }
 
@@ -107,8 +109,9 @@ func (a *Access) allowsHost(r *http.Request) bool {
 		a.Authenticator != nil && slices.Contains(healthPaths, r.URL.Path)
 }
 
-// contentPolicy lets pages load only the style sheet of this server, and send forms only to it.
-const contentPolicy = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; " +
+// contentPolicy lets pages load only the style sheet and the icon of this server, and send forms
+// only to it.
+const contentPolicy = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; " +
 	"frame-ancestors 'none'"
 
 // setHeaders sets the headers of every response, also of errors. A handler of public content

@@ -255,7 +255,7 @@ func TestEveryResponseHasStrictHeaders(t *testing.T) {
 	access, read, _ := withTokens(t)
 	polls := 0
 	for _, test := range []struct{ method, target, token string }{
-		{"GET", "/", read}, {"GET", "/explain", read}, {"GET", "/explain?key=x", read}, {"GET", "/style.css", read},
+		{"GET", "/", read}, {"GET", "/users/x", read}, {"GET", "/find?q=x", read}, {"GET", "/style.css", read},
 		{"GET", "/api/v1/status", read}, {"GET", "/api/v1/explain/user/x", read}, {"GET", "/metrics", read},
 		{"GET", "/healthz", ""}, {"GET", "/readyz", ""}, {"GET", "/nowhere", read}, {"POST", "/", read},
 		{"PUT", "/api/v1/status", read}, {"POST", "/api/v1/poll", read}, {"GET", "/", ""}, {"GET", "/", "wrong"},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/seed-d64a251c/roster/internal/daemon"
@@ -54,16 +55,16 @@ func (s *Server) changesOf(
 	out = Changes{Version: 1, Provisioner: key, Run: report.Run, Outcome: report.Outcome, Counts: report.Counts}
 	var next int
 	if len(report.Parts) > 0 && s.Changes != nil {
-		p := partsPage{text: strings.ToLower(q.Get("q")), result: q.Get("result"), offset: offset, limit: limit,
-			budget: budget, rows: []reconcile.Done{}}
+		p := partsPage{filter: filterOf(q, report.Facts), offset: offset, limit: limit, budget: budget,
+			rows: []reconcile.Done{}}
 		if code, err := s.readPage(ctx, report, &p); err != nil {
 			return Changes{}, code, err
 		}
 		out.Changes, out.Total, next = p.rows, p.total, p.next
 	} else {
-		found := search(report.Changes, q.Get("q"), q.Get("result"))
+		found := filterOf(q, report.Facts).search(report.Changes)
 		out.Total = len(found)
-		out.Changes, next = page(len(found), offset, limit, budget, func(i int) reconcile.Done { return *found[i] })
+		out.Changes, next = paged(len(found), offset, limit, budget, func(i int) reconcile.Done { return *found[i] })
 	}
 	out.Next = cursorOf(next, report.Run)
 	return out, http.StatusOK, nil
@@ -71,7 +72,7 @@ func (s *Server) changesOf(
 
 // partsPage is a page of the changes of a report with parts.
 type partsPage struct {
-	text, result          string // of the search; "" means any
+	filter                changeFilter
 	offset, limit, budget int
 
 	rows        []reconcile.Done
@@ -88,7 +89,7 @@ func (s *Server) readPage(ctx context.Context, report *reconcile.Report, p *part
 		return http.StatusServiceUnavailable, errBusy
 	}
 	defer func() { <-s.reading }()
-	whole, skip := p.text == "" && p.result == "", 0
+	whole, skip := p.filter.all(), 0
 	if whole {
 		p.total, skip = report.ChangeCount(), min(p.offset, report.ChangeCount())
 	}
@@ -99,7 +100,7 @@ func (s *Server) readPage(ctx context.Context, report *reconcile.Report, p *part
 			return http.StatusServiceUnavailable, fmt.Errorf("%w: %w", errPart, err)
 		case ctx.Err() != nil:
 			return http.StatusServiceUnavailable, errBusy
-		case !matchesSearch(d, p.text, p.result):
+		case !p.filter.matches(d):
 			continue
 		}
 		if full := p.add(d, n); full && whole {
@@ -130,22 +131,50 @@ func (p *partsPage) add(d *reconcile.Done, n int) (full bool) {
 	return false
 }
 
-// search returns the changes with a text and a result; "" means any.
-func search(changes []reconcile.Done, text, result string) []*reconcile.Done {
+// changeFilter selects changes. Each field is "" for any.
+type changeFilter struct {
+	text                        string // in lower case
+	result, effect, gate, cause string
+	facts                       *reconcile.EffectFacts // of the report
+}
+
+func filterOf(q url.Values, facts *reconcile.EffectFacts) changeFilter {
+	return changeFilter{strings.ToLower(q.Get("q")), q.Get("result"), q.Get("effect"), q.Get("gate"), q.Get("cause"),
+		facts}
+}
+
+// all reports whether the filter selects all changes.
+func (f *changeFilter) all() bool {
+	return f.text == "" && f.result == "" && f.effect == "" && f.gate == "" && f.cause == ""
+}
+
+// search returns the changes that the filter selects, in their order.
+func (f changeFilter) search(changes []reconcile.Done) []*reconcile.Done {
 	var found []*reconcile.Done
-	text = strings.ToLower(text)
 	for i := range changes {
-		if c := &changes[i]; matchesSearch(c, text, result) {
+		if c := &changes[i]; f.matches(c) {
 			found = append(found, c)
 		}
 	}
 	return found
 }
 
-// matchesSearch reports whether a change has a text in lower case and a result; "" means any.
-func matchesSearch(c *reconcile.Done, text, result string) bool {
-	return (result == "" || string(c.Result) == result) &&
-		(text == "" || matches(text, c.Name, c.Key, c.MemberName, c.Member, string(c.Kind), c.Reason.Text, c.Error))
+// matches reports whether the filter selects a change.
+func (f *changeFilter) matches(c *reconcile.Done) bool {
+	return (f.result == "" || string(c.Result) == f.result) &&
+		(f.cause == "" || f.cause == causeOf(c)) &&
+		(f.gate == "" || slices.ContainsFunc(c.Held, func(h reconcile.Hold) bool { return h.Gate == f.gate })) &&
+		(f.effect == "" || effectClass(reconcile.EffectOf(c.Change, f.facts)) == f.effect) &&
+		(f.text == "" || matches(f.text, c.Name, c.Key, c.MemberName, c.Member, string(c.Kind), c.Reason.Text, c.Error,
+			c.Reason.Position))
+}
+
+// causeOf is what brought a change: commit, before, drift or date.
+func causeOf(c *reconcile.Done) string {
+	if c.Cause.Kind == "" && c.Origin == reconcile.Drift {
+		return string(reconcile.CauseDrift)
+	}
+	return string(c.Cause.Kind)
 }
 
 // changes serves /api/v1/provisioners/{key}/changes.
@@ -156,42 +185,4 @@ func (s *Server) changes(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	respond(w, code, out)
-}
-
-// changesData is the input of changesTemplate.
-type changesData struct {
-	frame
-	Changes
-	Error, Search, Result string
-	Results               []reconcile.Result
-	Effects               string // of all changes of the run
-	facts                 *reconcile.EffectFacts
-}
-
-// Sentence returns what a change means for people.
-func (d changesData) Sentence(change reconcile.Done) string { return change.Sentence(d.facts) }
-
-// NextPage is the address of the next page.
-func (d changesData) NextPage() string {
-	return "?" + url.Values{"q": {d.Search}, "result": {d.Result}, "cursor": {d.Next}}.Encode()
-}
-
-var results = []reconcile.Result{reconcile.ResultDone, reconcile.ResultHeld, reconcile.ResultFailed,
-	reconcile.ResultSkipped, reconcile.ResultWaiting, reconcile.ResultUnknown}
-
-// changesPage serves /provisioners/{key}.
-func (s *Server) changesPage(w http.ResponseWriter, r *http.Request) {
-	st, q := s.State(), r.URL.Query()
-	data := changesData{frame: frameOf(r, "Changes", &st), Search: cutText(q.Get("q"), 200),
-		Result: cutText(q.Get("result"), 200), Results: results}
-	code := http.StatusOK
-	var err error
-	if data.Changes, code, err = s.changesOf(r.Context(), st, r.PathValue("key"), q, htmlBudget); err != nil {
-		data.Error = err.Error()
-	}
-	if report := st.Provisioners[r.PathValue("key")].Report; report != nil {
-		data.Effects, data.facts = report.Summary, report.Facts
-	}
-	data.Provisioner = cutText(r.PathValue("key"), 200)
-	show(w, code, changesTemplate, data)
 }

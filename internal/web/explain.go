@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io/fs"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/seed-d64a251c/roster/reconcile/explain"
@@ -27,7 +26,6 @@ func (s *Server) addExplanations(mux *http.ServeMux) {
 			s.explainJSON(w, r, kind)
 		})
 	}
-	mux.HandleFunc("GET /explain", s.explainPage)
 }
 
 func (s *Server) explainJSON(w http.ResponseWriter, r *http.Request, kind string) {
@@ -109,7 +107,7 @@ func pageOfFacts(all []*explain.Explanation, offset, limit, budget int) (
 			positions = append(positions, position{i, j})
 		}
 	}
-	rows, next := page(len(positions), offset, limit, budget, func(i int) factAt {
+	rows, next := paged(len(positions), offset, limit, budget, func(i int) factAt {
 		p := positions[i]
 		if e := all[p.explanation]; p.fact < len(e.Facts) {
 			return factAt{p.explanation, e.Facts[p.fact]}
@@ -145,18 +143,6 @@ func httpStatus(err error) int {
 	return http.StatusInternalServerError
 }
 
-// explainData is the input of explainTemplate.
-type explainData struct {
-	frame
-	explanations
-	Kind, Key string
-}
-
-// NextPage is the address of the next page.
-func (d explainData) NextPage() string {
-	return "?" + url.Values{"kind": {d.Kind}, "key": {d.Key}, "cursor": {d.Next}}.Encode()
-}
-
 // explanations is the response of /api/v1/explain/.
 type explanations struct {
 	Version int `json:"version"`
@@ -169,17 +155,4 @@ type explanations struct {
 	// Next is the cursor of the next page of facts; empty on the last page. It ends with the
 	// commit.
 	Next string `json:"next,omitempty"`
-}
-
-func (s *Server) explainPage(w http.ResponseWriter, r *http.Request) {
-	q, st := r.URL.Query(), s.State()
-	data, code := explainData{frame: frameOf(r, "Explain a user or group", &st), Kind: "user",
-		Key: cutText(q.Get("key"), 1000)}, http.StatusOK
-	if q.Get("kind") == "group" {
-		data.Kind = "group"
-	}
-	if data.Key != "" {
-		data.explanations, code = s.explanationsFor(r, data.Kind, q.Get("key"), htmlBudget)
-	}
-	show(w, code, explainTemplate, data)
 }

@@ -90,10 +90,17 @@ func TestExplanations(t *testing.T) {
 		{"an ambiguous name", "/api/v1/explain/user/two", 409, `"error"`},
 		{"an unreachable audit branch", "/api/v1/explain/user/broken", 500, "unreachable"},
 		{"an unknown kind", "/api/v1/explain/app/aws", 404, ""},
-		{"the page without a query", "/explain", 200, "<form"},
-		{"the page escapes text", "/explain?key=u-1", 200, "&lt;b&gt;u-1&lt;/b&gt; is in AWS."},
-		{"the page shows the line and the commit", "/explain?key=u-1", 200, "groups/sre.cue:3 (0123456, Eve, "},
-		{"the page of an unknown group", "/explain?kind=group&key=nobody", 404, "no group"},
+		{"the page escapes text", "/users/u-1", 200, "&lt;b&gt;u-1&lt;/b&gt; is in AWS"},
+		{"the page shows the line", "/users/u-1", 200, "<code>groups/sre.cue:3</code>"},
+		{"the page shows who changed the line", "/users/u-1", 200, "Eve, "},
+		{"the page leads to the group", "/users/u-1", 200, `<a href="/groups/sre">sre</a>`},
+		{"the page of an unknown group", "/groups/nobody", 404, "no group"},
+		{"the page of an ambiguous name", "/users/two", 409, "two"},
+		{"a search leads to the user", "/find?q=u-1", 303, "/users/u-1"},
+		{"a search for nobody", "/find?q=nobody", 404, "Nobody and no group has the name"},
+		{"a search for a name of two", "/find?q=two", 409, "&#34;two&#34;"},
+		{"a search for nothing", "/find?q=+", 404, "Nothing was asked for"},
+		{"a search while the audit branch is unreachable", "/find?q=broken", 500, "unreachable"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := httptest.NewRecorder()

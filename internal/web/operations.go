@@ -64,7 +64,7 @@ func (s *Server) operations(w http.ResponseWriter, r *http.Request) {
 		}
 		first = i + 1
 	}
-	rows, next := page(len(list), first, limit, jsonBudget, func(i int) operation.Operation { return list[i] })
+	rows, next := paged(len(list), first, limit, jsonBudget, func(i int) operation.Operation { return list[i] })
 	out := OperationsPage{Version: 1, Operations: rows}
 	if next > 0 {
 		out.Next = list[next-1].ID

@@ -104,9 +104,9 @@ func cutText(s string, limit int) string {
 	return s[:end] + "..."
 }
 
-// page returns the rows from an offset on, as many as the limits permit, and the offset of the next
-// page; 0 means that there is none.
-func page[T any](total, offset, limit, budget int, at func(i int) T) (rows []T, next int) {
+// paged returns the rows from an offset on, as many as the limits permit, and the offset of the
+// next page; 0 means that there is none.
+func paged[T any](total, offset, limit, budget int, at func(i int) T) (rows []T, next int) {
 	rows = []T{}
 	for i, used := offset, 0; i < total; i++ {
 		if len(rows) == limit || used >= budget {

@@ -48,7 +48,8 @@ func BenchmarkReaders(b *testing.B) {
 		paths []string
 	}{
 		{"status", []string{"/api/v1/status"}},
-		{"all", []string{"/", "/api/v1/status", "/provisioners/p-000", "/api/v1/provisioners/p-000/changes",
+		{"all", []string{"/", "/api/v1/status", "/provisioners/p-000", "/provisioners/p-000/changes",
+			"/api/v1/provisioners/p-000/changes",
 			"/deadlines", "/metrics"}},
 	} {
 		b.Run(test.name, func(b *testing.B) {

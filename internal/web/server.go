@@ -4,9 +4,8 @@ package web
 
 import (
 	"context"
-	"embed"
+	_ "embed" // the description of the API
 	"fmt"
-	"html/template"
 	"iter"
 	"maps"
 	"net/http"
@@ -22,8 +21,6 @@ import (
 	"github.com/seed-d64a251c/roster/internal/output"
 	"github.com/seed-d64a251c/roster/internal/webauth"
 	"github.com/seed-d64a251c/roster/reconcile"
-	"github.com/seed-d64a251c/roster/reconcile/render"
-	"github.com/seed-d64a251c/roster/schema"
 )
 
 // Server serves the state of a daemon.
@@ -52,6 +49,8 @@ type Server struct {
 	Sync func(provisioner, by string) (operation.Operation, error)
 	// Access limits who may use the server.
 	Access Access
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
 
 	streams    chan struct{} // has an element for each caller who follows the operations
 	reading    chan struct{} // has an element for each page of changes that is read from parts
@@ -77,10 +76,7 @@ func (s *Server) Handler() http.Handler {
 	if s.Metadata != nil {
 		mux.Handle("GET /saml/{app}/{domain}/metadata.xml", s.Metadata)
 	}
-	mux.HandleFunc("GET /{$}", s.overviewPage)
-	mux.HandleFunc("GET /provisioners/{key}", s.changesPage)
-	mux.HandleFunc("GET /deadlines", s.deadlinesPage)
-	mux.HandleFunc("GET "+stylePath, style)
+	s.addPages(mux)
 	s.addExplanations(mux)
 	s.streams = make(chan struct{}, maxStreams)
 	s.addOperations(mux)
@@ -192,65 +188,4 @@ var openAPIDocument []byte
 func openAPI(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = w.Write(openAPIDocument)
-}
-
-// stylePath is the path of the style sheet. It needs no authentication, so that it is cached.
-const stylePath = "/style.css"
-
-//go:embed style.css
-var styleSheet []byte
-
-func style(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/css; charset=utf-8")
-	w.Header().Set("Cache-Control", "public, max-age=3600")
-	_, _ = w.Write(styleSheet)
-}
-
-//go:embed *.html
-var pages embed.FS
-
-// The pages. frame.html is what they have in common.
-var (
-	overviewTemplate = parsePage("overview.html")
-	explainTemplate  = parsePage("explain.html")
-	changesTemplate  = parsePage("changes.html")
-	deadlineTemplate = parsePage("deadlines.html")
-)
-
-func parsePage(name string) *template.Template {
-	return output.Template(map[string]any{"time": formatTime, "count": schema.Count}, pages, name, "frame.html")
-}
-
-// formatTime is how pages show a time.
-func formatTime(t time.Time) string { return t.Format("2006-01-02 15:04:05Z07:00") }
-
-// frame is what each page shows beside its own content.
-type frame struct {
-	Title  string
-	Flags  []string // the notices of daemon.State
-	Caller webauth.Caller
-}
-
-func frameOf(r *http.Request, title string, st *daemon.State) frame {
-	notices, _ := page(len(st.Notices), 0, maxRows, htmlBudget/4, func(i int) string { return st.Notices[i] })
-	return frame{Title: title, Flags: notices, Caller: callerOf(r.Context())}
-}
-
-// show writes a page.
-func show(w http.ResponseWriter, code int, t *template.Template, data any) {
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.WriteHeader(code)
-	_ = t.Execute(w, data) // an error means that the client has disconnected
-}
-
-// maxGroups is the number of groups of held changes that a page and a response have at most for a
-// provisioner. The last group has all changes, so it is always there.
-const maxGroups = 40
-
-// listed returns the groups that a page lists.
-func listed(groups []render.HeldSet) []render.HeldSet {
-	if len(groups) <= maxGroups {
-		return groups
-	}
-	return append(slices.Clone(groups[:maxGroups-1]), groups[len(groups)-1])
 }

@@ -38,7 +38,8 @@ func exampleState() daemon.State {
 func get(t *testing.T, state daemon.State, method, path string) *http.Response {
 	t.Helper()
 	w := httptest.NewRecorder()
-	(&Server{State: func() daemon.State { return state }}).Handler().ServeHTTP(w, newRequest(method, path))
+	(&Server{State: func() daemon.State { return state }, Now: func() time.Time { return noon }}).Handler().ServeHTTP(w,
+		newRequest(method, path))
 	return w.Result()
 }
 
@@ -96,7 +97,7 @@ func TestABrokenAuditBranchIsShown(t *testing.T) {
 	for path, text := range map[string]string{
 		"/readyz":        "audit branch broken: aws",
 		"/metrics":       `roster_audit_trust{level="broken",provisioner="aws"} 1`,
-		"/":              "audit branch: broken: the branch is &lt;gone&gt;",
+		"/":              "<p>the branch is &lt;gone&gt;.</p>",
 		"/api/v1/status": `"level": "broken"`,
 	} {
 		if out := body(t, get(t, brokenState(false), "GET", path)); !strings.Contains(out, text) {
@@ -129,8 +130,10 @@ func TestAQuarantineIsShown(t *testing.T) {
 			`roster_quarantine_failed_tries{provisioner="aws"} 2`,
 			`roster_quarantine_since_timestamp_seconds{provisioner="aws"} 1.7954352e+09`,
 			`roster_quarantine_next_try_timestamp_seconds{provisioner="aws"} 1.79543544e+09`},
-		"/":              {"in quarantine since 2026-11-23T12:00:00Z: AWS refuses &lt;this&gt; address"},
-		"/api/v1/status": {`"refused": "all calls"`, `"nextTry": "2026-11-23T12:04:00Z"`, `"notSent": 497`},
+		"/": {">quarantine</span>", "AWS refuses &lt;this&gt; address.", "2 later tries failed",
+			"<code>roster test aws</code>"},
+		"/provisioners/aws": {"aws is in quarantine: nothing is sent", "Next try"},
+		"/api/v1/status":    {`"refused": "all calls"`, `"nextTry": "2026-11-23T12:04:00Z"`, `"notSent": 497`},
 	} {
 		out := body(t, get(t, quarantinedState(), "GET", path))
 		for _, text := range texts {
@@ -165,8 +168,9 @@ func TestAStandbySaysThatItIsOne(t *testing.T) {
 			"standby for provisioner aws: run r1 on <pod>-b has the lease until 2026-11-23T12:00:00Z, unless"},
 		"/metrics": {`roster_provisioner_role{provisioner="aws",role="standby"} 1`,
 			`roster_provisioner_role{provisioner="aws",role="active"} 0`},
-		"/":              {"standby: &lt;pod&gt;-b runs it", "partial"},
-		"/api/v1/status": {`"role": "standby"`, `"leaseHolder": {`, `"run": "r1"`},
+		"/":                   {">standby</span> &lt;pod&gt;-b runs it"},
+		"/provisioners/fails": {"fails is run by another process", "&lt;pod&gt;-b runs it"},
+		"/api/v1/status":      {`"role": "standby"`, `"leaseHolder": {`, `"run": "r1"`},
 	} {
 		out := body(t, get(t, state, "GET", path))
 		for _, text := range texts {
@@ -220,8 +224,8 @@ func TestPageEscapesText(t *testing.T) {
 	}
 	out := body(t, r)
 	for _, text := range []string{"0123456", "&lt;script&gt;", "&lt;b&gt;no such user", "fetch: no route",
-		"<td>partial</td><td>3</td><td>1</td><td>0</td><td>2</td>", "401 &lt;i&gt;",
-		"none yet", "2026-11-23 12:00:00Z"} {
+		">partial</span> 1 change held", "2 changes failed", "401 &lt;i&gt;", ">not run yet</span>",
+		`<time datetime="2026-11-23T12:00:00Z">23 Nov 2026 12:00 UTC</time>`} {
 		if !strings.Contains(out, text) {
 			t.Errorf("the page does not contain %q", text)
 		}
@@ -304,14 +308,12 @@ func heldState() daemon.State {
 func TestHeldChangesHaveTheCommandThatApprovesThem(t *testing.T) {
 	page := body(t, get(t, heldState(), "GET", "/"))
 	for _, text := range []string{
-		"held: commit 0000000 &lt;b&gt;Remove&lt;/b&gt; Finance, by Eve &lt;eve@example.com&gt;: 3 changes of " +
-			"2 users, held by maxRemovals. To release them: " +
-			"<code>roster approve sha256:0 --reason &#34;...&#34;</code>",
+		"commit 0000000 &lt;b&gt;Remove&lt;/b&gt; Finance<small>by Eve &lt;eve@example.com&gt;</small>",
+		`result=held">3</a><small>of 2 users</small>`, `<span class="gate">maxRemovals</span>`,
+		"<code>roster approve sha256:0 --reason &#34;...&#34;</code>",
 		"<code>roster approve sha256:1 --reason &#34;...&#34;</code>",
-		"held: all of these changes: 6 changes, held by maxRemovals. To release them: " +
-			"<code>roster approve sha256:all --reason &#34;...&#34;</code>",
-		"loosened: safety gate updates &lt;loosened&gt;", "others wrote to the &lt;branch&gt;",
-		"<td>partial</td><td>3</td><td>1</td><td>4</td><td>2</td>",
+		"all of these changes", `result=held">6</a>`, "<code>roster approve sha256:all --reason &#34;...&#34;</code>",
+		"safety gate updates &lt;loosened&gt;", "others wrote to the &lt;branch&gt;",
 	} {
 		if !strings.Contains(page, text) {
 			t.Errorf("the page has no %q:\n%s", text, page)
@@ -346,7 +348,8 @@ func TestManyHeldGroupsAreCounted(t *testing.T) {
 	}
 	state.Provisioners["aws"] = last
 	page := body(t, get(t, state, "GET", "/"))
-	if n := strings.Count(page, ">held: "); n != 40 || !strings.Contains(page, "... and 23 more groups") ||
+	if n := strings.Count(page, `data-label="To release them"`); n != 40 ||
+		!strings.Contains(page, "23 more groups of held changes are not listed") ||
 		!strings.Contains(page, "group 59") {
 		t.Errorf("the page has %d groups:\n%s", n, page)
 	}
@@ -357,7 +360,9 @@ func TestEveryPageNamesTheFlagsThatWeakenARule(t *testing.T) {
 		error) {
 		return nil, nil
 	}}
-	for _, path := range []string{"/", "/explain", "/api/v1/status", "/api/v1/explain/user/ann"} {
+	for _, path := range []string{"/", "/provisioners", "/provisioners/aws", "/provisioners/aws/changes", "/operations",
+		"/deadlines",
+		"/users/ann", "/find?q=ann", "/api/v1/status", "/api/v1/explain/user/ann"} {
 		w := httptest.NewRecorder()
 		s.Handler().ServeHTTP(w, newRequest("GET", path))
 		for _, flag := range []string{"--allow-self-approval is set", "--trust-commit-authors is set"} {
@@ -374,7 +379,7 @@ func TestEachLevelOfTrustIsShown(t *testing.T) {
 		report := *state.Provisioners["aws"].Report
 		report.Audit = &reconcile.AuditSummary{Level: level, Reason: "of the test"}
 		state.Provisioners["aws"] = daemon.LastRun{Report: &report, Time: noon}
-		for path, text := range map[string]string{"/": "audit branch: " + string(level),
+		for path, text := range map[string]string{"/provisioners/aws": "<strong>" + string(level) + "</strong>of the test",
 			"/api/v1/status": fmt.Sprintf("%q: %q", "level", level)} {
 			if out := body(t, get(t, state, "GET", path)); !strings.Contains(out, text) {
 				t.Errorf("GET %s has no %q:\n%s", path, text, out)
@@ -402,10 +407,10 @@ func TestPagesHaveTheSentencesOfReports(t *testing.T) {
 	set := render.HeldSet{Title: "commit 0123456", Changes: 1, Users: 1, Gates: []string{"protected"}}
 	state.Provisioners["aws"] = daemon.LastRun{Report: report, Time: noon, Held: []render.HeldSet{set}}
 	for path, wants := range map[string][]string{
-		"/": {"Finn Cox gains Break Glass (held)", "bob@example.com loses all access", ": 1 change of 1 user, held by"},
-		"/provisioners/aws": {"Finn Cox gains Break Glass (held)", "ann@example.com joins Platform (held)",
-			"3 changes match.", "bob@example.com loses all access, and the AWS user is deleted"},
-		"/provisioners/aws?result=done": {"1 change matches."},
+		"/": {"Finn Cox gains Break Glass (held)", "bob@example.com loses all access", "<small>of 1 user</small>"},
+		"/provisioners/aws/changes": {"Finn Cox gains Break Glass (held)", "ann@example.com joins Platform (held)",
+			"3 changes match<", "bob@example.com loses all access, and the AWS user is deleted"},
+		"/provisioners/aws/changes?result=done": {"1 change matches<"},
 	} {
 		page := body(t, get(t, state, "GET", path))
 		for _, want := range wants {

@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/seed-d64a251c/roster/internal/daemon"
 	"github.com/seed-d64a251c/roster/internal/deadline"
@@ -34,7 +33,7 @@ func statusOf(st daemon.State, after string, limit, budget int) Status {
 		first, _ = slices.BinarySearch(keys, after+"\x00")
 	}
 	out := Status{State: st, ProvisionersTotal: len(keys), DeadlinesTotal: len(st.DueDeadlines)}
-	rows, next := page(len(keys), first, limit, budget, func(i int) daemon.LastRun {
+	rows, next := paged(len(keys), first, limit, budget, func(i int) daemon.LastRun {
 		return withoutChanges(st.Provisioners[keys[i]])
 	})
 	out.Provisioners = map[string]daemon.LastRun{}
@@ -45,10 +44,10 @@ func statusOf(st daemon.State, after string, limit, budget int) Status {
 		out.Next = keys[next-1]
 	}
 	out.AllDeadlines = nil
-	out.DueDeadlines, _ = page(len(st.DueDeadlines), 0, maxRows, budget/4, func(i int) deadline.Deadline {
+	out.DueDeadlines, _ = paged(len(st.DueDeadlines), 0, maxRows, budget/4, func(i int) deadline.Deadline {
 		return st.DueDeadlines[i]
 	})
-	out.Notices, _ = page(len(st.Notices), 0, maxRows, budget/4, func(i int) string { return st.Notices[i] })
+	out.Notices, _ = paged(len(st.Notices), 0, maxRows, budget/4, func(i int) string { return st.Notices[i] })
 	out.InvalidReason = cutText(st.InvalidReason, budget/16)
 	out.PollError = cutText(st.PollError, 2000)
 	out.NewestCommit, _ = row(st.NewestCommit)
@@ -74,31 +73,6 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	respond(w, http.StatusOK, statusOf(s.State(), r.URL.Query().Get("cursor"), limit, jsonBudget))
-}
-
-// overviewData is the input of overviewTemplate.
-type overviewData struct {
-	frame
-	Status
-	all daemon.State
-}
-
-// NextPage is the address of the next page.
-func (d overviewData) NextPage() string { return "?" + url.Values{"cursor": {d.Next}}.Encode() }
-
-// More returns the number of held sets of a provisioner that the page does not list.
-func (d overviewData) More(key string) int {
-	held := d.all.Provisioners[key].Held
-	return len(held) - len(d.Provisioners[key].Held)
-}
-
-// MoreDeadlines returns the number of due deadlines that the page does not list.
-func (d overviewData) MoreDeadlines() int { return d.DeadlinesTotal - len(d.DueDeadlines) }
-
-func (s *Server) overviewPage(w http.ResponseWriter, r *http.Request) {
-	st := s.State()
-	data := overviewData{frameOf(r, "roster", &st), statusOf(st, r.URL.Query().Get("cursor"), maxRows, htmlBudget), st}
-	show(w, http.StatusOK, overviewTemplate, data)
 }
 
 // Deadlines is a page of the due deadlines, or of all deadlines.
@@ -138,7 +112,7 @@ func deadlinesOf(st daemon.State, r *http.Request, budget int) (Deadlines, error
 	}
 	out := Deadlines{Version: 1, Total: len(list)}
 	var next int
-	out.Deadlines, next = page(len(list), offset, limit, budget, func(i int) deadline.Deadline { return list[i] })
+	out.Deadlines, next = paged(len(list), offset, limit, budget, func(i int) deadline.Deadline { return list[i] })
 	out.Next = cursorOf(next, base)
 	return out, nil
 }
@@ -153,37 +127,6 @@ func allOf(query url.Values) (bool, error) {
 	default:
 		return false, fmt.Errorf("all is %q; want true or false", value)
 	}
-}
-
-// deadlinesData is the input of deadlineTemplate.
-type deadlinesData struct {
-	frame
-	Deadlines
-	Error    string
-	Now      time.Time
-	All      bool // all deadlines are listed
-	AllTotal int
-}
-
-// NextPage is the address of the next page.
-func (d deadlinesData) NextPage() string {
-	query := url.Values{"cursor": {d.Next}}
-	if d.All {
-		query.Set("all", "true")
-	}
-	return "?" + query.Encode()
-}
-
-func (s *Server) deadlinesPage(w http.ResponseWriter, r *http.Request) {
-	st := s.State()
-	data, code := deadlinesData{frame: frameOf(r, "Deadlines", &st), Now: st.PolledAt,
-		AllTotal: len(st.AllDeadlines)}, http.StatusOK
-	data.All, _ = allOf(r.URL.Query()) // deadlinesOf returns the error
-	var err error
-	if data.Deadlines, err = deadlinesOf(st, r, htmlBudget); err != nil {
-		data.Error, code = err.Error(), http.StatusBadRequest
-	}
-	show(w, code, deadlineTemplate, data)
 }
 
 // matches reports whether one of the texts contains the searched one, in any case.

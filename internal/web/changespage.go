@@ -1,0 +1,132 @@
+package web
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/seed-d64a251c/roster/internal/daemon"
+	"github.com/seed-d64a251c/roster/internal/web/page"
+	"github.com/seed-d64a251c/roster/reconcile"
+)
+
+// The classes of effects, as filters and style sheets name them.
+const (
+	losesAccess = "loses access"
+	gainsAccess = "gains access"
+	nameChanges = "name changes"
+	details     = "details change"
+)
+
+// effectClasses are the classes of the effects that change access or a name.
+var effectClasses = map[reconcile.EffectKind]string{
+	reconcile.EffectGroupDeleted: losesAccess, reconcile.EffectUserDeleted: losesAccess,
+	reconcile.EffectLeaves: losesAccess, reconcile.EffectMayNotSignIn: losesAccess,
+	reconcile.EffectLosesGuarded: losesAccess, reconcile.EffectLoses: losesAccess,
+	reconcile.EffectLeavesGroups: losesAccess, reconcile.EffectGainsGuarded: gainsAccess,
+	reconcile.EffectMaySignIn: gainsAccess, reconcile.EffectGains: gainsAccess, reconcile.EffectJoins: gainsAccess,
+	reconcile.EffectJoinsGroups: gainsAccess, reconcile.EffectGroupCreated: gainsAccess,
+	reconcile.EffectSignInName: nameChanges, reconcile.EffectGroupRenamed: nameChanges,
+	reconcile.EffectTempUser: nameChanges, reconcile.EffectTempGroup: nameChanges,
+}
+
+// effectClass returns what an effect means for access.
+func effectClass(kind reconcile.EffectKind) string {
+	if class := effectClasses[kind]; class != "" {
+		return class
+	}
+	return details
+}
+
+// styles are the classes of the style sheet by the class of the effect.
+var styles = map[string]string{losesAccess: "lose", gainsAccess: "gain", nameChanges: "name", details: "details"}
+
+// changesPage serves the page with the changes of a provisioner's last run.
+func (s *Server) changesPage(w http.ResponseWriter, r *http.Request) {
+	st, q, key := s.State(), r.URL.Query(), r.PathValue("key")
+	last := st.Provisioners[key]
+	p := &page.Changes{Frame: s.frame(r, &st), Key: cutText(key, 200), Filter: pageFilter(q, last)}
+	p.Crumb, p.Heading = "Changes of "+p.Key, "There are no changes"
+	out, code, err := s.changesOf(r.Context(), st, key, q, htmlBudget)
+	if err != nil {
+		p.Error, p.Heading = cutText(err.Error(), 1000), "The changes cannot be shown"
+		show(w, code, p)
+		return
+	}
+	report := last.Report
+	if report.Summary != "" {
+		p.Heading = cutText(report.Summary, 300)
+	}
+	c := report.Counts
+	p.Lead = fmt.Sprintf("Run %s: %s. %d applied, %d held, %d waiting, %d failed, %d skipped, %d unknown.", report.Run,
+		report.Outcome, c.Done, c.Held, c.Waiting, c.Failed, c.Skipped, c.Unknown)
+	if c.NotSent > 0 {
+		p.Lead += fmt.Sprintf(" %s not sent.", count(c.NotSent, "change"))
+	}
+	if p.Filter.Text == "" && q.Get("cursor") == "" {
+		p.Held, _ = heldOf(key, last)
+		p.Held, _ = paged(len(p.Held), 0, maxGroups, htmlBudget/2, func(i int) page.Held { return p.Held[i] })
+	}
+	for i := range out.Changes {
+		p.Rows = append(p.Rows, changeRow(&out.Changes[i], report.Facts))
+	}
+	p.Total, p.Next = out.Total, out.Next
+	show(w, code, p)
+}
+
+// pageFilter is the filter of a request, with the choices of its lists.
+func pageFilter(q url.Values, last daemon.LastRun) page.Filter {
+	f := page.Filter{Text: cutText(q.Get("q"), 200), Result: cutText(q.Get("result"), 50),
+		Effect: cutText(q.Get("effect"), 50), Gate: cutText(q.Get("gate"), 100), Cause: cutText(q.Get("cause"), 50)}
+	f.Options = page.Options{
+		Effects: []string{losesAccess, gainsAccess, nameChanges, details},
+		Causes:  []string{string(reconcile.CauseCommit), string(reconcile.CauseDrift), string(reconcile.CauseDate)},
+	}
+	for _, result := range results {
+		f.Options.Results = append(f.Options.Results, string(result))
+	}
+	gates := map[string]bool{}
+	for _, set := range listed(last.Held) {
+		for _, gate := range set.Gates {
+			gates[cutText(gate, 100)] = true
+		}
+	}
+	f.Options.Gates = slices.Sorted(maps.Keys(gates))
+	f.Options.Gates = f.Options.Gates[:min(maxGroups, len(f.Options.Gates))]
+	return f
+}
+
+var results = []reconcile.Result{reconcile.ResultDone, reconcile.ResultHeld, reconcile.ResultFailed,
+	reconcile.ResultSkipped, reconcile.ResultWaiting, reconcile.ResultUnknown}
+
+// changeRow returns a change as a row.
+func changeRow(d *reconcile.Done, facts *reconcile.EffectFacts) page.ChangeRow {
+	kind := "group"
+	if d.Kind.OfUser() {
+		kind = "user"
+	}
+	row := page.ChangeRow{Key: d.Key, Reason: d.Reason.Text, Position: d.Reason.Position, Waiting: d.Waiting,
+		Error: d.Error, Result: resultStates[d.Result],
+		Object: page.Link{Text: d.Name, Path: page.ObjectPath(kind, d.Key)}}
+	if d.Kind.OfMembership() {
+		row.Object, row.Key = page.Link{Text: cmp.Or(d.MemberName, d.Member)}, d.Member
+		if !strings.HasPrefix(d.Member, "#") { // a user whom roster does not manage has no page
+			row.Object.Path = page.ObjectPath("user", d.Member)
+		}
+	}
+	class := effectClass(reconcile.EffectOf(d.Change, facts))
+	row.Effect = page.Effect{Class: styles[class], Text: d.Sentence(facts)}
+	if d.Kind.Action() != reconcile.ActionCreate {
+		for _, a := range d.Attributes {
+			row.Attributes = append(row.Attributes, page.AttributeRow{Path: a.Path, Old: a.Old, New: a.New})
+		}
+	}
+	for _, h := range d.Held {
+		row.Gates = append(row.Gates, page.GateRow{Gate: h.Gate, Reason: h.Reason})
+	}
+	return row
+}

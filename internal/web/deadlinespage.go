@@ -1,0 +1,72 @@
+package web
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/seed-d64a251c/roster/internal/deadline"
+	"github.com/seed-d64a251c/roster/internal/web/page"
+)
+
+// deadlinesPage serves the page with what ends.
+func (s *Server) deadlinesPage(w http.ResponseWriter, r *http.Request) {
+	st, q := s.State(), r.URL.Query()
+	p := &page.Deadlines{Frame: s.frame(r, &st), Text: cutText(q.Get("q"), 200), Kind: cutText(q.Get("kind"), 50)}
+	for _, kind := range []deadline.Kind{deadline.Token, deadline.Certificate, deadline.Metadata, deadline.Approval,
+		deadline.Pause, deadline.Membership, deadline.Validity, deadline.Deletion} {
+		p.Kinds = append(p.Kinds, string(kind))
+	}
+	text := strings.ToLower(q.Get("q"))
+	selected := func(list []deadline.Deadline) []deadline.Deadline {
+		return slices.DeleteFunc(slices.Clone(list), func(d deadline.Deadline) bool {
+			return p.Kind != "" && string(d.Kind) != p.Kind ||
+				text != "" && !matches(text, d.Subject, d.Owner, d.Path, d.Consequence)
+		})
+	}
+	st.DueDeadlines, st.AllDeadlines = selected(st.DueDeadlines), selected(st.AllDeadlines)
+	p.All, _ = allOf(q) // deadlinesOf returns the error
+	due := st.DueDeadlines
+	if p.All {
+		due = st.AllDeadlines
+	}
+	now, code := s.now(), http.StatusOK
+	out, err := deadlinesOf(st, r, htmlBudget)
+	if err != nil {
+		p.Error, code = err.Error(), http.StatusBadRequest
+	}
+	p.Total, p.Next = out.Total, out.Next
+	for _, d := range out.Deadlines {
+		p.Rows = append(p.Rows, deadlineRow(&d, now))
+	}
+	p.Heading = "Nothing ends soon"
+	if len(due) > 0 {
+		p.Heading = count(len(due), "thing") + " ended or will end soon"
+		if p.All {
+			p.Heading = count(len(due), "thing") + " with an end"
+		}
+		p.Timeline = page.NewChart("timeline", "What ends, by day", now.AddDate(0, 0, chartDays), chartDays+1,
+			[]page.Series{{Class: "c-plain", Name: "deadlines"}}, func(add func(time.Time, int, int)) {
+				for _, d := range due {
+					add(d.EndsAt, 0, 1)
+				}
+			})
+	}
+	show(w, code, p)
+}
+
+func deadlineRow(d *deadline.Deadline, now time.Time) page.DeadlineRow {
+	row := page.DeadlineRow{Kind: string(d.Kind), Subject: d.Subject, EndsAt: d.EndsAt, Consequence: d.Consequence,
+		Path: d.Path, State: page.State{Class: "wait", Word: "in " + count(int(d.EndsAt.Sub(now).Hours()/24), "day")}}
+	switch left := d.EndsAt.Sub(now); {
+	case left <= 0:
+		row.State = page.State{Class: "bad", Word: "ended"}
+	case left <= soon:
+		row.State.Class = "soon"
+	}
+	if d.Owner != "" && (d.Kind == deadline.Token || d.Kind == deadline.Pause || d.Kind == deadline.Deletion) {
+		row.Link = &page.Link{Text: d.Subject, Path: page.ProvisionerPath(d.Owner)}
+	}
+	return row
+}
