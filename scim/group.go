@@ -3,6 +3,7 @@ package scim
 import (
 	"encoding/json"
 	"errors"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -38,8 +39,32 @@ type wireGroup struct {
 // groupBody returns the body of a request that creates a group.
 func groupBody(g *Group) ([]byte, error) {
 	w := wireGroup{[]string{GroupSchema}, *g}
-	w.ID, w.Meta = "", Meta{}
-	return json.Marshal(w)
+	w.ID, w.Meta, w.Members = "", Meta{}, nil
+	body, err := json.Marshal(w)
+	if err != nil || len(g.Members) == 0 {
+		return body, err
+	}
+	body = append(body[:len(body)-1], `,"members":[`...) // without the end of the object
+	for i, m := range g.Members {
+		if i > 0 {
+			body = append(body, ',')
+		}
+		if body, err = m.appendJSON(body); err != nil {
+			return nil, err
+		}
+	}
+	return append(body, "]}"...), nil
+}
+
+// appendJSON appends the member as JSON. Most members have only an id, and a new group has up to
+// 100 of them.
+func (m Member) appendJSON(b []byte) ([]byte, error) {
+	if m == (Member{Value: m.Value}) && m.Value != "" && utf8.ValidString(m.Value) {
+		b, err := jsontext.AppendQuote(append(b, `{"value":`...), m.Value)
+		return append(b, '}'), err
+	}
+	data, err := json.Marshal(m)
+	return append(b, data...), err
 }
 
 // decodeGroup reads a group. A group without an id is an error.

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -84,13 +85,19 @@ const webhookSecret = "webhook-secret-of-the-benchmark"
 
 // startDaemon starts roster serve for the repository, and waits for the first sync. It polls once
 // an hour.
-func (o *benchmarkOrg) startDaemon() *daemonProcess {
-	d := &daemonProcess{t: o.b, home: o.home, work: filepath.Join(o.home, "d"), bare: filepath.Join(o.home, "bare.git")}
+func (o *benchmarkOrg) startDaemon() *daemonProcess { return o.startDaemonUntil(reconcile.RunApplied) }
+
+// startDaemonUntil is startDaemon with another outcome of the first run.
+func (o *benchmarkOrg) startDaemonUntil(outcome reconcile.Outcome) *daemonProcess {
+	d := &daemonProcess{t: o.b, home: o.home, patience: 30 * time.Minute, work: filepath.Join(o.home, "d"), bare: filepath.Join(o.home, "bare.git")}
 	git(o.b, o.home, "clone", "-q", "--bare", d.work, d.bare)
 	git(o.b, d.work, "remote", "add", "origin", d.bare)
 	d.env = []string{"ROSTER_SECRET_AWS=" + o.simulator.Token(), "ROSTER_WEBHOOK_SECRET=" + webhookSecret}
+	if folder := os.Getenv(profileFolder); folder != "" {
+		d.env = append(d.env, profileFile+"="+filepath.Join(folder, "serve.pprof"))
+	}
 	d.start("--poll", "1h")
-	d.wantOutcome(reconcile.RunApplied)
+	d.wantOutcome(outcome)
 	return d
 }
 

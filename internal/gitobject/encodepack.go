@@ -31,11 +31,12 @@ func writePack(w io.Writer, count int, objects func(add func(Type, []byte) error
 	if _, err := out.Write(binary.BigEndian.AppendUint32(header, uint32(count))); err != nil {
 		return err
 	}
-	z := zlib.NewWriter(nil)
+	compressors := newCompressors()
 	err := objects(func(t Type, data []byte) error {
 		if _, err := out.Write(entryHeader(t, len(data))); err != nil {
 			return err
 		}
+		z := compressors.of(data)
 		z.Reset(out)
 		if _, err := z.Write(data); err != nil {
 			return err
@@ -47,6 +48,23 @@ func writePack(w io.Writer, count int, objects func(add func(Type, []byte) error
 	}
 	_, err = w.Write(sum.Sum(nil))
 	return err
+}
+
+// compressors are the two ways in which objects are stored. What gzip has compressed does not
+// become smaller.
+type compressors struct{ deflate, store *zlib.Writer }
+
+func newCompressors() compressors {
+	store, _ := zlib.NewWriterLevel(nil, zlib.NoCompression) // the level is valid
+	return compressors{zlib.NewWriter(nil), store}
+}
+
+// of returns the writer for an object.
+func (c compressors) of(data []byte) *zlib.Writer {
+	if bytes.HasPrefix(data, []byte{0x1f, 0x8b, 8}) { // RFC 1952: gzip, deflate
+		return c.store
+	}
+	return c.deflate
 }
 
 // entryHeader encodes an object's type and size. The first byte has four bits of the size, each

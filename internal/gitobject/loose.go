@@ -2,7 +2,6 @@ package gitobject
 
 import (
 	"bytes"
-	"compress/zlib"
 	"fmt"
 	"io"
 	"os"
@@ -71,13 +70,14 @@ func decodeLoose(f io.Reader) (Type, []byte, error) {
 // writeLoose writes each object to a file of its own. The files are durable when it returns.
 func (s *Store) writeLoose(objects []Object) error {
 	var buf bytes.Buffer
-	z := zlib.NewWriter(&buf)
+	compressors := newCompressors()
 	for _, o := range objects {
 		name := loosePath(s.dir, o.Hash)
 		if _, err := os.Stat(name); err == nil {
 			continue
 		}
 		buf.Reset()
+		z := compressors.of(o.Data)
 		z.Reset(&buf)
 		fmt.Fprintf(z, "%s %d\x00", o.Type, len(o.Data))
 		if _, err := z.Write(o.Data); err != nil {
