@@ -85,11 +85,8 @@ const webhookSecret = "webhook-secret-of-the-benchmark"
 
 // startDaemon starts roster serve for the repository, and waits for the first sync. It polls once
 // an hour.
-func (o *benchmarkOrg) startDaemon() *daemonProcess { return o.startDaemonUntil(reconcile.RunApplied) }
-
-// startDaemonUntil is startDaemon with another outcome of the first run.
-func (o *benchmarkOrg) startDaemonUntil(outcome reconcile.Outcome) *daemonProcess {
-	d := &daemonProcess{t: o.b, home: o.home, patience: 30 * time.Minute, work: filepath.Join(o.home, "d"), bare: filepath.Join(o.home, "bare.git")}
+func (o *benchmarkOrg) startDaemon() *daemonProcess {
+	d := &daemonProcess{t: o.b, home: o.home, timeout: 30 * time.Minute, work: filepath.Join(o.home, "d"), bare: filepath.Join(o.home, "bare.git")}
 	git(o.b, o.home, "clone", "-q", "--bare", d.work, d.bare)
 	git(o.b, d.work, "remote", "add", "origin", d.bare)
 	d.env = []string{"ROSTER_SECRET_AWS=" + o.simulator.Token(), "ROSTER_WEBHOOK_SECRET=" + webhookSecret}
@@ -97,7 +94,7 @@ func (o *benchmarkOrg) startDaemonUntil(outcome reconcile.Outcome) *daemonProces
 		d.env = append(d.env, profileFile+"="+filepath.Join(folder, "serve.pprof"))
 	}
 	d.start("--poll", "1h")
-	d.wantOutcome(outcome)
+	d.wantOutcome(reconcile.RunApplied)
 	return d
 }
 

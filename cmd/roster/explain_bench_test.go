@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/schema/schematest"
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
@@ -23,8 +22,7 @@ func BenchmarkDaemonExplain(b *testing.B) {
 	o := &benchmarkOrg{b: b, users: schematest.Big(users, "jsonl"),
 		options: awssim.Options{MaxUsers: 2 * users, MaxGroups: users}}
 	o.create()
-	o.apply("applied") // the daemon then starts with a report of it
-	d := o.startDaemonUntil(reconcile.RunInSync)
+	d := o.startDaemon()
 	defer d.stop()
 	b.Run(fmt.Sprint(users), func(b *testing.B) {
 		asked := 0

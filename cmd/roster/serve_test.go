@@ -35,7 +35,7 @@ type daemonProcess struct {
 	cmd        *exec.Cmd
 	env        []string            // additional environment variables
 	umask      string              // of the process; "" means that of the test
-	patience   time.Duration       // for the process to log something; 0 means waitTimeout
+	timeout    time.Duration       // for the process to log something; 0 means waitTimeout
 	log        chan map[string]any // lines
 	raw        io.Writer           // nil, or gets the lines, too
 	address    string
@@ -69,7 +69,7 @@ func newAppliedDaemon(t *testing.T) (*simulator, *daemonProcess) {
 // start starts the daemon with additional flags, and waits until it listens.
 func (d *daemonProcess) start(flags ...string) {
 	d.t.Helper()
-	ctx, cancel := context.WithTimeout(d.t.Context(), 2*cmp.Or(d.patience, waitTimeout))
+	ctx, cancel := context.WithTimeout(d.t.Context(), 2*cmp.Or(d.timeout, waitTimeout))
 	d.t.Cleanup(cancel)
 	d.cmd = d.command(ctx, append([]string{"serve", "--repo", "file://" + d.bare, "--listen", "127.0.0.1:0",
 		"--poll", "20ms", "--jitter", "1ms", "-v",
@@ -104,7 +104,8 @@ func (d *daemonProcess) start(flags ...string) {
 // waitForLog waits for the next line with this message. It skips the lines before it.
 func (d *daemonProcess) waitForLog(message string) map[string]any {
 	d.t.Helper()
-	timeout := time.After(cmp.Or(d.patience, waitTimeout))
+	limit := cmp.Or(d.timeout, waitTimeout)
+	timeout := time.After(limit)
 	for {
 		select {
 		case entry, ok := <-d.log:
@@ -118,7 +119,7 @@ func (d *daemonProcess) waitForLog(message string) map[string]any {
 				d.t.Logf("daemon: %v", entry)
 			}
 		case <-timeout:
-			d.t.Fatalf("the daemon did not log %q within %s", message, cmp.Or(d.patience, waitTimeout))
+			d.t.Fatalf("the daemon did not log %q within %s", message, limit)
 		}
 	}
 }

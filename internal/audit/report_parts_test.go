@@ -251,10 +251,11 @@ func TestVerifyFindsWhatIsWrongInALongReport(t *testing.T) {
 		}
 		part, index := manifest.Parts[1].Path, manifest.Index[0].Path
 		text := func(link reconcile.ReportLink) string {
-			out, err := readCompressed(files, link, maxPart)
+			out, release, err := readCompressed(files, link, maxPart)
 			if err != nil {
 				t.Fatal(err)
 			}
+			defer release()
 			return string(out)
 		}
 		with := func(name string, data []byte) fstest.MapFS {

@@ -13,6 +13,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/seed-d64a251c/roster/reconcile"
 )
@@ -102,10 +103,11 @@ func partsOf(files fs.FS, r *reconcile.Report, ref string) ([]reconcile.ReportPa
 	if i == len(r.Index) || ref < r.Index[i].First {
 		return nil, nil
 	}
-	text, err := readCompressed(files, r.Index[i].ReportLink, maxIndex+maxPart)
+	text, release, err := readCompressed(files, r.Index[i].ReportLink, maxIndex+maxPart)
 	if err != nil {
 		return nil, err
 	}
+	defer release()
 	mark, err := json.Marshal(ref)
 	if err != nil {
 		return nil, err
@@ -142,10 +144,11 @@ func yieldPart(
 	if path.Ext(part.Path) == ".json" {
 		return yieldListPart(files, part, mark, yield)
 	}
-	text, err := readCompressed(files, part.ReportLink, maxPart)
+	text, release, err := readCompressed(files, part.ReportLink, maxPart)
 	if err != nil {
 		return yield(nil, err) && false
 	}
+	defer release()
 	n := 0
 	for line := range bytes.Lines(text) {
 		if n++; mark != nil && !bytes.Contains(line, mark) {
@@ -200,25 +203,43 @@ func yieldListPart(
 	return true
 }
 
-// readCompressed reads and decompresses a file that a report names. A text of more than most bytes
-// is a MalformedError: a small file must not fill the memory.
-func readCompressed(files fs.FS, l reconcile.ReportLink, most int) ([]byte, error) {
+// decompressor has the memory for one compressed file.
+type decompressor struct {
+	gzip gzip.Reader
+	text bytes.Buffer
+}
+
+// decompressors are those of earlier files: an explanation reads about ten parts of a megabyte.
+var decompressors = sync.Pool{New: func() any { return new(decompressor) }}
+
+// readCompressed reads and decompresses a file that a report names. The text is valid until release
+// is called. A text of more than most bytes is a MalformedError: a small file must not fill the
+// memory.
+func readCompressed(files fs.FS, l reconcile.ReportLink, most int) (text []byte, release func(), err error) {
 	data, err := readPart(files, l)
 	if err != nil {
+		return nil, nil, err
+	}
+	d := decompressors.Get().(*decompressor)
+	text, err = d.decompress(data, most)
+	if err != nil {
+		return nil, nil, &MalformedError{File: l.Path, Err: err}
+	}
+	return text, func() { decompressors.Put(d) }, nil
+}
+
+func (d *decompressor) decompress(data []byte, most int) ([]byte, error) {
+	if err := d.gzip.Reset(bytes.NewReader(data)); err != nil {
 		return nil, err
 	}
-	z, err := gzip.NewReader(bytes.NewReader(data))
-	if err != nil {
-		return nil, &MalformedError{File: l.Path, Err: err}
+	d.text.Reset()
+	if _, err := d.text.ReadFrom(io.LimitReader(&d.gzip, int64(most)+1)); err != nil {
+		return nil, err
 	}
-	text, err := io.ReadAll(io.LimitReader(z, int64(most)+1))
-	if err == nil && len(text) > most {
-		err = fmt.Errorf("it has more than %d bytes of text", most)
+	if d.text.Len() > most {
+		return nil, fmt.Errorf("it has more than %d bytes of text", most)
 	}
-	if err != nil {
-		return nil, &MalformedError{File: l.Path, Err: err}
-	}
-	return text, nil
+	return d.text.Bytes(), nil
 }
 
 // readPart reads a file that a report names, and compares it with its SHA-256.
@@ -294,10 +315,11 @@ func checkIndex(files fs.FS, r *reconcile.Report, named *partNames) error {
 
 // checkIndexFile compares a file of an index with the next lines that it must have.
 func checkIndexFile(files fs.FS, index reconcile.ReportIndex, next func() (encodedLine, error, bool)) error {
-	text, err := readCompressed(files, index.ReportLink, maxIndex+maxPart)
+	text, release, err := readCompressed(files, index.ReportLink, maxIndex+maxPart)
 	if err != nil {
 		return err
 	}
+	defer release()
 	first, last := "", ""
 	for line := range bytes.Lines(text) {
 		want, err, ok := next()

@@ -3,8 +3,8 @@ package explain
 import (
 	"cmp"
 	"errors"
-	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/seed-d64a251c/roster/reconcile"
@@ -129,12 +129,13 @@ func DeclaredUser(
 		return out
 	}
 	out.User = &UserFacts{User: u}
-	for _, group := range slices.Sorted(maps.Keys(d.Groups)) {
-		if m := d.Groups[group].Member(key); m != nil {
+	for group, g := range d.Groups { // a user is in few of many groups
+		if m := g.Member(key); m != nil {
 			out.User.Direct = append(out.User.Direct,
 				DirectMembership{Group: group, Pos: m.Pos, Until: m.Until, Reason: m.Reason})
 		}
 	}
+	slices.SortFunc(out.User.Direct, func(a, b DirectMembership) int { return strings.Compare(a.Group, b.Group) })
 	out.mapUser(d)
 	return out
 }

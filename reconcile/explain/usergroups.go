@@ -3,7 +3,6 @@ package explain
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -56,22 +55,35 @@ func (x *explainer) absentFrom(of map[string]userMembership) (listed []string, t
 		}
 		return nil, 0
 	}
-	selected := x.Provisioner.Groups
+	type absent struct {
+		key  string
+		rank int // of how near the group is to having the user
+	}
+	var all []absent
+	groups := x.Declared.Organization.Groups
+	consider := func(key string) {
+		if _, in := of[key]; !in && groups[key] != nil {
+			all = append(all, absent{key: key})
+		}
+	}
 	if x.Provisioner.AllUsers {
-		selected = slices.Sorted(maps.Keys(x.Declared.Organization.Groups))
-	}
-	rank := map[string]int{}
-	for _, key := range selected {
-		if _, in := of[key]; !in && x.Declared.Organization.Groups[key] != nil {
-			listed = append(listed, key)
+		for key := range groups {
+			consider(key)
+		}
+	} else {
+		for _, key := range x.Provisioner.Groups {
+			consider(key)
 		}
 	}
-	if total = len(listed); total > maxAbsent {
-		for _, key := range listed {
-			rank[key] = x.Declared.nearest(key, x.Now, map[string]bool{}).rank
+	if total = len(all); total > maxAbsent {
+		for i := range all {
+			all[i].rank = x.Declared.nearest(all[i].key, x.Now, map[string]bool{}).rank
 		}
-		slices.SortFunc(listed, func(a, b string) int { return cmp.Or(rank[a]-rank[b], strings.Compare(a, b)) })
-		listed = listed[:maxAbsent]
+		slices.SortFunc(all, func(a, b absent) int { return cmp.Or(a.rank-b.rank, strings.Compare(a.key, b.key)) })
+		all = all[:maxAbsent]
+	}
+	for _, a := range all {
+		listed = append(listed, a.key)
 	}
 	slices.Sort(listed)
 	return listed, total
