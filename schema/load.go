@@ -62,11 +62,11 @@ func load(
 		related = relate(d, cache.previous, schema, read, all, fsys)
 	}
 	found = redact(tree.Join(found, related.Findings), mapping.SecretAttributes(constraint.AttributeTypes(all)))
+	d.Warnings = listWarnings(found)
 	cache.previous = related.next
 	if err := cmp.Or(related.unread, guard.refusal(), listProblems(found)); err != nil {
 		cache.previous = previousLoad{}
-		return nil, err
+		return nil, WithWarnings(err, d.Warnings)
 	}
-	d.Warnings = listWarnings(found)
 	return d, nil
 }

@@ -1,6 +1,7 @@
 package schema_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -95,8 +96,8 @@ provisioners: "aws": {app: "aws", mapping: "aws", auth: token: env: "ROSTER_SECR
 				}
 				return
 			}
-			problems, ok := err.(schema.Problems)
-			if !ok || len(problems) != 1 || !strings.Contains(err.Error(), row.want) {
+			var problems schema.Problems
+			if !errors.As(err, &problems) || len(problems) != 1 || !strings.Contains(err.Error(), row.want) {
 				t.Errorf("the error is %v, want one problem with %q", err, row.want)
 			}
 		})

@@ -1,6 +1,11 @@
 package schema
 
-import "github.com/seed-d64a251c/roster/schema/internal/tree"
+import (
+	"errors"
+	"slices"
+
+	"github.com/seed-d64a251c/roster/schema/internal/tree"
+)
 
 // Pos is the position of a declaration. File is relative to the root of the configuration. Lines
 // and columns start at 1.
@@ -12,6 +17,35 @@ type Problem = tree.Problem
 // Problems are all findings of one Load, sorted by position and code. Error prints one problem per
 // line.
 type Problems = tree.Problems
+
+// InvalidError is the error of a Load that has warnings beside the problems. A file that is not
+// read is often why a reference is unknown. errors.As finds the Problems in it.
+type InvalidError struct{ Problems, Warnings Problems }
+
+func (e *InvalidError) Error() string { return e.Problems.Error() }
+
+// Unwrap returns the problems.
+func (e *InvalidError) Unwrap() error { return e.Problems }
+
+// WithWarnings returns an error with more warnings, if it is that of a Load with problems.
+func WithWarnings(err error, warnings Problems) error {
+	var problems Problems
+	if len(warnings) == 0 || !errors.As(err, &problems) {
+		return err
+	}
+	all := slices.Concat(WarningsOf(err), warnings)
+	all.Sort()
+	return &InvalidError{problems, slices.Compact(all)}
+}
+
+// WarningsOf returns the warnings beside the problems of a Load.
+func WarningsOf(err error) Problems {
+	var invalid *InvalidError
+	if errors.As(err, &invalid) {
+		return invalid.Warnings
+	}
+	return nil
+}
 
 // CannotEvaluate returns the problem of declarations that exceed a limit. The reason completes the
 // sentence "The declarations cannot be evaluated: ...".

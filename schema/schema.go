@@ -12,8 +12,9 @@ import (
 // ending in .yaml, .yml, .json, .jsonl and .csv below users/ and groups/ are data. Load skips
 // hidden files and folders, and cue.mod.
 //
-// The error is a Problems with all problems, sorted, or an error of reading fsys. Load uses no
-// clock, no environment and no file outside fsys.
+// The error is a Problems with all problems, sorted, or an error of reading fsys. If there are
+// warnings too, it is an *InvalidError with the Problems. Load uses no clock, no environment and no
+// file outside fsys.
 func Load(fsys fs.FS) (*Declarations, error) {
 	return Options{}.Load(context.Background(), fsys)
 }

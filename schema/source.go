@@ -1,6 +1,8 @@
 package schema
 
 import (
+	"fmt"
+
 	"github.com/seed-d64a251c/roster/internal/textfile"
 	"github.com/seed-d64a251c/roster/schema/internal/source"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
@@ -30,6 +32,16 @@ func IsDeclarationFile(name string) bool { return source.IsDeclarationFile(name)
 func IgnoredByGit(name string) Problem {
 	return tree.IgnoredFile.Problem(tree.Pos{File: name}, "", "Git ignores this file, so a commit does not have it").
 		WithAdvice("remove the pattern from .gitignore, or remove the file")
+}
+
+// IsPackageRoster reports whether a .cue file is part of a configuration: its package is roster.
+func IsPackageRoster(content []byte) bool { return source.PackageName(content) == "roster" }
+
+// NotTheRoot returns the problem of a folder whose declarations are part of a configuration with
+// another root.
+func NotTheRoot(folder, root string) Problem {
+	message := fmt.Sprintf("the folder %s is a part of the configuration in %s", tree.Quote(folder), tree.Quote(root))
+	return tree.NotTheRoot.Problem(tree.Pos{}, "", message).WithAdvice("name its root, " + tree.Quote(root))
 }
 
 // PlainText returns the UTF-8 text of a file without its byte-order mark. For any other encoding it

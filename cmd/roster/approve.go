@@ -51,8 +51,9 @@ func (c *cli) approve(ctx context.Context, repo app.RepositoryConfig, request ap
 		return err
 	}
 	if c.format == "json" {
-		return c.printJSON(map[string]any{"version": 1, "approval": done})
+		return c.printJSON(map[string]any{"version": 1, "approval": done, "warnings": problemsJSON(done.Warnings)})
 	}
+	printProblems(c.stderr, done.Warnings)
 	output.Fprintf(c.stdout, "approved in commit %.7s on branch %s, in %s:\n", done.Commit, done.Branch, done.File)
 	for _, digest := range done.Approved {
 		output.Fprintf(c.stdout, "  %s\n", digest)

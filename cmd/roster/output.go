@@ -99,6 +99,7 @@ func writeTexts[T any](w io.Writer, results []T, write func(T) error) error {
 func (c *cli) printError(err error) {
 	var problems schema.Problems
 	if errors.As(err, &problems) {
+		printProblems(c.stderr, schema.WarningsOf(err))
 		printProblems(c.stderr, problems)
 		output.Fprintf(c.stderr, "roster: the configuration is invalid: %s\n", schema.Count(len(problems), "problem"))
 		return

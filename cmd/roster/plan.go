@@ -78,7 +78,11 @@ func (c *cli) plan(ctx context.Context, flags *planFlags) error {
 		}
 		return b.String()
 	}
-	more := withError(map[string]any{}, failed)
+	warnings := w.FileWarnings(ctx)
+	more := withError(map[string]any{"warnings": problemsJSON(warnings)}, failed)
+	if c.format != "json" {
+		printProblems(c.stderr, warnings)
+	}
 	if err := writeResults(c, "plans", plans, more, flags.out, render.PlanText, markdown); err != nil {
 		return err
 	}

@@ -39,7 +39,8 @@ var documents = map[string]any{
 	}{},
 	"plan": struct {
 		document
-		Plans []*reconcile.Plan `json:"plans"`
+		Plans    []*reconcile.Plan `json:"plans"`
+		Warnings []problemJSON     `json:"warnings"`
 	}{},
 	"plan-base": struct {
 		document
@@ -100,6 +101,7 @@ var documents = map[string]any{
 	"approve": struct {
 		document
 		Approval app.ApprovedChange `json:"approval"`
+		Warnings []problemJSON      `json:"warnings"`
 	}{},
 	"audit-show": struct {
 		document

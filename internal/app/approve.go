@@ -45,6 +45,8 @@ type ApprovedChange struct {
 	// PullRequest is the URL of the pull request. Opened is false if it was open already.
 	PullRequest string `json:"pullRequest,omitempty"`
 	Opened      bool   `json:"opened,omitempty"`
+	// Warnings are about files that no commit has, or that roster does not read.
+	Warnings schema.Problems `json:"-"`
 }
 
 // approvalsFile is the file to which approvals are added.
@@ -85,8 +87,12 @@ func Approve(ctx context.Context, s Settings, c RepositoryConfig, request Approv
 		return nil, err
 	}
 	done, err := w.addApprovals(ctx, sets, reason, branch)
-	if err != nil || !request.PullRequest {
-		return done, err
+	if err != nil {
+		return nil, err
+	}
+	done.Warnings = w.FileWarnings(ctx)
+	if !request.PullRequest {
+		return done, nil
 	}
 	return done, branch.openPullRequest(ctx, done, reason, sets)
 }

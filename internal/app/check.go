@@ -42,6 +42,7 @@ func Check(ctx context.Context, s Settings, r RepositoryConfig, base string) (*C
 		return nil, err
 	}
 	if decls == nil {
+		result.Warnings = schema.WarningsOf(err)
 		return result, nil
 	}
 	now := s.now()
@@ -103,13 +104,13 @@ func readDeclarations(ctx context.Context, s Settings, r RepositoryConfig) (*sch
 	} else if !info.IsDir() {
 		return nil, nil, fmt.Errorf("read declarations: %s is not a folder", dir)
 	}
+	if err := checkRoot(dir); err != nil {
+		return nil, nil, err
+	}
 	tree, err := newCommittableTree(ctx, dir)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read declarations: %w", err)
 	}
-	decls, err := s.loadFiles(ctx, tree)
-	if decls != nil {
-		decls.Warnings = append(decls.Warnings, tree.ignoredWarnings()...)
-	}
+	decls, err := tree.load(ctx, s.loadFiles)
 	return decls, tree, err
 }

@@ -97,6 +97,9 @@ func (w *Workspace) openDir(ctx context.Context, apply bool) error {
 	if err := w.settings.allowLoopback(repo); err != nil {
 		return err
 	}
+	if err := checkRoot(c.folder()); err != nil {
+		return err
+	}
 	w.source = newLocalSource(w.settings, c, repo)
 	changed, err := w.source.changedFiles(ctx)
 	if err != nil {

@@ -53,7 +53,20 @@ func (s *Settings) loadWorkingTree(ctx context.Context, dir string) (*schema.Dec
 	if err != nil {
 		return nil, fmt.Errorf("read declarations: %w", err)
 	}
-	return s.loadTree(ctx, tree)
+	return tree.load(ctx, s.loadTree)
+}
+
+// load loads the declarations, and adds a warning for each file of declarations that Git ignores.
+func (w workingTree) load(
+	ctx context.Context, load func(context.Context, fs.FS) (*schema.Declarations, error),
+) (*schema.Declarations, error) {
+	ignored := w.ignoredWarnings()
+	decls, err := load(ctx, w)
+	if err != nil {
+		return nil, schema.WithWarnings(err, ignored)
+	}
+	decls.Warnings = append(decls.Warnings, ignored...)
+	return decls, nil
 }
 
 // isIgnored reports whether Git ignores a file or a folder around it.

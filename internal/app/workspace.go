@@ -65,7 +65,7 @@ func (w *Workspace) Declarations(ctx context.Context) (*schema.Declarations, err
 			return nil, fmt.Errorf("commit %.7s has no folder %s", w.commit.ID, path)
 		}
 		if err != nil {
-			return nil, err
+			return nil, schema.WithWarnings(err, w.ignoredFiles(ctx))
 		}
 		w.declarations = decls
 	}
@@ -73,6 +73,35 @@ func (w *Workspace) Declarations(ctx context.Context) (*schema.Declarations, err
 		return nil, problems
 	}
 	return w.declarations, nil
+}
+
+// FileWarnings returns the warnings about files that are not read, or that a commit does not have.
+func (w *Workspace) FileWarnings(ctx context.Context) schema.Problems {
+	var out schema.Problems
+	if w.declarations != nil {
+		for _, p := range w.declarations.Warnings {
+			if p.IsAboutFile() {
+				out = append(out, p)
+			}
+		}
+	}
+	if !w.dirty {
+		out = append(out, w.ignoredFiles(ctx)...)
+	}
+	return out
+}
+
+// ignoredFiles warns of the declarations in the folder on disk that Git ignores. It returns none
+// for a remote repository, or if Git does not answer.
+func (w *Workspace) ignoredFiles(ctx context.Context) schema.Problems {
+	if w.config.URL != "" {
+		return nil
+	}
+	tree, err := newCommittableTree(ctx, w.config.folder())
+	if err != nil {
+		return nil
+	}
+	return tree.ignoredWarnings()
 }
 
 // selectProvisioners loads the declarations and returns the keys of the provisioners to work on:

@@ -158,6 +158,16 @@ func ReadCUE(ref *tree.File, text []byte, kinds []string, limits Limits) *CUEFil
 	return out
 }
 
+// PackageName returns the name of the package of a CUE file. It returns "" if the file has none or
+// cannot be parsed.
+func PackageName(content []byte) string {
+	file, err := parser.ParseFile("", content, parser.PackageClauseOnly)
+	if err != nil {
+		return ""
+	}
+	return file.PackageName()
+}
+
 func (f *CUEFile) report(p tree.Problem) { f.Problems = append(f.Problems, p) }
 
 func (f *CUEFile) conflict(name string, a, b *tree.Node) { f.report(tree.ConflictProblem(name, a, b)) }

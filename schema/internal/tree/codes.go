@@ -46,6 +46,9 @@ var (
 	NothingDeclared = Code{"R1014",
 		"A configuration without any file that roster reads.",
 		"name the root of the repository: the folder with the .cue files and with users/ and groups/"}
+	NotTheRoot = Code{"R1015",
+		"A folder of a configuration instead of its root.",
+		"name the root: the folder with the .cue files and with users/ and groups/"}
 	UnknownField = Code{"R1101",
 		"An unknown field.",
 		"correct its name, or remove it"}

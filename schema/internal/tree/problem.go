@@ -76,6 +76,9 @@ func (c Code) Problem(at Pos, path, message string) Problem {
 	return Problem{Pos: at, Code: c.ID, Path: path, Message: message, Advice: c.Advice}
 }
 
+// IsAboutFile reports whether a warning is about a file that roster does not read.
+func (p Problem) IsAboutFile() bool { return p.Code == IgnoredFile.ID }
+
 func (p Problem) WithValue(value string) Problem {
 	p.Value = value
 	return p
