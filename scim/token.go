@@ -43,9 +43,14 @@ var tokenMistakes = []struct {
 	},
 	{
 		func(s string) bool {
-			return strings.HasPrefix(s, "\xff\xfe") || strings.HasPrefix(s, "\xfe\xff") || strings.Contains(s, "\x00")
+			return strings.HasPrefix(s, "\xff\xfe") || strings.HasPrefix(s, "\xfe\xff") ||
+				3*strings.Count(s, "\x00") >= len(s)
 		},
 		"is in UTF-16: save it as UTF-8 without a byte-order mark",
+	},
+	{
+		func(s string) bool { return strings.Contains(s, "\x00") },
+		"has a NUL byte: store only the token",
 	},
 	{
 		func(s string) bool { return !utf8.ValidString(s) },
@@ -56,7 +61,7 @@ var tokenMistakes = []struct {
 		"begins with \"Bearer\": remove that word, roster adds it",
 	},
 	{
-		regexp.MustCompile(`^\{[\s\S]*\}$`).MatchString,
+		regexp.MustCompile(`^\{([^{][\s\S]*)?\}$`).MatchString,
 		"is a JSON object: store or select only the value of the token",
 	},
 	{
@@ -74,12 +79,32 @@ var tokenMistakes = []struct {
 		"contains a line break: it must be on one line, and nothing else may be there",
 	},
 	{
+		regexp.MustCompile(`^(export|set|setenv|[$]env:\w+) ?\S* *[= ]`).MatchString,
+		"is a command that sets a variable: store only the value",
+	},
+	{
 		func(s string) bool { return strings.ContainsFunc(s, unicode.IsSpace) },
 		"contains white space: remove it, or what was copied with the token",
 	},
 	{
 		regexp.MustCompile(`^<.*>$`).MatchString,
 		"is a placeholder in angle brackets: replace it with the token itself",
+	},
+	{
+		regexp.MustCompile(`^([$]\w+|[$]?[{(].*[)}]|[$][{(].*|%\w+%)$`).MatchString,
+		"is the name of a variable or a template that nothing has replaced by its value",
+	},
+	{
+		regexp.MustCompile(`(?i)^https?://`).MatchString,
+		"is a URL: store the token, which the AWS console shows beside the endpoint",
+	},
+	{
+		regexp.MustCompile(`^arn:aws[a-z-]*:`).MatchString,
+		"is an ARN: store the value of the secret that it names",
+	},
+	{
+		regexp.MustCompile(`^[*\x{2022}]+$|[*]{3}|[.]{3}$|\x{2026}$`).MatchString,
+		"is masked or cut off, as a program shows it: copy all of it where it was created",
 	},
 	{
 		regexp.MustCompile(`^(export )?[A-Z][A-Z0-9]*_[A-Z0-9_]*=.`).MatchString,
