@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"time"
 
+	"github.com/seed-d64a251c/roster/internal/civil"
 	"github.com/seed-d64a251c/roster/schema/internal/declaration"
 	"github.com/seed-d64a251c/roster/schema/internal/mapping"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
@@ -68,15 +68,8 @@ func at[V any](list []V, i int) (V, error) {
 	return list[i], nil
 }
 
-func loadZone(name string) (*time.Location, error) {
-	if name == "Local" || name == "" {
-		return nil, fmt.Errorf("timezone %q", name)
-	}
-	return time.LoadLocation(name)
-}
-
 func (d *decoder) timezone() (err error) {
-	if d.out.Timezone, err = loadZone(d.in.Timezone); err != nil {
+	if d.out.Timezone, err = civil.LoadZone(d.in.Timezone); err != nil {
 		return err
 	}
 	for _, text := range d.in.Dates {

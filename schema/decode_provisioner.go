@@ -3,6 +3,8 @@ package schema
 import (
 	"fmt"
 	"regexp"
+
+	"github.com/seed-d64a251c/roster/internal/civil"
 )
 
 func (d *decoder) provisioners() error {
@@ -20,7 +22,7 @@ func (d *decoder) provisioners() error {
 }
 
 func (d *decoder) provisioner(p *Provisioner, zone string) (err error) {
-	if p.Timezone, err = loadZone(zone); err != nil {
+	if p.Timezone, err = civil.LoadZone(zone); err != nil {
 		return err
 	}
 	if d.out.Mappings[p.Mapping] == nil || p.App != "" && d.out.Apps[p.App] == nil || !p.Auth.Valid() {

@@ -16,9 +16,31 @@
 package civil
 
 import (
+	_ "embed"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 	_ "time/tzdata" // the same zones on every machine
 )
+
+//go:embed zones.txt
+var zoneNames string
+
+var sortedZones = slices.Sorted(strings.FieldsSeq(zoneNames))
+
+// ZoneNames returns the names of all zones of the database, sorted.
+func ZoneNames() []string { return slices.Clone(sortedZones) }
+
+// LoadZone returns a zone by its name in the IANA database. Other names that a machine may know,
+// such as "Local", "posixrules" or "right/Europe/Berlin", are errors: the zones are the same on
+// every machine, and so is their spelling.
+func LoadZone(name string) (*time.Location, error) {
+	if _, found := slices.BinarySearch(sortedZones, name); !found {
+		return nil, fmt.Errorf("unknown timezone %q", name)
+	}
+	return time.LoadLocation(name)
+}
 
 // searchRange is longer than the difference between any local time and UTC, which has been up to 16
 // hours, and shorter than the time between two changes of the clock on purpose.

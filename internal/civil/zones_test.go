@@ -2,7 +2,6 @@ package civil
 
 import (
 	"archive/zip"
-	_ "embed"
 	"flag"
 	"fmt"
 	"os"
@@ -15,11 +14,8 @@ import (
 	"time"
 )
 
-//go:embed testdata/zones.txt
-var zoneNames string
-
 var (
-	update      = flag.Bool("update", false, "write testdata/zones.txt from the database of the Go installation")
+	update      = flag.Bool("update", false, "write zones.txt from the database of the Go installation")
 	everyChange = flag.Bool("all", false, "test windows and schedules at each change, not at one of each kind")
 )
 
@@ -44,7 +40,7 @@ func mustZone(name string) *time.Location {
 }
 
 // allZones returns the names of all zones of the database.
-func allZones() []string { return strings.Fields(zoneNames) }
+func allZones() []string { return ZoneNames() }
 
 // changesOf returns the changes of the clock of a zone in some years. It compares the clock with
 // UTC every three hours and searches between them, so that it depends on no code of this package.
@@ -134,11 +130,27 @@ func TestTheListOfZonesIsThatOfTheDatabase(t *testing.T) {
 	}
 	slices.Sort(want)
 	if *update {
-		if err := os.WriteFile("testdata/zones.txt", []byte(strings.Join(want, "\n")+"\n"), 0o644); err != nil {
+		if err := os.WriteFile("zones.txt", []byte(strings.Join(want, "\n")+"\n"), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if have := allZones(); !slices.Equal(have, want) || len(have) < 400 {
-		t.Errorf("testdata/zones.txt has %d zones, the database has %d: run go test -update", len(have), len(want))
+		t.Errorf("zones.txt has %d zones, the database has %d: run go test -update", len(have), len(want))
+	}
+}
+
+func TestZonesAreTheSameOnEveryMachine(t *testing.T) {
+	for _, name := range []string{"Local", "", "posixrules", "right/Europe/Berlin", "posix/Europe/Berlin",
+		"europe/berlin", "EUROPE/BERLIN", "Europe/Berlin ", "UTC+1", "CEST", "Z", "+01:00", "../etc/localtime", "/etc/localtime",
+		"Europe", "US/Pacific-New", "Europe\\Berlin"} {
+		if zone, err := LoadZone(name); err == nil {
+			t.Errorf("%q is the zone %s", name, zone)
+		}
+	}
+	for _, name := range []string{"UTC", "GMT", "Etc/GMT+3", "EST", "Asia/Calcutta", "Asia/Kolkata", "Europe/Berlin",
+		"America/Argentina/Ushuaia", "Pacific/Kwajalein"} {
+		if zone, err := LoadZone(name); err != nil || zone.String() != name {
+			t.Errorf("%q is the zone %v: %v", name, zone, err)
+		}
 	}
 }

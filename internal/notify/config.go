@@ -138,8 +138,8 @@ func (c *Config) parseQuietHours() error {
 	if len(c.QuietHours) == 0 {
 		return nil
 	}
-	zone, err := time.LoadLocation(c.Timezone)
-	if err != nil || c.Timezone == "" || c.Timezone == "Local" {
+	zone, err := civil.LoadZone(c.Timezone)
+	if err != nil {
 		return fmt.Errorf("timezone: %q is no time zone; write one such as Europe/Berlin", c.Timezone)
 	}
 	c.zone = zone

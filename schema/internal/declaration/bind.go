@@ -22,15 +22,19 @@ type Binder struct {
 // NewBinder returns a binder for declarations whose bare dates are in a timezone.
 func NewBinder(zone *time.Location) *Binder { return &Binder{zone: zone, dates: map[string]*Date{}} }
 
+// LoadZone returns a timezone by its name in the IANA database.
+func LoadZone(name string) (*time.Location, error) { return civil.LoadZone(name) }
+
 // Timezone returns a timezone by name, or otherwise if there is none.
 func (b *Binder) Timezone(n *tree.Node, path string, otherwise *time.Location) *time.Location {
 	name := n.Str()
 	if name == "" {
 		return otherwise
 	}
-	zone, err := time.LoadLocation(name)
-	if err != nil || name == "Local" {
+	zone, err := civil.LoadZone(name)
+	if err != nil {
 		p := tree.BadTimezone.Problem(n.At.Pos(), path, "unknown timezone").WithValue(tree.Quote(name))
+		p.Advice = tree.Suggestion(name, civil.ZoneNames(), p.Advice)
 		b.Problems = append(b.Problems, p)
 		return otherwise
 	}

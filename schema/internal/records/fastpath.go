@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/seed-d64a251c/roster/schema/internal/declaration"
 	"github.com/seed-d64a251c/roster/schema/internal/source"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
@@ -133,7 +134,7 @@ func (r *reader) fileContext() *fileContext {
 	context := &fileContext{types: r.types, zone: time.UTC}
 	if b := r.literals[""]; b != nil {
 		for _, f := range b.Node.Fields {
-			zone, err := time.LoadLocation(f.Value.Str())
+			zone, err := declaration.LoadZone(f.Value.Str())
 			if f.Name != "timezone" || err != nil || f.Value.Kind != tree.String {
 				return nil // the declaration is invalid
 			}
