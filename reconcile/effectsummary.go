@@ -21,8 +21,8 @@ type Effect struct {
 	Text string
 	// Manual says what was done in AWS by hand, if the changes undo it; else it is "".
 	Manual string
-	// Provisioners are the keys of the provisioners that have the effect, sorted. It is empty if all
-	// that the sentences are about have it.
+	// Provisioners are the keys of the provisioners that have the effect, sorted. It is empty if
+	// all that the sentences are about have it.
 	Provisioners []string
 
 	names      map[string]string      // of people or groups, by key

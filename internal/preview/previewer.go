@@ -475,13 +475,17 @@ func (p *Previewer) post(ctx context.Context, pr forge.PullRequest, out feedback
 		sent.status = last.feedback.status
 		p.posted[pr.Number] = posted{inputs: last.inputs, feedback: sent}
 	}
+	checked := p.now()
 	if out.review {
-		approved, err := p.approved(ctx, pr)
+		approved, err := p.approvedSince(ctx, pr, last)
 		if err != nil {
 			return err
 		}
 		if approved {
 			out.status.State = forge.Success
+		}
+		if p.reviewsKnown(pr, last) {
+			checked = last.checked
 		}
 	}
 	out.status.Ref = pr.HeadRef
@@ -491,7 +495,7 @@ func (p *Previewer) post(ctx context.Context, pr forge.PullRequest, out feedback
 			return err
 		}
 	}
-	p.posted[pr.Number] = posted{inputs: in, feedback: out, updated: pr.Updated, checked: p.now()}
+	p.posted[pr.Number] = posted{inputs: in, feedback: out, updated: pr.Updated, checked: checked}
 	return nil
 }
 

@@ -21,7 +21,7 @@ func (p *Previewer) unreviewed(open []forge.PullRequest) []forge.PullRequest {
 		if !last.feedback.review || last.inputs != p.inputsOf(pr) || !p.failing[pr.Number].due(pr.Head, now) {
 			continue
 		}
-		if !pr.Updated.Equal(last.updated) || now.Sub(last.checked) >= reviewPolls*p.PollInterval {
+		if !p.reviewsKnown(pr, last) {
 			out = append(out, pr)
 		}
 	}
@@ -49,6 +49,22 @@ func (p *Previewer) review(ctx context.Context, pr forge.PullRequest) error {
 	last.feedback.status, last.updated, last.checked = status, pr.Updated, p.now()
 	p.posted[pr.Number] = last
 	return nil
+}
+
+// reviewsKnown reports whether the reviews of the head were read when its last status was set, and
+// cannot have changed since.
+func (p *Previewer) reviewsKnown(pr forge.PullRequest, last posted) bool {
+	return last.feedback.review && last.inputs.head == pr.Head && pr.Updated.Equal(last.updated) &&
+		p.now().Sub(last.checked) < reviewPolls*p.PollInterval
+}
+
+// approvedSince reports the same as approved. It asks the forge only if the reviews may have
+// changed since the last status: a push to the branch renews hundreds of previews at once.
+func (p *Previewer) approvedSince(ctx context.Context, pr forge.PullRequest, last posted) (bool, error) {
+	if p.reviewsKnown(pr, last) {
+		return last.feedback.status.State == forge.Success, nil
+	}
+	return p.approved(ctx, pr)
 }
 
 // approved reports whether a reviewer, who did not open the pull request, approved its head.
