@@ -234,3 +234,50 @@ func TestServeOnePullRequestThatFailsDelaysNoOther(t *testing.T) {
 	}
 	d.stop()
 }
+
+// TestServeListsAForgeThatRefusesItsToken serves a forge that stops to accept the token, and one that
+// answers with a page for browsers. The daemon stays ready, and says so in its metrics and in the list
+// of problems.
+func TestServeListsAForgeThatRefusesItsToken(t *testing.T) {
+	sim, stop := startSimulator("aws", awssim.Options{})
+	defer stop()
+	fake, d := newForge(t), newDaemonProcess(t, sim)
+	d.env = []string{"ROSTER_SECRET_AWS=" + sim.Token(), "ROSTER_FORGE_TOKEN=" + canary + "forge"}
+	d.start("--poll", "100ms", "--forge", "gitlab", "--forge-url", fake.Start("gitlab"))
+	d.waitForLog("run ended")
+	const listed = "previews and outcomes are not posted: "
+	wantProblem := func(name, problem string) {
+		t.Helper()
+		metric := "roster_forge_failing 0"
+		if problem != "" {
+			metric = "roster_forge_failing 1"
+		}
+		d.eventually(name, func() bool {
+			code, ready := d.get("/readyz")
+			_, metrics := d.get("/metrics")
+			if code != http.StatusOK || strings.Contains(ready, canary) || strings.Contains(ready, "invalid character") {
+				t.Fatalf("%s: GET /readyz: %d\n%s", name, code, ready)
+			}
+			return strings.Contains(ready, listed) == (problem != "") && strings.Contains(ready, problem) &&
+				strings.Contains(metrics, metric)
+		})
+	}
+	limit := func(answer func(http.ResponseWriter)) {
+		fake.Mu.Lock()
+		defer fake.Mu.Unlock()
+		fake.Limit = answer
+	}
+	wantProblem("the forge accepts the token", "")
+	limit(func(w http.ResponseWriter) {
+		forgetest.Respond(w, http.StatusUnauthorized, map[string]any{"message": "401 Unauthorized"})
+	})
+	wantProblem("the forge refuses the token", "401")
+	limit(func(w http.ResponseWriter) {
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = w.Write([]byte("<html><title>Sign in</title>"))
+	})
+	wantProblem("the forge answers with a page", "page for browsers")
+	limit(nil)
+	wantProblem("the forge accepts the token again", "")
+	d.stop()
+}
