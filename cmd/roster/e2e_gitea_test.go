@@ -39,6 +39,8 @@ OFFLINE_MODE = true
 [database]
 DB_TYPE = sqlite3
 PATH = @dir@/gitea.db
+SQLITE_TIMEOUT = 30000
+SQLITE_JOURNAL_MODE = WAL
 [repository]
 ROOT = @dir@/repositories
 [security]

@@ -235,9 +235,9 @@ func TestServeOnePullRequestThatFailsDelaysNoOther(t *testing.T) {
 	d.stop()
 }
 
-// TestServeListsAForgeThatRefusesItsToken serves a forge that stops to accept the token, and one that
-// answers with a page for browsers. The daemon stays ready, and says so in its metrics and in the list
-// of problems.
+// TestServeListsAForgeThatRefusesItsToken serves a forge that does not accept the token any more,
+// and one that answers with a page for browsers. The daemon stays ready, and says so in its metrics
+// and in the list of problems.
 func TestServeListsAForgeThatRefusesItsToken(t *testing.T) {
 	sim, stop := startSimulator("aws", awssim.Options{})
 	defer stop()
@@ -255,7 +255,8 @@ func TestServeListsAForgeThatRefusesItsToken(t *testing.T) {
 		d.eventually(name, func() bool {
 			code, ready := d.get("/readyz")
 			_, metrics := d.get("/metrics")
-			if code != http.StatusOK || strings.Contains(ready, canary) || strings.Contains(ready, "invalid character") {
+			if code != http.StatusOK || strings.Contains(ready, canary) ||
+				strings.Contains(ready, "invalid character") {
 				t.Fatalf("%s: GET /readyz: %d\n%s", name, code, ready)
 			}
 			return strings.Contains(ready, listed) == (problem != "") && strings.Contains(ready, problem) &&

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/explain"
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
@@ -85,6 +87,40 @@ func TestServeStartsAndCorrectsDriftWhileGitIsDown(t *testing.T) {
 		if i > 0 && r.Started.Before(all[i-1].Finished) {
 			t.Errorf("report %d is of a run before that of report %d", i, i-1)
 		}
+	}
+}
+
+// TestExplanationsWhileGitIsDown adds a user to a group by hand. The daemon cannot publish its
+// report during the outage, but says what AWS has and what holds the removal.
+func TestExplanationsWhileGitIsDown(t *testing.T) {
+	t.Parallel()
+	sim, d := newAppliedDaemon(t)
+	d.stop()
+	back := d.takeGitAway()
+	defer back()
+	state := sim.State()
+	group, _ := state.Group("Break Glass")
+	liam, _ := state.User("liam@example.com")
+	if err := sim.AddMember(group.ID, liam.ID); err != nil {
+		t.Fatal(err)
+	}
+	d.start()
+	defer d.stop()
+	d.wantOutcome(reconcile.RunHeld)
+	if g, _ := sim.State().Group("Break Glass"); !slices.Contains(g.Members, liam.ID) {
+		t.Fatal("the member was removed while Git is down")
+	}
+	code, body := d.get("/api/v1/explain/user/liam@example.com?provisioner=aws")
+	var result struct {
+		Explanations []*explain.Explanation `json:"explanations"`
+	}
+	if err := json.Unmarshal([]byte(body), &result); err != nil || code != 200 || len(result.Explanations) != 1 {
+		t.Fatalf("explain: %d, %v\n%s", code, err, body)
+	}
+	answer := result.Explanations[0].Answer
+	if !strings.Contains(answer, `is in AWS and may sign in, in "break-glass", "security"; still in "break-glass": `+
+		`held by gate outOfReach: `) {
+		t.Errorf("the answer is %s", answer)
 	}
 }
 

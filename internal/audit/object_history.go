@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"slices"
 	"strings"
 
@@ -29,7 +30,8 @@ type ObjectHistory struct {
 
 // ObjectHistory searches the last reports of a provisioner (at most limit) for a user or group. ref
 // is a reconcile.UserRef or reconcile.GroupRef. complete reports whether a report lists all
-// differences. It returns ErrBrokenChain with what it found before the chain is broken.
+// differences. It returns ErrBrokenChain with what it found before the chain is broken. The reports
+// that wait in the state directory come first, because they are of later runs.
 func (r *Recorder) ObjectHistory(
 	ctx context.Context, provisioner string, limit int, ref string, complete func(*reconcile.Report) bool,
 ) (ObjectHistory, error) {
@@ -39,6 +41,32 @@ func (r *Recorder) ObjectHistory(
 		return out, err
 	}
 	ended := false
+	add := func(report *reconcile.Report, changes []reconcile.Done, path string) (full bool) {
+		found := *report
+		found.Changes, found.Parts, found.Index = changes, nil, nil
+		if !ended {
+			out.Recent = append(out.Recent, FoundReport{&found, path})
+			ended = complete(report)
+			return false
+		}
+		if len(changes) > 0 {
+			out.Earlier = &FoundReport{&found, path}
+		}
+		return len(changes) > 0
+	}
+	waiting, err := r.waitingReports(provisioner)
+	if err != nil {
+		return out, err
+	}
+	for _, p := range waiting {
+		changes, err := changesOf(os.DirFS(r.partsDir(provisioner, p.Report.Run)), p.Report, ref)
+		if err != nil {
+			return out, fmt.Errorf("read the report of run %s in the state directory: %w", p.Report.Run, err)
+		}
+		if add(p.Report, changes, notPublished) {
+			return out, nil
+		}
+	}
 	for l, err := range Chain(head.files, provisioner) {
 		switch {
 		case errors.Is(err, fs.ErrNotExist), err == nil && limit == 0:
@@ -55,18 +83,41 @@ func (r *Recorder) ObjectHistory(
 		if err != nil {
 			return out, fmt.Errorf("read report %s: %w", l.Path, err)
 		}
-		report := *l.Report
-		report.Changes, report.Parts, report.Index = changes, nil, nil
-		switch found := (FoundReport{&report, l.Path}); {
-		case !ended:
-			out.Recent = append(out.Recent, found)
-			ended = complete(l.Report)
-		case len(changes) > 0:
-			out.Earlier = &found
+		if waits(waiting, l.Report.Run) { // it was published since
+			continue
+		}
+		if add(l.Report, changes, l.Path) {
 			return out, nil
 		}
 	}
 	return out, nil
+}
+
+// notPublished is the path of a report that waits in the state directory.
+const notPublished = "a report that is not on the audit branch yet"
+
+// waitingReports returns the reports of a provisioner that wait in the state directory until they
+// can be published, the newest first.
+func (r *Recorder) waitingReports(provisioner string) ([]*pendingReport, error) {
+	queue, err := r.readQueue(provisioner)
+	if err != nil {
+		return nil, err
+	}
+	pending, err := r.readPending(provisioner)
+	if err != nil {
+		return nil, err
+	}
+	out := slices.Clone(queue.Reports)
+	if pending != nil && !queue.has(pending.Report.Run) {
+		out = append(out, pending)
+	}
+	slices.Reverse(out)
+	return out, nil
+}
+
+// waits reports whether the report of a run is among those that wait.
+func waits(list []*pendingReport, run string) bool {
+	return slices.ContainsFunc(list, func(p *pendingReport) bool { return p.Report.Run == run })
 }
 
 // FindReportedKey returns the key of the user or group that a report knows under a name or an id in

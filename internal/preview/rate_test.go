@@ -56,7 +56,8 @@ func (e *env) proposeMany(n int) {
 	var in strings.Builder
 	for i := 1; i <= n; i++ {
 		ref := fmt.Sprintf("refs/pull/%d/head", i)
-		fmt.Fprintf(&in, "commit %s\ncommitter Ann <ann@example.com> 1700000000 +0000\ndata 6\nchange\nfrom %s\n", ref, main)
+		fmt.Fprintf(&in, "commit %s\ncommitter Ann <ann@example.com> 1700000000 +0000\ndata 6\nchange\nfrom %s\n",
+			ref, main)
 		if i%2 == 0 {
 			fmt.Fprintf(&in, "D org/bob.cue\n")
 			text := fmt.Sprintf("// %d\n", i)
@@ -89,7 +90,8 @@ func (e *env) proposeMany(n int) {
 // sum of the calls, and fails if a round makes more calls than the limits.
 func (e *env) rounds(p *Previewer, f *countedForge) (n int, sum map[string]int) {
 	e.t.Helper()
-	limits := map[string]int{"list": 1, "queue": 1, "comment": maxPerRun, "status": maxPerRun, "approval": 2 * maxPerRun}
+	limits := map[string]int{"list": 1, "queue": 1, "comment": maxPerRun, "status": maxPerRun,
+		"approval": 2 * maxPerRun}
 	sum = map[string]int{}
 	for more := true; more; n++ {
 		f.counts = map[string]int{}
@@ -144,7 +146,7 @@ func TestOneFailingPullRequestDelaysNoOther(t *testing.T) {
 	const pulls, slow, locked = 39, 39, 20
 	e := newEnv(t, "ann bob")
 	p := e.previewer()
-	f := &countedForge{fakeForge: e.forge, refused: map[int]error{locked: errors.New("403: the conversation is locked")}}
+	f := &countedForge{fakeForge: e.forge, refused: map[int]error{locked: errors.New("403: the issue is locked")}}
 	p.Forge, p.MaxSnapshotAge = f, 24*time.Hour
 	e.proposeMany(pulls)
 	tries, before := 0, 0

@@ -102,6 +102,18 @@ func reported(kind reconcile.Kind, result reconcile.Result, hold string) func(*s
 	}
 }
 
+// contradicted is a run that held the user's changes, because the entry in the ledger does not fit.
+func contradicted(in *situation) {
+	reported(reconcile.CreateUser, reconcile.ResultHeld, "contradicted")(in)
+	in.last.Changes[0].Held[0].Reason = fmt.Sprintf("the ledger lists user %q (id 7, \"x\" in AWS) as managed", in.Key)
+	managed(in.Key)(in)
+}
+
+// cached adds the object in the cached view.
+func cached(object *explain.CachedObject) func(*situation) {
+	return func(in *situation) { object.ReadAt, in.Cached = left, object }
+}
+
 // both applies two functions in order.
 func both(first, second func(*situation)) func(*situation) {
 	return func(in *situation) { first(in); second(in) }
@@ -154,6 +166,28 @@ var answers = []struct {
 				{Change: &reconcile.Change{Kind: reconcile.RemoveMember, Key: "a", Member: "u3", Held: held},
 					Result: reconcile.ResultHeld}}}
 		}},
+	{"a member by hand while Git is out of reach", org, "user", "u3",
+		`name3@example.com (u3) is in AWS and may still sign in, in "a", although in none of the groups that ` +
+			`provisioner "aws" selects: held by gate outOfReach: because; still in "a": held by gate outOfReach: because.`,
+		func(in *situation) {
+			managed("u3", "a")(in)
+			held := []reconcile.Hold{{Gate: reconcile.GateOutOfReach, Reason: "because"}}
+			in.last = &reconcile.Report{Changes: []reconcile.Done{
+				{Change: &reconcile.Change{Kind: reconcile.DeactivateUser, Key: "u3", Held: held,
+					Attributes: []reconcile.AttributeChange{{Path: "active", Old: "true", New: "false"}}},
+					Result: reconcile.ResultHeld},
+				{Change: &reconcile.Change{Kind: reconcile.RemoveMember, Key: "a", Member: "u3", Held: held},
+					Result: reconcile.ResultHeld}}}
+		}},
+	{"contradicted, and in the cached view", org, "user", "u1",
+		`is in AWS and may sign in, in "a"; roster does not manage the user: the ledger and AWS contradict each ` +
+			`other: the ledger lists user "u1" (id 7, "x" in AWS)`,
+		both(contradicted, cached(&explain.CachedObject{Found: true, Active: true, Groups: []string{"a"}}))},
+	{"contradicted, and not in the cached view", org, "user", "u1",
+		`is not in AWS; roster does not manage the user: the ledger and AWS contradict each other: `,
+		both(contradicted, cached(&explain.CachedObject{}))},
+	{"contradicted, without a cached view", org, "user", "u1",
+		`may be in AWS; roster does not manage the user: the ledger and AWS contradict each other: `, contradicted},
 	{"before the first run", org, "user", "u1", `is not known to be in AWS: no run was made yet.`, nil},
 	{"a user whom the last run did not create", org, "user", "u1", `is not in AWS yet: waiting.`, missing},
 	{"a commit that was not applied", org, "user", "u1",

@@ -94,7 +94,7 @@ func (x *explainer) groupAnswer(facts *GroupFacts, wanted, managed bool) string 
 	}
 	switch a := &x.out.InAWS; {
 	case a.Presence == Contradicted:
-		return "is not managed: the ledger and AWS contradict each other: " + x.contradiction()
+		return x.contradictedAnswer("group", "is in AWS")
 	case a.Presence == Unconfirmed:
 		return fmt.Sprintf("may be in AWS: run %s sent it and got no response; the next runs look it up",
 			x.Ledger.Unconfirmed[x.ref()].Run)

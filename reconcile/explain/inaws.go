@@ -211,7 +211,7 @@ func (x *explainer) observeActive() {
 	a := &x.out.InAWS
 	owned, managed := x.owned()
 	switch {
-	case !a.isPresent():
+	case !a.isPresent(), a.Presence == Contradicted && x.Cached == nil:
 		return
 	case x.Cached != nil && x.Cached.Found:
 		a.MaySignIn = &x.Cached.Active
@@ -275,7 +275,7 @@ func (x *explainer) reports() []RunReport {
 // observeGroups sets the managed groups that have the user.
 func (x *explainer) observeGroups() {
 	a := &x.out.InAWS
-	if !a.isPresent() {
+	if !a.isPresent() || a.Presence == Contradicted && x.Cached == nil {
 		return
 	}
 	if x.Cached != nil {

@@ -254,7 +254,7 @@ func (x *explainer) userAnswer(w *wantedUser) string {
 	case w.mapped.Error != "" && w.inScope:
 		return x.presence() + ", and its changes wait, because the mapping fails: " + why
 	case a.Presence == Contradicted:
-		return "is not managed: the ledger and AWS contradict each other: " + x.contradiction()
+		return x.contradictedAnswer("user", x.presence()+x.groupList())
 	case a.Presence == Unconfirmed:
 		return fmt.Sprintf("may be in AWS: run %s sent it and got no response; the next runs look it up",
 			x.Ledger.Unconfirmed[x.ref()].Run)
@@ -274,6 +274,20 @@ func (x *explainer) userAnswer(w *wantedUser) string {
 		return "is not managed by roster: " + x.whyNotWanted(w) + x.mayBeUnmanaged()
 	}
 	return "is not in AWS: " + x.whyNotWanted(w)
+}
+
+// contradictedAnswer is the answer for an object whose entry in the ledger does not fit AWS.
+// Without a cached view it is not known whether AWS has the object. present is the answer if AWS
+// has it.
+func (x *explainer) contradictedAnswer(kind, present string) string {
+	why := "the ledger and AWS contradict each other: " + x.contradiction()
+	switch {
+	case x.Cached == nil:
+		return fmt.Sprintf("may be in AWS; roster does not manage the %s: %s", kind, why)
+	case !x.Cached.Found:
+		present = "is not in AWS"
+	}
+	return fmt.Sprintf("%s; roster does not manage the %s: %s", present, kind, why)
 }
 
 // presence returns what is known about the presence of a user as a clause.
