@@ -107,7 +107,8 @@ func lineOf(name string, data []byte, text string) schema.Pos {
 func newCertificate(pos schema.Pos, der []byte) (*Certificate, error) {
 	parsed, err := x509.ParseCertificate(der)
 	if err != nil {
-		return nil, schema.Problems{badPEM.at(pos, "", "contains a certificate that cannot be parsed: %v", err)}
+		return nil, schema.Problems{badPEM.at(pos, "", "contains a certificate that cannot be parsed: %s",
+			strings.TrimPrefix(err.Error(), "x509: "))}
 	}
 	sum := sha256.Sum256(der)
 	c := &Certificate{X509: parsed, Fingerprint: hex.EncodeToString(sum[:])}

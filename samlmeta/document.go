@@ -115,7 +115,8 @@ func (r *documentReader) token() (done bool, err error) {
 	case errors.Is(err, io.EOF):
 		return true, nil
 	case errors.As(err, &bad):
-		return false, schema.Problems{hostileXML.at(r.pos(), "", "is not well-formed XML: %s", bad.Msg)}
+		return false, schema.Problems{hostileXML.at(r.pos(), "", "is not well-formed XML: %s",
+			strings.ReplaceAll(bad.Msg, "unexpected EOF", "the file ends before the document"))}
 	case err != nil:
 		return false, schema.Problems{hostileXML.at(pos, "", "is not well-formed XML: %v", err)}
 	}

@@ -120,7 +120,8 @@ func TestParseServiceProviderRejectsXML(t *testing.T) {
 	testParse(t, []parseTest{
 		{"an empty file", "", "m.xml:1:1: R5002: has no XML element", ""},
 		{"text", "hello", "m.xml:1:1: R5001: has text outside of the root element", ""},
-		{"a truncated file", aws("", "", "")[:300], "m.xml:3:47: R5001: is not well-formed XML: unexpected EOF", ""},
+		{"a truncated file", aws("", "", "")[:300],
+			"m.xml:3:47: R5001: is not well-formed XML: the file ends before the document", ""},
 		{"HTML", "<html><body>Sign in</body></html>", `m.xml:1:1: R5001: has the element "html" of namespace ""`, ""},
 		{"another encoding", `<?xml version="1.0" encoding="ISO-8859-1"?>` + aws("", "", ""),
 			"m.xml:1:1: R5001: is not well-formed XML", ""},

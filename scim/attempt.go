@@ -11,6 +11,12 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	jsonv1 "github.com/go-json-experiment/json/v1"
+
+	"github.com/seed-d64a251c/roster/internal/neterror"
 )
 
 const (
@@ -177,13 +183,41 @@ func (e tooLargeError) Error() string { return string(e) }
 
 // withoutURL removes the method and the URL from an error of net/http. Error has the method and the
 // path, and the tenant id of the URL should not be in every message.
+//
+// The text of the others is for people.
 func withoutURL(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {
-		return u.Err
+		err = u.Err
 	}
-	return err
+	return neterror.Explain(err)
 }
+
+// withoutDecoder returns the error of a decoder with a text that shows the response instead of the
+// names of types and packages, and without the token.
+func withoutDecoder(err error, body []byte, token string) error {
+	var syntax *jsontext.SyntacticError
+	var kind *json.SemanticError
+	var syntaxV1 *jsonv1.SyntaxError
+	var kindV1 *jsonv1.UnmarshalTypeError
+	switch {
+	case strings.Contains(err.Error(), "exceeded max depth"):
+		return &decodeError{"the answer is nested too deeply", err}
+	case !errors.As(err, &syntax) && !errors.As(err, &kind) && !errors.As(err, &syntaxV1) && !errors.As(err, &kindV1):
+		return err
+	}
+	begin := cleanText(string(body[:min(len(body), 40+len(token))]), token)
+	return &decodeError{fmt.Sprintf("the answer is not the JSON that was expected; it begins with %.40q", begin), err}
+}
+
+// decodeError is the error of a decoder with another text.
+type decodeError struct {
+	text string
+	err  error
+}
+
+func (e *decodeError) Error() string { return e.text }
+func (e *decodeError) Unwrap() error { return e.err }
 
 // failed returns the error of a request that did not succeed because of err.
 func (r request) failed(err error) *Error {
@@ -217,7 +251,7 @@ func (r request) interpret(res response, token string) attemptResult {
 		if err == nil {
 			return attemptResult{}
 		}
-		e.Err = fmt.Errorf("read response: %w", err)
+		e.Err = fmt.Errorf("read response: %w", neterror.Explain(withoutDecoder(err, res.body, token)))
 		return attemptResult{err: e, retry: true, maybeApplied: r.method != http.MethodGet}
 	}
 	e.readBody(res.body, token)

@@ -49,8 +49,11 @@ func (c *cli) test(ctx context.Context, repo app.RepositoryConfig, provisioner s
 		output.Fprintf(c.stderr, "%s is %s\n", test.Provisioner, test.Quarantine)
 	}
 	if test.Err != nil {
-		return fmt.Errorf("%s at %s: %s: %w\n%s", test.Provisioner, test.Identity, test.Finding.Cause, test.Err,
-			test.Finding.Advice)
+		advice := ""
+		if test.Finding.Advice != "" {
+			advice = "\n" + test.Finding.Advice
+		}
+		return fmt.Errorf("%s at %s: %s: %w%s", test.Provisioner, test.Identity, test.Finding.Cause, test.Err, advice)
 	}
 	if test.Patched != "" {
 		output.Fprintf(c.stdout, "%s: %s answers reads and accepts writes with this token; it patched user %s to the "+

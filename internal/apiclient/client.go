@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/seed-d64a251c/roster/internal/neterror"
 	"github.com/seed-d64a251c/roster/internal/operation"
 	"github.com/seed-d64a251c/roster/internal/web"
 )
@@ -89,6 +90,9 @@ func (c *Client) Follow(
 		return err
 	}
 	defer res.Body.Close()
+	if kind := res.Header.Get("Content-Type"); !strings.HasPrefix(kind, "text/event-stream") {
+		return c.otherServer(fmt.Errorf("the answer is %q and no stream of events", kind))
+	}
 	lines := bufio.NewScanner(res.Body)
 	lines.Buffer(nil, maxAnswer)
 	for lines.Scan() {
@@ -98,7 +102,7 @@ func (c *Client) Follow(
 		}
 		var o operation.Operation
 		if err := json.Unmarshal([]byte(data), &o); err != nil {
-			return err
+			return c.otherServer(neterror.Explain(err))
 		}
 		if more, err := event(o); err != nil || !more {
 			return err
@@ -119,7 +123,7 @@ func (c *Client) call(ctx context.Context, method, path string, header http.Head
 	}
 	defer res.Body.Close()
 	if err := json.NewDecoder(io.LimitReader(res.Body, maxAnswer)).Decode(out); err != nil {
-		return fmt.Errorf("%s does not answer as roster does: %w", c.Server, err)
+		return c.otherServer(neterror.Explain(err))
 	}
 	return nil
 }
@@ -172,12 +176,14 @@ func (c *Client) message(res *http.Response, data []byte) string {
 	return c.Server + " answers: " + text
 }
 
+// otherServer is the error for an answer that is not one of roster.
+func (c *Client) otherServer(err error) error {
+	return fmt.Errorf("%s does not answer as roster serve does: %w; --server names another address", c.Server, err)
+}
+
 // explain says what to do if the daemon does not answer.
 func (c *Client) explain(err error) error {
-	var failed *url.Error
-	if errors.As(err, &failed) {
-		err = failed.Err
-	}
+	err = neterror.Explain(err)
 	if errors.Is(err, context.Canceled) {
 		return err
 	}

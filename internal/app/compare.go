@@ -42,7 +42,7 @@ func Preview(
 		return nil, UsageError{errors.New("--head and --observed require --base, the branch to merge into")}
 	}
 	c.Head = cmp.Or(c.Head, "HEAD")
-	git, err := openMerges(ctx, s, r, c)
+	git, err := openMerges(ctx, s, r, &c)
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +120,9 @@ func loadMerge(ctx context.Context, git *preview.Repository, c Comparison) (*com
 }
 
 // openMerges opens the repository without its audit branch: a comparison needs only commits.
-func openMerges(ctx context.Context, s Settings, r RepositoryConfig, c Comparison) (*preview.Repository, error) {
+//
+// It replaces the name of a branch that only the remote has.
+func openMerges(ctx context.Context, s Settings, r RepositoryConfig, c *Comparison) (*preview.Repository, error) {
 	if r.URL == "" {
 		repo, err := gitrepo.Open(r.Dir)
 		if err != nil {
@@ -130,7 +132,13 @@ func openMerges(ctx context.Context, s Settings, r RepositoryConfig, c Compariso
 		if repo, err = clone.complete(ctx, c.Base, c.Head); err != nil {
 			return nil, err
 		}
+		for _, ref := range []*string{&c.Base, &c.Head} {
+			*ref, _ = repo.ResolveIn(r.Remote, *ref) // loadMerge reports what does not exist
+		}
 		if err := s.allowLoopback(repo); err != nil {
+			return nil, err
+		}
+		if err := checkRoot(r.folder()); err != nil {
 			return nil, err
 		}
 		return comparedSource(s, newLocalSource(s, &r, repo))

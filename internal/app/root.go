@@ -1,6 +1,7 @@
 package app
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -10,7 +11,8 @@ import (
 
 // checkRoot returns a problem if a folder on disk is a part of a configuration, and not its root.
 // Its declarations would be read without those beside it, which leads to many problems, or to none.
-// The root is the highest folder with declarations in the working copy.
+// The root is the highest folder with declarations in the working copy. The root of the file system
+// is refused, too.
 func checkRoot(folder string) error {
 	top, err := filepath.Abs(folder)
 	if err != nil {
@@ -18,6 +20,9 @@ func checkRoot(folder string) error {
 	}
 	if info, err := os.Stat(top); err != nil || !info.IsDir() {
 		return nil // as above
+	}
+	if top == filepath.Dir(top) { // to search it for declarations would read the whole machine
+		return fmt.Errorf("%s is the root of the file system: name the folder of the repository", top)
 	}
 	root := ""
 	for up := ".."; !isTop(top); up = filepath.Join("..", up) {

@@ -102,8 +102,8 @@ type State struct {
 	Provisioners map[string]LastRun `json:"provisioners"`
 	// DueDeadlines are the deadlines with a due warning.
 	DueDeadlines []deadline.Deadline `json:"deadlines,omitempty"`
-	// AllDeadlines has every deadline, the next end first: those of the declarations, and those that
-	// the last runs of this process recorded.
+	// AllDeadlines has every deadline, the next end first: those of the declarations, and those
+	// that the last runs of this process recorded.
 	AllDeadlines []deadline.Deadline `json:"-"`
 }
 

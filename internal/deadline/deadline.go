@@ -1,7 +1,7 @@
 // Package deadline lists everything with an end date: SCIM tokens, certificates, metadata,
 // approvals, pauses, memberships, the validity of users, and deletions of users who left. Deadlines
-// follow from declarations, from what runs recorded, and from the clock. A deadline in the past never
-// makes a commit invalid: it is a warning that names the consequence.
+// follow from declarations, from what runs recorded, and from the clock. A deadline in the past
+// never makes a commit invalid: it is a warning that names the consequence.
 package deadline
 
 import (

@@ -15,12 +15,14 @@ import (
 	"sync"
 
 	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/format/pktline"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
 	"github.com/go-git/go-git/v5/plumbing/transport"
 	githttp "github.com/go-git/go-git/v5/plumbing/transport/http"
 	"golang.org/x/crypto/ssh"
 
+	"github.com/seed-d64a251c/roster/internal/neterror"
 	"github.com/seed-d64a251c/roster/internal/secret/scrub"
 )
 
@@ -215,24 +217,26 @@ func describeError(err error) string {
 	}
 	switch {
 	case errors.As(err, &dns):
-		return "the host name cannot be resolved: " + dns.Error()
+		return neterror.Explain(err).Error()
 	case errors.As(err, &authority):
 		return "the server's certificate is not signed by a trusted authority: " +
 			"set the authority's certificate (CA file)"
 	case errors.As(err, &hostname):
-		return "the server's certificate is for another host: " + hostname.Error()
+		return neterror.Explain(err).Error()
 	case errors.As(err, &status):
 		return fmt.Sprintf("the server answered HTTP status %d", status.StatusCode())
 	case errors.As(err, &op) && op.Op == "dial":
-		return "the server cannot be reached: " + op.Error()
+		return "the server cannot be reached: " + neterror.Explain(err).Error()
 	case errors.Is(err, exec.ErrNotFound):
 		return "repositories on this machine need the git program: install git"
 	case errors.As(err, &exit):
 		return "the server ended the command: " + exit.Error()
 	case errors.Is(err, packp.ErrEmptyInput), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return "the server closed the connection before the end of its answer"
+	case errors.Is(err, pktline.ErrInvalidPktLen):
+		return "the answer is not Git's: check that the URL is that of a repository, and not of a web page"
 	default:
-		return err.Error()
+		return neterror.Explain(err).Error()
 	}
 }
 

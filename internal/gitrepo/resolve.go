@@ -35,6 +35,20 @@ func (r *Repo) Resolve(ref string) (Hash, error) {
 	return h, nil
 }
 
+// ResolveIn resolves like Resolve, and looks among the branches of a remote for a name that is no
+// local branch. It returns the name that it found.
+func (r *Repo) ResolveIn(remote, ref string) (name string, err error) {
+	_, err = r.Resolve(ref)
+	var missing *RefError
+	if err == nil || remote == "" || !errors.As(err, &missing) {
+		return ref, err
+	}
+	if _, failed := r.Resolve(remote + "/" + ref); failed != nil {
+		return ref, err
+	}
+	return remote + "/" + ref, nil
+}
+
 // splitAncestor splits "main~2" or "main^" into the name and the number of generations.
 func splitAncestor(ref string) (name string, back int, err error) {
 	if base, ok := strings.CutSuffix(ref, "^"); ok {

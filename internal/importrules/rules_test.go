@@ -42,7 +42,8 @@ var rules = []rule{
 		forbidden: []string{"./..."},
 		allowed: []string{
 			"./internal/atomicfile", "./internal/filelock", "./internal/gitobject", "./internal/loopback",
-			"./internal/notexist", "./internal/privatedir", "./internal/secret/scrub", "./internal/textfile",
+			"./internal/neterror", "./internal/notexist", "./internal/privatedir", "./internal/secret/scrub",
+			"./internal/textfile",
 		},
 		reason: "gitrepo reads and writes repositories; it does not depend on what the files declare",
 	},
@@ -195,8 +196,9 @@ var rules = []rule{
 	{
 		packages:  []string{"./scim"},
 		forbidden: []string{"./...", "others"},
-		allowed:   []string{"./internal/loopback", "github.com/go-json-experiment/json/...", "golang.org/x/time/..."},
-		reason:    "the SCIM client must be usable outside this repository",
+		allowed: []string{"./internal/loopback", "./internal/neterror", "github.com/go-json-experiment/json/...",
+			"golang.org/x/time/..."},
+		reason: "the SCIM client must be usable outside this repository",
 	},
 	{
 		packages:  []string{"./scim/awssim"},
@@ -302,7 +304,8 @@ var rules = []rule{
 		packages:  []string{"./internal/oauth"},
 		forbidden: []string{"./..."},
 		allowed: []string{
-			"./internal/atomicfile", "./internal/httpserver", "./internal/privatedir", "./internal/secret/scrub",
+			"./internal/atomicfile", "./internal/httpserver", "./internal/neterror", "./internal/privatedir",
+			"./internal/secret/scrub",
 		},
 		reason: "oauth is a client of authorization servers; it does not depend on the use of a token",
 	},

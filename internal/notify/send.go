@@ -16,6 +16,7 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"github.com/seed-d64a251c/roster/internal/loopback"
+	"github.com/seed-d64a251c/roster/internal/neterror"
 )
 
 // resolver returns the value of a secret.
@@ -70,11 +71,7 @@ func (p *poster) post(ctx context.Context, body []byte, header http.Header) erro
 	req.Header.Set("User-Agent", "roster")
 	res, err := p.client.Do(req)
 	if err != nil {
-		var failed *url.Error // has the address in its text
-		if errors.As(err, &failed) {
-			err = failed.Err
-		}
-		return fmt.Errorf("%s: %w", address.Host, err)
+		return fmt.Errorf("%s: %w", address.Host, neterror.Explain(err)) // without the address, which is a secret
 	}
 	defer res.Body.Close()
 	_, _ = io.CopyN(io.Discard, res.Body, 64<<10) // so that the connection can be used again

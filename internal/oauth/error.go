@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/seed-d64a251c/roster/internal/neterror"
 	"github.com/seed-d64a251c/roster/internal/secret/scrub"
 )
 
@@ -83,7 +84,7 @@ func (c *Client) newError(op string, err error, secrets ...string) error {
 			e.Err = errors.New("the response has no access token")
 		}
 	case errors.As(err, &transport):
-		e.Err = clean.known.Error(transport.Err)
+		e.Err = clean.known.Error(neterror.Explain(transport.Err))
 	default:
 		e.Err = errors.New(clean.line(err.Error()))
 	}

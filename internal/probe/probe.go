@@ -12,6 +12,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/url"
 	"regexp"
@@ -226,8 +227,9 @@ func tlsError(err error, now time.Time) (Finding, bool) {
 		alert   tls.AlertError
 		other   *tls.CertificateVerificationError
 	)
-	// net/http has no type for this error.
-	const plainHTTP = "server gave HTTP response to HTTPS client"
+	// net/http has no type for this error. The second text is that of package neterror.
+	plainHTTP := strings.Contains(err.Error(), "server gave HTTP response to HTTPS client") ||
+		strings.Contains(err.Error(), "does not use TLS on this port")
 	advice := ""
 	switch {
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
@@ -240,7 +242,7 @@ func tlsError(err error, now time.Time) (Finding, bool) {
 			"If so, add its CA to the machine's CAs or to SSL_CERT_FILE."
 	case errors.As(err, &name):
 		advice = "The server's certificate is for another name. The host is wrong, or a proxy answers instead of it."
-	case errors.As(err, &record), strings.Contains(err.Error(), plainHTTP):
+	case errors.As(err, &record), plainHTTP:
 		advice = "The server does not use TLS on this port. Check the port and the scheme of the endpoint."
 	case errors.As(err, &invalid), errors.As(err, &alert), errors.As(err, &other):
 		advice = "The TLS handshake failed. Check the server's certificate and any proxy on the way."
@@ -271,6 +273,11 @@ func networkError(err error, k Known) (Finding, bool) {
 	case errors.As(err, &op):
 		return Finding{Cause: Unreachable, Advice: "The endpoint does not accept connections. " +
 			"Check the endpoint's host, the network and the proxy."}, true
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return Finding{Cause: Unreachable, Advice: "The connection was closed before the end of the answer. " +
+			"Check the endpoint's host and port, and the proxy."}, true
+	case strings.Contains(err.Error(), "not HTTP"):
+		return Finding{Cause: NotSCIM, Advice: "The endpoint does not answer with HTTP. Check its port."}, true
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return Finding{
 			Cause:  Unreachable,

@@ -91,10 +91,7 @@ func TestEveryResponseIsSmall(t *testing.T) {
 	for name, text := range longTexts {
 		s := largeServer(20_000, text).Handler()
 		for _, path := range []string{"/", "/deadlines", "/provisioners/p-000",
-			"/provisioners", "/provisioners/p-000/changes", "/operations", "/groups/g", "/users/" + strings.Repeat("x",
-				20_000),
-			"/find?q=" + url.QueryEscape(strings.Repeat("'", 900)), "/find?q=" + strings.Repeat("x", 20_000),
-			"/operations/x",
+			"/explain?kind=group&key=g", "/explain?key=" + url.QueryEscape(strings.Repeat("'", 20_000)),
 			"/api/v1/status", "/api/v1/deadlines", "/api/v1/provisioners/p-000/changes", "/api/v1/explain/group/g",
 			"/api/v1/explain/user/g", "/api/v1/openapi.json", "/metrics", "/readyz", "/style.css", "/nowhere",
 			"/provisioners/" + strings.Repeat("x", 20_000)} {
@@ -225,11 +222,6 @@ func TestChangesAreSearched(t *testing.T) {
 		{"a text that is not there", "q=nobody", 200, 0, ""},
 		{"a result", "result=held&limit=1", 200, 2000, "u-00000"},
 		{"another result", "result=failed", 200, 0, ""},
-		{"a gate", "gate=maxUpdates&limit=1", 200, 2000, "u-00000"},
-		{"another gate", "gate=maxRemovals", 200, 0, ""},
-		{"an effect", "effect=details+change&limit=1", 200, 2000, "u-00000"},
-		{"another effect", "effect=loses+access", 200, 0, ""},
-		{"another cause", "cause=drift", 200, 0, ""},
 		{"a limit of 0", "limit=0", 400, 0, ""},
 		{"a limit over the maximum", "limit=101", 400, 0, ""},
 		{"a limit that is no number", "limit=all", 400, 0, ""},
@@ -253,7 +245,7 @@ func TestChangesAreSearched(t *testing.T) {
 						test.total, test.first)
 				}
 				w := httptest.NewRecorder()
-				s.ServeHTTP(w, newRequest("GET", "/provisioners/p-000/changes?"+test.query))
+				s.ServeHTTP(w, newRequest("GET", "/provisioners/p-000?"+test.query))
 				if w.Code != test.code || first != "" && !strings.Contains(w.Body.String(), first) {
 					t.Errorf("the page has the status %d", w.Code)
 				}
@@ -372,10 +364,9 @@ func TestAllDeadlinesAreThoseThatAreNotDueToo(t *testing.T) {
 		if strings.HasSuffix(query, "cursor=") {
 			query += url.QueryEscape(cursor)
 		}
-		if code := getJSON(t, s, "/api/v1/deadlines"+query, step.out); code != 200 ||
-			len(step.out.Deadlines) != step.rows ||
-			step.out.Deadlines[0].Path != step.from {
-			t.Fatalf("%q: %d, %d rows", step.query, code, len(step.out.Deadlines))
+		code := getJSON(t, s, "/api/v1/deadlines"+query, step.out)
+		if rows := step.out.Deadlines; code != 200 || len(rows) != step.rows || rows[0].Path != step.from {
+			t.Fatalf("%q: %d, %d rows", step.query, code, len(rows))
 		}
 	}
 	if first.Total != 250 || third.Next != "" {
@@ -385,8 +376,7 @@ func TestAllDeadlinesAreThoseThatAreNotDueToo(t *testing.T) {
 	if code := getJSON(t, s, "/api/v1/deadlines?cursor="+url.QueryEscape(first.Next), &out); code == 200 {
 		t.Error("a cursor of all deadlines counts for those that are due")
 	}
-	for query, want := range map[string]string{"": `<option value="true">at any time</option>`,
-		"?all=true": "250 deadlines<", "?all=true&kind=SCIM+token": "1 deadline<",
+	for query, want := range map[string]string{"": `<a href="?all=true">All 250</a>`, "?all=true": "250 deadlines.",
 		"?all=perhaps": "want true or false"} {
 		if page := body(t, get(t, state, "GET", "/deadlines"+query)); !strings.Contains(page, want) {
 			t.Errorf("%q: the page lacks %q", query, want)

@@ -137,7 +137,8 @@ func (r *Runner) execute(ctx context.Context, state runState, in inputs, p plann
 	end := conclusion{
 		report: r.report(p.id, state, p.plan, applied, stopped), plan: p.plan, ledger: p.ledger,
 		reviewRules: p.rules, evidence: in.plan.ApprovalEvidence,
-		cached: p.view.CachedDirectory, redactor: in.redactor, auditRelease: in.plan.AuditRelease, desired: in.plan.Desired,
+		cached: p.view.CachedDirectory, redactor: in.redactor, auditRelease: in.plan.AuditRelease,
+		desired: in.plan.Desired,
 	}
 	result.LookAgain = leaveOpen(end.report, p.missing, applied.Ledger, r.now())
 	return result, errors.Join(stopped, r.conclude(ctx, state, end, result))

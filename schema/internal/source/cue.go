@@ -407,5 +407,5 @@ func (d *Dynamic) Includes(kind, key string) bool {
 // CUEMessage returns the message of a CUE error, without its position.
 func CUEMessage(err errors.Error) string {
 	format, args := err.Msg()
-	return fmt.Sprintf(format, args...)
+	return strings.ReplaceAll(fmt.Sprintf(format, args...), "'EOF'", "the end of the file")
 }
