@@ -207,6 +207,10 @@ func withoutDecoder(err error, body []byte, token string) error {
 		return err
 	}
 	begin := cleanText(string(body[:min(len(body), 40+len(token))]), token)
+	if kindV1 != nil {
+		text := fmt.Sprintf("the answer has %.40s in %q, where another type is expected", kindV1.Value, kindV1.Field)
+		return &decodeError{cleanText(text, token), err}
+	}
 	return &decodeError{fmt.Sprintf("the answer is not the JSON that was expected; it begins with %.40q", begin), err}
 }
 
