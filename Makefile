@@ -7,18 +7,19 @@
 # make standby      kills daemons, 30 times
 # make e2e-kubernetes  kills replicas 20 times, with a real kube-apiserver and etcd
 # make mutants      checks that the tests notice defects in the code
+# make browser      looks at the pages in Chromium
 # make demo    shows roster at work, on loopback only
 
 FUZZTIME ?= 1m
 
-.PHONY: build prepare test lint vuln demo bench bench-compare bench-records fuzz golden histories stale-histories mutants hostile standby e2e-forge e2e-kubernetes
+.PHONY: build prepare test browser lint vuln demo bench bench-compare bench-records fuzz golden histories stale-histories mutants hostile standby e2e-forge e2e-kubernetes
 
 build:
 	go build -o bin/roster ./cmd/roster
 
 # The checkout may belong to another user than the one who tests. Git would then refuse to tell
 # the go command the commit, and the linters and tests would fail.
-prepare test lint vuln: export GOFLAGS := $(shell go env GOFLAGS 2>/dev/null) -buildvcs=false
+prepare test browser lint vuln: export GOFLAGS := $(shell go env GOFLAGS 2>/dev/null) -buildvcs=false
 
 prepare:
 	scripts/prepare-tests
@@ -32,6 +33,11 @@ test: prepare
 	$(MAKE) --no-print-directory lint vuln
 	go test -race -timeout 70m -skip '$(MEMORY_LIMITED)' ./...
 	go test -timeout 20m -run '$(MEMORY_LIMITED)' ./cmd/roster ./internal/evaluator ./internal/hostile
+	$(MAKE) --no-print-directory browser
+
+# Looks at the pages in Chromium, and stores pictures of them in bin/screenshots.
+browser:
+	cd tools/browser && ROSTER_SCREENSHOTS="$(CURDIR)/bin/screenshots" go test -count 1 -timeout 20m .
 
 # This uses the gofmt of the toolchain that go.mod names, not the one in PATH.
 lint:
@@ -39,6 +45,7 @@ lint:
 	if [ -n "$$files" ]; then echo "not formatted, run gofmt -w on:" >&2; echo "$$files" >&2; exit 1; fi
 	go vet ./...
 	go vet -tags e2e ./cmd/roster
+	cd tools/browser && go vet ./...
 	go tool staticcheck ./...
 
 # A vulnerability in code that roster calls is an error. So is every failure of govulncheck, with
