@@ -12,6 +12,9 @@ func (e *environment) printIntroduction() {
 	p := e.printer
 	p.line("%s", p.paint(output.Strong,
 		"roster demo: users in AWS as declared in Git; everything runs on this machine"))
+	if e.pagesURL != "" {
+		p.line("   %s %s  (open it in a browser)", p.paint(output.Faint, "pages     "), e.pagesURL)
+	}
 	p.line("   %s %s", p.paint(output.Faint, "folder    "), e.config.Dir)
 	p.line("   %s %s", p.paint(output.Faint, "repository"), e.url())
 	p.line("   %s %s  (simulated)", p.paint(output.Faint, "AWS       "), e.scimURL)
@@ -41,8 +44,8 @@ func (e *environment) printFailure(err error, log []string) {
 func (e *environment) printSuggestions() {
 	p, clone := e.printer, shellQuote(e.clone())
 	p.line("\n%s", p.paint(output.Strong, "Everything keeps running until Ctrl-C. In another terminal:"))
-	p.suggestion("show the last run of the daemon, as a page and as JSON",
-		"curl "+e.pagesURL, "curl "+e.pagesURL+"api/v1/status")
+	p.suggestion("show what needs attention, as a page in a browser and as JSON",
+		"xdg-open "+e.pagesURL, "curl "+e.pagesURL+"api/v1/status")
 	p.suggestion("change a group: AWS follows within a second",
 		"$EDITOR "+shellQuote(e.clone()+"/groups/technology.cue"),
 		"git -C "+clone+" commit -a && git -C "+clone+" push")

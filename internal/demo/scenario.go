@@ -22,8 +22,8 @@ var scenario = []struct {
 // runScenario starts the daemon and runs the scenario. The error is a mismatchError if a step had
 // another result than it should have.
 func (e *environment) runScenario(ctx context.Context) error {
-	e.printIntroduction()
 	ctx, err := e.start(ctx)
+	e.printIntroduction()
 	if err != nil {
 		return err
 	}
