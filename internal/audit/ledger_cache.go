@@ -134,6 +134,10 @@ func (l *cachedLedger) next(shards map[string]cachedShard, changed *reconcile.Le
 	if after.digest == l.digest {
 		return after
 	}
+	if len(l.shards) == 0 { // the first read of a process
+		after.ledger = changed
+		return after
+	}
 	after.ledger = l.ledger.Clone()
 	for name, old := range l.shards {
 		if shards[name].sum == old.sum {
