@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -203,5 +205,19 @@ func TestAMappingThatReadsGroupsHasNoIndex(t *testing.T) {
 	d := organization(t, rand.New(rand.NewPCG(1, 1)), 3, `if len(user.groups) > 0 {title: "member"}`)
 	if err := Write(&bytes.Buffer{}, "id", nil, d); !errors.Is(err, ErrNotIndexable) {
 		t.Errorf("%v", err)
+	}
+}
+
+// An index has hundreds of parts: they share the memory of one.
+func TestWritingAnIndexAllocatesOneCompressor(t *testing.T) {
+	d := organization(t, rand.New(rand.NewPCG(1, 1)), 20, noMore)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if err := Write(io.Discard, "id", []byte("key"), d); err != nil {
+		t.Fatal(err)
+	}
+	runtime.ReadMemStats(&after)
+	if have, most := after.TotalAlloc-before.TotalAlloc, uint64(32<<20); have > most {
+		t.Errorf("an index of 20 users allocates %d bytes, want at most %d", have, most)
 	}
 }

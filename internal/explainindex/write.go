@@ -104,21 +104,31 @@ type writer struct {
 	w        io.Writer
 	offset   int64
 	contents contents
+
+	// The memory for one part: there are hundreds, and a compressor takes a megabyte.
+	text, compressed bytes.Buffer
+	deflate          *flate.Writer
 }
 
 // put writes a part: what encode writes, compressed.
 func (w *writer) put(name string, encode func(io.Writer) error) error {
-	var b bytes.Buffer
-	z, err := flate.NewWriter(&b, flate.BestSpeed)
-	if err != nil {
-		return err
+	w.text.Reset()
+	w.compressed.Reset()
+	if w.deflate == nil {
+		w.deflate, _ = flate.NewWriter(&w.compressed, flate.BestSpeed) // the level is valid
 	}
-	if err := cmp.Or(encode(z), z.Close()); err != nil {
+	w.deflate.Reset(&w.compressed)
+	err := encode(&w.text)
+	if err == nil {
+		_, err = w.deflate.Write(w.text.Bytes())
+	}
+	if err := cmp.Or(err, w.deflate.Close()); err != nil {
 		return fmt.Errorf("encode %s: %w", name, err)
 	}
-	sum := sha256.Sum256(b.Bytes())
-	w.contents.Parts[name] = part{Offset: w.offset, Length: int64(b.Len()), SHA256: hex.EncodeToString(sum[:])}
-	n, err := w.w.Write(b.Bytes())
+	sum := sha256.Sum256(w.compressed.Bytes())
+	w.contents.Parts[name] = part{Offset: w.offset, Length: int64(w.compressed.Len()),
+		SHA256: hex.EncodeToString(sum[:])}
+	n, err := w.w.Write(w.compressed.Bytes())
 	w.offset += int64(n)
 	return err
 }
