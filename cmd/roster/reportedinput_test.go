@@ -52,6 +52,9 @@ func utf16Text(text string) string {
 // reportedInputs are inputs that people have reported for tools like roster, each with its
 // neighbors. A row has the files that it adds or replaces, what roster check prints, and whether
 // that is an error. A file is a link if its content begins with "-> ".
+//
+// These are the inputs that roster check answers. What only a clock, a run, a terminal or an outage
+// shows is in the list reportedCases, with the tests that have it.
 var reportedInputs = []struct {
 	kind, name string
 	files      map[string]string
@@ -226,6 +229,12 @@ var reportedInputs = []struct {
 			`env: "ROSTER_SECRET_AWS"`, `env: "'ROSTER_SECRET_AWS'"`, 1)}, false, "roster.cue:"},
 	{"tokens and secrets", "the token itself", map[string]string{"roster.cue": strings.Replace(reportedSettings,
 		`auth: token: {env: "ROSTER_SECRET_AWS"}`, `auth: token: "abc"`, 1)}, false, "roster.cue:"},
+	{"tokens and secrets", "the token in place of the name of a variable", map[string]string{
+		"roster.cue": strings.Replace(reportedSettings, "ROSTER_SECRET_AWS", "Bearer abc", 1)}, false, "roster.cue:"},
+	{"tokens and secrets", "a variable that the policy does not allow", map[string]string{
+		"roster.cue": strings.Replace(reportedSettings, "ROSTER_SECRET_AWS", "HOME", 1)}, false, "roster.cue:"},
+	{"tokens and secrets", "a password in the endpoint", map[string]string{
+		"roster.cue": strings.Replace(reportedSettings, "https://", "https://ann:abc@", 1)}, false, "roster.cue:"},
 }
 
 // writeReported writes the organization with the files of a row.
