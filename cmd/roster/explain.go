@@ -18,8 +18,8 @@ func (c *cli) explainCommand() *cobra.Command {
 		Short: "Explain why a user or group is, or is not, in AWS",
 		Long: `explain reads the declarations, the ledger and the reports, and explains why a user or group is,
 or is not, in AWS, in a group, or has a value. It shows each line of a declaration with the commit
-that last changed it. KEY may also be a userId, an email address, a userName or a group's
-displayName.
+that last changed it. KEY may also be a userId, an email address, a userName, a first and
+last name, or a group's displayName.
 
 Of the groups that a user is not in, it lists those that the provisioner selects, at most 100.
 --group explains why the user is, or is not, in one group.

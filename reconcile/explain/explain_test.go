@@ -346,7 +346,11 @@ func TestFind(t *testing.T) {
 	d := reconciletest.Load(t, reconciletest.People(2)+`
 users: u2: previously: {"x-2": {}, "x-1": {}}
 users: clash: {userId: "U1", firstName: "C", lastName: "T", email: "clash@example.com"}
+users: jose: {userId: "jose", firstName: "José", lastName: "Núñez", email: "josé@example.com"}
+users: twin1: {userId: "twin1", firstName: "Ann", lastName: "Lee", email: "twin1@example.com"}
+users: twin2: {userId: "twin2", firstName: "Ann", lastName: "Lee", email: "twin2@example.com"}
 groups: bg: {displayName: "Break Glass"}
+groups: zh: {displayName: "Zürich"}
 `)
 	ledger := &reconcile.Ledger{Users: map[string]reconcile.Owned{"gone": {ID: "x"}, "x-1": {ID: "y"}},
 		Groups: map[string]reconcile.Owned{}}
@@ -362,6 +366,13 @@ groups: bg: {displayName: "Break Glass"}
 		{"an earlier key that the ledger has", "user", "x-1", "u2", "", nil},
 		{"a displayName", "group", "break glass", "bg", "", nil},
 		{"a misspelt name", "user", "nmae1", "", `did you mean "name1"?`, fs.ErrNotExist},
+		{"first and last name", "user", "josé núñez", "jose", "", nil},
+		{"first and last name, with separate accents", "user", "Jose\u0301 Nu\u0301n\u0303ez", "jose", "", nil},
+		{"an email address with a separate accent", "user", "JOSE\u0301@example.com", "jose", "", nil},
+		{"a displayName with a separate accent", "group", "zu\u0308rich", "zh", "", nil},
+		{"the name of two people", "user", "ann lee", "", `names several: "twin1", "twin2"; use a key`,
+			explain.ErrAmbiguous},
+		{"a part of a name", "user", "Lee", "", `no user has the key`, fs.ErrNotExist},
 		{"a name of several", "user", "U1", "", `names several: "clash", "u1"; use a key`, explain.ErrAmbiguous},
 	} {
 		t.Run(test.name, func(t *testing.T) {

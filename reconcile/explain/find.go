@@ -7,14 +7,15 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/schema"
 )
 
 // Find returns the key of the user or group that a word names. The word may be a key, an id in AWS
-// or, without regard to case, a userId, an email address, a desired userName or the displayName of
-// a group. Users and groups that are no longer declared are found by key and id as long as a ledger
+// or, without regard to case and to the form of Unicode, a userId, an email address, a desired
+// userName, the first and last name of a person, or the displayName of a group. Users and groups that are no longer declared are found by key and id as long as a ledger
 // has them, and renamed ones by their earlier keys. The error suggests a similar name; it is
 // fs.ErrNotExist if nothing was found.
 func Find(kind, word string, d *schema.Declarations, ledgers []*reconcile.Ledger,
@@ -28,9 +29,9 @@ func Find(kind, word string, d *schema.Declarations, ledgers []*reconcile.Ledger
 		return key, nil
 	}
 	var found []string
+	same := sameName(word)
 	for key, names := range n.all() {
-		if strings.EqualFold(key, word) ||
-			slices.ContainsFunc(names, func(name string) bool { return strings.EqualFold(name, word) }) {
+		if same(key) || slices.ContainsFunc(names, same) {
 			found = append(found, key)
 		}
 	}
@@ -42,6 +43,21 @@ func Find(kind, word string, d *schema.Declarations, ledgers []*reconcile.Ledger
 		return "", n.notFound(word)
 	}
 	return "", fmt.Errorf("%q %w: %s; use a key", word, ErrAmbiguous, schema.QuoteList(found))
+}
+
+// sameName returns a function that reports whether a name is the word, without regard to case and to
+// the form of Unicode in which an accent is written.
+func sameName(word string) func(name string) bool {
+	isASCII := func(text string) bool {
+		return !strings.ContainsFunc(text, func(r rune) bool { return r > unicode.MaxASCII })
+	}
+	folded, plain := schema.FoldName(word), isASCII(word)
+	return func(name string) bool {
+		if strings.EqualFold(name, word) {
+			return true
+		}
+		return !plain && !isASCII(name) && schema.FoldName(name) == folded
+	}
 }
 
 // ErrAmbiguous is the error for a word that names more than one user or group.
@@ -157,7 +173,7 @@ func (n *nameList) all() iter.Seq2[string, []string] {
 		}
 		names := make([]string, 0, 8)
 		for key, u := range n.declarations.Users {
-			names = append(append(names[:0], u.UserID, u.Email), u.Previously...)
+			names = append(append(names[:0], u.UserID, u.Email, u.FirstName+" "+u.LastName), u.Previously...)
 			for _, state := range n.desired {
 				if want := state.Users[key]; want != nil {
 					if name, _ := want.Attributes.Get("userName"); name != "" {
@@ -183,7 +199,7 @@ func (n *nameList) notFound(word string) error {
 	if meant := schema.Nearest(word, every); meant != "" {
 		hint = fmt.Sprintf("; did you mean %q?", meant)
 	}
-	what := "user has the key, userId, email address, userName or AWS id"
+	what := "user has the key, userId, email address, userName, name or AWS id"
 	if n.kind == "group" {
 		what = "group has the key, displayName or AWS id"
 	}
