@@ -14,6 +14,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/seed-d64a251c/roster/internal/output"
+	"github.com/seed-d64a251c/roster/internal/textfile"
 	"github.com/seed-d64a251c/roster/schema"
 )
 
@@ -55,6 +56,10 @@ func (f *configFile) load() error {
 	}
 	if len(text) > maxConfigFile {
 		return fmt.Errorf("read the configuration: %s is larger than 1 MiB", f.name)
+	}
+	text, other := textfile.Decode(text)
+	if other != "" {
+		return usageErrorf("%s: %s; save it as UTF-8", f.name, other)
 	}
 	d := yaml.NewDecoder(strings.NewReader(string(text)))
 	var document, second yaml.Node
@@ -109,7 +114,7 @@ func (f *configFile) set(key, value *yaml.Node) error {
 	}
 	before, changed := flagValues(flag), flag.Changed
 	if err := setFlag(flag, values); err != nil {
-		return f.errorAt(value, "%s: invalid value %q: %v", flag.Name, strings.Join(values, ","), err)
+		return f.errorAt(value, "%s: %v", flag.Name, valueError(flag, strings.Join(values, ","), err))
 	}
 	if changed {
 		return setFlag(flag, before)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,6 +35,9 @@ var docsRun = []struct {
 	{`roster explain group "Break Glass" --provisioner aws --format json`, "d", exitDone, `"break-glass"`},
 	{"roster plan --base origin/main --head HEAD --format markdown", "clone", exitDone,
 		"merging changes nothing in AWS"},
+	{"source <(roster completion bash)", ".", exitDone, ""},
+	{"roster status", ".", exitDone, "aws  applied at "},
+	{"roster sync aws --wait", ".", exitDone, "request"},
 	{"roster saml sp aws-sp.xml", "d/saml", exitDone, "entityID"},
 	{"roster saml idp aws --domain login.example.com --out idp.xml", "d", exitDone, "wrote idp.xml"},
 }
@@ -45,6 +49,7 @@ var docsNotRun = map[string]string{
 	"roster simulate":    "it runs until it is interrupted, on a fixed port; TestSimulate runs it",
 	"roster simulate --token secret": "it runs until it is interrupted, on a fixed port; " +
 		"TestSimulate runs it",
+	"roster operations --follow": "it runs until it is interrupted; TestOperationsOfARunningDaemon runs it",
 	"roster serve --repo https://git.example.com/org/identity.git --branch main --forge github": "it needs a forge",
 	"roster serve --repo https://github.com/acme/people --forge github ...":                     "it needs a forge",
 	"roster serve --repo ... --lease-kubernetes ops/roster":                                     "it needs Kubernetes",
@@ -62,7 +67,7 @@ var docsNotRun = map[string]string{
 }
 
 var (
-	commandLine = regexp.MustCompile(`^(?:\$ )?(?:bin/roster|roster|go run \./cmd/roster) [a-z-]`)
+	commandLine = regexp.MustCompile(`^(?:\$ )?(?:source <\()?(?:bin/roster|roster|go run \./cmd/roster) [a-z-]`)
 	remark      = regexp.MustCompile(` +# .*$`)
 )
 
@@ -95,15 +100,29 @@ func docsCommands(page string) []string {
 	return out
 }
 
+// docsPages returns the names of all pages for readers, in every folder.
+func docsPages(t *testing.T) []string {
+	t.Helper()
+	pages := []string{"../../README.md"}
+	for _, root := range []string{"../../docs", "../../deploy"} {
+		err := filepath.WalkDir(root, func(name string, _ fs.DirEntry, err error) error {
+			if err == nil && strings.HasSuffix(name, ".md") {
+				pages = append(pages, name)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return pages
+}
+
 // TestEveryCommandOfDocsIsRunOrListed finds commands of README and docs that no test knows, and
 // tests of commands that no page has.
 func TestEveryCommandOfDocsIsRunOrListed(t *testing.T) {
-	pages, err := filepath.Glob("../../docs/*.md")
-	if err != nil {
-		t.Fatal(err)
-	}
 	found := map[string]bool{}
-	for _, name := range append(pages, "../../README.md") {
+	for _, name := range docsPages(t) {
 		page, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
@@ -139,6 +158,7 @@ func TestEveryCommandOfDocsIsRunOrListed(t *testing.T) {
 // stands for any text.
 func checkSyntax(t *testing.T, command string) {
 	t.Helper()
+	command = strings.TrimSuffix(strings.TrimPrefix(command, "source <("), ")")
 	args := shellWords(command)[1:]
 	if n := len(args); args[n-1] == "..." {
 		args = args[:n-1]
@@ -175,8 +195,11 @@ func shellWords(line string) []string {
 func TestCommandsOfDocs(t *testing.T) {
 	sim, stop := startSimulator("aws", awssim.Options{})
 	defer stop()
+	_, daemon := newAppliedDaemon(t)
+	defer daemon.stop()
 	home, work := t.TempDir(), t.TempDir()
-	env := append(os.Environ(), "ROSTER_SECRET_AWS="+sim.Token(), "ROSTER_ALLOW_HOST=loopback")
+	env := append(os.Environ(), "ROSTER_SECRET_AWS="+sim.Token(), "ROSTER_ALLOW_HOST=loopback",
+		"ROSTER_SERVER="+strings.TrimSuffix(daemon.address, "/"))
 	for name, value := range gitEnv(home) {
 		env = append(env, name+"="+value)
 	}

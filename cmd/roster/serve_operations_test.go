@@ -1,7 +1,10 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
+	"io"
 	"os/exec"
 	"strings"
 	"testing"
@@ -87,5 +90,42 @@ func TestOperationsOfARunningDaemon(t *testing.T) {
 	if out := d.ask(exitDone, "operations"); !strings.Contains(out, o.ID) || !strings.Contains(out, "held") {
 		t.Errorf("after a restart, the operations are\n%s", out)
 	}
+	followOperations(t, d)
 	d.stop()
+}
+
+// followOperations follows the operations while one runs. Each change is a document of its own.
+func followOperations(t *testing.T, d *daemonProcess) {
+	t.Helper()
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	out := &watchedBuffer{text: `"state": "held"`, found: interrupt}
+	ended := make(chan int, 1)
+	args := []string{"operations", "--follow", "--format", "json", "--server", strings.TrimSuffix(d.address, "/")}
+	go func() { ended <- execute(ctx, args, emptyEnv, strings.NewReader(""), out, io.Discard) }()
+	var code int
+	for following := true; following; {
+		d.ask(exitHeld, "sync", "aws", "--wait") // once it follows, it prints this one
+		select {
+		case code = <-ended:
+			following = false
+		default:
+		}
+	}
+	if code != 0 {
+		t.Fatalf("exit %d\n%s", code, out)
+	}
+	documents := 0
+	for decoder := json.NewDecoder(&out.Buffer); ; documents++ {
+		var document json.RawMessage
+		if err := decoder.Decode(&document); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		validate(t, "operations", document)
+	}
+	if documents == 0 {
+		t.Error("nothing was printed")
+	}
 }
