@@ -15,9 +15,10 @@ import (
 
 // Find returns the key of the user or group that a word names. The word may be a key, an id in AWS
 // or, without regard to case and to the form of Unicode, a userId, an email address, a desired
-// userName, the first and last name of a person, or the displayName of a group. Users and groups that are no longer declared are found by key and id as long as a ledger
-// has them, and renamed ones by their earlier keys. The error suggests a similar name; it is
-// fs.ErrNotExist if nothing was found.
+// userName, the first and last name of a person, or the displayName of a group. Users and groups
+// that are no longer declared are found by key and id as long as a ledger has them, and renamed
+// ones by their earlier keys. The error suggests a similar name; it is fs.ErrNotExist if nothing
+// was found.
 func Find(kind, word string, d *schema.Declarations, ledgers []*reconcile.Ledger,
 	desired []*reconcile.Desired) (string, error) {
 	n := &nameList{kind: kind, declarations: d, ledgers: ledgers, desired: desired}
@@ -45,8 +46,8 @@ func Find(kind, word string, d *schema.Declarations, ledgers []*reconcile.Ledger
 	return "", fmt.Errorf("%q %w: %s; use a key", word, ErrAmbiguous, schema.QuoteList(found))
 }
 
-// sameName returns a function that reports whether a name is the word, without regard to case and to
-// the form of Unicode in which an accent is written.
+// sameName returns a function that reports whether a name is the word, without regard to case and
+// to the form of Unicode in which an accent is written.
 func sameName(word string) func(name string) bool {
 	isASCII := func(text string) bool {
 		return !strings.ContainsFunc(text, func(r rune) bool { return r > unicode.MaxASCII })
