@@ -2,6 +2,7 @@ package run_test
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -95,5 +96,45 @@ func TestAnEditOfOneOf100000Users(t *testing.T) {
 	}
 	if u, _ := w.Sim.State().User("name54321@example.com"); u.Name.GivenName != "Changed" {
 		t.Errorf("the user is called %q", u.Name.GivenName)
+	}
+}
+
+// A run of one edit visits one entry of the ledger and makes one call, however large the
+// organization is. What it allocates grows only by the copies of a few maps of users.
+func TestARunOfOneEditVisitsTheSameInALargerOrganization(t *testing.T) {
+	visit := func(n int) (entries, calls int, bytes uint64) {
+		w, files := largeDirectory(t, n)
+		w.Runner.VerifyKept, w.Trigger = false, "commit"
+		w.Apply(reconcile.RunInSync) // and fills the cache
+		for edit := range 2 {        // the first one makes what later ones share
+			w.Sim.ResetCalls()
+			files[1] = strings.Replace(files[1], `"name7`+strings.Repeat("x", edit)+`", "lastName`,
+				`"name7`+strings.Repeat("x", edit+1)+`", "lastName`, 1)
+			w.Commit(slow, "", files...)
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			result, err := w.Run(true)
+			runtime.ReadMemStats(&after)
+			if err != nil || result.Report.Outcome != reconcile.RunApplied || len(result.Report.Changes) != 1 {
+				t.Fatalf("the run of edit %d ended with %v: %+v", edit, err, result.Report)
+			}
+			if !result.Plan.Partial() {
+				t.Fatal("the plan was made from everything")
+			}
+			covered := result.Plan.Entries(w.past("aws").Ledger)
+			entries, calls = len(covered.Users)+len(covered.Groups), w.Sim.Calls().Total
+			bytes = after.TotalAlloc - before.TotalAlloc
+		}
+		return entries, calls, bytes
+	}
+	fewEntries, fewCalls, fewBytes := visit(1_000)
+	manyEntries, manyCalls, manyBytes := visit(10_000)
+	if fewEntries != 1 || manyEntries != 1 || fewCalls != 1 || manyCalls != 1 {
+		t.Errorf("with 1,000 users %d entries and %d calls, with 10,000 users %d and %d; want 1 each", fewEntries,
+			fewCalls, manyEntries, manyCalls)
+	}
+	const perUser = 600 // bytes
+	if manyBytes > fewBytes+9_000*perUser {
+		t.Errorf("the run allocates %d bytes with 1,000 users and %d with 10,000", fewBytes, manyBytes)
 	}
 }
