@@ -37,7 +37,7 @@ func (d *daemonProcess) checkQuarantine(sim *simulator) *reconcile.Quarantine {
 		d.t.Fatalf("the status has the quarantine %v", last.Quarantine)
 	}
 	code, text := d.get("/readyz")
-	if code != 200 || !strings.Contains(text, "provisioner aws is in quarantine since ") {
+	if code != 200 || !strings.Contains(text, `"text": "in quarantine since `) {
 		d.t.Errorf("/readyz answers %d %q", code, text)
 	}
 	if _, metrics := d.get("/metrics"); !strings.Contains(metrics, "\nroster_quarantine{provisioner=\"aws\"} 1\n") {

@@ -92,7 +92,7 @@ func TestServeNotifiesOnceAlsoIfItIsKilled(t *testing.T) {
 	d.wantOutcome(reconcile.RunHeld)
 	d.eventually("/readyz lists the channel", func() bool {
 		status, body := d.get("/readyz")
-		return status == http.StatusOK && strings.Contains(body, `channel "team" does not take notifications`)
+		return status == http.StatusOK && strings.Contains(body, `channel \"team\" does not take notifications`)
 	})
 	if err := d.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)

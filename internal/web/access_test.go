@@ -199,13 +199,15 @@ func TestOnlyAllowedHostNamesAreServed(t *testing.T) {
 func TestReadinessHasNoDetailWithoutAuthentication(t *testing.T) {
 	access, read, _ := withTokens(t)
 	s := &Server{State: func() daemon.State { return brokenState(false) }, Access: access}
-	for token, want := range map[string]string{"": "not ready\n", "Bearer guess": "not ready\n",
-		"Bearer " + read: "audit branch broken: aws\n"} {
+	for token, want := range map[string]string{"": "ready\n", "Bearer guess": "ready\n",
+		"Bearer " + read: "the branch is \\u003cgone\\u003e"} {
 		r := httptest.NewRequest("GET", "https://roster.example.com/readyz", nil)
 		r.Header.Set("Authorization", token)
 		w := httptest.NewRecorder()
-		if s.Handler().ServeHTTP(w, r); w.Code != 503 || w.Body.String() != want {
-			t.Errorf("with %q: %d %q; want 503 %q", token, w.Code, w.Body, want)
+		s.Handler().ServeHTTP(w, r)
+		detail := strings.Contains(w.Body.String(), "audit") || strings.Contains(w.Body.String(), "aws")
+		if w.Code != 200 || !strings.Contains(w.Body.String(), want) || detail != (token == "Bearer "+read) {
+			t.Errorf("with %q: %d %q; want 200 with %q", token, w.Code, w.Body, want)
 		}
 	}
 }
@@ -215,37 +217,38 @@ func TestReadinessShowsAQuarantineOnlyToCallersWhoMayRead(t *testing.T) {
 	state := quarantinedState()
 	state.InvalidReason = ""
 	s := &Server{State: func() daemon.State { return state }, Access: access}
-	for token, lines := range map[string]int{"": 1, "Bearer guess": 1, "Bearer " + read: 3} {
+	for token, lines := range map[string]int{"": 0, "Bearer guess": 0, "Bearer " + read: 2} {
 		r := httptest.NewRequest("GET", "https://roster.example.com/readyz", nil)
 		r.Header.Set("Authorization", token)
 		w := httptest.NewRecorder()
 		s.Handler().ServeHTTP(w, r)
-		if n := strings.Count(w.Body.String(), "\n"); w.Code != 200 || n != lines {
-			t.Errorf("with %q: %d %q; want %d lines", token, w.Code, w.Body, lines)
+		if n := strings.Count(w.Body.String(), `"kind"`); w.Code != 200 || n != lines {
+			t.Errorf("with %q: %d %q; want %d problems", token, w.Code, w.Body, lines)
 		}
 	}
 }
 
 func TestReadinessSaysThatACommitIsRefused(t *testing.T) {
-	const refused = "ready\nthe newest commit is refused; the last valid commit stays in force\nrole: active\n"
+	const refused = "the newest commit is refused; the last valid commit stays in force"
 	access, read, _ := withTokens(t)
 	valid := exampleState()
 	valid.InvalidReason = ""
 	for _, test := range []struct {
 		name, token string
 		state       daemon.State
-		want        string
+		want        bool
 	}{
-		{"a refused commit", "Bearer " + read, exampleState(), refused},
-		{"a refused commit, without authentication", "", exampleState(), "ready\n"},
-		{"no refused commit", "Bearer " + read, valid, "ready\nrole: active\n"},
+		{"a refused commit", "Bearer " + read, exampleState(), true},
+		{"a refused commit, without authentication", "", exampleState(), false},
+		{"no refused commit", "Bearer " + read, valid, false},
 	} {
 		s := &Server{State: func() daemon.State { return test.state }, Access: access}
 		r := httptest.NewRequest("GET", "https://roster.example.com/readyz", nil)
 		r.Header.Set("Authorization", test.token)
 		w := httptest.NewRecorder()
-		if s.Handler().ServeHTTP(w, r); w.Code != 200 || w.Body.String() != test.want {
-			t.Errorf("%s: %d %q; want 200 %q", test.name, w.Code, w.Body, test.want)
+		s.Handler().ServeHTTP(w, r)
+		if w.Code != 200 || strings.Contains(w.Body.String(), refused) != test.want {
+			t.Errorf("%s: %d %q", test.name, w.Code, w.Body)
 		}
 	}
 }

@@ -77,9 +77,11 @@ func (s *Server) notes(st *daemon.State) []page.Item {
 	for _, key := range slices.Sorted(maps.Keys(st.Provisioners)) {
 		out = append(out, notesOf(key, st.Provisioners[key])...)
 	}
-	for n, problem := range s.problems() {
-		out = append(out, page.Item{ID: fmt.Sprint("delivery-", n), State: page.State{Class: "soon", Word: "delivery"},
-			Title: cutText(problem, 500)})
+	for n, p := range s.allProblems(st) {
+		if p.Kind == ProblemForge || p.Kind == ProblemNotifications {
+			out = append(out, page.Item{ID: fmt.Sprint("delivery-", n), State: page.State{Class: "soon",
+				Word: string(p.Kind)}, Title: p.Text})
+		}
 	}
 	return append(out, s.endingSoon(st)...)
 }
@@ -90,20 +92,6 @@ func gravity(i page.Item) int {
 		return 0
 	}
 	return 1
-}
-
-// problems are the problems of the forge and of notifications.
-func (s *Server) problems() []string {
-	var out []string
-	if s.ForgeProblem != nil {
-		if problem := s.ForgeProblem(); problem != "" {
-			out = append(out, "previews and outcomes are not posted: "+problem)
-		}
-	}
-	if s.NotificationProblems != nil {
-		out = append(out, s.NotificationProblems()...)
-	}
-	return out
 }
 
 // refusedItem is about a commit whose declarations are invalid.

@@ -91,7 +91,10 @@ func TestEveryResponseIsSmall(t *testing.T) {
 	for name, text := range longTexts {
 		s := largeServer(20_000, text).Handler()
 		for _, path := range []string{"/", "/deadlines", "/provisioners/p-000",
-			"/explain?kind=group&key=g", "/explain?key=" + url.QueryEscape(strings.Repeat("'", 20_000)),
+			"/provisioners", "/provisioners/p-000/changes", "/operations", "/groups/g",
+			"/users/" + strings.Repeat("x", 20_000),
+			"/find?q=" + url.QueryEscape(strings.Repeat("'", 900)), "/find?q=" + strings.Repeat("x", 20_000),
+			"/operations/x",
 			"/api/v1/status", "/api/v1/deadlines", "/api/v1/provisioners/p-000/changes", "/api/v1/explain/group/g",
 			"/api/v1/explain/user/g", "/api/v1/openapi.json", "/metrics", "/readyz", "/style.css", "/nowhere",
 			"/provisioners/" + strings.Repeat("x", 20_000)} {
@@ -222,6 +225,11 @@ func TestChangesAreSearched(t *testing.T) {
 		{"a text that is not there", "q=nobody", 200, 0, ""},
 		{"a result", "result=held&limit=1", 200, 2000, "u-00000"},
 		{"another result", "result=failed", 200, 0, ""},
+		{"a gate", "gate=maxUpdates&limit=1", 200, 2000, "u-00000"},
+		{"another gate", "gate=maxRemovals", 200, 0, ""},
+		{"an effect", "effect=details+change&limit=1", 200, 2000, "u-00000"},
+		{"another effect", "effect=loses+access", 200, 0, ""},
+		{"another cause", "cause=drift", 200, 0, ""},
 		{"a limit of 0", "limit=0", 400, 0, ""},
 		{"a limit over the maximum", "limit=101", 400, 0, ""},
 		{"a limit that is no number", "limit=all", 400, 0, ""},
@@ -245,7 +253,7 @@ func TestChangesAreSearched(t *testing.T) {
 						test.total, test.first)
 				}
 				w := httptest.NewRecorder()
-				s.ServeHTTP(w, newRequest("GET", "/provisioners/p-000?"+test.query))
+				s.ServeHTTP(w, newRequest("GET", "/provisioners/p-000/changes?"+test.query))
 				if w.Code != test.code || first != "" && !strings.Contains(w.Body.String(), first) {
 					t.Errorf("the page has the status %d", w.Code)
 				}
@@ -376,7 +384,8 @@ func TestAllDeadlinesAreThoseThatAreNotDueToo(t *testing.T) {
 	if code := getJSON(t, s, "/api/v1/deadlines?cursor="+url.QueryEscape(first.Next), &out); code == 200 {
 		t.Error("a cursor of all deadlines counts for those that are due")
 	}
-	for query, want := range map[string]string{"": "<caption>1 deadline<", "?all=true": "<caption>250 deadlines<",
+	for query, want := range map[string]string{"": `<option value="true">at any time</option>`,
+		"?all=true": "250 deadlines<", "?all=true&kind=SCIM+token": "1 deadline<",
 		"?all=perhaps": "want true or false"} {
 		if page := body(t, get(t, state, "GET", "/deadlines"+query)); !strings.Contains(page, want) {
 			t.Errorf("%q: the page lacks %q", query, want)

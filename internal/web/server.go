@@ -5,12 +5,8 @@ package web
 import (
 	"context"
 	_ "embed" // the description of the API
-	"fmt"
 	"iter"
-	"maps"
 	"net/http"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -19,7 +15,6 @@ import (
 	"github.com/seed-d64a251c/roster/internal/daemon"
 	"github.com/seed-d64a251c/roster/internal/operation"
 	"github.com/seed-d64a251c/roster/internal/output"
-	"github.com/seed-d64a251c/roster/internal/webauth"
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
@@ -97,88 +92,6 @@ func (s *Server) poll(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusAccepted)
 	_, _ = w.Write([]byte("{\"version\": 1}\n"))
-}
-
-// ready responds with 200 as soon as there is a valid commit, unless an audit branch is broken. It
-// says that a newer commit is refused, and which provisioners are in quarantine. All of this, and
-// the reasons, are only for callers who may read.
-func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
-	st := s.State()
-	broken, mayRead := notReady(st), callerOf(r.Context()).Role >= webauth.RoleRead
-	switch {
-	case len(broken) > 0 && mayRead:
-		http.Error(w, strings.Join(broken, "\n"), http.StatusServiceUnavailable)
-		return
-	case len(broken) > 0:
-		http.Error(w, "not ready", http.StatusServiceUnavailable)
-		return
-	}
-	_, _ = w.Write([]byte("ready\n"))
-	if !mayRead {
-		return
-	}
-	if st.InvalidReason != "" {
-		_, _ = w.Write([]byte("the newest commit is refused; the last valid commit stays in force\n"))
-	}
-	if s.ForgeProblem != nil {
-		if problem := s.ForgeProblem(); problem != "" {
-			_, _ = fmt.Fprintf(w, "previews and outcomes are not posted: %s\n", cutText(problem, 500))
-		}
-	}
-	if s.NotificationProblems != nil {
-		for _, problem := range s.NotificationProblems() {
-			_, _ = fmt.Fprintln(w, cutText(problem, 500))
-		}
-	}
-	_, _ = w.Write([]byte(roles(st) + quarantines(st)))
-}
-
-// roles returns a line with the role of the process, and one for each provisioner that another
-// process runs, at most a page of them. The process is a standby if it runs no provisioner.
-func roles(st daemon.State) string {
-	var b strings.Builder
-	standbys := 0
-	for _, key := range slices.Sorted(maps.Keys(st.Provisioners)) {
-		last := st.Provisioners[key]
-		if last.Role != daemon.Standby {
-			continue
-		}
-		if standbys++; standbys <= maxRows {
-			fmt.Fprintf(&b, "standby for provisioner %s: %s\n", key, cutText(last.Holder.String(), 500))
-		}
-	}
-	role := daemon.Active
-	if standbys > 0 && standbys == len(st.Provisioners) {
-		role = daemon.Standby
-	}
-	return "role: " + string(role) + "\n" + b.String()
-}
-
-// quarantines returns a line for each provisioner in quarantine, at most a page of them.
-func quarantines(st daemon.State) string {
-	var b strings.Builder
-	n := 0
-	for _, key := range slices.Sorted(maps.Keys(st.Provisioners)) {
-		if q := st.Provisioners[key].Quarantine; q != nil && n < maxRows {
-			fmt.Fprintf(&b, "provisioner %s is %s\n", key, cutText(q.String(), 2000))
-			n++
-		}
-	}
-	return b.String()
-}
-
-// notReady returns the reasons why a daemon is not ready.
-func notReady(st daemon.State) []string {
-	if st.ValidCommit.ID == "" {
-		return []string{"no valid commit yet"}
-	}
-	var broken []string
-	for _, key := range slices.Sorted(maps.Keys(st.Provisioners)) {
-		if last := st.Provisioners[key]; last.Report != nil && last.Report.Audit.Holds() {
-			broken = append(broken, "audit branch broken: "+key)
-		}
-	}
-	return broken
 }
 
 //go:embed openapi.json
