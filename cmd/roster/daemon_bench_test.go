@@ -86,7 +86,8 @@ const webhookSecret = "webhook-secret-of-the-benchmark"
 // startDaemon starts roster serve for the repository, and waits for the first sync. It polls once
 // an hour.
 func (o *benchmarkOrg) startDaemon() *daemonProcess {
-	d := &daemonProcess{t: o.b, home: o.home, timeout: 30 * time.Minute, work: filepath.Join(o.home, "d"), bare: filepath.Join(o.home, "bare.git")}
+	d := &daemonProcess{t: o.b, home: o.home, timeout: 30 * time.Minute, work: filepath.Join(o.home, "d"),
+		bare: filepath.Join(o.home, "bare.git")}
 	git(o.b, o.home, "clone", "-q", "--bare", d.work, d.bare)
 	git(o.b, d.work, "remote", "add", "origin", d.bare)
 	d.env = []string{"ROSTER_SECRET_AWS=" + o.simulator.Token(), "ROSTER_WEBHOOK_SECRET=" + webhookSecret}
