@@ -87,19 +87,17 @@ func (s *Server) allProblems(st *daemon.State) []Problem {
 	}
 	if st.InvalidReason != "" {
 		first, _, _ := strings.Cut(st.InvalidReason, "\n")
-		problems = append(problems, Problem{Kind: ProblemRefused, Text: "the newest commit is refused; the last valid " +
-			"commit stays in force: " + cutText(first, 500)})
+		problems = append(problems, Problem{Kind: ProblemRefused,
+			Text: "the newest commit is refused; the last valid " +
+				"commit stays in force: " + cutText(first, 500)})
 	}
 	if st.PollError != "" {
 		problems = append(problems, Problem{Kind: ProblemGit, Text: cutText(st.PollError, 500)})
 	}
-	for _, of := range []func(key string, last daemon.LastRun) (Problem, bool){auditProblem, quarantineProblem,
-		standbyProblem} {
-		n := 0
+	for _, of := range provisionerProblems {
 		for _, key := range slices.Sorted(maps.Keys(st.Provisioners)) {
-			if p, ok := of(key, st.Provisioners[key]); ok && n < maxRows {
+			if p, ok := of(key, st.Provisioners[key]); ok {
 				problems = append(problems, p)
-				n++
 			}
 		}
 	}
@@ -116,6 +114,10 @@ func (s *Server) allProblems(st *daemon.State) []Problem {
 	}
 	return problems
 }
+
+// provisionerProblems find the problems of one provisioner, the gravest first.
+var provisionerProblems = []func(string, daemon.LastRun) (Problem, bool){auditProblem, quarantineProblem,
+	standbyProblem}
 
 func auditProblem(key string, last daemon.LastRun) (Problem, bool) {
 	if last.Report == nil || !last.Report.Audit.Holds() {

@@ -122,7 +122,8 @@ func axe(t *testing.T) string {
 	if err := os.WriteFile(filepath.Join(dir, "package.json"), manifest, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	run(t, dir, "npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts", "--prefer-offline")
+	run(t, dir, "npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts",
+		"--prefer-offline")
 	source, err := os.ReadFile(filepath.Join(dir, "node_modules/axe-core/axe.min.js"))
 	if err != nil {
 		t.Fatal(err)
@@ -214,9 +215,9 @@ var pages = []struct{ name, path, heading string }{
 	{"deadlines", "/deadlines?all=true", "with an end"},
 }
 
-// TestPagesInABrowser looks at every page in both themes and in four widths: axe-core finds nothing,
-// nothing is wider than the window, nothing is loaded from elsewhere, and the browser reports no
-// error. Without scripts each page has the same heading.
+// TestPagesInABrowser looks at every page in both themes and in four widths: axe-core finds
+// nothing, nothing is wider than the window, nothing is loaded from elsewhere, and the browser
+// reports no error. Without scripts each page has the same heading.
 func TestPagesInABrowser(t *testing.T) {
 	d := startDemo(t)
 	people := filepath.Join(d.clone, "users/engineering.csv")
@@ -246,7 +247,7 @@ func TestPagesInABrowser(t *testing.T) {
 			for _, scripts := range []bool{true, false} {
 				for _, theme := range []string{"light", "dark"} {
 					for _, width := range []int64{1280, 768, 375, 320} {
-						heading := look(t, ctx, view{d.address + path, theme, width, scripts}, source)
+						heading := openPage(t, ctx, view{d.address + path, theme, width, scripts}, source)
 						headings[heading] = true
 						requests, messages := seen.take()
 						for _, r := range requests {
@@ -292,8 +293,8 @@ type view struct {
 	scripts        bool
 }
 
-// look opens a page and returns its heading. With scripts it also runs axe-core on it.
-func look(t *testing.T, ctx context.Context, v view, source string) (heading string) {
+// openPage opens a page and returns its heading. With scripts it also runs axe-core on it.
+func openPage(t *testing.T, ctx context.Context, v view, source string) (heading string) {
 	t.Helper()
 	theme := []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: v.theme}}
 	_, err := chromedp.Call(ctx, emulation.SetScriptExecutionDisabled,
