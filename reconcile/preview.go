@@ -114,6 +114,7 @@ func NewPreview(in PreviewInput) (*Preview, error) {
 	p.Identity = merged.Provisioner.Identity()
 	basePlan, mergedPlan := NewPlan(base), NewPlan(merged)
 	p.compare(basePlan, mergedPlan)
+	p.noteNotCreated(basePlan.NotCreated, mergedPlan.NotCreated)
 	p.EndDateChanges = endDateChanges(in, base.Desired, merged.Desired)
 	p.ReleasedHolds = in.releasedHolds()
 	p.Facts = newEffectFacts(p.mentioned(), &merged, mergedPlan.Linking)
@@ -127,6 +128,19 @@ func NewPreview(in PreviewInput) (*Preview, error) {
 	}
 	p.redact(in)
 	return p, nil
+}
+
+// noteNotCreated adds a notice about the users whom the merge adds to the scope, and whom roster does
+// not create.
+func (p *Preview) noteNotCreated(base, merged []string) {
+	added := slices.DeleteFunc(slices.Clone(merged), func(key string) bool {
+		_, before := slices.BinarySearch(base, key) // both are sorted
+		return before
+	})
+	if len(added) > 0 {
+		p.Notices = append(p.Notices, fmt.Sprintf("%s new in scope, but not created while LOCKED, INACTIVE or not valid "+
+			"yet: %s", usersAre(len(added)), schema.ShortList(added, 5)))
+	}
 }
 
 // mentioned returns the changes that sentences are about: those of the merge, and those that its
