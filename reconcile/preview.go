@@ -130,16 +130,16 @@ func NewPreview(in PreviewInput) (*Preview, error) {
 	return p, nil
 }
 
-// noteNotCreated adds a notice about the users whom the merge adds to the scope, and whom roster does
-// not create.
+// noteNotCreated adds a notice about the users whom the merge adds to the scope, and whom roster
+// does not create.
 func (p *Preview) noteNotCreated(base, merged []string) {
 	added := slices.DeleteFunc(slices.Clone(merged), func(key string) bool {
 		_, before := slices.BinarySearch(base, key) // both are sorted
 		return before
 	})
 	if len(added) > 0 {
-		p.Notices = append(p.Notices, fmt.Sprintf("%s new in scope, but not created while LOCKED, INACTIVE or not valid "+
-			"yet: %s", usersAre(len(added)), schema.ShortList(added, 5)))
+		p.Notices = append(p.Notices, fmt.Sprintf("%s new in scope, but not created while LOCKED, INACTIVE or not "+
+			"valid yet: %s", usersAre(len(added)), schema.ShortList(added, 5)))
 	}
 }
 
