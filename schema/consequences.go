@@ -14,6 +14,8 @@ type causes struct {
 	// form are the paths of values whose own form is wrong. above are the paths above them, below
 	// a record.
 	form, above map[string]bool
+	// users are the paths of the users with such a value.
+	users map[string]bool
 	// keys are the positions of invalid keys.
 	keys map[tree.Pos]bool
 	// endpoints are the paths of endpoints with a problem that is more exact than their format.
@@ -24,8 +26,9 @@ type causes struct {
 	hiddenUsers map[string]bool
 	// missing has the best report of each missing field, by path.
 	missing map[string]tree.Problem
-	// misspelled are the paths of missing fields that have a wrong name.
-	misspelled map[string]bool
+	// misspelled are the paths of missing fields that have a wrong name, and undeclared those of
+	// references to records that do not exist.
+	misspelled, undeclared map[string]bool
 	// unreadable is set if a CUE file could not be read. It may declare the custom attributes.
 	unreadable bool
 }
@@ -33,9 +36,11 @@ type causes struct {
 // dropConsequences removes the problems that follow from others, because one mistake must be one
 // problem:
 //
-//	a value whose form is wrong    no relation of it can be checked, nor one of what contains it
+//	a value whose form is wrong    no relation of it can be checked, nor one of what contains it;
+//	                               nor what a mapping makes of the user
 //	an invalid key                 it is the key of no record
 //	a misspelled field             the field that it should be is missing
+//	members of an unknown group    the group has no displayName
 //	a wrong endpoint               its general format
 //	a text that looks like another no value is equal to it
 //	a CUE file that was not read   its custom attributes are unknown
@@ -48,15 +53,17 @@ func dropConsequences(found tree.Problems) tree.Problems {
 
 func newCauses(found tree.Problems) causes {
 	c := causes{
-		form: map[string]bool{}, above: map[string]bool{}, keys: map[tree.Pos]bool{}, endpoints: map[string]bool{},
-		hidden: map[tree.Pos]bool{}, hiddenUsers: map[string]bool{}, missing: map[string]tree.Problem{},
-		misspelled: map[string]bool{},
+		form: map[string]bool{}, above: map[string]bool{}, users: map[string]bool{}, keys: map[tree.Pos]bool{},
+		endpoints: map[string]bool{},
+		hidden:    map[tree.Pos]bool{}, hiddenUsers: map[string]bool{}, missing: map[string]tree.Problem{},
+		misspelled: map[string]bool{}, undeclared: map[string]bool{},
 	}
 	for _, p := range found {
 		if isForm(p) && p.Path != "" {
 			c.form[p.Path] = true
 			for i, container := range tree.PathsAbove(p.Path) {
 				c.above[container] = c.above[container] || i >= 2 // below a record such as users."u-1"
+				c.users[container] = c.users[container] || i == 1 && strings.HasPrefix(container, "users.")
 			}
 		}
 		switch p.Code {
@@ -75,6 +82,8 @@ func newCauses(found tree.Problems) causes {
 			if best, ok := c.missing[p.Path]; !ok || isBetterReport(p, best) {
 				c.missing[p.Path] = p
 			}
+		case tree.UnknownRef.ID:
+			c.undeclared[p.Path] = true
 		case tree.UnknownField.ID:
 			above := tree.PathsAbove(p.Path)
 			if name := tree.Suggested(p.Advice); name != "" && len(above) > 0 {
@@ -107,7 +116,8 @@ func (c causes) explain(p tree.Problem) bool {
 	case tree.HiddenText.ID:
 		return false
 	case tree.MissingField.ID:
-		return c.missing[p.Path] != p || c.misspelled[p.Path]
+		above := tree.PathsAbove(p.Path)
+		return c.missing[p.Path] != p || c.misspelled[p.Path] || len(above) > 0 && c.undeclared[above[len(above)-1]]
 	case tree.BadCharacter.ID:
 		if c.hiddenUsers[p.Path] {
 			return true
@@ -134,6 +144,10 @@ func (c causes) explain(p tree.Problem) bool {
 func (c causes) explainForm(p tree.Problem) bool {
 	if strings.HasPrefix(p.Code, "R1") || c.endpoints[p.Path] {
 		return false
+	}
+	// The mapping and the NameID got other values of the user.
+	if c.users[p.Path] && (strings.HasPrefix(p.Code, "R3") || p.Code == tree.BadNameID.ID) {
+		return true
 	}
 	return c.form[p.Path] || c.above[p.Path] && p.Code != tree.UnknownRef.ID && p.Code != tree.BadSigning.ID
 }

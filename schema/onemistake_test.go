@@ -93,6 +93,11 @@ func requireOne(t *testing.T, files fstest.MapFS) {
 	}
 }
 
+// everyUserInScope maps all users of the base, so that the mapping sees the mistake, too.
+const everyUserInScope = `package roster
+groups: "all": where: state: ["ACTIVE", "LOCKED", "INACTIVE"]
+`
+
 // TestOneMistakeInARecordIsOneProblem makes one mistake in a user or group, in each format that can
 // have it.
 func TestOneMistakeInARecordIsOneProblem(t *testing.T) {
@@ -186,6 +191,7 @@ func TestOneMistakeInARecordIsOneProblem(t *testing.T) {
 		for _, format := range c.formats {
 			t.Run(c.mistake+"/"+format, func(t *testing.T) {
 				files := base(t)
+				files["scope.cue"] = &fstest.MapFile{Data: []byte(everyUserInScope)}
 				name, text := c.fields.file(t, format, c.kind, c.key)
 				files[name] = &fstest.MapFile{Data: []byte(text)}
 				requireOne(t, files)

@@ -104,7 +104,7 @@ func referenceAdvice(name string) string {
 	case "true", "false", "yes", "no":
 		return tree.BoolAdvice
 	}
-	return "write it between double quotes if it is text"
+	return tree.QuoteAdvice
 }
 
 // rawProblems checks the declared values, before CUE unified them with the schema, against the

@@ -1,6 +1,7 @@
 package constraint
 
 import (
+	"cmp"
 	"fmt"
 	"math/big"
 	"regexp"
@@ -77,8 +78,21 @@ func (r *typeRule) check(n *tree.Node, pc *problemCollector) bool {
 		advice = tree.BoolAdvice
 	case r.kinds[0] == tree.Int:
 		advice = tree.IntAdvice
+	case r.kinds[0] == tree.String:
+		advice = textAdvice(n)
 	}
 	return pc.report(n, tree.WrongType, "must be "+r.name, advice)
+}
+
+// textAdvice returns how to write a value that is not text, but should be.
+func textAdvice(n *tree.Node) string {
+	switch {
+	case n.Kind == tree.Null:
+		return tree.NullAdvice
+	case n.Kind < tree.Struct:
+		return tree.QuoteAdvice
+	}
+	return ""
 }
 
 // anyRule accepts all values.
@@ -122,7 +136,7 @@ func (r *patternRule) match(text string) bool {
 
 func (r *patternRule) check(n *tree.Node, pc *problemCollector) bool {
 	if n.Kind != tree.String {
-		return pc.report(n, tree.WrongType, "must be a string", r.doc)
+		return pc.report(n, tree.WrongType, "must be a string", cmp.Or(textAdvice(n), r.doc))
 	}
 	if r.match(n.Text) {
 		return true
@@ -135,7 +149,7 @@ type lengthRule struct{ min, max int }
 
 func (r *lengthRule) check(n *tree.Node, pc *problemCollector) bool {
 	if n.Kind != tree.String {
-		return pc.report(n, tree.WrongType, "must be a string", "")
+		return pc.report(n, tree.WrongType, "must be a string", textAdvice(n))
 	}
 	if len(n.Text) >= r.min && len(n.Text) <= r.max && r.min <= 1 {
 		return true

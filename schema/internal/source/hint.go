@@ -61,10 +61,8 @@ func scalarAdvice(rest string) string {
 	if strings.ContainsAny(word[:1], "+-.0123456789") {
 		return tree.IntAdvice
 	}
-	return quoteAdvice
+	return tree.QuoteAdvice
 }
-
-const quoteAdvice = "write it between double quotes if it is text"
 
 // numberPrefix matches a text that ends in a number.
 var numberPrefix = regexp.MustCompile(`[:\[,]\s*[+-]?[0-9.]+$`)

@@ -34,8 +34,22 @@ func (v *validator) groups() {
 	previousKeys(v, "groups", v.Groups, withPrevious(v.Groups, of), of, always)
 }
 
+// isDeclared reports whether declarations have more than members of a group: rows of memberships
+// may name a group that does not exist.
+func isDeclared(g *declaration.Group) bool {
+	return g.DisplayName != "" || g.Description != "" || g.Where != nil ||
+		len(g.Members) == 0 || len(g.Include)+len(g.Previously) > 0
+}
+
 func (v *validator) group(key string, g *declaration.Group) {
 	path := tree.JoinPath("groups", key)
+	if !isDeclared(g) {
+		if v.declaredGroups == nil {
+			v.declaredGroups = maps.Clone(v.Groups)
+			maps.DeleteFunc(v.declaredGroups, func(_ string, g *declaration.Group) bool { return !isDeclared(g) })
+		}
+		checkReference(v, g.Pos, path, "group", key, v.declaredGroups)
+	}
 	at := func() tree.Pos { return v.node("groups", key, "displayName").PosOr(g.Pos) }
 	if mapping.Reserved(g.DisplayName) {
 		v.Report(tree.ReservedName.Problem(at(), path+".displayName", mapping.NameIsReserved).

@@ -25,6 +25,8 @@ type validator struct {
 	state       *State
 	ciphertexts map[*declaration.SecretRef][]byte
 	unread      error
+	// declaredGroups are the groups that have more than members. It is nil until it is needed.
+	declaredGroups map[string]*declaration.Group
 }
 
 func (v *validator) sameGroups() bool { return v.Earlier != nil && v.Earlier.SameGroups }
@@ -123,7 +125,9 @@ func (v *validator) keyPositions(kind string) map[string]tree.Pos {
 		}
 	case "groups":
 		for key, g := range v.Groups {
-			out[key] = g.Pos
+			if out[key] = g.Pos; !isDeclared(g) {
+				delete(out, key)
+			}
 		}
 	}
 	return out
