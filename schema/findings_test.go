@@ -4,11 +4,12 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"github.com/seed-d64a251c/roster/schema/schematest"
 )
 
 // plainSCIM has the attributes without secrets that every mapping in these tests sets.
-const plainSCIM = `userName: user.email, displayName: user.userId, active: user.state == "ACTIVE", name: ` +
-	`{givenName: user.firstName, familyName: user.lastName}, emails: [{value: user.email, type: "work", primary: true}]`
+const plainSCIM = schematest.SCIM + ", " + schematest.Emails
 
 func TestProblemsHideSecretAttributes(t *testing.T) {
 	for _, c := range []struct{ name, text string }{

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"github.com/seed-d64a251c/roster/schema/schematest"
 )
 
 // hashedFiles are files with hashes, as a commit has them.
@@ -42,8 +44,7 @@ mappings: m: {
 	user: #User
 	` + mapping + `
 	scim: {
-		userName: user.email, displayName: user.userId, active: user.state == "ACTIVE"
-		name: {givenName: user.firstName, familyName: user.lastName}
+		` + schematest.SCIM + `
 	}
 }
 `)},

@@ -7,6 +7,7 @@ import (
 	"testing/fstest"
 
 	"github.com/seed-d64a251c/roster/schema"
+	"github.com/seed-d64a251c/roster/schema/schematest"
 )
 
 // Each row is an endpoint as a person copies it. Without a problem, the identity is that of the
@@ -80,9 +81,7 @@ func TestEndpointForms(t *testing.T) {
 			d, err := schema.Load(fstest.MapFS{"roster.cue": {Data: []byte(strings.ReplaceAll(`package roster
 apps: "aws": displayName: "AWS"
 mappings: "aws": {user: #User, scim: {
-	userName: user.email, displayName: user.userId, active: user.state == "ACTIVE"
-	name: {givenName: user.firstName, familyName: user.lastName}
-	emails: [{value: user.email, type: "work", primary: true}]
+	`+schematest.SCIM+", "+schematest.Emails+`
 }}
 provisioners: "aws": {app: "aws", mapping: "aws", auth: token: env: "ROSTER_SECRET_AWS", endpoint: "ENDPOINT"}
 `, "ENDPOINT", row.endpoint))}})

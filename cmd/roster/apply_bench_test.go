@@ -83,10 +83,7 @@ attributeTypes: {department: type: "string", level: type: "int"}
 mappings: aws: {
 	user: #User
 	scim: {
-		userName: user.email, displayName: user.userId
-		name: {givenName: user.firstName, familyName: user.lastName}
-		active: user.state == "ACTIVE"
-		emails: [{value: user.email, type: "work", primary: true}]
+		`+schematest.SCIM+", "+schematest.Emails+`
 		title: user.attributes.department
 	}
 }

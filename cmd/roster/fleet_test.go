@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/schema/schematest"
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
@@ -96,9 +97,7 @@ attributeTypes: title: type: "string"
 mappings: aws: {
 	user: #User
 	scim: {
-		userName: user.email, displayName: user.userId
-		name: {givenName: user.firstName, familyName: user.lastName}
-		active: user.state == "ACTIVE"
+		` + schematest.SCIM + `
 		title: user.attributes.title
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/schema/schematest"
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
 
@@ -102,8 +103,7 @@ func (s *forgeSuite) declare(provisioner string) {
 mappings: m: {
 	user: #User
 	scim: {
-		userName: user.email, displayName: user.userId, active: user.state == "ACTIVE"
-		name: {givenName: user.firstName, familyName: user.lastName}
+		` + schematest.SCIM + `
 	}
 }
 apps: app: displayName: "AWS"

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/schema/schematest"
 )
 
 // freshStateOrg declares 200 users and 40 groups. A full read takes 43 calls, so that commits do
@@ -18,9 +19,7 @@ func freshStateOrg(endpoint, edited string) string {
 mappings: "aws": {
 	user: #User
 	scim: {
-		userName: user.email, displayName: user.userId
-		name: {givenName: user.firstName, familyName: user.lastName}
-		active: user.state == "ACTIVE"
+		`+schematest.SCIM+`
 	}
 }
 apps: "aws": displayName: "AWS"

@@ -9,8 +9,8 @@ import (
 )
 
 // reportedCases are the reported inputs whose fault only a clock, a run, a terminal or an outage
-// shows: each with the cases that have it and its neighbors, by file. A case is the name of a row or
-// a test, or a comment in a script. The other reported inputs are the rows of reportedInputs.
+// shows: each with the cases that have it and its neighbors, by file. A case is the name of a row
+// or a test, or a line of a script. The other reported inputs are the rows of reportedInputs.
 var reportedCases = []struct {
 	input string
 	cases map[string][]string

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/seed-d64a251c/roster/schema/schematest"
 )
 
 // soakOrg is an organization in a working copy. Each call of change makes a small random change;
@@ -39,10 +41,7 @@ attributeTypes: title: type: "string"
 mappings: aws: {
 	user: #User
 	scim: {
-		userName: user.email, displayName: user.userId
-		name: {givenName: user.firstName, familyName: user.lastName}
-		active: user.state == "ACTIVE"
-		emails: [{value: user.email, type: "work", primary: true}]
+		` + schematest.SCIM + ", " + schematest.Emails + `
 		title: user.attributes.title
 	}
 }

@@ -29,6 +29,7 @@ import (
 	"github.com/seed-d64a251c/roster/reconcile/render"
 	reconcilerun "github.com/seed-d64a251c/roster/reconcile/run"
 	"github.com/seed-d64a251c/roster/schema"
+	"github.com/seed-d64a251c/roster/schema/schematest"
 	"github.com/seed-d64a251c/roster/scim"
 	"github.com/seed-d64a251c/roster/scim/awssim"
 )
@@ -76,8 +77,7 @@ func (h commitHistory) Declarations(_ context.Context, commit string) (*schema.D
 			return schema.Load(fstest.MapFS{"all.cue": {Data: []byte(`package roster
 attributeTypes: title: {type: "string"}
 mappings: m: {user: #User, scim: {
-	userName: user.email, displayName: user.userId, name: {givenName: user.firstName, familyName: user.lastName}
-	active: user.state == "ACTIVE", title: user.attributes.title
+	` + schematest.SCIM + `, title: user.attributes.title
 	emails: [{value: user.email, type: "work", primary: true}]
 }}
 apps: app: displayName: "AWS"

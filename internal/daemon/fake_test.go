@@ -20,6 +20,7 @@ import (
 	"github.com/seed-d64a251c/roster/reconcile/reconciletest"
 	"github.com/seed-d64a251c/roster/reconcile/run"
 	"github.com/seed-d64a251c/roster/schema"
+	"github.com/seed-d64a251c/roster/schema/schematest"
 )
 
 // fakeRepository is a repository with the commits that a test pushes.
@@ -268,9 +269,7 @@ const mapped = `package roster
 mappings: "aws": {
 	user: #User
 	scim: {
-		userName: user.email, displayName: user.userId
-		name: {givenName: user.firstName, familyName: user.lastName}
-		active: user.state == "ACTIVE"
+		` + schematest.SCIM + `
 	}
 }
 apps: "aws": displayName: "AWS"

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/seed-d64a251c/roster/schema"
+	"github.com/seed-d64a251c/roster/schema/schematest"
 )
 
 var now = time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
@@ -70,8 +71,7 @@ users: "u-1": validUntil: "2026-12-10"
 users: "u-2": {userId: "b", firstName: "A", lastName: "B", email: "b@example.com", state: "ACTIVE"}
 groups: "g": {displayName: "G", members: "u-1": {}, members: "u-2": {until: "2026-12-01", reason: "x"}}
 mappings: "aws": {user: #User, scim: {
-	userName: user.email, displayName: user.userId, active: user.state == "ACTIVE"
-	name: {givenName: user.firstName, familyName: user.lastName}
+	` + schematest.SCIM + `
 }}
 apps: "aws": {displayName: "AWS", saml: serviceProviderMetadata: "sp.xml", saml: identityProvider: {
 	entityID: "https://login.example.com/idp", domains: ["login.example.com"]

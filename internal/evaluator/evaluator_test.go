@@ -18,6 +18,7 @@ import (
 
 	"github.com/seed-d64a251c/roster/internal/evaluator/bombs"
 	"github.com/seed-d64a251c/roster/schema"
+	"github.com/seed-d64a251c/roster/schema/schematest"
 )
 
 // TestMain makes the test binary a child if it is started as one.
@@ -172,9 +173,7 @@ _n: list.Range(0, 10000, 1)
 mappings: "later": {
 	user: #User
 	scim: {
-		userName: user.email, displayName: user.userId, active: user.state == "ACTIVE"
-		name: {givenName: user.firstName, familyName: user.lastName}
-		emails: [{value: user.email, type: "work", primary: true}]
+		` + schematest.SCIM + ", " + schematest.Emails + `
 		title: [if list.Contains(user.groups, "temporary") {"none"},
 			"\(len([for a in _n for b in _n {a + b}]))"][0]
 	}

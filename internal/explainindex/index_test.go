@@ -16,6 +16,7 @@ import (
 	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/reconcile/explain"
 	"github.com/seed-d64a251c/roster/schema"
+	"github.com/seed-d64a251c/roster/schema/schematest"
 )
 
 // organization declares users with attributes, dates and earlier keys, and groups with members,
@@ -27,8 +28,7 @@ func organization(t *testing.T, r *rand.Rand, users int, mapping string) *schema
 attributeTypes: {team: {type: "string"}, level: {type: "int"}, sites: {type: "strings"}, pay: {type: "bool",
 	redact: true}}
 apps: app: displayName: "AWS"
-mappings: m: {user: #User, scim: {userName: user.email, displayName: user.userId, active: user.state == "ACTIVE",
-	name: {givenName: user.firstName, familyName: user.lastName}
+mappings: m: {user: #User, scim: {` + schematest.SCIM + `
 	` + mapping + `
 }}
 provisioners: {

@@ -17,6 +17,7 @@ import (
 	"github.com/seed-d64a251c/roster/internal/gitrepo"
 	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/schema"
+	"github.com/seed-d64a251c/roster/schema/schematest"
 )
 
 // env is a real repository with pull requests, a forge in memory and a directory that has the
@@ -111,8 +112,7 @@ const base = `package roster
 mappings: m: {
 	user: #User
 	scim: {
-		userName: user.email, displayName: user.userId, active: user.state == "ACTIVE"
-		name: {givenName: user.firstName, familyName: user.lastName}
+		` + schematest.SCIM + `
 	}
 }
 apps: app: displayName: "AWS"

@@ -35,10 +35,7 @@ groups: everyone: {displayName: "Everyone", where: state: ["ACTIVE", "LOCKED", "
 mappings: aws: {
 	user: #User
 	scim: {
-		userName: user.email, displayName: user.userId
-		name: {givenName: user.firstName, familyName: user.lastName}
-		active: user.state == "ACTIVE"
-		emails: [{value: user.email, type: "work", primary: true}]
+		` + SCIM + ", " + Emails + `
 		title: user.attributes.department
 	}
 }

@@ -7,11 +7,11 @@ import (
 
 	"github.com/seed-d64a251c/roster/schema"
 	"github.com/seed-d64a251c/roster/schema/internal/mapping"
+	"github.com/seed-d64a251c/roster/schema/schematest"
 )
 
 // plainSCIM has the attributes without secrets that every mapping in these tests sets.
-const plainSCIM = `userName: user.email, displayName: user.userId, active: user.state == "ACTIVE", name: ` +
-	`{givenName: user.firstName, familyName: user.lastName}, emails: [{value: user.email, type: "work", primary: true}]`
+const plainSCIM = schematest.SCIM + ", " + schematest.Emails
 
 func TestRedacted(t *testing.T) {
 	for _, c := range []struct {
