@@ -20,7 +20,7 @@ var recordSteps = []struct {
 }{
 	{"first sync", []string{"apply", "DIR"}},
 	{"explain a user", []string{"explain", "user", schematest.UserKey(42), "-C", "DIR"}},
-	{"explain another user", []string{"explain", "user", schematest.UserKey(4242), "-C", "DIR"}},
+	{"explain another user", []string{"explain", "user", schematest.UserKey(142), "-C", "DIR"}},
 	{"plan, nothing to do", []string{"plan", "DIR"}},
 	{"show a user in the report", []string{"audit", "show", schematest.UserKey(42), "-C", "DIR"}},
 	{"verify everything", []string{"audit", "verify", "-C", "DIR"}},
