@@ -3,6 +3,7 @@ package civil
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -33,13 +34,16 @@ func ParseSchedule(text string, zone *time.Location) (Schedule, error) {
 	if strings.HasPrefix(text, "@every") || strings.HasPrefix(text, "@reboot") {
 		return Schedule{}, errors.New("@every and @reboot are not supported")
 	}
-	fields := strings.Fields(text)
-	for i, f := range fields {
-		if err := checkStep(f, i); err != nil {
-			return Schedule{}, err
+	if !strings.HasPrefix(text, "@") {
+		fields := strings.Fields(text)
+		if len(fields) != len(cronFields) {
+			return Schedule{}, fmt.Errorf("has %d of the 5 fields of a cron expression", len(fields))
 		}
-	}
-	if len(fields) == 5 {
+		for i, f := range fields {
+			if err := cronFields[i].check(f); err != nil {
+				return Schedule{}, err
+			}
+		}
 		fields[4] = sundayAsZero(fields[4])
 		text = strings.Join(fields, " ")
 	}
@@ -100,19 +104,62 @@ func (s Schedule) nextHourly(after time.Time) time.Time {
 	return latest
 }
 
-// checkStep rejects a step that is not less than its range. The parser would use only the start of
-// the range.
-func checkStep(f string, i int) error {
-	ranges := []int{60, 24, 31, 12, 7}
-	for part := range strings.SplitSeq(f, ",") {
-		if _, step, ok := strings.Cut(part, "/"); ok && i < len(ranges) {
-			var n int
-			if _, err := fmt.Sscanf(step, "%d", &n); err == nil && n >= ranges[i] {
-				return fmt.Errorf("the step /%d must be less than %d", n, ranges[i])
+// cronField is what one field of a cron expression may have.
+type cronField struct {
+	name        string
+	first, last int
+	longest     int      // step
+	names       []string // of the values, from first on
+}
+
+var cronFields = [...]cronField{
+	{"minute", 0, 59, 59, nil}, {"hour", 0, 23, 23, nil}, {"day of the month", 1, 31, 30, nil},
+	{"month", 1, 12, 11, []string{"jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"}},
+	{"day of the week", 0, 7, 6, []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun"}},
+}
+
+// check reports what is wrong with the text of a field. The parser of robfig/cron has errors in
+// words of Go, and accepts signs, empty elements of lists, and a step larger than its range.
+func (f *cronField) check(text string) error {
+	for element := range strings.SplitSeq(text, ",") {
+		span, step, hasStep := strings.Cut(element, "/")
+		if hasStep {
+			if n, ok := cronNumber(step); !ok || n < 1 || n > f.longest {
+				return fmt.Errorf("the step %q of the %s is not from 1 to %d", step, f.name, f.longest)
 			}
+		}
+		if span == "*" || span == "?" {
+			continue
+		}
+		first, last, hasRange := strings.Cut(span, "-")
+		from, okFrom := f.value(first)
+		to, okTo := from, true
+		if hasRange {
+			to, okTo = f.value(last)
+		}
+		if !okFrom || !okTo {
+			return fmt.Errorf("the %s %q is not from %d to %d", f.name, span, f.first, f.last)
+		}
+		if from > to && !strings.EqualFold(last, "sun") { // a week may also end on Sunday
+			return fmt.Errorf("the %s %q ends before it begins", f.name, span)
 		}
 	}
 	return nil
+}
+
+// value returns the value of a number or name.
+func (f *cronField) value(text string) (int, bool) {
+	if i := slices.Index(f.names, strings.ToLower(text)); i >= 0 {
+		return f.first + i, true
+	}
+	n, ok := cronNumber(text)
+	return n, ok && n >= f.first && n <= f.last
+}
+
+// cronNumber returns a number of at most two digits without a sign.
+func cronNumber(text string) (int, bool) {
+	n, err := strconv.ParseUint(text, 10, 8)
+	return int(n), err == nil && len(text) <= 2
 }
 
 // sundayAsZero rewrites a Sunday that the parser of robfig/cron does not know, 7 and the end of a

@@ -2,6 +2,7 @@ package civil
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -131,9 +132,15 @@ func TestInvalidSchedules(t *testing.T) {
 	for _, spec := range []string{"TZ=0", "TZ=", "CRON_TZ=UTC * * * * *", "0 0 31 2 *", "* * * * * *", "@every 1s",
 		"@reboot", "", "*/0 * * * *", "0 */24 * * *", "60 * * * *", "0 0 * * 8", "0 0 * * 7-1",
 		"0 0 * * 7-8", "0 0 * * 5-7/0",
-		"0 0 * * 1-7/7", "0 0 * * 5-7/x", "0 0 7 * * 7", "@Daily"} {
-		if _, err := ParseSchedule(spec, time.UTC); err == nil {
+		"0 0 * * 1-7/7", "0 0 * * 5-7/x", "0 0 7 * * 7", "@Daily", "+5 * * * *", "1,2,, * * * *", ", * * * *",
+		"-1 * * * *", "a * * * *", "99999999999999999999 * * * *", "1/2/3 * * * *", "5-1 * * * *", "0 0 0 * *",
+		"0 0 * 0 *", "0 0 * foo *", "0 0 * * 5-0", "*/60 * * * *", "0x5 * * * *", "1-2-3 * * * *", "* * * *",
+		"\u0661 * * * *", "0 0 * jan-mon *"} {
+		_, err := ParseSchedule(spec, time.UTC)
+		if err == nil {
 			t.Errorf("%q was accepted", spec)
+		} else if strings.Contains(err.Error(), "strconv") || strings.Contains(err.Error(), "parse int") {
+			t.Errorf("%q: %v", spec, err)
 		}
 	}
 }
