@@ -20,10 +20,12 @@ func (e *RateLimitError) Error() string {
 	return "rate limited by the forge until " + e.Until.UTC().Format(time.RFC3339)
 }
 
-// The limits of a forge's client. The rate of writes is what GitHub recommends to avoid its
-// secondary limits. maxResponse is larger than any page of a hundred pull requests.
+// The limits of a forge's client. GitHub limits clients that create more than 80 comments, statuses
+// and the like in a minute: maxWriteBurst and a minute of writesPerSecond are 68. maxResponse is
+// larger than any page of a hundred pull requests.
 const (
-	writesPerSecond = 1
+	writesPerSecond = 0.8
+	maxWriteBurst   = 20
 	readsPerSecond  = 10
 	maxResponse     = 32 << 20
 	callTimeout     = time.Minute
@@ -51,7 +53,7 @@ func newClient(c Config) (*http.Client, *limitedTransport) {
 		now = time.Now
 	}
 	p := &limitedTransport{next: next, now: now, reads: rate.NewLimiter(readsPerSecond, 50),
-		writes: rate.NewLimiter(writesPerSecond, 20)}
+		writes: rate.NewLimiter(writesPerSecond, maxWriteBurst)}
 	return &http.Client{Transport: p, Timeout: callTimeout,
 		CheckRedirect: func(req *http.Request, via []*http.Request) error {
 			if len(via) > 3 || req.URL.Host != via[0].URL.Host || req.URL.Scheme != via[0].URL.Scheme {

@@ -249,6 +249,14 @@ func (e *env) runOnce(p *Previewer, calls ...string) {
 	}
 }
 
+// runOnceQuietly runs the previewer once, whatever it sends.
+func (e *env) runOnceQuietly(p *Previewer) {
+	e.t.Helper()
+	if _, err := p.RunOnce(e.t.Context()); err != nil {
+		e.t.Fatal(err)
+	}
+}
+
 // wantComment checks that a comment contains all parts.
 func (e *env) wantComment(n int, parts ...string) {
 	e.t.Helper()

@@ -37,6 +37,7 @@ type Outcomes struct {
 	ended []endedRun
 
 	posting sync.Mutex
+	writes  *writes // nil: no limit
 	pulls   *mergedPulls
 	merged  map[int]*mergedPull // by number
 }
@@ -112,9 +113,8 @@ func (o *Outcomes) Post(ctx context.Context, now time.Time, poll time.Duration) 
 			later = append(later, e)
 			continue
 		}
-		err := o.post(ctx, e)
-		var limited *forge.RateLimitError
-		if errors.As(err, &limited) || err != nil && ctx.Err() != nil {
+		err := o.post(ctx, e, now)
+		if err != nil && (endsRound(err) || ctx.Err() != nil) {
 			later = append(later, ended[i:]...)
 			return err
 		}
@@ -148,7 +148,7 @@ func (o *Outcomes) retry(runs []endedRun) {
 
 // post posts the outcome of one run on each of its pull requests. An error of one pull request does
 // not stop the others.
-func (o *Outcomes) post(ctx context.Context, e endedRun) error {
+func (o *Outcomes) post(ctx context.Context, e endedRun, now time.Time) error {
 	pulls, err := o.pullRequests(ctx, e)
 	if err != nil {
 		return err
@@ -156,9 +156,8 @@ func (o *Outcomes) post(ctx context.Context, e endedRun) error {
 	var failures []error
 	for _, pull := range pulls {
 		pull.outcomes[e.report.Provisioner] = render.Outcome{Report: e.report, Commits: pull.commits}
-		if err := o.postOn(ctx, pull); err != nil {
-			var limited *forge.RateLimitError
-			if errors.As(err, &limited) {
+		if err := o.postOn(ctx, pull, now); err != nil {
+			if endsRound(err) {
 				return err
 			}
 			failures = append(failures, err)
@@ -168,16 +167,18 @@ func (o *Outcomes) post(ctx context.Context, e endedRun) error {
 }
 
 // postOn posts the outcome of a pull request, unless the forge has it already.
-func (o *Outcomes) postOn(ctx context.Context, pull *mergedPull) error {
+func (o *Outcomes) postOn(ctx context.Context, pull *mergedPull, now time.Time) error {
 	f := pull.feedback()
 	if f.body != pull.posted.body {
-		if err := o.Forge.Comment(ctx, pull.pr.Number, f.body); err != nil {
+		write := func() error { return o.Forge.Comment(ctx, pull.pr.Number, f.body) }
+		if err := o.writes.send(now, write); err != nil {
 			return err
 		}
 		pull.posted.body = f.body
 	}
 	if was := pull.posted.status; was.State != f.status.State || was.Description != f.status.Description {
-		if err := o.Forge.SetStatus(ctx, pull.commits[0], f.status); err != nil {
+		write := func() error { return o.Forge.SetStatus(ctx, pull.commits[0], f.status) }
+		if err := o.writes.send(now, write); err != nil {
 			return err
 		}
 		pull.posted.status = f.status

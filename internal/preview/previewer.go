@@ -10,6 +10,7 @@
 package preview
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -74,6 +75,8 @@ type Previewer struct {
 	failing          map[int]failing
 	directoryChanged atomic.Bool
 	problem          atomic.Pointer[string]
+	writes           writes
+	heads            map[int]seenHead
 	// expensive has 1 for the pull requests whose last evaluation exceeded a limit.
 	expensive map[int]int
 }
@@ -94,6 +97,12 @@ type posted struct {
 	feedback feedback
 	// updated is when the pull request was updated, and checked when its reviews were read.
 	updated, checked time.Time
+}
+
+// seenHead is the head of a pull request, with the time at which it was first listed.
+type seenHead struct {
+	head string
+	at   time.Time
 }
 
 // inputs identify everything that determines a preview.
@@ -123,7 +132,7 @@ func (p *Previewer) Run(ctx context.Context) {
 			wait = p.PollInterval * time.Duration(failures+1)
 			p.Log.Error("previews failed", "error", err)
 		case more:
-			failures, wait = 0, 0
+			failures, wait = 0, p.writes.pause(p.now())
 		default:
 			failures = 0
 		}
@@ -159,15 +168,26 @@ func (p *Previewer) Problem() string {
 // while hundreds of previews are outdated.
 const maxPerRun = 20
 
-// RunOnce renews outdated previews, the most recently updated pull requests first. more means that
-// some are still outdated. A pull request whose preview or comment fails is logged, and has pauses
-// of its own: it delays no other. The error is one that concerns all pull requests.
+// RunOnce renews outdated previews, those of the newest pushes to pull requests first. It sends at
+// most maxWritesPerMinute comments and statuses within a minute of Now, with those of the rounds
+// before. more means that some are still to be sent. A pull request whose preview or comment fails
+// is logged, and has pauses of its own: it delays no other. The error is one that concerns all pull
+// requests.
 func (p *Previewer) RunOnce(ctx context.Context) (more bool, err error) {
+	more, err = p.round(ctx)
+	if errors.Is(err, errWritesSpent) {
+		return true, nil
+	}
+	return more, err
+}
+
+func (p *Previewer) round(ctx context.Context) (more bool, err error) {
 	if p.posted == nil {
 		p.posted, p.snapshots = map[int]posted{}, map[string]*directorySnapshot{}
-		p.expensive, p.failing = map[int]int{}, map[int]failing{}
+		p.expensive, p.failing, p.heads = map[int]int{}, map[int]failing{}, map[int]seenHead{}
 	}
 	if p.Outcomes != nil {
+		p.Outcomes.writes = &p.writes
 		if err := p.Outcomes.Post(ctx, p.now(), p.PollInterval); err != nil {
 			return false, err
 		}
@@ -180,6 +200,7 @@ func (p *Previewer) RunOnce(ctx context.Context) (more bool, err error) {
 		return false, err
 	}
 	p.forgetClosed(open)
+	p.noteHeads(open)
 	if len(open) == 0 && p.StoreSnapshot == nil {
 		return false, nil
 	}
@@ -194,6 +215,31 @@ func (p *Previewer) RunOnce(ctx context.Context) (more bool, err error) {
 	if err == nil {
 		p.readDirectories(ctx, base)
 	}
+	// Reviews and the merge queue go first: people wait for them to merge, and they are few.
+	if err := p.renewReviews(ctx, open); err != nil {
+		return true, err
+	}
+	if len(problems) == 0 {
+		if err := p.previewQueue(ctx, base); err != nil {
+			return true, err
+		}
+	}
+	return p.renewPreviews(ctx, open, base, problems)
+}
+
+// renewReviews sets the statuses of pull requests whose reviews changed.
+func (p *Previewer) renewReviews(ctx context.Context, open []forge.PullRequest) error {
+	for _, pr := range p.unreviewed(open) {
+		if err := p.end(ctx, pr, p.review(ctx, pr)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// renewPreviews renews outdated previews. more means that some are still outdated.
+func (p *Previewer) renewPreviews(ctx context.Context, open []forge.PullRequest, base *schema.Declarations,
+	problems schema.Problems) (more bool, err error) {
 	outdated, more := p.outdated(open)
 	if err := p.fetch(ctx, outdated); err != nil {
 		return more, err
@@ -207,32 +253,37 @@ func (p *Previewer) RunOnce(ctx context.Context) (more bool, err error) {
 			return more, err
 		}
 	}
-	for _, pr := range p.unreviewed(open) {
-		if err := p.end(ctx, pr, p.review(ctx, pr)); err != nil {
-			return more, err
-		}
-	}
-	if len(problems) == 0 {
-		if err := p.previewQueue(ctx, base); err != nil {
-			return more, err
-		}
-	}
 	return more, nil
 }
 
 // end ends the work on a pull request. It returns only an error that concerns all pull requests.
 // Any other is logged, and the pull request is tried again after a pause.
 func (p *Previewer) end(ctx context.Context, pr forge.PullRequest, err error) error {
-	var limited *forge.RateLimitError
 	switch {
 	case err == nil:
 		delete(p.failing, pr.Number)
-	case errors.As(err, &limited) || ctx.Err() != nil:
+	case endsRound(err) || ctx.Err() != nil:
 		return err
 	default:
 		p.fail(pr, err)
 	}
 	return nil
+}
+
+// endsRound reports whether an error concerns all pull requests: no more can be sent now.
+func endsRound(err error) bool {
+	var limited *forge.RateLimitError
+	return errors.As(err, &limited) || errors.Is(err, errWritesSpent)
+}
+
+// noteHeads keeps the time at which the head of each pull request was first listed. The time of an
+// update at the forge says less: roster's own comments are updates.
+func (p *Previewer) noteHeads(open []forge.PullRequest) {
+	for _, pr := range open {
+		if p.heads[pr.Number].head != pr.Head {
+			p.heads[pr.Number] = seenHead{pr.Head, p.now()}
+		}
+	}
 }
 
 // forgetClosed forgets the pull requests that are not open any more.
@@ -242,10 +293,11 @@ func (p *Previewer) forgetClosed(open []forge.PullRequest) {
 	}
 	maps.DeleteFunc(p.posted, func(n int, _ posted) bool { return closed(n) })
 	maps.DeleteFunc(p.failing, func(n int, _ failing) bool { return closed(n) })
+	maps.DeleteFunc(p.heads, func(n int, _ seenHead) bool { return closed(n) })
 }
 
-// outdated returns the pull requests whose previews this run renews. more means that there are
-// others.
+// outdated returns the pull requests whose previews this run renews: no more than it can send a
+// comment and a status for. more means that there are others.
 func (p *Previewer) outdated(open []forge.PullRequest) (out []forge.PullRequest, more bool) {
 	now := p.now()
 	out = slices.DeleteFunc(slices.Clone(open), func(pr forge.PullRequest) bool {
@@ -253,9 +305,11 @@ func (p *Previewer) outdated(open []forge.PullRequest) (out []forge.PullRequest,
 	})
 	// A pull request that could not be evaluated may cost much, so all others go first.
 	slices.SortStableFunc(out, func(a, b forge.PullRequest) int {
-		return p.expensive[a.Number] - p.expensive[b.Number]
+		return cmp.Or(p.expensive[a.Number]-p.expensive[b.Number],
+			p.heads[b.Number].at.Compare(p.heads[a.Number].at), b.Updated.Compare(a.Updated))
 	})
-	return out[:min(len(out), maxPerRun)], len(out) > maxPerRun
+	n := min(len(out), maxPerRun, p.writes.left(now)/2)
+	return out[:n], len(out) > n
 }
 
 // fetch fetches the heads of pull requests, and the merges of the forge. The preview of a pull
@@ -468,7 +522,8 @@ func (p *Previewer) post(ctx context.Context, pr forge.PullRequest, out feedback
 		if out.quiet {
 			send = p.Forge.EditComment
 		}
-		if err := send(ctx, pr.Number, out.comment()); err != nil {
+		write := func() error { return send(ctx, pr.Number, out.comment()) }
+		if err := p.writes.send(p.now(), write); err != nil {
 			return err
 		}
 		sent := out
@@ -491,12 +546,17 @@ func (p *Previewer) post(ctx context.Context, pr forge.PullRequest, out feedback
 	out.status.Ref = pr.HeadRef
 	same := last.inputs.head == pr.Head && sameStatus(last.feedback.status, out.status)
 	if out.body != "" && !same {
-		if err := p.Forge.SetStatus(ctx, pr.Head, out.status); err != nil {
+		if err := p.setStatus(ctx, pr.Head, out.status); err != nil {
 			return err
 		}
 	}
 	p.posted[pr.Number] = posted{inputs: in, feedback: out, updated: pr.Updated, checked: checked}
 	return nil
+}
+
+// setStatus sets the status of a commit.
+func (p *Previewer) setStatus(ctx context.Context, commit string, s forge.Status) error {
+	return p.writes.send(p.now(), func() error { return p.Forge.SetStatus(ctx, commit, s) })
 }
 
 func sameStatus(a, b forge.Status) bool { return a.State == b.State && a.Description == b.Description }

@@ -17,8 +17,7 @@ import (
 func (p *Previewer) previewQueue(ctx context.Context, base *schema.Declarations) error {
 	queue, err := p.Forge.Queue(ctx, p.Branch)
 	if err != nil {
-		var limited *forge.RateLimitError
-		if errors.As(err, &limited) || ctx.Err() != nil {
+		if endsRound(err) || ctx.Err() != nil {
 			return err
 		}
 		p.Log.Warn("the merge queue is not previewed", "error", err)
@@ -39,8 +38,7 @@ func (p *Previewer) previewQueue(ctx context.Context, base *schema.Declarations)
 			continue
 		}
 		err := p.previewQueued(ctx, q, base)
-		var limited *forge.RateLimitError
-		if errors.As(err, &limited) || ctx.Err() != nil {
+		if err != nil && (endsRound(err) || ctx.Err() != nil) {
 			return err
 		}
 		if err != nil {
@@ -78,5 +76,5 @@ func (p *Previewer) previewQueued(ctx context.Context, q forge.QueuedMerge, base
 			return err
 		}
 	}
-	return p.Forge.SetStatus(ctx, q.Commit, out.status)
+	return p.setStatus(ctx, q.Commit, out.status)
 }

@@ -138,8 +138,8 @@ func TestTheMergeQueueGetsStatuses(t *testing.T) {
 	if _, err := p.RunOnce(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got := strings.Join(e.forge.calls, ","); !strings.HasSuffix(got, "status failure,status failure") &&
-		!strings.HasSuffix(got, "status success,status failure") {
+	if got := strings.Join(e.forge.calls, ","); !strings.HasPrefix(got, "status failure,status failure,comment 1,") &&
+		!strings.HasPrefix(got, "status success,status failure,comment 1,") {
 		t.Errorf("sent %s", got)
 	}
 }

@@ -87,11 +87,14 @@ func (e *env) proposeMany(n int) {
 }
 
 // rounds runs the previewer until no preview is outdated. It returns the number of rounds and the
-// sum of the calls, and fails if a round makes more calls than the limits.
+// sum of the calls, and fails if a round makes more calls than the limits, or if more comments and
+// statuses than allowed are sent within a minute. The clock stands still during a round; the pause
+// after it is the one of Run.
 func (e *env) rounds(p *Previewer, f *countedForge) (n int, sum map[string]int) {
 	e.t.Helper()
 	limits := map[string]int{"list": 1, "queue": 1, "comment": maxPerRun, "status": maxPerRun,
 		"approval": 2 * maxPerRun}
+	var sent []time.Time
 	sum = map[string]int{}
 	for more := true; more; n++ {
 		f.counts = map[string]int{}
@@ -105,8 +108,88 @@ func (e *env) rounds(p *Previewer, f *countedForge) (n int, sum map[string]int) 
 				e.t.Errorf("round %d: %d calls of %s; at most %d are allowed", n+1, calls, method, limits[method])
 			}
 		}
+		for range f.counts["comment"] + f.counts["status"] {
+			sent = append(sent, e.now)
+		}
+		if i := len(sent) - 1 - maxWritesPerMinute; i >= 0 && e.now.Sub(sent[i]) < time.Minute {
+			e.t.Errorf("round %d: more than %d comments and statuses within a minute", n+1, maxWritesPerMinute)
+		}
+		e.now = e.now.Add(p.writes.pause(e.now))
 	}
 	return n, sum
+}
+
+// A push to the branch makes all previews outdated, and then two pull requests get new heads. They
+// do not wait for the others, although roster's comments are newer updates of these.
+func TestTheNewestPushesArePreviewedFirst(t *testing.T) {
+	const pulls = 60
+	e := newEnv(t, "ann bob cleo")
+	p, f := e.previewer(), &countedForge{fakeForge: e.forge}
+	p.Forge, p.MaxSnapshotAge = f, 24*time.Hour
+	e.proposeMany(pulls)
+	e.rounds(p, f)
+	for i := range e.forge.open {
+		e.forge.open[i].Updated = e.now.Add(time.Duration(i) * time.Second)
+	}
+	e.now = e.now.Add(time.Hour)
+	e.runGit("checkout", "-q", "main")
+	replaceInFile(t, e.dir+"/org/bob.cue", `lastName: "Test"`, `lastName: "Changed"`)
+	e.commit("another name")
+	e.propose(4, "ann bob")
+	e.now = e.now.Add(time.Second)
+	e.runOnceQuietly(p)
+	e.now = e.now.Add(time.Minute)
+	e.propose(2, "ann cleo")
+	e.forge.calls = nil
+	e.runOnceQuietly(p)
+	if len(e.forge.calls) == 0 || e.forge.calls[0] != "comment 2" {
+		t.Errorf("sent %q; want comment 2 first", e.forge.calls)
+	}
+}
+
+// A trigger ends the pause between rounds. No more than the writes of a minute are sent anyway.
+func TestTriggersDoNotRaiseTheRate(t *testing.T) {
+	e := newEnv(t, "ann bob cleo")
+	p, f := e.previewer(), &countedForge{fakeForge: e.forge, counts: map[string]int{}}
+	p.Forge, p.MaxSnapshotAge = f, 24*time.Hour
+	e.proposeMany(60)
+	sent := func() int { return f.counts["comment"] + f.counts["status"] }
+	for range 5 {
+		if more, err := p.RunOnce(t.Context()); !more || err != nil {
+			t.Fatalf("more %t, %v; want more", more, err)
+		}
+		e.now = e.now.Add(time.Second)
+	}
+	if sent() != maxWritesPerMinute {
+		t.Errorf("%d writes; want %d", sent(), maxWritesPerMinute)
+	}
+	e.forge.err = &forge.RateLimitError{Until: e.now.Add(time.Hour)} // the forge's own limit is an error
+	e.now = e.now.Add(time.Minute)
+	var limited *forge.RateLimitError
+	if _, err := p.RunOnce(t.Context()); !errors.As(err, &limited) {
+		t.Errorf("%v; want a rate limit", err)
+	}
+}
+
+// While all previews are outdated, the status of an approved pull request does not wait for them.
+func TestReviewsDoNotWaitForPreviews(t *testing.T) {
+	e := newEnv(t, "ann bob cleo")
+	p, f := e.previewer(), &countedForge{fakeForge: e.forge, counts: map[string]int{}}
+	p.Forge, p.MaxSnapshotAge = f, 24*time.Hour
+	e.proposeMany(60)
+	e.runOnceQuietly(p)
+	e.now = e.now.Add(time.Minute)
+	approved := e.forge.open[0]
+	if approved.Number != 60 || e.forge.statuses[approved.Head].State != forge.Pending {
+		t.Fatalf("pull request %d has the status %v; want 60, pending", approved.Number,
+			e.forge.statuses[approved.Head])
+	}
+	e.forge.approved[60], e.forge.open[0].Updated = []string{approved.Head}, e.now.Add(time.Hour)
+	e.forge.calls = nil
+	e.runOnceQuietly(p)
+	if len(e.forge.calls) != maxWritesPerMinute-1 || e.forge.calls[0] != "status success" {
+		t.Errorf("%d calls, the first %q; want the approved status first", len(e.forge.calls), e.forge.calls[0])
+	}
 }
 
 // Pushes to the branch make all previews outdated. Only what has changed is sent, and each round
@@ -115,7 +198,7 @@ func TestTheRatePerRoundIsBounded(t *testing.T) {
 	const pulls, rounds = 200, 200 / maxPerRun
 	e := newEnv(t, "ann bob cleo")
 	p, f := e.previewer(), &countedForge{fakeForge: e.forge}
-	p.Forge, p.MaxSnapshotAge = f, 24*time.Hour
+	p.Forge, p.MaxSnapshotAge, p.PollInterval = f, 24*time.Hour, time.Hour // reviews are not read again
 	e.proposeMany(pulls)
 	want := func(name string, rounds int, calls string) {
 		t.Helper()
@@ -134,7 +217,11 @@ func TestTheRatePerRoundIsBounded(t *testing.T) {
 	e.runGit("checkout", "-q", "main") // bob has another name, so half of the pull requests conflict
 	replaceInFile(t, e.dir+"/org/bob.cue", `lastName: "Test"`, `lastName: "Changed"`)
 	e.commit("another name")
-	want("a push that concerns half of them", rounds, "100 comments, 100 statuses, 0 approvals")
+	before := e.now
+	want("a push that concerns half of them", 13, "100 comments, 100 statuses, 0 approvals")
+	if took := e.now.Sub(before); took < 4*time.Minute || took > 6*time.Minute {
+		t.Errorf("200 comments and statuses took %s; want about 5 minutes", took)
+	}
 	if e.reads != 1 {
 		t.Errorf("AWS was read %d times; want once", e.reads)
 	}
@@ -147,7 +234,7 @@ func TestOneFailingPullRequestDelaysNoOther(t *testing.T) {
 	e := newEnv(t, "ann bob")
 	p := e.previewer()
 	f := &countedForge{fakeForge: e.forge, refused: map[int]error{locked: errors.New("403: the issue is locked")}}
-	p.Forge, p.MaxSnapshotAge = f, 24*time.Hour
+	p.Forge, p.MaxSnapshotAge, p.PollInterval = f, 24*time.Hour, time.Hour
 	e.proposeMany(pulls)
 	tries, before := 0, 0
 	e.repo.Load = func(ctx context.Context, m MergeResult) (*schema.Declarations, error) {

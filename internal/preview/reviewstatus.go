@@ -42,7 +42,7 @@ func (p *Previewer) review(ctx context.Context, pr forge.PullRequest) error {
 		status.State = forge.Success
 	}
 	if !sameStatus(status, last.feedback.status) {
-		if err := p.Forge.SetStatus(ctx, pr.Head, status); err != nil {
+		if err := p.setStatus(ctx, pr.Head, status); err != nil {
 			return err
 		}
 	}
