@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"github.com/seed-d64a251c/roster/internal/app"
+	"github.com/seed-d64a251c/roster/internal/fileerror"
 	"github.com/seed-d64a251c/roster/internal/output"
 	"github.com/seed-d64a251c/roster/internal/secret/scrub"
 )
@@ -50,7 +51,7 @@ func executeWith(
 	replaced, all := askForHelp(args)
 	c.helpAll = all
 	root.SetArgs(replaced)
-	err := root.ExecuteContext(ctx)
+	err := fileerror.Explain(root.ExecuteContext(ctx))
 	var code exitCode
 	switch {
 	case err == nil:

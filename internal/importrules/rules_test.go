@@ -242,7 +242,7 @@ var rules = []rule{
 	{
 		packages:  []string{"./internal/forge"},
 		forbidden: []string{"./..."},
-		allowed:   []string{"./internal/output"},
+		allowed:   []string{"./internal/neterror", "./internal/output"},
 		reason:    "forge is a client of GitHub, GitLab and Gitea; it does not depend on what pull requests contain",
 	},
 	{
@@ -287,8 +287,9 @@ var rules = []rule{
 	{
 		packages:  []string{"./internal/secret"},
 		forbidden: []string{"./..."},
-		allowed:   []string{"./schema", "./internal/loopback", "./internal/textfile"},
-		reason:    "as little code as possible handles secrets: secret resolves references, which schema parses",
+		allowed: []string{"./schema", "./internal/fileerror", "./internal/loopback", "./internal/neterror",
+			"./internal/textfile"},
+		reason: "as little code as possible handles secrets: secret resolves references, which schema parses",
 	},
 	{
 		packages:  []string{"./internal/secret/scrub"},
@@ -400,8 +401,8 @@ var rules = []rule{
 		forbidden: []string{"./internal/...", "./scim/...", "net", "net/http"},
 		allowed: []string{
 			"./internal/app", "./internal/atomicfile", "./internal/audit", "./internal/deadline", "./internal/demo",
-			"./internal/eta", "./internal/operation", "./internal/output", "./internal/secret/scrub",
-			"./internal/textfile",
+			"./internal/eta", "./internal/fileerror", "./internal/operation", "./internal/output",
+			"./internal/secret/scrub", "./internal/textfile",
 		},
 		reason: "commands parse flags and print results; app connects Git, SCIM, secrets and servers",
 	},

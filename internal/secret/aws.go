@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -12,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/smithy-go"
 
+	"github.com/seed-d64a251c/roster/internal/neterror"
 	"github.com/seed-d64a251c/roster/schema"
 )
 
@@ -67,13 +69,25 @@ func parameterStore(ctx context.Context, cfg aws.Config, name string) (string, e
 	return aws.ToString(out.Parameter.Value), nil
 }
 
-// apiError reduces an error of the SDK to the code and message of the API.
+// noCredentials is in the text of the SDK's error if it finds no credentials. It has no type.
+const noCredentials = "failed to refresh cached credentials"
+
+// apiError reduces an error of the SDK to the code and message of the API, or to the reason for
+// which the API did not answer.
 func apiError(err error) error {
 	var api smithy.APIError
 	if errors.As(err, &api) {
 		return fmt.Errorf("%s: %s", api.ErrorCode(), api.ErrorMessage())
 	}
-	return err
+	if strings.Contains(err.Error(), noCredentials) {
+		return errors.New("no AWS credentials are found: give this machine a role, or set AWS_PROFILE or " +
+			"AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+	}
+	var deserialization *smithy.DeserializationError
+	if errors.As(err, &deserialization) {
+		return errors.New("the answer is not of the API of AWS: does a proxy or a sign-in page stand before it?")
+	}
+	return neterror.Explain(err)
 }
 
 // jsonValue returns the value of one key of a secret that is a JSON object. The console of Secrets

@@ -3,7 +3,10 @@ package secret
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -105,4 +108,39 @@ func TestDefaultAWSConfiguration(t *testing.T) {
 		t.Setenv(name, value)
 	}
 	wantSecret(t, &Resolver{}, &schema.SecretRef{AWS: &schema.AWSRef{SecretsManager: "roster/token"}}, "")
+}
+
+// TestAWSOutOfReach wants the reasons of a request without an answer in words.
+func TestAWSOutOfReach(t *testing.T) {
+	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, "<html>sign in</html>")
+	}))
+	t.Cleanup(page.Close)
+	encrypted := httptest.NewTLSServer(http.NotFoundHandler())
+	encrypted.Config.ErrorLog = log.New(io.Discard, "", 0) // of the handshake
+	t.Cleanup(encrypted.Close)
+	closed := httptest.NewServer(nil)
+	closed.Close()
+	for _, test := range []struct{ name, endpoint, want string }{
+		{"a closed port", closed.URL, "read AWS secret roster/token: connection refused by 127.0.0.1:"},
+		{"a page", page.URL, "read AWS secret roster/token: the answer is not of the API of AWS"},
+		{"an unknown authority", encrypted.URL, "certificate is not signed by an authority that this machine trusts"},
+		{"no credentials", "", "no AWS credentials are found: give this machine a role"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := &Resolver{AWS: func(_ context.Context, region string) (aws.Config, error) {
+				cfg := aws.Config{Region: region, RetryMaxAttempts: 1, Retryer: func() aws.Retryer { return aws.NopRetryer{} },
+					Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", canary, "")}
+				if cfg.BaseEndpoint = &test.endpoint; test.endpoint == "" {
+					cfg.Credentials = aws.NewCredentialsCache(aws.CredentialsProviderFunc(
+						func(context.Context) (aws.Credentials, error) {
+							return aws.Credentials{}, errors.New("no EC2 IMDS role found")
+						}))
+				}
+				return cfg, nil
+			}}
+			wantSecret(t, r, &schema.SecretRef{AWS: &schema.AWSRef{SecretsManager: "roster/token",
+				Region: "eu-west-1"}}, test.want)
+		})
+	}
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/seed-d64a251c/roster/internal/fileerror"
 	"github.com/seed-d64a251c/roster/schema"
 )
 
@@ -80,7 +81,7 @@ func (r *Resolver) Resolve(ctx context.Context, ref *schema.SecretRef) (Value, e
 	r.register(text)
 	switch {
 	case err != nil:
-		return Value{}, fmt.Errorf("%s: %w", ref.Pos, err)
+		return Value{}, fmt.Errorf("%s: %w", ref.Pos, fileerror.Explain(err))
 	case text == "":
 		return Value{}, fmt.Errorf("%s: %s is empty", ref.Pos, Describe(ref))
 	case len(text) > maxSecret:
