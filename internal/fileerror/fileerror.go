@@ -1,5 +1,6 @@
 // Package fileerror says in words what went wrong with a file, a folder or a command to run,
-// without the names of functions and system calls. It knows only the errors of the standard library.
+// without the names of functions and system calls. It knows only the errors of the standard
+// library.
 package fileerror
 
 import (

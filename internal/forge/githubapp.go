@@ -12,6 +12,8 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/go-github/v92/github"
+
+	"github.com/seed-d64a251c/roster/internal/neterror"
 )
 
 // App is a GitHub App that is installed for the repository.
@@ -47,7 +49,10 @@ func InstallationToken(c Config) (func(context.Context) (string, error), error) 
 	if err != nil {
 		return nil, fmt.Errorf("open GitHub App: %w", err)
 	}
-	return f.(*gitHub).app.token, nil
+	return func(ctx context.Context) (string, error) {
+		token, err := f.(*gitHub).app.token(ctx)
+		return token, neterror.Within(err)
+	}, nil
 }
 
 func newInstallation(app App, httpClient *http.Client, options []github.ClientOptionsFunc, owner, name string,

@@ -3,6 +3,8 @@ package forge
 import (
 	"context"
 	"fmt"
+
+	"github.com/seed-d64a251c/roster/internal/neterror"
 )
 
 // guarded is a forge whose client library may panic. Libraries do for a response that is JSON but
@@ -11,11 +13,13 @@ type guarded struct{ forge Forge }
 
 var _ Forge = guarded{}
 
-// recovered makes a panic the error of a call.
+// recovered makes a panic the error of a call, and says in words what went wrong with the network.
+// The cause of the panic is left out: it names functions of the library.
 func recovered(call string, err *error) {
-	if cause := recover(); cause != nil {
-		*err = fmt.Errorf("%s: the forge's response is not of its API: %v", call, cause)
+	if recover() != nil {
+		*err = fmt.Errorf("%s: the forge's response is not of its API", call)
 	}
+	*err = neterror.Within(*err)
 }
 
 func (g guarded) PullRequests(ctx context.Context, branch string) (prs []PullRequest, err error) {

@@ -75,7 +75,10 @@ func (p *limitedTransport) RoundTrip(req *http.Request) (*http.Response, error) 
 		limiter = p.reads
 	}
 	if err := limiter.Wait(req.Context()); err != nil {
-		return nil, err
+		if cause := req.Context().Err(); cause != nil {
+			return nil, cause
+		}
+		return nil, errors.New("roster sends the forge no more requests at this time, to stay below its rate limit")
 	}
 	res, err := p.next.RoundTrip(req)
 	if err != nil {

@@ -36,6 +36,34 @@ func Explain(err error) error {
 	return err
 }
 
+// Within returns an error that wraps err, and whose text has the text of Explain instead of that of
+// the network's error that err wraps. The rest of the text, such as what was tried, stays.
+func Within(err error) error {
+	for e := err; e != nil; e = errors.Unwrap(e) {
+		if !isNetwork(e) {
+			continue
+		}
+		text := strings.Replace(err.Error(), e.Error(), Explain(e).Error(), 1)
+		if text == err.Error() {
+			break
+		}
+		return &explained{text, err}
+	}
+	return err
+}
+
+// isNetwork reports whether an error is one of those that Explain knows, itself and not by an error
+// that it wraps.
+func isNetwork(err error) bool {
+	switch err.(type) {
+	case *url.Error, net.Error, *net.AddrError, *json.SyntaxError, *json.UnmarshalTypeError, tls.RecordHeaderError,
+		tls.AlertError, *tls.CertificateVerificationError, x509.UnknownAuthorityError, x509.HostnameError,
+		x509.CertificateInvalidError, syscall.Errno:
+		return true
+	}
+	return err == io.EOF || err == io.ErrUnexpectedEOF || err == context.DeadlineExceeded
+}
+
 // explained is an error with another text.
 type explained struct {
 	text string

@@ -129,7 +129,7 @@ func TestAWSOutOfReach(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := &Resolver{AWS: func(_ context.Context, region string) (aws.Config, error) {
-				cfg := aws.Config{Region: region, RetryMaxAttempts: 1, Retryer: func() aws.Retryer { return aws.NopRetryer{} },
+				cfg := aws.Config{Region: region, Retryer: func() aws.Retryer { return aws.NopRetryer{} },
 					Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", canary, "")}
 				if cfg.BaseEndpoint = &test.endpoint; test.endpoint == "" {
 					cfg.Credentials = aws.NewCredentialsCache(aws.CredentialsProviderFunc(

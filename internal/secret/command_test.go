@@ -41,7 +41,8 @@ esac
 		t.Run(test.name, func(t *testing.T) { wantSecret(t, r, &schema.SecretRef{Exec: test.argv}, test.want) })
 	}
 	missing := &Resolver{Policy: Policy{Commands: []string{"/nowhere/manager"}}}
-	wantSecret(t, missing, &schema.SecretRef{Exec: []string{"/nowhere/manager"}}, "run command: /nowhere/manager does not exist")
+	wantSecret(t, missing, &schema.SecretRef{Exec: []string{"/nowhere/manager"}},
+		"run command: /nowhere/manager does not exist")
 }
 
 // sopsCommand builds the sops command, once per machine, and adds it to PATH.
