@@ -3,6 +3,7 @@ package schema
 import (
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/seed-d64a251c/roster/schema/internal/constraint"
@@ -29,6 +30,8 @@ type causes struct {
 	// misspelled are the paths of missing fields that have a wrong name, and undeclared those of
 	// references to records that do not exist.
 	misspelled, undeclared map[string]bool
+	// attributes are the names of the custom attributes that users have and that are not declared.
+	attributes map[string]bool
 	// unreadable is set if a CUE file could not be read. It may declare the custom attributes.
 	unreadable bool
 }
@@ -44,6 +47,8 @@ type causes struct {
 //	a wrong endpoint               its general format
 //	a text that looks like another no value is equal to it
 //	a CUE file that was not read   its custom attributes are unknown
+//	users with an attribute that   no rule, mapping or NameID can use it
+//	is not declared
 //
 // Of several reports of one missing field it keeps the one with the most exact position and advice.
 func dropConsequences(found tree.Problems) tree.Problems {
@@ -56,7 +61,7 @@ func newCauses(found tree.Problems) causes {
 		form: map[string]bool{}, above: map[string]bool{}, users: map[string]bool{}, keys: map[tree.Pos]bool{},
 		endpoints: map[string]bool{},
 		hidden:    map[tree.Pos]bool{}, hiddenUsers: map[string]bool{}, missing: map[string]tree.Problem{},
-		misspelled: map[string]bool{}, undeclared: map[string]bool{},
+		misspelled: map[string]bool{}, undeclared: map[string]bool{}, attributes: map[string]bool{},
 	}
 	for _, p := range found {
 		if isForm(p) && p.Path != "" {
@@ -86,6 +91,9 @@ func newCauses(found tree.Problems) causes {
 			c.undeclared[p.Path] = true
 		case tree.UnknownField.ID:
 			above := tree.PathsAbove(p.Path)
+			if p.Message == tree.UnknownAttribute && len(above) == 3 {
+				c.attributes[strings.TrimPrefix(p.Path, above[2]+".")] = true
+			}
 			if name := tree.Suggested(p.Advice); name != "" && len(above) > 0 {
 				c.misspelled[tree.JoinPath(above[len(above)-1], name)] = true
 			}
@@ -127,7 +135,15 @@ func (c causes) explain(p tree.Problem) bool {
 			return true
 		}
 	case tree.UnknownField.ID:
-		if c.unreadable && p.Message == constraint.UnknownAttribute {
+		if c.unreadable && p.Message == tree.UnknownAttribute {
+			return true
+		}
+	case tree.NoAttribute.ID:
+		if name, ok := strings.CutPrefix(p.Message, tree.UnknownMapped+" "); ok && c.isUndeclared(name) {
+			return true
+		}
+	case tree.BadRule.ID:
+		if p.Message == tree.UnknownUserField && c.isUndeclared(p.Value) {
 			return true
 		}
 	case tree.UnknownRef.ID:
@@ -136,6 +152,12 @@ func (c causes) explain(p tree.Problem) bool {
 		}
 	}
 	return c.explainForm(p) || c.explainHidden(p)
+}
+
+// isUndeclared reports whether users have an attribute with this quoted name that is not declared.
+func (c causes) isUndeclared(quoted string) bool {
+	name, err := strconv.Unquote(quoted)
+	return err == nil && c.attributes[tree.JoinPath("", name)]
 }
 
 // explainForm reports whether a relation could not be checked, because the form of a value is

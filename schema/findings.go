@@ -36,7 +36,7 @@ func listProblems(found tree.Findings) error {
 		return nil
 	}
 	found.Problems.Sort()
-	out := dropConsequences(slices.Compact(found.Problems))
+	out := dropConsequences(slices.Compact(found.Problems)).ListOnce(found.Unlisted)
 	if found.Omitted > 0 {
 		message := fmt.Sprintf("there are more problems than the %d listed", len(out))
 		out = append(out, tree.TooLarge.Problem(tree.Pos{}, "", message).WithAdvice("correct these first"))
@@ -44,10 +44,17 @@ func listProblems(found tree.Findings) error {
 	return out
 }
 
-// listWarnings returns the warnings, sorted and without duplicates.
+// listWarnings returns the warnings, sorted and without duplicates. A rule with a problem need not
+// select anybody.
 func listWarnings(found tree.Findings) tree.Problems {
+	wrong := map[string]bool{}
+	for _, p := range found.Problems {
+		wrong[p.Path] = p.Path != ""
+	}
 	found.Warnings.Sort()
-	return slices.Compact(found.Warnings)
+	return slices.DeleteFunc(slices.Compact(found.Warnings), func(w tree.Problem) bool {
+		return w.Code == tree.SelectsNobody.ID && wrong[w.Path]
+	})
 }
 
 // credentials matches a text with a password before a host, or a URL with a query or fragment.

@@ -2,6 +2,7 @@ package constraint
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -19,6 +20,7 @@ import (
 func (s *Schema) Check(ctx context.Context, records *tree.Node) (found tree.Findings, failed bool) {
 	rejected := map[string]map[string]tree.Problems{}
 	collected := 0
+	alike := map[string]int{} // rejected records by what all their problems have in common
 	for _, kind := range s.kinds {
 		root := s.roots[kind]
 		have := records.Get(kind)
@@ -39,18 +41,53 @@ func (s *Schema) Check(ctx context.Context, records *tree.Node) (found tree.Find
 					found.Omitted++
 					break
 				}
-				if problems := checkRecord(root.rule.(*structRule), &have.Value.Fields[i], kind); len(problems) > 0 {
-					if rejected[kind] == nil {
-						rejected[kind] = map[string]tree.Problems{}
-					}
-					rejected[kind][have.Value.Fields[i].Name] = problems
-					collected += len(problems)
+				problems := checkRecord(root.rule.(*structRule), &have.Value.Fields[i], kind)
+				if len(problems) == 0 || countMistakes(alike, problems, &found) {
+					continue
 				}
+				if rejected[kind] == nil {
+					rejected[kind] = map[string]tree.Problems{}
+				}
+				rejected[kind][have.Value.Fields[i].Name] = problems
+				collected += len(problems)
 			}
 		}
 	}
 	found.ReportAll(s.confirm(ctx, records, rejected))
 	return found, failed
+}
+
+// maxAlike is the largest number of records with the same mistakes whose problems are collected.
+const maxAlike = 1000
+
+// countMistakes counts the problems of a record, instead of collecting them, if those of maxAlike
+// records with the same mistakes were collected. A required field that is missing follows from a
+// misspelled one; another problem makes the record different.
+func countMistakes(alike map[string]int, problems tree.Problems, found *tree.Findings) bool {
+	var mistakes []tree.Mistake
+	var all strings.Builder
+	misspelled := map[string]bool{} // paths of required fields
+	for _, p := range problems {
+		if m, ok := p.Mistake(); ok {
+			above := tree.PathsAbove(p.Path)
+			misspelled[tree.JoinPath(above[len(above)-1], tree.Suggested(p.Advice))] = true
+			mistakes = append(mistakes, m)
+			fmt.Fprintf(&all, "%q %q\n", m.Field, p.Advice)
+		}
+	}
+	for _, p := range problems {
+		_, ok := p.Mistake()
+		if !ok && (p.Code != tree.MissingField.ID || !misspelled[p.Path]) {
+			return false
+		}
+	}
+	if alike[all.String()]++; alike[all.String()] <= maxAlike {
+		return false
+	}
+	for _, m := range mistakes {
+		found.Count(m)
+	}
+	return true
 }
 
 // AttributeTypes returns the declared custom attributes by name.

@@ -96,8 +96,7 @@ func (r *structRule) hasOtherFields(n *tree.Node) bool {
 
 // Messages that are used in several places.
 const (
-	FieldMissing     = "required field is missing"
-	UnknownAttribute = "unknown attribute"
+	FieldMissing = "required field is missing"
 	// OnlyRequired is the advice for a field that CUE declarations require, but do not have.
 	OnlyRequired  = "add it: with a !, a declaration only requires the field; or remove the !"
 	notASecretRef = "must be a reference to a secret, not the secret itself"
@@ -181,11 +180,27 @@ func (r *attributesRule) check(n *tree.Node, pc *problemCollector) bool {
 			if pc == nil {
 				return false
 			}
-			advice := "declare it: attributeTypes: " + tree.JoinPath("", f.Name) + ": type: \"string\""
+			fits := tree.Quote(typeOf(f.Value))
+			advice := "declare it: attributeTypes: " + tree.JoinPath("", f.Name) + ": type: " + fits
 			advice = tree.Suggestion(f.Name, slices.Sorted(maps.Keys(r.types)), advice)
-			pc.at(f.Name).report(&tree.Node{At: f.At, Kind: tree.Struct}, tree.UnknownField, UnknownAttribute,
+			pc.at(f.Name).report(&tree.Node{At: f.At, Kind: tree.Struct}, tree.UnknownField, tree.UnknownAttribute,
 				advice)
 		}
 	}
 	return valid
+}
+
+// typeOf returns the type of custom attributes that accepts a value.
+func typeOf(n *tree.Node) string {
+	switch {
+	case n == nil:
+		return "string"
+	case n.Kind == tree.Int:
+		return "int"
+	case n.Kind == tree.Bool:
+		return "bool"
+	case n.Kind == tree.List:
+		return "strings"
+	}
+	return "string"
 }

@@ -134,7 +134,7 @@ func (m *mappingLint) field(x ast.Expr, where ast.Node) {
 	outer, between := attributeSelector(base)
 	if id, ok := outer.(*ast.Ident); ok && id.Name == "user" && between == "attributes" {
 		if _, known := m.schema.Types()[name]; !known {
-			m.unknown(where, name, slices.Sorted(maps.Keys(m.schema.Types())), "unknown user attribute")
+			m.unknown(where, name, slices.Sorted(maps.Keys(m.schema.Types())), tree.UnknownMapped)
 		}
 	}
 }

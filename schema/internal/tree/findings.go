@@ -8,6 +8,17 @@ type Findings struct {
 	Problems, Warnings Problems
 	// Omitted is the number of problems that are not listed, because there are too many.
 	Omitted int
+	// Unlisted are the numbers of problems that are not listed, because many of the same mistake
+	// are.
+	Unlisted map[Mistake]int
+}
+
+// Count counts a problem of a mistake that is in the list, instead of listing it.
+func (f *Findings) Count(m Mistake) {
+	if f.Unlisted == nil {
+		f.Unlisted = map[Mistake]int{}
+	}
+	f.Unlisted[m]++
 }
 
 // Report adds a problem.
@@ -36,6 +47,12 @@ func (f *Findings) Conflict(name string, a, b *Node) { f.Report(ConflictProblem(
 func (f *Findings) Add(more Findings) {
 	f.ReportAll(more.Problems)
 	f.Omitted += more.Omitted
+	for m, n := range more.Unlisted {
+		if f.Unlisted == nil {
+			f.Unlisted = map[Mistake]int{}
+		}
+		f.Unlisted[m] += n
+	}
 	f.Warnings = append(f.Warnings, more.Warnings...)
 }
 

@@ -125,8 +125,8 @@ func (n *Node) Equal(o *Node) bool {
 // The advice for values that not all formats write in the same way.
 const (
 	BoolAdvice = "write true or false"
-	// QuoteAdvice is for a value that a format does not read as text, and NullAdvice for one that it
-	// reads as nothing: the surname Null is one in YAML.
+	// QuoteAdvice is for a value that a format does not read as text, and NullAdvice for one that
+	// it reads as nothing: the surname Null is one in YAML.
 	QuoteAdvice = "write it between double quotes if it is text"
 	NullAdvice  = "leave the field out, or write it between double quotes if it is text"
 	IntAdvice   = "write decimal digits, without leading zeros, exponent or fraction"

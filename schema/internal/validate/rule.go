@@ -27,7 +27,8 @@ func (v *validator) rule(r *declaration.Rule, declared func() *tree.Node, path s
 		if t := v.AttributeTypes[name]; t != nil {
 			typ = t.Type
 		} else if !slices.Contains(declaration.RuleFields, name) {
-			report("unknown user field", tree.Quote(name), tree.Suggestion(name, known, "declare it in attributeTypes"))
+			advice := tree.Suggestion(name, known, "declare it in attributeTypes")
+			report(tree.UnknownUserField, tree.Quote(name), advice)
 			continue
 		}
 		for _, value := range values {
