@@ -66,6 +66,10 @@ type DesiredUser struct {
 	Previously []string     // earlier keys
 	// Ended is true if the user is inactive because Until has passed, whatever the declared state.
 	Ended bool
+	// State is the declared state, and From the first day of the validity if that is still to come.
+	// They say why the user is inactive.
+	State schema.UserState
+	From  *schema.Date
 }
 
 // DesiredGroup is a group that is pushed.
@@ -137,8 +141,7 @@ func (d *Desired) desireUsers(decls *schema.Declarations, p *schema.Provisioner,
 			continue
 		}
 		user := &users[len(d.Users)]
-		*user = desiredUser(u, mapped)
-		user.Ended = ended(u, now)
+		*user = desiredUser(u, mapped, now)
 		d.Users[key] = user
 	}
 	var problems schema.Problems
@@ -183,9 +186,9 @@ func ended(u *schema.User, now time.Time) bool {
 	return u.State != schema.Inactive && u.ValidUntil != nil && u.ValidUntil.Over(now)
 }
 
-func desiredUser(u *schema.User, mapped schema.Mapped) DesiredUser {
+func desiredUser(u *schema.User, mapped schema.Mapped, now time.Time) DesiredUser {
 	active, _ := mapped.Attributes.Get("active")
-	return DesiredUser{
+	user := DesiredUser{
 		Key:        u.Key,
 		At:         u.Pos,
 		Attributes: mapped.Attributes,
@@ -193,7 +196,28 @@ func desiredUser(u *schema.User, mapped schema.Mapped) DesiredUser {
 		Active:     active == "true",
 		Until:      u.ValidUntil,
 		Previously: u.Previously,
+		Ended:      ended(u, now),
+		State:      u.State,
 	}
+	if u.ValidFrom != nil && !u.ValidFrom.Begun(now) {
+		user.From = u.ValidFrom
+	}
+	return user
+}
+
+// whyInactive returns the reason for which a user is to be inactive.
+func (u *DesiredUser) whyInactive() string {
+	switch {
+	case u.Ended:
+		return "valid until " + u.Until.Text
+	case u.State == schema.Locked:
+		return "declared LOCKED"
+	case u.State == schema.Active && u.From != nil:
+		return "valid from " + u.From.Text
+	case u.State == schema.Active:
+		return "declared ACTIVE, but the mapping sets active to false"
+	}
+	return "declared inactive"
 }
 
 func (d *Desired) desireGroup(g *schema.Group) *DesiredGroup {

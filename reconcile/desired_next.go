@@ -147,8 +147,7 @@ func (d *Desired) nextUsers(before *Desired, edited, moved map[string]bool) (map
 		if err != nil {
 			return nil, false
 		}
-		user := desiredUser(u, mapped)
-		user.Ended = ended(u, d.source.at)
+		user := desiredUser(u, mapped, d.source.at)
 		d.Users[key] = &user
 		if was == nil || !was.sameAs(&user) {
 			changed[key] = true
@@ -161,7 +160,8 @@ func (d *Desired) nextUsers(before *Desired, edited, moved map[string]bool) (map
 func (u *DesiredUser) sameAs(other *DesiredUser) bool {
 	sameEnd := u.Until == other.Until ||
 		u.Until != nil && other.Until != nil && u.Until.End.Equal(other.Until.End) && u.Until.Text == other.Until.Text
-	return sameEnd && u.Active == other.Active && u.Ended == other.Ended &&
+	sameFrom := u.From == other.From || u.From != nil && other.From != nil && u.From.Text == other.From.Text
+	return sameEnd && sameFrom && u.Active == other.Active && u.Ended == other.Ended && u.State == other.State &&
 		slices.Equal(u.Attributes, other.Attributes) && slices.Equal(u.OnCreate, other.OnCreate) &&
 		slices.Equal(u.Previously, other.Previously)
 }

@@ -64,9 +64,9 @@ func (r *reasonSetter) user(c *Change) {
 	default:
 		c.Reason.Text = "declared values"
 		if !want.Active && c.Kind.TakesAccess() {
-			c.Reason.Text = "declared inactive"
+			c.Reason.Text = want.whyInactive()
 			if want.Ended {
-				c.Reason.Text, c.Reason.ReviewedEnd = "valid until "+want.Until.Text, r.ends.user(c.Key)
+				c.Reason.ReviewedEnd = r.ends.user(c.Key)
 			}
 		}
 	}
