@@ -15,6 +15,7 @@ import (
 
 	"github.com/seed-d64a251c/roster/internal/output"
 	"github.com/seed-d64a251c/roster/internal/textfile"
+	"github.com/seed-d64a251c/roster/internal/yamlerror"
 	"github.com/seed-d64a251c/roster/schema"
 )
 
@@ -66,7 +67,7 @@ func (f *configFile) load() error {
 	if err := d.Decode(&document); errors.Is(err, io.EOF) {
 		return nil // nothing but comments
 	} else if err != nil {
-		return usageErrorf("%s: %s", f.name, strings.TrimPrefix(err.Error(), "yaml: "))
+		return usageErrorf("%w", yamlerror.Explain(f.name, string(text), err))
 	}
 	if err := d.Decode(&second); !errors.Is(err, io.EOF) {
 		return usageErrorf("%s: the file has more than one document; keep the first", f.name)

@@ -82,7 +82,7 @@ var rules = []rule{
 	{
 		packages:  []string{"./schema/internal/source"},
 		forbidden: []string{"./...", "log", "log/slog", "net", "net/...", "os", "os/...", "sync"},
-		allowed:   []string{"./schema/internal/tree", "./internal/textfile"},
+		allowed:   []string{"./schema/internal/tree", "./internal/textfile", "./internal/yamlerror"},
 		reason:    "source converts bytes to nodes; it evaluates nothing and does not know the schema",
 	},
 	{
@@ -402,7 +402,7 @@ var rules = []rule{
 		allowed: []string{
 			"./internal/app", "./internal/atomicfile", "./internal/audit", "./internal/deadline", "./internal/demo",
 			"./internal/eta", "./internal/fileerror", "./internal/operation", "./internal/output",
-			"./internal/secret/scrub", "./internal/textfile",
+			"./internal/secret/scrub", "./internal/textfile", "./internal/yamlerror",
 		},
 		reason: "commands parse flags and print results; app connects Git, SCIM, secrets and servers",
 	},

@@ -15,6 +15,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/seed-d64a251c/roster/internal/civil"
+	"github.com/seed-d64a251c/roster/internal/yamlerror"
 )
 
 // Config is the content of the file of --notify.
@@ -98,7 +99,7 @@ func ParseConfig(data []byte) (*Config, error) {
 	dec.KnownFields(true)
 	c := &Config{}
 	if err := dec.Decode(c); err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
+		return nil, yamlerror.Explain("", string(data), err)
 	}
 	if err := c.check(); err != nil {
 		return nil, err

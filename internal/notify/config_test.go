@@ -8,8 +8,8 @@ import (
 func TestMistakesInTheFileAreNamed(t *testing.T) {
 	const hook = "{name: a, slack: {url: {env: X}}}"
 	for name, test := range map[string]struct{ file, want string }{
-		"an unknown field": {"channels: [" + hook + "]\nchanels: []", "line 2: field chanels not found"},
-		"a wrong type":     {"channels: 1", "line 1: cannot unmarshal"},
+		"an unknown field": {"channels: [" + hook + "]\nchanels: []", `line 2: unknown setting "chanels"`},
+		"a wrong type":     {"channels: 1", "line 1: want a list, not a number"},
 		"no channel":       {"", "channels: there is none"},
 		"no name": {
 			"channels: [{slack: {url: {env: X}}}]",
@@ -31,7 +31,7 @@ func TestMistakesInTheFileAreNamed(t *testing.T) {
 		},
 		"a secret in the file": {
 			"channels: [{name: a, slack: {url: 'https://hooks.example.com/x'}}]",
-			"cannot unmarshal",
+			"line 1: want a mapping, not text",
 		},
 		"no reference to a secret": {"channels: [{name: a, slack: {}}]", "slack.url: write env or file"},
 		"a webhook without secret": {

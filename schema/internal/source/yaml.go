@@ -10,6 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/seed-d64a251c/roster/internal/yamlerror"
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
 
@@ -24,8 +25,6 @@ type yamlReader struct {
 	budget int
 	failed bool
 }
-
-var yamlLine = regexp.MustCompile(`line (\d+): (.*)`)
 
 // readYAML reads a YAML file. A large file is parsed in chunks if its nodes can be reused.
 func (f *DataFile) readYAML(text string) {
@@ -108,12 +107,10 @@ func (f *DataFile) readDocuments(text string, lines int) {
 			return
 		}
 		if err != nil {
-			at, message := tree.Position{Ref: f.Ref, Line: 1, Col: 1}, strings.TrimPrefix(err.Error(), "yaml: ")
-			if m := yamlLine.FindStringSubmatch(message); m != nil {
-				line, _ := strconv.Atoi(m[1])
-				at.Line, message = int32(min(line, math.MaxInt32)), m[2]
+			for _, p := range yamlerror.Problems(text, err) {
+				at := tree.Position{Ref: f.Ref, Line: int32(min(max(1, p.Line)+lines, math.MaxInt32)), Col: 1}
+				f.reportAt(at, tree.SyntaxError, p.Message, "", p.Advice)
 			}
-			f.reportAt(at, tree.SyntaxError, message, "", "")
 			return
 		}
 		r := &yamlReader{file: f, lines: lines, depth: f.Limits.depth, budget: budget}
