@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/seed-d64a251c/roster/schema"
 )
@@ -210,16 +209,19 @@ func personName(key string, desired *Desired, linking *Linking) string {
 	if u := desired.Users[key]; u != nil {
 		attributes = u.Attributes
 	}
-	first, _ := attributes.Get("name.givenName")
-	last, _ := attributes.Get("name.familyName")
-	return strings.TrimSpace(first + " " + last)
+	return fullName(attributes)
 }
 
 // Facts returns redacted facts: no names of people if a part of them, or the sign-in name, is
 // redacted.
 func (r *Redactor) Facts(f *EffectFacts) *EffectFacts {
-	if r == nil || f == nil || !r.paths["userName"] && !r.paths["name.givenName"] && !r.paths["name.familyName"] {
+	if f == nil || !r.hidesNames() {
 		return f
 	}
 	return &EffectFacts{NamedGroups: f.NamedGroups, Members: f.Members}
+}
+
+// hidesNames reports whether a part of the names of people, or the sign-in name, is redacted.
+func (r *Redactor) hidesNames() bool {
+	return r != nil && (r.paths["userName"] || r.paths["name.givenName"] || r.paths["name.familyName"])
 }

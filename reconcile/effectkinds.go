@@ -26,6 +26,8 @@ const (
 	EffectHoldReleased  EffectKind = "hold-released"
 	EffectGains         EffectKind = "gains-group"
 	EffectLoses         EffectKind = "loses-group"
+	EffectEndsEarlier   EffectKind = "ends-earlier"
+	EffectEndsLater     EffectKind = "ends-later"
 	EffectLeavesGroups  EffectKind = "leaves-groups"
 	EffectAdoptsUser    EffectKind = "user-adopted"
 	EffectAdoptsGroup   EffectKind = "group-adopted"
@@ -107,6 +109,8 @@ var effectKinds = []EffectInfo{
 		Attention: AttentionCare, Review: true},
 	{Kind: EffectLoses, One: "{who} loses {group}", Many: "{who} lose {group}", Unit: ObjectUser,
 		Attention: AttentionAlarm, Review: true},
+	{Kind: EffectEndsEarlier, More: "end dates are earlier", Attention: AttentionAlarm, Review: true},
+	{Kind: EffectEndsLater, More: "end dates are later", Attention: AttentionCare, Review: true},
 	{Kind: EffectLeavesGroups, One: "{who} leaves {group}", Many: "{who} leave {group}", Unit: ObjectUser,
 		Section: "Memberships removed", Attention: AttentionAlarm},
 	{Kind: EffectAdoptsUser, One: "the existing AWS user of {who} is adopted",

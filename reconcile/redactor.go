@@ -162,7 +162,11 @@ func (p *Preview) redact(in PreviewInput) {
 		p.NoLongerNeeded[i] = r.change(c)
 	}
 	for i := range p.EndDateChanges {
-		p.EndDateChanges[i].UserName = r.value("userName", p.EndDateChanges[i].UserName)
+		e := &p.EndDateChanges[i]
+		e.UserName = r.value("userName", e.UserName)
+		if r.hidesNames() {
+			e.PersonName = ""
+		}
 	}
 }
 

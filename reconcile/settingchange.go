@@ -284,7 +284,7 @@ func PreviewEffects(list []*Preview) []Effect {
 	}
 	for i := range out {
 		switch out[i].Kind {
-		case EffectEndDate: // of the declarations, which all provisioners share
+		case EffectEndDate, EffectEndsEarlier, EffectEndsLater: // of the declarations, which all provisioners share
 			out[i].Provisioners = nil
 		case EffectSetting, EffectEnabled, EffectDisabled, EffectConnection, EffectRemoved, EffectNotCompared:
 			out[i].Provisioners = nil // the texts name them
@@ -314,7 +314,9 @@ func (p *Preview) effects() []Effect {
 		add(EffectHoldReleased, p.ReleasedHolds[i].text(p.Facts))
 	}
 	for _, e := range p.EndDateChanges {
-		add(EffectEndDate, e.String())
+		// People may have the same name: the sign-in name tells them apart.
+		names := map[string]string{e.UserName: e.PersonName}
+		out = append(out, Effect{Kind: cmp.Or(e.Effect, EffectEndDate), Text: e.String(), names: names})
 	}
 	return slices.Concat(LoosenedEffects(p.Loosened), out, Effects(Planned(p.Changes), p.Facts))
 }

@@ -27,6 +27,7 @@ var effectClasses = map[reconcile.EffectKind]string{
 	reconcile.EffectGroupDeleted: losesAccess, reconcile.EffectUserDeleted: losesAccess,
 	reconcile.EffectLeaves: losesAccess, reconcile.EffectMayNotSignIn: losesAccess,
 	reconcile.EffectLosesGuarded: losesAccess, reconcile.EffectLoses: losesAccess,
+	reconcile.EffectEndsEarlier: losesAccess, reconcile.EffectEndsLater: gainsAccess,
 	reconcile.EffectLeavesGroups: losesAccess, reconcile.EffectGainsGuarded: gainsAccess,
 	reconcile.EffectMaySignIn: gainsAccess, reconcile.EffectGains: gainsAccess, reconcile.EffectJoins: gainsAccess,
 	reconcile.EffectJoinsGroups: gainsAccess, reconcile.EffectGroupCreated: gainsAccess,

@@ -52,7 +52,8 @@ func TestPreviewsFitAComment(t *testing.T) {
 				},
 			)
 			p.EndDateChanges = append(p.EndDateChanges,
-				reconcile.EndDateChange{UserName: strings.Repeat("u", 100), New: "2027-01-31"})
+				reconcile.EndDateChange{UserName: strings.Repeat("u", 100), New: "2027-01-31",
+					Effect: reconcile.EffectEndDate})
 			p.Notices = append(p.Notices, strings.Repeat("n", 100))
 		}
 		list = append(list, p)

@@ -119,6 +119,10 @@ var situations = []situation{
 	{name: "half of the people leave", replace: everybodyWithout(30)},
 	{name: "a person is locked", add: `users: u30: state: "LOCKED"`},
 	{name: "the access of a person ends on a date", add: `users: u30: validUntil: "2027-06-30"`},
+	{name: "the membership of a person in a protected group ends on a date",
+		add: `groups: "break-glass": members: u1: until: "2026-12-31"`},
+	{name: "the memberships of two people in a large group end on a date",
+		add: `groups: platform: members: {u1: until: "2026-12-31", u2: until: "2027-01-31"}`},
 	{name: "the access of a person has ended", add: `users: u30: validUntil: "2026-11-20"`},
 	{name: "a sign-in name changes", replace: []string{`"user30@example.com"`, `"newname@example.com"`}},
 	{name: "two people exchange their sign-in names", replace: []string{

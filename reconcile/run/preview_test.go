@@ -227,12 +227,13 @@ users: u2: validUntil: "2027-06-30"
 `)
 	var have []string
 	for _, e := range w.Preview(1, 2, true).EndDateChanges {
-		have = append(have, e.String())
+		have = append(have, string(e.Effect)+": "+e.String())
 	}
-	wantLines(t, "endings", have, "access of name2@example.com ends on 2027-06-30",
-		"name1@example.com in Dev ends on 2027-02-28",
-		"name2@example.com in Dev ends on 2027-03-31 instead of 2027-01-31",
-		"name3@example.com in Dev no longer ends on 2027-01-31", "name4@example.com in Dev ends on 2026-12-24")
+	wantLines(t, "endings", have, "ends-earlier: all access of name2 Test ends on 2027-06-30, before: no end",
+		"ends-earlier: access of name1 Test to Dev ends on 2027-02-28, before: no end",
+		"ends-later: access of name2 Test to Dev ends on 2027-03-31, before: 2027-01-31",
+		"ends-later: access of name3 Test to Dev no longer ends, before: 2027-01-31",
+		"end-date: access of name4 Test to Dev ends on 2026-12-24")
 }
 
 func TestPreviewHidesRedactedValues(t *testing.T) {

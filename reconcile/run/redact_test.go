@@ -257,3 +257,27 @@ users: u2: attributes: badge: "secret-2"
 		}
 	}
 }
+
+// The names of people are not shown with their end dates if a part of the name is redacted.
+func TestNamesOfEndDatesAreRedacted(t *testing.T) {
+	w := newEnv(t)
+	cue := people(2) + group("g", "Group", 1, 1) + `
+attributeTypes: surname: {type: "string", redact: true}
+mappings: n: {user: #User, scim: {
+	userName: user.email, displayName: user.userId, active: true
+	name: {givenName: user.firstName, familyName: user.attributes.surname}
+	emails: [{value: user.email, type: "work", primary: true}]
+}}
+users: u1: attributes: surname: "secret-1"
+users: u2: attributes: surname: "secret-2"
+`
+	w.Commit(`enabled: true, groups: ["g"]`, cue)
+	w.Commit(`enabled: true, groups: ["g"]`, cue+`users: u1: validUntil: "2027-01-31"`)
+	for _, c := range w.Commits {
+		c.Provisioners["aws"].Mapping = "n"
+	}
+	ends := w.Preview(1, 2, true).EndDateChanges
+	if len(ends) != 1 || ends[0].Effect != reconcile.EffectEndsEarlier || strings.Contains(ends[0].String(), "secret") {
+		t.Errorf("end dates %+v; want one, without a surname", ends)
+	}
+}
