@@ -160,3 +160,88 @@ func TestAdviceForAnUndeclaredAttribute(t *testing.T) {
 		}
 	}
 }
+
+// TestMappingThatFailsForAllUsersIsOneProblem fails in several ways for all users, or not for all.
+func TestMappingThatFailsForAllUsersIsOneProblem(t *testing.T) {
+	display, userName := "displayName: user.userId", "userName: user.email"
+	const first, all = `users."u-1": `, ", the same for all 152 users"
+	for _, c := range []struct {
+		name, old, new string
+		want           []string
+	}{
+		{"an expression has no value", display, `displayName: strings.Split(user.userId, "-")[1]`,
+			[]string{"R3010 " + first + `mapping "aws" (mappings.cue:5:11) fails: mappings.aws.scim.displayName: ` +
+				`index out of range [1] with length 1` + all}},
+		{"a value has a character that AWS does not accept", display, `displayName: "<" + user.userId`,
+			[]string{"R3005 " + first + `mapping "aws": displayName must not contain the character '<'` + all}},
+		{"a value is empty", display, `displayName: strings.TrimPrefix(user.userId, user.userId)`,
+			[]string{"R3004 " + first + `mapping "aws": displayName is empty, but AWS requires it` + all}},
+		{"values of different lengths are too long", display,
+			`displayName: user.userId + "` + strings.Repeat("x", 1100) + `"`,
+			[]string{"R3006 " + first +
+				`mapping "aws": displayName must have at most 1024 characters, has 1105` + all}},
+		{"users cannot sign in", userName, `userName: user.userId`,
+			[]string{"R2020 " + first +
+				`the NameID for app "aws" (email) is not the userName "alice" of provisioner "prod"` + all}},
+		{"two values are too long", display, "displayName: user.userId + long\n\t\ttitle: user.userId + long\n\t\t" +
+			`let long = "` + strings.Repeat("x", 1100) + `"`,
+			[]string{"R3006 " + first + `mapping "aws": displayName must have at most 1024 characters, has 1105` + all,
+				"R3006 " + first + `mapping "aws": title must have at most 1024 characters, has 1105` + all}},
+		{"a value of one user is empty", display, `displayName: strings.TrimPrefix(user.userId, "alice")`,
+			[]string{`R3004 users."u-1": mapping "aws": displayName is empty, but AWS requires it`}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			files := base(t)
+			name, text := manyUsers("json", 150, "")
+			files[name] = &fstest.MapFile{Data: []byte(text)}
+			files["all.cue"] = &fstest.MapFile{Data: []byte(everyUserInScope)}
+			mapping := strings.Replace(string(files["mappings.cue"].Data), c.old, c.new, 1)
+			mapping = strings.Replace(mapping, "package roster\n", "package roster\n\nimport \"strings\"\n", 1)
+			if !strings.Contains(c.new, "strings.") {
+				mapping = strings.Replace(mapping, "import \"strings\"\n", "", 1)
+			}
+			files["mappings.cue"] = &fstest.MapFile{Data: []byte(mapping)}
+			requireLines(t, files, c.want...)
+		})
+	}
+}
+
+// TestMappingThatFailsForManyUsers requires that each user is listed, and that the others are
+// counted, if a mapping fails for many users, but not for all.
+func TestMappingThatFailsForManyUsers(t *testing.T) {
+	files := base(t)
+	name, text := manyUsers("json", 150, "")
+	files[name] = &fstest.MapFile{Data: []byte(text)}
+	files["all.cue"] = &fstest.MapFile{Data: []byte(everyUserInScope)}
+	mapping := strings.Replace(string(files["mappings.cue"].Data), "displayName: user.userId",
+		`displayName: strings.Replace(user.userId, "x", "<", 1)`, 1)
+	mapping = strings.Replace(mapping, "package roster\n", "package roster\n\nimport \"strings\"\n", 1)
+	files["mappings.cue"] = &fstest.MapFile{Data: []byte(mapping)}
+	lines := problemLines(t, files)
+	if len(lines) != 101 || lines[0] != "R3005 mappings.aws: not shown: 50 more problems of this kind" {
+		t.Errorf("there are %d problems, and the first one is\n%s", len(lines), lines[0])
+	}
+}
+
+// TestMappingThatFailsForUsersOfTwoProvisioners requires that users of two provisioners are counted
+// once: those who cannot sign in to either are not all users.
+func TestMappingThatFailsForUsersOfTwoProvisioners(t *testing.T) {
+	files := base(t)
+	name, text := manyUsers("json", 2, "")
+	files[name] = &fstest.MapFile{Data: []byte(text)}
+	provisioner := string(files["provisioners.cue"].Data)
+	provisioner = strings.NewReplacer(`"prod"`, `"test"`, `["all"]`, `["some"]`, "f6a1c2d0", "f6a1c2d1").Replace(provisioner)
+	files["test.cue"] = &fstest.MapFile{Data: []byte(provisioner + `
+groups: "some": {displayName: "Some", members: {"u-1": {}, "u-2": {}}}
+groups: "all": members: {"x-0": {}, "x-1": {}}
+`)}
+	mapping := strings.Replace(string(files["mappings.cue"].Data), "userName: user.email",
+		`userName: strings.TrimPrefix(strings.TrimPrefix(user.email, "alice"), "bob")`, 1)
+	mapping = strings.Replace(mapping, "package roster\n", "package roster\n\nimport \"strings\"\n", 1)
+	files["mappings.cue"] = &fstest.MapFile{Data: []byte(mapping)}
+	for _, line := range problemLines(t, files) {
+		if strings.Contains(line, "for all") {
+			t.Errorf("Load reports %s", line)
+		}
+	}
+}

@@ -1,7 +1,6 @@
 package validate
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -54,7 +53,7 @@ func (v *validator) mapsAllUsers(p *declaration.Provisioner, m *mapping.Mapping)
 func (v *validator) reportMappingProblems() {
 	undated := v.UndatedMembership()
 	mapped := map[string]map[string]names{} // by mapping and user
-	counts := map[string]map[string]int{}   // of problems, by mapping and code
+	failures := map[string]*mapFailures{}   // by mapping
 	for _, key := range slices.Sorted(maps.Keys(v.Provisioners)) {
 		p := v.Provisioners[key]
 		m := v.Mappings[p.Mapping]
@@ -63,7 +62,7 @@ func (v *validator) reportMappingProblems() {
 		}
 		if mapped[m.Key] == nil {
 			mapped[m.Key] = make(map[string]names, len(v.Users))
-			counts[m.Key] = map[string]int{}
+			failures[m.Key] = &mapFailures{mapping: m, codes: map[string]int{}, kinds: map[failure]*failed{}}
 		}
 		message := "provisioner " + tree.Quote(key) + " maps user %s (%s) to the same "
 		userNames := &duplicateFinder{v: v, code: tree.DupUserName, message: message + "userName"}
@@ -73,23 +72,21 @@ func (v *validator) reportMappingProblems() {
 			out, done := mapped[m.Key][user]
 			if !done {
 				all, err := m.Map(u, undated.GroupsOf(user))
-				if err != nil {
-					v.reportMapProblems(err, counts[m.Key])
-				}
+				failures[m.Key].add(user, err)
 				out = namesOf(all)
 				out.valid = err == nil
 				mapped[m.Key][user] = out
 			}
 			if problem, found := v.nameIDProblem(p, u, out.userName); found && out.valid {
-				v.reportMapProblems(tree.Problems{problem}, counts[m.Key])
+				failures[m.Key].add(user, tree.Problems{problem})
 			}
 			path := func() string { return tree.JoinPath("users", user) }
 			userNames.add(out.userName, user, u.Pos, path)
 			emails.add(out.email, user, u.Pos, path)
 		}
 	}
-	for _, key := range slices.Sorted(maps.Keys(counts)) {
-		v.reportOmitted(v.Mappings[key], counts[key])
+	for _, key := range slices.Sorted(maps.Keys(failures)) {
+		failures[key].report(v, len(mapped[key]))
 	}
 	v.dropDuplicateReports()
 }
@@ -105,33 +102,6 @@ func namesOf(m mapping.Mapped) (n names) {
 	n.userName, _ = m.Attributes.Get("userName")
 	n.email, _ = m.Attributes.Get("emails.value")
 	return n
-}
-
-// maxReported is the largest number of problems of one code that are reported for a mapping. One
-// wrong expression may fail for all users.
-const maxReported = 100
-
-// reportMapProblems reports the problems that Map returned.
-func (v *validator) reportMapProblems(err error, counts map[string]int) {
-	problems, ok := err.(tree.Problems)
-	if !ok {
-		return
-	}
-	for _, p := range problems {
-		if counts[p.Code]++; counts[p.Code] <= maxReported {
-			v.Report(p)
-		}
-	}
-}
-
-// reportOmitted reports how many problems were omitted.
-func (v *validator) reportOmitted(m *mapping.Mapping, counts map[string]int) {
-	for _, id := range slices.Sorted(maps.Keys(counts)) {
-		if n := counts[id] - maxReported; n > 0 {
-			message := fmt.Sprintf("not shown: %s of this kind", tree.Count(n, "more problem"))
-			v.Report(tree.Problem{Pos: m.Pos, Code: id, Path: tree.JoinPath("mappings", m.Key), Message: message})
-		}
-	}
 }
 
 // dropDuplicateReports removes reports of duplicate mapped values if the declared values are
