@@ -139,9 +139,9 @@ func (g *giteaRepo) createComment(ctx context.Context, number int, body string) 
 	if err != nil {
 		return 0, err
 	}
-	c, _, err := client.CreateIssueComment(g.owner, g.name, int64(number), gitea.CreateIssueCommentOption{Body: body})
+	c, res, err := client.CreateIssueComment(g.owner, g.name, int64(number), gitea.CreateIssueCommentOption{Body: body})
 	if err != nil {
-		return 0, err
+		return 0, refusal(err, res)
 	}
 	return c.ID, nil
 }
@@ -155,7 +155,7 @@ func (g *giteaRepo) editComment(ctx context.Context, _ int, id int64, body strin
 	if err != nil && statusOf(res) == http.StatusNotFound {
 		return false, nil
 	}
-	return err == nil, err
+	return err == nil, refusal(err, res)
 }
 
 func (g *giteaRepo) SetStatus(ctx context.Context, commit string, s Status) error {
@@ -170,10 +170,10 @@ func (g *giteaRepo) sendStatus(ctx context.Context, commit string, s Status, sho
 	if err != nil {
 		return err
 	}
-	_, _, err = client.CreateStatus(g.owner, g.name, commit, gitea.CreateStatusOption{
+	_, res, err := client.CreateStatus(g.owner, g.name, commit, gitea.CreateStatusOption{
 		State: gitea.StatusState(shown.state), Context: s.name(), Description: shown.description, TargetURL: s.URL})
 	if err != nil {
-		return fmt.Errorf("set the status of %.7s: %w", commit, err)
+		return fmt.Errorf("set the status of %.7s: %w", commit, refusal(err, res))
 	}
 	return nil
 }

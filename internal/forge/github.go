@@ -139,8 +139,8 @@ func (g *gitHub) listComments(ctx context.Context, number, page int) ([]comment,
 }
 
 func (g *gitHub) createComment(ctx context.Context, number int, body string) (int64, error) {
-	c, _, err := g.client.Issues.CreateComment(ctx, g.owner, g.name, number, github.IssueCommentRequest{Body: body})
-	return c.GetID(), err
+	c, res, err := g.client.Issues.CreateComment(ctx, g.owner, g.name, number, github.IssueCommentRequest{Body: body})
+	return c.GetID(), refusal(err, res)
 }
 
 func (g *gitHub) editComment(ctx context.Context, _ int, id int64, body string) (bool, error) {
@@ -148,7 +148,7 @@ func (g *gitHub) editComment(ctx context.Context, _ int, id int64, body string) 
 	if err != nil && statusOf(res) == http.StatusNotFound {
 		return false, nil
 	}
-	return err == nil, err
+	return err == nil, refusal(err, res)
 }
 
 func (g *gitHub) SetStatus(ctx context.Context, commit string, s Status) error {
@@ -169,8 +169,8 @@ func (g *gitHub) sendStatus(ctx context.Context, commit string, s Status, shown 
 			return fmt.Errorf("annotate %.7s: %w", commit, err)
 		}
 	}
-	if _, _, err := g.client.Repositories.CreateStatus(ctx, g.owner, g.name, commit, state); err != nil {
-		return fmt.Errorf("set the status of %.7s: %w", commit, err)
+	if _, res, err := g.client.Repositories.CreateStatus(ctx, g.owner, g.name, commit, state); err != nil {
+		return fmt.Errorf("set the status of %.7s: %w", commit, refusal(err, res))
 	}
 	return nil
 }

@@ -114,10 +114,10 @@ func (g *gitLab) listComments(ctx context.Context, number, page int) ([]comment,
 }
 
 func (g *gitLab) createComment(ctx context.Context, number int, body string) (int64, error) {
-	n, _, err := g.client.Notes.CreateMergeRequestNote(g.project, int64(number),
+	n, res, err := g.client.Notes.CreateMergeRequestNote(g.project, int64(number),
 		&gitlab.CreateMergeRequestNoteOptions{Body: &body}, gitlab.WithContext(ctx))
 	if err != nil {
-		return 0, err
+		return 0, refusal(err, res)
 	}
 	return n.ID, nil
 }
@@ -128,7 +128,7 @@ func (g *gitLab) editComment(ctx context.Context, number int, id int64, body str
 	if err != nil && statusOf(res) == http.StatusNotFound {
 		return false, nil
 	}
-	return err == nil, err
+	return err == nil, refusal(err, res)
 }
 
 func (g *gitLab) SetStatus(ctx context.Context, commit string, s Status) error {
@@ -149,13 +149,13 @@ func (g *gitLab) sendStatus(ctx context.Context, commit string, s Status, shown 
 	if s.Ref != "" {
 		opt.Ref = &s.Ref
 	}
-	_, _, err := g.client.Commits.SetCommitStatus(g.project, commit, opt, gitlab.WithContext(ctx))
+	_, res, err := g.client.Commits.SetCommitStatus(g.project, commit, opt, gitlab.WithContext(ctx))
 	var refused *gitlab.ErrorResponse
 	if errors.As(err, &refused) && strings.Contains(refused.Message, "Cannot transition status") {
 		return nil // GitLab rejects the state that a status already has
 	}
 	if err != nil {
-		return fmt.Errorf("set the status of %.7s: %w", commit, err)
+		return fmt.Errorf("set the status of %.7s: %w", commit, refusal(err, res))
 	}
 	return nil
 }

@@ -171,14 +171,14 @@ func (o *Outcomes) postOn(ctx context.Context, pull *mergedPull, now time.Time) 
 	f := pull.feedback()
 	if f.body != pull.posted.body {
 		write := func() error { return o.Forge.Comment(ctx, pull.pr.Number, f.body) }
-		if err := o.writes.send(now, write); err != nil {
+		if err := o.writes.send(now, writeComment, write); err != nil {
 			return err
 		}
 		pull.posted.body = f.body
 	}
 	if was := pull.posted.status; was.State != f.status.State || was.Description != f.status.Description {
 		write := func() error { return o.Forge.SetStatus(ctx, pull.commits[0], f.status) }
-		if err := o.writes.send(now, write); err != nil {
+		if err := o.writes.send(now, writeStatus, write); err != nil {
 			return err
 		}
 		pull.posted.status = f.status

@@ -156,12 +156,13 @@ func (p *Previewer) setProblem(err error) {
 }
 
 // Problem returns why the last round could not make previews: for example, the forge refuses the
-// token. It returns "" if the round succeeded. It may be called at any time.
+// token. If the round succeeded, it returns why the forge refused the last comment or status: the
+// token may only read. It returns "" if there is neither. It may be called at any time.
 func (p *Previewer) Problem() string {
-	if text := p.problem.Load(); text != nil {
+	if text := p.problem.Load(); text != nil && *text != "" {
 		return *text
 	}
-	return ""
+	return p.writes.problem()
 }
 
 // maxPerRun is the number of previews that one run renews. It bounds how long a new push waits
@@ -518,12 +519,12 @@ func (p *Previewer) post(ctx context.Context, pr forge.PullRequest, out feedback
 	in := p.inputsOf(pr)
 	last := p.posted[pr.Number]
 	if out.body != "" && out.contentOf() != last.feedback.contentOf() {
-		send := p.Forge.Comment
+		send, kind := p.Forge.Comment, writeComment
 		if out.quiet {
-			send = p.Forge.EditComment
+			send, kind = p.Forge.EditComment, writeEdit
 		}
 		write := func() error { return send(ctx, pr.Number, out.comment()) }
-		if err := p.writes.send(p.now(), write); err != nil {
+		if err := p.writes.send(p.now(), kind, write); err != nil {
 			return err
 		}
 		sent := out
@@ -556,7 +557,7 @@ func (p *Previewer) post(ctx context.Context, pr forge.PullRequest, out feedback
 
 // setStatus sets the status of a commit.
 func (p *Previewer) setStatus(ctx context.Context, commit string, s forge.Status) error {
-	return p.writes.send(p.now(), func() error { return p.Forge.SetStatus(ctx, commit, s) })
+	return p.writes.send(p.now(), writeStatus, func() error { return p.Forge.SetStatus(ctx, commit, s) })
 }
 
 func sameStatus(a, b forge.Status) bool { return a.State == b.State && a.Description == b.Description }

@@ -50,7 +50,8 @@ var (
 		"1 for the role of this process for the provisioner, 0 for the other one: a standby sends nothing.",
 		[]string{"provisioner", "role"}, nil)
 	forgeFailing = prometheus.NewDesc("roster_forge_failing",
-		"1 if the last round of previews failed, for example because the forge refuses the token; otherwise 0.",
+		"1 if the last round of previews failed, for example because the forge refuses the token, or if the forge "+
+			"refused the last comment or status; otherwise 0.",
 		nil, nil)
 	refused = prometheus.NewDesc("roster_commit_refused",
 		"1 if the newest commit is refused because its declarations are invalid, otherwise 0.", nil, nil)

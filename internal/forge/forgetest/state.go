@@ -37,6 +37,8 @@ type State struct {
 	Path string
 	// RefusedStatuses is a commit whose statuses the server refuses with 422; "" for none.
 	RefusedStatuses string
+	// RefusedWrites is the status of the answer to each request that writes; 0 for none.
+	RefusedWrites int
 	// Posts, if set, gets each comment as "comment BODY" and each status as "status STATE CONTEXT
 	// DESCRIPTION".
 	Posts  chan string
@@ -174,6 +176,10 @@ func (r *State) Serve(api http.Handler, authorized func(*http.Request) bool) *ht
 		}
 		if !authorized(req) {
 			Respond(w, 401, map[string]any{"message": "Bad credentials"})
+			return
+		}
+		if r.RefusedWrites != 0 && req.Method != http.MethodGet {
+			Respond(w, r.RefusedWrites, map[string]any{"message": "the token may not write"})
 			return
 		}
 		refused := r.RefusedStatuses != "" && strings.Contains(req.URL.Path, r.RefusedStatuses)
