@@ -230,8 +230,8 @@ func TestMappingThatFailsForUsersOfTwoProvisioners(t *testing.T) {
 	name, text := manyUsers("json", 2, "")
 	files[name] = &fstest.MapFile{Data: []byte(text)}
 	provisioner := string(files["provisioners.cue"].Data)
-	provisioner = strings.NewReplacer(`"prod"`, `"test"`, `["all"]`, `["some"]`, "f6a1c2d0", "f6a1c2d1").Replace(provisioner)
-	files["test.cue"] = &fstest.MapFile{Data: []byte(provisioner + `
+	other := strings.NewReplacer(`"prod"`, `"test"`, `["all"]`, `["some"]`, "f6a1c2d0", "f6a1c2d1")
+	files["test.cue"] = &fstest.MapFile{Data: []byte(other.Replace(provisioner) + `
 groups: "some": {displayName: "Some", members: {"u-1": {}, "u-2": {}}}
 groups: "all": members: {"x-0": {}, "x-1": {}}
 `)}
