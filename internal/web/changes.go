@@ -38,7 +38,7 @@ const maxReadings = 2
 
 // changesOf returns the page of a provisioner's changes that a request asks for.
 func (s *Server) changesOf(
-	ctx context.Context, st daemon.State, key string, q url.Values, budget int,
+	ctx context.Context, st daemon.State, key string, q url.Values, order changeOrder, budget int,
 ) (out Changes, code int, err error) {
 	report := st.Provisioners[key].Report
 	if report == nil {
@@ -63,11 +63,32 @@ func (s *Server) changesOf(
 		out.Changes, out.Total, next = p.rows, p.total, p.next
 	} else {
 		found := filterOf(q, report.Facts).search(report.Changes)
+		if order == gravestFirst {
+			sortByEffect(found, report.Facts)
+		}
 		out.Total = len(found)
 		out.Changes, next = paged(len(found), offset, limit, budget, func(i int) reconcile.Done { return *found[i] })
 	}
 	out.Next = cursorOf(next, report.Run)
 	return out, http.StatusOK, nil
+}
+
+// changeOrder is the order of changes.
+type changeOrder int
+
+const (
+	asPlanned changeOrder = iota
+	// gravestFirst is by what the changes mean for people. Changes in parts are as planned.
+	gravestFirst
+)
+
+// sortByEffect sorts changes by the severity of their effect.
+func sortByEffect(changes []*reconcile.Done, facts *reconcile.EffectFacts) {
+	severity := make(map[*reconcile.Done]int, len(changes))
+	for _, c := range changes {
+		severity[c] = reconcile.EffectOf(c.Change, facts).Severity()
+	}
+	slices.SortStableFunc(changes, func(a, b *reconcile.Done) int { return severity[a] - severity[b] })
 }
 
 // partsPage is a page of the changes of a report with parts.
@@ -179,7 +200,7 @@ func causeOf(c *reconcile.Done) string {
 
 // changes serves /api/v1/provisioners/{key}/changes.
 func (s *Server) changes(w http.ResponseWriter, r *http.Request) {
-	out, code, err := s.changesOf(r.Context(), s.State(), r.PathValue("key"), r.URL.Query(), jsonBudget)
+	out, code, err := s.changesOf(r.Context(), s.State(), r.PathValue("key"), r.URL.Query(), asPlanned, jsonBudget)
 	if err != nil {
 		fail(w, code, err)
 		return

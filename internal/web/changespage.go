@@ -52,7 +52,7 @@ func (s *Server) changesPage(w http.ResponseWriter, r *http.Request) {
 	last := st.Provisioners[key]
 	p := &page.Changes{Frame: s.frame(r, &st), Key: cutText(key, 200), Filter: pageFilter(q, last)}
 	p.Crumb, p.Heading = "Changes of "+p.Key, "There are no changes"
-	out, code, err := s.changesOf(r.Context(), st, key, q, htmlBudget)
+	out, code, err := s.changesOf(r.Context(), st, key, q, gravestFirst, htmlBudget)
 	if err != nil {
 		p.Error, p.Heading = cutText(err.Error(), 1000), "The changes cannot be shown"
 		show(w, code, p)

@@ -418,3 +418,24 @@ func TestPagesHaveTheSentencesOfReports(t *testing.T) {
 		}
 	}
 }
+
+// What takes the most access is first, in whatever order the changes are made.
+func TestThePageOfChangesHasTheGravestFirst(t *testing.T) {
+	state := exampleState()
+	change := func(kind reconcile.Kind, key, name string) reconcile.Done {
+		return reconcile.Done{Result: reconcile.ResultDone, Change: &reconcile.Change{Kind: kind, Key: key, Name: name}}
+	}
+	report := &reconcile.Report{Outcome: reconcile.RunApplied, Run: "r", Changes: []reconcile.Done{
+		change(reconcile.CreateUser, "new", "new@example.com"), change(reconcile.CreateGroup, "g", "G"),
+		change(reconcile.DeactivateUser, "leaver", "leaver@example.com")}}
+	state.Provisioners["aws"] = daemon.LastRun{Report: report, Time: noon}
+	page := body(t, get(t, state, "GET", "/provisioners/aws/changes"))
+	leaver, created := strings.Index(page, "<small>leaver</small>"), strings.Index(page, "<small>new</small>")
+	if leaver < 0 || created < leaver {
+		t.Errorf("the leaver is at %d and the new user at %d of\n%s", leaver, created, page)
+	}
+	api := body(t, get(t, state, "GET", "/api/v1/provisioners/aws/changes"))
+	if strings.Index(api, `"leaver"`) < strings.Index(api, `"new"`) {
+		t.Errorf("the API does not have the order of the report:\n%s", api)
+	}
+}
