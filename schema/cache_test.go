@@ -13,6 +13,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/seed-d64a251c/roster/schema/internal/source"
@@ -241,6 +242,26 @@ func TestDeclarationsAreImmutableDuringLaterLoads(t *testing.T) {
 	}
 	done.Store(true)
 	wait.Wait()
+}
+
+// Declarations without users and groups stay so when the Cache loads the next version.
+func TestEmptyDeclarationsAreImmutableDuringLaterLoads(t *testing.T) {
+	var c Cache
+	load := func(text string) *Declarations {
+		d, err := c.Load(fstest.MapFS{"a.cue": {Data: []byte("package roster\n" + text)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	empty := load("")
+	next := load(`users: z: {userId: "z", firstName: "A", lastName: "B", email: "z@example.com"}
+groups: g: {displayName: "G", members: z: {}}
+`)
+	if len(next.Users) != 1 || len(next.Groups) != 1 || len(empty.Users) != 0 || len(empty.Groups) != 0 {
+		t.Errorf("the next version has %d users and %d groups, the empty one %d and %d; want 1, 1, 0, 0",
+			len(next.Users), len(next.Groups), len(empty.Users), len(empty.Groups))
+	}
 }
 
 // TestMappingsThatReadGroupsCacheNoUsers: the groups of a user depend on the date.

@@ -31,7 +31,8 @@ type UserDiff struct {
 // update applies the files of a new Load. If a key occurs twice, it resets the index and returns
 // nil.
 func (x *userIndex) update(files []*sourceFile) *UserDiff {
-	if x.current == nil {
+	isNew := x.current == nil
+	if isNew {
 		n := 0
 		for _, u := range files {
 			n += len(u.result.users)
@@ -58,7 +59,7 @@ func (x *userIndex) update(files []*sourceFile) *UserDiff {
 		}
 	}
 	users := x.current.users
-	if len(users) > 0 {
+	if !isNew { // the declarations of the last Load have it, also if it is empty
 		users = maps.Clone(users)
 	}
 	for _, u := range d.Removed {
