@@ -3,6 +3,8 @@ package schema
 import (
 	"errors"
 	"slices"
+	"strings"
+	"unicode"
 
 	"github.com/seed-d64a251c/roster/schema/internal/tree"
 )
@@ -74,3 +76,18 @@ type PanicError = tree.PanicError
 // FoldName returns equal texts for names that AWS may not distinguish: those that differ only in
 // case, or in the form of Unicode in which an accent is written.
 func FoldName(name string) string { return tree.Fold(tree.Compose(name)) }
+
+// SameName returns a function that reports whether a name is the word, without regard to case and
+// to the form of Unicode in which an accent is written.
+func SameName(word string) func(name string) bool {
+	isASCII := func(text string) bool {
+		return !strings.ContainsFunc(text, func(r rune) bool { return r > unicode.MaxASCII })
+	}
+	folded, plain := FoldName(word), isASCII(word)
+	return func(name string) bool {
+		if strings.EqualFold(name, word) {
+			return true
+		}
+		return !plain && !isASCII(name) && FoldName(name) == folded
+	}
+}

@@ -63,6 +63,9 @@ var explainRows = []explainRow{
 	{"left", "left", "", []string{"", "-"}, []string{"ops", ""}, "left@example.com",
 		`may not sign in since 20\d\d-\d\d-\d\d: no longer declared since commit [0-9a-f]{7} of .* \(Bob\), to be ` +
 			`deleted after`},
+	{"left, by name in another case", "leftnamed", "", []string{`firstName: "Zoë", lastName: "Nuñez"`, "-"},
+		[]string{"ops", ""}, "ZOË nun\u0303ez", `may not sign in since 20\d\d-\d\d-\d\d: no longer declared since ` +
+			`commit`},
 	{"left the scope", "leftscope", "", nil, []string{"ops", "elsewhere"}, "",
 		`may not sign in since .*: in none of the groups that provisioner "aws" selects`},
 	{"left the scope, and the deactivation is held", "leftheld", "", nil, []string{"ops", "elsewhere"}, "",
@@ -227,9 +230,10 @@ func (o *explainOrg) commit(n int, paused string) {
 		if rest, renamed := strings.CutPrefix(fields, "email="); renamed {
 			email, fields, _ = strings.Cut(rest, ";")
 		}
-		fmt.Fprintf(&b, "users: %q: {userId: %q, firstName: \"F\", lastName: \"L\", email: %q\n%s}\n", r.key,
-			r.key, email,
-			fields)
+		if !strings.Contains(fields, "firstName:") {
+			fields += "\nfirstName: \"F\", lastName: \"L\""
+		}
+		fmt.Fprintf(&b, "users: %q: {userId: %q, email: %q\n%s}\n", r.key, r.key, email, fields)
 		for _, group := range strings.Fields(at(r.groups, n)) {
 			group, end, ends := strings.Cut(group, "<")
 			member := "{}"

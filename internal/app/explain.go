@@ -285,15 +285,46 @@ func (e *explainer) find(
 	if errors.Is(err, fs.ErrNotExist) {
 		s.key, err = e.findMapped(request, ledgers, in, err)
 	}
-	declared := s.kind == "user" && e.declarations.Users[s.key] != nil ||
-		s.kind == "group" && e.declarations.Groups[s.key] != nil
+	declared := err == nil && explain.CurrentKey(s.kind, s.key, e.declarations) == s.key
 	switch {
-	case err == nil && declared:
+	case declared && explain.IsLooseName(s.kind, request.Name, s.key, e.declarations):
+		return s, e.checkFormer(ctx, request, s.key)
+	case declared:
 		return s, nil
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return s, err
 	}
 	return e.findFormer(ctx, request, in, s, err)
+}
+
+// checkFormer returns the error that a name is also that of others who are no longer declared.
+func (e *explainer) checkFormer(ctx context.Context, request ExplainRequest, declared string) error {
+	found, err := e.searchHistory(ctx, newFormerSearch(e.source, e.declarations, request.Kind, request.Name))
+	if err != nil {
+		return err
+	}
+	keys := []string{declared}
+	for _, f := range found {
+		if explain.CurrentKey(request.Kind, f.key, e.declarations) == "" {
+			keys = append(keys, f.key)
+		}
+	}
+	if len(keys) == 1 {
+		return nil
+	}
+	slices.Sort(keys)
+	return explain.Ambiguous(request.Name, keys)
+}
+
+// searchHistory returns what a search finds. A repository without all objects has what was found
+// before the first missing one.
+func (e *explainer) searchHistory(ctx context.Context, search *formerSearch) ([]formerlyNamed, error) {
+	found, err := search.find(ctx, e.commit.ID)
+	var missing *gitrepo.MissingObjectError
+	if err != nil && !errors.As(err, &missing) {
+		return nil, err
+	}
+	return found, nil
 }
 
 // findIndexed finds a declared user in the index. The error is errNotIndexed if only all
@@ -312,7 +343,7 @@ func (e *explainer) findIndexed(name string, ledgers []*reconcile.Ledger) (strin
 		return "", errNotIndexed
 	}
 	key, err := explain.Find("user", name, named, ledgers, nil)
-	if err != nil || named.Users[key] == nil {
+	if err != nil || named.Users[key] == nil || explain.IsLooseName("user", name, key, named) {
 		return "", errNotIndexed
 	}
 	return key, nil
@@ -348,41 +379,86 @@ func (e *explainer) findMapped(
 func (e *explainer) findFormer(
 	ctx context.Context, request ExplainRequest, in []*provisionerState, s explainSubject, unknown error,
 ) (explainSubject, error) {
-	word := request.Name
 	if unknown == nil {
-		word = s.key
-	}
-	search := newFormerSearch(e.source, s.kind, word)
-	key, former, err := search.find(ctx, e.commit.ID)
-	var missing *gitrepo.MissingObjectError
-	if err != nil && !errors.As(err, &missing) {
+		err := e.addFormer(ctx, &s)
 		return s, err
 	}
-	if former != nil && (unknown != nil || key == s.key) {
-		s.key, s.former = key, former
-		return s, nil
+	search := newFormerSearch(e.source, e.declarations, s.kind, request.Name)
+	found, err := e.searchHistory(ctx, search)
+	if err != nil {
+		return s, err
 	}
-	s.note = "the last declaration was not found: " + search.extent()
-	if unknown == nil {
-		return s, nil
-	}
-	for _, known := range in {
-		key, err := e.recorder.FindReportedKey(ctx, known.provisioner.Key, searchedReports, searchedChanges,
-			s.kind, word)
+	if len(found) == 0 || !search.complete && found[0].key != request.Name {
+		reported, err := e.reportedKeys(ctx, request, in)
 		if err != nil {
 			return s, err
 		}
-		if key == "" {
-			continue
+		for _, key := range reported {
+			found = append(found, formerlyNamed{key: key})
 		}
-		s.key = key
-		search := newFormerSearch(e.source, s.kind, key)
-		if at, former, err := search.find(ctx, e.commit.ID); err == nil && at == key {
-			s.former, s.note = former, ""
-		}
-		return s, nil
 	}
-	return s, notexist.Errorf("%w; %s", unknown, search.extent())
+	var keys []string
+	for i := range found {
+		if key := explain.CurrentKey(s.kind, found[i].key, e.declarations); key != "" {
+			found[i].key, found[i].former = key, nil
+		}
+		keys = append(keys, found[i].key)
+	}
+	slices.Sort(keys)
+	switch keys = slices.Compact(keys); len(keys) {
+	case 0:
+		return s, notexist.Errorf("%w; %s", unknown, search.extent())
+	case 1:
+		err := e.chooseFormer(ctx, &s, request.Name, found[0])
+		return s, err
+	}
+	return s, explain.Ambiguous(request.Name, keys)
+}
+
+// chooseFormer makes what a name named earlier the subject.
+func (e *explainer) chooseFormer(ctx context.Context, s *explainSubject, name string, f formerlyNamed) error {
+	s.key, s.former = f.key, f.former
+	switch {
+	case s.former != nil:
+		return nil
+	case explain.CurrentKey(s.kind, s.key, e.declarations) == "":
+		return e.addFormer(ctx, s)
+	case f.until.ID == "":
+		s.note = fmt.Sprintf("%q is a name of %s %q in an earlier report, not in the declarations", name, s.kind, s.key)
+	default:
+		s.note = fmt.Sprintf("%q was a name of %s %q until commit %s of %s", name, s.kind, s.key, f.until.Short(),
+			f.until.Time.Format(time.DateOnly))
+	}
+	return nil
+}
+
+// addFormer adds the last declaration of a key that is not declared, or a note.
+func (e *explainer) addFormer(ctx context.Context, s *explainSubject) (err error) {
+	search := newFormerSearch(e.source, e.declarations, s.kind, s.key)
+	s.former, err = search.findKey(ctx, e.commit.ID)
+	var missing *gitrepo.MissingObjectError
+	if err != nil && !errors.As(err, &missing) {
+		return err
+	}
+	if s.former == nil {
+		s.note = "the last declaration was not found: " + search.extent()
+	}
+	return nil
+}
+
+// reportedKeys returns the keys of all that reports know under the name of a request.
+func (e *explainer) reportedKeys(
+	ctx context.Context, request ExplainRequest, in []*provisionerState,
+) (keys []string, err error) {
+	for _, known := range in {
+		found, err := e.recorder.FindReportedKeys(ctx, known.provisioner.Key, searchedReports, searchedChanges,
+			audit.ReportedName{Kind: request.Kind, Text: request.Name, Same: schema.SameName(request.Name)})
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, found...)
+	}
+	return keys, nil
 }
 
 // inputOf returns what an explanation for a provisioner is made from, and its notes.

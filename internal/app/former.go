@@ -1,10 +1,10 @@
 package app
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,67 +14,156 @@ import (
 	"github.com/seed-d64a251c/roster/schema"
 )
 
-// formerSearch finds the last declaration of a user or group that is not declared any more, in the
-// first-parent history. It reads only files that a commit changed.
+// formerSearch finds the users or groups that a word named in the first-parent history and does not
+// name any more. It reads only files that a commit changed.
 type formerSearch struct {
 	source     *Source
+	now        *schema.Declarations // at the commit from which the search starts
 	kind, word string
-	// bytesLeft and loadsLeft bound what the search reads and evaluates.
-	bytesLeft, loadsLeft int
-	oldest               reconcile.CommitRef // that was searched
-	complete             bool                // the search reached the first commit
+	text       *nameText
+	onlyKey    bool // the word is a key: no other name counts
+	// bytesLeft, loadsLeft and editsLeft bound what the search reads and evaluates.
+	bytesLeft, loadsLeft, editsLeft int
+	oldest                          reconcile.CommitRef // that was searched
+	complete                        bool                // the search reached the first commit
+}
+
+// formerlyNamed is a user or group that a word named until a commit. former is its declaration
+// before; nil if the commit did not remove it, but gave it another name.
+type formerlyNamed struct {
+	key    string
+	until  reconcile.CommitRef
+	former *explain.Former
 }
 
 // The bounds of a search: reconcile.MaxFirstParents commits, bytes of changed files, and commits
-// whose declarations are evaluated.
+// whose declarations are evaluated because they remove the word or edit the text around it.
 const (
 	formerSearchBytes = 64 << 20
 	formerSearchLoads = 5
+	formerSearchEdits = 5
 )
 
-func newFormerSearch(s *Source, kind, word string) *formerSearch {
-	return &formerSearch{source: s, kind: kind, word: strings.ToLower(word), bytesLeft: formerSearchBytes,
-		loadsLeft: formerSearchLoads}
+func newFormerSearch(s *Source, now *schema.Declarations, kind, word string) *formerSearch {
+	return &formerSearch{source: s, now: now, kind: kind, word: word, text: newNameText(kind, word),
+		bytesLeft: formerSearchBytes, loadsLeft: formerSearchLoads, editsLeft: formerSearchEdits}
 }
 
-// find searches the history of a commit. It returns the key and the last declaration; nil if there
-// is none within the bounds.
-func (f *formerSearch) find(ctx context.Context, head string) (string, *explain.Former, error) {
+// findKey searches the history of a commit for the last declaration of the key that the word is;
+// nil if there is none within the bounds.
+func (f *formerSearch) findKey(ctx context.Context, head string) (*explain.Former, error) {
+	f.onlyKey = true
+	found, err := f.find(ctx, head)
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return found[0].former, nil
+}
+
+// find searches the history of a commit for all that the word named, the newest first. An object
+// whose key is the word is the only one.
+func (f *formerSearch) find(ctx context.Context, head string) (found []formerlyNamed, err error) {
 	for at, n := head, 0; n < reconcile.MaxFirstParents && f.bytesLeft > 0 && f.loadsLeft > 0; n++ {
 		if ctx.Err() != nil {
-			return "", nil, context.Cause(ctx)
+			return nil, context.Cause(ctx)
 		}
 		ref, parent, err := f.source.firstParent(at)
 		if err != nil {
-			return "", nil, err
+			return found, err
 		}
 		f.oldest = ref
 		if parent == "" {
 			f.complete = true
-			return "", nil, nil
+			return found, nil
 		}
 		if !f.source.has(parent) { // a shallow repository
-			return "", nil, nil
+			return found, nil
 		}
-		removes, err := f.removes(at, parent)
+		mayEnd, err := f.mayEnd(at, parent)
 		if err != nil {
-			return "", nil, err
+			return found, err
 		}
-		if removes {
-			f.loadsLeft--
-			if key, former := f.declaredIn(ctx, parent); former != nil && !f.declares(ctx, at, key) {
-				former.Removed = ref
-				return key, former, nil
+		if mayEnd {
+			for _, named := range f.endedAt(ctx, ref, parent) {
+				if named.key == f.word {
+					return []formerlyNamed{named}, nil
+				}
+				if !slices.ContainsFunc(found, func(o formerlyNamed) bool { return o.key == named.key }) {
+					found = append(found, named)
+				}
 			}
 		}
 		at = parent
 	}
-	return "", nil, nil
+	return found, nil
 }
 
-// removes reports whether a commit has fewer occurrences of the word than its parent, in the files
-// that the two do not have in common.
-func (f *formerSearch) removes(commit, parent string) (bool, error) {
+// endedAt returns what the word names in the parent of a commit, and not in the commit.
+func (f *formerSearch) endedAt(ctx context.Context, at reconcile.CommitRef, parent string) (out []formerlyNamed) {
+	before, parent := f.lastValid(ctx, parent)
+	if before == nil {
+		return nil
+	}
+	keys := explain.FindDeclared(f.kind, f.word, before)
+	if f.onlyKey {
+		keys = slices.DeleteFunc(keys, func(key string) bool { return key != f.word })
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	after := f.load(ctx, at.ID)
+	if after == nil { // the commit is not valid
+		after = f.now
+	}
+	still := explain.FindDeclared(f.kind, f.word, after)
+	for _, key := range keys {
+		named := formerlyNamed{key: explain.CurrentKey(f.kind, key, after), until: at}
+		switch {
+		case named.key == "":
+			named.key, named.former = key, formerOf(f.kind, key, before)
+			named.former.LastCommit, named.former.Removed = reconcile.CommitRef{ID: parent}, at
+		case f.onlyKey || slices.Contains(still, named.key):
+			continue
+		}
+		out = append(out, named)
+	}
+	return out
+}
+
+// maxInvalid is the number of successive commits that are not valid, before which a valid one is
+// searched.
+const maxInvalid = 5
+
+// lastValid returns the declarations of a commit, or of the last valid one before it, with its id;
+// nil if there is none near.
+func (f *formerSearch) lastValid(ctx context.Context, commit string) (*schema.Declarations, string) {
+	for range maxInvalid {
+		if d := f.load(ctx, commit); d != nil {
+			return d, commit
+		}
+		_, parent, err := f.source.firstParent(commit)
+		if err != nil || parent == "" || !f.source.has(parent) {
+			break
+		}
+		commit = parent
+	}
+	return nil, ""
+}
+
+// formerOf returns the declaration of a user or group that is declared.
+func formerOf(kind, key string, d *schema.Declarations) *explain.Former {
+	if kind == "group" {
+		g := d.Groups[key]
+		return &explain.Former{Name: g.DisplayName, Pos: g.Pos}
+	}
+	u := d.Users[key]
+	return &explain.Former{Name: u.Email, UserID: u.UserID, Pos: u.Pos}
+}
+
+// mayEnd reports whether an object that the parent of a commit declares may no longer be named by
+// the word in the commit, and counts the evaluation that tells. In the files that the two do not
+// have in common, the word is then less frequent, or the text around it differs.
+func (f *formerSearch) mayEnd(commit, parent string) (bool, error) {
 	h, err := gitrepo.ParseHash(commit)
 	if err != nil {
 		return false, err
@@ -88,22 +177,31 @@ func (f *formerSearch) removes(commit, parent string) (bool, error) {
 		return false, err
 	}
 	prefix := strings.TrimPrefix(path.Clean(f.source.path)+"/", "./")
-	balance := 0
+	changed := nameChange{around: map[string]int{}}
 	for _, c := range changes {
 		if !strings.HasPrefix(c.Path, prefix) || c.Old == c.New || f.bytesLeft <= 0 {
 			continue
 		}
-		for side, at := range []gitrepo.Hash{p, h} {
-			content, err := f.source.fileAt(at, c.Path)
-			if err != nil {
-				return false, err
-			}
-			f.bytesLeft -= len(content)
-			n := bytes.Count(bytes.ToLower(content), []byte(f.word))
-			balance += n * (1 - 2*side)
+		before, err := f.source.fileAt(p, c.Path)
+		if err != nil {
+			return false, err
 		}
+		after, err := f.source.fileAt(h, c.Path)
+		if err != nil {
+			return false, err
+		}
+		f.bytesLeft -= len(before) + len(after)
+		f.text.compare(before, after, &changed)
 	}
-	return balance > 0, nil
+	switch {
+	case changed.balance > 0:
+		f.loadsLeft--
+		return true, nil
+	case f.editsLeft > 0 && changed.movesOrReplaces():
+		f.editsLeft--
+		return true, nil
+	}
+	return false, nil
 }
 
 // load evaluates a commit without keeping it in memory; nil for a commit that is not valid.
@@ -120,34 +218,6 @@ func (f *formerSearch) load(ctx context.Context, commit string) *schema.Declarat
 		return nil
 	}
 	return decls
-}
-
-// declaredIn returns the key and the declaration that the word names at a commit; nil if there is
-// none.
-func (f *formerSearch) declaredIn(ctx context.Context, commit string) (string, *explain.Former) {
-	decls := f.load(ctx, commit)
-	if decls == nil {
-		return "", nil
-	}
-	key, err := explain.Find(f.kind, f.word, decls, nil, nil)
-	if err != nil {
-		return "", nil
-	}
-	last := reconcile.CommitRef{ID: commit}
-	if u := decls.Users[key]; f.kind == "user" && u != nil {
-		return key, &explain.Former{Name: u.Email, UserID: u.UserID, Pos: u.Pos, LastCommit: last}
-	}
-	if g := decls.Groups[key]; f.kind == "group" && g != nil {
-		return key, &explain.Former{Name: g.DisplayName, Pos: g.Pos, LastCommit: last}
-	}
-	return "", nil
-}
-
-// declares reports whether a commit declares a key.
-func (f *formerSearch) declares(ctx context.Context, commit, key string) bool {
-	decls := f.load(ctx, commit)
-	return decls != nil && (f.kind == "user" && decls.Users[key] != nil || f.kind == "group" &&
-		decls.Groups[key] != nil)
 }
 
 // extent says how far back the search went.

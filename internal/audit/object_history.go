@@ -120,59 +120,115 @@ func waits(list []*pendingReport, run string) bool {
 	return slices.ContainsFunc(list, func(p *pendingReport) bool { return p.Report.Run == run })
 }
 
-// FindReportedKey returns the key of the user or group that a report knows under a name or an id in
-// AWS: the userName, an email address, the displayName, or a value that a change replaced. kind is
-// "user" or "group". It searches the last reports (at most limit) and in them at most maxChanges
-// changes, the newest first, and returns "" if none has the name.
-func (r *Recorder) FindReportedKey(
-	ctx context.Context, provisioner string, limit, maxChanges int, kind, name string,
-) (string, error) {
+// ReportedName is a name or an id in AWS that reports are searched for.
+type ReportedName struct {
+	Kind string // "user" or "group"
+	Text string
+	// Same reports whether a name equals the text.
+	Same func(name string) bool
+}
+
+// FindReportedKeys returns the keys of the users or groups that reports know under a name: the
+// userName, an email address, the displayName, the first and last name, or a value that a change
+// replaced. It searches the last reports (at most limit) and in them at most maxChanges changes,
+// the newest first. Of several keys of one object in AWS, it returns the newest; an id in AWS names
+// only one.
+func (r *Recorder) FindReportedKeys(
+	ctx context.Context, provisioner string, limit, maxChanges int, name ReportedName,
+) ([]string, error) {
 	head, err := r.head(ctx)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
+	found := reportedKeys{name: name, ids: map[string]string{}}
 	for l, err := range Chain(head.files, provisioner) {
 		switch {
 		case errors.Is(err, fs.ErrNotExist), err == nil && limit == 0, err == nil && l.Problem != "":
-			return "", nil
+			return found.keys, nil
 		case err != nil:
-			return "", err
+			return nil, err
 		case ctx.Err() != nil:
-			return "", context.Cause(ctx)
+			return nil, context.Cause(ctx)
 		}
 		limit--
 		for d, err := range Changes(head.files, l.Report) {
 			if err != nil {
-				return "", fmt.Errorf("read report %s: %w", l.Path, err)
+				return nil, fmt.Errorf("read report %s: %w", l.Path, err)
 			}
-			if key := namedKey(d.Change, kind, name); key != "" {
-				return key, nil
+			if found.add(d.Change) {
+				return found.keys, nil
 			}
 			if maxChanges--; maxChanges == 0 {
-				return "", nil
+				return found.keys, nil
 			}
 		}
 	}
-	return "", nil
+	return found.keys, nil
+}
+
+// reportedKeys are the keys of the objects that have a name in reports.
+type reportedKeys struct {
+	name ReportedName
+	keys []string
+	ids  map[string]string // the newest key of each id in AWS
+}
+
+// add adds the key of the object of a change, if it has the name. It reports whether the name is
+// the id or the key of the object, so that nothing else can have it.
+func (k *reportedKeys) add(c *reconcile.Change) (unique bool) {
+	key := namedKey(c, k.name)
+	if key == "" {
+		return false
+	}
+	id := c.ID
+	if c.Kind.OfMembership() && k.name.Kind == "user" {
+		id = "" // it is that of the group
+	}
+	if unmanagedID, unmanaged := reconcile.UnmanagedID(key); unmanaged {
+		id = unmanagedID
+	}
+	if id != "" {
+		if k.ids[id] != "" && k.ids[id] != key {
+			return false
+		}
+		k.ids[id] = key
+	}
+	if id == k.name.Text || key == k.name.Text {
+		k.keys = []string{key}
+		return true
+	}
+	if !slices.Contains(k.keys, key) {
+		k.keys = append(k.keys, key)
+	}
+	return false
 }
 
 // namedKey returns the key of the object of a change that has a name or an id; "" if none has it.
-func namedKey(c *reconcile.Change, kind, name string) string {
-	isName := func(text string) bool { return text != "" && strings.EqualFold(text, name) }
+func namedKey(c *reconcile.Change, name ReportedName) string {
+	kind := name.Kind
+	isName := func(text string) bool { return text != "" && name.Same(text) }
 	switch {
 	case kind == "user" && c.Kind.OfMembership():
-		if id, unmanaged := reconcile.UnmanagedID(c.Member); isName(c.MemberName) || unmanaged && id == name {
+		if id, unmanaged := reconcile.UnmanagedID(c.Member); isName(c.MemberName) || unmanaged && id == name.Text {
 			return c.Member
 		}
 		return ""
 	case kind == "group" && c.Kind.OfUser(), kind == "user" && !c.Kind.OfUser():
 		return ""
 	}
-	named := isName(c.Name) || c.ID == name && name != "" || isName(c.Key) ||
-		slices.ContainsFunc(c.Attributes, func(a reconcile.AttributeChange) bool {
-			return hasNames(a.Path) && (isName(a.Old) || isName(a.New))
-		})
-	if named {
+	var givenBefore, given, familyBefore, family string
+	named := isName(c.Name) || c.ID == name.Text && name.Text != "" || isName(c.Key)
+	for _, a := range c.Attributes {
+		switch {
+		case hasNames(a.Path) && (isName(a.Old) || isName(a.New)):
+			named = true
+		case a.Path == "name.givenName":
+			givenBefore, given = a.Old, a.New
+		case a.Path == "name.familyName":
+			familyBefore, family = a.Old, a.New
+		}
+	}
+	if named || kind == "user" && (isName(givenBefore+" "+familyBefore) || isName(given+" "+family)) {
 		return c.Key
 	}
 	return ""
@@ -180,5 +236,6 @@ func namedKey(c *reconcile.Change, kind, name string) string {
 
 // hasNames reports whether the values of a SCIM attribute name a user or group.
 func hasNames(path string) bool {
-	return path == "userName" || path == "externalId" || path == "displayName" || strings.HasPrefix(path, "emails")
+	return path == "userName" || path == "externalId" || path == "displayName" || path == "name.formatted" ||
+		strings.HasPrefix(path, "emails")
 }

@@ -365,7 +365,10 @@ groups: zh: {displayName: "Zürich"}
 		{"an earlier key", "user", "x-2", "u2", "", nil},
 		{"an earlier key that the ledger has", "user", "x-1", "u2", "", nil},
 		{"a displayName", "group", "break glass", "bg", "", nil},
-		{"a misspelt name", "user", "nmae1", "", `did you mean "name1"?`, fs.ErrNotExist},
+		{"a misspelt name", "user", "nmae1", "", `did you mean "name1", a name of user "u1"?`, fs.ErrNotExist},
+		{"a misspelt key", "user", "twin11", "", `did you mean "twin1"?`, fs.ErrNotExist},
+		{"a misspelt displayName", "group", "break gloss", "", `did you mean "Break Glass", a name of group "bg"?`,
+			fs.ErrNotExist},
 		{"first and last name", "user", "josé núñez", "jose", "", nil},
 		{"first and last name, with separate accents", "user", "Jose\u0301 Nu\u0301n\u0303ez", "jose", "", nil},
 		{"an email address with a separate accent", "user", "JOSE\u0301@example.com", "jose", "", nil},
@@ -379,6 +382,35 @@ groups: zh: {displayName: "Zürich"}
 			key, err := explain.Find(test.kind, test.word, d, []*reconcile.Ledger{ledger}, nil)
 			if key != test.key || !errors.Is(err, test.is) || err != nil && !strings.Contains(err.Error(), test.err) {
 				t.Errorf("%q, %v", key, err)
+			}
+		})
+	}
+}
+
+// A name that others may have had names a declared object for sure only as it is declared.
+func TestIsLooseName(t *testing.T) {
+	d := reconciletest.Load(t, `
+users: jose: {userId: "José", firstName: "José", lastName: "Núñez", email: "josé@example.com", previously: "jn": {}}
+groups: zh: {displayName: "Zürich"}
+`)
+	for _, test := range []struct {
+		name, kind, word, key string
+		want                  bool
+	}{
+		{"first and last name as declared", "user", "José Núñez", "jose", false},
+		{"first and last name in another case", "user", "josé núñez", "jose", true},
+		{"first and last name with separate accents", "user", "Jose\u0301 Nu\u0301n\u0303ez", "jose", true},
+		{"an email address in another case", "user", "JOSÉ@example.com", "jose", false},
+		{"a userId in another case", "user", "josé", "jose", false},
+		{"an earlier key in another case", "user", "JN", "jose", false},
+		{"a displayName as declared", "group", "Zürich", "zh", false},
+		{"a displayName in another case", "group", "zürich", "zh", true},
+		{"a key in another case", "group", "ZH", "zh", false},
+		{"a key that is not declared", "group", "x", "x", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got := explain.IsLooseName(test.kind, test.word, test.key, d); got != test.want {
+				t.Errorf("%t; want %t", got, test.want)
 			}
 		})
 	}

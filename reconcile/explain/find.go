@@ -6,8 +6,6 @@ import (
 	"io/fs"
 	"iter"
 	"slices"
-	"strings"
-	"unicode"
 
 	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/schema"
@@ -17,48 +15,57 @@ import (
 // or, without regard to case and to the form of Unicode, a userId, an email address, a desired
 // userName, the first and last name of a person, or the displayName of a group. Users and groups
 // that are no longer declared are found by key and id as long as a ledger has them, and renamed
-// ones by their earlier keys. The error suggests a similar name; it is fs.ErrNotExist if nothing
-// was found.
+// ones by their earlier keys. The error suggests a similar name and says whose it is; it is
+// fs.ErrNotExist if nothing was found.
 func Find(kind, word string, d *schema.Declarations, ledgers []*reconcile.Ledger,
 	desired []*reconcile.Desired) (string, error) {
-	n := &nameList{kind: kind, declarations: d, ledgers: ledgers, desired: desired}
-	n.findReplaced()
-	if n.has(word) {
-		return word, nil
-	}
-	if key := n.keyOfID(word); key != "" {
-		return key, nil
-	}
-	var found []string
-	same := sameName(word)
-	for key, names := range n.all() {
-		if same(key) || slices.ContainsFunc(names, same) {
-			found = append(found, key)
-		}
-	}
-	slices.Sort(found)
-	switch found = slices.Compact(found); len(found) {
+	n := newNameList(kind, d, ledgers, desired)
+	switch found := n.find(word); len(found) {
 	case 1:
 		return found[0], nil
 	case 0:
 		return "", n.notFound(word)
+	default:
+		return "", Ambiguous(word, found)
 	}
-	return "", fmt.Errorf("%q %w: %s; use a key", word, ErrAmbiguous, schema.QuoteList(found))
 }
 
-// sameName returns a function that reports whether a name is the word, without regard to case and
-// to the form of Unicode in which an accent is written.
-func sameName(word string) func(name string) bool {
-	isASCII := func(text string) bool {
-		return !strings.ContainsFunc(text, func(r rune) bool { return r > unicode.MaxASCII })
+// FindDeclared returns the keys of all declared users or groups that a word names, as Find does. A
+// key that equals the word is the only one.
+func FindDeclared(kind, word string, d *schema.Declarations) []string {
+	return newNameList(kind, d, nil, nil).find(word)
+}
+
+// CurrentKey returns the key of the declared user or group that has a key, now or as an earlier
+// one; "" if none has.
+func CurrentKey(kind, key string, d *schema.Declarations) string {
+	n := newNameList(kind, d, nil, nil)
+	if !n.declared(key) {
+		key = n.currentKey(key)
 	}
-	folded, plain := schema.FoldName(word), isASCII(word)
-	return func(name string) bool {
-		if strings.EqualFold(name, word) {
-			return true
-		}
-		return !plain && !isASCII(name) && schema.FoldName(name) == folded
+	if !n.declared(key) {
+		return ""
 	}
+	return key
+}
+
+// IsLooseName reports whether a word names a declared user or group only by a name that others may
+// have (the first and last name of a person, the displayName of a group), and in another case or
+// form of Unicode than the declaration.
+func IsLooseName(kind, word, key string, d *schema.Declarations) bool {
+	same, name, unique := schema.SameName(word), "", []string{key}
+	if u := d.Users[key]; kind == "user" && u != nil {
+		name, unique = u.FirstName+" "+u.LastName, append(append(unique, u.UserID, u.Email), u.Previously...)
+	}
+	if g := d.Groups[key]; kind == "group" && g != nil {
+		name, unique = g.DisplayName, append(unique, g.Previously...)
+	}
+	return name != word && same(name) && !slices.ContainsFunc(unique, same)
+}
+
+// Ambiguous returns the error for a word that names the users or groups with several keys.
+func Ambiguous(word string, keys []string) error {
+	return fmt.Errorf("%q %w: %s; use a key", word, ErrAmbiguous, schema.QuoteList(keys))
 }
 
 // ErrAmbiguous is the error for a word that names more than one user or group.
@@ -77,6 +84,32 @@ type nameList struct {
 	ledgers      []*reconcile.Ledger
 	desired      []*reconcile.Desired
 	replaced     map[string]bool // the earlier keys of declared objects, which are names of them
+}
+
+func newNameList(kind string, d *schema.Declarations, ledgers []*reconcile.Ledger,
+	desired []*reconcile.Desired) *nameList {
+	n := &nameList{kind: kind, declarations: d, ledgers: ledgers, desired: desired}
+	n.findReplaced()
+	return n
+}
+
+// find returns the keys that a word names, sorted.
+func (n *nameList) find(word string) []string {
+	if n.has(word) {
+		return []string{word}
+	}
+	if key := n.keyOfID(word); key != "" {
+		return []string{key}
+	}
+	var found []string
+	same := schema.SameName(word)
+	for key, names := range n.all() {
+		if same(key) || slices.ContainsFunc(names, same) {
+			found = append(found, key)
+		}
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
 }
 
 func (n *nameList) findReplaced() {
@@ -189,7 +222,8 @@ func (n *nameList) all() iter.Seq2[string, []string] {
 	}
 }
 
-// notFound is the error for a word that names nothing. It suggests a similar name.
+// notFound is the error for a word that names nothing. It suggests a similar name, and says whose
+// it is, because it may be that of another person.
 func (n *nameList) notFound(word string) error {
 	var every []string
 	for key, names := range n.all() {
@@ -198,11 +232,28 @@ func (n *nameList) notFound(word string) error {
 	slices.Sort(every)
 	hint := ""
 	if meant := schema.Nearest(word, every); meant != "" {
-		hint = fmt.Sprintf("; did you mean %q?", meant)
+		hint = fmt.Sprintf("; did you mean %q%s?", meant, n.ownerOf(meant))
 	}
 	what := "user has the key, userId, email address, userName, name or AWS id"
 	if n.kind == "group" {
 		what = "group has the key, displayName or AWS id"
 	}
 	return &notFoundError{fmt.Sprintf("no %s %q, declared or in the ledger%s", what, word, hint)}
+}
+
+// ownerOf says who has a name that is no key; "" for a key.
+func (n *nameList) ownerOf(name string) string {
+	if n.has(name) {
+		return ""
+	}
+	var owners []string
+	for key, names := range n.all() {
+		if slices.Contains(names, name) {
+			owners = append(owners, key)
+		}
+	}
+	if len(owners) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", a name of %s %q", n.kind, slices.Min(owners))
 }
