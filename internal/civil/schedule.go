@@ -163,47 +163,33 @@ func cronNumber(text string) (int, bool) {
 }
 
 // sundayAsZero rewrites a Sunday that the parser of robfig/cron does not know, 7 and the end of a
-// range: "5-7" and "fri-sun" become "5,6,0". It leaves everything else to the parser.
+// range: "5-7" and "fri-sun" become "5,6,0". It leaves everything else to the parser. The field has
+// passed its check.
 func sundayAsZero(field string) string {
+	week := &cronFields[4]
 	var out []string
-	for part := range strings.SplitSeq(field, ",") {
-		days, stepText, stepped := strings.Cut(part, "/")
-		first, last, isRange := strings.Cut(days, "-")
-		step := 1
-		if stepped {
-			n, err := strconv.Atoi(stepText)
-			if err != nil || n < 1 {
-				out = append(out, part)
-				continue
-			}
-			step = n
-		}
+	for element := range strings.SplitSeq(field, ",") {
+		span, stepText, _ := strings.Cut(element, "/")
+		first, last, isRange := strings.Cut(span, "-")
 		if !isRange {
 			last = first
 		}
-		from, ok := dayNumber(first)
-		to, ends := dayNumber(last)
+		from, isDay := week.value(first) // not * and ?
+		to, _ := week.value(last)
 		if isRange && strings.EqualFold(last, "sun") && from > 0 {
 			to = 7
 		}
-		if !ok || !ends || to != 7 || from > to {
-			out = append(out, part)
+		if !isDay || to != 7 {
+			out = append(out, element)
 			continue
+		}
+		step, stepped := cronNumber(stepText)
+		if !stepped {
+			step = 1
 		}
 		for day := from; day <= 7; day += step {
 			out = append(out, strconv.Itoa(day%7))
 		}
 	}
 	return strings.Join(out, ",")
-}
-
-// dayNumber returns the number, 0 to 7, of a day of the week that is given by number or name.
-func dayNumber(text string) (int, bool) {
-	for i, name := range []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"} {
-		if strings.EqualFold(text, name) {
-			return i, true
-		}
-	}
-	n, err := strconv.Atoi(text)
-	return n, err == nil && n >= 0 && n <= 7
 }
