@@ -28,6 +28,9 @@ const (
 	Deletion    Kind = "deletion" // of a user who left, after deleteAfterDays
 )
 
+// Kinds are all kinds.
+var Kinds = []Kind{Token, Certificate, Metadata, Approval, Pause, Membership, Validity, Deletion}
+
 // Deadline is the end date of one thing.
 type Deadline struct {
 	Kind Kind `json:"kind"`

@@ -24,8 +24,8 @@ const soon = 7 * 24 * time.Hour
 // attentionPage serves the page of what needs a decision.
 func (s *Server) attentionPage(w http.ResponseWriter, r *http.Request) {
 	st := s.State()
-	p := &page.Attention{Frame: s.frame(r, &st), Band: s.band(&st)}
 	stops, notes := s.stops(&st), s.notes(&st)
+	p := &page.Attention{Frame: s.frameWith(r, &st, len(stops)), Band: s.band(&st)}
 	p.Stops, _ = paged(len(stops), 0, maxItems, htmlBudget, func(i int) page.Item { return stops[i] })
 	p.Notes, _ = paged(len(notes), 0, maxItems, htmlBudget/2, func(i int) page.Item { return notes[i] })
 	p.Omitted = len(stops) - len(p.Stops) + len(notes) - len(p.Notes)
@@ -35,11 +35,11 @@ func (s *Server) attentionPage(w http.ResponseWriter, r *http.Request) {
 	case n == 0 && len(notes) == 0:
 		p.Heading = "Nothing needs attention"
 	case n == 0:
-		p.Heading = "Nothing stops work; " + count(len(notes), "thing") + " to know"
+		p.Heading = "Nothing stops work; " + schema.Count(len(notes), "thing") + " to know"
 	case n == 1:
 		p.Heading = "1 thing needs attention"
 	default:
-		p.Heading = count(n, "thing") + " need attention"
+		p.Heading = schema.Count(n, "thing") + " need attention"
 	}
 	if len(stops)+len(notes) == 0 {
 		p.Checked = "Checked: the last runs, held changes, the audit branches, the newest commit, quarantines, " +
@@ -47,9 +47,6 @@ func (s *Server) attentionPage(w http.ResponseWriter, r *http.Request) {
 	}
 	show(w, http.StatusOK, p)
 }
-
-// count is schema.Count, but for a number that begins a sentence.
-func count(n int, noun string) string { return schema.Count(n, noun) }
 
 // stops returns the things that keep work from being done, the gravest first.
 func (s *Server) stops(st *daemon.State) []page.Item {
@@ -142,7 +139,7 @@ func (s *Server) stopsOf(key string, last daemon.LastRun) []page.Item {
 		return out
 	}
 	if n := report.Counts.Failed + report.Counts.Unknown; n > 0 && last.Quarantine == nil {
-		i := itemOf("failed", key, "bad", "failed", count(n, "change")+" failed")
+		i := itemOf("failed", key, "bad", "failed", schema.Count(n, "change")+" failed")
 		i.Since = report.Finished
 		i.Links = []page.Link{{Text: "The failed changes", Path: page.ChangesPath(key) + "?result=failed"}}
 		out = append(out, i)
@@ -174,7 +171,8 @@ func notesOf(key string, last daemon.LastRun) []page.Item {
 		out = append(out, i)
 	}
 	if n := undone(report); n > 0 {
-		i := itemOf("manual", key, "soon", "by hand", count(n, "change")+" made in AWS by hand and undone by roster")
+		i := itemOf("manual", key, "soon", "by hand", schema.Count(n,
+			"change")+" made in AWS by hand and undone by roster")
 		i.Since = report.Finished
 		i.Links = []page.Link{{Text: "These changes", Path: page.ChangesPath(key) + "?cause=" +
 			string(reconcile.CauseDrift)}}
@@ -185,11 +183,11 @@ func notesOf(key string, last daemon.LastRun) []page.Item {
 
 // heldItem is about the held changes of a provisioner.
 func (s *Server) heldItem(key string, last daemon.LastRun) page.Item {
-	i := itemOf("held", key, "held", "held", count(last.Report.Counts.Held, "change")+" held")
+	i := itemOf("held", key, "held", "held", schema.Count(last.Report.Counts.Held, "change")+" held")
 	i.Since = s.heldSince(key, last)
 	if last.Report.Summary != "" {
 		i.Title = cutText(last.Report.Summary, 400)
-		i.Text = []string{count(last.Report.Counts.Held, "change") + " held until an approval is merged."}
+		i.Text = []string{schema.Count(last.Report.Counts.Held, "change") + " held until an approval is merged."}
 	}
 	var more int
 	if i.Held, more = heldOf(key, last); more > 0 {
@@ -259,7 +257,7 @@ func (s *Server) band(st *daemon.State) []page.Brief {
 			total += r.Counts.Held
 			if r.Finished.After(newest) {
 				newest = r.Finished
-				did.Head = count(r.Counts.Done, "change") + " applied"
+				did.Head = schema.Count(r.Counts.Done, "change") + " applied"
 				did.Text = fmt.Sprintf("by the last run of %s.", key)
 				did.Link = &page.Link{Text: "See them", Path: page.ChangesPath(key)}
 			}
@@ -269,7 +267,7 @@ func (s *Server) band(st *daemon.State) []page.Brief {
 		}
 	}
 	if total > 0 {
-		held.Head, held.Text = count(total, "change")+" held", "until an approval is merged."
+		held.Head, held.Text = schema.Count(total, "change")+" held", "until an approval is merged."
 	}
 	if s.Operations != nil {
 		for _, o := range s.Operations.All("") {

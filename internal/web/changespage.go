@@ -12,6 +12,7 @@ import (
 	"github.com/seed-d64a251c/roster/internal/daemon"
 	"github.com/seed-d64a251c/roster/internal/web/page"
 	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/schema"
 )
 
 // The classes of effects, as filters and style sheets name them.
@@ -63,10 +64,9 @@ func (s *Server) changesPage(w http.ResponseWriter, r *http.Request) {
 		p.Heading = cutText(report.Summary, 300)
 	}
 	c := report.Counts
-	p.Lead = fmt.Sprintf("Run %s: %s. %d applied, %d held, %d waiting, %d failed, %d skipped, %d unknown.", report.Run,
-		report.Outcome, c.Done, c.Held, c.Waiting, c.Failed, c.Skipped, c.Unknown)
+	p.Lead = fmt.Sprintf("Run %s: %s. %s.", report.Run, report.Outcome, countsText(&c))
 	if c.NotSent > 0 {
-		p.Lead += fmt.Sprintf(" %s not sent.", count(c.NotSent, "change"))
+		p.Lead += fmt.Sprintf(" %s not sent.", schema.Count(c.NotSent, "change"))
 	}
 	if p.Filter.Text == "" && q.Get("cursor") == "" {
 		p.Held, _ = heldOf(key, last)

@@ -8,14 +8,14 @@ import (
 
 	"github.com/seed-d64a251c/roster/internal/deadline"
 	"github.com/seed-d64a251c/roster/internal/web/page"
+	"github.com/seed-d64a251c/roster/schema"
 )
 
 // deadlinesPage serves the page with what ends.
 func (s *Server) deadlinesPage(w http.ResponseWriter, r *http.Request) {
 	st, q := s.State(), r.URL.Query()
 	p := &page.Deadlines{Frame: s.frame(r, &st), Text: cutText(q.Get("q"), 200), Kind: cutText(q.Get("kind"), 50)}
-	for _, kind := range []deadline.Kind{deadline.Token, deadline.Certificate, deadline.Metadata, deadline.Approval,
-		deadline.Pause, deadline.Membership, deadline.Validity, deadline.Deletion} {
+	for _, kind := range deadline.Kinds {
 		p.Kinds = append(p.Kinds, string(kind))
 	}
 	text := strings.ToLower(q.Get("q"))
@@ -42,9 +42,9 @@ func (s *Server) deadlinesPage(w http.ResponseWriter, r *http.Request) {
 	}
 	p.Heading = "Nothing ends soon"
 	if len(due) > 0 {
-		p.Heading = count(len(due), "thing") + " ended or will end soon"
+		p.Heading = schema.Count(len(due), "thing") + " ended or will end soon"
 		if p.All {
-			p.Heading = count(len(due), "thing") + " with an end"
+			p.Heading = schema.Count(len(due), "thing") + " with an end"
 		}
 		p.Timeline = page.NewChart("timeline", "What ends, by day", now.AddDate(0, 0, chartDays), chartDays+1,
 			[]page.Series{{Class: "c-plain", Name: "deadlines"}}, func(add func(time.Time, int, int)) {
@@ -58,7 +58,8 @@ func (s *Server) deadlinesPage(w http.ResponseWriter, r *http.Request) {
 
 func deadlineRow(d *deadline.Deadline, now time.Time) page.DeadlineRow {
 	row := page.DeadlineRow{Kind: string(d.Kind), Subject: d.Subject, EndsAt: d.EndsAt, Consequence: d.Consequence,
-		Path: d.Path, State: page.State{Class: "wait", Word: "in " + count(int(d.EndsAt.Sub(now).Hours()/24), "day")}}
+		Path: d.Path, State: page.State{Class: "wait", Word: "in " + schema.Count(int(d.EndsAt.Sub(now).Hours()/24),
+			"day")}}
 	switch left := d.EndsAt.Sub(now); {
 	case left <= 0:
 		row.State = page.State{Class: "bad", Word: "ended"}

@@ -16,14 +16,12 @@ func (s *Server) objectPage(w http.ResponseWriter, r *http.Request, kind string)
 	st, key := s.State(), r.PathValue("key")
 	out, code := s.explanationsFor(r, kind, key, htmlBudget)
 	if out.Error != "" {
-		f := s.frame(r, &st)
-		f.Heading = out.Error
-		show(w, code, &page.Message{Frame: f})
+		s.message(w, r, &st, code, out.Error)
 		return
 	}
-	p := &page.Object{Frame: s.frame(r, &st), Kind: kind, Key: cutText(key, 200), Next: out.Next,
+	p := &page.Object{Frame: s.frame(r, &st), Next: out.Next,
 		Command: fmt.Sprintf("roster explain %s %q", kind, cutText(key, 200))}
-	p.Crumb, p.Heading = "User", p.Key
+	p.Crumb, p.Heading = "User", cutText(key, 200)
 	if kind == "group" {
 		p.Crumb = "Group"
 	}
@@ -105,7 +103,7 @@ func (s *Server) findPage(w http.ResponseWriter, r *http.Request) {
 	name := strings.TrimSpace(r.URL.Query().Get("q"))
 	st := s.State()
 	if name == "" || len(name) > 1000 {
-		s.notFound(w, r, &st, "Nothing was asked for",
+		s.message(w, r, &st, http.StatusNotFound, "Nothing was asked for",
 			page.Step{Text: "Enter a key, a name, an email address or an AWS id."})
 		return
 	}
@@ -119,9 +117,7 @@ func (s *Server) findPage(w http.ResponseWriter, r *http.Request) {
 		case errors.Is(err, explain.ErrAmbiguous):
 			ambiguous = err
 		case err != nil && !errors.Is(err, fs.ErrNotExist):
-			f := s.frame(r, &st)
-			f.Heading = cutText(err.Error(), 1000)
-			show(w, httpStatus(err), &page.Message{Frame: f})
+			s.message(w, r, &st, httpStatus(err), cutText(err.Error(), 1000))
 			return
 		}
 	}
@@ -131,6 +127,6 @@ func (s *Server) findPage(w http.ResponseWriter, r *http.Request) {
 		show(w, http.StatusConflict, &page.Message{Frame: f})
 		return
 	}
-	s.notFound(w, r, &st, fmt.Sprintf("Nobody and no group has the name %q", cutText(name, 200)),
+	s.message(w, r, &st, http.StatusNotFound, fmt.Sprintf("Nobody and no group has the name %q", cutText(name, 200)),
 		page.Step{Text: "Keys, user ids, email addresses, names and AWS ids are found, also of people who left."})
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/seed-d64a251c/roster/internal/operation"
 	"github.com/seed-d64a251c/roster/internal/web/page"
+	"github.com/seed-d64a251c/roster/schema"
 )
 
 // operationsPage serves the history.
@@ -32,7 +33,7 @@ func (s *Server) operationsPage(w http.ResponseWriter, r *http.Request) {
 		list = slices.DeleteFunc(list, func(o operation.Operation) bool { return string(o.State) != state })
 	}
 	if len(list) > 0 {
-		p.Heading = fmt.Sprintf("%s since %s", count(len(list), "operation"),
+		p.Heading = fmt.Sprintf("%s since %s", schema.Count(len(list), "operation"),
 			list[len(list)-1].QueuedAt.UTC().Format("2 Jan 2006"))
 		p.Lead = "Runs that found nothing to do are not listed one by one."
 	}
@@ -111,13 +112,13 @@ func (s *Server) operationPage(w http.ResponseWriter, r *http.Request) {
 		o, err = s.Operations.Get(r.PathValue("id"))
 	}
 	if err != nil {
-		s.notFound(w, r, &st, "There is no operation of this id",
+		s.message(w, r, &st, http.StatusNotFound, "There is no operation of this id",
 			page.Step{Text: "Only the newest operations are kept; the audit branch has all reports:",
 				Command: "roster audit log"})
 		return
 	}
 	o, _ = row(o)
-	p := &page.Operation{Frame: s.frame(r, &st), Provisioner: o.Provisioner, Steps: runSteps(o)}
+	p := &page.Operation{Frame: s.frame(r, &st), Steps: runSteps(o)}
 	p.Crumb = "Operation of " + o.Provisioner
 	p.Heading = operationStates[o.State].Word
 	if o.Summary != "" {
@@ -180,9 +181,7 @@ func operationFacts(o operation.Operation) []page.Fact {
 		}
 	}
 	if c := o.Counts; c != nil {
-		facts = append(facts, page.Fact{Name: "Changes", Text: fmt.Sprintf(
-			"%d applied, %d held, %d waiting, %d failed, %d skipped, %d unknown", c.Done, c.Held, c.Waiting, c.Failed,
-			c.Skipped, c.Unknown)})
+		facts = append(facts, page.Fact{Name: "Changes", Text: countsText(c)})
 	}
 	return facts
 }

@@ -28,11 +28,11 @@ func (s *Server) addPages(mux *http.ServeMux) {
 	mux.HandleFunc("GET "+page.StylePath, asset("text/css; charset=utf-8", page.Style))
 	mux.HandleFunc("GET "+page.IconPath, asset("image/svg+xml", page.Icon))
 	if s.Explain != nil {
-		mux.HandleFunc("GET /users/{key}", func(w http.ResponseWriter, r *http.Request) { s.objectPage(w, r, "user") })
-		mux.HandleFunc("GET /groups/{key}", func(w http.ResponseWriter, r *http.Request) {
-			s.objectPage(w, r,
-				"group")
-		})
+		for _, kind := range []string{"user", "group"} {
+			mux.HandleFunc("GET "+page.ObjectPath(kind, "")+"{key}", func(w http.ResponseWriter, r *http.Request) {
+				s.objectPage(w, r, kind)
+			})
+		}
 		mux.HandleFunc("GET /find", s.findPage)
 	}
 }
@@ -63,9 +63,14 @@ const maxStates = 6
 
 // frame returns what every page has around its content.
 func (s *Server) frame(r *http.Request, st *daemon.State) page.Frame {
+	return s.frameWith(r, st, len(s.stops(st)))
+}
+
+// frameWith returns the frame if a number of things need attention.
+func (s *Server) frameWith(r *http.Request, st *daemon.State, attention int) page.Frame {
 	notices, _ := paged(len(st.Notices), 0, maxRows, htmlBudget/8, func(i int) string { return st.Notices[i] })
 	f := page.Frame{Path: r.URL.Path, Notices: notices, Now: s.now(), Commit: commitOf(st.ValidCommit),
-		Attention: len(s.stops(st))}
+		Attention: attention}
 	if caller := callerOf(r.Context()); caller.Session {
 		f.Caller = cutText(caller.Name, 100)
 	}
@@ -161,12 +166,19 @@ func listed(groups []render.HeldSet) []render.HeldSet {
 	return append(slices.Clone(groups[:maxGroups-1]), groups[len(groups)-1])
 }
 
-// notFound shows that a page does not exist.
-func (s *Server) notFound(w http.ResponseWriter, r *http.Request, st *daemon.State, heading string,
-	steps ...page.Step) {
+// message shows a page that has only a heading, and what to do.
+func (s *Server) message(
+	w http.ResponseWriter, r *http.Request, st *daemon.State, code int, heading string, steps ...page.Step,
+) {
 	f := s.frame(r, st)
 	f.Heading = heading
-	show(w, http.StatusNotFound, &page.Message{Frame: f, Steps: steps})
+	show(w, code, &page.Message{Frame: f, Steps: steps})
+}
+
+// countsText counts the changes of a run by their results.
+func countsText(c *reconcile.Counts) string {
+	return fmt.Sprintf("%d applied, %d held, %d waiting, %d failed, %d skipped, %d unknown", c.Done, c.Held, c.Waiting,
+		c.Failed, c.Skipped, c.Unknown)
 }
 
 // elapsed returns a duration for people.

@@ -11,17 +11,15 @@ import (
 	"github.com/seed-d64a251c/roster/internal/daemon"
 	"github.com/seed-d64a251c/roster/internal/web/page"
 	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/schema"
 )
 
 // provisionersPage serves the list of provisioners.
 func (s *Server) provisionersPage(w http.ResponseWriter, r *http.Request) {
 	st := s.State()
-	p := &page.Provisioners{Frame: s.frame(r, &st), Total: len(st.Provisioners)}
+	p := &page.Provisioners{Frame: s.frame(r, &st)}
 	keys := slices.Sorted(maps.Keys(st.Provisioners))
-	first := 0
-	if after := r.URL.Query().Get("cursor"); after != "" {
-		first, _ = slices.BinarySearch(keys, after+"\x00")
-	}
+	first := indexAfter(keys, r.URL.Query().Get("cursor"))
 	rows, next := paged(len(keys), first, maxRows, htmlBudget, func(i int) page.ProvisionerRow {
 		return provisionerRow(keys[i], st.Provisioners[keys[i]])
 	})
@@ -35,7 +33,7 @@ func (s *Server) provisionersPage(w http.ResponseWriter, r *http.Request) {
 			inSync++
 		}
 	}
-	p.Heading = fmt.Sprintf("%d of %s in sync", inSync, count(len(keys), "provisioner"))
+	p.Heading = fmt.Sprintf("%d of %s in sync", inSync, schema.Count(len(keys), "provisioner"))
 	show(w, http.StatusOK, p)
 }
 
@@ -58,7 +56,7 @@ func (s *Server) provisionerPage(w http.ResponseWriter, r *http.Request) {
 	st, key := s.State(), r.PathValue("key")
 	last, ok := st.Provisioners[key]
 	if !ok {
-		s.notFound(w, r, &st, fmt.Sprintf("There is no provisioner %q", cutText(key, 200)),
+		s.message(w, r, &st, http.StatusNotFound, fmt.Sprintf("There is no provisioner %q", cutText(key, 200)),
 			page.Step{Text: "The list of provisioners has all that are declared."})
 		return
 	}
@@ -96,7 +94,7 @@ func headingOf(key string, state page.ProvisionerState, last daemon.LastRun) str
 	case state.State.Class == "good":
 		return key + " is in sync"
 	case report.Counts.Held > 0:
-		return fmt.Sprintf("%s is not in sync: %s held", key, count(report.Counts.Held, "change"))
+		return fmt.Sprintf("%s is not in sync: %s held", key, schema.Count(report.Counts.Held, "change"))
 	}
 	return fmt.Sprintf("%s is not in sync: %s", key, state.State.Word)
 }
@@ -112,7 +110,7 @@ func provisionerBand(key string, last daemon.LastRun) []page.Brief {
 	}
 	trust := page.Brief{Name: "Audit branch", Head: "Not read yet"}
 	if r := last.Report; r != nil {
-		run.Text = fmt.Sprintf("%s applied, %d held, %d failed.", count(r.Counts.Done, "change"), r.Counts.Held,
+		run.Text = fmt.Sprintf("%s applied, %d held, %d failed.", schema.Count(r.Counts.Done, "change"), r.Counts.Held,
 			r.Counts.Failed)
 		run.Link = &page.Link{Text: "See the changes", Path: page.ChangesPath(key)}
 		if r.Audit != nil {

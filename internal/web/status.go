@@ -28,10 +28,7 @@ type Status struct {
 // statusOf returns a page of a state. after is the key of the provisioner before the page.
 func statusOf(st daemon.State, after string, limit, budget int) Status {
 	keys := slices.Sorted(maps.Keys(st.Provisioners))
-	first := 0
-	if after != "" {
-		first, _ = slices.BinarySearch(keys, after+"\x00")
-	}
+	first := indexAfter(keys, after)
 	out := Status{State: st, ProvisionersTotal: len(keys), DeadlinesTotal: len(st.DueDeadlines)}
 	rows, next := paged(len(keys), first, limit, budget, func(i int) daemon.LastRun {
 		return withoutChanges(st.Provisioners[keys[i]])
@@ -53,6 +50,15 @@ func statusOf(st daemon.State, after string, limit, budget int) Status {
 	out.NewestCommit, _ = row(st.NewestCommit)
 	out.ValidCommit, _ = row(st.ValidCommit)
 	return out
+}
+
+// indexAfter returns the index of the first of the sorted keys after one; 0 for "".
+func indexAfter(keys []string, after string) int {
+	if after == "" {
+		return 0
+	}
+	i, _ := slices.BinarySearch(keys, after+"\x00")
+	return i
 }
 
 // withoutChanges returns a run whose report has no changes, and at most maxSets held sets.

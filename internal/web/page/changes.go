@@ -8,15 +8,13 @@ import (
 // Changes is the page with the changes of a provisioner's last run.
 type Changes struct {
 	Frame
-	Key     string
-	Run     string // id of the operation; "" if it is not known
-	Summary []string
-	Held    []Held
-	Filter  Filter
-	Rows    []ChangeRow
-	Total   int // that match the filter
-	Next    string
-	Error   string
+	Key    string
+	Held   []Held
+	Filter Filter
+	Rows   []ChangeRow
+	Total  int // that match the filter
+	Next   string
+	Error  string
 }
 
 // Filter is what a reader asks for. Each field is "" for any.

@@ -14,7 +14,6 @@ type Chart struct {
 	Max  int
 	Bars []Bar
 	Days []Day
-	Low  bool // a low drawing, in which each bar has the whole height
 }
 
 // Series is what bars of one class count.

@@ -9,7 +9,6 @@ import (
 // Object is the page of a user or group: why it is in AWS as it is, or why it is not.
 type Object struct {
 	Frame
-	Kind, Key string
 	// Answers are one for each provisioner.
 	Answers []Answer
 	Command string // that prints the same

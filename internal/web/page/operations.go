@@ -42,8 +42,7 @@ func (p *Operations) Write(w io.Writer) error { return operationsTemplate.Execut
 // Operation is the page of one operation: what it did, and what is left.
 type Operation struct {
 	Frame
-	Provisioner string
-	Steps       []RunStep
+	Steps []RunStep
 	// Done and Total are the progress of the running step; Total is 0 if none runs.
 	Done, Total int
 	Left        string // the estimated time; "" if there is none

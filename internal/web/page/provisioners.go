@@ -9,18 +9,16 @@ import (
 // Provisioners lists all provisioners.
 type Provisioners struct {
 	Frame
-	Rows  []ProvisionerRow
-	Total int
-	Next  string // the cursor of the next page; "" on the last
+	Rows []ProvisionerRow
+	Next string // the cursor of the next page; "" on the last
 }
 
 // ProvisionerRow is a row of that list.
 type ProvisionerRow struct {
 	ProvisionerState
-	Mode                           string
-	Done, Held, Waiting, Failed    int
-	LastRun, NextRun               time.Time
-	Users, Groups, Declared, Extra int
+	Mode                        string
+	Done, Held, Waiting, Failed int
+	LastRun, NextRun            time.Time
 }
 
 // NextPage is the address of the next page.
