@@ -160,13 +160,13 @@ func (c *Client) message(res *http.Response, data []byte) string {
 	var failure struct {
 		Error string `json:"error"`
 	}
-	if json.Unmarshal(data, &failure) == nil && failure.Error != "" {
-		return failure.Error
-	}
-	switch res.StatusCode {
-	case http.StatusUnauthorized:
+	described := json.Unmarshal(data, &failure) == nil && failure.Error != ""
+	switch {
+	case res.StatusCode == http.StatusUnauthorized:
 		return "the daemon requires an API token: set ROSTER_API_TOKEN (roster token new makes one)"
-	case http.StatusNotFound:
+	case described:
+		return failure.Error
+	case res.StatusCode == http.StatusNotFound:
 		return c.Server + " has no such path: is it an older version of roster?"
 	}
 	text := strings.TrimSpace(string(data))

@@ -40,22 +40,22 @@ func (a *Access) limit(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		setHeaders(w.Header(), r)
 		if !a.allowsHost(r) {
-			http.Error(w, "the server does not have this name: allow it with --host-name",
-				http.StatusMisdirectedRequest)
+			refuse(w, r, http.StatusMisdirectedRequest,
+				"the server does not have this name: allow it with --host-name")
 			return
 		}
 		open, want := a.isOpen(r.URL.Path), roleFor(r)
 		caller, known := a.identify(r)
 		switch {
 		case !known && !open:
-			a.Authenticator.Challenge(w, r)
+			a.Authenticator.Challenge(w, r, refuse)
 		case !open && a.Authenticator == nil && forwarded(r.Header):
-			http.Error(w, "a proxy forwarded the request: start roster serve with --behind-proxy and a way to "+
-				"authenticate", http.StatusForbidden)
+			refuse(w, r, http.StatusForbidden, "a proxy forwarded the request: start roster serve with "+
+				"--behind-proxy and a way to authenticate")
 		case !strings.HasPrefix(r.URL.Path, webhookPrefix) && crossOrigin.Check(r) != nil:
-			http.Error(w, "another website made the browser send the request", http.StatusForbidden)
+			refuse(w, r, http.StatusForbidden, "another website made the browser send the request")
 		case !open && caller.Role < want:
-			http.Error(w, "the request requires the role "+want.String(), http.StatusForbidden)
+			refuse(w, r, http.StatusForbidden, "the request requires the role "+want.String())
 		default:
 			next.ServeHTTP(w, r.WithContext(withCaller(r.Context(), caller)))
 		}

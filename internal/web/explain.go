@@ -16,7 +16,7 @@ import (
 type Explainer func(ctx context.Context, kind, key, provisioner string) ([]*explain.Explanation, error)
 
 // addExplanations adds the routes of explanations.
-func (s *Server) addExplanations(mux *http.ServeMux) {
+func (s *Server) addExplanations(mux *router) {
 	if s.Explain == nil {
 		return
 	}

@@ -32,7 +32,7 @@ type OperationsPage struct {
 }
 
 // addOperations adds the routes of operations.
-func (s *Server) addOperations(mux *http.ServeMux) {
+func (s *Server) addOperations(mux *router) {
 	if s.Operations == nil {
 		return
 	}

@@ -17,7 +17,7 @@ import (
 )
 
 // addPages adds the routes of the pages.
-func (s *Server) addPages(mux *http.ServeMux) {
+func (s *Server) addPages(mux *router) {
 	mux.HandleFunc("GET /{$}", s.attentionPage)
 	mux.HandleFunc("GET /provisioners", s.provisionersPage)
 	mux.HandleFunc("GET /provisioners/{key}", s.provisionerPage)

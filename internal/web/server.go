@@ -54,13 +54,18 @@ type Server struct {
 
 // Handler returns the routes of the server. Whatever they write, responses are text.
 func (s *Server) Handler() http.Handler {
+	return output.Handler(s.Access.limit(s.routes()))
+}
+
+// routes returns the routes of the server, without the checks of access.
+func (s *Server) routes() *router {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collector{s.State, s.ForgeProblem})
 	for _, c := range s.Metrics {
 		registry.MustRegister(c)
 	}
 	s.reading = make(chan struct{}, maxReadings)
-	mux := http.NewServeMux()
+	mux := newRouter()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
@@ -84,14 +89,17 @@ func (s *Server) Handler() http.Handler {
 	if s.Access.Authenticator != nil {
 		s.Access.Authenticator.Routes(mux)
 	}
-	return output.Handler(s.Access.limit(mux))
+	return mux
 }
 
 func (s *Server) poll(w http.ResponseWriter, _ *http.Request) {
 	s.Poll()
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(http.StatusAccepted)
-	_, _ = w.Write([]byte("{\"version\": 1}\n"))
+	respond(w, http.StatusAccepted, accepted{Version: 1})
+}
+
+// accepted is the response to an act that has no result.
+type accepted struct {
+	Version int `json:"version"`
 }
 
 //go:embed openapi.json

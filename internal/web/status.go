@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -92,11 +93,14 @@ type Deadlines struct {
 // deadlines serves the due deadlines, or with all=true every deadline.
 func (s *Server) deadlines(w http.ResponseWriter, r *http.Request) {
 	out, err := deadlinesOf(s.State(), r, jsonBudget)
-	if err != nil {
+	switch {
+	case errors.Is(err, errCursor):
+		fail(w, http.StatusGone, err)
+	case err != nil:
 		fail(w, http.StatusBadRequest, err)
-		return
+	default:
+		respond(w, http.StatusOK, out)
 	}
-	respond(w, http.StatusOK, out)
 }
 
 func deadlinesOf(st daemon.State, r *http.Request, budget int) (Deadlines, error) {

@@ -158,7 +158,7 @@ func (o *OIDC) oauth(provider *oidc.Provider) *oauth2.Config {
 		Scopes: append([]string{oidc.ScopeOpenID}, o.config.Scopes...)}
 }
 
-func (o *OIDC) routes(mux *http.ServeMux) {
+func (o *OIDC) routes(mux Router) {
 	mux.HandleFunc("GET "+signInPath, o.start)
 	mux.HandleFunc("GET "+callbackPath, o.callback)
 	mux.HandleFunc("POST "+signOutPath, o.signOut)

@@ -151,7 +151,9 @@ func newSite(t *testing.T, p *provider) *site {
 	mux.HandleFunc("GET /page", func(w http.ResponseWriter, r *http.Request) {
 		caller, ok := a.Authenticate(r)
 		if !ok {
-			a.Challenge(w, r)
+			a.Challenge(w, r, func(w http.ResponseWriter, _ *http.Request, code int, text string) {
+				http.Error(w, text, code)
+			})
 			return
 		}
 		_, _ = io.WriteString(w, caller.Name+" "+caller.Role.String()+" "+r.URL.RawQuery)

@@ -3,7 +3,6 @@
 package webauth
 
 import (
-	"cmp"
 	"net/http"
 	"strings"
 )
@@ -73,8 +72,10 @@ func tokenOf(r *http.Request) (token string, found bool) {
 }
 
 // Challenge answers a request that is not authenticated: with a redirect to the sign-in if a
-// browser asks for a page, and otherwise with the status 401.
-func (a *Authenticator) Challenge(w http.ResponseWriter, r *http.Request) {
+// browser asks for a page, and otherwise with the status 401, which refuse writes with its text.
+func (a *Authenticator) Challenge(
+	w http.ResponseWriter, r *http.Request, refuse func(http.ResponseWriter, *http.Request, int, string),
+) {
 	_, hasToken := tokenOf(r)
 	page := r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html")
 	if page && a.OIDC != nil && !hasToken {
@@ -88,7 +89,7 @@ func (a *Authenticator) Challenge(w http.ResponseWriter, r *http.Request) {
 	if a.Tokens != nil {
 		w.Header().Set("WWW-Authenticate", scheme+` realm="roster"`)
 	}
-	http.Error(w, cmp.Or(a.advice(page), "not authenticated"), http.StatusUnauthorized)
+	refuse(w, r, http.StatusUnauthorized, a.advice(page))
 }
 
 // advice says how to authenticate.
@@ -102,8 +103,13 @@ func (a *Authenticator) advice(page bool) string {
 	return `not authenticated: send an API token, as in "Authorization: Bearer TOKEN"`
 }
 
+// Router is what routes are added to, such as http.ServeMux.
+type Router interface {
+	HandleFunc(pattern string, handler func(http.ResponseWriter, *http.Request))
+}
+
 // Routes adds the paths of the sign-in to a router. They need no authentication.
-func (a *Authenticator) Routes(mux *http.ServeMux) {
+func (a *Authenticator) Routes(mux Router) {
 	if a.OIDC != nil {
 		a.OIDC.routes(mux)
 	}
