@@ -280,7 +280,7 @@ func (s *Server) handler() http.Handler {
 		server.Metrics = append(server.Metrics, metrics.NotificationsWaiting(s.notifier.Undelivered))
 	}
 	if s.previewer != nil && s.config.Forge.Kind != "" {
-		server.ForgeProblem = s.previewer.Problem
+		server.ForgeProblem, server.Pulls = s.previewer.Problem, s.previewer.Pulls
 	}
 	return s.workspace.settings.Secrets.Handler(server.Handler())
 }

@@ -27,6 +27,8 @@ type feedback struct {
 	quiet bool
 	// review is set if the status waits for the approval of a reviewer.
 	review bool
+	// answer is what the pages of the daemon show; nil if the pull request has no preview.
+	answer *Answer
 }
 
 // comment returns the text of the comment.
@@ -44,7 +46,7 @@ func (f *feedback) contentOf() string {
 // effect that a reviewer must look at closely.
 func previewFeedback(list []*reconcile.Preview, warnings schema.Problems, pr forge.PullRequest) feedback {
 	f := feedback{body: render.PreviewsMarkdown(list, warnings), status: forge.Status{State: forge.Success,
-		Description: render.PreviewsLine(list, render.MaxStatus)}}
+		Description: render.PreviewsLine(list, render.MaxStatus)}, answer: newAnswer(list, warnings)}
 	f.content = render.PreviewsMarkdown(lasting(list), warnings)
 	f.quiet = len(warnings) == 0 && !slices.ContainsFunc(list, func(p *reconcile.Preview) bool { return !p.Empty() })
 	if f.review = render.NeedsReview(list); f.review {
@@ -84,12 +86,14 @@ func mergeFeedback(err error, root string) (feedback, bool) {
 	switch {
 	case errors.As(err, &unevaluated):
 		text := unevaluated.Error()
-		f := feedback{status: forge.Status{State: forge.Failure, Description: text}}
+		f := feedback{status: forge.Status{State: forge.Failure, Description: text},
+			answer: unknown("the declarations cannot be evaluated", unevaluated.Reason)}
 		f.body = heading("the declarations cannot be evaluated") + string("\n"+code(unevaluated.Reason)+"\n")
 		return f, true
 	case errors.As(err, &conflict):
 		text := "the pull request conflicts with the branch"
-		f := feedback{status: forge.Status{State: forge.Failure, Description: text}}
+		f := feedback{status: forge.Status{State: forge.Failure, Description: text},
+			answer: unknown(text, conflict.Paths[:min(maxProblems, len(conflict.Paths))]...)}
 		f.body = heading(text) + "\nThese files were changed on both sides:\n\n"
 		for i, name := range conflict.Paths {
 			if i == maxProblems {
@@ -101,12 +105,13 @@ func mergeFeedback(err error, root string) (feedback, bool) {
 		return f, true
 	case errors.As(err, &problems):
 		text := "the declarations are invalid: " + schema.Count(len(problems), "problem")
-		f := feedback{status: forge.Status{State: forge.Failure, Description: text}}
+		f := feedback{status: forge.Status{State: forge.Failure, Description: text}, answer: unknown(text)}
 		f.body = heading(text) + "\n"
 		for i, problem := range problems {
 			problem.Pos.File = path.Join(root, problem.Pos.File)
 			if i < maxProblems {
 				f.body += string("- " + code(problem.String()) + "\n")
+				f.answer.Problem = append(f.answer.Problem, problem.String())
 			}
 			f.status.Annotations = append(f.status.Annotations, annotation(problem))
 		}
@@ -147,5 +152,10 @@ func (f feedback) markStale(why string, since time.Time) feedback {
 	f.body = line + f.body
 	f.quiet, f.review = false, false
 	f.status = forge.Status{State: forge.Pending, Description: "stale: " + why}
+	if f.answer != nil {
+		answer := *f.answer
+		answer.Stale, answer.StaleSince = why, since
+		f.answer = &answer
+	}
 	return f
 }

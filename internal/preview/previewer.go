@@ -77,6 +77,8 @@ type Previewer struct {
 	problem          atomic.Pointer[string]
 	writes           writes
 	heads            map[int]seenHead
+	made             map[int]made
+	pulls            atomic.Pointer[[]Pull]
 	// expensive has 1 for the pull requests whose last evaluation exceeded a limit.
 	expensive map[int]int
 }
@@ -186,6 +188,7 @@ func (p *Previewer) round(ctx context.Context) (more bool, err error) {
 	if p.posted == nil {
 		p.posted, p.snapshots = map[int]posted{}, map[string]*directorySnapshot{}
 		p.expensive, p.failing, p.heads = map[int]int{}, map[int]failing{}, map[int]seenHead{}
+		p.made = map[int]made{}
 	}
 	if p.Outcomes != nil {
 		p.Outcomes.writes = &p.writes
@@ -194,6 +197,7 @@ func (p *Previewer) round(ctx context.Context) (more bool, err error) {
 		}
 	}
 	if p.Standby != nil && p.Standby() {
+		p.pulls.Store(nil)
 		return false, nil
 	}
 	open, err := p.Forge.PullRequests(ctx, p.Branch)
@@ -202,6 +206,7 @@ func (p *Previewer) round(ctx context.Context) (more bool, err error) {
 	}
 	p.forgetClosed(open)
 	p.noteHeads(open)
+	defer p.publish(open)
 	if len(open) == 0 && p.StoreSnapshot == nil {
 		return false, nil
 	}
@@ -248,6 +253,7 @@ func (p *Previewer) renewPreviews(ctx context.Context, open []forge.PullRequest,
 	for _, pr := range outdated {
 		out, err := p.preview(ctx, pr, base, problems)
 		if err == nil {
+			p.keep(pr, out)
 			err = p.post(ctx, pr, out)
 		}
 		if err := p.end(ctx, pr, err); err != nil {
@@ -294,6 +300,7 @@ func (p *Previewer) forgetClosed(open []forge.PullRequest) {
 	}
 	maps.DeleteFunc(p.posted, func(n int, _ posted) bool { return closed(n) })
 	maps.DeleteFunc(p.failing, func(n int, _ failing) bool { return closed(n) })
+	maps.DeleteFunc(p.made, func(n int, _ made) bool { return closed(n) })
 	maps.DeleteFunc(p.heads, func(n int, _ seenHead) bool { return closed(n) })
 }
 
@@ -428,7 +435,8 @@ func (p *Previewer) preview(ctx context.Context, pr forge.PullRequest, base *sch
 			"the pull request is a draft; the next preview comes when it is ready for review", time.Time{}), nil
 	case len(invalid) > 0:
 		text := fmt.Sprintf("the branch %s is invalid, so nothing can be compared with it", p.Branch)
-		return feedback{body: heading(text), status: forge.Status{State: forge.Error, Description: text}}, nil
+		return feedback{body: heading(text), status: forge.Status{State: forge.Error, Description: text},
+			answer: unknown(text)}, nil
 	}
 	merged, err := p.Repo.Merged(ctx, p.base.ID, pr.Head, pr.MergeRef)
 	var unevaluated *CannotEvaluateError
@@ -467,7 +475,8 @@ func (p *Previewer) errorFeedback(pr forge.PullRequest, err error) feedback {
 	if last, exists := p.posted[pr.Number]; exists && last.feedback.body != "" {
 		return last.feedback.markStale(text, p.now())
 	}
-	return feedback{body: heading(text), status: forge.Status{State: forge.Error, Description: text}}
+	return feedback{body: heading(text), status: forge.Status{State: forge.Error, Description: text},
+		answer: unknown(text)}
 }
 
 // compare makes the preview of each provisioner of the base or of the merge result. If a snapshot

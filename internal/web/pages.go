@@ -25,6 +25,10 @@ func (s *Server) addPages(mux *router) {
 	mux.HandleFunc("GET /deadlines", s.deadlinesPage)
 	mux.HandleFunc("GET /operations", s.operationsPage)
 	mux.HandleFunc("GET /operations/{id}", s.operationPage)
+	if s.Pulls != nil {
+		mux.HandleFunc("GET /pulls", s.pullsPage)
+		mux.HandleFunc("GET /pulls/{number}", s.pullPage)
+	}
 	mux.HandleFunc("GET "+page.StylePath, asset("text/css; charset=utf-8", page.Style))
 	mux.HandleFunc("GET "+page.IconPath, asset("image/svg+xml", page.Icon))
 	if s.Explain != nil {
@@ -70,7 +74,7 @@ func (s *Server) frame(r *http.Request, st *daemon.State) page.Frame {
 func (s *Server) frameWith(r *http.Request, st *daemon.State, attention int) page.Frame {
 	notices, _ := paged(len(st.Notices), 0, maxRows, htmlBudget/8, func(i int) string { return st.Notices[i] })
 	f := page.Frame{Path: r.URL.Path, Notices: notices, Now: s.now(), Commit: commitOf(st.ValidCommit),
-		Attention: attention}
+		Attention: attention, Pulls: s.Pulls != nil}
 	if caller := callerOf(r.Context()); caller.Session {
 		f.Caller = cutText(caller.Name, 100)
 	}

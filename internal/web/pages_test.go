@@ -17,6 +17,7 @@ import (
 	"github.com/seed-d64a251c/roster/internal/daemon"
 	"github.com/seed-d64a251c/roster/internal/deadline"
 	"github.com/seed-d64a251c/roster/internal/operation"
+	"github.com/seed-d64a251c/roster/internal/preview"
 	"github.com/seed-d64a251c/roster/reconcile"
 	"github.com/seed-d64a251c/roster/reconcile/explain"
 )
@@ -73,6 +74,7 @@ func richServer(t *testing.T) *Server {
 		two.Provisioner = "new"
 		return []*explain.Explanation{&one, &two}, nil
 	}
+	server.Pulls = func() ([]preview.Pull, bool) { return examplePulls(), true }
 	queued := list.Queue("aws", "request", "ann")
 	list.Start("fails", "commit", "abc")
 	list.Queue("new", "commit", "")
@@ -127,7 +129,12 @@ func pageProblems(t *testing.T, text string) (problems []string, links []string)
 				fields = append(fields, attr["id"])
 			}
 		case "a", "link":
-			links = append(links, attr["href"])
+			switch {
+			case attr["rel"] != "external noreferrer":
+				links = append(links, attr["href"])
+			case !strings.HasPrefix(attr["href"], "https://forge.example/"):
+				problems = append(problems, fmt.Sprintf("the page leads to %q", attr["href"]))
+			}
 		case "form":
 			if action := attr["action"]; action != "" {
 				links = append(links, action)
@@ -209,7 +216,8 @@ func TestEachPageIsWellFormedAndLeadsToPages(t *testing.T) {
 	}
 	for _, path := range []string{"/provisioners", "/provisioners/quarantine-aws", "/provisioners/aws/changes",
 		"/users/u-1",
-		"/groups/sre", "/operations", "/deadlines", "/api/v1/provisioners/aws/changes?", "/style.css", "/icon.svg"} {
+		"/groups/sre", "/operations", "/deadlines", "/pulls", "/pulls/7",
+		"/pulls/9", "/api/v1/provisioners/aws/changes?", "/style.css", "/icon.svg"} {
 		if !visited[path] {
 			t.Errorf("no page leads to %s", path)
 		}

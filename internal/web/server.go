@@ -15,6 +15,7 @@ import (
 	"github.com/seed-d64a251c/roster/internal/daemon"
 	"github.com/seed-d64a251c/roster/internal/operation"
 	"github.com/seed-d64a251c/roster/internal/output"
+	"github.com/seed-d64a251c/roster/internal/preview"
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
@@ -31,6 +32,9 @@ type Server struct {
 	Metadata MetadataFunc
 	// ForgeProblem, if set, returns why previews and outcomes cannot be posted; "" if they can.
 	ForgeProblem func() string
+	// Pulls, if set, returns the open pull requests with their previews. known is false if this
+	// process has not listed them.
+	Pulls func() (list []preview.Pull, known bool)
 	// NotificationProblems, if set, returns which receivers take no notifications.
 	NotificationProblems func() []string
 	// Metrics are further metrics to serve.

@@ -56,8 +56,26 @@ type ChangeRow struct {
 // AttributeRow is the value of an attribute before and after a change.
 type AttributeRow struct{ Path, Old, New string }
 
-// GateRow is a gate that holds a change, with the reason.
-type GateRow struct{ Gate, Reason string }
+// GateRow is a gate that holds a change or a number of changes, with the reason.
+type GateRow struct {
+	Gate, Reason string
+	Changes      int // 0 for one change
+}
+
+// ChangeTable is a table of changes.
+type ChangeTable struct {
+	Caption string
+	Rows    []ChangeRow
+}
+
+// Table is the table of the page.
+func (p *Changes) Table() ChangeTable {
+	caption := count(p.Total) + " changes match"
+	if p.Total == 1 {
+		caption = "1 change matches"
+	}
+	return ChangeTable{caption, p.Rows}
+}
 
 // NextPage is the address of the next page.
 func (p *Changes) NextPage() string {

@@ -45,8 +45,10 @@ type Frame struct {
 	More         int      // provisioners that the line of states does not list
 	Notices      []string // the flags that weaken a rule
 	Caller       string   // who has signed in; "" for nobody
-	Now          time.Time
-	Commit       Commit
+	// Pulls and Apps are whether there are pages of pull requests and of apps.
+	Pulls, Apps bool
+	Now         time.Time
+	Commit      Commit
 }
 
 // Title is the title of the window.
@@ -65,8 +67,14 @@ type Section struct {
 
 // Sections returns the menu.
 func (f *Frame) Sections() []Section {
-	list := []Section{{Path: "/", Name: "Needs attention"}, {Path: "/provisioners", Name: "Provisioners"},
-		{Path: "/operations", Name: "History"}, {Path: "/deadlines", Name: "Deadlines"}}
+	list := []Section{{Path: "/", Name: "Needs attention"}, {Path: "/provisioners", Name: "Provisioners"}}
+	if f.Pulls {
+		list = append(list, Section{Path: "/pulls", Name: "Pull requests"})
+	}
+	list = append(list, Section{Path: "/operations", Name: "History"}, Section{Path: "/deadlines", Name: "Deadlines"})
+	if f.Apps {
+		list = append(list, Section{Path: "/apps", Name: "Sign-in"})
+	}
 	for i := range list {
 		s := &list[i]
 		s.Current = f.Path == s.Path || s.Path != "/" && strings.HasPrefix(f.Path, s.Path+"/")
@@ -160,6 +168,8 @@ var (
 	operationsTemplate   = parse("operations.html")
 	operationTemplate    = parse("operation.html")
 	deadlinesTemplate    = parse("deadlines.html")
+	pullsTemplate        = parse("pulls.html")
+	pullTemplate         = parse("pull.html")
 	messageTemplate      = parse("message.html")
 )
 
