@@ -26,6 +26,7 @@ type Directories struct {
 	stateDir string // OAuth tokens are stored below it
 	// metrics counts calls; nil counts nothing. It must not change after the first call.
 	metrics *metrics.Metrics
+	calls   *metrics.Hours // counts them by hour; nil counts nothing
 
 	connections connections
 	limiters    sync.Map // limiterKey -> *scim.Limiter
@@ -63,7 +64,10 @@ func (d *Directories) client(ctx context.Context, p *schema.Provisioner, readOnl
 		Log:       d.settings.Log,
 		HTTP:      d.connections.client(readOnly, d.settings.Secrets),
 		Retry:     d.settings.retry(readOnly),
-		Observe:   func(c scim.Call) { d.metrics.Call(p.Key, c) },
+		Observe: func(c scim.Call) {
+			d.metrics.Call(p.Key, c)
+			d.calls.Call(p.Key, c, d.settings.now())
+		},
 	}
 	if p.Auth.OAuth2 != nil {
 		tokens, err := d.oauthClient(p)

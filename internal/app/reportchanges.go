@@ -14,14 +14,7 @@ func (w *Workspace) reportChanges(
 	ctx context.Context, r *reconcile.Report, skip int,
 ) iter.Seq2[*reconcile.Done, error] {
 	return func(yield func(*reconcile.Done, error) bool) {
-		branch := *w.recorder.Store.(*auditBranch)
-		branch.fetch = false
-		head, err := branch.Head(ctx)
-		if err != nil {
-			yield(nil, err)
-			return
-		}
-		files, err := branch.Files(ctx, head)
+		_, files, err := w.auditFiles(ctx)
 		if err != nil {
 			yield(nil, err)
 			return

@@ -49,6 +49,8 @@ type Server struct {
 	webhooks  http.Handler       // nil: none
 	access    *httpAccess
 	metrics   *metrics.Metrics
+	calls     *metrics.Hours
+	history   *reportHistory
 	notifier  *notify.Notifier // nil: no notifications
 
 	leaders       *election.Election // nil: there is no election
@@ -93,8 +95,10 @@ func NewServer(ctx context.Context, s Settings, c ServeConfig) (*Server, error) 
 	}
 	out := &Server{config: c, leaders: leaders, workspace: w, poll: newTrigger(), preview: newTrigger(), access: access}
 	out.metrics = metrics.New(s.Version, runtime.Version())
-	w.directories.metrics = out.metrics
+	out.calls = &metrics.Hours{}
+	w.directories.metrics, w.directories.calls = out.metrics, out.calls
 	out.cache = &daemon.FileCache{Dir: filepath.Join(w.stateDir, "cache"), Log: s.Log, Now: s.Now}
+	out.history = newReportHistory(w, out.cache)
 	runner := w.runner()
 	runner.Cache = out.cache
 	runner.QuarantinePause = c.QuarantinePause
@@ -162,6 +166,7 @@ func (s *Server) afterRun(provisioner string, result *run.Result, err error) {
 	s.notifyAfter(provisioner, result, err)
 	s.countRun(provisioner, result, err)
 	s.returnMemory(provisioner, result)
+	s.history.Reports(provisioner) // they are read again
 	if s.OnRun != nil {
 		s.OnRun(provisioner, result, err)
 	}
@@ -220,6 +225,7 @@ func (s *Server) Run(ctx context.Context, started func(address string)) error {
 		}()
 	}
 	var others sync.WaitGroup
+	others.Go(func() { s.history.Run(ctx) })
 	if s.notifier != nil {
 		others.Go(func() { s.notifier.Run(ctx) })
 	}
@@ -274,6 +280,8 @@ func (s *Server) handler() http.Handler {
 		Changes:  s.workspace.reportChanges,
 		Metrics:  append(s.metrics.Collectors(), metrics.AuditBacklog(s.workspace.recorder.Unpublished)),
 		Metadata: metadata.get, Access: s.access.Access, Poll: s.Trigger}
+	apps := &appList{source: s.workspace.source, commit: func() string { return s.daemon.State().ValidCommit.ID }}
+	server.Apps, server.History, server.Calls = apps.get, s.history, s.calls.Of
 	server.Operations, server.Sync = s.daemon.Operations, s.daemon.Sync
 	if s.notifier != nil {
 		server.NotificationProblems = s.notifier.Waiting

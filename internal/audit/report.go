@@ -55,3 +55,16 @@ func ReadManifest(files fs.FS, name string) (*reconcile.Report, error) {
 	}
 	return r, nil
 }
+
+// ReadLinked reads the report that a link names, without the changes in its parts. The error is a
+// MalformedError if the file is not what the link names.
+func ReadLinked(files fs.FS, link reconcile.ReportLink) (*reconcile.Report, error) {
+	r, data, err := readReport(files, link.Path)
+	if err != nil {
+		return nil, err
+	}
+	if have := sum(data); have != link.SHA256 {
+		return nil, &MalformedError{File: link.Path, Err: fmt.Errorf("its SHA-256 is %s, not %s", have, link.SHA256)}
+	}
+	return r, nil
+}

@@ -190,7 +190,7 @@ func (s *Server) heldItem(key string, last daemon.LastRun) page.Item {
 		i.Text = []string{schema.Count(last.Report.Counts.Held, "change") + " held until an approval is merged."}
 	}
 	var more int
-	if i.Held, more = heldOf(key, last); more > 0 {
+	if i.Held, more = heldOf(key, last.Held); more > 0 {
 		i.Text = append(i.Text, fmt.Sprintf("%d more groups of held changes are not listed.", more))
 	}
 	i.Steps = []page.Step{{Text: "If one of them is a mistake, revert its commit: the rest then has " +

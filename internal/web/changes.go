@@ -36,7 +36,7 @@ var errPart = errors.New("the changes of the report cannot be read from the audi
 // time. A search reads all parts.
 const maxReadings = 2
 
-// changesOf returns the page of a provisioner's changes that a request asks for.
+// changesOf returns the page of the changes of a provisioner's last run that a request asks for.
 func (s *Server) changesOf(
 	ctx context.Context, st daemon.State, key string, q url.Values, order changeOrder, budget int,
 ) (out Changes, code int, err error) {
@@ -44,6 +44,13 @@ func (s *Server) changesOf(
 	if report == nil {
 		return Changes{}, http.StatusNotFound, errNoRun
 	}
+	return s.changesIn(ctx, report, q, order, budget)
+}
+
+// changesIn returns the page of the changes of a report that a request asks for.
+func (s *Server) changesIn(
+	ctx context.Context, report *reconcile.Report, q url.Values, order changeOrder, budget int,
+) (out Changes, code int, err error) {
 	limit, err := limitOf(q)
 	if err != nil {
 		return Changes{}, http.StatusBadRequest, err
@@ -52,7 +59,8 @@ func (s *Server) changesOf(
 	if err != nil {
 		return Changes{}, http.StatusGone, err
 	}
-	out = Changes{Version: 1, Provisioner: key, Run: report.Run, Outcome: report.Outcome, Counts: report.Counts}
+	out = Changes{Version: 1, Provisioner: report.Provisioner, Run: report.Run, Outcome: report.Outcome,
+		Counts: report.Counts}
 	var next int
 	if len(report.Parts) > 0 && s.Changes != nil {
 		p := partsPage{filter: filterOf(q, report.Facts), offset: offset, limit: limit, budget: budget,

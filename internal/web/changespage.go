@@ -9,9 +9,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/seed-d64a251c/roster/internal/daemon"
+	"github.com/seed-d64a251c/roster/internal/reportindex"
 	"github.com/seed-d64a251c/roster/internal/web/page"
 	"github.com/seed-d64a251c/roster/reconcile"
+	"github.com/seed-d64a251c/roster/reconcile/render"
 	"github.com/seed-d64a251c/roster/schema"
 )
 
@@ -49,17 +50,74 @@ var styles = map[string]string{losesAccess: "lose", gainsAccess: "gain", nameCha
 
 // changesPage serves the page with the changes of a provisioner's last run.
 func (s *Server) changesPage(w http.ResponseWriter, r *http.Request) {
-	st, q, key := s.State(), r.URL.Query(), r.PathValue("key")
+	st, key := s.State(), r.PathValue("key")
 	last := st.Provisioners[key]
-	p := &page.Changes{Frame: s.frame(r, &st), Key: cutText(key, 200), Filter: pageFilter(q, last)}
+	p := &page.Changes{Frame: s.frame(r, &st), Key: cutText(key, 200), Last: true}
 	p.Crumb, p.Heading = "Changes of "+p.Key, "There are no changes"
-	out, code, err := s.changesOf(r.Context(), st, key, q, gravestFirst, htmlBudget)
+	if last.Report == nil {
+		p.Error, p.Heading = errNoRun.Error(), "The changes cannot be shown"
+		show(w, http.StatusNotFound, p)
+		return
+	}
+	s.showChanges(w, r, p, last.Report, last.Held)
+}
+
+// runPage serves the page with the changes of an earlier run.
+func (s *Server) runPage(w http.ResponseWriter, r *http.Request) {
+	st, key, run := s.State(), r.PathValue("key"), r.PathValue("run")
+	lines := s.History.Reports(key).Lines
+	i := slices.IndexFunc(lines, func(l reportindex.Line) bool { return l.Run == run })
+	if i < 0 {
+		s.message(w, r, &st, http.StatusNotFound, "This run is not among the last reports of the provisioner",
+			page.Step{Text: "A run that did nothing has no report. The audit branch has the earlier ones:",
+				Command: "roster audit show " + key})
+		return
+	}
+	report, err := s.History.Report(r.Context(), &lines[i])
+	if err != nil {
+		s.message(w, r, &st, http.StatusServiceUnavailable, cutText("The report cannot be read: "+err.Error(), 1000))
+		return
+	}
+	p := &page.Changes{Frame: s.frame(r, &st), Key: cutText(key, 200), Facts: reportFacts(report, lines[i].Path)}
+	p.Crumb, p.Heading = "Run of "+p.Key, "The run found nothing to do"
+	s.showChanges(w, r, p, report, render.HeldSets(report))
+}
+
+// reportFacts say which run a report is of.
+func reportFacts(report *reconcile.Report, path string) []page.Fact {
+	state := outcomeStates[report.Outcome]
+	facts := []page.Fact{{Name: "Outcome", State: &state}, {Name: "Started", Time: report.Started},
+		{Name: "Finished", Time: report.Finished}, {Name: "Why it ran", Text: report.Trigger},
+		{Name: "Declarations", Text: strings.TrimSpace(fmt.Sprintf("%.7s %s", report.Commit.ID,
+			cutText(report.Commit.Subject, 200)))}, {Name: "By", Text: cutText(report.Commit.Author, 200)},
+		{Name: "Report", Text: path, Code: true}}
+	for _, a := range report.Approvals[:min(10, len(report.Approvals))] {
+		text := fmt.Sprintf("%.19s: %s", a.Digest, a.Reason)
+		if a.Author != "" {
+			text += ", by " + a.Author
+		}
+		if len(a.Approvers) > 0 {
+			text += ", approved by " + strings.Join(a.Approvers, ", ")
+		}
+		facts = append(facts, page.Fact{Name: "Approval", Text: cutText(text, 500)})
+	}
+	return slices.DeleteFunc(facts, func(f page.Fact) bool {
+		return f.Text == "" && f.Time.IsZero() && f.State == nil
+	})
+}
+
+// showChanges shows a page with the changes of a report.
+func (s *Server) showChanges(
+	w http.ResponseWriter, r *http.Request, p *page.Changes, report *reconcile.Report, held []render.HeldSet,
+) {
+	q := r.URL.Query()
+	p.Filter = pageFilter(q, held)
+	out, code, err := s.changesIn(r.Context(), report, q, gravestFirst, htmlBudget)
 	if err != nil {
 		p.Error, p.Heading = cutText(err.Error(), 1000), "The changes cannot be shown"
 		show(w, code, p)
 		return
 	}
-	report := last.Report
 	if report.Summary != "" {
 		p.Heading = cutText(report.Summary, 300)
 	}
@@ -68,8 +126,8 @@ func (s *Server) changesPage(w http.ResponseWriter, r *http.Request) {
 	if c.NotSent > 0 {
 		p.Lead += fmt.Sprintf(" %s not sent.", schema.Count(c.NotSent, "change"))
 	}
-	if p.Filter.Text == "" && q.Get("cursor") == "" {
-		p.Held, _ = heldOf(key, last)
+	if p.Last && p.Filter.Text == "" && q.Get("cursor") == "" {
+		p.Held, _ = heldOf(p.Key, held)
 		p.Held, _ = paged(len(p.Held), 0, maxGroups, htmlBudget/2, func(i int) page.Held { return p.Held[i] })
 	}
 	for i := range out.Changes {
@@ -80,7 +138,7 @@ func (s *Server) changesPage(w http.ResponseWriter, r *http.Request) {
 }
 
 // pageFilter is the filter of a request, with the choices of its lists.
-func pageFilter(q url.Values, last daemon.LastRun) page.Filter {
+func pageFilter(q url.Values, held []render.HeldSet) page.Filter {
 	f := page.Filter{Text: cutText(q.Get("q"), 200), Result: cutText(q.Get("result"), 50),
 		Effect: cutText(q.Get("effect"), 50), Gate: cutText(q.Get("gate"), 100), Cause: cutText(q.Get("cause"), 50)}
 	f.Options = page.Options{
@@ -91,7 +149,7 @@ func pageFilter(q url.Values, last daemon.LastRun) page.Filter {
 		f.Options.Results = append(f.Options.Results, string(result))
 	}
 	gates := map[string]bool{}
-	for _, set := range listed(last.Held) {
+	for _, set := range listed(held) {
 		for _, gate := range set.Gates {
 			gates[cutText(gate, 100)] = true
 		}
@@ -111,7 +169,7 @@ func changeRow(d *reconcile.Done, facts *reconcile.EffectFacts) page.ChangeRow {
 		kind = "user"
 	}
 	row := page.ChangeRow{Key: d.Key, Reason: d.Reason.Text, Position: d.Reason.Position, Waiting: d.Waiting,
-		Error: d.Error, Result: resultStates[d.Result],
+		Error: d.Error, RequestID: d.RequestID, Approval: d.Approval, Result: resultStates[d.Result],
 		Object: page.Link{Text: d.Name, Path: page.ObjectPath(kind, d.Key)}}
 	if d.Kind.OfMembership() {
 		row.Object, row.Key = page.Link{Text: cmp.Or(d.MemberName, d.Member)}, d.Member

@@ -46,14 +46,27 @@ func (s *Server) deadlinesPage(w http.ResponseWriter, r *http.Request) {
 		if p.All {
 			p.Heading = schema.Count(len(due), "thing") + " with an end"
 		}
-		p.Timeline = page.NewChart("timeline", "What ends, by day", now.AddDate(0, 0, chartDays), chartDays+1,
-			[]page.Series{{Class: "c-plain", Name: "deadlines"}}, func(add func(time.Time, int, int)) {
-				for _, d := range due {
-					add(d.EndsAt, 0, 1)
-				}
-			})
+		spec := page.ChartSpec{ID: "timeline", Title: "What ends, by day", Last: now.AddDate(0, 0, chartDays),
+			N: chartDays + 1, Step: day, Series: []page.Series{{Class: "c-failed", Name: "within 7 days"},
+				{Class: "c-held", Name: "within 30 days"}, {Class: "c-plain", Name: "later"}}}
+		p.Timeline = page.NewChart(spec, func(add func(time.Time, int, int)) {
+			for _, d := range due {
+				add(d.EndsAt, urgency(d.EndsAt.Sub(now)), 1)
+			}
+		})
 	}
 	show(w, code, p)
+}
+
+// urgency returns the series of a deadline by the time that is left.
+func urgency(left time.Duration) int {
+	switch {
+	case left <= soon:
+		return 0
+	case left <= 30*day:
+		return 1
+	}
+	return 2
 }
 
 func deadlineRow(d *deadline.Deadline, now time.Time) page.DeadlineRow {

@@ -21,6 +21,9 @@ func (s *Server) objectPage(w http.ResponseWriter, r *http.Request, kind string)
 	}
 	p := &page.Object{Frame: s.frame(r, &st), Next: out.Next,
 		Command: fmt.Sprintf("roster explain %s %q", kind, cutText(key, 200))}
+	if s.History != nil {
+		p.History = page.HistoryPath(kind, key)
+	}
 	p.Crumb, p.Heading = "User", cutText(key, 200)
 	if kind == "group" {
 		p.Crumb = "Group"

@@ -52,13 +52,17 @@ func (s *Server) operationsPage(w http.ResponseWriter, r *http.Request) {
 }
 
 // chartDays is the number of days of a chart.
-const chartDays = 90
+const (
+	chartDays = 90
+	day       = 24 * time.Hour
+)
 
 // operationsChart shows what operations applied, held and failed by day; nil if there is nothing.
 func operationsChart(list []operation.Operation, now time.Time) *page.Chart {
 	series := []page.Series{{Class: "c-done", Name: "applied"}, {Class: "c-held", Name: "held"},
 		{Class: "c-failed", Name: "failed or unknown"}}
-	return page.NewChart("changes", "Changes by day", now, chartDays, series, func(add func(time.Time, int, int)) {
+	spec := page.ChartSpec{ID: "changes", Title: "Changes by day", Last: now, N: chartDays, Step: day, Series: series}
+	return page.NewChart(spec, func(add func(time.Time, int, int)) {
 		for _, o := range list {
 			if o.Counts != nil {
 				add(o.EndedAt, 0, o.Counts.Done)
@@ -138,7 +142,9 @@ func (s *Server) operationPage(w http.ResponseWriter, r *http.Request) {
 	}
 	p.Facts = operationFacts(o)
 	p.Links = []page.Link{{Text: "The provisioner", Path: page.ProvisionerPath(o.Provisioner)}}
-	if last := st.Provisioners[o.Provisioner]; o.Run != "" && last.Report != nil && last.Report.Run == o.Run {
+	if s.History != nil && o.Report != "" {
+		p.Links = append(p.Links, page.Link{Text: "Its changes", Path: page.RunPath(o.Provisioner, o.Run)})
+	} else if last := st.Provisioners[o.Provisioner]; o.Run != "" && last.Report != nil && last.Report.Run == o.Run {
 		p.Links = append(p.Links, page.Link{Text: "Its changes", Path: page.ChangesPath(o.Provisioner)})
 	}
 	show(w, http.StatusOK, p)

@@ -31,6 +31,17 @@ func (s *Server) addPages(mux *router) {
 	}
 	mux.HandleFunc("GET "+page.StylePath, asset("text/css; charset=utf-8", page.Style))
 	mux.HandleFunc("GET "+page.IconPath, asset("image/svg+xml", page.Icon))
+	if s.History != nil {
+		mux.HandleFunc("GET /provisioners/{key}/runs/{run}", s.runPage)
+		for _, kind := range []string{"user", "group"} {
+			path := page.ObjectPath(kind, "") + "{key}/history"
+			mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) { s.historyPage(w, r, kind) })
+		}
+	}
+	if s.Apps != nil {
+		mux.HandleFunc("GET /apps", s.appsPage)
+		mux.HandleFunc("GET /apps/{key}", s.appPage)
+	}
 	if s.Explain != nil {
 		for _, kind := range []string{"user", "group"} {
 			mux.HandleFunc("GET "+page.ObjectPath(kind, "")+"{key}", func(w http.ResponseWriter, r *http.Request) {
@@ -74,7 +85,7 @@ func (s *Server) frame(r *http.Request, st *daemon.State) page.Frame {
 func (s *Server) frameWith(r *http.Request, st *daemon.State, attention int) page.Frame {
 	notices, _ := paged(len(st.Notices), 0, maxRows, htmlBudget/8, func(i int) string { return st.Notices[i] })
 	f := page.Frame{Path: r.URL.Path, Notices: notices, Now: s.now(), Commit: commitOf(st.ValidCommit),
-		Attention: attention, Pulls: s.Pulls != nil}
+		Attention: attention, Pulls: s.Pulls != nil, Apps: s.Apps != nil}
 	if caller := callerOf(r.Context()); caller.Session {
 		f.Caller = cutText(caller.Name, 100)
 	}
@@ -149,13 +160,13 @@ func stateOf(key string, last daemon.LastRun) page.ProvisionerState {
 
 // heldOf returns the groups of held changes of a provisioner that a page lists, and the number of
 // others.
-func heldOf(key string, last daemon.LastRun) (sets []page.Held, more int) {
-	for _, set := range listed(last.Held) {
+func heldOf(key string, held []render.HeldSet) (sets []page.Held, more int) {
+	for _, set := range listed(held) {
 		sets = append(sets, page.Held{Title: set.Title, Author: set.Author, Changes: set.Changes, Users: set.Users,
 			Gates: set.Gates, Command: set.Approve,
 			Link: page.Link{Text: "the changes", Path: page.ChangesPath(key) + "?result=held"}})
 	}
-	return sets, len(last.Held) - len(sets)
+	return sets, len(held) - len(sets)
 }
 
 // maxGroups is the number of groups of held changes that a page and a response have at most for a

@@ -74,6 +74,7 @@ func richServer(t *testing.T) *Server {
 		two.Provisioner = "new"
 		return []*explain.Explanation{&one, &two}, nil
 	}
+	server.History, server.Calls, server.Apps = exampleHistory(), exampleCalls, exampleApps
 	server.Pulls = func() ([]preview.Pull, bool) { return examplePulls(), true }
 	queued := list.Queue("aws", "request", "ann")
 	list.Start("fails", "commit", "abc")
@@ -215,9 +216,9 @@ func TestEachPageIsWellFormedAndLeadsToPages(t *testing.T) {
 		}
 	}
 	for _, path := range []string{"/provisioners", "/provisioners/quarantine-aws", "/provisioners/aws/changes",
-		"/users/u-1",
-		"/groups/sre", "/operations", "/deadlines", "/pulls", "/pulls/7",
-		"/pulls/9", "/api/v1/provisioners/aws/changes?", "/style.css", "/icon.svg"} {
+		"/users/u-1", "/groups/sre", "/operations", "/deadlines", "/pulls", "/pulls/7", "/pulls/9", "/apps/broken",
+		"/users/u-1/history", "/groups/sre/history", "/provisioners/aws/runs/run-4",
+		"/api/v1/provisioners/aws/changes?", "/style.css", "/icon.svg"} {
 		if !visited[path] {
 			t.Errorf("no page leads to %s", path)
 		}

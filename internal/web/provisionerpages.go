@@ -70,16 +70,41 @@ func (s *Server) provisionerPage(w http.ResponseWriter, r *http.Request) {
 			{Name: "Groups", Declared: c.DesiredGroups, Observed: c.ObservedGroups}}
 	}
 	p.Band = provisionerBand(key, last)
+	p.Charts = s.provisionerCharts(key, s.now())
+	if s.History != nil {
+		reports := s.History.Reports(key)
+		if since, atLeast := syncedSince(reports); state.State.Class == "good" && !since.IsZero() {
+			p.Heading += " since " + shortTime(since)
+			if atLeast {
+				p.Heading += " or before"
+			}
+		} else if last := lastInSync(reports.Lines); !last.IsZero() {
+			p.Lead = strings.TrimSpace(fmt.Sprintf("It was last in sync until %s. %s", shortTime(last), p.Lead))
+		}
+	}
 	items := slices.Concat(s.stopsOf(key, last), notesOf(key, last))
 	p.Items, _ = paged(len(items), 0, maxItems, htmlBudget, func(i int) page.Item { return items[i] })
 	if s.Operations != nil {
 		list := s.Operations.All(key)
-		p.Chart = operationsChart(list, s.now())
+		if len(p.Charts) == 0 {
+			p.Charts = charted(operationsChart(list, s.now()))
+		}
 		p.Operations, _ = paged(len(list), 0, 10, htmlBudget/4,
 			func(i int) page.OperationRow { return operationRow(list[i]) })
 	}
 	show(w, http.StatusOK, p)
 }
+
+// charted returns a list of a chart, empty for nil.
+func charted(c *page.Chart) []*page.Chart {
+	if c == nil {
+		return nil
+	}
+	return []*page.Chart{c}
+}
+
+// shortTime returns a time for a heading.
+func shortTime(t time.Time) string { return t.UTC().Format("2 Jan 2006 15:04") + " UTC" }
 
 // headingOf says whether AWS is as declared at a provisioner.
 func headingOf(key string, state page.ProvisionerState, last daemon.LastRun) string {

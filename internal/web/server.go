@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/seed-d64a251c/roster/internal/daemon"
+	"github.com/seed-d64a251c/roster/internal/metrics"
 	"github.com/seed-d64a251c/roster/internal/operation"
 	"github.com/seed-d64a251c/roster/internal/output"
 	"github.com/seed-d64a251c/roster/internal/preview"
@@ -41,6 +42,13 @@ type Server struct {
 	Metrics []prometheus.Collector
 	// Poll, if set, makes the daemon poll the repository and the forge. It must not block.
 	Poll func()
+	// History, if set, has what the last reports say.
+	History History
+	// Calls, if set, returns the calls to AWS of a provisioner by hour, and the time of the first
+	// one that was counted.
+	Calls func(provisioner string) (hours []metrics.Hour, since time.Time)
+	// Apps, if set, lists the apps of the newest valid commit.
+	Apps func(ctx context.Context) ([]App, error)
 	// Operations, if set, lists the runs of the daemon.
 	Operations Operations
 	// Sync, if set, asks for a run of a provisioner. by is the caller. The error is fs.ErrNotExist,

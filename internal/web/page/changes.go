@@ -9,6 +9,8 @@ import (
 type Changes struct {
 	Frame
 	Key    string
+	Facts  []Fact // of an earlier run; nil for the last one
+	Last   bool   // the changes are those of the last run
 	Held   []Held
 	Filter Filter
 	Rows   []ChangeRow
@@ -51,6 +53,8 @@ type ChangeRow struct {
 	Gates      []GateRow
 	Waiting    string
 	Error      string
+	RequestID  string // of AWS
+	Approval   string // the digest that released it
 }
 
 // AttributeRow is the value of an attribute before and after a change.

@@ -12,6 +12,7 @@ type Object struct {
 	// Answers are one for each provisioner.
 	Answers []Answer
 	Command string // that prints the same
+	History string // the path of the history; "" if there is none
 	Next    string // the cursor of the next page of facts
 }
 

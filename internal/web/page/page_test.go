@@ -98,8 +98,9 @@ func TestNumbersHaveSeparators(t *testing.T) {
 
 func TestAChartCountsByDay(t *testing.T) {
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	series := []Series{{"c-done", "applied"}, {"c-held", "held"}}
-	c := NewChart("x", "Changes", now, 10, series, func(add func(time.Time, int, int)) {
+	spec := ChartSpec{ID: "x", Title: "Changes", Last: now, N: 10, Step: 24 * time.Hour,
+		Series: []Series{{"c-done", "applied"}, {"c-held", "held"}}}
+	c := NewChart(spec, func(add func(time.Time, int, int)) {
 		add(now, 0, 6)
 		add(now.Add(-13*time.Hour), 0, 1) // the day before
 		add(now.AddDate(0, 0, -9), 1, 3)  // the first day
@@ -109,8 +110,8 @@ func TestAChartCountsByDay(t *testing.T) {
 		add(now, 0, 0)
 	})
 	got := ""
-	for _, d := range c.Days {
-		got += fmt.Sprintf("%s %v; ", d.Day.Format(time.DateOnly), d.Counts)
+	for _, d := range c.Rows {
+		got += fmt.Sprintf("%s %v; ", d.Time.Format(time.DateOnly), d.Counts)
 	}
 	if want := "2026-11-14 [0 3]; 2026-11-22 [1 0]; 2026-11-23 [6 2]; "; got != want || c.Max != 8 {
 		t.Errorf("got %s at most %d, want %s at most 8", got, c.Max, want)
@@ -118,10 +119,27 @@ func TestAChartCountsByDay(t *testing.T) {
 	if want := (Bar{"c-done", "900.0", "25.0", "80.0", "75.0"}); c.Bars[2] != want || len(c.Bars) != 4 {
 		t.Errorf("got %+v, want 4 bars with %+v", c.Bars, want)
 	}
-	if text := c.Description(); !strings.Contains(text, "The highest day has 8. In total 7 applied. In total 5 held.") {
+	if text := c.Description(); !strings.Contains(text, "at most 8 in a day. In total 7 applied. In total 5 held.") {
 		t.Errorf("the description is %q", text)
 	}
-	if c := NewChart("x", "Changes", now, 10, series, func(func(time.Time, int, int)) {}); c != nil {
+	if c := NewChart(spec, func(func(time.Time, int, int)) {}); c != nil {
 		t.Errorf("without anything to count there is %+v", c)
+	}
+}
+
+func TestAChartOfALevelHasItsChangesInTheTable(t *testing.T) {
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	spec := ChartSpec{ID: "x", Title: "Members", Unit: "members", Last: now, N: 4, Step: time.Hour, Level: true,
+		Series: []Series{{"c-plain", "members"}}}
+	c := NewChart(spec, func(add func(time.Time, int, int)) {
+		for i, n := range []int{2, 2, 5, 5} {
+			add(now.Add(time.Duration(i-3)*time.Hour), 0, n)
+		}
+	})
+	if len(c.Bars) != 4 || len(c.Rows) != 2 || c.Rows[1].Counts[0] != 5 || c.Label(c.Rows[1].Time) != "23 Nov 11:00" {
+		t.Errorf("got %+v with %+v", c.Bars, c.Rows)
+	}
+	if text := c.Description(); text != "Bars from 23 Nov 09:00 to 23 Nov 12:00, at most 5 members." {
+		t.Errorf("the description is %q", text)
 	}
 }

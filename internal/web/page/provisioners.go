@@ -30,13 +30,12 @@ func (p *Provisioners) Write(w io.Writer) error { return provisionersTemplate.Ex
 // Provisioner is the page of one provisioner: since when AWS is as declared, and what comes next.
 type Provisioner struct {
 	Frame
-	Key    string
-	Band   []Brief
-	Counts []CountRow
-	Facts  []Fact
-	Items  []Item // what needs attention
-	// Chart is nil if there are no operations.
-	Chart      *Chart
+	Key        string
+	Band       []Brief
+	Counts     []CountRow
+	Facts      []Fact
+	Items      []Item // what needs attention
+	Charts     []*Chart
 	Operations []OperationRow
 }
 
