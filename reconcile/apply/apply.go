@@ -138,15 +138,16 @@ func newApplier(in Input) *applier {
 func (a *applier) stopped() error { return context.Cause(a.admission.ctx) }
 
 // runStage sends the writes of a stage, each as soon as the writes that it waits for have ended. It
-// starts more workers than concurrent calls: some write to the journal while the others wait for an
-// answer. The directory's limiter bounds the calls.
+// starts twice as many workers as concurrent calls: one half writes to the journal while the other
+// half waits for answers. So calls that end together are followed at once by as many others, also
+// if the disk is slow. The directory's limiter bounds the calls.
 func (a *applier) runStage(ctx context.Context, writes []write) {
 	if len(writes) == 0 {
 		return
 	}
 	s := newSchedule(writes)
 	var workers sync.WaitGroup
-	for range max(1, min(a.workers+a.workers/2, len(writes))) {
+	for range max(1, min(2*a.workers, len(writes))) {
 		workers.Go(func() {
 			for {
 				i, ok := s.next()

@@ -14,19 +14,21 @@ import (
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
-// deleter is a directory whose users can be deleted. Each call takes a second. As the directory of
-// an endpoint does, it sends at most two calls at once, and lets the others wait.
+// deleter is a directory whose users can be deleted. As the directory of an endpoint does, it sends
+// at most some calls at once, and lets the others wait.
 type deleter struct {
 	reconcile.Directory
-	slots  chan struct{}
-	answer func(id string, n int) error // to the n-th call
+	slots   chan struct{}
+	latency time.Duration                // of a call
+	answer  func(id string, n int) error // to the n-th call
 
 	mu   sync.Mutex
 	sent []string
 }
 
+// newDeleter returns a directory that sends two calls at once. Each takes a second.
 func newDeleter(answer func(id string, n int) error) *deleter {
-	return &deleter{slots: make(chan struct{}, 2), answer: answer}
+	return &deleter{slots: make(chan struct{}, 2), latency: time.Second, answer: answer}
 }
 
 func (d *deleter) DeleteUser(ctx context.Context, id string) (reconcile.CallReceipt, error) {
@@ -44,7 +46,7 @@ func (d *deleter) DeleteUser(ctx context.Context, id string) (reconcile.CallRece
 	d.sent = append(d.sent, id)
 	n := len(d.sent)
 	d.mu.Unlock()
-	time.Sleep(time.Second)
+	time.Sleep(d.latency)
 	return reconcile.CallReceipt{}, d.answer(id, n)
 }
 
