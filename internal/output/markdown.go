@@ -88,8 +88,44 @@ const (
 	after  = `)"',;.:`
 )
 
+// inert reports whether active certainly does not match a word, nor the word without the
+// punctuation around it. Most words are inert: they have letters, digits and simple punctuation.
+func inert(word string) bool {
+	run, hex := 0, true // the length of the word characters before i, and whether all are of a hash
+	for i := range len(word) {
+		c, previous := word[i], byte(' ')
+		if i > 0 {
+			previous = word[i-1]
+		}
+		lower := c | 0x20
+		switch {
+		case '0' <= c && c <= '9', 'a' <= lower && lower <= 'z', c == '_':
+			run++
+			hex = hex && (c <= '9' || 'a' <= c && c <= 'f')
+			continue
+		case run >= 7 && hex: // a commit
+			return false
+		case strings.IndexByte(`()"',;`, c) >= 0:
+		case c == '.' && previous|0x20 != 'w': // not www.
+		case c == '/' && run > 0: // not a command
+		case c == '-' && strings.IndexByte("hHaA", previous) < 0 && !isUpperDigit(previous): // not GH-1, GHSA-1, X_1-2
+		default:
+			return false
+		}
+		run, hex = 0, true
+	}
+	return run < 7 || !hex
+}
+
+// isUpperDigit reports whether a byte is an upper-case letter, a digit or an underscore.
+func isUpperDigit(c byte) bool { return 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_' }
+
 // writeWord writes a word as text, or as a code span.
 func writeWord(b *strings.Builder, word string) {
+	if inert(word) {
+		writeText(b, word)
+		return
+	}
 	inner := strings.TrimLeft(word, before)
 	begin := word[:len(word)-len(inner)]
 	inner = strings.TrimRight(inner, after)

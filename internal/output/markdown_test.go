@@ -178,3 +178,37 @@ func TestMarkdownIsReadable(t *testing.T) {
 		t.Errorf("have %s", have)
 	}
 }
+
+// TestInertWordsAreNotActive compares inert with the patterns that it makes unnecessary, for random
+// words of the characters that the patterns name.
+func TestInertWordsAreNotActive(t *testing.T) {
+	pieces := append(
+		strings.Fields("0 1 7 a b f g h H A W w s S x Z _ - . / : ; , ( ) ' @ # ! & % ~ * $ [ ] { } + > < ü ſ"),
+		"\\", "`", `"`, "gh-", "GHSA-1", "www", "WWW.", "100", "0123456", "abcdef0", "deadbeef", "tel", "://", "AB_1-2")
+	random, found := rand.New(rand.NewPCG(3, 4)), 0
+	for range 300_000 {
+		var word string
+		for range 1 + random.IntN(6) {
+			word += pieces[random.IntN(len(pieces))]
+		}
+		inner := strings.TrimRight(strings.TrimLeft(word, before), after)
+		if inert(word) {
+			found++
+			if active.MatchString(word) || active.MatchString(inner) {
+				t.Fatalf("%q is inert, but %q matches %q", word, active, inner)
+			}
+		}
+	}
+	if found < 1000 {
+		t.Errorf("only %d words were inert", found)
+	}
+}
+
+// TestTheWordsOfAReportAreInert shows that a report hardly needs the patterns, which are slow.
+func TestTheWordsOfAReportAreInert(t *testing.T) {
+	for _, word := range strings.Fields("create user Ann Lee (p-000123) in Platform, group-17; users/0001.jsonl,") {
+		if !inert(word) {
+			t.Errorf("%q is not inert", word)
+		}
+	}
+}
