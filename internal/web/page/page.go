@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/seed-d64a251c/roster/internal/output"
@@ -155,9 +156,17 @@ func count(n int) string {
 	return text
 }
 
-func parse(name string) *template.Template {
-	return output.Template(functions, files, name, "frame.html", "parts.html")
+// pageTemplate is parsed when it is first used, because commands that show no page also have it.
+type pageTemplate func() *template.Template
+
+func parse(name string) pageTemplate {
+	return sync.OnceValue(func() *template.Template {
+		return output.Template(functions, files, name, "frame.html", "parts.html")
+	})
 }
+
+// Execute writes the page with its values.
+func (t pageTemplate) Execute(w io.Writer, page any) error { return t().Execute(w, page) }
 
 var (
 	attentionTemplate    = parse("attention.html")
