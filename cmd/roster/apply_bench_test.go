@@ -25,6 +25,7 @@ type benchmarkOrg struct {
 	perSecond int // of rate; 0 is unlimited
 	simulator *simulator
 	timer     *requestTimer
+	server    *httptest.Server
 	home      string
 	edits     int
 }
@@ -72,9 +73,9 @@ func (o *benchmarkOrg) create() {
 	sim, stop := startSimulator("aws", o.options)
 	stop() // the timer serves it
 	o.timer = &requestTimer{Handler: sim.Server}
-	server := httptest.NewServer(o.timer)
-	o.b.Cleanup(server.Close)
-	sim.endpoint = server.URL + sim.Path()
+	o.server = httptest.NewServer(o.timer)
+	o.b.Cleanup(o.server.Close)
+	sim.endpoint = o.server.URL + sim.Path()
 	o.simulator, o.home = sim, o.b.TempDir()
 	tree := o.users.Tree()
 	tree.Write("roster.cue", fmt.Sprintf(`package roster
@@ -104,6 +105,12 @@ provisioners: aws: {
 	}
 	git(o.b, o.home, "init", "-q", "-b", "main", "d")
 	o.commit("Create the organization")
+}
+
+// endSimulator frees the memory of the simulator, which nothing needs after the last apply.
+func (o *benchmarkOrg) endSimulator() {
+	o.server.Close()
+	o.server.Config.Handler, o.timer, o.simulator = nil, nil, nil
 }
 
 func (o *benchmarkOrg) commit(message string) {
