@@ -16,6 +16,8 @@ func addAccessFlags(f *pflag.FlagSet, c *app.AccessConfig) {
 		"names, the address in --listen and --public-url")
 	f.StringVar(&c.PublicURL, "public-url", "", "URL of the daemon as browsers see it; required for --oidc-issuer")
 	f.StringVar(&c.APITokens, "api-tokens", "", "file with the digests of API tokens, from roster token new")
+	f.IntVar(&c.ReadRate, "rate-limit-reads", 6000, "requests of one caller in a minute that read; 0 for any number")
+	f.IntVar(&c.ActRate, "rate-limit-acts", 60, "requests of one caller in a minute that act; 0 for any number")
 	o := &c.OIDC
 	f.StringVar(&o.Issuer, "oidc-issuer", "", "URL of the OpenID Connect provider where users sign in")
 	f.StringVar(&o.ClientID, "oidc-client-id", "", "client ID at --oidc-issuer; its redirect URI is "+

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -26,6 +27,9 @@ type Client struct {
 	Token string
 	// HTTP sends requests. It must have no timeout: Follow waits for events.
 	HTTP *http.Client
+	// Wait waits before a request is sent again that the daemon refused because of its rate limit;
+	// nil means a timer. The error is that of the context.
+	Wait func(ctx context.Context, d time.Duration) error
 }
 
 // requestTimeout is the time that a request may take, except Follow.
@@ -128,8 +132,50 @@ func (c *Client) call(ctx context.Context, method, path string, header http.Head
 	return nil
 }
 
-// send sends a request. An answer that is an error is the error.
+// maxRefusals is how often a request is sent if the rate limit refuses it each time.
+const maxRefusals = 5
+
+// maxRefusalWait is the longest time before a refused request is sent again.
+const maxRefusalWait = 20 * time.Second
+
+// send sends a request, also again after the time that the rate limit of the daemon demands. An
+// answer that is an error is the error.
 func (c *Client) send(ctx context.Context, method, path string, header http.Header) (*http.Response, error) {
+	for refusals := 1; ; refusals++ {
+		res, err := c.sendOnce(ctx, method, path, header)
+		var refused *tooManyRequests
+		if !errors.As(err, &refused) || refused.wait > maxRefusalWait || refusals == maxRefusals {
+			return res, err
+		}
+		if err := c.wait(ctx, refused.wait); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// tooManyRequests is the error for an answer with the status 429.
+type tooManyRequests struct {
+	text string
+	wait time.Duration
+}
+
+func (e *tooManyRequests) Error() string { return e.text }
+
+func (c *Client) wait(ctx context.Context, d time.Duration) error {
+	if c.Wait != nil {
+		return c.Wait(ctx, d)
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+func (c *Client) sendOnce(ctx context.Context, method, path string, header http.Header) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(c.Server, "/")+path, nil)
 	if err != nil {
 		return nil, err
@@ -152,7 +198,12 @@ func (c *Client) send(ctx context.Context, method, path string, header http.Head
 	if err != nil {
 		return nil, c.explain(err)
 	}
-	return nil, errors.New(c.message(res, data))
+	text := c.message(res, data)
+	seconds, err := strconv.Atoi(res.Header.Get("Retry-After"))
+	if res.StatusCode == http.StatusTooManyRequests && err == nil && seconds > 0 {
+		return nil, &tooManyRequests{text, time.Duration(seconds) * time.Second}
+	}
+	return nil, errors.New(text)
 }
 
 // message returns what an answer with an error says.

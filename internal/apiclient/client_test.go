@@ -1,12 +1,15 @@
 package apiclient
 
 import (
+	"context"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/seed-d64a251c/roster/internal/operation"
 )
@@ -54,6 +57,58 @@ func TestAnswersOfOtherServers(t *testing.T) {
 				} else if text := strings.ReplaceAll(err.Error(), tt.server, ""); goWords.MatchString(text) {
 					t.Errorf("the message has words of Go: %s", text)
 				}
+			}
+		})
+	}
+}
+
+// A daemon that refuses a request because of its rate limit gets it again after the time that it
+// names.
+func TestARequestThatIsRefusedByTheRateLimitIsSentAgain(t *testing.T) {
+	for _, test := range []struct {
+		name       string
+		retryAfter string
+		refusals   int
+		waits      string
+		fails      bool
+	}{
+		{"no refusal", "1", 0, "[]", false},
+		{"two refusals", "3", 2, "[3s 3s]", false},
+		{"too many refusals", "1", 100, "[1s 1s 1s 1s]", true},
+		{"a long wait", "21", 100, "[]", true},
+		{"no time", "", 100, "[]", true},
+		{"an invalid time", "soon", 100, "[]", true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			refusals, keys := 0, map[string]bool{}
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				keys[r.Header.Get("Idempotency-Key")] = true
+				w.Header().Set("Content-Type", "application/json")
+				if refusals < test.refusals {
+					refusals++
+					w.Header().Set("Retry-After", test.retryAfter)
+					w.WriteHeader(http.StatusTooManyRequests)
+					_, _ = w.Write([]byte(`{"version":1,"error":"too many requests"}`))
+					return
+				}
+				_, _ = w.Write([]byte(`{"id":"o1"}`))
+			}))
+			defer server.Close()
+			waits := []time.Duration{}
+			c := &Client{Server: server.URL, HTTP: &http.Client{}}
+			c.Wait = func(_ context.Context, d time.Duration) error {
+				waits = append(waits, d)
+				return nil
+			}
+			o, err := c.Sync(t.Context(), "aws", "k1")
+			if fmt.Sprint(waits) != test.waits || (err != nil) != test.fails || !test.fails && o.ID != "o1" {
+				t.Errorf("waited %v, got %+v, %v", waits, o, err)
+			}
+			if err != nil && !strings.Contains(err.Error(), "too many requests") {
+				t.Error(err)
+			}
+			if len(keys) != 1 {
+				t.Errorf("the keys are %v, want one", keys)
 			}
 		})
 	}

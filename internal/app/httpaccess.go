@@ -28,6 +28,8 @@ type AccessConfig struct {
 	PublicURL   string   // of the daemon, as browsers see it; "" if unknown
 	APITokens   string   // file; "" for none
 	OIDC        OIDCConfig
+	// ReadRate and ActRate are the requests of a caller in a minute; 0 means any number.
+	ReadRate, ActRate int
 }
 
 // OIDCConfig configures the sign-in of users with OpenID Connect.
@@ -61,6 +63,7 @@ func (c *AccessConfig) open(s *Settings, listen string) (*httpAccess, error) {
 		return nil, UsageError{err}
 	}
 	out := &httpAccess{loopbackOnly: !c.authenticates()}
+	out.BehindProxy, out.Limits = c.BehindProxy, &web.RateLimits{Reads: c.ReadRate, Acts: c.ActRate, Now: s.Now}
 	out.HostNames = append(slices.Clone(c.HostNames), httpserver.NameOf(listen)...)
 	if c.PublicURL != "" {
 		u, err := parsePublicURL(c.PublicURL)
@@ -93,6 +96,8 @@ func (c *AccessConfig) check(listen string) error {
 		return errors.New("--tls-cert and --tls-key belong together: set both")
 	case c.TLSCert != "" && c.BehindProxy:
 		return errors.New("--tls-cert and --behind-proxy exclude each other")
+	case c.ReadRate < 0 || c.ActRate < 0:
+		return errors.New("--rate-limit-reads and --rate-limit-acts must not be negative: 0 means no limit")
 	case c.OIDC.Issuer != "" && c.OIDC.ClientID == "":
 		return errors.New("--oidc-issuer requires --oidc-client-id")
 	case c.OIDC.Issuer == "" && c.OIDC.ClientID != "":

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -20,6 +21,10 @@ type Access struct {
 	// Authenticator finds out who a caller is. With nil, everyone who reaches the server may read
 	// and act: the server must listen on loopback only.
 	Authenticator *webauth.Authenticator
+	// BehindProxy means that a proxy forwards each request, and names the address of its client.
+	BehindProxy bool
+	// Limits, if set, limit the requests of each caller.
+	Limits *RateLimits
 }
 
 // The paths below these prefixes need no authentication. Webhooks are authenticated by their
@@ -33,8 +38,8 @@ const (
 // probes of Kubernetes use the address of the pod.
 var healthPaths = []string{"/healthz", "/readyz"}
 
-// limit returns a handler with the checks of each request before next: the Host, the caller, the
-// role, and that no other website made the browser send it.
+// limit returns a handler with the checks of each request before next: the Host, the caller, how
+// often the caller asks, the role, and that no other website made the browser send it.
 func (a *Access) limit(next http.Handler) http.Handler {
 	var crossOrigin http.CrossOriginProtection
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -46,7 +51,10 @@ func (a *Access) limit(next http.Handler) http.Handler {
 		}
 		open, want := a.isOpen(r.URL.Path), roleFor(r)
 		caller, known := a.identify(r)
+		retryAfter := a.permits(w, r, caller, known)
 		switch {
+		case retryAfter > 0:
+			refuse(w, r, http.StatusTooManyRequests, fmt.Sprintf("too many requests: try again after %d s", retryAfter))
 		case !known && !open:
 			a.Authenticator.Challenge(w, r, refuse)
 		case !open && a.Authenticator == nil && forwarded(r.Header):

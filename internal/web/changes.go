@@ -208,6 +208,10 @@ func causeOf(c *reconcile.Done) string {
 
 // changes serves /api/v1/provisioners/{key}/changes.
 func (s *Server) changes(w http.ResponseWriter, r *http.Request) {
+	if err := checkFilters(r.URL.Query()); err != nil {
+		fail(w, http.StatusBadRequest, err)
+		return
+	}
 	out, code, err := s.changesOf(r.Context(), s.State(), r.PathValue("key"), r.URL.Query(), asPlanned, jsonBudget)
 	if err != nil {
 		fail(w, code, err)

@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
@@ -158,6 +159,9 @@ var requests = []struct {
 	{"GET /metrics", "/metrics", "", 200},
 	{"GET /api/v1/openapi.json", "/api/v1/openapi.json", "", 200},
 	{"POST /api/v1/poll", "/api/v1/poll", "", 202},
+	{"POST /api/v1/poll", "/api/v1/poll", strings.Repeat("x", 201), 400},
+	{"POST /api/v1/poll", "/api/v1/poll", "for poll", 202},
+	{"POST /api/v1/poll", "/api/v1/poll?x", "for poll", 422},
 	{"GET /api/v1/status", "/api/v1/status", "", 200},
 	{"GET /api/v1/status", "/api/v1/status?limit=2&cursor=aws", "", 200},
 	{"GET /api/v1/status", "/api/v1/status?limit=0", "", 400},
@@ -171,6 +175,18 @@ var requests = []struct {
 	{"GET /api/v1/provisioners/{key}/changes", "/api/v1/provisioners/nowhere/changes", "", 404},
 	{"GET /api/v1/provisioners/{key}/changes", "/api/v1/provisioners/aws/changes?cursor=other~3", "", 410},
 	{"GET /api/v1/provisioners/{key}/changes", "/api/v1/provisioners/in-parts/changes", "", 503},
+	{"GET /api/v1/provisioners/{key}/changes", "/api/v1/provisioners/aws/changes?result=lost", "", 400},
+	{"GET /api/v1/provisioners/{key}/changes", "/api/v1/provisioners/aws/changes?effect=none&q=x", "", 400},
+	{"GET /api/v1/provisioners/{key}/changes", "/api/v1/provisioners/aws/changes?cause=eve", "", 400},
+	{"GET /api/v1/provisioners/{key}/held", "/api/v1/provisioners/aws/held", "", 200},
+	{"GET /api/v1/provisioners/{key}/held", "/api/v1/provisioners/aws/held?limit=1", "", 200},
+	{"GET /api/v1/provisioners/{key}/held", "/api/v1/provisioners/aws/held?limit=0", "", 400},
+	{"GET /api/v1/provisioners/{key}/held", "/api/v1/provisioners/nowhere/held", "", 404},
+	{"GET /api/v1/provisioners/{key}/held", "/api/v1/provisioners/aws/held?cursor=x", "", 410},
+	{"GET /api/v1/problems", "/api/v1/problems", "", 200},
+	{"GET /api/v1/problems", "/api/v1/problems?limit=1", "", 200},
+	{"GET /api/v1/problems", "/api/v1/problems?limit=1000", "", 400},
+	{"GET /api/v1/problems", "/api/v1/problems?cursor=x", "", 410},
 	{"GET /api/v1/explain/user/{key}", "/api/v1/explain/user/u-1", "", 200},
 	{"GET /api/v1/explain/user/{key}", "/api/v1/explain/user/u-1?limit=101", "", 400},
 	{"GET /api/v1/explain/user/{key}", "/api/v1/explain/user/missing", "", 404},
@@ -198,6 +214,7 @@ var requests = []struct {
 	{"POST /api/v1/provisioners/{key}/sync", "/api/v1/provisioners/nowhere/sync", "", 404},
 	{"POST /api/v1/provisioners/{key}/sync", "/api/v1/provisioners/other/sync", "", 409},
 	{"POST /api/v1/provisioners/{key}/sync", "/api/v1/provisioners/fails/sync", "once", 422},
+	{"POST /api/v1/provisioners/{key}/sync", "/api/v1/provisioners/broken-aws/sync", "", 500},
 }
 
 // documentCheck validates the responses of a server against its description.
@@ -289,6 +306,12 @@ func (c *documentCheck) refusals(t *testing.T) {
 	local, server := allRoutes(t).Handler(), allRoutes(t)
 	server.Access = access
 	limited := server.Handler()
+	throttled, quota := allRoutes(t), &RateLimits{Reads: 1, Acts: 1, Now: func() time.Time { return noon }}
+	throttled.Access.Limits = quota
+	tooMany := throttled.Handler()
+	for _, method := range []string{"GET", "POST"} { // use the only request in a minute
+		tooMany.ServeHTTP(httptest.NewRecorder(), newRequest(method, "/api/v1/poll"))
+	}
 	for _, op := range described(c.doc) {
 		method, path, _ := strings.Cut(op, " ")
 		path = strings.NewReplacer("{key}", "aws", "{id}", "x").Replace(path)
@@ -299,6 +322,7 @@ func (c *documentCheck) refusals(t *testing.T) {
 		forwarded := newRequest(method, path)
 		forwarded.Header.Set("X-Forwarded-For", "192.0.2.7")
 		c.send(local, op, forwarded, 403)
+		c.send(tooMany, op, newRequest(method, path), 429)
 		other := newRequest(method, path)
 		other.Host = "example.org"
 		c.send(local, op, other, 421)

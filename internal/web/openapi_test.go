@@ -37,7 +37,7 @@ func schemas(t *testing.T, values ...any) map[string]any {
 				return name
 			}}
 		for _, folder := range []string{"internal/web", "internal/daemon", "internal/deadline",
-			"internal/operation", "reconcile"} {
+			"internal/operation", "reconcile", "reconcile/render"} {
 			if err := r.AddGoComments(module+"/internal/web", "../../"+folder); err != nil {
 				t.Fatal(err)
 			}
@@ -128,12 +128,20 @@ func routes() []route {
 			{path: "/api/v1/provisioners/{key}/changes", summary: "The changes of a provisioner's last run",
 				schema: "Changes",
 				parameters: []map[string]any{name, query("q", "text in the name, key, member, kind, reason or error"),
-					query("result", "result of the changes, such as held"),
-					query("effect", "what the changes mean for people, such as loses access"),
+					oneOf("result", "result of the changes", filterValues["result"]...),
+					oneOf("effect", "what the changes mean for people", filterValues["effect"]...),
 					query("gate", "gate that holds the changes"),
-					query("cause", "what brought the changes, such as commit"), limit, cursor},
+					oneOf("cause", "what brought the changes", filterValues["cause"]...), limit, cursor},
 				errors: map[string]string{"400": invalidPage, "404": "The provisioner does not exist or has not run.",
 					"410": replacedPage, "503": "The audit branch cannot be read."}},
+			{path: "/api/v1/provisioners/{key}/held", schema: "HeldPage",
+				summary:    "The held changes of a provisioner's last run in groups, with the commands to release them",
+				parameters: []map[string]any{name, limit, cursor},
+				errors: map[string]string{"400": invalidPage, "404": "The provisioner does not exist or has not run.",
+					"410": replacedPage}},
+			{path: "/api/v1/problems", summary: "What keeps roster from doing all of its work", schema: "ProblemsPage",
+				parameters: []map[string]any{limit, cursor}, errors: map[string]string{"400": invalidPage,
+					"410": replacedPage}},
 			{path: "/api/v1/deadlines", summary: "The due deadlines, the next end first", schema: "Deadlines",
 				parameters: []map[string]any{oneOf("all", "true for all deadlines, also those that are not due",
 					"true", "false"), limit, cursor},
@@ -162,9 +170,6 @@ func explanationRoutes(provisioner, limit, cursor map[string]any) (out []route) 
 }
 
 func operationRoutes(provisioner, limit, cursor, name map[string]any) []route {
-	key := parameter("header", "Idempotency-Key",
-		"a second request with the same key within an hour gets the operation of the first",
-		map[string]any{"type": "string", "maxLength": maxKeySize})
 	return []route{
 		{path: "/api/v1/operations", summary: "The runs of the daemon, the newest first", schema: "OperationsPage",
 			parameters: []map[string]any{provisioner, limit, cursor},
@@ -178,17 +183,36 @@ func operationRoutes(provisioner, limit, cursor, name map[string]any) []route {
 			errors:      map[string]string{"503": "Too many callers follow the operations."}},
 		{path: "/api/v1/provisioners/{key}/sync", method: "post", schema: "Operation",
 			summary:    "Run a provisioner now; requires the role act",
-			parameters: []map[string]any{name, key},
-			errors: map[string]string{"400": "The Idempotency-Key is too long.",
-				"404": "The provisioner does not exist.", "409": "Another process runs the provisioner.",
-				"422": "The Idempotency-Key was used for another request."}},
+			parameters: []map[string]any{name},
+			errors: map[string]string{"404": "The provisioner does not exist.",
+				"409": "Another process runs the provisioner.",
+				"500": "The run cannot be queued."}},
 	}
 }
 
 // errorsOfAll are the errors of every path that needs authentication.
 var errorsOfAll = map[string]string{"401": "The request is not authenticated.",
 	"403": "The role of the caller does not permit the request, or another website made the browser send it.",
+	"429": "The caller has sent too many requests. Retry-After has the seconds to wait.",
 	"421": "The server does not have the name that the request was sent to."}
+
+// rateLimitHeaders are in responses with the status 429.
+var rateLimitHeaders = map[string]any{
+	"Retry-After":      header("seconds after which the caller may try again", "integer"),
+	"RateLimit":        header("requests that are left, and the seconds until all are", "string"),
+	"RateLimit-Policy": header("requests that are permitted at once, and in how many seconds", "string")}
+
+func header(description, kind string) map[string]any {
+	return map[string]any{"description": description, "required": true, "schema": map[string]any{"type": kind}}
+}
+
+// idempotencyKey is a parameter of each act, and keyErrors are the errors of its values.
+var idempotencyKey = parameter("header", "Idempotency-Key", "a second request of the caller with the same key within "+
+	"an hour gets the response of the first, and does not act",
+	map[string]any{"type": "string", "maxLength": maxKeySize})
+
+var keyErrors = map[string]string{"400": "The Idempotency-Key is too long.",
+	"422": "The Idempotency-Key was used for another request."}
 
 // operationOf describes the requests and responses of a route.
 func operationOf(r route) map[string]any {
@@ -210,7 +234,13 @@ func operationOf(r route) map[string]any {
 			}
 		}
 	}
+	if tooMany, ok := responses["429"].(map[string]any); ok {
+		tooMany["headers"] = rateLimitHeaders
+	}
 	if r.method == "post" {
+		for code, description := range keyErrors {
+			responses[code] = map[string]any{"description": description, "content": failed}
+		}
 		responses["202"] = map[string]any{"description": "Accepted: it begins.", "content": content(r.schema)}
 	} else {
 		responses["200"] = map[string]any{"description": "OK", "content": content(cmp.Or(r.schema, "Text"))}
@@ -226,6 +256,9 @@ func operationOf(r route) map[string]any {
 			both["text/plain"] = map[string]any{"schema": map[string]any{"$ref": "#/components/schemas/Text"}}
 			responses[code] = map[string]any{"description": cmp.Or(r.errors[code], "Ready"), "content": both}
 		}
+	}
+	if r.method == "post" {
+		r.parameters = append(slices.Clone(r.parameters), idempotencyKey)
 	}
 	out := map[string]any{"summary": r.summary, "responses": responses, "operationId": operationID(r)}
 	if r.open {
@@ -256,7 +289,7 @@ func describe(t *testing.T) []byte {
 		paths[r.path] = map[string]any{cmp.Or(r.method, "get"): operationOf(r)}
 	}
 	components := schemas(t, &Status{}, &Changes{}, &Deadlines{}, &OperationsPage{}, &explanations{}, &failure{},
-		&Readiness{}, &accepted{})
+		&Readiness{}, &accepted{}, &HeldPage{}, &ProblemsPage{})
 	components["Document"] = map[string]any{"type": "object", "description": "an OpenAPI document"}
 	components["Text"] = map[string]any{"type": "string"}
 	b, err := json.MarshalIndent(map[string]any{"openapi": "3.1.0",

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/seed-d64a251c/roster/internal/daemon"
@@ -40,10 +39,7 @@ func (s *Server) addOperations(mux *router) {
 	mux.HandleFunc("GET /api/v1/operations/{id}", s.operation)
 	mux.HandleFunc("GET /api/v1/events", s.events)
 	if s.Sync != nil {
-		keys := &idempotencyKeys{now: time.Now}
-		mux.HandleFunc("POST /api/v1/provisioners/{key}/sync", func(w http.ResponseWriter, r *http.Request) {
-			s.sync(w, r, keys)
-		})
+		mux.HandleFunc("POST /api/v1/provisioners/{key}/sync", s.acted.once(s.sync))
 	}
 }
 
@@ -82,78 +78,21 @@ func (s *Server) operation(w http.ResponseWriter, r *http.Request) {
 	respond(w, http.StatusOK, o)
 }
 
-// sync asks for a run of a provisioner. A request with the Idempotency-Key of an earlier one gets
-// the operation of that one.
-func (s *Server) sync(w http.ResponseWriter, r *http.Request, keys *idempotencyKeys) {
+// sync asks for a run of a provisioner.
+func (s *Server) sync(w http.ResponseWriter, r *http.Request) {
 	provisioner := r.PathValue("key")
-	o, err := keys.do(r.Header.Get("Idempotency-Key"), provisioner, func() (operation.Operation, error) {
-		return s.Sync(provisioner, callerOf(r.Context()).Name)
-	})
+	o, err := s.Sync(provisioner, callerOf(r.Context()).Name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		fail(w, http.StatusNotFound, fmt.Errorf("there is no provisioner %q", provisioner))
 	case errors.Is(err, daemon.ErrStandby):
 		fail(w, http.StatusConflict, err)
-	case errors.Is(err, errOtherUse):
-		fail(w, http.StatusUnprocessableEntity, err)
 	case err != nil:
-		fail(w, http.StatusBadRequest, err)
+		fail(w, http.StatusInternalServerError, err)
 	default:
 		w.Header().Set("Location", "/api/v1/operations/"+o.ID)
 		respond(w, http.StatusAccepted, o)
 	}
-}
-
-// idempotencyKeys are the keys of the requests of the last hour.
-type idempotencyKeys struct {
-	now  func() time.Time
-	mu   sync.Mutex
-	seen map[string]keyUse
-}
-
-// keyUse is the request of a key.
-type keyUse struct {
-	provisioner string
-	operation   operation.Operation
-	at          time.Time
-}
-
-const (
-	keysLast   = time.Hour
-	maxKeys    = 10_000
-	maxKeySize = 200
-)
-
-var errOtherUse = errors.New("the Idempotency-Key was used for another request")
-
-// do calls act, unless a request with this key was made for the provisioner before.
-func (k *idempotencyKeys) do(
-	key, provisioner string, act func() (operation.Operation, error),
-) (operation.Operation, error) {
-	if key == "" {
-		return act()
-	}
-	if len(key) > maxKeySize {
-		return operation.Operation{}, fmt.Errorf("the Idempotency-Key has more than %d characters", maxKeySize)
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	now := k.now()
-	if use, ok := k.seen[key]; ok && now.Sub(use.at) < keysLast {
-		if use.provisioner != provisioner {
-			return operation.Operation{}, errOtherUse
-		}
-		return use.operation, nil
-	}
-	o, err := act()
-	if err != nil {
-		return o, err
-	}
-	if len(k.seen) >= maxKeys || k.seen == nil {
-		k.seen = map[string]keyUse{}
-	}
-	k.seen[key] = keyUse{provisioner, o, now}
-	return o, nil
 }
 
 // maxStreams is the number of callers who may follow the operations at the same time.

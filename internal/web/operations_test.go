@@ -3,6 +3,7 @@ package web
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -15,6 +16,7 @@ import (
 	"github.com/seed-d64a251c/roster/internal/daemon"
 	"github.com/seed-d64a251c/roster/internal/operation"
 	"github.com/seed-d64a251c/roster/internal/secret/scrub"
+	"github.com/seed-d64a251c/roster/internal/webauth"
 	"github.com/seed-d64a251c/roster/reconcile"
 )
 
@@ -37,6 +39,8 @@ func newOperations(t *testing.T) (*Server, *operation.List) {
 				return list.Queue(provisioner, "request", by), nil
 			case "other":
 				return operation.Operation{}, fmt.Errorf("%w: b", daemon.ErrStandby)
+			case "broken-aws":
+				return operation.Operation{}, errors.New("no space")
 			}
 			return operation.Operation{}, fs.ErrNotExist
 		}}, list
@@ -131,6 +135,89 @@ func TestASyncIsAskedForOnce(t *testing.T) {
 	}
 	if r := ask(t, handler, "POST", path, strings.Repeat("k", 201), nil); r.StatusCode != 400 {
 		t.Errorf("a long key: %s, want 400", r.Status)
+	}
+}
+
+// TestEveryActHasAnIdempotencyKey sends each act that the server has twice, with one key.
+func TestEveryActHasAnIdempotencyKey(t *testing.T) {
+	acts := 0
+	server := allRoutes(t)
+	server.Poll = func() { acts++ }
+	sync := server.Sync
+	server.Sync = func(provisioner, by string) (operation.Operation, error) {
+		acts++
+		return sync(provisioner, by)
+	}
+	handler, found := server.Handler(), 0
+	for _, op := range described(readDocument(t)) {
+		method, path, _ := strings.Cut(op, " ")
+		if method == "GET" {
+			continue
+		}
+		found++
+		path = strings.ReplaceAll(path, "{key}", "aws")
+		before := acts
+		for i, replayed := range []string{"", "true"} {
+			if r := ask(t, handler, method, path, "key of "+path, nil); r.StatusCode != 202 ||
+				r.Header.Get("Idempotent-Replayed") != replayed {
+				t.Errorf("%s, request %d: %s, %v", op, i, r.Status, r.Header)
+			}
+		}
+		if acts != before+1 {
+			t.Errorf("%s acted %d times, want once", op, acts-before)
+		}
+		if ask(t, handler, method, path, "", nil); acts != before+2 {
+			t.Errorf("%s without a key did not act", op)
+		}
+	}
+	if found < 2 {
+		t.Errorf("the description has %d acts", found)
+	}
+}
+
+func TestIdempotencyKeys(t *testing.T) {
+	now, acts := noon, 0
+	keys := &idempotencyKeys{now: func() time.Time { return now }}
+	code := http.StatusAccepted
+	handler := keys.once(func(w http.ResponseWriter, _ *http.Request) {
+		acts++
+		w.WriteHeader(code)
+	})
+	send := func(caller, path, key string) int {
+		r := newRequest("POST", path)
+		r.Header.Set("Idempotency-Key", key)
+		w := httptest.NewRecorder()
+		handler(w, r.WithContext(withCaller(r.Context(), webauth.Caller{Name: caller})))
+		return w.Code
+	}
+	for _, test := range []struct {
+		name, caller, path, key string
+		code                    int // of the act
+		after                   time.Duration
+		want, acts              int
+	}{
+		{"the first request", "ann", "/a", "1", 202, 0, 202, 1},
+		{"the same request", "ann", "/a", "1", 202, 59 * time.Minute, 202, 0},
+		{"the same key of another caller", "eve", "/a", "1", 202, 0, 202, 1},
+		{"the same key for another request", "ann", "/b", "1", 202, 0, 422, 0},
+		{"after an hour", "ann", "/b", "1", 202, time.Minute, 202, 1},
+		{"a request that fails", "ann", "/a", "2", 409, 0, 409, 1},
+		{"the same request again, which may succeed now", "ann", "/a", "2", 202, 0, 202, 1},
+	} {
+		now, code = now.Add(test.after), test.code
+		before := acts
+		if got := send(test.caller, test.path, test.key); got != test.want || acts != before+test.acts {
+			t.Errorf("%s: status %d, acted %d times; want %d, %d", test.name, got, acts-before, test.want, test.acts)
+		}
+	}
+	for i := range maxKeys + 10 {
+		send("ann", "/a", fmt.Sprint("many ", i))
+	}
+	if len(keys.seen) != maxKeys || len(keys.order) != maxKeys {
+		t.Errorf("%d keys, %d in order, want %d", len(keys.seen), len(keys.order), maxKeys)
+	}
+	if before := acts; send("ann", "/a", fmt.Sprint("many ", maxKeys)) != 202 || acts != before {
+		t.Error("a new key is forgotten before the oldest")
 	}
 }
 

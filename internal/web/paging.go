@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -24,15 +25,18 @@ const (
 
 // row returns a value that has at most maxRow bytes as JSON. Long lists and texts are cut. Escapes
 // make a text up to six times as long in JSON, so a second attempt copies less.
-func row[T any](v T) (out T, size int) {
-	for _, left := range []int{maxRow, maxRow / 10} {
+func row[T any](v T) (out T, size int) { return cutTo(maxRow, v) }
+
+// cutTo returns a value that has at most a number of bytes as JSON in a row.
+func cutTo[T any](most int, v T) (out T, size int) {
+	for _, left := range []int{most, most / 10} {
 		c := cutter{left: left}
 		out = c.cut(reflect.ValueOf(v), 0).Interface().(T)
-		if b, err := json.MarshalIndent(out, rowIndent, indent); err == nil && len(b) <= maxRow {
+		if b, err := json.MarshalIndent(out, rowIndent, indent); err == nil && len(b) <= most {
 			return out, len(b)
 		}
 	}
-	return out, maxRow
+	return out, most
 }
 
 // Responses are indented. The lines of a row are at least as deep as rowIndent.
@@ -59,6 +63,8 @@ func (c *cutter) cut(v reflect.Value, depth int) reflect.Value {
 		return reflect.ValueOf(text).Convert(v.Type())
 	case reflect.Slice:
 		return c.cutList(v, depth)
+	case reflect.Map:
+		return c.cutMap(v, depth)
 	case reflect.Pointer:
 		if v.IsNil() {
 			return v
@@ -88,6 +94,23 @@ func (c *cutter) cutList(v reflect.Value, depth int) reflect.Value {
 	for i := 0; i < limit && c.left > 0; i++ {
 		c.left -= elementCost
 		out = reflect.Append(out, c.cut(v.Index(i), depth+1))
+	}
+	return out
+}
+
+// cutMap copies the first entries of a map, in the order of their keys.
+func (c *cutter) cutMap(v reflect.Value, depth int) reflect.Value {
+	if v.IsNil() {
+		return v
+	}
+	keys := v.MapKeys()
+	slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
+	keys = keys[:min(len(keys), maxElements[min(depth, len(maxElements)-1)])]
+	out := reflect.MakeMapWithSize(v.Type(), len(keys))
+	for _, key := range keys {
+		if c.left -= elementCost + len(key.String()); c.left > 0 {
+			out.SetMapIndex(key, c.cut(v.MapIndex(key), depth+1))
+		}
 	}
 	return out
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -95,7 +96,8 @@ func TestEveryResponseIsSmall(t *testing.T) {
 			"/users/" + strings.Repeat("x", 20_000),
 			"/find?q=" + url.QueryEscape(strings.Repeat("'", 900)), "/find?q=" + strings.Repeat("x", 20_000),
 			"/operations/x",
-			"/api/v1/status", "/api/v1/deadlines", "/api/v1/provisioners/p-000/changes", "/api/v1/explain/group/g",
+			"/api/v1/status", "/api/v1/deadlines", "/api/v1/problems",
+			"/api/v1/provisioners/p-000/held", "/api/v1/provisioners/p-000/changes", "/api/v1/explain/group/g",
 			"/api/v1/explain/user/g", "/api/v1/openapi.json", "/metrics", "/readyz", "/style.css", "/nowhere",
 			"/provisioners/" + strings.Repeat("x", 20_000)} {
 			w := httptest.NewRecorder()
@@ -424,5 +426,98 @@ func TestTheStatusHasNoChanges(t *testing.T) {
 	}
 	if len(state.Provisioners["aws"].Report.Changes) != 1 {
 		t.Error("the report of the daemon has lost its changes")
+	}
+}
+
+// fill sets every text, list and map of a value. Lists and maps have n elements, and those in their
+// elements have one.
+func fill(v reflect.Value, n, depth int) {
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString("text")
+	case reflect.Pointer:
+		if depth < 4 {
+			v.Set(reflect.New(v.Type().Elem()))
+			fill(v.Elem(), n, depth+1)
+		}
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), n, n))
+		for i := range n {
+			fill(v.Index(i), 1, depth+1)
+		}
+	case reflect.Map:
+		v.Set(reflect.MakeMap(v.Type()))
+		for i := range n {
+			key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
+			fill(value, 1, depth+1)
+			key.SetString(fmt.Sprintf("key-%05d", i))
+			v.SetMapIndex(key, value)
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if v.Type().Field(i).IsExported() {
+				fill(v.Field(i), n, depth)
+			}
+		}
+	}
+}
+
+// TestTheStatusIsSmallForEveryRun fills each field of a run with 30,000 elements.
+func TestTheStatusIsSmallForEveryRun(t *testing.T) {
+	var run daemon.LastRun
+	fill(reflect.ValueOf(&run).Elem(), 30_000, 0)
+	if len(run.Report.Changes) != 30_000 || len(run.Report.Facts.People) != 30_000 || len(run.Held) != 30_000 {
+		t.Fatalf("the run has %d changes, %d groups", len(run.Report.Changes), len(run.Held))
+	}
+	s := &Server{State: func() daemon.State {
+		return daemon.State{Version: 1, Provisioners: map[string]daemon.LastRun{"aws": run}}
+	}}
+	var status Status
+	text := serve(s.Handler(), "GET", "/api/v1/status")
+	if err := json.Unmarshal([]byte(text), &status); err != nil {
+		t.Fatal(err)
+	}
+	if size := len(text); size > maxRow+4096 {
+		t.Errorf("the status has %d bytes, want at most %d", size, maxRow+4096)
+	}
+	last := status.Provisioners["aws"]
+	if len(last.Held) == 0 || last.Report == nil || last.Report.Run == "" || len(last.Report.Changes) != 0 {
+		t.Errorf("the status has %d groups of held changes, and the report %+v", len(last.Held), last.Report)
+	}
+}
+
+// TestEachListIsReadInPages reads the lists that have no other test, with a page of each size.
+func TestEachListIsReadInPages(t *testing.T) {
+	s := largeServer(2000, "x")
+	handler := s.Handler()
+	state := s.State()
+	for _, test := range []struct {
+		path, list string
+		total      int
+	}{
+		{"/api/v1/provisioners/p-000/held", "held", len(state.Provisioners["p-000"].Held)},
+		{"/api/v1/problems", "problems", len(s.allProblems(&state))},
+	} {
+		for _, limit := range []int{1, 7, 100} {
+			read := 0
+			for cursor, pages := "", 0; pages < 1000; pages++ {
+				var page map[string]any
+				if code := getJSON(t, handler, fmt.Sprintf("%s?limit=%d&cursor=%s", test.path, limit,
+					url.QueryEscape(cursor)), &page); code != 200 || page["total"] != float64(test.total) {
+					t.Fatalf("%s: status %d, total %v, want %d", test.path, code, page["total"], test.total)
+				}
+				rows := len(page[test.list].([]any))
+				if rows > limit {
+					t.Fatalf("%s: a page has %d rows, want at most %d", test.path, rows, limit)
+				}
+				read += rows
+				if cursor, _ = page["next"].(string); cursor == "" {
+					break
+				}
+			}
+			if read != test.total || read < 100 {
+				t.Errorf("%s in pages of %d: %d rows, want %d", test.path, limit, read, test.total)
+			}
+		}
 	}
 }

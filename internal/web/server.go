@@ -59,6 +59,7 @@ type Server struct {
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 
+	acted      *idempotencyKeys
 	streams    chan struct{} // has an element for each caller who follows the operations
 	reading    chan struct{} // has an element for each page of changes that is read from parts
 	explaining chan struct{} // has an element for each explanation that is being made
@@ -84,6 +85,8 @@ func (s *Server) routes() *router {
 	mux.HandleFunc("GET /api/v1/status", s.status)
 	mux.HandleFunc("GET /api/v1/deadlines", s.deadlines)
 	mux.HandleFunc("GET /api/v1/provisioners/{key}/changes", s.changes)
+	mux.HandleFunc("GET /api/v1/provisioners/{key}/held", s.held)
+	mux.HandleFunc("GET /api/v1/problems", s.problems)
 	mux.HandleFunc("GET /api/v1/openapi.json", openAPI)
 	if s.Metadata != nil {
 		mux.Handle("GET /saml/{app}/{domain}/metadata.xml", s.Metadata)
@@ -91,12 +94,13 @@ func (s *Server) routes() *router {
 	s.addPages(mux)
 	s.addExplanations(mux)
 	s.streams = make(chan struct{}, maxStreams)
+	s.acted = &idempotencyKeys{now: s.now}
 	s.addOperations(mux)
 	if s.Webhooks != nil {
 		mux.Handle("/webhooks/", s.Webhooks)
 	}
 	if s.Poll != nil {
-		mux.HandleFunc("POST /api/v1/poll", s.poll)
+		mux.HandleFunc("POST /api/v1/poll", s.acted.once(s.poll))
 	}
 	if s.Access.Authenticator != nil {
 		s.Access.Authenticator.Routes(mux)

@@ -11,7 +11,6 @@ import (
 
 	"github.com/seed-d64a251c/roster/internal/daemon"
 	"github.com/seed-d64a251c/roster/internal/deadline"
-	"github.com/seed-d64a251c/roster/reconcile"
 )
 
 // Status is the daemon's state with at most 100 provisioners, and at most 100 deadlines. Reports
@@ -32,7 +31,7 @@ func statusOf(st daemon.State, after string, limit, budget int) Status {
 	first := indexAfter(keys, after)
 	out := Status{State: st, ProvisionersTotal: len(keys), DeadlinesTotal: len(st.DueDeadlines)}
 	rows, next := paged(len(keys), first, limit, budget, func(i int) daemon.LastRun {
-		return withoutChanges(st.Provisioners[keys[i]])
+		return smallRun(st.Provisioners[keys[i]])
 	})
 	out.Provisioners = map[string]daemon.LastRun{}
 	for i, r := range rows {
@@ -60,17 +59,6 @@ func indexAfter(keys []string, after string) int {
 	}
 	i, _ := slices.BinarySearch(keys, after+"\x00")
 	return i
-}
-
-// withoutChanges returns a run whose report has no changes, and at most maxSets held sets.
-func withoutChanges(last daemon.LastRun) daemon.LastRun {
-	last.Held = listed(last.Held)
-	if last.Report != nil {
-		report := *last.Report
-		report.Changes, report.Parts, report.Index = []reconcile.Done{}, nil, nil
-		last.Report = &report
-	}
-	return last
 }
 
 func (s *Server) status(w http.ResponseWriter, r *http.Request) {
